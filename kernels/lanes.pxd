@@ -1,0 +1,170 @@
+# The register types and what can be done with one register, for every level: lanes.h seen by Cython.
+#
+# f32x and f64x are numeric types to Cython, so + - * / and unary minus on them are vector instructions.
+# `real` is fused over both: mathematics is written once, on `real`, and what differs by precision stands
+# in one `if real is f32x`. u32x and u64x are the unsigned integers of the same lanes. A constant needs splat(x, value), which takes its type from x.
+
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
+
+cdef extern from "lanes.h" nogil:
+    ctypedef float f32x
+    ctypedef double f64x
+    ctypedef unsigned int u32x
+    ctypedef unsigned long long u64x
+    ctypedef struct environment:
+        pass
+
+    const Py_ssize_t F32_LANES
+    const Py_ssize_t F64_LANES
+
+    environment enter_environment()
+    void leave_environment(environment callers)
+    void end_stream()
+
+    f32x load_float16(const uint16_t* p)
+    f32x load_bfloat16(const uint16_t* p)
+    void store_float16(uint16_t* p, f32x x)
+    void store_bfloat16(uint16_t* p, f32x x)
+
+    u32x load_u32(const uint32_t* p)
+    void store_u32(uint32_t* p, u32x x)
+    u32x splat_u32(uint32_t a)
+    u32x bits_f32(f32x x)
+    f32x from_bits_f32(u32x x)
+    u64x load_u64(const uint64_t* p)
+    void store_u64(uint64_t* p, u64x x)
+    u64x splat_u64(uint64_t a)
+    u64x bits_f64(f64x x)
+    f64x from_bits_f64(u64x x)
+    f32x lookup16_f32(const float* table, u32x index)  # by the low four bits
+
+    f32x load_f32(const float* p)
+    f32x load_part_f32(const float* p, Py_ssize_t n)
+    void store_f32(float* p, f32x x)
+    void store_part_f32(float* p, f32x x, Py_ssize_t n)
+    void stream_f32(float* p, f32x x)
+    f32x splat_f32(float value)
+    f32x fma_f32(f32x a, f32x b, f32x c)
+    f32x root_f32(f32x x)
+    f32x at_least_f32(f32x x, f32x low)
+    f32x at_most_f32(f32x x, f32x high)
+    f32x magnitude_f32(f32x x)
+    f32x with_sign_f32(f32x x, f32x sign)
+    f32x where_less_f32(f32x a, f32x b, f32x yes, f32x no)
+    int any_less_f32(f32x a, f32x b)
+    f32x scale2_f32(f32x x, f32x n)
+    f32x exponent_f32(f32x x)
+
+    f64x load_f64(const double* p)
+    f64x load_part_f64(const double* p, Py_ssize_t n)
+    void store_f64(double* p, f64x x)
+    void store_part_f64(double* p, f64x x, Py_ssize_t n)
+    void stream_f64(double* p, f64x x)
+    f64x splat_f64(double value)
+    f64x fma_f64(f64x a, f64x b, f64x c)
+    f64x root_f64(f64x x)
+    f64x at_least_f64(f64x x, f64x low)
+    f64x at_most_f64(f64x x, f64x high)
+    f64x magnitude_f64(f64x x)
+    f64x with_sign_f64(f64x x, f64x sign)
+    f64x where_less_f64(f64x a, f64x b, f64x yes, f64x no)
+    int any_less_f64(f64x a, f64x b)
+    f64x scale2_f64(f64x x, f64x n)
+    f64x exponent_f64(f64x x)
+
+
+ctypedef fused real:
+    f32x
+    f64x
+
+ctypedef fused scalar:
+    float
+    double
+
+
+cdef inline real splat(real like, double value) noexcept nogil:
+    # value in every lane, in the precision of `like`
+    if real is f32x:
+        return splat_f32(<float>value)
+    else:
+        return splat_f64(value)
+
+
+cdef inline real fma(real a, real b, real c) noexcept nogil:
+    # a * b + c, rounded once
+    if real is f32x:
+        return fma_f32(a, b, c)
+    else:
+        return fma_f64(a, b, c)
+
+
+cdef inline real root(real x) noexcept nogil:
+    # the square root, rounded once
+    if real is f32x:
+        return root_f32(x)
+    else:
+        return root_f64(x)
+
+
+cdef inline real at_least(real x, real low) noexcept nogil:
+    # the larger; x where it is NaN
+    if real is f32x:
+        return at_least_f32(x, low)
+    else:
+        return at_least_f64(x, low)
+
+
+cdef inline real at_most(real x, real high) noexcept nogil:
+    # the smaller; x where it is NaN
+    if real is f32x:
+        return at_most_f32(x, high)
+    else:
+        return at_most_f64(x, high)
+
+
+cdef inline real magnitude(real x) noexcept nogil:
+    # |x|
+    if real is f32x:
+        return magnitude_f32(x)
+    else:
+        return magnitude_f64(x)
+
+
+cdef inline real with_sign(real x, real sign) noexcept nogil:
+    # |x| with the sign of `sign`
+    if real is f32x:
+        return with_sign_f32(x, sign)
+    else:
+        return with_sign_f64(x, sign)
+
+
+cdef inline real where_less(real a, real b, real yes, real no) noexcept nogil:
+    # `yes` in the lanes where a < b, `no` where not or where one is NaN
+    if real is f32x:
+        return where_less_f32(a, b, yes, no)
+    else:
+        return where_less_f64(a, b, yes, no)
+
+
+cdef inline int any_less(real a, real b) noexcept nogil:
+    # whether a < b in any lane
+    if real is f32x:
+        return any_less_f32(a, b)
+    else:
+        return any_less_f64(a, b)
+
+
+cdef inline real scale2(real x, real n) noexcept nogil:
+    # x * 2^n, rounded once, for a whole n of any size and x between 2^-60 and 2^60
+    if real is f32x:
+        return scale2_f32(x, n)
+    else:
+        return scale2_f64(x, n)
+
+
+cdef inline real exponent(real x) noexcept nogil:
+    # floor(log2(|x|)), subnormals included; for finite x other than 0
+    if real is f32x:
+        return exponent_f32(x)
+    else:
+        return exponent_f64(x)

@@ -1,0 +1,128 @@
+/* x86-64-v3: 8 float32 or 4 float64 in a register, with fused multiply-add. */
+#include <immintrin.h>
+
+typedef __m256 f32x;
+typedef __m256d f64x;
+typedef uint32_t u32x __attribute__((vector_size(32)));
+typedef uint64_t u64x __attribute__((vector_size(32)));
+enum { F32_LANES = 8, F64_LANES = 4 };
+
+static const int32_t FIRST_LANES[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+static inline __m256i first_f32(ptrdiff_t n) { return _mm256_loadu_si256((const __m256i *)(FIRST_LANES + 8 - n)); }
+static inline __m256i first_f64(ptrdiff_t n) { return _mm256_loadu_si256((const __m256i *)(FIRST_LANES + 8 - 2 * n)); }
+
+/* memory */
+static inline f32x load_f32(const float *p) { return _mm256_loadu_ps(p); }
+static inline f64x load_f64(const double *p) { return _mm256_loadu_pd(p); }
+static inline f32x load_part_f32(const float *p, ptrdiff_t n) { return _mm256_maskload_ps(p, first_f32(n)); }
+static inline f64x load_part_f64(const double *p, ptrdiff_t n) { return _mm256_maskload_pd(p, first_f64(n)); }
+static inline void store_f32(float *p, f32x x) { _mm256_storeu_ps(p, x); }
+static inline void store_f64(double *p, f64x x) { _mm256_storeu_pd(p, x); }
+static inline void store_part_f32(float *p, f32x x, ptrdiff_t n) { _mm256_maskstore_ps(p, first_f32(n), x); }
+static inline void store_part_f64(double *p, f64x x, ptrdiff_t n) { _mm256_maskstore_pd(p, first_f64(n), x); }
+static inline void stream_f32(float *p, f32x x) { _mm256_stream_ps(p, x); }
+static inline void stream_f64(double *p, f64x x) { _mm256_stream_pd(p, x); }
+static inline void end_stream(void) { _mm_sfence(); }
+static inline f32x splat_f32(float a) { return _mm256_set1_ps(a); }
+static inline f64x splat_f64(double a) { return _mm256_set1_pd(a); }
+
+/* integers: the operators of C work lane by lane on these types */
+static inline u32x load_u32(const uint32_t *p) { return (u32x)_mm256_loadu_si256((const __m256i *)p); }
+static inline u64x load_u64(const uint64_t *p) { return (u64x)_mm256_loadu_si256((const __m256i *)p); }
+static inline void store_u32(uint32_t *p, u32x x) { _mm256_storeu_si256((__m256i *)p, (__m256i)x); }
+static inline void store_u64(uint64_t *p, u64x x) { _mm256_storeu_si256((__m256i *)p, (__m256i)x); }
+static inline u32x splat_u32(uint32_t a) { return (u32x)_mm256_set1_epi32((int32_t)a); }
+static inline u64x splat_u64(uint64_t a) { return (u64x)_mm256_set1_epi64x((int64_t)a); }
+static inline u32x bits_f32(f32x x) { return (u32x)x; }
+static inline u64x bits_f64(f64x x) { return (u64x)x; }
+static inline f32x from_bits_f32(u32x x) { return (f32x)x; }
+static inline f64x from_bits_f64(u64x x) { return (f64x)x; }
+static inline f32x lookup16_f32(const float *table, u32x index) {
+    __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), (__m256i)index);
+    __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), (__m256i)index);
+    return _mm256_blendv_ps(low, high, (__m256)(index << 28));
+}
+
+/* 16-bit formats */
+static inline f32x load_float16(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
+static inline void store_float16(uint16_t *p, f32x x) {
+    _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+static inline f32x load_bfloat16(const uint16_t *p) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
+}
+static inline void store_bfloat16(uint16_t *p, f32x x) {
+    /* to nearest even by integers; a NaN keeps its head, made quiet */
+    __m256i bits = _mm256_castps_si256(x);
+    __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7FFF)));
+    __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x00400000));
+    rounded = _mm256_blendv_epi8(rounded, quiet, _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q)));
+    rounded = _mm256_srli_epi32(rounded, 16);
+    rounded = _mm256_permute4x64_epi64(_mm256_packus_epi32(rounded, rounded), 0x08);
+    _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(rounded));
+}
+
+/* arithmetic */
+static inline f32x fma_f32(f32x a, f32x b, f32x c) { return _mm256_fmadd_ps(a, b, c); }
+static inline f64x fma_f64(f64x a, f64x b, f64x c) { return _mm256_fmadd_pd(a, b, c); }
+static inline f32x root_f32(f32x x) { return _mm256_sqrt_ps(x); }
+static inline f64x root_f64(f64x x) { return _mm256_sqrt_pd(x); }
+static inline f32x at_least_f32(f32x x, f32x low) { return _mm256_max_ps(low, x); }
+static inline f64x at_least_f64(f64x x, f64x low) { return _mm256_max_pd(low, x); }
+static inline f32x at_most_f32(f32x x, f32x high) { return _mm256_min_ps(high, x); }
+static inline f64x at_most_f64(f64x x, f64x high) { return _mm256_min_pd(high, x); }
+static inline f32x magnitude_f32(f32x x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x); }
+static inline f64x magnitude_f64(f64x x) { return _mm256_andnot_pd(_mm256_set1_pd(-0.0), x); }
+static inline f32x with_sign_f32(f32x x, f32x sign) {
+    f32x s = _mm256_set1_ps(-0.0f);
+    return _mm256_or_ps(_mm256_andnot_ps(s, x), _mm256_and_ps(s, sign));
+}
+static inline f64x with_sign_f64(f64x x, f64x sign) {
+    f64x s = _mm256_set1_pd(-0.0);
+    return _mm256_or_pd(_mm256_andnot_pd(s, x), _mm256_and_pd(s, sign));
+}
+static inline f32x where_less_f32(f32x a, f32x b, f32x yes, f32x no) {
+    return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
+}
+static inline f64x where_less_f64(f64x a, f64x b, f64x yes, f64x no) {
+    return _mm256_blendv_pd(no, yes, _mm256_cmp_pd(a, b, _CMP_LT_OQ));
+}
+static inline int any_less_f32(f32x a, f32x b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ)) != 0; }
+static inline int any_less_f64(f64x a, f64x b) { return _mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LT_OQ)) != 0; }
+
+/* exponents: adding 1.5 * 2^(precision - 1) + bias puts the biased integer into the low bits */
+static inline f32x power2_f32(f32x n) {
+    __m256i biased = _mm256_castps_si256(_mm256_add_ps(n, _mm256_set1_ps(12582912.0f + 127.0f)));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23));
+}
+static inline f64x power2_f64(f64x n) {
+    __m256i biased = _mm256_castpd_si256(_mm256_add_pd(n, _mm256_set1_pd(6755399441055744.0 + 1023.0)));
+    return _mm256_castsi256_pd(_mm256_slli_epi64(biased, 52));
+}
+static inline f32x scale2_f32(f32x x, f32x n) {
+    n = _mm256_min_ps(_mm256_max_ps(n, _mm256_set1_ps(-250.0f)), _mm256_set1_ps(250.0f));
+    f32x half = _mm256_round_ps(_mm256_mul_ps(n, _mm256_set1_ps(0.5f)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    return _mm256_mul_ps(_mm256_mul_ps(x, power2_f32(half)), power2_f32(_mm256_sub_ps(n, half)));
+}
+static inline f64x scale2_f64(f64x x, f64x n) {
+    n = _mm256_min_pd(_mm256_max_pd(n, _mm256_set1_pd(-2040.0)), _mm256_set1_pd(2040.0));
+    f64x half = _mm256_round_pd(_mm256_mul_pd(n, _mm256_set1_pd(0.5)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    return _mm256_mul_pd(_mm256_mul_pd(x, power2_f64(half)), power2_f64(_mm256_sub_pd(n, half)));
+}
+static inline f32x exponent_f32(f32x x) {
+    x = magnitude_f32(x);
+    f32x tiny = _mm256_cmp_ps(x, _mm256_set1_ps(0x1p-126f), _CMP_LT_OQ);
+    f32x scaled = _mm256_blendv_ps(x, _mm256_mul_ps(x, _mm256_set1_ps(0x1p24f)), tiny);
+    f32x field = _mm256_cvtepi32_ps(_mm256_srli_epi32(_mm256_castps_si256(scaled), 23));
+    return _mm256_sub_ps(field, _mm256_blendv_ps(_mm256_set1_ps(127.0f), _mm256_set1_ps(151.0f), tiny));
+}
+static inline f64x exponent_f64(f64x x) {
+    x = magnitude_f64(x);
+    f64x tiny = _mm256_cmp_pd(x, _mm256_set1_pd(0x1p-1022), _CMP_LT_OQ);
+    f64x scaled = _mm256_blendv_pd(x, _mm256_mul_pd(x, _mm256_set1_pd(0x1p53)), tiny);
+    __m256i field = _mm256_srli_epi64(_mm256_castpd_si256(scaled), 52);
+    f64x whole = _mm256_castsi256_pd(_mm256_or_si256(field, _mm256_castpd_si256(_mm256_set1_pd(0x1p52))));
+    whole = _mm256_sub_pd(whole, _mm256_set1_pd(0x1p52));
+    return _mm256_sub_pd(whole, _mm256_blendv_pd(_mm256_set1_pd(1023.0), _mm256_set1_pd(1076.0), tiny));
+}

@@ -1,0 +1,95 @@
+/* x86-64-v4: 16 float32 or 8 float64 in a register; a partial access is a masked one. */
+#include <immintrin.h>
+
+typedef __m512 f32x;
+typedef __m512d f64x;
+typedef uint32_t u32x __attribute__((vector_size(64)));
+typedef uint64_t u64x __attribute__((vector_size(64)));
+enum { F32_LANES = 16, F64_LANES = 8 };
+
+static inline __mmask16 first_f32(ptrdiff_t n) { return (__mmask16)((1u << n) - 1); }
+static inline __mmask8 first_f64(ptrdiff_t n) { return (__mmask8)((1u << n) - 1); }
+
+/* memory */
+static inline f32x load_f32(const float *p) { return _mm512_loadu_ps(p); }
+static inline f64x load_f64(const double *p) { return _mm512_loadu_pd(p); }
+static inline f32x load_part_f32(const float *p, ptrdiff_t n) { return _mm512_maskz_loadu_ps(first_f32(n), p); }
+static inline f64x load_part_f64(const double *p, ptrdiff_t n) { return _mm512_maskz_loadu_pd(first_f64(n), p); }
+static inline void store_f32(float *p, f32x x) { _mm512_storeu_ps(p, x); }
+static inline void store_f64(double *p, f64x x) { _mm512_storeu_pd(p, x); }
+static inline void store_part_f32(float *p, f32x x, ptrdiff_t n) { _mm512_mask_storeu_ps(p, first_f32(n), x); }
+static inline void store_part_f64(double *p, f64x x, ptrdiff_t n) { _mm512_mask_storeu_pd(p, first_f64(n), x); }
+static inline void stream_f32(float *p, f32x x) { _mm512_stream_ps(p, x); }
+static inline void stream_f64(double *p, f64x x) { _mm512_stream_pd(p, x); }
+static inline void end_stream(void) { _mm_sfence(); }
+static inline f32x splat_f32(float a) { return _mm512_set1_ps(a); }
+static inline f64x splat_f64(double a) { return _mm512_set1_pd(a); }
+
+/* integers: the operators of C work lane by lane on these types */
+static inline u32x load_u32(const uint32_t *p) { return (u32x)_mm512_loadu_si512(p); }
+static inline u64x load_u64(const uint64_t *p) { return (u64x)_mm512_loadu_si512(p); }
+static inline void store_u32(uint32_t *p, u32x x) { _mm512_storeu_si512(p, (__m512i)x); }
+static inline void store_u64(uint64_t *p, u64x x) { _mm512_storeu_si512(p, (__m512i)x); }
+static inline u32x splat_u32(uint32_t a) { return (u32x)_mm512_set1_epi32((int32_t)a); }
+static inline u64x splat_u64(uint64_t a) { return (u64x)_mm512_set1_epi64((int64_t)a); }
+static inline u32x bits_f32(f32x x) { return (u32x)x; }
+static inline u64x bits_f64(f64x x) { return (u64x)x; }
+static inline f32x from_bits_f32(u32x x) { return (f32x)x; }
+static inline f64x from_bits_f64(u64x x) { return (f64x)x; }
+static inline f32x lookup16_f32(const float *table, u32x index) {
+    return _mm512_permutexvar_ps((__m512i)index, _mm512_loadu_ps(table));
+}
+
+/* 16-bit formats */
+static inline f32x load_float16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
+static inline void store_float16(uint16_t *p, f32x x) {
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+static inline f32x load_bfloat16(const uint16_t *p) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
+}
+static inline void store_bfloat16(uint16_t *p, f32x x) {
+    /* to nearest even by integers (the CPU's own conversion flushes subnormals); a NaN keeps its head, made quiet */
+    __m512i bits = _mm512_castps_si512(x);
+    __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF)));
+    __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+    rounded = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x00400000));
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16)));
+}
+
+/* arithmetic */
+static inline f32x fma_f32(f32x a, f32x b, f32x c) { return _mm512_fmadd_ps(a, b, c); }
+static inline f64x fma_f64(f64x a, f64x b, f64x c) { return _mm512_fmadd_pd(a, b, c); }
+static inline f32x root_f32(f32x x) { return _mm512_sqrt_ps(x); }
+static inline f64x root_f64(f64x x) { return _mm512_sqrt_pd(x); }
+static inline f32x at_least_f32(f32x x, f32x low) { return _mm512_max_ps(low, x); }
+static inline f64x at_least_f64(f64x x, f64x low) { return _mm512_max_pd(low, x); }
+static inline f32x at_most_f32(f32x x, f32x high) { return _mm512_min_ps(high, x); }
+static inline f64x at_most_f64(f64x x, f64x high) { return _mm512_min_pd(high, x); }
+static inline f32x magnitude_f32(f32x x) { return _mm512_abs_ps(x); }
+static inline f64x magnitude_f64(f64x x) { return _mm512_abs_pd(x); }
+static inline f32x with_sign_f32(f32x x, f32x sign) {
+    __m512i s = _mm512_set1_epi32(INT32_MIN);
+    return _mm512_castsi512_ps(
+        _mm512_ternarylogic_epi32(s, _mm512_castps_si512(sign), _mm512_castps_si512(x), 0xCA));
+}
+static inline f64x with_sign_f64(f64x x, f64x sign) {
+    __m512i s = _mm512_set1_epi64(INT64_MIN);
+    return _mm512_castsi512_pd(
+        _mm512_ternarylogic_epi64(s, _mm512_castpd_si512(sign), _mm512_castpd_si512(x), 0xCA));
+}
+static inline f32x where_less_f32(f32x a, f32x b, f32x yes, f32x no) {
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), no, yes);
+}
+static inline f64x where_less_f64(f64x a, f64x b, f64x yes, f64x no) {
+    return _mm512_mask_blend_pd(_mm512_cmp_pd_mask(a, b, _CMP_LT_OQ), no, yes);
+}
+static inline int any_less_f32(f32x a, f32x b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) != 0; }
+static inline int any_less_f64(f64x a, f64x b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ) != 0; }
+
+/* exponents */
+static inline f32x scale2_f32(f32x x, f32x n) { return _mm512_scalef_ps(x, n); }
+static inline f64x scale2_f64(f64x x, f64x n) { return _mm512_scalef_pd(x, n); }
+static inline f32x exponent_f32(f32x x) { return _mm512_getexp_ps(x); }
+static inline f64x exponent_f64(f64x x) { return _mm512_getexp_pd(x); }

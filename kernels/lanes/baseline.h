@@ -1,0 +1,110 @@
+/* Portable C11: a register is one number. The same bits as the wide levels, since the fused multiply-add
+ * is computed exactly; slower, since it is computed. */
+#include <math.h>
+
+typedef float f32x;
+typedef double f64x;
+typedef uint32_t u32x;
+typedef uint64_t u64x;
+enum { F32_LANES = 1, F64_LANES = 1 };
+
+static inline uint32_t bits_of_float(float x) { uint32_t b; memcpy(&b, &x, sizeof b); return b; }
+static inline uint64_t bits_of_double(double x) { uint64_t b; memcpy(&b, &x, sizeof b); return b; }
+static inline float float_of_bits(uint32_t b) { float x; memcpy(&x, &b, sizeof x); return x; }
+static inline double double_of_bits(uint64_t b) { double x; memcpy(&x, &b, sizeof x); return x; }
+
+/* memory: a register of one lane has no part, so n is 1 */
+static inline f32x load_f32(const float *p) { return *p; }
+static inline f64x load_f64(const double *p) { return *p; }
+static inline f32x load_part_f32(const float *p, ptrdiff_t n) { (void)n; return *p; }
+static inline f64x load_part_f64(const double *p, ptrdiff_t n) { (void)n; return *p; }
+static inline void store_f32(float *p, f32x x) { *p = x; }
+static inline void store_f64(double *p, f64x x) { *p = x; }
+static inline void store_part_f32(float *p, f32x x, ptrdiff_t n) { (void)n; *p = x; }
+static inline void store_part_f64(double *p, f64x x, ptrdiff_t n) { (void)n; *p = x; }
+static inline void stream_f32(float *p, f32x x) { *p = x; }
+static inline void stream_f64(double *p, f64x x) { *p = x; }
+static inline void end_stream(void) {}
+static inline f32x splat_f32(float a) { return a; }
+static inline f64x splat_f64(double a) { return a; }
+
+/* integers */
+static inline u32x load_u32(const uint32_t *p) { return *p; }
+static inline u64x load_u64(const uint64_t *p) { return *p; }
+static inline void store_u32(uint32_t *p, u32x x) { *p = x; }
+static inline void store_u64(uint64_t *p, u64x x) { *p = x; }
+static inline u32x splat_u32(uint32_t a) { return a; }
+static inline u64x splat_u64(uint64_t a) { return a; }
+static inline u32x bits_f32(f32x x) { return bits_of_float(x); }
+static inline u64x bits_f64(f64x x) { return bits_of_double(x); }
+static inline f32x from_bits_f32(u32x x) { return float_of_bits(x); }
+static inline f64x from_bits_f64(u64x x) { return double_of_bits(x); }
+static inline f32x lookup16_f32(const float *table, u32x index) { return table[index & 15]; }
+
+/* 16-bit formats: 2^112 moves the exponent from bias 15 to bias 127, subnormals included */
+static inline f32x load_float16(const uint16_t *p) {
+    float size = float_of_bits((uint32_t)(*p & 0x7FFF) << 13) * 0x1p112f;
+    if ((*p & 0x7C00) == 0x7C00) size = float_of_bits(0x7F800000 | (uint32_t)(*p & 0x3FF) << 13 | ((*p & 0x3FF) ? 0x400000 : 0));
+    return float_of_bits(bits_of_float(size) | (uint32_t)(*p & 0x8000) << 16);
+}
+static inline void store_float16(uint16_t *p, f32x x) {
+    uint32_t sign = bits_of_float(x) >> 16 & 0x8000, size = bits_of_float(x) & 0x7FFFFFFF;
+    if (size > 0x7F800000) size = 0x7E00 | (size >> 13 & 0x3FF);
+    else if (size >= 0x477FF000) size = 0x7C00;
+    else if (size < 0x38800000) size = bits_of_float(float_of_bits(size) + 0.5f) - 0x3F000000;
+    else size = (size + 0xFFF + (size >> 13 & 1) - 0x38000000) >> 13;
+    *p = (uint16_t)(sign | size);
+}
+static inline f32x load_bfloat16(const uint16_t *p) { return float_of_bits((uint32_t)*p << 16); }
+static inline void store_bfloat16(uint16_t *p, f32x x) {
+    uint32_t bits = bits_of_float(x);
+    if (x != x) bits |= 0x00400000;
+    else bits += 0x7FFF + (bits >> 16 & 1);
+    *p = (uint16_t)(bits >> 16);
+}
+
+/* arithmetic */
+static inline f32x fma_f32(f32x a, f32x b, f32x c) {
+    /* The product is exact in double; its sum with c is rounded to odd, so that the rounding to float is the
+     * only one that counts (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", 2008). */
+    double product = (double)a * b, sum = product + c;
+    double part = sum - product, lost = (product - (sum - part)) + (c - part);
+    uint64_t bits = bits_of_double(sum);
+    if (lost != 0 && !(bits & 1) && lost == lost) bits += (lost > 0) == (sum > 0) ? 1 : (uint64_t)-1;
+    return (float)double_of_bits(bits);
+}
+static inline f64x fma_f64(f64x a, f64x b, f64x c) { return fma(a, b, c); }
+static inline f32x root_f32(f32x x) { return sqrtf(x); }
+static inline f64x root_f64(f64x x) { return sqrt(x); }
+static inline f32x at_least_f32(f32x x, f32x low) { return low > x ? low : x; }
+static inline f64x at_least_f64(f64x x, f64x low) { return low > x ? low : x; }
+static inline f32x at_most_f32(f32x x, f32x high) { return high < x ? high : x; }
+static inline f64x at_most_f64(f64x x, f64x high) { return high < x ? high : x; }
+static inline f32x magnitude_f32(f32x x) { return fabsf(x); }
+static inline f64x magnitude_f64(f64x x) { return fabs(x); }
+static inline f32x with_sign_f32(f32x x, f32x sign) { return copysignf(x, sign); }
+static inline f64x with_sign_f64(f64x x, f64x sign) { return copysign(x, sign); }
+static inline f32x where_less_f32(f32x a, f32x b, f32x yes, f32x no) { return a < b ? yes : no; }
+static inline f64x where_less_f64(f64x a, f64x b, f64x yes, f64x no) { return a < b ? yes : no; }
+static inline int any_less_f32(f32x a, f32x b) { return a < b; }
+static inline int any_less_f64(f64x a, f64x b) { return a < b; }
+
+/* exponents */
+static inline f32x scale2_f32(f32x x, f32x n) {
+    int whole = n > 250.0f ? 250 : n > -250.0f ? (int)n : -250, half = whole / 2;
+    return x * float_of_bits((uint32_t)(half + 127) << 23) * float_of_bits((uint32_t)(whole - half + 127) << 23);
+}
+static inline f64x scale2_f64(f64x x, f64x n) {
+    int whole = n > 2040.0 ? 2040 : n > -2040.0 ? (int)n : -2040, half = whole / 2;
+    return x * double_of_bits((uint64_t)(half + 1023) << 52) * double_of_bits((uint64_t)(whole - half + 1023) << 52);
+}
+static inline f32x exponent_f32(f32x x) {
+    int tiny = fabsf(x) < 0x1p-126f;
+    uint32_t field = bits_of_float(tiny ? x * 0x1p24f : x) >> 23 & 0xFF;
+    return (float)(int)field - (tiny ? 151.0f : 127.0f);
+}
+static inline f64x exponent_f64(f64x x) {
+    int tiny = fabs(x) < 0x1p-1022;
+    uint64_t field = bits_of_double(tiny ? x * 0x1p53 : x) >> 52 & 0x7FF;
+    return (double)(int)field - (tiny ? 1076.0 : 1023.0);
+}

@@ -1,0 +1,116 @@
+/* aarch64: 4 float32 or 2 float64 in a register, with fused multiply-add; the operators of C work on all types. */
+#include <arm_neon.h>
+
+typedef float32x4_t f32x;
+typedef float64x2_t f64x;
+typedef uint32_t u32x __attribute__((vector_size(16)));
+typedef uint64_t u64x __attribute__((vector_size(16)));
+enum { F32_LANES = 4, F64_LANES = 2 };
+
+/* memory: a partial access passes through a full register's worth of bytes */
+static inline f32x load_f32(const float *p) { return vld1q_f32(p); }
+static inline f64x load_f64(const double *p) { return vld1q_f64(p); }
+static inline f32x load_part_f32(const float *p, ptrdiff_t n) {
+    float part[4] = {0};
+    memcpy(part, p, (size_t)n * sizeof *p);
+    return vld1q_f32(part);
+}
+static inline f64x load_part_f64(const double *p, ptrdiff_t n) {
+    double part[2] = {0};
+    memcpy(part, p, (size_t)n * sizeof *p);
+    return vld1q_f64(part);
+}
+static inline void store_f32(float *p, f32x x) { vst1q_f32(p, x); }
+static inline void store_f64(double *p, f64x x) { vst1q_f64(p, x); }
+static inline void store_part_f32(float *p, f32x x, ptrdiff_t n) {
+    float part[4];
+    vst1q_f32(part, x);
+    memcpy(p, part, (size_t)n * sizeof *p);
+}
+static inline void store_part_f64(double *p, f64x x, ptrdiff_t n) {
+    double part[2];
+    vst1q_f64(part, x);
+    memcpy(p, part, (size_t)n * sizeof *p);
+}
+static inline void stream_f32(float *p, f32x x) { vst1q_f32(p, x); }
+static inline void stream_f64(double *p, f64x x) { vst1q_f64(p, x); }
+static inline void end_stream(void) {}
+static inline f32x splat_f32(float a) { return vdupq_n_f32(a); }
+static inline f64x splat_f64(double a) { return vdupq_n_f64(a); }
+
+/* integers: the operators of C work lane by lane on these types */
+static inline u32x load_u32(const uint32_t *p) { return (u32x)vld1q_u32(p); }
+static inline u64x load_u64(const uint64_t *p) { return (u64x)vld1q_u64(p); }
+static inline void store_u32(uint32_t *p, u32x x) { vst1q_u32(p, (uint32x4_t)x); }
+static inline void store_u64(uint64_t *p, u64x x) { vst1q_u64(p, (uint64x2_t)x); }
+static inline u32x splat_u32(uint32_t a) { return (u32x)vdupq_n_u32(a); }
+static inline u64x splat_u64(uint64_t a) { return (u64x)vdupq_n_u64(a); }
+static inline u32x bits_f32(f32x x) { return (u32x)x; }
+static inline u64x bits_f64(f64x x) { return (u64x)x; }
+static inline f32x from_bits_f32(u32x x) { return (f32x)x; }
+static inline f64x from_bits_f64(u64x x) { return (f64x)x; }
+static inline f32x lookup16_f32(const float *table, u32x index) {
+    float found[4];
+    for (int i = 0; i < 4; i++) found[i] = table[index[i] & 15];
+    return vld1q_f32(found);
+}
+
+/* 16-bit formats */
+static inline f32x load_float16(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
+static inline void store_float16(uint16_t *p, f32x x) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x))); }
+static inline f32x load_bfloat16(const uint16_t *p) { return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16)); }
+static inline void store_bfloat16(uint16_t *p, f32x x) {
+    /* to nearest even by integers; a NaN keeps its head, made quiet */
+    uint32x4_t bits = vreinterpretq_u32_f32(x), odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
+    uint32x4_t rounded = vaddq_u32(bits, vaddq_u32(odd, vdupq_n_u32(0x7FFF)));
+    rounded = vbslq_u32(vceqq_f32(x, x), rounded, vorrq_u32(bits, vdupq_n_u32(0x00400000)));
+    vst1_u16(p, vshrn_n_u32(rounded, 16));
+}
+
+/* arithmetic */
+static inline f32x fma_f32(f32x a, f32x b, f32x c) { return vfmaq_f32(c, a, b); }
+static inline f64x fma_f64(f64x a, f64x b, f64x c) { return vfmaq_f64(c, a, b); }
+static inline f32x root_f32(f32x x) { return vsqrtq_f32(x); }
+static inline f64x root_f64(f64x x) { return vsqrtq_f64(x); }
+static inline f32x where_less_f32(f32x a, f32x b, f32x yes, f32x no) { return vbslq_f32(vcltq_f32(a, b), yes, no); }
+static inline f64x where_less_f64(f64x a, f64x b, f64x yes, f64x no) { return vbslq_f64(vcltq_f64(a, b), yes, no); }
+static inline f32x at_least_f32(f32x x, f32x low) { return where_less_f32(x, low, low, x); }
+static inline f64x at_least_f64(f64x x, f64x low) { return where_less_f64(x, low, low, x); }
+static inline f32x at_most_f32(f32x x, f32x high) { return where_less_f32(high, x, high, x); }
+static inline f64x at_most_f64(f64x x, f64x high) { return where_less_f64(high, x, high, x); }
+static inline f32x magnitude_f32(f32x x) { return vabsq_f32(x); }
+static inline f64x magnitude_f64(f64x x) { return vabsq_f64(x); }
+static inline f32x with_sign_f32(f32x x, f32x sign) { return vbslq_f32(vdupq_n_u32(0x80000000), sign, x); }
+static inline f64x with_sign_f64(f64x x, f64x sign) { return vbslq_f64(vdupq_n_u64(0x8000000000000000), sign, x); }
+static inline int any_less_f32(f32x a, f32x b) { return vmaxvq_u32(vcltq_f32(a, b)) != 0; }
+static inline int any_less_f64(f64x a, f64x b) { return vmaxvq_u32(vreinterpretq_u32_u64(vcltq_f64(a, b))) != 0; }
+
+/* exponents */
+static inline f32x power2_f32(f32x n) {
+    return (f32x)vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127)), 23);
+}
+static inline f64x power2_f64(f64x n) {
+    return (f64x)vshlq_n_s64(vaddq_s64(vcvtq_s64_f64(n), vdupq_n_s64(1023)), 52);
+}
+static inline f32x scale2_f32(f32x x, f32x n) {
+    n = vminq_f32(vmaxq_f32(n, vdupq_n_f32(-250.0f)), vdupq_n_f32(250.0f));
+    f32x half = vrndnq_f32(n * vdupq_n_f32(0.5f));
+    return x * power2_f32(half) * power2_f32(n - half);
+}
+static inline f64x scale2_f64(f64x x, f64x n) {
+    n = vminq_f64(vmaxq_f64(n, vdupq_n_f64(-2040.0)), vdupq_n_f64(2040.0));
+    f64x half = vrndnq_f64(n * vdupq_n_f64(0.5));
+    return x * power2_f64(half) * power2_f64(n - half);
+}
+static inline f32x exponent_f32(f32x x) {
+    uint32x4_t tiny = vcltq_f32(vabsq_f32(x), vdupq_n_f32(0x1p-126f));
+    f32x scaled = vabsq_f32(vbslq_f32(tiny, x * vdupq_n_f32(0x1p24f), x));
+    f32x field = vcvtq_f32_u32(vshrq_n_u32(vreinterpretq_u32_f32(scaled), 23));
+    return field - vbslq_f32(tiny, vdupq_n_f32(151.0f), vdupq_n_f32(127.0f));
+}
+static inline f64x exponent_f64(f64x x) {
+    uint64x2_t tiny = vcltq_f64(vabsq_f64(x), vdupq_n_f64(0x1p-1022));
+    f64x scaled = vabsq_f64(vbslq_f64(tiny, x * vdupq_n_f64(0x1p53), x));
+    f64x field = vcvtq_f64_u64(vshrq_n_u64(vreinterpretq_u64_f64(scaled), 52));
+    return field - vbslq_f64(tiny, vdupq_n_f64(1076.0), vdupq_n_f64(1023.0));
+}

@@ -1,0 +1,127 @@
+# Arrays to registers, in one place: heads, bodies and tails, streaming stores. No mathematics, no Python.
+#
+# A pointer to elements is held as a pointer to registers, so that `x += 1` steps one register on. Only
+# load, store and their like may follow it, since it need not stand on a register's boundary. Head and tail
+# are partial registers that go through the same arithmetic as the body: f(x) never depends on where x stands.
+from libc.stdint cimport uintptr_t
+
+from .lanes cimport (
+    F32_LANES, F64_LANES, end_stream, f32x, load_f32, load_f64, load_part_f32, load_part_f64, real, store_f32,
+    store_f64, store_part_f32, store_part_f64, stream_f32, stream_f64,
+)
+
+cdef enum:
+    # An output of this many bytes will not be found in cache again: measured in bench/bench_memory.py.
+    STREAM_BYTES = 1 << 23
+
+
+cdef inline real load(const real* p) noexcept nogil:
+    if real is f32x:
+        return load_f32(<const float*>p)
+    else:
+        return load_f64(<const double*>p)
+
+
+cdef inline real load_part(const real* p, Py_ssize_t n) noexcept nogil:
+    if real is f32x:
+        return load_part_f32(<const float*>p, n)
+    else:
+        return load_part_f64(<const double*>p, n)
+
+
+cdef inline void store(real* p, real x) noexcept nogil:
+    if real is f32x:
+        store_f32(<float*>p, x)
+    else:
+        store_f64(<double*>p, x)
+
+
+cdef inline void store_part(real* p, real x, Py_ssize_t n) noexcept nogil:
+    if real is f32x:
+        store_part_f32(<float*>p, x, n)
+    else:
+        store_part_f64(<double*>p, x, n)
+
+
+cdef inline void stream(real* p, real x) noexcept nogil:
+    if real is f32x:
+        stream_f32(<float*>p, x)
+    else:
+        stream_f64(<double*>p, x)
+
+
+cdef inline Py_ssize_t lanes(const real* p) noexcept nogil:
+    if real is f32x:
+        return F32_LANES
+    else:
+        return F64_LANES
+
+
+cdef inline const real* skip(const real* p, Py_ssize_t n) noexcept nogil:
+    # n elements on
+    if real is f32x:
+        return <const real*>(<const float*>p + n)
+    else:
+        return <const real*>(<const double*>p + n)
+
+
+cdef inline Py_ssize_t head(const real* y, Py_ssize_t n) noexcept nogil:
+    # how many elements stand before y's first register boundary, where it pays to start there
+    cdef Py_ssize_t width = lanes(y)
+    cdef Py_ssize_t before = <Py_ssize_t>(-<uintptr_t>y % sizeof(real)) // (<Py_ssize_t>sizeof(real) // width)
+    return before if n > 4 * width else 0
+
+
+cdef inline bint streams(const real* x, const real* y, Py_ssize_t n) noexcept nogil:
+    # whether to write past the caches: a large output, apart from its input, on a boundary once the head is done
+    cdef Py_ssize_t itemsize = <Py_ssize_t>sizeof(real) // lanes(y)
+    return n * itemsize >= STREAM_BYTES and x != y and <uintptr_t>y % itemsize == 0
+
+
+cdef inline void map1(real (*f)(real) noexcept nogil, const real* x, real* y, Py_ssize_t n) noexcept nogil:
+    # y = f(x)
+    cdef Py_ssize_t part = head(y, n)
+    cdef bint streamed = streams(x, y, n)
+    while n > 0:
+        if part:
+            store_part(y, f(load_part(x, part)), part)
+            x = skip(x, part)
+            y = <real*>skip(y, part)
+            n -= part
+        while n >= lanes(y):
+            if streamed:
+                stream(y, f(load(x)))
+            else:
+                store(y, f(load(x)))
+            x += 1
+            y += 1
+            n -= lanes(y)
+        part = n
+    if streamed:
+        end_stream()
+
+
+cdef inline void map2(real (*f)(real, real) noexcept nogil, const real* a, const real* b, real* y,
+                      Py_ssize_t n) noexcept nogil:
+    # y = f(a, b)
+    cdef Py_ssize_t part = head(y, n)
+    cdef bint streamed = streams(a, y, n) and streams(b, y, n)
+    while n > 0:
+        if part:
+            store_part(y, f(load_part(a, part), load_part(b, part)), part)
+            a = skip(a, part)
+            b = skip(b, part)
+            y = <real*>skip(y, part)
+            n -= part
+        while n >= lanes(y):
+            if streamed:
+                stream(y, f(load(a), load(b)))
+            else:
+                store(y, f(load(a), load(b)))
+            a += 1
+            b += 1
+            y += 1
+            n -= lanes(y)
+        part = n
+    if streamed:
+        end_stream()

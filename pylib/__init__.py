@@ -1,0 +1,2 @@
+"""Lanewise."""
+from .kernels import LEVEL  # noqa: F401
