@@ -3,6 +3,7 @@
 import copy
 import os
 import platform
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -46,18 +47,19 @@ class BuildLevels(build_ext):
         if error := self.refusal([]):
             raise SystemExit(COMPILER_MISSING.format(error=error))
         # a compiler older than a level builds the others
-        accepted = [level for level, flags in LEVELS.items() if not self.refusal(flags)]
-        self.extensions = [ext for ext in self.extensions if ext.level in (None, *accepted)]
+        refused = [level for level, flags in LEVELS.items() if self.refusal(flags)]
+        self.extensions = [ext for ext in self.extensions if ext.name.split(".")[2] not in refused]
         # without OpenMP prange is a plain loop
         openmp = [] if self.refusal(["-fopenmp"], "#include <omp.h>\n") else ["-fopenmp"]
+        # Cython names a module after its folders, so it is shown the sources where they will be installed
+        shutil.copytree("kernels", "build/lanewise/kernels", dirs_exist_ok=True)
+        Path("build/lanewise/__init__.py").touch()
         # translation side by side needs fork, which only Linux does soundly
-        modules = cythonize(sorted({ext.sources[0] for ext in self.extensions}), build_dir="build", force=self.force,
-                            nthreads=self.parallel if sys.platform == "linux" else 0, compiler_directives=DIRECTIVES)
-        translated = {Path(module.sources[0]).stem: module.sources for module in modules}
+        cythonize([f"build/lanewise/{source}" for source in SOURCES], force=self.force,
+                  nthreads=self.parallel if sys.platform == "linux" else 0, compiler_directives=DIRECTIVES)
         for ext in self.extensions:
-            ext.sources = translated[Path(ext.sources[0]).stem]
-            ext.extra_compile_args += openmp
-            ext.extra_link_args += openmp
+            ext.sources = [f"build/lanewise/kernels/{ext.name.rpartition('.')[2]}.c"]
+            ext.extra_compile_args, ext.extra_link_args = ext.extra_compile_args + openmp, openmp
         super().build_extensions()
 
     def refusal(self, flags, include=""):
@@ -73,7 +75,7 @@ class BuildLevels(build_ext):
     def build_extension(self, ext):
         # the levels share their sources, so each has its own folder for objects
         builder = copy.copy(self)
-        builder.build_temp = os.path.join(self.build_temp, ext.level or "any")
+        builder.build_temp = os.path.join(self.build_temp, ext.name.split(".")[2])
         super(BuildLevels, builder).build_extension(ext)
 
     def copy_extensions_to_source(self):  # of an editable install
@@ -84,16 +86,14 @@ class BuildLevels(build_ext):
 
 def compiled_for(level, source):
     package = f"lanewise.kernels.{level}" if level else "lanewise.kernels"
-    ext = Extension(f"{package}.{source.stem}", [str(source)], include_dirs=["kernels", numpy.get_include()],
-                    define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
-                    extra_compile_args=FLAGS + LEVELS.get(level, []), depends=HEADERS)
-    ext.level = level
-    return ext
+    return Extension(f"{package}.{source.stem}", [str(source)], include_dirs=["kernels", numpy.get_include()],
+                     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+                     extra_compile_args=FLAGS + LEVELS.get(level, []), depends=HEADERS)
 
 
 HEADERS = sorted(str(path) for path in Path("kernels").rglob("*.[hp]*"))
+SOURCES = sorted(Path("kernels").glob("*.pyx"))
 setup(cmdclass={"build_ext": BuildLevels}, ext_modules=[
     # the module that finds out about the machine runs before a level is chosen
-    compiled_for(level, source) for source in sorted(Path("kernels").glob("*.pyx"))
-    for level in ([None] if source.stem == "machine" else LEVELS)
+    compiled_for(level, source) for source in SOURCES for level in ([None] if source.stem == "machine" else LEVELS)
 ])

@@ -111,7 +111,7 @@ def show_config(mode="stdout"):
 def _threads_at_import():
     asked = os.environ.get("LANEWISE_NUM_THREADS", "")
     if asked:
-        if not asked.isdecimal() or not 1 <= int(asked) <= _MOST_THREADS:
+        if not (asked.isascii() and asked.isdecimal()) or not 1 <= int(asked) <= _MOST_THREADS:
             raise ImportError(f"LANEWISE_NUM_THREADS={asked!r}: expected an integer from 1 to {_MOST_THREADS}")
         return int(asked)
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -9,14 +9,14 @@ import textwrap
 import pytest
 from lanewise.kernels import BUILT_LEVELS, LEVEL, machine
 
-TESTABLE_LEVELS = [level for level in machine.supported_levels() if level in BUILT_LEVELS]
+LEVELS_HERE = [level for level in machine.supported_levels() if level in BUILT_LEVELS]
 
 
 def pytest_report_header():
-    return f"lanewise: level {LEVEL} of {', '.join(TESTABLE_LEVELS)}; {machine.get_num_threads()} threads"
+    return f"lanewise: level {LEVEL} of {', '.join(LEVELS_HERE)}; {machine.get_num_threads()} threads"
 
 
-@pytest.fixture(params=TESTABLE_LEVELS)
+@pytest.fixture(params=LEVELS_HERE)
 def level(request):
     """Each level of this installation that this machine can run."""
     return request.param
