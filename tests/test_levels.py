@@ -39,9 +39,7 @@ def test_empty_override_is_none(run_python):
 
 def test_unknown_level(run_python):
     error = error_of(run_python(SHOW, LANEWISE_LEVEL="sse9"))
-    assert error == (
-        f"ImportError: LANEWISE_LEVEL='sse9' is not a level; expected one of {', '.join(machine.LEVELS)}"
-    )
+    assert error == (f"ImportError: LANEWISE_LEVEL='sse9' is not a level; expected one of {', '.join(machine.LEVELS)}")
 
 
 def test_level_that_was_not_built(run_python):
