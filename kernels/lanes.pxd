@@ -2,7 +2,8 @@
 #
 # f32x and f64x are numeric types to Cython, so + - * / and unary minus on them are vector instructions.
 # `real` is fused over both: mathematics is written once, on `real`, and what differs by precision stands
-# in one `if real is f32x`. u32x and u64x are the unsigned integers of the same lanes. A constant needs splat(x, value), which takes its type from x.
+# in one `if real is f32x`, or in pick(x, float32, float64). u32x and u64x are the unsigned integers of the same
+# lanes. A constant needs splat(x, value), which takes its type from x.
 
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
@@ -52,6 +53,7 @@ cdef extern from "lanes.h" nogil:
     f32x with_sign_f32(f32x x, f32x sign)
     f32x where_less_f32(f32x a, f32x b, f32x yes, f32x no)
     int any_less_f32(f32x a, f32x b)
+    f32x power2_f32(f32x n)
     f32x scale2_f32(f32x x, f32x n)
     f32x exponent_f32(f32x x)
 
@@ -69,6 +71,7 @@ cdef extern from "lanes.h" nogil:
     f64x with_sign_f64(f64x x, f64x sign)
     f64x where_less_f64(f64x a, f64x b, f64x yes, f64x no)
     int any_less_f64(f64x a, f64x b)
+    f64x power2_f64(f64x n)
     f64x scale2_f64(f64x x, f64x n)
     f64x exponent_f64(f64x x)
 
@@ -88,6 +91,14 @@ cdef inline real splat(real like, double value) noexcept nogil:
         return splat_f32(<float>value)
     else:
         return splat_f64(value)
+
+
+cdef inline real pick(real like, double float32, double float64) noexcept nogil:
+    # a constant that differs by precision
+    if real is f32x:
+        return splat_f32(<float>float32)
+    else:
+        return splat_f64(float64)
 
 
 cdef inline real fma(real a, real b, real c) noexcept nogil:
@@ -152,6 +163,14 @@ cdef inline int any_less(real a, real b) noexcept nogil:
         return any_less_f32(a, b)
     else:
         return any_less_f64(a, b)
+
+
+cdef inline real power2(real n) noexcept nogil:
+    # 2^n for a whole n from the smallest normal exponent to the largest; no more than the smallest normal below it
+    if real is f32x:
+        return power2_f32(n)
+    else:
+        return power2_f64(n)
 
 
 cdef inline real scale2(real x, real n) noexcept nogil:

@@ -1,2 +1,3 @@
-"""Lanewise."""
-from .kernels import LEVEL  # noqa: F401
+"""Lanewise: neural-network kernels for the CPU, with published error bounds."""
+
+from .activations import *  # noqa: F403

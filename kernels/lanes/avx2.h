@@ -93,10 +93,12 @@ static inline int any_less_f64(f64x a, f64x b) { return _mm256_movemask_pd(_mm25
 
 /* exponents: adding 1.5 * 2^(precision - 1) + bias puts the biased integer into the low bits */
 static inline f32x power2_f32(f32x n) {
+    n = _mm256_max_ps(n, _mm256_set1_ps(-127.0f));
     __m256i biased = _mm256_castps_si256(_mm256_add_ps(n, _mm256_set1_ps(12582912.0f + 127.0f)));
     return _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23));
 }
 static inline f64x power2_f64(f64x n) {
+    n = _mm256_max_pd(n, _mm256_set1_pd(-1023.0));
     __m256i biased = _mm256_castpd_si256(_mm256_add_pd(n, _mm256_set1_pd(6755399441055744.0 + 1023.0)));
     return _mm256_castsi256_pd(_mm256_slli_epi64(biased, 52));
 }

@@ -89,6 +89,8 @@ static inline int any_less_f32(f32x a, f32x b) { return _mm512_cmp_ps_mask(a, b,
 static inline int any_less_f64(f64x a, f64x b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ) != 0; }
 
 /* exponents */
+static inline f32x power2_f32(f32x n) { return _mm512_scalef_ps(_mm512_set1_ps(1.0f), n); }
+static inline f64x power2_f64(f64x n) { return _mm512_scalef_pd(_mm512_set1_pd(1.0), n); }
 static inline f32x scale2_f32(f32x x, f32x n) { return _mm512_scalef_ps(x, n); }
 static inline f64x scale2_f64(f64x x, f64x n) { return _mm512_scalef_pd(x, n); }
 static inline f32x exponent_f32(f32x x) { return _mm512_getexp_ps(x); }

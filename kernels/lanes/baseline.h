@@ -90,6 +90,8 @@ static inline int any_less_f32(f32x a, f32x b) { return a < b; }
 static inline int any_less_f64(f64x a, f64x b) { return a < b; }
 
 /* exponents */
+static inline f32x power2_f32(f32x n) { return n > -127.0f ? float_of_bits((uint32_t)((int)n + 127) << 23) : 0.0f; }
+static inline f64x power2_f64(f64x n) { return n > -1023.0 ? double_of_bits((uint64_t)((int)n + 1023) << 52) : 0.0; }
 static inline f32x scale2_f32(f32x x, f32x n) {
     int whole = n > 250.0f ? 250 : n > -250.0f ? (int)n : -250, half = whole / 2;
     return x * float_of_bits((uint32_t)(half + 127) << 23) * float_of_bits((uint32_t)(whole - half + 127) << 23);

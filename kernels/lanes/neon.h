@@ -87,10 +87,10 @@ static inline int any_less_f64(f64x a, f64x b) { return vmaxvq_u32(vreinterpretq
 
 /* exponents */
 static inline f32x power2_f32(f32x n) {
-    return (f32x)vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127)), 23);
+    return (f32x)vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(vmaxq_f32(n, vdupq_n_f32(-127.0f))), vdupq_n_s32(127)), 23);
 }
 static inline f64x power2_f64(f64x n) {
-    return (f64x)vshlq_n_s64(vaddq_s64(vcvtq_s64_f64(n), vdupq_n_s64(1023)), 52);
+    return (f64x)vshlq_n_s64(vaddq_s64(vcvtq_s64_f64(vmaxq_f64(n, vdupq_n_f64(-1023.0))), vdupq_n_s64(1023)), 52);
 }
 static inline f32x scale2_f32(f32x x, f32x n) {
     n = vminq_f32(vmaxq_f32(n, vdupq_n_f32(-250.0f)), vdupq_n_f32(250.0f));
