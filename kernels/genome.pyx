@@ -8,10 +8,10 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from .lanes cimport (
-    F32_LANES, F64_LANES, any_u64, bits_f32, codes_u32, f32x, load_f32, load_part_f32, load_u64, lookup16_f32,
+    F32_LANES, F64_LANES, bits_f32, codes_u32, f32x, load_f32, load_part_f32, load_u64, lookup16_f32,
     splat_f32, splat_u32, splat_u64, store_f32, store_part_f32, store_u32, store_u64, u32x, u64x, where_less_f32,
 )
-from .random cimport CROSSOVER, MUTATION, ROW, START, Stream, bernoulli, draw
+from .random cimport CROSSOVER, MUTATION, ROW, SELECTION, START, Stream, bernoulli, draw
 
 cdef enum:
     BLOCK = 8 * ROW  # words in a block: one draw of 128 bits serves eight rows of coins, one a weight
@@ -69,8 +69,8 @@ cdef inline f32x nearest(f32x x, const float* thresholds) noexcept nogil:
     # How many thresholds lie below x, by halving; held as 2^23 + the count, whose low bits are the count's.
     cdef f32x found = splat_f32(8388608.0)
     cdef float step = 8.0
-    cdef int turn
-    for turn in range(4):
+    cdef int _turn
+    for _turn in range(4):
         found = where_less_f32(lookup16_f32(thresholds, bits_f32(found + splat_f32(step))), x,
                                found + splat_f32(step), found)
         step *= 0.5
@@ -341,6 +341,23 @@ def crossover(const uint8_t[:, ::1] a, const Py_ssize_t[::1] mothers, const uint
             clear_last(sibling, n, share, genome_bytes)
 
 
+def choose_parents(const Py_ssize_t[::1] ranked, Py_ssize_t parents, Py_ssize_t[::1] mothers,
+                   Py_ssize_t[::1] fathers, uint64_t seed, uint32_t generation=0, uint32_t first=0):
+    """Draw both parents of child i from the first of `ranked`, with (seed, generation, first + i)."""
+    cdef Py_ssize_t i
+    cdef Stream stream
+    cdef u64x random[2]
+    cdef uint64_t words[ROW]
+    with nogil:
+        for i in range(mothers.shape[0]):
+            stream = Stream(seed, generation, <uint32_t>(first + i), SELECTION)
+            draw(&stream, 0, 0, 0, random)
+            store_u64(words, random[0])
+            # the high half of a product with 32 random bits: even to within parents / 2^32
+            mothers[i] = ranked[((words[0] & 0xFFFFFFFFU) * <uint64_t>parents) >> 32]
+            fathers[i] = ranked[((words[0] >> 32) * <uint64_t>parents) >> 32]
+
+
 cdef inline void clear_last(uint8_t* genome, Py_ssize_t n, Share share, Py_ssize_t genome_bytes) noexcept nogil:
     # the spare nibble is zero: it belongs to whoever has the last share
     if share.stop * BLOCK_BYTES >= genome_bytes:
@@ -363,10 +380,11 @@ cdef Py_ssize_t distance(const uint8_t* a, const uint8_t* b, Py_ssize_t genome_b
     cdef uint64_t right[ROW]
     cdef uint64_t counts[ROW]
     cdef u64x total = splat_u64(0), bytes_ones
-    cdef Py_ssize_t i = 0, turn, n, k
+    cdef Py_ssize_t i = 0, n, k
+    cdef int _turn
     while i < genome_bytes:
         bytes_ones = splat_u64(0)
-        for turn in range(31):  # a byte holds 31 counts of at most 8
+        for _turn in range(31):  # a byte holds 31 counts of at most 8
             n = genome_bytes - i
             if n >= 8 * F64_LANES:
                 bytes_ones = bytes_ones + ones(load_u64(<const uint64_t*>(a + i)) ^ load_u64(<const uint64_t*>(b + i)),

@@ -27,8 +27,8 @@ cdef inline void philox(u64x* words, uint64_t key) noexcept nogil:
     # are never read, so a product's low word need not be cut out of it.
     cdef u64x first = splat_u64(0xD2511F53U), second = splat_u64(0xCD9E8D57U), p, q
     cdef uint32_t left = <uint32_t>key, right = <uint32_t>(key >> 32)
-    cdef int turn
-    for turn in range(10):
+    cdef int _turn
+    for _turn in range(10):
         p = multiply_low_u64(first, words[0])
         q = multiply_low_u64(second, words[2])
         words[0] = (q >> 32) ^ words[1] ^ splat_u64(left)

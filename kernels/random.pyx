@@ -2,7 +2,7 @@
 # The generator itself is random.pxd; what genomes do with it is genome.pyx.
 from libc.stdint cimport uint32_t, uint64_t
 
-from .lanes cimport load_u64, splat_u64, store_u64, u64x
+from .lanes cimport splat_u64, store_u64, u64x
 
 
 def philox4x32(const uint32_t[:, ::1] counters, uint64_t key, uint32_t[:, ::1] words):
