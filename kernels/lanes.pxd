@@ -5,7 +5,7 @@
 # in one `if real is f32x`, or in pick(x, float32, float64). u32x and u64x are the unsigned integers of the same
 # lanes. A constant needs splat(x, value), which takes its type from x.
 
-from libc.stdint cimport uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 cdef extern from "lanes.h" nogil:
     ctypedef float f32x
@@ -17,6 +17,7 @@ cdef extern from "lanes.h" nogil:
 
     const Py_ssize_t F32_LANES
     const Py_ssize_t F64_LANES
+    const Py_ssize_t REGISTERS  # how many of them the level has
 
     environment enter_environment()
     void leave_environment(environment callers)
@@ -37,6 +38,10 @@ cdef extern from "lanes.h" nogil:
     u64x splat_u64(uint64_t a)
     u64x bits_f64(f64x x)
     f64x from_bits_f64(u64x x)
+    u64x multiply_low_u64(u64x a, u64x b)  # the whole products of the low halves
+    int any_u64(u64x x)  # whether a bit is set in any lane
+    # the 4-bit codes of weights i, i + 1, ... as the low bits of each lane; i is a multiple of F32_LANES
+    u32x codes_u32(const uint8_t* genome, Py_ssize_t i)
     f32x lookup16_f32(const float* table, u32x index)  # by the low four bits
 
     f32x load_f32(const float* p)

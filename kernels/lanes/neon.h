@@ -5,7 +5,7 @@ typedef float32x4_t f32x;
 typedef float64x2_t f64x;
 typedef uint32_t u32x __attribute__((vector_size(16)));
 typedef uint64_t u64x __attribute__((vector_size(16)));
-enum { F32_LANES = 4, F64_LANES = 2 };
+enum { F32_LANES = 4, F64_LANES = 2, REGISTERS = 32 };
 
 /* memory: a partial access passes through a full register's worth of bytes */
 static inline f32x load_f32(const float *p) { return vld1q_f32(p); }
@@ -49,6 +49,14 @@ static inline u32x bits_f32(f32x x) { return (u32x)x; }
 static inline u64x bits_f64(f64x x) { return (u64x)x; }
 static inline f32x from_bits_f32(u32x x) { return (f32x)x; }
 static inline f64x from_bits_f64(u64x x) { return (f64x)x; }
+static inline u64x multiply_low_u64(u64x a, u64x b) {
+    return (u64x)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b));
+}
+static inline int any_u64(u64x x) { return vmaxvq_u32((uint32x4_t)x) != 0; }
+static inline u32x codes_u32(const uint8_t *genome, ptrdiff_t i) {
+    uint32_t low = genome[i / 2], high = genome[i / 2 + 1];
+    return (u32x){low, low >> 4, high, high >> 4};
+}
 static inline f32x lookup16_f32(const float *table, u32x index) {
     float found[4];
     for (int i = 0; i < 4; i++) found[i] = table[index[i] & 15];
