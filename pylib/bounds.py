@@ -1,7 +1,7 @@
 """The accuracy contract: the largest error of each function, in ULP of the exact result, as data.
 
-Docstrings and docs/accuracy.md quote this table and the tests assert it. float32 holds over all 2^32 inputs, float16 and
-bfloat16 over all 65 536, float64 over adversarial samples; a backward's bound is for its given inputs."""
+Docstrings and docs/accuracy.md quote this table and the tests assert it. float32 holds over all 2^32 inputs, float16
+and bfloat16 over all 65 536, float64 over adversarial samples; a backward's bound is for its given inputs."""
 
 SIXTEEN = 0.51  # computed in float32 and rounded once
 
