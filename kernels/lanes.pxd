@@ -4,7 +4,7 @@
 # `real` is fused over both: mathematics is written once, on `real`, and what differs by precision stands
 # in one `if real is f32x`. u32x and u64x are the unsigned integers of the same lanes. A constant needs splat(x, value), which takes its type from x.
 
-from libc.stdint cimport uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 cdef extern from "lanes.h" nogil:
     ctypedef float f32x
@@ -36,6 +36,22 @@ cdef extern from "lanes.h" nogil:
     u64x splat_u64(uint64_t a)
     u64x bits_f64(f64x x)
     f64x from_bits_f64(u64x x)
+    # compared as signed numbers: `yes` where a < b, and the smaller
+    u32x where_less_i32(u32x a, u32x b, u32x yes, u32x no)
+    u64x where_less_i64(u64x a, u64x b, u64x yes, u64x no)
+    u32x at_most_i32(u32x x, u32x high)
+    u64x at_most_i64(u64x x, u64x high)
+    # a register of narrower unsigned numbers, zeros above them; and back, without what is above
+    u32x widen_u8_u32(const uint8_t* p)
+    u32x widen_u16_u32(const uint16_t* p)
+    u64x widen_u8_u64(const uint8_t* p)
+    u64x widen_u16_u64(const uint16_t* p)
+    u64x widen_u32_u64(const uint32_t* p)
+    void narrow_u32_u8(uint8_t* p, u32x x)
+    void narrow_u32_u16(uint16_t* p, u32x x)
+    void narrow_u64_u8(uint8_t* p, u64x x)
+    void narrow_u64_u16(uint16_t* p, u64x x)
+    void narrow_u64_u32(uint32_t* p, u64x x)
     f32x lookup16_f32(const float* table, u32x index)  # by the low four bits
 
     f32x load_f32(const float* p)
