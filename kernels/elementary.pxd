@@ -6,10 +6,11 @@
 from libc.math cimport INFINITY
 
 from .lanes cimport (
-    any_less, at_least, at_most, exponent, f32x, fma, magnitude, pick, power2, real, scale2, splat, where_less,
-    with_sign,
+    at_least, at_most, bits_f32, exponent, f32x, fma, lookup16_f32, magnitude, pick, power2, real, scale2, splat,
+    splat_f32, u32x, where_less, with_sign,
 )
-from .pairs cimport complement, fast_sum, pair_product, pair_quotient, product, two_sum
+from .pairs cimport fast_sum, pair_product, pair_quotient, product, two_sum
+from .segments cimport NORMAL_TAIL_SEGMENTS, TANH_SEGMENTS
 
 
 cdef inline real step(real p, real x, double c) noexcept nogil:
@@ -119,10 +120,32 @@ cdef inline real tanh_parts(real a, real* low) noexcept nogil:
     return pair_quotient(top, top_low + (top_lost + p_low), d, d_low + lost, low)
 
 
+cdef inline f32x segment(const float* rows, f32x a, f32x* low) noexcept nogil:
+    # a function of a >= 0 by the polynomial c0 + d (c1 + ...), d = a - centre, of one of 16 segments (segments.pxd),
+    # and what its last rounding lost
+    cdef u32x index = bits_f32(a + splat_f32(1.0)) >> 21
+    cdef f32x d = a - lookup16_f32(rows, index)
+    cdef f32x q = lookup16_f32(rows + 8 * 16, index)
+    q = fma(q, d, lookup16_f32(rows + 7 * 16, index))
+    q = fma(q, d, lookup16_f32(rows + 6 * 16, index))
+    q = fma(q, d, lookup16_f32(rows + 5 * 16, index))
+    q = fma(q, d, lookup16_f32(rows + 4 * 16, index))
+    q = fma(q, d, lookup16_f32(rows + 3 * 16, index))
+    q = fma(q, d, lookup16_f32(rows + 2 * 16, index))
+    cdef f32x c0 = lookup16_f32(rows + 16, index)
+    cdef f32x value = fma(q, d, c0)
+    low[0] = fma(q, d, c0 - value)
+    return value
+
+
 cdef inline real tanh(real x) noexcept nogil:
-    cdef real low
-    cdef real t = tanh_parts(magnitude(x), &low)
-    return with_sign(t + low, x)
+    cdef real low, t
+    if real is f32x:
+        t = segment(&TANH_SEGMENTS[0][0], at_most(magnitude(x), splat(x, 9.1)), &low)
+    else:
+        t = tanh_parts(magnitude(x), &low)
+        t = t + low
+    return with_sign(t, x)
 
 
 cdef inline real log_parts(real u, real u_low, real* low) noexcept nogil:
@@ -183,30 +206,19 @@ cdef inline real log(real x) noexcept nogil:
     return where_less(x, zero, infinity - infinity, y)
 
 
-cdef inline real normal_tail_parts(real a, real* low, real* n, real* e, real* e_low) noexcept nogil:
-    # erfc(a / sqrt 2) / 2 = 2^n (value + low) for 0 <= a up to where it underflows: e^(-a^2/2) rho H(rho), rho = 1 / (a + 3).
-    # e^(-a^2/2) is 2^n (e + e_low). tools/fit/normal_tail.sollya: a <= 14.7, error 2^-29.4 (float32); a <= 39, error 2^-56.0 (float64)
-    cdef real one = splat(a, 1.0), half = splat(a, -0.5)
-    cdef real d = a + splat(a, 3.0)
-    cdef real d_low = a - (d - splat(a, 3.0))
-    cdef real rho = one / d
-    cdef real rho_low = fma(-rho, d_low, fma(-rho, d, one)) * rho
-    cdef real t = (rho - splat(a, 0.1875)) + rho_low
-    cdef real h, h_low, square, square_low, r, rest, p, p_low
+cdef inline real mills(real a, real* low) noexcept nogil:
+    # erfc(a / sqrt 2) / 2 e^(a^2/2) for a >= 0. float64: rho H(rho), rho = 1 / (a + 3), tools/fit/normal_tail.sollya:
+    # a <= 39, error 2^-56.0. float32: by segments, a <= 14.7, error 2^-27.3
+    cdef real one, d, d_low, rho, rho_low, t, h, h_low
     if real is f32x:
-        h = splat(a, 3343.758056640625)
-        h = step(h, t, -642.7742919921875)
-        h = step(h, t, -596.9802856445312)
-        h = step(h, t, 203.664794921875)
-        h = step(h, t, 84.12715911865234)
-        h = step(h, t, -45.821685791015625)
-        h = step(h, t, -18.80804443359375)
-        h = step(h, t, 8.854043960571289)
-        h = step(h, t, 8.878630638122559)
-        h = step(h, t, 3.413770914077759)
-        h = step(h, t, 1.6055690110761134e-08)
-        h = fast_sum(splat(a, 0.7964337468147278), h, &h_low)
+        return segment(&NORMAL_TAIL_SEGMENTS[0][0], a, low)
     else:
+        one = splat(a, 1.0)
+        d = a + splat(a, 3.0)
+        d_low = a - (d - splat(a, 3.0))
+        rho = one / d
+        rho_low = fma(-rho, d_low, fma(-rho, d, one)) * rho
+        t = (rho - splat(a, 0.1875)) + rho_low
         h = splat(a, -2315664989.0370836)
         h = step(h, t, 3229796672.297123)
         h = step(h, t, 360136133.151421)
@@ -233,52 +245,53 @@ cdef inline real normal_tail_parts(real a, real* low, real* n, real* e, real* e_
         h = step(h, t, 3.413770971566147)
         h = step(h, t, -3.520208008352281e-17)
         h = fast_sum(splat(a, 0.7964337625475115), h, &h_low)
-    h = pair_product(rho, rho_low, h, h_low, &h_low)
-    square = product(a, a, &square_low)
-    r = exp_parts(half * square, &rest, n)
+        return pair_product(rho, rho_low, h, h_low, low)
+
+
+cdef inline real normal_tail_parts(real a, real* low, real* n, real* e, real* e_low) noexcept nogil:
+    # erfc(a / sqrt 2) / 2 = 2^n (value + low) for 0 <= a up to where it underflows; e^(-a^2/2) is 2^n (e + e_low)
+    cdef real one = splat(a, 1.0), half = splat(a, -0.5)
+    cdef real h_low, square_low, rest, p_low
+    cdef real h = mills(a, &h_low)
+    cdef real square = product(a, a, &square_low)
+    cdef real r = exp_parts(half * square, &rest, n)
     rest = fma(half * square_low, one + (r + rest), rest)
-    p = fast_sum(r, rest, &p_low)
+    cdef real p = fast_sum(r, rest, &p_low)
     e[0] = fast_sum(one, p, &rest)
     e_low[0] = rest + p_low
     return pair_product(h, h_low, e[0], e_low[0], low)
 
 
 cdef inline real erf(real x) noexcept nogil:
-    # x (c0 + z P(z)), z = x^2, up to 1, and 1 - erfc beyond. tools/fit/erf.sollya: error 2^-33.2 (float32),
-    # 2^-64.2 (float64)
+    # x (c0 + z P(z)), z = x^2, up to 1/2, and 1 - erfc beyond. tools/fit/erf.sollya: error 2^-34.2 (float32),
+    # 2^-65.3 (float64)
     cdef real one = splat(x, 1.0)
     cdef real a = at_most(magnitude(x), pick(x, 4.0, 6.0))
     cdef real z = x * x
     cdef real scaled_a, scaled_low, low, n, tail, p, e, e_low
     if real is f32x:
-        p = splat(x, -9.394881999469362e-06)
-        p = step(p, z, 0.00011165993782924488)
-        p = step(p, z, -0.0008469500462524593)
-        p = step(p, z, 0.005219961516559124)
-        p = step(p, z, -0.026865018531680107)
-        p = step(p, z, 0.11283774673938751)
+        p = splat(x, -0.0007586674182675779)
+        p = step(p, z, 0.0051932320930063725)
+        p = step(p, z, -0.026861432939767838)
+        p = step(p, z, 0.11283756792545319)
         p = step(p, z, -0.37612637877464294)
-        p = step(p, z, -5.875221376072659e-08)
+        p = step(p, z, -5.86940771540867e-08)
     else:
-        p = splat(x, 1.5347213098468346e-12)
-        p = step(p, z, -1.5287572524232053e-11)
-        p = step(p, z, 1.2276756310694282e-10)
-        p = step(p, z, -1.2845033639051035e-09)
-        p = step(p, z, 1.4877662060485843e-08)
-        p = step(p, z, -1.6372018888366112e-07)
-        p = step(p, z, 1.6462496340047413e-06)
-        p = step(p, z, -1.4925667149809403e-05)
-        p = step(p, z, 0.00012055333502162373)
-        p = step(p, z, -0.0008548327034568345)
-        p = step(p, z, 0.005223977625599395)
-        p = step(p, z, -0.026866170645144984)
-        p = step(p, z, 0.11283791670955191)
+        p = splat(x, 1.678899790486417e-08)
+        p = step(p, z, -1.6738890694461397e-07)
+        p = step(p, z, 1.6484994223625589e-06)
+        p = step(p, z, -1.4926394287603263e-05)
+        p = step(p, z, 0.00012055347482123082)
+        p = step(p, z, -0.0008548327199325623)
+        p = step(p, z, 0.005223977626760337)
+        p = step(p, z, -0.026866170645189483)
+        p = step(p, z, 0.11283791670955262)
         p = step(p, z, -0.37612638903183754)
-        p = step(p, z, 1.5389114398722824e-17)
+        p = step(p, z, 1.53611204275307e-17)
     tail = product(x, pick(x, 1.128379225730896, 1.1283791670955126), &low)
     p = tail + fma(x, p, low)
     scaled_a = pair_product(a, splat(x, 0.0), pick(x, 1.4142135381698608, 1.4142135623730951),
                             pick(x, 2.4203234971764687e-08, -9.667293313452913e-17), &scaled_low)
     tail = normal_tail_parts(scaled_a, &low, &n, &e, &e_low)
     tail = scale2(tail + low, n + one)
-    return where_less(magnitude(x), one, p, with_sign(one - tail, x))
+    return where_less(magnitude(x), splat(x, 0.5), p, with_sign(one - tail, x))

@@ -42,6 +42,22 @@ cdef extern from "lanes.h" nogil:
     int any_u64(u64x x)  # whether a bit is set in any lane
     # the 4-bit codes of weights i, i + 1, ... as the low bits of each lane; i is a multiple of F32_LANES
     u32x codes_u32(const uint8_t* genome, Py_ssize_t i)
+    # compared as signed numbers: `yes` where a < b, and the smaller
+    u32x where_less_i32(u32x a, u32x b, u32x yes, u32x no)
+    u64x where_less_i64(u64x a, u64x b, u64x yes, u64x no)
+    u32x at_most_i32(u32x x, u32x high)
+    u64x at_most_i64(u64x x, u64x high)
+    # a register of narrower unsigned numbers, zeros above them; and back, without what is above
+    u32x widen_u8_u32(const uint8_t* p)
+    u32x widen_u16_u32(const uint16_t* p)
+    u64x widen_u8_u64(const uint8_t* p)
+    u64x widen_u16_u64(const uint16_t* p)
+    u64x widen_u32_u64(const uint32_t* p)
+    void narrow_u32_u8(uint8_t* p, u32x x)
+    void narrow_u32_u16(uint16_t* p, u32x x)
+    void narrow_u64_u8(uint8_t* p, u64x x)
+    void narrow_u64_u16(uint16_t* p, u64x x)
+    void narrow_u64_u32(uint32_t* p, u64x x)
     f32x lookup16_f32(const float* table, u32x index)  # by the low four bits
 
     f32x load_f32(const float* p)

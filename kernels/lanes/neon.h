@@ -63,6 +63,15 @@ static inline f32x lookup16_f32(const float *table, u32x index) {
     return vld1q_f32(found);
 }
 
+static inline u32x where_less_i32(u32x a, u32x b, u32x yes, u32x no) {
+    return (u32x)vbslq_u32(vcltq_s32((int32x4_t)a, (int32x4_t)b), (uint32x4_t)yes, (uint32x4_t)no);
+}
+static inline u64x where_less_i64(u64x a, u64x b, u64x yes, u64x no) {
+    return (u64x)vbslq_u64(vcltq_s64((int64x2_t)a, (int64x2_t)b), (uint64x2_t)yes, (uint64x2_t)no);
+}
+static inline u32x at_most_i32(u32x x, u32x high) { return (u32x)vminq_s32((int32x4_t)x, (int32x4_t)high); }
+static inline u64x at_most_i64(u64x x, u64x high) { return where_less_i64(x, high, x, high); }
+
 /* 16-bit formats */
 static inline f32x load_float16(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
 static inline void store_float16(uint16_t *p, f32x x) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x))); }
