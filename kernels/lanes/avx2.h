@@ -26,6 +26,24 @@ static inline void end_stream(void) { _mm_sfence(); }
 static inline f32x splat_f32(float a) { return _mm256_set1_ps(a); }
 static inline f64x splat_f64(double a) { return _mm256_set1_pd(a); }
 
+/* float32 to float64, and two registers interleaved */
+static inline f64x wide_f32(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
+static inline f64x wide_part_f32(const float *p, ptrdiff_t n) {
+    return _mm256_cvtps_pd(_mm_maskload_ps(p, _mm_loadu_si128((const __m128i *)(FIRST_LANES + 8 - n))));
+}
+static inline f32x zip_low_f32(f32x a, f32x b) {
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x20);
+}
+static inline f32x zip_high_f32(f32x a, f32x b) {
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x31);
+}
+static inline f64x zip_low_f64(f64x a, f64x b) {
+    return _mm256_permute2f128_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b), 0x20);
+}
+static inline f64x zip_high_f64(f64x a, f64x b) {
+    return _mm256_permute2f128_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b), 0x31);
+}
+
 /* integers: the operators of C work lane by lane on these types */
 static inline u32x load_u32(const uint32_t *p) { return (u32x)_mm256_loadu_si256((const __m256i *)p); }
 static inline u64x load_u64(const uint64_t *p) { return (u64x)_mm256_loadu_si256((const __m256i *)p); }
@@ -82,6 +100,7 @@ static inline void store_bfloat16(uint16_t *p, f32x x) {
 /* arithmetic */
 static inline f32x fma_f32(f32x a, f32x b, f32x c) { return _mm256_fmadd_ps(a, b, c); }
 static inline f64x fma_f64(f64x a, f64x b, f64x c) { return _mm256_fmadd_pd(a, b, c); }
+static inline f64x add_product_f64(f64x a, f64x b, f64x c) { return _mm256_fmadd_pd(a, b, c); }
 static inline f32x root_f32(f32x x) { return _mm256_sqrt_ps(x); }
 static inline f64x root_f64(f64x x) { return _mm256_sqrt_pd(x); }
 static inline f32x at_least_f32(f32x x, f32x low) { return _mm256_max_ps(low, x); }

@@ -28,6 +28,14 @@ static inline void end_stream(void) {}
 static inline f32x splat_f32(float a) { return a; }
 static inline f64x splat_f64(double a) { return a; }
 
+/* float32 to float64; one lane has nothing to interleave */
+static inline f64x wide_f32(const float *p) { return *p; }
+static inline f64x wide_part_f32(const float *p, ptrdiff_t n) { (void)n; return *p; }
+static inline f32x zip_low_f32(f32x a, f32x b) { (void)b; return a; }
+static inline f32x zip_high_f32(f32x a, f32x b) { (void)a; return b; }
+static inline f64x zip_low_f64(f64x a, f64x b) { (void)b; return a; }
+static inline f64x zip_high_f64(f64x a, f64x b) { (void)a; return b; }
+
 /* integers: at any address */
 static inline u32x load_u32(const uint32_t *p) { u32x x; memcpy(&x, p, sizeof x); return x; }
 static inline u64x load_u64(const uint64_t *p) { u64x x; memcpy(&x, p, sizeof x); return x; }
@@ -82,6 +90,7 @@ static inline f32x fma_f32(f32x a, f32x b, f32x c) {
     return (float)double_of_bits(bits);
 }
 static inline f64x fma_f64(f64x a, f64x b, f64x c) { return fma(a, b, c); }
+static inline f64x add_product_f64(f64x a, f64x b, f64x c) { return a * b + c; }
 static inline f32x root_f32(f32x x) { return sqrtf(x); }
 static inline f64x root_f64(f64x x) { return sqrt(x); }
 static inline f32x at_least_f32(f32x x, f32x low) { return low > x ? low : x; }

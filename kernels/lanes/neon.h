@@ -38,6 +38,18 @@ static inline void end_stream(void) {}
 static inline f32x splat_f32(float a) { return vdupq_n_f32(a); }
 static inline f64x splat_f64(double a) { return vdupq_n_f64(a); }
 
+/* float32 to float64, and two registers interleaved */
+static inline f64x wide_f32(const float *p) { return vcvt_f64_f32(vld1_f32(p)); }
+static inline f64x wide_part_f32(const float *p, ptrdiff_t n) {
+    float part[2] = {0};
+    memcpy(part, p, (size_t)n * sizeof *p);
+    return vcvt_f64_f32(vld1_f32(part));
+}
+static inline f32x zip_low_f32(f32x a, f32x b) { return vzip1q_f32(a, b); }
+static inline f32x zip_high_f32(f32x a, f32x b) { return vzip2q_f32(a, b); }
+static inline f64x zip_low_f64(f64x a, f64x b) { return vzip1q_f64(a, b); }
+static inline f64x zip_high_f64(f64x a, f64x b) { return vzip2q_f64(a, b); }
+
 /* integers: the operators of C work lane by lane on these types */
 static inline u32x load_u32(const uint32_t *p) { return (u32x)vld1q_u32(p); }
 static inline u64x load_u64(const uint64_t *p) { return (u64x)vld1q_u64(p); }
@@ -87,6 +99,7 @@ static inline void store_bfloat16(uint16_t *p, f32x x) {
 /* arithmetic */
 static inline f32x fma_f32(f32x a, f32x b, f32x c) { return vfmaq_f32(c, a, b); }
 static inline f64x fma_f64(f64x a, f64x b, f64x c) { return vfmaq_f64(c, a, b); }
+static inline f64x add_product_f64(f64x a, f64x b, f64x c) { return vfmaq_f64(c, a, b); }
 static inline f32x root_f32(f32x x) { return vsqrtq_f32(x); }
 static inline f64x root_f64(f64x x) { return vsqrtq_f64(x); }
 static inline f32x where_less_f32(f32x a, f32x b, f32x yes, f32x no) { return vbslq_f32(vcltq_f32(a, b), yes, no); }
