@@ -1,2 +1,18 @@
-"""Lanewise."""
-from .kernels import LEVEL  # noqa: F401
+"""Neural-network kernels for the CPU: activations, norms, IEEE-754 and 4-bit evolution, with published error bounds.
+
+This layer is pure Python: names, defaults, errors and documentation. The arithmetic is in ``lanewise.kernels``.
+"""
+
+from . import activations
+from .activations import *  # noqa: F403
+from .config import get_num_threads, set_num_threads, show_config
+
+__version__ = "0.1.0"
+
+__all__ = [  # noqa: PLE0604
+    "__version__",
+    "get_num_threads",
+    "set_num_threads",
+    "show_config",
+    *activations.__all__,
+]

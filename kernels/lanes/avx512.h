@@ -46,6 +46,15 @@ static inline f32x lookup16_f32(const float *table, u32x index) {
     return _mm512_permutexvar_ps((__m512i)index, _mm512_loadu_ps(table));
 }
 
+static inline u32x where_less_i32(u32x a, u32x b, u32x yes, u32x no) {
+    return (u32x)_mm512_mask_blend_epi32(_mm512_cmplt_epi32_mask((__m512i)a, (__m512i)b), (__m512i)no, (__m512i)yes);
+}
+static inline u64x where_less_i64(u64x a, u64x b, u64x yes, u64x no) {
+    return (u64x)_mm512_mask_blend_epi64(_mm512_cmplt_epi64_mask((__m512i)a, (__m512i)b), (__m512i)no, (__m512i)yes);
+}
+static inline u32x at_most_i32(u32x x, u32x high) { return (u32x)_mm512_min_epi32((__m512i)x, (__m512i)high); }
+static inline u64x at_most_i64(u64x x, u64x high) { return (u64x)_mm512_min_epi64((__m512i)x, (__m512i)high); }
+
 /* 16-bit formats */
 static inline f32x load_float16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 static inline void store_float16(uint16_t *p, f32x x) {
@@ -95,6 +104,8 @@ static inline int any_less_f32(f32x a, f32x b) { return _mm512_cmp_ps_mask(a, b,
 static inline int any_less_f64(f64x a, f64x b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ) != 0; }
 
 /* exponents */
+static inline f32x power2_f32(f32x n) { return _mm512_scalef_ps(_mm512_set1_ps(1.0f), n); }
+static inline f64x power2_f64(f64x n) { return _mm512_scalef_pd(_mm512_set1_pd(1.0), n); }
 static inline f32x scale2_f32(f32x x, f32x n) { return _mm512_scalef_ps(x, n); }
 static inline f64x scale2_f64(f64x x, f64x n) { return _mm512_scalef_pd(x, n); }
 static inline f32x exponent_f32(f32x x) { return _mm512_getexp_ps(x); }

@@ -63,6 +63,15 @@ static inline f32x lookup16_f32(const float *table, u32x index) {
     return vld1q_f32(found);
 }
 
+static inline u32x where_less_i32(u32x a, u32x b, u32x yes, u32x no) {
+    return (u32x)vbslq_u32(vcltq_s32((int32x4_t)a, (int32x4_t)b), (uint32x4_t)yes, (uint32x4_t)no);
+}
+static inline u64x where_less_i64(u64x a, u64x b, u64x yes, u64x no) {
+    return (u64x)vbslq_u64(vcltq_s64((int64x2_t)a, (int64x2_t)b), (uint64x2_t)yes, (uint64x2_t)no);
+}
+static inline u32x at_most_i32(u32x x, u32x high) { return (u32x)vminq_s32((int32x4_t)x, (int32x4_t)high); }
+static inline u64x at_most_i64(u64x x, u64x high) { return where_less_i64(x, high, x, high); }
+
 /* 16-bit formats */
 static inline f32x load_float16(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
 static inline void store_float16(uint16_t *p, f32x x) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x))); }
@@ -95,10 +104,10 @@ static inline int any_less_f64(f64x a, f64x b) { return vmaxvq_u32(vreinterpretq
 
 /* exponents */
 static inline f32x power2_f32(f32x n) {
-    return (f32x)vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127)), 23);
+    return (f32x)vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(vmaxq_f32(n, vdupq_n_f32(-127.0f))), vdupq_n_s32(127)), 23);
 }
 static inline f64x power2_f64(f64x n) {
-    return (f64x)vshlq_n_s64(vaddq_s64(vcvtq_s64_f64(n), vdupq_n_s64(1023)), 52);
+    return (f64x)vshlq_n_s64(vaddq_s64(vcvtq_s64_f64(vmaxq_f64(n, vdupq_n_f64(-1023.0))), vdupq_n_s64(1023)), 52);
 }
 static inline f32x scale2_f32(f32x x, f32x n) {
     n = vminq_f32(vmaxq_f32(n, vdupq_n_f32(-250.0f)), vdupq_n_f32(250.0f));
