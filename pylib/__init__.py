@@ -3,7 +3,7 @@
 This layer is pure Python: names, defaults, errors and documentation. The arithmetic is in ``lanewise.kernels``.
 """
 
-from . import activations
+from . import activations, evolution, genome
 from .activations import *  # noqa: F403
 from .config import get_num_threads, set_num_threads, show_config
 
@@ -11,6 +11,8 @@ __version__ = "0.1.0"
 
 __all__ = [  # noqa: PLE0604
     "__version__",
+    "evolution",
+    "genome",
     "get_num_threads",
     "set_num_threads",
     "show_config",
