@@ -5,7 +5,7 @@ typedef __m256 f32x;
 typedef __m256d f64x;
 typedef uint32_t u32x __attribute__((vector_size(32)));
 typedef uint64_t u64x __attribute__((vector_size(32)));
-enum { F32_LANES = 8, F64_LANES = 4 };
+enum { F32_LANES = 8, F64_LANES = 4, REGISTERS = 16 };
 
 static const int32_t FIRST_LANES[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
 static inline __m256i first_f32(ptrdiff_t n) { return _mm256_loadu_si256((const __m256i *)(FIRST_LANES + 8 - n)); }
@@ -26,6 +26,24 @@ static inline void end_stream(void) { _mm_sfence(); }
 static inline f32x splat_f32(float a) { return _mm256_set1_ps(a); }
 static inline f64x splat_f64(double a) { return _mm256_set1_pd(a); }
 
+/* float32 to float64, and two registers interleaved */
+static inline f64x wide_f32(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
+static inline f64x wide_part_f32(const float *p, ptrdiff_t n) {
+    return _mm256_cvtps_pd(_mm_maskload_ps(p, _mm_loadu_si128((const __m128i *)(FIRST_LANES + 8 - n))));
+}
+static inline f32x zip_low_f32(f32x a, f32x b) {
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x20);
+}
+static inline f32x zip_high_f32(f32x a, f32x b) {
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x31);
+}
+static inline f64x zip_low_f64(f64x a, f64x b) {
+    return _mm256_permute2f128_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b), 0x20);
+}
+static inline f64x zip_high_f64(f64x a, f64x b) {
+    return _mm256_permute2f128_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b), 0x31);
+}
+
 /* integers: the operators of C work lane by lane on these types */
 static inline u32x load_u32(const uint32_t *p) { return (u32x)_mm256_loadu_si256((const __m256i *)p); }
 static inline u64x load_u64(const uint64_t *p) { return (u64x)_mm256_loadu_si256((const __m256i *)p); }
@@ -37,6 +55,13 @@ static inline u32x bits_f32(f32x x) { return (u32x)x; }
 static inline u64x bits_f64(f64x x) { return (u64x)x; }
 static inline f32x from_bits_f32(u32x x) { return (f32x)x; }
 static inline f64x from_bits_f64(u64x x) { return (f64x)x; }
+static inline u64x multiply_low_u64(u64x a, u64x b) { return (u64x)_mm256_mul_epu32((__m256i)a, (__m256i)b); }
+static inline int any_u64(u64x x) { return !_mm256_testz_si256((__m256i)x, (__m256i)x); }
+static inline u32x codes_u32(const uint8_t *genome, ptrdiff_t i) {
+    int32_t bytes;
+    memcpy(&bytes, genome + i / 2, sizeof bytes);
+    return (u32x)_mm256_srlv_epi32(_mm256_set1_epi32(bytes), _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28));
+}
 static inline f32x lookup16_f32(const float *table, u32x index) {
     __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), (__m256i)index);
     __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), (__m256i)index);
@@ -115,6 +140,7 @@ static inline void store_bfloat16(uint16_t *p, f32x x) {
 /* arithmetic */
 static inline f32x fma_f32(f32x a, f32x b, f32x c) { return _mm256_fmadd_ps(a, b, c); }
 static inline f64x fma_f64(f64x a, f64x b, f64x c) { return _mm256_fmadd_pd(a, b, c); }
+static inline f64x add_product_f64(f64x a, f64x b, f64x c) { return _mm256_fmadd_pd(a, b, c); }
 static inline f32x root_f32(f32x x) { return _mm256_sqrt_ps(x); }
 static inline f64x root_f64(f64x x) { return _mm256_sqrt_pd(x); }
 static inline f32x at_least_f32(f32x x, f32x low) { return _mm256_max_ps(low, x); }
@@ -142,10 +168,12 @@ static inline int any_less_f64(f64x a, f64x b) { return _mm256_movemask_pd(_mm25
 
 /* exponents: adding 1.5 * 2^(precision - 1) + bias puts the biased integer into the low bits */
 static inline f32x power2_f32(f32x n) {
+    n = _mm256_max_ps(n, _mm256_set1_ps(-127.0f));
     __m256i biased = _mm256_castps_si256(_mm256_add_ps(n, _mm256_set1_ps(12582912.0f + 127.0f)));
     return _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23));
 }
 static inline f64x power2_f64(f64x n) {
+    n = _mm256_max_pd(n, _mm256_set1_pd(-1023.0));
     __m256i biased = _mm256_castpd_si256(_mm256_add_pd(n, _mm256_set1_pd(6755399441055744.0 + 1023.0)));
     return _mm256_castsi256_pd(_mm256_slli_epi64(biased, 52));
 }

@@ -5,7 +5,7 @@ typedef __m512 f32x;
 typedef __m512d f64x;
 typedef uint32_t u32x __attribute__((vector_size(64)));
 typedef uint64_t u64x __attribute__((vector_size(64)));
-enum { F32_LANES = 16, F64_LANES = 8 };
+enum { F32_LANES = 16, F64_LANES = 8, REGISTERS = 32 };
 
 static inline __mmask16 first_f32(ptrdiff_t n) { return (__mmask16)((1u << n) - 1); }
 static inline __mmask8 first_f64(ptrdiff_t n) { return (__mmask8)((1u << n) - 1); }
@@ -25,6 +25,26 @@ static inline void end_stream(void) { _mm_sfence(); }
 static inline f32x splat_f32(float a) { return _mm512_set1_ps(a); }
 static inline f64x splat_f64(double a) { return _mm512_set1_pd(a); }
 
+/* float32 to float64, and two registers interleaved */
+static inline f64x wide_f32(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
+static inline f64x wide_part_f32(const float *p, ptrdiff_t n) {
+    return _mm512_cvtps_pd(_mm256_maskz_loadu_ps(first_f64(n), p));
+}
+static inline f32x zip_low_f32(f32x a, f32x b) {
+    __m512i order = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    return _mm512_permutex2var_ps(a, order, b);
+}
+static inline f32x zip_high_f32(f32x a, f32x b) {
+    __m512i order = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    return _mm512_permutex2var_ps(a, order, b);
+}
+static inline f64x zip_low_f64(f64x a, f64x b) {
+    return _mm512_permutex2var_pd(a, _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), b);
+}
+static inline f64x zip_high_f64(f64x a, f64x b) {
+    return _mm512_permutex2var_pd(a, _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15), b);
+}
+
 /* integers: the operators of C work lane by lane on these types */
 static inline u32x load_u32(const uint32_t *p) { return (u32x)_mm512_loadu_si512(p); }
 static inline u64x load_u64(const uint64_t *p) { return (u64x)_mm512_loadu_si512(p); }
@@ -36,6 +56,12 @@ static inline u32x bits_f32(f32x x) { return (u32x)x; }
 static inline u64x bits_f64(f64x x) { return (u64x)x; }
 static inline f32x from_bits_f32(u32x x) { return (f32x)x; }
 static inline f64x from_bits_f64(u64x x) { return (f64x)x; }
+static inline u64x multiply_low_u64(u64x a, u64x b) { return (u64x)_mm512_mul_epu32((__m512i)a, (__m512i)b); }
+static inline int any_u64(u64x x) { return _mm512_test_epi64_mask((__m512i)x, (__m512i)x) != 0; }
+static inline u32x codes_u32(const uint8_t *genome, ptrdiff_t i) {
+    __m512i bytes = _mm512_cvtepu8_epi64(_mm_loadl_epi64((const __m128i *)(genome + i / 2)));
+    return (u32x)_mm512_or_si512(bytes, _mm512_slli_epi64(bytes, 28));
+}
 static inline f32x lookup16_f32(const float *table, u32x index) {
     return _mm512_permutexvar_ps((__m512i)index, _mm512_loadu_ps(table));
 }
@@ -94,6 +120,7 @@ static inline void store_bfloat16(uint16_t *p, f32x x) {
 /* arithmetic */
 static inline f32x fma_f32(f32x a, f32x b, f32x c) { return _mm512_fmadd_ps(a, b, c); }
 static inline f64x fma_f64(f64x a, f64x b, f64x c) { return _mm512_fmadd_pd(a, b, c); }
+static inline f64x add_product_f64(f64x a, f64x b, f64x c) { return _mm512_fmadd_pd(a, b, c); }
 static inline f32x root_f32(f32x x) { return _mm512_sqrt_ps(x); }
 static inline f64x root_f64(f64x x) { return _mm512_sqrt_pd(x); }
 static inline f32x at_least_f32(f32x x, f32x low) { return _mm512_max_ps(low, x); }
@@ -122,6 +149,8 @@ static inline int any_less_f32(f32x a, f32x b) { return _mm512_cmp_ps_mask(a, b,
 static inline int any_less_f64(f64x a, f64x b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ) != 0; }
 
 /* exponents */
+static inline f32x power2_f32(f32x n) { return _mm512_scalef_ps(_mm512_set1_ps(1.0f), n); }
+static inline f64x power2_f64(f64x n) { return _mm512_scalef_pd(_mm512_set1_pd(1.0), n); }
 static inline f32x scale2_f32(f32x x, f32x n) { return _mm512_scalef_ps(x, n); }
 static inline f64x scale2_f64(f64x x, f64x n) { return _mm512_scalef_pd(x, n); }
 static inline f32x exponent_f32(f32x x) { return _mm512_getexp_ps(x); }

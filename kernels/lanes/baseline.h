@@ -6,7 +6,7 @@ typedef float f32x;
 typedef double f64x;
 typedef uint32_t u32x;
 typedef uint64_t u64x;
-enum { F32_LANES = 1, F64_LANES = 1 };
+enum { F32_LANES = 1, F64_LANES = 1, REGISTERS = 16 };
 
 static inline uint32_t bits_of_float(float x) { uint32_t b; memcpy(&b, &x, sizeof b); return b; }
 static inline uint64_t bits_of_double(double x) { uint64_t b; memcpy(&b, &x, sizeof b); return b; }
@@ -28,17 +28,28 @@ static inline void end_stream(void) {}
 static inline f32x splat_f32(float a) { return a; }
 static inline f64x splat_f64(double a) { return a; }
 
-/* integers */
-static inline u32x load_u32(const uint32_t *p) { return *p; }
-static inline u64x load_u64(const uint64_t *p) { return *p; }
-static inline void store_u32(uint32_t *p, u32x x) { *p = x; }
-static inline void store_u64(uint64_t *p, u64x x) { *p = x; }
+/* float32 to float64; one lane has nothing to interleave */
+static inline f64x wide_f32(const float *p) { return *p; }
+static inline f64x wide_part_f32(const float *p, ptrdiff_t n) { (void)n; return *p; }
+static inline f32x zip_low_f32(f32x a, f32x b) { (void)b; return a; }
+static inline f32x zip_high_f32(f32x a, f32x b) { (void)a; return b; }
+static inline f64x zip_low_f64(f64x a, f64x b) { (void)b; return a; }
+static inline f64x zip_high_f64(f64x a, f64x b) { (void)a; return b; }
+
+/* integers: at any address */
+static inline u32x load_u32(const uint32_t *p) { u32x x; memcpy(&x, p, sizeof x); return x; }
+static inline u64x load_u64(const uint64_t *p) { u64x x; memcpy(&x, p, sizeof x); return x; }
+static inline void store_u32(uint32_t *p, u32x x) { memcpy(p, &x, sizeof x); }
+static inline void store_u64(uint64_t *p, u64x x) { memcpy(p, &x, sizeof x); }
 static inline u32x splat_u32(uint32_t a) { return a; }
 static inline u64x splat_u64(uint64_t a) { return a; }
 static inline u32x bits_f32(f32x x) { return bits_of_float(x); }
 static inline u64x bits_f64(f64x x) { return bits_of_double(x); }
 static inline f32x from_bits_f32(u32x x) { return float_of_bits(x); }
 static inline f64x from_bits_f64(u64x x) { return double_of_bits(x); }
+static inline u64x multiply_low_u64(u64x a, u64x b) { return (uint64_t)(uint32_t)a * (uint32_t)b; }
+static inline int any_u64(u64x x) { return x != 0; }
+static inline u32x codes_u32(const uint8_t *genome, ptrdiff_t i) { return (u32x)(genome[i / 2] >> 4 * (i & 1)); }
 static inline f32x lookup16_f32(const float *table, u32x index) { return table[index & 15]; }
 
 static inline u32x where_less_i32(u32x a, u32x b, u32x yes, u32x no) { return (int32_t)a < (int32_t)b ? yes : no; }
@@ -91,6 +102,7 @@ static inline f32x fma_f32(f32x a, f32x b, f32x c) {
     return (float)double_of_bits(bits);
 }
 static inline f64x fma_f64(f64x a, f64x b, f64x c) { return fma(a, b, c); }
+static inline f64x add_product_f64(f64x a, f64x b, f64x c) { return a * b + c; }
 static inline f32x root_f32(f32x x) { return sqrtf(x); }
 static inline f64x root_f64(f64x x) { return sqrt(x); }
 static inline f32x at_least_f32(f32x x, f32x low) { return low > x ? low : x; }
@@ -107,6 +119,8 @@ static inline int any_less_f32(f32x a, f32x b) { return a < b; }
 static inline int any_less_f64(f64x a, f64x b) { return a < b; }
 
 /* exponents */
+static inline f32x power2_f32(f32x n) { return n > -127.0f ? float_of_bits((uint32_t)((int)n + 127) << 23) : 0.0f; }
+static inline f64x power2_f64(f64x n) { return n > -1023.0 ? double_of_bits((uint64_t)((int)n + 1023) << 52) : 0.0; }
 static inline f32x scale2_f32(f32x x, f32x n) {
     int whole = n > 250.0f ? 250 : n > -250.0f ? (int)n : -250, half = whole / 2;
     return x * float_of_bits((uint32_t)(half + 127) << 23) * float_of_bits((uint32_t)(whole - half + 127) << 23);

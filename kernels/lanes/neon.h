@@ -5,7 +5,7 @@ typedef float32x4_t f32x;
 typedef float64x2_t f64x;
 typedef uint32_t u32x __attribute__((vector_size(16)));
 typedef uint64_t u64x __attribute__((vector_size(16)));
-enum { F32_LANES = 4, F64_LANES = 2 };
+enum { F32_LANES = 4, F64_LANES = 2, REGISTERS = 32 };
 
 /* memory: a partial access passes through a full register's worth of bytes */
 static inline f32x load_f32(const float *p) { return vld1q_f32(p); }
@@ -38,6 +38,18 @@ static inline void end_stream(void) {}
 static inline f32x splat_f32(float a) { return vdupq_n_f32(a); }
 static inline f64x splat_f64(double a) { return vdupq_n_f64(a); }
 
+/* float32 to float64, and two registers interleaved */
+static inline f64x wide_f32(const float *p) { return vcvt_f64_f32(vld1_f32(p)); }
+static inline f64x wide_part_f32(const float *p, ptrdiff_t n) {
+    float part[2] = {0};
+    memcpy(part, p, (size_t)n * sizeof *p);
+    return vcvt_f64_f32(vld1_f32(part));
+}
+static inline f32x zip_low_f32(f32x a, f32x b) { return vzip1q_f32(a, b); }
+static inline f32x zip_high_f32(f32x a, f32x b) { return vzip2q_f32(a, b); }
+static inline f64x zip_low_f64(f64x a, f64x b) { return vzip1q_f64(a, b); }
+static inline f64x zip_high_f64(f64x a, f64x b) { return vzip2q_f64(a, b); }
+
 /* integers: the operators of C work lane by lane on these types */
 static inline u32x load_u32(const uint32_t *p) { return (u32x)vld1q_u32(p); }
 static inline u64x load_u64(const uint64_t *p) { return (u64x)vld1q_u64(p); }
@@ -49,6 +61,14 @@ static inline u32x bits_f32(f32x x) { return (u32x)x; }
 static inline u64x bits_f64(f64x x) { return (u64x)x; }
 static inline f32x from_bits_f32(u32x x) { return (f32x)x; }
 static inline f64x from_bits_f64(u64x x) { return (f64x)x; }
+static inline u64x multiply_low_u64(u64x a, u64x b) {
+    return (u64x)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b));
+}
+static inline int any_u64(u64x x) { return vmaxvq_u32((uint32x4_t)x) != 0; }
+static inline u32x codes_u32(const uint8_t *genome, ptrdiff_t i) {
+    uint32_t low = genome[i / 2], high = genome[i / 2 + 1];
+    return (u32x){low, low >> 4, high, high >> 4};
+}
 static inline f32x lookup16_f32(const float *table, u32x index) {
     float found[4];
     for (int i = 0; i < 4; i++) found[i] = table[index[i] & 15];
@@ -99,6 +119,7 @@ static inline void store_bfloat16(uint16_t *p, f32x x) {
 /* arithmetic */
 static inline f32x fma_f32(f32x a, f32x b, f32x c) { return vfmaq_f32(c, a, b); }
 static inline f64x fma_f64(f64x a, f64x b, f64x c) { return vfmaq_f64(c, a, b); }
+static inline f64x add_product_f64(f64x a, f64x b, f64x c) { return vfmaq_f64(c, a, b); }
 static inline f32x root_f32(f32x x) { return vsqrtq_f32(x); }
 static inline f64x root_f64(f64x x) { return vsqrtq_f64(x); }
 static inline f32x where_less_f32(f32x a, f32x b, f32x yes, f32x no) { return vbslq_f32(vcltq_f32(a, b), yes, no); }
@@ -116,10 +137,10 @@ static inline int any_less_f64(f64x a, f64x b) { return vmaxvq_u32(vreinterpretq
 
 /* exponents */
 static inline f32x power2_f32(f32x n) {
-    return (f32x)vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127)), 23);
+    return (f32x)vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(vmaxq_f32(n, vdupq_n_f32(-127.0f))), vdupq_n_s32(127)), 23);
 }
 static inline f64x power2_f64(f64x n) {
-    return (f64x)vshlq_n_s64(vaddq_s64(vcvtq_s64_f64(n), vdupq_n_s64(1023)), 52);
+    return (f64x)vshlq_n_s64(vaddq_s64(vcvtq_s64_f64(vmaxq_f64(n, vdupq_n_f64(-1023.0))), vdupq_n_s64(1023)), 52);
 }
 static inline f32x scale2_f32(f32x x, f32x n) {
     n = vminq_f32(vmaxq_f32(n, vdupq_n_f32(-250.0f)), vdupq_n_f32(250.0f));
