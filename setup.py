@@ -3,6 +3,7 @@
 import copy
 import os
 import platform
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -11,90 +12,88 @@ import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import CompileError, ExecError, LinkError, PlatformError
 
 GNU = sys.platform != "win32"
-X86 = GNU and platform.machine() in ("x86_64", "AMD64")
-ARM = GNU and platform.machine() in ("aarch64", "arm64")
+MACHINE = platform.machine() if GNU else ""
 
 LEVELS = {"baseline": []}
-if X86:
+if MACHINE in ("x86_64", "AMD64"):
     LEVELS["avx2"] = ["-march=x86-64-v3", "-DLANEWISE_AVX2"]
     # GCC stops at 256 bits unless it is told that 512 are wanted
     LEVELS["avx512"] = ["-march=x86-64-v4", "-mprefer-vector-width=512", "-DLANEWISE_AVX512"]
-if ARM:
+if MACHINE in ("aarch64", "arm64"):
     LEVELS["neon"] = ["-DLANEWISE_NEON"]
 
-FLAGS = ["/O2"]
-if GNU:
-    FLAGS = [
-        "-O3",
-        "-ffp-contract=off",  # a * b + c is two roundings where the source says two: same bits from every compiler
-        "-fno-math-errno",  # a square root is one instruction
-        "-DCYTHON_INLINE=__inline__ __attribute__((always_inline, unused))",  # a call would spill every register
-        "-Wno-psabi",  # wide registers cross no module's border, so their calling convention is nobody's business
-    ]
+FLAGS = ["/O2"] if not GNU else [
+    "-O3",
+    "-ffp-contract=off",  # a * b + c is two roundings where the source says two: same bits from every compiler
+    "-fno-math-errno",  # a square root is one instruction
+    "-DCYTHON_INLINE=__inline__ __attribute__((always_inline, unused))",  # a call would spill every register
+    "-Wno-psabi",  # wide registers cross no module's border, so their calling convention is nobody's business
+]
+DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
+              "initializedcheck": False, "freethreading_compatible": True, "embedsignature": True}
 
-COMPILER_MISSING = """
-Lanewise is compiled from source and found no working C compiler ({error}).
+COMPILER_MISSING = """Lanewise is compiled from source and found no working C compiler ({error}).
 Install one and try again:  Debian, Ubuntu: apt install gcc    Fedora: dnf install gcc
-                            macOS: xcode-select --install      Windows: Visual Studio Build Tools
-"""
+                            macOS: xcode-select --install      Windows: Visual Studio Build Tools"""
 
 
 class BuildLevels(build_ext):
-    """Compiles the levels side by side, with OpenMP where the compiler has it."""
+    """Translates each module once, then compiles all levels side by side, with OpenMP where the compiler has it."""
 
     def build_extensions(self):
         self.parallel = self.parallel or os.cpu_count()
-        self.try_compile("int main(void) { return 0; }", [])
-        try:
-            self.try_compile("#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }", ["-fopenmp"])
-            openmp = ["-fopenmp"]
-        except (CompileError, LinkError):
-            openmp = []  # prange is then a plain loop
+        if error := self.refusal([]):
+            raise SystemExit(COMPILER_MISSING.format(error=error))
+        # a compiler older than a level builds the others
+        refused = [level for level, flags in LEVELS.items() if self.refusal(flags)]
+        self.extensions = [ext for ext in self.extensions if ext.name.split(".")[2] not in refused]
+        # without OpenMP prange is a plain loop
+        openmp = [] if self.refusal(["-fopenmp"], "#include <omp.h>\n") else ["-fopenmp"]
+        # Cython names a module after its folders, so it is shown the sources where they will be installed
+        shutil.copytree("kernels", "build/lanewise/kernels", dirs_exist_ok=True)
+        Path("build/lanewise/__init__.py").touch()
+        # translation side by side needs fork, which only Linux does soundly
+        cythonize([f"build/lanewise/{source}" for source in SOURCES], force=self.force,
+                  nthreads=self.parallel if sys.platform == "linux" else 0, compiler_directives=DIRECTIVES)
         for ext in self.extensions:
-            ext.extra_compile_args += openmp
-            ext.extra_link_args += openmp
+            ext.sources = [f"build/lanewise/kernels/{ext.name.rpartition('.')[2]}.c"]
+            ext.extra_compile_args, ext.extra_link_args = ext.extra_compile_args + openmp, openmp
         super().build_extensions()
 
-    def try_compile(self, program, flags):
+    def refusal(self, flags, include=""):
+        # what the compiler has against these flags, None where it takes them
         with tempfile.TemporaryDirectory() as folder:
-            source = Path(folder, "program.c")
-            source.write_text(program)
+            Path(folder, "a.c").write_text(include + "int main(void) { return 0; }\n")
             try:
-                objects = self.compiler.compile([str(source)], output_dir=folder, extra_postargs=flags)
-                self.compiler.link_executable(objects, "program", output_dir=folder, extra_postargs=flags)
-            except (CompileError, LinkError, ExecError, PlatformError, OSError) as error:
-                if flags:
-                    raise
-                raise SystemExit(COMPILER_MISSING.format(error=error)) from None
+                program = self.compiler.compile([f"{folder}/a.c"], output_dir=folder, extra_postargs=flags)
+                self.compiler.link_executable(program, "a", output_dir=folder, extra_postargs=flags)
+            except Exception as error:  # setuptools, distutils and the system each have their own
+                return error
 
     def build_extension(self, ext):
         # the levels share their sources, so each has its own folder for objects
         builder = copy.copy(self)
-        builder.build_temp = os.path.join(self.build_temp, ext.level)
-        Path(self.get_ext_fullpath(ext.name)).parent.mkdir(parents=True, exist_ok=True)
+        builder.build_temp = os.path.join(self.build_temp, ext.name.split(".")[2])
         super(BuildLevels, builder).build_extension(ext)
 
-
-def compiled_for(level, module, flags):
-    folder = f"lanewise.kernels.{level}" if level else "lanewise.kernels"
-    ext = Extension(f"{folder}.{module.name.rpartition('.')[2]}", module.sources, depends=HEADERS,
-                    include_dirs=["kernels", numpy.get_include()],
-                    define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
-                    extra_compile_args=[*FLAGS, *flags])
-    ext.level = level
-    return ext
+    def copy_extensions_to_source(self):  # of an editable install
+        for level in LEVELS:
+            Path("kernels", level).mkdir(exist_ok=True)
+        super().copy_extensions_to_source()
 
 
-HEADERS = [str(path) for path in Path("kernels").rglob("*.[hp]*")]
-MODULES = cythonize("kernels/*.pyx", build_dir="build", nthreads=os.cpu_count() if sys.platform == "linux" else 0, compiler_directives={
-    "language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True, "initializedcheck": False,
-    "freethreading_compatible": True, "embedsignature": True,
-})
+def compiled_for(level, source):
+    package = f"lanewise.kernels.{level}" if level else "lanewise.kernels"
+    return Extension(f"{package}.{source.stem}", [str(source)], include_dirs=["kernels", numpy.get_include()],
+                     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+                     extra_compile_args=FLAGS + LEVELS.get(level, []), depends=HEADERS)
+
+
+HEADERS = sorted(str(path) for path in Path("kernels").rglob("*.[hp]*"))
+SOURCES = sorted(Path("kernels").glob("*.pyx"))
 setup(cmdclass={"build_ext": BuildLevels}, ext_modules=[
-    ext for module in MODULES for ext in (
-        [compiled_for("", module, [])] if module.name.endswith("machine")
-        else [compiled_for(level, module, flags) for level, flags in LEVELS.items()])
+    # the module that finds out about the machine runs before a level is chosen
+    compiled_for(level, source) for source in SOURCES for level in ([None] if source.stem == "machine" else LEVELS)
 ])

@@ -6,23 +6,20 @@ import os
 from . import machine
 
 
-def _built_levels():
-    return tuple(name for name in machine.LEVELS if os.path.isdir(os.path.join(__path__[0], name)))
-
-
 def _choose_level(asked):
-    usable = [name for name in machine.supported_levels() if name in _built_levels()]
+    usable = [name for name in machine.supported_levels() if name in BUILT_LEVELS]
     if not asked:
         return usable[-1]
     if asked not in machine.LEVELS:
         raise ImportError(f"LANEWISE_LEVEL={asked!r} is not a level; expected one of {', '.join(machine.LEVELS)}")
-    if asked not in _built_levels():
-        raise ImportError(f"LANEWISE_LEVEL={asked!r} was not built; this installation has {', '.join(_built_levels())}")
+    if asked not in BUILT_LEVELS:
+        raise ImportError(f"LANEWISE_LEVEL={asked!r} was not built; this installation has {', '.join(BUILT_LEVELS)}")
     if asked not in usable:
         missing = sorted(set(machine.LEVELS[asked]) - set(machine.cpu_features()))
         raise ImportError(f"LANEWISE_LEVEL={asked!r} needs {', '.join(missing)}, which this machine lacks")
     return asked
 
 
+BUILT_LEVELS = tuple(name for name in machine.LEVELS if os.path.isdir(os.path.join(__path__[0], name)))
 LEVEL = _choose_level(os.environ.get("LANEWISE_LEVEL"))
 __path__.insert(0, os.path.join(__path__[0], LEVEL))

@@ -1,3 +1,297 @@
-from .lanes cimport f32x, real, splat, fma, scale2, at_most, at_least
+# Elementary functions on registers, written once for float32 and float64. Coefficients are made by the scripts in
+# tools/fit, named beside them with the error they reach. Loops, dtypes and ufuncs live elsewhere.
+#
+# A function that others build on comes in parts (a value, what rounding lost, a power of two), so that a compound
+# function rounds once.
+from libc.math cimport INFINITY
+
+from .lanes cimport (
+    at_least, at_most, bits_f32, exponent, f32x, fma, lookup16_f32, magnitude, pick, power2, real, scale2, splat,
+    splat_f32, u32x, where_less, with_sign,
+)
+from .pairs cimport fast_sum, pair_product, pair_quotient, product, two_sum
+from .segments cimport NORMAL_TAIL_SEGMENTS, TANH_SEGMENTS
+
+
+cdef inline real step(real p, real x, double c) noexcept nogil:
+    # one step of Horner's scheme
+    return fma(p, x, splat(x, c))
+
+
+cdef inline real nearest(real x, double scale) noexcept nogil:
+    # x scale, rounded to a whole number: a sum with 1.5 * 2^23 (2^52) has no room for a fraction
+    cdef real shift = pick(x, 12582912.0, 6755399441055744.0)
+    return fma(x, splat(x, scale), shift) - shift
+
+
+cdef inline real less_ln2(real x, real n, real* low) noexcept nogil:
+    # x - n ln 2: its leading part exactly, since n ln 2 and x cancel
+    low[0] = n * pick(x, 1.9046542121259336e-09, -2.3190468138462996e-17)
+    return fma(n, pick(x, -0.6931471824645996, -0.6931471805599453), x)
+
+
+cdef inline real exp_rest(real r, real r_low) noexcept nogil:
+    # e^(r + r_low) - 1 - r for |r| <= 0.347; at most 0.07.
+    # tools/fit/exp.sollya: |r| <= ln(2)/2, error of the sum 2^-28.2 (float32), 2^-63.5 (float64)
+    cdef real t = r + r_low
+    cdef real q
+    if real is f32x:
+        q = splat(r, 0.0013782460009679198)
+        q = step(q, t, 0.00836866907775402)
+        q = step(q, t, 0.04166896268725395)
+        q = step(q, t, 0.1666652113199234)
+        q = step(q, t, 0.49999991059303284)
+    else:
+        q = splat(r, 2.0876599428087686e-09)
+        q = step(q, t, 2.511258751007753e-08)
+        q = step(q, t, 2.755739905184801e-07)
+        q = step(q, t, 2.75572330560833e-06)
+        q = step(q, t, 2.480158717787179e-05)
+        q = step(q, t, 0.0001984126989850026)
+        q = step(q, t, 0.001388888888895642)
+        q = step(q, t, 0.008333333333315998)
+        q = step(q, t, 0.041666666666666546)
+        q = step(q, t, 0.16666666666666685)
+        q = step(q, t, 0.5)
+    return fma(t * t, q, r_low)
+
+
+cdef inline real exp_parts(real x, real* rest, real* n) noexcept nogil:
+    # e^x = 2^n (1 + r + rest), returning r
+    cdef real low
+    n[0] = nearest(x, 1.4426950408889634)
+    cdef real r = less_ln2(x, n[0], &low)
+    rest[0] = exp_rest(r, low)
+    return r
+
+
 cdef inline real exp(real x) noexcept nogil:
-    return x
+    cdef real rest, n
+    cdef real r = exp_parts(at_most(at_least(x, pick(x, -104.0, -746.0)), pick(x, 89.0, 710.0)), &rest, &n)
+    return scale2(splat(x, 1.0) + (r + rest), n)
+
+
+cdef inline real expm1(real x) noexcept nogil:
+    # 2^n (1 + r + rest) - 1, halved on the way lest 2^n overflow
+    cdef real rest, n, h, low
+    cdef real r = exp_parts(at_most(at_least(x, pick(x, -20.0, -40.0)), pick(x, 89.0, 710.0)), &rest, &n)
+    cdef real power = power2(n - splat(x, 1.0))
+    cdef real start = power - splat(x, 0.5)
+    h = fma(power, r, start)
+    low = fma(power, r, start - h) + ((power - start) - splat(x, 0.5))
+    h = h + fma(power, rest, low)
+    return where_less(magnitude(x), pick(x, 1e-30, 1e-290), x, h + h)
+
+
+cdef inline real logistic_parts(real a, real* low, real* n) noexcept nogil:
+    # 1 / (1 + e^a) = 2^n (value + low) for a >= 0: e^a = 2^-n (1 + p), so 1 / (2^n + 1 + p)
+    cdef real one = splat(a, 1.0)
+    cdef real r_low, p, d, d_low, inverse
+    n[0] = nearest(a, -1.4426950408889634)
+    cdef real r = less_ln2(a, -n[0], &r_low)
+    cdef real power = power2(n[0])
+    p = r + exp_rest(r, r_low)
+    d = (one + power) + p
+    d_low = (p - (d - one)) + power
+    inverse = one / d
+    low[0] = fma(-inverse, d_low, fma(-inverse, d, one)) * inverse
+    return inverse
+
+
+cdef inline real sigmoid(real x) noexcept nogil:
+    # 1 / (1 + e^-x), from the tail that is not near 1
+    cdef real low, n
+    cdef real q = logistic_parts(at_most(magnitude(x), pick(x, 105.0, 750.0)), &low, &n)
+    cdef real tail = scale2(q + low, n)
+    return where_less(x, splat(x, 0.0), tail, splat(x, 1.0) - tail)
+
+
+cdef inline real tanh_parts(real a, real* low) noexcept nogil:
+    # (e^2a - 1) / (e^2a + 1) for a >= 0 as ((1 - u) + r + rest) / ((1 + u) + r + rest), u = 2^-n
+    cdef real rest, n, r, u, p, p_low, top, top_low, top_lost, d, d_low, lost
+    cdef real one = splat(a, 1.0)
+    r = exp_parts(at_most(a + a, pick(a, 20.0, 40.0)), &rest, &n)
+    u = power2(-n)
+    p = fast_sum(r, rest, &p_low)
+    top = fast_sum(one, -u, &top_lost)
+    top = fast_sum(top, p, &top_low)
+    d = fast_sum(one, u, &lost)
+    d = fast_sum(d, p, &d_low)
+    return pair_quotient(top, top_low + (top_lost + p_low), d, d_low + lost, low)
+
+
+cdef inline f32x segment(const float* rows, f32x a, f32x* low) noexcept nogil:
+    # a function of a >= 0 by the polynomial c0 + d (c1 + ...), d = a - centre, of one of 16 segments (segments.pxd),
+    # and what its last rounding lost
+    cdef u32x index = bits_f32(a + splat_f32(1.0)) >> 21
+    cdef f32x d = a - lookup16_f32(rows, index)
+    cdef f32x q = lookup16_f32(rows + 8 * 16, index)
+    q = fma(q, d, lookup16_f32(rows + 7 * 16, index))
+    q = fma(q, d, lookup16_f32(rows + 6 * 16, index))
+    q = fma(q, d, lookup16_f32(rows + 5 * 16, index))
+    q = fma(q, d, lookup16_f32(rows + 4 * 16, index))
+    q = fma(q, d, lookup16_f32(rows + 3 * 16, index))
+    q = fma(q, d, lookup16_f32(rows + 2 * 16, index))
+    cdef f32x c0 = lookup16_f32(rows + 16, index)
+    cdef f32x value = fma(q, d, c0)
+    low[0] = fma(q, d, c0 - value)
+    return value
+
+
+cdef inline real tanh(real x) noexcept nogil:
+    cdef real low, t
+    if real is f32x:
+        t = segment(&TANH_SEGMENTS[0][0], at_most(magnitude(x), splat(x, 9.1)), &low)
+    else:
+        t = tanh_parts(magnitude(x), &low)
+        t = t + low
+    return with_sign(t, x)
+
+
+cdef inline real log_parts(real u, real u_low, real* low) noexcept nogil:
+    # log(u + u_low) for normal u > 0 and u_low within u's last place: n ln 2 + log(1 + f), u = 2^n (1 + f).
+    # tools/fit/log.sollya: sqrt(1/2) <= 1 + f <= sqrt(2), error 2^-35.0 (float32), 2^-59.5 (float64)
+    cdef real whole = exponent(u)
+    cdef real m = scale2(u, -whole)
+    cdef real root2 = splat(u, 1.4142135623730951), half = splat(u, 0.5)
+    cdef real n = where_less(m, root2, whole, whole + splat(u, 1.0))
+    cdef real f = where_less(m, root2, m, half * m) - splat(u, 1.0)
+    cdef real s = f / (splat(u, 2.0) + f)
+    cdef real z = s * s
+    cdef real h = half * f * f
+    cdef real q, rest
+    if real is f32x:
+        q = splat(u, 0.2402351051568985)
+        q = step(q, z, 0.28510406613349915)
+        q = step(q, z, 0.4000084698200226)
+        q = step(q, z, 0.6666666269302368)
+    else:
+        q = splat(u, 0.14798544835230695)
+        q = step(q, z, 0.15313808209660257)
+        q = step(q, z, 0.1818357310435841)
+        q = step(q, z, 0.2222219841824988)
+        q = step(q, z, 0.2857142874375453)
+        q = step(q, z, 0.3999999999940921)
+        q = step(q, z, 0.6666666666666735)
+    rest = s * fma(z, q, h) - h
+    rest = rest + scale2(u_low, -n) * fma(f, f - splat(u, 1.0), splat(u, 1.0))
+    rest = rest + n * pick(u, 1.4286068203094173e-06, 5.497923018708371e-14)
+    cdef real top = fast_sum(n * pick(u, 0.693145751953125, 0.6931471805598903), f, &h)
+    return fast_sum(top, rest + h, low)
+
+
+cdef inline real log1p_parts(real x, real x_low, real* low) noexcept nogil:
+    # log(1 + x + x_low) for x > -1 and finite
+    cdef real u_low
+    cdef real u = two_sum(splat(x, 1.0), x, &u_low)
+    return log_parts(u, u_low + x_low, low)
+
+
+cdef inline real log1p(real x) noexcept nogil:
+    cdef real infinity = splat(x, INFINITY)
+    cdef real low
+    cdef real y = log1p_parts(at_most(x, pick(x, 3.4028234663852886e+38, 1.7976931348623157e+308)), splat(x, 0.0), &low)
+    y = with_sign(y + low, x)
+    y = where_less(x, infinity, y, x)
+    y = where_less(x, pick(x, -0.99999994, -0.9999999999999999), -infinity, y)
+    return where_less(x, splat(x, -1.0), infinity - infinity, y)
+
+
+cdef inline real log(real x) noexcept nogil:
+    cdef real infinity = splat(x, INFINITY), zero = splat(x, 0.0)
+    cdef real low
+    cdef real y = log_parts(magnitude(at_most(x, pick(x, 3.4028234663852886e+38, 1.7976931348623157e+308))), zero, &low)
+    y = where_less(x, infinity, y + low, x)
+    y = where_less(magnitude(x), pick(x, 1.401298464324817e-45, 5e-324), -infinity, y)
+    return where_less(x, zero, infinity - infinity, y)
+
+
+cdef inline real mills(real a, real* low) noexcept nogil:
+    # erfc(a / sqrt 2) / 2 e^(a^2/2) for a >= 0. float64: rho H(rho), rho = 1 / (a + 3), tools/fit/normal_tail.sollya:
+    # a <= 39, error 2^-56.0. float32: by segments, a <= 14.7, error 2^-27.3
+    cdef real one, d, d_low, rho, rho_low, t, h, h_low
+    if real is f32x:
+        return segment(&NORMAL_TAIL_SEGMENTS[0][0], a, low)
+    else:
+        one = splat(a, 1.0)
+        d = a + splat(a, 3.0)
+        d_low = a - (d - splat(a, 3.0))
+        rho = one / d
+        rho_low = fma(-rho, d_low, fma(-rho, d, one)) * rho
+        t = (rho - splat(a, 0.1875)) + rho_low
+        h = splat(a, -2315664989.0370836)
+        h = step(h, t, 3229796672.297123)
+        h = step(h, t, 360136133.151421)
+        h = step(h, t, -670991803.4550079)
+        h = step(h, t, 60626626.004337825)
+        h = step(h, t, 55125533.026681095)
+        h = step(h, t, -18693033.77988871)
+        h = step(h, t, 444006.1862275633)
+        h = step(h, t, 1789732.5402794376)
+        h = step(h, t, -663902.6231429119)
+        h = step(h, t, 290.9231076333635)
+        h = step(h, t, 84428.62186100466)
+        h = step(h, t, -25482.830315029718)
+        h = step(h, t, -4222.71134416437)
+        h = step(h, t, 4737.10833255909)
+        h = step(h, t, -529.9967935296861)
+        h = step(h, t, -626.3497342705158)
+        h = step(h, t, 201.96637047702853)
+        h = step(h, t, 84.41321791527878)
+        h = step(h, t, -45.80806564978135)
+        h = step(h, t, -18.809282228528893)
+        h = step(h, t, 8.853994020862997)
+        h = step(h, t, 8.87863248596667)
+        h = step(h, t, 3.413770971566147)
+        h = step(h, t, -3.520208008352281e-17)
+        h = fast_sum(splat(a, 0.7964337625475115), h, &h_low)
+        return pair_product(rho, rho_low, h, h_low, low)
+
+
+cdef inline real normal_tail_parts(real a, real* low, real* n, real* e, real* e_low) noexcept nogil:
+    # erfc(a / sqrt 2) / 2 = 2^n (value + low) for 0 <= a up to where it underflows; e^(-a^2/2) is 2^n (e + e_low)
+    cdef real one = splat(a, 1.0), half = splat(a, -0.5)
+    cdef real h_low, square_low, rest, p_low
+    cdef real h = mills(a, &h_low)
+    cdef real square = product(a, a, &square_low)
+    cdef real r = exp_parts(half * square, &rest, n)
+    rest = fma(half * square_low, one + (r + rest), rest)
+    cdef real p = fast_sum(r, rest, &p_low)
+    e[0] = fast_sum(one, p, &rest)
+    e_low[0] = rest + p_low
+    return pair_product(h, h_low, e[0], e_low[0], low)
+
+
+cdef inline real erf(real x) noexcept nogil:
+    # x (c0 + z P(z)), z = x^2, up to 1/2, and 1 - erfc beyond. tools/fit/erf.sollya: error 2^-34.2 (float32),
+    # 2^-65.3 (float64)
+    cdef real one = splat(x, 1.0)
+    cdef real a = at_most(magnitude(x), pick(x, 4.0, 6.0))
+    cdef real z = x * x
+    cdef real scaled_a, scaled_low, low, n, tail, p, e, e_low
+    if real is f32x:
+        p = splat(x, -0.0007586674182675779)
+        p = step(p, z, 0.0051932320930063725)
+        p = step(p, z, -0.026861432939767838)
+        p = step(p, z, 0.11283756792545319)
+        p = step(p, z, -0.37612637877464294)
+        p = step(p, z, -5.86940771540867e-08)
+    else:
+        p = splat(x, 1.678899790486417e-08)
+        p = step(p, z, -1.6738890694461397e-07)
+        p = step(p, z, 1.6484994223625589e-06)
+        p = step(p, z, -1.4926394287603263e-05)
+        p = step(p, z, 0.00012055347482123082)
+        p = step(p, z, -0.0008548327199325623)
+        p = step(p, z, 0.005223977626760337)
+        p = step(p, z, -0.026866170645189483)
+        p = step(p, z, 0.11283791670955262)
+        p = step(p, z, -0.37612638903183754)
+        p = step(p, z, 1.53611204275307e-17)
+    tail = product(x, pick(x, 1.128379225730896, 1.1283791670955126), &low)
+    p = tail + fma(x, p, low)
+    scaled_a = pair_product(a, splat(x, 0.0), pick(x, 1.4142135381698608, 1.4142135623730951),
+                            pick(x, 2.4203234971764687e-08, -9.667293313452913e-17), &scaled_low)
+    tail = normal_tail_parts(scaled_a, &low, &n, &e, &e_low)
+    tail = scale2(tail + low, n + one)
+    return where_less(magnitude(x), splat(x, 0.5), p, with_sign(one - tail, x))

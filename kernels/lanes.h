@@ -21,6 +21,7 @@
 #include "lanes/baseline.h"
 #endif
 
+#include "lanes/integers.h"
 #include "lanes/environment.h"
 
 #endif

@@ -2,9 +2,10 @@
 #
 # f32x and f64x are numeric types to Cython, so + - * / and unary minus on them are vector instructions.
 # `real` is fused over both: mathematics is written once, on `real`, and what differs by precision stands
-# in one `if real is f32x`. u32x and u64x are the unsigned integers of the same lanes. A constant needs splat(x, value), which takes its type from x.
+# in one `if real is f32x`, or in pick(x, float32, float64). u32x and u64x are the unsigned integers of the same
+# lanes. A constant needs splat(x, value), which takes its type from x.
 
-from libc.stdint cimport uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 cdef extern from "lanes.h" nogil:
     ctypedef float f32x
@@ -16,6 +17,7 @@ cdef extern from "lanes.h" nogil:
 
     const Py_ssize_t F32_LANES
     const Py_ssize_t F64_LANES
+    const Py_ssize_t REGISTERS  # how many of them the level has
 
     environment enter_environment()
     void leave_environment(environment callers)
@@ -43,6 +45,26 @@ cdef extern from "lanes.h" nogil:
     u64x splat_u64(uint64_t a)
     u64x bits_f64(f64x x)
     f64x from_bits_f64(u64x x)
+    u64x multiply_low_u64(u64x a, u64x b)  # the whole products of the low halves
+    int any_u64(u64x x)  # whether a bit is set in any lane
+    # the 4-bit codes of weights i, i + 1, ... as the low bits of each lane; i is a multiple of F32_LANES
+    u32x codes_u32(const uint8_t* genome, Py_ssize_t i)
+    # compared as signed numbers: `yes` where a < b, and the smaller
+    u32x where_less_i32(u32x a, u32x b, u32x yes, u32x no)
+    u64x where_less_i64(u64x a, u64x b, u64x yes, u64x no)
+    u32x at_most_i32(u32x x, u32x high)
+    u64x at_most_i64(u64x x, u64x high)
+    # a register of narrower unsigned numbers, zeros above them; and back, without what is above
+    u32x widen_u8_u32(const uint8_t* p)
+    u32x widen_u16_u32(const uint16_t* p)
+    u64x widen_u8_u64(const uint8_t* p)
+    u64x widen_u16_u64(const uint16_t* p)
+    u64x widen_u32_u64(const uint32_t* p)
+    void narrow_u32_u8(uint8_t* p, u32x x)
+    void narrow_u32_u16(uint16_t* p, u32x x)
+    void narrow_u64_u8(uint8_t* p, u64x x)
+    void narrow_u64_u16(uint16_t* p, u64x x)
+    void narrow_u64_u32(uint32_t* p, u64x x)
     f32x lookup16_f32(const float* table, u32x index)  # by the low four bits
 
     f32x load_f32(const float* p)
@@ -59,6 +81,7 @@ cdef extern from "lanes.h" nogil:
     f32x with_sign_f32(f32x x, f32x sign)
     f32x where_less_f32(f32x a, f32x b, f32x yes, f32x no)
     int any_less_f32(f32x a, f32x b)
+    f32x power2_f32(f32x n)
     f32x scale2_f32(f32x x, f32x n)
     f32x exponent_f32(f32x x)
 
@@ -77,6 +100,7 @@ cdef extern from "lanes.h" nogil:
     f64x with_sign_f64(f64x x, f64x sign)
     f64x where_less_f64(f64x a, f64x b, f64x yes, f64x no)
     int any_less_f64(f64x a, f64x b)
+    f64x power2_f64(f64x n)
     f64x scale2_f64(f64x x, f64x n)
     f64x exponent_f64(f64x x)
 
@@ -96,6 +120,14 @@ cdef inline real splat(real like, double value) noexcept nogil:
         return splat_f32(<float>value)
     else:
         return splat_f64(value)
+
+
+cdef inline real pick(real like, double float32, double float64) noexcept nogil:
+    # a constant that differs by precision
+    if real is f32x:
+        return splat_f32(<float>float32)
+    else:
+        return splat_f64(float64)
 
 
 cdef inline real fma(real a, real b, real c) noexcept nogil:
@@ -160,6 +192,14 @@ cdef inline int any_less(real a, real b) noexcept nogil:
         return any_less_f32(a, b)
     else:
         return any_less_f64(a, b)
+
+
+cdef inline real power2(real n) noexcept nogil:
+    # 2^n for a whole n from the smallest normal exponent to the largest; no more than the smallest normal below it
+    if real is f32x:
+        return power2_f32(n)
+    else:
+        return power2_f64(n)
 
 
 cdef inline real scale2(real x, real n) noexcept nogil:

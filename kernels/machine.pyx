@@ -3,6 +3,7 @@
 from cpython.pycapsule cimport PyCapsule_New
 
 cdef extern from "lanes/machine.h" nogil:
+    const bint HAS_OPENMP
     int supports(int feature)
     int call_in_forked_child(void (*hook)() noexcept nogil)
 
@@ -37,10 +38,15 @@ def supported_levels():
     return tuple(level for level, needs in LEVELS.items() if available.issuperset(needs))
 
 
+def has_openmp():
+    """Whether the compiler had OpenMP; without it kernels run on one thread."""
+    return HAS_OPENMP
+
+
 def set_num_threads(int n):
-    """Let kernels use up to n threads; in a forked child it stays at one."""
+    """Let kernels use up to n threads; in a forked child and without OpenMP it stays at one."""
     global threads
-    if not forked:
+    if HAS_OPENMP and not forked:
         threads = n
 
 

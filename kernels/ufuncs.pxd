@@ -1,11 +1,12 @@
-# From flat kernels to np.ufunc objects: every dtype, any stride, threads. A row registers one function.
+# From flat kernels to np.ufunc objects: every dtype, any stride, threads. A row registers one loop of a function.
 #
-# A kernel works on contiguous float32 or float64. What is strided, broadcast or of 16 bits passes through
-# blocks on the stack: gathered (and widened), computed, scattered (and rounded once). A loop is thus shared by all
-# functions, and a function costs one kernel a precision.
+# A kernel works on contiguous numbers. What is strided, broadcast or a 16-bit float passes through blocks on the
+# stack: gathered (and widened to float32), computed, scattered (and rounded once). One loop is thus shared by all
+# functions, and a function of floats costs one kernel a precision. A kernel of whole registers (lanes > 1) also
+# gets its tail in blocks, whose padding it may read and write.
 from cpython.pycapsule cimport PyCapsule_Import
 from cython.parallel cimport prange
-from libc.stdint cimport uint16_t
+from libc.stdint cimport uint8_t, uint16_t
 from libc.stdlib cimport malloc
 from libc.string cimport memcpy, strcpy
 
@@ -16,7 +17,8 @@ cdef extern from "numpy/ufuncobject.h":
                                     const int* arg_types, void* data) except -1
 
 cdef extern from "numpy/arrayobject.h":
-    const char NPY_HALF
+    const int NPY_HALF
+    const int NPY_USERDEF
 
 from .lanes cimport (
     F32_LANES, enter_environment, environment, leave_environment, load_bfloat16, load_float16, load_f32,
@@ -24,10 +26,16 @@ from .lanes cimport (
 )
 
 cdef enum Dtype:
+    # the 16-bit floats, which a kernel sees as float32
     FLOAT16
     BFLOAT16
+    # what a kernel sees as it is; signed integers and raw codes go by their unsigned width
     FLOAT32
     FLOAT64
+    UINT8
+    UINT16
+    UINT32
+    UINT64
 
 cdef enum:
     MAX_OPERANDS = 5
@@ -41,21 +49,36 @@ ctypedef void (*kernel3)(const void*, const void*, void*, Py_ssize_t) noexcept n
 ctypedef void (*kernel4)(const void*, const void*, const void*, void*, Py_ssize_t) noexcept nogil
 ctypedef void (*kernel5)(const void*, const void*, const void*, const void*, void*, Py_ssize_t) noexcept nogil
 
+ctypedef void (*told2)(const void*, void*, Py_ssize_t, const void*) noexcept nogil
+ctypedef void (*told3)(const void*, const void*, void*, Py_ssize_t, const void*) noexcept nogil
+ctypedef void (*told4)(const void*, const void*, const void*, void*, Py_ssize_t, const void*) noexcept nogil
+
 ctypedef fused item:
+    uint8_t
     uint16_t
     float
     double
 
 cdef struct Row:
     void* kernel
+    const void* told  # a kernel's last argument, what it is told besides its operands; NULL where it takes none
+    int lanes  # elements in a register, for a kernel of whole registers; 1 for one that takes any length
     int n_in
     int n_out
+    Dtype dtypes[MAX_OPERANDS]
     const int* threads
 
 
 cdef inline void call(const Row* row, char** p, Py_ssize_t n) noexcept nogil:
     cdef int operands = row.n_in + row.n_out
-    if operands == 2:
+    if row.told != NULL:
+        if operands == 2:
+            (<told2>row.kernel)(p[0], p[1], n, row.told)
+        elif operands == 3:
+            (<told3>row.kernel)(p[0], p[1], p[2], n, row.told)
+        else:
+            (<told4>row.kernel)(p[0], p[1], p[2], p[3], n, row.told)
+    elif operands == 2:
         (<kernel2>row.kernel)(p[0], p[1], n)
     elif operands == 3:
         (<kernel3>row.kernel)(p[0], p[1], p[2], n)
@@ -66,7 +89,16 @@ cdef inline void call(const Row* row, char** p, Py_ssize_t n) noexcept nogil:
 
 
 cdef inline Py_ssize_t size_of(Dtype dtype) noexcept nogil:
-    return 8 if dtype == FLOAT64 else 4 if dtype == FLOAT32 else 2
+    if dtype == FLOAT64 or dtype == UINT64:
+        return 8
+    if dtype == FLOAT32 or dtype == UINT32:
+        return 4
+    return 1 if dtype == UINT8 else 2
+
+
+cdef inline bint is_short(Dtype dtype) noexcept nogil:
+    # whether a kernel sees it widened to float32
+    return dtype == FLOAT16 or dtype == BFLOAT16
 
 
 cdef inline void copy_strided(item* y, Py_ssize_t y_step, const item* x, Py_ssize_t x_step,
@@ -78,12 +110,15 @@ cdef inline void copy_strided(item* y, Py_ssize_t y_step, const item* x, Py_ssiz
 
 cdef inline void copy_items(Dtype dtype, void* y, Py_ssize_t y_step, const void* x, Py_ssize_t x_step,
                             Py_ssize_t n) noexcept nogil:
-    if x_step == size_of(dtype) and y_step == x_step:
-        memcpy(y, x, n * x_step)
-    elif dtype == FLOAT64:
+    cdef Py_ssize_t size = size_of(dtype)
+    if x_step == size and y_step == size:
+        memcpy(y, x, n * size)
+    elif size == 8:
         copy_strided(<double*>y, y_step, <const double*>x, x_step, n)
-    elif dtype == FLOAT32:
+    elif size == 4:
         copy_strided(<float*>y, y_step, <const float*>x, x_step, n)
+    elif size == 1:
+        copy_strided(<uint8_t*>y, y_step, <const uint8_t*>x, x_step, n)
     else:
         copy_strided(<uint16_t*>y, y_step, <const uint16_t*>x, x_step, n)
 
@@ -94,7 +129,7 @@ cdef inline void gather(Dtype dtype, void* block, const char* x, Py_ssize_t step
     cdef uint16_t short_block[SHORT_BLOCK]
     cdef float* y = <float*>block
     cdef Py_ssize_t i = 0
-    if dtype == FLOAT32 or dtype == FLOAT64:
+    if not is_short(dtype):
         copy_items(dtype, block, size_of(dtype), x, step, n)
         return
     copy_items(dtype, short_block, 2, x, step, n)
@@ -107,7 +142,7 @@ cdef inline void scatter(Dtype dtype, char* y, Py_ssize_t step, const void* bloc
     cdef uint16_t short_block[SHORT_BLOCK]
     cdef const float* x = <const float*>block
     cdef Py_ssize_t i = 0
-    if dtype == FLOAT32 or dtype == FLOAT64:
+    if not is_short(dtype):
         copy_items(dtype, y, step, block, size_of(dtype), n)
         return
     while i < n:
@@ -119,114 +154,128 @@ cdef inline void scatter(Dtype dtype, char* y, Py_ssize_t step, const void* bloc
     copy_items(dtype, y, step, short_block, 2, n)
 
 
-cdef inline void by_blocks(const Row* row, Dtype dtype, char** args, const np.npy_intp* steps, Py_ssize_t start,
+cdef inline void by_blocks(const Row* row, char** args, const np.npy_intp* steps, Py_ssize_t start,
                            Py_ssize_t stop) noexcept nogil:
     # operands that a kernel can take where they are stay there; the others pass through blocks
     cdef double blocks[MAX_OPERANDS][BLOCK]
     cdef char* p[MAX_OPERANDS]
-    cdef Py_ssize_t whole = BLOCK if dtype == FLOAT64 else SHORT_BLOCK, i = start, n
-    cdef bint native = dtype == FLOAT32 or dtype == FLOAT64
+    cdef Py_ssize_t whole = SHORT_BLOCK, i = start, n
     cdef int k, operands = row.n_in + row.n_out
+    cdef bint padded
+    for k in range(operands):
+        if size_of(row.dtypes[k]) == 8:
+            whole = BLOCK
     while i < stop:
         n = min(whole, stop - i)
+        if n > row.lanes:
+            n -= n % row.lanes
+        padded = n % row.lanes != 0
         for k in range(operands):
             p[k] = args[k] + i * steps[k]
-            if not native or steps[k] != size_of(dtype):
+            if padded or is_short(row.dtypes[k]) or steps[k] != size_of(row.dtypes[k]):
                 p[k] = <char*>blocks[k]
             if k < row.n_in and p[k] == <char*>blocks[k] and (steps[k] != 0 or i == start):
                 # a broadcast operand fills its block once, for the longest n to come
-                gather(dtype, blocks[k], args[k] + i * steps[k], steps[k], n)
+                gather(row.dtypes[k], blocks[k], args[k] + i * steps[k], steps[k], n)
         call(row, p, n)
         for k in range(row.n_in, operands):
             if p[k] == <char*>blocks[k]:
-                scatter(dtype, args[k] + i * steps[k], steps[k], blocks[k], n)
+                scatter(row.dtypes[k], args[k] + i * steps[k], steps[k], blocks[k], n)
         i += n
 
 
-cdef inline void span(const Row* row, Dtype dtype, char** args, const np.npy_intp* steps, Py_ssize_t start,
+cdef inline void span(const Row* row, char** args, const np.npy_intp* steps, Py_ssize_t start,
                       Py_ssize_t stop) noexcept nogil:
     cdef environment callers = enter_environment()
     cdef char* p[MAX_OPERANDS]
-    cdef bint contiguous = dtype == FLOAT32 or dtype == FLOAT64
+    cdef bint contiguous = True
+    cdef Py_ssize_t whole = stop - start
     cdef int k
     for k in range(row.n_in + row.n_out):
-        contiguous = contiguous and steps[k] == size_of(dtype)
+        contiguous = contiguous and not is_short(row.dtypes[k]) and steps[k] == size_of(row.dtypes[k])
         p[k] = args[k] + start * steps[k]
     if contiguous:
-        call(row, p, stop - start)
-    else:
-        by_blocks(row, dtype, args, steps, start, stop)
+        whole -= whole % row.lanes
+        call(row, p, whole)
+        start += whole
+    if start < stop:
+        by_blocks(row, args, steps, start, stop)
     leave_environment(callers)
 
 
-cdef inline void run(Dtype dtype, char** args, const np.npy_intp* dims, const np.npy_intp* steps,
-                     const Row* row) noexcept nogil:
+cdef inline void loop(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
+    cdef const Row* row = <const Row*>data
     cdef Py_ssize_t n = dims[0], threads = row.threads[0], part, t
     if n < THREAD_MIN or threads == 1:
-        span(row, dtype, args, steps, 0, n)
+        span(row, args, steps, 0, n)
         return
     part = (n // threads // 1024 + 1) * 1024
     for t in prange(threads, num_threads=threads, schedule="static"):
-        span(row, dtype, args, steps, min(n, t * part), min(n, (t + 1) * part))
+        span(row, args, steps, min(n, t * part), min(n, (t + 1) * part))
 
 
-cdef inline void loop_float16(char** args, const np.npy_intp* dims, const np.npy_intp* steps,
-                              void* data) noexcept nogil:
-    run(FLOAT16, args, dims, steps, <const Row*>data)
+cdef inline const int* thread_count() except NULL:
+    return <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
 
 
-cdef inline void loop_bfloat16(char** args, const np.npy_intp* dims, const np.npy_intp* steps,
-                               void* data) noexcept nogil:
-    run(BFLOAT16, args, dims, steps, <const Row*>data)
-
-
-cdef inline void loop_float32(char** args, const np.npy_intp* dims, const np.npy_intp* steps,
-                              void* data) noexcept nogil:
-    run(FLOAT32, args, dims, steps, <const Row*>data)
-
-
-cdef inline void loop_float64(char** args, const np.npy_intp* dims, const np.npy_intp* steps,
-                              void* data) noexcept nogil:
-    run(FLOAT64, args, dims, steps, <const Row*>data)
-
-
-cdef inline object elementwise(bytes name, void* float32, void* float64, int n_in, int n_out=1):
-    # One function as an np.ufunc, from its two kernels. NumPy keeps the pointers: what they point to, and the
-    # name, live as long as the process.
-    cdef int operands = n_in + n_out, k, code
-    cdef const int* threads = <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
-    cdef Row* rows = <Row*>malloc(2 * sizeof(Row))
-    cdef void** data = <void**>malloc(3 * sizeof(void*))
-    cdef np.PyUFuncGenericFunction* loops = <np.PyUFuncGenericFunction*>malloc(3 * sizeof(np.PyUFuncGenericFunction))
-    cdef char* types = <char*>malloc(3 * operands)
+cdef inline object ufunc_of_rows(bytes name, bytes doc, const Row* rows, const int* types, int n_rows):
+    # An np.ufunc of these loops; types holds NumPy's type number of each operand, row after row. Those of types
+    # registered at run time are added last. NumPy keeps the pointers: what they point to lives as long as the process.
+    cdef int n_in = rows[0].n_in, n_out = rows[0].n_out, operands = n_in + n_out, k, r, own = 0
+    cdef Row* kept = <Row*>malloc(n_rows * sizeof(Row))
+    cdef void** data = <void**>malloc(n_rows * sizeof(void*))
+    cdef np.PyUFuncGenericFunction* loops = <np.PyUFuncGenericFunction*>malloc(
+        n_rows * sizeof(np.PyUFuncGenericFunction))
+    cdef char* own_types = <char*>malloc(n_rows * operands)
     cdef char* kept_name = <char*>malloc(len(name) + 1)
+    cdef char* kept_doc = <char*>malloc(len(doc) + 1)
+    cdef bint[32] registered
     strcpy(kept_name, name)
-    rows[0] = Row(float32, n_in, n_out, threads)
-    rows[1] = Row(float64, n_in, n_out, threads)
-    data[0], data[1], data[2] = &rows[0], &rows[0], &rows[1]
-    loops[0] = <np.PyUFuncGenericFunction>loop_float16
-    loops[1] = <np.PyUFuncGenericFunction>loop_float32
-    loops[2] = <np.PyUFuncGenericFunction>loop_float64
-    for k in range(operands):
-        types[k] = NPY_HALF
-        types[operands + k] = np.NPY_FLOAT
-        types[2 * operands + k] = np.NPY_DOUBLE
-    ufunc = np.PyUFunc_FromFuncAndData(loops, data, types, 3, n_in, n_out, np.PyUFunc_None, kept_name, NULL, 0)
-    add_bfloat16(ufunc, &rows[0], operands)
+    strcpy(kept_doc, doc)
+    memcpy(kept, rows, n_rows * sizeof(Row))
+    for r in range(n_rows):
+        registered[r] = False
+        for k in range(operands):
+            registered[r] = registered[r] or types[r * operands + k] >= NPY_USERDEF
+        if not registered[r]:
+            data[own] = &kept[r]
+            loops[own] = <np.PyUFuncGenericFunction>loop
+            for k in range(operands):
+                own_types[own * operands + k] = <char>types[r * operands + k]
+            own += 1
+    ufunc = np.PyUFunc_FromFuncAndData(
+        loops, data, own_types, own, n_in, n_out, np.PyUFunc_None, kept_name, kept_doc, 0)
+    for r in range(n_rows):
+        if registered[r]:
+            k = 0
+            while types[r * operands + k] < NPY_USERDEF:
+                k += 1
+            PyUFunc_RegisterLoopForType(ufunc, types[r * operands + k], <np.PyUFuncGenericFunction>loop,
+                                        types + r * operands, &kept[r])
     return ufunc
 
 
-cdef inline int add_bfloat16(object ufunc, Row* row, int operands) except -1:
-    # ml_dtypes' bfloat16 is a type registered at run time, where ml_dtypes is installed
-    cdef int types[MAX_OPERANDS]
-    cdef int k
+cdef inline object elementwise(bytes name, void* float32, void* float64, int n_in, int n_out=1):
+    # One function of floats as an np.ufunc, from its two kernels.
+    cdef int operands = n_in + n_out, k, r, n_rows = 3
+    cdef Row[4] rows
+    cdef int[4 * MAX_OPERANDS] types
+    cdef int[4] numbers = [NPY_HALF, np.NPY_FLOAT, np.NPY_DOUBLE, 0]
+    cdef Dtype[4] dtypes = [FLOAT16, FLOAT32, FLOAT64, BFLOAT16]
     from numpy import dtype
     try:
-        from ml_dtypes import bfloat16
+        from ml_dtypes import bfloat16  # a type registered at run time, where it is installed
+        numbers[3] = dtype(bfloat16).num
+        n_rows = 4
     except ImportError:
-        return 0
-    for k in range(operands):
-        types[k] = dtype(bfloat16).num
-    PyUFunc_RegisterLoopForType(
-        ufunc, types[0], <np.PyUFuncGenericFunction>loop_bfloat16, types, row)
-    return 0
+        pass
+    for r in range(n_rows):
+        rows[r].kernel = float64 if dtypes[r] == FLOAT64 else float32
+        rows[r].told = NULL
+        rows[r].lanes = 1
+        rows[r].n_in, rows[r].n_out = n_in, n_out
+        rows[r].threads = thread_count()
+        for k in range(operands):
+            rows[r].dtypes[k] = dtypes[r]
+            types[r * operands + k] = numbers[r]
+    return ufunc_of_rows(name, b"", rows, types, n_rows)

@@ -1,3 +1,23 @@
-"""Lanewise."""
-from .kernels import LEVEL  # noqa: F401
-from .norms import layer_norm, layer_norm_backward, rms_norm, rms_norm_backward  # noqa: F401
+"""Neural-network kernels for the CPU: activations, norms, IEEE-754 and 4-bit evolution, with published error bounds.
+
+This layer is pure Python: names, defaults, errors and documentation. The arithmetic is in ``lanewise.kernels``.
+"""
+
+from . import activations, evolution, genome, ieee754, norms
+from .activations import *  # noqa: F403
+from .config import get_num_threads, set_num_threads, show_config
+from .norms import *  # noqa: F403
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "__version__",
+    "evolution",
+    "genome",
+    "get_num_threads",
+    "ieee754",
+    "set_num_threads",
+    "show_config",
+    *activations.__all__,
+    *norms.__all__,
+]

@@ -5,7 +5,7 @@ typedef __m256 f32x;
 typedef __m256d f64x;
 typedef uint32_t u32x __attribute__((vector_size(32)));
 typedef uint64_t u64x __attribute__((vector_size(32)));
-enum { F32_LANES = 8, F64_LANES = 4 };
+enum { F32_LANES = 8, F64_LANES = 4, REGISTERS = 16 };
 
 static const int32_t FIRST_LANES[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
 static inline __m256i first_f32(ptrdiff_t n) { return _mm256_loadu_si256((const __m256i *)(FIRST_LANES + 8 - n)); }
@@ -55,11 +55,27 @@ static inline u32x bits_f32(f32x x) { return (u32x)x; }
 static inline u64x bits_f64(f64x x) { return (u64x)x; }
 static inline f32x from_bits_f32(u32x x) { return (f32x)x; }
 static inline f64x from_bits_f64(u64x x) { return (f64x)x; }
+static inline u64x multiply_low_u64(u64x a, u64x b) { return (u64x)_mm256_mul_epu32((__m256i)a, (__m256i)b); }
+static inline int any_u64(u64x x) { return !_mm256_testz_si256((__m256i)x, (__m256i)x); }
+static inline u32x codes_u32(const uint8_t *genome, ptrdiff_t i) {
+    int32_t bytes;
+    memcpy(&bytes, genome + i / 2, sizeof bytes);
+    return (u32x)_mm256_srlv_epi32(_mm256_set1_epi32(bytes), _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28));
+}
 static inline f32x lookup16_f32(const float *table, u32x index) {
     __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), (__m256i)index);
     __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), (__m256i)index);
     return _mm256_blendv_ps(low, high, (__m256)(index << 28));
 }
+
+static inline u32x where_less_i32(u32x a, u32x b, u32x yes, u32x no) {
+    return (u32x)_mm256_blendv_epi8((__m256i)no, (__m256i)yes, _mm256_cmpgt_epi32((__m256i)b, (__m256i)a));
+}
+static inline u64x where_less_i64(u64x a, u64x b, u64x yes, u64x no) {
+    return (u64x)_mm256_blendv_epi8((__m256i)no, (__m256i)yes, _mm256_cmpgt_epi64((__m256i)b, (__m256i)a));
+}
+static inline u32x at_most_i32(u32x x, u32x high) { return (u32x)_mm256_min_epi32((__m256i)x, (__m256i)high); }
+static inline u64x at_most_i64(u64x x, u64x high) { return where_less_i64(x, high, x, high); }
 
 /* 16-bit formats */
 static inline f32x load_float16(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
@@ -112,10 +128,12 @@ static inline int any_less_f64(f64x a, f64x b) { return _mm256_movemask_pd(_mm25
 
 /* exponents: adding 1.5 * 2^(precision - 1) + bias puts the biased integer into the low bits */
 static inline f32x power2_f32(f32x n) {
+    n = _mm256_max_ps(n, _mm256_set1_ps(-127.0f));
     __m256i biased = _mm256_castps_si256(_mm256_add_ps(n, _mm256_set1_ps(12582912.0f + 127.0f)));
     return _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23));
 }
 static inline f64x power2_f64(f64x n) {
+    n = _mm256_max_pd(n, _mm256_set1_pd(-1023.0));
     __m256i biased = _mm256_castpd_si256(_mm256_add_pd(n, _mm256_set1_pd(6755399441055744.0 + 1023.0)));
     return _mm256_castsi256_pd(_mm256_slli_epi64(biased, 52));
 }

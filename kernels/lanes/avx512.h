@@ -5,7 +5,7 @@ typedef __m512 f32x;
 typedef __m512d f64x;
 typedef uint32_t u32x __attribute__((vector_size(64)));
 typedef uint64_t u64x __attribute__((vector_size(64)));
-enum { F32_LANES = 16, F64_LANES = 8 };
+enum { F32_LANES = 16, F64_LANES = 8, REGISTERS = 32 };
 
 static inline __mmask16 first_f32(ptrdiff_t n) { return (__mmask16)((1u << n) - 1); }
 static inline __mmask8 first_f64(ptrdiff_t n) { return (__mmask8)((1u << n) - 1); }
@@ -56,9 +56,24 @@ static inline u32x bits_f32(f32x x) { return (u32x)x; }
 static inline u64x bits_f64(f64x x) { return (u64x)x; }
 static inline f32x from_bits_f32(u32x x) { return (f32x)x; }
 static inline f64x from_bits_f64(u64x x) { return (f64x)x; }
+static inline u64x multiply_low_u64(u64x a, u64x b) { return (u64x)_mm512_mul_epu32((__m512i)a, (__m512i)b); }
+static inline int any_u64(u64x x) { return _mm512_test_epi64_mask((__m512i)x, (__m512i)x) != 0; }
+static inline u32x codes_u32(const uint8_t *genome, ptrdiff_t i) {
+    __m512i bytes = _mm512_cvtepu8_epi64(_mm_loadl_epi64((const __m128i *)(genome + i / 2)));
+    return (u32x)_mm512_or_si512(bytes, _mm512_slli_epi64(bytes, 28));
+}
 static inline f32x lookup16_f32(const float *table, u32x index) {
     return _mm512_permutexvar_ps((__m512i)index, _mm512_loadu_ps(table));
 }
+
+static inline u32x where_less_i32(u32x a, u32x b, u32x yes, u32x no) {
+    return (u32x)_mm512_mask_blend_epi32(_mm512_cmplt_epi32_mask((__m512i)a, (__m512i)b), (__m512i)no, (__m512i)yes);
+}
+static inline u64x where_less_i64(u64x a, u64x b, u64x yes, u64x no) {
+    return (u64x)_mm512_mask_blend_epi64(_mm512_cmplt_epi64_mask((__m512i)a, (__m512i)b), (__m512i)no, (__m512i)yes);
+}
+static inline u32x at_most_i32(u32x x, u32x high) { return (u32x)_mm512_min_epi32((__m512i)x, (__m512i)high); }
+static inline u64x at_most_i64(u64x x, u64x high) { return (u64x)_mm512_min_epi64((__m512i)x, (__m512i)high); }
 
 /* 16-bit formats */
 static inline f32x load_float16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
@@ -110,6 +125,8 @@ static inline int any_less_f32(f32x a, f32x b) { return _mm512_cmp_ps_mask(a, b,
 static inline int any_less_f64(f64x a, f64x b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ) != 0; }
 
 /* exponents */
+static inline f32x power2_f32(f32x n) { return _mm512_scalef_ps(_mm512_set1_ps(1.0f), n); }
+static inline f64x power2_f64(f64x n) { return _mm512_scalef_pd(_mm512_set1_pd(1.0), n); }
 static inline f32x scale2_f32(f32x x, f32x n) { return _mm512_scalef_ps(x, n); }
 static inline f64x scale2_f64(f64x x, f64x n) { return _mm512_scalef_pd(x, n); }
 static inline f32x exponent_f32(f32x x) { return _mm512_getexp_ps(x); }

@@ -6,7 +6,7 @@ typedef float f32x;
 typedef double f64x;
 typedef uint32_t u32x;
 typedef uint64_t u64x;
-enum { F32_LANES = 1, F64_LANES = 1 };
+enum { F32_LANES = 1, F64_LANES = 1, REGISTERS = 16 };
 
 static inline uint32_t bits_of_float(float x) { uint32_t b; memcpy(&b, &x, sizeof b); return b; }
 static inline uint64_t bits_of_double(double x) { uint64_t b; memcpy(&b, &x, sizeof b); return b; }
@@ -36,18 +36,26 @@ static inline f32x zip_high_f32(f32x a, f32x b) { (void)a; return b; }
 static inline f64x zip_low_f64(f64x a, f64x b) { (void)b; return a; }
 static inline f64x zip_high_f64(f64x a, f64x b) { (void)a; return b; }
 
-/* integers */
-static inline u32x load_u32(const uint32_t *p) { return *p; }
-static inline u64x load_u64(const uint64_t *p) { return *p; }
-static inline void store_u32(uint32_t *p, u32x x) { *p = x; }
-static inline void store_u64(uint64_t *p, u64x x) { *p = x; }
+/* integers: at any address */
+static inline u32x load_u32(const uint32_t *p) { u32x x; memcpy(&x, p, sizeof x); return x; }
+static inline u64x load_u64(const uint64_t *p) { u64x x; memcpy(&x, p, sizeof x); return x; }
+static inline void store_u32(uint32_t *p, u32x x) { memcpy(p, &x, sizeof x); }
+static inline void store_u64(uint64_t *p, u64x x) { memcpy(p, &x, sizeof x); }
 static inline u32x splat_u32(uint32_t a) { return a; }
 static inline u64x splat_u64(uint64_t a) { return a; }
 static inline u32x bits_f32(f32x x) { return bits_of_float(x); }
 static inline u64x bits_f64(f64x x) { return bits_of_double(x); }
 static inline f32x from_bits_f32(u32x x) { return float_of_bits(x); }
 static inline f64x from_bits_f64(u64x x) { return double_of_bits(x); }
+static inline u64x multiply_low_u64(u64x a, u64x b) { return (uint64_t)(uint32_t)a * (uint32_t)b; }
+static inline int any_u64(u64x x) { return x != 0; }
+static inline u32x codes_u32(const uint8_t *genome, ptrdiff_t i) { return (u32x)(genome[i / 2] >> 4 * (i & 1)); }
 static inline f32x lookup16_f32(const float *table, u32x index) { return table[index & 15]; }
+
+static inline u32x where_less_i32(u32x a, u32x b, u32x yes, u32x no) { return (int32_t)a < (int32_t)b ? yes : no; }
+static inline u64x where_less_i64(u64x a, u64x b, u64x yes, u64x no) { return (int64_t)a < (int64_t)b ? yes : no; }
+static inline u32x at_most_i32(u32x x, u32x high) { return where_less_i32(x, high, x, high); }
+static inline u64x at_most_i64(u64x x, u64x high) { return where_less_i64(x, high, x, high); }
 
 /* 16-bit formats: 2^112 moves the exponent from bias 15 to bias 127, subnormals included */
 static inline f32x load_float16(const uint16_t *p) {
@@ -99,6 +107,8 @@ static inline int any_less_f32(f32x a, f32x b) { return a < b; }
 static inline int any_less_f64(f64x a, f64x b) { return a < b; }
 
 /* exponents */
+static inline f32x power2_f32(f32x n) { return n > -127.0f ? float_of_bits((uint32_t)((int)n + 127) << 23) : 0.0f; }
+static inline f64x power2_f64(f64x n) { return n > -1023.0 ? double_of_bits((uint64_t)((int)n + 1023) << 52) : 0.0; }
 static inline f32x scale2_f32(f32x x, f32x n) {
     int whole = n > 250.0f ? 250 : n > -250.0f ? (int)n : -250, half = whole / 2;
     return x * float_of_bits((uint32_t)(half + 127) << 23) * float_of_bits((uint32_t)(whole - half + 127) << 23);

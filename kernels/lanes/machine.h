@@ -1,6 +1,12 @@
 /* What the machine at hand can run, asked at run time, and a hook for forked children. */
 #include <stddef.h>
 
+#ifdef _OPENMP
+enum { HAS_OPENMP = 1 };
+#else
+enum { HAS_OPENMP = 0 };
+#endif
+
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
 #include <cpuid.h>
 static int has_f16c(void) {

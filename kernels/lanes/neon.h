@@ -5,7 +5,7 @@ typedef float32x4_t f32x;
 typedef float64x2_t f64x;
 typedef uint32_t u32x __attribute__((vector_size(16)));
 typedef uint64_t u64x __attribute__((vector_size(16)));
-enum { F32_LANES = 4, F64_LANES = 2 };
+enum { F32_LANES = 4, F64_LANES = 2, REGISTERS = 32 };
 
 /* memory: a partial access passes through a full register's worth of bytes */
 static inline f32x load_f32(const float *p) { return vld1q_f32(p); }
@@ -61,11 +61,28 @@ static inline u32x bits_f32(f32x x) { return (u32x)x; }
 static inline u64x bits_f64(f64x x) { return (u64x)x; }
 static inline f32x from_bits_f32(u32x x) { return (f32x)x; }
 static inline f64x from_bits_f64(u64x x) { return (f64x)x; }
+static inline u64x multiply_low_u64(u64x a, u64x b) {
+    return (u64x)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b));
+}
+static inline int any_u64(u64x x) { return vmaxvq_u32((uint32x4_t)x) != 0; }
+static inline u32x codes_u32(const uint8_t *genome, ptrdiff_t i) {
+    uint32_t low = genome[i / 2], high = genome[i / 2 + 1];
+    return (u32x){low, low >> 4, high, high >> 4};
+}
 static inline f32x lookup16_f32(const float *table, u32x index) {
     float found[4];
     for (int i = 0; i < 4; i++) found[i] = table[index[i] & 15];
     return vld1q_f32(found);
 }
+
+static inline u32x where_less_i32(u32x a, u32x b, u32x yes, u32x no) {
+    return (u32x)vbslq_u32(vcltq_s32((int32x4_t)a, (int32x4_t)b), (uint32x4_t)yes, (uint32x4_t)no);
+}
+static inline u64x where_less_i64(u64x a, u64x b, u64x yes, u64x no) {
+    return (u64x)vbslq_u64(vcltq_s64((int64x2_t)a, (int64x2_t)b), (uint64x2_t)yes, (uint64x2_t)no);
+}
+static inline u32x at_most_i32(u32x x, u32x high) { return (u32x)vminq_s32((int32x4_t)x, (int32x4_t)high); }
+static inline u64x at_most_i64(u64x x, u64x high) { return where_less_i64(x, high, x, high); }
 
 /* 16-bit formats */
 static inline f32x load_float16(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
@@ -100,10 +117,10 @@ static inline int any_less_f64(f64x a, f64x b) { return vmaxvq_u32(vreinterpretq
 
 /* exponents */
 static inline f32x power2_f32(f32x n) {
-    return (f32x)vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127)), 23);
+    return (f32x)vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(vmaxq_f32(n, vdupq_n_f32(-127.0f))), vdupq_n_s32(127)), 23);
 }
 static inline f64x power2_f64(f64x n) {
-    return (f64x)vshlq_n_s64(vaddq_s64(vcvtq_s64_f64(n), vdupq_n_s64(1023)), 52);
+    return (f64x)vshlq_n_s64(vaddq_s64(vcvtq_s64_f64(vmaxq_f64(n, vdupq_n_f64(-1023.0))), vdupq_n_s64(1023)), 52);
 }
 static inline f32x scale2_f32(f32x x, f32x n) {
     n = vminq_f32(vmaxq_f32(n, vdupq_n_f32(-250.0f)), vdupq_n_f32(250.0f));

@@ -1,0 +1,134 @@
+"""``lanewise evolve``: train a classifier of packed 4-bit weights by evolution alone, and show how it went.
+
+A few lines over evolution.py, data.py and classifier.py; the figure is figures.py.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+from .cli import CommandError, require
+
+
+def add_evolve_parser(subparsers):
+    """Add ``evolve`` and its options."""
+    parser = subparsers.add_parser(
+        "evolve", help="train a 4-bit network without a gradient",
+        description="Train a classifier whose weights are 4-bit codes by evolution alone, on the UCI handwritten "
+                    "digits or on DATA. Every fifth row is held out. The same seed gives the same network bit for bit.")
+    parser.add_argument("data", nargs="?", metavar="DATA",
+                        help="a .npz with x and y, or a .csv with the label last (default: the digits)")
+    parser.add_argument("--generations", type=_positive(int), metavar="N",
+                        help="generations to run (default: 2000, unless --seconds is given)")
+    parser.add_argument("--seconds", type=_positive(float), metavar="S", help="stop after this time")
+    parser.add_argument("--population", type=_positive(int), default=100, metavar="N",
+                        help="genomes in a generation (default: %(default)s)")
+    parser.add_argument("--elite", type=_positive(int), default=2, metavar="N",
+                        help="the best, which pass on unchanged (default: %(default)s)")
+    parser.add_argument("--mutation-rate", type=_rate, metavar="RATE",
+                        help="share of bits flipped: one number, or FIRST,LAST (default: 0.004,0.0002)")
+    parser.add_argument("--hidden", type=_layers, default=(32,), metavar="SIZES",
+                        help="hidden layers, such as 32 or 64,32 (default: 32)")
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="the seed (default: %(default)s)")
+    parser.add_argument("--output", type=Path, default=Path("evolved.npz"), metavar="FILE",
+                        help="where the best network goes; the learning curve goes beside it as .png "
+                             "(default: %(default)s)")
+    parser.set_defaults(run=run)
+
+
+def _positive(kind):
+    def parse(text):
+        value = kind(text)
+        if not value > 0:
+            raise argparse.ArgumentTypeError(f"{text} is not positive")
+        return value
+
+    parse.__name__ = kind.__name__
+    return parse
+
+
+def _seed(text):
+    value = int(text)
+    if not 0 <= value < 2**64:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 2^64 - 1")
+    return value
+
+
+def _layers(text):
+    return tuple(_positive(int)(part) for part in text.split(",")) if text.strip() else ()
+
+
+def _rate(text):
+    rates = [float(part) for part in text.split(",")]
+    if len(rates) > 2 or not all(0 <= rate <= 1 for rate in rates):
+        raise argparse.ArgumentTypeError(f"{text} is not one rate from 0 to 1, nor two")
+    return rates[0] if len(rates) == 1 else tuple(rates)
+
+
+def _data(path):
+    from . import data
+
+    if path is None:
+        require("sklearn")
+        return data.load_digits()
+    try:
+        return data.load(path)
+    except data.DataError as error:
+        raise CommandError(error) from None
+
+
+def run(arguments):
+    """Evolve, and report."""
+    require("rich")
+    require("matplotlib")
+    from rich.console import Console
+
+    from .classifier import Classifier
+    from .evolution import MUTATION_RATE, evolve
+    from .figures import learning_curve
+    from .network import Network
+
+    console = Console(highlight=False)
+    data = _data(arguments.data)
+    npz = arguments.output.with_suffix(".npz")
+    if not npz.parent.is_dir() or not os.access(npz.parent, os.W_OK):
+        raise CommandError(f"--output {arguments.output}: cannot write to {npz.parent}")
+    if arguments.elite > arguments.population:
+        raise CommandError(f"--elite {arguments.elite} is more than --population {arguments.population}")
+    network = Network((data.x.shape[1], *arguments.hidden, len(data.classes)))
+    batch = network.batch((data.x - data.offset) * data.scale, data.y)
+    tested = network.batch((data.x_held_out - data.offset) * data.scale, data.y_held_out)
+    console.print(f"Evolving [bold]{'-'.join(map(str, network.sizes))}[/] in {network.codebook.name} codes on "
+                  f"[bold]{data.name}[/]: {len(batch)} rows, {len(tested)} held out, no gradient. "
+                  "[dim]Ctrl-C keeps the best so far.[/]")
+    result = evolve(network, batch, population=arguments.population, elite=arguments.elite,
+                    parents=min(20, arguments.population),
+                    mutation_rate=MUTATION_RATE if arguments.mutation_rate is None else arguments.mutation_rate,
+                    generations=arguments.generations, seconds=arguments.seconds, seed=arguments.seed, held_out=tested)
+    if not len(result.history):
+        console.print("Interrupted before the first generation: nothing to keep.")
+        return 130
+    Classifier(network, result.genome, data.classes, data.offset, data.scale).save(npz)
+    png = learning_curve(result.history, network, data.name, npz.with_suffix(".png"))
+    _report(console, result, network, network.accuracy(result.genome, tested), npz, png)
+    return 130 if result.stopped == "interrupted" else 0
+
+
+def _report(console, result, network, accuracy, npz, png):
+    from rich import box
+    from rich.table import Table
+
+    float32_bytes = 4 * network.n_weights
+    seconds = result.history["seconds"][-1]
+    table = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column(style="bold")
+    table.add_row("held-out accuracy", f"{accuracy:.2%}")
+    table.add_row("best loss", f"{result.loss:.4f}")
+    table.add_row("time", f"{seconds:.1f} s for {len(result.history)} generations"
+                          f"{' (interrupted)' if result.stopped == 'interrupted' else ''}")
+    table.add_row("genome", f"{network.genome_bytes:,} bytes; in float32 {float32_bytes:,} "
+                            f"({float32_bytes / network.genome_bytes:.0f} times as many)")
+    table.add_row("network", str(npz))
+    table.add_row("learning curve", str(png))
+    console.print(table)

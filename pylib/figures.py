@@ -1,0 +1,62 @@
+"""Figures of a run, drawn by matplotlib (the extra ``demo``): the learning curve."""
+
+import numpy as np
+
+__all__ = ["learning_curve"]
+
+_LOSS, _ACCURACY, _QUIET = "#3b5b92", "#d1495b", "#6b7280"
+
+
+def learning_curve(history, network, name, path):
+    """Draw best and mean loss, and held-out accuracy, against generations.
+
+    Parameters
+    ----------
+    history : structured ndarray
+        As in `lanewise.evolution.HISTORY`.
+    network : Network
+    name : str
+        What it learned from.
+    path : path-like
+
+    Returns
+    -------
+    path
+
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+    generation = history["generation"]
+    figure = Figure(figsize=(8, 4.8), dpi=160, layout="constrained")
+    FigureCanvasAgg(figure)
+    losses = figure.add_subplot()
+    accuracies = losses.twinx()
+    finite = np.where(np.isfinite(history["mean_loss"]), history["mean_loss"], np.nan)
+    losses.fill_between(generation, history["loss"], finite, color=_LOSS, alpha=0.12, linewidth=0)
+    losses.plot(generation, history["loss"], color=_LOSS, linewidth=2)
+    losses.set(xlabel="generation", xlim=(1, max(len(generation), 2)), yscale="log")
+    losses.set_ylabel("loss of the best (shaded: up to the mean)", color=_LOSS)
+    losses.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+    losses.yaxis.set_minor_formatter(FuncFormatter(lambda y, _: ""))
+    accuracies.plot(generation, history["accuracy"], color=_ACCURACY, linewidth=2)
+    accuracies.set(ylim=(0, 1.02))
+    accuracies.set_ylabel("held-out accuracy", color=_ACCURACY)
+    accuracies.yaxis.set_major_formatter(PercentFormatter(1.0))
+    accuracies.annotate(f"{history['accuracy'][-1]:.1%}", (generation[-1], history["accuracy"][-1]),
+                        xytext=(-6, -18), textcoords="offset points", ha="right", color=_ACCURACY, weight="bold",
+                        size=13)
+    accuracies.grid(axis="y", color="#e5e7eb", linewidth=0.8)
+    for axes in (losses, accuracies):
+        axes.spines[["top"]].set_visible(False)
+        axes.tick_params(colors=_QUIET)
+        axes.set_zorder(1 if axes is losses else 0)
+    losses.patch.set_visible(False)
+    sizes = "-".join(map(str, network.sizes))
+    losses.set_title(f"{sizes} network of 4-bit weights, evolved on {name} without a gradient",
+                     loc="left", pad=24, weight="bold", size=12)
+    losses.text(0, 1.02, f"{network.genome_bytes:,} bytes of genome, {len(generation):,} generations in "
+                         f"{history['seconds'][-1]:.1f} s", transform=losses.transAxes, color=_QUIET)
+    figure.savefig(path)
+    return path

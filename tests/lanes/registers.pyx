@@ -1,0 +1,264 @@
+# Every primitive of lanes.pxd over whole arrays, one register at a time, so that test_lanes.py can hold it against an
+# oracle. Lengths are multiples of 16, the most lanes of any level. No oracle lives here.
+# cython: boundscheck=False, cdivision=True
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
+
+from lanewise.kernels cimport lanes, loops
+from lanewise.kernels.lanes cimport f32x, f64x, real, scalar, u32x, u64x
+
+cdef extern from "<fenv.h>" nogil:
+    const int FE_ALL_EXCEPT, FE_DIVBYZERO, FE_UPWARD, FE_TONEAREST
+    int feclearexcept(int)
+    int feraiseexcept(int)
+    int fetestexcept(int)
+    int fegetround()
+    int fesetround(int)
+
+F32_LANES = lanes.F32_LANES
+F64_LANES = lanes.F64_LANES
+
+
+cdef void over1(real (*f)(real) noexcept nogil, const real* x, real* y, Py_ssize_t n) noexcept nogil:
+    while n > 0:
+        loops.store(y, f(loops.load(x)))
+        x += 1
+        y += 1
+        n -= loops.lanes(y)
+
+
+cdef void over2(real (*f)(real, real) noexcept nogil, const real* a, const real* b, real* y,
+                Py_ssize_t n) noexcept nogil:
+    while n > 0:
+        loops.store(y, f(loops.load(a), loops.load(b)))
+        a += 1
+        b += 1
+        y += 1
+        n -= loops.lanes(y)
+
+
+def root(const scalar[::1] x, scalar[::1] y):
+    if scalar is float:
+        over1(lanes.root[f32x], <const f32x*>&x[0], <f32x*>&y[0], x.shape[0])
+    else:
+        over1(lanes.root[f64x], <const f64x*>&x[0], <f64x*>&y[0], x.shape[0])
+
+
+def magnitude(const scalar[::1] x, scalar[::1] y):
+    if scalar is float:
+        over1(lanes.magnitude[f32x], <const f32x*>&x[0], <f32x*>&y[0], x.shape[0])
+    else:
+        over1(lanes.magnitude[f64x], <const f64x*>&x[0], <f64x*>&y[0], x.shape[0])
+
+
+def exponent(const scalar[::1] x, scalar[::1] y):
+    if scalar is float:
+        over1(lanes.exponent[f32x], <const f32x*>&x[0], <f32x*>&y[0], x.shape[0])
+    else:
+        over1(lanes.exponent[f64x], <const f64x*>&x[0], <f64x*>&y[0], x.shape[0])
+
+
+def at_least(const scalar[::1] a, const scalar[::1] b, scalar[::1] y):
+    if scalar is float:
+        over2(lanes.at_least[f32x], <const f32x*>&a[0], <const f32x*>&b[0], <f32x*>&y[0], a.shape[0])
+    else:
+        over2(lanes.at_least[f64x], <const f64x*>&a[0], <const f64x*>&b[0], <f64x*>&y[0], a.shape[0])
+
+
+def at_most(const scalar[::1] a, const scalar[::1] b, scalar[::1] y):
+    if scalar is float:
+        over2(lanes.at_most[f32x], <const f32x*>&a[0], <const f32x*>&b[0], <f32x*>&y[0], a.shape[0])
+    else:
+        over2(lanes.at_most[f64x], <const f64x*>&a[0], <const f64x*>&b[0], <f64x*>&y[0], a.shape[0])
+
+
+def with_sign(const scalar[::1] a, const scalar[::1] b, scalar[::1] y):
+    if scalar is float:
+        over2(lanes.with_sign[f32x], <const f32x*>&a[0], <const f32x*>&b[0], <f32x*>&y[0], a.shape[0])
+    else:
+        over2(lanes.with_sign[f64x], <const f64x*>&a[0], <const f64x*>&b[0], <f64x*>&y[0], a.shape[0])
+
+
+def scale2(const scalar[::1] a, const scalar[::1] b, scalar[::1] y):
+    if scalar is float:
+        over2(lanes.scale2[f32x], <const f32x*>&a[0], <const f32x*>&b[0], <f32x*>&y[0], a.shape[0])
+    else:
+        over2(lanes.scale2[f64x], <const f64x*>&a[0], <const f64x*>&b[0], <f64x*>&y[0], a.shape[0])
+
+
+cdef inline real operators(real a, real b) noexcept nogil:
+    return -((a + b) * b - a / b)
+
+
+def arithmetic(const scalar[::1] a, const scalar[::1] b, scalar[::1] y):
+    if scalar is float:
+        over2(operators[f32x], <const f32x*>&a[0], <const f32x*>&b[0], <f32x*>&y[0], a.shape[0])
+    else:
+        over2(operators[f64x], <const f64x*>&a[0], <const f64x*>&b[0], <f64x*>&y[0], a.shape[0])
+
+
+cdef void fma_over(const real* a, const real* b, const real* c, real* y, Py_ssize_t n) noexcept nogil:
+    while n > 0:
+        loops.store(y, lanes.fma(loops.load(a), loops.load(b), loops.load(c)))
+        a += 1
+        b += 1
+        c += 1
+        y += 1
+        n -= loops.lanes(y)
+
+
+def fma(const scalar[::1] a, const scalar[::1] b, const scalar[::1] c, scalar[::1] y):
+    if scalar is float:
+        fma_over(<const f32x*>&a[0], <const f32x*>&b[0], <const f32x*>&c[0], <f32x*>&y[0], a.shape[0])
+    else:
+        fma_over(<const f64x*>&a[0], <const f64x*>&b[0], <const f64x*>&c[0], <f64x*>&y[0], a.shape[0])
+
+
+cdef void where_over(const real* a, const real* b, const real* yes, const real* no, real* y,
+                     Py_ssize_t n) noexcept nogil:
+    while n > 0:
+        loops.store(y, lanes.where_less(loops.load(a), loops.load(b), loops.load(yes), loops.load(no)))
+        a += 1
+        b += 1
+        yes += 1
+        no += 1
+        y += 1
+        n -= loops.lanes(y)
+
+
+def where_less(const scalar[::1] a, const scalar[::1] b, const scalar[::1] yes, const scalar[::1] no, scalar[::1] y):
+    if scalar is float:
+        where_over(<const f32x*>&a[0], <const f32x*>&b[0], <const f32x*>&yes[0], <const f32x*>&no[0], <f32x*>&y[0],
+                   a.shape[0])
+    else:
+        where_over(<const f64x*>&a[0], <const f64x*>&b[0], <const f64x*>&yes[0], <const f64x*>&no[0], <f64x*>&y[0],
+                   a.shape[0])
+
+
+def any_less(const scalar[::1] a, const scalar[::1] b):
+    """Of the first register of each."""
+    if scalar is float:
+        return bool(lanes.any_less(loops.load(<const f32x*>&a[0]), loops.load(<const f32x*>&b[0])))
+    else:
+        return bool(lanes.any_less(loops.load(<const f64x*>&a[0]), loops.load(<const f64x*>&b[0])))
+
+
+def splat(double value, scalar[::1] y):
+    """Fill the first register of y."""
+    if scalar is float:
+        loops.store(<f32x*>&y[0], lanes.splat(loops.load(<const f32x*>&y[0]), value))
+    else:
+        loops.store(<f64x*>&y[0], lanes.splat(loops.load(<const f64x*>&y[0]), value))
+
+
+def load_part(size_t x, Py_ssize_t n, scalar[::1] y):
+    """Load n elements from the address x and store the whole register to y."""
+    if scalar is float:
+        loops.store(<f32x*>&y[0], loops.load_part(<const f32x*>x, n))
+    else:
+        loops.store(<f64x*>&y[0], loops.load_part(<const f64x*>x, n))
+
+
+def store_part(const scalar[::1] x, size_t y, Py_ssize_t n):
+    """Store the first n elements of the register at x to the address y."""
+    if scalar is float:
+        loops.store_part(<f32x*>y, loops.load(<const f32x*>&x[0]), n)
+    else:
+        loops.store_part(<f64x*>y, loops.load(<const f64x*>&x[0]), n)
+
+
+def stream(const scalar[::1] x, size_t y):
+    """Store the register at x to the address y, which is a multiple of 64."""
+    if scalar is float:
+        loops.stream(<f32x*>y, loops.load(<const f32x*>&x[0]))
+    else:
+        loops.stream(<f64x*>y, loops.load(<const f64x*>&x[0]))
+    lanes.end_stream()
+
+
+def load_float16(const uint16_t[::1] codes, float[::1] y):
+    cdef Py_ssize_t i = 0
+    while i < codes.shape[0]:
+        lanes.store_f32(&y[i], lanes.load_float16(&codes[i]))
+        i += lanes.F32_LANES
+
+
+def load_bfloat16(const uint16_t[::1] codes, float[::1] y):
+    cdef Py_ssize_t i = 0
+    while i < codes.shape[0]:
+        lanes.store_f32(&y[i], lanes.load_bfloat16(&codes[i]))
+        i += lanes.F32_LANES
+
+
+def store_float16(const float[::1] x, uint16_t[::1] codes):
+    cdef Py_ssize_t i = 0
+    while i < x.shape[0]:
+        lanes.store_float16(&codes[i], lanes.load_f32(&x[i]))
+        i += lanes.F32_LANES
+
+
+def store_bfloat16(const float[::1] x, uint16_t[::1] codes):
+    cdef Py_ssize_t i = 0
+    while i < x.shape[0]:
+        lanes.store_bfloat16(&codes[i], lanes.load_f32(&x[i]))
+        i += lanes.F32_LANES
+
+
+def lookup16(const float[::1] table, const uint32_t[::1] index, float[::1] y):
+    cdef Py_ssize_t i = 0
+    while i < index.shape[0]:
+        lanes.store_f32(&y[i], lanes.lookup16_f32(&table[0], lanes.load_u32(&index[i])))
+        i += lanes.F32_LANES
+
+
+def integers_u32(const uint32_t[::1] a, const uint32_t[::1] b, uint32_t[::1] y):
+    """~((a + b) * a - (b ^ 7)) ^ (a << 5 | b >> 3 & a)."""
+    cdef Py_ssize_t i = 0
+    cdef u32x p, q, seven = lanes.splat_u32(7)
+    while i < a.shape[0]:
+        p = lanes.load_u32(&a[i])
+        q = lanes.load_u32(&b[i])
+        lanes.store_u32(&y[i], ~((p + q) * p - (q ^ seven)) ^ (p << 5 | q >> 3 & p))
+        i += lanes.F32_LANES
+
+
+def integers_u64(const uint64_t[::1] a, const uint64_t[::1] b, uint64_t[::1] y):
+    """~((a + b) * a - (b ^ 7)) ^ (a << 5 | b >> 3 & a)."""
+    cdef Py_ssize_t i = 0
+    cdef u64x p, q, seven = lanes.splat_u64(7)
+    while i < a.shape[0]:
+        p = lanes.load_u64(&a[i])
+        q = lanes.load_u64(&b[i])
+        lanes.store_u64(&y[i], ~((p + q) * p - (q ^ seven)) ^ (p << 5 | q >> 3 & p))
+        i += lanes.F64_LANES
+
+
+def flip_sign_bit(const scalar[::1] x, scalar[::1] y):
+    """By way of the bits."""
+    cdef Py_ssize_t i = 0
+    while i < x.shape[0]:
+        if scalar is float:
+            lanes.store_f32(&y[i], lanes.from_bits_f32(lanes.bits_f32(lanes.load_f32(&x[i]))
+                                                       ^ (lanes.splat_u32(1) << 31)))
+            i += lanes.F32_LANES
+        else:
+            lanes.store_f64(&y[i], lanes.from_bits_f64(lanes.bits_f64(lanes.load_f64(&x[i]))
+                                                       ^ (lanes.splat_u64(1) << 63)))
+            i += lanes.F64_LANES
+
+
+def environment(const float[::1] x, float[::1] y):
+    """y = x / 3 rounded to nearest whatever the caller rounds to; returns whether the caller's mode and flags, a
+    division by zero raised before and nothing else, are as they were."""
+    cdef lanes.environment callers
+    cdef int mode, flags
+    feclearexcept(FE_ALL_EXCEPT)
+    feraiseexcept(FE_DIVBYZERO)
+    fesetround(FE_UPWARD)
+    callers = lanes.enter_environment()
+    lanes.store_f32(&y[0], lanes.load_f32(&x[0]) / lanes.splat_f32(3.0))
+    lanes.leave_environment(callers)
+    mode = fegetround()
+    flags = fetestexcept(FE_ALL_EXCEPT)
+    fesetround(FE_TONEAREST)
+    feclearexcept(FE_ALL_EXCEPT)
+    return mode == FE_UPWARD and flags == FE_DIVBYZERO

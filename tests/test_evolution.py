@@ -1,0 +1,174 @@
+# Evolution: repeats bit for bit, keeps its elite, stops when told, and minimises functions that are not networks.
+import numpy as np
+import pytest
+from lanewise import data, genome
+from lanewise.classifier import Classifier
+from lanewise.evolution import HISTORY, MUTATION_RATE, Network, evolve, minimize
+from lanewise.genome import INT4
+
+
+def digits():
+    d = data.load_digits()
+    return d.x * d.scale, d.y, d.x_held_out * d.scale, d.y_held_out
+
+
+def small(seed=0, **options):
+    x, y, _, _ = digits()
+    return evolve(Network((64, 8, 10)), x[:300], y[:300], seed=seed, progress=False,
+                  **{"population": 30, "parents": 6, "generations": 60} | options)
+
+
+def test_the_digits_are_learned():
+    pytest.importorskip("sklearn")
+    x, y, x_held_out, y_held_out = digits()
+    network = Network((64, 32, 10))
+    result = evolve(network, x, y, generations=400, mutation_rate=(0.004, 0.0005), held_out=(x_held_out, y_held_out),
+                    progress=False)
+    assert network.accuracy(result.genome, x_held_out, y_held_out) == result.history["accuracy"][-1] > 0.92
+
+
+def test_a_seed_repeats():
+    first, again, other = small(3), small(3), small(4)
+    assert first.genome.tobytes() == again.genome.tobytes()
+    assert first.population.tobytes() == again.population.tobytes()
+    names = [name for name in HISTORY.names if name not in ("seconds", "accuracy")]
+    assert (first.history[names] == again.history[names]).all()
+    assert first.genome.tobytes() != other.genome.tobytes()
+
+
+PROGRAM = """
+import hashlib
+import sys
+import numpy as np
+from lanewise.evolution import Network, evolve
+from lanewise.kernels import machine
+machine.set_num_threads(int(sys.argv[1]))
+x = np.random.default_rng(1).uniform(0, 1, (200, 9)).astype(np.float32)
+result = evolve(Network((9, 5, 3)), x, x[:, :3].argmax(axis=1), population=20, parents=5, generations=30, seed=7,
+                progress=False)
+print(hashlib.sha256(result.population).hexdigest(), result.loss)
+"""
+
+
+def test_same_bits_on_every_level_and_thread_count(run_python, level):
+    expected = run_python(PROGRAM, 1, LANEWISE_LEVEL="baseline")
+    assert expected.returncode == 0, expected.stderr
+    for threads in (1, 2):
+        assert run_python(PROGRAM, threads, LANEWISE_LEVEL=level).stdout == expected.stdout
+
+
+def test_the_best_never_gets_worse():
+    result = small()
+    history = result.history
+    assert history.dtype == HISTORY
+    assert history["generation"].tolist() == list(range(1, 61))
+    assert (np.diff(history["loss"]) <= 0).all()
+    assert history["loss"][-1] == np.float32(result.loss)
+    assert history["loss"][-1] < history["loss"][0]
+    assert (history["mean_loss"] >= history["loss"]).all()
+    assert history["mutation_rate"][0] == MUTATION_RATE[0]
+    assert history["mutation_rate"][-1] == pytest.approx(MUTATION_RATE[1], rel=0.06)
+
+
+def test_the_elite_passes_on_unchanged():
+    seen = []
+    small(elite=3, generations=2, callback=lambda state: seen.append(state))
+    result = small(elite=3, generations=2)
+    ranked = np.argsort([Network((64, 8, 10)).loss(row, *(part[:300] for part in digits()[:2]))
+                         for row in genome.random_population(30, 592, 0)])
+    assert (result.population[:3] == genome.random_population(30, 592, 0)[ranked[:3]]).all()
+    assert [state.generation for state in seen] == [1, 2]
+    assert [state.progress for state in seen] == [0.5, 1.0]
+
+
+def test_when_to_stop():
+    assert small().stopped == "generations"
+    result = small(target_loss=2.0, generations=1000)
+    assert result.stopped == "target_loss"
+    assert result.loss <= 2.0 < result.history["loss"][-2]
+    assert small(callback=lambda state: state.generation == 5).stopped == "callback"
+    result = small(seconds=0.2, generations=None)
+    assert result.stopped == "seconds"
+    assert 0.2 <= result.history["seconds"][-1] < 2
+
+
+def test_an_interrupt_keeps_the_best_so_far():
+    def interrupt(state):
+        if state.generation == 7:
+            raise KeyboardInterrupt
+
+    result = small(callback=interrupt)
+    assert result.stopped == "interrupted"
+    assert len(result.history) == 7
+    unbroken = []
+    small(callback=lambda state: unbroken.append(state.genome) or state.generation == 7)
+    assert result.genome.tobytes() == unbroken[-1].tobytes()
+
+
+def test_minimize_finds_known_codes():
+    wanted = np.random.default_rng(2).integers(-8, 8, 41)
+    result = minimize(lambda weights: (weights != wanted).sum(), 41, codebook=INT4, target_loss=0,
+                      mutation_rate=0.01, generations=2000, progress=False)
+    assert result.stopped == "target_loss"
+    assert genome.decode(result.genome, INT4, n_weights=41).tolist() == wanted.tolist()
+    assert result.genome[-1] >> 4 == 0
+
+
+def test_minimize_vectorized_and_by_codes():
+    options = {"generations": 20, "progress": False, "population": 20, "parents": 4}
+    plain = minimize(lambda codes: codes.astype(float).sum(), 50, codebook=None, **options)
+    vectorized = minimize(lambda codes: codes.sum(axis=1), 50, codebook=None, vectorized=True, **options)
+    assert plain.genome.tobytes() == vectorized.genome.tobytes()
+    assert plain.loss == genome.unpack(plain.genome, 50).sum()
+
+
+def test_nan_ranks_last():
+    def fitness(weights):
+        return np.nan if weights[0] > 0 else float((weights**2).sum())
+
+    result = minimize(fitness, 40, generations=15, progress=False, population=20, parents=4)
+    assert np.isfinite(result.loss)
+    assert genome.decode(result.genome)[0] < 0
+
+
+@pytest.mark.parametrize(("options", "error", "message"), [
+    ({"population": 0}, ValueError, "population is between 1"),
+    ({"elite": 31}, ValueError, "elite is between 0 and the population of 30; got 31"),
+    ({"elite": 1.5}, TypeError, "elite is an int; got 1.5"),
+    ({"parents": 0}, ValueError, "parents is between 1 and the population of 30; got 0"),
+    ({"generations": 0}, ValueError, "generations is at least 1; got 0"),
+    ({"seconds": -1}, ValueError, "seconds is positive; got -1"),
+    ({"mutation_rate": 1.5}, ValueError, "mutation_rate is between 0 and 1; got 1.5"),
+    ({"mutation_rate": (0.1, 0.2, 0.3)}, ValueError, "a pair"),
+    ({"seed": "x"}, TypeError, "rng is an int"),
+])
+def test_errors(options, error, message):
+    with pytest.raises(error, match=message):
+        small(**options)
+
+
+def test_a_fitness_of_the_wrong_shape():
+    with pytest.raises(ValueError, match=r"one number a genome, \[10\]; got \[10, 4\]"):
+        minimize(lambda weights: weights, 4, vectorized=True, population=10, parents=2, progress=False)
+    with pytest.raises(TypeError, match="fitness is a function of weights; got int"):
+        minimize(3, 4)
+
+
+def test_a_classifier_is_kept(tmp_path):
+    x, y, x_held_out, _ = digits()
+    network = Network((64, 8, 10))
+    kept = Classifier(network, small().genome, np.array(list("abcdefghij")), np.full(64, 0.5, np.float32),
+                      np.full(64, 2.0, np.float32))
+    kept.save(tmp_path / "kept.npz")
+    loaded = Classifier.load(tmp_path / "kept.npz")
+    assert loaded.network.sizes == network.sizes
+    assert loaded.network.codebook == network.codebook
+    assert loaded.predict(x_held_out).tolist() == kept.predict(x_held_out).tolist()
+    expected = network.forward(kept.genome, (x - np.float32(0.5)) * np.float32(2)).argmax(axis=1)
+    assert loaded.predict(x).tolist() == kept.classes[expected].tolist()
+    np.savez(tmp_path / "other.npz", x=x, y=y)
+    with pytest.raises(ValueError, match="is not a lanewise classifier 1; it holds x, y"):
+        Classifier.load(tmp_path / "other.npz")
+    (tmp_path / "broken.npz").write_bytes((tmp_path / "kept.npz").read_bytes()[:500])
+    with pytest.raises(ValueError, match=r"not a readable \.npz"):
+        Classifier.load(tmp_path / "broken.npz")

@@ -1,0 +1,166 @@
+# Networks of packed weights over a batch, against float64, and the same bits on every level and thread count.
+import numpy as np
+import pytest
+from lanewise import genome
+from lanewise.genome import LOG4, NF4
+from lanewise.network import Batch, Network
+
+SIZES = [(64, 32, 10), (1, 1), (3, 2), (5, 7, 2), (17, 13, 11, 3), (4, 6, 5, 4, 3, 2), (130, 65, 33)]
+
+
+def case(sizes, rows, codebook=LOG4, size=5):
+    rng = np.random.default_rng(rows)
+    network = Network(sizes, codebook=codebook)
+    population = genome.random_population(size, network.n_weights, 1)
+    x = rng.uniform(-1, 2, (rows, sizes[0])).astype(np.float32)
+    y = rng.integers(0, sizes[-1], rows)
+    return network, population, x, y
+
+
+def in_float64(network, population, x):
+    logits = []
+    for row in genome.decode(population, network.codebook, n_weights=network.n_weights).astype(np.float64):
+        z, used = x.astype(np.float64), 0
+        for k, (inputs, outputs) in enumerate(zip(network.sizes, network.sizes[1:], strict=False)):
+            if k:
+                z = np.maximum(z, 0)
+            z = z @ row[used:used + inputs * outputs].reshape(outputs, inputs).T
+            used += inputs * outputs
+        logits.append(z)
+    return np.array(logits)
+
+
+def cross_entropy(logits, y):
+    shifted = logits - logits.max(axis=2, keepdims=True)
+    picked = np.take_along_axis(shifted, np.broadcast_to(y[None, :, None], (len(logits), len(y), 1)), axis=2)[..., 0]
+    return (np.log(np.exp(shifted).sum(axis=2)) - picked).mean(axis=1)
+
+
+@pytest.mark.parametrize("codebook", [LOG4, NF4], ids=lambda codebook: codebook.name)
+@pytest.mark.parametrize("rows", [1, 15, 16, 63, 64, 65, 130, 1437])
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+def test_against_float64(sizes, rows, codebook):
+    network, population, x, y = case(sizes, rows, codebook)
+    exact = in_float64(network, population, x)
+    logits = network.forward(population, x)
+    assert logits.dtype == np.float32
+    assert logits.shape == exact.shape
+    np.testing.assert_allclose(logits, exact, rtol=1e-5, atol=2e-6 * np.abs(exact).max())
+    np.testing.assert_allclose(network.loss(population, x, y), cross_entropy(exact, y), rtol=1e-5, atol=1e-6)
+    accuracy = (logits.argmax(axis=2) == y).mean(axis=1)
+    np.testing.assert_array_equal(network.accuracy(population, x, y), accuracy.astype(np.float32))
+
+
+def test_one_genome_and_leading_axes():
+    network, population, x, y = case((5, 7, 2), 20, size=6)
+    losses = network.loss(population, x, y)
+    assert network.loss(population[2], x, y) == losses[2]
+    assert isinstance(network.loss(population[2], x, y), float)
+    assert (network.loss(population.reshape(2, 3, -1), x, y) == losses.reshape(2, 3)).all()
+    assert (network.forward(population[2], x) == network.forward(population, x)[2]).all()
+    assert network.loss(population[:0], x, y).shape == (0,)
+
+
+def test_a_genome_s_loss_does_not_depend_on_its_neighbours():
+    network, population, x, y = case((64, 32, 10), 500, size=9)
+    one_by_one = [network.loss(row, x, y) for row in population]
+    assert network.loss(population, x, y).tolist() == one_by_one
+
+
+def test_a_batch_is_laid_out_once():
+    network, population, x, y = case((64, 32, 10), 500)
+    batch = network.batch(x, y)
+    assert isinstance(batch, Batch)
+    assert len(batch) == 500
+    assert (network.loss(population, batch) == network.loss(population, x, y)).all()
+    part = batch.part(2, 8)
+    assert len(part) == 500 - 128
+    assert (network.loss(population, part) == network.loss(population, x[128:], y[128:])).all()
+
+
+def test_large_logits():
+    # exp overflows unless the largest logit is taken away first
+    network, population, x, y = case((3, 2), 40)
+    exact = cross_entropy(in_float64(network, population, 1e4 * x), y)
+    np.testing.assert_allclose(network.loss(population, 1e4 * x, y), exact, rtol=1e-5)
+
+
+def test_nan_and_infinity_reach_the_loss():
+    network, population, x, y = case((3, 2), 40)
+    for bad in (np.nan, np.inf):
+        x[7, 1] = bad
+        assert np.isnan(network.loss(population, x, y)).all()
+
+
+def test_ties_go_to_the_first_class():
+    network = Network((2, 3))
+    population = np.zeros((1, 3), np.uint8)  # all weights equal, hence all logits
+    x = np.ones((9, 2), np.float32)
+    y = np.arange(9) % 3
+    assert network.accuracy(population, x, y).tolist() == [np.float32(1 / 3)]
+    assert network.loss(population, x, y) == pytest.approx([np.log(3)], rel=1e-6)
+
+
+def test_many_rows_are_summed_without_drift():
+    network = Network((1, 2))
+    population = np.array([[0x80]], np.uint8)  # weights 1 and -1
+    rows = 300_000
+    x = np.full((rows, 1), 0.1, np.float32)
+    exact = np.log1p(np.exp(-2 * np.float64(np.float32(0.1))))
+    assert network.loss(population, x, np.zeros(rows, int))[0] == pytest.approx(exact, rel=1e-6)
+
+
+def test_counts_of_weights_and_bytes():
+    network = Network((64, 32, 10))
+    assert (network.n_weights, network.genome_bytes) == (2368, 1184)
+    assert repr(network) == "Network(64-32-10, 'relu', LOG4)"
+
+
+X, Y = np.zeros((4, 3), np.float32), np.zeros(4, int)
+
+
+@pytest.mark.parametrize(("call", "error", "message"), [
+    (lambda: Network((3,)), ValueError, r"at least two positive ints such as \(64, 32, 10\); got \(3,\)"),
+    (lambda: Network((3, 0)), ValueError, "positive"),
+    (lambda: Network((3, 2.5)), TypeError, "sizes are ints"),
+    (lambda: Network((3, 2), "silly"), ValueError, "activation .* got 'silly'"),
+    (lambda: Network((3, 2), codebook="LOG4"), TypeError, "codebook is a Codebook such as LOG4; got str"),
+    (lambda: Network((3, 2)).batch(X[:, :2], Y), ValueError, r"x is \[rows, 3\]; got \[4, 2\]"),
+    (lambda: Network((3, 2)).batch(X, Y[:2]), ValueError, r"each of the 4 rows; got shape \[2\]"),
+    (lambda: Network((3, 2)).batch(X, Y + 2), ValueError, "y is between 0 and 1; got 2 to 2"),
+    (lambda: Network((3, 2)).batch(X, Y - 1), ValueError, "y is between 0 and 1; got -1 to -1"),
+    (lambda: Network((3, 2)).batch(X, Y * 1.0), TypeError, "y holds ints; got float64"),
+    (lambda: Network((3, 2)).loss(np.zeros((1, 4), np.uint8), X, Y), ValueError, "6 weights have 3 bytes; got 4"),
+    (lambda: Network((3, 2)).loss(np.zeros((1, 3)), X, Y), TypeError, "population holds uint8; got float64"),
+    (lambda: Network((3, 2)).loss(np.zeros((1, 3), np.uint8), X[:0], Y[:0]), ValueError, "no rows"),
+])
+def test_errors(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+PROGRAM = """
+import hashlib
+import sys
+import numpy as np
+from lanewise import genome
+from lanewise.kernels import machine
+from lanewise.network import Network
+machine.set_num_threads(int(sys.argv[1]))
+digest = hashlib.sha256()
+for sizes, rows in (((64, 32, 10), 1437), ((5, 7, 2), 100), ((17, 13, 11, 3), 64 * 70 + 3)):
+    network = Network(sizes)
+    population = genome.random_population(4, network.n_weights, 1)
+    x = np.random.default_rng(2).uniform(-1, 2, (rows, sizes[0])).astype(np.float32)
+    y = np.arange(rows) % sizes[-1]
+    for results in (network.forward(population, x), network.loss(population, x, y), network.accuracy(population, x, y)):
+        digest.update(results.tobytes())
+print(digest.hexdigest())
+"""
+
+
+def test_same_bits_on_every_level_and_thread_count(run_python, level):
+    expected = run_python(PROGRAM, 1, LANEWISE_LEVEL="baseline")
+    assert expected.returncode == 0, expected.stderr
+    for threads in (1, 2, 3):
+        assert run_python(PROGRAM, threads, LANEWISE_LEVEL=level).stdout == expected.stdout

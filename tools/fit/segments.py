@@ -1,0 +1,90 @@
+"""Piecewise polynomials for float32 that look their coefficients up in 16-entry tables: prints kernels/segments.pxd.
+
+A segment is named by four bits of the argument's representation, as the CPU's look-up takes them. Its centre is the float
+near its middle where the function is all but exactly a float, so that the leading coefficient rounds nothing away (Gal's
+accurate tables). Run: python tools/fit/segments.py > kernels/segments.pxd"""
+
+import struct
+import sys
+
+import numpy as np
+from mpmath import mp, mpf
+
+mp.dps = 40
+
+
+def bits(x):
+    return struct.unpack("<I", struct.pack("<f", x))[0]
+
+
+def from_bits(b):
+    return struct.unpack("<f", struct.pack("<I", b))[0]
+
+
+def accurate_centre(f, low, high):
+    """The float in the middle fifth of [low, high] where f is closest to a float."""
+    candidates = np.linspace(low + 0.4 * (high - low), low + 0.6 * (high - low), 4000).astype(np.float32)
+    return min((float(c) for c in candidates), key=lambda c: abs(f(mpf(c)) / mpf(float(np.float32(float(f(mpf(c)))))) - 1))
+
+
+def interpolate(g, centre, low, high, n):
+    """The n coefficients in d of a polynomial through g(centre + d) at Chebyshev nodes, rounded to float32."""
+    nodes = [(mpf(low) + high) / 2 + (mpf(high) - low) / 2 * mp.cos(mp.pi * (2 * i + 1) / (2 * n)) for i in range(n)]
+    rows = mp.matrix([[(v - centre) ** k for k in range(n)] for v in nodes])
+    return [float(np.float32(float(c))) for c in mp.lu_solve(rows, mp.matrix([g(v) for v in nodes]))]
+
+
+def fit(f, centre, low, high, degree):
+    """c1 ... c_degree of f(centre + d) = f(centre) + d (c1 + ...)."""
+    if centre:
+        return interpolate(lambda v: (f(v) - f(mpf(centre))) / (v - centre), centre, low, high, degree)
+    slope = mp.nint(mp.diff(f, 0))  # a whole number: rounding must not spoil it
+    return [float(slope), *interpolate(lambda v: (f(v) / v - slope) / v, 0, low, high, degree - 1)]
+
+
+def table(f, segments, degree, fixed):
+    """Rows centre, c0 ... c_degree of 16 entries; segments maps an index to (low, high)."""
+    columns = [[0.0] * (degree + 2) for _ in range(16)]
+    worst = mpf(0)
+    for index, (low, high) in segments.items():
+        centre = fixed.get(index)
+        if centre is None:
+            centre = accurate_centre(f, low, high)
+        c = [centre, float(np.float32(float(f(mpf(centre))))), *fit(f, centre, low, high, degree)]
+        columns[index] = c
+        for k in range(41):  # and the error it leaves
+            v = low + (mpf(high) - low) * k / 40
+            if v:
+                error = abs((mp.polyval(c[:0:-1], v - centre)) / f(v) - 1)
+                worst = max(worst, error)
+    return list(zip(*columns, strict=True)), worst
+
+
+def emit(name, f, segments, degree, fixed, note):
+    rows, worst = table(f, segments, degree, fixed)
+    print(f"    /* {note}; error 2^{mp.nstr(mp.log(worst, 2), 4)}. Rows: centre, c0 ... c{degree} */")
+    print(f"    static const float {name}[{degree + 2}][16] = {{")
+    for row in rows:
+        print("        {" + ", ".join(f"{v!r}f" for v in row) + "},")
+    print("    };")
+
+
+def main():
+    print("# Coefficients of piecewise polynomials for float32, printed by tools/fit/segments.py: data, no code.")
+    print('cdef extern from *:\n    """')
+    # two bits of the mantissa and two of the exponent of a + 1
+    quarters = {bits(1 + low) >> 21 & 15: (low, high) for e in range(4) for low, high in (
+        ((1 + k / 4) * 2.0**e - 1, (1 + (k + 1) / 4) * 2.0**e - 1) for k in range(4))}
+    near_zero = bits(1.0) >> 21 & 15
+    emit("TANH_SEGMENTS", mp.tanh, {i: (low, min(high, 9.1)) for i, (low, high) in quarters.items() if low < 9.1}, 7,
+         {near_zero: 0.0}, "tanh(a), index bits(a + 1) >> 21, a up to 9.1")
+    quarters = {i: (low, min(high, 14.7)) for i, (low, high) in quarters.items() if low < 14.7}
+    emit("NORMAL_TAIL_SEGMENTS", lambda a: mp.exp(a * a / 2) * mp.erfc(a / mp.sqrt(2)) / 2, quarters, 7, {},
+         "erfc(a / sqrt 2) / 2 e^(a^2 / 2), index bits(a + 1) >> 21, a up to 14.7")
+    print('    """')
+    print("    const float TANH_SEGMENTS[9][16]")
+    print("    const float NORMAL_TAIL_SEGMENTS[9][16]")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
