@@ -9,7 +9,7 @@ from .config import get_num_threads, set_num_threads, show_config
 
 __version__ = "0.1.0"
 
-__all__ = [  # noqa: PLE0604
+__all__ = [
     "__version__",
     "evolution",
     "genome",
