@@ -11,6 +11,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from .describe import Description, describe, exact_decimal, parse_number
 from .formats import (
     BFLOAT16,
     BINARY16,
@@ -30,9 +31,10 @@ from .kernels import ieee754 as _kernels
 
 __all__ = [
     "BFLOAT16", "BINARY16", "BINARY32", "BINARY64", "FLOAT4_E2M1FN", "FLOAT6_E2M3FN", "FLOAT6_E3M2FN",
-    "FLOAT8_E4M3FN", "FLOAT8_E5M2", "FLOAT8_E8M0FNU", "FORMATS", "FieldStatistics", "FloatClass", "FloatLoss",
-    "Format", "classify", "compose", "decode", "decompose", "describe", "encode", "exponent_histogram",
-    "field_statistics", "format_named", "format_of", "is_exact_integer", "next_down", "next_up", "pack",
+    "FLOAT8_E4M3FN", "FLOAT8_E5M2", "FLOAT8_E8M0FNU", "FORMATS", "Description", "FieldStatistics", "FloatClass", "FloatLoss",
+    "Format", "classify", "compose", "decode", "decompose", "describe", "encode", "exact_decimal",
+    "exponent_histogram",
+    "field_statistics", "format_named", "format_of", "is_exact_integer", "next_down", "next_up", "pack", "parse_number",
     "rounding_error", "ulp", "ulp_distance", "unpack",
 ]
 
