@@ -18,11 +18,12 @@ DTYPES = {BFLOAT16: ml_dtypes.bfloat16, BINARY16: np.float16, FLOAT8_E4M3FN: ml_
 
 @pytest.fixture(params=LENGTHS)
 def x(request):
-    """Normal numbers, on one thread."""
+    """Normal numbers, none of them zero, on one thread."""
     before = lw.get_num_threads()
     lw.set_num_threads(1)
     request.node.length = request.param
-    yield np.random.default_rng(0).standard_normal(LENGTHS[request.param], np.float32)
+    x = np.random.default_rng(0).standard_normal(LENGTHS[request.param], np.float32)
+    yield np.where(x == 0, np.float32(1), x)
     lw.set_num_threads(before)
 
 

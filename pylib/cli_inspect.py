@@ -199,10 +199,9 @@ def show_statistics(name, shape, s):
     show()
     if s.exponent_range is not None:
         for first, last, count in _grouped(s):
-            share = count / s.size
             bar = "█" * round(48 * count / max(c for _, _, c in _grouped(s)))
             label = f"2^{first}" if first == last else f"2^{first} .. 2^{last}"
-            show("  ", (f"{label:>16} ", _LABEL), (f"{bar:<48}", _MANTISSA), f" {share:7.2%}")
+            show("  ", (f"{label:>16} ", _LABEL), (f"{bar:<48}", _MANTISSA), f" {_share(count, s.size):>8}")
         show()
     show((f"  {'rounded into':<16}" + "".join(f"{title:>14}" for title in (
         "exact", "rounded", "subnormal", "to zero", "out of range", "not finite")), _LABEL))
