@@ -293,8 +293,8 @@ cdef void classify_loss(const wide* x, uint8_t* y, Py_ssize_t n, const Conversio
 
 # Registration: from the description of a format, any object with pylib/ieee754.py's attributes, to its ufuncs.
 
-# c is a code, or a number of that format; m a mantissa; e an exponent field; w a wide number; b uint8; ? bool; n uint32;
-# q int64
+# c is a code, or a number of that format; m a mantissa; e an exponent field; w a wide number; b uint8; ? bool;
+# n uint32; q int64
 SIGNATURES = {
     "decompose": "c>bem", "compose": "bem>c", "classify": "c>b", "ulp": "c>c", "next_up": "c>c", "next_down": "c>c",
     "is_exact_integer": "c>?", "ulp_distance": "cc>q", "encode": "w>c", "decode": "c>w", "rounding_error": "w>w",
@@ -448,7 +448,8 @@ def of_formats(str function, str name, str doc, list descriptions):
     return ufunc_of_rows(name.encode(), doc.encode(), rows, types, n_rows)
 
 
-def of_conversions(str function, str name, str doc, description, wide_formats, str rounding="nearest", bint saturate=False):
+def of_conversions(str function, str name, str doc, description, wide_formats, str rounding="nearest",
+                   bint saturate=False):
     """A ufunc with a loop for each wide format, between it and the one described."""
     cdef int n_rows = len(wide_formats), r
     cdef Row[2] rows
@@ -457,7 +458,8 @@ def of_conversions(str function, str name, str doc, description, wide_formats, s
     cdef int operands = len(SIGNATURES[function]) - 1
     for r in range(n_rows):
         conversions[r] = conversion_of(description, wide_formats[r], rounding, saturate)
-        fill_row(&rows[r], types + r * operands, function, description, UNSIGNED[description.code_size], wide_formats[r])
+        fill_row(&rows[r], types + r * operands, function, description, UNSIGNED[description.code_size],
+                 wide_formats[r])
         rows[r].told = &conversions[r]
     return ufunc_of_rows(name.encode(), doc.encode(), rows, types, n_rows)
 

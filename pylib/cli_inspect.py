@@ -66,7 +66,7 @@ def _described(value, formats):
 
 
 def show(*parts):
-    """Print one line from pieces of text, each plain or with its style, in colour where rich is and the terminal can."""
+    """Print one line of pieces of text, plain or with a style; in colour where rich is and the terminal can."""
     parts = [(part, "") if isinstance(part, str) else part for part in parts]
     console = _console()
     if console is None:

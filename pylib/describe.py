@@ -148,7 +148,9 @@ def parse_number(text):
         return negative, digits * Fraction(2) ** (int(exponent) - 4 * len(match["part"]))
     if _DECIMAL.fullmatch(stripped) or (_RATIO.fullmatch(stripped) and int(stripped.partition("/")[2])):
         return negative, abs(Fraction(stripped.replace(" ", "")))
-    raise ValueError(f"{text!r} is not a number; expected something like 0.1, -2.5e-3, 0x1.8p3, 1/3, 2**-1074, inf or nan")
+    raise ValueError(
+        f"{text!r} is not a number; expected something like 0.1, -2.5e-3, 0x1.8p3, 1/3, 2**-1074, inf or nan"
+    )
 
 
 def describe(value, format=None):

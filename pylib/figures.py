@@ -93,7 +93,8 @@ def exponent_histogram(statistics, name, path):
         subnormal = format.smallest_exponent - (format.mantissa_bits if format.has_subnormals else 0)
         ranges.barh(row, format.largest_exponent - format.smallest_exponent + 1,
                     left=format.smallest_exponent - 0.5, height=0.56, color=_LOSS)
-        ranges.barh(row, format.smallest_exponent - subnormal, left=subnormal - 0.5, height=0.56, color=_LOSS, alpha=0.3)
+        ranges.barh(row, format.smallest_exponent - subnormal, left=subnormal - 0.5, height=0.56, color=_LOSS,
+                    alpha=0.3)
     margin = max(3, (high - low) // 10)
     ranges.set_xlim(low - margin, high + margin)
     ranges.set_yticks(range(len(formats)), [format.name for format in formats])
@@ -102,6 +103,7 @@ def exponent_histogram(statistics, name, path):
     for axes in (bars, ranges):
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(colors=_QUIET)
-    bars.set_title(f"{name}: {statistics.size:,} numbers of {statistics.format.name}", loc="left", weight="bold", size=12)
+    bars.set_title(f"{name}: {statistics.size:,} numbers of {statistics.format.name}", loc="left", weight="bold",
+                   size=12)
     figure.savefig(path)
     return path
