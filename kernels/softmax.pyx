@@ -101,11 +101,12 @@ cdef Pair grad_y_block(const real* like, const void* row, Py_ssize_t start, Py_s
 
 # One row.
 
-cdef inline void softmax(const real* x, real* y, double sign, Py_ssize_t n, int threads) noexcept nogil:
+cdef inline void softmax(const real* x, real* y, double sign, double scale, Py_ssize_t n, int threads) noexcept nogil:
+    # scale e^(sign x) / sum(e^(sign x))
     cdef Exponents row = Exponents(x, y, sign, 0.0, 0.0, 0.0, 0.0, 0.0)
     cdef Gradient scaling = Gradient(NULL, y, NAN, 0.0, 1.0)
     if find_top(x, &row, n, threads):
-        scaling.value = 1.0 / sum_row(all_block[real], x, &row, n, threads).first
+        scaling.value = scale / sum_row(all_block[real], x, &row, n, threads).first
     else:
         scaling.x = x
     map_row(times_block[real], y, &scaling, n, threads)
@@ -138,7 +139,7 @@ cdef inline void log_softmax(const real* x, real* y, Py_ssize_t n, int threads) 
 cdef inline void softmax_rows(const real* x, real* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t r
     for r in range(rows):
-        softmax(skip(x, r * n), <real*>skip(y, r * n), 1.0, n, 1)
+        softmax(skip(x, r * n), <real*>skip(y, r * n), 1.0, 1.0, n, 1)
 
 
 cdef inline void log_softmax_rows(const real* x, real* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
@@ -167,12 +168,18 @@ cdef void log_softmax_float64(const double* x, double* y, Py_ssize_t rows, Py_ss
 
 cdef void softmax_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
     if n > 0:
-        softmax(<const real*>p[0], <real*>p[1], 1.0, n, threads)
+        softmax(<const real*>p[0], <real*>p[1], 1.0, 1.0, n, threads)
 
 
 cdef void softmin_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
     if n > 0:
-        softmax(<const real*>p[0], <real*>p[1], -1.0, n, threads)
+        softmax(<const real*>p[0], <real*>p[1], -1.0, 1.0, n, threads)
+
+
+cdef void scaled_softmax_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+    # x, scale -> scale softmax(x), the gradient of logsumexp
+    if n > 0:
+        softmax(<const real*>p[0], <real*>p[2], 1.0, (<double*>p[1])[0], n, threads)
 
 
 cdef void log_softmax_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
@@ -207,6 +214,9 @@ softmax_gufunc = along_axis(b"softmax", <void*>softmax_row[f32x], <void*>softmax
                             b"exp(x) / sum(exp(x))")
 softmin_gufunc = along_axis(b"softmin", <void*>softmin_row[f32x], <void*>softmin_row[f64x], b"r", b"r",
                             b"exp(-x) / sum(exp(-x))")
+scaled_softmax_gufunc = along_axis(
+    b"scaled_softmax", <void*>scaled_softmax_row[f32x], <void*>scaled_softmax_row[f64x], b"rs", b"r",
+    b"x, scale -> scale softmax(x)")
 log_softmax_gufunc = along_axis(b"log_softmax", <void*>log_softmax_row[f32x], <void*>log_softmax_row[f64x], b"r", b"r",
                                 b"x - log(sum(exp(x)))")
 logsumexp_gufunc = along_axis(b"logsumexp", <void*>logsumexp_row[f32x], <void*>logsumexp_row[f64x], b"r", b"s",
