@@ -1,12 +1,14 @@
 """What the suites share: sizes, thread counts, and a fixture that times this library with pytest-benchmark and stores
-beside it what a copy and every installed peer took in the same run. `quiet` machines only.
+beside it what a copy and every installed peer took in the same run. For an idle machine.
 
 pytest bench --benchmark-enable [--benchmark-json=FILE]
 """
 
 import dataclasses
+import time
 
 import lanewise as lw
+import numpy as np
 import pytest
 from lanewise.benchmark import SIZES, contenders, measure, usable_cpus
 
@@ -37,5 +39,26 @@ def against_peers(benchmark):
             benchmark.extra_info.update(dataclasses.asdict(measure(work, n, threads, dtype)))
         (ours,) = [one for one in contenders(work, n, threads, dtype, names=()) if one.name == "lanewise"]
         benchmark(ours.run)
+
+    return run
+
+
+@pytest.fixture
+def beside_a_copy(benchmark):
+    """Benchmark a call; extra_info gets the seconds that copying `nbytes` takes, the best of as many rounds."""
+
+    def run(call, nbytes, rounds=5):
+        source, target = np.ones(nbytes, np.uint8), np.empty(nbytes, np.uint8)
+        copies = []
+
+        def setup():
+            start = time.perf_counter()
+            np.copyto(target, source)
+            copies.append(time.perf_counter() - start)
+
+        result = benchmark.pedantic(call, setup=setup, rounds=rounds, warmup_rounds=1)
+        benchmark.extra_info["bytes"] = nbytes
+        benchmark.extra_info["copy_seconds"] = min(copies)
+        return result
 
     return run

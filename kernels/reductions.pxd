@@ -1,25 +1,30 @@
 # Sums and maps along a row, in one place: the order of every sum is fixed here. No mathematics, no Python.
 #
-# A row is cut into blocks of BLOCK elements. In a block, element i goes to partial sum i % 32, in float64 for
-# both precisions; the 32 meet in one tree, and the blocks' sums are added in order. Neither the number of lanes
-# nor the number of threads shows in the result. A float32 squared is exact in float64 and cannot overflow there.
+# A row is cut into blocks of BLOCK elements, whose sums are added in order. In a block, a sum in float64 throughout
+# (sum_block) adds element i to partial sum i % 32; a folded sum of float32 terms (fold_block) adds four, 16 apart, in
+# float32, and their sum to one of 16 partial sums in float64. The partial sums meet in one tree. Neither
+# the number of lanes nor the number of threads shows in the result.
 from cython.parallel cimport prange
 from libc.stdlib cimport free, malloc
 
 from .lanes cimport (
-    F64_LANES, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_f64, load_part_f64,
-    real, splat_f64, store_f64, wide_f32, wide_part_f32,
+    F32_LANES, F64_LANES, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_f64,
+    load_part_f64, real, splat_f32, splat_f64, store_f32, store_f64, wide_f32, wide_part_f32,
 )
 from .loops cimport head, lanes, load, load_part, skip, store, store_part, stream
 
 cdef extern from *:
     """
-    enum { SUMS = 32 / F64_LANES };
+    enum { SUMS = 32 / F64_LANES, FOLDED_SUMS = 16 / F64_LANES, FOLDED_TERMS = 16 / F32_LANES };
     """
     const int SUMS  # registers that hold a block's partial sums
+    const int FOLDED_SUMS  # and those of a folded sum
+    const int FOLDED_TERMS
 
 cdef enum:
     PARTS = 32
+    FOLDED_PARTS = 16
+    FOLD = 4
     BLOCK = 4096
 
 cdef struct Pair:
@@ -49,30 +54,30 @@ cdef inline real take(const real* x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     return load_part(skip(x, i), n)
 
 
-cdef inline f64x first_lanes(f64x x, Py_ssize_t n) noexcept nogil:
+cdef inline real first_lanes(real x, Py_ssize_t n) noexcept nogil:
     # x in the first n lanes, 0 in the others: what a term takes from an element must not enter where there is none
-    cdef double whole[16]
-    if n == F64_LANES:
+    cdef real whole[1]
+    if n == lanes(<const real*>whole):
         return x
-    store_f64(whole, x)
-    return load_part_f64(whole, n)
+    store(whole, x)
+    return load_part(<const real*>whole, n)
 
 
-cdef inline double tree(f64x* sums) noexcept nogil:
-    # partial sums k and k + 16 first, then k and k + 8, ...: in registers as long as there are two
+cdef inline double tree(f64x* sums, int count) noexcept nogil:
+    # the first half of the partial sums plus the second, and so on: in registers as long as there are two
     cdef double last[PARTS]
-    cdef int k, half
-    half = SUMS // 2
-    while half > 0:
-        for k in range(half):
-            sums[k] = sums[k] + sums[k + half]
-        half = half // 2
+    cdef int k
+    count = count // 2
+    while count > 0:
+        for k in range(count):
+            sums[k] = sums[k] + sums[k + count]
+        count = count // 2
     store_f64(last, sums[0])
-    half = F64_LANES // 2
-    while half > 0:
-        for k in range(half):
-            last[k] += last[k + half]
-        half = half // 2
+    count = F64_LANES // 2
+    while count > 0:
+        for k in range(count):
+            last[k] += last[k + count]
+        count = count // 2
     return last[0]
 
 
@@ -95,7 +100,43 @@ cdef inline Pair sum_block(
         left = stop - i - k * F64_LANES
         if left > 0:
             add(like, row, i + k * F64_LANES, min(left, <Py_ssize_t>F64_LANES), &first[k], &second[k])
-    return Pair(tree(first), tree(second))
+    return Pair(tree(first, SUMS), tree(second, SUMS))
+
+
+cdef inline void add_fold(void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
+                          const void* row, Py_ssize_t i, Py_ssize_t stop, f64x* sums) noexcept nogil:
+    # up to FOLD * FOLDED_PARTS terms
+    cdef float folded[FOLDED_PARTS]
+    cdef f32x terms
+    cdef Py_ssize_t left
+    cdef int j, k
+    for k in range(FOLDED_TERMS):
+        terms = splat_f32(0.0)
+        for j in range(FOLD):
+            left = stop - (i + j * FOLDED_PARTS + k * F32_LANES)
+            if left >= F32_LANES:
+                add(NULL, row, i + j * FOLDED_PARTS + k * F32_LANES, F32_LANES, &terms)
+            elif left > 0:
+                add(NULL, row, i + j * FOLDED_PARTS + k * F32_LANES, left, &terms)
+        store_f32(folded + k * F32_LANES, terms)
+    for k in range(FOLDED_SUMS):
+        sums[k] = sums[k] + wide_f32(folded + k * F64_LANES)
+
+
+cdef inline double fold_block(void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
+                              const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # the sum of one block's terms of float32; `add` adds F32_LANES terms to a register
+    cdef f64x sums[FOLDED_SUMS]
+    cdef Py_ssize_t i = start, stop = start + n
+    cdef int k
+    for k in range(FOLDED_SUMS):
+        sums[k] = splat_f64(0.0)
+    while i + FOLD * FOLDED_PARTS <= stop:
+        add_fold(add, row, i, i + FOLD * FOLDED_PARTS, sums)
+        i += FOLD * FOLDED_PARTS
+    if i < stop:
+        add_fold(add, row, i, stop, sums)
+    return tree(sums, FOLDED_SUMS)
 
 
 cdef inline Pair sum_alone(Pair (*block)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
@@ -141,8 +182,8 @@ cdef inline Pair sum_row(Pair (*block)(const real*, const void*, Py_ssize_t, Py_
 
 cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
                            real* y, const void* row, Py_ssize_t start, Py_ssize_t n, bint streamed) noexcept nogil:
-    # y[i] = point(i) over one block, past the caches where that is asked for
-    cdef Py_ssize_t i = start, stop = start + n, part = head(skip(y, start), n) if streamed else 0
+    # y[i] = point(i) over one block, from y's first register boundary on and past the caches where that is asked for
+    cdef Py_ssize_t i = start, stop = start + n, part = head(skip(y, start), n)
     if part:
         store_part(<real*>skip(y, i), point(y, row, i, part), part)
         i += part

@@ -5,7 +5,9 @@ import math
 
 import numpy as np
 
-ABSENT = np.empty(0, np.float32)  # how a kernel is told that there is no weight, or no bias
+# How a kernel is told that there is no weight, or no bias.
+_ABSENT, _ABSENT_FLOAT64 = np.empty(0, np.float32), np.empty(0, np.float64)
+_FLOAT64 = np.dtype(np.float64)
 
 
 def floating(x):
@@ -17,17 +19,18 @@ def floating(x):
 def checked(name, x, axis):
     """`x` as an array, and `axis` counted from the front; an error where `x` has no such axis."""
     x = floating(x)
-    if not -x.ndim <= axis < x.ndim:
+    ndim = x.ndim
+    if not -ndim <= axis < ndim:
         raise ValueError(f"{name}: axis {axis} is out of range for x of shape {x.shape}")
-    return x, axis % x.ndim
+    return x, axis % ndim
 
 
 def vector(name, role, values, x, axis):
-    """A weight or a bias as an array of the length of `x` along `axis`, or ABSENT."""
+    """A weight or a bias as an array of the length of `x` along `axis`, or what stands for none."""
     if values is None:
-        return ABSENT
+        return _ABSENT_FLOAT64 if x.dtype is _FLOAT64 else _ABSENT
     values = np.asanyarray(values)
-    if values.shape != x.shape[axis:axis + 1]:
+    if values.ndim != 1 or len(values) != x.shape[axis]:
         raise ValueError(f"{name}: {role} of shape {values.shape} does not fit x of shape {x.shape}; along axis {axis} "
                          f"it must have shape {x.shape[axis:axis + 1]}")
     return values
@@ -53,6 +56,8 @@ def statistic(name, role, values, x, axis):
 
 def on_axis(gufunc, kinds, operands, axis, ndim, out=None):
     """Call a gufunc whose operands are of the given kinds: r a row along `axis`, v a vector, s one number a row."""
+    if out is None and axis == ndim - 1:
+        return gufunc(*operands)
     keywords = {} if out is None else {"out": (out,) + (None,) * (gufunc.nout - 1)}
     if axis < ndim - 1:
         keywords["axes"] = [{"r": axis, "v": -1, "s": ()}[kind] for kind in kinds]

@@ -15,14 +15,18 @@ def add_bench_parser(subparsers):
                     " of the same memory, interleaved in one run. Nothing else should run meanwhile.")
     parser.add_argument("functions", nargs="*", default=list(benchmark.WORKS)[:10], metavar="FUNCTION",
                         help=f"of {', '.join(benchmark.WORKS)} (default: the activations)")
-    parser.add_argument("--sizes", nargs="+", default=list(benchmark.SIZES), metavar="SIZE",
-                        help="L1, L2, memory or a number of elements (default: all three)")
-    parser.add_argument("--threads", type=int, nargs="+", default=[1], metavar="N", help="(default: 1)")
+    parser.add_argument("--sizes", type=_listed, default=list(benchmark.SIZES), metavar="SIZE,...",
+                        help="of L1, L2, memory, or numbers of elements (default: L1,L2,memory)")
+    parser.add_argument("--threads", type=_listed, default=["1"], metavar="N,...", help="(default: 1)")
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
-    parser.add_argument("--peers", nargs="*", default=list(PREPARE), metavar="PEER",
+    parser.add_argument("--peers", type=_listed, default=list(PREPARE), metavar="PEER,...",
                         help="of numpy, torch, onnxruntime, mkl (default: all that are installed)")
     parser.add_argument("--json", metavar="FILE", help="write the figures there too")
     parser.set_defaults(run=run)
+
+
+def _listed(value):
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 def run(arguments):
@@ -32,16 +36,16 @@ def run(arguments):
     console = require("rich.console", "bench").Console()
     _check(arguments, CommandError)
     found = []
-    for threads in arguments.threads:
+    for threads in map(int, arguments.threads):
         for size in arguments.sizes:
             n = benchmark.SIZES.get(size) or int(size)
             rows = []
-            with console.status(f"{size}, {threads} threads") as status:
+            with console.status("") as status:
                 for name in arguments.functions:
                     status.update(f"{name}, {n} elements, {threads} threads")
                     work = benchmark.WORKS[name]
                     rows.append(benchmark.measure(work, n, threads, arguments.dtype, arguments.peers))
-            console.print(_table(rows, size, n, threads, arguments.dtype))
+            console.print(_table(rows))
             found += rows
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
@@ -59,20 +63,22 @@ def _check(arguments, error):
         if name not in PREPARE:
             raise error(f"--peers: expected some of numpy, torch, onnxruntime, mkl; got {name!r}")
     for threads in arguments.threads:
-        if not 1 <= threads <= 1024:
-            raise error(f"--threads: expected an integer from 1 to 1024; got {threads}")
+        if not (threads.isdecimal() and 1 <= int(threads) <= 1024):
+            raise error(f"--threads: expected integers from 1 to 1024; got {threads!r}")
 
 
-def _table(rows, size, n, threads, dtype):
+def _table(rows):
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    peers = [name for name in PREPARE if any(name in row.ratio for row in rows)]
-    label = f"{size}: {n:,}" if size in benchmark.SIZES else f"{n:,}"
-    table = Table(title=f"{label} {dtype} elements, {threads} thread{'s' * (threads > 1)}; nanoseconds an element")
-    table.add_column("function")
+    first, peers = rows[0], [name for name in PREPARE if any(name in row.ratio for row in rows)]
+    copied = min(row.nanoseconds["copy"] for row in rows)
+    table = Table(
+        title=f"{first.n:,} {first.dtype} elements, {first.threads} thread{'s' * (first.threads > 1)}",
+        caption=f"nanoseconds an element, and times as long as lanewise; copying takes {copied:.3f}", box=SIMPLE_HEAD)
+    table.add_column("function", no_wrap=True)
     table.add_column("lanewise", justify="right", style="bold")
-    table.add_column("copy", justify="right")
-    table.add_column("of the copy's speed", justify="right")
+    table.add_column("of copy", justify="right")
     for name in peers:
         table.add_column(name, justify="right")
     for row in rows:
@@ -81,6 +87,5 @@ def _table(rows, size, n, threads, dtype):
             ratio = row.ratio.get(name)
             colour = "green" if ratio is not None and ratio >= 1 else "red"
             cells.append("" if ratio is None else f"{row.nanoseconds[name]:.3f} [{colour}]{ratio:5.2f}x[/]")
-        table.add_row(row.work, f"{row.nanoseconds['lanewise']:.3f}", f"{row.nanoseconds['copy']:.3f}",
-                      f"{row.of_copy:.0%}", *cells)
+        table.add_row(row.work, f"{row.nanoseconds['lanewise']:.3f}", f"{row.of_copy:.0%}", *cells)
     return table

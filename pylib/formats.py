@@ -67,6 +67,9 @@ class Format:
         if not 1 <= self.bias <= reach or self.largest_code >> self.mantissa_bits > self.bias + reach:
             raise ValueError(f"{self.name}: bias={self.bias} puts values beyond {'binary32' if reach == 127 else 'binary64'}")
 
+    def __hash__(self):
+        return hash(self.name)  # a format is looked up in every call
+
     def __repr__(self):
         return f"<Format {self.name}>"
 

@@ -372,11 +372,12 @@ def decode(codes, format, *, dtype=None, **kwargs):
     TypeError, ValueError
         If the codes are not unsigned numbers of the format's width, or the dtype is another.
     """
-    wanted = np.dtype(dtype or (np.float64 if format.width == 64 else np.float32))
-    if wanted not in [wide.native for wide in _wide_formats(format)]:
-        raise TypeError(f"dtype {wanted} does not hold all of {format.name}; expected "
-                        f"{' or '.join(str(wide.native) for wide in _wide_formats(format))}")
-    return _conversion("decode", format)(_codes(codes, format), dtype=wanted, **kwargs)
+    if dtype is not None:
+        kwargs["dtype"] = np.dtype(dtype)
+        if kwargs["dtype"] not in [wide.native for wide in _wide_formats(format)]:
+            raise TypeError(f"dtype {kwargs['dtype']} does not hold all of {format.name}; expected "
+                            f"{' or '.join(str(wide.native) for wide in _wide_formats(format))}")
+    return _conversion("decode", format)(_codes(codes, format), **kwargs)
 
 
 def rounding_error(x, format, *, rounding="nearest", overflow="ieee", **kwargs):

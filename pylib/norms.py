@@ -109,7 +109,8 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return
     if algorithm not in _LAYER_NORMS:
         raise ValueError(f"layer_norm: algorithm {algorithm!r} is unknown; expected one of {', '.join(_LAYER_NORMS)}")
     x, axis = checked("layer_norm", x, axis)
-    weight, bias = (vector("layer_norm", role, values, x, axis) for role, values in (("weight", weight), ("bias", bias)))
+    weight = vector("layer_norm", "weight", weight, x, axis)
+    bias = vector("layer_norm", "bias", bias, x, axis)
     y, mean, rstd = on_axis(_LAYER_NORMS[algorithm], "rvvsrss", (x, weight, bias, eps), axis, x.ndim, out)
     return (y, mean, rstd) if return_stats else y
 
@@ -186,12 +187,12 @@ def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None
     name = "layer_norm_backward"
     x, axis = checked(name, x, axis)
     grad = like(name, "grad", grad, x)
-    weights, biases = (vector(name, role, values, x, axis) for role, values in (("weight", weight), ("bias", bias)))
+    weights, biases = vector(name, "weight", weight, x, axis), vector(name, "bias", bias, x, axis)
     if (mean is None) != (rstd is None):
         raise ValueError(f"{name}: mean and rstd go together; {'rstd' if mean is None else 'mean'} was given alone")
     if rstd is None:
         mean, rstd = on_axis(_norms.layer_stats_gufunc, "rsss", (x, eps), axis, x.ndim)
-    mean, rstd = (statistic(name, role, values, x, axis) for role, values in (("mean", mean), ("rstd", rstd)))
+    mean, rstd = statistic(name, "mean", mean, x, axis), statistic(name, "rstd", rstd, x, axis)
     grad_x, grad_weight, grad_bias = backward_on_axis(
         _backward.layer_norm_backward_gufunc, grad, x, (weights,), (mean, rstd), axis)
     return (grad_x, None if weight is None else grad_weight.astype(weights.dtype, copy=False),

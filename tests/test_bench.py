@@ -171,7 +171,7 @@ def test_command(capsys, tmp_path):
         (["sulu"], "no benchmark of 'sulu'; expected some of relu, "),
         (["--sizes", "L7"], "--sizes: expected L1, L2, memory or a number of elements; got 'L7'"),
         (["--peers", "jax"], "--peers: expected some of numpy, torch, onnxruntime, mkl; got 'jax'"),
-        (["--threads", "0"], "--threads: expected an integer from 1 to 1024; got 0"),
+        (["--threads", "0"], "--threads: expected integers from 1 to 1024; got '0'"),
     ],
 )
 def test_command_says_what_is_wrong(capsys, arguments, message):

@@ -77,6 +77,46 @@ static inline u64x where_less_i64(u64x a, u64x b, u64x yes, u64x no) {
 static inline u32x at_most_i32(u32x x, u32x high) { return (u32x)_mm256_min_epi32((__m256i)x, (__m256i)high); }
 static inline u64x at_most_i64(u64x x, u64x high) { return where_less_i64(x, high, x, high); }
 
+/* narrower unsigned numbers: widened in one instruction, narrowed by gathering each half's bytes and then the halves */
+static inline u32x widen_u8_u32(const uint8_t *p) { return (u32x)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
+static inline u32x widen_u16_u32(const uint16_t *p) {
+    return (u32x)_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
+}
+static inline u64x widen_u8_u64(const uint8_t *p) {
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    return (u64x)_mm256_cvtepu8_epi64(_mm_cvtsi32_si128(four));
+}
+static inline u64x widen_u16_u64(const uint16_t *p) {
+    return (u64x)_mm256_cvtepu16_epi64(_mm_loadl_epi64((const __m128i *)p));
+}
+static inline u64x widen_u32_u64(const uint32_t *p) {
+    return (u64x)_mm256_cvtepu32_epi64(_mm_loadu_si128((const __m128i *)p));
+}
+static inline void narrow_u32_u8(uint8_t *p, u32x x) {
+    __m256i bytes = _mm256_shuffle_epi8((__m256i)x, _mm256_set1_epi32(0x0C080400));
+    _mm_storel_epi64((__m128i *)p, _mm256_castsi256_si128(
+        _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 0, 0, 0, 0, 0, 0))));
+}
+static inline void narrow_u32_u16(uint16_t *p, u32x x) {
+    __m256i pairs = _mm256_shuffle_epi8((__m256i)x, _mm256_set1_epi64x(0x0D0C090805040100));
+    _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(_mm256_permute4x64_epi64(pairs, 0x08)));
+}
+static inline void narrow_u64_u8(uint8_t *p, u64x x) {
+    __m256i bytes = _mm256_shuffle_epi8((__m256i)x, _mm256_set1_epi16(0x0800));
+    int32_t four = _mm256_extract_epi16(bytes, 0) | (int32_t)((uint32_t)_mm256_extract_epi16(bytes, 8) << 16);
+    memcpy(p, &four, sizeof four);
+}
+static inline void narrow_u64_u16(uint16_t *p, u64x x) {
+    __m256i pairs = _mm256_shuffle_epi8((__m256i)x, _mm256_set1_epi32(0x09080100));
+    _mm_storel_epi64((__m128i *)p, _mm256_castsi256_si128(
+        _mm256_permutevar8x32_epi32(pairs, _mm256_setr_epi32(0, 4, 0, 0, 0, 0, 0, 0))));
+}
+static inline void narrow_u64_u32(uint32_t *p, u64x x) {
+    _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(
+        _mm256_permutevar8x32_epi32((__m256i)x, _mm256_setr_epi32(0, 2, 4, 6, 0, 0, 0, 0))));
+}
+
 /* 16-bit formats */
 static inline f32x load_float16(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
 static inline void store_float16(uint16_t *p, f32x x) {

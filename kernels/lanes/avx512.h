@@ -75,6 +75,30 @@ static inline u64x where_less_i64(u64x a, u64x b, u64x yes, u64x no) {
 static inline u32x at_most_i32(u32x x, u32x high) { return (u32x)_mm512_min_epi32((__m512i)x, (__m512i)high); }
 static inline u64x at_most_i64(u64x x, u64x high) { return (u64x)_mm512_min_epi64((__m512i)x, (__m512i)high); }
 
+/* narrower unsigned numbers */
+static inline u32x widen_u8_u32(const uint8_t *p) { return (u32x)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
+static inline u32x widen_u16_u32(const uint16_t *p) {
+    return (u32x)_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p));
+}
+static inline u64x widen_u8_u64(const uint8_t *p) { return (u64x)_mm512_cvtepu8_epi64(_mm_loadl_epi64((const __m128i *)p)); }
+static inline u64x widen_u16_u64(const uint16_t *p) {
+    return (u64x)_mm512_cvtepu16_epi64(_mm_loadu_si128((const __m128i *)p));
+}
+static inline u64x widen_u32_u64(const uint32_t *p) {
+    return (u64x)_mm512_cvtepu32_epi64(_mm256_loadu_si256((const __m256i *)p));
+}
+static inline void narrow_u32_u8(uint8_t *p, u32x x) { _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8((__m512i)x)); }
+static inline void narrow_u32_u16(uint16_t *p, u32x x) {
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16((__m512i)x));
+}
+static inline void narrow_u64_u8(uint8_t *p, u64x x) { _mm_storel_epi64((__m128i *)p, _mm512_cvtepi64_epi8((__m512i)x)); }
+static inline void narrow_u64_u16(uint16_t *p, u64x x) {
+    _mm_storeu_si128((__m128i *)p, _mm512_cvtepi64_epi16((__m512i)x));
+}
+static inline void narrow_u64_u32(uint32_t *p, u64x x) {
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi64_epi32((__m512i)x));
+}
+
 /* 16-bit formats */
 static inline f32x load_float16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 static inline void store_float16(uint16_t *p, f32x x) {

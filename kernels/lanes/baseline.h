@@ -57,6 +57,18 @@ static inline u64x where_less_i64(u64x a, u64x b, u64x yes, u64x no) { return (i
 static inline u32x at_most_i32(u32x x, u32x high) { return where_less_i32(x, high, x, high); }
 static inline u64x at_most_i64(u64x x, u64x high) { return where_less_i64(x, high, x, high); }
 
+/* narrower unsigned numbers */
+static inline u32x widen_u8_u32(const uint8_t *p) { return *p; }
+static inline u32x widen_u16_u32(const uint16_t *p) { return *p; }
+static inline u64x widen_u8_u64(const uint8_t *p) { return *p; }
+static inline u64x widen_u16_u64(const uint16_t *p) { return *p; }
+static inline u64x widen_u32_u64(const uint32_t *p) { return *p; }
+static inline void narrow_u32_u8(uint8_t *p, u32x x) { *p = (uint8_t)x; }
+static inline void narrow_u32_u16(uint16_t *p, u32x x) { *p = (uint16_t)x; }
+static inline void narrow_u64_u8(uint8_t *p, u64x x) { *p = (uint8_t)x; }
+static inline void narrow_u64_u16(uint16_t *p, u64x x) { *p = (uint16_t)x; }
+static inline void narrow_u64_u32(uint32_t *p, u64x x) { *p = (uint32_t)x; }
+
 /* 16-bit formats: 2^112 moves the exponent from bias 15 to bias 127, subnormals included */
 static inline f32x load_float16(const uint16_t *p) {
     float size = float_of_bits((uint32_t)(*p & 0x7FFF) << 13) * 0x1p112f;

@@ -1,0 +1,102 @@
+# One generation's evaluation: 100 networks of 64-32-10 over the 1437 training digits, loss of each, beside plain NumPy,
+# PyTorch and, where installed, EvoTorch; and how near to the multiply-adds this machine can do.
+# pytest bench/bench_population.py --benchmark-enable
+import numpy as np
+import pytest
+
+from lanewise import data, genome
+from lanewise.network import Network
+
+SIZE = 100
+NETWORKS = [(64, 32, 10), (784, 128, 10)]
+
+
+def case(sizes):
+    network = Network(sizes)
+    population = genome.random_population(SIZE, network.n_weights, 1)
+    if sizes[0] == 64:
+        digits = data.load_digits()
+        x, y = digits.x * digits.scale, digits.y
+    else:
+        rng = np.random.default_rng(1)
+        x, y = rng.uniform(0, 1, (1437, sizes[0])).astype(np.float32), rng.integers(0, sizes[-1], 1437)
+    return network, population, x, y
+
+
+def split(network, weights):
+    used = 0
+    for inputs, outputs in zip(network.sizes, network.sizes[1:], strict=False):
+        yield weights[:, used:used + inputs * outputs].reshape(-1, outputs, inputs)
+        used += inputs * outputs
+
+
+def numpy_loss(network, population, x, y):
+    z = x[None]
+    for k, layer in enumerate(split(network, network.codebook.levels[genome.unpack(population)])):
+        z = np.matmul(np.maximum(z, 0) if k else z, layer.transpose(0, 2, 1))
+    z = z - z.max(axis=2, keepdims=True)
+    return (np.log(np.exp(z).sum(axis=2)) - z[:, np.arange(len(y)), y]).mean(axis=1)
+
+
+def torch_loss(torch, network, weights, x, y):
+    z = x.expand(len(weights), *x.shape)
+    for k, layer in enumerate(split(network, weights)):
+        z = torch.bmm(torch.relu(z) if k else z, layer.transpose(1, 2))
+    return torch.nn.functional.cross_entropy(z.transpose(1, 2), y.expand(len(weights), -1), reduction="none").mean(1)
+
+
+@pytest.mark.parametrize("sizes", NETWORKS, ids=lambda sizes: "-".join(map(str, sizes)))
+@pytest.mark.parametrize("by", ["lanewise", "numpy", "torch"])
+def bench_generation(by, sizes, benchmark, beside_a_copy):
+    network, population, x, y = case(sizes)
+    nbytes = SIZE * len(x) * sizes[1] * 4  # the hidden layer, which others write to memory
+    rounds = 3 if sizes[0] > 64 else 20
+    if by == "lanewise":
+        batch = network.batch(x, y)
+        losses = beside_a_copy(lambda: network.loss(population, batch), nbytes, rounds)
+    elif by == "numpy":
+        losses = beside_a_copy(lambda: numpy_loss(network, population, x, y), nbytes, 3)
+    else:
+        torch = pytest.importorskip("torch")
+        inputs, target = torch.from_numpy(x), torch.from_numpy(y)
+        weights = torch.from_numpy(genome.decode(population))
+        with torch.inference_mode():
+            losses = beside_a_copy(lambda: torch_loss(torch, network, weights, inputs, target), nbytes, rounds).numpy()
+    assert losses == pytest.approx(numpy_loss(network, population, x, y), rel=1e-4)
+    benchmark.extra_info["multiply_adds"] = SIZE * len(x) * network.n_weights
+
+
+def bench_evotorch(benchmark, beside_a_copy):
+    # a whole generation of its genetic algorithm, since that is what its users wait for; real-valued weights
+    pytest.importorskip("evotorch")
+    import torch
+    from evotorch import Problem
+    from evotorch.algorithms import GeneticAlgorithm
+    from evotorch.operators import GaussianMutation, OnePointCrossOver
+
+    network, _, x, y = case((64, 32, 10))
+    inputs, target = torch.from_numpy(x), torch.from_numpy(y)
+
+    class Digits(Problem):
+        def __init__(self):
+            super().__init__("min", solution_length=network.n_weights, initial_bounds=(-1, 1), dtype=torch.float32)
+
+        def _evaluate_batch(self, solutions):
+            solutions.set_evals(torch_loss(torch, network, solutions.values, inputs, target))
+
+    problem = Digits()
+    search = GeneticAlgorithm(problem, popsize=SIZE, re_evaluate=False, operators=[
+        OnePointCrossOver(problem, tournament_size=4), GaussianMutation(problem, stdev=0.05)])
+    beside_a_copy(search.step, SIZE * len(x) * 32 * 4, 10)
+    assert float(search.status["pop_best_eval"]) < 3
+
+
+def bench_evolve(benchmark, beside_a_copy):
+    # ten whole generations: breeding, evaluation, ranking, and the history
+    from lanewise.evolution import evolve
+
+    network, _, x, y = case((64, 32, 10))
+    batch = network.batch(x, y)
+    result = beside_a_copy(lambda: evolve(network, batch, generations=10, progress=False), SIZE * len(x) * 32 * 4, 10)
+    assert len(result.history) == 10
+    benchmark.extra_info["generations"] = 10
