@@ -1,18 +1,18 @@
 """Measuring the accuracy contract: the error of every function in ULP of the exact result, over samples or over all
 inputs of a dtype. What is exact is oracles.py's, what is allowed bounds.py's; printing is cli_accuracy.py's."""
 
+import collections
 import math
 import os
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from . import oracles
-from .bounds import BOUNDS, bound
+from .bounds import bound
 
-__all__ = ["DTYPES", "Accuracy", "chunks", "errors", "exact_errors", "measure"]
+__all__ = ["DTYPES", "Accuracy", "chunks", "count_chunks", "errors", "exact_errors", "measure"]
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 _DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}  # significant bits, the hidden one among them
@@ -76,7 +76,7 @@ class Accuracy:
 
     def add(self, other):
         """Take in what was found for other operands."""
-        if other.largest > self.largest or not self.inputs:
+        if other.inputs and (other.largest > self.largest or not self.inputs):
             self.largest, self.at = other.largest, other.at
         self.counts += other.counts
         self.inputs += other.inputs
@@ -179,8 +179,14 @@ def chunks(function, dtype, exhaustive=False):
             for k, x in enumerate(_numbers(dtype, exhaustive)):
                 with np.errstate(invalid="ignore"):  # of a signalling NaN
                     x = x[np.isfinite(x) & (x >= low) & (x <= high)]
-                if x.size:
-                    yield ((_grads(dtype, x.size, turn, k), x) if backward else (x,)), parameters
+                yield ((_grads(dtype, x.size, turn, k), x) if backward else (x,)), parameters
+
+
+def count_chunks(function, dtype, exhaustive=False):
+    """How many chunks there are."""
+    turns = _TURNS.get(dtype, 2) if function.endswith("_backward") else 1
+    arrays = {"float64": 1, "float32": (1 << 32) // _CHUNK if exhaustive else 2 + (1 << 32) // _STEP // _CHUNK}
+    return turns * len(oracles.of_function(function).parameters) * arrays.get(dtype, 1)
 
 
 def _numbers(dtype, exhaustive):
@@ -222,7 +228,7 @@ def measure(function, dtype, exhaustive=False, threads=None, progress=None):
     threads : int, optional
         How many chunks to work on at a time; as many as there are CPUs, if not given.
     progress : callable, optional
-        Is told how many inputs have been tried since it was told last.
+        Called after every chunk, of which there are `count_chunks`.
 
     Returns
     -------
@@ -233,10 +239,12 @@ def measure(function, dtype, exhaustive=False, threads=None, progress=None):
     compute = getattr(lanewise, function)
     exact = oracles.exact(function)
     wide = compute if exhaustive and dtype == "float32" else oracles.wide(function)
-    found, lock = Accuracy(function, dtype), threading.Lock()
+    found = Accuracy(function, dtype)
 
     def try_chunk(chunk):
         operands, parameters = chunk
+        if not operands[0].size:
+            return Accuracy(function, dtype)
         narrow = [dtype_of(dtype).type(parameter) for parameter in parameters]
         y = compute(*operands, *narrow)
         if dtype == "float64":
@@ -245,34 +253,28 @@ def measure(function, dtype, exhaustive=False, threads=None, progress=None):
             with np.errstate(all="ignore"):
                 widened = [operand.astype(np.float64) for operand in operands]
                 here = errors(y, np.asarray(wide(*widened, *map(float, narrow)), np.float64), dtype)
-        part = Accuracy.of(function, dtype, here, operands)
-        with lock:
-            found.add(part)
-            if progress:
-                progress(part.inputs)
+        return Accuracy.of(function, dtype, here, operands)
 
     workers = 1 if dtype == "float64" else threads or os.cpu_count() or 1  # mpmath's precision is global
     before = lanewise.get_num_threads()
     lanewise.set_num_threads(1)  # a chunk is below what repays a second thread anyway
     try:
         with ThreadPoolExecutor(workers) as pool:
-            _run_through(pool, try_chunk, chunks(function, dtype, exhaustive), 4 * workers)
+            for part in _in_order(pool, try_chunk, chunks(function, dtype, exhaustive), 4 * workers):
+                found.add(part)
+                if progress:
+                    progress()
     finally:
         lanewise.set_num_threads(before)
     return found
 
 
-def _run_through(pool, work, items, ahead):
+def _in_order(pool, work, items, ahead):
     # like pool.map, which would draw all items at once
-    pending = []
+    pending = collections.deque()
     for item in items:
         pending.append(pool.submit(work, item))
         if len(pending) >= ahead:
-            pending.pop(0).result()
-    for each in pending:
-        each.result()
-
-
-def functions():
-    """The names of all functions under contract."""
-    return list(BOUNDS)
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()
