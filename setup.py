@@ -27,13 +27,13 @@ if MACHINE in ("aarch64", "arm64"):
 FLAGS = ["/O2"] if not GNU else [
     "-O3",
     "-ffp-contract=off",  # a * b + c is two roundings where the source says two: same bits from every compiler
+    "-g0",  # what debugging a kernel needs takes half of the compile time and most of a wheel
     "-fno-math-errno",  # a square root is one instruction
     "-DCYTHON_INLINE=__inline__ __attribute__((always_inline, unused))",  # a call would spill every register
     "-Wno-psabi",  # wide registers cross no module's border, so their calling convention is nobody's business
 ]
 DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
               "initializedcheck": False, "freethreading_compatible": True, "embedsignature": True}
-
 COMPILER_MISSING = """Lanewise is compiled from source and found no working C compiler ({error}).
 Install one and try again:  Debian, Ubuntu: apt install gcc    Fedora: dnf install gcc
                             macOS: xcode-select --install      Windows: Visual Studio Build Tools"""

@@ -170,7 +170,7 @@ cdef inline word class_of(word code, const Format* f) noexcept nogil:
 
 cdef inline word ulp_of(word code, const Format* f) noexcept nogil:
     # 2^(e - mantissa_bits), which is subnormal where its exponent field would drop below 1
-    cdef word m = magnitude_of(code, f), none = spread(code, 0), first = spread(code, f.first_exponent)
+    cdef word m = magnitude_of(code, f), first = spread(code, f.first_exponent)
     cdef word bits = spread(m, f.mantissa_bits), exponent, normal, subnormal, last = bits + first - spread(m, 1)
     exponent = exponent_of(m, f)
     exponent = where_less(exponent, first, first, exponent)

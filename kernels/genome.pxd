@@ -1,6 +1,6 @@
 # Packed 4-bit codes, for those who cimport: weight 2i in the low nibble of byte i, weight 2i + 1 in the high one.
 # Every function works on one genome, holds no state and takes n as the number of weights, odd or even.
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t
 
 
 # genome[ceil(n / 2)] from one code a byte, 0 to 15 each; whether a code was above 15

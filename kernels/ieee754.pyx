@@ -13,9 +13,10 @@ from .formats cimport (
     ulp_of, wide_of, word,
 )
 from .lanes cimport (
-    F32_LANES, F64_LANES, f32x, load_bfloat16, load_f32, load_float16, load_u32, load_u64, narrow_u32_u8,
-    narrow_u32_u16, narrow_u64_u8, narrow_u64_u16, narrow_u64_u32, splat_f32, splat_u32, splat_u64, store_bfloat16,
-    store_f32, store_float16, store_u32, store_u64, u32x, u64x, widen_u8_u32, widen_u8_u64, widen_u16_u32, widen_u16_u64, widen_u32_u64,
+    F32_LANES, F64_LANES, bits_f32, load_bfloat16, load_f32, load_float16, load_u32, load_u64, narrow_u32_u8,
+    narrow_u32_u16, narrow_u64_u8, narrow_u64_u16, narrow_u64_u32, splat_u32, splat_u64, store_bfloat16,
+    store_f32, store_float16, store_u32, store_u64, u32x, u64x, where_less_i32, widen_u8_u32, widen_u8_u64,
+    widen_u16_u32, widen_u16_u64, widen_u32_u64,
 )
 from .ufuncs cimport MAX_OPERANDS, UINT8, UINT16, UINT32, UINT64, Row, thread_count, ufunc_of_rows
 
@@ -197,12 +198,13 @@ cdef inline void to_machine_format(const float* x, uint16_t* y, Py_ssize_t n, bi
 
 
 cdef inline void from_machine_format(const uint16_t* x, float* y, Py_ssize_t n, bint bfloat) noexcept nogil:
-    # times one, which makes a NaN quiet
-    cdef f32x one = splat_f32(1)
+    # a load makes binary16's NaNs quiet, but not bfloat16's
+    cdef u32x magnitude = splat_u32(0x7FFFFFFF), infinity = splat_u32(0x7F800000), quiet = splat_u32(0x00400000), bits
     cdef Py_ssize_t i = 0
     while i < n:
         if bfloat:
-            store_f32(y + i, load_bfloat16(x + i) * one)
+            bits = bits_f32(load_bfloat16(x + i))
+            store_u32(<uint32_t*>y + i, where_less_i32(infinity, bits & magnitude, bits | quiet, bits))
         else:
             store_f32(y + i, load_float16(x + i))
         i += F32_LANES
@@ -291,8 +293,8 @@ cdef void classify_loss(const wide* x, uint8_t* y, Py_ssize_t n, const Conversio
 
 # Registration: from the description of a format, any object with pylib/ieee754.py's attributes, to its ufuncs.
 
-# c is a code, or a number of that format; m a mantissa; e an exponent field; w a wide number; b uint8; ? bool; n uint32;
-# q int64
+# c is a code, or a number of that format; m a mantissa; e an exponent field; w a wide number; b uint8; ? bool;
+# n uint32; q int64
 SIGNATURES = {
     "decompose": "c>bem", "compose": "bem>c", "classify": "c>b", "ulp": "c>c", "next_up": "c>c", "next_down": "c>c",
     "is_exact_integer": "c>?", "ulp_distance": "cc>q", "encode": "w>c", "decode": "c>w", "rounding_error": "w>w",
@@ -446,7 +448,8 @@ def of_formats(str function, str name, str doc, list descriptions):
     return ufunc_of_rows(name.encode(), doc.encode(), rows, types, n_rows)
 
 
-def of_conversions(str function, str name, str doc, description, wide_formats, str rounding="nearest", bint saturate=False):
+def of_conversions(str function, str name, str doc, description, wide_formats, str rounding="nearest",
+                   bint saturate=False):
     """A ufunc with a loop for each wide format, between it and the one described."""
     cdef int n_rows = len(wide_formats), r
     cdef Row[2] rows
@@ -455,7 +458,8 @@ def of_conversions(str function, str name, str doc, description, wide_formats, s
     cdef int operands = len(SIGNATURES[function]) - 1
     for r in range(n_rows):
         conversions[r] = conversion_of(description, wide_formats[r], rounding, saturate)
-        fill_row(&rows[r], types + r * operands, function, description, UNSIGNED[description.code_size], wide_formats[r])
+        fill_row(&rows[r], types + r * operands, function, description, UNSIGNED[description.code_size],
+                 wide_formats[r])
         rows[r].told = &conversions[r]
     return ufunc_of_rows(name.encode(), doc.encode(), rows, types, n_rows)
 

@@ -65,6 +65,7 @@ cdef extern from "lanes.h" nogil:
     void narrow_u64_u8(uint8_t* p, u64x x)
     void narrow_u64_u16(uint16_t* p, u64x x)
     void narrow_u64_u32(uint32_t* p, u64x x)
+    u64x lookup16_u8(const uint8_t* table, u64x index)  # byte by byte; every byte of the index is below 16
     f32x lookup16_f32(const float* table, u32x index)  # by the low four bits
 
     f32x load_f32(const float* p)

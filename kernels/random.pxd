@@ -14,6 +14,7 @@ cdef enum Purpose:
     MUTATION = 1
     CROSSOVER = 2
     SELECTION = 3
+    DIRECTION = 4
 
 cdef struct Stream:
     uint64_t seed

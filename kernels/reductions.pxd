@@ -152,21 +152,18 @@ cdef inline Pair merge_row(Pair (*block)(const real*, const void*, Py_ssize_t, P
                            Pair (*merge)(Pair, Py_ssize_t, Pair, Py_ssize_t) noexcept nogil,
                            const real* like, const void* row, Py_ssize_t n, int threads) noexcept nogil:
     # the blocks' results, merged in order; where memory for them runs out, one thread merges as it goes
-    cdef Py_ssize_t blocks = (n + BLOCK - 1) // BLOCK, b, size
+    cdef Py_ssize_t blocks = max(1, (n + BLOCK - 1) // BLOCK), b, size
     cdef Pair* parts = NULL
-    cdef Pair part, total
-    if n <= BLOCK:
-        return block(like, row, 0, n)
-    if threads > 1:
+    cdef Pair part, total = Pair(0.0, 0.0)
+    if threads > 1 and blocks > 1:
         parts = <Pair*>malloc(blocks * sizeof(Pair))
     if parts != NULL:
         for b in prange(blocks, num_threads=threads, schedule="static"):
             parts[b] = sum_alone(block, like, row, b * BLOCK, min(<Py_ssize_t>BLOCK, n - b * BLOCK))
-    total = parts[0] if parts != NULL else block(like, row, 0, BLOCK)
-    for b in range(1, blocks):
+    for b in range(blocks):
         size = min(<Py_ssize_t>BLOCK, n - b * BLOCK)
         part = parts[b] if parts != NULL else block(like, row, b * BLOCK, size)
-        total = merge(total, b * BLOCK, part, size)
+        total = merge(total, b * BLOCK, part, size) if b > 0 else part
     free(parts)
     return total
 

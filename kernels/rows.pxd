@@ -243,15 +243,13 @@ cdef inline void share_rows(const real* like, Dtype dtype, row_kernel kernel, co
                             const np.npy_intp* dims, const np.npy_intp* steps) noexcept nogil:
     # many rows go to the threads in ranges; the threads share each of few long rows
     cdef Py_ssize_t rows = dims[0], part, t
-    cdef int threads = operation.threads[0]
-    if rows * dims[1] < THREAD_MIN or threads == 1:
-        run_rows(like, dtype, kernel, operation, args, dims, steps, 0, rows, 1)
-    elif rows < 2 * threads:
+    cdef int threads = operation.threads[0] if rows * dims[1] >= THREAD_MIN else 1
+    if rows < 2 * threads or threads == 1:
         run_rows(like, dtype, kernel, operation, args, dims, steps, 0, rows, threads)
-    else:
-        part = (rows // threads // TILE + 1) * TILE
-        for t in prange(threads, num_threads=threads, schedule="static"):
-            run_rows(like, dtype, kernel, operation, args, dims, steps, min(rows, t * part), min(rows, (t + 1) * part), 1)
+        return
+    part = (rows // threads // TILE + 1) * TILE
+    for t in prange(threads, num_threads=threads, schedule="static"):
+        run_rows(like, dtype, kernel, operation, args, dims, steps, min(rows, t * part), min(rows, (t + 1) * part), 1)
 
 
 cdef inline void rows_float16(char** args, const np.npy_intp* dims, const np.npy_intp* steps,

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .genome import Codebook
+from .codes import Codebook
 from .network import Network
 
 __all__ = ["Classifier"]

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from . import genome as _genome
-from .genome import LOG4
-from .kernels import genome as _kernels
+from .codes import LOG4, seed_of, whole
+from .kernels import breeding as _kernels
 from .network import Batch, Network
 
 __all__ = ["GENERATIONS", "HISTORY", "MUTATION_RATE", "EvolutionResult", "Network", "State", "evolve", "minimize"]
@@ -135,8 +135,9 @@ def _breed(population, ranked, rate, generation, plan, children):
         mothers, fathers = np.empty((2, n), np.intp)
         young = children[plan.elite:]
         _kernels.choose_parents(ranked, plan.parents, mothers, fathers, plan.seed, generation)
-        _kernels.crossover(population, mothers, population, fathers, young, None, plan.n_weights, plan.seed, generation)
-        _kernels.mutate(young, young, plan.n_weights, np.array([rate]), plan.seed, generation)
+        _kernels.crossover(population, mothers, population, fathers, young, None, plan.n_weights, 0, 0, plan.seed,
+                           generation)
+        _kernels.mutate(young, young, plan.n_weights, np.array([rate]), 0, LOG4._tables, plan.seed, generation)
     return children
 
 
@@ -229,7 +230,7 @@ def evolve(network, x, y=None, *, population=100, elite=2, parents=20, mutation_
     tested = held_out if held_out is None or isinstance(held_out, Batch) else network.batch(*held_out)
     generations, seconds = _limits(generations, seconds)
     plan = _Plan(network.n_weights, population, elite, parents, mutation_rate, generations, seconds, target_loss,
-                 _genome.seed_of(seed))
+                 seed_of(seed))
     with _shown(progress, plan, callback) as watch:
         return _run(plan, lambda genomes: network.loss(genomes, batch),
                     tested and (lambda genome: network.accuracy(genome, tested)), watch)
@@ -273,8 +274,8 @@ def minimize(fitness, n_weights, *, codebook=LOG4, scale=1.0, vectorized=False, 
         return losses
 
     generations, seconds = _limits(generations, seconds)
-    plan = _Plan(_genome._whole("n_weights", n_weights, 2**62), population, elite, parents, mutation_rate, generations,
-                 seconds, target_loss, _genome.seed_of(seed))
+    plan = _Plan(whole("n_weights", n_weights, 2**62), population, elite, parents, mutation_rate, generations,
+                 seconds, target_loss, seed_of(seed))
     with _shown(progress, plan, callback) as watch:
         return _run(plan, evaluate, None, watch)
 

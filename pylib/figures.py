@@ -1,8 +1,8 @@
-"""Figures of a run, drawn by matplotlib (the extra ``demo``): the learning curve."""
+"""Figures, drawn by matplotlib (the extra ``demo``): the learning curve of a run, the exponents of a tensor."""
 
 import numpy as np
 
-__all__ = ["learning_curve"]
+__all__ = ["exponent_histogram", "learning_curve"]
 
 _LOSS, _ACCURACY, _QUIET = "#3b5b92", "#d1495b", "#6b7280"
 
@@ -58,5 +58,52 @@ def learning_curve(history, network, name, path):
                      loc="left", pad=24, weight="bold", size=12)
     losses.text(0, 1.02, f"{network.genome_bytes:,} bytes of genome, {len(generation):,} generations in "
                          f"{history['seconds'][-1]:.1f} s", transform=losses.transAxes, color=_QUIET)
+    figure.savefig(path)
+    return path
+
+
+def exponent_histogram(statistics, name, path):
+    """Draw how many numbers have each exponent, over the range that each format covers.
+
+    Parameters
+    ----------
+    statistics : lanewise.ieee754.FieldStatistics
+    name : str
+        Whose numbers they are.
+    path : path-like
+
+    Returns
+    -------
+    path
+
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    low, high = statistics.exponent_range or (0, 0)
+    exponents = np.arange(low, high + 1)
+    counts = statistics.exponents[low + statistics.format.bias : high + statistics.format.bias + 1]
+    formats = list(statistics.losses)
+    figure = Figure(figsize=(8, 3.2 + 0.32 * len(formats)), dpi=160, layout="constrained")
+    FigureCanvasAgg(figure)
+    bars, ranges = figure.subplots(2, 1, sharex=True, height_ratios=[3, 0.38 * max(len(formats), 1)])
+    bars.bar(exponents, 100 * counts / max(statistics.size, 1), width=0.9, color=_LOSS)
+    bars.set_ylabel("% of the numbers")
+    for row, format in enumerate(formats):
+        subnormal = format.smallest_exponent - (format.mantissa_bits if format.has_subnormals else 0)
+        ranges.barh(row, format.largest_exponent - format.smallest_exponent + 1,
+                    left=format.smallest_exponent - 0.5, height=0.56, color=_LOSS)
+        ranges.barh(row, format.smallest_exponent - subnormal, left=subnormal - 0.5, height=0.56, color=_LOSS,
+                    alpha=0.3)
+    margin = max(3, (high - low) // 10)
+    ranges.set_xlim(low - margin, high + margin)
+    ranges.set_yticks(range(len(formats)), [format.name for format in formats])
+    ranges.invert_yaxis()
+    ranges.set_xlabel("exponent: floor(log2 |x|); pale: only as subnormals, with fewer bits")
+    for axes in (bars, ranges):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(colors=_QUIET)
+    bars.set_title(f"{name}: {statistics.size:,} numbers of {statistics.format.name}", loc="left", weight="bold",
+                   size=12)
     figure.savefig(path)
     return path

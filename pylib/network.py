@@ -7,7 +7,7 @@ import operator
 
 import numpy as np
 
-from . import genome as _genome
+from .codes import LOG4, Codebook, rows_of, weights_in
 from .kernels import population as _kernels
 
 __all__ = ["Batch", "Network"]
@@ -50,7 +50,7 @@ class Network:
 
     """
 
-    def __init__(self, sizes, activation="relu", codebook=_genome.LOG4):
+    def __init__(self, sizes, activation="relu", codebook=LOG4):
         try:
             self.sizes = tuple(operator.index(size) for size in sizes)
         except TypeError:
@@ -59,7 +59,7 @@ class Network:
             raise ValueError(f"sizes are at least two positive ints such as (64, 32, 10); got {self.sizes}")
         if activation != "relu":
             raise ValueError(f"activation is 'relu'; got {activation!r}")
-        if not isinstance(codebook, _genome.Codebook):
+        if not isinstance(codebook, Codebook):
             raise TypeError(f"codebook is a Codebook such as LOG4; got {type(codebook).__name__}")
         self.activation, self.codebook = activation, codebook
         self._sizes = np.array(self.sizes, np.intp)
@@ -113,8 +113,8 @@ class Network:
     def _evaluate(self, population, x, y, goal):
         batch = x if isinstance(x, Batch) else self.batch(x, y)
         population = np.asarray(population)
-        rows = _genome._rows("population", population, np.uint8)
-        _genome._weights_in("genomes", rows, self.n_weights)
+        rows = rows_of("population", population, np.uint8)
+        weights_in("genomes", rows, self.n_weights)
         if len(batch) == 0:
             raise ValueError("the batch has no rows")
         results = np.zeros(len(rows))

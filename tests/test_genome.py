@@ -138,7 +138,7 @@ def test_mutate_at_0_and_1(n):
     assert not spare_nibbles(genome.mutate(population, 1.0, 5, n_weights=n), n).any()
 
 
-@pytest.mark.parametrize("rate", [2.0**-20, 0.0005, 0.015, 0.3, 0.5, 0.75, 1 - 2.0**-16])
+@pytest.mark.parametrize("rate", [2.0**-20, 0.0005, 0.015, 1 / 32, 0.0313, 0.3, 0.5, 0.75, 1 - 2.0**-16])
 def test_flip_rate(rate):
     population = np.zeros((40, 25000), np.uint8)
     bits = np.unpackbits(genome.mutate(population, rate, 11))
@@ -146,9 +146,10 @@ def test_flip_rate(rate):
     assert abs(bits.mean() - rate) < 4 * deviation
 
 
-def test_flips_are_independent():
+@pytest.mark.parametrize("rate", [0.02, 0.25])  # two ways of drawing
+def test_flips_are_independent(rate):
     # of each other within a byte, of the next byte, the next word, the next genome and the next generation
-    rate, population = 0.25, np.zeros((64, 4096), np.uint8)
+    population = np.zeros((64, 4096), np.uint8)
     flips = genome.mutate(population, rate, 11)
     bits = np.unpackbits(flips, axis=1, bitorder="little").astype(float) - rate
     bound = 4.5 * rate * (1 - rate) / bits.size**0.5
@@ -200,6 +201,71 @@ def test_mutate_into_out():
     out.flags.writeable = False
     with pytest.raises(ValueError, match="read-only"):
         genome.mutate(population, 0.1, 2, out, n_weights=999)
+
+
+@pytest.mark.parametrize("codebook", CODEBOOKS, ids=lambda codebook: codebook.name)
+def test_a_step_goes_to_the_next_level(codebook):
+    order = np.lexsort((-np.arange(16), codebook.levels))
+    rank = np.argsort(order)
+    population = genome.random_population(20, 9999, 1)
+    moved = genome.mutate(population, 0.3, 2, kind="step", codebook=codebook, n_weights=9999)
+    before, after = (rank[genome.unpack(x, 9999)] for x in (population, moved))
+    steps = after.astype(int) - before
+    assert set(np.unique(steps)) == {-1, 0, 1}
+    inner = (before > 0) & (before < 15)
+    assert (steps[inner] != 0).mean() == pytest.approx(0.3, abs=0.004)
+    assert (steps[inner] == 1).mean() == pytest.approx(0.15, abs=0.003)
+    assert (steps[before == 0] == 1).mean() == pytest.approx(0.15, abs=0.012)
+    assert (steps[before == 0] == -1).sum() == 0
+    assert not spare_nibbles(moved, 9999).any()
+    always = genome.mutate(population, 1.0, 2, kind="step", codebook=codebook, n_weights=9999)
+    assert (np.abs(rank[genome.unpack(always, 9999)].astype(int) - before)[inner] == 1).all()
+
+
+@pytest.mark.parametrize("codebook", CODEBOOKS, ids=lambda codebook: codebook.name)
+def test_gray_flips_bits_of_the_rank(codebook):
+    order = np.lexsort((-np.arange(16), codebook.levels))
+    ranks = np.arange(16)
+    gray = np.empty(16, np.uint8)
+    gray[order] = ranks ^ ranks >> 1
+    population = genome.random_population(3, 2001, 1)
+    flipped = genome.mutate(population, 0.02, 2, kind="gray", codebook=codebook, n_weights=2001)
+    bits = genome.mutate(population, 0.02, 2, n_weights=2001) ^ population
+    assert (gray[genome.unpack(flipped, 2001)] ^ gray[genome.unpack(population, 2001)] == genome.unpack(bits, 2001)).all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 17, 1024, 1025, 5001])
+@pytest.mark.parametrize("kind", ["one_point", "two_point", "bitwise"])
+def test_crossover_kinds(kind, n):
+    a, b = np.zeros((200, (n + 1) // 2), np.uint8), np.full((200, (n + 1) // 2), 0xFF, np.uint8)
+    if n % 2:
+        b[:, -1] = 0x0F
+    child, sibling = genome.crossover(a, b, 3, children=2, kind=kind, n_weights=n)
+    assert (child ^ sibling == b).all()
+    codes = genome.unpack(child, n)
+    if kind == "bitwise":
+        assert np.unpackbits(child).sum() / (200 * n * 4) == pytest.approx(0.5, abs=4 * 0.5 / (800 * n) ** 0.5)
+        return
+    assert np.isin(codes, [0, 15]).all()
+    taken = codes == 15
+    edges = np.abs(np.diff(np.pad(taken.astype(int), ((0, 0), (1, 1))), axis=1)).sum(axis=1)
+    assert (edges == (2 if n > 1 else 0)).all()  # one run of weights from b
+    if kind == "one_point" and n > 1:
+        assert taken[:, -1].all()
+        assert not taken[:, 0].any()
+        cuts = taken.argmax(axis=1)
+        assert cuts.mean() == pytest.approx(n / 2, abs=4 * n / (12 * 200) ** 0.5)
+    if kind == "two_point" and n > 3:
+        assert not taken[:, 0].any()
+        assert (~taken[:, -1]).any()
+
+
+@pytest.mark.parametrize(("size", "genome_bytes"), [(2, 1), (3, 7), (10, 64), (33, 129), (100, 1184)])
+def test_diversity(size, genome_bytes):
+    population = np.random.default_rng(size).integers(0, 256, (size, genome_bytes), dtype=np.uint8)
+    apart = [genome.hamming_distance(population[i + 1:], population[i]).sum() for i in range(size - 1)]
+    assert genome.diversity(population) == sum(apart) / (size * (size - 1) / 2)
+    assert genome.diversity(population[[0] * size]) == 0
 
 
 @pytest.mark.parametrize("n", LENGTHS)
@@ -256,6 +322,9 @@ def test_a_generator_as_rng():
     (lambda: genome.mutate(np.zeros(4), 0.1, 1), TypeError, "genomes holds uint8; got float64"),
     (lambda: genome.crossover(np.zeros(4, np.uint8), np.zeros(5, np.uint8), 1), ValueError, r"got \[4\] and \[5\]"),
     (lambda: genome.crossover(np.zeros(4, np.uint8), np.zeros(4, np.uint8), 1, 3), ValueError, "1 or 2; got 3"),
+    (lambda: genome.crossover(np.zeros(4, np.uint8), np.zeros(4, np.uint8), 1, kind="x"), ValueError, "kind is one of"),
+    (lambda: genome.mutate(np.zeros(4, np.uint8), 0.1, 1, kind="x"), ValueError, "flip, gray, step; got 'x'"),
+    (lambda: genome.diversity(np.zeros(4, np.uint8)), ValueError, r"at least 2; got \[4\]"),
     (lambda: genome.decode(np.zeros(40, np.uint8), scale=-1), ValueError, "scale is positive"),
     (lambda: genome.decode(np.zeros(40, np.uint8), group=20), ValueError, "multiple of 16.*got 20"),
     (lambda: genome.Codebook(range(15)), ValueError, "16 finite levels"),
@@ -269,6 +338,7 @@ def test_errors(call, error, message):
 PROGRAM = """
 import hashlib
 import sys
+import numpy as np
 from lanewise import genome
 from lanewise.kernels import machine
 machine.set_num_threads(int(sys.argv[1]))
@@ -276,7 +346,9 @@ digest = hashlib.sha256()
 for n in (1, 2369, 200001):
     a, b = genome.random_population(5, n, 1), genome.random_population(5, n, 2)
     weights = genome.decode(a, n_weights=n, scale=0.3)
-    for array in (a, genome.mutate(a, 0.015, 3, n_weights=n), *genome.crossover(a, b, 4, 2, n_weights=n), weights,
+    for array in (a, genome.mutate(a, 0.015, 3, n_weights=n), genome.mutate(a, 0.1, 3, kind="gray", n_weights=n),
+                  genome.mutate(a, 0.015, 3, kind="step", n_weights=n), genome.crossover(a, b, 4, kind="two_point"),
+                  genome.crossover(a, b, 4, kind="bitwise"), np.array(genome.diversity(a)), *genome.crossover(a, b, 4, 2, n_weights=n), weights,
                   genome.encode(weights * 1.1), genome.hamming_distance(a, b)):
         digest.update(array.tobytes())
 print(digest.hexdigest())

@@ -62,6 +62,10 @@ static inline u32x codes_u32(const uint8_t *genome, ptrdiff_t i) {
     memcpy(&bytes, genome + i / 2, sizeof bytes);
     return (u32x)_mm256_srlv_epi32(_mm256_set1_epi32(bytes), _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28));
 }
+static inline u64x lookup16_u8(const uint8_t *table, u64x index) {
+    __m256i entries = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
+    return (u64x)_mm256_shuffle_epi8(entries, (__m256i)index);
+}
 static inline f32x lookup16_f32(const float *table, u32x index) {
     __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), (__m256i)index);
     __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), (__m256i)index);

@@ -62,6 +62,10 @@ static inline u32x codes_u32(const uint8_t *genome, ptrdiff_t i) {
     __m512i bytes = _mm512_cvtepu8_epi64(_mm_loadl_epi64((const __m128i *)(genome + i / 2)));
     return (u32x)_mm512_or_si512(bytes, _mm512_slli_epi64(bytes, 28));
 }
+static inline u64x lookup16_u8(const uint8_t *table, u64x index) {
+    __m512i entries = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table));
+    return (u64x)_mm512_shuffle_epi8(entries, (__m512i)index);
+}
 static inline f32x lookup16_f32(const float *table, u32x index) {
     return _mm512_permutexvar_ps((__m512i)index, _mm512_loadu_ps(table));
 }

@@ -50,6 +50,11 @@ static inline f64x from_bits_f64(u64x x) { return double_of_bits(x); }
 static inline u64x multiply_low_u64(u64x a, u64x b) { return (uint64_t)(uint32_t)a * (uint32_t)b; }
 static inline int any_u64(u64x x) { return x != 0; }
 static inline u32x codes_u32(const uint8_t *genome, ptrdiff_t i) { return (u32x)(genome[i / 2] >> 4 * (i & 1)); }
+static inline u64x lookup16_u8(const uint8_t *table, u64x index) {
+    u64x found = 0;
+    for (int byte = 0; byte < 64; byte += 8) found |= (u64x)table[index >> byte & 15] << byte;
+    return found;
+}
 static inline f32x lookup16_f32(const float *table, u32x index) { return table[index & 15]; }
 
 static inline u32x where_less_i32(u32x a, u32x b, u32x yes, u32x no) { return (int32_t)a < (int32_t)b ? yes : no; }

@@ -69,6 +69,9 @@ static inline u32x codes_u32(const uint8_t *genome, ptrdiff_t i) {
     uint32_t low = genome[i / 2], high = genome[i / 2 + 1];
     return (u32x){low, low >> 4, high, high >> 4};
 }
+static inline u64x lookup16_u8(const uint8_t *table, u64x index) {
+    return (u64x)vqtbl1q_u8(vld1q_u8(table), (uint8x16_t)index);
+}
 static inline f32x lookup16_f32(const float *table, u32x index) {
     float found[4];
     for (int i = 0; i < 4; i++) found[i] = table[index[i] & 15];

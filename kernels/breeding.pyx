@@ -1,0 +1,474 @@
+# Breeding packed 4-bit genomes: random starts, mutation, crossover, choice of parents, distances. Populations are
+# worked on in blocks of 512 bytes, side by side on all threads, each block from random bits of its own place.
+# Codes and weights are genome.pyx, the generator random.pxd; how often and from whom to breed is decided in Python.
+from cpython.pycapsule cimport PyCapsule_Import
+from cython.parallel cimport prange
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from .lanes cimport F64_LANES, any_u64, load_u64, lookup16_u8, splat_u64, store_u64, u64x
+from .random cimport CROSSOVER, DIRECTION, MUTATION, ROW, SELECTION, START, Stream, bernoulli, draw
+
+cdef enum:
+    BLOCK = 8 * ROW  # words in a block: one draw of 128 bits serves eight rows of coins, one a weight
+    BLOCK_BYTES = 8 * BLOCK
+    BLOCK_WEIGHTS = 2 * BLOCK_BYTES
+    SPAN = 64  # blocks in a thread's share
+    MOST_FLIPS = 64  # in a row of 512 bits at a rate of at most 1/32, beyond which lies less than 2^-53
+    TURNS = 16  # draws a row may take, of 14 places each
+    PLANES = 33  # binary digits of a count of genomes
+    # Fewer bytes than this do not repay waking a second thread: measured in bench/bench_genome.py.
+    THREAD_MIN = 1 << 18
+
+cdef enum Mutation:
+    FLIP = 0  # each bit, with the rate
+    GRAY = 1  # each bit of the level's rank in Gray code
+    STEP = 2  # each weight, to a level next to its own
+
+cdef enum Exchange:
+    UNIFORM = 0  # each weight by a fair coin
+    BITWISE = 1  # each bit by a fair coin
+    RANGE = 2  # what lies between two places
+
+cdef const int* thread_count = <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
+
+
+cdef struct Share:
+    # the blocks of one genome that one turn of a parallel loop works on
+    Py_ssize_t individual
+    Py_ssize_t block
+    Py_ssize_t stop
+
+
+cdef inline Py_ssize_t shares(Py_ssize_t genome_bytes) noexcept nogil:
+    return (genome_bytes + SPAN * BLOCK_BYTES - 1) // (SPAN * BLOCK_BYTES)
+
+
+cdef inline Share share_of(Py_ssize_t turn, Py_ssize_t genome_bytes) noexcept nogil:
+    cdef Share share
+    cdef Py_ssize_t of_genome = shares(genome_bytes)
+    share.individual = turn // of_genome
+    share.block = turn % of_genome * SPAN
+    share.stop = min(share.block + SPAN, (genome_bytes + BLOCK_BYTES - 1) // BLOCK_BYTES)
+    return share
+
+
+cdef inline int threads_for(Py_ssize_t size, Py_ssize_t genome_bytes) noexcept nogil:
+    return thread_count[0] if size * genome_bytes >= THREAD_MIN else 1
+
+
+cdef inline void clear_spare(uint8_t* genome, Py_ssize_t n, Share share, Py_ssize_t genome_bytes) noexcept nogil:
+    # the spare nibble is zero: it belongs to whoever has the last share
+    if n % 2 and share.stop * BLOCK_BYTES >= genome_bytes:
+        genome[n // 2] &= 15
+
+
+cdef void random_share(uint8_t* y, Py_ssize_t genome_bytes, Share share, const Stream* stream) noexcept nogil:
+    cdef uint64_t bits[BLOCK]
+    cdef u64x random[2]
+    cdef Py_ssize_t block
+    cdef int row, part
+    for block in range(share.block, share.stop):
+        for row in range(4):
+            part = 0
+            while part < ROW:
+                draw(stream, 4 * block + row, part, 0, random)
+                store_u64(bits + 2 * row * ROW + part, random[0])
+                store_u64(bits + (2 * row + 1) * ROW + part, random[1])
+                part += F64_LANES
+        memcpy(y + block * BLOCK_BYTES, bits, min(BLOCK_BYTES, genome_bytes - block * BLOCK_BYTES))
+
+
+cdef inline int binomial_table(double rate, uint64_t* table) noexcept nogil:
+    # table[k] = 2^64 P(at most k of 512 bits are flipped); how many entries there are. Products and quotients only,
+    # which every machine rounds alike: right to 1e-13.
+    cdef double chance = 1.0 - rate, total
+    cdef int k, _turn
+    for _turn in range(9):
+        chance *= chance
+    total = chance
+    for k in range(MOST_FLIPS):
+        if total >= 1.0:
+            return k
+        table[k] = <uint64_t>(total * 18446744073709551616.0)
+        chance *= (512.0 - k) / (k + 1.0) * (rate / (1.0 - rate))
+        total += chance
+    return MOST_FLIPS
+
+
+cdef void few_flips(uint64_t* flips, const Stream* stream, Py_ssize_t block, const uint64_t* table,
+                    int entries) noexcept nogil:
+    # For small rates: how many bits of each row are flipped is drawn from the binomial distribution, then so many
+    # places, of 9 random bits each; a place drawn twice is drawn again. Of a row's first draw half decides the count.
+    cdef uint64_t words[2 * TURNS][ROW]
+    cdef u64x random[2]
+    cdef uint64_t word, bit
+    cdef int made = 0, row, part, turn, left, wanted, k
+    cdef Py_ssize_t slot
+    memset(flips, 0, BLOCK_BYTES)
+    for row in range(ROW):
+        wanted = 1
+        turn = 0
+        left = 0
+        word = 0
+        while wanted > 0:
+            if left == 0:
+                turn += 1
+                if turn >= 2 * made:
+                    if made == TURNS:
+                        break
+                    part = 0
+                    while part < ROW:
+                        draw(stream, block, part, made, random)
+                        store_u64(words[2 * made] + part, random[0])
+                        store_u64(words[2 * made + 1] + part, random[1])
+                        part += F64_LANES
+                    made += 1
+                if turn == 1:
+                    wanted = 0
+                    for k in range(entries):
+                        wanted += table[k] <= words[0][row]
+                    if wanted == 0:
+                        break
+                word = words[turn][row]
+                left = 7
+            slot = row * ROW + (word >> 6 & 7)
+            bit = <uint64_t>1 << (word & 63)
+            wanted -= (flips[slot] & bit) == 0
+            flips[slot] |= bit
+            word >>= 9
+            left -= 1
+
+
+cdef void many_flips(uint64_t* flips, const Stream* stream, Py_ssize_t block, double rate) noexcept nogil:
+    cdef int row, part
+    if rate >= 1.0:
+        memset(flips, 255, BLOCK_BYTES)
+        return
+    for row in range(8):
+        part = 0
+        while part < ROW:
+            store_u64(flips + row * ROW + part,
+                      bernoulli(stream, 8 * block + row, part, <uint64_t>(rate * 18446744073709551616.0)))
+            part += F64_LANES
+
+
+cdef inline void toss(uint64_t* coins, const Stream* stream, Py_ssize_t block) noexcept nogil:
+    # a fair coin for each weight, as a nibble of ones or zeros
+    cdef u64x random[2]
+    cdef u64x coin
+    cdef int half, shift, part = 0
+    while part < ROW:
+        draw(stream, block, part, 0, random)
+        for half in range(2):
+            for shift in range(4):
+                coin = (random[half] >> shift) & splat_u64(0x1111111111111111U)
+                store_u64(coins + (4 * half + shift) * ROW + part, (coin << 4) - coin)
+        part += F64_LANES
+
+
+cdef inline u64x mapped(const uint8_t* table, u64x codes) noexcept nogil:
+    # table[code] for each nibble
+    cdef u64x nibbles = splat_u64(0x0F0F0F0F0F0F0F0FU)
+    return lookup16_u8(table, codes & nibbles) | lookup16_u8(table, (codes >> 4) & nibbles) << 4
+
+
+cdef inline void mutate_block(const uint64_t* x, uint64_t* y, const uint64_t* flips, const uint64_t* coins,
+                              Mutation kind, const uint8_t* tables) noexcept nogil:
+    # tables: of a code, the Gray code of its level's rank; back; the code of the level above; of the level below
+    cdef u64x codes, flip, coin, moved
+    cdef int i = 0
+    while i < BLOCK:
+        codes = load_u64(x + i)
+        flip = load_u64(flips + i)
+        if kind == FLIP:
+            codes = codes ^ flip
+        elif kind == GRAY:
+            codes = mapped(tables + 16, mapped(tables, codes) ^ flip)
+        else:
+            coin = load_u64(coins + i)
+            moved = (mapped(tables + 32, codes) & coin) | (mapped(tables + 48, codes) & ~coin)
+            flip = flip & splat_u64(0x1111111111111111U)
+            codes = codes ^ ((codes ^ moved) & ((flip << 4) - flip))
+        store_u64(y + i, codes)
+        i += F64_LANES
+
+
+cdef void mutate_share(const uint8_t* x, uint8_t* y, Py_ssize_t genome_bytes, Share share, Stream stream,
+                       double rate, Mutation kind, const uint8_t* tables) noexcept nogil:
+    cdef uint64_t codes[BLOCK]
+    cdef uint64_t flips[BLOCK]
+    cdef uint64_t coins[BLOCK]
+    cdef uint64_t table[MOST_FLIPS]
+    cdef Py_ssize_t block, part, at
+    cdef int entries = 0
+    cdef bint few = rate <= 1.0 / 32.0
+    cdef Stream directions = stream
+    directions.purpose = DIRECTION
+    if few:
+        entries = binomial_table(rate, table)
+    for block in range(share.block, share.stop):
+        at = block * BLOCK_BYTES
+        part = min(genome_bytes - at, BLOCK_BYTES)
+        if few:
+            few_flips(flips, &stream, block, table, entries)
+        else:
+            many_flips(flips, &stream, block, rate)
+        if kind == STEP:
+            toss(coins, &directions, block)
+        if part == BLOCK_BYTES:
+            mutate_block(<const uint64_t*>(x + at), <uint64_t*>(y + at), flips, coins, kind, tables)
+        else:
+            memset(codes, 0, BLOCK_BYTES)
+            memcpy(codes, x + at, part)
+            mutate_block(codes, codes, flips, coins, kind, tables)
+            memcpy(y + at, codes, part)
+
+
+cdef inline void within(uint64_t* mask, Py_ssize_t block, uint64_t start, uint64_t stop) noexcept nogil:
+    # a nibble of ones for each weight from start to stop
+    cdef uint64_t first
+    cdef int i, k
+    for i in range(BLOCK):
+        first = block * BLOCK_WEIGHTS + 16 * i
+        mask[i] = 0
+        if start < first + 16 and first < stop:
+            for k in range(16):
+                if start <= first + k < stop:
+                    mask[i] |= <uint64_t>15 << 4 * k
+
+
+cdef inline void two_places(const Stream* stream, uint64_t n, int points, uint64_t* places) noexcept nogil:
+    # Of the n - 1 places between weights, one, up to the end; or two that differ, with the end among them.
+    cdef uint64_t words[ROW]
+    cdef u64x random[2]
+    cdef uint64_t places_left = n - 1 if points == 1 else n
+    places[0], places[1] = 0, 0
+    if n < 2:
+        return
+    draw(stream, 0, 0, 1, random)
+    store_u64(words, random[0])
+    places[0] = 1 + words[0] % places_left
+    places[1] = n
+    if points == 2:
+        # the other is any but the first
+        store_u64(words, random[1])
+        places[1] = 1 + (places[0] + words[0] % (n - 1)) % n
+        if places[1] < places[0]:
+            places[0], places[1] = places[1], places[0]
+
+
+cdef inline void exchange_block(const uint64_t* a, const uint64_t* b, uint64_t* y, uint64_t* sibling,
+                                const uint64_t* mask) noexcept nogil:
+    cdef u64x mother, father, swap
+    cdef int i = 0
+    while i < BLOCK:
+        mother = load_u64(a + i)
+        father = load_u64(b + i)
+        swap = (mother ^ father) & load_u64(mask + i)
+        store_u64(y + i, mother ^ swap)
+        if sibling != NULL:
+            store_u64(sibling + i, father ^ swap)
+        i += F64_LANES
+
+
+cdef void crossover_share(const uint8_t* a, const uint8_t* b, uint8_t* y, uint8_t* sibling, Py_ssize_t genome_bytes,
+                          Share share, const Stream* stream, Exchange kind, Py_ssize_t n, int points) noexcept nogil:
+    cdef uint64_t mother[BLOCK]
+    cdef uint64_t father[BLOCK]
+    cdef uint64_t mask[BLOCK]
+    cdef uint64_t places[2]
+    cdef Share own
+    cdef Py_ssize_t block, part, at
+    two_places(stream, n, points, places)
+    for block in range(share.block, share.stop):
+        at = block * BLOCK_BYTES
+        part = genome_bytes - at
+        if kind == UNIFORM:
+            toss(mask, stream, block)
+        elif kind == BITWISE:
+            own = Share(0, block, block + 1)
+            random_share(<uint8_t*>mask - at, at + BLOCK_BYTES, own, stream)
+        else:
+            within(mask, block, places[0], places[1])
+        if part >= BLOCK_BYTES:
+            exchange_block(<const uint64_t*>(a + at), <const uint64_t*>(b + at), <uint64_t*>(y + at),
+                           <uint64_t*>(sibling + at) if sibling != NULL else NULL, mask)
+        else:
+            memset(mother, 0, BLOCK_BYTES)
+            memset(father, 0, BLOCK_BYTES)
+            memcpy(mother, a + at, part)
+            memcpy(father, b + at, part)
+            exchange_block(mother, father, mother, father, mask)
+            memcpy(y + at, mother, part)
+            if sibling != NULL:
+                memcpy(sibling + at, father, part)
+
+
+def random_population(uint8_t[:, ::1] genomes, Py_ssize_t n, uint64_t seed, uint32_t generation=0,
+                      uint32_t first=0):
+    """Fill with random codes. Genome i is drawn from (seed, generation, first + i)."""
+    cdef Py_ssize_t turn, size = genomes.shape[0], genome_bytes = genomes.shape[1]
+    cdef Stream stream
+    cdef Share share
+    for turn in prange(size * shares(genome_bytes), nogil=True, num_threads=threads_for(size, genome_bytes),
+                       schedule="static"):
+        share = share_of(turn, genome_bytes)
+        stream = Stream(seed, generation, <uint32_t>(first + share.individual), START)
+        random_share(&genomes[share.individual, 0], genome_bytes, share, &stream)
+        clear_spare(&genomes[share.individual, 0], n, share, genome_bytes)
+
+
+def mutate(const uint8_t[:, ::1] genomes, uint8_t[:, ::1] y, Py_ssize_t n, const double[::1] rates, int kind,
+           const uint8_t[:, ::1] tables, uint64_t seed, uint32_t generation=0, uint32_t first=0):
+    """Mutate each genome with its rate. rates has one a genome, or one for all."""
+    cdef Py_ssize_t turn, size = genomes.shape[0], genome_bytes = genomes.shape[1]
+    cdef Py_ssize_t step = 1 if rates.shape[0] > 1 else 0
+    cdef Stream stream
+    cdef Share share
+    for turn in prange(size * shares(genome_bytes), nogil=True, num_threads=threads_for(size, genome_bytes),
+                       schedule="static"):
+        share = share_of(turn, genome_bytes)
+        stream = Stream(seed, generation, <uint32_t>(first + share.individual), MUTATION)
+        mutate_share(&genomes[share.individual, 0], &y[share.individual, 0], genome_bytes, share, stream,
+                     rates[share.individual * step], <Mutation>kind, &tables[0, 0])
+        clear_spare(&y[share.individual, 0], n, share, genome_bytes)
+
+
+def crossover(const uint8_t[:, ::1] a, const Py_ssize_t[::1] mothers, const uint8_t[:, ::1] b,
+              const Py_ssize_t[::1] fathers, uint8_t[:, ::1] y, uint8_t[:, ::1] siblings, Py_ssize_t n, int kind,
+              int points, uint64_t seed, uint32_t generation=0, uint32_t first=0):
+    """Child i takes from a[mothers[i]] and b[fathers[i]] as the kind says; its sibling, if any, what is left."""
+    cdef Py_ssize_t turn, size = y.shape[0], genome_bytes = y.shape[1]
+    cdef bint pairs = siblings is not None
+    cdef Stream stream
+    cdef Share share
+    cdef uint8_t* sibling
+    for turn in prange(size * shares(genome_bytes), nogil=True, num_threads=threads_for(size, genome_bytes),
+                       schedule="static"):
+        share = share_of(turn, genome_bytes)
+        stream = Stream(seed, generation, <uint32_t>(first + share.individual), CROSSOVER)
+        sibling = &siblings[share.individual, 0] if pairs else NULL
+        crossover_share(&a[mothers[share.individual], 0], &b[fathers[share.individual], 0], &y[share.individual, 0],
+                        sibling, genome_bytes, share, &stream, <Exchange>kind, n, points)
+        clear_spare(&y[share.individual, 0], n, share, genome_bytes)
+        if pairs:
+            clear_spare(sibling, n, share, genome_bytes)
+
+
+def choose_parents(const Py_ssize_t[::1] ranked, Py_ssize_t parents, Py_ssize_t[::1] mothers,
+                   Py_ssize_t[::1] fathers, uint64_t seed, uint32_t generation=0, uint32_t first=0):
+    """Draw both parents of child i from the first of `ranked`, with (seed, generation, first + i)."""
+    cdef Py_ssize_t i
+    cdef Stream stream
+    cdef u64x random[2]
+    cdef uint64_t words[ROW]
+    with nogil:
+        for i in range(mothers.shape[0]):
+            stream = Stream(seed, generation, <uint32_t>(first + i), SELECTION)
+            draw(&stream, 0, 0, 0, random)
+            store_u64(words, random[0])
+            # the high half of a product with 32 random bits: even to within parents / 2^32
+            mothers[i] = ranked[((words[0] & 0xFFFFFFFFU) * <uint64_t>parents) >> 32]
+            fathers[i] = ranked[((words[0] >> 32) * <uint64_t>parents) >> 32]
+
+
+cdef inline u64x ones(u64x x, bint by_weight) noexcept nogil:
+    # In each byte, how many of its bits are set; by_weight, how many of its two nibbles have a bit set.
+    if by_weight:
+        x = x | x >> 2
+        x = (x | x >> 1) & splat_u64(0x1111111111111111U)
+        return (x & splat_u64(0x0F0F0F0F0F0F0F0FU)) + (x >> 4 & splat_u64(0x0F0F0F0F0F0F0F0FU))
+    x = x - (x >> 1 & splat_u64(0x5555555555555555U))
+    x = (x & splat_u64(0x3333333333333333U)) + (x >> 2 & splat_u64(0x3333333333333333U))
+    return (x + (x >> 4)) & splat_u64(0x0F0F0F0F0F0F0F0FU)
+
+
+cdef Py_ssize_t distance(const uint8_t* a, const uint8_t* b, Py_ssize_t genome_bytes, bint by_weight) noexcept nogil:
+    cdef uint64_t left[ROW]
+    cdef uint64_t right[ROW]
+    cdef uint64_t counts[ROW]
+    cdef u64x total = splat_u64(0), bytes_ones
+    cdef Py_ssize_t i = 0, n, k
+    cdef int _turn
+    while i < genome_bytes:
+        bytes_ones = splat_u64(0)
+        for _turn in range(31):  # a byte holds 31 counts of at most 8
+            n = genome_bytes - i
+            if n >= 8 * F64_LANES:
+                bytes_ones = bytes_ones + ones(load_u64(<const uint64_t*>(a + i)) ^ load_u64(<const uint64_t*>(b + i)),
+                                               by_weight)
+                i += 8 * F64_LANES
+            elif n > 0:
+                memset(left, 0, sizeof(left))
+                memset(right, 0, sizeof(right))
+                memcpy(left, a + i, n)
+                memcpy(right, b + i, n)
+                bytes_ones = bytes_ones + ones(load_u64(left) ^ load_u64(right), by_weight)
+                i = genome_bytes
+        bytes_ones = (bytes_ones & splat_u64(0x00FF00FF00FF00FFU)) + (bytes_ones >> 8 & splat_u64(0x00FF00FF00FF00FFU))
+        bytes_ones = bytes_ones + (bytes_ones >> 16)
+        total = total + ((bytes_ones + (bytes_ones >> 32)) & splat_u64(0xFFFF))
+    store_u64(counts, total)
+    n = 0
+    for k in range(F64_LANES):
+        n += counts[k]
+    return n
+
+
+def hamming_distance(const uint8_t[:, ::1] a, const uint8_t[:, ::1] b, bint by_weight, Py_ssize_t[::1] distances):
+    """How many bits, or weights, differ between a[i] and b[i]; b may have one row for all."""
+    cdef Py_ssize_t i, size = a.shape[0], genome_bytes = a.shape[1], step = 1 if b.shape[0] > 1 else 0
+    for i in prange(size, nogil=True, num_threads=threads_for(size, genome_bytes), schedule="static"):
+        distances[i] = distance(&a[i, 0], &b[i * step, 0], genome_bytes, by_weight)
+
+
+cdef Py_ssize_t count_ones(u64x x) noexcept nogil:
+    cdef uint64_t counts[ROW]
+    cdef Py_ssize_t n = 0, k
+    store_u64(counts, ones(x, False))
+    for k in range(F64_LANES):
+        n += (counts[k] * 0x0101010101010101U) >> 56
+    return n
+
+
+cdef double pairs_apart(const uint8_t* genomes, Py_ssize_t size, Py_ssize_t genome_bytes, Py_ssize_t at) noexcept nogil:
+    # Over the bits of one register at byte `at`: in how many pairs of genomes they differ, c * (size - c) where c have
+    # it set. The counts are kept as binary digits, a register each, and a genome is added by carries.
+    cdef u64x planes[PLANES]
+    cdef u64x carry, kept
+    cdef uint64_t last[ROW]
+    cdef Py_ssize_t i, n = min(genome_bytes - at, 8 * F64_LANES)
+    cdef int used = 0, j, k
+    cdef double apart = 0.0
+    for i in range(size):
+        if n == 8 * F64_LANES:
+            carry = load_u64(<const uint64_t*>(genomes + i * genome_bytes + at))
+        else:
+            memset(last, 0, sizeof(last))
+            memcpy(last, genomes + i * genome_bytes + at, n)
+            carry = load_u64(last)
+        j = 0
+        while any_u64(carry):
+            if j == used:
+                planes[used] = splat_u64(0)
+                used += 1
+            kept = planes[j]
+            planes[j] = kept ^ carry
+            carry = kept & carry
+            j += 1
+    for j in range(used):
+        apart += <double>size * <double>(<uint64_t>1 << j) * count_ones(planes[j])
+        for k in range(used):
+            apart -= <double>(<uint64_t>1 << (j + k)) * count_ones(planes[j] & planes[k])
+    return apart
+
+
+def diversity(const uint8_t[:, ::1] genomes):
+    """The mean number of bits in which two genomes differ."""
+    cdef Py_ssize_t i, size = genomes.shape[0], genome_bytes = genomes.shape[1], step = 8 * F64_LANES
+    cdef Py_ssize_t places = (genome_bytes + step - 1) // step
+    cdef double apart = 0.0  # whole numbers: exact in any order up to 2^53
+    for i in prange(places, nogil=True, num_threads=threads_for(size, genome_bytes), schedule="static"):
+        apart += pairs_apart(&genomes[0, 0], size, genome_bytes, i * step)
+    return apart / (0.5 * size * (size - 1))

@@ -1,0 +1,239 @@
+"""What the 4-bit codes of a genome stand for, and how they are packed: codebooks, pack, unpack, encode, decode.
+
+What breeds genomes is breeding.py; both are lanewise.genome to the user.
+"""
+
+import operator
+
+import numpy as np
+
+from .kernels import genome as _kernels
+
+__all__ = ["FLOAT4", "INT4", "LOG4", "NF4", "Codebook", "decode", "encode", "pack", "unpack"]
+
+
+class Codebook:
+    """What the 16 codes stand for.
+
+    Parameters
+    ----------
+    levels : array_like of 16 finite float32
+        The weight of each code, in any order.
+    name : str
+        How the codebook is shown.
+
+    """
+
+    def __init__(self, levels, name="custom"):
+        levels = np.array(levels, dtype=np.float32)
+        if levels.shape != (16,) or not np.isfinite(levels).all():
+            raise ValueError(f"a codebook has 16 finite levels; got {levels.tolist()!r}")
+        self.name = name
+        self.levels = levels
+        self.levels.flags.writeable = False
+        # What encode asks for: the codes by rising level, and the middle below each. Of equal levels (+0 and -0)
+        # the lowest code is used and the others never are, since no weight lies between their equal middles.
+        order = np.lexsort((-np.arange(16), levels))
+        rising = levels[order].astype(np.float64)
+        middles = np.concatenate([[-np.inf], (rising[:-1] + rising[1:]) / 2])
+        for i in range(1, 16):
+            if rising[i] == rising[i - 1]:
+                middles[i] = middles[i - 1]
+        self._order = order.astype(np.float32)
+        self._middles = middles
+        # What mutation asks for: of each code the Gray code of its level's rank, and back; the codes a level up and down.
+        ranks = np.arange(16)
+        gray = ranks ^ ranks >> 1
+        self._tables = np.empty((4, 16), np.uint8)
+        self._tables[0, order] = gray
+        self._tables[1, gray] = order
+        self._tables[2, order] = order[np.minimum(ranks + 1, 15)]
+        self._tables[3, order] = order[np.maximum(ranks - 1, 0)]
+
+    def __repr__(self):
+        return f"Codebook({self.name}: {', '.join(f'{level:g}' for level in self.levels)})"
+
+    def __eq__(self, other):
+        return isinstance(other, Codebook) and self.levels.tobytes() == other.levels.tobytes()
+
+    def __hash__(self):
+        return hash(self.levels.tobytes())
+
+
+#: Bit 3 is the sign, bits 0 to 2 the exponent e: the weight is +-2^-e, from 1 down to 1/128, and never zero.
+LOG4 = Codebook([sign * 2.0**-e for sign in (1, -1) for e in range(8)], "LOG4")
+#: Quantiles of the normal distribution, scaled to [-1, 1] (Dettmers et al., "QLoRA", 2023, appendix E).
+NF4 = Codebook([
+    -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+    -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+    0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0], "NF4")
+#: The OCP format E2M1: sign, two bits of exponent, one of fraction; the largest is 6.
+FLOAT4 = Codebook([sign * x for sign in (1.0, -1.0) for x in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)], "FLOAT4")
+#: Two's complement, -8 to 7.
+INT4 = Codebook([*range(8), *range(-8, 0)], "INT4")
+
+
+def seed_of(rng):
+    """Take the 64-bit key of a random stream from an int, or draw one from a ``np.random.Generator``."""
+    if isinstance(rng, np.random.Generator):
+        return int(rng.integers(0, 2**64, dtype=np.uint64))
+    try:
+        seed = operator.index(rng)
+    except TypeError:
+        raise TypeError(f"rng is an int or a np.random.Generator; got {type(rng).__name__}") from None
+    return whole("rng", seed, 2**64 - 1)
+
+
+def whole(name, value, largest):
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} is an int; got {type(value).__name__}") from None
+    if not 0 <= number <= largest:
+        raise ValueError(f"{name} is between 0 and {largest}; got {number}")
+    return number
+
+
+def rows_of(name, array, dtype):
+    # as a C-contiguous matrix with one row for each index of the leading axes
+    array = np.asarray(array)
+    if array.dtype != dtype:
+        raise TypeError(f"{name} holds {np.dtype(dtype)}; got {array.dtype}")
+    if array.ndim == 0:
+        raise ValueError(f"{name} has at least one axis; got a scalar")
+    return np.ascontiguousarray(array).reshape(-1, array.shape[-1]) if array.size else array.reshape(
+        int(np.prod(array.shape[:-1])), array.shape[-1])
+
+
+def weights_in(name, genomes, n_weights):
+    # the number of weights, checked against the number of bytes
+    if n_weights is None:
+        return 2 * genomes.shape[-1]
+    n_weights = whole("n_weights", n_weights, np.iinfo(np.intp).max)
+    if (n_weights + 1) // 2 != genomes.shape[-1]:
+        raise ValueError(f"{name} of {n_weights} weights have {(n_weights + 1) // 2} bytes; got {genomes.shape[-1]}")
+    return n_weights
+
+
+def pack(codes):
+    """Pack codes two to a byte.
+
+    Parameters
+    ----------
+    codes : array_like of uint8, shape (..., n)
+        One code each, 0 to 15.
+
+    Returns
+    -------
+    ndarray of uint8, shape (..., ceil(n / 2))
+
+    Raises
+    ------
+    ValueError
+        If a code is above 15.
+
+    """
+    codes = np.asarray(codes)
+    rows = rows_of("codes", codes, np.uint8)
+    genomes = np.empty((rows.shape[0], (rows.shape[1] + 1) // 2), np.uint8)
+    if not _kernels.pack(rows, genomes):
+        raise ValueError(f"a code is between 0 and 15; got {rows.max()}")
+    return genomes.reshape(*codes.shape[:-1], genomes.shape[1])
+
+
+def unpack(genomes, n_weights=None):
+    """Unpack to one code a byte; the inverse of `pack`.
+
+    Parameters
+    ----------
+    genomes : array_like of uint8, shape (..., ceil(n / 2))
+    n_weights : int, optional
+        n, where it is odd.
+
+    Returns
+    -------
+    ndarray of uint8, shape (..., n)
+
+    """
+    genomes = np.asarray(genomes)
+    rows = rows_of("genomes", genomes, np.uint8)
+    codes = np.empty((rows.shape[0], weights_in("genomes", rows, n_weights)), np.uint8)
+    _kernels.unpack(rows, codes)
+    return codes.reshape(*genomes.shape[:-1], codes.shape[1])
+
+
+def _scales(scale, group, n, rows):
+    # as float32[1 or rows, groups], and the group's size
+    if group is None:
+        group = max(n, 1)
+    group = whole("group", group, np.iinfo(np.intp).max)
+    if group < n and (group == 0 or group % 16):
+        raise ValueError(f"group is a multiple of 16, or at least the {n} weights; got {group}")
+    groups = max(-(-n // group), 1)
+    scales = np.asarray(scale, dtype=np.float32)
+    if not (np.isfinite(scales) & (scales > 0)).all():
+        raise ValueError("scale is positive and finite")
+    if scales.ndim > 2 or (scales.ndim and scales.shape[-1] not in (1, groups)) or (
+            scales.ndim == 2 and scales.shape[0] not in (1, rows)):
+        raise ValueError(f"scale is a number, [{groups}] for the groups or [{rows}, {groups}] for each genome's; "
+                         f"got {list(scales.shape)}")
+    leading = scales.shape[0] if scales.ndim == 2 else 1
+    return np.ascontiguousarray(np.broadcast_to(scales, (leading, groups))), group
+
+
+def decode(genomes, codebook=LOG4, scale=1.0, *, group=None, n_weights=None):
+    """Turn codes into weights, ``levels[code] * scale``, rounded once.
+
+    Parameters
+    ----------
+    genomes : array_like of uint8, shape (..., ceil(n / 2))
+    codebook : Codebook
+    scale : float or array_like
+        One number; one for each group, shape (groups,); or for each genome and group, shape (size, groups).
+    group : int, optional
+        How many weights share a scale, a multiple of 16. By default all do.
+    n_weights : int, optional
+        n, where it is odd.
+
+    Returns
+    -------
+    ndarray of float32, shape (..., n)
+
+    """
+    genomes = np.asarray(genomes)
+    rows = rows_of("genomes", genomes, np.uint8)
+    n = weights_in("genomes", rows, n_weights)
+    scales, group = _scales(scale, group, n, rows.shape[0])
+    weights = np.empty((rows.shape[0], n), np.float32)
+    _kernels.decode(rows, codebook.levels, scales, group, weights)
+    return weights.reshape(*genomes.shape[:-1], n)
+
+
+def encode(weights, codebook=LOG4, scale=1.0, *, group=None):
+    """Turn weights into the codes whose ``level * scale`` is nearest, the lower one in a tie.
+
+    Parameters
+    ----------
+    weights : array_like of float32, shape (..., n)
+        Beyond the largest level they take it; NaN is refused.
+    codebook, scale, group
+        As in `decode`.
+
+    Returns
+    -------
+    ndarray of uint8, shape (..., ceil(n / 2))
+
+    Raises
+    ------
+    ValueError
+        If a weight is NaN.
+
+    """
+    weights = np.asarray(weights)
+    rows = rows_of("weights", weights, np.float32)
+    n = rows.shape[1]
+    scales, group = _scales(scale, group, n, rows.shape[0])
+    genomes = np.empty((rows.shape[0], (n + 1) // 2), np.uint8)
+    if not _kernels.encode(rows, codebook._order, codebook._middles, scales, group, genomes):
+        raise ValueError("weights hold a NaN, which no code is near to")
+    return genomes.reshape(*weights.shape[:-1], genomes.shape[1])
