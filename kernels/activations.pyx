@@ -6,6 +6,7 @@ from . cimport elementary
 from .elementary cimport logistic_parts, normal_tail_parts
 from .lanes cimport at_least, at_most, f32x, f64x, fma, magnitude, pick, real, scale2, splat, where_less
 from .loops cimport map1, map2
+from .pairs cimport scaled
 from .slopes cimport gelu_slope, silu_slope
 from .ufuncs cimport elementwise
 
@@ -42,7 +43,9 @@ cdef inline real silu(real x) noexcept nogil:
 
 
 cdef inline real silu_backward(real grad, real x) noexcept nogil:
-    return grad * silu_slope(x)
+    cdef real low
+    cdef real slope = silu_slope(x, &low)
+    return scaled(grad, slope, low)
 
 
 cdef inline real gelu(real x) noexcept nogil:
@@ -54,7 +57,9 @@ cdef inline real gelu(real x) noexcept nogil:
 
 
 cdef inline real gelu_backward(real grad, real x) noexcept nogil:
-    return grad * gelu_slope(x)
+    cdef real low
+    cdef real slope = gelu_slope(x, &low)
+    return scaled(grad, slope, low)
 
 
 cdef void exp_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:

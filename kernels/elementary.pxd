@@ -116,7 +116,7 @@ cdef inline real tanh_parts(real a, real* low) noexcept nogil:
     top = fast_sum(top, p, &top_low)
     d = fast_sum(one, u, &lost)
     d = fast_sum(d, p, &d_low)
-    return pair_quotient(top, top_low + (top_lost + p_low), d, d_low + lost, low)
+    return pair_quotient(top, top_low + (top_lost + p_low), d, d_low + (lost + p_low), low)
 
 
 cdef inline f32x segment(const float* rows, double offset, f32x a, f32x* low) noexcept nogil:
@@ -143,8 +143,7 @@ cdef inline real tanh(real x) noexcept nogil:
         t = segment(&TANH_SEGMENTS[0][0], 1.0, at_most(magnitude(x), splat(x, 9.1)), &low)
     else:
         t = tanh_parts(magnitude(x), &low)
-        t = t + low
-    return with_sign(t, x)
+    return with_sign(t + low, x)
 
 
 cdef inline real log_parts(real u, real u_low, real* low) noexcept nogil:
@@ -299,4 +298,4 @@ cdef inline real erf(real x) noexcept nogil:
     e = exp_square_parts(a, -1.0, &e_low, &n)
     tail = pair_product(h, h_low, e, e_low, &low)
     tail = scale2(tail + low, n + one)
-    return where_less(magnitude(x), splat(x, 0.5), p, with_sign(one - tail, x))
+    return with_sign(where_less(magnitude(x), splat(x, 0.5), p, one - tail), x)

@@ -1,7 +1,9 @@
 # Unevaluated sums: a result and what its rounding lost, so that a compound function rounds once where it counts.
 # Knuth's and Dekker's error-free transformations with fused multiply-add; see Muller et al., "Handbook of
 # Floating-Point Arithmetic", 2nd ed., chapter 4. No function of a special kind lives here.
-from .lanes cimport fma, real, splat
+from libc.math cimport INFINITY
+
+from .lanes cimport fma, magnitude, real, splat, where_less
 
 
 cdef inline real fast_sum(real a, real b, real* lost) noexcept nogil:
@@ -39,3 +41,9 @@ cdef inline real pair_quotient(real a, real a_low, real b, real b_low, real* los
     cdef real rest = fma(-q, b_low, fma(-q, b, a) + a_low)
     lost[0] = rest * inverse
     return q
+
+
+cdef inline real scaled(real grad, real slope, real low) noexcept nogil:
+    # grad (slope + low), rounded once; an infinite grad takes the slope's sign, not what its rounding lost
+    cdef real small = grad * low
+    return fma(grad, slope, where_less(magnitude(small), splat(grad, INFINITY), small, splat(grad, 0.0)))

@@ -1,4 +1,4 @@
-# Slopes of the activations, f'(x): what a backward multiplies grad by. A slope that crosses zero keeps its relative
+# Slopes of the activations, f'(x) as an unevaluated pair: what a backward multiplies grad by, to round once. A slope that crosses zero keeps its relative
 # accuracy there: in float32 a segment has its centre on the root (segments.pxd), in float64 a polynomial takes over near it
 # (tools/fit/roots.py), since there the terms of the formula cancel.
 from .elementary cimport exp_parts, exp_square_parts, logistic_parts, normal_tail_parts, segment, step
@@ -7,17 +7,20 @@ from .pairs cimport fast_sum, pair_product, two_sum
 from .segments cimport GELU_SLOPE_SEGMENTS, SILU_SLOPE_SEGMENTS
 
 
-cdef inline real reflected(real x, real k) noexcept nogil:
+cdef inline real reflected(real x, real k, real k_low, real* low) noexcept nogil:
     # f'(x) = k(|x|) where x < 0, and 1 - k where not, as f(x) - f(-x) = x has it
-    return where_less(x, splat(x, 0.0), k, splat(x, 1.0) - k)
+    cdef real lost, zero = splat(x, 0.0)
+    cdef real s = fast_sum(splat(x, 1.0), -k, &lost)
+    low[0] = where_less(x, zero, k_low, lost - k_low)
+    return where_less(x, zero, k, s)
 
 
-cdef inline real silu_slope(real x) noexcept nogil:
+cdef inline real silu_slope(real x, real* low) noexcept nogil:
     # s (1 + x (1 - s)), s = sigmoid(x); for x = -a < 0: k = q (1 - a + a q), q = 1 / (1 + e^a), and the sum cancels near
     # a = 1.278. float32: e^-a times a polynomial by segments, and times 1 - a from 29.9 on; float64: |t| <= 0.25, error 2^-62.1
     cdef real a = at_most(magnitude(x), pick(x, 110.0, 760.0))
     cdef real one = splat(x, 1.0)
-    cdef real q, q_low, n, az, az_low, h, h_low, r, rest, k, t, t_low, c, c_low
+    cdef real q, q_low, n, az, az_low, h, h_low, r, rest, k, t, t_low, c, c_low, near
     if real is f32x:
         c = splat(x, 29.9)
         q = segment(&SILU_SLOPE_SEGMENTS[0][0], 2.0, at_most(a, c), &q_low)
@@ -25,7 +28,7 @@ cdef inline real silu_slope(real x) noexcept nogil:
         q_low = where_less(a, c, q_low, splat(x, 0.0))
         r = exp_parts(-a, &rest, &n)
         r = fast_sum(one, r + rest, &rest)
-        k = scale2(fma(q, r, fma(q, rest, q_low * r)), n)
+        k = pair_product(q, q_low, r, rest, &rest)
     else:
         q = logistic_parts(a, &q_low, &n)
         r = power2(n)
@@ -33,7 +36,6 @@ cdef inline real silu_slope(real x) noexcept nogil:
         h = two_sum(one, -a, &rest)
         h = two_sum(h, az, &h_low)
         k = pair_product(h, h_low + (rest + az_low), q, q_low, &rest)
-        k = scale2(k + rest, n)
         t = fast_sum(splat(x, 1.2784645427610737) - a, splat(x, 1.0946994183093437e-16), &t_low)
         c = splat(x, -3.4557842798071035e-08)
         c = step(c, t, 8.398336188897549e-07)
@@ -50,42 +52,50 @@ cdef inline real silu_slope(real x) noexcept nogil:
         c = step(c, t, 0.1466487969969469)
         c = fast_sum(splat(x, 0.2178117057198001), step(c, t, -4.0160100856717925e-18), &c_low)
         c = pair_product(t, t_low, c, c_low, &c_low)
-        c = c + c_low
-        k = where_less(magnitude(t), splat(x, 0.25), c, k)
-    return reflected(x, k)
+        near = magnitude(t)
+        k = where_less(near, splat(x, 0.25), c, scale2(k, n))
+        rest = where_less(near, splat(x, 0.25), c_low, scale2(rest, n))
+    if real is f32x:
+        k = scale2(k, n)
+        rest = scale2(rest, n)
+    return reflected(x, k, rest, low)
 
 
-cdef inline real gelu_slope(real x) noexcept nogil:
+cdef inline real gelu_slope(real x, real* low) noexcept nogil:
     # Phi(x) + x phi(x); for x = -a < 0: k = Phi(-a) - a phi(a), which cancels near a = 0.752. float32: e^(-a^2/2) times a
-    # polynomial by segments; float64: |t| <= 0.125, error 2^-74.4
+    # polynomial by segments; float64: |t| <= 0.25, error 2^-60.28
     cdef real a = at_most(magnitude(x), pick(x, 14.6, 39.0))
-    cdef real q, q_low, n, e, e_low, d, d_low, k, t, t_low, c, c_low
+    cdef real q, q_low, n, e, e_low, d, d_low, k, t, t_low, c, c_low, near
     if real is f32x:
         q = segment(&GELU_SLOPE_SEGMENTS[0][0], 2.0, a, &q_low)
         e = exp_square_parts(a, -0.5, &e_low, &n)
-        k = scale2(fma(q, e, fma(q, e_low, q_low * e)), n)
+        k = pair_product(q, q_low, e, e_low, &e_low)
     else:
         q = normal_tail_parts(a, &q_low, &n, &e, &e_low)
         d = pair_product(a, splat(x, 0.0), e, e_low, &d_low)
         d = pair_product(d, d_low, splat(x, 0.3989422804014327), splat(x, -2.49232720227773e-17), &d_low)
         k = two_sum(q, -d, &t)
-        k = scale2(k + (t + (q_low - d_low)), n)
+        e_low = t + (q_low - d_low)
         t = fast_sum(splat(x, 0.7517915246935645) - a, splat(x, -1.4956759177009883e-17), &t_low)
-        c = splat(x, 4.327547908244247e-07)
-        c = step(c, t, -7.717338608475795e-06)
-        c = step(c, t, -1.121437823128935e-05)
-        c = step(c, t, 8.615881040974555e-05)
-        c = step(c, t, 0.00018633974621139472)
-        c = step(c, t, -0.000744826831558354)
-        c = step(c, t, -0.0022395380680733826)
-        c = step(c, t, 0.004539228379086505)
-        c = step(c, t, 0.019421679838189064)
-        c = step(c, t, -0.014771522148244237)
+        c = splat(x, 4.3245394812467823e-07)
+        c = step(c, t, -7.624737760330687e-06)
+        c = step(c, t, -1.1214345457569661e-05)
+        c = step(c, t, 8.614887475855903e-05)
+        c = step(c, t, 0.00018633974472956073)
+        c = step(c, t, -0.0007448263873892628)
+        c = step(c, t, -0.0022395380680403495)
+        c = step(c, t, 0.00453922836926059)
+        c = step(c, t, 0.01942167983818872)
+        c = step(c, t, -0.014771522148141621)
         c = step(c, t, -0.1140082332972217)
-        c = step(c, t, -0.018199676398671087)
+        c = step(c, t, -0.01819967639867149)
         c = step(c, t, 0.388284982990552)
-        c = fast_sum(splat(x, 0.4314939923140469), step(c, t, 2.7308703915753943e-17), &c_low)
+        c = fast_sum(splat(x, 0.4314939923140469), step(c, t, 2.756451748373117e-17), &c_low)
         c = pair_product(t, t_low, c, c_low, &c_low)
-        c = c + c_low
-        k = where_less(magnitude(t), splat(x, 0.125), c, k)
-    return reflected(x, k)
+        near = magnitude(t)
+        k = where_less(near, splat(x, 0.25), c, scale2(k, n))
+        e_low = where_less(near, splat(x, 0.25), c_low, scale2(e_low, n))
+    if real is f32x:
+        k = scale2(k, n)
+        e_low = scale2(e_low, n)
+    return reflected(x, k, e_low, low)

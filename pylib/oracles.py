@@ -35,6 +35,9 @@ class Oracle:
         Where the function is a number.
     slope_domain : (float, float)
         What a backward may be given; the range of the forward, where `of_output`.
+    normal_slope_from : (float, float)
+        The least input whose slope is a normal number of float32, and of float64. Below it a backward's bound holds for a
+        gradient of 1 alone: a large one shows that the slope has fewer digits there.
     parameters : sequence of tuple
         Values to try, the default first.
     odd, increasing : bool
@@ -46,6 +49,7 @@ class Oracle:
     values: tuple[tuple[float, float], ...] = ()
     domain: tuple[float, float] = (-_INFINITY, _INFINITY)
     slope_domain: tuple[float, float] = (-_INFINITY, _INFINITY)
+    normal_slope_from: tuple[float, float] = (-_INFINITY, -_INFINITY)
     of_output: bool = False
     parameters: tuple[tuple[float, ...], ...] = ((),)
     odd: bool = False
@@ -232,14 +236,15 @@ ORACLES = {
         of_output=True, values=((0.0, 0.0), (-0.0, -0.0), (-_INFINITY, -1.0), (_INFINITY, 1.0))),
     "silu": Oracle(
         (lambda x: x * special.expit(x), lambda x: x * _logistic(x)),
-        (_silu_slope_everywhere, _exact_silu_slope), values=_UP_AND_DOWN),
+        (_silu_slope_everywhere, _exact_silu_slope), values=_UP_AND_DOWN, normal_slope_from=(-91.0, -714.0)),
     "swish": Oracle(
         (lambda x, beta: x * special.expit(beta * x), lambda x, beta: x * _logistic(beta * x)),
         (lambda x, beta: _silu_slope_everywhere(beta * x), lambda x, beta: _exact_silu_slope(beta * x)),
         parameters=((1.0,), (1.5,)), values=_UP_AND_DOWN),
     "gelu": Oracle(
         (lambda x: x * _normal(x), lambda x: x * _exact_normal(x)),
-        (_by_series(_gelu_slope, _exact_gelu_slope, -0.75), _exact_gelu_slope), values=_UP_AND_DOWN),
+        (_by_series(_gelu_slope, _exact_gelu_slope, -0.75), _exact_gelu_slope), values=_UP_AND_DOWN,
+        normal_slope_from=(-13.2, -37.6)),
     "gelu_tanh": Oracle(
         (lambda x: x * special.expit(_cubic(x)), lambda x: x * _logistic(_exact_cubic(x))),
         (_by_series(_gelu_tanh_slope, _exact_gelu_tanh_slope, -0.75), _exact_gelu_tanh_slope), values=_UP_AND_DOWN),

@@ -36,7 +36,7 @@ def blobs(tmp_path):
 @pytest.mark.parametrize("name", ["blobs.npz", "blobs.csv"])
 def test_a_person_s_own_data(blobs, name, capsys):
     output = blobs / "trees.npz"
-    assert lanewise(blobs / name, "--generations", 200, "--hidden", "6,5", "--population", 40, "--output", output) == 0
+    assert lanewise(blobs / name, "--generations", 600, "--hidden", "6,5", "--population", 40, "--output", output) == 0
     report = capsys.readouterr().out
     assert float(re.search(r"held-out accuracy\s+([\d.]+)%", report)[1]) > 90
     assert re.search(r"genome\s+35 bytes; in float32 276", report)  # 4 * 6 + 6 * 5 + 5 * 3 = 69 weights
