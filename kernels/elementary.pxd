@@ -86,15 +86,14 @@ cdef inline real expm1(real x) noexcept nogil:
 cdef inline real logistic_parts(real a, real* low, real* n) noexcept nogil:
     # 1 / (1 + e^a) = 2^n (value + low) for a >= 0: e^a = 2^-n (1 + p), so 1 / (2^n + 1 + p)
     cdef real one = splat(a, 1.0)
-    cdef real r_low, p, d, d_low, inverse
+    cdef real r_low, p, d, d_low, lost, inverse
     n[0] = nearest(a, -1.4426950408889634)
     cdef real r = less_ln2(a, -n[0], &r_low)
-    cdef real power = power2(n[0])
     p = r + exp_rest(r, r_low)
-    d = (one + power) + p
-    d_low = (p - (d - one)) + power
+    d = fast_sum(one, power2(n[0]), &lost)
+    d = fast_sum(d, p, &d_low)
     inverse = one / d
-    low[0] = fma(-inverse, d_low, fma(-inverse, d, one)) * inverse
+    low[0] = fma(-inverse, d_low + lost, fma(-inverse, d, one)) * inverse
     return inverse
 
 
@@ -120,10 +119,10 @@ cdef inline real tanh_parts(real a, real* low) noexcept nogil:
     return pair_quotient(top, top_low + (top_lost + p_low), d, d_low + lost, low)
 
 
-cdef inline f32x segment(const float* rows, f32x a, f32x* low) noexcept nogil:
+cdef inline f32x segment(const float* rows, double offset, f32x a, f32x* low) noexcept nogil:
     # a function of a >= 0 by the polynomial c0 + d (c1 + ...), d = a - centre, of one of 16 segments (segments.pxd),
     # and what its last rounding lost
-    cdef u32x index = bits_f32(a + splat_f32(1.0)) >> 21
+    cdef u32x index = bits_f32(a + splat_f32(<float>offset)) >> 21
     cdef f32x d = a - lookup16_f32(rows, index)
     cdef f32x q = lookup16_f32(rows + 8 * 16, index)
     q = fma(q, d, lookup16_f32(rows + 7 * 16, index))
@@ -131,17 +130,17 @@ cdef inline f32x segment(const float* rows, f32x a, f32x* low) noexcept nogil:
     q = fma(q, d, lookup16_f32(rows + 5 * 16, index))
     q = fma(q, d, lookup16_f32(rows + 4 * 16, index))
     q = fma(q, d, lookup16_f32(rows + 3 * 16, index))
-    q = fma(q, d, lookup16_f32(rows + 2 * 16, index))
-    cdef f32x c0 = lookup16_f32(rows + 16, index)
-    cdef f32x value = fma(q, d, c0)
-    low[0] = fma(q, d, c0 - value)
+    cdef f32x c1 = lookup16_f32(rows + 2 * 16, index), c0 = lookup16_f32(rows + 16, index)
+    cdef f32x slope = fma(q, d, c1)
+    cdef f32x value = fma(slope, d, c0)
+    low[0] = fma(fma(q, d, c1 - slope), d, fma(slope, d, c0 - value))
     return value
 
 
 cdef inline real tanh(real x) noexcept nogil:
     cdef real low, t
     if real is f32x:
-        t = segment(&TANH_SEGMENTS[0][0], at_most(magnitude(x), splat(x, 9.1)), &low)
+        t = segment(&TANH_SEGMENTS[0][0], 1.0, at_most(magnitude(x), splat(x, 9.1)), &low)
     else:
         t = tanh_parts(magnitude(x), &low)
         t = t + low
@@ -211,7 +210,7 @@ cdef inline real mills(real a, real* low) noexcept nogil:
     # a <= 39, error 2^-56.0. float32: by segments, a <= 14.7, error 2^-27.3
     cdef real one, d, d_low, rho, rho_low, t, h, h_low
     if real is f32x:
-        return segment(&NORMAL_TAIL_SEGMENTS[0][0], a, low)
+        return segment(&NORMAL_TAIL_SEGMENTS[0][0], 1.0, a, low)
     else:
         one = splat(a, 1.0)
         d = a + splat(a, 3.0)
@@ -248,17 +247,23 @@ cdef inline real mills(real a, real* low) noexcept nogil:
         return pair_product(rho, rho_low, h, h_low, low)
 
 
+cdef inline real exp_square_parts(real x, double factor, real* low, real* n) noexcept nogil:
+    # e^(factor x^2) = 2^n (value + low), factor a power of two, with the square's low part
+    cdef real square_low, rest, p_low
+    cdef real square = product(x, x, &square_low)
+    cdef real r = exp_parts(splat(x, factor) * square, &rest, n)
+    rest = fma(splat(x, factor) * square_low, splat(x, 1.0) + (r + rest), rest)
+    cdef real p = fast_sum(r, rest, &p_low)
+    cdef real e = fast_sum(splat(x, 1.0), p, &rest)
+    low[0] = rest + p_low
+    return e
+
+
 cdef inline real normal_tail_parts(real a, real* low, real* n, real* e, real* e_low) noexcept nogil:
     # erfc(a / sqrt 2) / 2 = 2^n (value + low) for 0 <= a up to where it underflows; e^(-a^2/2) is 2^n (e + e_low)
-    cdef real one = splat(a, 1.0), half = splat(a, -0.5)
-    cdef real h_low, square_low, rest, p_low
+    cdef real h_low
     cdef real h = mills(a, &h_low)
-    cdef real square = product(a, a, &square_low)
-    cdef real r = exp_parts(half * square, &rest, n)
-    rest = fma(half * square_low, one + (r + rest), rest)
-    cdef real p = fast_sum(r, rest, &p_low)
-    e[0] = fast_sum(one, p, &rest)
-    e_low[0] = rest + p_low
+    e[0] = exp_square_parts(a, -0.5, e_low, n)
     return pair_product(h, h_low, e[0], e_low[0], low)
 
 
@@ -268,7 +273,7 @@ cdef inline real erf(real x) noexcept nogil:
     cdef real one = splat(x, 1.0)
     cdef real a = at_most(magnitude(x), pick(x, 4.0, 6.0))
     cdef real z = x * x
-    cdef real scaled_a, scaled_low, low, n, tail, p, e, e_low
+    cdef real low, n, tail, p, e, e_low, h, h_low
     if real is f32x:
         p = splat(x, -0.0007586674182675779)
         p = step(p, z, 0.0051932320930063725)
@@ -290,8 +295,8 @@ cdef inline real erf(real x) noexcept nogil:
         p = step(p, z, 1.53611204275307e-17)
     tail = product(x, pick(x, 1.128379225730896, 1.1283791670955126), &low)
     p = tail + fma(x, p, low)
-    scaled_a = pair_product(a, splat(x, 0.0), pick(x, 1.4142135381698608, 1.4142135623730951),
-                            pick(x, 2.4203234971764687e-08, -9.667293313452913e-17), &scaled_low)
-    tail = normal_tail_parts(scaled_a, &low, &n, &e, &e_low)
+    h = mills(a * splat(x, 1.4142135623730951), &h_low)
+    e = exp_square_parts(a, -1.0, &e_low, &n)
+    tail = pair_product(h, h_low, e, e_low, &low)
     tail = scale2(tail + low, n + one)
     return where_less(magnitude(x), splat(x, 0.5), p, with_sign(one - tail, x))

@@ -51,8 +51,8 @@ cdef struct Format:
     int64_t largest  # the largest finite
     int64_t infinity  # the largest finite where there is none: what lies above is NaN
     int64_t nan  # the NaN that is made here; 0 where there is none
-    uint64_t quiet  # the bit that makes a NaN quiet
-    uint64_t payload  # what else a NaN carries
+    int64_t last_signaling  # what lies above is a quiet NaN
+    uint64_t payload  # what a NaN carries
     uint64_t one  # 1.0
     int64_t exact_limit  # the largest whole number up to which none is missing
 
@@ -72,6 +72,7 @@ cdef struct Conversion:
     uint64_t leading  # what a subnormal is read with, and then relieved of: that number, or 0 without subnormals
     int64_t subnormals_below  # where rounding needs `magic`: that number, or 0 where both formats begin at it
     uint64_t magic  # the wide number whose last place weighs as much as the smallest subnormal
+    int machine_format  # whether the processor does this conversion itself: 16 for binary16, 8 for bfloat16, or 0
     bint directed  # whether it rounds toward a side and not to nearest
     # to nearest: just under half a last place, and one bit more where the last place is odd
     uint64_t half
@@ -155,18 +156,21 @@ cdef inline word code_of(word sign, word exponent, word mantissa, const Format* 
 
 
 cdef inline word class_of(word code, const Format* f) noexcept nogil:
-    # from zero to infinity the classes count up on the positive side, from 6, and down on the negative, from 5
-    cdef word m = magnitude_of(code, f), none = spread(code, 0), one = spread(code, 1), steps, nan
-    steps = where_less(spread(m, f.zero), m, one, none) + where_less(spread(m, f.last_subnormal), m, one, none)
-    steps = steps + where_less(spread(m, f.largest), m, one, none)
-    steps = where_less(none, sign_of(code, f), spread(m, NEGATIVE_ZERO) - steps, spread(m, POSITIVE_ZERO) + steps)
-    nan = where_less(none, m & spread(m, f.quiet), spread(m, QUIET_NAN), spread(m, SIGNALING_NAN))
-    return where_less(spread(m, f.infinity), m, nan, steps)
+    # Magnitudes are in order: zero, subnormal, normal, infinite, signalling, quiet. Up to infinity the classes count up
+    # on the positive side, from 6, and down on the negative, from 5.
+    cdef word m = magnitude_of(code, f), one = spread(code, 1), rank = spread(code, 0), number
+    rank = where_less(spread(m, f.zero), m, rank + one, rank)
+    rank = where_less(spread(m, f.last_subnormal), m, rank + one, rank)
+    rank = where_less(spread(m, f.largest), m, rank + one, rank)
+    rank = where_less(spread(m, f.infinity), m, rank + one, rank)
+    rank = where_less(spread(m, f.last_signaling), m, rank + one, rank)
+    number = (rank ^ (spread(m, 0) - sign_of(code, f))) + spread(m, POSITIVE_ZERO)
+    return where_less(spread(m, 3), rank, rank - spread(m, 4), number)
 
 
 cdef inline word ulp_of(word code, const Format* f) noexcept nogil:
     # 2^(e - mantissa_bits), which is subnormal where its exponent field would drop below 1
-    cdef word m = magnitude_of(code, f), none = spread(code, 0), first = spread(code, f.first_exponent)
+    cdef word m = magnitude_of(code, f), first = spread(code, f.first_exponent)
     cdef word bits = spread(m, f.mantissa_bits), exponent, normal, subnormal, last = bits + first - spread(m, 1)
     exponent = exponent_of(m, f)
     exponent = where_less(exponent, first, first, exponent)

@@ -13,9 +13,10 @@ from .formats cimport (
     ulp_of, wide_of, word,
 )
 from .lanes cimport (
-    F32_LANES, F64_LANES, load_u32, load_u64, narrow_u32_u8,
-    narrow_u32_u16, narrow_u64_u8, narrow_u64_u16, narrow_u64_u32, splat_u32, splat_u64, store_u32, store_u64, u32x,
-    u64x, widen_u8_u32, widen_u8_u64, widen_u16_u32, widen_u16_u64, widen_u32_u64,
+    F32_LANES, F64_LANES, bits_f32, load_bfloat16, load_f32, load_float16, load_u32, load_u64, narrow_u32_u8,
+    narrow_u32_u16, narrow_u64_u8, narrow_u64_u16, narrow_u64_u32, splat_u32, splat_u64, store_bfloat16,
+    store_f32, store_float16, store_u32, store_u64, u32x, u64x, where_less_i32, widen_u8_u32, widen_u8_u64,
+    widen_u16_u32, widen_u16_u64, widen_u32_u64,
 )
 from .ufuncs cimport MAX_OPERANDS, UINT8, UINT16, UINT32, UINT64, Row, thread_count, ufunc_of_rows
 
@@ -186,8 +187,33 @@ cdef void ulp_distance(const code* a, const code* b, uint64_t* y, Py_ssize_t n, 
         i += F64_LANES
 
 
+cdef inline void to_machine_format(const float* x, uint16_t* y, Py_ssize_t n, bint bfloat) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    while i < n:
+        if bfloat:
+            store_bfloat16(y + i, load_f32(x + i))
+        else:
+            store_float16(y + i, load_f32(x + i))
+        i += F32_LANES
+
+
+cdef inline void from_machine_format(const uint16_t* x, float* y, Py_ssize_t n, bint bfloat) noexcept nogil:
+    # a load makes binary16's NaNs quiet, but not bfloat16's
+    cdef u32x magnitude = splat_u32(0x7FFFFFFF), infinity = splat_u32(0x7F800000), quiet = splat_u32(0x00400000), bits
+    cdef Py_ssize_t i = 0
+    while i < n:
+        if bfloat:
+            bits = bits_f32(load_bfloat16(x + i))
+            store_u32(<uint32_t*>y + i, where_less_i32(infinity, bits & magnitude, bits | quiet, bits))
+        else:
+            store_f32(y + i, load_float16(x + i))
+        i += F32_LANES
+
+
 cdef void encode(const wide* x, code* y, Py_ssize_t n, const Conversion* c) noexcept nogil:
-    if c.f.sign == 0:
+    if c.machine_format:
+        to_machine_format(<const float*>x, <uint16_t*>y, n, c.machine_format == 8)
+    elif c.f.sign == 0:
         if wide is uint64_t:
             map1(power_of[u64x], x, y, n, c, splat_u64(0))
         else:
@@ -204,7 +230,9 @@ cdef void encode(const wide* x, code* y, Py_ssize_t n, const Conversion* c) noex
 
 
 cdef void decode(const code* x, wide* y, Py_ssize_t n, const Conversion* c) noexcept nogil:
-    if wide is uint64_t:
+    if c.machine_format:
+        from_machine_format(<const uint16_t*>x, <float*>y, n, c.machine_format == 8)
+    elif wide is uint64_t:
         map1(wide_of[u64x], x, y, n, c, splat_u64(0))
     else:
         map1(wide_of[u32x], x, y, n, c, splat_u32(0))
@@ -265,8 +293,8 @@ cdef void classify_loss(const wide* x, uint8_t* y, Py_ssize_t n, const Conversio
 
 # Registration: from the description of a format, any object with pylib/ieee754.py's attributes, to its ufuncs.
 
-# c is a code, or a number of that format; m a mantissa; e an exponent field; w a wide number; b uint8; ? bool; n uint32;
-# q int64
+# c is a code, or a number of that format; m a mantissa; e an exponent field; w a wide number; b uint8; ? bool;
+# n uint32; q int64
 SIGNATURES = {
     "decompose": "c>bem", "compose": "bem>c", "classify": "c>b", "ulp": "c>c", "next_up": "c>c", "next_down": "c>c",
     "is_exact_integer": "c>?", "ulp_distance": "cc>q", "encode": "w>c", "decode": "c>w", "rounding_error": "w>w",
@@ -325,7 +353,7 @@ cdef Format format_of(description) except *:
     f.largest = description.largest_code
     f.infinity = f.largest if none_above else description.infinity_code
     f.nan = f.sign if description.nan_code is None else description.nan_code
-    f.quiet = f.nan & f.mantissa_field if not none_above else 1
+    f.last_signaling = f.infinity if none_above else f.nan - 1
     f.payload = 0 if none_above else f.mantissa_field
     f.one = <uint64_t>description.bias << f.mantissa_bits
     f.exact_limit = description.exact_limit_code
@@ -376,6 +404,13 @@ cdef Conversion conversion_of(description, wide_format, str rounding, bint satur
     c.positive_limit = finite if rounding in ("zero", "down") else beyond
     c.negative_limit = finite if rounding in ("zero", "up") else beyond
     c.infinite = infinite
+    # the processor itself rounds binary32 into these two as is asked for here
+    c.machine_format = 0
+    if rounding == "nearest" and not saturate and wide_format.width == 32 and description.specials == "ieee":
+        if (description.exponent_bits, bits, description.bias) == (5, 10, 15):
+            c.machine_format = 16
+        elif (description.exponent_bits, bits, description.bias) == (8, 7, 127):
+            c.machine_format = 8
     return c
 
 
@@ -413,7 +448,8 @@ def of_formats(str function, str name, str doc, list descriptions):
     return ufunc_of_rows(name.encode(), doc.encode(), rows, types, n_rows)
 
 
-def of_conversions(str function, str name, str doc, description, wide_formats, str rounding="nearest", bint saturate=False):
+def of_conversions(str function, str name, str doc, description, wide_formats, str rounding="nearest",
+                   bint saturate=False):
     """A ufunc with a loop for each wide format, between it and the one described."""
     cdef int n_rows = len(wide_formats), r
     cdef Row[2] rows
@@ -422,7 +458,8 @@ def of_conversions(str function, str name, str doc, description, wide_formats, s
     cdef int operands = len(SIGNATURES[function]) - 1
     for r in range(n_rows):
         conversions[r] = conversion_of(description, wide_formats[r], rounding, saturate)
-        fill_row(&rows[r], types + r * operands, function, description, UNSIGNED[description.code_size], wide_formats[r])
+        fill_row(&rows[r], types + r * operands, function, description, UNSIGNED[description.code_size],
+                 wide_formats[r])
         rows[r].told = &conversions[r]
     return ufunc_of_rows(name.encode(), doc.encode(), rows, types, n_rows)
 

@@ -21,7 +21,6 @@
 #include "lanes/baseline.h"
 #endif
 
-#include "lanes/integers.h"
 #include "lanes/environment.h"
 
 #endif

@@ -28,6 +28,13 @@ cdef extern from "lanes.h" nogil:
     void store_float16(uint16_t* p, f32x x)
     void store_bfloat16(uint16_t* p, f32x x)
 
+    f64x wide_f32(const float* p)  # F64_LANES float32 as float64
+    f64x wide_part_f32(const float* p, Py_ssize_t n)
+    f32x zip_low_f32(f32x a, f32x b)  # a0 b0 a1 b1 ..., from the first halves
+    f32x zip_high_f32(f32x a, f32x b)  # and from the second halves
+    f64x zip_low_f64(f64x a, f64x b)
+    f64x zip_high_f64(f64x a, f64x b)
+
     u32x load_u32(const uint32_t* p)
     void store_u32(uint32_t* p, u32x x)
     u32x splat_u32(uint32_t a)
@@ -86,6 +93,7 @@ cdef extern from "lanes.h" nogil:
     void stream_f64(double* p, f64x x)
     f64x splat_f64(double value)
     f64x fma_f64(f64x a, f64x b, f64x c)
+    f64x add_product_f64(f64x a, f64x b, f64x c)  # a * b + c where a * b is exact, so that fusing changes nothing
     f64x root_f64(f64x x)
     f64x at_least_f64(f64x x, f64x low)
     f64x at_most_f64(f64x x, f64x high)

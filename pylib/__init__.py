@@ -3,9 +3,13 @@
 This layer is pure Python: names, defaults, errors and documentation. The arithmetic is in ``lanewise.kernels``.
 """
 
-from . import activations, evolution, genome
+from . import activations, evolution, genome, ieee754, losses, norms
+from . import softmax as _softmax
 from .activations import *  # noqa: F403
 from .config import get_num_threads, set_num_threads, show_config
+from .losses import *  # noqa: F403
+from .norms import *  # noqa: F403
+from .softmax import *  # noqa: F403
 
 __version__ = "0.1.0"
 
@@ -14,7 +18,11 @@ __all__ = [
     "evolution",
     "genome",
     "get_num_threads",
+    "ieee754",
     "set_num_threads",
     "show_config",
     *activations.__all__,
+    *losses.__all__,
+    *norms.__all__,
+    *_softmax.__all__,
 ]

@@ -1,7 +1,7 @@
 """The accuracy contract: the largest error of each function, in ULP of the exact result, as data.
 
-Docstrings and docs/accuracy.md quote this table and the tests assert it. float32 holds over all 2^32 inputs, float16 and
-bfloat16 over all 65 536, float64 over adversarial samples; a backward's bound is for its given inputs."""
+Docstrings and docs/accuracy.md quote this table and the tests assert it. float32 holds over all 2^32 inputs, float16
+and bfloat16 over all 65 536, float64 over adversarial samples; a backward's bound is for its given inputs."""
 
 SIXTEEN = 0.51  # computed in float32 and rounded once
 
@@ -27,3 +27,26 @@ BOUNDS = {
 def bound(function, dtype):
     """The bound of a function in ULP for the name of a dtype."""
     return SIXTEEN if dtype in ("float16", "bfloat16") else BOUNDS[function][dtype]
+
+# Functions along an axis, for rows of up to 10 000 elements. Where a result cancels (a difference near 0), its error is
+# counted in ULP of the root mean square of the row's exact results; such functions are in CANCELLING.
+ROW_BOUNDS = {
+    "rms_norm": {"float32": 2.5, "float64": 4.0},
+    "rms_norm_backward": {"float32": 4.0, "float64": 8.0},
+    "layer_norm": {"float32": 2.5, "float64": 4.0},
+    "layer_norm_backward": {"float32": 4.0, "float64": 8.0},
+    "softmax": {"float32": 3.0, "float64": 6.0},
+    "log_softmax": {"float32": 1.5, "float64": 2.5},
+    "logsumexp": {"float32": 1.0, "float64": 1.0},
+    "softmax_backward": {"float32": 3.0, "float64": 6.0},
+    "log_softmax_backward": {"float32": 3.0, "float64": 6.0},
+    "cross_entropy": {"float32": 1.0, "float64": 4.0},
+    "cross_entropy_with_grad": {"float32": 4.0, "float64": 8.0},
+}
+CANCELLING = {"rms_norm_backward", "layer_norm", "layer_norm_backward", "softmax_backward", "log_softmax_backward",
+              "cross_entropy", "cross_entropy_with_grad"}
+
+
+def row_bound(function, dtype):
+    """The bound in ULP of a function along an axis, for the name of a dtype."""
+    return SIXTEEN if dtype in ("float16", "bfloat16") else ROW_BOUNDS[function][dtype]

@@ -6,7 +6,7 @@ import argparse
 import importlib
 import sys
 
-COMMANDS = ("evolve",)
+COMMANDS = ("evolve", "bench", "accuracy", "inspect")
 
 
 class CommandError(Exception):

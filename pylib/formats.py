@@ -54,8 +54,8 @@ class Format:
             raise ValueError(f"specials={self.specials!r} is unknown; expected one of {', '.join(SPECIALS)}")
         if not 1 <= self.exponent_bits <= (8 if self.width <= 32 else 11) or not 0 <= self.mantissa_bits <= 52:
             raise ValueError(
-                f"{self.name}: {self.exponent_bits} exponent bits and {self.mantissa_bits} mantissa bits; expected 1 to "
-                f"8 (in a code of 64 bits, to 11) and 0 to 52"
+                f"{self.name}: {self.exponent_bits} exponent bits and {self.mantissa_bits} mantissa bits; expected 1 "
+                f"to 8 (in a code of 64 bits, to 11) and 0 to 52"
             )
         if self.width > 32 and (self.exponent_bits, self.mantissa_bits, self.bias) != (11, 52, 1023):
             raise ValueError(f"{self.name}: the only format of more than 32 bits is binary64")
@@ -65,7 +65,11 @@ class Format:
             raise ValueError(f"{self.name}: a format without sign has no mantissa, no subnormals, and one NaN")
         reach = 127 if self.width <= 32 else 1023
         if not 1 <= self.bias <= reach or self.largest_code >> self.mantissa_bits > self.bias + reach:
-            raise ValueError(f"{self.name}: bias={self.bias} puts values beyond {'binary32' if reach == 127 else 'binary64'}")
+            wide = "binary32" if reach == 127 else "binary64"
+            raise ValueError(f"{self.name}: bias={self.bias} puts values beyond {wide}")
+
+    def __hash__(self):
+        return hash(self.name)  # a format is looked up in every call
 
     def __repr__(self):
         return f"<Format {self.name}>"

@@ -11,6 +11,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from .describe import Description, describe, exact_decimal, parse_number
 from .formats import (
     BFLOAT16,
     BINARY16,
@@ -29,11 +30,42 @@ from .formats import (
 from .kernels import ieee754 as _kernels
 
 __all__ = [
-    "BFLOAT16", "BINARY16", "BINARY32", "BINARY64", "FLOAT4_E2M1FN", "FLOAT6_E2M3FN", "FLOAT6_E3M2FN",
-    "FLOAT8_E4M3FN", "FLOAT8_E5M2", "FLOAT8_E8M0FNU", "FORMATS", "FieldStatistics", "FloatClass", "FloatLoss",
-    "Format", "classify", "compose", "decode", "decompose", "describe", "encode", "exponent_histogram",
-    "field_statistics", "format_named", "format_of", "is_exact_integer", "next_down", "next_up", "pack",
-    "rounding_error", "ulp", "ulp_distance", "unpack",
+    "BFLOAT16",
+    "BINARY16",
+    "BINARY32",
+    "BINARY64",
+    "FLOAT4_E2M1FN",
+    "FLOAT6_E2M3FN",
+    "FLOAT6_E3M2FN",
+    "FLOAT8_E4M3FN",
+    "FLOAT8_E5M2",
+    "FLOAT8_E8M0FNU",
+    "FORMATS",
+    "Description",
+    "FieldStatistics",
+    "FloatClass",
+    "FloatLoss",
+    "Format",
+    "classify",
+    "compose",
+    "decode",
+    "decompose",
+    "describe",
+    "encode",
+    "exact_decimal",
+    "exponent_histogram",
+    "field_statistics",
+    "format_named",
+    "format_of",
+    "is_exact_integer",
+    "next_down",
+    "next_up",
+    "pack",
+    "parse_number",
+    "rounding_error",
+    "ulp",
+    "ulp_distance",
+    "unpack",
 ]
 
 ROUNDINGS = ("nearest", "zero", "up", "down", "stochastic")
@@ -180,7 +212,7 @@ def classify(x, *, format=None, **kwargs):
 
 
 def ulp(x, *, format=None, **kwargs):
-    """The unit in the last place of each number: ``2**(max(e, smallest exponent) - mantissa_bits)``, e = floor(log2|x|).
+    """The unit in the last place: ``2**(max(e, smallest exponent) - mantissa_bits)``, where e is floor(log2|x|).
 
     Always positive, unlike ``np.spacing``; of infinity it is infinity, as Python's ``math.ulp``; NaN of NaN.
 
@@ -271,8 +303,8 @@ def next_down(x, *, format=None, **kwargs):
 def is_exact_integer(x, *, format=None, **kwargs):
     """Whether a number is whole and counts exactly.
 
-    It does up to ``format.largest_exact_integer`` (2**24 for binary32). Beyond, floating-point numbers are whole too, but
-    some whole numbers are missing, and one may stand for a neighbour that was rounded.
+    It does up to ``format.largest_exact_integer`` (2**24 for binary32). Beyond, floating-point numbers are whole too,
+    but some whole numbers are missing, and one may stand for a neighbour that was rounded.
 
     Parameters
     ----------
@@ -372,11 +404,12 @@ def decode(codes, format, *, dtype=None, **kwargs):
     TypeError, ValueError
         If the codes are not unsigned numbers of the format's width, or the dtype is another.
     """
-    wanted = np.dtype(dtype or (np.float64 if format.width == 64 else np.float32))
-    if wanted not in [wide.native for wide in _wide_formats(format)]:
-        raise TypeError(f"dtype {wanted} does not hold all of {format.name}; expected "
-                        f"{' or '.join(str(wide.native) for wide in _wide_formats(format))}")
-    return _conversion("decode", format)(_codes(codes, format), dtype=wanted, **kwargs)
+    if dtype is not None:
+        kwargs["dtype"] = np.dtype(dtype)
+        if kwargs["dtype"] not in [wide.native for wide in _wide_formats(format)]:
+            raise TypeError(f"dtype {kwargs['dtype']} does not hold all of {format.name}; expected "
+                            f"{' or '.join(str(wide.native) for wide in _wide_formats(format))}")
+    return _conversion("decode", format)(_codes(codes, format), **kwargs)
 
 
 def rounding_error(x, format, *, rounding="nearest", overflow="ieee", **kwargs):
@@ -557,7 +590,8 @@ def field_statistics(x, *, format=None, formats=None):
         for asked, counts in losses.items():
             _kernels.count(_conversion("classify_loss", asked)(numbers), counts)
     return FieldStatistics(
-        format, flat.size, dict(zip(FloatClass, classes.tolist(), strict=True)), exponent_histogram(flat, format=format),
+        format, flat.size, dict(zip(FloatClass, classes.tolist(), strict=True)),
+        exponent_histogram(flat, format=format),
         {asked: dict(zip(FloatLoss, counts.tolist(), strict=True)) for asked, counts in losses.items()},
     )
 

@@ -26,6 +26,24 @@ static inline void end_stream(void) { _mm_sfence(); }
 static inline f32x splat_f32(float a) { return _mm256_set1_ps(a); }
 static inline f64x splat_f64(double a) { return _mm256_set1_pd(a); }
 
+/* float32 to float64, and two registers interleaved */
+static inline f64x wide_f32(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
+static inline f64x wide_part_f32(const float *p, ptrdiff_t n) {
+    return _mm256_cvtps_pd(_mm_maskload_ps(p, _mm_loadu_si128((const __m128i *)(FIRST_LANES + 8 - n))));
+}
+static inline f32x zip_low_f32(f32x a, f32x b) {
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x20);
+}
+static inline f32x zip_high_f32(f32x a, f32x b) {
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x31);
+}
+static inline f64x zip_low_f64(f64x a, f64x b) {
+    return _mm256_permute2f128_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b), 0x20);
+}
+static inline f64x zip_high_f64(f64x a, f64x b) {
+    return _mm256_permute2f128_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b), 0x31);
+}
+
 /* integers: the operators of C work lane by lane on these types */
 static inline u32x load_u32(const uint32_t *p) { return (u32x)_mm256_loadu_si256((const __m256i *)p); }
 static inline u64x load_u64(const uint64_t *p) { return (u64x)_mm256_loadu_si256((const __m256i *)p); }
@@ -63,6 +81,46 @@ static inline u64x where_less_i64(u64x a, u64x b, u64x yes, u64x no) {
 static inline u32x at_most_i32(u32x x, u32x high) { return (u32x)_mm256_min_epi32((__m256i)x, (__m256i)high); }
 static inline u64x at_most_i64(u64x x, u64x high) { return where_less_i64(x, high, x, high); }
 
+/* narrower unsigned numbers: widened in one instruction, narrowed by gathering each half's bytes and then the halves */
+static inline u32x widen_u8_u32(const uint8_t *p) { return (u32x)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
+static inline u32x widen_u16_u32(const uint16_t *p) {
+    return (u32x)_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
+}
+static inline u64x widen_u8_u64(const uint8_t *p) {
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    return (u64x)_mm256_cvtepu8_epi64(_mm_cvtsi32_si128(four));
+}
+static inline u64x widen_u16_u64(const uint16_t *p) {
+    return (u64x)_mm256_cvtepu16_epi64(_mm_loadl_epi64((const __m128i *)p));
+}
+static inline u64x widen_u32_u64(const uint32_t *p) {
+    return (u64x)_mm256_cvtepu32_epi64(_mm_loadu_si128((const __m128i *)p));
+}
+static inline void narrow_u32_u8(uint8_t *p, u32x x) {
+    __m256i bytes = _mm256_shuffle_epi8((__m256i)x, _mm256_set1_epi32(0x0C080400));
+    _mm_storel_epi64((__m128i *)p, _mm256_castsi256_si128(
+        _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 0, 0, 0, 0, 0, 0))));
+}
+static inline void narrow_u32_u16(uint16_t *p, u32x x) {
+    __m256i pairs = _mm256_shuffle_epi8((__m256i)x, _mm256_set1_epi64x(0x0D0C090805040100));
+    _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(_mm256_permute4x64_epi64(pairs, 0x08)));
+}
+static inline void narrow_u64_u8(uint8_t *p, u64x x) {
+    __m256i bytes = _mm256_shuffle_epi8((__m256i)x, _mm256_set1_epi16(0x0800));
+    int32_t four = _mm256_extract_epi16(bytes, 0) | (int32_t)((uint32_t)_mm256_extract_epi16(bytes, 8) << 16);
+    memcpy(p, &four, sizeof four);
+}
+static inline void narrow_u64_u16(uint16_t *p, u64x x) {
+    __m256i pairs = _mm256_shuffle_epi8((__m256i)x, _mm256_set1_epi32(0x09080100));
+    _mm_storel_epi64((__m128i *)p, _mm256_castsi256_si128(
+        _mm256_permutevar8x32_epi32(pairs, _mm256_setr_epi32(0, 4, 0, 0, 0, 0, 0, 0))));
+}
+static inline void narrow_u64_u32(uint32_t *p, u64x x) {
+    _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(
+        _mm256_permutevar8x32_epi32((__m256i)x, _mm256_setr_epi32(0, 2, 4, 6, 0, 0, 0, 0))));
+}
+
 /* 16-bit formats */
 static inline f32x load_float16(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
 static inline void store_float16(uint16_t *p, f32x x) {
@@ -86,6 +144,7 @@ static inline void store_bfloat16(uint16_t *p, f32x x) {
 /* arithmetic */
 static inline f32x fma_f32(f32x a, f32x b, f32x c) { return _mm256_fmadd_ps(a, b, c); }
 static inline f64x fma_f64(f64x a, f64x b, f64x c) { return _mm256_fmadd_pd(a, b, c); }
+static inline f64x add_product_f64(f64x a, f64x b, f64x c) { return _mm256_fmadd_pd(a, b, c); }
 static inline f32x root_f32(f32x x) { return _mm256_sqrt_ps(x); }
 static inline f64x root_f64(f64x x) { return _mm256_sqrt_pd(x); }
 static inline f32x at_least_f32(f32x x, f32x low) { return _mm256_max_ps(low, x); }

@@ -25,6 +25,26 @@ static inline void end_stream(void) { _mm_sfence(); }
 static inline f32x splat_f32(float a) { return _mm512_set1_ps(a); }
 static inline f64x splat_f64(double a) { return _mm512_set1_pd(a); }
 
+/* float32 to float64, and two registers interleaved */
+static inline f64x wide_f32(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
+static inline f64x wide_part_f32(const float *p, ptrdiff_t n) {
+    return _mm512_cvtps_pd(_mm256_maskz_loadu_ps(first_f64(n), p));
+}
+static inline f32x zip_low_f32(f32x a, f32x b) {
+    __m512i order = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    return _mm512_permutex2var_ps(a, order, b);
+}
+static inline f32x zip_high_f32(f32x a, f32x b) {
+    __m512i order = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    return _mm512_permutex2var_ps(a, order, b);
+}
+static inline f64x zip_low_f64(f64x a, f64x b) {
+    return _mm512_permutex2var_pd(a, _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), b);
+}
+static inline f64x zip_high_f64(f64x a, f64x b) {
+    return _mm512_permutex2var_pd(a, _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15), b);
+}
+
 /* integers: the operators of C work lane by lane on these types */
 static inline u32x load_u32(const uint32_t *p) { return (u32x)_mm512_loadu_si512(p); }
 static inline u64x load_u64(const uint64_t *p) { return (u64x)_mm512_loadu_si512(p); }
@@ -59,6 +79,30 @@ static inline u64x where_less_i64(u64x a, u64x b, u64x yes, u64x no) {
 static inline u32x at_most_i32(u32x x, u32x high) { return (u32x)_mm512_min_epi32((__m512i)x, (__m512i)high); }
 static inline u64x at_most_i64(u64x x, u64x high) { return (u64x)_mm512_min_epi64((__m512i)x, (__m512i)high); }
 
+/* narrower unsigned numbers */
+static inline u32x widen_u8_u32(const uint8_t *p) { return (u32x)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
+static inline u32x widen_u16_u32(const uint16_t *p) {
+    return (u32x)_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p));
+}
+static inline u64x widen_u8_u64(const uint8_t *p) { return (u64x)_mm512_cvtepu8_epi64(_mm_loadl_epi64((const __m128i *)p)); }
+static inline u64x widen_u16_u64(const uint16_t *p) {
+    return (u64x)_mm512_cvtepu16_epi64(_mm_loadu_si128((const __m128i *)p));
+}
+static inline u64x widen_u32_u64(const uint32_t *p) {
+    return (u64x)_mm512_cvtepu32_epi64(_mm256_loadu_si256((const __m256i *)p));
+}
+static inline void narrow_u32_u8(uint8_t *p, u32x x) { _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8((__m512i)x)); }
+static inline void narrow_u32_u16(uint16_t *p, u32x x) {
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16((__m512i)x));
+}
+static inline void narrow_u64_u8(uint8_t *p, u64x x) { _mm_storel_epi64((__m128i *)p, _mm512_cvtepi64_epi8((__m512i)x)); }
+static inline void narrow_u64_u16(uint16_t *p, u64x x) {
+    _mm_storeu_si128((__m128i *)p, _mm512_cvtepi64_epi16((__m512i)x));
+}
+static inline void narrow_u64_u32(uint32_t *p, u64x x) {
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi64_epi32((__m512i)x));
+}
+
 /* 16-bit formats */
 static inline f32x load_float16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 static inline void store_float16(uint16_t *p, f32x x) {
@@ -80,6 +124,7 @@ static inline void store_bfloat16(uint16_t *p, f32x x) {
 /* arithmetic */
 static inline f32x fma_f32(f32x a, f32x b, f32x c) { return _mm512_fmadd_ps(a, b, c); }
 static inline f64x fma_f64(f64x a, f64x b, f64x c) { return _mm512_fmadd_pd(a, b, c); }
+static inline f64x add_product_f64(f64x a, f64x b, f64x c) { return _mm512_fmadd_pd(a, b, c); }
 static inline f32x root_f32(f32x x) { return _mm512_sqrt_ps(x); }
 static inline f64x root_f64(f64x x) { return _mm512_sqrt_pd(x); }
 static inline f32x at_least_f32(f32x x, f32x low) { return _mm512_max_ps(low, x); }

@@ -28,6 +28,14 @@ static inline void end_stream(void) {}
 static inline f32x splat_f32(float a) { return a; }
 static inline f64x splat_f64(double a) { return a; }
 
+/* float32 to float64; one lane has nothing to interleave */
+static inline f64x wide_f32(const float *p) { return *p; }
+static inline f64x wide_part_f32(const float *p, ptrdiff_t n) { (void)n; return *p; }
+static inline f32x zip_low_f32(f32x a, f32x b) { (void)b; return a; }
+static inline f32x zip_high_f32(f32x a, f32x b) { (void)a; return b; }
+static inline f64x zip_low_f64(f64x a, f64x b) { (void)b; return a; }
+static inline f64x zip_high_f64(f64x a, f64x b) { (void)a; return b; }
+
 /* integers: at any address */
 static inline u32x load_u32(const uint32_t *p) { u32x x; memcpy(&x, p, sizeof x); return x; }
 static inline u64x load_u64(const uint64_t *p) { u64x x; memcpy(&x, p, sizeof x); return x; }
@@ -53,6 +61,18 @@ static inline u32x where_less_i32(u32x a, u32x b, u32x yes, u32x no) { return (i
 static inline u64x where_less_i64(u64x a, u64x b, u64x yes, u64x no) { return (int64_t)a < (int64_t)b ? yes : no; }
 static inline u32x at_most_i32(u32x x, u32x high) { return where_less_i32(x, high, x, high); }
 static inline u64x at_most_i64(u64x x, u64x high) { return where_less_i64(x, high, x, high); }
+
+/* narrower unsigned numbers */
+static inline u32x widen_u8_u32(const uint8_t *p) { return *p; }
+static inline u32x widen_u16_u32(const uint16_t *p) { return *p; }
+static inline u64x widen_u8_u64(const uint8_t *p) { return *p; }
+static inline u64x widen_u16_u64(const uint16_t *p) { return *p; }
+static inline u64x widen_u32_u64(const uint32_t *p) { return *p; }
+static inline void narrow_u32_u8(uint8_t *p, u32x x) { *p = (uint8_t)x; }
+static inline void narrow_u32_u16(uint16_t *p, u32x x) { *p = (uint16_t)x; }
+static inline void narrow_u64_u8(uint8_t *p, u64x x) { *p = (uint8_t)x; }
+static inline void narrow_u64_u16(uint16_t *p, u64x x) { *p = (uint16_t)x; }
+static inline void narrow_u64_u32(uint32_t *p, u64x x) { *p = (uint32_t)x; }
 
 /* 16-bit formats: 2^112 moves the exponent from bias 15 to bias 127, subnormals included */
 static inline f32x load_float16(const uint16_t *p) {
@@ -87,6 +107,7 @@ static inline f32x fma_f32(f32x a, f32x b, f32x c) {
     return (float)double_of_bits(bits);
 }
 static inline f64x fma_f64(f64x a, f64x b, f64x c) { return fma(a, b, c); }
+static inline f64x add_product_f64(f64x a, f64x b, f64x c) { return a * b + c; }
 static inline f32x root_f32(f32x x) { return sqrtf(x); }
 static inline f64x root_f64(f64x x) { return sqrt(x); }
 static inline f32x at_least_f32(f32x x, f32x low) { return low > x ? low : x; }

@@ -38,6 +38,18 @@ static inline void end_stream(void) {}
 static inline f32x splat_f32(float a) { return vdupq_n_f32(a); }
 static inline f64x splat_f64(double a) { return vdupq_n_f64(a); }
 
+/* float32 to float64, and two registers interleaved */
+static inline f64x wide_f32(const float *p) { return vcvt_f64_f32(vld1_f32(p)); }
+static inline f64x wide_part_f32(const float *p, ptrdiff_t n) {
+    float part[2] = {0};
+    memcpy(part, p, (size_t)n * sizeof *p);
+    return vcvt_f64_f32(vld1_f32(part));
+}
+static inline f32x zip_low_f32(f32x a, f32x b) { return vzip1q_f32(a, b); }
+static inline f32x zip_high_f32(f32x a, f32x b) { return vzip2q_f32(a, b); }
+static inline f64x zip_low_f64(f64x a, f64x b) { return vzip1q_f64(a, b); }
+static inline f64x zip_high_f64(f64x a, f64x b) { return vzip2q_f64(a, b); }
+
 /* integers: the operators of C work lane by lane on these types */
 static inline u32x load_u32(const uint32_t *p) { return (u32x)vld1q_u32(p); }
 static inline u64x load_u64(const uint64_t *p) { return (u64x)vld1q_u64(p); }
@@ -75,6 +87,26 @@ static inline u64x where_less_i64(u64x a, u64x b, u64x yes, u64x no) {
 static inline u32x at_most_i32(u32x x, u32x high) { return (u32x)vminq_s32((int32x4_t)x, (int32x4_t)high); }
 static inline u64x at_most_i64(u64x x, u64x high) { return where_less_i64(x, high, x, high); }
 
+/* narrower unsigned numbers */
+static inline u32x widen_u8_u32(const uint8_t *p) {
+    uint32_t four;
+    memcpy(&four, p, sizeof four);
+    return (u32x)vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(four))));
+}
+static inline u32x widen_u16_u32(const uint16_t *p) { return (u32x)vmovl_u16(vld1_u16(p)); }
+static inline u64x widen_u8_u64(const uint8_t *p) { return (u64x){p[0], p[1]}; }
+static inline u64x widen_u16_u64(const uint16_t *p) { return (u64x){p[0], p[1]}; }
+static inline u64x widen_u32_u64(const uint32_t *p) { return (u64x)vmovl_u32(vld1_u32(p)); }
+static inline void narrow_u32_u8(uint8_t *p, u32x x) {
+    uint16x4_t pairs = vmovn_u32((uint32x4_t)x);
+    uint8x8_t bytes = vmovn_u16(vcombine_u16(pairs, pairs));
+    memcpy(p, &bytes, 4);
+}
+static inline void narrow_u32_u16(uint16_t *p, u32x x) { vst1_u16(p, vmovn_u32((uint32x4_t)x)); }
+static inline void narrow_u64_u8(uint8_t *p, u64x x) { p[0] = (uint8_t)x[0], p[1] = (uint8_t)x[1]; }
+static inline void narrow_u64_u16(uint16_t *p, u64x x) { p[0] = (uint16_t)x[0], p[1] = (uint16_t)x[1]; }
+static inline void narrow_u64_u32(uint32_t *p, u64x x) { vst1_u32(p, vmovn_u64((uint64x2_t)x)); }
+
 /* 16-bit formats */
 static inline f32x load_float16(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
 static inline void store_float16(uint16_t *p, f32x x) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x))); }
@@ -90,6 +122,7 @@ static inline void store_bfloat16(uint16_t *p, f32x x) {
 /* arithmetic */
 static inline f32x fma_f32(f32x a, f32x b, f32x c) { return vfmaq_f32(c, a, b); }
 static inline f64x fma_f64(f64x a, f64x b, f64x c) { return vfmaq_f64(c, a, b); }
+static inline f64x add_product_f64(f64x a, f64x b, f64x c) { return vfmaq_f64(c, a, b); }
 static inline f32x root_f32(f32x x) { return vsqrtq_f32(x); }
 static inline f64x root_f64(f64x x) { return vsqrtq_f64(x); }
 static inline f32x where_less_f32(f32x a, f32x b, f32x yes, f32x no) { return vbslq_f32(vcltq_f32(a, b), yes, no); }

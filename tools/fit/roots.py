@@ -54,7 +54,8 @@ def main():
     ):
         for degree in degrees:
             root, coefficients, error = fit(slope, start, half_width, degree)
-            print(f"{name}: root {mp.nstr(root, 40)}, |t| <= {half_width}, relative error 2^{mp.nstr(mp.log(error, 2), 4)}")
+            exponent = mp.nstr(mp.log(error, 2), 4)
+            print(f"{name}: root {mp.nstr(root, 40)}, |t| <= {half_width}, relative error 2^{exponent}")
             for k, c in enumerate(coefficients):
                 print(f"   t^{k}  {mp.nstr(c, 34 if k == 0 else 20)}")
 

@@ -1,0 +1,206 @@
+# The exponentials of a row, which softmax and the losses share: their largest exponent, their sum, and the logarithm
+# of their sum. Gufuncs are in softmax.pyx and losses.pyx, the order of sums in reductions.pxd.
+#
+# e^x is 2^n (1 + r), so e^(x - top) is had from e^x by subtracting whole numbers: x - top is never formed, and what its
+# rounding would cost (the size of x - top, in ULP) is not paid. Only beyond |top| = 2^20, where n ln 2 is
+# no longer exact, is the row shifted first.
+from libc.math cimport INFINITY, NAN, fabs
+
+from .elementary cimport exp_parts, exp_rest, less_ln2, log1p, nearest
+from .lanes cimport at_least, f32x, f64x, fma, real, scale2, splat, splat_f32, splat_f64, store_f64, where_less
+from .loops cimport lanes, load, load_part, skip, store, store_part
+from .reductions cimport Pair, first_lanes, fold_block, merge_row, sum_block, sum_row, take
+
+cdef extern from "<math.h>" nogil:
+    float nextafterf(float x, float y)
+    double nextafter(double x, double y)
+
+cdef struct Exponents:
+    const void* x
+    void* y  # where the exponentials go; NULL where only their sum is wanted
+    double sign  # 1, or -1 for softmin
+    double shift
+    double top  # the largest sign * x
+    double top_n  # of e^(top - shift) = 2^n (1 + r)
+    double least  # below this, e^(x - top) is 0
+    double below_top  # the next number below top - shift
+
+
+cdef inline real top_of(const real* x, real sign, Py_ssize_t i, Py_ssize_t n, real top) noexcept nogil:
+    # lanes without an element repeat the first
+    cdef real whole[1]
+    if n == lanes(x):
+        return at_least(load(skip(x, i)) * sign, top)
+    if real is f32x:
+        store(whole, splat_f32((<const float*>x)[i]))
+    else:
+        store(whole, splat_f64((<const double*>x)[i]))
+    store_part(whole, load_part(skip(x, i), n), n)
+    return at_least(load(<const real*>whole) * sign, top)
+
+
+cdef inline Pair top_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # the largest of a block; a NaN may be passed over, since the sum will find it
+    cdef Exponents own = (<const Exponents*>row)[0]
+    cdef const real* x = <const real*>own.x
+    cdef double largest[16]
+    cdef double top = -INFINITY, value
+    cdef Py_ssize_t i = start, stop = start + n, width = lanes(x), k
+    cdef real none = splat(first_lanes(take(x, start, 1), 0), -INFINITY)
+    cdef real sign = splat(none, own.sign), a = none, b = none, c = none, d = none
+    while i + 4 * width <= stop:
+        a = top_of(x, sign, i, width, a)
+        b = top_of(x, sign, i + width, width, b)
+        c = top_of(x, sign, i + 2 * width, width, c)
+        d = top_of(x, sign, i + 3 * width, width, d)
+        i += 4 * width
+    while i < stop:
+        a = top_of(x, sign, i, min(stop - i, width), a)
+        i += width
+    store(<real*>largest, at_least(at_least(a, b), at_least(c, d)))
+    for k in range(width):
+        if real is f32x:
+            value = (<float*>largest)[k]
+        else:
+            value = largest[k]
+        if value > top:
+            top = value
+    return Pair(top, 0.0)
+
+
+cdef inline Pair larger(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size) noexcept nogil:
+    return a if a.first > b.first else b
+
+
+cdef inline real exponential(bint below, const real* like, const Exponents* row, Py_ssize_t i,
+                             Py_ssize_t n) noexcept nogil:
+    # e^(x - shift) / 2^top_n, stored where that is asked for; with `below`, what is returned is 0 for the largest
+    cdef real rest, exponent
+    cdef real x = take(<const real*>row.x, i, n)
+    x = fma(x, splat(x, row.sign), splat(x, -row.shift))
+    cdef real r = exp_parts(at_least(x, splat(x, row.least)), &rest, &exponent)
+    cdef real y = scale2(splat(x, 1.0) + (r + rest), exponent - splat(x, row.top_n))
+    if row.y != NULL and n == lanes(like):
+        store(<real*>skip(<const real*>row.y, i), y)
+    elif row.y != NULL:
+        store_part(<real*>skip(<const real*>row.y, i), y, n)
+    if below:
+        y = where_less(splat(x, row.below_top), x, splat(x, 0.0), y)
+    return first_lanes(y, n)
+
+
+cdef inline void add_all(const f64x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
+                         f64x* unused) noexcept nogil:
+    sums[0] = sums[0] + exponential(False, like, <const Exponents*>row, i, n)
+
+
+cdef inline void add_below(const f64x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
+                           f64x* unused) noexcept nogil:
+    sums[0] = sums[0] + exponential(True, like, <const Exponents*>row, i, n)
+
+
+cdef inline void fold_all(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums) noexcept nogil:
+    sums[0] = sums[0] + exponential(False, like, <const Exponents*>row, i, n)
+
+
+cdef inline void fold_below(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums) noexcept nogil:
+    sums[0] = sums[0] + exponential(True, like, <const Exponents*>row, i, n)
+
+
+cdef inline void fold_count(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums) noexcept nogil:
+    cdef const Exponents* own = <const Exponents*>row
+    cdef f32x x = take(<const f32x*>own.x, i, n)
+    cdef f32x one = first_lanes(splat(x, 1.0), n)
+    x = fma(x, splat(x, own.sign), splat(x, -own.shift))
+    sums[0] = sums[0] + where_less(splat(x, own.below_top), x, one, splat(x, 0.0))
+
+
+cdef inline void add_count(const f64x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
+                           f64x* unused) noexcept nogil:
+    cdef const Exponents* own = <const Exponents*>row
+    cdef f64x x = take(<const f64x*>own.x, i, n)
+    cdef f64x one = first_lanes(splat(x, 1.0), n)
+    x = fma(x, splat(x, own.sign), splat(x, -own.shift))
+    sums[0] = sums[0] + where_less(splat(x, own.below_top), x, one, splat(x, 0.0))
+
+
+cdef inline Pair all_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # every exponential, stored; their sum
+    cdef Exponents own = (<const Exponents*>row)[0]
+    if real is f32x:
+        return Pair(fold_block(fold_all, &own, start, n), 0.0)
+    else:
+        return sum_block(add_all, like, &own, start, n)
+
+
+cdef inline Pair below_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # the sum without the largest
+    cdef Exponents own = (<const Exponents*>row)[0]
+    if real is f32x:
+        return Pair(fold_block(fold_below, &own, start, n), 0.0)
+    else:
+        return sum_block(add_below, like, &own, start, n)
+
+
+cdef inline Pair count_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # how many are the largest
+    cdef Exponents own = (<const Exponents*>row)[0]
+    if real is f32x:
+        return Pair(fold_block(fold_count, &own, start, n), 0.0)
+    else:
+        return sum_block(add_count, like, &own, start, n)
+
+
+cdef inline bint find_top(const real* like, Exponents* row, Py_ssize_t n, int threads) noexcept nogil:
+    # sets what the exponentials are taken relative to; False where the largest is infinite, or nothing but NaN is there
+    cdef double last[16]
+    cdef real top
+    row.top = merge_row(top_block[real], larger, like, row, n, threads).first
+    row.shift = row.top if fabs(row.top) > 1048576.0 else 0.0
+    if real is f32x:
+        top = splat_f32(<float>(row.top - row.shift))
+        row.below_top = nextafterf(<float>(row.top - row.shift), -INFINITY)
+        store(<real*>last, nearest(top, 1.4426950408889634))
+        row.top_n = (<float*>last)[0]
+        row.least = (row.top - row.shift) - 200.0
+    else:
+        top = splat_f64(row.top - row.shift)
+        row.below_top = nextafter(row.top - row.shift, -INFINITY)
+        store(<real*>last, nearest(top, 1.4426950408889634))
+        row.top_n = last[0]
+        row.least = (row.top - row.shift) - 1500.0
+    return fabs(row.top) < INFINITY
+
+
+cdef inline double top_mantissa(const Exponents* row) noexcept nogil:
+    # e^(top - shift) / 2^top_n
+    cdef double value[16]
+    cdef f64x low, r = less_ln2(splat_f64(row.top - row.shift), splat_f64(row.top_n), &low)
+    store_f64(value, splat_f64(1.0) + (r + exp_rest(r, low)))
+    return value[0]
+
+
+cdef inline double log1p_of(double x) noexcept nogil:
+    # by the project's own, so that every machine has the same bits
+    cdef double value[16]
+    store_f64(value, log1p(splat_f64(x)))
+    return value[0]
+
+
+cdef inline double others(const real* like, Exponents* row, Py_ssize_t n, int threads) noexcept nogil:
+    # the sum of e^(x - top) without one of the largest, so that log1p of it is right where the largest is nearly all
+    cdef double rest = sum_row(below_block[real], like, row, n, threads).first / top_mantissa(row)
+    return rest + (sum_row(count_block[real], like, row, n, threads).first - 1.0)
+
+
+cdef inline double top_not_finite(const real* x, const Exponents* row, Py_ssize_t n) noexcept nogil:
+    # the logarithm of the sum where the largest is infinite: NaN where there is one
+    cdef Py_ssize_t i
+    for i in range(n):
+        if real is f32x:
+            if (<const float*>x)[i] != (<const float*>x)[i]:
+                return NAN
+        else:
+            if (<const double*>x)[i] != (<const double*>x)[i]:
+                return NAN
+    return row.top

@@ -1,0 +1,328 @@
+# From kernels on one contiguous row to gufuncs: every dtype, any stride and axis, threads. No mathematics.
+#
+# A kernel takes rows of float32 or float64. Rows that are strided or of 16 bits are brought into a tile of
+# TILE rows first, by whole registers: where neighbouring rows are neighbours in memory (axis 0 of a C-ordered array)
+# the tile is transposed in registers. A kernel therefore never knows the axis, and its bits do not depend on it.
+from cpython.exc cimport PyErr_NoMemory
+from cpython.pycapsule cimport PyCapsule_Import
+from cython.parallel cimport prange
+from libc.stdint cimport uint16_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, strcpy
+
+cimport numpy as np
+
+from .lanes cimport (
+    enter_environment, environment, f32x, f64x, leave_environment, load_bfloat16, load_float16, real, store_bfloat16,
+    store_float16, zip_high_f32, zip_high_f64, zip_low_f32, zip_low_f64,
+)
+from .loops cimport STREAM_BYTES, lanes, load, skip, store
+from .ufuncs cimport (
+    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, NPY_HALF, SHORT_BLOCK, THREAD_MIN, Dtype, PyUFunc_RegisterLoopForType,
+    gather, scatter, size_of,
+)
+
+cdef enum:
+    MAX_ROW_OPERANDS = 10
+    TILE = 16  # rows: as many as the widest register has lanes
+    PADDING = 16  # elements behind a tile, for 16-bit elements are widened by whole registers
+
+# A kernel on one row: NULL of the row's precision, pointers to the operands, the row's length, how many threads may
+# share the row, and whether its output should pass the caches.
+ctypedef void (*row_kernel)(const void* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil
+
+cdef struct Operation:
+    row_kernel float32
+    row_kernel float64
+    int n_in
+    int n_out
+    # what each operand is to the kernel: r a row in the dtype of the loop; v a vector along the row, shared by rows, in
+    # the precision of the computation, NULL where its length is 0; s a float64; i an int64
+    char kinds[MAX_ROW_OPERANDS]
+    const int* threads
+
+
+cdef inline real zip_low(real a, real b) noexcept nogil:
+    if real is f32x:
+        return zip_low_f32(a, b)
+    else:
+        return zip_low_f64(a, b)
+
+
+cdef inline real zip_high(real a, real b) noexcept nogil:
+    if real is f32x:
+        return zip_high_f32(a, b)
+    else:
+        return zip_high_f64(a, b)
+
+
+cdef inline void transpose(real* tile) noexcept nogil:
+    # as many registers as a register has lanes; each stage interleaves the first half with the second
+    cdef real other[16]
+    cdef int k, half = lanes(tile) // 2, stage = 1
+    while stage < lanes(tile):
+        for k in range(half):
+            other[2 * k] = zip_low(tile[k], tile[k + half])
+            other[2 * k + 1] = zip_high(tile[k], tile[k + half])
+        for k in range(2 * half):
+            tile[k] = other[k]
+        stage *= 2
+
+
+cdef inline real widen(Dtype dtype, const real* like, const char* x) noexcept nogil:
+    if real is f32x:
+        if dtype == FLOAT16:
+            return load_float16(<const uint16_t*>x)
+        if dtype == BFLOAT16:
+            return load_bfloat16(<const uint16_t*>x)
+    return load(<const real*>x)
+
+
+cdef inline void narrow(Dtype dtype, char* y, real x) noexcept nogil:
+    if real is f32x:
+        if dtype == FLOAT16:
+            store_float16(<uint16_t*>y, x)
+            return
+        if dtype == BFLOAT16:
+            store_bfloat16(<uint16_t*>y, x)
+            return
+    store(<real*>y, x)
+
+
+cdef inline void take_row(Dtype dtype, real* tile, const char* x, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    if stride == size_of(dtype):
+        while i + lanes(tile) <= n:
+            store(<real*>skip(tile, i), widen(dtype, tile, x + i * stride))
+            i += lanes(tile)
+    while i < n:
+        gather(dtype, <void*>skip(tile, i), x + i * stride, stride, min(<Py_ssize_t>SHORT_BLOCK, n - i))
+        i += SHORT_BLOCK
+
+
+cdef inline void put_row(Dtype dtype, char* y, Py_ssize_t stride, const real* tile, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    if stride == size_of(dtype):
+        while i + lanes(tile) <= n:
+            narrow(dtype, y + i * stride, load(skip(tile, i)))
+            i += lanes(tile)
+    while i < n:
+        scatter(dtype, y + i * stride, stride, <const void*>skip(tile, i), min(<Py_ssize_t>SHORT_BLOCK, n - i))
+        i += SHORT_BLOCK
+
+
+cdef inline void take_rows(Dtype dtype, real* tile, const char* x, Py_ssize_t step, Py_ssize_t stride,
+                           Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    # tile[r, i] = x[r, i], row after row
+    cdef real square[16]
+    cdef Py_ssize_t width = lanes(tile), r = 0, i, k
+    while step == size_of(dtype) and stride != step and r + width <= rows and n >= width:
+        i = 0
+        while i < n:
+            i = min(i, n - width)
+            for k in range(width):
+                square[k] = widen(dtype, tile, x + (i + k) * stride + r * step)
+            transpose(square)
+            for k in range(width):
+                store(<real*>skip(tile, (r + k) * n + i), square[k])
+            i += width
+        r += width
+    while r < rows:
+        take_row(dtype, <real*>skip(tile, r * n), x + r * step, stride, n)
+        r += 1
+
+
+cdef inline void put_rows(Dtype dtype, char* y, Py_ssize_t step, Py_ssize_t stride, const real* tile,
+                          Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    # y[r, i] = tile[r, i]
+    cdef real square[16]
+    cdef Py_ssize_t width = lanes(tile), r = 0, i, k
+    while step == size_of(dtype) and stride != step and r + width <= rows and n >= width:
+        i = 0
+        while i < n:
+            i = min(i, n - width)
+            for k in range(width):
+                square[k] = load(skip(tile, (r + k) * n + i))
+            transpose(square)
+            for k in range(width):
+                narrow(dtype, y + (i + k) * stride + r * step, square[k])
+            i += width
+        r += width
+    while r < rows:
+        put_row(dtype, y + r * step, stride, skip(tile, r * n), n)
+        r += 1
+
+
+cdef struct Tiles:
+    # where each operand of a kernel is found: where it stands, or in a tile
+    bint tiled[MAX_ROW_OPERANDS]
+    char* tile[MAX_ROW_OPERANDS]
+    Py_ssize_t stride[MAX_ROW_OPERANDS]
+    Py_ssize_t height
+    bint streamed
+    char* memory
+
+
+cdef inline Tiles make_tiles(const Operation* operation, Dtype dtype, char** args, const np.npy_intp* dims,
+                             const np.npy_intp* steps) noexcept nogil:
+    # memory is NULL where it ran out
+    cdef Tiles tiles
+    cdef Py_ssize_t n = dims[1], width = 8 if dtype == FLOAT64 else 4, size = 1, offset = 0
+    cdef int k, core = operation.n_in + operation.n_out, vector = 2
+    tiles.height = 1
+    tiles.streamed = dims[0] * n * width >= STREAM_BYTES
+    for k in range(operation.n_in + operation.n_out):
+        tiles.tiled[k] = False
+        if operation.kinds[k] == c'r':
+            tiles.stride[k] = steps[core]
+            tiles.tiled[k] = dtype == FLOAT16 or dtype == BFLOAT16 or (steps[core] != width and n > 1)
+            if tiles.tiled[k] and steps[k] == size_of(dtype) and n > 1:
+                tiles.height = TILE
+            # a tile, and what is read and written in one place, stays in the caches
+            tiles.streamed = tiles.streamed and not tiles.tiled[k] and (k < operation.n_in or args[k] != args[0])
+            core += 1
+        elif operation.kinds[k] == c'v':
+            tiles.stride[k] = steps[core] if dims[vector] > 0 else 0
+            tiles.tiled[k] = dims[vector] > 1 and steps[core] != width
+            core += 1
+            vector += 1
+    for k in range(operation.n_in + operation.n_out):
+        if tiles.tiled[k]:
+            size += (tiles.height * n + PADDING) * width
+    tiles.memory = <char*>malloc(size)
+    for k in range(operation.n_in + operation.n_out):
+        if tiles.tiled[k]:
+            tiles.tile[k] = tiles.memory + offset
+            offset += (tiles.height * n + PADDING) * width
+    return tiles
+
+
+cdef inline void run_rows(const real* like, Dtype dtype, row_kernel kernel, const Operation* operation, char** args,
+                          const np.npy_intp* dims, const np.npy_intp* steps, Py_ssize_t start, Py_ssize_t stop,
+                          int threads) noexcept nogil:
+    # rows start to stop
+    cdef environment callers = enter_environment()
+    cdef Tiles tiles = make_tiles(operation, dtype, args, dims, steps)
+    cdef Dtype precision = FLOAT32 if real is f32x else FLOAT64
+    cdef Py_ssize_t n = dims[1], width = size_of(precision), r = start, row, rows
+    cdef void* p[MAX_ROW_OPERANDS]
+    cdef int k, vector
+    if tiles.memory == NULL:
+        with gil:
+            PyErr_NoMemory()
+        stop = start
+    while r < stop:
+        rows = min(tiles.height, stop - r)
+        for k in range(operation.n_in):
+            if tiles.tiled[k] and operation.kinds[k] == c'r':
+                take_rows(dtype, <real*>tiles.tile[k], args[k] + r * steps[k], steps[k], tiles.stride[k], rows, n)
+            elif tiles.tiled[k] and (r == start or steps[k] != 0):
+                take_row(precision, <real*>tiles.tile[k], args[k] + r * steps[k], tiles.stride[k], n)
+        for row in range(rows):
+            vector = 2
+            for k in range(operation.n_in + operation.n_out):
+                p[k] = args[k] + (r + row) * steps[k]
+                if operation.kinds[k] == c'r' and tiles.tiled[k]:
+                    p[k] = tiles.tile[k] + row * n * width
+                elif operation.kinds[k] == c'v':
+                    if dims[vector] == 0:
+                        p[k] = NULL
+                    elif tiles.tiled[k]:
+                        p[k] = tiles.tile[k]
+                    vector += 1
+            kernel(NULL, p, n, threads, tiles.streamed)
+        for k in range(operation.n_in, operation.n_in + operation.n_out):
+            if tiles.tiled[k]:
+                put_rows(dtype, args[k] + r * steps[k], steps[k], tiles.stride[k], <const real*>tiles.tile[k], rows, n)
+        r += rows
+    free(tiles.memory)
+    leave_environment(callers)
+
+
+cdef inline void share_rows(const real* like, Dtype dtype, row_kernel kernel, const Operation* operation, char** args,
+                            const np.npy_intp* dims, const np.npy_intp* steps) noexcept nogil:
+    # many rows go to the threads in ranges; the threads share each of few long rows
+    cdef Py_ssize_t rows = dims[0], part, t
+    cdef int threads = operation.threads[0] if rows * dims[1] >= THREAD_MIN else 1
+    if rows < 2 * threads or threads == 1:
+        run_rows(like, dtype, kernel, operation, args, dims, steps, 0, rows, threads)
+        return
+    part = (rows // threads // TILE + 1) * TILE
+    for t in prange(threads, num_threads=threads, schedule="static"):
+        run_rows(like, dtype, kernel, operation, args, dims, steps, min(rows, t * part), min(rows, (t + 1) * part), 1)
+
+
+cdef inline void rows_float16(char** args, const np.npy_intp* dims, const np.npy_intp* steps,
+                              void* data) noexcept nogil:
+    share_rows(<const f32x*>NULL, FLOAT16, (<Operation*>data).float32, <Operation*>data, args, dims, steps)
+
+
+cdef inline void rows_bfloat16(char** args, const np.npy_intp* dims, const np.npy_intp* steps,
+                               void* data) noexcept nogil:
+    share_rows(<const f32x*>NULL, BFLOAT16, (<Operation*>data).float32, <Operation*>data, args, dims, steps)
+
+
+cdef inline void rows_float32(char** args, const np.npy_intp* dims, const np.npy_intp* steps,
+                              void* data) noexcept nogil:
+    share_rows(<const f32x*>NULL, FLOAT32, (<Operation*>data).float32, <Operation*>data, args, dims, steps)
+
+
+cdef inline void rows_float64(char** args, const np.npy_intp* dims, const np.npy_intp* steps,
+                              void* data) noexcept nogil:
+    share_rows(<const f64x*>NULL, FLOAT64, (<Operation*>data).float64, <Operation*>data, args, dims, steps)
+
+
+cdef inline char* kept(bytes text):
+    # NumPy keeps the pointers it is given, as long as the process lives
+    cdef char* copy = <char*>malloc(len(text) + 1)
+    strcpy(copy, text)
+    return copy
+
+
+cdef inline object along_axis(bytes name, void* float32, void* float64, bytes kinds_in, bytes kinds_out, bytes doc):
+    # One function on rows as a gufunc, from its two kernels and the kinds of its operands
+    cdef Operation* operation = <Operation*>malloc(sizeof(Operation))
+    operation.float32 = <row_kernel>float32
+    operation.float64 = <row_kernel>float64
+    operation.n_in = <int>len(kinds_in)
+    operation.n_out = <int>len(kinds_out)
+    operation.threads = <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
+    vectors = iter("abcde")
+    cores = [{"r": "(n)", "v": f"({next(vectors)})" if kind == "v" else "", "s": "()", "i": "()"}[kind]
+             for kind in (kinds_in + kinds_out).decode()]
+    for k, kind in enumerate(kinds_in + kinds_out):
+        operation.kinds[k] = kind
+    signature = ",".join(cores[:len(kinds_in)]) + "->" + ",".join(cores[len(kinds_in):])
+    return register(name, signature.encode(), kinds_in + kinds_out, len(kinds_in), doc, operation,
+                    <void*>rows_float16, <void*>rows_bfloat16, <void*>rows_float32, <void*>rows_float64)
+
+
+cdef inline object register(bytes name, bytes signature, bytes kinds, int n_in, bytes doc, void* operation,
+                            void* float16, void* bfloat16, void* float32, void* float64):
+    cdef int operands = <int>len(kinds), k, n
+    cdef char precision
+    cdef int own[MAX_ROW_OPERANDS]
+    cdef void** data = <void**>malloc(3 * sizeof(void*))
+    cdef np.PyUFuncGenericFunction* loops = <np.PyUFuncGenericFunction*>malloc(3 * sizeof(np.PyUFuncGenericFunction))
+    cdef char* types = <char*>malloc(3 * operands)
+    data[0] = data[1] = data[2] = operation
+    loops[0] = <np.PyUFuncGenericFunction>float16
+    loops[1] = <np.PyUFuncGenericFunction>float32
+    loops[2] = <np.PyUFuncGenericFunction>float64
+    for n in range(3):
+        precision = np.NPY_DOUBLE if n == 2 else np.NPY_FLOAT
+        for k in range(operands):
+            types[n * operands + k] = (
+                np.NPY_DOUBLE if kinds[k] == c's' else np.NPY_INT64 if kinds[k] == c'i'
+                else precision if kinds[k] == c'v' else NPY_HALF if n == 0 else precision)
+    ufunc = np.PyUFunc_FromFuncAndDataAndSignature(
+        loops, data, types, 3, n_in, operands - n_in, np.PyUFunc_None, kept(name), kept(doc), 0, kept(signature))
+    from numpy import dtype
+    try:
+        from ml_dtypes import bfloat16 as brain
+    except ImportError:
+        return ufunc
+    for k in range(operands):
+        own[k] = dtype(brain).num if kinds[k] == c'r' else types[operands + k]
+    PyUFunc_RegisterLoopForType(ufunc, dtype(brain).num, <np.PyUFuncGenericFunction>bfloat16, own, operation)
+    return ufunc

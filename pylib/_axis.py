@@ -1,0 +1,83 @@
+"""What the functions along an axis share: their checks, and the call of a gufunc on one axis of several arrays.
+The functions themselves are in norms.py, softmax.py and losses.py. Nothing here computes."""
+
+import math
+
+import numpy as np
+
+# How a kernel is told that there is no weight, or no bias.
+_ABSENT, _ABSENT_FLOAT64 = np.empty(0, np.float32), np.empty(0, np.float64)
+_FLOAT64 = np.dtype(np.float64)
+
+
+def floating(x):
+    """`x` as an array; integers and booleans become float64."""
+    x = np.asanyarray(x)
+    return x.astype(np.float64) if x.dtype.kind in "iub" else x
+
+
+def checked(name, x, axis):
+    """`x` as an array, and `axis` counted from the front; an error where `x` has no such axis."""
+    x = floating(x)
+    ndim = x.ndim
+    if not -ndim <= axis < ndim:
+        raise ValueError(f"{name}: axis {axis} is out of range for x of shape {x.shape}")
+    return x, axis % ndim
+
+
+def vector(name, role, values, x, axis):
+    """A weight or a bias as an array of the length of `x` along `axis`, or what stands for none."""
+    if values is None:
+        return _ABSENT_FLOAT64 if x.dtype is _FLOAT64 else _ABSENT
+    values = np.asanyarray(values)
+    if values.ndim != 1 or len(values) != x.shape[axis]:
+        raise ValueError(f"{name}: {role} of shape {values.shape} does not fit x of shape {x.shape}; along axis {axis} "
+                         f"it must have shape {x.shape[axis:axis + 1]}")
+    return values
+
+
+def like(name, role, other, x):
+    """Another array of the shape of `x`."""
+    other = floating(other)
+    if other.shape != x.shape:
+        raise ValueError(f"{name}: {role} of shape {other.shape} does not fit x of shape {x.shape}")
+    return other
+
+
+def statistic(name, role, values, x, axis):
+    """A statistic of every row of `x`, as a forward function returned it."""
+    values = np.asanyarray(values)
+    expected = x.shape[:axis] + x.shape[axis + 1:]
+    if values.shape != expected:
+        raise ValueError(f"{name}: {role} of shape {values.shape} does not fit x of shape {x.shape}; without axis {axis} "
+                         f"it must have shape {expected}")
+    return values
+
+
+def on_axis(gufunc, kinds, operands, axis, ndim, out=None):
+    """Call a gufunc whose operands are of the given kinds: r a row along `axis`, v a vector, s one number a row."""
+    if out is None and axis == ndim - 1:
+        return gufunc(*operands)
+    keywords = {} if out is None else {"out": (out,) + (None,) * (gufunc.nout - 1)}
+    if axis < ndim - 1:
+        keywords["axes"] = [{"r": axis, "v": -1, "s": ()}[kind] for kind in kinds]
+    return gufunc(*operands, **keywords)
+
+
+def as_rows(x, axis):
+    """`x` as (p, q, n) with `axis` last, a view where x is contiguous."""
+    p, q = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1:])
+    return x.reshape(p, x.shape[axis], q).transpose(0, 2, 1)
+
+
+def backward_on_axis(gufunc, grad, x, vectors, statistics, axis):
+    """Call a gufunc on (p, q, n): the gradient of `x` in its shape, then those of the vectors."""
+    rows = as_rows(x, axis)
+    statistics = [values.reshape(rows.shape[:2]) for values in statistics]
+    grad_x = np.empty(x.shape, x.dtype) if x.dtype == grad.dtype else None
+    keywords = {} if grad_x is None else {"out": (as_rows(grad_x, axis),) + (None,) * (gufunc.nout - 1)}
+    made, *others = gufunc(as_rows(grad, axis), rows, *vectors, *statistics, **keywords)
+    if grad_x is None:
+        n = x.shape[axis:axis + 1]
+        grad_x = np.moveaxis(made.reshape(x.shape[:axis] + x.shape[axis + 1:] + n), -1, axis)
+    return grad_x, *others

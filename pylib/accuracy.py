@@ -1,0 +1,280 @@
+"""Measuring the accuracy contract: the error of every function in ULP of the exact result, over samples or over all
+inputs of a dtype. What is exact is oracles.py's, what is allowed bounds.py's; printing is cli_accuracy.py's."""
+
+import collections
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import oracles
+from .bounds import bound
+
+__all__ = ["DTYPES", "Accuracy", "chunks", "count_chunks", "errors", "exact_errors", "measure"]
+
+DTYPES = ("float32", "float64", "float16", "bfloat16")
+_DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}  # significant bits, the hidden one among them
+_LEAST = {"float16": -14, "bfloat16": -126, "float32": -126, "float64": -1022}  # exponents of the normal numbers
+_MOST = {"float16": 15, "bfloat16": 127, "float32": 127, "float64": 1023}
+_EXPONENT_BITS = np.int64(0x7FF0000000000000)
+
+_CHUNK = 1 << 16  # elements: the float64 arrays of a chunk stay in L2
+_STEP = 1009  # a sample of float32 takes every bit pattern of this many: a prime, so that all low bits occur
+_TURNS = {"float16": 9, "bfloat16": 9}  # of a backward: so many gradients an input, the first of them 1; else two
+_BINS = 32  # of the histogram, an eighth of an ULP each; the last holds what is beyond
+_PER_ULP = 8
+
+_POINTS = (0.0, 0.5, 1.0, 2.0, 3.0, 6.0, 0.25, math.pi, math.e, math.log(2), math.sqrt(0.5))
+_ROOTS = (1.2784645427610738, 0.7517915246935645, 0.7524614220710162, 1.192431219, 1.5)  # of slopes
+_ENDS = (  # where a function reaches its limit in some dtype
+    5.5, 8.3, 9.1, 14.6, 16.6, 17.3, 18.7, 20.0, 26.6, 37.0, 39.0, 40.0, 87.3, 88.7, 103.97, 110.0, 708.4, 709.8, 745.1)
+
+
+@dataclass
+class Accuracy:
+    """What was measured of one function in one dtype.
+
+    Attributes
+    ----------
+    function, dtype : str
+    largest : float
+        The largest error, in ULP of the exact result.
+    at : tuple of float
+        The operands where it occurs.
+    inputs : int
+        How many were tried.
+    counts : ndarray of int64
+        A histogram of the errors, eight bins an ULP; the last holds all beyond.
+    """
+
+    function: str
+    dtype: str
+    largest: float = 0.0
+    at: tuple = ()
+    inputs: int = 0
+    counts: np.ndarray = field(default_factory=lambda: np.zeros(_BINS, np.int64))
+
+    @property
+    def bound(self):
+        """What the contract allows."""
+        return bound(self.function, self.dtype)
+
+    @property
+    def correctly_rounded(self):
+        """The share of inputs whose error is below half an ULP."""
+        return self.counts[:_PER_ULP // 2].sum() / max(1, self.inputs)
+
+    @classmethod
+    def of(cls, function, dtype, found, operands):
+        """Count the errors found for some operands."""
+        worst = int(np.argmax(found))
+        bins = np.minimum(found * _PER_ULP, _BINS - 1).astype(np.int64)
+        return cls(function, dtype, float(found[worst]), tuple(float(operand[worst]) for operand in operands),
+                   found.size, np.bincount(bins, minlength=_BINS))
+
+    def add(self, other):
+        """Take in what was found for other operands."""
+        if other.inputs and (other.largest > self.largest or not self.inputs):
+            self.largest, self.at = other.largest, other.at
+        self.counts += other.counts
+        self.inputs += other.inputs
+
+
+def errors(y, exact, dtype):
+    """|y - exact| in ULP of the exact result, which is given in float64, for `y` of a narrower dtype.
+
+    Beyond the largest number an infinity counts as the power of two that rounding would reach. A NaN is right where
+    the exact result is one, and nowhere else.
+    """
+    digits, least, most = _DIGITS[dtype], _LEAST[dtype], _MOST[dtype]
+    y = y.astype(np.float64)
+
+    def compare(y, exact):
+        power = (exact.view(np.int64) & _EXPONENT_BITS).view(np.float64)
+        return np.abs(y - exact) / (np.clip(power, 2.0**least, 2.0**most) * 2.0 ** (1 - digits))
+
+    with np.errstate(all="ignore"):
+        found = compare(y, exact)
+        beyond = ~(np.abs(exact) < 2.0**most) | ~np.isfinite(y)
+        if beyond.any():
+            top = 2.0 ** (most + 1)
+            found[beyond] = compare(np.clip(y[beyond], -top, top), np.clip(exact[beyond], -top, top))
+            found[np.isnan(y) & np.isnan(exact)] = 0.0
+            found[np.isnan(found)] = np.inf
+    return found
+
+
+def exact_errors(y, exact, dtype):
+    """As `errors`, of an exact result given as a sequence of mpmath's numbers."""
+    from mpmath import mp, mpf
+
+    digits, least, most = _DIGITS[dtype], _LEAST[dtype], _MOST[dtype]
+    found = []
+    with mp.workprec(oracles.PRECISION):
+        top = mpf(2) ** (most + 1)
+        for ours, value in zip(y, exact, strict=True):
+            if mp.isnan(value) or np.isnan(ours):
+                found.append(0.0 if mp.isnan(value) and np.isnan(ours) else math.inf)
+                continue
+            value = min(max(value, -top), top)
+            ours = min(max(mpf(float(ours)), -top), top)
+            power = mp.frexp(value)[1] - 1 if value else least
+            found.append(float(abs(ours - value) / mpf(2) ** (min(max(power, least), most) + 1 - digits)))
+    return np.array(found)
+
+
+def dtype_of(name):
+    """The NumPy dtype of a name, bfloat16 among them."""
+    if name == "bfloat16":
+        from ml_dtypes import bfloat16
+
+        return np.dtype(bfloat16)
+    return np.dtype(name)
+
+
+def neighbourhoods(dtype, reach):
+    """Numbers of a dtype, `reach` to each side of every place where formulas change or cancel; and the subnormals'."""
+    dtype = dtype_of(dtype)
+    points = np.array([*_POINTS, *_ROOTS, *_ENDS])
+    codes = np.concatenate([points, -points]).astype(dtype).view(f"i{dtype.itemsize}").astype(np.int64)
+    steps = np.arange(-reach, reach + 1)
+    codes = np.concatenate([(codes[:, None] + steps).ravel(), *_extremes(dtype, reach)])
+    x = codes.astype(f"i{dtype.itemsize}").view(dtype)
+    with np.errstate(invalid="ignore"):
+        return x[np.isfinite(x)]
+
+
+def _extremes(dtype, reach):
+    # codes about the smallest normal number and the largest, of both signs; zero's own are among the points
+    name = dtype.name
+    sign = -(1 << (8 * dtype.itemsize - 1))
+    normal = 1 << (_DIGITS[name] - 1)
+    largest = (2 * _MOST[name] + 1) * normal - 1
+    positive = np.concatenate([np.arange(reach), np.arange(-reach, reach) + normal, largest - np.arange(reach)])
+    return positive, positive + sign
+
+
+def adversarial(dtype, reach, per_scale, seed=0):
+    """Neighbourhoods, and random numbers of every scale."""
+    rng = np.random.default_rng(seed)
+    least, most = _LEAST[dtype] - _DIGITS[dtype], min(_MOST[dtype], 1000)
+    scales = np.repeat(np.arange(least, most, 16 if dtype == "float64" else 4), per_scale)
+    x = np.ldexp(rng.uniform(1, 2, scales.size), scales) * rng.choice([-1, 1], scales.size)
+    usual = [rng.normal(0, scale, 40 * per_scale) for scale in (0.1, 1, 5, 20)]
+    return np.concatenate([neighbourhoods(dtype, reach), np.concatenate([x, *usual]).astype(dtype_of(dtype))])
+
+
+def chunks(function, dtype, exhaustive=False):
+    """The operands to try, chunk by chunk, with what they are to be computed with: (operands, parameters).
+
+    Sixteen bits are always tried whole; float32 whole where `exhaustive`. A backward is given a gradient of 1, then
+    gradients of every scale.
+    """
+    row, backward = oracles.of_function(function), function.endswith("_backward")
+    low, high = row.slope_domain if backward else row.domain
+    for parameters in row.parameters:
+        for turn in range(_TURNS.get(dtype, 2) if backward else 1):
+            for k, x in enumerate(_numbers(dtype, exhaustive)):
+                with np.errstate(invalid="ignore"):  # of a signalling NaN
+                    x = x[np.isfinite(x) & (x >= low) & (x <= high)]
+                yield ((_grads(dtype, x.size, turn, k), x) if backward else (x,)), parameters
+
+
+def count_chunks(function, dtype, exhaustive=False):
+    """How many chunks there are."""
+    turns = _TURNS.get(dtype, 2) if function.endswith("_backward") else 1
+    arrays = {"float64": 1, "float32": (1 << 32) // _CHUNK if exhaustive else 2 + (1 << 32) // _STEP // _CHUNK}
+    return turns * len(oracles.of_function(function).parameters) * arrays.get(dtype, 1)
+
+
+def _numbers(dtype, exhaustive):
+    size = dtype_of(dtype).itemsize
+    if dtype == "float64":
+        yield adversarial(dtype, 12, 4)
+    elif size == 2 or exhaustive:
+        for start in range(0, 1 << 8 * size, _CHUNK):
+            yield np.arange(start, start + _CHUNK, dtype=np.uint64).astype(f"u{size}").view(dtype_of(dtype))
+    else:
+        yield from np.array_split(neighbourhoods(dtype, 500), 2)
+        codes = np.arange(0, 1 << 32, _STEP, dtype=np.uint64).astype(np.uint32)
+        yield from np.array_split(codes.view(np.float32), codes.size // _CHUNK)
+
+
+def _grads(dtype, n, turn, chunk):
+    dtype = dtype_of(dtype)
+    if turn == 0:
+        return np.ones(n, dtype)
+    rng = np.random.default_rng((turn, chunk))
+    usual = rng.normal(0, 1, _CHUNK // 16).astype(dtype)
+    any_bits = rng.integers(0, 256, _CHUNK // 16 * dtype.itemsize, dtype=np.uint8).view(dtype)
+    with np.errstate(invalid="ignore"):  # of a signalling NaN
+        grads = np.concatenate([usual, any_bits[np.isfinite(any_bits)]])
+    return np.resize(rng.permutation(grads), n)
+
+
+def measure(function, dtype, exhaustive=False, threads=None, progress=None):
+    """Measure one function in one dtype.
+
+    Parameters
+    ----------
+    function : str
+        A name in BOUNDS.
+    dtype : str
+        One of DTYPES.
+    exhaustive : bool
+        Whether to try every float32; float64 is then trusted to say what is exact, as it is itself checked in mpmath.
+    threads : int, optional
+        How many chunks to work on at a time; as many as there are CPUs, if not given.
+    progress : callable, optional
+        Called after every chunk, of which there are `count_chunks`.
+
+    Returns
+    -------
+    Accuracy
+    """
+    import lanewise
+
+    compute = getattr(lanewise, function)
+    exact = oracles.exact(function)
+    wide = compute if exhaustive and dtype == "float32" else oracles.wide(function)
+    found = Accuracy(function, dtype)
+
+    def try_chunk(chunk):
+        operands, parameters = chunk
+        if not operands[0].size:
+            return Accuracy(function, dtype)
+        narrow = [dtype_of(dtype).type(parameter) for parameter in parameters]
+        y = compute(*operands, *narrow)
+        if dtype == "float64":
+            here = exact_errors(y, [exact(*each, *map(float, narrow)) for each in zip(*operands, strict=True)], dtype)
+        else:
+            with np.errstate(all="ignore"):
+                widened = [operand.astype(np.float64) for operand in operands]
+                here = errors(y, np.asarray(wide(*widened, *map(float, narrow)), np.float64), dtype)
+        return Accuracy.of(function, dtype, here, operands)
+
+    workers = 1 if dtype == "float64" else threads or os.cpu_count() or 1  # mpmath's precision is global
+    before = lanewise.get_num_threads()
+    lanewise.set_num_threads(1)  # a chunk is below what repays a second thread anyway
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            for part in _in_order(pool, try_chunk, chunks(function, dtype, exhaustive), 4 * workers):
+                found.add(part)
+                if progress:
+                    progress()
+    finally:
+        lanewise.set_num_threads(before)
+    return found
+
+
+def _in_order(pool, work, items, ahead):
+    # like pool.map, which would draw all items at once
+    pending = collections.deque()
+    for item in items:
+        pending.append(pool.submit(work, item))
+        if len(pending) >= ahead:
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()

@@ -1,0 +1,129 @@
+"""``lanewise accuracy``: the errors of the functions in ULP beside what the contract allows, as a table for a terminal
+and for docs/accuracy.md. Measuring is accuracy.py's."""
+
+import math
+import re
+from pathlib import Path
+
+from .bounds import BOUNDS
+
+DTYPES = ("float32", "float64", "float16", "bfloat16")
+_HEAD = "| function | dtype | bound | largest error | where | correctly rounded | inputs | errors |"
+_PREFACE = """# Accuracy
+
+The largest error of every function and of its derivative, in ULP of the exact result: an error of 0.5 is the least that
+rounding allows. This page is written by
+
+    lanewise accuracy --exhaustive --output docs/accuracy.md
+
+and the tests assert the bounds. What is tried:
+
+- float32: {float32};
+- float16 and bfloat16: every one of the 65 536 inputs, against the same formulas in float64;
+- float64: random numbers of every scale, and the neighbours of every place where a formula changes, cancels or
+  saturates, against mpmath in 200 bits;
+- a backward: a gradient of 1, then gradients drawn from all bit patterns. Where it takes the forward's output, what is
+  exact is the slope at the output it is given.
+
+The last column is a histogram: a bar for each eighth of an ULP, as high as the logarithm of its count.
+
+"""
+_FLOAT32 = {
+    True: "every one of the 2^32 inputs, against the same function in float64",
+    False: "every 1009th of the 2^32 inputs and critical neighbourhoods, against a formula in float64",
+}
+_BARS = " ▁▂▃▄▅▆▇█"
+
+
+def add_accuracy_parser(subparsers):
+    """Add the command and its options."""
+    parser = subparsers.add_parser(
+        "accuracy", help="measure the errors of the functions in ULP",
+        description="Measure the error of functions and of their derivatives in ULP of the exact result, and compare it"
+                    " with the contract. The exit status is 1 where a bound is exceeded.")
+    parser.add_argument("functions", nargs="*", metavar="FUNCTION", help="such as gelu or gelu_backward (default: all)")
+    parser.add_argument("--exhaustive", action="store_true", help="try all 2^32 float32 inputs: a minute a function")
+    parser.add_argument("--dtypes", nargs="+", choices=DTYPES, default=DTYPES, metavar="DTYPE",
+                        help=f"of {', '.join(DTYPES)} (default: all)")
+    parser.add_argument("--threads", type=int, metavar="N", help="(default: as many as there are CPUs)")
+    parser.add_argument("--output", type=Path, metavar="FILE",
+                        help="write the table there in Markdown; what it says of other functions stays")
+    parser.set_defaults(run=run)
+
+
+def run(arguments):
+    """Measure and print."""
+    from .cli import CommandError, require
+
+    for module in ("rich", "mpmath", "scipy", "ml_dtypes"):
+        require(module, "test")
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from . import accuracy
+
+    for name in arguments.functions:
+        if name not in BOUNDS:
+            raise CommandError(f"no bound is promised for {name!r}; expected some of {', '.join(BOUNDS)}")
+    if arguments.threads is not None and not 1 <= arguments.threads <= 1024:
+        raise CommandError(f"--threads: expected an integer from 1 to 1024; got {arguments.threads}")
+    console, found = Console(), []
+    columns = (TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        for name in arguments.functions or BOUNDS:
+            for dtype in arguments.dtypes:
+                total = accuracy.count_chunks(name, dtype, arguments.exhaustive)
+                task = bar.add_task(f"{name}, {dtype}", total=total)
+                found.append(accuracy.measure(name, dtype, arguments.exhaustive, arguments.threads,
+                                              lambda task=task: bar.advance(task)))
+                bar.remove_task(task)
+                if arguments.output:  # after each, since all of them take an hour
+                    write(arguments.output, found, arguments.exhaustive)
+    console.print(_table(found))
+    return int(any(each.largest > each.bound for each in found))
+
+
+def cells(found):
+    """What the table says of one function in one dtype."""
+    from .accuracy import dtype_of
+
+    scalar = dtype_of(found.dtype).type
+    at = ", ".join(str(scalar(operand)) for operand in found.at)
+    return (found.function, found.dtype, f"{found.bound:g}", f"{found.largest:.4f}", at,
+            _percentage(found.correctly_rounded), f"{found.inputs:,}", bars(found.counts))
+
+
+def _percentage(share):
+    return f"{math.floor(share * 1e4) / 100:.2f}%"  # only all is 100
+
+
+def bars(counts):
+    """A histogram as a line of text: the logarithm of each count, down to the last that is not zero."""
+    used = max((i for i, count in enumerate(counts) if count), default=-1) + 1
+    most = math.log2(1 + max(counts))
+    return "".join(_BARS[math.ceil(8 * math.log2(1 + count) / most)] for count in counts[:used])
+
+
+def _table(found):
+    from rich.table import Table
+
+    table = Table(title="errors in ULP of the exact result")
+    for title in _HEAD.strip("| ").split(" | "):
+        table.add_column(title, justify="right" if title in ("bound", "largest error", "inputs") else "left")
+    for each in found:
+        table.add_row(*cells(each), style="" if each.largest <= each.bound else "bold red")
+    return table
+
+
+def write(path, found, exhaustive):
+    """Write the page; rows of functions that were not measured stay as they are."""
+    rows = {}
+    if path.exists():
+        rows = {match.groups(): match[0]
+                for match in re.finditer(r"^\| `(\w+)` \| (\w+) \|.*$", path.read_text("utf-8"), re.MULTILINE)}
+    for each in found:
+        name, *others = cells(each)
+        rows[each.function, each.dtype] = f"| `{name}` | {' | '.join(others[:-1])} | `{others[-1]}` |"
+    order = [(name, dtype) for name in BOUNDS for dtype in DTYPES if (name, dtype) in rows]
+    lines = [_HEAD, "|---|---|--:|--:|---|--:|--:|---|", *(rows[row] for row in order)]
+    path.write_text(_PREFACE.format(float32=_FLOAT32[exhaustive]) + "\n".join(lines) + "\n", "utf-8")

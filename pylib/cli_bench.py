@@ -1,0 +1,91 @@
+"""``lanewise bench``: this library beside its peers on the machine at hand, as a table. Measuring is benchmark.py's."""
+
+import dataclasses
+import json
+
+from . import benchmark
+from .peers import PREPARE
+
+
+def add_bench_parser(subparsers):
+    """Add the command and its options."""
+    parser = subparsers.add_parser(
+        "bench", help="time the functions against the peers that are installed",
+        description="Time functions against NumPy, PyTorch, ONNX Runtime and MKL, where installed, and against a copy"
+                    " of the same memory, interleaved in one run. Nothing else should run meanwhile.")
+    parser.add_argument("functions", nargs="*", default=list(benchmark.WORKS)[:10], metavar="FUNCTION",
+                        help=f"of {', '.join(benchmark.WORKS)} (default: the activations)")
+    parser.add_argument("--sizes", type=_listed, default=list(benchmark.SIZES), metavar="SIZE,...",
+                        help="of L1, L2, memory, or numbers of elements (default: L1,L2,memory)")
+    parser.add_argument("--threads", type=_listed, default=["1"], metavar="N,...", help="(default: 1)")
+    parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
+    parser.add_argument("--peers", type=_listed, default=list(PREPARE), metavar="PEER,...",
+                        help="of numpy, torch, onnxruntime, mkl (default: all that are installed)")
+    parser.add_argument("--json", metavar="FILE", help="write the figures there too")
+    parser.set_defaults(run=run)
+
+
+def _listed(value):
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def run(arguments):
+    """Measure and print."""
+    from .cli import CommandError, require
+
+    console = require("rich.console", "bench").Console()
+    _check(arguments, CommandError)
+    found = []
+    for threads in map(int, arguments.threads):
+        for size in arguments.sizes:
+            n = benchmark.SIZES.get(size) or int(size)
+            rows = []
+            with console.status("") as status:
+                for name in arguments.functions:
+                    status.update(f"{name}, {n} elements, {threads} threads")
+                    work = benchmark.WORKS[name]
+                    rows.append(benchmark.measure(work, n, threads, arguments.dtype, arguments.peers))
+            console.print(_table(rows))
+            found += rows
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as file:
+            json.dump([dataclasses.asdict(figures) for figures in found], file, indent=1)
+
+
+def _check(arguments, error):
+    for name in arguments.functions:
+        if name not in benchmark.WORKS:
+            raise error(f"no benchmark of {name!r}; expected some of {', '.join(benchmark.WORKS)}")
+    for size in arguments.sizes:
+        if size not in benchmark.SIZES and not (size.isdecimal() and int(size) > 0):
+            raise error(f"--sizes: expected L1, L2, memory or a number of elements; got {size!r}")
+    for name in arguments.peers:
+        if name not in PREPARE:
+            raise error(f"--peers: expected some of numpy, torch, onnxruntime, mkl; got {name!r}")
+    for threads in arguments.threads:
+        if not (threads.isdecimal() and 1 <= int(threads) <= 1024):
+            raise error(f"--threads: expected integers from 1 to 1024; got {threads!r}")
+
+
+def _table(rows):
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    first, peers = rows[0], [name for name in PREPARE if any(name in row.ratio for row in rows)]
+    copied = min(row.nanoseconds["copy"] for row in rows)
+    table = Table(
+        title=f"{first.n:,} {first.dtype} elements, {first.threads} thread{'s' * (first.threads > 1)}",
+        caption=f"nanoseconds an element, and times as long as lanewise; copying takes {copied:.3f}", box=SIMPLE_HEAD)
+    table.add_column("function", no_wrap=True)
+    table.add_column("lanewise", justify="right", style="bold")
+    table.add_column("of copy", justify="right")
+    for name in peers:
+        table.add_column(name, justify="right")
+    for row in rows:
+        cells = []
+        for name in peers:
+            ratio = row.ratio.get(name)
+            colour = "green" if ratio is not None and ratio >= 1 else "red"
+            cells.append("" if ratio is None else f"{row.nanoseconds[name]:.3f} [{colour}]{ratio:5.2f}x[/]")
+        table.add_row(row.work, f"{row.nanoseconds['lanewise']:.3f}", f"{row.of_copy:.0%}", *cells)
+    return table

@@ -1,0 +1,137 @@
+"""Cross-entropy and its gradient. Defaults, checks and documentation; the arithmetic is in kernels/losses.pyx, and the
+bounds in bounds.py."""
+
+import numpy as np
+
+from ._axis import floating
+from .kernels import losses as _kernels
+
+__all__ = ["cross_entropy", "cross_entropy_backward", "cross_entropy_with_grad"]
+
+_REDUCTIONS = ("mean", "sum", "none")
+
+
+def _checked(name, logits, target, label_smoothing, reduction):
+    logits, target = floating(logits), np.asarray(target)
+    if reduction not in _REDUCTIONS:
+        raise ValueError(f"{name}: reduction {reduction!r} is unknown; expected one of {', '.join(_REDUCTIONS)}")
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise ValueError(f"{name}: label_smoothing must be from 0 to 1, not {label_smoothing}")
+    if target.dtype.kind not in "iu":
+        raise TypeError(f"{name}: target must hold integers, not {target.dtype}")
+    if logits.ndim == 0 or target.shape != logits.shape[:-1]:
+        raise ValueError(f"{name}: target of shape {target.shape} does not fit logits of shape {logits.shape}; "
+                         f"expected {logits.shape[:-1]}")
+    classes = logits.shape[-1]
+    wrong = (target < 0) | (target >= classes)
+    if wrong.any():
+        position = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise ValueError(f"{name}: target{list(position)} is {target[position]}; expected 0 to {classes - 1}")
+    return logits, target.astype(np.int64, copy=False)
+
+
+def _reduced(losses, reduction, dtype):
+    if reduction == "none":
+        return losses.astype(dtype)
+    return _kernels.total_gufunc(losses.reshape(-1), losses.size if reduction == "mean" else 1.0).astype(dtype)
+
+
+def _scale(target, reduction):
+    return 1.0 / target.size if reduction == "mean" and target.size else 1.0
+
+
+def cross_entropy(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction="mean"):
+    """Cross-entropy of logits and class indices: ``logsumexp(logits) - logits[target]``.
+
+    With label smoothing the target is ``1 - label_smoothing`` and every class gets ``label_smoothing / classes``. The
+    z-loss adds ``z_loss * logsumexp(logits)**2``, which keeps the logits from drifting.
+
+    Parameters
+    ----------
+    logits : array_like
+        Of shape ``(..., classes)``: float32, float64, float16 or bfloat16.
+    target : array_like
+        Integers of shape ``(...)``, from 0 to classes - 1.
+    label_smoothing : float
+        From 0 to 1.
+    z_loss : float
+        The factor of the z-loss.
+    reduction : {"mean", "sum", "none"}
+        What is returned: the mean of the losses, their sum, or each of them.
+
+    Returns
+    -------
+    loss : ndarray
+        Of the dtype of `logits`: one number, or with ``reduction="none"`` of the shape of `target`.
+
+    Raises
+    ------
+    ValueError
+        If a target is out of range (its position is named), the shapes do not fit, or an option is unknown.
+    TypeError
+        If `target` does not hold integers.
+
+    Notes
+    -----
+    Label smoothing: Szegedy et al., "Rethinking the Inception Architecture", 2016. z-loss: Chowdhery et al., "PaLM",
+    2022, and the Chameleon team, "Chameleon: Mixed-Modal Early-Fusion Foundation Models", 2024.
+
+    Examples
+    --------
+    >>> import lanewise as lw
+    >>> float(lw.cross_entropy([[0.0, 0.0]], [1]))
+    0.6931471805599453
+    """
+    logits, target = _checked("cross_entropy", logits, target, label_smoothing, reduction)
+    losses = _kernels.cross_entropy_gufunc(logits, target, label_smoothing, z_loss)
+    return _reduced(losses, reduction, logits.dtype)
+
+
+def cross_entropy_with_grad(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction="mean", out=None):
+    """Cross-entropy and its gradient with respect to the logits, which are read twice.
+
+    Nothing of the size of the logits is made but the gradient. Parameters and errors are those of `cross_entropy`.
+
+    Returns
+    -------
+    loss : ndarray
+        As `cross_entropy` returns it.
+    grad : ndarray
+        Of the shape of `logits`, or `out`; with ``reduction="none"`` of the sum of the losses.
+    """
+    logits, target = _checked("cross_entropy_with_grad", logits, target, label_smoothing, reduction)
+    losses, grad = _kernels.cross_entropy_with_grad_gufunc(
+        logits, target, label_smoothing, z_loss, _scale(target, reduction), out=(None, out))
+    return _reduced(losses, reduction, logits.dtype), grad
+
+
+def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction="mean", out=None):
+    """Gradient of `cross_entropy` with respect to the logits.
+
+    Parameters
+    ----------
+    grad : array_like
+        The gradient arriving, of the shape of the loss: one number, or with ``reduction="none"`` that of `target`.
+    logits, target, label_smoothing, z_loss, reduction
+        As given to `cross_entropy`.
+    out : ndarray, optional
+        Where to put the result.
+
+    Returns
+    -------
+    grad_logits : ndarray
+        Of the shape of `logits`.
+
+    Raises
+    ------
+    ValueError
+        If `grad` does not have the shape of the loss; and as `cross_entropy`.
+    """
+    name = "cross_entropy_backward"
+    logits, target = _checked(name, logits, target, label_smoothing, reduction)
+    grad = np.asarray(grad, np.float64)
+    expected = target.shape if reduction == "none" else ()
+    if grad.shape != expected:
+        raise ValueError(f"{name}: grad of shape {grad.shape} does not fit a loss of shape {expected}")
+    return _kernels.cross_entropy_with_grad_gufunc(
+        logits, target, label_smoothing, z_loss, grad * _scale(target, reduction), out=(None, out))[1]

@@ -1,0 +1,199 @@
+"""Norms along an axis, forward and backward. Defaults, checks and documentation; the arithmetic is in
+kernels/norms.pyx and kernels/norms_backward.pyx, and the bound of each function in bounds.py."""
+
+from ._axis import backward_on_axis, checked, like, on_axis, statistic, vector
+from .kernels import norms as _norms
+from .kernels import norms_backward as _backward
+
+__all__ = ["layer_norm", "layer_norm_backward", "rms_norm", "rms_norm_backward"]
+
+_LAYER_NORMS = {"two_pass": _norms.layer_norm_gufunc, "one_pass": _norms.layer_norm_one_pass_gufunc}
+
+
+def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False):
+    """Root mean square norm: ``x / sqrt(mean(x**2) + eps) * weight`` along `axis`.
+
+    The row is read once for its statistic, a sum of squares. Squares are summed in float64, so that no float32 row
+    overflows or underflows; float64 rows beyond 2**450 or below 2**-450 are scaled by a power of two first.
+
+    Parameters
+    ----------
+    x : array_like
+        float32, float64, float16 or bfloat16. float16 and bfloat16 are computed in float32 and rounded once.
+    weight : array_like, optional
+        Of shape ``(x.shape[axis],)``.
+    eps : float
+        Added to the mean square.
+    axis : int
+        The axis that holds a row.
+    out : ndarray, optional
+        Where to put the result; may be `x`.
+    return_stats : bool
+        Also return `rstd`, which `rms_norm_backward` can use.
+
+    Returns
+    -------
+    y : ndarray
+        Of the shape of `x`.
+    rstd : ndarray
+        float64, of the shape of `x` without `axis`: ``1 / sqrt(mean(x**2) + eps)``. With `return_stats` only.
+
+    Raises
+    ------
+    ValueError
+        If `weight` does not have the length of `axis`, or `x` has no such axis.
+
+    Notes
+    -----
+    Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019.
+
+    Examples
+    --------
+    >>> import lanewise as lw
+    >>> lw.rms_norm([3.0, 4.0], eps=0.0)
+    array([0.84852814, 1.13137085])
+    """
+    x, axis = checked("rms_norm", x, axis)
+    weight = vector("rms_norm", "weight", weight, x, axis)
+    y, rstd = on_axis(_norms.rms_norm_gufunc, "rvsrs", (x, weight, eps), axis, x.ndim, out)
+    return (y, rstd) if return_stats else y
+
+
+def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return_stats=False, algorithm="two_pass"):
+    """Layer norm: ``(x - mean) / sqrt(variance + eps) * weight + bias`` along `axis`.
+
+    Statistics are summed in float64. x - mean is right to the last bits even where nearly all of x is mean, since the
+    mean is carried in two parts.
+
+    Parameters
+    ----------
+    x : array_like
+        float32, float64, float16 or bfloat16. float16 and bfloat16 are computed in float32 and rounded once.
+    weight, bias : array_like, optional
+        Of shape ``(x.shape[axis],)``.
+    eps : float
+        Added to the variance.
+    axis : int
+        The axis that holds a row.
+    out : ndarray, optional
+        Where to put the result; may be `x`.
+    return_stats : bool
+        Also return `mean` and `rstd`, which `layer_norm_backward` can use.
+    algorithm : {"two_pass", "one_pass"}
+        How the row is read for its statistics: twice (the mean, then centred squares), or once (shifted sums of
+        blocks, merged by the formula of Chan, Golub and LeVeque). One pass in float64 loses up to 12 bits of the
+        variance to a block that starts with an outlier; in float32, float16 and bfloat16 it loses nothing that shows.
+
+    Returns
+    -------
+    y : ndarray
+        Of the shape of `x`.
+    mean, rstd : ndarray
+        float64, of the shape of `x` without `axis`. With `return_stats` only.
+
+    Raises
+    ------
+    ValueError
+        If `weight` or `bias` does not have the length of `axis`, `x` has no such axis, or the algorithm is unknown.
+
+    Notes
+    -----
+    Ba, Kiros and Hinton, "Layer Normalization", 2016.
+
+    Examples
+    --------
+    >>> import lanewise as lw
+    >>> lw.layer_norm([40000.0, 40001.0, 40002.0, 40003.0], eps=0.0)
+    array([-1.34164079, -0.4472136 ,  0.4472136 ,  1.34164079])
+    """
+    if algorithm not in _LAYER_NORMS:
+        raise ValueError(f"layer_norm: algorithm {algorithm!r} is unknown; expected one of {', '.join(_LAYER_NORMS)}")
+    x, axis = checked("layer_norm", x, axis)
+    weight = vector("layer_norm", "weight", weight, x, axis)
+    bias = vector("layer_norm", "bias", bias, x, axis)
+    y, mean, rstd = on_axis(_LAYER_NORMS[algorithm], "rvvsrss", (x, weight, bias, eps), axis, x.ndim, out)
+    return (y, mean, rstd) if return_stats else y
+
+
+def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1):
+    """Gradients of `rms_norm`.
+
+    With ``normed = x * rstd``: ``grad_x = (grad * weight - normed * mean(grad * weight * normed)) * rstd`` and
+    ``grad_weight = sum(grad * normed)`` over the rows, in one order whatever the number of threads.
+
+    Parameters
+    ----------
+    grad, x : array_like
+        The gradient arriving, and the forward's input; of one shape.
+    weight : array_like, optional
+        As given to the forward.
+    rstd : array_like, optional
+        As the forward returned it; computed again where it is not given.
+    eps, axis
+        As given to the forward; `eps` is not used where `rstd` is given.
+
+    Returns
+    -------
+    grad_x : ndarray
+        Of the shape of `x`.
+    grad_weight : ndarray or None
+        Of the shape and dtype of `weight`; None where there is no weight.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit that of `x`.
+    """
+    x, axis = checked("rms_norm_backward", x, axis)
+    grad = like("rms_norm_backward", "grad", grad, x)
+    vectors = vector("rms_norm_backward", "weight", weight, x, axis)
+    if rstd is None:
+        rstd = on_axis(_norms.rms_stats_gufunc, "rss", (x, eps), axis, x.ndim)
+    rstd = statistic("rms_norm_backward", "rstd", rstd, x, axis)
+    grad_x, grad_weight = backward_on_axis(_backward.rms_norm_backward_gufunc, grad, x, (vectors,), (rstd,), axis)
+    return grad_x, None if weight is None else grad_weight.astype(vectors.dtype, copy=False)
+
+
+def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None, eps=1e-5, axis=-1):
+    """Gradients of `layer_norm`.
+
+    With ``normed = (x - mean) * rstd``: ``grad_x = (grad * weight - mean(grad * weight) - normed *
+    mean(grad * weight * normed)) * rstd``, ``grad_weight = sum(grad * normed)`` and ``grad_bias = sum(grad)`` over the
+    rows, in one order whatever the number of threads.
+
+    Parameters
+    ----------
+    grad, x : array_like
+        The gradient arriving, and the forward's input; of one shape.
+    weight, bias : array_like, optional
+        As given to the forward.
+    mean, rstd : array_like, optional
+        As the forward returned them, both or none; computed again where they are not given.
+    eps, axis
+        As given to the forward; `eps` is not used where the statistics are given.
+
+    Returns
+    -------
+    grad_x : ndarray
+        Of the shape of `x`.
+    grad_weight, grad_bias : ndarray or None
+        Of the shape and dtype of `weight` and `bias`; None where there is none.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit that of `x`, or one of `mean` and `rstd` is given without the other.
+    """
+    name = "layer_norm_backward"
+    x, axis = checked(name, x, axis)
+    grad = like(name, "grad", grad, x)
+    weights, biases = vector(name, "weight", weight, x, axis), vector(name, "bias", bias, x, axis)
+    if (mean is None) != (rstd is None):
+        raise ValueError(f"{name}: mean and rstd go together; {'rstd' if mean is None else 'mean'} was given alone")
+    if rstd is None:
+        mean, rstd = on_axis(_norms.layer_stats_gufunc, "rsss", (x, eps), axis, x.ndim)
+    mean, rstd = statistic(name, "mean", mean, x, axis), statistic(name, "rstd", rstd, x, axis)
+    grad_x, grad_weight, grad_bias = backward_on_axis(
+        _backward.layer_norm_backward_gufunc, grad, x, (weights,), (mean, rstd), axis)
+    return (grad_x, None if weight is None else grad_weight.astype(weights.dtype, copy=False),
+            None if bias is None else grad_bias.astype(biases.dtype, copy=False))

@@ -1,0 +1,209 @@
+"""The contenders of a benchmark: this library and, where they are installed, NumPy, PyTorch, ONNX Runtime and MKL, each
+doing the same named work into memory allocated beforehand. Timing is benchmark.py's."""
+
+import ctypes
+import importlib
+import importlib.metadata
+import importlib.util
+import itertools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+__all__ = ["PREPARE", "Contender"]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Something that can do a piece of work again and again: `run()` does it, `result()` is what it made."""
+
+    name: str
+    run: Callable[[], Any]
+    result: Callable[[], np.ndarray]
+
+
+def prepare_copy(work, inputs, threads):
+    """Copy the first input: what memory allows. With several threads each copies its part."""
+    x = inputs[0]
+    y = np.empty_like(x)
+    if threads == 1:
+        return Contender("copy", lambda: np.copyto(y, x), lambda: y)
+    pool = ThreadPoolExecutor(threads)
+    bounds = [len(x) * k // threads for k in range(threads + 1)]
+    parts = [(y[start:stop], x[start:stop]) for start, stop in itertools.pairwise(bounds)]
+
+    def run():
+        for copied in [pool.submit(np.copyto, *part) for part in parts]:
+            copied.result()
+
+    return Contender("copy", run, lambda: y)
+
+
+def prepare_lanewise(work, inputs, threads):
+    """Prepare this library's ufunc of the same name."""
+    import lanewise
+
+    lanewise.set_num_threads(threads)
+    function, y = getattr(lanewise, work.name), np.empty_like(inputs[0])
+    return Contender("lanewise", lambda: function(*inputs, out=y), lambda: y)
+
+
+def prepare_numpy(work, inputs, threads):
+    """Prepare NumPy's function, or what its users write where it has none; on one thread always."""
+    y, scratch = np.empty_like(inputs[0]), np.empty_like(inputs[0])
+
+    def sigmoid(x):
+        np.negative(x, out=y)
+        np.exp(y, out=y)
+        np.add(y, 1, out=y)
+        np.reciprocal(y, out=y)
+
+    def silu(x):
+        np.negative(x, out=y)
+        np.exp(y, out=y)
+        np.add(y, 1, out=y)
+        np.divide(x, y, out=y)
+
+    def sigmoid_backward(grad, forward):
+        np.subtract(1, forward, out=y)
+        np.multiply(y, forward, out=y)
+        np.multiply(y, grad, out=y)
+
+    def tanh_backward(grad, forward):
+        np.multiply(forward, forward, out=y)
+        np.subtract(1, y, out=y)
+        np.multiply(y, grad, out=y)
+
+    def silu_backward(grad, x):
+        sigmoid(x)
+        np.subtract(1, y, out=scratch)
+        np.multiply(scratch, x, out=scratch)
+        np.add(scratch, 1, out=scratch)
+        np.multiply(scratch, y, out=y)
+        np.multiply(y, grad, out=y)
+
+    functions = {
+        "relu": lambda x: np.maximum(x, 0, out=y),
+        "relu_backward": lambda grad, x: np.multiply(grad, x > 0, out=y),
+        "sigmoid": sigmoid,
+        "silu": silu,
+        "sigmoid_backward": sigmoid_backward,
+        "tanh_backward": tanh_backward,
+        "silu_backward": silu_backward,
+    }
+    for name in ("exp", "expm1", "log", "log1p", "tanh"):
+        functions[name] = partial(getattr(np, name), out=y)
+    if work.name not in functions:
+        return None
+    return Contender("numpy", lambda: functions[work.name](*inputs), lambda: y)
+
+
+def prepare_torch(work, inputs, threads):
+    """Prepare PyTorch, eager, by the variants that write into a given tensor."""
+    if importlib.util.find_spec("torch") is None:
+        return None
+    import torch
+
+    torch.set_num_threads(threads)
+    aten, y = torch.ops.aten, torch.from_numpy(np.empty_like(inputs[0]))
+    calls = {
+        "relu": lambda x: torch.clamp_min(x, 0, out=y),
+        "silu": lambda x: aten.silu.out(x, out=y),
+        "gelu": lambda x: aten.gelu.out(x, out=y),
+        "relu_backward": lambda grad, x: aten.threshold_backward.grad_input(grad, x, 0, grad_input=y),
+        "sigmoid_backward": lambda grad, x: aten.sigmoid_backward.grad_input(grad, x, grad_input=y),
+        "tanh_backward": lambda grad, x: aten.tanh_backward.grad_input(grad, x, grad_input=y),
+        "silu_backward": lambda grad, x: aten.silu_backward.grad_input(grad, x, grad_input=y),
+        "gelu_backward": lambda grad, x: aten.gelu_backward.grad_input(grad, x, grad_input=y),
+    }
+    for name in ("exp", "expm1", "log", "log1p", "erf", "sigmoid", "tanh"):
+        calls[name] = partial(getattr(torch, name), out=y)
+    if work.name not in calls:
+        return None
+    tensors, call = [torch.from_numpy(x) for x in inputs], calls[work.name]
+
+    def run():
+        with torch.inference_mode():
+            call(*tensors)
+
+    return Contender("torch", run, y.numpy)
+
+
+_ONNX = {  # operator, its domain, its attributes; QuickGelu with alpha = 1 is silu
+    "relu": ("Relu", "", {}),
+    "sigmoid": ("Sigmoid", "", {}),
+    "tanh": ("Tanh", "", {}),
+    "gelu": ("Gelu", "", {}),
+    "silu": ("QuickGelu", "com.microsoft", {"alpha": 1.0}),
+    "exp": ("Exp", "", {}),
+    "log": ("Log", "", {}),
+    "erf": ("Erf", "", {}),
+}
+
+
+def prepare_onnxruntime(work, inputs, threads):
+    """Prepare ONNX Runtime, a graph of the one operator, input and output bound beforehand; float32 only."""
+    missing = any(importlib.util.find_spec(module) is None for module in ("onnx", "onnxruntime"))
+    if missing or work.name not in _ONNX or inputs[0].dtype != np.float32:
+        return None
+    import onnxruntime
+    from onnx import TensorProto, helper
+
+    operator, domain, attributes = _ONNX[work.name]
+    shape, y = inputs[0].shape, np.empty_like(inputs[0])
+    graph = helper.make_graph(
+        [helper.make_node(operator, ["x"], ["y"], domain=domain, **attributes)],
+        work.name,
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
+    )
+    opsets = [helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    binding = session.io_binding()
+    binding.bind_input("x", "cpu", 0, np.float32, shape, inputs[0].ctypes.data)
+    binding.bind_output("y", "cpu", 0, np.float32, shape, y.ctypes.data)
+    return Contender("onnxruntime", lambda: session.run_with_iobinding(binding), lambda: y)
+
+
+_MKL = {"exp": "Exp", "expm1": "Expm1", "log": "Ln", "log1p": "Log1p", "erf": "Erf", "tanh": "Tanh"}
+_MKL_HIGH_ACCURACY = 2  # VML_HA of mkl_vml_defines.h, under 1 ULP: the mode whose promise is like ours
+
+
+def prepare_mkl(work, inputs, threads):
+    """Prepare MKL's vector mathematics from the `mkl` package, by its high-accuracy mode."""
+    if work.name not in _MKL:
+        return None
+    try:
+        files = importlib.metadata.files("mkl") or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    libraries = [file.locate() for file in files if file.name.startswith(("libmkl_rt", "mkl_rt"))]
+    if not libraries:
+        return None
+    mkl = ctypes.CDLL(str(libraries[0]))
+    mkl.MKL_Set_Num_Threads(threads)
+    x, y = inputs[0], np.empty_like(inputs[0])
+    function = getattr(mkl, f"vm{'s' if x.dtype == np.float32 else 'd'}{_MKL[work.name]}")
+    function.restype = None
+    arguments = (
+        ctypes.c_int(x.size), ctypes.c_void_p(x.ctypes.data), ctypes.c_void_p(y.ctypes.data),
+        ctypes.c_int64(_MKL_HIGH_ACCURACY),
+    )
+    return Contender("mkl", lambda: function(*arguments), lambda: y)
+
+
+PREPARE = {
+    "copy": prepare_copy,
+    "lanewise": prepare_lanewise,
+    "numpy": prepare_numpy,
+    "torch": prepare_torch,
+    "onnxruntime": prepare_onnxruntime,
+    "mkl": prepare_mkl,
+}

@@ -1,0 +1,168 @@
+"""The softmax family along an axis, forward and backward. Defaults, checks and documentation; the arithmetic is in
+kernels/softmax.pyx, and the bound of each function in bounds.py."""
+
+from ._axis import checked, like, on_axis, statistic
+from .kernels import softmax as _kernels
+
+__all__ = ["log_softmax", "log_softmax_backward", "logsumexp", "logsumexp_backward", "softmax", "softmax_backward",
+           "softmin", "softmin_backward"]
+
+
+def softmax(x, axis=-1, *, out=None):
+    """Softmax: ``exp(x) / sum(exp(x))`` along `axis`.
+
+    The largest exponent is subtracted as a whole number, not the largest element: no x - max is rounded, so that
+    small results are as accurate as large ones.
+
+    Parameters
+    ----------
+    x : array_like
+        float32, float64, float16 or bfloat16. float16 and bfloat16 are computed in float32 and rounded once.
+    axis : int
+        The axis whose results sum to one.
+    out : ndarray, optional
+        Where to put the result; may be `x`.
+
+    Returns
+    -------
+    y : ndarray
+        Of the shape of `x`. A row with NaN or +inf, or of nothing but -inf, is NaN.
+
+    Raises
+    ------
+    ValueError
+        If `x` has no such axis.
+
+    Examples
+    --------
+    >>> import lanewise as lw
+    >>> lw.softmax([0.0, 0.0])
+    array([0.5, 0.5])
+    """
+    x, axis = checked("softmax", x, axis)
+    return on_axis(_kernels.softmax_gufunc, "rr", (x,), axis, x.ndim, out)
+
+
+def softmin(x, axis=-1, *, out=None):
+    """Softmin: ``softmax(-x)`` along `axis`. Parameters, result and errors are those of `softmax`."""
+    x, axis = checked("softmin", x, axis)
+    return on_axis(_kernels.softmin_gufunc, "rr", (x,), axis, x.ndim, out)
+
+
+def log_softmax(x, axis=-1, *, out=None):
+    """Logarithm of softmax: ``x - log(sum(exp(x)))`` along `axis`.
+
+    The largest element is left out of the sum, whose ``log1p`` is taken: where it is nearly all of the sum, its result
+    is the small negative number that it should be, not -0. Parameters and errors are those of `softmax`.
+
+    Returns
+    -------
+    y : ndarray
+        Of the shape of `x`.
+
+    Examples
+    --------
+    >>> import lanewise as lw
+    >>> lw.log_softmax([0.0, 40.0])
+    array([-4.00000000e+01, -4.24835426e-18])
+    """
+    x, axis = checked("log_softmax", x, axis)
+    return on_axis(_kernels.log_softmax_gufunc, "rr", (x,), axis, x.ndim, out)
+
+
+def logsumexp(x, axis=-1):
+    """Logarithm of the sum of exponentials: ``log(sum(exp(x)))`` along `axis`.
+
+    Parameters
+    ----------
+    x : array_like
+        float32, float64, float16 or bfloat16.
+    axis : int
+        The axis to sum over.
+
+    Returns
+    -------
+    y : ndarray
+        Of the dtype of `x` and its shape without `axis`; -inf where the axis is empty.
+
+    Raises
+    ------
+    ValueError
+        If `x` has no such axis.
+    """
+    x, axis = checked("logsumexp", x, axis)
+    return on_axis(_kernels.logsumexp_gufunc, "rs", (x,), axis, x.ndim).astype(x.dtype)
+
+
+def softmax_backward(grad, y, axis=-1, *, out=None):
+    """Gradient of `softmax` with respect to its input, from its output: ``y * (grad - sum(grad * y))``.
+
+    Parameters
+    ----------
+    grad, y : array_like
+        The gradient arriving, and what `softmax` returned; of one shape.
+    axis : int
+        As given to `softmax`.
+    out : ndarray, optional
+        Where to put the result.
+
+    Returns
+    -------
+    grad_x : ndarray
+        Of the shape of `y`.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or `y` has no such axis.
+    """
+    y, axis = checked("softmax_backward", y, axis)
+    grad = like("softmax_backward", "grad", grad, y)
+    return on_axis(_kernels.softmax_backward_gufunc, "rrsr", (grad, y, 1.0), axis, y.ndim, out)
+
+
+def softmin_backward(grad, y, axis=-1, *, out=None):
+    """Gradient of `softmin` with respect to its input, from its output: ``y * (sum(grad * y) - grad)``.
+
+    Parameters, result and errors are those of `softmax_backward`.
+    """
+    y, axis = checked("softmin_backward", y, axis)
+    grad = like("softmin_backward", "grad", grad, y)
+    return on_axis(_kernels.softmax_backward_gufunc, "rrsr", (grad, y, -1.0), axis, y.ndim, out)
+
+
+def log_softmax_backward(grad, y, axis=-1, *, out=None):
+    """Gradient of `log_softmax` with respect to its input, from its output: ``grad - exp(y) * sum(grad)``.
+
+    Parameters, result and errors are those of `softmax_backward`.
+    """
+    y, axis = checked("log_softmax_backward", y, axis)
+    grad = like("log_softmax_backward", "grad", grad, y)
+    return on_axis(_kernels.log_softmax_backward_gufunc, "rrr", (grad, y), axis, y.ndim, out)
+
+
+def logsumexp_backward(grad, x, axis=-1):
+    """Gradient of `logsumexp` with respect to its input: ``grad * softmax(x)``.
+
+    Parameters
+    ----------
+    grad : array_like
+        The gradient arriving, of the shape of `x` without `axis`.
+    x : array_like
+        As given to `logsumexp`.
+    axis : int
+        As given to `logsumexp`.
+
+    Returns
+    -------
+    grad_x : ndarray
+        Of the shape of `x`.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, or `x` has no such axis.
+    """
+    x, axis = checked("logsumexp_backward", x, axis)
+    grad = statistic("logsumexp_backward", "grad", grad, x, axis)
+    return on_axis(_kernels.scaled_softmax_gufunc, "rsr", (x, grad), axis, x.ndim)

@@ -1,0 +1,135 @@
+"""That errors are measured rightly, and that `lanewise accuracy` reports them. Whether they are within their bounds is
+test_activations.py's and whoever runs `lanewise accuracy --exhaustive`."""
+
+import math
+from fractions import Fraction
+
+import lanewise as lw
+import numpy as np
+import pytest
+from lanewise import accuracy, cli_accuracy, oracles
+from lanewise.bounds import BOUNDS
+from lanewise.cli import main
+
+INFINITY = math.inf
+LARGEST = float(np.finfo(np.float32).max)
+ERRORS = [  # of a float32, against an exact result
+    (1.0, 1.0, 0.0),
+    (1.0 + 2.0**-23, 1.0, 1.0),
+    (1.0 - 2.0**-24, 1.0, 0.5),
+    (1.0, 1.0 + 2.0**-25, 0.25),
+    (2.0**-149, 0.0, 1.0),
+    (0.0, 2.0**-151, 0.25),
+    (-0.0, 0.0, 0.0),
+    (2.0**-126, 2.0**-126 + 2.0**-150, 0.5),
+    (INFINITY, INFINITY, 0.0),
+    (INFINITY, 2.0**200, 0.0),
+    (INFINITY, LARGEST, 1.0),
+    (LARGEST, INFINITY, 1.0),
+    (INFINITY, LARGEST + 2.0**103, 0.5),
+    (-INFINITY, INFINITY, 2.0**25),
+    (math.nan, math.nan, 0.0),
+    (math.nan, 1.0, INFINITY),
+    (1.0, math.nan, INFINITY),
+]
+
+
+@pytest.mark.parametrize(("y", "exact", "expected"), ERRORS)
+def test_errors(y, exact, expected):
+    y = np.array([y], np.float32)
+    assert accuracy.errors(y, np.array([exact]), "float32") == expected
+    assert accuracy.exact_errors(y, [oracles.mpf(exact)], "float32") == expected
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_errors_by_fractions(dtype):
+    y = accuracy.adversarial(dtype, 3, 3)
+    y = y[np.abs(y.astype(np.float64)) < 1e4]
+    exact = y.astype(np.float64) * (1 + np.random.default_rng(0).normal(0, 2e-3, y.size))
+    digits, least = {"float16": (11, -14), "bfloat16": (8, -126), "float32": (24, -126)}[dtype]
+    for ours, value, found in zip(y, exact, accuracy.errors(y, exact, dtype), strict=True):
+        exponent = max(math.frexp(value)[1] - 1, least)
+        expected = abs(Fraction(float(ours)) - Fraction(value)) / Fraction(2) ** (exponent + 1 - digits)
+        assert found == pytest.approx(float(expected), rel=1e-12)
+
+
+@pytest.mark.parametrize("function", ["tanh", "log", "silu_backward"])
+@pytest.mark.parametrize("dtype", accuracy.DTYPES)
+def test_chunks(function, dtype):
+    tried = list(accuracy.chunks(function, dtype))
+    assert len(tried) == accuracy.count_chunks(function, dtype)
+    x = np.concatenate([operands[-1] for operands, _ in tried])
+    assert np.isfinite(x).all()
+    assert np.isin([0.0, 1.0], x.astype(np.float64)).all()
+    if function == "tanh" and dtype in ("float16", "bfloat16"):
+        assert np.unique(x.view(np.uint16)).size == x.size == {"float16": 63488, "bfloat16": 65280}[dtype]
+    if function == "silu_backward":
+        assert (tried[0][0][0] == 1).all()
+        assert np.unique(np.concatenate([operands[0] for operands, _ in tried])).size > 500
+
+
+def test_a_wrong_function_is_noticed(monkeypatch):
+    def wrong(x):
+        y = np.array(lw_silu(x))
+        y[x == 1.5] *= 1 + 4 * np.finfo(y.dtype).eps
+        return y
+
+    lw_silu = lw.silu
+    monkeypatch.setattr(lw, "silu", wrong)
+    for dtype in ("float32", "float16"):
+        found = accuracy.measure("silu", dtype)
+        assert found.largest > 2
+        assert found.at == (1.5,)
+        assert found.counts.sum() == found.inputs
+        assert found.counts[16:].sum() == 1
+
+
+def test_float64_formulas_stand_in_for_the_exact(monkeypatch):
+    """An exhaustive run takes float64 as exact: the same errors, as against the independent formulas."""
+    monkeypatch.setattr(accuracy, "_numbers", lambda dtype, exhaustive: [np.linspace(-20, 20, 40_001).astype(dtype)])
+    for name in BOUNDS:
+        sampled, exhaustive = (accuracy.measure(name, "float32", whole) for whole in (False, True))
+        assert exhaustive.largest == pytest.approx(sampled.largest, abs=1e-6)
+        assert exhaustive.inputs == sampled.inputs
+
+
+def test_all_of_float32():
+    numbers = accuracy._numbers("float32", True)
+    first, second = next(numbers), next(numbers)
+    assert first.view(np.uint32)[0] == 0
+    assert second.view(np.uint32)[0] == first.view(np.uint32)[-1] + 1
+    assert accuracy.count_chunks("silu", "float32", True) * first.size == 1 << 32
+
+
+def test_bars():
+    assert cli_accuracy.bars([255, 15, 0, 1, 0, 0]) == "█▄ ▁"
+
+
+def test_command(tmp_path, capsys):
+    page = tmp_path / "accuracy.md"
+    assert main(["accuracy", "silu", "relu", "--dtypes", "float16", "bfloat16", "--output", str(page)]) == 0
+    assert "errors in ULP" in capsys.readouterr().out
+    rows = [line for line in page.read_text().splitlines() if line.startswith("| `")]
+    assert [row.split(" | ")[:3] for row in rows] == [
+        ["| `relu`", "float16", "0.51"], ["| `relu`", "bfloat16", "0.51"],
+        ["| `silu`", "float16", "0.51"], ["| `silu`", "bfloat16", "0.51"],
+    ]
+    page.write_text(page.read_text().replace("| `relu` | float16 | 0.51", "| `relu` | float16 | 0.99"))
+    assert main(["accuracy", "silu", "--dtypes", "float32", "--output", str(page)]) == 0
+    kept = [line for line in page.read_text().splitlines() if line.startswith("| `")]
+    assert [row.split(" | ")[:3] for row in kept[:3]] == [
+        ["| `relu`", "float16", "0.99"], ["| `relu`", "bfloat16", "0.51"], ["| `silu`", "float32", "1"]]
+
+
+def test_command_fails_where_a_bound_is_exceeded(monkeypatch, capsys):
+    monkeypatch.setitem(BOUNDS, "exp", {"float32": 0.5, "float64": 0.5})
+    assert main(["accuracy", "exp", "--dtypes", "float32"]) == 1
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["sine"], "no bound is promised for 'sine'"),
+    (["exp", "--threads", "0"], "--threads: expected an integer from 1 to 1024; got 0"),
+])
+def test_command_refuses(arguments, message, capsys):
+    assert main(["accuracy", *arguments]) == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,310 @@
+"""The norms against oracles in 200 bits, central differences, PyTorch, and themselves: any axis, stride, dtype, level
+and number of threads gives the same bits. Bounds are those of lanewise/bounds.py."""
+
+import json
+
+import lanewise as lw
+import mpmath
+import numpy as np
+import oracles
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lanewise.bounds import row_bound
+from oracles import DTYPES, dtype_named, error, exactly
+
+LENGTHS = (1, 2, 7, 16, 33, 64, 65, 128, 200)
+
+
+def rows(dtype, n, mean=0.0, sigma=1.0, count=3, seed=0):
+    rng = np.random.default_rng([seed, n])
+    return (rng.standard_normal((count, n)) * sigma + mean).astype(dtype_named(dtype))
+
+
+def root_mean_square(exact):
+    return np.array([[mpmath.sqrt(sum(v * v for v in row) / len(row))] for row in exact], dtype=object)
+
+
+def check_rms(x, weight, eps, dtype):
+    y = lw.rms_norm(x, weight, eps=eps)
+    exact, _ = oracles.rms_norm(exactly(x), 1 if weight is None else exactly(weight), mpmath.mpf(eps))
+    assert y.dtype == x.dtype
+    assert error(y, exact, dtype) <= row_bound("rms_norm", dtype)
+
+
+def check_layer(x, weight, bias, eps, dtype, **algorithm):
+    y = lw.layer_norm(x, weight, bias, eps=eps, **algorithm)
+    exact, _ = oracles.layer_norm(exactly(x), 1 if weight is None else exactly(weight),
+                                  0 if bias is None else exactly(bias), mpmath.mpf(eps))
+    # what cancels against the bias was as large as the product before it
+    product = root_mean_square(exact if bias is None else exact - exactly(bias))
+    assert y.dtype == x.dtype
+    assert error(y, exact, dtype, scale=np.maximum(root_mean_square(exact), product)) <= row_bound("layer_norm", dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n", LENGTHS)
+def test_forward(dtype, n):
+    x, weight, bias = (rows(dtype, n, seed=seed) for seed in range(3))
+    check_rms(x, weight[0], 1e-6, dtype)
+    check_rms(x, None, 1e-6, dtype)
+    check_layer(x, weight[0], bias[0], 1e-5, dtype)
+    check_layer(x, None, None, 1e-5, dtype)
+    check_layer(x, weight[0], None, 1e-5, dtype)
+    check_layer(x, None, bias[0], 1e-5, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("mean", "sigma"), [
+    (2000, 1), (40000, 1), (1e6, 1), (0, 1e30), (0, 1e-30), (0, 1e38 / 4), (0, 1e-40), (1e30, 1e27), (-1e-30, 1e-34)])
+def test_hard_rows(dtype, mean, sigma):
+    x = rows(dtype, 200, mean, sigma)
+    for eps in (0.0, 1e-5):
+        check_rms(x, None, eps, dtype)
+        check_layer(x, None, None, eps, dtype)
+        if dtype == "float32":
+            check_layer(x, None, None, eps, dtype, algorithm="one_pass")
+
+
+@pytest.mark.parametrize("sigma", [1e200, 1e-200, 1e306, 1e-306, 1e-320])
+def test_float64_ends_of_the_range(sigma):
+    x = rows("float64", 100, 0, sigma)
+    for eps in (0.0, 1e-5):
+        check_rms(x, None, eps, "float64")
+        check_layer(x, None, None, eps, "float64")
+
+
+def test_largest_numbers():
+    for dtype in ("float32", "float64"):
+        largest = np.finfo(dtype).max
+        x = np.array([[largest, -largest, largest / 3, 0]])
+        x = x.astype(dtype)
+        check_rms(x, None, 0.0, dtype)
+        check_layer(x, None, None, 0.0, dtype)
+
+
+def test_close_to_forty_thousand():
+    x = np.array([[40000, 40001, 40002, 40003]], np.float32)
+    check_layer(x, None, None, 1e-5, "float32")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_constant_and_single(dtype):
+    dtype = dtype_named(dtype)
+    bias = np.arange(7).astype(dtype)
+    for value in (0.0, 3.0, -1e4):
+        assert (lw.layer_norm(np.full((2, 7), value, dtype), None, bias) == bias).all()
+    assert (lw.layer_norm(np.full((2, 1), 3.0, dtype)) == 0).all()
+    assert np.isnan(lw.layer_norm(np.zeros((2, 3), dtype), eps=0.0)).all()
+    assert (lw.rms_norm(np.zeros((2, 3), dtype)) == 0).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_nan_and_infinity_stay_in_their_rows(dtype):
+    x = rows(dtype, 5, count=4)
+    x[1, 2], x[2, 3] = np.nan, np.inf
+    for norm in (lw.rms_norm, lw.layer_norm):
+        y = norm(x)
+        assert np.isnan(y[1]).all()
+        assert np.isnan(y[2, 3])
+        assert np.isfinite(y[[0, 3]]).all()
+
+
+def test_empty():
+    for shape in ((0, 5), (5, 0), (0, 0)):
+        x = np.empty(shape, np.float32)
+        assert lw.rms_norm(x).shape == shape
+        assert lw.layer_norm(x, axis=0).shape == shape
+        gradients = lw.layer_norm_backward(x, x, np.ones(shape[1], np.float32))
+        assert gradients[0].shape == shape
+        assert (gradients[1] == 0).all()
+
+
+@pytest.mark.parametrize("n", [1000, 4096, 10000, 70001])
+def test_long_rows(n):
+    x = rows("float32", n, 2000, 1, count=2)
+    weight = rows("float32", n)[0]
+    exact = x.astype(np.longdouble)
+    product = exact / np.sqrt((exact**2).mean(-1, keepdims=True) + np.longdouble(1e-6)) * weight
+    assert np.max(np.abs(lw.rms_norm(x, weight) - product) / np.spacing(np.abs(product).astype(np.float32))) <= 2.5
+    centred = exact - exact.mean(-1, keepdims=True)
+    normed = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + np.longdouble(1e-5))
+    for algorithm in ("two_pass", "one_pass"):
+        y = lw.layer_norm(x, algorithm=algorithm)
+        assert np.max(np.abs(y - normed) / np.spacing(np.maximum(np.abs(normed), 1).astype(np.float32))) <= 2.5
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [1, 7, 33, 128])
+def test_backward_against_the_oracle(dtype, n):
+    x, grad, weight = rows(dtype, n, 3, 2, 9), rows(dtype, n, 0, 1, 9, 1), rows(dtype, n, 1, 1, 1, 2)[0]
+    exact = oracles.rms_norm_backward(exactly(grad), exactly(x), exactly(weight), mpmath.mpf(1e-6))
+    found = lw.rms_norm_backward(grad, x, weight)
+    # a difference of terms is counted in ULP of the terms
+    normed, rstd = oracles.rms_norm(exactly(x), 1, mpmath.mpf(1e-6))
+    terms = np.abs(exactly(grad) * exactly(weight)) * rstd[:, None] + root_mean_square(exact[0])
+    assert error(found[0], exact[0], dtype, np.maximum(terms, np.abs(normed * rstd[:, None]))) <= row_bound(
+        "rms_norm_backward", dtype)
+    assert error(found[1], exact[1], dtype, np.abs(exactly(grad) * normed).sum(0)) <= row_bound(
+        "rms_norm_backward", dtype)
+    exact = oracles.layer_norm_backward(exactly(grad), exactly(x), exactly(weight), mpmath.mpf(1e-5))
+    found = lw.layer_norm_backward(grad, x, weight, weight)
+    normed, rstd = oracles.layer_norm(exactly(x), 1, 0, mpmath.mpf(1e-5))
+    terms = np.abs(exactly(grad) * exactly(weight)) * rstd[:, None] + root_mean_square(exact[0])
+    terms = np.maximum(terms, (np.abs(normed) + 1) * rstd[:, None])
+    assert error(found[0], exact[0], dtype, terms) <= row_bound("layer_norm_backward", dtype)
+    assert error(found[1], exact[1], dtype, np.abs(exactly(grad) * normed).sum(0)) <= row_bound(
+        "layer_norm_backward", dtype)
+    assert error(found[2], exact[2], dtype, np.abs(exactly(grad)).sum(0)) <= row_bound("layer_norm_backward", dtype)
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((3, 5), -1), ((4, 7), 0), ((2, 6, 3), 1), ((20, 18), 0)])
+def test_backward_against_differences(shape, axis):
+    rng = np.random.default_rng(0)
+    x, grad = rng.standard_normal((2, *shape))
+    weight, bias = rng.standard_normal((2, shape[axis]))
+    found = lw.rms_norm_backward(grad, x, weight, axis=axis)
+    for k, argument in enumerate((x, weight)):
+        def loss(value, k=k):
+            return (lw.rms_norm(*[value if j == k else other for j, other in enumerate((x, weight))], axis=axis)
+                    * grad).sum()
+        np.testing.assert_allclose(found[k], oracles.differences(loss, argument), rtol=1e-5, atol=1e-7)
+    found = lw.layer_norm_backward(grad, x, weight, bias, axis=axis)
+    for k, argument in enumerate((x, weight, bias)):
+        def loss(value, k=k):
+            values = [value if j == k else other for j, other in enumerate((x, weight, bias))]
+            return (lw.layer_norm(*values, axis=axis) * grad).sum()
+        np.testing.assert_allclose(found[k], oracles.differences(loss, argument), rtol=1e-5, atol=1e-7)
+
+
+def test_backward_takes_the_statistics_of_forward():
+    x, grad, weight = rows("float32", 100, 2000), rows("float32", 100, seed=1), rows("float32", 100, seed=2)[0]
+    _, rstd = lw.rms_norm(x, weight, return_stats=True)
+    _, mean, rstd_layer = lw.layer_norm(x, weight, return_stats=True)
+    assert rstd.dtype == mean.dtype == np.float64
+    pairs = [
+        (lw.rms_norm_backward(grad, x, weight), lw.rms_norm_backward(grad, x, weight, rstd=rstd)),
+        (lw.layer_norm_backward(grad, x, weight), lw.layer_norm_backward(grad, x, weight, mean=mean, rstd=rstd_layer)),
+    ]
+    for computed, given_stats in pairs:
+        for a, b in zip(computed, given_stats, strict=True):
+            assert (a is None) == (b is None)
+            assert a is None or a.tobytes() == b.tobytes()
+
+
+def test_layer_norm_gradient_knows_no_shift():
+    # adding a constant to a row changes nothing, so the gradient of a row sums to 0
+    x, grad = rows("float64", 300), rows("float64", 300, seed=1)
+    grad_x, _, _ = lw.layer_norm_backward(grad, x)
+    assert np.abs(grad_x.sum(-1)).max() < 1e-12
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(DTYPES), st.lists(st.integers(1, 40), min_size=1, max_size=3), st.data())
+def test_any_axis_and_stride(dtype, shape, data):
+    axis = data.draw(st.integers(-len(shape), len(shape) - 1))
+    rng = np.random.default_rng(0)
+    base = rng.standard_normal([2 * size for size in shape]).astype(dtype_named(dtype))
+    x = base[tuple(slice(data.draw(st.sampled_from([0, 1])), None, 2) for _ in shape)]
+    x = x.transpose(data.draw(st.permutations(range(len(shape)))))
+    if data.draw(st.booleans()):
+        x = np.flip(x, axis)
+    weight = rng.standard_normal(x.shape[axis]).astype(x.dtype)
+    plain = np.ascontiguousarray(np.moveaxis(x, axis, -1))
+    grad = rng.standard_normal(x.shape).astype(x.dtype)
+    plain_grad = np.ascontiguousarray(np.moveaxis(grad, axis, -1))
+    for found, expected in [
+            (lw.rms_norm(x, weight, axis=axis), lw.rms_norm(plain, weight)),
+            (lw.layer_norm(x, weight, weight, axis=axis), lw.layer_norm(plain, weight, weight))]:
+        assert np.moveaxis(found, axis, -1).tobytes() == expected.tobytes()
+    for backward in (lw.rms_norm_backward, lw.layer_norm_backward):
+        found, expected = backward(grad, x, weight, axis=axis), backward(plain_grad, plain, weight)
+        assert np.moveaxis(found[0], axis, -1).tobytes() == expected[0].tobytes()
+        assert found[1].tobytes() == expected[1].tobytes()
+
+
+def test_threads_do_not_show():
+    before = lw.get_num_threads()
+    results = []
+    try:
+        for threads in (1, 2, 3):
+            lw.set_num_threads(threads)
+            found = []
+            for shape in ((300, 500), (1, 300_000), (5, 40_000)):
+                x, grad = np.random.default_rng(0).standard_normal((2, *shape)).astype(np.float32)
+                weight = np.linspace(-1, 1, shape[1], dtype=np.float32)
+                found += [lw.rms_norm(x, weight), lw.layer_norm(x, weight, weight),
+                          lw.layer_norm(x, algorithm="one_pass"), *lw.rms_norm_backward(grad, x, weight),
+                          *lw.layer_norm_backward(grad, x, weight, weight)]
+            results.append([y.tobytes() for y in found])
+    finally:
+        lw.set_num_threads(before)
+    assert results[0] == results[1] == results[2]
+
+
+HASHES = """
+    import hashlib, json
+    import numpy as np
+    import lanewise as lw
+
+    found = {}
+    for dtype in (np.float16, np.float32, np.float64):
+        for n in (1, 5, 31, 64, 200, 5000):
+            x, grad = np.random.default_rng(n).standard_normal((2, 40, n)).astype(dtype)
+            x[3] *= 1000
+            weight = grad[0]
+            results = [lw.rms_norm(x, weight), lw.layer_norm(x, weight, weight), lw.layer_norm(x, algorithm="one_pass"),
+                       lw.layer_norm(x.T, axis=0), *lw.rms_norm_backward(grad, x, weight),
+                       *lw.layer_norm_backward(grad, x, weight, weight)]
+            bits = b"".join(np.ascontiguousarray(y).tobytes() for y in results)
+            found[f"{dtype.__name__} {n}"] = hashlib.sha256(bits).hexdigest()
+    print(json.dumps(found))
+"""
+
+
+def test_levels_agree(run_python, level):
+    answers = [run_python(HASHES, LANEWISE_LEVEL=name) for name in ("baseline", level)]
+    assert not any(answer.returncode for answer in answers), answers[-1].stderr
+    assert json.loads(answers[0].stdout) == json.loads(answers[1].stdout)
+
+
+def test_out_and_in_place():
+    x, weight = rows("float32", 300, count=40), rows("float32", 300)[0]
+    expected = lw.rms_norm(x, weight)
+    out = np.empty_like(x)
+    assert lw.rms_norm(x, weight, out=out) is out
+    assert (out == expected).all()
+    expected = lw.layer_norm(x, weight)
+    assert (lw.layer_norm(x, weight, out=x) == expected).all()
+    assert (x == expected).all()
+
+
+def test_errors_name_both_shapes():
+    x = np.zeros((3, 4), np.float32)
+    with pytest.raises(ValueError, match=r"weight of shape \(5,\) does not fit x of shape \(3, 4\)"):
+        lw.rms_norm(x, np.ones(5))
+    with pytest.raises(ValueError, match=r"bias of shape \(4,\) does not fit x of shape \(3, 4\).*\(3,\)"):
+        lw.layer_norm(x, None, np.ones(4), axis=0)
+    with pytest.raises(ValueError, match=r"axis 2 is out of range for x of shape \(3, 4\)"):
+        lw.rms_norm(x, axis=2)
+    with pytest.raises(ValueError, match="'three_pass'.*two_pass, one_pass"):
+        lw.layer_norm(x, algorithm="three_pass")
+    with pytest.raises(ValueError, match=r"grad of shape \(4,\)"):
+        lw.rms_norm_backward(np.zeros(4), x)
+    with pytest.raises(ValueError, match=r"rstd of shape \(4,\) does not fit"):
+        lw.rms_norm_backward(x, x, rstd=np.ones(4))
+    with pytest.raises(ValueError, match="mean was given alone"):
+        lw.layer_norm_backward(x, x, mean=np.ones(3))
+
+
+def test_integers_become_float64():
+    assert lw.rms_norm(np.array([3, 4]), eps=0.0).dtype == np.float64
+
+
+def test_pytorch_agrees():
+    torch = pytest.importorskip("torch")
+    x, grad, weight, bias = (rows("float32", 257, count=30, seed=seed) for seed in range(4))
+    tensors = [torch.tensor(value, requires_grad=True) for value in (x, weight[0], bias[0])]
+    torch.nn.functional.layer_norm(tensors[0], (257,), *tensors[1:]).backward(torch.tensor(grad))
+    for found, tensor in zip(lw.layer_norm_backward(grad, x, weight[0], bias[0]), tensors, strict=True):
+        np.testing.assert_allclose(found, tensor.grad.numpy(), rtol=1e-4, atol=1e-5)

@@ -1,0 +1,138 @@
+"""Same value, same bits: no ufunc's result depends on the level, nor on position, stride, alignment, tail, being in
+place, or the number of threads. Whether the bits are right is each family's own test."""
+
+import json
+
+import lanewise as lw
+import numpy as np
+import pytest
+from lanewise.kernels import BUILT_LEVELS, machine
+
+LEVELS_HERE = [level for level in machine.supported_levels() if level in BUILT_LEVELS]
+UFUNCS = {name: f for name, f in vars(lw).items() if isinstance(f, np.ufunc)}
+CASES = [
+    pytest.param(f, types, id=f"{name}-{types}")
+    for name, f in UFUNCS.items()
+    for types in f.types
+    if set(types) <= set("efd->")
+]
+
+HASHES = """
+    import hashlib, json
+    import numpy as np
+    import lanewise as lw
+
+    def samples(char, n):
+        dtype = np.dtype(char)
+        rng = np.random.default_rng(ord(char))
+        info = np.finfo(dtype)
+        edges = [info.eps, info.max, info.smallest_normal, info.smallest_subnormal]
+        hard = np.array([0, 0.5, 1, 2, np.inf, np.nan, *edges], dtype)
+        hard = np.concatenate([hard, -hard])
+        any_bits = rng.integers(0, 256, n * dtype.itemsize, dtype=np.uint8).view(dtype)
+        usual = [rng.normal(0, scale, n).astype(dtype) for scale in (0.01, 1, 10, 100)]
+        x = np.concatenate([hard, any_bits, *usual])
+        return x, np.concatenate([hard[::-1], rng.permutation(x[len(hard):])]), rng.permutation(x), rng.permutation(x)
+
+    def digest(outputs):
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        # a NaN is a NaN: its sign and payload are the processor's business
+        bits = [np.where(np.isnan(y), np.asarray(np.nan, y.dtype), y).tobytes() for y in outputs]
+        return hashlib.sha256(b"".join(bits)).hexdigest()
+
+    found = {}
+    for name, f in sorted(vars(lw).items()):
+        if isinstance(f, np.ufunc):
+            for types in f.types:
+                if set(types) <= set("efd->"):
+                    inputs = [samples(char, 20000)[k] for k, char in enumerate(types.partition("->")[0])]
+                    found[f"{name} {types}"] = digest(f(*inputs))
+    print(json.dumps(found))
+"""
+
+
+def test_levels_agree(run_python):
+    found = {}
+    for level in LEVELS_HERE:
+        result = run_python(HASHES, LANEWISE_LEVEL=level)
+        assert result.returncode == 0, result.stderr
+        found[level] = json.loads(result.stdout)
+    first = found[LEVELS_HERE[0]]
+    assert len(first) >= 3 * len(UFUNCS) > 0
+    for level, hashes in found.items():
+        assert [name for name in first if hashes[name] != first[name]] == [], f"{level} differs from {LEVELS_HERE[0]}"
+
+
+def operands(types, n, seed=3):
+    rng = np.random.default_rng(seed)
+    return [rng.normal(0, 6, n).astype(char) for char in types.partition("->")[0]]
+
+
+def outputs(f, *inputs, **keywords):
+    with np.errstate(all="raise"):  # and no flag leaks
+        found = f(*inputs, **keywords)
+    return found if isinstance(found, tuple) else (found,)
+
+
+def assert_same(computed, expected):
+    for y, e in zip(computed, expected, strict=True):
+        assert y.dtype == e.dtype
+        assert np.ascontiguousarray(y).tobytes() == np.ascontiguousarray(e).tobytes()
+
+
+@pytest.mark.parametrize(("f", "types"), CASES)
+def test_position_does_not_matter(f, types):
+    inputs = operands(types, 203)
+    whole = outputs(f, *inputs)
+    for i in range(0, 203, 7):  # alone, as a 0-d array, and as a tail of any length
+        assert_same(outputs(f, *(x[i] for x in inputs)), [y[i] for y in whole])
+        assert_same(outputs(f, *(x[i:] for x in inputs)), [y[i:] for y in whole])
+        assert_same(outputs(f, *(x[: i + 1] for x in inputs)), [y[: i + 1] for y in whole])
+
+
+@pytest.mark.parametrize(("f", "types"), CASES)
+def test_strides_and_alignment_do_not_matter(f, types):
+    inputs = operands(types, 301)
+    whole = outputs(f, *inputs)
+    for step in (2, 3, -1, -2):
+        assert_same(outputs(f, *(x[::step] for x in inputs)), [y[::step] for y in whole])
+    itemsize = inputs[0].itemsize
+    for offset in (1, itemsize, 3 * itemsize):
+        moved = [np.frombuffer(b"\0" * offset + x.tobytes(), np.uint8)[offset:].view(x.dtype) for x in inputs]
+        assert_same(outputs(f, *moved), whole)
+    strided = [np.zeros((301, 2), y.dtype) for y in whole]
+    outputs(f, *inputs, out=tuple(y[:, 1] for y in strided))
+    assert_same([y[:, 1] for y in strided], whole)
+    assert all(np.all(y[:, 0] == 0) for y in strided)
+    first, *others = inputs
+    column = first[:77, np.newaxis]
+    rows = [x[np.newaxis, :50] for x in others]
+    if others:  # broadcast, as against spelt out
+        assert_same(outputs(f, column, *rows), outputs(f, *(x.copy() for x in np.broadcast_arrays(column, *rows))))
+
+
+@pytest.mark.parametrize(("f", "types"), CASES)
+def test_in_place_and_overlapping(f, types):
+    inputs = operands(types, 301)
+    whole = outputs(f, *inputs)
+    for k in range(f.nin):
+        again = [x.copy() for x in inputs]
+        outputs(f, *again, out=(again[k],) + (None,) * (f.nout - 1))
+        assert_same([again[k]], whole[:1])
+    buffer = np.concatenate([inputs[0], inputs[0][:5]])
+    outputs(f, buffer[:301], *inputs[1:], out=(buffer[5:],) + (None,) * (f.nout - 1))
+    assert_same([buffer[5:]], whole[:1])
+
+
+@pytest.mark.parametrize(("f", "types"), CASES)
+def test_thread_count_does_not_matter(f, types):
+    inputs = operands(types, (1 << 18) + 7)
+    before = lw.get_num_threads()
+    try:
+        lw.set_num_threads(1)
+        one = outputs(f, *inputs)
+        for n in (2, 3, 16):
+            lw.set_num_threads(n)
+            assert_same(outputs(f, *inputs), one)
+    finally:
+        lw.set_num_threads(before)
