@@ -55,13 +55,13 @@ cdef inline void add_centred(const real* like, const void* row, Py_ssize_t i, Py
 
 
 cdef inline void fold_square(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n,
-                             f32x* squares) noexcept nogil:
+                             f32x* squares, f32x* unused) noexcept nogil:
     cdef f32x x = take(<const f32x*>(<const Norm*>row).x, i, n)
     squares[0] = fma(x, x, squares[0])
 
 
 cdef inline void fold_centred(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n,
-                              f32x* squares) noexcept nogil:
+                              f32x* squares, f32x* unused) noexcept nogil:
     cdef const Norm* norm = <const Norm*>row
     cdef f32x x = take(<const f32x*>norm.x, i, n) - first_lanes(splat_f32(<float>norm.mean), n)
     squares[0] = fma(x, x, squares[0])
@@ -79,7 +79,7 @@ cdef Pair squares(const real* like, const void* row, Py_ssize_t start, Py_ssize_
     cdef Norm norm = (<const Norm*>row)[0]
     norm.scale = 1.0
     if real is f32x:
-        return Pair(fold_block(fold_square, &norm, start, n), 0.0)
+        return fold_block(fold_square, False, &norm, start, n)
     else:
         return sum_block(add_square[real], like, &norm, start, n)
 
@@ -89,7 +89,7 @@ cdef Pair centred(const real* like, const void* row, Py_ssize_t start, Py_ssize_
     cdef Norm norm = (<const Norm*>row)[0]
     norm.scale = 1.0
     if real is f32x:
-        return Pair(0.0, fold_block(fold_centred, &norm, start, n))
+        return Pair(0.0, fold_block(fold_centred, False, &norm, start, n).first)
     else:
         return sum_block(add_centred[real], like, &norm, start, n)
 

@@ -97,7 +97,8 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
     if training:
         count = x.size // x.shape[1] if x.shape[1] else 0
         if x.shape[1] and count < 2:
-            raise ValueError(f"{name}: training needs more than one element a channel; x of shape {x.shape} has {count}")
+            raise ValueError(f"{name}: training needs more than one element a channel; x of shape {x.shape} has "
+                             f"{count}")
         means, variances = _over(_batch.moments_gufunc, [segments], [])
         if x.ndim == 2:
             means, variances = means[None], variances[None]
@@ -120,8 +121,8 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
 def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False):
     """Gradients of `batch_norm`.
 
-    With ``normed = (x - mean) * rstd``, in training ``grad_x = (grad - mean(grad) - normed * mean(grad * normed)) * rstd *
-    weight``, means over a channel; in inference ``grad * rstd * weight``.
+    With ``normed = (x - mean) * rstd``, in training ``grad_x = (grad - mean(grad) - normed * mean(grad * normed)) *
+    rstd * weight``, means over a channel; in inference ``grad * rstd * weight``.
 
     Parameters
     ----------
