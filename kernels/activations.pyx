@@ -6,8 +6,7 @@ from . cimport elementary
 from .elementary cimport logistic_parts, normal_tail_parts
 from .lanes cimport at_least, at_most, f32x, f64x, fma, magnitude, pick, real, scale2, splat, where_less
 from .loops cimport map1, map2
-from .pairs cimport scaled
-from .slopes cimport gelu_slope, sigmoid_slope, silu_slope, tanh_slope
+from .slopes cimport gelu_slope, silu_slope
 from .ufuncs cimport elementwise
 
 np.import_array()
@@ -25,15 +24,13 @@ cdef inline real relu_backward(real grad, real x) noexcept nogil:
 
 
 cdef inline real sigmoid_backward(real grad, real y) noexcept nogil:
-    cdef real low
-    cdef real slope = sigmoid_slope(y, &low)
-    return scaled(grad, slope, low)
+    # grad y (1 - y), of the output y
+    return grad * fma(-y, y, y)
 
 
 cdef inline real tanh_backward(real grad, real y) noexcept nogil:
-    cdef real low
-    cdef real slope = tanh_slope(y, &low)
-    return scaled(grad, slope, low)
+    # grad (1 - y^2), of the output y
+    return grad * fma(-y, y, splat(y, 1.0))
 
 
 cdef inline real silu(real x) noexcept nogil:
@@ -45,9 +42,7 @@ cdef inline real silu(real x) noexcept nogil:
 
 
 cdef inline real silu_backward(real grad, real x) noexcept nogil:
-    cdef real low
-    cdef real slope = silu_slope(x, &low)
-    return scaled(grad, slope, low)
+    return grad * silu_slope(x)
 
 
 cdef inline real gelu(real x) noexcept nogil:
@@ -59,9 +54,7 @@ cdef inline real gelu(real x) noexcept nogil:
 
 
 cdef inline real gelu_backward(real grad, real x) noexcept nogil:
-    cdef real low
-    cdef real slope = gelu_slope(x, &low)
-    return scaled(grad, slope, low)
+    return grad * gelu_slope(x)
 
 
 cdef void exp_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:

@@ -119,10 +119,10 @@ cdef inline real tanh_parts(real a, real* low) noexcept nogil:
     return pair_quotient(top, top_low + (top_lost + p_low), d, d_low + lost, low)
 
 
-cdef inline f32x segment(const float* rows, f32x a, f32x* low) noexcept nogil:
+cdef inline f32x segment(const float* rows, double offset, f32x a, f32x* low) noexcept nogil:
     # a function of a >= 0 by the polynomial c0 + d (c1 + ...), d = a - centre, of one of 16 segments (segments.pxd),
     # and what its last rounding lost
-    cdef u32x index = bits_f32(a + splat_f32(1.0)) >> 21
+    cdef u32x index = bits_f32(a + splat_f32(<float>offset)) >> 21
     cdef f32x d = a - lookup16_f32(rows, index)
     cdef f32x q = lookup16_f32(rows + 8 * 16, index)
     q = fma(q, d, lookup16_f32(rows + 7 * 16, index))
@@ -130,17 +130,17 @@ cdef inline f32x segment(const float* rows, f32x a, f32x* low) noexcept nogil:
     q = fma(q, d, lookup16_f32(rows + 5 * 16, index))
     q = fma(q, d, lookup16_f32(rows + 4 * 16, index))
     q = fma(q, d, lookup16_f32(rows + 3 * 16, index))
-    q = fma(q, d, lookup16_f32(rows + 2 * 16, index))
-    cdef f32x c0 = lookup16_f32(rows + 16, index)
-    cdef f32x value = fma(q, d, c0)
-    low[0] = fma(q, d, c0 - value)
+    cdef f32x c1 = lookup16_f32(rows + 2 * 16, index), c0 = lookup16_f32(rows + 16, index)
+    cdef f32x slope = fma(q, d, c1)
+    cdef f32x value = fma(slope, d, c0)
+    low[0] = fma(fma(q, d, c1 - slope), d, fma(slope, d, c0 - value))
     return value
 
 
 cdef inline real tanh(real x) noexcept nogil:
     cdef real low, t
     if real is f32x:
-        t = segment(&TANH_SEGMENTS[0][0], at_most(magnitude(x), splat(x, 9.1)), &low)
+        t = segment(&TANH_SEGMENTS[0][0], 1.0, at_most(magnitude(x), splat(x, 9.1)), &low)
     else:
         t = tanh_parts(magnitude(x), &low)
         t = t + low
@@ -210,7 +210,7 @@ cdef inline real mills(real a, real* low) noexcept nogil:
     # a <= 39, error 2^-56.0. float32: by segments, a <= 14.7, error 2^-27.3
     cdef real one, d, d_low, rho, rho_low, t, h, h_low
     if real is f32x:
-        return segment(&NORMAL_TAIL_SEGMENTS[0][0], a, low)
+        return segment(&NORMAL_TAIL_SEGMENTS[0][0], 1.0, a, low)
     else:
         one = splat(a, 1.0)
         d = a + splat(a, 3.0)

@@ -82,21 +82,26 @@ cdef inline void map1(real (*f)(real) noexcept nogil, const real* x, real* y, Py
     # y = f(x)
     cdef Py_ssize_t part = head(y, n)
     cdef bint streamed = streams(x, y, n)
+    cdef real first, second  # two registers at a time: a function is a chain of latencies, and two chains overlap
     while n > 0:
         if part:
             store_part(y, f(load_part(x, part)), part)
             x = skip(x, part)
             y = <real*>skip(y, part)
             n -= part
-        while n >= lanes(y):
+        while n >= 2 * lanes(y):
+            first = f(load(x))
+            second = f(load(x + 1))
             if streamed:
-                stream(y, f(load(x)))
+                stream(y, first)
+                stream(y + 1, second)
             else:
-                store(y, f(load(x)))
-            x += 1
-            y += 1
-            n -= lanes(y)
-        part = n
+                store(y, first)
+                store(y + 1, second)
+            x += 2
+            y += 2
+            n -= 2 * lanes(y)
+        part = min(n, lanes(y))
     if streamed:
         end_stream()
 
@@ -106,6 +111,7 @@ cdef inline void map2(real (*f)(real, real) noexcept nogil, const real* a, const
     # y = f(a, b)
     cdef Py_ssize_t part = head(y, n)
     cdef bint streamed = streams(a, y, n) and streams(b, y, n)
+    cdef real first, second
     while n > 0:
         if part:
             store_part(y, f(load_part(a, part), load_part(b, part)), part)
@@ -113,15 +119,19 @@ cdef inline void map2(real (*f)(real, real) noexcept nogil, const real* a, const
             b = skip(b, part)
             y = <real*>skip(y, part)
             n -= part
-        while n >= lanes(y):
+        while n >= 2 * lanes(y):
+            first = f(load(a), load(b))
+            second = f(load(a + 1), load(b + 1))
             if streamed:
-                stream(y, f(load(a), load(b)))
+                stream(y, first)
+                stream(y + 1, second)
             else:
-                store(y, f(load(a), load(b)))
-            a += 1
-            b += 1
-            y += 1
-            n -= lanes(y)
-        part = n
+                store(y, first)
+                store(y + 1, second)
+            a += 2
+            b += 2
+            y += 2
+            n -= 2 * lanes(y)
+        part = min(n, lanes(y))
     if streamed:
         end_stream()

@@ -1,9 +1,7 @@
 # Unevaluated sums: a result and what its rounding lost, so that a compound function rounds once where it counts.
 # Knuth's and Dekker's error-free transformations with fused multiply-add; see Muller et al., "Handbook of
 # Floating-Point Arithmetic", 2nd ed., chapter 4. No function of a special kind lives here.
-from libc.math cimport INFINITY
-
-from .lanes cimport fma, magnitude, real, splat, where_less
+from .lanes cimport fma, real, splat
 
 
 cdef inline real fast_sum(real a, real b, real* lost) noexcept nogil:
@@ -41,16 +39,3 @@ cdef inline real pair_quotient(real a, real a_low, real b, real b_low, real* los
     cdef real rest = fma(-q, b_low, fma(-q, b, a) + a_low)
     lost[0] = rest * inverse
     return q
-
-
-cdef inline real complement(real x, real x_low, real* lost) noexcept nogil:
-    # 1 - (x + x_low) where |x| <= 1
-    cdef real s = splat(x, 1.0) - x
-    lost[0] = ((splat(x, 1.0) - s) - x) - x_low
-    return s
-
-
-cdef inline real scaled(real grad, real slope, real slope_low) noexcept nogil:
-    # grad (slope + slope_low), rounded once; an infinite grad takes slope's sign alone
-    cdef real small = grad * slope_low
-    return fma(grad, slope, where_less(magnitude(small), splat(grad, INFINITY), small, splat(grad, 0.0)))

@@ -1,6 +1,6 @@
 """Piecewise polynomials for float32 that look their coefficients up in 16-entry tables: prints kernels/segments.pxd.
 
-A segment is named by four bits of the argument's representation, as the CPU's look-up takes them. Its centre is the float
+A segment is named by four bits of (argument + offset), as the CPU's look-up takes them: bits 21 to 24. Its centre is the float
 near its middle where the function is all but exactly a float, so that the leading coefficient rounds nothing away (Gal's
 accurate tables). Run: python tools/fit/segments.py > kernels/segments.pxd"""
 
@@ -8,6 +8,7 @@ import struct
 import sys
 
 import numpy as np
+import roots
 from mpmath import mp, mpf
 
 mp.dps = 40
@@ -21,10 +22,19 @@ def from_bits(b):
     return struct.unpack("<f", struct.pack("<I", b))[0]
 
 
+def rounding(x):
+    """What rounding to float32 does to x."""
+    return abs(mpf(float(np.float32(float(x)))) - x)
+
+
 def accurate_centre(f, low, high):
-    """The float in the middle fifth of [low, high] where f is closest to a float."""
-    candidates = np.linspace(low + 0.4 * (high - low), low + 0.6 * (high - low), 4000).astype(np.float32)
-    return min((float(c) for c in candidates), key=lambda c: abs(f(mpf(c)) / mpf(float(np.float32(float(f(mpf(c)))))) - 1))
+    """The float in the middle fifth of [low, high] where f and its slope together are closest to floats."""
+    middle, half = (mpf(low) + high) / 2, (mpf(high) - low) / 2
+    value = mp.taylor(f, middle, 12)[::-1]
+    slope = [c * (12 - k) for k, c in enumerate(value[:-1])]
+    candidates = np.linspace(low + 0.4 * (high - low), low + 0.6 * (high - low), 20000).astype(np.float32)
+    return min((float(c) for c in candidates), key=lambda c: rounding(mp.polyval(value, c - middle))
+               + half * rounding(mp.polyval(slope, c - middle)))
 
 
 def interpolate(g, centre, low, high, n):
@@ -37,6 +47,10 @@ def interpolate(g, centre, low, high, n):
 def fit(f, centre, low, high, degree):
     """c1 ... c_degree of f(centre + d) = f(centre) + d (c1 + ...)."""
     if centre:
+        first = mp.diff(f, centre)
+        if rounding(first) < 2.0**-28 * abs(first):
+            rest = interpolate(lambda v: ((f(v) - f(mpf(centre))) / (v - centre) - first) / (v - centre), centre, low, high, degree - 1)
+            return [float(first), *rest]
         return interpolate(lambda v: (f(v) - f(mpf(centre))) / (v - centre), centre, low, high, degree)
     slope = mp.nint(mp.diff(f, 0))  # a whole number: rounding must not spoil it
     return [float(slope), *interpolate(lambda v: (f(v) / v - slope) / v, 0, low, high, degree - 1)]
@@ -60,6 +74,19 @@ def table(f, segments, degree, fixed):
     return list(zip(*columns, strict=True)), worst
 
 
+def quarters(offset, top):
+    """Segments by two bits of the mantissa and two of the exponent of a + offset: index to (low, high)."""
+    ends = [(1 + k / 4) * 2.0**e - offset for e in range(int(np.log2(offset)), int(np.log2(offset)) + 4) for k in range(4)]
+    ends = [max(end, 0.0) for end in (*ends, 16 * 2.0 ** int(np.log2(offset)) - offset) if end > -0.25 * offset]
+    return {bits(low + offset) >> 21 & 15: (low, min(high, top))
+            for low, high in zip(ends, ends[1:], strict=False) if low < min(high, top)}
+
+
+def mills(a):
+    """The normal tail over its exponential."""
+    return mp.exp(a * a / 2) * mp.erfc(a / mp.sqrt(2)) / 2
+
+
 def emit(name, f, segments, degree, fixed, note):
     rows, worst = table(f, segments, degree, fixed)
     print(f"    /* {note}; error 2^{mp.nstr(mp.log(worst, 2), 4)}. Rows: centre, c0 ... c{degree} */")
@@ -72,18 +99,21 @@ def emit(name, f, segments, degree, fixed, note):
 def main():
     print("# Coefficients of piecewise polynomials for float32, printed by tools/fit/segments.py: data, no code.")
     print('cdef extern from *:\n    """')
-    # two bits of the mantissa and two of the exponent of a + 1
-    quarters = {bits(1 + low) >> 21 & 15: (low, high) for e in range(4) for low, high in (
-        ((1 + k / 4) * 2.0**e - 1, (1 + (k + 1) / 4) * 2.0**e - 1) for k in range(4))}
     near_zero = bits(1.0) >> 21 & 15
-    emit("TANH_SEGMENTS", mp.tanh, {i: (low, min(high, 9.1)) for i, (low, high) in quarters.items() if low < 9.1}, 7,
-         {near_zero: 0.0}, "tanh(a), index bits(a + 1) >> 21, a up to 9.1")
-    quarters = {i: (low, min(high, 14.7)) for i, (low, high) in quarters.items() if low < 14.7}
-    emit("NORMAL_TAIL_SEGMENTS", lambda a: mp.exp(a * a / 2) * mp.erfc(a / mp.sqrt(2)) / 2, quarters, 7, {},
-         "erfc(a / sqrt 2) / 2 e^(a^2 / 2), index bits(a + 1) >> 21, a up to 14.7")
+    emit("TANH_SEGMENTS", mp.tanh, quarters(1, 9.1), 7, {near_zero: 0.0}, "tanh(a), offset 1, a up to 9.1")
+    emit("NORMAL_TAIL_SEGMENTS", mills, quarters(1, 14.7), 7, {}, "erfc(a / sqrt 2) / 2 e^(a^2 / 2), offset 1, a up to 14.7")
+    root = -roots.fit(roots.gelu_slope, -0.75, mpf("0.125"), 6)[0]
+    emit("GELU_SLOPE_SEGMENTS", lambda a: mills(a) - a / mp.sqrt(2 * mp.pi), quarters(2, 14.7), 7,
+         {bits(2 + float(root)) >> 21 & 15: float(np.float32(float(root)))},
+         "gelu'(-a) e^(a^2 / 2), offset 2, a up to 14.7")
+    root = -roots.fit(roots.silu_slope, -1.28, mpf("0.25"), 6)[0]
+    emit("SILU_SLOPE_SEGMENTS", lambda a: roots.silu_slope(-a) * mp.exp(a), quarters(2, 30), 7,
+         {bits(2 + float(root)) >> 21 & 15: float(np.float32(float(root)))}, "silu'(-a) e^a, offset 2, a up to 30")
     print('    """')
     print("    const float TANH_SEGMENTS[9][16]")
     print("    const float NORMAL_TAIL_SEGMENTS[9][16]")
+    print("    const float GELU_SLOPE_SEGMENTS[9][16]")
+    print("    const float SILU_SLOPE_SEGMENTS[9][16]")
 
 
 if __name__ == "__main__":
