@@ -317,7 +317,8 @@ cdef inline int backward(const real* like, Dtype dtype, const Problem* problem, 
         weight = problem.weight.data
     elif problem.weighted:
         weight = copied
-        take_rows(FLOAT32 if real is f32x else FLOAT64, <real*>weight, problem.weight.data, 0, problem.weight.step_n, 1, n)
+        take_rows(FLOAT32 if real is f32x else FLOAT64, <real*>weight, problem.weight.data, 0, problem.weight.step_n, 1,
+                  n)
     if threads == 1 or chunks < threads:
         for chunk in range(chunks):
             failed += chunk_rows(like, dtype, problem, weight, chunk * size,

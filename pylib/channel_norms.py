@@ -43,14 +43,14 @@ def _over(gufunc, arrays, per_channel, **keywords):
     return gufunc(*arrays, *per_channel, axes=[0] * len(arrays) + [()] * len(per_channel) + outs, **keywords)
 
 
-def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *, training=False, momentum=0.1, eps=1e-5,
-               out=None, return_stats=False):
+def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *, training=False, momentum=0.1,
+               eps=1e-5, out=None, return_stats=False):
     """Batch norm: ``(x - mean) / sqrt(variance + eps) * weight + bias`` for each channel, at axis 1.
 
     In training, mean and variance are those of the batch and its spatial axes, and `running_mean` and `running_var`, if
     given, are updated in place: ``running = (1 - momentum) * running + momentum * batch``, the variance unbiased, as
-    PyTorch does. In inference they are `running_mean` and `running_var`. A mean is one float64: enough for float32, whose
-    results are as accurate as those of `layer_norm`; for float64 its last place is |mean| / sigma of a result's.
+    PyTorch does. In inference they are `running_mean` and `running_var`. A mean is one float64: enough for float32,
+    whose results are as accurate as those of `layer_norm`; for float64 its last place is |mean| / sigma of a result's.
 
     Parameters
     ----------
