@@ -99,15 +99,18 @@ cdef inline void add_below(const f64x* like, const void* row, Py_ssize_t i, Py_s
     sums[0] = sums[0] + exponential(True, like, <const Exponents*>row, i, n)
 
 
-cdef inline void fold_all(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums) noexcept nogil:
+cdef inline void fold_all(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums,
+                            f32x* unused) noexcept nogil:
     sums[0] = sums[0] + exponential(False, like, <const Exponents*>row, i, n)
 
 
-cdef inline void fold_below(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums) noexcept nogil:
+cdef inline void fold_below(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums,
+                              f32x* unused) noexcept nogil:
     sums[0] = sums[0] + exponential(True, like, <const Exponents*>row, i, n)
 
 
-cdef inline void fold_count(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums) noexcept nogil:
+cdef inline void fold_count(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums,
+                              f32x* unused) noexcept nogil:
     cdef const Exponents* own = <const Exponents*>row
     cdef f32x x = take(<const f32x*>own.x, i, n)
     cdef f32x one = first_lanes(splat(x, 1.0), n)
@@ -128,7 +131,7 @@ cdef inline Pair all_block(const real* like, const void* row, Py_ssize_t start, 
     # every exponential, stored; their sum
     cdef Exponents own = (<const Exponents*>row)[0]
     if real is f32x:
-        return Pair(fold_block(fold_all, &own, start, n), 0.0)
+        return fold_block(fold_all, False, &own, start, n)
     else:
         return sum_block(add_all, like, &own, start, n)
 
@@ -137,7 +140,7 @@ cdef inline Pair below_block(const real* like, const void* row, Py_ssize_t start
     # the sum without the largest
     cdef Exponents own = (<const Exponents*>row)[0]
     if real is f32x:
-        return Pair(fold_block(fold_below, &own, start, n), 0.0)
+        return fold_block(fold_below, False, &own, start, n)
     else:
         return sum_block(add_below, like, &own, start, n)
 
@@ -146,7 +149,7 @@ cdef inline Pair count_block(const real* like, const void* row, Py_ssize_t start
     # how many are the largest
     cdef Exponents own = (<const Exponents*>row)[0]
     if real is f32x:
-        return Pair(fold_block(fold_count, &own, start, n), 0.0)
+        return fold_block(fold_count, False, &own, start, n)
     else:
         return sum_block(add_count, like, &own, start, n)
 

@@ -14,7 +14,7 @@ from .lanes cimport (
     F64_LANES, enter_environment, environment, f32x, f64x, fma, leave_environment, real, splat, splat_f64, store_f64,
 )
 from .loops cimport lanes, skip, store, store_part
-from .reductions cimport Pair, first_lanes, map_row, sum_block, sum_row, take, wide
+from .reductions cimport Pair, fold_block, map_row, sum_block, sum_row, take, wide
 from .rows cimport TILE, put_rows, register, take_rows
 from .ufuncs cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, THREAD_MIN, Dtype, size_of
 
@@ -43,6 +43,7 @@ cdef struct Group:
     double scale[GROUP]
     double grad_mean[GROUP]
     double grad_normed_mean[GROUP]
+    bint ordinary  # whether every scale is 1
     bint centred
 
 
@@ -60,8 +61,34 @@ cdef inline void add_terms(const real* like, const void* group_, Py_ssize_t i, P
     grads_normed[0] = grads_normed[0] + grad * (x * splat_f64(group.rstd[0]))
 
 
+cdef inline real normed_of(const real* like, const Group* group, Py_ssize_t r, Py_ssize_t i,
+                           Py_ssize_t n) noexcept nogil:
+    # x - mean is exact where they are close, and mean_rest is half its last bit at most
+    cdef real x = take(<const real*>group.x[r], i, n), rstd = splat(x, group.rstd[r])
+    x = x * splat(x, group.scale[r])
+    if group.centred:
+        return fma(x - splat(x, group.mean[r]), rstd, splat(x, -group.mean_rest[r]) * rstd)
+    return x * rstd
+
+
+cdef inline void fold_terms(const f32x* like, const void* group_, Py_ssize_t i, Py_ssize_t n, f32x* grads,
+                            f32x* grads_normed) noexcept nogil:
+    # the same in float32
+    cdef const Group* group = <const Group*>group_
+    cdef f32x grad = take(<const f32x*>group.grad[0], i, n), x = normed_of(like, group, 0, i, n)
+    if group.weight != NULL:
+        grad = grad * take(<const f32x*>group.weight, i, n)
+    if group.centred:
+        grads[0] = grads[0] + grad
+    grads_normed[0] = fma(grad, x, grads_normed[0])
+
+
 cdef Pair terms(const real* like, const void* group, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Group own = (<const Group*>group)[0]
+    if real is f32x:
+        if own.ordinary:
+            own.scale[0] = 1.0  # known to the compiler, which leaves the product out
+            return fold_block(fold_terms, True, &own, start, n)
     return sum_block(add_terms[real], like, &own, start, n)
 
 
@@ -92,10 +119,7 @@ cdef inline void gradients(const real* like, const Group* group, Py_ssize_t rows
     grad_bias = grad_weight
     for r in range(rows):
         grad = take(<const real*>group.grad[r], i, n)
-        normed = take(<const real*>group.x[r], i, n) * splat(grad, group.scale[r])
-        if group.centred:
-            normed = (normed - splat(grad, group.mean[r])) - splat(grad, group.mean_rest[r])
-        normed = normed * splat(grad, group.rstd[r])
+        normed = normed_of(like, group, r, i, n)
         grad_weight = fma(grad, normed, grad_weight)
         grad_bias = grad_bias + grad
         if group.weight != NULL:
@@ -103,7 +127,8 @@ cdef inline void gradients(const real* like, const Group* group, Py_ssize_t rows
         if group.centred:
             grad = grad - splat(grad, group.grad_mean[r])
         grad = fma(-normed, splat(grad, group.grad_normed_mean[r]), grad)
-        grad = grad * splat(grad, group.rstd[r]) * splat(grad, group.scale[r])
+        grad = grad * splat(grad, group.rstd[r] * group.scale[r]) if group.ordinary else (
+            grad * splat(grad, group.rstd[r]) * splat(grad, group.scale[r]))
         if n == lanes(like):
             store(<real*>skip(<const real*>group.grad_x[r], i), grad)
         else:
@@ -116,8 +141,10 @@ cdef inline void gradients(const real* like, const Group* group, Py_ssize_t rows
 
 cdef void gradients_block(real* like, const void* group, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Group own = (<const Group*>group)[0]
-    cdef Py_ssize_t i = start, stop = start + n
-    if own.rows == GROUP:
+    cdef Py_ssize_t i = start, stop = start + n, r
+    if own.ordinary and own.rows == GROUP:
+        for r in range(GROUP):
+            own.scale[r] = 1.0
         while i + lanes(like) <= stop:
             gradients(like, &own, GROUP, i, lanes(like))
             i += lanes(like)
@@ -152,6 +179,7 @@ cdef inline void set_statistics(const real* like, Group* group, Py_ssize_t r, do
         elif rstd > ldexp(1.0, 100):
             scale = ldexp(1.0, 100)
     group.scale[r] = scale
+    group.ordinary = scale == 1.0 and (r == 0 or group.ordinary)
     group.rstd[r] = rstd / scale
     if real is f32x:
         group.mean[r] = <float>(mean * scale)
@@ -272,34 +300,40 @@ cdef inline int backward(const real* like, Dtype dtype, const Problem* problem, 
     cdef Py_ssize_t n = problem.n, rows = problem.p * problem.q, chunk, chunks, size, done = 0
     cdef Py_ssize_t arrays = 2 if problem.centred else 1, width = 4 if real is f32x else 8
     cdef double* sums
+    cdef bint weight_direct = not problem.weighted or problem.weight.step_n == width
     cdef char* weight = NULL
+    cdef char* copied = NULL
     cdef int failed = 0, threads = most if rows * n >= THREAD_MIN else 1
     chunks = max(1, min(<Py_ssize_t>CHUNKS, CHUNK_BYTES // (8 * arrays * max(n, 1))))
     size = ((rows + chunks - 1) // chunks + TILE - 1) // TILE * TILE
     chunks = (rows + size - 1) // size if rows > 0 else 0
     sums = <double*>calloc(max(chunks, 1) * arrays * max(n, 1), sizeof(double))
-    weight = <char*>malloc((n + TILE) * width)
-    if sums == NULL or weight == NULL:
+    copied = <char*>malloc(1 if weight_direct else (n + TILE) * width)
+    if sums == NULL or copied == NULL:
         free(sums)
-        free(weight)
+        free(copied)
         return -1
-    if problem.weighted:
-        take_rows(FLOAT32 if real is f32x else FLOAT64, <real*>weight, problem.weight.data, 0, problem.weight.step_n, 1, n)
+    if problem.weighted and weight_direct:
+        weight = problem.weight.data
+    elif problem.weighted:
+        weight = copied
+        take_rows(FLOAT32 if real is f32x else FLOAT64, <real*>weight, problem.weight.data, 0, problem.weight.step_n, 1,
+                  n)
     if threads == 1 or chunks < threads:
         for chunk in range(chunks):
-            failed += chunk_rows(like, dtype, problem, weight if problem.weighted else NULL, chunk * size,
+            failed += chunk_rows(like, dtype, problem, weight, chunk * size,
                                  min(rows, (chunk + 1) * size), sums + chunk * arrays * n,
                                  sums + (chunk * arrays + 1) * n if problem.centred else NULL, threads)
     else:
         for chunk in prange(chunks, num_threads=threads, schedule="dynamic"):
-            failed += chunk_rows(like, dtype, problem, weight if problem.weighted else NULL, chunk * size,
+            failed += chunk_rows(like, dtype, problem, weight, chunk * size,
                                  min(rows, (chunk + 1) * size), sums + chunk * arrays * n,
                                  sums + (chunk * arrays + 1) * n if problem.centred else NULL, 1)
     add_chunks(like, grad_weight, weight_step, sums, chunks, arrays * n, n)
     if problem.centred:
         add_chunks(like, grad_bias, bias_step, sums + n, chunks, arrays * n, n)
     free(sums)
-    free(weight)
+    free(copied)
     return failed
 
 

@@ -103,40 +103,49 @@ cdef inline Pair sum_block(
     return Pair(tree(first, SUMS), tree(second, SUMS))
 
 
-cdef inline void add_fold(void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
-                          const void* row, Py_ssize_t i, Py_ssize_t stop, f64x* sums) noexcept nogil:
+cdef inline void add_fold(
+        void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*, f32x*) noexcept nogil,
+        const void* row, Py_ssize_t i, Py_ssize_t stop, f64x* first, f64x* second) noexcept nogil:
     # up to FOLD * FOLDED_PARTS terms
-    cdef float folded[FOLDED_PARTS]
-    cdef f32x terms
+    cdef float folded[2 * FOLDED_PARTS]
+    cdef f32x a, b
     cdef Py_ssize_t left
     cdef int j, k
     for k in range(FOLDED_TERMS):
-        terms = splat_f32(0.0)
+        a = splat_f32(0.0)
+        b = a
         for j in range(FOLD):
             left = stop - (i + j * FOLDED_PARTS + k * F32_LANES)
             if left >= F32_LANES:
-                add(NULL, row, i + j * FOLDED_PARTS + k * F32_LANES, F32_LANES, &terms)
+                add(NULL, row, i + j * FOLDED_PARTS + k * F32_LANES, F32_LANES, &a, &b)
             elif left > 0:
-                add(NULL, row, i + j * FOLDED_PARTS + k * F32_LANES, left, &terms)
-        store_f32(folded + k * F32_LANES, terms)
+                add(NULL, row, i + j * FOLDED_PARTS + k * F32_LANES, left, &a, &b)
+        store_f32(folded + k * F32_LANES, a)
+        if second != NULL:
+            store_f32(folded + FOLDED_PARTS + k * F32_LANES, b)
     for k in range(FOLDED_SUMS):
-        sums[k] = sums[k] + wide_f32(folded + k * F64_LANES)
+        first[k] = first[k] + wide_f32(folded + k * F64_LANES)
+        if second != NULL:
+            second[k] = second[k] + wide_f32(folded + FOLDED_PARTS + k * F64_LANES)
 
 
-cdef inline double fold_block(void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
-                              const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # the sum of one block's terms of float32; `add` adds F32_LANES terms to a register
-    cdef f64x sums[FOLDED_SUMS]
+cdef inline Pair fold_block(
+        void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*, f32x*) noexcept nogil, bint both,
+        const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # one or both sums of one block's terms of float32; `add` adds F32_LANES terms to a register of each
+    cdef f64x first[FOLDED_SUMS]
+    cdef f64x second[FOLDED_SUMS]
     cdef Py_ssize_t i = start, stop = start + n
     cdef int k
     for k in range(FOLDED_SUMS):
-        sums[k] = splat_f64(0.0)
+        first[k] = splat_f64(0.0)
+        second[k] = splat_f64(0.0)
     while i + FOLD * FOLDED_PARTS <= stop:
-        add_fold(add, row, i, i + FOLD * FOLDED_PARTS, sums)
+        add_fold(add, row, i, i + FOLD * FOLDED_PARTS, first, second if both else NULL)
         i += FOLD * FOLDED_PARTS
     if i < stop:
-        add_fold(add, row, i, stop, sums)
-    return tree(sums, FOLDED_SUMS)
+        add_fold(add, row, i, stop, first, second if both else NULL)
+    return Pair(tree(first, FOLDED_SUMS), tree(second, FOLDED_SUMS) if both else 0.0)
 
 
 cdef inline Pair sum_alone(Pair (*block)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
