@@ -356,21 +356,27 @@ def crossover(const uint8_t[:, ::1] a, const Py_ssize_t[::1] mothers, const uint
             clear_spare(sibling, n, share, genome_bytes)
 
 
-def choose_parents(const Py_ssize_t[::1] ranked, Py_ssize_t parents, Py_ssize_t[::1] mothers,
+def choose_parents(const Py_ssize_t[::1] ranked, Py_ssize_t parents, int tournament, Py_ssize_t[::1] mothers,
                    Py_ssize_t[::1] fathers, uint64_t seed, uint32_t generation=0, uint32_t first=0):
-    """Draw both parents of child i from the first of `ranked`, with (seed, generation, first + i)."""
+    """Draw both parents of child i, each the best of a tournament among the first of `ranked`."""
     cdef Py_ssize_t i
+    cdef uint64_t mother, father
+    cdef int turn
     cdef Stream stream
     cdef u64x random[2]
     cdef uint64_t words[ROW]
     with nogil:
         for i in range(mothers.shape[0]):
             stream = Stream(seed, generation, <uint32_t>(first + i), SELECTION)
-            draw(&stream, 0, 0, 0, random)
-            store_u64(words, random[0])
-            # the high half of a product with 32 random bits: even to within parents / 2^32
-            mothers[i] = ranked[((words[0] & 0xFFFFFFFFU) * <uint64_t>parents) >> 32]
-            fathers[i] = ranked[((words[0] >> 32) * <uint64_t>parents) >> 32]
+            mother, father = parents, parents
+            for turn in range(tournament):
+                draw(&stream, 0, 0, turn, random)
+                store_u64(words, random[0])
+                # the high half of a product with 32 random bits: even to within parents / 2^32
+                mother = min(mother, ((words[0] & 0xFFFFFFFFU) * <uint64_t>parents) >> 32)
+                father = min(father, ((words[0] >> 32) * <uint64_t>parents) >> 32)
+            mothers[i] = ranked[mother]
+            fathers[i] = ranked[father]
 
 
 cdef inline u64x ones(u64x x, bint by_weight) noexcept nogil:

@@ -17,3 +17,7 @@ cdef void decode_float32(const uint8_t* genome, const float* levels, const float
 # middles[i] the middle between the levels of order[i - 1] and order[i]; whether a weight was NaN
 cdef bint encode_float32(const float* weights, const float* order, const double* middles, const float* scales,
                          Py_ssize_t group, uint8_t* genome, Py_ssize_t n) noexcept nogil
+
+# the scale, of those tried, with the least sum of (weight - level * scale)^2; scratch has ceil(n / 2) bytes
+cdef float best_scale_float32(const float* weights, const float* levels, const float* order, const double* middles,
+                              uint8_t* scratch, Py_ssize_t n) noexcept nogil

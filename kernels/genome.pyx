@@ -2,7 +2,7 @@
 # What breeds genomes is breeding.pyx; evaluating a network is population.pyx.
 from cpython.pycapsule cimport PyCapsule_Import
 from cython.parallel cimport prange
-from libc.math cimport INFINITY, nextafterf
+from libc.math cimport INFINITY, fabsf, nextafterf
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy
 
@@ -14,6 +14,8 @@ from .lanes cimport (
 cdef enum:
     # Fewer weights than this do not repay waking a second thread: measured in bench/bench_genome.py.
     THREAD_MIN = 1 << 16
+    STARTS = 120  # scales tried, from the one that reaches the largest weight down to a thirtieth of it
+    IMPROVEMENTS = 2
 
 cdef const int* thread_count = <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
 
@@ -112,6 +114,43 @@ cdef bint encode_float32(const float* weights, const float* order, const double*
     return over[0] >> 31
 
 
+cdef float best_scale_float32(const float* weights, const float* levels, const float* order, const double* middles,
+                              uint8_t* scratch, Py_ssize_t n) noexcept nogil:
+    # For given codes the least squares are at sum(w * l) / sum(l * l), and for a given scale at the nearest levels:
+    # taken in turn from several starts, since each run ends at the best scale nearby.
+    cdef double across, squares, error, least = INFINITY
+    cdef float largest = 0.0, reach = 0.0, scale, best, start
+    cdef Py_ssize_t i
+    cdef int k, _turn
+    cdef uint8_t code
+    for i in range(n):
+        largest = max(largest, fabsf(weights[i]))
+    for k in range(16):
+        reach = max(reach, fabsf(levels[k]))
+    start = largest / reach if largest < INFINITY else 1.0
+    if not start > 0.0:
+        return 1.0
+    best = start
+    for k in range(STARTS):
+        scale = start
+        for _turn in range(IMPROVEMENTS):
+            encode_float32(weights, order, middles, &scale, n, scratch, n)
+            across, squares, error = 0.0, 0.0, 0.0
+            for i in range(n):
+                code = scratch[i // 2] >> 4 * (i % 2) & 15
+                across += <double>weights[i] * levels[code]
+                squares += <double>levels[code] * levels[code]
+                error += (<double>weights[i] - <double>levels[code] * scale) ** 2
+            if error < least:
+                least = error
+                best = scale
+            if not (squares > 0.0 and across > 0.0 and <float>(across / squares) > 0.0):
+                break
+            scale = <float>(across / squares)
+        start *= 0.97153
+    return best
+
+
 def pack(const uint8_t[:, ::1] codes, uint8_t[:, ::1] genomes):
     """Pack one code a byte; whether all codes were below 16."""
     cdef Py_ssize_t i, bad = 0
@@ -154,3 +193,15 @@ def encode(const float[:, ::1] weights, const float[::1] order, const double[::1
     for i in prange(size, nogil=True, num_threads=thread_count[0] if size * n >= THREAD_MIN else 1, schedule="static"):
         bad += encode_float32(&weights[i, 0], &order[0], &middles[0], &scales[i * step, 0], group, &genomes[i, 0], n)
     return bad == 0
+
+
+def best_scales(const float[:, ::1] weights, const float[::1] levels, const float[::1] order, const double[::1] middles,
+                Py_ssize_t group, uint8_t[:, ::1] scratch, float[:, ::1] scales):
+    """Fill scales[row, group] with the scale of least squares; scratch has a row of ceil(n / 2) bytes for each."""
+    cdef Py_ssize_t i, k, turn, n = weights.shape[1], groups = scales.shape[1]
+    for turn in prange(weights.shape[0] * groups, nogil=True, schedule="static",
+                       num_threads=thread_count[0] if weights.shape[0] * n >= THREAD_MIN else 1):
+        i = turn // groups
+        k = turn % groups * group
+        scales[i, turn % groups] = best_scale_float32(&weights[i, k], &levels[0], &order[0], &middles[0],
+                                                      &scratch[i, k // 2], min(group, n - k))

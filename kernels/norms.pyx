@@ -1,4 +1,4 @@
-# Norms of a row, forward: rms_norm, layer_norm. Backward is norms_backward.pyx; which rows, dtypes and
+# Norms of a row, forward: rms_norm, layer_norm, add_rms_norm. Backward is norms_backward.pyx; which rows, dtypes and
 # strides is rows.pxd; the order of the sums is reductions.pxd.
 #
 # Bytes: rms_norm reads its row once for the statistic (a sum of squares) and once to scale it; layer_norm reads it
@@ -245,6 +245,16 @@ cdef inline real layer_point(const real* like, const void* row, Py_ssize_t i, Py
     return weighted(norm.weight, norm.bias, x, like, i, n)
 
 
+cdef inline real sum_point(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    cdef const Norm* norm = <const Norm*>row
+    return take(<const real*>norm.x, i, n) + take(<const real*>norm.bias, i, n)
+
+
+cdef void sum_of_rows_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Norm norm = (<const Norm*>row)[0]
+    map_block(sum_point[real], y, &norm, start, n, norm.streamed)
+
+
 cdef void rms_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Norm norm = (<const Norm*>row)[0]
     norm.scale = 1.0
@@ -332,6 +342,14 @@ cdef void rms_row(const real* like, void** p, Py_ssize_t n, int threads, bint st
              streamed)
 
 
+cdef void add_rms_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+    # x, residual, weight, eps -> y, x + residual, rstd: the sum is normed from the cache that it was written to
+    cdef Norm norm = Norm(p[0], NULL, p[1], 0.0, 0.0, 0.0, 1.0, False)
+    map_row(sum_of_rows_block[real], <real*>p[5], &norm, n, threads)
+    rms_norm(<const real*>p[5], <const real*>p[2], (<double*>p[3])[0], <real*>p[4], <double*>p[6], 1, n, threads,
+             streamed)
+
+
 cdef void layer_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
     layer_norm(layer_root[real], <const real*>p[0], <const real*>p[1], <const real*>p[2], (<double*>p[3])[0],
                <real*>p[4], <double*>p[5], <double*>p[6], 1, n, threads, streamed)
@@ -355,6 +373,9 @@ cdef void layer_stats_row(const real* like, void** p, Py_ssize_t n, int threads,
 
 rms_norm_gufunc = along_axis(
     b"rms_norm", <void*>rms_row[f32x], <void*>rms_row[f64x], b"rvs", b"rs", b"x / sqrt(mean(x^2) + eps) * weight")
+add_rms_norm_gufunc = along_axis(
+    b"add_rms_norm", <void*>add_rms_row[f32x], <void*>add_rms_row[f64x], b"rrvs", b"rrs",
+    b"h = x + residual, h / sqrt(mean(h^2) + eps) * weight and h")
 rms_stats_gufunc = along_axis(
     b"rms_stats", <void*>rms_stats_row[f32x], <void*>rms_stats_row[f64x], b"rs", b"s", b"1 / sqrt(mean(x^2) + eps)")
 layer_stats_gufunc = along_axis(

@@ -23,7 +23,7 @@ from .ufuncs cimport (
 )
 
 cdef enum:
-    MAX_ROW_OPERANDS = 10
+    MAX_ROW_OPERANDS = 12
     TILE = 16  # rows: as many as the widest register has lanes
     PADDING = 16  # elements behind a tile, for 16-bit elements are widened by whole registers
 

@@ -3,9 +3,10 @@
 This layer is pure Python: names, defaults, errors and documentation. The arithmetic is in ``lanewise.kernels``.
 """
 
-from . import activations, evolution, genome, ieee754, losses, norms
+from . import activations, channel_norms, evolution, genome, ieee754, losses, norms
 from . import softmax as _softmax
 from .activations import *  # noqa: F403
+from .channel_norms import *  # noqa: F403
 from .config import get_num_threads, set_num_threads, show_config
 from .losses import *  # noqa: F403
 from .norms import *  # noqa: F403
@@ -22,6 +23,7 @@ __all__ = [
     "set_num_threads",
     "show_config",
     *activations.__all__,
+    *channel_norms.__all__,
     *losses.__all__,
     *norms.__all__,
     *_softmax.__all__,

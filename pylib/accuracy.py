@@ -20,7 +20,7 @@ _LEAST = {"float16": -14, "bfloat16": -126, "float32": -126, "float64": -1022}  
 _MOST = {"float16": 15, "bfloat16": 127, "float32": 127, "float64": 1023}
 _EXPONENT_BITS = np.int64(0x7FF0000000000000)
 
-_CHUNK = 1 << 16  # elements: the float64 arrays of a chunk stay in L2
+_CHUNK = 1 << 14  # elements: a chunk's float64 arrays are small enough for malloc to keep, not to map anew
 _STEP = 1009  # a sample of float32 takes every bit pattern of this many: a prime, so that all low bits occur
 _TURNS = {"float16": 9, "bfloat16": 9}  # of a backward: so many gradients an input, the first of them 1; else two
 _BINS = 32  # of the histogram, an eighth of an ULP each; the last holds what is beyond
@@ -70,9 +70,12 @@ class Accuracy:
     def of(cls, function, dtype, found, operands):
         """Count the errors found for some operands."""
         worst = int(np.argmax(found))
-        bins = np.minimum(found * _PER_ULP, _BINS - 1).astype(np.int64)
+        if found[worst] == 0:  # as wherever a function has reached its limit
+            counts = np.bincount([0], [found.size], _BINS).astype(np.int64)
+        else:
+            counts = np.bincount(np.minimum(found * _PER_ULP, _BINS - 1).astype(np.int64), minlength=_BINS)
         return cls(function, dtype, float(found[worst]), tuple(float(operand[worst]) for operand in operands),
-                   found.size, np.bincount(bins, minlength=_BINS))
+                   found.size, counts)
 
     def add(self, other):
         """Take in what was found for other operands."""
@@ -89,20 +92,27 @@ def errors(y, exact, dtype):
     the exact result is one, and nowhere else.
     """
     digits, least, most = _DIGITS[dtype], _LEAST[dtype], _MOST[dtype]
-    y = y.astype(np.float64)
 
     def compare(y, exact):
-        power = (exact.view(np.int64) & _EXPONENT_BITS).view(np.float64)
-        return np.abs(y - exact) / (np.clip(power, 2.0**least, 2.0**most) * 2.0 ** (1 - digits))
+        ulp = (exact.view(np.int64) & _EXPONENT_BITS).view(np.float64)
+        np.maximum(ulp, 2.0**least, out=ulp)
+        np.minimum(ulp, 2.0**most, out=ulp)
+        ulp *= 2.0 ** (1 - digits)
+        found = y - exact
+        np.abs(found, out=found)
+        found /= ulp
+        return found
 
+    y = y.astype(np.float64)
     with np.errstate(all="ignore"):
         found = compare(y, exact)
-        beyond = ~(np.abs(exact) < 2.0**most) | ~np.isfinite(y)
+        beyond = ~np.isfinite(found)
         if beyond.any():
-            top = 2.0 ** (most + 1)
-            found[beyond] = compare(np.clip(y[beyond], -top, top), np.clip(exact[beyond], -top, top))
-            found[np.isnan(y) & np.isnan(exact)] = 0.0
-            found[np.isnan(found)] = np.inf
+            top, y, exact = 2.0 ** (most + 1), y[beyond], exact[beyond]
+            again = compare(np.clip(y, -top, top), np.clip(exact, -top, top))
+            again[np.isnan(again)] = np.inf
+            again[np.isnan(y) & np.isnan(exact)] = 0.0
+            found[beyond] = again
     return found
 
 
@@ -185,8 +195,10 @@ def chunks(function, dtype, exhaustive=False):
 def count_chunks(function, dtype, exhaustive=False):
     """How many chunks there are."""
     turns = _TURNS.get(dtype, 2) if function.endswith("_backward") else 1
-    arrays = {"float64": 1, "float32": (1 << 32) // _CHUNK if exhaustive else 2 + (1 << 32) // _STEP // _CHUNK}
-    return turns * len(oracles.of_function(function).parameters) * arrays.get(dtype, 1)
+    codes = 1 << 8 * dtype_of(dtype).itemsize
+    sampled = {"float64": 1, "float32": 2 + codes // _STEP // _CHUNK}
+    arrays = codes // _CHUNK if exhaustive and dtype == "float32" else sampled.get(dtype, codes // _CHUNK)
+    return turns * len(oracles.of_function(function).parameters) * arrays
 
 
 def _numbers(dtype, exhaustive):
@@ -207,8 +219,8 @@ def _grads(dtype, n, turn, chunk):
     if turn == 0:
         return np.ones(n, dtype)
     rng = np.random.default_rng((turn, chunk))
-    usual = rng.normal(0, 1, _CHUNK // 16).astype(dtype)
-    any_bits = rng.integers(0, 256, _CHUNK // 16 * dtype.itemsize, dtype=np.uint8).view(dtype)
+    usual = rng.normal(0, 1, _CHUNK // 8).astype(dtype)
+    any_bits = rng.integers(0, 256, _CHUNK // 8 * dtype.itemsize, dtype=np.uint8).view(dtype)
     with np.errstate(invalid="ignore"):  # of a signalling NaN
         grads = np.concatenate([usual, any_bits[np.isfinite(any_bits)]])
     return np.resize(rng.permutation(grads), n)

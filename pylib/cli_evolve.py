@@ -4,7 +4,11 @@ A few lines over evolution.py, data.py and classifier.py; the figure is figures.
 """
 
 import argparse
+import concurrent.futures
+import contextlib
+import multiprocessing
 import os
+import signal
 from pathlib import Path
 
 from .cli import CommandError, require
@@ -18,6 +22,7 @@ def add_evolve_parser(subparsers):
                     "digits or on DATA. Every fifth row is held out. The same seed gives the same network bit for bit.")
     parser.add_argument("data", nargs="?", metavar="DATA",
                         help="a .npz with x and y, or a .csv with the label last (default: the digits)")
+    parser.add_argument("--data", dest="data_option", metavar="DATA", help="the same, by name")
     parser.add_argument("--generations", type=_positive(int), metavar="N",
                         help="generations to run (default: 2000, unless --seconds is given)")
     parser.add_argument("--seconds", type=_positive(float), metavar="S", help="stop after this time")
@@ -33,6 +38,15 @@ def add_evolve_parser(subparsers):
     parser.add_argument("--output", type=Path, default=Path("evolved.npz"), metavar="FILE",
                         help="where the best network goes; the learning curve goes beside it as .png "
                              "(default: %(default)s)")
+    parser.add_argument("--islands", type=_positive(int), default=1, metavar="N",
+                        help="populations side by side, whose best migrate (default: %(default)s)")
+    parser.add_argument("--workers", type=_positive(int), metavar="N", help="processes that evolve the islands")
+    parser.add_argument("--executor", choices=("process", "dask"), default="process",
+                        help="what the workers are: processes of this machine, or dask's (default: %(default)s)")
+    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="keep the run's state here, to --resume")
+    parser.add_argument("--resume", type=Path, metavar="FILE", help="continue from a checkpoint, and keep to it")
+    parser.add_argument("--ablation", action="store_true",
+                        help="instead, run the recipes of docs/evolution.md, a few seeds each, and compare them")
     parser.set_defaults(run=run)
 
 
@@ -77,19 +91,51 @@ def _data(path):
         raise CommandError(error) from None
 
 
+@contextlib.contextmanager
+def _executor(arguments):
+    # the workers asked for, if any
+    if arguments.workers is None:
+        yield None
+    elif arguments.executor == "dask":
+        distributed = require("distributed", "distributed")
+        with (distributed.LocalCluster(n_workers=arguments.workers, threads_per_worker=1,
+                                       dashboard_address=None) as cluster, distributed.Client(cluster) as client):
+            yield client.get_executor()
+    else:
+        with concurrent.futures.ProcessPoolExecutor(
+                arguments.workers, multiprocessing.get_context("spawn"), _ignore_interrupt) as pool:
+            yield pool
+
+
+def _ignore_interrupt():
+    # Ctrl-C reaches every process of a terminal; the parent decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def _terminable():
+    # SIGTERM ends a run as Ctrl-C does
+    callers = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, callers)
+
+
 def run(arguments):
     """Evolve, and report."""
     require("rich")
     require("matplotlib")
     from rich.console import Console
 
+    from .checkpoint import CheckpointError
     from .classifier import Classifier
     from .evolution import MUTATION_RATE, evolve
     from .figures import learning_curve
     from .network import Network
 
     console = Console(highlight=False)
-    data = _data(arguments.data)
+    data = _data(arguments.data or arguments.data_option)
     npz = arguments.output.with_suffix(".npz")
     if not npz.parent.is_dir() or not os.access(npz.parent, os.W_OK):
         raise CommandError(f"--output {arguments.output}: cannot write to {npz.parent}")
@@ -98,13 +144,21 @@ def run(arguments):
     network = Network((data.x.shape[1], *arguments.hidden, len(data.classes)))
     batch = network.batch((data.x - data.offset) * data.scale, data.y)
     tested = network.batch((data.x_held_out - data.offset) * data.scale, data.y_held_out)
+    if arguments.ablation:
+        return _ablation(console, arguments, network, batch, tested)
     console.print(f"Evolving [bold]{'-'.join(map(str, network.sizes))}[/] in {network.codebook.name} codes on "
                   f"[bold]{data.name}[/]: {len(batch)} rows, {len(tested)} held out, no gradient. "
                   "[dim]Ctrl-C keeps the best so far.[/]")
-    result = evolve(network, batch, population=arguments.population, elite=arguments.elite,
-                    parents=min(20, arguments.population),
-                    mutation_rate=MUTATION_RATE if arguments.mutation_rate is None else arguments.mutation_rate,
-                    generations=arguments.generations, seconds=arguments.seconds, seed=arguments.seed, held_out=tested)
+    with _executor(arguments) as executor, _terminable():
+        try:
+            result = evolve(
+                network, batch, population=arguments.population, elite=arguments.elite,
+                mutation_rate=MUTATION_RATE if arguments.mutation_rate is None else arguments.mutation_rate,
+                generations=arguments.generations, seconds=arguments.seconds, seed=arguments.seed, held_out=tested,
+                islands=arguments.islands, executor=executor, checkpoint=arguments.checkpoint or arguments.resume,
+                resume=arguments.resume)
+        except (CheckpointError, OSError) as error:
+            raise CommandError(error) from None
     if not len(result.history):
         console.print("Interrupted before the first generation: nothing to keep.")
         return 130
@@ -112,6 +166,29 @@ def run(arguments):
     png = learning_curve(result.history, network, data.name, npz.with_suffix(".png"))
     _report(console, result, network, network.accuracy(result.genome, tested), npz, png)
     return 130 if result.stopped == "interrupted" else 0
+
+
+def _ablation(console, arguments, network, batch, tested):
+    from rich import box
+    from rich.table import Table
+
+    from .ablation import compare
+    from .evolution import GENERATIONS
+    from .figures import comparison
+
+    generations = arguments.generations or GENERATIONS
+    table = Table("recipe", "held-out accuracy", "least", "loss", box=box.SIMPLE, pad_edge=False)
+    histories = {}
+    for name, runs in compare(network, batch, tested, generations, range(arguments.seed, arguments.seed + 3)):
+        histories[name] = runs
+        accuracies = sorted(history["accuracy"][-1] for history in runs)
+        losses = sorted(history["loss"][-1] for history in runs)
+        table.add_row(name, f"{accuracies[1]:.1%}", f"{accuracies[0]:.1%}", f"{losses[1]:.3f}")
+        console.print(f"[dim]{name}: done[/]")
+    console.print(table)
+    png = comparison(histories, arguments.output.with_suffix(".png"))
+    console.print(f"Medians of three seeds after {generations} generations. [dim]Figure:[/] {png}")
+    return 0
 
 
 def _report(console, result, network, accuracy, npz, png):

@@ -9,7 +9,7 @@ import numpy as np
 
 from .kernels import genome as _kernels
 
-__all__ = ["FLOAT4", "INT4", "LOG4", "NF4", "Codebook", "decode", "encode", "pack", "unpack"]
+__all__ = ["FLOAT4", "INT4", "LOG4", "LOG4_ZERO", "NF4", "Codebook", "best_scale", "decode", "encode", "pack", "unpack"]
 
 
 class Codebook:
@@ -41,7 +41,8 @@ class Codebook:
                 middles[i] = middles[i - 1]
         self._order = order.astype(np.float32)
         self._middles = middles
-        # What mutation asks for: of each code the Gray code of its level's rank, and back; the codes a level up and down.
+        # What mutation asks for: of each code the Gray code of its level's rank, and back; the codes a level up and
+        # down.
         ranks = np.arange(16)
         gray = ranks ^ ranks >> 1
         self._tables = np.empty((4, 16), np.uint8)
@@ -62,6 +63,8 @@ class Codebook:
 
 #: Bit 3 is the sign, bits 0 to 2 the exponent e: the weight is +-2^-e, from 1 down to 1/128, and never zero.
 LOG4 = Codebook([sign * 2.0**-e for sign in (1, -1) for e in range(8)], "LOG4")
+#: As LOG4, but the smallest exponent gives way to zero: 1 down to 1/64, and 0.
+LOG4_ZERO = Codebook([sign * x for sign in (1.0, -1.0) for x in (*(2.0**-e for e in range(7)), 0.0)], "LOG4_ZERO")
 #: Quantiles of the normal distribution, scaled to [-1, 1] (Dettmers et al., "QLoRA", 2023, appendix E).
 NF4 = Codebook([
     -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
@@ -139,6 +142,36 @@ def pack(codes):
     if not _kernels.pack(rows, genomes):
         raise ValueError(f"a code is between 0 and 15; got {rows.max()}")
     return genomes.reshape(*codes.shape[:-1], genomes.shape[1])
+
+
+def best_scale(weights, codebook=LOG4, *, group=None):
+    """Find the scale with which a codebook is nearest to weights, by least squares.
+
+    Parameters
+    ----------
+    weights : array_like of float32, shape (n,) or (rows, n)
+        Finite.
+    codebook : Codebook
+    group : int, optional
+        How many weights share a scale, a multiple of 16. By default all do.
+
+    Returns
+    -------
+    ndarray of float32, shape (groups,) or (rows, groups)
+        For `encode` and `decode`. The best of 120 starts, each improved once: not proven the best of all.
+        1 where all weights are zero.
+    """
+    weights = np.asarray(weights)
+    rows = rows_of("weights", weights, np.float32)
+    if weights.ndim > 2 or not rows.size:
+        raise ValueError(f"weights are [n] or [rows, n], and some; got {list(weights.shape)}")
+    if not np.isfinite(rows).all():
+        raise ValueError("weights hold a NaN or an infinity")
+    _, group = _scales(1.0, group, rows.shape[1], rows.shape[0])
+    scales = np.empty((rows.shape[0], -(-rows.shape[1] // group)), np.float32)
+    scratch = np.empty((rows.shape[0], (rows.shape[1] + 1) // 2), np.uint8)
+    _kernels.best_scales(rows, codebook.levels, codebook._order, codebook._middles, group, scratch, scales)
+    return scales.reshape(*weights.shape[:-1], scales.shape[1])
 
 
 def unpack(genomes, n_weights=None):

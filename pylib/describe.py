@@ -202,7 +202,7 @@ def describe(value, format=None):
 
 
 def exact_decimal(value):
-    """Every digit of a finite Python float, without an exponent unless it would need more than 40 zeros.
+    """Every digit of a finite Python float; with an exponent only where ten zeros would follow the point.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def exact_decimal(value):
         return str(value)
     digits = Decimal(value)
     scale = digits.adjusted()
-    if -40 <= scale <= 400:
+    if scale >= -10:
         return f"{digits:f}"
     # the context is wide enough for the 767 digits of binary64's longest number
     return f"{digits.normalize(Context(prec=800)):e}"

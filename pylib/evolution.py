@@ -1,33 +1,34 @@
 """Evolving packed 4-bit genomes without a gradient: `evolve` for networks, `minimize` for a fitness of one's own.
 
-What is bred, and from whom, is decided here; the genomes' operators are genome.py and the networks network.py.
+When to stop, what to record, when islands exchange genomes and what to keep is decided here; how a generation is bred
+is islands.py, the genomes' operators are genome.py and the networks network.py.
 """
 
-import operator
 import time
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import genome as _genome
-from .codes import LOG4, seed_of, whole
-from .kernels import breeding as _kernels
+from . import checkpoint as _checkpoint
+from .codes import LOG4, Codebook, seed_of, whole
+from .islands import HISTORY, FitnessError, Island, NetworkFitness, OwnFitness, Plan, Workers
 from .network import Batch, Network
 
-__all__ = ["GENERATIONS", "HISTORY", "MUTATION_RATE", "EvolutionResult", "Network", "State", "evolve", "minimize"]
+__all__ = ["GENERATIONS", "HISTORY", "MUTATION_RATE", "EvolutionResult", "FitnessError", "Network", "State", "evolve",
+           "minimize"]
 
 #: How many generations run if nothing else says when to stop.
 GENERATIONS = 2000
 #: The share of bits flipped in the first generation and in the last; geometric in between (docs/evolution.md).
 MUTATION_RATE = (0.004, 0.0002)
-#: What is kept of each generation. `accuracy` is the best genome's on the held-out data, NaN where there is none.
-HISTORY = np.dtype([("generation", np.int64), ("seconds", np.float64), ("loss", np.float32), ("mean_loss", np.float32),
-                    ("mutation_rate", np.float64), ("accuracy", np.float32)])
+_BY_CODE = Codebook(range(16), "codes")  # the order of raw codes, for mutations that go by levels
+#: Seconds between two checkpoints.
+CHECKPOINT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class State:
-    """What a callback is shown after each generation.
+    """What a callback is shown after each generation, or each epoch of several islands.
 
     Attributes
     ----------
@@ -35,11 +36,10 @@ class State:
         How many generations are done.
     progress : float
         How far the run is, 0 to 1, by generations or by seconds, whichever is further.
-    seconds, loss, mean_loss, mutation_rate, accuracy : float
+    seconds, loss, mean_loss, mutation_rate, diversity, accuracy : float
         As in the history.
     genome : ndarray of uint8
         The best so far.
-
     """
 
     generation: int
@@ -48,6 +48,7 @@ class State:
     loss: float
     mean_loss: float
     mutation_rate: float
+    diversity: float
     accuracy: float
     genome: np.ndarray = field(repr=False)
 
@@ -63,13 +64,12 @@ class EvolutionResult:
     loss : float
         Its loss.
     population : ndarray of uint8, shape (size, bytes)
-        The last generation that was evaluated.
+        The last generation that was evaluated; of several islands, one after the other.
     history : structured ndarray
         A row for each generation: see `HISTORY`.
     seed : int
-    stopped : {"generations", "seconds", "target_loss", "callback", "interrupted"}
+    stopped : {"generations", "seconds", "target_loss", "callback", "interrupted", "error"}
         Why it ended.
-
     """
 
     genome: np.ndarray = field(repr=False)
@@ -80,125 +80,126 @@ class EvolutionResult:
     stopped: str
 
 
-@dataclass(frozen=True)
-class _Plan:
-    # what stays the same throughout a run, checked
-    n_weights: int
-    population: int
-    elite: int
-    parents: int
-    mutation_rate: object
-    generations: int | None
-    seconds: float | None
-    target_loss: float | None
-    seed: int
+class _Run:
+    # A run between its epochs: islands and history are replaced together, after an epoch and never in the midst of one,
+    # so that what an interrupt finds is whole.
+    def __init__(self, plan, fitness, held_out, callback, executor, checkpoint, resume):
+        self.plan, self.held_out, self.callback, self.checkpoint = plan, held_out, callback, checkpoint
+        self.workers = Workers(plan, fitness, executor)
+        self.length = 1 if plan.islands == 1 and executor is None else plan.migration
+        if resume is None:
+            self.at = [Island.start(plan, index) for index in range(plan.islands)], []
+        else:
+            self.at = _checkpoint.load(resume, plan)
+        self.before = self.at[1][-1][1] if self.at[1] else 0.0  # seconds of the run that this one continues
+        self.started = self.saved = time.perf_counter()
 
-    def __post_init__(self):
-        for name, low in (("population", 1), ("elite", 0), ("parents", 1)):
-            try:
-                value = operator.index(getattr(self, name))
-            except TypeError:
-                raise TypeError(f"{name} is an int; got {getattr(self, name)!r}") from None
-            if value < low or (name != "population" and value > self.population):
-                raise ValueError(f"{name} is between {low} and the population of {self.population}; got {value}")
-        if self.generations is not None and operator.index(self.generations) < 1:
-            raise ValueError(f"generations is at least 1; got {self.generations}")
-        if self.seconds is not None and not self.seconds > 0:
-            raise ValueError(f"seconds is positive; got {self.seconds!r}")
-        for rate in [] if callable(self.mutation_rate) else np.atleast_1d(self.mutation_rate):
-            if not 0 <= rate <= 1:
-                raise ValueError(f"mutation_rate is between 0 and 1; got {self.mutation_rate!r}")
-        if not callable(self.mutation_rate) and np.shape(self.mutation_rate) not in ((), (2,)):
-            raise ValueError("mutation_rate is a number, a pair (first, last) or a function of the progress; "
-                             f"got {self.mutation_rate!r}")
+    def seconds(self):
+        return self.before + time.perf_counter() - self.started
 
-    def progress(self, generation, seconds):
-        by_generations = generation / self.generations if self.generations else 0.0
-        by_seconds = seconds / self.seconds if self.seconds else 0.0
-        return min(1.0, max(by_generations, by_seconds))
+    def best(self):
+        return min(self.at[0], key=lambda island: island.best_loss)
 
-    def rate(self, progress):
-        if callable(self.mutation_rate):
-            return float(self.mutation_rate(progress))
-        first, last = np.broadcast_to(self.mutation_rate, 2)
-        if first == last or first == 0 or last == 0:
-            return float(first + (last - first) * progress)
-        return float(first * (last / first) ** progress)
+    def result(self, stopped):
+        islands, history = self.at
+        best = self.best()
+        return EvolutionResult(best.best, best.best_loss, np.concatenate([island.evaluated for island in islands]),
+                               np.array(history, HISTORY), self.plan.seed, stopped)
 
+    def save(self):
+        if self.checkpoint is not None and self.at[1]:
+            _checkpoint.save(self.checkpoint, self.plan, *self.at)
+            self.saved = time.perf_counter()
 
-def _breed(population, ranked, rate, generation, plan, children):
-    # The elite as they are; the rest each a child of two of the best, mutated. Child i draws from the key
-    # (seed, generation, i): the same whoever computes it.
-    n = plan.population - plan.elite
-    children[:plan.elite] = population[ranked[:plan.elite]]
-    if n:
-        mothers, fathers = np.empty((2, n), np.intp)
-        young = children[plan.elite:]
-        _kernels.choose_parents(ranked, plan.parents, mothers, fathers, plan.seed, generation)
-        _kernels.crossover(population, mothers, population, fathers, young, None, plan.n_weights, 0, 0, plan.seed,
-                           generation)
-        _kernels.mutate(young, young, plan.n_weights, np.array([rate]), 0, LOG4._tables, plan.seed, generation)
-    return children
+    def epoch(self):
+        islands, history = self.at
+        length = self.length
+        if self.plan.generations is not None:
+            length = min(length, self.plan.generations - islands[0].generation)
+        done = self.workers.epoch(islands, length, self.seconds())
+        islands = [island for island, _ in done]
+        if len(islands) > 1:  # each one's best goes to the next
+            islands = [island.visited_by(islands[i - 1].best) for i, island in enumerate(islands)]
+        best = min(islands, key=lambda island: island.best_loss).best
+        accuracy = self.held_out(best) if self.held_out else np.nan
+        seconds = self.seconds()
+        rows = [(of_all[0][0], seconds, min(row[2] for row in of_all), np.mean([row[3] for row in of_all]),
+                 sum(row[4] for row in of_all), of_all[0][5], np.mean([row[6] for row in of_all]), accuracy)
+                for of_all in zip(*(rows for _, rows in done), strict=True)]
+        self.at = islands, history + rows
 
+    def stop(self):
+        # why to stop now, if there is a reason
+        plan, (islands, history) = self.plan, self.at
+        if not history:
+            return None
+        best, (generation, seconds, loss, mean_loss, _, rate, diversity, accuracy) = self.best(), history[-1]
+        if self.callback is not None and self.callback(
+                State(generation, plan.progress(generation, seconds), seconds, loss, mean_loss, rate, diversity,
+                      accuracy, best.best)):
+            return "callback"
+        if plan.target_loss is not None and best.best_loss <= plan.target_loss:
+            return "target_loss"
+        if plan.generations is not None and islands[0].generation >= plan.generations:
+            return "generations"
+        return "seconds" if plan.seconds is not None and seconds >= plan.seconds else None
 
-def _run(plan, evaluate, held_out, callback):
-    # evaluate(population) -> losses; held_out(genome) -> accuracy
-    started = time.perf_counter()
-    population = _genome.random_population(plan.population, plan.n_weights, plan.seed)
-    spare = np.empty_like(population)
-    best, best_loss, history, stopped = population[0].copy(), np.inf, [], "interrupted"
-    seconds, generation = 0.0, 0
-    try:
-        while True:
-            losses = np.asarray(evaluate(population))
-            ranked = np.argsort(losses, kind="stable")  # NaN comes last
-            if not losses[ranked[0]] >= best_loss:
-                best, best_loss = population[ranked[0]].copy(), float(losses[ranked[0]])
-            progress = plan.progress(generation, seconds)
-            rate = plan.rate(progress)
-            generation += 1
-            seconds = time.perf_counter() - started
-            accuracy = held_out(best) if held_out else np.nan
-            history.append((generation, seconds, best_loss, losses.mean(), rate, accuracy))
-            state = State(generation, plan.progress(generation, seconds), *history[-1][1:], best)
-            if callback is not None and callback(state):
-                stopped = "callback"
-            elif plan.target_loss is not None and best_loss <= plan.target_loss:
-                stopped = "target_loss"
-            elif plan.generations is not None and generation >= plan.generations:
-                stopped = "generations"
-            elif plan.seconds is not None and seconds >= plan.seconds:
-                stopped = "seconds"
-            else:
-                spare = _breed(population, ranked, rate, generation, plan, spare)
-                population, spare = spare, population
-                continue
-            break
-    except KeyboardInterrupt:
-        pass
-    return EvolutionResult(best, best_loss, population, np.array(history, HISTORY), plan.seed, stopped)
+    def run(self):
+        stopped = None
+        try:
+            while stopped is None:
+                if not self.at[1] or self.plan.generations is None or self.at[0][0].generation < self.plan.generations:
+                    self.epoch()
+                stopped = self.stop()
+                if time.perf_counter() - self.saved > CHECKPOINT_SECONDS:
+                    self.save()
+        except KeyboardInterrupt:
+            stopped = "interrupted"
+        except FitnessError as error:
+            self.save()
+            error.result = self.result("error")
+            raise
+        self.save()
+        return self.result(stopped)
 
 
-def _limits(generations, seconds):
-    # with no limit of either kind, the default one
-    return (GENERATIONS if generations is None and seconds is None else generations), seconds
+def _start(fitness, held_out, n_weights, codebook, *, population, elite, parents, tournament, mutation, crossover,
+           mutation_rate, generations, seconds, target_loss, seed, islands, migration, executor, checkpoint, resume,
+           callback, progress):
+    if generations is None and seconds is None:
+        generations = GENERATIONS
+    parents = min(20, population) if parents is None else parents
+    plan = Plan(n_weights, population, elite, parents, tournament, mutation, crossover, mutation_rate, generations,
+                seconds, target_loss, seed_of(seed), islands, migration, codebook)
+    with _Shown(progress, plan, callback) as watch:
+        return _Run(plan, fitness, held_out, watch, executor, checkpoint, resume).run()
 
 
-def evolve(network, x, y=None, *, population=100, elite=2, parents=20, mutation_rate=MUTATION_RATE, generations=None,
-           seconds=None, target_loss=None, seed=0, held_out=None, callback=None, progress=True):
+def evolve(network, x, y=None, *, population=100, elite=2, parents=None, tournament=1, mutation="flip",
+           crossover="uniform", mutation_rate=MUTATION_RATE, generations=None, seconds=None, target_loss=None, seed=0,
+           islands=1, migration=25, executor=None, checkpoint=None, resume=None, held_out=None, callback=None,
+           progress=True):
     """Evolve a network's weights towards the lowest cross-entropy on a batch.
 
     Each generation is ranked by loss. The `elite` best pass on unchanged; the others are each bred from two of the
-    `parents` best, drawn at random, by uniform crossover, and mutated by flipping bits at a rate that falls from the
-    first generation to the last.
+    `parents` best, drawn at random, by crossover, and mutated at a rate that falls from the first generation on.
 
     Parameters
     ----------
     network : Network
     x : array_like of float, shape (rows, inputs), or Batch
     y : array_like of int, shape (rows,)
-    population, elite, parents : int
-        How many genomes there are, how many pass on unchanged and how many breed.
+    population, elite : int
+        How many genomes there are, and how many pass on unchanged.
+    parents : int, optional
+        How many of the best may breed: 20, or all of a smaller population.
+    tournament : int
+        Each parent is the best of so many draws: 1 draws all alike; 2, with all as `parents`, is linear
+        ranking.
+    mutation : {"flip", "gray", "step"}
+        As `kind` of `lanewise.genome.mutate`.
+    crossover : {"uniform", "bitwise", "one_point", "two_point"} or None
+        As `kind` of `lanewise.genome.crossover`; None copies one parent.
     mutation_rate : float, pair of float or callable
         The share of bits flipped; first and last, geometric in between; or a function of the progress, 0 to 1.
     generations : int, optional
@@ -208,11 +209,21 @@ def evolve(network, x, y=None, *, population=100, elite=2, parents=20, mutation_
     target_loss : float, optional
         Stop once the best loss is this low.
     seed : int or np.random.Generator
-        The same seed gives the same result bit for bit, on any machine and any number of threads.
+        The same seed gives the same result bit for bit, on any machine and any number of threads or workers.
+    islands : int
+        How many populations evolve side by side. After every `migration` generations each one's best goes to the next.
+    migration : int
+    executor : concurrent.futures.Executor, optional
+        Where islands are evolved: a process pool, ``dask.distributed.Client(...).get_executor()``, ``mpi4py.futures``.
+        The batch travels once to each worker, then only packed genomes do. A worker uses one thread.
+    checkpoint : path-like, optional
+        Where to write the run's state every 30 seconds and at its end, also on Ctrl-C.
+    resume : path-like, optional
+        A checkpoint to continue from, to the bits of an unbroken run.
     held_out : pair (x, y) or Batch, optional
         On which the best genome's accuracy is recorded. It decides nothing.
     callback : callable, optional
-        Called with a `State` after each generation; a true answer stops the run.
+        Called with a `State` after each generation, or each epoch of several islands; a true answer stops the run.
     progress : bool
         Whether to show a bar (where rich is installed and a person watches).
 
@@ -220,7 +231,6 @@ def evolve(network, x, y=None, *, population=100, elite=2, parents=20, mutation_
     -------
     EvolutionResult
         Also on Ctrl-C, with the best so far.
-
     """
     if not isinstance(network, Network):
         raise TypeError(f"network is a Network; got {type(network).__name__}")
@@ -228,23 +238,25 @@ def evolve(network, x, y=None, *, population=100, elite=2, parents=20, mutation_
     if len(batch) == 0 or (y is None and batch is not x):
         raise ValueError("evolve wants at least one row, and a class for each")
     tested = held_out if held_out is None or isinstance(held_out, Batch) else network.batch(*held_out)
-    generations, seconds = _limits(generations, seconds)
-    plan = _Plan(network.n_weights, population, elite, parents, mutation_rate, generations, seconds, target_loss,
-                 seed_of(seed))
-    with _shown(progress, plan, callback) as watch:
-        return _run(plan, lambda genomes: network.loss(genomes, batch),
-                    tested and (lambda genome: network.accuracy(genome, tested)), watch)
+    return _start(NetworkFitness(network, batch), tested and (lambda genome: network.accuracy(genome, tested)),
+                  network.n_weights, network.codebook,
+                  population=population, elite=elite, parents=parents, tournament=tournament,
+                  mutation=mutation, crossover=crossover, mutation_rate=mutation_rate, generations=generations,
+                  seconds=seconds, target_loss=target_loss, seed=seed, islands=islands, migration=migration,
+                  executor=executor, checkpoint=checkpoint, resume=resume, callback=callback, progress=progress)
 
 
-def minimize(fitness, n_weights, *, codebook=LOG4, scale=1.0, vectorized=False, population=100, elite=2, parents=20,
-             mutation_rate=MUTATION_RATE, generations=None, seconds=None, target_loss=None, seed=0, callback=None,
-             progress=True):
+def minimize(fitness, n_weights, *, codebook=LOG4, scale=1.0, vectorized=False, population=100, elite=2, parents=None,
+             tournament=1, mutation="flip", crossover="uniform", mutation_rate=MUTATION_RATE, generations=None,
+             seconds=None, target_loss=None, seed=0, islands=1, migration=25, executor=None, checkpoint=None,
+             resume=None, callback=None, progress=True):
     """Minimise a function of 4-bit weights.
 
     Parameters
     ----------
     fitness : callable
-        From weights, float32[n_weights], to a number, the lower the better; NaN ranks last.
+        From weights, float32[n_weights], to a number, the lower the better. NaN and infinity rank last and are counted
+        in the history.
     n_weights : int
     codebook : Codebook or None
         What the codes stand for; with None the fitness is given the codes, uint8[n_weights].
@@ -252,35 +264,32 @@ def minimize(fitness, n_weights, *, codebook=LOG4, scale=1.0, vectorized=False, 
         What the weights are multiplied by.
     vectorized : bool
         Whether the fitness takes the whole population, [population, n_weights], and gives [population].
-    population, elite, parents, mutation_rate, generations, seconds, target_loss, seed, callback, progress
+    population, elite, parents, tournament, mutation, crossover, mutation_rate, generations, seconds, target_loss, seed
         As in `evolve`.
+    islands, migration, executor, checkpoint, resume, callback, progress
+        As in `evolve`; an executor of processes wants a fitness that can be pickled.
 
     Returns
     -------
     EvolutionResult
 
+    Raises
+    ------
+    FitnessError
+        If the fitness raises; its `result` is the run up to then.
     """
     if not callable(fitness):
         raise TypeError(f"fitness is a function of weights; got {type(fitness).__name__}")
-
-    def evaluate(genomes):
-        if codebook is None:
-            weights = _genome.unpack(genomes, n_weights)
-        else:
-            weights = _genome.decode(genomes, codebook, scale, n_weights=n_weights)
-        losses = np.asarray(fitness(weights) if vectorized else [fitness(row) for row in weights], dtype=np.float64)
-        if losses.shape != (len(genomes),):
-            raise ValueError(f"fitness gives one number a genome, [{len(genomes)}]; got {list(losses.shape)}")
-        return losses
-
-    generations, seconds = _limits(generations, seconds)
-    plan = _Plan(whole("n_weights", n_weights, 2**62), population, elite, parents, mutation_rate, generations,
-                 seconds, target_loss, seed_of(seed))
-    with _shown(progress, plan, callback) as watch:
-        return _run(plan, evaluate, None, watch)
+    n_weights = whole("n_weights", n_weights, 2**62)
+    return _start(OwnFitness(fitness, n_weights, codebook, scale, vectorized), None, n_weights,
+                  _BY_CODE if codebook is None else codebook,
+                  population=population, elite=elite, parents=parents, tournament=tournament,
+                  mutation=mutation, crossover=crossover, mutation_rate=mutation_rate, generations=generations,
+                  seconds=seconds, target_loss=target_loss, seed=seed, islands=islands, migration=migration,
+                  executor=executor, checkpoint=checkpoint, resume=resume, callback=callback, progress=progress)
 
 
-class _shown:  # noqa: N801 - a context manager, used as a function
+class _Shown:
     # The callback, and in front of it a bar, where one can be shown.
     def __init__(self, progress, plan, callback):
         self.callback, self.bar = callback, None

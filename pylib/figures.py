@@ -1,14 +1,14 @@
-"""Figures, drawn by matplotlib (the extra ``demo``): the learning curve of a run, the exponents of a tensor."""
+"""Figures of a run, drawn by matplotlib (the extra ``demo``): the learning curve."""
 
 import numpy as np
 
-__all__ = ["exponent_histogram", "learning_curve"]
+__all__ = ["comparison", "exponent_histogram", "learning_curve"]
 
-_LOSS, _ACCURACY, _QUIET = "#3b5b92", "#d1495b", "#6b7280"
+_LOSS, _ACCURACY, _DIVERSITY, _QUIET = "#3b5b92", "#d1495b", "#2a9d8f", "#6b7280"
 
 
 def learning_curve(history, network, name, path):
-    """Draw best and mean loss, and held-out accuracy, against generations.
+    """Draw best and mean loss, held-out accuracy, diversity and mutation rate against generations.
 
     Parameters
     ----------
@@ -29,14 +29,14 @@ def learning_curve(history, network, name, path):
     from matplotlib.ticker import FuncFormatter, PercentFormatter
 
     generation = history["generation"]
-    figure = Figure(figsize=(8, 4.8), dpi=160, layout="constrained")
+    figure = Figure(figsize=(8, 6), dpi=160, layout="constrained")
     FigureCanvasAgg(figure)
-    losses = figure.add_subplot()
+    losses, below = figure.subplots(2, height_ratios=(3, 1), sharex=True)
     accuracies = losses.twinx()
     finite = np.where(np.isfinite(history["mean_loss"]), history["mean_loss"], np.nan)
     losses.fill_between(generation, history["loss"], finite, color=_LOSS, alpha=0.12, linewidth=0)
     losses.plot(generation, history["loss"], color=_LOSS, linewidth=2)
-    losses.set(xlabel="generation", xlim=(1, max(len(generation), 2)), yscale="log")
+    losses.set(xlim=(1, max(len(generation), 2)), yscale="log")
     losses.set_ylabel("loss of the best (shaded: up to the mean)", color=_LOSS)
     losses.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
     losses.yaxis.set_minor_formatter(FuncFormatter(lambda y, _: ""))
@@ -53,11 +53,55 @@ def learning_curve(history, network, name, path):
         axes.tick_params(colors=_QUIET)
         axes.set_zorder(1 if axes is losses else 0)
     losses.patch.set_visible(False)
+    rates = below.twinx()
+    below.plot(generation, history["diversity"], color=_DIVERSITY, linewidth=1.5)
+    below.set(xlabel="generation", ylim=(0, None))
+    below.set_ylabel("bits that differ", color=_DIVERSITY)
+    rates.plot(generation, history["mutation_rate"], color=_QUIET, linewidth=1.5, linestyle=(0, (4, 2)))
+    rates.set(ylim=(0, None))
+    rates.set_ylabel("bits flipped", color=_QUIET)
+    for axes in (below, rates):
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:g}%"))
+        axes.spines[["top"]].set_visible(False)
+        axes.tick_params(colors=_QUIET)
     sizes = "-".join(map(str, network.sizes))
     losses.set_title(f"{sizes} network of 4-bit weights, evolved on {name} without a gradient",
                      loc="left", pad=24, weight="bold", size=12)
     losses.text(0, 1.02, f"{network.genome_bytes:,} bytes of genome, {len(generation):,} generations in "
                          f"{history['seconds'][-1]:.1f} s", transform=losses.transAxes, color=_QUIET)
+    figure.savefig(path)
+    return path
+
+
+def comparison(histories, path):
+    """Draw the held-out accuracy of several recipes against generations.
+
+    Parameters
+    ----------
+    histories : dict of lists of structured ndarrays
+        By the recipe's name, one history for each seed: the median is drawn.
+    path : path-like
+
+    Returns
+    -------
+    path
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import PercentFormatter
+
+    figure = Figure(figsize=(8, 5), dpi=160, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for i, (name, runs) in enumerate(histories.items()):
+        median = np.median([history["accuracy"] for history in runs], axis=0)
+        axes.plot(np.arange(1, len(median) + 1), median, linewidth=2.5 if i == 0 else 1.3,
+                  label=f"{median[-1]:.1%}  {name}", zorder=10 if i == 0 else 2)
+    axes.set(xscale="log", xlabel="generation", ylabel="held-out accuracy", ylim=(0, 1.02))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.grid(axis="y", color="#e5e7eb", linewidth=0.8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=9)
     figure.savefig(path)
     return path
 

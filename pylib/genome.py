@@ -7,9 +7,9 @@ machine and any number of threads, and each genome can be remade on its own.
 """
 
 from .breeding import crossover, diversity, hamming_distance, mutate, random_population
-from .codes import FLOAT4, INT4, LOG4, NF4, Codebook, decode, encode, pack, unpack
+from .codes import FLOAT4, INT4, LOG4, LOG4_ZERO, NF4, Codebook, best_scale, decode, encode, pack, unpack
 
 __all__ = [
-    "FLOAT4", "INT4", "LOG4", "NF4", "Codebook", "crossover", "decode", "diversity", "encode", "hamming_distance",
-    "mutate", "pack", "random_population", "unpack",
+    "FLOAT4", "INT4", "LOG4", "LOG4_ZERO", "NF4", "Codebook", "best_scale", "crossover", "decode", "diversity",
+    "encode", "hamming_distance", "mutate", "pack", "random_population", "unpack",
 ]

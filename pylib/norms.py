@@ -2,10 +2,12 @@
 kernels/norms.pyx and kernels/norms_backward.pyx, and the bound of each function in bounds.py."""
 
 from ._axis import backward_on_axis, checked, like, on_axis, statistic, vector
+from .kernels import normalize as _normalize
 from .kernels import norms as _norms
 from .kernels import norms_backward as _backward
 
-__all__ = ["layer_norm", "layer_norm_backward", "rms_norm", "rms_norm_backward"]
+__all__ = ["add_rms_norm", "layer_norm", "layer_norm_backward", "normalize", "normalize_backward", "rms_norm",
+           "rms_norm_backward"]
 
 _LAYER_NORMS = {"two_pass": _norms.layer_norm_gufunc, "one_pass": _norms.layer_norm_one_pass_gufunc}
 
@@ -197,3 +199,99 @@ def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None
         _backward.layer_norm_backward_gufunc, grad, x, (weights,), (mean, rstd), axis)
     return (grad_x, None if weight is None else grad_weight.astype(weights.dtype, copy=False),
             None if bias is None else grad_bias.astype(biases.dtype, copy=False))
+
+
+def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, return_stats=False):
+    """Add and norm: ``rms_norm(x + residual, weight)`` and the sum, in one go.
+
+    Its gradient is that of `rms_norm` at the sum, plus the gradient that arrives at the sum, for both `x` and `residual`.
+
+    Parameters
+    ----------
+    x, residual : array_like
+        Of one shape: float32, float64, float16 or bfloat16.
+    weight, eps, axis
+        As for `rms_norm`.
+    return_stats : bool
+        Also return `rstd`.
+
+    Returns
+    -------
+    y, new_residual : ndarray
+        The norm, and ``x + residual``. float16 and bfloat16: both are rounded once from float32.
+    rstd : ndarray
+        As `rms_norm` returns it. With `return_stats` only.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, `weight` does not have the length of `axis`, or `x` has no such axis.
+    """
+    x, axis = checked("add_rms_norm", x, axis)
+    residual = like("add_rms_norm", "residual", residual, x)
+    weight = vector("add_rms_norm", "weight", weight, x, axis)
+    y, total, rstd = on_axis(_norms.add_rms_norm_gufunc, "rrvsrrs", (x, residual, weight, eps), axis, x.ndim)
+    return (y, total, rstd) if return_stats else (y, total)
+
+
+def _power(name, p):
+    if p not in (1, 2):
+        raise ValueError(f"{name}: p must be 1 or 2, not {p}")
+    return float(p)
+
+
+def normalize(x, p=2, axis=-1, *, eps=1e-12, out=None):
+    """Rows of length one: ``x / max(length, eps)``, the length being ``sum(|x|**p)**(1 / p)`` along `axis`.
+
+    Parameters
+    ----------
+    x : array_like
+        float32, float64, float16 or bfloat16.
+    p : {1, 2}
+        Which length.
+    axis : int
+        The axis that holds a row.
+    eps : float
+        The least length to divide by.
+    out : ndarray, optional
+        Where to put the result; may be `x`.
+
+    Returns
+    -------
+    y : ndarray
+        Of the shape of `x`.
+
+    Raises
+    ------
+    ValueError
+        If `p` is neither 1 nor 2, or `x` has no such axis.
+    """
+    p = _power("normalize", p)
+    x, axis = checked("normalize", x, axis)
+    return on_axis(_normalize.normalize_gufunc, "rssr", (x, p, eps), axis, x.ndim, out)
+
+
+def normalize_backward(grad, x, p=2, axis=-1, *, eps=1e-12):
+    """Gradient of `normalize`: ``(grad - along * sum(grad * y)) / length``, along being y (p = 2) or sign(x) (p = 1).
+
+    Parameters
+    ----------
+    grad, x : array_like
+        The gradient arriving, and the forward's input; of one shape.
+    p, axis, eps
+        As given to the forward.
+
+    Returns
+    -------
+    grad_x : ndarray
+        Of the shape of `x`; ``grad / eps`` for a row shorter than `eps`.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, `p` is neither 1 nor 2, or `x` has no such axis.
+    """
+    p = _power("normalize_backward", p)
+    x, axis = checked("normalize_backward", x, axis)
+    grad = like("normalize_backward", "grad", grad, x)
+    return on_axis(_normalize.normalize_backward_gufunc, "rrssr", (grad, x, p, eps), axis, x.ndim)

@@ -181,6 +181,7 @@ def _exact_squareplus(x, b):
 _SELU_SCALE, _SELU_ALPHA = "1.0507009873554804934193349852946", "1.6732632423543772848170429916717"
 _silu_slope_everywhere = _by_series(_silu_slope, _exact_silu_slope, -1.28)
 _UP_AND_DOWN = ((_INFINITY, _INFINITY), (-_INFINITY, -0.0), (0.0, 0.0), (-0.0, -0.0))
+_UPS = ((1.0,), (-0.3,), (1e4,))
 _SHRINK = ((_INFINITY, _INFINITY), (-_INFINITY, -_INFINITY), (0.0, 0.0))
 
 ORACLES = {
@@ -311,4 +312,14 @@ ORACLES = {
         (_squareplus, _exact_squareplus),
         (_squareplus_slope, lambda x, b: _exact_squareplus(x, b) / mp.sqrt(x * x + b)),
         parameters=((4.0,), (0.5,)), increasing=True, values=((0.0, 1.0), (-_INFINITY, 0.0), (_INFINITY, _INFINITY))),
+    # gated: of a gate, with a few values of what it gates
+    "swiglu": Oracle(
+        (lambda gate, up: gate * special.expit(gate) * up, lambda gate, up: gate * _logistic(gate) * up),
+        parameters=_UPS, values=_UP_AND_DOWN),
+    "geglu": Oracle(
+        (lambda gate, up: gate * _normal(gate) * up, lambda gate, up: gate * _exact_normal(gate) * up),
+        parameters=_UPS, values=_UP_AND_DOWN),
+    "reglu": Oracle(
+        (lambda gate, up: np.maximum(gate, 0) * up, lambda gate, up: max(gate, 0) * up),
+        parameters=_UPS, values=((0.0, 0.0), (_INFINITY, _INFINITY))),
 }

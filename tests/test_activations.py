@@ -102,7 +102,8 @@ def test_oracles_agree(name):
 def test_bound(name, dtype):
     found = accuracy.measure(name, dtype)
     assert found.inputs > (400 if dtype == "float64" else 30_000)
-    assert found.largest <= bound(name, dtype), f"{found.largest:.4f} ULP at {found.at}"
+    largest = found.largest
+    assert largest <= bound(name, dtype), f"at {found.at}"
 
 
 @every(FORWARD)
@@ -121,10 +122,10 @@ def test_exact_values(name, dtype):
 def test_nan_and_outside_the_domain(name, dtype):
     low, _ = domain_of(name)
     x = np.array([np.nan, -np.nan], accuracy.dtype_of(dtype))
-    ones = [np.ones(2, x.dtype)] * name.endswith("_backward")
-    assert np.isnan(compute(name, *ones, x)).all()
-    if ones and not name.startswith("relu"):
-        assert np.isnan(compute(name, x, *ones)).all()
+    sloping = [np.full(2, 0.75, x.dtype)] * name.endswith("_backward")
+    assert np.isnan(compute(name, *sloping, x)).all()
+    if sloping:
+        assert np.isnan(compute(name, x, *sloping)).all()
     if name in FORWARD and np.isfinite(low):
         assert np.isnan(compute(name, np.array([low - 0.01, low - 50, -np.inf], x.dtype))).all()
 
@@ -216,8 +217,7 @@ def test_dtype_and_shape(name, dtype):
 def test_integers_as_exp_takes_them(name):
     for char in "?bhilBHIL":
         x = np.array([0, 1], char)
-        parameters = [1] * name.endswith("_backward")
-        y = getattr(lw, name)(*(x.dtype.type(p) for p in parameters), x)
+        y = getattr(lw, name)(*[x] * (1 + name.endswith("_backward")))
         assert y.dtype == np.exp(x).dtype
 
 

@@ -36,7 +36,7 @@ def blobs(tmp_path):
 @pytest.mark.parametrize("name", ["blobs.npz", "blobs.csv"])
 def test_a_person_s_own_data(blobs, name, capsys):
     output = blobs / "trees.npz"
-    assert lanewise(blobs / name, "--generations", 60, "--hidden", "6,5", "--population", 40, "--output", output) == 0
+    assert lanewise(blobs / name, "--generations", 200, "--hidden", "6,5", "--population", 40, "--output", output) == 0
     report = capsys.readouterr().out
     assert float(re.search(r"held-out accuracy\s+([\d.]+)%", report)[1]) > 90
     assert re.search(r"genome\s+35 bytes; in float32 276", report)  # 4 * 6 + 6 * 5 + 5 * 3 = 69 weights
@@ -46,6 +46,30 @@ def test_a_person_s_own_data(blobs, name, capsys):
     d = data.load(blobs / name)
     assert d.classes.tolist() == ["ash", "elm", "oak"]
     assert (classifier.predict(d.x_held_out) == d.classes[d.y_held_out]).mean() > 0.9
+
+
+def test_islands_of_workers_checkpoint_and_resume(blobs):
+    options = [blobs / "blobs.npz", "--islands", 2, "--generations", 60, "--population", 20]
+    assert lanewise(*options, "--output", blobs / "here") == 0
+    assert lanewise(*options, "--output", blobs / "there", "--workers", 2, "--checkpoint", blobs / "run.ckpt") == 0
+    assert lanewise(*options, "--output", blobs / "again", "--resume", blobs / "run.ckpt") == 0
+    genomes = {Classifier.load(blobs / f"{run}.npz").genome.tobytes() for run in ("here", "there", "again")}
+    assert len(genomes) == 1
+
+
+def test_a_bad_checkpoint(blobs, capsys):
+    assert lanewise(blobs / "blobs.npz", "--resume", blobs / "blobs.csv", "--output", blobs / "x") == 2
+    assert "is not a readable checkpoint" in capsys.readouterr().err
+    assert lanewise(blobs / "blobs.npz", "--resume", blobs / "none", "--output", blobs / "x") == 2
+    assert "No such file" in capsys.readouterr().err
+
+
+def test_ablation(blobs, capsys):
+    assert lanewise(blobs / "blobs.npz", "--ablation", "--generations", 10, "--output", blobs / "parts.npz") == 0
+    report = capsys.readouterr().out
+    for recipe in ("mutation only", "crossover only", "1.5%", "98 fresh"):
+        assert recipe in report
+    assert (blobs / "parts.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_same_seed_gives_the_same_network(blobs):

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from lanewise import data, genome
 from lanewise.classifier import Classifier
-from lanewise.evolution import HISTORY, MUTATION_RATE, Network, evolve, minimize
+from lanewise.evolution import HISTORY, MUTATION_RATE, FitnessError, Network, evolve, minimize
 from lanewise.genome import INT4
 
 
@@ -132,7 +132,7 @@ def test_nan_ranks_last():
 
 
 @pytest.mark.parametrize(("options", "error", "message"), [
-    ({"population": 0}, ValueError, "population is between 1"),
+    ({"population": 0, "parents": 0}, ValueError, "population is at least 1; got 0"),
     ({"elite": 31}, ValueError, "elite is between 0 and the population of 30; got 31"),
     ({"elite": 1.5}, TypeError, "elite is an int; got 1.5"),
     ({"parents": 0}, ValueError, "parents is between 1 and the population of 30; got 0"),
@@ -140,6 +140,9 @@ def test_nan_ranks_last():
     ({"seconds": -1}, ValueError, "seconds is positive; got -1"),
     ({"mutation_rate": 1.5}, ValueError, "mutation_rate is between 0 and 1; got 1.5"),
     ({"mutation_rate": (0.1, 0.2, 0.3)}, ValueError, "a pair"),
+    ({"tournament": 0}, ValueError, "tournament is at least 1; got 0"),
+    ({"mutation": "x"}, ValueError, "mutation is one of flip, gray, step; got 'x'"),
+    ({"crossover": "x"}, ValueError, "crossover is None or one of uniform, .*; got 'x'"),
     ({"seed": "x"}, TypeError, "rng is an int"),
 ])
 def test_errors(options, error, message):
@@ -148,7 +151,7 @@ def test_errors(options, error, message):
 
 
 def test_a_fitness_of_the_wrong_shape():
-    with pytest.raises(ValueError, match=r"one number a genome, \[10\]; got \[10, 4\]"):
+    with pytest.raises(FitnessError, match=r"one number a genome, \[10\]; got \[10, 4\]"):
         minimize(lambda weights: weights, 4, vectorized=True, population=10, parents=2, progress=False)
     with pytest.raises(TypeError, match="fitness is a function of weights; got int"):
         minimize(3, 4)

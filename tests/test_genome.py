@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from lanewise import genome
-from lanewise.genome import FLOAT4, INT4, LOG4, NF4
+from lanewise.genome import FLOAT4, INT4, LOG4, LOG4_ZERO, NF4
 
-CODEBOOKS = [LOG4, NF4, FLOAT4, INT4]
+CODEBOOKS = [LOG4, LOG4_ZERO, NF4, FLOAT4, INT4]
 LENGTHS = [1, 2, 3, 15, 16, 17, 31, 63, 64, 65, 1023, 1024, 1025, 2369, 70001]
 
 
@@ -110,6 +110,32 @@ def test_every_code_survives_decoding(codebook):
     codes = np.arange(16, dtype=np.uint8)
     back = genome.unpack(genome.encode(genome.decode(genome.pack(codes), codebook), codebook))
     assert (codebook.levels[back] == codebook.levels[codes]).all()
+
+
+@pytest.mark.parametrize("codebook", CODEBOOKS, ids=lambda codebook: codebook.name)
+@pytest.mark.parametrize("sample", ["normal", "laplace"])
+def test_best_scale_beats_a_search(codebook, sample):
+    weights = getattr(np.random.default_rng(1), sample)(size=4000).astype(np.float32)
+
+    def error(scale):
+        return ((genome.decode(genome.encode(weights, codebook, scale), codebook, scale) - weights) ** 2).mean()
+
+    (scale,) = genome.best_scale(weights, codebook)
+    assert error(scale) <= 1.005 * min(error(other) for other in np.geomspace(0.01, 10, 400))
+
+
+def test_best_scale_by_group():
+    weights = np.random.default_rng(1).normal(size=(2, 100)).astype(np.float32) * np.float32(3e-5)
+    scales = genome.best_scale(weights, NF4, group=32)
+    assert scales.shape == (2, 4)
+    for i in range(2):
+        for k in range(4):
+            assert scales[i, k] == genome.best_scale(weights[i, 32 * k:32 * (k + 1)], NF4)[0]
+    levels = INT4.levels * np.float32(0.25)
+    assert genome.best_scale(levels, INT4) == [0.25]
+    assert genome.best_scale(np.zeros(5, np.float32)) == [1]
+    with pytest.raises(ValueError, match="NaN"):
+        genome.best_scale(np.array([np.nan], np.float32))
 
 
 @pytest.mark.parametrize("n", LENGTHS)
@@ -231,7 +257,8 @@ def test_gray_flips_bits_of_the_rank(codebook):
     population = genome.random_population(3, 2001, 1)
     flipped = genome.mutate(population, 0.02, 2, kind="gray", codebook=codebook, n_weights=2001)
     bits = genome.mutate(population, 0.02, 2, n_weights=2001) ^ population
-    assert (gray[genome.unpack(flipped, 2001)] ^ gray[genome.unpack(population, 2001)] == genome.unpack(bits, 2001)).all()
+    changed = gray[genome.unpack(flipped, 2001)] ^ gray[genome.unpack(population, 2001)]
+    assert (changed == genome.unpack(bits, 2001)).all()
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 17, 1024, 1025, 5001])

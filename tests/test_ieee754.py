@@ -11,7 +11,7 @@ import lanewise as lw
 import ml_dtypes
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lanewise import ieee754
 from lanewise.ieee754 import BFLOAT16, BINARY16, BINARY32, BINARY64, FORMATS, FloatClass, FloatLoss
@@ -426,6 +426,7 @@ def test_packing(n):
         ieee754.unpack(packed, n + 2)
 
 
+@settings(deadline=None)  # one by one takes as long as the machine is busy
 @given(st.integers(0, 700), st.integers(1, 3), st.sampled_from(FORMATS), st.integers(0, 2**32 - 1))
 def test_results_depend_on_nothing_but_the_number(n, step, format, seed):
     x = np.random.default_rng(seed).integers(0, 1 << 32, (n + 3) * step, dtype=np.uint32).view(np.float32)

@@ -1,0 +1,182 @@
+# Batch norm: statistics of segments and their merging over a batch, the affine map, and the gradients. A segment is what
+# one example holds of one channel; examples of a channel are merged by equal-sized groups. Which rows, dtypes and
+# strides is rows.pxd; the order of sums is reductions.pxd; what axes mean is pylib/batch_norm.py.
+from libc.math cimport sqrt
+
+cimport numpy as np
+
+from .lanes cimport f32x, f64x, fma, real, splat, splat_f64
+from .reductions cimport Pair, first_lanes, map_block, map_row, sum_block, sum_row, take, wide
+from .rows cimport along_axis
+
+np.import_array()
+np.import_ufunc()
+
+cdef struct Segment:
+    const void* grad
+    const void* x
+    double mean
+    double mean_rest  # what rounding the mean to the segment's precision lost
+    double rstd
+    double weight
+    double bias
+    double grad_mean
+    double grad_normed_mean
+    bint streamed
+
+
+cdef inline void set_mean(const real* like, Segment* segment, double mean) noexcept nogil:
+    if real is f32x:
+        segment.mean = <float>mean
+    else:
+        segment.mean = mean
+    segment.mean_rest = mean - segment.mean
+
+
+# The sums, in float64.
+
+cdef inline void add_value(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
+                           f64x* unused) noexcept nogil:
+    sums[0] = sums[0] + wide(<const real*>(<const Segment*>row).x, i, n)
+
+
+cdef inline void add_centred(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
+                             f64x* squares) noexcept nogil:
+    cdef f64x x = wide(<const real*>(<const Segment*>row).x, i, n)
+    x = x - first_lanes(splat_f64((<const Segment*>row).mean), n)
+    sums[0] = sums[0] + x
+    squares[0] = squares[0] + x * x
+
+
+cdef inline void add_grads(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* grads,
+                           f64x* grads_normed) noexcept nogil:
+    cdef const Segment* segment = <const Segment*>row
+    cdef f64x grad = wide(<const real*>segment.grad, i, n)
+    cdef f64x x = (wide(<const real*>segment.x, i, n) - splat_f64(segment.mean)) - splat_f64(segment.mean_rest)
+    grads[0] = grads[0] + grad
+    grads_normed[0] = grads_normed[0] + grad * (x * splat_f64(segment.rstd))
+
+
+cdef Pair values(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Segment own = (<const Segment*>row)[0]
+    return sum_block(add_value[real], like, &own, start, n)
+
+
+cdef Pair centred(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Segment own = (<const Segment*>row)[0]
+    return sum_block(add_centred[real], like, &own, start, n)
+
+
+cdef Pair grads(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Segment own = (<const Segment*>row)[0]
+    return sum_block(add_grads[real], like, &own, start, n)
+
+
+cdef inline Pair moments(const real* like, const void* x, Py_ssize_t n, int threads) noexcept nogil:
+    # mean and variance, in two passes; the second corrects the mean
+    cdef Segment segment
+    cdef Pair sums
+    segment.x = x
+    segment.mean = sum_row(values[real], like, &segment, n, threads).first / n
+    sums = sum_row(centred[real], like, &segment, n, threads)
+    sums.first /= n
+    return Pair(segment.mean + sums.first, sums.second / n - sums.first * sums.first)
+
+
+# The maps.
+
+cdef inline real affine(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # (x - mean) * rstd * weight + bias
+    cdef const Segment* segment = <const Segment*>row
+    cdef real x = take(<const real*>segment.x, i, n)
+    x = (x - splat(x, segment.mean)) - splat(x, segment.mean_rest)
+    return fma(x * splat(x, segment.rstd), splat(x, segment.weight), splat(x, segment.bias))
+
+
+cdef inline real slope(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # (grad - grad_mean - normed * grad_normed_mean) * rstd * weight
+    cdef const Segment* segment = <const Segment*>row
+    cdef real grad = take(<const real*>segment.grad, i, n), x = take(<const real*>segment.x, i, n)
+    x = ((x - splat(x, segment.mean)) - splat(x, segment.mean_rest)) * splat(x, segment.rstd)
+    grad = fma(-x, splat(x, segment.grad_normed_mean), grad - splat(x, segment.grad_mean))
+    return grad * splat(x, segment.rstd) * splat(x, segment.weight)
+
+
+cdef void affine_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Segment own = (<const Segment*>row)[0]
+    map_block(affine[real], y, &own, start, n, own.streamed)
+
+
+cdef void slope_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Segment own = (<const Segment*>row)[0]
+    map_block(slope[real], y, &own, start, n, own.streamed)
+
+
+# The gufuncs.
+
+cdef void moments_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+    # x -> mean, variance
+    cdef Pair found = moments(like, p[0], n, threads)
+    (<double*>p[1])[0], (<double*>p[2])[0] = found.first, found.second
+
+
+cdef void statistics_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+    # means, variances (of n groups of one size), count (of elements in all), eps, running_mean, running_variance, momentum
+    # -> mean, rstd, running_mean, running_variance. The running variance is of the population: it counts one less.
+    cdef Pair of_means = moments(like, p[0], n, threads), of_variances = moments(like, p[1], n, threads)
+    cdef double variance = of_means.second + of_variances.first, count = (<double*>p[2])[0]
+    cdef double momentum = (<double*>p[6])[0]
+    (<double*>p[7])[0] = of_means.first
+    (<double*>p[8])[0] = 1.0 / sqrt(variance + (<double*>p[3])[0])
+    (<double*>p[9])[0] = (1.0 - momentum) * (<double*>p[4])[0] + momentum * of_means.first
+    (<double*>p[10])[0] = (1.0 - momentum) * (<double*>p[5])[0] + momentum * variance * (count / (count - 1.0))
+
+
+cdef void affine_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+    # x, mean, rstd, weight, bias -> y
+    cdef Segment segment
+    segment.x, segment.streamed = p[0], streamed
+    set_mean(like, &segment, (<double*>p[1])[0])
+    segment.rstd, segment.weight, segment.bias = (<double*>p[2])[0], (<double*>p[3])[0], (<double*>p[4])[0]
+    map_row(affine_block[real], <real*>p[5], &segment, n, threads)
+
+
+cdef void sums_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+    # grad, x, mean, rstd -> sum(grad), sum(grad * normed)
+    cdef Segment segment
+    cdef Pair found
+    segment.grad, segment.x, segment.rstd = p[0], p[1], (<double*>p[3])[0]
+    set_mean(like, &segment, (<double*>p[2])[0])
+    found = sum_row(grads[real], like, &segment, n, threads)
+    (<double*>p[4])[0], (<double*>p[5])[0] = found.first, found.second
+
+
+cdef void slope_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+    # grad, x, mean, rstd, weight, sum(grad), sum(grad * normed), count -> grad_x; an infinite count leaves the sums out
+    cdef Segment segment
+    segment.grad, segment.x, segment.rstd, segment.streamed = p[0], p[1], (<double*>p[3])[0], streamed
+    set_mean(like, &segment, (<double*>p[2])[0])
+    segment.weight = (<double*>p[4])[0]
+    segment.grad_mean = (<double*>p[5])[0] / (<double*>p[7])[0]
+    segment.grad_normed_mean = (<double*>p[6])[0] / (<double*>p[7])[0]
+    map_row(slope_block[real], <real*>p[8], &segment, n, threads)
+
+
+cdef void total_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+    cdef Segment segment
+    segment.x = p[0]
+    (<double*>p[1])[0] = sum_row(values[real], like, &segment, n, threads).first
+
+
+moments_gufunc = along_axis(b"moments", <void*>moments_row[f32x], <void*>moments_row[f64x], b"r", b"ss",
+                            b"x -> mean, variance")
+statistics_gufunc = along_axis(
+    b"batch_statistics", <void*>statistics_row[f32x], <void*>statistics_row[f64x], b"rrsssss", b"ssss",
+    b"means, variances, count, eps, running_mean, running_variance, momentum -> mean, rstd and the running two")
+affine_gufunc = along_axis(b"affine", <void*>affine_row[f32x], <void*>affine_row[f64x], b"rssss", b"r",
+                           b"x, mean, rstd, weight, bias -> y")
+sums_gufunc = along_axis(b"batch_sums", <void*>sums_row[f32x], <void*>sums_row[f64x], b"rrss", b"ss",
+                         b"grad, x, mean, rstd -> sum(grad), sum(grad * normed)")
+slope_gufunc = along_axis(b"batch_slope", <void*>slope_row[f32x], <void*>slope_row[f64x], b"rrssssss", b"r",
+                          b"grad, x, mean, rstd, weight, sum(grad), sum(grad * normed), count -> grad_x")
+total_gufunc = along_axis(b"total", <void*>total_row[f32x], <void*>total_row[f64x], b"r", b"s", b"sum(x)")

@@ -1,0 +1,110 @@
+# normalize: a row over its length, the sum of magnitudes (p = 1) or the root of the sum of squares (p = 2), and the
+# gradient. Which rows, dtypes and strides is rows.pxd; the order of sums is reductions.pxd.
+from libc.math cimport ldexp, sqrt
+
+cimport numpy as np
+
+from .lanes cimport f32x, f64x, fma, magnitude, real, splat, splat_f64, where_less, with_sign
+from .reductions cimport Pair, map_block, map_row, sum_block, sum_row, take, wide
+from .rows cimport along_axis
+
+np.import_array()
+np.import_ufunc()
+
+cdef struct Length:
+    const void* grad
+    const void* x
+    double p
+    double scale  # a power of two that the row is multiplied by: 1 but for rows near the ends of the exponent range
+    double inverse  # of the length of the scaled row
+    double pull  # backward: what is taken off along the row
+
+
+cdef inline void add_power(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
+                           f64x* unused) noexcept nogil:
+    cdef f64x x = magnitude(wide(<const real*>(<const Length*>row).x, i, n) * splat_f64((<const Length*>row).scale))
+    if (<const Length*>row).p == 2.0:
+        x = x * x
+    sums[0] = sums[0] + x
+
+
+cdef inline void add_grad(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
+                          f64x* unused) noexcept nogil:
+    cdef f64x x = wide(<const real*>(<const Length*>row).x, i, n) * splat_f64((<const Length*>row).scale)
+    sums[0] = sums[0] + (x * splat_f64((<const Length*>row).inverse)) * wide(<const real*>(<const Length*>row).grad, i, n)
+
+
+cdef Pair powers(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Length own = (<const Length*>row)[0]
+    return sum_block(add_power[real], like, &own, start, n)
+
+
+cdef Pair grads(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Length own = (<const Length*>row)[0]
+    return sum_block(add_grad[real], like, &own, start, n)
+
+
+cdef inline real over_length(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    cdef real x = take(<const real*>(<const Length*>row).x, i, n)
+    return x * splat(x, (<const Length*>row).scale) * splat(x, (<const Length*>row).inverse)
+
+
+cdef inline real slope(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # (grad - along * pull) / length, along = x / length (p = 2) or the sign of x (p = 1)
+    cdef const Length* length = <const Length*>row
+    cdef real x = take(<const real*>length.x, i, n), grad = take(<const real*>length.grad, i, n)
+    cdef real zero = splat(x, 0.0), along
+    if length.p == 2.0:
+        along = x * splat(x, length.scale) * splat(x, length.inverse)
+    else:
+        along = where_less(zero, magnitude(x), with_sign(splat(x, 1.0), x), x)
+    return fma(-along, splat(x, length.pull), grad) * splat(x, length.inverse) * splat(x, length.scale)
+
+
+cdef void over_length_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Length own = (<const Length*>row)[0]
+    map_block(over_length[real], y, &own, start, n, False)
+
+
+cdef void slope_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Length own = (<const Length*>row)[0]
+    map_block(slope[real], y, &own, start, n, False)
+
+
+cdef inline bint measure(const real* like, Length* length, double eps, Py_ssize_t n, int threads) noexcept nogil:
+    # sets scale and inverse; whether the row is at least eps long
+    cdef double total, least = -100 if real is f32x else -900, most = 100 if real is f32x else 900
+    length.scale = 1.0
+    total = sum_row(powers[real], like, length, n, threads).first
+    if not (ldexp(1.0, <int>least) <= total and total <= ldexp(1.0, <int>most)):
+        if real is f32x:
+            length.scale = ldexp(1.0, 60) if total < 1.0 else ldexp(1.0, -60)
+        else:
+            length.scale = ldexp(1.0, 600) if total < 1.0 else ldexp(1.0, -600)
+        total = sum_row(powers[real], like, length, n, threads).first
+    if length.p == 2.0:
+        total = sqrt(total)
+    length.inverse = 1.0 / (eps * length.scale if total < eps * length.scale else total)
+    return total >= eps * length.scale
+
+
+cdef void forward_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+    # x, p, eps -> y
+    cdef Length length = Length(NULL, p[0], (<double*>p[1])[0], 1.0, 0.0, 0.0)
+    measure(like, &length, (<double*>p[2])[0], n, threads)
+    map_row(over_length_block[real], <real*>p[3], &length, n, threads)
+
+
+cdef void backward_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+    # grad, x, p, eps -> grad_x
+    cdef Length length = Length(p[0], p[1], (<double*>p[2])[0], 1.0, 0.0, 0.0)
+    if measure(like, &length, (<double*>p[3])[0], n, threads):
+        length.pull = sum_row(grads[real], like, &length, n, threads).first
+    map_row(slope_block[real], <real*>p[4], &length, n, threads)
+
+
+normalize_gufunc = along_axis(b"normalize", <void*>forward_row[f32x], <void*>forward_row[f64x], b"rss", b"r",
+                              b"x, p, eps -> x / max(length, eps)")
+normalize_backward_gufunc = along_axis(
+    b"normalize_backward", <void*>backward_row[f32x], <void*>backward_row[f64x], b"rrss", b"r",
+    b"grad, x, p, eps -> grad_x")

@@ -1,0 +1,271 @@
+"""Norms over channels: batch, group and instance norm, forward and backward, with channels at axis 1. Defaults, checks
+and documentation; the arithmetic is in kernels/batch_norm.pyx and, a group being a row, in kernels/norms.pyx."""
+
+import numpy as np
+
+from ._axis import floating, like
+from .kernels import batch_norm as _batch
+from .kernels import norms as _norms
+from .kernels import norms_backward as _backward
+
+__all__ = ["batch_norm", "batch_norm_backward", "group_norm", "group_norm_backward", "instance_norm",
+           "instance_norm_backward"]
+
+
+def _checked(name, x):
+    x = floating(x)
+    if x.ndim < 2:
+        raise ValueError(f"{name}: x needs a batch axis and a channel axis, not shape {x.shape}")
+    return x
+
+
+def _per_channel(name, role, values, x, default=None):
+    if values is None:
+        return np.full(x.shape[1], default, np.float64) if default is not None else None
+    values = np.asanyarray(values)
+    if values.shape != x.shape[1:2]:
+        raise ValueError(f"{name}: {role} of shape {values.shape} does not fit x of shape {x.shape}; "
+                         f"expected {x.shape[1:2]}")
+    return values
+
+
+def _segments(x):
+    """`x` with a segment, what one example holds of one channel, as its last axis; or (batch, channels) for axis 0."""
+    return x.reshape(*x.shape[:2], -1) if x.ndim > 2 else x
+
+
+def _over(gufunc, arrays, per_channel, **keywords):
+    # per segment, or where segments are single numbers, per channel along the batch
+    rows = {2: 0, 3: -1}[arrays[0].ndim]
+    if rows == -1:
+        return gufunc(*arrays, *per_channel, **keywords)
+    outs = [0] if gufunc.nout == 1 else [(), ()]
+    return gufunc(*arrays, *per_channel, axes=[0] * len(arrays) + [()] * len(per_channel) + outs, **keywords)
+
+
+def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *, training=False, momentum=0.1, eps=1e-5,
+               out=None, return_stats=False):
+    """Batch norm: ``(x - mean) / sqrt(variance + eps) * weight + bias`` for each channel, at axis 1.
+
+    In training, mean and variance are those of the batch and its spatial axes, and `running_mean` and `running_var`, if
+    given, are updated in place: ``running = (1 - momentum) * running + momentum * batch``, the variance unbiased, as
+    PyTorch does. In inference they are `running_mean` and `running_var`. A mean is one float64: enough for float32, whose
+    results are as accurate as those of `layer_norm`; for float64 its last place is |mean| / sigma of a result's.
+
+    Parameters
+    ----------
+    x : array_like
+        Of shape ``(batch, channels, ...)``: float32, float64, float16 or bfloat16.
+    running_mean, running_var : ndarray
+        Of shape ``(channels,)``; may be None in training.
+    weight, bias : array_like, optional
+        Of shape ``(channels,)``.
+    training : bool
+        Whether to use, and keep, the statistics of this batch.
+    momentum, eps : float
+        The share of this batch in the running statistics; what is added to the variance.
+    out : ndarray, optional
+        Where to put the result.
+    return_stats : bool
+        Also return `mean` and `rstd`, which `batch_norm_backward` wants.
+
+    Returns
+    -------
+    y : ndarray
+        Of the shape of `x`.
+    mean, rstd : ndarray
+        float64, of shape ``(channels,)``. With `return_stats` only.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, inference lacks running statistics, or a channel in training has one element or none.
+
+    Notes
+    -----
+    Ioffe and Szegedy, "Batch Normalization", 2015.
+    """
+    name = "batch_norm"
+    x = _checked(name, x)
+    weight = _per_channel(name, "weight", weight, x, 1.0)
+    bias = _per_channel(name, "bias", bias, x, 0.0)
+    kept_mean = _per_channel(name, "running_mean", running_mean, x)
+    kept_var = _per_channel(name, "running_var", running_var, x)
+    segments = _segments(x)
+    old_mean = np.zeros(x.shape[1]) if kept_mean is None else kept_mean
+    old_var = np.ones(x.shape[1]) if kept_var is None else kept_var
+    if training:
+        count = x.size // x.shape[1] if x.shape[1] else 0
+        if x.shape[1] and count < 2:
+            raise ValueError(f"{name}: training needs more than one element a channel; x of shape {x.shape} has {count}")
+        means, variances = _over(_batch.moments_gufunc, [segments], [])
+        if x.ndim == 2:
+            means, variances = means[None], variances[None]
+        mean, rstd, new_mean, new_var = _batch.statistics_gufunc(
+            means.T, variances.T, count, eps, old_mean, old_var, momentum)
+        for running, new in ((kept_mean, new_mean), (kept_var, new_var)):
+            if running is not None:
+                running[...] = new
+    else:
+        if kept_mean is None or kept_var is None:
+            raise ValueError(f"{name}: inference needs running_mean and running_var")
+        # a batch of one, whose statistics are the running ones
+        mean, rstd, _, _ = _batch.statistics_gufunc(kept_mean[:, None], kept_var[:, None], 2.0, eps, 0.0, 1.0, 0.0)
+    y = _over(_batch.affine_gufunc, [segments], [mean, rstd, weight, bias],
+              **({} if out is None else {"out": _segments(out)}))
+    y = y.reshape(x.shape) if out is None else out
+    return (y, mean, rstd) if return_stats else y
+
+
+def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False):
+    """Gradients of `batch_norm`.
+
+    With ``normed = (x - mean) * rstd``, in training ``grad_x = (grad - mean(grad) - normed * mean(grad * normed)) * rstd *
+    weight``, means over a channel; in inference ``grad * rstd * weight``.
+
+    Parameters
+    ----------
+    grad, x : array_like
+        The gradient arriving, and the forward's input; of one shape.
+    weight : array_like, optional
+        As given to the forward.
+    mean, rstd : array_like
+        As the forward returned them with `return_stats`.
+    training : bool
+        As given to the forward.
+
+    Returns
+    -------
+    grad_x : ndarray
+        Of the shape of `x`.
+    grad_weight, grad_bias : ndarray
+        Of shape ``(channels,)``: float64 where `x` is, else float32.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit that of `x`.
+    """
+    name = "batch_norm_backward"
+    x = _checked(name, x)
+    grad = like(name, "grad", grad, x)
+    weight = _per_channel(name, "weight", weight, x, 1.0)
+    mean, rstd = _per_channel(name, "mean", mean, x), _per_channel(name, "rstd", rstd, x)
+    arrays = [_segments(grad), _segments(x)]
+    sums = _over(_batch.sums_gufunc, arrays, [mean, rstd])
+    grad_bias, grad_weight = [_batch.total_gufunc(part, axis=0) for part in sums] if x.ndim > 2 else sums
+    count = x.size // max(x.shape[1], 1) if training else np.inf
+    grad_x = _over(_batch.slope_gufunc, arrays, [mean, rstd, weight, grad_bias, grad_weight, count])
+    dtype = np.float64 if x.dtype == np.float64 else np.float32
+    return grad_x.reshape(x.shape), grad_weight.astype(dtype), grad_bias.astype(dtype)
+
+
+def _grouped(name, x, num_groups):
+    # (batch, groups, elements of a group)
+    channels = x.shape[1]
+    if num_groups < 1 or channels % num_groups:
+        raise ValueError(f"{name}: {channels} channels cannot be split into {num_groups} groups")
+    size = x.size // (x.shape[0] * num_groups) if x.size else 0
+    return x.reshape(x.shape[0], num_groups, size)
+
+
+def _spread(values, groups):
+    # a number a channel as (groups, elements of a group)
+    if values is None:
+        return np.empty((1, 0), groups.dtype if groups.dtype == np.float64 else np.float32)
+    return np.repeat(values, groups.shape[1] * groups.shape[2] // len(values)).reshape(groups.shape[1:])
+
+
+def group_norm(x, num_groups, weight=None, bias=None, *, eps=1e-5, return_stats=False):
+    """Group norm: each example's channels, at axis 1, in groups that are layer-normed together.
+
+    Parameters
+    ----------
+    x : array_like
+        Of shape ``(batch, channels, ...)``: float32, float64, float16 or bfloat16.
+    num_groups : int
+        How many groups the channels make.
+    weight, bias : array_like, optional
+        Of shape ``(channels,)``.
+    eps : float
+        Added to the variance.
+    return_stats : bool
+        Also return `mean` and `rstd`, which `group_norm_backward` can use.
+
+    Returns
+    -------
+    y : ndarray
+        Of the shape of `x`.
+    mean, rstd : ndarray
+        float64, of shape ``(batch, num_groups)``. With `return_stats` only.
+
+    Raises
+    ------
+    ValueError
+        If the channels do not divide into the groups, or a shape does not fit.
+
+    Notes
+    -----
+    Wu and He, "Group Normalization", 2018.
+    """
+    name = "group_norm"
+    x = _checked(name, x)
+    weight, bias = _per_channel(name, "weight", weight, x), _per_channel(name, "bias", bias, x)
+    groups = _grouped(name, x, num_groups)
+    y, mean, rstd = _norms.layer_norm_gufunc(groups, _spread(weight, groups), _spread(bias, groups), eps)
+    return (y.reshape(x.shape), mean, rstd) if return_stats else y.reshape(x.shape)
+
+
+def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=None, eps=1e-5):
+    """Gradients of `group_norm`.
+
+    Parameters
+    ----------
+    grad, x : array_like
+        The gradient arriving, and the forward's input; of one shape.
+    num_groups, weight, eps
+        As given to the forward.
+    mean, rstd : array_like, optional
+        As the forward returned them; computed again where they are not given.
+
+    Returns
+    -------
+    grad_x : ndarray
+        Of the shape of `x`.
+    grad_weight, grad_bias : ndarray
+        Of shape ``(channels,)``: float64 where `x` is, else float32.
+
+    Raises
+    ------
+    ValueError
+        If the channels do not divide into the groups, or a shape does not fit.
+    """
+    name = "group_norm_backward"
+    x = _checked(name, x)
+    grad = like(name, "grad", grad, x)
+    weight = _per_channel(name, "weight", weight, x)
+    groups = _grouped(name, x, num_groups)
+    if mean is None or rstd is None:
+        mean, rstd = _norms.layer_stats_gufunc(groups, eps)
+    if mean.shape != groups.shape[:2] or rstd.shape != groups.shape[:2]:
+        raise ValueError(f"{name}: mean of shape {mean.shape} and rstd of shape {rstd.shape} do not fit; expected "
+                         f"{groups.shape[:2]}")
+    grad_x = np.empty(groups.shape, np.result_type(grad, x))
+    by_group = [array.reshape(groups.shape).transpose(1, 0, 2)[:, :, None] for array in (grad, groups, grad_x)]
+    _, *sums = _backward.layer_norm_backward_gufunc(
+        by_group[0], by_group[1], _spread(weight, groups), mean.T[..., None], rstd.T[..., None],
+        out=(by_group[2], None, None))
+    grad_weight, grad_bias = (_batch.total_gufunc(part.reshape(x.shape[1], -1)).astype(part.dtype) for part in sums)
+    return grad_x.reshape(x.shape), grad_weight, grad_bias
+
+
+def instance_norm(x, weight=None, bias=None, *, eps=1e-5, return_stats=False):
+    """Instance norm: `group_norm` with as many groups as channels; each channel of each example by itself."""
+    x = _checked("instance_norm", x)
+    return group_norm(x, x.shape[1], weight, bias, eps=eps, return_stats=return_stats)
+
+
+def instance_norm_backward(grad, x, weight=None, *, mean=None, rstd=None, eps=1e-5):
+    """Gradients of `instance_norm`: those of `group_norm` with as many groups as channels."""
+    x = _checked("instance_norm_backward", x)
+    return group_norm_backward(grad, x, x.shape[1], weight, mean=mean, rstd=rstd, eps=eps)

@@ -1,0 +1,173 @@
+"""Batch, group and instance norm, add_rms_norm and normalize, forward and backward, against NumPy in longdouble, central
+differences and PyTorch."""
+
+import lanewise as lw
+import numpy as np
+import oracles
+import pytest
+
+SHAPES = [(6, 4), (40, 20), (3, 4, 5), (2, 6, 3, 7)]
+
+
+def numbers(*shape, dtype="float64", mean=0.0, seed=0):
+    return (np.random.default_rng(seed).standard_normal(shape) + mean).astype(oracles.dtype_named(dtype))
+
+
+def over_channels(x):
+    return tuple(k for k in range(x.ndim) if k != 1)
+
+
+def spread(values, x):
+    return np.asarray(values).reshape(1, -1, *[1] * (x.ndim - 2))
+
+
+def close(y, exact, ulps=4):
+    scale = np.maximum(np.abs(exact), 1).astype(y.dtype)
+    assert np.max(np.abs(y - exact) / np.spacing(scale)) <= ulps
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("mean", [0.0, 2000.0])
+def test_batch_norm(shape, dtype, mean):
+    x, weight, bias = numbers(*shape, dtype=dtype, mean=mean), *numbers(2, shape[1], dtype=dtype)
+    running_mean, running_var = numbers(shape[1], dtype=dtype), np.ones(shape[1], dtype)
+    wide = x.astype(np.longdouble)
+    axes, count = over_channels(x), x.size // shape[1]
+    batch_mean, batch_var = wide.mean(axes), wide.var(axes)
+    expected_mean = 0.9 * running_mean + 0.1 * batch_mean
+    expected_var = 0.9 + 0.1 * batch_var * count / (count - 1)
+    exact = (wide - spread(batch_mean, x)) / np.sqrt(spread(batch_var, x) + 1e-5) * spread(weight, x) + spread(bias, x)
+    y, found_mean, rstd = lw.batch_norm(x, running_mean, running_var, weight, bias, training=True, return_stats=True)
+    # one float64 holds the mean of float64 to its last place only
+    close(y, exact, 4 + (mean if dtype == "float64" else 0))
+    np.testing.assert_allclose(running_mean, expected_mean.astype(float), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(running_var, expected_var.astype(float), rtol=1e-6)
+    np.testing.assert_allclose(found_mean, batch_mean.astype(float), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(rstd, (1 / np.sqrt(batch_var + 1e-5)).astype(float), rtol=1e-9)
+    before = running_mean.copy(), running_var.copy()
+    y = lw.batch_norm(x, running_mean, running_var, weight, bias)
+    close(y, (wide - spread(before[0], x)) / np.sqrt(spread(before[1].astype(np.longdouble), x) + 1e-5)
+          * spread(weight, x) + spread(bias, x), 8)
+    assert (running_mean == before[0]).all()
+    assert (running_var == before[1]).all()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm_backward(shape, training):
+    if np.prod(shape) > 200:
+        shape = (5, *shape[1:]) if len(shape) > 2 else (20, 5)
+    x, grad = numbers(2, *shape)
+    weight, bias, running_mean, running_var = numbers(4, shape[1])
+    running_var **= 2
+
+    def forward(x, weight, bias, **keywords):
+        return lw.batch_norm(x, running_mean.copy(), running_var.copy(), weight, bias, training=training, **keywords)
+
+    _, mean, rstd = forward(x, weight, bias, return_stats=True)
+    found = lw.batch_norm_backward(grad, x, weight, mean=mean, rstd=rstd, training=training)
+    for k, argument in enumerate((x, weight, bias)):
+        def loss(value, k=k):
+            return (forward(*[value if j == k else other for j, other in enumerate((x, weight, bias))]) * grad).sum()
+        np.testing.assert_allclose(found[k], oracles.differences(loss, argument), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (2, 6, 5), (2, 6, 3, 4)])
+@pytest.mark.parametrize("groups", [1, 2, None])
+def test_group_and_instance_norm(shape, groups):
+    x, grad = numbers(2, *shape)
+    weight, bias = numbers(2, shape[1])
+    if groups is None:
+        def forward(x, weight, bias):
+            return lw.instance_norm(x, weight, bias)
+        found = lw.instance_norm_backward(grad, x, weight)
+    else:
+        def forward(x, weight, bias):
+            return lw.group_norm(x, groups, weight, bias)
+        found = lw.group_norm_backward(grad, x, groups, weight)
+    rows = x.reshape(shape[0], groups or shape[1], -1)
+    normed = (rows - rows.mean(-1, keepdims=True)) / np.sqrt(rows.var(-1, keepdims=True) + 1e-5)
+    expected = normed.reshape(shape) * spread(weight, x) + spread(bias, x)
+    np.testing.assert_allclose(forward(x, weight, bias), expected, rtol=1e-10, atol=1e-12)
+    for k, argument in enumerate((x, weight, bias)):
+        def loss(value, k=k):
+            return (forward(*[value if j == k else other for j, other in enumerate((x, weight, bias))]) * grad).sum()
+        np.testing.assert_allclose(found[k], oracles.differences(loss, argument), rtol=1e-4, atol=1e-6)
+
+
+def test_pytorch_agrees():
+    torch = pytest.importorskip("torch")
+    x, grad = numbers(2, 4, 6, 5, 3, dtype="float32")
+    weight, bias = numbers(2, 6, dtype="float32")
+    running = [np.zeros(6, np.float32), np.ones(6, np.float32)]
+    theirs = [torch.tensor(value) for value in running]
+    tensors = [torch.tensor(value, requires_grad=True) for value in (x, weight, bias)]
+    expected = torch.nn.functional.batch_norm(tensors[0], *theirs, *tensors[1:], training=True)
+    expected.backward(torch.tensor(grad))
+    y, mean, rstd = lw.batch_norm(x, *running, weight, bias, training=True, return_stats=True)
+    np.testing.assert_allclose(y, expected.detach().numpy(), rtol=1e-4, atol=1e-5)
+    for ours, other in zip(running, theirs, strict=True):
+        np.testing.assert_allclose(ours, other.numpy(), rtol=1e-5, atol=1e-7)
+    found = lw.batch_norm_backward(grad, x, weight, mean=mean, rstd=rstd, training=True)
+    for ours, tensor in zip(found, tensors, strict=True):
+        np.testing.assert_allclose(ours, tensor.grad.numpy(), rtol=1e-4, atol=1e-5)
+    expected = torch.nn.functional.group_norm(torch.tensor(x), 3, torch.tensor(weight), torch.tensor(bias))
+    np.testing.assert_allclose(lw.group_norm(x, 3, weight, bias), expected.numpy(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", oracles.DTYPES)
+def test_add_rms_norm(dtype):
+    x, residual = numbers(2, 5, 100, dtype=dtype)
+    weight = numbers(100, dtype=dtype)
+    y, total = lw.add_rms_norm(x, residual, weight)
+    assert total.tobytes() == (x + residual).tobytes()
+    if dtype in ("float32", "float64"):
+        assert y.tobytes() == lw.rms_norm(x + residual, weight).tobytes()
+        turned = lw.add_rms_norm(np.ascontiguousarray(x.T), np.ascontiguousarray(residual.T), weight, axis=0)
+        assert np.ascontiguousarray(turned[0].T).tobytes() == y.tobytes()
+    else:
+        wide = x.astype(np.float32) + residual.astype(np.float32)
+        assert (y == lw.rms_norm(wide, weight.astype(np.float32)).astype(y.dtype)).all()
+
+
+@pytest.mark.parametrize("p", [1, 2])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("sigma", [1, 1e-30, 1e30, 1e-40])
+def test_normalize(p, dtype, sigma):
+    x = (numbers(4, 90) * sigma).astype(dtype)
+    exact = oracles.exactly(x)
+    length = (np.abs(exact) ** p).sum(-1)
+    if p == 2:
+        length = np.array([oracles.mpmath.sqrt(value) for value in length], dtype=object)
+    eps = 1e-12 if sigma == 1 else 0.0
+    y = lw.normalize(x, p, eps=eps)
+    assert oracles.error(y, exact / length[:, None], dtype) <= 3
+    turned = lw.normalize(np.ascontiguousarray(x.T), p, 0, eps=eps)
+    assert np.ascontiguousarray(turned.T).tobytes() == y.tobytes()
+
+
+@pytest.mark.parametrize("p", [1, 2])
+def test_normalize_backward(p):
+    x, grad = numbers(2, 3, 20)
+    x[2] *= 1e-14
+    slope = oracles.differences(lambda value: (lw.normalize(value, p) * grad)[:2].sum(), x)
+    found = lw.normalize_backward(grad, x, p)
+    np.testing.assert_allclose(found[:2], slope[:2], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(found[2], grad[2] / 1e-12 if p == 2 else found[2], rtol=1e-12)
+
+
+def test_errors():
+    x = np.zeros((2, 6, 3))
+    with pytest.raises(ValueError, match="6 channels cannot be split into 4 groups"):
+        lw.group_norm(x, 4)
+    with pytest.raises(ValueError, match=r"weight of shape \(3,\) does not fit x of shape \(2, 6, 3\); expected \(6,\)"):
+        lw.batch_norm(x, weight=np.ones(3), training=True)
+    with pytest.raises(ValueError, match="inference needs running_mean and running_var"):
+        lw.batch_norm(x)
+    with pytest.raises(ValueError, match=r"more than one element a channel; x of shape \(1, 6\) has 1"):
+        lw.batch_norm(np.zeros((1, 6)), training=True)
+    with pytest.raises(ValueError, match="p must be 1 or 2, not 3"):
+        lw.normalize(x, 3)
+    with pytest.raises(ValueError, match=r"residual of shape \(2,\) does not fit x of shape \(2, 6, 3\)"):
+        lw.add_rms_norm(x, np.zeros(2))

@@ -1,0 +1,140 @@
+# Islands, executors and checkpoints: the same bits wherever a generation is computed, also after a break.
+import concurrent.futures
+import multiprocessing
+
+import numpy as np
+import pytest
+from lanewise import genome
+from lanewise.checkpoint import CheckpointError
+from lanewise.evolution import FitnessError, Network, evolve, minimize
+
+X = np.random.default_rng(1).uniform(0, 1, (200, 9)).astype(np.float32)
+Y = X[:, :3].argmax(axis=1)
+
+
+def run(**options):
+    return evolve(Network((9, 5, 3)), X, Y, progress=False,
+                  **{"population": 20, "parents": 5, "generations": 24, "migration": 5, "seed": 7} | options)
+
+
+def same(a, b):
+    names = [name for name in a.history.dtype.names if name not in ("seconds", "accuracy")]
+    return (a.genome.tobytes() == b.genome.tobytes() and a.population.tobytes() == b.population.tobytes()
+            and a.loss == b.loss and (a.history[names] == b.history[names]).all())
+
+
+def test_one_island_is_the_plain_run():
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        assert same(run(executor=pool), run())
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_processes_give_the_same_bits(workers):
+    spawn = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(workers, spawn) as pool:
+        assert same(run(islands=3, executor=pool), run(islands=3))
+
+
+def test_islands_differ_and_the_best_migrates():
+    result = run(islands=3, generations=5)
+    islands = result.population.reshape(3, 20, -1)
+    assert (islands[0] != islands[1]).any()
+    starts = [genome.random_population(20, 60, 7)]
+    assert (run(islands=3, generations=1).population.reshape(3, 20, -1)[0] == starts[0]).all()
+    visited = run(islands=3, generations=6).population.reshape(3, 20, -1)
+    losses = Network((9, 5, 3)).loss(islands, X, Y)
+    best = islands[np.unravel_index(losses.argmin(), losses.shape)]
+    assert any((visited[k] == best).all(axis=1).any() for k in range(3))
+    assert len(run(islands=3).history) == 24
+
+
+def test_dask_gives_the_same_bits():
+    distributed = pytest.importorskip("distributed")
+    with (distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+          distributed.Client(cluster) as client):
+        assert same(run(islands=2, executor=client.get_executor()), run(islands=2))
+
+
+@pytest.mark.parametrize("islands", [1, 3])
+def test_a_run_continues_to_the_same_bits(tmp_path, islands):
+    def interrupt(state):
+        if state.generation >= 10:
+            raise KeyboardInterrupt
+
+    kept = tmp_path / "run.npz"
+    broken = run(islands=islands, callback=interrupt, checkpoint=kept)
+    assert broken.stopped == "interrupted"
+    assert len(broken.history) == 10
+    continued = run(islands=islands, resume=kept, checkpoint=kept)
+    assert same(continued, run(islands=islands))
+    assert (continued.history["seconds"][:10] == broken.history["seconds"]).all()
+    assert same(run(islands=islands, resume=kept), continued)  # nothing is left to do
+    assert list(tmp_path.iterdir()) == [kept]
+
+
+def test_a_bad_checkpoint(tmp_path):
+    kept = tmp_path / "run.npz"
+    run(checkpoint=kept)
+    with pytest.raises(CheckpointError, match="is of a run with seed = 7; this one has 8"):
+        run(resume=kept, seed=8)
+    with pytest.raises(CheckpointError, match="with n_weights = 60"):
+        evolve(Network((9, 3)), X, Y, population=20, parents=5, seed=7, resume=kept, progress=False)
+    with np.load(kept) as saved:
+        arrays = dict(saved)
+    arrays["population"][0, 0, 0] ^= 1
+    np.savez(tmp_path / "changed.npz", **arrays)
+    with pytest.raises(CheckpointError, match="does not match its checksum"):
+        run(resume=tmp_path / "changed.npz")
+    np.savez(tmp_path / "other.npz", x=X)
+    with pytest.raises(CheckpointError, match="not a lanewise checkpoint 1; it holds x"):
+        run(resume=tmp_path / "other.npz")
+    (tmp_path / "cut.npz").write_bytes(kept.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match="not a readable checkpoint"):
+        run(resume=tmp_path / "cut.npz")
+    with pytest.raises(FileNotFoundError):
+        run(resume=tmp_path / "none.npz")
+
+
+def test_a_fitness_that_raises_keeps_the_best(tmp_path):
+    calls = []
+
+    def fitness(weights):
+        calls.append(1)
+        if len(calls) > 95:
+            raise ZeroDivisionError("out of luck")
+        return float((weights**2).sum())
+
+    with pytest.raises(FitnessError, match="the fitness raised ZeroDivisionError: out of luck") as raised:
+        minimize(fitness, 30, population=10, parents=3, generations=20, progress=False, checkpoint=tmp_path / "run.npz")
+    result = raised.value.result
+    assert result.stopped == "error"
+    assert len(result.history) == 9
+    assert result.loss == pytest.approx((genome.decode(result.genome) ** 2).sum())
+    assert isinstance(raised.value.__cause__, ZeroDivisionError)
+    assert (tmp_path / "run.npz").exists()
+
+
+def test_losses_that_are_not_finite_are_counted():
+    def fitness(weights):
+        return [np.nan, np.inf, 1.0][int(weights[0] > 0) + int(weights[1] > 0)] + float(np.abs(weights).sum())
+
+    result = minimize(fitness, 20, population=30, parents=3, generations=10, progress=False)
+    assert result.history["not_finite"][0] > 5
+    assert np.isfinite(result.history["mean_loss"]).all()
+    assert (genome.decode(result.genome)[:2] > 0).all()
+
+
+def test_selection_and_operators_of_other_kinds():
+    results = {}
+    for options in ({}, {"tournament": 2, "parents": 20}, {"mutation": "step", "mutation_rate": 0.02},
+                    {"mutation": "gray"}, {"crossover": None}, {"crossover": "two_point"}):
+        result = run(generations=60, **options)
+        assert result.loss < result.history["loss"][0]
+        results[result.genome.tobytes()] = options
+    assert len(results) == 6
+
+
+def test_diversity_falls():
+    history = run(generations=60).history
+    assert history["diversity"][0] == pytest.approx(0.5, abs=0.02)
+    assert history["diversity"][-1] < 0.2

@@ -1,0 +1,178 @@
+"""The softmax family against oracles in 200 bits, SciPy's limits, central differences, and itself: any axis, stride,
+dtype, level and number of threads gives the same bits. Bounds are those of lanewise/bounds.py."""
+
+import json
+
+import lanewise as lw
+import numpy as np
+import oracles
+import pytest
+import scipy.special
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lanewise.bounds import row_bound
+from oracles import DTYPES, dtype_named, error, exactly
+
+LENGTHS = (1, 2, 7, 16, 33, 64, 65, 130)
+FORWARD = (lw.softmax, lw.softmin, lw.log_softmax, lw.logsumexp)
+
+
+def rows(dtype, n, sigma=1.0, mean=0.0, seed=0, count=3):
+    return (np.random.default_rng([seed, n]).standard_normal((count, n)) * sigma + mean).astype(dtype_named(dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n", LENGTHS)
+@pytest.mark.parametrize(("sigma", "mean"), [(1, 0), (20, 0), (3, -300)])
+def test_forward(dtype, n, sigma, mean):
+    x = rows(dtype, n, sigma, mean)
+    exact = exactly(x)
+    assert error(lw.softmax(x), oracles.softmax(exact), dtype) <= row_bound("softmax", dtype)
+    assert error(lw.softmin(x), oracles.softmax(-exact), dtype) <= row_bound("softmax", dtype)
+    assert error(lw.log_softmax(x), oracles.log_softmax(exact), dtype) <= row_bound("log_softmax", dtype)
+    top = np.abs(exact.max(-1))
+    assert error(lw.logsumexp(x), oracles.logsumexp(exact), dtype, top) <= row_bound("logsumexp", dtype)
+    assert {f(x).dtype for f in FORWARD} == {x.dtype}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("sigma", "mean"), [(3, 40000), (3, 1e6), (3, -3e6), (100, 1e7), (1e29, 0), (1e-30, 0)])
+def test_large_and_small_rows(dtype, sigma, mean):
+    x = rows(dtype, 50, sigma, mean)
+    assert error(lw.softmax(x), oracles.softmax(exactly(x)), dtype) <= row_bound("softmax", dtype)
+    assert error(lw.log_softmax(x), oracles.log_softmax(exactly(x)), dtype) <= row_bound("log_softmax", dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("gap", [0.5, 3, 10, 17, 40, 80, 87])
+def test_log_softmax_at_its_maximum(dtype, gap):
+    # SciPy issue 19521: the result at the maximum is a small negative number, and not -0
+    x = np.array([[5 - gap, 5, 5 - 2 * gap]]).astype(dtype)
+    y = lw.log_softmax(x)
+    assert y[0, 1] < 0
+    assert error(y, oracles.log_softmax(exactly(x)), dtype) <= row_bound("log_softmax", dtype)
+
+
+def test_equal_largest():
+    for n in (2, 3, 100):
+        x = np.full((1, n), 7.0, np.float32)
+        np.testing.assert_allclose(lw.log_softmax(x), -np.log(np.float64(n)), rtol=1e-7)
+
+
+@pytest.mark.parametrize("row", [
+    [np.inf, 1], [-np.inf, -np.inf], [np.nan, 1], [np.inf, np.nan], [-np.inf, 1], [np.inf, -np.inf], [np.inf, np.inf],
+    [1, 2, -np.inf, -1000], [-np.inf, np.nan]])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_limits_are_those_of_scipy(row, dtype):
+    x = np.array([row, [1.0] * len(row)]).astype(dtype_named(dtype))
+    wide = x.astype(np.float64)
+    with np.errstate(all="ignore"):
+        expected = (scipy.special.softmax(wide, -1), scipy.special.softmax(-wide, -1),
+                    scipy.special.log_softmax(wide, -1), scipy.special.logsumexp(wide, -1))
+    for f, y in zip(FORWARD, expected, strict=True):
+        np.testing.assert_allclose(f(x).astype(np.float64), y, rtol=1e-2 if dtype == "bfloat16" else 2e-3, atol=1e-12)
+
+
+def test_empty_and_single():
+    for f in FORWARD[:3]:
+        assert f(np.empty((0, 5), np.float32)).shape == (0, 5)
+        assert f(np.empty((5, 0), np.float32)).shape == (5, 0)
+    assert (lw.logsumexp(np.empty((5, 0))) == -np.inf).all()
+    assert (lw.softmax(np.array([[3.0], [-1e30]])) == 1).all()
+    assert (lw.log_softmax(np.array([[3.0], [-1e30]])) == 0).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [1, 9, 70])
+def test_backward_against_the_oracle(dtype, n):
+    y, grad = lw.softmax(rows(dtype, n)), rows(dtype, n, seed=1)
+    total = (exactly(grad) * exactly(y)).sum(-1)[:, None]
+    terms = exactly(y) * (np.abs(exactly(grad)) + (np.abs(exactly(grad)) * exactly(y)).sum(-1)[:, None])
+    exact = exactly(y) * (exactly(grad) - total)
+    assert error(lw.softmax_backward(grad, y), exact, dtype, terms) <= row_bound("softmax_backward", dtype)
+    assert (lw.softmin_backward(grad, y) == -lw.softmax_backward(grad, y)).all()
+    y = lw.log_softmax(rows(dtype, n))
+    shares = np.vectorize(oracles.mpmath.exp, otypes=[object])(exactly(y)) * exactly(grad).sum(-1)[:, None]
+    terms = np.abs(exactly(grad)) + np.abs(shares)
+    found = lw.log_softmax_backward(grad, y)
+    assert error(found, exactly(grad) - shares, dtype, terms) <= row_bound("log_softmax_backward", dtype)
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((3, 5), -1), ((4, 7), 0), ((2, 6, 3), 1)])
+def test_backward_against_differences(shape, axis):
+    x, grad = np.random.default_rng(0).standard_normal((2, *shape))
+    for forward, backward in ((lw.softmax, lw.softmax_backward), (lw.softmin, lw.softmin_backward),
+                              (lw.log_softmax, lw.log_softmax_backward)):
+        slope = oracles.differences(lambda value, f=forward: (f(value, axis) * grad).sum(), x)
+        np.testing.assert_allclose(backward(grad, forward(x, axis), axis), slope, rtol=1e-6, atol=1e-8)
+    grad = grad.sum(axis)
+    slope = oracles.differences(lambda value: (lw.logsumexp(value, axis) * grad).sum(), x)
+    np.testing.assert_allclose(lw.logsumexp_backward(grad, x, axis), slope, rtol=1e-6, atol=1e-8)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(DTYPES), st.lists(st.integers(1, 40), min_size=1, max_size=3), st.data())
+def test_any_axis_and_stride(dtype, shape, data):
+    axis = data.draw(st.integers(-len(shape), len(shape) - 1))
+    base = np.random.default_rng(0).standard_normal([2 * size for size in shape]).astype(dtype_named(dtype))
+    x = base[tuple(slice(data.draw(st.sampled_from([0, 1])), None, 2) for _ in shape)]
+    x = x.transpose(data.draw(st.permutations(range(len(shape)))))
+    plain = np.ascontiguousarray(np.moveaxis(x, axis, -1))
+    for f in FORWARD[:3]:
+        assert np.moveaxis(f(x, axis), axis, -1).tobytes() == f(plain).tobytes()
+    assert lw.logsumexp(x, axis).tobytes() == lw.logsumexp(plain).tobytes()
+    found = lw.softmax_backward(x, x, axis)
+    assert np.moveaxis(found, axis, -1).tobytes() == lw.softmax_backward(plain, plain).tobytes()
+
+
+def test_threads_do_not_show():
+    before = lw.get_num_threads()
+    results = []
+    try:
+        for threads in (1, 2, 3):
+            lw.set_num_threads(threads)
+            results.append([])
+            for shape in ((300, 500), (1, 300_000)):
+                x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+                for f in FORWARD:
+                    results[-1].append(f(x).tobytes())
+                results[-1] += [lw.softmax_backward(x, x).tobytes(), lw.log_softmax_backward(x, x).tobytes()]
+    finally:
+        lw.set_num_threads(before)
+    assert results[0] == results[1] == results[2]
+
+
+HASHES = """
+    import hashlib, json
+    import numpy as np
+    import lanewise as lw
+
+    found = {}
+    for dtype in (np.float16, np.float32, np.float64):
+        for n in (1, 5, 63, 200, 5000):
+            x = np.random.default_rng(n).standard_normal((20, n)).astype(dtype) * dtype(10)
+            target = np.arange(20) % n
+            results = [lw.softmax(x), lw.softmin(x), lw.log_softmax(x), lw.logsumexp(x), lw.softmax(x.T, 0),
+                       lw.softmax_backward(x, x), lw.log_softmax_backward(x, x),
+                       *lw.cross_entropy_with_grad(x, target, label_smoothing=0.1, z_loss=1e-4)]
+            bits = b"".join(np.ascontiguousarray(y).tobytes() for y in results)
+            found[f"{dtype.__name__} {n}"] = hashlib.sha256(bits).hexdigest()
+    print(json.dumps(found))
+"""
+
+
+def test_levels_agree(run_python, level):
+    answers = [run_python(HASHES, LANEWISE_LEVEL=name) for name in ("baseline", level)]
+    assert not any(answer.returncode for answer in answers), answers[-1].stderr
+    assert json.loads(answers[0].stdout) == json.loads(answers[1].stdout)
+
+
+def test_out_and_errors():
+    x = rows("float32", 100)
+    expected = lw.softmax(x)
+    assert (lw.softmax(x, out=x) == expected).all()
+    assert (x == expected).all()
+    with pytest.raises(ValueError, match=r"softmax: axis 2 is out of range for x of shape \(3, 100\)"):
+        lw.softmax(x, 2)
+    with pytest.raises(ValueError, match=r"grad of shape \(2,\) does not fit x of shape \(3, 100\)"):
+        lw.softmax_backward(np.zeros(2), x)
