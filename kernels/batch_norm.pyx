@@ -1,5 +1,5 @@
-# Batch norm: statistics of segments and their merging over a batch, the affine map, and the gradients. A segment is what
-# one example holds of one channel; examples of a channel are merged by equal-sized groups. Which rows, dtypes and
+# Batch norm: statistics of segments and their merging over a batch, the affine map, and the gradients. A segment is
+# what one example holds of one channel; examples of a channel are merged by equal-sized groups. Which rows, dtypes and
 # strides is rows.pxd; the order of sums is reductions.pxd; what axes mean is pylib/batch_norm.py.
 from libc.math cimport sqrt
 
@@ -121,8 +121,9 @@ cdef void moments_row(const real* like, void** p, Py_ssize_t n, int threads, bin
 
 
 cdef void statistics_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    # means, variances (of n groups of one size), count (of elements in all), eps, running_mean, running_variance, momentum
-    # -> mean, rstd, running_mean, running_variance. The running variance is of the population: it counts one less.
+    # means, variances (of n groups of one size), count (of elements in all), eps, running_mean, running_variance,
+    # momentum -> mean, rstd, running_mean, running_variance. The running variance is of the
+    # population: it counts one less.
     cdef Pair of_means = moments(like, p[0], n, threads), of_variances = moments(like, p[1], n, threads)
     cdef double variance = of_means.second + of_variances.first, count = (<double*>p[2])[0]
     cdef double momentum = (<double*>p[6])[0]

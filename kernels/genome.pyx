@@ -131,7 +131,7 @@ cdef float best_scale_float32(const float* weights, const float* levels, const f
     if not start > 0.0:
         return 1.0
     best = start
-    for k in range(STARTS):
+    for _start in range(STARTS):
         scale = start
         for _turn in range(IMPROVEMENTS):
             encode_float32(weights, order, middles, &scale, n, scratch, n)

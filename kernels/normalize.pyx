@@ -31,7 +31,8 @@ cdef inline void add_power(const real* like, const void* row, Py_ssize_t i, Py_s
 cdef inline void add_grad(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
                           f64x* unused) noexcept nogil:
     cdef f64x x = wide(<const real*>(<const Length*>row).x, i, n) * splat_f64((<const Length*>row).scale)
-    sums[0] = sums[0] + (x * splat_f64((<const Length*>row).inverse)) * wide(<const real*>(<const Length*>row).grad, i, n)
+    sums[0] = sums[0] + (
+        x * splat_f64((<const Length*>row).inverse)) * wide(<const real*>(<const Length*>row).grad, i, n)
 
 
 cdef Pair powers(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:

@@ -2,8 +2,9 @@
 # strides is rows.pxd; the order of the sums is reductions.pxd.
 #
 # Bytes: rms_norm reads its row once for the statistic (a sum of squares) and once to scale it; layer_norm reads it
-# twice for the statistics (the mean, then centred squares) and once to scale it. A row of up to BLOCK elements comes from
-# memory once and from the first-level cache after that; a row beyond the second-level cache comes two or three times.
+# twice for the statistics (the mean, then centred squares) and once to scale it. A row of up to BLOCK elements comes
+# from memory once and from the first-level cache after that; a row beyond the second-level cache comes two or
+# three times.
 from libc.math cimport fabs, ldexp, sqrt
 
 cimport numpy as np
@@ -238,7 +239,7 @@ cdef inline real rms_point(const real* like, const void* row, Py_ssize_t i, Py_s
 
 
 cdef inline real layer_point(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    # (x - mean) * rstd * weight + bias; x - mean is exact where they are close, and mean_rest is half its last bit at most
+    # (x - mean) * rstd * weight + bias; x - mean is exact where they are close, and mean_rest is half its last bit
     cdef const Norm* norm = <const Norm*>row
     cdef real x = take(<const real*>norm.x, i, n), rstd = splat(x, norm.rstd)
     x = fma(x * splat(x, norm.scale) - splat(x, norm.mean), rstd, splat(x, -norm.mean_rest) * rstd)
@@ -325,14 +326,14 @@ cdef void rms_norm_float64(const double* x, const double* weight, double eps, do
 
 cdef void layer_norm_float32(const float* x, const float* weight, const float* bias, double eps, float* y,
                              double* mean, double* rstd, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    layer_norm(layer_root[f32x], <const f32x*>x, <const f32x*>weight, <const f32x*>bias, eps, <f32x*>y, mean, rstd, rows,
-               n, 1, False)
+    layer_norm(layer_root[f32x], <const f32x*>x, <const f32x*>weight, <const f32x*>bias, eps, <f32x*>y, mean, rstd,
+               rows, n, 1, False)
 
 
 cdef void layer_norm_float64(const double* x, const double* weight, const double* bias, double eps, double* y,
                              double* mean, double* rstd, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    layer_norm(layer_root[f64x], <const f64x*>x, <const f64x*>weight, <const f64x*>bias, eps, <f64x*>y, mean, rstd, rows,
-               n, 1, False)
+    layer_norm(layer_root[f64x], <const f64x*>x, <const f64x*>weight, <const f64x*>bias, eps, <f64x*>y, mean, rstd,
+               rows, n, 1, False)
 
 
 # The gufuncs: x, weight, [bias,] eps -> y, [mean,] rstd.

@@ -14,7 +14,7 @@ from .lanes cimport (
     F64_LANES, enter_environment, environment, f32x, f64x, fma, leave_environment, real, splat, splat_f64, store_f64,
 )
 from .loops cimport lanes, skip, store, store_part
-from .reductions cimport Pair, first_lanes, map_row, sum_block, sum_row, take, wide
+from .reductions cimport Pair, map_row, sum_block, sum_row, take, wide
 from .rows cimport TILE, put_rows, register, take_rows
 from .ufuncs cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, THREAD_MIN, Dtype, size_of
 
@@ -269,7 +269,7 @@ cdef inline void add_chunks(const real* like, char* y, Py_ssize_t step, const do
 cdef inline int backward(const real* like, Dtype dtype, const Problem* problem, char* grad_weight,
                          Py_ssize_t weight_step, char* grad_bias, Py_ssize_t bias_step, int most) noexcept nogil:
     # The chunks are set by the shape alone, so that the sums over rows know nothing of the threads.
-    cdef Py_ssize_t n = problem.n, rows = problem.p * problem.q, chunk, chunks, size, done = 0
+    cdef Py_ssize_t n = problem.n, rows = problem.p * problem.q, chunk, chunks, size
     cdef Py_ssize_t arrays = 2 if problem.centred else 1, width = 4 if real is f32x else 8
     cdef double* sums
     cdef char* weight = NULL
@@ -284,7 +284,8 @@ cdef inline int backward(const real* like, Dtype dtype, const Problem* problem, 
         free(weight)
         return -1
     if problem.weighted:
-        take_rows(FLOAT32 if real is f32x else FLOAT64, <real*>weight, problem.weight.data, 0, problem.weight.step_n, 1, n)
+        take_rows(FLOAT32 if real is f32x else FLOAT64, <real*>weight, problem.weight.data, 0, problem.weight.step_n,
+                  1, n)
     if threads == 1 or chunks < threads:
         for chunk in range(chunks):
             failed += chunk_rows(like, dtype, problem, weight if problem.weighted else NULL, chunk * size,

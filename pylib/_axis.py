@@ -49,8 +49,8 @@ def statistic(name, role, values, x, axis):
     values = np.asanyarray(values)
     expected = x.shape[:axis] + x.shape[axis + 1:]
     if values.shape != expected:
-        raise ValueError(f"{name}: {role} of shape {values.shape} does not fit x of shape {x.shape}; without axis {axis} "
-                         f"it must have shape {expected}")
+        raise ValueError(f"{name}: {role} of shape {values.shape} does not fit x of shape {x.shape}; without axis "
+                         f"{axis} it must have shape {expected}")
     return values
 
 

@@ -1,4 +1,4 @@
-"""What each part of the recipe is worth: the default run beside runs that lack one part, and the recipes of the sources.
+"""What each part of the recipe is worth: the default run beside runs that lack one part, and the sources' recipes.
 
 The command is ``lanewise evolve --ablation``.
 """

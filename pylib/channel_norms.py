@@ -43,14 +43,14 @@ def _over(gufunc, arrays, per_channel, **keywords):
     return gufunc(*arrays, *per_channel, axes=[0] * len(arrays) + [()] * len(per_channel) + outs, **keywords)
 
 
-def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *, training=False, momentum=0.1, eps=1e-5,
-               out=None, return_stats=False):
+def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *, training=False, momentum=0.1,
+               eps=1e-5, out=None, return_stats=False):
     """Batch norm: ``(x - mean) / sqrt(variance + eps) * weight + bias`` for each channel, at axis 1.
 
     In training, mean and variance are those of the batch and its spatial axes, and `running_mean` and `running_var`, if
     given, are updated in place: ``running = (1 - momentum) * running + momentum * batch``, the variance unbiased, as
-    PyTorch does. In inference they are `running_mean` and `running_var`. A mean is one float64: enough for float32, whose
-    results are as accurate as those of `layer_norm`; for float64 its last place is |mean| / sigma of a result's.
+    PyTorch does. In inference they are `running_mean` and `running_var`. A mean is one float64: enough for float32,
+    whose results are as accurate as those of `layer_norm`; for float64 its last place is |mean| / sigma of a result's.
 
     Parameters
     ----------
@@ -97,7 +97,8 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
     if training:
         count = x.size // x.shape[1] if x.shape[1] else 0
         if x.shape[1] and count < 2:
-            raise ValueError(f"{name}: training needs more than one element a channel; x of shape {x.shape} has {count}")
+            raise ValueError(f"{name}: training needs more than one element a channel; x of shape {x.shape} has "
+                             f"{count}")
         means, variances = _over(_batch.moments_gufunc, [segments], [])
         if x.ndim == 2:
             means, variances = means[None], variances[None]
@@ -120,8 +121,8 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
 def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False):
     """Gradients of `batch_norm`.
 
-    With ``normed = (x - mean) * rstd``, in training ``grad_x = (grad - mean(grad) - normed * mean(grad * normed)) * rstd *
-    weight``, means over a channel; in inference ``grad * rstd * weight``.
+    With ``normed = (x - mean) * rstd``, in training ``grad_x = (grad - mean(grad) - normed * mean(grad * normed))
+    * rstd * weight``, means over a channel; in inference ``grad * rstd * weight``.
 
     Parameters
     ----------

@@ -20,8 +20,8 @@ from .kernels import machine
 __all__ = ["HISTORY", "FitnessError", "Island", "Plan"]
 
 #: What is kept of each generation. `loss` is the best so far, `mean_loss` that of the finite losses, `not_finite` how
-#: many are NaN or infinite, `diversity` the share of bits in which two genomes differ, and `accuracy` the best genome's on
-#: the held-out data, NaN where there is none.
+#: many are NaN or infinite, `diversity` the share of bits in which two genomes differ, and `accuracy` the best genome's
+#: on the held-out data, NaN where there is none.
 HISTORY = np.dtype([
     ("generation", np.int64), ("seconds", np.float64), ("loss", np.float32), ("mean_loss", np.float32),
     ("not_finite", np.int32), ("mutation_rate", np.float64), ("diversity", np.float32), ("accuracy", np.float32)])

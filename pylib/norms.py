@@ -204,7 +204,8 @@ def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None
 def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, return_stats=False):
     """Add and norm: ``rms_norm(x + residual, weight)`` and the sum, in one go.
 
-    Its gradient is that of `rms_norm` at the sum, plus the gradient that arrives at the sum, for both `x` and `residual`.
+    Its gradient is that of `rms_norm` at the sum, plus the gradient that arrives at the sum, for both `x` and
+    `residual`.
 
     Parameters
     ----------

@@ -1,5 +1,5 @@
-"""Batch, group and instance norm, add_rms_norm and normalize, forward and backward, against NumPy in longdouble, central
-differences and PyTorch."""
+"""Batch, group and instance norm, add_rms_norm and normalize, forward and backward, against NumPy in longdouble,
+central differences and PyTorch."""
 
 import lanewise as lw
 import numpy as np
@@ -161,7 +161,7 @@ def test_errors():
     x = np.zeros((2, 6, 3))
     with pytest.raises(ValueError, match="6 channels cannot be split into 4 groups"):
         lw.group_norm(x, 4)
-    with pytest.raises(ValueError, match=r"weight of shape \(3,\) does not fit x of shape \(2, 6, 3\); expected \(6,\)"):
+    with pytest.raises(ValueError, match=r"of shape \(3,\) does not fit x of shape \(2, 6, 3\); expected \(6,\)"):
         lw.batch_norm(x, weight=np.ones(3), training=True)
     with pytest.raises(ValueError, match="inference needs running_mean and running_var"):
         lw.batch_norm(x)

@@ -375,7 +375,8 @@ for n in (1, 2369, 200001):
     weights = genome.decode(a, n_weights=n, scale=0.3)
     for array in (a, genome.mutate(a, 0.015, 3, n_weights=n), genome.mutate(a, 0.1, 3, kind="gray", n_weights=n),
                   genome.mutate(a, 0.015, 3, kind="step", n_weights=n), genome.crossover(a, b, 4, kind="two_point"),
-                  genome.crossover(a, b, 4, kind="bitwise"), np.array(genome.diversity(a)), *genome.crossover(a, b, 4, 2, n_weights=n), weights,
+                  genome.crossover(a, b, 4, kind="bitwise"), np.array(genome.diversity(a)),
+                   *genome.crossover(a, b, 4, 2, n_weights=n), weights,
                   genome.encode(weights * 1.1), genome.hamming_distance(a, b)):
         digest.update(array.tobytes())
 print(digest.hexdigest())

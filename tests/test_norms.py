@@ -287,7 +287,7 @@ def test_errors_name_both_shapes():
         lw.layer_norm(x, None, np.ones(4), axis=0)
     with pytest.raises(ValueError, match=r"axis 2 is out of range for x of shape \(3, 4\)"):
         lw.rms_norm(x, axis=2)
-    with pytest.raises(ValueError, match="'three_pass'.*two_pass, one_pass"):
+    with pytest.raises(ValueError, match=r"'three_pass'.*two_pass, one_pass"):
         lw.layer_norm(x, algorithm="three_pass")
     with pytest.raises(ValueError, match=r"grad of shape \(4,\)"):
         lw.rms_norm_backward(np.zeros(4), x)
