@@ -239,7 +239,8 @@ cdef inline real rms_point(const real* like, const void* row, Py_ssize_t i, Py_s
 
 
 cdef inline real layer_point(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    # (x - mean) * rstd * weight + bias; x - mean is exact where they are close, and mean_rest is half its last bit
+    # (x - mean) * rstd * weight + bias; x - mean is exact where they are close, and mean_rest is half its last bit at
+    # most
     cdef const Norm* norm = <const Norm*>row
     cdef real x = take(<const real*>norm.x, i, n), rstd = splat(x, norm.rstd)
     x = fma(x * splat(x, norm.scale) - splat(x, norm.mean), rstd, splat(x, -norm.mean_rest) * rstd)
