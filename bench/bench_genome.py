@@ -2,7 +2,6 @@
 # pytest bench/bench_genome.py --benchmark-enable
 import numpy as np
 import pytest
-
 from lanewise import genome
 
 SIZE, N = 100, 1_000_000

@@ -3,7 +3,6 @@
 # pytest bench/bench_population.py --benchmark-enable
 import numpy as np
 import pytest
-
 from lanewise import data, genome
 from lanewise.network import Network
 

@@ -121,7 +121,7 @@ cdef float best_scale_float32(const float* weights, const float* levels, const f
     cdef double across, squares, error, least = INFINITY
     cdef float largest = 0.0, reach = 0.0, scale, best, start
     cdef Py_ssize_t i
-    cdef int k, _turn
+    cdef int k, _start, _turn
     cdef uint8_t code
     for i in range(n):
         largest = max(largest, fabsf(weights[i]))
@@ -131,7 +131,7 @@ cdef float best_scale_float32(const float* weights, const float* levels, const f
     if not start > 0.0:
         return 1.0
     best = start
-    for k in range(STARTS):
+    for _start in range(STARTS):
         scale = start
         for _turn in range(IMPROVEMENTS):
             encode_float32(weights, order, middles, &scale, n, scratch, n)

@@ -297,7 +297,7 @@ cdef inline void add_chunks(const real* like, char* y, Py_ssize_t step, const do
 cdef inline int backward(const real* like, Dtype dtype, const Problem* problem, char* grad_weight,
                          Py_ssize_t weight_step, char* grad_bias, Py_ssize_t bias_step, int most) noexcept nogil:
     # The chunks are set by the shape alone, so that the sums over rows know nothing of the threads.
-    cdef Py_ssize_t n = problem.n, rows = problem.p * problem.q, chunk, chunks, size, done = 0
+    cdef Py_ssize_t n = problem.n, rows = problem.p * problem.q, chunk, chunks, size
     cdef Py_ssize_t arrays = 2 if problem.centred else 1, width = 4 if real is f32x else 8
     cdef double* sums
     cdef bint weight_direct = not problem.weighted or problem.weight.step_n == width

@@ -16,7 +16,8 @@ _ACTIVATIONS = {
     "sigmoid": ("1 / (1 + e^-x)", "the logistic function"),
     "tanh": ("(e^2x - 1) / (e^2x + 1)", "the hyperbolic tangent"),
     "silu": ("x / (1 + e^-x)", "Elfwing, Uchibe and Doya, 2017, https://arxiv.org/abs/1702.03118"),
-    "gelu": ("x Phi(x), Phi the normal distribution function", "Hendrycks and Gimpel, 2016, https://arxiv.org/abs/1606.08415"),
+    "gelu": ("x Phi(x), Phi the normal distribution function",
+             "Hendrycks and Gimpel, 2016, https://arxiv.org/abs/1606.08415"),
 }
 _SLOPES = {
     "relu": ("1 where x > 0, else 0", "x"),

@@ -1,9 +1,10 @@
 """Piecewise polynomials for float32 that look their coefficients up in 16-entry tables: prints kernels/segments.pxd.
 
-A segment is named by four bits of (argument + offset), as the CPU's look-up takes them: bits 21 to 24. Its centre is the float
-near its middle where the function is all but exactly a float, so that the leading coefficient rounds nothing away (Gal's
-accurate tables). Run: python tools/fit/segments.py > kernels/segments.pxd"""
+A segment is named by four bits of (argument + offset), as the CPU's look-up takes them: bits 21 to 24. Its centre is
+the float near its middle where the function is all but exactly a float, so that the leading coefficient rounds nothing
+away (Gal's accurate tables). Run: python tools/fit/segments.py > kernels/segments.pxd"""
 
+import itertools
 import struct
 import sys
 
@@ -49,7 +50,8 @@ def fit(f, centre, low, high, degree):
     if centre:
         first = mp.diff(f, centre)
         if rounding(first) < 2.0**-28 * abs(first):
-            rest = interpolate(lambda v: ((f(v) - f(mpf(centre))) / (v - centre) - first) / (v - centre), centre, low, high, degree - 1)
+            rest = interpolate(lambda v: ((f(v) - f(mpf(centre))) / (v - centre) - first) / (v - centre),
+                               centre, low, high, degree - 1)
             return [float(first), *rest]
         return interpolate(lambda v: (f(v) - f(mpf(centre))) / (v - centre), centre, low, high, degree)
     slope = mp.nint(mp.diff(f, 0))  # a whole number: rounding must not spoil it
@@ -76,10 +78,11 @@ def table(f, segments, degree, fixed):
 
 def quarters(offset, top):
     """Segments by two bits of the mantissa and two of the exponent of a + offset: index to (low, high)."""
-    ends = [(1 + k / 4) * 2.0**e - offset for e in range(int(np.log2(offset)), int(np.log2(offset)) + 4) for k in range(4)]
-    ends = [max(end, 0.0) for end in (*ends, 16 * 2.0 ** int(np.log2(offset)) - offset) if end > -0.25 * offset]
+    lowest = int(np.log2(offset))
+    ends = [(1 + k / 4) * 2.0**e - offset for e in range(lowest, lowest + 4) for k in range(4)]
+    ends = [max(end, 0.0) for end in (*ends, 16 * 2.0**lowest - offset) if end > -0.25 * offset]
     return {bits(low + offset) >> 21 & 15: (low, min(high, top))
-            for low, high in zip(ends, ends[1:], strict=False) if low < min(high, top)}
+            for low, high in itertools.pairwise(ends) if low < min(high, top)}
 
 
 def mills(a):
@@ -101,7 +104,8 @@ def main():
     print('cdef extern from *:\n    """')
     near_zero = bits(1.0) >> 21 & 15
     emit("TANH_SEGMENTS", mp.tanh, quarters(1, 9.1), 7, {near_zero: 0.0}, "tanh(a), offset 1, a up to 9.1")
-    emit("NORMAL_TAIL_SEGMENTS", mills, quarters(1, 14.7), 7, {}, "erfc(a / sqrt 2) / 2 e^(a^2 / 2), offset 1, a up to 14.7")
+    emit("NORMAL_TAIL_SEGMENTS", mills, quarters(1, 14.7), 7, {},
+         "erfc(a / sqrt 2) / 2 e^(a^2 / 2), offset 1, a up to 14.7")
     root = -roots.fit(roots.gelu_slope, -0.75, mpf("0.125"), 6)[0]
     emit("GELU_SLOPE_SEGMENTS", lambda a: mills(a) - a / mp.sqrt(2 * mp.pi), quarters(2, 14.7), 7,
          {bits(2 + float(root)) >> 21 & 15: float(np.float32(float(root)))},
