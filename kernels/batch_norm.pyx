@@ -122,7 +122,8 @@ cdef void moments_row(const real* like, void** p, Py_ssize_t n, int threads, bin
 
 cdef void statistics_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
     # means, variances (of n groups of one size), count (of elements in all), eps, running_mean, running_variance,
-    # momentum -> mean, rstd, running_mean, running_variance. The running variance is of the population: it counts one less.
+    # momentum -> mean, rstd, running_mean, running_variance. The running variance is of the population: it counts one
+    # less.
     cdef Pair of_means = moments(like, p[0], n, threads), of_variances = moments(like, p[1], n, threads)
     cdef double variance = of_means.second + of_variances.first, count = (<double*>p[2])[0]
     cdef double momentum = (<double*>p[6])[0]

@@ -86,14 +86,14 @@ cdef inline real expm1(real x) noexcept nogil:
 cdef inline real logistic_parts(real a, real* low, real* n) noexcept nogil:
     # 1 / (1 + e^a) = 2^n (value + low) for a >= 0: e^a = 2^-n (1 + p), so 1 / (2^n + 1 + p)
     cdef real one = splat(a, 1.0)
-    cdef real r_low, p, d, d_low, lost, inverse
+    cdef real r_low, p, p_low, d, d_low, lost, inverse
     n[0] = nearest(a, -1.4426950408889634)
     cdef real r = less_ln2(a, -n[0], &r_low)
-    p = r + exp_rest(r, r_low)
+    p = fast_sum(r, exp_rest(r, r_low), &p_low)
     d = fast_sum(one, power2(n[0]), &lost)
     d = fast_sum(d, p, &d_low)
     inverse = one / d
-    low[0] = fma(-inverse, d_low + lost, fma(-inverse, d, one)) * inverse
+    low[0] = fma(-inverse, d_low + (lost + p_low), fma(-inverse, d, one)) * inverse
     return inverse
 
 

@@ -100,17 +100,17 @@ cdef inline void add_below(const f64x* like, const void* row, Py_ssize_t i, Py_s
 
 
 cdef inline void fold_all(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums,
-                            f32x* unused) noexcept nogil:
+                          f32x* unused) noexcept nogil:
     sums[0] = sums[0] + exponential(False, like, <const Exponents*>row, i, n)
 
 
 cdef inline void fold_below(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums,
-                              f32x* unused) noexcept nogil:
+                            f32x* unused) noexcept nogil:
     sums[0] = sums[0] + exponential(True, like, <const Exponents*>row, i, n)
 
 
 cdef inline void fold_count(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums,
-                              f32x* unused) noexcept nogil:
+                            f32x* unused) noexcept nogil:
     cdef const Exponents* own = <const Exponents*>row
     cdef f32x x = take(<const f32x*>own.x, i, n)
     cdef f32x one = first_lanes(splat(x, 1.0), n)

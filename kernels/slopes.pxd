@@ -1,6 +1,6 @@
-# Slopes of the activations, f'(x) as an unevaluated pair: what a backward multiplies grad by, to round once. A slope that crosses zero keeps its relative
-# accuracy there: in float32 a segment has its centre on the root (segments.pxd), in float64 a polynomial takes over near it
-# (tools/fit/roots.py), since there the terms of the formula cancel.
+# Slopes of the activations, f'(x) as an unevaluated pair: what a backward multiplies grad by, to round once. A slope
+# that crosses zero keeps its relative accuracy there, where the terms of the formula cancel: in float32 a segment has its
+# centre on the root (segments.pxd), in float64 a polynomial takes over near it (tools/fit/roots.py).
 from .elementary cimport exp_parts, exp_square_parts, logistic_parts, normal_tail_parts, segment, step
 from .lanes cimport at_most, f32x, fma, magnitude, pick, power2, real, scale2, splat, where_less
 from .pairs cimport fast_sum, pair_product, two_sum
@@ -16,8 +16,9 @@ cdef inline real reflected(real x, real k, real k_low, real* low) noexcept nogil
 
 
 cdef inline real silu_slope(real x, real* low) noexcept nogil:
-    # s (1 + x (1 - s)), s = sigmoid(x); for x = -a < 0: k = q (1 - a + a q), q = 1 / (1 + e^a), and the sum cancels near
-    # a = 1.278. float32: e^-a times a polynomial by segments, and times 1 - a from 29.9 on; float64: |t| <= 0.25, error 2^-62.1
+    # s (1 + x (1 - s)), s = sigmoid(x); for x = -a < 0: k = q (1 - a + a q), q = 1 / (1 + e^a), and the sum cancels
+    # near a = 1.278. float32: e^-a times a polynomial by segments, and times 1 - a from 29.9 on; float64: near the root
+    # a polynomial in t, |t| <= 0.25, error 2^-62.1
     cdef real a = at_most(magnitude(x), pick(x, 110.0, 760.0))
     cdef real one = splat(x, 1.0)
     cdef real q, q_low, n, az, az_low, h, h_low, r, rest, k, t, t_low, c, c_low, near
@@ -62,8 +63,8 @@ cdef inline real silu_slope(real x, real* low) noexcept nogil:
 
 
 cdef inline real gelu_slope(real x, real* low) noexcept nogil:
-    # Phi(x) + x phi(x); for x = -a < 0: k = Phi(-a) - a phi(a), which cancels near a = 0.752. float32: e^(-a^2/2) times a
-    # polynomial by segments; float64: |t| <= 0.25, error 2^-60.28
+    # Phi(x) + x phi(x); for x = -a < 0: k = Phi(-a) - a phi(a), which cancels near a = 0.752. float32: e^(-a^2/2) times
+    # a polynomial by segments; float64: near the root a polynomial in t, |t| <= 0.25, error 2^-60.3
     cdef real a = at_most(magnitude(x), pick(x, 14.6, 39.0))
     cdef real q, q_low, n, e, e_low, d, d_low, k, t, t_low, c, c_low, near
     if real is f32x:

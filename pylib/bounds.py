@@ -1,8 +1,9 @@
 """The accuracy contract: the largest error of each function, in ULP of the exact result, as data.
 
 Docstrings and docs/accuracy.md quote this table and the tests assert it. float32 holds over all 2^32 inputs, float16
-and bfloat16 over all 65 536, float64 over adversarial samples; a backward's bound is for its given inputs, where the slope is a normal
-number or the gradient is 1: a slope below the smallest normal number has fewer digits, which a large gradient shows."""
+and bfloat16 over all 65 536, float64 over adversarial samples. A backward's bound is for its given inputs, where the
+slope is a normal number or the gradient is 1: a slope below the smallest normal number has fewer digits, which a large
+gradient shows."""
 
 SIXTEEN = 0.51  # computed in float32 and rounded once
 

@@ -36,8 +36,8 @@ class Oracle:
     slope_domain : (float, float)
         What a backward may be given; the range of the forward, where `of_output`.
     normal_slope_from : (float, float)
-        The least input whose slope is a normal number of float32, and of float64. Below it a backward's bound holds for a
-        gradient of 1 alone: a large one shows that the slope has fewer digits there.
+        The least input whose slope is a normal number of float32, and of float64. Below it a backward's bound holds
+        for a gradient of 1 alone: a large one shows that the slope has fewer digits there.
     parameters : sequence of tuple
         Values to try, the default first.
     odd, increasing : bool
