@@ -1,5 +1,7 @@
 """Layer norm in two passes, in one, and RMSNorm, from rows of 64 to rows of 1 048 576 elements: time beside a copy of
-the same bytes, and the largest error in ULP of 1. Is RMSNorm cheaper because one pass is enough? In cache and out of it."""
+the same bytes, and the largest error in ULP of 1. Is RMSNorm cheaper because one pass is enough?
+
+In cache and out of it."""
 
 from functools import partial
 

@@ -53,7 +53,8 @@ cdef inline double element(const real* x, Py_ssize_t i) noexcept nogil:
 cdef inline double cross_entropy(const real* logits, Py_ssize_t target, double label_smoothing, double z_loss,
                                  double scale, real* grad, Py_ssize_t n, int threads) noexcept nogil:
     # -log p[target] = log(sum(e^logits)) - logits[target], smoothed: target has 1 - label_smoothing, and
-    # label_smoothing is shared by all; and z_loss log(sum)^2. The gradient is (1 + 2 z_loss log(sum)) p - what the target asks for.
+    # label_smoothing is shared by all; and z_loss log(sum)^2. The gradient is (1 + 2 z_loss log(sum)) p - what the
+    # target asks for.
     cdef Exponents row = Exponents(logits, grad, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     cdef Slope own = Slope(logits, 0.0, 0.0)
     cdef double rest = 0.0, log_rest = 0.0, loss, log_sum, inverse, missed, pull, p

@@ -1,6 +1,6 @@
 # Slopes of the activations, f'(x) as an unevaluated pair: what a backward multiplies grad by, to round once. A slope
-# that crosses zero keeps its relative accuracy there, where the terms of the formula cancel: in float32 a segment has its
-# centre on the root (segments.pxd), in float64 a polynomial takes over near it (tools/fit/roots.py).
+# that crosses zero keeps its relative accuracy there, where the terms of the formula cancel: in float32 a segment has
+# its centre on the root (segments.pxd), in float64 a polynomial takes over near it (tools/fit/roots.py).
 from .elementary cimport exp_parts, exp_square_parts, logistic_parts, normal_tail_parts, segment, step
 from .lanes cimport at_most, f32x, fma, magnitude, pick, power2, real, scale2, splat, where_less
 from .pairs cimport fast_sum, pair_product, two_sum
