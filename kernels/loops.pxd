@@ -11,7 +11,7 @@ from .lanes cimport (
 )
 
 cdef enum:
-    # An output of this many bytes will not be found in cache again: measured in bench/bench_memory.py.
+    # An output of this many bytes is larger than the L2 of today's cores: it will not be found there again.
     STREAM_BYTES = 1 << 23
 
 

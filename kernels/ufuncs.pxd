@@ -41,7 +41,7 @@ cdef enum:
     MAX_OPERANDS = 5
     BLOCK = 512  # float64 elements in an operand's block: all blocks of a function stay in L1
     SHORT_BLOCK = 1024  # the same bytes hold this many float32 elements, and a 16-bit block widens to it
-    # Fewer elements than this do not repay waking a second thread: measured in bench/bench_threads.py.
+    # Fewer elements than this take some ten microseconds, little more than waking a second thread.
     THREAD_MIN = 1 << 16
 
 ctypedef void (*kernel2)(const void*, void*, Py_ssize_t) noexcept nogil
