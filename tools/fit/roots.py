@@ -22,16 +22,6 @@ def gelu_slope(x):
     return normal_tail(-x) + x * mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi)
 
 
-def gelu_tanh_slope(x):
-    scale, cubic = mp.sqrt(2 / mp.pi), mpf("0.044715")
-    s = sigmoid(2 * scale * (x + cubic * x**3))
-    return s + x * s * (1 - s) * 2 * scale * (1 + 3 * cubic * x**2)
-
-
-def mish_slope(x):
-    return mp.diff(lambda v: v * mp.tanh(mp.log1p(mp.exp(v))), x)
-
-
 def fit(slope, start, half_width, degree):
     """Root, coefficients in t and the relative error."""
     root = mp.findroot(slope, start)
@@ -49,8 +39,6 @@ def main():
     for name, slope, start, half_width, degrees in (
         ("silu", silu_slope, -1.28, mpf("0.25"), (13,)),
         ("gelu", gelu_slope, -0.75, mpf("0.25"), (13,)),
-        ("gelu_tanh", gelu_tanh_slope, -0.75, mpf("0.125"), (6, 14)),
-        ("mish", mish_slope, -1.19, mpf("0.25"), (7, 15)),
     ):
         for degree in degrees:
             root, coefficients, error = fit(slope, start, half_width, degree)
