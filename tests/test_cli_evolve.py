@@ -168,11 +168,15 @@ def test_ctrl_c_keeps_the_best_so_far(blobs):
     process = subprocess.Popen(
         [sys.executable, "-m", "lanewise", "evolve", blobs / "blobs.npz", "--generations", "100000000",
          "--output", output],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert "Evolving" in process.stdout.readline()
-    time.sleep(1.5)
-    process.send_signal(signal.SIGINT)
-    out, error = process.communicate(timeout=60)
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))  # a background job ignores it
+    try:
+        assert "Evolving" in process.stdout.readline()
+        time.sleep(1.5)
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130, error
     assert "(interrupted)" in out
     assert error == ""

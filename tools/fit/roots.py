@@ -22,6 +22,16 @@ def gelu_slope(x):
     return normal_tail(-x) + x * mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi)
 
 
+def gelu_tanh_slope(x):
+    u = mp.sqrt(8 / mp.pi) * (x + mpf("0.044715") * x**3)
+    return sigmoid(u) * (1 + sigmoid(-u) * mp.sqrt(8 / mp.pi) * (x + 3 * mpf("0.044715") * x**3))
+
+
+def mish_slope(x):
+    share = mp.tanh(mp.log1p(mp.exp(x)))
+    return share + x * (1 - share**2) * sigmoid(x)
+
+
 def fit(slope, start, half_width, degree):
     """Root, coefficients in t and the relative error."""
     root = mp.findroot(slope, start)
@@ -39,6 +49,8 @@ def main():
     for name, slope, start, half_width, degrees in (
         ("silu", silu_slope, -1.28, mpf("0.25"), (13,)),
         ("gelu", gelu_slope, -0.75, mpf("0.25"), (13,)),
+        ("gelu_tanh", gelu_tanh_slope, -0.75, mpf("0.25"), (6, 14)),
+        ("mish", mish_slope, -1.19, mpf("0.25"), (6, 14)),
     ):
         for degree in degrees:
             root, coefficients, error = fit(slope, start, half_width, degree)

@@ -113,11 +113,14 @@ def main():
     root = -roots.fit(roots.silu_slope, -1.28, mpf("0.25"), 6)[0]
     emit("SILU_SLOPE_SEGMENTS", lambda a: roots.silu_slope(-a) * mp.exp(a), quarters(2, 30), 7,
          {bits(2 + float(root)) >> 21 & 15: float(np.float32(float(root)))}, "silu'(-a) e^a, offset 2, a up to 30")
+    emit("SOFTPLUS_SEGMENTS", lambda a: mp.log1p(mp.exp(-a)) * mp.exp(a), quarters(2, 20), 7, {},
+         "log(1 + e^-a) e^a, offset 2, a up to 20")
     print('    """')
     print("    const float TANH_SEGMENTS[9][16]")
     print("    const float NORMAL_TAIL_SEGMENTS[9][16]")
     print("    const float GELU_SLOPE_SEGMENTS[9][16]")
     print("    const float SILU_SLOPE_SEGMENTS[9][16]")
+    print("    const float SOFTPLUS_SEGMENTS[9][16]")
 
 
 if __name__ == "__main__":
