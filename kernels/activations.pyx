@@ -1,27 +1,16 @@
-# Activations: point functions on registers, their flat kernels and their ufuncs. What they build on is in
-# elementary.pxd; their slopes are in slopes.pxd; arrays, dtypes and threads in loops.pxd and ufuncs.pxd.
+# The flat kernels of the activations and their ufuncs. The mathematics is in elementary.pxd, curves.pxd, piecewise.pxd
+# and, for the backwards, slopes.pxd; arrays, dtypes and threads are in loops.pxd and ufuncs.pxd.
 cimport numpy as np
 
-from . cimport elementary
-from .elementary cimport logistic_parts, normal_tail_parts
-from .lanes cimport at_least, at_most, f32x, f64x, fma, magnitude, pick, real, scale2, splat, where_less
-from .loops cimport map1, map2
-from .pairs cimport scaled
-from .slopes cimport gelu_slope, silu_slope
+from . cimport curves, elementary, piecewise, slopes
+from .lanes cimport f32x, f64x, fma, real, splat, where_less
+from .loops cimport map1, map2, map3, map3_to_2, map4
+from .pairs cimport product, scaled
+from .slopes cimport gate_backward, times_logistic
 from .ufuncs cimport elementwise
 
 np.import_array()
 np.import_ufunc()
-
-
-cdef inline real relu(real x) noexcept nogil:
-    return at_least(x, splat(x, 0.0))
-
-
-cdef inline real relu_backward(real grad, real x) noexcept nogil:
-    # grad where x > 0; a NaN stays
-    cdef real zero = splat(x, 0.0)
-    return where_less(zero, x, grad, magnitude(at_least(x, zero)))
 
 
 cdef inline real sigmoid_backward(real grad, real y) noexcept nogil:
@@ -34,32 +23,95 @@ cdef inline real tanh_backward(real grad, real y) noexcept nogil:
     return grad * fma(-y, y, splat(y, 1.0))
 
 
-cdef inline real silu(real x) noexcept nogil:
-    # x / (1 + e^-x) = max(x, 0) - |x| / (1 + e^|x|); Elfwing, Uchibe and Doya, arXiv:1702.03118
-    cdef real low, n
-    cdef real a = at_most(magnitude(x), pick(x, 110.0, 760.0))
-    cdef real q = logistic_parts(a, &low, &n)
-    return at_least(x, splat(x, -0.0)) - scale2(fma(a, q, a * low), n)
-
-
 cdef inline real silu_backward(real grad, real x) noexcept nogil:
     cdef real low
-    cdef real slope = silu_slope(x, &low)
+    cdef real slope = slopes.silu_slope(x, &low)
     return scaled(grad, slope, low)
-
-
-cdef inline real gelu(real x) noexcept nogil:
-    # x Phi(x) = max(x, 0) - |x| Phi(-|x|); Hendrycks and Gimpel, arXiv:1606.08415
-    cdef real low, n, e, e_low
-    cdef real a = at_most(magnitude(x), pick(x, 14.6, 39.0))
-    cdef real q = normal_tail_parts(a, &low, &n, &e, &e_low)
-    return at_least(x, splat(x, -0.0)) - scale2(fma(a, q, a * low), n)
 
 
 cdef inline real gelu_backward(real grad, real x) noexcept nogil:
     cdef real low
-    cdef real slope = gelu_slope(x, &low)
+    cdef real slope = slopes.gelu_slope(x, &low)
     return scaled(grad, slope, low)
+
+
+cdef inline real gelu_tanh_backward(real grad, real x) noexcept nogil:
+    cdef real low
+    cdef real slope = slopes.gelu_tanh_slope(x, &low)
+    return scaled(grad, slope, low)
+
+
+cdef inline real mish_backward(real grad, real x) noexcept nogil:
+    cdef real low
+    cdef real slope = slopes.mish_slope(x, &low)
+    return scaled(grad, slope, low)
+
+
+cdef inline real selu_backward(real grad, real x) noexcept nogil:
+    cdef real low
+    cdef real slope = slopes.selu_slope(x, &low)
+    return scaled(grad, slope, low)
+
+
+cdef inline real elu_backward(real grad, real x, real alpha) noexcept nogil:
+    cdef real low
+    cdef real slope = slopes.elu_slope(x, alpha, &low)
+    return scaled(grad, slope, low)
+
+
+cdef inline real celu_backward(real grad, real x, real alpha) noexcept nogil:
+    cdef real low
+    cdef real slope = slopes.celu_slope(x, alpha, &low)
+    return scaled(grad, slope, low)
+
+
+cdef inline real squareplus_backward(real grad, real x, real b) noexcept nogil:
+    cdef real low
+    cdef real slope = slopes.squareplus_slope(x, b, &low)
+    return scaled(grad, slope, low)
+
+
+cdef inline real softplus_backward(real grad, real x) noexcept nogil:
+    return times_logistic(grad, x, splat(x, 0.0))
+
+
+cdef inline real logsigmoid_backward(real grad, real x) noexcept nogil:
+    return times_logistic(grad, -x, splat(x, 0.0))
+
+
+cdef inline real stretched(real x, real beta, real* low) noexcept nogil:
+    # beta x; where it is large, all that counts is that it is
+    cdef real lost
+    cdef real t = product(beta, x, &lost)
+    low[0] = where_less(t * t, splat(x, 1e7), lost, splat(x, 0.0))
+    return t
+
+
+cdef inline real softplus_scaled_backward(real grad, real x, real beta) noexcept nogil:
+    cdef real t_low
+    cdef real t = stretched(x, beta, &t_low)
+    return times_logistic(grad, t, t_low)
+
+
+cdef inline real swish_backward(real grad, real x, real beta) noexcept nogil:
+    cdef real t_low, low
+    cdef real t = stretched(x, beta, &t_low)
+    cdef real slope = slopes.swish_slope(t, t_low, &low)
+    return scaled(grad, slope, low)
+
+
+cdef inline real swiglu_backward(real grad, real gate, real up, real* grad_up) noexcept nogil:
+    cdef real low
+    cdef real slope = slopes.silu_slope(gate, &low)
+    grad_up[0] = curves.swiglu(gate, grad)
+    return gate_backward(grad, up, slope, low)
+
+
+cdef inline real geglu_backward(real grad, real gate, real up, real* grad_up) noexcept nogil:
+    cdef real low
+    cdef real slope = slopes.gelu_slope(gate, &low)
+    grad_up[0] = curves.geglu(gate, grad)
+    return gate_backward(grad, up, slope, low)
 
 
 cdef void exp_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
@@ -97,11 +149,32 @@ cdef void erf_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
     map1(elementary.erf[f64x], <const f64x*>x, <f64x*>y, n)
 
 
+cdef void erfc_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
+    map1(elementary.erfc[f32x], <const f32x*>x, <f32x*>y, n)
+
+cdef void erfc_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
+    map1(elementary.erfc[f64x], <const f64x*>x, <f64x*>y, n)
+
+
 cdef void relu_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(relu[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(piecewise.relu[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void relu_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(relu[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(piecewise.relu[f64x], <const f64x*>x, <f64x*>y, n)
+
+
+cdef void relu6_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
+    map1(piecewise.relu6[f32x], <const f32x*>x, <f32x*>y, n)
+
+cdef void relu6_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
+    map1(piecewise.relu6[f64x], <const f64x*>x, <f64x*>y, n)
+
+
+cdef void relu_squared_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
+    map1(piecewise.relu_squared[f32x], <const f32x*>x, <f32x*>y, n)
+
+cdef void relu_squared_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
+    map1(piecewise.relu_squared[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void sigmoid_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
@@ -119,24 +192,203 @@ cdef void tanh_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
 
 
 cdef void silu_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(silu[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(curves.silu[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void silu_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(silu[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(curves.silu[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void gelu_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(gelu[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(curves.gelu[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void gelu_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(gelu[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(curves.gelu[f64x], <const f64x*>x, <f64x*>y, n)
+
+
+cdef void gelu_tanh_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
+    map1(curves.gelu_tanh[f32x], <const f32x*>x, <f32x*>y, n)
+
+cdef void gelu_tanh_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
+    map1(curves.gelu_tanh[f64x], <const f64x*>x, <f64x*>y, n)
+
+
+cdef void mish_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
+    map1(curves.mish[f32x], <const f32x*>x, <f32x*>y, n)
+
+cdef void mish_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
+    map1(curves.mish[f64x], <const f64x*>x, <f64x*>y, n)
+
+
+cdef void softsign_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
+    map1(curves.softsign[f32x], <const f32x*>x, <f32x*>y, n)
+
+cdef void softsign_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
+    map1(curves.softsign[f64x], <const f64x*>x, <f64x*>y, n)
+
+
+cdef void softplus_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
+    map1(curves.softplus[f32x], <const f32x*>x, <f32x*>y, n)
+
+cdef void softplus_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
+    map1(curves.softplus[f64x], <const f64x*>x, <f64x*>y, n)
+
+
+cdef void logsigmoid_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
+    map1(curves.logsigmoid[f32x], <const f32x*>x, <f32x*>y, n)
+
+cdef void logsigmoid_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
+    map1(curves.logsigmoid[f64x], <const f64x*>x, <f64x*>y, n)
+
+
+cdef void selu_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
+    map1(curves.selu[f32x], <const f32x*>x, <f32x*>y, n)
+
+cdef void selu_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
+    map1(curves.selu[f64x], <const f64x*>x, <f64x*>y, n)
+
+
+cdef void tanhshrink_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
+    map1(curves.tanhshrink[f32x], <const f32x*>x, <f32x*>y, n)
+
+cdef void tanhshrink_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
+    map1(curves.tanhshrink[f64x], <const f64x*>x, <f64x*>y, n)
+
+
+cdef void hardsigmoid_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
+    map1(piecewise.hardsigmoid[f32x], <const f32x*>x, <f32x*>y, n)
+
+cdef void hardsigmoid_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
+    map1(piecewise.hardsigmoid[f64x], <const f64x*>x, <f64x*>y, n)
+
+
+cdef void hardswish_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
+    map1(piecewise.hardswish[f32x], <const f32x*>x, <f32x*>y, n)
+
+cdef void hardswish_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
+    map1(piecewise.hardswish[f64x], <const f64x*>x, <f64x*>y, n)
+
+
+cdef void leaky_relu_float32(const float* x, const float* negative_slope, float* y, Py_ssize_t n) noexcept nogil:
+    map2(piecewise.leaky_relu[f32x], <const f32x*>x, <const f32x*>negative_slope, <f32x*>y, n)
+
+cdef void leaky_relu_float64(const double* x, const double* negative_slope, double* y, Py_ssize_t n) noexcept nogil:
+    map2(piecewise.leaky_relu[f64x], <const f64x*>x, <const f64x*>negative_slope, <f64x*>y, n)
+
+
+cdef void elu_float32(const float* x, const float* alpha, float* y, Py_ssize_t n) noexcept nogil:
+    map2(curves.elu[f32x], <const f32x*>x, <const f32x*>alpha, <f32x*>y, n)
+
+cdef void elu_float64(const double* x, const double* alpha, double* y, Py_ssize_t n) noexcept nogil:
+    map2(curves.elu[f64x], <const f64x*>x, <const f64x*>alpha, <f64x*>y, n)
+
+
+cdef void celu_float32(const float* x, const float* alpha, float* y, Py_ssize_t n) noexcept nogil:
+    map2(curves.celu[f32x], <const f32x*>x, <const f32x*>alpha, <f32x*>y, n)
+
+cdef void celu_float64(const double* x, const double* alpha, double* y, Py_ssize_t n) noexcept nogil:
+    map2(curves.celu[f64x], <const f64x*>x, <const f64x*>alpha, <f64x*>y, n)
+
+
+cdef void swish_float32(const float* x, const float* beta, float* y, Py_ssize_t n) noexcept nogil:
+    map2(curves.swish[f32x], <const f32x*>x, <const f32x*>beta, <f32x*>y, n)
+
+cdef void swish_float64(const double* x, const double* beta, double* y, Py_ssize_t n) noexcept nogil:
+    map2(curves.swish[f64x], <const f64x*>x, <const f64x*>beta, <f64x*>y, n)
+
+
+cdef void softplus_scaled_float32(const float* x, const float* beta, float* y, Py_ssize_t n) noexcept nogil:
+    map2(curves.softplus_scaled[f32x], <const f32x*>x, <const f32x*>beta, <f32x*>y, n)
+
+cdef void softplus_scaled_float64(const double* x, const double* beta, double* y, Py_ssize_t n) noexcept nogil:
+    map2(curves.softplus_scaled[f64x], <const f64x*>x, <const f64x*>beta, <f64x*>y, n)
+
+
+cdef void softshrink_float32(const float* x, const float* lambd, float* y, Py_ssize_t n) noexcept nogil:
+    map2(piecewise.softshrink[f32x], <const f32x*>x, <const f32x*>lambd, <f32x*>y, n)
+
+cdef void softshrink_float64(const double* x, const double* lambd, double* y, Py_ssize_t n) noexcept nogil:
+    map2(piecewise.softshrink[f64x], <const f64x*>x, <const f64x*>lambd, <f64x*>y, n)
+
+
+cdef void hardshrink_float32(const float* x, const float* lambd, float* y, Py_ssize_t n) noexcept nogil:
+    map2(piecewise.hardshrink[f32x], <const f32x*>x, <const f32x*>lambd, <f32x*>y, n)
+
+cdef void hardshrink_float64(const double* x, const double* lambd, double* y, Py_ssize_t n) noexcept nogil:
+    map2(piecewise.hardshrink[f64x], <const f64x*>x, <const f64x*>lambd, <f64x*>y, n)
+
+
+cdef void squareplus_float32(const float* x, const float* b, float* y, Py_ssize_t n) noexcept nogil:
+    map2(curves.squareplus[f32x], <const f32x*>x, <const f32x*>b, <f32x*>y, n)
+
+cdef void squareplus_float64(const double* x, const double* b, double* y, Py_ssize_t n) noexcept nogil:
+    map2(curves.squareplus[f64x], <const f64x*>x, <const f64x*>b, <f64x*>y, n)
+
+
+cdef void hardtanh_float32(const float* x, const float* min_val, const float* max_val, float* y,
+                           Py_ssize_t n) noexcept nogil:
+    map3(piecewise.hardtanh[f32x], <const f32x*>x, <const f32x*>min_val, <const f32x*>max_val, <f32x*>y, n)
+
+cdef void hardtanh_float64(const double* x, const double* min_val, const double* max_val, double* y,
+                           Py_ssize_t n) noexcept nogil:
+    map3(piecewise.hardtanh[f64x], <const f64x*>x, <const f64x*>min_val, <const f64x*>max_val, <f64x*>y, n)
+
+
+cdef void threshold_float32(const float* x, const float* at, const float* value, float* y, Py_ssize_t n) noexcept nogil:
+    map3(piecewise.threshold[f32x], <const f32x*>x, <const f32x*>at, <const f32x*>value, <f32x*>y, n)
+
+cdef void threshold_float64(const double* x, const double* at, const double* value, double* y,
+                            Py_ssize_t n) noexcept nogil:
+    map3(piecewise.threshold[f64x], <const f64x*>x, <const f64x*>at, <const f64x*>value, <f64x*>y, n)
+
+
+cdef void glu_float32(const float* x, const float* gate, float* y, Py_ssize_t n) noexcept nogil:
+    map2(curves.glu[f32x], <const f32x*>x, <const f32x*>gate, <f32x*>y, n)
+
+cdef void glu_float64(const double* x, const double* gate, double* y, Py_ssize_t n) noexcept nogil:
+    map2(curves.glu[f64x], <const f64x*>x, <const f64x*>gate, <f64x*>y, n)
+
+
+cdef void swiglu_float32(const float* gate, const float* up, float* y, Py_ssize_t n) noexcept nogil:
+    map2(curves.swiglu[f32x], <const f32x*>gate, <const f32x*>up, <f32x*>y, n)
+
+cdef void swiglu_float64(const double* gate, const double* up, double* y, Py_ssize_t n) noexcept nogil:
+    map2(curves.swiglu[f64x], <const f64x*>gate, <const f64x*>up, <f64x*>y, n)
+
+
+cdef void geglu_float32(const float* gate, const float* up, float* y, Py_ssize_t n) noexcept nogil:
+    map2(curves.geglu[f32x], <const f32x*>gate, <const f32x*>up, <f32x*>y, n)
+
+cdef void geglu_float64(const double* gate, const double* up, double* y, Py_ssize_t n) noexcept nogil:
+    map2(curves.geglu[f64x], <const f64x*>gate, <const f64x*>up, <f64x*>y, n)
+
+
+cdef void reglu_float32(const float* gate, const float* up, float* y, Py_ssize_t n) noexcept nogil:
+    map2(piecewise.reglu[f32x], <const f32x*>gate, <const f32x*>up, <f32x*>y, n)
+
+cdef void reglu_float64(const double* gate, const double* up, double* y, Py_ssize_t n) noexcept nogil:
+    map2(piecewise.reglu[f64x], <const f64x*>gate, <const f64x*>up, <f64x*>y, n)
 
 
 cdef void relu_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(relu_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2(piecewise.relu_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
 
 cdef void relu_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(relu_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2(piecewise.relu_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+
+
+cdef void relu6_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
+    map2(piecewise.relu6_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+
+cdef void relu6_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
+    map2(piecewise.relu6_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+
+
+cdef void relu_squared_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
+    map2(piecewise.relu_squared_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+
+cdef void relu_squared_backward_float64(const double* grad, const double* x, double* grad_x,
+                                        Py_ssize_t n) noexcept nogil:
+    map2(piecewise.relu_squared_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
 cdef void sigmoid_backward_float32(const float* grad, const float* y, float* grad_x, Py_ssize_t n) noexcept nogil:
@@ -167,19 +419,291 @@ cdef void gelu_backward_float64(const double* grad, const double* x, double* gra
     map2(gelu_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
+cdef void gelu_tanh_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
+    map2(gelu_tanh_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+
+cdef void gelu_tanh_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
+    map2(gelu_tanh_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+
+
+cdef void mish_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
+    map2(mish_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+
+cdef void mish_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
+    map2(mish_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+
+
+cdef void softsign_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
+    map2(slopes.softsign_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+
+cdef void softsign_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
+    map2(slopes.softsign_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+
+
+cdef void softplus_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
+    map2(softplus_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+
+cdef void softplus_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
+    map2(softplus_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+
+
+cdef void logsigmoid_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
+    map2(logsigmoid_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+
+cdef void logsigmoid_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
+    map2(logsigmoid_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+
+
+cdef void selu_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
+    map2(selu_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+
+cdef void selu_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
+    map2(selu_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+
+
+cdef void tanhshrink_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
+    map2(slopes.tanhshrink_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+
+cdef void tanhshrink_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
+    map2(slopes.tanhshrink_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+
+
+cdef void hardsigmoid_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
+    map2(piecewise.hardsigmoid_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+
+cdef void hardsigmoid_backward_float64(const double* grad, const double* x, double* grad_x,
+                                       Py_ssize_t n) noexcept nogil:
+    map2(piecewise.hardsigmoid_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+
+
+cdef void hardswish_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
+    map2(piecewise.hardswish_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+
+cdef void hardswish_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
+    map2(piecewise.hardswish_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+
+
+cdef void leaky_relu_backward_float32(const float* grad, const float* x, const float* negative_slope, float* grad_x,
+                                      Py_ssize_t n) noexcept nogil:
+    map3(piecewise.leaky_relu_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>negative_slope,
+         <f32x*>grad_x, n)
+
+cdef void leaky_relu_backward_float64(const double* grad, const double* x, const double* negative_slope,
+                                      double* grad_x, Py_ssize_t n) noexcept nogil:
+    map3(piecewise.leaky_relu_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>negative_slope,
+         <f64x*>grad_x, n)
+
+
+cdef void prelu_weight_backward_float32(const float* grad, const float* x, float* grad_weight,
+                                        Py_ssize_t n) noexcept nogil:
+    map2(piecewise.prelu_weight_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_weight, n)
+
+cdef void prelu_weight_backward_float64(const double* grad, const double* x, double* grad_weight,
+                                        Py_ssize_t n) noexcept nogil:
+    map2(piecewise.prelu_weight_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_weight, n)
+
+
+cdef void elu_backward_float32(const float* grad, const float* x, const float* alpha, float* grad_x,
+                               Py_ssize_t n) noexcept nogil:
+    map3(elu_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>alpha, <f32x*>grad_x, n)
+
+cdef void elu_backward_float64(const double* grad, const double* x, const double* alpha, double* grad_x,
+                               Py_ssize_t n) noexcept nogil:
+    map3(elu_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>alpha, <f64x*>grad_x, n)
+
+
+cdef void celu_backward_float32(const float* grad, const float* x, const float* alpha, float* grad_x,
+                                Py_ssize_t n) noexcept nogil:
+    map3(celu_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>alpha, <f32x*>grad_x, n)
+
+cdef void celu_backward_float64(const double* grad, const double* x, const double* alpha, double* grad_x,
+                                Py_ssize_t n) noexcept nogil:
+    map3(celu_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>alpha, <f64x*>grad_x, n)
+
+
+cdef void swish_backward_float32(const float* grad, const float* x, const float* beta, float* grad_x,
+                                 Py_ssize_t n) noexcept nogil:
+    map3(swish_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>beta, <f32x*>grad_x, n)
+
+cdef void swish_backward_float64(const double* grad, const double* x, const double* beta, double* grad_x,
+                                 Py_ssize_t n) noexcept nogil:
+    map3(swish_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>beta, <f64x*>grad_x, n)
+
+
+cdef void softplus_scaled_backward_float32(const float* grad, const float* x, const float* beta, float* grad_x,
+                                           Py_ssize_t n) noexcept nogil:
+    map3(softplus_scaled_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>beta, <f32x*>grad_x, n)
+
+cdef void softplus_scaled_backward_float64(const double* grad, const double* x, const double* beta, double* grad_x,
+                                           Py_ssize_t n) noexcept nogil:
+    map3(softplus_scaled_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>beta, <f64x*>grad_x, n)
+
+
+cdef void shrink_backward_float32(const float* grad, const float* x, const float* lambd, float* grad_x,
+                                  Py_ssize_t n) noexcept nogil:
+    map3(piecewise.shrink_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>lambd, <f32x*>grad_x, n)
+
+cdef void shrink_backward_float64(const double* grad, const double* x, const double* lambd, double* grad_x,
+                                  Py_ssize_t n) noexcept nogil:
+    map3(piecewise.shrink_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>lambd, <f64x*>grad_x, n)
+
+
+cdef void squareplus_backward_float32(const float* grad, const float* x, const float* b, float* grad_x,
+                                      Py_ssize_t n) noexcept nogil:
+    map3(squareplus_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>b, <f32x*>grad_x, n)
+
+cdef void squareplus_backward_float64(const double* grad, const double* x, const double* b, double* grad_x,
+                                      Py_ssize_t n) noexcept nogil:
+    map3(squareplus_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>b, <f64x*>grad_x, n)
+
+
+cdef void hardtanh_backward_float32(const float* grad, const float* x, const float* min_val, const float* max_val,
+                                    float* grad_x, Py_ssize_t n) noexcept nogil:
+    map4(piecewise.hardtanh_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>min_val,
+         <const f32x*>max_val, <f32x*>grad_x, n)
+
+cdef void hardtanh_backward_float64(const double* grad, const double* x, const double* min_val, const double* max_val,
+                                    double* grad_x, Py_ssize_t n) noexcept nogil:
+    map4(piecewise.hardtanh_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>min_val,
+         <const f64x*>max_val, <f64x*>grad_x, n)
+
+
+cdef void threshold_backward_float32(const float* grad, const float* x, const float* at, float* grad_x,
+                                     Py_ssize_t n) noexcept nogil:
+    map3(piecewise.threshold_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>at, <f32x*>grad_x, n)
+
+cdef void threshold_backward_float64(const double* grad, const double* x, const double* at, double* grad_x,
+                                     Py_ssize_t n) noexcept nogil:
+    map3(piecewise.threshold_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>at, <f64x*>grad_x, n)
+
+
+cdef void glu_backward_float32(const float* grad, const float* x, const float* gate, float* grad_x, float* grad_gate,
+                               Py_ssize_t n) noexcept nogil:
+    map3_to_2(slopes.glu_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>gate, <f32x*>grad_x,
+              <f32x*>grad_gate, n)
+
+cdef void glu_backward_float64(const double* grad, const double* x, const double* gate, double* grad_x,
+                               double* grad_gate, Py_ssize_t n) noexcept nogil:
+    map3_to_2(slopes.glu_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>gate, <f64x*>grad_x,
+              <f64x*>grad_gate, n)
+
+
+cdef void swiglu_backward_float32(const float* grad, const float* gate, const float* up, float* grad_gate,
+                                  float* grad_up, Py_ssize_t n) noexcept nogil:
+    map3_to_2(swiglu_backward[f32x], <const f32x*>grad, <const f32x*>gate, <const f32x*>up, <f32x*>grad_gate,
+              <f32x*>grad_up, n)
+
+cdef void swiglu_backward_float64(const double* grad, const double* gate, const double* up, double* grad_gate,
+                                  double* grad_up, Py_ssize_t n) noexcept nogil:
+    map3_to_2(swiglu_backward[f64x], <const f64x*>grad, <const f64x*>gate, <const f64x*>up, <f64x*>grad_gate,
+              <f64x*>grad_up, n)
+
+
+cdef void geglu_backward_float32(const float* grad, const float* gate, const float* up, float* grad_gate,
+                                 float* grad_up, Py_ssize_t n) noexcept nogil:
+    map3_to_2(geglu_backward[f32x], <const f32x*>grad, <const f32x*>gate, <const f32x*>up, <f32x*>grad_gate,
+              <f32x*>grad_up, n)
+
+cdef void geglu_backward_float64(const double* grad, const double* gate, const double* up, double* grad_gate,
+                                 double* grad_up, Py_ssize_t n) noexcept nogil:
+    map3_to_2(geglu_backward[f64x], <const f64x*>grad, <const f64x*>gate, <const f64x*>up, <f64x*>grad_gate,
+              <f64x*>grad_up, n)
+
+
+cdef void reglu_backward_float32(const float* grad, const float* gate, const float* up, float* grad_gate,
+                                 float* grad_up, Py_ssize_t n) noexcept nogil:
+    map3_to_2(piecewise.reglu_backward[f32x], <const f32x*>grad, <const f32x*>gate, <const f32x*>up,
+              <f32x*>grad_gate, <f32x*>grad_up, n)
+
+cdef void reglu_backward_float64(const double* grad, const double* gate, const double* up, double* grad_gate,
+                                 double* grad_up, Py_ssize_t n) noexcept nogil:
+    map3_to_2(piecewise.reglu_backward[f64x], <const f64x*>grad, <const f64x*>gate, <const f64x*>up,
+              <f64x*>grad_gate, <f64x*>grad_up, n)
+
+
 exp_ufunc = elementwise(b"exp", <void*>exp_float32, <void*>exp_float64, 1)
 expm1_ufunc = elementwise(b"expm1", <void*>expm1_float32, <void*>expm1_float64, 1)
 log_ufunc = elementwise(b"log", <void*>log_float32, <void*>log_float64, 1)
 log1p_ufunc = elementwise(b"log1p", <void*>log1p_float32, <void*>log1p_float64, 1)
 erf_ufunc = elementwise(b"erf", <void*>erf_float32, <void*>erf_float64, 1)
+erfc_ufunc = elementwise(b"erfc", <void*>erfc_float32, <void*>erfc_float64, 1)
 relu_ufunc = elementwise(b"relu", <void*>relu_float32, <void*>relu_float64, 1)
+relu6_ufunc = elementwise(b"relu6", <void*>relu6_float32, <void*>relu6_float64, 1)
+relu_squared_ufunc = elementwise(b"relu_squared", <void*>relu_squared_float32, <void*>relu_squared_float64, 1)
 sigmoid_ufunc = elementwise(b"sigmoid", <void*>sigmoid_float32, <void*>sigmoid_float64, 1)
 tanh_ufunc = elementwise(b"tanh", <void*>tanh_float32, <void*>tanh_float64, 1)
 silu_ufunc = elementwise(b"silu", <void*>silu_float32, <void*>silu_float64, 1)
 gelu_ufunc = elementwise(b"gelu", <void*>gelu_float32, <void*>gelu_float64, 1)
+gelu_tanh_ufunc = elementwise(b"gelu_tanh", <void*>gelu_tanh_float32, <void*>gelu_tanh_float64, 1)
+mish_ufunc = elementwise(b"mish", <void*>mish_float32, <void*>mish_float64, 1)
+softsign_ufunc = elementwise(b"softsign", <void*>softsign_float32, <void*>softsign_float64, 1)
+softplus_ufunc = elementwise(b"softplus", <void*>softplus_float32, <void*>softplus_float64, 1)
+logsigmoid_ufunc = elementwise(b"logsigmoid", <void*>logsigmoid_float32, <void*>logsigmoid_float64, 1)
+selu_ufunc = elementwise(b"selu", <void*>selu_float32, <void*>selu_float64, 1)
+tanhshrink_ufunc = elementwise(b"tanhshrink", <void*>tanhshrink_float32, <void*>tanhshrink_float64, 1)
+hardsigmoid_ufunc = elementwise(b"hardsigmoid", <void*>hardsigmoid_float32, <void*>hardsigmoid_float64, 1)
+hardswish_ufunc = elementwise(b"hardswish", <void*>hardswish_float32, <void*>hardswish_float64, 1)
+leaky_relu_ufunc = elementwise(b"leaky_relu", <void*>leaky_relu_float32, <void*>leaky_relu_float64, 2)
+elu_ufunc = elementwise(b"elu", <void*>elu_float32, <void*>elu_float64, 2)
+celu_ufunc = elementwise(b"celu", <void*>celu_float32, <void*>celu_float64, 2)
+swish_ufunc = elementwise(b"swish", <void*>swish_float32, <void*>swish_float64, 2)
+softplus_scaled_ufunc = elementwise(b"softplus_scaled", <void*>softplus_scaled_float32,
+                                     <void*>softplus_scaled_float64, 2)
+softshrink_ufunc = elementwise(b"softshrink", <void*>softshrink_float32, <void*>softshrink_float64, 2)
+hardshrink_ufunc = elementwise(b"hardshrink", <void*>hardshrink_float32, <void*>hardshrink_float64, 2)
+squareplus_ufunc = elementwise(b"squareplus", <void*>squareplus_float32, <void*>squareplus_float64, 2)
+hardtanh_ufunc = elementwise(b"hardtanh", <void*>hardtanh_float32, <void*>hardtanh_float64, 3)
+threshold_ufunc = elementwise(b"threshold", <void*>threshold_float32, <void*>threshold_float64, 3)
+glu_ufunc = elementwise(b"glu", <void*>glu_float32, <void*>glu_float64, 2)
+swiglu_ufunc = elementwise(b"swiglu", <void*>swiglu_float32, <void*>swiglu_float64, 2)
+geglu_ufunc = elementwise(b"geglu", <void*>geglu_float32, <void*>geglu_float64, 2)
+reglu_ufunc = elementwise(b"reglu", <void*>reglu_float32, <void*>reglu_float64, 2)
 relu_backward_ufunc = elementwise(b"relu_backward", <void*>relu_backward_float32, <void*>relu_backward_float64, 2)
+relu6_backward_ufunc = elementwise(b"relu6_backward", <void*>relu6_backward_float32, <void*>relu6_backward_float64, 2)
+relu_squared_backward_ufunc = elementwise(b"relu_squared_backward", <void*>relu_squared_backward_float32,
+                                           <void*>relu_squared_backward_float64, 2)
 sigmoid_backward_ufunc = elementwise(b"sigmoid_backward", <void*>sigmoid_backward_float32,
-                                     <void*>sigmoid_backward_float64, 2)
+                                      <void*>sigmoid_backward_float64, 2)
 tanh_backward_ufunc = elementwise(b"tanh_backward", <void*>tanh_backward_float32, <void*>tanh_backward_float64, 2)
 silu_backward_ufunc = elementwise(b"silu_backward", <void*>silu_backward_float32, <void*>silu_backward_float64, 2)
 gelu_backward_ufunc = elementwise(b"gelu_backward", <void*>gelu_backward_float32, <void*>gelu_backward_float64, 2)
+gelu_tanh_backward_ufunc = elementwise(b"gelu_tanh_backward", <void*>gelu_tanh_backward_float32,
+                                        <void*>gelu_tanh_backward_float64, 2)
+mish_backward_ufunc = elementwise(b"mish_backward", <void*>mish_backward_float32, <void*>mish_backward_float64, 2)
+softsign_backward_ufunc = elementwise(b"softsign_backward", <void*>softsign_backward_float32,
+                                       <void*>softsign_backward_float64, 2)
+softplus_backward_ufunc = elementwise(b"softplus_backward", <void*>softplus_backward_float32,
+                                       <void*>softplus_backward_float64, 2)
+logsigmoid_backward_ufunc = elementwise(b"logsigmoid_backward", <void*>logsigmoid_backward_float32,
+                                         <void*>logsigmoid_backward_float64, 2)
+selu_backward_ufunc = elementwise(b"selu_backward", <void*>selu_backward_float32, <void*>selu_backward_float64, 2)
+tanhshrink_backward_ufunc = elementwise(b"tanhshrink_backward", <void*>tanhshrink_backward_float32,
+                                         <void*>tanhshrink_backward_float64, 2)
+hardsigmoid_backward_ufunc = elementwise(b"hardsigmoid_backward", <void*>hardsigmoid_backward_float32,
+                                          <void*>hardsigmoid_backward_float64, 2)
+hardswish_backward_ufunc = elementwise(b"hardswish_backward", <void*>hardswish_backward_float32,
+                                        <void*>hardswish_backward_float64, 2)
+leaky_relu_backward_ufunc = elementwise(b"leaky_relu_backward", <void*>leaky_relu_backward_float32,
+                                         <void*>leaky_relu_backward_float64, 3)
+prelu_weight_backward_ufunc = elementwise(b"prelu_weight_backward", <void*>prelu_weight_backward_float32,
+                                           <void*>prelu_weight_backward_float64, 2)
+elu_backward_ufunc = elementwise(b"elu_backward", <void*>elu_backward_float32, <void*>elu_backward_float64, 3)
+celu_backward_ufunc = elementwise(b"celu_backward", <void*>celu_backward_float32, <void*>celu_backward_float64, 3)
+swish_backward_ufunc = elementwise(b"swish_backward", <void*>swish_backward_float32, <void*>swish_backward_float64, 3)
+softplus_scaled_backward_ufunc = elementwise(b"softplus_scaled_backward", <void*>softplus_scaled_backward_float32,
+                                              <void*>softplus_scaled_backward_float64, 3)
+shrink_backward_ufunc = elementwise(b"shrink_backward", <void*>shrink_backward_float32,
+                                     <void*>shrink_backward_float64, 3)
+squareplus_backward_ufunc = elementwise(b"squareplus_backward", <void*>squareplus_backward_float32,
+                                         <void*>squareplus_backward_float64, 3)
+hardtanh_backward_ufunc = elementwise(b"hardtanh_backward", <void*>hardtanh_backward_float32,
+                                       <void*>hardtanh_backward_float64, 4)
+threshold_backward_ufunc = elementwise(b"threshold_backward", <void*>threshold_backward_float32,
+                                        <void*>threshold_backward_float64, 3)
+glu_backward_ufunc = elementwise(b"glu_backward", <void*>glu_backward_float32, <void*>glu_backward_float64, 3, 2)
+swiglu_backward_ufunc = elementwise(b"swiglu_backward", <void*>swiglu_backward_float32,
+                                     <void*>swiglu_backward_float64, 3, 2)
+geglu_backward_ufunc = elementwise(b"geglu_backward", <void*>geglu_backward_float32,
+                                    <void*>geglu_backward_float64, 3, 2)
+reglu_backward_ufunc = elementwise(b"reglu_backward", <void*>reglu_backward_float32,
+                                    <void*>reglu_backward_float64, 3, 2)

@@ -65,36 +65,65 @@ cdef inline real exp_parts(real x, real* rest, real* n) noexcept nogil:
     return r
 
 
+cdef inline real exp_of_pair(real x, real x_low, real* low, real* n) noexcept nogil:
+    # e^(x + x_low) = 2^n (value + low)
+    cdef real rest, lost, one = splat(x, 1.0)
+    cdef real r = exp_parts(x, &rest, n)
+    cdef real p = fast_sum(r, fma(x_low, one + (r + rest), rest), &rest)
+    cdef real e = fast_sum(one, p, &lost)
+    low[0] = lost + rest
+    return e
+
+
 cdef inline real exp(real x) noexcept nogil:
     cdef real rest, n
     cdef real r = exp_parts(at_most(at_least(x, pick(x, -104.0, -746.0)), pick(x, 89.0, 710.0)), &rest, &n)
     return scale2(splat(x, 1.0) + (r + rest), n)
 
 
-cdef inline real expm1(real x) noexcept nogil:
-    # 2^n (1 + r + rest) - 1, halved on the way lest 2^n overflow
-    cdef real rest, n, h, low
+cdef inline real expm1_half(real x, real* low) noexcept nogil:
+    # (e^x - 1) / 2 = value + low, from 2^n (1 + r + rest) - 1; halved lest 2^n overflow, so not for subnormal x
+    cdef real rest, n, h
     cdef real r = exp_parts(at_most(at_least(x, pick(x, -20.0, -40.0)), pick(x, 89.0, 710.0)), &rest, &n)
     cdef real power = power2(n - splat(x, 1.0))
     cdef real start = power - splat(x, 0.5)
     h = fma(power, r, start)
-    low = fma(power, r, start - h) + ((power - start) - splat(x, 0.5))
-    h = h + fma(power, rest, low)
+    low[0] = fma(power, rest, fma(power, r, start - h) + ((power - start) - splat(x, 0.5)))
+    return h
+
+
+cdef inline real expm1(real x) noexcept nogil:
+    cdef real low
+    cdef real h = expm1_half(x, &low)
+    h = h + low
     return where_less(magnitude(x), pick(x, 1e-30, 1e-290), x, h + h)
 
 
-cdef inline real logistic_parts(real a, real* low, real* n) noexcept nogil:
-    # 1 / (1 + e^a) = 2^n (value + low) for a >= 0: e^a = 2^-n (1 + p), so 1 / (2^n + 1 + p)
-    cdef real one = splat(a, 1.0)
-    cdef real r_low, p, p_low, d, d_low, lost, inverse
-    n[0] = nearest(a, -1.4426950408889634)
-    cdef real r = less_ln2(a, -n[0], &r_low)
+cdef inline real logistic_rest(real r, real r_low, real n, real* low) noexcept nogil:
+    # 1 / (2^n + e^(r + r_low)) = value + low for n <= 0
+    cdef real p, p_low, d, d_low, lost, inverse, one = splat(r, 1.0)
     p = fast_sum(r, exp_rest(r, r_low), &p_low)
-    d = fast_sum(one, power2(n[0]), &lost)
+    d = fast_sum(one, power2(n), &lost)
     d = fast_sum(d, p, &d_low)
     inverse = one / d
     low[0] = fma(-inverse, d_low + (lost + p_low), fma(-inverse, d, one)) * inverse
     return inverse
+
+
+cdef inline real logistic_parts(real a, real* low, real* n) noexcept nogil:
+    # 1 / (1 + e^a) = 2^n (value + low) for a >= 0, from e^a = 2^-n e^r
+    cdef real r_low
+    n[0] = nearest(a, -1.4426950408889634)
+    cdef real r = less_ln2(a, -n[0], &r_low)
+    return logistic_rest(r, r_low, n[0], low)
+
+
+cdef inline real logistic_of_pair(real a, real a_low, real* low, real* n) noexcept nogil:
+    # 1 / (1 + e^(a + a_low)) = 2^n (value + low) for a >= 0
+    cdef real r_low
+    n[0] = nearest(a, -1.4426950408889634)
+    cdef real r = less_ln2(a, -n[0], &r_low)
+    return logistic_rest(r, r_low + a_low, n[0], low)
 
 
 cdef inline real sigmoid(real x) noexcept nogil:
@@ -137,12 +166,17 @@ cdef inline f32x segment(const float* rows, double offset, f32x a, f32x* low) no
     return value
 
 
-cdef inline real tanh(real x) noexcept nogil:
-    cdef real low, t
+cdef inline real tanh_pair(real a, real* low) noexcept nogil:
+    # tanh(a) for a >= 0
     if real is f32x:
-        t = segment(&TANH_SEGMENTS[0][0], 1.0, at_most(magnitude(x), splat(x, 9.1)), &low)
+        return segment(&TANH_SEGMENTS[0][0], 1.0, at_most(a, splat(a, 9.1)), low)
     else:
-        t = tanh_parts(magnitude(x), &low)
+        return tanh_parts(a, low)
+
+
+cdef inline real tanh(real x) noexcept nogil:
+    cdef real low
+    cdef real t = tanh_pair(magnitude(x), &low)
     return with_sign(t + low, x)
 
 
@@ -206,10 +240,10 @@ cdef inline real log(real x) noexcept nogil:
 
 cdef inline real mills(real a, real* low) noexcept nogil:
     # erfc(a / sqrt 2) / 2 e^(a^2/2) for a >= 0. float64: rho H(rho), rho = 1 / (a + 3), tools/fit/normal_tail.sollya:
-    # a <= 39, error 2^-56.0. float32: by segments, a <= 14.7, error 2^-27.3
+    # a <= 39, error 2^-56.0. float32: by segments, a <= 20, error 2^-27.9
     cdef real one, d, d_low, rho, rho_low, t, h, h_low
     if real is f32x:
-        return segment(&NORMAL_TAIL_SEGMENTS[0][0], 1.0, a, low)
+        return segment(&NORMAL_TAIL_SEGMENTS[0][0], 2.0, a, low)
     else:
         one = splat(a, 1.0)
         d = a + splat(a, 3.0)
@@ -248,14 +282,25 @@ cdef inline real mills(real a, real* low) noexcept nogil:
 
 cdef inline real exp_square_parts(real x, double factor, real* low, real* n) noexcept nogil:
     # e^(factor x^2) = 2^n (value + low), factor a power of two, with the square's low part
-    cdef real square_low, rest, p_low
+    cdef real square_low
     cdef real square = product(x, x, &square_low)
-    cdef real r = exp_parts(splat(x, factor) * square, &rest, n)
-    rest = fma(splat(x, factor) * square_low, splat(x, 1.0) + (r + rest), rest)
-    cdef real p = fast_sum(r, rest, &p_low)
-    cdef real e = fast_sum(splat(x, 1.0), p, &rest)
-    low[0] = rest + p_low
-    return e
+    return exp_of_pair(splat(x, factor) * square, splat(x, factor) * square_low, low, n)
+
+
+cdef inline real erfc(real x) noexcept nogil:
+    # 2 Q(a sqrt 2), and 2 less that where x < 0, Q the normal tail; a sqrt 2 is a pair b, and
+    # mills'(b) = b mills(b) - phi(0)
+    cdef real a = at_most(magnitude(x), pick(x, 10.2, 27.5))
+    cdef real b_low, low, e, e_low, n
+    cdef real b = pair_product(a, splat(x, 0.0), splat(x, 1.4142135623730951),
+                               pick(x, 2.420323497800382e-08, -9.667293313452913e-17), &b_low)
+    cdef real h = mills(b, &low)
+    low = fma(b_low, fma(b, h, splat(x, -0.3989422804014327)), low)
+    e = exp_square_parts(a, -1.0, &e_low, &n)
+    cdef real tail = pair_product(h, low, e, e_low, &low)
+    n = n + splat(x, 1.0)
+    e = fast_sum(splat(x, 2.0), -scale2(tail, n), &e_low)
+    return where_less(x, splat(x, 0.0), e + (e_low - scale2(low, n)), scale2(tail + low, n))
 
 
 cdef inline real normal_tail_parts(real a, real* low, real* n, real* e, real* e_low) noexcept nogil:

@@ -135,3 +135,54 @@ cdef inline void map2(real (*f)(real, real) noexcept nogil, const real* a, const
         part = min(n, lanes(y))
     if streamed:
         end_stream()
+
+
+# Functions of more operands are mostly called for a block at a time, their parameters being broadcast into one: they
+# have neither head nor streaming stores.
+cdef inline void map3(real (*f)(real, real, real) noexcept nogil, const real* a, const real* b, const real* c, real* y,
+                      Py_ssize_t n) noexcept nogil:
+    # y = f(a, b, c)
+    while n >= lanes(y):
+        store(y, f(load(a), load(b), load(c)))
+        a += 1
+        b += 1
+        c += 1
+        y += 1
+        n -= lanes(y)
+    if n > 0:
+        store_part(y, f(load_part(a, n), load_part(b, n), load_part(c, n)), n)
+
+
+cdef inline void map4(real (*f)(real, real, real, real) noexcept nogil, const real* a, const real* b, const real* c,
+                      const real* d, real* y, Py_ssize_t n) noexcept nogil:
+    # y = f(a, b, c, d)
+    while n >= lanes(y):
+        store(y, f(load(a), load(b), load(c), load(d)))
+        a += 1
+        b += 1
+        c += 1
+        d += 1
+        y += 1
+        n -= lanes(y)
+    if n > 0:
+        store_part(y, f(load_part(a, n), load_part(b, n), load_part(c, n), load_part(d, n)), n)
+
+
+cdef inline void map3_to_2(real (*f)(real, real, real, real*) noexcept nogil, const real* a, const real* b,
+                           const real* c, real* y, real* z, Py_ssize_t n) noexcept nogil:
+    # y, z = f(a, b, c)
+    cdef real first, second
+    while n >= lanes(y):
+        first = f(load(a), load(b), load(c), &second)
+        store(y, first)
+        store(z, second)
+        a += 1
+        b += 1
+        c += 1
+        y += 1
+        z += 1
+        n -= lanes(y)
+    if n > 0:
+        first = f(load_part(a, n), load_part(b, n), load_part(c, n), &second)
+        store_part(y, first, n)
+        store_part(z, second, n)

@@ -43,7 +43,11 @@ cdef inline real pair_quotient(real a, real a_low, real b, real b_low, real* los
     return q
 
 
+cdef inline real finite(real x) noexcept nogil:
+    # x, but 0 where it is infinite or NaN
+    return where_less(magnitude(x), splat(x, INFINITY), x, splat(x, 0.0))
+
+
 cdef inline real scaled(real grad, real slope, real low) noexcept nogil:
     # grad (slope + low), rounded once; an infinite grad takes the slope's sign, not what its rounding lost
-    cdef real small = grad * low
-    return fma(grad, slope, where_less(magnitude(small), splat(grad, INFINITY), small, splat(grad, 0.0)))
+    return fma(grad, slope, finite(grad * low))

@@ -1,9 +1,13 @@
 # Slopes of the activations, f'(x) as an unevaluated pair: what a backward multiplies grad by, to round once. A slope
 # that crosses zero keeps its relative accuracy there, where the terms of the formula cancel: in float32 a segment has
 # its centre on the root (segments.pxd), in float64 a polynomial takes over near it (tools/fit/roots.py).
-from .elementary cimport exp_parts, exp_square_parts, logistic_parts, normal_tail_parts, segment, step
-from .lanes cimport at_most, f32x, fma, magnitude, pick, power2, real, scale2, splat, where_less
-from .pairs cimport fast_sum, pair_product, two_sum
+from .curves cimport cubic, hypotenuse, logistic_both, mish_divisor, quotient, scaled2, scaled2_far
+from .elementary cimport (
+    exp_of_pair, exp_parts, exp_square_parts, logistic_of_pair, logistic_parts, normal_tail_parts, segment, sigmoid,
+    step, tanh_pair,
+)
+from .lanes cimport at_least, at_most, f32x, fma, magnitude, pick, power2, real, scale2, splat, where_less
+from .pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled, two_sum
 from .segments cimport GELU_SLOPE_SEGMENTS, SILU_SLOPE_SEGMENTS
 
 
@@ -100,3 +104,222 @@ cdef inline real gelu_slope(real x, real* low) noexcept nogil:
         k = scale2(k, n)
         e_low = scale2(e_low, n)
     return reflected(x, k, e_low, low)
+
+
+cdef inline real swish_slope(real t, real t_low, real* low) noexcept nogil:
+    # silu'(t + t_low) = silu'(t) + t_low silu''(t), silu'' = s (1 - s) (2 + t (1 - 2 s)), s = sigmoid(t)
+    cdef real one = splat(t, 1.0), limit = pick(t, 110.0, 760.0)
+    cdef real slope = silu_slope(t, low)
+    cdef real u = at_most(at_least(t, -limit), limit)
+    cdef real s = sigmoid(u)
+    low[0] = fma(t_low * fma(u, fma(splat(t, -2.0), s, one), one + one), s * (one - s), low[0])
+    return slope
+
+
+cdef inline real gelu_tanh_slope(real x, real* low) noexcept nogil:
+    # s (1 + (1 - s) p), s = sigmoid(u), p = x u'; for x = -a < 0: k = q (1 - p + p q), q = 1 / (1 + e^u), which cancels
+    # near a = 0.752: there a polynomial in t, |t| <= 0.25, error 2^-27.3 (float32), 2^-62.6 (float64)
+    cdef real one = splat(x, 1.0), zero = splat(x, 0.0)
+    cdef real a = at_most(magnitude(x), pick(x, 11.0, 22.0))
+    cdef real u, u_low, q, q_low, n, z, z_low, p, p_low, h, rest, c, c_low, t, t_low, r, near
+    u = cubic(a, &u_low)
+    q = logistic_of_pair(u, u_low, &q_low, &n)
+    z = product(a, a, &z_low)
+    z = pair_product(z, z_low, splat(x, 0.21406444881780073), pick(x, -2.5408340894442123e-10, 1.2025242832367862e-17),
+                     &z_low)
+    p = two_sum(splat(x, 1.5957691216057308), z, &rest)
+    rest = rest + (z_low + pick(x, -4.534068042105272e-08, -9.96930880911092e-17))
+    p = pair_product(p, rest, a, zero, &p_low)
+    r = power2(n)
+    z = pair_product(p, p_low, q * r, q_low * r, &z_low)
+    h = two_sum(one, -p, &rest)
+    h = two_sum(h, z, &t)
+    h = pair_product(h, t + (rest + (z_low - p_low)), q, q_low, &rest)
+    t = fast_sum(splat(x, 0.7524614220710163) - a, pick(x, -1.1339628272762046e-08, -3.635560509207687e-17), &t_low)
+    if real is f32x:
+        c = splat(x, 0.0051606727304802770864)
+        c = step(c, t, 0.019419558092179021102)
+        c = step(c, t, -0.016616201092822357997)
+        c = step(c, t, -0.11393629296970470577)
+        c = step(c, t, -0.015782877927929078891)
+        c = step(c, t, 0.38751838220481920132)
+        c = step(c, t, -1.230575367353725e-08)
+    else:
+        c = splat(x, 2.3349661941121482595e-6)
+        c = step(c, t, 5.6912174149769394936e-6)
+        c = step(c, t, -0.000015941728567106544881)
+        c = step(c, t, -0.000034934993821661952343)
+        c = step(c, t, 0.00012425184199988722326)
+        c = step(c, t, 0.00026392663264801953499)
+        c = step(c, t, -0.00092744201189640423227)
+        c = step(c, t, -0.0024227318201515268539)
+        c = step(c, t, 0.005261059254776094987)
+        c = step(c, t, 0.019682309459495851607)
+        c = step(c, t, -0.016619328343051719452)
+        c = step(c, t, -0.11394448308095703649)
+        c = step(c, t, -0.015782853521848029753)
+        c = step(c, t, 0.38751844613578892316)
+        c = step(c, t, 2.028254970529195e-17)
+    c = fast_sum(splat(x, 0.4304000910248585), c, &c_low)
+    c = pair_product(t, t_low, c, c_low, &c_low)
+    near = magnitude(t)
+    h = where_less(near, splat(x, 0.25), c, scale2(h, n))
+    rest = where_less(near, splat(x, 0.25), c_low, scale2(rest, n))
+    return reflected(x, h, rest, low)
+
+
+cdef inline real pair_step(real v, real v_low, real e, real e_low, real c, real c_low, real* low) noexcept nogil:
+    # a step of Horner's scheme on pairs
+    cdef real p_low
+    cdef real p = pair_product(v, v_low, e, e_low, &p_low)
+    cdef real s = two_sum(c, p, low)
+    low[0] = low[0] + (p_low + c_low)
+    return s
+
+
+cdef inline real mish_slope(real x, real* low) noexcept nogil:
+    # with e = e^-|x|: e (c0 + e (c1 + e (4 + e))) / d^2 where x < 0, and (1 + e (4 + e (c1 + e c0))) / d^2 where not,
+    # c0 = 4 (1 + x), c1 = 6 + 4 x, d mish's divisor; near the root at -1.192 a polynomial in t, |t| <= 0.25, error
+    # 2^-27.9 (float32), 2^-66.3 (float64)
+    cdef real one = splat(x, 1.0), four = splat(x, 4.0), zero = splat(x, 0.0), limit = pick(x, 110.0, 760.0)
+    cdef real m, m_low, n, p, e, e_low, b, c0, c0_low, c1, c1_low, v, v_low, d, d_low, t, t_low, c, c_low, near
+    b = at_most(at_least(x, -limit), limit)
+    m = exp_of_pair(-magnitude(b), zero, &m_low, &n)
+    p = power2(n)
+    e = m * p
+    e_low = m_low * p
+    c0 = two_sum(one, b, &c0_low)
+    c0 = four * c0
+    c0_low = four * c0_low
+    c1 = two_sum(splat(x, 6.0), four * b, &c1_low)
+    v = pair_step(where_less(x, zero, one, c0), where_less(x, zero, zero, c0_low), e, e_low,
+                  where_less(x, zero, four, c1), where_less(x, zero, zero, c1_low), &v_low)
+    v = pair_step(v, v_low, e, e_low, where_less(x, zero, c1, four), where_less(x, zero, c1_low, zero), &v_low)
+    v = pair_step(v, v_low, e, e_low, where_less(x, zero, c0, one), where_less(x, zero, c0_low, zero), &v_low)
+    v = pair_product(v, v_low, where_less(x, zero, m, one), where_less(x, zero, m_low, zero), &v_low)
+    d = mish_divisor(x, e, e_low, &d_low)
+    d = pair_product(d, d_low, d, d_low, &d_low)
+    v = pair_quotient(v, v_low, d, d_low, &v_low)
+    n = where_less(x, zero, n, zero)
+    t = fast_sum(b + splat(x, 1.1924312145154952), pick(x, 3.043937594950088e-09, 4.8484829848031044e-17), &t_low)
+    if real is f32x:
+        c = splat(x, 0.0011197244805709614918)
+        c = step(c, t, -0.0032527921819989525297)
+        c = step(c, t, -0.015821975814321641544)
+        c = step(c, t, -0.020275190868075803222)
+        c = step(c, t, 0.041907827666772303291)
+        c = step(c, t, 0.20473129038464522632)
+        c = step(c, t, -1.1041255283605252e-08)
+    else:
+        c = splat(x, 1.0384215068474151012e-6)
+        c = step(c, t, 2.9131080888214388327e-6)
+        c = step(c, t, 9.4585877626882336808e-7)
+        c = step(c, t, -0.000017299611473217464264)
+        c = step(c, t, -0.000055829064870118986163)
+        c = step(c, t, -0.000041961481174559435393)
+        c = step(c, t, 0.00025412936767817972067)
+        c = step(c, t, 0.00098981810176919728762)
+        c = step(c, t, 0.0010924055408944847921)
+        c = step(c, t, -0.0033606849270187030568)
+        c = step(c, t, -0.015821126561733091008)
+        c = step(c, t, -0.020271822716684272045)
+        c = step(c, t, 0.041907821043609872595)
+        c = step(c, t, 0.20473126408010586639)
+        c = step(c, t, 1.5332816617135587e-17)
+    c = fast_sum(splat(x, 0.2669479140495345), c, &c_low)
+    c = pair_product(t, t_low, c, c_low, &c_low)
+    near = magnitude(t)
+    low[0] = where_less(near, splat(x, 0.25), c_low, scale2(v_low, n))
+    return where_less(near, splat(x, 0.25), c, scale2(v, n))
+
+
+cdef inline real exp_slope(real t, real t_low, real c, real c_low, real top, real top_low, real* low) noexcept nogil:
+    # top where t > 0, else c e^t
+    cdef real zero = splat(t, 0.0), e_low, n
+    cdef real e = exp_of_pair(at_least(at_most(t, zero), pick(t, -104.0, -746.0)), t_low, &e_low, &n)
+    e = pair_product(scale2(e, n), scale2(e_low, n), c, c_low, &e_low)
+    low[0] = where_less(zero, t, top_low, e_low)
+    return where_less(zero, t, top, e)
+
+
+cdef inline real elu_slope(real x, real alpha, real* low) noexcept nogil:
+    # 1 where x > 0, else alpha e^x
+    cdef real zero = splat(x, 0.0)
+    return exp_slope(x, zero, alpha, zero, splat(x, 1.0), zero, low)
+
+
+cdef inline real celu_slope(real x, real alpha, real* low) noexcept nogil:
+    # 1 where x > 0, else e^(x / alpha)
+    cdef real t_low, zero = splat(x, 0.0), one = splat(x, 1.0)
+    cdef real t = quotient(x, alpha, &t_low)
+    cdef real slope = exp_slope(t, t_low, one, zero, one, zero, low)
+    low[0] = where_less(zero, x, zero, low[0])
+    return where_less(zero, x, one, slope)
+
+
+cdef inline real selu_slope(real x, real* low) noexcept nogil:
+    # lambda where x > 0, else lambda alpha e^x
+    cdef real c_low = pick(x, 2.3296717680252718e-08, 1.41535193800845e-17)
+    cdef real top_low = pick(x, -3.479265183079941e-08, 3.9874847667154144e-17)
+    return exp_slope(x, splat(x, 0.0), splat(x, 1.7580993408473768), c_low, splat(x, 1.0507009873554805), top_low, low)
+
+
+cdef inline real times_logistic(real grad, real t, real t_low) noexcept nogil:
+    # grad / (1 + e^-(t + t_low))
+    cdef real low, n
+    cdef real s = logistic_both(t, t_low, &low, &n)
+    return scaled2_far(grad, s, low, n)
+
+
+cdef inline real times_square(real grad, real s, real s_low) noexcept nogil:
+    # grad (s + s_low)^2, one factor after the other, since the square alone may underflow
+    cdef real p_low
+    cdef real p = pair_product(grad, splat(grad, 0.0), s, s_low, &p_low)
+    return fma(p, s, finite(fma(p, s_low, p_low * s)))
+
+
+cdef inline real tanhshrink_backward(real grad, real x) noexcept nogil:
+    # grad tanh(x)^2
+    cdef real low
+    cdef real t = tanh_pair(magnitude(x), &low)
+    return times_square(grad, t, low)
+
+
+cdef inline real softsign_backward(real grad, real x) noexcept nogil:
+    # grad / (1 + |x|)^2; from 2^64 (2^512) on with 1 + |x| less by that, lest its inverse be subnormal
+    cdef real d_low, low, one = splat(x, 1.0), far = pick(x, 1.8446744073709552e+19, 1.3407807929942597e+154)
+    cdef real a = at_most(magnitude(x), pick(x, 3.4028234663852886e+38, 1.7976931348623157e+308))
+    cdef real d = two_sum(one, a, &d_low)
+    cdef real w = where_less(far, d, one / far, one)
+    cdef real s = pair_quotient(one, splat(x, 0.0), d * w, d_low * w, &low)
+    return times_square(grad, s, low) * w * w
+
+
+cdef inline real squareplus_slope(real x, real b, real* low) noexcept nogil:
+    # squareplus(x, b) / sqrt(x^2 + b) = (r + u) / 2 r, where x < 0 as b / (2 r (r + u)), all scaled alike
+    cdef real r_low, u, b_scaled, k, t_low, d, d_low, zero = splat(x, 0.0)
+    cdef real a = at_most(magnitude(x), pick(x, 3.4028234663852886e+38, 1.7976931348623157e+308))
+    cdef real r = hypotenuse(a, b, &r_low, &u, &b_scaled, &k)
+    cdef real t = fast_sum(r, u, &t_low)
+    t_low = t_low + r_low
+    d = pair_product(r + r, r_low + r_low, t, t_low, &d_low)
+    d = where_less(x, zero, d, r + r)
+    d_low = where_less(x, zero, d_low, r_low + r_low)
+    return pair_quotient(where_less(x, zero, b_scaled, t), where_less(x, zero, zero, t_low), d, d_low, low)
+
+
+cdef inline real glu_backward(real grad, real x, real gate, real* grad_gate) noexcept nogil:
+    # grad s, and grad x s (1 - s), s = sigmoid(gate)
+    cdef real q_low, n, s, s_low, zero = splat(x, 0.0)
+    cdef real q = logistic_parts(at_most(magnitude(gate), pick(x, 110.0, 760.0)), &q_low, &n)
+    s = fast_sum(splat(x, 1.0), -scale2(q, n), &s_low)
+    s = pair_product(q, q_low, s, s_low - scale2(q_low, n), &s_low)
+    s = pair_product(s, s_low, x, zero, &s_low)
+    grad_gate[0] = scaled2(grad, s, s_low, n)
+    return times_logistic(grad, gate, zero)
+
+
+cdef inline real gate_backward(real grad, real up, real slope, real low) noexcept nogil:
+    # grad up (slope + low)
+    cdef real s = pair_product(slope, low, up, splat(up, 0.0), &low)
+    return scaled(grad, s, low)

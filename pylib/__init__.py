@@ -3,13 +3,15 @@
 This layer is pure Python: names, defaults, errors and documentation. The arithmetic is in ``lanewise.kernels``.
 """
 
-from . import activations, channel_norms, evolution, genome, ieee754, losses, norms
+from . import activations, channel_norms, evolution, gates, genome, ieee754, losses, norms, parametric
 from . import softmax as _softmax
 from .activations import *  # noqa: F403
 from .channel_norms import *  # noqa: F403
 from .config import get_num_threads, set_num_threads, show_config
+from .gates import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .norms import *  # noqa: F403
+from .parametric import *  # noqa: F403
 from .softmax import *  # noqa: F403
 
 __version__ = "0.1.0"
@@ -24,7 +26,9 @@ __all__ = [
     "show_config",
     *activations.__all__,
     *channel_norms.__all__,
+    *gates.__all__,
     *losses.__all__,
     *norms.__all__,
+    *parametric.__all__,
     *_softmax.__all__,
 ]

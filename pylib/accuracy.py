@@ -190,7 +190,7 @@ def chunks(function, dtype, exhaustive=False):
         for turn in range(_TURNS.get(dtype, 2) if backward else 1):
             for k, x in enumerate(_numbers(dtype, exhaustive)):
                 least = max(low, row.normal_slope_from[dtype == "float64"]) if turn else low
-                with np.errstate(invalid="ignore"):  # of a signalling NaN
+                with np.errstate(invalid="ignore", over="ignore"):  # of a signalling NaN, and of an end beyond the dtype
                     x = x[np.isfinite(x) & (x >= least) & (x <= high)]
                 yield ((_grads(dtype, x.size, turn, k), x) if backward else (x,)), parameters
 

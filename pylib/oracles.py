@@ -160,7 +160,7 @@ def _mish_share(x):  # tanh(softplus(x)) and 1 less it, from e^-|x|
 
 def _mish_slope(x):
     share, rest = _mish_share(x)
-    return share * (1 + x * (rest / share * (1 + share) * special.expit(x)))
+    return share + x * (rest * (1 + share) * special.expit(x))
 
 
 def _exact_mish_slope(x):
@@ -180,6 +180,10 @@ def _squareplus_slope(x, b):
 def _exact_squareplus(x, b):
     root = mp.sqrt(x * x + b)
     return (x + root if x > 0 else b / (root - x)) / 2
+
+
+def _exact_tanhshrink(x):
+    return x - mp.tanh(x) if abs(x) > 2.0**-60 else x**3 / 3 - 2 * x**5 / 15
 
 
 _SELU_SCALE, _SELU_ALPHA = "1.0507009873554804934193349852946", "1.6732632423543772848170429916717"
@@ -240,17 +244,20 @@ ORACLES = {
     "swish": Oracle(
         (lambda x, beta: x * special.expit(beta * x), lambda x, beta: x * _logistic(beta * x)),
         (lambda x, beta: _silu_slope_everywhere(beta * x), lambda x, beta: _exact_silu_slope(beta * x)),
-        parameters=((1.0,), (1.5,)), values=_UP_AND_DOWN),
+        parameters=((1.0,), (1.5,)), values=_UP_AND_DOWN,
+        normal_slope_from=(-60.0, -476.0)),
     "gelu": Oracle(
         (lambda x: x * _normal(x), lambda x: x * _exact_normal(x)),
         (_by_series(_gelu_slope, _exact_gelu_slope, -0.75), _exact_gelu_slope), values=_UP_AND_DOWN,
         normal_slope_from=(-13.2, -37.6)),
     "gelu_tanh": Oracle(
         (lambda x: x * special.expit(_cubic(x)), lambda x: x * _logistic(_exact_cubic(x))),
-        (_by_series(_gelu_tanh_slope, _exact_gelu_tanh_slope, -0.75), _exact_gelu_tanh_slope), values=_UP_AND_DOWN),
+        (_by_series(_gelu_tanh_slope, _exact_gelu_tanh_slope, -0.75), _exact_gelu_tanh_slope), values=_UP_AND_DOWN,
+        normal_slope_from=(-9.5, -19.6)),
     "mish": Oracle(
         (lambda x: x * _mish_share(x)[0], lambda x: x * mp.tanh(mp.log1p(mp.exp(x)))),
-        (_by_series(_mish_slope, _exact_mish_slope, -1.19), _exact_mish_slope), values=_UP_AND_DOWN),
+        (_by_series(_mish_slope, _exact_mish_slope, -1.19), _exact_mish_slope), values=_UP_AND_DOWN,
+        normal_slope_from=(-91.0, -714.0)),
     "softplus": Oracle(
         (lambda x, beta: np.logaddexp(0, beta * x) / beta, lambda x, beta: mp.log1p(mp.exp(beta * x)) / beta),
         (lambda x, beta: special.expit(beta * x), lambda x, beta: _logistic(beta * x)),
@@ -265,26 +272,29 @@ ORACLES = {
         (lambda x, alpha: np.where(x > 0, 1.0, alpha * np.exp(np.minimum(x, 0))),
          lambda x, alpha: mpf(1) if x > 0 else alpha * mp.exp(x)),
         parameters=((1.0,), (0.7,)), increasing=True,
-        values=((0.0, 0.0), (-0.0, -0.0), (-_INFINITY, -1.0), (_INFINITY, _INFINITY))),
+        values=((0.0, 0.0), (-0.0, -0.0), (-_INFINITY, -1.0), (_INFINITY, _INFINITY)),
+        normal_slope_from=(-86.0, -707.0)),
     "celu": Oracle(
         (lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha)),
          lambda x, alpha: x if x > 0 else alpha * mp.expm1(x / alpha)),
         (lambda x, alpha: np.where(x > 0, 1.0, np.exp(np.minimum(x, 0) / alpha)),
          lambda x, alpha: mpf(1) if x > 0 else mp.exp(x / alpha)),
         parameters=((1.0,), (0.7,)), increasing=True,
-        values=((0.0, 0.0), (-0.0, -0.0), (-_INFINITY, -1.0), (_INFINITY, _INFINITY))),
+        values=((0.0, 0.0), (-0.0, -0.0), (-_INFINITY, -1.0), (_INFINITY, _INFINITY)),
+        normal_slope_from=(-60.0, -494.0)),
     "selu": Oracle(
         (lambda x: float(_SELU_SCALE) * np.where(x > 0, x, float(_SELU_ALPHA) * np.expm1(np.minimum(x, 0))),
          lambda x: mpf(_SELU_SCALE) * (x if x > 0 else mpf(_SELU_ALPHA) * mp.expm1(x))),
         (lambda x: float(_SELU_SCALE) * np.where(x > 0, 1.0, float(_SELU_ALPHA) * np.exp(np.minimum(x, 0))),
          lambda x: mpf(_SELU_SCALE) * (1 if x > 0 else mpf(_SELU_ALPHA) * mp.exp(x))),
-        increasing=True, values=((0.0, 0.0), (-0.0, -0.0), (_INFINITY, _INFINITY))),
+        increasing=True, values=((0.0, 0.0), (-0.0, -0.0), (_INFINITY, _INFINITY)),
+        normal_slope_from=(-87.0, -708.0)),
     "softsign": Oracle(
         (lambda x: x / (1 + np.abs(x)), lambda x: x / (1 + abs(x))),
         (lambda x: 1 / (1 + np.abs(x))**2, lambda x: 1 / (1 + abs(x))**2), increasing=True, odd=True,
         values=((0.0, 0.0), (-0.0, -0.0), (-_INFINITY, -1.0), (_INFINITY, 1.0))),
     "tanhshrink": Oracle(
-        (_by_series(lambda x: x - np.tanh(x), lambda x: x - mp.tanh(x), 0), lambda x: x - mp.tanh(x)),
+        (_by_series(lambda x: x - np.tanh(x), lambda x: x - mp.tanh(x), 0), _exact_tanhshrink),
         (lambda x: np.tanh(x)**2, lambda x: mp.tanh(x)**2), increasing=True, odd=True, values=_SHRINK),
     "hardsigmoid": Oracle(
         (lambda x: np.clip(x + 3, 0, 6) / 6, lambda x: min(max(x + 3, 0), 6) / 6),
@@ -316,7 +326,8 @@ ORACLES = {
     "squareplus": Oracle(
         (_squareplus, _exact_squareplus),
         (_squareplus_slope, lambda x, b: _exact_squareplus(x, b) / mp.sqrt(x * x + b)),
-        parameters=((4.0,), (0.5,)), increasing=True, values=((0.0, 1.0), (-_INFINITY, 0.0), (_INFINITY, _INFINITY))),
+        parameters=((4.0,), (0.5,)), increasing=True, values=((0.0, 1.0), (-_INFINITY, 0.0), (_INFINITY, _INFINITY)),
+        normal_slope_from=(-3e18, -7e152)),
     # gated: of a gate, with a few values of what it gates
     "swiglu": Oracle(
         (lambda gate, up: gate * special.expit(gate) * up, lambda gate, up: gate * _logistic(gate) * up),

@@ -104,8 +104,8 @@ def main():
     print('cdef extern from *:\n    """')
     near_zero = bits(1.0) >> 21 & 15
     emit("TANH_SEGMENTS", mp.tanh, quarters(1, 9.1), 7, {near_zero: 0.0}, "tanh(a), offset 1, a up to 9.1")
-    emit("NORMAL_TAIL_SEGMENTS", mills, quarters(1, 14.7), 7, {},
-         "erfc(a / sqrt 2) / 2 e^(a^2 / 2), offset 1, a up to 14.7")
+    emit("NORMAL_TAIL_SEGMENTS", mills, quarters(2, 20), 7, {},
+         "erfc(a / sqrt 2) / 2 e^(a^2 / 2), offset 2, a up to 20")
     root = -roots.fit(roots.gelu_slope, -0.75, mpf("0.125"), 6)[0]
     emit("GELU_SLOPE_SEGMENTS", lambda a: mills(a) - a / mp.sqrt(2 * mp.pi), quarters(2, 14.7), 7,
          {bits(2 + float(root)) >> 21 & 15: float(np.float32(float(root)))},

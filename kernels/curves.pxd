@@ -1,0 +1,313 @@
+# Smooth activations on registers, each with its formula and source; elementary functions and their parts are
+# elementary.pxd's, slopes slopes.pxd's, activations with kinks piecewise.pxd's.
+from libc.math cimport INFINITY
+
+from .elementary cimport (
+    exp_of_pair, expm1_half, log1p_parts, logistic_of_pair, logistic_parts, nearest, normal_tail_parts, segment, step,
+    tanh_parts,
+)
+from .lanes cimport (
+    at_least, at_most, exponent, f32x, fma, magnitude, pick, power2, real, root, scale2, splat, where_less, with_sign,
+)
+from .pairs cimport fast_sum, pair_product, pair_quotient, product, scaled, two_sum
+from .segments cimport SOFTPLUS_SEGMENTS
+
+
+cdef inline real scaled2(real x, real v, real low, real n) noexcept nogil:
+    # x (v + low) 2^n for n down to twice the smallest normal exponent, half of it before x comes in
+    cdef real half = nearest(n, 0.5)
+    cdef real p = power2(half)
+    return scaled(x, v * p, low * p) * power2(n - half)
+
+
+cdef inline real scaled2_far(real x, real v, real low, real n) noexcept nogil:
+    # the same for any n that a product of two numbers of the precision can have
+    cdef real first = at_least(n, pick(x, -250.0, -2000.0))
+    return scaled2(x, v, low, first) * power2(n - first)
+
+
+cdef inline real silu(real x) noexcept nogil:
+    # x / (1 + e^-x) = max(x, 0) - |x| / (1 + e^|x|); Elfwing, Uchibe and Doya, arXiv:1702.03118
+    cdef real low, n
+    cdef real a = at_most(magnitude(x), pick(x, 110.0, 760.0))
+    cdef real q = logistic_parts(a, &low, &n)
+    return at_least(x, splat(x, -0.0)) - scale2(fma(a, q, a * low), n)
+
+
+cdef inline real gelu(real x) noexcept nogil:
+    # x Phi(x) = max(x, 0) - |x| Phi(-|x|); Hendrycks and Gimpel, arXiv:1606.08415
+    cdef real low, n, e, e_low
+    cdef real a = at_most(magnitude(x), pick(x, 14.6, 39.0))
+    cdef real q = normal_tail_parts(a, &low, &n, &e, &e_low)
+    return at_least(x, splat(x, -0.0)) - scale2(fma(a, q, a * low), n)
+
+
+cdef inline real cubic(real a, real* low) noexcept nogil:
+    # sqrt(8 / pi) (a + 0.044715 a^3) for 0 <= a
+    cdef real z_low, s_low, zero = splat(a, 0.0)
+    cdef real z = product(a, a, &z_low)
+    z = pair_product(z, z_low, splat(a, 0.07135481627260025), pick(a, 2.3988323959931355e-09, -6.175149918155315e-19),
+                     &z_low)
+    cdef real s = two_sum(splat(a, 1.5957691216057308), z, &s_low)
+    s_low = s_low + (z_low + pick(a, -4.534068042105272e-08, -9.96930880911092e-17))
+    return pair_product(s, s_low, a, zero, low)
+
+
+cdef inline real gelu_tanh(real x) noexcept nogil:
+    # x / (1 + e^-u), u = sqrt(8 / pi) (x + 0.044715 x^3); Hendrycks and Gimpel, arXiv:1606.08415
+    cdef real u_low, low, n
+    cdef real a = at_most(magnitude(x), pick(x, 11.0, 22.0))
+    cdef real u = cubic(a, &u_low)
+    cdef real q = logistic_of_pair(u, u_low, &low, &n)
+    return at_least(x, splat(x, -0.0)) - scale2(fma(a, q, a * low), n)
+
+
+cdef inline real swish(real x, real beta) noexcept nogil:
+    # x / (1 + e^-t), t = beta x; Ramachandran, Zoph and Le, arXiv:1710.05941
+    cdef real t_low, low, n, tail, zero = splat(x, 0.0), limit = pick(x, 194.0, 1456.0)
+    cdef real t = product(beta, x, &t_low)
+    cdef real a = magnitude(t)
+    t_low = where_less(a, limit, where_less(t, zero, -t_low, t_low), zero)
+    cdef real q = logistic_of_pair(at_most(a, limit), t_low, &low, &n)
+    cdef real b = with_sign(at_most(magnitude(x), pick(x, 3.4028234663852886e+38, 1.7976931348623157e+308)), x)
+    tail = scaled2_far(b, q, low, n)
+    return with_sign(where_less(t, zero, tail, x - tail), x)
+
+
+cdef inline real softplus_of_pair(real t, real t_low, real* low, real* n) noexcept nogil:
+    # log(1 + e^(t + t_low)) = max(t, 0) + log(1 + e^-a) = 2^n (value + low), a = |t|. float32: e^-a times a polynomial
+    # by segments; float64: log1p, and e^t itself below -45
+    cdef real e, e_low, tail, tail_low, zero = splat(t, 0.0)
+    cdef real a = at_most(magnitude(t), pick(t, 110.0, 760.0))
+    e = exp_of_pair(-a, where_less(t, zero, t_low, -t_low), &e_low, n)
+    if real is f32x:
+        tail = segment(&SOFTPLUS_SEGMENTS[0][0], 2.0, at_most(a, splat(a, 20.0)), &tail_low)
+        e = pair_product(tail, tail_low, e, e_low, &e_low)
+        tail = scale2(e, n[0])
+        tail_low = scale2(e_low, n[0])
+        n[0] = where_less(t, zero, n[0], zero)
+    else:
+        tail = log1p_parts(scale2(e, n[0]), scale2(e_low, n[0]), &tail_low)
+        n[0] = where_less(t, splat(t, -45.0), n[0], zero)
+        e = where_less(n[0], zero, e, tail)
+        e_low = where_less(n[0], zero, e_low, tail_low)
+    tail = two_sum(t, tail, low)
+    low[0] = where_less(t, zero, e_low, low[0] + (tail_low + t_low))
+    return where_less(t, zero, e, tail)
+
+
+cdef inline real softplus(real x) noexcept nogil:
+    # log(1 + e^x); Dugas et al., NIPS 2000
+    cdef real low, n
+    cdef real y = softplus_of_pair(x, splat(x, 0.0), &low, &n)
+    return where_less(x, splat(x, 100.0), scale2(y + low, n), x)
+
+
+cdef inline real softplus_scaled(real x, real beta) noexcept nogil:
+    # log(1 + e^t) / beta, t = beta x
+    cdef real t_low, low, n
+    cdef real t = product(beta, x, &t_low)
+    t_low = where_less(magnitude(t), splat(x, 1000.0), t_low, splat(x, 0.0))
+    cdef real y = softplus_of_pair(t, t_low, &low, &n)
+    cdef real q = y / beta
+    q = q + (fma(-q, beta, y) + low) / beta
+    cdef real half = nearest(n, 0.5)
+    return where_less(t, splat(x, 100.0), (q * power2(half)) * power2(n - half), x)
+
+
+cdef inline real logsigmoid(real x) noexcept nogil:
+    # -log(1 + e^-x)
+    return -softplus(-x)
+
+
+cdef inline real mish_divisor(real x, real e, real e_low, real* low) noexcept nogil:
+    # 2 + 2 e + e^2 where x < 0, and 1 + 2 e + 2 e^2 where not
+    cdef real square_low, t_low, zero = splat(x, 0.0)
+    cdef real square = pair_product(e, e_low, e, e_low, &square_low)
+    square = where_less(x, zero, square, square + square)
+    square_low = where_less(x, zero, square_low, square_low + square_low)
+    cdef real t = fast_sum(e + e, square, &t_low)
+    cdef real d = two_sum(where_less(x, zero, splat(x, 2.0), splat(x, 1.0)), t, low)
+    low[0] = low[0] + (t_low + (square_low + (e_low + e_low)))
+    return d
+
+
+cdef inline real mish(real x) noexcept nogil:
+    # x tanh(log(1 + e^x)) with e = e^-|x|: x e (e + 2) / (2 + 2 e + e^2) where x < 0, and
+    # x (1 + 2 e) / (1 + 2 e + 2 e^2) where not; Misra, arXiv:1908.08681
+    cdef real m, m_low, n, p, e, e_low, d, d_low, s, s_low, t, t_low
+    cdef real zero = splat(x, 0.0), limit = pick(x, 110.0, 760.0)
+    m = exp_of_pair(-at_most(magnitude(x), limit), zero, &m_low, &n)
+    p = power2(n)
+    e = m * p
+    e_low = m_low * p
+    d = mish_divisor(x, e, e_low, &d_low)
+    s = fast_sum(splat(x, 2.0), e, &s_low)
+    s = pair_product(m, m_low, s, s_low + e_low, &s_low)
+    t = two_sum(splat(x, 1.0), e + e, &t_low)
+    s = where_less(x, zero, s, t)
+    s_low = where_less(x, zero, s_low, t_low + (e_low + e_low))
+    s = pair_quotient(s, s_low, d, d_low, &s_low)
+    # an infinite x meets e^x = 0 as a number
+    t = scaled(at_least(x, -limit), s, s_low)
+    return with_sign(scale2(t, where_less(x, zero, n, zero)), x)
+
+
+cdef inline real softsign(real x) noexcept nogil:
+    # x / (1 + |x|); Bergstra et al., 2009, "Quadratic polynomials learn better image features"
+    cdef real d_low, low
+    cdef real a = at_most(magnitude(x), pick(x, 1e9, 1e18))
+    cdef real d = two_sum(splat(x, 1.0), a, &d_low)
+    cdef real y = pair_quotient(a, splat(x, 0.0), d, d_low, &low)
+    return with_sign(y + low, x)
+
+
+cdef inline real tanhshrink(real x) noexcept nogil:
+    # x - tanh(x); near 0 x^3 (1/3 + z P(z)), z = x^2. tools/fit/tanhshrink.sollya: error 2^-28.9 (float32), |x| <= 3/4,
+    # and 2^-67.2 (float64), |x| <= 1/2
+    cdef real z_low, v_low, low, lost, q
+    cdef real a = magnitude(x)
+    cdef real z = product(a, a, &z_low)
+    if real is f32x:
+        q = splat(x, 0.000695172348059713840484619140625)
+        q = step(q, z, -0.00308747892268002033233642578125)
+        q = step(q, z, 0.0086830370128154754638671875)
+        q = step(q, z, -0.02183523587882518768310546875)
+        q = step(q, z, 0.053965084254741668701171875)
+        q = step(q, z, -0.13333322107791900634765625)
+        q = step(q, z, -1.060639e-08)
+    else:
+        q = splat(x, 3.3762506704785217e-06)
+        q = step(q, z, -1.3926442222428727e-05)
+        q = step(q, z, 3.847539144804744e-05)
+        q = step(q, z, -9.670033054965409e-05)
+        q = step(q, z, 0.00023908952828969088)
+        q = step(q, z, -0.0005900223693017508)
+        q = step(q, z, 0.001455833936518338)
+        q = step(q, z, -0.0035921280093627883)
+        q = step(q, z, 0.008863235528827867)
+        q = step(q, z, -0.021869488536129304)
+        q = step(q, z, 0.05396825396825363)
+        q = step(q, z, -0.13333333333333333)
+        q = step(q, z, 1.6504268480461576e-17)
+    cdef real v = fast_sum(splat(x, 0.3333333333333333), q, &v_low)
+    v = pair_product(z, z_low, v, v_low, &v_low)
+    cdef real d = fast_sum(a, -tanh_parts(a, &low), &lost)
+    d = where_less(a, splat(x, 40.0), d + (lost - low), d)
+    # what v's rounding lost underflows where x^3 is hardly a normal number: 2^60 times as much does not
+    cdef real up = splat(x, 1.152921504606847e+18), down = splat(x, 8.673617379884035e-19)
+    return with_sign(where_less(a, pick(x, 0.75, 0.5), scaled(a * up, v, v_low) * down, d), x)
+
+
+cdef inline real elu(real x, real alpha) noexcept nogil:
+    # x where x > 0, else alpha (e^x - 1); Clevert, Unterthiner and Hochreiter, arXiv:1511.07289
+    cdef real low
+    cdef real h = expm1_half(x, &low)
+    h = where_less(magnitude(x), pick(x, 1e-30, 1e-290), alpha * x, scaled(alpha + alpha, h, low))
+    return where_less(splat(x, 0.0), x, x, h)
+
+
+cdef inline real quotient(real x, real d, real* low) noexcept nogil:
+    # x / d; where it is large, all that counts is that it is
+    cdef real t = x / d
+    low[0] = where_less(magnitude(t), splat(x, 1000.0), fma(-t, d, x) / d, splat(x, 0.0))
+    return t
+
+
+cdef inline real celu(real x, real alpha) noexcept nogil:
+    # x where x > 0, else alpha (e^t - 1), t = x / alpha; Barron, arXiv:1704.07483
+    cdef real low, t_low
+    cdef real t = quotient(x, alpha, &t_low)
+    cdef real h = expm1_half(t, &low)
+    low = fma(t_low, h + splat(x, 0.5), low)
+    h = where_less(magnitude(t), pick(x, 1e-30, 1e-290), x, scaled(alpha + alpha, h, low))
+    return where_less(splat(x, 0.0), x, x, h)
+
+
+cdef inline real selu(real x) noexcept nogil:
+    # lambda x where x > 0, else lambda alpha (e^x - 1); Klambauer et al., arXiv:1706.02515
+    cdef real low, h_low
+    cdef real c = splat(x, 1.7580993408473768), c_low = pick(x, 2.3296717680252718e-08, 1.41535193800845e-17)
+    cdef real h = expm1_half(x, &h_low)
+    h = pair_product(h, h_low, c, c_low, &low)
+    h = h + low
+    h = where_less(magnitude(x), pick(x, 1e-30, 1e-290), scaled(x, c, c_low), h + h)
+    cdef real rising = scaled(x, splat(x, 1.0507009873554805), pick(x, -3.479265183079941e-08, 3.9874847667154144e-17))
+    return where_less(splat(x, 0.0), x, rising, h)
+
+
+cdef inline real hypotenuse(real a, real b, real* low, real* u, real* b_scaled, real* k) noexcept nogil:
+    # sqrt(a^2 + b) = 2^k (value + low), with a = 2^k u and b = 4^k b_scaled
+    cdef real s, s_low, z_low, r
+    k[0] = exponent(at_least(at_least(a, root(b)), pick(a, 1.1754943508222875e-38, 2.2250738585072014e-308)))
+    u[0] = scale2(a, -k[0])
+    b_scaled[0] = scale2(b, -(k[0] + k[0]))
+    s = two_sum(product(u[0], u[0], &z_low), b_scaled[0], &s_low)
+    r = root(s)
+    low[0] = (fma(-r, r, s) + (s_low + z_low)) / at_least(r + r, splat(a, 1e-30))
+    return r
+
+
+cdef inline real squareplus(real x, real b) noexcept nogil:
+    # (x + sqrt(x^2 + b)) / 2, where x < 0 as b / (2 (|x| + sqrt)); Barron, arXiv:2112.11687
+    cdef real r_low, u, b_scaled, k, t_low, low, zero = splat(x, 0.0), one = splat(x, 1.0)
+    cdef real a = at_most(magnitude(x), pick(x, 3.4028234663852886e+38, 1.7976931348623157e+308))
+    cdef real r = hypotenuse(a, b, &r_low, &u, &b_scaled, &k)
+    cdef real t = fast_sum(r, u, &t_low)
+    t_low = t_low + r_low
+    cdef real q = pair_quotient(b, zero, t, t_low, &low)
+    cdef real y = where_less(x, zero, q + low, t + t_low)
+    k = where_less(x, zero, -k, k) - one
+    cdef real half = nearest(k, 0.5)
+    y = (y * power2(half)) * power2(k - half)
+    return where_less(magnitude(x), splat(x, INFINITY), y, at_least(x, zero))
+
+
+cdef inline real logistic_both(real x, real x_low, real* low, real* n) noexcept nogil:
+    # 1 / (1 + e^-(x + x_low)) = 2^n (value + low)
+    cdef real q_low, lost, zero = splat(x, 0.0)
+    cdef real a_low = where_less(x, zero, -x_low, x_low)
+    cdef real q = logistic_of_pair(at_most(magnitude(x), pick(x, 194.0, 1456.0)), a_low, &q_low, n)
+    cdef real s = fast_sum(splat(x, 1.0), -scale2(q, n[0]), &lost)
+    low[0] = where_less(x, zero, q_low, lost - scale2(q_low, n[0]))
+    n[0] = where_less(x, zero, n[0], zero)
+    return where_less(x, zero, q, s)
+
+
+cdef inline real glu(real x, real gate) noexcept nogil:
+    # x / (1 + e^-gate); Dauphin et al., arXiv:1612.08083
+    cdef real low, n
+    cdef real s = logistic_both(gate, splat(x, 0.0), &low, &n)
+    return scaled2(x, s, low, n)
+
+
+cdef inline real gated(real gate, real up, real a, real q, real q_low, real n) noexcept nogil:
+    # (max(gate, 0) - 2^n a (q + q_low)) up, a the magnitude of the gate or, where the tail is nothing whatever up is, less.
+    # A tiny gate is raised on the way, lest half of it be subnormal
+    cdef real lost, low, p, p_low, s, zero = splat(gate, 0.0), one = splat(gate, 1.0)
+    cdef real tiny = pick(gate, 8.470329472543003e-22, 3.054936363499605e-151)
+    cdef real lift = where_less(a, tiny, pick(gate, 1.152921504606847e+18, 2.5822498780869086e+120), one)
+    cdef real lower = where_less(a, tiny, pick(gate, 8.673617379884035e-19, 3.8725919148493183e-121), one)
+    cdef real x = gate * lift
+    p = pair_product(q, q_low, a * lift, zero, &p_low)
+    s = fast_sum(x, -scale2(p, n), &lost)
+    low = where_less(x, splat(x, 1000.0), lost - scale2(p_low, n), zero)
+    s = where_less(gate, zero, -p, s)
+    low = where_less(gate, zero, -p_low, low)
+    return scaled2_far(up, s, low, where_less(gate, zero, n, zero)) * lower
+
+
+cdef inline real swiglu(real gate, real up) noexcept nogil:
+    # silu(gate) up; Shazeer, arXiv:2002.05202
+    cdef real low, n
+    cdef real a = at_most(magnitude(gate), pick(gate, 200.0, 1470.0))
+    cdef real q = logistic_parts(a, &low, &n)
+    return gated(gate, up, a, q, low, n)
+
+
+cdef inline real geglu(real gate, real up) noexcept nogil:
+    # gelu(gate) up; Shazeer, arXiv:2002.05202
+    cdef real low, n, e, e_low
+    cdef real a = at_most(magnitude(gate), pick(gate, 20.0, 39.0))
+    cdef real q = normal_tail_parts(a, &low, &n, &e, &e_low)
+    return gated(gate, up, a, q, low, n)

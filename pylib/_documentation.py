@@ -1,0 +1,66 @@
+"""Docstrings of the elementwise functions, from a row each: what they share is written once."""
+
+from .bounds import BOUNDS
+
+_FORWARD = """{formula}, element by element.
+
+Parameters
+----------
+{inputs}out, where, dtype, ...
+    As for every np.ufunc{keywords}.
+
+Returns
+-------
+y : ndarray or scalar
+    Of the dtype of `{first}` and the shape that the operands broadcast to.
+{raises}
+Notes
+-----
+Error bound in ULP of the exact result: {bounds}.
+{figure}Source: {source}.
+"""
+_BACKWARD = """{formula}, element by element.
+
+Parameters
+----------
+grad : array_like of float16, bfloat16, float32 or float64, any shape
+    The gradient arriving.
+{inputs}out, where, dtype, ...
+    As for every np.ufunc{keywords}.
+
+Returns
+-------
+{results}{raises}
+Notes
+-----
+Error bound in ULP of the exact result for the given inputs: {bounds}.
+{figure}"""
+_SEVERAL_RESULTS = {"float32": 2.0, "float64": 2.0}  # of each gradient that a backward returns
+_FIGURE = "Curve, derivative and error over x: docs/images/functions/{name}.png.\n"
+_FLOATS = "{name} : array_like of float16, bfloat16, float32 or float64, any shape\n"
+_INTEGERS = "    Integers are converted as np.exp converts them.\n"
+
+
+def _bounds_of(name):
+    bounds = BOUNDS.get(name, _SEVERAL_RESULTS)
+    return f"{bounds['float32']:g} (float32), {bounds['float64']:g} (float64), 0.51 (float16, bfloat16)"
+
+
+def _parameters(descriptions):
+    return "".join(f"{name} : array_like\n    {text}; broadcasts.\n" for name, text in descriptions.items())
+
+
+def forward(name, formula, source, first="x", parameters=None, raises="", keywords=""):
+    """Return the docstring of a function of `first` and of parameters, a description each."""
+    inputs = _FLOATS.format(name=first) + _INTEGERS + _parameters(parameters or {})
+    return _FORWARD.format(formula=formula, inputs=inputs, first=first, raises=raises, bounds=_bounds_of(name),
+                           source=source, keywords=keywords, figure=_FIGURE.format(name=name))
+
+
+def backward(name, formula, inputs, results=None, raises="", keywords=""):
+    """Return the docstring of a backward: `inputs` describes each operand but the gradient."""
+    results = results or {"grad_x": "The gradient with respect to x."}
+    described = "".join(f"{result} : ndarray or scalar\n    {text}\n" for result, text in results.items())
+    forward_name = name.removesuffix("_backward")
+    return _BACKWARD.format(formula=formula, inputs=_parameters(inputs), results=described, raises=raises,
+                            bounds=_bounds_of(name), keywords=keywords, figure=_FIGURE.format(name=forward_name))

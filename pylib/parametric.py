@@ -1,0 +1,203 @@
+"""Activations with parameters, and their backwards: thin functions over np.ufunc objects whose parameters broadcast, with
+defaults, checks and documentation. The numbers are made in lanewise.kernels.activations."""
+
+import numpy as np
+
+from . import _documentation
+from .kernels import activations as _kernels
+
+__all__ = [
+    "celu", "celu_backward", "elu", "elu_backward", "hardshrink", "hardshrink_backward", "hardtanh", "hardtanh_backward",
+    "leaky_relu", "leaky_relu_backward", "prelu", "prelu_backward", "softplus", "softplus_backward", "softshrink",
+    "softshrink_backward", "squareplus", "squareplus_backward", "swish", "swish_backward", "threshold",
+    "threshold_backward",
+]
+_SLOPE = {"negative_slope": "The slope where x <= 0"}
+_ALPHA = {"alpha": "The depth for x towards -inf, as a positive number"}
+_BETA = {"beta": "The factor of x within"}
+_LAMBD = {"lambd": "The threshold of the magnitude; 0 or more"}
+_INTERVAL = {"min_val": "The lower end", "max_val": "The upper end; no less than `min_val`"}
+_THRESHOLD = {"threshold": "What x must exceed", "value": "What replaces x where it does not"}
+_B = {"b": "How round the bend is; 0 or more"}
+
+
+def _alike(x, *parameters):
+    """Parameters in the dtype of `x`, for a dtype that NumPy does not know to be the weaker's (bfloat16); and where `x` is
+    of integers, in the one that np.exp computes them in."""
+    dtype = getattr(x, "dtype", None)
+    if dtype is None or dtype.kind == "f":
+        return parameters
+    if dtype.kind in "biu":
+        dtype = np.exp(np.empty(0, dtype)).dtype
+    return [dtype.type(p) if isinstance(p, (int, float)) else p for p in parameters]
+
+
+def _not_negative(function, name, value):
+    if value < 0 if isinstance(value, (int, float)) else np.any(np.less(value, 0)):
+        raise ValueError(f"{function}: {name} must be 0 or more; got {value}")
+
+
+def _not_zero(function, name, value):
+    if value == 0 if isinstance(value, (int, float)) else np.any(np.equal(value, 0)):
+        raise ValueError(f"{function}: {name} must not be 0; got {value}")
+
+
+def _ordered(function, min_val, max_val):
+    if np.any(np.less(max_val, min_val)):
+        raise ValueError(f"{function}: min_val must not exceed max_val; got {min_val} and {max_val}")
+
+
+def _is_one(value):
+    return type(value) in (int, float) and value == 1
+
+
+def _raises(text):
+    return f"\nRaises\n------\nValueError\n    {text}\n"
+
+
+def leaky_relu(x, negative_slope=0.01, **keywords):
+    return _kernels.leaky_relu_ufunc(x, *_alike(x, negative_slope), **keywords)
+
+
+def leaky_relu_backward(grad, x, negative_slope=0.01, **keywords):
+    return _kernels.leaky_relu_backward_ufunc(grad, x, *_alike(x, negative_slope), **keywords)
+
+
+def prelu(x, weight, **keywords):
+    return _kernels.leaky_relu_ufunc(x, *_alike(x, weight), **keywords)
+
+
+def prelu_backward(grad, x, weight):
+    grad_x = _kernels.leaky_relu_backward_ufunc(grad, x, *_alike(x, weight))
+    each = np.broadcast_to(_kernels.prelu_weight_backward_ufunc(grad, x), np.shape(grad_x))
+    lengths = (1,) * (each.ndim - np.ndim(weight)) + np.shape(weight)
+    shared = tuple(k for k, length in enumerate(lengths) if length == 1)
+    # in float64 and of C-ordered numbers, so that the sum does not depend on how the array lies in memory
+    grad_weight = np.ascontiguousarray(each, np.float64).sum(shared).reshape(np.shape(weight))
+    return grad_x, grad_weight.astype(each.dtype)
+
+
+def elu(x, alpha=1.0, **keywords):
+    return _kernels.elu_ufunc(x, *_alike(x, alpha), **keywords)
+
+
+def elu_backward(grad, x, alpha=1.0, **keywords):
+    return _kernels.elu_backward_ufunc(grad, x, *_alike(x, alpha), **keywords)
+
+
+def celu(x, alpha=1.0, **keywords):
+    _not_zero("celu", "alpha", alpha)
+    return _kernels.celu_ufunc(x, *_alike(x, alpha), **keywords)
+
+
+def celu_backward(grad, x, alpha=1.0, **keywords):
+    _not_zero("celu_backward", "alpha", alpha)
+    return _kernels.celu_backward_ufunc(grad, x, *_alike(x, alpha), **keywords)
+
+
+def swish(x, beta=1.0, **keywords):
+    if _is_one(beta):
+        return _kernels.silu_ufunc(x, **keywords)
+    return _kernels.swish_ufunc(x, *_alike(x, beta), **keywords)
+
+
+def swish_backward(grad, x, beta=1.0, **keywords):
+    if _is_one(beta):
+        return _kernels.silu_backward_ufunc(grad, x, **keywords)
+    return _kernels.swish_backward_ufunc(grad, x, *_alike(x, beta), **keywords)
+
+
+def softplus(x, beta=1.0, **keywords):
+    if _is_one(beta):
+        return _kernels.softplus_ufunc(x, **keywords)
+    return _kernels.softplus_scaled_ufunc(x, *_alike(x, beta), **keywords)
+
+
+def softplus_backward(grad, x, beta=1.0, **keywords):
+    if _is_one(beta):
+        return _kernels.softplus_backward_ufunc(grad, x, **keywords)
+    return _kernels.softplus_scaled_backward_ufunc(grad, x, *_alike(x, beta), **keywords)
+
+
+def hardtanh(x, min_val=-1.0, max_val=1.0, **keywords):
+    _ordered("hardtanh", min_val, max_val)
+    return _kernels.hardtanh_ufunc(x, *_alike(x, min_val, max_val), **keywords)
+
+
+def hardtanh_backward(grad, x, min_val=-1.0, max_val=1.0, **keywords):
+    _ordered("hardtanh_backward", min_val, max_val)
+    return _kernels.hardtanh_backward_ufunc(grad, x, *_alike(x, min_val, max_val), **keywords)
+
+
+def softshrink(x, lambd=0.5, **keywords):
+    _not_negative("softshrink", "lambd", lambd)
+    return _kernels.softshrink_ufunc(x, *_alike(x, lambd), **keywords)
+
+
+def softshrink_backward(grad, x, lambd=0.5, **keywords):
+    _not_negative("softshrink_backward", "lambd", lambd)
+    return _kernels.shrink_backward_ufunc(grad, x, *_alike(x, lambd), **keywords)
+
+
+def hardshrink(x, lambd=0.5, **keywords):
+    return _kernels.hardshrink_ufunc(x, *_alike(x, lambd), **keywords)
+
+
+def hardshrink_backward(grad, x, lambd=0.5, **keywords):
+    return _kernels.shrink_backward_ufunc(grad, x, *_alike(x, lambd), **keywords)
+
+
+def threshold(x, threshold, value, **keywords):
+    return _kernels.threshold_ufunc(x, *_alike(x, threshold, value), **keywords)
+
+
+def threshold_backward(grad, x, threshold, value=None, **keywords):
+    return _kernels.threshold_backward_ufunc(grad, x, *_alike(x, threshold), **keywords)
+
+
+def squareplus(x, b=4.0, **keywords):
+    _not_negative("squareplus", "b", b)
+    return _kernels.squareplus_ufunc(x, *_alike(x, b), **keywords)
+
+
+def squareplus_backward(grad, x, b=4.0, **keywords):
+    _not_negative("squareplus_backward", "b", b)
+    return _kernels.squareplus_backward_ufunc(grad, x, *_alike(x, b), **keywords)
+
+
+# formula; derivative; source; parameters; what is refused
+_ROWS = {
+    "leaky_relu": ("x where x > 0, else negative_slope x", "1 where x > 0, else negative_slope",
+                   "Maas, Hannun and Ng, 2013, Rectifier nonlinearities improve neural network acoustic models", _SLOPE, ""),
+    "prelu": ("x where x > 0, else weight x", "1 where x > 0, else weight",
+              "He et al., 2015, https://arxiv.org/abs/1502.01852",
+              {"weight": "The slope where x <= 0; one for each channel at axis 1 has shape (channels, 1, 1)"}, ""),
+    "elu": ("x where x > 0, else alpha (e^x - 1)", "1 where x > 0, else alpha e^x",
+            "Clevert, Unterthiner and Hochreiter, 2015, https://arxiv.org/abs/1511.07289", _ALPHA, ""),
+    "celu": ("x where x > 0, else alpha (e^(x / alpha) - 1)", "1 where x > 0, else e^(x / alpha)",
+             "Barron, 2017, https://arxiv.org/abs/1704.07483", _ALPHA, "`alpha` is 0."),
+    "swish": ("x / (1 + e^-t), t = beta x", "s (1 + t (1 - s)), s = sigmoid(t), t = beta x",
+              "Ramachandran, Zoph and Le, 2017, https://arxiv.org/abs/1710.05941", _BETA, ""),
+    "softplus": ("ln(1 + e^(beta x)) / beta", "sigmoid(beta x)",
+                 "Dugas et al., 2000, Incorporating second-order functional knowledge for better option pricing", _BETA, ""),
+    "hardtanh": ("min(max(x, min_val), max_val)", "1 where min_val < x < max_val, else 0",
+                 "Collobert, 2004, Large scale machine learning", _INTERVAL, "`min_val` exceeds `max_val`."),
+    "softshrink": ("x - lambd where x > lambd, x + lambd where x < -lambd, else 0", "1 where |x| > lambd, else 0",
+                   "Donoho, 1995, De-noising by soft-thresholding", _LAMBD, "`lambd` is negative."),
+    "hardshrink": ("x where |x| > lambd, else 0", "1 where |x| > lambd, else 0",
+                   "Donoho and Johnstone, 1994, Ideal spatial adaptation by wavelet shrinkage", _LAMBD, ""),
+    "threshold": ("x where x > threshold, else value", "1 where x > threshold, else 0", "torch.nn.functional.threshold",
+                  _THRESHOLD, ""),
+    "squareplus": ("(x + sqrt(x^2 + b)) / 2", "(1 + x / sqrt(x^2 + b)) / 2",
+                   "Barron, 2021, https://arxiv.org/abs/2112.11687", _B, "`b` is negative."),
+}
+_WEIGHTED = {"grad_x": "The gradient with respect to x.",
+             "grad_weight": "That with respect to the weight, of its shape: summed where it broadcasts, in float64."}
+for _name, (_formula, _slope, _source, _given, _refused) in _ROWS.items():
+    _forward, _backward = globals()[_name], globals()[f"{_name}_backward"]
+    _raised = _raises(_refused) if _refused else ""
+    _keywords = "; `out` as a keyword"
+    _forward.__doc__ = _documentation.forward(_name, _formula, _source, "x", _given, _raised, _keywords)
+    _backward.__doc__ = _documentation.backward(
+        f"{_name}_backward", f"grad * {_name}'; {_name}' = {_slope}", {"x": "The forward's input", **_given},
+        _WEIGHTED if _name == "prelu" else None, "", _keywords)
