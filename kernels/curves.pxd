@@ -238,10 +238,13 @@ cdef inline real selu(real x) noexcept nogil:
 
 cdef inline real hypotenuse(real a, real b, real* low, real* u, real* b_scaled, real* k) noexcept nogil:
     # sqrt(a^2 + b) = 2^k (value + low), with a = 2^k u and b = 4^k b_scaled
-    cdef real s, s_low, z_low, r
-    k[0] = exponent(at_least(at_least(a, root(b)), pick(a, 1.1754943508222875e-38, 2.2250738585072014e-308)))
-    u[0] = scale2(a, -k[0])
-    b_scaled[0] = scale2(b, -(k[0] + k[0]))
+    cdef real s, s_low, z_low, r, larger = at_least(a, root(b))
+    cdef real least = pick(a, 1.1754943508222875e-38, 2.2250738585072014e-308)
+    k[0] = exponent(at_most(at_least(larger, least), pick(a, 3.4028234663852886e+38, 1.7976931348623157e+308)))
+    cdef real half = nearest(k[0], 0.5)
+    cdef real p = power2(-half), q = power2(half - k[0])
+    u[0] = a * p * q
+    b_scaled[0] = b * p * q * p * q
     s = two_sum(product(u[0], u[0], &z_low), b_scaled[0], &s_low)
     r = root(s)
     low[0] = (fma(-r, r, s) + (s_low + z_low)) / at_least(r + r, splat(a, 1e-30))
@@ -278,7 +281,7 @@ cdef inline real glu(real x, real gate) noexcept nogil:
     # x / (1 + e^-gate); Dauphin et al., arXiv:1612.08083
     cdef real low, n
     cdef real s = logistic_both(gate, splat(x, 0.0), &low, &n)
-    return scaled2(x, s, low, n)
+    return scaled2_far(x, s, low, n)
 
 
 cdef inline real gated(real gate, real up, real a, real q, real q_low, real n) noexcept nogil:
@@ -294,7 +297,8 @@ cdef inline real gated(real gate, real up, real a, real q, real q_low, real n) n
     low = where_less(x, splat(x, 1000.0), lost - scale2(p_low, n), zero)
     s = where_less(gate, zero, -p, s)
     low = where_less(gate, zero, -p_low, low)
-    return scaled2_far(up, s, low, where_less(gate, zero, n, zero)) * lower
+    s = scaled2_far(up, s, low, where_less(gate, zero, n, zero)) * lower
+    return with_sign(s, gate * up)
 
 
 cdef inline real swiglu(real gate, real up) noexcept nogil:

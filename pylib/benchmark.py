@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .bounds import BOUNDS
 from .peers import PREPARE
 
 __all__ = ["SIZES", "WORKS", "Figures", "Work", "contenders", "measure", "usable_cpus"]
@@ -24,6 +25,7 @@ class Work:
     name: str
     arity: int = 1
     domain: str = "real"  # or "positive", or "sigmoid" and "tanh": outputs of these
+    parameters: tuple = ()  # what a call must give besides the inputs
 
     def inputs(self, n, dtype=np.float32, seed=0):
         """Draw n elements for each input."""
@@ -39,19 +41,17 @@ class Work:
         return self.arity + 1
 
 
-WORKS = {
-    work.name: work
-    for work in (
-        *(Work(name) for name in ("relu", "sigmoid", "tanh", "silu", "gelu")),
-        Work("relu_backward", 2),
-        Work("sigmoid_backward", 2, "sigmoid"),
-        Work("tanh_backward", 2, "tanh"),
-        Work("silu_backward", 2),
-        Work("gelu_backward", 2),
-        *(Work(name) for name in ("exp", "expm1", "erf")),
-        *(Work(name, 1, "positive") for name in ("log", "log1p")),
-    )
-}
+_DOMAINS = {"log": "positive", "log1p": "positive", "sigmoid_backward": "sigmoid", "tanh_backward": "tanh"}
+_PARAMETERS = {"prelu": (0.25,), "threshold": (0.1, 20.0), "threshold_backward": (0.1,)}  # of those without defaults
+_GATED = ("swiglu", "geglu", "reglu")
+
+
+def _work(name):
+    arity = 2 if name.endswith("_backward") or name in _GATED else 1
+    return Work(name, arity, _DOMAINS.get(name, "real"), _PARAMETERS.get(name, ()))
+
+
+WORKS = {name: _work(name) for name in BOUNDS}
 
 
 @dataclass(frozen=True)

@@ -44,12 +44,12 @@ def prepare_copy(work, inputs, threads):
 
 
 def prepare_lanewise(work, inputs, threads):
-    """Prepare this library's ufunc of the same name."""
+    """Prepare this library's function of the same name."""
     import lanewise
 
     lanewise.set_num_threads(threads)
     function, y = getattr(lanewise, work.name), np.empty_like(inputs[0])
-    return Contender("lanewise", lambda: function(*inputs, out=y), lambda: y)
+    return Contender("lanewise", lambda: function(*inputs, *work.parameters, out=y), lambda: y)
 
 
 def prepare_numpy(work, inputs, threads):
@@ -110,18 +110,48 @@ def prepare_torch(work, inputs, threads):
 
     torch.set_num_threads(threads)
     aten, y = torch.ops.aten, torch.from_numpy(np.empty_like(inputs[0]))
+    weight = torch.tensor(work.parameters[:1], dtype=y.dtype)
     calls = {
         "relu": lambda x: torch.clamp_min(x, 0, out=y),
-        "silu": lambda x: aten.silu.out(x, out=y),
-        "gelu": lambda x: aten.gelu.out(x, out=y),
+        "relu6": lambda x: aten.hardtanh.out(x, 0.0, 6.0, out=y),
+        "gelu_tanh": lambda x: aten.gelu.out(x, approximate="tanh", out=y),
+        "leaky_relu": lambda x: aten.leaky_relu.out(x, 0.01, out=y),
+        "prelu": lambda x: y.copy_(torch.prelu(x, weight)),
+        "softplus": lambda x: aten.softplus.out(x, 1.0, 1e4, out=y),
+        "logsigmoid": lambda x: aten.log_sigmoid.out(x, out=y),
+        "elu": lambda x: aten.elu.out(x, 1.0, 1.0, 1.0, out=y),
+        "celu": lambda x: y.copy_(torch.celu(x, 1.0)),
+        "selu": lambda x: y.copy_(torch.selu(x)),
+        "softsign": lambda x: y.copy_(torch.nn.functional.softsign(x)),
+        "tanhshrink": lambda x: y.copy_(torch.nn.functional.tanhshrink(x)),
+        "hardtanh": lambda x: aten.hardtanh.out(x, -1.0, 1.0, out=y),
+        "softshrink": lambda x: aten.softshrink.out(x, 0.5, out=y),
+        "hardshrink": lambda x: aten.hardshrink.out(x, 0.5, out=y),
+        "threshold": lambda x: aten.threshold.out(x, *work.parameters, out=y),
+        "swiglu": lambda gate, up: torch.mul(aten.silu.out(gate, out=y), up, out=y),
+        "geglu": lambda gate, up: torch.mul(aten.gelu.out(gate, out=y), up, out=y),
+        "reglu": lambda gate, up: torch.mul(torch.clamp_min(gate, 0, out=y), up, out=y),
         "relu_backward": lambda grad, x: aten.threshold_backward.grad_input(grad, x, 0, grad_input=y),
-        "sigmoid_backward": lambda grad, x: aten.sigmoid_backward.grad_input(grad, x, grad_input=y),
-        "tanh_backward": lambda grad, x: aten.tanh_backward.grad_input(grad, x, grad_input=y),
-        "silu_backward": lambda grad, x: aten.silu_backward.grad_input(grad, x, grad_input=y),
-        "gelu_backward": lambda grad, x: aten.gelu_backward.grad_input(grad, x, grad_input=y),
+        "relu6_backward": lambda grad, x: aten.hardtanh_backward.grad_input(grad, x, 0.0, 6.0, grad_input=y),
+        "hardtanh_backward": lambda grad, x: aten.hardtanh_backward.grad_input(grad, x, -1.0, 1.0, grad_input=y),
+        "leaky_relu_backward": lambda grad, x: aten.leaky_relu_backward.grad_input(grad, x, 0.01, False, grad_input=y),
+        "gelu_tanh_backward": lambda grad, x: aten.gelu_backward.grad_input(
+            grad, x, approximate="tanh", grad_input=y),
+        "mish_backward": lambda grad, x: y.copy_(aten.mish_backward(grad, x)),
+        "softplus_backward": lambda grad, x: aten.softplus_backward.grad_input(grad, x, 1.0, 1e4, grad_input=y),
+        "elu_backward": lambda grad, x: aten.elu_backward.grad_input(grad, 1.0, 1.0, 1.0, False, x, grad_input=y),
+        "hardswish_backward": lambda grad, x: y.copy_(aten.hardswish_backward(grad, x)),
+        "softshrink_backward": lambda grad, x: aten.softshrink_backward.grad_input(grad, x, 0.5, grad_input=y),
+        "hardshrink_backward": lambda grad, x: aten.hardshrink_backward.grad_input(grad, x, 0.5, grad_input=y),
+        "threshold_backward": lambda grad, x: aten.threshold_backward.grad_input(
+            grad, x, *work.parameters, grad_input=y),
     }
-    for name in ("exp", "expm1", "log", "log1p", "erf", "sigmoid", "tanh"):
+    for name in ("exp", "expm1", "log", "log1p", "erf", "erfc", "sigmoid", "tanh"):
         calls[name] = partial(getattr(torch, name), out=y)
+    for name in ("silu", "gelu", "mish", "hardsigmoid", "hardswish"):
+        calls[name] = partial(getattr(aten, name).out, out=y)
+    for name in ("sigmoid", "tanh", "silu", "gelu", "hardsigmoid"):
+        calls[f"{name}_backward"] = partial(getattr(aten, f"{name}_backward").grad_input, grad_input=y)
     if work.name not in calls:
         return None
     tensors, call = [torch.from_numpy(x) for x in inputs], calls[work.name]
@@ -142,6 +172,18 @@ _ONNX = {  # operator, its domain, its attributes; QuickGelu with alpha = 1 is s
     "exp": ("Exp", "", {}),
     "log": ("Log", "", {}),
     "erf": ("Erf", "", {}),
+    "gelu_tanh": ("Gelu", "", {"approximate": "tanh"}),
+    "leaky_relu": ("LeakyRelu", "", {"alpha": 0.01}),
+    "elu": ("Elu", "", {}),
+    "celu": ("Celu", "", {}),
+    "selu": ("Selu", "", {}),
+    "softplus": ("Softplus", "", {}),
+    "softsign": ("Softsign", "", {}),
+    "mish": ("Mish", "", {}),
+    "hardsigmoid": ("HardSigmoid", "", {"alpha": 1 / 6, "beta": 0.5}),
+    "hardswish": ("HardSwish", "", {}),
+    "softshrink": ("Shrink", "", {"lambd": 0.5, "bias": 0.5}),
+    "hardshrink": ("Shrink", "", {"lambd": 0.5, "bias": 0.0}),
 }
 
 
@@ -172,7 +214,7 @@ def prepare_onnxruntime(work, inputs, threads):
     return Contender("onnxruntime", lambda: session.run_with_iobinding(binding), lambda: y)
 
 
-_MKL = {"exp": "Exp", "expm1": "Expm1", "log": "Ln", "log1p": "Log1p", "erf": "Erf", "tanh": "Tanh"}
+_MKL = {"exp": "Exp", "expm1": "Expm1", "log": "Ln", "log1p": "Log1p", "erf": "Erf", "erfc": "Erfc", "tanh": "Tanh"}
 _MKL_HIGH_ACCURACY = 2  # VML_HA of mkl_vml_defines.h, under 1 ULP: the mode whose promise is like ours
 
 

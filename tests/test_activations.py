@@ -4,6 +4,7 @@ the curve, slopes, and being a good ufunc. That bits do not depend on the layout
 import ctypes
 import platform
 import sys
+from functools import cache
 
 import lanewise as lw
 import numpy as np
@@ -16,6 +17,7 @@ from lanewise.oracles import ORACLES
 
 FORWARD = [name for name in BOUNDS if not name.endswith("_backward")]
 BACKWARD = [name for name in BOUNDS if name.endswith("_backward")]
+WITHOUT_DEFAULTS = ("prelu", "threshold", "swiglu", "geglu", "reglu")
 SIXTEEN_BITS = ("float16", "bfloat16")
 
 
@@ -27,8 +29,14 @@ def every_dtype(*dtypes):
     return pytest.mark.parametrize("dtype", dtypes or accuracy.DTYPES)
 
 
+@cache  # rounded before a test changes how the processor rounds
 def parameters_of(name, dtype=np.float64):
     return [dtype(parameter) for parameter in oracles.of_function(name).parameters[0]]
+
+
+def required_of(name, dtype=np.float64):
+    # what a call must give besides its operands
+    return parameters_of(name, dtype) if name.removesuffix("_backward") in WITHOUT_DEFAULTS else []
 
 
 def compute(name, *operands, **keywords):
@@ -140,7 +148,9 @@ def test_backward_at_infinity(name, dtype):
         limit = float(oracles.exact(name)(1.0, np.copysign(2.0**1000, x), *parameters_of(name)))
         limit = np.copysign(np.inf, limit) if abs(limit) > 2.0**100 else limit
         one = np.ones(3, accuracy.dtype_of(dtype))
-        assert (compute(name, one, x * one) == np.asarray(limit, one.dtype)).all()
+        y = compute(name, one, np.full_like(one, x))
+        assert y.dtype == one.dtype
+        assert (y == np.full_like(one, limit)).all()
 
 
 @every([name for name in FORWARD if ORACLES[name].odd])
@@ -195,7 +205,7 @@ def test_rounding_of_the_caller(name):
     assert [bits(y) for y in computed] == [bits(y) for y in expected]
 
 
-@every(BOUNDS)
+@every([name for name in BOUNDS if name.removesuffix("_backward") not in WITHOUT_DEFAULTS])
 def test_default_parameters(name):
     operands = operands_of(name, normal())
     assert bits(getattr(lw, name)(*operands)) == bits(compute(name, *operands))
@@ -217,7 +227,7 @@ def test_dtype_and_shape(name, dtype):
 def test_integers_as_exp_takes_them(name):
     for char in "?bhilBHIL":
         x = np.array([0, 1], char)
-        y = getattr(lw, name)(*[x] * (1 + name.endswith("_backward")))
+        y = getattr(lw, name)(*[x] * (1 + name.endswith("_backward")), *required_of(name, x.dtype.type))
         assert y.dtype == np.exp(x).dtype
 
 
@@ -225,7 +235,7 @@ def test_integers_as_exp_takes_them(name):
 def test_wrong_types_are_refused(name):
     for x in (np.array([1j]), np.array(["1"]), np.array([None])):
         with pytest.raises(TypeError):
-            getattr(lw, name)(*[x] * (1 + name.endswith("_backward")))
+            getattr(lw, name)(*[x] * (1 + name.endswith("_backward")), *required_of(name))
 
 
 @every(BOUNDS)
@@ -237,7 +247,7 @@ def test_foreign_byte_order_and_read_only(name, dtype):
         operand.setflags(write=False)
     swapped = [operand.astype(operand.dtype.newbyteorder()) for operand in operands]
     with np.errstate(all="raise"):
-        assert bits(getattr(lw, name)(*swapped)) == bits(expected)
+        assert bits(getattr(lw, name)(*swapped, *required_of(name, np.dtype(dtype).type))) == bits(expected)
     out = np.empty(expected.shape, expected.dtype.newbyteorder())
     compute(name, *operands, out=out)
     assert bits(out.astype(dtype)) == bits(expected)
@@ -273,9 +283,9 @@ def test_masked_arrays_and_subclasses(name):
 def test_dtype_keyword(name):
     operands = operands_of(name, normal())
     wide = [operand.astype(np.float64) for operand in operands]
-    y = getattr(lw, name)(*operands, dtype=np.float64)
+    y = getattr(lw, name)(*operands, *required_of(name), dtype=np.float64)
     assert y.dtype == np.float64
-    assert bits(y) == bits(getattr(lw, name)(*wide))
+    assert bits(y) == bits(getattr(lw, name)(*wide, *required_of(name)))
 
 
 @every(BOUNDS)
@@ -348,4 +358,5 @@ def test_agrees_with_torch(name):
         y.sum().backward()
         given_to_backward = compute(name, values) if ORACLES[name].of_output else values
         slope = compute(f"{name}_backward", np.ones_like(values), given_to_backward)
-        np.testing.assert_allclose(slope, x.grad.numpy(), rtol=1e-9, atol=1e-13)
+        tolerance = 1e-7 if name == "hardsigmoid" else 1e-9  # torch holds its 1/6 in float32
+        np.testing.assert_allclose(slope, x.grad.numpy(), rtol=tolerance, atol=1e-13)
