@@ -1,0 +1,134 @@
+"""Gated units, prelu's weight, and what parameters are refused: what test_activations.py cannot say of them row by row."""
+
+import lanewise as lw
+import numpy as np
+import pytest
+from lanewise import accuracy, oracles
+from mpmath import mp, mpf
+
+FLOATS = ("float32", "float64")
+GATES = {"swiglu": "silu", "geglu": "gelu", "reglu": "relu"}
+
+
+def normal(*shape, seed=0, dtype=np.float32, scale=3):
+    return np.asarray(np.random.default_rng(seed).normal(0, scale, shape)).astype(dtype)
+
+
+def largest_error(y, exact, dtype):
+    return float(accuracy.exact_errors(np.ravel(y), exact, dtype).max())
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", GATES)
+def test_gated_backward_is_exact_to_two_ulp(name, dtype):
+    gate = np.concatenate([normal(150, dtype=dtype), normal(50, seed=1, dtype=dtype, scale=12)])
+    gate = gate[np.abs(gate) < 13]  # where the slope is a normal number
+    grad, up = normal(gate.size, seed=2, dtype=dtype), normal(gate.size, seed=3, dtype=dtype, scale=100)
+    grad_gate, grad_up = getattr(lw, f"{name}_backward")(grad, gate, up)
+    row = oracles.of_function(GATES[name])
+    with mp.workprec(oracles.PRECISION):
+        slopes = [mpf(float(g)) * mpf(float(u)) * row.slope[1](mpf(float(x)))
+                  for g, x, u in zip(grad, gate, up, strict=True)]
+        values = [mpf(float(g)) * row.forward[1](mpf(float(x))) for g, x in zip(grad, gate, strict=True)]
+    assert largest_error(grad_gate, slopes, dtype) <= 2
+    assert largest_error(grad_up, values, dtype) <= 2
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_glu_and_its_backward(dtype):
+    x, grad = normal(40, 8, dtype=dtype, scale=8), normal(40, 4, seed=1, dtype=dtype)
+    y, grad_x = lw.glu(x), lw.glu_backward(grad, x)
+    assert y.dtype == grad_x.dtype == x.dtype
+    with mp.workprec(oracles.PRECISION):
+        a, b, g = ([mpf(float(v)) for v in half.ravel()] for half in (x[:, :4], x[:, 4:], grad))
+        s = [1 / (1 + mp.exp(-v)) for v in b]
+        rest = [1 / (1 + mp.exp(v)) for v in b]
+        triples = list(zip(a, s, rest, g, strict=True))
+        assert largest_error(y, [v * q for v, q, _, _ in triples], dtype) <= 1
+        assert largest_error(grad_x[:, :4], [w * q for _, q, _, w in triples], dtype) <= 2
+        assert largest_error(grad_x[:, 4:], [w * v * q * r for v, q, r, w in triples], dtype) <= 2
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1, -2])
+def test_glu_along_an_axis(axis):
+    x = normal(6, 4, 8)
+    a, b = np.split(x, 2, axis)
+    expected = a / (1 + np.exp(-b.astype(np.float64)))
+    np.testing.assert_allclose(lw.glu(x, axis), expected, rtol=2e-7)
+    out = np.empty_like(a)
+    assert lw.glu(x, axis, out=out) is out
+    np.testing.assert_allclose(out, expected, rtol=2e-7)
+
+
+def test_glu_of_integers():
+    assert lw.glu(np.array([2, 0])).dtype == np.float64
+    assert lw.glu_backward(np.array([1]), np.array([2, 0])).dtype == np.float64
+
+
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda: lw.glu(np.ones((2, 3))), r"glu: x must have an even length along axis 1; got shape \(2, 3\)"),
+    (lambda: lw.glu(np.ones((2, 4)), 2), r"glu: x of shape \(2, 4\): axis 2 is out of bounds"),
+    (lambda: lw.glu_backward(np.ones((2, 3)), np.ones((2, 4))), r"grad of shape \(2, 3\) does not fit x of shape \(2, 4\)"),
+    (lambda: lw.celu(1.0, 0), "celu: alpha must not be 0; got 0"),
+    (lambda: lw.celu_backward(1.0, 1.0, np.array([1.0, 0.0])), "celu_backward: alpha must not be 0; got"),
+    (lambda: lw.softshrink(1.0, -0.5), "softshrink: lambd must be 0 or more; got -0.5"),
+    (lambda: lw.softshrink_backward(1.0, 1.0, -0.5), "softshrink_backward: lambd must be 0 or more; got -0.5"),
+    (lambda: lw.squareplus(1.0, b=np.array([1.0, -1.0])), "squareplus: b must be 0 or more; got"),
+    (lambda: lw.hardtanh(1.0, 2.0, 1.0), "hardtanh: min_val must not exceed max_val; got 2.0 and 1.0"),
+    (lambda: lw.hardtanh_backward(1.0, 1.0, 2.0, 1.0), "hardtanh_backward: min_val must not exceed max_val"),
+])
+def test_what_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize("name", ["leaky_relu", "elu", "celu", "swish", "softplus", "softshrink", "squareplus"])
+@pytest.mark.parametrize("dtype", accuracy.DTYPES)
+def test_parameters_broadcast_and_keep_the_dtype(name, dtype):
+    """One for each channel gives what one after the other gives; a number keeps the dtype of x."""
+    x = normal(2, 5, 3, 4).astype(accuracy.dtype_of(dtype))
+    each = np.array([0.25, 0.5, 1, 1.5, 2]).astype(x.dtype)
+    together = getattr(lw, name)(x, each[:, np.newaxis, np.newaxis])
+    assert together.dtype == x.dtype
+    for channel, parameter in enumerate(each):
+        alone = getattr(lw, name)(x[:, channel], float(parameter))
+        assert alone.dtype == x.dtype
+        assert np.ascontiguousarray(together[:, channel]).tobytes() == np.ascontiguousarray(alone).tobytes()
+
+
+def test_one_as_a_parameter_takes_the_same_values():
+    """The kernels without a parameter are other kernels: they may not be another function."""
+    x = np.concatenate([normal(3000), normal(3000, scale=40)])
+    ones = np.ones((), np.float32)
+    grad = normal(6000, seed=4)
+    assert np.abs(accuracy.errors(lw.swish(x, ones), lw.silu(x).astype(np.float64), "float32")).max() <= 1
+    assert np.abs(accuracy.errors(lw.softplus(x, ones), lw.softplus(x).astype(np.float64), "float32")).max() <= 1
+    np.testing.assert_allclose(lw.swish_backward(grad, x, ones), lw.silu_backward(grad, x), rtol=3e-7, atol=1e-37)
+    np.testing.assert_allclose(lw.softplus_backward(grad, x, ones), lw.softplus_backward(grad, x), rtol=3e-7)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("shape", [(), (1,), (5, 1, 1), (1, 5, 1, 1)])
+def test_prelu_backward(shape, dtype):
+    x, grad = normal(3, 5, 4, 2, dtype=dtype), normal(3, 5, 4, 2, seed=1, dtype=dtype)
+    weight = normal(*shape, seed=2, dtype=dtype)
+    grad_x, grad_weight = lw.prelu_backward(grad, x, weight)
+    assert np.array_equal(grad_x, np.where(x > 0, grad, grad * weight))
+    each = np.where(x > 0, 0, grad.astype(np.float64) * x)
+    axes = (0, 2, 3) if 5 in shape else (0, 1, 2, 3)
+    assert grad_weight.shape == shape
+    assert grad_weight.dtype == dtype
+    np.testing.assert_allclose(grad_weight, each.sum(axes).reshape(shape), rtol=1e-6 if dtype == "float32" else 1e-13)
+    reordered = lw.prelu_backward(np.asfortranarray(grad), np.asfortranarray(x), weight)[1]
+    assert np.array_equal(reordered, grad_weight)
+
+
+@pytest.mark.peers
+def test_prelu_backward_agrees_with_torch():
+    torch = pytest.importorskip("torch")
+    x, grad, weight = normal(3, 5, 4, dtype="float64"), normal(3, 5, 4, seed=1, dtype="float64"), normal(5, seed=2)
+    inputs = [torch.tensor(v, requires_grad=True, dtype=torch.float64) for v in (x, weight)]
+    torch.nn.functional.prelu(*inputs).backward(torch.tensor(grad))
+    grad_x, grad_weight = lw.prelu_backward(grad, x, weight[:, np.newaxis].astype(np.float64))
+    np.testing.assert_allclose(grad_x, inputs[0].grad.numpy(), rtol=1e-13)
+    np.testing.assert_allclose(grad_weight[:, 0], inputs[1].grad.numpy(), rtol=1e-12)
