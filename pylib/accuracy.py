@@ -11,6 +11,7 @@ import numpy as np
 
 from . import oracles
 from .bounds import bound
+from .kernels import errors as _kernels
 
 __all__ = ["DTYPES", "Accuracy", "chunks", "count_chunks", "errors", "exact_errors", "measure"]
 
@@ -18,7 +19,6 @@ DTYPES = ("float32", "float64", "float16", "bfloat16")
 _DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}  # significant bits, the hidden one among them
 _LEAST = {"float16": -14, "bfloat16": -126, "float32": -126, "float64": -1022}  # exponents of the normal numbers
 _MOST = {"float16": 15, "bfloat16": 127, "float32": 127, "float64": 1023}
-_EXPONENT_BITS = np.int64(0x7FF0000000000000)
 
 _CHUNK = 1 << 14  # elements: a chunk's float64 arrays are small enough for malloc to keep, not to map anew
 _STEP = 1009  # a sample of float32 takes every bit pattern of this many: a prime, so that all low bits occur
@@ -71,11 +71,8 @@ class Accuracy:
     @classmethod
     def of(cls, function, dtype, found, operands):
         """Count the errors found for some operands."""
-        worst = int(np.argmax(found))
-        if found[worst] == 0:  # as wherever a function has reached its limit
-            counts = np.bincount([0], [found.size], _BINS).astype(np.int64)
-        else:
-            counts = np.bincount(np.minimum(found * _PER_ULP, _BINS - 1).astype(np.int64), minlength=_BINS)
+        counts = np.zeros(_BINS, np.int64)
+        worst = _kernels.count(found, _PER_ULP, counts)
         return cls(function, dtype, float(found[worst]), tuple(float(operand[worst]) for operand in operands),
                    found.size, counts)
 
@@ -93,28 +90,8 @@ def errors(y, exact, dtype):
     Beyond the largest number an infinity counts as the power of two that rounding would reach. A NaN is right where
     the exact result is one, and nowhere else.
     """
-    digits, least, most = _DIGITS[dtype], _LEAST[dtype], _MOST[dtype]
-
-    def compare(y, exact):
-        ulp = (exact.view(np.int64) & _EXPONENT_BITS).view(np.float64)
-        np.maximum(ulp, 2.0**least, out=ulp)
-        np.minimum(ulp, 2.0**most, out=ulp)
-        ulp *= 2.0 ** (1 - digits)
-        found = y - exact
-        np.abs(found, out=found)
-        found /= ulp
-        return found
-
-    y = y.astype(np.float64)
-    with np.errstate(all="ignore"):
-        found = compare(y, exact)
-        beyond = ~np.isfinite(found)
-        if beyond.any():
-            top, y, exact = 2.0 ** (most + 1), y[beyond], exact[beyond]
-            again = compare(np.clip(y, -top, top), np.clip(exact, -top, top))
-            again[np.isnan(again)] = np.inf
-            again[np.isnan(y) & np.isnan(exact)] = 0.0
-            found[beyond] = again
+    found = np.empty(y.shape)
+    _kernels.measure(y.astype(np.float64), exact, _DIGITS[dtype], _LEAST[dtype], _MOST[dtype], found)
     return found
 
 
@@ -190,9 +167,14 @@ def chunks(function, dtype, exhaustive=False):
         for turn in range(_TURNS.get(dtype, 2) if backward else 1):
             for k, x in enumerate(_numbers(dtype, exhaustive)):
                 least = max(low, row.normal_slope_from[dtype == "float64"]) if turn else low
-                with np.errstate(invalid="ignore", over="ignore"):  # of a signalling NaN, and of an end beyond the dtype
-                    x = x[np.isfinite(x) & (x >= least) & (x <= high)]
+                x = _within(x, least, high)
                 yield ((_grads(dtype, x.size, turn, k), x) if backward else (x,)), parameters
+
+
+def _within(x, low, high):
+    with np.errstate(invalid="ignore", over="ignore"):  # of a signalling NaN, and of an end beyond the dtype
+        keep = np.isfinite(x) & (x >= low) & (x <= high)
+    return x if keep.all() else x[keep]
 
 
 def count_chunks(function, dtype, exhaustive=False):
