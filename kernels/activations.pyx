@@ -648,7 +648,7 @@ elu_ufunc = elementwise(b"elu", <void*>elu_float32, <void*>elu_float64, 2)
 celu_ufunc = elementwise(b"celu", <void*>celu_float32, <void*>celu_float64, 2)
 swish_ufunc = elementwise(b"swish", <void*>swish_float32, <void*>swish_float64, 2)
 softplus_scaled_ufunc = elementwise(b"softplus_scaled", <void*>softplus_scaled_float32,
-                                     <void*>softplus_scaled_float64, 2)
+                                    <void*>softplus_scaled_float64, 2)
 softshrink_ufunc = elementwise(b"softshrink", <void*>softshrink_float32, <void*>softshrink_float64, 2)
 hardshrink_ufunc = elementwise(b"hardshrink", <void*>hardshrink_float32, <void*>hardshrink_float64, 2)
 squareplus_ufunc = elementwise(b"squareplus", <void*>squareplus_float32, <void*>squareplus_float64, 2)
@@ -661,49 +661,49 @@ reglu_ufunc = elementwise(b"reglu", <void*>reglu_float32, <void*>reglu_float64, 
 relu_backward_ufunc = elementwise(b"relu_backward", <void*>relu_backward_float32, <void*>relu_backward_float64, 2)
 relu6_backward_ufunc = elementwise(b"relu6_backward", <void*>relu6_backward_float32, <void*>relu6_backward_float64, 2)
 relu_squared_backward_ufunc = elementwise(b"relu_squared_backward", <void*>relu_squared_backward_float32,
-                                           <void*>relu_squared_backward_float64, 2)
+                                          <void*>relu_squared_backward_float64, 2)
 sigmoid_backward_ufunc = elementwise(b"sigmoid_backward", <void*>sigmoid_backward_float32,
-                                      <void*>sigmoid_backward_float64, 2)
+                                     <void*>sigmoid_backward_float64, 2)
 tanh_backward_ufunc = elementwise(b"tanh_backward", <void*>tanh_backward_float32, <void*>tanh_backward_float64, 2)
 silu_backward_ufunc = elementwise(b"silu_backward", <void*>silu_backward_float32, <void*>silu_backward_float64, 2)
 gelu_backward_ufunc = elementwise(b"gelu_backward", <void*>gelu_backward_float32, <void*>gelu_backward_float64, 2)
 gelu_tanh_backward_ufunc = elementwise(b"gelu_tanh_backward", <void*>gelu_tanh_backward_float32,
-                                        <void*>gelu_tanh_backward_float64, 2)
+                                       <void*>gelu_tanh_backward_float64, 2)
 mish_backward_ufunc = elementwise(b"mish_backward", <void*>mish_backward_float32, <void*>mish_backward_float64, 2)
 softsign_backward_ufunc = elementwise(b"softsign_backward", <void*>softsign_backward_float32,
-                                       <void*>softsign_backward_float64, 2)
+                                      <void*>softsign_backward_float64, 2)
 softplus_backward_ufunc = elementwise(b"softplus_backward", <void*>softplus_backward_float32,
-                                       <void*>softplus_backward_float64, 2)
+                                      <void*>softplus_backward_float64, 2)
 logsigmoid_backward_ufunc = elementwise(b"logsigmoid_backward", <void*>logsigmoid_backward_float32,
-                                         <void*>logsigmoid_backward_float64, 2)
+                                        <void*>logsigmoid_backward_float64, 2)
 selu_backward_ufunc = elementwise(b"selu_backward", <void*>selu_backward_float32, <void*>selu_backward_float64, 2)
 tanhshrink_backward_ufunc = elementwise(b"tanhshrink_backward", <void*>tanhshrink_backward_float32,
-                                         <void*>tanhshrink_backward_float64, 2)
+                                        <void*>tanhshrink_backward_float64, 2)
 hardsigmoid_backward_ufunc = elementwise(b"hardsigmoid_backward", <void*>hardsigmoid_backward_float32,
-                                          <void*>hardsigmoid_backward_float64, 2)
+                                         <void*>hardsigmoid_backward_float64, 2)
 hardswish_backward_ufunc = elementwise(b"hardswish_backward", <void*>hardswish_backward_float32,
-                                        <void*>hardswish_backward_float64, 2)
+                                       <void*>hardswish_backward_float64, 2)
 leaky_relu_backward_ufunc = elementwise(b"leaky_relu_backward", <void*>leaky_relu_backward_float32,
-                                         <void*>leaky_relu_backward_float64, 3)
+                                        <void*>leaky_relu_backward_float64, 3)
 prelu_weight_backward_ufunc = elementwise(b"prelu_weight_backward", <void*>prelu_weight_backward_float32,
-                                           <void*>prelu_weight_backward_float64, 2)
+                                          <void*>prelu_weight_backward_float64, 2)
 elu_backward_ufunc = elementwise(b"elu_backward", <void*>elu_backward_float32, <void*>elu_backward_float64, 3)
 celu_backward_ufunc = elementwise(b"celu_backward", <void*>celu_backward_float32, <void*>celu_backward_float64, 3)
 swish_backward_ufunc = elementwise(b"swish_backward", <void*>swish_backward_float32, <void*>swish_backward_float64, 3)
 softplus_scaled_backward_ufunc = elementwise(b"softplus_scaled_backward", <void*>softplus_scaled_backward_float32,
-                                              <void*>softplus_scaled_backward_float64, 3)
+                                             <void*>softplus_scaled_backward_float64, 3)
 shrink_backward_ufunc = elementwise(b"shrink_backward", <void*>shrink_backward_float32,
-                                     <void*>shrink_backward_float64, 3)
+                                    <void*>shrink_backward_float64, 3)
 squareplus_backward_ufunc = elementwise(b"squareplus_backward", <void*>squareplus_backward_float32,
-                                         <void*>squareplus_backward_float64, 3)
+                                        <void*>squareplus_backward_float64, 3)
 hardtanh_backward_ufunc = elementwise(b"hardtanh_backward", <void*>hardtanh_backward_float32,
-                                       <void*>hardtanh_backward_float64, 4)
+                                      <void*>hardtanh_backward_float64, 4)
 threshold_backward_ufunc = elementwise(b"threshold_backward", <void*>threshold_backward_float32,
-                                        <void*>threshold_backward_float64, 3)
+                                       <void*>threshold_backward_float64, 3)
 glu_backward_ufunc = elementwise(b"glu_backward", <void*>glu_backward_float32, <void*>glu_backward_float64, 3, 2)
 swiglu_backward_ufunc = elementwise(b"swiglu_backward", <void*>swiglu_backward_float32,
-                                     <void*>swiglu_backward_float64, 3, 2)
+                                    <void*>swiglu_backward_float64, 3, 2)
 geglu_backward_ufunc = elementwise(b"geglu_backward", <void*>geglu_backward_float32,
-                                    <void*>geglu_backward_float64, 3, 2)
+                                   <void*>geglu_backward_float64, 3, 2)
 reglu_backward_ufunc = elementwise(b"reglu_backward", <void*>reglu_backward_float32,
-                                    <void*>reglu_backward_float64, 3, 2)
+                                   <void*>reglu_backward_float64, 3, 2)

@@ -285,8 +285,8 @@ cdef inline real glu(real x, real gate) noexcept nogil:
 
 
 cdef inline real gated(real gate, real up, real a, real q, real q_low, real n) noexcept nogil:
-    # (max(gate, 0) - 2^n a (q + q_low)) up, a the magnitude of the gate or, where the tail is nothing whatever up is, less.
-    # A tiny gate is raised on the way, lest half of it be subnormal
+    # (max(gate, 0) - 2^n a (q + q_low)) up, a the magnitude of the gate or, where the tail is nothing whatever up is,
+    # less. A tiny gate is lifted on the way, lest half of it be subnormal
     cdef real lost, low, p, p_low, s, zero = splat(gate, 0.0), one = splat(gate, 1.0)
     cdef real tiny = pick(gate, 8.470329472543003e-22, 3.054936363499605e-151)
     cdef real lift = where_less(a, tiny, pick(gate, 1.152921504606847e+18, 2.5822498780869086e+120), one)

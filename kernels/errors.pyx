@@ -6,7 +6,7 @@ from libc.string cimport memcpy
 
 
 cdef inline double spacing(double exact, double least, double most, double unit) noexcept nogil:
-    # an ULP of the exact result: the power of two at or below it, within the exponents of the format, times 2^(1 - digits)
+    # an ULP of the exact result: the power of two at or below it, within the format's exponents, times 2^(1 - digits)
     cdef int64_t bits
     cdef double power
     memcpy(&bits, &exact, 8)

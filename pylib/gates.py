@@ -33,7 +33,7 @@ def _halves(name, x, axis):
 
 
 def glu(x, axis=-1, *, out=None):
-    """a / (1 + e^-b), a and b the halves of x along an axis.
+    """Gated linear unit: a / (1 + e^-b), a and b the halves of x along an axis.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def glu(x, axis=-1, *, out=None):
 
 
 def glu_backward(grad, x, axis=-1):
-    """grad * s and grad * a s (1 - s), s = sigmoid(b), joined along an axis; a and b the halves of x.
+    """Backward of glu: grad * s and grad * a s (1 - s), s = sigmoid(b), joined; a and b the halves of x along an axis.
 
     Parameters
     ----------

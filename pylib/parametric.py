@@ -1,5 +1,5 @@
-"""Activations with parameters, and their backwards: thin functions over np.ufunc objects whose parameters broadcast, with
-defaults, checks and documentation. The numbers are made in lanewise.kernels.activations."""
+"""Activations with parameters, and their backwards: thin functions over np.ufunc objects whose parameters broadcast,
+with defaults, checks and documentation. The numbers are made in lanewise.kernels.activations."""
 
 import numpy as np
 
@@ -7,10 +7,10 @@ from . import _documentation
 from .kernels import activations as _kernels
 
 __all__ = [
-    "celu", "celu_backward", "elu", "elu_backward", "hardshrink", "hardshrink_backward", "hardtanh", "hardtanh_backward",
-    "leaky_relu", "leaky_relu_backward", "prelu", "prelu_backward", "softplus", "softplus_backward", "softshrink",
-    "softshrink_backward", "squareplus", "squareplus_backward", "swish", "swish_backward", "threshold",
-    "threshold_backward",
+    "celu", "celu_backward", "elu", "elu_backward", "hardshrink", "hardshrink_backward", "hardtanh",
+    "hardtanh_backward", "leaky_relu", "leaky_relu_backward", "prelu", "prelu_backward", "softplus",
+    "softplus_backward", "softshrink", "softshrink_backward", "squareplus", "squareplus_backward", "swish",
+    "swish_backward", "threshold", "threshold_backward",
 ]
 _SLOPE = {"negative_slope": "The slope where x <= 0"}
 _ALPHA = {"alpha": "The depth for x towards -inf, as a positive number"}
@@ -22,8 +22,7 @@ _B = {"b": "How round the bend is; 0 or more"}
 
 
 def _alike(x, *parameters):
-    """Parameters in the dtype of `x`, for a dtype that NumPy does not know to be the weaker's (bfloat16); and where `x` is
-    of integers, in the one that np.exp computes them in."""
+    """Numbers in the dtype of `x` where NumPy would not choose it: for bfloat16, and for integers that of np.exp."""
     dtype = getattr(x, "dtype", None)
     if dtype is None or dtype.kind == "f":
         return parameters
@@ -168,7 +167,8 @@ def squareplus_backward(grad, x, b=4.0, **keywords):
 # formula; derivative; source; parameters; what is refused
 _ROWS = {
     "leaky_relu": ("x where x > 0, else negative_slope x", "1 where x > 0, else negative_slope",
-                   "Maas, Hannun and Ng, 2013, Rectifier nonlinearities improve neural network acoustic models", _SLOPE, ""),
+                   "Maas, Hannun and Ng, 2013, Rectifier nonlinearities improve neural network acoustic models", _SLOPE,
+                   ""),
     "prelu": ("x where x > 0, else weight x", "1 where x > 0, else weight",
               "He et al., 2015, https://arxiv.org/abs/1502.01852",
               {"weight": "The slope where x <= 0; one for each channel at axis 1 has shape (channels, 1, 1)"}, ""),
@@ -179,7 +179,8 @@ _ROWS = {
     "swish": ("x / (1 + e^-t), t = beta x", "s (1 + t (1 - s)), s = sigmoid(t), t = beta x",
               "Ramachandran, Zoph and Le, 2017, https://arxiv.org/abs/1710.05941", _BETA, ""),
     "softplus": ("ln(1 + e^(beta x)) / beta", "sigmoid(beta x)",
-                 "Dugas et al., 2000, Incorporating second-order functional knowledge for better option pricing", _BETA, ""),
+                 "Dugas et al., 2000, Incorporating second-order functional knowledge for better option pricing", _BETA,
+                 ""),
     "hardtanh": ("min(max(x, min_val), max_val)", "1 where min_val < x < max_val, else 0",
                  "Collobert, 2004, Large scale machine learning", _INTERVAL, "`min_val` exceeds `max_val`."),
     "softshrink": ("x - lambd where x > lambd, x + lambd where x < -lambd, else 0", "1 where |x| > lambd, else 0",

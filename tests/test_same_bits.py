@@ -12,7 +12,8 @@ from lanewise.kernels import BUILT_LEVELS, activations, machine
 LEVELS_HERE = [level for level in machine.supported_levels() if level in BUILT_LEVELS]
 # those that a thin function hides are among the kernels', under a name of their own
 EVERYTHING = {**vars(lw), **vars(activations)}
-UFUNCS = {name: f for name, f in EVERYTHING.items() if isinstance(f, np.ufunc) and EVERYTHING.get(f"{name}_ufunc") is not f}
+UFUNCS = {name: f for name, f in EVERYTHING.items()
+          if isinstance(f, np.ufunc) and EVERYTHING.get(f"{name}_ufunc") is not f}
 CASES = [
     pytest.param(f, types, id=f"{name}-{types}")
     for name, f in UFUNCS.items()
