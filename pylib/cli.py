@@ -6,7 +6,7 @@ import argparse
 import importlib
 import sys
 
-COMMANDS = ("evolve", "bench", "accuracy", "inspect")
+COMMANDS = ("evolve", "bench", "accuracy", "gradients", "inspect")
 
 
 class CommandError(Exception):

@@ -1,4 +1,4 @@
-"""Gated units, prelu's weight, and what parameters are refused: what test_activations.py cannot say of them row by row."""
+"""Gated units, prelu's weight, and what parameters are refused: what test_activations.py has no row for."""
 
 import lanewise as lw
 import numpy as np
@@ -68,7 +68,8 @@ def test_glu_of_integers():
 @pytest.mark.parametrize(("call", "message"), [
     (lambda: lw.glu(np.ones((2, 3))), r"glu: x must have an even length along axis 1; got shape \(2, 3\)"),
     (lambda: lw.glu(np.ones((2, 4)), 2), r"glu: x of shape \(2, 4\): axis 2 is out of bounds"),
-    (lambda: lw.glu_backward(np.ones((2, 3)), np.ones((2, 4))), r"grad of shape \(2, 3\) does not fit x of shape \(2, 4\)"),
+    (lambda: lw.glu_backward(np.ones((2, 3)), np.ones((2, 4))),
+     r"grad of shape \(2, 3\) does not fit x of shape \(2, 4\)"),
     (lambda: lw.celu(1.0, 0), "celu: alpha must not be 0; got 0"),
     (lambda: lw.celu_backward(1.0, 1.0, np.array([1.0, 0.0])), "celu_backward: alpha must not be 0; got"),
     (lambda: lw.softshrink(1.0, -0.5), "softshrink: lambd must be 0 or more; got -0.5"),
