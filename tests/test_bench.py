@@ -48,8 +48,8 @@ def test_lanewise_computes_the_formula(name, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", ["exp", "expm1", "log", "log1p", "relu", "relu_backward", "sigmoid", "sigmoid_backward",
-                                  "tanh", "tanh_backward", "silu", "silu_backward"])
+@pytest.mark.parametrize("name", ["exp", "expm1", "log", "log1p", "relu", "relu_backward", "sigmoid",
+                                  "sigmoid_backward", "tanh", "tanh_backward", "silu", "silu_backward"])
 def test_numpy_computes_the_formula(name, dtype):
     assert check(name, "numpy", dtype)
 
