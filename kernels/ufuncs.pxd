@@ -21,9 +21,10 @@ cdef extern from "numpy/arrayobject.h":
     const int NPY_USERDEF
 
 from .lanes cimport (
-    F32_LANES, enter_environment, environment, leave_environment, load_bfloat16, load_float16, load_f32,
-    store_bfloat16, store_float16, store_f32,
+    F32_LANES, end_stream, enter_environment, environment, f32x, leave_environment, load_bfloat16, load_f32,
+    load_float16, store_bfloat16, store_f32, store_float16, stream_f32,
 )
+from .loops cimport STREAM_BYTES
 
 cdef enum Dtype:
     # the 16-bit floats, which a kernel sees as float32
@@ -127,31 +128,67 @@ cdef inline void gather(Dtype dtype, void* block, const char* x, Py_ssize_t step
     # n elements into a block, widened to float32 where they are of 16 bits: by whole registers, since what
     # stands behind them in a block is padding
     cdef uint16_t short_block[SHORT_BLOCK]
+    cdef const uint16_t* source = <const uint16_t*>x
     cdef float* y = <float*>block
     cdef Py_ssize_t i = 0
     if not is_short(dtype):
         copy_items(dtype, block, size_of(dtype), x, step, n)
         return
-    copy_items(dtype, short_block, 2, x, step, n)
+    if step != 2 or n % F32_LANES != 0:
+        copy_items(dtype, short_block, 2, x, step, n)
+        source = short_block
     while i < n:
-        store_f32(y + i, load_float16(short_block + i) if dtype == FLOAT16 else load_bfloat16(short_block + i))
+        store_f32(y + i, load_float16(source + i) if dtype == FLOAT16 else load_bfloat16(source + i))
         i += F32_LANES
 
 
-cdef inline void scatter(Dtype dtype, char* y, Py_ssize_t step, const void* block, Py_ssize_t n) noexcept nogil:
+cdef inline void stream_bytes(char* y, const char* x, Py_ssize_t n) noexcept nogil:
+    # copy past the caches, where y stands on a register's boundary
+    cdef Py_ssize_t width = <Py_ssize_t>sizeof(f32x)
+    if <uintptr_t>y % sizeof(f32x) == 0:
+        while n >= width:
+            stream_f32(<float*>y, load_f32(<const float*>x))
+            x += width
+            y += width
+            n -= width
+    memcpy(y, x, n)
+
+
+cdef inline void scatter(Dtype dtype, char* y, Py_ssize_t step, const void* block, Py_ssize_t n,
+                         bint streamed) noexcept nogil:
     cdef uint16_t short_block[SHORT_BLOCK]
+    cdef bint direct = step == 2 and n % F32_LANES == 0 and not streamed
+    cdef uint16_t* target = <uint16_t*>y if direct else short_block
     cdef const float* x = <const float*>block
     cdef Py_ssize_t i = 0
     if not is_short(dtype):
-        copy_items(dtype, y, step, block, size_of(dtype), n)
+        if streamed:
+            stream_bytes(y, <const char*>block, n * size_of(dtype))
+        else:
+            copy_items(dtype, y, step, block, size_of(dtype), n)
         return
     while i < n:
         if dtype == FLOAT16:
-            store_float16(short_block + i, load_f32(x + i))
+            store_float16(target + i, load_f32(x + i))
         else:
-            store_bfloat16(short_block + i, load_f32(x + i))
+            store_bfloat16(target + i, load_f32(x + i))
         i += F32_LANES
-    copy_items(dtype, y, step, short_block, 2, n)
+    if streamed:
+        stream_bytes(y, <const char*>short_block, 2 * n)
+    elif not direct:
+        copy_items(dtype, y, step, short_block, 2, n)
+
+
+cdef inline bint streams(const Row* row, char** args, const np.npy_intp* steps, Py_ssize_t n) noexcept nogil:
+    # whether to write past the caches: large contiguous outputs, apart from the inputs
+    cdef int k, j
+    for k in range(row.n_in, row.n_in + row.n_out):
+        if steps[k] != size_of(row.dtypes[k]) or n * steps[k] < STREAM_BYTES:
+            return False
+        for j in range(row.n_in):
+            if args[j] == args[k]:
+                return False
+    return True
 
 
 cdef inline void by_blocks(const Row* row, char** args, const np.npy_intp* steps, Py_ssize_t start,
@@ -161,18 +198,21 @@ cdef inline void by_blocks(const Row* row, char** args, const np.npy_intp* steps
     cdef char* p[MAX_OPERANDS]
     cdef Py_ssize_t whole = SHORT_BLOCK, i = start, n
     cdef int k, operands = row.n_in + row.n_out
-    cdef bint padded
+    cdef bint padded, streamed = streams(row, args, steps, stop - start)
     for k in range(operands):
         if size_of(row.dtypes[k]) == 8:
             whole = BLOCK
     while i < stop:
         n = min(whole, stop - i)
+        if streamed and i == start:
+            # so that the first output's next block, and all after it, start on a register's boundary
+            n -= (<uintptr_t>(args[row.n_in] + (i + n) * steps[row.n_in]) % sizeof(f32x)) // steps[row.n_in]
         if n > row.lanes:
             n -= n % row.lanes
         padded = n % row.lanes != 0
         for k in range(operands):
             p[k] = args[k] + i * steps[k]
-            if padded or is_short(row.dtypes[k]) or steps[k] != size_of(row.dtypes[k]):
+            if padded or is_short(row.dtypes[k]) or steps[k] != size_of(row.dtypes[k]) or (streamed and k >= row.n_in):
                 p[k] = <char*>blocks[k]
             if k < row.n_in and p[k] == <char*>blocks[k] and (steps[k] != 0 or i == start):
                 # a broadcast operand fills its block once, for the longest n to come
@@ -180,8 +220,10 @@ cdef inline void by_blocks(const Row* row, char** args, const np.npy_intp* steps
         call(row, p, n)
         for k in range(row.n_in, operands):
             if p[k] == <char*>blocks[k]:
-                scatter(row.dtypes[k], args[k] + i * steps[k], steps[k], blocks[k], n)
+                scatter(row.dtypes[k], args[k] + i * steps[k], steps[k], blocks[k], n, streamed)
         i += n
+    if streamed:
+        end_stream()
 
 
 cdef inline void span(const Row* row, char** args, const np.npy_intp* steps, Py_ssize_t start,

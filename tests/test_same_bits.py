@@ -109,3 +109,25 @@ def test_thread_count_does_not_matter(f, types):
             assert_same(outputs(f, *inputs), one)
     finally:
         lw.set_num_threads(before)
+
+
+@pytest.mark.parametrize("offset", [0, 1, 5])
+@pytest.mark.parametrize(("call", "dtype"), [
+    (lw.silu, "f4"), (lw.silu, "f8"), (lw.silu, "f2"), (lw.leaky_relu, "f4"), (lw.leaky_relu, "f8"),
+    (lambda x, **out: lw.silu_backward(x, x[::-1], **out), "f4")])
+def test_large_outputs_written_past_the_caches(call, dtype, offset):
+    """From 8 MiB an output is streamed, where it starts wherever it may; not where it is the input too."""
+    n = (9 << 20) // np.dtype(dtype).itemsize + 3
+    x = np.random.default_rng(1).normal(0, 3, n).astype(dtype)
+    y = np.full(n + 2 * offset, 7, dtype)
+    call(x, out=y[offset : offset + n])
+    assert (y[:offset] == 7).all()
+    assert (y[offset + n :] == 7).all()
+    part = slice(n - 20_000, n)
+    if call in (lw.silu, lw.leaky_relu):
+        assert_same([y[offset : offset + n][part], y[offset : offset + 500]], [call(x[part]), call(x[:500])])
+        inplace = x.copy()
+        call(inplace, out=inplace)
+        assert_same([inplace], [y[offset : offset + n]])
+    else:
+        assert_same([y[offset : offset + 500]], [lw.silu_backward(x[:500], x[::-1][:500])])

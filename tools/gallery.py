@@ -19,8 +19,8 @@ PREFACE = """# Activations
 Every function below takes arrays of float16, bfloat16, float32 and float64, broadcasts, and has `out=`, `where=` and
 whatever else a NumPy ufunc has; its backward, `<name>_backward(grad, x, ...)`, too. The figures show the curve, the
 derivative as the backward computes it, and the errors of float32 in ULP of the exact result (the function's in blue
-upwards, the backward's in red downwards) within the bounds that are promised. [accuracy.md](accuracy.md) has the largest
-errors over all inputs. Written by `python tools/gallery.py`.
+upwards, the backward's in red downwards) within the bounds that are promised. [accuracy.md](accuracy.md) has the
+largest errors over all inputs. Written by `python tools/gallery.py`.
 """
 
 
