@@ -226,14 +226,19 @@ cdef inline real celu(real x, real alpha) noexcept nogil:
 
 cdef inline real selu(real x) noexcept nogil:
     # lambda x where x > 0, else lambda alpha (e^x - 1); Klambauer et al., arXiv:1706.02515
-    cdef real low, h_low
+    cdef real low, h_low, tiny, zero = splat(x, 0.0)
+    cdef real rising = splat(x, 1.0507009873554805)
+    cdef real rising_low = pick(x, -3.479265183079941e-08, 3.9874847667154144e-17)
     cdef real c = splat(x, 1.7580993408473768), c_low = pick(x, 2.3296717680252718e-08, 1.41535193800845e-17)
     cdef real h = expm1_half(x, &h_low)
     h = pair_product(h, h_low, c, c_low, &low)
     h = h + low
-    h = where_less(magnitude(x), pick(x, 1e-30, 1e-290), scaled(x, c, c_low), h + h)
-    cdef real rising = scaled(x, splat(x, 1.0507009873554805), pick(x, -3.479265183079941e-08, 3.9874847667154144e-17))
-    return where_less(splat(x, 0.0), x, rising, h)
+    h = where_less(zero, x, scaled(x, rising, rising_low), h + h)
+    # near the smallest normal number what the product loses would underflow: not 2^60 times as much
+    c = where_less(zero, x, rising, c)
+    c_low = where_less(zero, x, rising_low, c_low)
+    tiny = scaled(x * splat(x, 1.152921504606847e+18), c, c_low) * splat(x, 8.673617379884035e-19)
+    return where_less(magnitude(x), pick(x, 1e-30, 1e-290), tiny, h)
 
 
 cdef inline real hypotenuse(real a, real b, real* low, real* u, real* b_scaled, real* k) noexcept nogil:

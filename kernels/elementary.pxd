@@ -81,10 +81,29 @@ cdef inline real exp(real x) noexcept nogil:
     return scale2(splat(x, 1.0) + (r + rest), n)
 
 
+cdef inline real expm1_rest(real r, real r_low) noexcept nogil:
+    # exp_rest for what cancels 1: relative to e^r - 1 the error is 2^-30.4 in float32 too
+    cdef real t, q
+    if real is f32x:
+        t = r + r_low
+        q = splat(r, 0.00019972329027950764)
+        q = step(q, t, 0.0013930501881986856)
+        q = step(q, t, 0.00833317730575800)
+        q = step(q, t, 0.041666511446237564)
+        q = step(q, t, 0.1666666716337204)
+        q = step(q, t, 0.5)
+        return fma(t * t, q, r_low)
+    else:
+        return exp_rest(r, r_low)
+
+
 cdef inline real expm1_half(real x, real* low) noexcept nogil:
     # (e^x - 1) / 2 = value + low, from 2^n (1 + r + rest) - 1; halved lest 2^n overflow, so not for subnormal x
-    cdef real rest, n, h
-    cdef real r = exp_parts(at_most(at_least(x, pick(x, -20.0, -40.0)), pick(x, 89.0, 710.0)), &rest, &n)
+    cdef real r_low, h
+    cdef real b = at_most(at_least(x, pick(x, -20.0, -40.0)), pick(x, 89.0, 710.0))
+    cdef real n = nearest(b, 1.4426950408889634)
+    cdef real r = less_ln2(b, n, &r_low)
+    cdef real rest = expm1_rest(r, r_low)
     cdef real power = power2(n - splat(x, 1.0))
     cdef real start = power - splat(x, 0.5)
     h = fma(power, r, start)
@@ -337,8 +356,10 @@ cdef inline real erf(real x) noexcept nogil:
         p = step(p, z, 0.11283791670955262)
         p = step(p, z, -0.37612638903183754)
         p = step(p, z, 1.53611204275307e-17)
-    tail = product(x, pick(x, 1.128379225730896, 1.1283791670955126), &low)
-    p = tail + fma(x, p, low)
+    # what the product loses would underflow with x near the smallest normal number: not 2^60 times as much
+    h = x * splat(x, 1.152921504606847e+18)
+    tail = product(h, pick(x, 1.128379225730896, 1.1283791670955126), &low)
+    p = (tail + fma(h, p, low)) * splat(x, 8.673617379884035e-19)
     h = mills(a * splat(x, 1.4142135623730951), &h_low)
     e = exp_square_parts(a, -1.0, &e_low, &n)
     tail = pair_product(h, h_low, e, e_low, &low)

@@ -154,8 +154,8 @@ cdef inline void stream_bytes(char* y, const char* x, Py_ssize_t n) noexcept nog
     memcpy(y, x, n)
 
 
-cdef inline void scatter(Dtype dtype, char* y, Py_ssize_t step, const void* block, Py_ssize_t n,
-                         bint streamed) noexcept nogil:
+cdef inline void put(Dtype dtype, char* y, Py_ssize_t step, const void* block, Py_ssize_t n,
+                     bint streamed) noexcept nogil:
     cdef uint16_t short_block[SHORT_BLOCK]
     cdef bint direct = step == 2 and n % F32_LANES == 0 and not streamed
     cdef uint16_t* target = <uint16_t*>y if direct else short_block
@@ -177,6 +177,10 @@ cdef inline void scatter(Dtype dtype, char* y, Py_ssize_t step, const void* bloc
         stream_bytes(y, <const char*>short_block, 2 * n)
     elif not direct:
         copy_items(dtype, y, step, short_block, 2, n)
+
+
+cdef inline void scatter(Dtype dtype, char* y, Py_ssize_t step, const void* block, Py_ssize_t n) noexcept nogil:
+    put(dtype, y, step, block, n, False)
 
 
 cdef inline bint streams(const Row* row, char** args, const np.npy_intp* steps, Py_ssize_t n) noexcept nogil:
@@ -220,7 +224,7 @@ cdef inline void by_blocks(const Row* row, char** args, const np.npy_intp* steps
         call(row, p, n)
         for k in range(row.n_in, operands):
             if p[k] == <char*>blocks[k]:
-                scatter(row.dtypes[k], args[k] + i * steps[k], steps[k], blocks[k], n, streamed)
+                put(row.dtypes[k], args[k] + i * steps[k], steps[k], blocks[k], n, streamed)
         i += n
     if streamed:
         end_stream()
