@@ -15,7 +15,6 @@ from setuptools.command.build_ext import build_ext
 
 GNU = sys.platform != "win32"
 MACHINE = platform.machine() if GNU else ""
-
 LEVELS = {"baseline": []}
 if MACHINE in ("x86_64", "AMD64"):
     LEVELS["avx2"] = ["-march=x86-64-v3", "-DLANEWISE_AVX2"]
@@ -48,17 +47,16 @@ class BuildLevels(build_ext):
         self.parallel = self.parallel or os.cpu_count()
         if error := self.refusal([]):
             raise SystemExit(COMPILER_MISSING.format(error=error))
-        # a compiler older than a level builds the others
-        refused = [level for level, flags in LEVELS.items() if self.refusal(flags)]
+        refused = [level for level, flags in LEVELS.items() if self.refusal(flags)]  # by a compiler older than it
         self.extensions = [ext for ext in self.extensions if ext.name.split(".")[2] not in refused]
         # without OpenMP prange is a plain loop
         openmp = [] if self.refusal(["-fopenmp"], "#include <omp.h>\n") else ["-fopenmp"]
         # Cython names a module after its folders, so it is shown the sources where they will be installed
         shutil.copytree("kernels", "build/lanewise/kernels", dirs_exist_ok=True)
         Path("build/lanewise/__init__.py").touch()
-        # translation side by side needs fork, which only Linux does soundly
-        cythonize([f"build/lanewise/{source}" for source in SOURCES], force=self.force,
-                  nthreads=self.parallel if sys.platform == "linux" else 0, compiler_directives=DIRECTIVES)
+        workers = self.parallel if sys.platform == "linux" else 0  # they need fork, which only Linux does soundly
+        cythonize([f"build/lanewise/{source}" for source in SOURCES], force=self.force, nthreads=workers,
+                  compiler_directives=DIRECTIVES)
         for ext in self.extensions:
             ext.sources = [f"build/lanewise/kernels/{ext.name.rpartition('.')[2]}.c"]
             ext.extra_compile_args, ext.extra_link_args = ext.extra_compile_args + openmp, openmp
