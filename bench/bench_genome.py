@@ -30,7 +30,7 @@ def numpy_decode(genomes):
 
 @pytest.mark.parametrize("rate", [RATE, 0.0005, 0.25])
 @pytest.mark.parametrize("by", ["lanewise", "numpy"])
-def bench_mutate(by, rate, parents, beside_a_copy):
+def test_mutate(by, rate, parents, beside_a_copy):
     population = parents[0]
     out = np.empty_like(population)
     if by == "lanewise":
@@ -42,7 +42,7 @@ def bench_mutate(by, rate, parents, beside_a_copy):
 
 
 @pytest.mark.parametrize("by", ["lanewise", "numpy"])
-def bench_crossover(by, parents, beside_a_copy):
+def test_crossover(by, parents, beside_a_copy):
     a, b = parents
     if by == "lanewise":
         child = beside_a_copy(lambda: genome.crossover(a, b, 1), a.nbytes)
@@ -54,7 +54,7 @@ def bench_crossover(by, parents, beside_a_copy):
 
 
 @pytest.mark.parametrize("by", ["lanewise", "numpy"])
-def bench_random_population(by, beside_a_copy):
+def test_random_population(by, beside_a_copy):
     if by == "lanewise":
         population = beside_a_copy(lambda: genome.random_population(SIZE, N, 1), SIZE * N // 2)
     else:
@@ -64,7 +64,7 @@ def bench_random_population(by, beside_a_copy):
 
 
 @pytest.mark.parametrize("by", ["lanewise", "numpy"])
-def bench_hamming_distance(by, parents, beside_a_copy):
+def test_hamming_distance(by, parents, beside_a_copy):
     a, b = parents
     if by == "lanewise":
         distances = beside_a_copy(lambda: genome.hamming_distance(a, b), a.nbytes)
@@ -74,7 +74,7 @@ def bench_hamming_distance(by, parents, beside_a_copy):
 
 
 @pytest.mark.parametrize("by", ["lanewise", "numpy"])
-def bench_decode(by, parents, beside_a_copy):
+def test_decode(by, parents, beside_a_copy):
     population = parents[0][:20]
     decode = genome.decode if by == "lanewise" else numpy_decode
     weights = beside_a_copy(lambda: decode(population), 4 * 20 * N, rounds=3)
@@ -82,7 +82,7 @@ def bench_decode(by, parents, beside_a_copy):
 
 
 @pytest.mark.parametrize("by", ["lanewise", "numpy"])
-def bench_encode(by, beside_a_copy):
+def test_encode(by, beside_a_copy):
     weights = np.random.default_rng(1).normal(size=N).astype(np.float32)
     if by == "lanewise":
         packed = beside_a_copy(lambda: genome.encode(weights), weights.nbytes)

@@ -46,7 +46,7 @@ def torch_loss(torch, network, weights, x, y):
 
 @pytest.mark.parametrize("sizes", NETWORKS, ids=lambda sizes: "-".join(map(str, sizes)))
 @pytest.mark.parametrize("by", ["lanewise", "numpy", "torch"])
-def bench_generation(by, sizes, benchmark, beside_a_copy):
+def test_generation(by, sizes, benchmark, beside_a_copy):
     network, population, x, y = case(sizes)
     nbytes = SIZE * len(x) * sizes[1] * 4  # the hidden layer, which others write to memory
     rounds = 3 if sizes[0] > 64 else 20
@@ -65,7 +65,7 @@ def bench_generation(by, sizes, benchmark, beside_a_copy):
     benchmark.extra_info["multiply_adds"] = SIZE * len(x) * network.n_weights
 
 
-def bench_evotorch(benchmark, beside_a_copy):
+def test_evotorch(benchmark, beside_a_copy):
     # a whole generation of its genetic algorithm, since that is what its users wait for; real-valued weights
     pytest.importorskip("evotorch")
     import torch
@@ -90,7 +90,7 @@ def bench_evotorch(benchmark, beside_a_copy):
     assert float(search.status["pop_best_eval"]) < 3
 
 
-def bench_evolve(benchmark, beside_a_copy):
+def test_evolve(benchmark, beside_a_copy):
     # ten whole generations: breeding, evaluation, ranking, and the history
     from lanewise.evolution import evolve
 

@@ -167,7 +167,7 @@ def best_scale(weights, codebook=LOG4, *, group=None):
         raise ValueError(f"weights are [n] or [rows, n], and some; got {list(weights.shape)}")
     if not np.isfinite(rows).all():
         raise ValueError("weights hold a NaN or an infinity")
-    _, group = _scales(1.0, group, rows.shape[1], rows.shape[0])
+    _, group = scales_of(1.0, group, rows.shape[1], rows.shape[0])
     scales = np.empty((rows.shape[0], -(-rows.shape[1] // group)), np.float32)
     scratch = np.empty((rows.shape[0], (rows.shape[1] + 1) // 2), np.uint8)
     _kernels.best_scales(rows, codebook.levels, codebook._order, codebook._middles, group, scratch, scales)
@@ -195,7 +195,7 @@ def unpack(genomes, n_weights=None):
     return codes.reshape(*genomes.shape[:-1], codes.shape[1])
 
 
-def _scales(scale, group, n, rows):
+def scales_of(scale, group, n, rows):
     # as float32[1 or rows, groups], and the group's size
     if group is None:
         group = max(n, 1)
@@ -236,7 +236,7 @@ def decode(genomes, codebook=LOG4, scale=1.0, *, group=None, n_weights=None):
     genomes = np.asarray(genomes)
     rows = rows_of("genomes", genomes, np.uint8)
     n = weights_in("genomes", rows, n_weights)
-    scales, group = _scales(scale, group, n, rows.shape[0])
+    scales, group = scales_of(scale, group, n, rows.shape[0])
     weights = np.empty((rows.shape[0], n), np.float32)
     _kernels.decode(rows, codebook.levels, scales, group, weights)
     return weights.reshape(*genomes.shape[:-1], n)
@@ -265,7 +265,7 @@ def encode(weights, codebook=LOG4, scale=1.0, *, group=None):
     weights = np.asarray(weights)
     rows = rows_of("weights", weights, np.float32)
     n = rows.shape[1]
-    scales, group = _scales(scale, group, n, rows.shape[0])
+    scales, group = scales_of(scale, group, n, rows.shape[0])
     genomes = np.empty((rows.shape[0], (n + 1) // 2), np.uint8)
     if not _kernels.encode(rows, codebook._order, codebook._middles, scales, group, genomes):
         raise ValueError("weights hold a NaN, which no code is near to")

@@ -1,0 +1,330 @@
+# A linear layer on packed 4-bit weights: codes become weights in registers, and for many rows in a tile that stays in
+# the first-level cache. Codes and codebooks are genome.pyx; many genomes over one batch are population.pyx.
+#
+# Every output is one sum in one order, whatever the level, the threads and the number of rows: input i belongs to
+# partial sum i // 8 % 16, so that a lane owns the eight codes of one 32-bit word; a partial sum adds its products in
+# the order of i, fused; the sixteen meet by halves.
+from cpython.pycapsule cimport PyCapsule_Import
+from cython.parallel cimport parallel, prange, threadid
+from libc.stdint cimport uint8_t, uint32_t, uintptr_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
+
+from .lanes cimport (
+    F32_LANES, enter_environment, environment, f32x, fma_f32, leave_environment, load_f32, load_u32, lookup16_f32,
+    splat_f32, store_f32, u32x, zip_high_f32, zip_low_f32,
+)
+
+cdef extern from *:
+    """
+    /* outputs that share a pass over their inputs: with four rows each, as many sums as registers allow */
+    enum { OUTPUTS = REGISTERS == 32 ? 6 : 3 };
+    """
+    const int OUTPUTS
+
+cdef enum:
+    PARTS = 16  # partial sums of an output
+    WORD = 8  # codes in a word
+    BLOCK = 128  # inputs in a block, a word for each partial sum
+    BLOCK_BYTES = 64
+    PANEL = 4  # blocks decoded at a time: for a pass's outputs they fit the first-level cache
+    STRIP = 512  # PANEL * BLOCK
+    ROWS = 4  # rows that share a pass
+    BATCH = 128  # rows in a task
+    PASSES = 4  # of outputs in a task: their sums stay in the second-level cache
+    FEW = 3  # rows up to which weights go from the registers that they are decoded in straight into the product
+    SHARED = 4  # outputs that then share a load of their inputs
+    # Fewer multiply-adds than this do not repay waking a second thread.
+    THREAD_MIN = 1 << 16
+
+cdef const int* thread_count = <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
+
+
+# All outputs' weights, as they come.
+cdef struct Weights:
+    const uint8_t* codes
+    const float* levels
+    const float* scales
+    const uint32_t* places  # for each block and partial sum its group, counted from the block's first
+    Py_ssize_t group
+    Py_ssize_t groups
+    Py_ssize_t inputs
+    Py_ssize_t blocks
+
+# One output's weights.
+cdef struct Output:
+    const uint8_t* codes
+    const float* scales
+    float table[PARTS]  # what a code stands for, before the group's scale
+    uint8_t last[BLOCK_BYTES]  # the last block's codes, with room behind them
+
+
+cdef inline Output output_of(const Weights* weights, Py_ssize_t o) noexcept nogil:
+    cdef Output output
+    cdef Py_ssize_t code, row_bytes = (weights.inputs + 1) // 2, start = (weights.blocks - 1) * BLOCK_BYTES
+    output.codes = weights.codes + o * row_bytes
+    output.scales = weights.scales + o * weights.groups
+    for code in range(PARTS):
+        output.table[code] = weights.levels[code] * (output.scales[0] if weights.groups == 1 else 1.0)
+    memset(output.last, 0, sizeof(output.last))
+    memcpy(output.last, output.codes + start, row_bytes - start)
+    return output
+
+
+cdef inline u32x words_of(const Output* output, Py_ssize_t block, Py_ssize_t blocks, int part) noexcept nogil:
+    # the codes of a register of partial sums, eight in each lane
+    cdef const uint8_t* codes = &output.last[0] if block + 1 == blocks else output.codes + block * BLOCK_BYTES
+    return load_u32(<const uint32_t*>codes + part)
+
+
+cdef inline f32x scale_of(const Weights* weights, const Output* output, Py_ssize_t block, int part) noexcept nogil:
+    return lookup16_f32(output.scales + block * BLOCK // weights.group, load_u32(weights.places + block * PARTS + part))
+
+
+cdef inline f32x weight_of(const float* table, u32x words, int k, bint grouped, f32x scale) noexcept nogil:
+    # the k-th code of each lane as a weight
+    cdef f32x weight = lookup16_f32(table, words >> 4 * k)
+    return weight * scale if grouped else weight
+
+
+cdef inline void sums_of_a_row(const Weights* weights, const Output* output, const float* x, float* sums,
+                               bint grouped) noexcept nogil:
+    # sums[SHARED][PARTS] of one row
+    cdef f32x total[SHARED]
+    cdef f32x scale[SHARED]
+    cdef u32x words[SHARED]
+    cdef f32x column
+    cdef Py_ssize_t block
+    cdef int part = 0, k, o
+    while part < PARTS:
+        for o in range(SHARED):
+            total[o] = splat_f32(0.0)
+            scale[o] = splat_f32(1.0)
+        for block in range(weights.blocks):
+            for o in range(SHARED):
+                words[o] = words_of(&output[o], block, weights.blocks, part)
+                if grouped:
+                    scale[o] = scale_of(weights, &output[o], block, part)
+            for k in range(WORD):
+                column = load_f32(x + block * BLOCK + k * PARTS + part)
+                for o in range(SHARED):
+                    total[o] = fma_f32(weight_of(output[o].table, words[o], k, grouped, scale[o]), column, total[o])
+        for o in range(SHARED):
+            store_f32(sums + o * PARTS + part, total[o])
+        part += F32_LANES
+
+
+cdef void decode_strip(const Weights* weights, const Output* output, Py_ssize_t start, Py_ssize_t stop,
+                       float* strip) noexcept nogil:
+    # blocks start to stop of one output, in the order of x's
+    cdef Py_ssize_t block
+    cdef f32x scale = splat_f32(1.0)
+    cdef u32x words
+    cdef int part, k
+    cdef bint grouped = weights.groups > 1
+    for block in range(start, stop):
+        part = 0
+        while part < PARTS:
+            words = words_of(output, block, weights.blocks, part)
+            if grouped:
+                scale = scale_of(weights, output, block, part)
+            for k in range(WORD):
+                store_f32(strip + k * PARTS + part, weight_of(output.table, words, k, grouped, scale))
+            part += F32_LANES
+        strip += BLOCK
+
+
+cdef void add_products(const float* x, const float* strips, Py_ssize_t length, float* sums) noexcept nogil:
+    # sums[OUTPUTS][BATCH][PARTS] += strips[OUTPUTS][length] * x[ROWS][length], for ROWS rows of the sums
+    cdef f32x total[OUTPUTS][ROWS]
+    cdef f32x column[ROWS]
+    cdef f32x weight
+    cdef Py_ssize_t at
+    cdef int part = 0, o, row
+    while part < PARTS:
+        for o in range(OUTPUTS):
+            for row in range(ROWS):
+                total[o][row] = load_f32(sums + (o * BATCH + row) * PARTS + part)
+        at = part
+        while at < length:
+            for row in range(ROWS):
+                column[row] = load_f32(x + row * length + at)
+            for o in range(OUTPUTS):
+                weight = load_f32(strips + o * length + at)
+                for row in range(ROWS):
+                    total[o][row] = fma_f32(weight, column[row], total[o][row])
+            at += PARTS
+        for o in range(OUTPUTS):
+            for row in range(ROWS):
+                store_f32(sums + (o * BATCH + row) * PARTS + part, total[o][row])
+        part += F32_LANES
+
+
+cdef inline void meet(const float* sums, float* totals) noexcept nogil:
+    # totals[F32_LANES] of sums[F32_LANES][PARTS], each by halves. Once the halves of a sum share a register, two
+    # registers become one: zipped, the first halves of both stand beside the second halves of both.
+    cdef f32x parts[PARTS]
+    cdef f32x all_of[PARTS]
+    cdef Py_ssize_t i, k, half
+    for i in range(F32_LANES):
+        for k in range(PARTS // F32_LANES):
+            parts[k] = load_f32(sums + i * PARTS + k * F32_LANES)
+        half = PARTS // F32_LANES // 2
+        while half > 0:
+            for k in range(half):
+                parts[k] = parts[k] + parts[k + half]
+            half //= 2
+        all_of[i] = parts[0]
+    half = F32_LANES // 2
+    while half > 0:
+        for i in range(half):
+            all_of[i] = zip_low_f32(all_of[i], all_of[i + half]) + zip_high_f32(all_of[i], all_of[i + half])
+        half //= 2
+    store_f32(totals, all_of[0])
+
+
+cdef void pack_row(const float* x, Py_ssize_t inputs, float* packed, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    # blocks start to stop in the order in which words give their codes, zeros behind the last input
+    cdef Py_ssize_t block, left
+    cdef float whole[BLOCK]
+    cdef const float* source
+    cdef int lane, k
+    for block in range(start, stop):
+        source = x + block * BLOCK
+        left = inputs - block * BLOCK
+        if left < BLOCK:
+            memset(whole, 0, sizeof(whole))
+            memcpy(whole, source, left * sizeof(float))
+            source = whole
+        for k in range(WORD):
+            for lane in range(PARTS):
+                packed[k * PARTS + lane] = source[lane * WORD + k]
+        packed += BLOCK
+
+
+cdef void few_rows(const Weights* weights, Py_ssize_t start, Py_ssize_t stop, const float* bias, const float* packed,
+                   float* y, Py_ssize_t rows, Py_ssize_t outputs) noexcept nogil:
+    # outputs start to stop, PARTS at most, of packed[rows][blocks * BLOCK]
+    cdef Output output[PARTS]
+    cdef float sums[PARTS * PARTS]
+    cdef float totals[PARTS]
+    cdef const float* x
+    cdef Py_ssize_t row, k, count = stop - start
+    for k in range(PARTS):
+        output[k] = output_of(weights, start + min(k, count - 1))
+    for row in range(rows):
+        x = packed + row * weights.blocks * BLOCK
+        for k in range((count + SHARED - 1) // SHARED):
+            if weights.groups > 1:
+                sums_of_a_row(weights, output + k * SHARED, x, sums + k * SHARED * PARTS, True)
+            else:
+                sums_of_a_row(weights, output + k * SHARED, x, sums + k * SHARED * PARTS, False)
+        for k in range((count + F32_LANES - 1) // F32_LANES):
+            meet(sums + k * F32_LANES * PARTS, totals + k * F32_LANES)
+        for k in range(count):
+            y[row * outputs + start + k] = totals[k] + (bias[start + k] if bias != NULL else <float>0.0)
+
+
+cdef void many_rows(const Weights* weights, Py_ssize_t start, Py_ssize_t stop, const float* bias, const float* packed,
+                    Py_ssize_t packed_rows, Py_ssize_t first, Py_ssize_t last, float* y, Py_ssize_t outputs,
+                    float* strips, float* sums) noexcept nogil:
+    # outputs start to stop, PASSES * OUTPUTS at most, of rows first to last, BATCH at most. packed holds one panel of
+    # all rows after the other, with whole ROWS; strips[PASSES * OUTPUTS][STRIP], sums[PASSES * OUTPUTS][BATCH][PARTS]
+    cdef float totals[PARTS]
+    cdef Py_ssize_t panel, block, length, o, row, k, passes = (stop - start + OUTPUTS - 1) // OUTPUTS
+    cdef Output output
+    memset(sums, 0, passes * OUTPUTS * BATCH * PARTS * sizeof(float))
+    memset(strips, 0, passes * OUTPUTS * STRIP * sizeof(float))
+    for panel in range((weights.blocks + PANEL - 1) // PANEL):
+        block = panel * PANEL
+        length = min(PANEL, weights.blocks - block) * BLOCK
+        for o in range(stop - start):
+            output = output_of(weights, start + o)
+            decode_strip(weights, &output, block, block + length // BLOCK, strips + o * length)
+        for o in range(passes):
+            row = 0
+            while row < last - first:
+                add_products(packed + block * BLOCK * packed_rows + (first + row) * length,
+                             strips + o * OUTPUTS * length, length, sums + (o * OUTPUTS * BATCH + row) * PARTS)
+                row += ROWS
+    for o in range(stop - start):
+        row = 0
+        while row < last - first:
+            meet(sums + (o * BATCH + row) * PARTS, totals)
+            for k in range(min(F32_LANES, last - first - row)):
+                y[(first + row + k) * outputs + start + o] = (
+                    totals[k] + (bias[start + o] if bias != NULL else <float>0.0))
+            row += F32_LANES
+
+
+cdef inline float* aligned(void* memory) noexcept nogil:
+    return <float*>((<uintptr_t>memory + 63) // 64 * 64)
+
+
+cdef bint linear4_float32(const uint8_t* codes, const float* levels, const float* scales, Py_ssize_t group,
+                          const float* bias, const float* x, float* y, Py_ssize_t rows, Py_ssize_t inputs,
+                          Py_ssize_t outputs, int num_threads) noexcept nogil:
+    cdef Py_ssize_t blocks = max((inputs + BLOCK - 1) // BLOCK, 1), groups = max((inputs + group - 1) // group, 1)
+    cdef bint few = rows <= FEW
+    cdef Py_ssize_t packed_rows = rows if few else (rows + ROWS - 1) // ROWS * ROWS
+    cdef Py_ssize_t panel_blocks = blocks if few else PANEL
+    cdef Py_ssize_t panels = (blocks + panel_blocks - 1) // panel_blocks, width = PARTS if few else PASSES * OUTPUTS
+    cdef Py_ssize_t across = (outputs + width - 1) // width, down = 1 if few else (rows + BATCH - 1) // BATCH
+    cdef Py_ssize_t packed_size = packed_rows * blocks * BLOCK
+    cdef Py_ssize_t own_size = 0 if few else width * (STRIP + BATCH * PARTS)
+    cdef Py_ssize_t i, row, panel, first, start
+    cdef Weights weights
+    cdef environment callers
+    # packed inputs and each thread's tiles on cache lines; scales with room behind them, and their places
+    cdef float* memory = <float*>malloc((packed_size + num_threads * own_size + outputs * groups + PARTS
+                                         + blocks * PARTS + 16) * sizeof(float))
+    cdef float* packed = aligned(memory)
+    cdef float* padded = packed + packed_size + num_threads * own_size
+    cdef uint32_t* places = <uint32_t*>(padded + outputs * groups + PARTS)
+    cdef float* own
+    if memory == NULL:
+        return False
+    memcpy(padded, scales, outputs * groups * sizeof(float))
+    memset(padded + outputs * groups, 0, PARTS * sizeof(float))
+    for i in range(blocks * PARTS):
+        places[i] = <uint32_t>(i * WORD // group - i // PARTS * BLOCK // group)
+    weights = Weights(codes, levels, padded, places, group, groups, inputs, blocks)
+    with parallel(num_threads=num_threads):
+        callers = enter_environment()
+        for i in prange(packed_rows * panels, schedule="static"):
+            row = i // panels
+            panel = i % panels * panel_blocks
+            first = min(panel + panel_blocks, blocks)
+            start = panel * BLOCK * packed_rows + row * (first - panel) * BLOCK
+            if row < rows:
+                pack_row(x + row * inputs, inputs, packed + start, panel, first)
+            else:
+                memset(packed + start, 0, (first - panel) * BLOCK * sizeof(float))
+        own = packed + packed_size + threadid() * own_size
+        for i in prange(across * down, schedule="dynamic"):
+            start = i // down * width
+            first = i % down * BATCH
+            if few:
+                few_rows(&weights, start, min(start + width, outputs), bias, packed, y, rows, outputs)
+            else:
+                many_rows(&weights, start, min(start + width, outputs), bias, packed, packed_rows, first,
+                          min(first + BATCH, rows), y, outputs, own, own + width * STRIP)
+        leave_environment(callers)
+    free(memory)
+    return True
+
+
+def linear4(const uint8_t[:, ::1] codes, const float[::1] levels, const float[:, ::1] scales, Py_ssize_t group,
+            const float[::1] bias, const float[:, ::1] x, float[:, ::1] y):
+    """y[rows, outputs] = x[rows, inputs] @ weights.T + bias, where bias is None or one number an output."""
+    cdef Py_ssize_t rows = x.shape[0], inputs = x.shape[1], outputs = codes.shape[0]
+    cdef const float* added = NULL
+    cdef int threads = thread_count[0] if rows * inputs * outputs >= THREAD_MIN else 1
+    cdef bint done
+    if bias is not None:
+        added = &bias[0]
+    with nogil:
+        done = linear4_float32(&codes[0, 0], &levels[0], &scales[0, 0], group, added, &x[0, 0], &y[0, 0], rows, inputs,
+                               outputs, threads)
+    if not done:
+        raise MemoryError
