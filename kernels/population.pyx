@@ -1,7 +1,7 @@
 # Many genomes over one batch: decode, forward pass and loss fused, tile by tile, so that nothing but codes and losses
 # goes through memory. Lanes are batch rows: a weight is broadcast, and softmax needs no sum across lanes.
 # Codes and their operators are genome.pyx; what to evolve, and how, is decided in Python.
-from cpython.pycapsule cimport PyCapsule_Import
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_Import, PyCapsule_IsValid
 from cython.parallel cimport parallel, prange, threadid
 from libc.math cimport INFINITY
 from libc.stdint cimport uint8_t, uintptr_t
@@ -23,7 +23,13 @@ cdef enum:
 cdef enum Goal:
     CROSS_ENTROPY = 0
     ACCURACY = 1
-    LOGITS = 2
+    SQUARED_ERROR = 2
+    LOGITS = 3
+
+# What follows each layer but the last; NULL is relu, done in registers.
+ctypedef void (*Activation)(const float*, float*, Py_ssize_t) noexcept nogil
+
+cdef const char* ACTIVATION = b"void (float const *, float *, Py_ssize_t)"
 
 cdef const int* thread_count = <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
 
@@ -122,6 +128,16 @@ cdef inline f32x correct(const float* z, Py_ssize_t classes, f32x target) noexce
     return where_less_f32(top, splat_f32(INFINITY), found, where_less_f32(splat_f32(0.0), top, found, splat_f32(0.0)))
 
 
+cdef inline f32x squared_error(const float* z, const float* target, Py_ssize_t outputs) noexcept nogil:
+    # sum((z - target)^2) over outputs
+    cdef f32x total = splat_f32(0.0), apart
+    cdef Py_ssize_t c
+    for c in range(outputs):
+        apart = load_f32(z + c * ROWS) - load_f32(target + c * ROWS)
+        total = fma_f32(apart, apart, total)
+    return total
+
+
 cdef double drained(float* sums) noexcept nogil:
     # the 64 sums as one, by halves; they start again from zero
     cdef double tree[ROWS]
@@ -137,8 +153,8 @@ cdef double drained(float* sums) noexcept nogil:
 
 
 cdef double evaluate(const float* tiles, Py_ssize_t rows, const float* target, const Py_ssize_t* sizes,
-                     Py_ssize_t layers, const float* weights, float* front, float* back, Goal goal,
-                     float* logits) noexcept nogil:
+                     Py_ssize_t layers, Activation activation, const float* weights, float* front, float* back,
+                     Goal goal, float* logits) noexcept nogil:
     # One decoded genome over all tiles: the sum of what the goal asks, over rows.
     cdef float sums[ROWS]
     cdef const float* x
@@ -154,7 +170,9 @@ cdef double evaluate(const float* tiles, Py_ssize_t rows, const float* target, c
         y = front
         for k in range(layers):
             y = front if k % 2 == 0 else back
-            layer(x, w, sizes[k], y, sizes[k + 1], k + 1 < layers)
+            layer(x, w, sizes[k], y, sizes[k + 1], k + 1 < layers and activation == NULL)
+            if k + 1 < layers and activation != NULL:
+                activation(y, y, sizes[k + 1] * ROWS)
             w += sizes[k] * sizes[k + 1]
             x = y
         part = min(ROWS, rows - tile * ROWS)
@@ -167,6 +185,8 @@ cdef double evaluate(const float* tiles, Py_ssize_t rows, const float* target, c
         while row < ROWS:
             if goal == CROSS_ENTROPY:
                 value = cross_entropy(y + row, outputs, load_f32(target + tile * ROWS + row))
+            elif goal == SQUARED_ERROR:
+                value = squared_error(y + row, target + tile * ROWS * outputs + row, outputs)
             else:
                 value = correct(y + row, outputs, load_f32(target + tile * ROWS + row))
             if row + F32_LANES > part:
@@ -209,13 +229,20 @@ def tile(const float[:, ::1] x, float[:, :, ::1] tiles):
             tile_float32(&x[0, 0], &tiles[0, 0, 0], x.shape[0], x.shape[1])
 
 
+def is_activation(kernel):
+    """Whether a kernel of the C interface is a function of one element, which may follow a layer."""
+    return PyCapsule_IsValid(kernel, ACTIVATION) != 0
+
+
 def evaluate_population(const uint8_t[:, ::1] genomes, const float[:, :, ::1] tiles, Py_ssize_t rows,
-                        const float[::1] target, const Py_ssize_t[::1] sizes, const float[::1] levels, int goal,
-                        double[::1] results, float[:, :, ::1] logits):
+                        const float[::1] target, const Py_ssize_t[::1] sizes, object kernel, const float[::1] levels,
+                        int goal, double[::1] results, float[:, :, ::1] logits):
     """Evaluate each genome: results[i] is a sum over rows; logits is filled if they are the goal.
 
-    target has a value for each row of each tile.
+    target has a class for each row of each tile, or [tiles, outputs, 64] values; kernel is an activation, or None for
+    relu.
     """
+    cdef Activation activation = NULL if kernel is None else <Activation>PyCapsule_GetPointer(kernel, ACTIVATION)
     cdef Py_ssize_t i, k, layers = sizes.shape[0] - 1, n = 0, widest = 1, scratch_size, size = genomes.shape[0]
     cdef int threads = thread_count[0]
     cdef environment callers
@@ -237,7 +264,8 @@ def evaluate_population(const uint8_t[:, ::1] genomes, const float[:, :, ::1] ti
         for i in prange(size, schedule="dynamic"):
             decode(&genomes[i, 0], &levels[0], own, n)
             results[i] = evaluate(
-                &tiles[0, 0, 0], rows, &target[0], &sizes[0], layers, own, own + scratch_size - 2 * widest * ROWS,
-                own + scratch_size - widest * ROWS, <Goal>goal, &logits[i, 0, 0] if goal == LOGITS else NULL)
+                &tiles[0, 0, 0], rows, &target[0], &sizes[0], layers, activation, own,
+                own + scratch_size - 2 * widest * ROWS, own + scratch_size - widest * ROWS, <Goal>goal,
+                &logits[i, 0, 0] if goal == LOGITS else NULL)
         leave_environment(callers)
     free(scratch)

@@ -8,11 +8,16 @@ import operator
 import numpy as np
 
 from .codes import LOG4, Codebook, rows_of, weights_in
+from .kernels import activations as _activations
 from .kernels import population as _kernels
 
-__all__ = ["Batch", "Network"]
+__all__ = ["ACTIVATIONS", "Batch", "Network"]
 
-_CROSS_ENTROPY, _ACCURACY, _LOGITS = range(3)
+#: What may follow a layer: every function of one element that the C interface of lanewise.kernels.activations holds.
+ACTIVATIONS = {name.removesuffix("_float32"): kernel for name, kernel in _activations.__pyx_capi__.items()
+               if name.endswith("_float32") and _kernels.is_activation(kernel)}
+_CROSS_ENTROPY, _ACCURACY, _SQUARED_ERROR, _LOGITS = range(4)
+_OBJECTIVES = ("cross_entropy", "accuracy", "mse")  # in the order of the enumeration in kernels/population.pyx
 _NOTHING = np.empty((0, 0, 0), np.float32)
 _ROWS = 64  # batch rows in a tile, as in kernels/population.pyx
 
@@ -23,8 +28,8 @@ class Batch:
     Slicing takes whole tiles of 64 rows: ``batch.part(start, stop)``.
     """
 
-    def __init__(self, tiles, target, rows):
-        self.tiles, self.target, self.rows = tiles, target, rows
+    def __init__(self, tiles, rows, classes=None, values=None):
+        self.tiles, self.rows, self.classes, self.values = tiles, rows, classes, values
 
     def __len__(self):
         return self.rows
@@ -32,7 +37,35 @@ class Batch:
     def part(self, start, stop):
         """Tiles start to stop, as a batch on the same memory."""
         rows = min(self.rows, stop * _ROWS) - start * _ROWS
-        return Batch(self.tiles[start:stop], self.target[start * _ROWS:stop * _ROWS], rows)
+        return Batch(self.tiles[start:stop], rows, _some(self.classes, start, stop),
+                     _some(self.values, start, stop))
+
+    def shuffled(self, order):
+        """Lay the rows out in another order.
+
+        Parameters
+        ----------
+        order : ndarray of int, shape (rows,)
+
+        Returns
+        -------
+        Batch
+        """
+        def in_order(tiles):
+            return None if tiles is None else _tiled(tiles.swapaxes(1, 2).reshape(-1, tiles.shape[1])[order])
+
+        return Batch(in_order(self.tiles), self.rows, in_order(self.classes), in_order(self.values))
+
+
+def _some(tiles, start, stop):
+    return None if tiles is None else tiles[start:stop]
+
+
+def _tiled(x):
+    # [rows, features] as [tiles, features, 64]
+    tiles = np.empty((-(-len(x) // _ROWS), x.shape[1], _ROWS), np.float32)
+    _kernels.tile(np.ascontiguousarray(x, dtype=np.float32), tiles)
+    return tiles
 
 
 class Network:
@@ -44,24 +77,29 @@ class Network:
     ----------
     sizes : sequence of int
         Inputs, hidden layers and outputs, such as (64, 32, 10).
-    activation : {"relu"}
-        What follows each layer but the last.
+    activation : str
+        What follows each layer but the last: "relu", "tanh", "silu", "gelu" or another of `ACTIVATIONS`.
     codebook : Codebook
+    objective : {"cross_entropy", "mse", "accuracy"}
+        What `loss` is: the mean cross-entropy; the mean squared error of all outputs, where a class stands for 1 at its
+        output and 0 at the others; or 1 less the accuracy.
 
     """
 
-    def __init__(self, sizes, activation="relu", codebook=LOG4):
+    def __init__(self, sizes, activation="relu", codebook=LOG4, objective="cross_entropy"):
         try:
             self.sizes = tuple(operator.index(size) for size in sizes)
         except TypeError:
             raise TypeError(f"sizes are ints such as (64, 32, 10); got {sizes!r}") from None
         if len(self.sizes) < 2 or min(self.sizes) < 1:
             raise ValueError(f"sizes are at least two positive ints such as (64, 32, 10); got {self.sizes}")
-        if activation != "relu":
-            raise ValueError(f"activation is 'relu'; got {activation!r}")
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"activation is one of {', '.join(ACTIVATIONS)}; got {activation!r}")
+        if objective not in _OBJECTIVES:
+            raise ValueError(f"objective is one of {', '.join(_OBJECTIVES)}; got {objective!r}")
         if not isinstance(codebook, Codebook):
             raise TypeError(f"codebook is a Codebook such as LOG4; got {type(codebook).__name__}")
-        self.activation, self.codebook = activation, codebook
+        self.activation, self.codebook, self.objective = activation, codebook, objective
         self._sizes = np.array(self.sizes, np.intp)
 
     def __repr__(self):
@@ -78,13 +116,13 @@ class Network:
         return (self.n_weights + 1) // 2
 
     def batch(self, x, y=None):
-        """Lay out inputs, and the classes they belong to, for evaluation.
+        """Lay out inputs, and what their outputs should be, for evaluation.
 
         Parameters
         ----------
         x : array_like of float, shape (rows, inputs)
-        y : array_like of int, shape (rows,), optional
-            Classes from 0 to outputs - 1.
+        y : array_like of int, shape (rows,), or of float, shape (rows, outputs), optional
+            Classes from 0 to outputs - 1; or values, for the objective "mse" alone.
 
         Returns
         -------
@@ -94,24 +132,30 @@ class Network:
         x = np.asarray(x)
         if x.ndim != 2 or x.shape[1] != self.sizes[0]:
             raise ValueError(f"x is [rows, {self.sizes[0]}]; got {list(x.shape)}")
-        x = np.ascontiguousarray(x, dtype=np.float32)
-        rows = len(x)
-        tiles = np.empty((-(-rows // _ROWS), x.shape[1], _ROWS), np.float32)
-        _kernels.tile(x, tiles)
-        target = np.zeros(tiles.shape[0] * _ROWS, np.float32)
-        if y is not None:
-            y = np.asarray(y)
-            if y.shape != (rows,):
-                raise ValueError(f"y has one class for each of the {rows} rows; got shape {list(y.shape)}")
-            if not np.issubdtype(y.dtype, np.integer):
-                raise TypeError(f"y holds ints; got {y.dtype}")
-            if rows and not (y.min() >= 0 and y.max() < self.sizes[-1]):
-                raise ValueError(f"y is between 0 and {self.sizes[-1] - 1}; got {y.min()} to {y.max()}")
-            target[:rows] = y
-        return Batch(tiles, target, rows)
+        if y is None:
+            return Batch(_tiled(x), len(x))
+        y, outputs = np.asarray(y), self.sizes[-1]
+        if self.objective == "mse" and y.dtype.kind == "f":
+            if y.shape != (len(x), outputs):
+                raise ValueError(f"values y are [{len(x)}, {outputs}]; got {list(y.shape)}")
+            return Batch(_tiled(x), len(x), values=_tiled(y))
+        if y.shape != (len(x),):
+            raise ValueError(f"y has one class for each of the {len(x)} rows; got shape {list(y.shape)}")
+        if not np.issubdtype(y.dtype, np.integer):
+            raise TypeError(f"y holds ints; got {y.dtype}")
+        if len(x) and not (y.min() >= 0 and y.max() < outputs):
+            raise ValueError(f"y is between 0 and {outputs - 1}; got {y.min()} to {y.max()}")
+        values = _tiled(y[:, None] == np.arange(outputs)) if self.objective == "mse" else None
+        return Batch(_tiled(x), len(x), _tiled(y[:, None]), values)
 
     def _evaluate(self, population, x, y, goal):
         batch = x if isinstance(x, Batch) else self.batch(x, y)
+        target = batch.values if goal == _SQUARED_ERROR else batch.classes
+        if goal == _LOGITS:
+            target = batch.tiles  # which nobody reads
+        elif target is None:
+            raise ValueError(f"the batch has no {'values' if goal == _SQUARED_ERROR else 'classes'}, "
+                             f"which {_OBJECTIVES[goal]} is measured by")
         population = np.asarray(population)
         rows = rows_of("population", population, np.uint8)
         weights_in("genomes", rows, self.n_weights)
@@ -119,11 +163,13 @@ class Network:
             raise ValueError("the batch has no rows")
         results = np.zeros(len(rows))
         logits = np.empty((len(rows), len(batch), self.sizes[-1]), np.float32) if goal == _LOGITS else _NOTHING
-        _kernels.evaluate_population(rows, batch.tiles, len(batch), batch.target, self._sizes, self.codebook.levels,
-                                     goal, results, logits)
+        kernel = None if self.activation == "relu" else ACTIVATIONS[self.activation]
+        _kernels.evaluate_population(rows, batch.tiles, len(batch), target.reshape(-1), self._sizes, kernel,
+                                     self.codebook.levels, goal, results, logits)
         if goal == _LOGITS:
             return logits.reshape(*population.shape[:-1], *logits.shape[1:])
-        results = (results / len(batch)).astype(np.float32).reshape(population.shape[:-1])
+        results /= len(batch) * (self.sizes[-1] if goal == _SQUARED_ERROR else 1)
+        results = results.astype(np.float32).reshape(population.shape[:-1])
         return results if population.ndim > 1 else float(results)
 
     def forward(self, population, x):
@@ -142,7 +188,7 @@ class Network:
         return self._evaluate(population, x, None, _LOGITS)
 
     def loss(self, population, x, y=None):
-        """Compute each genome's cross-entropy, the mean over rows, in nats.
+        """Compute the objective of each genome, the lower the better: by default the mean cross-entropy, in nats.
 
         Parameters
         ----------
@@ -155,7 +201,8 @@ class Network:
             Summed in one fixed order: the same bits on any number of threads.
 
         """
-        return self._evaluate(population, x, y, _CROSS_ENTROPY)
+        value = self._evaluate(population, x, y, _OBJECTIVES.index(self.objective))
+        return 1 - value if self.objective == "accuracy" else value
 
     def accuracy(self, population, x, y=None):
         """Compute the share of rows whose largest logit, the first of equals, is their class's; as `loss` else."""

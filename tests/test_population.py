@@ -1,9 +1,12 @@
 # Networks of packed weights over a batch, against float64, and the same bits on every level and thread count.
+import sys
+
+import lanewise as lw
 import numpy as np
 import pytest
 from lanewise import genome
 from lanewise.genome import LOG4, NF4
-from lanewise.network import Batch, Network
+from lanewise.network import ACTIVATIONS, Batch, Network
 
 SIZES = [(64, 32, 10), (1, 1), (3, 2), (5, 7, 2), (17, 13, 11, 3), (4, 6, 5, 4, 3, 2), (130, 65, 33)]
 
@@ -17,13 +20,13 @@ def case(sizes, rows, codebook=LOG4, size=5):
     return network, population, x, y
 
 
-def in_float64(network, population, x):
+def in_float64(network, population, x, activation=lambda z: np.maximum(z, 0)):
     logits = []
     for row in genome.decode(population, network.codebook, n_weights=network.n_weights).astype(np.float64):
         z, used = x.astype(np.float64), 0
         for k, (inputs, outputs) in enumerate(zip(network.sizes, network.sizes[1:], strict=False)):
             if k:
-                z = np.maximum(z, 0)
+                z = activation(z)
             z = z @ row[used:used + inputs * outputs].reshape(outputs, inputs).T
             used += inputs * outputs
         logits.append(z)
@@ -49,6 +52,51 @@ def test_against_float64(sizes, rows, codebook):
     np.testing.assert_allclose(network.loss(population, x, y), cross_entropy(exact, y), rtol=1e-5, atol=1e-6)
     accuracy = (logits.argmax(axis=2) == y).mean(axis=1)
     np.testing.assert_array_equal(network.accuracy(population, x, y), accuracy.astype(np.float32))
+
+
+def test_the_activations_are_the_library_s():
+    assert {"relu", "sigmoid", "tanh", "silu", "gelu"} <= set(ACTIVATIONS)
+    assert not any("backward" in name for name in ACTIVATIONS)
+
+
+@pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh", "silu", "gelu"])
+def test_activations(activation):
+    x = np.random.default_rng(1).uniform(-1, 2, (130, 17)).astype(np.float32)
+    network = Network((17, 13, 11, 3), activation)
+    population = genome.random_population(4, network.n_weights, 1)
+    exact = in_float64(network, population, x, getattr(lw, activation))
+    np.testing.assert_allclose(network.forward(population, x), exact, rtol=1e-5, atol=2e-6 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize("rows", [1, 64, 100, 1437])
+def test_squared_errors(rows):
+    _, population, x, _ = case((17, 13, 11, 3), rows)
+    network = Network((17, 13, 11, 3), objective="mse")
+    wanted = np.random.default_rng(1).normal(size=(rows, 3))
+    exact = in_float64(network, population, x)
+    losses = network.loss(population, x, wanted)
+    np.testing.assert_allclose(losses, ((exact - wanted) ** 2).mean(axis=(1, 2)), rtol=1e-5)
+    classes = np.arange(rows) % 3
+    one_hot = (classes[:, None] == np.arange(3)).astype(float)
+    assert (network.loss(population, x, classes) == network.loss(population, x, one_hot)).all()
+    assert (network.accuracy(population, x, classes) == (exact.argmax(2) == classes).mean(1).astype(np.float32)).all()
+
+
+def test_accuracy_as_a_loss():
+    _, population, x, y = case((5, 7, 2), 100)
+    network = Network((5, 7, 2), objective="accuracy")
+    assert (network.loss(population, x, y) == 1 - network.accuracy(population, x, y)).all()
+
+
+def test_a_shuffled_batch():
+    network, population, x, y = case((5, 7, 2), 150)
+    order = np.random.default_rng(1).permutation(150)
+    batch = network.batch(x, y).shuffled(order)
+    assert (network.forward(population, batch) == network.forward(population, x)[:, order]).all()
+    assert (network.accuracy(population, batch) == network.accuracy(population, x, y)).all()
+    values = Network((5, 7, 2), objective="mse").batch(x, np.stack([y, -y], axis=1) / 2).shuffled(order)
+    assert values.classes is None
+    assert (values.values.swapaxes(1, 2).reshape(-1, 2)[:150] == np.stack([y, -y], axis=1)[order] / 2).all()
 
 
 def test_one_genome_and_leading_axes():
@@ -116,7 +164,7 @@ def test_counts_of_weights_and_bytes():
     assert repr(network) == "Network(64-32-10, 'relu', LOG4)"
 
 
-X, Y = np.zeros((4, 3), np.float32), np.zeros(4, int)
+X, Y, G = np.zeros((4, 3), np.float32), np.zeros(4, int), np.zeros((1, 3), np.uint8)
 
 
 @pytest.mark.parametrize(("call", "error", "message"), [
@@ -130,6 +178,10 @@ X, Y = np.zeros((4, 3), np.float32), np.zeros(4, int)
     (lambda: Network((3, 2)).batch(X, Y + 2), ValueError, "y is between 0 and 1; got 2 to 2"),
     (lambda: Network((3, 2)).batch(X, Y - 1), ValueError, "y is between 0 and 1; got -1 to -1"),
     (lambda: Network((3, 2)).batch(X, Y * 1.0), TypeError, "y holds ints; got float64"),
+    (lambda: Network((3, 2), objective="silly"), ValueError, "cross_entropy, accuracy, mse; got 'silly'"),
+    (lambda: Network((3, 2), objective="mse").batch(X, Y * 1.0), ValueError, r"values y are \[4, 2\]; got \[4\]"),
+    (lambda: Network((3, 2)).loss(G, Network((3, 2)).batch(X)), ValueError, "no classes, which cross_entropy is"),
+    (lambda: Network((3, 2), objective="mse").loss(G, Network((3, 2)).batch(X, Y)), ValueError, "no values, which mse"),
     (lambda: Network((3, 2)).loss(np.zeros((1, 4), np.uint8), X, Y), ValueError, "6 weights have 3 bytes; got 4"),
     (lambda: Network((3, 2)).loss(np.zeros((1, 3)), X, Y), TypeError, "population holds uint8; got float64"),
     (lambda: Network((3, 2)).loss(np.zeros((1, 3), np.uint8), X[:0], Y[:0]), ValueError, "no rows"),
@@ -155,6 +207,9 @@ for sizes, rows in (((64, 32, 10), 1437), ((5, 7, 2), 100), ((17, 13, 11, 3), 64
     y = np.arange(rows) % sizes[-1]
     for results in (network.forward(population, x), network.loss(population, x, y), network.accuracy(population, x, y)):
         digest.update(results.tobytes())
+    for activation in ("tanh", "silu", "gelu"):
+        network = Network(sizes, activation, objective="mse")
+        digest.update(network.loss(population, x, y).tobytes())
 print(digest.hexdigest())
 """
 
@@ -164,3 +219,25 @@ def test_same_bits_on_every_level_and_thread_count(run_python, level):
     assert expected.returncode == 0, expected.stderr
     for threads in (1, 2, 3):
         assert run_python(PROGRAM, threads, LANEWISE_LEVEL=level).stdout == expected.stdout
+
+
+MEMORY = """
+import resource
+import numpy as np
+from lanewise.evolution import Network, evolve
+network = Network((64, 32, 10))
+x = np.random.default_rng(1).uniform(0, 1, (256, 64)).astype(np.float32)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+result = evolve(network, x, np.arange(256) % 10, population=100_000, generations=2, progress=False)
+print(result.population.shape, before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB on Linux")
+def test_a_population_of_100_000_fits_in_a_gibibyte(run_python):
+    # the packed population is 118 MB; decoded it would be 947 MB, and the hidden layer of all 3.3 GB
+    found = run_python(MEMORY)
+    assert found.returncode == 0, found.stderr
+    shape, used = found.stdout.rsplit(maxsplit=2)[0], int(found.stdout.split()[-1])
+    assert shape == "(100000, 1184)"
+    assert used < 2**20
