@@ -7,6 +7,7 @@ import numpy as np
 
 from .codes import LOG4, rows_of, seed_of, weights_in, whole
 from .kernels import breeding as _kernels
+from .kernels import distances as _distances
 
 __all__ = ["crossover", "diversity", "hamming_distance", "mutate", "random_population"]
 
@@ -168,7 +169,7 @@ def hamming_distance(a, b, unit="bits"):
     rows, others = rows_of("a", a, np.uint8), rows_of("b", b, np.uint8)
     distances = np.zeros(rows.shape[0], np.intp)
     if rows.size:
-        _kernels.hamming_distance(rows, others, unit == "weights", distances)
+        _distances.hamming_distance(rows, others, unit == "weights", distances)
     return distances.reshape(a.shape[:-1]) if a.ndim > 1 else int(distances[0])
 
 
@@ -189,4 +190,4 @@ def diversity(population):
     rows = rows_of("population", population, np.uint8)
     if population.ndim != 2 or len(rows) < 2:
         raise ValueError(f"population is [size, bytes] with a size of at least 2; got {list(population.shape)}")
-    return _kernels.diversity(rows) if rows.size else 0.0
+    return _distances.diversity(rows) if rows.size else 0.0

@@ -1,0 +1,121 @@
+# How far packed genomes are apart: distances of pairs, and the mean over all pairs of a population. What makes them
+# differ is breeding.pyx.
+from cpython.pycapsule cimport PyCapsule_Import
+from cython.parallel cimport prange
+from libc.stdint cimport uint8_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from .lanes cimport F64_LANES, any_u64, load_u64, splat_u64, store_u64, u64x
+
+cdef enum:
+    WORDS = 8  # of 64 bits, in the widest register
+    PLANES = 33  # binary digits of a count of genomes
+    # Fewer bytes than this do not repay waking a second thread: measured in bench/bench_genome.py.
+    THREAD_MIN = 1 << 18
+
+cdef const int* thread_count = <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
+
+
+cdef inline int threads_for(Py_ssize_t size, Py_ssize_t genome_bytes) noexcept nogil:
+    return thread_count[0] if size * genome_bytes >= THREAD_MIN else 1
+
+
+cdef inline u64x ones(u64x x, bint by_weight) noexcept nogil:
+    # In each byte, how many of its bits are set; by_weight, how many of its two nibbles have a bit set.
+    if by_weight:
+        x = x | x >> 2
+        x = (x | x >> 1) & splat_u64(0x1111111111111111U)
+        return (x & splat_u64(0x0F0F0F0F0F0F0F0FU)) + (x >> 4 & splat_u64(0x0F0F0F0F0F0F0F0FU))
+    x = x - (x >> 1 & splat_u64(0x5555555555555555U))
+    x = (x & splat_u64(0x3333333333333333U)) + (x >> 2 & splat_u64(0x3333333333333333U))
+    return (x + (x >> 4)) & splat_u64(0x0F0F0F0F0F0F0F0FU)
+
+
+cdef Py_ssize_t distance(const uint8_t* a, const uint8_t* b, Py_ssize_t genome_bytes, bint by_weight) noexcept nogil:
+    cdef uint64_t left[WORDS]
+    cdef uint64_t right[WORDS]
+    cdef uint64_t counts[WORDS]
+    cdef u64x total = splat_u64(0), bytes_ones
+    cdef Py_ssize_t i = 0, n, k
+    cdef int _turn
+    while i < genome_bytes:
+        bytes_ones = splat_u64(0)
+        for _turn in range(31):  # a byte holds 31 counts of at most 8
+            n = genome_bytes - i
+            if n >= 8 * F64_LANES:
+                bytes_ones = bytes_ones + ones(load_u64(<const uint64_t*>(a + i)) ^ load_u64(<const uint64_t*>(b + i)),
+                                               by_weight)
+                i += 8 * F64_LANES
+            elif n > 0:
+                memset(left, 0, sizeof(left))
+                memset(right, 0, sizeof(right))
+                memcpy(left, a + i, n)
+                memcpy(right, b + i, n)
+                bytes_ones = bytes_ones + ones(load_u64(left) ^ load_u64(right), by_weight)
+                i = genome_bytes
+        bytes_ones = (bytes_ones & splat_u64(0x00FF00FF00FF00FFU)) + (bytes_ones >> 8 & splat_u64(0x00FF00FF00FF00FFU))
+        bytes_ones = bytes_ones + (bytes_ones >> 16)
+        total = total + ((bytes_ones + (bytes_ones >> 32)) & splat_u64(0xFFFF))
+    store_u64(counts, total)
+    n = 0
+    for k in range(F64_LANES):
+        n += counts[k]
+    return n
+
+
+def hamming_distance(const uint8_t[:, ::1] a, const uint8_t[:, ::1] b, bint by_weight, Py_ssize_t[::1] distances):
+    """How many bits, or weights, differ between a[i] and b[i]; b may have one row for all."""
+    cdef Py_ssize_t i, size = a.shape[0], genome_bytes = a.shape[1], step = 1 if b.shape[0] > 1 else 0
+    for i in prange(size, nogil=True, num_threads=threads_for(size, genome_bytes), schedule="static"):
+        distances[i] = distance(&a[i, 0], &b[i * step, 0], genome_bytes, by_weight)
+
+
+cdef Py_ssize_t count_ones(u64x x) noexcept nogil:
+    cdef uint64_t counts[WORDS]
+    cdef Py_ssize_t n = 0, k
+    store_u64(counts, ones(x, False))
+    for k in range(F64_LANES):
+        n += (counts[k] * 0x0101010101010101U) >> 56
+    return n
+
+
+cdef double pairs_apart(const uint8_t* genomes, Py_ssize_t size, Py_ssize_t genome_bytes, Py_ssize_t at) noexcept nogil:
+    # Over the bits of one register at byte `at`: in how many pairs of genomes they differ, c * (size - c) where c have
+    # it set. The counts are kept as binary digits, a register each, and a genome is added by carries.
+    cdef u64x planes[PLANES]
+    cdef u64x carry, kept
+    cdef uint64_t last[WORDS]
+    cdef Py_ssize_t i, n = min(genome_bytes - at, 8 * F64_LANES)
+    cdef int used = 0, j, k
+    cdef double apart = 0.0
+    for i in range(size):
+        if n == 8 * F64_LANES:
+            carry = load_u64(<const uint64_t*>(genomes + i * genome_bytes + at))
+        else:
+            memset(last, 0, sizeof(last))
+            memcpy(last, genomes + i * genome_bytes + at, n)
+            carry = load_u64(last)
+        j = 0
+        while any_u64(carry):
+            if j == used:
+                planes[used] = splat_u64(0)
+                used += 1
+            kept = planes[j]
+            planes[j] = kept ^ carry
+            carry = kept & carry
+            j += 1
+    for j in range(used):
+        apart += <double>size * <double>(<uint64_t>1 << j) * count_ones(planes[j])
+        for k in range(used):
+            apart -= <double>(<uint64_t>1 << (j + k)) * count_ones(planes[j] & planes[k])
+    return apart
+
+
+def diversity(const uint8_t[:, ::1] genomes):
+    """The mean number of bits in which two genomes differ."""
+    cdef Py_ssize_t i, size = genomes.shape[0], genome_bytes = genomes.shape[1], step = 8 * F64_LANES
+    cdef Py_ssize_t places = (genome_bytes + step - 1) // step
+    cdef double apart = 0.0  # whole numbers: exact in any order up to 2^53
+    for i in prange(places, nogil=True, num_threads=threads_for(size, genome_bytes), schedule="static"):
+        apart += pairs_apart(&genomes[0, 0], size, genome_bytes, i * step)
+    return apart / (0.5 * size * (size - 1))
