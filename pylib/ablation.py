@@ -3,17 +3,21 @@
 The command is ``lanewise evolve --ablation``.
 """
 
+import numpy as np
+
 from .evolution import MUTATION_RATE, evolve
 
-__all__ = ["RECIPES", "compare"]
+__all__ = ["RECIPES", "compare", "table"]
 
 #: By name, what differs from the default.
 RECIPES = {
-    "default: crossover, falling rate": {},
-    "mutation only, falling rate": {"crossover": None},
+    "the default: mini-batches, crossover, falling rate": {},
+    "all rows in every generation": {"batch_size": None},
+    "mutation only": {"crossover": None},
     "crossover only": {"mutation_rate": 0.0},
-    "fixed rate 0.05%": {"mutation_rate": 0.0005},
-    "fixed rate 1.5%, the sources' recipe": {"mutation_rate": 0.015},
+    "a fixed rate of 0.05%": {"mutation_rate": 0.0005},
+    "a fixed rate of 1.5%, the sources' recipe": {"mutation_rate": 0.015},
+    "each genome's own rate": {"mutation_rate": "adaptive"},
     "level steps": {"mutation": "step", "mutation_rate": tuple(4 * rate for rate in MUTATION_RATE)},
     "Gray-coded flips": {"mutation": "gray"},
     "two-point crossover": {"crossover": "two_point"},
@@ -44,3 +48,22 @@ def compare(network, batch, tested, generations, seeds, recipes=RECIPES):
     for name, options in recipes.items():
         yield name, [evolve(network, batch, held_out=tested, generations=generations, seed=seed, progress=False,
                             **options).history for seed in seeds]
+
+
+def table(histories):
+    """Tabulate, in Markdown, the last held-out accuracies of each recipe and its loss.
+
+    Parameters
+    ----------
+    histories : dict of lists of structured ndarrays
+        As `compare` yields.
+
+    Returns
+    -------
+    str
+    """
+    lines = ["| recipe | held-out accuracy, median | worst | loss, median |", "|---|---|---|---|"]
+    for name, runs in histories.items():
+        accuracies, losses = ([history[column][-1] for history in runs] for column in ("accuracy", "loss"))
+        lines.append(f"| {name} | {np.median(accuracies):.1%} | {min(accuracies):.1%} | {np.median(losses):.3f} |")
+    return "\n".join(lines)

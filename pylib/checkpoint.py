@@ -5,6 +5,7 @@ A run that continues from one gives the bits of an unbroken run.
 
 import hashlib
 import os
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,10 @@ from .islands import HISTORY, Island
 
 __all__ = ["CheckpointError", "load", "save"]
 
-_FORMAT = "lanewise checkpoint 1"
+_FORMAT = "lanewise checkpoint 2"
 # what a run has to share with the one that it continues
 _SAME = ("n_weights", "population", "elite", "parents", "tournament", "mutation", "crossover", "seed", "islands",
-         "migration")
+         "migration", "restart_after", "batch_size")
 
 
 class CheckpointError(ValueError):
@@ -33,9 +34,8 @@ def _digest(arrays):
 
 def save(path, plan, islands, history):
     """Write a checkpoint in the place of the last: a reader sees the one or the other, whole."""
-    arrays = {name: np.array([getattr(island, name) for island in islands])
-              for name in ("population", "evaluated", "best", "best_loss", "generation")}
-    arrays["island_seed"] = np.array([island.seed for island in islands], np.uint64)
+    arrays = {f"{part.name}_{i}": np.array(getattr(island, part.name), np.uint64 if part.name == "seed" else None)
+              for i, island in enumerate(islands) for part in fields(Island)}
     arrays["history"] = np.array(history, HISTORY)
     arrays |= {f"plan_{name}": np.array(str(getattr(plan, name))) for name in _SAME}
     path = Path(path)
@@ -73,8 +73,7 @@ def load(path, plan):
         there, here = str(arrays[f"plan_{name}"]), str(getattr(plan, name))
         if there != here:
             raise CheckpointError(f"{path} is of a run with {name} = {there}; this one has {here}")
-    islands = [Island(int(seed), int(generation), population, evaluated, best, float(best_loss))
-               for seed, generation, population, evaluated, best, best_loss in zip(
-                   *(arrays[name] for name in ("island_seed", "generation", "population", "evaluated", "best",
-                                               "best_loss")), strict=True)]
+    islands = [Island(*(arrays[f"{part.name}_{i}"] if part.type is np.ndarray else
+                        part.type(arrays[f"{part.name}_{i}"]) for part in fields(Island)))
+               for i in range(plan.islands)]
     return islands, arrays["history"].tolist()

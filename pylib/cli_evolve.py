@@ -24,14 +24,24 @@ def add_evolve_parser(subparsers):
                         help="a .npz with x and y, or a .csv with the label last (default: the digits)")
     parser.add_argument("--data", dest="data_option", metavar="DATA", help="the same, by name")
     parser.add_argument("--generations", type=_positive(int), metavar="N",
-                        help="generations to run (default: 2000, unless --seconds is given)")
+                        help="generations to run (default: 4000, unless --seconds is given)")
     parser.add_argument("--seconds", type=_positive(float), metavar="S", help="stop after this time")
+    parser.add_argument("--target-loss", type=float, metavar="LOSS", help="stop once the loss is this low")
+    parser.add_argument("--patience", type=_positive(int), metavar="N",
+                        help="stop after so many generations without a better network")
     parser.add_argument("--population", type=_positive(int), default=100, metavar="N",
                         help="genomes in a generation (default: %(default)s)")
     parser.add_argument("--elite", type=_positive(int), default=2, metavar="N",
                         help="the best, which pass on unchanged (default: %(default)s)")
     parser.add_argument("--mutation-rate", type=_rate, metavar="RATE",
-                        help="share of bits flipped: one number, or FIRST,LAST (default: 0.004,0.0002)")
+                        help="share of bits flipped: one number, FIRST,LAST, or adaptive: each genome's own "
+                             "(default: 0.004,0.0002)")
+    parser.add_argument("--batch-size", type=_rows, metavar="N",
+                        help="rows that a generation is shown, a multiple of 64, or all (default: 512)")
+    parser.add_argument("--restart-after", type=_positive(int), metavar="N",
+                        help="begin again at random after so many generations without a better network")
+    parser.add_argument("--activation", default="relu", metavar="NAME",
+                        help="what follows each layer but the last: relu, tanh, silu, gelu ... (default: %(default)s)")
     parser.add_argument("--hidden", type=_layers, default=(32,), metavar="SIZES",
                         help="hidden layers, such as 32 or 64,32 (default: 32)")
     parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="the seed (default: %(default)s)")
@@ -46,7 +56,8 @@ def add_evolve_parser(subparsers):
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="keep the run's state here, to --resume")
     parser.add_argument("--resume", type=Path, metavar="FILE", help="continue from a checkpoint, and keep to it")
     parser.add_argument("--ablation", action="store_true",
-                        help="instead, run the recipes of docs/evolution.md, a few seeds each, and compare them")
+                        help="instead, run the recipes of docs/evolution.md, three seeds each, and write a table and a "
+                             "figure that compare them")
     parser.set_defaults(run=run)
 
 
@@ -72,7 +83,16 @@ def _layers(text):
     return tuple(_positive(int)(part) for part in text.split(",")) if text.strip() else ()
 
 
+def _rows(text):
+    rows = 0 if text == "all" else int(text)
+    if rows < 0 or rows % 64 or (rows == 0 and text != "all"):
+        raise argparse.ArgumentTypeError(f"{text} is not a multiple of 64, nor all")
+    return rows
+
+
 def _rate(text):
+    if text == "adaptive":
+        return text
     rates = [float(part) for part in text.split(",")]
     if len(rates) > 2 or not all(0 <= rate <= 1 for rate in rates):
         raise argparse.ArgumentTypeError(f"{text} is not one rate from 0 to 1, nor two")
@@ -130,9 +150,9 @@ def run(arguments):
 
     from .checkpoint import CheckpointError
     from .classifier import Classifier
-    from .evolution import MUTATION_RATE, evolve
+    from .evolution import BATCH_SIZE, MUTATION_RATE, evolve
     from .figures import learning_curve
-    from .network import Network
+    from .network import ACTIVATIONS, Network
 
     console = Console(highlight=False)
     data = _data(arguments.data or arguments.data_option)
@@ -141,7 +161,9 @@ def run(arguments):
         raise CommandError(f"--output {arguments.output}: cannot write to {npz.parent}")
     if arguments.elite > arguments.population:
         raise CommandError(f"--elite {arguments.elite} is more than --population {arguments.population}")
-    network = Network((data.x.shape[1], *arguments.hidden, len(data.classes)))
+    if arguments.activation not in ACTIVATIONS:
+        raise CommandError(f"--activation {arguments.activation}: expected one of {', '.join(ACTIVATIONS)}")
+    network = Network((data.x.shape[1], *arguments.hidden, len(data.classes)), arguments.activation)
     batch = network.batch((data.x - data.offset) * data.scale, data.y)
     tested = network.batch((data.x_held_out - data.offset) * data.scale, data.y_held_out)
     if arguments.ablation:
@@ -154,9 +176,11 @@ def run(arguments):
             result = evolve(
                 network, batch, population=arguments.population, elite=arguments.elite,
                 mutation_rate=MUTATION_RATE if arguments.mutation_rate is None else arguments.mutation_rate,
-                generations=arguments.generations, seconds=arguments.seconds, seed=arguments.seed, held_out=tested,
-                islands=arguments.islands, executor=executor, checkpoint=arguments.checkpoint or arguments.resume,
-                resume=arguments.resume)
+                batch_size=BATCH_SIZE if arguments.batch_size is None else arguments.batch_size or None,
+                generations=arguments.generations, seconds=arguments.seconds, target_loss=arguments.target_loss,
+                patience=arguments.patience, restart_after=arguments.restart_after, seed=arguments.seed,
+                held_out=tested, islands=arguments.islands, executor=executor,
+                checkpoint=arguments.checkpoint or arguments.resume, resume=arguments.resume)
         except (CheckpointError, OSError) as error:
             raise CommandError(error) from None
     if not len(result.history):
@@ -169,25 +193,21 @@ def run(arguments):
 
 
 def _ablation(console, arguments, network, batch, tested):
-    from rich import box
-    from rich.table import Table
-
-    from .ablation import compare
+    from . import ablation
     from .evolution import GENERATIONS
     from .figures import comparison
 
     generations = arguments.generations or GENERATIONS
-    table = Table("recipe", "held-out accuracy", "least", "loss", box=box.SIMPLE, pad_edge=False)
     histories = {}
-    for name, runs in compare(network, batch, tested, generations, range(arguments.seed, arguments.seed + 3)):
+    for name, runs in ablation.compare(network, batch, tested, generations, range(arguments.seed, arguments.seed + 3)):
         histories[name] = runs
-        accuracies = sorted(history["accuracy"][-1] for history in runs)
-        losses = sorted(history["loss"][-1] for history in runs)
-        table.add_row(name, f"{accuracies[1]:.1%}", f"{accuracies[0]:.1%}", f"{losses[1]:.3f}")
         console.print(f"[dim]{name}: done[/]")
+    table = ablation.table(histories)
     console.print(table)
+    markdown = arguments.output.with_suffix(".md")
+    markdown.write_text(f"{table}\n", encoding="utf-8")
     png = comparison(histories, arguments.output.with_suffix(".png"))
-    console.print(f"Medians of three seeds after {generations} generations. [dim]Figure:[/] {png}")
+    console.print(f"Three seeds each, {generations} generations. [dim]Table:[/] {markdown} [dim]Figure:[/] {png}")
     return 0
 
 
@@ -203,7 +223,7 @@ def _report(console, result, network, accuracy, npz, png):
     table.add_row("held-out accuracy", f"{accuracy:.2%}")
     table.add_row("best loss", f"{result.loss:.4f}")
     table.add_row("time", f"{seconds:.1f} s for {len(result.history)} generations"
-                          f"{' (interrupted)' if result.stopped == 'interrupted' else ''}")
+                          f"{'' if result.stopped == 'generations' else f' ({result.stopped})'}")
     table.add_row("genome", f"{network.genome_bytes:,} bytes; in float32 {float32_bytes:,} "
                             f"({float32_bytes / network.genome_bytes:.0f} times as many)")
     table.add_row("network", str(npz))

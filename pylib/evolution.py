@@ -1,7 +1,7 @@
 """Evolving packed 4-bit genomes without a gradient: `evolve` for networks, `minimize` for a fitness of one's own.
 
 When to stop, what to record, when islands exchange genomes and what to keep is decided here; how a generation is bred
-is islands.py, the genomes' operators are genome.py and the networks network.py.
+is islands.py, where it is computed workers.py, the genomes' operators are genome.py and the networks network.py.
 """
 
 import time
@@ -11,14 +11,18 @@ import numpy as np
 
 from . import checkpoint as _checkpoint
 from .codes import LOG4, Codebook, seed_of, whole
-from .islands import HISTORY, FitnessError, Island, NetworkFitness, OwnFitness, Plan, Workers
+from .islands import HISTORY, FitnessError, Island, Plan
 from .network import Batch, Network
+from .workers import NetworkFitness, OwnFitness, Workers
 
-__all__ = ["GENERATIONS", "HISTORY", "MUTATION_RATE", "EvolutionResult", "FitnessError", "Network", "State", "evolve",
-           "minimize"]
+__all__ = ["BATCH_SIZE", "GENERATIONS", "HISTORY", "MUTATION_RATE", "EvolutionResult", "FitnessError", "Network",
+           "State", "evolve", "minimize"]
 
-#: How many generations run if nothing else says when to stop.
-GENERATIONS = 2000
+#: How many generations run if nothing else says when to stop, how many rows each is shown, and how many in a
+#: hundred genomes breed.
+GENERATIONS = 4000
+BATCH_SIZE = 512
+PARENTS = 30
 #: The share of bits flipped in the first generation and in the last; geometric in between (docs/evolution.md).
 MUTATION_RATE = (0.004, 0.0002)
 _BY_CODE = Codebook(range(16), "codes")  # the order of raw codes, for mutations that go by levels
@@ -64,11 +68,11 @@ class EvolutionResult:
     loss : float
         Its loss.
     population : ndarray of uint8, shape (size, bytes)
-        The last generation that was evaluated; of several islands, one after the other.
+        The generation that would be evaluated next, the elite first; of several islands, one after the other.
     history : structured ndarray
         A row for each generation: see `HISTORY`.
     seed : int
-    stopped : {"generations", "seconds", "target_loss", "callback", "interrupted", "error"}
+    stopped : {"generations", "seconds", "target_loss", "patience", "callback", "interrupted", "error"}
         Why it ended.
     """
 
@@ -103,8 +107,9 @@ class _Run:
     def result(self, stopped):
         islands, history = self.at
         best = self.best()
-        return EvolutionResult(best.best, best.best_loss, np.concatenate([island.evaluated for island in islands]),
-                               np.array(history, HISTORY), self.plan.seed, stopped)
+        population = np.concatenate([island.next_generation(self.plan)[0] for island in islands])
+        return EvolutionResult(best.best, best.best_loss, population, np.array(history, HISTORY), self.plan.seed,
+                               stopped)
 
     def save(self):
         if self.checkpoint is not None and self.at[1]:
@@ -140,6 +145,8 @@ class _Run:
             return "callback"
         if plan.target_loss is not None and best.best_loss <= plan.target_loss:
             return "target_loss"
+        if plan.patience is not None and generation - max(island.improved for island in islands) >= plan.patience:
+            return "patience"
         if plan.generations is not None and islands[0].generation >= plan.generations:
             return "generations"
         return "seconds" if plan.seconds is not None and seconds >= plan.seconds else None
@@ -164,22 +171,22 @@ class _Run:
 
 
 def _start(fitness, held_out, n_weights, codebook, *, population, elite, parents, tournament, mutation, crossover,
-           mutation_rate, generations, seconds, target_loss, seed, islands, migration, executor, checkpoint, resume,
-           callback, progress):
+           mutation_rate, generations, seconds, target_loss, patience, restart_after, batch_size, seed, islands,
+           migration, executor, checkpoint, resume, callback, progress):
     if generations is None and seconds is None:
         generations = GENERATIONS
-    parents = min(20, population) if parents is None else parents
+    parents = max(1, population * PARENTS // 100) if parents is None else parents
     plan = Plan(n_weights, population, elite, parents, tournament, mutation, crossover, mutation_rate, generations,
-                seconds, target_loss, seed_of(seed), islands, migration, codebook)
+                seconds, target_loss, seed_of(seed), islands, migration, codebook, patience, restart_after, batch_size)
     with _Shown(progress, plan, callback) as watch:
         return _Run(plan, fitness, held_out, watch, executor, checkpoint, resume).run()
 
 
 def evolve(network, x, y=None, *, population=100, elite=2, parents=None, tournament=1, mutation="flip",
-           crossover="uniform", mutation_rate=MUTATION_RATE, generations=None, seconds=None, target_loss=None, seed=0,
-           islands=1, migration=25, executor=None, checkpoint=None, resume=None, held_out=None, callback=None,
-           progress=True):
-    """Evolve a network's weights towards the lowest cross-entropy on a batch.
+           crossover="uniform", mutation_rate=MUTATION_RATE, batch_size=BATCH_SIZE, generations=None, seconds=None,
+           target_loss=None, patience=None, restart_after=None, seed=0, islands=1, migration=25, executor=None,
+           checkpoint=None, resume=None, held_out=None, callback=None, progress=True):
+    """Evolve a network's weights towards the lowest loss on a batch.
 
     Each generation is ranked by loss. The `elite` best pass on unchanged; the others are each bred from two of the
     `parents` best, drawn at random, by crossover, and mutated at a rate that falls from the first generation on.
@@ -188,11 +195,11 @@ def evolve(network, x, y=None, *, population=100, elite=2, parents=None, tournam
     ----------
     network : Network
     x : array_like of float, shape (rows, inputs), or Batch
-    y : array_like of int, shape (rows,)
+    y : array_like of int, shape (rows,), or as `Network.batch` takes it
     population, elite : int
         How many genomes there are, and how many pass on unchanged.
     parents : int, optional
-        How many of the best may breed: 20, or all of a smaller population.
+        How many of the best may breed, by default 30 in a hundred.
     tournament : int
         Each parent is the best of so many draws: 1 draws all alike; 2, with all as `parents`, is linear
         ranking.
@@ -200,14 +207,25 @@ def evolve(network, x, y=None, *, population=100, elite=2, parents=None, tournam
         As `kind` of `lanewise.genome.mutate`.
     crossover : {"uniform", "bitwise", "one_point", "two_point"} or None
         As `kind` of `lanewise.genome.crossover`; None copies one parent.
-    mutation_rate : float, pair of float or callable
+    mutation_rate : float, pair of float, callable or "adaptive"
         The share of bits flipped; first and last, geometric in between; or a function of the progress, 0 to 1.
+        "adaptive" lets every genome carry its own: it begins at 0.4%, and a child's is its mother's times 0.875 to the
+        power of a number drawn from -2 to 2.
+    batch_size : int or None
+        How many rows a generation is shown, a multiple of 64: every generation others, of rows shuffled for each pass
+        by a key of the seed. The first in rank is then judged by all rows, and `loss` is that of the best of these.
+        None, and as many as there are or more, is all rows.
     generations : int, optional
         When to stop; `GENERATIONS` if no `seconds` are given either.
     seconds : float, optional
         When to stop. How many generations fit depends on the machine, and so does the result.
     target_loss : float, optional
         Stop once the best loss is this low.
+    patience : int, optional
+        Stop after so many generations without a better best.
+    restart_after : int, optional
+        Let an island begin again at random after so many generations without a better best, which is kept. A falling
+        `mutation_rate` does not begin again: a fixed or an adaptive one goes better with it.
     seed : int or np.random.Generator
         The same seed gives the same result bit for bit, on any machine and any number of threads or workers.
     islands : int
@@ -215,13 +233,13 @@ def evolve(network, x, y=None, *, population=100, elite=2, parents=None, tournam
     migration : int
     executor : concurrent.futures.Executor, optional
         Where islands are evolved: a process pool, ``dask.distributed.Client(...).get_executor()``, ``mpi4py.futures``.
-        The batch travels once to each worker, then only packed genomes do. A worker uses one thread.
+        The batch travels once to each worker, then only the parents' packed genomes do. A worker uses one thread.
     checkpoint : path-like, optional
         Where to write the run's state every 30 seconds and at its end, also on Ctrl-C.
     resume : path-like, optional
         A checkpoint to continue from, to the bits of an unbroken run.
     held_out : pair (x, y) or Batch, optional
-        On which the best genome's accuracy is recorded. It decides nothing.
+        Rows and their classes, on which the best genome's accuracy is recorded. It decides nothing.
     callback : callable, optional
         Called with a `State` after each generation, or each epoch of several islands; a true answer stops the run.
     progress : bool
@@ -238,18 +256,23 @@ def evolve(network, x, y=None, *, population=100, elite=2, parents=None, tournam
     if len(batch) == 0 or (y is None and batch is not x):
         raise ValueError("evolve wants at least one row, and a class for each")
     tested = held_out if held_out is None or isinstance(held_out, Batch) else network.batch(*held_out)
-    return _start(NetworkFitness(network, batch), tested and (lambda genome: network.accuracy(genome, tested)),
-                  network.n_weights, network.codebook,
+    if tested is not None and tested.classes is None:
+        raise ValueError("held_out has classes, not values: what is recorded is an accuracy")
+    if batch_size is not None and (whole("batch_size", batch_size, 2**62) % 64 or batch_size == 0):
+        raise ValueError(f"batch_size is a multiple of 64; got {batch_size}")
+    return _start(NetworkFitness(network, batch, batch_size),
+                  tested and (lambda genome: network.accuracy(genome, tested)), network.n_weights, network.codebook,
                   population=population, elite=elite, parents=parents, tournament=tournament,
                   mutation=mutation, crossover=crossover, mutation_rate=mutation_rate, generations=generations,
-                  seconds=seconds, target_loss=target_loss, seed=seed, islands=islands, migration=migration,
-                  executor=executor, checkpoint=checkpoint, resume=resume, callback=callback, progress=progress)
+                  seconds=seconds, target_loss=target_loss, patience=patience, restart_after=restart_after,
+                  batch_size=batch_size, seed=seed, islands=islands, migration=migration, executor=executor,
+                  checkpoint=checkpoint, resume=resume, callback=callback, progress=progress)
 
 
 def minimize(fitness, n_weights, *, codebook=LOG4, scale=1.0, vectorized=False, population=100, elite=2, parents=None,
              tournament=1, mutation="flip", crossover="uniform", mutation_rate=MUTATION_RATE, generations=None,
-             seconds=None, target_loss=None, seed=0, islands=1, migration=25, executor=None, checkpoint=None,
-             resume=None, callback=None, progress=True):
+             seconds=None, target_loss=None, patience=None, restart_after=None, seed=0, islands=1, migration=25,
+             executor=None, checkpoint=None, resume=None, callback=None, progress=True):
     """Minimise a function of 4-bit weights.
 
     Parameters
@@ -264,7 +287,9 @@ def minimize(fitness, n_weights, *, codebook=LOG4, scale=1.0, vectorized=False, 
         What the weights are multiplied by.
     vectorized : bool
         Whether the fitness takes the whole population, [population, n_weights], and gives [population].
-    population, elite, parents, tournament, mutation, crossover, mutation_rate, generations, seconds, target_loss, seed
+    population, elite, parents, tournament, mutation, crossover, mutation_rate
+        As in `evolve`.
+    generations, seconds, target_loss, patience, restart_after, seed
         As in `evolve`.
     islands, migration, executor, checkpoint, resume, callback, progress
         As in `evolve`; an executor of processes wants a fitness that can be pickled.
@@ -285,8 +310,9 @@ def minimize(fitness, n_weights, *, codebook=LOG4, scale=1.0, vectorized=False, 
                   _BY_CODE if codebook is None else codebook,
                   population=population, elite=elite, parents=parents, tournament=tournament,
                   mutation=mutation, crossover=crossover, mutation_rate=mutation_rate, generations=generations,
-                  seconds=seconds, target_loss=target_loss, seed=seed, islands=islands, migration=migration,
-                  executor=executor, checkpoint=checkpoint, resume=resume, callback=callback, progress=progress)
+                  seconds=seconds, target_loss=target_loss, patience=patience, restart_after=restart_after,
+                  batch_size=None, seed=seed, islands=islands, migration=migration, executor=executor,
+                  checkpoint=checkpoint, resume=resume, callback=callback, progress=progress)
 
 
 class _Shown:

@@ -1,23 +1,27 @@
-"""Populations that evolve side by side: one generation as a pure function, epochs of them, and where they are run.
+"""Populations that evolve side by side: what stays the same in a run, and one generation as a pure function.
 
-An epoch is computed from an island's state alone, so it gives the same bits in this process or in any worker, and one
-that is lost with its worker can be computed again. What to do between epochs is evolution.py.
+An island is kept as the genomes that breed its next generation, and a key: its population is remade from them. So an
+epoch is a function of a few kilobytes and gives the same bits in this process or in any worker. Where epochs are run is
+workers.py, and what to do between them evolution.py.
 """
 
-import hashlib
 import operator
-import os
-import pickle
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .breeding import _CROSSOVERS, _MUTATIONS, diversity, random_population
-from .codes import Codebook, decode, unpack
+from .codes import Codebook
 from .kernels import breeding as _kernels
-from .kernels import machine
 
-__all__ = ["HISTORY", "FitnessError", "Island", "Plan"]
+__all__ = ["ADAPTIVE", "HISTORY", "FitnessError", "Island", "Plan", "after_an_epoch"]
+
+#: The mutation rate that each genome inherits and varies: see `evolve`.
+ADAPTIVE = "adaptive"
+# What it can be: products that every machine rounds alike, where a logarithm or a power would not be.
+_LADDER = np.cumprod(np.r_[0.25, np.full(95, 0.875)])
+_FIRST_RUNG = 31  # 0.4%
+_STRIDE = 2  # rungs up or down that a child may differ from its mother
 
 #: What is kept of each generation. `loss` is the best so far, `mean_loss` that of the finite losses, `not_finite` how
 #: many are NaN or infinite, `diversity` the share of bits in which two genomes differ, and `accuracy` the best genome's
@@ -52,10 +56,15 @@ class Plan:
     islands: int
     migration: int
     codebook: Codebook
+    patience: int | None
+    restart_after: int | None
+    batch_size: int | None
 
     def __post_init__(self):
         for name, low in (("population", 1), ("elite", 0), ("parents", 1), ("tournament", 1), ("islands", 1),
-                          ("migration", 1)):
+                          ("migration", 1), ("patience", 1), ("restart_after", 1)):
+            if getattr(self, name) is None and name in ("patience", "restart_after"):
+                continue
             try:
                 value = operator.index(getattr(self, name))
             except TypeError:
@@ -72,13 +81,18 @@ class Plan:
             raise ValueError(f"generations is at least 1; got {self.generations}")
         if self.seconds is not None and not self.seconds > 0:
             raise ValueError(f"seconds is positive; got {self.seconds!r}")
-        if callable(self.mutation_rate):
+        if callable(self.mutation_rate) or self.adaptive:
             return
-        if np.shape(self.mutation_rate) not in ((), (2,)):
-            raise ValueError("mutation_rate is a number, a pair (first, last) or a function of the progress; "
-                             f"got {self.mutation_rate!r}")
+        if isinstance(self.mutation_rate, str) or np.shape(self.mutation_rate) not in ((), (2,)):
+            raise ValueError("mutation_rate is a number, a pair (first, last), a function of the progress or "
+                             f"{ADAPTIVE!r}; got {self.mutation_rate!r}")
         if not all(0 <= rate <= 1 for rate in np.atleast_1d(self.mutation_rate)):
             raise ValueError(f"mutation_rate is between 0 and 1; got {self.mutation_rate!r}")
+
+    @property
+    def adaptive(self):
+        """Whether each genome has a mutation rate of its own."""
+        return isinstance(self.mutation_rate, str) and self.mutation_rate == ADAPTIVE
 
     def progress(self, generation, seconds):
         """How far a run is, 0 to 1."""
@@ -87,9 +101,11 @@ class Plan:
         return min(1.0, max(by_generations, by_seconds))
 
     def rate(self, progress):
-        """Share of bits to flip at this progress."""
+        """Share of bits to flip at this progress; nothing where each genome has its own."""
         if callable(self.mutation_rate):
             return float(self.mutation_rate(progress))
+        if self.adaptive:
+            return 0.0
         first, last = np.broadcast_to(self.mutation_rate, 2)
         if first == last or first == 0 or last == 0:
             return float(first + (last - first) * progress)
@@ -98,101 +114,106 @@ class Plan:
 
 @dataclass(frozen=True)
 class Island:
-    """A population about to be evaluated, the one evaluated last, and the best genome so far."""
+    """What the next generation is bred from, and the best genome so far.
+
+    Attributes
+    ----------
+    seed, generation : int
+        The key of all that is drawn; how many generations are done.
+    parents : ndarray of uint8, shape (most, bytes)
+        The best of the last generation by rank, as many as may breed or pass on. None: a fresh start, at random.
+    rungs : ndarray of uint8, shape (most,)
+        Of each parent its own mutation rate, where it has one.
+    rate : float
+        The share of bits to flip, where all have the same.
+    visitors : ndarray of uint8, shape (n, bytes)
+        Genomes from elsewhere, which take the places of the last children.
+    best, best_loss
+        The best genome so far.
+    improved, started : int
+        The generations that found it, and that began at random.
+    """
 
     seed: int
     generation: int
-    population: np.ndarray
-    evaluated: np.ndarray
+    parents: np.ndarray
+    rungs: np.ndarray
+    rate: float
+    visitors: np.ndarray
     best: np.ndarray
     best_loss: float
+    improved: int
+    started: int
 
     @classmethod
     def start(cls, plan, index):
-        """Make the first population of island `index`: the first island has the run's own seed."""
+        """Make island `index` before its first generation: the first island has the run's own seed."""
         seed = plan.seed
         if index:
             seed = int(np.random.SeedSequence(seed, spawn_key=(index,)).generate_state(1, np.uint64)[0])
-        population = random_population(plan.population, plan.n_weights, seed)
-        return cls(seed, 0, population, population, population[0], np.inf)
+        none = np.empty((0, (plan.n_weights + 1) // 2), np.uint8)
+        return cls(seed, 0, none, none[:, 0], 0.0, none, random_population(1, plan.n_weights, seed)[0], np.inf, 0, 0)
 
     def visited_by(self, genome):
-        """Take in a genome from elsewhere, in the place of the last child."""
-        population = self.population.copy()
-        population[-1] = genome
-        return replace(self, population=population)
+        """Take in a genome from elsewhere."""
+        return replace(self, visitors=genome[None])
 
+    def next_generation(self, plan):
+        """Breed: the elite as they are, the rest children of two of the parents, mutated. With each its rung.
 
-@dataclass(frozen=True)
-class NetworkFitness:
-    """Each genome's loss as weights of a network on a batch."""
-
-    network: object
-    batch: object
-
-    def __call__(self, population):
-        return self.network.loss(population, self.batch)
-
-
-@dataclass(frozen=True)
-class OwnFitness:
-    """Each genome's loss by a function of the user's own."""
-
-    fitness: object
-    n_weights: int
-    codebook: object
-    scale: float
-    vectorized: bool
-
-    def __call__(self, population):
-        if self.codebook is None:
-            weights = unpack(population, self.n_weights)
+        Child i draws from the key (seed, generation, i): the same whoever computes it.
+        """
+        rungs = np.full(plan.population, _FIRST_RUNG, np.uint8)
+        if len(self.parents) == 0:
+            population = random_population(plan.population, plan.n_weights, self.seed, generation=self.generation)
         else:
-            weights = decode(population, self.codebook, self.scale, n_weights=self.n_weights)
-        losses = self.fitness(weights) if self.vectorized else [self.fitness(row) for row in weights]
-        losses = np.asarray(losses, dtype=np.float64)
-        if losses.shape != (len(population),):
-            raise ValueError(f"fitness gives one number a genome, [{len(population)}]; got {list(losses.shape)}")
-        return losses
+            population = np.empty((plan.population, self.parents.shape[1]), np.uint8)
+            population[:plan.elite] = self.parents[:plan.elite]
+            rungs[:plan.elite] = self.rungs[:plan.elite]
+            if plan.population > plan.elite:
+                self._breed(plan, population[plan.elite:], rungs[plan.elite:])
+        if len(self.visitors):
+            population[-len(self.visitors):] = self.visitors
+        return population, rungs
 
-
-def bred(population, ranked, rate, generation, seed, plan):
-    """Breed the next generation: the elite as they are, the rest children of two of the best, mutated.
-
-    Child i draws from the key (seed, generation, i): the same whoever computes it.
-    """
-    children = np.empty_like(population)
-    children[:plan.elite] = population[ranked[:plan.elite]]
-    n = plan.population - plan.elite
-    if n:
-        mothers, fathers = np.empty((2, n), np.intp)
-        young = children[plan.elite:]
-        _kernels.choose_parents(ranked, plan.parents, plan.tournament, mothers, fathers, seed, generation)
-        _kernels.crossover(population, mothers, population, fathers if plan.crossover else mothers, young, None,
-                           plan.n_weights, *_CROSSOVERS[plan.crossover or "uniform"], seed, generation)
-        _kernels.mutate(young, young, plan.n_weights, np.array([rate]), _MUTATIONS.index(plan.mutation),
-                        plan.codebook._tables, seed, generation)
-    return children
+    def _breed(self, plan, children, rungs):
+        key = self.seed, self.generation
+        mothers, fathers = np.empty((2, len(children)), np.intp)
+        _kernels.choose_parents(np.arange(len(self.parents)), plan.parents, plan.tournament, mothers, fathers, *key)
+        _kernels.crossover(self.parents, mothers, self.parents, fathers if plan.crossover else mothers, children, None,
+                           plan.n_weights, *_CROSSOVERS[plan.crossover or "uniform"], *key)
+        rates = np.array([self.rate])
+        if plan.adaptive:
+            dice = np.random.Philox(key=np.array(key, np.uint64)).random_raw(len(children)) % (2 * _STRIDE + 1)
+            lowest = np.searchsorted(-_LADDER, -0.5 / max(4 * plan.n_weights, 2))  # half a flip in a child
+            rungs[:] = np.clip(self.rungs[mothers] + dice.astype(int) - _STRIDE, 1, min(lowest, len(_LADDER) - 1))
+            rates = _LADDER[rungs]
+        _kernels.mutate(children, children, plan.n_weights, rates, _MUTATIONS.index(plan.mutation),
+                        plan.codebook._tables, *key)
 
 
 def after_a_generation(plan, island, fitness, progress):
-    """Evaluate an island's population and breed the next: the island then, and its row of the history."""
+    """Breed an island's next generation and rank it: the island then, and its row of the history."""
+    population, rungs = island.next_generation(plan)
     try:
-        losses = np.asarray(fitness(island.population))
+        losses = np.asarray(fitness.of_generation(population, island.seed, island.generation))
     except Exception as error:
         raise FitnessError(f"the fitness raised {type(error).__name__}: {error}") from error
-    ranked = np.argsort(losses, kind="stable")  # NaN comes last
-    best, best_loss = island.best, island.best_loss
-    if losses[ranked[0]] < best_loss:
-        best, best_loss = island.population[ranked[0]].copy(), float(losses[ranked[0]])
+    generation, rate = island.generation + 1, plan.rate(progress)
+    ranked = np.argsort(losses, kind="stable")[:max(plan.parents, plan.elite)]  # NaN comes last
+    parents, first_loss = population[ranked], fitness.of_first(population[ranked[0]], losses[ranked[0]])
+    improved = bool(first_loss < island.best_loss)
+    best, best_loss = (parents[0], float(first_loss)) if improved else (island.best, island.best_loss)
+    since = generation if improved else island.improved
     finite = losses[np.isfinite(losses)]
-    rate = plan.rate(progress)
-    generation = island.generation + 1
-    apart = diversity(island.population) / max(8 * island.population.shape[1], 1) if plan.population > 1 else 0.0
-    row = (generation, 0.0, best_loss, finite.mean() if finite.size else np.nan, losses.size - finite.size, rate, apart,
-           np.nan)
-    population = bred(island.population, ranked, rate, generation, island.seed, plan)
-    return Island(island.seed, generation, population, island.population, best, best_loss), row
+    apart = diversity(population) / max(8 * population.shape[1], 1) if plan.population > 1 else 0.0
+    row = (generation, 0.0, best_loss, finite.mean() if finite.size else np.nan, losses.size - finite.size,
+           _LADDER[rungs].mean() if plan.adaptive else rate, apart, np.nan)
+    started = island.started
+    if plan.restart_after is not None and generation - max(since, started) >= plan.restart_after:
+        parents, started = parents[:0], generation
+    return Island(island.seed, generation, parents, rungs[ranked], rate, population[:0], best, best_loss, since,
+                  started), row
 
 
 def after_an_epoch(plan, island, fitness, generations, seconds):
@@ -202,43 +223,3 @@ def after_an_epoch(plan, island, fitness, generations, seconds):
         island, row = after_a_generation(plan, island, fitness, plan.progress(island.generation, seconds))
         rows.append(row)
     return island, rows
-
-
-_known = {}  # in a worker: the fitness functions it has been sent, by their digests
-
-
-def _in_worker(owner, digest, pickled, *arguments):
-    if os.getpid() != owner:
-        machine.set_num_threads(1)  # workers are as many as the cores: each has one
-    if digest not in _known:
-        if pickled is None:
-            return None
-        _known.clear()
-        _known[digest] = pickle.loads(pickled)
-    plan, island, *rest = arguments
-    return after_an_epoch(plan, island, _known[digest], *rest)
-
-
-class Workers:
-    """Runs epochs of all islands, here or by an executor.
-
-    The fitness, which holds the data, travels once to each worker; then only packed genomes do.
-    """
-
-    def __init__(self, plan, fitness, executor):
-        self.plan, self.fitness, self.executor = plan, fitness, executor
-        if executor is not None:
-            self.pickled = pickle.dumps(fitness)
-            self.digest = hashlib.sha256(self.pickled).hexdigest()
-
-    def epoch(self, islands, generations, seconds):
-        """Return each island after the epoch, with its rows."""
-        if self.executor is None:
-            return [after_an_epoch(self.plan, island, self.fitness, generations, seconds) for island in islands]
-        tasks = [(self.plan, island, generations, seconds) for island in islands]
-        futures = [self.executor.submit(_in_worker, os.getpid(), self.digest, None, *task) for task in tasks]
-        answers = [future.result() for future in futures]
-        # None is the answer of a worker that has not been sent the fitness yet
-        again = {i: self.executor.submit(_in_worker, os.getpid(), self.digest, self.pickled, *tasks[i])
-                 for i, answer in enumerate(answers) if answer is None}
-        return [again[i].result() if i in again else answer for i, answer in enumerate(answers)]

@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 from lanewise import cli, data
+from lanewise.ablation import RECIPES
 from lanewise.classifier import Classifier
 
 pytest.importorskip("rich")
@@ -70,6 +71,9 @@ def test_ablation(blobs, capsys):
     for recipe in ("mutation only", "crossover only", "1.5%", "98 fresh"):
         assert recipe in report
     assert (blobs / "parts.png").read_bytes().startswith(b"\x89PNG")
+    table = (blobs / "parts.md").read_text().splitlines()
+    assert len(table) == 2 + len(RECIPES)
+    assert {line.count("|") for line in table} == {5}
 
 
 def test_the_same_seed_gives_the_same_network(blobs):
@@ -138,6 +142,7 @@ def test_an_output_that_cannot_be_written(blobs, capsys):
     (["--population", "x"], "invalid int value: 'x'"),
     (["--mutation-rate", "2"], "2 is not one rate from 0 to 1"),
     (["--mutation-rate", "0.1,0.2,0.3"], "nor two"),
+    (["--batch-size", "100"], "100 is not a multiple of 64, nor all"),
     (["--seed", "-1"], "is not between 0 and 2\\^64 - 1"),
     (["--hidden", "0"], "0 is not positive"),
 ])
@@ -146,6 +151,18 @@ def test_a_bad_option(capsys, arguments, message):
         lanewise(*arguments)
     assert stopped.value.code == 2
     assert re.search(message, capsys.readouterr().err)
+
+
+def test_other_settings(blobs, capsys):
+    options = ["--activation", "silu", "--batch-size", 64, "--mutation-rate", "adaptive", "--restart-after", 200,
+               "--output", blobs / "x"]
+    assert lanewise(blobs / "blobs.npz", *options, "--target-loss", 0.3) == 0
+    assert re.search(r"generations \(target_loss\)", capsys.readouterr().out)
+    assert Classifier.load(blobs / "x.npz").network.activation == "silu"
+    assert lanewise(blobs / "blobs.npz", *options, "--batch-size", "all", "--patience", 20) == 0
+    assert re.search(r"generations \(patience\)", capsys.readouterr().out)
+    assert lanewise(blobs / "blobs.npz", "--activation", "silly") == 2
+    assert "--activation silly: expected one of" in capsys.readouterr().err
 
 
 def test_more_elite_than_population(blobs, capsys):

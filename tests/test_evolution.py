@@ -5,6 +5,7 @@ from lanewise import data, genome
 from lanewise.classifier import Classifier
 from lanewise.evolution import HISTORY, MUTATION_RATE, FitnessError, Network, evolve, minimize
 from lanewise.genome import INT4
+from lanewise.workers import NetworkFitness
 
 
 def digits():
@@ -73,7 +74,7 @@ def test_the_best_never_gets_worse():
 def test_the_elite_passes_on_unchanged():
     seen = []
     small(elite=3, generations=2, callback=lambda state: seen.append(state))
-    result = small(elite=3, generations=2)
+    result = small(elite=3, generations=1)
     ranked = np.argsort([Network((64, 8, 10)).loss(row, *(part[:300] for part in digits()[:2]))
                          for row in genome.random_population(30, 592, 0)])
     assert (result.population[:3] == genome.random_population(30, 592, 0)[ranked[:3]]).all()
@@ -131,7 +132,95 @@ def test_nan_ranks_last():
     assert genome.decode(result.genome)[0] < 0
 
 
+def test_patience():
+    result = small(mutation_rate=0.5, crossover=None, generations=500, patience=20)
+    losses = result.history["loss"]
+    assert result.stopped == "patience"
+    assert (losses[-21:] == losses[-1]).all()
+    assert losses[-22] > losses[-1]
+
+
+def test_restarts_begin_at_random_and_keep_the_best():
+    options = {"mutation_rate": 0.0, "generations": 40}
+    result = small(**options, restart_after=8)
+    diversity = result.history["diversity"]
+    starts = 1 + np.flatnonzero(np.diff(diversity) > 0.2)  # crossover alone runs out of differences
+    assert len(starts) >= 1
+    assert diversity[starts] == pytest.approx(np.full(len(starts), 0.5), abs=0.02)
+    assert (np.diff(result.history["loss"]) <= 0).all()
+    first = starts[0]
+    assert (result.history["loss"][first - 9:first] == result.history["loss"][first]).all()
+    assert (small(**options).history["diversity"][-10:] < 0.1).all()
+    assert small(**options, restart_after=8).population.tobytes() == result.population.tobytes()
+
+
+def test_a_rate_of_one_s_own():
+    result = small(mutation_rate="adaptive", generations=150)
+    rates = result.history["mutation_rate"]
+    assert rates[0] == pytest.approx(0.004, rel=0.01)
+    assert len(set(rates)) > 100
+    assert rates[-1] < 0.003
+    assert result.loss < 1.7
+    assert small(mutation_rate="adaptive", generations=150).population.tobytes() == result.population.tobytes()
+
+
+def test_mini_batches_are_a_fixed_sequence():
+    x, y, _, _ = digits()
+    network = Network((64, 8, 10))
+    batch = network.batch(x[:300], y[:300])
+    fitness, again = NetworkFitness(network, batch, 128), NetworkFitness(network, batch, 128)
+    parts = [fitness.part(5, generation) for generation in range(4)]
+    assert [len(part) for part in parts] == [128] * 4
+    assert (again.part(5, 3).tiles == parts[3].tiles).all()
+    assert (again.part(5, 0).tiles == parts[0].tiles).all()
+    assert (fitness.part(6, 0).tiles != parts[0].tiles).any()
+
+    def rows(part):
+        return [row.tobytes() for row in part.tiles.swapaxes(1, 2).reshape(-1, 64)]
+
+    known = {row.tobytes(): label for row, label in zip(x[:300], y[:300], strict=True)}
+    for part in parts:  # its rows are rows of the data, each with its class
+        assert [known[row] for row in rows(part)] == part.classes.reshape(-1).tolist()
+    assert not set(rows(parts[0])) & set(rows(parts[1]))  # of one pass
+    assert set(rows(parts[0]) + rows(parts[1])) != set(rows(parts[2]) + rows(parts[3]))
+    assert NetworkFitness(network, batch, 320).part(5, 1) is batch
+
+
+def test_mini_batches_are_judged_by_all_rows():
+    x, y, _, _ = digits()
+    result = small(batch_size=64, generations=120)
+    assert result.loss == Network((64, 8, 10)).loss(result.genome, x[:300], y[:300])
+    assert (np.diff(result.history["loss"]) <= 0).all()
+    assert result.loss < 1.9
+    assert small(batch_size=64, generations=120).population.tobytes() == result.population.tobytes()
+
+
+@pytest.mark.parametrize("objective", ["mse", "accuracy"])
+def test_other_objectives(objective):
+    x, y, _, _ = digits()
+    network = Network((64, 8, 10), "tanh", objective=objective)
+    result = evolve(network, x[:300], y[:300], population=30, generations=200, progress=False)
+    assert result.loss == network.loss(result.genome, x[:300], y[:300])
+    assert network.accuracy(result.genome, x[:300], y[:300]) > 0.5
+
+
+def test_a_function_of_several_values_is_learned():
+    x = np.linspace(-1, 1, 100, dtype=np.float32)[:, None]
+    y = np.hstack([x, np.abs(x)])
+    network = Network((1, 12, 2), objective="mse")
+    result = evolve(network, x, y, generations=300, progress=False)
+    assert result.loss == pytest.approx(((network.forward(result.genome, x) - y) ** 2).mean(), rel=1e-5)
+    assert result.loss < 0.01
+    with pytest.raises(ValueError, match="held_out has classes, not values"):
+        evolve(network, x, y, generations=1, held_out=(x, y), progress=False)
+
+
 @pytest.mark.parametrize(("options", "error", "message"), [
+    ({"patience": 0}, ValueError, "patience is at least 1; got 0"),
+    ({"restart_after": 2.5}, TypeError, "restart_after is an int; got 2.5"),
+    ({"batch_size": 100}, ValueError, "batch_size is a multiple of 64; got 100"),
+    ({"batch_size": 0}, ValueError, "batch_size is a multiple of 64; got 0"),
+    ({"mutation_rate": "silly"}, ValueError, "or 'adaptive'; got 'silly'"),
     ({"population": 0, "parents": 0}, ValueError, "population is at least 1; got 0"),
     ({"elite": 31}, ValueError, "elite is between 0 and the population of 30; got 31"),
     ({"elite": 1.5}, TypeError, "elite is an int; got 1.5"),
