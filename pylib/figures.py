@@ -96,6 +96,7 @@ def comparison(histories, path):
     for i, (name, runs) in enumerate(histories.items()):
         median = np.median([history["accuracy"] for history in runs], axis=0)
         axes.plot(np.arange(1, len(median) + 1), median, linewidth=2.5 if i == 0 else 1.3,
+                  linestyle="-" if i < 10 else "--",  # there are ten colours
                   label=f"{median[-1]:.1%}  {name}", zorder=10 if i == 0 else 2)
     axes.set(xscale="log", xlabel="generation", ylabel="held-out accuracy", ylim=(0, 1.02))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))

@@ -1,6 +1,7 @@
 # Packed genomes against plain NumPy: layout, nearest codes and scales, errors, and the same bits everywhere.
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -132,6 +133,21 @@ def test_best_scale_by_group():
     assert genome.best_scale(np.zeros(5, np.float32)) == [1]
     with pytest.raises(ValueError, match="NaN"):
         genome.best_scale(np.array([np.nan], np.float32))
+
+
+@pytest.mark.parametrize("codebook", CODEBOOKS, ids=lambda codebook: codebook.name)
+def test_the_guide_s_table_of_errors(codebook):
+    rng = np.random.default_rng(1)
+    cells = []
+    for draw in (rng.normal, rng.laplace):
+        weights = draw(size=65_536).astype(np.float32)
+        for group in (None, 64):
+            scale = genome.best_scale(weights, codebook, group=group)
+            codes = genome.encode(weights, codebook, scale, group=group)
+            apart = genome.decode(codes, codebook, scale, group=group) - weights.astype(np.float64)
+            cells.append(f"{100 * np.sqrt((apart**2).mean() / (weights.astype(np.float64)**2).mean()):.1f}%")
+    guide = Path(__file__).parent.parent / "docs" / "evolution.md"
+    assert f"| `{codebook.name}` | {' | '.join(cells)} |" in guide.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("call", "error", "message"), [

@@ -55,11 +55,11 @@ def test_against_float64(sizes, rows, codebook):
 
 
 def test_the_activations_are_the_library_s():
-    assert {"relu", "sigmoid", "tanh", "silu", "gelu"} <= set(ACTIVATIONS)
+    assert {"relu", "sigmoid", "tanh", "silu", "gelu", "mish", "softsign", "hardswish"} <= set(ACTIVATIONS)
     assert not any("backward" in name for name in ACTIVATIONS)
 
 
-@pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh", "silu", "gelu"])
+@pytest.mark.parametrize("activation", sorted(set(ACTIVATIONS) - {"exp", "expm1", "log", "log1p"}))
 def test_activations(activation):
     x = np.random.default_rng(1).uniform(-1, 2, (130, 17)).astype(np.float32)
     network = Network((17, 13, 11, 3), activation)
@@ -207,7 +207,7 @@ for sizes, rows in (((64, 32, 10), 1437), ((5, 7, 2), 100), ((17, 13, 11, 3), 64
     y = np.arange(rows) % sizes[-1]
     for results in (network.forward(population, x), network.loss(population, x, y), network.accuracy(population, x, y)):
         digest.update(results.tobytes())
-    for activation in ("tanh", "silu", "gelu"):
+    for activation in ("tanh", "silu", "mish"):
         network = Network(sizes, activation, objective="mse")
         digest.update(network.loss(population, x, y).tobytes())
 print(digest.hexdigest())
