@@ -18,8 +18,8 @@ rounding allows. This page is written by
 
 and the tests assert the bounds. What is tried:
 
-- float32: every one of the 2^32 inputs where the column of inputs counts billions, against the same function in float64;
-  elsewhere every 1009th and critical neighbourhoods, against a formula in float64;
+- float32: every one of the 2^32 inputs where the column of inputs counts billions, against the same function in
+  float64; elsewhere every 1009th and critical neighbourhoods, against a formula in float64;
 - float16 and bfloat16: every one of the 65 536 inputs, against the same formulas in float64;
 - float64: random numbers of every scale, and the neighbours of every place where a formula changes, cancels or
   saturates, against mpmath in 200 bits;
