@@ -102,7 +102,7 @@ def main():
         for name, check in checks.items():
             begin = time.perf_counter()
             with np.errstate(all="ignore"):
-                wrong[name] += CHUNK - np.count_nonzero(check(codes, x))
+                wrong[name] += CHUNK - int(np.count_nonzero(check(codes, x)))
             seconds[name] += time.perf_counter() - begin
     print(f"{len(starts) * CHUNK:,} codes of binary32 each")
     for name in checks:
