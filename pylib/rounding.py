@@ -60,8 +60,6 @@ def encode(x, format, *, rounding="nearest", overflow="ieee", seed=None, packed=
     In float8_e8m0fnu, which has no sign and no zero, negative numbers and zero become NaN (saturating, zero becomes the
     smallest), a tie goes up, and what is smaller than all its numbers becomes the smallest.
     """
-    _check_option("rounding", rounding, ROUNDINGS)
-    _check_option("overflow", overflow, OVERFLOWS)
     if packed:
         _check_packed(format)
         return pack(encode(x, format, rounding=rounding, overflow=overflow, seed=seed, **kwargs))
@@ -143,8 +141,6 @@ def rounding_error(x, format, *, rounding="nearest", overflow="ieee", **kwargs):
     TypeError, ValueError
         As for ``encode``.
     """
-    _check_option("rounding", rounding, ROUNDINGS[:-1])
-    _check_option("overflow", overflow, OVERFLOWS)
     return conversion("rounding_error", format, rounding, overflow)(x, **kwargs)
 
 
@@ -194,11 +190,6 @@ def unpack(packed, n=None):
     return _genome_codes.unpack(packed, n)
 
 
-def _check_option(name, given, known):
-    if given not in known:
-        raise ValueError(f"{name}={given!r} is unknown; expected one of {', '.join(known)}")
-
-
 def _check_packed(format):
     if format.width != 4:
         raise ValueError(f"packed codes have four bits; those of {format.name} have {format.width}")
@@ -210,6 +201,10 @@ def _wide_formats(format):
 
 @functools.cache
 def conversion(function, format, rounding="nearest", overflow="ieee"):
-    """The ufunc of a function between binary32 or binary64 and a format."""
+    """The ufunc of a function between binary32 or binary64 and a format; an error where an option is unknown."""
+    roundings = ROUNDINGS[:-1] if function == "rounding_error" else ROUNDINGS
+    for name, given, known in ("rounding", rounding, roundings), ("overflow", overflow, OVERFLOWS):
+        if given not in known:
+            raise ValueError(f"{name}={given!r} is unknown; expected one of {', '.join(known)}")
     name = "_".join([function, format.name, *([rounding, overflow] if function.startswith("encode") else [])])
     return _kernels.of_conversions(function, name, format, _wide_formats(format), rounding, overflow == "saturate")
