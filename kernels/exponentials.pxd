@@ -89,69 +89,50 @@ cdef inline real exponential(bint below, const real* like, const Exponents* row,
     return first_lanes(y, n)
 
 
-cdef inline void add_all(const f64x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
-                         f64x* unused) noexcept nogil:
+cdef inline void add_all(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, real* sums,
+                         real* unused) noexcept nogil:
     sums[0] = sums[0] + exponential(False, like, <const Exponents*>row, i, n)
 
 
-cdef inline void add_below(const f64x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
-                           f64x* unused) noexcept nogil:
+cdef inline void add_below(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, real* sums,
+                           real* unused) noexcept nogil:
     sums[0] = sums[0] + exponential(True, like, <const Exponents*>row, i, n)
 
 
-cdef inline void fold_all(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums,
-                          f32x* unused) noexcept nogil:
-    sums[0] = sums[0] + exponential(False, like, <const Exponents*>row, i, n)
-
-
-cdef inline void fold_below(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums,
-                            f32x* unused) noexcept nogil:
-    sums[0] = sums[0] + exponential(True, like, <const Exponents*>row, i, n)
-
-
-cdef inline void fold_count(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums,
-                            f32x* unused) noexcept nogil:
+cdef inline void add_count(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, real* sums,
+                           real* unused) noexcept nogil:
     cdef const Exponents* own = <const Exponents*>row
-    cdef f32x x = take(<const f32x*>own.x, i, n)
-    cdef f32x one = first_lanes(splat(x, 1.0), n)
+    cdef real x = take(<const real*>own.x, i, n)
+    cdef real one = first_lanes(splat(x, 1.0), n)
     x = fma(x, splat(x, own.sign), splat(x, -own.shift))
     sums[0] = sums[0] + where_less(splat(x, own.below_top), x, one, splat(x, 0.0))
 
 
-cdef inline void add_count(const f64x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
-                           f64x* unused) noexcept nogil:
-    cdef const Exponents* own = <const Exponents*>row
-    cdef f64x x = take(<const f64x*>own.x, i, n)
-    cdef f64x one = first_lanes(splat(x, 1.0), n)
-    x = fma(x, splat(x, own.sign), splat(x, -own.shift))
-    sums[0] = sums[0] + where_less(splat(x, own.below_top), x, one, splat(x, 0.0))
+cdef inline Pair sum_terms(
+        void (*folded)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*, f32x*) noexcept nogil,
+        void (*added)(const f64x*, const void*, Py_ssize_t, Py_ssize_t, f64x*, f64x*) noexcept nogil,
+        const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # the terms of a block, for terms of either precision
+    cdef Exponents own = (<const Exponents*>row)[0]
+    if real is f32x:
+        return fold_block(folded, False, &own, start, n)
+    else:
+        return sum_block(added, like, &own, start, n)
 
 
 cdef inline Pair all_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # every exponential, stored; their sum
-    cdef Exponents own = (<const Exponents*>row)[0]
-    if real is f32x:
-        return fold_block(fold_all, False, &own, start, n)
-    else:
-        return sum_block(add_all, like, &own, start, n)
+    return sum_terms(add_all[f32x], add_all[f64x], like, row, start, n)
 
 
 cdef inline Pair below_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # the sum without the largest
-    cdef Exponents own = (<const Exponents*>row)[0]
-    if real is f32x:
-        return fold_block(fold_below, False, &own, start, n)
-    else:
-        return sum_block(add_below, like, &own, start, n)
+    return sum_terms(add_below[f32x], add_below[f64x], like, row, start, n)
 
 
 cdef inline Pair count_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # how many are the largest
-    cdef Exponents own = (<const Exponents*>row)[0]
-    if real is f32x:
-        return fold_block(fold_count, False, &own, start, n)
-    else:
-        return sum_block(add_count, like, &own, start, n)
+    return sum_terms(add_count[f32x], add_count[f64x], like, row, start, n)
 
 
 cdef inline bint find_top(const real* like, Exponents* row, Py_ssize_t n, int threads) noexcept nogil:

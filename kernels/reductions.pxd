@@ -186,6 +186,20 @@ cdef inline Pair sum_row(Pair (*block)(const real*, const void*, Py_ssize_t, Py_
     return merge_row(block, add_pairs, like, row, n, threads)
 
 
+cdef inline void add_element(const real* like, const void* x, Py_ssize_t i, Py_ssize_t n, f64x* sums,
+                             f64x* unused) noexcept nogil:
+    sums[0] = sums[0] + wide(<const real*>x, i, n)
+
+
+cdef inline Pair element_block(const real* like, const void* x, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    return sum_block(add_element[real], like, x, start, n)
+
+
+cdef inline double sum_values(const real* x, Py_ssize_t n, int threads) noexcept nogil:
+    # the sum of the row itself
+    return sum_row(element_block[real], x, x, n, threads).first
+
+
 cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
                            real* y, const void* row, Py_ssize_t start, Py_ssize_t n, bint streamed) noexcept nogil:
     # y[i] = point(i) over one block, from y's first register boundary on and past the caches where that is asked for

@@ -192,6 +192,25 @@ def test_backward_takes_the_statistics_of_forward():
             assert a is None or a.tobytes() == b.tobytes()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_few_rows_add_up_as_many_do(dtype, count):
+    # rows whose gradient is 0 add nothing, not even the sign of a zero
+    x, grad = rows(dtype, 70, count=9), rows(dtype, 70, count=9, seed=1)
+    grad[count:] = 0
+    grad[:, ::5] = -np.finfo(dtype).smallest_subnormal
+    grad[count:, ::5] = 0
+    weight = np.ones(70, dtype)
+    strided = np.empty((2, 9, 140), dtype)[..., ::2]
+    strided[0], strided[1] = x, grad
+    for backward, arguments in (lw.rms_norm_backward, (weight,)), (lw.layer_norm_backward, (weight, weight)):
+        many = backward(grad, x, *arguments)
+        for values in (x, grad), strided:
+            few = backward(values[1][:count], values[0][:count], *arguments)
+            assert few[0].tobytes() == many[0][:count].tobytes()
+            assert [y.tobytes() for y in few[1:]] == [y.tobytes() for y in many[1:]]
+
+
 def test_layer_norm_gradient_knows_no_shift():
     # adding a constant to a row changes nothing, so the gradient of a row sums to 0
     x, grad = rows("float64", 300), rows("float64", 300, seed=1)
