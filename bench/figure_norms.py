@@ -24,19 +24,22 @@ CACHE_FILE = Path("/sys/devices/system/cpu/cpu0/cache/index2/size")
 L2_BYTES = int(CACHE_FILE.read_text().strip().rstrip("K")) << 10 if CACHE_FILE.exists() else 1 << 20
 
 
-def seconds(call, least=0.02, rounds=7):
-    """The best of some rounds of at least so many seconds together."""
-    call()
-    start = time.perf_counter()
-    call()
-    times = max(1, int(least / rounds / (time.perf_counter() - start)))
-    found = []
-    for _ in range(rounds):
+def seconds(calls, rounds=15, least=0.002):
+    """The best time of each call over some rounds; each round times every call in turn."""
+    times = {}
+    for name, call in calls.items():
+        call()
         start = time.perf_counter()
-        for _ in range(times):
-            call()
-        found.append((time.perf_counter() - start) / times)
-    return min(found)
+        call()
+        times[name] = max(1, int(least / (time.perf_counter() - start)))
+    best = dict.fromkeys(calls, float("inf"))
+    for _ in range(rounds):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            for _ in range(times[name]):
+                call()
+            best[name] = min(best[name], (time.perf_counter() - start) / times[name])
+    return best
 
 
 def moved(name, length, place):
@@ -55,10 +58,11 @@ def measured():
                 continue
             x = rows_of(length, place)
             y = np.empty_like(x)
-            copy = seconds(partial(np.copyto, y, x)) / x.size
-            for name, norm in NORMS.items():
-                yield {"place": place, "length": length, "name": name, "copy": copy,
-                       "time": seconds(partial(norm, x, out=y)) / x.size, "bytes": moved(name, length, place),
+            calls = {name: partial(norm, x, out=y) for name, norm in NORMS.items()}
+            best = seconds({"copy": partial(np.copyto, y, x), **calls})
+            for name in NORMS:
+                yield {"place": place, "length": length, "name": name, "copy": best["copy"] / x.size,
+                       "time": best[name] / x.size, "bytes": moved(name, length, place),
                        "error": largest_error(name, x),
                        "error_2000": largest_error(name, rows_of(length, "cache", mean=2000))}
 

@@ -5,6 +5,7 @@
 # float32, and their sum to one of 16 partial sums in float64. The partial sums meet in one tree. Neither
 # the number of lanes nor the number of threads shows in the result.
 from cython.parallel cimport prange
+from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
 
 from .lanes cimport (
@@ -207,7 +208,8 @@ cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, P
     if part:
         store_part(<real*>skip(y, i), point(y, row, i, part), part)
         i += part
-    if streamed:
+    # a short row has no head, and may stand anywhere
+    if streamed and <uintptr_t>skip(y, i) % sizeof(real) == 0:
         while i + lanes(y) <= stop:
             stream(<real*>skip(y, i), point(y, row, i, lanes(y)))
             i += lanes(y)

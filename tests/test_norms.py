@@ -2,6 +2,7 @@
 and number of threads gives the same bits. Bounds are those of lanewise/bounds.py."""
 
 import json
+from functools import partial
 
 import lanewise as lw
 import mpmath
@@ -296,6 +297,18 @@ def test_out_and_in_place():
     expected = lw.layer_norm(x, weight)
     assert (lw.layer_norm(x, weight, out=x) == expected).all()
     assert (x == expected).all()
+
+
+@pytest.mark.parametrize("n", [3, 8, 16, 32, 64, 100])
+def test_large_outputs_may_stand_anywhere(n):
+    # they are written past the caches, by instructions that take whole registers on their boundaries alone
+    x = np.random.default_rng(n).standard_normal((9 * (1 << 20) // (4 * n), n), np.float32)
+    some = slice(-1000, None)
+    for norm in (lw.rms_norm, lw.layer_norm, partial(lw.layer_norm, algorithm="one_pass"), lw.normalize, lw.softmax):
+        memory = np.empty(x.size + 16, np.float32)
+        for offset in (0, 1, 4, 8):
+            y = norm(x, out=memory[offset : offset + x.size].reshape(x.shape))
+            assert y[some].tobytes() == norm(x[some]).tobytes()
 
 
 def test_errors_name_both_shapes():
