@@ -68,7 +68,7 @@ def measured():
 
 
 def draw(rows, path):
-    """Time with its roof in and out of cache; bytes; error."""
+    """Time in cache; out of it, with the roofline as a least time; bytes; error."""
     figure = Figure(figsize=(11, 7.5), dpi=130, layout="constrained")
     FigureCanvasAgg(figure)
     (in_cache, in_memory), (bytes_, errors) = figure.subplots(2, 2)
@@ -87,8 +87,8 @@ def draw(rows, path):
         axes.plot(lengths, [row["copy"] * 1e9 for row in own], color="#6b7280", linewidth=1, label="a copy, 8 bytes")
         axes.set(title=f"time, {ELEMENTS[place]:,} elements: {'in cache' if place == 'cache' else 'from memory'}",
                  ylabel="ns an element", ylim=(0, None))
-    in_memory.plot([], [], color="#6b7280", linestyle=":", label="roof: its bytes at the copy's speed")
-    bytes_.set(title="bytes between memory and L2", ylabel="bytes an element", ylim=(0, 18))
+    in_memory.plot([], [], color="#6b7280", linestyle=":", label="the least that its bytes take at the copy's speed")
+    bytes_.set(title="bytes between L2 and what lies beyond (counted)", ylabel="bytes an element", ylim=(0, 18))
     errors.plot([], [], color="#6b7280", linestyle="--", label="mean 2000, sigma 1")
     errors.set(title="largest error (mean 3, sigma 1)", ylabel="ULP of max(|y|, 1)", ylim=(0, None))
     for axes in (in_cache, in_memory, bytes_, errors):
