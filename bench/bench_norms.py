@@ -1,7 +1,7 @@
 """Layer norm in two passes, in one, and RMSNorm, from rows of 64 to rows of 1 048 576 elements: time beside a copy of
 the same bytes, and the largest error in ULP of 1. Is RMSNorm cheaper because one pass is enough?
 
-In cache and out of it."""
+In cache and out of it. figure_norms.py draws the same as docs/images/norm-passes.png."""
 
 from functools import partial
 
@@ -18,6 +18,20 @@ NORMS = {
 ELEMENTS = {"cache": 1 << 16, "memory": 1 << 24}
 
 
+def rows_of(length, place, mean=3):
+    """Normal numbers of sigma 1 that fill a place with rows of one length."""
+    rows = max(1, ELEMENTS[place] // length)
+    return np.random.default_rng(length).standard_normal((rows, length), np.float32) + np.float32(mean)
+
+
+def largest_error(name, x):
+    """Of a norm of some rows, in ULP of the exact result, or of 1 where that is smaller."""
+    few = x[: max(1, 65_536 // x.shape[1])]
+    expected = exact(name, few)
+    scale = np.maximum(np.abs(expected), 1).astype(np.float32)
+    return float(np.max(np.abs(NORMS[name](few) - expected) / np.spacing(scale)))
+
+
 def exact(name, x):
     """What a norm should be, in longdouble."""
     x = x.astype(np.longdouble)
@@ -31,14 +45,11 @@ def exact(name, x):
 @pytest.mark.parametrize("place", ELEMENTS)
 @pytest.mark.parametrize("name", NORMS)
 def test_passes(beside_a_copy, benchmark, name, place, length):
-    rows = max(1, ELEMENTS[place] // length)
-    x = np.random.default_rng(length).standard_normal((rows, length)).astype(np.float32) + np.float32(3)
+    x = rows_of(length, place)
     y = np.empty_like(x)
     benchmark.group = f"norm of rows of {length}, {place}"
-    few = x[: max(1, 65_536 // length)]
-    scale = np.maximum(np.abs(exact(name, few)), 1).astype(np.float32)
-    error = np.max(np.abs(NORMS[name](few) - exact(name, few)) / np.spacing(scale))
-    benchmark.extra_info.update(rows=rows, length=length, algorithm=name, error_ulp=float(error))
+    error = largest_error(name, x)
+    benchmark.extra_info.update(rows=len(x), length=length, algorithm=name, error_ulp=error)
     assert error < 4
     beside_a_copy(partial(NORMS[name], x, out=y), x.nbytes)
     assert np.array_equal(y[:1], NORMS[name](x[:1]))

@@ -6,7 +6,7 @@ from libc.math cimport sqrt
 cimport numpy as np
 
 from .lanes cimport f32x, f64x, fma, real, splat, splat_f64
-from .reductions cimport Pair, first_lanes, map_block, map_row, sum_block, sum_row, take, wide
+from .reductions cimport Pair, first_lanes, map_block, map_row, sum_block, sum_row, sum_values, take, wide
 from .rows cimport along_axis
 
 np.import_array()
@@ -35,11 +35,6 @@ cdef inline void set_mean(const real* like, Segment* segment, double mean) noexc
 
 # The sums, in float64.
 
-cdef inline void add_value(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
-                           f64x* unused) noexcept nogil:
-    sums[0] = sums[0] + wide(<const real*>(<const Segment*>row).x, i, n)
-
-
 cdef inline void add_centred(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
                              f64x* squares) noexcept nogil:
     cdef f64x x = wide(<const real*>(<const Segment*>row).x, i, n)
@@ -57,11 +52,6 @@ cdef inline void add_grads(const real* like, const void* row, Py_ssize_t i, Py_s
     grads_normed[0] = grads_normed[0] + grad * (x * splat_f64(segment.rstd))
 
 
-cdef Pair values(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Segment own = (<const Segment*>row)[0]
-    return sum_block(add_value[real], like, &own, start, n)
-
-
 cdef Pair centred(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Segment own = (<const Segment*>row)[0]
     return sum_block(add_centred[real], like, &own, start, n)
@@ -77,7 +67,7 @@ cdef inline Pair moments(const real* like, const void* x, Py_ssize_t n, int thre
     cdef Segment segment
     cdef Pair sums
     segment.x = x
-    segment.mean = sum_row(values[real], like, &segment, n, threads).first / n
+    segment.mean = sum_values(<const real*>x, n, threads) / n
     sums = sum_row(centred[real], like, &segment, n, threads)
     sums.first /= n
     return Pair(segment.mean + sums.first, sums.second / n - sums.first * sums.first)
@@ -164,9 +154,8 @@ cdef void slope_row(const real* like, void** p, Py_ssize_t n, int threads, bint 
 
 
 cdef void total_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    cdef Segment segment
-    segment.x = p[0]
-    (<double*>p[1])[0] = sum_row(values[real], like, &segment, n, threads).first
+    # x -> sum(x)
+    (<double*>p[1])[0] = sum_values(<const real*>p[0], n, threads)
 
 
 moments_gufunc = along_axis(b"moments", <void*>moments_row[f32x], <void*>moments_row[f64x], b"r", b"ss",

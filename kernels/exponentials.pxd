@@ -72,86 +72,58 @@ cdef inline Pair larger(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size) no
     return a if a.first > b.first else b
 
 
-cdef inline real exponential(bint below, const real* like, const Exponents* row, Py_ssize_t i,
-                             Py_ssize_t n) noexcept nogil:
-    # e^(x - shift) / 2^top_n, stored where that is asked for; with `below`, what is returned is 0 for the largest
+cdef inline real exponential(const real* like, const Exponents* row, real x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # e^x / 2^top_n of a shifted x, stored where that is asked for
     cdef real rest, exponent
-    cdef real x = take(<const real*>row.x, i, n)
-    x = fma(x, splat(x, row.sign), splat(x, -row.shift))
     cdef real r = exp_parts(at_least(x, splat(x, row.least)), &rest, &exponent)
     cdef real y = scale2(splat(x, 1.0) + (r + rest), exponent - splat(x, row.top_n))
     if row.y != NULL and n == lanes(like):
         store(<real*>skip(<const real*>row.y, i), y)
     elif row.y != NULL:
         store_part(<real*>skip(<const real*>row.y, i), y, n)
-    if below:
-        y = where_less(splat(x, row.below_top), x, splat(x, 0.0), y)
-    return first_lanes(y, n)
+    return y
 
 
-cdef inline void add_all(const f64x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
-                         f64x* unused) noexcept nogil:
-    sums[0] = sums[0] + exponential(False, like, <const Exponents*>row, i, n)
+cdef inline real shifted(const real* like, const Exponents* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    cdef real x = take(<const real*>row.x, i, n)
+    return fma(x, splat(x, row.sign), splat(x, -row.shift))
 
 
-cdef inline void add_below(const f64x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
-                           f64x* unused) noexcept nogil:
-    sums[0] = sums[0] + exponential(True, like, <const Exponents*>row, i, n)
-
-
-cdef inline void fold_all(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums,
-                          f32x* unused) noexcept nogil:
-    sums[0] = sums[0] + exponential(False, like, <const Exponents*>row, i, n)
-
-
-cdef inline void fold_below(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums,
-                            f32x* unused) noexcept nogil:
-    sums[0] = sums[0] + exponential(True, like, <const Exponents*>row, i, n)
-
-
-cdef inline void fold_count(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums,
-                            f32x* unused) noexcept nogil:
+cdef inline void add_all(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, real* sums,
+                         real* unused) noexcept nogil:
     cdef const Exponents* own = <const Exponents*>row
-    cdef f32x x = take(<const f32x*>own.x, i, n)
-    cdef f32x one = first_lanes(splat(x, 1.0), n)
-    x = fma(x, splat(x, own.sign), splat(x, -own.shift))
-    sums[0] = sums[0] + where_less(splat(x, own.below_top), x, one, splat(x, 0.0))
+    sums[0] = sums[0] + first_lanes(exponential(like, own, shifted(like, own, i, n), i, n), n)
 
 
-cdef inline void add_count(const f64x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
-                           f64x* unused) noexcept nogil:
+cdef inline void add_below(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, real* sums,
+                           real* counts) noexcept nogil:
     cdef const Exponents* own = <const Exponents*>row
-    cdef f64x x = take(<const f64x*>own.x, i, n)
-    cdef f64x one = first_lanes(splat(x, 1.0), n)
-    x = fma(x, splat(x, own.sign), splat(x, -own.shift))
-    sums[0] = sums[0] + where_less(splat(x, own.below_top), x, one, splat(x, 0.0))
+    cdef real x = shifted(like, own, i, n), zero = splat(x, 0.0), below_top = splat(x, own.below_top)
+    cdef real y = exponential(like, own, x, i, n)
+    sums[0] = sums[0] + first_lanes(where_less(below_top, x, zero, y), n)
+    counts[0] = counts[0] + where_less(below_top, x, first_lanes(splat(x, 1.0), n), zero)
+
+
+cdef inline Pair sum_terms(
+        void (*folded)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*, f32x*) noexcept nogil,
+        void (*added)(const f64x*, const void*, Py_ssize_t, Py_ssize_t, f64x*, f64x*) noexcept nogil, bint both,
+        const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # one or both sums of a block, for terms of either precision
+    cdef Exponents own = (<const Exponents*>row)[0]
+    if real is f32x:
+        return fold_block(folded, both, &own, start, n)
+    else:
+        return sum_block(added, like, &own, start, n)
 
 
 cdef inline Pair all_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # every exponential, stored; their sum
-    cdef Exponents own = (<const Exponents*>row)[0]
-    if real is f32x:
-        return fold_block(fold_all, False, &own, start, n)
-    else:
-        return sum_block(add_all, like, &own, start, n)
+    return sum_terms(add_all[f32x], add_all[f64x], False, like, row, start, n)
 
 
 cdef inline Pair below_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # the sum without the largest
-    cdef Exponents own = (<const Exponents*>row)[0]
-    if real is f32x:
-        return fold_block(fold_below, False, &own, start, n)
-    else:
-        return sum_block(add_below, like, &own, start, n)
-
-
-cdef inline Pair count_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # how many are the largest
-    cdef Exponents own = (<const Exponents*>row)[0]
-    if real is f32x:
-        return fold_block(fold_count, False, &own, start, n)
-    else:
-        return sum_block(add_count, like, &own, start, n)
+    # the sum without the largest, and how many are the largest
+    return sum_terms(add_below[f32x], add_below[f64x], True, like, row, start, n)
 
 
 cdef inline bint find_top(const real* like, Exponents* row, Py_ssize_t n, int threads) noexcept nogil:
@@ -192,8 +164,8 @@ cdef inline double log1p_of(double x) noexcept nogil:
 
 cdef inline double others(const real* like, Exponents* row, Py_ssize_t n, int threads) noexcept nogil:
     # the sum of e^(x - top) without one of the largest, so that log1p of it is right where the largest is nearly all
-    cdef double rest = sum_row(below_block[real], like, row, n, threads).first / top_mantissa(row)
-    return rest + (sum_row(count_block[real], like, row, n, threads).first - 1.0)
+    cdef Pair sums = sum_row(below_block[real], like, row, n, threads)
+    return sums.first / top_mantissa(row) + (sums.second - 1.0)
 
 
 cdef inline double top_not_finite(const real* x, const Exponents* row, Py_ssize_t n) noexcept nogil:

@@ -156,16 +156,15 @@ cdef inline word code_of(word sign, word exponent, word mantissa, const Format* 
 
 
 cdef inline word class_of(word code, const Format* f) noexcept nogil:
-    # Magnitudes are in order: zero, subnormal, normal, infinite, signalling, quiet. Up to infinity the classes count up
-    # on the positive side, from 6, and down on the negative, from 5.
-    cdef word m = magnitude_of(code, f), one = spread(code, 1), rank = spread(code, 0), number
-    rank = where_less(spread(m, f.zero), m, rank + one, rank)
-    rank = where_less(spread(m, f.last_subnormal), m, rank + one, rank)
-    rank = where_less(spread(m, f.largest), m, rank + one, rank)
-    rank = where_less(spread(m, f.infinity), m, rank + one, rank)
-    rank = where_less(spread(m, f.last_signaling), m, rank + one, rank)
-    number = (rank ^ (spread(m, 0) - sign_of(code, f))) + spread(m, POSITIVE_ZERO)
-    return where_less(spread(m, 3), rank, rank - spread(m, 4), number)
+    # Magnitudes are in order: zero, subnormal, normal, infinite, and the NaNs, signalling before quiet. Up to infinity
+    # the classes count up from POSITIVE_ZERO; those of the negative side mirror them.
+    cdef word m = magnitude_of(code, f), none = spread(code, 0), one = spread(code, 1), positive, nan
+    positive = where_less(spread(m, f.zero), m, spread(m, POSITIVE_SUBNORMAL), spread(m, POSITIVE_ZERO))
+    positive = where_less(spread(m, f.last_subnormal), m, positive + one, positive)
+    positive = where_less(spread(m, f.largest), m, positive + one, positive)
+    nan = where_less(spread(m, f.last_signaling), m, spread(m, QUIET_NAN), spread(m, SIGNALING_NAN))
+    positive = where_less(none, sign_of(code, f), spread(m, NEGATIVE_ZERO + POSITIVE_ZERO) - positive, positive)
+    return where_less(spread(m, f.infinity), m, nan, positive)
 
 
 cdef inline word ulp_of(word code, const Format* f) noexcept nogil:
@@ -231,7 +230,7 @@ cdef inline word finish(word x, word m, word code, const Conversion* c) noexcept
     # the NaNs and the sign, after a rounding
     cdef word nan = spread(x, c.f.nan) | ((m >> spread(x, c.shift)) & spread(x, c.f.payload))
     code = where_less(spread(x, c.infinity), m, nan, code)
-    return code | ((x ^ m) >> spread(x, c.sign_shift))
+    return code | ((x >> spread(x, c.sign_shift)) & spread(x, c.f.sign))
 
 
 cdef inline word nearest_magnitude(word m, const Conversion* c) noexcept nogil:

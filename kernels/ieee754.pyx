@@ -1,131 +1,34 @@
 # IEEE-754 taken apart: ufuncs of fields, classes, ULPs and neighbours, of rounding into a format and back; and counts.
 #
-# Here are the loops over arrays of codes and their registration, from a description of the format. What is done to
-# one register stands in formats.pxd; names, defaults and errors in pylib/ieee754.py.
+# Here are the kernels, their registration from the description of a format, and the C interface of ieee754.pxd. What
+# is done to one register stands in formats.pxd, the loops in code_loops.pxd; names, defaults and errors in pylib/.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport malloc
 
 cimport numpy as np
 
+from .code_loops cimport (
+    code, from_machine_format, load, map_codes, put_together, store, take_apart, to_machine_format,
+)
+from .descriptions cimport conversion_of, format_of
 from .formats cimport (
-    Conversion, Format, class_of, code_of, directed_of, distance_of, error_of, exact_integer_of,
-    exponent_of, loss_of, mantissa_of, nearest_of, next_down_of, next_up_of, power_of, sign_of, stochastic_of,
-    ulp_of, wide_of, word,
+    Conversion, Format, class_of, directed_of, distance_of, error_of, exact_integer_of, loss_of, nearest_of,
+    next_down_of, next_up_of, power_of, stochastic_of, ulp_of, wide_of, word,
 )
-from .lanes cimport (
-    F32_LANES, F64_LANES, bits_f32, load_bfloat16, load_f32, load_float16, load_u32, load_u64, narrow_u32_u8,
-    narrow_u32_u16, narrow_u64_u8, narrow_u64_u16, narrow_u64_u32, splat_u32, splat_u64, store_bfloat16,
-    store_f32, store_float16, store_u32, store_u64, u32x, u64x, where_less_i32, widen_u8_u32, widen_u8_u64,
-    widen_u16_u32, widen_u16_u64, widen_u32_u64,
-)
-from .ufuncs cimport MAX_OPERANDS, UINT8, UINT16, UINT32, UINT64, Row, thread_count, ufunc_of_rows
+from .lanes cimport F32_LANES, F64_LANES, splat_u32, splat_u64, u32x, u64x
+from .ufuncs cimport MAX_OPERANDS, UINT8, UINT16, UINT32, UINT64, Row, size_of, span, thread_count, ufunc_of_rows
+
+from lanewise import formats
 
 np.import_array()
 np.import_ufunc()
-
-ctypedef fused code:
-    uint8_t
-    uint16_t
-    uint32_t
-    uint64_t
-
-ctypedef fused result:
-    uint8_t
-    uint16_t
-    uint32_t
-    uint64_t
 
 ctypedef fused wide:
     uint32_t
     uint64_t
 
-ctypedef fused told:
-    Format
-    Conversion
 
-
-cdef inline Py_ssize_t lanes(word like) noexcept nogil:
-    if word is u32x:
-        return F32_LANES
-    else:
-        return F64_LANES
-
-
-cdef inline word load(const code* p, word like) noexcept nogil:
-    # a register of codes, each in a lane of `like`'s width, which holds it
-    if word is u32x:
-        if code is uint8_t:
-            return widen_u8_u32(p)
-        elif code is uint16_t:
-            return widen_u16_u32(p)
-        else:
-            return load_u32(<const uint32_t*>p)
-    else:
-        if code is uint8_t:
-            return widen_u8_u64(p)
-        elif code is uint16_t:
-            return widen_u16_u64(p)
-        elif code is uint32_t:
-            return widen_u32_u64(p)
-        else:
-            return load_u64(p)
-
-
-cdef inline void store(result* p, word x) noexcept nogil:
-    if word is u32x:
-        if result is uint8_t:
-            narrow_u32_u8(p, x)
-        elif result is uint16_t:
-            narrow_u32_u16(p, x)
-        else:
-            store_u32(<uint32_t*>p, x)
-    else:
-        if result is uint8_t:
-            narrow_u64_u8(p, x)
-        elif result is uint16_t:
-            narrow_u64_u16(p, x)
-        elif result is uint32_t:
-            narrow_u64_u32(p, x)
-        else:
-            store_u64(p, x)
-
-
-# The loops run by whole registers. What a function is told is copied first, since for all C knows the results might
-# overwrite it. `like` carries the register type to a function that has no register yet.
-
-cdef inline void map1(word (*f)(word, const told*) noexcept nogil, const code* x, result* y, Py_ssize_t n,
-                      const told* t, word like) noexcept nogil:
-    # y = f(x)
-    cdef told here = t[0]
-    cdef Py_ssize_t i = 0
-    while i < n:
-        store(y + i, f(load(x + i, like), &here))
-        i += lanes(like)
-
-
-cdef inline void take_apart(const code* x, uint8_t* sign, result* exponent, code* mantissa, Py_ssize_t n,
-                            const Format* t, word like) noexcept nogil:
-    cdef Format f = t[0]
-    cdef Py_ssize_t i = 0
-    cdef word here
-    while i < n:
-        here = load(x + i, like)
-        store(sign + i, sign_of(here, &f))
-        store(exponent + i, exponent_of(here, &f))
-        store(mantissa + i, mantissa_of(here, &f))
-        i += lanes(like)
-
-
-cdef inline void put_together(const uint8_t* sign, const result* exponent, const code* mantissa, code* y,
-                              Py_ssize_t n, const Format* t, word like) noexcept nogil:
-    cdef Format f = t[0]
-    cdef Py_ssize_t i = 0
-    while i < n:
-        store(y + i, code_of(load(sign + i, like), load(exponent + i, like), load(mantissa + i, like), &f))
-        i += lanes(like)
-
-
-# The kernels: one register type for codes of up to 32 bits, the other for those of 64.
+# The kernels. They run by whole registers: of 32-bit lanes, or of 64-bit ones where an operand is as wide.
 
 cdef void decompose(const code* x, uint8_t* sign, void* exponent, code* mantissa, Py_ssize_t n,
                     const Format* f) noexcept nogil:
@@ -144,38 +47,23 @@ cdef void compose(const uint8_t* sign, const void* exponent, const code* mantiss
 
 
 cdef void classify(const code* x, uint8_t* y, Py_ssize_t n, const Format* f) noexcept nogil:
-    if code is uint64_t:
-        map1(class_of[u64x], x, y, n, f, splat_u64(0))
-    else:
-        map1(class_of[u32x], x, y, n, f, splat_u32(0))
+    map_codes(class_of[u32x], class_of[u64x], x, y, n, f)
 
 
 cdef void ulp(const code* x, code* y, Py_ssize_t n, const Format* f) noexcept nogil:
-    if code is uint64_t:
-        map1(ulp_of[u64x], x, y, n, f, splat_u64(0))
-    else:
-        map1(ulp_of[u32x], x, y, n, f, splat_u32(0))
+    map_codes(ulp_of[u32x], ulp_of[u64x], x, y, n, f)
 
 
 cdef void next_up(const code* x, code* y, Py_ssize_t n, const Format* f) noexcept nogil:
-    if code is uint64_t:
-        map1(next_up_of[u64x], x, y, n, f, splat_u64(0))
-    else:
-        map1(next_up_of[u32x], x, y, n, f, splat_u32(0))
+    map_codes(next_up_of[u32x], next_up_of[u64x], x, y, n, f)
 
 
 cdef void next_down(const code* x, code* y, Py_ssize_t n, const Format* f) noexcept nogil:
-    if code is uint64_t:
-        map1(next_down_of[u64x], x, y, n, f, splat_u64(0))
-    else:
-        map1(next_down_of[u32x], x, y, n, f, splat_u32(0))
+    map_codes(next_down_of[u32x], next_down_of[u64x], x, y, n, f)
 
 
 cdef void is_exact_integer(const code* x, uint8_t* y, Py_ssize_t n, const Format* f) noexcept nogil:
-    if code is uint64_t:
-        map1(exact_integer_of[u64x], x, y, n, f, splat_u64(0))
-    else:
-        map1(exact_integer_of[u32x], x, y, n, f, splat_u32(0))
+    map_codes(exact_integer_of[u32x], exact_integer_of[u64x], x, y, n, f)
 
 
 cdef void ulp_distance(const code* a, const code* b, uint64_t* y, Py_ssize_t n, const Format* t) noexcept nogil:
@@ -187,55 +75,22 @@ cdef void ulp_distance(const code* a, const code* b, uint64_t* y, Py_ssize_t n, 
         i += F64_LANES
 
 
-cdef inline void to_machine_format(const float* x, uint16_t* y, Py_ssize_t n, bint bfloat) noexcept nogil:
-    cdef Py_ssize_t i = 0
-    while i < n:
-        if bfloat:
-            store_bfloat16(y + i, load_f32(x + i))
-        else:
-            store_float16(y + i, load_f32(x + i))
-        i += F32_LANES
-
-
-cdef inline void from_machine_format(const uint16_t* x, float* y, Py_ssize_t n, bint bfloat) noexcept nogil:
-    # a load makes binary16's NaNs quiet, but not bfloat16's
-    cdef u32x magnitude = splat_u32(0x7FFFFFFF), infinity = splat_u32(0x7F800000), quiet = splat_u32(0x00400000), bits
-    cdef Py_ssize_t i = 0
-    while i < n:
-        if bfloat:
-            bits = bits_f32(load_bfloat16(x + i))
-            store_u32(<uint32_t*>y + i, where_less_i32(infinity, bits & magnitude, bits | quiet, bits))
-        else:
-            store_f32(y + i, load_float16(x + i))
-        i += F32_LANES
-
-
 cdef void encode(const wide* x, code* y, Py_ssize_t n, const Conversion* c) noexcept nogil:
     if c.machine_format:
         to_machine_format(<const float*>x, <uint16_t*>y, n, c.machine_format == 8)
     elif c.f.sign == 0:
-        if wide is uint64_t:
-            map1(power_of[u64x], x, y, n, c, splat_u64(0))
-        else:
-            map1(power_of[u32x], x, y, n, c, splat_u32(0))
+        map_codes(power_of[u32x], power_of[u64x], x, y, n, c)
     elif c.directed:
-        if wide is uint64_t:
-            map1(directed_of[u64x], x, y, n, c, splat_u64(0))
-        else:
-            map1(directed_of[u32x], x, y, n, c, splat_u32(0))
-    elif wide is uint64_t:
-        map1(nearest_of[u64x], x, y, n, c, splat_u64(0))
+        map_codes(directed_of[u32x], directed_of[u64x], x, y, n, c)
     else:
-        map1(nearest_of[u32x], x, y, n, c, splat_u32(0))
+        map_codes(nearest_of[u32x], nearest_of[u64x], x, y, n, c)
 
 
 cdef void decode(const code* x, wide* y, Py_ssize_t n, const Conversion* c) noexcept nogil:
     if c.machine_format:
         from_machine_format(<const uint16_t*>x, <float*>y, n, c.machine_format == 8)
-    elif wide is uint64_t:
-        map1(wide_of[u64x], x, y, n, c, splat_u64(0))
     else:
-        map1(wide_of[u32x], x, y, n, c, splat_u32(0))
+        map_codes(wide_of[u32x], wide_of[u64x], x, y, n, c)
 
 
 cdef inline word rounded_and_back(word x, const Conversion* c) noexcept nogil:
@@ -247,51 +102,29 @@ cdef inline word rounded_and_back(word x, const Conversion* c) noexcept nogil:
 
 
 cdef void rounding_error(const wide* x, wide* y, Py_ssize_t n, const Conversion* c) noexcept nogil:
-    if wide is uint64_t:
-        map1(rounded_and_back[u64x], x, y, n, c, splat_u64(0))
-    else:
-        map1(rounded_and_back[u32x], x, y, n, c, splat_u32(0))
+    map_codes(rounded_and_back[u32x], rounded_and_back[u64x], x, y, n, c)
 
 
 cdef void encode_stochastic(const wide* x, const uint32_t* noise, code* y, Py_ssize_t n,
                             const Conversion* t) noexcept nogil:
     cdef Conversion c = t[0]
-    cdef u64x upper_half = splat_u64(32)
+    cdef u32x narrow_like = splat_u32(0)
+    cdef u64x wide_like = splat_u64(0), upper_half = splat_u64(32)
     cdef Py_ssize_t i = 0
     while i < n:
         if wide is uint64_t:
-            store(y + i, stochastic_of(load_u64(x + i), widen_u32_u64(noise + i) << upper_half, &c))
+            store(y + i, stochastic_of(load(x + i, wide_like), load(noise + i, wide_like) << upper_half, &c))
             i += F64_LANES
         else:
-            store(y + i, stochastic_of(load_u32(x + i), load_u32(noise + i), &c))
+            store(y + i, stochastic_of(load(x + i, narrow_like), load(noise + i, narrow_like), &c))
             i += F32_LANES
 
 
-cdef void pack(const uint8_t* low, const uint8_t* high, uint8_t* y, Py_ssize_t n) noexcept nogil:
-    cdef u32x like = splat_u32(0), nibble = splat_u32(15)
-    cdef Py_ssize_t i = 0
-    while i < n:
-        store(y + i, (load(low + i, like) & nibble) | ((load(high + i, like) & nibble) << splat_u32(4)))
-        i += F32_LANES
-
-
-cdef void unpack(const uint8_t* x, uint8_t* low, uint8_t* high, Py_ssize_t n) noexcept nogil:
-    cdef u32x like = splat_u32(0)
-    cdef Py_ssize_t i = 0
-    while i < n:
-        store(high + i, load(x + i, like) >> splat_u32(4))
-        store(low + i, load(x + i, like) & splat_u32(15))
-        i += F32_LANES
-
-
 cdef void classify_loss(const wide* x, uint8_t* y, Py_ssize_t n, const Conversion* c) noexcept nogil:
-    if wide is uint64_t:
-        map1(loss_of[u64x], x, y, n, c, splat_u64(0))
-    else:
-        map1(loss_of[u32x], x, y, n, c, splat_u32(0))
+    map_codes(loss_of[u32x], loss_of[u64x], x, y, n, c)
 
 
-# Registration: from the description of a format, any object with pylib/ieee754.py's attributes, to its ufuncs.
+# Registration: from the description of a format, one of pylib/formats.py, to its ufuncs.
 
 # c is a code, or a number of that format; m a mantissa; e an exponent field; w a wide number; b uint8; ? bool;
 # n uint32; q int64
@@ -322,160 +155,80 @@ cdef dict conversions_on(code like, wide wide_like):
     }
 
 
-cdef size_t kernel_for(str function, int size, int wide_size) except 0:
-    cdef dict kernels
-    if wide_size == 0:
-        kernels = (kernels_on(<uint8_t>0) if size == 1 else kernels_on(<uint16_t>0) if size == 2
-                   else kernels_on(<uint32_t>0) if size == 4 else kernels_on(<uint64_t>0))
-    elif wide_size == 4:
-        kernels = (conversions_on(<uint8_t>0, <uint32_t>0) if size == 1 else conversions_on(<uint16_t>0, <uint32_t>0)
-                   if size == 2 else conversions_on(<uint32_t>0, <uint32_t>0))
+# by the bytes of a wide number, 0 where there is none, and of a code
+KERNELS = {
+    (0, 1): kernels_on(<uint8_t>0), (0, 2): kernels_on(<uint16_t>0),
+    (0, 4): kernels_on(<uint32_t>0), (0, 8): kernels_on(<uint64_t>0),
+    (4, 1): conversions_on(<uint8_t>0, <uint32_t>0), (4, 2): conversions_on(<uint16_t>0, <uint32_t>0),
+    (4, 4): conversions_on(<uint32_t>0, <uint32_t>0),
+    (8, 1): conversions_on(<uint8_t>0, <uint64_t>0), (8, 2): conversions_on(<uint16_t>0, <uint64_t>0),
+    (8, 4): conversions_on(<uint32_t>0, <uint64_t>0), (8, 8): conversions_on(<uint64_t>0, <uint64_t>0),
+}
+
+
+cdef list operands_of(str function, description, int number, wide_format):
+    # (bytes, NumPy's type number) of each operand; `number` is what c has
+    cdef int size = description.code_size, exponent_size = description.exponent_dtype.itemsize
+    kinds = {
+        "c": (size, number), "m": (size, UNSIGNED[size]), "e": (exponent_size, UNSIGNED[exponent_size]),
+        "b": (1, np.NPY_UINT8), "?": (1, np.NPY_BOOL), "n": (4, np.NPY_UINT32), "q": (8, np.NPY_INT64),
+        "w": wide_format and (wide_format.code_size, wide_format.native.num),
+    }
+    return [kinds[kind] for kind in SIGNATURES[function].replace(">", "")]
+
+
+cdef Row row_of(str function, description, wide_format=None, str rounding="nearest", bint saturate=False) except *:
+    # the kernel, its operands, and what it is told, which lives as long as the process
+    cdef Row row
+    cdef Format* f
+    cdef Conversion* c
+    cdef int k = 0
+    wide_size = 0 if wide_format is None else wide_format.code_size
+    if wide_format is None:
+        f = <Format*>malloc(sizeof(Format))
+        f[0] = format_of(description)
+        row.told = f
     else:
-        kernels = (conversions_on(<uint8_t>0, <uint64_t>0) if size == 1 else conversions_on(<uint16_t>0, <uint64_t>0)
-                   if size == 2 else conversions_on(<uint32_t>0, <uint64_t>0) if size == 4
-                   else conversions_on(<uint64_t>0, <uint64_t>0))
-    return kernels[function]
-
-
-cdef Format format_of(description) except *:
-    cdef Format f
-    cdef bint none_above = description.infinity_code is None
-    f.exponent_bits = description.exponent_bits
-    f.mantissa_bits = description.mantissa_bits
-    f.sign_place = f.exponent_bits + f.mantissa_bits
-    f.sign = <uint64_t>description.signed << f.sign_place
-    f.magnitude = (<uint64_t>1 << f.sign_place) - 1
-    f.exponent_field = (<uint64_t>1 << f.exponent_bits) - 1
-    f.mantissa_field = (<uint64_t>1 << f.mantissa_bits) - 1
-    f.first_exponent = description.has_subnormals
-    f.zero = 0 if description.has_subnormals else -1
-    f.last_subnormal = f.mantissa_field if description.has_subnormals else -1
-    f.largest = description.largest_code
-    f.infinity = f.largest if none_above else description.infinity_code
-    f.nan = f.sign if description.nan_code is None else description.nan_code
-    f.last_signaling = f.infinity if none_above else f.nan - 1
-    f.payload = 0 if none_above else f.mantissa_field
-    f.one = <uint64_t>description.bias << f.mantissa_bits
-    f.exact_limit = description.exact_limit_code
-    return f
-
-
-cdef Conversion conversion_of(description, wide_format, str rounding, bint saturate) except *:
-    # every constant of a conversion, from exact integers of Python; the names are those of Conversion's fields
-    cdef Conversion c
-    cdef int64_t finite, infinite, beyond
-    bits, wide_bits = description.mantissa_bits, wide_format.mantissa_bits
-    shift = wide_bits - bits
-    first = description.has_subnormals - description.bias + wide_format.bias
-    c.f = format_of(description)
-    c.shift = shift
-    c.sign_shift = wide_format.width - 1 - c.f.sign_place
-    c.rebias = (wide_format.bias - description.bias) << wide_bits
-    c.magnitude = (1 << (wide_format.width - 1)) - 1
-    c.infinity = wide_format.infinity_code
-    c.nan = wide_format.nan_code
-    c.mantissa_field = (1 << wide_bits) - 1
-    c.mantissa_bits = wide_bits
-    c.smallest_exponent = first
-    # binary32 has 2^-127, e8m0's smallest, as a subnormal
-    c.smallest_normal = first << wide_bits if first > 0 else 1 << (wide_bits - 1)
-    c.leading = c.smallest_normal if description.has_subnormals else 0
-    c.subnormals_below = 0 if c.rebias == 0 else c.smallest_normal
-    c.magic = (first + shift) << wide_bits
-    c.directed = rounding != "nearest"
-    c.half = (1 << (shift - 1)) - 1 if shift else 0
-    c.odd = shift > 0
-    c.positive_up = -1 if rounding == "up" else 0
-    c.negative_up = -1 if rounding == "down" else 0
-    c.tie = 0
-    if not description.signed:
-        # a format of powers of two: a tie goes up, since a significand that is always 1 is always odd
-        c.subnormals_below = (first + 1) << wide_bits
-        c.half = c.half + 1 if rounding == "nearest" else c.mantissa_field if rounding == "up" else 0
-        c.tie = c.subnormals_below
-        if rounding == "nearest":
-            c.tie = c.smallest_normal + (c.subnormals_below - c.smallest_normal) // 2
-        elif rounding == "up":
-            c.tie = c.smallest_normal + 1
-    finite = description.largest_code
-    infinite = beyond = finite
-    if not saturate and description.nan_code is not None:
-        infinite = beyond = finite + 1
-    c.positive_limit = finite if rounding in ("zero", "down") else beyond
-    c.negative_limit = finite if rounding in ("zero", "up") else beyond
-    c.infinite = infinite
-    # the processor itself rounds binary32 into these two as is asked for here
-    c.machine_format = 0
-    if rounding == "nearest" and not saturate and wide_format.width == 32 and description.specials == "ieee":
-        if (description.exponent_bits, bits, description.bias) == (5, 10, 15):
-            c.machine_format = 16
-        elif (description.exponent_bits, bits, description.bias) == (8, 7, 127):
-            c.machine_format = 8
-    return c
-
-
-cdef int fill_row(Row* row, int* types, str function, description, int number, wide_format) except -1:
-    # one row: kernel and operands; `number` is NumPy's type number of what c stands for
-    cdef int size = description.code_size, wide_size = 0 if wide_format is None else wide_format.code_size, k = 0
-    cdef int width
-    inputs, outputs = SIGNATURES[function].split(">")
-    row.kernel = <void*>kernel_for(function, size, wide_size)
-    row.lanes = F64_LANES if 8 in (size, wide_size) or function == "ulp_distance" else F32_LANES
-    row.n_in, row.n_out = len(inputs), len(outputs)
+        c = <Conversion*>malloc(sizeof(Conversion))
+        c[0] = conversion_of(description, wide_format, rounding, saturate)
+        row.told = c
+    row.kernel = <void*><size_t>KERNELS[wide_size, description.code_size][function]
+    row.n_in = SIGNATURES[function].index(">")
+    row.n_out = len(SIGNATURES[function]) - 1 - row.n_in
     row.threads = thread_count()
-    for kind in inputs + outputs:
-        width = {"c": size, "m": size, "b": 1, "?": 1, "e": 1 if description.exponent_bits <= 8 else 2, "q": 8, "n": 4,
-                 "w": wide_size}[kind]
-        row.dtypes[k] = UINT8 if width == 1 else UINT16 if width == 2 else UINT32 if width == 4 else UINT64
-        types[k] = (number if kind == "c" else np.NPY_BOOL if kind == "?" else np.NPY_INT64 if kind == "q"
-                    else (np.NPY_FLOAT if wide_size == 4 else np.NPY_DOUBLE) if kind == "w" else UNSIGNED[width])
+    row.lanes = F32_LANES
+    for width, _ in operands_of(function, description, 0, wide_format):
+        row.dtypes[k] = {1: UINT8, 2: UINT16, 4: UINT32, 8: UINT64}[width]
+        if width == 8:
+            row.lanes = F64_LANES
         k += 1
-    return 0
+    return row
 
 
-def of_formats(str function, str name, str doc, list descriptions):
+def of_formats(str function, str name, list descriptions):
     """A ufunc with a loop for each (description, type number of its numbers or codes)."""
-    cdef int n_rows = len(descriptions), r
     cdef Row[16] rows
     cdef int[16 * MAX_OPERANDS] types
-    cdef Format* formats = <Format*>malloc(n_rows * sizeof(Format))
-    cdef int operands = len(SIGNATURES[function]) - 1
-    for r in range(n_rows):
-        description, number = descriptions[r]
-        formats[r] = format_of(description)
-        fill_row(&rows[r], types + r * operands, function, description, number, None)
-        rows[r].told = &formats[r]
-    return ufunc_of_rows(name.encode(), doc.encode(), rows, types, n_rows)
+    cdef int r = 0, k = 0
+    for description, number in descriptions:
+        rows[r] = row_of(function, description)
+        r += 1
+        for _, types[k] in operands_of(function, description, number, None):
+            k += 1
+    return ufunc_of_rows(name.encode(), b"", rows, types, r)
 
 
-def of_conversions(str function, str name, str doc, description, wide_formats, str rounding="nearest",
-                   bint saturate=False):
+def of_conversions(str function, str name, description, wide_formats, str rounding, bint saturate):
     """A ufunc with a loop for each wide format, between it and the one described."""
-    cdef int n_rows = len(wide_formats), r
     cdef Row[2] rows
     cdef int[2 * MAX_OPERANDS] types
-    cdef Conversion* conversions = <Conversion*>malloc(n_rows * sizeof(Conversion))
-    cdef int operands = len(SIGNATURES[function]) - 1
-    for r in range(n_rows):
-        conversions[r] = conversion_of(description, wide_formats[r], rounding, saturate)
-        fill_row(&rows[r], types + r * operands, function, description, UNSIGNED[description.code_size],
-                 wide_formats[r])
-        rows[r].told = &conversions[r]
-    return ufunc_of_rows(name.encode(), doc.encode(), rows, types, n_rows)
-
-
-cdef object of_bytes(bytes name, bytes doc, void* kernel, int n_in, int n_out):
-    cdef Row row
-    cdef int[3] types = [np.NPY_UINT8, np.NPY_UINT8, np.NPY_UINT8]
-    row.kernel, row.told, row.lanes = kernel, NULL, F32_LANES
-    row.n_in, row.n_out = n_in, n_out
-    row.dtypes = [UINT8, UINT8, UINT8, UINT8, UINT8]
-    row.threads = thread_count()
-    return ufunc_of_rows(name, doc, &row, types, 1)
-
-
-pack_pairs = of_bytes(b"pack_pairs", b"Two 4-bit codes in a byte, the first in its low half.", <void*>pack, 2, 1)
-unpack_pairs = of_bytes(b"unpack_pairs", b"A byte's low half and its high half.", <void*>unpack, 1, 2)
+    cdef int r = 0, k = 0
+    for wide_format in wide_formats:
+        rows[r] = row_of(function, description, wide_format, rounding, saturate)
+        r += 1
+        for _, types[k] in operands_of(function, description, UNSIGNED[description.code_size], wide_format):
+            k += 1
+    return ufunc_of_rows(name.encode(), b"", rows, types, r)
 
 
 def count(const code[::1] codes, int64_t[::1] counts):
@@ -492,3 +245,137 @@ def count(const code[::1] codes, int64_t[::1] counts):
             tables[i & 3][codes[i]] += 1
         for k in range(n_counts):
             counts[k] += tables[0][k] + tables[1][k] + tables[2][k] + tables[3][k]
+
+
+# The C interface: the same kernels, each with its row.
+
+cdef void run(const Row* row, const void* a, const void* b, const void* c, const void* d,
+              Py_ssize_t n) noexcept nogil:
+    # on contiguous operands of n elements, NULL behind the last
+    cdef char* operands[MAX_OPERANDS]
+    cdef np.npy_intp[MAX_OPERANDS] steps
+    cdef int k
+    operands[0], operands[1], operands[2], operands[3] = <char*>a, <char*>b, <char*>c, <char*>d
+    for k in range(row.n_in + row.n_out):
+        steps[k] = size_of(row.dtypes[k])
+    span(row, operands, steps, 0, n)
+
+
+cdef Row decompose32 = row_of("decompose", formats.BINARY32)
+cdef Row compose32 = row_of("compose", formats.BINARY32)
+cdef Row classify32 = row_of("classify", formats.BINARY32)
+cdef Row ulp32 = row_of("ulp", formats.BINARY32)
+
+cdef void decompose_float32(const float* x, uint8_t* sign, uint8_t* exponent, uint32_t* mantissa,
+                            Py_ssize_t n) noexcept nogil:
+    run(&decompose32, x, sign, exponent, mantissa, n)
+
+cdef void compose_float32(const uint8_t* sign, const uint8_t* exponent, const uint32_t* mantissa, float* y,
+                          Py_ssize_t n) noexcept nogil:
+    run(&compose32, sign, exponent, mantissa, y, n)
+
+cdef void classify_float32(const float* x, uint8_t* classes, Py_ssize_t n) noexcept nogil:
+    run(&classify32, x, classes, NULL, NULL, n)
+
+cdef void ulp_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
+    run(&ulp32, x, y, NULL, NULL, n)
+
+
+cdef Row decompose64 = row_of("decompose", formats.BINARY64)
+cdef Row compose64 = row_of("compose", formats.BINARY64)
+cdef Row classify64 = row_of("classify", formats.BINARY64)
+cdef Row ulp64 = row_of("ulp", formats.BINARY64)
+
+cdef void decompose_float64(const double* x, uint8_t* sign, uint16_t* exponent, uint64_t* mantissa,
+                            Py_ssize_t n) noexcept nogil:
+    run(&decompose64, x, sign, exponent, mantissa, n)
+
+cdef void compose_float64(const uint8_t* sign, const uint16_t* exponent, const uint64_t* mantissa, double* y,
+                          Py_ssize_t n) noexcept nogil:
+    run(&compose64, sign, exponent, mantissa, y, n)
+
+cdef void classify_float64(const double* x, uint8_t* classes, Py_ssize_t n) noexcept nogil:
+    run(&classify64, x, classes, NULL, NULL, n)
+
+cdef void ulp_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
+    run(&ulp64, x, y, NULL, NULL, n)
+
+
+cdef Row encode_binary16 = row_of("encode", formats.BINARY16, formats.BINARY32)
+cdef Row decode_binary16 = row_of("decode", formats.BINARY16, formats.BINARY32)
+
+cdef void encode_binary16_float32(const float* x, uint16_t* codes, Py_ssize_t n) noexcept nogil:
+    run(&encode_binary16, x, codes, NULL, NULL, n)
+
+cdef void decode_binary16_float32(const uint16_t* codes, float* y, Py_ssize_t n) noexcept nogil:
+    run(&decode_binary16, codes, y, NULL, NULL, n)
+
+
+cdef Row encode_bfloat16 = row_of("encode", formats.BFLOAT16, formats.BINARY32)
+cdef Row decode_bfloat16 = row_of("decode", formats.BFLOAT16, formats.BINARY32)
+
+cdef void encode_bfloat16_float32(const float* x, uint16_t* codes, Py_ssize_t n) noexcept nogil:
+    run(&encode_bfloat16, x, codes, NULL, NULL, n)
+
+cdef void decode_bfloat16_float32(const uint16_t* codes, float* y, Py_ssize_t n) noexcept nogil:
+    run(&decode_bfloat16, codes, y, NULL, NULL, n)
+
+
+cdef Row encode_float8_e5m2 = row_of("encode", formats.FLOAT8_E5M2, formats.BINARY32)
+cdef Row decode_float8_e5m2 = row_of("decode", formats.FLOAT8_E5M2, formats.BINARY32)
+
+cdef void encode_float8_e5m2_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
+    run(&encode_float8_e5m2, x, codes, NULL, NULL, n)
+
+cdef void decode_float8_e5m2_float32(const uint8_t* codes, float* y, Py_ssize_t n) noexcept nogil:
+    run(&decode_float8_e5m2, codes, y, NULL, NULL, n)
+
+
+cdef Row encode_float8_e4m3fn = row_of("encode", formats.FLOAT8_E4M3FN, formats.BINARY32)
+cdef Row decode_float8_e4m3fn = row_of("decode", formats.FLOAT8_E4M3FN, formats.BINARY32)
+
+cdef void encode_float8_e4m3fn_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
+    run(&encode_float8_e4m3fn, x, codes, NULL, NULL, n)
+
+cdef void decode_float8_e4m3fn_float32(const uint8_t* codes, float* y, Py_ssize_t n) noexcept nogil:
+    run(&decode_float8_e4m3fn, codes, y, NULL, NULL, n)
+
+
+cdef Row encode_float8_e8m0fnu = row_of("encode", formats.FLOAT8_E8M0FNU, formats.BINARY32)
+cdef Row decode_float8_e8m0fnu = row_of("decode", formats.FLOAT8_E8M0FNU, formats.BINARY32)
+
+cdef void encode_float8_e8m0fnu_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
+    run(&encode_float8_e8m0fnu, x, codes, NULL, NULL, n)
+
+cdef void decode_float8_e8m0fnu_float32(const uint8_t* codes, float* y, Py_ssize_t n) noexcept nogil:
+    run(&decode_float8_e8m0fnu, codes, y, NULL, NULL, n)
+
+
+cdef Row encode_float6_e3m2fn = row_of("encode", formats.FLOAT6_E3M2FN, formats.BINARY32)
+cdef Row decode_float6_e3m2fn = row_of("decode", formats.FLOAT6_E3M2FN, formats.BINARY32)
+
+cdef void encode_float6_e3m2fn_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
+    run(&encode_float6_e3m2fn, x, codes, NULL, NULL, n)
+
+cdef void decode_float6_e3m2fn_float32(const uint8_t* codes, float* y, Py_ssize_t n) noexcept nogil:
+    run(&decode_float6_e3m2fn, codes, y, NULL, NULL, n)
+
+
+cdef Row encode_float6_e2m3fn = row_of("encode", formats.FLOAT6_E2M3FN, formats.BINARY32)
+cdef Row decode_float6_e2m3fn = row_of("decode", formats.FLOAT6_E2M3FN, formats.BINARY32)
+
+cdef void encode_float6_e2m3fn_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
+    run(&encode_float6_e2m3fn, x, codes, NULL, NULL, n)
+
+cdef void decode_float6_e2m3fn_float32(const uint8_t* codes, float* y, Py_ssize_t n) noexcept nogil:
+    run(&decode_float6_e2m3fn, codes, y, NULL, NULL, n)
+
+
+cdef Row encode_float4_e2m1fn = row_of("encode", formats.FLOAT4_E2M1FN, formats.BINARY32)
+cdef Row decode_float4_e2m1fn = row_of("decode", formats.FLOAT4_E2M1FN, formats.BINARY32)
+
+cdef void encode_float4_e2m1fn_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
+    run(&encode_float4_e2m1fn, x, codes, NULL, NULL, n)
+
+cdef void decode_float4_e2m1fn_float32(const uint8_t* codes, float* y, Py_ssize_t n) noexcept nogil:
+    run(&decode_float4_e2m1fn, codes, y, NULL, NULL, n)

@@ -11,7 +11,7 @@ cimport numpy as np
 from .exponentials cimport Exponents, find_top, log1p_of, others, top_mantissa, top_not_finite
 from .lanes cimport f32x, f64x, fma, real, splat
 from .loops cimport skip
-from .reductions cimport Pair, map_block, map_row, sum_block, sum_row, take, wide
+from .reductions cimport map_block, map_row, sum_values, take
 from .rows cimport along_axis
 
 np.import_array()
@@ -21,16 +21,6 @@ cdef struct Slope:
     const void* x
     double factor
     double offset
-
-
-cdef inline void add_value(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
-                           f64x* unused) noexcept nogil:
-    sums[0] = sums[0] + wide(<const real*>(<const Slope*>row).x, i, n)
-
-
-cdef Pair values(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Slope own = (<const Slope*>row)[0]
-    return sum_block(add_value[real], like, &own, start, n)
 
 
 cdef inline real slope(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
@@ -67,7 +57,7 @@ cdef inline double cross_entropy(const real* logits, Py_ssize_t target, double l
     log_sum = row.top + log_rest
     loss = (1.0 - label_smoothing) * ((row.top - element(logits, target)) + log_rest) + z_loss * log_sum * log_sum
     if label_smoothing != 0.0:
-        loss += label_smoothing * ((row.top - sum_row(values[real], logits, &own, n, threads).first / n) + log_rest)
+        loss += label_smoothing * ((row.top - sum_values(logits, n, threads) / n) + log_rest)
     if grad == NULL:
         return loss
     inverse = 1.0 / (top_mantissa(&row) * (1.0 + rest)) if finite else INFINITY - INFINITY
@@ -121,8 +111,7 @@ cdef void gradient_row(const real* like, void** p, Py_ssize_t n, int threads, bi
 
 cdef void total_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
     # x, divisor -> sum(x) / divisor
-    cdef Slope own = Slope(p[0], 0.0, 0.0)
-    (<double*>p[2])[0] = sum_row(values[real], like, &own, n, threads).first / (<double*>p[1])[0]
+    (<double*>p[2])[0] = sum_values(<const real*>p[0], n, threads) / (<double*>p[1])[0]
 
 
 cross_entropy_gufunc = along_axis(

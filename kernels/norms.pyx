@@ -10,7 +10,9 @@ cimport numpy as np
 
 from .lanes cimport add_product_f64, f32x, f64x, fma, real, splat, splat_f32, splat_f64
 from .loops cimport skip
-from .reductions cimport Pair, first_lanes, fold_block, map_block, map_row, merge_row, sum_block, sum_row, take, wide
+from .reductions cimport (
+    Pair, first_lanes, fold_block, map_block, map_row, merge_row, sum_block, sum_row, sum_values, take, wide,
+)
 from .rows cimport along_axis
 
 np.import_array()
@@ -68,12 +70,6 @@ cdef inline void fold_centred(const f32x* like, const void* row, Py_ssize_t i, P
 
 
 # The ordinary row. The compiler knows that the scale is 1 and leaves the product out.
-
-cdef Pair values(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Norm norm = (<const Norm*>row)[0]
-    norm.scale = 1.0
-    return sum_block(add_value[real], like, &norm, start, n)
-
 
 cdef Pair squares(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Norm norm = (<const Norm*>row)[0]
@@ -177,7 +173,7 @@ cdef inline double layer_root(const real* like, Norm* norm, double eps, Py_ssize
     cdef double square, mean
     cdef Pair sums
     norm.scale = 1.0
-    mean = sum_row(values[real], like, norm, n, threads).first / n
+    mean = sum_values(<const real*>norm.x, n, threads) / n
     split_mean(like, norm, mean, 0.0)
     sums = sum_row(centred[real], like, norm, n, threads)
     if real is f64x:

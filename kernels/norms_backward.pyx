@@ -1,20 +1,17 @@
 # Gradients of rms_norm and layer_norm: of x row by row, of weight and bias summed over the rows in one fixed order.
-# Forward is norms.pyx; the order of sums along a row is reductions.pxd, of sums over rows `chunk_rows` below.
+# Forward is norms.pyx; what is done to a few rows is norm_groups.pxd, the order of sums over rows `chunk_rows` below.
 #
 # Bytes: grad and x are read once for the two sums of the row and once, from the first-level cache, for the gradients.
 from cpython.exc cimport PyErr_NoMemory
 from cpython.pycapsule cimport PyCapsule_Import
 from cython.parallel cimport prange
-from libc.math cimport ldexp
 from libc.stdlib cimport calloc, free, malloc
 
 cimport numpy as np
 
-from .lanes cimport (
-    F64_LANES, enter_environment, environment, f32x, f64x, fma, leave_environment, real, splat, splat_f64, store_f64,
-)
-from .loops cimport lanes, skip, store, store_part
-from .reductions cimport Pair, fold_block, map_row, sum_block, sum_row, take, wide
+from .lanes cimport enter_environment, environment, f32x, f64x, leave_environment, real
+from .loops cimport skip
+from .norm_groups cimport GROUP, Group, group_backward, set_statistics
 from .rows cimport TILE, put_rows, register, take_rows
 from .ufuncs cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, THREAD_MIN, Dtype, size_of
 
@@ -22,171 +19,8 @@ np.import_array()
 np.import_ufunc()
 
 cdef enum:
-    GROUP = 4  # rows that share one addition to the gradient of weight
     CHUNKS = 16  # runs of rows that each add up a gradient of their own
     CHUNK_BYTES = 1 << 25
-
-cdef struct Group:
-    # up to GROUP rows: normed = (x * scale - mean - mean_rest) * rstd, and
-    # grad_x = (grad * weight - grad_mean - normed * grad_normed_mean) * rstd * scale
-    const void* weight
-    double* grad_weight  # NULL where nobody wants it
-    double* grad_bias
-    Py_ssize_t rows
-    Py_ssize_t n
-    const void* grad[GROUP]
-    const void* x[GROUP]
-    void* grad_x[GROUP]
-    double mean[GROUP]
-    double mean_rest[GROUP]
-    double rstd[GROUP]
-    double scale[GROUP]
-    double grad_mean[GROUP]
-    double grad_normed_mean[GROUP]
-    bint ordinary  # whether every scale is 1
-    bint centred
-
-
-cdef inline void add_terms(const real* like, const void* group_, Py_ssize_t i, Py_ssize_t n, f64x* grads,
-                           f64x* grads_normed) noexcept nogil:
-    # grad * weight, and that times normed, of the group's first row
-    cdef const Group* group = <const Group*>group_
-    cdef f64x grad = wide(<const real*>group.grad[0], i, n)
-    cdef f64x x = wide(<const real*>group.x[0], i, n) * splat_f64(group.scale[0])
-    if group.weight != NULL:
-        grad = grad * wide(<const real*>group.weight, i, n)
-    if group.centred:
-        x = (x - splat_f64(group.mean[0])) - splat_f64(group.mean_rest[0])
-        grads[0] = grads[0] + grad
-    grads_normed[0] = grads_normed[0] + grad * (x * splat_f64(group.rstd[0]))
-
-
-cdef inline real normed_of(const real* like, const Group* group, Py_ssize_t r, Py_ssize_t i,
-                           Py_ssize_t n) noexcept nogil:
-    # x - mean is exact where they are close, and mean_rest is half its last bit at most
-    cdef real x = take(<const real*>group.x[r], i, n), rstd = splat(x, group.rstd[r])
-    x = x * splat(x, group.scale[r])
-    if group.centred:
-        return fma(x - splat(x, group.mean[r]), rstd, splat(x, -group.mean_rest[r]) * rstd)
-    return x * rstd
-
-
-cdef inline void fold_terms(const f32x* like, const void* group_, Py_ssize_t i, Py_ssize_t n, f32x* grads,
-                            f32x* grads_normed) noexcept nogil:
-    # the same in float32
-    cdef const Group* group = <const Group*>group_
-    cdef f32x grad = take(<const f32x*>group.grad[0], i, n), x = normed_of(like, group, 0, i, n)
-    if group.weight != NULL:
-        grad = grad * take(<const f32x*>group.weight, i, n)
-    if group.centred:
-        grads[0] = grads[0] + grad
-    grads_normed[0] = fma(grad, x, grads_normed[0])
-
-
-cdef Pair terms(const real* like, const void* group, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Group own = (<const Group*>group)[0]
-    if real is f32x:
-        if own.ordinary:
-            own.scale[0] = 1.0  # known to the compiler, which leaves the product out
-            return fold_block(fold_terms, True, &own, start, n)
-    return sum_block(add_terms[real], like, &own, start, n)
-
-
-cdef inline void add_wide(double* sums, real x, Py_ssize_t n) noexcept nogil:
-    # the first n lanes, as float64
-    cdef double part[16]
-    cdef Py_ssize_t i = 0
-    store(<real*>part, x)
-    while i < lanes(<const real*>part):
-        if n == lanes(<const real*>part):
-            store_f64(sums + i, wide(<const f64x*>(sums + i), 0, F64_LANES) + wide(<const real*>part, i, F64_LANES))
-        i += F64_LANES
-    if n < lanes(<const real*>part):
-        for i in range(n):
-            if real is f32x:
-                sums[i] += (<float*>part)[i]
-            else:
-                sums[i] += part[i]
-
-
-cdef inline void gradients(const real* like, const Group* group, Py_ssize_t rows, Py_ssize_t i,
-                           Py_ssize_t n) noexcept nogil:
-    # the elements i to i + n of every row's gradient, and what they add to the gradients of weight and bias
-    cdef real weight, grad, normed, grad_weight, grad_bias
-    cdef Py_ssize_t r
-    weight = take(<const real*>(group.weight if group.weight != NULL else group.x[0]), i, n)
-    grad_weight = splat(weight, 0.0)
-    grad_bias = grad_weight
-    for r in range(rows):
-        grad = take(<const real*>group.grad[r], i, n)
-        normed = normed_of(like, group, r, i, n)
-        grad_weight = fma(grad, normed, grad_weight)
-        grad_bias = grad_bias + grad
-        if group.weight != NULL:
-            grad = grad * weight
-        if group.centred:
-            grad = grad - splat(grad, group.grad_mean[r])
-        grad = fma(-normed, splat(grad, group.grad_normed_mean[r]), grad)
-        grad = grad * splat(grad, group.rstd[r] * group.scale[r]) if group.ordinary else (
-            grad * splat(grad, group.rstd[r]) * splat(grad, group.scale[r]))
-        if n == lanes(like):
-            store(<real*>skip(<const real*>group.grad_x[r], i), grad)
-        else:
-            store_part(<real*>skip(<const real*>group.grad_x[r], i), grad, n)
-    if group.grad_weight != NULL:
-        add_wide(group.grad_weight + i, grad_weight, n)
-    if group.grad_bias != NULL:
-        add_wide(group.grad_bias + i, grad_bias, n)
-
-
-cdef void gradients_block(real* like, const void* group, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Group own = (<const Group*>group)[0]
-    cdef Py_ssize_t i = start, stop = start + n, r
-    if own.ordinary and own.rows == GROUP:
-        for r in range(GROUP):
-            own.scale[r] = 1.0
-        while i + lanes(like) <= stop:
-            gradients(like, &own, GROUP, i, lanes(like))
-            i += lanes(like)
-    while i < stop:
-        gradients(like, &own, own.rows, i, min(stop - i, lanes(like)))
-        i += lanes(like)
-
-
-cdef inline void group_backward(const real* like, Group* group, int threads) noexcept nogil:
-    # the sums of each row, then the gradients of all
-    cdef Group row
-    cdef Pair sums
-    cdef Py_ssize_t r
-    for r in range(group.rows):
-        row = group[0]
-        row.grad[0], row.x[0] = group.grad[r], group.x[r]
-        row.mean[0], row.mean_rest[0] = group.mean[r], group.mean_rest[r]
-        row.rstd[0], row.scale[0] = group.rstd[r], group.scale[r]
-        sums = sum_row(terms[real], like, &row, group.n, threads)
-        group.grad_mean[r] = sums.first / group.n
-        group.grad_normed_mean[r] = sums.second / group.n
-    map_row(gradients_block[real], <real*>like, group, group.n, threads)
-
-
-cdef inline void set_statistics(const real* like, Group* group, Py_ssize_t r, double mean,
-                                double rstd) noexcept nogil:
-    # near the ends of the exponent range the row is scaled, as it was forward
-    cdef double scale = 1.0
-    if real is f32x:
-        if rstd < ldexp(1.0, -100):
-            scale = ldexp(1.0, -60)
-        elif rstd > ldexp(1.0, 100):
-            scale = ldexp(1.0, 100)
-    group.scale[r] = scale
-    group.ordinary = scale == 1.0 and (r == 0 or group.ordinary)
-    group.rstd[r] = rstd / scale
-    if real is f32x:
-        group.mean[r] = <float>(mean * scale)
-    else:
-        group.mean[r] = mean * scale
-    group.mean_rest[r] = mean * scale - group.mean[r]
-
 
 # Rows of any dtype and stride. An array of rows is (p, q, n): any axis of a contiguous array is the n of one.
 
@@ -232,7 +66,7 @@ cdef inline void move_tile(bint taking, Dtype dtype, real* tile, const Array* ar
 
 
 cdef inline int chunk_rows(const real* like, Dtype dtype, const Problem* problem, const void* weight,
-                           Py_ssize_t start, Py_ssize_t stop, double* grad_weight, double* grad_bias,
+                           Py_ssize_t start, Py_ssize_t stop, void* grad_weight, void* grad_bias, bint alone,
                            int threads) noexcept nogil:
     # One chunk: row after row, GROUP at a time from the chunk's start. -1 where memory ran out.
     cdef environment callers
@@ -249,7 +83,7 @@ cdef inline int chunk_rows(const real* like, Dtype dtype, const Problem* problem
         return -1
     callers = enter_environment()
     group.weight, group.grad_weight, group.grad_bias = weight, grad_weight, grad_bias
-    group.n, group.centred = n, problem.centred
+    group.alone, group.n, group.centred = alone, n, problem.centred
     while r < stop:
         rows = min(<Py_ssize_t>TILE, stop - r)
         if not grad_direct:
@@ -294,45 +128,62 @@ cdef inline void add_chunks(const real* like, char* y, Py_ssize_t step, const do
             (<double*>(y + i * step))[0] = total
 
 
-cdef inline int backward(const real* like, Dtype dtype, const Problem* problem, char* grad_weight,
-                         Py_ssize_t weight_step, char* grad_bias, Py_ssize_t bias_step, int most) noexcept nogil:
+cdef inline int chunk(const real* like, Dtype dtype, const Problem* problem, const void* weight, Py_ssize_t k,
+                      Py_ssize_t size, double* sums, int threads) noexcept nogil:
+    # the k-th chunk of `size` rows, whose sums for weight and, where there is one, bias stand side by side
+    cdef double* own = sums + k * problem.n * (2 if problem.centred else 1)
+    return chunk_rows(like, dtype, problem, weight, k * size, min(problem.p * problem.q, (k + 1) * size), own,
+                      own + problem.n if problem.centred else NULL, False, threads)
+
+
+cdef inline int chunks_backward(const real* like, Dtype dtype, const Problem* problem, const void* weight,
+                                char* grad_weight, Py_ssize_t weight_step, char* grad_bias, Py_ssize_t bias_step,
+                                int threads) noexcept nogil:
     # The chunks are set by the shape alone, so that the sums over rows know nothing of the threads.
-    cdef Py_ssize_t n = problem.n, rows = problem.p * problem.q, chunk, chunks, size
-    cdef Py_ssize_t arrays = 2 if problem.centred else 1, width = 4 if real is f32x else 8
+    cdef Py_ssize_t n = problem.n, rows = problem.p * problem.q, k, chunks, size
+    cdef Py_ssize_t apart = n * (2 if problem.centred else 1)
     cdef double* sums
-    cdef bint weight_direct = not problem.weighted or problem.weight.step_n == width
-    cdef char* weight = NULL
-    cdef char* copied = NULL
-    cdef int failed = 0, threads = most if rows * n >= THREAD_MIN else 1
-    chunks = max(1, min(<Py_ssize_t>CHUNKS, CHUNK_BYTES // (8 * arrays * max(n, 1))))
+    cdef int failed = 0
+    chunks = max(1, min(<Py_ssize_t>CHUNKS, CHUNK_BYTES // (8 * max(apart, 1))))
     size = ((rows + chunks - 1) // chunks + TILE - 1) // TILE * TILE
     chunks = (rows + size - 1) // size if rows > 0 else 0
-    sums = <double*>calloc(max(chunks, 1) * arrays * max(n, 1), sizeof(double))
-    copied = <char*>malloc(1 if weight_direct else (n + TILE) * width)
-    if sums == NULL or copied == NULL:
-        free(sums)
-        free(copied)
+    sums = <double*>calloc(max(chunks * apart, 1), sizeof(double))
+    if sums == NULL:
         return -1
-    if problem.weighted and weight_direct:
-        weight = problem.weight.data
-    elif problem.weighted:
-        weight = copied
-        take_rows(FLOAT32 if real is f32x else FLOAT64, <real*>weight, problem.weight.data, 0, problem.weight.step_n, 1,
-                  n)
     if threads == 1 or chunks < threads:
-        for chunk in range(chunks):
-            failed += chunk_rows(like, dtype, problem, weight, chunk * size,
-                                 min(rows, (chunk + 1) * size), sums + chunk * arrays * n,
-                                 sums + (chunk * arrays + 1) * n if problem.centred else NULL, threads)
+        for k in range(chunks):
+            failed += chunk(like, dtype, problem, weight, k, size, sums, threads)
     else:
-        for chunk in prange(chunks, num_threads=threads, schedule="dynamic"):
-            failed += chunk_rows(like, dtype, problem, weight, chunk * size,
-                                 min(rows, (chunk + 1) * size), sums + chunk * arrays * n,
-                                 sums + (chunk * arrays + 1) * n if problem.centred else NULL, 1)
-    add_chunks(like, grad_weight, weight_step, sums, chunks, arrays * n, n)
+        for k in prange(chunks, num_threads=threads, schedule="dynamic"):
+            failed += chunk(like, dtype, problem, weight, k, size, sums, 1)
+    add_chunks(like, grad_weight, weight_step, sums, chunks, apart, n)
     if problem.centred:
-        add_chunks(like, grad_bias, bias_step, sums + n, chunks, arrays * n, n)
+        add_chunks(like, grad_bias, bias_step, sums + n, chunks, apart, n)
     free(sums)
+    return failed
+
+
+cdef inline int backward(const real* like, Dtype dtype, const Problem* problem, char* grad_weight,
+                         Py_ssize_t weight_step, char* grad_bias, Py_ssize_t bias_step, int most) noexcept nogil:
+    # A group's sums over rows are exact in float64, so where one group has all rows they are the gradients.
+    cdef Py_ssize_t n = problem.n, rows = problem.p * problem.q, width = 4 if real is f32x else 8
+    cdef char* weight = NULL
+    cdef char* copied = NULL
+    cdef int failed, threads = most if rows * n >= THREAD_MIN else 1
+    cdef bint adjacent = weight_step == width and (bias_step == width or not problem.centred)
+    if problem.weighted:
+        weight = problem.weight.data
+    if problem.weighted and problem.weight.step_n != width:
+        copied = <char*>malloc((n + TILE) * width)
+        if copied == NULL:
+            return -1
+        take_rows(FLOAT32 if real is f32x else FLOAT64, <real*>copied, weight, 0, problem.weight.step_n, 1, n)
+        weight = copied
+    if 0 < rows <= GROUP and adjacent:
+        failed = chunk_rows(like, dtype, problem, weight, 0, rows, grad_weight, grad_bias, True, threads)
+    else:
+        failed = chunks_backward(like, dtype, problem, weight, grad_weight, weight_step, grad_bias, bias_step,
+                                 threads)
     free(copied)
     return failed
 
@@ -345,88 +196,61 @@ cdef inline Array array2(char* data, const np.npy_intp* steps) noexcept nogil:
     return Array(data, steps[0], steps[1], 0)
 
 
-cdef inline void rms_loop(const real* like, Dtype dtype, char** args, const np.npy_intp* dims,
-                          const np.npy_intp* steps, const int* threads) noexcept nogil:
-    # grad (p,q,n), x (p,q,n), weight (w), rstd (p,q) -> grad_x (p,q,n), grad_weight (n)
-    cdef const np.npy_intp* core = steps + 6
+cdef struct Kind:
+    # which of the two gufuncs a loop is of
+    bint centred
+    const int* threads
+
+
+cdef inline void backward_loop(const real* like, Dtype dtype, char** args, const np.npy_intp* dims,
+                               const np.npy_intp* steps, const Kind* kind) noexcept nogil:
+    # grad (p,q,n), x (p,q,n), weight (w), [mean (p,q),] rstd (p,q) -> grad_x (p,q,n), grad_weight (n)[, grad_bias (n)]
+    cdef int c = kind.centred  # operands more before rstd, and in all twice as many
+    cdef const np.npy_intp* core = steps + 6 + 2 * c
     cdef Problem problem
     cdef Py_ssize_t k
     cdef int failed = 0
     problem.p, problem.q, problem.n = dims[1], dims[2], dims[3]
-    problem.centred, problem.weighted = False, dims[4] > 0
-    for k in range(dims[0]):
-        problem.grad = array3(args[0] + k * steps[0], core)
-        problem.x = array3(args[1] + k * steps[1], core + 3)
-        problem.weight = Array(args[2] + k * steps[2], 0, 0, core[6])
-        problem.rstd = array2(args[3] + k * steps[3], core + 7)
-        problem.grad_x = array3(args[4] + k * steps[4], core + 9)
-        failed += backward(like, dtype, &problem, args[5] + k * steps[5], core[12], NULL, 0, threads[0])
-    if failed:
-        with gil:
-            PyErr_NoMemory()
-
-
-cdef inline void layer_loop(const real* like, Dtype dtype, char** args, const np.npy_intp* dims,
-                            const np.npy_intp* steps, const int* threads) noexcept nogil:
-    # grad (p,q,n), x (p,q,n), weight (w), mean (p,q), rstd (p,q) -> grad_x (p,q,n), grad_weight (n), grad_bias (n)
-    cdef const np.npy_intp* core = steps + 8
-    cdef Problem problem
-    cdef Py_ssize_t k
-    cdef int failed = 0
-    problem.p, problem.q, problem.n = dims[1], dims[2], dims[3]
-    problem.centred, problem.weighted = True, dims[4] > 0
+    problem.centred, problem.weighted = kind.centred, dims[4] > 0
     for k in range(dims[0]):
         problem.grad = array3(args[0] + k * steps[0], core)
         problem.x = array3(args[1] + k * steps[1], core + 3)
         problem.weight = Array(args[2] + k * steps[2], 0, 0, core[6])
         problem.mean = array2(args[3] + k * steps[3], core + 7)
-        problem.rstd = array2(args[4] + k * steps[4], core + 9)
-        problem.grad_x = array3(args[5] + k * steps[5], core + 11)
-        failed += backward(like, dtype, &problem, args[6] + k * steps[6], core[14], args[7] + k * steps[7], core[15],
-                           threads[0])
+        problem.rstd = array2(args[3 + c] + k * steps[3 + c], core + 7 + 2 * c)
+        problem.grad_x = array3(args[4 + c] + k * steps[4 + c], core + 9 + 2 * c)
+        failed += backward(like, dtype, &problem, args[5 + c] + k * steps[5 + c], core[12 + 2 * c],
+                           args[7] + k * steps[7] if kind.centred else NULL, core[15] if kind.centred else 0,
+                           kind.threads[0])
     if failed:
         with gil:
             PyErr_NoMemory()
 
 
-cdef void rms_float16(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
-    rms_loop(<const f32x*>NULL, FLOAT16, args, dims, steps, <const int*>data)
+cdef void float16_loop(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
+    backward_loop(<const f32x*>NULL, FLOAT16, args, dims, steps, <const Kind*>data)
 
 
-cdef void rms_bfloat16(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
-    rms_loop(<const f32x*>NULL, BFLOAT16, args, dims, steps, <const int*>data)
+cdef void bfloat16_loop(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
+    backward_loop(<const f32x*>NULL, BFLOAT16, args, dims, steps, <const Kind*>data)
 
 
-cdef void rms_float32(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
-    rms_loop(<const f32x*>NULL, FLOAT32, args, dims, steps, <const int*>data)
+cdef void float32_loop(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
+    backward_loop(<const f32x*>NULL, FLOAT32, args, dims, steps, <const Kind*>data)
 
 
-cdef void rms_float64(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
-    rms_loop(<const f64x*>NULL, FLOAT64, args, dims, steps, <const int*>data)
+cdef void float64_loop(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
+    backward_loop(<const f64x*>NULL, FLOAT64, args, dims, steps, <const Kind*>data)
 
 
-cdef void layer_float16(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
-    layer_loop(<const f32x*>NULL, FLOAT16, args, dims, steps, <const int*>data)
-
-
-cdef void layer_bfloat16(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
-    layer_loop(<const f32x*>NULL, BFLOAT16, args, dims, steps, <const int*>data)
-
-
-cdef void layer_float32(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
-    layer_loop(<const f32x*>NULL, FLOAT32, args, dims, steps, <const int*>data)
-
-
-cdef void layer_float64(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
-    layer_loop(<const f64x*>NULL, FLOAT64, args, dims, steps, <const int*>data)
-
-
-cdef void* thread_count = PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
+cdef const int* thread_count = <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
+cdef Kind rms = Kind(False, thread_count)
+cdef Kind layer = Kind(True, thread_count)
 rms_norm_backward_gufunc = register(
     b"rms_norm_backward", b"(p,q,n),(p,q,n),(w),(p,q)->(p,q,n),(n)", b"rrvsrv", 4,
-    b"grad, x, weight, rstd -> grad_x, grad_weight", thread_count, <void*>rms_float16, <void*>rms_bfloat16,
-    <void*>rms_float32, <void*>rms_float64)
+    b"grad, x, weight, rstd -> grad_x, grad_weight", &rms, <void*>float16_loop, <void*>bfloat16_loop,
+    <void*>float32_loop, <void*>float64_loop)
 layer_norm_backward_gufunc = register(
     b"layer_norm_backward", b"(p,q,n),(p,q,n),(w),(p,q),(p,q)->(p,q,n),(n),(n)", b"rrvssrvv", 5,
-    b"grad, x, weight, mean, rstd -> grad_x, grad_weight, grad_bias", thread_count, <void*>layer_float16,
-    <void*>layer_bfloat16, <void*>layer_float32, <void*>layer_float64)
+    b"grad, x, weight, mean, rstd -> grad_x, grad_weight, grad_bias", &layer, <void*>float16_loop,
+    <void*>bfloat16_loop, <void*>float32_loop, <void*>float64_loop)

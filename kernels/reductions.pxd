@@ -5,6 +5,7 @@
 # float32, and their sum to one of 16 partial sums in float64. The partial sums meet in one tree. Neither
 # the number of lanes nor the number of threads shows in the result.
 from cython.parallel cimport prange
+from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
 
 from .lanes cimport (
@@ -186,6 +187,20 @@ cdef inline Pair sum_row(Pair (*block)(const real*, const void*, Py_ssize_t, Py_
     return merge_row(block, add_pairs, like, row, n, threads)
 
 
+cdef inline void add_element(const real* like, const void* x, Py_ssize_t i, Py_ssize_t n, f64x* sums,
+                             f64x* unused) noexcept nogil:
+    sums[0] = sums[0] + wide(<const real*>x, i, n)
+
+
+cdef inline Pair element_block(const real* like, const void* x, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    return sum_block(add_element[real], like, x, start, n)
+
+
+cdef inline double sum_values(const real* x, Py_ssize_t n, int threads) noexcept nogil:
+    # the sum of the row itself
+    return sum_row(element_block[real], x, x, n, threads).first
+
+
 cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
                            real* y, const void* row, Py_ssize_t start, Py_ssize_t n, bint streamed) noexcept nogil:
     # y[i] = point(i) over one block, from y's first register boundary on and past the caches where that is asked for
@@ -193,7 +208,8 @@ cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, P
     if part:
         store_part(<real*>skip(y, i), point(y, row, i, part), part)
         i += part
-    if streamed:
+    # a short row has no head, and may stand anywhere
+    if streamed and <uintptr_t>skip(y, i) % sizeof(real) == 0:
         while i + lanes(y) <= stop:
             stream(<real*>skip(y, i), point(y, row, i, lanes(y)))
             i += lanes(y)

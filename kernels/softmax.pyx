@@ -7,12 +7,10 @@ from libc.math cimport INFINITY, NAN
 cimport numpy as np
 
 from .elementary cimport exp
-from .exponentials cimport (
-    Exponents, all_block, find_top, log1p_of, others, top_not_finite,
-)
+from .exponentials cimport Exponents, all_block, find_top, log1p_of, others, top_not_finite
 from .lanes cimport add_product_f64, f32x, f64x, fma, real, splat
 from .loops cimport skip
-from .reductions cimport Pair, map_block, map_row, sum_block, sum_row, take, wide
+from .reductions cimport Pair, map_block, map_row, sum_block, sum_row, sum_values, take, wide
 from .rows cimport along_axis
 
 np.import_array()
@@ -72,12 +70,7 @@ cdef void log_softmax_slope_block(real* y, const void* row, Py_ssize_t start, Py
     map_block(log_softmax_slope[real], y, &own, start, n, False)
 
 
-# The sums of backward.
-
-cdef inline void add_grad(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
-                          f64x* unused) noexcept nogil:
-    sums[0] = sums[0] + wide(<const real*>(<const Gradient*>row).grad, i, n)
-
+# The sum of backward.
 
 cdef inline void add_grad_y(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
                             f64x* unused) noexcept nogil:
@@ -87,11 +80,6 @@ cdef inline void add_grad_y(const real* like, const void* row, Py_ssize_t i, Py_
         sums[0] = add_product_f64(grad, y, sums[0])
     else:
         sums[0] = sums[0] + grad * y
-
-
-cdef Pair grad_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Gradient own = (<const Gradient*>row)[0]
-    return sum_block(add_grad[real], like, &own, start, n)
 
 
 cdef Pair grad_y_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
@@ -206,7 +194,7 @@ cdef void log_softmax_backward_row(const real* like, void** p, Py_ssize_t n, int
                                    bint streamed) noexcept nogil:
     # grad, y -> grad_x
     cdef Gradient row = Gradient(p[0], p[1], 0.0, 0.0, 1.0)
-    row.value = sum_row(grad_block[real], like, &row, n, threads).first
+    row.value = sum_values(<const real*>p[0], n, threads)
     map_row(log_softmax_slope_block[real], <real*>p[2], &row, n, threads)
 
 

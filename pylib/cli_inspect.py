@@ -1,6 +1,6 @@
 """``lanewise inspect``: a number taken apart, in one format or in all, or what a tensor in a file uses and would lose.
 
-A few lines over ieee754.py, which knows the answers; here they are laid out. The figure is figures.py's.
+A few lines over lanewise.ieee754, which knows the answers; here they are laid out. The figure is figures.py's.
 """
 
 import math

@@ -1,6 +1,6 @@
 """One number under the microscope: its bits, fields, exact decimal expansion, neighbours, and the error of a literal.
 
-All of it in exact fractions of Python, one number at a time; arrays are ieee754.py's, printing cli_inspect.py's."""
+All of it in exact fractions of Python, one number at a time; arrays are fields.py's, printing cli_inspect.py's."""
 
 import math
 import re
@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from . import fields
 from .formats import BINARY64, Format
 
 __all__ = ["Description", "describe", "exact_decimal", "parse_number"]
@@ -85,22 +86,18 @@ class Description:
     @property
     def neighbours(self):
         """The next smaller and the next larger number as Python floats; None where there is none."""
-        from . import ieee754
-
         code = np.array(self.code, self.format.code_dtype)
         if math.isnan(self.value):
             return None, None
-        both = (ieee754.next_down(code, format=self.format), ieee754.next_up(code, format=self.format))
+        both = (fields.next_down(code, format=self.format), fields.next_up(code, format=self.format))
         return tuple(None if int(c) == self.code else self.format.value(c) for c in both)
 
     @property
     def ulp(self):
         """The step to the next larger magnitude, as a Python float; None for infinity and NaN."""
-        from . import ieee754
-
         if not self.is_finite:
             return None
-        return self.format.value(ieee754.ulp(np.array(self.code, self.format.code_dtype), format=self.format))
+        return self.format.value(fields.ulp(np.array(self.code, self.format.code_dtype), format=self.format))
 
     @property
     def error(self):
@@ -181,11 +178,9 @@ def describe(value, format=None):
     >>> tenth.error_in_ulps
     Fraction(1, 5)
     """
-    from . import ieee754
-
     value = int(value) if isinstance(value, np.integer) else value
     if format is None:
-        format = ieee754.format_of(value) if isinstance(value, np.generic) else BINARY64
+        format = fields.format_of(value) if isinstance(value, np.generic) else BINARY64
     if isinstance(value, str):
         negative, size = parse_number(value)
     elif isinstance(value, (int, Fraction)):

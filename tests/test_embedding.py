@@ -50,6 +50,14 @@ def test_same_bits_float64(embedding):
     assert np.array_equal(y.view(np.uint64), lw.gelu(x).view(np.uint64))
 
 
+def test_same_codes(embedding):
+    x = np.random.default_rng(3).normal(0, 100, 1001).astype(np.float32)
+    codes, y = np.empty(x.size, np.uint8), np.empty_like(x)
+    embedding.through_float8(x, codes, y)
+    assert np.array_equal(codes, lw.ieee754.encode(x, lw.ieee754.FLOAT8_E4M3FN))
+    assert np.array_equal(y, lw.ieee754.decode(codes, lw.ieee754.FLOAT8_E4M3FN), equal_nan=True)
+
+
 def signatures():
     """`module.function signature` for every C function that a module of lanewise.kernels exports."""
     name_of = ctypes.pythonapi.PyCapsule_GetName

@@ -1,5 +1,5 @@
-"""Every code of every format of up to 16 bits in every operation, against oracles that count and search where the
-kernels compute with bits; boundaries of binary32 and binary64. All 2**32 codes of binary32: tests/accuracy."""
+"""Fields, classes, ULPs and neighbours of every code of every format of up to 16 bits, against oracles that count and
+search; boundaries of binary32 and binary64. All 2**32 codes of binary32: tests/accuracy."""
 
 import math
 import struct
@@ -11,87 +11,9 @@ import lanewise as lw
 import ml_dtypes
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from format_oracles import GFLOAT, SMALL, codes_of, dtype_of, each_small, magnitudes_of, same, values_of, wide_samples
 from lanewise import ieee754
-from lanewise.ieee754 import BFLOAT16, BINARY16, BINARY32, BINARY64, FORMATS, FloatClass, FloatLoss
-
-SMALL = [f for f in FORMATS if f.width <= 16]
-TINY = [f for f in FORMATS if f.width <= 8]
-SIGNED = [f for f in SMALL if f.signed]
-GFLOAT = {"binary16": "binary16", "bfloat16": "bfloat16", "float8_e5m2": "ocp_e5m2", "float8_e4m3fn": "ocp_e4m3",
-          "float8_e8m0fnu": "ocp_e8m0", "float6_e3m2fn": "ocp_e3m2", "float6_e2m3fn": "ocp_e2m3",
-          "float4_e2m1fn": "ocp_e2m1"}
-each_small = pytest.mark.parametrize("format", SMALL, ids=lambda f: f.name)
-each_signed = pytest.mark.parametrize("format", SIGNED, ids=lambda f: f.name)
-each_wide = pytest.mark.parametrize("dtype", [np.float32, np.float64])
-
-
-def codes_of(format):
-    return np.arange(1 << format.width, dtype=format.code_dtype)
-
-
-def dtype_of(format):
-    return format.native or np.dtype(getattr(ml_dtypes, format.name))
-
-
-def values_of(format):
-    # by NumPy and ml_dtypes, which know nothing of this package
-    with np.errstate(invalid="ignore"):  # their casts raise the flag for a signalling NaN
-        return codes_of(format).view(dtype_of(format)).astype(np.float64)
-
-
-def magnitudes_of(format):
-    # the finite numbers in order, by code; and one more, as if the range went on
-    values = values_of(format)
-    values = np.unique(np.abs(values[np.isfinite(values)]))
-    return np.append(values, 2 * values[-1] if format.mantissa_bits == 0 else 2 * values[-1] - values[-2])
-
-
-def boundaries(format, dtype):
-    # each number, the middle to its neighbour, and what lies beside both
-    values = magnitudes_of(format)
-    points = np.concatenate([values, (values[1:] + values[:-1]) / 2, values[:2] / 4, [0, values[-1] * 1.25]])
-    with np.errstate(over="ignore"):
-        points = points.astype(dtype)
-    points = points[np.isfinite(points)]
-    kind = np.finfo(dtype)
-    points = np.concatenate([points, np.nextafter(points, dtype(0)), np.nextafter(points[points < kind.max], kind.max),
-                             [np.inf, kind.max, kind.tiny, kind.smallest_subnormal]])
-    points = np.unique(points.astype(dtype))
-    return np.concatenate([points, -points])
-
-
-def searched(x, format, rounding, overflow):
-    # rounding by looking for the neighbours
-    x = x.astype(np.float64)
-    values, size = magnitudes_of(format), np.abs(x)
-    below = np.clip(np.searchsorted(values, size, side="right") - 1, 0, values.size - 1)
-    above = np.minimum(below + 1, values.size - 1)
-    rest, missing = size - values[below], values[above] - size
-    if rounding == "nearest":
-        odd = below % 2 == 1 if format.signed else True
-        up = (rest > missing) | ((rest == missing) & odd & (rest > 0))
-    else:
-        up = (rest > 0) & {"zero": False, "up": x > 0, "down": x < 0}[rounding]
-    code = below + (up & (below < values.size - 1))
-    leads_away = {"nearest": True, "zero": False, "up": x > 0, "down": x < 0}[rounding] | np.isinf(x)
-    limit = values.size - 1 if overflow == "ieee" and format.specials != "none" else values.size - 2
-    code = np.minimum(code, np.where(leads_away, limit, values.size - 2))
-    if format.signed:
-        return code | np.where(np.signbit(x), format.sign_bit, 0)
-    return np.where(x < 0, format.nan_code, np.where(x > 0, code, 0 if overflow == "saturate" else format.nan_code))
-
-
-def same(a, b):
-    # equal numbers with equal signs, or both NaN
-    return (np.isnan(a) & np.isnan(b)) | ((a == b) & (np.signbit(a) == np.signbit(b)))
-
-
-@each_small
-def test_decode_gives_every_value(format):
-    for dtype in np.float32, np.float64:
-        assert same(ieee754.decode(codes_of(format), format, dtype=dtype).astype(np.float64), values_of(format)).all()
+from lanewise.ieee754 import BINARY16, BINARY32, BINARY64, FORMATS, FloatClass
 
 
 @each_small
@@ -124,77 +46,6 @@ def test_largest_exact_integers():
         n = format.largest_exact_integer
         assert all(float(k) in whole for k in range(1, n + 1))
         assert float(n + 1) not in whole
-
-
-@each_small
-@each_wide
-@pytest.mark.parametrize("overflow", ["ieee", "saturate"])
-@pytest.mark.parametrize("rounding", ["nearest", "zero", "up", "down"])
-def test_encode_at_every_boundary(format, dtype, rounding, overflow):
-    x = boundaries(format, dtype)
-    codes = ieee754.encode(x, format, rounding=rounding, overflow=overflow)
-    expected = searched(x, format, rounding, overflow)
-    wrong = np.flatnonzero(codes != expected)
-    assert wrong.size == 0, [(float(x[i]).hex(), int(codes[i]), int(expected[i])) for i in wrong[:5]]
-    error = ieee754.rounding_error(x, format, rounding=rounding, overflow=overflow)
-    assert error.dtype == dtype
-    with np.errstate(invalid="ignore", over="ignore"):
-        expected = ieee754.decode(codes, format, dtype=dtype) - x
-    assert np.array_equal(error, np.where(np.isinf(x) & np.isnan(expected) & np.isinf(ieee754.decode(codes, format)),
-                                          0, expected), equal_nan=True)
-
-
-@each_small
-def test_encode_agrees_with_ml_dtypes(format):
-    x = np.concatenate([boundaries(format, np.float32),
-                        np.random.default_rng(1).integers(0, 1 << 32, 200_000, dtype=np.uint32).view(np.float32)])
-    x = x[~np.isnan(x)]
-    if format is ieee754.FLOAT8_E8M0FNU:  # ml_dtypes takes these to 2**-126, though 2**-127 is nearer
-        x = x[(x <= 2.0**-127) | (x >= 1.5 * 2.0**-127)]
-    with np.errstate(over="ignore", invalid="ignore"):
-        expected = x.astype(dtype_of(format)).view(format.code_dtype)
-    assert np.array_equal(ieee754.encode(x, format), expected)
-
-
-@each_small
-def test_encode_agrees_with_gfloat(format):
-    modes = {"nearest": gfloat.RoundMode.TiesToEven, "zero": gfloat.RoundMode.TowardZero,
-             "up": gfloat.RoundMode.TowardPositive, "down": gfloat.RoundMode.TowardNegative}
-    if not format.signed:
-        pytest.skip("gfloat breaks ties of powers of two by the exponent, IEEE 754 and ml_dtypes by the significand")
-    info = getattr(gfloat.formats, f"format_info_{GFLOAT[format.name]}")
-    x = np.random.default_rng(2).permutation(boundaries(format, np.float64))[:300]
-    for rounding, mode in modes.items():
-        for overflow in ("ieee", "saturate"):
-            sat = overflow == "saturate" or format.specials == "none"
-            expected = np.array([gfloat.round_float(info, float(v), mode, sat) for v in x])
-            found = ieee754.encode(x, format, rounding=rounding, overflow=overflow)
-            found = ieee754.decode(found, format, dtype=np.float64)
-            assert same(found, expected).all(), (rounding, overflow, x[~same(found, expected)][:3])
-
-
-@each_small
-def test_codes_survive_a_trip_through_the_wide_formats(format):
-    codes = codes_of(format)
-    quiet = codes[ieee754.classify(codes, format=format) != FloatClass.SIGNALING_NAN]
-    for dtype in np.float32, np.float64:
-        wide = ieee754.decode(quiet, format, dtype=dtype)
-        assert np.array_equal(ieee754.encode(wide, format), quiet)
-        error = ieee754.rounding_error(wide, format)
-        assert np.array_equal(error[~np.isnan(wide)], np.zeros((~np.isnan(wide)).sum()))
-
-
-@each_small
-def test_nan_becomes_nan_or_negative_zero(format):
-    x = np.array([np.nan, -np.nan, 0], np.float32)
-    x[2:] = np.array([0x7F800001], np.uint32).view(np.float32)
-    for rounding in ("nearest", "zero", "up", "down"):
-        codes = ieee754.encode(x, format, rounding=rounding)
-        if format.nan_code is None:
-            assert (codes == format.sign_bit).all()
-        else:
-            assert (ieee754.classify(codes, format=format) == FloatClass.QUIET_NAN).all()
-            assert (codes[1] & format.sign_bit) == format.sign_bit
 
 
 @each_small
@@ -300,15 +151,6 @@ def test_numbers_of_the_dtype_work_as_their_codes(format):
     assert ieee754.format_of(numbers) is format
 
 
-def wide_samples(format):
-    # every exponent with mantissas at the ends and in the middle, of both signs
-    fields = np.arange(1 << format.exponent_bits, dtype=np.uint64)
-    top = (1 << format.mantissa_bits) - 1
-    mantissas = np.array([0, 1, 2, top // 2, top // 2 + 1, top - 1, top, 0x5555555555555 & top], np.uint64)
-    codes = (fields[:, None] << np.uint64(format.mantissa_bits) | mantissas).ravel()
-    return np.concatenate([codes, codes | np.uint64(format.sign_bit)]).astype(format.code_dtype)
-
-
 @pytest.mark.parametrize("format", [BINARY32, BINARY64], ids=lambda f: f.name)
 def test_wide_formats_at_their_boundaries(format):
     codes = wide_samples(format)
@@ -338,66 +180,6 @@ def test_wide_formats_at_their_boundaries(format):
     assert ieee754.is_exact_integer(x).tolist() == whole
 
 
-def test_binary64_into_binary32():
-    narrow = wide_samples(BINARY32).view(np.float32)
-    x = np.concatenate([wide_samples(BINARY64).view(np.float64), boundaries(BINARY16, np.float64)])
-    x = np.concatenate([x[~np.isnan(x)], narrow[~np.isnan(narrow)].astype(np.float64)])
-    with np.errstate(over="ignore"):
-        x = np.concatenate([x, np.nextafter(x, 0), x * (1 + 2.0**-24), x * (1 + 2.0**-24 + 2.0**-52)])
-    with np.errstate(over="ignore"):
-        expected = x.astype(np.float32)
-    assert np.array_equal(ieee754.encode(x, BINARY32), expected.view(np.uint32))
-    wide = ieee754.decode(expected.view(np.uint32), BINARY32, dtype=np.float64)
-    assert np.array_equal(wide, expected.astype(np.float64))
-    toward_zero = ieee754.encode(x, BINARY32, rounding="zero").view(np.float32).astype(np.float64)
-    assert (np.abs(toward_zero[np.isfinite(x)]) <= np.abs(x[np.isfinite(x)])).all()
-    assert (ieee754.encode(x, BINARY64).view(np.float64) == x).all()
-
-
-@each_signed
-@each_wide
-def test_stochastic_rounding_goes_up_as_often_as_it_should(format, dtype):
-    values = magnitudes_of(format)[:-1]
-    n = 1 << 14
-    for low in (0, 1, values.size // 2, values.size - 2):
-        for share in (0.0, 0.125, 0.75):
-            x = np.full(n, values[low] + share * (values[low + 1] - values[low]), dtype)
-            for sign in (1, -1):
-                codes = ieee754.encode(sign * x, format, rounding="stochastic", seed=7) & ~np.uint64(format.sign_bit)
-                up = (codes == low + 1).mean()
-                assert set(np.unique(codes).tolist()) <= {low, low + 1}
-                assert abs(up - share) < 5 * math.sqrt(share * (1 - share) / n) + 1e-9
-    far_below = np.full(1 << 22, values[1] * 2.0**-18).astype(dtype)
-    if far_below[0]:
-        assert 2 <= np.count_nonzero(ieee754.encode(far_below, format, rounding="stochastic", seed=1)) <= 40
-
-
-def test_stochastic_rounding_repeats_and_needs_a_seed():
-    x = np.random.default_rng(0).standard_normal((40, 500), np.float32)
-    first = ieee754.encode(x, BFLOAT16, rounding="stochastic", seed=5)
-    assert np.array_equal(first, ieee754.encode(x, BFLOAT16, rounding="stochastic", seed=5))
-    assert not np.array_equal(first, ieee754.encode(x, BFLOAT16, rounding="stochastic", seed=6))
-    with pytest.raises(ValueError, match="needs a seed"):
-        ieee754.encode(x, BFLOAT16, rounding="stochastic")
-    with pytest.raises(ValueError, match="not evenly spaced"):
-        ieee754.encode(x, ieee754.FLOAT8_E8M0FNU, rounding="stochastic", seed=1)
-
-
-def test_losses():
-    for format in SMALL:
-        x = np.concatenate([boundaries(format, np.float32), np.float32([np.nan])])
-        rounded = ieee754.decode(ieee754.encode(x, format), format).astype(np.float64)
-        saturates = format.specials == "none"
-        out = np.abs(x) >= magnitudes_of(format)[-2:].mean() if saturates else ~np.isfinite(rounded)
-        subnormal = np.abs(rounded) < format.smallest_normal
-        expected = np.select([~np.isfinite(x), out, rounded == x, rounded == 0, subnormal],
-                             [FloatLoss.NOT_FINITE, FloatLoss.OUT_OF_RANGE, FloatLoss.EXACT, FloatLoss.ROUNDED_TO_ZERO,
-                              FloatLoss.ROUNDED_SUBNORMAL], FloatLoss.ROUNDED)
-        statistics = ieee754.field_statistics(x, formats=[format])
-        for loss in FloatLoss:
-            assert statistics.losses[format][loss] == np.count_nonzero(expected == loss), (format, loss)
-
-
 def test_statistics_count_everything():
     rng = np.random.default_rng(8)
     for dtype in (np.float16, np.float32, np.float64, ml_dtypes.bfloat16):
@@ -413,34 +195,6 @@ def test_statistics_count_everything():
     assert ieee754.field_statistics(np.zeros(0, np.float32)).exponent_range is None
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, 7, 8])
-def test_packing(n):
-    codes = np.random.default_rng(n).integers(0, 16, (3, n), dtype=np.uint8)
-    packed = ieee754.pack(codes)
-    assert packed.shape == (3, (n + 1) // 2)
-    for row in range(3):
-        for i in range(n):
-            assert packed[row, i // 2] >> (4 * (i % 2)) & 15 == codes[row, i]
-    assert np.array_equal(ieee754.unpack(packed, n), codes)
-    with pytest.raises(ValueError, match="bytes"):
-        ieee754.unpack(packed, n + 2)
-
-
-@settings(deadline=None)  # one by one takes as long as the machine is busy
-@given(st.integers(0, 700), st.integers(1, 3), st.sampled_from(FORMATS), st.integers(0, 2**32 - 1))
-def test_results_depend_on_nothing_but_the_number(n, step, format, seed):
-    x = np.random.default_rng(seed).integers(0, 1 << 32, (n + 3) * step, dtype=np.uint32).view(np.float32)
-    x = ieee754.decode(x.view(np.uint32), BINARY32, dtype=np.float64 if format is BINARY64 else np.float32)
-    part = x[step::step][:n]
-    codes = ieee754.encode(part, format)
-    one_by_one = np.array([ieee754.encode(v, format) for v in part], format.code_dtype)
-    assert np.array_equal(codes, one_by_one)
-    strided = codes[::-1]
-    assert np.array_equal(ieee754.decode(strided, format), ieee754.decode(codes, format)[::-1], equal_nan=True)
-    for function in (ieee754.ulp, ieee754.next_up, ieee754.classify):
-        assert np.array_equal(function(strided, format=format)[::-1], function(codes, format=format))
-
-
 def test_ufunc_keywords():
     x = np.arange(12, dtype=np.float32).reshape(3, 4)
     x.flags.writeable = False
@@ -452,7 +206,16 @@ def test_ufunc_keywords():
     overlapping = np.arange(100, dtype=np.float32)
     expected = ieee754.next_up(overlapping[:-1].copy())
     assert np.array_equal(ieee754.next_up(overlapping[:-1], out=overlapping[1:]), expected)
-    assert isinstance(ieee754._on_numbers("classify"), np.ufunc)
+
+
+def test_arrays_of_others_get_the_ufunc():
+    class Array:
+        def __array_ufunc__(self, ufunc, method, *inputs, **keywords):
+            return ufunc, method
+
+    ufunc, method = ieee754.classify(Array())
+    assert isinstance(ufunc, np.ufunc)
+    assert (ufunc.__name__, method) == ("classify", "__call__")
 
 
 def test_threads_do_not_change_the_results():
@@ -512,5 +275,10 @@ def test_the_folklore_issues_stay_solved():
 
 def test_public_names_are_documented():
     for name in ieee754.__all__:
-        assert getattr(ieee754, name).__doc__ or isinstance(getattr(ieee754, name), tuple)
+        thing = getattr(ieee754, name)
+        assert thing.__doc__ or isinstance(thing, tuple)
+    for function in (ieee754.ulp, ieee754.ulp_distance, ieee754.exponent_histogram):  # what docstrings share is there
+        assert "\nformat : Format, optional\n    What the codes mean.\n" in function.__doc__
+        assert "\nRaises\n------\nTypeError\n" in function.__doc__
+        assert "{" not in function.__doc__
     assert lw.ieee754 is ieee754

@@ -2,6 +2,7 @@
 and number of threads gives the same bits. Bounds are those of lanewise/bounds.py."""
 
 import json
+from functools import partial
 
 import lanewise as lw
 import mpmath
@@ -192,6 +193,25 @@ def test_backward_takes_the_statistics_of_forward():
             assert a is None or a.tobytes() == b.tobytes()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_few_rows_add_up_as_many_do(dtype, count):
+    # rows whose gradient is 0 add nothing, not even the sign of a zero
+    x, grad = rows(dtype, 70, count=9), rows(dtype, 70, count=9, seed=1)
+    grad[count:] = 0
+    grad[:, ::5] = -np.finfo(dtype).smallest_subnormal
+    grad[count:, ::5] = 0
+    weight = np.ones(70, dtype)
+    strided = np.empty((2, 9, 140), dtype)[..., ::2]
+    strided[0], strided[1] = x, grad
+    for backward, arguments in (lw.rms_norm_backward, (weight,)), (lw.layer_norm_backward, (weight, weight)):
+        many = backward(grad, x, *arguments)
+        for values in (x, grad), strided:
+            few = backward(values[1][:count], values[0][:count], *arguments)
+            assert few[0].tobytes() == many[0][:count].tobytes()
+            assert [y.tobytes() for y in few[1:]] == [y.tobytes() for y in many[1:]]
+
+
 def test_layer_norm_gradient_knows_no_shift():
     # adding a constant to a row changes nothing, so the gradient of a row sums to 0
     x, grad = rows("float64", 300), rows("float64", 300, seed=1)
@@ -277,6 +297,18 @@ def test_out_and_in_place():
     expected = lw.layer_norm(x, weight)
     assert (lw.layer_norm(x, weight, out=x) == expected).all()
     assert (x == expected).all()
+
+
+@pytest.mark.parametrize("n", [3, 8, 16, 32, 64, 100])
+def test_large_outputs_may_stand_anywhere(n):
+    # they are written past the caches, by instructions that take whole registers on their boundaries alone
+    x = np.random.default_rng(n).standard_normal((9 * (1 << 20) // (4 * n), n), np.float32)
+    some = slice(-1000, None)
+    for norm in (lw.rms_norm, lw.layer_norm, partial(lw.layer_norm, algorithm="one_pass"), lw.normalize, lw.softmax):
+        memory = np.empty(x.size + 16, np.float32)
+        for offset in (0, 1, 4, 8):
+            y = norm(x, out=memory[offset : offset + x.size].reshape(x.shape))
+            assert y[some].tobytes() == norm(x[some]).tobytes()
 
 
 def test_errors_name_both_shapes():
