@@ -47,10 +47,15 @@ def outputs(f, *inputs, **keywords):
     return found if isinstance(found, tuple) else (found,)
 
 
+def bits(y):
+    # a NaN is a NaN: its sign and payload are the processor's business
+    return np.where(np.isnan(y), np.asarray(np.nan, y.dtype), y).tobytes() if y.dtype.kind == "f" else y.tobytes()
+
+
 def assert_same(computed, expected):
     for y, e in zip(computed, expected, strict=True):
         assert y.dtype == e.dtype
-        assert np.ascontiguousarray(y).tobytes() == np.ascontiguousarray(e).tobytes()
+        assert bits(y) == bits(e)
 
 
 @pytest.mark.parametrize(("f", "types"), CASES)
