@@ -31,18 +31,26 @@ def _alike(x, *parameters):
     return [dtype.type(p) if isinstance(p, (int, float)) else p for p in parameters]
 
 
+def _anywhere(wrong):
+    return wrong.any() if isinstance(wrong, np.ndarray) else wrong
+
+
+def _number(value):
+    return np.asarray(value) if isinstance(value, (list, tuple)) else value
+
+
 def _not_negative(function, name, value):
-    if value < 0 if isinstance(value, (int, float)) else np.any(np.less(value, 0)):
+    if _anywhere(_number(value) < 0):
         raise ValueError(f"{function}: {name} must be 0 or more; got {value}")
 
 
 def _not_zero(function, name, value):
-    if value == 0 if isinstance(value, (int, float)) else np.any(np.equal(value, 0)):
+    if _anywhere(_number(value) == 0):
         raise ValueError(f"{function}: {name} must not be 0; got {value}")
 
 
 def _ordered(function, min_val, max_val):
-    if np.any(np.less(max_val, min_val)):
+    if _anywhere(_number(max_val) < _number(min_val)):
         raise ValueError(f"{function}: min_val must not exceed max_val; got {min_val} and {max_val}")
 
 

@@ -72,6 +72,7 @@ def test_glu_of_integers():
      r"grad of shape \(2, 3\) does not fit x of shape \(2, 4\)"),
     (lambda: lw.celu(1.0, 0), "celu: alpha must not be 0; got 0"),
     (lambda: lw.celu_backward(1.0, 1.0, np.array([1.0, 0.0])), "celu_backward: alpha must not be 0; got"),
+    (lambda: lw.celu(1.0, [1.0, 0.0]), "celu: alpha must not be 0; got"),
     (lambda: lw.softshrink(1.0, -0.5), "softshrink: lambd must be 0 or more; got -0.5"),
     (lambda: lw.softshrink_backward(1.0, 1.0, -0.5), "softshrink_backward: lambd must be 0 or more; got -0.5"),
     (lambda: lw.squareplus(1.0, b=np.array([1.0, -1.0])), "squareplus: b must be 0 or more; got"),
