@@ -231,6 +231,7 @@ cdef inline real selu(real x) noexcept nogil:
     cdef real rising_low = pick(x, -3.479265183079941e-08, 3.9874847667154144e-17)
     cdef real c = splat(x, 1.7580993408473768), c_low = pick(x, 2.3296717680252718e-08, 1.41535193800845e-17)
     cdef real h = expm1_half(x, &h_low)
+    h = fast_sum(h, h_low, &h_low)
     h = pair_product(h, h_low, c, c_low, &low)
     h = h + low
     h = where_less(zero, x, scaled(x, rising, rising_low), h + h)
