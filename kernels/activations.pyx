@@ -3,9 +3,9 @@
 cimport numpy as np
 
 from . cimport curves, elementary, piecewise, slopes
-from .lanes cimport f32x, f64x, fma, real, splat, where_less
+from .lanes cimport f32x, f64x, fma, real, splat
 from .loops cimport map1, map2, map3, map3_to_2, map4
-from .pairs cimport product, scaled
+from .pairs cimport scaled
 from .slopes cimport gate_backward, times_logistic
 from .ufuncs cimport elementwise
 
@@ -79,23 +79,15 @@ cdef inline real logsigmoid_backward(real grad, real x) noexcept nogil:
     return times_logistic(grad, -x, splat(x, 0.0))
 
 
-cdef inline real stretched(real x, real beta, real* low) noexcept nogil:
-    # beta x; where it is large, all that counts is that it is
-    cdef real lost
-    cdef real t = product(beta, x, &lost)
-    low[0] = where_less(t * t, splat(x, 1e7), lost, splat(x, 0.0))
-    return t
-
-
 cdef inline real softplus_scaled_backward(real grad, real x, real beta) noexcept nogil:
     cdef real t_low
-    cdef real t = stretched(x, beta, &t_low)
+    cdef real t = curves.stretched(x, beta, &t_low)
     return times_logistic(grad, t, t_low)
 
 
 cdef inline real swish_backward(real grad, real x, real beta) noexcept nogil:
     cdef real t_low, low
-    cdef real t = stretched(x, beta, &t_low)
+    cdef real t = curves.stretched(x, beta, &t_low)
     cdef real slope = slopes.swish_slope(t, t_low, &low)
     return scaled(grad, slope, low)
 

@@ -3,14 +3,21 @@
 from libc.math cimport INFINITY
 
 from .elementary cimport (
-    exp_of_pair, expm1_half, log1p_parts, logistic_of_pair, logistic_parts, nearest, normal_tail_parts, segment, step,
-    tanh_parts,
+    exp_of_pair, expm1_half, largest, log1p_parts, logistic_of_pair, logistic_parts, nearest, normal_tail_parts,
+    segment, step, tanh_parts,
 )
 from .lanes cimport (
     at_least, at_most, exponent, f32x, fma, magnitude, pick, power2, real, root, scale2, splat, where_less, with_sign,
 )
 from .pairs cimport fast_sum, pair_product, pair_quotient, product, scaled, two_sum
 from .segments cimport SOFTPLUS_SEGMENTS
+
+
+cdef inline real times_power2(real x, real n) noexcept nogil:
+    # x 2^n by two factors, the same on every level whatever x is (scale2 is quicker, for x of usual size), for n from
+    # twice the smallest normal exponent to twice the largest
+    cdef real half = nearest(n, 0.5)
+    return x * power2(half) * power2(n - half)
 
 
 cdef inline real scaled2(real x, real v, real low, real n) noexcept nogil:
@@ -26,12 +33,17 @@ cdef inline real scaled2_far(real x, real v, real low, real n) noexcept nogil:
     return scaled2(x, v, low, first) * power2(n - first)
 
 
+cdef inline real less_tail(real x, real a, real q, real low, real n) noexcept nogil:
+    # max(x, 0) - 2^n a (q + low)
+    return at_least(x, splat(x, -0.0)) - scale2(fma(a, q, a * low), n)
+
+
 cdef inline real silu(real x) noexcept nogil:
     # x / (1 + e^-x) = max(x, 0) - |x| / (1 + e^|x|); Elfwing, Uchibe and Doya, arXiv:1702.03118
     cdef real low, n
     cdef real a = at_most(magnitude(x), pick(x, 110.0, 760.0))
     cdef real q = logistic_parts(a, &low, &n)
-    return at_least(x, splat(x, -0.0)) - scale2(fma(a, q, a * low), n)
+    return less_tail(x, a, q, low, n)
 
 
 cdef inline real gelu(real x) noexcept nogil:
@@ -39,37 +51,48 @@ cdef inline real gelu(real x) noexcept nogil:
     cdef real low, n, e, e_low
     cdef real a = at_most(magnitude(x), pick(x, 14.6, 39.0))
     cdef real q = normal_tail_parts(a, &low, &n, &e, &e_low)
-    return at_least(x, splat(x, -0.0)) - scale2(fma(a, q, a * low), n)
+    return less_tail(x, a, q, low, n)
 
 
-cdef inline real cubic(real a, real* low) noexcept nogil:
-    # sqrt(8 / pi) (a + 0.044715 a^3) for 0 <= a
+cdef inline real cubic(real a, real c, real c_low, real* low) noexcept nogil:
+    # sqrt(8 / pi) a + (c + c_low) a^3 for 0 <= a
     cdef real z_low, s_low, zero = splat(a, 0.0)
     cdef real z = product(a, a, &z_low)
-    z = pair_product(z, z_low, splat(a, 0.07135481627260025), pick(a, 2.3988323959931355e-09, -6.175149918155315e-19),
-                     &z_low)
+    z = pair_product(z, z_low, c, c_low, &z_low)
     cdef real s = two_sum(splat(a, 1.5957691216057308), z, &s_low)
     s_low = s_low + (z_low + pick(a, -4.534068042105272e-08, -9.96930880911092e-17))
     return pair_product(s, s_low, a, zero, low)
+
+
+cdef inline real gelu_tanh_exponent(real a, real* low) noexcept nogil:
+    # sqrt(8 / pi) (a + 0.044715 a^3)
+    cdef real c_low = pick(a, 2.3988323959931355e-09, -6.175149918155315e-19)
+    return cubic(a, splat(a, 0.07135481627260025), c_low, low)
 
 
 cdef inline real gelu_tanh(real x) noexcept nogil:
     # x / (1 + e^-u), u = sqrt(8 / pi) (x + 0.044715 x^3); Hendrycks and Gimpel, arXiv:1606.08415
     cdef real u_low, low, n
     cdef real a = at_most(magnitude(x), pick(x, 11.0, 22.0))
-    cdef real u = cubic(a, &u_low)
+    cdef real u = gelu_tanh_exponent(a, &u_low)
     cdef real q = logistic_of_pair(u, u_low, &low, &n)
-    return at_least(x, splat(x, -0.0)) - scale2(fma(a, q, a * low), n)
+    return less_tail(x, a, q, low, n)
+
+
+cdef inline real stretched(real x, real beta, real* low) noexcept nogil:
+    # beta x; where it is large, all that counts is that it is
+    cdef real lost
+    cdef real t = product(beta, x, &lost)
+    low[0] = where_less(magnitude(t), splat(x, 3000.0), lost, splat(x, 0.0))
+    return t
 
 
 cdef inline real swish(real x, real beta) noexcept nogil:
     # x / (1 + e^-t), t = beta x; Ramachandran, Zoph and Le, arXiv:1710.05941
     cdef real t_low, low, n, tail, zero = splat(x, 0.0), limit = pick(x, 194.0, 1456.0)
-    cdef real t = product(beta, x, &t_low)
-    cdef real a = magnitude(t)
-    t_low = where_less(a, limit, where_less(t, zero, -t_low, t_low), zero)
-    cdef real q = logistic_of_pair(at_most(a, limit), t_low, &low, &n)
-    cdef real b = with_sign(at_most(magnitude(x), pick(x, 3.4028234663852886e+38, 1.7976931348623157e+308)), x)
+    cdef real t = stretched(x, beta, &t_low)
+    cdef real q = logistic_of_pair(at_most(magnitude(t), limit), where_less(t, zero, -t_low, t_low), &low, &n)
+    cdef real b = with_sign(at_most(magnitude(x), largest(x)), x)
     tail = scaled2_far(b, q, low, n)
     return with_sign(where_less(t, zero, tail, x - tail), x)
 
@@ -111,8 +134,7 @@ cdef inline real softplus_scaled(real x, real beta) noexcept nogil:
     cdef real y = softplus_of_pair(t, t_low, &low, &n)
     cdef real q = y / beta
     q = q + (fma(-q, beta, y) + low) / beta
-    cdef real half = nearest(n, 0.5)
-    return where_less(t, splat(x, 100.0), (q * power2(half)) * power2(n - half), x)
+    return where_less(t, splat(x, 100.0), times_power2(q, n), x)
 
 
 cdef inline real logsigmoid(real x) noexcept nogil:
@@ -246,11 +268,9 @@ cdef inline real hypotenuse(real a, real b, real* low, real* u, real* b_scaled, 
     # sqrt(a^2 + b) = 2^k (value + low), with a = 2^k u and b = 4^k b_scaled
     cdef real s, s_low, z_low, r, larger = at_least(a, root(b))
     cdef real least = pick(a, 1.1754943508222875e-38, 2.2250738585072014e-308)
-    k[0] = exponent(at_most(at_least(larger, least), pick(a, 3.4028234663852886e+38, 1.7976931348623157e+308)))
-    cdef real half = nearest(k[0], 0.5)
-    cdef real p = power2(-half), q = power2(half - k[0])
-    u[0] = a * p * q
-    b_scaled[0] = b * p * q * p * q
+    k[0] = exponent(at_most(at_least(larger, least), largest(a)))
+    u[0] = times_power2(a, -k[0])
+    b_scaled[0] = times_power2(times_power2(b, -k[0]), -k[0])
     s = two_sum(product(u[0], u[0], &z_low), b_scaled[0], &s_low)
     r = root(s)
     low[0] = (fma(-r, r, s) + (s_low + z_low)) / at_least(r + r, splat(a, 1e-30))
@@ -260,15 +280,13 @@ cdef inline real hypotenuse(real a, real b, real* low, real* u, real* b_scaled, 
 cdef inline real squareplus(real x, real b) noexcept nogil:
     # (x + sqrt(x^2 + b)) / 2, where x < 0 as b / (2 (|x| + sqrt)); Barron, arXiv:2112.11687
     cdef real r_low, u, b_scaled, k, t_low, low, zero = splat(x, 0.0), one = splat(x, 1.0)
-    cdef real a = at_most(magnitude(x), pick(x, 3.4028234663852886e+38, 1.7976931348623157e+308))
+    cdef real a = at_most(magnitude(x), largest(x))
     cdef real r = hypotenuse(a, b, &r_low, &u, &b_scaled, &k)
     cdef real t = fast_sum(r, u, &t_low)
     t_low = t_low + r_low
     cdef real q = pair_quotient(b, zero, t, t_low, &low)
     cdef real y = where_less(x, zero, q + low, t + t_low)
-    k = where_less(x, zero, -k, k) - one
-    cdef real half = nearest(k, 0.5)
-    y = (y * power2(half)) * power2(k - half)
+    y = times_power2(y, where_less(x, zero, -k, k) - one)
     return where_less(magnitude(x), splat(x, INFINITY), y, at_least(x, zero))
 
 

@@ -13,6 +13,11 @@ from .pairs cimport fast_sum, pair_product, pair_quotient, product, two_sum
 from .segments cimport NORMAL_TAIL_SEGMENTS, TANH_SEGMENTS
 
 
+cdef inline real largest(real like) noexcept nogil:
+    # the largest finite number
+    return pick(like, 3.4028234663852886e+38, 1.7976931348623157e+308)
+
+
 cdef inline real step(real p, real x, double c) noexcept nogil:
     # one step of Horner's scheme
     return fma(p, x, splat(x, c))
@@ -241,7 +246,7 @@ cdef inline real log1p_parts(real x, real x_low, real* low) noexcept nogil:
 cdef inline real log1p(real x) noexcept nogil:
     cdef real infinity = splat(x, INFINITY)
     cdef real low
-    cdef real y = log1p_parts(at_most(x, pick(x, 3.4028234663852886e+38, 1.7976931348623157e+308)), splat(x, 0.0), &low)
+    cdef real y = log1p_parts(at_most(x, largest(x)), splat(x, 0.0), &low)
     y = with_sign(y + low, x)
     y = where_less(x, infinity, y, x)
     y = where_less(x, pick(x, -0.99999994, -0.9999999999999999), -infinity, y)
@@ -251,7 +256,7 @@ cdef inline real log1p(real x) noexcept nogil:
 cdef inline real log(real x) noexcept nogil:
     cdef real infinity = splat(x, INFINITY), zero = splat(x, 0.0)
     cdef real low
-    cdef real y = log_parts(magnitude(at_most(x, pick(x, 3.4028234663852886e+38, 1.7976931348623157e+308))), zero, &low)
+    cdef real y = log_parts(magnitude(at_most(x, largest(x))), zero, &low)
     y = where_less(x, infinity, y + low, x)
     y = where_less(magnitude(x), pick(x, 1.401298464324817e-45, 5e-324), -infinity, y)
     return where_less(x, zero, infinity - infinity, y)

@@ -1,10 +1,10 @@
 # Slopes of the activations, f'(x) as an unevaluated pair: what a backward multiplies grad by, to round once. A slope
 # that crosses zero keeps its relative accuracy there, where the terms of the formula cancel: in float32 a segment has
 # its centre on the root (segments.pxd), in float64 a polynomial takes over near it (tools/fit/roots.py).
-from .curves cimport cubic, hypotenuse, logistic_both, mish_divisor, quotient, scaled2, scaled2_far
+from .curves cimport cubic, gelu_tanh_exponent, hypotenuse, logistic_both, mish_divisor, quotient, scaled2, scaled2_far
 from .elementary cimport (
-    exp_of_pair, exp_parts, exp_square_parts, logistic_of_pair, logistic_parts, normal_tail_parts, segment, sigmoid,
-    step, tanh_pair,
+    exp_of_pair, exp_parts, exp_square_parts, largest, logistic_of_pair, logistic_parts, normal_tail_parts, segment,
+    sigmoid, step, tanh_pair,
 )
 from .lanes cimport at_least, at_most, f32x, fma, magnitude, pick, power2, real, scale2, splat, where_less
 from .pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled, two_sum
@@ -19,13 +19,22 @@ cdef inline real reflected(real x, real k, real k_low, real* low) noexcept nogil
     return where_less(x, zero, k, s)
 
 
+cdef inline real near_root(real t, real t_low, double c0, real rest, real k, real k_low, real* low) noexcept nogil:
+    # t (c0 + rest) where |t| < 1/4, k elsewhere
+    cdef real c_low, near = magnitude(t), quarter = splat(t, 0.25)
+    cdef real c = fast_sum(splat(t, c0), rest, &c_low)
+    c = pair_product(t, t_low, c, c_low, &c_low)
+    low[0] = where_less(near, quarter, c_low, k_low)
+    return where_less(near, quarter, c, k)
+
+
 cdef inline real silu_slope(real x, real* low) noexcept nogil:
     # s (1 + x (1 - s)), s = sigmoid(x); for x = -a < 0: k = q (1 - a + a q), q = 1 / (1 + e^a), and the sum cancels
     # near a = 1.278. float32: e^-a times a polynomial by segments, and times 1 - a from 29.9 on; float64: near the root
     # a polynomial in t, |t| <= 0.25, error 2^-62.1
     cdef real a = at_most(magnitude(x), pick(x, 110.0, 760.0))
     cdef real one = splat(x, 1.0)
-    cdef real q, q_low, n, az, az_low, h, h_low, r, rest, k, t, t_low, c, c_low, near
+    cdef real q, q_low, n, az, az_low, h, h_low, r, rest, k, t, t_low, c
     if real is f32x:
         c = splat(x, 29.9)
         q = segment(&SILU_SLOPE_SEGMENTS[0][0], 2.0, at_most(a, c), &q_low)
@@ -55,11 +64,8 @@ cdef inline real silu_slope(real x, real* low) noexcept nogil:
         c = step(c, t, -0.015222655223188018)
         c = step(c, t, 0.018874814223782378)
         c = step(c, t, 0.1466487969969469)
-        c = fast_sum(splat(x, 0.2178117057198001), step(c, t, -4.0160100856717925e-18), &c_low)
-        c = pair_product(t, t_low, c, c_low, &c_low)
-        near = magnitude(t)
-        k = where_less(near, splat(x, 0.25), c, scale2(k, n))
-        rest = where_less(near, splat(x, 0.25), c_low, scale2(rest, n))
+        c = step(c, t, -4.0160100856717925e-18)
+        k = near_root(t, t_low, 0.2178117057198001, c, scale2(k, n), scale2(rest, n), &rest)
     if real is f32x:
         k = scale2(k, n)
         rest = scale2(rest, n)
@@ -70,7 +76,7 @@ cdef inline real gelu_slope(real x, real* low) noexcept nogil:
     # Phi(x) + x phi(x); for x = -a < 0: k = Phi(-a) - a phi(a), which cancels near a = 0.752. float32: e^(-a^2/2) times
     # a polynomial by segments; float64: near the root a polynomial in t, |t| <= 0.25, error 2^-60.3
     cdef real a = at_most(magnitude(x), pick(x, 14.6, 39.0))
-    cdef real q, q_low, n, e, e_low, d, d_low, k, t, t_low, c, c_low, near
+    cdef real q, q_low, n, e, e_low, d, d_low, k, t, t_low, c
     if real is f32x:
         q = segment(&GELU_SLOPE_SEGMENTS[0][0], 2.0, a, &q_low)
         e = exp_square_parts(a, -0.5, &e_low, &n)
@@ -95,11 +101,8 @@ cdef inline real gelu_slope(real x, real* low) noexcept nogil:
         c = step(c, t, -0.1140082332972217)
         c = step(c, t, -0.01819967639867149)
         c = step(c, t, 0.388284982990552)
-        c = fast_sum(splat(x, 0.4314939923140469), step(c, t, 2.756451748373117e-17), &c_low)
-        c = pair_product(t, t_low, c, c_low, &c_low)
-        near = magnitude(t)
-        k = where_less(near, splat(x, 0.25), c, scale2(k, n))
-        e_low = where_less(near, splat(x, 0.25), c_low, scale2(e_low, n))
+        c = step(c, t, 2.756451748373117e-17)
+        k = near_root(t, t_low, 0.4314939923140469, c, scale2(k, n), scale2(e_low, n), &e_low)
     if real is f32x:
         k = scale2(k, n)
         e_low = scale2(e_low, n)
@@ -119,17 +122,12 @@ cdef inline real swish_slope(real t, real t_low, real* low) noexcept nogil:
 cdef inline real gelu_tanh_slope(real x, real* low) noexcept nogil:
     # s (1 + (1 - s) p), s = sigmoid(u), p = x u'; for x = -a < 0: k = q (1 - p + p q), q = 1 / (1 + e^u), which cancels
     # near a = 0.752: there a polynomial in t, |t| <= 0.25, error 2^-27.3 (float32), 2^-62.6 (float64)
-    cdef real one = splat(x, 1.0), zero = splat(x, 0.0)
+    cdef real one = splat(x, 1.0)
     cdef real a = at_most(magnitude(x), pick(x, 11.0, 22.0))
-    cdef real u, u_low, q, q_low, n, z, z_low, p, p_low, h, rest, c, c_low, t, t_low, r, near
-    u = cubic(a, &u_low)
+    cdef real u, u_low, q, q_low, n, z, z_low, p, p_low, h, rest, c, t, t_low, r
+    u = gelu_tanh_exponent(a, &u_low)
     q = logistic_of_pair(u, u_low, &q_low, &n)
-    z = product(a, a, &z_low)
-    z = pair_product(z, z_low, splat(x, 0.21406444881780073), pick(x, -2.5408340894442123e-10, 1.2025242832367862e-17),
-                     &z_low)
-    p = two_sum(splat(x, 1.5957691216057308), z, &rest)
-    rest = rest + (z_low + pick(x, -4.534068042105272e-08, -9.96930880911092e-17))
-    p = pair_product(p, rest, a, zero, &p_low)
+    p = cubic(a, splat(x, 0.21406444881780073), pick(x, -2.5408340894442123e-10, 1.2025242832367862e-17), &p_low)
     r = power2(n)
     z = pair_product(p, p_low, q * r, q_low * r, &z_low)
     h = two_sum(one, -p, &rest)
@@ -160,11 +158,7 @@ cdef inline real gelu_tanh_slope(real x, real* low) noexcept nogil:
         c = step(c, t, -0.015782853521848029753)
         c = step(c, t, 0.38751844613578892316)
         c = step(c, t, 2.028254970529195e-17)
-    c = fast_sum(splat(x, 0.4304000910248585), c, &c_low)
-    c = pair_product(t, t_low, c, c_low, &c_low)
-    near = magnitude(t)
-    h = where_less(near, splat(x, 0.25), c, scale2(h, n))
-    rest = where_less(near, splat(x, 0.25), c_low, scale2(rest, n))
+    h = near_root(t, t_low, 0.4304000910248585, c, scale2(h, n), scale2(rest, n), &rest)
     return reflected(x, h, rest, low)
 
 
@@ -182,7 +176,7 @@ cdef inline real mish_slope(real x, real* low) noexcept nogil:
     # c0 = 4 (1 + x), c1 = 6 + 4 x, d mish's divisor; near the root at -1.192 a polynomial in t, |t| <= 0.25, error
     # 2^-27.9 (float32), 2^-66.3 (float64)
     cdef real one = splat(x, 1.0), four = splat(x, 4.0), zero = splat(x, 0.0), limit = pick(x, 110.0, 760.0)
-    cdef real m, m_low, n, p, e, e_low, b, c0, c0_low, c1, c1_low, v, v_low, d, d_low, t, t_low, c, c_low, near
+    cdef real m, m_low, n, p, e, e_low, b, c0, c0_low, c1, c1_low, v, v_low, d, d_low, t, t_low, c
     b = at_most(at_least(x, -limit), limit)
     m = exp_of_pair(-magnitude(b), zero, &m_low, &n)
     p = power2(n)
@@ -226,11 +220,7 @@ cdef inline real mish_slope(real x, real* low) noexcept nogil:
         c = step(c, t, 0.041907821043609872595)
         c = step(c, t, 0.20473126408010586639)
         c = step(c, t, 1.5332816617135587e-17)
-    c = fast_sum(splat(x, 0.2669479140495345), c, &c_low)
-    c = pair_product(t, t_low, c, c_low, &c_low)
-    near = magnitude(t)
-    low[0] = where_less(near, splat(x, 0.25), c_low, scale2(v_low, n))
-    return where_less(near, splat(x, 0.25), c, scale2(v, n))
+    return near_root(t, t_low, 0.2669479140495345, c, scale2(v, n), scale2(v_low, n), low)
 
 
 cdef inline real exp_slope(real t, real t_low, real c, real c_low, real top, real top_low, real* low) noexcept nogil:
@@ -288,7 +278,7 @@ cdef inline real tanhshrink_backward(real grad, real x) noexcept nogil:
 cdef inline real softsign_backward(real grad, real x) noexcept nogil:
     # grad / (1 + |x|)^2; from 2^64 (2^512) on with 1 + |x| less by that, lest its inverse be subnormal
     cdef real d_low, low, one = splat(x, 1.0), far = pick(x, 1.8446744073709552e+19, 1.3407807929942597e+154)
-    cdef real a = at_most(magnitude(x), pick(x, 3.4028234663852886e+38, 1.7976931348623157e+308))
+    cdef real a = at_most(magnitude(x), largest(x))
     cdef real d = two_sum(one, a, &d_low)
     cdef real w = where_less(far, d, one / far, one)
     cdef real s = pair_quotient(one, splat(x, 0.0), d * w, d_low * w, &low)
@@ -298,7 +288,7 @@ cdef inline real softsign_backward(real grad, real x) noexcept nogil:
 cdef inline real squareplus_slope(real x, real b, real* low) noexcept nogil:
     # squareplus(x, b) / sqrt(x^2 + b) = (r + u) / 2 r, where x < 0 as b / (2 r (r + u)), all scaled alike
     cdef real r_low, u, b_scaled, k, t_low, d, d_low, zero = splat(x, 0.0)
-    cdef real a = at_most(magnitude(x), pick(x, 3.4028234663852886e+38, 1.7976931348623157e+308))
+    cdef real a = at_most(magnitude(x), largest(x))
     cdef real r = hypotenuse(a, b, &r_low, &u, &b_scaled, &k)
     cdef real t = fast_sum(r, u, &t_low)
     t_low = t_low + r_low

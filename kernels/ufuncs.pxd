@@ -154,6 +154,13 @@ cdef inline void stream_bytes(char* y, const char* x, Py_ssize_t n) noexcept nog
     memcpy(y, x, n)
 
 
+cdef inline void move(Dtype dtype, char* y, Py_ssize_t step, const void* x, Py_ssize_t n, bint streamed) noexcept nogil:
+    if streamed:
+        stream_bytes(y, <const char*>x, n * size_of(dtype))
+    else:
+        copy_items(dtype, y, step, x, size_of(dtype), n)
+
+
 cdef inline void put(Dtype dtype, char* y, Py_ssize_t step, const void* block, Py_ssize_t n,
                      bint streamed) noexcept nogil:
     cdef uint16_t short_block[SHORT_BLOCK]
@@ -162,10 +169,7 @@ cdef inline void put(Dtype dtype, char* y, Py_ssize_t step, const void* block, P
     cdef const float* x = <const float*>block
     cdef Py_ssize_t i = 0
     if not is_short(dtype):
-        if streamed:
-            stream_bytes(y, <const char*>block, n * size_of(dtype))
-        else:
-            copy_items(dtype, y, step, block, size_of(dtype), n)
+        move(dtype, y, step, block, n, streamed)
         return
     while i < n:
         if dtype == FLOAT16:
@@ -173,10 +177,8 @@ cdef inline void put(Dtype dtype, char* y, Py_ssize_t step, const void* block, P
         else:
             store_bfloat16(target + i, load_f32(x + i))
         i += F32_LANES
-    if streamed:
-        stream_bytes(y, <const char*>short_block, 2 * n)
-    elif not direct:
-        copy_items(dtype, y, step, short_block, 2, n)
+    if not direct:
+        move(dtype, y, step, short_block, n, streamed)
 
 
 cdef inline void scatter(Dtype dtype, char* y, Py_ssize_t step, const void* block, Py_ssize_t n) noexcept nogil:
