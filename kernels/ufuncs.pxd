@@ -105,6 +105,12 @@ cdef inline bint is_short(Dtype dtype) noexcept nogil:
 cdef inline void copy_strided(item* y, Py_ssize_t y_step, const item* x, Py_ssize_t x_step,
                               Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
+    cdef item value
+    if x_step == 0 and y_step == sizeof(item):  # a broadcast operand into its block, by whole registers
+        value = x[0]
+        for i in range(n):
+            y[i] = value
+        return
     for i in range(n):
         (<item*>(<char*>y + i * y_step))[0] = (<const item*>(<const char*>x + i * x_step))[0]
 
@@ -222,7 +228,8 @@ cdef inline void by_blocks(const Row* row, char** args, const np.npy_intp* steps
                 p[k] = <char*>blocks[k]
             if k < row.n_in and p[k] == <char*>blocks[k] and (steps[k] != 0 or i == start):
                 # a broadcast operand fills its block once, for the longest n to come
-                gather(row.dtypes[k], blocks[k], args[k] + i * steps[k], steps[k], n)
+                gather(row.dtypes[k], blocks[k], args[k] + i * steps[k], steps[k],
+                       min(whole, stop - i) if steps[k] == 0 else n)
         call(row, p, n)
         for k in range(row.n_in, operands):
             if p[k] == <char*>blocks[k]:
