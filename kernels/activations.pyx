@@ -3,7 +3,7 @@
 cimport numpy as np
 
 from . cimport curves, elementary, piecewise, slopes
-from .lanes cimport f32x, f64x, fma, real, splat
+from .lanes cimport f32x, f64x, fma, real, splat, where_less
 from .loops cimport map1, map2, map3, map3_to_2, map4
 from .pairs cimport scaled
 from .slopes cimport gate_backward, times_logistic
@@ -38,51 +38,51 @@ cdef inline real gelu_backward(real grad, real x) noexcept nogil:
 cdef inline real gelu_tanh_backward(real grad, real x) noexcept nogil:
     cdef real low
     cdef real slope = slopes.gelu_tanh_slope(x, &low)
-    return scaled(grad, slope, low)
+    return grad * (slope + low)
 
 
 cdef inline real mish_backward(real grad, real x) noexcept nogil:
     cdef real low
     cdef real slope = slopes.mish_slope(x, &low)
-    return scaled(grad, slope, low)
+    return grad * (slope + low)
 
 
 cdef inline real selu_backward(real grad, real x) noexcept nogil:
     cdef real low
     cdef real slope = slopes.selu_slope(x, &low)
-    return scaled(grad, slope, low)
+    return grad * (slope + low)
 
 
 cdef inline real elu_backward(real grad, real x, real alpha) noexcept nogil:
     cdef real low
     cdef real slope = slopes.elu_slope(x, alpha, &low)
-    return scaled(grad, slope, low)
+    return grad * (slope + low)
 
 
 cdef inline real celu_backward(real grad, real x, real alpha) noexcept nogil:
     cdef real low
     cdef real slope = slopes.celu_slope(x, alpha, &low)
-    return scaled(grad, slope, low)
+    return grad * (slope + low)
 
 
 cdef inline real squareplus_backward(real grad, real x, real b) noexcept nogil:
     cdef real low
     cdef real slope = slopes.squareplus_slope(x, b, &low)
-    return scaled(grad, slope, low)
+    return grad * (slope + low)
 
 
 cdef inline real softplus_backward(real grad, real x) noexcept nogil:
-    return times_logistic(grad, x, splat(x, 0.0))
+    return times_logistic(grad, x, splat(x, -0.0))
 
 
 cdef inline real logsigmoid_backward(real grad, real x) noexcept nogil:
-    return times_logistic(grad, -x, splat(x, 0.0))
+    return times_logistic(grad, -x, splat(x, -0.0))
 
 
 cdef inline real softplus_scaled_backward(real grad, real x, real beta) noexcept nogil:
     cdef real t_low
     cdef real t = curves.stretched(x, beta, &t_low)
-    return times_logistic(grad, t, t_low)
+    return times_logistic(grad, t, where_less(t, splat(t, 0.0), -t_low, t_low))
 
 
 cdef inline real swish_backward(real grad, real x, real beta) noexcept nogil:

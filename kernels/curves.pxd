@@ -3,13 +3,14 @@
 from libc.math cimport INFINITY
 
 from .elementary cimport (
-    exp_of_pair, expm1_half, largest, log1p_parts, logistic_of_pair, logistic_parts, nearest, normal_tail_parts,
-    segment, step, tanh_parts,
+    exp_of_pair, exp_pair, expm1_half, largest, log1p_parts, logistic_divisor, logistic_times, lowering, nearest,
+    normal_tail_parts, raised_power2, reduced, segment, step, tanh_parts, whole,
 )
 from .lanes cimport (
-    at_least, at_most, exponent, f32x, fma, magnitude, pick, power2, real, root, scale2, splat, where_less, with_sign,
+    any_less, at_least, at_most, exponent, f32x, fma, ldexp, magnitude, pick, power2, real, root, scale2, splat,
+    where_less, with_sign,
 )
-from .pairs cimport fast_sum, pair_product, pair_quotient, product, scaled, two_sum
+from .pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled, two_sum
 from .segments cimport SOFTPLUS_SEGMENTS
 
 
@@ -20,38 +21,25 @@ cdef inline real times_power2(real x, real n) noexcept nogil:
     return x * power2(half) * power2(n - half)
 
 
-cdef inline real scaled2(real x, real v, real low, real n) noexcept nogil:
-    # x (v + low) 2^n for n down to twice the smallest normal exponent, half of it before x comes in
-    cdef real half = nearest(n, 0.5)
-    cdef real p = power2(half)
-    return scaled(x, v * p, low * p) * power2(n - half)
-
-
-cdef inline real scaled2_far(real x, real v, real low, real n) noexcept nogil:
-    # the same for any n that a product of two numbers of the precision can have
-    cdef real first = at_least(n, pick(x, -250.0, -2000.0))
-    return scaled2(x, v, low, first) * power2(n - first)
-
-
-cdef inline real less_tail(real x, real a, real q, real low, real n) noexcept nogil:
-    # max(x, 0) - 2^n a (q + low)
-    return at_least(x, splat(x, -0.0)) - scale2(fma(a, q, a * low), n)
+cdef inline real less_tail(real x, real tail) noexcept nogil:
+    # max(x, 0) less a raised tail, lowered
+    return fma(tail, -lowering(x), at_least(x, splat(x, -0.0)))
 
 
 cdef inline real silu(real x) noexcept nogil:
     # x / (1 + e^-x) = max(x, 0) - |x| / (1 + e^|x|); Elfwing, Uchibe and Doya, arXiv:1702.03118
-    cdef real low, n
-    cdef real a = at_most(magnitude(x), pick(x, 110.0, 760.0))
-    cdef real q = logistic_parts(a, &low, &n)
-    return less_tail(x, a, q, low, n)
+    cdef real r_low, sum
+    cdef real a = at_most(magnitude(x), pick(x, 109.0, 752.0))
+    cdef real r = reduced(a, &r_low, &sum)
+    return less_tail(x, logistic_times(a, r, r_low, sum))
 
 
 cdef inline real gelu(real x) noexcept nogil:
     # x Phi(x) = max(x, 0) - |x| Phi(-|x|); Hendrycks and Gimpel, arXiv:1606.08415
-    cdef real low, n, e, e_low
+    cdef real low, sum, e, e_low
     cdef real a = at_most(magnitude(x), pick(x, 14.6, 39.0))
-    cdef real q = normal_tail_parts(a, &low, &n, &e, &e_low)
-    return less_tail(x, a, q, low, n)
+    cdef real q = normal_tail_parts(a, &low, &sum, &e, &e_low)
+    return less_tail(x, fma(a, q, a * low) * raised_power2(sum))
 
 
 cdef inline real cubic(real a, real c, real c_low, real* low) noexcept nogil:
@@ -72,11 +60,11 @@ cdef inline real gelu_tanh_exponent(real a, real* low) noexcept nogil:
 
 cdef inline real gelu_tanh(real x) noexcept nogil:
     # x / (1 + e^-u), u = sqrt(8 / pi) (x + 0.044715 x^3); Hendrycks and Gimpel, arXiv:1606.08415
-    cdef real u_low, low, n
+    cdef real u_low, r_low, sum
     cdef real a = at_most(magnitude(x), pick(x, 11.0, 22.0))
     cdef real u = gelu_tanh_exponent(a, &u_low)
-    cdef real q = logistic_of_pair(u, u_low, &low, &n)
-    return less_tail(x, a, q, low, n)
+    cdef real r = reduced(u, &r_low, &sum)
+    return less_tail(x, logistic_times(a, r, r_low + u_low, sum))
 
 
 cdef inline real stretched(real x, real beta, real* low) noexcept nogil:
@@ -87,31 +75,52 @@ cdef inline real stretched(real x, real beta, real* low) noexcept nogil:
     return t
 
 
+# The functions of beta x give the bits of those of x where beta is 1, which have fewer roundings.
+cdef inline int any_one(real beta) noexcept nogil:
+    return any_less(magnitude(beta - splat(beta, 1.0)), splat(beta, 1e-30))
+
+
+cdef inline real where_one(real beta, real yes, real no) noexcept nogil:
+    return where_less(magnitude(beta - splat(beta, 1.0)), splat(beta, 1e-30), yes, no)
+
+
 cdef inline real swish(real x, real beta) noexcept nogil:
     # x / (1 + e^-t), t = beta x; Ramachandran, Zoph and Le, arXiv:1710.05941
-    cdef real t_low, low, n, tail, zero = splat(x, 0.0), limit = pick(x, 194.0, 1456.0)
+    cdef real t_low, low, n, top = largest(x)
     cdef real t = stretched(x, beta, &t_low)
-    cdef real q = logistic_of_pair(at_most(magnitude(t), limit), where_less(t, zero, -t_low, t_low), &low, &n)
-    cdef real b = with_sign(at_most(magnitude(x), largest(x)), x)
-    tail = scaled2_far(b, q, low, n)
-    return with_sign(where_less(t, zero, tail, x - tail), x)
+    cdef real s = logistic(t, where_less(t, splat(x, 0.0), -t_low, t_low), &low, &n)
+    # an infinite x meets 0 as a number
+    cdef real b = where_less(n, splat(x, -100.0), at_most(at_least(x, -top), top), x)
+    b = with_sign(ldexp(scaled(b, s, low), n), x)
+    if any_one(beta):
+        b = where_one(beta, silu(x), b)
+    return b
+
+
+cdef inline f32x softplus_tail(f32x a, f32x a_low, f32x* low, f32x* sum) noexcept nogil:
+    # log(1 + e^-(a + a_low)) = 2^n (value + low) for a >= 0, n = whole(sum): e^-a times a polynomial by segments
+    cdef f32x q, q_low
+    cdef f32x e = exp_of_pair(-a, -a_low, low, sum)
+    q = segment(&SOFTPLUS_SEGMENTS[0][0], 2.0, at_most(a, splat(a, 24.9)), a, &q_low)
+    return pair_product(q, q_low, e, low[0], low)
 
 
 cdef inline real softplus_of_pair(real t, real t_low, real* low, real* n) noexcept nogil:
-    # log(1 + e^(t + t_low)) = max(t, 0) + log(1 + e^-a) = 2^n (value + low), a = |t|. float32: e^-a times a polynomial
-    # by segments; float64: log1p, and e^t itself below -45
-    cdef real e, e_low, tail, tail_low, zero = splat(t, 0.0)
-    cdef real a = at_most(magnitude(t), pick(t, 110.0, 760.0))
-    e = exp_of_pair(-a, where_less(t, zero, t_low, -t_low), &e_low, n)
+    # log(1 + e^(t + t_low)) = max(t, 0) + log(1 + e^-a) = 2^n (value + low), a = |t|; float64: by log1p, and e^t itself
+    # below -45
+    cdef real e, e_low, tail, tail_low, sum, power, zero = splat(t, 0.0), down = lowering(t)
+    cdef real a = at_most(magnitude(t), pick(t, 109.0, 752.0)), a_low = where_less(t, zero, -t_low, t_low)
     if real is f32x:
-        tail = segment(&SOFTPLUS_SEGMENTS[0][0], 2.0, at_most(a, splat(a, 20.0)), &tail_low)
-        e = pair_product(tail, tail_low, e, e_low, &e_low)
-        tail = scale2(e, n[0])
-        tail_low = scale2(e_low, n[0])
-        n[0] = where_less(t, zero, n[0], zero)
+        e = softplus_tail(a, a_low, &e_low, &sum)
+        power = raised_power2(sum)
+        tail = e * power * down
+        tail_low = e_low * power * down
+        n[0] = where_less(t, zero, whole(sum), zero)
     else:
-        tail = log1p_parts(scale2(e, n[0]), scale2(e_low, n[0]), &tail_low)
-        n[0] = where_less(t, splat(t, -45.0), n[0], zero)
+        e = exp_of_pair(-a, -a_low, &e_low, &sum)
+        power = raised_power2(sum)
+        tail = log1p_parts(e * power * down, e_low * power * down, &tail_low)
+        n[0] = where_less(t, splat(t, -45.0), whole(sum), zero)
         e = where_less(n[0], zero, e, tail)
         e_low = where_less(n[0], zero, e_low, tail_low)
     tail = two_sum(t, tail, low)
@@ -121,9 +130,17 @@ cdef inline real softplus_of_pair(real t, real t_low, real* low, real* n) noexce
 
 cdef inline real softplus(real x) noexcept nogil:
     # log(1 + e^x); Dugas et al., NIPS 2000
-    cdef real low, n
-    cdef real y = softplus_of_pair(x, splat(x, 0.0), &low, &n)
-    return where_less(x, splat(x, 100.0), scale2(y + low, n), x)
+    cdef real low, n, q, y, sum, power, rise, lost
+    if real is f32x:
+        q = softplus_tail(at_most(magnitude(x), splat(x, 109.0)), splat(x, 0.0), &low, &sum)
+        power = raised_power2(sum)
+        q = q * power * lowering(x)
+        rise = at_least(x, splat(x, 0.0))
+        y = fast_sum(at_least(rise, q), at_most(rise, q), &lost)
+        return where_less(rise, splat(x, INFINITY), y + fma(low * power, lowering(x), lost), x)
+    else:
+        q = softplus_of_pair(x, splat(x, 0.0), &low, &n)
+        return where_less(x, splat(x, 100.0), scale2(q + low, n), x)
 
 
 cdef inline real softplus_scaled(real x, real beta) noexcept nogil:
@@ -134,7 +151,10 @@ cdef inline real softplus_scaled(real x, real beta) noexcept nogil:
     cdef real y = softplus_of_pair(t, t_low, &low, &n)
     cdef real q = y / beta
     q = q + (fma(-q, beta, y) + low) / beta
-    return where_less(t, splat(x, 100.0), times_power2(q, n), x)
+    q = where_less(t, splat(x, 100.0), times_power2(q, n), x)
+    if any_one(beta):
+        q = where_one(beta, softplus(x), q)
+    return q
 
 
 cdef inline real logsigmoid(real x) noexcept nogil:
@@ -157,10 +177,11 @@ cdef inline real mish_divisor(real x, real e, real e_low, real* low) noexcept no
 cdef inline real mish(real x) noexcept nogil:
     # x tanh(log(1 + e^x)) with e = e^-|x|: x e (e + 2) / (2 + 2 e + e^2) where x < 0, and
     # x (1 + 2 e) / (1 + 2 e + 2 e^2) where not; Misra, arXiv:1908.08681
-    cdef real m, m_low, n, p, e, e_low, d, d_low, s, s_low, t, t_low
-    cdef real zero = splat(x, 0.0), limit = pick(x, 110.0, 760.0)
-    m = exp_of_pair(-at_most(magnitude(x), limit), zero, &m_low, &n)
-    p = power2(n)
+    cdef real m, m_low, sum, p, e, e_low, d, d_low, s, s_low, t, t_low, power
+    cdef real zero = splat(x, 0.0), one = splat(x, 1.0), limit = pick(x, 109.0, 752.0), down = lowering(x)
+    m = exp_pair(-at_most(magnitude(x), limit), &m_low, &sum)
+    power = raised_power2(sum)
+    p = power * down
     e = m * p
     e_low = m_low * p
     d = mish_divisor(x, e, e_low, &d_low)
@@ -172,7 +193,7 @@ cdef inline real mish(real x) noexcept nogil:
     s = pair_quotient(s, s_low, d, d_low, &s_low)
     # an infinite x meets e^x = 0 as a number
     t = scaled(at_least(x, -limit), s, s_low)
-    return with_sign(scale2(t, where_less(x, zero, n, zero)), x)
+    return with_sign(t * where_less(x, zero, power, one) * where_less(x, zero, down, one), x)
 
 
 cdef inline real softsign(real x) noexcept nogil:
@@ -290,52 +311,54 @@ cdef inline real squareplus(real x, real b) noexcept nogil:
     return where_less(magnitude(x), splat(x, INFINITY), y, at_least(x, zero))
 
 
-cdef inline real logistic_both(real x, real x_low, real* low, real* n) noexcept nogil:
-    # 1 / (1 + e^-(x + x_low)) = 2^n (value + low)
-    cdef real q_low, lost, zero = splat(x, 0.0)
-    cdef real a_low = where_less(x, zero, -x_low, x_low)
-    cdef real q = logistic_of_pair(at_most(magnitude(x), pick(x, 194.0, 1456.0)), a_low, &q_low, n)
-    cdef real s = fast_sum(splat(x, 1.0), -scale2(q, n[0]), &lost)
-    low[0] = where_less(x, zero, q_low, lost - scale2(q_low, n[0]))
-    n[0] = where_less(x, zero, n[0], zero)
-    return where_less(x, zero, q, s)
+cdef inline real logistic(real x, real a_low, real* low, real* n) noexcept nogil:
+    # 1 / (1 + e^-x) = 2^n (value + low), value <= 1, x's magnitude with a_low added to it: e / d, and where x < 0
+    # 2^n / d, which is 2^(n + 1) / 2 d where 1 / d may exceed 1
+    cdef real r_low, sum, d_low, e, e_low, k, top, zero = splat(x, 0.0), one = splat(x, 1.0)
+    cdef real r = reduced(at_most(magnitude(x), pick(x, 200.0, 1470.0)), &r_low, &sum)
+    cdef real d = logistic_divisor(r, r_low + a_low, sum, &d_low, &e, &e_low)
+    k = where_less(x, zero, whole(sum), zero)
+    n[0] = k + where_less(k, zero, one, zero)
+    top = where_less(k, zero, splat(x, 0.5), where_less(x, zero, one, e))
+    return pair_quotient(top, where_less(x, zero, zero, e_low), d, d_low, low)
 
 
 cdef inline real glu(real x, real gate) noexcept nogil:
     # x / (1 + e^-gate); Dauphin et al., arXiv:1612.08083
     cdef real low, n
-    cdef real s = logistic_both(gate, splat(x, 0.0), &low, &n)
-    return scaled2_far(x, s, low, n)
+    cdef real s = logistic(gate, splat(x, -0.0), &low, &n)
+    return ldexp(scaled(x, s, low), n)
 
 
-cdef inline real gated(real gate, real up, real a, real q, real q_low, real n) noexcept nogil:
-    # (max(gate, 0) - 2^n a (q + q_low)) up, a the magnitude of the gate or, where the tail is nothing whatever up is,
-    # less. A tiny gate is lifted on the way, lest half of it be subnormal
-    cdef real lost, low, p, p_low, s, zero = splat(gate, 0.0), one = splat(gate, 1.0)
+cdef inline real gated(real gate, real up, real s, real s_low, real n) noexcept nogil:
+    # gate up 2^n (s + s_low). A tiny gate is lifted, lest what is lost be subnormal, and a large `up` lowered, lest the
+    # product overflow before 2^n comes in
+    cdef real low, zero = splat(gate, 0.0), one = splat(gate, 1.0)
     cdef real tiny = pick(gate, 8.470329472543003e-22, 3.054936363499605e-151)
-    cdef real lift = where_less(a, tiny, pick(gate, 1.152921504606847e+18, 2.5822498780869086e+120), one)
-    cdef real lower = where_less(a, tiny, pick(gate, 8.673617379884035e-19, 3.8725919148493183e-121), one)
-    cdef real x = gate * lift
-    p = pair_product(q, q_low, a * lift, zero, &p_low)
-    s = fast_sum(x, -scale2(p, n), &lost)
-    low = where_less(x, splat(x, 1000.0), lost - scale2(p_low, n), zero)
-    s = where_less(gate, zero, -p, s)
-    low = where_less(gate, zero, -p_low, low)
-    s = scaled2_far(up, s, low, where_less(gate, zero, n, zero)) * lower
-    return with_sign(s, gate * up)
+    cdef real a = magnitude(gate), b = magnitude(up)
+    cdef real x = gate * where_less(a, tiny, pick(gate, 1.152921504606847e+18, 2.5822498780869086e+120), one)
+    cdef real y = up * where_less(one, b, splat(gate, 0.00390625), one)
+    cdef real p = pair_product(x, zero, s, s_low, &low)
+    n = n + where_less(a, tiny, pick(gate, -60.0, -400.0), zero) + where_less(one, b, splat(gate, 8.0), zero)
+    return with_sign(ldexp(scaled(y, p, finite(low)), n), gate * up)
 
 
 cdef inline real swiglu(real gate, real up) noexcept nogil:
     # silu(gate) up; Shazeer, arXiv:2002.05202
     cdef real low, n
-    cdef real a = at_most(magnitude(gate), pick(gate, 200.0, 1470.0))
-    cdef real q = logistic_parts(a, &low, &n)
-    return gated(gate, up, a, q, low, n)
+    cdef real s = logistic(gate, splat(gate, -0.0), &low, &n)
+    return gated(at_least(gate, pick(gate, -200.0, -1470.0)), up, s, low, n)
 
 
 cdef inline real geglu(real gate, real up) noexcept nogil:
     # gelu(gate) up; Shazeer, arXiv:2002.05202
-    cdef real low, n, e, e_low
+    cdef real low, sum, e, e_low, power, s, lost, n, zero = splat(gate, 0.0)
     cdef real a = at_most(magnitude(gate), pick(gate, 20.0, 39.0))
-    cdef real q = normal_tail_parts(a, &low, &n, &e, &e_low)
-    return gated(gate, up, a, q, low, n)
+    cdef real q = normal_tail_parts(a, &low, &sum, &e, &e_low)
+    power = scale2(splat(gate, 1.0), whole(sum))
+    s = fast_sum(splat(gate, 1.0), -(q * power), &lost)
+    lost = lost - low * power
+    n = where_less(gate, zero, whole(sum), zero)
+    s = where_less(gate, zero, q, s)
+    lost = where_less(gate, zero, low, lost)
+    return gated(at_least(gate, pick(gate, -20.0, -39.0)), up, s, lost, n)

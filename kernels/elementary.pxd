@@ -4,10 +4,12 @@
 # A function that others build on comes in parts (a value, what rounding lost, a power of two), so that a compound
 # function rounds once.
 from libc.math cimport INFINITY
+from libc.stdint cimport uint64_t
 
 from .lanes cimport (
-    at_least, at_most, bits_f32, exponent, f32x, fma, lookup16_f32, magnitude, pick, power2, real, scale2, splat,
-    splat_f32, u32x, where_less, with_sign,
+    at_least, at_least_i32, at_least_i64, at_most, bits_f32, bits_f64, exponent, f32x, fma, from_bits_f32,
+    from_bits_f64, lookup16_f32, magnitude, pick, power2, real, scale2, splat, splat_f32, splat_u32, splat_u64, u32x,
+    where_less, with_sign,
 )
 from .pairs cimport fast_sum, pair_product, pair_quotient, product, two_sum
 from .segments cimport NORMAL_TAIL_SEGMENTS, TANH_SEGMENTS
@@ -23,10 +25,41 @@ cdef inline real step(real p, real x, double c) noexcept nogil:
     return fma(p, x, splat(x, c))
 
 
+cdef inline real nearest_sum(real x, double scale) noexcept nogil:
+    # x scale + 1.5 * 2^23 (2^52), which has no room for a fraction: x scale, rounded to a whole number n, is in its
+    # last bits
+    return fma(x, splat(x, scale), pick(x, 12582912.0, 6755399441055744.0))
+
+
+cdef inline real whole(real sum) noexcept nogil:
+    # n
+    return sum - pick(sum, 12582912.0, 6755399441055744.0)
+
+
+cdef inline real power2_of_sum(real sum, int more) noexcept nogil:
+    # 2^(n + more), which must be a normal number, by integers
+    if real is f32x:
+        return from_bits_f32((bits_f32(sum) << 23) + splat_u32((127 + more) << 23))
+    else:
+        return from_bits_f64((bits_f64(sum) << 52) + splat_u64(<uint64_t>(1023 + more) << 52))
+
+
+cdef inline real raised_power2(real sum) noexcept nogil:
+    # 2^(n + 32) (2^(n + 128)), for n below -158 (-1150) as for that one. Times lowering() after it, a number is
+    # multiplied by 2^n and rounded once, also where 2^n or the product is no normal number
+    if real is f32x:
+        return power2_of_sum(from_bits_f32(at_least_i32(bits_f32(sum), splat_u32(0x4B400000 - 158))), 32)
+    else:
+        return power2_of_sum(from_bits_f64(at_least_i64(bits_f64(sum), splat_u64(0x4338000000000000 - 1150))), 128)
+
+
+cdef inline real lowering(real like) noexcept nogil:
+    return pick(like, 2.3283064365386963e-10, 2.938735877055719e-39)
+
+
 cdef inline real nearest(real x, double scale) noexcept nogil:
-    # x scale, rounded to a whole number: a sum with 1.5 * 2^23 (2^52) has no room for a fraction
-    cdef real shift = pick(x, 12582912.0, 6755399441055744.0)
-    return fma(x, splat(x, scale), shift) - shift
+    # x scale, rounded to a whole number
+    return whole(nearest_sum(x, scale))
 
 
 cdef inline real less_ln2(real x, real n, real* low) noexcept nogil:
@@ -61,29 +94,37 @@ cdef inline real exp_rest(real r, real r_low) noexcept nogil:
     return fma(t * t, q, r_low)
 
 
-cdef inline real exp_parts(real x, real* rest, real* n) noexcept nogil:
-    # e^x = 2^n (1 + r + rest), returning r
+cdef inline real exp_parts_of_pair(real x, real x_low, real* rest, real* sum) noexcept nogil:
+    # e^(x + x_low) = 2^n (1 + r + rest), n = whole(sum), returning r
     cdef real low
-    n[0] = nearest(x, 1.4426950408889634)
-    cdef real r = less_ln2(x, n[0], &low)
-    rest[0] = exp_rest(r, low)
+    sum[0] = nearest_sum(x, 1.4426950408889634)
+    cdef real r = less_ln2(x, whole(sum[0]), &low)
+    rest[0] = exp_rest(r, low + x_low)
     return r
 
 
-cdef inline real exp_of_pair(real x, real x_low, real* low, real* n) noexcept nogil:
-    # e^(x + x_low) = 2^n (value + low)
-    cdef real rest, lost, one = splat(x, 1.0)
-    cdef real r = exp_parts(x, &rest, n)
-    cdef real p = fast_sum(r, fma(x_low, one + (r + rest), rest), &rest)
-    cdef real e = fast_sum(one, p, &lost)
-    low[0] = lost + rest
+cdef inline real exp_parts(real x, real* rest, real* sum) noexcept nogil:
+    return exp_parts_of_pair(x, splat(x, -0.0), rest, sum)  # -0.0 is what a compiler may leave out of a sum
+
+
+cdef inline real exp_of_pair(real x, real x_low, real* low, real* sum) noexcept nogil:
+    # e^(x + x_low) = 2^n (value + low), n = whole(sum)
+    cdef real rest
+    cdef real r = exp_parts_of_pair(x, x_low, &rest, sum)
+    cdef real p = fast_sum(r, rest, &rest)
+    cdef real e = fast_sum(splat(x, 1.0), p, low)
+    low[0] = low[0] + rest
     return e
 
 
+cdef inline real exp_pair(real x, real* low, real* sum) noexcept nogil:
+    return exp_of_pair(x, splat(x, -0.0), low, sum)
+
+
 cdef inline real exp(real x) noexcept nogil:
-    cdef real rest, n
-    cdef real r = exp_parts(at_most(at_least(x, pick(x, -104.0, -746.0)), pick(x, 89.0, 710.0)), &rest, &n)
-    return scale2(splat(x, 1.0) + (r + rest), n)
+    cdef real rest, sum
+    cdef real r = exp_parts(at_most(at_least(x, pick(x, -104.0, -746.0)), pick(x, 89.0, 710.0)), &rest, &sum)
+    return scale2(splat(x, 1.0) + (r + rest), whole(sum))
 
 
 cdef inline real expm1_rest(real r, real r_low) noexcept nogil:
@@ -106,10 +147,10 @@ cdef inline real expm1_half(real x, real* low) noexcept nogil:
     # (e^x - 1) / 2 = value + low, from 2^n (1 + r + rest) - 1; halved lest 2^n overflow, so not for subnormal x
     cdef real r_low, h
     cdef real b = at_most(at_least(x, pick(x, -20.0, -40.0)), pick(x, 89.0, 710.0))
-    cdef real n = nearest(b, 1.4426950408889634)
-    cdef real r = less_ln2(b, n, &r_low)
+    cdef real sum = nearest_sum(b, 1.4426950408889634)
+    cdef real r = less_ln2(b, whole(sum), &r_low)
     cdef real rest = expm1_rest(r, r_low)
-    cdef real power = power2(n - splat(x, 1.0))
+    cdef real power = power2_of_sum(sum, -1)
     cdef real start = power - splat(x, 0.5)
     h = fma(power, r, start)
     low[0] = fma(power, rest, fma(power, r, start - h) + ((power - start) - splat(x, 0.5)))
@@ -123,47 +164,63 @@ cdef inline real expm1(real x) noexcept nogil:
     return where_less(magnitude(x), pick(x, 1e-30, 1e-290), x, h + h)
 
 
-cdef inline real logistic_rest(real r, real r_low, real n, real* low) noexcept nogil:
-    # 1 / (2^n + e^(r + r_low)) = value + low for n <= 0
-    cdef real p, p_low, d, d_low, lost, inverse, one = splat(r, 1.0)
+cdef inline real reduced(real a, real* r_low, real* sum) noexcept nogil:
+    # a = r + r_low - n ln 2, n = whole(sum): e^a = 2^-n e^(r + r_low)
+    sum[0] = nearest_sum(a, -1.4426950408889634)
+    return less_ln2(a, -whole(sum[0]), r_low)
+
+
+cdef inline real logistic_divisor(real r, real r_low, real sum, real* low, real* e, real* e_low) noexcept nogil:
+    # 2^n + e^(r + r_low) = value + low for n <= 0, of which e^(r + r_low) = e + e_low. With a reduced to r and n,
+    # 1 / (1 + e^a) = 2^n / (value + low) and 1 / (1 + e^-a) = (e + e_low) / (value + low)
+    cdef real p, p_low, d, power = raised_power2(sum), down = lowering(r)
     p = fast_sum(r, exp_rest(r, r_low), &p_low)
-    d = fast_sum(one, power2(n), &lost)
-    d = fast_sum(d, p, &d_low)
+    e[0] = fast_sum(splat(r, 1.0), p, e_low)
+    e_low[0] = e_low[0] + p_low
+    d = fma(power, down, e[0])
+    low[0] = fma(power, down, e[0] - d) + e_low[0]
+    return d
+
+
+cdef inline real logistic_times(real x, real r, real r_low, real sum) noexcept nogil:
+    # 2^n x / (2^n + e^(r + r_low)) for n <= 0, raised as raised_power2 has it: a first quotient, and its remainder
+    cdef real one = splat(r, 1.0), power = raised_power2(sum), down = lowering(r)
+    cdef real d_low, inverse, q, top = x * power
+    cdef real c = fma(power, down, one)
+    cdef real d = fast_sum(c, r + expm1_rest(r, r_low), &d_low)
+    d_low = d_low + fma(power, down, one - c)
     inverse = one / d
-    low[0] = fma(-inverse, d_low + (lost + p_low), fma(-inverse, d, one)) * inverse
-    return inverse
+    q = top * inverse
+    return fma(fma(-q, d_low, fma(-q, d, top)), inverse, q)
 
 
-cdef inline real logistic_parts(real a, real* low, real* n) noexcept nogil:
-    # 1 / (1 + e^a) = 2^n (value + low) for a >= 0, from e^a = 2^-n e^r
-    cdef real r_low
-    n[0] = nearest(a, -1.4426950408889634)
-    cdef real r = less_ln2(a, -n[0], &r_low)
-    return logistic_rest(r, r_low, n[0], low)
+cdef inline real logistic_parts(real a, real* low, real* sum) noexcept nogil:
+    # 1 / (1 + e^a) = 2^n (value + low) for a >= 0, n = whole(sum)
+    cdef real r_low, d_low, e, e_low
+    cdef real r = reduced(a, &r_low, sum)
+    cdef real d = logistic_divisor(r, r_low, sum[0], &d_low, &e, &e_low)
+    return pair_quotient(splat(a, 1.0), splat(a, 0.0), d, d_low, low)
 
 
-cdef inline real logistic_of_pair(real a, real a_low, real* low, real* n) noexcept nogil:
-    # 1 / (1 + e^(a + a_low)) = 2^n (value + low) for a >= 0
-    cdef real r_low
-    n[0] = nearest(a, -1.4426950408889634)
-    cdef real r = less_ln2(a, -n[0], &r_low)
-    return logistic_rest(r, r_low + a_low, n[0], low)
+cdef inline real reflected(real x, real tail) noexcept nogil:
+    # a raised tail, lowered, where x < 0, and 1 less it where not
+    cdef real zero = splat(x, 0.0), down = lowering(x)
+    return fma(tail, where_less(x, zero, down, -down), where_less(x, zero, zero, splat(x, 1.0)))
 
 
 cdef inline real sigmoid(real x) noexcept nogil:
     # 1 / (1 + e^-x), from the tail that is not near 1
-    cdef real low, n
-    cdef real q = logistic_parts(at_most(magnitude(x), pick(x, 105.0, 750.0)), &low, &n)
-    cdef real tail = scale2(q + low, n)
-    return where_less(x, splat(x, 0.0), tail, splat(x, 1.0) - tail)
+    cdef real r_low, sum
+    cdef real r = reduced(at_most(magnitude(x), pick(x, 105.0, 750.0)), &r_low, &sum)
+    return reflected(x, logistic_times(splat(x, 1.0), r, r_low, sum))
 
 
 cdef inline real tanh_parts(real a, real* low) noexcept nogil:
     # (e^2a - 1) / (e^2a + 1) for a >= 0 as ((1 - u) + r + rest) / ((1 + u) + r + rest), u = 2^-n
-    cdef real rest, n, r, u, p, p_low, top, top_low, top_lost, d, d_low, lost
+    cdef real rest, sum, r, u, p, p_low, top, top_low, top_lost, d, d_low, lost
     cdef real one = splat(a, 1.0)
-    r = exp_parts(at_most(a + a, pick(a, 20.0, 40.0)), &rest, &n)
-    u = power2(-n)
+    r = exp_parts(at_most(a + a, pick(a, 20.0, 40.0)), &rest, &sum)
+    u = power2(-whole(sum))
     p = fast_sum(r, rest, &p_low)
     top = fast_sum(one, -u, &top_lost)
     top = fast_sum(top, p, &top_low)
@@ -172,10 +229,10 @@ cdef inline real tanh_parts(real a, real* low) noexcept nogil:
     return pair_quotient(top, top_low + (top_lost + p_low), d, d_low + (lost + p_low), low)
 
 
-cdef inline f32x segment(const float* rows, double offset, f32x a, f32x* low) noexcept nogil:
-    # a function of a >= 0 by the polynomial c0 + d (c1 + ...), d = a - centre, of one of 16 segments (segments.pxd),
-    # and what its last rounding lost
-    cdef u32x index = bits_f32(a + splat_f32(<float>offset)) >> 21
+cdef inline f32x segment(const float* rows, double offset, f32x place, f32x a, f32x* low) noexcept nogil:
+    # a function of a >= 0 by the polynomial c0 + d (c1 + ...), d = a - centre, of that of 16 segments (segments.pxd)
+    # in which `place` is, and what its last rounding lost
+    cdef u32x index = bits_f32(place + splat_f32(<float>offset)) >> 21
     cdef f32x d = a - lookup16_f32(rows, index)
     cdef f32x q = lookup16_f32(rows + 8 * 16, index)
     q = fma(q, d, lookup16_f32(rows + 7 * 16, index))
@@ -193,7 +250,8 @@ cdef inline f32x segment(const float* rows, double offset, f32x a, f32x* low) no
 cdef inline real tanh_pair(real a, real* low) noexcept nogil:
     # tanh(a) for a >= 0
     if real is f32x:
-        return segment(&TANH_SEGMENTS[0][0], 1.0, at_most(a, splat(a, 9.1)), low)
+        a = at_most(a, splat(a, 9.1))
+        return segment(&TANH_SEGMENTS[0][0], 1.0, a, a, low)
     else:
         return tanh_parts(a, low)
 
@@ -267,7 +325,7 @@ cdef inline real mills(real a, real* low) noexcept nogil:
     # a <= 39, error 2^-56.0. float32: by segments, a <= 20, error 2^-27.9
     cdef real one, d, d_low, rho, rho_low, t, h, h_low
     if real is f32x:
-        return segment(&NORMAL_TAIL_SEGMENTS[0][0], 2.0, a, low)
+        return segment(&NORMAL_TAIL_SEGMENTS[0][0], 2.0, a, a, low)
     else:
         one = splat(a, 1.0)
         d = a + splat(a, 3.0)
@@ -304,11 +362,11 @@ cdef inline real mills(real a, real* low) noexcept nogil:
         return pair_product(rho, rho_low, h, h_low, low)
 
 
-cdef inline real exp_square_parts(real x, double factor, real* low, real* n) noexcept nogil:
-    # e^(factor x^2) = 2^n (value + low), factor a power of two, with the square's low part
+cdef inline real exp_square_parts(real x, double factor, real* low, real* sum) noexcept nogil:
+    # e^(factor x^2) = 2^n (value + low), n = whole(sum), factor a power of two, with the square's low part
     cdef real square_low
     cdef real square = product(x, x, &square_low)
-    return exp_of_pair(splat(x, factor) * square, splat(x, factor) * square_low, low, n)
+    return exp_of_pair(splat(x, factor) * square, splat(x, factor) * square_low, low, sum)
 
 
 cdef inline real erfc(real x) noexcept nogil:
@@ -322,16 +380,17 @@ cdef inline real erfc(real x) noexcept nogil:
     low = fma(b_low, fma(b, h, splat(x, -0.3989422804014327)), low)
     e = exp_square_parts(a, -1.0, &e_low, &n)
     cdef real tail = pair_product(h, low, e, e_low, &low)
-    n = n + splat(x, 1.0)
+    n = whole(n) + splat(x, 1.0)
     e = fast_sum(splat(x, 2.0), -scale2(tail, n), &e_low)
     return where_less(x, splat(x, 0.0), e + (e_low - scale2(low, n)), scale2(tail + low, n))
 
 
-cdef inline real normal_tail_parts(real a, real* low, real* n, real* e, real* e_low) noexcept nogil:
-    # erfc(a / sqrt 2) / 2 = 2^n (value + low) for 0 <= a up to where it underflows; e^(-a^2/2) is 2^n (e + e_low)
+cdef inline real normal_tail_parts(real a, real* low, real* sum, real* e, real* e_low) noexcept nogil:
+    # erfc(a / sqrt 2) / 2 = 2^n (value + low), n = whole(sum), for 0 <= a up to where it underflows; e^(-a^2/2) is
+    # 2^n (e + e_low)
     cdef real h_low
     cdef real h = mills(a, &h_low)
-    e[0] = exp_square_parts(a, -0.5, e_low, n)
+    e[0] = exp_square_parts(a, -0.5, e_low, sum)
     return pair_product(h, h_low, e[0], e_low[0], low)
 
 
@@ -341,7 +400,7 @@ cdef inline real erf(real x) noexcept nogil:
     cdef real one = splat(x, 1.0)
     cdef real a = at_most(magnitude(x), pick(x, 4.0, 6.0))
     cdef real z = x * x
-    cdef real low, n, tail, p, e, e_low, h, h_low
+    cdef real low, sum, tail, p, e, e_low, h, h_low
     if real is f32x:
         p = splat(x, -0.0007586674182675779)
         p = step(p, z, 0.0051932320930063725)
@@ -366,7 +425,7 @@ cdef inline real erf(real x) noexcept nogil:
     tail = product(h, pick(x, 1.128379225730896, 1.1283791670955126), &low)
     p = (tail + fma(h, p, low)) * splat(x, 8.673617379884035e-19)
     h = mills(a * splat(x, 1.4142135623730951), &h_low)
-    e = exp_square_parts(a, -1.0, &e_low, &n)
+    e = exp_square_parts(a, -1.0, &e_low, &sum)
     tail = pair_product(h, h_low, e, e_low, &low)
-    tail = scale2(tail + low, n + one)
+    tail = (tail + low) * power2_of_sum(sum, 1)
     return with_sign(where_less(magnitude(x), splat(x, 0.5), p, one - tail), x)

@@ -6,7 +6,7 @@
 # no longer exact, is the row shifted first.
 from libc.math cimport INFINITY, NAN, fabs
 
-from .elementary cimport exp_parts, exp_rest, less_ln2, log1p, nearest
+from .elementary cimport exp_parts, exp_rest, less_ln2, log1p, nearest, whole
 from .lanes cimport at_least, f32x, f64x, fma, real, scale2, splat, splat_f32, splat_f64, store_f64, where_less
 from .loops cimport lanes, load, load_part, skip, store, store_part
 from .reductions cimport Pair, first_lanes, fold_block, merge_row, sum_block, sum_row, take
@@ -28,15 +28,15 @@ cdef struct Exponents:
 
 cdef inline real top_of(const real* x, real sign, Py_ssize_t i, Py_ssize_t n, real top) noexcept nogil:
     # lanes without an element repeat the first
-    cdef real whole[1]
+    cdef real padded[1]
     if n == lanes(x):
         return at_least(load(skip(x, i)) * sign, top)
     if real is f32x:
-        store(whole, splat_f32((<const float*>x)[i]))
+        store(padded, splat_f32((<const float*>x)[i]))
     else:
-        store(whole, splat_f64((<const double*>x)[i]))
-    store_part(whole, load_part(skip(x, i), n), n)
-    return at_least(load(<const real*>whole) * sign, top)
+        store(padded, splat_f64((<const double*>x)[i]))
+    store_part(padded, load_part(skip(x, i), n), n)
+    return at_least(load(<const real*>padded) * sign, top)
 
 
 cdef inline Pair top_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
@@ -74,9 +74,9 @@ cdef inline Pair larger(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size) no
 
 cdef inline real exponential(const real* like, const Exponents* row, real x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # e^x / 2^top_n of a shifted x, stored where that is asked for
-    cdef real rest, exponent
-    cdef real r = exp_parts(at_least(x, splat(x, row.least)), &rest, &exponent)
-    cdef real y = scale2(splat(x, 1.0) + (r + rest), exponent - splat(x, row.top_n))
+    cdef real rest, sum
+    cdef real r = exp_parts(at_least(x, splat(x, row.least)), &rest, &sum)
+    cdef real y = scale2(splat(x, 1.0) + (r + rest), whole(sum) - splat(x, row.top_n))
     if row.y != NULL and n == lanes(like):
         store(<real*>skip(<const real*>row.y, i), y)
     elif row.y != NULL:

@@ -49,11 +49,13 @@ cdef extern from "lanes.h" nogil:
     int any_u64(u64x x)  # whether a bit is set in any lane
     # the 4-bit codes of weights i, i + 1, ... as the low bits of each lane; i is a multiple of F32_LANES
     u32x codes_u32(const uint8_t* genome, Py_ssize_t i)
-    # compared as signed numbers: `yes` where a < b, and the smaller
+    # compared as signed numbers: `yes` where a < b, the smaller, and the larger
     u32x where_less_i32(u32x a, u32x b, u32x yes, u32x no)
     u64x where_less_i64(u64x a, u64x b, u64x yes, u64x no)
     u32x at_most_i32(u32x x, u32x high)
     u64x at_most_i64(u64x x, u64x high)
+    u32x at_least_i32(u32x x, u32x low)
+    u64x at_least_i64(u64x x, u64x low)
     # a register of narrower unsigned numbers, zeros above them; and back, without what is above
     u32x widen_u8_u32(const uint8_t* p)
     u32x widen_u16_u32(const uint16_t* p)
@@ -84,6 +86,7 @@ cdef extern from "lanes.h" nogil:
     int any_less_f32(f32x a, f32x b)
     f32x power2_f32(f32x n)
     f32x scale2_f32(f32x x, f32x n)
+    f32x ldexp_f32(f32x x, f32x n)
     f32x exponent_f32(f32x x)
 
     f64x load_f64(const double* p)
@@ -103,6 +106,7 @@ cdef extern from "lanes.h" nogil:
     int any_less_f64(f64x a, f64x b)
     f64x power2_f64(f64x n)
     f64x scale2_f64(f64x x, f64x n)
+    f64x ldexp_f64(f64x x, f64x n)
     f64x exponent_f64(f64x x)
 
 
@@ -209,6 +213,14 @@ cdef inline real scale2(real x, real n) noexcept nogil:
         return scale2_f32(x, n)
     else:
         return scale2_f64(x, n)
+
+
+cdef inline real ldexp(real x, real n) noexcept nogil:
+    # x * 2^n, rounded once, for any x and a whole n up to 60 and down to any size
+    if real is f32x:
+        return ldexp_f32(x, n)
+    else:
+        return ldexp_f64(x, n)
 
 
 cdef inline real exponent(real x) noexcept nogil:

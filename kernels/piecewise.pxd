@@ -1,6 +1,6 @@
 # Activations with kinks, on registers: what they do is compare and at most round once. A NaN stays one everywhere.
 from .lanes cimport at_least, at_most, fma, magnitude, pick, real, splat, where_less, with_sign
-from .pairs cimport pair_product, scaled, two_sum
+from .pairs cimport fast_sum
 
 
 cdef inline real unless_nan(real x, real value) noexcept nogil:
@@ -12,12 +12,6 @@ cdef inline real inside(real grad, real x, real low, real high) noexcept nogil:
     # grad where low < x < high, else 0
     cdef real zero = splat(x, 0.0)
     return where_less(low, x, where_less(x, high, grad, unless_nan(x, zero)), unless_nan(x, zero))
-
-
-cdef inline real sixth(real t, real t_low, real* low) noexcept nogil:
-    # (t + t_low) / 6
-    return pair_product(t, t_low, splat(t, 0.16666666666666666), pick(t, -4.967053879312289e-09, 9.25185853854297e-18),
-                        low)
 
 
 cdef inline real relu(real x) noexcept nogil:
@@ -72,11 +66,19 @@ cdef inline real hardtanh_backward(real grad, real x, real min_val, real max_val
     return inside(grad, x, min_val, max_val)
 
 
+cdef inline real share(real t, real t_lost, real c, real c_low, real* low) noexcept nogil:
+    # (t + t_lost) (c + c_low), for a share such as 1/6
+    cdef real s = t * c
+    low[0] = fma(t, c, -s) + fma(t, c_low, t_lost * c)
+    return s
+
+
 cdef inline real hardsigmoid_parts(real x, real* low) noexcept nogil:
     # min(max(x + 3, 0), 6) / 6; Courbariaux, Bengio and David, arXiv:1511.00363, as in Howard et al., arXiv:1905.02244
-    cdef real three = splat(x, 3.0)
-    cdef real t = two_sum(at_most(at_least(x, -three), three), three, low)
-    return sixth(t, low[0], low)
+    cdef real lost, three = splat(x, 3.0)
+    cdef real t = fast_sum(three, at_most(at_least(x, -three), three), &lost)
+    return share(t, lost, pick(x, 0.1666666567325592, 0.16666666666666666),
+                 pick(x, 9.934107462565104e-09, 9.25185853854297e-18), low)
 
 
 cdef inline real hardsigmoid(real x) noexcept nogil:
@@ -86,26 +88,28 @@ cdef inline real hardsigmoid(real x) noexcept nogil:
 
 
 cdef inline real hardsigmoid_backward(real grad, real x) noexcept nogil:
-    cdef real low, one = splat(x, 1.0), three = splat(x, 3.0)
-    cdef real slope = sixth(one, splat(x, 0.0), &low)
-    return inside(scaled(grad, slope, low), x, -three, three)
+    # grad / 6 between -3 and 3; what 1/6 has lost is positive, so that an infinite grad meets nothing to cancel with
+    cdef real three = splat(x, 3.0)
+    cdef real y = grad * pick(x, 9.934107462565104e-09, 9.25185853854297e-18)
+    return inside(fma(grad, pick(x, 0.1666666567325592, 0.16666666666666666), y), x, -three, three)
 
 
 cdef inline real hardswish(real x) noexcept nogil:
     # x hardsigmoid(x); Howard et al., arXiv:1905.02244
-    cdef real low
+    cdef real low, three = splat(x, 3.0)
     cdef real s = hardsigmoid_parts(x, &low)
-    return with_sign(scaled(at_least(x, splat(x, -3.0)), s, low), x)
+    cdef real b = at_least(x, -three)
+    return with_sign(where_less(x, three, fma(b, s, b * low), x), x)
 
 
 cdef inline real hardswish_backward(real grad, real x) noexcept nogil:
-    # 0 below -3, 1 above 3, (2 x + 3) / 6 from one to the other
-    cdef real low, zero = splat(x, 0.0), three = splat(x, 3.0)
+    # 0 below -3, 1 above 3, (x + 3/2) / 3 from one to the other
+    cdef real low, three = splat(x, 3.0), half = splat(x, 1.5)
     cdef real a = at_most(at_least(x, -three), three)
-    cdef real t = two_sum(a + a, three, &low)
-    cdef real slope = sixth(t, low, &low)
-    slope = scaled(grad, slope, low)
-    return where_less(x, -three, zero, where_less(three, x, grad, slope))
+    cdef real t = a + half
+    cdef real s = share(t, a - (t - half), splat(x, 0.3333333333333333),
+                        pick(x, -9.934107462565104e-09, 1.850371707708594e-17), &low)
+    return where_less(x, -three, splat(x, 0.0), where_less(three, x, grad, grad * (s + low)))
 
 
 cdef inline real softshrink(real x, real lambd) noexcept nogil:

@@ -1,17 +1,17 @@
 # Slopes of the activations, f'(x) as an unevaluated pair: what a backward multiplies grad by, to round once. A slope
 # that crosses zero keeps its relative accuracy there, where the terms of the formula cancel: in float32 a segment has
 # its centre on the root (segments.pxd), in float64 a polynomial takes over near it (tools/fit/roots.py).
-from .curves cimport cubic, gelu_tanh_exponent, hypotenuse, logistic_both, mish_divisor, quotient, scaled2, scaled2_far
+from .curves cimport cubic, gelu_tanh_exponent, hypotenuse, logistic, mish_divisor, quotient
 from .elementary cimport (
-    exp_of_pair, exp_parts, exp_square_parts, largest, logistic_of_pair, logistic_parts, normal_tail_parts, segment,
-    sigmoid, step, tanh_pair,
+    exp_of_pair, exp_pair, exp_parts, exp_parts_of_pair, largest, logistic_divisor, logistic_parts, lowering, nearest,
+    normal_tail_parts, raised_power2, reduced, segment, sigmoid, step, tanh_pair, whole,
 )
-from .lanes cimport at_least, at_most, f32x, fma, magnitude, pick, power2, real, scale2, splat, where_less
+from .lanes cimport at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, scale2, splat, where_less
 from .pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled, two_sum
 from .segments cimport GELU_SLOPE_SEGMENTS, SILU_SLOPE_SEGMENTS
 
 
-cdef inline real reflected(real x, real k, real k_low, real* low) noexcept nogil:
+cdef inline real reflected_pair(real x, real k, real k_low, real* low) noexcept nogil:
     # f'(x) = k(|x|) where x < 0, and 1 - k where not, as f(x) - f(-x) = x has it
     cdef real lost, zero = splat(x, 0.0)
     cdef real s = fast_sum(splat(x, 1.0), -k, &lost)
@@ -30,23 +30,23 @@ cdef inline real near_root(real t, real t_low, double c0, real rest, real k, rea
 
 cdef inline real silu_slope(real x, real* low) noexcept nogil:
     # s (1 + x (1 - s)), s = sigmoid(x); for x = -a < 0: k = q (1 - a + a q), q = 1 / (1 + e^a), and the sum cancels
-    # near a = 1.278. float32: e^-a times a polynomial by segments, and times 1 - a from 29.9 on; float64: near the root
-    # a polynomial in t, |t| <= 0.25, error 2^-62.1
+    # near a = 1.278. float32: e^-a (1 + r + rest) times a polynomial by segments, the last of which is 1 - a, however
+    # large a is; float64: near the root a polynomial in t, |t| <= 0.25, error 2^-62.1
     cdef real a = at_most(magnitude(x), pick(x, 110.0, 760.0))
-    cdef real one = splat(x, 1.0)
-    cdef real q, q_low, n, az, az_low, h, h_low, r, rest, k, t, t_low, c
+    cdef real one = splat(x, 1.0), zero = splat(x, 0.0)
+    cdef real q, q_low, n, az, az_low, h, h_low, r, rest, k, t, t_low, c, sum
     if real is f32x:
-        c = splat(x, 29.9)
-        q = segment(&SILU_SLOPE_SEGMENTS[0][0], 2.0, at_most(a, c), &q_low)
-        q = where_less(a, c, q, one - a)
-        q_low = where_less(a, c, q_low, splat(x, 0.0))
-        r = exp_parts(-a, &rest, &n)
-        r = fast_sum(one, r + rest, &rest)
-        k = pair_product(q, q_low, r, rest, &rest)
+        q = segment(&SILU_SLOPE_SEGMENTS[0][0], 2.0, at_most(a, splat(x, 29.9)), a, &q_low)
+        r = exp_parts(-a, &rest, &sum)
+        h = fma(q, r, fma(q, rest, q_low))
+        low[0] = where_less(x, zero, h, -(q + h)) * raised_power2(sum) * lowering(x)
+        # h times 0 is 0, but for a NaN
+        return where_less(x, zero, q * raised_power2(sum) * lowering(x), fma(h, zero, one))
     else:
-        q = logistic_parts(a, &q_low, &n)
+        q = logistic_parts(a, &q_low, &sum)
+        n = whole(sum)
         r = power2(n)
-        az = pair_product(a, splat(x, 0.0), q * r, q_low * r, &az_low)
+        az = pair_product(a, zero, q * r, q_low * r, &az_low)
         h = two_sum(one, -a, &rest)
         h = two_sum(h, az, &h_low)
         k = pair_product(h, h_low + (rest + az_low), q, q_low, &rest)
@@ -66,23 +66,24 @@ cdef inline real silu_slope(real x, real* low) noexcept nogil:
         c = step(c, t, 0.1466487969969469)
         c = step(c, t, -4.0160100856717925e-18)
         k = near_root(t, t_low, 0.2178117057198001, c, scale2(k, n), scale2(rest, n), &rest)
-    if real is f32x:
-        k = scale2(k, n)
-        rest = scale2(rest, n)
-    return reflected(x, k, rest, low)
+        return reflected_pair(x, k, rest, low)
 
 
 cdef inline real gelu_slope(real x, real* low) noexcept nogil:
     # Phi(x) + x phi(x); for x = -a < 0: k = Phi(-a) - a phi(a), which cancels near a = 0.752. float32: e^(-a^2/2) times
     # a polynomial by segments; float64: near the root a polynomial in t, |t| <= 0.25, error 2^-60.3
     cdef real a = at_most(magnitude(x), pick(x, 14.6, 39.0))
-    cdef real q, q_low, n, e, e_low, d, d_low, k, t, t_low, c
+    cdef real q, q_low, n, e, e_low, d, d_low, k, t, t_low, c, sum
     if real is f32x:
-        q = segment(&GELU_SLOPE_SEGMENTS[0][0], 2.0, a, &q_low)
-        e = exp_square_parts(a, -0.5, &e_low, &n)
-        k = pair_product(q, q_low, e, e_low, &e_low)
+        q = segment(&GELU_SLOPE_SEGMENTS[0][0], 2.0, a, a, &q_low)
+        d = product(a, a, &d_low)
+        e = exp_parts_of_pair(splat(x, -0.5) * d, splat(x, -0.5) * d_low, &e_low, &sum)
+        k = fast_sum(q, fma(q, e, fma(q, e_low, q_low)), &q_low)
+        d = raised_power2(sum)
+        return reflected_pair(x, k * d * lowering(x), q_low * d * lowering(x), low)
     else:
-        q = normal_tail_parts(a, &q_low, &n, &e, &e_low)
+        q = normal_tail_parts(a, &q_low, &sum, &e, &e_low)
+        n = whole(sum)
         d = pair_product(a, splat(x, 0.0), e, e_low, &d_low)
         d = pair_product(d, d_low, splat(x, 0.3989422804014327), splat(x, -2.49232720227773e-17), &d_low)
         k = two_sum(q, -d, &t)
@@ -103,10 +104,7 @@ cdef inline real gelu_slope(real x, real* low) noexcept nogil:
         c = step(c, t, 0.388284982990552)
         c = step(c, t, 2.756451748373117e-17)
         k = near_root(t, t_low, 0.4314939923140469, c, scale2(k, n), scale2(e_low, n), &e_low)
-    if real is f32x:
-        k = scale2(k, n)
-        e_low = scale2(e_low, n)
-    return reflected(x, k, e_low, low)
+        return reflected_pair(x, k, e_low, low)
 
 
 cdef inline real swish_slope(real t, real t_low, real* low) noexcept nogil:
@@ -124,9 +122,12 @@ cdef inline real gelu_tanh_slope(real x, real* low) noexcept nogil:
     # near a = 0.752: there a polynomial in t, |t| <= 0.25, error 2^-27.3 (float32), 2^-62.6 (float64)
     cdef real one = splat(x, 1.0)
     cdef real a = at_most(magnitude(x), pick(x, 11.0, 22.0))
-    cdef real u, u_low, q, q_low, n, z, z_low, p, p_low, h, rest, c, t, t_low, r
+    cdef real u, u_low, q, q_low, n, z, z_low, p, p_low, h, rest, c, t, t_low, r, r_low, d, d_low, e, e_low, sum
     u = gelu_tanh_exponent(a, &u_low)
-    q = logistic_of_pair(u, u_low, &q_low, &n)
+    r = reduced(u, &r_low, &sum)
+    d = logistic_divisor(r, r_low + u_low, sum, &d_low, &e, &e_low)
+    q = pair_quotient(one, splat(x, 0.0), d, d_low, &q_low)
+    n = whole(sum)
     p = cubic(a, splat(x, 0.21406444881780073), pick(x, -2.5408340894442123e-10, 1.2025242832367862e-17), &p_low)
     r = power2(n)
     z = pair_product(p, p_low, q * r, q_low * r, &z_low)
@@ -159,7 +160,7 @@ cdef inline real gelu_tanh_slope(real x, real* low) noexcept nogil:
         c = step(c, t, 0.38751844613578892316)
         c = step(c, t, 2.028254970529195e-17)
     h = near_root(t, t_low, 0.4304000910248585, c, scale2(h, n), scale2(rest, n), &rest)
-    return reflected(x, h, rest, low)
+    return reflected_pair(x, h, rest, low)
 
 
 cdef inline real pair_step(real v, real v_low, real e, real e_low, real c, real c_low, real* low) noexcept nogil:
@@ -175,11 +176,11 @@ cdef inline real mish_slope(real x, real* low) noexcept nogil:
     # with e = e^-|x|: e (c0 + e (c1 + e (4 + e))) / d^2 where x < 0, and (1 + e (4 + e (c1 + e c0))) / d^2 where not,
     # c0 = 4 (1 + x), c1 = 6 + 4 x, d mish's divisor; near the root at -1.192 a polynomial in t, |t| <= 0.25, error
     # 2^-27.9 (float32), 2^-66.3 (float64)
-    cdef real one = splat(x, 1.0), four = splat(x, 4.0), zero = splat(x, 0.0), limit = pick(x, 110.0, 760.0)
-    cdef real m, m_low, n, p, e, e_low, b, c0, c0_low, c1, c1_low, v, v_low, d, d_low, t, t_low, c
+    cdef real one = splat(x, 1.0), four = splat(x, 4.0), zero = splat(x, 0.0), limit = pick(x, 109.0, 752.0)
+    cdef real m, m_low, n, p, e, e_low, b, c0, c0_low, c1, c1_low, v, v_low, d, d_low, t, t_low, c, sum
     b = at_most(at_least(x, -limit), limit)
-    m = exp_of_pair(-magnitude(b), zero, &m_low, &n)
-    p = power2(n)
+    m = exp_pair(-magnitude(b), &m_low, &sum)
+    p = raised_power2(sum) * lowering(x)
     e = m * p
     e_low = m_low * p
     c0 = two_sum(one, b, &c0_low)
@@ -194,7 +195,7 @@ cdef inline real mish_slope(real x, real* low) noexcept nogil:
     d = mish_divisor(x, e, e_low, &d_low)
     d = pair_product(d, d_low, d, d_low, &d_low)
     v = pair_quotient(v, v_low, d, d_low, &v_low)
-    n = where_less(x, zero, n, zero)
+    n = where_less(x, zero, whole(sum), zero)
     t = fast_sum(b + splat(x, 1.1924312145154952), pick(x, 3.043937594950088e-09, 4.8484829848031044e-17), &t_low)
     if real is f32x:
         c = splat(x, 0.0011197244805709614918)
@@ -225,9 +226,10 @@ cdef inline real mish_slope(real x, real* low) noexcept nogil:
 
 cdef inline real exp_slope(real t, real t_low, real c, real c_low, real top, real top_low, real* low) noexcept nogil:
     # top where t > 0, else c e^t
-    cdef real zero = splat(t, 0.0), e_low, n
-    cdef real e = exp_of_pair(at_least(at_most(t, zero), pick(t, -104.0, -746.0)), t_low, &e_low, &n)
-    e = pair_product(scale2(e, n), scale2(e_low, n), c, c_low, &e_low)
+    cdef real zero = splat(t, 0.0), e_low, sum, power, down = lowering(t)
+    cdef real e = exp_of_pair(at_least(at_most(t, zero), pick(t, -104.0, -746.0)), t_low, &e_low, &sum)
+    power = raised_power2(sum)
+    e = pair_product(e * power * down, e_low * power * down, c, c_low, &e_low)
     low[0] = where_less(zero, t, top_low, e_low)
     return where_less(zero, t, top, e)
 
@@ -254,11 +256,11 @@ cdef inline real selu_slope(real x, real* low) noexcept nogil:
     return exp_slope(x, splat(x, 0.0), splat(x, 1.7580993408473768), c_low, splat(x, 1.0507009873554805), top_low, low)
 
 
-cdef inline real times_logistic(real grad, real t, real t_low) noexcept nogil:
-    # grad / (1 + e^-(t + t_low))
+cdef inline real times_logistic(real grad, real t, real a_low) noexcept nogil:
+    # grad / (1 + e^-t), t's magnitude with a_low added to it
     cdef real low, n
-    cdef real s = logistic_both(t, t_low, &low, &n)
-    return scaled2_far(grad, s, low, n)
+    cdef real s = logistic(t, a_low, &low, &n)
+    return ldexp(grad * (s + low), n)
 
 
 cdef inline real times_square(real grad, real s, real s_low) noexcept nogil:
@@ -300,13 +302,18 @@ cdef inline real squareplus_slope(real x, real b, real* low) noexcept nogil:
 
 cdef inline real glu_backward(real grad, real x, real gate, real* grad_gate) noexcept nogil:
     # grad s, and grad x s (1 - s), s = sigmoid(gate)
-    cdef real q_low, n, s, s_low, zero = splat(x, 0.0)
-    cdef real q = logistic_parts(at_most(magnitude(gate), pick(x, 110.0, 760.0)), &q_low, &n)
-    s = fast_sum(splat(x, 1.0), -scale2(q, n), &s_low)
-    s = pair_product(q, q_low, s, s_low - scale2(q_low, n), &s_low)
+    cdef real r_low, sum, d, d_low, e, e_low, q, q_low, s, s_low, half, power, zero = splat(x, 0.0)
+    cdef real r = reduced(at_most(magnitude(gate), pick(x, 110.0, 760.0)), &r_low, &sum)
+    d = logistic_divisor(r, r_low, sum, &d_low, &e, &e_low)
+    q = pair_quotient(splat(x, 1.0), zero, d, d_low, &q_low)
+    s = pair_product(e, e_low, q, q_low, &s_low)
+    s = pair_product(s, s_low, q, q_low, &s_low)
     s = pair_product(s, s_low, x, zero, &s_low)
-    grad_gate[0] = scaled2(grad, s, s_low, n)
-    return times_logistic(grad, gate, zero)
+    # half of the power of two before grad comes in, lest the product overflow, half after
+    half = nearest(whole(sum), 0.5)
+    power = power2(half)
+    grad_gate[0] = scaled(grad, s * power, s_low * power) * power2(whole(sum) - half)
+    return times_logistic(grad, gate, splat(x, -0.0))
 
 
 cdef inline real gate_backward(real grad, real up, real slope, real low) noexcept nogil:

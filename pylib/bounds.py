@@ -57,7 +57,7 @@ BOUNDS = {
     "hardsigmoid": {"float32": 1.0, "float64": 1.0},
     "hardsigmoid_backward": {"float32": 1.0, "float64": 1.0},
     "hardswish": {"float32": 1.0, "float64": 1.0},
-    "hardswish_backward": {"float32": 1.0, "float64": 1.0},
+    "hardswish_backward": {"float32": 1.5, "float64": 1.5},
     "hardtanh": {"float32": 0.0, "float64": 0.0},
     "hardtanh_backward": {"float32": 0.0, "float64": 0.0},
     "softshrink": {"float32": 0.5, "float64": 0.5},

@@ -230,6 +230,17 @@ def test_scale2(registers, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_ldexp_of_any_number_rounds_once(registers, dtype):
+    limit = {np.float32: 320, np.float64: 2300}[dtype]
+    x = whole_registers(np.concatenate([specials(dtype), any_bits(dtype, 40_000)]))
+    n = rng.integers(-limit, 61, len(x))
+    y = np.empty_like(x)
+    registers.ldexp(x, n.astype(dtype), y)
+    with np.errstate(all="ignore"):
+        assert_same(y, np.ldexp(x, n))  # the C library's, which rounds once in either precision
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_exponent(registers, dtype):
     x = np.concatenate([specials(dtype), any_bits(dtype, 8192)])
     x = whole_registers(x[np.isfinite(x) & (x != 0)])

@@ -80,6 +80,8 @@ static inline u64x where_less_i64(u64x a, u64x b, u64x yes, u64x no) {
 }
 static inline u32x at_most_i32(u32x x, u32x high) { return (u32x)_mm256_min_epi32((__m256i)x, (__m256i)high); }
 static inline u64x at_most_i64(u64x x, u64x high) { return where_less_i64(x, high, x, high); }
+static inline u32x at_least_i32(u32x x, u32x low) { return (u32x)_mm256_max_epi32((__m256i)x, (__m256i)low); }
+static inline u64x at_least_i64(u64x x, u64x low) { return where_less_i64(x, low, low, x); }
 
 /* narrower unsigned numbers: widened in one instruction, narrowed by gathering each half's bytes and then the halves */
 static inline u32x widen_u8_u32(const uint8_t *p) { return (u32x)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
@@ -190,6 +192,21 @@ static inline f64x scale2_f64(f64x x, f64x n) {
     n = _mm256_min_pd(_mm256_max_pd(n, _mm256_set1_pd(-2040.0)), _mm256_set1_pd(2040.0));
     f64x half = _mm256_round_pd(_mm256_mul_pd(n, _mm256_set1_pd(0.5)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     return _mm256_mul_pd(_mm256_mul_pd(x, power2_f64(half)), power2_f64(_mm256_sub_pd(n, half)));
+}
+static inline f32x ldexp_f32(f32x x, f32x n) {
+    /* a tiny x is lifted and a huge one lowered by 64 powers of two, so that scale2 may take it */
+    f32x lift = _mm256_blendv_ps(_mm256_setzero_ps(), _mm256_set1_ps(-64.0f),
+                                 _mm256_cmp_ps(magnitude_f32(x), _mm256_set1_ps(0x1p60f), _CMP_GT_OQ));
+    lift = _mm256_blendv_ps(lift, _mm256_set1_ps(64.0f),
+                            _mm256_cmp_ps(magnitude_f32(x), _mm256_set1_ps(0x1p-60f), _CMP_LT_OQ));
+    return scale2_f32(_mm256_mul_ps(x, power2_f32(lift)), _mm256_sub_ps(n, lift));
+}
+static inline f64x ldexp_f64(f64x x, f64x n) {
+    f64x lift = _mm256_blendv_pd(_mm256_setzero_pd(), _mm256_set1_pd(-512.0),
+                                 _mm256_cmp_pd(magnitude_f64(x), _mm256_set1_pd(0x1p500), _CMP_GT_OQ));
+    lift = _mm256_blendv_pd(lift, _mm256_set1_pd(512.0),
+                            _mm256_cmp_pd(magnitude_f64(x), _mm256_set1_pd(0x1p-500), _CMP_LT_OQ));
+    return scale2_f64(_mm256_mul_pd(x, power2_f64(lift)), _mm256_sub_pd(n, lift));
 }
 static inline f32x exponent_f32(f32x x) {
     x = magnitude_f32(x);

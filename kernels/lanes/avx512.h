@@ -78,6 +78,8 @@ static inline u64x where_less_i64(u64x a, u64x b, u64x yes, u64x no) {
 }
 static inline u32x at_most_i32(u32x x, u32x high) { return (u32x)_mm512_min_epi32((__m512i)x, (__m512i)high); }
 static inline u64x at_most_i64(u64x x, u64x high) { return (u64x)_mm512_min_epi64((__m512i)x, (__m512i)high); }
+static inline u32x at_least_i32(u32x x, u32x low) { return (u32x)_mm512_max_epi32((__m512i)x, (__m512i)low); }
+static inline u64x at_least_i64(u64x x, u64x low) { return (u64x)_mm512_max_epi64((__m512i)x, (__m512i)low); }
 
 /* narrower unsigned numbers */
 static inline u32x widen_u8_u32(const uint8_t *p) { return (u32x)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
@@ -157,5 +159,7 @@ static inline f32x power2_f32(f32x n) { return _mm512_scalef_ps(_mm512_set1_ps(1
 static inline f64x power2_f64(f64x n) { return _mm512_scalef_pd(_mm512_set1_pd(1.0), n); }
 static inline f32x scale2_f32(f32x x, f32x n) { return _mm512_scalef_ps(x, n); }
 static inline f64x scale2_f64(f64x x, f64x n) { return _mm512_scalef_pd(x, n); }
+static inline f32x ldexp_f32(f32x x, f32x n) { return _mm512_scalef_ps(x, n); }
+static inline f64x ldexp_f64(f64x x, f64x n) { return _mm512_scalef_pd(x, n); }
 static inline f32x exponent_f32(f32x x) { return _mm512_getexp_ps(x); }
 static inline f64x exponent_f64(f64x x) { return _mm512_getexp_pd(x); }

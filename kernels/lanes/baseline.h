@@ -61,6 +61,8 @@ static inline u32x where_less_i32(u32x a, u32x b, u32x yes, u32x no) { return (i
 static inline u64x where_less_i64(u64x a, u64x b, u64x yes, u64x no) { return (int64_t)a < (int64_t)b ? yes : no; }
 static inline u32x at_most_i32(u32x x, u32x high) { return where_less_i32(x, high, x, high); }
 static inline u64x at_most_i64(u64x x, u64x high) { return where_less_i64(x, high, x, high); }
+static inline u32x at_least_i32(u32x x, u32x low) { return where_less_i32(x, low, low, x); }
+static inline u64x at_least_i64(u64x x, u64x low) { return where_less_i64(x, low, low, x); }
 
 /* narrower unsigned numbers */
 static inline u32x widen_u8_u32(const uint8_t *p) { return *p; }
@@ -133,6 +135,15 @@ static inline f32x scale2_f32(f32x x, f32x n) {
 static inline f64x scale2_f64(f64x x, f64x n) {
     int whole = n > 2040.0 ? 2040 : n > -2040.0 ? (int)n : -2040, half = whole / 2;
     return x * double_of_bits((uint64_t)(half + 1023) << 52) * double_of_bits((uint64_t)(whole - half + 1023) << 52);
+}
+static inline f32x ldexp_f32(f32x x, f32x n) {
+    /* a tiny x is lifted and a huge one lowered by 64 powers of two, so that scale2 may take it */
+    f32x lift = fabsf(x) < 0x1p-60f ? 64.0f : fabsf(x) > 0x1p60f ? -64.0f : 0.0f;
+    return scale2_f32(x * power2_f32(lift), n - lift);
+}
+static inline f64x ldexp_f64(f64x x, f64x n) {
+    f64x lift = fabs(x) < 0x1p-500 ? 512.0 : fabs(x) > 0x1p500 ? -512.0 : 0.0;
+    return scale2_f64(x * power2_f64(lift), n - lift);
 }
 static inline f32x exponent_f32(f32x x) {
     int tiny = fabsf(x) < 0x1p-126f;

@@ -86,6 +86,8 @@ static inline u64x where_less_i64(u64x a, u64x b, u64x yes, u64x no) {
 }
 static inline u32x at_most_i32(u32x x, u32x high) { return (u32x)vminq_s32((int32x4_t)x, (int32x4_t)high); }
 static inline u64x at_most_i64(u64x x, u64x high) { return where_less_i64(x, high, x, high); }
+static inline u32x at_least_i32(u32x x, u32x low) { return (u32x)vmaxq_s32((int32x4_t)x, (int32x4_t)low); }
+static inline u64x at_least_i64(u64x x, u64x low) { return where_less_i64(x, low, low, x); }
 
 /* narrower unsigned numbers */
 static inline u32x widen_u8_u32(const uint8_t *p) {
@@ -154,6 +156,17 @@ static inline f64x scale2_f64(f64x x, f64x n) {
     n = vminq_f64(vmaxq_f64(n, vdupq_n_f64(-2040.0)), vdupq_n_f64(2040.0));
     f64x half = vrndnq_f64(n * vdupq_n_f64(0.5));
     return x * power2_f64(half) * power2_f64(n - half);
+}
+static inline f32x ldexp_f32(f32x x, f32x n) {
+    /* a tiny x is lifted and a huge one lowered by 64 powers of two, so that scale2 may take it */
+    f32x lift = vbslq_f32(vcagtq_f32(x, vdupq_n_f32(0x1p60f)), vdupq_n_f32(-64.0f), vdupq_n_f32(0.0f));
+    lift = vbslq_f32(vcaltq_f32(x, vdupq_n_f32(0x1p-60f)), vdupq_n_f32(64.0f), lift);
+    return scale2_f32(x * power2_f32(lift), n - lift);
+}
+static inline f64x ldexp_f64(f64x x, f64x n) {
+    f64x lift = vbslq_f64(vcagtq_f64(x, vdupq_n_f64(0x1p500)), vdupq_n_f64(-512.0), vdupq_n_f64(0.0));
+    lift = vbslq_f64(vcaltq_f64(x, vdupq_n_f64(0x1p-500)), vdupq_n_f64(512.0), lift);
+    return scale2_f64(x * power2_f64(lift), n - lift);
 }
 static inline f32x exponent_f32(f32x x) {
     uint32x4_t tiny = vcltq_f32(vabsq_f32(x), vdupq_n_f32(0x1p-126f));

@@ -85,6 +85,13 @@ def scale2(const scalar[::1] a, const scalar[::1] b, scalar[::1] y):
         over2(lanes.scale2[f64x], <const f64x*>&a[0], <const f64x*>&b[0], <f64x*>&y[0], a.shape[0])
 
 
+def ldexp(const scalar[::1] a, const scalar[::1] b, scalar[::1] y):
+    if scalar is float:
+        over2(lanes.ldexp[f32x], <const f32x*>&a[0], <const f32x*>&b[0], <f32x*>&y[0], a.shape[0])
+    else:
+        over2(lanes.ldexp[f64x], <const f64x*>&a[0], <const f64x*>&b[0], <f64x*>&y[0], a.shape[0])
+
+
 cdef inline real operators(real a, real b) noexcept nogil:
     return -((a + b) * b - a / b)
 

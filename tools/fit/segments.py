@@ -58,8 +58,9 @@ def fit(f, centre, low, high, degree):
     return [float(slope), *interpolate(lambda v: (f(v) / v - slope) / v, 0, low, high, degree - 1)]
 
 
-def table(f, segments, degree, fixed):
-    """Rows centre, c0 ... c_degree of 16 entries; segments maps an index to (low, high)."""
+def table(f, segments, degree, fixed, beyond):
+    """Rows centre, c0 ... c_degree of 16 entries; segments maps an index to (low, high). `beyond` maps one to a column
+    as it stands: of the place from which on a function is its asymptote."""
     columns = [[0.0] * (degree + 2) for _ in range(16)]
     worst = mpf(0)
     for index, (low, high) in segments.items():
@@ -73,6 +74,8 @@ def table(f, segments, degree, fixed):
             if v:
                 error = abs((mp.polyval(c[:0:-1], v - centre)) / f(v) - 1)
                 worst = max(worst, error)
+    for index, c in beyond.items():
+        columns[index] = [*c, *[0.0] * (degree + 2 - len(c))]
     return list(zip(*columns, strict=True)), worst
 
 
@@ -90,8 +93,8 @@ def mills(a):
     return mp.exp(a * a / 2) * mp.erfc(a / mp.sqrt(2)) / 2
 
 
-def emit(name, f, segments, degree, fixed, note):
-    rows, worst = table(f, segments, degree, fixed)
+def emit(name, f, segments, degree, fixed, note, beyond=()):
+    rows, worst = table(f, segments, degree, fixed, dict(beyond))
     print(f"    /* {note}; error 2^{mp.nstr(mp.log(worst, 2), 4)}. Rows: centre, c0 ... c{degree} */")
     print(f"    static const float {name}[{degree + 2}][16] = {{")
     for row in rows:
@@ -112,9 +115,10 @@ def main():
          "gelu'(-a) e^(a^2 / 2), offset 2, a up to 14.7")
     root = -roots.fit(roots.silu_slope, -1.28, mpf("0.25"), 6)[0]
     emit("SILU_SLOPE_SEGMENTS", lambda a: roots.silu_slope(-a) * mp.exp(a), quarters(2, 30), 7,
-         {bits(2 + float(root)) >> 21 & 15: float(np.float32(float(root)))}, "silu'(-a) e^a, offset 2, a up to 30")
-    emit("SOFTPLUS_SEGMENTS", lambda a: mp.log1p(mp.exp(-a)) * mp.exp(a), quarters(2, 20), 7, {},
-         "log(1 + e^-a) e^a, offset 2, a up to 20")
+         {bits(2 + float(root)) >> 21 & 15: float(np.float32(float(root)))},
+         "silu'(-a) e^a, offset 2; 1 - a from a = 26 on", {15: (27.0, -26.0, -1.0)})
+    emit("SOFTPLUS_SEGMENTS", lambda a: mp.log1p(mp.exp(-a)) * mp.exp(a), quarters(2, 22), 7, {},
+         "log(1 + e^-a) e^a, offset 2; 1 from a = 22 on", {14: (22.0, 1.0)})
     print('    """')
     print("    const float TANH_SEGMENTS[9][16]")
     print("    const float NORMAL_TAIL_SEGMENTS[9][16]")
