@@ -1,6 +1,12 @@
 # One generation's evaluation: 100 networks of 64-32-10 over the 1437 training digits, loss of each, beside plain NumPy,
-# PyTorch and, where installed, EvoTorch; and how near to the multiply-adds this machine can do.
+# PyTorch and, where installed, EvoTorch. What share of the multiply-adds this machine can do, by peak.c on as many
+# threads, stands in extra_info["peak_share"].
 # pytest bench/bench_population.py --benchmark-enable
+import os
+import subprocess
+from pathlib import Path
+
+import lanewise as lw
 import numpy as np
 import pytest
 from lanewise import data, genome
@@ -44,9 +50,22 @@ def torch_loss(torch, network, weights, x, y):
     return torch.nn.functional.cross_entropy(z.transpose(1, 2), y.expand(len(weights), -1), reduction="none").mean(1)
 
 
+@pytest.fixture(scope="module")
+def peak(tmp_path_factory):
+    """Multiply-adds a second, at most; None without a C compiler."""
+    program = tmp_path_factory.mktemp("peak") / "peak"
+    command = ["cc", "-O3", "-march=native", "-fopenmp", Path(__file__).with_name("peak.c"), "-o", program]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return None
+    threads = os.environ | {"OMP_NUM_THREADS": str(lw.get_num_threads())}
+    return float(subprocess.run(program, env=threads, check=True, capture_output=True, text=True).stdout)
+
+
 @pytest.mark.parametrize("sizes", NETWORKS, ids=lambda sizes: "-".join(map(str, sizes)))
 @pytest.mark.parametrize("by", ["lanewise", "numpy", "torch"])
-def test_generation(by, sizes, benchmark, beside_a_copy):
+def test_generation(by, sizes, benchmark, beside_a_copy, peak):
     network, population, x, y = case(sizes)
     nbytes = SIZE * len(x) * sizes[1] * 4  # the hidden layer, which others write to memory
     rounds = 3 if sizes[0] > 64 else 20
@@ -62,7 +81,10 @@ def test_generation(by, sizes, benchmark, beside_a_copy):
         with torch.inference_mode():
             losses = beside_a_copy(lambda: torch_loss(torch, network, weights, inputs, target), nbytes, rounds).numpy()
     assert losses == pytest.approx(numpy_loss(network, population, x, y), rel=1e-4)
-    benchmark.extra_info["multiply_adds"] = SIZE * len(x) * network.n_weights
+    multiply_adds = SIZE * len(x) * network.n_weights
+    benchmark.extra_info["multiply_adds"] = multiply_adds
+    if benchmark.enabled and peak is not None:
+        benchmark.extra_info["peak_share"] = multiply_adds / benchmark.stats.stats.min / peak
 
 
 def test_evotorch(benchmark, beside_a_copy):
