@@ -4,12 +4,14 @@
 # pytest bench/bench_population.py --benchmark-enable
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import lanewise as lw
 import numpy as np
 import pytest
 from lanewise import data, genome
+from lanewise.evolution import evolve
 from lanewise.network import Network
 
 SIZE = 100
@@ -87,35 +89,69 @@ def test_generation(by, sizes, benchmark, beside_a_copy, peak):
         benchmark.extra_info["peak_share"] = multiply_adds / benchmark.stats.stats.min / peak
 
 
-def test_evotorch(benchmark, beside_a_copy):
-    # a whole generation of its genetic algorithm, since that is what its users wait for; real-valued weights
-    pytest.importorskip("evotorch")
+def evotorch_problem(by, network, x, y, rows):
+    # the losses of EvoTorch's population: by its own SupervisedNE, or all genomes in one batched product; on all rows,
+    # or each generation on some of them
     import torch
     from evotorch import Problem
-    from evotorch.algorithms import GeneticAlgorithm
-    from evotorch.operators import GaussianMutation, OnePointCrossOver
+    from evotorch.neuroevolution import SupervisedNE
 
-    network, _, x, y = case((64, 32, 10))
     inputs, target = torch.from_numpy(x), torch.from_numpy(y)
+    if by == "SupervisedNE":
+        layers = [torch.nn.Linear(64, 32, bias=False), torch.nn.ReLU(), torch.nn.Linear(32, 10, bias=False)]
+        return SupervisedNE(torch.utils.data.TensorDataset(inputs, target), torch.nn.Sequential(*layers),
+                            torch.nn.CrossEntropyLoss(), minibatch_size=rows, common_minibatch=True,
+                            initial_bounds=(-1, 1))
 
-    class Digits(Problem):
+    class Batched(Problem):
         def __init__(self):
             super().__init__("min", solution_length=network.n_weights, initial_bounds=(-1, 1), dtype=torch.float32)
 
         def _evaluate_batch(self, solutions):
-            solutions.set_evals(torch_loss(torch, network, solutions.values, inputs, target))
+            some = torch.randperm(len(target))[:rows] if rows < len(target) else slice(None)
+            solutions.set_evals(torch_loss(torch, network, solutions.values, inputs[some], target[some]))
 
-    problem = Digits()
+    return Batched()
+
+
+@pytest.mark.parametrize("batch_size", [None, 512], ids=["all rows", "512 rows"])
+@pytest.mark.parametrize("by", ["SupervisedNE", "batched"])
+def test_beside_evotorch(by, batch_size, benchmark):
+    # ten whole generations, since that is what people wait for, each round right after ten of EvoTorch's genetic
+    # algorithm on real-valued weights and as many rows: extra_info["ratio"] is how many times as fast they are
+    pytest.importorskip("evotorch")
+    import torch
+    from evotorch.algorithms import GeneticAlgorithm
+    from evotorch.operators import GaussianMutation, OnePointCrossOver
+
+    network, _, x, y = case((64, 32, 10))
+    batch = network.batch(x, y)
+    torch.set_num_threads(lw.get_num_threads())
+    problem = evotorch_problem(by, network, x, y, batch_size or len(y))
     search = GeneticAlgorithm(problem, popsize=SIZE, re_evaluate=False, operators=[
         OnePointCrossOver(problem, tournament_size=4), GaussianMutation(problem, stdev=0.05)])
-    beside_a_copy(search.step, SIZE * len(x) * 32 * 4, 10)
+    peers, ours = [], []
+
+    def peer():
+        start = time.perf_counter()
+        search.run(10)
+        peers.append(time.perf_counter() - start)
+
+    def ten_generations():
+        start = time.perf_counter()
+        result = evolve(network, batch, batch_size=batch_size, generations=10, progress=False)
+        ours.append(time.perf_counter() - start)
+        return result
+
+    result = benchmark.pedantic(ten_generations, setup=peer, rounds=10, warmup_rounds=1)
+    assert len(result.history) == 10
     assert float(search.status["pop_best_eval"]) < 3
+    benchmark.extra_info.update(ratio=min(peers) / min(ours), median_ratio=np.median(peers) / np.median(ours),
+                                peer_seconds=min(peers))
 
 
 def test_evolve(benchmark, beside_a_copy):
     # ten whole generations: breeding, evaluation, ranking, and the history
-    from lanewise.evolution import evolve
-
     network, _, x, y = case((64, 32, 10))
     batch = network.batch(x, y)
     result = beside_a_copy(lambda: evolve(network, batch, generations=10, progress=False), SIZE * len(x) * 32 * 4, 10)
