@@ -19,8 +19,15 @@ cdef extern from *:
     """
     /* outputs that share a pass over their inputs: with four rows each, as many sums as registers allow */
     enum { OUTPUTS = REGISTERS == 32 ? 6 : 3 };
+
+    #ifdef __GNUC__
+    #define prefetch(address) __builtin_prefetch((const void *)(address), 0, 2)
+    #else
+    #define prefetch(address) ((void)0)
+    #endif
     """
     const int OUTPUTS
+    void prefetch(uintptr_t address) noexcept nogil
 
 cdef enum:
     PARTS = 16  # partial sums of an output
@@ -32,8 +39,10 @@ cdef enum:
     ROWS = 4  # rows that share a pass
     BATCH = 128  # rows in a task
     PASSES = 4  # of outputs in a task: their sums stay in the second-level cache
-    FEW = 3  # rows up to which weights go from the registers that they are decoded in straight into the product
+    FEW = 5  # rows up to which weights go from the registers that they are decoded in straight into the product
     SHARED = 4  # outputs that then share a load of their inputs
+    FEW_OUTPUTS = 64  # and outputs in a task: what a thread sends for is mostly its own
+    AHEAD = 32768  # bytes of codes that are sent for: rows are too short for the hardware to foresee the next ones
     # Fewer multiply-adds than this do not repay waking a second thread.
     THREAD_MIN = 1 << 16
 
@@ -45,6 +54,8 @@ cdef struct Weights:
     const uint8_t* codes
     const float* levels
     const float* scales
+    const float* last_scales  # those of the last outputs, with room behind them
+    Py_ssize_t last  # the first of these outputs
     const uint32_t* places  # for each block and partial sum its group, counted from the block's first
     Py_ssize_t group
     Py_ssize_t groups
@@ -63,7 +74,8 @@ cdef inline Output output_of(const Weights* weights, Py_ssize_t o) noexcept nogi
     cdef Output output
     cdef Py_ssize_t code, row_bytes = (weights.inputs + 1) // 2, start = (weights.blocks - 1) * BLOCK_BYTES
     output.codes = weights.codes + o * row_bytes
-    output.scales = weights.scales + o * weights.groups
+    output.scales = (weights.scales + o * weights.groups if o < weights.last
+                     else weights.last_scales + (o - weights.last) * weights.groups)
     for code in range(PARTS):
         output.table[code] = weights.levels[code] * (output.scales[0] if weights.groups == 1 else 1.0)
     memset(output.last, 0, sizeof(output.last))
@@ -77,8 +89,9 @@ cdef inline u32x words_of(const Output* output, Py_ssize_t block, Py_ssize_t blo
     return load_u32(<const uint32_t*>codes + part)
 
 
-cdef inline f32x scale_of(const Weights* weights, const Output* output, Py_ssize_t block, int part) noexcept nogil:
-    return lookup16_f32(output.scales + block * BLOCK // weights.group, load_u32(weights.places + block * PARTS + part))
+cdef inline u32x places_of(const Weights* weights, Py_ssize_t block, int part) noexcept nogil:
+    # the groups of a register of partial sums, counted from the block's first
+    return load_u32(weights.places + block * PARTS + part)
 
 
 cdef inline f32x weight_of(const float* table, u32x words, int k, bint grouped, f32x scale) noexcept nogil:
@@ -93,18 +106,23 @@ cdef inline void sums_of_a_row(const Weights* weights, const Output* output, con
     cdef f32x total[SHARED]
     cdef f32x scale[SHARED]
     cdef u32x words[SHARED]
+    cdef u32x places = places_of(weights, 0, 0)
     cdef f32x column
-    cdef Py_ssize_t block
+    cdef Py_ssize_t block, group = 0
     cdef int part = 0, k, o
     while part < PARTS:
         for o in range(SHARED):
             total[o] = splat_f32(0.0)
             scale[o] = splat_f32(1.0)
         for block in range(weights.blocks):
+            if grouped:
+                places = places_of(weights, block, part)
+                group = block * BLOCK // weights.group
             for o in range(SHARED):
                 words[o] = words_of(&output[o], block, weights.blocks, part)
+                prefetch(<uintptr_t>output[o].codes + block * BLOCK_BYTES + AHEAD)
                 if grouped:
-                    scale[o] = scale_of(weights, &output[o], block, part)
+                    scale[o] = lookup16_f32(output[o].scales + group, places)
             for k in range(WORD):
                 column = load_f32(x + block * BLOCK + k * PARTS + part)
                 for o in range(SHARED):
@@ -127,7 +145,7 @@ cdef void decode_strip(const Weights* weights, const Output* output, Py_ssize_t 
         while part < PARTS:
             words = words_of(output, block, weights.blocks, part)
             if grouped:
-                scale = scale_of(weights, output, block, part)
+                scale = lookup16_f32(output.scales + block * BLOCK // weights.group, places_of(weights, block, part))
             for k in range(WORD):
                 store_f32(strip + k * PARTS + part, weight_of(output.table, words, k, grouped, scale))
             part += F32_LANES
@@ -204,25 +222,28 @@ cdef void pack_row(const float* x, Py_ssize_t inputs, float* packed, Py_ssize_t 
 
 cdef void few_rows(const Weights* weights, Py_ssize_t start, Py_ssize_t stop, const float* bias, const float* packed,
                    float* y, Py_ssize_t rows, Py_ssize_t outputs) noexcept nogil:
-    # outputs start to stop, PARTS at most, of packed[rows][blocks * BLOCK]
+    # outputs start to stop, PARTS at a time, of packed[rows][blocks * BLOCK]
     cdef Output output[PARTS]
     cdef float sums[PARTS * PARTS]
     cdef float totals[PARTS]
     cdef const float* x
-    cdef Py_ssize_t row, k, count = stop - start
-    for k in range(PARTS):
-        output[k] = output_of(weights, start + min(k, count - 1))
-    for row in range(rows):
-        x = packed + row * weights.blocks * BLOCK
-        for k in range((count + SHARED - 1) // SHARED):
-            if weights.groups > 1:
-                sums_of_a_row(weights, output + k * SHARED, x, sums + k * SHARED * PARTS, True)
-            else:
-                sums_of_a_row(weights, output + k * SHARED, x, sums + k * SHARED * PARTS, False)
-        for k in range((count + F32_LANES - 1) // F32_LANES):
-            meet(sums + k * F32_LANES * PARTS, totals + k * F32_LANES)
-        for k in range(count):
-            y[row * outputs + start + k] = totals[k] + (bias[start + k] if bias != NULL else <float>0.0)
+    cdef Py_ssize_t row, k, count
+    while start < stop:
+        count = min(PARTS, stop - start)
+        for k in range(PARTS):
+            output[k] = output_of(weights, start + min(k, count - 1))
+        for row in range(rows):
+            x = packed + row * weights.blocks * BLOCK
+            for k in range((count + SHARED - 1) // SHARED):
+                if weights.groups > 1:
+                    sums_of_a_row(weights, output + k * SHARED, x, sums + k * SHARED * PARTS, True)
+                else:
+                    sums_of_a_row(weights, output + k * SHARED, x, sums + k * SHARED * PARTS, False)
+            for k in range((count + F32_LANES - 1) // F32_LANES):
+                meet(sums + k * F32_LANES * PARTS, totals + k * F32_LANES)
+            for k in range(count):
+                y[row * outputs + start + k] = totals[k] + (bias[start + k] if bias != NULL else <float>0.0)
+        start += PARTS
 
 
 cdef void many_rows(const Weights* weights, Py_ssize_t start, Py_ssize_t stop, const float* bias, const float* packed,
@@ -268,27 +289,30 @@ cdef bint linear4_float32(const uint8_t* codes, const float* levels, const float
     cdef bint few = rows <= FEW
     cdef Py_ssize_t packed_rows = rows if few else (rows + ROWS - 1) // ROWS * ROWS
     cdef Py_ssize_t panel_blocks = blocks if few else PANEL
-    cdef Py_ssize_t panels = (blocks + panel_blocks - 1) // panel_blocks, width = PARTS if few else PASSES * OUTPUTS
+    cdef Py_ssize_t panels = (blocks + panel_blocks - 1) // panel_blocks
+    cdef Py_ssize_t width = FEW_OUTPUTS if few else PASSES * OUTPUTS
     cdef Py_ssize_t across = (outputs + width - 1) // width, down = 1 if few else (rows + BATCH - 1) // BATCH
     cdef Py_ssize_t packed_size = packed_rows * blocks * BLOCK
     cdef Py_ssize_t own_size = 0 if few else width * (STRIP + BATCH * PARTS)
     cdef Py_ssize_t i, row, panel, first, start
     cdef Weights weights
     cdef environment callers
-    # packed inputs and each thread's tiles on cache lines; scales with room behind them, and their places
-    cdef float* memory = <float*>malloc((packed_size + num_threads * own_size + outputs * groups + PARTS
+    # a look-up reads PARTS scales, and so must not begin in the last outputs' own
+    cdef Py_ssize_t last = max(outputs - (PARTS + groups - 1) // groups, 0), last_size = (outputs - last) * groups
+    # packed inputs and each thread's tiles on cache lines; the last scales with room behind them, and their places
+    cdef float* memory = <float*>malloc((packed_size + num_threads * own_size + last_size + PARTS
                                          + blocks * PARTS + 16) * sizeof(float))
     cdef float* packed = aligned(memory)
-    cdef float* padded = packed + packed_size + num_threads * own_size
-    cdef uint32_t* places = <uint32_t*>(padded + outputs * groups + PARTS)
+    cdef float* last_scales = packed + packed_size + num_threads * own_size
+    cdef uint32_t* places = <uint32_t*>(last_scales + last_size + PARTS)
     cdef float* own
     if memory == NULL:
         return False
-    memcpy(padded, scales, outputs * groups * sizeof(float))
-    memset(padded + outputs * groups, 0, PARTS * sizeof(float))
+    memcpy(last_scales, scales + last * groups, last_size * sizeof(float))
+    memset(last_scales + last_size, 0, PARTS * sizeof(float))
     for i in range(blocks * PARTS):
         places[i] = <uint32_t>(i * WORD // group - i // PARTS * BLOCK // group)
-    weights = Weights(codes, levels, padded, places, group, groups, inputs, blocks)
+    weights = Weights(codes, levels, scales, last_scales, last, places, group, groups, inputs, blocks)
     with parallel(num_threads=num_threads):
         callers = enter_environment()
         for i in prange(packed_rows * panels, schedule="static"):

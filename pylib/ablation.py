@@ -22,6 +22,7 @@ RECIPES = {
     "Gray-coded flips": {"mutation": "gray"},
     "two-point crossover": {"crossover": "two_point"},
     "linear ranking": {"tournament": 2, "parents": 100},
+    "niches of half the mean distance": {"niche_radius": 0.5},
     "98 fresh at random": {"mutation_rate": 1 / 2, "crossover": None},  # a bit flipped by a fair coin is a fresh one
 }
 

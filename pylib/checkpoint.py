@@ -14,10 +14,10 @@ from .islands import HISTORY, Island
 
 __all__ = ["CheckpointError", "load", "save"]
 
-_FORMAT = "lanewise checkpoint 2"
+_FORMAT = "lanewise checkpoint 3"
 # what a run has to share with the one that it continues
 _SAME = ("n_weights", "population", "elite", "parents", "tournament", "mutation", "crossover", "seed", "islands",
-         "migration", "restart_after", "batch_size")
+         "migration", "restart_after", "batch_size", "niche_radius")
 
 
 class CheckpointError(ValueError):

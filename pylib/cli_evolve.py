@@ -36,6 +36,9 @@ def add_evolve_parser(subparsers):
     parser.add_argument("--mutation-rate", type=_rate, metavar="RATE",
                         help="share of bits flipped: one number, FIRST,LAST, or adaptive: each genome's own "
                              "(default: 0.004,0.0002)")
+    parser.add_argument("--niche-radius", type=_radius, default=0.0, metavar="R",
+                        help="preserve diversity: of genomes nearer to one another than R times the mean distance only "
+                             "the best breeds (default: 0, which clears none)")
     parser.add_argument("--batch-size", type=_rows, metavar="N",
                         help="rows that a generation is shown, a multiple of 64, or all (default: 512)")
     parser.add_argument("--restart-after", type=_positive(int), metavar="N",
@@ -88,6 +91,13 @@ def _rows(text):
     if rows < 0 or rows % 64 or (rows == 0 and text != "all"):
         raise argparse.ArgumentTypeError(f"{text} is not a multiple of 64, nor all")
     return rows
+
+
+def _radius(text):
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0")
+    return value
 
 
 def _rate(text):
@@ -176,6 +186,7 @@ def run(arguments):
             result = evolve(
                 network, batch, population=arguments.population, elite=arguments.elite,
                 mutation_rate=MUTATION_RATE if arguments.mutation_rate is None else arguments.mutation_rate,
+                niche_radius=arguments.niche_radius,
                 batch_size=BATCH_SIZE if arguments.batch_size is None else arguments.batch_size or None,
                 generations=arguments.generations, seconds=arguments.seconds, target_loss=arguments.target_loss,
                 patience=arguments.patience, restart_after=arguments.restart_after, seed=arguments.seed,

@@ -204,7 +204,7 @@ def scales_of(scale, group, n, rows):
         raise ValueError(f"group is a multiple of 16, or at least the {n} weights; got {group}")
     groups = max(-(-n // group), 1)
     scales = np.asarray(scale, dtype=np.float32)
-    if not (np.isfinite(scales) & (scales > 0)).all():
+    if not (scales.min(initial=1) > 0 and scales.max(initial=1) < np.inf):
         raise ValueError("scale is positive and finite")
     if scales.ndim > 2 or (scales.ndim and scales.shape[-1] not in (1, groups)) or (
             scales.ndim == 2 and scales.shape[0] not in (1, rows)):

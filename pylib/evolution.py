@@ -171,21 +171,22 @@ class _Run:
 
 
 def _start(fitness, held_out, n_weights, codebook, *, population, elite, parents, tournament, mutation, crossover,
-           mutation_rate, generations, seconds, target_loss, patience, restart_after, batch_size, seed, islands,
-           migration, executor, checkpoint, resume, callback, progress):
+           mutation_rate, niche_radius, generations, seconds, target_loss, patience, restart_after, batch_size, seed,
+           islands, migration, executor, checkpoint, resume, callback, progress):
     if generations is None and seconds is None:
         generations = GENERATIONS
     parents = max(1, population * PARENTS // 100) if parents is None else parents
     plan = Plan(n_weights, population, elite, parents, tournament, mutation, crossover, mutation_rate, generations,
-                seconds, target_loss, seed_of(seed), islands, migration, codebook, patience, restart_after, batch_size)
+                seconds, target_loss, seed_of(seed), islands, migration, codebook, patience, restart_after, batch_size,
+                niche_radius)
     with _Shown(progress, plan, callback) as watch:
         return _Run(plan, fitness, held_out, watch, executor, checkpoint, resume).run()
 
 
 def evolve(network, x, y=None, *, population=100, elite=2, parents=None, tournament=1, mutation="flip",
-           crossover="uniform", mutation_rate=MUTATION_RATE, batch_size=BATCH_SIZE, generations=None, seconds=None,
-           target_loss=None, patience=None, restart_after=None, seed=0, islands=1, migration=25, executor=None,
-           checkpoint=None, resume=None, held_out=None, callback=None, progress=True):
+           crossover="uniform", mutation_rate=MUTATION_RATE, niche_radius=0.0, batch_size=BATCH_SIZE,
+           generations=None, seconds=None, target_loss=None, patience=None, restart_after=None, seed=0, islands=1,
+           migration=25, executor=None, checkpoint=None, resume=None, held_out=None, callback=None, progress=True):
     """Evolve a network's weights towards the lowest loss on a batch.
 
     Each generation is ranked by loss. The `elite` best pass on unchanged; the others are each bred from two of the
@@ -211,6 +212,9 @@ def evolve(network, x, y=None, *, population=100, elite=2, parents=None, tournam
         The share of bits flipped; first and last, geometric in between; or a function of the progress, 0 to 1.
         "adaptive" lets every genome carry its own: it begins at 0.4%, and a child's is its mother's times 0.875 to the
         power of a number drawn from -2 to 2.
+    niche_radius : float
+        Preserve diversity by clearing: of genomes nearer to one another than this times the population's mean distance
+        only the best breeds, or passes on, until there are no others. 0 clears none.
     batch_size : int or None
         How many rows a generation is shown, a multiple of 64: every generation others, of rows shuffled for each pass
         by a key of the seed. The first in rank is then judged by all rows, and `loss` is that of the best of these.
@@ -263,16 +267,17 @@ def evolve(network, x, y=None, *, population=100, elite=2, parents=None, tournam
     return _start(NetworkFitness(network, batch, batch_size),
                   tested and (lambda genome: network.accuracy(genome, tested)), network.n_weights, network.codebook,
                   population=population, elite=elite, parents=parents, tournament=tournament,
-                  mutation=mutation, crossover=crossover, mutation_rate=mutation_rate, generations=generations,
-                  seconds=seconds, target_loss=target_loss, patience=patience, restart_after=restart_after,
-                  batch_size=batch_size, seed=seed, islands=islands, migration=migration, executor=executor,
-                  checkpoint=checkpoint, resume=resume, callback=callback, progress=progress)
+                  mutation=mutation, crossover=crossover, mutation_rate=mutation_rate, niche_radius=niche_radius,
+                  generations=generations, seconds=seconds, target_loss=target_loss, patience=patience,
+                  restart_after=restart_after, batch_size=batch_size, seed=seed, islands=islands,
+                  migration=migration, executor=executor, checkpoint=checkpoint, resume=resume, callback=callback,
+                  progress=progress)
 
 
 def minimize(fitness, n_weights, *, codebook=LOG4, scale=1.0, vectorized=False, population=100, elite=2, parents=None,
-             tournament=1, mutation="flip", crossover="uniform", mutation_rate=MUTATION_RATE, generations=None,
-             seconds=None, target_loss=None, patience=None, restart_after=None, seed=0, islands=1, migration=25,
-             executor=None, checkpoint=None, resume=None, callback=None, progress=True):
+             tournament=1, mutation="flip", crossover="uniform", mutation_rate=MUTATION_RATE, niche_radius=0.0,
+             generations=None, seconds=None, target_loss=None, patience=None, restart_after=None, seed=0, islands=1,
+             migration=25, executor=None, checkpoint=None, resume=None, callback=None, progress=True):
     """Minimise a function of 4-bit weights.
 
     Parameters
@@ -287,7 +292,7 @@ def minimize(fitness, n_weights, *, codebook=LOG4, scale=1.0, vectorized=False, 
         What the weights are multiplied by.
     vectorized : bool
         Whether the fitness takes the whole population, [population, n_weights], and gives [population].
-    population, elite, parents, tournament, mutation, crossover, mutation_rate
+    population, elite, parents, tournament, mutation, crossover, mutation_rate, niche_radius
         As in `evolve`.
     generations, seconds, target_loss, patience, restart_after, seed
         As in `evolve`.
@@ -309,10 +314,11 @@ def minimize(fitness, n_weights, *, codebook=LOG4, scale=1.0, vectorized=False, 
     return _start(OwnFitness(fitness, n_weights, codebook, scale, vectorized), None, n_weights,
                   _BY_CODE if codebook is None else codebook,
                   population=population, elite=elite, parents=parents, tournament=tournament,
-                  mutation=mutation, crossover=crossover, mutation_rate=mutation_rate, generations=generations,
-                  seconds=seconds, target_loss=target_loss, patience=patience, restart_after=restart_after,
-                  batch_size=None, seed=seed, islands=islands, migration=migration, executor=executor,
-                  checkpoint=checkpoint, resume=resume, callback=callback, progress=progress)
+                  mutation=mutation, crossover=crossover, mutation_rate=mutation_rate, niche_radius=niche_radius,
+                  generations=generations, seconds=seconds, target_loss=target_loss, patience=patience,
+                  restart_after=restart_after, batch_size=None, seed=seed, islands=islands,
+                  migration=migration, executor=executor, checkpoint=checkpoint, resume=resume, callback=callback,
+                  progress=progress)
 
 
 class _Shown:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .breeding import _CROSSOVERS, _MUTATIONS, diversity, random_population
+from .breeding import _CROSSOVERS, _MUTATIONS, diversity, hamming_distance, random_population
 from .codes import Codebook
 from .kernels import breeding as _kernels
 
@@ -59,6 +59,7 @@ class Plan:
     patience: int | None
     restart_after: int | None
     batch_size: int | None
+    niche_radius: float
 
     def __post_init__(self):
         for name, low in (("population", 1), ("elite", 0), ("parents", 1), ("tournament", 1), ("islands", 1),
@@ -81,6 +82,8 @@ class Plan:
             raise ValueError(f"generations is at least 1; got {self.generations}")
         if self.seconds is not None and not self.seconds > 0:
             raise ValueError(f"seconds is positive; got {self.seconds!r}")
+        if not 0 <= self.niche_radius < np.inf:
+            raise ValueError(f"niche_radius is at least 0; got {self.niche_radius!r}")
         if callable(self.mutation_rate) or self.adaptive:
             return
         if isinstance(self.mutation_rate, str) or np.shape(self.mutation_rate) not in ((), (2,)):
@@ -192,6 +195,16 @@ class Island:
                         plan.codebook._tables, *key)
 
 
+def _ranked(population, losses, most, radius):
+    # the first by rank, but before all others those that are the best within the radius of themselves
+    ranked = np.argsort(losses, kind="stable")  # NaN comes last
+    best, left = [], ranked[np.isfinite(losses[ranked])] if radius else ranked[:0]
+    while left.size and len(best) < most:
+        best.append(left[0])
+        left = left[hamming_distance(population[left], population[left[0]]) >= radius]
+    return np.r_[np.array(best, np.intp), ranked[~np.isin(ranked, best)]][:most]
+
+
 def after_a_generation(plan, island, fitness, progress):
     """Breed an island's next generation and rank it: the island then, and its row of the history."""
     population, rungs = island.next_generation(plan)
@@ -200,15 +213,15 @@ def after_a_generation(plan, island, fitness, progress):
     except Exception as error:
         raise FitnessError(f"the fitness raised {type(error).__name__}: {error}") from error
     generation, rate = island.generation + 1, plan.rate(progress)
-    ranked = np.argsort(losses, kind="stable")[:max(plan.parents, plan.elite)]  # NaN comes last
+    apart = diversity(population) if plan.population > 1 else 0.0
+    ranked = _ranked(population, losses, max(plan.parents, plan.elite), plan.niche_radius * apart)
     parents, first_loss = population[ranked], fitness.of_first(population[ranked[0]], losses[ranked[0]])
     improved = bool(first_loss < island.best_loss)
     best, best_loss = (parents[0], float(first_loss)) if improved else (island.best, island.best_loss)
     since = generation if improved else island.improved
     finite = losses[np.isfinite(losses)]
-    apart = diversity(population) / max(8 * population.shape[1], 1) if plan.population > 1 else 0.0
     row = (generation, 0.0, best_loss, finite.mean() if finite.size else np.nan, losses.size - finite.size,
-           _LADDER[rungs].mean() if plan.adaptive else rate, apart, np.nan)
+           _LADDER[rungs].mean() if plan.adaptive else rate, apart / max(8 * population.shape[1], 1), np.nan)
     started = island.started
     if plan.restart_after is not None and generation - max(since, started) >= plan.restart_after:
         parents, started = parents[:0], generation

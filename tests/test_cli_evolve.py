@@ -142,6 +142,7 @@ def test_an_output_that_cannot_be_written(blobs, capsys):
     (["--population", "x"], "invalid int value: 'x'"),
     (["--mutation-rate", "2"], "2 is not one rate from 0 to 1"),
     (["--mutation-rate", "0.1,0.2,0.3"], "nor two"),
+    (["--niche-radius", "-1"], "-1 is not a number from 0"),
     (["--batch-size", "100"], "100 is not a multiple of 64, nor all"),
     (["--seed", "-1"], "is not between 0 and 2\\^64 - 1"),
     (["--hidden", "0"], "0 is not positive"),
@@ -155,7 +156,7 @@ def test_a_bad_option(capsys, arguments, message):
 
 def test_other_settings(blobs, capsys):
     options = ["--activation", "silu", "--batch-size", 64, "--mutation-rate", "adaptive", "--restart-after", 200,
-               "--output", blobs / "x"]
+               "--niche-radius", 0.5, "--output", blobs / "x"]
     assert lanewise(blobs / "blobs.npz", *options, "--target-loss", 0.3) == 0
     assert re.search(r"generations \(target_loss\)", capsys.readouterr().out)
     assert Classifier.load(blobs / "x.npz").network.activation == "silu"

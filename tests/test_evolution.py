@@ -46,7 +46,7 @@ from lanewise.kernels import machine
 machine.set_num_threads(int(sys.argv[1]))
 x = np.random.default_rng(1).uniform(0, 1, (200, 9)).astype(np.float32)
 result = evolve(Network((9, 5, 3)), x, x[:, :3].argmax(axis=1), population=20, parents=5, generations=30, seed=7,
-                progress=False)
+                niche_radius=0.5, progress=False)
 print(hashlib.sha256(result.population).hexdigest(), result.loss)
 """
 
@@ -219,6 +219,8 @@ def test_a_function_of_several_values_is_learned():
     ({"patience": 0}, ValueError, "patience is at least 1; got 0"),
     ({"restart_after": 2.5}, TypeError, "restart_after is an int; got 2.5"),
     ({"batch_size": 100}, ValueError, "batch_size is a multiple of 64; got 100"),
+    ({"niche_radius": -0.5}, ValueError, "niche_radius is at least 0; got -0.5"),
+    ({"niche_radius": np.nan}, ValueError, "niche_radius is at least 0; got nan"),
     ({"batch_size": 0}, ValueError, "batch_size is a multiple of 64; got 0"),
     ({"mutation_rate": "silly"}, ValueError, "or 'adaptive'; got 'silly'"),
     ({"population": 0, "parents": 0}, ValueError, "population is at least 1; got 0"),

@@ -30,7 +30,8 @@ def same(a, b):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("options", [{}, {"batch_size": 64}, {"mutation_rate": "adaptive", "restart_after": 4}],
+@pytest.mark.parametrize("options", [{}, {"batch_size": 64}, {"mutation_rate": "adaptive", "restart_after": 4},
+                                     {"niche_radius": 0.5}],
                          ids=lambda options: " ".join(options) or "plain")
 def test_processes_give_the_same_bits(workers, options):
     spawn = multiprocessing.get_context("spawn")

@@ -7,7 +7,7 @@ import pytest
 from lanewise import genome
 from lanewise.checkpoint import CheckpointError
 from lanewise.evolution import FitnessError, Network, evolve, minimize
-from lanewise.islands import Island
+from lanewise.islands import Island, _ranked
 
 X = np.random.default_rng(1).uniform(0, 1, (200, 9)).astype(np.float32)
 Y = X[:, :3].argmax(axis=1)
@@ -42,20 +42,22 @@ def test_islands_differ_and_the_best_migrates():
     assert any((islands[(k + 1) % 3, -1] == islands[k, 0]).all() for k in range(3))
 
 
+@pytest.mark.parametrize("niche_radius", [0, 0.5])
 @pytest.mark.parametrize("islands", [1, 3])
-def test_a_run_continues_to_the_same_bits(tmp_path, islands):
+def test_a_run_continues_to_the_same_bits(tmp_path, islands, niche_radius):
     def interrupt(state):
         if state.generation >= 10:
             raise KeyboardInterrupt
 
     kept = tmp_path / "run.npz"
-    broken = run(islands=islands, callback=interrupt, checkpoint=kept)
+    options = {"islands": islands, "niche_radius": niche_radius}
+    broken = run(**options, callback=interrupt, checkpoint=kept)
     assert broken.stopped == "interrupted"
     assert len(broken.history) == 10
-    continued = run(islands=islands, resume=kept, checkpoint=kept)
-    assert same(continued, run(islands=islands))
+    continued = run(**options, resume=kept, checkpoint=kept)
+    assert same(continued, run(**options))
     assert (continued.history["seconds"][:10] == broken.history["seconds"]).all()
-    assert same(run(islands=islands, resume=kept), continued)  # nothing is left to do
+    assert same(run(**options, resume=kept), continued)  # nothing is left to do
     assert list(tmp_path.iterdir()) == [kept]
 
 
@@ -64,6 +66,8 @@ def test_a_bad_checkpoint(tmp_path):
     run(checkpoint=kept)
     with pytest.raises(CheckpointError, match="is of a run with seed = 7; this one has 8"):
         run(resume=kept, seed=8)
+    with pytest.raises(CheckpointError, match=r"with niche_radius = 0\.0; this one has 0\.5"):
+        run(resume=kept, niche_radius=0.5)
     with pytest.raises(CheckpointError, match="with n_weights = 60"):
         evolve(Network((9, 3)), X, Y, population=20, parents=5, seed=7, resume=kept, progress=False)
     with np.load(kept) as saved:
@@ -73,7 +77,7 @@ def test_a_bad_checkpoint(tmp_path):
     with pytest.raises(CheckpointError, match="does not match its checksum"):
         run(resume=tmp_path / "changed.npz")
     np.savez(tmp_path / "other.npz", x=X)
-    with pytest.raises(CheckpointError, match="not a lanewise checkpoint 2; it holds x"):
+    with pytest.raises(CheckpointError, match="not a lanewise checkpoint 3; it holds x"):
         run(resume=tmp_path / "other.npz")
     (tmp_path / "cut.npz").write_bytes(kept.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="not a readable checkpoint"):
@@ -125,3 +129,31 @@ def test_diversity_falls():
     history = run(generations=60).history
     assert history["diversity"][0] == pytest.approx(0.5, abs=0.02)
     assert history["diversity"][-1] < 0.2
+
+
+def test_clearing():
+    # genomes on a line: bits 0 to n set. Nearer than 10 to 20 are 25 and 12, to 60 is 64, and nothing to 0 and 40
+    lengths = np.array([25, 20, 60, 12, 64, 0, 40])
+    population = np.packbits(np.arange(80) < lengths[:, None], axis=1)
+    losses = np.array([3, 1, 2, 4, 5, np.inf, 6], np.float32)
+    assert lengths[_ranked(population, losses, 7, 0)].tolist() == [20, 60, 25, 12, 64, 40, 0]
+    assert lengths[_ranked(population, losses, 7, 10)].tolist() == [20, 60, 40, 25, 12, 64, 0]
+    assert lengths[_ranked(population, losses, 2, 10)].tolist() == [20, 60]
+    assert lengths[_ranked(population, losses, 7, 8)].tolist() == [20, 60, 12, 40, 25, 64, 0]  # 8 away is not nearer
+    losses[1] = np.nan
+    assert lengths[_ranked(population, losses, 7, 10)].tolist() == [60, 25, 12, 40, 64, 0, 20]
+
+
+def test_clearing_preserves_diversity():
+    # traps: a code costs nothing if all its bits are set, and otherwise the less the fewer are
+    bits = np.bitwise_count(np.arange(16, dtype=np.uint8))
+    cost = np.where(bits == 4, 0, 1 + bits)
+
+    def traps(radius):
+        return [minimize(lambda codes: cost[codes].sum(axis=1), 20, codebook=None, vectorized=True, generations=300,
+                         seed=seed, niche_radius=radius, progress=False) for seed in range(6)]
+
+    plain, cleared = traps(0), traps(0.7)
+    assert all(result.history["diversity"][50] < 0.02 for result in plain)
+    assert all(result.history["diversity"][50] > 0.2 for result in cleared)
+    assert sum(result.loss for result in cleared) < 0.8 * sum(result.loss for result in plain)
