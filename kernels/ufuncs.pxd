@@ -21,10 +21,16 @@ cdef extern from "numpy/arrayobject.h":
     const int NPY_USERDEF
 
 from .lanes cimport (
-    F32_LANES, end_stream, enter_environment, environment, f32x, leave_environment, load_bfloat16, load_f32,
+    F32_LANES, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_bfloat16, load_f32,
     load_float16, store_bfloat16, store_f32, store_float16, stream_f32,
 )
 from .loops cimport STREAM_BYTES
+
+cdef extern from *:
+    """
+    enum { BLOCK_REGISTERS = (512 + 24) / F64_LANES };
+    """
+    const int BLOCK_REGISTERS  # BLOCK float64 and three cache lines: no two blocks at the same place of their pages
 
 cdef enum Dtype:
     # the 16-bit floats, which a kernel sees as float32
@@ -206,7 +212,7 @@ cdef inline bint streams(const Row* row, char** args, const np.npy_intp* steps, 
 cdef inline void by_blocks(const Row* row, char** args, const np.npy_intp* steps, Py_ssize_t start,
                            Py_ssize_t stop) noexcept nogil:
     # operands that a kernel can take where they are stay there; the others pass through blocks
-    cdef double blocks[MAX_OPERANDS][BLOCK + 24]  # no two at the same place of their pages, which costs a tenth
+    cdef f64x blocks[MAX_OPERANDS][BLOCK_REGISTERS]  # as registers, so that each stands on a register's boundary
     cdef char* p[MAX_OPERANDS]
     cdef Py_ssize_t whole = SHORT_BLOCK, i = start, n
     cdef int k, operands = row.n_in + row.n_out

@@ -6,6 +6,7 @@ import json
 from . import benchmark
 from .peers import PREPARE
 
+_USUAL = ("relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "mish", "softplus", "silu_backward", "gelu_backward")
 
 def add_bench_parser(subparsers):
     """Add the command and its options."""
@@ -13,8 +14,8 @@ def add_bench_parser(subparsers):
         "bench", help="time the functions against the peers that are installed",
         description="Time functions against NumPy, PyTorch, ONNX Runtime and MKL, where installed, and against a copy"
                     " of the same memory, interleaved in one run. Nothing else should run meanwhile.")
-    parser.add_argument("functions", nargs="*", default=list(benchmark.WORKS)[:10], metavar="FUNCTION",
-                        help=f"of {', '.join(benchmark.WORKS)} (default: the activations)")
+    parser.add_argument("functions", nargs="*", default=_USUAL, metavar="FUNCTION",
+                        help=f"of {', '.join(benchmark.WORKS)} (default: {', '.join(_USUAL)})")
     parser.add_argument("--sizes", type=_listed, default=list(benchmark.SIZES), metavar="SIZE,...",
                         help="of L1, L2, memory, or numbers of elements (default: L1,L2,memory)")
     parser.add_argument("--threads", type=_listed, default=["1"], metavar="N,...", help="(default: 1)")
