@@ -109,7 +109,7 @@ cdef inline real softplus_of_pair(real t, real t_low, real* low, real* n) noexce
     # log(1 + e^(t + t_low)) = max(t, 0) + log(1 + e^-a) = 2^n (value + low), a = |t|; float64: by log1p, and e^t itself
     # below -45
     cdef real e, e_low, tail, tail_low, sum, power, zero = splat(t, 0.0), down = lowering(t)
-    cdef real a = at_most(magnitude(t), pick(t, 109.0, 752.0)), a_low = where_less(t, zero, -t_low, t_low)
+    cdef real a = at_most(magnitude(t), pick(t, 200.0, 1470.0)), a_low = where_less(t, zero, -t_low, t_low)
     if real is f32x:
         e = softplus_tail(a, a_low, &e_low, &sum)
         power = raised_power2(sum)
@@ -151,7 +151,7 @@ cdef inline real softplus_scaled(real x, real beta) noexcept nogil:
     cdef real y = softplus_of_pair(t, t_low, &low, &n)
     cdef real q = y / beta
     q = q + (fma(-q, beta, y) + low) / beta
-    q = where_less(t, splat(x, 100.0), times_power2(q, n), x)
+    q = where_less(t, splat(x, 100.0), ldexp(q, n), x)
     if any_one(beta):
         q = where_one(beta, softplus(x), q)
     return q

@@ -54,6 +54,7 @@ cdef inline real raised_power2(real sum) noexcept nogil:
 
 
 cdef inline real lowering(real like) noexcept nogil:
+    # 2^-32 (2^-128)
     return pick(like, 2.3283064365386963e-10, 2.938735877055719e-39)
 
 
@@ -185,10 +186,11 @@ cdef inline real logistic_divisor(real r, real r_low, real sum, real* low, real*
 cdef inline real logistic_times(real x, real r, real r_low, real sum) noexcept nogil:
     # 2^n x / (2^n + e^(r + r_low)) for n <= 0, raised as raised_power2 has it: a first quotient, and its remainder
     cdef real one = splat(r, 1.0), power = raised_power2(sum), down = lowering(r)
-    cdef real d_low, inverse, q, top = x * power
+    cdef real d, d_low, r_lost, rest_lost, inverse, q, top = x * power
     cdef real c = fma(power, down, one)
-    cdef real d = fast_sum(c, r + expm1_rest(r, r_low), &d_low)
-    d_low = d_low + fma(power, down, one - c)
+    d_low = fma(power, down, one - c)
+    d = fast_sum(fast_sum(c, r, &r_lost), exp_rest(r, r_low), &rest_lost)
+    d_low = d_low + (r_lost + rest_lost)
     inverse = one / d
     q = top * inverse
     return fma(fma(-q, d_low, fma(-q, d, top)), inverse, q)

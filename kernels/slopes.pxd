@@ -32,7 +32,7 @@ cdef inline real silu_slope(real x, real* low) noexcept nogil:
     # s (1 + x (1 - s)), s = sigmoid(x); for x = -a < 0: k = q (1 - a + a q), q = 1 / (1 + e^a), and the sum cancels
     # near a = 1.278. float32: e^-a (1 + r + rest) times a polynomial by segments, the last of which is 1 - a, however
     # large a is; float64: near the root a polynomial in t, |t| <= 0.25, error 2^-62.1
-    cdef real a = at_most(magnitude(x), pick(x, 110.0, 760.0))
+    cdef real a = at_most(magnitude(x), pick(x, 109.0, 760.0))
     cdef real one = splat(x, 1.0), zero = splat(x, 0.0)
     cdef real q, q_low, n, az, az_low, h, h_low, r, rest, k, t, t_low, c, sum
     if real is f32x:
