@@ -3,7 +3,7 @@
 # its centre on the root (segments.pxd), in float64 a polynomial takes over near it (tools/fit/roots.py).
 from .curves cimport cubic, gelu_tanh_exponent, hypotenuse, logistic, mish_divisor, quotient
 from .elementary cimport (
-    exp_of_pair, exp_pair, exp_parts, exp_parts_of_pair, largest, logistic_divisor, logistic_parts, lowering, nearest,
+    exp_of_pair, exp_pair, exp_parts, exp_square_parts, largest, logistic_divisor, logistic_parts, lowering, nearest,
     normal_tail_parts, raised_power2, reduced, segment, sigmoid, step, tanh_pair, whole,
 )
 from .lanes cimport at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, scale2, splat, where_less
@@ -38,10 +38,10 @@ cdef inline real silu_slope(real x, real* low) noexcept nogil:
     if real is f32x:
         q = segment(&SILU_SLOPE_SEGMENTS[0][0], 2.0, at_most(a, splat(x, 29.9)), a, &q_low)
         r = exp_parts(-a, &rest, &sum)
-        h = fma(q, r, fma(q, rest, q_low))
-        low[0] = where_less(x, zero, h, -(q + h)) * raised_power2(sum) * lowering(x)
-        # h times 0 is 0, but for a NaN
-        return where_less(x, zero, q * raised_power2(sum) * lowering(x), fma(h, zero, one))
+        r = fast_sum(one, r + rest, &rest)
+        k = pair_product(q, q_low, r, rest, &rest)
+        c = raised_power2(sum)
+        return reflected_pair(x, k * c * lowering(x), rest * c * lowering(x), low)
     else:
         q = logistic_parts(a, &q_low, &sum)
         n = whole(sum)
@@ -76,11 +76,10 @@ cdef inline real gelu_slope(real x, real* low) noexcept nogil:
     cdef real q, q_low, n, e, e_low, d, d_low, k, t, t_low, c, sum
     if real is f32x:
         q = segment(&GELU_SLOPE_SEGMENTS[0][0], 2.0, a, a, &q_low)
-        d = product(a, a, &d_low)
-        e = exp_parts_of_pair(splat(x, -0.5) * d, splat(x, -0.5) * d_low, &e_low, &sum)
-        k = fast_sum(q, fma(q, e, fma(q, e_low, q_low)), &q_low)
+        e = exp_square_parts(a, -0.5, &e_low, &sum)
+        k = pair_product(q, q_low, e, e_low, &e_low)
         d = raised_power2(sum)
-        return reflected_pair(x, k * d * lowering(x), q_low * d * lowering(x), low)
+        return reflected_pair(x, k * d * lowering(x), e_low * d * lowering(x), low)
     else:
         q = normal_tail_parts(a, &q_low, &sum, &e, &e_low)
         n = whole(sum)
