@@ -1,7 +1,7 @@
 """Print the tables of docs/benchmarks.md from what `lanewise bench ... --json FILE` wrote:
 
     lanewise bench $(python -c "from lanewise.bounds import BOUNDS; print(*BOUNDS)") --sizes L1,L2 --json cache.json
-    lanewise bench relu silu tanh mish --sizes memory --threads 1,2 --json memory.json
+    lanewise bench relu silu tanh mish --sizes memory --threads 1,2 --peers torch --json memory.json
     python tools/benchmark_table.py cache.json memory.json
 """
 
