@@ -4,7 +4,7 @@ from libc.math cimport INFINITY
 
 from .elementary cimport (
     exp_of_pair, exp_pair, expm1_half, largest, log1p_parts, logistic_divisor, logistic_times, lowering, nearest,
-    normal_tail_parts, raised_power2, reduced, segment, step, tanh_parts, whole,
+    normal_tail_parts, raised_power2, reduced, scale2_of_sum, segment, step, tanh_parts, whole,
 )
 from .lanes cimport (
     any_less, at_least, at_most, exponent, f32x, fma, ldexp, magnitude, pick, power2, real, root, scale2, splat,
@@ -108,18 +108,16 @@ cdef inline f32x softplus_tail(f32x a, f32x a_low, f32x* low, f32x* sum) noexcep
 cdef inline real softplus_of_pair(real t, real t_low, real* low, real* n) noexcept nogil:
     # log(1 + e^(t + t_low)) = max(t, 0) + log(1 + e^-a) = 2^n (value + low), a = |t|; float64: by log1p, and e^t itself
     # below -45
-    cdef real e, e_low, tail, tail_low, sum, power, zero = splat(t, 0.0), down = lowering(t)
+    cdef real e, e_low, tail, tail_low, sum, zero = splat(t, 0.0)
     cdef real a = at_most(magnitude(t), pick(t, 200.0, 1470.0)), a_low = where_less(t, zero, -t_low, t_low)
     if real is f32x:
         e = softplus_tail(a, a_low, &e_low, &sum)
-        power = raised_power2(sum)
-        tail = e * power * down
-        tail_low = e_low * power * down
+        tail = scale2_of_sum(e, sum)
+        tail_low = scale2_of_sum(e_low, sum)
         n[0] = where_less(t, zero, whole(sum), zero)
     else:
         e = exp_of_pair(-a, -a_low, &e_low, &sum)
-        power = raised_power2(sum)
-        tail = log1p_parts(e * power * down, e_low * power * down, &tail_low)
+        tail = log1p_parts(scale2_of_sum(e, sum), scale2_of_sum(e_low, sum), &tail_low)
         n[0] = where_less(t, splat(t, -45.0), whole(sum), zero)
         e = where_less(n[0], zero, e, tail)
         e_low = where_less(n[0], zero, e_low, tail_low)
@@ -130,14 +128,13 @@ cdef inline real softplus_of_pair(real t, real t_low, real* low, real* n) noexce
 
 cdef inline real softplus(real x) noexcept nogil:
     # log(1 + e^x); Dugas et al., NIPS 2000
-    cdef real low, n, q, y, sum, power, rise, lost
+    cdef real low, n, q, y, sum, rise, lost
     if real is f32x:
         q = softplus_tail(at_most(magnitude(x), splat(x, 109.0)), splat(x, 0.0), &low, &sum)
-        power = raised_power2(sum)
-        q = q * power * lowering(x)
+        q = scale2_of_sum(q, sum)
         rise = at_least(x, splat(x, 0.0))
         y = fast_sum(at_least(rise, q), at_most(rise, q), &lost)
-        return where_less(rise, splat(x, INFINITY), y + fma(low * power, lowering(x), lost), x)
+        return where_less(rise, splat(x, INFINITY), y + fma(low * raised_power2(sum), lowering(x), lost), x)
     else:
         q = softplus_of_pair(x, splat(x, 0.0), &low, &n)
         return where_less(x, splat(x, 100.0), scale2(q + low, n), x)
@@ -352,12 +349,11 @@ cdef inline real swiglu(real gate, real up) noexcept nogil:
 
 cdef inline real geglu(real gate, real up) noexcept nogil:
     # gelu(gate) up; Shazeer, arXiv:2002.05202
-    cdef real low, sum, e, e_low, power, s, lost, n, zero = splat(gate, 0.0)
+    cdef real low, sum, e, e_low, s, lost, n, zero = splat(gate, 0.0)
     cdef real a = at_most(magnitude(gate), pick(gate, 20.0, 39.0))
     cdef real q = normal_tail_parts(a, &low, &sum, &e, &e_low)
-    power = scale2(splat(gate, 1.0), whole(sum))
-    s = fast_sum(splat(gate, 1.0), -(q * power), &lost)
-    lost = lost - low * power
+    s = fast_sum(splat(gate, 1.0), -scale2_of_sum(q, sum), &lost)
+    lost = lost - scale2_of_sum(low, sum)
     n = where_less(gate, zero, whole(sum), zero)
     s = where_less(gate, zero, q, s)
     lost = where_less(gate, zero, low, lost)

@@ -58,6 +58,11 @@ cdef inline real lowering(real like) noexcept nogil:
     return pick(like, 2.3283064365386963e-10, 2.938735877055719e-39)
 
 
+cdef inline real scale2_of_sum(real x, real sum) noexcept nogil:
+    # x 2^n, rounded once
+    return x * raised_power2(sum) * lowering(x)
+
+
 cdef inline real nearest(real x, double scale) noexcept nogil:
     # x scale, rounded to a whole number
     return whole(nearest_sum(x, scale))
@@ -196,25 +201,20 @@ cdef inline real logistic_times(real x, real r, real r_low, real sum) noexcept n
     return fma(fma(-q, d_low, fma(-q, d, top)), inverse, q)
 
 
-cdef inline real logistic_parts(real a, real* low, real* sum) noexcept nogil:
-    # 1 / (1 + e^a) = 2^n (value + low) for a >= 0, n = whole(sum)
+cdef inline real logistic_parts(real a, real a_low, real* low, real* sum) noexcept nogil:
+    # 1 / (1 + e^(a + a_low)) = 2^n (value + low) for a >= 0, n = whole(sum)
     cdef real r_low, d_low, e, e_low
     cdef real r = reduced(a, &r_low, sum)
-    cdef real d = logistic_divisor(r, r_low, sum[0], &d_low, &e, &e_low)
+    cdef real d = logistic_divisor(r, r_low + a_low, sum[0], &d_low, &e, &e_low)
     return pair_quotient(splat(a, 1.0), splat(a, 0.0), d, d_low, low)
 
 
-cdef inline real reflected(real x, real tail) noexcept nogil:
-    # a raised tail, lowered, where x < 0, and 1 less it where not
-    cdef real zero = splat(x, 0.0), down = lowering(x)
-    return fma(tail, where_less(x, zero, down, -down), where_less(x, zero, zero, splat(x, 1.0)))
-
-
 cdef inline real sigmoid(real x) noexcept nogil:
-    # 1 / (1 + e^-x), from the tail that is not near 1
-    cdef real r_low, sum
+    # 1 / (1 + e^-x), from the tail that is not near 1: where x < 0 that, and 1 less it where not
+    cdef real r_low, sum, zero = splat(x, 0.0), one = splat(x, 1.0), down = lowering(x)
     cdef real r = reduced(at_most(magnitude(x), pick(x, 105.0, 750.0)), &r_low, &sum)
-    return reflected(x, logistic_times(splat(x, 1.0), r, r_low, sum))
+    cdef real tail = logistic_times(one, r, r_low, sum)
+    return fma(tail, where_less(x, zero, down, -down), where_less(x, zero, zero, one))
 
 
 cdef inline real tanh_parts(real a, real* low) noexcept nogil:
@@ -375,14 +375,14 @@ cdef inline real erfc(real x) noexcept nogil:
     # 2 Q(a sqrt 2), and 2 less that where x < 0, Q the normal tail; a sqrt 2 is a pair b, and
     # mills'(b) = b mills(b) - phi(0)
     cdef real a = at_most(magnitude(x), pick(x, 10.2, 27.5))
-    cdef real b_low, low, e, e_low, n
+    cdef real b_low, low, e, e_low, sum
     cdef real b = pair_product(a, splat(x, 0.0), splat(x, 1.4142135623730951),
                                pick(x, 2.420323497800382e-08, -9.667293313452913e-17), &b_low)
     cdef real h = mills(b, &low)
     low = fma(b_low, fma(b, h, splat(x, -0.3989422804014327)), low)
-    e = exp_square_parts(a, -1.0, &e_low, &n)
+    e = exp_square_parts(a, -1.0, &e_low, &sum)
     cdef real tail = pair_product(h, low, e, e_low, &low)
-    n = whole(n) + splat(x, 1.0)
+    cdef real n = whole(sum) + splat(x, 1.0)
     e = fast_sum(splat(x, 2.0), -scale2(tail, n), &e_low)
     return where_less(x, splat(x, 0.0), e + (e_low - scale2(low, n)), scale2(tail + low, n))
 

@@ -21,6 +21,22 @@
 #include "lanes/baseline.h"
 #endif
 
+#if !defined(LANEWISE_AVX512) /* which has an instruction for it */
+/* a tiny x is lifted and a huge one lowered by a power of two, so that scale2 may take it */
+static inline f32x ldexp_f32(f32x x, f32x n) {
+    f32x size = magnitude_f32(x), no = splat_f32(0.0f);
+    f32x lift = where_less_f32(size, splat_f32(0x1p-60f), splat_f32(64.0f),
+                               where_less_f32(splat_f32(0x1p60f), size, splat_f32(-64.0f), no));
+    return scale2_f32(x * power2_f32(lift), n - lift);
+}
+static inline f64x ldexp_f64(f64x x, f64x n) {
+    f64x size = magnitude_f64(x), no = splat_f64(0.0);
+    f64x lift = where_less_f64(size, splat_f64(0x1p-500), splat_f64(512.0),
+                               where_less_f64(splat_f64(0x1p500), size, splat_f64(-512.0), no));
+    return scale2_f64(x * power2_f64(lift), n - lift);
+}
+#endif
+
 #include "lanes/environment.h"
 
 #endif

@@ -73,12 +73,18 @@ cdef inline real share(real t, real t_lost, real c, real c_low, real* low) noexc
     return s
 
 
+cdef inline real sixth(real like, real* low) noexcept nogil:
+    # 1/6 = value + low; low is positive, so that an infinite factor meets nothing to cancel with
+    low[0] = pick(like, 9.934107462565104e-09, 9.25185853854297e-18)
+    return pick(like, 0.1666666567325592, 0.16666666666666666)
+
+
 cdef inline real hardsigmoid_parts(real x, real* low) noexcept nogil:
     # min(max(x + 3, 0), 6) / 6; Courbariaux, Bengio and David, arXiv:1511.00363, as in Howard et al., arXiv:1905.02244
-    cdef real lost, three = splat(x, 3.0)
+    cdef real lost, c_low, three = splat(x, 3.0)
     cdef real t = fast_sum(three, at_most(at_least(x, -three), three), &lost)
-    return share(t, lost, pick(x, 0.1666666567325592, 0.16666666666666666),
-                 pick(x, 9.934107462565104e-09, 9.25185853854297e-18), low)
+    cdef real c = sixth(x, &c_low)
+    return share(t, lost, c, c_low, low)
 
 
 cdef inline real hardsigmoid(real x) noexcept nogil:
@@ -88,10 +94,10 @@ cdef inline real hardsigmoid(real x) noexcept nogil:
 
 
 cdef inline real hardsigmoid_backward(real grad, real x) noexcept nogil:
-    # grad / 6 between -3 and 3; what 1/6 has lost is positive, so that an infinite grad meets nothing to cancel with
-    cdef real three = splat(x, 3.0)
-    cdef real y = grad * pick(x, 9.934107462565104e-09, 9.25185853854297e-18)
-    return inside(fma(grad, pick(x, 0.1666666567325592, 0.16666666666666666), y), x, -three, three)
+    # grad / 6 between -3 and 3
+    cdef real c_low, three = splat(x, 3.0)
+    cdef real c = sixth(x, &c_low)
+    return inside(fma(grad, c, grad * c_low), x, -three, three)
 
 
 cdef inline real hardswish(real x) noexcept nogil:

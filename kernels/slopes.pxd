@@ -3,15 +3,15 @@
 # its centre on the root (segments.pxd), in float64 a polynomial takes over near it (tools/fit/roots.py).
 from .curves cimport cubic, gelu_tanh_exponent, hypotenuse, logistic, mish_divisor, quotient
 from .elementary cimport (
-    exp_of_pair, exp_pair, exp_parts, exp_square_parts, largest, logistic_divisor, logistic_parts, lowering, nearest,
-    normal_tail_parts, raised_power2, reduced, segment, sigmoid, step, tanh_pair, whole,
+    exp_of_pair, exp_pair, exp_parts, exp_square_parts, largest, logistic_divisor, logistic_parts, nearest,
+    normal_tail_parts, reduced, scale2_of_sum, segment, sigmoid, step, tanh_pair, whole,
 )
 from .lanes cimport at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, scale2, splat, where_less
 from .pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled, two_sum
 from .segments cimport GELU_SLOPE_SEGMENTS, SILU_SLOPE_SEGMENTS
 
 
-cdef inline real reflected_pair(real x, real k, real k_low, real* low) noexcept nogil:
+cdef inline real reflected(real x, real k, real k_low, real* low) noexcept nogil:
     # f'(x) = k(|x|) where x < 0, and 1 - k where not, as f(x) - f(-x) = x has it
     cdef real lost, zero = splat(x, 0.0)
     cdef real s = fast_sum(splat(x, 1.0), -k, &lost)
@@ -40,10 +40,9 @@ cdef inline real silu_slope(real x, real* low) noexcept nogil:
         r = exp_parts(-a, &rest, &sum)
         r = fast_sum(one, r + rest, &rest)
         k = pair_product(q, q_low, r, rest, &rest)
-        c = raised_power2(sum)
-        return reflected_pair(x, k * c * lowering(x), rest * c * lowering(x), low)
+        return reflected(x, scale2_of_sum(k, sum), scale2_of_sum(rest, sum), low)
     else:
-        q = logistic_parts(a, &q_low, &sum)
+        q = logistic_parts(a, splat(x, -0.0), &q_low, &sum)
         n = whole(sum)
         r = power2(n)
         az = pair_product(a, zero, q * r, q_low * r, &az_low)
@@ -66,7 +65,7 @@ cdef inline real silu_slope(real x, real* low) noexcept nogil:
         c = step(c, t, 0.1466487969969469)
         c = step(c, t, -4.0160100856717925e-18)
         k = near_root(t, t_low, 0.2178117057198001, c, scale2(k, n), scale2(rest, n), &rest)
-        return reflected_pair(x, k, rest, low)
+        return reflected(x, k, rest, low)
 
 
 cdef inline real gelu_slope(real x, real* low) noexcept nogil:
@@ -78,8 +77,7 @@ cdef inline real gelu_slope(real x, real* low) noexcept nogil:
         q = segment(&GELU_SLOPE_SEGMENTS[0][0], 2.0, a, a, &q_low)
         e = exp_square_parts(a, -0.5, &e_low, &sum)
         k = pair_product(q, q_low, e, e_low, &e_low)
-        d = raised_power2(sum)
-        return reflected_pair(x, k * d * lowering(x), e_low * d * lowering(x), low)
+        return reflected(x, scale2_of_sum(k, sum), scale2_of_sum(e_low, sum), low)
     else:
         q = normal_tail_parts(a, &q_low, &sum, &e, &e_low)
         n = whole(sum)
@@ -103,7 +101,7 @@ cdef inline real gelu_slope(real x, real* low) noexcept nogil:
         c = step(c, t, 0.388284982990552)
         c = step(c, t, 2.756451748373117e-17)
         k = near_root(t, t_low, 0.4314939923140469, c, scale2(k, n), scale2(e_low, n), &e_low)
-        return reflected_pair(x, k, e_low, low)
+        return reflected(x, k, e_low, low)
 
 
 cdef inline real swish_slope(real t, real t_low, real* low) noexcept nogil:
@@ -121,11 +119,9 @@ cdef inline real gelu_tanh_slope(real x, real* low) noexcept nogil:
     # near a = 0.752: there a polynomial in t, |t| <= 0.25, error 2^-27.3 (float32), 2^-62.6 (float64)
     cdef real one = splat(x, 1.0)
     cdef real a = at_most(magnitude(x), pick(x, 11.0, 22.0))
-    cdef real u, u_low, q, q_low, n, z, z_low, p, p_low, h, rest, c, t, t_low, r, r_low, d, d_low, e, e_low, sum
+    cdef real u, u_low, q, q_low, n, z, z_low, p, p_low, h, rest, c, t, t_low, r, sum
     u = gelu_tanh_exponent(a, &u_low)
-    r = reduced(u, &r_low, &sum)
-    d = logistic_divisor(r, r_low + u_low, sum, &d_low, &e, &e_low)
-    q = pair_quotient(one, splat(x, 0.0), d, d_low, &q_low)
+    q = logistic_parts(u, u_low, &q_low, &sum)
     n = whole(sum)
     p = cubic(a, splat(x, 0.21406444881780073), pick(x, -2.5408340894442123e-10, 1.2025242832367862e-17), &p_low)
     r = power2(n)
@@ -159,7 +155,7 @@ cdef inline real gelu_tanh_slope(real x, real* low) noexcept nogil:
         c = step(c, t, 0.38751844613578892316)
         c = step(c, t, 2.028254970529195e-17)
     h = near_root(t, t_low, 0.4304000910248585, c, scale2(h, n), scale2(rest, n), &rest)
-    return reflected_pair(x, h, rest, low)
+    return reflected(x, h, rest, low)
 
 
 cdef inline real pair_step(real v, real v_low, real e, real e_low, real c, real c_low, real* low) noexcept nogil:
@@ -179,7 +175,7 @@ cdef inline real mish_slope(real x, real* low) noexcept nogil:
     cdef real m, m_low, n, p, e, e_low, b, c0, c0_low, c1, c1_low, v, v_low, d, d_low, t, t_low, c, sum
     b = at_most(at_least(x, -limit), limit)
     m = exp_pair(-magnitude(b), &m_low, &sum)
-    p = raised_power2(sum) * lowering(x)
+    p = scale2_of_sum(one, sum)
     e = m * p
     e_low = m_low * p
     c0 = two_sum(one, b, &c0_low)
@@ -225,10 +221,9 @@ cdef inline real mish_slope(real x, real* low) noexcept nogil:
 
 cdef inline real exp_slope(real t, real t_low, real c, real c_low, real top, real top_low, real* low) noexcept nogil:
     # top where t > 0, else c e^t
-    cdef real zero = splat(t, 0.0), e_low, sum, power, down = lowering(t)
+    cdef real zero = splat(t, 0.0), e_low, sum
     cdef real e = exp_of_pair(at_least(at_most(t, zero), pick(t, -104.0, -746.0)), t_low, &e_low, &sum)
-    power = raised_power2(sum)
-    e = pair_product(e * power * down, e_low * power * down, c, c_low, &e_low)
+    e = pair_product(scale2_of_sum(e, sum), scale2_of_sum(e_low, sum), c, c_low, &e_low)
     low[0] = where_less(zero, t, top_low, e_low)
     return where_less(zero, t, top, e)
 

@@ -28,9 +28,11 @@ from .loops cimport STREAM_BYTES
 
 cdef extern from *:
     """
-    enum { BLOCK_REGISTERS = (512 + 24) / F64_LANES };
+    enum { BLOCK = 512, SHORT_BLOCK = 2 * BLOCK, BLOCK_REGISTERS = (BLOCK + 24) / F64_LANES };
     """
-    const int BLOCK_REGISTERS  # BLOCK float64 and three cache lines: no two blocks at the same place of their pages
+    const int BLOCK  # float64 elements in an operand's block: all blocks of a function stay in L1
+    const int SHORT_BLOCK  # the same bytes hold this many float32 elements, and a 16-bit block widens to it
+    const int BLOCK_REGISTERS  # with three cache lines more: no two blocks at the same place of their pages
 
 cdef enum Dtype:
     # the 16-bit floats, which a kernel sees as float32
@@ -46,8 +48,6 @@ cdef enum Dtype:
 
 cdef enum:
     MAX_OPERANDS = 5
-    BLOCK = 512  # float64 elements in an operand's block: all blocks of a function stay in L1
-    SHORT_BLOCK = 1024  # the same bytes hold this many float32 elements, and a 16-bit block widens to it
     # Fewer elements than this take some ten microseconds, little more than waking a second thread.
     THREAD_MIN = 1 << 16
 

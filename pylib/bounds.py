@@ -2,9 +2,8 @@
 
 Docstrings and docs/accuracy.md quote this table and the tests assert it: of float32 over samples (and, as
 docs/accuracy.md counts, over all 2^32 inputs), of float16 and bfloat16 over all 65 536, of float64 over adversarial
-samples. A backward's bound is for its given inputs, where the
-slope is a normal number or the gradient is 1: a slope below the smallest normal number has fewer digits, which a large
-gradient shows."""
+samples. A backward's bound is for its given inputs, where the slope is a normal number or the gradient is 1: a slope
+below the smallest normal number has fewer digits, which a large gradient shows."""
 
 SIXTEEN = 0.51  # computed in float32 and rounded once
 

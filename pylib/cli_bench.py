@@ -8,6 +8,7 @@ from .peers import PREPARE
 
 _USUAL = ("relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "mish", "softplus", "silu_backward", "gelu_backward")
 
+
 def add_bench_parser(subparsers):
     """Add the command and its options."""
     parser = subparsers.add_parser(

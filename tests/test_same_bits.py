@@ -128,11 +128,13 @@ def test_large_outputs_written_past_the_caches(call, dtype, offset):
     start = -room.ctypes.data % 64  # so that the offset is one from a register's boundary
     y = room[start : start + (n + 2 * offset) * x.itemsize].view(dtype)
     y[:] = 7
-    threads = lw.get_num_threads()
-    lw.set_num_threads(1)
-    lw.leaky_relu(x[:5000], -7.0)  # which leaves its parameter where the next call's blocks will be
-    call(x, out=y[offset : offset + n])
-    lw.set_num_threads(threads)
+    before = lw.get_num_threads()
+    try:
+        lw.set_num_threads(1)
+        lw.leaky_relu(x[:5000], -7.0)  # which leaves its parameter where the next call's blocks will be
+        call(x, out=y[offset : offset + n])
+    finally:
+        lw.set_num_threads(before)
     assert (y[:offset] == 7).all()
     assert (y[offset + n :] == 7).all()
     if call in (lw.silu, lw.leaky_relu, lw.elu):

@@ -193,21 +193,6 @@ static inline f64x scale2_f64(f64x x, f64x n) {
     f64x half = _mm256_round_pd(_mm256_mul_pd(n, _mm256_set1_pd(0.5)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     return _mm256_mul_pd(_mm256_mul_pd(x, power2_f64(half)), power2_f64(_mm256_sub_pd(n, half)));
 }
-static inline f32x ldexp_f32(f32x x, f32x n) {
-    /* a tiny x is lifted and a huge one lowered by 64 powers of two, so that scale2 may take it */
-    f32x lift = _mm256_blendv_ps(_mm256_setzero_ps(), _mm256_set1_ps(-64.0f),
-                                 _mm256_cmp_ps(magnitude_f32(x), _mm256_set1_ps(0x1p60f), _CMP_GT_OQ));
-    lift = _mm256_blendv_ps(lift, _mm256_set1_ps(64.0f),
-                            _mm256_cmp_ps(magnitude_f32(x), _mm256_set1_ps(0x1p-60f), _CMP_LT_OQ));
-    return scale2_f32(_mm256_mul_ps(x, power2_f32(lift)), _mm256_sub_ps(n, lift));
-}
-static inline f64x ldexp_f64(f64x x, f64x n) {
-    f64x lift = _mm256_blendv_pd(_mm256_setzero_pd(), _mm256_set1_pd(-512.0),
-                                 _mm256_cmp_pd(magnitude_f64(x), _mm256_set1_pd(0x1p500), _CMP_GT_OQ));
-    lift = _mm256_blendv_pd(lift, _mm256_set1_pd(512.0),
-                            _mm256_cmp_pd(magnitude_f64(x), _mm256_set1_pd(0x1p-500), _CMP_LT_OQ));
-    return scale2_f64(_mm256_mul_pd(x, power2_f64(lift)), _mm256_sub_pd(n, lift));
-}
 static inline f32x exponent_f32(f32x x) {
     x = magnitude_f32(x);
     f32x tiny = _mm256_cmp_ps(x, _mm256_set1_ps(0x1p-126f), _CMP_LT_OQ);

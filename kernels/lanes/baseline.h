@@ -136,15 +136,6 @@ static inline f64x scale2_f64(f64x x, f64x n) {
     int whole = n > 2040.0 ? 2040 : n > -2040.0 ? (int)n : -2040, half = whole / 2;
     return x * double_of_bits((uint64_t)(half + 1023) << 52) * double_of_bits((uint64_t)(whole - half + 1023) << 52);
 }
-static inline f32x ldexp_f32(f32x x, f32x n) {
-    /* a tiny x is lifted and a huge one lowered by 64 powers of two, so that scale2 may take it */
-    f32x lift = fabsf(x) < 0x1p-60f ? 64.0f : fabsf(x) > 0x1p60f ? -64.0f : 0.0f;
-    return scale2_f32(x * power2_f32(lift), n - lift);
-}
-static inline f64x ldexp_f64(f64x x, f64x n) {
-    f64x lift = fabs(x) < 0x1p-500 ? 512.0 : fabs(x) > 0x1p500 ? -512.0 : 0.0;
-    return scale2_f64(x * power2_f64(lift), n - lift);
-}
 static inline f32x exponent_f32(f32x x) {
     int tiny = fabsf(x) < 0x1p-126f;
     uint32_t field = bits_of_float(tiny ? x * 0x1p24f : x) >> 23 & 0xFF;

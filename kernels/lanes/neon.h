@@ -157,17 +157,6 @@ static inline f64x scale2_f64(f64x x, f64x n) {
     f64x half = vrndnq_f64(n * vdupq_n_f64(0.5));
     return x * power2_f64(half) * power2_f64(n - half);
 }
-static inline f32x ldexp_f32(f32x x, f32x n) {
-    /* a tiny x is lifted and a huge one lowered by 64 powers of two, so that scale2 may take it */
-    f32x lift = vbslq_f32(vcagtq_f32(x, vdupq_n_f32(0x1p60f)), vdupq_n_f32(-64.0f), vdupq_n_f32(0.0f));
-    lift = vbslq_f32(vcaltq_f32(x, vdupq_n_f32(0x1p-60f)), vdupq_n_f32(64.0f), lift);
-    return scale2_f32(x * power2_f32(lift), n - lift);
-}
-static inline f64x ldexp_f64(f64x x, f64x n) {
-    f64x lift = vbslq_f64(vcagtq_f64(x, vdupq_n_f64(0x1p500)), vdupq_n_f64(-512.0), vdupq_n_f64(0.0));
-    lift = vbslq_f64(vcaltq_f64(x, vdupq_n_f64(0x1p-500)), vdupq_n_f64(512.0), lift);
-    return scale2_f64(x * power2_f64(lift), n - lift);
-}
 static inline f32x exponent_f32(f32x x) {
     uint32x4_t tiny = vcltq_f32(vabsq_f32(x), vdupq_n_f32(0x1p-126f));
     f32x scaled = vabsq_f32(vbslq_f32(tiny, x * vdupq_n_f32(0x1p24f), x));
