@@ -143,8 +143,7 @@ cdef inline real softplus(real x) noexcept nogil:
 cdef inline real softplus_scaled(real x, real beta) noexcept nogil:
     # log(1 + e^t) / beta, t = beta x
     cdef real t_low, low, n
-    cdef real t = product(beta, x, &t_low)
-    t_low = where_less(magnitude(t), splat(x, 1000.0), t_low, splat(x, 0.0))
+    cdef real t = stretched(x, beta, &t_low)
     cdef real y = softplus_of_pair(t, t_low, &low, &n)
     cdef real q = y / beta
     q = q + (fma(-q, beta, y) + low) / beta

@@ -111,9 +111,10 @@ def test_one_as_a_parameter_takes_the_same_values():
 
 @pytest.mark.parametrize(("dtype", "scale", "t"), [
     ("float32", 100, -150.0), ("float32", 100, -87.0), ("float64", 900, -1200.0), ("float64", 900, -740.0)])
-def test_softplus_where_a_tiny_beta_makes_much_of_little(dtype, scale, t):
+@pytest.mark.parametrize("factor", [1.0, 1.1])  # with which beta x is exact, and not
+def test_softplus_where_a_tiny_beta_makes_much_of_little(dtype, scale, t, factor):
     """ln(1 + e^t) underflows, divided by beta it does not."""
-    beta, x = np.ldexp(np.array([1, t], dtype), [-scale, scale])
+    beta, x = np.ldexp(np.array([factor, t / factor], dtype), [-scale, scale])
     with mp.workprec(200):
         exact = mp.log1p(mp.exp(mpf(float(beta)) * mpf(float(x)))) / mpf(float(beta))
         assert abs(mpf(float(lw.softplus(x, beta))) / exact - 1) < 2 * np.finfo(dtype).eps
