@@ -35,31 +35,31 @@ cdef inline void set_mean(const real* like, Segment* segment, double mean) noexc
 
 # The sums, in float64.
 
-cdef inline void add_centred(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
-                             f64x* squares) noexcept nogil:
+cdef inline void add_centred(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+                             f64x* sums) noexcept nogil:
     cdef f64x x = wide(<const real*>(<const Segment*>row).x, i, n)
     x = x - first_lanes(splat_f64((<const Segment*>row).mean), n)
     sums[0] = sums[0] + x
-    squares[0] = squares[0] + x * x
+    sums[1] = sums[1] + x * x
 
 
-cdef inline void add_grads(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* grads,
-                           f64x* grads_normed) noexcept nogil:
+cdef inline void add_grads(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+                           f64x* sums) noexcept nogil:
     cdef const Segment* segment = <const Segment*>row
     cdef f64x grad = wide(<const real*>segment.grad, i, n)
     cdef f64x x = (wide(<const real*>segment.x, i, n) - splat_f64(segment.mean)) - splat_f64(segment.mean_rest)
-    grads[0] = grads[0] + grad
-    grads_normed[0] = grads_normed[0] + grad * (x * splat_f64(segment.rstd))
+    sums[0] = sums[0] + grad
+    sums[1] = sums[1] + grad * (x * splat_f64(segment.rstd))
 
 
 cdef Pair centred(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Segment own = (<const Segment*>row)[0]
-    return sum_block(add_centred[real], like, &own, start, n)
+    return sum_block(add_centred[real], 2, like, &own, start, n)
 
 
 cdef Pair grads(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Segment own = (<const Segment*>row)[0]
-    return sum_block(add_grads[real], like, &own, start, n)
+    return sum_block(add_grads[real], 2, like, &own, start, n)
 
 
 cdef inline Pair moments(const real* like, const void* x, Py_ssize_t n, int threads) noexcept nogil:

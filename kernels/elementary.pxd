@@ -70,8 +70,18 @@ cdef inline real nearest(real x, double scale) noexcept nogil:
 
 cdef inline real less_ln2(real x, real n, real* low) noexcept nogil:
     # x - n ln 2: its leading part exactly, since n ln 2 and x cancel
-    low[0] = n * pick(x, 1.9046542121259336e-09, -2.3190468138462996e-17)
-    return fma(n, pick(x, -0.6931471824645996, -0.6931471805599453), x)
+    low[0] = n * ln2_low(x)
+    return fma(n, -ln2(x), x)
+
+
+cdef inline real ln2(real like) noexcept nogil:
+    # ln 2 to the precision of `like`
+    return pick(like, 0.6931471824645996, 0.6931471805599453)
+
+
+cdef inline real ln2_low(real like) noexcept nogil:
+    # and what that has too much
+    return pick(like, 1.9046542121259336e-09, -2.3190468138462996e-17)
 
 
 cdef inline real exp_rest(real r, real r_low) noexcept nogil:

@@ -1,29 +1,54 @@
 # The exponentials of a row, which softmax and the losses share: their largest exponent, their sum, and the logarithm
 # of their sum. Gufuncs are in softmax.pyx and losses.pyx, the order of sums in reductions.pxd.
 #
-# e^x is 2^n (1 + r), so e^(x - top) is had from e^x by subtracting whole numbers: x - top is never formed, and what its
+# e^x is 2^n (1 + p), so e^(x - top) is had from e^x by subtracting whole numbers: x - top is never formed, and what its
 # rounding would cost (the size of x - top, in ULP) is not paid. Only beyond |top| = 2^20, where n ln 2 is
-# no longer exact, is the row shifted first.
-from libc.math cimport INFINITY, NAN, fabs
+# no longer exact, is the row shifted first. Every exponential is raised by a power of two, so that where the product
+# with its scale is no normal number it is rounded there, once.
+from libc.math cimport INFINITY, NAN, fabs, ldexp
 
-from .elementary cimport exp_parts, exp_rest, less_ln2, log1p, nearest, whole
-from .lanes cimport at_least, f32x, f64x, fma, real, scale2, splat, splat_f32, splat_f64, store_f64, where_less
+from .elementary cimport (
+    exp_rest, less_ln2, ln2, ln2_low, log1p, nearest, nearest_sum, power2_of_sum, whole,
+)
+from .lanes cimport (
+    F64_LANES, at_least, f32x, f64x, fma, load_f64, real, splat, splat_f32, splat_f64, store_f64,
+    where_less,
+)
 from .loops cimport lanes, load, load_part, skip, store, store_part
-from .reductions cimport Pair, first_lanes, fold_block, merge_row, sum_block, sum_row, take
+from .reductions cimport Pair, first_lanes, fold_terms, largest_lane, merge_row, sum_row, sum_terms, take
 
 cdef extern from "<math.h>" nogil:
     float nextafterf(float x, float y)
     double nextafter(double x, double y)
+
+cdef enum:
+    MANY = 8  # rows whose scalars share registers: as many as the widest has lanes, and as a kernel takes, or more
 
 cdef struct Exponents:
     const void* x
     void* y  # where the exponentials go; NULL where only their sum is wanted
     double sign  # 1, or -1 for softmin
     double shift
-    double top  # the largest sign * x
-    double top_n  # of e^(top - shift) = 2^n (1 + r)
-    double least  # below this, e^(x - top) is 0
+    bint plain  # whether it is x itself: sign 1 and shift 0
+    double top  # the largest sign * x; NaN where there is one and the largest is infinite
+    double top_n  # of e^(top - shift) = 2^n (1 + p)
+    int raised  # exponentials are taken times 2^raised
+    int more  # and relative to 2^top_n: times 2^more in all
+    double least  # below this, what they are scaled to is 0
     double below_top  # the next number below top - shift
+    double mantissa  # e^(top - shift) / 2^top_n
+    double rest  # sum(e^(x - top)) - 1
+    double log_rest  # and the logarithm of that sum
+
+
+cdef inline Exponents exponents_of(const real* like, const void* x, void* y, double sign, double scale) noexcept nogil:
+    # A row whose exponentials are to be scaled. Below the scale asked for, what is no normal number here is 0 there.
+    cdef int raised
+    if real is f32x:
+        raised = 32 if fabs(scale) > 2.0**-30 else 0
+    else:
+        raised = 128 if fabs(scale) > 2.0**-100 else 0
+    return Exponents(x, y, sign, 0.0, False, 0.0, 0.0, raised, 0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
 cdef inline real top_of(const real* x, real sign, Py_ssize_t i, Py_ssize_t n, real top) noexcept nogil:
@@ -43,9 +68,7 @@ cdef inline Pair top_block(const real* like, const void* row, Py_ssize_t start, 
     # the largest of a block; a NaN may be passed over, since the sum will find it
     cdef Exponents own = (<const Exponents*>row)[0]
     cdef const real* x = <const real*>own.x
-    cdef double largest[16]
-    cdef double top = -INFINITY, value
-    cdef Py_ssize_t i = start, stop = start + n, width = lanes(x), k
+    cdef Py_ssize_t i = start, stop = start + n, width = lanes(x)
     cdef real none = splat(first_lanes(take(x, start, 1), 0), -INFINITY)
     cdef real sign = splat(none, own.sign), a = none, b = none, c = none, d = none
     while i + 4 * width <= stop:
@@ -57,115 +80,149 @@ cdef inline Pair top_block(const real* like, const void* row, Py_ssize_t start, 
     while i < stop:
         a = top_of(x, sign, i, min(stop - i, width), a)
         i += width
-    store(<real*>largest, at_least(at_least(a, b), at_least(c, d)))
-    for k in range(width):
-        if real is f32x:
-            value = (<float*>largest)[k]
-        else:
-            value = largest[k]
-        if value > top:
-            top = value
-    return Pair(top, 0.0)
+    return Pair(largest_lane(at_least(at_least(a, b), at_least(c, d))), 0.0)
 
 
 cdef inline Pair larger(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size) noexcept nogil:
     return a if a.first > b.first else b
 
 
-cdef inline real exponential(const real* like, const Exponents* row, real x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    # e^x / 2^top_n of a shifted x, stored where that is asked for
-    cdef real rest, sum
-    cdef real r = exp_parts(at_least(x, splat(x, row.least)), &rest, &sum)
-    cdef real y = scale2(splat(x, 1.0) + (r + rest), whole(sum) - splat(x, row.top_n))
-    if row.y != NULL and n == lanes(like):
-        store(<real*>skip(<const real*>row.y, i), y)
-    elif row.y != NULL:
-        store_part(<real*>skip(<const real*>row.y, i), y, n)
-    return y
+cdef inline real exponential(const real* like, const Exponents* row, real x, Py_ssize_t i, Py_ssize_t n,
+                             real* power) noexcept nogil:
+    # e^x 2^more of a shifted x is power (1 + p), stored where that is asked for; p
+    cdef real clamped = at_least(x, splat(x, row.least)), sum, whole_n, r, p, y
+    sum = nearest_sum(clamped, 1.4426950408889634)
+    whole_n = whole(sum)
+    r = fma(whole_n, ln2_low(x), fma(whole_n, -ln2(x), clamped))
+    p = exp_rest(splat(x, -0.0), r)
+    power[0] = power2_of_sum(sum, row.more)
+    if row.y != NULL:
+        y = fma(p, power[0], power[0])
+        if n == lanes(like):
+            store(<real*>skip(<const real*>row.y, i), y)
+        else:
+            store_part(<real*>skip(<const real*>row.y, i), y, n)
+    return p
 
 
 cdef inline real shifted(const real* like, const Exponents* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     cdef real x = take(<const real*>row.x, i, n)
-    return fma(x, splat(x, row.sign), splat(x, -row.shift))
+    return x if row.plain else fma(x, splat(x, row.sign), splat(x, -row.shift))
 
 
-cdef inline void add_all(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, real* sums,
-                         real* unused) noexcept nogil:
+cdef inline void add_all(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, real* sums) noexcept nogil:
     cdef const Exponents* own = <const Exponents*>row
-    sums[0] = sums[0] + first_lanes(exponential(like, own, shifted(like, own, i, n), i, n), n)
+    cdef real power
+    cdef real p = exponential(like, own, shifted(like, own, i, n), i, n, &power)
+    sums[0] = sums[0] + first_lanes(fma(p, power, power), n)
 
 
-cdef inline void add_below(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, real* sums,
-                           real* counts) noexcept nogil:
+cdef inline void add_below(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, real* sums) noexcept nogil:
+    # powers of two, and what the exponentials are more, apart, so that little of either is rounded; and how many are
+    # the largest
     cdef const Exponents* own = <const Exponents*>row
-    cdef real x = shifted(like, own, i, n), zero = splat(x, 0.0), below_top = splat(x, own.below_top)
-    cdef real y = exponential(like, own, x, i, n)
-    sums[0] = sums[0] + first_lanes(where_less(below_top, x, zero, y), n)
-    counts[0] = counts[0] + where_less(below_top, x, first_lanes(splat(x, 1.0), n), zero)
+    cdef real x = shifted(like, own, i, n), zero = splat(x, 0.0), below_top = splat(x, own.below_top), power
+    cdef real p = exponential(like, own, x, i, n, &power)
+    power = first_lanes(where_less(below_top, x, zero, power), n)
+    sums[0] = sums[0] + power
+    sums[1] = fma(p, power, sums[1])
+    sums[2] = sums[2] + where_less(below_top, x, first_lanes(splat(x, 1.0), n), zero)
 
 
-cdef inline Pair sum_terms(
-        void (*folded)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*, f32x*) noexcept nogil,
-        void (*added)(const f64x*, const void*, Py_ssize_t, Py_ssize_t, f64x*, f64x*) noexcept nogil, bint both,
-        const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # one or both sums of a block, for terms of either precision
+cdef inline void sum_exponentials(
+        void (*folded)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
+        void (*added)(const f64x*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
+        const real* like, const void* row, Py_ssize_t start, Py_ssize_t n, double* totals) noexcept nogil:
+    # the sums of a block, for terms of either precision; the compiler knows whether the row is plain
     cdef Exponents own = (<const Exponents*>row)[0]
+    own.plain = own.sign == 1.0 and own.shift == 0.0
     if real is f32x:
-        return fold_block(folded, both, &own, start, n)
+        if own.plain:
+            own.plain = True
+            fold_terms(folded, count, &own, start, n, totals)
+        else:
+            fold_terms(folded, count, &own, start, n, totals)
     else:
-        return sum_block(added, like, &own, start, n)
+        sum_terms(added, count, like, &own, start, n, totals)
 
 
 cdef inline Pair all_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # every exponential, stored; their sum
-    return sum_terms(add_all[f32x], add_all[f64x], False, like, row, start, n)
+    cdef double total
+    sum_exponentials(add_all[f32x], add_all[f64x], 1, like, row, start, n, &total)
+    return Pair(total, 0.0)
 
 
 cdef inline Pair below_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # the sum without the largest, and how many are the largest
-    return sum_terms(add_below[f32x], add_below[f64x], True, like, row, start, n)
+    cdef double totals[3]
+    sum_exponentials(add_below[f32x], add_below[f64x], 3, like, row, start, n, totals)
+    return Pair(totals[0] + totals[1], totals[2])
 
 
 cdef inline bint find_top(const real* like, Exponents* row, Py_ssize_t n, int threads) noexcept nogil:
     # sets what the exponentials are taken relative to; False where the largest is infinite, or nothing but NaN is there
+    return set_top(like, row, merge_row(top_block[real], larger, like, row, n, threads).first)
+
+
+cdef inline bint set_top(const real* like, Exponents* row, double largest) noexcept nogil:
     cdef double last[16]
     cdef real top
-    row.top = merge_row(top_block[real], larger, like, row, n, threads).first
+    row.top = largest
     row.shift = row.top if fabs(row.top) > 1048576.0 else 0.0
     if real is f32x:
         top = splat_f32(<float>(row.top - row.shift))
         row.below_top = nextafterf(<float>(row.top - row.shift), -INFINITY)
         store(<real*>last, nearest(top, 1.4426950408889634))
         row.top_n = (<float*>last)[0]
-        row.least = (row.top - row.shift) - 200.0
+        row.least = (row.top - row.shift) - (row.raised + 124) * 0.6931471805599453
     else:
         top = splat_f64(row.top - row.shift)
         row.below_top = nextafter(row.top - row.shift, -INFINITY)
         store(<real*>last, nearest(top, 1.4426950408889634))
         row.top_n = last[0]
-        row.least = (row.top - row.shift) - 1500.0
-    return fabs(row.top) < INFINITY
+        row.least = (row.top - row.shift) - (row.raised + 1020) * 0.6931471805599453
+    if not fabs(row.top) < INFINITY:
+        return False
+    row.more = row.raised - <int>row.top_n
+    return True
 
 
-cdef inline double top_mantissa(const Exponents* row) noexcept nogil:
-    # e^(top - shift) / 2^top_n
-    cdef double value[16]
-    cdef f64x low, r = less_ln2(splat_f64(row.top - row.shift), splat_f64(row.top_n), &low)
-    store_f64(value, splat_f64(1.0) + (r + exp_rest(r, low)))
-    return value[0]
-
-
-cdef inline double log1p_of(double x) noexcept nogil:
-    # by the project's own, so that every machine has the same bits
-    cdef double value[16]
-    store_f64(value, log1p(splat_f64(x)))
-    return value[0]
-
-
-cdef inline double others(const real* like, Exponents* row, Py_ssize_t n, int threads) noexcept nogil:
-    # the sum of e^(x - top) without one of the largest, so that log1p of it is right where the largest is nearly all
-    cdef Pair sums = sum_row(below_block[real], like, row, n, threads)
-    return sums.first / top_mantissa(row) + (sums.second - 1.0)
+cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, Py_ssize_t n,
+                           int threads) noexcept nogil:
+    # What find_top has left to be known of rows whose largest is finite, eight at most: the sum of e^(x - top) without
+    # one of the largest, so that log1p of it is right where the largest is nearly all. The scalars of all rows share
+    # registers.
+    cdef double tops[MANY]
+    cdef double exponents[MANY]
+    cdef double mantissas[MANY]
+    cdef double logs[MANY]
+    cdef Pair sums[MANY]
+    cdef f64x low, r
+    cdef Py_ssize_t k
+    for k in range(MANY):
+        tops[k] = exponents[k] = logs[k] = 0.0
+    for k in range(count):
+        if fabs(rows[k].top) < INFINITY:
+            sums[k] = sum_row(below_block[real], like, &rows[k], n, threads)
+            tops[k], exponents[k] = rows[k].top - rows[k].shift, rows[k].top_n
+    k = 0
+    while k < count:
+        r = less_ln2(load_f64(tops + k), load_f64(exponents + k), &low)
+        store_f64(mantissas + k, splat_f64(1.0) + (r + exp_rest(r, low)))
+        k += F64_LANES
+    for k in range(count):
+        if fabs(rows[k].top) < INFINITY:
+            rows[k].mantissa = mantissas[k]
+            rows[k].rest = logs[k] = ldexp(sums[k].first, -rows[k].raised) / mantissas[k] + (sums[k].second - 1.0)
+        else:
+            rows[k].top = top_not_finite(<const real*>rows[k].x, &rows[k], n)
+    k = 0
+    while k < count:
+        store_f64(logs + k, log1p(load_f64(logs + k)))  # the project's own: every machine has the same bits
+        k += F64_LANES
+    for k in range(count):
+        rows[k].log_rest = logs[k]
 
 
 cdef inline double top_not_finite(const real* x, const Exponents* row, Py_ssize_t n) noexcept nogil:

@@ -30,6 +30,7 @@ cdef extern from "lanes.h" nogil:
 
     f64x wide_f32(const float* p)  # F64_LANES float32 as float64
     f64x wide_part_f32(const float* p, Py_ssize_t n)
+    f64x wide_sum_f32(const float* p, const float* q)  # p + q in float32, as float64
     f32x zip_low_f32(f32x a, f32x b)  # a0 b0 a1 b1 ..., from the first halves
     f32x zip_high_f32(f32x a, f32x b)  # and from the second halves
     f64x zip_low_f64(f64x a, f64x b)

@@ -57,6 +57,11 @@ cdef inline Py_ssize_t lanes(const real* p) noexcept nogil:
         return F64_LANES
 
 
+cdef inline Py_ssize_t itemsize(const real* p) noexcept nogil:
+    # bytes an element
+    return <Py_ssize_t>sizeof(real) // lanes(p)
+
+
 cdef inline const real* skip(const real* p, Py_ssize_t n) noexcept nogil:
     # n elements on
     if real is f32x:
@@ -68,14 +73,13 @@ cdef inline const real* skip(const real* p, Py_ssize_t n) noexcept nogil:
 cdef inline Py_ssize_t head(const real* y, Py_ssize_t n) noexcept nogil:
     # how many elements stand before y's first register boundary, where it pays to start there
     cdef Py_ssize_t width = lanes(y)
-    cdef Py_ssize_t before = <Py_ssize_t>(-<uintptr_t>y % sizeof(real)) // (<Py_ssize_t>sizeof(real) // width)
+    cdef Py_ssize_t before = <Py_ssize_t>(-<uintptr_t>y % sizeof(real)) // itemsize(y)
     return before if n > 4 * width else 0
 
 
 cdef inline bint streams(const real* x, const real* y, Py_ssize_t n) noexcept nogil:
     # whether to write past the caches: a large output, apart from its input, on a boundary once the head is done
-    cdef Py_ssize_t itemsize = <Py_ssize_t>sizeof(real) // lanes(y)
-    return n * itemsize >= STREAM_BYTES and x != y and <uintptr_t>y % itemsize == 0
+    return n * itemsize(y) >= STREAM_BYTES and x != y and <uintptr_t>y % itemsize(y) == 0
 
 
 cdef inline void map1(real (*f)(real) noexcept nogil, const real* x, real* y, Py_ssize_t n) noexcept nogil:

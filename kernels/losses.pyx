@@ -3,19 +3,27 @@
 #
 # Bytes: the logits are read for the largest, and once more for the exponentials, which are written where the gradient
 # goes; everything else is done there.
-from libc.math cimport INFINITY
+from libc.math cimport INFINITY, fabs, ldexp
 from libc.stdint cimport int64_t
 
 cimport numpy as np
 
-from .exponentials cimport Exponents, find_top, log1p_of, others, top_mantissa, top_not_finite
+from .exponentials cimport Exponents, exponents_of, find_logs, find_top, larger, set_top, top_block
 from .lanes cimport f32x, f64x, fma, real, splat
-from .loops cimport skip
-from .reductions cimport map_block, map_row, sum_values, take
-from .rows cimport along_axis
+from .loops cimport itemsize, skip
+from .reductions cimport Pair, element_block, map_block, map_row, merge_row, sum_values, take
+from .rows cimport GROUP, Operands, along_axis, group_of
 
 np.import_array()
 np.import_ufunc()
+
+cdef struct Question:
+    # what is asked of a row, and where its loss goes
+    Py_ssize_t target
+    double label_smoothing
+    double z_loss
+    double scale
+    double* loss
 
 cdef struct Slope:
     const void* x
@@ -40,50 +48,80 @@ cdef inline double element(const real* x, Py_ssize_t i) noexcept nogil:
         return (<const double*>x)[i]
 
 
-cdef inline double cross_entropy(const real* logits, Py_ssize_t target, double label_smoothing, double z_loss,
-                                 double scale, real* grad, Py_ssize_t n, int threads) noexcept nogil:
+cdef inline Pair larger_and_sum(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size) noexcept nogil:
+    return Pair(larger(a, a_size, b, b_size).first, a.second + b.second)
+
+
+cdef Pair top_and_sum_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # the largest of a block and the sum of its logits, which come from memory once
+    return Pair(top_block(like, row, start, n).first,
+                element_block(like, (<const Exponents*>row).x, start, n).first)
+
+
+cdef inline void cross_entropy(const real* like, Exponents* rows, const Question* questions, Py_ssize_t count,
+                               Py_ssize_t n, int threads) noexcept nogil:
     # -log p[target] = log(sum(e^logits)) - logits[target], smoothed: target has 1 - label_smoothing, and
     # label_smoothing is shared by all; and z_loss log(sum)^2. The gradient is (1 + 2 z_loss log(sum)) p - what the
     # target asks for.
-    cdef Exponents row = Exponents(logits, grad, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    cdef Slope own = Slope(logits, 0.0, 0.0)
-    cdef double rest = 0.0, log_rest = 0.0, loss, log_sum, inverse, missed, pull, p
-    cdef bint finite = find_top(logits, &row, n, threads)
-    if finite:
-        rest = others(logits, &row, n, threads)
-        log_rest = log1p_of(rest)
-    else:
-        row.top = top_not_finite(logits, &row, n)
-    log_sum = row.top + log_rest
-    loss = (1.0 - label_smoothing) * ((row.top - element(logits, target)) + log_rest) + z_loss * log_sum * log_sum
-    if label_smoothing != 0.0:
-        loss += label_smoothing * ((row.top - sum_values(logits, n, threads) / n) + log_rest)
+    cdef Pair found
+    cdef double sums[GROUP]
+    cdef Py_ssize_t r
+    for r in range(count):
+        if questions[r].label_smoothing != 0.0:
+            found = merge_row(top_and_sum_block[real], larger_and_sum, like, &rows[r], n, threads)
+            sums[r] = found.second
+            set_top(like, &rows[r], found.first)
+        else:
+            sums[r] = 0.0
+            find_top(like, &rows[r], n, threads)
+    find_logs(like, rows, count, n, threads)
+    for r in range(count):
+        answer(like, &rows[r], &questions[r], sums[r], n, threads)
+
+
+cdef inline void answer(const real* like, const Exponents* row, const Question* asked, double sum, Py_ssize_t n,
+                        int threads) noexcept nogil:
+    # the loss of one row and, where it is asked for, the gradient
+    cdef const real* logits = <const real*>row.x
+    cdef real* grad = <real*>row.y
+    cdef Slope own = Slope(grad, 0.0, 0.0)
+    cdef double log_sum = row.top + row.log_rest, smoothing = asked.label_smoothing, inverse, missed, pull, p
+    cdef bint finite = fabs(row.top) < INFINITY
+    asked.loss[0] = ((1.0 - smoothing) * ((row.top - element(logits, asked.target)) + row.log_rest)
+                     + asked.z_loss * log_sum * log_sum)
+    if smoothing != 0.0:
+        asked.loss[0] += smoothing * ((row.top - sum / n) + row.log_rest)
     if grad == NULL:
-        return loss
-    inverse = 1.0 / (top_mantissa(&row) * (1.0 + rest)) if finite else INFINITY - INFINITY
-    p = element(grad, target) * inverse
+        return
+    inverse = ldexp(1.0 / (row.mantissa * (1.0 + row.rest)), -row.raised) if finite else INFINITY - INFINITY
+    p = element(grad, asked.target) * inverse
     # 1 - p, without cancellation where the target is the one largest
-    missed = rest / (1.0 + rest) if element(logits, target) == row.top else 1.0 - p
-    pull = 2.0 * z_loss * log_sum
-    own.x = grad
-    own.factor = (1.0 + pull) * scale * inverse
-    own.offset = -(label_smoothing / n) * scale
+    missed = row.rest / (1.0 + row.rest) if element(logits, asked.target) == row.top else 1.0 - p
+    pull = 2.0 * asked.z_loss * log_sum
+    own.factor = (1.0 + pull) * asked.scale * inverse
+    own.offset = -(smoothing / n) * asked.scale
     map_row(slope_block[real], grad, &own, n, threads)
-    p = (label_smoothing - missed + (pull * p - label_smoothing / n)) * scale
+    p = (smoothing - missed + (pull * p - smoothing / n)) * asked.scale
     if finite and real is f32x:
-        (<float*>grad)[target] = <float>p
+        (<float*>grad)[asked.target] = <float>p
     elif finite:
-        (<double*>grad)[target] = p
-    return loss
+        (<double*>grad)[asked.target] = p
 
 
 cdef inline void cross_entropy_rows(const real* logits, const int64_t* target, double label_smoothing, double z_loss,
                                     double scale, double* loss, real* grad, Py_ssize_t rows,
                                     Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t r
-    for r in range(rows):
-        loss[r] = cross_entropy(skip(logits, r * n), target[r], label_smoothing, z_loss, scale,
-                                <real*>skip(grad, r * n) if grad != NULL else grad, n, 1)
+    cdef Exponents own[GROUP]
+    cdef Question questions[GROUP]
+    cdef Py_ssize_t first = 0, count, r
+    while first < rows:
+        count = min(group_of(n, itemsize(logits)), rows - first)
+        for r in range(count):
+            own[r] = exponents_of(logits, skip(logits, (first + r) * n),
+                                  <void*>skip(grad, (first + r) * n) if grad != NULL else NULL, 1.0, scale)
+            questions[r] = Question(target[first + r], label_smoothing, z_loss, scale, loss + first + r)
+        cross_entropy(logits, own, questions, count, n, 1)
+        first += count
 
 
 cdef void cross_entropy_float32(const float* logits, const int64_t* target, double label_smoothing, double z_loss,
@@ -97,16 +135,30 @@ cdef void cross_entropy_float64(const double* logits, const int64_t* target, dou
     cross_entropy_rows(<const f64x*>logits, target, label_smoothing, z_loss, scale, loss, <f64x*>grad, rows, n)
 
 
-cdef void loss_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+cdef void loss_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                      bint streamed) noexcept nogil:
     # logits, target, label_smoothing, z_loss -> loss
-    (<double*>p[4])[0] = cross_entropy(<const real*>p[0], (<int64_t*>p[1])[0], (<double*>p[2])[0], (<double*>p[3])[0],
-                                       1.0, <real*>NULL, n, threads)
+    cdef Exponents own[GROUP]
+    cdef Question questions[GROUP]
+    cdef Py_ssize_t r
+    for r in range(rows):
+        own[r] = exponents_of(like, p[r][0], NULL, 1.0, 1.0)
+        questions[r] = Question((<int64_t*>p[r][1])[0], (<double*>p[r][2])[0], (<double*>p[r][3])[0], 1.0,
+                                <double*>p[r][4])
+    cross_entropy(like, own, questions, rows, n, threads)
 
 
-cdef void gradient_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+cdef void gradient_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                          bint streamed) noexcept nogil:
     # logits, target, label_smoothing, z_loss, scale -> loss, grad
-    (<double*>p[5])[0] = cross_entropy(<const real*>p[0], (<int64_t*>p[1])[0], (<double*>p[2])[0], (<double*>p[3])[0],
-                                       (<double*>p[4])[0], <real*>p[6], n, threads)
+    cdef Exponents own[GROUP]
+    cdef Question questions[GROUP]
+    cdef Py_ssize_t r
+    for r in range(rows):
+        own[r] = exponents_of(like, p[r][0], p[r][6], 1.0, (<double*>p[r][4])[0])
+        questions[r] = Question((<int64_t*>p[r][1])[0], (<double*>p[r][2])[0], (<double*>p[r][3])[0],
+                                (<double*>p[r][4])[0], <double*>p[r][5])
+    cross_entropy(like, own, questions, rows, n, threads)
 
 
 cdef void total_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
@@ -115,9 +167,9 @@ cdef void total_row(const real* like, void** p, Py_ssize_t n, int threads, bint 
 
 
 cross_entropy_gufunc = along_axis(
-    b"cross_entropy", <void*>loss_row[f32x], <void*>loss_row[f64x], b"riss", b"s",
-    b"logits, target, label_smoothing, z_loss -> loss")
+    b"cross_entropy", <void*>loss_kernel[f32x], <void*>loss_kernel[f64x], b"riss", b"s",
+    b"logits, target, label_smoothing, z_loss -> loss", grouped=True)
 cross_entropy_with_grad_gufunc = along_axis(
-    b"cross_entropy_with_grad", <void*>gradient_row[f32x], <void*>gradient_row[f64x], b"risss", b"sr",
-    b"logits, target, label_smoothing, z_loss, scale -> loss, grad")
+    b"cross_entropy_with_grad", <void*>gradient_kernel[f32x], <void*>gradient_kernel[f64x], b"risss", b"sr",
+    b"logits, target, label_smoothing, z_loss, scale -> loss, grad", grouped=True)
 total_gufunc = along_axis(b"total", <void*>total_row[f32x], <void*>total_row[f64x], b"rs", b"s", b"sum(x) / divisor")

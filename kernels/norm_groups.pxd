@@ -3,9 +3,9 @@
 # sums over groups are norms_backward.pyx.
 from libc.math cimport ldexp
 
-from .lanes cimport F64_LANES, f32x, f64x, fma, real, splat, splat_f64, store_f64
+from .lanes cimport F64_LANES, f32x, f64x, fma, real, splat, splat_f32, splat_f64, store_f64
 from .loops cimport lanes, skip, store, store_part
-from .reductions cimport Pair, fold_block, map_row, sum_block, sum_row, take, wide
+from .reductions cimport Pair, first_lanes, fold_block, map_row, sum_block, sum_row, take, wide
 
 cdef enum:
     GROUP = 4  # rows that share one addition to the gradient of weight
@@ -32,9 +32,9 @@ cdef struct Group:
     bint centred
 
 
-cdef inline void add_terms(const real* like, const void* group_, Py_ssize_t i, Py_ssize_t n, f64x* grads,
-                           f64x* grads_normed) noexcept nogil:
-    # grad * weight, and that times normed, of the group's first row
+cdef inline void add_terms(const real* like, const void* group_, Py_ssize_t i, Py_ssize_t n,
+                           f64x* sums) noexcept nogil:
+    # grad * weight * normed and, where rows are centred, grad * weight, of the group's first row
     cdef const Group* group = <const Group*>group_
     cdef f64x grad = wide(<const real*>group.grad[0], i, n)
     cdef f64x x = wide(<const real*>group.x[0], i, n) * splat_f64(group.scale[0])
@@ -42,39 +42,59 @@ cdef inline void add_terms(const real* like, const void* group_, Py_ssize_t i, P
         grad = grad * wide(<const real*>group.weight, i, n)
     if group.centred:
         x = (x - splat_f64(group.mean[0])) - splat_f64(group.mean_rest[0])
-        grads[0] = grads[0] + grad
-    grads_normed[0] = grads_normed[0] + grad * (x * splat_f64(group.rstd[0]))
+        sums[1] = sums[1] + grad
+    sums[0] = sums[0] + grad * (x * splat_f64(group.rstd[0]))
 
 
-cdef inline real normed_of(const real* like, const Group* group, Py_ssize_t r, Py_ssize_t i,
-                           Py_ssize_t n) noexcept nogil:
-    # x - mean is exact where they are close, and mean_rest is half its last bit at most
-    cdef real x = take(<const real*>group.x[r], i, n), rstd = splat(x, group.rstd[r])
-    x = x * splat(x, group.scale[r])
-    if group.centred:
-        return fma(x - splat(x, group.mean[r]), rstd, splat(x, -group.mean_rest[r]) * rstd)
-    return x * rstd
-
-
-cdef inline void fold_terms(const f32x* like, const void* group_, Py_ssize_t i, Py_ssize_t n, f32x* grads,
-                            f32x* grads_normed) noexcept nogil:
-    # the same in float32
+cdef inline void add_deviation(const real* like, const void* group_, Py_ssize_t i, Py_ssize_t n,
+                               f64x* sums) noexcept nogil:
     cdef const Group* group = <const Group*>group_
-    cdef f32x grad = take(<const f32x*>group.grad[0], i, n), x = normed_of(like, group, 0, i, n)
+    cdef f64x x = wide(<const real*>group.x[0], i, n) * splat_f64(group.scale[0])
+    sums[0] = sums[0] + (x - first_lanes(splat_f64(group.mean[0]), n))
+
+
+cdef inline Pair deviations(const real* like, const void* group, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Group own = (<const Group*>group)[0]
+    return sum_block(add_deviation[real], 1, like, &own, start, n)
+
+
+cdef inline real normed_of(real x, bint centred, real mean, real rest, real rstd) noexcept nogil:
+    # (x - mean) rstd + rest, where rest is -mean_rest rstd: x - mean is exact where they are close
+    return fma(x - mean, rstd, rest) if centred else x * rstd
+
+
+cdef inline void fold_term(const void* group_, bint centred, Py_ssize_t i, Py_ssize_t n, f32x* sums) noexcept nogil:
+    # as add_terms, in float32, of an ordinary row
+    cdef const Group* group = <const Group*>group_
+    cdef f32x grad = take(<const f32x*>group.grad[0], i, n), rstd = splat_f32(<float>group.rstd[0])
+    cdef f32x normed = normed_of(
+        take(<const f32x*>group.x[0], i, n), centred, splat_f32(<float>group.mean[0]),
+        splat_f32(<float>-group.mean_rest[0]) * rstd, rstd)
     if group.weight != NULL:
         grad = grad * take(<const f32x*>group.weight, i, n)
-    if group.centred:
-        grads[0] = grads[0] + grad
-    grads_normed[0] = fma(grad, x, grads_normed[0])
+    if centred:
+        sums[1] = sums[1] + grad
+    sums[0] = fma(grad, normed, sums[0])
+
+
+cdef inline void fold_layer_terms(const f32x* like, const void* group, Py_ssize_t i, Py_ssize_t n,
+                                  f32x* sums) noexcept nogil:
+    fold_term(group, True, i, n, sums)
+
+
+cdef inline void fold_rms_terms(const f32x* like, const void* group, Py_ssize_t i, Py_ssize_t n,
+                                f32x* sums) noexcept nogil:
+    fold_term(group, False, i, n, sums)
 
 
 cdef inline Pair terms(const real* like, const void* group, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Group own = (<const Group*>group)[0]
     if real is f32x:
+        if own.ordinary and own.centred:
+            return fold_block(fold_layer_terms, 2, &own, start, n)
         if own.ordinary:
-            own.scale[0] = 1.0  # known to the compiler, which leaves the product out
-            return fold_block(fold_terms, True, &own, start, n)
-    return sum_block(add_terms[real], like, &own, start, n)
+            return fold_block(fold_rms_terms, 1, &own, start, n)
+    return sum_block(add_terms[real], 2, like, &own, start, n)
 
 
 cdef inline void add_wide(double* sums, real x, Py_ssize_t n) noexcept nogil:
@@ -105,26 +125,29 @@ cdef inline void keep_sum(void* sums, bint alone, real x, Py_ssize_t i, Py_ssize
         store_part(<real*>y, x + splat(x, 0.0), n)
 
 
-cdef inline void gradients(const real* like, const Group* group, Py_ssize_t rows, Py_ssize_t i,
-                           Py_ssize_t n) noexcept nogil:
+cdef inline void gradients(const real* like, const Group* group, Py_ssize_t rows, bint ordinary, const real* known,
+                           Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # the elements i to i + n of every row's gradient, and what they add to the gradients of weight and bias
-    cdef real weight, grad, normed, grad_weight, grad_bias
+    cdef real weight, x, grad, normed, grad_weight, grad_bias
     cdef Py_ssize_t r
     weight = take(<const real*>(group.weight if group.weight != NULL else group.x[0]), i, n)
     grad_weight = splat(weight, 0.0)
     grad_bias = grad_weight
     for r in range(rows):
         grad = take(<const real*>group.grad[r], i, n)
-        normed = normed_of(like, group, r, i, n)
+        x = take(<const real*>group.x[r], i, n)
+        if not ordinary:
+            x = x * known[r]
+        normed = normed_of(x, group.centred, known[GROUP + r], known[2 * GROUP + r], known[3 * GROUP + r])
         grad_weight = fma(grad, normed, grad_weight)
         grad_bias = grad_bias + grad
         if group.weight != NULL:
             grad = grad * weight
         if group.centred:
-            grad = grad - splat(grad, group.grad_mean[r])
-        grad = fma(-normed, splat(grad, group.grad_normed_mean[r]), grad)
-        grad = grad * splat(grad, group.rstd[r] * group.scale[r]) if group.ordinary else (
-            grad * splat(grad, group.rstd[r]) * splat(grad, group.scale[r]))
+            grad = grad - known[4 * GROUP + r]
+        grad = fma(normed, known[5 * GROUP + r], grad) * known[6 * GROUP + r]
+        if not ordinary:
+            grad = grad * known[r]
         if n == lanes(like):
             store(<real*>skip(<const real*>group.grad_x[r], i), grad)
         else:
@@ -135,30 +158,37 @@ cdef inline void gradients(const real* like, const Group* group, Py_ssize_t rows
         keep_sum(group.grad_bias, group.alone, grad_bias, i, n)
 
 
-cdef inline Py_ssize_t whole_registers(const real* like, const Group* group, Py_ssize_t rows, Py_ssize_t i,
-                                       Py_ssize_t stop) noexcept nogil:
+cdef inline Py_ssize_t whole_registers(const real* like, const Group* group, Py_ssize_t rows, bint ordinary,
+                                       const real* known, Py_ssize_t i, Py_ssize_t stop) noexcept nogil:
     # where they end
     while i + lanes(like) <= stop:
-        gradients(like, group, rows, i, lanes(like))
+        gradients(like, group, rows, ordinary, known, i, lanes(like))
         i += lanes(like)
     return i
 
 
 cdef inline void gradients_block(real* like, const void* group, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # for a whole group and for a row alone, the compiler knows how many rows there are, and that no scale is wanted
+    # For a whole group and for a row alone, the compiler knows how many rows there are. What is known of each row is in
+    # registers: scale, mean, -mean_rest rstd, rstd, grad_mean, -grad_normed_mean, and what the gradient is times.
     cdef Group own = (<const Group*>group)[0]
     cdef Py_ssize_t i = start, stop = start + n, r
-    if own.ordinary:
-        for r in range(GROUP):
-            own.scale[r] = 1.0
+    cdef real known[7 * GROUP]
+    for r in range(own.rows):
+        known[r] = splat(known[r], own.scale[r])
+        known[GROUP + r] = splat(known[r], own.mean[r])
+        known[2 * GROUP + r] = splat(known[r], -own.mean_rest[r]) * splat(known[r], own.rstd[r])
+        known[3 * GROUP + r] = splat(known[r], own.rstd[r])
+        known[4 * GROUP + r] = splat(known[r], own.grad_mean[r])
+        known[5 * GROUP + r] = splat(known[r], -own.grad_normed_mean[r])
+        known[6 * GROUP + r] = splat(known[r], own.rstd[r])
     if own.ordinary and own.rows == GROUP:
-        i = whole_registers(like, &own, GROUP, i, stop)
+        i = whole_registers(like, &own, GROUP, True, known, i, stop)
     elif own.ordinary and own.rows == 1:
-        i = whole_registers(like, &own, 1, i, stop)
+        i = whole_registers(like, &own, 1, True, known, i, stop)
     else:
-        i = whole_registers(like, &own, own.rows, i, stop)
+        i = whole_registers(like, &own, own.rows, own.ordinary, known, i, stop)
     if i < stop:
-        gradients(like, &own, own.rows, i, stop - i)
+        gradients(like, &own, own.rows, own.ordinary, known, i, stop - i)
 
 
 cdef inline void group_backward(const real* like, Group* group, int threads) noexcept nogil:
@@ -171,9 +201,13 @@ cdef inline void group_backward(const real* like, Group* group, int threads) noe
         row.grad[0], row.x[0] = group.grad[r], group.x[r]
         row.mean[0], row.mean_rest[0] = group.mean[r], group.mean_rest[r]
         row.rstd[0], row.scale[0] = group.rstd[r], group.scale[r]
+        if real is f64x and group.centred:
+            # what the mean has lost by being one float64
+            row.mean_rest[0] = sum_row(deviations[real], like, &row, group.n, threads).first / group.n
+            group.mean_rest[r] = row.mean_rest[0]
         sums = sum_row(terms[real], like, &row, group.n, threads)
-        group.grad_mean[r] = sums.first / group.n
-        group.grad_normed_mean[r] = sums.second / group.n
+        group.grad_normed_mean[r] = sums.first / group.n
+        group.grad_mean[r] = sums.second / group.n
     map_row(gradients_block[real], <real*>like, group, group.n, threads)
 
 

@@ -20,16 +20,16 @@ cdef struct Length:
     double pull  # backward: what is taken off along the row
 
 
-cdef inline void add_power(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
-                           f64x* unused) noexcept nogil:
+cdef inline void add_power(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+                           f64x* sums) noexcept nogil:
     cdef f64x x = magnitude(wide(<const real*>(<const Length*>row).x, i, n) * splat_f64((<const Length*>row).scale))
     if (<const Length*>row).p == 2.0:
         x = x * x
     sums[0] = sums[0] + x
 
 
-cdef inline void add_grad(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
-                          f64x* unused) noexcept nogil:
+cdef inline void add_grad(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+                          f64x* sums) noexcept nogil:
     cdef f64x x = wide(<const real*>(<const Length*>row).x, i, n) * splat_f64((<const Length*>row).scale)
     cdef f64x grad = wide(<const real*>(<const Length*>row).grad, i, n)
     sums[0] = sums[0] + (x * splat_f64((<const Length*>row).inverse)) * grad
@@ -37,12 +37,12 @@ cdef inline void add_grad(const real* like, const void* row, Py_ssize_t i, Py_ss
 
 cdef Pair powers(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Length own = (<const Length*>row)[0]
-    return sum_block(add_power[real], like, &own, start, n)
+    return sum_block(add_power[real], 1, like, &own, start, n)
 
 
 cdef Pair grads(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Length own = (<const Length*>row)[0]
-    return sum_block(add_grad[real], like, &own, start, n)
+    return sum_block(add_grad[real], 1, like, &own, start, n)
 
 
 cdef inline real over_length(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:

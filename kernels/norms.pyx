@@ -9,21 +9,23 @@ from libc.math cimport fabs, ldexp, sqrt
 cimport numpy as np
 
 from .lanes cimport add_product_f64, f32x, f64x, fma, real, splat, splat_f32, splat_f64
-from .loops cimport skip
+from .loops cimport itemsize, skip
 from .reductions cimport (
-    Pair, first_lanes, fold_block, map_block, map_row, merge_row, sum_block, sum_row, sum_values, take, wide,
+    Pair, first_lanes, fold_block, map_block, map_row, merge_row, rounded, sum_block, sum_row, take, wide,
 )
-from .rows cimport along_axis
+from .rows cimport GROUP, Operands, along_axis, group_of
 
 np.import_array()
 np.import_ufunc()
 
 cdef struct Norm:
     const void* x
+    void* y
     const void* weight
     const void* bias
     double mean
-    double mean_rest  # what rounding the mean to the row's precision lost
+    double mean_rest  # what the mean has lost by being rounded to the row's precision
+    double eps
     double rstd
     double scale  # a power of two the row is multiplied by: 1 but for rows near the ends of the exponent range
     bint streamed
@@ -31,14 +33,14 @@ cdef struct Norm:
 
 # The statistics. Terms are added in float64, where no float32 overflows.
 
-cdef inline void add_value(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
-                           f64x* unused) noexcept nogil:
+cdef inline void add_value(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+                           f64x* sums) noexcept nogil:
     cdef const Norm* norm = <const Norm*>row
     sums[0] = sums[0] + wide(<const real*>norm.x, i, n) * splat_f64(norm.scale)
 
 
-cdef inline void add_square(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
-                            f64x* unused) noexcept nogil:
+cdef inline void add_square(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+                            f64x* sums) noexcept nogil:
     cdef const Norm* norm = <const Norm*>row
     cdef f64x x = wide(<const real*>norm.x, i, n) * splat_f64(norm.scale)
     if real is f32x:
@@ -47,64 +49,79 @@ cdef inline void add_square(const real* like, const void* row, Py_ssize_t i, Py_
         sums[0] = sums[0] + x * x
 
 
-cdef inline void add_centred(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
-                             f64x* squares) noexcept nogil:
+cdef inline void add_centred(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+                             f64x* sums) noexcept nogil:
     cdef const Norm* norm = <const Norm*>row
     cdef f64x x = wide(<const real*>norm.x, i, n) * splat_f64(norm.scale)
     x = x - first_lanes(splat_f64(norm.mean), n)
     sums[0] = sums[0] + x
-    squares[0] = squares[0] + x * x
+    sums[1] = sums[1] + x * x
+
+
+cdef inline void fold_value(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+                            f32x* sums) noexcept nogil:
+    sums[0] = sums[0] + take(<const f32x*>(<const Norm*>row).x, i, n)
 
 
 cdef inline void fold_square(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n,
-                             f32x* squares, f32x* unused) noexcept nogil:
+                             f32x* sums) noexcept nogil:
     cdef f32x x = take(<const f32x*>(<const Norm*>row).x, i, n)
-    squares[0] = fma(x, x, squares[0])
+    sums[0] = fma(x, x, sums[0])
 
 
 cdef inline void fold_centred(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n,
-                              f32x* squares, f32x* unused) noexcept nogil:
+                              f32x* sums) noexcept nogil:
     cdef const Norm* norm = <const Norm*>row
     cdef f32x x = take(<const f32x*>norm.x, i, n) - first_lanes(splat_f32(<float>norm.mean), n)
-    squares[0] = fma(x, x, squares[0])
+    sums[0] = sums[0] + x
+    sums[1] = fma(x, x, sums[1])
 
 
 # The ordinary row. The compiler knows that the scale is 1 and leaves the product out.
+
+cdef Pair values(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Norm norm = (<const Norm*>row)[0]
+    norm.scale = 1.0
+    if real is f32x:
+        return fold_block(fold_value, 1, &norm, start, n)
+    else:
+        return sum_block(add_value[real], 1, like, &norm, start, n)
+
 
 cdef Pair squares(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Norm norm = (<const Norm*>row)[0]
     norm.scale = 1.0
     if real is f32x:
-        return fold_block(fold_square, False, &norm, start, n)
+        return fold_block(fold_square, 1, &norm, start, n)
     else:
-        return sum_block(add_square[real], like, &norm, start, n)
+        return sum_block(add_square[real], 1, like, &norm, start, n)
 
 
 cdef Pair centred(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # the sums of deviations (of float64 only) and of their squares
+    # the sums of deviations and of their squares
     cdef Norm norm = (<const Norm*>row)[0]
     norm.scale = 1.0
     if real is f32x:
-        return Pair(0.0, fold_block(fold_centred, False, &norm, start, n).first)
+        return fold_block(fold_centred, 2, &norm, start, n)
     else:
-        return sum_block(add_centred[real], like, &norm, start, n)
+        return sum_block(add_centred[real], 2, like, &norm, start, n)
 
 
 # The row near the ends of the exponent range.
 
 cdef Pair scaled_values(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Norm norm = (<const Norm*>row)[0]
-    return sum_block(add_value[real], like, &norm, start, n)
+    return sum_block(add_value[real], 1, like, &norm, start, n)
 
 
 cdef Pair scaled_squares(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Norm norm = (<const Norm*>row)[0]
-    return sum_block(add_square[real], like, &norm, start, n)
+    return sum_block(add_square[real], 1, like, &norm, start, n)
 
 
 cdef Pair scaled_centred(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Norm norm = (<const Norm*>row)[0]
-    return sum_block(add_centred[real], like, &norm, start, n)
+    return sum_block(add_centred[real], 2, like, &norm, start, n)
 
 
 cdef Pair shifted(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
@@ -116,7 +133,7 @@ cdef Pair shifted(const real* like, const void* row, Py_ssize_t start, Py_ssize_
         norm.mean = (<const float*>norm.x)[start] * norm.scale
     else:
         norm.mean = (<const double*>norm.x)[start] * norm.scale
-    sums = sum_block(add_centred[real], like, &norm, start, n)
+    sums = sum_block(add_centred[real], 2, like, &norm, start, n)
     return Pair(norm.mean + sums.first / n, sums.second - sums.first * sums.first / n)
 
 
@@ -150,47 +167,48 @@ cdef inline double rescue_scale(const real* like, double square, double mean) no
         return ldexp(1.0, -600)
 
 
-cdef inline double reciprocal_root(const Norm* norm, double square, double eps) noexcept nogil:
+cdef inline double reciprocal_root(const Norm* norm, double square) noexcept nogil:
     # 1 / sqrt(square + eps) of the row times norm.scale; an eps beyond what float64 holds is all there is
-    eps = sqrt(eps) * norm.scale
+    cdef double eps = sqrt(norm.eps) * norm.scale
     return 1.0 / sqrt(square + eps * eps) if eps < ldexp(1.0, 500) else 1.0 / eps
 
 
-cdef inline double rms_root(const real* like, Norm* norm, double eps, Py_ssize_t n, int threads) noexcept nogil:
+cdef inline void rms_root(const real* like, Norm* norm, Py_ssize_t n, int threads) noexcept nogil:
     # rstd of the row times norm.scale
     cdef double square
     norm.scale = 1.0
     square = sum_row(squares[real], like, norm, n, threads).first / n
     if ordinary(like, square):
-        return 1.0 / sqrt(square + eps)
+        norm.rstd = 1.0 / sqrt(square + norm.eps)
+        return
     norm.scale = rescue_scale(like, square, 0.0)
-    return reciprocal_root(norm, sum_row(scaled_squares[real], like, norm, n, threads).first / n, eps)
+    norm.rstd = reciprocal_root(norm, sum_row(scaled_squares[real], like, norm, n, threads).first / n)
 
 
-cdef inline double layer_root(const real* like, Norm* norm, double eps, Py_ssize_t n, int threads) noexcept nogil:
-    # Two passes. Deviations are taken from the mean rounded to the row's precision, and what that has lost is
-    # subtracted: from float32 it is known, for float64 it is the mean of the deviations.
-    cdef double square, mean
-    cdef Pair sums
+cdef inline void find_mean(const real* like, Norm* norm, Py_ssize_t n, int threads) noexcept nogil:
+    # the first of two passes
     norm.scale = 1.0
-    mean = sum_values(<const real*>norm.x, n, threads) / n
-    split_mean(like, norm, mean, 0.0)
-    sums = sum_row(centred[real], like, norm, n, threads)
-    if real is f64x:
-        norm.mean_rest = sums.first / n
+    norm.mean = rounded(like, sum_row(values[real], like, norm, n, threads).first / n)
+
+
+cdef inline void layer_root(const real* like, Norm* norm, Py_ssize_t n, int threads) noexcept nogil:
+    # The second. Deviations are taken from the mean as the first has found it; their own mean is what that has lost.
+    cdef Pair sums = sum_row(centred[real], like, norm, n, threads)
+    cdef double square
+    norm.mean_rest = sums.first / n
     square = sums.second / n - norm.mean_rest * norm.mean_rest
     if ordinary(like, square):
-        return 1.0 / sqrt(square + eps)
-    norm.scale = rescue_scale(like, square, mean)
+        norm.rstd = 1.0 / sqrt(square + norm.eps)
+        return
+    norm.scale = rescue_scale(like, square, norm.mean)
     norm.mean = sum_row(scaled_values[real], like, norm, n, threads).first / n
     sums = sum_row(scaled_centred[real], like, norm, n, threads)
-    split_mean(like, norm, norm.mean, sums.first / n)
     sums.first /= n
-    return reciprocal_root(norm, sums.second / n - sums.first * sums.first, eps)
+    split_mean(like, norm, norm.mean, sums.first)
+    norm.rstd = reciprocal_root(norm, sums.second / n - sums.first * sums.first)
 
 
-cdef inline double one_pass_root(const real* like, Norm* norm, double eps, Py_ssize_t n,
-                                 int threads) noexcept nogil:
+cdef inline void one_pass_root(const real* like, Norm* norm, Py_ssize_t n, int threads) noexcept nogil:
     cdef Pair moments
     norm.scale = 1.0
     moments = merge_row(shifted[real], merge_moments, like, norm, n, threads)
@@ -198,18 +216,19 @@ cdef inline double one_pass_root(const real* like, Norm* norm, double eps, Py_ss
         norm.scale = rescue_scale(like, moments.second / n, moments.first)
         moments = merge_row(shifted[real], merge_moments, like, norm, n, threads)
     split_mean(like, norm, moments.first, 0.0)
-    return reciprocal_root(norm, moments.second / n, eps)
+    norm.rstd = reciprocal_root(norm, moments.second / n)
+
+
+cdef inline double lost(const real* like, double value) noexcept nogil:
+    # what rounding a value to the row's precision loses of it
+    return value - rounded(like, value)
 
 
 cdef inline void split_mean(const real* like, Norm* norm, double mean, double rest) noexcept nogil:
     # mean + rest as a number of the row's precision and what is left: x - mean is then right to the last bit or
     # two even where nearly all of x is mean
-    if real is f32x:
-        norm.mean = <float>(mean + rest)
-        norm.mean_rest = (mean - norm.mean) + rest
-    else:
-        norm.mean = mean
-        norm.mean_rest = rest
+    norm.mean = rounded(like, mean + rest)
+    norm.mean_rest = (mean - norm.mean) + rest
 
 
 # The outputs.
@@ -229,7 +248,8 @@ cdef inline real rms_point(const real* like, const void* row, Py_ssize_t i, Py_s
     # x * rstd * weight
     cdef const Norm* norm = <const Norm*>row
     cdef real x = take(<const real*>norm.x, i, n)
-    x = x * splat(x, norm.scale) * splat(x, norm.rstd)
+    x = x * splat(x, norm.scale)
+    x = fma(x, splat(x, norm.rstd), x * splat(x, lost(like, norm.rstd)))
     return weighted(norm.weight, NULL, x, like, i, n)
 
 
@@ -237,7 +257,8 @@ cdef inline real layer_point(const real* like, const void* row, Py_ssize_t i, Py
     # (x - mean) * rstd * weight + bias; x - mean is exact where they are close, mean_rest half its last bit
     cdef const Norm* norm = <const Norm*>row
     cdef real x = take(<const real*>norm.x, i, n), rstd = splat(x, norm.rstd)
-    x = fma(x * splat(x, norm.scale) - splat(x, norm.mean), rstd, splat(x, -norm.mean_rest) * rstd)
+    x = x * splat(x, norm.scale) - splat(x, norm.mean)
+    x = fma(x, rstd, fma(x, splat(x, lost(like, norm.rstd)), splat(x, -norm.mean_rest) * rstd))
     return weighted(norm.weight, norm.bias, x, like, i, n)
 
 
@@ -273,113 +294,202 @@ cdef void scaled_layer_block(real* y, const void* row, Py_ssize_t start, Py_ssiz
     map_block(layer_point[real], y, &norm, start, n, norm.streamed)
 
 
-cdef inline void rms_norm(const real* x, const real* weight, double eps, real* y, double* rstd, Py_ssize_t rows,
-                          Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    cdef Norm norm = Norm(x, weight, NULL, 0.0, 0.0, 0.0, 1.0, streamed)
+# A few rows: each statistic of all of them, then all outputs. While the end of one row's sum is waited for, the next
+# row's is under way.
+
+cdef inline void rms_rows(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n, int threads) noexcept nogil:
     cdef Py_ssize_t r
     for r in range(rows):
-        norm.x = skip(x, r * n)
-        norm.rstd = rms_root(x, &norm, eps, n, threads)
-        if norm.scale == 1.0:
-            map_row(rms_block[real], <real*>skip(y, r * n), &norm, n, threads)
+        rms_root(like, &norms[r], n, threads)
+    for r in range(rows):
+        if norms[r].scale == 1.0:
+            map_row(rms_block[real], <real*>norms[r].y, &norms[r], n, threads)
         else:
-            map_row(scaled_rms_block[real], <real*>skip(y, r * n), &norm, n, threads)
-        if rstd != NULL:
-            rstd[r] = norm.rstd * norm.scale
+            map_row(scaled_rms_block[real], <real*>norms[r].y, &norms[r], n, threads)
 
 
-cdef inline void layer_norm(
-        double (*root_of)(const real*, Norm*, double, Py_ssize_t, int) noexcept nogil, const real* x,
-        const real* weight, const real* bias, double eps, real* y, double* mean, double* rstd, Py_ssize_t rows,
-        Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    cdef Norm norm = Norm(x, weight, bias, 0.0, 0.0, 0.0, 1.0, streamed)
+cdef inline void layer_rows(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n, int threads,
+                            bint one_pass) noexcept nogil:
+    cdef Py_ssize_t r
+    if one_pass:
+        for r in range(rows):
+            one_pass_root(like, &norms[r], n, threads)
+    else:
+        layer_statistics(like, norms, rows, n, threads)
+    for r in range(rows):
+        if norms[r].scale == 1.0:
+            map_row(layer_block[real], <real*>norms[r].y, &norms[r], n, threads)
+        else:
+            map_row(scaled_layer_block[real], <real*>norms[r].y, &norms[r], n, threads)
+
+
+cdef inline void layer_statistics(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n,
+                                  int threads) noexcept nogil:
     cdef Py_ssize_t r
     for r in range(rows):
-        norm.x = skip(x, r * n)
-        norm.rstd = root_of(x, &norm, eps, n, threads)
-        if norm.scale == 1.0:
-            map_row(layer_block[real], <real*>skip(y, r * n), &norm, n, threads)
-        else:
-            map_row(scaled_layer_block[real], <real*>skip(y, r * n), &norm, n, threads)
-        if mean != NULL:
-            mean[r] = (norm.mean + norm.mean_rest) / norm.scale
-        if rstd != NULL:
-            rstd[r] = norm.rstd * norm.scale
+        find_mean(like, &norms[r], n, threads)
+    for r in range(rows):
+        layer_root(like, &norms[r], n, threads)
+
+
+# On one thread, where nothing is called through a pointer.
+
+cdef void rms_rows_alone(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    rms_rows(like, norms, rows, n, 1)
+
+
+cdef void layer_rows_alone(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    layer_rows(like, norms, rows, n, 1, False)
+
+
+cdef inline double mean_of(const Norm* norm) noexcept nogil:
+    return (norm.mean + norm.mean_rest) / norm.scale
+
+
+cdef inline double rstd_of(const Norm* norm) noexcept nogil:
+    return norm.rstd * norm.scale
+
+
+# The kernels: x, weight, [bias,] eps -> y, [mean,] rstd.
+
+cdef void rms_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                     bint streamed) noexcept nogil:
+    cdef Norm norms[GROUP]
+    cdef Py_ssize_t r
+    for r in range(rows):
+        norms[r] = Norm(p[r][0], p[r][3], p[r][1], NULL, 0.0, 0.0, (<double*>p[r][2])[0], 0.0, 1.0, streamed)
+    if threads == 1:
+        rms_rows_alone(like, norms, rows, n)
+    else:
+        rms_rows(like, norms, rows, n, threads)
+    for r in range(rows):
+        (<double*>p[r][4])[0] = rstd_of(&norms[r])
+
+
+cdef void add_rms_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                         bint streamed) noexcept nogil:
+    # x, residual, weight, eps -> y, x + residual, rstd: the sum is normed from the cache that it was written to
+    cdef Norm norms[GROUP]
+    cdef Py_ssize_t r
+    for r in range(rows):
+        norms[r] = Norm(p[r][0], NULL, NULL, p[r][1], 0.0, 0.0, 0.0, 0.0, 1.0, False)
+        map_row(sum_of_rows_block[real], <real*>p[r][5], &norms[r], n, threads)
+        norms[r] = Norm(p[r][5], p[r][4], p[r][2], NULL, 0.0, 0.0, (<double*>p[r][3])[0], 0.0, 1.0, streamed)
+    if threads == 1:
+        rms_rows_alone(like, norms, rows, n)
+    else:
+        rms_rows(like, norms, rows, n, threads)
+    for r in range(rows):
+        (<double*>p[r][6])[0] = rstd_of(&norms[r])
+
+
+cdef inline void layer_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads, bint streamed,
+                             bint one_pass) noexcept nogil:
+    cdef Norm norms[GROUP]
+    cdef Py_ssize_t r
+    for r in range(rows):
+        norms[r] = Norm(p[r][0], p[r][4], p[r][1], p[r][2], 0.0, 0.0, (<double*>p[r][3])[0], 0.0, 1.0, streamed)
+    if threads == 1 and not one_pass:
+        layer_rows_alone(like, norms, rows, n)
+    else:
+        layer_rows(like, norms, rows, n, threads, one_pass)
+    for r in range(rows):
+        (<double*>p[r][5])[0] = mean_of(&norms[r])
+        (<double*>p[r][6])[0] = rstd_of(&norms[r])
+
+
+cdef void layer_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                       bint streamed) noexcept nogil:
+    layer_group(like, p, rows, n, threads, streamed, False)
+
+
+cdef void one_pass_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                          bint streamed) noexcept nogil:
+    layer_group(like, p, rows, n, threads, streamed, True)
+
+
+cdef void rms_stats_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+    cdef Norm norm = Norm(p[0], NULL, NULL, NULL, 0.0, 0.0, (<double*>p[1])[0], 0.0, 1.0, False)
+    rms_root(like, &norm, n, threads)
+    (<double*>p[2])[0] = rstd_of(&norm)
+
+
+cdef void layer_stats_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+    cdef Norm norm = Norm(p[0], NULL, NULL, NULL, 0.0, 0.0, (<double*>p[1])[0], 0.0, 1.0, False)
+    layer_statistics(like, &norm, 1, n, threads)
+    (<double*>p[2])[0] = mean_of(&norm)
+    (<double*>p[3])[0] = rstd_of(&norm)
 
 
 # The flat functions.
 
+cdef inline void rms_norm(const real* x, const real* weight, double eps, real* y, double* rstd, Py_ssize_t rows,
+                          Py_ssize_t n) noexcept nogil:
+    cdef Operands p[GROUP]
+    cdef double unused
+    cdef Py_ssize_t first = 0, count, r
+    while first < rows:
+        count = min(group_of(n, itemsize(x)), rows - first)
+        for r in range(count):
+            p[r][0], p[r][1], p[r][2] = <void*>skip(x, (first + r) * n), <void*>weight, &eps
+            p[r][3] = <void*>skip(y, (first + r) * n)
+            p[r][4] = &unused if rstd == NULL else rstd + first + r
+        rms_kernel(x, p, count, n, 1, False)
+        first += count
+
+
+cdef inline void layer_norm(const real* x, const real* weight, const real* bias, double eps, real* y, double* mean,
+                            double* rstd, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    cdef Operands p[GROUP]
+    cdef double unused
+    cdef Py_ssize_t first = 0, count, r
+    while first < rows:
+        count = min(group_of(n, itemsize(x)), rows - first)
+        for r in range(count):
+            p[r][0], p[r][1], p[r][2] = <void*>skip(x, (first + r) * n), <void*>weight, <void*>bias
+            p[r][3], p[r][4] = &eps, <void*>skip(y, (first + r) * n)
+            p[r][5] = &unused if mean == NULL else mean + first + r
+            p[r][6] = &unused if rstd == NULL else rstd + first + r
+        layer_kernel(x, p, count, n, 1, False)
+        first += count
+
+
 cdef void rms_norm_float32(const float* x, const float* weight, double eps, float* y, double* rstd, Py_ssize_t rows,
                            Py_ssize_t n) noexcept nogil:
-    rms_norm(<const f32x*>x, <const f32x*>weight, eps, <f32x*>y, rstd, rows, n, 1, False)
+    rms_norm(<const f32x*>x, <const f32x*>weight, eps, <f32x*>y, rstd, rows, n)
 
 
 cdef void rms_norm_float64(const double* x, const double* weight, double eps, double* y, double* rstd,
                            Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    rms_norm(<const f64x*>x, <const f64x*>weight, eps, <f64x*>y, rstd, rows, n, 1, False)
+    rms_norm(<const f64x*>x, <const f64x*>weight, eps, <f64x*>y, rstd, rows, n)
 
 
 cdef void layer_norm_float32(const float* x, const float* weight, const float* bias, double eps, float* y,
                              double* mean, double* rstd, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    layer_norm(layer_root[f32x], <const f32x*>x, <const f32x*>weight, <const f32x*>bias, eps, <f32x*>y, mean, rstd,
-               rows, n, 1, False)
+    layer_norm(<const f32x*>x, <const f32x*>weight, <const f32x*>bias, eps, <f32x*>y, mean, rstd, rows, n)
 
 
 cdef void layer_norm_float64(const double* x, const double* weight, const double* bias, double eps, double* y,
                              double* mean, double* rstd, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    layer_norm(layer_root[f64x], <const f64x*>x, <const f64x*>weight, <const f64x*>bias, eps, <f64x*>y, mean, rstd,
-               rows, n, 1, False)
+    layer_norm(<const f64x*>x, <const f64x*>weight, <const f64x*>bias, eps, <f64x*>y, mean, rstd, rows, n)
 
 
-# The gufuncs: x, weight, [bias,] eps -> y, [mean,] rstd.
-
-cdef void rms_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    rms_norm(<const real*>p[0], <const real*>p[1], (<double*>p[2])[0], <real*>p[3], <double*>p[4], 1, n, threads,
-             streamed)
-
-
-cdef void add_rms_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    # x, residual, weight, eps -> y, x + residual, rstd: the sum is normed from the cache that it was written to
-    cdef Norm norm = Norm(p[0], NULL, p[1], 0.0, 0.0, 0.0, 1.0, False)
-    map_row(sum_of_rows_block[real], <real*>p[5], &norm, n, threads)
-    rms_norm(<const real*>p[5], <const real*>p[2], (<double*>p[3])[0], <real*>p[4], <double*>p[6], 1, n, threads,
-             streamed)
-
-
-cdef void layer_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    layer_norm(layer_root[real], <const real*>p[0], <const real*>p[1], <const real*>p[2], (<double*>p[3])[0],
-               <real*>p[4], <double*>p[5], <double*>p[6], 1, n, threads, streamed)
-
-
-cdef void one_pass_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    layer_norm(one_pass_root[real], <const real*>p[0], <const real*>p[1], <const real*>p[2], (<double*>p[3])[0],
-               <real*>p[4], <double*>p[5], <double*>p[6], 1, n, threads, streamed)
-
-
-cdef void rms_stats_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    cdef Norm norm = Norm(p[0], NULL, NULL, 0.0, 0.0, 0.0, 1.0, False)
-    (<double*>p[2])[0] = rms_root(like, &norm, (<double*>p[1])[0], n, threads) * norm.scale
-
-
-cdef void layer_stats_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    cdef Norm norm = Norm(p[0], NULL, NULL, 0.0, 0.0, 0.0, 1.0, False)
-    (<double*>p[3])[0] = layer_root(like, &norm, (<double*>p[1])[0], n, threads) * norm.scale
-    (<double*>p[2])[0] = (norm.mean + norm.mean_rest) / norm.scale
-
+# The gufuncs.
 
 rms_norm_gufunc = along_axis(
-    b"rms_norm", <void*>rms_row[f32x], <void*>rms_row[f64x], b"rvs", b"rs", b"x / sqrt(mean(x^2) + eps) * weight")
+    b"rms_norm", <void*>rms_kernel[f32x], <void*>rms_kernel[f64x], b"rvs", b"rs", b"x / sqrt(mean(x^2) + eps) * weight",
+    grouped=True)
 add_rms_norm_gufunc = along_axis(
-    b"add_rms_norm", <void*>add_rms_row[f32x], <void*>add_rms_row[f64x], b"rrvs", b"rrs",
-    b"h = x + residual, h / sqrt(mean(h^2) + eps) * weight and h")
+    b"add_rms_norm", <void*>add_rms_kernel[f32x], <void*>add_rms_kernel[f64x], b"rrvs", b"rrs",
+    b"h = x + residual, h / sqrt(mean(h^2) + eps) * weight and h", grouped=True)
 rms_stats_gufunc = along_axis(
     b"rms_stats", <void*>rms_stats_row[f32x], <void*>rms_stats_row[f64x], b"rs", b"s", b"1 / sqrt(mean(x^2) + eps)")
 layer_stats_gufunc = along_axis(
     b"layer_stats", <void*>layer_stats_row[f32x], <void*>layer_stats_row[f64x], b"rs", b"ss",
     b"mean, 1 / sqrt(variance + eps)")
 layer_norm_gufunc = along_axis(
-    b"layer_norm", <void*>layer_row[f32x], <void*>layer_row[f64x], b"rvvs", b"rss",
-    b"(x - mean) / sqrt(variance + eps) * weight + bias, the row read twice for its statistics")
+    b"layer_norm", <void*>layer_kernel[f32x], <void*>layer_kernel[f64x], b"rvvs", b"rss",
+    b"(x - mean) / sqrt(variance + eps) * weight + bias, the row read twice for its statistics", grouped=True)
 layer_norm_one_pass_gufunc = along_axis(
-    b"layer_norm_one_pass", <void*>one_pass_row[f32x], <void*>one_pass_row[f64x], b"rvvs", b"rss",
-    b"as layer_norm, the row read once for its statistics")
+    b"layer_norm_one_pass", <void*>one_pass_kernel[f32x], <void*>one_pass_kernel[f64x], b"rvvs", b"rss",
+    b"as layer_norm, the row read once for its statistics", grouped=True)

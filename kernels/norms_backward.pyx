@@ -9,7 +9,9 @@ from libc.stdlib cimport calloc, free, malloc
 
 cimport numpy as np
 
-from .lanes cimport enter_environment, environment, f32x, f64x, leave_environment, real
+from .lanes cimport (
+    F64_LANES, enter_environment, environment, f32x, f64x, leave_environment, load_f64, real, store_f64,
+)
 from .loops cimport skip
 from .norm_groups cimport GROUP, Group, group_backward, set_statistics
 from .rows cimport TILE, put_rows, register, take_rows
@@ -114,18 +116,23 @@ cdef inline int chunk_rows(const real* like, Dtype dtype, const Problem* problem
     return 0
 
 
-cdef inline void add_chunks(const real* like, char* y, Py_ssize_t step, const double* sums, Py_ssize_t chunks,
+cdef inline void add_chunks(const real* like, char* y, Py_ssize_t step, double* sums, Py_ssize_t chunks,
                             Py_ssize_t apart, Py_ssize_t n) noexcept nogil:
+    # the sums of all chunks, in the place of the first's and then where they are wanted
     cdef Py_ssize_t i, chunk
-    cdef double total
+    for chunk in range(1, chunks):
+        i = 0
+        while i + F64_LANES <= n:
+            store_f64(sums + i, load_f64(sums + i) + load_f64(sums + chunk * apart + i))
+            i += F64_LANES
+        while i < n:
+            sums[i] += sums[chunk * apart + i]
+            i += 1
     for i in range(n):
-        total = 0.0
-        for chunk in range(chunks):
-            total += sums[chunk * apart + i]
         if real is f32x:
-            (<float*>(y + i * step))[0] = <float>total
+            (<float*>(y + i * step))[0] = <float>(sums[i] + 0.0)
         else:
-            (<double*>(y + i * step))[0] = total
+            (<double*>(y + i * step))[0] = sums[i] + 0.0
 
 
 cdef inline int chunk(const real* like, Dtype dtype, const Problem* problem, const void* weight, Py_ssize_t k,
@@ -147,7 +154,7 @@ cdef inline int chunks_backward(const real* like, Dtype dtype, const Problem* pr
     chunks = max(1, min(<Py_ssize_t>CHUNKS, CHUNK_BYTES // (8 * max(apart, 1))))
     size = ((rows + chunks - 1) // chunks + TILE - 1) // TILE * TILE
     chunks = (rows + size - 1) // size if rows > 0 else 0
-    sums = <double*>calloc(max(chunks * apart, 1), sizeof(double))
+    sums = <double*>calloc(max(chunks, 1) * max(apart, 1), sizeof(double))
     if sums == NULL:
         return -1
     if threads == 1 or chunks < threads:

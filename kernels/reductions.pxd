@@ -1,22 +1,22 @@
 # Sums and maps along a row, in one place: the order of every sum is fixed here. No mathematics, no Python.
 #
 # A row is cut into blocks of BLOCK elements, whose sums are added in order. In a block, a sum in float64 throughout
-# (sum_block) adds element i to partial sum i % 32; a folded sum of float32 terms (fold_block) adds four, 16 apart, in
-# float32, and their sum to one of 16 partial sums in float64. The partial sums meet in one tree. Neither
-# the number of lanes nor the number of threads shows in the result.
+# (sum_terms) adds element i to partial sum i % 32; a folded sum of float32 terms (fold_terms) adds eight, 16 apart, in
+# float32, the first eight of these 16 sums to the others, and the eight that are left to partial sums in float64. The
+# partial sums meet in one tree. Neither the number of lanes nor the number of threads shows in the result.
 from cython.parallel cimport prange
 from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
 
 from .lanes cimport (
     F32_LANES, F64_LANES, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_f64,
-    load_part_f64, real, splat_f32, splat_f64, store_f32, store_f64, wide_f32, wide_part_f32,
+    load_part_f64, real, splat_f32, splat_f64, store_f32, store_f64, wide_f32, wide_part_f32, wide_sum_f32,
 )
 from .loops cimport head, lanes, load, load_part, skip, store, store_part, stream
 
 cdef extern from *:
     """
-    enum { SUMS = 32 / F64_LANES, FOLDED_SUMS = 16 / F64_LANES, FOLDED_TERMS = 16 / F32_LANES };
+    enum { SUMS = 32 / F64_LANES, FOLDED_SUMS = 8 / F64_LANES, FOLDED_TERMS = 16 / F32_LANES };
     """
     const int SUMS  # registers that hold a block's partial sums
     const int FOLDED_SUMS  # and those of a folded sum
@@ -25,7 +25,9 @@ cdef extern from *:
 cdef enum:
     PARTS = 32
     FOLDED_PARTS = 16
-    FOLD = 4
+    FOLD = 8
+    UNROLLED = 4  # of them
+    MOST_SUMS = 3
     BLOCK = 4096
 
 cdef struct Pair:
@@ -55,6 +57,14 @@ cdef inline real take(const real* x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     return load_part(skip(x, i), n)
 
 
+cdef inline double rounded(const real* like, double value) noexcept nogil:
+    # to the row's precision
+    if real is f32x:
+        return <float>value
+    else:
+        return value
+
+
 cdef inline real first_lanes(real x, Py_ssize_t n) noexcept nogil:
     # x in the first n lanes, 0 in the others: what a term takes from an element must not enter where there is none
     cdef real whole[1]
@@ -64,14 +74,14 @@ cdef inline real first_lanes(real x, Py_ssize_t n) noexcept nogil:
     return load_part(<const real*>whole, n)
 
 
-cdef inline double tree(f64x* sums, int count) noexcept nogil:
+cdef inline double tree(f64x* sums, int count, int apart) noexcept nogil:
     # the first half of the partial sums plus the second, and so on: in registers as long as there are two
     cdef double last[PARTS]
     cdef int k
     count = count // 2
     while count > 0:
         for k in range(count):
-            sums[k] = sums[k] + sums[k + count]
+            sums[k * apart] = sums[k * apart] + sums[(k + count) * apart]
         count = count // 2
     store_f64(last, sums[0])
     count = F64_LANES // 2
@@ -82,71 +92,107 @@ cdef inline double tree(f64x* sums, int count) noexcept nogil:
     return last[0]
 
 
-cdef inline Pair sum_block(
-        void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*, f64x*) noexcept nogil,
-        const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # two sums of one block's terms; `add` adds F64_LANES terms to a register of each
-    cdef f64x first[SUMS]
-    cdef f64x second[SUMS]
+cdef inline double largest_lane(real x) noexcept nogil:
+    # by halves, where a NaN may be passed over
+    cdef double values[16]
+    cdef float* floats = <float*>values
+    cdef int k, count = <int>lanes(<const real*>values) // 2
+    store(<real*>values, x)
+    while count > 0:
+        for k in range(count):
+            if real is f32x:
+                floats[k] = floats[k + count] if floats[k + count] > floats[k] else floats[k]
+            else:
+                values[k] = values[k + count] if values[k + count] > values[k] else values[k]
+        count = count // 2
+    if real is f32x:
+        return floats[0]
+    else:
+        return values[0]
+
+
+cdef inline void sum_terms(
+        void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
+        const real* like, const void* row, Py_ssize_t start, Py_ssize_t n, double* totals) noexcept nogil:
+    # up to MOST_SUMS sums of one block's terms; `add` adds F64_LANES terms to a register of each
+    cdef f64x sums[MOST_SUMS * SUMS]
     cdef Py_ssize_t i = start, left, stop = start + n
     cdef int k
-    for k in range(SUMS):
-        first[k] = splat_f64(0.0)
-        second[k] = splat_f64(0.0)
+    for k in range(count * SUMS):
+        sums[k] = splat_f64(0.0)
     while i + PARTS <= stop:
         for k in range(SUMS):
-            add(like, row, i + k * F64_LANES, F64_LANES, &first[k], &second[k])
+            add(like, row, i + k * F64_LANES, F64_LANES, &sums[k * count])
         i += PARTS
     for k in range(SUMS):
         left = stop - i - k * F64_LANES
         if left > 0:
-            add(like, row, i + k * F64_LANES, min(left, <Py_ssize_t>F64_LANES), &first[k], &second[k])
-    return Pair(tree(first, SUMS), tree(second, SUMS))
+            add(like, row, i + k * F64_LANES, min(left, <Py_ssize_t>F64_LANES), &sums[k * count])
+    for k in range(count):
+        totals[k] = tree(sums + k, SUMS, count)
+
+
+cdef inline Pair sum_block(
+        void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
+        const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # one sum or two
+    cdef double totals[MOST_SUMS]
+    totals[1] = 0.0
+    sum_terms(add, count, like, row, start, n, totals)
+    return Pair(totals[0], totals[1])
 
 
 cdef inline void add_fold(
-        void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*, f32x*) noexcept nogil,
-        const void* row, Py_ssize_t i, Py_ssize_t stop, f64x* first, f64x* second) noexcept nogil:
-    # up to FOLD * FOLDED_PARTS terms
-    cdef float folded[2 * FOLDED_PARTS]
-    cdef f32x a, b
+        void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, int count,
+        const void* row, Py_ssize_t i, Py_ssize_t stop, f64x* sums) noexcept nogil:
+    # the terms i to stop, FOLD * FOLDED_PARTS at most
+    cdef f32x terms[MOST_SUMS * FOLDED_TERMS]
+    cdef float folded[FOLDED_PARTS]
     cdef Py_ssize_t left
     cdef int j, k
-    for k in range(FOLDED_TERMS):
-        a = splat_f32(0.0)
-        b = a
-        for j in range(FOLD):
-            left = stop - (i + j * FOLDED_PARTS + k * F32_LANES)
-            if left >= F32_LANES:
-                add(NULL, row, i + j * FOLDED_PARTS + k * F32_LANES, F32_LANES, &a, &b)
-            elif left > 0:
-                add(NULL, row, i + j * FOLDED_PARTS + k * F32_LANES, left, &a, &b)
-        store_f32(folded + k * F32_LANES, a)
-        if second != NULL:
-            store_f32(folded + FOLDED_PARTS + k * F32_LANES, b)
-    for k in range(FOLDED_SUMS):
-        first[k] = first[k] + wide_f32(folded + k * F64_LANES)
-        if second != NULL:
-            second[k] = second[k] + wide_f32(folded + FOLDED_PARTS + k * F64_LANES)
+    for k in range(count * FOLDED_TERMS):
+        terms[k] = splat_f32(0.0)
+    while i + UNROLLED * FOLDED_PARTS <= stop:
+        for k in range(UNROLLED * FOLDED_TERMS):
+            add(NULL, row, i + k * F32_LANES, F32_LANES, &terms[k % FOLDED_TERMS * count])
+        i += UNROLLED * FOLDED_PARTS
+    while i < stop:
+        for k in range(FOLDED_TERMS):
+            left = stop - i - k * F32_LANES
+            if left > 0:
+                add(NULL, row, i + k * F32_LANES, min(left, <Py_ssize_t>F32_LANES), &terms[k * count])
+        i += FOLDED_PARTS
+    for j in range(count):
+        for k in range(FOLDED_TERMS):
+            store_f32(folded + k * F32_LANES, terms[k * count + j])
+        for k in range(FOLDED_SUMS):
+            sums[k * count + j] = sums[k * count + j] + wide_sum_f32(
+                folded + k * F64_LANES, folded + FOLDED_PARTS // 2 + k * F64_LANES)
+
+
+cdef inline void fold_terms(
+        void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, int count,
+        const void* row, Py_ssize_t start, Py_ssize_t n, double* totals) noexcept nogil:
+    # the same of terms of float32; `add` adds F32_LANES of them
+    cdef f64x sums[MOST_SUMS * FOLDED_SUMS]
+    cdef Py_ssize_t i = start, stop = start + n
+    cdef int k
+    for k in range(count * FOLDED_SUMS):
+        sums[k] = splat_f64(0.0)
+    while i < stop:
+        add_fold(add, count, row, i, min(i + FOLD * FOLDED_PARTS, stop), sums)
+        i += FOLD * FOLDED_PARTS
+    for k in range(count):
+        totals[k] = tree(sums + k, FOLDED_SUMS, count)
 
 
 cdef inline Pair fold_block(
-        void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*, f32x*) noexcept nogil, bint both,
+        void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, int count,
         const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # one or both sums of one block's terms of float32; `add` adds F32_LANES terms to a register of each
-    cdef f64x first[FOLDED_SUMS]
-    cdef f64x second[FOLDED_SUMS]
-    cdef Py_ssize_t i = start, stop = start + n
-    cdef int k
-    for k in range(FOLDED_SUMS):
-        first[k] = splat_f64(0.0)
-        second[k] = splat_f64(0.0)
-    while i + FOLD * FOLDED_PARTS <= stop:
-        add_fold(add, row, i, i + FOLD * FOLDED_PARTS, first, second if both else NULL)
-        i += FOLD * FOLDED_PARTS
-    if i < stop:
-        add_fold(add, row, i, stop, first, second if both else NULL)
-    return Pair(tree(first, FOLDED_SUMS), tree(second, FOLDED_SUMS) if both else 0.0)
+    cdef double totals[MOST_SUMS]
+    totals[1] = 0.0
+    fold_terms(add, count, row, start, n, totals)
+    return Pair(totals[0], totals[1])
 
 
 cdef inline Pair sum_alone(Pair (*block)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
@@ -187,13 +233,13 @@ cdef inline Pair sum_row(Pair (*block)(const real*, const void*, Py_ssize_t, Py_
     return merge_row(block, add_pairs, like, row, n, threads)
 
 
-cdef inline void add_element(const real* like, const void* x, Py_ssize_t i, Py_ssize_t n, f64x* sums,
-                             f64x* unused) noexcept nogil:
+cdef inline void add_element(const real* like, const void* x, Py_ssize_t i, Py_ssize_t n,
+                             f64x* sums) noexcept nogil:
     sums[0] = sums[0] + wide(<const real*>x, i, n)
 
 
 cdef inline Pair element_block(const real* like, const void* x, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    return sum_block(add_element[real], like, x, start, n)
+    return sum_block(add_element[real], 1, like, x, start, n)
 
 
 cdef inline double sum_values(const real* x, Py_ssize_t n, int threads) noexcept nogil:
@@ -203,7 +249,8 @@ cdef inline double sum_values(const real* x, Py_ssize_t n, int threads) noexcept
 
 cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
                            real* y, const void* row, Py_ssize_t start, Py_ssize_t n, bint streamed) noexcept nogil:
-    # y[i] = point(i) over one block, from y's first register boundary on and past the caches where that is asked for
+    # y[i] = point(i) over one block, from y's first register boundary on and past the caches where that is asked for,
+    # which the caller ends
     cdef Py_ssize_t i = start, stop = start + n, part = head(skip(y, start), n)
     if part:
         store_part(<real*>skip(y, i), point(y, row, i, part), part)
@@ -213,7 +260,6 @@ cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, P
         while i + lanes(y) <= stop:
             stream(<real*>skip(y, i), point(y, row, i, lanes(y)))
             i += lanes(y)
-        end_stream()
     while i + lanes(y) <= stop:
         store(<real*>skip(y, i), point(y, row, i, lanes(y)))
         i += lanes(y)
@@ -225,6 +271,7 @@ cdef inline void map_alone(void (*block)(real*, const void*, Py_ssize_t, Py_ssiz
                            real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef environment callers = enter_environment()
     block(y, row, start, n)
+    end_stream()
     leave_environment(callers)
 
 

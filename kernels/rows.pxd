@@ -13,8 +13,8 @@ from libc.string cimport memcpy, strcpy
 cimport numpy as np
 
 from .lanes cimport (
-    enter_environment, environment, f32x, f64x, leave_environment, load_bfloat16, load_float16, real, store_bfloat16,
-    store_float16, zip_high_f32, zip_high_f64, zip_low_f32, zip_low_f64,
+    end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_bfloat16, load_float16, real,
+    store_bfloat16, store_float16, zip_high_f32, zip_high_f64, zip_low_f32, zip_low_f64,
 )
 from .loops cimport STREAM_BYTES, lanes, load, skip, store
 from .ufuncs cimport (
@@ -25,15 +25,23 @@ from .ufuncs cimport (
 cdef enum:
     MAX_ROW_OPERANDS = 12
     TILE = 16  # rows: as many as the widest register has lanes
+    GROUP = 4  # rows a kernel may take at a time, as long as they are in the first-level cache together
+    GROUP_BYTES = 16384
     PADDING = 16  # elements behind a tile, for 16-bit elements are widened by whole registers
 
 # A kernel on one row: NULL of the row's precision, pointers to the operands, the row's length, how many threads may
 # share the row, and whether its output should pass the caches.
 ctypedef void (*row_kernel)(const void* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil
 
+# And on up to GROUP rows: while the sum of one row comes to its end, that of the next is under way.
+ctypedef void* Operands[MAX_ROW_OPERANDS]
+ctypedef void (*group_kernel)(const void* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                              bint streamed) noexcept nogil
+
 cdef struct Operation:
-    row_kernel float32
-    row_kernel float64
+    void* float32  # a row_kernel, or where it is grouped a group_kernel
+    void* float64
+    bint grouped
     int n_in
     int n_out
     # what each operand is to the kernel: r a row in the dtype of the loop; v a vector along the row, shared by rows, in
@@ -156,11 +164,19 @@ cdef inline void put_rows(Dtype dtype, char* y, Py_ssize_t step, Py_ssize_t stri
 cdef struct Tiles:
     # where each operand of a kernel is found: where it stands, or in a tile
     bint tiled[MAX_ROW_OPERANDS]
+    bint absent[MAX_ROW_OPERANDS]
     char* tile[MAX_ROW_OPERANDS]
     Py_ssize_t stride[MAX_ROW_OPERANDS]
+    Py_ssize_t step[MAX_ROW_OPERANDS]  # from one row to the next
     Py_ssize_t height
+    Py_ssize_t group  # how many rows the kernel takes at a time
     bint streamed
     char* memory
+
+
+cdef inline Py_ssize_t group_of(Py_ssize_t n, Py_ssize_t width) noexcept nogil:
+    # how many rows of n numbers, each of so many bytes, a kernel takes at a time
+    return GROUP if GROUP * n * width <= GROUP_BYTES else 1
 
 
 cdef inline Tiles make_tiles(const Operation* operation, Dtype dtype, char** args, const np.npy_intp* dims,
@@ -168,45 +184,55 @@ cdef inline Tiles make_tiles(const Operation* operation, Dtype dtype, char** arg
     # memory is NULL where it ran out
     cdef Tiles tiles
     cdef Py_ssize_t n = dims[1], width = 8 if dtype == FLOAT64 else 4, size = 1, offset = 0
-    cdef int k, core = operation.n_in + operation.n_out, vector = 2
-    tiles.height = 1
+    cdef int k, operands = operation.n_in + operation.n_out, core = operands, vector = 2
+    cdef bint transposed = False, varying = False
+    tiles.group = group_of(n, width) if operation.grouped else 1
     tiles.streamed = dims[0] * n * width >= STREAM_BYTES
-    for k in range(operation.n_in + operation.n_out):
-        tiles.tiled[k] = False
+    for k in range(operands):
+        tiles.tiled[k] = tiles.absent[k] = False
+        tiles.step[k] = steps[k]
         if operation.kinds[k] == c'r':
             tiles.stride[k] = steps[core]
             tiles.tiled[k] = dtype == FLOAT16 or dtype == BFLOAT16 or (steps[core] != width and n > 1)
-            if tiles.tiled[k] and steps[k] == size_of(dtype) and n > 1:
-                tiles.height = TILE
+            if tiles.tiled[k]:
+                tiles.step[k] = n * width
+                transposed = transposed or (steps[k] == size_of(dtype) and n > 1)
             # a tile, and what is read and written in one place, stays in the caches
             tiles.streamed = tiles.streamed and not tiles.tiled[k] and (k < operation.n_in or args[k] != args[0])
             core += 1
         elif operation.kinds[k] == c'v':
             tiles.stride[k] = steps[core] if dims[vector] > 0 else 0
+            tiles.absent[k] = dims[vector] == 0
             tiles.tiled[k] = dims[vector] > 1 and steps[core] != width
+            if tiles.absent[k] or tiles.tiled[k]:
+                tiles.step[k] = 0
+                varying = varying or steps[k] != 0
             core += 1
             vector += 1
-    for k in range(operation.n_in + operation.n_out):
+    # a tile holds one vector
+    tiles.height = 1 if varying else TILE if transposed else tiles.group
+    for k in range(operands):
         if tiles.tiled[k]:
             size += (tiles.height * n + PADDING) * width
     tiles.memory = <char*>malloc(size)
-    for k in range(operation.n_in + operation.n_out):
+    for k in range(operands):
         if tiles.tiled[k]:
             tiles.tile[k] = tiles.memory + offset
             offset += (tiles.height * n + PADDING) * width
     return tiles
 
 
-cdef inline void run_rows(const real* like, Dtype dtype, row_kernel kernel, const Operation* operation, char** args,
+cdef inline void run_rows(const real* like, Dtype dtype, void* kernel, const Operation* operation, char** args,
                           const np.npy_intp* dims, const np.npy_intp* steps, Py_ssize_t start, Py_ssize_t stop,
                           int threads) noexcept nogil:
     # rows start to stop
     cdef environment callers = enter_environment()
     cdef Tiles tiles = make_tiles(operation, dtype, args, dims, steps)
     cdef Dtype precision = FLOAT32 if real is f32x else FLOAT64
-    cdef Py_ssize_t n = dims[1], width = size_of(precision), r = start, row, rows
-    cdef void* p[MAX_ROW_OPERANDS]
-    cdef int k, vector
+    cdef Py_ssize_t n = dims[1], r = start, first, row, rows, count
+    cdef char* at[MAX_ROW_OPERANDS]
+    cdef Operands p[GROUP]
+    cdef int k, operands = operation.n_in + operation.n_out
     if tiles.memory == NULL:
         with gil:
             PyErr_NoMemory()
@@ -218,28 +244,30 @@ cdef inline void run_rows(const real* like, Dtype dtype, row_kernel kernel, cons
                 take_rows(dtype, <real*>tiles.tile[k], args[k] + r * steps[k], steps[k], tiles.stride[k], rows, n)
             elif tiles.tiled[k] and (r == start or steps[k] != 0):
                 take_row(precision, <real*>tiles.tile[k], args[k] + r * steps[k], tiles.stride[k], n)
-        for row in range(rows):
-            vector = 2
-            for k in range(operation.n_in + operation.n_out):
-                p[k] = args[k] + (r + row) * steps[k]
-                if operation.kinds[k] == c'r' and tiles.tiled[k]:
-                    p[k] = tiles.tile[k] + row * n * width
-                elif operation.kinds[k] == c'v':
-                    if dims[vector] == 0:
-                        p[k] = NULL
-                    elif tiles.tiled[k]:
-                        p[k] = tiles.tile[k]
-                    vector += 1
-            kernel(NULL, p, n, threads, tiles.streamed)
-        for k in range(operation.n_in, operation.n_in + operation.n_out):
+        for k in range(operands):
+            at[k] = NULL if tiles.absent[k] else tiles.tile[k] if tiles.tiled[k] else args[k] + r * steps[k]
+        first = 0
+        while first < rows:
+            count = min(rows - first, tiles.group)
+            for row in range(count):
+                for k in range(operands):
+                    p[row][k] = at[k] + (first + row) * tiles.step[k]
+            if operation.grouped:
+                (<group_kernel>kernel)(NULL, p, count, n, threads, tiles.streamed)
+            else:
+                (<row_kernel>kernel)(NULL, p[0], n, threads, tiles.streamed)
+            first += count
+        for k in range(operation.n_in, operands):
             if tiles.tiled[k]:
                 put_rows(dtype, args[k] + r * steps[k], steps[k], tiles.stride[k], <const real*>tiles.tile[k], rows, n)
         r += rows
+    if tiles.streamed:
+        end_stream()
     free(tiles.memory)
     leave_environment(callers)
 
 
-cdef inline void share_rows(const real* like, Dtype dtype, row_kernel kernel, const Operation* operation, char** args,
+cdef inline void share_rows(const real* like, Dtype dtype, void* kernel, const Operation* operation, char** args,
                             const np.npy_intp* dims, const np.npy_intp* steps) noexcept nogil:
     # many rows go to the threads in ranges; the threads share each of few long rows
     cdef Py_ssize_t rows = dims[0], part, t
@@ -279,13 +307,16 @@ cdef inline char* kept(bytes text):
     return copy
 
 
-cdef inline object along_axis(bytes name, void* float32, void* float64, bytes kinds_in, bytes kinds_out, bytes doc):
-    # One function on rows as a gufunc, from its two kernels and the kinds of its operands
+cdef inline object along_axis(bytes name, void* float32, void* float64, bytes kinds_in, bytes kinds_out, bytes doc,
+                              bint grouped=False):
+    # One function on rows as a gufunc, from its two kernels, which take a row or, grouped, a few, and the kinds of its
+    # operands
     cdef Operation* operation = <Operation*>malloc(sizeof(Operation))
-    operation.float32 = <row_kernel>float32
-    operation.float64 = <row_kernel>float64
+    operation.float32 = float32
+    operation.float64 = float64
     operation.n_in = <int>len(kinds_in)
     operation.n_out = <int>len(kinds_out)
+    operation.grouped = grouped
     operation.threads = <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
     vectors = iter("abcde")
     cores = [{"r": "(n)", "v": f"({next(vectors)})" if kind == "v" else "", "s": "()", "i": "()"}[kind]

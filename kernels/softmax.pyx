@@ -2,16 +2,16 @@
 # their sum are exponentials.pxd; which rows, dtypes and strides is rows.pxd; cross-entropy is losses.pyx.
 #
 # Bytes: a row is read for its largest element and for the exponentials, which are written and then scaled.
-from libc.math cimport INFINITY, NAN
+from libc.math cimport INFINITY, NAN, fabs
 
 cimport numpy as np
 
 from .elementary cimport exp
-from .exponentials cimport Exponents, all_block, find_top, log1p_of, others, top_not_finite
+from .exponentials cimport Exponents, all_block, exponents_of, find_logs, find_top
 from .lanes cimport add_product_f64, f32x, f64x, fma, real, splat
-from .loops cimport skip
-from .reductions cimport Pair, map_block, map_row, sum_block, sum_row, sum_values, take, wide
-from .rows cimport along_axis
+from .loops cimport itemsize, skip
+from .reductions cimport Pair, map_block, map_row, rounded, sum_block, sum_row, sum_values, take, wide
+from .rows cimport GROUP, Operands, along_axis, group_of
 
 np.import_array()
 np.import_ufunc()
@@ -28,7 +28,7 @@ cdef struct Gradient:
 
 cdef inline real times(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     cdef real x = take(<const real*>(<const Gradient*>row).x, i, n)
-    return x * splat(x, (<const Gradient*>row).value)
+    return fma(x, splat(x, (<const Gradient*>row).value), x * splat(x, (<const Gradient*>row).rest))
 
 
 cdef inline real less(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
@@ -72,8 +72,8 @@ cdef void log_softmax_slope_block(real* y, const void* row, Py_ssize_t start, Py
 
 # The sum of backward.
 
-cdef inline void add_grad_y(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums,
-                            f64x* unused) noexcept nogil:
+cdef inline void add_grad_y(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+                            f64x* sums) noexcept nogil:
     cdef f64x grad = wide(<const real*>(<const Gradient*>row).grad, i, n)
     cdef f64x y = wide(<const real*>(<const Gradient*>row).x, i, n)
     if real is f32x:
@@ -84,103 +84,100 @@ cdef inline void add_grad_y(const real* like, const void* row, Py_ssize_t i, Py_
 
 cdef Pair grad_y_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Gradient own = (<const Gradient*>row)[0]
-    return sum_block(add_grad_y[real], like, &own, start, n)
+    return sum_block(add_grad_y[real], 1, like, &own, start, n)
 
 
-# One row.
+# A few rows: the largest of each, the sum of each, and then the outputs. While the end of one row's sum is waited for,
+# the next row's is under way.
 
-cdef inline void softmax(const real* x, real* y, double sign, double scale, Py_ssize_t n, int threads) noexcept nogil:
+cdef inline void softmax(const real* like, Exponents* rows, const double* scales, Py_ssize_t count, Py_ssize_t n,
+                         int threads) noexcept nogil:
     # scale e^(sign x) / sum(e^(sign x))
-    cdef Exponents row = Exponents(x, y, sign, 0.0, 0.0, 0.0, 0.0, 0.0)
-    cdef Gradient scaling = Gradient(NULL, y, NAN, 0.0, 1.0)
-    if find_top(x, &row, n, threads):
-        scaling.value = scale / sum_row(all_block[real], x, &row, n, threads).first
-    else:
-        scaling.x = x
-    map_row(times_block[real], y, &scaling, n, threads)
+    cdef Gradient scaling[GROUP]
+    cdef double scale
+    cdef Py_ssize_t r
+    for r in range(count):
+        scaling[r] = Gradient(NULL, rows[r].y, scales[r], 0.0, 1.0)
+        if not find_top(like, &rows[r], n, threads):
+            scaling[r].x, scaling[r].value = rows[r].x, NAN
+    for r in range(count):
+        if scaling[r].value == scaling[r].value:
+            scale = scaling[r].value / sum_row(all_block[real], like, &rows[r], n, threads).first
+            scaling[r].value = rounded(like, scale)
+            scaling[r].rest = scale - scaling[r].value
+    for r in range(count):
+        map_row(times_block[real], <real*>rows[r].y, &scaling[r], n, threads)
 
 
-cdef inline double logsumexp(const real* x, Exponents* row, double* rest, Py_ssize_t n, int threads) noexcept nogil:
-    # log(sum(e^x)) in the row's precision, and what rounding it lost
-    cdef double log_rest, y
-    if not find_top(x, row, n, threads):
-        rest[0] = 0.0
-        return top_not_finite(x, row, n)
-    log_rest = log1p_of(others(x, row, n, threads))
-    if real is f32x:
-        y = <float>(row.top + log_rest)
-    else:
-        y = row.top + log_rest
-    rest[0] = (row.top - y) + log_rest
-    return y
+cdef inline void logsumexp(const real* like, Exponents* rows, Gradient* logs, Py_ssize_t count, Py_ssize_t n,
+                           int threads) noexcept nogil:
+    # log(sum(e^x)) as its value in the row's precision, and the rest, which rounding it lost
+    cdef Py_ssize_t r
+    for r in range(count):
+        find_top(like, &rows[r], n, threads)
+    find_logs(like, rows, count, n, threads)
+    for r in range(count):
+        logs[r] = Gradient(NULL, rows[r].x, rounded(like, rows[r].top + rows[r].log_rest), 0.0, 1.0)
+        if fabs(rows[r].top) < INFINITY:
+            logs[r].rest = (rows[r].top - logs[r].value) + rows[r].log_rest
 
 
-cdef inline void log_softmax(const real* x, real* y, Py_ssize_t n, int threads) noexcept nogil:
-    cdef Exponents row = Exponents(x, NULL, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    cdef Gradient difference = Gradient(NULL, x, 0.0, 0.0, 1.0)
-    difference.value = logsumexp(x, &row, &difference.rest, n, threads)
-    map_row(less_block[real], y, &difference, n, threads)
+# The kernels.
 
-
-# The flat functions.
-
-cdef inline void softmax_rows(const real* x, real* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+cdef void softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                         bint streamed) noexcept nogil:
+    cdef double scales[GROUP]
+    cdef Exponents own[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
-        softmax(skip(x, r * n), <real*>skip(y, r * n), 1.0, 1.0, n, 1)
+        scales[r], own[r] = 1.0, exponents_of(like, p[r][0], p[r][1], 1.0, 1.0)
+    softmax(like, own, scales, rows, n, threads)
 
 
-cdef inline void log_softmax_rows(const real* x, real* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+cdef void softmin_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                         bint streamed) noexcept nogil:
+    cdef double scales[GROUP]
+    cdef Exponents own[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
-        log_softmax(skip(x, r * n), <real*>skip(y, r * n), n, 1)
+        scales[r], own[r] = 1.0, exponents_of(like, p[r][0], p[r][1], -1.0, 1.0)
+    softmax(like, own, scales, rows, n, threads)
 
 
-cdef void softmax_float32(const float* x, float* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    softmax_rows(<const f32x*>x, <f32x*>y, rows, n)
-
-
-cdef void softmax_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    softmax_rows(<const f64x*>x, <f64x*>y, rows, n)
-
-
-cdef void log_softmax_float32(const float* x, float* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    log_softmax_rows(<const f32x*>x, <f32x*>y, rows, n)
-
-
-cdef void log_softmax_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    log_softmax_rows(<const f64x*>x, <f64x*>y, rows, n)
-
-
-# The gufuncs.
-
-cdef void softmax_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    if n > 0:
-        softmax(<const real*>p[0], <real*>p[1], 1.0, 1.0, n, threads)
-
-
-cdef void softmin_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    if n > 0:
-        softmax(<const real*>p[0], <real*>p[1], -1.0, 1.0, n, threads)
-
-
-cdef void scaled_softmax_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+cdef void scaled_softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                                bint streamed) noexcept nogil:
     # x, scale -> scale softmax(x), the gradient of logsumexp
-    if n > 0:
-        softmax(<const real*>p[0], <real*>p[2], 1.0, (<double*>p[1])[0], n, threads)
+    cdef double scales[GROUP]
+    cdef Exponents own[GROUP]
+    cdef Py_ssize_t r
+    for r in range(rows):
+        scales[r] = (<double*>p[r][1])[0]
+        own[r] = exponents_of(like, p[r][0], p[r][2], 1.0, scales[r])
+    softmax(like, own, scales, rows, n, threads)
 
 
-cdef void log_softmax_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    if n > 0:
-        log_softmax(<const real*>p[0], <real*>p[1], n, threads)
+cdef void log_softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                             bint streamed) noexcept nogil:
+    cdef Exponents own[GROUP]
+    cdef Gradient logs[GROUP]
+    cdef Py_ssize_t r
+    for r in range(rows):
+        own[r] = exponents_of(like, p[r][0], NULL, 1.0, 1.0)
+    logsumexp(like, own, logs, rows, n, threads)
+    for r in range(rows):
+        map_row(less_block[real], <real*>p[r][1], &logs[r], n, threads)
 
 
-cdef void logsumexp_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    # the sum of no exponentials is 0, whose logarithm is what the largest of none is
-    cdef Exponents row = Exponents(p[0], NULL, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    cdef double rest
-    cdef double y = logsumexp(<const real*>p[0], &row, &rest, n, threads) if n > 0 else -INFINITY
-    (<double*>p[1])[0] = y + rest
+cdef void logsumexp_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                           bint streamed) noexcept nogil:
+    cdef Exponents own[GROUP]
+    cdef Gradient logs[GROUP]
+    cdef Py_ssize_t r
+    for r in range(rows):
+        own[r] = exponents_of(like, p[r][0], NULL, 1.0, 1.0)
+    logsumexp(like, own, logs, rows, n, threads)
+    for r in range(rows):
+        (<double*>p[r][1])[0] = logs[r].value + logs[r].rest
 
 
 cdef void softmax_backward_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
@@ -198,17 +195,54 @@ cdef void log_softmax_backward_row(const real* like, void** p, Py_ssize_t n, int
     map_row(log_softmax_slope_block[real], <real*>p[2], &row, n, threads)
 
 
-softmax_gufunc = along_axis(b"softmax", <void*>softmax_row[f32x], <void*>softmax_row[f64x], b"r", b"r",
-                            b"exp(x) / sum(exp(x))")
-softmin_gufunc = along_axis(b"softmin", <void*>softmin_row[f32x], <void*>softmin_row[f64x], b"r", b"r",
-                            b"exp(-x) / sum(exp(-x))")
+# The flat functions.
+
+cdef inline void contiguous(
+        void (*kernel)(const real*, Operands*, Py_ssize_t, Py_ssize_t, int, bint) noexcept nogil, const real* x,
+        real* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    cdef Operands p[GROUP]
+    cdef Py_ssize_t first = 0, count, r
+    while first < rows:
+        count = min(group_of(n, itemsize(x)), rows - first)
+        for r in range(count):
+            p[r][0], p[r][1] = <void*>skip(x, (first + r) * n), <void*>skip(y, (first + r) * n)
+        kernel(x, p, count, n, 1, False)
+        first += count
+
+
+cdef void softmax_float32(const float* x, float* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    contiguous(softmax_kernel[f32x], <const f32x*>x, <f32x*>y, rows, n)
+
+
+cdef void softmax_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    contiguous(softmax_kernel[f64x], <const f64x*>x, <f64x*>y, rows, n)
+
+
+cdef void log_softmax_float32(const float* x, float* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    contiguous(log_softmax_kernel[f32x], <const f32x*>x, <f32x*>y, rows, n)
+
+
+cdef void log_softmax_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    contiguous(log_softmax_kernel[f64x], <const f64x*>x, <f64x*>y, rows, n)
+
+
+# The gufuncs.
+
+softmax_gufunc = along_axis(
+    b"softmax", <void*>softmax_kernel[f32x], <void*>softmax_kernel[f64x], b"r", b"r", b"exp(x) / sum(exp(x))",
+    grouped=True)
+softmin_gufunc = along_axis(
+    b"softmin", <void*>softmin_kernel[f32x], <void*>softmin_kernel[f64x], b"r", b"r", b"exp(-x) / sum(exp(-x))",
+    grouped=True)
 scaled_softmax_gufunc = along_axis(
-    b"scaled_softmax", <void*>scaled_softmax_row[f32x], <void*>scaled_softmax_row[f64x], b"rs", b"r",
-    b"x, scale -> scale softmax(x)")
-log_softmax_gufunc = along_axis(b"log_softmax", <void*>log_softmax_row[f32x], <void*>log_softmax_row[f64x], b"r", b"r",
-                                b"x - log(sum(exp(x)))")
-logsumexp_gufunc = along_axis(b"logsumexp", <void*>logsumexp_row[f32x], <void*>logsumexp_row[f64x], b"r", b"s",
-                              b"log(sum(exp(x)))")
+    b"scaled_softmax", <void*>scaled_softmax_kernel[f32x], <void*>scaled_softmax_kernel[f64x], b"rs", b"r",
+    b"x, scale -> scale softmax(x)", grouped=True)
+log_softmax_gufunc = along_axis(
+    b"log_softmax", <void*>log_softmax_kernel[f32x], <void*>log_softmax_kernel[f64x], b"r", b"r",
+    b"x - log(sum(exp(x)))", grouped=True)
+logsumexp_gufunc = along_axis(
+    b"logsumexp", <void*>logsumexp_kernel[f32x], <void*>logsumexp_kernel[f64x], b"r", b"s", b"log(sum(exp(x)))",
+    grouped=True)
 softmax_backward_gufunc = along_axis(
     b"softmax_backward", <void*>softmax_backward_row[f32x], <void*>softmax_backward_row[f64x], b"rrs", b"r",
     b"grad, y, sign -> y (grad - sum(grad y)) sign")

@@ -56,18 +56,17 @@ def statistic(name, role, values, x, axis):
 
 def on_axis(gufunc, kinds, operands, axis, ndim, out=None):
     """Call a gufunc whose operands are of the given kinds: r a row along `axis`, v a vector, s one number a row."""
-    if out is None and axis == ndim - 1:
-        return gufunc(*operands)
+    if axis == ndim - 1:
+        return gufunc(*operands) if out is None else gufunc(*operands, out)
     keywords = {} if out is None else {"out": (out,) + (None,) * (gufunc.nout - 1)}
-    if axis < ndim - 1:
-        keywords["axes"] = [{"r": axis, "v": -1, "s": ()}[kind] for kind in kinds]
+    keywords["axes"] = [{"r": axis, "v": -1, "s": ()}[kind] for kind in kinds]
     return gufunc(*operands, **keywords)
 
 
 def as_rows(x, axis):
     """`x` as (p, q, n) with `axis` last, a view where x is contiguous."""
     p, q = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1:])
-    return x.reshape(p, x.shape[axis], q).transpose(0, 2, 1)
+    return x.reshape(p, 1, -1) if q == 1 and x.size else x.reshape(p, x.shape[axis], q).transpose(0, 2, 1)
 
 
 def backward_on_axis(gufunc, grad, x, vectors, statistics, axis):

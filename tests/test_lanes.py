@@ -309,6 +309,15 @@ def test_stream(registers, dtype, guarded):
 CODES = np.arange(1 << 16, dtype=np.uint16)
 
 
+def test_widened(registers):
+    x, other = whole_registers(any_bits(np.float32, 4096)), whole_registers(any_bits(np.float32, 4096))
+    y, sums = np.empty(len(x)), np.empty(len(x))
+    registers.widened(x, other, y, sums)
+    with np.errstate(all="ignore"):
+        assert_same(y, x.astype(np.float64))
+        assert_same(sums, (x + other).astype(np.float64))
+
+
 def test_load_float16(registers):
     y = np.empty(1 << 16, np.float32)
     registers.load_float16(CODES, y)

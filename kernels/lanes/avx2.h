@@ -27,6 +27,9 @@ static inline f32x splat_f32(float a) { return _mm256_set1_ps(a); }
 static inline f64x splat_f64(double a) { return _mm256_set1_pd(a); }
 
 /* float32 to float64, and two registers interleaved */
+static inline f64x wide_sum_f32(const float *p, const float *q) {
+    return _mm256_cvtps_pd(_mm_add_ps(_mm_loadu_ps(p), _mm_loadu_ps(q)));
+}
 static inline f64x wide_f32(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
 static inline f64x wide_part_f32(const float *p, ptrdiff_t n) {
     return _mm256_cvtps_pd(_mm_maskload_ps(p, _mm_loadu_si128((const __m128i *)(FIRST_LANES + 8 - n))));

@@ -26,6 +26,9 @@ static inline f32x splat_f32(float a) { return _mm512_set1_ps(a); }
 static inline f64x splat_f64(double a) { return _mm512_set1_pd(a); }
 
 /* float32 to float64, and two registers interleaved */
+static inline f64x wide_sum_f32(const float *p, const float *q) {
+    return _mm512_cvtps_pd(_mm256_add_ps(_mm256_loadu_ps(p), _mm256_loadu_ps(q)));
+}
 static inline f64x wide_f32(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
 static inline f64x wide_part_f32(const float *p, ptrdiff_t n) {
     return _mm512_cvtps_pd(_mm256_maskz_loadu_ps(first_f64(n), p));

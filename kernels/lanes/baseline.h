@@ -29,6 +29,7 @@ static inline f32x splat_f32(float a) { return a; }
 static inline f64x splat_f64(double a) { return a; }
 
 /* float32 to float64; one lane has nothing to interleave */
+static inline f64x wide_sum_f32(const float *p, const float *q) { return *p + *q; }
 static inline f64x wide_f32(const float *p) { return *p; }
 static inline f64x wide_part_f32(const float *p, ptrdiff_t n) { (void)n; return *p; }
 static inline f32x zip_low_f32(f32x a, f32x b) { (void)b; return a; }

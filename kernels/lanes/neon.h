@@ -39,6 +39,9 @@ static inline f32x splat_f32(float a) { return vdupq_n_f32(a); }
 static inline f64x splat_f64(double a) { return vdupq_n_f64(a); }
 
 /* float32 to float64, and two registers interleaved */
+static inline f64x wide_sum_f32(const float *p, const float *q) {
+    return vcvt_f64_f32(vadd_f32(vld1_f32(p), vld1_f32(q)));
+}
 static inline f64x wide_f32(const float *p) { return vcvt_f64_f32(vld1_f32(p)); }
 static inline f64x wide_part_f32(const float *p, ptrdiff_t n) {
     float part[2] = {0};

@@ -182,6 +182,15 @@ def stream(const scalar[::1] x, size_t y):
     lanes.end_stream()
 
 
+def widened(const float[::1] x, const float[::1] other, double[::1] y, double[::1] sums):
+    """x as float64, and x + other in float32 as float64."""
+    cdef Py_ssize_t i = 0
+    while i < x.shape[0]:
+        lanes.store_f64(&y[i], lanes.wide_f32(&x[i]))
+        lanes.store_f64(&sums[i], lanes.wide_sum_f32(&x[i], &other[i]))
+        i += lanes.F64_LANES
+
+
 def load_float16(const uint16_t[::1] codes, float[::1] y):
     cdef Py_ssize_t i = 0
     while i < codes.shape[0]:
