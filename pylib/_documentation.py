@@ -1,6 +1,6 @@
 """Docstrings of the elementwise functions, from a row each: what they share is written once."""
 
-from .bounds import BOUNDS
+from .bounds import BOUNDS, CANCELLING, SIXTEEN, bound
 
 _FORWARD = """{formula}, element by element.
 
@@ -64,3 +64,15 @@ def backward(name, formula, inputs, results=None, raises="", keywords=""):
     forward_name = name.removesuffix("_backward")
     return _BACKWARD.format(formula=formula, inputs=_parameters(inputs), results=described, raises=raises,
                             bounds=_bounds_of(name), keywords=keywords, figure=_FIGURE.format(name=forward_name))
+
+
+def with_bound(function):
+    """Put the error bound of a function along an axis where its docstring says ``%(bound)s``."""
+    unit = "the exact result"
+    if function.__name__ in CANCELLING:
+        unit = "the exact result or, where results cancel, of what they cancel from"
+    float32, float64 = (bound(function.__name__, dtype) for dtype in ("float32", "float64"))
+    function.__doc__ = function.__doc__.replace("%(bound)s", (
+        f"Error bound in ULP of {unit}:\n"
+        f"    {float32:g} (float32), {float64:g} (float64), {SIXTEEN:g} (float16, bfloat16)."))
+    return function

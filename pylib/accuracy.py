@@ -13,7 +13,8 @@ from . import oracles
 from .bounds import bound
 from .kernels import errors as _kernels
 
-__all__ = ["DTYPES", "Accuracy", "chunks", "count_chunks", "errors", "exact_errors", "measure"]
+__all__ = ["DTYPES", "Accuracy", "chunks", "count_chunks", "errors", "errors_beside", "exact_errors",
+           "measure"]
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 _DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}  # significant bits, the hidden one among them
@@ -93,6 +94,17 @@ def errors(y, exact, dtype):
     found = np.empty(y.shape)
     _kernels.measure(y.astype(np.float64), exact, _DIGITS[dtype], _LEAST[dtype], _MOST[dtype], found)
     return found
+
+
+def errors_beside(y, exact, terms, dtype):
+    """As `errors`, in ULP of the exact result or, where they are larger, of the terms it is a sum of.
+
+    What is exact may be of any wider float.
+    """
+    size = np.maximum(np.abs(exact), terms)
+    power = np.where(size == 0, _LEAST[dtype], np.clip(np.frexp(size)[1] - 1, _LEAST[dtype], _MOST[dtype]))
+    apart = np.abs(y.astype(exact.dtype) - exact)
+    return np.where(np.isnan(apart), np.inf, np.ldexp(apart, _DIGITS[dtype] - 1 - power)).astype(np.float64)
 
 
 def exact_errors(y, exact, dtype):

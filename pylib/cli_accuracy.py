@@ -3,9 +3,10 @@ and for docs/accuracy.md. Measuring is accuracy.py's."""
 
 import math
 import re
+from functools import partial
 from pathlib import Path
 
-from .bounds import BOUNDS
+from .bounds import BOUNDS, ROW_BOUNDS
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 _HEAD = "| function | dtype | bound | largest error | where | correctly rounded | inputs | errors |"
@@ -24,11 +25,15 @@ and the tests assert the bounds. What is tried:
 - float64: random numbers of every scale, and the neighbours of every place where a formula changes, cancels or
   saturates, against mpmath in 200 bits;
 - a backward: a gradient of 1, then gradients drawn from all bit patterns. Where it takes the forward's output, what is
-  exact is the slope at the output it is given.
+  exact is the slope at the output it is given;
+- a function along an axis: random rows of 1 to 10 000 elements, some far from 0 or nearly constant, against its formula
+  in float64, or for float64 in the C compiler's long double. Where results cancel, an error is counted in ULP of what
+  they cancel from: the terms of a difference, or the root mean square of the row.
 
 The last column is a histogram: a bar for each eighth of an ULP, as high as the logarithm of its count.
 
 """
+_FUNCTIONS = (*BOUNDS, *ROW_BOUNDS)
 _BARS = " ▁▂▃▄▅▆▇█"
 
 
@@ -57,22 +62,26 @@ def run(arguments):
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from . import accuracy
+    from . import accuracy, row_accuracy
 
     for name in arguments.functions:
-        if name not in BOUNDS:
-            raise CommandError(f"no bound is promised for {name!r}; expected some of {', '.join(BOUNDS)}")
+        if name not in _FUNCTIONS:
+            raise CommandError(f"no bound is promised for {name!r}; expected some of {', '.join(_FUNCTIONS)}")
     if arguments.threads is not None and not 1 <= arguments.threads <= 1024:
         raise CommandError(f"--threads: expected an integer from 1 to 1024; got {arguments.threads}")
     console, found = Console(), []
     columns = (TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        for name in arguments.functions or BOUNDS:
+        for name in arguments.functions or _FUNCTIONS:
             for dtype in arguments.dtypes:
-                total = accuracy.count_chunks(name, dtype, arguments.exhaustive)
-                task = bar.add_task(f"{name}, {dtype}", total=total)
-                found.append(accuracy.measure(name, dtype, arguments.exhaustive, arguments.threads,
-                                              lambda task=task: bar.advance(task)))
+                task = bar.add_task(f"{name}, {dtype}", total=None)
+                advance = partial(bar.advance, task)
+                if name in ROW_BOUNDS:
+                    bar.update(task, total=len(row_accuracy.CASES))
+                    found.append(row_accuracy.measure_rows(name, dtype, advance))
+                else:
+                    bar.update(task, total=accuracy.count_chunks(name, dtype, arguments.exhaustive))
+                    found.append(accuracy.measure(name, dtype, arguments.exhaustive, arguments.threads, advance))
                 bar.remove_task(task)
                 if arguments.output:  # after each, since all of them take an hour
                     write(arguments.output, found)
@@ -121,6 +130,6 @@ def write(path, found):
     for each in found:
         name, *others = cells(each)
         rows[each.function, each.dtype] = f"| `{name}` | {' | '.join(others[:-1])} | `{others[-1]}` |"
-    order = [(name, dtype) for name in BOUNDS for dtype in DTYPES if (name, dtype) in rows]
+    order = [(name, dtype) for name in _FUNCTIONS for dtype in DTYPES if (name, dtype) in rows]
     lines = [_HEAD, "|---|---|--:|--:|---|--:|--:|---|", *(rows[row] for row in order)]
     path.write_text(_PREFACE + "\n".join(lines) + "\n", "utf-8")

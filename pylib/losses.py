@@ -4,6 +4,7 @@ bounds in bounds.py."""
 import numpy as np
 
 from ._axis import floating
+from ._documentation import with_bound
 from .kernels import losses as _kernels
 
 __all__ = ["cross_entropy", "cross_entropy_backward", "cross_entropy_with_grad"]
@@ -40,6 +41,7 @@ def _scale(target, reduction):
     return 1.0 / target.size if reduction == "mean" and target.size else 1.0
 
 
+@with_bound
 def cross_entropy(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction="mean"):
     """Cross-entropy of logits and class indices: ``logsumexp(logits) - logits[target]``.
 
@@ -73,6 +75,8 @@ def cross_entropy(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction=
 
     Notes
     -----
+    %(bound)s
+
     Label smoothing: Szegedy et al., "Rethinking the Inception Architecture", 2016. z-loss: Chowdhery et al., "PaLM",
     2022, and the Chameleon team, "Chameleon: Mixed-Modal Early-Fusion Foundation Models", 2024.
 
@@ -87,6 +91,7 @@ def cross_entropy(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction=
     return _reduced(losses, reduction, logits.dtype)
 
 
+@with_bound
 def cross_entropy_with_grad(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction="mean", out=None):
     """Cross-entropy and its gradient with respect to the logits, which are read twice.
 
@@ -98,6 +103,10 @@ def cross_entropy_with_grad(logits, target, *, label_smoothing=0.0, z_loss=0.0, 
         As `cross_entropy` returns it.
     grad : ndarray
         Of the shape of `logits`, or `out`; with ``reduction="none"`` of the sum of the losses.
+
+    Notes
+    -----
+    %(bound)s
     """
     logits, target = _checked("cross_entropy_with_grad", logits, target, label_smoothing, reduction)
     losses, grad = _kernels.cross_entropy_with_grad_gufunc(

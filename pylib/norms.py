@@ -2,6 +2,7 @@
 kernels/norms.pyx and kernels/norms_backward.pyx, and the bound of each function in bounds.py."""
 
 from ._axis import backward_on_axis, checked, like, on_axis, statistic, vector
+from ._documentation import with_bound
 from .kernels import normalize as _normalize
 from .kernels import norms as _norms
 from .kernels import norms_backward as _backward
@@ -12,6 +13,7 @@ __all__ = ["add_rms_norm", "layer_norm", "layer_norm_backward", "normalize", "no
 _LAYER_NORMS = {"two_pass": _norms.layer_norm_gufunc, "one_pass": _norms.layer_norm_one_pass_gufunc}
 
 
+@with_bound
 def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False):
     """Root mean square norm: ``x / sqrt(mean(x**2) + eps) * weight`` along `axis`.
 
@@ -47,6 +49,8 @@ def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False)
 
     Notes
     -----
+    %(bound)s
+
     Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019.
 
     Examples
@@ -61,6 +65,7 @@ def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False)
     return (y, rstd) if return_stats else y
 
 
+@with_bound
 def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return_stats=False, algorithm="two_pass"):
     """Layer norm: ``(x - mean) / sqrt(variance + eps) * weight + bias`` along `axis`.
 
@@ -100,6 +105,8 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return
 
     Notes
     -----
+    %(bound)s
+
     Ba, Kiros and Hinton, "Layer Normalization", 2016.
 
     Examples
@@ -117,6 +124,7 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return
     return (y, mean, rstd) if return_stats else y
 
 
+@with_bound
 def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1):
     """Gradients of `rms_norm`.
 
@@ -145,6 +153,10 @@ def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1):
     ------
     ValueError
         If a shape does not fit that of `x`.
+
+    Notes
+    -----
+    %(bound)s
     """
     x, axis = checked("rms_norm_backward", x, axis)
     grad = like("rms_norm_backward", "grad", grad, x)
@@ -156,6 +168,7 @@ def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1):
     return grad_x, None if weight is None else grad_weight.astype(vectors.dtype, copy=False)
 
 
+@with_bound
 def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None, eps=1e-5, axis=-1):
     """Gradients of `layer_norm`.
 
@@ -185,6 +198,10 @@ def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None
     ------
     ValueError
         If a shape does not fit that of `x`, or one of `mean` and `rstd` is given without the other.
+
+    Notes
+    -----
+    %(bound)s
     """
     name = "layer_norm_backward"
     x, axis = checked(name, x, axis)

@@ -2,12 +2,14 @@
 kernels/softmax.pyx, and the bound of each function in bounds.py."""
 
 from ._axis import checked, like, on_axis, statistic
+from ._documentation import with_bound
 from .kernels import softmax as _kernels
 
 __all__ = ["log_softmax", "log_softmax_backward", "logsumexp", "logsumexp_backward", "softmax", "softmax_backward",
            "softmin", "softmin_backward"]
 
 
+@with_bound
 def softmax(x, axis=-1, *, out=None):
     """Softmax: ``exp(x) / sum(exp(x))`` along `axis`.
 
@@ -33,6 +35,10 @@ def softmax(x, axis=-1, *, out=None):
     ValueError
         If `x` has no such axis.
 
+    Notes
+    -----
+    %(bound)s
+
     Examples
     --------
     >>> import lanewise as lw
@@ -49,6 +55,7 @@ def softmin(x, axis=-1, *, out=None):
     return on_axis(_kernels.softmin_gufunc, "rr", (x,), axis, x.ndim, out)
 
 
+@with_bound
 def log_softmax(x, axis=-1, *, out=None):
     """Logarithm of softmax: ``x - log(sum(exp(x)))`` along `axis`.
 
@@ -60,6 +67,10 @@ def log_softmax(x, axis=-1, *, out=None):
     y : ndarray
         Of the shape of `x`.
 
+    Notes
+    -----
+    %(bound)s
+
     Examples
     --------
     >>> import lanewise as lw
@@ -70,6 +81,7 @@ def log_softmax(x, axis=-1, *, out=None):
     return on_axis(_kernels.log_softmax_gufunc, "rr", (x,), axis, x.ndim, out)
 
 
+@with_bound
 def logsumexp(x, axis=-1):
     """Logarithm of the sum of exponentials: ``log(sum(exp(x)))`` along `axis`.
 
@@ -89,11 +101,16 @@ def logsumexp(x, axis=-1):
     ------
     ValueError
         If `x` has no such axis.
+
+    Notes
+    -----
+    %(bound)s
     """
     x, axis = checked("logsumexp", x, axis)
     return on_axis(_kernels.logsumexp_gufunc, "rs", (x,), axis, x.ndim).astype(x.dtype)
 
 
+@with_bound
 def softmax_backward(grad, y, axis=-1, *, out=None):
     """Gradient of `softmax` with respect to its input, from its output: ``y * (grad - sum(grad * y))``.
 
@@ -115,6 +132,10 @@ def softmax_backward(grad, y, axis=-1, *, out=None):
     ------
     ValueError
         If the shapes differ, or `y` has no such axis.
+
+    Notes
+    -----
+    %(bound)s
     """
     y, axis = checked("softmax_backward", y, axis)
     grad = like("softmax_backward", "grad", grad, y)
@@ -131,10 +152,15 @@ def softmin_backward(grad, y, axis=-1, *, out=None):
     return on_axis(_kernels.softmax_backward_gufunc, "rrsr", (grad, y, -1.0), axis, y.ndim, out)
 
 
+@with_bound
 def log_softmax_backward(grad, y, axis=-1, *, out=None):
     """Gradient of `log_softmax` with respect to its input, from its output: ``grad - exp(y) * sum(grad)``.
 
     Parameters, result and errors are those of `softmax_backward`.
+
+    Notes
+    -----
+    %(bound)s
     """
     y, axis = checked("log_softmax_backward", y, axis)
     grad = like("log_softmax_backward", "grad", grad, y)

@@ -1,5 +1,6 @@
-"""That errors are measured rightly, and that `lanewise accuracy` reports them. Whether they are within their bounds is
-test_activations.py's and whoever runs `lanewise accuracy --exhaustive`."""
+"""That errors are measured rightly, that `lanewise accuracy` reports them, and that those of the functions along an
+axis are within their bounds; those of the activations are the business of test_activations.py and of whoever runs
+`lanewise accuracy --exhaustive`."""
 
 import math
 from fractions import Fraction
@@ -7,8 +8,8 @@ from fractions import Fraction
 import lanewise as lw
 import numpy as np
 import pytest
-from lanewise import accuracy, cli_accuracy, oracles
-from lanewise.bounds import BOUNDS
+from lanewise import accuracy, cli_accuracy, oracles, row_accuracy
+from lanewise.bounds import BOUNDS, ROW_BOUNDS
 from lanewise.cli import main
 
 INFINITY = math.inf
@@ -101,6 +102,28 @@ def test_all_of_float32():
     assert accuracy.count_chunks("silu", "float32", True) * first.size == 1 << 32
 
 
+def test_errors_beside():
+    """In ULP of the larger of the exact result and the terms."""
+    y = np.array([1.0, 1.0, 2.0**-149, np.nan, 0.0], np.float32)
+    exact = np.array([1.0 + 2.0**-23, 1.0 + 2.0**-23, 0.0, 1.0, 0.0])
+    terms = np.array([0.0, 4.0, 0.0, 0.0, 2.0])
+    assert accuracy.errors_beside(y, exact, terms, "float32").tolist() == [1.0, 0.25, 1.0, math.inf, 0.0]
+
+
+@pytest.mark.parametrize("dtype", accuracy.DTYPES)
+@pytest.mark.parametrize("function", ROW_BOUNDS)
+def test_rows_are_within_their_bounds(function, dtype):
+    found = row_accuracy.measure_rows(function, dtype)
+    assert found.largest <= found.bound
+    assert found.inputs > 10**5
+
+
+def test_a_wrong_row_is_noticed(monkeypatch):
+    right = lw.softmax
+    monkeypatch.setattr(lw, "softmax", lambda x: right(x) * np.float32(1 + 2.0**-20))
+    assert row_accuracy.measure_rows("softmax", "float32").largest > 8
+
+
 def test_bars():
     assert cli_accuracy.bars([255, 15, 0, 1, 0, 0]) == "█▄ ▁"
 
@@ -119,6 +142,12 @@ def test_command(tmp_path, capsys):
     kept = [line for line in page.read_text().splitlines() if line.startswith("| `")]
     assert [row.split(" | ")[:3] for row in kept[:3]] == [
         ["| `relu`", "float16", "0.99"], ["| `relu`", "bfloat16", "0.51"], ["| `silu`", "float32", "1"]]
+
+
+def test_command_of_rows(tmp_path, capsys):
+    page = tmp_path / "accuracy.md"
+    assert main(["accuracy", "rms_norm", "--dtypes", "float16", "--output", str(page)]) == 0
+    assert "| `rms_norm` | float16 | 0.51 |" in page.read_text()
 
 
 def test_command_fails_where_a_bound_is_exceeded(monkeypatch, capsys):

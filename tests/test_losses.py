@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 import oracles
 import pytest
-from lanewise.bounds import row_bound
+from lanewise.bounds import bound
 from oracles import DTYPES, dtype_named, error, exactly
 
 OPTIONS = [{}, {"label_smoothing": 0.1}, {"z_loss": 1e-4}, {"label_smoothing": 0.3, "z_loss": 0.01}]
@@ -37,11 +37,11 @@ def test_against_the_oracle(dtype, n, options):
     scale = np.maximum(np.abs(losses), np.abs(logits.astype(np.float64)).max() if options else 0)
     found = lw.cross_entropy(logits, target, reduction="none", **options)
     assert found.dtype == logits.dtype
-    assert error(found, losses, dtype, scale) <= row_bound("cross_entropy", dtype)
+    assert error(found, losses, dtype, scale) <= bound("cross_entropy", dtype)
     loss, grad = lw.cross_entropy_with_grad(logits, target, reduction="none", **options)
     assert (loss == found).all()
     assert error(grad, slope, dtype, np.abs(slope) + oracles.softmax(exactly(logits))
-                 + (1 if options else 0)) <= row_bound("cross_entropy_with_grad", dtype)
+                 + (1 if options else 0)) <= bound("cross_entropy_with_grad", dtype)
 
 
 def test_a_sure_answer_keeps_its_digits():

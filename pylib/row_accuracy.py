@@ -1,0 +1,188 @@
+"""Measuring the accuracy contract of the functions along an axis: many random rows, against the formulas in a wider
+float. What is allowed is bounds.py's."""
+
+import lanewise as lw
+import numpy as np
+
+from .accuracy import Accuracy, dtype_of, errors_beside
+
+__all__ = ["CASES", "measure_rows"]
+
+_LENGTHS = (1, 2, 3, 7, 16, 33, 64, 65, 128, 200, 768, 4096, 10_000)
+_SCALES = ((0, 1), (3, 1), (2000, 1), (-1e-3, 20), (0, 1e-4))  # mean and standard deviation of a row
+_ELEMENTS = {"float32": 1 << 17, "float64": 1 << 15, "float16": 1 << 15, "bfloat16": 1 << 15}  # of a length and scale
+
+#: What a function is tried on: lengths of rows, with means and standard deviations.
+CASES = tuple((n, *scale) for n in _LENGTHS for scale in _SCALES)
+
+
+def measure_rows(function, dtype, progress=None):
+    """Measure a function along an axis in one dtype.
+
+    Parameters
+    ----------
+    function : str
+        A name in ROW_BOUNDS.
+    dtype : str
+        One of DTYPES.
+    progress : callable, optional
+        Called after every case, of which there are ``len(CASES)``.
+
+    Returns
+    -------
+    Accuracy
+        Of every number the function returned. Where results cancel, an error is counted in ULP of what they cancel
+        from: the terms of a difference, or the root mean square of the row.
+    """
+    found = Accuracy(function, dtype)
+    wide = np.longdouble if dtype == "float64" else np.float64
+    for seed, (n, mean, sigma) in enumerate(CASES):
+        rng = np.random.default_rng(seed)
+        count = max(2, _ELEMENTS[dtype] // n)
+        x = (rng.standard_normal((count, n)) * sigma + mean).astype(dtype_of(dtype))
+        others = [rng.standard_normal(shape).astype(dtype_of(dtype)) for shape in ((count, n), n, n)]
+        for y, exact, terms in _TRIALS[function](wide, rng, x, *others):
+            here = errors_beside(np.asarray(y), exact, np.broadcast_to(terms, exact.shape), dtype)
+            found.add(Accuracy.of(function, dtype, here.ravel(), [np.asarray(y).astype(np.float64).ravel()]))
+        if progress:
+            progress()
+    return found
+
+
+def _mean(x):
+    return x.sum(-1, keepdims=True) / x.shape[-1]
+
+
+def _normed(x, centred, eps):
+    # and what it was divided by
+    for _ in range(2 if centred else 0):  # the second takes what rounding the first mean has left
+        x = x - _mean(x)
+    rstd = 1 / np.sqrt(_mean(x * x) + eps)
+    return x * rstd, rstd
+
+
+def _rms(x):
+    return np.sqrt(_mean(x * x))
+
+
+def _rms_norm(wide, rng, x, grad, weight, bias):
+    eps = wide(1e-6)
+    exact, _ = _normed(x.astype(wide), False, eps)
+    yield lw.rms_norm(x, eps=float(eps)), exact, 0
+    yield lw.rms_norm(x, weight, eps=float(eps)), exact * weight.astype(wide), 0
+
+
+def _layer_norm(wide, rng, x, grad, weight, bias):
+    eps = wide(1e-5)
+    exact, _ = _normed(x.astype(wide), True, eps)
+    yield lw.layer_norm(x, eps=float(eps)), exact, _rms(exact)
+    product = exact * weight.astype(wide)
+    yield lw.layer_norm(x, weight, eps=float(eps)), product, _rms(product)
+    y = product + bias.astype(wide)
+    yield lw.layer_norm(x, weight, bias, eps=float(eps)), y, np.maximum(np.abs(product), _rms(y))
+
+
+def _norm_backward(backward, centred, wide, grad, x, weight):
+    eps = wide(1e-5)
+    normed, rstd = _normed(x.astype(wide), centred, eps)
+    wide_grad = grad.astype(wide)
+    pull = wide_grad * weight.astype(wide)
+    mean, slope = _mean(pull) if centred else 0, _mean(pull * normed)
+    found = backward(grad, x, weight, *([weight] if centred else []), eps=float(eps))
+    terms = (np.abs(pull) + np.abs(mean) + np.abs(normed * slope)) * rstd
+    yield found[0], (pull - mean - normed * slope) * rstd, np.maximum(terms, (np.abs(normed) + 1) * _rms(pull) * rstd)
+    # a normed number near 0 is a difference of larger ones
+    sizes = np.maximum(np.abs(normed), 1) if centred else np.abs(normed)
+    yield found[1], (wide_grad * normed).sum(0), (np.abs(wide_grad) * sizes).sum(0)
+    if centred:
+        yield found[2], wide_grad.sum(0), np.abs(wide_grad).sum(0)
+
+
+def _rms_norm_backward(wide, rng, x, grad, weight, bias):
+    yield from _norm_backward(lw.rms_norm_backward, False, wide, grad, x, weight)
+
+
+def _layer_norm_backward(wide, rng, x, grad, weight, bias):
+    yield from _norm_backward(lw.layer_norm_backward, True, wide, grad, x, weight)
+
+
+def _log_sum(x):
+    # the largest, and the logarithm of the sum relative to it
+    rows, top = np.arange(len(x)), x.max(-1, keepdims=True)
+    terms = np.exp(x - top)
+    terms[rows, x.argmax(-1)] = 0
+    return top, np.log1p(terms.sum(-1, keepdims=True))
+
+
+def _softmax(wide, rng, x, grad, weight, bias):
+    top, log_rest = _log_sum(x.astype(wide))
+    yield lw.softmax(x), np.exp((x.astype(wide) - top) - log_rest), 0
+
+
+def _log_softmax(wide, rng, x, grad, weight, bias):
+    top, log_rest = _log_sum(x.astype(wide))
+    yield lw.log_softmax(x), (x.astype(wide) - top) - log_rest, 0
+
+
+def _logsumexp(wide, rng, x, grad, weight, bias):
+    top, log_rest = _log_sum(x.astype(wide))
+    yield lw.logsumexp(x), (top + log_rest)[:, 0], np.abs(top[:, 0])
+
+
+def _softmax_backward(wide, rng, x, grad, weight, bias):
+    y = lw.softmax(x)
+    wide_y, wide_grad = y.astype(wide), grad.astype(wide)
+    product = wide_grad * wide_y
+    yield (lw.softmax_backward(grad, y), wide_y * (wide_grad - product.sum(-1, keepdims=True)),
+           wide_y * (np.abs(wide_grad) + np.abs(product).sum(-1, keepdims=True)))
+
+
+def _log_softmax_backward(wide, rng, x, grad, weight, bias):
+    y = lw.log_softmax(x)
+    wide_grad = grad.astype(wide)
+    p = np.exp(y.astype(wide))
+    yield (lw.log_softmax_backward(grad, y), wide_grad - p * wide_grad.sum(-1, keepdims=True),
+           np.abs(wide_grad) + p * np.abs(wide_grad).sum(-1, keepdims=True))
+
+
+def _cross_entropies(wide, rng, x):
+    # for both functions, with and without smoothing: options, targets, losses, their terms, and the gradient
+    target = rng.integers(0, x.shape[-1], len(x))
+    rows, wide_x = np.arange(len(x)), x.astype(wide)
+    top, log_rest = _log_sum(wide_x)
+    shares = np.exp((wide_x - top) - log_rest)
+    for options in ({}, {"label_smoothing": 0.1, "z_loss": 1e-4}):
+        smoothing, z_loss = (wide(options.get(name, 0)) for name in ("label_smoothing", "z_loss"))
+        total = top + log_rest
+        wanted = np.full(x.shape, smoothing / x.shape[-1], wide)
+        wanted[rows, target] += 1 - smoothing
+        losses = (wanted * ((top - wide_x) + log_rest)).sum(-1) + (z_loss * total * total)[:, 0]
+        yield options, target, losses, np.abs(wide_x).max(-1) if options else 0, shares, shares * (
+            1 + 2 * z_loss * total) - wanted
+
+
+def _cross_entropy(wide, rng, x, grad, weight, bias):
+    for options, target, losses, terms, _, _ in _cross_entropies(wide, rng, x):
+        yield lw.cross_entropy(x, target, reduction="none", **options), losses, terms
+
+
+def _cross_entropy_with_grad(wide, rng, x, grad, weight, bias):
+    for options, target, _, _, shares, slope in _cross_entropies(wide, rng, x):
+        _, found = lw.cross_entropy_with_grad(x, target, reduction="none", **options)
+        yield found, slope, np.abs(slope) + shares + (1 if options else 0)
+
+
+# A function's results, what is exact, and the size of what cancels.
+_TRIALS = {
+    "rms_norm": _rms_norm,
+    "rms_norm_backward": _rms_norm_backward,
+    "layer_norm": _layer_norm,
+    "layer_norm_backward": _layer_norm_backward,
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "logsumexp": _logsumexp,
+    "softmax_backward": _softmax_backward,
+    "log_softmax_backward": _log_softmax_backward,
+    "cross_entropy": _cross_entropy,
+    "cross_entropy_with_grad": _cross_entropy_with_grad,
+}
