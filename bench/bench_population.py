@@ -141,7 +141,7 @@ def test_beside_evotorch(by, batch_size, benchmark):
 
     def ten_generations():
         start = time.perf_counter()
-        result = evolve(network, batch, batch_size=batch_size, generations=10, progress=False)
+        result = evolve(network, batch, population=SIZE, batch_size=batch_size, generations=10, progress=False)
         ours.append(time.perf_counter() - start)
         return result
 
@@ -156,6 +156,7 @@ def test_evolve(benchmark, beside_a_copy):
     # ten whole generations: breeding, evaluation, ranking, and the history
     network, _, x, y = case((64, 32, 10))
     batch = network.batch(x, y)
-    result = beside_a_copy(lambda: evolve(network, batch, generations=10, progress=False), SIZE * len(x) * 32 * 4, 10)
+    result = beside_a_copy(lambda: evolve(network, batch, population=SIZE, generations=10, progress=False),
+                           SIZE * len(x) * 32 * 4, 10)
     assert len(result.history) == 10
     benchmark.extra_info["generations"] = 10
