@@ -70,6 +70,10 @@ cdef extern from "lanes.h" nogil:
     void narrow_u64_u32(uint32_t* p, u64x x)
     u64x lookup16_u8(const uint8_t* table, u64x index)  # byte by byte; every byte of the index is below 16
     f32x lookup16_f32(const float* table, u32x index)  # by the low four bits
+    # lanes as pairs of signed numbers of 16 bits, one pair w for all lanes of two registers x[0] and x[1]:
+    # sums[i] += w0 x0 + w1 x1, and what overflows wraps
+    void add_products_i16(const uint32_t* w, const u32x* x, u32x* sums)
+    f32x round_i32_f32(u32x x)  # signed numbers as float32, to nearest
 
     f32x load_f32(const float* p)
     f32x load_part_f32(const float* p, Py_ssize_t n)

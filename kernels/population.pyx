@@ -1,17 +1,19 @@
 # Many genomes over one batch: decode, forward pass and loss fused, tile by tile, so that nothing but codes and losses
-# goes through memory. Lanes are batch rows: a weight is broadcast, and softmax needs no sum across lanes.
+# goes through memory. Lanes are batch rows: a weight is broadcast, and softmax needs no sum across lanes. The first
+# layer, which is most of the work, is computed in integers where they give the same bits.
 # Codes and their operators are genome.pyx; what to evolve, and how, is decided in Python.
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_Import, PyCapsule_IsValid
 from cython.parallel cimport parallel, prange, threadid
-from libc.math cimport INFINITY
-from libc.stdint cimport uint8_t, uintptr_t
+from libc.math cimport INFINITY, fabs, rint
+from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from .elementary cimport exp, log1p
 from .lanes cimport (
-    F32_LANES, REGISTERS, at_least_f32, enter_environment, environment, f32x, fma_f32, leave_environment, load_f32,
-    lookup16_f32, codes_u32, splat_f32, store_f32, where_less_f32,
+    F32_LANES, REGISTERS, add_products_i16, at_least_f32, codes_u32, enter_environment, environment, f32x, fma_f32,
+    leave_environment, load_f32, load_u32, lookup16_f32, round_i32_f32, splat_f32, splat_u32, store_f32, u32x,
+    where_less_f32,
 )
 
 cdef enum:
@@ -43,62 +45,104 @@ cdef void tile_float32(const float* x, float* tiles, Py_ssize_t rows, Py_ssize_t
                 tiles[(tile * features + feature) * ROWS + row] = x[(tile * ROWS + row) * features + feature]
 
 
-cdef inline void dense(const float* x, const float* weights, Py_ssize_t inputs, float* y, bint rectified,
+# What a layer multiplies and adds: float32, or pairs of int16 whose sums are exact.
+ctypedef fused terms:
+    f32x
+    u32x
+
+
+cdef inline terms load(const terms* p) noexcept nogil:
+    if terms is f32x:
+        return load_f32(<const float*>p)
+    else:
+        return load_u32(<const uint32_t*>p)
+
+
+cdef inline void add_products(const terms* weight, const terms* column, terms* sums) noexcept nogil:
+    # one weight, for two registers of rows
+    if terms is f32x:
+        sums[0] = fma_f32(splat_f32((<const float*>weight)[0]), column[0], sums[0])
+        sums[1] = fma_f32(splat_f32((<const float*>weight)[0]), column[1], sums[1])
+    else:
+        add_products_i16(<const uint32_t*>weight, column, sums)
+
+
+cdef inline const terms* element(const terms* p, Py_ssize_t i) noexcept nogil:
+    # pointers to `terms` are to float32 or uint32 in memory, each of them a lane
+    return <const terms*>(<const float*>p + i)
+
+
+cdef inline terms zeros(const terms* _p) noexcept nogil:
+    if terms is f32x:
+        return splat_f32(0.0)
+    else:
+        return splat_u32(0)
+
+
+cdef inline f32x in_units(terms x, float unit) noexcept nogil:
+    if terms is f32x:
+        return x
+    else:
+        return round_i32_f32(x) * splat_f32(unit)
+
+
+cdef inline void dense(const terms* x, const terms* weights, Py_ssize_t inputs, float unit, float* y, bint rectified,
                        int outputs, int registers) noexcept nogil:
     # y[outputs][ROWS] = weights[outputs][inputs] @ x[inputs][ROWS], for the rows of a few registers. Both counts are
     # constants where this is inlined, so that the sums never leave their registers.
-    cdef f32x sums[OUTPUTS][4]
-    cdef f32x column[4]
-    cdef f32x weight
-    cdef Py_ssize_t _k
+    cdef terms sums[OUTPUTS][4]
+    cdef terms column[4]
+    cdef f32x value
+    cdef Py_ssize_t k
     cdef int i, j
     for i in range(outputs):
         for j in range(registers):
-            sums[i][j] = splat_f32(0.0)
-    for _k in range(inputs):
+            sums[i][j] = zeros(x)
+    for k in range(inputs):
         for j in range(registers):
-            column[j] = load_f32(x + j * F32_LANES)
+            column[j] = load(element(x, k * ROWS + j * F32_LANES))
         for i in range(outputs):
-            weight = splat_f32(weights[i * inputs])
-            for j in range(registers):
-                sums[i][j] = fma_f32(weight, column[j], sums[i][j])
-        x += ROWS
-        weights += 1
+            for j in range(0, registers, 2):
+                add_products(element(weights, i * inputs + k), &column[j], &sums[i][j])
     for i in range(outputs):
         for j in range(registers):
+            value = in_units(sums[i][j], unit)
             if rectified:
-                sums[i][j] = at_least_f32(sums[i][j], splat_f32(0.0))
-            store_f32(y + i * ROWS + j * F32_LANES, sums[i][j])
+                value = at_least_f32(value, splat_f32(0.0))
+            store_f32(y + i * ROWS + j * F32_LANES, value)
 
 
-cdef inline void few(const float* x, const float* weights, Py_ssize_t inputs, float* y, bint rectified,
+cdef inline void few(const terms* x, const terms* weights, Py_ssize_t inputs, float unit, float* y, bint rectified,
                      Py_ssize_t outputs, int registers) noexcept nogil:
     if outputs == 6:
-        dense(x, weights, inputs, y, rectified, 6, registers)
+        dense(x, weights, inputs, unit, y, rectified, 6, registers)
     elif outputs == 5:
-        dense(x, weights, inputs, y, rectified, 5, registers)
+        dense(x, weights, inputs, unit, y, rectified, 5, registers)
     elif outputs == 4:
-        dense(x, weights, inputs, y, rectified, 4, registers)
+        dense(x, weights, inputs, unit, y, rectified, 4, registers)
     elif outputs == 3:
-        dense(x, weights, inputs, y, rectified, 3, registers)
+        dense(x, weights, inputs, unit, y, rectified, 3, registers)
     elif outputs == 2:
-        dense(x, weights, inputs, y, rectified, 2, registers)
+        dense(x, weights, inputs, unit, y, rectified, 2, registers)
     else:
-        dense(x, weights, inputs, y, rectified, 1, registers)
+        dense(x, weights, inputs, unit, y, rectified, 1, registers)
 
 
-cdef void layer(const float* x, const float* weights, Py_ssize_t inputs, float* y, Py_ssize_t outputs,
-                bint rectified) noexcept nogil:
-    # One layer over one tile: outputs in passes of nearly equal size, six at most.
+cdef void layer(const terms* x, const terms* weights, Py_ssize_t inputs, float unit, float* y, Py_ssize_t outputs,
+                bint rectified, Py_ssize_t rows) noexcept nogil:
+    # One layer over one tile, as far as it has rows: outputs in passes of nearly equal size, six at most. `inputs`
+    # counts elements of x.
     cdef Py_ssize_t passes = (outputs + OUTPUTS - 1) // OUTPUTS, turn, start, stop, row = 0
-    while row < ROWS:
+    cdef const terms* w
+    while row < rows:
         for turn in range(passes):
             start = turn * outputs // passes
             stop = (turn + 1) * outputs // passes
-            if REGISTERS == 32:
-                few(x + row, weights + start * inputs, inputs, y + start * ROWS + row, rectified, stop - start, 4)
+            w = element(weights, start * inputs)
+            if REGISTERS == 32 and rows - row > 2 * F32_LANES:
+                few(element(x, row), w, inputs, unit, y + start * ROWS + row, rectified, stop - start, 4)
             else:
-                few(x + row, weights + start * inputs, inputs, y + start * ROWS + row, rectified, stop - start, 2)
+                few(element(x, row), w, inputs, unit, y + start * ROWS + row, rectified, stop - start, 2)
         row += F32_LANES * (4 if REGISTERS == 32 else 2)
 
 
@@ -152,37 +196,46 @@ cdef double drained(float* sums) noexcept nogil:
     return tree[0]
 
 
-cdef double evaluate(const float* tiles, Py_ssize_t rows, const float* target, const Py_ssize_t* sizes,
-                     Py_ssize_t layers, Activation activation, const float* weights, float* front, float* back,
-                     Goal goal, float* logits) noexcept nogil:
-    # One decoded genome over all tiles: the sum of what the goal asks, over rows.
+cdef double evaluate(const uint32_t* tiles, Py_ssize_t elements, Py_ssize_t rows, const float* target,
+                     const Py_ssize_t* sizes, Py_ssize_t layers, Activation activation, const float* weights,
+                     float unit, float* front, float* back, Goal goal, float* logits) noexcept nogil:
+    # One decoded genome over all tiles of [elements][ROWS]: the sum of what the goal asks, over rows.
     cdef float sums[ROWS]
-    cdef const float* x
     cdef const float* w
+    cdef float* x
     cdef float* y
     cdef double total = 0.0
     cdef Py_ssize_t tile, k, row, c, outputs = sizes[layers], part
+    cdef bint rectified
     cdef f32x value
     memset(sums, 0, sizeof(sums))
     for tile in range((rows + ROWS - 1) // ROWS):
-        x = tiles + tile * ROWS * sizes[0]
+        part = min(ROWS, rows - tile * ROWS)
         w = weights
+        x = back
         y = front
         for k in range(layers):
-            y = front if k % 2 == 0 else back
-            layer(x, w, sizes[k], y, sizes[k + 1], k + 1 < layers and activation == NULL)
-            if k + 1 < layers and activation != NULL:
-                activation(y, y, sizes[k + 1] * ROWS)
-            w += sizes[k] * sizes[k + 1]
-            x = y
-        part = min(ROWS, rows - tile * ROWS)
+            rectified = k + 1 < layers and activation == NULL
+            if k > 0:
+                layer(<const f32x*>x, <const f32x*>w, sizes[k], 1.0, y, sizes[k + 1], rectified, part)
+            elif unit == 0.0:
+                layer(<const f32x*>(tiles + tile * elements * ROWS), <const f32x*>w, elements, 1.0, y, sizes[1],
+                      rectified, part)
+            else:
+                layer(<const u32x*>(tiles + tile * elements * ROWS), <const u32x*>w, elements, unit, y, sizes[1],
+                      rectified, part)
+            if k + 1 < layers:
+                if activation != NULL:
+                    activation(y, y, sizes[k + 1] * ROWS)
+                w += sizes[k] * sizes[k + 1]
+                x, y = y, x
         if goal == LOGITS:
             for row in range(part):
                 for c in range(outputs):
                     logits[(tile * ROWS + row) * outputs + c] = y[c * ROWS + row]
             continue
         row = 0
-        while row < ROWS:
+        while row < part:
             if goal == CROSS_ENTROPY:
                 value = cross_entropy(y + row, outputs, load_f32(target + tile * ROWS + row))
             elif goal == SQUARED_ERROR:
@@ -203,7 +256,7 @@ cdef inline f32x first_lanes(f32x x, Py_ssize_t n) noexcept nogil:
     cdef float part[16]
     cdef Py_ssize_t i
     store_f32(part, x)
-    for i in range(max(n, 0), F32_LANES):
+    for i in range(n, F32_LANES):
         part[i] = 0.0
     return load_f32(part)
 
@@ -222,6 +275,20 @@ cdef void decode(const uint8_t* genome, const float* levels, float* weights, Py_
         i += F32_LANES
 
 
+cdef void decode_pairs(const uint8_t* genome, Py_ssize_t last, const uint32_t* table, Py_ssize_t inputs,
+                       Py_ssize_t outputs, uint32_t* pairs) noexcept nogil:
+    # pairs[outputs][ceil(inputs / 2)]: the table has the two levels of each byte. Where inputs are odd, every second
+    # output begins in the midst of a byte; and whatever follows an output's last weight meets a zero.
+    cdef Py_ssize_t output, k, byte, n = (inputs + 1) // 2
+    for output in range(outputs):
+        byte = output * inputs // 2
+        for k in range(n):
+            if output * inputs % 2 == 0:
+                pairs[output * n + k] = table[genome[byte + k]]
+            else:
+                pairs[output * n + k] = table[genome[byte + k] >> 4 | (genome[min(byte + k + 1, last)] & 15) << 4]
+
+
 def tile(const float[:, ::1] x, float[:, :, ::1] tiles):
     """Lay a batch out for evaluation: x[rows, features] as tiles[ceil(rows / 64), features, 64]."""
     if x.shape[0] > 0 and x.shape[1] > 0:
@@ -229,22 +296,83 @@ def tile(const float[:, ::1] x, float[:, :, ::1] tiles):
             tile_float32(&x[0, 0], &tiles[0, 0, 0], x.shape[0], x.shape[1])
 
 
+cdef double unit_of_float32(const float* x, Py_ssize_t n) noexcept nogil:
+    cdef double unit = 2.0 ** 60, largest = 0.0
+    cdef Py_ssize_t i
+    for i in range(n):
+        largest = max(largest, fabs(x[i]))
+        if not fabs(x[i]) < INFINITY:
+            return 0.0
+        while rint(x[i] / unit) * unit != x[i]:
+            unit *= 0.5
+        if largest > 32767 * unit:
+            return 0.0
+    return unit
+
+
+def unit_of(const float[:, ::1] x):
+    """Find the largest power of two, 2^60 at most, that all are multiples of, none beyond 32767 times; 0 for none."""
+    return unit_of_float32(&x[0, 0], x.shape[0] * x.shape[1])
+
+
+def tile_pairs(const float[:, ::1] x, double unit, uint32_t[:, :, ::1] tiles):
+    """Lay a batch out in units, as pairs of int16: tiles[ceil(rows / 64), ceil(features / 2), 64], the first one low.
+
+    Returns the largest sum of a row's magnitudes.
+    """
+    cdef Py_ssize_t row, k
+    cdef int16_t number
+    cdef int64_t reach = 0, total
+    tiles[...] = 0
+    with nogil:
+        for row in range(x.shape[0]):
+            total = 0
+            for k in range(x.shape[1]):
+                number = <int16_t>(x[row, k] / unit)
+                total += abs(<int>number)
+                tiles[row // ROWS, k // 2, row % ROWS] |= <uint32_t><uint16_t>number << 16 * (k % 2)
+            reach = max(reach, total)
+    return reach
+
+
+def shuffle(const uint32_t[:, :, ::1] tiles, const Py_ssize_t[::1] order, uint32_t[:, :, ::1] shuffled):
+    """Lay the rows of a batch out in another order."""
+    cdef Py_ssize_t tile, k, row, part
+    cdef const uint32_t* rows[ROWS]
+    shuffled[...] = 0
+    with nogil:
+        for tile in range(tiles.shape[0]):
+            part = min(ROWS, order.shape[0] - tile * ROWS)
+            for row in range(part):
+                rows[row] = &tiles[order[tile * ROWS + row] // ROWS, 0, order[tile * ROWS + row] % ROWS]
+            for k in range(tiles.shape[1]):
+                for row in range(part):
+                    shuffled[tile, k, row] = rows[row][k * ROWS]
+
+
 def is_activation(kernel):
     """Whether a kernel of the C interface is a function of one element, which may follow a layer."""
     return PyCapsule_IsValid(kernel, ACTIVATION) != 0
 
 
-def evaluate_population(const uint8_t[:, ::1] genomes, const float[:, :, ::1] tiles, Py_ssize_t rows,
+def evaluate_population(const uint8_t[:, ::1] genomes, const uint32_t[:, :, ::1] tiles, Py_ssize_t rows,
                         const float[::1] target, const Py_ssize_t[::1] sizes, object kernel, const float[::1] levels,
-                        int goal, double[::1] results, float[:, :, ::1] logits):
+                        const int16_t[::1] whole_levels, float unit, int goal, double[::1] results,
+                        float[:, :, ::1] logits):
     """Evaluate each genome: results[i] is a sum over rows; logits is filled if they are the goal.
 
+    tiles are the bits of float32, as from `tile`; or, with a unit other than 0, pairs as from `tile_pairs`, for the
+    first layer to be computed in integers. The unit is then that of the products of x and whole_levels, the levels as
+    integers. Where no sum of such products' magnitudes exceeds 2^24, float32 holds every partial sum in any order
+    without rounding, and so the bits are the same.
     target has a class for each row of each tile, or [tiles, outputs, 64] values; kernel is an activation, or None for
     relu.
     """
     cdef Activation activation = NULL if kernel is None else <Activation>PyCapsule_GetPointer(kernel, ACTIVATION)
     cdef Py_ssize_t i, k, layers = sizes.shape[0] - 1, n = 0, widest = 1, scratch_size, size = genomes.shape[0]
+    cdef Py_ssize_t skipped = 0
     cdef int threads = thread_count[0]
+    cdef uint32_t table[256]
     cdef environment callers
     cdef float* scratch
     cdef float* own
@@ -253,6 +381,10 @@ def evaluate_population(const uint8_t[:, ::1] genomes, const float[:, :, ::1] ti
         widest = max(widest, sizes[k + 1])
     if size == 0 or rows == 0 or n == 0:
         return
+    if unit != 0.0:
+        skipped = sizes[0] * sizes[1] // 16 * 16  # weights of the first layer, as whole registers
+        for k in range(256):
+            table[k] = <uint16_t>whole_levels[k & 15] | <uint32_t><uint16_t>whole_levels[k >> 4] << 16
     # for each thread its weights, with room for a last register, and two layers of a tile, on cache lines
     scratch_size = (n + 31) // 16 * 16 + 2 * widest * ROWS
     scratch = <float*>malloc((threads * scratch_size + 16) * sizeof(float))
@@ -262,9 +394,11 @@ def evaluate_population(const uint8_t[:, ::1] genomes, const float[:, :, ::1] ti
         own = <float*>((<uintptr_t>scratch + 63) // 64 * 64) + threadid() * scratch_size
         callers = enter_environment()
         for i in prange(size, schedule="dynamic"):
-            decode(&genomes[i, 0], &levels[0], own, n)
+            decode(&genomes[i, 0] + skipped // 2, &levels[0], own + skipped, n - skipped)
+            if unit != 0.0:  # in their place, which is no smaller
+                decode_pairs(&genomes[i, 0], genomes.shape[1] - 1, table, sizes[0], sizes[1], <uint32_t*>own)
             results[i] = evaluate(
-                &tiles[0, 0, 0], rows, &target[0], &sizes[0], layers, activation, own,
+                &tiles[0, 0, 0], tiles.shape[1], rows, &target[0], &sizes[0], layers, activation, own, unit,
                 own + scratch_size - 2 * widest * ROWS, own + scratch_size - widest * ROWS, <Goal>goal,
                 &logits[i, 0, 0] if goal == LOGITS else NULL)
         leave_environment(callers)

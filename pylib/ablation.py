@@ -5,7 +5,7 @@ The command is ``lanewise evolve --ablation``.
 
 import numpy as np
 
-from .evolution import MUTATION_RATE, evolve
+from .evolution import MUTATION_RATE, POPULATION, evolve
 
 __all__ = ["RECIPES", "compare", "table"]
 
@@ -21,9 +21,10 @@ RECIPES = {
     "level steps": {"mutation": "step", "mutation_rate": tuple(4 * rate for rate in MUTATION_RATE)},
     "Gray-coded flips": {"mutation": "gray"},
     "two-point crossover": {"crossover": "two_point"},
-    "linear ranking": {"tournament": 2, "parents": 100},
+    "linear ranking": {"tournament": 2, "parents": POPULATION},
     "niches of half the mean distance": {"niche_radius": 0.5},
-    "98 fresh at random": {"mutation_rate": 1 / 2, "crossover": None},  # a bit flipped by a fair coin is a fresh one
+    # a bit flipped by a fair coin is a fresh one
+    "all but two fresh at random": {"mutation_rate": 1 / 2, "crossover": None},
 }
 
 

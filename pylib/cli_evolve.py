@@ -24,12 +24,12 @@ def add_evolve_parser(subparsers):
                         help="a .npz with x and y, or a .csv with the label last (default: the digits)")
     parser.add_argument("--data", dest="data_option", metavar="DATA", help="the same, by name")
     parser.add_argument("--generations", type=_positive(int), metavar="N",
-                        help="generations to run (default: 4000, unless --seconds is given)")
+                        help="generations to run (default: 4800, unless --seconds is given)")
     parser.add_argument("--seconds", type=_positive(float), metavar="S", help="stop after this time")
     parser.add_argument("--target-loss", type=float, metavar="LOSS", help="stop once the loss is this low")
     parser.add_argument("--patience", type=_positive(int), metavar="N",
                         help="stop after so many generations without a better network")
-    parser.add_argument("--population", type=_positive(int), default=100, metavar="N",
+    parser.add_argument("--population", type=_positive(int), default=200, metavar="N",
                         help="genomes in a generation (default: %(default)s)")
     parser.add_argument("--elite", type=_positive(int), default=2, metavar="N",
                         help="the best, which pass on unchanged (default: %(default)s)")
@@ -40,7 +40,7 @@ def add_evolve_parser(subparsers):
                         help="preserve diversity: of genomes nearer to one another than R times the mean distance only "
                              "the best breeds (default: 0, which clears none)")
     parser.add_argument("--batch-size", type=_rows, metavar="N",
-                        help="rows that a generation is shown, a multiple of 64, or all (default: 512)")
+                        help="rows that a generation is shown, a multiple of 64, or all (default: 256)")
     parser.add_argument("--restart-after", type=_positive(int), metavar="N",
                         help="begin again at random after so many generations without a better network")
     parser.add_argument("--activation", default="relu", metavar="NAME",

@@ -15,13 +15,14 @@ from .islands import HISTORY, FitnessError, Island, Plan
 from .network import Batch, Network
 from .workers import NetworkFitness, OwnFitness, Workers
 
-__all__ = ["BATCH_SIZE", "GENERATIONS", "HISTORY", "MUTATION_RATE", "EvolutionResult", "FitnessError", "Network",
-           "State", "evolve", "minimize"]
+__all__ = ["BATCH_SIZE", "GENERATIONS", "HISTORY", "MUTATION_RATE", "POPULATION", "EvolutionResult", "FitnessError",
+           "Network", "State", "evolve", "minimize"]
 
-#: How many generations run if nothing else says when to stop, how many rows each is shown, and how many in a
-#: hundred genomes breed.
-GENERATIONS = 4000
-BATCH_SIZE = 512
+#: How many genomes a network's generation has, how many generations run if nothing else says when to stop, how many
+#: rows each is shown, and how many in a hundred genomes breed.
+POPULATION = 200
+GENERATIONS = 4800
+BATCH_SIZE = 256
 PARENTS = 30
 #: The share of bits flipped in the first generation and in the last; geometric in between (docs/evolution.md).
 MUTATION_RATE = (0.004, 0.0002)
@@ -183,7 +184,7 @@ def _start(fitness, held_out, n_weights, codebook, *, population, elite, parents
         return _Run(plan, fitness, held_out, watch, executor, checkpoint, resume).run()
 
 
-def evolve(network, x, y=None, *, population=100, elite=2, parents=None, tournament=1, mutation="flip",
+def evolve(network, x, y=None, *, population=POPULATION, elite=2, parents=None, tournament=1, mutation="flip",
            crossover="uniform", mutation_rate=MUTATION_RATE, niche_radius=0.0, batch_size=BATCH_SIZE,
            generations=None, seconds=None, target_loss=None, patience=None, restart_after=None, seed=0, islands=1,
            migration=25, executor=None, checkpoint=None, resume=None, held_out=None, callback=None, progress=True):

@@ -198,7 +198,9 @@ class Island:
 def _ranked(population, losses, most, radius):
     # the first by rank, but before all others those that are the best within the radius of themselves
     ranked = np.argsort(losses, kind="stable")  # NaN comes last
-    best, left = [], ranked[np.isfinite(losses[ranked])] if radius else ranked[:0]
+    if not radius:
+        return ranked[:most]
+    best, left = [], ranked[np.isfinite(losses[ranked])]
     while left.size and len(best) < most:
         best.append(left[0])
         left = left[hamming_distance(population[left], population[left[0]]) >= radius]

@@ -4,6 +4,7 @@ How genomes are bred is evolution.py; the arithmetic is kernels/population.pyx.
 """
 
 import operator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,23 +23,43 @@ _NOTHING = np.empty((0, 0, 0), np.float32)
 _ROWS = 64  # batch rows in a tile, as in kernels/population.pyx
 
 
+class _Whole(NamedTuple):
+    # Inputs that are whole numbers of a power of two, kept as pairs of int16 in uint32.
+    features: int
+    unit: float
+    reach: int  # the largest sum of a row's magnitudes, in units
+
+
 class Batch:
     """A batch laid out for evaluation; make one with `Network.batch` and evaluate it many times.
 
     Slicing takes whole tiles of 64 rows: ``batch.part(start, stop)``.
+
+    Inputs that are small whole numbers times a power of two, such as pixels, are kept as int16 where their products
+    with the levels of the network's codebook are too: float32 would not round any sum of them, so the first layer is
+    computed in integers, at up to twice the speed and with the same bits.
     """
 
-    def __init__(self, tiles, rows, classes=None, values=None):
-        self.tiles, self.rows, self.classes, self.values = tiles, rows, classes, values
+    def __init__(self, inputs, rows, classes=None, values=None, whole=None):
+        self._inputs, self.rows, self.classes, self.values, self._whole = inputs, rows, classes, values, whole
 
     def __len__(self):
         return self.rows
 
+    @property
+    def tiles(self):
+        """The inputs, float32[tiles, features, 64]."""
+        if self._whole is None:
+            return self._inputs
+        count, pairs, _ = self._inputs.shape
+        numbers = self._inputs.view(np.int16).reshape(count, pairs, _ROWS, 2).swapaxes(2, 3)
+        return numbers.reshape(count, 2 * pairs, _ROWS)[:, :self._whole.features] * np.float32(self._whole.unit)
+
     def part(self, start, stop):
         """Tiles start to stop, as a batch on the same memory."""
         rows = min(self.rows, stop * _ROWS) - start * _ROWS
-        return Batch(self.tiles[start:stop], rows, _some(self.classes, start, stop),
-                     _some(self.values, start, stop))
+        return Batch(self._inputs[start:stop], rows, _some(self.classes, start, stop),
+                     _some(self.values, start, stop), self._whole)
 
     def shuffled(self, order):
         """Lay the rows out in another order.
@@ -51,14 +72,23 @@ class Batch:
         -------
         Batch
         """
-        def in_order(tiles):
-            return None if tiles is None else _tiled(tiles.swapaxes(1, 2).reshape(-1, tiles.shape[1])[order])
-
-        return Batch(in_order(self.tiles), self.rows, in_order(self.classes), in_order(self.values))
+        order = np.ascontiguousarray(order, np.intp)
+        if order.shape != (self.rows,) or not (order.min(initial=0) >= 0 and order.max(initial=0) < max(self.rows, 1)):
+            raise ValueError(f"order has the index of a row for each of the {self.rows} rows")
+        return Batch(_in_order(self._inputs, order), self.rows, _in_order(self.classes, order),
+                     _in_order(self.values, order), self._whole)
 
 
 def _some(tiles, start, stop):
     return None if tiles is None else tiles[start:stop]
+
+
+def _in_order(tiles, order):
+    if tiles is None:
+        return None
+    shuffled = np.empty_like(tiles)
+    _kernels.shuffle(tiles.view(np.uint32), order, shuffled.view(np.uint32))
+    return shuffled
 
 
 def _tiled(x):
@@ -101,6 +131,8 @@ class Network:
             raise TypeError(f"codebook is a Codebook such as LOG4; got {type(codebook).__name__}")
         self.activation, self.codebook, self.objective = activation, codebook, objective
         self._sizes = np.array(self.sizes, np.intp)
+        self._level_unit = _kernels.unit_of(codebook.levels[None])  # 0 where the levels are not whole
+        self._whole_levels = (codebook.levels / (self._level_unit or np.inf)).astype(np.int16)
 
     def __repr__(self):
         return f"Network({'-'.join(map(str, self.sizes))}, {self.activation!r}, {self.codebook.name})"
@@ -132,13 +164,14 @@ class Network:
         x = np.asarray(x)
         if x.ndim != 2 or x.shape[1] != self.sizes[0]:
             raise ValueError(f"x is [rows, {self.sizes[0]}]; got {list(x.shape)}")
+        inputs, whole = self._inputs_of(x)
         if y is None:
-            return Batch(_tiled(x), len(x))
+            return Batch(inputs, len(x), whole=whole)
         y, outputs = np.asarray(y), self.sizes[-1]
         if self.objective == "mse" and y.dtype.kind == "f":
             if y.shape != (len(x), outputs):
                 raise ValueError(f"values y are [{len(x)}, {outputs}]; got {list(y.shape)}")
-            return Batch(_tiled(x), len(x), values=_tiled(y))
+            return Batch(inputs, len(x), values=_tiled(y), whole=whole)
         if y.shape != (len(x),):
             raise ValueError(f"y has one class for each of the {len(x)} rows; got shape {list(y.shape)}")
         if not np.issubdtype(y.dtype, np.integer):
@@ -146,13 +179,29 @@ class Network:
         if len(x) and not (y.min() >= 0 and y.max() < outputs):
             raise ValueError(f"y is between 0 and {outputs - 1}; got {y.min()} to {y.max()}")
         values = _tiled(y[:, None] == np.arange(outputs)) if self.objective == "mse" else None
-        return Batch(_tiled(x), len(x), _tiled(y[:, None]), values)
+        return Batch(inputs, len(x), _tiled(y[:, None]), values, whole)
+
+    def _inputs_of(self, x):
+        # as pairs of int16 where the first layer is exact with them, or as float32
+        x = np.ascontiguousarray(x, dtype=np.float32)
+        unit = _kernels.unit_of(x) if self._level_unit and len(x) else 0.0
+        if unit:
+            pairs = np.empty((-(-len(x) // _ROWS), -(-x.shape[1] // 2), _ROWS), np.uint32)
+            whole = _Whole(x.shape[1], unit, _kernels.tile_pairs(x, unit, pairs))
+            if self._is_exact(whole):
+                return pairs, whole
+        return _tiled(x), None
+
+    def _is_exact(self, whole):
+        # whether float32 would hold every sum of the first layer, in any order, without rounding
+        return (whole is not None and whole.reach * int(np.abs(self._whole_levels).max()) <= 2**24
+                and 2.0**-126 <= whole.unit * self._level_unit <= 2.0**100)
 
     def _evaluate(self, population, x, y, goal):
         batch = x if isinstance(x, Batch) else self.batch(x, y)
         target = batch.values if goal == _SQUARED_ERROR else batch.classes
         if goal == _LOGITS:
-            target = batch.tiles  # which nobody reads
+            target = _NOTHING
         elif target is None:
             raise ValueError(f"the batch has no {'values' if goal == _SQUARED_ERROR else 'classes'}, "
                              f"which {_OBJECTIVES[goal]} is measured by")
@@ -164,8 +213,10 @@ class Network:
         results = np.zeros(len(rows))
         logits = np.empty((len(rows), len(batch), self.sizes[-1]), np.float32) if goal == _LOGITS else _NOTHING
         kernel = None if self.activation == "relu" else ACTIVATIONS[self.activation]
-        _kernels.evaluate_population(rows, batch.tiles, len(batch), target.reshape(-1), self._sizes, kernel,
-                                     self.codebook.levels, goal, results, logits)
+        exact = self._is_exact(batch._whole)
+        inputs, unit = (batch._inputs, batch._whole.unit * self._level_unit) if exact else (batch.tiles, 0.0)
+        _kernels.evaluate_population(rows, inputs.view(np.uint32), len(batch), target.reshape(-1), self._sizes, kernel,
+                                     self.codebook.levels, self._whole_levels, unit, goal, results, logits)
         if goal == _LOGITS:
             return logits.reshape(*population.shape[:-1], *logits.shape[1:])
         results /= len(batch) * (self.sizes[-1] if goal == _SQUARED_ERROR else 1)

@@ -16,7 +16,7 @@ def digits():
 def small(seed=0, **options):
     x, y, _, _ = digits()
     return evolve(Network((64, 8, 10)), x[:300], y[:300], seed=seed, progress=False,
-                  **{"population": 30, "parents": 6, "generations": 60} | options)
+                  **{"population": 30, "parents": 6, "generations": 60, "batch_size": None} | options)
 
 
 def test_the_digits_are_learned():

@@ -383,6 +383,25 @@ def test_lookup16(registers):
     assert np.array_equal(bits(y), bits(table[index & 15]))
 
 
+def test_add_products_i16(registers):
+    ends = np.array([-32768, -32767, -1, 0, 1, 2, 32767], np.int16)
+    every = np.stack(np.meshgrid(ends, ends), axis=-1).reshape(-1, 2)
+    x = np.concatenate([every, any_bits(np.int16, 2 * (1024 - len(every))).reshape(-1, 2)])
+    sums = any_bits(np.int32, len(x))
+    for w in [*every, *any_bits(np.int16, 20).reshape(-1, 2)]:
+        y = sums.view(np.uint32).copy()
+        registers.add_products_i16(w.view(np.uint32)[0], x.view(np.uint32)[:, 0], y)
+        assert np.array_equal(y, (sums + (x.astype(np.int64) * w).sum(axis=1)).astype(np.uint32))  # modulo 2^32
+
+
+def test_round_i32(registers):
+    x = np.concatenate([any_bits(np.int32, 4080), [0, -1, 2**24, 2**24 + 1, -(2**24) - 1, 2**31 - 1, -(2**31)]])
+    x = whole_registers(x.astype(np.int32))
+    y = np.empty(len(x), np.float32)
+    registers.round_i32(x.view(np.uint32), y)
+    assert np.array_equal(bits(y), bits(x.astype(np.float32)))
+
+
 @pytest.mark.parametrize("dtype", [np.uint32, np.uint64])
 def test_integer_operators(registers, dtype):
     a, b = (rng.integers(0, np.iinfo(dtype).max, 4096, dtype=dtype, endpoint=True) for _ in range(2))

@@ -1,11 +1,12 @@
 # Networks of packed weights over a batch, against float64, and the same bits on every level and thread count.
+import pickle
 import sys
 
 import lanewise as lw
 import numpy as np
 import pytest
 from lanewise import genome
-from lanewise.genome import LOG4, NF4
+from lanewise.genome import FLOAT4, INT4, LOG4, LOG4_ZERO, NF4, Codebook
 from lanewise.network import ACTIVATIONS, Batch, Network
 
 SIZES = [(64, 32, 10), (1, 1), (3, 2), (5, 7, 2), (17, 13, 11, 3), (4, 6, 5, 4, 3, 2), (130, 65, 33)]
@@ -94,9 +95,81 @@ def test_a_shuffled_batch():
     batch = network.batch(x, y).shuffled(order)
     assert (network.forward(population, batch) == network.forward(population, x)[:, order]).all()
     assert (network.accuracy(population, batch) == network.accuracy(population, x, y)).all()
+    for wrong in (order[1:], order + 1, order - 1):
+        with pytest.raises(ValueError, match="each of the 150 rows"):
+            network.batch(x, y).shuffled(wrong)
     values = Network((5, 7, 2), objective="mse").batch(x, np.stack([y, -y], axis=1) / 2).shuffled(order)
     assert values.classes is None
     assert (values.values.swapaxes(1, 2).reshape(-1, 2)[:150] == np.stack([y, -y], axis=1)[order] / 2).all()
+
+
+def in_integers(batch):
+    return batch._whole is not None
+
+
+WHOLE = {
+    "digits": ((64, 32, 10), lambda rng: rng.integers(0, 17, (130, 64)) / 16),
+    "pictures": ((784, 20, 10), lambda rng: rng.integers(0, 256, (70, 784), np.uint8)),
+    "int8, an odd number of inputs": ((63, 7, 3), lambda rng: rng.integers(-128, 128, (200, 63))),
+    "an odd number of weights": ((5, 3), lambda rng: rng.integers(-128, 128, (64, 5)) * 2.0**-20),
+    "an even number, of an odd number of inputs": ((5, 2), lambda rng: rng.integers(-9, 9, (64, 5))),
+    "one input": ((1, 9, 2), lambda rng: rng.integers(-9, 9, (65, 1)) * 4.0),
+    "zeros": ((3, 4), lambda rng: np.where(rng.random((10, 3)) < 0.5, 0.0, -0.0)),
+}
+
+
+@pytest.mark.parametrize("codebook", [LOG4, LOG4_ZERO, INT4, FLOAT4, NF4], ids=lambda codebook: codebook.name)
+@pytest.mark.parametrize("inputs", WHOLE)
+def test_whole_numbers_are_summed_in_integers_to_the_same_bits(inputs, codebook):
+    sizes, draw = WHOLE[inputs]
+    network = Network(sizes, codebook=codebook)
+    population = genome.random_population(6, network.n_weights, 1)
+    x = draw(np.random.default_rng(1)).astype(np.float32)
+    y = np.arange(len(x)) % sizes[-1]
+    batch = network.batch(x, y)
+    plain = Batch(batch.tiles, len(batch), batch.classes)
+    assert in_integers(batch) == (codebook is not NF4)
+    assert (batch.tiles.swapaxes(1, 2).reshape(-1, sizes[0])[:len(x)] == x).all()
+    assert network.forward(population, batch).tobytes() == network.forward(population, plain).tobytes()
+    assert network.loss(population, batch).tobytes() == network.loss(population, plain).tobytes()
+    if codebook is not NF4:
+        first = Network((sizes[0], sizes[1]), codebook=codebook)
+        exact = in_float64(first, population[:, :first.genome_bytes], x)
+        assert first.forward(population[:, :first.genome_bytes], x).tobytes() == exact.astype(np.float32).tobytes()
+    order = np.random.default_rng(2).permutation(len(x))
+    assert network.forward(population, batch.shuffled(order)).tobytes() == np.ascontiguousarray(
+        network.forward(population, plain)[:, order]).tobytes()
+    assert network.forward(population, pickle.loads(pickle.dumps(batch.part(0, 1)))).tobytes() == np.ascontiguousarray(
+        network.forward(population, plain)[:, :64]).tobytes()
+
+
+def test_what_float32_would_round_is_left_to_float32():
+    network = Network((4, 3))  # levels up to 128 of its smallest
+    x = np.full((2, 4), 32767.0)
+    assert in_integers(network.batch(x))  # 4 * 32767 * 128 is below 2^24
+    network = Network((5, 3))
+    x = np.array([[32767, -32767, 32767, -32767, 4], [0, 0, 0, 0, 1]])
+    assert in_integers(network.batch(x))  # sums of magnitudes up to 2^24 itself
+    x[0, 4] = 5
+    assert not in_integers(network.batch(x))
+    x[0] = 32768, 0, 0, 0, 1
+    assert not in_integers(network.batch(x))
+    for unlike in (0.1, 2.0**-60, np.nan, np.inf, -np.inf, 1e-45, 3e38):
+        x = np.ones((3, 5), np.float32)
+        x[1, 2] = unlike
+        assert not in_integers(network.batch(x))
+    assert not in_integers(network.batch(np.full((3, 5), 1e-45)))  # its products would be below float32
+    custom = Codebook([*range(0, 65536, 4369)])
+    assert not in_integers(Network((5, 3), codebook=custom).batch(np.ones((3, 5))))  # 65535 is no int16
+    assert in_integers(network.batch(np.full((3, 5), 2.0**40)))
+
+
+def test_a_batch_of_integers_serves_a_network_of_other_levels():
+    x, y = np.arange(20.0).reshape(4, 5), np.arange(4) % 3
+    batch, other = Network((5, 3)).batch(x, y), Network((5, 3), codebook=NF4)
+    population = genome.random_population(3, 15, 1)
+    assert in_integers(batch)
+    assert (other.loss(population, batch) == other.loss(population, x, y)).all()
 
 
 def test_one_genome_and_leading_axes():
@@ -205,8 +278,9 @@ for sizes, rows in (((64, 32, 10), 1437), ((5, 7, 2), 100), ((17, 13, 11, 3), 64
     population = genome.random_population(4, network.n_weights, 1)
     x = np.random.default_rng(2).uniform(-1, 2, (rows, sizes[0])).astype(np.float32)
     y = np.arange(rows) % sizes[-1]
-    for results in (network.forward(population, x), network.loss(population, x, y), network.accuracy(population, x, y)):
-        digest.update(results.tobytes())
+    for inputs in (x, np.rint(16 * x)):  # the second in integers
+        for results in (network.forward, network.loss, network.accuracy):
+            digest.update(results(population, inputs, *[y] * (results != network.forward)).tobytes())
     for activation in ("tanh", "silu", "mish"):
         network = Network(sizes, activation, objective="mse")
         digest.update(network.loss(population, x, y).tobytes())

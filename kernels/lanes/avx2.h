@@ -74,6 +74,11 @@ static inline f32x lookup16_f32(const float *table, u32x index) {
     __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), (__m256i)index);
     return _mm256_blendv_ps(low, high, (__m256)(index << 28));
 }
+static inline void add_products_i16(const uint32_t *w, const u32x *x, u32x *sums) {
+    sums[0] += (u32x)_mm256_madd_epi16((__m256i)splat_u32(*w), (__m256i)x[0]);
+    sums[1] += (u32x)_mm256_madd_epi16((__m256i)splat_u32(*w), (__m256i)x[1]);
+}
+static inline f32x round_i32_f32(u32x x) { return _mm256_cvtepi32_ps((__m256i)x); }
 
 static inline u32x where_less_i32(u32x a, u32x b, u32x yes, u32x no) {
     return (u32x)_mm256_blendv_epi8((__m256i)no, (__m256i)yes, _mm256_cmpgt_epi32((__m256i)b, (__m256i)a));

@@ -72,6 +72,15 @@ static inline u64x lookup16_u8(const uint8_t *table, u64x index) {
 static inline f32x lookup16_f32(const float *table, u32x index) {
     return _mm512_permutexvar_ps((__m512i)index, _mm512_loadu_ps(table));
 }
+static inline void add_products_i16(const uint32_t *w, const u32x *x, u32x *sums) {
+    /* In this order, since GCC would compute all products of a loop before it adds them, and spill them. Two and two,
+     * because Zen 4 multiplies in two of the four pipes that add: 1.12 cycles for a register, 1.35 one by one. */
+    u32x first, second;
+    __asm__("vpbroadcastd %4, %2\n\tvpmaddwd %6, %2, %3\n\tvpmaddwd %5, %2, %2\n\t"
+            "vpaddd %3, %1, %1\n\tvpaddd %2, %0, %0"
+            : "+v"(sums[0]), "+v"(sums[1]), "=&v"(first), "=&v"(second) : "m"(*w), "v"(x[0]), "v"(x[1]));
+}
+static inline f32x round_i32_f32(u32x x) { return _mm512_cvtepi32_ps((__m512i)x); }
 
 static inline u32x where_less_i32(u32x a, u32x b, u32x yes, u32x no) {
     return (u32x)_mm512_mask_blend_epi32(_mm512_cmplt_epi32_mask((__m512i)a, (__m512i)b), (__m512i)no, (__m512i)yes);

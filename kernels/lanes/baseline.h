@@ -57,6 +57,12 @@ static inline u64x lookup16_u8(const uint8_t *table, u64x index) {
     return found;
 }
 static inline f32x lookup16_f32(const float *table, u32x index) { return table[index & 15]; }
+static inline int32_t low_i16(u32x x) { return (int16_t)(uint16_t)x; }
+static inline void add_products_i16(const uint32_t *w, const u32x *x, u32x *sums) {
+    sums[0] += (u32x)(low_i16(*w) * low_i16(x[0])) + (u32x)(low_i16(*w >> 16) * low_i16(x[0] >> 16));
+    sums[1] += (u32x)(low_i16(*w) * low_i16(x[1])) + (u32x)(low_i16(*w >> 16) * low_i16(x[1] >> 16));
+}
+static inline f32x round_i32_f32(u32x x) { return (float)(int32_t)x; }
 
 static inline u32x where_less_i32(u32x a, u32x b, u32x yes, u32x no) { return (int32_t)a < (int32_t)b ? yes : no; }
 static inline u64x where_less_i64(u64x a, u64x b, u64x yes, u64x no) { return (int64_t)a < (int64_t)b ? yes : no; }

@@ -80,6 +80,14 @@ static inline f32x lookup16_f32(const float *table, u32x index) {
     for (int i = 0; i < 4; i++) found[i] = table[index[i] & 15];
     return vld1q_f32(found);
 }
+static inline void add_products_i16(const uint32_t *w, const u32x *x, u32x *sums) {
+    int16x8_t weights = (int16x8_t)splat_u32(*w);
+    for (int i = 0; i < 2; i++) {
+        int32x4_t low = vmull_s16(vget_low_s16(weights), vget_low_s16((int16x8_t)x[i]));
+        sums[i] += (u32x)vpaddq_s32(low, vmull_high_s16(weights, (int16x8_t)x[i]));
+    }
+}
+static inline f32x round_i32_f32(u32x x) { return vcvtq_f32_s32((int32x4_t)x); }
 
 static inline u32x where_less_i32(u32x a, u32x b, u32x yes, u32x no) {
     return (u32x)vbslq_u32(vcltq_s32((int32x4_t)a, (int32x4_t)b), (uint32x4_t)yes, (uint32x4_t)no);

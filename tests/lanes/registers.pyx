@@ -226,6 +226,29 @@ def lookup16(const float[::1] table, const uint32_t[::1] index, float[::1] y):
         i += lanes.F32_LANES
 
 
+def add_products_i16(uint32_t w, const uint32_t[::1] x, uint32_t[::1] sums):
+    """To two registers at a time, so lengths are multiples of 32."""
+    cdef Py_ssize_t i = 0
+    cdef u32x two[2]
+    cdef u32x added[2]
+    while i < x.shape[0]:
+        two[0] = lanes.load_u32(&x[i])
+        two[1] = lanes.load_u32(&x[i + lanes.F32_LANES])
+        added[0] = lanes.load_u32(&sums[i])
+        added[1] = lanes.load_u32(&sums[i + lanes.F32_LANES])
+        lanes.add_products_i16(&w, two, added)
+        lanes.store_u32(&sums[i], added[0])
+        lanes.store_u32(&sums[i + lanes.F32_LANES], added[1])
+        i += 2 * lanes.F32_LANES
+
+
+def round_i32(const uint32_t[::1] x, float[::1] y):
+    cdef Py_ssize_t i = 0
+    while i < x.shape[0]:
+        lanes.store_f32(&y[i], lanes.round_i32_f32(lanes.load_u32(&x[i])))
+        i += lanes.F32_LANES
+
+
 def integers_u32(const uint32_t[::1] a, const uint32_t[::1] b, uint32_t[::1] y):
     """~((a + b) * a - (b ^ 7)) ^ (a << 5 | b >> 3 & a)."""
     cdef Py_ssize_t i = 0
