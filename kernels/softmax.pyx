@@ -22,6 +22,7 @@ cdef struct Gradient:
     double value  # what the points need of the row
     double rest  # and what rounding it to the row's precision lost
     double sign
+    bint streamed
 
 
 # The points.
@@ -57,17 +58,17 @@ cdef void times_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) 
 
 cdef void less_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Gradient own = (<const Gradient*>row)[0]
-    map_block(less[real], y, &own, start, n, False)
+    map_block(less[real], y, &own, start, n, own.streamed)
 
 
 cdef void softmax_slope_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Gradient own = (<const Gradient*>row)[0]
-    map_block(softmax_slope[real], y, &own, start, n, False)
+    map_block(softmax_slope[real], y, &own, start, n, own.streamed)
 
 
 cdef void log_softmax_slope_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Gradient own = (<const Gradient*>row)[0]
-    map_block(log_softmax_slope[real], y, &own, start, n, False)
+    map_block(log_softmax_slope[real], y, &own, start, n, own.streamed)
 
 
 # The sum of backward.
@@ -97,7 +98,7 @@ cdef inline void softmax(const real* like, Exponents* rows, const double* scales
     cdef double scale
     cdef Py_ssize_t r
     for r in range(count):
-        scaling[r] = Gradient(NULL, rows[r].y, scales[r], 0.0, 1.0)
+        scaling[r] = Gradient(NULL, rows[r].y, scales[r], 0.0, 1.0, False)
         if not find_top(like, &rows[r], n, threads):
             scaling[r].x, scaling[r].value = rows[r].x, NAN
     for r in range(count):
@@ -117,7 +118,7 @@ cdef inline void logsumexp(const real* like, Exponents* rows, Gradient* logs, Py
         find_top(like, &rows[r], n, threads)
     find_logs(like, rows, count, n, threads)
     for r in range(count):
-        logs[r] = Gradient(NULL, rows[r].x, rounded(like, rows[r].top + rows[r].log_rest), 0.0, 1.0)
+        logs[r] = Gradient(NULL, rows[r].x, rounded(like, rows[r].top + rows[r].log_rest), 0.0, 1.0, False)
         if fabs(rows[r].top) < INFINITY:
             logs[r].rest = (rows[r].top - logs[r].value) + rows[r].log_rest
 
@@ -165,6 +166,7 @@ cdef void log_softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_
         own[r] = exponents_of(like, p[r][0], NULL, 1.0, 1.0)
     logsumexp(like, own, logs, rows, n, threads)
     for r in range(rows):
+        logs[r].streamed = streamed
         map_row(less_block[real], <real*>p[r][1], &logs[r], n, threads)
 
 
@@ -182,7 +184,7 @@ cdef void logsumexp_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ss
 
 cdef void softmax_backward_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
     # grad, y, sign -> grad_x
-    cdef Gradient row = Gradient(p[0], p[1], 0.0, 0.0, (<double*>p[2])[0])
+    cdef Gradient row = Gradient(p[0], p[1], 0.0, 0.0, (<double*>p[2])[0], streamed)
     row.value = sum_row(grad_y_block[real], like, &row, n, threads).first
     map_row(softmax_slope_block[real], <real*>p[3], &row, n, threads)
 
@@ -190,7 +192,7 @@ cdef void softmax_backward_row(const real* like, void** p, Py_ssize_t n, int thr
 cdef void log_softmax_backward_row(const real* like, void** p, Py_ssize_t n, int threads,
                                    bint streamed) noexcept nogil:
     # grad, y -> grad_x
-    cdef Gradient row = Gradient(p[0], p[1], 0.0, 0.0, 1.0)
+    cdef Gradient row = Gradient(p[0], p[1], 0.0, 0.0, 1.0, streamed)
     row.value = sum_values(<const real*>p[0], n, threads)
     map_row(log_softmax_slope_block[real], <real*>p[2], &row, n, threads)
 

@@ -23,12 +23,12 @@ def _checked(name, logits, target, label_smoothing, reduction):
     if logits.ndim == 0 or target.shape != logits.shape[:-1]:
         raise ValueError(f"{name}: target of shape {target.shape} does not fit logits of shape {logits.shape}; "
                          f"expected {logits.shape[:-1]}")
-    classes = logits.shape[-1]
-    wrong = (target < 0) | (target >= classes)
-    if wrong.any():
+    classes, indices = logits.shape[-1], target.astype(np.int64, copy=False)
+    wrong = indices.view(np.uint64) >= classes  # where a negative number is a large one
+    if np.count_nonzero(wrong):
         position = tuple(int(i) for i in np.argwhere(wrong)[0])
         raise ValueError(f"{name}: target{list(position)} is {target[position]}; expected 0 to {classes - 1}")
-    return logits, target.astype(np.int64, copy=False)
+    return logits, indices
 
 
 def _reduced(losses, reduction, dtype):
