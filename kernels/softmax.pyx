@@ -8,9 +8,9 @@ cimport numpy as np
 
 from .elementary cimport exp
 from .exponentials cimport Exponents, all_block, exponents_of, find_logs, find_top
-from .lanes cimport add_product_f64, f32x, f64x, fma, real, splat
+from .lanes cimport f32x, f64x, fma, real, splat
 from .loops cimport itemsize, skip
-from .reductions cimport Pair, map_block, map_row, rounded, sum_block, sum_row, sum_values, take, wide
+from .reductions cimport Pair, fold_block, map_block, map_row, rounded, sum_block, sum_row, take, wide
 from .rows cimport GROUP, Operands, along_axis, group_of
 
 np.import_array()
@@ -71,21 +71,40 @@ cdef void log_softmax_slope_block(real* y, const void* row, Py_ssize_t start, Py
     map_block(log_softmax_slope[real], y, &own, start, n, own.streamed)
 
 
-# The sum of backward.
+# The sums of backward: of grad y, and of grad.
 
-cdef inline void add_grad_y(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
-                            f64x* sums) noexcept nogil:
-    cdef f64x grad = wide(<const real*>(<const Gradient*>row).grad, i, n)
-    cdef f64x y = wide(<const real*>(<const Gradient*>row).x, i, n)
-    if real is f32x:
-        sums[0] = add_product_f64(grad, y, sums[0])
-    else:
-        sums[0] = sums[0] + grad * y
+cdef inline void add_grad_y(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums) noexcept nogil:
+    sums[0] = sums[0] + wide(<const real*>(<const Gradient*>row).grad, i, n) * wide(
+        <const real*>(<const Gradient*>row).x, i, n)
+
+
+cdef inline void fold_grad_y(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums) noexcept nogil:
+    cdef f32x grad = take(<const f32x*>(<const Gradient*>row).grad, i, n)
+    sums[0] = fma(grad, take(<const f32x*>(<const Gradient*>row).x, i, n), sums[0])
+
+
+cdef inline void add_grad(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums) noexcept nogil:
+    sums[0] = sums[0] + wide(<const real*>(<const Gradient*>row).grad, i, n)
+
+
+cdef inline void fold_grad(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums) noexcept nogil:
+    sums[0] = sums[0] + take(<const f32x*>(<const Gradient*>row).grad, i, n)
 
 
 cdef Pair grad_y_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Gradient own = (<const Gradient*>row)[0]
-    return sum_block(add_grad_y[real], 1, like, &own, start, n)
+    if real is f32x:
+        return fold_block(fold_grad_y, 1, &own, start, n)
+    else:
+        return sum_block(add_grad_y[real], 1, like, &own, start, n)
+
+
+cdef Pair grad_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Gradient own = (<const Gradient*>row)[0]
+    if real is f32x:
+        return fold_block(fold_grad, 1, &own, start, n)
+    else:
+        return sum_block(add_grad[real], 1, like, &own, start, n)
 
 
 # A few rows: the largest of each, the sum of each, and then the outputs. While the end of one row's sum is waited for,
@@ -182,19 +201,28 @@ cdef void logsumexp_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ss
         (<double*>p[r][1])[0] = logs[r].value + logs[r].rest
 
 
-cdef void softmax_backward_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+cdef void softmax_backward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                                  bint streamed) noexcept nogil:
     # grad, y, sign -> grad_x
-    cdef Gradient row = Gradient(p[0], p[1], 0.0, 0.0, (<double*>p[2])[0], streamed)
-    row.value = sum_row(grad_y_block[real], like, &row, n, threads).first
-    map_row(softmax_slope_block[real], <real*>p[3], &row, n, threads)
+    cdef Gradient own[GROUP]
+    cdef Py_ssize_t r
+    for r in range(rows):
+        own[r] = Gradient(p[r][0], p[r][1], 0.0, 0.0, (<double*>p[r][2])[0], streamed)
+        own[r].value = sum_row(grad_y_block[real], like, &own[r], n, threads).first
+    for r in range(rows):
+        map_row(softmax_slope_block[real], <real*>p[r][3], &own[r], n, threads)
 
 
-cdef void log_softmax_backward_row(const real* like, void** p, Py_ssize_t n, int threads,
-                                   bint streamed) noexcept nogil:
+cdef void log_softmax_backward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                                      bint streamed) noexcept nogil:
     # grad, y -> grad_x
-    cdef Gradient row = Gradient(p[0], p[1], 0.0, 0.0, 1.0, streamed)
-    row.value = sum_values(<const real*>p[0], n, threads)
-    map_row(log_softmax_slope_block[real], <real*>p[2], &row, n, threads)
+    cdef Gradient own[GROUP]
+    cdef Py_ssize_t r
+    for r in range(rows):
+        own[r] = Gradient(p[r][0], p[r][1], 0.0, 0.0, 1.0, streamed)
+        own[r].value = sum_row(grad_block[real], like, &own[r], n, threads).first
+    for r in range(rows):
+        map_row(log_softmax_slope_block[real], <real*>p[r][2], &own[r], n, threads)
 
 
 # The flat functions.
@@ -246,8 +274,8 @@ logsumexp_gufunc = along_axis(
     b"logsumexp", <void*>logsumexp_kernel[f32x], <void*>logsumexp_kernel[f64x], b"r", b"s", b"log(sum(exp(x)))",
     grouped=True)
 softmax_backward_gufunc = along_axis(
-    b"softmax_backward", <void*>softmax_backward_row[f32x], <void*>softmax_backward_row[f64x], b"rrs", b"r",
-    b"grad, y, sign -> y (grad - sum(grad y)) sign")
+    b"softmax_backward", <void*>softmax_backward_kernel[f32x], <void*>softmax_backward_kernel[f64x], b"rrs", b"r",
+    b"grad, y, sign -> y (grad - sum(grad y)) sign", grouped=True)
 log_softmax_backward_gufunc = along_axis(
-    b"log_softmax_backward", <void*>log_softmax_backward_row[f32x], <void*>log_softmax_backward_row[f64x], b"rr", b"r",
-    b"grad, y -> grad - exp(y) sum(grad)")
+    b"log_softmax_backward", <void*>log_softmax_backward_kernel[f32x], <void*>log_softmax_backward_kernel[f64x], b"rr",
+    b"r", b"grad, y -> grad - exp(y) sum(grad)", grouped=True)

@@ -80,7 +80,7 @@ ROW_BOUNDS = {
     "layer_norm": {"float32": 3.0, "float64": 5.0},
     "layer_norm_backward": {"float32": 4.0, "float64": 5.0},
     "softmax": {"float32": 4.0, "float64": 6.0},
-    "softmax_backward": {"float32": 3.0, "float64": 5.0},
+    "softmax_backward": {"float32": 4.0, "float64": 5.0},
     "log_softmax": {"float32": 2.5, "float64": 4.0},
     "log_softmax_backward": {"float32": 2.5, "float64": 4.0},
     "logsumexp": {"float32": 1.0, "float64": 4.0},

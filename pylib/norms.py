@@ -17,8 +17,8 @@ _LAYER_NORMS = {"two_pass": _norms.layer_norm_gufunc, "one_pass": _norms.layer_n
 def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False):
     """Root mean square norm: ``x / sqrt(mean(x**2) + eps) * weight`` along `axis`.
 
-    The row is read once for its statistic, a sum of squares. Squares are summed in float64, so that no float32 row
-    overflows or underflows; float64 rows beyond 2**450 or below 2**-450 are scaled by a power of two first.
+    The row is read once for its statistic, a sum of squares: sixteen at a time in the precision of the computation, and
+    those sums in float64. A row whose squares would leave the exponent range is scaled by a power of two first.
 
     Parameters
     ----------
@@ -69,8 +69,8 @@ def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False)
 def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return_stats=False, algorithm="two_pass"):
     """Layer norm: ``(x - mean) / sqrt(variance + eps) * weight + bias`` along `axis`.
 
-    Statistics are summed in float64. x - mean is right to the last bits even where nearly all of x is mean, since the
-    mean is carried in two parts.
+    Statistics are summed sixteen elements at a time in the precision of the computation, and those sums in float64.
+    x - mean is right to the last bits even where nearly all of x is mean, since the mean is carried in two parts.
 
     Parameters
     ----------
