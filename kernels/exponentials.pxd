@@ -5,7 +5,7 @@
 # rounding would cost (the size of x - top, in ULP) is not paid. Only beyond |top| = 2^20, where n ln 2 is
 # no longer exact, is the row shifted first. Every exponential is raised by a power of two, so that where the product
 # with its scale is no normal number it is rounded there, once.
-from libc.math cimport INFINITY, NAN, fabs, ldexp
+from libc.math cimport INFINITY, NAN, fabs, frexp, ldexp
 
 from .elementary cimport (
     exp_rest, less_ln2, ln2, ln2_low, log1p, nearest, nearest_sum, power2_of_sum, whole,
@@ -42,13 +42,15 @@ cdef struct Exponents:
 
 
 cdef inline Exponents exponents_of(const real* like, const void* x, void* y, double sign, double scale) noexcept nogil:
-    # A row whose exponentials are to be scaled. Below the scale asked for, what is no normal number here is 0 there.
-    cdef int raised
+    # A row whose exponentials are to be scaled by a number of this size: by how much they are raised, so that what the
+    # kernel takes for the least is 0 after that.
+    cdef int size = 0
+    frexp(scale, &size)
     if real is f32x:
-        raised = 32 if fabs(scale) > 2.0**-30 else 0
+        size = min(max(size + 32, 0), 100)
     else:
-        raised = 128 if fabs(scale) > 2.0**-100 else 0
-    return Exponents(x, y, sign, 0.0, False, 0.0, 0.0, raised, 0, 0.0, 0.0, 1.0, 0.0, 0.0)
+        size = min(max(size + 128, 0), 900)
+    return Exponents(x, y, sign, 0.0, False, 0.0, 0.0, size, 0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
 cdef inline real top_of(const real* x, real sign, Py_ssize_t i, Py_ssize_t n, real top) noexcept nogil:

@@ -124,7 +124,7 @@ cdef inline void softmax(const real* like, Exponents* rows, const double* scales
         if scaling[r].value == scaling[r].value:
             scale = scaling[r].value / sum_row(all_block[real], like, &rows[r], n, threads).first
             scaling[r].value = rounded(like, scale)
-            scaling[r].rest = scale - scaling[r].value
+            scaling[r].rest = scale - scaling[r].value if fabs(scaling[r].value) < INFINITY else 0.0
     for r in range(count):
         map_row(times_block[real], <real*>rows[r].y, &scaling[r], n, threads)
 
@@ -144,36 +144,32 @@ cdef inline void logsumexp(const real* like, Exponents* rows, Gradient* logs, Py
 
 # The kernels.
 
-cdef void softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                         bint streamed) noexcept nogil:
+cdef inline void softmax_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads, double sign,
+                               bint scaled) noexcept nogil:
+    # x, [scale] -> scale softmax(sign x)
     cdef double scales[GROUP]
     cdef Exponents own[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
-        scales[r], own[r] = 1.0, exponents_of(like, p[r][0], p[r][1], 1.0, 1.0)
+        scales[r] = (<double*>p[r][1])[0] if scaled else 1.0
+        own[r] = exponents_of(like, p[r][0], p[r][2] if scaled else p[r][1], sign, scales[r])
     softmax(like, own, scales, rows, n, threads)
+
+
+cdef void softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                         bint streamed) noexcept nogil:
+    softmax_group(like, p, rows, n, threads, 1.0, False)
 
 
 cdef void softmin_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                          bint streamed) noexcept nogil:
-    cdef double scales[GROUP]
-    cdef Exponents own[GROUP]
-    cdef Py_ssize_t r
-    for r in range(rows):
-        scales[r], own[r] = 1.0, exponents_of(like, p[r][0], p[r][1], -1.0, 1.0)
-    softmax(like, own, scales, rows, n, threads)
+    softmax_group(like, p, rows, n, threads, -1.0, False)
 
 
 cdef void scaled_softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                                 bint streamed) noexcept nogil:
-    # x, scale -> scale softmax(x), the gradient of logsumexp
-    cdef double scales[GROUP]
-    cdef Exponents own[GROUP]
-    cdef Py_ssize_t r
-    for r in range(rows):
-        scales[r] = (<double*>p[r][1])[0]
-        own[r] = exponents_of(like, p[r][0], p[r][2], 1.0, scales[r])
-    softmax(like, own, scales, rows, n, threads)
+    # the gradient of logsumexp
+    softmax_group(like, p, rows, n, threads, 1.0, True)
 
 
 cdef void log_softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,

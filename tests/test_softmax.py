@@ -10,6 +10,7 @@ import pytest
 import scipy.special
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lanewise.accuracy import errors
 from lanewise.bounds import bound
 from oracles import DTYPES, dtype_named, error, exactly
 
@@ -108,6 +109,18 @@ def test_backward_against_differences(shape, axis):
     grad = grad.sum(axis)
     slope = oracles.differences(lambda value: (lw.logsumexp(value, axis) * grad).sum(), x)
     np.testing.assert_allclose(lw.logsumexp_backward(grad, x, axis), slope, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("scale", [1e-44, 1e-37, 2.0**-33, 2.0**-29, 1.0, 1e20])
+def test_what_is_no_normal_number_is_rounded_once(scale):
+    """Exponentials are raised by a power of two that suits the scale."""
+    x = np.concatenate([np.linspace(-110, 0, 5000), np.linspace(-3, 0, 50)]).astype(np.float32)[None]
+    p = np.exp(x.astype(np.float64))
+    exact = p / p.sum() * float(np.float32(scale))
+    found = lw.logsumexp_backward(np.array([scale], np.float32), x)
+    assert errors(found[0], exact[0], "float32").max() <= bound("softmax", "float32")
+    assert errors(lw.softmax(x)[0], (p / p.sum())[0], "float32").max() <= bound("softmax", "float32")
+    assert (lw.logsumexp_backward(np.array([np.inf], np.float32), x[:, -9:]) == np.inf).all()
 
 
 @settings(max_examples=40, deadline=None)
