@@ -223,9 +223,9 @@ cdef inline real exp_slope(real t, real t_low, real c, real c_low, real top, rea
     # top where t > 0, else c e^t
     cdef real zero = splat(t, 0.0), e_low, sum
     cdef real e = exp_of_pair(at_least(at_most(t, zero), pick(t, -104.0, -746.0)), t_low, &e_low, &sum)
-    e = pair_product(scale2_of_sum(e, sum), scale2_of_sum(e_low, sum), c, c_low, &e_low)
-    low[0] = where_less(zero, t, top_low, e_low)
-    return where_less(zero, t, top, e)
+    e = pair_product(e, e_low, c, c_low, &e_low)  # before 2^n, which may leave the low part no digits
+    low[0] = where_less(zero, t, top_low, scale2_of_sum(e_low, sum))
+    return where_less(zero, t, top, scale2_of_sum(e, sum))
 
 
 cdef inline real elu_slope(real x, real alpha, real* low) noexcept nogil:
@@ -258,10 +258,13 @@ cdef inline real times_logistic(real grad, real t, real a_low) noexcept nogil:
 
 
 cdef inline real times_square(real grad, real s, real s_low) noexcept nogil:
-    # grad (s + s_low)^2, one factor after the other, since the square alone may underflow
-    cdef real p_low
-    cdef real p = pair_product(grad, splat(grad, 0.0), s, s_low, &p_low)
-    return fma(p, s, finite(fma(p, s_low, p_low * s)))
+    # grad (s + s_low)^2; from 2^-60 (2^-500) down with s times 2^80 (2^640), lest its square underflow
+    cdef real low, one = splat(s, 1.0), size = magnitude(s)
+    cdef real tiny = pick(s, 8.673617379884035e-19, 3.054936363499605e-151)
+    cdef real raised = where_less(size, tiny, pick(s, 1.2089258196146292e+24, 4.562440617622195e+192), one)
+    cdef real w = where_less(size, tiny, pick(s, 8.271806125530277e-25, 2.191809349008403e-193), one)
+    cdef real square = pair_product(s * raised, s_low * raised, s * raised, s_low * raised, &low)
+    return scaled(grad * w, square, low) * w
 
 
 cdef inline real tanhshrink_backward(real grad, real x) noexcept nogil:
@@ -272,13 +275,14 @@ cdef inline real tanhshrink_backward(real grad, real x) noexcept nogil:
 
 
 cdef inline real softsign_backward(real grad, real x) noexcept nogil:
-    # grad / (1 + |x|)^2; from 2^64 (2^512) on with 1 + |x| less by that, lest its inverse be subnormal
-    cdef real d_low, low, one = splat(x, 1.0), far = pick(x, 1.8446744073709552e+19, 1.3407807929942597e+154)
+    # grad / (1 + |x|)^2; from 2^62 (2^510) on with 1 + |x| times 2^-66 (2^-514), lest its inverse's square underflow
+    cdef real d_low, low, square_low, one = splat(x, 1.0), far = pick(x, 4.611686018427388e+18, 3.3519519824856493e+153)
     cdef real a = at_most(magnitude(x), largest(x))
     cdef real d = two_sum(one, a, &d_low)
-    cdef real w = where_less(far, d, one / far, one)
+    cdef real w = where_less(far, d, pick(x, 1.3552527156068805e-20, 1.8645851828000517e-155), one)
     cdef real s = pair_quotient(one, splat(x, 0.0), d * w, d_low * w, &low)
-    return times_square(grad, s, low) * w * w
+    cdef real square = pair_product(s, low, s, low, &square_low)
+    return scaled(grad * w, square, square_low) * w
 
 
 cdef inline real squareplus_slope(real x, real b, real* low) noexcept nogil:

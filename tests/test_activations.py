@@ -335,6 +335,16 @@ def test_backward_is_the_slope(name):
     np.testing.assert_array_equal(compute(name, np.full_like(x, -2.0), given_to_backward), -2 * slope)
 
 
+@pytest.mark.parametrize(("name", "grad", "x"), [
+    ("selu_backward", -1.5014011, -86.95174), ("softsign_backward", -3.0796774e-38, 0.3001736),
+    ("tanhshrink_backward", 3.338485e-38, -1.0395658), ("elu_backward", -0.8927554, -85.53105)])
+def test_where_every_float32_was_tried(name, grad, x):
+    """Gradients that runs over all inputs found beyond the bound, or farthest off."""
+    operands = np.float32([grad]), np.nextafter(np.float32(x), np.float32([-np.inf, x, np.inf]))
+    exact = oracles.wide(name)(*(operand.astype(np.float64) for operand in operands), *parameters_of(name))
+    assert accuracy.errors(getattr(lw, name)(*operands), exact, "float32").max() <= bound(name, "float32")
+
+
 TORCH = {"gelu_tanh": lambda torch, x: torch.nn.functional.gelu(x, approximate="tanh"),
          "relu_squared": lambda torch, x: torch.relu(x)**2}
 
