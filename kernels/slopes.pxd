@@ -220,12 +220,12 @@ cdef inline real mish_slope(real x, real* low) noexcept nogil:
 
 
 cdef inline real exp_slope(real t, real t_low, real c, real c_low, real top, real top_low, real* low) noexcept nogil:
-    # top where t > 0, else c e^t
+    # top where t > 0, else c e^t, which is 0 from -200 (-1500) down for any c
     cdef real zero = splat(t, 0.0), e_low, sum
-    cdef real e = exp_of_pair(at_least(at_most(t, zero), pick(t, -104.0, -746.0)), t_low, &e_low, &sum)
+    cdef real e = exp_of_pair(at_least(at_most(t, zero), pick(t, -200.0, -1500.0)), t_low, &e_low, &sum)
     e = pair_product(e, e_low, c, c_low, &e_low)  # before 2^n, which may leave the low part no digits
-    low[0] = where_less(zero, t, top_low, scale2_of_sum(e_low, sum))
-    return where_less(zero, t, top, scale2_of_sum(e, sum))
+    low[0] = where_less(zero, t, top_low, ldexp(e_low, whole(sum)))
+    return where_less(zero, t, top, ldexp(e, whole(sum)))
 
 
 cdef inline real elu_slope(real x, real alpha, real* low) noexcept nogil:
