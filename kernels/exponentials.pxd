@@ -28,6 +28,7 @@ cdef struct Exponents:
     const void* x
     void* y  # where the exponentials go; NULL where only their sum is wanted
     double sign  # 1, or -1 for softmin
+    double scale  # what the exponentials will be multiplied by, but for their sum
     double shift
     bint plain  # whether it is x itself: sign 1 and shift 0
     double top  # the largest sign * x; NaN where there is one and the largest is infinite
@@ -42,15 +43,14 @@ cdef struct Exponents:
 
 
 cdef inline Exponents exponents_of(const real* like, const void* x, void* y, double sign, double scale) noexcept nogil:
-    # A row whose exponentials are to be scaled by a number of this size: by how much they are raised, so that what the
-    # kernel takes for the least is 0 after that.
+    # With the scale goes how much the exponentials are raised, so that what is taken for the least is 0 after it.
     cdef int size = 0
     frexp(scale, &size)
     if real is f32x:
         size = min(max(size + 32, 0), 100)
     else:
         size = min(max(size + 128, 0), 900)
-    return Exponents(x, y, sign, 0.0, False, 0.0, 0.0, size, 0, 0.0, 0.0, 1.0, 0.0, 0.0)
+    return Exponents(x, y, sign, scale, 0.0, False, 0.0, 0.0, size, 0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
 cdef inline real top_of(const real* x, real sign, Py_ssize_t i, Py_ssize_t n, real top) noexcept nogil:
@@ -71,18 +71,20 @@ cdef inline Pair top_block(const real* like, const void* row, Py_ssize_t start, 
     cdef Exponents own = (<const Exponents*>row)[0]
     cdef const real* x = <const real*>own.x
     cdef Py_ssize_t i = start, stop = start + n, width = lanes(x)
-    cdef real none = splat(first_lanes(take(x, start, 1), 0), -INFINITY)
-    cdef real sign = splat(none, own.sign), a = none, b = none, c = none, d = none
+    cdef real best[4]
+    cdef real sign
+    cdef int k
+    for k in range(4):
+        best[k] = splat(best[k], -INFINITY)
+    sign = splat(best[0], own.sign)
     while i + 4 * width <= stop:
-        a = top_of(x, sign, i, width, a)
-        b = top_of(x, sign, i + width, width, b)
-        c = top_of(x, sign, i + 2 * width, width, c)
-        d = top_of(x, sign, i + 3 * width, width, d)
+        for k in range(4):
+            best[k] = top_of(x, sign, i + k * width, width, best[k])
         i += 4 * width
     while i < stop:
-        a = top_of(x, sign, i, min(stop - i, width), a)
+        best[0] = top_of(x, sign, i, min(stop - i, width), best[0])
         i += width
-    return Pair(largest_lane(at_least(at_least(a, b), at_least(c, d))), 0.0)
+    return Pair(largest_lane(at_least(at_least(best[0], best[1]), at_least(best[2], best[3]))), 0.0)
 
 
 cdef inline Pair larger(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size) noexcept nogil:

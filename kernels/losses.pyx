@@ -10,9 +10,9 @@ cimport numpy as np
 
 from .exponentials cimport Exponents, exponents_of, find_logs, find_top, larger, set_top, top_block
 from .lanes cimport f32x, f64x, fma, real, splat
-from .loops cimport itemsize, skip
+from .loops cimport itemsize
 from .reductions cimport Pair, element_block, map_block, map_row, merge_row, sum_values, take
-from .rows cimport GROUP, Operands, along_axis, group_of
+from .rows cimport GROUP, Operands, along_axis, group_kernel, group_of, run_groups
 
 np.import_array()
 np.import_ufunc()
@@ -22,7 +22,6 @@ cdef struct Question:
     Py_ssize_t target
     double label_smoothing
     double z_loss
-    double scale
     double* loss
 
 cdef struct Slope:
@@ -98,10 +97,10 @@ cdef inline void answer(const real* like, const Exponents* row, const Question* 
     # 1 - p, without cancellation where the target is the one largest
     missed = row.rest / (1.0 + row.rest) if element(logits, asked.target) == row.top else 1.0 - p
     pull = 2.0 * asked.z_loss * log_sum
-    own.factor = (1.0 + pull) * asked.scale * inverse
-    own.offset = -(smoothing / n) * asked.scale
+    own.factor = (1.0 + pull) * row.scale * inverse
+    own.offset = -(smoothing / n) * row.scale
     map_row(slope_block[real], grad, &own, n, threads)
-    p = (smoothing - missed + (pull * p - smoothing / n)) * asked.scale
+    p = (smoothing - missed + (pull * p - smoothing / n)) * row.scale
     if finite and real is f32x:
         (<float*>grad)[asked.target] = <float>p
     elif finite:
@@ -111,17 +110,12 @@ cdef inline void answer(const real* like, const Exponents* row, const Question* 
 cdef inline void cross_entropy_rows(const real* logits, const int64_t* target, double label_smoothing, double z_loss,
                                     double scale, double* loss, real* grad, Py_ssize_t rows,
                                     Py_ssize_t n) noexcept nogil:
-    cdef Exponents own[GROUP]
-    cdef Question questions[GROUP]
-    cdef Py_ssize_t first = 0, count, r
-    while first < rows:
-        count = min(group_of(n, itemsize(logits)), rows - first)
-        for r in range(count):
-            own[r] = exponents_of(logits, skip(logits, (first + r) * n),
-                                  <void*>skip(grad, (first + r) * n) if grad != NULL else NULL, 1.0, scale)
-            questions[r] = Question(target[first + r], label_smoothing, z_loss, scale, loss + first + r)
-        cross_entropy(logits, own, questions, count, n, 1)
-        first += count
+    cdef Py_ssize_t row = n * itemsize(logits)
+    cdef char** at = [<char*>logits, <char*>target, <char*>&label_smoothing, <char*>&z_loss, <char*>&scale, <char*>loss,
+                      <char*>grad]
+    cdef Py_ssize_t* steps = [row, <Py_ssize_t>sizeof(int64_t), 0, 0, 0, <Py_ssize_t>sizeof(double),
+                              row if grad != NULL else 0]
+    run_groups(<group_kernel>gradient_kernel[real], at, steps, 7, group_of(n, itemsize(logits)), rows, n, 1, False)
 
 
 cdef void cross_entropy_float32(const float* logits, const int64_t* target, double label_smoothing, double z_loss,
@@ -135,30 +129,28 @@ cdef void cross_entropy_float64(const double* logits, const int64_t* target, dou
     cross_entropy_rows(<const f64x*>logits, target, label_smoothing, z_loss, scale, loss, <f64x*>grad, rows, n)
 
 
-cdef void loss_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                      bint streamed) noexcept nogil:
-    # logits, target, label_smoothing, z_loss -> loss
+cdef inline void loss_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                            bint with_grad) noexcept nogil:
+    # logits, target, label_smoothing, z_loss, [scale] -> loss, [grad]
     cdef Exponents own[GROUP]
     cdef Question questions[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
-        own[r] = exponents_of(like, p[r][0], NULL, 1.0, 1.0)
-        questions[r] = Question((<int64_t*>p[r][1])[0], (<double*>p[r][2])[0], (<double*>p[r][3])[0], 1.0,
-                                <double*>p[r][4])
+        own[r] = exponents_of(like, p[r][0], p[r][6] if with_grad else NULL, 1.0,
+                              (<double*>p[r][4])[0] if with_grad else 1.0)
+        questions[r] = Question((<int64_t*>p[r][1])[0], (<double*>p[r][2])[0], (<double*>p[r][3])[0],
+                                <double*>(p[r][5] if with_grad else p[r][4]))
     cross_entropy(like, own, questions, rows, n, threads)
+
+
+cdef void loss_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                      bint streamed) noexcept nogil:
+    loss_group(like, p, rows, n, threads, False)
 
 
 cdef void gradient_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                           bint streamed) noexcept nogil:
-    # logits, target, label_smoothing, z_loss, scale -> loss, grad
-    cdef Exponents own[GROUP]
-    cdef Question questions[GROUP]
-    cdef Py_ssize_t r
-    for r in range(rows):
-        own[r] = exponents_of(like, p[r][0], p[r][6], 1.0, (<double*>p[r][4])[0])
-        questions[r] = Question((<int64_t*>p[r][1])[0], (<double*>p[r][2])[0], (<double*>p[r][3])[0],
-                                (<double*>p[r][4])[0], <double*>p[r][5])
-    cross_entropy(like, own, questions, rows, n, threads)
+    loss_group(like, p, rows, n, threads, True)
 
 
 cdef void total_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:

@@ -5,10 +5,20 @@ from libc.math cimport ldexp
 
 from .lanes cimport F64_LANES, f32x, f64x, fma, real, splat, splat_f32, splat_f64, store_f64
 from .loops cimport lanes, skip, store, store_part
-from .reductions cimport Pair, first_lanes, fold_block, map_row, sum_block, sum_row, take, wide
+from .reductions cimport Pair, first_lanes, fold_block, map_row, rounded, sum_block, sum_row, take, wide
 
 cdef enum:
     GROUP = 4  # rows that share one addition to the gradient of weight
+
+cdef enum Known:
+    # what is known of each row of a group, as registers: known[what * GROUP + row]
+    SCALE
+    MEAN
+    MEAN_REST  # times -rstd
+    RSTD
+    GRAD_MEAN
+    GRAD_NORMED_MEAN  # negated
+    KNOWN  # how many these are
 
 cdef struct Group:
     # up to GROUP rows: normed = (x * scale - mean - mean_rest) * rstd, and
@@ -137,17 +147,18 @@ cdef inline void gradients(const real* like, const Group* group, Py_ssize_t rows
         grad = take(<const real*>group.grad[r], i, n)
         x = take(<const real*>group.x[r], i, n)
         if not ordinary:
-            x = x * known[r]
-        normed = normed_of(x, group.centred, known[GROUP + r], known[2 * GROUP + r], known[3 * GROUP + r])
+            x = x * known[SCALE * GROUP + r]
+        normed = normed_of(x, group.centred, known[MEAN * GROUP + r], known[MEAN_REST * GROUP + r],
+                           known[RSTD * GROUP + r])
         grad_weight = fma(grad, normed, grad_weight)
         grad_bias = grad_bias + grad
         if group.weight != NULL:
             grad = grad * weight
         if group.centred:
-            grad = grad - known[4 * GROUP + r]
-        grad = fma(normed, known[5 * GROUP + r], grad) * known[6 * GROUP + r]
+            grad = grad - known[GRAD_MEAN * GROUP + r]
+        grad = fma(normed, known[GRAD_NORMED_MEAN * GROUP + r], grad) * known[RSTD * GROUP + r]
         if not ordinary:
-            grad = grad * known[r]
+            grad = grad * known[SCALE * GROUP + r]
         if n == lanes(like):
             store(<real*>skip(<const real*>group.grad_x[r], i), grad)
         else:
@@ -168,19 +179,17 @@ cdef inline Py_ssize_t whole_registers(const real* like, const Group* group, Py_
 
 
 cdef inline void gradients_block(real* like, const void* group, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # For a whole group and for a row alone, the compiler knows how many rows there are. What is known of each row is in
-    # registers: scale, mean, -mean_rest rstd, rstd, grad_mean, -grad_normed_mean, and what the gradient is times.
+    # for a whole group and for a row alone, the compiler knows how many rows there are
     cdef Group own = (<const Group*>group)[0]
     cdef Py_ssize_t i = start, stop = start + n, r
-    cdef real known[7 * GROUP]
+    cdef real known[KNOWN * GROUP]
     for r in range(own.rows):
-        known[r] = splat(known[r], own.scale[r])
-        known[GROUP + r] = splat(known[r], own.mean[r])
-        known[2 * GROUP + r] = splat(known[r], -own.mean_rest[r]) * splat(known[r], own.rstd[r])
-        known[3 * GROUP + r] = splat(known[r], own.rstd[r])
-        known[4 * GROUP + r] = splat(known[r], own.grad_mean[r])
-        known[5 * GROUP + r] = splat(known[r], -own.grad_normed_mean[r])
-        known[6 * GROUP + r] = splat(known[r], own.rstd[r])
+        known[SCALE * GROUP + r] = splat(known[r], own.scale[r])
+        known[MEAN * GROUP + r] = splat(known[r], own.mean[r])
+        known[MEAN_REST * GROUP + r] = splat(known[r], -own.mean_rest[r]) * splat(known[r], own.rstd[r])
+        known[RSTD * GROUP + r] = splat(known[r], own.rstd[r])
+        known[GRAD_MEAN * GROUP + r] = splat(known[r], own.grad_mean[r])
+        known[GRAD_NORMED_MEAN * GROUP + r] = splat(known[r], -own.grad_normed_mean[r])
     if own.ordinary and own.rows == GROUP:
         i = whole_registers(like, &own, GROUP, True, known, i, stop)
     elif own.ordinary and own.rows == 1:
@@ -223,8 +232,5 @@ cdef inline void set_statistics(const real* like, Group* group, Py_ssize_t r, do
     group.scale[r] = scale
     group.ordinary = scale == 1.0 and (r == 0 or group.ordinary)
     group.rstd[r] = rstd / scale
-    if real is f32x:
-        group.mean[r] = <float>(mean * scale)
-    else:
-        group.mean[r] = mean * scale
+    group.mean[r] = rounded(like, mean * scale)
     group.mean_rest[r] = mean * scale - group.mean[r]

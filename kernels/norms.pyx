@@ -9,11 +9,11 @@ from libc.math cimport fabs, ldexp, sqrt
 cimport numpy as np
 
 from .lanes cimport add_product_f64, f32x, f64x, fma, real, splat, splat_f32, splat_f64
-from .loops cimport itemsize, skip
+from .loops cimport itemsize
 from .reductions cimport (
-    Pair, first_lanes, fold_block, map_block, map_row, merge_row, rounded, sum_block, sum_row, take, wide,
+    Pair, first_lanes, fold_values, map_block, map_row, merge_row, rounded, sum_block, sum_either, sum_row, take, wide,
 )
-from .rows cimport GROUP, Operands, along_axis, group_of
+from .rows cimport GROUP, Operands, along_axis, group_kernel, group_of, run_groups
 
 np.import_array()
 np.import_ufunc()
@@ -58,11 +58,6 @@ cdef inline void add_centred(const real* like, const void* row, Py_ssize_t i, Py
     sums[1] = sums[1] + x * x
 
 
-cdef inline void fold_value(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n,
-                            f32x* sums) noexcept nogil:
-    sums[0] = sums[0] + take(<const f32x*>(<const Norm*>row).x, i, n)
-
-
 cdef inline void fold_square(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n,
                              f32x* sums) noexcept nogil:
     cdef f32x x = take(<const f32x*>(<const Norm*>row).x, i, n)
@@ -79,32 +74,17 @@ cdef inline void fold_centred(const f32x* like, const void* row, Py_ssize_t i, P
 
 # The ordinary row. The compiler knows that the scale is 1 and leaves the product out.
 
-cdef Pair values(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Norm norm = (<const Norm*>row)[0]
-    norm.scale = 1.0
-    if real is f32x:
-        return fold_block(fold_value, 1, &norm, start, n)
-    else:
-        return sum_block(add_value[real], 1, like, &norm, start, n)
-
-
 cdef Pair squares(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Norm norm = (<const Norm*>row)[0]
     norm.scale = 1.0
-    if real is f32x:
-        return fold_block(fold_square, 1, &norm, start, n)
-    else:
-        return sum_block(add_square[real], 1, like, &norm, start, n)
+    return sum_either(fold_square, add_square[real], 1, like, &norm, start, n)
 
 
 cdef Pair centred(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # the sums of deviations and of their squares
     cdef Norm norm = (<const Norm*>row)[0]
     norm.scale = 1.0
-    if real is f32x:
-        return fold_block(fold_centred, 2, &norm, start, n)
-    else:
-        return sum_block(add_centred[real], 2, like, &norm, start, n)
+    return sum_either(fold_centred, add_centred[real], 2, like, &norm, start, n)
 
 
 # The row near the ends of the exponent range.
@@ -188,7 +168,7 @@ cdef inline void rms_root(const real* like, Norm* norm, Py_ssize_t n, int thread
 cdef inline void find_mean(const real* like, Norm* norm, Py_ssize_t n, int threads) noexcept nogil:
     # the first of two passes
     norm.scale = 1.0
-    norm.mean = rounded(like, sum_row(values[real], like, norm, n, threads).first / n)
+    norm.mean = rounded(like, fold_values(<const real*>norm.x, n, threads) / n)
 
 
 cdef inline void layer_root(const real* like, Norm* norm, Py_ssize_t n, int threads) noexcept nogil:
@@ -332,16 +312,6 @@ cdef inline void layer_statistics(const real* like, Norm* norms, Py_ssize_t rows
         layer_root(like, &norms[r], n, threads)
 
 
-# On one thread, where nothing is called through a pointer.
-
-cdef void rms_rows_alone(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    rms_rows(like, norms, rows, n, 1)
-
-
-cdef void layer_rows_alone(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    layer_rows(like, norms, rows, n, 1, False)
-
-
 cdef inline double mean_of(const Norm* norm) noexcept nogil:
     return (norm.mean + norm.mean_rest) / norm.scale
 
@@ -358,10 +328,7 @@ cdef void rms_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t 
     cdef Py_ssize_t r
     for r in range(rows):
         norms[r] = Norm(p[r][0], p[r][3], p[r][1], NULL, 0.0, 0.0, (<double*>p[r][2])[0], 0.0, 1.0, streamed)
-    if threads == 1:
-        rms_rows_alone(like, norms, rows, n)
-    else:
-        rms_rows(like, norms, rows, n, threads)
+    rms_rows(like, norms, rows, n, threads)
     for r in range(rows):
         (<double*>p[r][4])[0] = rstd_of(&norms[r])
 
@@ -375,10 +342,7 @@ cdef void add_rms_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssiz
         norms[r] = Norm(p[r][0], NULL, NULL, p[r][1], 0.0, 0.0, 0.0, 0.0, 1.0, False)
         map_row(sum_of_rows_block[real], <real*>p[r][5], &norms[r], n, threads)
         norms[r] = Norm(p[r][5], p[r][4], p[r][2], NULL, 0.0, 0.0, (<double*>p[r][3])[0], 0.0, 1.0, streamed)
-    if threads == 1:
-        rms_rows_alone(like, norms, rows, n)
-    else:
-        rms_rows(like, norms, rows, n, threads)
+    rms_rows(like, norms, rows, n, threads)
     for r in range(rows):
         (<double*>p[r][6])[0] = rstd_of(&norms[r])
 
@@ -389,10 +353,7 @@ cdef inline void layer_group(const real* like, Operands* p, Py_ssize_t rows, Py_
     cdef Py_ssize_t r
     for r in range(rows):
         norms[r] = Norm(p[r][0], p[r][4], p[r][1], p[r][2], 0.0, 0.0, (<double*>p[r][3])[0], 0.0, 1.0, streamed)
-    if threads == 1 and not one_pass:
-        layer_rows_alone(like, norms, rows, n)
-    else:
-        layer_rows(like, norms, rows, n, threads, one_pass)
+    layer_rows(like, norms, rows, n, threads, one_pass)
     for r in range(rows):
         (<double*>p[r][5])[0] = mean_of(&norms[r])
         (<double*>p[r][6])[0] = rstd_of(&norms[r])
@@ -425,33 +386,22 @@ cdef void layer_stats_row(const real* like, void** p, Py_ssize_t n, int threads,
 
 cdef inline void rms_norm(const real* x, const real* weight, double eps, real* y, double* rstd, Py_ssize_t rows,
                           Py_ssize_t n) noexcept nogil:
-    cdef Operands p[GROUP]
     cdef double unused
-    cdef Py_ssize_t first = 0, count, r
-    while first < rows:
-        count = min(group_of(n, itemsize(x)), rows - first)
-        for r in range(count):
-            p[r][0], p[r][1], p[r][2] = <void*>skip(x, (first + r) * n), <void*>weight, &eps
-            p[r][3] = <void*>skip(y, (first + r) * n)
-            p[r][4] = &unused if rstd == NULL else rstd + first + r
-        rms_kernel(x, p, count, n, 1, False)
-        first += count
+    cdef Py_ssize_t row = n * itemsize(x)
+    cdef char** at = [<char*>x, <char*>weight, <char*>&eps, <char*>y, <char*>(rstd if rstd != NULL else &unused)]
+    cdef Py_ssize_t* steps = [row, 0, 0, row, <Py_ssize_t>sizeof(double) if rstd != NULL else 0]
+    run_groups(<group_kernel>rms_kernel[real], at, steps, 5, group_of(n, itemsize(x)), rows, n, 1, False)
 
 
 cdef inline void layer_norm(const real* x, const real* weight, const real* bias, double eps, real* y, double* mean,
                             double* rstd, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    cdef Operands p[GROUP]
     cdef double unused
-    cdef Py_ssize_t first = 0, count, r
-    while first < rows:
-        count = min(group_of(n, itemsize(x)), rows - first)
-        for r in range(count):
-            p[r][0], p[r][1], p[r][2] = <void*>skip(x, (first + r) * n), <void*>weight, <void*>bias
-            p[r][3], p[r][4] = &eps, <void*>skip(y, (first + r) * n)
-            p[r][5] = &unused if mean == NULL else mean + first + r
-            p[r][6] = &unused if rstd == NULL else rstd + first + r
-        layer_kernel(x, p, count, n, 1, False)
-        first += count
+    cdef Py_ssize_t row = n * itemsize(x)
+    cdef char** at = [<char*>x, <char*>weight, <char*>bias, <char*>&eps, <char*>y,
+                      <char*>(mean if mean != NULL else &unused), <char*>(rstd if rstd != NULL else &unused)]
+    cdef Py_ssize_t* steps = [row, 0, 0, 0, row, <Py_ssize_t>sizeof(double) if mean != NULL else 0,
+                              <Py_ssize_t>sizeof(double) if rstd != NULL else 0]
+    run_groups(<group_kernel>layer_kernel[real], at, steps, 7, group_of(n, itemsize(x)), rows, n, 1, False)
 
 
 cdef void rms_norm_float32(const float* x, const float* weight, double eps, float* y, double* rstd, Py_ssize_t rows,

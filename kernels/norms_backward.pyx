@@ -9,9 +9,7 @@ from libc.stdlib cimport calloc, free, malloc
 
 cimport numpy as np
 
-from .lanes cimport (
-    F64_LANES, enter_environment, environment, f32x, f64x, leave_environment, load_f64, real, store_f64,
-)
+from .lanes cimport enter_environment, environment, f32x, f64x, leave_environment, real
 from .loops cimport skip
 from .norm_groups cimport GROUP, Group, group_backward, set_statistics
 from .rows cimport TILE, put_rows, register, take_rows
@@ -121,18 +119,13 @@ cdef inline void add_chunks(const real* like, char* y, Py_ssize_t step, double* 
     # the sums of all chunks, in the place of the first's and then where they are wanted
     cdef Py_ssize_t i, chunk
     for chunk in range(1, chunks):
-        i = 0
-        while i + F64_LANES <= n:
-            store_f64(sums + i, load_f64(sums + i) + load_f64(sums + chunk * apart + i))
-            i += F64_LANES
-        while i < n:
+        for i in range(n):
             sums[i] += sums[chunk * apart + i]
-            i += 1
     for i in range(n):
         if real is f32x:
-            (<float*>(y + i * step))[0] = <float>(sums[i] + 0.0)
+            (<float*>(y + i * step))[0] = <float>sums[i]
         else:
-            (<double*>(y + i * step))[0] = sums[i] + 0.0
+            (<double*>(y + i * step))[0] = sums[i]
 
 
 cdef inline int chunk(const real* like, Dtype dtype, const Problem* problem, const void* weight, Py_ssize_t k,

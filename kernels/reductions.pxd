@@ -195,6 +195,17 @@ cdef inline Pair fold_block(
     return Pair(totals[0], totals[1])
 
 
+cdef inline Pair sum_either(
+        void (*folded)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
+        void (*added)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
+        const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # folded where the row is of float32
+    if real is f32x:
+        return fold_block(folded, count, row, start, n)
+    else:
+        return sum_block(added, count, like, row, start, n)
+
+
 cdef inline Pair sum_alone(Pair (*block)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
                            const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # on a thread of its own, whose environment is its own too
@@ -245,6 +256,21 @@ cdef inline Pair element_block(const real* like, const void* x, Py_ssize_t start
 cdef inline double sum_values(const real* x, Py_ssize_t n, int threads) noexcept nogil:
     # the sum of the row itself
     return sum_row(element_block[real], x, x, n, threads).first
+
+
+cdef inline void fold_element(const f32x* like, const void* x, Py_ssize_t i, Py_ssize_t n,
+                              f32x* sums) noexcept nogil:
+    sums[0] = sums[0] + take(<const f32x*>x, i, n)
+
+
+cdef inline Pair folded_element_block(const real* like, const void* x, Py_ssize_t start,
+                                      Py_ssize_t n) noexcept nogil:
+    return sum_either(fold_element, add_element[real], 1, like, x, start, n)
+
+
+cdef inline double fold_values(const real* x, Py_ssize_t n, int threads) noexcept nogil:
+    # the same, folded
+    return sum_row(folded_element_block[real], x, x, n, threads).first
 
 
 cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,

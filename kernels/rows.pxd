@@ -222,6 +222,21 @@ cdef inline Tiles make_tiles(const Operation* operation, Dtype dtype, char** arg
     return tiles
 
 
+cdef inline void run_groups(group_kernel kernel, char** at, const Py_ssize_t* steps, int operands, Py_ssize_t group,
+                            Py_ssize_t rows, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+    # rows whose operands are steps apart, `group` at a time
+    cdef Operands p[GROUP]
+    cdef Py_ssize_t first = 0, row, count
+    cdef int k
+    while first < rows:
+        count = min(group, rows - first)
+        for row in range(count):
+            for k in range(operands):
+                p[row][k] = at[k] + (first + row) * steps[k]
+        kernel(NULL, p, count, n, threads, streamed)
+        first += count
+
+
 cdef inline void run_rows(const real* like, Dtype dtype, void* kernel, const Operation* operation, char** args,
                           const np.npy_intp* dims, const np.npy_intp* steps, Py_ssize_t start, Py_ssize_t stop,
                           int threads) noexcept nogil:
@@ -229,9 +244,9 @@ cdef inline void run_rows(const real* like, Dtype dtype, void* kernel, const Ope
     cdef environment callers = enter_environment()
     cdef Tiles tiles = make_tiles(operation, dtype, args, dims, steps)
     cdef Dtype precision = FLOAT32 if real is f32x else FLOAT64
-    cdef Py_ssize_t n = dims[1], r = start, first, row, rows, count
+    cdef Py_ssize_t n = dims[1], r = start, row, rows
     cdef char* at[MAX_ROW_OPERANDS]
-    cdef Operands p[GROUP]
+    cdef Operands p
     cdef int k, operands = operation.n_in + operation.n_out
     if tiles.memory == NULL:
         with gil:
@@ -246,17 +261,13 @@ cdef inline void run_rows(const real* like, Dtype dtype, void* kernel, const Ope
                 take_row(precision, <real*>tiles.tile[k], args[k] + r * steps[k], tiles.stride[k], n)
         for k in range(operands):
             at[k] = NULL if tiles.absent[k] else tiles.tile[k] if tiles.tiled[k] else args[k] + r * steps[k]
-        first = 0
-        while first < rows:
-            count = min(rows - first, tiles.group)
-            for row in range(count):
+        if operation.grouped:
+            run_groups(<group_kernel>kernel, at, tiles.step, operands, tiles.group, rows, n, threads, tiles.streamed)
+        else:
+            for row in range(rows):
                 for k in range(operands):
-                    p[row][k] = at[k] + (first + row) * tiles.step[k]
-            if operation.grouped:
-                (<group_kernel>kernel)(NULL, p, count, n, threads, tiles.streamed)
-            else:
-                (<row_kernel>kernel)(NULL, p[0], n, threads, tiles.streamed)
-            first += count
+                    p[k] = at[k] + row * tiles.step[k]
+                (<row_kernel>kernel)(NULL, p, n, threads, tiles.streamed)
         for k in range(operation.n_in, operands):
             if tiles.tiled[k]:
                 put_rows(dtype, args[k] + r * steps[k], steps[k], tiles.stride[k], <const real*>tiles.tile[k], rows, n)

@@ -257,32 +257,30 @@ cdef inline real times_logistic(real grad, real t, real a_low) noexcept nogil:
     return ldexp(grad * (s + low), n)
 
 
-cdef inline real times_square(real grad, real s, real s_low) noexcept nogil:
-    # grad (s + s_low)^2; from 2^-60 (2^-500) down with s times 2^80 (2^640), lest its square underflow
-    cdef real low, one = splat(s, 1.0), size = magnitude(s)
-    cdef real tiny = pick(s, 8.673617379884035e-19, 3.054936363499605e-151)
-    cdef real raised = where_less(size, tiny, pick(s, 1.2089258196146292e+24, 4.562440617622195e+192), one)
-    cdef real w = where_less(size, tiny, pick(s, 8.271806125530277e-25, 2.191809349008403e-193), one)
-    cdef real square = pair_product(s * raised, s_low * raised, s * raised, s_low * raised, &low)
+cdef inline real times_square(real grad, real s, real s_low, real w) noexcept nogil:
+    # grad (w (s + s_low))^2, for a power of two w without which the square of s is a normal number
+    cdef real low
+    cdef real square = pair_product(s, s_low, s, s_low, &low)
     return scaled(grad * w, square, low) * w
 
 
 cdef inline real tanhshrink_backward(real grad, real x) noexcept nogil:
-    # grad tanh(x)^2
-    cdef real low
+    # grad tanh(x)^2; from tanh(x) = 2^-60 (2^-500) down with 2^80 (2^640) times it
+    cdef real low, one = splat(x, 1.0), tiny = pick(x, 8.673617379884035e-19, 3.054936363499605e-151)
     cdef real t = tanh_pair(magnitude(x), &low)
-    return times_square(grad, t, low)
+    cdef real raised = where_less(t, tiny, pick(x, 1.2089258196146292e+24, 4.562440617622195e+192), one)
+    cdef real w = where_less(t, tiny, pick(x, 8.271806125530277e-25, 2.191809349008403e-193), one)
+    return times_square(grad, t * raised, low * raised, w)
 
 
 cdef inline real softsign_backward(real grad, real x) noexcept nogil:
-    # grad / (1 + |x|)^2; from 2^62 (2^510) on with 1 + |x| times 2^-66 (2^-514), lest its inverse's square underflow
-    cdef real d_low, low, square_low, one = splat(x, 1.0), far = pick(x, 4.611686018427388e+18, 3.3519519824856493e+153)
+    # grad / (1 + |x|)^2; from 2^62 (2^510) on with 1 + |x| times 2^-66 (2^-514)
+    cdef real d_low, low, one = splat(x, 1.0), far = pick(x, 4.611686018427388e+18, 3.3519519824856493e+153)
     cdef real a = at_most(magnitude(x), largest(x))
     cdef real d = two_sum(one, a, &d_low)
     cdef real w = where_less(far, d, pick(x, 1.3552527156068805e-20, 1.8645851828000517e-155), one)
     cdef real s = pair_quotient(one, splat(x, 0.0), d * w, d_low * w, &low)
-    cdef real square = pair_product(s, low, s, low, &square_low)
-    return scaled(grad * w, square, square_low) * w
+    return times_square(grad, s, low, w)
 
 
 cdef inline real squareplus_slope(real x, real b, real* low) noexcept nogil:

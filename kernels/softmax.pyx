@@ -9,9 +9,9 @@ cimport numpy as np
 from .elementary cimport exp
 from .exponentials cimport Exponents, all_block, exponents_of, find_logs, find_top
 from .lanes cimport f32x, f64x, fma, real, splat
-from .loops cimport itemsize, skip
-from .reductions cimport Pair, fold_block, map_block, map_row, rounded, sum_block, sum_row, take, wide
-from .rows cimport GROUP, Operands, along_axis, group_of
+from .loops cimport itemsize
+from .reductions cimport Pair, fold_values, map_block, map_row, rounded, sum_either, sum_row, take, wide
+from .rows cimport GROUP, Operands, along_axis, group_kernel, group_of, run_groups
 
 np.import_array()
 np.import_ufunc()
@@ -71,7 +71,7 @@ cdef void log_softmax_slope_block(real* y, const void* row, Py_ssize_t start, Py
     map_block(log_softmax_slope[real], y, &own, start, n, own.streamed)
 
 
-# The sums of backward: of grad y, and of grad.
+# The sum of backward.
 
 cdef inline void add_grad_y(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums) noexcept nogil:
     sums[0] = sums[0] + wide(<const real*>(<const Gradient*>row).grad, i, n) * wide(
@@ -83,41 +83,22 @@ cdef inline void fold_grad_y(const f32x* like, const void* row, Py_ssize_t i, Py
     sums[0] = fma(grad, take(<const f32x*>(<const Gradient*>row).x, i, n), sums[0])
 
 
-cdef inline void add_grad(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums) noexcept nogil:
-    sums[0] = sums[0] + wide(<const real*>(<const Gradient*>row).grad, i, n)
-
-
-cdef inline void fold_grad(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums) noexcept nogil:
-    sums[0] = sums[0] + take(<const f32x*>(<const Gradient*>row).grad, i, n)
-
-
 cdef Pair grad_y_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Gradient own = (<const Gradient*>row)[0]
-    if real is f32x:
-        return fold_block(fold_grad_y, 1, &own, start, n)
-    else:
-        return sum_block(add_grad_y[real], 1, like, &own, start, n)
-
-
-cdef Pair grad_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Gradient own = (<const Gradient*>row)[0]
-    if real is f32x:
-        return fold_block(fold_grad, 1, &own, start, n)
-    else:
-        return sum_block(add_grad[real], 1, like, &own, start, n)
+    return sum_either(fold_grad_y, add_grad_y[real], 1, like, &own, start, n)
 
 
 # A few rows: the largest of each, the sum of each, and then the outputs. While the end of one row's sum is waited for,
 # the next row's is under way.
 
-cdef inline void softmax(const real* like, Exponents* rows, const double* scales, Py_ssize_t count, Py_ssize_t n,
+cdef inline void softmax(const real* like, Exponents* rows, Py_ssize_t count, Py_ssize_t n,
                          int threads) noexcept nogil:
     # scale e^(sign x) / sum(e^(sign x))
     cdef Gradient scaling[GROUP]
     cdef double scale
     cdef Py_ssize_t r
     for r in range(count):
-        scaling[r] = Gradient(NULL, rows[r].y, scales[r], 0.0, 1.0, False)
+        scaling[r] = Gradient(NULL, rows[r].y, rows[r].scale, 0.0, 1.0, False)
         if not find_top(like, &rows[r], n, threads):
             scaling[r].x, scaling[r].value = rows[r].x, NAN
     for r in range(count):
@@ -129,17 +110,19 @@ cdef inline void softmax(const real* like, Exponents* rows, const double* scales
         map_row(times_block[real], <real*>rows[r].y, &scaling[r], n, threads)
 
 
-cdef inline void logsumexp(const real* like, Exponents* rows, Gradient* logs, Py_ssize_t count, Py_ssize_t n,
+cdef inline void logsumexp(const real* like, Operands* p, Gradient* logs, Py_ssize_t rows, Py_ssize_t n,
                            int threads) noexcept nogil:
-    # log(sum(e^x)) as its value in the row's precision, and the rest, which rounding it lost
+    # log(sum(e^x)) of the first operands, as its value in the row's precision and the rest, which rounding it lost
+    cdef Exponents own[GROUP]
     cdef Py_ssize_t r
-    for r in range(count):
-        find_top(like, &rows[r], n, threads)
-    find_logs(like, rows, count, n, threads)
-    for r in range(count):
-        logs[r] = Gradient(NULL, rows[r].x, rounded(like, rows[r].top + rows[r].log_rest), 0.0, 1.0, False)
-        if fabs(rows[r].top) < INFINITY:
-            logs[r].rest = (rows[r].top - logs[r].value) + rows[r].log_rest
+    for r in range(rows):
+        own[r] = exponents_of(like, p[r][0], NULL, 1.0, 1.0)
+        find_top(like, &own[r], n, threads)
+    find_logs(like, own, rows, n, threads)
+    for r in range(rows):
+        logs[r] = Gradient(NULL, p[r][0], rounded(like, own[r].top + own[r].log_rest), 0.0, 1.0, False)
+        if fabs(own[r].top) < INFINITY:
+            logs[r].rest = (own[r].top - logs[r].value) + own[r].log_rest
 
 
 # The kernels.
@@ -147,13 +130,12 @@ cdef inline void logsumexp(const real* like, Exponents* rows, Gradient* logs, Py
 cdef inline void softmax_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads, double sign,
                                bint scaled) noexcept nogil:
     # x, [scale] -> scale softmax(sign x)
-    cdef double scales[GROUP]
     cdef Exponents own[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
-        scales[r] = (<double*>p[r][1])[0] if scaled else 1.0
-        own[r] = exponents_of(like, p[r][0], p[r][2] if scaled else p[r][1], sign, scales[r])
-    softmax(like, own, scales, rows, n, threads)
+        own[r] = exponents_of(like, p[r][0], p[r][2] if scaled else p[r][1], sign,
+                              (<double*>p[r][1])[0] if scaled else 1.0)
+    softmax(like, own, rows, n, threads)
 
 
 cdef void softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
@@ -174,12 +156,9 @@ cdef void scaled_softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, 
 
 cdef void log_softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                              bint streamed) noexcept nogil:
-    cdef Exponents own[GROUP]
     cdef Gradient logs[GROUP]
     cdef Py_ssize_t r
-    for r in range(rows):
-        own[r] = exponents_of(like, p[r][0], NULL, 1.0, 1.0)
-    logsumexp(like, own, logs, rows, n, threads)
+    logsumexp(like, p, logs, rows, n, threads)
     for r in range(rows):
         logs[r].streamed = streamed
         map_row(less_block[real], <real*>p[r][1], &logs[r], n, threads)
@@ -187,12 +166,9 @@ cdef void log_softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_
 
 cdef void logsumexp_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                            bint streamed) noexcept nogil:
-    cdef Exponents own[GROUP]
     cdef Gradient logs[GROUP]
     cdef Py_ssize_t r
-    for r in range(rows):
-        own[r] = exponents_of(like, p[r][0], NULL, 1.0, 1.0)
-    logsumexp(like, own, logs, rows, n, threads)
+    logsumexp(like, p, logs, rows, n, threads)
     for r in range(rows):
         (<double*>p[r][1])[0] = logs[r].value + logs[r].rest
 
@@ -216,40 +192,34 @@ cdef void log_softmax_backward_kernel(const real* like, Operands* p, Py_ssize_t 
     cdef Py_ssize_t r
     for r in range(rows):
         own[r] = Gradient(p[r][0], p[r][1], 0.0, 0.0, 1.0, streamed)
-        own[r].value = sum_row(grad_block[real], like, &own[r], n, threads).first
+        own[r].value = fold_values(<const real*>p[r][0], n, threads)
     for r in range(rows):
         map_row(log_softmax_slope_block[real], <real*>p[r][2], &own[r], n, threads)
 
 
 # The flat functions.
 
-cdef inline void contiguous(
-        void (*kernel)(const real*, Operands*, Py_ssize_t, Py_ssize_t, int, bint) noexcept nogil, const real* x,
-        real* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    cdef Operands p[GROUP]
-    cdef Py_ssize_t first = 0, count, r
-    while first < rows:
-        count = min(group_of(n, itemsize(x)), rows - first)
-        for r in range(count):
-            p[r][0], p[r][1] = <void*>skip(x, (first + r) * n), <void*>skip(y, (first + r) * n)
-        kernel(x, p, count, n, 1, False)
-        first += count
+cdef inline void contiguous(group_kernel kernel, const real* x, real* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t row = n * itemsize(x)
+    cdef char** at = [<char*>x, <char*>y]
+    cdef Py_ssize_t* steps = [row, row]
+    run_groups(kernel, at, steps, 2, group_of(n, itemsize(x)), rows, n, 1, False)
 
 
 cdef void softmax_float32(const float* x, float* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    contiguous(softmax_kernel[f32x], <const f32x*>x, <f32x*>y, rows, n)
+    contiguous(<group_kernel>softmax_kernel[f32x], <const f32x*>x, <f32x*>y, rows, n)
 
 
 cdef void softmax_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    contiguous(softmax_kernel[f64x], <const f64x*>x, <f64x*>y, rows, n)
+    contiguous(<group_kernel>softmax_kernel[f64x], <const f64x*>x, <f64x*>y, rows, n)
 
 
 cdef void log_softmax_float32(const float* x, float* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    contiguous(log_softmax_kernel[f32x], <const f32x*>x, <f32x*>y, rows, n)
+    contiguous(<group_kernel>log_softmax_kernel[f32x], <const f32x*>x, <f32x*>y, rows, n)
 
 
 cdef void log_softmax_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    contiguous(log_softmax_kernel[f64x], <const f64x*>x, <f64x*>y, rows, n)
+    contiguous(<group_kernel>log_softmax_kernel[f64x], <const f64x*>x, <f64x*>y, rows, n)
 
 
 # The gufuncs.

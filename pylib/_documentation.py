@@ -1,6 +1,6 @@
 """Docstrings of the elementwise functions, from a row each: what they share is written once."""
 
-from .bounds import BOUNDS, CANCELLING, SIXTEEN, bound
+from .bounds import BOUNDS, CANCELLING, ROW_BOUNDS
 
 _FORWARD = """{formula}, element by element.
 
@@ -42,7 +42,7 @@ _INTEGERS = "    Integers are converted as np.exp converts them.\n"
 
 
 def _bounds_of(name):
-    bounds = BOUNDS.get(name, _SEVERAL_RESULTS)
+    bounds = BOUNDS.get(name) or ROW_BOUNDS.get(name, _SEVERAL_RESULTS)
     return f"{bounds['float32']:g} (float32), {bounds['float64']:g} (float64), 0.51 (float16, bfloat16)"
 
 
@@ -71,8 +71,7 @@ def with_bound(function):
     unit = "the exact result"
     if function.__name__ in CANCELLING:
         unit = "the exact result or, where results cancel, of what they cancel from"
-    float32, float64 = (bound(function.__name__, dtype) for dtype in ("float32", "float64"))
-    function.__doc__ = function.__doc__.replace("%(bound)s", (
-        f"Error bound in ULP of {unit}:\n"
-        f"    {float32:g} (float32), {float64:g} (float64), {SIXTEEN:g} (float16, bfloat16)."))
+    note = f"Error bound in ULP of {unit}:\n    {_bounds_of(function.__name__)}."
+    if function.__doc__:  # which python -OO leaves out
+        function.__doc__ = function.__doc__.replace("%(bound)s", note)
     return function

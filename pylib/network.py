@@ -133,6 +133,7 @@ class Network:
         self._sizes = np.array(self.sizes, np.intp)
         self._level_unit = _kernels.unit_of(codebook.levels[None])  # 0 where the levels are not whole
         self._whole_levels = (codebook.levels / (self._level_unit or np.inf)).astype(np.int16)
+        self._largest_level = int(np.abs(self._whole_levels).max())
 
     def __repr__(self):
         return f"Network({'-'.join(map(str, self.sizes))}, {self.activation!r}, {self.codebook.name})"
@@ -194,7 +195,7 @@ class Network:
 
     def _is_exact(self, whole):
         # whether float32 would hold every sum of the first layer, in any order, without rounding
-        return (whole is not None and whole.reach * int(np.abs(self._whole_levels).max()) <= 2**24
+        return (whole is not None and whole.reach * self._largest_level <= 2**24
                 and 2.0**-126 <= whole.unit * self._level_unit <= 2.0**100)
 
     def _evaluate(self, population, x, y, goal):

@@ -144,3 +144,9 @@ MULTIPROCESSING = """
 def test_multiprocessing_by_fork(run_python):
     result = run_python(MULTIPROCESSING, timeout=120)
     assert result.stdout == "True\n", result.stderr
+
+
+def test_imports_without_docstrings(run_python):
+    found = run_python("import lanewise as lw, lanewise.evolution; print(lw.relu(2.0), lw.softmax([0.0]))",
+                       PYTHONOPTIMIZE="2")
+    assert (found.stdout.split(), found.stderr) == (["2.0", "[1.]"], "")
