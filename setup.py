@@ -93,7 +93,7 @@ def compiled_for(level, source):
 
 HEADERS = sorted(str(path) for path in Path("kernels").rglob("*.[hp]*"))
 SOURCES = sorted(Path("kernels").glob("*.pyx"))
+UNLEVELLED = ("machine", "operands")  # what runs before a level is chosen, and what has no registers
 setup(cmdclass={"build_ext": BuildLevels}, ext_modules=[
-    # the module that finds out about the machine runs before a level is chosen
-    compiled_for(level, source) for source in SOURCES for level in ([None] if source.stem == "machine" else LEVELS)
+    compiled_for(level, source) for source in SOURCES for level in ([None] if source.stem in UNLEVELLED else LEVELS)
 ])

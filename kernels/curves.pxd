@@ -3,8 +3,8 @@
 from libc.math cimport INFINITY
 
 from .elementary cimport (
-    exp_of_pair, exp_pair, expm1_half, largest, log1p_parts, logistic_divisor, logistic_times, lowering, nearest,
-    normal_tail_parts, raised_power2, reduced, scale2_of_sum, segment, step, tanh_parts, whole,
+    exp_of_pair, exp_pair, expm1_half, largest, log1p_f64, logistic_divisor, logistic_times, lowering, nearest,
+    normal_tail_parts, place, raised_power2, reduced, scale2_of_sum, segment, step, tanh_pair, whole,
 )
 from .lanes cimport (
     any_less, at_least, at_most, exponent, f32x, fma, ldexp, magnitude, pick, power2, real, root, scale2, splat,
@@ -101,7 +101,8 @@ cdef inline f32x softplus_tail(f32x a, f32x a_low, f32x* low, f32x* sum) noexcep
     # log(1 + e^-(a + a_low)) = 2^n (value + low) for a >= 0, n = whole(sum): e^-a times a polynomial by segments
     cdef f32x q, q_low
     cdef f32x e = exp_of_pair(-a, -a_low, low, sum)
-    q = segment(&SOFTPLUS_SEGMENTS[0][0], 2.0, at_most(a, splat(a, 24.9)), a, &q_low)
+    a = at_most(a, splat(a, 22.0))
+    q = segment(&SOFTPLUS_SEGMENTS[0][0], 6, place(a, 0.84375, 1.25), a, False, &q_low)
     return pair_product(q, q_low, e, low[0], low)
 
 
@@ -117,7 +118,7 @@ cdef inline real softplus_of_pair(real t, real t_low, real* low, real* n) noexce
         n[0] = where_less(t, zero, whole(sum), zero)
     else:
         e = exp_of_pair(-a, -a_low, &e_low, &sum)
-        tail = log1p_parts(scale2_of_sum(e, sum), scale2_of_sum(e_low, sum), &tail_low)
+        tail = log1p_f64(scale2_of_sum(e, sum), scale2_of_sum(e_low, sum), &tail_low)
         n[0] = where_less(t, splat(t, -45.0), whole(sum), zero)
         e = where_less(n[0], zero, e, tail)
         e_low = where_less(n[0], zero, e_low, tail_low)
@@ -231,7 +232,7 @@ cdef inline real tanhshrink(real x) noexcept nogil:
         q = step(q, z, 1.6504268480461576e-17)
     cdef real v = fast_sum(splat(x, 0.3333333333333333), q, &v_low)
     v = pair_product(z, z_low, v, v_low, &v_low)
-    cdef real d = fast_sum(a, -tanh_parts(a, &low), &lost)
+    cdef real d = fast_sum(a, -tanh_pair(a, &low), &lost)
     d = where_less(a, splat(x, 40.0), d + (lost - low), d)
     # what v's rounding lost underflows where x^3 is hardly a normal number: 2^60 times as much does not
     cdef real up = splat(x, 1.152921504606847e+18), down = splat(x, 8.673617379884035e-19)

@@ -7,12 +7,12 @@ from libc.math cimport INFINITY
 from libc.stdint cimport uint64_t
 
 from .lanes cimport (
-    at_least, at_least_i32, at_least_i64, at_most, bits_f32, bits_f64, exponent, f32x, fma, from_bits_f32,
-    from_bits_f64, lookup16_f32, magnitude, pick, power2, real, scale2, splat, splat_f32, splat_u32, splat_u64, u32x,
-    where_less, with_sign,
+    any_less, at_least, at_least_i32, at_least_i64, at_most, bits_f32, bits_f64, exponent, f32x, f64x, fma,
+    from_bits_f32, from_bits_f64, lookup16_f32, magnitude, pick, power2, real, round_i32_f32, scale2, splat, splat_f32,
+    splat_u32, splat_u64, u32x, where_less, with_sign,
 )
 from .pairs cimport fast_sum, pair_product, pair_quotient, product, two_sum
-from .segments cimport NORMAL_TAIL_SEGMENTS, TANH_SEGMENTS
+from .segments cimport ERF_SEGMENTS, LOG_TABLE, NORMAL_TAIL_SEGMENTS, TANH_SEGMENTS
 
 
 cdef inline real largest(real like) noexcept nogil:
@@ -241,29 +241,33 @@ cdef inline real tanh_parts(real a, real* low) noexcept nogil:
     return pair_quotient(top, top_low + (top_lost + p_low), d, d_low + (lost + p_low), low)
 
 
-cdef inline f32x segment(const float* rows, double offset, f32x place, f32x a, f32x* low) noexcept nogil:
+cdef inline f32x segment(const float* rows, int degree, f32x place, f32x a, bint odd, f32x* low) noexcept nogil:
     # a function of a >= 0 by the polynomial c0 + d (c1 + ...), d = a - centre, of that of 16 segments (segments.pxd)
-    # in which `place` is, and what its last rounding lost
-    cdef u32x index = bits_f32(place + splat_f32(<float>offset)) >> 21
-    cdef f32x d = a - lookup16_f32(rows, index)
-    cdef f32x q = lookup16_f32(rows + 8 * 16, index)
-    q = fma(q, d, lookup16_f32(rows + 7 * 16, index))
-    q = fma(q, d, lookup16_f32(rows + 6 * 16, index))
-    q = fma(q, d, lookup16_f32(rows + 5 * 16, index))
-    q = fma(q, d, lookup16_f32(rows + 4 * 16, index))
-    q = fma(q, d, lookup16_f32(rows + 3 * 16, index))
-    cdef f32x c1 = lookup16_f32(rows + 2 * 16, index), c0 = lookup16_f32(rows + 16, index)
+    # that `place` names, and what its last rounding lost. Of an odd function c0 is a where the centre is 0
+    cdef u32x index = bits_f32(place) >> 21
+    cdef f32x centre = lookup16_f32(rows, index), c0 = lookup16_f32(rows + 16, index)
+    cdef f32x c1 = lookup16_f32(rows + 2 * 16, index), q = lookup16_f32(rows + (degree + 1) * 16, index)
+    cdef f32x d = a - centre
+    cdef int k
+    for k in range(degree, 2, -1):
+        q = fma(q, d, lookup16_f32(rows + k * 16, index))
+    if odd:
+        c0 = where_less(splat(a, 0.0), centre, c0, a)
     cdef f32x slope = fma(q, d, c1)
     cdef f32x value = fma(slope, d, c0)
     low[0] = fma(fma(q, d, c1 - slope), d, fma(slope, d, c0 - value))
     return value
 
 
+cdef inline f32x place(f32x a, double scale, double offset) noexcept nogil:
+    return fma(a, splat_f32(<float>scale), splat_f32(<float>offset))
+
+
 cdef inline real tanh_pair(real a, real* low) noexcept nogil:
-    # tanh(a) for a >= 0
+    # tanh(a) for a >= 0; in float32 the value alone is right to 0.7 ULP
     if real is f32x:
-        a = at_most(a, splat(a, 9.1))
-        return segment(&TANH_SEGMENTS[0][0], 1.0, a, a, low)
+        a = at_most(a, splat(a, 10.4))
+        return segment(&TANH_SEGMENTS[0][0], 6, place(a, 2.5, 1.75), a, True, low)
     else:
         return tanh_parts(a, low)
 
@@ -271,65 +275,104 @@ cdef inline real tanh_pair(real a, real* low) noexcept nogil:
 cdef inline real tanh(real x) noexcept nogil:
     cdef real low
     cdef real t = tanh_pair(magnitude(x), &low)
-    return with_sign(t + low, x)
+    return with_sign(t if real is f32x else t + low, x)
 
 
-cdef inline real log_parts(real u, real u_low, real* low) noexcept nogil:
+cdef inline f32x log_f32(f32x u, f32x u_low, bint pair, f32x more) noexcept nogil:
+    # log(u + u_low) + more ln 2, u_low being 0 or, of a pair, within the last place of a normal u > 0. u = 2^n m, m
+    # within 1/32 of 1 + index / 16, and log(m) = log(1 + r) - log(inverse), r = m inverse - 1 without rounding where
+    # the logarithm is small. r^2 (-1/2 + ...): tools/fit/log.sollya, -0.029 <= r <= 0.0426, error 2^-24.5
+    cdef u32x moved = bits_f32(u) + splat_u32(1 << 18)
+    cdef u32x index = moved >> 19, power = moved & splat_u32(0xFF800000)
+    cdef f32x n = round_i32_f32(moved >> 23) + more, inverse = lookup16_f32(&LOG_TABLE[0][0], index)
+    cdef f32x m = from_bits_f32(bits_f32(u) - power + splat_u32(0x3F800000))
+    cdef f32x r = fma(m, inverse, splat(u, -1.0))
+    cdef f32x q = splat(u, 0.1957820355892181396484375)
+    q = step(q, r, -0.2501399219036102294921875)
+    q = step(q, r, 0.33333551883697509765625)
+    q = step(q, r, -0.5)
+    cdef f32x lost
+    cdef f32x top = fma(n, splat(u, 0.693145751953125), lookup16_f32(&LOG_TABLE[1][0], index))
+    cdef f32x rest = fma(n, splat(u, 1.428605173714459e-06), lookup16_f32(&LOG_TABLE[2][0], index))
+    rest = fma(r * r, q, rest)
+    if pair:
+        u_low = u_low * from_bits_f32(splat_u32(0x7F000000) - power) * inverse
+        rest = rest + fma(-u_low, r, u_low)
+    top = fast_sum(top, r, &lost)
+    return top + (lost + rest)
+
+
+cdef inline f64x log_f64(f64x u, f64x u_low, f64x* low) noexcept nogil:
     # log(u + u_low) for normal u > 0 and u_low within u's last place: n ln 2 + log(1 + f), u = 2^n (1 + f).
-    # tools/fit/log.sollya: sqrt(1/2) <= 1 + f <= sqrt(2), error 2^-35.0 (float32), 2^-59.5 (float64)
-    cdef real whole = exponent(u)
-    cdef real m = scale2(u, -whole)
-    cdef real root2 = splat(u, 1.4142135623730951), half = splat(u, 0.5)
-    cdef real n = where_less(m, root2, whole, whole + splat(u, 1.0))
-    cdef real f = where_less(m, root2, m, half * m) - splat(u, 1.0)
-    cdef real s = f / (splat(u, 2.0) + f)
-    cdef real z = s * s
-    cdef real h = half * f * f
-    cdef real q, rest
-    if real is f32x:
-        q = splat(u, 0.2402351051568985)
-        q = step(q, z, 0.28510406613349915)
-        q = step(q, z, 0.4000084698200226)
-        q = step(q, z, 0.6666666269302368)
-    else:
-        q = splat(u, 0.14798544835230695)
-        q = step(q, z, 0.15313808209660257)
-        q = step(q, z, 0.1818357310435841)
-        q = step(q, z, 0.2222219841824988)
-        q = step(q, z, 0.2857142874375453)
-        q = step(q, z, 0.3999999999940921)
-        q = step(q, z, 0.6666666666666735)
-    rest = s * fma(z, q, h) - h
+    # tools/fit/log.sollya: sqrt(1/2) <= 1 + f <= sqrt(2), error 2^-59.5
+    cdef f64x whole = exponent(u)
+    cdef f64x m = scale2(u, -whole)
+    cdef f64x root2 = splat(u, 1.4142135623730951), half = splat(u, 0.5)
+    cdef f64x n = where_less(m, root2, whole, whole + splat(u, 1.0))
+    cdef f64x f = where_less(m, root2, m, half * m) - splat(u, 1.0)
+    cdef f64x s = f / (splat(u, 2.0) + f)
+    cdef f64x z = s * s
+    cdef f64x h = half * f * f
+    cdef f64x q = splat(u, 0.14798544835230695)
+    q = step(q, z, 0.15313808209660257)
+    q = step(q, z, 0.1818357310435841)
+    q = step(q, z, 0.2222219841824988)
+    q = step(q, z, 0.2857142874375453)
+    q = step(q, z, 0.3999999999940921)
+    q = step(q, z, 0.6666666666666735)
+    cdef f64x rest = s * fma(z, q, h) - h
     rest = rest + scale2(u_low, -n) * fma(f, f - splat(u, 1.0), splat(u, 1.0))
-    rest = rest + n * pick(u, 1.4286068203094173e-06, 5.497923018708371e-14)
-    cdef real top = fast_sum(n * pick(u, 0.693145751953125, 0.6931471805598903), f, &h)
+    rest = rest + n * splat(u, 5.497923018708371e-14)
+    cdef f64x top = fast_sum(n * splat(u, 0.6931471805598903), f, &h)
     return fast_sum(top, rest + h, low)
 
 
-cdef inline real log1p_parts(real x, real x_low, real* low) noexcept nogil:
+cdef inline f64x log1p_f64(f64x x, f64x x_low, f64x* low) noexcept nogil:
     # log(1 + x + x_low) for x > -1 and finite
-    cdef real u_low
-    cdef real u = two_sum(splat(x, 1.0), x, &u_low)
-    return log_parts(u, u_low + x_low, low)
+    cdef f64x u_low
+    cdef f64x u = two_sum(splat(x, 1.0), x, &u_low)
+    return log_f64(u, u_low + x_low, low)
+
+
+cdef inline int any_outside(real x, double low, double high) noexcept nogil:
+    # whether a lane is below `low`, from `high` on or NaN
+    return any_less(where_less(x, splat(x, high), x, splat(x, -INFINITY)), splat(x, low))
+
+
+cdef inline real log_edges(real x, double root, real y) noexcept nogil:
+    # y, the logarithm of a positive x - root; -infinity at 0, infinity at infinity, NaN of a negative number or NaN
+    cdef real infinity = splat(x, INFINITY)
+    y = where_less(splat(x, root), x, y, -infinity)
+    y = where_less(x, splat(x, root), infinity - infinity, y)
+    return where_less(x, infinity, y, x)
 
 
 cdef inline real log1p(real x) noexcept nogil:
-    cdef real infinity = splat(x, INFINITY)
-    cdef real low
-    cdef real y = log1p_parts(at_most(x, largest(x)), splat(x, 0.0), &low)
-    y = with_sign(y + low, x)
-    y = where_less(x, infinity, y, x)
-    y = where_less(x, pick(x, -0.99999994, -0.9999999999999999), -infinity, y)
-    return where_less(x, splat(x, -1.0), infinity - infinity, y)
+    cdef real u_low, y, low
+    cdef real u = two_sum(splat(x, 1.0), at_most(x, largest(x)), &u_low)
+    if real is f32x:
+        y = log_f32(u, u_low, True, splat(x, -0.0))
+        if any_outside(x, -0.99999994, 1e30):
+            y = log_edges(x, -1.0, where_less(x, splat(x, 1e30), y, log_f32(x, x, False, splat(x, -0.0))))
+    else:
+        y = log_f64(u, u_low, &low)
+        y = log_edges(x, -1.0, y + low)
+    return with_sign(y, x)
 
 
 cdef inline real log(real x) noexcept nogil:
-    cdef real infinity = splat(x, INFINITY), zero = splat(x, 0.0)
-    cdef real low
-    cdef real y = log_parts(magnitude(at_most(x, largest(x))), zero, &low)
-    y = where_less(x, infinity, y + low, x)
-    y = where_less(magnitude(x), pick(x, 1.401298464324817e-45, 5e-324), -infinity, y)
-    return where_less(x, zero, infinity - infinity, y)
+    cdef real low, y, least
+    if real is f32x:
+        y = log_f32(x, x, False, splat(x, -0.0))
+        if any_outside(x, 1.1754943508222875e-38, INFINITY):
+            least = splat(x, 1.1754943508222875e-38)
+            y = log_f32(where_less(x, least, x * splat(x, 16777216.0), x), x, False,
+                        where_less(x, least, splat(x, -24.0), splat(x, 0.0)))
+            y = log_edges(x, 0.0, y)
+        return y
+    else:
+        y = log_f64(magnitude(at_most(x, largest(x))), splat(x, 0.0), &low)
+        return log_edges(x, 0.0, y + low)
 
 
 cdef inline real mills(real a, real* low) noexcept nogil:
@@ -337,7 +380,7 @@ cdef inline real mills(real a, real* low) noexcept nogil:
     # a <= 39, error 2^-56.0. float32: by segments, a <= 20, error 2^-27.9
     cdef real one, d, d_low, rho, rho_low, t, h, h_low
     if real is f32x:
-        return segment(&NORMAL_TAIL_SEGMENTS[0][0], 2.0, a, a, low)
+        return segment(&NORMAL_TAIL_SEGMENTS[0][0], 7, a + splat(a, 2.0), a, False, low)
     else:
         one = splat(a, 1.0)
         d = a + splat(a, 3.0)
@@ -407,20 +450,15 @@ cdef inline real normal_tail_parts(real a, real* low, real* sum, real* e, real* 
 
 
 cdef inline real erf(real x) noexcept nogil:
-    # x (c0 + z P(z)), z = x^2, up to 1/2, and 1 - erfc beyond. tools/fit/erf.sollya: error 2^-34.2 (float32),
-    # 2^-65.3 (float64)
-    cdef real one = splat(x, 1.0)
-    cdef real a = at_most(magnitude(x), pick(x, 4.0, 6.0))
-    cdef real z = x * x
-    cdef real low, sum, tail, p, e, e_low, h, h_low
+    # float32: by segments. float64: x (c0 + z P(z)), z = x^2, up to 1/2, tools/fit/erf.sollya: error 2^-65.3, and
+    # 1 - erfc beyond
+    cdef real a, z, low, sum, tail, p, e, e_low, h, h_low
     if real is f32x:
-        p = splat(x, -0.0007586674182675779)
-        p = step(p, z, 0.0051932320930063725)
-        p = step(p, z, -0.026861432939767838)
-        p = step(p, z, 0.11283756792545319)
-        p = step(p, z, -0.37612637877464294)
-        p = step(p, z, -5.86940771540867e-08)
+        a = at_most(magnitude(x), splat(x, 3.95))
+        return with_sign(segment(&ERF_SEGMENTS[0][0], 6, place(a, 6.625, 1.75), a, True, &low), x)
     else:
+        a = at_most(magnitude(x), splat(x, 6.0))
+        z = x * x
         p = splat(x, 1.678899790486417e-08)
         p = step(p, z, -1.6738890694461397e-07)
         p = step(p, z, 1.6484994223625589e-06)
@@ -432,12 +470,12 @@ cdef inline real erf(real x) noexcept nogil:
         p = step(p, z, 0.11283791670955262)
         p = step(p, z, -0.37612638903183754)
         p = step(p, z, 1.53611204275307e-17)
-    # what the product loses would underflow with x near the smallest normal number: not 2^60 times as much
-    h = x * splat(x, 1.152921504606847e+18)
-    tail = product(h, pick(x, 1.128379225730896, 1.1283791670955126), &low)
-    p = (tail + fma(h, p, low)) * splat(x, 8.673617379884035e-19)
-    h = mills(a * splat(x, 1.4142135623730951), &h_low)
-    e = exp_square_parts(a, -1.0, &e_low, &sum)
-    tail = pair_product(h, h_low, e, e_low, &low)
-    tail = (tail + low) * power2_of_sum(sum, 1)
-    return with_sign(where_less(magnitude(x), splat(x, 0.5), p, one - tail), x)
+        # what the product loses would underflow with x near the smallest normal number: not 2^60 times as much
+        h = x * splat(x, 1.152921504606847e+18)
+        tail = product(h, splat(x, 1.1283791670955126), &low)
+        p = (tail + fma(h, p, low)) * splat(x, 8.673617379884035e-19)
+        h = mills(a * splat(x, 1.4142135623730951), &h_low)
+        e = exp_square_parts(a, -1.0, &e_low, &sum)
+        tail = pair_product(h, h_low, e, e_low, &low)
+        tail = (tail + low) * power2_of_sum(sum, 1)
+        return with_sign(where_less(magnitude(x), splat(x, 0.5), p, splat(x, 1.0) - tail), x)

@@ -9,7 +9,7 @@ from libc.stdint cimport int64_t
 cimport numpy as np
 
 from .exponentials cimport Exponents, exponents_of, find_logs, find_top, larger, set_top, top_block
-from .lanes cimport f32x, f64x, fma, real, splat
+from .lanes cimport enter_environment, environment, f32x, f64x, fma, leave_environment, real, splat
 from .loops cimport itemsize
 from .reductions cimport Pair, element_block, map_block, map_row, merge_row, sum_values, take
 from .rows cimport GROUP, Operands, along_axis, group_kernel, group_of, run_groups
@@ -153,15 +153,17 @@ cdef void gradient_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssi
     loss_group(like, p, rows, n, threads, True)
 
 
-cdef void total_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    # x, divisor -> sum(x) / divisor
-    (<double*>p[2])[0] = sum_values(<const real*>p[0], n, threads) / (<double*>p[1])[0]
-
-
 cross_entropy_gufunc = along_axis(
     b"cross_entropy", <void*>loss_kernel[f32x], <void*>loss_kernel[f64x], b"riss", b"s",
     b"logits, target, label_smoothing, z_loss -> loss", grouped=True)
 cross_entropy_with_grad_gufunc = along_axis(
     b"cross_entropy_with_grad", <void*>gradient_kernel[f32x], <void*>gradient_kernel[f64x], b"risss", b"sr",
     b"logits, target, label_smoothing, z_loss, scale -> loss, grad", grouped=True)
-total_gufunc = along_axis(b"total", <void*>total_row[f32x], <void*>total_row[f64x], b"rs", b"s", b"sum(x) / divisor")
+
+
+def total(np.ndarray losses, double divisor):
+    """sum(losses) / divisor, of float64 numbers that C has laid out."""
+    cdef environment callers = enter_environment()
+    cdef double found = sum_values(<const f64x*>np.PyArray_DATA(losses), np.PyArray_SIZE(losses), 1)
+    leave_environment(callers)
+    return found / divisor

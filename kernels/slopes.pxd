@@ -4,7 +4,7 @@
 from .curves cimport cubic, gelu_tanh_exponent, hypotenuse, logistic, mish_divisor, quotient
 from .elementary cimport (
     exp_of_pair, exp_pair, exp_parts, exp_square_parts, largest, logistic_divisor, logistic_parts, nearest,
-    normal_tail_parts, reduced, scale2_of_sum, segment, sigmoid, step, tanh_pair, whole,
+    normal_tail_parts, place, reduced, scale2_of_sum, segment, sigmoid, step, tanh_pair, whole,
 )
 from .lanes cimport at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, scale2, splat, where_less
 from .pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled, two_sum
@@ -36,7 +36,7 @@ cdef inline real silu_slope(real x, real* low) noexcept nogil:
     cdef real one = splat(x, 1.0), zero = splat(x, 0.0)
     cdef real q, q_low, n, az, az_low, h, h_low, r, rest, k, t, t_low, c, sum
     if real is f32x:
-        q = segment(&SILU_SLOPE_SEGMENTS[0][0], 2.0, at_most(a, splat(x, 29.9)), a, &q_low)
+        q = segment(&SILU_SLOPE_SEGMENTS[0][0], 7, at_most(a, splat(x, 29.9)) + splat(x, 2.0), a, False, &q_low)
         r = exp_parts(-a, &rest, &sum)
         r = fast_sum(one, r + rest, &rest)
         k = pair_product(q, q_low, r, rest, &rest)
@@ -74,7 +74,7 @@ cdef inline real gelu_slope(real x, real* low) noexcept nogil:
     cdef real a = at_most(magnitude(x), pick(x, 14.6, 39.0))
     cdef real q, q_low, n, e, e_low, d, d_low, k, t, t_low, c, sum
     if real is f32x:
-        q = segment(&GELU_SLOPE_SEGMENTS[0][0], 2.0, a, a, &q_low)
+        q = segment(&GELU_SLOPE_SEGMENTS[0][0], 6, place(a, 1.265625, 1.25), a, False, &q_low)
         e = exp_square_parts(a, -0.5, &e_low, &sum)
         k = pair_product(q, q_low, e, e_low, &e_low)
         return reflected(x, scale2_of_sum(k, sum), scale2_of_sum(e_low, sum), low)

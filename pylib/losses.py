@@ -6,6 +6,7 @@ import numpy as np
 from ._axis import floating
 from ._documentation import with_bound
 from .kernels import losses as _kernels
+from .kernels.operands import first_outside
 
 __all__ = ["cross_entropy", "cross_entropy_backward", "cross_entropy_with_grad"]
 
@@ -23,10 +24,10 @@ def _checked(name, logits, target, label_smoothing, reduction):
     if logits.ndim == 0 or target.shape != logits.shape[:-1]:
         raise ValueError(f"{name}: target of shape {target.shape} does not fit logits of shape {logits.shape}; "
                          f"expected {logits.shape[:-1]}")
-    classes, indices = logits.shape[-1], target.astype(np.int64, copy=False)
-    wrong = indices.view(np.uint64) >= classes  # where a negative number is a large one
-    if np.count_nonzero(wrong):
-        position = tuple(int(i) for i in np.argwhere(wrong)[0])
+    classes, indices = logits.shape[-1], np.asarray(target, np.int64, order="C")
+    wrong = first_outside(indices, classes)
+    if wrong >= 0:
+        position = tuple(int(i) for i in np.unravel_index(wrong, target.shape))
         raise ValueError(f"{name}: target{list(position)} is {target[position]}; expected 0 to {classes - 1}")
     return logits, indices
 
@@ -34,7 +35,7 @@ def _checked(name, logits, target, label_smoothing, reduction):
 def _reduced(losses, reduction, dtype):
     if reduction == "none":
         return losses.astype(dtype)
-    return _kernels.total_gufunc(losses.reshape(-1), losses.size if reduction == "mean" else 1.0).astype(dtype)
+    return dtype.type(_kernels.total(np.ascontiguousarray(losses), losses.size if reduction == "mean" else 1.0))
 
 
 def _scale(target, reduction):

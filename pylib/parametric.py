@@ -1,13 +1,11 @@
 """Activations with parameters, and their backwards: thin functions over np.ufunc objects whose parameters broadcast,
 with defaults, checks and documentation. The numbers are made in lanewise.kernels.activations."""
 
-import functools
-import operator
-
 import numpy as np
 
 from . import _documentation
 from .kernels import activations as _kernels
+from .kernels.operands import any_less, any_zero, apply
 
 __all__ = [
     "celu", "celu_backward", "elu", "elu_backward", "hardshrink", "hardshrink_backward", "hardtanh",
@@ -24,49 +22,18 @@ _THRESHOLD = {"threshold": "What x must exceed", "value": "What replaces x where
 _B = {"b": "How round the bend is; 0 or more"}
 
 
-@functools.lru_cache(1024, typed=True)
-def _operand(value, dtype):
-    """A Python number as NumPy takes it beside an array of `dtype` (which NumPy does anew at each call); bfloat16 and
-    integers, of which NumPy knows less, too."""
-    if type(value) not in (int, float) or not isinstance(dtype, np.dtype) or dtype.kind not in "fbiuV":
-        return value
-    if dtype.kind in "biu":
-        dtype = np.exp(np.empty(0, dtype)).dtype
-    return np.array(value, dtype)
-
-
-def _alike(value, x, keywords, grad=None):
-    """A number in the dtype of `x`; where `dtype=` or the dtype of `grad` may differ, NumPy shall choose."""
-    try:
-        dtype = x.dtype
-        if (keywords or (grad is not None and grad.dtype is not dtype)) and dtype.kind == "f":
-            return value
-        operand = _operand(value, dtype)
-        return operand if value else _operand.__wrapped__(value, dtype)  # 0.0 and -0.0 are one key of the cache
-    except (AttributeError, TypeError):  # x has no dtype; a parameter that is a list or an array has no hash
-        return value
-
-
-def _call(ufunc, keywords, *operands):
-    return ufunc(*operands, **keywords) if keywords else ufunc(*operands)  # to pass an empty dict takes time, too
-
-
-def _any(comparison, a, b):
-    return comparison(a, b) if type(a) is type(b) is float else np.any(comparison(np.asarray(a), b))
-
-
 def _not_negative(function, name, value):
-    if _any(operator.lt, value, 0.0):
+    if any_less(value, 0.0):
         raise ValueError(f"{function}: {name} must be 0 or more; got {value}")
 
 
 def _not_zero(function, name, value):
-    if _any(operator.eq, value, 0.0):
+    if any_zero(value):
         raise ValueError(f"{function}: {name} must not be 0; got {value}")
 
 
 def _ordered(function, min_val, max_val):
-    if _any(operator.lt, max_val, min_val):
+    if any_less(max_val, min_val):
         raise ValueError(f"{function}: min_val must not exceed max_val; got {min_val} and {max_val}")
 
 
@@ -79,19 +46,19 @@ def _raises(text):
 
 
 def leaky_relu(x, negative_slope=0.01, *, out=None, **keywords):
-    return _call(_kernels.leaky_relu_ufunc, keywords, x, _alike(negative_slope, x, keywords), out)
+    return apply(_kernels.leaky_relu_ufunc, keywords, out, (x,), negative_slope)
 
 
 def leaky_relu_backward(grad, x, negative_slope=0.01, *, out=None, **keywords):
-    return _call(_kernels.leaky_relu_backward_ufunc, keywords, grad, x, _alike(negative_slope, x, keywords, grad), out)
+    return apply(_kernels.leaky_relu_backward_ufunc, keywords, out, (grad, x), negative_slope)
 
 
 def prelu(x, weight, *, out=None, **keywords):
-    return _call(_kernels.leaky_relu_ufunc, keywords, x, _alike(weight, x, keywords), out)
+    return apply(_kernels.leaky_relu_ufunc, keywords, out, (x,), weight)
 
 
 def prelu_backward(grad, x, weight):
-    grad_x = _kernels.leaky_relu_backward_ufunc(grad, x, _alike(weight, x, {}, grad))
+    grad_x = apply(_kernels.leaky_relu_backward_ufunc, {}, None, (grad, x), weight)
     each = np.broadcast_to(_kernels.prelu_weight_backward_ufunc(grad, x), np.shape(grad_x))
     lengths = (1,) * (each.ndim - np.ndim(weight)) + np.shape(weight)
     shared = tuple(k for k, length in enumerate(lengths) if length == 1)
@@ -101,92 +68,91 @@ def prelu_backward(grad, x, weight):
 
 
 def elu(x, alpha=1.0, *, out=None, **keywords):
-    return _call(_kernels.elu_ufunc, keywords, x, _alike(alpha, x, keywords), out)
+    return apply(_kernels.elu_ufunc, keywords, out, (x,), alpha)
 
 
 def elu_backward(grad, x, alpha=1.0, *, out=None, **keywords):
-    return _call(_kernels.elu_backward_ufunc, keywords, grad, x, _alike(alpha, x, keywords, grad), out)
+    return apply(_kernels.elu_backward_ufunc, keywords, out, (grad, x), alpha)
 
 
 def celu(x, alpha=1.0, *, out=None, **keywords):
     _not_zero("celu", "alpha", alpha)
-    return _call(_kernels.celu_ufunc, keywords, x, _alike(alpha, x, keywords), out)
+    return apply(_kernels.celu_ufunc, keywords, out, (x,), alpha)
 
 
 def celu_backward(grad, x, alpha=1.0, *, out=None, **keywords):
     _not_zero("celu_backward", "alpha", alpha)
-    return _call(_kernels.celu_backward_ufunc, keywords, grad, x, _alike(alpha, x, keywords, grad), out)
+    return apply(_kernels.celu_backward_ufunc, keywords, out, (grad, x), alpha)
 
 
 def swish(x, beta=1.0, *, out=None, **keywords):
     if _is_one(beta):
-        return _call(_kernels.silu_ufunc, keywords, x, out)
-    return _call(_kernels.swish_ufunc, keywords, x, _alike(beta, x, keywords), out)
+        return apply(_kernels.silu_ufunc, keywords, out, (x,))
+    return apply(_kernels.swish_ufunc, keywords, out, (x,), beta)
 
 
 def swish_backward(grad, x, beta=1.0, *, out=None, **keywords):
     if _is_one(beta):
-        return _call(_kernels.silu_backward_ufunc, keywords, grad, x, out)
-    return _call(_kernels.swish_backward_ufunc, keywords, grad, x, _alike(beta, x, keywords, grad), out)
+        return apply(_kernels.silu_backward_ufunc, keywords, out, (grad, x))
+    return apply(_kernels.swish_backward_ufunc, keywords, out, (grad, x), beta)
 
 
 def softplus(x, beta=1.0, *, out=None, **keywords):
     if _is_one(beta):
-        return _call(_kernels.softplus_ufunc, keywords, x, out)
-    return _call(_kernels.softplus_scaled_ufunc, keywords, x, _alike(beta, x, keywords), out)
+        return apply(_kernels.softplus_ufunc, keywords, out, (x,))
+    return apply(_kernels.softplus_scaled_ufunc, keywords, out, (x,), beta)
 
 
 def softplus_backward(grad, x, beta=1.0, *, out=None, **keywords):
     if _is_one(beta):
-        return _call(_kernels.softplus_backward_ufunc, keywords, grad, x, out)
-    return _call(_kernels.softplus_scaled_backward_ufunc, keywords, grad, x, _alike(beta, x, keywords, grad), out)
+        return apply(_kernels.softplus_backward_ufunc, keywords, out, (grad, x))
+    return apply(_kernels.softplus_scaled_backward_ufunc, keywords, out, (grad, x), beta)
 
 
 def hardtanh(x, min_val=-1.0, max_val=1.0, *, out=None, **keywords):
     _ordered("hardtanh", min_val, max_val)
-    return _call(_kernels.hardtanh_ufunc, keywords, x, _alike(min_val, x, keywords), _alike(max_val, x, keywords), out)
+    return apply(_kernels.hardtanh_ufunc, keywords, out, (x,), min_val, max_val)
 
 
 def hardtanh_backward(grad, x, min_val=-1.0, max_val=1.0, *, out=None, **keywords):
     _ordered("hardtanh_backward", min_val, max_val)
-    min_val, max_val = _alike(min_val, x, keywords, grad), _alike(max_val, x, keywords, grad)
-    return _call(_kernels.hardtanh_backward_ufunc, keywords, grad, x, min_val, max_val, out)
+    return apply(_kernels.hardtanh_backward_ufunc, keywords, out, (grad, x), min_val, max_val)
 
 
 def softshrink(x, lambd=0.5, *, out=None, **keywords):
     _not_negative("softshrink", "lambd", lambd)
-    return _call(_kernels.softshrink_ufunc, keywords, x, _alike(lambd, x, keywords), out)
+    return apply(_kernels.softshrink_ufunc, keywords, out, (x,), lambd)
 
 
 def softshrink_backward(grad, x, lambd=0.5, *, out=None, **keywords):
     _not_negative("softshrink_backward", "lambd", lambd)
-    return _call(_kernels.shrink_backward_ufunc, keywords, grad, x, _alike(lambd, x, keywords, grad), out)
+    return apply(_kernels.shrink_backward_ufunc, keywords, out, (grad, x), lambd)
 
 
 def hardshrink(x, lambd=0.5, *, out=None, **keywords):
-    return _call(_kernels.hardshrink_ufunc, keywords, x, _alike(lambd, x, keywords), out)
+    return apply(_kernels.hardshrink_ufunc, keywords, out, (x,), lambd)
 
 
 def hardshrink_backward(grad, x, lambd=0.5, *, out=None, **keywords):
-    return _call(_kernels.shrink_backward_ufunc, keywords, grad, x, _alike(lambd, x, keywords, grad), out)
+    return apply(_kernels.shrink_backward_ufunc, keywords, out, (grad, x), lambd)
 
 
 def threshold(x, threshold, value, *, out=None, **keywords):
-    return _call(_kernels.threshold_ufunc, keywords, x, _alike(threshold, x, keywords), _alike(value, x, keywords), out)
+    return apply(_kernels.threshold_ufunc, keywords, out, (x,), threshold, value)
 
 
 def threshold_backward(grad, x, threshold, value=None, *, out=None, **keywords):
-    return _call(_kernels.threshold_backward_ufunc, keywords, grad, x, _alike(threshold, x, keywords, grad), out)
+    return apply(_kernels.threshold_backward_ufunc, keywords, out, (grad, x), threshold)
 
 
 def squareplus(x, b=4.0, *, out=None, **keywords):
     _not_negative("squareplus", "b", b)
-    return _call(_kernels.squareplus_ufunc, keywords, x, _alike(b, x, keywords), out)
+    return apply(_kernels.squareplus_ufunc, keywords, out, (x,), b)
 
 
 def squareplus_backward(grad, x, b=4.0, *, out=None, **keywords):
     _not_negative("squareplus_backward", "b", b)
-    return _call(_kernels.squareplus_backward_ufunc, keywords, grad, x, _alike(b, x, keywords, grad), out)
+    return apply(_kernels.squareplus_backward_ufunc, keywords, out, (grad, x), b)
 
 
 # formula; derivative; source; parameters; what is refused

@@ -1,8 +1,8 @@
 """Piecewise polynomials for float32 that look their coefficients up in 16-entry tables: prints kernels/segments.pxd.
 
-A segment is named by four bits of (argument + offset), as the CPU's look-up takes them: bits 21 to 24. Its centre is
-the float near its middle where the function is all but exactly a float, so that the leading coefficient rounds nothing
-away (Gal's accurate tables). Run: python tools/fit/segments.py > kernels/segments.pxd"""
+A segment is named by four bits of its place, scale a + offset, as the CPU's look-up takes them: bits 21 to 24. Its
+centre is the float near its middle where the function is all but exactly a float, so that the leading coefficient
+rounds nothing away (Gal's accurate tables). Run: python tools/fit/segments.py > kernels/segments.pxd"""
 
 import itertools
 import struct
@@ -46,7 +46,7 @@ def interpolate(g, centre, low, high, n):
 
 
 def fit(f, centre, low, high, degree):
-    """c1 ... c_degree of f(centre + d) = f(centre) + d (c1 + ...)."""
+    """c1 ... c_degree of f(centre + d) = f(centre) + d (c1 + ...), at 0 of an odd f(d) = d + d (c1 + ...)."""
     if centre:
         first = mp.diff(f, centre)
         if rounding(first) < 2.0**-28 * abs(first):
@@ -54,8 +54,9 @@ def fit(f, centre, low, high, degree):
                                centre, low, high, degree - 1)
             return [float(first), *rest]
         return interpolate(lambda v: (f(v) - f(mpf(centre))) / (v - centre), centre, low, high, degree)
-    slope = mp.nint(mp.diff(f, 0))  # a whole number: rounding must not spoil it
-    return [float(slope), *interpolate(lambda v: (f(v) / v - slope) / v, 0, low, high, degree - 1)]
+    slope = mp.diff(f, 0) - 1
+    rest = interpolate(lambda v: (f(v) / v - 1 - slope) / v, 0, low, high, degree - 1)
+    return [float(np.float32(float(slope))), *rest]
 
 
 def table(f, segments, degree, fixed, beyond):
@@ -72,20 +73,24 @@ def table(f, segments, degree, fixed, beyond):
         for k in range(41):  # and the error it leaves
             v = low + (mpf(high) - low) * k / 40
             if v:
-                error = abs((mp.polyval(c[:0:-1], v - centre)) / f(v) - 1)
+                value = mp.polyval(c[:0:-1], v - centre) + (0 if centre else v)
+                error = abs(value / f(v) - 1)
                 worst = max(worst, error)
     for index, c in beyond.items():
         columns[index] = [*c, *[0.0] * (degree + 2 - len(c))]
     return list(zip(*columns, strict=True)), worst
 
 
-def quarters(offset, top):
-    """Segments by two bits of the mantissa and two of the exponent of a + offset: index to (low, high)."""
-    lowest = int(np.log2(offset))
-    ends = [(1 + k / 4) * 2.0**e - offset for e in range(lowest, lowest + 4) for k in range(4)]
-    ends = [max(end, 0.0) for end in (*ends, 16 * 2.0**lowest - offset) if end > -0.25 * offset]
-    return {bits(low + offset) >> 21 & 15: (low, min(high, top))
-            for low, high in itertools.pairwise(ends) if low < min(high, top)}
+def quarters(scale, offset, top):
+    """Segments by two bits of the mantissa and two of the exponent of scale a + offset: index to (low, high)."""
+    first = bits(offset) >> 21
+    ends = [(from_bits(first + k << 21) - offset) / scale for k in range(17)]
+    return {first + k & 15: (low, min(high, top))
+            for k, (low, high) in enumerate(itertools.pairwise(ends)) if low < top}
+
+
+def index_of(place):
+    return bits(place) >> 21 & 15
 
 
 def mills(a):
@@ -102,29 +107,52 @@ def emit(name, f, segments, degree, fixed, note, beyond=()):
     print("    };")
 
 
+def log_table(ln2, ln2_low):
+    """Rows inverse, head and rest for m within 1/32 of c = 1 + index / 16: inverse near 1 / c, in multiples of 1 / 64
+    lest m inverse - 1 round (61 / 64 lest that exceed 2^-5 beside 1), and -log(inverse) - 127 (ln2 + ln2_low) as a
+    multiple of 2^-16 and what that lacks."""
+    inverses = [61 / 64 if index == 1 else round(1024 / (16 + index)) / 64 for index in range(16)]
+    heads = [float(mp.nint(-mp.log(inverse) * 2**16) / 2**16) for inverse in inverses]
+    rests = [float(np.float32(float(-mp.log(inverse) - head - 127 * mpf(ln2_low))))
+             for inverse, head in zip(inverses, heads, strict=True)]
+    return inverses, [head - 127 * ln2 for head in heads], rests
+
+
 def main():
     print("# Coefficients of piecewise polynomials for float32, printed by tools/fit/segments.py: data, no code.")
     print('cdef extern from *:\n    """')
-    near_zero = bits(1.0) >> 21 & 15
-    emit("TANH_SEGMENTS", mp.tanh, quarters(1, 9.1), 7, {near_zero: 0.0}, "tanh(a), offset 1, a up to 9.1")
-    emit("NORMAL_TAIL_SEGMENTS", mills, quarters(2, 20), 7, {},
-         "erfc(a / sqrt 2) / 2 e^(a^2 / 2), offset 2, a up to 20")
+    about_zero = {index_of(1.75): 0.0, index_of(2.0): 0.0}
+    emit("TANH_SEGMENTS", mp.tanh, quarters(2.5, 1.75, 10.4), 6, about_zero,
+         "tanh(a), place 2.5 a + 1.75, a up to 10.4; where the centre is 0 less a")
+    emit("ERF_SEGMENTS", mp.erf, quarters(6.625, 1.75, 3.95), 6, about_zero,
+         "erf(a), place 6.625 a + 1.75, a up to 3.95; where the centre is 0 less a")
+    emit("NORMAL_TAIL_SEGMENTS", mills, quarters(1, 2, 20), 7, {},
+         "erfc(a / sqrt 2) / 2 e^(a^2 / 2), place a + 2, a up to 20")
     root = -roots.fit(roots.gelu_slope, -0.75, mpf("0.125"), 6)[0]
-    emit("GELU_SLOPE_SEGMENTS", lambda a: mills(a) - a / mp.sqrt(2 * mp.pi), quarters(2, 14.7), 7,
-         {bits(2 + float(root)) >> 21 & 15: float(np.float32(float(root)))},
-         "gelu'(-a) e^(a^2 / 2), offset 2, a up to 14.7")
+    emit("GELU_SLOPE_SEGMENTS", lambda a: mills(a) - a / mp.sqrt(2 * mp.pi), quarters(1.265625, 1.25, 14.7), 6,
+         {index_of(1.265625 * float(root) + 1.25): float(np.float32(float(root)))},
+         "gelu'(-a) e^(a^2 / 2), place 1.265625 a + 1.25, a up to 14.7")
     root = -roots.fit(roots.silu_slope, -1.28, mpf("0.25"), 6)[0]
-    emit("SILU_SLOPE_SEGMENTS", lambda a: roots.silu_slope(-a) * mp.exp(a), quarters(2, 30), 7,
-         {bits(2 + float(root)) >> 21 & 15: float(np.float32(float(root)))},
-         "silu'(-a) e^a, offset 2; 1 - a from a = 26 on", {15: (27.0, -26.0, -1.0)})
-    emit("SOFTPLUS_SEGMENTS", lambda a: mp.log1p(mp.exp(-a)) * mp.exp(a), quarters(2, 22), 7, {},
-         "log(1 + e^-a) e^a, offset 2; 1 from a = 22 on", {14: (22.0, 1.0)})
+    emit("SILU_SLOPE_SEGMENTS", lambda a: roots.silu_slope(-a) * mp.exp(a), quarters(1, 2, 26), 7,
+         {index_of(2 + float(root)): float(np.float32(float(root)))},
+         "silu'(-a) e^a, place a + 2; 1 - a from a = 26 on", {15: (27.0, -26.0, -1.0)})
+    emit("SOFTPLUS_SEGMENTS", lambda a: mp.log1p(mp.exp(-a)) * mp.exp(a), quarters(0.84375, 1.25, 22), 6, {},
+         "log(1 + e^-a) e^a, place 0.84375 a + 1.25, a up to 22")
+    ln2 = float(mp.floor(mp.ln2 * 2**16) / 2**16)
+    ln2_low = float(mp.nint((mp.ln2 - ln2) * 2**36) / 2**36)
+    print(f"    /* log, with ln 2 = {ln2!r} + {ln2_low!r}; rows: inverse, head, rest (tools/fit/segments.py) */")
+    print("    static const float LOG_TABLE[3][16] = {")
+    for row in log_table(ln2, ln2_low):
+        print("        {" + ", ".join(f"{v!r}f" for v in row) + "},")
+    print("    };")
     print('    """')
-    print("    const float TANH_SEGMENTS[9][16]")
+    print("    const float TANH_SEGMENTS[8][16]")
+    print("    const float ERF_SEGMENTS[8][16]")
     print("    const float NORMAL_TAIL_SEGMENTS[9][16]")
-    print("    const float GELU_SLOPE_SEGMENTS[9][16]")
+    print("    const float GELU_SLOPE_SEGMENTS[8][16]")
     print("    const float SILU_SLOPE_SEGMENTS[9][16]")
-    print("    const float SOFTPLUS_SEGMENTS[9][16]")
+    print("    const float SOFTPLUS_SEGMENTS[8][16]")
+    print("    const float LOG_TABLE[3][16]")
 
 
 if __name__ == "__main__":
