@@ -3,8 +3,9 @@
 from libc.math cimport INFINITY
 
 from .elementary cimport (
-    exp_of_pair, exp_pair, expm1_half, largest, log1p_f64, logistic_divisor, logistic_times, lowering, nearest,
-    normal_tail_parts, place, raised_power2, reduced, scale2_of_sum, segment, step, tanh_pair, whole,
+    any_outside, exp_of_pair, exp_pair, expm1_half, largest, log1p_f64, logistic_divisor, logistic_times,
+    logistic_quotient, lowering, nearest, normal_tail_parts, place, power2_raised_by, raised_power2, reduced,
+    scale2_of_sum, segment, step, tanh_pair, whole,
 )
 from .lanes cimport (
     any_less, at_least, at_most, exponent, f32x, fma, ldexp, magnitude, pick, power2, real, root, scale2, splat,
@@ -320,41 +321,88 @@ cdef inline real logistic(real x, real a_low, real* low, real* n) noexcept nogil
     return pair_quotient(top, where_less(x, zero, zero, e_low), d, d_low, low)
 
 
+cdef inline real lifted(real x, real* n) noexcept nogil:
+    # a tiny x times 2^60 (2^400), and n as much less, lest what a product with x loses be subnormal
+    cdef real tiny = pick(x, 8.470329472543003e-22, 3.054936363499605e-151)
+    n[0] = n[0] + where_less(magnitude(x), tiny, pick(x, -60.0, -400.0), splat(x, 0.0))
+    return x * where_less(magnitude(x), tiny, pick(x, 1.152921504606847e+18, 2.5822498780869086e+120), splat(x, 1.0))
+
+
 cdef inline real glu(real x, real gate) noexcept nogil:
     # x / (1 + e^-gate); Dauphin et al., arXiv:1612.08083
     cdef real low, n
-    cdef real s = logistic(gate, splat(x, -0.0), &low, &n)
+    cdef real s = logistic(gate, splat(gate, -0.0), &low, &n)
+    x = lifted(x, &n)
     return ldexp(scaled(x, s, low), n)
 
 
-cdef inline real gated(real gate, real up, real s, real s_low, real n) noexcept nogil:
-    # gate up 2^n (s + s_low). A tiny gate is lifted, lest what is lost be subnormal, and a large `up` lowered, lest the
-    # product overflow before 2^n comes in
-    cdef real low, zero = splat(gate, 0.0), one = splat(gate, 1.0)
-    cdef real tiny = pick(gate, 8.470329472543003e-22, 3.054936363499605e-151)
-    cdef real a = magnitude(gate), b = magnitude(up)
-    cdef real x = gate * where_less(a, tiny, pick(gate, 1.152921504606847e+18, 2.5822498780869086e+120), one)
-    cdef real y = up * where_less(one, b, splat(gate, 0.00390625), one)
-    cdef real p = pair_product(x, zero, s, s_low, &low)
-    n = n + where_less(a, tiny, pick(gate, -60.0, -400.0), zero) + where_less(one, b, splat(gate, 8.0), zero)
+cdef inline real gated_pair(real gate, real up, real s, real s_low, real n) noexcept nogil:
+    # gate up 2^n (s + s_low); a large `up` is lowered, lest the product overflow before 2^n comes in
+    cdef real low, one = splat(gate, 1.0), large = where_less(one, magnitude(up), splat(gate, 0.00390625), one)
+    cdef real x = lifted(gate, &n), y = lifted(up * large, &n)
+    cdef real p = pair_product(x, splat(gate, 0.0), s, s_low, &low)
+    n = n + where_less(large, one, splat(gate, 8.0), splat(gate, 0.0))
     return with_sign(ldexp(scaled(y, p, finite(low)), n), gate * up)
+
+
+# A gate is p + p_low = gate up less its tail, or the tail where gate < 0: a pair raised by 2^90 (2^900). That holds as
+# long as p is of usual size; what is not takes the activation first.
+cdef inline real gate_power(real sum) noexcept nogil:
+    return power2_raised_by(sum, 90 if real is f32x else 900)
+
+
+cdef inline real gate_lowering(real like) noexcept nogil:
+    return pick(like, 8.077935669463161e-28, 1.1830521861667747e-271)
+
+
+cdef inline real gated(real gate, real p, real p_low, real tail, real tail_low) noexcept nogil:
+    cdef real down = gate_lowering(p)
+    cdef real y = fma(tail, -down, p)
+    y = y + (fma(tail, -down, p - y) + fma(tail_low, -down, p_low))
+    return where_less(gate, splat(p, 0.0), (tail + tail_low) * down, y)
+
+
+cdef inline int any_unusual(real p) noexcept nogil:
+    # whether a lane is outside 2^-90 to 2^30 (2^-900 to 2^100), or NaN
+    return any_outside(magnitude(p), 8.077935669463161e-28 if real is f32x else 1.1830521861667747e-271,
+                       1073741824.0 if real is f32x else 1.2676506002282294e+30)
+
+
+cdef inline real where_usual(real p, real yes, real no) noexcept nogil:
+    cdef real a = magnitude(p)
+    yes = where_less(a, pick(p, 1073741824.0, 1.2676506002282294e+30), yes, no)
+    return where_less(a, gate_lowering(p), no, yes)
 
 
 cdef inline real swiglu(real gate, real up) noexcept nogil:
     # silu(gate) up; Shazeer, arXiv:2002.05202
-    cdef real low, n
-    cdef real s = logistic(gate, splat(gate, -0.0), &low, &n)
-    return gated(at_least(gate, pick(gate, -200.0, -1470.0)), up, s, low, n)
+    cdef real p_low, r_low, sum, y, s, s_low, n, rest, inverse, least = pick(gate, -200.0, -1470.0)
+    cdef real x = at_least(gate, least)
+    cdef real p = product(x, up, &p_low)
+    cdef real r = reduced(at_most(magnitude(gate), -least), &r_low, &sum)
+    cdef real power = gate_power(sum)
+    s = logistic_quotient(p * power, p_low * power, True, r, r_low, power, gate_lowering(p), &rest, &inverse)
+    y = gated(gate, p, p_low, s, rest * inverse)
+    if any_unusual(p):
+        s = logistic(gate, splat(gate, -0.0), &s_low, &n)
+        y = where_usual(p, y, gated_pair(x, up, s, s_low, n))
+    return y
 
 
 cdef inline real geglu(real gate, real up) noexcept nogil:
     # gelu(gate) up; Shazeer, arXiv:2002.05202
-    cdef real low, sum, e, e_low, s, lost, n, zero = splat(gate, 0.0)
-    cdef real a = at_most(magnitude(gate), pick(gate, 20.0, 39.0))
-    cdef real q = normal_tail_parts(a, &low, &sum, &e, &e_low)
-    s = fast_sum(splat(gate, 1.0), -scale2_of_sum(q, sum), &lost)
-    lost = lost - scale2_of_sum(low, sum)
-    n = where_less(gate, zero, whole(sum), zero)
-    s = where_less(gate, zero, q, s)
-    lost = where_less(gate, zero, low, lost)
-    return gated(at_least(gate, pick(gate, -20.0, -39.0)), up, s, lost, n)
+    cdef real p_low, low, sum, e, e_low, y, s, lost, n, power, zero = splat(gate, 0.0), least = pick(gate, -20.0, -39.0)
+    cdef real x = at_least(gate, least)
+    cdef real p = product(x, up, &p_low)
+    cdef real q = normal_tail_parts(at_most(magnitude(gate), -least), &low, &sum, &e, &e_low)
+    power = gate_power(sum)
+    s = pair_product(p, p_low, q, low, &lost)
+    y = gated(gate, p, p_low, s * power, lost * power)
+    if any_unusual(p):
+        s = fast_sum(splat(gate, 1.0), -scale2_of_sum(q, sum), &lost)
+        lost = lost - scale2_of_sum(low, sum)
+        n = where_less(gate, zero, whole(sum), zero)
+        s = where_less(gate, zero, q, s)
+        lost = where_less(gate, zero, low, lost)
+        y = where_usual(p, y, gated_pair(x, up, s, lost, n))
+    return y

@@ -4,7 +4,7 @@
 # A function that others build on comes in parts (a value, what rounding lost, a power of two), so that a compound
 # function rounds once.
 from libc.math cimport INFINITY
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from .lanes cimport (
     any_less, at_least, at_least_i32, at_least_i64, at_most, bits_f32, bits_f64, exponent, f32x, f64x, fma,
@@ -44,13 +44,20 @@ cdef inline real power2_of_sum(real sum, int more) noexcept nogil:
         return from_bits_f64((bits_f64(sum) << 52) + splat_u64(<uint64_t>(1023 + more) << 52))
 
 
-cdef inline real raised_power2(real sum) noexcept nogil:
-    # 2^(n + 32) (2^(n + 128)), for n below -158 (-1150) as for that one. Times lowering() after it, a number is
-    # multiplied by 2^n and rounded once, also where 2^n or the product is no normal number
+cdef inline real power2_raised_by(real sum, int more) noexcept nogil:
+    # 2^(n + more), or the smallest normal number where n is less
+    cdef uint32_t least = <uint32_t>(0x4B400000 - 126 - more)
+    cdef uint64_t least_wide = <uint64_t>0x4338000000000000 - <uint64_t>(1022 + more)
     if real is f32x:
-        return power2_of_sum(from_bits_f32(at_least_i32(bits_f32(sum), splat_u32(0x4B400000 - 158))), 32)
+        return power2_of_sum(from_bits_f32(at_least_i32(bits_f32(sum), splat_u32(least))), more)
     else:
-        return power2_of_sum(from_bits_f64(at_least_i64(bits_f64(sum), splat_u64(0x4338000000000000 - 1150))), 128)
+        return power2_of_sum(from_bits_f64(at_least_i64(bits_f64(sum), splat_u64(least_wide))), more)
+
+
+cdef inline real raised_power2(real sum) noexcept nogil:
+    # 2^(n + 32) (2^(n + 128)). Times lowering() after it, a number is multiplied by 2^n and rounded once, also where
+    # 2^n or the product is no normal number
+    return power2_raised_by(sum, 32 if real is f32x else 128)
 
 
 cdef inline real lowering(real like) noexcept nogil:
@@ -198,17 +205,30 @@ cdef inline real logistic_divisor(real r, real r_low, real sum, real* low, real*
     return d
 
 
-cdef inline real logistic_times(real x, real r, real r_low, real sum) noexcept nogil:
-    # 2^n x / (2^n + e^(r + r_low)) for n <= 0, raised as raised_power2 has it: a first quotient, and its remainder
-    cdef real one = splat(r, 1.0), power = raised_power2(sum), down = lowering(r)
-    cdef real d, d_low, r_lost, rest_lost, inverse, q, top = x * power
+cdef inline real logistic_quotient(real top, real top_low, bint pair, real r, real r_low, real power, real down,
+                                   real* rest, real* inverse) noexcept nogil:
+    # (top + top_low) / (2^n + e^(r + r_low)) for 2^n = power down, n <= 0: a first quotient, and what is still to be
+    # divided, which times `inverse` it is; top_low counts where there is a pair
+    cdef real one = splat(r, 1.0)
+    cdef real d, d_low, r_lost, rest_lost, q
     cdef real c = fma(power, down, one)
     d_low = fma(power, down, one - c)
     d = fast_sum(fast_sum(c, r, &r_lost), exp_rest(r, r_low), &rest_lost)
     d_low = d_low + (r_lost + rest_lost)
-    inverse = one / d
-    q = top * inverse
-    return fma(fma(-q, d_low, fma(-q, d, top)), inverse, q)
+    inverse[0] = one / d
+    q = top * inverse[0]
+    rest[0] = fma(-q, d, top)
+    if pair:
+        rest[0] = rest[0] + top_low
+    rest[0] = fma(-q, d_low, rest[0])
+    return q
+
+
+cdef inline real logistic_times(real x, real r, real r_low, real sum) noexcept nogil:
+    # 2^n x / (2^n + e^(r + r_low)) for n <= 0, raised as raised_power2 has it
+    cdef real rest, inverse, power = raised_power2(sum)
+    cdef real q = logistic_quotient(x * power, x, False, r, r_low, power, lowering(r), &rest, &inverse)
+    return fma(rest, inverse, q)
 
 
 cdef inline real logistic_parts(real a, real a_low, real* low, real* sum) noexcept nogil:

@@ -4,6 +4,7 @@ import lanewise as lw
 import numpy as np
 import pytest
 from lanewise import accuracy, oracles
+from lanewise.bounds import bound
 from mpmath import mp, mpf
 
 FLOATS = ("float32", "float64")
@@ -47,6 +48,18 @@ def test_glu_and_its_backward(dtype):
         assert largest_error(y, [v * q for v, q, _, _ in triples], dtype) <= 1
         assert largest_error(grad_x[:, :4], [w * q for _, q, _, w in triples], dtype) <= 2
         assert largest_error(grad_x[:, 4:], [w * v * q * r for v, q, r, w in triples], dtype) <= 2
+
+
+@pytest.mark.parametrize(("gate_size", "up_size"), [(1, 1e-37), (1e-37, 1), (1e-19, 1e-19), (1e-3, 1e37), (60, 1e37)])
+def test_gates_of_tiny_and_huge_numbers(gate_size, up_size):
+    """Beside the smallest normal number, what a product loses is no number any more unless it has been lifted."""
+    gate, up = normal(10**6, scale=gate_size), normal(10**6, seed=1, scale=up_size)
+    wide_gate, wide_up = gate.astype(np.float64), up.astype(np.float64)
+    for name in ("swiglu", "geglu"):
+        exact = oracles.of_function(name).forward[0](wide_gate, wide_up)
+        assert accuracy.errors(getattr(lw, name)(gate, up), exact, "float32").max() <= bound(name, "float32")
+    exact = wide_up * oracles.of_function("sigmoid").forward[0](wide_gate)
+    assert accuracy.errors(lw.glu(np.concatenate([up, gate]))[:10**6], exact, "float32").max() <= 1
 
 
 @pytest.mark.parametrize("axis", [0, 1, -1, -2])
