@@ -390,7 +390,7 @@ cdef inline void rms_norm(const real* x, const real* weight, double eps, real* y
     cdef Py_ssize_t row = n * itemsize(x)
     cdef char** at = [<char*>x, <char*>weight, <char*>&eps, <char*>y, <char*>(rstd if rstd != NULL else &unused)]
     cdef Py_ssize_t* steps = [row, 0, 0, row, <Py_ssize_t>sizeof(double) if rstd != NULL else 0]
-    run_groups(<group_kernel>rms_kernel[real], at, steps, 5, group_of(n, itemsize(x)), rows, n, 1, False)
+    run_groups(<group_kernel>rms_kernel[real], at, steps, 5, group_of(n, itemsize(x), 2), rows, n, 1, False)
 
 
 cdef inline void layer_norm(const real* x, const real* weight, const real* bias, double eps, real* y, double* mean,
@@ -401,7 +401,7 @@ cdef inline void layer_norm(const real* x, const real* weight, const real* bias,
                       <char*>(mean if mean != NULL else &unused), <char*>(rstd if rstd != NULL else &unused)]
     cdef Py_ssize_t* steps = [row, 0, 0, 0, row, <Py_ssize_t>sizeof(double) if mean != NULL else 0,
                               <Py_ssize_t>sizeof(double) if rstd != NULL else 0]
-    run_groups(<group_kernel>layer_kernel[real], at, steps, 7, group_of(n, itemsize(x)), rows, n, 1, False)
+    run_groups(<group_kernel>layer_kernel[real], at, steps, 7, group_of(n, itemsize(x), 2), rows, n, 1, False)
 
 
 cdef void rms_norm_float32(const float* x, const float* weight, double eps, float* y, double* rstd, Py_ssize_t rows,

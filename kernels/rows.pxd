@@ -26,7 +26,7 @@ cdef enum:
     MAX_ROW_OPERANDS = 12
     TILE = 16  # rows: as many as the widest register has lanes
     GROUP = 4  # rows a kernel may take at a time, as long as they are in the first-level cache together
-    GROUP_BYTES = 16384
+    GROUP_BYTES = 32768
     PADDING = 16  # elements behind a tile, for 16-bit elements are widened by whole registers
 
 # A kernel on one row: NULL of the row's precision, pointers to the operands, the row's length, how many threads may
@@ -174,9 +174,10 @@ cdef struct Tiles:
     char* memory
 
 
-cdef inline Py_ssize_t group_of(Py_ssize_t n, Py_ssize_t width) noexcept nogil:
-    # how many rows of n numbers, each of so many bytes, a kernel takes at a time
-    return GROUP if GROUP * n * width <= GROUP_BYTES else 1
+cdef inline Py_ssize_t group_of(Py_ssize_t n, Py_ssize_t width, int operands) noexcept nogil:
+    # how many rows of n numbers a kernel takes at a time, which has so many operands of rows of numbers of so many
+    # bytes
+    return GROUP if GROUP * n * width * operands <= GROUP_BYTES else 1
 
 
 cdef inline Tiles make_tiles(const Operation* operation, Dtype dtype, char** args, const np.npy_intp* dims,
@@ -184,9 +185,11 @@ cdef inline Tiles make_tiles(const Operation* operation, Dtype dtype, char** arg
     # memory is NULL where it ran out
     cdef Tiles tiles
     cdef Py_ssize_t n = dims[1], width = 8 if dtype == FLOAT64 else 4, size = 1, offset = 0
-    cdef int k, operands = operation.n_in + operation.n_out, core = operands, vector = 2
+    cdef int k, operands = operation.n_in + operation.n_out, core = operands, vector = 2, row_operands = 0
     cdef bint transposed = False, varying = False
-    tiles.group = group_of(n, width) if operation.grouped else 1
+    for k in range(operands):
+        row_operands += operation.kinds[k] == c'r'
+    tiles.group = group_of(n, width, max(row_operands, 2)) if operation.grouped else 1
     tiles.streamed = dims[0] * n * width >= STREAM_BYTES
     for k in range(operands):
         tiles.tiled[k] = tiles.absent[k] = False
