@@ -24,15 +24,21 @@ cdef inline real tanh_backward(real grad, real y) noexcept nogil:
 
 
 cdef inline real silu_backward(real grad, real x) noexcept nogil:
-    cdef real low
-    cdef real slope = slopes.silu_slope(x, &low)
-    return scaled(grad, slope, low)
+    cdef real low, slope
+    if real is f32x:
+        return slopes.silu_backward_f32(grad, x)
+    else:
+        slope = slopes.silu_slope(x, &low)
+        return scaled(grad, slope, low)
 
 
 cdef inline real gelu_backward(real grad, real x) noexcept nogil:
-    cdef real low
-    cdef real slope = slopes.gelu_slope(x, &low)
-    return scaled(grad, slope, low)
+    cdef real low, slope
+    if real is f32x:
+        return slopes.gelu_backward_f32(grad, x)
+    else:
+        slope = slopes.gelu_slope(x, &low)
+        return scaled(grad, slope, low)
 
 
 cdef inline real gelu_tanh_backward(real grad, real x) noexcept nogil:

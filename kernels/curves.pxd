@@ -3,7 +3,7 @@
 from libc.math cimport INFINITY
 
 from .elementary cimport (
-    any_outside, exp_of_pair, exp_pair, expm1_half, largest, log1p_f64, logistic_divisor, logistic_times,
+    PLAIN, any_outside, exp_of_pair, exp_pair, expm1_half, largest, log1p_f64, logistic_divisor, logistic_times,
     logistic_quotient, lowering, nearest, normal_tail_parts, place, power2_raised_by, raised_power2, reduced,
     scale2_of_sum, segment, step, tanh_pair, whole,
 )
@@ -103,7 +103,7 @@ cdef inline f32x softplus_tail(f32x a, f32x a_low, f32x* low, f32x* sum) noexcep
     cdef f32x q, q_low
     cdef f32x e = exp_of_pair(-a, -a_low, low, sum)
     a = at_most(a, splat(a, 22.0))
-    q = segment(&SOFTPLUS_SEGMENTS[0][0], 6, place(a, 0.84375, 1.25), a, False, &q_low)
+    q = segment(&SOFTPLUS_SEGMENTS[0][0], 6, PLAIN, place(a, 0.84375, 1.25), a, &q_low)
     return pair_product(q, q_low, e, low[0], low)
 
 

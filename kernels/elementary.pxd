@@ -130,14 +130,19 @@ cdef inline real exp_parts(real x, real* rest, real* sum) noexcept nogil:
     return exp_parts_of_pair(x, splat(x, -0.0), rest, sum)  # -0.0 is what a compiler may leave out of a sum
 
 
+cdef inline real one_plus(real r, real rest, real* low) noexcept nogil:
+    # 1 + r + rest = value + low
+    cdef real p = fast_sum(r, rest, &rest)
+    cdef real e = fast_sum(splat(r, 1.0), p, low)
+    low[0] = low[0] + rest
+    return e
+
+
 cdef inline real exp_of_pair(real x, real x_low, real* low, real* sum) noexcept nogil:
     # e^(x + x_low) = 2^n (value + low), n = whole(sum)
     cdef real rest
     cdef real r = exp_parts_of_pair(x, x_low, &rest, sum)
-    cdef real p = fast_sum(r, rest, &rest)
-    cdef real e = fast_sum(splat(x, 1.0), p, low)
-    low[0] = low[0] + rest
-    return e
+    return one_plus(r, rest, low)
 
 
 cdef inline real exp_pair(real x, real* low, real* sum) noexcept nogil:
@@ -261,9 +266,15 @@ cdef inline real tanh_parts(real a, real* low) noexcept nogil:
     return pair_quotient(top, top_low + (top_lost + p_low), d, d_low + (lost + p_low), low)
 
 
-cdef inline f32x segment(const float* rows, int degree, f32x place, f32x a, bint odd, f32x* low) noexcept nogil:
+cdef enum Segments:
+    PLAIN
+    ODD  # c0 is a where the centre is 0
+    ROOTED  # what c0 lacks counts: of all else c0 is a float but for 2^-26 of it
+
+
+cdef inline f32x segment(const float* rows, int degree, Segments kind, f32x place, f32x a, f32x* low) noexcept nogil:
     # a function of a >= 0 by the polynomial c0 + d (c1 + ...), d = a - centre, of that of 16 segments (segments.pxd)
-    # that `place` names, and what its last rounding lost. Of an odd function c0 is a where the centre is 0
+    # that `place` names, and what its last rounding lost
     cdef u32x index = bits_f32(place) >> 21
     cdef f32x centre = lookup16_f32(rows, index), c0 = lookup16_f32(rows + 16, index)
     cdef f32x c1 = lookup16_f32(rows + 2 * 16, index), q = lookup16_f32(rows + (degree + 1) * 16, index)
@@ -271,11 +282,13 @@ cdef inline f32x segment(const float* rows, int degree, f32x place, f32x a, bint
     cdef int k
     for k in range(degree, 2, -1):
         q = fma(q, d, lookup16_f32(rows + k * 16, index))
-    if odd:
+    if kind == ODD:
         c0 = where_less(splat(a, 0.0), centre, c0, a)
     cdef f32x slope = fma(q, d, c1)
     cdef f32x value = fma(slope, d, c0)
     low[0] = fma(fma(q, d, c1 - slope), d, fma(slope, d, c0 - value))
+    if kind == ROOTED:
+        low[0] = low[0] + lookup16_f32(rows + (degree + 2) * 16, index)
     return value
 
 
@@ -287,7 +300,7 @@ cdef inline real tanh_pair(real a, real* low) noexcept nogil:
     # tanh(a) for a >= 0; in float32 the value alone is right to 0.7 ULP
     if real is f32x:
         a = at_most(a, splat(a, 10.4))
-        return segment(&TANH_SEGMENTS[0][0], 6, place(a, 2.5, 1.75), a, True, low)
+        return segment(&TANH_SEGMENTS[0][0], 6, ODD, place(a, 2.5, 1.75), a, low)
     else:
         return tanh_parts(a, low)
 
@@ -400,7 +413,7 @@ cdef inline real mills(real a, real* low) noexcept nogil:
     # a <= 39, error 2^-56.0. float32: by segments, a <= 20, error 2^-27.9
     cdef real one, d, d_low, rho, rho_low, t, h, h_low
     if real is f32x:
-        return segment(&NORMAL_TAIL_SEGMENTS[0][0], 7, a + splat(a, 2.0), a, False, low)
+        return segment(&NORMAL_TAIL_SEGMENTS[0][0], 7, PLAIN, a + splat(a, 2.0), a, low)
     else:
         one = splat(a, 1.0)
         d = a + splat(a, 3.0)
@@ -437,11 +450,18 @@ cdef inline real mills(real a, real* low) noexcept nogil:
         return pair_product(rho, rho_low, h, h_low, low)
 
 
-cdef inline real exp_square_parts(real x, double factor, real* low, real* sum) noexcept nogil:
-    # e^(factor x^2) = 2^n (value + low), n = whole(sum), factor a power of two, with the square's low part
+cdef inline real exp_square(real x, double factor, real* rest, real* sum) noexcept nogil:
+    # e^(factor x^2) = 2^n (1 + r + rest), n = whole(sum), factor a power of two, with the square's low part; returns r
     cdef real square_low
     cdef real square = product(x, x, &square_low)
-    return exp_of_pair(splat(x, factor) * square, splat(x, factor) * square_low, low, sum)
+    return exp_parts_of_pair(splat(x, factor) * square, splat(x, factor) * square_low, rest, sum)
+
+
+cdef inline real exp_square_parts(real x, double factor, real* low, real* sum) noexcept nogil:
+    # e^(factor x^2) = 2^n (value + low)
+    cdef real rest
+    cdef real r = exp_square(x, factor, &rest, sum)
+    return one_plus(r, rest, low)
 
 
 cdef inline real erfc(real x) noexcept nogil:
@@ -475,7 +495,7 @@ cdef inline real erf(real x) noexcept nogil:
     cdef real a, z, low, sum, tail, p, e, e_low, h, h_low
     if real is f32x:
         a = at_most(magnitude(x), splat(x, 3.95))
-        return with_sign(segment(&ERF_SEGMENTS[0][0], 6, place(a, 6.625, 1.75), a, True, &low), x)
+        return with_sign(segment(&ERF_SEGMENTS[0][0], 6, ODD, place(a, 6.625, 1.75), a, &low), x)
     else:
         a = at_most(magnitude(x), splat(x, 6.0))
         z = x * x

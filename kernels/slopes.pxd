@@ -3,8 +3,9 @@
 # its centre on the root (segments.pxd), in float64 a polynomial takes over near it (tools/fit/roots.py).
 from .curves cimport cubic, gelu_tanh_exponent, hypotenuse, logistic, mish_divisor, quotient
 from .elementary cimport (
-    exp_of_pair, exp_pair, exp_parts, exp_square_parts, largest, logistic_divisor, logistic_parts, nearest,
-    normal_tail_parts, place, reduced, scale2_of_sum, segment, sigmoid, step, tanh_pair, whole,
+    ROOTED, exp_of_pair, exp_pair, exp_parts, exp_square, exp_square_parts, largest, logistic_divisor,
+    logistic_parts, nearest, normal_tail_parts, place, reduced, scale2_of_sum, segment, sigmoid, step, tanh_pair,
+    whole,
 )
 from .lanes cimport at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, scale2, splat, where_less
 from .pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled, two_sum
@@ -28,15 +29,44 @@ cdef inline real near_root(real t, real t_low, double c0, real rest, real k, rea
     return where_less(near, quarter, c, k)
 
 
+cdef inline f32x silu_segment(f32x a, f32x* low) noexcept nogil:
+    # silu'(-a) e^a, 1 - a in the last segment, however large a is
+    return segment(&SILU_SLOPE_SEGMENTS[0][0], 7, ROOTED, at_most(a, splat(a, 29.9)) + splat(a, 2.0), a, low)
+
+
+cdef inline f32x gelu_segment(f32x a, f32x* low) noexcept nogil:
+    # gelu'(-a) e^(a^2/2)
+    return segment(&GELU_SLOPE_SEGMENTS[0][0], 6, ROOTED, place(a, 1.265625, 1.25), a, low)
+
+
+cdef inline f32x times_reflected(f32x grad, f32x x, f32x q, f32x q_low, f32x r, f32x rest, f32x sum) noexcept nogil:
+    # grad k where x < 0, and grad - grad k where not, k = (q + q_low) 2^n (1 + r + rest), q being 0 at its root; an
+    # infinite grad meets k as a number
+    cdef f32x k = scale2_of_sum(q + fma(q, r, fma(q, rest, fma(q_low, r + rest, q_low))), sum), top = largest(x)
+    return where_less(x, splat(x, 0.0), grad * k, fma(at_most(at_least(grad, -top), top), -k, grad))
+
+
+cdef inline f32x silu_backward_f32(f32x grad, f32x x) noexcept nogil:
+    cdef f32x a = at_most(magnitude(x), splat(x, 109.0)), rest, sum, low
+    cdef f32x r = exp_parts(-a, &rest, &sum), q = silu_segment(a, &low)
+    return times_reflected(grad, x, q, low, r, rest, sum)
+
+
+cdef inline f32x gelu_backward_f32(f32x grad, f32x x) noexcept nogil:
+    cdef f32x a = at_most(magnitude(x), splat(x, 14.6)), rest, sum, low
+    cdef f32x r = exp_square(a, -0.5, &rest, &sum), q = gelu_segment(a, &low)
+    return times_reflected(grad, x, q, low, r, rest, sum)
+
+
 cdef inline real silu_slope(real x, real* low) noexcept nogil:
     # s (1 + x (1 - s)), s = sigmoid(x); for x = -a < 0: k = q (1 - a + a q), q = 1 / (1 + e^a), and the sum cancels
-    # near a = 1.278. float32: e^-a (1 + r + rest) times a polynomial by segments, the last of which is 1 - a, however
-    # large a is; float64: near the root a polynomial in t, |t| <= 0.25, error 2^-62.1
+    # near a = 1.278. float32: e^-a (1 + r + rest) times a polynomial by segments; float64: near the root a polynomial
+    # in t, |t| <= 0.25, error 2^-62.1
     cdef real a = at_most(magnitude(x), pick(x, 109.0, 760.0))
     cdef real one = splat(x, 1.0), zero = splat(x, 0.0)
     cdef real q, q_low, n, az, az_low, h, h_low, r, rest, k, t, t_low, c, sum
     if real is f32x:
-        q = segment(&SILU_SLOPE_SEGMENTS[0][0], 7, at_most(a, splat(x, 29.9)) + splat(x, 2.0), a, False, &q_low)
+        q = silu_segment(a, &q_low)
         r = exp_parts(-a, &rest, &sum)
         r = fast_sum(one, r + rest, &rest)
         k = pair_product(q, q_low, r, rest, &rest)
@@ -74,7 +104,7 @@ cdef inline real gelu_slope(real x, real* low) noexcept nogil:
     cdef real a = at_most(magnitude(x), pick(x, 14.6, 39.0))
     cdef real q, q_low, n, e, e_low, d, d_low, k, t, t_low, c, sum
     if real is f32x:
-        q = segment(&GELU_SLOPE_SEGMENTS[0][0], 6, place(a, 1.265625, 1.25), a, False, &q_low)
+        q = gelu_segment(a, &q_low)
         e = exp_square_parts(a, -0.5, &e_low, &sum)
         k = pair_product(q, q_low, e, e_low, &e_low)
         return reflected(x, scale2_of_sum(k, sum), scale2_of_sum(e_low, sum), low)

@@ -60,24 +60,25 @@ def fit(f, centre, low, high, degree):
 
 
 def table(f, segments, degree, fixed, beyond):
-    """Rows centre, c0 ... c_degree of 16 entries; segments maps an index to (low, high). `beyond` maps one to a column
-    as it stands: of the place from which on a function is its asymptote."""
-    columns = [[0.0] * (degree + 2) for _ in range(16)]
+    """Rows centre, c0 ... c_degree and what c0 lacks, of 16 entries; segments maps an index to (low, high). `beyond`
+    maps one to a column as it stands: of the place from which on a function is its asymptote. Where the centre is fixed
+    at a root c0 is 0, so that nothing is lost beside what is small."""
+    columns = [[0.0] * (degree + 3) for _ in range(16)]
     worst = mpf(0)
     for index, (low, high) in segments.items():
         centre = fixed.get(index)
         if centre is None:
             centre = accurate_centre(f, low, high)
-        c = [centre, float(np.float32(float(f(mpf(centre))))), *fit(f, centre, low, high, degree)]
-        columns[index] = c
+        value = f(mpf(centre))
+        c = [centre, 0.0 if index in fixed else float(np.float32(float(value))), *fit(f, centre, low, high, degree)]
+        columns[index] = [*c, float(np.float32(float(value - c[1])))]
         for k in range(41):  # and the error it leaves
             v = low + (mpf(high) - low) * k / 40
             if v:
-                value = mp.polyval(c[:0:-1], v - centre) + (0 if centre else v)
-                error = abs(value / f(v) - 1)
-                worst = max(worst, error)
+                near = mp.polyval(c[:0:-1], v - centre) + columns[index][-1] + (0 if centre else v)
+                worst = max(worst, abs(near / f(v) - 1))
     for index, c in beyond.items():
-        columns[index] = [*c, *[0.0] * (degree + 2 - len(c))]
+        columns[index] = [*c, *[0.0] * (degree + 3 - len(c))]
     return list(zip(*columns, strict=True)), worst
 
 
@@ -100,8 +101,8 @@ def mills(a):
 
 def emit(name, f, segments, degree, fixed, note, beyond=()):
     rows, worst = table(f, segments, degree, fixed, dict(beyond))
-    print(f"    /* {note}; error 2^{mp.nstr(mp.log(worst, 2), 4)}. Rows: centre, c0 ... c{degree} */")
-    print(f"    static const float {name}[{degree + 2}][16] = {{")
+    print(f"    /* {note}; error 2^{mp.nstr(mp.log(worst, 2), 4)}. Rows: centre, c0 ... c{degree}, what c0 lacks */")
+    print(f"    static const float {name}[{degree + 3}][16] = {{")
     for row in rows:
         print("        {" + ", ".join(f"{v!r}f" for v in row) + "},")
     print("    };")
@@ -146,12 +147,12 @@ def main():
         print("        {" + ", ".join(f"{v!r}f" for v in row) + "},")
     print("    };")
     print('    """')
-    print("    const float TANH_SEGMENTS[8][16]")
-    print("    const float ERF_SEGMENTS[8][16]")
-    print("    const float NORMAL_TAIL_SEGMENTS[9][16]")
-    print("    const float GELU_SLOPE_SEGMENTS[8][16]")
-    print("    const float SILU_SLOPE_SEGMENTS[9][16]")
-    print("    const float SOFTPLUS_SEGMENTS[8][16]")
+    print("    const float TANH_SEGMENTS[9][16]")
+    print("    const float ERF_SEGMENTS[9][16]")
+    print("    const float NORMAL_TAIL_SEGMENTS[10][16]")
+    print("    const float GELU_SLOPE_SEGMENTS[9][16]")
+    print("    const float SILU_SLOPE_SEGMENTS[10][16]")
+    print("    const float SOFTPLUS_SEGMENTS[9][16]")
     print("    const float LOG_TABLE[3][16]")
 
 
