@@ -95,7 +95,10 @@ cdef inline real swish_backward(real grad, real x, real beta) noexcept nogil:
     cdef real t_low, low
     cdef real t = curves.stretched(x, beta, &t_low)
     cdef real slope = slopes.swish_slope(t, t_low, &low)
-    return scaled(grad, slope, low)
+    cdef real y = scaled(grad, slope, low)
+    if curves.any_one(beta):
+        y = curves.where_one(beta, silu_backward(grad, x), y)
+    return y
 
 
 cdef inline real swiglu_backward(real grad, real gate, real up, real* grad_up) noexcept nogil:
