@@ -1,13 +1,18 @@
 # Slopes of the activations, f'(x) as an unevaluated pair: what a backward multiplies grad by, to round once. A slope
 # that crosses zero keeps its relative accuracy there, where the terms of the formula cancel: in float32 a segment has
 # its centre on the root (segments.pxd), in float64 a polynomial takes over near it (tools/fit/roots.py).
-from .curves cimport cubic, gelu_tanh_exponent, hypotenuse, logistic, mish_divisor, quotient
+from .curves cimport (
+    any_unusual, cubic, gate_lowering, gate_power, gelu_tanh_exponent, hypotenuse, logistic, mish_divisor, quotient,
+    where_usual,
+)
 from .elementary cimport (
     ROOTED, exp_of_pair, exp_pair, exp_parts, exp_square, exp_square_parts, largest, logistic_divisor,
-    logistic_parts, nearest, normal_tail_parts, place, reduced, scale2_of_sum, segment, sigmoid, step, tanh_pair,
-    whole,
+    logistic_parts, logistic_quotient, nearest, normal_tail_parts, place, reduced, scale2_of_sum, segment, sigmoid,
+    step, tanh_pair, whole,
 )
-from .lanes cimport at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, scale2, splat, where_less
+from .lanes cimport (
+    at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, scale2, splat, where_less, with_sign,
+)
 from .pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled, two_sum
 from .segments cimport GELU_SLOPE_SEGMENTS, SILU_SLOPE_SEGMENTS
 
@@ -281,10 +286,17 @@ cdef inline real selu_slope(real x, real* low) noexcept nogil:
 
 
 cdef inline real times_logistic(real grad, real t, real a_low) noexcept nogil:
-    # grad / (1 + e^-t), t's magnitude with a_low added to it
-    cdef real low, n
-    cdef real s = logistic(t, a_low, &low, &n)
-    return ldexp(grad * (s + low), n)
+    # grad / (1 + e^-t), t's magnitude with a_low added to it: a gate without `up`, where 0 is usual too
+    cdef real r_low, sum, rest, inverse, tail, y, s, low, n, zero = splat(t, 0.0), down = gate_lowering(t)
+    cdef real r = reduced(at_most(magnitude(t), pick(t, 200.0, 1470.0)), &r_low, &sum)
+    cdef real power = gate_power(sum)
+    tail = logistic_quotient(grad * power, zero, False, r, r_low + a_low, power, down, &rest, &inverse)
+    tail = fma(rest, inverse, tail)
+    y = with_sign(where_less(t, zero, tail * down, fma(tail, -down, grad)), grad)
+    if any_unusual(where_less(zero, magnitude(grad), grad, splat(t, 1.0))):
+        s = logistic(t, a_low, &low, &n)
+        y = where_usual(grad, y, ldexp(grad * (s + low), n))
+    return y
 
 
 cdef inline real times_square(real grad, real s, real s_low, real w) noexcept nogil:
