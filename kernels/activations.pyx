@@ -23,24 +23,6 @@ cdef inline real tanh_backward(real grad, real y) noexcept nogil:
     return grad * fma(-y, y, splat(y, 1.0))
 
 
-cdef inline real silu_backward(real grad, real x) noexcept nogil:
-    cdef real low, slope
-    if real is f32x:
-        return slopes.silu_backward_f32(grad, x)
-    else:
-        slope = slopes.silu_slope(x, &low)
-        return scaled(grad, slope, low)
-
-
-cdef inline real gelu_backward(real grad, real x) noexcept nogil:
-    cdef real low, slope
-    if real is f32x:
-        return slopes.gelu_backward_f32(grad, x)
-    else:
-        slope = slopes.gelu_slope(x, &low)
-        return scaled(grad, slope, low)
-
-
 cdef inline real gelu_tanh_backward(real grad, real x) noexcept nogil:
     cdef real low
     cdef real slope = slopes.gelu_tanh_slope(x, &low)
@@ -97,7 +79,7 @@ cdef inline real swish_backward(real grad, real x, real beta) noexcept nogil:
     cdef real slope = slopes.swish_slope(t, t_low, &low)
     cdef real y = scaled(grad, slope, low)
     if curves.any_one(beta):
-        y = curves.where_one(beta, silu_backward(grad, x), y)
+        y = curves.where_one(beta, slopes.silu_backward(grad, x), y)
     return y
 
 
@@ -407,17 +389,17 @@ cdef void tanh_backward_float64(const double* grad, const double* y, double* gra
 
 
 cdef void silu_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(silu_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2(slopes.silu_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
 
 cdef void silu_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(silu_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2(slopes.silu_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
 cdef void gelu_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(gelu_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2(slopes.gelu_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
 
 cdef void gelu_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(gelu_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2(slopes.gelu_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
 cdef void gelu_tanh_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:

@@ -362,16 +362,17 @@ cdef inline real gated(real gate, real p, real p_low, real tail, real tail_low) 
     return where_less(gate, splat(p, 0.0), (tail + tail_low) * down, y)
 
 
+# Usual is from 2^-90 to 2^30 (2^-900 to 2^100).
+cdef inline real too_large(real like) noexcept nogil:
+    return pick(like, 1073741824.0, 1.2676506002282294e+30)
+
+
 cdef inline int any_unusual(real p) noexcept nogil:
-    # whether a lane is outside 2^-90 to 2^30 (2^-900 to 2^100), or NaN
-    return any_outside(magnitude(p), 8.077935669463161e-28 if real is f32x else 1.1830521861667747e-271,
-                       1073741824.0 if real is f32x else 1.2676506002282294e+30)
+    return any_outside(magnitude(p), gate_lowering(p), too_large(p))
 
 
 cdef inline real where_usual(real p, real yes, real no) noexcept nogil:
-    cdef real a = magnitude(p)
-    yes = where_less(a, pick(p, 1073741824.0, 1.2676506002282294e+30), yes, no)
-    return where_less(a, gate_lowering(p), no, yes)
+    return where_less(magnitude(p), gate_lowering(p), no, where_less(magnitude(p), too_large(p), yes, no))
 
 
 cdef inline real swiglu(real gate, real up) noexcept nogil:
@@ -381,7 +382,7 @@ cdef inline real swiglu(real gate, real up) noexcept nogil:
     cdef real p = product(x, up, &p_low)
     cdef real r = reduced(at_most(magnitude(gate), -least), &r_low, &sum)
     cdef real power = gate_power(sum)
-    s = logistic_quotient(p * power, p_low * power, True, r, r_low, power, gate_lowering(p), &rest, &inverse)
+    s = logistic_quotient(p * power, p_low * power, r, r_low, power, gate_lowering(p), &rest, &inverse)
     y = gated(gate, p, p_low, s, rest * inverse)
     if any_unusual(p):
         s = logistic(gate, splat(gate, -0.0), &s_low, &n)

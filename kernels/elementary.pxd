@@ -201,19 +201,17 @@ cdef inline real reduced(real a, real* r_low, real* sum) noexcept nogil:
 cdef inline real logistic_divisor(real r, real r_low, real sum, real* low, real* e, real* e_low) noexcept nogil:
     # 2^n + e^(r + r_low) = value + low for n <= 0, of which e^(r + r_low) = e + e_low. With a reduced to r and n,
     # 1 / (1 + e^a) = 2^n / (value + low) and 1 / (1 + e^-a) = (e + e_low) / (value + low)
-    cdef real p, p_low, d, power = raised_power2(sum), down = lowering(r)
-    p = fast_sum(r, exp_rest(r, r_low), &p_low)
-    e[0] = fast_sum(splat(r, 1.0), p, e_low)
-    e_low[0] = e_low[0] + p_low
+    cdef real d, power = raised_power2(sum), down = lowering(r)
+    e[0] = one_plus(r, exp_rest(r, r_low), e_low)
     d = fma(power, down, e[0])
     low[0] = fma(power, down, e[0] - d) + e_low[0]
     return d
 
 
-cdef inline real logistic_quotient(real top, real top_low, bint pair, real r, real r_low, real power, real down,
-                                   real* rest, real* inverse) noexcept nogil:
+cdef inline real logistic_quotient(real top, real top_low, real r, real r_low, real power, real down, real* rest,
+                                   real* inverse) noexcept nogil:
     # (top + top_low) / (2^n + e^(r + r_low)) for 2^n = power down, n <= 0: a first quotient, and what is still to be
-    # divided, which times `inverse` it is; top_low counts where there is a pair
+    # divided, which times `inverse` it is
     cdef real one = splat(r, 1.0)
     cdef real d, d_low, r_lost, rest_lost, q
     cdef real c = fma(power, down, one)
@@ -222,18 +220,20 @@ cdef inline real logistic_quotient(real top, real top_low, bint pair, real r, re
     d_low = d_low + (r_lost + rest_lost)
     inverse[0] = one / d
     q = top * inverse[0]
-    rest[0] = fma(-q, d, top)
-    if pair:
-        rest[0] = rest[0] + top_low
-    rest[0] = fma(-q, d_low, rest[0])
+    rest[0] = fma(-q, d_low, fma(-q, d, top) + top_low)
     return q
+
+
+cdef inline real logistic_times_power(real x, real r, real r_low, real power, real down) noexcept nogil:
+    # power x / (2^n + e^(r + r_low)) for 2^n = power down, n <= 0
+    cdef real rest, inverse
+    cdef real q = logistic_quotient(x * power, splat(x, -0.0), r, r_low, power, down, &rest, &inverse)
+    return fma(rest, inverse, q)
 
 
 cdef inline real logistic_times(real x, real r, real r_low, real sum) noexcept nogil:
     # 2^n x / (2^n + e^(r + r_low)) for n <= 0, raised as raised_power2 has it
-    cdef real rest, inverse, power = raised_power2(sum)
-    cdef real q = logistic_quotient(x * power, x, False, r, r_low, power, lowering(r), &rest, &inverse)
-    return fma(rest, inverse, q)
+    return logistic_times_power(x, r, r_low, raised_power2(sum), lowering(r))
 
 
 cdef inline real logistic_parts(real a, real a_low, real* low, real* sum) noexcept nogil:
@@ -367,9 +367,9 @@ cdef inline f64x log1p_f64(f64x x, f64x x_low, f64x* low) noexcept nogil:
     return log_f64(u, u_low + x_low, low)
 
 
-cdef inline int any_outside(real x, double low, double high) noexcept nogil:
+cdef inline int any_outside(real x, real low, real high) noexcept nogil:
     # whether a lane is below `low`, from `high` on or NaN
-    return any_less(where_less(x, splat(x, high), x, splat(x, -INFINITY)), splat(x, low))
+    return any_less(where_less(x, high, x, splat(x, -INFINITY)), low)
 
 
 cdef inline real log_edges(real x, double root, real y) noexcept nogil:
@@ -381,12 +381,12 @@ cdef inline real log_edges(real x, double root, real y) noexcept nogil:
 
 
 cdef inline real log1p(real x) noexcept nogil:
-    cdef real u_low, y, low
+    cdef real u_low, y, low, huge = splat(x, 1e30)
     cdef real u = two_sum(splat(x, 1.0), at_most(x, largest(x)), &u_low)
     if real is f32x:
         y = log_f32(u, u_low, True, splat(x, -0.0))
-        if any_outside(x, -0.99999994, 1e30):
-            y = log_edges(x, -1.0, where_less(x, splat(x, 1e30), y, log_f32(x, x, False, splat(x, -0.0))))
+        if any_outside(x, splat(x, -0.99999994), huge):
+            y = log_edges(x, -1.0, where_less(x, huge, y, log_f32(x, x, False, splat(x, -0.0))))
     else:
         y = log_f64(u, u_low, &low)
         y = log_edges(x, -1.0, y + low)
@@ -394,11 +394,10 @@ cdef inline real log1p(real x) noexcept nogil:
 
 
 cdef inline real log(real x) noexcept nogil:
-    cdef real low, y, least
+    cdef real low, y, least = splat(x, 1.1754943508222875e-38)
     if real is f32x:
         y = log_f32(x, x, False, splat(x, -0.0))
-        if any_outside(x, 1.1754943508222875e-38, INFINITY):
-            least = splat(x, 1.1754943508222875e-38)
+        if any_outside(x, least, splat(x, INFINITY)):
             y = log_f32(where_less(x, least, x * splat(x, 16777216.0), x), x, False,
                         where_less(x, least, splat(x, -24.0), splat(x, 0.0)))
             y = log_edges(x, 0.0, y)

@@ -7,7 +7,7 @@ from .curves cimport (
 )
 from .elementary cimport (
     ROOTED, exp_of_pair, exp_pair, exp_parts, exp_square, exp_square_parts, largest, logistic_divisor,
-    logistic_parts, logistic_quotient, nearest, normal_tail_parts, place, reduced, scale2_of_sum, segment, sigmoid,
+    logistic_parts, logistic_times_power, nearest, normal_tail_parts, place, reduced, scale2_of_sum, segment, sigmoid,
     step, tanh_pair, whole,
 )
 from .lanes cimport (
@@ -49,18 +49,6 @@ cdef inline f32x times_reflected(f32x grad, f32x x, f32x q, f32x q_low, f32x r, 
     # infinite grad meets k as a number
     cdef f32x k = scale2_of_sum(q + fma(q, r, fma(q, rest, fma(q_low, r + rest, q_low))), sum), top = largest(x)
     return where_less(x, splat(x, 0.0), grad * k, fma(at_most(at_least(grad, -top), top), -k, grad))
-
-
-cdef inline f32x silu_backward_f32(f32x grad, f32x x) noexcept nogil:
-    cdef f32x a = at_most(magnitude(x), splat(x, 109.0)), rest, sum, low
-    cdef f32x r = exp_parts(-a, &rest, &sum), q = silu_segment(a, &low)
-    return times_reflected(grad, x, q, low, r, rest, sum)
-
-
-cdef inline f32x gelu_backward_f32(f32x grad, f32x x) noexcept nogil:
-    cdef f32x a = at_most(magnitude(x), splat(x, 14.6)), rest, sum, low
-    cdef f32x r = exp_square(a, -0.5, &rest, &sum), q = gelu_segment(a, &low)
-    return times_reflected(grad, x, q, low, r, rest, sum)
 
 
 cdef inline real silu_slope(real x, real* low) noexcept nogil:
@@ -137,6 +125,30 @@ cdef inline real gelu_slope(real x, real* low) noexcept nogil:
         c = step(c, t, 2.756451748373117e-17)
         k = near_root(t, t_low, 0.4314939923140469, c, scale2(k, n), scale2(e_low, n), &e_low)
         return reflected(x, k, e_low, low)
+
+
+cdef inline real silu_backward(real grad, real x) noexcept nogil:
+    cdef real a, r, rest, sum, q, low, slope
+    if real is f32x:
+        a = at_most(magnitude(x), splat(x, 109.0))
+        r = exp_parts(-a, &rest, &sum)
+        q = silu_segment(a, &low)
+        return times_reflected(grad, x, q, low, r, rest, sum)
+    else:
+        slope = silu_slope(x, &low)
+        return scaled(grad, slope, low)
+
+
+cdef inline real gelu_backward(real grad, real x) noexcept nogil:
+    cdef real a, r, rest, sum, q, low, slope
+    if real is f32x:
+        a = at_most(magnitude(x), splat(x, 14.6))
+        r = exp_square(a, -0.5, &rest, &sum)
+        q = gelu_segment(a, &low)
+        return times_reflected(grad, x, q, low, r, rest, sum)
+    else:
+        slope = gelu_slope(x, &low)
+        return scaled(grad, slope, low)
 
 
 cdef inline real swish_slope(real t, real t_low, real* low) noexcept nogil:
@@ -287,11 +299,9 @@ cdef inline real selu_slope(real x, real* low) noexcept nogil:
 
 cdef inline real times_logistic(real grad, real t, real a_low) noexcept nogil:
     # grad / (1 + e^-t), t's magnitude with a_low added to it: a gate without `up`, where 0 is usual too
-    cdef real r_low, sum, rest, inverse, tail, y, s, low, n, zero = splat(t, 0.0), down = gate_lowering(t)
+    cdef real r_low, sum, y, s, low, n, zero = splat(t, 0.0), down = gate_lowering(t)
     cdef real r = reduced(at_most(magnitude(t), pick(t, 200.0, 1470.0)), &r_low, &sum)
-    cdef real power = gate_power(sum)
-    tail = logistic_quotient(grad * power, zero, False, r, r_low + a_low, power, down, &rest, &inverse)
-    tail = fma(rest, inverse, tail)
+    cdef real tail = logistic_times_power(grad, r, r_low + a_low, gate_power(sum), down)
     y = with_sign(where_less(t, zero, tail * down, fma(tail, -down, grad)), grad)
     if any_unusual(where_less(zero, magnitude(grad), grad, splat(t, 1.0))):
         s = logistic(t, a_low, &low, &n)

@@ -60,10 +60,11 @@ def fit(f, centre, low, high, degree):
 
 
 def table(f, segments, degree, fixed, beyond):
-    """Rows centre, c0 ... c_degree and what c0 lacks, of 16 entries; segments maps an index to (low, high). `beyond`
-    maps one to a column as it stands: of the place from which on a function is its asymptote. Where the centre is fixed
-    at a root c0 is 0, so that nothing is lost beside what is small."""
-    columns = [[0.0] * (degree + 3) for _ in range(16)]
+    """Rows centre, c0 ... c_degree of 16 entries; segments maps an index to (low, high). `beyond` maps one to a column
+    as it stands: of the place from which on a function is its asymptote. Where a centre is fixed at a root c0 is 0, so
+    that nothing is lost beside what is small, and a last row has what c0 lacks."""
+    rooted = any(fixed.values())
+    columns = [[0.0] * (degree + 2 + rooted) for _ in range(16)]
     worst = mpf(0)
     for index, (low, high) in segments.items():
         centre = fixed.get(index)
@@ -71,14 +72,15 @@ def table(f, segments, degree, fixed, beyond):
             centre = accurate_centre(f, low, high)
         value = f(mpf(centre))
         c = [centre, 0.0 if index in fixed else float(np.float32(float(value))), *fit(f, centre, low, high, degree)]
-        columns[index] = [*c, float(np.float32(float(value - c[1])))]
+        lacking = float(np.float32(float(value - c[1]))) if rooted else 0.0
+        columns[index] = [*c, lacking] if rooted else c
         for k in range(41):  # and the error it leaves
             v = low + (mpf(high) - low) * k / 40
             if v:
-                near = mp.polyval(c[:0:-1], v - centre) + columns[index][-1] + (0 if centre else v)
+                near = mp.polyval(c[:0:-1], v - centre) + lacking + (0 if centre else v)
                 worst = max(worst, abs(near / f(v) - 1))
     for index, c in beyond.items():
-        columns[index] = [*c, *[0.0] * (degree + 3 - len(c))]
+        columns[index] = [*c, *[0.0] * (degree + 2 + rooted - len(c))]
     return list(zip(*columns, strict=True)), worst
 
 
@@ -99,13 +101,21 @@ def mills(a):
     return mp.exp(a * a / 2) * mp.erfc(a / mp.sqrt(2)) / 2
 
 
-def emit(name, f, segments, degree, fixed, note, beyond=()):
-    rows, worst = table(f, segments, degree, fixed, dict(beyond))
-    print(f"    /* {note}; error 2^{mp.nstr(mp.log(worst, 2), 4)}. Rows: centre, c0 ... c{degree}, what c0 lacks */")
-    print(f"    static const float {name}[{degree + 3}][16] = {{")
+def print_table(name, note, rows):
+    """A table in C; returns its declaration."""
+    declaration = f"const float {name}[{len(rows)}][16]"
+    print(f"    /* {note} */\n    static {declaration} = {{")
     for row in rows:
         print("        {" + ", ".join(f"{v!r}f" for v in row) + "},")
     print("    };")
+    return declaration
+
+
+def emit(name, f, segments, degree, fixed, note, beyond=()):
+    rows, worst = table(f, segments, degree, fixed, dict(beyond))
+    last = ", what c0 lacks" if any(fixed.values()) else ""
+    return print_table(name, f"{note}; error 2^{mp.nstr(mp.log(worst, 2), 4)}. Rows: centre, c0 ... c{degree}{last}",
+                       rows)
 
 
 def log_table(ln2, ln2_low):
@@ -119,41 +129,38 @@ def log_table(ln2, ln2_low):
     return inverses, [head - 127 * ln2 for head in heads], rests
 
 
+def tables():
+    """Print every table; their declarations."""
+    about_zero = {index_of(1.75): 0.0, index_of(2.0): 0.0}
+    yield emit("TANH_SEGMENTS", mp.tanh, quarters(2.5, 1.75, 10.4), 6, about_zero,
+               "tanh(a), place 2.5 a + 1.75, a up to 10.4; where the centre is 0 less a")
+    yield emit("ERF_SEGMENTS", mp.erf, quarters(6.625, 1.75, 3.95), 6, about_zero,
+               "erf(a), place 6.625 a + 1.75, a up to 3.95; where the centre is 0 less a")
+    yield emit("NORMAL_TAIL_SEGMENTS", mills, quarters(1, 2, 20), 7, {},
+               "erfc(a / sqrt 2) / 2 e^(a^2 / 2), place a + 2, a up to 20")
+    root = -roots.fit(roots.gelu_slope, -0.75, mpf("0.125"), 6)[0]
+    yield emit("GELU_SLOPE_SEGMENTS", lambda a: mills(a) - a / mp.sqrt(2 * mp.pi), quarters(1.265625, 1.25, 14.7), 6,
+               {index_of(1.265625 * float(root) + 1.25): float(np.float32(float(root)))},
+               "gelu'(-a) e^(a^2 / 2), place 1.265625 a + 1.25, a up to 14.7")
+    root = -roots.fit(roots.silu_slope, -1.28, mpf("0.25"), 6)[0]
+    yield emit("SILU_SLOPE_SEGMENTS", lambda a: roots.silu_slope(-a) * mp.exp(a), quarters(1, 2, 26), 7,
+               {index_of(2 + float(root)): float(np.float32(float(root)))},
+               "silu'(-a) e^a, place a + 2; 1 - a from a = 26 on", {15: (27.0, -26.0, -1.0)})
+    yield emit("SOFTPLUS_SEGMENTS", lambda a: mp.log1p(mp.exp(-a)) * mp.exp(a), quarters(0.84375, 1.25, 22), 6, {},
+               "log(1 + e^-a) e^a, place 0.84375 a + 1.25, a up to 22")
+    ln2 = float(mp.floor(mp.ln2 * 2**16) / 2**16)
+    ln2_low = float(mp.nint((mp.ln2 - ln2) * 2**36) / 2**36)
+    yield print_table("LOG_TABLE", f"log, with ln 2 = {ln2!r} + {ln2_low!r}. Rows: inverse, head, rest (log_table)",
+                      log_table(ln2, ln2_low))
+
+
 def main():
     print("# Coefficients of piecewise polynomials for float32, printed by tools/fit/segments.py: data, no code.")
     print('cdef extern from *:\n    """')
-    about_zero = {index_of(1.75): 0.0, index_of(2.0): 0.0}
-    emit("TANH_SEGMENTS", mp.tanh, quarters(2.5, 1.75, 10.4), 6, about_zero,
-         "tanh(a), place 2.5 a + 1.75, a up to 10.4; where the centre is 0 less a")
-    emit("ERF_SEGMENTS", mp.erf, quarters(6.625, 1.75, 3.95), 6, about_zero,
-         "erf(a), place 6.625 a + 1.75, a up to 3.95; where the centre is 0 less a")
-    emit("NORMAL_TAIL_SEGMENTS", mills, quarters(1, 2, 20), 7, {},
-         "erfc(a / sqrt 2) / 2 e^(a^2 / 2), place a + 2, a up to 20")
-    root = -roots.fit(roots.gelu_slope, -0.75, mpf("0.125"), 6)[0]
-    emit("GELU_SLOPE_SEGMENTS", lambda a: mills(a) - a / mp.sqrt(2 * mp.pi), quarters(1.265625, 1.25, 14.7), 6,
-         {index_of(1.265625 * float(root) + 1.25): float(np.float32(float(root)))},
-         "gelu'(-a) e^(a^2 / 2), place 1.265625 a + 1.25, a up to 14.7")
-    root = -roots.fit(roots.silu_slope, -1.28, mpf("0.25"), 6)[0]
-    emit("SILU_SLOPE_SEGMENTS", lambda a: roots.silu_slope(-a) * mp.exp(a), quarters(1, 2, 26), 7,
-         {index_of(2 + float(root)): float(np.float32(float(root)))},
-         "silu'(-a) e^a, place a + 2; 1 - a from a = 26 on", {15: (27.0, -26.0, -1.0)})
-    emit("SOFTPLUS_SEGMENTS", lambda a: mp.log1p(mp.exp(-a)) * mp.exp(a), quarters(0.84375, 1.25, 22), 6, {},
-         "log(1 + e^-a) e^a, place 0.84375 a + 1.25, a up to 22")
-    ln2 = float(mp.floor(mp.ln2 * 2**16) / 2**16)
-    ln2_low = float(mp.nint((mp.ln2 - ln2) * 2**36) / 2**36)
-    print(f"    /* log, with ln 2 = {ln2!r} + {ln2_low!r}; rows: inverse, head, rest (tools/fit/segments.py) */")
-    print("    static const float LOG_TABLE[3][16] = {")
-    for row in log_table(ln2, ln2_low):
-        print("        {" + ", ".join(f"{v!r}f" for v in row) + "},")
-    print("    };")
+    declarations = list(tables())
     print('    """')
-    print("    const float TANH_SEGMENTS[9][16]")
-    print("    const float ERF_SEGMENTS[9][16]")
-    print("    const float NORMAL_TAIL_SEGMENTS[10][16]")
-    print("    const float GELU_SLOPE_SEGMENTS[9][16]")
-    print("    const float SILU_SLOPE_SEGMENTS[10][16]")
-    print("    const float SOFTPLUS_SEGMENTS[9][16]")
-    print("    const float LOG_TABLE[3][16]")
+    for declaration in declarations:
+        print(f"    {declaration}")
 
 
 if __name__ == "__main__":
