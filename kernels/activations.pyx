@@ -23,12 +23,6 @@ cdef inline real tanh_backward(real grad, real y) noexcept nogil:
     return grad * fma(-y, y, splat(y, 1.0))
 
 
-cdef inline real gelu_tanh_backward(real grad, real x) noexcept nogil:
-    cdef real low
-    cdef real slope = slopes.gelu_tanh_slope(x, &low)
-    return grad * (slope + low)
-
-
 cdef inline real mish_backward(real grad, real x) noexcept nogil:
     cdef real low
     cdef real slope = slopes.mish_slope(x, &low)
@@ -59,18 +53,17 @@ cdef inline real squareplus_backward(real grad, real x, real b) noexcept nogil:
     return grad * (slope + low)
 
 
-cdef inline real softplus_backward(real grad, real x) noexcept nogil:
-    return times_logistic(grad, x, splat(x, -0.0))
-
-
 cdef inline real logsigmoid_backward(real grad, real x) noexcept nogil:
-    return times_logistic(grad, -x, splat(x, -0.0))
+    return slopes.softplus_backward(grad, -x)
 
 
 cdef inline real softplus_scaled_backward(real grad, real x, real beta) noexcept nogil:
     cdef real t_low
     cdef real t = curves.stretched(x, beta, &t_low)
-    return times_logistic(grad, t, where_less(t, splat(t, 0.0), -t_low, t_low))
+    cdef real y = times_logistic(grad, t, where_less(t, splat(t, 0.0), -t_low, t_low))
+    if curves.any_one(beta):
+        y = curves.where_one(beta, slopes.softplus_backward(grad, x), y)
+    return y
 
 
 cdef inline real swish_backward(real grad, real x, real beta) noexcept nogil:
@@ -403,10 +396,10 @@ cdef void gelu_backward_float64(const double* grad, const double* x, double* gra
 
 
 cdef void gelu_tanh_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(gelu_tanh_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2(slopes.gelu_tanh_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
 
 cdef void gelu_tanh_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(gelu_tanh_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2(slopes.gelu_tanh_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
 cdef void mish_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
@@ -424,10 +417,10 @@ cdef void softsign_backward_float64(const double* grad, const double* x, double*
 
 
 cdef void softplus_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(softplus_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2(slopes.softplus_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
 
 cdef void softplus_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(softplus_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2(slopes.softplus_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
 cdef void logsigmoid_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:

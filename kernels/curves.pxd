@@ -1,18 +1,23 @@
 # Smooth activations on registers, each with its formula and source; elementary functions and their parts are
 # elementary.pxd's, slopes slopes.pxd's, activations with kinks piecewise.pxd's.
+#
+# Most x lie within 5 or 10 of 0. So far float32 has polynomials by segments (segments.pxd), in half the time of the
+# formula, ..._by_exp, which is for float64 and for registers that hold a number beyond.
 from libc.math cimport INFINITY
 
 from .elementary cimport (
-    PLAIN, any_outside, exp_of_pair, exp_pair, expm1_half, largest, log1p_f64, logistic_divisor, logistic_times,
-    logistic_quotient, lowering, nearest, normal_tail_parts, place, power2_raised_by, raised_power2, reduced,
-    scale2_of_sum, segment, step, tanh_pair, whole,
+    ODD, PLAIN, any_outside, bent_steps, exp_of_pair, exp_pair, expm1_half, largest, log1p_f64, logistic_divisor,
+    logistic_quotient, logistic_times, lowering, nearest, normal_tail_parts, power2_raised_by, quarters, raised_power2,
+    reduced, scale2_of_sum, segment, segment_parts, step, steps, steps_end, tanh_pair, whole,
 )
 from .lanes cimport (
     any_less, at_least, at_most, exponent, f32x, fma, ldexp, magnitude, pick, power2, real, root, scale2, splat,
     where_less, with_sign,
 )
 from .pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled, two_sum
-from .segments cimport SOFTPLUS_SEGMENTS
+from .segments cimport (
+    GELU_SEGMENTS, GELU_TANH_SEGMENTS, SILU_SEGMENTS, SOFTPLUS_SEGMENTS, SOFTPLUS_TAIL_SEGMENTS,
+)
 
 
 cdef inline real times_power2(real x, real n) noexcept nogil:
@@ -27,20 +32,58 @@ cdef inline real less_tail(real x, real tail) noexcept nogil:
     return fma(tail, -lowering(x), at_least(x, splat(x, -0.0)))
 
 
-cdef inline real silu(real x) noexcept nogil:
-    # x / (1 + e^-x) = max(x, 0) - |x| / (1 + e^|x|); Elfwing, Uchibe and Doya, arXiv:1702.03118
+cdef inline real less_half(real x, real s) noexcept nogil:
+    # max(x, 0) less half of s
+    return fma(s, splat(x, -0.5), at_least(x, splat(x, -0.0)))
+
+
+cdef inline real silu_by_exp(real x) noexcept nogil:
     cdef real r_low, sum
     cdef real a = at_most(magnitude(x), pick(x, 109.0, 752.0))
     cdef real r = reduced(a, &r_low, &sum)
     return less_tail(x, logistic_times(a, r, r_low, sum))
 
 
-cdef inline real gelu(real x) noexcept nogil:
-    # x Phi(x) = max(x, 0) - |x| Phi(-|x|); Hendrycks and Gimpel, arXiv:1606.08415
+cdef inline real silu(real x) noexcept nogil:
+    # x / (1 + e^-x) = max(x, 0) - |x| / (1 + e^|x|); Elfwing, Uchibe and Doya, arXiv:1702.03118
+    cdef real y, low, a = magnitude(x), end = steps_end(x)
+    if real is f32x:
+        y = less_half(x, segment(&SILU_SEGMENTS[0][0], 6, ODD, steps(a), a, &low))
+        if any_less(end, a):
+            y = where_less(end, a, silu_by_exp(x), y)
+        return y
+    else:
+        return silu_by_exp(x)
+
+
+cdef inline real gelu_end(real like) noexcept nogil:
+    # how far its segments reach
+    return splat(like, 5.46)
+
+
+cdef inline f32x normal_tail_segment(f32x a, f32x* rest) noexcept nogil:
+    # Phi(-a) up to there
+    return segment_parts(&GELU_SEGMENTS[0][0], 7, PLAIN, bent_steps(a, 1.2, 0.3), a, rest)
+
+
+cdef inline real gelu_by_exp(real x) noexcept nogil:
     cdef real low, sum, e, e_low
     cdef real a = at_most(magnitude(x), pick(x, 14.6, 39.0))
     cdef real q = normal_tail_parts(a, &low, &sum, &e, &e_low)
     return less_tail(x, fma(a, q, a * low) * raised_power2(sum))
+
+
+cdef inline real gelu(real x) noexcept nogil:
+    # x Phi(x) = max(x, 0) - |x| Phi(-|x|); Hendrycks and Gimpel, arXiv:1606.08415
+    cdef real y, rest, end = gelu_end(x), a = at_most(magnitude(x), end)
+    if real is f32x:
+        y = normal_tail_segment(a, &rest)
+        y = at_least(x, splat(x, -0.0)) - fma(a, y, a * rest)
+        if any_less(x, -end):
+            y = where_less(x, -end, gelu_by_exp(x), y)
+        return y
+    else:
+        return gelu_by_exp(x)
 
 
 cdef inline real cubic(real a, real c, real c_low, real* low) noexcept nogil:
@@ -59,13 +102,29 @@ cdef inline real gelu_tanh_exponent(real a, real* low) noexcept nogil:
     return cubic(a, splat(a, 0.07135481627260025), c_low, low)
 
 
-cdef inline real gelu_tanh(real x) noexcept nogil:
-    # x / (1 + e^-u), u = sqrt(8 / pi) (x + 0.044715 x^3); Hendrycks and Gimpel, arXiv:1606.08415
+cdef inline real gelu_tanh_end(real like) noexcept nogil:
+    return splat(like, 5.05)
+
+
+cdef inline real gelu_tanh_by_exp(real x) noexcept nogil:
     cdef real u_low, r_low, sum
     cdef real a = at_most(magnitude(x), pick(x, 11.0, 22.0))
     cdef real u = gelu_tanh_exponent(a, &u_low)
     cdef real r = reduced(u, &r_low, &sum)
     return less_tail(x, logistic_times(a, r, r_low + u_low, sum))
+
+
+cdef inline real gelu_tanh(real x) noexcept nogil:
+    # x / (1 + e^-u), u = sqrt(8 / pi) (x + 0.044715 x^3); Hendrycks and Gimpel, arXiv:1606.08415
+    cdef real y, rest, end = gelu_tanh_end(x), a = at_most(magnitude(x), end)
+    if real is f32x:
+        y = segment_parts(&GELU_TANH_SEGMENTS[0][0], 7, PLAIN, bent_steps(a, 1.4, 0.33), a, &rest)
+        y = at_least(x, splat(x, -0.0)) - fma(a, y, a * rest)
+        if any_less(x, -end):
+            y = where_less(x, -end, gelu_tanh_by_exp(x), y)
+        return y
+    else:
+        return gelu_tanh_by_exp(x)
 
 
 cdef inline real stretched(real x, real beta, real* low) noexcept nogil:
@@ -103,7 +162,7 @@ cdef inline f32x softplus_tail(f32x a, f32x a_low, f32x* low, f32x* sum) noexcep
     cdef f32x q, q_low
     cdef f32x e = exp_of_pair(-a, -a_low, low, sum)
     a = at_most(a, splat(a, 22.0))
-    q = segment(&SOFTPLUS_SEGMENTS[0][0], 6, PLAIN, place(a, 0.84375, 1.25), a, &q_low)
+    q = segment(&SOFTPLUS_TAIL_SEGMENTS[0][0], 6, PLAIN, quarters(a, 0.84375, 1.25), a, &q_low)
     return pair_product(q, q_low, e, low[0], low)
 
 
@@ -128,8 +187,7 @@ cdef inline real softplus_of_pair(real t, real t_low, real* low, real* n) noexce
     return where_less(t, zero, e, tail)
 
 
-cdef inline real softplus(real x) noexcept nogil:
-    # log(1 + e^x); Dugas et al., NIPS 2000
+cdef inline real softplus_by_exp(real x) noexcept nogil:
     cdef real low, n, q, y, sum, rise, lost
     if real is f32x:
         q = softplus_tail(at_most(magnitude(x), splat(x, 109.0)), splat(x, 0.0), &low, &sum)
@@ -140,6 +198,20 @@ cdef inline real softplus(real x) noexcept nogil:
     else:
         q = softplus_of_pair(x, splat(x, 0.0), &low, &n)
         return where_less(x, splat(x, 100.0), scale2(q + low, n), x)
+
+
+cdef inline real softplus(real x) noexcept nogil:
+    # log(1 + e^x) = max(x, 0) + log(1 + e^-|x|); Dugas et al., NIPS 2000
+    cdef real y, tail, rest, lost, a = magnitude(x), end = steps_end(x), rise = at_least(x, splat(x, 0.0))
+    if real is f32x:
+        tail = segment_parts(&SOFTPLUS_SEGMENTS[0][0], 6, PLAIN, steps(a), a, &rest)
+        y = fast_sum(at_least(rise, tail), at_most(rise, tail), &lost)
+        y = y + (lost + rest)
+        if any_less(end, a):
+            y = where_less(end, a, softplus_by_exp(x), y)
+        return y
+    else:
+        return softplus_by_exp(x)
 
 
 cdef inline real softplus_scaled(real x, real beta) noexcept nogil:
@@ -375,8 +447,7 @@ cdef inline real where_usual(real p, real yes, real no) noexcept nogil:
     return where_less(magnitude(p), gate_lowering(p), no, where_less(magnitude(p), too_large(p), yes, no))
 
 
-cdef inline real swiglu(real gate, real up) noexcept nogil:
-    # silu(gate) up; Shazeer, arXiv:2002.05202
+cdef inline real swiglu_by_exp(real gate, real up) noexcept nogil:
     cdef real p_low, r_low, sum, y, s, s_low, n, rest, inverse, least = pick(gate, -200.0, -1470.0)
     cdef real x = at_least(gate, least)
     cdef real p = product(x, up, &p_low)
@@ -390,8 +461,7 @@ cdef inline real swiglu(real gate, real up) noexcept nogil:
     return y
 
 
-cdef inline real geglu(real gate, real up) noexcept nogil:
-    # gelu(gate) up; Shazeer, arXiv:2002.05202
+cdef inline real geglu_by_exp(real gate, real up) noexcept nogil:
     cdef real p_low, low, sum, e, e_low, y, s, lost, n, power, zero = splat(gate, 0.0), least = pick(gate, -20.0, -39.0)
     cdef real x = at_least(gate, least)
     cdef real p = product(x, up, &p_low)
@@ -407,3 +477,41 @@ cdef inline real geglu(real gate, real up) noexcept nogil:
         lost = where_less(gate, zero, low, lost)
         y = where_usual(p, y, gated_pair(x, up, s, lost, n))
     return y
+
+
+cdef inline real rise_less(real gate, real m, real s, real s_rest, real* low) noexcept nogil:
+    # max(gate, 0) - m (s + s_rest)
+    cdef real rise = at_least(gate, splat(gate, -0.0))
+    cdef real y = fma(-m, s, rise)
+    low[0] = fma(-m, s_rest, fma(-m, s, rise - y))
+    return y
+
+
+cdef inline real swiglu(real gate, real up) noexcept nogil:
+    # silu(gate) up; Shazeer, arXiv:2002.05202
+    cdef real y, s, rest, a = magnitude(gate), seen
+    if real is f32x:
+        s = segment_parts(&SILU_SEGMENTS[0][0], 6, ODD, steps(a), a, &rest)
+        y = rise_less(gate, splat(a, 0.5), s, rest, &rest)
+        y = fma(y, up, rest * up)
+        seen = where_less(a, steps_end(a), y, splat(y, 0.0))
+        if any_unusual(seen):
+            y = where_usual(seen, y, swiglu_by_exp(gate, up))
+        return y
+    else:
+        return swiglu_by_exp(gate, up)
+
+
+cdef inline real geglu(real gate, real up) noexcept nogil:
+    # gelu(gate) up; Shazeer, arXiv:2002.05202
+    cdef real y, s, rest, seen, end = gelu_end(gate), a = at_most(magnitude(gate), end)
+    if real is f32x:
+        s = normal_tail_segment(a, &rest)
+        y = rise_less(gate, a, s, rest, &rest)
+        y = fma(y, up, rest * up)
+        seen = where_less(-end, gate, y, splat(y, 0.0))
+        if any_unusual(seen):
+            y = where_usual(seen, y, geglu_by_exp(gate, up))
+        return y
+    else:
+        return geglu_by_exp(gate, up)

@@ -12,7 +12,7 @@ from .lanes cimport (
     splat_u32, splat_u64, u32x, where_less, with_sign,
 )
 from .pairs cimport fast_sum, pair_product, pair_quotient, product, two_sum
-from .segments cimport ERF_SEGMENTS, LOG_TABLE, NORMAL_TAIL_SEGMENTS, TANH_SEGMENTS
+from .segments cimport ERF_SEGMENTS, LOG_TABLE, NORMAL_TAIL_SEGMENTS, SIGMOID_SEGMENTS, TANH_SEGMENTS
 
 
 cdef inline real largest(real like) noexcept nogil:
@@ -244,14 +244,6 @@ cdef inline real logistic_parts(real a, real a_low, real* low, real* sum) noexce
     return pair_quotient(splat(a, 1.0), splat(a, 0.0), d, d_low, low)
 
 
-cdef inline real sigmoid(real x) noexcept nogil:
-    # 1 / (1 + e^-x), from the tail that is not near 1: where x < 0 that, and 1 less it where not
-    cdef real r_low, sum, zero = splat(x, 0.0), one = splat(x, 1.0), down = lowering(x)
-    cdef real r = reduced(at_most(magnitude(x), pick(x, 105.0, 750.0)), &r_low, &sum)
-    cdef real tail = logistic_times(one, r, r_low, sum)
-    return fma(tail, where_less(x, zero, down, -down), where_less(x, zero, zero, one))
-
-
 cdef inline real tanh_parts(real a, real* low) noexcept nogil:
     # (e^2a - 1) / (e^2a + 1) for a >= 0 as ((1 - u) + r + rest) / ((1 + u) + r + rest), u = 2^-n
     cdef real rest, sum, r, u, p, p_low, top, top_low, top_lost, d, d_low, lost
@@ -269,38 +261,108 @@ cdef inline real tanh_parts(real a, real* low) noexcept nogil:
 cdef enum Segments:
     PLAIN
     ODD  # c0 is a where the centre is 0
-    ROOTED  # what c0 lacks counts: of all else c0 is a float but for 2^-26 of it
+    ROOTED  # a last row has what c0 lacks, which is 0 where the centre is a root
 
 
-cdef inline f32x segment(const float* rows, int degree, Segments kind, f32x place, f32x a, f32x* low) noexcept nogil:
-    # a function of a >= 0 by the polynomial c0 + d (c1 + ...), d = a - centre, of that of 16 segments (segments.pxd)
-    # that `place` names, and what its last rounding lost
-    cdef u32x index = bits_f32(place) >> 21
-    cdef f32x centre = lookup16_f32(rows, index), c0 = lookup16_f32(rows + 16, index)
-    cdef f32x c1 = lookup16_f32(rows + 2 * 16, index), q = lookup16_f32(rows + (degree + 1) * 16, index)
-    cdef f32x d = a - centre
+cdef inline f32x segment_terms(const float* rows, int degree, Segments kind, u32x index, f32x a, f32x* d, f32x* c0,
+                               f32x* c1) noexcept nogil:
+    # a function of a >= 0 by the polynomial c0 + d (c1 + d q), d = a - centre, of that of 16 segments (segments.pxd)
+    # that the low four bits of `index` name; returns q
+    cdef f32x centre = lookup16_f32(rows, index), q = lookup16_f32(rows + (degree + 1) * 16, index)
     cdef int k
+    d[0] = a - centre
     for k in range(degree, 2, -1):
-        q = fma(q, d, lookup16_f32(rows + k * 16, index))
+        q = fma(q, d[0], lookup16_f32(rows + k * 16, index))
+    c1[0] = lookup16_f32(rows + 2 * 16, index)
+    c0[0] = lookup16_f32(rows + 16, index)
     if kind == ODD:
-        c0 = where_less(splat(a, 0.0), centre, c0, a)
+        c0[0] = where_less(splat(a, 0.0), centre, c0[0], a)
+    return q
+
+
+cdef inline f32x segment(const float* rows, int degree, Segments kind, u32x index, f32x a, f32x* low) noexcept nogil:
+    # the function's value, and what its last rounding lost
+    cdef f32x d, c0, c1, q = segment_terms(rows, degree, kind, index, a, &d, &c0, &c1)
     cdef f32x slope = fma(q, d, c1)
     cdef f32x value = fma(slope, d, c0)
     low[0] = fma(fma(q, d, c1 - slope), d, fma(slope, d, c0 - value))
-    if kind == ROOTED:
-        low[0] = low[0] + lookup16_f32(rows + (degree + 2) * 16, index)
     return value
 
 
-cdef inline f32x place(f32x a, double scale, double offset) noexcept nogil:
-    return fma(a, splat_f32(<float>scale), splat_f32(<float>offset))
+cdef inline f32x segment_parts(const float* rows, int degree, Segments kind, u32x index, f32x a,
+                               f32x* rest) noexcept nogil:
+    # its tangent c0 + c1 d, and the rest, what that lost included
+    cdef f32x d, c0, c1, q = segment_terms(rows, degree, kind, index, a, &d, &c0, &c1)
+    cdef f32x tangent = fma(c1, d, c0)
+    rest[0] = fma(q * d, d, fma(c1, d, c0 - tangent))
+    if kind == ROOTED:
+        rest[0] = rest[0] + lookup16_f32(rows + (degree + 2) * 16, index)
+    return tangent
+
+
+cdef inline u32x quarters(f32x a, double scale, double offset) noexcept nogil:
+    # by two bits of the exponent and two of the mantissa of scale a + offset
+    return bits_f32(fma(a, splat(a, scale), splat(a, offset))) >> 21
+
+
+cdef inline u32x steps(f32x a) noexcept nogil:
+    # by 1.6 a, rounded to a whole number
+    return bits_f32(nearest_sum(a, 1.6))
+
+
+cdef inline real steps_end(real like) noexcept nogil:
+    # up to where the 16 reach
+    return splat(like, 9.68)
+
+
+cdef inline u32x bent_steps(f32x a, double scale, double bend) noexcept nogil:
+    # by (scale + bend a) a, rounded to a whole number
+    return bits_f32(fma(step(splat(a, bend), a, scale), a, splat(a, 12582912.0)))
+
+
+cdef inline real reflected(real x, real k) noexcept nogil:
+    # f(x) = f(-|x|) = k where x < 0, and 1 - k where not, as f(x) + f(-x) = 1 has it
+    return where_less(x, splat(x, 0.0), k, splat(x, 1.0) - k)
+
+
+cdef inline real reflected_pair(real x, real k, real k_low, real* low) noexcept nogil:
+    # the same of k + k_low
+    cdef real lost, zero = splat(x, 0.0)
+    cdef real s = fast_sum(splat(x, 1.0), -k, &lost)
+    low[0] = where_less(x, zero, k_low, lost - k_low)
+    return where_less(x, zero, k, s)
+
+
+cdef inline real sigmoid_by_exp(real x) noexcept nogil:
+    cdef real r_low, sum, zero = splat(x, 0.0), one = splat(x, 1.0), down = lowering(x)
+    cdef real r = reduced(at_most(magnitude(x), pick(x, 105.0, 750.0)), &r_low, &sum)
+    cdef real tail = logistic_times(one, r, r_low, sum)
+    return fma(tail, where_less(x, zero, down, -down), where_less(x, zero, zero, one))
+
+
+cdef inline f32x sigmoid_tail(f32x a) noexcept nogil:
+    # 1 / (1 + e^a) as far as its segments reach
+    cdef f32x low
+    return segment(&SIGMOID_SEGMENTS[0][0], 6, PLAIN, steps(a), a, &low)
+
+
+cdef inline real sigmoid(real x) noexcept nogil:
+    # 1 / (1 + e^-x), from the tail that is not near 1
+    cdef real y, a = magnitude(x), end = steps_end(x)
+    if real is f32x:
+        y = reflected(x, sigmoid_tail(a))
+        if any_less(end, a):
+            y = where_less(end, a, sigmoid_by_exp(x), y)
+        return y
+    else:
+        return sigmoid_by_exp(x)
 
 
 cdef inline real tanh_pair(real a, real* low) noexcept nogil:
     # tanh(a) for a >= 0; in float32 the value alone is right to 0.7 ULP
     if real is f32x:
         a = at_most(a, splat(a, 10.4))
-        return segment(&TANH_SEGMENTS[0][0], 6, ODD, place(a, 2.5, 1.75), a, low)
+        return segment(&TANH_SEGMENTS[0][0], 6, ODD, quarters(a, 2.5, 1.75), a, low)
     else:
         return tanh_parts(a, low)
 
@@ -412,7 +474,7 @@ cdef inline real mills(real a, real* low) noexcept nogil:
     # a <= 39, error 2^-56.0. float32: by segments, a <= 20, error 2^-27.9
     cdef real one, d, d_low, rho, rho_low, t, h, h_low
     if real is f32x:
-        return segment(&NORMAL_TAIL_SEGMENTS[0][0], 7, PLAIN, a + splat(a, 2.0), a, low)
+        return segment(&NORMAL_TAIL_SEGMENTS[0][0], 7, PLAIN, quarters(a, 1.0, 2.0), a, low)
     else:
         one = splat(a, 1.0)
         d = a + splat(a, 3.0)
@@ -494,7 +556,7 @@ cdef inline real erf(real x) noexcept nogil:
     cdef real a, z, low, sum, tail, p, e, e_low, h, h_low
     if real is f32x:
         a = at_most(magnitude(x), splat(x, 3.95))
-        return with_sign(segment(&ERF_SEGMENTS[0][0], 6, ODD, place(a, 6.625, 1.75), a, &low), x)
+        return with_sign(segment(&ERF_SEGMENTS[0][0], 6, ODD, quarters(a, 6.625, 1.75), a, &low), x)
     else:
         a = at_most(magnitude(x), splat(x, 6.0))
         z = x * x

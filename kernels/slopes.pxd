@@ -1,28 +1,22 @@
 # Slopes of the activations, f'(x) as an unevaluated pair: what a backward multiplies grad by, to round once. A slope
 # that crosses zero keeps its relative accuracy there, where the terms of the formula cancel: in float32 a segment has
-# its centre on the root (segments.pxd), in float64 a polynomial takes over near it (tools/fit/roots.py).
+# its centre on the root (segments.pxd), in float64 a polynomial takes over near it (tools/fit/roots.py). ..._by_exp is
+# the formula, for float64 and for what lies beyond the segments.
 from .curves cimport (
     any_unusual, cubic, gate_lowering, gate_power, gelu_tanh_exponent, hypotenuse, logistic, mish_divisor, quotient,
     where_usual,
 )
 from .elementary cimport (
-    ROOTED, exp_of_pair, exp_pair, exp_parts, exp_square, exp_square_parts, largest, logistic_divisor,
-    logistic_parts, logistic_times_power, nearest, normal_tail_parts, place, reduced, scale2_of_sum, segment, sigmoid,
-    step, tanh_pair, whole,
+    ROOTED, bent_steps, exp_of_pair, exp_pair, largest, logistic_divisor, logistic_parts, logistic_times_power, nearest,
+    normal_tail_parts, reduced, reflected_pair, scale2_of_sum, segment_parts, sigmoid, sigmoid_tail, step, steps,
+    steps_end, tanh_pair, whole,
 )
 from .lanes cimport (
-    at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, scale2, splat, where_less, with_sign,
+    any_less, at_least, at_most, f32x, f64x, fma, ldexp, magnitude, pick, power2, real, scale2, splat, where_less,
+    with_sign,
 )
 from .pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled, two_sum
-from .segments cimport GELU_SLOPE_SEGMENTS, SILU_SLOPE_SEGMENTS
-
-
-cdef inline real reflected(real x, real k, real k_low, real* low) noexcept nogil:
-    # f'(x) = k(|x|) where x < 0, and 1 - k where not, as f(x) - f(-x) = x has it
-    cdef real lost, zero = splat(x, 0.0)
-    cdef real s = fast_sum(splat(x, 1.0), -k, &lost)
-    low[0] = where_less(x, zero, k_low, lost - k_low)
-    return where_less(x, zero, k, s)
+from .segments cimport GELU_SLOPE_SEGMENTS, GELU_TANH_SLOPE_SEGMENTS, SILU_SLOPE_SEGMENTS
 
 
 cdef inline real near_root(real t, real t_low, double c0, real rest, real k, real k_low, real* low) noexcept nogil:
@@ -34,44 +28,27 @@ cdef inline real near_root(real t, real t_low, double c0, real rest, real k, rea
     return where_less(near, quarter, c, k)
 
 
-cdef inline f32x silu_segment(f32x a, f32x* low) noexcept nogil:
-    # silu'(-a) e^a, 1 - a in the last segment, however large a is
-    return segment(&SILU_SLOPE_SEGMENTS[0][0], 7, ROOTED, at_most(a, splat(a, 29.9)) + splat(a, 2.0), a, low)
+cdef inline f32x silu_slope_parts(f32x a, f32x* rest) noexcept nogil:
+    # silu'(-a) as far as its segments reach
+    return segment_parts(&SILU_SLOPE_SEGMENTS[0][0], 7, ROOTED, steps(a), a, rest)
 
 
-cdef inline f32x gelu_segment(f32x a, f32x* low) noexcept nogil:
-    # gelu'(-a) e^(a^2/2)
-    return segment(&GELU_SLOPE_SEGMENTS[0][0], 6, ROOTED, place(a, 1.265625, 1.25), a, low)
-
-
-cdef inline f32x times_reflected(f32x grad, f32x x, f32x q, f32x q_low, f32x r, f32x rest, f32x sum) noexcept nogil:
-    # grad k where x < 0, and grad - grad k where not, k = (q + q_low) 2^n (1 + r + rest), q being 0 at its root; an
-    # infinite grad meets k as a number
-    cdef f32x k = scale2_of_sum(q + fma(q, r, fma(q, rest, fma(q_low, r + rest, q_low))), sum), top = largest(x)
-    return where_less(x, splat(x, 0.0), grad * k, fma(at_most(at_least(grad, -top), top), -k, grad))
-
-
-cdef inline real silu_slope(real x, real* low) noexcept nogil:
-    # s (1 + x (1 - s)), s = sigmoid(x); for x = -a < 0: k = q (1 - a + a q), q = 1 / (1 + e^a), and the sum cancels
-    # near a = 1.278. float32: e^-a (1 + r + rest) times a polynomial by segments; float64: near the root a polynomial
-    # in t, |t| <= 0.25, error 2^-62.1
+cdef inline real silu_slope_by_exp(real x, real* low) noexcept nogil:
+    # for x = -a < 0: q (1 - a + a q), q = 1 / (1 + e^a), which cancels near a = 1.278; float64: there a polynomial in
+    # t, |t| <= 0.25, error 2^-62.1
     cdef real a = at_most(magnitude(x), pick(x, 109.0, 760.0))
     cdef real one = splat(x, 1.0), zero = splat(x, 0.0)
-    cdef real q, q_low, n, az, az_low, h, h_low, r, rest, k, t, t_low, c, sum
-    if real is f32x:
-        q = silu_segment(a, &q_low)
-        r = exp_parts(-a, &rest, &sum)
-        r = fast_sum(one, r + rest, &rest)
-        k = pair_product(q, q_low, r, rest, &rest)
-        return reflected(x, scale2_of_sum(k, sum), scale2_of_sum(rest, sum), low)
-    else:
-        q = logistic_parts(a, splat(x, -0.0), &q_low, &sum)
-        n = whole(sum)
-        r = power2(n)
-        az = pair_product(a, zero, q * r, q_low * r, &az_low)
-        h = two_sum(one, -a, &rest)
-        h = two_sum(h, az, &h_low)
-        k = pair_product(h, h_low + (rest + az_low), q, q_low, &rest)
+    cdef real q, q_low, n, r, az, az_low, h, rest, k, t, t_low, c, sum
+    q = logistic_parts(a, splat(x, -0.0), &q_low, &sum)
+    n = whole(sum)
+    r = power2(n)
+    az = pair_product(a, zero, q * r, q_low * r, &az_low)
+    h = two_sum(one, -a, &rest)
+    h = two_sum(h, az, &t)
+    k = pair_product(h, t + (rest + az_low), q, q_low, &rest)
+    k = scale2(k, n)
+    rest = scale2(rest, n)
+    if real is f64x:
         t = fast_sum(splat(x, 1.2784645427610737) - a, splat(x, 1.0946994183093437e-16), &t_low)
         c = splat(x, -3.4557842798071035e-08)
         c = step(c, t, 8.398336188897549e-07)
@@ -87,27 +64,47 @@ cdef inline real silu_slope(real x, real* low) noexcept nogil:
         c = step(c, t, 0.018874814223782378)
         c = step(c, t, 0.1466487969969469)
         c = step(c, t, -4.0160100856717925e-18)
-        k = near_root(t, t_low, 0.2178117057198001, c, scale2(k, n), scale2(rest, n), &rest)
-        return reflected(x, k, rest, low)
+        k = near_root(t, t_low, 0.2178117057198001, c, k, rest, &rest)
+    return reflected_pair(x, k, rest, low)
 
 
-cdef inline real gelu_slope(real x, real* low) noexcept nogil:
-    # Phi(x) + x phi(x); for x = -a < 0: k = Phi(-a) - a phi(a), which cancels near a = 0.752. float32: e^(-a^2/2) times
-    # a polynomial by segments; float64: near the root a polynomial in t, |t| <= 0.25, error 2^-60.3
+cdef inline real silu_slope(real x, real* low) noexcept nogil:
+    # s (1 + x (1 - s)), s = sigmoid(x)
+    cdef real k, rest, slope, a = magnitude(x), end = steps_end(x)
+    if real is f32x:
+        k = silu_slope_parts(a, &rest)
+        slope = reflected_pair(x, k, rest, low)
+        if any_less(end, a):
+            k = silu_slope_by_exp(x, &rest)
+            slope = where_less(end, a, k, slope)
+            low[0] = where_less(end, a, rest, low[0])
+        return slope
+    else:
+        return silu_slope_by_exp(x, low)
+
+
+cdef inline real gelu_slope_end(real like) noexcept nogil:
+    return splat(like, 6.3)
+
+
+cdef inline f32x gelu_slope_parts(f32x a, f32x* rest) noexcept nogil:
+    return segment_parts(&GELU_SLOPE_SEGMENTS[0][0], 8, ROOTED, bent_steps(a, 1.2, 0.2), a, rest)
+
+
+cdef inline real gelu_slope_by_exp(real x, real* low) noexcept nogil:
+    # for x = -a < 0: Phi(-a) - a phi(a), which cancels near a = 0.752; float64: there a polynomial in t, |t| <= 0.25,
+    # error 2^-60.3
     cdef real a = at_most(magnitude(x), pick(x, 14.6, 39.0))
     cdef real q, q_low, n, e, e_low, d, d_low, k, t, t_low, c, sum
-    if real is f32x:
-        q = gelu_segment(a, &q_low)
-        e = exp_square_parts(a, -0.5, &e_low, &sum)
-        k = pair_product(q, q_low, e, e_low, &e_low)
-        return reflected(x, scale2_of_sum(k, sum), scale2_of_sum(e_low, sum), low)
-    else:
-        q = normal_tail_parts(a, &q_low, &sum, &e, &e_low)
-        n = whole(sum)
-        d = pair_product(a, splat(x, 0.0), e, e_low, &d_low)
-        d = pair_product(d, d_low, splat(x, 0.3989422804014327), splat(x, -2.49232720227773e-17), &d_low)
-        k = two_sum(q, -d, &t)
-        e_low = t + (q_low - d_low)
+    q = normal_tail_parts(a, &q_low, &sum, &e, &e_low)
+    n = whole(sum)
+    d = pair_product(a, splat(x, 0.0), e, e_low, &d_low)
+    d = pair_product(d, d_low, splat(x, 0.3989422804014327),
+                     pick(x, -1.1335170135851058e-08, -2.49232720227773e-17), &d_low)
+    k = two_sum(q, -d, &t)
+    k = scale2(k, n)
+    e_low = scale2(t + (q_low - d_low), n)
+    if real is f64x:
         t = fast_sum(splat(x, 0.7517915246935645) - a, splat(x, -1.4956759177009883e-17), &t_low)
         c = splat(x, 4.3245394812467823e-07)
         c = step(c, t, -7.624737760330687e-06)
@@ -123,32 +120,57 @@ cdef inline real gelu_slope(real x, real* low) noexcept nogil:
         c = step(c, t, -0.01819967639867149)
         c = step(c, t, 0.388284982990552)
         c = step(c, t, 2.756451748373117e-17)
-        k = near_root(t, t_low, 0.4314939923140469, c, scale2(k, n), scale2(e_low, n), &e_low)
-        return reflected(x, k, e_low, low)
+        k = near_root(t, t_low, 0.4314939923140469, c, k, e_low, &e_low)
+    return reflected_pair(x, k, e_low, low)
+
+
+cdef inline real gelu_slope(real x, real* low) noexcept nogil:
+    # Phi(x) + x phi(x)
+    cdef real k, rest, slope, end = gelu_slope_end(x)
+    if real is f32x:
+        k = gelu_slope_parts(at_most(magnitude(x), end), &rest)
+        slope = reflected_pair(x, k, rest, low)
+        if any_less(x, -end):
+            k = gelu_slope_by_exp(x, &rest)
+            slope = where_less(x, -end, k, slope)
+            low[0] = where_less(x, -end, rest, low[0])
+        return slope
+    else:
+        return gelu_slope_by_exp(x, low)
+
+
+cdef inline f32x times_reflected(f32x grad, f32x x, f32x k) noexcept nogil:
+    # grad k where x < 0, and grad - grad k where not, in which an infinite grad meets k as a number
+    cdef f32x top = largest(x)
+    return where_less(x, splat(x, 0.0), grad * k, fma(at_most(at_least(grad, -top), top), -k, grad))
 
 
 cdef inline real silu_backward(real grad, real x) noexcept nogil:
-    cdef real a, r, rest, sum, q, low, slope
+    cdef real y, k, low, a = magnitude(x), end = steps_end(x)
     if real is f32x:
-        a = at_most(magnitude(x), splat(x, 109.0))
-        r = exp_parts(-a, &rest, &sum)
-        q = silu_segment(a, &low)
-        return times_reflected(grad, x, q, low, r, rest, sum)
+        k = silu_slope_parts(a, &low)
+        y = times_reflected(grad, x, k + low)
+        if any_less(end, a):
+            k = silu_slope_by_exp(x, &low)
+            y = where_less(end, a, grad * (k + low), y)
+        return y
     else:
-        slope = silu_slope(x, &low)
-        return scaled(grad, slope, low)
+        k = silu_slope_by_exp(x, &low)
+        return scaled(grad, k, low)
 
 
 cdef inline real gelu_backward(real grad, real x) noexcept nogil:
-    cdef real a, r, rest, sum, q, low, slope
+    cdef real y, k, low, end = gelu_slope_end(x)
     if real is f32x:
-        a = at_most(magnitude(x), splat(x, 14.6))
-        r = exp_square(a, -0.5, &rest, &sum)
-        q = gelu_segment(a, &low)
-        return times_reflected(grad, x, q, low, r, rest, sum)
+        k = gelu_slope_parts(at_most(magnitude(x), end), &low)
+        y = times_reflected(grad, x, k + low)
+        if any_less(x, -end):
+            k = gelu_slope_by_exp(x, &low)
+            y = where_less(x, -end, grad * (k + low), y)
+        return y
     else:
-        slope = gelu_slope(x, &low)
-        return scaled(grad, slope, low)
+        k = gelu_slope_by_exp(x, &low)
+        return scaled(grad, k, low)
 
 
 cdef inline real swish_slope(real t, real t_low, real* low) noexcept nogil:
@@ -161,9 +183,9 @@ cdef inline real swish_slope(real t, real t_low, real* low) noexcept nogil:
     return slope
 
 
-cdef inline real gelu_tanh_slope(real x, real* low) noexcept nogil:
+cdef inline real gelu_tanh_slope_by_exp(real x, real* low) noexcept nogil:
     # s (1 + (1 - s) p), s = sigmoid(u), p = x u'; for x = -a < 0: k = q (1 - p + p q), q = 1 / (1 + e^u), which cancels
-    # near a = 0.752: there a polynomial in t, |t| <= 0.25, error 2^-27.3 (float32), 2^-62.6 (float64)
+    # near a = 0.752; float64: there a polynomial in t, |t| <= 0.25, error 2^-62.6
     cdef real one = splat(x, 1.0)
     cdef real a = at_most(magnitude(x), pick(x, 11.0, 22.0))
     cdef real u, u_low, q, q_low, n, z, z_low, p, p_low, h, rest, c, t, t_low, r, sum
@@ -176,16 +198,10 @@ cdef inline real gelu_tanh_slope(real x, real* low) noexcept nogil:
     h = two_sum(one, -p, &rest)
     h = two_sum(h, z, &t)
     h = pair_product(h, t + (rest + (z_low - p_low)), q, q_low, &rest)
-    t = fast_sum(splat(x, 0.7524614220710163) - a, pick(x, -1.1339628272762046e-08, -3.635560509207687e-17), &t_low)
-    if real is f32x:
-        c = splat(x, 0.0051606727304802770864)
-        c = step(c, t, 0.019419558092179021102)
-        c = step(c, t, -0.016616201092822357997)
-        c = step(c, t, -0.11393629296970470577)
-        c = step(c, t, -0.015782877927929078891)
-        c = step(c, t, 0.38751838220481920132)
-        c = step(c, t, -1.230575367353725e-08)
-    else:
+    h = scale2(h, n)
+    rest = scale2(rest, n)
+    if real is f64x:
+        t = fast_sum(splat(x, 0.7524614220710163) - a, splat(x, -3.635560509207687e-17), &t_low)
         c = splat(x, 2.3349661941121482595e-6)
         c = step(c, t, 5.6912174149769394936e-6)
         c = step(c, t, -0.000015941728567106544881)
@@ -201,8 +217,22 @@ cdef inline real gelu_tanh_slope(real x, real* low) noexcept nogil:
         c = step(c, t, -0.015782853521848029753)
         c = step(c, t, 0.38751844613578892316)
         c = step(c, t, 2.028254970529195e-17)
-    h = near_root(t, t_low, 0.4304000910248585, c, scale2(h, n), scale2(rest, n), &rest)
-    return reflected(x, h, rest, low)
+        h = near_root(t, t_low, 0.4304000910248585, c, h, rest, &rest)
+    return reflected_pair(x, h, rest, low)
+
+
+cdef inline real gelu_tanh_backward(real grad, real x) noexcept nogil:
+    cdef real y, k, low, end = splat(x, 5.83), a = at_most(magnitude(x), end)
+    if real is f32x:
+        k = segment_parts(&GELU_TANH_SLOPE_SEGMENTS[0][0], 8, ROOTED, bent_steps(a, 1.2, 0.25), a, &low)
+        y = times_reflected(grad, x, k + low)
+        if any_less(x, -end):
+            k = gelu_tanh_slope_by_exp(x, &low)
+            y = where_less(x, -end, grad * (k + low), y)
+        return y
+    else:
+        k = gelu_tanh_slope_by_exp(x, &low)
+        return grad * (k + low)
 
 
 cdef inline real pair_step(real v, real v_low, real e, real e_low, real c, real c_low, real* low) noexcept nogil:
@@ -307,6 +337,17 @@ cdef inline real times_logistic(real grad, real t, real a_low) noexcept nogil:
         s = logistic(t, a_low, &low, &n)
         y = where_usual(grad, y, ldexp(grad * (s + low), n))
     return y
+
+
+cdef inline real softplus_backward(real grad, real x) noexcept nogil:
+    cdef real y, a = magnitude(x), end = steps_end(x)
+    if real is f32x:
+        y = times_reflected(grad, x, sigmoid_tail(a))
+        if any_less(end, a):
+            y = where_less(end, a, times_logistic(grad, x, splat(x, -0.0)), y)
+        return y
+    else:
+        return times_logistic(grad, x, splat(x, -0.0))
 
 
 cdef inline real times_square(real grad, real s, real s_low, real w) noexcept nogil:

@@ -22,8 +22,12 @@ def gelu_slope(x):
     return normal_tail(-x) + x * mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi)
 
 
+def gelu_tanh_exponent(x):
+    return mp.sqrt(8 / mp.pi) * (x + mpf("0.044715") * x**3)
+
+
 def gelu_tanh_slope(x):
-    u = mp.sqrt(8 / mp.pi) * (x + mpf("0.044715") * x**3)
+    u = gelu_tanh_exponent(x)
     return sigmoid(u) * (1 + sigmoid(-u) * mp.sqrt(8 / mp.pi) * (x + 3 * mpf("0.044715") * x**3))
 
 

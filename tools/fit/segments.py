@@ -23,65 +23,101 @@ def from_bits(b):
     return struct.unpack("<f", struct.pack("<I", b))[0]
 
 
-def rounding(x):
-    """What rounding to float32 does to x."""
-    return abs(mpf(float(np.float32(float(x)))) - x)
+def rounded(x):
+    return float(np.float32(float(x)))
 
 
-def accurate_centre(f, low, high):
-    """The float in the middle fifth of [low, high] where f and its slope together are closest to floats."""
-    middle, half = (mpf(low) + high) / 2, (mpf(high) - low) / 2
-    value = mp.taylor(f, middle, 12)[::-1]
-    slope = [c * (12 - k) for k, c in enumerate(value[:-1])]
-    candidates = np.linspace(low + 0.4 * (high - low), low + 0.6 * (high - low), 20000).astype(np.float32)
-    return min((float(c) for c in candidates), key=lambda c: rounding(mp.polyval(value, c - middle))
-               + half * rounding(mp.polyval(slope, c - middle)))
+def minimax(f, low, high, degree):
+    """Coefficients about the middle of the polynomial of least relative error to f (Remez's exchange)."""
+    middle, half, n = (mpf(low) + high) / 2, (mpf(high) - low) / 2, degree + 1
+    points = [middle - half * mp.cos(mp.pi * i / n) for i in range(n + 1)]
+    grid = [low + (mpf(high) - low) * k / 120 for k in range(121)]
+    while True:
+        rows = mp.matrix([[*((p - middle) ** k for k in range(n)), (-1) ** i * f(p)] for i, p in enumerate(points)])
+        c = list(mp.lu_solve(rows, mp.matrix([f(p) for p in points])))[:n]
+        error = [mp.polyval(c[::-1], p - middle) / f(p) - 1 for p in grid]
+        signs = itertools.groupby(range(121), key=lambda k: error[k] > 0)
+        peaks = [grid[max(run, key=lambda k: abs(error[k]))] for _, run in signs]
+        if len(peaks) != n + 1 or peaks == points:
+            return c
+        points = peaks
+
+
+def accurate_centre(c, low, high, share):
+    """The float about that share of the way from low to high where the polynomial c about the middle and its slope
+    together are closest to floats."""
+    middle, half = (low + high) / 2, (high - low) / 2
+    about = low + share * (high - low)
+    candidates = np.unique(np.linspace(about - 0.2 * half, about + 0.2 * half, 40000).astype(np.float32)).astype(float)
+    p = np.polynomial.Polynomial([float(v) for v in c])
+    value, slope = p(candidates - middle), p.deriv()(candidates - middle)
+    lost = np.abs(np.float32(value) - value) + half * np.abs(np.float32(slope) - slope)
+    return float(candidates[np.argmin(lost)])
+
+
+def nodes(low, high, n):
+    """Chebyshev's."""
+    return [(mpf(low) + high) / 2 + (mpf(high) - low) / 2 * mp.cos(mp.pi * (2 * i + 1) / (2 * n)) for i in range(n)]
 
 
 def interpolate(g, centre, low, high, n):
-    """The n coefficients in d of a polynomial through g(centre + d) at Chebyshev nodes, rounded to float32."""
-    nodes = [(mpf(low) + high) / 2 + (mpf(high) - low) / 2 * mp.cos(mp.pi * (2 * i + 1) / (2 * n)) for i in range(n)]
-    rows = mp.matrix([[(v - centre) ** k for k in range(n)] for v in nodes])
-    return [float(np.float32(float(c))) for c in mp.lu_solve(rows, mp.matrix([g(v) for v in nodes]))]
+    """The n coefficients in d of a polynomial through g(centre + d)."""
+    points = nodes(low, high, n)
+    rows = mp.matrix([[(v - centre) ** k for k in range(n)] for v in points])
+    return list(mp.lu_solve(rows, mp.matrix([g(v) for v in points])))
 
 
-def fit(f, centre, low, high, degree):
-    """c1 ... c_degree of f(centre + d) = f(centre) + d (c1 + ...), at 0 of an odd f(d) = d + d (c1 + ...)."""
-    if centre:
-        first = mp.diff(f, centre)
-        if rounding(first) < 2.0**-28 * abs(first):
-            rest = interpolate(lambda v: ((f(v) - f(mpf(centre))) / (v - centre) - first) / (v - centre),
-                               centre, low, high, degree - 1)
-            return [float(first), *rest]
-        return interpolate(lambda v: (f(v) - f(mpf(centre))) / (v - centre), centre, low, high, degree)
-    slope = mp.diff(f, 0) - 1
-    rest = interpolate(lambda v: (f(v) / v - 1 - slope) / v, 0, low, high, degree - 1)
-    return [float(np.float32(float(slope))), *rest]
+def round_in_turn(c, f, centre, low, high, given):
+    """The coefficients c as float32, one after the other, and those that follow fitted anew to what each rounding left:
+    the least squares of the relative error. The first `given` stay as they are."""
+    points = nodes(low, high, 80)
+    d = np.array([float(v - centre) for v in points])
+    weights = 1 / np.array([float(f(v)) for v in points])
+    c = [mpf(v) for v in c]
+    for k in range(len(c)):
+        c[k] = mpf(rounded(c[k]))
+        if given <= k + 1 < len(c):
+            lacking = [f(v) - mp.polyval(c[::-1], v - centre) - (0 if c[0] else v) for v in points]
+            powers = weights[:, None] * d[:, None] ** np.arange(k + 1, len(c))
+            more = np.linalg.lstsq(powers, weights * np.array([float(v) for v in lacking]), rcond=None)[0]
+            c[k + 1 :] = [v + mpf(float(m)) for v, m in zip(c[k + 1 :], more, strict=True)]
+    return [float(v) for v in c]
 
 
-def table(f, segments, degree, fixed, beyond):
-    """Rows centre, c0 ... c_degree of 16 entries; segments maps an index to (low, high). `beyond` maps one to a column
-    as it stands: of the place from which on a function is its asymptote. Where a centre is fixed at a root c0 is 0, so
-    that nothing is lost beside what is small, and a last row has what c0 lacks."""
-    rooted = any(fixed.values())
-    columns = [[0.0] * (degree + 2 + rooted) for _ in range(16)]
-    worst = mpf(0)
-    for index, (low, high) in segments.items():
-        centre = fixed.get(index)
-        if centre is None:
-            centre = accurate_centre(f, low, high)
-        value = f(mpf(centre))
-        c = [centre, 0.0 if index in fixed else float(np.float32(float(value))), *fit(f, centre, low, high, degree)]
-        lacking = float(np.float32(float(value - c[1]))) if rooted else 0.0
-        columns[index] = [*c, lacking] if rooted else c
-        for k in range(41):  # and the error it leaves
-            v = low + (mpf(high) - low) * k / 40
-            if v:
-                near = mp.polyval(c[:0:-1], v - centre) + lacking + (0 if centre else v)
-                worst = max(worst, abs(near / f(v) - 1))
-    for index, c in beyond.items():
-        columns[index] = [*c, *[0.0] * (degree + 2 + rooted - len(c))]
-    return list(zip(*columns, strict=True)), worst
+def column(f, low, high, degree, fixed, share):
+    """Centre, c0 ... c_degree of f(centre + d) = c0 + d (c1 + ...); where the centre is 0 c0 is too, in place of d."""
+    if fixed is None:
+        about_middle = minimax(f, low, high, degree)
+        centre = accurate_centre(about_middle, float(low), float(high), share)
+        moved = mpf(centre) - (mpf(low) + high) / 2
+        c = mp.taylor(lambda d: mp.polyval(about_middle[::-1], d + moved), 0, degree)
+    else:  # a root: what f has there counts
+        centre, c0 = fixed, f(mpf(fixed))
+        slope = int(c0 == 0)
+        c = [c0, *interpolate(lambda v: (f(v) - c0) / (v - centre) - slope, centre, low, high, degree)]
+    return [centre, *round_in_turn(c, f, centre, low, high, 0 if fixed is None else 1)]
+
+
+def error(f, low, high, column):
+    """The largest relative error a column leaves between low and high."""
+    centre, *c = column
+    near = [low + (mpf(high) - low) * k / 40 for k in range(1, 41)]
+    return max(abs((mp.polyval(c[::-1], v - centre) + (0 if c[0] else v)) / f(v) - 1) for v in near if v != centre)
+
+
+def table(f, segments, degree, fixed=(), share=0.5):
+    """Rows centre, c0 ... c_degree of 16 entries, and the largest error; segments maps an index to (low, high), `fixed`
+    one to a centre. Where that is a root, c0 is 0, and a last row has what f has there."""
+    fixed = dict(fixed)
+    columns = {index: column(f, *ends, degree, fixed.get(index), share) for index, ends in segments.items()}
+    worst = max(error(f, *ends, columns[index]) for index, ends in segments.items())
+    if any(fixed.values()):
+        for index, c in columns.items():
+            c.append(0.0)
+            if fixed.get(index):
+                c[1], c[-1] = c[-1], c[1]
+    unused = [0.0] * len(next(iter(columns.values())))
+    return list(zip(*(columns.get(index, unused) for index in range(16)), strict=True)), worst
 
 
 def quarters(scale, offset, top):
@@ -90,6 +126,13 @@ def quarters(scale, offset, top):
     ends = [(from_bits(first + k << 21) - offset) / scale for k in range(17)]
     return {first + k & 15: (low, min(high, top))
             for k, (low, high) in enumerate(itertools.pairwise(ends)) if low < top}
+
+
+def steps(scale, bend=0):
+    """Segments by (scale + bend a) a, rounded to a whole number: index to (low, high)."""
+    ends = [mpf(0), *((mp.sqrt(mpf(scale)**2 + 4 * mpf(bend) * (k + 0.5)) - scale) / (2 * mpf(bend)) if bend else
+            (k + 0.5) / mpf(scale) for k in range(16))]
+    return dict(enumerate(itertools.pairwise(ends)))
 
 
 def index_of(place):
@@ -111,11 +154,18 @@ def print_table(name, note, rows):
     return declaration
 
 
-def emit(name, f, segments, degree, fixed, note, beyond=()):
-    rows, worst = table(f, segments, degree, fixed, dict(beyond))
-    last = ", what c0 lacks" if any(fixed.values()) else ""
+def emit(name, note, f, segments, degree, fixed=(), share=0.5):
+    rows, worst = table(f, segments, degree, fixed, share)
+    last = ", what c0 lacks" if len(rows) > degree + 2 else ""
     return print_table(name, f"{note}; error 2^{mp.nstr(mp.log(worst, 2), 4)}. Rows: centre, c0 ... c{degree}{last}",
                        rows)
+
+
+def slope_segments(name, note, slope, segments, degree, share):
+    """A slope(-a) that crosses zero once between -1.5 and -0.5, at the centre of its segment."""
+    root = rounded(-mp.findroot(slope, (-1.5, -0.5), solver="anderson"))
+    fixed = {index: root for index, (low, high) in segments.items() if low <= root < high}
+    return emit(name, note, lambda a: slope(-a), segments, degree, fixed, share)
 
 
 def log_table(ln2, ln2_low):
@@ -132,22 +182,27 @@ def log_table(ln2, ln2_low):
 def tables():
     """Print every table; their declarations."""
     about_zero = {index_of(1.75): 0.0, index_of(2.0): 0.0}
-    yield emit("TANH_SEGMENTS", mp.tanh, quarters(2.5, 1.75, 10.4), 6, about_zero,
-               "tanh(a), place 2.5 a + 1.75, a up to 10.4; where the centre is 0 less a")
-    yield emit("ERF_SEGMENTS", mp.erf, quarters(6.625, 1.75, 3.95), 6, about_zero,
-               "erf(a), place 6.625 a + 1.75, a up to 3.95; where the centre is 0 less a")
-    yield emit("NORMAL_TAIL_SEGMENTS", mills, quarters(1, 2, 20), 7, {},
-               "erfc(a / sqrt 2) / 2 e^(a^2 / 2), place a + 2, a up to 20")
-    root = -roots.fit(roots.gelu_slope, -0.75, mpf("0.125"), 6)[0]
-    yield emit("GELU_SLOPE_SEGMENTS", lambda a: mills(a) - a / mp.sqrt(2 * mp.pi), quarters(1.265625, 1.25, 14.7), 6,
-               {index_of(1.265625 * float(root) + 1.25): float(np.float32(float(root)))},
-               "gelu'(-a) e^(a^2 / 2), place 1.265625 a + 1.25, a up to 14.7")
-    root = -roots.fit(roots.silu_slope, -1.28, mpf("0.25"), 6)[0]
-    yield emit("SILU_SLOPE_SEGMENTS", lambda a: roots.silu_slope(-a) * mp.exp(a), quarters(1, 2, 26), 7,
-               {index_of(2 + float(root)): float(np.float32(float(root)))},
-               "silu'(-a) e^a, place a + 2; 1 - a from a = 26 on", {15: (27.0, -26.0, -1.0)})
-    yield emit("SOFTPLUS_SEGMENTS", lambda a: mp.log1p(mp.exp(-a)) * mp.exp(a), quarters(0.84375, 1.25, 22), 6, {},
-               "log(1 + e^-a) e^a, place 0.84375 a + 1.25, a up to 22")
+    yield emit("TANH_SEGMENTS", "tanh(a), place 2.5 a + 1.75, a up to 10.4; where the centre is 0 less a",
+               mp.tanh, quarters(2.5, 1.75, 10.4), 6, about_zero)
+    yield emit("ERF_SEGMENTS", "erf(a), place 6.625 a + 1.75, a up to 3.95; where the centre is 0 less a",
+               mp.erf, quarters(6.625, 1.75, 3.95), 6, about_zero)
+    yield emit("NORMAL_TAIL_SEGMENTS", "erfc(a / sqrt 2) / 2 e^(a^2 / 2), place a + 2, a up to 20",
+               mills, quarters(1, 2, 20), 7)
+    yield emit("SOFTPLUS_TAIL_SEGMENTS", "log(1 + e^-a) e^a, place 0.84375 a + 1.25, a up to 22",
+               lambda a: mp.log1p(mp.exp(-a)) * mp.exp(a), quarters(0.84375, 1.25, 22), 6)
+    even = steps(1.6)
+    yield emit("SIGMOID_SEGMENTS", "sigmoid(-a), steps of 1.6", lambda a: roots.sigmoid(-a), even, 6)
+    yield emit("SILU_SEGMENTS", "-2 silu(-a), steps of 1.6; where the centre is 0 less a",
+               lambda a: 2 * a * roots.sigmoid(-a), even, 6, {0: 0.0})
+    yield emit("SOFTPLUS_SEGMENTS", "log(1 + e^-a), steps of 1.6", lambda a: mp.log1p(mp.exp(-a)), even, 6)
+    yield emit("GELU_SEGMENTS", "Phi(-a), steps of 1.2 + 0.3 a", roots.normal_tail, steps(1.2, 0.3), 7, {0: 0.0}, 0.65)
+    yield emit("GELU_TANH_SEGMENTS", "sigmoid(-sqrt(8 / pi) (a + 0.044715 a^3)), steps of 1.4 + 0.33 a",
+               lambda a: roots.sigmoid(-roots.gelu_tanh_exponent(a)), steps(1.4, 0.33), 7, {0: 0.0}, 0.7)
+    yield slope_segments("SILU_SLOPE_SEGMENTS", "silu'(-a), steps of 1.6", roots.silu_slope, even, 7, 0.5)
+    yield slope_segments("GELU_SLOPE_SEGMENTS", "gelu'(-a), steps of 1.2 + 0.2 a", roots.gelu_slope,
+                         steps(1.2, 0.2), 8, 0.75)
+    yield slope_segments("GELU_TANH_SLOPE_SEGMENTS", "gelu_tanh'(-a), steps of 1.2 + 0.25 a", roots.gelu_tanh_slope,
+                         steps(1.2, 0.25), 8, 0.75)
     ln2 = float(mp.floor(mp.ln2 * 2**16) / 2**16)
     ln2_low = float(mp.nint((mp.ln2 - ln2) * 2**36) / 2**36)
     yield print_table("LOG_TABLE", f"log, with ln 2 = {ln2!r} + {ln2_low!r}. Rows: inverse, head, rest (log_table)",
