@@ -15,7 +15,7 @@ from .lanes cimport (
     where_less,
 )
 from .loops cimport lanes, load, load_part, skip, store, store_part
-from .reductions cimport Pair, first_lanes, fold_terms, largest_lane, merge_row, sum_row, sum_terms, take
+from .reductions cimport Pair, first_lanes, fold_terms, largest_lane, merge_row, sum_row, sum_terms, take, wide
 
 cdef extern from "<math.h>" nogil:
     float nextafterf(float x, float y)
@@ -121,16 +121,29 @@ cdef inline void add_all(const real* like, const void* row, Py_ssize_t i, Py_ssi
     sums[0] = sums[0] + first_lanes(fma(p, power, power), n)
 
 
-cdef inline void add_below(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, real* sums) noexcept nogil:
+cdef inline void add_one_below(const real* like, const Exponents* own, real x, Py_ssize_t i, Py_ssize_t n,
+                               real* sums) noexcept nogil:
     # powers of two, and what the exponentials are more, apart, so that little of either is rounded; and how many are
     # the largest
-    cdef const Exponents* own = <const Exponents*>row
-    cdef real x = shifted(like, own, i, n), zero = splat(x, 0.0), below_top = splat(x, own.below_top), power
+    cdef real zero = splat(x, 0.0), below_top = splat(x, own.below_top), power
     cdef real p = exponential(like, own, x, i, n, &power)
     power = first_lanes(where_less(below_top, x, zero, power), n)
     sums[0] = sums[0] + power
     sums[1] = fma(p, power, sums[1])
     sums[2] = sums[2] + where_less(below_top, x, first_lanes(splat(x, 1.0), n), zero)
+
+
+cdef inline void add_below(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, real* sums) noexcept nogil:
+    cdef const Exponents* own = <const Exponents*>row
+    add_one_below(like, own, shifted(like, own, i, n), i, n, sums)
+
+
+cdef inline void add_below_wide(const f64x* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+                                f64x* sums) noexcept nogil:
+    # the same in float64 of a row of float32
+    cdef const Exponents* own = <const Exponents*>row
+    cdef f64x x = wide(<const f32x*>own.x, i, n)
+    add_one_below(like, own, fma(x, splat(x, own.sign), splat(x, -own.shift)), i, n, sums)
 
 
 cdef inline void sum_exponentials(
@@ -164,6 +177,12 @@ cdef inline Pair below_block(const real* like, const void* row, Py_ssize_t start
     return Pair(totals[0] + totals[1], totals[2])
 
 
+cdef inline Pair below_block_wide(const f32x* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef double totals[3]
+    sum_terms(add_below_wide, 3, NULL, row, start, n, totals)
+    return Pair(totals[0] + totals[1], totals[2])
+
+
 cdef inline bint find_top(const real* like, Exponents* row, Py_ssize_t n, int threads) noexcept nogil:
     # sets what the exponentials are taken relative to; False where the largest is infinite, or nothing but NaN is there
     return set_top(like, row, merge_row(top_block[real], larger, like, row, n, threads).first)
@@ -192,11 +211,15 @@ cdef inline bint set_top(const real* like, Exponents* row, double largest) noexc
     return True
 
 
-cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, Py_ssize_t n,
-                           int threads) noexcept nogil:
+cdef inline double rest_of(const Exponents* row, Pair sum) noexcept nogil:
+    return ldexp(sum.first, -row.raised) / row.mantissa + (sum.second - 1.0)
+
+
+cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, Py_ssize_t n, int threads,
+                           bint careful) noexcept nogil:
     # What find_top has left to be known of rows whose largest is finite, eight at most: the sum of e^(x - top) without
-    # one of the largest, so that log1p of it is right where the largest is nearly all. The scalars of all rows share
-    # registers.
+    # one of the largest, so that log1p of it is right where the largest is nearly all; where that is wanted to the last
+    # digit, small sums are taken again in float64. The scalars of all rows share registers.
     cdef double tops[MANY]
     cdef double exponents[MANY]
     cdef double mantissas[MANY]
@@ -218,7 +241,11 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
     for k in range(count):
         if fabs(rows[k].top) < INFINITY:
             rows[k].mantissa = mantissas[k]
-            rows[k].rest = logs[k] = ldexp(sums[k].first, -rows[k].raised) / mantissas[k] + (sums[k].second - 1.0)
+            rows[k].rest = rest_of(&rows[k], sums[k])
+            if real is f32x:
+                if careful and rows[k].rest < 4.0:
+                    rows[k].rest = rest_of(&rows[k], sum_row(below_block_wide, like, &rows[k], n, threads))
+            logs[k] = rows[k].rest
         else:
             rows[k].top = top_not_finite(<const real*>rows[k].x, &rows[k], n)
     k = 0

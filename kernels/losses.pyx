@@ -73,7 +73,7 @@ cdef inline void cross_entropy(const real* like, Exponents* rows, const Question
         else:
             sums[r] = 0.0
             find_top(like, &rows[r], n, threads)
-    find_logs(like, rows, count, n, threads)
+    find_logs(like, rows, count, n, threads, False)
     for r in range(count):
         answer(like, &rows[r], &questions[r], sums[r], n, threads)
 

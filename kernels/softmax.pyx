@@ -110,19 +110,18 @@ cdef inline void softmax(const real* like, Exponents* rows, Py_ssize_t count, Py
         map_row(times_block[real], <real*>rows[r].y, &scaling[r], n, threads)
 
 
-cdef inline void logsumexp(const real* like, Operands* p, Gradient* logs, Py_ssize_t rows, Py_ssize_t n,
-                           int threads) noexcept nogil:
-    # log(sum(e^x)) of the first operands, as its value in the row's precision and the rest, which rounding it lost
+cdef inline void logsumexp(const real* like, Operands* p, Gradient* logs, Py_ssize_t rows, Py_ssize_t n, int threads,
+                           bint careful) noexcept nogil:
+    # log(sum(e^x)) of the first operands in two parts: the largest x, which its own log_softmax is to lose exactly, and
+    # the logarithm relative to it
     cdef Exponents own[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
         own[r] = exponents_of(like, p[r][0], NULL, 1.0, 1.0)
         find_top(like, &own[r], n, threads)
-    find_logs(like, own, rows, n, threads)
+    find_logs(like, own, rows, n, threads, careful)
     for r in range(rows):
-        logs[r] = Gradient(NULL, p[r][0], rounded(like, own[r].top + own[r].log_rest), 0.0, 1.0, False)
-        if fabs(own[r].top) < INFINITY:
-            logs[r].rest = (own[r].top - logs[r].value) + own[r].log_rest
+        logs[r] = Gradient(NULL, p[r][0], own[r].top, own[r].log_rest, 1.0, False)
 
 
 # The kernels.
@@ -158,7 +157,7 @@ cdef void log_softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_
                              bint streamed) noexcept nogil:
     cdef Gradient logs[GROUP]
     cdef Py_ssize_t r
-    logsumexp(like, p, logs, rows, n, threads)
+    logsumexp(like, p, logs, rows, n, threads, True)
     for r in range(rows):
         logs[r].streamed = streamed
         map_row(less_block[real], <real*>p[r][1], &logs[r], n, threads)
@@ -168,7 +167,7 @@ cdef void logsumexp_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ss
                            bint streamed) noexcept nogil:
     cdef Gradient logs[GROUP]
     cdef Py_ssize_t r
-    logsumexp(like, p, logs, rows, n, threads)
+    logsumexp(like, p, logs, rows, n, threads, False)
     for r in range(rows):
         (<double*>p[r][1])[0] = logs[r].value + logs[r].rest
 
