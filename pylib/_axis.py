@@ -54,11 +54,12 @@ def statistic(name, role, values, x, axis):
     return values
 
 
-def on_axis(gufunc, kinds, operands, axis, ndim, out=None):
-    """Call a gufunc whose operands are of the given kinds: r a row along `axis`, v a vector, s one number a row."""
+def on_axis(gufunc, kinds, operands, axis, ndim, *out):
+    """Call a gufunc whose operands are of the given kinds: r a row along `axis`, v a vector, s one number a row. The
+    first outputs may be given."""
     if axis == ndim - 1:
-        return gufunc(*operands) if out is None else gufunc(*operands, out)
-    keywords = {} if out is None else {"out": (out,) + (None,) * (gufunc.nout - 1)}
+        return gufunc(*operands, *out)
+    keywords = {"out": (*out, *(None,) * (gufunc.nout - len(out)))}
     keywords["axes"] = [{"r": axis, "v": -1, "s": ()}[kind] for kind in kinds]
     return gufunc(*operands, **keywords)
 
@@ -69,14 +70,30 @@ def as_rows(x, axis):
     return x.reshape(p, 1, -1) if q == 1 and x.size else x.reshape(p, x.shape[axis], q).transpose(0, 2, 1)
 
 
-def backward_on_axis(gufunc, grad, x, vectors, statistics, axis):
+def fitting(name, out, x, dtype):
+    """`out`, which must have the shape of `x`; a new array where there is none."""
+    if out is None:
+        return np.empty(x.shape, dtype)
+    if not isinstance(out, np.ndarray) or out.shape != x.shape:
+        raise ValueError(f"{name}: out of shape {np.shape(out)} does not fit x of shape {x.shape}")
+    return out
+
+
+def fill(out, shaped, call):
+    """Call with `out` shaped as a gufunc wants it, and return `out` and what the call did; where its memory does not
+    allow such a view, with other memory that is copied then."""
+    place = out if np.may_share_memory(shaped(out), out) else np.empty(out.shape, out.dtype)
+    result = call(shaped(place))
+    if place is not out:
+        out[...] = place
+    return out, result
+
+
+def backward_on_axis(name, gufunc, grad, x, vectors, statistics, axis, out):
     """Call a gufunc on (p, q, n): the gradient of `x` in its shape, then those of the vectors."""
     rows = as_rows(x, axis)
     statistics = [values.reshape(rows.shape[:2]) for values in statistics]
-    grad_x = np.empty(x.shape, x.dtype) if x.dtype == grad.dtype else None
-    keywords = {} if grad_x is None else {"out": (as_rows(grad_x, axis),) + (None,) * (gufunc.nout - 1)}
-    made, *others = gufunc(as_rows(grad, axis), rows, *vectors, *statistics, **keywords)
-    if grad_x is None:
-        n = x.shape[axis:axis + 1]
-        grad_x = np.moveaxis(made.reshape(x.shape[:axis] + x.shape[axis + 1:] + n), -1, axis)
+    grad_x, (_, *others) = fill(
+        fitting(name, out, x, np.result_type(grad, x)), lambda place: as_rows(place, axis),
+        lambda place: gufunc(as_rows(grad, axis), rows, *vectors, *statistics, place))
     return grad_x, *others

@@ -3,7 +3,7 @@ and documentation; the arithmetic is in kernels/batch_norm.pyx and, a group bein
 
 import numpy as np
 
-from ._axis import floating, like
+from ._axis import fill, fitting, floating, like
 from .kernels import batch_norm as _batch
 from .kernels import norms as _norms
 from .kernels import norms_backward as _backward
@@ -112,13 +112,12 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
             raise ValueError(f"{name}: inference needs running_mean and running_var")
         # a batch of one, whose statistics are the running ones
         mean, rstd, _, _ = _batch.statistics_gufunc(kept_mean[:, None], kept_var[:, None], 2.0, eps, 0.0, 1.0, 0.0)
-    y = _over(_batch.affine_gufunc, [segments], [mean, rstd, weight, bias],
-              **({} if out is None else {"out": _segments(out)}))
-    y = y.reshape(x.shape) if out is None else out
+    y, _ = fill(fitting(name, out, x, np.result_type(x)), _segments,
+                lambda place: _over(_batch.affine_gufunc, [segments], [mean, rstd, weight, bias], out=place))
     return (y, mean, rstd) if return_stats else y
 
 
-def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False):
+def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out=None):
     """Gradients of `batch_norm`.
 
     With ``normed = (x - mean) * rstd``, in training ``grad_x = (grad - mean(grad) - normed * mean(grad * normed)) *
@@ -134,6 +133,8 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False):
         As the forward returned them with `return_stats`.
     training : bool
         As given to the forward.
+    out : ndarray, optional
+        Where to put `grad_x`.
 
     Returns
     -------
@@ -156,9 +157,11 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False):
     sums = _over(_batch.sums_gufunc, arrays, [mean, rstd])
     grad_bias, grad_weight = [_batch.total_gufunc(part, axis=0) for part in sums] if x.ndim > 2 else sums
     count = x.size // max(x.shape[1], 1) if training else np.inf
-    grad_x = _over(_batch.slope_gufunc, arrays, [mean, rstd, weight, grad_bias, grad_weight, count])
+    per_channel = [mean, rstd, weight, grad_bias, grad_weight, count]
+    grad_x, _ = fill(fitting(name, out, x, np.result_type(grad, x)), _segments,
+                     lambda place: _over(_batch.slope_gufunc, arrays, per_channel, out=place))
     dtype = np.float64 if x.dtype == np.float64 else np.float32
-    return grad_x.reshape(x.shape), grad_weight.astype(dtype), grad_bias.astype(dtype)
+    return grad_x, grad_weight.astype(dtype), grad_bias.astype(dtype)
 
 
 def _grouped(name, x, num_groups):
@@ -177,7 +180,7 @@ def _spread(values, groups):
     return np.repeat(values, groups.shape[1] * groups.shape[2] // len(values)).reshape(groups.shape[1:])
 
 
-def group_norm(x, num_groups, weight=None, bias=None, *, eps=1e-5, return_stats=False):
+def group_norm(x, num_groups, weight=None, bias=None, *, eps=1e-5, out=None, return_stats=False):
     """Group norm: each example's channels, at axis 1, in groups that are layer-normed together.
 
     Parameters
@@ -190,6 +193,8 @@ def group_norm(x, num_groups, weight=None, bias=None, *, eps=1e-5, return_stats=
         Of shape ``(channels,)``.
     eps : float
         Added to the variance.
+    out : ndarray, optional
+        Where to put the result.
     return_stats : bool
         Also return `mean` and `rstd`, which `group_norm_backward` can use.
 
@@ -213,11 +218,13 @@ def group_norm(x, num_groups, weight=None, bias=None, *, eps=1e-5, return_stats=
     x = _checked(name, x)
     weight, bias = _per_channel(name, "weight", weight, x), _per_channel(name, "bias", bias, x)
     groups = _grouped(name, x, num_groups)
-    y, mean, rstd = _norms.layer_norm_gufunc(groups, _spread(weight, groups), _spread(bias, groups), eps)
-    return (y.reshape(x.shape), mean, rstd) if return_stats else y.reshape(x.shape)
+    y, (_, mean, rstd) = fill(
+        fitting(name, out, x, np.result_type(x)), lambda place: place.reshape(groups.shape),
+        lambda place: _norms.layer_norm_gufunc(groups, _spread(weight, groups), _spread(bias, groups), eps, place))
+    return (y, mean, rstd) if return_stats else y
 
 
-def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=None, eps=1e-5):
+def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=None, eps=1e-5, out=None):
     """Gradients of `group_norm`.
 
     Parameters
@@ -228,6 +235,8 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
         As given to the forward.
     mean, rstd : array_like, optional
         As the forward returned them; computed again where they are not given.
+    out : ndarray, optional
+        Where to put `grad_x`.
 
     Returns
     -------
@@ -251,22 +260,25 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
     if mean.shape != groups.shape[:2] or rstd.shape != groups.shape[:2]:
         raise ValueError(f"{name}: mean of shape {mean.shape} and rstd of shape {rstd.shape} do not fit; expected "
                          f"{groups.shape[:2]}")
-    grad_x = np.empty(groups.shape, np.result_type(grad, x))
-    by_group = [array.reshape(groups.shape).transpose(1, 0, 2)[:, :, None] for array in (grad, groups, grad_x)]
-    _, *sums = _backward.layer_norm_backward_gufunc(
-        by_group[0], by_group[1], _spread(weight, groups), mean.T[..., None], rstd.T[..., None],
-        out=(by_group[2], None, None))
+
+    def by_group(array):
+        return array.reshape(groups.shape).transpose(1, 0, 2)[:, :, None]
+
+    grad_x, (_, *sums) = fill(
+        fitting(name, out, x, np.result_type(grad, x)), by_group,
+        lambda place: _backward.layer_norm_backward_gufunc(
+            by_group(grad), by_group(groups), _spread(weight, groups), mean.T[..., None], rstd.T[..., None], place))
     grad_weight, grad_bias = (_batch.total_gufunc(part.reshape(x.shape[1], -1)).astype(part.dtype) for part in sums)
-    return grad_x.reshape(x.shape), grad_weight, grad_bias
+    return grad_x, grad_weight, grad_bias
 
 
-def instance_norm(x, weight=None, bias=None, *, eps=1e-5, return_stats=False):
+def instance_norm(x, weight=None, bias=None, *, eps=1e-5, out=None, return_stats=False):
     """Instance norm: `group_norm` with as many groups as channels; each channel of each example by itself."""
     x = _checked("instance_norm", x)
-    return group_norm(x, x.shape[1], weight, bias, eps=eps, return_stats=return_stats)
+    return group_norm(x, x.shape[1], weight, bias, eps=eps, out=out, return_stats=return_stats)
 
 
-def instance_norm_backward(grad, x, weight=None, *, mean=None, rstd=None, eps=1e-5):
+def instance_norm_backward(grad, x, weight=None, *, mean=None, rstd=None, eps=1e-5, out=None):
     """Gradients of `instance_norm`: those of `group_norm` with as many groups as channels."""
     x = _checked("instance_norm_backward", x)
-    return group_norm_backward(grad, x, x.shape[1], weight, mean=mean, rstd=rstd, eps=eps)
+    return group_norm_backward(grad, x, x.shape[1], weight, mean=mean, rstd=rstd, eps=eps, out=out)

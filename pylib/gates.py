@@ -4,6 +4,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from . import _documentation
+from ._axis import fitting
 from .kernels import activations as _kernels
 
 __all__ = ["geglu", "geglu_backward", "glu", "glu_backward", "reglu", "reglu_backward", "swiglu", "swiglu_backward"]
@@ -62,7 +63,7 @@ def glu(x, axis=-1, *, out=None):
     return _kernels.glu_ufunc(*_halves("glu", np.asanyarray(x), axis), out=out)
 
 
-def glu_backward(grad, x, axis=-1):
+def glu_backward(grad, x, axis=-1, *, out=None):
     """Backward of glu: grad * s and grad * a s (1 - s), s = sigmoid(b), joined; a and b the halves of x along an axis.
 
     Parameters
@@ -73,6 +74,8 @@ def glu_backward(grad, x, axis=-1):
         The forward's input.
     axis : int
         Of an even length.
+    out : ndarray, optional
+        Where to put the result.
 
     Returns
     -------
@@ -93,6 +96,6 @@ def glu_backward(grad, x, axis=-1):
     if grad.shape != halves[0].shape:
         raise ValueError(f"glu_backward: grad of shape {grad.shape} does not fit x of shape {x.shape}; expected "
                          f"{halves[0].shape}")
-    grad_x = np.empty(x.shape, _kernels.glu_ufunc.resolve_dtypes((x.dtype, x.dtype, None))[-1])
+    grad_x = fitting("glu_backward", out, x, _kernels.glu_ufunc.resolve_dtypes((x.dtype, x.dtype, None))[-1])
     _kernels.glu_backward_ufunc(grad, *halves, out=tuple(np.split(grad_x, 2, axis)))
     return grad_x

@@ -125,7 +125,7 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return
 
 
 @with_bound
-def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1):
+def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1, out=None):
     """Gradients of `rms_norm`.
 
     With ``normed = x * rstd``: ``grad_x = (grad * weight - normed * mean(grad * weight * normed)) * rstd`` and
@@ -141,6 +141,8 @@ def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1):
         As the forward returned it; computed again where it is not given.
     eps, axis
         As given to the forward; `eps` is not used where `rstd` is given.
+    out : ndarray, optional
+        Where to put `grad_x`.
 
     Returns
     -------
@@ -164,12 +166,13 @@ def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1):
     if rstd is None:
         rstd = on_axis(_norms.rms_stats_gufunc, "rss", (x, eps), axis, x.ndim)
     rstd = statistic("rms_norm_backward", "rstd", rstd, x, axis)
-    grad_x, grad_weight = backward_on_axis(_backward.rms_norm_backward_gufunc, grad, x, (vectors,), (rstd,), axis)
+    grad_x, grad_weight = backward_on_axis(
+        "rms_norm_backward", _backward.rms_norm_backward_gufunc, grad, x, (vectors,), (rstd,), axis, out)
     return grad_x, None if weight is None else grad_weight.astype(vectors.dtype, copy=False)
 
 
 @with_bound
-def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None, eps=1e-5, axis=-1):
+def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None, eps=1e-5, axis=-1, out=None):
     """Gradients of `layer_norm`.
 
     With ``normed = (x - mean) * rstd``: ``grad_x = (grad * weight - mean(grad * weight) - normed *
@@ -186,6 +189,8 @@ def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None
         As the forward returned them, both or none; computed again where they are not given.
     eps, axis
         As given to the forward; `eps` is not used where the statistics are given.
+    out : ndarray, optional
+        Where to put `grad_x`.
 
     Returns
     -------
@@ -213,12 +218,12 @@ def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None
         mean, rstd = on_axis(_norms.layer_stats_gufunc, "rsss", (x, eps), axis, x.ndim)
     mean, rstd = statistic(name, "mean", mean, x, axis), statistic(name, "rstd", rstd, x, axis)
     grad_x, grad_weight, grad_bias = backward_on_axis(
-        _backward.layer_norm_backward_gufunc, grad, x, (weights,), (mean, rstd), axis)
+        name, _backward.layer_norm_backward_gufunc, grad, x, (weights,), (mean, rstd), axis, out)
     return (grad_x, None if weight is None else grad_weight.astype(weights.dtype, copy=False),
             None if bias is None else grad_bias.astype(biases.dtype, copy=False))
 
 
-def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, return_stats=False):
+def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=(None, None), return_stats=False):
     """Add and norm: ``rms_norm(x + residual, weight)`` and the sum, in one go.
 
     Its gradient is that of `rms_norm` at the sum, plus the gradient that arrives at the sum: for both `x` and
@@ -230,6 +235,8 @@ def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, return_stats=Fa
         Of one shape: float32, float64, float16 or bfloat16.
     weight, eps, axis
         As for `rms_norm`.
+    out : tuple of ndarray or None, optional
+        Where to put `y` and `new_residual`; the latter may be `residual`.
     return_stats : bool
         Also return `rstd`.
 
@@ -248,7 +255,7 @@ def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, return_stats=Fa
     x, axis = checked("add_rms_norm", x, axis)
     residual = like("add_rms_norm", "residual", residual, x)
     weight = vector("add_rms_norm", "weight", weight, x, axis)
-    y, total, rstd = on_axis(_norms.add_rms_norm_gufunc, "rrvsrrs", (x, residual, weight, eps), axis, x.ndim)
+    y, total, rstd = on_axis(_norms.add_rms_norm_gufunc, "rrvsrrs", (x, residual, weight, eps), axis, x.ndim, *out)
     return (y, total, rstd) if return_stats else (y, total)
 
 
@@ -289,7 +296,7 @@ def normalize(x, p=2, axis=-1, *, eps=1e-12, out=None):
     return on_axis(_normalize.normalize_gufunc, "rssr", (x, p, eps), axis, x.ndim, out)
 
 
-def normalize_backward(grad, x, p=2, axis=-1, *, eps=1e-12):
+def normalize_backward(grad, x, p=2, axis=-1, *, eps=1e-12, out=None):
     """Gradient of `normalize`: ``(grad - along * sum(grad * y)) / length``, along being y (p = 2) or sign(x) (p = 1).
 
     Parameters
@@ -298,6 +305,8 @@ def normalize_backward(grad, x, p=2, axis=-1, *, eps=1e-12):
         The gradient arriving, and the forward's input; of one shape.
     p, axis, eps
         As given to the forward.
+    out : ndarray, optional
+        Where to put the result.
 
     Returns
     -------
@@ -312,4 +321,4 @@ def normalize_backward(grad, x, p=2, axis=-1, *, eps=1e-12):
     p = _power("normalize_backward", p)
     x, axis = checked("normalize_backward", x, axis)
     grad = like("normalize_backward", "grad", grad, x)
-    return on_axis(_normalize.normalize_backward_gufunc, "rrssr", (grad, x, p, eps), axis, x.ndim)
+    return on_axis(_normalize.normalize_backward_gufunc, "rrssr", (grad, x, p, eps), axis, x.ndim, out)

@@ -1,6 +1,8 @@
 """The softmax family along an axis, forward and backward. Defaults, checks and documentation; the arithmetic is in
 kernels/softmax.pyx, and the bound of each function in bounds.py."""
 
+import numpy as np
+
 from ._axis import checked, like, on_axis, statistic
 from ._documentation import with_bound
 from .kernels import softmax as _kernels
@@ -82,7 +84,7 @@ def log_softmax(x, axis=-1, *, out=None):
 
 
 @with_bound
-def logsumexp(x, axis=-1):
+def logsumexp(x, axis=-1, *, out=None):
     """Logarithm of the sum of exponentials: ``log(sum(exp(x)))`` along `axis`.
 
     Parameters
@@ -91,6 +93,8 @@ def logsumexp(x, axis=-1):
         float32, float64, float16 or bfloat16.
     axis : int
         The axis to sum over.
+    out : ndarray, optional
+        Where to put the result.
 
     Returns
     -------
@@ -107,7 +111,11 @@ def logsumexp(x, axis=-1):
     %(bound)s
     """
     x, axis = checked("logsumexp", x, axis)
-    return on_axis(_kernels.logsumexp_gufunc, "rs", (x,), axis, x.ndim).astype(x.dtype)
+    logs = on_axis(_kernels.logsumexp_gufunc, "rs", (x,), axis, x.ndim)
+    if out is None:
+        return logs.astype(x.dtype)
+    np.copyto(out, logs, "same_kind")
+    return out
 
 
 @with_bound
@@ -167,7 +175,7 @@ def log_softmax_backward(grad, y, axis=-1, *, out=None):
     return on_axis(_kernels.log_softmax_backward_gufunc, "rrr", (grad, y), axis, y.ndim, out)
 
 
-def logsumexp_backward(grad, x, axis=-1):
+def logsumexp_backward(grad, x, axis=-1, *, out=None):
     """Gradient of `logsumexp` with respect to its input: ``grad * softmax(x)``.
 
     Parameters
@@ -178,6 +186,8 @@ def logsumexp_backward(grad, x, axis=-1):
         As given to `logsumexp`.
     axis : int
         As given to `logsumexp`.
+    out : ndarray, optional
+        Where to put the result; may be `x`.
 
     Returns
     -------
@@ -191,4 +201,4 @@ def logsumexp_backward(grad, x, axis=-1):
     """
     x, axis = checked("logsumexp_backward", x, axis)
     grad = statistic("logsumexp_backward", "grad", grad, x, axis)
-    return on_axis(_kernels.scaled_softmax_gufunc, "rsr", (x, grad), axis, x.ndim)
+    return on_axis(_kernels.scaled_softmax_gufunc, "rsr", (x, grad), axis, x.ndim, out)

@@ -171,3 +171,22 @@ def test_errors():
         lw.normalize(x, 3)
     with pytest.raises(ValueError, match=r"residual of shape \(2,\) does not fit x of shape \(2, 6, 3\)"):
         lw.add_rms_norm(x, np.zeros(2))
+
+
+def test_out_of_any_strides():
+    rng = np.random.default_rng(9)
+    x, grad = rng.normal(0, 1, (2, 3, 6, 4, 5)).astype(np.float32)
+    mean, rstd = lw.batch_norm(x, training=True, return_stats=True)[1:]
+    for call in (lambda **keywords: lw.batch_norm(x, training=True, **keywords),
+                 lambda **keywords: lw.group_norm(x, 2, **keywords),
+                 lambda **keywords: lw.instance_norm(x, **keywords),
+                 lambda **keywords: lw.batch_norm_backward(grad, x, mean=mean, rstd=rstd, **keywords)[0],
+                 lambda **keywords: lw.group_norm_backward(grad, x, 3, **keywords)[0],
+                 lambda **keywords: lw.instance_norm_backward(grad, x, **keywords)[0]):
+        expected = call()
+        for out in (np.empty((3, 6, 4, 5), np.float32), np.empty((3, 6, 4, 10), np.float32)[..., ::2],
+                    np.empty((5, 4, 6, 3), np.float32).T, np.empty((3, 6, 4, 5))):
+            assert call(out=out) is out
+            assert (out == expected).all()
+        with pytest.raises(ValueError, match=r"out of shape \(6, 3, 4, 5\) does not fit x of shape \(3, 6, 4, 5\)"):
+            call(out=np.empty((6, 3, 4, 5), np.float32))

@@ -301,6 +301,38 @@ def test_out_and_in_place():
     assert (x == expected).all()
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_backward_out(axis):
+    rng = np.random.default_rng(axis)
+    grad, x, weight = rng.standard_normal((7, 8, 9)), rng.standard_normal((7, 8, 9)), rng.standard_normal(7 + axis)
+    for call in (lambda grad, **keywords: lw.rms_norm_backward(grad, x, weight, axis=axis, **keywords)[0],
+                 lambda grad, **keywords: lw.layer_norm_backward(grad, x, weight, axis=axis, **keywords)[0],
+                 lambda grad, **keywords: lw.normalize_backward(grad, x, axis=axis, **keywords),
+                 lambda grad, **keywords: lw.softmax_backward(grad, x, axis, **keywords),
+                 lambda grad, **keywords: lw.log_softmax_backward(grad, x, axis, **keywords),
+                 lambda grad, **keywords: lw.logsumexp_backward(grad.take(0, axis), x, axis, **keywords)):
+        expected = call(grad)
+        for out in (np.empty((7, 8, 9)), np.empty((7, 8, 18))[..., ::2], np.empty((9, 8, 7)).T, grad.copy()):
+            assert call(out if (out == grad).all() else grad, out=out) is out
+            assert (out == expected).all()
+        with pytest.raises(ValueError, match="out|mismatch|broadcast"):
+            call(grad, out=np.empty((8, 7, 9)))
+
+
+def test_out_of_sums():
+    x, residual = rows("float32", 30), rows("float32", 30, seed=1)
+    y, total = np.empty_like(x), residual.copy()
+    expected = lw.add_rms_norm(x, residual)
+    found = lw.add_rms_norm(x, total, out=(y, total))
+    assert found[0] is y
+    assert found[1] is total
+    assert (y == expected[0]).all()
+    assert (total == expected[1]).all()
+    logs = np.empty(len(x))
+    assert lw.logsumexp(x, out=logs) is logs
+    assert (logs.astype(np.float32) == lw.logsumexp(x)).all()
+
+
 @pytest.mark.parametrize("n", [3, 8, 16, 32, 64, 100])
 def test_large_outputs_may_stand_anywhere(n):
     # they are written past the caches, by instructions that take whole registers on their boundaries alone
