@@ -315,7 +315,7 @@ def test_backward_out(axis):
         for out in (np.empty((7, 8, 9)), np.empty((7, 8, 18))[..., ::2], np.empty((9, 8, 7)).T, grad.copy()):
             assert call(out if (out == grad).all() else grad, out=out) is out
             assert (out == expected).all()
-        with pytest.raises(ValueError, match="out|mismatch|broadcast"):
+        with pytest.raises(ValueError, match=r"out|mismatch|broadcast"):
             call(grad, out=np.empty((8, 7, 9)))
 
 
