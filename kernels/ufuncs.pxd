@@ -108,17 +108,39 @@ cdef inline bint is_short(Dtype dtype) noexcept nogil:
     return dtype == FLOAT16 or dtype == BFLOAT16
 
 
+cdef inline void copy_every(item* y, const item* x, Py_ssize_t step, Py_ssize_t n) noexcept nogil:
+    # for a step that the compiler knows, by whole registers
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] = x[i * step]
+
+
 cdef inline void copy_strided(item* y, Py_ssize_t y_step, const item* x, Py_ssize_t x_step,
                               Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef item value
-    if x_step == 0 and y_step == sizeof(item):  # a broadcast operand into its block, by whole registers
-        value = x[0]
-        for i in range(n):
-            y[i] = value
-        return
-    for i in range(n):
-        (<item*>(<char*>y + i * y_step))[0] = (<const item*>(<const char*>x + i * x_step))[0]
+    cdef Py_ssize_t i = 0, rest, size = <Py_ssize_t>sizeof(item)
+    cdef item values[8]
+    cdef int k
+    if y_step == size:  # into a block
+        if x_step == 0:
+            copy_every(y, x, 0, n)
+            return
+        if x_step == 2 * size:
+            copy_every(y, x, 2, n)
+            return
+        if x_step == -size:
+            copy_every(y, x, -1, n)
+            return
+    while i + 8 <= n:  # in a block by wide stores, which take as long as narrow ones
+        for k in range(8):
+            values[k] = (<const item*>(<const char*>x + (i + k) * x_step))[0]
+        if y_step == size:
+            memcpy(y + i, values, sizeof(values))
+        else:
+            for k in range(8):
+                (<item*>(<char*>y + (i + k) * y_step))[0] = values[k]
+        i += 8
+    for rest in range(i, n):
+        (<item*>(<char*>y + rest * y_step))[0] = (<const item*>(<const char*>x + rest * x_step))[0]
 
 
 cdef inline void copy_items(Dtype dtype, void* y, Py_ssize_t y_step, const void* x, Py_ssize_t x_step,
