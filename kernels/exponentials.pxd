@@ -243,7 +243,7 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
             rows[k].mantissa = mantissas[k]
             rows[k].rest = rest_of(&rows[k], sums[k])
             if real is f32x:
-                if careful and rows[k].rest < 4.0:
+                if careful and rows[k].rest < 2.0:
                     rows[k].rest = rest_of(&rows[k], sum_row(below_block_wide, like, &rows[k], n, threads))
             logs[k] = rows[k].rest
         else:

@@ -145,11 +145,17 @@ cdef inline f32x times_reflected(f32x grad, f32x x, f32x k) noexcept nogil:
     return where_less(x, splat(x, 0.0), grad * k, fma(at_most(at_least(grad, -top), top), -k, grad))
 
 
+cdef inline f32x times_reflected_pair(f32x grad, f32x x, f32x k, f32x low) noexcept nogil:
+    # the same of k + low
+    cdef f32x top = largest(x), number = at_most(at_least(grad, -top), top)
+    return where_less(x, splat(x, 0.0), fma(grad, k, number * low), fma(number, -(k + low), grad))
+
+
 cdef inline real silu_backward(real grad, real x) noexcept nogil:
     cdef real y, k, low, a = magnitude(x), end = steps_end(x)
     if real is f32x:
         k = silu_slope_parts(a, &low)
-        y = times_reflected(grad, x, k + low)
+        y = times_reflected_pair(grad, x, k, low)
         if any_less(end, a):
             k = silu_slope_by_exp(x, &low)
             y = where_less(end, a, grad * (k + low), y)
@@ -163,7 +169,7 @@ cdef inline real gelu_backward(real grad, real x) noexcept nogil:
     cdef real y, k, low, end = gelu_slope_end(x)
     if real is f32x:
         k = gelu_slope_parts(at_most(magnitude(x), end), &low)
-        y = times_reflected(grad, x, k + low)
+        y = times_reflected_pair(grad, x, k, low)
         if any_less(x, -end):
             k = gelu_slope_by_exp(x, &low)
             y = where_less(x, -end, grad * (k + low), y)
@@ -225,7 +231,7 @@ cdef inline real gelu_tanh_backward(real grad, real x) noexcept nogil:
     cdef real y, k, low, end = splat(x, 5.83), a = at_most(magnitude(x), end)
     if real is f32x:
         k = segment_parts(&GELU_TANH_SLOPE_SEGMENTS[0][0], 8, ROOTED, bent_steps(a, 1.2, 0.25), a, &low)
-        y = times_reflected(grad, x, k + low)
+        y = times_reflected_pair(grad, x, k, low)
         if any_less(x, -end):
             k = gelu_tanh_slope_by_exp(x, &low)
             y = where_less(x, -end, grad * (k + low), y)
