@@ -1,5 +1,6 @@
-# What a call costs besides its numbers: parameters made operands, and checks, without a pass of NumPy's for each.
-# Compiled once, without a level.
+# What a call costs besides its numbers: parameters made operands, checks, and loops called at once, without a pass of
+# NumPy's for each. Compiled once, without a level.
+from cpython.exc cimport PyErr_Occurred
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int64_t
@@ -13,6 +14,12 @@ cdef extern from "numpy/arrayobject.h":
     const int NPY_USERDEF
 
 np.import_array()
+np.import_ufunc()
+
+cdef enum:
+    MOST = 12  # operands of a gufunc
+
+ctypedef void (*rows_loop)(char**, const np.npy_intp*, const np.npy_intp*, void*) noexcept nogil
 
 
 cdef dict KNOWN = {}
@@ -92,3 +99,120 @@ def first_outside(np.ndarray indices, Py_ssize_t length):
         if not 0 <= index[i] < length:
             return i
     return -1
+
+
+# How a kernel is told that there is no weight, or no bias.
+cdef object ABSENT = np.empty(0, np.float32), ABSENT_FLOAT64 = np.empty(0, np.float64)
+
+
+cpdef object floating(object x):
+    """`x` as an array; integers and booleans become float64."""
+    cdef int dtype
+    if not isinstance(x, np.ndarray):
+        x = np.asanyarray(x)
+    dtype = np.PyArray_TYPE(x)
+    return x.astype(np.float64) if np.PyTypeNum_ISINTEGER(dtype) or np.PyTypeNum_ISBOOL(dtype) else x
+
+
+def checked(name, x, Py_ssize_t axis):
+    """`x` as an array, and `axis` counted from the front; an error where `x` has no such axis."""
+    cdef np.ndarray array = floating(x)
+    cdef int axes = np.PyArray_NDIM(array)
+    if not -axes <= axis < axes:
+        raise ValueError(f"{name}: axis {axis} is out of range for x of shape {(<object>array).shape}")
+    return array, axis + axes if axis < 0 else axis
+
+
+def vector(name, role, values, np.ndarray x, Py_ssize_t axis):
+    """A weight or a bias as an array of the length of `x` along `axis`, or what stands for none."""
+    if values is None:
+        return ABSENT_FLOAT64 if np.PyArray_TYPE(x) == np.NPY_DOUBLE else ABSENT
+    if not isinstance(values, np.ndarray):
+        values = np.asanyarray(values)
+    if np.PyArray_NDIM(values) != 1 or np.PyArray_DIM(values, 0) != np.PyArray_DIM(x, <int>axis):
+        raise ValueError(f"{name}: {role} of shape {values.shape} does not fit x of shape {(<object>x).shape}; along "
+                         f"axis {axis} it must have shape {(<object>x).shape[axis:axis + 1]}")
+    return values
+
+
+cdef inline bint overlap(np.ndarray a, np.ndarray b):
+    return np.PyArray_BYTES(a) < np.PyArray_BYTES(b) + np.PyArray_NBYTES(b) and (
+        np.PyArray_BYTES(b) < np.PyArray_BYTES(a) + np.PyArray_NBYTES(a))
+
+
+cdef inline bint fits(object operand, int dtype, Py_UCS4 kind, np.ndarray x):
+    # whether it is an array that a loop can take as it stands: as x, as x without its last axis, or a vector along that
+    cdef int axes = np.PyArray_NDIM(x) - (kind != c"r")
+    cdef Py_ssize_t n = np.PyArray_DIM(x, np.PyArray_NDIM(x) - 1)
+    if not np.PyArray_CheckExact(operand) or np.PyArray_TYPE(<np.ndarray>operand) != dtype or (
+            not np.PyArray_ISCARRAY_RO(<np.ndarray>operand)):
+        return False
+    if kind == c"v":
+        return np.PyArray_NDIM(<np.ndarray>operand) == 1 and np.PyArray_DIM(<np.ndarray>operand, 0) in (0, n)
+    return np.PyArray_NDIM(<np.ndarray>operand) == axes and np.PyArray_CompareLists(
+        np.PyArray_DIMS(<np.ndarray>operand), np.PyArray_DIMS(x), axes)
+
+
+cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out):
+    # the loop on plain arrays and Python numbers; None where there is something else
+    cdef char* args[MOST]
+    cdef np.npy_intp dims[MOST]
+    cdef np.npy_intp steps[2 * MOST]
+    cdef double numbers[MOST]
+    cdef int k, j, loop = 0, dtype, axes, core = gufunc.nargs, vector = 2
+    cdef object operand
+    cdef np.ndarray x, array
+    cdef list made = []
+    if not np.PyArray_CheckExact(operands[0]):
+        return None
+    x = operands[0]
+    axes = np.PyArray_NDIM(x)
+    while loop < gufunc.ntypes and gufunc.types[loop * gufunc.nargs] != np.PyArray_TYPE(x):
+        loop += 1
+    if loop == gufunc.ntypes or axes == 0 or np.PyArray_SIZE(x) == 0:
+        return None
+    dims[1] = np.PyArray_DIM(x, axes - 1)
+    dims[0] = np.PyArray_SIZE(x) // dims[1]
+    for k in range(gufunc.nargs):
+        dtype = gufunc.types[loop * gufunc.nargs + k]
+        operand = operands[k] if k < gufunc.nin else out[k - gufunc.nin] if k - gufunc.nin < len(out) else None
+        if k < gufunc.nin and kinds[k] == c"s" and type(operand) in (float, int):
+            numbers[k] = operand
+            args[k] = <char*>&numbers[k]
+            steps[k] = 0
+            continue
+        if k >= gufunc.nin and operand is None:
+            operand = np.PyArray_EMPTY(axes - (kinds[k] != c"r"), np.PyArray_DIMS(x), dtype, 0)
+        elif not fits(operand, dtype, kinds[k], x):
+            return None
+        array = operand
+        if k >= gufunc.nin:
+            if not np.PyArray_ISWRITEABLE(array):
+                return None
+            for j in range(k):
+                if j < gufunc.nin and kinds[j] == c"s" and steps[j] == 0:
+                    continue
+                if overlap(array, operands[j] if j < gufunc.nin else made[j - gufunc.nin]):
+                    return None
+            made.append(array)
+        args[k] = np.PyArray_BYTES(array)
+        steps[k] = 0 if kinds[k] == c"v" else np.PyArray_ITEMSIZE(array) * (dims[1] if kinds[k] == c"r" else 1)
+        if kinds[k] == c"r" or kinds[k] == c"v":
+            steps[core] = np.PyArray_ITEMSIZE(array)
+            core += 1
+        if kinds[k] == c"v":
+            dims[vector] = np.PyArray_DIM(array, 0)
+            vector += 1
+    with nogil:
+        (<rows_loop><void*>gufunc.functions[loop])(args, dims, steps, gufunc.data[loop])
+    if PyErr_Occurred():
+        raise MemoryError
+    results = tuple([array if np.PyArray_NDIM(array) else array[()] for array in made])
+    return results if gufunc.nout > 1 else results[0]
+
+
+def along(np.ufunc gufunc, str kinds, tuple operands, tuple out):
+    """gufunc(*operands, *out) along the last axis. Kinds: r a row, v a vector, s one number a row, i one integer. Of
+    arrays that are C-contiguous and of one dtype the loop is called at once, without what NumPy does before it."""
+    found = at_once(gufunc, kinds, operands, out)
+    return gufunc(*operands, *out) if found is None else found

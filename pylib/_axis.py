@@ -5,36 +5,10 @@ import math
 
 import numpy as np
 
-# How a kernel is told that there is no weight, or no bias.
-_ABSENT, _ABSENT_FLOAT64 = np.empty(0, np.float32), np.empty(0, np.float64)
-_FLOAT64 = np.dtype(np.float64)
+from .kernels.operands import along, checked, floating, vector
 
-
-def floating(x):
-    """`x` as an array; integers and booleans become float64."""
-    x = np.asanyarray(x)
-    return x.astype(np.float64) if x.dtype.kind in "iub" else x
-
-
-def checked(name, x, axis):
-    """`x` as an array, and `axis` counted from the front; an error where `x` has no such axis."""
-    x = floating(x)
-    ndim = x.ndim
-    if not -ndim <= axis < ndim:
-        raise ValueError(f"{name}: axis {axis} is out of range for x of shape {x.shape}")
-    return x, axis % ndim
-
-
-def vector(name, role, values, x, axis):
-    """A weight or a bias as an array of the length of `x` along `axis`, or what stands for none."""
-    if values is None:
-        return _ABSENT_FLOAT64 if x.dtype is _FLOAT64 else _ABSENT
-    values = np.asanyarray(values)
-    if values.ndim != 1 or len(values) != x.shape[axis]:
-        raise ValueError(f"{name}: {role} of shape {values.shape} does not fit x of shape {x.shape}; along axis {axis} "
-                         f"it must have shape {x.shape[axis:axis + 1]}")
-    return values
-
+__all__ = ["as_rows", "backward_on_axis", "checked", "fill", "fitting", "floating", "like", "on_axis", "statistic",
+           "vector"]
 
 def like(name, role, other, x):
     """Another array of the shape of `x`."""
@@ -58,7 +32,7 @@ def on_axis(gufunc, kinds, operands, axis, ndim, *out):
     """Call a gufunc whose operands are of the given kinds: r a row along `axis`, v a vector, s one number a row. The
     first outputs may be given."""
     if axis == ndim - 1:
-        return gufunc(*operands, *out)
+        return along(gufunc, kinds, operands, out)
     keywords = {"out": (*out, *(None,) * (gufunc.nout - len(out)))}
     keywords["axes"] = [{"r": axis, "v": -1, "s": ()}[kind] for kind in kinds]
     return gufunc(*operands, **keywords)

@@ -6,7 +6,7 @@ import numpy as np
 from ._axis import floating
 from ._documentation import with_bound
 from .kernels import losses as _kernels
-from .kernels.operands import first_outside
+from .kernels.operands import along, first_outside
 
 __all__ = ["cross_entropy", "cross_entropy_backward", "cross_entropy_with_grad"]
 
@@ -88,7 +88,7 @@ def cross_entropy(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction=
     0.6931471805599453
     """
     logits, target = _checked("cross_entropy", logits, target, label_smoothing, reduction)
-    losses = _kernels.cross_entropy_gufunc(logits, target, label_smoothing, z_loss)
+    losses = along(_kernels.cross_entropy_gufunc, "risss", (logits, target, label_smoothing, z_loss), ())
     return _reduced(losses, reduction, logits.dtype)
 
 
@@ -110,8 +110,8 @@ def cross_entropy_with_grad(logits, target, *, label_smoothing=0.0, z_loss=0.0, 
     %(bound)s
     """
     logits, target = _checked("cross_entropy_with_grad", logits, target, label_smoothing, reduction)
-    losses, grad = _kernels.cross_entropy_with_grad_gufunc(
-        logits, target, label_smoothing, z_loss, _scale(target, reduction), out=(None, out))
+    losses, grad = along(_kernels.cross_entropy_with_grad_gufunc, "rissssr",
+                         (logits, target, label_smoothing, z_loss, _scale(target, reduction)), (None, out))
     return _reduced(losses, reduction, logits.dtype), grad
 
 
@@ -143,5 +143,5 @@ def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=
     expected = target.shape if reduction == "none" else ()
     if grad.shape != expected:
         raise ValueError(f"{name}: grad of shape {grad.shape} does not fit a loss of shape {expected}")
-    return _kernels.cross_entropy_with_grad_gufunc(
-        logits, target, label_smoothing, z_loss, grad * _scale(target, reduction), out=(None, out))[1]
+    operands = logits, target, label_smoothing, z_loss, grad * _scale(target, reduction)
+    return along(_kernels.cross_entropy_with_grad_gufunc, "rissssr", operands, (None, out))[1]
