@@ -373,28 +373,40 @@ cdef inline real tanh(real x) noexcept nogil:
     return with_sign(t if real is f32x else t + low, x)
 
 
-cdef inline f32x log_f32(f32x u, f32x u_low, bint pair, f32x more) noexcept nogil:
-    # log(u + u_low) + more ln 2, u_low being 0 or, of a pair, within the last place of a normal u > 0. u = 2^n m, m
-    # within 1/32 of 1 + index / 16, and log(m) = log(1 + r) - log(inverse), r = m inverse - 1 without rounding where
-    # the logarithm is small. r^2 (-1/2 + ...): tools/fit/log.sollya, -0.029 <= r <= 0.0426, error 2^-24.5
-    cdef u32x moved = bits_f32(u) + splat_u32(1 << 18)
-    cdef u32x index = moved >> 19, power = moved & splat_u32(0xFF800000)
-    cdef f32x n = round_i32_f32(moved >> 23) + more, inverse = lookup16_f32(&LOG_TABLE[0][0], index)
-    cdef f32x m = from_bits_f32(bits_f32(u) - power + splat_u32(0x3F800000))
-    cdef f32x r = fma(m, inverse, splat(u, -1.0))
-    cdef f32x q = splat(u, 0.1957820355892181396484375)
+cdef inline u32x log_place(f32x u) noexcept nogil:
+    # u = 2^n m, m within 1/32 of 1 + index / 16: n + 127 from bit 23 on, and before it the index
+    return bits_f32(u) + splat_u32(1 << 18)
+
+
+cdef inline f32x log_of_rest(u32x place, f32x r, f32x more) noexcept nogil:
+    # (n + more) ln 2 - log(inverse) + log(1 + r), the inverse being near that of 1 + index / 16.
+    # r^2 (-1/2 + ...): tools/fit/log.sollya, -0.029 <= r <= 0.0426, error 2^-24.5
+    cdef u32x index = place >> 19
+    cdef f32x n = round_i32_f32(place >> 23) + more
+    cdef f32x q = splat(r, 0.1957820355892181396484375)
     q = step(q, r, -0.2501399219036102294921875)
     q = step(q, r, 0.33333551883697509765625)
     q = step(q, r, -0.5)
     cdef f32x lost
-    cdef f32x top = fma(n, splat(u, 0.693145751953125), lookup16_f32(&LOG_TABLE[1][0], index))
-    cdef f32x rest = fma(n, splat(u, 1.428605173714459e-06), lookup16_f32(&LOG_TABLE[2][0], index))
-    rest = fma(r * r, q, rest)
-    if pair:
-        u_low = u_low * from_bits_f32(splat_u32(0x7F000000) - power) * inverse
-        rest = rest + fma(-u_low, r, u_low)
+    cdef f32x top = fma(n, splat(r, 0.693145751953125), lookup16_f32(&LOG_TABLE[1][0], index))
+    cdef f32x rest = fma(n, splat(r, 1.428605173714459e-06), lookup16_f32(&LOG_TABLE[2][0], index))
     top = fast_sum(top, r, &lost)
-    return top + (lost + rest)
+    return top + (lost + fma(r * r, q, rest))
+
+
+cdef inline f32x log_f32(f32x u, f32x more) noexcept nogil:
+    # log(u) + more ln 2 for normal u > 0; r = m inverse - 1 does not round where the logarithm is small
+    cdef u32x place = log_place(u), power = place & splat_u32(0xFF800000)
+    cdef f32x m = from_bits_f32(bits_f32(u) - power + splat_u32(0x3F800000))
+    return log_of_rest(place, fma(m, lookup16_f32(&LOG_TABLE[0][0], place >> 19), splat(u, -1.0)), more)
+
+
+cdef inline f32x log1p_f32(f32x x) noexcept nogil:
+    # log(1 + x) for -1 < x < 2^127: r = (1 + x) scale - 1, scale = inverse / 2^n, of which nothing is rounded before it
+    cdef u32x place = log_place(splat(x, 1.0) + x)
+    cdef f32x scale = from_bits_f32(splat_u32(0x7F000000) - (place & splat_u32(0xFF800000)))
+    scale = scale * lookup16_f32(&LOG_TABLE[0][0], place >> 19)
+    return log_of_rest(place, fma(x, scale, scale - splat(x, 1.0)), splat(x, -0.0))
 
 
 cdef inline f64x log_f64(f64x u, f64x u_low, f64x* low) noexcept nogil:
@@ -444,13 +456,13 @@ cdef inline real log_edges(real x, double root, real y) noexcept nogil:
 
 cdef inline real log1p(real x) noexcept nogil:
     cdef real u_low, y, low, huge = splat(x, 1e30)
-    cdef real u = two_sum(splat(x, 1.0), at_most(x, largest(x)), &u_low)
     if real is f32x:
-        y = log_f32(u, u_low, True, splat(x, -0.0))
+        y = log1p_f32(x)
         if any_outside(x, splat(x, -0.99999994), huge):
-            y = log_edges(x, -1.0, where_less(x, huge, y, log_f32(x, x, False, splat(x, -0.0))))
+            y = log_edges(x, -1.0, where_less(x, huge, y, log_f32(x, splat(x, -0.0))))
     else:
-        y = log_f64(u, u_low, &low)
+        y = two_sum(splat(x, 1.0), at_most(x, largest(x)), &u_low)
+        y = log_f64(y, u_low, &low)
         y = log_edges(x, -1.0, y + low)
     return with_sign(y, x)
 
@@ -458,9 +470,9 @@ cdef inline real log1p(real x) noexcept nogil:
 cdef inline real log(real x) noexcept nogil:
     cdef real low, y, least = splat(x, 1.1754943508222875e-38)
     if real is f32x:
-        y = log_f32(x, x, False, splat(x, -0.0))
+        y = log_f32(x, splat(x, -0.0))
         if any_outside(x, least, splat(x, INFINITY)):
-            y = log_f32(where_less(x, least, x * splat(x, 16777216.0), x), x, False,
+            y = log_f32(where_less(x, least, x * splat(x, 16777216.0), x),
                         where_less(x, least, splat(x, -24.0), splat(x, 0.0)))
             y = log_edges(x, 0.0, y)
         return y
