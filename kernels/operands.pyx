@@ -1,6 +1,7 @@
 # What a call costs besides its numbers: parameters made operands, checks, and loops called at once, without a pass of
 # NumPy's for each. Compiled once, without a level.
 from cpython.exc cimport PyErr_Occurred
+from cpython.pycapsule cimport PyCapsule_GetPointer
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int64_t
@@ -8,6 +9,12 @@ from libc.stdint cimport int64_t
 cimport numpy as np
 
 import numpy as np
+
+cdef extern from "numpy/ufuncobject.h":
+    ctypedef struct PyUFunc_Loop1d:
+        np.PyUFuncGenericFunction func
+        void* data
+        int* arg_types
 
 cdef extern from "numpy/arrayobject.h":
     const int NPY_HALF
@@ -20,6 +27,11 @@ cdef enum:
     MOST = 12  # operands of a gufunc
 
 ctypedef void (*rows_loop)(char**, const np.npy_intp*, const np.npy_intp*, void*) noexcept nogil
+
+cdef struct Loop:
+    rows_loop function
+    void* data
+    int types[MOST]
 
 
 cdef dict KNOWN = {}
@@ -153,13 +165,37 @@ cdef inline bint fits(object operand, int dtype, Py_UCS4 kind, np.ndarray x):
         np.PyArray_DIMS(<np.ndarray>operand), np.PyArray_DIMS(x), axes)
 
 
+cdef bint find_loop(np.ufunc gufunc, int dtype, Loop* loop):
+    # the loop whose first operand is of a dtype: of NumPy's own, or registered
+    cdef int l, k
+    cdef object capsule
+    cdef PyUFunc_Loop1d* registered
+    for l in range(gufunc.ntypes):
+        if gufunc.types[l * gufunc.nargs] == dtype:
+            loop.function, loop.data = <rows_loop><void*>gufunc.functions[l], gufunc.data[l]
+            for k in range(gufunc.nargs):
+                loop.types[k] = gufunc.types[l * gufunc.nargs + k]
+            return True
+    if dtype < NPY_USERDEF or gufunc.userloops == NULL:
+        return False
+    capsule = (<dict><object>gufunc.userloops).get(dtype)
+    if capsule is None:
+        return False
+    registered = <PyUFunc_Loop1d*>PyCapsule_GetPointer(capsule, NULL)
+    loop.function, loop.data = <rows_loop><void*>registered.func, registered.data
+    for k in range(gufunc.nargs):
+        loop.types[k] = registered.arg_types[k]
+    return True
+
+
 cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out):
     # the loop on plain arrays and Python numbers; None where there is something else
     cdef char* args[MOST]
     cdef np.npy_intp dims[MOST]
     cdef np.npy_intp steps[2 * MOST]
     cdef double numbers[MOST]
-    cdef int k, j, loop = 0, dtype, axes, core = gufunc.nargs, vector = 2
+    cdef Loop loop
+    cdef int k, j, axes, core = gufunc.nargs, vector = 2
     cdef object operand
     cdef np.ndarray x, array
     cdef list made = []
@@ -167,14 +203,11 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out):
         return None
     x = operands[0]
     axes = np.PyArray_NDIM(x)
-    while loop < gufunc.ntypes and gufunc.types[loop * gufunc.nargs] != np.PyArray_TYPE(x):
-        loop += 1
-    if loop == gufunc.ntypes or axes == 0 or np.PyArray_SIZE(x) == 0:
+    if axes == 0 or np.PyArray_SIZE(x) == 0 or not find_loop(gufunc, np.PyArray_TYPE(x), &loop):
         return None
     dims[1] = np.PyArray_DIM(x, axes - 1)
     dims[0] = np.PyArray_SIZE(x) // dims[1]
     for k in range(gufunc.nargs):
-        dtype = gufunc.types[loop * gufunc.nargs + k]
         operand = operands[k] if k < gufunc.nin else out[k - gufunc.nin] if k - gufunc.nin < len(out) else None
         if k < gufunc.nin and kinds[k] == c"s" and type(operand) in (float, int):
             numbers[k] = operand
@@ -182,8 +215,8 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out):
             steps[k] = 0
             continue
         if k >= gufunc.nin and operand is None:
-            operand = np.PyArray_EMPTY(axes - (kinds[k] != c"r"), np.PyArray_DIMS(x), dtype, 0)
-        elif not fits(operand, dtype, kinds[k], x):
+            operand = np.PyArray_EMPTY(axes - (kinds[k] != c"r"), np.PyArray_DIMS(x), loop.types[k], 0)
+        elif not fits(operand, loop.types[k], kinds[k], x):
             return None
         array = operand
         if k >= gufunc.nin:
@@ -204,7 +237,7 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out):
             dims[vector] = np.PyArray_DIM(array, 0)
             vector += 1
     with nogil:
-        (<rows_loop><void*>gufunc.functions[loop])(args, dims, steps, gufunc.data[loop])
+        loop.function(args, dims, steps, loop.data)
     if PyErr_Occurred():
         raise MemoryError
     results = tuple([array if np.PyArray_NDIM(array) else array[()] for array in made])
