@@ -8,14 +8,18 @@
 from libc.math cimport INFINITY, NAN, fabs, frexp, ldexp
 
 from .elementary cimport (
-    exp_rest, less_ln2, ln2, ln2_low, log1p, nearest, nearest_sum, power2_of_sum, whole,
+    exp_pair, exp_rest, less_ln2, ln2, ln2_low, log1p, log1p_f64, nearest, nearest_sum, one_plus, power2_of_sum, whole,
 )
 from .lanes cimport (
     F64_LANES, at_least, f32x, f64x, fma, load_f64, real, splat, splat_f32, splat_f64, store_f64,
     where_less,
 )
 from .loops cimport lanes, load, load_part, skip, store, store_part
-from .reductions cimport Pair, first_lanes, fold_terms, largest_lane, merge_row, sum_row, sum_terms, take, wide
+from .pairs cimport pair_quotient, two_sum
+from .reductions cimport (
+    PARTS, Pair, add_compensated, compensated_block, first_lanes, fold_terms, largest_lane, merge_row, sum_row, sum_terms,
+    take, wide,
+)
 
 cdef extern from "<math.h>" nogil:
     float nextafterf(float x, float y)
@@ -183,6 +187,38 @@ cdef inline Pair below_block_wide(const f32x* like, const void* row, Py_ssize_t 
     return Pair(totals[0] + totals[1], totals[2])
 
 
+cdef inline void add_below_exactly(const f64x* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+                                   f64x* sums) noexcept nogil:
+    # the exponentials but the largest, of float64, and what their additions lose
+    cdef const Exponents* own = <const Exponents*>row
+    cdef f64x x = shifted(like, own, i, n), below_top = splat(x, own.below_top), sum, e, low, lost, power
+    e = exp_pair(at_least(x, splat(x, own.least)), &low, &sum)
+    power = first_lanes(where_less(below_top, x, splat(x, 0.0), power2_of_sum(sum, own.more)), n)
+    sums[0] = two_sum(sums[0], e * power, &lost)
+    sums[1] = sums[1] + fma(low, power, lost)
+
+
+cdef inline Pair exact_block(const f64x* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    return compensated_block(add_below_exactly, row, start, n)
+
+
+cdef inline double exact_log(const Exponents* row, double more, Py_ssize_t n, int threads) noexcept nogil:
+    # log(1 + more + the sum of e^(x - top) below the largest) to the last digit, of a row of float64
+    cdef Pair sum = merge_row(exact_block, add_compensated, <const f64x*>NULL, row, n, threads)
+    cdef double lanes_of[PARTS]
+    cdef f64x r, r_low, m, m_low, q, low, lost
+    r = less_ln2(splat_f64(row.top - row.shift), splat_f64(row.top_n), &r_low)
+    m = one_plus(r, exp_rest(r, r_low), &m_low)
+    q = pair_quotient(splat_f64(ldexp(sum.first, -row.raised)), splat_f64(ldexp(sum.second, -row.raised)), m, m_low,
+                      &low)
+    q = two_sum(q, splat_f64(more), &lost)
+    r = log1p_f64(q, low + lost, &r_low)
+    # a tiny q is q - q^2 / 2: it would be lost beside 1
+    low = fma(q * splat_f64(-0.5), q, low + lost)
+    store_f64(lanes_of, where_less(q, splat_f64(1e-9), q + low, r + r_low))
+    return lanes_of[0]
+
+
 cdef inline bint find_top(const real* like, Exponents* row, Py_ssize_t n, int threads) noexcept nogil:
     # sets what the exponentials are taken relative to; False where the largest is infinite, or nothing but NaN is there
     return set_top(like, row, merge_row(top_block[real], larger, like, row, n, threads).first)
@@ -219,7 +255,8 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
                            bint careful) noexcept nogil:
     # What find_top has left to be known of rows whose largest is finite, eight at most: the sum of e^(x - top) without
     # one of the largest, so that log1p of it is right where the largest is nearly all; where that is wanted to the last
-    # digit, small sums are taken again in float64. The scalars of all rows share registers.
+    # digit, small sums are taken again: in float64, or of that with what its additions lose. The scalars of all rows
+    # share registers.
     cdef double tops[MANY]
     cdef double exponents[MANY]
     cdef double mantissas[MANY]
@@ -254,6 +291,9 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
         k += F64_LANES
     for k in range(count):
         rows[k].log_rest = logs[k]
+        if real is f64x:
+            if careful and rows[k].rest < 64.0 and fabs(rows[k].top) < INFINITY:
+                rows[k].log_rest = exact_log(&rows[k], sums[k].second - 1.0, n, threads)
 
 
 cdef inline double top_not_finite(const real* x, const Exponents* row, Py_ssize_t n) noexcept nogil:

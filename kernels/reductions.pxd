@@ -111,11 +111,10 @@ cdef inline double largest_lane(real x) noexcept nogil:
         return values[0]
 
 
-cdef inline void sum_terms(
+cdef inline void add_terms(
         void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
-        const real* like, const void* row, Py_ssize_t start, Py_ssize_t n, double* totals) noexcept nogil:
-    # up to MOST_SUMS sums of one block's terms; `add` adds F64_LANES terms to a register of each
-    cdef f64x sums[MOST_SUMS * SUMS]
+        const real* like, const void* row, Py_ssize_t start, Py_ssize_t n, f64x* sums) noexcept nogil:
+    # the partial sums of one block's terms; `add` adds F64_LANES terms to a register of each
     cdef Py_ssize_t i = start, left, stop = start + n
     cdef int k
     for k in range(count * SUMS):
@@ -128,8 +127,43 @@ cdef inline void sum_terms(
         left = stop - i - k * F64_LANES
         if left > 0:
             add(like, row, i + k * F64_LANES, min(left, <Py_ssize_t>F64_LANES), &sums[k * count])
+
+
+cdef inline void sum_terms(
+        void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
+        const real* like, const void* row, Py_ssize_t start, Py_ssize_t n, double* totals) noexcept nogil:
+    # up to MOST_SUMS sums of one block's terms
+    cdef f64x sums[MOST_SUMS * SUMS]
+    cdef int k
+    add_terms(add, count, like, row, start, n, sums)
     for k in range(count):
         totals[k] = tree(sums + k, SUMS, count)
+
+
+cdef inline Pair add_compensated(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size) noexcept nogil:
+    # of pairs of a sum and what its additions lost (Knuth's two_sum)
+    cdef double sum = a.first + b.first
+    cdef double part = sum - a.first
+    return Pair(sum, (a.second + b.second) + ((a.first - (sum - part)) + (b.first - part)))
+
+
+cdef inline Pair compensated_block(
+        void (*add)(const f64x*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil,
+        const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # the sum of one block's terms and what its additions lost, as `add` tells them apart
+    cdef f64x sums[2 * SUMS]
+    cdef double values[PARTS]
+    cdef double losses[PARTS]
+    cdef Pair total
+    cdef int k
+    add_terms(add, 2, <const f64x*>NULL, row, start, n, sums)
+    for k in range(SUMS):
+        store_f64(values + k * F64_LANES, sums[2 * k])
+        store_f64(losses + k * F64_LANES, sums[2 * k + 1])
+    total = Pair(values[0], losses[0])
+    for k in range(1, PARTS):
+        total = add_compensated(total, 0, Pair(values[k], losses[k]), 0)
+    return total
 
 
 cdef inline Pair sum_block(

@@ -81,7 +81,7 @@ ROW_BOUNDS = {
     "layer_norm_backward": {"float32": 4.0, "float64": 5.0},
     "softmax": {"float32": 4.0, "float64": 6.0},
     "softmax_backward": {"float32": 4.0, "float64": 5.0},
-    "log_softmax": {"float32": 1.5, "float64": 4.0},
+    "log_softmax": {"float32": 1.5, "float64": 1.5},
     "log_softmax_backward": {"float32": 2.5, "float64": 4.0},
     "logsumexp": {"float32": 1.0, "float64": 4.0},
     "cross_entropy": {"float32": 1.5, "float64": 4.0},

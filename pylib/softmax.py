@@ -62,9 +62,8 @@ def log_softmax(x, axis=-1, *, out=None):
     """Logarithm of softmax: ``x - log(sum(exp(x)))`` along `axis`.
 
     The largest element is left out of the sum, whose ``log1p`` is taken: where it is nearly all of the sum, its result
-    is the small negative number that it should be, not -0, and in float32, float16 and bfloat16 right to one ULP (the
-    sum of the others is taken again in float64 where it is below twice the largest). Parameters and errors are those of
-    `softmax`.
+    is the small negative number that it should be, not -0, and right to one ULP: where the sum of the others is small, it
+    is taken again in higher precision. Parameters and errors are those of `softmax`.
 
     Returns
     -------
