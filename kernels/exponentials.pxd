@@ -17,8 +17,8 @@ from .lanes cimport (
 from .loops cimport lanes, load, load_part, skip, store, store_part
 from .pairs cimport pair_quotient, two_sum
 from .reductions cimport (
-    PARTS, Pair, add_compensated, compensated_block, first_lanes, fold_terms, largest_lane, merge_row, sum_row, sum_terms,
-    take, wide,
+    PARTS, Pair, add_compensated, compensated_block, first_lanes, fold_terms, largest_lane, merge_row, sum_row,
+    sum_terms, take, wide,
 )
 
 cdef extern from "<math.h>" nogil:

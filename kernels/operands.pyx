@@ -167,14 +167,14 @@ cdef inline bint fits(object operand, int dtype, Py_UCS4 kind, np.ndarray x):
 
 cdef bint find_loop(np.ufunc gufunc, int dtype, Loop* loop):
     # the loop whose first operand is of a dtype: of NumPy's own, or registered
-    cdef int l, k
+    cdef int row, k
     cdef object capsule
     cdef PyUFunc_Loop1d* registered
-    for l in range(gufunc.ntypes):
-        if gufunc.types[l * gufunc.nargs] == dtype:
-            loop.function, loop.data = <rows_loop><void*>gufunc.functions[l], gufunc.data[l]
+    for row in range(gufunc.ntypes):
+        if gufunc.types[row * gufunc.nargs] == dtype:
+            loop.function, loop.data = <rows_loop><void*>gufunc.functions[row], gufunc.data[row]
             for k in range(gufunc.nargs):
-                loop.types[k] = gufunc.types[l * gufunc.nargs + k]
+                loop.types[k] = gufunc.types[row * gufunc.nargs + k]
             return True
     if dtype < NPY_USERDEF or gufunc.userloops == NULL:
         return False
