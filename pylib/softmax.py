@@ -62,8 +62,8 @@ def log_softmax(x, axis=-1, *, out=None):
     """Logarithm of softmax: ``x - log(sum(exp(x)))`` along `axis`.
 
     The largest element is left out of the sum, whose ``log1p`` is taken: where it is nearly all of the sum, its result
-    is the small negative number that it should be, not -0, and right to one ULP. For that the sum of the others is taken
-    again in higher precision where it is small. Parameters and errors are those of `softmax`.
+    is the small negative number that it should be, not -0, and right to one ULP. For that the sum of the others is
+    taken again in higher precision where it is small. Parameters and errors are those of `softmax`.
 
     Returns
     -------
