@@ -1,8 +1,9 @@
 """Piecewise polynomials for float32 that look their coefficients up in 16-entry tables: prints kernels/segments.pxd.
 
-A segment is named by four bits of its place, scale a + offset, as the CPU's look-up takes them: bits 21 to 24. Its
-centre is the float near its middle where the function is all but exactly a float, so that the leading coefficient
-rounds nothing away (Gal's accurate tables). Run: python tools/fit/segments.py > kernels/segments.pxd"""
+A segment is named by the four bits that the CPU's look-up takes: of scale a + offset bits 21 to 24, or the last bits of
+a number of steps. Its polynomial has the least relative error (Remez). Its centre is a float where that and its slope
+are all but exactly floats, so that the leading coefficients round nothing away (Gal's accurate tables); of the others
+each is rounded before those that follow are fitted anew. Run: python tools/fit/segments.py > kernels/segments.pxd"""
 
 import itertools
 import struct
@@ -107,7 +108,8 @@ def error(f, low, high, column):
 
 def table(f, segments, degree, fixed=(), share=0.5):
     """Rows centre, c0 ... c_degree of 16 entries, and the largest error; segments maps an index to (low, high), `fixed`
-    one to a centre. Where that is a root, c0 is 0, and a last row has what f has there."""
+    one to a centre. Where that is a root, c0 is 0, and a last row has what f has there. Other centres lie about a share
+    of the way along: past the middle where f falls so steeply that before it terms would cancel."""
     fixed = dict(fixed)
     columns = {index: column(f, *ends, degree, fixed.get(index), share) for index, ends in segments.items()}
     worst = max(error(f, *ends, columns[index]) for index, ends in segments.items())
