@@ -1,8 +1,9 @@
 # Smooth activations on registers, each with its formula and source; elementary functions and their parts are
 # elementary.pxd's, slopes slopes.pxd's, activations with kinks piecewise.pxd's.
 #
-# Most x lie within 5 or 10 of 0. So far float32 has polynomials by segments (segments.pxd), in half the time of the
-# formula, ..._by_exp, which is for float64 and for registers that hold a number beyond.
+# Most x lie within 5 or 10 of 0. Up to there float32 has polynomials by segments (segments.pxd), in half the time of the
+# formula, ..._by_exp, which is for float64 and for registers that hold a number beyond. Where the segments end is where
+# the steps that name them come to 15.5.
 from libc.math cimport INFINITY
 
 from .elementary cimport (
@@ -487,6 +488,11 @@ cdef inline real rise_less(real gate, real m, real s, real s_rest, real* low) no
     return y
 
 
+cdef inline real where_normal(real a, real y) noexcept nogil:
+    # y, but 0 where the gate's magnitude a is so tiny that its activation has few digits
+    return where_less(a, gate_lowering(a), splat(a, 0.0), y)
+
+
 cdef inline real swiglu(real gate, real up) noexcept nogil:
     # silu(gate) up; Shazeer, arXiv:2002.05202
     cdef real y, s, rest, a = magnitude(gate), seen
@@ -494,7 +500,7 @@ cdef inline real swiglu(real gate, real up) noexcept nogil:
         s = segment_parts(&SILU_SEGMENTS[0][0], 6, ODD, steps(a), a, &rest)
         y = rise_less(gate, splat(a, 0.5), s, rest, &rest)
         y = fma(y, up, rest * up)
-        seen = where_less(a, steps_end(a), y, splat(y, 0.0))
+        seen = where_less(a, steps_end(a), where_normal(a, y), splat(y, 0.0))
         if any_unusual(seen):
             y = where_usual(seen, y, swiglu_by_exp(gate, up))
         return y
@@ -509,7 +515,7 @@ cdef inline real geglu(real gate, real up) noexcept nogil:
         s = normal_tail_segment(a, &rest)
         y = rise_less(gate, a, s, rest, &rest)
         y = fma(y, up, rest * up)
-        seen = where_less(-end, gate, y, splat(y, 0.0))
+        seen = where_less(-end, gate, where_normal(a, y), splat(y, 0.0))
         if any_unusual(seen):
             y = where_usual(seen, y, geglu_by_exp(gate, up))
         return y

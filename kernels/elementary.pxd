@@ -8,7 +8,7 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from .lanes cimport (
     any_less, at_least, at_least_i32, at_least_i64, at_most, bits_f32, bits_f64, exponent, f32x, f64x, fma,
-    from_bits_f32, from_bits_f64, lookup16_f32, magnitude, pick, power2, real, round_i32_f32, scale2, splat, splat_f32,
+    from_bits_f32, from_bits_f64, lookup16_f32, magnitude, pick, power2, real, round_i32_f32, scale2, splat,
     splat_u32, splat_u64, u32x, where_less, with_sign,
 )
 from .pairs cimport fast_sum, pair_product, pair_quotient, product, two_sum
@@ -261,7 +261,7 @@ cdef inline real tanh_parts(real a, real* low) noexcept nogil:
 cdef enum Segments:
     PLAIN
     ODD  # c0 is a where the centre is 0
-    ROOTED  # a last row has what c0 lacks, which is 0 where the centre is a root
+    ROOTED  # a last row has what c0 lacks, which is 0 where the centre is a root; the parts' sum is 0 nowhere
 
 
 cdef inline f32x segment_terms(const float* rows, int degree, Segments kind, u32x index, f32x a, f32x* d, f32x* c0,
@@ -296,7 +296,7 @@ cdef inline f32x segment_parts(const float* rows, int degree, Segments kind, u32
     cdef f32x tangent = fma(c1, d, c0)
     rest[0] = fma(q * d, d, fma(c1, d, c0 - tangent))
     if kind == ROOTED:
-        rest[0] = rest[0] + lookup16_f32(rows + (degree + 2) * 16, index)
+        tangent = fast_sum(tangent, rest[0] + lookup16_f32(rows + (degree + 2) * 16, index), rest)
     return tangent
 
 
@@ -378,8 +378,8 @@ cdef inline u32x log_place(f32x u) noexcept nogil:
     return bits_f32(u) + splat_u32(1 << 18)
 
 
-cdef inline f32x log_of_rest(u32x place, f32x r, f32x more) noexcept nogil:
-    # (n + more) ln 2 - log(inverse) + log(1 + r), the inverse being near that of 1 + index / 16.
+cdef inline f32x log_of_rest(u32x place, f32x r, f32x r_low, f32x more) noexcept nogil:
+    # (n + more) ln 2 - log(inverse) + log(1 + r + r_low), the inverse being near that of 1 + index / 16.
     # r^2 (-1/2 + ...): tools/fit/log.sollya, -0.029 <= r <= 0.0426, error 2^-24.5
     cdef u32x index = place >> 19
     cdef f32x n = round_i32_f32(place >> 23) + more
@@ -391,22 +391,26 @@ cdef inline f32x log_of_rest(u32x place, f32x r, f32x more) noexcept nogil:
     cdef f32x top = fma(n, splat(r, 0.693145751953125), lookup16_f32(&LOG_TABLE[1][0], index))
     cdef f32x rest = fma(n, splat(r, 1.428605173714459e-06), lookup16_f32(&LOG_TABLE[2][0], index))
     top = fast_sum(top, r, &lost)
-    return top + (lost + fma(r * r, q, rest))
+    return top + (lost + fma(r * r, q, rest + r_low))
 
 
 cdef inline f32x log_f32(f32x u, f32x more) noexcept nogil:
     # log(u) + more ln 2 for normal u > 0; r = m inverse - 1 does not round where the logarithm is small
     cdef u32x place = log_place(u), power = place & splat_u32(0xFF800000)
     cdef f32x m = from_bits_f32(bits_f32(u) - power + splat_u32(0x3F800000))
-    return log_of_rest(place, fma(m, lookup16_f32(&LOG_TABLE[0][0], place >> 19), splat(u, -1.0)), more)
+    cdef f32x r = fma(m, lookup16_f32(&LOG_TABLE[0][0], place >> 19), splat(u, -1.0))
+    return log_of_rest(place, r, splat(u, -0.0), more)
 
 
 cdef inline f32x log1p_f32(f32x x) noexcept nogil:
-    # log(1 + x) for -1 < x < 2^127: r = (1 + x) scale - 1, scale = inverse / 2^n, of which nothing is rounded before it
+    # log(1 + x) for -1 < x <= 1e30: r = (1 + x) scale - 1, scale = inverse / 2^n; but for the product nothing rounds where
+    # the logarithm is small
     cdef u32x place = log_place(splat(x, 1.0) + x)
     cdef f32x scale = from_bits_f32(splat_u32(0x7F000000) - (place & splat_u32(0xFF800000)))
     scale = scale * lookup16_f32(&LOG_TABLE[0][0], place >> 19)
-    return log_of_rest(place, fma(x, scale, scale - splat(x, 1.0)), splat(x, -0.0))
+    cdef f32x low, share = product(x, scale, &low)
+    cdef f32x r = fast_sum(share + (scale - splat(x, 1.0)), low, &low)
+    return log_of_rest(place, r, low, splat(x, -0.0))
 
 
 cdef inline f64x log_f64(f64x u, f64x u_low, f64x* low) noexcept nogil:
@@ -523,18 +527,11 @@ cdef inline real mills(real a, real* low) noexcept nogil:
         return pair_product(rho, rho_low, h, h_low, low)
 
 
-cdef inline real exp_square(real x, double factor, real* rest, real* sum) noexcept nogil:
-    # e^(factor x^2) = 2^n (1 + r + rest), n = whole(sum), factor a power of two, with the square's low part; returns r
+cdef inline real exp_square_parts(real x, double factor, real* low, real* sum) noexcept nogil:
+    # e^(factor x^2) = 2^n (value + low), n = whole(sum), factor a power of two
     cdef real square_low
     cdef real square = product(x, x, &square_low)
-    return exp_parts_of_pair(splat(x, factor) * square, splat(x, factor) * square_low, rest, sum)
-
-
-cdef inline real exp_square_parts(real x, double factor, real* low, real* sum) noexcept nogil:
-    # e^(factor x^2) = 2^n (value + low)
-    cdef real rest
-    cdef real r = exp_square(x, factor, &rest, sum)
-    return one_plus(r, rest, low)
+    return exp_of_pair(splat(x, factor) * square, splat(x, factor) * square_low, low, sum)
 
 
 cdef inline real erfc(real x) noexcept nogil:

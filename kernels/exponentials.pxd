@@ -181,9 +181,19 @@ cdef inline Pair below_block(const real* like, const void* row, Py_ssize_t start
     return Pair(totals[0] + totals[1], totals[2])
 
 
+cdef inline double least_of(const real* like, const Exponents* row) noexcept nogil:
+    cdef int digits = 1020
+    if real is f32x:
+        digits = 124
+    return (row.top - row.shift) - (row.raised + digits) * 0.6931471805599453
+
+
 cdef inline Pair below_block_wide(const f32x* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef double totals[3]
-    sum_terms(add_below_wide, 3, NULL, row, start, n, totals)
+    cdef Exponents own = (<const Exponents*>row)[0]
+    own.y = NULL  # of float32, as is its own least
+    own.least = least_of(<const f64x*>NULL, &own)
+    sum_terms(add_below_wide, 3, NULL, &own, start, n, totals)
     return Pair(totals[0] + totals[1], totals[2])
 
 
@@ -234,13 +244,12 @@ cdef inline bint set_top(const real* like, Exponents* row, double largest) noexc
         row.below_top = nextafterf(<float>(row.top - row.shift), -INFINITY)
         store(<real*>last, nearest(top, 1.4426950408889634))
         row.top_n = (<float*>last)[0]
-        row.least = (row.top - row.shift) - (row.raised + 124) * 0.6931471805599453
     else:
         top = splat_f64(row.top - row.shift)
         row.below_top = nextafter(row.top - row.shift, -INFINITY)
         store(<real*>last, nearest(top, 1.4426950408889634))
         row.top_n = last[0]
-        row.least = (row.top - row.shift) - (row.raised + 1020) * 0.6931471805599453
+    row.least = least_of(like, row)
     if not fabs(row.top) < INFINITY:
         return False
     row.more = row.raised - <int>row.top_n

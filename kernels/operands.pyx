@@ -126,7 +126,7 @@ cpdef object floating(object x):
     return x.astype(np.float64) if np.PyTypeNum_ISINTEGER(dtype) or np.PyTypeNum_ISBOOL(dtype) else x
 
 
-def checked(name, x, Py_ssize_t axis):
+def checked(name, x, axis):
     """`x` as an array, and `axis` counted from the front; an error where `x` has no such axis."""
     cdef np.ndarray array = floating(x)
     cdef int axes = np.PyArray_NDIM(array)
@@ -189,13 +189,14 @@ cdef bint find_loop(np.ufunc gufunc, int dtype, Loop* loop):
 
 
 cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out):
-    # the loop on plain arrays and Python numbers; None where there is something else
+    # the loop on plain arrays and Python numbers, as NumPy calls it: dims are the rows, their length, and those of vectors;
+    # steps those from row to row for every operand, then those within rows and vectors. None where there is something else
     cdef char* args[MOST]
     cdef np.npy_intp dims[MOST]
     cdef np.npy_intp steps[2 * MOST]
     cdef double numbers[MOST]
     cdef Loop loop
-    cdef int k, j, axes, core = gufunc.nargs, vector = 2
+    cdef int k, j, axes, core = gufunc.nargs, vectors = 2
     cdef object operand
     cdef np.ndarray x, array
     cdef list made = []
@@ -203,7 +204,7 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out):
         return None
     x = operands[0]
     axes = np.PyArray_NDIM(x)
-    if axes == 0 or np.PyArray_SIZE(x) == 0 or not find_loop(gufunc, np.PyArray_TYPE(x), &loop):
+    if axes == 0 or np.PyArray_SIZE(x) == 0 or len(out) > gufunc.nout or not find_loop(gufunc, np.PyArray_TYPE(x), &loop):
         return None
     dims[1] = np.PyArray_DIM(x, axes - 1)
     dims[0] = np.PyArray_SIZE(x) // dims[1]
@@ -234,8 +235,8 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out):
             steps[core] = np.PyArray_ITEMSIZE(array)
             core += 1
         if kinds[k] == c"v":
-            dims[vector] = np.PyArray_DIM(array, 0)
-            vector += 1
+            dims[vectors] = np.PyArray_DIM(array, 0)
+            vectors += 1
     with nogil:
         loop.function(args, dims, steps, loop.data)
     if PyErr_Occurred():

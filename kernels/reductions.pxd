@@ -3,7 +3,8 @@
 # A row is cut into blocks of BLOCK elements, whose sums are added in order. In a block, a sum in float64 throughout
 # (sum_terms) adds element i to partial sum i % 32; a folded sum of float32 terms (fold_terms) adds eight, 16 apart, in
 # float32, the first eight of these 16 sums to the others, and the eight that are left to partial sums in float64. The
-# partial sums meet in one tree. Neither the number of lanes nor the number of threads shows in the result.
+# partial sums meet in one tree, or one after the other where what additions lose is kept. Neither the number of lanes
+# nor the number of threads shows in the result.
 from cython.parallel cimport prange
 from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc

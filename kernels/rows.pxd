@@ -8,7 +8,7 @@ from cpython.pycapsule cimport PyCapsule_Import
 from cython.parallel cimport prange
 from libc.stdint cimport uint16_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, strcpy
+from libc.string cimport strcpy
 
 cimport numpy as np
 

@@ -15,7 +15,7 @@ from .lanes cimport (
     any_less, at_least, at_most, f32x, f64x, fma, ldexp, magnitude, pick, power2, real, scale2, splat, where_less,
     with_sign,
 )
-from .pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled, two_sum
+from .pairs cimport fast_sum, pair_product, pair_quotient, product, scaled, two_sum
 from .segments cimport GELU_SLOPE_SEGMENTS, GELU_TANH_SLOPE_SEGMENTS, SILU_SLOPE_SEGMENTS
 
 
@@ -84,6 +84,7 @@ cdef inline real silu_slope(real x, real* low) noexcept nogil:
 
 
 cdef inline real gelu_slope_end(real like) noexcept nogil:
+    # how far its segments reach
     return splat(like, 6.3)
 
 
@@ -146,9 +147,9 @@ cdef inline f32x times_reflected(f32x grad, f32x x, f32x k) noexcept nogil:
 
 
 cdef inline f32x times_reflected_pair(f32x grad, f32x x, f32x k, f32x low) noexcept nogil:
-    # the same of k + low
+    # the same of k and what its rounding lost
     cdef f32x top = largest(x), number = at_most(at_least(grad, -top), top)
-    return where_less(x, splat(x, 0.0), fma(grad, k, number * low), fma(number, -(k + low), grad))
+    return where_less(x, splat(x, 0.0), fma(grad, k, number * low), fma(number, -k, grad))
 
 
 cdef inline real silu_backward(real grad, real x) noexcept nogil:
@@ -227,8 +228,12 @@ cdef inline real gelu_tanh_slope_by_exp(real x, real* low) noexcept nogil:
     return reflected_pair(x, h, rest, low)
 
 
+cdef inline real gelu_tanh_slope_end(real like) noexcept nogil:
+    return splat(like, 5.83)
+
+
 cdef inline real gelu_tanh_backward(real grad, real x) noexcept nogil:
-    cdef real y, k, low, end = splat(x, 5.83), a = at_most(magnitude(x), end)
+    cdef real y, k, low, end = gelu_tanh_slope_end(x), a = at_most(magnitude(x), end)
     if real is f32x:
         k = segment_parts(&GELU_TANH_SLOPE_SEGMENTS[0][0], 8, ROOTED, bent_steps(a, 1.2, 0.25), a, &low)
         y = times_reflected_pair(grad, x, k, low)
@@ -348,7 +353,7 @@ cdef inline real times_logistic(real grad, real t, real a_low) noexcept nogil:
 cdef inline real softplus_backward(real grad, real x) noexcept nogil:
     cdef real y, a = magnitude(x), end = steps_end(x)
     if real is f32x:
-        y = times_reflected(grad, x, sigmoid_tail(a))
+        y = with_sign(times_reflected(grad, x, sigmoid_tail(a)), grad)
         if any_less(end, a):
             y = where_less(end, a, times_logistic(grad, x, splat(x, -0.0)), y)
         return y

@@ -1,7 +1,8 @@
 # The softmax family along a row, forward and backward: softmax, log_softmax, softmin, logsumexp. The exponentials and
 # their sum are exponentials.pxd; which rows, dtypes and strides is rows.pxd; cross-entropy is losses.pyx.
 #
-# Bytes: a row is read for its largest element and for the exponentials, which are written and then scaled.
+# Bytes: a row is read for its largest element and for the exponentials, which are written and then scaled; log_softmax
+# reads it once more where the sum is small, and for the result.
 from libc.math cimport INFINITY, NAN, fabs
 
 cimport numpy as np

@@ -10,6 +10,7 @@ from .kernels.operands import along, checked, floating, vector
 __all__ = ["as_rows", "backward_on_axis", "checked", "fill", "fitting", "floating", "like", "on_axis", "statistic",
            "vector"]
 
+
 def like(name, role, other, x):
     """Another array of the shape of `x`."""
     other = floating(other)
@@ -44,22 +45,37 @@ def as_rows(x, axis):
     return x.reshape(p, 1, -1) if q == 1 and x.size else x.reshape(p, x.shape[axis], q).transpose(0, 2, 1)
 
 
-def fitting(name, out, x, dtype):
-    """`out`, which must have the shape of `x`; a new array where there is none."""
-    if out is None:
-        return np.empty(x.shape, dtype)
-    if not isinstance(out, np.ndarray) or out.shape != x.shape:
-        raise ValueError(f"{name}: out of shape {np.shape(out)} does not fit x of shape {x.shape}")
+def fitting(name, out, shape, role="out"):
+    """An array to write to, which must have that shape."""
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{name}: {role} must be an ndarray, not {type(out).__name__}")
+    if out.shape != shape:
+        raise ValueError(f"{name}: {role} of shape {out.shape} does not fit; expected shape {shape}")
     return out
 
 
-def fill(out, shaped, call):
-    """Call with `out` shaped as a gufunc wants it, and return `out` and what the call did; where its memory does not
-    allow such a view, with other memory that is copied then."""
-    place = out if np.may_share_memory(shaped(out), out) else np.empty(out.shape, out.dtype)
+def new(x, gufunc, *operands):
+    """An array like `x` for the first output of a gufunc of these operands."""
+    dtypes = {operand.dtype for operand in operands}
+    if len(dtypes) > 1 or x.dtype not in (np.float32, np.float64):
+        outputs = (None,) * gufunc.nout
+        some = (*(operand.dtype for operand in operands), *gufunc.types[1][len(operands):gufunc.nin])
+        dtypes = {gufunc.resolve_dtypes((*map(np.dtype, some), *outputs))[gufunc.nin]}
+    return np.empty_like(x, dtypes.pop().newbyteorder("="), order="C")
+
+
+def fill(name, out, x, gufunc, operands, shaped, call):
+    """Call a gufunc with `out`, or a new array for the results of these operands of its, in the shape of `x`, shaped as
+    it wants it; return that and what the call did. Where the memory of `out` does not allow such a view, other memory is
+    filled, and copied."""
+    if out is None:
+        out = new(x, gufunc, *operands)
+    view = shaped(fitting(name, out, x.shape))
+    if np.may_share_memory(view, out):
+        return out, call(view)
+    place = np.empty(out.shape, out.dtype)
     result = call(shaped(place))
-    if place is not out:
-        out[...] = place
+    out[...] = place
     return out, result
 
 
@@ -68,6 +84,6 @@ def backward_on_axis(name, gufunc, grad, x, vectors, statistics, axis, out):
     rows = as_rows(x, axis)
     statistics = [values.reshape(rows.shape[:2]) for values in statistics]
     grad_x, (_, *others) = fill(
-        fitting(name, out, x, np.result_type(grad, x)), lambda place: as_rows(place, axis),
+        name, out, x, gufunc, (grad, x), lambda place: as_rows(place, axis),
         lambda place: gufunc(as_rows(grad, axis), rows, *vectors, *statistics, place))
     return grad_x, *others

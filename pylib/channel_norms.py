@@ -3,7 +3,7 @@ and documentation; the arithmetic is in kernels/batch_norm.pyx and, a group bein
 
 import numpy as np
 
-from ._axis import fill, fitting, floating, like
+from ._axis import fill, floating, like
 from .kernels import batch_norm as _batch
 from .kernels import norms as _norms
 from .kernels import norms_backward as _backward
@@ -112,7 +112,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
             raise ValueError(f"{name}: inference needs running_mean and running_var")
         # a batch of one, whose statistics are the running ones
         mean, rstd, _, _ = _batch.statistics_gufunc(kept_mean[:, None], kept_var[:, None], 2.0, eps, 0.0, 1.0, 0.0)
-    y, _ = fill(fitting(name, out, x, np.result_type(x)), _segments,
+    y, _ = fill(name, out, x, _batch.affine_gufunc, (x,), _segments,
                 lambda place: _over(_batch.affine_gufunc, [segments], [mean, rstd, weight, bias], out=place))
     return (y, mean, rstd) if return_stats else y
 
@@ -158,7 +158,7 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
     grad_bias, grad_weight = [_batch.total_gufunc(part, axis=0) for part in sums] if x.ndim > 2 else sums
     count = x.size // max(x.shape[1], 1) if training else np.inf
     per_channel = [mean, rstd, weight, grad_bias, grad_weight, count]
-    grad_x, _ = fill(fitting(name, out, x, np.result_type(grad, x)), _segments,
+    grad_x, _ = fill(name, out, x, _batch.slope_gufunc, (grad, x), _segments,
                      lambda place: _over(_batch.slope_gufunc, arrays, per_channel, out=place))
     dtype = np.float64 if x.dtype == np.float64 else np.float32
     return grad_x, grad_weight.astype(dtype), grad_bias.astype(dtype)
@@ -219,7 +219,7 @@ def group_norm(x, num_groups, weight=None, bias=None, *, eps=1e-5, out=None, ret
     weight, bias = _per_channel(name, "weight", weight, x), _per_channel(name, "bias", bias, x)
     groups = _grouped(name, x, num_groups)
     y, (_, mean, rstd) = fill(
-        fitting(name, out, x, np.result_type(x)), lambda place: place.reshape(groups.shape),
+        name, out, x, _norms.layer_norm_gufunc, (x,), lambda place: place.reshape(groups.shape),
         lambda place: _norms.layer_norm_gufunc(groups, _spread(weight, groups), _spread(bias, groups), eps, place))
     return (y, mean, rstd) if return_stats else y
 
@@ -265,7 +265,7 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
         return array.reshape(groups.shape).transpose(1, 0, 2)[:, :, None]
 
     grad_x, (_, *sums) = fill(
-        fitting(name, out, x, np.result_type(grad, x)), by_group,
+        name, out, x, _backward.layer_norm_backward_gufunc, (grad, x), by_group,
         lambda place: _backward.layer_norm_backward_gufunc(
             by_group(grad), by_group(groups), _spread(weight, groups), mean.T[..., None], rstd.T[..., None], place))
     grad_weight, grad_bias = (_batch.total_gufunc(part.reshape(x.shape[1], -1)).astype(part.dtype) for part in sums)

@@ -96,6 +96,8 @@ def glu_backward(grad, x, axis=-1, *, out=None):
     if grad.shape != halves[0].shape:
         raise ValueError(f"glu_backward: grad of shape {grad.shape} does not fit x of shape {x.shape}; expected "
                          f"{halves[0].shape}")
-    grad_x = fitting("glu_backward", out, x, _kernels.glu_ufunc.resolve_dtypes((x.dtype, x.dtype, None))[-1])
+    if out is None:
+        out = np.empty(x.shape, _kernels.glu_ufunc.resolve_dtypes((x.dtype, x.dtype, None))[-1])
+    grad_x = fitting("glu_backward", out, x.shape)
     _kernels.glu_backward_ufunc(grad, *halves, out=tuple(np.split(grad_x, 2, axis)))
     return grad_x

@@ -223,7 +223,7 @@ def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None
             None if bias is None else grad_bias.astype(biases.dtype, copy=False))
 
 
-def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=(None, None), return_stats=False):
+def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False):
     """Add and norm: ``rms_norm(x + residual, weight)`` and the sum, in one go.
 
     Its gradient is that of `rms_norm` at the sum, plus the gradient that arrives at the sum: for both `x` and
@@ -235,7 +235,7 @@ def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=(None, None
         Of one shape: float32, float64, float16 or bfloat16.
     weight, eps, axis
         As for `rms_norm`.
-    out : tuple of ndarray or None, optional
+    out : tuple of two, ndarray or None, optional
         Where to put `y` and `new_residual`; the latter may be `residual`.
     return_stats : bool
         Also return `rstd`.
@@ -250,9 +250,14 @@ def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=(None, None
     Raises
     ------
     ValueError
-        If the shapes differ, `weight` does not have the length of `axis`, or `x` has no such axis.
+        If the shapes differ, `weight` does not have the length of `axis`, `x` has no such axis, or `out` is not a tuple
+        of two.
     """
     x, axis = checked("add_rms_norm", x, axis)
+    out = (None, None) if out is None else out
+    if not isinstance(out, tuple) or len(out) != 2:
+        raise ValueError(f"add_rms_norm: out must be a tuple of two, for y and new_residual, not {type(out).__name__}"
+                         f"{f' of {len(out)}' if isinstance(out, tuple) else ''}")
     residual = like("add_rms_norm", "residual", residual, x)
     weight = vector("add_rms_norm", "weight", weight, x, axis)
     y, total, rstd = on_axis(_norms.add_rms_norm_gufunc, "rrvsrrs", (x, residual, weight, eps), axis, x.ndim, *out)

@@ -3,7 +3,7 @@ kernels/softmax.pyx, and the bound of each function in bounds.py."""
 
 import numpy as np
 
-from ._axis import checked, like, on_axis, statistic
+from ._axis import checked, fitting, like, on_axis, statistic
 from ._documentation import with_bound
 from .kernels import softmax as _kernels
 
@@ -115,7 +115,7 @@ def logsumexp(x, axis=-1, *, out=None):
     logs = on_axis(_kernels.logsumexp_gufunc, "rs", (x,), axis, x.ndim)
     if out is None:
         return logs.astype(x.dtype)
-    np.copyto(out, logs, "same_kind")
+    np.copyto(fitting("logsumexp", out, np.shape(logs)), logs, "same_kind")
     return out
 
 

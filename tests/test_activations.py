@@ -337,12 +337,37 @@ def test_backward_is_the_slope(name):
 
 @pytest.mark.parametrize(("name", "grad", "x"), [
     ("selu_backward", -1.5014011, -86.95174), ("softsign_backward", -3.0796774e-38, 0.3001736),
-    ("tanhshrink_backward", 3.338485e-38, -1.0395658), ("elu_backward", -0.8927554, -85.53105)])
+    ("tanhshrink_backward", 3.338485e-38, -1.0395658), ("elu_backward", -0.8927554, -85.53105),
+    ("gelu_backward", 1.396235e+37, -5.456298), ("silu_backward", 0.16877437, -0.937751)])
 def test_where_every_float32_was_tried(name, grad, x):
     """Gradients that runs over all inputs found beyond the bound, or farthest off."""
     operands = np.float32([grad]), np.nextafter(np.float32(x), np.float32([-np.inf, x, np.inf]))
     exact = oracles.wide(name)(*(operand.astype(np.float64) for operand in operands), *parameters_of(name))
     assert accuracy.errors(getattr(lw, name)(*operands), exact, "float32").max() <= bound(name, "float32")
+
+
+@every(["sigmoid", "silu", "gelu", "gelu_tanh", "softplus", "silu_backward", "gelu_backward", "gelu_tanh_backward",
+        "softplus_backward"])
+def test_where_segments_end(name):
+    """Beside the ends of the polynomials by segments, on either side, and of the segments before them."""
+    ends = np.float32([4.9, 5.05, 5.46, 5.6, 5.83, 6.1, 6.3, 9.05, 9.0625, 9.68, 9.6875])
+    x = (ends.view(np.int32)[:, None] + np.arange(-40, 41, dtype=np.int32)).view(np.float32).ravel()
+    x = np.concatenate([x, -x])
+    grad = [np.random.default_rng(2).normal(0, 1, x.size).astype(np.float32)] * name.endswith("_backward")
+    exact = oracles.wide(name)(*(operand.astype(np.float64) for operand in (*grad, x)), *parameters_of(name))
+    assert accuracy.errors(getattr(lw, name)(*grad, x), exact, "float32").max() <= bound(name, "float32")
+
+
+@every(["silu_backward", "gelu_backward", "gelu_tanh_backward", "softplus_backward", "logsigmoid_backward"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_infinite_and_zero_gradients(name, dtype):
+    roots = np.array([-1.2784645, -0.7517915, -0.7524614, 1.2784645, 0.5, -7, 20], dtype)
+    x = np.concatenate([np.nextafter(roots, np.array(end, dtype)) for end in (-np.inf, np.inf)] + [roots])
+    slope = getattr(lw, name)(np.ones_like(x), x)
+    for grad in (np.inf, -np.inf):
+        np.testing.assert_array_equal(getattr(lw, name)(np.full_like(x, grad), x), np.sign(slope) * grad)
+    if name in ("softplus_backward", "logsigmoid_backward"):
+        assert np.signbit(getattr(lw, name)(np.full_like(x, -0.0), x)).all()
 
 
 TORCH = {"gelu_tanh": lambda torch, x: torch.nn.functional.gelu(x, approximate="tanh"),

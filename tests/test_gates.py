@@ -50,7 +50,8 @@ def test_glu_and_its_backward(dtype):
         assert largest_error(grad_x[:, 4:], [w * v * q * r for v, q, r, w in triples], dtype) <= 2
 
 
-@pytest.mark.parametrize(("gate_size", "up_size"), [(1, 1e-37), (1e-37, 1), (1e-19, 1e-19), (1e-3, 1e37), (60, 1e37)])
+@pytest.mark.parametrize(("gate_size", "up_size"), [
+    (1, 1e-37), (1e-37, 1), (1e-41, 1e30), (1e-44, 1e37), (1e-19, 1e-19), (1e-3, 1e37), (60, 1e37)])
 def test_gates_of_tiny_and_huge_numbers(gate_size, up_size):
     """Beside the smallest normal number, what a product loses is no number any more unless it has been lifted."""
     gate, up = normal(10**6, scale=gate_size), normal(10**6, seed=1, scale=up_size)
@@ -60,6 +61,18 @@ def test_gates_of_tiny_and_huge_numbers(gate_size, up_size):
         assert accuracy.errors(getattr(lw, name)(gate, up), exact, "float32").max() <= bound(name, "float32")
     exact = wide_up * oracles.of_function("sigmoid").forward[0](wide_gate)
     assert accuracy.errors(lw.glu(np.concatenate([up, gate]))[:10**6], exact, "float32").max() <= 1
+
+
+def test_backward_of_glu_into_memory():
+    x, grad = normal(6, 8), normal(6, 4)
+    expected = lw.glu_backward(grad, x)
+    for out in (np.empty((6, 8), np.float32), np.empty((8, 6), np.float32).T):
+        assert lw.glu_backward(grad, x, out=out) is out
+        assert (out == expected).all()
+    with pytest.raises(ValueError, match=r"glu_backward: out of shape \(6, 4\) does not fit; expected shape \(6, 8\)"):
+        lw.glu_backward(grad, x, out=np.empty_like(grad))
+    with pytest.raises(TypeError, match="glu_backward: out must be an ndarray, not list"):
+        lw.glu_backward(grad, x, out=[0])
 
 
 @pytest.mark.parametrize("axis", [0, 1, -1, -2])

@@ -315,8 +315,31 @@ def test_backward_out(axis):
         for out in (np.empty((7, 8, 9)), np.empty((7, 8, 18))[..., ::2], np.empty((9, 8, 7)).T, grad.copy()):
             assert call(out if (out == grad).all() else grad, out=out) is out
             assert (out == expected).all()
-        with pytest.raises(ValueError, match=r"out|mismatch|broadcast"):
+        with pytest.raises(ValueError, match=r"out of shape|mismatch in its core dimension|could not be broadcast"):
             call(grad, out=np.empty((8, 7, 9)))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_plain_arrays_and_others_agree(dtype):
+    """Plain arrays go to a loop at once, all others by NumPy's gufunc: the same bits, and errors."""
+    x, weight = rows(dtype, 40, count=6), rows("float64" if dtype == "float64" else "float32", 40)[0]
+    double = np.empty((6, 80), x.dtype)
+    double[:, ::2] = x
+    memory = np.zeros(x.nbytes + 1, np.uint8)
+    unaligned = memory[1:].view(x.dtype).reshape(x.shape)
+    unaligned[...] = x
+    for norm in (lambda x, **keywords: lw.layer_norm(x, weight, weight, **keywords),
+                 lambda x, **keywords: lw.rms_norm(x, weight, **keywords), lw.softmax, lw.log_softmax, lw.normalize):
+        expected = norm(x)
+        for other in (double[:, ::2], unaligned, np.asfortranarray(x), np.ma.array(x)):
+            assert np.asarray(norm(other)).tobytes() == expected.tobytes()
+        inside = np.concatenate([x.ravel(), x.ravel()])
+        norm(inside[:240].reshape(6, 40), out=inside[20:260].reshape(6, 40))
+        assert inside[20:260].tobytes() == expected.tobytes()
+        frozen = np.empty_like(x)
+        frozen.flags.writeable = False
+        with pytest.raises(ValueError, match="read-only"):
+            norm(x, out=frozen)
 
 
 def test_out_of_sums():
@@ -328,7 +351,12 @@ def test_out_of_sums():
     assert found[1] is total
     assert (y == expected[0]).all()
     assert (total == expected[1]).all()
+    for wrong in (y, (y, total, y)):
+        with pytest.raises(ValueError, match="add_rms_norm: out must be a tuple of two"):
+            lw.add_rms_norm(x, residual, out=wrong)
     logs = np.empty(len(x))
+    with pytest.raises(ValueError, match=r"logsumexp: out of shape \(2, 3\) does not fit; expected shape \(3,\)"):
+        lw.logsumexp(x, out=np.empty((2, 3)))
     assert lw.logsumexp(x, out=logs) is logs
     assert (logs.astype(np.float32) == lw.logsumexp(x)).all()
 

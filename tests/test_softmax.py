@@ -193,6 +193,13 @@ def test_log_softmax_of_the_largest(n, spread, dtype):
     assert (np.abs(lw.log_softmax(x)[row, largest] - expected) <= np.spacing(np.abs(expected).astype(dtype))).all()
 
 
+@pytest.mark.parametrize("far", [-200, -np.inf])
+def test_log_softmax_of_masked_rows(far):
+    x = np.full((2, 5000), far, np.float32)
+    x[:, 7] = 2
+    np.testing.assert_array_equal(lw.log_softmax(x)[:, 7], 0)
+
+
 def test_out_and_errors():
     x = rows("float32", 100)
     expected = lw.softmax(x)
