@@ -189,8 +189,9 @@ cdef bint find_loop(np.ufunc gufunc, int dtype, Loop* loop):
 
 
 cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out):
-    # the loop on plain arrays and Python numbers, as NumPy calls it: dims are the rows, their length, and those of vectors;
-    # steps those from row to row for every operand, then those within rows and vectors. None where there is something else
+    # the loop on plain arrays and Python numbers, as NumPy calls it: dims are the rows, their length and those of
+    # vectors; steps are those from row to row for every operand, then those within rows and vectors. None where there is
+    # something else
     cdef char* args[MOST]
     cdef np.npy_intp dims[MOST]
     cdef np.npy_intp steps[2 * MOST]
@@ -204,7 +205,9 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out):
         return None
     x = operands[0]
     axes = np.PyArray_NDIM(x)
-    if axes == 0 or np.PyArray_SIZE(x) == 0 or len(out) > gufunc.nout or not find_loop(gufunc, np.PyArray_TYPE(x), &loop):
+    if axes == 0 or np.PyArray_SIZE(x) == 0 or len(out) > gufunc.nout:
+        return None
+    if not find_loop(gufunc, np.PyArray_TYPE(x), &loop):
         return None
     dims[1] = np.PyArray_DIM(x, axes - 1)
     dims[0] = np.PyArray_SIZE(x) // dims[1]
