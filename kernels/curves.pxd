@@ -1,9 +1,9 @@
 # Smooth activations on registers, each with its formula and source; elementary functions and their parts are
 # elementary.pxd's, slopes slopes.pxd's, activations with kinks piecewise.pxd's.
 #
-# Most x lie within 5 or 10 of 0. Up to there float32 has polynomials by segments (segments.pxd), in half the time of the
-# formula, ..._by_exp, which is for float64 and for registers that hold a number beyond. Where the segments end is where
-# the steps that name them come to 15.5.
+# Most x lie within 5 or 10 of 0. Up to there float32 has polynomials by segments (segments.pxd), in half the time of
+# the formula, ..._by_exp, which is for float64 and for registers that hold a number beyond. Segments end where the
+# steps that name them come to 15.5.
 from libc.math cimport INFINITY
 
 from .elementary cimport (

@@ -403,8 +403,8 @@ cdef inline f32x log_f32(f32x u, f32x more) noexcept nogil:
 
 
 cdef inline f32x log1p_f32(f32x x) noexcept nogil:
-    # log(1 + x) for -1 < x <= 1e30: r = (1 + x) scale - 1, scale = inverse / 2^n; but for the product nothing rounds where
-    # the logarithm is small
+    # log(1 + x) for -1 < x <= 1e30: r = (1 + x) scale - 1, scale = inverse / 2^n; but for the product nothing rounds
+    # where the logarithm is small
     cdef u32x place = log_place(splat(x, 1.0) + x)
     cdef f32x scale = from_bits_f32(splat_u32(0x7F000000) - (place & splat_u32(0xFF800000)))
     scale = scale * lookup16_f32(&LOG_TABLE[0][0], place >> 19)

@@ -190,8 +190,8 @@ cdef bint find_loop(np.ufunc gufunc, int dtype, Loop* loop):
 
 cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out):
     # the loop on plain arrays and Python numbers, as NumPy calls it: dims are the rows, their length and those of
-    # vectors; steps are those from row to row for every operand, then those within rows and vectors. None where there is
-    # something else
+    # vectors; steps are those from row to row for every operand, then those within rows and vectors. None where there
+    # is something else
     cdef char* args[MOST]
     cdef np.npy_intp dims[MOST]
     cdef np.npy_intp steps[2 * MOST]

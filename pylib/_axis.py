@@ -66,8 +66,8 @@ def new(x, gufunc, *operands):
 
 def fill(name, out, x, gufunc, operands, shaped, call):
     """Call a gufunc with `out`, or a new array for the results of these operands of its, in the shape of `x`, shaped as
-    it wants it; return that and what the call did. Where the memory of `out` allows no such view, other memory is filled
-    and copied."""
+    it wants it; return that and what the call did. Where the memory of `out` allows no such view, other memory is
+    filled and copied."""
     if out is None:
         out = new(x, gufunc, *operands)
     view = shaped(fitting(name, out, x.shape))

@@ -188,5 +188,5 @@ def test_out_of_any_strides():
                     np.empty((5, 4, 6, 3), np.float32).T, np.empty((3, 6, 4, 5))):
             assert call(out=out) is out
             assert (out == expected).all()
-        with pytest.raises(ValueError, match=r"out of shape \(6, 3, 4, 5\) does not fit; expected shape \(3, 6, 4, 5\)"):
+        with pytest.raises(ValueError, match=r"out of shape \(6, 3, 4, 5\) does not fit; expected shape \(3, 6"):
             call(out=np.empty((6, 3, 4, 5), np.float32))
