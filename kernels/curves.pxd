@@ -38,6 +38,11 @@ cdef inline real less_half(real x, real s) noexcept nogil:
     return fma(s, splat(x, -0.5), at_least(x, splat(x, -0.0)))
 
 
+cdef inline real less_share(real x, real a, real s, real rest) noexcept nogil:
+    # max(x, 0) less a (s + rest)
+    return at_least(x, splat(x, -0.0)) - fma(a, s, a * rest)
+
+
 cdef inline real silu_by_exp(real x) noexcept nogil:
     cdef real r_low, sum
     cdef real a = at_most(magnitude(x), pick(x, 109.0, 752.0))
@@ -79,7 +84,7 @@ cdef inline real gelu(real x) noexcept nogil:
     cdef real y, rest, end = gelu_end(x), a = at_most(magnitude(x), end)
     if real is f32x:
         y = normal_tail_segment(a, &rest)
-        y = at_least(x, splat(x, -0.0)) - fma(a, y, a * rest)
+        y = less_share(x, a, y, rest)
         if any_less(x, -end):
             y = where_less(x, -end, gelu_by_exp(x), y)
         return y
@@ -120,7 +125,7 @@ cdef inline real gelu_tanh(real x) noexcept nogil:
     cdef real y, rest, end = gelu_tanh_end(x), a = at_most(magnitude(x), end)
     if real is f32x:
         y = segment_parts(&GELU_TANH_SEGMENTS[0][0], 7, PLAIN, bent_steps(a, 1.4, 0.33), a, &rest)
-        y = at_least(x, splat(x, -0.0)) - fma(a, y, a * rest)
+        y = less_share(x, a, y, rest)
         if any_less(x, -end):
             y = where_less(x, -end, gelu_tanh_by_exp(x), y)
         return y

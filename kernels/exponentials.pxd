@@ -8,7 +8,7 @@
 from libc.math cimport INFINITY, NAN, fabs, frexp, ldexp
 
 from .elementary cimport (
-    exp_pair, exp_rest, less_ln2, ln2, ln2_low, log1p, log1p_f64, nearest, nearest_sum, one_plus, power2_of_sum, whole,
+    exp_pair, exp_rest, less_ln2, ln2, ln2_low, log1p, log1p_f64, nearest, nearest_sum, power2_of_sum, whole,
 )
 from .lanes cimport (
     F64_LANES, at_least, f32x, f64x, fma, load_f64, real, splat, splat_f32, splat_f64, store_f64,
@@ -216,16 +216,15 @@ cdef inline double exact_log(const Exponents* row, double more, Py_ssize_t n, in
     # log(1 + more + the sum of e^(x - top) below the largest) to the last digit, of a row of float64
     cdef Pair sum = merge_row(exact_block, add_compensated, <const f64x*>NULL, row, n, threads)
     cdef double lanes_of[PARTS]
-    cdef f64x r, r_low, m, m_low, q, low, lost
-    r = less_ln2(splat_f64(row.top - row.shift), splat_f64(row.top_n), &r_low)
-    m = one_plus(r, exp_rest(r, r_low), &m_low)
+    cdef f64x log, log_low, m_low, q, low, lost, n_sum
+    cdef f64x m = exp_pair(splat_f64(row.top - row.shift), &m_low, &n_sum)
     q = pair_quotient(splat_f64(ldexp(sum.first, -row.raised)), splat_f64(ldexp(sum.second, -row.raised)), m, m_low,
                       &low)
     q = two_sum(q, splat_f64(more), &lost)
-    r = log1p_f64(q, low + lost, &r_low)
+    log = log1p_f64(q, low + lost, &log_low)
     # a tiny q is q - q^2 / 2: it would be lost beside 1
     low = fma(q * splat_f64(-0.5), q, low + lost)
-    store_f64(lanes_of, where_less(q, splat_f64(1e-9), q + low, r + r_low))
+    store_f64(lanes_of, where_less(q, splat_f64(1e-9), q + low, log + log_low))
     return lanes_of[0]
 
 

@@ -147,9 +147,16 @@ def vector(name, role, values, np.ndarray x, Py_ssize_t axis):
     return values
 
 
-cdef inline bint overlap(np.ndarray a, np.ndarray b):
-    return np.PyArray_BYTES(a) < np.PyArray_BYTES(b) + np.PyArray_NBYTES(b) and (
-        np.PyArray_BYTES(b) < np.PyArray_BYTES(a) + np.PyArray_NBYTES(a))
+cdef bint apart(np.ndarray array, others):
+    # whether it shares no memory with what arrays there are among others, all of them contiguous
+    cdef np.ndarray other
+    for operand in others:
+        if isinstance(operand, np.ndarray):
+            other = operand
+            if np.PyArray_BYTES(array) < np.PyArray_BYTES(other) + np.PyArray_NBYTES(other) and (
+                    np.PyArray_BYTES(other) < np.PyArray_BYTES(array) + np.PyArray_NBYTES(array)):
+                return False
+    return True
 
 
 cdef inline bint fits(object operand, int dtype, Py_UCS4 kind, np.ndarray x):
@@ -197,7 +204,7 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out):
     cdef np.npy_intp steps[2 * MOST]
     cdef double numbers[MOST]
     cdef Loop loop
-    cdef int k, j, axes, core = gufunc.nargs, vectors = 2
+    cdef int k, axes, core = gufunc.nargs, vectors = 2
     cdef object operand
     cdef np.ndarray x, array
     cdef list made = []
@@ -222,15 +229,11 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out):
             operand = np.PyArray_EMPTY(axes - (kinds[k] != c"r"), np.PyArray_DIMS(x), loop.types[k], 0)
         elif not fits(operand, loop.types[k], kinds[k], x):
             return None
+        elif k >= gufunc.nin and not (np.PyArray_ISWRITEABLE(operand) and apart(operand, operands) and (
+                apart(operand, made))):
+            return None
         array = operand
         if k >= gufunc.nin:
-            if not np.PyArray_ISWRITEABLE(array):
-                return None
-            for j in range(k):
-                if j < gufunc.nin and kinds[j] == c"s" and steps[j] == 0:
-                    continue
-                if overlap(array, operands[j] if j < gufunc.nin else made[j - gufunc.nin]):
-                    return None
             made.append(array)
         args[k] = np.PyArray_BYTES(array)
         steps[k] = 0 if kinds[k] == c"v" else np.PyArray_ITEMSIZE(array) * (dims[1] if kinds[k] == c"r" else 1)

@@ -45,12 +45,12 @@ def as_rows(x, axis):
     return x.reshape(p, 1, -1) if q == 1 and x.size else x.reshape(p, x.shape[axis], q).transpose(0, 2, 1)
 
 
-def fitting(name, out, shape, role="out"):
+def fitting(name, out, shape):
     """An array to write to, which must have that shape."""
     if not isinstance(out, np.ndarray):
-        raise TypeError(f"{name}: {role} must be an ndarray, not {type(out).__name__}")
+        raise TypeError(f"{name}: out must be an ndarray, not {type(out).__name__}")
     if out.shape != shape:
-        raise ValueError(f"{name}: {role} of shape {out.shape} does not fit; expected shape {shape}")
+        raise ValueError(f"{name}: out of shape {out.shape} does not fit; expected shape {shape}")
     return out
 
 
