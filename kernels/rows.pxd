@@ -28,6 +28,8 @@ cdef enum:
     GROUP = 4  # rows a kernel may take at a time, as long as they are in the first-level cache together
     GROUP_BYTES = 32768
     PADDING = 16  # elements behind a tile, for 16-bit elements are widened by whole registers
+    LINE = 64
+    PAGE = 4096  # a load waits for a store not long before it whose address is the same but for whole pages
 
 # A kernel on one row: NULL of the row's precision, pointers to the operands, the row's length, how many threads may
 # share the row, and whether its output should pass the caches.
@@ -177,14 +179,18 @@ cdef struct Tiles:
 cdef inline Py_ssize_t group_of(Py_ssize_t n, Py_ssize_t width, int operands) noexcept nogil:
     # how many rows of n numbers a kernel takes at a time, which has so many operands of rows of numbers of so many
     # bytes
-    return GROUP if GROUP * n * width * operands <= GROUP_BYTES else 1
+    cdef Py_ssize_t group = GROUP
+    while group > 1 and group * n * width * operands > GROUP_BYTES:
+        group //= 2
+    return group
 
 
 cdef inline Tiles make_tiles(const Operation* operation, Dtype dtype, char** args, const np.npy_intp* dims,
                              const np.npy_intp* steps) noexcept nogil:
     # memory is NULL where it ran out
     cdef Tiles tiles
-    cdef Py_ssize_t n = dims[1], width = 8 if dtype == FLOAT64 else 4, size = 1, offset = 0
+    cdef Py_ssize_t n = dims[1], width = 8 if dtype == FLOAT64 else 4, size = 0
+    cdef Py_ssize_t offset[MAX_ROW_OPERANDS]
     cdef int k, operands = operation.n_in + operation.n_out, core = operands, vector = 2, row_operands = 0
     cdef bint transposed = False, varying = False
     for k in range(operands):
@@ -216,12 +222,12 @@ cdef inline Tiles make_tiles(const Operation* operation, Dtype dtype, char** arg
     tiles.height = 1 if varying else TILE if transposed else tiles.group
     for k in range(operands):
         if tiles.tiled[k]:
-            size += (tiles.height * n + PADDING) * width
-    tiles.memory = <char*>malloc(size)
+            offset[k] = size
+            size += ((tiles.height * n + PADDING) * width + PAGE - 1) // PAGE * PAGE
+    tiles.memory = <char*>malloc(size + LINE)
     for k in range(operands):
         if tiles.tiled[k]:
-            tiles.tile[k] = tiles.memory + offset
-            offset += (tiles.height * n + PADDING) * width
+            tiles.tile[k] = tiles.memory + (-<Py_ssize_t>tiles.memory & (LINE - 1)) + offset[k]
     return tiles
 
 
