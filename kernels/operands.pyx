@@ -172,6 +172,12 @@ cdef inline bint fits(object operand, int dtype, Py_UCS4 kind, np.ndarray x):
         np.PyArray_DIMS(<np.ndarray>operand), np.PyArray_DIMS(x), axes)
 
 
+cdef inline bint wider(object operand, int dtype):
+    # whether it is a plain array of another dtype that a dtype holds
+    return np.PyArray_CheckExact(operand) and np.PyArray_TYPE(<np.ndarray>operand) != dtype and (
+        np.PyArray_CanCastSafely(np.PyArray_TYPE(<np.ndarray>operand), dtype))
+
+
 cdef bint find_loop(np.ufunc gufunc, int dtype, Loop* loop):
     # the loop whose first operand is of a dtype: of NumPy's own, or registered
     cdef int row, k
@@ -207,7 +213,7 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out):
     cdef int k, axes, core = gufunc.nargs, vectors = 2
     cdef object operand
     cdef np.ndarray x, array
-    cdef list made = []
+    cdef list made = [], cast = []
     if not np.PyArray_CheckExact(operands[0]):
         return None
     x = operands[0]
@@ -225,6 +231,9 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out):
             args[k] = <char*>&numbers[k]
             steps[k] = 0
             continue
+        if k < gufunc.nin and kinds[k] == c"v" and wider(operand, loop.types[k]):
+            operand = np.PyArray_Cast(operand, loop.types[k])
+            cast.append(operand)
         if k >= gufunc.nin and operand is None:
             operand = np.PyArray_EMPTY(axes - (kinds[k] != c"r"), np.PyArray_DIMS(x), loop.types[k], 0)
         elif not fits(operand, loop.types[k], kinds[k], x):
