@@ -21,10 +21,6 @@ from .reductions cimport (
     sum_terms, take, wide,
 )
 
-cdef extern from "<math.h>" nogil:
-    float nextafterf(float x, float y)
-    double nextafter(double x, double y)
-
 cdef enum:
     MANY = 8  # rows whose scalars share registers: as many as the widest has lanes, and as a kernel takes, or more
 
@@ -40,7 +36,6 @@ cdef struct Exponents:
     int raised  # exponentials are taken times 2^raised
     int more  # and relative to 2^top_n: times 2^more in all
     double least  # below this, what they are scaled to is 0
-    double below_top  # the next number below top - shift
     double mantissa  # e^(top - shift) / 2^top_n
     double rest  # sum(e^(x - top)) - 1
     double log_rest  # and the logarithm of that sum
@@ -54,7 +49,7 @@ cdef inline Exponents exponents_of(const real* like, const void* x, void* y, dou
         size = min(max(size + 32, 0), 100)
     else:
         size = min(max(size + 128, 0), 900)
-    return Exponents(x, y, sign, scale, 0.0, False, 0.0, 0.0, size, 0, 0.0, 0.0, 1.0, 0.0, 0.0)
+    return Exponents(x, y, sign, scale, 0.0, False, 0.0, 0.0, size, 0, 0.0, 1.0, 0.0, 0.0)
 
 
 cdef inline real top_of(const real* x, real sign, Py_ssize_t i, Py_ssize_t n, real top) noexcept nogil:
@@ -129,12 +124,12 @@ cdef inline void add_one_below(const real* like, const Exponents* own, real x, P
                                real* sums) noexcept nogil:
     # powers of two, and what the exponentials are more, apart, so that little of either is rounded; and how many are
     # the largest
-    cdef real zero = splat(x, 0.0), below_top = splat(x, own.below_top), power
+    cdef real zero = splat(x, 0.0), top = splat(x, own.top - own.shift), power
     cdef real p = exponential(like, own, x, i, n, &power)
-    power = first_lanes(where_less(below_top, x, zero, power), n)
+    power = first_lanes(where_less(x, top, power, zero), n)
     sums[0] = sums[0] + power
     sums[1] = fma(p, power, sums[1])
-    sums[2] = sums[2] + where_less(below_top, x, first_lanes(splat(x, 1.0), n), zero)
+    sums[2] = sums[2] + where_less(x, top, zero, first_lanes(splat(x, 1.0), n))
 
 
 cdef inline void add_below(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, real* sums) noexcept nogil:
@@ -201,9 +196,9 @@ cdef inline void add_below_exactly(const f64x* like, const void* row, Py_ssize_t
                                    f64x* sums) noexcept nogil:
     # the exponentials but the largest, of float64, and what their additions lose
     cdef const Exponents* own = <const Exponents*>row
-    cdef f64x x = shifted(like, own, i, n), below_top = splat(x, own.below_top), sum, e, low, lost, power
+    cdef f64x x = shifted(like, own, i, n), top = splat(x, own.top - own.shift), sum, e, low, lost, power
     e = exp_pair(at_least(x, splat(x, own.least)), &low, &sum)
-    power = first_lanes(where_less(below_top, x, splat(x, 0.0), power2_of_sum(sum, own.more)), n)
+    power = first_lanes(where_less(x, top, power2_of_sum(sum, own.more), splat(x, 0.0)), n)
     sums[0] = two_sum(sums[0], e * power, &lost)
     sums[1] = sums[1] + fma(low, power, lost)
 
@@ -228,31 +223,32 @@ cdef inline double exact_log(const Exponents* row, double more, Py_ssize_t n, in
     return lanes_of[0]
 
 
-cdef inline bint find_top(const real* like, Exponents* row, Py_ssize_t n, int threads) noexcept nogil:
-    # sets what the exponentials are taken relative to; False where the largest is infinite, or nothing but NaN is there
-    return set_top(like, row, merge_row(top_block[real], larger, like, row, n, threads).first)
+cdef inline double largest(const real* like, const Exponents* row, Py_ssize_t n, int threads) noexcept nogil:
+    return merge_row(top_block[real], larger, like, row, n, threads).first
 
 
-cdef inline bint set_top(const real* like, Exponents* row, double largest) noexcept nogil:
-    cdef double last[16]
-    cdef real top
-    row.top = largest
+cdef inline void set_top(const real* like, Exponents* row) noexcept nogil:
+    # what the exponentials are taken relative to
+    cdef real top[1]
+    cdef double n[16]
     row.shift = row.top if fabs(row.top) > 1048576.0 else 0.0
+    store(<real*>n, nearest(splat(top[0], row.top - row.shift), 1.4426950408889634))
     if real is f32x:
-        top = splat_f32(<float>(row.top - row.shift))
-        row.below_top = nextafterf(<float>(row.top - row.shift), -INFINITY)
-        store(<real*>last, nearest(top, 1.4426950408889634))
-        row.top_n = (<float*>last)[0]
+        row.top_n = (<float*>n)[0]
     else:
-        top = splat_f64(row.top - row.shift)
-        row.below_top = nextafter(row.top - row.shift, -INFINITY)
-        store(<real*>last, nearest(top, 1.4426950408889634))
-        row.top_n = last[0]
+        row.top_n = n[0]
     row.least = least_of(like, row)
-    if not fabs(row.top) < INFINITY:
-        return False
-    row.more = row.raised - <int>row.top_n
-    return True
+    if fabs(row.top) < INFINITY:
+        row.more = row.raised - <int>row.top_n
+
+
+cdef inline void find_tops(const real* like, Exponents* rows, Py_ssize_t count, Py_ssize_t n,
+                           int threads) noexcept nogil:
+    cdef Py_ssize_t r
+    for r in range(count):
+        rows[r].top = largest(like, &rows[r], n, threads)
+    for r in range(count):
+        set_top(like, &rows[r])
 
 
 cdef inline double rest_of(const Exponents* row, Pair sum) noexcept nogil:
@@ -261,7 +257,7 @@ cdef inline double rest_of(const Exponents* row, Pair sum) noexcept nogil:
 
 cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, Py_ssize_t n, int threads,
                            bint careful) noexcept nogil:
-    # What find_top has left to be known of rows whose largest is finite, eight at most: the sum of e^(x - top) without
+    # What find_tops has left to be known of rows whose largest is finite, eight at most: the sum of e^(x - top) without
     # one of the largest, so that log1p of it is right where the largest is nearly all; where that is wanted to the last
     # digit, small sums are taken again: in float64, or of that with what its additions lose. The scalars of all rows
     # share registers.

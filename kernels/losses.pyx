@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t
 
 cimport numpy as np
 
-from .exponentials cimport Exponents, exponents_of, find_logs, find_top, larger, set_top, top_block
+from .exponentials cimport Exponents, exponents_of, find_logs, larger, largest, set_top, top_block
 from .lanes cimport enter_environment, environment, f32x, f64x, fma, leave_environment, real, splat
 from .loops cimport itemsize
 from .reductions cimport Pair, element_block, map_block, map_row, merge_row, sum_values, take
@@ -69,10 +69,12 @@ cdef inline void cross_entropy(const real* like, Exponents* rows, const Question
         if questions[r].label_smoothing != 0.0:
             found = merge_row(top_and_sum_block[real], larger_and_sum, like, &rows[r], n, threads)
             sums[r] = found.second
-            set_top(like, &rows[r], found.first)
+            rows[r].top = found.first
         else:
             sums[r] = 0.0
-            find_top(like, &rows[r], n, threads)
+            rows[r].top = largest(like, &rows[r], n, threads)
+    for r in range(count):
+        set_top(like, &rows[r])
     find_logs(like, rows, count, n, threads, False)
     for r in range(count):
         answer(like, &rows[r], &questions[r], sums[r], n, threads)

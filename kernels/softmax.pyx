@@ -8,7 +8,7 @@ from libc.math cimport INFINITY, NAN, fabs
 cimport numpy as np
 
 from .elementary cimport exp
-from .exponentials cimport Exponents, all_block, exponents_of, find_logs, find_top
+from .exponentials cimport Exponents, all_block, exponents_of, find_logs, find_tops
 from .lanes cimport f32x, f64x, fma, real, splat
 from .loops cimport itemsize
 from .reductions cimport Pair, fold_values, map_block, map_row, rounded, sum_either, sum_row, take, wide
@@ -98,9 +98,11 @@ cdef inline void softmax(const real* like, Exponents* rows, Py_ssize_t count, Py
     cdef Gradient scaling[GROUP]
     cdef double scale
     cdef Py_ssize_t r
+    find_tops(like, rows, count, n, threads)
     for r in range(count):
         scaling[r] = Gradient(NULL, rows[r].y, rows[r].scale, 0.0, 1.0, False)
-        if not find_top(like, &rows[r], n, threads):
+        # where the largest is infinite, or nothing but NaN is there
+        if not fabs(rows[r].top) < INFINITY:
             scaling[r].x, scaling[r].value = rows[r].x, NAN
     for r in range(count):
         if scaling[r].value == scaling[r].value:
@@ -119,7 +121,7 @@ cdef inline void logsumexp(const real* like, Operands* p, Gradient* logs, Py_ssi
     cdef Py_ssize_t r
     for r in range(rows):
         own[r] = exponents_of(like, p[r][0], NULL, 1.0, 1.0)
-        find_top(like, &own[r], n, threads)
+    find_tops(like, own, rows, n, threads)
     find_logs(like, own, rows, n, threads, careful)
     for r in range(rows):
         logs[r] = Gradient(NULL, p[r][0], own[r].top, own[r].log_rest, 1.0, False)
