@@ -135,54 +135,55 @@ cdef inline void keep_sum(void* sums, bint alone, real x, Py_ssize_t i, Py_ssize
         store_part(<real*>y, x + splat(x, 0.0), n)
 
 
-cdef inline void gradients(const real* like, const Group* group, Py_ssize_t rows, bint ordinary, const real* known,
+cdef inline void gradients(const real* like, const Group* group, Py_ssize_t rows, bint usual, const real* known,
                            Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # the elements i to i + n of every row's gradient, and what they add to the gradients of weight and bias
     cdef real weight, x, grad, normed, grad_weight, grad_bias
     cdef Py_ssize_t r
-    weight = take(<const real*>(group.weight if group.weight != NULL else group.x[0]), i, n)
+    weight = take(<const real*>(group.weight if usual or group.weight != NULL else group.x[0]), i, n)
     grad_weight = splat(weight, 0.0)
     grad_bias = grad_weight
     for r in range(rows):
         grad = take(<const real*>group.grad[r], i, n)
         x = take(<const real*>group.x[r], i, n)
-        if not ordinary:
+        if not (usual or group.ordinary):
             x = x * known[SCALE * GROUP + r]
         normed = normed_of(x, group.centred, known[MEAN * GROUP + r], known[MEAN_REST * GROUP + r],
                            known[RSTD * GROUP + r])
         grad_weight = fma(grad, normed, grad_weight)
         grad_bias = grad_bias + grad
-        if group.weight != NULL:
+        if usual or group.weight != NULL:
             grad = grad * weight
         if group.centred:
             grad = grad - known[GRAD_MEAN * GROUP + r]
         grad = fma(normed, known[GRAD_NORMED_MEAN * GROUP + r], grad) * known[RSTD * GROUP + r]
-        if not ordinary:
+        if not (usual or group.ordinary):
             grad = grad * known[SCALE * GROUP + r]
         if n == lanes(like):
             store(<real*>skip(<const real*>group.grad_x[r], i), grad)
         else:
             store_part(<real*>skip(<const real*>group.grad_x[r], i), grad, n)
-    if group.grad_weight != NULL:
+    if usual or group.grad_weight != NULL:
         keep_sum(group.grad_weight, group.alone, grad_weight, i, n)
     if group.grad_bias != NULL:
         keep_sum(group.grad_bias, group.alone, grad_bias, i, n)
 
 
-cdef inline Py_ssize_t whole_registers(const real* like, const Group* group, Py_ssize_t rows, bint ordinary,
+cdef inline Py_ssize_t whole_registers(const real* like, const Group* group, Py_ssize_t rows, bint usual,
                                        const real* known, Py_ssize_t i, Py_ssize_t stop) noexcept nogil:
     # where they end
     while i + lanes(like) <= stop:
-        gradients(like, group, rows, ordinary, known, i, lanes(like))
+        gradients(like, group, rows, usual, known, i, lanes(like))
         i += lanes(like)
     return i
 
 
 cdef inline void gradients_block(real* like, const void* group, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # for a whole group and for a row alone, the compiler knows how many rows there are
+    # for a whole group and for a row alone, the compiler knows how many rows there are and what is wanted of them
     cdef Group own = (<const Group*>group)[0]
     cdef Py_ssize_t i = start, stop = start + n, r
     cdef real known[KNOWN * GROUP]
+    cdef bint usual = own.ordinary and own.weight != NULL and own.grad_weight != NULL
     for r in range(own.rows):
         known[SCALE * GROUP + r] = splat(known[r], own.scale[r])
         known[MEAN * GROUP + r] = splat(known[r], own.mean[r])
@@ -190,14 +191,16 @@ cdef inline void gradients_block(real* like, const void* group, Py_ssize_t start
         known[RSTD * GROUP + r] = splat(known[r], own.rstd[r])
         known[GRAD_MEAN * GROUP + r] = splat(known[r], own.grad_mean[r])
         known[GRAD_NORMED_MEAN * GROUP + r] = splat(known[r], -own.grad_normed_mean[r])
-    if own.ordinary and own.rows == GROUP:
+    if usual and own.rows == GROUP:
         i = whole_registers(like, &own, GROUP, True, known, i, stop)
-    elif own.ordinary and own.rows == 1:
+    elif usual and own.rows == 1:
         i = whole_registers(like, &own, 1, True, known, i, stop)
+    elif own.rows == GROUP:
+        i = whole_registers(like, &own, GROUP, False, known, i, stop)
     else:
-        i = whole_registers(like, &own, own.rows, own.ordinary, known, i, stop)
+        i = whole_registers(like, &own, own.rows, False, known, i, stop)
     if i < stop:
-        gradients(like, &own, own.rows, own.ordinary, known, i, stop - i)
+        gradients(like, &own, own.rows, False, known, i, stop - i)
 
 
 cdef inline void group_backward(const real* like, Group* group, int threads) noexcept nogil:
