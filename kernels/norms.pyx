@@ -1,9 +1,10 @@
 # Norms of a row, forward: rms_norm, layer_norm, add_rms_norm. Backward is norms_backward.pyx; which rows, dtypes and
 # strides is rows.pxd; the order of the sums is reductions.pxd.
 #
-# Bytes: rms_norm reads its row once for the statistic (a sum of squares) and once to scale it; layer_norm reads it
-# twice for the statistics (the mean, then centred squares) and once to scale it. A row that fits the first-level cache
-# comes from memory once; a row beyond the second-level cache comes two or three times.
+# Bytes: rms_norm reads its row once for the statistic (a sum of squares) and once to scale it. layer_norm reads it for
+# the statistics and once to scale it: twice in two passes (the mean, then centred squares), once in one pass (Welford's
+# and Chan's), once from a guess of the mean, and another time where that was poor. A row that fits the first-level
+# cache comes from memory once; a row beyond the second-level cache comes two or three times.
 from libc.math cimport fabs, ldexp, sqrt
 
 cimport numpy as np
@@ -11,12 +12,22 @@ cimport numpy as np
 from .lanes cimport add_product_f64, f32x, f64x, fma, real, splat, splat_f32, splat_f64
 from .loops cimport itemsize
 from .reductions cimport (
-    Pair, first_lanes, fold_values, map_block, map_row, merge_row, rounded, sum_block, sum_either, sum_row, take, wide,
+    Pair, first_lanes, fold_values, map_block, map_pair, map_row, merge_row, rounded, sum_block, sum_either, sum_row,
+    take, wide,
 )
 from .rows cimport GROUP, Operands, along_axis, group_kernel, group_of, run_groups
 
 np.import_array()
 np.import_ufunc()
+
+cdef enum Algorithm:
+    GUESS
+    TWO_PASSES
+    ONE_PASS
+
+cdef enum:
+    GUESSED = 128  # elements that the guess is the mean of
+    TOGETHER = 32  # of which so many are neighbours
 
 cdef struct Norm:
     const void* x
@@ -28,6 +39,7 @@ cdef struct Norm:
     double eps
     double rstd
     double scale  # a power of two the row is multiplied by: 1 but for rows near the ends of the exponent range
+    Py_ssize_t n  # that the guess is spread over
     bint streamed
 
 
@@ -72,12 +84,34 @@ cdef inline void fold_centred(const f32x* like, const void* row, Py_ssize_t i, P
     sums[1] = fma(x, x, sums[1])
 
 
+cdef inline Py_ssize_t place_of(Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # where the i-th element stands that a row of n elements is guessed from: in the middle of each quarter
+    cdef Py_ssize_t quarter = n // 64 * 16
+    return (quarter - TOGETHER) // 2 + i // TOGETHER * quarter + i % TOGETHER
+
+
+cdef inline void add_guessed(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+                             f64x* sums) noexcept nogil:
+    cdef const Norm* norm = <const Norm*>row
+    sums[0] = sums[0] + wide(<const real*>norm.x, place_of(i, norm.n), n)
+
+
+cdef inline void fold_guessed(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+                              f32x* sums) noexcept nogil:
+    cdef const Norm* norm = <const Norm*>row
+    sums[0] = sums[0] + take(<const f32x*>norm.x, place_of(i, norm.n), n)
+
+
 # The ordinary row. The compiler knows that the scale is 1 and leaves the product out.
 
 cdef Pair squares(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Norm norm = (<const Norm*>row)[0]
     norm.scale = 1.0
     return sum_either(fold_square, add_square[real], 1, like, &norm, start, n)
+
+
+cdef inline Pair guessed(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    return sum_either(fold_guessed, add_guessed[real], 1, like, row, start, n)
 
 
 cdef Pair centred(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
@@ -171,12 +205,28 @@ cdef inline void find_mean(const real* like, Norm* norm, Py_ssize_t n, int threa
     norm.mean = rounded(like, fold_values(<const real*>norm.x, n, threads) / n)
 
 
-cdef inline void layer_root(const real* like, Norm* norm, Py_ssize_t n, int threads) noexcept nogil:
-    # The second. Deviations are taken from the mean as the first has found it; their own mean is what that has lost.
+cdef inline void guess_mean(const real* like, Norm* norm) noexcept nogil:
+    # Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983: shifted data
+    norm.scale = 1.0
+    norm.mean = rounded(like, guessed(like, norm, 0, GUESSED).first / GUESSED)
+
+
+cdef inline double centred_square(const real* like, Norm* norm, Py_ssize_t n, int threads, bint guess) noexcept nogil:
+    # The pass that centres: the variance. Deviations are taken from what is known of the mean; their own mean is what
+    # that has lost. A guess by which the variance would lose more than a bit is made good and the pass taken again.
     cdef Pair sums = sum_row(centred[real], like, norm, n, threads)
-    cdef double square
-    norm.mean_rest = sums.first / n
-    square = sums.second / n - norm.mean_rest * norm.mean_rest
+    cdef double apart = sums.first / n
+    if guess and apart * apart > sums.second / n * 0.125:
+        norm.mean = rounded(like, norm.mean + apart)
+        sums = sum_row(centred[real], like, norm, n, threads)
+        apart = sums.first / n
+    split_mean(like, norm, norm.mean, apart)
+    return sums.second / n - apart * apart
+
+
+cdef inline void layer_root(const real* like, Norm* norm, double square, Py_ssize_t n, int threads) noexcept nogil:
+    # rstd of the row times norm.scale
+    cdef Pair sums
     if ordinary(like, square):
         norm.rstd = 1.0 / sqrt(square + norm.eps)
         return
@@ -264,6 +314,14 @@ cdef void layer_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) 
     map_block(layer_point[real], y, &norm, start, n, norm.streamed)
 
 
+cdef void layer_pair(const real* like, const Norm* first, const Norm* second, Py_ssize_t n) noexcept nogil:
+    # two rows that share weight and bias
+    cdef Norm one = first[0], two = second[0]
+    one.scale = two.scale = 1.0
+    two.weight, two.bias = one.weight, one.bias
+    map_pair(layer_point[real], <real*>one.y, &one, <real*>two.y, &two, n)
+
+
 cdef void scaled_rms_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Norm norm = (<const Norm*>row)[0]
     map_block(rms_point[real], y, &norm, start, n, norm.streamed)
@@ -289,27 +347,39 @@ cdef inline void rms_rows(const real* like, Norm* norms, Py_ssize_t rows, Py_ssi
 
 
 cdef inline void layer_rows(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n, int threads,
-                            bint one_pass) noexcept nogil:
-    cdef Py_ssize_t r
-    if one_pass:
-        for r in range(rows):
-            one_pass_root(like, &norms[r], n, threads)
-    else:
-        layer_statistics(like, norms, rows, n, threads)
-    for r in range(rows):
-        if norms[r].scale == 1.0:
+                            Algorithm algorithm) noexcept nogil:
+    cdef Py_ssize_t r = 0
+    cdef bint shared = norms[0].weight != NULL and not norms[0].streamed
+    layer_statistics(like, norms, rows, n, threads, algorithm)
+    while r < rows:
+        if shared and r + 1 < rows and norms[r].scale == 1.0 and norms[r + 1].scale == 1.0:
+            layer_pair(like, &norms[r], &norms[r + 1], n)
+            r += 1
+        elif norms[r].scale == 1.0:
             map_row(layer_block[real], <real*>norms[r].y, &norms[r], n, threads)
         else:
             map_row(scaled_layer_block[real], <real*>norms[r].y, &norms[r], n, threads)
+        r += 1
 
 
-cdef inline void layer_statistics(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n,
-                                  int threads) noexcept nogil:
+cdef inline void layer_statistics(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n, int threads,
+                                  Algorithm algorithm) noexcept nogil:
+    cdef bint guess = algorithm == GUESS and n > GUESSED
+    cdef double square[GROUP]
     cdef Py_ssize_t r
+    if algorithm == ONE_PASS:
+        for r in range(rows):
+            one_pass_root(like, &norms[r], n, threads)
+        return
     for r in range(rows):
-        find_mean(like, &norms[r], n, threads)
+        if guess:
+            guess_mean(like, &norms[r])
+        else:
+            find_mean(like, &norms[r], n, threads)
     for r in range(rows):
-        layer_root(like, &norms[r], n, threads)
+        square[r] = centred_square(like, &norms[r], n, threads, guess)
+    for r in range(rows):
+        layer_root(like, &norms[r], square[r], n, threads)
 
 
 cdef inline double mean_of(const Norm* norm) noexcept nogil:
@@ -327,7 +397,7 @@ cdef void rms_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t 
     cdef Norm norms[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
-        norms[r] = Norm(p[r][0], p[r][3], p[r][1], NULL, 0.0, 0.0, (<double*>p[r][2])[0], 0.0, 1.0, streamed)
+        norms[r] = Norm(p[r][0], p[r][3], p[r][1], NULL, 0.0, 0.0, (<double*>p[r][2])[0], 0.0, 1.0, n, streamed)
     rms_rows(like, norms, rows, n, threads)
     for r in range(rows):
         (<double*>p[r][4])[0] = rstd_of(&norms[r])
@@ -339,21 +409,21 @@ cdef void add_rms_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssiz
     cdef Norm norms[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
-        norms[r] = Norm(p[r][0], NULL, NULL, p[r][1], 0.0, 0.0, 0.0, 0.0, 1.0, False)
+        norms[r] = Norm(p[r][0], NULL, NULL, p[r][1], 0.0, 0.0, 0.0, 0.0, 1.0, n, False)
         map_row(sum_of_rows_block[real], <real*>p[r][5], &norms[r], n, threads)
-        norms[r] = Norm(p[r][5], p[r][4], p[r][2], NULL, 0.0, 0.0, (<double*>p[r][3])[0], 0.0, 1.0, streamed)
+        norms[r] = Norm(p[r][5], p[r][4], p[r][2], NULL, 0.0, 0.0, (<double*>p[r][3])[0], 0.0, 1.0, n, streamed)
     rms_rows(like, norms, rows, n, threads)
     for r in range(rows):
         (<double*>p[r][6])[0] = rstd_of(&norms[r])
 
 
 cdef inline void layer_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads, bint streamed,
-                             bint one_pass) noexcept nogil:
+                             Algorithm algorithm) noexcept nogil:
     cdef Norm norms[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
-        norms[r] = Norm(p[r][0], p[r][4], p[r][1], p[r][2], 0.0, 0.0, (<double*>p[r][3])[0], 0.0, 1.0, streamed)
-    layer_rows(like, norms, rows, n, threads, one_pass)
+        norms[r] = Norm(p[r][0], p[r][4], p[r][1], p[r][2], 0.0, 0.0, (<double*>p[r][3])[0], 0.0, 1.0, n, streamed)
+    layer_rows(like, norms, rows, n, threads, algorithm)
     for r in range(rows):
         (<double*>p[r][5])[0] = mean_of(&norms[r])
         (<double*>p[r][6])[0] = rstd_of(&norms[r])
@@ -361,23 +431,28 @@ cdef inline void layer_group(const real* like, Operands* p, Py_ssize_t rows, Py_
 
 cdef void layer_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                        bint streamed) noexcept nogil:
-    layer_group(like, p, rows, n, threads, streamed, False)
+    layer_group(like, p, rows, n, threads, streamed, GUESS)
+
+
+cdef void two_pass_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                          bint streamed) noexcept nogil:
+    layer_group(like, p, rows, n, threads, streamed, TWO_PASSES)
 
 
 cdef void one_pass_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                           bint streamed) noexcept nogil:
-    layer_group(like, p, rows, n, threads, streamed, True)
+    layer_group(like, p, rows, n, threads, streamed, ONE_PASS)
 
 
 cdef void rms_stats_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    cdef Norm norm = Norm(p[0], NULL, NULL, NULL, 0.0, 0.0, (<double*>p[1])[0], 0.0, 1.0, False)
+    cdef Norm norm = Norm(p[0], NULL, NULL, NULL, 0.0, 0.0, (<double*>p[1])[0], 0.0, 1.0, n, False)
     rms_root(like, &norm, n, threads)
     (<double*>p[2])[0] = rstd_of(&norm)
 
 
 cdef void layer_stats_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    cdef Norm norm = Norm(p[0], NULL, NULL, NULL, 0.0, 0.0, (<double*>p[1])[0], 0.0, 1.0, False)
-    layer_statistics(like, &norm, 1, n, threads)
+    cdef Norm norm = Norm(p[0], NULL, NULL, NULL, 0.0, 0.0, (<double*>p[1])[0], 0.0, 1.0, n, False)
+    layer_statistics(like, &norm, 1, n, threads, GUESS)
     (<double*>p[2])[0] = mean_of(&norm)
     (<double*>p[3])[0] = rstd_of(&norm)
 
@@ -439,7 +514,10 @@ layer_stats_gufunc = along_axis(
     b"mean, 1 / sqrt(variance + eps)")
 layer_norm_gufunc = along_axis(
     b"layer_norm", <void*>layer_kernel[f32x], <void*>layer_kernel[f64x], b"rvvs", b"rss",
-    b"(x - mean) / sqrt(variance + eps) * weight + bias, the row read twice for its statistics", grouped=True)
+    b"(x - mean) / sqrt(variance + eps) * weight + bias, the mean guessed and made good", grouped=True)
+layer_norm_two_pass_gufunc = along_axis(
+    b"layer_norm_two_pass", <void*>two_pass_kernel[f32x], <void*>two_pass_kernel[f64x], b"rvvs", b"rss",
+    b"as layer_norm, the row read twice for its statistics", grouped=True)
 layer_norm_one_pass_gufunc = along_axis(
     b"layer_norm_one_pass", <void*>one_pass_kernel[f32x], <void*>one_pass_kernel[f64x], b"rvvs", b"rss",
     b"as layer_norm, the row read once for its statistics", grouped=True)

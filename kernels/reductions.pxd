@@ -214,9 +214,11 @@ cdef inline void fold_terms(
     cdef int k
     for k in range(count * FOLDED_SUMS):
         sums[k] = splat_f64(0.0)
-    while i < stop:
-        add_fold(add, count, row, i, min(i + FOLD * FOLDED_PARTS, stop), sums)
+    while i + FOLD * FOLDED_PARTS <= stop:
+        add_fold(add, count, row, i, i + FOLD * FOLDED_PARTS, sums)
         i += FOLD * FOLDED_PARTS
+    if i < stop:
+        add_fold(add, count, row, i, stop, sums)
     for k in range(count):
         totals[k] = tree(sums + k, FOLDED_SUMS, count)
 
@@ -326,6 +328,22 @@ cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, P
         i += lanes(y)
     if i < stop:
         store_part(<real*>skip(y, i), point(y, row, i, stop - i), stop - i)
+
+
+cdef inline void map_pair(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                          real* y, const void* row, real* other_y, const void* other_row, Py_ssize_t n) noexcept nogil:
+    # the same over two short rows at a time: what both points take from memory is taken once
+    cdef Py_ssize_t i = 0
+    cdef real value, other
+    while i + lanes(y) <= n:
+        value, other = point(y, row, i, lanes(y)), point(y, other_row, i, lanes(y))
+        store(<real*>skip(y, i), value)
+        store(<real*>skip(other_y, i), other)
+        i += lanes(y)
+    if i < n:
+        value, other = point(y, row, i, n - i), point(y, other_row, i, n - i)
+        store_part(<real*>skip(y, i), value, n - i)
+        store_part(<real*>skip(other_y, i), other, n - i)
 
 
 cdef inline void map_alone(void (*block)(real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,

@@ -10,7 +10,8 @@ from .kernels import norms_backward as _backward
 __all__ = ["add_rms_norm", "layer_norm", "layer_norm_backward", "normalize", "normalize_backward", "rms_norm",
            "rms_norm_backward"]
 
-_LAYER_NORMS = {"two_pass": _norms.layer_norm_gufunc, "one_pass": _norms.layer_norm_one_pass_gufunc}
+_LAYER_NORMS = {"shifted": _norms.layer_norm_gufunc, "two_pass": _norms.layer_norm_two_pass_gufunc,
+                "one_pass": _norms.layer_norm_one_pass_gufunc}
 
 
 @with_bound
@@ -66,7 +67,7 @@ def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False)
 
 
 @with_bound
-def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return_stats=False, algorithm="two_pass"):
+def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return_stats=False, algorithm="shifted"):
     """Layer norm: ``(x - mean) / sqrt(variance + eps) * weight + bias`` along `axis`.
 
     Statistics are summed sixteen elements at a time in the precision of the computation, and those sums in float64.
@@ -86,10 +87,13 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return
         Where to put the result; may be `x`.
     return_stats : bool
         Also return `mean` and `rstd`, which `layer_norm_backward` can use.
-    algorithm : {"two_pass", "one_pass"}
-        How the row is read for its statistics: twice (the mean, then centred squares), or once (shifted sums of
-        blocks, merged by the formula of Chan, Golub and LeVeque). One pass in float64 loses up to 12 bits of the
-        variance to a block that starts with an outlier; in float32, float16 and bfloat16 it loses nothing that shows.
+    algorithm : {"shifted", "two_pass", "one_pass"}
+        How the row is read for its statistics. "shifted" guesses the mean from 128 elements, from the middle of each
+        quarter of the row, and sums what all elements deviate from that, and its squares; a guess that would cost the
+        variance accuracy (more than a third of a standard deviation from the mean) is made good, and the row read
+        again. "two_pass" finds the mean, then centred squares. "one_pass" merges shifted sums of blocks by the formula
+        of Chan, Golub and LeVeque; in float64 it loses up to 12 bits of the variance to a block that starts with an
+        outlier, in float32, float16 and bfloat16 nothing that shows.
 
     Returns
     -------
@@ -107,7 +111,8 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return
     -----
     %(bound)s
 
-    Ba, Kiros and Hinton, "Layer Normalization", 2016.
+    Ba, Kiros and Hinton, "Layer Normalization", 2016. Chan, Golub and LeVeque, "Algorithms for computing the sample
+    variance: analysis and recommendations", 1983: shifted data, and the merging of blocks.
 
     Examples
     --------

@@ -65,6 +65,44 @@ def test_hard_rows(dtype, mean, sigma):
         check_layer(x, None, None, eps, dtype)
         if dtype == "float32":
             check_layer(x, None, None, eps, dtype, algorithm="one_pass")
+        check_layer(x, None, None, eps, dtype, algorithm="two_pass")
+
+
+def guessed_from(n):
+    """The elements of a row from which layer_norm guesses its mean: 32 in the middle of each quarter."""
+    quarter = n // 64 * 16
+    return ((quarter - 32) // 2 + np.arange(4)[:, None] * quarter + np.arange(32)).ravel()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n", [128, 129, 200, 256, 700])
+def test_a_poor_guess_of_the_mean_is_made_good(dtype, n):
+    x = np.concatenate([rows("float64", n, seed=seed, count=1) for seed in range(8)])
+    x[0][guessed_from(n)] += 100
+    x[1][guessed_from(n)] = 0
+    x[2] += np.linspace(0, 1000, n)
+    x[3] += np.repeat([0, 500], [n // 2, n - n // 2])
+    x[4][guessed_from(n)[0]] = 60000
+    x[5] = 3
+    x[6] = 40003
+    x[6][guessed_from(n)] = 40000
+    x[7] += 2000
+    for algorithm in ("shifted", "two_pass"):
+        check_layer(x.astype(dtype_named(dtype)), None, None, 1e-5, dtype, algorithm=algorithm)
+
+
+@pytest.mark.parametrize("n", [4096, 20000, 100_000])
+def test_a_poor_guess_of_a_long_row(n):
+    # taken from the guess, all squares are rounded alike
+    for value in (0.1, 0.3, 1 / 3):
+        for guess in (10, 1000, 33333):
+            x = np.full(n, value, np.float32)
+            x[guessed_from(n)] = guess
+            exact = x.astype(np.longdouble)
+            exact -= exact.mean()
+            exact /= np.sqrt((exact**2).mean() + np.longdouble(1e-5))
+            error = np.abs(lw.layer_norm(x) - exact) / np.spacing(np.maximum(np.abs(exact), 1).astype(np.float32))
+            assert error.max() <= bound("layer_norm", "float32")
 
 
 @pytest.mark.parametrize("sigma", [1e200, 1e-200, 1e306, 1e-306, 1e-320])
@@ -131,7 +169,7 @@ def test_long_rows(n):
         "rms_norm", "float32")
     centred = exact - exact.mean(-1, keepdims=True)
     normed = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + np.longdouble(1e-5))
-    for algorithm in ("two_pass", "one_pass"):
+    for algorithm in ("shifted", "two_pass", "one_pass"):
         y = lw.layer_norm(x, algorithm=algorithm)
         assert np.max(np.abs(y - normed) / np.spacing(np.maximum(np.abs(normed), 1).astype(np.float32))) <= bound(
             "layer_norm", "float32")
@@ -256,7 +294,8 @@ def test_threads_do_not_show():
                 x, grad = np.random.default_rng(0).standard_normal((2, *shape)).astype(np.float32)
                 weight = np.linspace(-1, 1, shape[1], dtype=np.float32)
                 found += [lw.rms_norm(x, weight), lw.layer_norm(x, weight, weight),
-                          lw.layer_norm(x, algorithm="one_pass"), *lw.rms_norm_backward(grad, x, weight),
+                          lw.layer_norm(x, algorithm="one_pass"), lw.layer_norm(x, algorithm="two_pass"),
+                          *lw.rms_norm_backward(grad, x, weight),
                           *lw.layer_norm_backward(grad, x, weight, weight)]
             results.append([y.tobytes() for y in found])
     finally:
@@ -276,6 +315,7 @@ HASHES = """
             x[3] *= 1000
             weight = grad[0]
             results = [lw.rms_norm(x, weight), lw.layer_norm(x, weight, weight), lw.layer_norm(x, algorithm="one_pass"),
+                       lw.layer_norm(x, algorithm="two_pass"), lw.layer_norm(x.cumsum(-1)),
                        lw.layer_norm(x.T, axis=0), *lw.rms_norm_backward(grad, x, weight),
                        *lw.layer_norm_backward(grad, x, weight, weight)]
             bits = b"".join(np.ascontiguousarray(y).tobytes() for y in results)
@@ -381,7 +421,7 @@ def test_errors_name_both_shapes():
         lw.layer_norm(x, None, np.ones(4), axis=0)
     with pytest.raises(ValueError, match=r"axis 2 is out of range for x of shape \(3, 4\)"):
         lw.rms_norm(x, axis=2)
-    with pytest.raises(ValueError, match=r"'three_pass'.*two_pass, one_pass"):
+    with pytest.raises(ValueError, match=r"'three_pass'.*shifted, two_pass, one_pass"):
         lw.layer_norm(x, algorithm="three_pass")
     with pytest.raises(ValueError, match=r"grad of shape \(4,\)"):
         lw.rms_norm_backward(np.zeros(4), x)
