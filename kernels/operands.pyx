@@ -201,16 +201,24 @@ cdef bint find_loop(np.ufunc gufunc, int dtype, Loop* loop):
     return True
 
 
-cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out):
+cdef inline object new_output(np.ndarray x, Py_UCS4 kind, int dtype):
+    cdef int axes = np.PyArray_NDIM(x)
+    if kind == c"v":
+        return np.PyArray_EMPTY(1, np.PyArray_DIMS(x) + axes - 1, dtype, 0)
+    return np.PyArray_EMPTY(axes - (kind != c"r"), np.PyArray_DIMS(x), dtype, 0)
+
+
+cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out, bint summed):
     # the loop on plain arrays and Python numbers, as NumPy calls it: dims are the rows, their length and those of
-    # vectors; steps are those from row to row for every operand, then those within rows and vectors. None where there
-    # is something else
+    # vectors; steps are those from row to row for every operand, then those within rows and vectors. A loop that sums
+    # over its rows has them all in (p, q, n), and runs once. None where there is something else
     cdef char* args[MOST]
     cdef np.npy_intp dims[MOST]
-    cdef np.npy_intp steps[2 * MOST]
+    cdef np.npy_intp steps[4 * MOST]
     cdef double numbers[MOST]
+    cdef np.npy_intp row
     cdef Loop loop
-    cdef int k, axes, core = gufunc.nargs, vectors = 2
+    cdef int k, axes, core = gufunc.nargs, vectors = 4 if summed else 2
     cdef object operand
     cdef np.ndarray x, array
     cdef list made = [], cast = []
@@ -222,8 +230,9 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out):
         return None
     if not find_loop(gufunc, np.PyArray_TYPE(x), &loop):
         return None
-    dims[1] = np.PyArray_DIM(x, axes - 1)
-    dims[0] = np.PyArray_SIZE(x) // dims[1]
+    dims[0], dims[2] = 1, 1
+    dims[3 if summed else 1] = np.PyArray_DIM(x, axes - 1)
+    dims[1 if summed else 0] = np.PyArray_SIZE(x) // np.PyArray_DIM(x, axes - 1)
     for k in range(gufunc.nargs):
         operand = operands[k] if k < gufunc.nin else out[k - gufunc.nin] if k - gufunc.nin < len(out) else None
         if k < gufunc.nin and kinds[k] == c"s" and type(operand) in (float, int):
@@ -235,7 +244,7 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out):
             operand = np.PyArray_Cast(operand, loop.types[k])
             cast.append(operand)
         if k >= gufunc.nin and operand is None:
-            operand = np.PyArray_EMPTY(axes - (kinds[k] != c"r"), np.PyArray_DIMS(x), loop.types[k], 0)
+            operand = new_output(x, kinds[k], loop.types[k])
         elif not fits(operand, loop.types[k], kinds[k], x):
             return None
         elif k >= gufunc.nin and not (np.PyArray_ISWRITEABLE(operand) and apart(operand, operands) and (
@@ -245,11 +254,15 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out):
         if k >= gufunc.nin:
             made.append(array)
         args[k] = np.PyArray_BYTES(array)
-        steps[k] = 0 if kinds[k] == c"v" else np.PyArray_ITEMSIZE(array) * (dims[1] if kinds[k] == c"r" else 1)
+        row = np.PyArray_ITEMSIZE(array) * (np.PyArray_DIM(x, axes - 1) if kinds[k] == c"r" else 1)
+        steps[k] = 0 if summed or kinds[k] == c"v" else row
+        if summed and kinds[k] != c"v":
+            steps[core] = steps[core + 1] = row
+            core += 2
         if kinds[k] == c"r" or kinds[k] == c"v":
             steps[core] = np.PyArray_ITEMSIZE(array)
             core += 1
-        if kinds[k] == c"v":
+        if k < gufunc.nin and kinds[k] == c"v":
             dims[vectors] = np.PyArray_DIM(array, 0)
             vectors += 1
     with nogil:
@@ -263,5 +276,10 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out):
 def along(np.ufunc gufunc, str kinds, tuple operands, tuple out):
     """gufunc(*operands, *out) along the last axis. Kinds: r a row, v a vector, s one number a row, i one integer. Of
     arrays that are C-contiguous and of one dtype the loop is called at once, without what NumPy does before it."""
-    found = at_once(gufunc, kinds, operands, out)
+    found = at_once(gufunc, kinds, operands, out, False)
     return gufunc(*operands, *out) if found is None else found
+
+
+def summed(np.ufunc gufunc, str kinds, tuple operands, tuple out):
+    """The same of a gufunc that also sums over the rows, of (p, q, n); None where an array is another."""
+    return at_once(gufunc, kinds, operands, out, True)

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from .kernels.operands import along, checked, floating, vector
+from .kernels.operands import along, checked, floating, summed, vector
 
 __all__ = ["as_rows", "backward_on_axis", "checked", "fill", "fitting", "floating", "like", "on_axis", "statistic",
            "vector"]
@@ -79,11 +79,18 @@ def fill(name, out, x, gufunc, operands, shaped, call):
     return out, result
 
 
-def backward_on_axis(name, gufunc, grad, x, vectors, statistics, axis, out):
-    """Call a gufunc on (p, q, n): the gradient of `x` in its shape, then those of the vectors."""
+def backward_on_axis(name, gufunc, kinds, operands, axis, out):
+    """Call a gufunc on (p, q, n) whose operands, grad and x first, are of the given kinds: the gradient of `x` in its
+    shape, then those of the vectors."""
+    grad, x, *others = operands
+    if axis == x.ndim - 1:
+        found = summed(gufunc, kinds, operands, () if out is None else (fitting(name, out, x.shape),))
+        if found is not None:
+            return found
     rows = as_rows(x, axis)
-    statistics = [values.reshape(rows.shape[:2]) for values in statistics]
-    grad_x, (_, *others) = fill(
+    others = [other.reshape(rows.shape[:2]) if kind == "s" else other
+              for kind, other in zip(kinds[2:], others, strict=False)]
+    grad_x, (_, *sums) = fill(
         name, out, x, gufunc, (grad, x), lambda place: as_rows(place, axis),
-        lambda place: gufunc(as_rows(grad, axis), rows, *vectors, *statistics, place))
-    return grad_x, *others
+        lambda place: gufunc(as_rows(grad, axis), rows, *others, place))
+    return grad_x, *sums

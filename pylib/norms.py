@@ -88,12 +88,12 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return
     return_stats : bool
         Also return `mean` and `rstd`, which `layer_norm_backward` can use.
     algorithm : {"shifted", "two_pass", "one_pass"}
-        How the row is read for its statistics. "shifted" guesses the mean from 128 elements, from the middle of each
-        quarter of the row, and sums what all elements deviate from that, and its squares; a guess that would cost the
-        variance accuracy (more than a third of a standard deviation from the mean) is made good, and the row read
-        again. "two_pass" finds the mean, then centred squares. "one_pass" merges shifted sums of blocks by the formula
-        of Chan, Golub and LeVeque; in float64 it loses up to 12 bits of the variance to a block that starts with an
-        outlier, in float32, float16 and bfloat16 nothing that shows.
+        How the row is read for its statistics. "shifted" takes the mean of the first 128 elements for a guess and sums
+        what all elements deviate from it, and the squares of that; a guess that would cost the variance accuracy (more
+        than a third of a standard deviation from the mean) is made good, and the row read again. "two_pass" finds the
+        mean, then centred squares. "one_pass" merges shifted sums of blocks by the formula of Chan, Golub and LeVeque;
+        in float64 it loses up to 12 bits of the variance to a block that starts with an outlier, in float32, float16
+        and bfloat16 nothing that shows.
 
     Returns
     -------
@@ -172,7 +172,7 @@ def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1, out
         rstd = on_axis(_norms.rms_stats_gufunc, "rss", (x, eps), axis, x.ndim)
     rstd = statistic("rms_norm_backward", "rstd", rstd, x, axis)
     grad_x, grad_weight = backward_on_axis(
-        "rms_norm_backward", _backward.rms_norm_backward_gufunc, grad, x, (vectors,), (rstd,), axis, out)
+        "rms_norm_backward", _backward.rms_norm_backward_gufunc, "rrvsrv", (grad, x, vectors, rstd), axis, out)
     return grad_x, None if weight is None else grad_weight.astype(vectors.dtype, copy=False)
 
 
@@ -223,7 +223,7 @@ def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None
         mean, rstd = on_axis(_norms.layer_stats_gufunc, "rsss", (x, eps), axis, x.ndim)
     mean, rstd = statistic(name, "mean", mean, x, axis), statistic(name, "rstd", rstd, x, axis)
     grad_x, grad_weight, grad_bias = backward_on_axis(
-        name, _backward.layer_norm_backward_gufunc, grad, x, (weights,), (mean, rstd), axis, out)
+        name, _backward.layer_norm_backward_gufunc, "rrvssrvv", (grad, x, weights, mean, rstd), axis, out)
     return (grad_x, None if weight is None else grad_weight.astype(weights.dtype, copy=False),
             None if bias is None else grad_bias.astype(biases.dtype, copy=False))
 
