@@ -26,8 +26,7 @@ cdef enum Algorithm:
     ONE_PASS
 
 cdef enum:
-    GUESSED = 128  # elements that the guess is the mean of
-    TOGETHER = 32  # of which so many are neighbours
+    GUESSED = 128  # the first elements, of which a guess is the mean
 
 cdef struct Norm:
     const void* x
@@ -39,7 +38,6 @@ cdef struct Norm:
     double eps
     double rstd
     double scale  # a power of two the row is multiplied by: 1 but for rows near the ends of the exponent range
-    Py_ssize_t n  # that the guess is spread over
     bint streamed
 
 
@@ -84,34 +82,12 @@ cdef inline void fold_centred(const f32x* like, const void* row, Py_ssize_t i, P
     sums[1] = fma(x, x, sums[1])
 
 
-cdef inline Py_ssize_t place_of(Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    # where the i-th element stands that a row of n elements is guessed from: in the middle of each quarter
-    cdef Py_ssize_t quarter = n // 64 * 16
-    return (quarter - TOGETHER) // 2 + i // TOGETHER * quarter + i % TOGETHER
-
-
-cdef inline void add_guessed(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
-                             f64x* sums) noexcept nogil:
-    cdef const Norm* norm = <const Norm*>row
-    sums[0] = sums[0] + wide(<const real*>norm.x, place_of(i, norm.n), n)
-
-
-cdef inline void fold_guessed(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n,
-                              f32x* sums) noexcept nogil:
-    cdef const Norm* norm = <const Norm*>row
-    sums[0] = sums[0] + take(<const f32x*>norm.x, place_of(i, norm.n), n)
-
-
 # The ordinary row. The compiler knows that the scale is 1 and leaves the product out.
 
 cdef Pair squares(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Norm norm = (<const Norm*>row)[0]
     norm.scale = 1.0
     return sum_either(fold_square, add_square[real], 1, like, &norm, start, n)
-
-
-cdef inline Pair guessed(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    return sum_either(fold_guessed, add_guessed[real], 1, like, row, start, n)
 
 
 cdef Pair centred(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
@@ -208,12 +184,13 @@ cdef inline void find_mean(const real* like, Norm* norm, Py_ssize_t n, int threa
 cdef inline void guess_mean(const real* like, Norm* norm) noexcept nogil:
     # Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983: shifted data
     norm.scale = 1.0
-    norm.mean = rounded(like, guessed(like, norm, 0, GUESSED).first / GUESSED)
+    norm.mean = rounded(like, fold_values(<const real*>norm.x, GUESSED, 1) / GUESSED)
 
 
 cdef inline double centred_square(const real* like, Norm* norm, Py_ssize_t n, int threads, bint guess) noexcept nogil:
     # The pass that centres: the variance. Deviations are taken from what is known of the mean; their own mean is what
-    # that has lost. A guess by which the variance would lose more than a bit is made good and the pass taken again.
+    # that has lost. A guess more than a third of a standard deviation off, beside which squares would lose digits, is
+    # made good, and the pass taken again.
     cdef Pair sums = sum_row(centred[real], like, norm, n, threads)
     cdef double apart = sums.first / n
     if guess and apart * apart > sums.second / n * 0.125:
@@ -314,8 +291,14 @@ cdef void layer_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) 
     map_block(layer_point[real], y, &norm, start, n, norm.streamed)
 
 
+cdef inline bint paired(const Norm* first, const Norm* second) noexcept nogil:
+    # whether two rows had better be written together
+    return (first.weight != NULL and first.weight == second.weight and first.bias == second.bias
+            and not first.streamed and first.scale == 1.0 and second.scale == 1.0)
+
+
 cdef void layer_pair(const real* like, const Norm* first, const Norm* second, Py_ssize_t n) noexcept nogil:
-    # two rows that share weight and bias
+    # the compiler shall know what they share
     cdef Norm one = first[0], two = second[0]
     one.scale = two.scale = 1.0
     two.weight, two.bias = one.weight, one.bias
@@ -349,10 +332,9 @@ cdef inline void rms_rows(const real* like, Norm* norms, Py_ssize_t rows, Py_ssi
 cdef inline void layer_rows(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n, int threads,
                             Algorithm algorithm) noexcept nogil:
     cdef Py_ssize_t r = 0
-    cdef bint shared = norms[0].weight != NULL and not norms[0].streamed
     layer_statistics(like, norms, rows, n, threads, algorithm)
     while r < rows:
-        if shared and r + 1 < rows and norms[r].scale == 1.0 and norms[r + 1].scale == 1.0:
+        if r + 1 < rows and paired(&norms[r], &norms[r + 1]):
             layer_pair(like, &norms[r], &norms[r + 1], n)
             r += 1
         elif norms[r].scale == 1.0:
@@ -372,11 +354,12 @@ cdef inline void layer_statistics(const real* like, Norm* norms, Py_ssize_t rows
             one_pass_root(like, &norms[r], n, threads)
         return
     for r in range(rows):
+        if not guess:
+            find_mean(like, &norms[r], n, threads)
+    # a guess waits for its row: rows that come from memory come one after the other
+    for r in range(rows):
         if guess:
             guess_mean(like, &norms[r])
-        else:
-            find_mean(like, &norms[r], n, threads)
-    for r in range(rows):
         square[r] = centred_square(like, &norms[r], n, threads, guess)
     for r in range(rows):
         layer_root(like, &norms[r], square[r], n, threads)
@@ -397,7 +380,7 @@ cdef void rms_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t 
     cdef Norm norms[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
-        norms[r] = Norm(p[r][0], p[r][3], p[r][1], NULL, 0.0, 0.0, (<double*>p[r][2])[0], 0.0, 1.0, n, streamed)
+        norms[r] = Norm(p[r][0], p[r][3], p[r][1], NULL, 0.0, 0.0, (<double*>p[r][2])[0], 0.0, 1.0, streamed)
     rms_rows(like, norms, rows, n, threads)
     for r in range(rows):
         (<double*>p[r][4])[0] = rstd_of(&norms[r])
@@ -409,9 +392,9 @@ cdef void add_rms_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssiz
     cdef Norm norms[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
-        norms[r] = Norm(p[r][0], NULL, NULL, p[r][1], 0.0, 0.0, 0.0, 0.0, 1.0, n, False)
+        norms[r] = Norm(p[r][0], NULL, NULL, p[r][1], 0.0, 0.0, 0.0, 0.0, 1.0, False)
         map_row(sum_of_rows_block[real], <real*>p[r][5], &norms[r], n, threads)
-        norms[r] = Norm(p[r][5], p[r][4], p[r][2], NULL, 0.0, 0.0, (<double*>p[r][3])[0], 0.0, 1.0, n, streamed)
+        norms[r] = Norm(p[r][5], p[r][4], p[r][2], NULL, 0.0, 0.0, (<double*>p[r][3])[0], 0.0, 1.0, streamed)
     rms_rows(like, norms, rows, n, threads)
     for r in range(rows):
         (<double*>p[r][6])[0] = rstd_of(&norms[r])
@@ -422,7 +405,7 @@ cdef inline void layer_group(const real* like, Operands* p, Py_ssize_t rows, Py_
     cdef Norm norms[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
-        norms[r] = Norm(p[r][0], p[r][4], p[r][1], p[r][2], 0.0, 0.0, (<double*>p[r][3])[0], 0.0, 1.0, n, streamed)
+        norms[r] = Norm(p[r][0], p[r][4], p[r][1], p[r][2], 0.0, 0.0, (<double*>p[r][3])[0], 0.0, 1.0, streamed)
     layer_rows(like, norms, rows, n, threads, algorithm)
     for r in range(rows):
         (<double*>p[r][5])[0] = mean_of(&norms[r])
@@ -445,13 +428,13 @@ cdef void one_pass_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssi
 
 
 cdef void rms_stats_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    cdef Norm norm = Norm(p[0], NULL, NULL, NULL, 0.0, 0.0, (<double*>p[1])[0], 0.0, 1.0, n, False)
+    cdef Norm norm = Norm(p[0], NULL, NULL, NULL, 0.0, 0.0, (<double*>p[1])[0], 0.0, 1.0, False)
     rms_root(like, &norm, n, threads)
     (<double*>p[2])[0] = rstd_of(&norm)
 
 
 cdef void layer_stats_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    cdef Norm norm = Norm(p[0], NULL, NULL, NULL, 0.0, 0.0, (<double*>p[1])[0], 0.0, 1.0, n, False)
+    cdef Norm norm = Norm(p[0], NULL, NULL, NULL, 0.0, 0.0, (<double*>p[1])[0], 0.0, 1.0, False)
     layer_statistics(like, &norm, 1, n, threads, GUESS)
     (<double*>p[2])[0] = mean_of(&norm)
     (<double*>p[3])[0] = rstd_of(&norm)
@@ -465,7 +448,7 @@ cdef inline void rms_norm(const real* x, const real* weight, double eps, real* y
     cdef Py_ssize_t row = n * itemsize(x)
     cdef char** at = [<char*>x, <char*>weight, <char*>&eps, <char*>y, <char*>(rstd if rstd != NULL else &unused)]
     cdef Py_ssize_t* steps = [row, 0, 0, row, <Py_ssize_t>sizeof(double) if rstd != NULL else 0]
-    run_groups(<group_kernel>rms_kernel[real], at, steps, 5, group_of(n, itemsize(x), 2), rows, n, 1, False)
+    run_groups(<group_kernel>rms_kernel[real], at, steps, 5, group_of(rows, n, itemsize(x), 2), rows, n, 1, False)
 
 
 cdef inline void layer_norm(const real* x, const real* weight, const real* bias, double eps, real* y, double* mean,
@@ -476,7 +459,7 @@ cdef inline void layer_norm(const real* x, const real* weight, const real* bias,
                       <char*>(mean if mean != NULL else &unused), <char*>(rstd if rstd != NULL else &unused)]
     cdef Py_ssize_t* steps = [row, 0, 0, 0, row, <Py_ssize_t>sizeof(double) if mean != NULL else 0,
                               <Py_ssize_t>sizeof(double) if rstd != NULL else 0]
-    run_groups(<group_kernel>layer_kernel[real], at, steps, 7, group_of(n, itemsize(x), 2), rows, n, 1, False)
+    run_groups(<group_kernel>layer_kernel[real], at, steps, 7, group_of(rows, n, itemsize(x), 2), rows, n, 1, False)
 
 
 cdef void rms_norm_float32(const float* x, const float* weight, double eps, float* y, double* rstd, Py_ssize_t rows,

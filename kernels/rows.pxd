@@ -176,11 +176,11 @@ cdef struct Tiles:
     char* memory
 
 
-cdef inline Py_ssize_t group_of(Py_ssize_t n, Py_ssize_t width, int operands) noexcept nogil:
-    # how many rows of n numbers a kernel takes at a time, which has so many operands of rows of numbers of so many
-    # bytes
-    cdef Py_ssize_t group = GROUP
-    while group > 1 and group * n * width * operands > GROUP_BYTES:
+cdef inline Py_ssize_t group_of(Py_ssize_t rows, Py_ssize_t n, Py_ssize_t width, int operands) noexcept nogil:
+    # how many of so many rows of n numbers a kernel takes at a time, which has so many operands of rows of numbers of
+    # so many bytes; rows that come from memory had better come one after the other
+    cdef Py_ssize_t group = GROUP, most = GROUP_BYTES if rows * n * width < STREAM_BYTES else GROUP_BYTES // 4
+    while group > 1 and group * n * width * operands > most:
         group //= 2
     return group
 
@@ -195,7 +195,7 @@ cdef inline Tiles make_tiles(const Operation* operation, Dtype dtype, char** arg
     cdef bint transposed = False, varying = False
     for k in range(operands):
         row_operands += operation.kinds[k] == c'r'
-    tiles.group = group_of(n, width, max(row_operands, 2)) if operation.grouped else 1
+    tiles.group = group_of(dims[0], n, width, max(row_operands, 2)) if operation.grouped else 1
     tiles.streamed = dims[0] * n * width >= STREAM_BYTES
     for k in range(operands):
         tiles.tiled[k] = tiles.absent[k] = False

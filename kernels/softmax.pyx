@@ -205,7 +205,7 @@ cdef inline void contiguous(group_kernel kernel, const real* x, real* y, Py_ssiz
     cdef Py_ssize_t row = n * itemsize(x)
     cdef char** at = [<char*>x, <char*>y]
     cdef Py_ssize_t* steps = [row, row]
-    run_groups(kernel, at, steps, 2, group_of(n, itemsize(x), 2), rows, n, 1, False)
+    run_groups(kernel, at, steps, 2, group_of(rows, n, itemsize(x), 2), rows, n, 1, False)
 
 
 cdef void softmax_float32(const float* x, float* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:

@@ -68,24 +68,19 @@ def test_hard_rows(dtype, mean, sigma):
         check_layer(x, None, None, eps, dtype, algorithm="two_pass")
 
 
-def guessed_from(n):
-    """The elements of a row from which layer_norm guesses its mean: 32 in the middle of each quarter."""
-    quarter = n // 64 * 16
-    return ((quarter - 32) // 2 + np.arange(4)[:, None] * quarter + np.arange(32)).ravel()
-
-
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n", [128, 129, 200, 256, 700])
 def test_a_poor_guess_of_the_mean_is_made_good(dtype, n):
+    # which is the mean of the first 128
     x = np.concatenate([rows("float64", n, seed=seed, count=1) for seed in range(8)])
-    x[0][guessed_from(n)] += 100
-    x[1][guessed_from(n)] = 0
+    x[0][:128] += 100
+    x[1][:128] = 0
     x[2] += np.linspace(0, 1000, n)
     x[3] += np.repeat([0, 500], [n // 2, n - n // 2])
-    x[4][guessed_from(n)[0]] = 60000
+    x[4][0] = 60000
     x[5] = 3
     x[6] = 40003
-    x[6][guessed_from(n)] = 40000
+    x[6][:128] = 40000
     x[7] += 2000
     for algorithm in ("shifted", "two_pass"):
         check_layer(x.astype(dtype_named(dtype)), None, None, 1e-5, dtype, algorithm=algorithm)
@@ -97,7 +92,7 @@ def test_a_poor_guess_of_a_long_row(n):
     for value in (0.1, 0.3, 1 / 3):
         for guess in (10, 1000, 33333):
             x = np.full(n, value, np.float32)
-            x[guessed_from(n)] = guess
+            x[:128] = guess
             exact = x.astype(np.longdouble)
             exact -= exact.mean()
             exact /= np.sqrt((exact**2).mean() + np.longdouble(1e-5))
