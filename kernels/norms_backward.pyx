@@ -177,7 +177,8 @@ cdef inline int backward(const real* like, Dtype dtype, const Problem* problem, 
         copied = <char*>malloc((n + TILE) * width)
         if copied == NULL:
             return -1
-        take_rows(FLOAT32 if real is f32x else FLOAT64, <real*>copied, weight, 0, problem.weight.step_n, 1, n)
+        take_rows(dtype if problem.weight.step_n == size_of(dtype) else FLOAT32 if real is f32x else FLOAT64,
+                  <real*>copied, weight, 0, problem.weight.step_n, 1, n)
         weight = copied
     if 0 < rows <= GROUP and adjacent:
         failed = chunk_rows(like, dtype, problem, weight, 0, rows, grad_weight, grad_bias, True, threads)

@@ -218,7 +218,7 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out, bint 
     cdef double numbers[MOST]
     cdef np.npy_intp row
     cdef Loop loop
-    cdef int k, axes, core = gufunc.nargs, vectors = 4 if summed else 2
+    cdef int k, axes, dtype, core = gufunc.nargs, vectors = 4 if summed else 2
     cdef object operand
     cdef np.ndarray x, array
     cdef list made = [], cast = []
@@ -240,12 +240,17 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out, bint 
             args[k] = <char*>&numbers[k]
             steps[k] = 0
             continue
-        if k < gufunc.nin and kinds[k] == c"v" and wider(operand, loop.types[k]):
-            operand = np.PyArray_Cast(operand, loop.types[k])
-            cast.append(operand)
+        dtype = loop.types[k]
+        if k < gufunc.nin and kinds[k] == c"v":
+            # of the rows' own dtype, as its steps tell the loop, or of one that holds it
+            if np.PyArray_CheckExact(operand) and np.PyArray_TYPE(<np.ndarray>operand) == np.PyArray_TYPE(x):
+                dtype = np.PyArray_TYPE(x)
+            elif wider(operand, dtype):
+                operand = np.PyArray_Cast(operand, dtype)
+                cast.append(operand)
         if k >= gufunc.nin and operand is None:
-            operand = new_output(x, kinds[k], loop.types[k])
-        elif not fits(operand, loop.types[k], kinds[k], x):
+            operand = new_output(x, kinds[k], dtype)
+        elif not fits(operand, dtype, kinds[k], x):
             return None
         elif k >= gufunc.nin and not (np.PyArray_ISWRITEABLE(operand) and apart(operand, operands) and (
                 apart(operand, made))):

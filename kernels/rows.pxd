@@ -47,7 +47,8 @@ cdef struct Operation:
     int n_in
     int n_out
     # what each operand is to the kernel: r a row in the dtype of the loop; v a vector along the row, shared by rows, in
-    # the precision of the computation, NULL where its length is 0; s a float64; i an int64
+    # the precision of the computation or, where its elements are as far apart as such are long, in that dtype too, NULL
+    # where its length is 0; s a float64; i an int64
     char kinds[MAX_ROW_OPERANDS]
     const int* threads
 
@@ -212,7 +213,7 @@ cdef inline Tiles make_tiles(const Operation* operation, Dtype dtype, char** arg
         elif operation.kinds[k] == c'v':
             tiles.stride[k] = steps[core] if dims[vector] > 0 else 0
             tiles.absent[k] = dims[vector] == 0
-            tiles.tiled[k] = dims[vector] > 1 and steps[core] != width
+            tiles.tiled[k] = steps[core] != width and (dims[vector] > 1 or steps[core] == size_of(dtype))
             if tiles.absent[k] or tiles.tiled[k]:
                 tiles.step[k] = 0
                 varying = varying or steps[k] != 0
@@ -267,7 +268,8 @@ cdef inline void run_rows(const real* like, Dtype dtype, void* kernel, const Ope
             if tiles.tiled[k] and operation.kinds[k] == c'r':
                 take_rows(dtype, <real*>tiles.tile[k], args[k] + r * steps[k], steps[k], tiles.stride[k], rows, n)
             elif tiles.tiled[k] and (r == start or steps[k] != 0):
-                take_row(precision, <real*>tiles.tile[k], args[k] + r * steps[k], tiles.stride[k], n)
+                take_row(dtype if tiles.stride[k] == size_of(dtype) else precision, <real*>tiles.tile[k],
+                         args[k] + r * steps[k], tiles.stride[k], n)
         for k in range(operands):
             at[k] = NULL if tiles.absent[k] else tiles.tile[k] if tiles.tiled[k] else args[k] + r * steps[k]
         if operation.grouped:
