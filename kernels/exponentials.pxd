@@ -229,13 +229,13 @@ cdef inline double largest(const real* like, const Exponents* row, Py_ssize_t n,
 
 cdef inline void set_top(const real* like, Exponents* row) noexcept nogil:
     # what the exponentials are taken relative to
-    cdef real top[1]
     cdef double n[16]
     row.shift = row.top if fabs(row.top) > 1048576.0 else 0.0
-    store(<real*>n, nearest(splat(top[0], row.top - row.shift), 1.4426950408889634))
     if real is f32x:
+        store(<real*>n, nearest(splat_f32(<float>(row.top - row.shift)), 1.4426950408889634))
         row.top_n = (<float*>n)[0]
     else:
+        store(<real*>n, nearest(splat_f64(row.top - row.shift), 1.4426950408889634))
         row.top_n = n[0]
     row.least = least_of(like, row)
     if fabs(row.top) < INFINITY:

@@ -196,8 +196,11 @@ cdef inline double centred_square(const real* like, Norm* norm, Py_ssize_t n, in
     if guess and apart * apart > sums.second / n * 0.125:
         norm.mean = rounded(like, norm.mean + apart)
         sums = sum_row(centred[real], like, norm, n, threads)
-        apart = sums.first / n
-    split_mean(like, norm, norm.mean, apart)
+        apart, guess = sums.first / n, False
+    if guess:
+        split_mean(like, norm, norm.mean, apart)
+    else:
+        norm.mean_rest = apart  # with it, what rounding the deviations has cost
     return sums.second / n - apart * apart
 
 

@@ -364,7 +364,9 @@ def test_plain_arrays_and_others_agree(dtype):
     unaligned = memory[1:].view(x.dtype).reshape(x.shape)
     unaligned[...] = x
     for norm in (lambda x, **keywords: lw.layer_norm(x, weight, weight, **keywords),
-                 lambda x, **keywords: lw.rms_norm(x, weight, **keywords), lw.softmax, lw.log_softmax, lw.normalize):
+                 lambda x, **keywords: lw.rms_norm(x, weight, **keywords), lw.softmax, lw.log_softmax, lw.normalize,
+                 lambda x, **keywords: lw.rms_norm_backward(x, x, weight, **keywords)[0],
+                 lambda x, **keywords: lw.layer_norm_backward(x, x, weight, weight, **keywords)[0]):
         expected = norm(x)
         for other in (double[:, ::2], unaligned, np.asfortranarray(x), np.ma.array(x)):
             assert np.asarray(norm(other)).tobytes() == expected.tobytes()
@@ -394,6 +396,20 @@ def test_out_of_sums():
         lw.logsumexp(x, out=np.empty((2, 3)))
     assert lw.logsumexp(x, out=logs) is logs
     assert (logs.astype(np.float32) == lw.logsumexp(x)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("n", [1, 5, 64, 200])
+def test_weights_of_any_dtype_and_stride(dtype, n):
+    x, grad, (weight, bias, _) = rows(dtype, n), rows(dtype, n, seed=1), rows(dtype, n, seed=2)
+    forward, backward = lw.layer_norm(x, weight, bias), lw.layer_norm_backward(grad, x, weight, bias)
+    assert [part.dtype for part in backward] == [x.dtype] * 3
+    for wide in (weight.astype(np.float32), np.repeat(weight, 2)[::2], np.repeat(weight.astype(np.float32), 3)[::3]):
+        assert lw.layer_norm(x, wide, bias).tobytes() == forward.tobytes()
+        assert lw.rms_norm(x, wide).tobytes() == lw.rms_norm(x, weight).tobytes()
+        found = lw.layer_norm_backward(grad, x, wide, bias)
+        assert [part.astype(x.dtype).tobytes() for part in found] == [part.tobytes() for part in backward]
+        assert lw.layer_norm(x.T, wide, bias, axis=0).T.tobytes() == forward.tobytes()
 
 
 @pytest.mark.parametrize("n", [3, 8, 16, 32, 64, 100])
