@@ -103,16 +103,6 @@ def any_zero(a):
     return <double>a == 0.0 if type(a) is float else np.any(np.asarray(a) == 0.0)
 
 
-def first_outside(np.ndarray indices, Py_ssize_t length):
-    """Where the first of some C-contiguous int64 indices is negative or not below a length; -1 where none is."""
-    cdef const int64_t* index = <const int64_t*>np.PyArray_DATA(indices)
-    cdef Py_ssize_t i, n = np.PyArray_SIZE(indices)
-    for i in range(n):
-        if not 0 <= index[i] < length:
-            return i
-    return -1
-
-
 # How a kernel is told that there is no weight, or no bias.
 cdef object ABSENT = np.empty(0, np.float32), ABSENT_FLOAT64 = np.empty(0, np.float64)
 
@@ -133,6 +123,27 @@ def checked(name, x, axis):
     if not -axes <= axis < axes:
         raise ValueError(f"{name}: axis {axis} is out of range for x of shape {(<object>array).shape}")
     return array, axis + axes if axis < 0 else axis
+
+
+def classified(name, logits, target):
+    """Logits as an array, and the class asked for in each row as C-contiguous int64; an error where they do not fit."""
+    cdef np.ndarray x = floating(logits), asked = np.asarray(target), indices
+    cdef Py_ssize_t i, classes
+    cdef const int64_t* index
+    if not np.PyTypeNum_ISINTEGER(np.PyArray_TYPE(asked)):
+        raise TypeError(f"{name}: target must hold integers, not {(<object>asked).dtype}")
+    if np.PyArray_NDIM(x) == 0 or np.PyArray_NDIM(asked) != np.PyArray_NDIM(x) - 1 or not np.PyArray_CompareLists(
+            np.PyArray_DIMS(asked), np.PyArray_DIMS(x), np.PyArray_NDIM(asked)):
+        raise ValueError(f"{name}: target of shape {(<object>asked).shape} does not fit logits of shape "
+                         f"{(<object>x).shape}; expected {(<object>x).shape[:max(np.PyArray_NDIM(x) - 1, 0)]}")
+    classes = np.PyArray_DIM(x, np.PyArray_NDIM(x) - 1)
+    indices = np.PyArray_FROMANY(asked, np.NPY_INT64, 0, 0, np.NPY_ARRAY_CARRAY_RO | np.NPY_ARRAY_FORCECAST)
+    index = <const int64_t*>np.PyArray_DATA(indices)
+    for i in range(np.PyArray_SIZE(indices)):
+        if not 0 <= index[i] < classes:
+            position = [int(k) for k in np.unravel_index(i, (<object>asked).shape)]
+            raise ValueError(f"{name}: target{position} is {asked[tuple(position)]}; expected 0 to {classes - 1}")
+    return x, indices
 
 
 def vector(name, role, values, np.ndarray x, Py_ssize_t axis):

@@ -3,10 +3,9 @@ bounds in bounds.py."""
 
 import numpy as np
 
-from ._axis import floating
 from ._documentation import with_bound
 from .kernels import losses as _kernels
-from .kernels.operands import along, first_outside
+from .kernels.operands import along, classified
 
 __all__ = ["cross_entropy", "cross_entropy_backward", "cross_entropy_with_grad"]
 
@@ -14,22 +13,11 @@ _REDUCTIONS = ("mean", "sum", "none")
 
 
 def _checked(name, logits, target, label_smoothing, reduction):
-    logits, target = floating(logits), np.asarray(target)
     if reduction not in _REDUCTIONS:
         raise ValueError(f"{name}: reduction {reduction!r} is unknown; expected one of {', '.join(_REDUCTIONS)}")
     if not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(f"{name}: label_smoothing must be from 0 to 1, not {label_smoothing}")
-    if target.dtype.kind not in "iu":
-        raise TypeError(f"{name}: target must hold integers, not {target.dtype}")
-    if logits.ndim == 0 or target.shape != logits.shape[:-1]:
-        raise ValueError(f"{name}: target of shape {target.shape} does not fit logits of shape {logits.shape}; "
-                         f"expected {logits.shape[:-1]}")
-    classes, indices = logits.shape[-1], np.asarray(target, np.int64, order="C")
-    wrong = first_outside(indices, classes)
-    if wrong >= 0:
-        position = tuple(int(i) for i in np.unravel_index(wrong, target.shape))
-        raise ValueError(f"{name}: target{list(position)} is {target[position]}; expected 0 to {classes - 1}")
-    return logits, indices
+    return classified(name, logits, target)
 
 
 def _reduced(losses, reduction, dtype):
