@@ -1,12 +1,11 @@
 # Batch norm: statistics of segments and their merging over a batch, the affine map, and the gradients. A segment is
-# what one example holds of one channel; examples of a channel are merged by equal-sized groups. Which rows, dtypes and
-# strides is rows.pxd; the order of sums is reductions.pxd; what axes mean is pylib/channel_norms.py.
-from libc.math cimport sqrt
-
+# what one example holds of one channel; examples of a channel are merged by equal-sized groups. Where that is one
+# number, examples are rows of all channels, and a register holds neighbouring channels: batch_columns.pyx. Which rows,
+# dtypes and strides is rows.pxd; the order of sums is reductions.pxd; what axes mean is pylib/channel_norms.py.
 cimport numpy as np
 
 from .lanes cimport f32x, f64x, fma, real, splat, splat_f64
-from .reductions cimport Pair, first_lanes, map_block, map_row, sum_block, sum_row, sum_values, take, wide
+from .reductions cimport Pair, first_lanes, map_block, map_row, rounded, sum_block, sum_row, sum_values, take, wide
 from .rows cimport along_axis
 
 np.import_array()
@@ -26,10 +25,7 @@ cdef struct Segment:
 
 
 cdef inline void set_mean(const real* like, Segment* segment, double mean) noexcept nogil:
-    if real is f32x:
-        segment.mean = <float>mean
-    else:
-        segment.mean = mean
+    segment.mean = rounded(like, mean)
     segment.mean_rest = mean - segment.mean
 
 
@@ -110,17 +106,11 @@ cdef void moments_row(const real* like, void** p, Py_ssize_t n, int threads, bin
     (<double*>p[1])[0], (<double*>p[2])[0] = found.first, found.second
 
 
-cdef void statistics_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    # means, variances (of n groups of one size), count (of elements in all), eps, running_mean, running_variance,
-    # momentum -> mean, rstd, running_mean, running_variance. The running variance is of the population: it counts one
-    # less.
+cdef void merged_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+    # means, variances (of n groups of one size) -> mean, variance
     cdef Pair of_means = moments(like, p[0], n, threads), of_variances = moments(like, p[1], n, threads)
-    cdef double variance = of_means.second + of_variances.first, count = (<double*>p[2])[0]
-    cdef double momentum = (<double*>p[6])[0]
-    (<double*>p[7])[0] = of_means.first
-    (<double*>p[8])[0] = 1.0 / sqrt(variance + (<double*>p[3])[0])
-    (<double*>p[9])[0] = (1.0 - momentum) * (<double*>p[4])[0] + momentum * of_means.first
-    (<double*>p[10])[0] = (1.0 - momentum) * (<double*>p[5])[0] + momentum * variance * (count / (count - 1.0))
+    (<double*>p[2])[0] = of_means.first
+    (<double*>p[3])[0] = of_means.second + of_variances.first
 
 
 cdef void affine_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
@@ -160,9 +150,8 @@ cdef void total_row(const real* like, void** p, Py_ssize_t n, int threads, bint 
 
 moments_gufunc = along_axis(b"moments", <void*>moments_row[f32x], <void*>moments_row[f64x], b"r", b"ss",
                             b"x -> mean, variance")
-statistics_gufunc = along_axis(
-    b"batch_statistics", <void*>statistics_row[f32x], <void*>statistics_row[f64x], b"rrsssss", b"ssss",
-    b"means, variances, count, eps, running_mean, running_variance, momentum -> mean, rstd and the running two")
+merged_gufunc = along_axis(b"merged_moments", <void*>merged_row[f32x], <void*>merged_row[f64x], b"rr", b"ss",
+                           b"means, variances -> mean, variance")
 affine_gufunc = along_axis(b"affine", <void*>affine_row[f32x], <void*>affine_row[f64x], b"rssss", b"r",
                            b"x, mean, rstd, weight, bias -> y")
 sums_gufunc = along_axis(b"batch_sums", <void*>sums_row[f32x], <void*>sums_row[f64x], b"rrss", b"ss",

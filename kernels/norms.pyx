@@ -305,7 +305,7 @@ cdef void layer_pair(const real* like, const Norm* first, const Norm* second, Py
     cdef Norm one = first[0], two = second[0]
     one.scale = two.scale = 1.0
     two.weight, two.bias = one.weight, one.bias
-    map_pair(layer_point[real], <real*>one.y, &one, <real*>two.y, &two, n)
+    map_pair(layer_point[real], <real*>one.y, &one, <real*>two.y, &two, n, False)
 
 
 cdef void scaled_rms_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:

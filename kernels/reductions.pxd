@@ -330,20 +330,38 @@ cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, P
         store_part(<real*>skip(y, i), point(y, row, i, stop - i), stop - i)
 
 
-cdef inline void map_pair(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
-                          real* y, const void* row, real* other_y, const void* other_row, Py_ssize_t n) noexcept nogil:
-    # the same over two short rows at a time: what both points take from memory is taken once
-    cdef Py_ssize_t i = 0
-    cdef real value, other
-    while i + lanes(y) <= n:
-        value, other = point(y, row, i, lanes(y)), point(y, other_row, i, lanes(y))
+cdef inline void store_pair(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                            real* y, const void* row, real* other_y, const void* other_row, Py_ssize_t i,
+                            Py_ssize_t n, bint streamed) noexcept nogil:
+    cdef real value = point(y, row, i, n), other = point(y, other_row, i, n)
+    if n < lanes(y):
+        store_part(<real*>skip(y, i), value, n)
+        store_part(<real*>skip(other_y, i), other, n)
+    elif streamed:
+        stream(<real*>skip(y, i), value)
+        stream(<real*>skip(other_y, i), other)
+    else:
         store(<real*>skip(y, i), value)
         store(<real*>skip(other_y, i), other)
+
+
+cdef inline void map_pair(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                          real* y, const void* row, real* other_y, const void* other_row, Py_ssize_t n,
+                          bint streamed) noexcept nogil:
+    # the same over two short rows at a time: what both points take from memory is taken once
+    cdef bint alike = <uintptr_t>y % sizeof(real) == <uintptr_t>other_y % sizeof(real)
+    cdef Py_ssize_t i = head(y, n) if alike else 0
+    if i:
+        store_pair(point, y, row, other_y, other_row, 0, i, False)
+    if streamed and alike and <uintptr_t>skip(y, i) % sizeof(real) == 0:
+        while i + lanes(y) <= n:
+            store_pair(point, y, row, other_y, other_row, i, lanes(y), True)
+            i += lanes(y)
+    while i + lanes(y) <= n:
+        store_pair(point, y, row, other_y, other_row, i, lanes(y), False)
         i += lanes(y)
     if i < n:
-        value, other = point(y, row, i, n - i), point(y, other_row, i, n - i)
-        store_part(<real*>skip(y, i), value, n - i)
-        store_part(<real*>skip(other_y, i), other, n - i)
+        store_pair(point, y, row, other_y, other_row, i, n - i, False)
 
 
 cdef inline void map_alone(void (*block)(real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,

@@ -1,9 +1,11 @@
 """Norms over channels: batch, group and instance norm, forward and backward, with channels at axis 1. Defaults, checks
-and documentation; the arithmetic is in kernels/batch_norm.pyx and, a group being a row, in kernels/norms.pyx."""
+and documentation; the arithmetic is in kernels/: batch_norm.pyx, batch_columns.pyx and, a group being a row, norms.pyx.
+"""
 
 import numpy as np
 
 from ._axis import fill, floating, like
+from .kernels import batch_columns as _columns
 from .kernels import batch_norm as _batch
 from .kernels import norms as _norms
 from .kernels import norms_backward as _backward
@@ -30,17 +32,8 @@ def _per_channel(name, role, values, x, default=None):
 
 
 def _segments(x):
-    """`x` with a segment, what one example holds of one channel, as its last axis; or (batch, channels) for axis 0."""
+    """`x` with a segment, what one example holds of one channel, as its last axis; (batch, channels) as it is."""
     return x.reshape(*x.shape[:2], -1) if x.ndim > 2 else x
-
-
-def _over(gufunc, arrays, per_channel, **keywords):
-    # per segment, or where segments are single numbers, per channel along the batch
-    rows = {2: 0, 3: -1}[arrays[0].ndim]
-    if rows == -1:
-        return gufunc(*arrays, *per_channel, **keywords)
-    outs = [0] if gufunc.nout == 1 else [(), ()]
-    return gufunc(*arrays, *per_channel, axes=[0] * len(arrays) + [()] * len(per_channel) + outs, **keywords)
 
 
 def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *, training=False, momentum=0.1,
@@ -91,29 +84,26 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
     bias = _per_channel(name, "bias", bias, x, 0.0)
     kept_mean = _per_channel(name, "running_mean", running_mean, x)
     kept_var = _per_channel(name, "running_var", running_var, x)
-    segments = _segments(x)
-    old_mean = np.zeros(x.shape[1]) if kept_mean is None else kept_mean
-    old_var = np.ones(x.shape[1]) if kept_var is None else kept_var
+    segments, kernels = _segments(x), _columns if x.ndim == 2 else _batch
     if training:
         count = x.size // x.shape[1] if x.shape[1] else 0
         if x.shape[1] and count < 2:
             raise ValueError(f"{name}: training needs more than one element a channel; x of shape {x.shape} has "
                              f"{count}")
-        means, variances = _over(_batch.moments_gufunc, [segments], [])
-        if x.ndim == 2:
-            means, variances = means[None], variances[None]
-        mean, rstd, new_mean, new_var = _batch.statistics_gufunc(
-            means.T, variances.T, count, eps, old_mean, old_var, momentum)
-        for running, new in ((kept_mean, new_mean), (kept_var, new_var)):
+        mean, variance = kernels.moments_gufunc(segments)
+        if x.ndim > 2:
+            mean, variance = _batch.merged_gufunc(mean.T, variance.T)
+        # of the population: it counts one less
+        for running, new in ((kept_mean, mean), (kept_var, variance * (count / max(count - 1, 1)))):
             if running is not None:
-                running[...] = new
+                running[...] = (1 - momentum) * running.astype(np.float64) + momentum * new
     else:
         if kept_mean is None or kept_var is None:
             raise ValueError(f"{name}: inference needs running_mean and running_var")
-        # a batch of one, whose statistics are the running ones
-        mean, rstd, _, _ = _batch.statistics_gufunc(kept_mean[:, None], kept_var[:, None], 2.0, eps, 0.0, 1.0, 0.0)
-    y, _ = fill(name, out, x, _batch.affine_gufunc, (x,), _segments,
-                lambda place: _over(_batch.affine_gufunc, [segments], [mean, rstd, weight, bias], out=place))
+        mean, variance = kept_mean.astype(np.float64), kept_var.astype(np.float64)
+    rstd = 1 / np.sqrt(variance + eps)
+    y, _ = fill(name, out, x, kernels.affine_gufunc, (x,), _segments,
+                lambda place: kernels.affine_gufunc(segments, mean, rstd, weight, bias, place))
     return (y, mean, rstd) if return_stats else y
 
 
@@ -153,13 +143,13 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
     grad = like(name, "grad", grad, x)
     weight = _per_channel(name, "weight", weight, x, 1.0)
     mean, rstd = _per_channel(name, "mean", mean, x), _per_channel(name, "rstd", rstd, x)
-    arrays = [_segments(grad), _segments(x)]
-    sums = _over(_batch.sums_gufunc, arrays, [mean, rstd])
+    arrays, kernels = [_segments(grad), _segments(x)], _columns if x.ndim == 2 else _batch
+    sums = kernels.sums_gufunc(*arrays, mean, rstd)
     grad_bias, grad_weight = [_batch.total_gufunc(part, axis=0) for part in sums] if x.ndim > 2 else sums
     count = x.size // max(x.shape[1], 1) if training else np.inf
     per_channel = [mean, rstd, weight, grad_bias, grad_weight, count]
-    grad_x, _ = fill(name, out, x, _batch.slope_gufunc, (grad, x), _segments,
-                     lambda place: _over(_batch.slope_gufunc, arrays, per_channel, out=place))
+    grad_x, _ = fill(name, out, x, kernels.slope_gufunc, (grad, x), _segments,
+                     lambda place: kernels.slope_gufunc(*arrays, *per_channel, place))
     dtype = np.float64 if x.dtype == np.float64 else np.float32
     return grad_x, grad_weight.astype(dtype), grad_bias.astype(dtype)
 

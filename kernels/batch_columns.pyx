@@ -1,0 +1,527 @@
+# Batch norm where an example holds one number of each channel: x is (examples, channels), a channel a column. Registers
+# hold neighbouring channels, and rows are read as they stand in memory: for the statistics once, or twice where the
+# first example was no guess of the means, and once for the map. The formulas are those of batch_norm.pyx.
+#
+# A few rows are added in the precision of the computation, and those sums in float64; where float32 overflows, or its
+# squares vanish, all is float64. A chunk adds its rows in order, and the chunks, set by the shape alone, are added in
+# order, so that nobody sees the number of threads.
+from cpython.exc cimport PyErr_NoMemory
+from cpython.pycapsule cimport PyCapsule_Import
+from cython.parallel cimport prange
+from libc.math cimport INFINITY, fabs, ldexp
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
+
+cimport numpy as np
+
+from .lanes cimport (
+    F32_LANES, F64_LANES, end_stream, enter_environment, environment, f32x, f64x, fma, leave_environment, load_f64,
+    load_part_f64, real, splat_f32, store_f64, store_part_f64,
+)
+from .loops cimport STREAM_BYTES
+from .norm_groups cimport add_wide
+from .reductions cimport map_block, map_pair, rounded, take, wide
+from .rows cimport PADDING, put_row, register, take_row
+from .ufuncs cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, THREAD_MIN, Dtype, size_of
+
+np.import_array()
+np.import_ufunc()
+
+cdef enum:
+    TOGETHER = 4  # rows that share one addition in float64
+    GUESSED = 32  # the first examples, from which a guess of the means is made
+    CHUNKS = 16
+    CHUNK_ROWS = 64  # at least
+    MOST_VECTORS = 7
+    MOST_OPERANDS = 12
+
+# What is known of each channel, as vectors in the precision of the computation.
+cdef enum:
+    MEAN
+    MEAN_REST  # what rounding the mean lost
+    RSTD
+    WEIGHT
+    BIAS
+    GRAD_MEAN
+    GRAD_NORMED_MEAN
+
+cdef struct Matrix:
+    # of any dtype and stride
+    char* data
+    Py_ssize_t step
+    Py_ssize_t stride
+
+cdef struct Row:
+    const void* grad
+    const void* x
+    const void* known[MOST_VECTORS]
+    bint streamed
+
+cdef struct Problem:
+    Matrix grad
+    Matrix x
+    Matrix y
+    Py_ssize_t examples
+    Py_ssize_t channels
+    const void* known[MOST_VECTORS]
+    Py_ssize_t chunk  # of so many examples
+    Py_ssize_t chunks
+    double* sums  # two of each channel, for every chunk
+    bint folded  # whether few rows are added in float32
+    bint streamed
+
+ctypedef int (*columns_kernel)(const void* like, Dtype dtype, char** args, Py_ssize_t examples, Py_ssize_t channels,
+                               const np.npy_intp* steps, int threads) noexcept nogil
+
+cdef struct Operation:
+    columns_kernel float32
+    columns_kernel float64
+    int operands
+    const int* threads
+
+
+# The terms of two sums, and the maps.
+
+cdef inline void add_deviation(const real* like, const Row* row, Py_ssize_t i, Py_ssize_t n, f64x* sums) noexcept nogil:
+    cdef f64x x = wide(<const real*>row.x, i, n) - wide(<const real*>row.known[MEAN], i, n)
+    sums[0] = sums[0] + x
+    sums[1] = sums[1] + x * x
+
+
+cdef inline void add_gradient(const real* like, const Row* row, Py_ssize_t i, Py_ssize_t n, f64x* sums) noexcept nogil:
+    # grad and grad * normed
+    cdef f64x grad = wide(<const real*>row.grad, i, n)
+    cdef f64x x = wide(<const real*>row.x, i, n) - wide(<const real*>row.known[MEAN], i, n)
+    x = x - wide(<const real*>row.known[MEAN_REST], i, n)
+    sums[0] = sums[0] + grad
+    sums[1] = sums[1] + grad * (x * wide(<const real*>row.known[RSTD], i, n))
+
+
+cdef inline real known(const real* like, const Row* row, int what, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    return take(<const real*>row.known[what], i, n)
+
+
+cdef inline void fold_deviation(const f32x* like, const Row* row, Py_ssize_t i, Py_ssize_t n,
+                                f32x* sums) noexcept nogil:
+    cdef f32x x = take(<const f32x*>row.x, i, n) - known(like, row, MEAN, i, n)
+    sums[0] = sums[0] + x
+    sums[1] = fma(x, x, sums[1])
+
+
+cdef inline void fold_gradient(const f32x* like, const Row* row, Py_ssize_t i, Py_ssize_t n,
+                               f32x* sums) noexcept nogil:
+    cdef f32x grad = take(<const f32x*>row.grad, i, n)
+    cdef f32x x = (take(<const f32x*>row.x, i, n) - known(like, row, MEAN, i, n)) - known(like, row, MEAN_REST, i, n)
+    sums[0] = sums[0] + grad
+    sums[1] = fma(grad, x * known(like, row, RSTD, i, n), sums[1])
+
+
+cdef inline real affine(const real* like, const void* row_, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # (x - mean) * rstd * weight + bias
+    cdef const Row* row = <const Row*>row_
+    cdef real x = (take(<const real*>row.x, i, n) - known(like, row, MEAN, i, n)) - known(like, row, MEAN_REST, i, n)
+    return fma(x * known(like, row, RSTD, i, n), known(like, row, WEIGHT, i, n), known(like, row, BIAS, i, n))
+
+
+cdef inline real slope(const real* like, const void* row_, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # (grad - grad_mean - normed * grad_normed_mean) * rstd * weight
+    cdef const Row* row = <const Row*>row_
+    cdef real x = (take(<const real*>row.x, i, n) - known(like, row, MEAN, i, n)) - known(like, row, MEAN_REST, i, n)
+    cdef real grad = take(<const real*>row.grad, i, n) - known(like, row, GRAD_MEAN, i, n)
+    cdef real rstd = known(like, row, RSTD, i, n)
+    grad = fma(-(x * rstd), known(like, row, GRAD_NORMED_MEAN, i, n), grad)
+    return grad * rstd * known(like, row, WEIGHT, i, n)
+
+
+# Rows of any dtype and stride.
+
+cdef inline bint direct(Dtype dtype, const Matrix* matrix, Py_ssize_t n) noexcept nogil:
+    return (dtype == FLOAT32 or dtype == FLOAT64) and (matrix.stride == size_of(dtype) or n <= 1)
+
+
+cdef inline const void* row_of(Dtype dtype, const Matrix* matrix, Py_ssize_t r, real* tile,
+                               Py_ssize_t n) noexcept nogil:
+    # where a row stands, or its copy
+    if matrix.data == NULL or direct(dtype, matrix, n):
+        return matrix.data + r * matrix.step
+    take_row(dtype, tile, matrix.data + r * matrix.step, matrix.stride, n)
+    return tile
+
+
+cdef inline Py_ssize_t tile_size(const real* like, Py_ssize_t n) noexcept nogil:
+    return (n + PADDING) * (4 if real is f32x else 8)
+
+
+# Sums of a chunk of rows, and of all.
+
+cdef inline void add_group(
+        void (*add)(const real*, const Row*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, const real* like,
+        const Row* rows, Py_ssize_t count, double* first, double* second, Py_ssize_t channels) noexcept nogil:
+    cdef Py_ssize_t i = 0, r, n
+    cdef f64x sums[2]
+    while i < channels:
+        n = min(<Py_ssize_t>F64_LANES, channels - i)
+        if n == F64_LANES:
+            sums[0], sums[1] = load_f64(first + i), load_f64(second + i)
+            for r in range(count):
+                add(like, &rows[r], i, F64_LANES, sums)
+            store_f64(first + i, sums[0])
+            store_f64(second + i, sums[1])
+        else:
+            sums[0], sums[1] = load_part_f64(first + i, n), load_part_f64(second + i, n)
+            for r in range(count):
+                add(like, &rows[r], i, n, sums)
+            store_part_f64(first + i, sums[0], n)
+            store_part_f64(second + i, sums[1], n)
+        i += n
+
+
+cdef inline void fold_group(
+        void (*fold)(const f32x*, const Row*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
+        const Row* rows, Py_ssize_t count, double* first, double* second, Py_ssize_t channels) noexcept nogil:
+    cdef Py_ssize_t i = 0, r, n
+    cdef f32x sums[2]
+    while i < channels:
+        n = min(<Py_ssize_t>F32_LANES, channels - i)
+        sums[0] = sums[1] = splat_f32(0.0)
+        if n == F32_LANES:
+            for r in range(count):
+                fold(NULL, &rows[r], i, F32_LANES, sums)
+            add_wide(first + i, sums[0], F32_LANES)
+            add_wide(second + i, sums[1], F32_LANES)
+        else:
+            for r in range(count):
+                fold(NULL, &rows[r], i, n, sums)
+            add_wide(first + i, sums[0], n)
+            add_wide(second + i, sums[1], n)
+        i += n
+
+
+cdef inline int add_chunk(
+        void (*fold)(const f32x*, const Row*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
+        void (*add)(const real*, const Row*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, const real* like,
+        Dtype dtype, const Problem* problem, Py_ssize_t chunk, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    # -1 where memory ran out
+    cdef environment callers
+    cdef Py_ssize_t n = problem.channels, r = start, count, k, what, size = tile_size(like, n)
+    cdef double* first = problem.sums + 2 * chunk * n
+    cdef char* tiles = <char*>malloc(2 * TOGETHER * size)
+    cdef Row rows[TOGETHER]
+    if tiles == NULL:
+        return -1
+    callers = enter_environment()
+    for k in range(TOGETHER):
+        for what in range(MOST_VECTORS):
+            rows[k].known[what] = problem.known[what]
+    while r < stop:
+        count = min(<Py_ssize_t>TOGETHER, stop - r)
+        for k in range(count):
+            rows[k].x = row_of(dtype, &problem.x, r + k, <real*>(tiles + 2 * k * size), n)
+            rows[k].grad = row_of(dtype, &problem.grad, r + k, <real*>(tiles + (2 * k + 1) * size), n)
+        if real is f32x and problem.folded and count == TOGETHER:
+            fold_group(fold, rows, TOGETHER, first, first + n, n)
+        elif real is f32x and problem.folded:
+            fold_group(fold, rows, count, first, first + n, n)
+        else:
+            add_group(add, like, rows, count, first, first + n, n)
+        r += count
+    leave_environment(callers)
+    free(tiles)
+    return 0
+
+
+cdef inline int add_all(
+        void (*fold)(const f32x*, const Row*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
+        void (*add)(const real*, const Row*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, const real* like,
+        Dtype dtype, Problem* problem, int threads) noexcept nogil:
+    # the sums of every channel, in the place of the first chunk's
+    cdef Py_ssize_t i, chunk, size = problem.chunk, n = 2 * problem.channels
+    cdef int failed = 0
+    memset(problem.sums, 0, problem.chunks * n * sizeof(double))
+    if threads == 1:
+        for chunk in range(problem.chunks):
+            failed += add_chunk(fold, add, like, dtype, problem, chunk, chunk * size,
+                                min(problem.examples, (chunk + 1) * size))
+    else:
+        for chunk in prange(problem.chunks, num_threads=threads, schedule="dynamic"):
+            failed += add_chunk(fold, add, like, dtype, problem, chunk, chunk * size,
+                                min(problem.examples, (chunk + 1) * size))
+    for chunk in range(1, problem.chunks):
+        for i in range(n):
+            problem.sums[i] += problem.sums[chunk * n + i]
+    return failed
+
+
+cdef inline int map_chunk(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                          const real* like, Dtype dtype, const Problem* problem, Py_ssize_t start,
+                          Py_ssize_t stop) noexcept nogil:
+    cdef environment callers
+    cdef Py_ssize_t n = problem.channels, r = start, k, size = tile_size(like, n)
+    cdef bint placed = direct(dtype, &problem.y, n)
+    cdef char* tiles = <char*>malloc(5 * size)
+    cdef Row row, other
+    cdef char* y
+    if tiles == NULL:
+        return -1
+    callers = enter_environment()
+    for k in range(MOST_VECTORS):
+        row.known[k] = problem.known[k]
+    row.streamed = problem.streamed and placed
+    while r < stop:
+        row.x = row_of(dtype, &problem.x, r, <real*>tiles, n)
+        row.grad = row_of(dtype, &problem.grad, r, <real*>(tiles + size), n)
+        y = problem.y.data + r * problem.y.step
+        if placed and r + 1 < stop:
+            other = row
+            other.x = row_of(dtype, &problem.x, r + 1, <real*>(tiles + 3 * size), n)
+            other.grad = row_of(dtype, &problem.grad, r + 1, <real*>(tiles + 4 * size), n)
+            map_pair(point, <real*>y, &row, <real*>(y + problem.y.step), &other, n,
+                     row.streamed)
+            r += 1
+        else:
+            map_block(point, <real*>(y if placed else tiles + 2 * size), &row, 0, n, row.streamed)
+        if not placed:
+            put_row(dtype, y, problem.y.stride, <const real*>(tiles + 2 * size), n)
+        r += 1
+    if row.streamed:
+        end_stream()
+    leave_environment(callers)
+    free(tiles)
+    return 0
+
+
+cdef inline int map_all(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                        const real* like, Dtype dtype, const Problem* problem, int threads) noexcept nogil:
+    cdef Py_ssize_t chunk, size = problem.chunk
+    cdef int failed = 0
+    if threads == 1:
+        return map_chunk(point, like, dtype, problem, 0, problem.examples)
+    for chunk in prange(problem.chunks, num_threads=threads, schedule="static"):
+        failed += map_chunk(point, like, dtype, problem, chunk * size, min(problem.examples, (chunk + 1) * size))
+    return failed
+
+
+# The kernels. A problem's memory: the vectors of its channels, and the sums of its chunks.
+
+cdef inline Matrix matrix(char* data, const np.npy_intp* steps) noexcept nogil:
+    return Matrix(data, steps[0], steps[1])
+
+
+cdef inline real* begin(const real* like, Dtype dtype, Problem* problem, Matrix grad, Matrix x, Matrix y,
+                        Py_ssize_t examples, Py_ssize_t channels) noexcept nogil:
+    # the vectors' memory, or NULL where it ran out
+    cdef Py_ssize_t size = tile_size(like, channels), k
+    cdef char* vectors = <char*>malloc(MOST_VECTORS * size)
+    problem.grad, problem.x, problem.y, problem.examples, problem.channels = grad, x, y, examples, channels
+    problem.chunk = max(<Py_ssize_t>CHUNK_ROWS, (examples + CHUNKS - 1) // CHUNKS)
+    problem.chunks = (examples + problem.chunk - 1) // problem.chunk
+    problem.sums = <double*>malloc(2 * (problem.chunks + 1) * (channels + 1) * sizeof(double))
+    problem.folded = False
+    problem.streamed = examples * channels * size_of(dtype) >= STREAM_BYTES and y.data != x.data and y.data != grad.data
+    if problem.sums == NULL or vectors == NULL:
+        finish(problem, vectors)
+        return NULL
+    for k in range(MOST_VECTORS):
+        problem.known[k] = vectors + k * size
+    return <real*>vectors
+
+
+cdef inline void finish(Problem* problem, void* vectors) noexcept nogil:
+    free(vectors)
+    free(problem.sums)
+
+
+cdef inline void set_known(const real* like, const Problem* problem, int what, Py_ssize_t i,
+                           double value) noexcept nogil:
+    if real is f32x:
+        (<float*>problem.known[what])[i] = <float>value
+    else:
+        (<double*>problem.known[what])[i] = value
+
+
+cdef inline void set_mean(const real* like, const Problem* problem, Py_ssize_t i, double mean) noexcept nogil:
+    set_known(like, problem, MEAN, i, mean)
+    set_known(like, problem, MEAN_REST, i, mean - rounded(like, mean))
+
+
+cdef inline double number(char** args, const np.npy_intp* steps, int operand, int core, Py_ssize_t i) noexcept nogil:
+    # of a vector of float64
+    return (<const double*>(args[operand] + i * steps[core]))[0]
+
+
+cdef inline double known_mean(const real* like, const Problem* problem, Py_ssize_t i) noexcept nogil:
+    if real is f32x:
+        return (<const float*>problem.known[MEAN])[i]
+    else:
+        return (<const double*>problem.known[MEAN])[i]
+
+
+cdef inline int recentre(const real* like, Dtype dtype, Problem* problem, Py_ssize_t examples,
+                         int threads) noexcept nogil:
+    # the mean of so many examples found from their deviations becomes what deviations are taken from, and they are
+    # summed
+    cdef Py_ssize_t i
+    for i in range(problem.channels):
+        set_known(like, problem, MEAN, i, known_mean(like, problem, i) + problem.sums[i] / examples)
+    return add_all(fold_deviation, add_deviation[real], like, dtype, problem, threads)
+
+
+cdef int moments_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t examples, Py_ssize_t channels,
+                        const np.npy_intp* steps, int threads) noexcept nogil:
+    # x -> mean, variance. Deviations are taken from a guess of the mean, and where that costs a bit, from the mean.
+    cdef Problem problem
+    cdef Matrix x = matrix(args[0], steps), none = Matrix(NULL, 0, 0)
+    cdef real* vectors = begin(like, dtype, &problem, none, x, none, examples, channels)
+    cdef Py_ssize_t i, few = min(examples, <Py_ssize_t>GUESSED)
+    cdef double apart, square
+    cdef bint poor = False, vanished = False
+    cdef int failed
+    if vectors == NULL:
+        return -1
+    take_row(dtype, vectors, x.data, x.stride, channels)
+    memset(problem.sums, 0, 2 * channels * sizeof(double))
+    failed = add_chunk(fold_deviation, add_deviation[real], like, dtype, &problem, 0, 0, few)
+    problem.folded = True
+    failed += recentre(like, dtype, &problem, few, threads)
+    for i in range(channels):
+        apart = problem.sums[i] / examples
+        square = problem.sums[channels + i] / examples
+        poor = poor or apart * apart > 0.5 * square
+        vanished = vanished or not (ldexp(1.0, -60) < square < ldexp(1.0, 100) or apart == square == 0.0)
+    if poor or vanished:
+        problem.folded = not vanished
+        failed += recentre(like, dtype, &problem, examples, threads)
+    for i in range(channels):
+        apart = problem.sums[i] / examples
+        square = problem.sums[channels + i] / examples - apart * apart
+        (<double*>(args[1] + i * steps[2]))[0] = known_mean(like, &problem, i) + apart
+        (<double*>(args[2] + i * steps[3]))[0] = square
+    finish(&problem, vectors)
+    return failed
+
+
+cdef int affine_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t examples, Py_ssize_t channels,
+                       const np.npy_intp* steps, int threads) noexcept nogil:
+    # x, mean, rstd, weight, bias -> y
+    cdef Problem problem
+    cdef real* vectors = begin(like, dtype, &problem, Matrix(NULL, 0, 0), matrix(args[0], steps),
+                               matrix(args[5], steps + 6), examples, channels)
+    cdef Py_ssize_t i
+    cdef int failed
+    if vectors == NULL:
+        return -1
+    for i in range(channels):
+        set_mean(like, &problem, i, number(args, steps, 1, 2, i))
+        set_known(like, &problem, RSTD, i, number(args, steps, 2, 3, i))
+        set_known(like, &problem, WEIGHT, i, number(args, steps, 3, 4, i))
+        set_known(like, &problem, BIAS, i, number(args, steps, 4, 5, i))
+    failed = map_all(affine[real], like, dtype, &problem, threads)
+    finish(&problem, vectors)
+    return failed
+
+
+cdef int sums_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t examples, Py_ssize_t channels,
+                     const np.npy_intp* steps, int threads) noexcept nogil:
+    # grad, x, mean, rstd -> sum(grad), sum(grad * normed)
+    cdef Problem problem
+    cdef real* vectors = begin(like, dtype, &problem, matrix(args[0], steps), matrix(args[1], steps + 2),
+                               Matrix(NULL, 0, 0), examples, channels)
+    cdef Py_ssize_t i
+    cdef int failed
+    if vectors == NULL:
+        return -1
+    for i in range(channels):
+        set_mean(like, &problem, i, number(args, steps, 2, 4, i))
+        set_known(like, &problem, RSTD, i, number(args, steps, 3, 5, i))
+    problem.folded = True
+    failed = add_all(fold_gradient, add_gradient[real], like, dtype, &problem, threads)
+    for i in range(2 * channels):
+        problem.folded = problem.folded and fabs(problem.sums[i]) < INFINITY
+    if not problem.folded:
+        failed += add_all(fold_gradient, add_gradient[real], like, dtype, &problem, threads)
+    for i in range(channels):
+        (<double*>(args[4] + i * steps[6]))[0] = problem.sums[i] if examples > 0 else 0.0
+        (<double*>(args[5] + i * steps[7]))[0] = problem.sums[channels + i] if examples > 0 else 0.0
+    finish(&problem, vectors)
+    return failed
+
+
+cdef int slope_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t examples, Py_ssize_t channels,
+                      const np.npy_intp* steps, int threads) noexcept nogil:
+    # grad, x, mean, rstd, weight, sum(grad), sum(grad * normed), count -> grad_x; an infinite count leaves the sums out
+    cdef Problem problem
+    cdef real* vectors = begin(like, dtype, &problem, matrix(args[0], steps), matrix(args[1], steps + 2),
+                               matrix(args[8], steps + 9), examples, channels)
+    cdef double count = (<double*>args[7])[0]
+    cdef Py_ssize_t i
+    cdef int failed
+    if vectors == NULL:
+        return -1
+    for i in range(channels):
+        set_mean(like, &problem, i, number(args, steps, 2, 4, i))
+        set_known(like, &problem, RSTD, i, number(args, steps, 3, 5, i))
+        set_known(like, &problem, WEIGHT, i, number(args, steps, 4, 6, i))
+        set_known(like, &problem, GRAD_MEAN, i, number(args, steps, 5, 7, i) / count)
+        set_known(like, &problem, GRAD_NORMED_MEAN, i, number(args, steps, 6, 8, i) / count)
+    failed = map_all(slope[real], like, dtype, &problem, threads)
+    finish(&problem, vectors)
+    return failed
+
+
+# The gufuncs.
+
+cdef inline void columns(Dtype dtype, columns_kernel kernel, const Operation* operation, char** args,
+                         const np.npy_intp* dims, const np.npy_intp* steps) noexcept nogil:
+    cdef environment callers = enter_environment()
+    cdef char* at[MOST_OPERANDS]
+    cdef Py_ssize_t outer
+    cdef int k, failed = 0
+    for outer in range(dims[0]):
+        for k in range(operation.operands):
+            at[k] = args[k] + outer * steps[k]
+        failed += kernel(NULL, dtype, at, dims[1], dims[2], steps + operation.operands,
+                         operation.threads[0] if dims[1] * dims[2] >= THREAD_MIN else 1)
+    leave_environment(callers)
+    if failed:
+        with gil:
+            PyErr_NoMemory()
+
+
+cdef void columns_float16(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
+    columns(FLOAT16, (<Operation*>data).float32, <Operation*>data, args, dims, steps)
+
+
+cdef void columns_bfloat16(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
+    columns(BFLOAT16, (<Operation*>data).float32, <Operation*>data, args, dims, steps)
+
+
+cdef void columns_float32(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
+    columns(FLOAT32, (<Operation*>data).float32, <Operation*>data, args, dims, steps)
+
+
+cdef void columns_float64(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
+    columns(FLOAT64, (<Operation*>data).float64, <Operation*>data, args, dims, steps)
+
+
+cdef object of_columns(bytes name, bytes signature, bytes kinds, int n_in, void* float32, void* float64, bytes doc):
+    # as along_axis, of whole matrices (m, c)
+    cdef Operation* operation = <Operation*>malloc(sizeof(Operation))
+    operation.float32, operation.float64 = <columns_kernel>float32, <columns_kernel>float64
+    operation.operands = <int>len(kinds)
+    operation.threads = <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
+    return register(name, signature, kinds, n_in, doc, operation, <void*>columns_float16, <void*>columns_bfloat16,
+                    <void*>columns_float32, <void*>columns_float64)
+
+
+moments_gufunc = of_columns(
+    b"column_moments", b"(m,c)->(c),(c)", b"rss", 1, <void*>moments_kernel[f32x], <void*>moments_kernel[f64x],
+    b"x -> mean, variance")
+affine_gufunc = of_columns(
+    b"column_affine", b"(m,c),(c),(c),(c),(c)->(m,c)", b"rssssr", 5, <void*>affine_kernel[f32x],
+    <void*>affine_kernel[f64x], b"x, mean, rstd, weight, bias -> y")
+sums_gufunc = of_columns(
+    b"column_sums", b"(m,c),(m,c),(c),(c)->(c),(c)", b"rrssss", 4, <void*>sums_kernel[f32x], <void*>sums_kernel[f64x],
+    b"grad, x, mean, rstd -> sum(grad), sum(grad * normed)")
+slope_gufunc = of_columns(
+    b"column_slope", b"(m,c),(m,c),(c),(c),(c),(c),(c),()->(m,c)", b"rrssssssr", 8, <void*>slope_kernel[f32x],
+    <void*>slope_kernel[f64x], b"grad, x, mean, rstd, weight, sum(grad), sum(grad * normed), count -> grad_x")
