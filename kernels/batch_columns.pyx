@@ -15,8 +15,8 @@ from libc.string cimport memset
 cimport numpy as np
 
 from .lanes cimport (
-    F32_LANES, F64_LANES, end_stream, enter_environment, environment, f32x, f64x, fma, leave_environment, load_f64,
-    load_part_f64, real, splat_f32, store_f64, store_part_f64,
+    F32_LANES, F64_LANES, end_stream, enter_environment, environment, f32x, f64x, fma, leave_environment, real,
+    splat_f32, store_f64, store_part_f64,
 )
 from .loops cimport STREAM_BYTES
 from .norm_groups cimport add_wide
@@ -154,47 +154,53 @@ cdef inline Py_ssize_t tile_size(const real* like, Py_ssize_t n) noexcept nogil:
 
 # Sums of a chunk of rows, and of all.
 
-cdef inline void add_group(
+cdef inline void add_part(
         void (*add)(const real*, const Row*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, const real* like,
-        const Row* rows, Py_ssize_t count, double* first, double* second, Py_ssize_t channels) noexcept nogil:
-    cdef Py_ssize_t i = 0, r, n
+        const Row* rows, Py_ssize_t count, double* first, double* second, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # of the channels i to i + n
     cdef f64x sums[2]
-    while i < channels:
-        n = min(<Py_ssize_t>F64_LANES, channels - i)
-        if n == F64_LANES:
-            sums[0], sums[1] = load_f64(first + i), load_f64(second + i)
-            for r in range(count):
-                add(like, &rows[r], i, F64_LANES, sums)
-            store_f64(first + i, sums[0])
-            store_f64(second + i, sums[1])
-        else:
-            sums[0], sums[1] = load_part_f64(first + i, n), load_part_f64(second + i, n)
-            for r in range(count):
-                add(like, &rows[r], i, n, sums)
-            store_part_f64(first + i, sums[0], n)
-            store_part_f64(second + i, sums[1], n)
-        i += n
+    cdef Py_ssize_t r
+    sums[0], sums[1] = wide(<const f64x*>first, i, n), wide(<const f64x*>second, i, n)
+    for r in range(count):
+        add(like, &rows[r], i, n, sums)
+    if n == F64_LANES:
+        store_f64(first + i, sums[0])
+        store_f64(second + i, sums[1])
+    else:
+        store_part_f64(first + i, sums[0], n)
+        store_part_f64(second + i, sums[1], n)
 
 
-cdef inline void fold_group(
-        void (*fold)(const f32x*, const Row*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
-        const Row* rows, Py_ssize_t count, double* first, double* second, Py_ssize_t channels) noexcept nogil:
-    cdef Py_ssize_t i = 0, r, n
+cdef inline void fold_part(
+        void (*fold)(const f32x*, const Row*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, const Row* rows,
+        Py_ssize_t count, double* first, double* second, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     cdef f32x sums[2]
-    while i < channels:
-        n = min(<Py_ssize_t>F32_LANES, channels - i)
-        sums[0] = sums[1] = splat_f32(0.0)
-        if n == F32_LANES:
-            for r in range(count):
-                fold(NULL, &rows[r], i, F32_LANES, sums)
-            add_wide(first + i, sums[0], F32_LANES)
-            add_wide(second + i, sums[1], F32_LANES)
-        else:
-            for r in range(count):
-                fold(NULL, &rows[r], i, n, sums)
-            add_wide(first + i, sums[0], n)
-            add_wide(second + i, sums[1], n)
-        i += n
+    cdef Py_ssize_t r
+    sums[0] = sums[1] = splat_f32(0.0)
+    for r in range(count):
+        fold(NULL, &rows[r], i, n, sums)
+    add_wide(first + i, sums[0], n)
+    add_wide(second + i, sums[1], n)
+
+
+cdef inline void add_rows(
+        void (*fold)(const f32x*, const Row*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
+        void (*add)(const real*, const Row*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, const real* like,
+        const Row* rows, Py_ssize_t count, bint folded, double* first, double* second,
+        Py_ssize_t channels) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    if real is f32x and folded:
+        while i + F32_LANES <= channels:
+            fold_part(fold, rows, count, first, second, i, F32_LANES)
+            i += F32_LANES
+        if i < channels:
+            fold_part(fold, rows, count, first, second, i, channels - i)
+        return
+    while i + F64_LANES <= channels:
+        add_part(add, like, rows, count, first, second, i, F64_LANES)
+        i += F64_LANES
+    if i < channels:
+        add_part(add, like, rows, count, first, second, i, channels - i)
 
 
 cdef inline int add_chunk(
@@ -218,12 +224,10 @@ cdef inline int add_chunk(
         for k in range(count):
             rows[k].x = row_of(dtype, &problem.x, r + k, <real*>(tiles + 2 * k * size), n)
             rows[k].grad = row_of(dtype, &problem.grad, r + k, <real*>(tiles + (2 * k + 1) * size), n)
-        if real is f32x and problem.folded and count == TOGETHER:
-            fold_group(fold, rows, TOGETHER, first, first + n, n)
-        elif real is f32x and problem.folded:
-            fold_group(fold, rows, count, first, first + n, n)
+        if count == TOGETHER:  # which the compiler then knows
+            add_rows(fold, add, like, rows, TOGETHER, problem.folded, first, first + n, n)
         else:
-            add_group(add, like, rows, count, first, first + n, n)
+            add_rows(fold, add, like, rows, count, problem.folded, first, first + n, n)
         r += count
     leave_environment(callers)
     free(tiles)
@@ -275,8 +279,7 @@ cdef inline int map_chunk(real (*point)(const real*, const void*, Py_ssize_t, Py
             other = row
             other.x = row_of(dtype, &problem.x, r + 1, <real*>(tiles + 3 * size), n)
             other.grad = row_of(dtype, &problem.grad, r + 1, <real*>(tiles + 4 * size), n)
-            map_pair(point, <real*>y, &row, <real*>(y + problem.y.step), &other, n,
-                     row.streamed)
+            map_pair(point, <real*>y, &row, <real*>(y + problem.y.step), &other, n, row.streamed)
             r += 1
         else:
             map_block(point, <real*>(y if placed else tiles + 2 * size), &row, 0, n, row.streamed)
