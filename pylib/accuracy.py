@@ -101,9 +101,11 @@ def errors_beside(y, exact, terms, dtype):
 
     What is exact may be of any wider float.
     """
+    top = np.ldexp(exact.dtype.type(1), _MOST[dtype] + 1)
+    y, exact = np.clip(y.astype(exact.dtype), -top, top), np.clip(exact, -top, top)
     size = np.maximum(np.abs(exact), terms)
     power = np.where(size == 0, _LEAST[dtype], np.clip(np.frexp(size)[1] - 1, _LEAST[dtype], _MOST[dtype]))
-    apart = np.abs(y.astype(exact.dtype) - exact)
+    apart = np.abs(y - exact)
     return np.where(np.isnan(apart), np.inf, np.ldexp(apart, _DIGITS[dtype] - 1 - power)).astype(np.float64)
 
 

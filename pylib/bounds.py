@@ -79,6 +79,10 @@ ROW_BOUNDS = {
     "rms_norm_backward": {"float32": 3.0, "float64": 5.0},
     "layer_norm": {"float32": 3.0, "float64": 5.0},
     "layer_norm_backward": {"float32": 4.0, "float64": 5.0},
+    "batch_norm": {"float32": 4.0, "float64": 6.0},
+    "batch_norm_backward": {"float32": 3.5, "float64": 3.0},
+    "normalize": {"float32": 2.0, "float64": 4.0},
+    "normalize_backward": {"float32": 4.0, "float64": 7.0},
     "softmax": {"float32": 4.0, "float64": 6.0},
     "softmax_backward": {"float32": 4.0, "float64": 5.0},
     "log_softmax": {"float32": 1.5, "float64": 1.5},
@@ -87,7 +91,8 @@ ROW_BOUNDS = {
     "cross_entropy": {"float32": 1.5, "float64": 4.0},
     "cross_entropy_with_grad": {"float32": 2.0, "float64": 4.0},
 }
-CANCELLING = {"rms_norm_backward", "layer_norm", "layer_norm_backward", "softmax_backward", "log_softmax_backward",
+CANCELLING = {"rms_norm_backward", "layer_norm", "layer_norm_backward", "batch_norm", "batch_norm_backward",
+              "normalize_backward", "softmax_backward", "log_softmax_backward",
               "logsumexp", "cross_entropy", "cross_entropy_with_grad"}
 
 

@@ -5,6 +5,7 @@ and documentation; the arithmetic is in kernels/: batch_norm.pyx, batch_columns.
 import numpy as np
 
 from ._axis import fill, floating, like
+from ._documentation import with_bound
 from .kernels import batch_columns as _columns
 from .kernels import batch_norm as _batch
 from .kernels import norms as _norms
@@ -36,6 +37,7 @@ def _segments(x):
     return x.reshape(*x.shape[:2], -1) if x.ndim > 2 else x
 
 
+@with_bound
 def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *, training=False, momentum=0.1,
                eps=1e-5, out=None, return_stats=False):
     """Batch norm: ``(x - mean) / sqrt(variance + eps) * weight + bias`` for each channel, at axis 1.
@@ -76,6 +78,8 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
 
     Notes
     -----
+    %(bound)s Of float64 results cancel from |mean| / sigma, too.
+
     Ioffe and Szegedy, "Batch Normalization", 2015.
     """
     name = "batch_norm"
@@ -107,6 +111,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
     return (y, mean, rstd) if return_stats else y
 
 
+@with_bound
 def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out=None):
     """Gradients of `batch_norm`.
 
@@ -137,6 +142,10 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
     ------
     ValueError
         If a shape does not fit that of `x`.
+
+    Notes
+    -----
+    %(bound)s Of float64 results cancel from |mean| / sigma, too.
     """
     name = "batch_norm_backward"
     x = _checked(name, x)

@@ -275,6 +275,7 @@ def _power(name, p):
     return float(p)
 
 
+@with_bound
 def normalize(x, p=2, axis=-1, *, eps=1e-12, out=None):
     """Rows of length one: ``x / max(length, eps)``, the length being ``sum(|x|**p)**(1 / p)`` along `axis`.
 
@@ -300,12 +301,17 @@ def normalize(x, p=2, axis=-1, *, eps=1e-12, out=None):
     ------
     ValueError
         If `p` is neither 1 nor 2, or `x` has no such axis.
+
+    Notes
+    -----
+    %(bound)s
     """
     p = _power("normalize", p)
     x, axis = checked("normalize", x, axis)
     return on_axis(_normalize.normalize_gufunc, "rssr", (x, p, eps), axis, x.ndim, out)
 
 
+@with_bound
 def normalize_backward(grad, x, p=2, axis=-1, *, eps=1e-12, out=None):
     """Gradient of `normalize`: ``(grad - along * sum(grad * y)) / length``, along being y (p = 2) or sign(x) (p = 1).
 
@@ -327,6 +333,10 @@ def normalize_backward(grad, x, p=2, axis=-1, *, eps=1e-12, out=None):
     ------
     ValueError
         If the shapes differ, `p` is neither 1 nor 2, or `x` has no such axis.
+
+    Notes
+    -----
+    %(bound)s
     """
     p = _power("normalize_backward", p)
     x, axis = checked("normalize_backward", x, axis)

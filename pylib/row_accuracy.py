@@ -106,6 +106,69 @@ def _layer_norm_backward(wide, rng, x, grad, weight, bias):
     yield from _norm_backward(lw.layer_norm_backward, True, wide, grad, x, weight)
 
 
+def _channels(lw_function, *arrays, **keywords):
+    # a row is a channel: of examples of one number, and of one example
+    yield [part.T for part in lw_function(*(array.T for array in arrays), **keywords)]
+    yield [part[0] if part.ndim == 3 else part
+           for part in lw_function(*(array[None] for array in arrays), **keywords)]
+
+
+def _batch_norm(wide, rng, x, grad, weight, bias):
+    if x.shape[-1] == 1:
+        return
+    eps, scale, shift = wide(1e-5), grad[:, :1], grad[:, -1:]
+    normed, rstd = _normed(x.astype(wide), True, eps)
+    product = normed * scale.astype(wide)
+    y = product + shift.astype(wide)
+    # of float64 the mean is one number, and as good as its last place
+    lost = np.abs(_mean(x.astype(wide)) * rstd * scale.astype(wide)) if wide is np.longdouble else 0
+    terms = np.maximum(np.maximum(np.abs(product), _rms(y)), lost)
+    for found in _channels(lw.batch_norm, x, weight=scale[:, 0], bias=shift[:, 0], training=True, eps=float(eps),
+                           return_stats=True):
+        yield found[0], y, terms
+
+
+def _batch_norm_backward(wide, rng, x, grad, weight, bias):
+    if x.shape[-1] == 1:
+        return
+    eps, scale = wide(1e-5), grad[:, :1]
+    normed, rstd = _normed(x.astype(wide), True, eps)
+    wide_grad, factor = grad.astype(wide), rstd * scale.astype(wide)
+    mean, slope = _mean(wide_grad), _mean(wide_grad * normed)
+    exact = (wide_grad - mean - normed * slope) * factor
+    lost = np.abs(_mean(x.astype(wide)) * rstd) if wide is np.longdouble else 0
+    sizes = np.maximum(np.abs(normed), 1) + lost
+    terms = (np.abs(wide_grad) + (1 + np.abs(normed) * lost) * np.abs(mean) + sizes * np.abs(slope)
+             + (np.abs(normed) + 1) * _rms(wide_grad)) * np.abs(factor)
+    stats = {"mean": _mean(x.astype(wide))[:, 0].astype(float), "rstd": rstd[:, 0].astype(float)}
+    for found in _channels(lw.batch_norm_backward, grad, x, weight=scale[:, 0], training=True, **stats):
+        yield found[0], exact, terms
+        yield found[1], (wide_grad * normed).sum(-1), (np.abs(wide_grad) * sizes).sum(-1)
+        yield found[2], wide_grad.sum(-1), np.abs(wide_grad).sum(-1)
+
+
+def _normalize(wide, rng, x, grad, weight, bias):
+    x = x[x.any(-1)]
+    for p in (1, 2):
+        yield lw.normalize(x, p), x.astype(wide) / _length(wide, x, p), 0
+
+
+def _normalize_backward(wide, rng, x, grad, weight, bias):
+    x, grad = x[x.any(-1)], grad[x.any(-1)]
+    wide_x, wide_grad = x.astype(wide), grad.astype(wide)
+    for p in (1, 2):
+        length = _length(wide, x, p)
+        y = wide_x / length
+        along, product = np.sign(y) if p == 1 else y, wide_grad * y
+        yield (lw.normalize_backward(grad, x, p), (wide_grad - along * product.sum(-1, keepdims=True)) / length,
+               (np.abs(wide_grad) + np.abs(along) * np.abs(product).sum(-1, keepdims=True)) / length)
+
+
+def _length(wide, x, p):
+    total = (np.abs(x.astype(wide)) ** p).sum(-1, keepdims=True)
+    return np.sqrt(total) if p == 2 else total
+
+
 def _log_sum(x):
     # the largest, and the logarithm of the sum relative to it
     rows, top = np.arange(len(x)), x.max(-1, keepdims=True)
@@ -178,6 +241,10 @@ _TRIALS = {
     "rms_norm_backward": _rms_norm_backward,
     "layer_norm": _layer_norm,
     "layer_norm_backward": _layer_norm_backward,
+    "batch_norm": _batch_norm,
+    "batch_norm_backward": _batch_norm_backward,
+    "normalize": _normalize,
+    "normalize_backward": _normalize_backward,
     "softmax": _softmax,
     "log_softmax": _log_softmax,
     "logsumexp": _logsumexp,

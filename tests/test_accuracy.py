@@ -104,10 +104,10 @@ def test_all_of_float32():
 
 def test_errors_beside():
     """In ULP of the larger of the exact result and the terms."""
-    y = np.array([1.0, 1.0, 2.0**-149, np.nan, 0.0], np.float32)
-    exact = np.array([1.0 + 2.0**-23, 1.0 + 2.0**-23, 0.0, 1.0, 0.0])
-    terms = np.array([0.0, 4.0, 0.0, 0.0, 2.0])
-    assert accuracy.errors_beside(y, exact, terms, "float32").tolist() == [1.0, 0.25, 1.0, math.inf, 0.0]
+    y = np.array([1.0, 1.0, 2.0**-149, np.nan, 0.0, np.inf, -np.inf], np.float32)
+    exact = np.array([1.0 + 2.0**-23, 1.0 + 2.0**-23, 0.0, 1.0, 0.0, 2.0**128 - 2.0**102, -1e300])
+    terms = np.array([0.0, 4.0, 0.0, 0.0, 2.0, 0.0, 0.0])
+    assert accuracy.errors_beside(y, exact, terms, "float32").tolist() == [1.0, 0.25, 1.0, math.inf, 0.0, 0.25, 0.0]
 
 
 @pytest.mark.parametrize("dtype", accuracy.DTYPES)
