@@ -1,6 +1,6 @@
 # Batch norm where an example holds one number of each channel: x is (examples, channels), a channel a column. Registers
 # hold neighbouring channels, and rows are read as they stand in memory: for the statistics once, or twice where the
-# first example was no guess of the means, and once for the map. The formulas are those of batch_norm.pyx.
+# first examples were no guess of the means, and once for the map. The formulas are those of batch_norm.pyx.
 #
 # A few rows are added in the precision of the computation, and those sums in float64; where float32 overflows, or its
 # squares vanish, all is float64. A chunk adds its rows in order, and the chunks, set by the shape alone, are added in
@@ -20,8 +20,8 @@ from .lanes cimport (
 )
 from .loops cimport STREAM_BYTES
 from .norm_groups cimport add_wide
-from .reductions cimport map_block, map_pair, rounded, take, wide
-from .rows cimport PADDING, put_row, register, take_row
+from .reductions cimport element, map_block, map_pair, rounded, take, wide
+from .rows cimport PADDING, direct, put_row, register, take_row
 from .ufuncs cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, THREAD_MIN, Dtype, size_of
 
 np.import_array()
@@ -51,10 +51,13 @@ cdef struct Matrix:
     Py_ssize_t step
     Py_ssize_t stride
 
+cdef struct Vectors:
+    const void* of[MOST_VECTORS]
+
 cdef struct Row:
     const void* grad
     const void* x
-    const void* known[MOST_VECTORS]
+    Vectors known
     bint streamed
 
 cdef struct Problem:
@@ -63,7 +66,7 @@ cdef struct Problem:
     Matrix y
     Py_ssize_t examples
     Py_ssize_t channels
-    const void* known[MOST_VECTORS]
+    Vectors known
     Py_ssize_t chunk  # of so many examples
     Py_ssize_t chunks
     double* sums  # two of each channel, for every chunk
@@ -83,7 +86,7 @@ cdef struct Operation:
 # The terms of two sums, and the maps.
 
 cdef inline void add_deviation(const real* like, const Row* row, Py_ssize_t i, Py_ssize_t n, f64x* sums) noexcept nogil:
-    cdef f64x x = wide(<const real*>row.x, i, n) - wide(<const real*>row.known[MEAN], i, n)
+    cdef f64x x = wide(<const real*>row.x, i, n) - wide(<const real*>row.known.of[MEAN], i, n)
     sums[0] = sums[0] + x
     sums[1] = sums[1] + x * x
 
@@ -91,14 +94,14 @@ cdef inline void add_deviation(const real* like, const Row* row, Py_ssize_t i, P
 cdef inline void add_gradient(const real* like, const Row* row, Py_ssize_t i, Py_ssize_t n, f64x* sums) noexcept nogil:
     # grad and grad * normed
     cdef f64x grad = wide(<const real*>row.grad, i, n)
-    cdef f64x x = wide(<const real*>row.x, i, n) - wide(<const real*>row.known[MEAN], i, n)
-    x = x - wide(<const real*>row.known[MEAN_REST], i, n)
+    cdef f64x x = wide(<const real*>row.x, i, n) - wide(<const real*>row.known.of[MEAN], i, n)
+    x = x - wide(<const real*>row.known.of[MEAN_REST], i, n)
     sums[0] = sums[0] + grad
-    sums[1] = sums[1] + grad * (x * wide(<const real*>row.known[RSTD], i, n))
+    sums[1] = sums[1] + grad * (x * wide(<const real*>row.known.of[RSTD], i, n))
 
 
 cdef inline real known(const real* like, const Row* row, int what, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    return take(<const real*>row.known[what], i, n)
+    return take(<const real*>row.known.of[what], i, n)
 
 
 cdef inline void fold_deviation(const f32x* like, const Row* row, Py_ssize_t i, Py_ssize_t n,
@@ -135,14 +138,10 @@ cdef inline real slope(const real* like, const void* row_, Py_ssize_t i, Py_ssiz
 
 # Rows of any dtype and stride.
 
-cdef inline bint direct(Dtype dtype, const Matrix* matrix, Py_ssize_t n) noexcept nogil:
-    return (dtype == FLOAT32 or dtype == FLOAT64) and (matrix.stride == size_of(dtype) or n <= 1)
-
-
 cdef inline const void* row_of(Dtype dtype, const Matrix* matrix, Py_ssize_t r, real* tile,
                                Py_ssize_t n) noexcept nogil:
     # where a row stands, or its copy
-    if matrix.data == NULL or direct(dtype, matrix, n):
+    if matrix.data == NULL or direct(dtype, matrix.stride, n):
         return matrix.data + r * matrix.step
     take_row(dtype, tile, matrix.data + r * matrix.step, matrix.stride, n)
     return tile
@@ -209,7 +208,7 @@ cdef inline int add_chunk(
         Dtype dtype, const Problem* problem, Py_ssize_t chunk, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     # -1 where memory ran out
     cdef environment callers
-    cdef Py_ssize_t n = problem.channels, r = start, count, k, what, size = tile_size(like, n)
+    cdef Py_ssize_t n = problem.channels, r = start, count, k, size = tile_size(like, n)
     cdef double* first = problem.sums + 2 * chunk * n
     cdef char* tiles = <char*>malloc(2 * TOGETHER * size)
     cdef Row rows[TOGETHER]
@@ -217,8 +216,7 @@ cdef inline int add_chunk(
         return -1
     callers = enter_environment()
     for k in range(TOGETHER):
-        for what in range(MOST_VECTORS):
-            rows[k].known[what] = problem.known[what]
+        rows[k].known = problem.known
     while r < stop:
         count = min(<Py_ssize_t>TOGETHER, stop - r)
         for k in range(count):
@@ -260,17 +258,15 @@ cdef inline int map_chunk(real (*point)(const real*, const void*, Py_ssize_t, Py
                           const real* like, Dtype dtype, const Problem* problem, Py_ssize_t start,
                           Py_ssize_t stop) noexcept nogil:
     cdef environment callers
-    cdef Py_ssize_t n = problem.channels, r = start, k, size = tile_size(like, n)
-    cdef bint placed = direct(dtype, &problem.y, n)
+    cdef Py_ssize_t n = problem.channels, r = start, size = tile_size(like, n)
+    cdef bint placed = direct(dtype, problem.y.stride, n)
     cdef char* tiles = <char*>malloc(5 * size)
     cdef Row row, other
     cdef char* y
     if tiles == NULL:
         return -1
     callers = enter_environment()
-    for k in range(MOST_VECTORS):
-        row.known[k] = problem.known[k]
-    row.streamed = problem.streamed and placed
+    row.known, row.streamed = problem.known, problem.streamed and placed
     while r < stop:
         row.x = row_of(dtype, &problem.x, r, <real*>tiles, n)
         row.grad = row_of(dtype, &problem.grad, r, <real*>(tiles + size), n)
@@ -317,15 +313,15 @@ cdef inline real* begin(const real* like, Dtype dtype, Problem* problem, Matrix 
     cdef char* vectors = <char*>malloc(MOST_VECTORS * size)
     problem.grad, problem.x, problem.y, problem.examples, problem.channels = grad, x, y, examples, channels
     problem.chunk = max(<Py_ssize_t>CHUNK_ROWS, (examples + CHUNKS - 1) // CHUNKS)
-    problem.chunks = (examples + problem.chunk - 1) // problem.chunk
-    problem.sums = <double*>malloc(2 * (problem.chunks + 1) * (channels + 1) * sizeof(double))
+    problem.chunks = max(1, (examples + problem.chunk - 1) // problem.chunk)
+    problem.sums = <double*>malloc(2 * problem.chunks * (channels + 1) * sizeof(double))
     problem.folded = False
     problem.streamed = examples * channels * size_of(dtype) >= STREAM_BYTES and y.data != x.data and y.data != grad.data
     if problem.sums == NULL or vectors == NULL:
         finish(problem, vectors)
         return NULL
     for k in range(MOST_VECTORS):
-        problem.known[k] = vectors + k * size
+        problem.known.of[k] = vectors + k * size
     return <real*>vectors
 
 
@@ -337,35 +333,37 @@ cdef inline void finish(Problem* problem, void* vectors) noexcept nogil:
 cdef inline void set_known(const real* like, const Problem* problem, int what, Py_ssize_t i,
                            double value) noexcept nogil:
     if real is f32x:
-        (<float*>problem.known[what])[i] = <float>value
+        (<float*>problem.known.of[what])[i] = <float>value
     else:
-        (<double*>problem.known[what])[i] = value
+        (<double*>problem.known.of[what])[i] = value
 
 
-cdef inline void set_mean(const real* like, const Problem* problem, Py_ssize_t i, double mean) noexcept nogil:
-    set_known(like, problem, MEAN, i, mean)
-    set_known(like, problem, MEAN_REST, i, mean - rounded(like, mean))
+cdef inline void know(const real* like, const Problem* problem, int what, const char* values, Py_ssize_t step,
+                      double divisor) noexcept nogil:
+    # a vector of float64
+    cdef Py_ssize_t i
+    for i in range(problem.channels):
+        set_known(like, problem, what, i, (<const double*>(values + i * step))[0] / divisor)
 
 
-cdef inline double number(char** args, const np.npy_intp* steps, int operand, int core, Py_ssize_t i) noexcept nogil:
-    # of a vector of float64
-    return (<const double*>(args[operand] + i * steps[core]))[0]
-
-
-cdef inline double known_mean(const real* like, const Problem* problem, Py_ssize_t i) noexcept nogil:
-    if real is f32x:
-        return (<const float*>problem.known[MEAN])[i]
-    else:
-        return (<const double*>problem.known[MEAN])[i]
+cdef inline void know_mean(const real* like, const Problem* problem, const char* values,
+                           Py_ssize_t step) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef double mean
+    for i in range(problem.channels):
+        mean = (<const double*>(values + i * step))[0]
+        set_known(like, problem, MEAN, i, mean)
+        set_known(like, problem, MEAN_REST, i, mean - rounded(like, mean))
 
 
 cdef inline int recentre(const real* like, Dtype dtype, Problem* problem, Py_ssize_t examples,
                          int threads) noexcept nogil:
     # the mean of so many examples found from their deviations becomes what deviations are taken from, and they are
     # summed
+    cdef const real* mean = <const real*>problem.known.of[MEAN]
     cdef Py_ssize_t i
     for i in range(problem.channels):
-        set_known(like, problem, MEAN, i, known_mean(like, problem, i) + problem.sums[i] / examples)
+        set_known(like, problem, MEAN, i, element(mean, i) + problem.sums[i] / examples)
     return add_all(fold_deviation, add_deviation[real], like, dtype, problem, threads)
 
 
@@ -397,7 +395,7 @@ cdef int moments_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t e
     for i in range(channels):
         apart = problem.sums[i] / examples
         square = problem.sums[channels + i] / examples - apart * apart
-        (<double*>(args[1] + i * steps[2]))[0] = known_mean(like, &problem, i) + apart
+        (<double*>(args[1] + i * steps[2]))[0] = element(<const real*>problem.known.of[MEAN], i) + apart
         (<double*>(args[2] + i * steps[3]))[0] = square
     finish(&problem, vectors)
     return failed
@@ -409,15 +407,13 @@ cdef int affine_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t ex
     cdef Problem problem
     cdef real* vectors = begin(like, dtype, &problem, Matrix(NULL, 0, 0), matrix(args[0], steps),
                                matrix(args[5], steps + 6), examples, channels)
-    cdef Py_ssize_t i
     cdef int failed
     if vectors == NULL:
         return -1
-    for i in range(channels):
-        set_mean(like, &problem, i, number(args, steps, 1, 2, i))
-        set_known(like, &problem, RSTD, i, number(args, steps, 2, 3, i))
-        set_known(like, &problem, WEIGHT, i, number(args, steps, 3, 4, i))
-        set_known(like, &problem, BIAS, i, number(args, steps, 4, 5, i))
+    know_mean(like, &problem, args[1], steps[2])
+    know(like, &problem, RSTD, args[2], steps[3], 1.0)
+    know(like, &problem, WEIGHT, args[3], steps[4], 1.0)
+    know(like, &problem, BIAS, args[4], steps[5], 1.0)
     failed = map_all(affine[real], like, dtype, &problem, threads)
     finish(&problem, vectors)
     return failed
@@ -433,9 +429,8 @@ cdef int sums_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t exam
     cdef int failed
     if vectors == NULL:
         return -1
-    for i in range(channels):
-        set_mean(like, &problem, i, number(args, steps, 2, 4, i))
-        set_known(like, &problem, RSTD, i, number(args, steps, 3, 5, i))
+    know_mean(like, &problem, args[2], steps[4])
+    know(like, &problem, RSTD, args[3], steps[5], 1.0)
     problem.folded = True
     failed = add_all(fold_gradient, add_gradient[real], like, dtype, &problem, threads)
     for i in range(2 * channels):
@@ -443,8 +438,8 @@ cdef int sums_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t exam
     if not problem.folded:
         failed += add_all(fold_gradient, add_gradient[real], like, dtype, &problem, threads)
     for i in range(channels):
-        (<double*>(args[4] + i * steps[6]))[0] = problem.sums[i] if examples > 0 else 0.0
-        (<double*>(args[5] + i * steps[7]))[0] = problem.sums[channels + i] if examples > 0 else 0.0
+        (<double*>(args[4] + i * steps[6]))[0] = problem.sums[i]
+        (<double*>(args[5] + i * steps[7]))[0] = problem.sums[channels + i]
     finish(&problem, vectors)
     return failed
 
@@ -456,16 +451,14 @@ cdef int slope_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t exa
     cdef real* vectors = begin(like, dtype, &problem, matrix(args[0], steps), matrix(args[1], steps + 2),
                                matrix(args[8], steps + 9), examples, channels)
     cdef double count = (<double*>args[7])[0]
-    cdef Py_ssize_t i
     cdef int failed
     if vectors == NULL:
         return -1
-    for i in range(channels):
-        set_mean(like, &problem, i, number(args, steps, 2, 4, i))
-        set_known(like, &problem, RSTD, i, number(args, steps, 3, 5, i))
-        set_known(like, &problem, WEIGHT, i, number(args, steps, 4, 6, i))
-        set_known(like, &problem, GRAD_MEAN, i, number(args, steps, 5, 7, i) / count)
-        set_known(like, &problem, GRAD_NORMED_MEAN, i, number(args, steps, 6, 8, i) / count)
+    know_mean(like, &problem, args[2], steps[4])
+    know(like, &problem, RSTD, args[3], steps[5], 1.0)
+    know(like, &problem, WEIGHT, args[4], steps[6], 1.0)
+    know(like, &problem, GRAD_MEAN, args[5], steps[7], count)
+    know(like, &problem, GRAD_NORMED_MEAN, args[6], steps[8], count)
     failed = map_all(slope[real], like, dtype, &problem, threads)
     finish(&problem, vectors)
     return failed

@@ -11,7 +11,7 @@ cimport numpy as np
 from .exponentials cimport Exponents, exponents_of, find_logs, larger, largest, set_top, top_block
 from .lanes cimport enter_environment, environment, f32x, f64x, fma, leave_environment, real, splat
 from .loops cimport itemsize
-from .reductions cimport Pair, element_block, map_block, map_row, merge_row, sum_values, take
+from .reductions cimport Pair, element, element_block, map_block, map_row, merge_row, sum_values, take
 from .rows cimport GROUP, Operands, along_axis, group_kernel, group_of, run_groups
 
 np.import_array()
@@ -38,13 +38,6 @@ cdef inline real slope(const real* like, const void* row, Py_ssize_t i, Py_ssize
 cdef void slope_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Slope own = (<const Slope*>row)[0]
     map_block(slope[real], y, &own, start, n, False)
-
-
-cdef inline double element(const real* x, Py_ssize_t i) noexcept nogil:
-    if real is f32x:
-        return (<const float*>x)[i]
-    else:
-        return (<const double*>x)[i]
 
 
 cdef inline Pair larger_and_sum(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size) noexcept nogil:

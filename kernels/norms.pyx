@@ -12,8 +12,8 @@ cimport numpy as np
 from .lanes cimport add_product_f64, f32x, f64x, fma, real, splat, splat_f32, splat_f64
 from .loops cimport itemsize
 from .reductions cimport (
-    Pair, first_lanes, fold_values, map_block, map_pair, map_row, merge_row, rounded, sum_block, sum_either, sum_row,
-    take, wide,
+    Pair, element, first_lanes, fold_values, map_block, map_pair, map_row, merge_row, rounded, sum_block, sum_either,
+    sum_row, take, wide,
 )
 from .rows cimport GROUP, Operands, along_axis, group_kernel, group_of, run_groups
 
@@ -119,10 +119,7 @@ cdef Pair shifted(const real* like, const void* row, Py_ssize_t start, Py_ssize_
     # most sqrt(BLOCK) standard deviations from the mean, and the difference below loses at most 12 bits of 53.
     cdef Norm norm = (<const Norm*>row)[0]
     cdef Pair sums
-    if real is f32x:
-        norm.mean = (<const float*>norm.x)[start] * norm.scale
-    else:
-        norm.mean = (<const double*>norm.x)[start] * norm.scale
+    norm.mean = element(<const real*>norm.x, start) * norm.scale
     sums = sum_block(add_centred[real], 2, like, &norm, start, n)
     return Pair(norm.mean + sums.first / n, sums.second - sums.first * sums.first / n)
 
@@ -356,8 +353,8 @@ cdef inline void layer_statistics(const real* like, Norm* norms, Py_ssize_t rows
         for r in range(rows):
             one_pass_root(like, &norms[r], n, threads)
         return
-    for r in range(rows):
-        if not guess:
+    if not guess:
+        for r in range(rows):
             find_mean(like, &norms[r], n, threads)
     # a guess waits for its row: rows that come from memory come one after the other
     for r in range(rows):

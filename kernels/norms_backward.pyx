@@ -12,7 +12,7 @@ cimport numpy as np
 from .lanes cimport enter_environment, environment, f32x, f64x, leave_environment, real
 from .loops cimport skip
 from .norm_groups cimport GROUP, Group, group_backward, set_statistics
-from .rows cimport TILE, put_rows, register, take_rows
+from .rows cimport TILE, direct, put_rows, register, take_rows
 from .ufuncs cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, THREAD_MIN, Dtype, size_of
 
 np.import_array()
@@ -48,10 +48,6 @@ cdef inline char* at(const Array* array, Py_ssize_t row, Py_ssize_t q) noexcept 
     return array.data + row // q * array.step_p + row % q * array.step_q
 
 
-cdef inline bint direct(Dtype dtype, const Array* array, Py_ssize_t n) noexcept nogil:
-    return (dtype == FLOAT32 or dtype == FLOAT64) and (array.step_n == size_of(dtype) or n <= 1)
-
-
 cdef inline void move_tile(bint taking, Dtype dtype, real* tile, const Array* array, Py_ssize_t row, Py_ssize_t rows,
                            Py_ssize_t q, Py_ssize_t n) noexcept nogil:
     # rows that share p are moved together
@@ -73,8 +69,8 @@ cdef inline int chunk_rows(const real* like, Dtype dtype, const Problem* problem
     cdef Group group
     cdef Py_ssize_t n = problem.n, r = start, rows, first, k, width = 4 if real is f32x else 8
     cdef Py_ssize_t size = (TILE * n + TILE) * width
-    cdef bint grad_direct = direct(dtype, &problem.grad, n), x_direct = direct(dtype, &problem.x, n)
-    cdef bint grad_x_direct = direct(dtype, &problem.grad_x, n)
+    cdef bint grad_direct = direct(dtype, problem.grad.step_n, n), x_direct = direct(dtype, problem.x.step_n, n)
+    cdef bint grad_x_direct = direct(dtype, problem.grad_x.step_n, n)
     cdef char* tiles = <char*>malloc((3 - grad_direct - x_direct - grad_x_direct) * size + 1)
     cdef char* grad_tile = tiles
     cdef char* x_tile = grad_tile + (0 if grad_direct else size)

@@ -227,7 +227,7 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out, bint 
     cdef np.npy_intp dims[MOST]
     cdef np.npy_intp steps[4 * MOST]
     cdef double numbers[MOST]
-    cdef np.npy_intp row
+    cdef np.npy_intp n, row
     cdef Loop loop
     cdef int k, axes, dtype, core = gufunc.nargs, vectors = 4 if summed else 2
     cdef object operand
@@ -241,9 +241,9 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out, bint 
         return None
     if not find_loop(gufunc, np.PyArray_TYPE(x), &loop):
         return None
+    n = np.PyArray_DIM(x, axes - 1)
     dims[0], dims[2] = 1, 1
-    dims[3 if summed else 1] = np.PyArray_DIM(x, axes - 1)
-    dims[1 if summed else 0] = np.PyArray_SIZE(x) // np.PyArray_DIM(x, axes - 1)
+    dims[3 if summed else 1], dims[1 if summed else 0] = n, np.PyArray_SIZE(x) // n
     for k in range(gufunc.nargs):
         operand = operands[k] if k < gufunc.nin else out[k - gufunc.nin] if k - gufunc.nin < len(out) else None
         if k < gufunc.nin and kinds[k] == c"s" and type(operand) in (float, int):
@@ -270,7 +270,7 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out, bint 
         if k >= gufunc.nin:
             made.append(array)
         args[k] = np.PyArray_BYTES(array)
-        row = np.PyArray_ITEMSIZE(array) * (np.PyArray_DIM(x, axes - 1) if kinds[k] == c"r" else 1)
+        row = np.PyArray_ITEMSIZE(array) * (n if kinds[k] == c"r" else 1)
         steps[k] = 0 if summed or kinds[k] == c"v" else row
         if summed and kinds[k] != c"v":
             steps[core] = steps[core + 1] = row

@@ -58,6 +58,13 @@ cdef inline real take(const real* x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     return load_part(skip(x, i), n)
 
 
+cdef inline double element(const real* x, Py_ssize_t i) noexcept nogil:
+    if real is f32x:
+        return (<const float*>x)[i]
+    else:
+        return (<const double*>x)[i]
+
+
 cdef inline double rounded(const real* like, double value) noexcept nogil:
     # to the row's precision
     if real is f32x:

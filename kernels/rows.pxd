@@ -19,7 +19,7 @@ from .lanes cimport (
 from .loops cimport STREAM_BYTES, lanes, load, skip, store
 from .ufuncs cimport (
     BFLOAT16, FLOAT16, FLOAT32, FLOAT64, NPY_HALF, SHORT_BLOCK, THREAD_MIN, Dtype, PyUFunc_RegisterLoopForType,
-    gather, scatter, size_of,
+    gather, is_short, scatter, size_of,
 )
 
 cdef enum:
@@ -98,6 +98,11 @@ cdef inline void narrow(Dtype dtype, char* y, real x) noexcept nogil:
             store_bfloat16(<uint16_t*>y, x)
             return
     store(<real*>y, x)
+
+
+cdef inline bint direct(Dtype dtype, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
+    # whether a kernel may take a row where it stands
+    return not is_short(dtype) and (stride == size_of(dtype) or n <= 1)
 
 
 cdef inline void take_row(Dtype dtype, real* tile, const char* x, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
@@ -203,7 +208,7 @@ cdef inline Tiles make_tiles(const Operation* operation, Dtype dtype, char** arg
         tiles.step[k] = steps[k]
         if operation.kinds[k] == c'r':
             tiles.stride[k] = steps[core]
-            tiles.tiled[k] = dtype == FLOAT16 or dtype == BFLOAT16 or (steps[core] != width and n > 1)
+            tiles.tiled[k] = not direct(dtype, steps[core], n)
             if tiles.tiled[k]:
                 tiles.step[k] = n * width
                 transposed = transposed or (steps[k] == size_of(dtype) and n > 1)
