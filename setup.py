@@ -1,38 +1,58 @@
-"""The build: each module of kernels/ is translated once and compiled once per level. Metadata is in pyproject.toml."""
+"""The build: each module of kernels/ is translated once and compiled once for each level of kernels/levels.py, and not
+again until what it is made of changes. Metadata is in pyproject.toml; docs/building.md is the user's page.
+
+LANEWISE_BUILD_LEVELS=avx2,avx512 builds only these levels.
+"""
 
 import copy
+import hashlib
 import os
 import platform
+import re
+import runpy
 import shutil
+import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
+import Cython
 import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build import build
 from setuptools.command.build_ext import build_ext
 
 GNU = sys.platform != "win32"
-MACHINE = platform.machine() if GNU else ""
-LEVELS = {"baseline": []}
-if MACHINE in ("x86_64", "AMD64"):
-    LEVELS["avx2"] = ["-march=x86-64-v3", "-DLANEWISE_AVX2"]
-    # GCC stops at 256 bits unless it is told that 512 are wanted, and leaves two chains of latencies one after the
-    # other unless it schedules for a machine it knows: 5 to 18% on the compound functions
-    LEVELS["avx512"] = ["-march=x86-64-v4", "-mprefer-vector-width=512", "-fschedule-insns", "-mtune=icelake-server",
-                        "-DLANEWISE_AVX512"]
-if MACHINE in ("aarch64", "arm64"):
-    LEVELS["neon"] = ["-DLANEWISE_NEON"]
+KERNELS = Path("kernels")
+TRANSLATED = Path("build/lanewise/kernels")  # Cython names a module after its folders, so it is shown these
+COMPILED = Path("build/compiled", sysconfig.get_config_var("EXT_SUFFIX").strip("."))  # kept from build to build
+
+LEVELS = runpy.run_path(str(KERNELS / "levels.py"))
+# What runs before a level is chosen, and what has no registers, is compiled once: so is what Cython's memoryviews need.
+UNLEVELLED = ("machine", "operands", "ulps")
+MEMORYVIEWS = "memoryviews"
 
 FLAGS = ["/O2"] if not GNU else [
-    "-O3",
     "-ffp-contract=off",  # a * b + c is two roundings where the source says two: same bits from every compiler
     "-g0",  # what debugging a kernel needs takes half of the compile time and most of a wheel
     "-fno-math-errno",  # a square root is one instruction
-    "-DCYTHON_INLINE=__inline__ __attribute__((always_inline, unused))",  # a call would spill every register
     "-Wno-psabi",  # wide registers cross no module's border, so their calling convention is nobody's business
 ]
+# A call in a loop over registers would spill every register.
+INLINED = ["-DCYTHON_INLINE=__inline__ __attribute__((always_inline, unused))"] if GNU else []
+# How much the compiler is to optimise, measured module by module. The sums along a row live in arrays of registers,
+# which only -O3 takes apart; but most of its time goes into copies and vector versions of loops over a few numbers.
+# Elementwise loops are written out, and want a vectoriser for strided arrays only. The portable level has no registers
+# to spill and is there to be right: nobody waits for its optimiser.
+ROWS = ["-O3", "-fno-tree-vectorize", "-fno-tree-slp-vectorize", "-fno-ipa-cp-clone", "-fno-tree-loop-distribution",
+        "-fno-split-loops", "-fno-version-loops-for-strides", "-fno-predictive-commoning", "-fno-split-paths",
+        "-fno-gcse-after-reload", "-fno-tree-partial-pre", "-fno-inline-functions", "-fno-loop-interchange",
+        "-fno-loop-unroll-and-jam"]
+EFFORT = {"activations": ["-O2", "-fvect-cost-model=dynamic"], "ieee754": ["-O3"]}
+PORTABLE = ["-O1"]
+LINKED = ["-Wl,-s"] if sys.platform == "linux" else []  # symbols that nobody looks up
 DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
               "initializedcheck": False, "freethreading_compatible": True, "embedsignature": True}
 COMPILER_MISSING = """Lanewise is compiled from source and found no working C compiler ({error}).
@@ -40,27 +60,64 @@ Install one and try again:  Debian, Ubuntu: apt install gcc    Fedora: dnf insta
                             macOS: xcode-select --install      Windows: Visual Studio Build Tools"""
 
 
+def wanted_levels():
+    """The levels to build: those of this machine's kind, or of these those that LANEWISE_BUILD_LEVELS names."""
+    here = LEVELS["built_for"](platform.machine())
+    asked = re.findall(r"[^\s,]+", os.environ.get("LANEWISE_BUILD_LEVELS", "")) or here
+    if unknown := [name for name in asked if name not in here]:
+        raise SystemExit(f"LANEWISE_BUILD_LEVELS names {', '.join(unknown)}; this machine's levels are "
+                         f"{', '.join(here)}")
+    # a level that holds a few modules only goes on to its parents for the others
+    partial = [name for name in asked if LEVELS["LEVELS"][name].modules]
+    return [name for name in here if name in asked or any(name in LEVELS["lineage"](level) for level in partial)]
+
+
+class Build(build):
+    """A build of what is there now: what an earlier one left behind is in no wheel."""
+
+    def run(self):
+        shutil.rmtree(Path(self.build_lib, "lanewise"), ignore_errors=True)
+        super().run()
+
+
 class BuildLevels(build_ext):
     """Translates each module once, then compiles all levels side by side, with OpenMP where the compiler has it."""
 
     def build_extensions(self):
         self.parallel = self.parallel or os.cpu_count()
+        self.known_efforts = {}
         if error := self.refusal([]):
             raise SystemExit(COMPILER_MISSING.format(error=error))
-        refused = [level for level, flags in LEVELS.items() if self.refusal(flags)]  # by a compiler older than it
-        self.extensions = [ext for ext in self.extensions if ext.name.split(".")[2] not in refused]
+        self.leave_out_refused_levels()
         # without OpenMP prange is a plain loop
         openmp = [] if self.refusal(["-fopenmp"], "#include <omp.h>\n") else ["-fopenmp"]
-        # Cython names a module after its folders, so it is shown the sources where they will be installed
-        shutil.copytree("kernels", "build/lanewise/kernels", dirs_exist_ok=True)
-        Path("build/lanewise/__init__.py").touch()
-        workers = self.parallel if sys.platform == "linux" else 0  # they need fork, which only Linux does soundly
-        cythonize([f"build/lanewise/{source}" for source in SOURCES], force=self.force, nthreads=workers,
-                  compiler_directives=DIRECTIVES)
+        if not openmp:
+            self.announce("lanewise: this compiler has no OpenMP, so the kernels will run on one thread", level=3)
+        self.translate()
         for ext in self.extensions:
-            ext.sources = [f"build/lanewise/kernels/{ext.name.rpartition('.')[2]}.c"]
-            ext.extra_compile_args, ext.extra_link_args = ext.extra_compile_args + openmp, openmp
+            ext.sources = [str(TRANSLATED / f"{module_of(ext)}.c")]
+            ext.extra_compile_args += self.effort(ext) + openmp
+            ext.extra_link_args = LINKED + openmp
+        self.extensions.sort(key=lambda ext: -os.path.getsize(ext.sources[0]))  # the longest first: none is waited for
         super().build_extensions()
+
+    def leave_out_refused_levels(self):
+        # by a compiler older than they are
+        for level in {level_of(ext) for ext in self.extensions} - {None}:
+            if error := self.refusal(flags_of(level)):
+                self.announce(f"lanewise: this compiler cannot build the level {level}: {error}", level=3)
+                self.extensions = [ext for ext in self.extensions if level_of(ext) != level]
+
+    def effort(self, ext):
+        # other compilers have no word for most of it
+        if not GNU:
+            return []
+        if level_of(ext) in (None, "baseline"):
+            return PORTABLE if level_of(ext) or module_of(ext) == MEMORYVIEWS else ["-O2"]
+        asked = EFFORT.get(module_of(ext), ROWS)
+        if tuple(asked) not in self.known_efforts:
+            self.known_efforts[tuple(asked)] = asked if not self.refusal(["-Werror", *asked]) else asked[:1]
+        return self.known_efforts[tuple(asked)]
 
     def refusal(self, flags, include=""):
         # what the compiler has against these flags, None where it takes them
@@ -72,28 +129,100 @@ class BuildLevels(build_ext):
             except Exception as error:  # setuptools, distutils and the system each have their own
                 return error
 
+    def translate(self):
+        # what is gone from the sources, or was translated otherwise, is gone from build/ too
+        sources = {path.relative_to(KERNELS): path for path in KERNELS.rglob("*")
+                   if path.suffix in (".pyx", ".pxd", ".h") or path.name == "__init__.py"}
+        manner = Path("build/manner")
+        anew = self.force or not manner.exists() or manner.read_text() != manner_of_translation()
+        for path in TRANSLATED.rglob("*"):
+            kept = path.relative_to(TRANSLATED)
+            current = kept in sources or (path.suffix == ".c" and not anew and (
+                kept.with_suffix(".pyx") in sources or path.stem == MEMORYVIEWS))
+            if path.is_file() and not current:
+                path.unlink()
+        for kept, path in sources.items():
+            copied = TRANSLATED / kept
+            if not copied.exists() or copied.read_bytes() != path.read_bytes():
+                copied.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, copied)
+        Path("build/lanewise/__init__.py").touch()
+        shared = TRANSLATED / f"{MEMORYVIEWS}.c"
+        if not shared.exists():
+            subprocess.run([sys.executable, "-m", "cython", f"--generate-shared={shared}"], check=True)
+        workers = self.parallel if sys.platform == "linux" else 0  # they need fork, which only Linux does soundly
+        cythonize([str(TRANSLATED / path.name) for path in SOURCES], force=anew, nthreads=workers,
+                  compiler_directives=DIRECTIVES, shared_utility_qualified_name=f"lanewise.kernels.{MEMORYVIEWS}")
+        manner.write_text(manner_of_translation())
+
     def build_extension(self, ext):
-        # the levels share their sources, so each has its own folder for objects
-        builder = copy.copy(self)
-        builder.build_temp = os.path.join(self.build_temp, ext.name.split(".")[2])
-        super(BuildLevels, builder).build_extension(ext)
+        # the levels share their sources, so each has its own folder; an editable install would throw it away
+        folder = COMPILED / (level_of(ext) or "once")
+        folder.mkdir(parents=True, exist_ok=True)
+        built = Path(self.get_ext_fullpath(ext.name))
+        kept, made_of = folder / built.name, folder / f"{module_of(ext)}.made_of"
+        if self.force or not kept.exists() or not made_of.exists() or made_of.read_text() != self.contents_of(ext):
+            builder = copy.copy(self)
+            builder.build_temp, builder.force = str(folder), True
+            super(BuildLevels, builder).build_extension(ext)
+            shutil.copy(built, kept)
+            made_of.write_text(self.contents_of(ext))
+        else:
+            built.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(kept, built)
+
+    def contents_of(self, ext):
+        # a digest of all that a module is made of
+        headers = [path for path in sorted(KERNELS.rglob("*.h")) if level_of(ext) or path.name == "machine.h"]
+        command = [getattr(self.compiler, "compiler_so", None), ext.extra_compile_args, ext.extra_link_args,
+                   ext.define_macros, numpy.__version__, sys.version]
+        digest = hashlib.sha256(repr(command).encode())
+        for path in [*ext.sources, *headers]:
+            digest.update(Path(path).read_bytes())
+        return digest.hexdigest()
 
     def copy_extensions_to_source(self):  # of an editable install
-        for level in LEVELS:
-            Path("kernels", level).mkdir(exist_ok=True)
+        for level in LEVELS["LEVELS"]:
+            shutil.rmtree(KERNELS / level, ignore_errors=True)
+        for level in {level_of(ext) for ext in self.extensions} - {None}:
+            (KERNELS / level).mkdir()
         super().copy_extensions_to_source()
 
 
-def compiled_for(level, source):
+def manner_of_translation():
+    return f"Cython {Cython.__version__} {DIRECTIVES}\n"
+
+
+def module_of(ext):
+    return ext.name.rpartition(".")[2]
+
+
+def level_of(ext):
+    parts = ext.name.split(".")
+    return parts[2] if len(parts) == 4 else None
+
+
+def flags_of(level):
+    return list(LEVELS["LEVELS"][level].flags) if level else []
+
+
+def compiled_for(level, module):
     package = f"lanewise.kernels.{level}" if level else "lanewise.kernels"
-    return Extension(f"{package}.{source.stem}", [str(source)], include_dirs=["kernels", numpy.get_include()],
-                     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
-                     extra_compile_args=FLAGS + LEVELS.get(level, []), depends=HEADERS)
+    flags = FLAGS + flags_of(level) + ([] if level == "baseline" or module == MEMORYVIEWS else INLINED)
+    return Extension(f"{package}.{module}", [str(KERNELS / f"{module}.pyx")],
+                     include_dirs=["kernels", numpy.get_include()], extra_compile_args=flags,
+                     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")])
 
 
-HEADERS = sorted(str(path) for path in Path("kernels").rglob("*.[hp]*"))
-SOURCES = sorted(Path("kernels").glob("*.pyx"))
-UNLEVELLED = ("machine", "operands")  # what runs before a level is chosen, and what has no registers
-setup(cmdclass={"build_ext": BuildLevels}, ext_modules=[
-    compiled_for(level, source) for source in SOURCES for level in ([None] if source.stem in UNLEVELLED else LEVELS)
-])
+def extensions():
+    """One for each module and level, and for each module that has none."""
+    found = [compiled_for(None, module) for module in (*UNLEVELLED, MEMORYVIEWS)]
+    for path in SOURCES:
+        if path.stem not in UNLEVELLED:
+            found += [compiled_for(level, path.stem) for level in wanted_levels()
+                      if not LEVELS["LEVELS"][level].modules or path.stem in LEVELS["LEVELS"][level].modules]
+    return found
+
+
+SOURCES = sorted(KERNELS.glob("*.pyx"))
+setup(cmdclass={"build": Build, "build_ext": BuildLevels}, ext_modules=extensions())

@@ -1,25 +1,38 @@
 """The compiled kernels. Importing this package chooses the level, the best this machine can run or the one
-LANEWISE_LEVEL names, by putting its folder on the package's path. No Python-level convenience lives here."""
+LANEWISE_LEVEL names, by putting its folder and those of its parents on the package's path. No Python-level convenience
+lives here."""
 
 import os
+import warnings
 
-from . import machine
+from . import levels, machine
 
 
 def _choose_level(asked):
-    usable = [name for name in machine.supported_levels() if name in BUILT_LEVELS]
+    known, features = ", ".join(levels.LEVELS), machine.cpu_features()
+    supported = levels.supported(features)
     if not asked:
+        usable = [name for name in supported if name in BUILT_LEVELS]
+        if not usable:
+            raise ImportError(f"this installation of lanewise has the levels {', '.join(BUILT_LEVELS) or 'none'}, and "
+                              f"this machine runs {', '.join(supported)}: install it again on this machine")
+        if usable[-1] == "baseline" != supported[-1]:
+            warnings.warn(
+                f"lanewise runs on its portable level, baseline, many times slower than {supported[-1]}, which this "
+                "machine has and this installation was built without (docs/building.md says what it needs). "
+                "LANEWISE_LEVEL=baseline chooses baseline without this warning", RuntimeWarning, stacklevel=2)
         return usable[-1]
-    if asked not in machine.LEVELS:
-        raise ImportError(f"LANEWISE_LEVEL={asked!r} is not a level; expected one of {', '.join(machine.LEVELS)}")
+    if asked not in levels.LEVELS:
+        raise ImportError(f"LANEWISE_LEVEL={asked!r} is not a level; expected one of {known}")
     if asked not in BUILT_LEVELS:
         raise ImportError(f"LANEWISE_LEVEL={asked!r} was not built; this installation has {', '.join(BUILT_LEVELS)}")
-    if asked not in usable:
-        missing = sorted(set(machine.LEVELS[asked]) - set(machine.cpu_features()))
+    if asked not in supported:
+        missing = sorted(set(levels.features_of(asked)) - set(features))
         raise ImportError(f"LANEWISE_LEVEL={asked!r} needs {', '.join(missing)}, which this machine lacks")
     return asked
 
 
-BUILT_LEVELS = tuple(name for name in machine.LEVELS if os.path.isdir(os.path.join(__path__[0], name)))
+_FOLDER = __path__[0]
+BUILT_LEVELS = tuple(name for name in levels.LEVELS if os.path.isdir(os.path.join(_FOLDER, name)))
 LEVEL = _choose_level(os.environ.get("LANEWISE_LEVEL"))
-__path__.insert(0, os.path.join(__path__[0], LEVEL))
+__path__[:0] = [os.path.join(_FOLDER, name) for name in levels.lineage(LEVEL) if name in BUILT_LEVELS]

@@ -73,6 +73,11 @@ cdef struct Problem:
     bint folded  # whether few rows are added in float32
     bint streamed
 
+# A chunk's sums and its maps are functions that are called, not copied to where they are wanted.
+ctypedef int (*add_function)(const void* like, Dtype dtype, const Problem* problem, Py_ssize_t chunk, Py_ssize_t start,
+                             Py_ssize_t stop) noexcept nogil
+ctypedef int (*map_function)(const void* like, Dtype dtype, const Problem* problem, Py_ssize_t start,
+                             Py_ssize_t stop) noexcept nogil
 ctypedef int (*columns_kernel)(const void* like, Dtype dtype, char** args, Py_ssize_t examples, Py_ssize_t channels,
                                const np.npy_intp* steps, int threads) noexcept nogil
 
@@ -232,22 +237,27 @@ cdef inline int add_chunk(
     return 0
 
 
-cdef inline int add_all(
-        void (*fold)(const f32x*, const Row*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
-        void (*add)(const real*, const Row*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, const real* like,
-        Dtype dtype, Problem* problem, int threads) noexcept nogil:
+cdef int add_deviations(const real* like, Dtype dtype, const Problem* problem, Py_ssize_t chunk, Py_ssize_t start,
+                        Py_ssize_t stop) noexcept nogil:
+    return add_chunk(fold_deviation, add_deviation[real], like, dtype, problem, chunk, start, stop)
+
+
+cdef int add_gradients(const real* like, Dtype dtype, const Problem* problem, Py_ssize_t chunk, Py_ssize_t start,
+                       Py_ssize_t stop) noexcept nogil:
+    return add_chunk(fold_gradient, add_gradient[real], like, dtype, problem, chunk, start, stop)
+
+
+cdef inline int add_all(add_function add, Dtype dtype, Problem* problem, int threads) noexcept nogil:
     # the sums of every channel, in the place of the first chunk's
     cdef Py_ssize_t i, chunk, size = problem.chunk, n = 2 * problem.channels
     cdef int failed = 0
     memset(problem.sums, 0, problem.chunks * n * sizeof(double))
     if threads == 1:
         for chunk in range(problem.chunks):
-            failed += add_chunk(fold, add, like, dtype, problem, chunk, chunk * size,
-                                min(problem.examples, (chunk + 1) * size))
+            failed += add(NULL, dtype, problem, chunk, chunk * size, min(problem.examples, (chunk + 1) * size))
     else:
         for chunk in prange(problem.chunks, num_threads=threads, schedule="dynamic"):
-            failed += add_chunk(fold, add, like, dtype, problem, chunk, chunk * size,
-                                min(problem.examples, (chunk + 1) * size))
+            failed += add(NULL, dtype, problem, chunk, chunk * size, min(problem.examples, (chunk + 1) * size))
     for chunk in range(1, problem.chunks):
         for i in range(n):
             problem.sums[i] += problem.sums[chunk * n + i]
@@ -289,14 +299,23 @@ cdef inline int map_chunk(real (*point)(const real*, const void*, Py_ssize_t, Py
     return 0
 
 
-cdef inline int map_all(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
-                        const real* like, Dtype dtype, const Problem* problem, int threads) noexcept nogil:
+cdef int map_affine(const real* like, Dtype dtype, const Problem* problem, Py_ssize_t start,
+                    Py_ssize_t stop) noexcept nogil:
+    return map_chunk(affine[real], like, dtype, problem, start, stop)
+
+
+cdef int map_slope(const real* like, Dtype dtype, const Problem* problem, Py_ssize_t start,
+                   Py_ssize_t stop) noexcept nogil:
+    return map_chunk(slope[real], like, dtype, problem, start, stop)
+
+
+cdef inline int map_all(map_function map_rows, Dtype dtype, const Problem* problem, int threads) noexcept nogil:
     cdef Py_ssize_t chunk, size = problem.chunk
     cdef int failed = 0
     if threads == 1:
-        return map_chunk(point, like, dtype, problem, 0, problem.examples)
+        return map_rows(NULL, dtype, problem, 0, problem.examples)
     for chunk in prange(problem.chunks, num_threads=threads, schedule="static"):
-        failed += map_chunk(point, like, dtype, problem, chunk * size, min(problem.examples, (chunk + 1) * size))
+        failed += map_rows(NULL, dtype, problem, chunk * size, min(problem.examples, (chunk + 1) * size))
     return failed
 
 
@@ -364,7 +383,7 @@ cdef inline int recentre(const real* like, Dtype dtype, Problem* problem, Py_ssi
     cdef Py_ssize_t i
     for i in range(problem.channels):
         set_known(like, problem, MEAN, i, element(mean, i) + problem.sums[i] / examples)
-    return add_all(fold_deviation, add_deviation[real], like, dtype, problem, threads)
+    return add_all(<add_function>add_deviations[real], dtype, problem, threads)
 
 
 cdef int moments_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t examples, Py_ssize_t channels,
@@ -381,7 +400,7 @@ cdef int moments_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t e
         return -1
     take_row(dtype, vectors, x.data, x.stride, channels)
     memset(problem.sums, 0, 2 * channels * sizeof(double))
-    failed = add_chunk(fold_deviation, add_deviation[real], like, dtype, &problem, 0, 0, few)
+    failed = add_deviations(like, dtype, &problem, 0, 0, few)
     problem.folded = True
     failed += recentre(like, dtype, &problem, few, threads)
     for i in range(channels):
@@ -414,7 +433,7 @@ cdef int affine_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t ex
     know(like, &problem, RSTD, args[2], steps[3], 1.0)
     know(like, &problem, WEIGHT, args[3], steps[4], 1.0)
     know(like, &problem, BIAS, args[4], steps[5], 1.0)
-    failed = map_all(affine[real], like, dtype, &problem, threads)
+    failed = map_all(<map_function>map_affine[real], dtype, &problem, threads)
     finish(&problem, vectors)
     return failed
 
@@ -432,11 +451,11 @@ cdef int sums_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t exam
     know_mean(like, &problem, args[2], steps[4])
     know(like, &problem, RSTD, args[3], steps[5], 1.0)
     problem.folded = True
-    failed = add_all(fold_gradient, add_gradient[real], like, dtype, &problem, threads)
+    failed = add_all(<add_function>add_gradients[real], dtype, &problem, threads)
     for i in range(2 * channels):
         problem.folded = problem.folded and fabs(problem.sums[i]) < INFINITY
     if not problem.folded:
-        failed += add_all(fold_gradient, add_gradient[real], like, dtype, &problem, threads)
+        failed += add_all(<add_function>add_gradients[real], dtype, &problem, threads)
     for i in range(channels):
         (<double*>(args[4] + i * steps[6]))[0] = problem.sums[i]
         (<double*>(args[5] + i * steps[7]))[0] = problem.sums[channels + i]
@@ -459,7 +478,7 @@ cdef int slope_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t exa
     know(like, &problem, WEIGHT, args[4], steps[6], 1.0)
     know(like, &problem, GRAD_MEAN, args[5], steps[7], count)
     know(like, &problem, GRAD_NORMED_MEAN, args[6], steps[8], count)
-    failed = map_all(slope[real], like, dtype, &problem, threads)
+    failed = map_all(<map_function>map_slope[real], dtype, &problem, threads)
     finish(&problem, vectors)
     return failed
 

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "lanes/copies.h"
+
 #if defined(LANEWISE_AVX512)
 #include "lanes/avx512.h"
 #elif defined(LANEWISE_AVX2)

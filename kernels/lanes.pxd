@@ -19,6 +19,9 @@ cdef extern from "lanes.h" nogil:
     const Py_ssize_t F64_LANES
     const Py_ssize_t REGISTERS  # how many of them the level has
 
+    void* called(void* function)  # to be called, not copied to where it is wanted
+    Py_ssize_t any_count(Py_ssize_t n)  # n, which the compiler shall not know
+
     environment enter_environment()
     void leave_environment(environment callers)
     void end_stream()

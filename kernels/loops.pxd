@@ -6,7 +6,7 @@
 from libc.stdint cimport uintptr_t
 
 from .lanes cimport (
-    F32_LANES, F64_LANES, end_stream, f32x, load_f32, load_f64, load_part_f32, load_part_f64, real, store_f32,
+    F32_LANES, F64_LANES, any_count, end_stream, f32x, load_f32, load_f64, load_part_f32, load_part_f64, real, store_f32,
     store_f64, store_part_f32, store_part_f64, stream_f32, stream_f64,
 )
 
@@ -77,35 +77,68 @@ cdef inline Py_ssize_t head(const real* y, Py_ssize_t n) noexcept nogil:
     return before if n > 4 * width else 0
 
 
+cdef inline Py_ssize_t long_head(const real* y, Py_ssize_t n) noexcept nogil:
+    # the same of a function that costs more than what a store across a boundary costs
+    return head(y, n) if n > 64 * lanes(y) else 0
+
+
 cdef inline bint streams(const real* x, const real* y, Py_ssize_t n) noexcept nogil:
     # whether to write past the caches: a large output, apart from its input, on a boundary once the head is done
     return n * itemsize(y) >= STREAM_BYTES and x != y and <uintptr_t>y % itemsize(y) == 0
 
 
+# A function stands once in the code of each loop below, since every copy of it costs compile time. What comes before the
+# first register boundary and what is left at the end therefore goes through the same code as whole registers do, by way
+# of registers on the stack: elements that are not there are 0 in them.
+
+cdef inline void take_part(real* copy, const real* x, Py_ssize_t n) noexcept nogil:
+    # n elements, fewer than two registers of them
+    copy[0] = load_part(x, min(n, lanes(x)))
+    copy[1] = load_part(skip(x, lanes(x)), max(n - lanes(x), 0))
+
+
+cdef inline void put_part(real* y, const real* copy, Py_ssize_t n) noexcept nogil:
+    store_part(y, copy[0], min(n, lanes(y)))
+    store_part(<real*>skip(y, lanes(y)), copy[1], max(n - lanes(y), 0))
+
+
 cdef inline void map1(real (*f)(real) noexcept nogil, const real* x, real* y, Py_ssize_t n) noexcept nogil:
     # y = f(x)
-    cdef Py_ssize_t part = head(y, n)
-    cdef bint streamed = streams(x, y, n)
+    cdef Py_ssize_t pair = 2 * lanes(y), part = long_head(y, n), left
+    cdef bint streamed = streams(x, y, n), past_caches
+    cdef real x_copy[2]
+    cdef real y_copy[2]
+    cdef const real* source
+    cdef real* target
     cdef real first, second  # two registers at a time: a function is a chain of latencies, and two chains overlap
     while n > 0:
+        source, target, past_caches = x, y, streamed
+        if part == 0 and n < pair:
+            part = n
+        left = n
         if part:
-            store_part(y, f(load_part(x, part)), part)
-            x = skip(x, part)
-            y = <real*>skip(y, part)
-            n -= part
-        while n >= 2 * lanes(y):
-            first = f(load(x))
-            second = f(load(x + 1))
-            if streamed:
-                stream(y, first)
-                stream(y + 1, second)
+            take_part(x_copy, x, part)
+            source, target, past_caches, left = x_copy, y_copy, False, any_count(pair)
+        while left >= pair:
+            first = f(load(source))
+            second = f(load(source + 1))
+            if past_caches:
+                stream(target, first)
+                stream(target + 1, second)
             else:
-                store(y, first)
-                store(y + 1, second)
-            x += 2
-            y += 2
-            n -= 2 * lanes(y)
-        part = min(n, lanes(y))
+                store(target, first)
+                store(target + 1, second)
+            source += 2
+            target += 2
+            left -= pair
+        if part:
+            put_part(y, y_copy, part)
+        else:
+            part = n - left
+        x = skip(x, part)
+        y = <real*>skip(y, part)
+        n -= part
+        part = 0
     if streamed:
         end_stream()
 
@@ -113,80 +146,137 @@ cdef inline void map1(real (*f)(real) noexcept nogil, const real* x, real* y, Py
 cdef inline void map2(real (*f)(real, real) noexcept nogil, const real* a, const real* b, real* y,
                       Py_ssize_t n) noexcept nogil:
     # y = f(a, b)
-    cdef Py_ssize_t part = head(y, n)
-    cdef bint streamed = streams(a, y, n) and streams(b, y, n)
+    cdef Py_ssize_t pair = 2 * lanes(y), part = long_head(y, n), left
+    cdef bint streamed = streams(a, y, n) and streams(b, y, n), past_caches
+    cdef real a_copy[2]
+    cdef real b_copy[2]
+    cdef real y_copy[2]
+    cdef const real* from_a
+    cdef const real* from_b
+    cdef real* target
     cdef real first, second
     while n > 0:
+        from_a, from_b, target, past_caches = a, b, y, streamed
+        if part == 0 and n < pair:
+            part = n
+        left = n
         if part:
-            store_part(y, f(load_part(a, part), load_part(b, part)), part)
-            a = skip(a, part)
-            b = skip(b, part)
-            y = <real*>skip(y, part)
-            n -= part
-        while n >= 2 * lanes(y):
-            first = f(load(a), load(b))
-            second = f(load(a + 1), load(b + 1))
-            if streamed:
-                stream(y, first)
-                stream(y + 1, second)
+            take_part(a_copy, a, part)
+            take_part(b_copy, b, part)
+            from_a, from_b, target, past_caches, left = a_copy, b_copy, y_copy, False, any_count(pair)
+        while left >= pair:
+            first = f(load(from_a), load(from_b))
+            second = f(load(from_a + 1), load(from_b + 1))
+            if past_caches:
+                stream(target, first)
+                stream(target + 1, second)
             else:
-                store(y, first)
-                store(y + 1, second)
-            a += 2
-            b += 2
-            y += 2
-            n -= 2 * lanes(y)
-        part = min(n, lanes(y))
+                store(target, first)
+                store(target + 1, second)
+            from_a += 2
+            from_b += 2
+            target += 2
+            left -= pair
+        if part:
+            put_part(y, y_copy, part)
+        else:
+            part = n - left
+        a = skip(a, part)
+        b = skip(b, part)
+        y = <real*>skip(y, part)
+        n -= part
+        part = 0
     if streamed:
         end_stream()
 
 
 # Functions of more operands are mostly called for a block at a time, their parameters being broadcast into one: they
 # have neither head nor streaming stores.
-cdef inline void map3(real (*f)(real, real, real) noexcept nogil, const real* a, const real* b, const real* c, real* y,
-                      Py_ssize_t n) noexcept nogil:
+cdef inline void map3(real (*f)(real, real, real) noexcept nogil, const real* a, const real* b, const real* c,
+                      real* y, Py_ssize_t n) noexcept nogil:
     # y = f(a, b, c)
-    while n >= lanes(y):
-        store(y, f(load(a), load(b), load(c)))
-        a += 1
-        b += 1
-        c += 1
-        y += 1
-        n -= lanes(y)
-    if n > 0:
-        store_part(y, f(load_part(a, n), load_part(b, n), load_part(c, n)), n)
+    cdef Py_ssize_t left
+    cdef real copies[4]
+    cdef real* target = y
+    while n > 0:
+        left = n
+        if n < lanes(y):
+            copies[0] = load_part(a, n)
+            copies[1] = load_part(b, n)
+            copies[2] = load_part(c, n)
+            a, b, c, target = copies, copies + 1, copies + 2, copies + 3
+            left = any_count(lanes(y))
+        while left >= lanes(y):
+            store(target, f(load(a), load(b), load(c)))
+            a += 1
+            b += 1
+            c += 1
+            target += 1
+            left -= lanes(y)
+        if n < lanes(y):
+            store_part(y, copies[3], n)
+            return
+        y, n = target, left
 
 
 cdef inline void map4(real (*f)(real, real, real, real) noexcept nogil, const real* a, const real* b, const real* c,
                       const real* d, real* y, Py_ssize_t n) noexcept nogil:
     # y = f(a, b, c, d)
-    while n >= lanes(y):
-        store(y, f(load(a), load(b), load(c), load(d)))
-        a += 1
-        b += 1
-        c += 1
-        d += 1
-        y += 1
-        n -= lanes(y)
-    if n > 0:
-        store_part(y, f(load_part(a, n), load_part(b, n), load_part(c, n), load_part(d, n)), n)
+    cdef Py_ssize_t left
+    cdef real copies[5]
+    cdef real* target = y
+    while n > 0:
+        left = n
+        if n < lanes(y):
+            copies[0] = load_part(a, n)
+            copies[1] = load_part(b, n)
+            copies[2] = load_part(c, n)
+            copies[3] = load_part(d, n)
+            a, b, c, d, target = copies, copies + 1, copies + 2, copies + 3, copies + 4
+            left = any_count(lanes(y))
+        while left >= lanes(y):
+            store(target, f(load(a), load(b), load(c), load(d)))
+            a += 1
+            b += 1
+            c += 1
+            d += 1
+            target += 1
+            left -= lanes(y)
+        if n < lanes(y):
+            store_part(y, copies[4], n)
+            return
+        y, n = target, left
 
 
 cdef inline void map3_to_2(real (*f)(real, real, real, real*) noexcept nogil, const real* a, const real* b,
                            const real* c, real* y, real* z, Py_ssize_t n) noexcept nogil:
     # y, z = f(a, b, c)
+    cdef Py_ssize_t left
+    cdef real copies[5]
     cdef real first, second
-    while n >= lanes(y):
-        first = f(load(a), load(b), load(c), &second)
-        store(y, first)
-        store(z, second)
-        a += 1
-        b += 1
-        c += 1
-        y += 1
-        z += 1
-        n -= lanes(y)
-    if n > 0:
-        first = f(load_part(a, n), load_part(b, n), load_part(c, n), &second)
-        store_part(y, first, n)
-        store_part(z, second, n)
+    cdef real* target = y
+    cdef real* other = z
+    while n > 0:
+        left = n
+        if n < lanes(y):
+            copies[0] = load_part(a, n)
+            copies[1] = load_part(b, n)
+            copies[2] = load_part(c, n)
+            a, b, c, target = copies, copies + 1, copies + 2, copies + 3
+            other = copies + 4
+            left = any_count(lanes(y))
+        while left >= lanes(y):
+            first = f(load(a), load(b), load(c), &second)
+            store(target, first)
+            store(other, second)
+            a += 1
+            b += 1
+            c += 1
+            target += 1
+            other += 1
+            left -= lanes(y)
+        if n < lanes(y):
+            store_part(y, copies[3], n)
+            store_part(z, copies[4], n)
+            return
+        y, z, n = target, other, left

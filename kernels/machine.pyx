@@ -1,16 +1,13 @@
-# The machine: which levels it can run, and how many threads the kernels may use. Compiled once, without a
-# level, since it is what chooses one. The thread count is shared with every kernel module by a capsule.
+# The machine: which features its CPU has, and how many threads the kernels may use. Compiled once, without a level,
+# since the import asks it before it chooses one (levels.py). The thread count is shared with every kernel module by a
+# capsule.
 from cpython.pycapsule cimport PyCapsule_New
 
 cdef extern from "lanes/machine.h" nogil:
     const bint HAS_OPENMP
-    int supports(int feature)
+    const int CPU_FEATURE_COUNT
+    const char* feature_if_present(int k)
     int call_in_forked_child(void (*hook)() noexcept nogil)
-
-FEATURES = ("avx2", "fma", "bmi2", "f16c", "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "neon")
-_V3 = ("avx2", "fma", "bmi2", "f16c")
-_V4 = _V3 + ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")
-LEVELS = {"baseline": (), "neon": ("neon",), "avx2": _V3, "avx512": _V4}  # the best last
 
 cdef int threads = 1
 cdef bint forked = False
@@ -28,14 +25,14 @@ thread_count = PyCapsule_New(&threads, "lanewise.kernels.machine.thread_count", 
 
 
 def cpu_features():
-    """The features, of those a level asks for, that this machine and its operating system have."""
-    return tuple(name for i, name in enumerate(FEATURES) if supports(i))
-
-
-def supported_levels():
-    """The levels this machine can run, the best last."""
-    available = set(cpu_features())
-    return tuple(level for level, needs in LEVELS.items() if available.issuperset(needs))
+    """The features, of those a level may ask for, that this machine and its operating system have."""
+    cdef const char* name
+    found = []
+    for k in range(CPU_FEATURE_COUNT):
+        name = feature_if_present(k)
+        if name != NULL:
+            found.append((<bytes>name).decode())
+    return tuple(found)
 
 
 def has_openmp():

@@ -61,9 +61,9 @@ cdef inline void move_tile(bint taking, Dtype dtype, real* tile, const Array* ar
         done += run
 
 
-cdef inline int chunk_rows(const real* like, Dtype dtype, const Problem* problem, const void* weight,
-                           Py_ssize_t start, Py_ssize_t stop, void* grad_weight, void* grad_bias, bint alone,
-                           int threads) noexcept nogil:
+cdef int chunk_rows(const real* like, Dtype dtype, const Problem* problem, const void* weight,
+                    Py_ssize_t start, Py_ssize_t stop, void* grad_weight, void* grad_bias, bint alone,
+                    int threads) noexcept nogil:
     # One chunk: row after row, GROUP at a time from the chunk's start. -1 where memory ran out.
     cdef environment callers
     cdef Group group
@@ -159,8 +159,8 @@ cdef inline int chunks_backward(const real* like, Dtype dtype, const Problem* pr
     return failed
 
 
-cdef inline int backward(const real* like, Dtype dtype, const Problem* problem, char* grad_weight,
-                         Py_ssize_t weight_step, char* grad_bias, Py_ssize_t bias_step, int most) noexcept nogil:
+cdef int backward(const real* like, Dtype dtype, const Problem* problem, char* grad_weight, Py_ssize_t weight_step,
+                  char* grad_bias, Py_ssize_t bias_step, int most) noexcept nogil:
     # A group's sums over rows are exact in float64, so where one group has all rows they are the gradients.
     cdef Py_ssize_t n = problem.n, rows = problem.p * problem.q, width = 4 if real is f32x else 8
     cdef char* weight = NULL

@@ -10,7 +10,7 @@ from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
 
 from .lanes cimport (
-    F32_LANES, F64_LANES, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_f64,
+    F32_LANES, F64_LANES, called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_f64,
     load_part_f64, real, splat_f32, splat_f64, store_f32, store_f64, wide_f32, wide_part_f32, wide_sum_f32,
 )
 from .loops cimport head, lanes, load, load_part, skip, store, store_part, stream
@@ -34,6 +34,10 @@ cdef enum:
 cdef struct Pair:
     double first
     double second
+
+# A block of a row, summed or mapped: called once for thousands of elements.
+ctypedef Pair (*sum_function)(const void* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil
+ctypedef void (*map_function)(void* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil
 
 # What a term or a point is given: the row (a struct of its own family), and the elements i to i + n of it.
 # `like` is of the row's precision and points nowhere.
@@ -221,11 +225,9 @@ cdef inline void fold_terms(
     cdef int k
     for k in range(count * FOLDED_SUMS):
         sums[k] = splat_f64(0.0)
-    while i + FOLD * FOLDED_PARTS <= stop:
-        add_fold(add, count, row, i, i + FOLD * FOLDED_PARTS, sums)
+    while i < stop:
+        add_fold(add, count, row, i, min(i + FOLD * FOLDED_PARTS, stop), sums)
         i += FOLD * FOLDED_PARTS
-    if i < stop:
-        add_fold(add, count, row, i, stop, sums)
     for k in range(count):
         totals[k] = tree(sums + k, FOLDED_SUMS, count)
 
@@ -250,11 +252,10 @@ cdef inline Pair sum_either(
         return sum_block(added, count, like, row, start, n)
 
 
-cdef inline Pair sum_alone(Pair (*block)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
-                           const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+cdef inline Pair sum_alone(sum_function block, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # on a thread of its own, whose environment is its own too
     cdef environment callers = enter_environment()
-    cdef Pair sums = block(like, row, start, n)
+    cdef Pair sums = block(NULL, row, start, n)
     leave_environment(callers)
     return sums
 
@@ -263,6 +264,7 @@ cdef inline Pair merge_row(Pair (*block)(const real*, const void*, Py_ssize_t, P
                            Pair (*merge)(Pair, Py_ssize_t, Pair, Py_ssize_t) noexcept nogil,
                            const real* like, const void* row, Py_ssize_t n, int threads) noexcept nogil:
     # the blocks' results, merged in order; where memory for them runs out, one thread merges as it goes
+    cdef sum_function one_block = <sum_function>called(<void*>block)
     cdef Py_ssize_t blocks = max(1, (n + BLOCK - 1) // BLOCK), b, size
     cdef Pair* parts = NULL
     cdef Pair part, total = Pair(0.0, 0.0)
@@ -270,10 +272,10 @@ cdef inline Pair merge_row(Pair (*block)(const real*, const void*, Py_ssize_t, P
         parts = <Pair*>malloc(blocks * sizeof(Pair))
     if parts != NULL:
         for b in prange(blocks, num_threads=threads, schedule="static"):
-            parts[b] = sum_alone(block, like, row, b * BLOCK, min(<Py_ssize_t>BLOCK, n - b * BLOCK))
+            parts[b] = sum_alone(one_block, row, b * BLOCK, min(<Py_ssize_t>BLOCK, n - b * BLOCK))
     for b in range(blocks):
         size = min(<Py_ssize_t>BLOCK, n - b * BLOCK)
-        part = parts[b] if parts != NULL else block(like, row, b * BLOCK, size)
+        part = parts[b] if parts != NULL else one_block(NULL, row, b * BLOCK, size)
         total = merge(total, b * BLOCK, part, size) if b > 0 else part
     free(parts)
     return total
@@ -322,19 +324,24 @@ cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, P
     # y[i] = point(i) over one block, from y's first register boundary on and past the caches where that is asked for,
     # which the caller ends
     cdef Py_ssize_t i = start, stop = start + n, part = head(skip(y, start), n)
-    if part:
-        store_part(<real*>skip(y, i), point(y, row, i, part), part)
-        i += part
-    # a short row has no head, and may stand anywhere
-    if streamed and <uintptr_t>skip(y, i) % sizeof(real) == 0:
+    cdef bint past_caches
+    cdef real value
+    while i < stop:
+        if part == 0 and stop - i < lanes(y):
+            part = stop - i
+        if part:
+            store_part(<real*>skip(y, i), point(y, row, i, part), part)
+            i += part
+            part = 0
+        # a short row has no head, and may stand anywhere
+        past_caches = streamed and <uintptr_t>skip(y, i) % sizeof(real) == 0
         while i + lanes(y) <= stop:
-            stream(<real*>skip(y, i), point(y, row, i, lanes(y)))
+            value = point(y, row, i, lanes(y))
+            if past_caches:
+                stream(<real*>skip(y, i), value)
+            else:
+                store(<real*>skip(y, i), value)
             i += lanes(y)
-    while i + lanes(y) <= stop:
-        store(<real*>skip(y, i), point(y, row, i, lanes(y)))
-        i += lanes(y)
-    if i < stop:
-        store_part(<real*>skip(y, i), point(y, row, i, stop - i), stop - i)
 
 
 cdef inline void store_pair(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
@@ -357,22 +364,23 @@ cdef inline void map_pair(real (*point)(const real*, const void*, Py_ssize_t, Py
                           bint streamed) noexcept nogil:
     # the same over two short rows at a time: what both points take from memory is taken once
     cdef bint alike = <uintptr_t>y % sizeof(real) == <uintptr_t>other_y % sizeof(real)
-    cdef Py_ssize_t i = head(y, n) if alike else 0
-    if i:
-        store_pair(point, y, row, other_y, other_row, 0, i, False)
-    if streamed and alike and <uintptr_t>skip(y, i) % sizeof(real) == 0:
+    cdef Py_ssize_t i = 0, part = head(y, n) if alike else 0
+    cdef bint past_caches
+    while i < n:
+        if part == 0 and n - i < lanes(y):
+            part = n - i
+        if part:
+            store_pair(point, y, row, other_y, other_row, i, part, False)
+            i += part
+            part = 0
+        past_caches = streamed and alike and <uintptr_t>skip(y, i) % sizeof(real) == 0
         while i + lanes(y) <= n:
-            store_pair(point, y, row, other_y, other_row, i, lanes(y), True)
+            store_pair(point, y, row, other_y, other_row, i, lanes(y), past_caches)
             i += lanes(y)
-    while i + lanes(y) <= n:
-        store_pair(point, y, row, other_y, other_row, i, lanes(y), False)
-        i += lanes(y)
-    if i < n:
-        store_pair(point, y, row, other_y, other_row, i, n - i, False)
 
 
-cdef inline void map_alone(void (*block)(real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
-                           real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+cdef inline void map_alone(map_function block, void* y, const void* row, Py_ssize_t start,
+                           Py_ssize_t n) noexcept nogil:
     cdef environment callers = enter_environment()
     block(y, row, start, n)
     end_stream()
@@ -381,9 +389,10 @@ cdef inline void map_alone(void (*block)(real*, const void*, Py_ssize_t, Py_ssiz
 
 cdef inline void map_row(void (*block)(real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
                          real* y, const void* row, Py_ssize_t n, int threads) noexcept nogil:
+    cdef map_function one_block = <map_function>called(<void*>block)
     cdef Py_ssize_t blocks = (n + BLOCK - 1) // BLOCK, b
     if threads == 1 or blocks <= 1:
-        block(y, row, 0, n)
+        one_block(y, row, 0, n)
         return
     for b in prange(blocks, num_threads=threads, schedule="static"):
-        map_alone(block, y, row, b * BLOCK, min(<Py_ssize_t>BLOCK, n - b * BLOCK))
+        map_alone(one_block, y, row, b * BLOCK, min(<Py_ssize_t>BLOCK, n - b * BLOCK))

@@ -13,7 +13,7 @@ from libc.string cimport strcpy
 cimport numpy as np
 
 from .lanes cimport (
-    end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_bfloat16, load_float16, real,
+    called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_bfloat16, load_float16, real,
     store_bfloat16, store_float16, zip_high_f32, zip_high_f64, zip_low_f32, zip_low_f64,
 )
 from .loops cimport STREAM_BYTES, lanes, load, skip, store
@@ -51,6 +51,14 @@ cdef struct Operation:
     # where its length is 0; s a float64; i an int64
     char kinds[MAX_ROW_OPERANDS]
     const int* threads
+
+
+# These are compiled once a precision, whatever the dtype.
+ctypedef void (*run_function)(const void* like, Dtype dtype, void* kernel, const Operation* operation, char** args,
+                              const np.npy_intp* dims, const np.npy_intp* steps, Py_ssize_t start, Py_ssize_t stop,
+                              int threads) noexcept nogil
+ctypedef void (*share_function)(const void* like, Dtype dtype, void* kernel, const Operation* operation, char** args,
+                                const np.npy_intp* dims, const np.npy_intp* steps) noexcept nogil
 
 
 cdef inline real zip_low(real a, real b) noexcept nogil:
@@ -105,12 +113,65 @@ cdef inline bint direct(Dtype dtype, Py_ssize_t stride, Py_ssize_t n) noexcept n
     return not is_short(dtype) and (stride == size_of(dtype) or n <= 1)
 
 
+cdef inline Dtype own_dtype(const real* like) noexcept nogil:
+    return FLOAT32 if real is f32x else FLOAT64
+
+
+# What follows is made for each dtype, so that no register has to ask which it is of.
+
+cdef inline Py_ssize_t widen_registers(Dtype dtype, real* tile, const char* x, Py_ssize_t n) noexcept nogil:
+    # whole registers of contiguous elements; how many elements that were
+    cdef Py_ssize_t i = 0
+    while i + lanes(tile) <= n:
+        store(<real*>skip(tile, i), widen(dtype, tile, x + i * size_of(dtype)))
+        i += lanes(tile)
+    return i
+
+
+cdef inline Py_ssize_t narrow_registers(Dtype dtype, char* y, const real* tile, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    while i + lanes(tile) <= n:
+        narrow(dtype, y + i * size_of(dtype), load(skip(tile, i)))
+        i += lanes(tile)
+    return i
+
+
+cdef inline void widen_columns(Dtype dtype, real* tile, const char* x, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
+    # as many rows as a register has lanes, neighbours in memory, whose elements are `stride` apart
+    cdef real square[16]
+    cdef Py_ssize_t width = lanes(tile), i = 0, k
+    while i < n:
+        i = min(i, n - width)
+        for k in range(width):
+            square[k] = widen(dtype, tile, x + (i + k) * stride)
+        transpose(square)
+        for k in range(width):
+            store(<real*>skip(tile, k * n + i), square[k])
+        i += width
+
+
+cdef inline void narrow_columns(Dtype dtype, char* y, Py_ssize_t stride, const real* tile, Py_ssize_t n) noexcept nogil:
+    cdef real square[16]
+    cdef Py_ssize_t width = lanes(tile), i = 0, k
+    while i < n:
+        i = min(i, n - width)
+        for k in range(width):
+            square[k] = load(skip(tile, k * n + i))
+        transpose(square)
+        for k in range(width):
+            narrow(dtype, y + (i + k) * stride, square[k])
+        i += width
+
+
 cdef inline void take_row(Dtype dtype, real* tile, const char* x, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i = 0
     if stride == size_of(dtype):
-        while i + lanes(tile) <= n:
-            store(<real*>skip(tile, i), widen(dtype, tile, x + i * stride))
-            i += lanes(tile)
+        if dtype == FLOAT16:
+            i = widen_registers(FLOAT16, tile, x, n)
+        elif dtype == BFLOAT16:
+            i = widen_registers(BFLOAT16, tile, x, n)
+        else:
+            i = widen_registers(own_dtype(tile), tile, x, n)
     while i < n:
         gather(dtype, <void*>skip(tile, i), x + i * stride, stride, min(<Py_ssize_t>SHORT_BLOCK, n - i))
         i += SHORT_BLOCK
@@ -119,9 +180,12 @@ cdef inline void take_row(Dtype dtype, real* tile, const char* x, Py_ssize_t str
 cdef inline void put_row(Dtype dtype, char* y, Py_ssize_t stride, const real* tile, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i = 0
     if stride == size_of(dtype):
-        while i + lanes(tile) <= n:
-            narrow(dtype, y + i * stride, load(skip(tile, i)))
-            i += lanes(tile)
+        if dtype == FLOAT16:
+            i = narrow_registers(FLOAT16, y, tile, n)
+        elif dtype == BFLOAT16:
+            i = narrow_registers(BFLOAT16, y, tile, n)
+        else:
+            i = narrow_registers(own_dtype(tile), y, tile, n)
     while i < n:
         scatter(dtype, y + i * stride, stride, <const void*>skip(tile, i), min(<Py_ssize_t>SHORT_BLOCK, n - i))
         i += SHORT_BLOCK
@@ -130,18 +194,14 @@ cdef inline void put_row(Dtype dtype, char* y, Py_ssize_t stride, const real* ti
 cdef inline void take_rows(Dtype dtype, real* tile, const char* x, Py_ssize_t step, Py_ssize_t stride,
                            Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
     # tile[r, i] = x[r, i], row after row
-    cdef real square[16]
-    cdef Py_ssize_t width = lanes(tile), r = 0, i, k
+    cdef Py_ssize_t width = lanes(tile), r = 0
     while step == size_of(dtype) and stride != step and r + width <= rows and n >= width:
-        i = 0
-        while i < n:
-            i = min(i, n - width)
-            for k in range(width):
-                square[k] = widen(dtype, tile, x + (i + k) * stride + r * step)
-            transpose(square)
-            for k in range(width):
-                store(<real*>skip(tile, (r + k) * n + i), square[k])
-            i += width
+        if dtype == FLOAT16:
+            widen_columns(FLOAT16, <real*>skip(tile, r * n), x + r * step, stride, n)
+        elif dtype == BFLOAT16:
+            widen_columns(BFLOAT16, <real*>skip(tile, r * n), x + r * step, stride, n)
+        else:
+            widen_columns(own_dtype(tile), <real*>skip(tile, r * n), x + r * step, stride, n)
         r += width
     while r < rows:
         take_row(dtype, <real*>skip(tile, r * n), x + r * step, stride, n)
@@ -151,18 +211,14 @@ cdef inline void take_rows(Dtype dtype, real* tile, const char* x, Py_ssize_t st
 cdef inline void put_rows(Dtype dtype, char* y, Py_ssize_t step, Py_ssize_t stride, const real* tile,
                           Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
     # y[r, i] = tile[r, i]
-    cdef real square[16]
-    cdef Py_ssize_t width = lanes(tile), r = 0, i, k
+    cdef Py_ssize_t width = lanes(tile), r = 0
     while step == size_of(dtype) and stride != step and r + width <= rows and n >= width:
-        i = 0
-        while i < n:
-            i = min(i, n - width)
-            for k in range(width):
-                square[k] = load(skip(tile, (r + k) * n + i))
-            transpose(square)
-            for k in range(width):
-                narrow(dtype, y + (i + k) * stride + r * step, square[k])
-            i += width
+        if dtype == FLOAT16:
+            narrow_columns(FLOAT16, y + r * step, stride, skip(tile, r * n), n)
+        elif dtype == BFLOAT16:
+            narrow_columns(BFLOAT16, y + r * step, stride, skip(tile, r * n), n)
+        else:
+            narrow_columns(own_dtype(tile), y + r * step, stride, skip(tile, r * n), n)
         r += width
     while r < rows:
         put_row(dtype, y + r * step, stride, skip(tile, r * n), n)
@@ -258,7 +314,7 @@ cdef inline void run_rows(const real* like, Dtype dtype, void* kernel, const Ope
     # rows start to stop
     cdef environment callers = enter_environment()
     cdef Tiles tiles = make_tiles(operation, dtype, args, dims, steps)
-    cdef Dtype precision = FLOAT32 if real is f32x else FLOAT64
+    cdef Dtype precision = own_dtype(like)
     cdef Py_ssize_t n = dims[1], r = start, row, rows
     cdef char* at[MAX_ROW_OPERANDS]
     cdef Operands p
@@ -297,34 +353,44 @@ cdef inline void run_rows(const real* like, Dtype dtype, void* kernel, const Ope
 cdef inline void share_rows(const real* like, Dtype dtype, void* kernel, const Operation* operation, char** args,
                             const np.npy_intp* dims, const np.npy_intp* steps) noexcept nogil:
     # many rows go to the threads in ranges; the threads share each of few long rows
+    cdef run_function run = <run_function>called(<void*>run_rows[real])
     cdef Py_ssize_t rows = dims[0], part, t
     cdef int threads = operation.threads[0] if rows * dims[1] >= THREAD_MIN else 1
     if rows < 2 * threads or threads == 1:
-        run_rows(like, dtype, kernel, operation, args, dims, steps, 0, rows, threads)
+        run(NULL, dtype, kernel, operation, args, dims, steps, 0, rows, threads)
         return
     part = (rows // threads // TILE + 1) * TILE
     for t in prange(threads, num_threads=threads, schedule="static"):
-        run_rows(like, dtype, kernel, operation, args, dims, steps, min(rows, t * part), min(rows, (t + 1) * part), 1)
+        run(NULL, dtype, kernel, operation, args, dims, steps, min(rows, t * part), min(rows, (t + 1) * part), 1)
+
+
+cdef inline void share(Dtype dtype, char** args, const np.npy_intp* dims, const np.npy_intp* steps,
+                       void* data) noexcept nogil:
+    cdef const Operation* operation = <const Operation*>data
+    if dtype == FLOAT64:
+        (<share_function>called(<void*>share_rows[f64x]))(NULL, dtype, operation.float64, operation, args, dims, steps)
+    else:
+        (<share_function>called(<void*>share_rows[f32x]))(NULL, dtype, operation.float32, operation, args, dims, steps)
 
 
 cdef inline void rows_float16(char** args, const np.npy_intp* dims, const np.npy_intp* steps,
                               void* data) noexcept nogil:
-    share_rows(<const f32x*>NULL, FLOAT16, (<Operation*>data).float32, <Operation*>data, args, dims, steps)
+    share(FLOAT16, args, dims, steps, data)
 
 
 cdef inline void rows_bfloat16(char** args, const np.npy_intp* dims, const np.npy_intp* steps,
                                void* data) noexcept nogil:
-    share_rows(<const f32x*>NULL, BFLOAT16, (<Operation*>data).float32, <Operation*>data, args, dims, steps)
+    share(BFLOAT16, args, dims, steps, data)
 
 
 cdef inline void rows_float32(char** args, const np.npy_intp* dims, const np.npy_intp* steps,
                               void* data) noexcept nogil:
-    share_rows(<const f32x*>NULL, FLOAT32, (<Operation*>data).float32, <Operation*>data, args, dims, steps)
+    share(FLOAT32, args, dims, steps, data)
 
 
 cdef inline void rows_float64(char** args, const np.npy_intp* dims, const np.npy_intp* steps,
                               void* data) noexcept nogil:
-    share_rows(<const f64x*>NULL, FLOAT64, (<Operation*>data).float64, <Operation*>data, args, dims, steps)
+    share(FLOAT64, args, dims, steps, data)
 
 
 cdef inline char* kept(bytes text):

@@ -115,11 +115,20 @@ cdef inline void copy_every(item* y, const item* x, Py_ssize_t step, Py_ssize_t 
         y[i] = x[i * step]
 
 
+cdef inline item item_at(const item* x, Py_ssize_t offset) noexcept nogil:
+    return (<const item*>(<const char*>x + offset))[0]
+
+
+cdef inline void put_items(item* y, Py_ssize_t i, Py_ssize_t y_step, const item* values) noexcept nogil:
+    cdef int k
+    for k in range(8):
+        (<item*>(<char*>y + (i + k) * y_step))[0] = values[k]
+
+
 cdef inline void copy_strided(item* y, Py_ssize_t y_step, const item* x, Py_ssize_t x_step,
                               Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i = 0, rest, size = <Py_ssize_t>sizeof(item)
     cdef item values[8]
-    cdef int k
     if y_step == size:  # into a block
         if x_step == 0:
             copy_every(y, x, 0, n)
@@ -130,14 +139,20 @@ cdef inline void copy_strided(item* y, Py_ssize_t y_step, const item* x, Py_ssiz
         if x_step == -size:
             copy_every(y, x, -1, n)
             return
-    while i + 8 <= n:  # in a block by wide stores, which take as long as narrow ones
-        for k in range(8):
-            values[k] = (<const item*>(<const char*>x + (i + k) * x_step))[0]
-        if y_step == size:
+    while i + 8 <= n:
+        # one by one, since the compiler makes no registers of an array that a loop fills
+        values[0] = item_at(x, i * x_step)
+        values[1] = item_at(x, (i + 1) * x_step)
+        values[2] = item_at(x, (i + 2) * x_step)
+        values[3] = item_at(x, (i + 3) * x_step)
+        values[4] = item_at(x, (i + 4) * x_step)
+        values[5] = item_at(x, (i + 5) * x_step)
+        values[6] = item_at(x, (i + 6) * x_step)
+        values[7] = item_at(x, (i + 7) * x_step)
+        if y_step == size:  # by wide stores, which take as long as narrow ones
             memcpy(y + i, values, sizeof(values))
         else:
-            for k in range(8):
-                (<item*>(<char*>y + (i + k) * y_step))[0] = values[k]
+            put_items(y, i, y_step, values)
         i += 8
     for rest in range(i, n):
         (<item*>(<char*>y + rest * y_step))[0] = (<const item*>(<const char*>x + rest * x_step))[0]

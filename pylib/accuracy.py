@@ -11,7 +11,7 @@ import numpy as np
 
 from . import oracles
 from .bounds import bound
-from .kernels import errors as _kernels
+from .kernels import ulps as _kernels
 
 __all__ = ["DTYPES", "Accuracy", "chunks", "count_chunks", "errors", "errors_beside", "exact_errors",
            "measure"]

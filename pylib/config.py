@@ -4,7 +4,7 @@ count from lanewise.kernels.machine. Nothing here touches data."""
 import operator
 import os
 
-from .kernels import BUILT_LEVELS, LEVEL, machine
+from .kernels import BUILT_LEVELS, LEVEL, levels, machine
 
 _MOST_THREADS = 1024  # OpenMP ends the process where the system refuses a thread
 
@@ -93,7 +93,7 @@ def show_config(mode="stdout"):
         "python": platform.python_version(),
         "level": LEVEL,
         "levels_built": list(BUILT_LEVELS),
-        "levels_supported": list(machine.supported_levels()),
+        "levels_supported": list(levels.supported(machine.cpu_features())),
         "cpu_features": list(machine.cpu_features()),
         "threads": get_num_threads(),
         "openmp": machine.has_openmp(),

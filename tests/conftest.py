@@ -1,15 +1,19 @@
 """What all tests share: the levels this machine can test, and running a script in a fresh interpreter. The level
-under test is the one LANEWISE_LEVEL names (`LANEWISE_LEVEL=avx2 pytest`); .ci/run takes each in turn."""
+under test is the one LANEWISE_LEVEL names (`LANEWISE_LEVEL=avx2 pytest`); .ci/run takes each in turn. And lanes/,
+primitives and the random generator on registers, built for a level when a test asks for it."""
 
+import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
-from lanewise.kernels import BUILT_LEVELS, LEVEL, machine
+from lanewise.kernels import BUILT_LEVELS, LEVEL, levels, machine
 
-LEVELS_HERE = [level for level in machine.supported_levels() if level in BUILT_LEVELS]
+LEVELS_HERE = [level for level in levels.supported(machine.cpu_features()) if level in BUILT_LEVELS]
 
 
 def pytest_report_header():
@@ -38,3 +42,33 @@ def run_python(tmp_path):
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """Return a function from a level to its registers module, each built once."""
+    folder = tmp_path_factory.mktemp("lanes")
+    for source in (Path(__file__).parent / "lanes").iterdir():
+        if source.is_file():
+            shutil.copy(source, folder)
+    modules = {}
+
+    def module(level):
+        if level not in modules:
+            command = [sys.executable, "setup.py", "build_ext", "--build-temp", f"temp_{level}", "--build-lib", level]
+            built = subprocess.run(
+                command, cwd=folder, env={**os.environ, "LANES_LEVEL": level}, capture_output=True, text=True
+            )
+            assert built.returncode == 0, built.stderr
+            (file,) = (folder / level).glob("registers*")
+            spec = importlib.util.spec_from_file_location("registers", file)
+            modules[level] = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(modules[level])
+        return modules[level]
+
+    return module
+
+
+@pytest.fixture
+def registers(built, level):
+    return built(level)

@@ -1,53 +1,17 @@
 """Every primitive of lanes.pxd, at every level, against NumPy, gmpy2 or integers: subnormals, NaN, both zeros, partial
 accesses up against a page that may not be touched, both 16-bit formats over every code. lanes/registers.pyx is built
-here, against the installed package, as anybody's extension would be."""
+by conftest.py, against the installed package, as anybody's extension would be."""
 
 import ctypes
-import importlib.util
 import mmap
-import os
-import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import gmpy2
 import numpy as np
 import pytest
 
 DTYPES = [np.float32, np.float64]
-SOURCES = Path(__file__).parent / "lanes"
 rng = np.random.default_rng(7)
-
-
-@pytest.fixture(scope="session")
-def built(tmp_path_factory):
-    """Return a function from a level to its registers module, each built once."""
-    folder = tmp_path_factory.mktemp("lanes")
-    for source in SOURCES.iterdir():
-        if source.is_file():
-            shutil.copy(source, folder)
-    modules = {}
-
-    def module(level):
-        if level not in modules:
-            command = [sys.executable, "setup.py", "build_ext", "--build-temp", f"temp_{level}", "--build-lib", level]
-            built = subprocess.run(
-                command, cwd=folder, env={**os.environ, "LANES_LEVEL": level}, capture_output=True, text=True
-            )
-            assert built.returncode == 0, built.stderr
-            (file,) = (folder / level).glob("registers*")
-            spec = importlib.util.spec_from_file_location("registers", file)
-            modules[level] = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(modules[level])
-        return modules[level]
-
-    return module
-
-
-@pytest.fixture
-def registers(built, level):
-    return built(level)
 
 
 def bits(x):

@@ -1,7 +1,6 @@
 # The counter-based generator: the known answers of its authors, and streams that do not depend on the work's order.
 import numpy as np
 import pytest
-from lanewise.kernels import random
 
 # Random123, tests/kat_vectors: philox4x32 10
 KNOWN_ANSWERS = [
@@ -15,10 +14,16 @@ def words(text):
     return np.array([int(word, 16) for word in text.split()], np.uint32)
 
 
-def philox(counters, key):
-    random_words = np.empty_like(counters)
-    random.philox4x32(counters, key, random_words)
-    return random_words
+@pytest.fixture
+def philox(registers):
+    """Return the function from counters and a key to random words."""
+
+    def words_of(counters, key):
+        random_words = np.empty_like(counters)
+        registers.philox4x32(counters, key, random_words)
+        return random_words
+
+    return words_of
 
 
 def philox_in_python(counter, key):
@@ -31,12 +36,12 @@ def philox_in_python(counter, key):
 
 
 @pytest.mark.parametrize(("counter", "key", "answer"), KNOWN_ANSWERS)
-def test_known_answers(counter, key, answer):
+def test_known_answers(philox, counter, key, answer):
     left, right = words(key)
     assert philox(words(counter)[None], int(left) | int(right) << 32).tolist() == [words(answer).tolist()]
 
 
-def test_against_plain_python():
+def test_against_plain_python(philox):
     rng = np.random.default_rng(1)
     counters = rng.integers(0, 2**32, (50, 4), dtype=np.uint32)
     key = int(rng.integers(0, 2**64, dtype=np.uint64))

@@ -1,10 +1,12 @@
 # Every primitive of lanes.pxd over whole arrays, one register at a time, so that test_lanes.py can hold it against an
-# oracle. Lengths are multiples of 16, the most lanes of any level. No oracle lives here.
+# oracle; and the random generator on registers. Lengths are multiples of 16, the most lanes of any level. No oracle
+# lives here.
 # cython: boundscheck=False, cdivision=True
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
 from lanewise.kernels cimport lanes, loops
 from lanewise.kernels.lanes cimport f32x, f64x, real, scalar, u32x, u64x
+from lanewise.kernels.random cimport ROW, philox
 
 cdef extern from "<fenv.h>" nogil:
     const int FE_ALL_EXCEPT, FE_DIVBYZERO, FE_UPWARD, FE_TONEAREST
@@ -301,3 +303,19 @@ def environment(const float[::1] x, float[::1] y):
     fesetround(FE_TONEAREST)
     feclearexcept(FE_ALL_EXCEPT)
     return mode == FE_UPWARD and flags == FE_DIVBYZERO
+
+
+def philox4x32(const uint32_t[:, ::1] counters, uint64_t key, uint32_t[:, ::1] words):
+    # words[i] = the four random words of counters[i] under the key, by the generator of random.pxd, a register of each
+    cdef u64x numbers[4]
+    cdef uint64_t stored[ROW]
+    cdef Py_ssize_t i
+    cdef int k
+    with nogil:
+        for i in range(counters.shape[0]):
+            for k in range(4):
+                numbers[k] = lanes.splat_u64(counters[i, k])
+            philox(numbers, key)
+            for k in range(4):
+                lanes.store_u64(stored, numbers[k])
+                words[i, k] = <uint32_t>stored[0]
