@@ -59,9 +59,9 @@ copy_file(python, same_place(python))
 library = sysconfig.get_path("stdlib")
 copy_tree(library, same_place(library))
 for package in (numpy, ml_dtypes, lanewise):
-    copy_tree(package.__path__[0], f"packages/{package.__name__}")
-copy_tree(lanewise.kernels.__path__[-1], "packages/lanewise/kernels")  # an editable install has them elsewhere
-wheel_libraries = Path(numpy.__path__[0]).with_name("numpy.libs")
+    copy_tree(Path(package.__file__).parent, f"packages/{package.__name__}")
+copy_tree(Path(lanewise.kernels.__file__).parent, "packages/lanewise/kernels")  # an editable install has them elsewhere
+wheel_libraries = Path(numpy.__file__).parent.with_name("numpy.libs")
 if wheel_libraries.exists():
     copy_tree(wheel_libraries, "packages/numpy.libs")
 
