@@ -20,6 +20,7 @@ from pathlib import Path
 import Cython
 import numpy
 from Cython.Build import cythonize
+from Cython.Build.Dependencies import create_dependency_tree
 from setuptools import Extension, setup
 from setuptools.command.build import build
 from setuptools.command.build_ext import build_ext
@@ -29,6 +30,7 @@ KERNELS = Path("kernels")
 TRANSLATED = Path("build/lanewise/kernels")  # Cython names a module after its folders, so it is shown these
 COMPILED = Path("build/compiled", sysconfig.get_config_var("EXT_SUFFIX").strip("."))  # kept from build to build
 
+MODULES = sorted(path.stem for path in KERNELS.glob("*.pyx"))
 LEVELS = runpy.run_path(str(KERNELS / "levels.py"))
 # What runs before a level is chosen, and what has no registers, is compiled once: so is what Cython's memoryviews need.
 UNLEVELLED = ("machine", "operands", "ulps")
@@ -55,6 +57,7 @@ PORTABLE = ["-O1"]
 LINKED = ["-Wl,-s"] if sys.platform == "linux" else []  # symbols that nobody looks up
 DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
               "initializedcheck": False, "freethreading_compatible": True, "embedsignature": True}
+MANNER = (Cython.__version__, DIRECTIVES)
 COMPILER_MISSING = """Lanewise is compiled from source and found no working C compiler ({error}).
 Install one and try again:  Debian, Ubuntu: apt install gcc    Fedora: dnf install gcc
                             macOS: xcode-select --install      Windows: Visual Studio Build Tools"""
@@ -130,56 +133,54 @@ class BuildLevels(build_ext):
                 return error
 
     def translate(self):
-        # what is gone from the sources, or was translated otherwise, is gone from build/ too
+        # what is gone from the sources is gone from build/ too
         sources = {path.relative_to(KERNELS): path for path in KERNELS.rglob("*")
                    if path.suffix in (".pyx", ".pxd", ".h") or path.name == "__init__.py"}
-        manner = Path("build/manner")
-        anew = self.force or not manner.exists() or manner.read_text() != manner_of_translation()
+        made = {Path(f"{module}{suffix}") for module in (*MODULES, MEMORYVIEWS) for suffix in (".c", ".made_of")}
         for path in TRANSLATED.rglob("*"):
-            kept = path.relative_to(TRANSLATED)
-            current = kept in sources or (path.suffix == ".c" and not anew and (
-                kept.with_suffix(".pyx") in sources or path.stem == MEMORYVIEWS))
-            if path.is_file() and not current:
+            if path.is_file() and path.relative_to(TRANSLATED) not in {*sources, *made}:
                 path.unlink()
         for kept, path in sources.items():
-            copied = TRANSLATED / kept
-            if not copied.exists() or copied.read_bytes() != path.read_bytes():
-                copied.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, copied)
+            (TRANSLATED / kept).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, TRANSLATED / kept)
         Path("build/lanewise/__init__.py").touch()
-        shared = TRANSLATED / f"{MEMORYVIEWS}.c"
-        if not shared.exists():
-            subprocess.run([sys.executable, "-m", "cython", f"--generate-shared={shared}"], check=True)
+        # Cython compares times, by which the headers of a NumPy that pip has just installed are always newer
+        tree = create_dependency_tree()
+        contents = {module: digest_of(MANNER, tree.all_dependencies(str(TRANSLATED / f"{module}.pyx")))
+                    for module in MODULES} | {MEMORYVIEWS: digest_of(MANNER, [])}
+        anew = [module for module, digest in contents.items() if self.force or not (
+            (TRANSLATED / f"{module}.c").exists() and is_made_of(digest, TRANSLATED, module))]
+        if MEMORYVIEWS in anew:
+            subprocess.run([sys.executable, "-m", "cython", f"--generate-shared={TRANSLATED / MEMORYVIEWS}.c"],
+                           check=True)
         workers = self.parallel if sys.platform == "linux" else 0  # they need fork, which only Linux does soundly
-        cythonize([str(TRANSLATED / path.name) for path in SOURCES], force=anew, nthreads=workers,
-                  compiler_directives=DIRECTIVES, shared_utility_qualified_name=f"lanewise.kernels.{MEMORYVIEWS}")
-        manner.write_text(manner_of_translation())
+        cythonize([str(TRANSLATED / f"{module}.pyx") for module in anew if module != MEMORYVIEWS], force=True,
+                  nthreads=workers, compiler_directives=DIRECTIVES,
+                  shared_utility_qualified_name=f"lanewise.kernels.{MEMORYVIEWS}")
+        for module in anew:
+            (TRANSLATED / f"{module}.made_of").write_text(contents[module])
 
     def build_extension(self, ext):
         # the levels share their sources, so each has its own folder; an editable install would throw it away
         folder = COMPILED / (level_of(ext) or "once")
         folder.mkdir(parents=True, exist_ok=True)
         built = Path(self.get_ext_fullpath(ext.name))
-        kept, made_of = folder / built.name, folder / f"{module_of(ext)}.made_of"
-        if self.force or not kept.exists() or not made_of.exists() or made_of.read_text() != self.contents_of(ext):
+        kept, digest = folder / built.name, self.contents_of(ext)
+        if self.force or not kept.exists() or not is_made_of(digest, folder, module_of(ext)):
             builder = copy.copy(self)
             builder.build_temp, builder.force = str(folder), True
             super(BuildLevels, builder).build_extension(ext)
             shutil.copy(built, kept)
-            made_of.write_text(self.contents_of(ext))
+            (folder / f"{module_of(ext)}.made_of").write_text(digest)
         else:
             built.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(kept, built)
 
     def contents_of(self, ext):
-        # a digest of all that a module is made of
-        headers = [path for path in sorted(KERNELS.rglob("*.h")) if level_of(ext) or path.name == "machine.h"]
+        headers = [path for path in KERNELS.rglob("*.h") if level_of(ext) or path.name == "machine.h"]
         command = [getattr(self.compiler, "compiler_so", None), ext.extra_compile_args, ext.extra_link_args,
                    ext.define_macros, numpy.__version__, sys.version]
-        digest = hashlib.sha256(repr(command).encode())
-        for path in [*ext.sources, *headers]:
-            digest.update(Path(path).read_bytes())
-        return digest.hexdigest()
+        return digest_of(command, [*ext.sources, *headers])
 
     def copy_extensions_to_source(self):  # of an editable install
         for level in LEVELS["LEVELS"]:
@@ -189,8 +190,17 @@ class BuildLevels(build_ext):
         super().copy_extensions_to_source()
 
 
-def manner_of_translation():
-    return f"Cython {Cython.__version__} {DIRECTIVES}\n"
+def digest_of(manner, paths):
+    """A digest of what something is made of: how, and from which files."""
+    digest = hashlib.sha256(repr(manner).encode())
+    for path in sorted(map(str, paths)):
+        digest.update(Path(path).read_bytes())
+    return digest.hexdigest()
+
+
+def is_made_of(digest, folder, module):
+    recorded = Path(folder, f"{module}.made_of")
+    return recorded.exists() and recorded.read_text() == digest
 
 
 def module_of(ext):
@@ -217,12 +227,10 @@ def compiled_for(level, module):
 def extensions():
     """One for each module and level, and for each module that has none."""
     found = [compiled_for(None, module) for module in (*UNLEVELLED, MEMORYVIEWS)]
-    for path in SOURCES:
-        if path.stem not in UNLEVELLED:
-            found += [compiled_for(level, path.stem) for level in wanted_levels()
-                      if not LEVELS["LEVELS"][level].modules or path.stem in LEVELS["LEVELS"][level].modules]
+    for level in wanted_levels():
+        held = LEVELS["LEVELS"][level].modules or MODULES
+        found += [compiled_for(level, module) for module in held if module not in UNLEVELLED]
     return found
 
 
-SOURCES = sorted(KERNELS.glob("*.pyx"))
 setup(cmdclass={"build": Build, "build_ext": BuildLevels}, ext_modules=extensions())
