@@ -180,8 +180,10 @@ def chunks(function, dtype, exhaustive=False):
     for parameters in row.parameters:
         for turn in range(_TURNS.get(dtype, 2) if backward else 1):
             for k, x in enumerate(_numbers(dtype, exhaustive)):
-                least = max(low, row.normal_slope_from[dtype == "float64"]) if turn else low
-                x = _within(x, least, high)
+                # a gradient of 1 that is multiplied by `up` is as any other
+                one = turn == 0 and (row.gated is None or parameters == (1.0,))
+                least = low if one else max(low, row.normal_slope_from[dtype == "float64"])
+                x = _within(x, least if backward else low, high)
                 yield ((_grads(dtype, x.size, turn, k), x) if backward else (x,)), parameters
 
 
@@ -231,7 +233,7 @@ def measure(function, dtype, exhaustive=False, threads=None, progress=None):
     Parameters
     ----------
     function : str
-        A name in BOUNDS.
+        A name in BOUNDS or in GATE_BOUNDS.
     dtype : str
         One of DTYPES.
     exhaustive : bool
@@ -247,24 +249,29 @@ def measure(function, dtype, exhaustive=False, threads=None, progress=None):
     """
     import lanewise
 
-    compute = getattr(lanewise, function)
-    exact = oracles.exact(function)
+    compute, exact = oracles.caller(function), oracles.exact(function)
     wide = compute if exhaustive and dtype == "float32" else oracles.wide(function)
     found = Accuracy(function, dtype)
 
     def try_chunk(chunk):
         operands, parameters = chunk
+        here = Accuracy(function, dtype)
         if not operands[0].size:
-            return Accuracy(function, dtype)
+            return here
         narrow = [dtype_of(dtype).type(parameter) for parameter in parameters]
-        y = compute(*operands, *narrow)
+        results = _several(compute(*operands, *narrow))
         if dtype == "float64":
-            here = exact_errors(y, [exact(*each, *map(float, narrow)) for each in zip(*operands, strict=True)], dtype)
+            by_element = (_several(exact(*each, *map(float, narrow))) for each in zip(*operands, strict=True))
+            errors_of = [exact_errors(y, expected, dtype)
+                         for y, expected in zip(results, zip(*by_element, strict=True), strict=True)]
         else:
             with np.errstate(all="ignore"):
                 widened = [operand.astype(np.float64) for operand in operands]
-                here = errors(y, np.asarray(wide(*widened, *map(float, narrow)), np.float64), dtype)
-        return Accuracy.of(function, dtype, here, operands)
+                errors_of = [errors(y, np.asarray(expected, np.float64), dtype) for y, expected in zip(
+                    results, _several(wide(*widened, *map(float, narrow))), strict=True)]
+        for each in errors_of:
+            here.add(Accuracy.of(function, dtype, each, operands))
+        return here
 
     workers = 1 if dtype == "float64" else threads or os.cpu_count() or 1  # mpmath's precision is global
     before = lanewise.get_num_threads()
@@ -278,6 +285,10 @@ def measure(function, dtype, exhaustive=False, threads=None, progress=None):
     finally:
         lanewise.set_num_threads(before)
     return found
+
+
+def _several(found):
+    return found if isinstance(found, tuple) else (found,)
 
 
 def _in_order(pool, work, items, ahead):

@@ -179,6 +179,7 @@ def _spread(values, groups):
     return np.repeat(values, groups.shape[1] * groups.shape[2] // len(values)).reshape(groups.shape[1:])
 
 
+@with_bound
 def group_norm(x, num_groups, weight=None, bias=None, *, eps=1e-5, out=None, return_stats=False):
     """Group norm: each example's channels, at axis 1, in groups that are layer-normed together.
 
@@ -211,6 +212,8 @@ def group_norm(x, num_groups, weight=None, bias=None, *, eps=1e-5, out=None, ret
 
     Notes
     -----
+    %(bound)s
+
     Wu and He, "Group Normalization", 2018.
     """
     name = "group_norm"
@@ -223,6 +226,7 @@ def group_norm(x, num_groups, weight=None, bias=None, *, eps=1e-5, out=None, ret
     return (y, mean, rstd) if return_stats else y
 
 
+@with_bound
 def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=None, eps=1e-5, out=None):
     """Gradients of `group_norm`.
 
@@ -248,6 +252,10 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
     ------
     ValueError
         If the channels do not divide into the groups, or a shape does not fit.
+
+    Notes
+    -----
+    %(bound)s
     """
     name = "group_norm_backward"
     x = _checked(name, x)
@@ -271,13 +279,25 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
     return grad_x, grad_weight, grad_bias
 
 
+@with_bound
 def instance_norm(x, weight=None, bias=None, *, eps=1e-5, out=None, return_stats=False):
-    """Instance norm: `group_norm` with as many groups as channels; each channel of each example by itself."""
+    """Instance norm: `group_norm` with as many groups as channels; each channel of each example by itself.
+
+    Notes
+    -----
+    %(bound)s
+    """
     x = _checked("instance_norm", x)
     return group_norm(x, x.shape[1], weight, bias, eps=eps, out=out, return_stats=return_stats)
 
 
+@with_bound
 def instance_norm_backward(grad, x, weight=None, *, mean=None, rstd=None, eps=1e-5, out=None):
-    """Gradients of `instance_norm`: those of `group_norm` with as many groups as channels."""
+    """Gradients of `instance_norm`: those of `group_norm` with as many groups as channels.
+
+    Notes
+    -----
+    %(bound)s
+    """
     x = _checked("instance_norm_backward", x)
     return group_norm_backward(grad, x, x.shape[1], weight, mean=mean, rstd=rstd, eps=eps, out=out)

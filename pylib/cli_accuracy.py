@@ -6,7 +6,7 @@ import re
 from functools import partial
 from pathlib import Path
 
-from .bounds import BOUNDS, ROW_BOUNDS
+from .bounds import ROW_BOUNDS, functions
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 _HEAD = "| function | dtype | bound | largest error | where | correctly rounded | inputs | errors |"
@@ -26,6 +26,7 @@ and the tests assert the bounds. What is tried:
   saturates, against mpmath in 200 bits;
 - a backward: a gradient of 1, then gradients drawn from all bit patterns. Where it takes the forward's output, what is
   exact is the slope at the output it is given;
+- a gated unit: the gate as the input of any other, with a few values of what it gates;
 - a function along an axis: random rows of 1 to 10 000 elements, some far from 0 or nearly constant, against its formula
   in float64, or for float64 in the C compiler's long double. Where results cancel, an error is counted in ULP of what
   they cancel from: the terms of a difference, or the root mean square of the row.
@@ -33,7 +34,7 @@ and the tests assert the bounds. What is tried:
 The last column is a histogram: a bar for each eighth of an ULP, as high as the logarithm of its count.
 
 """
-_FUNCTIONS = (*BOUNDS, *ROW_BOUNDS)
+_FUNCTIONS = functions()
 _BARS = " ▁▂▃▄▅▆▇█"
 
 

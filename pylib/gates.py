@@ -33,6 +33,7 @@ def _halves(name, x, axis):
     return np.split(x, 2, axis)
 
 
+@_documentation.with_bound
 def glu(x, axis=-1, *, out=None):
     """Gated linear unit: a / (1 + e^-b), a and b the halves of x along an axis.
 
@@ -57,12 +58,14 @@ def glu(x, axis=-1, *, out=None):
 
     Notes
     -----
-    Error bound in ULP of the exact result: 1 (float32), 2 (float64), 0.51 (float16, bfloat16).
+    %(bound)s
+
     Source: Dauphin et al., 2016, https://arxiv.org/abs/1612.08083.
     """
     return _kernels.glu_ufunc(*_halves("glu", np.asanyarray(x), axis), out=out)
 
 
+@_documentation.with_bound
 def glu_backward(grad, x, axis=-1, *, out=None):
     """Backward of glu: grad * s and grad * a s (1 - s), s = sigmoid(b), joined; a and b the halves of x along an axis.
 
@@ -89,7 +92,7 @@ def glu_backward(grad, x, axis=-1, *, out=None):
 
     Notes
     -----
-    Error bound in ULP of the exact result: 2 (float32, float64), 0.51 (float16, bfloat16).
+    %(bound)s
     """
     x, grad = np.asanyarray(x), np.asanyarray(grad)
     halves = _halves("glu_backward", x, axis)

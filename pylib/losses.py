@@ -103,6 +103,7 @@ def cross_entropy_with_grad(logits, target, *, label_smoothing=0.0, z_loss=0.0, 
     return _reduced(losses, reduction, logits.dtype), grad
 
 
+@with_bound
 def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction="mean", out=None):
     """Gradient of `cross_entropy` with respect to the logits.
 
@@ -124,6 +125,10 @@ def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=
     ------
     ValueError
         If `grad` does not have the shape of the loss; and as `cross_entropy`.
+
+    Notes
+    -----
+    %(bound)s
     """
     name = "cross_entropy_backward"
     logits, target = _checked(name, logits, target, label_smoothing, reduction)

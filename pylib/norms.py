@@ -228,6 +228,7 @@ def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None
             None if bias is None else grad_bias.astype(biases.dtype, copy=False))
 
 
+@with_bound
 def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False):
     """Add and norm: ``rms_norm(x + residual, weight)`` and the sum, in one go.
 
@@ -257,6 +258,10 @@ def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=None, retur
     ValueError
         If the shapes differ, `weight` does not have the length of `axis`, `x` has no such axis, or `out` is not a tuple
         of two.
+
+    Notes
+    -----
+    %(bound)s
     """
     x, axis = checked("add_rms_norm", x, axis)
     out = (None, None) if out is None else out

@@ -82,28 +82,97 @@ def _layer_norm(wide, rng, x, grad, weight, bias):
     yield lw.layer_norm(x, weight, bias, eps=float(eps)), y, np.maximum(np.abs(product), _rms(y))
 
 
-def _norm_backward(backward, centred, wide, grad, x, weight):
+def _add_rms_norm(wide, rng, x, grad, weight, bias):
+    eps = wide(1e-6)
+    total = x.astype(wide) + grad.astype(wide)
+    exact, _ = _normed(total, False, eps)
+    y, found = lw.add_rms_norm(x, grad, weight, eps=float(eps))
+    yield y, exact * weight.astype(wide), 0
+    yield found, total, 0
+
+
+def _grouped(x):
+    # a row as an example of one group: of channels of one number, and of two of many
+    yield x, x.shape[-1]
+    if x.shape[-1] % 2 == 0:
+        yield x.reshape(len(x), 2, -1), 2
+
+
+def _group_norm(wide, rng, x, grad, weight, bias):
     eps = wide(1e-5)
+    exact, _ = _normed(x.astype(wide), True, eps)
+    yield lw.group_norm(x, 1, eps=float(eps)), exact, _rms(exact)
+    for groups, channels in _grouped(x):
+        each = np.repeat(np.stack([weight, bias])[:, :channels].astype(wide), x.shape[-1] // channels, -1)
+        product = exact * each[0]
+        y = product + each[1]
+        found = lw.group_norm(groups, 1, weight[:channels], bias[:channels], eps=float(eps))
+        yield found.reshape(x.shape), y, np.maximum(np.abs(product), _rms(y))
+
+
+def _group_norm_backward(wide, rng, x, grad, weight, bias):
+    eps = wide(1e-5)
+    for groups, channels in _grouped(x):
+        each = np.repeat(weight[:channels].astype(wide), x.shape[-1] // channels)
+        found = lw.group_norm_backward(grad.reshape(groups.shape), groups, 1, weight[:channels], eps=float(eps))
+        of_x, *of_vectors = _norm_gradients(True, wide, grad, x, each, eps)
+        yield found[0].reshape(x.shape), *of_x
+        for part, sums in zip(found[1:], of_vectors, strict=True):
+            yield part, *(of_row.reshape(channels, -1).sum(-1) for of_row in sums)
+
+
+def _instances(x):
+    # a row as a channel of one of two channels
+    return x[: len(x) // 2 * 2].reshape(-1, 2, x.shape[-1])
+
+
+def _instance_norm(wide, rng, x, grad, weight, bias):
+    eps, instances = wide(1e-5), _instances(x)
+    scale, shift = grad[0, 0], grad[0, -1]
+    exact, _ = _normed(instances.astype(wide), True, eps)
+    product = exact * scale.astype(wide)
+    y = product + shift.astype(wide)
+    found = lw.instance_norm(instances, np.full(2, scale), np.full(2, shift), eps=float(eps))
+    yield found, y, np.maximum(np.abs(product), _rms(y))
+
+
+def _instance_norm_backward(wide, rng, x, grad, weight, bias):
+    eps, instances, scale = wide(1e-5), _instances(x), grad[0, :1]
+    grad = grad[: 2 * len(instances)]
+    found = lw.instance_norm_backward(grad.reshape(instances.shape), instances, np.repeat(scale, 2), eps=float(eps))
+    of_x, *of_vectors = _norm_gradients(True, wide, grad, x[: len(grad)], scale.astype(wide), eps, of_rows=True)
+    yield found[0].reshape(grad.shape), *of_x
+    for part, sums in zip(found[1:], of_vectors, strict=True):
+        yield part, *(of_row.reshape(-1, 2).sum(0) for of_row in sums)
+
+
+def _norm_gradients(centred, wide, grad, x, weight, eps, of_rows=False):
+    # what is exact and its terms: of x; and of the weight and the bias, summed over the rows or along each
     normed, rstd = _normed(x.astype(wide), centred, eps)
     wide_grad = grad.astype(wide)
-    pull = wide_grad * weight.astype(wide)
+    pull = wide_grad * weight
     mean, slope = _mean(pull) if centred else 0, _mean(pull * normed)
-    found = backward(grad, x, weight, *([weight] if centred else []), eps=float(eps))
     terms = (np.abs(pull) + np.abs(mean) + np.abs(normed * slope)) * rstd
-    yield found[0], (pull - mean - normed * slope) * rstd, np.maximum(terms, (np.abs(normed) + 1) * _rms(pull) * rstd)
     # a normed number near 0 is a difference of larger ones
     sizes = np.maximum(np.abs(normed), 1) if centred else np.abs(normed)
-    yield found[1], (wide_grad * normed).sum(0), (np.abs(wide_grad) * sizes).sum(0)
-    if centred:
-        yield found[2], wide_grad.sum(0), np.abs(wide_grad).sum(0)
+    axis = -1 if of_rows else 0
+    return (((pull - mean - normed * slope) * rstd, np.maximum(terms, (np.abs(normed) + 1) * _rms(pull) * rstd)),
+            ((wide_grad * normed).sum(axis), (np.abs(wide_grad) * sizes).sum(axis)),
+            (wide_grad.sum(axis), np.abs(wide_grad).sum(axis)))
 
 
 def _rms_norm_backward(wide, rng, x, grad, weight, bias):
-    yield from _norm_backward(lw.rms_norm_backward, False, wide, grad, x, weight)
+    eps = wide(1e-5)
+    found = lw.rms_norm_backward(grad, x, weight, eps=float(eps))
+    for part, sums in zip(found, _norm_gradients(False, wide, grad, x, weight.astype(wide), eps), strict=False):
+        yield part, *sums
 
 
 def _layer_norm_backward(wide, rng, x, grad, weight, bias):
-    yield from _norm_backward(lw.layer_norm_backward, True, wide, grad, x, weight)
+    eps = wide(1e-5)
+    found = lw.layer_norm_backward(grad, x, weight, bias, eps=float(eps))
+    for part, sums in zip(found, _norm_gradients(True, wide, grad, x, weight.astype(wide), eps), strict=True):
+        yield part, *sums
 
 
 def _channels(lw_function, *arrays, **keywords):
@@ -182,6 +251,11 @@ def _softmax(wide, rng, x, grad, weight, bias):
     yield lw.softmax(x), np.exp((x.astype(wide) - top) - log_rest), 0
 
 
+def _softmin(wide, rng, x, grad, weight, bias):
+    top, log_rest = _log_sum(-x.astype(wide))
+    yield lw.softmin(x), np.exp((-x.astype(wide) - top) - log_rest), 0
+
+
 def _log_softmax(wide, rng, x, grad, weight, bias):
     top, log_rest = _log_sum(x.astype(wide))
     yield lw.log_softmax(x), (x.astype(wide) - top) - log_rest, 0
@@ -192,12 +266,28 @@ def _logsumexp(wide, rng, x, grad, weight, bias):
     yield lw.logsumexp(x), (top + log_rest)[:, 0], np.abs(top[:, 0])
 
 
+def _logsumexp_backward(wide, rng, x, grad, weight, bias):
+    top, log_rest = _log_sum(x.astype(wide))
+    shares = np.exp((x.astype(wide) - top) - log_rest)
+    yield lw.logsumexp_backward(grad[:, 0], x), shares * grad[:, :1].astype(wide), 0
+
+
 def _softmax_backward(wide, rng, x, grad, weight, bias):
     y = lw.softmax(x)
+    yield lw.softmax_backward(grad, y), *_softmax_gradient(wide, grad, y)
+
+
+def _softmin_backward(wide, rng, x, grad, weight, bias):
+    y = lw.softmin(x)
+    exact, terms = _softmax_gradient(wide, grad, y)
+    yield lw.softmin_backward(grad, y), -exact, terms
+
+
+def _softmax_gradient(wide, grad, y):
     wide_y, wide_grad = y.astype(wide), grad.astype(wide)
     product = wide_grad * wide_y
-    yield (lw.softmax_backward(grad, y), wide_y * (wide_grad - product.sum(-1, keepdims=True)),
-           wide_y * (np.abs(wide_grad) + np.abs(product).sum(-1, keepdims=True)))
+    return (wide_y * (wide_grad - product.sum(-1, keepdims=True)),
+            wide_y * (np.abs(wide_grad) + np.abs(product).sum(-1, keepdims=True)))
 
 
 def _log_softmax_backward(wide, rng, x, grad, weight, bias):
@@ -235,21 +325,47 @@ def _cross_entropy_with_grad(wide, rng, x, grad, weight, bias):
         yield found, slope, np.abs(slope) + shares + (1 if options else 0)
 
 
+def _cross_entropy_backward(wide, rng, x, grad, weight, bias):
+    for options, target, _, _, shares, slope in _cross_entropies(wide, rng, x):
+        found = lw.cross_entropy_backward(grad[:, 0], x, target, reduction="none", **options)
+        each = grad[:, :1].astype(wide)
+        yield found, slope * each, (np.abs(slope) + shares + (1 if options else 0)) * np.abs(each)
+
+
+def _prelu_backward(wide, rng, x, grad, weight, bias):
+    wide_grad = grad.astype(wide)
+    each = np.where(x > 0, 0, wide_grad * x.astype(wide))
+    for slopes, axes in ((weight, 0), (weight[:1], (0, 1)), (grad[::-1], ())):
+        found = lw.prelu_backward(grad, x, slopes)
+        yield found[0], np.where(x > 0, wide_grad, wide_grad * slopes.astype(wide)), 0
+        yield found[1], each.sum(axes).reshape(slopes.shape), np.abs(each).sum(axes).reshape(slopes.shape)
+
+
 # A function's results, what is exact, and the size of what cancels.
 _TRIALS = {
     "rms_norm": _rms_norm,
     "rms_norm_backward": _rms_norm_backward,
+    "add_rms_norm": _add_rms_norm,
     "layer_norm": _layer_norm,
     "layer_norm_backward": _layer_norm_backward,
     "batch_norm": _batch_norm,
     "batch_norm_backward": _batch_norm_backward,
+    "group_norm": _group_norm,
+    "group_norm_backward": _group_norm_backward,
+    "instance_norm": _instance_norm,
+    "instance_norm_backward": _instance_norm_backward,
     "normalize": _normalize,
     "normalize_backward": _normalize_backward,
     "softmax": _softmax,
+    "softmin": _softmin,
     "log_softmax": _log_softmax,
     "logsumexp": _logsumexp,
     "softmax_backward": _softmax_backward,
+    "softmin_backward": _softmin_backward,
     "log_softmax_backward": _log_softmax_backward,
+    "logsumexp_backward": _logsumexp_backward,
     "cross_entropy": _cross_entropy,
     "cross_entropy_with_grad": _cross_entropy_with_grad,
+    "cross_entropy_backward": _cross_entropy_backward,
+    "prelu_backward": _prelu_backward,
 }

@@ -51,8 +51,14 @@ def softmax(x, axis=-1, *, out=None):
     return on_axis(_kernels.softmax_gufunc, "rr", (x,), axis, x.ndim, out)
 
 
+@with_bound
 def softmin(x, axis=-1, *, out=None):
-    """Softmin: ``softmax(-x)`` along `axis`. Parameters, result and errors are those of `softmax`."""
+    """Softmin: ``softmax(-x)`` along `axis`. Parameters, result and errors are those of `softmax`.
+
+    Notes
+    -----
+    %(bound)s
+    """
     x, axis = checked("softmin", x, axis)
     return on_axis(_kernels.softmin_gufunc, "rr", (x,), axis, x.ndim, out)
 
@@ -151,10 +157,15 @@ def softmax_backward(grad, y, axis=-1, *, out=None):
     return on_axis(_kernels.softmax_backward_gufunc, "rrsr", (grad, y, 1.0), axis, y.ndim, out)
 
 
+@with_bound
 def softmin_backward(grad, y, axis=-1, *, out=None):
     """Gradient of `softmin` with respect to its input, from its output: ``y * (sum(grad * y) - grad)``.
 
     Parameters, result and errors are those of `softmax_backward`.
+
+    Notes
+    -----
+    %(bound)s
     """
     y, axis = checked("softmin_backward", y, axis)
     grad = like("softmin_backward", "grad", grad, y)
@@ -176,6 +187,7 @@ def log_softmax_backward(grad, y, axis=-1, *, out=None):
     return on_axis(_kernels.log_softmax_backward_gufunc, "rrr", (grad, y), axis, y.ndim, out)
 
 
+@with_bound
 def logsumexp_backward(grad, x, axis=-1, *, out=None):
     """Gradient of `logsumexp` with respect to its input: ``grad * softmax(x)``.
 
@@ -199,6 +211,10 @@ def logsumexp_backward(grad, x, axis=-1, *, out=None):
     ------
     ValueError
         If a shape does not fit, or `x` has no such axis.
+
+    Notes
+    -----
+    %(bound)s
     """
     x, axis = checked("logsumexp_backward", x, axis)
     grad = statistic("logsumexp_backward", "grad", grad, x, axis)

@@ -3,15 +3,19 @@ axis are within their bounds; those of the activations are the business of test_
 `lanewise accuracy --exhaustive`."""
 
 import math
+import re
 from fractions import Fraction
+from pathlib import Path
 
 import lanewise as lw
 import numpy as np
 import pytest
-from lanewise import accuracy, cli_accuracy, oracles, row_accuracy
-from lanewise.bounds import BOUNDS, ROW_BOUNDS
+from lanewise import accuracy, bounds, cli_accuracy, oracles, row_accuracy
+from lanewise.bounds import BOUNDS, GATE_BOUNDS, ROW_BOUNDS
 from lanewise.cli import main
 
+SETTINGS = {"get_num_threads", "set_num_threads", "show_config"}  # the functions that compute nothing
+PAGE = Path(__file__).parents[1] / "docs/accuracy.md"
 INFINITY = math.inf
 LARGEST = float(np.finfo(np.float32).max)
 ERRORS = [  # of a float32, against an exact result
@@ -33,6 +37,38 @@ ERRORS = [  # of a float32, against an exact result
     (math.nan, 1.0, INFINITY),
     (1.0, math.nan, INFINITY),
 ]
+
+
+def test_every_public_function_has_a_bound():
+    computing = {name for name in lw.__all__ if callable(getattr(lw, name))} - SETTINGS
+    assert computing == set(bounds.functions())
+    assert len(bounds.functions()) == len(computing)
+    for name in computing:
+        assert set(bounds.of(name)) == {"float32", "float64"}
+        assert all(bounds.bound(name, dtype) >= 0 for dtype in accuracy.DTYPES)
+
+
+def test_a_bound_is_never_made_up():
+    for look in (bounds.of, lambda name: bounds.bound(name, "float32")):
+        with pytest.raises(KeyError, match="sine"):
+            look("sine")
+
+
+@pytest.mark.parametrize("function", bounds.functions())
+def test_docstring_quotes_the_bound(function):
+    quoted = "Error bound in ULP of (.*?): *\n? *" + re.escape(
+        f"{bounds.bound(function, 'float32'):g} (float32), {bounds.bound(function, 'float64'):g} (float64), "
+        f"{bounds.SIXTEEN:g} (float16, bfloat16).")
+    found = re.search(quoted, getattr(lw, function).__doc__)
+    assert found
+    assert ("cancel" in found[1]) == (function in bounds.CANCELLING)
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="needs the checkout")
+def test_page_lists_every_bound():
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (\S+) \| (\S+) \|", PAGE.read_text("utf-8"), re.MULTILINE)
+    assert [row[:2] for row in rows] == [(name, dtype) for name in bounds.functions() for dtype in accuracy.DTYPES]
+    assert [row for row in rows if float(row[2]) != bounds.bound(*row[:2]) or float(row[3]) > float(row[2])] == []
 
 
 @pytest.mark.parametrize(("y", "exact", "expected"), ERRORS)
@@ -88,7 +124,7 @@ def test_a_wrong_function_is_noticed(monkeypatch):
 def test_float64_formulas_stand_in_for_the_exact(monkeypatch):
     """An exhaustive run takes float64 as exact: the same errors, as against the independent formulas."""
     monkeypatch.setattr(accuracy, "_numbers", lambda dtype, exhaustive: [np.linspace(-20, 20, 40_001).astype(dtype)])
-    for name in BOUNDS:
+    for name in (*BOUNDS, *GATE_BOUNDS):
         sampled, exhaustive = (accuracy.measure(name, "float32", whole) for whole in (False, True))
         assert exhaustive.largest == pytest.approx(sampled.largest, abs=1e-6)
         assert exhaustive.inputs == sampled.inputs
