@@ -12,9 +12,10 @@ import numpy as np
 from mpmath import mp, mpf
 from scipy import special
 
+from .ulps import PRECISION
+
 __all__ = ["ORACLES", "PRECISION", "Oracle", "caller", "exact", "of_function", "wide"]
 
-PRECISION = 200  # bits, in which the exact formulas are evaluated: what cancels is a small part of them
 _INFINITY = math.inf
 _MPMATH = threading.Lock()  # its precision is global
 

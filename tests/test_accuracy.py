@@ -75,7 +75,8 @@ def test_page_lists_every_bound():
 def test_errors(y, exact, expected):
     y = np.array([y], np.float32)
     assert accuracy.errors(y, np.array([exact]), "float32") == expected
-    assert accuracy.exact_errors(y, [oracles.mpf(exact)], "float32") == expected
+    assert accuracy.errors(y, np.array([exact], np.longdouble), "float32") == expected
+    assert accuracy.errors(y, [oracles.mpf(exact)], "float32") == expected
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
@@ -138,12 +139,16 @@ def test_all_of_float32():
     assert accuracy.count_chunks("silu", "float32", True) * first.size == 1 << 32
 
 
-def test_errors_beside():
+def test_errors_in_ulp_of_terms():
     """In ULP of the larger of the exact result and the terms."""
     y = np.array([1.0, 1.0, 2.0**-149, np.nan, 0.0, np.inf, -np.inf], np.float32)
     exact = np.array([1.0 + 2.0**-23, 1.0 + 2.0**-23, 0.0, 1.0, 0.0, 2.0**128 - 2.0**102, -1e300])
     terms = np.array([0.0, 4.0, 0.0, 0.0, 2.0, 0.0, 0.0])
-    assert accuracy.errors_beside(y, exact, terms, "float32").tolist() == [1.0, 0.25, 1.0, math.inf, 0.0, 0.25, 0.0]
+    expected = [1.0, 0.25, 1.0, math.inf, 0.0, 0.25, 0.0]
+    assert accuracy.errors(y, exact, "float32", terms).tolist() == expected
+    assert accuracy.errors(y, exact.astype(np.longdouble), "float32", terms).tolist() == expected
+    by_mpmath = accuracy.errors(y[:, None], [[oracles.mpf(value)] for value in exact], "float32", terms[:, None])
+    assert by_mpmath.tolist() == [[value] for value in expected]
 
 
 @pytest.mark.parametrize("dtype", accuracy.DTYPES)

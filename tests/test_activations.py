@@ -139,12 +139,9 @@ def test_nan_and_outside_the_domain(name, dtype):
         assert np.isnan(compute(name, np.array([low - 0.01, low - 50, -np.inf], x.dtype))).all()
 
 
-@every(BACKWARD)
+@every([name for name in BACKWARD if not oracles.of_function(name).of_output])
 @every_dtype()
 def test_backward_at_infinity(name, dtype):
-    low, _ = domain_of(name)
-    if np.isfinite(low):
-        return
     for x in (-np.inf, np.inf):
         limit = float(oracles.exact(name)(1.0, np.copysign(2.0**1000, x), *parameters_of(name)))
         limit = np.copysign(np.inf, limit) if abs(limit) > 2.0**100 else limit
