@@ -18,7 +18,25 @@ cdef extern from "numpy/ufuncobject.h":
 
 cdef extern from "numpy/arrayobject.h":
     const int NPY_HALF
+    const int NPY_NOTYPE
     const int NPY_USERDEF
+
+cdef extern from *:
+    """
+    #include <fenv.h>
+    /* to nearest, however the caller rounds, and without its flushing of subnormals */
+    static float nearest_float(double x) {
+        fenv_t callers;
+        volatile double held = x;
+        volatile float y;
+        fegetenv(&callers);
+        fesetenv(FE_DFL_ENV);
+        y = (float)held;
+        fesetenv(&callers);
+        return y;
+    }
+    """
+    float nearest_float(double x)
 
 np.import_array()
 np.import_ufunc()
@@ -34,39 +52,94 @@ cdef struct Loop:
     int types[MOST]
 
 
-cdef dict KNOWN = {}
+cdef inline bint plain_number(object value):
+    return type(value) is float or type(value) is int
 
 
-cdef object number_of(object value, int dtype):
-    # A Python number as NumPy takes it beside an array of this type, kept for the next call
-    cdef dict known = <dict>KNOWN.setdefault(dtype, {})
+cdef dict KNOWN_FLOATS = {}, KNOWN_DOUBLES = {}
+
+
+cdef object number_of(object value, int precision):
+    # A Python number as a float32 or float64 operand, kept for the next call
+    cdef dict known = KNOWN_DOUBLES if precision == np.NPY_DOUBLE else KNOWN_FLOATS
     cdef np.ndarray operand = <np.ndarray>known.get(value)
     if operand is None or <double>value == 0.0:  # 0.0 and -0.0 are one key
-        operand = np.PyArray_EMPTY(0, NULL, dtype, 0)
-        np.PyArray_SETITEM(operand, np.PyArray_BYTES(operand), value)
+        operand = np.PyArray_EMPTY(0, NULL, precision, 0)
+        if precision == np.NPY_DOUBLE:
+            (<double*>np.PyArray_DATA(operand))[0] = value
+        else:
+            (<float*>np.PyArray_DATA(operand))[0] = nearest_float(value)
         if len(known) == 1000:
             known.clear()
         known[value] = operand
     return operand
 
 
-cdef object any_number(object value, object x, object grad, bint chosen):
-    # The same beside anything. Where `dtype=` or another dtype may have a say, NumPy shall choose; of bfloat16 and
-    # integers it knows less
-    cdef object dtype = getattr(x, "dtype", None)
-    if type(value) not in (int, float) or not isinstance(dtype, np.dtype) or dtype.kind not in "fbiuV":
-        return value
-    if dtype.kind == "f" and (chosen or getattr(grad, "dtype", None) is not dtype):
-        return value
-    if dtype.kind in "biu":
-        dtype = np.exp(np.empty(0, dtype)).dtype
-    return np.array(value, dtype)
+cdef int bfloat16_number() except -1:
+    try:
+        from ml_dtypes import bfloat16
+    except ImportError:
+        return NPY_NOTYPE
+    return np.dtype(bfloat16).num
+
+cdef int BFLOAT16 = bfloat16_number()
+
+
+cdef inline bint is_short(int dtype):
+    return dtype == NPY_HALF or (dtype == BFLOAT16 and dtype != NPY_NOTYPE)
 
 
 cdef inline int float_type(object x):
-    # NumPy's number of the type of an array of floats, -1 of all else
-    cdef int dtype = np.PyArray_TYPE(x) if isinstance(x, np.ndarray) else -1
-    return dtype if dtype in (np.NPY_FLOAT, np.NPY_DOUBLE, NPY_HALF) or dtype >= NPY_USERDEF else -1
+    # NumPy's number of the type of an array of floats, NPY_NOTYPE of all else
+    cdef int dtype = np.PyArray_TYPE(x) if isinstance(x, np.ndarray) else NPY_NOTYPE
+    return dtype if dtype == np.NPY_FLOAT or dtype == np.NPY_DOUBLE or is_short(dtype) else NPY_NOTYPE
+
+
+cdef int computed_in(dtype):
+    # The type that a ufunc of floats computes a dtype in, NPY_NOTYPE where it takes none
+    cdef int own
+    if not isinstance(dtype, np.dtype):
+        return NPY_NOTYPE
+    if dtype.num == BFLOAT16:
+        return BFLOAT16
+    for own in (NPY_HALF, np.NPY_FLOAT, np.NPY_DOUBLE):
+        if np.can_cast(dtype, np.PyArray_DescrFromType(own)):
+            return own
+    return NPY_NOTYPE
+
+
+cdef object dtype_of(object operand):
+    # that of anything a ufunc takes; of what makes its own arrays, whatever it says
+    dtype = getattr(operand, "dtype", None)
+    if isinstance(dtype, np.dtype) or hasattr(operand, "__array_ufunc__"):
+        return dtype
+    return np.asarray(operand).dtype
+
+
+cdef int common(int a, int b):
+    # the type in which operands of two types are computed; -1 stands for a Python number, which has no say
+    if a == b or b < 0:
+        return a
+    if a < 0:
+        return b
+    if a == NPY_NOTYPE or b == NPY_NOTYPE:
+        return NPY_NOTYPE
+    return np.NPY_DOUBLE if a == np.NPY_DOUBLE or b == np.NPY_DOUBLE else np.NPY_FLOAT
+
+
+cdef int type_of_call(tuple arrays, tuple numbers, dict keywords):
+    # The type that a call is computed in and whose parameters its Python numbers become; NPY_NOTYPE where NumPy shall
+    # choose
+    cdef int dtype = -1
+    cdef object operand
+    if "signature" in keywords or "sig" in keywords:
+        return NPY_NOTYPE
+    if keywords.get("dtype") is not None:
+        return computed_in(np.dtype(keywords["dtype"]))
+    for operand in arrays + numbers:
+        if not plain_number(operand):
+            dtype = common(dtype, computed_in(dtype_of(operand)))
+    return np.NPY_DOUBLE if dtype < 0 else dtype
 
 
 cdef inline void put(tuple operands, Py_ssize_t k, object operand):
@@ -74,19 +147,36 @@ cdef inline void put(tuple operands, Py_ssize_t k, object operand):
     PyTuple_SET_ITEM(operands, k, operand)
 
 
-def apply(ufunc, dict keywords, out, tuple arrays, *numbers):
-    """ufunc(*arrays, *numbers, out, **keywords), where a Python number takes the dtype of the last array."""
+def apply(tuple ufuncs, dict keywords, out, tuple arrays, *numbers):
+    """ufunc(*arrays, *numbers, out, **keywords). Python numbers become parameters in the precision of the computation,
+    which for 16-bit arrays is float32: of two ufuncs the second takes those."""
     cdef Py_ssize_t k, given = len(arrays), n = given + len(numbers)
-    cdef object grad = arrays[0], x = arrays[given - 1], number
-    cdef int dtype = float_type(x)
-    cdef bint alike = not keywords and dtype >= 0 and float_type(grad) == dtype
+    cdef object number, ufunc = ufuncs[0]
+    cdef int dtype = float_type(arrays[given - 1])
+    cdef bint known = not keywords and dtype != NPY_NOTYPE and float_type(arrays[0]) == dtype, some = False
     cdef tuple operands = PyTuple_New(n + 1)
+    for k in range(n - given):
+        known = known and plain_number(numbers[k])
+        some = some or plain_number(numbers[k])
+    if not some:
+        dtype = NPY_NOTYPE
+    elif not known:
+        dtype = type_of_call(arrays, numbers, keywords)
+    if is_short(dtype):
+        ufunc = ufuncs[1]
+        if keywords.pop("dtype", None) is not None:  # `dtype` is that of all operands but the parameters
+            own = np.PyArray_DescrFromType(dtype)
+            keywords["signature"] = (own,) * given + (np.dtype(np.float32),) * (n - given) + (own,)
     for k in range(given):
-        put(operands, k, arrays[k])
+        number = arrays[k]
+        if dtype == BFLOAT16 and plain_number(number):  # which NumPy would take for a float32 here
+            number = np.array(number, np.PyArray_DescrFromType(BFLOAT16))
+        put(operands, k, number)
     for k in range(given, n):
         number = numbers[k - given]
-        put(operands, k, number_of(number, dtype) if alike and type(number) is float else any_number(
-            number, x, grad, bool(keywords)))
+        if dtype != NPY_NOTYPE and plain_number(number):
+            number = number_of(number, np.NPY_DOUBLE if dtype == np.NPY_DOUBLE else np.NPY_FLOAT)
+        put(operands, k, number)
     put(operands, n, out)
     return ufunc(*operands, **keywords) if keywords else ufunc(*operands)
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from .kernels.operands import along, checked, floating, summed, vector
 
-__all__ = ["as_rows", "backward_on_axis", "checked", "fill", "fitting", "floating", "like", "on_axis", "statistic",
-           "vector"]
+__all__ = ["as_rows", "backward_on_axis", "checked", "fill", "fitting", "floating", "like", "on_axis", "rounded_to",
+           "statistic", "vector"]
 
 
 def like(name, role, other, x):
@@ -27,6 +27,18 @@ def statistic(name, role, values, x, axis):
         raise ValueError(f"{name}: {role} of shape {values.shape} does not fit x of shape {x.shape}; without axis "
                          f"{axis} it must have shape {expected}")
     return values
+
+
+def rounded_to(dtype, values):
+    """Results, usually float64, in the dtype they are returned in; integers and narrower dtypes than 16 bits are none.
+    What is beyond it becomes an infinity without a warning."""
+    dtype = np.dtype(dtype)
+    if values.dtype == dtype:
+        return values
+    if dtype.itemsize < 2 or dtype.kind not in "fV":
+        dtype = values.dtype if values.dtype.kind == "f" else np.dtype(np.float64)
+    with np.errstate(all="ignore"):
+        return values.astype(dtype.newbyteorder("="))
 
 
 def on_axis(gufunc, kinds, operands, axis, ndim, *out):

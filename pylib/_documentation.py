@@ -12,7 +12,7 @@ Parameters
 Returns
 -------
 y : ndarray or scalar
-    Of the dtype of `{first}` and the shape that the operands broadcast to.
+    Of the dtype of `{first}` and the shape that the operands broadcast to.{numbers}
 {raises}
 Notes
 -----
@@ -38,6 +38,8 @@ Error bound in ULP of the exact result for the given inputs: {bounds}.
 _SEVERAL_RESULTS = {"float32": 2.0, "float64": 2.0}  # of each gradient that a backward returns
 _FIGURE = "Curve, derivative and error over x: docs/images/functions/{name}.png.\n"
 _FLOATS = "{name} : array_like of float16, bfloat16, float32 or float64, any shape\n"
+_NUMBERS = """ A Python number among the parameters is taken in
+    the precision of the computation: float32, where `x` has 16 bits. Arrays and NumPy's scalars promote as everywhere."""
 _INTEGERS = "    Integers are converted as np.exp converts them.\n"
 
 
@@ -53,8 +55,9 @@ def _parameters(descriptions):
 def forward(name, formula, source, first="x", parameters=None, raises="", keywords=""):
     """Return the docstring of a function of `first` and of parameters, a description each."""
     inputs = _FLOATS.format(name=first) + _INTEGERS + _parameters(parameters or {})
-    return _FORWARD.format(formula=formula, inputs=inputs, first=first, raises=raises, bounds=_bounds_of(name),
-                           source=source, keywords=keywords, figure=_FIGURE.format(name=name))
+    numbers = _NUMBERS if parameters and first == "x" else ""
+    return _FORWARD.format(formula=formula, inputs=inputs, first=first, numbers=numbers, raises=raises,
+                           bounds=_bounds_of(name), source=source, keywords=keywords, figure=_FIGURE.format(name=name))
 
 
 def backward(name, formula, inputs, results=None, raises="", keywords=""):

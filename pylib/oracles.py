@@ -12,8 +12,9 @@ import numpy as np
 from mpmath import mp, mpf
 from scipy import special
 
-__all__ = ["ORACLES", "PRECISION", "Oracle", "exact", "of_function", "wide"]
+__all__ = ["GATED", "ORACLES", "PRECISION", "Oracle", "exact", "of_function", "wide"]
 
+GATED = ("swiglu", "geglu", "reglu")  # whose parameter is an operand like x
 PRECISION = 200  # bits, in which the exact formulas are evaluated: what cancels is a small part of them
 _INFINITY = math.inf
 _MPMATH = threading.Lock()  # its precision is global

@@ -163,6 +163,24 @@ def test_prelu_backward(shape, dtype):
     assert np.array_equal(reordered, grad_weight)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_prelu_backward_rounds_its_sum_once(dtype):
+    """Products of 16-bit numbers would round, overflow and vanish; the weight's own dtype is that of its gradient."""
+    x = -np.abs(normal(4096)).astype(accuracy.dtype_of(dtype))
+    grad = normal(4096, seed=1, scale=300).astype(x.dtype)
+    exact = np.sum(grad.astype(np.float64) * x.astype(np.float64))
+    for weight, held in ((0.25, x.dtype), (x.dtype.type(0.25), x.dtype), (np.float32([0.25]), np.dtype(np.float32)),
+                         (np.array([[0.25]]), np.dtype(np.float64))):
+        found = lw.prelu_backward(grad, x, weight)[1]
+        assert found.dtype == held
+        assert found.shape == np.shape(weight)
+        assert found == exact.astype(held)
+    large = np.full(2, -300, np.float16)
+    with np.errstate(all="raise"):
+        assert lw.prelu_backward(np.float16([300, -300]), large, 0.5)[1] == 0
+        assert lw.prelu_backward(-large, large, 0.5)[1] == -np.inf
+
+
 @pytest.mark.peers
 def test_prelu_backward_agrees_with_torch():
     torch = pytest.importorskip("torch")
