@@ -2,13 +2,17 @@
 # NumPy's for each. Compiled once, without a level.
 from cpython.exc cimport PyErr_Occurred
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from cpython.ref cimport Py_INCREF
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, PyObject
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int64_t
 
 cimport numpy as np
 
 import numpy as np
+
+cdef extern from "Python.h":
+    ctypedef PyObject* (*vectorcallfunc)(PyObject*, PyObject**, size_t, PyObject*)
+    vectorcallfunc PyVectorcall_Function(PyObject* function)
 
 cdef extern from "numpy/ufuncobject.h":
     ctypedef struct PyUFunc_Loop1d:
@@ -43,6 +47,7 @@ np.import_ufunc()
 
 cdef enum:
     MOST = 12  # operands of a gufunc
+    MOST_KEYWORDS = 4
 
 ctypedef void (*rows_loop)(char**, const np.npy_intp*, const np.npy_intp*, void*) noexcept nogil
 
@@ -309,6 +314,68 @@ cdef inline object new_output(np.ndarray x, Py_UCS4 kind, int dtype):
     return np.PyArray_EMPTY(axes - (kind != c"r"), np.PyArray_DIMS(x), dtype, 0)
 
 
+cdef int raise_it() except -1:
+    # the error that is set
+    return -1
+
+
+cdef object unchecked(object gufunc, tuple operands, tuple out, dict keywords):
+    # gufunc(*operands, *out, **keywords), where a loop may have left an error behind beside a result
+    cdef PyObject* arguments[2 * MOST + MOST_KEYWORDS]
+    cdef PyObject* found
+    cdef Py_ssize_t given = 0
+    cdef tuple names = tuple(keywords)
+    for part in (operands, out, tuple(keywords.values())):
+        for argument in <tuple>part:
+            arguments[given] = <PyObject*>argument
+            given += 1
+    found = PyVectorcall_Function(<PyObject*>gufunc)(
+        <PyObject*>gufunc, arguments, given - len(names), <PyObject*>names if names else NULL)
+    if PyErr_Occurred():
+        Py_XDECREF(found)
+        raise_it()
+    result = <object>found
+    Py_DECREF(result)
+    return result
+
+
+cdef bint in_place(np.ndarray operand, np.ndarray out):
+    # whether an output is an operand, element for element
+    return (np.PyArray_BYTES(operand) == np.PyArray_BYTES(out) and (<object>operand).dtype == (<object>out).dtype
+            and (<object>operand).shape == (<object>out).shape and (<object>operand).strides == (<object>out).strides)
+
+
+cdef tuple kept_apart(object gufunc, str kinds, tuple operands, tuple out):
+    # The operands, copied where an output would be written over what is still to be read: a row may be an output, and
+    # all else may not share its memory.
+    cdef Py_ssize_t k, j
+    cdef list found = list(operands)
+    for j in range(len(out)):
+        if not isinstance(out[j], np.ndarray):
+            continue
+        for k in range(j):
+            if isinstance(out[k], np.ndarray) and np.may_share_memory(out[k], out[j]):
+                raise ValueError(f"{gufunc.__name__}: outputs {k} and {j} share memory; each must have its own")
+        for k in range(len(found)):
+            if isinstance(found[k], np.ndarray) and np.may_share_memory(found[k], out[j]) and not (
+                    kinds[k] == "r" and in_place(found[k], out[j])):
+                found[k] = found[k].copy()
+    return tuple(found)
+
+
+def call(gufunc, str kinds, tuple operands, tuple out=(), **keywords):
+    """gufunc(*operands, *out, **keywords), whatever memory the outputs share with operands of these kinds; a MemoryError
+    where a loop had none, which NumPy does not ask it."""
+    if out:
+        operands = kept_apart(gufunc, kinds, operands, out)
+    try:
+        return unchecked(gufunc, operands, out, keywords)
+    except SystemError as error:  # what Python makes of it where a subclass of ndarray has a say in the result
+        if isinstance(error.__cause__, MemoryError):
+            raise error.__cause__ from None
+        raise
+
+
 cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out, bint summed):
     # the loop on plain arrays and Python numbers, as NumPy calls it: dims are the rows, their length and those of
     # vectors; steps are those from row to row for every operand, then those within rows and vectors. A loop that sums
@@ -374,7 +441,7 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out, bint 
     with nogil:
         loop.function(args, dims, steps, loop.data)
     if PyErr_Occurred():
-        raise MemoryError
+        raise_it()
     results = tuple([array if np.PyArray_NDIM(array) else array[()] for array in made])
     return results if gufunc.nout > 1 else results[0]
 
@@ -383,7 +450,7 @@ def along(np.ufunc gufunc, str kinds, tuple operands, tuple out):
     """gufunc(*operands, *out) along the last axis. Kinds: r a row, v a vector, s one number a row, i one integer. Of
     arrays that are C-contiguous and of one dtype the loop is called at once, without what NumPy does before it."""
     found = at_once(gufunc, kinds, operands, out, False)
-    return gufunc(*operands, *out) if found is None else found
+    return call(gufunc, kinds, operands, out) if found is None else found
 
 
 def summed(np.ufunc gufunc, str kinds, tuple operands, tuple out):

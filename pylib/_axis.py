@@ -5,10 +5,10 @@ import math
 
 import numpy as np
 
-from .kernels.operands import along, checked, floating, summed, vector
+from .kernels.operands import along, call, checked, floating, summed, vector
 
-__all__ = ["as_rows", "backward_on_axis", "checked", "fill", "fitting", "floating", "like", "on_axis", "rounded_to",
-           "statistic", "vector"]
+__all__ = ["as_rows", "backward_on_axis", "call", "checked", "fill", "fitting", "floating", "like", "on_axis",
+           "rounded_to", "statistic", "vector"]
 
 
 def like(name, role, other, x):
@@ -46,9 +46,7 @@ def on_axis(gufunc, kinds, operands, axis, ndim, *out):
     first outputs may be given."""
     if axis == ndim - 1:
         return along(gufunc, kinds, operands, out)
-    keywords = {"out": (*out, *(None,) * (gufunc.nout - len(out)))}
-    keywords["axes"] = [{"r": axis, "v": -1, "s": ()}[kind] for kind in kinds]
-    return gufunc(*operands, **keywords)
+    return call(gufunc, kinds, operands, out, axes=[{"r": axis, "v": -1, "s": ()}[kind] for kind in kinds])
 
 
 def as_rows(x, axis):
@@ -76,7 +74,7 @@ def new(x, gufunc, *operands):
     return np.empty_like(x, dtypes.pop().newbyteorder("="), order="C")
 
 
-def fill(name, out, x, gufunc, operands, shaped, call):
+def fill(name, out, x, gufunc, operands, shaped, filled):
     """Call a gufunc with `out`, or a new array for the results of these operands of its, in the shape of `x`, shaped as
     it wants it; return that and what the call did. Where the memory of `out` allows no such view, other memory is
     filled and copied."""
@@ -84,9 +82,9 @@ def fill(name, out, x, gufunc, operands, shaped, call):
         out = new(x, gufunc, *operands)
     view = shaped(fitting(name, out, x.shape))
     if np.may_share_memory(view, out):
-        return out, call(view)
+        return out, filled(view)
     place = np.empty(out.shape, out.dtype)
-    result = call(shaped(place))
+    result = filled(shaped(place))
     out[...] = place
     return out, result
 
@@ -104,5 +102,5 @@ def backward_on_axis(name, gufunc, kinds, operands, axis, out):
               for kind, other in zip(kinds[2:], others, strict=False)]
     grad_x, (_, *sums) = fill(
         name, out, x, gufunc, (grad, x), lambda place: as_rows(place, axis),
-        lambda place: gufunc(as_rows(grad, axis), rows, *others, place))
+        lambda place: call(gufunc, kinds, (as_rows(grad, axis), rows, *others), (place,)))
     return grad_x, *sums
