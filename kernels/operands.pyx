@@ -4,9 +4,12 @@ from cpython.exc cimport PyErr_Occurred
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, PyObject
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
+from libc.math cimport INFINITY
 from libc.stdint cimport int64_t
 
 cimport numpy as np
+
+from operator import index
 
 import numpy as np
 
@@ -133,7 +136,7 @@ cdef int common(int a, int b):
 
 
 cdef int type_of_call(tuple arrays, tuple numbers, dict keywords):
-    # The type that a call is computed in and whose parameters its Python numbers become; NPY_NOTYPE where NumPy shall
+    # The type that a call is computed in, and its Python numbers with it; NPY_NOTYPE where NumPy shall
     # choose
     cdef int dtype = -1
     cdef object operand
@@ -160,6 +163,8 @@ def apply(tuple ufuncs, dict keywords, out, tuple arrays, *numbers):
     cdef int dtype = float_type(arrays[given - 1])
     cdef bint known = not keywords and dtype != NPY_NOTYPE and float_type(arrays[0]) == dtype, some = False
     cdef tuple operands = PyTuple_New(n + 1)
+    if out is not None and not isinstance(out, (np.ndarray, tuple)) and not hasattr(type(out), "__array_ufunc__"):
+        check_out(ufunc.__name__, out)
     for k in range(n - given):
         known = known and plain_number(numbers[k])
         some = some or plain_number(numbers[k])
@@ -202,30 +207,95 @@ def any_zero(a):
 cdef object ABSENT = np.empty(0, np.float32), ABSENT_FLOAT64 = np.empty(0, np.float64)
 
 
-cpdef object floating(object x):
-    """`x` as an array; integers and booleans become float64."""
-    cdef int dtype
+EXPECTED = "float16, bfloat16, float32, float64 or integers"
+
+
+def refuse_mask(name, role, x):
+    """An error where an array hides some of its numbers, which would be seen here."""
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(f"{name}: {role} is a masked array, whose mask would not be seen; fill it or drop what it "
+                        f"hides")
+
+
+cdef object converted(name, role, object x):
+    # an array of a dtype that the loops do not take
+    cdef int dtype = computed_in(x.dtype)
+    if dtype == NPY_NOTYPE:
+        raise TypeError(f"{name}: {role} is of dtype {x.dtype}; expected {EXPECTED}")
+    if np.PyTypeNum_ISINTEGER(x.dtype.num) or np.PyTypeNum_ISBOOL(x.dtype.num):
+        dtype = np.NPY_DOUBLE
+    elif x.dtype.num >= NPY_USERDEF:  # below 16 bits
+        dtype = np.NPY_FLOAT
+    return x.astype(np.PyArray_DescrFromType(dtype))
+
+
+cdef inline bint taken(np.ndarray x):
+    # whether the loops take its numbers as they lie in memory
+    return float_type(x) != NPY_NOTYPE and np.PyArray_ISNOTSWAPPED(x)
+
+
+cpdef object floating(name, role, object x):
+    """`x` as an array of the machine's floats; integers become float64, and dtypes below 16 bits float32."""
     if not isinstance(x, np.ndarray):
         x = np.asanyarray(x)
-    dtype = np.PyArray_TYPE(x)
-    return x.astype(np.float64) if np.PyTypeNum_ISINTEGER(dtype) or np.PyTypeNum_ISBOOL(dtype) else x
+    if not np.PyArray_CheckExact(x):
+        refuse_mask(name, role, x)
+    return x if taken(x) else converted(name, role, x)
+
+
+cpdef object floats_beside(name, role, object values, np.ndarray x):
+    """The same of weights and the like: integers become float32, or float64 where `x` is."""
+    if not isinstance(values, np.ndarray):
+        values = np.asanyarray(values)
+    if values.dtype.kind in "biu":
+        values = values.astype(np.float64 if np.PyArray_TYPE(x) == np.NPY_DOUBLE else np.float32)
+    return floating(name, role, values)
+
+
+def whole(name, role, value):
+    """An int; an error where it is none."""
+    try:
+        return index(value)
+    except TypeError:
+        raise TypeError(f"{name}: {role} must be an int, not {value!r:.60}") from None
+
+
+def from_zero(name, role, value, most=None):
+    """A number of 0 or more, up to `most`, as a float; an error where it is another."""
+    if type(value) is not float:
+        try:
+            if isinstance(value, (str, bytes)) or np.ndim(value) != 0 or value is np.ma.masked:
+                raise TypeError
+            value = float(value)
+        except (TypeError, ValueError):
+            raise TypeError(f"{name}: {role} must be a number, not {value!r:.60}") from None
+    if most is None and not 0.0 <= <double>value < INFINITY:
+        raise ValueError(f"{name}: {role} must be a finite number of 0 or more, not {value}")
+    if most is not None and not 0.0 <= <double>value <= most:
+        raise ValueError(f"{name}: {role} must be from 0 to {most}, not {value}")
+    return value
 
 
 def checked(name, x, axis):
-    """`x` as an array, and `axis` counted from the front; an error where `x` has no such axis."""
-    cdef np.ndarray array = floating(x)
+    """`x` as an array, and `axis` counted from the front; an error where `x` has no such axis. A number has one axis,
+    of itself."""
+    cdef np.ndarray array = floating(name, "x", x)
     cdef int axes = np.PyArray_NDIM(array)
-    if not -axes <= axis < axes:
+    if type(axis) is not int:
+        axis = whole(name, "axis", axis)
+    if not -max(axes, 1) <= axis < max(axes, 1):
         raise ValueError(f"{name}: axis {axis} is out of range for x of shape {(<object>array).shape}")
     return array, axis + axes if axis < 0 else axis
 
 
 def classified(name, logits, target):
     """Logits as an array, and the class asked for in each row as C-contiguous int64; an error where they do not fit."""
-    cdef np.ndarray x = floating(logits), asked = np.asarray(target), indices
+    cdef np.ndarray x = floating(name, "logits", logits), asked, indices
     cdef Py_ssize_t i, classes
-    cdef const int64_t* index
-    if not np.PyTypeNum_ISINTEGER(np.PyArray_TYPE(asked)):
+    cdef const int64_t* classes_asked
+    refuse_mask(name, "target", target)
+    asked = np.asarray(target)
+    if not np.PyTypeNum_ISINTEGER(np.PyArray_TYPE(asked)) and np.PyArray_SIZE(asked) > 0:
         raise TypeError(f"{name}: target must hold integers, not {(<object>asked).dtype}")
     if np.PyArray_NDIM(x) == 0 or np.PyArray_NDIM(asked) != np.PyArray_NDIM(x) - 1 or not np.PyArray_CompareLists(
             np.PyArray_DIMS(asked), np.PyArray_DIMS(x), np.PyArray_NDIM(asked)):
@@ -233,9 +303,9 @@ def classified(name, logits, target):
                          f"{(<object>x).shape}; expected {(<object>x).shape[:max(np.PyArray_NDIM(x) - 1, 0)]}")
     classes = np.PyArray_DIM(x, np.PyArray_NDIM(x) - 1)
     indices = np.PyArray_FROMANY(asked, np.NPY_INT64, 0, 0, np.NPY_ARRAY_CARRAY_RO | np.NPY_ARRAY_FORCECAST)
-    index = <const int64_t*>np.PyArray_DATA(indices)
+    classes_asked = <const int64_t*>np.PyArray_DATA(indices)
     for i in range(np.PyArray_SIZE(indices)):
-        if not 0 <= index[i] < classes:
+        if not 0 <= classes_asked[i] < classes:
             position = [int(k) for k in np.unravel_index(i, (<object>asked).shape)]
             raise ValueError(f"{name}: target{position} is {asked[tuple(position)]}; expected 0 to {classes - 1}")
     return x, indices
@@ -245,8 +315,8 @@ def vector(name, role, values, np.ndarray x, Py_ssize_t axis):
     """A weight or a bias as an array of the length of `x` along `axis`, or what stands for none."""
     if values is None:
         return ABSENT_FLOAT64 if np.PyArray_TYPE(x) == np.NPY_DOUBLE else ABSENT
-    if not isinstance(values, np.ndarray):
-        values = np.asanyarray(values)
+    if not np.PyArray_CheckExact(values) or not taken(values):
+        values = floats_beside(name, role, values, x)
     if np.PyArray_NDIM(values) != 1 or np.PyArray_DIM(values, 0) != np.PyArray_DIM(x, <int>axis):
         raise ValueError(f"{name}: {role} of shape {values.shape} does not fit x of shape {(<object>x).shape}; along "
                          f"axis {axis} it must have shape {(<object>x).shape[axis:axis + 1]}")
@@ -364,9 +434,10 @@ cdef tuple kept_apart(object gufunc, str kinds, tuple operands, tuple out):
 
 
 def call(gufunc, str kinds, tuple operands, tuple out=(), **keywords):
-    """gufunc(*operands, *out, **keywords), whatever memory the outputs share with operands of these kinds; a MemoryError
-    where a loop had none, which NumPy does not ask it."""
+    """gufunc(*operands, *out, **keywords), whatever memory the outputs share with operands of these kinds; a
+    MemoryError where a loop had none, which NumPy does not ask it."""
     if out:
+        check_outputs(gufunc, out)
         operands = kept_apart(gufunc, kinds, operands, out)
     try:
         return unchecked(gufunc, operands, out, keywords)
@@ -446,9 +517,22 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out, bint 
     return results if gufunc.nout > 1 else results[0]
 
 
+def check_out(name, out):
+    """An error where a result is to go into something else than an ndarray, or into what has a mask."""
+    if out is not None and (not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray)):
+        raise TypeError(f"{name}: out must be an ndarray, not {type(out).__module__}.{type(out).__name__}")
+
+
+cdef inline check_outputs(np.ufunc gufunc, tuple out):
+    for place in out:
+        if place is not None and not np.PyArray_CheckExact(place):
+            check_out((<object>gufunc).__name__, place)
+
+
 def along(np.ufunc gufunc, str kinds, tuple operands, tuple out):
     """gufunc(*operands, *out) along the last axis. Kinds: r a row, v a vector, s one number a row, i one integer. Of
     arrays that are C-contiguous and of one dtype the loop is called at once, without what NumPy does before it."""
+    check_outputs(gufunc, out)
     found = at_once(gufunc, kinds, operands, out, False)
     return call(gufunc, kinds, operands, out) if found is None else found
 

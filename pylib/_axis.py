@@ -5,15 +5,27 @@ import math
 
 import numpy as np
 
-from .kernels.operands import along, call, checked, floating, summed, vector
+from .kernels.operands import (
+    along,
+    call,
+    check_out,
+    checked,
+    floating,
+    floats_beside,
+    from_zero,
+    refuse_mask,
+    summed,
+    vector,
+    whole,
+)
 
-__all__ = ["as_rows", "backward_on_axis", "call", "checked", "fill", "fitting", "floating", "like", "on_axis",
-           "rounded_to", "statistic", "vector"]
+__all__ = ["as_rows", "backward_on_axis", "call", "checked", "fill", "fitting", "floating", "floats_beside",
+           "from_zero", "like", "of_number", "on_axis", "refuse_mask", "rounded_to", "statistic", "vector", "whole"]
 
 
 def like(name, role, other, x):
     """Another array of the shape of `x`."""
-    other = floating(other)
+    other = floating(name, role, other)
     if other.shape != x.shape:
         raise ValueError(f"{name}: {role} of shape {other.shape} does not fit x of shape {x.shape}")
     return other
@@ -21,7 +33,7 @@ def like(name, role, other, x):
 
 def statistic(name, role, values, x, axis):
     """A statistic of every row of `x`, as a forward function returned it."""
-    values = np.asanyarray(values)
+    values = floating(name, role, values)
     expected = x.shape[:axis] + x.shape[axis + 1:]
     if values.shape != expected:
         raise ValueError(f"{name}: {role} of shape {values.shape} does not fit x of shape {x.shape}; without axis "
@@ -41,6 +53,15 @@ def rounded_to(dtype, values):
         return values.astype(dtype.newbyteorder("="))
 
 
+def of_number(name, function, operands, out, **keywords):
+    """A function along an axis of 0-d operands: of arrays of one number, its results without their axis."""
+    place = None if out is None else fitting(name, out, ()).reshape(1)
+    found = function(*(np.reshape(operand, 1) for operand in operands), axis=0, out=place, **keywords)
+    y, *others = found if isinstance(found, tuple) else (found,)
+    y = out if out is not None else np.reshape(y, ())[()]
+    return (y, *others) if others else y
+
+
 def on_axis(gufunc, kinds, operands, axis, ndim, *out):
     """Call a gufunc whose operands are of the given kinds: r a row along `axis`, v a vector, s one number a row. The
     first outputs may be given."""
@@ -57,8 +78,7 @@ def as_rows(x, axis):
 
 def fitting(name, out, shape):
     """An array to write to, which must have that shape."""
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"{name}: out must be an ndarray, not {type(out).__name__}")
+    check_out(name, out)
     if out.shape != shape:
         raise ValueError(f"{name}: out of shape {out.shape} does not fit; expected shape {shape}")
     return out

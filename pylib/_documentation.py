@@ -39,7 +39,7 @@ _SEVERAL_RESULTS = {"float32": 2.0, "float64": 2.0}  # of each gradient that a b
 _FIGURE = "Curve, derivative and error over x: docs/images/functions/{name}.png.\n"
 _FLOATS = "{name} : array_like of float16, bfloat16, float32 or float64, any shape\n"
 _NUMBERS = """ A Python number among the parameters is taken in
-    the precision of the computation: float32, where `x` has 16 bits. Arrays and NumPy's scalars promote as everywhere."""
+    the precision of the computation: float32, where `x` has 16 bits. Arrays and NumPy's scalars promote as usual."""
 _INTEGERS = "    Integers are converted as np.exp converts them.\n"
 
 
@@ -67,6 +67,12 @@ def backward(name, formula, inputs, results=None, raises="", keywords=""):
     forward_name = name.removesuffix("_backward")
     return _BACKWARD.format(formula=formula, inputs=_parameters(inputs), results=described, raises=raises,
                             bounds=_bounds_of(name), keywords=keywords, figure=_FIGURE.format(name=forward_name))
+
+
+def named(ufunc, name, module="lanewise"):
+    """Give a ufunc the names that a function has, which others read; its ``__name__`` is its own."""
+    ufunc.__qualname__, ufunc.__module__ = name, module
+    return ufunc
 
 
 def with_bound(function):

@@ -4,7 +4,7 @@ with defaults, checks and documentation. The numbers are made in lanewise.kernel
 import numpy as np
 
 from . import _documentation
-from ._axis import rounded_to
+from ._axis import refuse_mask, rounded_to
 from .kernels import activations as _kernels
 from .kernels.operands import any_less, any_zero, apply
 
@@ -17,6 +17,9 @@ __all__ = [
 # of each function the ufunc of one dtype, and that of 16-bit numbers and float32 parameters
 _UFUNCS = {name.removesuffix("_short_ufunc"): (getattr(_kernels, name.replace("_short", "")), ufunc)
            for name, ufunc in vars(_kernels).items() if name.endswith("_short_ufunc")}
+for _name, _pair in _UFUNCS.items():
+    for _ufunc in _pair:
+        _documentation.named(_ufunc, f"{_name}_ufunc", _kernels.__name__)
 _SLOPE = {"negative_slope": "The slope where x <= 0"}
 _ALPHA = {"alpha": "The depth for x towards -inf, as a positive number"}
 _BETA = {"beta": "The factor of x within"}
@@ -62,6 +65,8 @@ def prelu(x, weight, *, out=None, **keywords):
 
 
 def prelu_backward(grad, x, weight):
+    for role, operand in ("grad", grad), ("x", x), ("weight", weight):
+        refuse_mask("prelu_backward", role, operand)
     grad_x = apply(_UFUNCS["leaky_relu_backward"], {}, None, (grad, x), weight)
     each = np.broadcast_to(_kernels.prelu_weight_backward_ufunc(grad, x, dtype=np.float64), np.shape(grad_x))
     lengths = (1,) * (each.ndim - np.ndim(weight)) + np.shape(weight)

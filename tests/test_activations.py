@@ -148,7 +148,7 @@ def test_a_number_is_a_float32_beside_16_bits(name, dtype):
         assert bits(function(*grad, x.astype(np.float32), *parameters, dtype=dtype)) == bits(y)
 
 
-@every([name for name in NOT_SHORT])
+@every(NOT_SHORT)
 def test_arrays_of_parameters_decide_the_dtype_as_numpy_says(name):
     for short in SIXTEEN_BITS:
         x = normal(dtype=accuracy.dtype_of(short))

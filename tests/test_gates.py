@@ -147,6 +147,49 @@ def test_softplus_where_a_tiny_beta_makes_much_of_little(dtype, scale, t, factor
     assert lw.softplus(10 * x, beta) == 0
 
 
+def exact_with_parameter(name, x, p):
+    # value and slope in mpmath, of any x and p > 0
+    x, p = mpf(float(x)), mpf(float(p))
+    t = max(min({"celu": x / p, "elu": x}.get(name, x * p), mpf(10)**5), mpf(-10)**5)
+    s, root = 1 / (1 + mp.exp(-t)), mp.sqrt(x * x + p)
+    if name == "softplus":
+        return (x + mp.log1p(mp.exp(-t)) / p if t > 0 else mp.log1p(mp.exp(t)) / p), s
+    if name == "swish":
+        return x * s, s * (1 + t / (1 + mp.exp(t)))
+    if name == "squareplus":
+        return (x + root if x > 0 else p / (root - x)) / 2, (1 + x / root if x > 0 else p / (root * (root - x))) / 2
+    depth = p if name == "elu" else 1
+    return (x, mpf(1)) if x > 0 else (p * mp.expm1(t), depth * mp.exp(t))
+
+
+@pytest.mark.parametrize("name", ["softplus", "swish", "squareplus", "elu", "celu"])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_parameters_of_any_size(name, dtype):
+    """From the smallest number to the largest the bounds hold: no product on the way overflows or vanishes."""
+    info = np.finfo(dtype)
+    least, normal_least, most = (float(v) for v in (info.smallest_subnormal, info.smallest_normal, info.max))
+    sizes = [least, 3 * least, normal_least / 4, normal_least, normal_least**0.5, 1e-10, 1e-3, 0.7, 3, 1e5, most**0.5,
+             most / 8, most / 3, most]
+    x = np.array([*sizes, 10, 40, 100, 700], dtype)
+    x = np.concatenate([x, -x])
+    with mp.workprec(300), np.errstate(all="raise"):
+        for p in np.array(sizes, dtype).tolist():
+            values, slopes = zip(*(exact_with_parameter(name, each, p) for each in x), strict=True)
+            y, slope = getattr(lw, name)(x, p), getattr(lw, f"{name}_backward")(np.ones_like(x), x, p)
+            assert accuracy.exact_errors(y, values, dtype).max() <= bound(name, dtype), p
+            assert accuracy.exact_errors(slope, slopes, dtype).max() <= bound(f"{name}_backward", dtype), p
+
+
+def test_parameters_at_their_limits():
+    one = np.float32([1, -1])
+    assert lw.softplus(one, 0.0).tolist() == [np.inf, np.inf]
+    assert lw.softplus(one, np.inf).tolist() == [1, 0]
+    assert lw.swish(one, np.inf).tolist() == [1, 0]
+    assert lw.celu(one, np.inf).tolist() == [1, -1]
+    assert lw.celu_backward(one, one, np.inf).tolist() == [1, -1]
+    assert lw.squareplus(np.float32([-2, 0, 2]), 0.0).tolist() == [0, 0, 2]
+
+
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("shape", [(), (1,), (5, 1, 1), (1, 5, 1, 1)])
 def test_prelu_backward(shape, dtype):
