@@ -12,7 +12,7 @@ Parameters
 Returns
 -------
 y : ndarray or scalar
-    Of the dtype of `{first}` and the shape that the operands broadcast to.
+    Of the dtype of `{first}` and the shape that the operands broadcast to.{numbers}
 {raises}
 Notes
 -----
@@ -37,6 +37,8 @@ Error bound in ULP of {unit}, for the given inputs: {bounds}.
 {figure}"""
 _FIGURE = "Curve, derivative and error over x: docs/images/functions/{name}.png.\n"
 _FLOATS = "{name} : array_like of float16, bfloat16, float32 or float64, any shape\n"
+_NUMBERS = """ A Python number among the parameters is taken in
+    the precision of the computation: float32, where `x` has 16 bits. Arrays and NumPy's scalars promote as usual."""
 _INTEGERS = "    Integers are converted as np.exp converts them.\n"
 
 
@@ -58,8 +60,9 @@ def _parameters(descriptions):
 def forward(name, formula, source, first="x", parameters=None, raises="", keywords=""):
     """Return the docstring of a function of `first` and of parameters, a description each."""
     inputs = _FLOATS.format(name=first) + _INTEGERS + _parameters(parameters or {})
-    return _FORWARD.format(formula=formula, inputs=inputs, first=first, raises=raises, bounds=_bounds_of(name),
-                           source=source, keywords=keywords, figure=_FIGURE.format(name=name))
+    numbers = _NUMBERS if parameters and first == "x" else ""
+    return _FORWARD.format(formula=formula, inputs=inputs, first=first, numbers=numbers, raises=raises,
+                           bounds=_bounds_of(name), source=source, keywords=keywords, figure=_FIGURE.format(name=name))
 
 
 def backward(name, formula, inputs, results=None, raises="", keywords=""):
@@ -70,6 +73,12 @@ def backward(name, formula, inputs, results=None, raises="", keywords=""):
     return _BACKWARD.format(formula=formula, inputs=_parameters(inputs), results=described, raises=raises,
                             unit=_unit_of(name), bounds=_bounds_of(name), keywords=keywords,
                             figure=_FIGURE.format(name=forward_name))
+
+
+def named(ufunc, name, module="lanewise"):
+    """Give a ufunc the names that a function has, which others read; its ``__name__`` is its own."""
+    ufunc.__qualname__, ufunc.__module__ = name, module
+    return ufunc
 
 
 def with_bound(function):

@@ -196,14 +196,17 @@ def measure(function, dtype, exhaustive=False, threads=None, progress=None):
     compute, exact = oracles.caller(function), oracles.exact(function)
     wide = compute if exhaustive and dtype == "float32" else oracles.wide(function)
     found = Accuracy(function, dtype)
+    # what is gated is of the dtype of the gate; a parameter beside 16-bit numbers is a float32
+    gated = oracles.of_function(function).gated is not None
+    held = np.float32 if dtype in ("float16", "bfloat16") and not gated else dtype_of(dtype).type
 
     def try_chunk(chunk):
         operands, parameters = chunk
         here = Accuracy(function, dtype)
         if not operands[0].size:
             return here
-        narrow = [dtype_of(dtype).type(parameter) for parameter in parameters]
-        results = _several(compute(*operands, *narrow))
+        narrow = [held(parameter) for parameter in parameters]
+        results = _several(compute(*operands, *(narrow if gated else map(float, narrow))))
         if dtype == "float64":
             by_element = (_several(exact(*each, *map(float, narrow))) for each in zip(*operands, strict=True))
             errors_of = [errors(y, expected, dtype)

@@ -3,8 +3,10 @@
 A few lines over lanewise.ieee754, which knows the answers; here they are laid out. The figure is figures.py's.
 """
 
+import argparse
 import math
 import re
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from .ieee754 import FORMATS, FloatLoss
 
 _SIGN, _EXPONENT, _MANTISSA, _LABEL, _BAD = "bold red", "green", "cyan", "dim", "yellow"
 _MAX_ROWS = 48
+_CODE = re.compile(r"0x[0-9a-f]+|0b[01]+|\d+", re.IGNORECASE)
 
 
 def add_inspect_parser(subparsers):
@@ -28,6 +31,12 @@ def add_inspect_parser(subparsers):
     parser.add_argument("--format", type=_format, metavar="NAME", action="append",
                         help=f"the format, by default binary64, of a file its dtype; several times for several: "
                              f"{', '.join(f.name for f in FORMATS)}")
+    parser.add_argument("--bits", action="store_true",
+                        help="the values are codes, such as 0x3dcccccd; of binary64, binary32 or binary16 by their "
+                             "digits, or of --format")
+    parser.add_argument("--to", type=_format, metavar="NAME", action="append",
+                        help="what the number becomes in this format, or what a file's numbers lose there; several "
+                             "times for several")
     parser.add_argument("--all-formats", action="store_true", help="each value in every format, side by side")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw a file's exponents into this figure")
     # argparse takes -1e-3, -inf and -0x1p3 for options unless it knows them as negative numbers
@@ -36,7 +45,10 @@ def add_inspect_parser(subparsers):
 
 
 def _format(name):
-    return ieee754.format_named(name)
+    try:
+        return ieee754.format_named(name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def run(arguments):
@@ -48,14 +60,44 @@ def run(arguments):
         if i:
             show()
         if is_file:
-            show_file(value, (arguments.format or [None])[0], arguments.plot)
-        elif arguments.all_formats:
-            show_in_all(_described(value, FORMATS))
-        else:
-            for j, description in enumerate(_described(value, arguments.format or [ieee754.BINARY64])):
-                if j:
+            show_file(value, (arguments.format or [None])[0], arguments.plot, arguments.to)
+            continue
+        described = (_of_bits(value, arguments.format) if arguments.bits
+                     else _described(value, arguments.format or [ieee754.BINARY64]))
+        if arguments.all_formats:
+            show_in_all(_described(_exact(described[0]) if arguments.bits else value, FORMATS))
+            continue
+        for j, description in enumerate(described):
+            for k, shown in enumerate([description, *_described(_exact(description), arguments.to or [])]):
+                if j or k:
                     show()
-                show_one(value, description)
+                show_one(value if not k else f"{value} in {description.format.name}", shown)
+
+
+def _exact(description):
+    # the number as describe takes it, with every digit
+    return Fraction(description.value) if description.is_finite and description.value else description.value
+
+
+def _of_bits(text, formats):
+    # a code in the formats asked for, or in the one that its digits fill
+    if not _CODE.fullmatch(text):
+        raise CommandError(f"{text!r} is not a code; expected something like 0x3dcccccd, 0b0011 or 1036831949")
+    prefix = text[:2].lower()
+    code = int(text, 0 if prefix in ("0x", "0b") else 10)
+    if not formats:
+        width = (len(text) - 2) * {"0x": 4, "0b": 1}.get(prefix, 0)
+        formats = [f for f in (ieee754.BINARY64, ieee754.BINARY32, ieee754.BINARY16) if f.width == width]
+        if not formats:
+            raise CommandError(f"{text!r} does not say which format it is of; expected 0x and 16, 8 or 4 digits, or "
+                               f"--format")
+    described = []
+    for f in formats:
+        if code >> f.width:
+            raise CommandError(f"{text!r} is not a code of {f.name}, which has {f.width} bits")
+        value = f.value(code)
+        described.append(ieee754.Description(f, code, Fraction(value) if math.isfinite(value) else None))
+    return described
 
 
 def _described(value, formats):
@@ -162,13 +204,13 @@ def show_in_all(descriptions, budget=34):
              (f"{value:<{budget + 2}}", "bold"), *error)
 
 
-def show_file(path, format, plot):
+def show_file(path, format, plot, formats=None):
     """What the arrays of a file use, and what each format would lose of them."""
     for name, array in _arrays(path):
         if format is not None and array.dtype.kind == "V" and array.dtype.itemsize == format.code_size:
             array = array.view(format.code_dtype)  # NumPy writes the dtypes of ml_dtypes without their names
         try:
-            statistics = ieee754.field_statistics(array, format=format)
+            statistics = ieee754.field_statistics(array, format=format, formats=formats)
         except (TypeError, ValueError) as error:
             raise CommandError(f"{name}: {error}") from None
         show_statistics(name, array.shape, statistics)

@@ -14,7 +14,7 @@ from scipy import special
 
 from .ulps import PRECISION
 
-__all__ = ["ORACLES", "PRECISION", "Oracle", "caller", "exact", "of_function", "wide"]
+__all__ = ["GATED", "ORACLES", "PRECISION", "Oracle", "caller", "exact", "of_function", "wide"]
 
 _INFINITY = math.inf
 _MPMATH = threading.Lock()  # its precision is global
@@ -376,3 +376,4 @@ ORACLES |= {
     "geglu": _gated(ORACLES["gelu"], _UP_AND_DOWN),
     "reglu": _gated(ORACLES["relu"], ((0.0, 0.0), (_INFINITY, _INFINITY))),
 }
+GATED = tuple(name for name, row in ORACLES.items() if row.gated)  # whose parameter is an operand like x

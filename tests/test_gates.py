@@ -136,6 +136,49 @@ def test_softplus_where_a_tiny_beta_makes_much_of_little(dtype, scale, t, factor
     assert lw.softplus(10 * x, beta) == 0
 
 
+def exact_with_parameter(name, x, p):
+    # value and slope in mpmath, of any x and p > 0
+    x, p = mpf(float(x)), mpf(float(p))
+    t = max(min({"celu": x / p, "elu": x}.get(name, x * p), mpf(10)**5), mpf(-10)**5)
+    s, root = 1 / (1 + mp.exp(-t)), mp.sqrt(x * x + p)
+    if name == "softplus":
+        return (x + mp.log1p(mp.exp(-t)) / p if t > 0 else mp.log1p(mp.exp(t)) / p), s
+    if name == "swish":
+        return x * s, s * (1 + t / (1 + mp.exp(t)))
+    if name == "squareplus":
+        return (x + root if x > 0 else p / (root - x)) / 2, (1 + x / root if x > 0 else p / (root * (root - x))) / 2
+    depth = p if name == "elu" else 1
+    return (x, mpf(1)) if x > 0 else (p * mp.expm1(t), depth * mp.exp(t))
+
+
+@pytest.mark.parametrize("name", ["softplus", "swish", "squareplus", "elu", "celu"])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_parameters_of_any_size(name, dtype):
+    """From the smallest number to the largest the bounds hold: no product on the way overflows or vanishes."""
+    info = np.finfo(dtype)
+    least, normal_least, most = (float(v) for v in (info.smallest_subnormal, info.smallest_normal, info.max))
+    sizes = [least, 3 * least, normal_least / 4, normal_least, normal_least**0.5, 1e-10, 1e-3, 0.7, 3, 1e5, most**0.5,
+             most / 8, most / 3, most]
+    x = np.array([*sizes, 10, 40, 100, 700], dtype)
+    x = np.concatenate([x, -x])
+    with mp.workprec(300), np.errstate(all="raise"):
+        for p in np.array(sizes, dtype).tolist():
+            values, slopes = zip(*(exact_with_parameter(name, each, p) for each in x), strict=True)
+            y, slope = getattr(lw, name)(x, p), getattr(lw, f"{name}_backward")(np.ones_like(x), x, p)
+            assert accuracy.errors(y, values, dtype).max() <= bound(name, dtype), p
+            assert accuracy.errors(slope, slopes, dtype).max() <= bound(f"{name}_backward", dtype), p
+
+
+def test_parameters_at_their_limits():
+    one = np.float32([1, -1])
+    assert lw.softplus(one, 0.0).tolist() == [np.inf, np.inf]
+    assert lw.softplus(one, np.inf).tolist() == [1, 0]
+    assert lw.swish(one, np.inf).tolist() == [1, 0]
+    assert lw.celu(one, np.inf).tolist() == [1, -1]
+    assert lw.celu_backward(one, one, np.inf).tolist() == [1, -1]
+    assert lw.squareplus(np.float32([-2, 0, 2]), 0.0).tolist() == [0, 0, 2]
+
+
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("shape", [(), (1,), (5, 1, 1), (1, 5, 1, 1)])
 def test_prelu_backward(shape, dtype):
@@ -150,6 +193,24 @@ def test_prelu_backward(shape, dtype):
     np.testing.assert_allclose(grad_weight, each.sum(axes).reshape(shape), rtol=1e-6 if dtype == "float32" else 1e-13)
     reordered = lw.prelu_backward(np.asfortranarray(grad), np.asfortranarray(x), weight)[1]
     assert np.array_equal(reordered, grad_weight)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_prelu_backward_rounds_its_sum_once(dtype):
+    """Products of 16-bit numbers would round, overflow and vanish; the weight's own dtype is that of its gradient."""
+    x = -np.abs(normal(4096)).astype(accuracy.dtype_of(dtype))
+    grad = normal(4096, seed=1, scale=300).astype(x.dtype)
+    exact = np.sum(grad.astype(np.float64) * x.astype(np.float64))
+    for weight, held in ((0.25, x.dtype), (x.dtype.type(0.25), x.dtype), (np.float32([0.25]), np.dtype(np.float32)),
+                         (np.array([[0.25]]), np.dtype(np.float64))):
+        found = lw.prelu_backward(grad, x, weight)[1]
+        assert found.dtype == held
+        assert found.shape == np.shape(weight)
+        assert found == exact.astype(held)
+    large = np.full(2, -300, np.float16)
+    with np.errstate(all="raise"):
+        assert lw.prelu_backward(np.float16([300, -300]), large, 0.5)[1] == 0
+        assert lw.prelu_backward(-large, large, 0.5)[1] == -np.inf
 
 
 @pytest.mark.peers
