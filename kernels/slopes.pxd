@@ -309,11 +309,13 @@ cdef inline real mish_slope(real x, real* low) noexcept nogil:
 
 cdef inline real exp_slope(real t, real t_low, real c, real c_low, real top, real top_low, real* low) noexcept nogil:
     # top where t > 0, else c e^t, which is 0 from -200 (-1500) down for any c
-    cdef real zero = splat(t, 0.0), e_low, sum
+    cdef real zero = splat(t, 0.0), one = splat(t, 1.0), e_low, sum, n
+    cdef real down = where_less(pick(t, 1e37, 1e307), magnitude(c), splat(t, 0.25), one)  # lest c e^r overflow
     cdef real e = exp_of_pair(at_least(at_most(t, zero), pick(t, -200.0, -1500.0)), t_low, &e_low, &sum)
-    e = pair_product(e, e_low, c, c_low, &e_low)  # before 2^n, which may leave the low part no digits
-    low[0] = where_less(zero, t, top_low, ldexp(e_low, whole(sum)))
-    return where_less(zero, t, top, ldexp(e, whole(sum)))
+    e = pair_product(e, e_low, c * down, c_low, &e_low)  # before 2^n, which may leave the low part no digits
+    n = whole(sum) + where_less(down, one, splat(t, 2.0), zero)
+    low[0] = where_less(zero, t, top_low, ldexp(e_low, n))
+    return where_less(zero, t, top, ldexp(e, n))
 
 
 cdef inline real elu_slope(real x, real alpha, real* low) noexcept nogil:

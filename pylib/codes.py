@@ -227,7 +227,8 @@ def scales_of(scale, group, n, rows):
     if group < n and (group == 0 or group % 16):
         raise ValueError(f"group is a multiple of 16, or at least the {n} weights; got {group}")
     groups = max(-(-n // group), 1)
-    scales = plain("scale", scale).astype(np.float32)
+    plain("scale", scale)
+    scales = np.asarray(scale, dtype=np.float32)
     if not (scales.min(initial=1) > 0 and scales.max(initial=1) < np.inf):
         raise ValueError("scale is positive and finite")
     if scales.ndim > 2 or (scales.ndim and scales.shape[-1] not in (1, groups)) or (
