@@ -274,8 +274,8 @@ cdef tuple kept_apart(object gufunc, str kinds, tuple operands, tuple out):
 
 
 def call(gufunc, str kinds, tuple operands, tuple out=(), **keywords):
-    """gufunc(*operands, *out, **keywords), whatever memory the outputs share with operands of these kinds; a MemoryError
-    where a loop had none, which NumPy does not ask it."""
+    """gufunc(*operands, *out, **keywords), whatever memory the outputs share with operands of these kinds. A loop that
+    had no memory raises MemoryError, for which NumPy does not ask."""
     if out:
         operands = kept_apart(gufunc, kinds, operands, out)
     try:
