@@ -3,9 +3,9 @@
 # first examples were no guess of the means, and once for the map. The formulas are those of batch_norm.pyx.
 #
 # A few rows are added in the precision of the computation, and those sums in float64; a channel where float32
-# overflows, or its squares vanish, is added in float64. A channel near the ends of the exponent range is multiplied by a power of
-# two, its scale, and its mean and rstd are then those of x * scale. What is done for one channel changes no bit of
-# another. A chunk adds its rows in order, and the chunks, set by the shape alone, are added in
+# overflows, or its squares vanish, is added in float64. A channel near the ends of the exponent range is multiplied by
+# a power of two, its scale, and its mean and rstd are then those of x * scale. What is done for one channel changes no
+# bit of another. A chunk adds its rows in order, and the chunks, set by the shape alone, are added in
 # order, so that nobody sees the number of threads.
 from cpython.pycapsule cimport PyCapsule_Import
 from cython.parallel cimport prange, threadid

@@ -324,7 +324,8 @@ def test_batch_norm_near_the_ends_of_the_range(shape, dtype, size):
 def test_inference_where_a_difference_leaves_the_range(shape):
     for dtype, mean, variance, x, expected in (
             (np.float32, 3e38, 9e76, -3e38, -2), (np.float32, -3e38, 9e76, 3e38, 2),
-            (np.float32, 3e38, 1e60, -3e38, -6e8), (np.float32, 3e38, 9e76, 3e38, 0), (np.float64, 1.5e308, 2.25e300, -1.5e308, -2e158),
+            (np.float32, 3e38, 1e60, -3e38, -6e8), (np.float32, 3e38, 9e76, 3e38, 0),
+            (np.float64, 1.5e308, 2.25e300, -1.5e308, -2e158),
             (np.float64, 1e308, 1e-10, 1e308, 0), (np.float32, 1e38, 1e-10, np.float32(1e38), 0)):
         y = lw.batch_norm(np.full(shape, x, dtype), [float(dtype(mean))], [variance])
         np.testing.assert_allclose(y.astype(float), expected, rtol=1e-6)
