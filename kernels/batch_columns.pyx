@@ -2,10 +2,10 @@
 # hold neighbouring channels, and rows are read as they stand in memory: for the statistics once, or twice where the
 # first examples were no guess of the means, and once for the map. The formulas are those of batch_norm.pyx.
 #
-# A few rows are added in the precision of the computation, and those sums in float64; a channel where float32 overflows,
-# or its squares vanish, is added in float64. A channel near the ends of the exponent range is multiplied by a power of
-# two, its scale, and its mean and rstd are then those of x * scale. What is done for one channel changes no bit of
-# another. A chunk adds its rows in order, and the chunks, set by the shape alone, are added in
+# A few rows are added in the precision of the computation, and those sums in float64; a channel where float32
+# overflows, or its squares vanish, is added in float64. A channel near the ends of the exponent range is multiplied by
+# a power of two, its scale, and its mean and rstd are then those of x * scale. What is done for one channel changes no
+# bit of another. A chunk adds its rows in order, and the chunks, set by the shape alone, are added in
 # order, so that nobody sees the number of threads.
 from cpython.pycapsule cimport PyCapsule_Import
 from cython.parallel cimport prange, threadid
@@ -80,7 +80,7 @@ cdef struct Problem:
     double* sums  # two of each channel, for every chunk
     char* again  # how a channel is summed again
     char* tiles  # MOST_TILES of each thread
-    bint scaled  # whether a scale is not 1
+    const void* scale  # NULL where every scale is 1
     bint folded  # whether few rows are added in float32
     bint streamed
 
@@ -94,56 +94,25 @@ cdef struct Operation:
     const int* threads
 
 
-# The terms of two sums, and the maps: the compiler knows whether rows are scaled.
+# The terms of two sums, and the maps.
 
-cdef inline f64x wide_x(const real* like, const Row* row, bint scaled, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    cdef f64x x = wide(<const real*>row.x, i, n)
-    return x * wide(<const real*>row.known.of[SCALE], i, n) if scaled else x
-
-
-cdef inline void deviation_term(const real* like, const Row* row, bint scaled, Py_ssize_t i, Py_ssize_t n,
-                                f64x* sums) noexcept nogil:
-    cdef f64x x = wide_x(like, row, scaled, i, n) - wide(<const real*>row.known.of[MEAN], i, n)
+cdef inline void add_deviation(const real* like, const Row* row, Py_ssize_t i, Py_ssize_t n, f64x* sums) noexcept nogil:
+    cdef f64x x = wide(<const real*>row.x, i, n) - wide(<const real*>row.known.of[MEAN], i, n)
     sums[0] = sums[0] + x
     sums[1] = sums[1] + x * x
 
 
-cdef inline void gradient_term(const real* like, const Row* row, bint scaled, Py_ssize_t i, Py_ssize_t n,
-                               f64x* sums) noexcept nogil:
+cdef inline void add_gradient(const real* like, const Row* row, Py_ssize_t i, Py_ssize_t n, f64x* sums) noexcept nogil:
     # grad and grad * normed
     cdef f64x grad = wide(<const real*>row.grad, i, n)
-    cdef f64x x = wide_x(like, row, scaled, i, n) - wide(<const real*>row.known.of[MEAN], i, n)
+    cdef f64x x = wide(<const real*>row.x, i, n) - wide(<const real*>row.known.of[MEAN], i, n)
     x = x - wide(<const real*>row.known.of[MEAN_REST], i, n)
     sums[0] = sums[0] + grad
     sums[1] = sums[1] + grad * (x * wide(<const real*>row.known.of[RSTD], i, n))
 
 
-cdef inline void add_deviation(const real* like, const Row* row, Py_ssize_t i, Py_ssize_t n, f64x* sums) noexcept nogil:
-    deviation_term(like, row, False, i, n, sums)
-
-
-cdef inline void add_scaled_deviation(const real* like, const Row* row, Py_ssize_t i, Py_ssize_t n,
-                                      f64x* sums) noexcept nogil:
-    deviation_term(like, row, True, i, n, sums)
-
-
-cdef inline void add_gradient(const real* like, const Row* row, Py_ssize_t i, Py_ssize_t n, f64x* sums) noexcept nogil:
-    gradient_term(like, row, False, i, n, sums)
-
-
-cdef inline void add_scaled_gradient(const real* like, const Row* row, Py_ssize_t i, Py_ssize_t n,
-                                     f64x* sums) noexcept nogil:
-    gradient_term(like, row, True, i, n, sums)
-
-
 cdef inline real known(const real* like, const Row* row, int what, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     return take(<const real*>row.known.of[what], i, n)
-
-
-cdef inline real taken(const real* like, const Row* row, bint scaled, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    # x * scale
-    cdef real x = take(<const real*>row.x, i, n)
-    return x * known(like, row, SCALE, i, n) if scaled else x
 
 
 cdef inline void fold_deviation(const f32x* like, const Row* row, Py_ssize_t i, Py_ssize_t n,
@@ -153,66 +122,46 @@ cdef inline void fold_deviation(const f32x* like, const Row* row, Py_ssize_t i, 
     sums[1] = fma(x, x, sums[1])
 
 
-cdef inline void fold_gradient_term(const f32x* like, const Row* row, bint scaled, Py_ssize_t i, Py_ssize_t n,
-                                    f32x* sums) noexcept nogil:
+cdef inline void fold_gradient(const f32x* like, const Row* row, Py_ssize_t i, Py_ssize_t n,
+                               f32x* sums) noexcept nogil:
     cdef f32x grad = take(<const f32x*>row.grad, i, n)
-    cdef f32x x = (taken(like, row, scaled, i, n) - known(like, row, MEAN, i, n)) - known(like, row, MEAN_REST, i, n)
+    cdef f32x x = (take(<const f32x*>row.x, i, n) - known(like, row, MEAN, i, n)) - known(like, row, MEAN_REST, i, n)
     sums[0] = sums[0] + grad
     sums[1] = fma(grad, x * known(like, row, RSTD, i, n), sums[1])
 
 
-cdef inline void fold_gradient(const f32x* like, const Row* row, Py_ssize_t i, Py_ssize_t n,
-                               f32x* sums) noexcept nogil:
-    fold_gradient_term(like, row, False, i, n, sums)
-
-
-cdef inline void fold_scaled_gradient(const f32x* like, const Row* row, Py_ssize_t i, Py_ssize_t n,
-                                      f32x* sums) noexcept nogil:
-    fold_gradient_term(like, row, True, i, n, sums)
-
-
-cdef inline real affine_of(const real* like, const Row* row, bint scaled, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+cdef inline real affine(const real* like, const void* row_, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # (x - mean) * rstd * weight + bias
-    cdef real x = taken(like, row, scaled, i, n)
-    x = (x - known(like, row, MEAN, i, n)) - known(like, row, MEAN_REST, i, n)
+    cdef const Row* row = <const Row*>row_
+    cdef real x = (take(<const real*>row.x, i, n) - known(like, row, MEAN, i, n)) - known(like, row, MEAN_REST, i, n)
     return fma(x * known(like, row, RSTD, i, n), known(like, row, WEIGHT, i, n), known(like, row, BIAS, i, n))
 
 
-cdef inline real affine(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    return affine_of(like, <const Row*>row, False, i, n)
-
-
-cdef inline real scaled_affine(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    return affine_of(like, <const Row*>row, True, i, n)
-
-
-cdef inline real slope_of(const real* like, const Row* row, bint scaled, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+cdef inline real slope(const real* like, const void* row_, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # (grad - grad_mean - normed * grad_normed_mean) * rstd * weight
-    cdef real x = taken(like, row, scaled, i, n), grad = take(<const real*>row.grad, i, n)
+    cdef const Row* row = <const Row*>row_
+    cdef real x = (take(<const real*>row.x, i, n) - known(like, row, MEAN, i, n)) - known(like, row, MEAN_REST, i, n)
+    cdef real grad = take(<const real*>row.grad, i, n) - known(like, row, GRAD_MEAN, i, n)
     cdef real rstd = known(like, row, RSTD, i, n)
-    x = (x - known(like, row, MEAN, i, n)) - known(like, row, MEAN_REST, i, n)
-    grad = grad - known(like, row, GRAD_MEAN, i, n)
     grad = fma(-(x * rstd), known(like, row, GRAD_NORMED_MEAN, i, n), grad)
-    grad = grad * rstd * known(like, row, WEIGHT, i, n)
-    return grad * known(like, row, SCALE, i, n) if scaled else grad
-
-
-cdef inline real slope(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    return slope_of(like, <const Row*>row, False, i, n)
-
-
-cdef inline real scaled_slope(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    return slope_of(like, <const Row*>row, True, i, n)
+    return grad * rstd * known(like, row, WEIGHT, i, n)
 
 
 # Rows of any dtype and stride.
 
-cdef inline const void* row_of(Dtype dtype, const Matrix* matrix, Py_ssize_t r, real* tile,
+cdef inline const void* row_of(Dtype dtype, const Matrix* matrix, const real* scale, Py_ssize_t r, real* tile,
                                Py_ssize_t n) noexcept nogil:
-    # where a row stands, or its copy
-    if matrix.data == NULL or direct(dtype, matrix.stride, n):
+    # where a row stands, or its copy, multiplied by the scales where there are any
+    cdef Py_ssize_t i
+    if matrix.data == NULL or (scale == NULL and direct(dtype, matrix.stride, n)):
         return matrix.data + r * matrix.step
     take_row(dtype, tile, matrix.data + r * matrix.step, matrix.stride, n)
+    if scale != NULL:
+        for i in range(n):
+            if real is f32x:
+                (<float*>tile)[i] *= (<const float*>scale)[i]
+            else:
+                (<double*>tile)[i] *= (<const double*>scale)[i]
     return tile
 
 
@@ -287,8 +236,10 @@ cdef inline void add_chunk(
     while r < stop:
         count = min(<Py_ssize_t>TOGETHER, stop - r)
         for k in range(count):
-            rows[k].x = row_of(dtype, &problem.x, r + k, <real*>(tiles + 2 * k * size), n)
-            rows[k].grad = row_of(dtype, &problem.grad, r + k, <real*>(tiles + (2 * k + 1) * size), n)
+            rows[k].x = row_of(dtype, &problem.x, <const real*>problem.scale, r + k,
+                               <real*>(tiles + 2 * k * size), n)
+            rows[k].grad = row_of(dtype, &problem.grad, <const real*>NULL, r + k,
+                                  <real*>(tiles + (2 * k + 1) * size), n)
         if count == TOGETHER:  # which the compiler then knows
             add_rows(fold, add, like, rows, TOGETHER, problem.folded, first, first + n, n)
         else:
@@ -328,13 +279,13 @@ cdef inline void map_chunk(real (*point)(const real*, const void*, Py_ssize_t, P
     cdef char* y
     row.known, row.streamed = problem.known, problem.streamed and placed
     while r < stop:
-        row.x = row_of(dtype, &problem.x, r, <real*>tiles, n)
-        row.grad = row_of(dtype, &problem.grad, r, <real*>(tiles + size), n)
+        row.x = row_of(dtype, &problem.x, <const real*>problem.scale, r, <real*>tiles, n)
+        row.grad = row_of(dtype, &problem.grad, <const real*>NULL, r, <real*>(tiles + size), n)
         y = problem.y.data + r * problem.y.step
         if placed and r + 1 < stop:
             other = row
-            other.x = row_of(dtype, &problem.x, r + 1, <real*>(tiles + 3 * size), n)
-            other.grad = row_of(dtype, &problem.grad, r + 1, <real*>(tiles + 4 * size), n)
+            other.x = row_of(dtype, &problem.x, <const real*>problem.scale, r + 1, <real*>(tiles + 3 * size), n)
+            other.grad = row_of(dtype, &problem.grad, <const real*>NULL, r + 1, <real*>(tiles + 4 * size), n)
             map_pair(point, <real*>y, &row, <real*>(y + problem.y.step), &other, n, row.streamed)
             r += 1
         else:
@@ -389,7 +340,7 @@ cdef inline void begin(const real* like, Dtype dtype, Problem* problem, Matrix g
     cdef Py_ssize_t size = tile_size(like, channels), k
     problem.grad, problem.x, problem.y, problem.examples, problem.channels = grad, x, y, examples, channels
     problem.chunk, problem.chunks = chunk_of(examples), chunks_of(examples)
-    problem.folded = problem.scaled = False
+    problem.folded, problem.scale = False, NULL
     problem.streamed = examples * channels * size_of(dtype) >= STREAM_BYTES and y.data != x.data and y.data != grad.data
     memory += -<Py_ssize_t>memory & (LINE - 1)
     for k in range(MOST_VECTORS):
@@ -429,16 +380,14 @@ cdef inline void know_scale(const real* like, Problem* problem, const char* valu
     cdef Py_ssize_t i
     know(like, problem, SCALE, values, step, 1.0)
     for i in range(problem.channels):
-        problem.scaled = problem.scaled or (<const double*>(values + i * step))[0] != 1.0
+        if (<const double*>(values + i * step))[0] != 1.0:
+            problem.scale = problem.known.of[SCALE]
 
 
 cdef inline void add_deviations(const real* like, Dtype dtype, Problem* problem, bint folded,
                                 int threads) noexcept nogil:
-    problem.folded = folded and not problem.scaled
-    if problem.scaled:
-        add_all(fold_deviation, add_scaled_deviation[real], like, dtype, problem, threads)
-    else:
-        add_all(fold_deviation, add_deviation[real], like, dtype, problem, threads)
+    problem.folded = folded
+    add_all(fold_deviation, add_deviation[real], like, dtype, problem, threads)
 
 
 cdef inline double found_mean(const real* like, const Problem* problem, Py_ssize_t i,
@@ -480,24 +429,21 @@ cdef inline void tell(const real* like, const Problem* problem, int which, Py_ss
 
 cdef void moments_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t examples, Py_ssize_t channels,
                          const np.npy_intp* steps, char* memory, int threads) noexcept nogil:
-    # x, scale -> mean, variance of x * scale. Deviations are taken from a guess of the mean, and where that costs a bit,
-    # from the mean; where squares leave float32, all is float64.
+    # x, scale -> mean, variance of x * scale. Deviations are taken from a guess of the mean, and where that costs a
+    # bit, from the mean; where squares leave float32, all is float64.
     cdef Problem problem
     cdef Matrix none = Matrix(NULL, 0, 0)
+    cdef const real* first = NULL
     cdef Py_ssize_t i, few = min(examples, <Py_ssize_t>GUESSED)
     cdef bint any_lost = False
     begin(like, dtype, &problem, none, matrix(args[0], steps), none, examples, channels, memory, threads)
     know_scale(like, &problem, args[1], steps[2])
     if examples > 0:
-        take_row(dtype, <real*>problem.known.of[MEAN], args[0], steps[1], channels)
+        first = <const real*>row_of(dtype, &problem.x, <const real*>problem.scale, 0, <real*>problem.tiles, channels)
     for i in range(channels):
-        set_known(like, &problem, MEAN, i, element(<const real*>problem.known.of[MEAN], i)
-                  * element(<const real*>problem.known.of[SCALE], i) if examples > 0 else 0.0)
+        set_known(like, &problem, MEAN, i, element(first, i) if examples > 0 else 0.0)
     memset(problem.sums, 0, 2 * channels * sizeof(double))
-    if problem.scaled:
-        add_chunk(fold_deviation, add_scaled_deviation[real], like, dtype, &problem, 0, 0, few, 0)
-    else:
-        add_chunk(fold_deviation, add_deviation[real], like, dtype, &problem, 0, 0, few, 0)
+    add_chunk(fold_deviation, add_deviation[real], like, dtype, &problem, 0, 0, few, 0)
     for i in range(channels):
         set_known(like, &problem, MEAN, i, found_mean(like, &problem, i, few))
     add_deviations(like, dtype, &problem, True, threads)
@@ -532,19 +478,13 @@ cdef void affine_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t e
     know_scale(like, &problem, args[3], steps[4])
     know(like, &problem, WEIGHT, args[4], steps[5], 1.0)
     know(like, &problem, BIAS, args[5], steps[6], 1.0)
-    if problem.scaled:
-        map_all(scaled_affine[real], like, dtype, &problem, threads)
-    else:
-        map_all(affine[real], like, dtype, &problem, threads)
+    map_all(affine[real], like, dtype, &problem, threads)
 
 
 cdef inline void add_gradients(const real* like, Dtype dtype, Problem* problem, bint folded,
                                int threads) noexcept nogil:
     problem.folded = folded
-    if problem.scaled:
-        add_all(fold_scaled_gradient, add_scaled_gradient[real], like, dtype, problem, threads)
-    else:
-        add_all(fold_gradient, add_gradient[real], like, dtype, problem, threads)
+    add_all(fold_gradient, add_gradient[real], like, dtype, problem, threads)
 
 
 cdef void sums_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t examples, Py_ssize_t channels,
@@ -579,6 +519,7 @@ cdef void slope_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t ex
     # grad, x, mean, rstd, scale, weight, sum(grad), sum(grad * normed), count -> grad_x; an infinite count leaves the
     # sums out
     cdef Problem problem
+    cdef Py_ssize_t i
     cdef double count = (<double*>args[8])[0]
     begin(like, dtype, &problem, matrix(args[0], steps), matrix(args[1], steps + 2), matrix(args[9], steps + 10),
           examples, channels, memory, threads)
@@ -588,10 +529,10 @@ cdef void slope_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t ex
     know(like, &problem, WEIGHT, args[5], steps[7], 1.0)
     know(like, &problem, GRAD_MEAN, args[6], steps[8], count)
     know(like, &problem, GRAD_NORMED_MEAN, args[7], steps[9], count)
-    if problem.scaled:
-        map_all(scaled_slope[real], like, dtype, &problem, threads)
-    else:
-        map_all(slope[real], like, dtype, &problem, threads)
+    for i in range(channels):  # what a scaled row is divided by comes back with the weight
+        set_known(like, &problem, WEIGHT, i, element(<const real*>problem.known.of[WEIGHT], i)
+                  * element(<const real*>problem.known.of[SCALE], i))
+    map_all(slope[real], like, dtype, &problem, threads)
 
 
 # The gufuncs.

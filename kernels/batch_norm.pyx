@@ -233,7 +233,7 @@ cdef np.ndarray plain(object values):
 
 
 def scales(mean, variance, double eps):
-    """The powers of two by which channels of float64 must be multiplied for their variances, or None where all are 1."""
+    """The powers of two by which channels of float64 are multiplied for their variances, or None where all are 1."""
     cdef np.ndarray means = plain(mean), variances = plain(variance)
     cdef Py_ssize_t i, channels = np.PyArray_SIZE(means)
     cdef const double* m = <const double*>np.PyArray_DATA(means)

@@ -1,5 +1,5 @@
-# The rows and channels near the ends of the exponent range, where a square, a difference or a reciprocal would leave it:
-# which they are, and the power of two that they are multiplied by first. A scale of 1 is an ordinary row's.
+# The rows and channels near the ends of the exponent range, where a square, a difference or a reciprocal would leave
+# it: which they are, and the power of two that they are multiplied by first. A scale of 1 is an ordinary row's.
 from libc.math cimport fabs, ldexp, sqrt
 
 from .lanes cimport f32x, real

@@ -139,7 +139,8 @@ cdef inline void loss_group(const real* like, Operands* p, Py_ssize_t rows, Py_s
         own[r] = exponents_of(like, p[r][0], p[r][6] if with_grad else NULL, 1.0,
                               (<double*>p[r][4])[0] if with_grad else 1.0)
         target = (<int64_t*>p[r][1])[0]
-        questions[r] = Question(target, element(<const real*>p[r][0], target), (<double*>p[r][2])[0], (<double*>p[r][3])[0],
+        questions[r] = Question(target, element(<const real*>p[r][0], target), (<double*>p[r][2])[0],
+                                (<double*>p[r][3])[0],
                                 <double*>(p[r][5] if with_grad else p[r][4]))
     cross_entropy(like, own, questions, rows, n, threads)
 

@@ -280,7 +280,7 @@ cdef inline void run_rows(const real* like, Dtype dtype, void* kernel, const Ope
     for k in range(operands):
         tile[k] = memory + tiles.offset[k] if tiles.tiled[k] else NULL
     while r < stop:
-        rows = min(tiles.height, stop - r)
+        rows = min(tiles.height, stop - r) if tiles.size > 0 else stop - r
         for k in range(operation.n_in):
             if tiles.tiled[k] and operation.kinds[k] == c'r':
                 take_rows(dtype, <real*>tile[k], args[k] + r * steps[k], steps[k], tiles.stride[k], rows, n)

@@ -289,3 +289,67 @@ def test_out_of_any_strides():
             assert (out == expected).all()
         with pytest.raises(ValueError, match=r"out of shape \(6, 3, 4, 5\) does not fit; expected shape \(3, 6"):
             call(out=np.empty((6, 3, 4, 5), np.float32))
+
+
+RANGE = [("float64", 1e154), ("float64", 1e200), ("float64", 4e307), ("float64", 1e-170), ("float64", 1e-200),
+         ("float64", 1e-307), ("float32", 1e38), ("float32", 1e31), ("float32", 1e-30), ("float32", 1e-38),
+         ("bfloat16", 1e38), ("bfloat16", 1e-37), ("float16", 2e4), ("float16", 1e-4)]
+
+
+@pytest.mark.parametrize(("dtype", "size"), RANGE)
+@pytest.mark.parametrize("shape", [(40, 7), (5, 7, 9), (2, 3, 2)])
+def test_batch_norm_near_the_ends_of_the_range(shape, dtype, size):
+    # every second channel is an ordinary one, and has the bits that it has among such
+    dtype = oracles.dtype_named(dtype)
+    rng = np.random.default_rng(0)
+    x, grad = rng.uniform(-1, 1, (2, *shape))
+    x[0] = np.sign(x[0])  # -3.2 and 3.2 times 1e38 are further apart than any number of float32
+    ordinary = x.astype(dtype)
+    x[:, ::2] *= 3.2 * size
+    x, grad = x.astype(dtype), grad.astype(dtype)
+    wide, axes = x.astype(np.longdouble), over_channels(x)
+    variance = wide.var(axes)
+    small = dtype.itemsize == 2
+    limits = np.finfo(np.float32 if dtype.kind == "V" else dtype)  # bfloat16 has float32's
+    for eps in (0.0, 1e-5):
+        y, mean, rstd = lw.batch_norm(x, training=True, eps=eps, return_stats=True)
+        exact_rstd = 1 / np.sqrt(spread(variance, x) + np.longdouble(eps))
+        normed = (wide - spread(wide.mean(axes), x)) * exact_rstd
+        np.testing.assert_allclose(y.astype(np.longdouble), normed, rtol=1e-2 if small else 2e-6, atol=1e-6)
+        np.testing.assert_allclose(rstd, exact_rstd.ravel().astype(float), rtol=1e-6)
+        other = lw.batch_norm(ordinary, training=True, eps=eps)
+        assert y[:, 1::2].tobytes() == other[:, 1::2].tobytes()
+        found = lw.batch_norm_backward(grad, x, mean=mean, rstd=rstd, training=True)
+        wide_grad = grad.astype(np.longdouble)
+        along = (wide_grad * normed).mean(axes)
+        slope = (wide_grad - spread(wide_grad.mean(axes), x) - normed * spread(along, x)) * exact_rstd
+        # where the slope is a normal number
+        kept = (exact_rstd < limits.max / 64) & (exact_rstd > limits.smallest_normal * 64)
+        kept = kept & np.ones(shape, bool)
+        assert kept[:, 1::2].all()
+        error = np.abs(found[0].astype(np.longdouble) - slope) / exact_rstd
+        assert error[kept].max() <= (1e-2 if small else 1e-5)
+        np.testing.assert_allclose(found[1], (along * wide_grad.size / shape[1]).astype(float), rtol=1e-4, atol=1e-4)
+        # and where the statistics are given
+        inferred = lw.batch_norm(x, mean, np.asarray(variance, float), eps=eps) if size < 1e150 and size > 1e-150 else y
+        np.testing.assert_allclose(inferred.astype(np.longdouble), normed, rtol=1e-2 if small else 4e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 1, 1), (3, 1, 37)])
+def test_inference_where_a_difference_leaves_the_range(shape):
+    for dtype, mean, variance, x, expected in (
+            (np.float32, 3e38, 9e76, -3e38, -2), (np.float32, -3e38, 9e76, 3e38, 2),
+            (np.float32, 3e38, 1e60, -3e38, -6e8), (np.float32, 3e38, 9e76, 3e38, 0),
+            (np.float64, 1.5e308, 2.25e300, -1.5e308, -2e158),
+            (np.float64, 1e308, 1e-10, 1e308, 0), (np.float32, 1e38, 1e-10, np.float32(1e38), 0)):
+        y = lw.batch_norm(np.full(shape, x, dtype), [float(dtype(mean))], [variance])
+        np.testing.assert_allclose(y.astype(float), expected, rtol=1e-6)
+
+
+def test_running_variance_beyond_its_array():
+    x = np.float64([[1e200], [-1e200], [3e200]])
+    mean, var = np.zeros(1), np.ones(1)
+    y = lw.batch_norm(x, mean, var, training=True)
+    np.testing.assert_allclose(y, [[0], [-1.5 ** 0.5], [1.5 ** 0.5]], atol=1e-15)
+    np.testing.assert_allclose(mean, 1e199)
+    assert var[0] == np.inf

@@ -435,3 +435,29 @@ def test_pytorch_agrees():
     torch.nn.functional.layer_norm(tensors[0], (257,), *tensors[1:]).backward(torch.tensor(grad))
     for found, tensor in zip(lw.layer_norm_backward(grad, x, weight[0], bias[0]), tensors, strict=True):
         np.testing.assert_allclose(found, tensor.grad.numpy(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [4, 100, 4097, 9000])
+@pytest.mark.parametrize("size", [1e153, 1e154, 1e160, 1e300, 4e304])
+def test_one_pass_where_sums_leave_the_range_before_squares_do(n, size):
+    # the sum of deviations, squared, overflows where the sum of squares does not
+    for x in (np.linspace(1, 2, n) * size, np.random.default_rng(n).uniform(-3, 3, n) * size):
+        y = lw.layer_norm(x, algorithm="one_pass")
+        np.testing.assert_allclose(y, lw.layer_norm(x, algorithm="two_pass"), rtol=1e-11, atol=1e-11)
+        wide = x.astype(np.longdouble)
+        np.testing.assert_allclose(y, ((wide - wide.mean()) / wide.std()).astype(float), rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_backward_where_a_difference_leaves_the_range(dtype):
+    dtype = np.dtype(dtype)
+    x = np.array([[1, -1, 1, 1, 0.5], [0.25, -1, -1, 1, 1]]) * float(np.finfo(dtype).max)
+    grad = np.random.default_rng(0).uniform(-1, 1, x.shape).astype(dtype)
+    x, wide, wide_grad = x.astype(dtype), x.astype(dtype).astype(np.longdouble), grad.astype(np.longdouble)
+    _, mean, rstd = lw.layer_norm(x, return_stats=True)
+    grad_x, grad_weight, grad_bias = lw.layer_norm_backward(
+        grad, x, np.ones(5, dtype), np.ones(5, dtype), mean=mean, rstd=rstd)
+    normed = (wide - wide.mean(-1, keepdims=True)) / wide.std(-1, keepdims=True)
+    np.testing.assert_allclose(grad_weight, (wide_grad * normed).sum(0).astype(float), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(grad_bias, wide_grad.sum(0).astype(float), rtol=1e-6)
+    assert (np.abs(grad_x) <= 8 / wide.std(-1, keepdims=True)).all()
