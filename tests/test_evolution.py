@@ -232,7 +232,7 @@ def test_a_function_of_several_values_is_learned():
     ({"mutation_rate": 1.5}, ValueError, "mutation_rate is between 0 and 1; got 1.5"),
     ({"mutation_rate": (0.1, 0.2, 0.3)}, ValueError, "a pair"),
     ({"tournament": 0}, ValueError, "tournament is at least 1; got 0"),
-    ({"mutation": "x"}, ValueError, "mutation is one of flip, gray, step; got 'x'"),
+    ({"mutation": "x"}, ValueError, "mutation is one of flip, gray, step, redraw; got 'x'"),
     ({"crossover": "x"}, ValueError, "crossover is None or one of uniform, .*; got 'x'"),
     ({"seed": "x"}, TypeError, "rng is an int"),
 ])

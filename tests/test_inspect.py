@@ -92,7 +92,7 @@ def inspect(capsys, *arguments):
 @pytest.mark.parametrize("rich", [True, False])
 def test_one_number(capsys, monkeypatch, rich):
     if not rich:
-        monkeypatch.setattr("lanewise.cli_inspect._console", lambda: None)
+        monkeypatch.setattr("lanewise.terminal._console", lambda error=False: None)
     out = inspect(capsys, "0.1", "--format", "binary32")
     for expected in ("0 01111011 10011001100110011001101", "0x3dcccccd", "0.100000001490116119384765625",
                      "0.0999999940395355224609375", "0.10000000894069671630859375", "+1.49e-09, +0.2 ulp", "normal"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from lanewise import genome
 from lanewise.checkpoint import CheckpointError
-from lanewise.evolution import FitnessError, Network, evolve, minimize
+from lanewise.evolution import MUTATION_RATE, FitnessError, Network, evolve, minimize
 from lanewise.islands import Island, _ranked
 
 X = np.random.default_rng(1).uniform(0, 1, (200, 9)).astype(np.float32)
@@ -77,7 +77,7 @@ def test_a_bad_checkpoint(tmp_path):
     with pytest.raises(CheckpointError, match="does not match its checksum"):
         run(resume=tmp_path / "changed.npz")
     np.savez(tmp_path / "other.npz", x=X)
-    with pytest.raises(CheckpointError, match="not a lanewise checkpoint 3; it holds x"):
+    with pytest.raises(CheckpointError, match="not a lanewise checkpoint 4; it holds x"):
         run(resume=tmp_path / "other.npz")
     (tmp_path / "cut.npz").write_bytes(kept.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="not a readable checkpoint"):
@@ -151,7 +151,8 @@ def test_clearing_preserves_diversity():
 
     def traps(radius):
         return [minimize(lambda codes: cost[codes].sum(axis=1), 20, codebook=None, vectorized=True, generations=300,
-                         seed=seed, niche_radius=radius, progress=False) for seed in range(6)]
+                         seed=seed, niche_radius=radius, mutation_rate=MUTATION_RATE, progress=False)
+                for seed in range(6)]
 
     plain, cleared = traps(0), traps(0.7)
     assert all(result.history["diversity"][50] < 0.02 for result in plain)
