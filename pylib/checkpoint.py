@@ -145,7 +145,7 @@ class _Check:
 
     def number(self, name, dtype, low, high):
         value = self.array(name, dtype, ())[()]
-        self.that(name, low <= value <= high, f"between {low} and {high}")
+        self.that(name, low <= value <= high, f"between {low} and {high}" if low < high else f"{low}")
         return value.item()
 
     def genomes(self, name, plan, count):

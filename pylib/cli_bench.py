@@ -66,7 +66,7 @@ def _status():
     try:
         from rich.console import Console
     except ImportError:
-        Console = None  # noqa: N806
+        Console = None
     if Console is None or not is_terminal(sys.stderr):
         yield lambda text: None
         return

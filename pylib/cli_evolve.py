@@ -28,9 +28,9 @@ def add_evolve_parser(subparsers):
     """Add ``evolve`` and its options."""
     parser = subparsers.add_parser(
         "evolve", help="train a 4-bit network without a gradient",
-        description="Train a network whose weights are 4-bit codes by evolution alone, on the UCI handwritten digits or "
-                    "on DATA. Of each class every fifth row is held out. The same seed gives the same network bit for "
-                    "bit.")
+        description="Train a network whose weights are 4-bit codes by evolution alone, on the UCI handwritten digits "
+                    "or on DATA. Of each class every fifth row is held out. The same seed gives the same network bit "
+                    "for bit.")
     add = parser.add_argument
     add("data_given", nargs="?", metavar="DATA",
         help="a .npz with x and y, or a .csv with the label last (default: the digits)")

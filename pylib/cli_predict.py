@@ -41,7 +41,7 @@ def run(arguments):
         rows = predicted.reshape(len(x), -1).tolist()
         header = []
         if arguments.probabilities:
-            rows = [row + probabilities for row, probabilities in zip(rows, model.predict_proba(x).tolist(), strict=True)]
+            rows = [row + shares for row, shares in zip(rows, model.predict_proba(x).tolist(), strict=True)]
             header = [["predicted", *map(str, model.classes.tolist())]]
         right = None if y is None else _score(model, x, y)
     except (OSError, ValueError, TypeError) as error:

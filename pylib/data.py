@@ -21,8 +21,8 @@ _LARGEST = 1e300  # beyond, differences and means would overflow
 class DataSet:
     """Rows to learn from and rows held out, float64, with classes as indices into `classes`.
 
-    The digits' are float32, which holds them. Inputs enter a network as ``(x - offset) * scale``. Of values, `classes` is None and y is float64[rows, outputs],
-    learned as ``(y - target_offset) * target_scale``.
+    The digits' are float32, which holds them. Inputs enter a network as ``(x - offset) * scale``. Of values, `classes`
+    is None and y is float64[rows, outputs], learned as ``(y - target_offset) * target_scale``.
     """
 
     name: str
@@ -176,8 +176,8 @@ def load_inputs(path, features, names=None, label=None):
     else:
         (x, y), found = _read_npz(path, label or "y", labelled=False), None
     if x.shape[1] != features:
-        raise DataError(f"{path}: {x.shape[1]} features a row{f' ({chr(44).join(found)})' if found else ''}; the network "
-                        f"has {features} inputs")
+        which = f" ({', '.join(found)})" if found else ""
+        raise DataError(f"{path}: {x.shape[1]} features a row{which}; the network has {features} inputs")
     _check_finite(path, x)
     return x, y
 

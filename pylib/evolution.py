@@ -31,7 +31,6 @@ BATCH_SIZE = 256
 PARENTS = 30
 #: The share of bits flipped in the first generation and in the last; geometric in between (docs/evolution.md).
 MUTATION_RATE = (0.004, 0.0002)
-LEAST_LAST = 0.25
 _BY_CODE = Codebook(range(16), "codes")  # the order of raw codes, for mutations that go by levels
 #: Seconds between two checkpoints.
 CHECKPOINT_SECONDS = 30.0
@@ -226,12 +225,13 @@ def _start(fitness, held_out, n_weights, codebook, *, population, elite, parents
 
 
 def _rate_for(n_weights, mutation):
-    # What is mutated, bits or weights, is so at `MUTATION_RATE`; but a child of a short genome gets one change at first
-    # and a quarter in the end, where those would leave most children copies.
-    whole_weights = mutation in ("step", "redraw")
-    units = max(1, n_weights if whole_weights else 4 * n_weights)
+    # Bits, or weights, change at `MUTATION_RATE`. In a child of a short genome, where that would be less than one at
+    # first and most children copies, one does throughout; and from there to long genomes the last rate falls evenly.
     often = 4 if mutation == "redraw" else 1  # as many weights as flips of their four bits change
-    return tuple(max(often * rate, share / units) for rate, share in zip(MUTATION_RATE, (1, LEAST_LAST), strict=True))
+    first, last = (often * rate for rate in MUTATION_RATE)
+    places = max(1, n_weights if mutation in ("step", "redraw") else 4 * n_weights)
+    changes = max(1.0, first * places)
+    return changes / places, max(last, 1 / (places * changes))
 
 
 def evolve(network, x, y=None, *, population=POPULATION, elite=2, parents=None, tournament=1, mutation="flip",
@@ -262,8 +262,9 @@ def evolve(network, x, y=None, *, population=POPULATION, elite=2, parents=None, 
         As `kind` of `lanewise.genome.crossover`; None copies one parent.
     mutation_rate : float, pair of float, callable or "adaptive", optional
         The share of bits flipped, or of weights changed by "step" and "redraw"; first and last, geometric in between;
-        or a function of the progress, 0 to 1. The default is `MUTATION_RATE`, for "redraw" four times that, but at
-        least one change in a child at first and a quarter of one in the end, which matters for short genomes.
+        or a function of the progress, 0 to 1. The default is `MUTATION_RATE`, for "redraw" four times that; in
+        genomes so short that a child would have less than one change at first (62 weights), it is one change
+        throughout, and up to 280 weights the last rate is higher than `MUTATION_RATE` says.
         "adaptive" lets every genome carry its own: it begins at 0.4%, and a child's is its mother's times 0.875 to the
         power of a number drawn from -2 to 2.
     niche_radius : float

@@ -52,7 +52,7 @@ def check_writable(path):
     if target.is_dir():
         raise _error(errno.EISDIR, "cannot write: expected the name of a file; this is a folder", path)
     if os.fsdecode(given).endswith(("/", os.sep)):
-        raise _error(errno.ENOENT, "cannot write: expected the name of a file; this is a folder that does not exist", path)
+        raise _error(errno.ENOENT, "cannot write: expected the name of a file; there is no such folder", path)
     if target.exists() and not os.access(target, os.W_OK):
         raise _error(errno.EACCES, "cannot write: permission denied", path)
     if _is_special(target):

@@ -1,4 +1,4 @@
-"""A person's .csv: which row holds names, which column the labels, which counts the rows; and errors that name lines."""
+"""A person's .csv: which row holds names, which column labels, which counts the rows; and errors that name lines."""
 
 import csv
 import math
