@@ -204,7 +204,7 @@ def run(arguments):
     require("matplotlib", "demo")
     from .checkpoint import Destination
     from .classifier import Classifier
-    from .evolution import FitnessError, evolve
+    from .evolution import evolve
     from .figures import learning_curve
     from .network import ACTIVATIONS, Network
 
@@ -240,7 +240,7 @@ def run(arguments):
                 held_out=tested if data.classes is not None else None,
                 checkpoint=None if kept is None else Destination(kept, {"settings": settings}),
                 resume=arguments.resume)
-        except (ValueError, OSError, FitnessError) as error:
+        except (ValueError, OSError, RuntimeError) as error:  # also of a fitness, or a worker that died
             if getattr(error, "result", None) is None or not len(error.result.history):
                 raise CommandError(error) from None
             failed, result = error, error.result

@@ -47,6 +47,10 @@ def _format(name):
 def run(arguments):
     """Print what was asked for."""
     files = [value.lower().endswith((".npy", ".npz")) for value in arguments.values]
+    if arguments.all_formats and (arguments.format or all(files)):
+        raise CommandError("--all-formats is of numbers, and excludes --format")
+    if any(files) and len(arguments.format or ()) > 1:
+        raise CommandError(f"a file is looked at in one --format; {len(arguments.format)} were given")
     if arguments.plot is not None:
         if sum(files) != 1:
             raise CommandError(f"--plot draws the figure of one file; {sum(files)} were given")
@@ -193,24 +197,21 @@ def show_file(path, format, plot):
 def _arrays(path):
     # (name, array) of each array of a file that can be read, all of them before any is shown
     try:
-        if path.lower().endswith(".npz"):
-            with np.load(path, allow_pickle=False) as loaded:
-                return [(f"{path}:{name}", loaded[name]) for name in loaded.files if _is_plain(loaded, path, name)]
-        return [(path, np.load(path, mmap_mode="r", allow_pickle=False))]
+        if not path.lower().endswith(".npz"):
+            return [(path, np.load(path, mmap_mode="r", allow_pickle=False))]
+        arrays = []
+        with np.load(path, allow_pickle=False) as loaded:
+            for name in loaded.files:
+                try:
+                    arrays.append((f"{path}:{name}", loaded[name]))
+                except ValueError as error:
+                    if "Object arrays" not in str(error):
+                        raise
+                    # which NumPy reads only as a pickle, that could run any code
+                    say(f"lanewise: {path}:{name} is left out: it holds Python objects")
+        return arrays
     except Exception as error:  # of an empty, damaged or foreign file, of many kinds
         raise CommandError(f"cannot read {path}: {error or type(error).__name__}") from None
-
-
-def _is_plain(loaded, path, name):
-    # whether an array is numbers; NumPy reads objects only as a pickle, which could run any code
-    try:
-        loaded[name]
-    except ValueError as error:
-        if "Object arrays" not in str(error):
-            raise
-        say(f"lanewise: {path}:{name} is left out: it holds Python objects")
-        return False
-    return True
 
 
 def show_statistics(name, shape, s):

@@ -318,7 +318,7 @@ def evolve(network, x, y=None, *, population=POPULATION, elite=2, parents=None, 
     """
     if not isinstance(network, Network):
         raise TypeError(f"network is a Network; got {type(network).__name__}")
-    batch = _finite("x and y", network.batch_of(x, y, network.objective if y is not None or isinstance(x, Batch)
+    batch = _finite("", network.batch_of(x, y, network.objective if y is not None or isinstance(x, Batch)
                                                 else None))
     if len(batch) == 0 or (y is None and batch is not x):
         raise ValueError("evolve wants at least one row, and a class for each")
@@ -342,18 +342,18 @@ def _held_out(network, held_out):
         held_out = network.batch(*held_out)
     if held_out.classes is None:
         raise ValueError("held_out has classes, not values: what is recorded is an accuracy")
-    batch = _finite("held_out", network.batch_of(held_out, None, "accuracy", "held_out"))
+    batch = _finite(" of held_out", network.batch_of(held_out, None, "accuracy", "held_out"))
     if len(batch) == 0:
         raise ValueError("held_out has at least one row; got none")
     return batch
 
 
-def _finite(name, batch):
+def _finite(where, batch):
     # the batch, if its numbers are: what is not finite would make every loss the same NaN, without a word
-    for what, tiles in (("inputs", None if batch.is_whole else batch.tiles), ("values", batch.values)):
+    for name, tiles in (("x", None if batch.is_whole else batch.tiles), ("y", batch.values)):
         if tiles is not None and not np.isfinite(tiles).all():
             tile, column, row = np.argwhere(~np.isfinite(tiles))[0]
-            raise ValueError(f"the {what} of {name} hold a NaN, an infinity or a number beyond float32, "
+            raise ValueError(f"{name}{where} holds a NaN, an infinity or a number beyond float32, "
                              f"first in row {64 * tile + row}, column {column}")
     return batch
 
@@ -395,13 +395,16 @@ def minimize(fitness, n_weights, *, codebook=LOG4, scale=1.0, vectorized=False, 
     """
     if not callable(fitness):
         raise TypeError(f"fitness is a function of weights; got {type(fitness).__name__}")
-    if whole("n_weights", n_weights, 2**62) == 0:
+    n_weights = whole("n_weights", n_weights, 2**62)
+    if n_weights == 0:
         raise ValueError("n_weights is at least 1; got 0")
     if codebook is not None and not isinstance(codebook, Codebook):
         raise TypeError(f"codebook is a Codebook such as LOG4, or None for the codes; got {codebook!r}")
     if not isinstance(scale, numbers.Real):
         raise TypeError(f"scale is a number; got {scale!r}")
-    if not 0 < np.float32(scale) < np.inf:
+    with np.errstate(all="ignore"):
+        in_range = 0 < np.float32(scale) < np.inf
+    if not in_range:
         raise ValueError(f"scale is positive and finite, also in float32; got {scale!r}")
     if codebook is None and scale != 1:
         raise ValueError(f"scale is of a codebook's weights, and codebook=None gives codes; got scale={scale!r}")

@@ -24,6 +24,7 @@ ADAPTIVE = "adaptive"
 _LADDER = np.cumprod(np.r_[0.25, np.full(95, 0.875)])
 RUNGS = len(_LADDER)
 _FIRST_RUNG = 31  # 0.4%
+MOST_DRAWS = 2**24 - 1  # of a key: beyond, they would be those of another purpose
 _STRIDE = 2  # rungs up or down that a child may differ from its mother
 
 # the settings that a run and its continuation have in common, beside the rate; when to stop may differ
@@ -81,6 +82,8 @@ class Plan:
                 raise ValueError(f"{name} is between {low} and the population of {self.population}; got {value}")
             if value < low:
                 raise ValueError(f"{name} is at least {low}; got {value}")
+            if name == "tournament" and value > MOST_DRAWS:
+                raise ValueError(f"tournament is at most {MOST_DRAWS}; got {value}")
         if not isinstance(self.mutation, str) or self.mutation not in _MUTATIONS:
             raise ValueError(f"mutation is one of {', '.join(_MUTATIONS)}; got {self.mutation!r}")
         if self.crossover is not None and not (isinstance(self.crossover, str) and self.crossover in _CROSSOVERS):
@@ -137,11 +140,13 @@ class Plan:
         """Share of bits to flip, or weights to change, at this progress; nothing where each genome has its own."""
         if callable(self.mutation_rate):
             rate = self.mutation_rate(progress)
-            if not isinstance(rate, numbers.Real):
-                raise TypeError(f"mutation_rate({progress:g}) is a number from 0 to 1; got {rate!r}")
+            try:
+                rate = math.nan if isinstance(rate, str) else float(rate)
+            except (TypeError, ValueError):
+                raise TypeError(f"mutation_rate({progress:g}) is a number from 0 to 1; got {rate!r}") from None
             if not 0 <= rate <= 1:
                 raise ValueError(f"mutation_rate({progress:g}) is between 0 and 1; got {rate!r}")
-            return float(rate)
+            return rate
         if self.adaptive:
             return 0.0
         first, last = np.broadcast_to(self.mutation_rate, 2)

@@ -50,7 +50,7 @@ class Batch:
                 raise ValueError(f"{name} of {rows} rows are {np.dtype(dtype)}[{tiles}, ..., {_ROWS}]; "
                                  f"got {array.dtype}{list(array.shape)}")
         self._inputs, self.classes, self.values = map(_read_only, (inputs, classes, values))
-        self.rows, self._whole = rows, whole
+        self.rows, self._whole, self._largest = rows, whole, None
 
     def __len__(self):
         return self.rows
@@ -74,6 +74,14 @@ class Batch:
         numbers = self._inputs.view(np.int16).reshape(count, pairs, _ROWS, 2).swapaxes(2, 3)
         return numbers.reshape(count, 2 * pairs, _ROWS)[:, :self._whole.features] * np.float32(self._whole.unit)
 
+    @property
+    def largest_class(self):
+        """The largest class of the batch, or of that which it is a part of; infinity if one is none."""
+        if self._largest is None:
+            whole_numbers = self.classes.shape[1] == 1 and self.classes.min(initial=0) >= 0
+            self._largest = float(self.classes.max(initial=0)) if whole_numbers else np.inf
+        return self._largest
+
     def digest(self):
         """Compute the SHA-256 of the rows and of what their outputs should be, whichever network laid them out."""
         digest = hashlib.sha256(f"{self.rows} {self.features}".encode())
@@ -86,8 +94,10 @@ class Batch:
     def part(self, start, stop):
         """Tiles start to stop, as a batch on the same memory."""
         rows = min(self.rows, stop * _ROWS) - start * _ROWS
-        return Batch(self._inputs[start:stop], rows, _some(self.classes, start, stop),
+        part = Batch(self._inputs[start:stop], rows, _some(self.classes, start, stop),
                      _some(self.values, start, stop), self._whole)
+        part._largest = self._largest  # which an evaluation of the whole has looked for
+        return part
 
     def shuffled(self, order):
         """Lay the rows out in another order.
@@ -103,8 +113,10 @@ class Batch:
         order = np.ascontiguousarray(order, np.intp)
         if order.shape != (self.rows,) or not (order.min(initial=0) >= 0 and order.max(initial=0) < max(self.rows, 1)):
             raise ValueError(f"order has the index of a row for each of the {self.rows} rows")
-        return Batch(_in_order(self._inputs, order), self.rows, _in_order(self.classes, order),
-                     _in_order(self.values, order), self._whole)
+        shuffled = Batch(_in_order(self._inputs, order), self.rows, _in_order(self.classes, order),
+                         _in_order(self.values, order), self._whole)
+        shuffled._largest = self._largest
+        return shuffled
 
 
 def _read_only(array):
@@ -286,9 +298,8 @@ class Network:
             raise ValueError(f"{name} has no {'values' if goal == 'mse' else 'classes'}, which {goal} is measured by")
         if goal == "mse" and target.shape[1] != outputs:
             raise ValueError(f"{name} has {target.shape[1]} values a row; this network has {outputs} outputs")
-        if goal != "mse" and not (target.shape[1] == 1 and target.min(initial=0) >= 0
-                                  and target.max(initial=0) < outputs):
-            raise ValueError(f"{name} has the class {target.max():g}; this network has {outputs} outputs")
+        if goal != "mse" and not batch.largest_class < outputs:
+            raise ValueError(f"{name} has the class {batch.largest_class:g}; this network has {outputs} outputs")
         return batch
 
     def _evaluate(self, population, x, y, goal):

@@ -17,7 +17,7 @@ def positive(kind):
         except ValueError:
             raise argparse.ArgumentTypeError(f"invalid {kind.__name__} value: {text!r}") from None
         if not 0 < value < float("inf"):
-            raise _refuse(text, "positive")
+            raise _refuse(text, "positive and finite")
         return value
 
     return parse

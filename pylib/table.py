@@ -94,6 +94,8 @@ def _lines(path):
                     raise DataError(f"{path}: line {reader.line_num} has {len(fields)} fields, the lines before it "
                                     f"{len(lines[0][1])}")
                 lines.append((reader.line_num, fields))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise DataError(f"{path}: not a text file in UTF-8") from None
     except csv.Error as error:

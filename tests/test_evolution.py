@@ -236,6 +236,7 @@ def test_a_function_of_several_values_is_learned():
     ({"mutation_rate": 1.5}, ValueError, "mutation_rate is between 0 and 1; got 1.5"),
     ({"mutation_rate": (0.1, 0.2, 0.3)}, ValueError, "a pair"),
     ({"tournament": 0}, ValueError, "tournament is at least 1; got 0"),
+    ({"tournament": 2**40}, ValueError, "tournament is at most 16777215; got 1099511627776"),
     ({"mutation": "x"}, ValueError, "mutation is one of flip, gray, step, redraw; got 'x'"),
     ({"crossover": "x"}, ValueError, "crossover is None or one of uniform, .*; got 'x'"),
     ({"seed": "x"}, TypeError, "rng is an int"),
@@ -308,7 +309,7 @@ def test_a_batch_cannot_be_made_or_changed_into_a_wrong_one():
             array[0, 0, 0] = 9
     for inputs, rows, classes in ((batch.tiles, 200, None), (batch.tiles[:1], 70, None), (batch.tiles[0], 64, None),
                                   (batch.tiles, 70, batch.classes[:1]), (batch.tiles.astype(float), 70, None)):
-        with pytest.raises(ValueError, match="of .* rows are float32"):
+        with pytest.raises(ValueError, match=r"of .* rows are float32"):
             Batch(inputs, rows, classes)
 
 
@@ -371,6 +372,7 @@ def test_minus_infinity_ranks_last_too():
     ({"codebook": "INT4"}, TypeError, "codebook is a Codebook such as LOG4, or None for the codes; got 'INT4'"),
     ({"scale": 0}, ValueError, "scale is positive and finite, also in float32; got 0"),
     ({"scale": 1e-60}, ValueError, "scale is positive and finite"),
+    ({"scale": 1e300}, ValueError, "scale is positive and finite"),
     ({"scale": np.nan}, ValueError, "scale is positive and finite"),
     ({"scale": None}, TypeError, "scale is a number; got None"),
     ({"scale": 2.0, "codebook": None}, ValueError, "scale is of a codebook's weights, and codebook=None gives codes"),
