@@ -200,7 +200,7 @@ def _arrays(path):
         if not path.lower().endswith(".npz"):
             return [(path, np.load(path, mmap_mode="r", allow_pickle=False))]
         arrays = []
-        with np.load(path, allow_pickle=False) as loaded:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as loaded:
             for name in loaded.files:
                 try:
                     arrays.append((f"{path}:{name}", loaded[name]))

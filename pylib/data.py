@@ -206,7 +206,8 @@ def _inputs(path, x):
 
 def _read_npy(path):
     try:
-        x = np.load(path, allow_pickle=False)
+        with open(path, "rb") as file:
+            x = np.load(file, allow_pickle=False)
     except Exception as error:  # of an empty, damaged or foreign file, of many kinds
         raise DataError(f"{path}: not a readable .npy ({error})") from None
     if not isinstance(x, np.ndarray):

@@ -6,6 +6,7 @@ is islands.py, where it is computed workers.py, the genomes' operators are genom
 
 import contextlib
 import numbers
+import os
 import time
 from dataclasses import dataclass, field
 
@@ -205,10 +206,14 @@ def _start(fitness, held_out, n_weights, codebook, *, population, elite, parents
         generations = GENERATIONS
     population = whole("population", population, 2**32 - 1)
     parents = max(1, population * PARENTS // 100) if parents is None else parents
-    mutation_rate = _rate_for(n_weights, mutation) if mutation_rate is None else mutation_rate
+    if mutation_rate is None:
+        mutation_rate = _rate_for(n_weights, str(mutation))
     plan = Plan(n_weights, population, elite, parents, tournament, mutation, crossover, mutation_rate, generations,
                 seconds, target_loss, seed_of(seed), islands, migration, codebook, patience, restart_after, batch_size,
                 niche_radius)
+    for name, path in (("checkpoint", checkpoint), ("resume", resume)):
+        if path is not None and not isinstance(path, str | bytes | os.PathLike):
+            raise TypeError(f"{name} is the path of a file; got {type(path).__name__}")
     if callback is not None and not callable(callback):
         raise TypeError(f"callback is a function of a State; got {type(callback).__name__}")
     if executor is not None and not callable(getattr(executor, "submit", None)):

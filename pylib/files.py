@@ -17,7 +17,7 @@ __all__ = ["check_writable", "free_name", "read_arrays", "replacing"]
 
 def _target(path):
     # what a link points to is written, and the link stays
-    return Path(os.path.realpath(path))
+    return Path(os.path.realpath(os.fsdecode(path)))
 
 
 def _is_special(target):
@@ -140,7 +140,7 @@ def read_arrays(path, kind=".npz"):
     ValueError
         That says what the file is instead.
     """
-    with open(path, "rb") as file:
+    with open(os.fspath(path), "rb") as file:  # not a number, which would be an open file's
         start = file.read(6)
         file.seek(0)
         if not start.startswith(b"PK"):

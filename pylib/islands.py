@@ -101,7 +101,7 @@ class Plan:
         if callable(self.mutation_rate) or self.adaptive:
             return
         try:
-            rates = [float(rate) for rate in np.atleast_1d(self.mutation_rate)]
+            rates = [] if np.iscomplexobj(self.mutation_rate) else list(map(float, np.atleast_1d(self.mutation_rate)))
         except (TypeError, ValueError):
             rates = []
         if isinstance(self.mutation_rate, str) or not rates or np.shape(self.mutation_rate) not in ((), (2,)):
@@ -149,7 +149,7 @@ class Plan:
             return rate
         if self.adaptive:
             return 0.0
-        first, last = np.broadcast_to(self.mutation_rate, 2)
+        first, last = np.broadcast_to(np.asarray(self.mutation_rate, np.float64), 2)
         if first == last or first == 0 or last == 0:
             return float(first + (last - first) * progress)
         return float(first * (last / first) ** progress)

@@ -391,6 +391,9 @@ def test_minus_infinity_ranks_last_too():
     ({"generations": 2.5}, TypeError, "generations is an int; got 2.5"),
     ({"crossover": ["uniform"]}, ValueError, "crossover is None or one of"),
     ({"population": 1.5}, TypeError, "population is an int; got float"),
+    ({"checkpoint": 2}, TypeError, "checkpoint is the path of a file; got int"),
+    ({"resume": 2}, TypeError, "resume is the path of a file; got int"),
+    ({"mutation": np.ones(2)}, ValueError, "mutation is one of flip, gray, step, redraw; got array"),
 ])
 def test_what_minimize_refuses(options, error, message):
     options = {"n_weights": 4, "generations": 3, "progress": False} | options
