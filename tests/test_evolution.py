@@ -1,7 +1,9 @@
 # Evolution: repeats bit for bit, keeps its elite, stops when told, and minimises functions that are not networks.
+import contextlib
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -570,11 +572,20 @@ def test_the_bar_is_drawn_on_standard_error(tmp_path):
     program = ("from lanewise.evolution import minimize\nprint('generation,loss')\n"
                "r = minimize(lambda w: float((w ** 2).sum()), 8, generations=30, callback=lambda s: print('x'))\n")
     watched, terminal = os.openpty()
+    drawn = []
+
+    def watch():
+        with contextlib.suppress(OSError):  # the terminal's end
+            while part := os.read(watched, 10_000):
+                drawn.append(part)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
     with open(tmp_path / "out", "w") as out:
         subprocess.run([sys.executable, "-c", program], stdout=out, stderr=terminal, check=True,
                        env={**os.environ, "TERM": "xterm"})
     os.close(terminal)
-    drawn = os.read(watched, 100_000)
+    watcher.join()
     os.close(watched)
-    assert b"generation" in drawn
+    assert b"generation" in b"".join(drawn)
     assert (tmp_path / "out").read_text() == "generation,loss\n" + "x\n" * 30
