@@ -11,7 +11,7 @@ from .kernels import distances as _distances
 
 __all__ = ["crossover", "diversity", "hamming_distance", "mutate", "random_population"]
 
-_MUTATIONS = ("flip", "gray", "step")  # in the order of the enumeration in kernels/breeding.pyx
+_MUTATIONS = ("flip", "gray", "step", "redraw")  # in the order of the enumeration in kernels/breeding.pyx
 _CROSSOVERS = {"uniform": (0, 0), "bitwise": (1, 0), "one_point": (2, 1), "two_point": (2, 2)}
 
 
@@ -64,20 +64,22 @@ def random_population(size, n_weights, rng, *, generation=0, first=0):
 
 
 def mutate(genomes, rate, rng, out=None, *, kind="flip", codebook=LOG4, n_weights=None, generation=0, first=0):
-    """Flip each bit with probability `rate`, independently.
+    """Flip each bit, or change each weight, with probability `rate`, independently.
 
     Parameters
     ----------
     genomes : array_like of uint8, shape (..., ceil(n / 2))
     rate : float or array_like
-        Between 0 and 1, right to 1e-12 of itself: 0 copies and 1 flips every bit. One for all, or one for each genome.
+        Between 0 and 1, right to 1e-12 of itself: 0 copies, and 1 flips every bit or changes every weight. One for
+        all, or one for each genome.
     rng : int or np.random.Generator
     out : ndarray of uint8, optional
         Where to write; may be `genomes`.
-    kind : {"flip", "gray", "step"}
+    kind : {"flip", "gray", "step", "redraw"}
         "flip" flips bits of the codes. "gray" flips bits of the Gray code of a code's rank among the codebook's
         levels, where neighbours differ in one bit. "step" moves each weight, with probability `rate`, to the level
-        above or below its own, by a fair coin; beyond the ends there is none, and it stays.
+        above or below its own, by a fair coin; beyond the ends there is none, and it stays. "redraw" gives each
+        weight, with probability `rate`, a fresh code, any of the 16 alike, its own among them.
     codebook : Codebook
         Whose levels "gray" and "step" go by.
     n_weights : int, optional

@@ -203,3 +203,16 @@ def test_command_fails_where_a_bound_is_exceeded(monkeypatch, capsys):
 def test_command_refuses(arguments, message, capsys):
     assert main(["accuracy", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_page_that_cannot_be_written_is_told_before_the_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(accuracy, "measure", None)  # which would raise
+    for name in ("none/x.md", "", "."):
+        assert main(["accuracy", "relu", "--dtypes", "float16", "--output", name]) == 2
+        assert ": cannot write" in capsys.readouterr().err
+    page = tmp_path / "mine.md"
+    page.write_bytes(b"# My own notes \xff")
+    assert main(["accuracy", "relu", "--dtypes", "float16", "--output", str(page)]) == 2
+    assert "mine.md would be lost; --force replaces" in capsys.readouterr().err
+    assert page.read_bytes() == b"# My own notes \xff"

@@ -221,7 +221,7 @@ def test_the_guide_s_table_of_errors(codebook):
     (lambda: genome.crossover(np.zeros(4, np.uint8), np.zeros(5, np.uint8), 1), ValueError, r"got \[4\] and \[5\]"),
     (lambda: genome.crossover(np.zeros(4, np.uint8), np.zeros(4, np.uint8), 1, 3), ValueError, "1 or 2; got 3"),
     (lambda: genome.crossover(np.zeros(4, np.uint8), np.zeros(4, np.uint8), 1, kind="x"), ValueError, "kind is one of"),
-    (lambda: genome.mutate(np.zeros(4, np.uint8), 0.1, 1, kind="x"), ValueError, "flip, gray, step; got 'x'"),
+    (lambda: genome.mutate(np.zeros(4, np.uint8), 0.1, 1, kind="x"), ValueError, "flip, gray, step, redraw; got 'x'"),
     (lambda: genome.diversity(np.zeros(4, np.uint8)), ValueError, r"at least 2; got \[4\]"),
     (lambda: genome.decode(np.zeros(40, np.uint8), scale=-1), ValueError, "scale is positive"),
     (lambda: genome.decode(np.zeros(40, np.uint8), group=20), ValueError, "multiple of 16.*got 20"),
@@ -246,6 +246,7 @@ for n in (1, 2369, 200001):
     weights = genome.decode(a, n_weights=n, scale=0.3)
     for array in (a, genome.mutate(a, 0.015, 3, n_weights=n), genome.mutate(a, 0.1, 3, kind="gray", n_weights=n),
                   genome.mutate(a, 0.015, 3, kind="step", n_weights=n), genome.crossover(a, b, 4, kind="two_point"),
+                  genome.mutate(a, 0.015, 3, kind="redraw", n_weights=n),
                   genome.crossover(a, b, 4, kind="bitwise"), np.array(genome.diversity(a)),
                   *genome.crossover(a, b, 4, 2, n_weights=n), weights, genome.encode(weights * 1.1),
                   genome.hamming_distance(a, b)):
