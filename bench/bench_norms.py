@@ -9,6 +9,8 @@ from functools import partial
 import lanewise as lw
 import numpy as np
 import pytest
+from lanewise.row_formulas import normed
+from lanewise.ulps import errors
 
 LENGTHS = [64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576]
 NORMS = {
@@ -29,18 +31,9 @@ def rows_of(length, place, mean=3):
 def largest_error(name, x):
     """Of a norm of some rows, in ULP of the exact result, or of 1 where that is smaller."""
     few = x[: max(1, 65_536 // x.shape[1])]
-    expected = exact(name, few)
-    scale = np.maximum(np.abs(expected), 1).astype(np.float32)
-    return float(np.max(np.abs(NORMS[name](few) - expected) / np.spacing(scale)))
-
-
-def exact(name, x):
-    """What a norm should be, in longdouble."""
-    x = x.astype(np.longdouble)
-    if name == "rms_norm":
-        return x / np.sqrt((x**2).mean(-1, keepdims=True) + np.longdouble(1e-6))
-    x = x - x.mean(-1, keepdims=True)
-    return x / np.sqrt((x**2).mean(-1, keepdims=True) + np.longdouble(1e-5))
+    centred = name != "rms_norm"
+    exact, _ = normed(few.astype(np.longdouble), centred, np.longdouble(1e-5 if centred else 1e-6))
+    return float(errors(NORMS[name](few), exact, "float32", 1).max())
 
 
 @pytest.mark.parametrize("length", LENGTHS)

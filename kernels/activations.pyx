@@ -7,7 +7,7 @@ from .lanes cimport f32x, f64x, fma, real, splat, where_less
 from .loops cimport map1, map2, map3, map3_to_2, map4
 from .pairs cimport scaled
 from .slopes cimport gate_backward, times_logistic
-from .ufuncs cimport elementwise
+from .ufuncs cimport elementwise, parametric
 
 np.import_array()
 np.import_ufunc()
@@ -619,17 +619,26 @@ selu_ufunc = elementwise(b"selu", <void*>selu_float32, <void*>selu_float64, 1)
 tanhshrink_ufunc = elementwise(b"tanhshrink", <void*>tanhshrink_float32, <void*>tanhshrink_float64, 1)
 hardsigmoid_ufunc = elementwise(b"hardsigmoid", <void*>hardsigmoid_float32, <void*>hardsigmoid_float64, 1)
 hardswish_ufunc = elementwise(b"hardswish", <void*>hardswish_float32, <void*>hardswish_float64, 1)
-leaky_relu_ufunc = elementwise(b"leaky_relu", <void*>leaky_relu_float32, <void*>leaky_relu_float64, 2)
-elu_ufunc = elementwise(b"elu", <void*>elu_float32, <void*>elu_float64, 2)
-celu_ufunc = elementwise(b"celu", <void*>celu_float32, <void*>celu_float64, 2)
-swish_ufunc = elementwise(b"swish", <void*>swish_float32, <void*>swish_float64, 2)
-softplus_scaled_ufunc = elementwise(b"softplus_scaled", <void*>softplus_scaled_float32,
-                                    <void*>softplus_scaled_float64, 2)
-softshrink_ufunc = elementwise(b"softshrink", <void*>softshrink_float32, <void*>softshrink_float64, 2)
-hardshrink_ufunc = elementwise(b"hardshrink", <void*>hardshrink_float32, <void*>hardshrink_float64, 2)
-squareplus_ufunc = elementwise(b"squareplus", <void*>squareplus_float32, <void*>squareplus_float64, 2)
-hardtanh_ufunc = elementwise(b"hardtanh", <void*>hardtanh_float32, <void*>hardtanh_float64, 3)
-threshold_ufunc = elementwise(b"threshold", <void*>threshold_float32, <void*>threshold_float64, 3)
+leaky_relu_ufunc, leaky_relu_short_ufunc = parametric(
+    b"leaky_relu", <void*>leaky_relu_float32, <void*>leaky_relu_float64, 2, 1)
+elu_ufunc, elu_short_ufunc = parametric(
+    b"elu", <void*>elu_float32, <void*>elu_float64, 2, 1)
+celu_ufunc, celu_short_ufunc = parametric(
+    b"celu", <void*>celu_float32, <void*>celu_float64, 2, 1)
+swish_ufunc, swish_short_ufunc = parametric(
+    b"swish", <void*>swish_float32, <void*>swish_float64, 2, 1)
+softplus_scaled_ufunc, softplus_scaled_short_ufunc = parametric(
+    b"softplus_scaled", <void*>softplus_scaled_float32, <void*>softplus_scaled_float64, 2, 1)
+softshrink_ufunc, softshrink_short_ufunc = parametric(
+    b"softshrink", <void*>softshrink_float32, <void*>softshrink_float64, 2, 1)
+hardshrink_ufunc, hardshrink_short_ufunc = parametric(
+    b"hardshrink", <void*>hardshrink_float32, <void*>hardshrink_float64, 2, 1)
+squareplus_ufunc, squareplus_short_ufunc = parametric(
+    b"squareplus", <void*>squareplus_float32, <void*>squareplus_float64, 2, 1)
+hardtanh_ufunc, hardtanh_short_ufunc = parametric(
+    b"hardtanh", <void*>hardtanh_float32, <void*>hardtanh_float64, 3, 2)
+threshold_ufunc, threshold_short_ufunc = parametric(
+    b"threshold", <void*>threshold_float32, <void*>threshold_float64, 3, 2)
 glu_ufunc = elementwise(b"glu", <void*>glu_float32, <void*>glu_float64, 2)
 swiglu_ufunc = elementwise(b"swiglu", <void*>swiglu_float32, <void*>swiglu_float64, 2)
 geglu_ufunc = elementwise(b"geglu", <void*>geglu_float32, <void*>geglu_float64, 2)
@@ -659,23 +668,26 @@ hardsigmoid_backward_ufunc = elementwise(b"hardsigmoid_backward", <void*>hardsig
                                          <void*>hardsigmoid_backward_float64, 2)
 hardswish_backward_ufunc = elementwise(b"hardswish_backward", <void*>hardswish_backward_float32,
                                        <void*>hardswish_backward_float64, 2)
-leaky_relu_backward_ufunc = elementwise(b"leaky_relu_backward", <void*>leaky_relu_backward_float32,
-                                        <void*>leaky_relu_backward_float64, 3)
+leaky_relu_backward_ufunc, leaky_relu_backward_short_ufunc = parametric(
+    b"leaky_relu_backward", <void*>leaky_relu_backward_float32, <void*>leaky_relu_backward_float64, 3, 1)
 prelu_weight_backward_ufunc = elementwise(b"prelu_weight_backward", <void*>prelu_weight_backward_float32,
                                           <void*>prelu_weight_backward_float64, 2)
-elu_backward_ufunc = elementwise(b"elu_backward", <void*>elu_backward_float32, <void*>elu_backward_float64, 3)
-celu_backward_ufunc = elementwise(b"celu_backward", <void*>celu_backward_float32, <void*>celu_backward_float64, 3)
-swish_backward_ufunc = elementwise(b"swish_backward", <void*>swish_backward_float32, <void*>swish_backward_float64, 3)
-softplus_scaled_backward_ufunc = elementwise(b"softplus_scaled_backward", <void*>softplus_scaled_backward_float32,
-                                             <void*>softplus_scaled_backward_float64, 3)
-shrink_backward_ufunc = elementwise(b"shrink_backward", <void*>shrink_backward_float32,
-                                    <void*>shrink_backward_float64, 3)
-squareplus_backward_ufunc = elementwise(b"squareplus_backward", <void*>squareplus_backward_float32,
-                                        <void*>squareplus_backward_float64, 3)
-hardtanh_backward_ufunc = elementwise(b"hardtanh_backward", <void*>hardtanh_backward_float32,
-                                      <void*>hardtanh_backward_float64, 4)
-threshold_backward_ufunc = elementwise(b"threshold_backward", <void*>threshold_backward_float32,
-                                       <void*>threshold_backward_float64, 3)
+elu_backward_ufunc, elu_backward_short_ufunc = parametric(
+    b"elu_backward", <void*>elu_backward_float32, <void*>elu_backward_float64, 3, 1)
+celu_backward_ufunc, celu_backward_short_ufunc = parametric(
+    b"celu_backward", <void*>celu_backward_float32, <void*>celu_backward_float64, 3, 1)
+swish_backward_ufunc, swish_backward_short_ufunc = parametric(
+    b"swish_backward", <void*>swish_backward_float32, <void*>swish_backward_float64, 3, 1)
+softplus_scaled_backward_ufunc, softplus_scaled_backward_short_ufunc = parametric(
+    b"softplus_scaled_backward", <void*>softplus_scaled_backward_float32, <void*>softplus_scaled_backward_float64, 3, 1)
+shrink_backward_ufunc, shrink_backward_short_ufunc = parametric(
+    b"shrink_backward", <void*>shrink_backward_float32, <void*>shrink_backward_float64, 3, 1)
+squareplus_backward_ufunc, squareplus_backward_short_ufunc = parametric(
+    b"squareplus_backward", <void*>squareplus_backward_float32, <void*>squareplus_backward_float64, 3, 1)
+hardtanh_backward_ufunc, hardtanh_backward_short_ufunc = parametric(
+    b"hardtanh_backward", <void*>hardtanh_backward_float32, <void*>hardtanh_backward_float64, 4, 2)
+threshold_backward_ufunc, threshold_backward_short_ufunc = parametric(
+    b"threshold_backward", <void*>threshold_backward_float32, <void*>threshold_backward_float64, 3, 1)
 glu_backward_ufunc = elementwise(b"glu_backward", <void*>glu_backward_float32, <void*>glu_backward_float64, 3, 2)
 swiglu_backward_ufunc = elementwise(b"swiglu_backward", <void*>swiglu_backward_float32,
                                     <void*>swiglu_backward_float64, 3, 2)

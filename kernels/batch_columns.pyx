@@ -2,12 +2,13 @@
 # hold neighbouring channels, and rows are read as they stand in memory: for the statistics once, or twice where the
 # first examples were no guess of the means, and once for the map. The formulas are those of batch_norm.pyx.
 #
-# A few rows are added in the precision of the computation, and those sums in float64; where float32 overflows, or its
-# squares vanish, all is float64. A chunk adds its rows in order, and the chunks, set by the shape alone, are added in
+# A few rows are added in the precision of the computation, and those sums in float64; a channel where float32
+# overflows, or its squares vanish, is added in float64. A channel near the ends of the exponent range is multiplied by
+# a power of two, its scale, and its mean and rstd are then those of x * scale. What is done for one channel changes no
+# bit of another. A chunk adds its rows in order, and the chunks, set by the shape alone, are added in
 # order, so that nobody sees the number of threads.
-from cpython.exc cimport PyErr_NoMemory
 from cpython.pycapsule cimport PyCapsule_Import
-from cython.parallel cimport prange
+from cython.parallel cimport prange, threadid
 from libc.math cimport INFINITY, fabs, ldexp
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
@@ -21,7 +22,7 @@ from .lanes cimport (
 from .loops cimport STREAM_BYTES
 from .norm_groups cimport add_wide
 from .reductions cimport element, map_block, map_pair, rounded, take, wide
-from .rows cimport PADDING, direct, put_row, register, take_row
+from .rows cimport LINE, PADDING, beyond_memory, direct, out_of_memory, put_row, register, take_row
 from .ufuncs cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, THREAD_MIN, Dtype, size_of
 
 np.import_array()
@@ -32,14 +33,21 @@ cdef enum:
     GUESSED = 32  # the first examples, from which a guess of the means is made
     CHUNKS = 16
     CHUNK_ROWS = 64  # at least
-    MOST_VECTORS = 7
+    MOST_VECTORS = 8
+    MOST_TILES = 8  # rows of a thread that do not stand as a kernel takes them
     MOST_OPERANDS = 12
+
+# How the variance of a channel is found again.
+cdef enum:
+    POOR = 1  # its deviations were not taken from near its mean
+    LOST = 2  # its squares left float32
 
 # What is known of each channel, as vectors in the precision of the computation.
 cdef enum:
     MEAN
     MEAN_REST  # what rounding the mean lost
     RSTD
+    SCALE
     WEIGHT
     BIAS
     GRAD_MEAN
@@ -70,16 +78,19 @@ cdef struct Problem:
     Py_ssize_t chunk  # of so many examples
     Py_ssize_t chunks
     double* sums  # two of each channel, for every chunk
+    char* again  # how a channel is summed again
+    char* tiles  # MOST_TILES of each thread
+    const void* scale  # NULL where every scale is 1
     bint folded  # whether few rows are added in float32
     bint streamed
 
 # A chunk's sums and its maps are functions that are called, not copied to where they are wanted.
-ctypedef int (*add_function)(const void* like, Dtype dtype, const Problem* problem, Py_ssize_t chunk, Py_ssize_t start,
-                             Py_ssize_t stop) noexcept nogil
-ctypedef int (*map_function)(const void* like, Dtype dtype, const Problem* problem, Py_ssize_t start,
-                             Py_ssize_t stop) noexcept nogil
-ctypedef int (*columns_kernel)(const void* like, Dtype dtype, char** args, Py_ssize_t examples, Py_ssize_t channels,
-                               const np.npy_intp* steps, int threads) noexcept nogil
+ctypedef void (*chunk_function)(const void* like, Dtype dtype, const Problem* problem, Py_ssize_t chunk,
+                                Py_ssize_t start, Py_ssize_t stop, Py_ssize_t thread) noexcept nogil
+ctypedef void (*map_function)(const void* like, Dtype dtype, const Problem* problem, Py_ssize_t start,
+                              Py_ssize_t stop, Py_ssize_t thread) noexcept nogil
+ctypedef void (*columns_kernel)(const void* like, Dtype dtype, char** args, Py_ssize_t examples, Py_ssize_t channels,
+                                const np.npy_intp* steps, char* memory, int threads) noexcept nogil
 
 cdef struct Operation:
     columns_kernel float32
@@ -143,17 +154,25 @@ cdef inline real slope(const real* like, const void* row_, Py_ssize_t i, Py_ssiz
 
 # Rows of any dtype and stride.
 
-cdef inline const void* row_of(Dtype dtype, const Matrix* matrix, Py_ssize_t r, real* tile,
+cdef inline const void* row_of(Dtype dtype, const Matrix* matrix, const real* scale, Py_ssize_t r, real* tile,
                                Py_ssize_t n) noexcept nogil:
-    # where a row stands, or its copy
-    if matrix.data == NULL or direct(dtype, matrix.stride, n):
+    # where a row stands, or its copy, multiplied by the scales where there are any
+    cdef Py_ssize_t i
+    if matrix.data == NULL or (scale == NULL and direct(dtype, matrix.stride, n)):
         return matrix.data + r * matrix.step
     take_row(dtype, tile, matrix.data + r * matrix.step, matrix.stride, n)
+    if scale != NULL:
+        for i in range(n):
+            if real is f32x:
+                (<float*>tile)[i] *= (<const float*>scale)[i]
+            else:
+                (<double*>tile)[i] *= (<const double*>scale)[i]
     return tile
 
 
 cdef inline Py_ssize_t tile_size(const real* like, Py_ssize_t n) noexcept nogil:
-    return (n + PADDING) * (4 if real is f32x else 8)
+    # bytes of a row, up to the end of a cache line
+    return ((n + PADDING) * (4 if real is f32x else 8) + LINE - 1) // LINE * LINE
 
 
 # Sums of a chunk of rows, and of all.
@@ -207,84 +226,76 @@ cdef inline void add_rows(
         add_part(add, like, rows, count, first, second, i, channels - i)
 
 
-cdef inline int add_chunk(
+cdef inline void add_chunk(
         void (*fold)(const f32x*, const Row*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
         void (*add)(const real*, const Row*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, const real* like,
-        Dtype dtype, const Problem* problem, Py_ssize_t chunk, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    # -1 where memory ran out
-    cdef environment callers
+        Dtype dtype, const Problem* problem, Py_ssize_t chunk, Py_ssize_t start, Py_ssize_t stop,
+        Py_ssize_t thread) noexcept nogil:
+    cdef environment callers = enter_environment()
     cdef Py_ssize_t n = problem.channels, r = start, count, k, size = tile_size(like, n)
     cdef double* first = problem.sums + 2 * chunk * n
-    cdef char* tiles = <char*>malloc(2 * TOGETHER * size)
+    cdef char* tiles = problem.tiles + thread * MOST_TILES * size
     cdef Row rows[TOGETHER]
-    if tiles == NULL:
-        return -1
-    callers = enter_environment()
     for k in range(TOGETHER):
         rows[k].known = problem.known
     while r < stop:
         count = min(<Py_ssize_t>TOGETHER, stop - r)
         for k in range(count):
-            rows[k].x = row_of(dtype, &problem.x, r + k, <real*>(tiles + 2 * k * size), n)
-            rows[k].grad = row_of(dtype, &problem.grad, r + k, <real*>(tiles + (2 * k + 1) * size), n)
+            rows[k].x = row_of(dtype, &problem.x, <const real*>problem.scale, r + k,
+                               <real*>(tiles + 2 * k * size), n)
+            rows[k].grad = row_of(dtype, &problem.grad, <const real*>NULL, r + k,
+                                  <real*>(tiles + (2 * k + 1) * size), n)
         if count == TOGETHER:  # which the compiler then knows
             add_rows(fold, add, like, rows, TOGETHER, problem.folded, first, first + n, n)
         else:
             add_rows(fold, add, like, rows, count, problem.folded, first, first + n, n)
         r += count
     leave_environment(callers)
-    free(tiles)
-    return 0
 
 
-cdef int add_deviations(const real* like, Dtype dtype, const Problem* problem, Py_ssize_t chunk, Py_ssize_t start,
-                        Py_ssize_t stop) noexcept nogil:
-    return add_chunk(fold_deviation, add_deviation[real], like, dtype, problem, chunk, start, stop)
+cdef void deviations_of_chunk(const real* like, Dtype dtype, const Problem* problem, Py_ssize_t chunk, Py_ssize_t start,
+                              Py_ssize_t stop, Py_ssize_t thread) noexcept nogil:
+    add_chunk(fold_deviation, add_deviation[real], like, dtype, problem, chunk, start, stop, thread)
 
 
-cdef int add_gradients(const real* like, Dtype dtype, const Problem* problem, Py_ssize_t chunk, Py_ssize_t start,
-                       Py_ssize_t stop) noexcept nogil:
-    return add_chunk(fold_gradient, add_gradient[real], like, dtype, problem, chunk, start, stop)
+cdef void gradients_of_chunk(const real* like, Dtype dtype, const Problem* problem, Py_ssize_t chunk, Py_ssize_t start,
+                             Py_ssize_t stop, Py_ssize_t thread) noexcept nogil:
+    add_chunk(fold_gradient, add_gradient[real], like, dtype, problem, chunk, start, stop, thread)
 
 
-cdef inline int add_all(add_function add, Dtype dtype, Problem* problem, int threads) noexcept nogil:
+cdef inline void add_all(chunk_function add, Dtype dtype, Problem* problem, int threads) noexcept nogil:
     # the sums of every channel, in the place of the first chunk's
     cdef Py_ssize_t i, chunk, size = problem.chunk, n = 2 * problem.channels
-    cdef int failed = 0
     memset(problem.sums, 0, problem.chunks * n * sizeof(double))
     if threads == 1:
         for chunk in range(problem.chunks):
-            failed += add(NULL, dtype, problem, chunk, chunk * size, min(problem.examples, (chunk + 1) * size))
+            add(NULL, dtype, problem, chunk, chunk * size, min(problem.examples, (chunk + 1) * size), 0)
     else:
         for chunk in prange(problem.chunks, num_threads=threads, schedule="dynamic"):
-            failed += add(NULL, dtype, problem, chunk, chunk * size, min(problem.examples, (chunk + 1) * size))
+            add(NULL, dtype, problem, chunk, chunk * size, min(problem.examples, (chunk + 1) * size), threadid())
     for chunk in range(1, problem.chunks):
         for i in range(n):
             problem.sums[i] += problem.sums[chunk * n + i]
-    return failed
 
 
-cdef inline int map_chunk(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
-                          const real* like, Dtype dtype, const Problem* problem, Py_ssize_t start,
-                          Py_ssize_t stop) noexcept nogil:
-    cdef environment callers
+cdef inline void map_chunk(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                           const real* like, Dtype dtype, const Problem* problem, Py_ssize_t start,
+                           Py_ssize_t stop, Py_ssize_t thread) noexcept nogil:
+    cdef environment callers = enter_environment()
     cdef Py_ssize_t n = problem.channels, r = start, size = tile_size(like, n)
     cdef bint placed = direct(dtype, problem.y.stride, n)
-    cdef char* tiles = <char*>malloc(5 * size)
+    cdef char* tiles = problem.tiles + thread * MOST_TILES * size
     cdef Row row, other
     cdef char* y
-    if tiles == NULL:
-        return -1
-    callers = enter_environment()
     row.known, row.streamed = problem.known, problem.streamed and placed
     while r < stop:
-        row.x = row_of(dtype, &problem.x, r, <real*>tiles, n)
-        row.grad = row_of(dtype, &problem.grad, r, <real*>(tiles + size), n)
+        row.x = row_of(dtype, &problem.x, <const real*>problem.scale, r, <real*>tiles, n)
+        row.grad = row_of(dtype, &problem.grad, <const real*>NULL, r, <real*>(tiles + size), n)
         y = problem.y.data + r * problem.y.step
         if placed and r + 1 < stop:
             other = row
-            other.x = row_of(dtype, &problem.x, r + 1, <real*>(tiles + 3 * size), n)
-            other.grad = row_of(dtype, &problem.grad, r + 1, <real*>(tiles + 4 * size), n)
+            other.x = row_of(dtype, &problem.x, <const real*>problem.scale, r + 1, <real*>(tiles + 3 * size), n)
+            other.grad = row_of(dtype, &problem.grad, <const real*>NULL, r + 1, <real*>(tiles + 4 * size), n)
             map_pair(point, <real*>y, &row, <real*>(y + problem.y.step), &other, n, row.streamed)
             r += 1
         else:
@@ -295,58 +306,67 @@ cdef inline int map_chunk(real (*point)(const real*, const void*, Py_ssize_t, Py
     if row.streamed:
         end_stream()
     leave_environment(callers)
-    free(tiles)
-    return 0
 
 
-cdef int map_affine(const real* like, Dtype dtype, const Problem* problem, Py_ssize_t start,
-                    Py_ssize_t stop) noexcept nogil:
-    return map_chunk(affine[real], like, dtype, problem, start, stop)
+cdef void map_affine(const real* like, Dtype dtype, const Problem* problem, Py_ssize_t start, Py_ssize_t stop,
+                     Py_ssize_t thread) noexcept nogil:
+    map_chunk(affine[real], like, dtype, problem, start, stop, thread)
 
 
-cdef int map_slope(const real* like, Dtype dtype, const Problem* problem, Py_ssize_t start,
-                   Py_ssize_t stop) noexcept nogil:
-    return map_chunk(slope[real], like, dtype, problem, start, stop)
+cdef void map_slope(const real* like, Dtype dtype, const Problem* problem, Py_ssize_t start, Py_ssize_t stop,
+                    Py_ssize_t thread) noexcept nogil:
+    map_chunk(slope[real], like, dtype, problem, start, stop, thread)
 
 
-cdef inline int map_all(map_function map_rows, Dtype dtype, const Problem* problem, int threads) noexcept nogil:
+cdef inline void map_all(map_function map_rows, Dtype dtype, const Problem* problem, int threads) noexcept nogil:
     cdef Py_ssize_t chunk, size = problem.chunk
-    cdef int failed = 0
     if threads == 1:
-        return map_rows(NULL, dtype, problem, 0, problem.examples)
+        map_rows(NULL, dtype, problem, 0, problem.examples, 0)
+        return
     for chunk in prange(problem.chunks, num_threads=threads, schedule="static"):
-        failed += map_rows(NULL, dtype, problem, chunk * size, min(problem.examples, (chunk + 1) * size))
-    return failed
+        map_rows(NULL, dtype, problem, chunk * size, min(problem.examples, (chunk + 1) * size), threadid())
 
 
-# The kernels. A problem's memory: the vectors of its channels, and the sums of its chunks.
+# The kernels. Their memory, had before the first row is read: the vectors of a problem's channels, the sums of its
+# chunks, how channels are summed again, and the tiles of every thread.
 
 cdef inline Matrix matrix(char* data, const np.npy_intp* steps) noexcept nogil:
     return Matrix(data, steps[0], steps[1])
 
 
-cdef inline real* begin(const real* like, Dtype dtype, Problem* problem, Matrix grad, Matrix x, Matrix y,
-                        Py_ssize_t examples, Py_ssize_t channels) noexcept nogil:
-    # the vectors' memory, or NULL where it ran out
-    cdef Py_ssize_t size = tile_size(like, channels), k
-    cdef char* vectors = <char*>malloc(MOST_VECTORS * size)
-    problem.grad, problem.x, problem.y, problem.examples, problem.channels = grad, x, y, examples, channels
-    problem.chunk = max(<Py_ssize_t>CHUNK_ROWS, (examples + CHUNKS - 1) // CHUNKS)
-    problem.chunks = max(1, (examples + problem.chunk - 1) // problem.chunk)
-    problem.sums = <double*>malloc(2 * problem.chunks * (channels + 1) * sizeof(double))
-    problem.folded = False
-    problem.streamed = examples * channels * size_of(dtype) >= STREAM_BYTES and y.data != x.data and y.data != grad.data
-    if problem.sums == NULL or vectors == NULL:
-        finish(problem, vectors)
+cdef inline Py_ssize_t chunk_of(Py_ssize_t examples) noexcept nogil:
+    return max(<Py_ssize_t>CHUNK_ROWS, (examples + CHUNKS - 1) // CHUNKS)
+
+
+cdef inline Py_ssize_t chunks_of(Py_ssize_t examples) noexcept nogil:
+    return max(1, (examples + chunk_of(examples) - 1) // chunk_of(examples))
+
+
+cdef inline Py_ssize_t sums_size(Py_ssize_t examples, Py_ssize_t channels) noexcept nogil:
+    return (2 * chunks_of(examples) * channels * sizeof(double) + LINE - 1) // LINE * LINE
+
+
+cdef inline char* memory_of(const real* like, Py_ssize_t examples, Py_ssize_t channels, int threads) noexcept nogil:
+    # NULL where it ran out
+    if beyond_memory(channels):
         return NULL
+    return <char*>malloc(LINE + (MOST_VECTORS + threads * MOST_TILES) * tile_size(like, channels)
+                         + sums_size(examples, channels) + channels)
+
+
+cdef inline void begin(const real* like, Dtype dtype, Problem* problem, Matrix grad, Matrix x, Matrix y,
+                       Py_ssize_t examples, Py_ssize_t channels, char* memory, int threads) noexcept nogil:
+    cdef Py_ssize_t size = tile_size(like, channels), k
+    problem.grad, problem.x, problem.y, problem.examples, problem.channels = grad, x, y, examples, channels
+    problem.chunk, problem.chunks = chunk_of(examples), chunks_of(examples)
+    problem.folded, problem.scale = False, NULL
+    problem.streamed = examples * channels * size_of(dtype) >= STREAM_BYTES and y.data != x.data and y.data != grad.data
+    memory += -<Py_ssize_t>memory & (LINE - 1)
     for k in range(MOST_VECTORS):
-        problem.known.of[k] = vectors + k * size
-    return <real*>vectors
-
-
-cdef inline void finish(Problem* problem, void* vectors) noexcept nogil:
-    free(vectors)
-    free(problem.sums)
+        problem.known.of[k] = memory + k * size
+    problem.sums = <double*>(memory + MOST_VECTORS * size)
+    problem.tiles = <char*>problem.sums + sums_size(examples, channels)
+    problem.again = problem.tiles + threads * MOST_TILES * size
 
 
 cdef inline void set_known(const real* like, const Problem* problem, int what, Py_ssize_t i,
@@ -375,147 +395,200 @@ cdef inline void know_mean(const real* like, const Problem* problem, const char*
         set_known(like, problem, MEAN_REST, i, mean - rounded(like, mean))
 
 
-cdef inline int recentre(const real* like, Dtype dtype, Problem* problem, Py_ssize_t examples,
-                         int threads) noexcept nogil:
-    # the mean of so many examples found from their deviations becomes what deviations are taken from, and they are
-    # summed
-    cdef const real* mean = <const real*>problem.known.of[MEAN]
+cdef inline void know_scale(const real* like, Problem* problem, const char* values, Py_ssize_t step) noexcept nogil:
     cdef Py_ssize_t i
+    know(like, problem, SCALE, values, step, 1.0)
     for i in range(problem.channels):
-        set_known(like, problem, MEAN, i, element(mean, i) + problem.sums[i] / examples)
-    return add_all(<add_function>add_deviations[real], dtype, problem, threads)
+        if (<const double*>(values + i * step))[0] != 1.0:
+            problem.scale = problem.known.of[SCALE]
 
 
-cdef int moments_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t examples, Py_ssize_t channels,
-                        const np.npy_intp* steps, int threads) noexcept nogil:
-    # x -> mean, variance. Deviations are taken from a guess of the mean, and where that costs a bit, from the mean.
-    cdef Problem problem
-    cdef Matrix x = matrix(args[0], steps), none = Matrix(NULL, 0, 0)
-    cdef real* vectors = begin(like, dtype, &problem, none, x, none, examples, channels)
-    cdef Py_ssize_t i, few = min(examples, <Py_ssize_t>GUESSED)
+cdef inline void add_deviations(const real* like, Dtype dtype, Problem* problem, bint folded,
+                                int threads) noexcept nogil:
+    problem.folded = folded
+    add_all(<chunk_function>deviations_of_chunk[real], dtype, problem, threads)
+
+
+cdef inline double found_mean(const real* like, const Problem* problem, Py_ssize_t i,
+                              Py_ssize_t examples) noexcept nogil:
+    # of so many examples, from their deviations
+    return element(<const real*>problem.known.of[MEAN], i) + problem.sums[i] / examples
+
+
+cdef inline bint judge(const real* like, const Problem* problem, Py_ssize_t examples, bint final) noexcept nogil:
+    # Whether a channel's sums have lost digits. Deviations from afar are taken again once, from what is then the mean.
+    cdef Py_ssize_t i
     cdef double apart, square
-    cdef bint poor = False, vanished = False
-    cdef int failed
-    if vectors == NULL:
-        return -1
-    take_row(dtype, vectors, x.data, x.stride, channels)
-    memset(problem.sums, 0, 2 * channels * sizeof(double))
-    failed = add_deviations(like, dtype, &problem, 0, 0, few)
-    problem.folded = True
-    failed += recentre(like, dtype, &problem, few, threads)
-    for i in range(channels):
+    cdef bint any_poor = False
+    for i in range(problem.channels):
+        if final and problem.again[i] != POOR:
+            continue
         apart = problem.sums[i] / examples
-        square = problem.sums[channels + i] / examples
-        poor = poor or apart * apart > 0.5 * square
-        vanished = vanished or not (ldexp(1.0, -60) < square < ldexp(1.0, 100) or apart == square == 0.0)
-    if poor or vanished:
-        problem.folded = not vanished
-        failed += recentre(like, dtype, &problem, examples, threads)
-    for i in range(channels):
-        apart = problem.sums[i] / examples
-        square = problem.sums[channels + i] / examples - apart * apart
-        (<double*>(args[1] + i * steps[2]))[0] = element(<const real*>problem.known.of[MEAN], i) + apart
-        (<double*>(args[2] + i * steps[3]))[0] = square
-    finish(&problem, vectors)
-    return failed
+        square = problem.sums[problem.channels + i] / examples
+        problem.again[i] = POOR if apart * apart > 0.5 * square and not final else 0
+        if real is f32x:
+            if not (ldexp(1.0, -60) < square < ldexp(1.0, 100) or apart == square == 0.0):
+                problem.again[i] = LOST
+        any_poor = any_poor or problem.again[i] == POOR
+    return any_poor
 
 
-cdef int affine_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t examples, Py_ssize_t channels,
-                       const np.npy_intp* steps, int threads) noexcept nogil:
-    # x, mean, rstd, weight, bias -> y
+cdef inline void tell(const real* like, const Problem* problem, int which, Py_ssize_t examples, char* mean,
+                      Py_ssize_t mean_step, char* variance, Py_ssize_t variance_step) noexcept nogil:
+    # mean and variance of the channels that are summed this way
+    cdef Py_ssize_t i
+    cdef double apart
+    for i in range(problem.channels):
+        if problem.again[i] == which:
+            apart = problem.sums[i] / examples
+            (<double*>(mean + i * mean_step))[0] = found_mean(like, problem, i, examples)
+            (<double*>(variance + i * variance_step))[0] = (
+                problem.sums[problem.channels + i] / examples - apart * apart)
+
+
+cdef void moments_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t examples, Py_ssize_t channels,
+                         const np.npy_intp* steps, char* memory, int threads) noexcept nogil:
+    # x, scale -> mean, variance of x * scale. Deviations are taken from a guess of the mean, and where that costs a
+    # bit, from the mean; where squares leave float32, all is float64.
     cdef Problem problem
-    cdef real* vectors = begin(like, dtype, &problem, Matrix(NULL, 0, 0), matrix(args[0], steps),
-                               matrix(args[5], steps + 6), examples, channels)
-    cdef int failed
-    if vectors == NULL:
-        return -1
+    cdef Matrix none = Matrix(NULL, 0, 0)
+    cdef const real* first = NULL
+    cdef Py_ssize_t i, few = min(examples, <Py_ssize_t>GUESSED)
+    cdef bint any_lost = False
+    begin(like, dtype, &problem, none, matrix(args[0], steps), none, examples, channels, memory, threads)
+    know_scale(like, &problem, args[1], steps[2])
+    if examples > 0:
+        first = <const real*>row_of(dtype, &problem.x, <const real*>problem.scale, 0, <real*>problem.tiles, channels)
+    for i in range(channels):
+        set_known(like, &problem, MEAN, i, element(first, i) if examples > 0 else 0.0)
+    memset(problem.sums, 0, 2 * channels * sizeof(double))
+    deviations_of_chunk(like, dtype, &problem, 0, 0, few, 0)
+    for i in range(channels):
+        set_known(like, &problem, MEAN, i, found_mean(like, &problem, i, few))
+    add_deviations(like, dtype, &problem, True, threads)
+    if judge(like, &problem, examples, False):
+        tell(like, &problem, 0, examples, args[2], steps[3], args[3], steps[4])
+        for i in range(channels):
+            set_known(like, &problem, MEAN, i, found_mean(like, &problem, i, examples))
+        add_deviations(like, dtype, &problem, True, threads)
+        tell(like, &problem, POOR, examples, args[2], steps[3], args[3], steps[4])
+        judge(like, &problem, examples, True)
+    else:
+        tell(like, &problem, 0, examples, args[2], steps[3], args[3], steps[4])
+    for i in range(channels):
+        any_lost = any_lost or problem.again[i] == LOST
+        set_known(like, &problem, MEAN, i, 0.0)
+    if any_lost:
+        add_deviations(like, dtype, &problem, False, threads)
+        for i in range(channels):
+            set_known(like, &problem, MEAN, i, found_mean(like, &problem, i, examples))
+        add_deviations(like, dtype, &problem, False, threads)
+        tell(like, &problem, LOST, examples, args[2], steps[3], args[3], steps[4])
+
+
+cdef void affine_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t examples, Py_ssize_t channels,
+                        const np.npy_intp* steps, char* memory, int threads) noexcept nogil:
+    # x, mean, rstd, scale, weight, bias -> y
+    cdef Problem problem
+    begin(like, dtype, &problem, Matrix(NULL, 0, 0), matrix(args[0], steps), matrix(args[6], steps + 7), examples,
+          channels, memory, threads)
     know_mean(like, &problem, args[1], steps[2])
     know(like, &problem, RSTD, args[2], steps[3], 1.0)
-    know(like, &problem, WEIGHT, args[3], steps[4], 1.0)
-    know(like, &problem, BIAS, args[4], steps[5], 1.0)
-    failed = map_all(<map_function>map_affine[real], dtype, &problem, threads)
-    finish(&problem, vectors)
-    return failed
+    know_scale(like, &problem, args[3], steps[4])
+    know(like, &problem, WEIGHT, args[4], steps[5], 1.0)
+    know(like, &problem, BIAS, args[5], steps[6], 1.0)
+    map_all(<map_function>map_affine[real], dtype, &problem, threads)
 
 
-cdef int sums_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t examples, Py_ssize_t channels,
-                     const np.npy_intp* steps, int threads) noexcept nogil:
-    # grad, x, mean, rstd -> sum(grad), sum(grad * normed)
+cdef inline void add_gradients(const real* like, Dtype dtype, Problem* problem, bint folded,
+                               int threads) noexcept nogil:
+    problem.folded = folded
+    add_all(<chunk_function>gradients_of_chunk[real], dtype, problem, threads)
+
+
+cdef void sums_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t examples, Py_ssize_t channels,
+                      const np.npy_intp* steps, char* memory, int threads) noexcept nogil:
+    # grad, x, mean, rstd, scale -> sum(grad), sum(grad * normed)
     cdef Problem problem
-    cdef real* vectors = begin(like, dtype, &problem, matrix(args[0], steps), matrix(args[1], steps + 2),
-                               Matrix(NULL, 0, 0), examples, channels)
     cdef Py_ssize_t i
-    cdef int failed
-    if vectors == NULL:
-        return -1
+    cdef bint any_lost = False
+    begin(like, dtype, &problem, matrix(args[0], steps), matrix(args[1], steps + 2), Matrix(NULL, 0, 0), examples,
+          channels, memory, threads)
     know_mean(like, &problem, args[2], steps[4])
     know(like, &problem, RSTD, args[3], steps[5], 1.0)
-    problem.folded = True
-    failed = add_all(<add_function>add_gradients[real], dtype, &problem, threads)
-    for i in range(2 * channels):
-        problem.folded = problem.folded and fabs(problem.sums[i]) < INFINITY
-    if not problem.folded:
-        failed += add_all(<add_function>add_gradients[real], dtype, &problem, threads)
+    know_scale(like, &problem, args[4], steps[6])
+    add_gradients(like, dtype, &problem, True, threads)
     for i in range(channels):
-        (<double*>(args[4] + i * steps[6]))[0] = problem.sums[i]
-        (<double*>(args[5] + i * steps[7]))[0] = problem.sums[channels + i]
-    finish(&problem, vectors)
-    return failed
+        (<double*>(args[5] + i * steps[7]))[0] = problem.sums[i]
+        (<double*>(args[6] + i * steps[8]))[0] = problem.sums[channels + i]
+        problem.again[i] = 0
+        if real is f32x:
+            problem.again[i] = not (fabs(problem.sums[i]) < INFINITY and fabs(problem.sums[channels + i]) < INFINITY)
+            any_lost = any_lost or problem.again[i] != 0
+    if any_lost:
+        add_gradients(like, dtype, &problem, False, threads)
+        for i in range(channels):
+            if problem.again[i]:
+                (<double*>(args[5] + i * steps[7]))[0] = problem.sums[i]
+                (<double*>(args[6] + i * steps[8]))[0] = problem.sums[channels + i]
 
 
-cdef int slope_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t examples, Py_ssize_t channels,
-                      const np.npy_intp* steps, int threads) noexcept nogil:
-    # grad, x, mean, rstd, weight, sum(grad), sum(grad * normed), count -> grad_x; an infinite count leaves the sums out
+cdef void slope_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t examples, Py_ssize_t channels,
+                       const np.npy_intp* steps, char* memory, int threads) noexcept nogil:
+    # grad, x, mean, rstd, scale, weight, sum(grad), sum(grad * normed), count -> grad_x; an infinite count leaves the
+    # sums out
     cdef Problem problem
-    cdef real* vectors = begin(like, dtype, &problem, matrix(args[0], steps), matrix(args[1], steps + 2),
-                               matrix(args[8], steps + 9), examples, channels)
-    cdef double count = (<double*>args[7])[0]
-    cdef int failed
-    if vectors == NULL:
-        return -1
+    cdef Py_ssize_t i
+    cdef double count = (<double*>args[8])[0]
+    begin(like, dtype, &problem, matrix(args[0], steps), matrix(args[1], steps + 2), matrix(args[9], steps + 10),
+          examples, channels, memory, threads)
     know_mean(like, &problem, args[2], steps[4])
     know(like, &problem, RSTD, args[3], steps[5], 1.0)
-    know(like, &problem, WEIGHT, args[4], steps[6], 1.0)
-    know(like, &problem, GRAD_MEAN, args[5], steps[7], count)
-    know(like, &problem, GRAD_NORMED_MEAN, args[6], steps[8], count)
-    failed = map_all(<map_function>map_slope[real], dtype, &problem, threads)
-    finish(&problem, vectors)
-    return failed
+    know_scale(like, &problem, args[4], steps[6])
+    know(like, &problem, WEIGHT, args[5], steps[7], 1.0)
+    know(like, &problem, GRAD_MEAN, args[6], steps[8], count)
+    know(like, &problem, GRAD_NORMED_MEAN, args[7], steps[9], count)
+    for i in range(channels):  # what a scaled row is divided by comes back with the weight
+        set_known(like, &problem, WEIGHT, i, element(<const real*>problem.known.of[WEIGHT], i)
+                  * element(<const real*>problem.known.of[SCALE], i))
+    map_all(<map_function>map_slope[real], dtype, &problem, threads)
 
 
 # The gufuncs.
 
-cdef inline void columns(Dtype dtype, columns_kernel kernel, const Operation* operation, char** args,
+cdef inline void columns(const real* like, Dtype dtype, columns_kernel kernel, const Operation* operation, char** args,
                          const np.npy_intp* dims, const np.npy_intp* steps) noexcept nogil:
-    cdef environment callers = enter_environment()
+    cdef environment callers
     cdef char* at[MOST_OPERANDS]
     cdef Py_ssize_t outer
-    cdef int k, failed = 0
+    cdef int k, threads = operation.threads[0] if dims[1] * dims[2] >= THREAD_MIN else 1
+    cdef char* memory = memory_of(like, dims[1], dims[2], threads)
+    if memory == NULL:
+        out_of_memory()
+        return
+    callers = enter_environment()
     for outer in range(dims[0]):
         for k in range(operation.operands):
             at[k] = args[k] + outer * steps[k]
-        failed += kernel(NULL, dtype, at, dims[1], dims[2], steps + operation.operands,
-                         operation.threads[0] if dims[1] * dims[2] >= THREAD_MIN else 1)
+        kernel(NULL, dtype, at, dims[1], dims[2], steps + operation.operands, memory, threads)
     leave_environment(callers)
-    if failed:
-        with gil:
-            PyErr_NoMemory()
+    free(memory)
 
 
 cdef void columns_float16(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
-    columns(FLOAT16, (<Operation*>data).float32, <Operation*>data, args, dims, steps)
+    columns(<const f32x*>NULL, FLOAT16, (<Operation*>data).float32, <Operation*>data, args, dims, steps)
 
 
 cdef void columns_bfloat16(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
-    columns(BFLOAT16, (<Operation*>data).float32, <Operation*>data, args, dims, steps)
+    columns(<const f32x*>NULL, BFLOAT16, (<Operation*>data).float32, <Operation*>data, args, dims, steps)
 
 
 cdef void columns_float32(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
-    columns(FLOAT32, (<Operation*>data).float32, <Operation*>data, args, dims, steps)
+    columns(<const f32x*>NULL, FLOAT32, (<Operation*>data).float32, <Operation*>data, args, dims, steps)
 
 
 cdef void columns_float64(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
-    columns(FLOAT64, (<Operation*>data).float64, <Operation*>data, args, dims, steps)
+    columns(<const f64x*>NULL, FLOAT64, (<Operation*>data).float64, <Operation*>data, args, dims, steps)
 
 
 cdef object of_columns(bytes name, bytes signature, bytes kinds, int n_in, void* float32, void* float64, bytes doc):
@@ -529,14 +602,15 @@ cdef object of_columns(bytes name, bytes signature, bytes kinds, int n_in, void*
 
 
 moments_gufunc = of_columns(
-    b"column_moments", b"(m,c)->(c),(c)", b"rss", 1, <void*>moments_kernel[f32x], <void*>moments_kernel[f64x],
-    b"x -> mean, variance")
+    b"column_moments", b"(m,c),(c)->(c),(c)", b"rsss", 2, <void*>moments_kernel[f32x], <void*>moments_kernel[f64x],
+    b"x, scale -> mean, variance")
 affine_gufunc = of_columns(
-    b"column_affine", b"(m,c),(c),(c),(c),(c)->(m,c)", b"rssssr", 5, <void*>affine_kernel[f32x],
-    <void*>affine_kernel[f64x], b"x, mean, rstd, weight, bias -> y")
+    b"column_affine", b"(m,c),(c),(c),(c),(c),(c)->(m,c)", b"rsssssr", 6, <void*>affine_kernel[f32x],
+    <void*>affine_kernel[f64x], b"x, mean, rstd, scale, weight, bias -> y")
 sums_gufunc = of_columns(
-    b"column_sums", b"(m,c),(m,c),(c),(c)->(c),(c)", b"rrssss", 4, <void*>sums_kernel[f32x], <void*>sums_kernel[f64x],
-    b"grad, x, mean, rstd -> sum(grad), sum(grad * normed)")
+    b"column_sums", b"(m,c),(m,c),(c),(c),(c)->(c),(c)", b"rrsssss", 5, <void*>sums_kernel[f32x],
+    <void*>sums_kernel[f64x], b"grad, x, mean, rstd, scale -> sum(grad), sum(grad * normed)")
 slope_gufunc = of_columns(
-    b"column_slope", b"(m,c),(m,c),(c),(c),(c),(c),(c),()->(m,c)", b"rrssssssr", 8, <void*>slope_kernel[f32x],
-    <void*>slope_kernel[f64x], b"grad, x, mean, rstd, weight, sum(grad), sum(grad * normed), count -> grad_x")
+    b"column_slope", b"(m,c),(m,c),(c),(c),(c),(c),(c),(c),()->(m,c)", b"rrsssssssr", 9, <void*>slope_kernel[f32x],
+    <void*>slope_kernel[f64x],
+    b"grad, x, mean, rstd, scale, weight, sum(grad), sum(grad * normed), count -> grad_x")

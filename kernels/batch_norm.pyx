@@ -2,9 +2,17 @@
 # what one example holds of one channel; examples of a channel are merged by equal-sized groups. Where that is one
 # number, examples are rows of all channels, and a register holds neighbouring channels: batch_columns.pyx. Which rows,
 # dtypes and strides is rows.pxd; the order of sums is reductions.pxd; what axes mean is pylib/channel_norms.py.
+#
+# Where squares, differences or reciprocals would leave the exponent range, a channel is multiplied by a power of two
+# first, its scale; mean and rstd are then those of x * scale. exponent_range.pxd says which channels these are.
+from libc.math cimport ldexp, sqrt
+
 cimport numpy as np
 
-from .lanes cimport f32x, f64x, fma, real, splat, splat_f64
+from .exponent_range cimport ordinary, reciprocal_root, rescue_scale, statistics_scale
+from .lanes cimport (
+    enter_environment, environment, f32x, f64x, fma, leave_environment, real, splat, splat_f64,
+)
 from .reductions cimport Pair, first_lanes, map_block, map_row, rounded, sum_block, sum_row, sum_values, take, wide
 from .rows cimport along_axis
 
@@ -17,6 +25,7 @@ cdef struct Segment:
     double mean
     double mean_rest  # what rounding the mean to the segment's precision lost
     double rstd
+    double scale
     double weight
     double bias
     double grad_mean
@@ -33,7 +42,7 @@ cdef inline void set_mean(const real* like, Segment* segment, double mean) noexc
 
 cdef inline void add_centred(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
                              f64x* sums) noexcept nogil:
-    cdef f64x x = wide(<const real*>(<const Segment*>row).x, i, n)
+    cdef f64x x = wide(<const real*>(<const Segment*>row).x, i, n) * splat_f64((<const Segment*>row).scale)
     x = x - first_lanes(splat_f64((<const Segment*>row).mean), n)
     sums[0] = sums[0] + x
     sums[1] = sums[1] + x * x
@@ -43,28 +52,58 @@ cdef inline void add_grads(const real* like, const void* row, Py_ssize_t i, Py_s
                            f64x* sums) noexcept nogil:
     cdef const Segment* segment = <const Segment*>row
     cdef f64x grad = wide(<const real*>segment.grad, i, n)
-    cdef f64x x = (wide(<const real*>segment.x, i, n) - splat_f64(segment.mean)) - splat_f64(segment.mean_rest)
+    cdef f64x x = wide(<const real*>segment.x, i, n) * splat_f64(segment.scale)
+    x = (x - splat_f64(segment.mean)) - splat_f64(segment.mean_rest)
     sums[0] = sums[0] + grad
-    sums[1] = sums[1] + grad * (x * splat_f64(segment.rstd))
+    # what the mean leaves in lanes without an element must not meet an infinite rstd
+    sums[1] = sums[1] + grad * first_lanes(x * splat_f64(segment.rstd), n)
 
+
+cdef inline void add_value(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+                           f64x* sums) noexcept nogil:
+    sums[0] = sums[0] + wide(<const real*>(<const Segment*>row).x, i, n) * splat_f64((<const Segment*>row).scale)
+
+
+# Of an ordinary segment the compiler knows that the scale is 1, and leaves the product out.
 
 cdef Pair centred(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Segment own = (<const Segment*>row)[0]
+    own.scale = 1.0
+    return sum_block(add_centred[real], 2, like, &own, start, n)
+
+
+cdef Pair scaled_centred(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Segment own = (<const Segment*>row)[0]
     return sum_block(add_centred[real], 2, like, &own, start, n)
 
 
+cdef Pair scaled_values(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Segment own = (<const Segment*>row)[0]
+    return sum_block(add_value[real], 1, like, &own, start, n)
+
+
 cdef Pair grads(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Segment own = (<const Segment*>row)[0]
+    own.scale = 1.0
+    return sum_block(add_grads[real], 2, like, &own, start, n)
+
+
+cdef Pair scaled_grads(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Segment own = (<const Segment*>row)[0]
     return sum_block(add_grads[real], 2, like, &own, start, n)
 
 
-cdef inline Pair moments(const real* like, const void* x, Py_ssize_t n, int threads) noexcept nogil:
-    # mean and variance, in two passes; the second corrects the mean
+cdef inline Pair moments(const real* like, const void* x, double scale, Py_ssize_t n, int threads) noexcept nogil:
+    # mean and variance of x * scale, in two passes; the second corrects the mean
     cdef Segment segment
     cdef Pair sums
-    segment.x = x
-    segment.mean = sum_values(<const real*>x, n, threads) / n
-    sums = sum_row(centred[real], like, &segment, n, threads)
+    segment.x, segment.scale = x, scale
+    if scale == 1.0:
+        segment.mean = sum_values(<const real*>x, n, threads) / n
+        sums = sum_row(centred[real], like, &segment, n, threads)
+    else:
+        segment.mean = sum_row(scaled_values[real], like, &segment, n, threads).first / n
+        sums = sum_row(scaled_centred[real], like, &segment, n, threads)
     sums.first /= n
     return Pair(segment.mean + sums.first, sums.second / n - sums.first * sums.first)
 
@@ -75,6 +114,7 @@ cdef inline real affine(const real* like, const void* row, Py_ssize_t i, Py_ssiz
     # (x - mean) * rstd * weight + bias
     cdef const Segment* segment = <const Segment*>row
     cdef real x = take(<const real*>segment.x, i, n)
+    x = x * splat(x, segment.scale)
     x = (x - splat(x, segment.mean)) - splat(x, segment.mean_rest)
     return fma(x * splat(x, segment.rstd), splat(x, segment.weight), splat(x, segment.bias))
 
@@ -83,17 +123,30 @@ cdef inline real slope(const real* like, const void* row, Py_ssize_t i, Py_ssize
     # (grad - grad_mean - normed * grad_normed_mean) * rstd * weight
     cdef const Segment* segment = <const Segment*>row
     cdef real grad = take(<const real*>segment.grad, i, n), x = take(<const real*>segment.x, i, n)
+    x = x * splat(x, segment.scale)
     x = ((x - splat(x, segment.mean)) - splat(x, segment.mean_rest)) * splat(x, segment.rstd)
     grad = fma(-x, splat(x, segment.grad_normed_mean), grad - splat(x, segment.grad_mean))
-    return grad * splat(x, segment.rstd) * splat(x, segment.weight)
+    return grad * splat(x, segment.rstd) * splat(x, segment.weight) * splat(x, segment.scale)
 
 
 cdef void affine_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Segment own = (<const Segment*>row)[0]
+    own.scale = 1.0
+    map_block(affine[real], y, &own, start, n, own.streamed)
+
+
+cdef void scaled_affine_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Segment own = (<const Segment*>row)[0]
     map_block(affine[real], y, &own, start, n, own.streamed)
 
 
 cdef void slope_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Segment own = (<const Segment*>row)[0]
+    own.scale = 1.0
+    map_block(slope[real], y, &own, start, n, own.streamed)
+
+
+cdef void scaled_slope_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Segment own = (<const Segment*>row)[0]
     map_block(slope[real], y, &own, start, n, own.streamed)
 
@@ -101,46 +154,57 @@ cdef void slope_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) 
 # The gufuncs.
 
 cdef void moments_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    # x -> mean, variance
-    cdef Pair found = moments(like, p[0], n, threads)
-    (<double*>p[1])[0], (<double*>p[2])[0] = found.first, found.second
+    # x, scale -> mean, variance
+    cdef Pair found = moments(like, p[0], (<double*>p[1])[0], n, threads)
+    (<double*>p[2])[0], (<double*>p[3])[0] = found.first, found.second
 
 
 cdef void merged_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
     # means, variances (of n groups of one size) -> mean, variance
-    cdef Pair of_means = moments(like, p[0], n, threads), of_variances = moments(like, p[1], n, threads)
+    cdef Pair of_means = moments(like, p[0], 1.0, n, threads), of_variances = moments(like, p[1], 1.0, n, threads)
     (<double*>p[2])[0] = of_means.first
     (<double*>p[3])[0] = of_means.second + of_variances.first
 
 
 cdef void affine_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    # x, mean, rstd, weight, bias -> y
+    # x, mean, rstd, scale, weight, bias -> y
     cdef Segment segment
     segment.x, segment.streamed = p[0], streamed
     set_mean(like, &segment, (<double*>p[1])[0])
-    segment.rstd, segment.weight, segment.bias = (<double*>p[2])[0], (<double*>p[3])[0], (<double*>p[4])[0]
-    map_row(affine_block[real], <real*>p[5], &segment, n, threads)
+    segment.rstd, segment.scale = (<double*>p[2])[0], (<double*>p[3])[0]
+    segment.weight, segment.bias = (<double*>p[4])[0], (<double*>p[5])[0]
+    if segment.scale == 1.0:
+        map_row(affine_block[real], <real*>p[6], &segment, n, threads)
+    else:
+        map_row(scaled_affine_block[real], <real*>p[6], &segment, n, threads)
 
 
 cdef void sums_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    # grad, x, mean, rstd -> sum(grad), sum(grad * normed)
+    # grad, x, mean, rstd, scale -> sum(grad), sum(grad * normed)
     cdef Segment segment
     cdef Pair found
-    segment.grad, segment.x, segment.rstd = p[0], p[1], (<double*>p[3])[0]
+    segment.grad, segment.x, segment.rstd, segment.scale = p[0], p[1], (<double*>p[3])[0], (<double*>p[4])[0]
     set_mean(like, &segment, (<double*>p[2])[0])
-    found = sum_row(grads[real], like, &segment, n, threads)
-    (<double*>p[4])[0], (<double*>p[5])[0] = found.first, found.second
+    if segment.scale == 1.0:
+        found = sum_row(grads[real], like, &segment, n, threads)
+    else:
+        found = sum_row(scaled_grads[real], like, &segment, n, threads)
+    (<double*>p[5])[0], (<double*>p[6])[0] = found.first, found.second
 
 
 cdef void slope_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    # grad, x, mean, rstd, weight, sum(grad), sum(grad * normed), count -> grad_x; an infinite count leaves the sums out
+    # grad, x, mean, rstd, scale, weight, sum(grad), sum(grad * normed), count -> grad_x; an infinite count leaves the
+    # sums out
     cdef Segment segment
-    segment.grad, segment.x, segment.rstd, segment.streamed = p[0], p[1], (<double*>p[3])[0], streamed
+    segment.grad, segment.x, segment.streamed = p[0], p[1], streamed
     set_mean(like, &segment, (<double*>p[2])[0])
-    segment.weight = (<double*>p[4])[0]
-    segment.grad_mean = (<double*>p[5])[0] / (<double*>p[7])[0]
-    segment.grad_normed_mean = (<double*>p[6])[0] / (<double*>p[7])[0]
-    map_row(slope_block[real], <real*>p[8], &segment, n, threads)
+    segment.rstd, segment.scale, segment.weight = (<double*>p[3])[0], (<double*>p[4])[0], (<double*>p[5])[0]
+    segment.grad_mean = (<double*>p[6])[0] / (<double*>p[8])[0]
+    segment.grad_normed_mean = (<double*>p[7])[0] / (<double*>p[8])[0]
+    if segment.scale == 1.0:
+        map_row(slope_block[real], <real*>p[9], &segment, n, threads)
+    else:
+        map_row(scaled_slope_block[real], <real*>p[9], &segment, n, threads)
 
 
 cdef void total_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
@@ -148,14 +212,97 @@ cdef void total_row(const real* like, void** p, Py_ssize_t n, int threads, bint 
     (<double*>p[1])[0] = sum_values(<const real*>p[0], n, threads)
 
 
-moments_gufunc = along_axis(b"moments", <void*>moments_row[f32x], <void*>moments_row[f64x], b"r", b"ss",
-                            b"x -> mean, variance")
+moments_gufunc = along_axis(b"moments", <void*>moments_row[f32x], <void*>moments_row[f64x], b"rs", b"ss",
+                            b"x, scale -> mean, variance")
 merged_gufunc = along_axis(b"merged_moments", <void*>merged_row[f32x], <void*>merged_row[f64x], b"rr", b"ss",
                            b"means, variances -> mean, variance")
-affine_gufunc = along_axis(b"affine", <void*>affine_row[f32x], <void*>affine_row[f64x], b"rssss", b"r",
-                           b"x, mean, rstd, weight, bias -> y")
-sums_gufunc = along_axis(b"batch_sums", <void*>sums_row[f32x], <void*>sums_row[f64x], b"rrss", b"ss",
-                         b"grad, x, mean, rstd -> sum(grad), sum(grad * normed)")
-slope_gufunc = along_axis(b"batch_slope", <void*>slope_row[f32x], <void*>slope_row[f64x], b"rrssssss", b"r",
-                          b"grad, x, mean, rstd, weight, sum(grad), sum(grad * normed), count -> grad_x")
+affine_gufunc = along_axis(b"affine", <void*>affine_row[f32x], <void*>affine_row[f64x], b"rsssss", b"r",
+                           b"x, mean, rstd, scale, weight, bias -> y")
+sums_gufunc = along_axis(b"batch_sums", <void*>sums_row[f32x], <void*>sums_row[f64x], b"rrsss", b"ss",
+                         b"grad, x, mean, rstd, scale -> sum(grad), sum(grad * normed)")
+slope_gufunc = along_axis(b"batch_slope", <void*>slope_row[f32x], <void*>slope_row[f64x], b"rrsssssss", b"r",
+                          b"grad, x, mean, rstd, scale, weight, sum(grad), sum(grad * normed), count -> grad_x")
 total_gufunc = along_axis(b"total", <void*>total_row[f32x], <void*>total_row[f64x], b"r", b"s", b"sum(x)")
+
+
+# The statistics of each channel, as arrays of float64.
+
+cdef np.ndarray plain(object values):
+    # as C lays them out
+    return np.PyArray_FROMANY(values, np.NPY_DOUBLE, 1, 1, np.NPY_ARRAY_CARRAY_RO)
+
+
+def scales(mean, variance, double eps):
+    """The powers of two by which channels of float64 are multiplied for their variances, or None where all are 1."""
+    cdef np.ndarray means = plain(mean), variances = plain(variance)
+    cdef Py_ssize_t i, channels = np.PyArray_SIZE(means)
+    cdef const double* m = <const double*>np.PyArray_DATA(means)
+    cdef const double* v = <const double*>np.PyArray_DATA(variances)
+    cdef np.ndarray found = np.PyArray_EMPTY(1, np.PyArray_DIMS(means), np.NPY_DOUBLE, 0)
+    cdef double* s = <double*>np.PyArray_DATA(found)
+    cdef bint rescued = False
+    # beside this eps what a lost square was does not show
+    cdef double beside = eps if eps > ldexp(1.0, -800) else 0.0
+    for i in range(channels):
+        s[i] = 1.0
+        if not ordinary(<const f64x*>NULL, v[i] + beside):
+            s[i] = rescue_scale(<const f64x*>NULL, v[i], m[i])
+            rescued = rescued or s[i] != 1.0
+    return found if rescued else None
+
+
+cdef inline void settle(const real* like, double* mean, double* rstd, double* scale) noexcept nogil:
+    # to the scale that an array of that precision wants; what has a scale, keeps it
+    cdef double wanted
+    if scale[0] == 1.0:
+        wanted = statistics_scale(like, mean[0], rstd[0])
+        mean[0], rstd[0], scale[0] = mean[0] * wanted, rstd[0] / wanted, wanted
+
+
+def settled(bint double_precision, mean, rstd):
+    """Mean and rstd of each channel times its scale, and the scales, for arrays of float64 or shorter ones."""
+    cdef np.ndarray means = plain(mean).copy(), roots = plain(rstd).copy()
+    cdef Py_ssize_t i
+    cdef np.ndarray found = np.PyArray_EMPTY(1, np.PyArray_DIMS(means), np.NPY_DOUBLE, 0)
+    cdef double* m = <double*>np.PyArray_DATA(means)
+    cdef double* r = <double*>np.PyArray_DATA(roots)
+    cdef double* s = <double*>np.PyArray_DATA(found)
+    cdef environment callers = enter_environment()
+    for i in range(np.PyArray_SIZE(means)):
+        s[i] = 1.0
+        if double_precision:
+            settle(<const f64x*>NULL, m + i, r + i, s + i)
+        else:
+            settle(<const f32x*>NULL, m + i, r + i, s + i)
+    leave_environment(callers)
+    return means, roots, found
+
+
+def rooted(bint double_precision, mean, variance, scale, double eps):
+    """The same of mean and variance times a scale, or None where all are 1; and what mean, variance and rstd are
+    without one."""
+    cdef np.ndarray means = plain(mean).copy(), variances = plain(variance).copy(), roots, plain_means, plain_roots
+    cdef np.ndarray found = (np.PyArray_EMPTY(1, np.PyArray_DIMS(means), np.NPY_DOUBLE, 0) if scale is None
+                             else plain(scale).copy())
+    cdef Py_ssize_t i, channels = np.PyArray_SIZE(means)
+    roots = np.PyArray_EMPTY(1, np.PyArray_DIMS(means), np.NPY_DOUBLE, 0)
+    plain_means = np.PyArray_EMPTY(1, np.PyArray_DIMS(means), np.NPY_DOUBLE, 0)
+    plain_roots = np.PyArray_EMPTY(1, np.PyArray_DIMS(means), np.NPY_DOUBLE, 0)
+    cdef double* m = <double*>np.PyArray_DATA(means)
+    cdef double* v = <double*>np.PyArray_DATA(variances)
+    cdef double* s = <double*>np.PyArray_DATA(found)
+    cdef double* r = <double*>np.PyArray_DATA(roots)
+    cdef double* without_m = <double*>np.PyArray_DATA(plain_means)
+    cdef double* without_r = <double*>np.PyArray_DATA(plain_roots)
+    cdef environment callers = enter_environment()
+    for i in range(channels):
+        if scale is None:
+            s[i] = 1.0
+        r[i] = 1.0 / sqrt(v[i] + eps) if s[i] == 1.0 else reciprocal_root(eps, s[i], v[i])
+        without_m[i], without_r[i], v[i] = m[i] / s[i], r[i] * s[i], v[i] / s[i] / s[i]
+        if double_precision:
+            settle(<const f64x*>NULL, m + i, r + i, s + i)
+        else:
+            settle(<const f32x*>NULL, m + i, r + i, s + i)
+    leave_environment(callers)
+    return means, roots, found, plain_means, plain_roots, variances

@@ -23,6 +23,7 @@ cdef enum Mutation:
     FLIP = 0  # each bit, with the rate
     GRAY = 1  # each bit of the level's rank in Gray code
     STEP = 2  # each weight, to a level next to its own
+    REDRAW = 3  # each weight, to any of the 16 codes
 
 cdef enum Exchange:
     UNIFORM = 0  # each weight by a fair coin
@@ -62,19 +63,23 @@ cdef inline void clear_spare(uint8_t* genome, Py_ssize_t n, Share share, Py_ssiz
         genome[n // 2] &= 15
 
 
+cdef inline void random_block(uint64_t* bits, const Stream* stream, Py_ssize_t block) noexcept nogil:
+    cdef u64x random[2]
+    cdef int row, part
+    for row in range(4):
+        part = 0
+        while part < ROW:
+            draw(stream, 4 * block + row, part, 0, random)
+            store_u64(bits + 2 * row * ROW + part, random[0])
+            store_u64(bits + (2 * row + 1) * ROW + part, random[1])
+            part += F64_LANES
+
+
 cdef void random_share(uint8_t* y, Py_ssize_t genome_bytes, Share share, const Stream* stream) noexcept nogil:
     cdef uint64_t bits[BLOCK]
-    cdef u64x random[2]
     cdef Py_ssize_t block
-    cdef int row, part
     for block in range(share.block, share.stop):
-        for row in range(4):
-            part = 0
-            while part < ROW:
-                draw(stream, 4 * block + row, part, 0, random)
-                store_u64(bits + 2 * row * ROW + part, random[0])
-                store_u64(bits + (2 * row + 1) * ROW + part, random[1])
-                part += F64_LANES
+        random_block(bits, stream, block)
         memcpy(y + block * BLOCK_BYTES, bits, min(BLOCK_BYTES, genome_bytes - block * BLOCK_BYTES))
 
 
@@ -175,6 +180,7 @@ cdef inline u64x mapped(const uint8_t* table, u64x codes) noexcept nogil:
 cdef inline void mutate_block(const uint64_t* x, uint64_t* y, const uint64_t* flips, const uint64_t* coins,
                               Mutation kind, const uint8_t* tables) noexcept nogil:
     # tables: of a code, the Gray code of its level's rank; back; the code of the level above; of the level below
+    # coins: a fair coin for each weight as a nibble of ones or zeros; for REDRAW the new codes
     cdef u64x codes, flip, coin, moved
     cdef int i = 0
     while i < BLOCK:
@@ -185,8 +191,9 @@ cdef inline void mutate_block(const uint64_t* x, uint64_t* y, const uint64_t* fl
         elif kind == GRAY:
             codes = mapped(tables + 16, mapped(tables, codes) ^ flip)
         else:
-            coin = load_u64(coins + i)
-            moved = (mapped(tables + 32, codes) & coin) | (mapped(tables + 48, codes) & ~coin)
+            moved = coin = load_u64(coins + i)
+            if kind == STEP:
+                moved = (mapped(tables + 32, codes) & coin) | (mapped(tables + 48, codes) & ~coin)
             flip = flip & splat_u64(0x1111111111111111U)
             codes = codes ^ ((codes ^ moved) & ((flip << 4) - flip))
         store_u64(y + i, codes)
@@ -215,6 +222,8 @@ cdef void mutate_share(const uint8_t* x, uint8_t* y, Py_ssize_t genome_bytes, Sh
             many_flips(flips, &stream, block, rate)
         if kind == STEP:
             toss(coins, &directions, block)
+        elif kind == REDRAW:
+            random_block(coins, &directions, block)
         if part == BLOCK_BYTES:
             mutate_block(<const uint64_t*>(x + at), <uint64_t*>(y + at), flips, coins, kind, tables)
         else:

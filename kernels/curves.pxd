@@ -221,12 +221,12 @@ cdef inline real softplus(real x) noexcept nogil:
 
 
 cdef inline real softplus_scaled(real x, real beta) noexcept nogil:
-    # log(1 + e^t) / beta, t = beta x
+    # log(1 + e^t) / beta, t = beta x; where the quotient is infinite its remainder is no number
     cdef real t_low, low, n
     cdef real t = stretched(x, beta, &t_low)
     cdef real y = softplus_of_pair(t, t_low, &low, &n)
     cdef real q = y / beta
-    q = q + (fma(-q, beta, y) + low) / beta
+    q = q + finite((fma(-q, beta, y) + low) / beta)
     q = where_less(t, splat(x, 100.0), ldexp(q, n), x)
     if any_one(beta):
         q = where_one(beta, softplus(x), q)
@@ -322,14 +322,14 @@ cdef inline real elu(real x, real alpha) noexcept nogil:
     # x where x > 0, else alpha (e^x - 1); Clevert, Unterthiner and Hochreiter, arXiv:1511.07289
     cdef real low
     cdef real h = expm1_half(x, &low)
-    h = where_less(magnitude(x), pick(x, 1e-30, 1e-290), alpha * x, scaled(alpha + alpha, h, low))
+    h = where_less(magnitude(x), pick(x, 1e-30, 1e-290), alpha * x, scaled(alpha, h + h, low + low))
     return where_less(splat(x, 0.0), x, x, h)
 
 
 cdef inline real quotient(real x, real d, real* low) noexcept nogil:
     # x / d; where it is large, all that counts is that it is
     cdef real t = x / d
-    low[0] = where_less(magnitude(t), splat(x, 1000.0), fma(-t, d, x) / d, splat(x, 0.0))
+    low[0] = where_less(magnitude(t), splat(x, 1000.0), finite(fma(-t, d, x) / d), splat(x, 0.0))
     return t
 
 
@@ -339,7 +339,7 @@ cdef inline real celu(real x, real alpha) noexcept nogil:
     cdef real t = quotient(x, alpha, &t_low)
     cdef real h = expm1_half(t, &low)
     low = fma(t_low, h + splat(x, 0.5), low)
-    h = where_less(magnitude(t), pick(x, 1e-30, 1e-290), x, scaled(alpha + alpha, h, low))
+    h = where_less(magnitude(t), pick(x, 1e-30, 1e-290), x, scaled(alpha, h + h, low + low))
     return where_less(splat(x, 0.0), x, x, h)
 
 
@@ -377,13 +377,16 @@ cdef inline real hypotenuse(real a, real b, real* low, real* u, real* b_scaled, 
 cdef inline real squareplus(real x, real b) noexcept nogil:
     # (x + sqrt(x^2 + b)) / 2, where x < 0 as b / (2 (|x| + sqrt)); Barron, arXiv:2112.11687
     cdef real r_low, u, b_scaled, k, t_low, low, zero = splat(x, 0.0), one = splat(x, 1.0)
-    cdef real a = at_most(magnitude(x), largest(x))
+    cdef real a = at_most(magnitude(x), largest(x)), small = pick(x, 1e-20, 1e-250)
+    # a small b is lifted by 2^80 (2^200), lest its quotient be subnormal
+    cdef real lift = where_less(b, small, pick(x, 1.2089258196146292e+24, 1.6069380442589903e+60), one)
+    cdef real down = where_less(b, small, pick(x, -81.0, -201.0), -one)
     cdef real r = hypotenuse(a, b, &r_low, &u, &b_scaled, &k)
     cdef real t = fast_sum(r, u, &t_low)
     t_low = t_low + r_low
-    cdef real q = pair_quotient(b, zero, t, t_low, &low)
+    cdef real q = pair_quotient(b * lift, zero, t, t_low, &low)
     cdef real y = where_less(x, zero, q + low, t + t_low)
-    y = times_power2(y, where_less(x, zero, -k, k) - one)
+    y = times_power2(y, where_less(x, zero, down - k, k - one))
     return where_less(magnitude(x), splat(x, INFINITY), y, at_least(x, zero))
 
 

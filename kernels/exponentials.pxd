@@ -109,8 +109,9 @@ cdef inline real exponential(const real* like, const Exponents* row, real x, Py_
 
 
 cdef inline real shifted(const real* like, const Exponents* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # 0 where there is no element: a shift of 1e38 alone would overflow there
     cdef real x = take(<const real*>row.x, i, n)
-    return x if row.plain else fma(x, splat(x, row.sign), splat(x, -row.shift))
+    return x if row.plain else first_lanes(fma(x, splat(x, row.sign), splat(x, -row.shift)), n)
 
 
 cdef inline void add_all(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, real* sums) noexcept nogil:
@@ -142,7 +143,7 @@ cdef inline void add_below_wide(const f64x* like, const void* row, Py_ssize_t i,
     # the same in float64 of a row of float32
     cdef const Exponents* own = <const Exponents*>row
     cdef f64x x = wide(<const f32x*>own.x, i, n)
-    add_one_below(like, own, fma(x, splat(x, own.sign), splat(x, -own.shift)), i, n, sums)
+    add_one_below(like, own, first_lanes(fma(x, splat(x, own.sign), splat(x, -own.shift)), n), i, n, sums)
 
 
 cdef inline void sum_exponentials(

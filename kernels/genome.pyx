@@ -74,6 +74,19 @@ cdef inline f32x nearest(f32x x, const float* thresholds) noexcept nogil:
     return found
 
 
+cdef inline void find_ties(const float* order, const double* middles, bint* up) noexcept nogil:
+    # whether a weight in the middle below the k-th level takes the level above: where its code is even and the code
+    # below is odd. Of equal levels, whose middles are equal, the last is the one used.
+    cdef int k, first = 1, last
+    while first < 16:
+        last = first
+        while last < 15 and middles[last + 1] == middles[first]:
+            last += 1
+        for k in range(first, last + 1):
+            up[k] = <int>order[first - 1] % 2 == 1 and <int>order[last] % 2 == 0
+        first = last + 1
+
+
 cdef bint encode_float32(const float* weights, const float* order, const double* middles, const float* scales,
                          Py_ssize_t group, uint8_t* genome, Py_ssize_t n) noexcept nogil:
     cdef float thresholds[16]
@@ -83,13 +96,17 @@ cdef bint encode_float32(const float* weights, const float* order, const double*
     cdef f32x x
     cdef u32x size, seen = splat_u32(0)
     cdef uint32_t over[16]
+    cdef bint up[16]
+    up[0] = False
+    find_ties(order, middles, up)
     while i < n:
         if i % group == 0:
             for k in range(16):
-                # rounded down, so that no float32 between the middle and its rounding is misjudged
+                # rounded down, so that no float32 between the middle and its rounding is misjudged; below a middle
+                # that is to go up
                 middle = middles[k] * scales[i // group]
                 thresholds[k] = <float>middle
-                if thresholds[k] > middle:
+                if thresholds[k] > middle or (up[k] and thresholds[k] == middle):
                     thresholds[k] = nextafterf(thresholds[k], -INFINITY)
         stop = min(min(n, i + 512), i - i % group + group)
         done = i

@@ -285,6 +285,7 @@ cdef inline float* aligned(void* memory) noexcept nogil:
 cdef bint linear4_float32(const uint8_t* codes, const float* levels, const float* scales, Py_ssize_t group,
                           const float* bias, const float* x, float* y, Py_ssize_t rows, Py_ssize_t inputs,
                           Py_ssize_t outputs, int num_threads) noexcept nogil:
+    cdef int threads = max(num_threads, 1)
     cdef Py_ssize_t blocks = max((inputs + BLOCK - 1) // BLOCK, 1), groups = max((inputs + group - 1) // group, 1)
     cdef bint few = rows <= FEW
     cdef Py_ssize_t packed_rows = rows if few else (rows + ROWS - 1) // ROWS * ROWS
@@ -300,10 +301,10 @@ cdef bint linear4_float32(const uint8_t* codes, const float* levels, const float
     # a look-up reads PARTS scales, and so must not begin in the last outputs' own
     cdef Py_ssize_t last = max(outputs - (PARTS + groups - 1) // groups, 0), last_size = (outputs - last) * groups
     # packed inputs and each thread's tiles on cache lines; the last scales with room behind them, and their places
-    cdef float* memory = <float*>malloc((packed_size + num_threads * own_size + last_size + PARTS
+    cdef float* memory = <float*>malloc((packed_size + threads * own_size + last_size + PARTS
                                          + blocks * PARTS + 16) * sizeof(float))
     cdef float* packed = aligned(memory)
-    cdef float* last_scales = packed + packed_size + num_threads * own_size
+    cdef float* last_scales = packed + packed_size + threads * own_size
     cdef uint32_t* places = <uint32_t*>(last_scales + last_size + PARTS)
     cdef float* own
     if memory == NULL:
@@ -313,7 +314,7 @@ cdef bint linear4_float32(const uint8_t* codes, const float* levels, const float
     for i in range(blocks * PARTS):
         places[i] = <uint32_t>(i * WORD // group - i // PARTS * BLOCK // group)
     weights = Weights(codes, levels, scales, last_scales, last, places, group, groups, inputs, blocks)
-    with parallel(num_threads=num_threads):
+    with parallel(num_threads=threads):
         callers = enter_environment()
         for i in prange(packed_rows * panels, schedule="static"):
             row = i // panels

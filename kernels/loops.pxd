@@ -6,8 +6,8 @@
 from libc.stdint cimport uintptr_t
 
 from .lanes cimport (
-    F32_LANES, F64_LANES, any_count, end_stream, f32x, load_f32, load_f64, load_part_f32, load_part_f64, real, store_f32,
-    store_f64, store_part_f32, store_part_f64, stream_f32, stream_f64,
+    F32_LANES, F64_LANES, any_count, end_stream, f32x, load_f32, load_f64, load_part_f32, load_part_f64, real,
+    store_f32, store_f64, store_part_f32, store_part_f64, stream_f32, stream_f64,
 )
 
 cdef enum:
@@ -87,9 +87,9 @@ cdef inline bint streams(const real* x, const real* y, Py_ssize_t n) noexcept no
     return n * itemsize(y) >= STREAM_BYTES and x != y and <uintptr_t>y % itemsize(y) == 0
 
 
-# A function stands once in the code of each loop below, since every copy of it costs compile time. What comes before the
-# first register boundary and what is left at the end therefore goes through the same code as whole registers do, by way
-# of registers on the stack: elements that are not there are 0 in them.
+# A function stands once in the code of each loop below, since every copy of it costs compile time. What comes before
+# the first register boundary and what is left at the end therefore goes through the same code as whole registers do, by
+# way of registers on the stack: elements that are not there are 0 in them.
 
 cdef inline void take_part(real* copy, const real* x, Py_ssize_t n) noexcept nogil:
     # n elements, fewer than two registers of them

@@ -20,6 +20,7 @@ np.import_ufunc()
 cdef struct Question:
     # what is asked of a row, and where its loss goes
     Py_ssize_t target
+    double logit  # of the target, taken before the gradient may stand in the place of the logits
     double label_smoothing
     double z_loss
     double* loss
@@ -76,13 +77,16 @@ cdef inline void cross_entropy(const real* like, Exponents* rows, const Question
 cdef inline void answer(const real* like, const Exponents* row, const Question* asked, double sum, Py_ssize_t n,
                         int threads) noexcept nogil:
     # the loss of one row and, where it is asked for, the gradient
-    cdef const real* logits = <const real*>row.x
     cdef real* grad = <real*>row.y
     cdef Slope own = Slope(grad, 0.0, 0.0)
     cdef double log_sum = row.top + row.log_rest, smoothing = asked.label_smoothing, inverse, missed, pull, p
     cdef bint finite = fabs(row.top) < INFINITY
-    asked.loss[0] = ((1.0 - smoothing) * ((row.top - element(logits, asked.target)) + row.log_rest)
-                     + asked.z_loss * log_sum * log_sum)
+    # a factor of 0 leaves out what it would multiply, which may be infinite
+    asked.loss[0] = 0.0
+    if smoothing != 1.0:
+        asked.loss[0] = (1.0 - smoothing) * ((row.top - asked.logit) + row.log_rest)
+    if asked.z_loss != 0.0:
+        asked.loss[0] += asked.z_loss * log_sum * log_sum
     if smoothing != 0.0:
         asked.loss[0] += smoothing * ((row.top - sum / n) + row.log_rest)
     if grad == NULL:
@@ -90,7 +94,7 @@ cdef inline void answer(const real* like, const Exponents* row, const Question* 
     inverse = ldexp(1.0 / (row.mantissa * (1.0 + row.rest)), -row.raised) if finite else INFINITY - INFINITY
     p = element(grad, asked.target) * inverse
     # 1 - p, without cancellation where the target is the one largest
-    missed = row.rest / (1.0 + row.rest) if element(logits, asked.target) == row.top else 1.0 - p
+    missed = row.rest / (1.0 + row.rest) if asked.logit == row.top else 1.0 - p
     pull = 2.0 * asked.z_loss * log_sum
     own.factor = (1.0 + pull) * row.scale * inverse
     own.offset = -(smoothing / n) * row.scale
@@ -130,11 +134,13 @@ cdef inline void loss_group(const real* like, Operands* p, Py_ssize_t rows, Py_s
     # logits, target, label_smoothing, z_loss, [scale] -> loss, [grad]
     cdef Exponents own[GROUP]
     cdef Question questions[GROUP]
-    cdef Py_ssize_t r
+    cdef Py_ssize_t r, target
     for r in range(rows):
         own[r] = exponents_of(like, p[r][0], p[r][6] if with_grad else NULL, 1.0,
                               (<double*>p[r][4])[0] if with_grad else 1.0)
-        questions[r] = Question((<int64_t*>p[r][1])[0], (<double*>p[r][2])[0], (<double*>p[r][3])[0],
+        target = (<int64_t*>p[r][1])[0]
+        questions[r] = Question(target, element(<const real*>p[r][0], target), (<double*>p[r][2])[0],
+                                (<double*>p[r][3])[0],
                                 <double*>(p[r][5] if with_grad else p[r][4]))
     cross_entropy(like, own, questions, rows, n, threads)
 

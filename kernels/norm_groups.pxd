@@ -1,8 +1,7 @@
 # Gradients of a few rows of rms_norm or layer_norm: the sums of each row, then the gradients of x, and what the rows
 # add to those of weight and bias. The order of sums along a row is reductions.pxd; which rows, of what arrays, and the
 # sums over groups are norms_backward.pyx.
-from libc.math cimport ldexp
-
+from .exponent_range cimport statistics_scale
 from .lanes cimport F64_LANES, f32x, f64x, fma, real, splat, splat_f32, splat_f64, store_f64
 from .loops cimport lanes, skip, store, store_part
 from .reductions cimport Pair, first_lanes, fold_block, map_row, rounded, sum_block, sum_row, take, wide
@@ -53,7 +52,8 @@ cdef inline void add_terms(const real* like, const void* group_, Py_ssize_t i, P
     if group.centred:
         x = (x - splat_f64(group.mean[0])) - splat_f64(group.mean_rest[0])
         sums[1] = sums[1] + grad
-    sums[0] = sums[0] + grad * (x * splat_f64(group.rstd[0]))
+    # the mean is taken from lanes without an element too: what is left there must not meet an infinite rstd
+    sums[0] = sums[0] + grad * first_lanes(x * splat_f64(group.rstd[0]), n)
 
 
 cdef inline void add_deviation(const real* like, const void* group_, Py_ssize_t i, Py_ssize_t n,
@@ -84,7 +84,7 @@ cdef inline void fold_term(const void* group_, bint centred, Py_ssize_t i, Py_ss
         grad = grad * take(<const f32x*>group.weight, i, n)
     if centred:
         sums[1] = sums[1] + grad
-    sums[0] = fma(grad, normed, sums[0])
+    sums[0] = fma(grad, first_lanes(normed, n), sums[0])
 
 
 cdef inline void fold_layer_terms(const f32x* like, const void* group, Py_ssize_t i, Py_ssize_t n,
@@ -213,6 +213,7 @@ cdef inline void group_backward(const real* like, Group* group, int threads) noe
         row.grad[0], row.x[0] = group.grad[r], group.x[r]
         row.mean[0], row.mean_rest[0] = group.mean[r], group.mean_rest[r]
         row.rstd[0], row.scale[0] = group.rstd[r], group.scale[r]
+        row.ordinary = group.scale[r] == 1.0  # its own affair: the sums of a row do not depend on its neighbours
         if real is f64x and group.centred:
             # what the mean has lost by being one float64
             row.mean_rest[0] = sum_row(deviations[real], like, &row, group.n, threads).first / group.n
@@ -226,12 +227,7 @@ cdef inline void group_backward(const real* like, Group* group, int threads) noe
 cdef inline void set_statistics(const real* like, Group* group, Py_ssize_t r, double mean,
                                 double rstd) noexcept nogil:
     # near the ends of the exponent range the row is scaled, as it was forward
-    cdef double scale = 1.0
-    if real is f32x:
-        if rstd < ldexp(1.0, -100):
-            scale = ldexp(1.0, -60)
-        elif rstd > ldexp(1.0, 100):
-            scale = ldexp(1.0, 100)
+    cdef double scale = statistics_scale(like, mean, rstd)
     group.scale[r] = scale
     group.ordinary = scale == 1.0 and (r == 0 or group.ordinary)
     group.rstd[r] = rstd / scale

@@ -5,7 +5,7 @@ from libc.math cimport ldexp, sqrt
 cimport numpy as np
 
 from .lanes cimport f32x, f64x, fma, magnitude, real, splat, splat_f64, where_less, with_sign
-from .reductions cimport Pair, map_block, map_row, sum_block, sum_row, take, wide
+from .reductions cimport Pair, first_lanes, map_block, map_row, sum_block, sum_row, take, wide
 from .rows cimport along_axis
 
 np.import_array()
@@ -32,7 +32,7 @@ cdef inline void add_grad(const real* like, const void* row, Py_ssize_t i, Py_ss
                           f64x* sums) noexcept nogil:
     cdef f64x x = wide(<const real*>(<const Length*>row).x, i, n) * splat_f64((<const Length*>row).scale)
     cdef f64x grad = wide(<const real*>(<const Length*>row).grad, i, n)
-    sums[0] = sums[0] + (x * splat_f64((<const Length*>row).inverse)) * grad
+    sums[0] = sums[0] + (x * first_lanes(splat_f64((<const Length*>row).inverse), n)) * grad
 
 
 cdef Pair powers(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:

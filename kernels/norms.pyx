@@ -5,10 +5,11 @@
 # the statistics and once to scale it: twice in two passes (the mean, then centred squares), once in one pass (Welford's
 # and Chan's), once from a guess of the mean, and another time where that was poor. A row that fits the first-level
 # cache comes from memory once; a row beyond the second-level cache comes two or three times.
-from libc.math cimport fabs, ldexp, sqrt
+from libc.math cimport sqrt
 
 cimport numpy as np
 
+from .exponent_range cimport ordinary, reciprocal_root, rescue_scale
 from .lanes cimport add_product_f64, f32x, f64x, fma, real, splat, splat_f32, splat_f64
 from .loops cimport itemsize
 from .reductions cimport (
@@ -119,7 +120,7 @@ cdef Pair shifted(const real* like, const void* row, Py_ssize_t start, Py_ssize_
     # most sqrt(BLOCK) standard deviations from the mean, and the difference below loses at most 12 bits of 53.
     cdef Norm norm = (<const Norm*>row)[0]
     cdef Pair sums
-    norm.mean = element(<const real*>norm.x, start) * norm.scale
+    norm.mean = element(<const real*>norm.x, start) * norm.scale if n > 0 else 0.0
     sums = sum_block(add_centred[real], 2, like, &norm, start, n)
     return Pair(norm.mean + sums.first / n, sums.second - sums.first * sums.first / n)
 
@@ -130,35 +131,7 @@ cdef inline Pair merge_moments(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_s
     return Pair(a.first + apart * (b_size / n), a.second + b.second + apart * apart * (a_size * (b_size / n)))
 
 
-# The rows near the ends of the exponent range, where a square or a reciprocal would leave it.
-
-cdef inline bint ordinary(const real* like, double square) noexcept nogil:
-    # whether a mean square lets the row be computed as it stands: neither infinite nor NaN, nor so small that
-    # squares may have been lost
-    if real is f32x:
-        return ldexp(1.0, -60) <= square and square <= ldexp(1.0, 100)
-    else:
-        return ldexp(1.0, -900) <= square and square <= ldexp(1.0, 900)
-
-
-cdef inline double rescue_scale(const real* like, double square, double mean) noexcept nogil:
-    # a row of little variance whose mean is not small is constant, and stays as it is
-    cdef bint small = square < 1.0
-    if real is f32x:
-        if small:
-            return ldexp(1.0, 100) if fabs(mean) < ldexp(1.0, 20) else 1.0
-        return ldexp(1.0, -60)
-    else:
-        if small:
-            return ldexp(1.0, 700) if fabs(mean) < ldexp(1.0, 200) else 1.0
-        return ldexp(1.0, -600)
-
-
-cdef inline double reciprocal_root(const Norm* norm, double square) noexcept nogil:
-    # 1 / sqrt(square + eps) of the row times norm.scale; an eps beyond what float64 holds is all there is
-    cdef double eps = sqrt(norm.eps) * norm.scale
-    return 1.0 / sqrt(square + eps * eps) if eps < ldexp(1.0, 500) else 1.0 / eps
-
+# The statistics of a row.
 
 cdef inline void rms_root(const real* like, Norm* norm, Py_ssize_t n, int threads) noexcept nogil:
     # rstd of the row times norm.scale
@@ -169,7 +142,7 @@ cdef inline void rms_root(const real* like, Norm* norm, Py_ssize_t n, int thread
         norm.rstd = 1.0 / sqrt(square + norm.eps)
         return
     norm.scale = rescue_scale(like, square, 0.0)
-    norm.rstd = reciprocal_root(norm, sum_row(scaled_squares[real], like, norm, n, threads).first / n)
+    norm.rstd = reciprocal_root(norm.eps, norm.scale, sum_row(scaled_squares[real], like, norm, n, threads).first / n)
 
 
 cdef inline void find_mean(const real* like, Norm* norm, Py_ssize_t n, int threads) noexcept nogil:
@@ -212,7 +185,7 @@ cdef inline void layer_root(const real* like, Norm* norm, double square, Py_ssiz
     sums = sum_row(scaled_centred[real], like, norm, n, threads)
     sums.first /= n
     split_mean(like, norm, norm.mean, sums.first)
-    norm.rstd = reciprocal_root(norm, sums.second / n - sums.first * sums.first)
+    norm.rstd = reciprocal_root(norm.eps, norm.scale, sums.second / n - sums.first * sums.first)
 
 
 cdef inline void one_pass_root(const real* like, Norm* norm, Py_ssize_t n, int threads) noexcept nogil:
@@ -223,7 +196,7 @@ cdef inline void one_pass_root(const real* like, Norm* norm, Py_ssize_t n, int t
         norm.scale = rescue_scale(like, moments.second / n, moments.first)
         moments = merge_row(shifted[real], merge_moments, like, norm, n, threads)
     split_mean(like, norm, moments.first, 0.0)
-    norm.rstd = reciprocal_root(norm, moments.second / n)
+    norm.rstd = reciprocal_root(norm.eps, norm.scale, moments.second / n)
 
 
 cdef inline double lost(const real* like, double value) noexcept nogil:

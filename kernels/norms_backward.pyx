@@ -2,17 +2,17 @@
 # Forward is norms.pyx; what is done to a few rows is norm_groups.pxd, the order of sums over rows `chunk_rows` below.
 #
 # Bytes: grad and x are read once for the two sums of the row and once, from the first-level cache, for the gradients.
-from cpython.exc cimport PyErr_NoMemory
 from cpython.pycapsule cimport PyCapsule_Import
-from cython.parallel cimport prange
-from libc.stdlib cimport calloc, free, malloc
+from cython.parallel cimport prange, threadid
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
 
 cimport numpy as np
 
 from .lanes cimport enter_environment, environment, f32x, f64x, leave_environment, real
 from .loops cimport skip
 from .norm_groups cimport GROUP, Group, group_backward, set_statistics
-from .rows cimport TILE, direct, put_rows, register, take_rows
+from .rows cimport LINE, TILE, beyond_memory, direct, out_of_memory, put_rows, register, take_rows
 from .ufuncs cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, THREAD_MIN, Dtype, size_of
 
 np.import_array()
@@ -43,6 +43,21 @@ cdef struct Problem:
     bint centred
     bint weighted
 
+cdef struct Plan:
+    # how the work is shared, and the memory for it: had before the first row is read, so that running out of it leaves
+    # the outputs as they were
+    int threads
+    bint alone  # whether one group has all rows, whose sums are the gradients: sums over rows are exact in float64
+    Py_ssize_t chunks  # of so many rows
+    Py_ssize_t rows
+    Py_ssize_t apart  # how many sums a chunk has: for weight and, where there is one, bias side by side
+    char* memory
+    char* weight  # a copy of it, where it does not stand as a kernel takes it; NULL where it does
+    double* sums
+    char* tiles
+    Py_ssize_t tile  # bytes of one operand's tile
+    Py_ssize_t tiles_size  # bytes of a thread's tiles
+
 
 cdef inline char* at(const Array* array, Py_ssize_t row, Py_ssize_t q) noexcept nogil:
     return array.data + row // q * array.step_p + row % q * array.step_q
@@ -61,25 +76,20 @@ cdef inline void move_tile(bint taking, Dtype dtype, real* tile, const Array* ar
         done += run
 
 
-cdef int chunk_rows(const real* like, Dtype dtype, const Problem* problem, const void* weight,
-                    Py_ssize_t start, Py_ssize_t stop, void* grad_weight, void* grad_bias, bint alone,
-                    int threads) noexcept nogil:
-    # One chunk: row after row, GROUP at a time from the chunk's start. -1 where memory ran out.
-    cdef environment callers
+cdef void chunk_rows(const real* like, Dtype dtype, const Problem* problem, const Plan* plan,
+                     const void* weight, Py_ssize_t start, Py_ssize_t stop, void* grad_weight, void* grad_bias,
+                     char* tiles, int threads) noexcept nogil:
+    # One chunk: row after row, GROUP at a time from the chunk's start.
+    cdef environment callers = enter_environment()
     cdef Group group
     cdef Py_ssize_t n = problem.n, r = start, rows, first, k, width = 4 if real is f32x else 8
-    cdef Py_ssize_t size = (TILE * n + TILE) * width
     cdef bint grad_direct = direct(dtype, problem.grad.step_n, n), x_direct = direct(dtype, problem.x.step_n, n)
     cdef bint grad_x_direct = direct(dtype, problem.grad_x.step_n, n)
-    cdef char* tiles = <char*>malloc((3 - grad_direct - x_direct - grad_x_direct) * size + 1)
     cdef char* grad_tile = tiles
-    cdef char* x_tile = grad_tile + (0 if grad_direct else size)
-    cdef char* grad_x_tile = x_tile + (0 if x_direct else size)
-    if tiles == NULL:
-        return -1
-    callers = enter_environment()
+    cdef char* x_tile = grad_tile + (0 if grad_direct else plan.tile)
+    cdef char* grad_x_tile = x_tile + (0 if x_direct else plan.tile)
     group.weight, group.grad_weight, group.grad_bias = weight, grad_weight, grad_bias
-    group.alone, group.n, group.centred = alone, n, problem.centred
+    group.alone, group.n, group.centred = plan.alone, n, problem.centred
     while r < stop:
         rows = min(<Py_ssize_t>TILE, stop - r)
         if not grad_direct:
@@ -106,8 +116,6 @@ cdef int chunk_rows(const real* like, Dtype dtype, const Problem* problem, const
             move_tile(False, dtype, <real*>grad_x_tile, &problem.grad_x, r, rows, problem.q, n)
         r += rows
     leave_environment(callers)
-    free(tiles)
-    return 0
 
 
 cdef inline void add_chunks(const real* like, char* y, Py_ssize_t step, double* sums, Py_ssize_t chunks,
@@ -124,65 +132,72 @@ cdef inline void add_chunks(const real* like, char* y, Py_ssize_t step, double* 
             (<double*>(y + i * step))[0] = sums[i]
 
 
-cdef inline int chunk(const real* like, Dtype dtype, const Problem* problem, const void* weight, Py_ssize_t k,
-                      Py_ssize_t size, double* sums, int threads) noexcept nogil:
-    # the k-th chunk of `size` rows, whose sums for weight and, where there is one, bias stand side by side
-    cdef double* own = sums + k * problem.n * (2 if problem.centred else 1)
-    return chunk_rows(like, dtype, problem, weight, k * size, min(problem.p * problem.q, (k + 1) * size), own,
-                      own + problem.n if problem.centred else NULL, False, threads)
+cdef inline void chunk(const real* like, Dtype dtype, const Problem* problem, const Plan* plan, const void* weight,
+                       Py_ssize_t k, Py_ssize_t thread, int threads) noexcept nogil:
+    cdef double* own = plan.sums + k * plan.apart
+    chunk_rows(like, dtype, problem, plan, weight, k * plan.rows, min(problem.p * problem.q, (k + 1) * plan.rows), own,
+               own + problem.n if problem.centred else NULL, plan.tiles + thread * plan.tiles_size, threads)
 
 
-cdef inline int chunks_backward(const real* like, Dtype dtype, const Problem* problem, const void* weight,
-                                char* grad_weight, Py_ssize_t weight_step, char* grad_bias, Py_ssize_t bias_step,
-                                int threads) noexcept nogil:
-    # The chunks are set by the shape alone, so that the sums over rows know nothing of the threads.
-    cdef Py_ssize_t n = problem.n, rows = problem.p * problem.q, k, chunks, size
-    cdef Py_ssize_t apart = n * (2 if problem.centred else 1)
-    cdef double* sums
-    cdef int failed = 0
-    chunks = max(1, min(<Py_ssize_t>CHUNKS, CHUNK_BYTES // (8 * max(apart, 1))))
-    size = ((rows + chunks - 1) // chunks + TILE - 1) // TILE * TILE
-    chunks = (rows + size - 1) // size if rows > 0 else 0
-    sums = <double*>calloc(max(chunks, 1) * max(apart, 1), sizeof(double))
-    if sums == NULL:
-        return -1
-    if threads == 1 or chunks < threads:
-        for k in range(chunks):
-            failed += chunk(like, dtype, problem, weight, k, size, sums, threads)
-    else:
-        for k in prange(chunks, num_threads=threads, schedule="dynamic"):
-            failed += chunk(like, dtype, problem, weight, k, size, sums, 1)
-    add_chunks(like, grad_weight, weight_step, sums, chunks, apart, n)
-    if problem.centred:
-        add_chunks(like, grad_bias, bias_step, sums + n, chunks, apart, n)
-    free(sums)
-    return failed
-
-
-cdef int backward(const real* like, Dtype dtype, const Problem* problem, char* grad_weight, Py_ssize_t weight_step,
-                  char* grad_bias, Py_ssize_t bias_step, int most) noexcept nogil:
-    # A group's sums over rows are exact in float64, so where one group has all rows they are the gradients.
-    cdef Py_ssize_t n = problem.n, rows = problem.p * problem.q, width = 4 if real is f32x else 8
-    cdef char* weight = NULL
-    cdef char* copied = NULL
-    cdef int failed, threads = most if rows * n >= THREAD_MIN else 1
-    cdef bint adjacent = weight_step == width and (bias_step == width or not problem.centred)
-    if problem.weighted:
-        weight = problem.weight.data
-    if problem.weighted and problem.weight.step_n != width:
-        copied = <char*>malloc((n + TILE) * width)
-        if copied == NULL:
-            return -1
+cdef void backward(const real* like, Dtype dtype, const Problem* problem, const Plan* plan, char* grad_weight,
+                   Py_ssize_t weight_step, char* grad_bias, Py_ssize_t bias_step) noexcept nogil:
+    cdef Py_ssize_t n = problem.n, k
+    cdef const char* weight = problem.weight.data if problem.weighted else NULL
+    if plan.weight != NULL:
         take_rows(dtype if problem.weight.step_n == size_of(dtype) else FLOAT32 if real is f32x else FLOAT64,
-                  <real*>copied, weight, 0, problem.weight.step_n, 1, n)
-        weight = copied
-    if 0 < rows <= GROUP and adjacent:
-        failed = chunk_rows(like, dtype, problem, weight, 0, rows, grad_weight, grad_bias, True, threads)
+                  <real*>plan.weight, weight, 0, problem.weight.step_n, 1, n)
+        weight = plan.weight
+    if plan.alone:
+        chunk_rows(like, dtype, problem, plan, weight, 0, problem.p * problem.q, grad_weight, grad_bias, plan.tiles,
+                   plan.threads)
+        return
+    memset(plan.sums, 0, max(plan.chunks, 1) * plan.apart * sizeof(double))
+    if plan.threads == 1 or plan.chunks < plan.threads:
+        for k in range(plan.chunks):
+            chunk(like, dtype, problem, plan, weight, k, 0, plan.threads)
     else:
-        failed = chunks_backward(like, dtype, problem, weight, grad_weight, weight_step, grad_bias, bias_step,
-                                 threads)
-    free(copied)
-    return failed
+        for k in prange(plan.chunks, num_threads=plan.threads, schedule="dynamic"):
+            chunk(like, dtype, problem, plan, weight, k, threadid(), 1)
+    add_chunks(like, grad_weight, weight_step, plan.sums, plan.chunks, plan.apart, n)
+    if problem.centred:
+        add_chunks(like, grad_bias, bias_step, plan.sums + n, plan.chunks, plan.apart, n)
+
+
+cdef inline Py_ssize_t lines(Py_ssize_t size) noexcept nogil:
+    # bytes, up to the end of a cache line
+    return (size + LINE - 1) // LINE * LINE
+
+
+cdef inline Plan plan_of(const real* like, Dtype dtype, const Problem* problem, Py_ssize_t weight_step,
+                         Py_ssize_t bias_step, int most) noexcept nogil:
+    # The chunks are set by the shape alone, so that the sums over rows know nothing of the threads. memory is NULL
+    # where it ran out.
+    cdef Plan plan
+    cdef Py_ssize_t n = problem.n, rows = problem.p * problem.q, width = 4 if real is f32x else 8
+    cdef Py_ssize_t weight_size, sums_size
+    cdef int tiled = 3 - direct(dtype, problem.grad.step_n, n) - direct(dtype, problem.x.step_n, n) - direct(
+        dtype, problem.grad_x.step_n, n)
+    cdef bint adjacent = weight_step == width and (bias_step == width or not problem.centred)
+    plan.threads = most if rows * n >= THREAD_MIN else 1
+    plan.alone = 0 < rows <= GROUP and adjacent
+    plan.apart = n * (2 if problem.centred else 1)
+    plan.chunks = max(1, min(<Py_ssize_t>CHUNKS, CHUNK_BYTES // (8 * max(plan.apart, 1))))
+    plan.rows = ((rows + plan.chunks - 1) // plan.chunks + TILE - 1) // TILE * TILE
+    plan.chunks = (rows + plan.rows - 1) // plan.rows if rows > 0 else 0
+    plan.tile = lines((TILE * n + TILE) * width)
+    plan.tiles_size = tiled * plan.tile
+    plan.memory = NULL
+    if beyond_memory(n):
+        return plan
+    weight_size = lines((n + TILE) * width) if problem.weighted and problem.weight.step_n != width else 0
+    sums_size = 0 if plan.alone else lines(max(plan.chunks, 1) * plan.apart * sizeof(double))
+    plan.memory = <char*>malloc(LINE + weight_size + sums_size + plan.threads * plan.tiles_size)
+    plan.weight = plan.memory + (-<Py_ssize_t>plan.memory & (LINE - 1))
+    plan.sums = <double*>(plan.weight + weight_size)
+    plan.tiles = <char*>plan.sums + sums_size
+    if weight_size == 0:
+        plan.weight = NULL
+    return plan
 
 
 cdef inline Array array3(char* data, const np.npy_intp* steps) noexcept nogil:
@@ -205,8 +220,8 @@ cdef inline void backward_loop(const real* like, Dtype dtype, char** args, const
     cdef int c = kind.centred  # operands more before rstd, and in all twice as many
     cdef const np.npy_intp* core = steps + 6 + 2 * c
     cdef Problem problem
+    cdef Plan plan
     cdef Py_ssize_t k
-    cdef int failed = 0
     problem.p, problem.q, problem.n = dims[1], dims[2], dims[3]
     problem.centred, problem.weighted = kind.centred, dims[4] > 0
     for k in range(dims[0]):
@@ -216,12 +231,15 @@ cdef inline void backward_loop(const real* like, Dtype dtype, char** args, const
         problem.mean = array2(args[3] + k * steps[3], core + 7)
         problem.rstd = array2(args[3 + c] + k * steps[3 + c], core + 7 + 2 * c)
         problem.grad_x = array3(args[4 + c] + k * steps[4 + c], core + 9 + 2 * c)
-        failed += backward(like, dtype, &problem, args[5 + c] + k * steps[5 + c], core[12 + 2 * c],
-                           args[7] + k * steps[7] if kind.centred else NULL, core[15] if kind.centred else 0,
-                           kind.threads[0])
-    if failed:
-        with gil:
-            PyErr_NoMemory()
+        if k == 0:
+            plan = plan_of(like, dtype, &problem, core[12 + 2 * c], core[15] if kind.centred else 0, kind.threads[0])
+            if plan.memory == NULL:
+                out_of_memory()
+                return
+        backward(like, dtype, &problem, &plan, args[5 + c] + k * steps[5 + c], core[12 + 2 * c],
+                 args[7] + k * steps[7] if kind.centred else NULL, core[15] if kind.centred else 0)
+    if dims[0] > 0:
+        free(plan.memory)
 
 
 cdef void float16_loop(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:

@@ -2,13 +2,20 @@
 # NumPy's for each. Compiled once, without a level.
 from cpython.exc cimport PyErr_Occurred
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from cpython.ref cimport Py_INCREF
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, PyObject
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
+from libc.math cimport INFINITY
 from libc.stdint cimport int64_t
 
 cimport numpy as np
 
+from operator import index
+
 import numpy as np
+
+cdef extern from "Python.h":
+    ctypedef PyObject* (*vectorcallfunc)(PyObject*, PyObject**, size_t, PyObject*)
+    vectorcallfunc PyVectorcall_Function(PyObject* function)
 
 cdef extern from "numpy/ufuncobject.h":
     ctypedef struct PyUFunc_Loop1d:
@@ -18,13 +25,32 @@ cdef extern from "numpy/ufuncobject.h":
 
 cdef extern from "numpy/arrayobject.h":
     const int NPY_HALF
+    const int NPY_NOTYPE
     const int NPY_USERDEF
+
+cdef extern from *:
+    """
+    #include <fenv.h>
+    /* to nearest, however the caller rounds, and without its flushing of subnormals */
+    static float nearest_float(double x) {
+        fenv_t callers;
+        volatile double held = x;
+        volatile float y;
+        fegetenv(&callers);
+        fesetenv(FE_DFL_ENV);
+        y = (float)held;
+        fesetenv(&callers);
+        return y;
+    }
+    """
+    float nearest_float(double x)
 
 np.import_array()
 np.import_ufunc()
 
 cdef enum:
     MOST = 12  # operands of a gufunc
+    MOST_KEYWORDS = 4
 
 ctypedef void (*rows_loop)(char**, const np.npy_intp*, const np.npy_intp*, void*) noexcept nogil
 
@@ -34,39 +60,94 @@ cdef struct Loop:
     int types[MOST]
 
 
-cdef dict KNOWN = {}
+cdef inline bint plain_number(object value):
+    return type(value) is float or type(value) is int
 
 
-cdef object number_of(object value, int dtype):
-    # A Python number as NumPy takes it beside an array of this type, kept for the next call
-    cdef dict known = <dict>KNOWN.setdefault(dtype, {})
+cdef dict KNOWN_FLOATS = {}, KNOWN_DOUBLES = {}
+
+
+cdef object number_of(object value, int precision):
+    # A Python number as a float32 or float64 operand, kept for the next call
+    cdef dict known = KNOWN_DOUBLES if precision == np.NPY_DOUBLE else KNOWN_FLOATS
     cdef np.ndarray operand = <np.ndarray>known.get(value)
     if operand is None or <double>value == 0.0:  # 0.0 and -0.0 are one key
-        operand = np.PyArray_EMPTY(0, NULL, dtype, 0)
-        np.PyArray_SETITEM(operand, np.PyArray_BYTES(operand), value)
+        operand = np.PyArray_EMPTY(0, NULL, precision, 0)
+        if precision == np.NPY_DOUBLE:
+            (<double*>np.PyArray_DATA(operand))[0] = value
+        else:
+            (<float*>np.PyArray_DATA(operand))[0] = nearest_float(value)
         if len(known) == 1000:
             known.clear()
         known[value] = operand
     return operand
 
 
-cdef object any_number(object value, object x, object grad, bint chosen):
-    # The same beside anything. Where `dtype=` or another dtype may have a say, NumPy shall choose; of bfloat16 and
-    # integers it knows less
-    cdef object dtype = getattr(x, "dtype", None)
-    if type(value) not in (int, float) or not isinstance(dtype, np.dtype) or dtype.kind not in "fbiuV":
-        return value
-    if dtype.kind == "f" and (chosen or getattr(grad, "dtype", None) is not dtype):
-        return value
-    if dtype.kind in "biu":
-        dtype = np.exp(np.empty(0, dtype)).dtype
-    return np.array(value, dtype)
+cdef int bfloat16_number() except -1:
+    try:
+        from ml_dtypes import bfloat16
+    except ImportError:
+        return NPY_NOTYPE
+    return np.dtype(bfloat16).num
+
+cdef int BFLOAT16 = bfloat16_number()
+
+
+cdef inline bint is_short(int dtype):
+    return dtype == NPY_HALF or (dtype == BFLOAT16 and dtype != NPY_NOTYPE)
 
 
 cdef inline int float_type(object x):
-    # NumPy's number of the type of an array of floats, -1 of all else
-    cdef int dtype = np.PyArray_TYPE(x) if isinstance(x, np.ndarray) else -1
-    return dtype if dtype in (np.NPY_FLOAT, np.NPY_DOUBLE, NPY_HALF) or dtype >= NPY_USERDEF else -1
+    # NumPy's number of the type of an array of floats, NPY_NOTYPE of all else
+    cdef int dtype = np.PyArray_TYPE(x) if isinstance(x, np.ndarray) else NPY_NOTYPE
+    return dtype if dtype == np.NPY_FLOAT or dtype == np.NPY_DOUBLE or is_short(dtype) else NPY_NOTYPE
+
+
+cdef int computed_in(dtype):
+    # The type that a ufunc of floats computes a dtype in, NPY_NOTYPE where it takes none
+    cdef int own
+    if not isinstance(dtype, np.dtype):
+        return NPY_NOTYPE
+    if dtype.num == BFLOAT16:
+        return BFLOAT16
+    for own in (NPY_HALF, np.NPY_FLOAT, np.NPY_DOUBLE):
+        if np.can_cast(dtype, np.PyArray_DescrFromType(own)):
+            return own
+    return NPY_NOTYPE
+
+
+cdef object dtype_of(object operand):
+    # that of anything a ufunc takes; of what makes its own arrays, whatever it says
+    dtype = getattr(operand, "dtype", None)
+    if isinstance(dtype, np.dtype) or hasattr(operand, "__array_ufunc__"):
+        return dtype
+    return np.asarray(operand).dtype
+
+
+cdef int common(int a, int b):
+    # the type in which operands of two types are computed; -1 stands for a Python number, which has no say
+    if a == b or b < 0:
+        return a
+    if a < 0:
+        return b
+    if a == NPY_NOTYPE or b == NPY_NOTYPE:
+        return NPY_NOTYPE
+    return np.NPY_DOUBLE if a == np.NPY_DOUBLE or b == np.NPY_DOUBLE else np.NPY_FLOAT
+
+
+cdef int type_of_call(tuple arrays, tuple numbers, dict keywords):
+    # The type that a call is computed in, and its Python numbers with it; NPY_NOTYPE where NumPy shall
+    # choose
+    cdef int dtype = -1
+    cdef object operand
+    if "signature" in keywords or "sig" in keywords:
+        return NPY_NOTYPE
+    if keywords.get("dtype") is not None:
+        return computed_in(np.dtype(keywords["dtype"]))
+    for operand in arrays + numbers:
+        if not plain_number(operand):
+            dtype = common(dtype, computed_in(dtype_of(operand)))
+    return np.NPY_DOUBLE if dtype < 0 else dtype
 
 
 cdef inline void put(tuple operands, Py_ssize_t k, object operand):
@@ -74,19 +155,38 @@ cdef inline void put(tuple operands, Py_ssize_t k, object operand):
     PyTuple_SET_ITEM(operands, k, operand)
 
 
-def apply(ufunc, dict keywords, out, tuple arrays, *numbers):
-    """ufunc(*arrays, *numbers, out, **keywords), where a Python number takes the dtype of the last array."""
+def apply(tuple ufuncs, dict keywords, out, tuple arrays, *numbers):
+    """ufunc(*arrays, *numbers, out, **keywords). Python numbers become parameters in the precision of the computation,
+    which for 16-bit arrays is float32: of two ufuncs the second takes those."""
     cdef Py_ssize_t k, given = len(arrays), n = given + len(numbers)
-    cdef object grad = arrays[0], x = arrays[given - 1], number
-    cdef int dtype = float_type(x)
-    cdef bint alike = not keywords and dtype >= 0 and float_type(grad) == dtype
+    cdef object number, ufunc = ufuncs[0]
+    cdef int dtype = float_type(arrays[given - 1])
+    cdef bint known = not keywords and dtype != NPY_NOTYPE and float_type(arrays[0]) == dtype, some = False
     cdef tuple operands = PyTuple_New(n + 1)
+    if out is not None and not isinstance(out, (np.ndarray, tuple)) and not hasattr(type(out), "__array_ufunc__"):
+        check_out(ufunc.__name__, out)
+    for k in range(n - given):
+        known = known and plain_number(numbers[k])
+        some = some or plain_number(numbers[k])
+    if not some:
+        dtype = NPY_NOTYPE
+    elif not known:
+        dtype = type_of_call(arrays, numbers, keywords)
+    if is_short(dtype):
+        ufunc = ufuncs[1]
+        if keywords.pop("dtype", None) is not None:  # `dtype` is that of all operands but the parameters
+            own = np.PyArray_DescrFromType(dtype)
+            keywords["signature"] = (own,) * given + (np.dtype(np.float32),) * (n - given) + (own,)
     for k in range(given):
-        put(operands, k, arrays[k])
+        number = arrays[k]
+        if dtype == BFLOAT16 and plain_number(number):  # which NumPy would take for a float32 here
+            number = np.array(number, np.PyArray_DescrFromType(BFLOAT16))
+        put(operands, k, number)
     for k in range(given, n):
         number = numbers[k - given]
-        put(operands, k, number_of(number, dtype) if alike and type(number) is float else any_number(
-            number, x, grad, bool(keywords)))
+        if dtype != NPY_NOTYPE and plain_number(number):
+            number = number_of(number, np.NPY_DOUBLE if dtype == np.NPY_DOUBLE else np.NPY_FLOAT)
+        put(operands, k, number)
     put(operands, n, out)
     return ufunc(*operands, **keywords) if keywords else ufunc(*operands)
 
@@ -107,30 +207,95 @@ def any_zero(a):
 cdef object ABSENT = np.empty(0, np.float32), ABSENT_FLOAT64 = np.empty(0, np.float64)
 
 
-cpdef object floating(object x):
-    """`x` as an array; integers and booleans become float64."""
-    cdef int dtype
+EXPECTED = "float16, bfloat16, float32, float64 or integers"
+
+
+def refuse_mask(name, role, x):
+    """An error where an array hides some of its numbers, which would be seen here."""
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(f"{name}: {role} is a masked array, whose mask would not be seen; fill it or drop what it "
+                        f"hides")
+
+
+cdef object converted(name, role, object x):
+    # an array of a dtype that the loops do not take
+    cdef int dtype = computed_in(x.dtype)
+    if dtype == NPY_NOTYPE:
+        raise TypeError(f"{name}: {role} is of dtype {x.dtype}; expected {EXPECTED}")
+    if np.PyTypeNum_ISINTEGER(x.dtype.num) or np.PyTypeNum_ISBOOL(x.dtype.num):
+        dtype = np.NPY_DOUBLE
+    elif x.dtype.num >= NPY_USERDEF:  # below 16 bits
+        dtype = np.NPY_FLOAT
+    return x.astype(np.PyArray_DescrFromType(dtype))
+
+
+cdef inline bint taken(np.ndarray x):
+    # whether the loops take its numbers as they lie in memory
+    return float_type(x) != NPY_NOTYPE and np.PyArray_ISNOTSWAPPED(x)
+
+
+cpdef object floating(name, role, object x):
+    """`x` as an array of the machine's floats; integers become float64, and dtypes below 16 bits float32."""
     if not isinstance(x, np.ndarray):
         x = np.asanyarray(x)
-    dtype = np.PyArray_TYPE(x)
-    return x.astype(np.float64) if np.PyTypeNum_ISINTEGER(dtype) or np.PyTypeNum_ISBOOL(dtype) else x
+    if not np.PyArray_CheckExact(x):
+        refuse_mask(name, role, x)
+    return x if taken(x) else converted(name, role, x)
+
+
+cpdef object floats_beside(name, role, object values, np.ndarray x):
+    """The same of weights and the like: integers become float32, or float64 where `x` is."""
+    if not isinstance(values, np.ndarray):
+        values = np.asanyarray(values)
+    if values.dtype.kind in "biu":
+        values = values.astype(np.float64 if np.PyArray_TYPE(x) == np.NPY_DOUBLE else np.float32)
+    return floating(name, role, values)
+
+
+def whole(name, role, value):
+    """An int; an error where it is none."""
+    try:
+        return index(value)
+    except TypeError:
+        raise TypeError(f"{name}: {role} must be an int, not {value!r:.60}") from None
+
+
+def from_zero(name, role, value, most=None):
+    """A number of 0 or more, up to `most`, as a float; an error where it is another."""
+    if type(value) is not float:
+        try:
+            if isinstance(value, (str, bytes)) or np.ndim(value) != 0 or value is np.ma.masked:
+                raise TypeError
+            value = float(value)
+        except (TypeError, ValueError):
+            raise TypeError(f"{name}: {role} must be a number, not {value!r:.60}") from None
+    if most is None and not 0.0 <= <double>value < INFINITY:
+        raise ValueError(f"{name}: {role} must be a finite number of 0 or more, not {value}")
+    if most is not None and not 0.0 <= <double>value <= most:
+        raise ValueError(f"{name}: {role} must be from 0 to {most}, not {value}")
+    return value
 
 
 def checked(name, x, axis):
-    """`x` as an array, and `axis` counted from the front; an error where `x` has no such axis."""
-    cdef np.ndarray array = floating(x)
+    """`x` as an array, and `axis` counted from the front; an error where `x` has no such axis. A number has one axis,
+    of itself."""
+    cdef np.ndarray array = floating(name, "x", x)
     cdef int axes = np.PyArray_NDIM(array)
-    if not -axes <= axis < axes:
+    if type(axis) is not int:
+        axis = whole(name, "axis", axis)
+    if not -max(axes, 1) <= axis < max(axes, 1):
         raise ValueError(f"{name}: axis {axis} is out of range for x of shape {(<object>array).shape}")
     return array, axis + axes if axis < 0 else axis
 
 
 def classified(name, logits, target):
     """Logits as an array, and the class asked for in each row as C-contiguous int64; an error where they do not fit."""
-    cdef np.ndarray x = floating(logits), asked = np.asarray(target), indices
+    cdef np.ndarray x = floating(name, "logits", logits), asked, indices
     cdef Py_ssize_t i, classes
-    cdef const int64_t* index
-    if not np.PyTypeNum_ISINTEGER(np.PyArray_TYPE(asked)):
+    cdef const int64_t* classes_asked
+    refuse_mask(name, "target", target)
+    asked = np.asarray(target)
+    if not np.PyTypeNum_ISINTEGER(np.PyArray_TYPE(asked)) and np.PyArray_SIZE(asked) > 0:
         raise TypeError(f"{name}: target must hold integers, not {(<object>asked).dtype}")
     if np.PyArray_NDIM(x) == 0 or np.PyArray_NDIM(asked) != np.PyArray_NDIM(x) - 1 or not np.PyArray_CompareLists(
             np.PyArray_DIMS(asked), np.PyArray_DIMS(x), np.PyArray_NDIM(asked)):
@@ -138,9 +303,9 @@ def classified(name, logits, target):
                          f"{(<object>x).shape}; expected {(<object>x).shape[:max(np.PyArray_NDIM(x) - 1, 0)]}")
     classes = np.PyArray_DIM(x, np.PyArray_NDIM(x) - 1)
     indices = np.PyArray_FROMANY(asked, np.NPY_INT64, 0, 0, np.NPY_ARRAY_CARRAY_RO | np.NPY_ARRAY_FORCECAST)
-    index = <const int64_t*>np.PyArray_DATA(indices)
+    classes_asked = <const int64_t*>np.PyArray_DATA(indices)
     for i in range(np.PyArray_SIZE(indices)):
-        if not 0 <= index[i] < classes:
+        if not 0 <= classes_asked[i] < classes:
             position = [int(k) for k in np.unravel_index(i, (<object>asked).shape)]
             raise ValueError(f"{name}: target{position} is {asked[tuple(position)]}; expected 0 to {classes - 1}")
     return x, indices
@@ -150,8 +315,8 @@ def vector(name, role, values, np.ndarray x, Py_ssize_t axis):
     """A weight or a bias as an array of the length of `x` along `axis`, or what stands for none."""
     if values is None:
         return ABSENT_FLOAT64 if np.PyArray_TYPE(x) == np.NPY_DOUBLE else ABSENT
-    if not isinstance(values, np.ndarray):
-        values = np.asanyarray(values)
+    if not np.PyArray_CheckExact(values) or not taken(values):
+        values = floats_beside(name, role, values, x)
     if np.PyArray_NDIM(values) != 1 or np.PyArray_DIM(values, 0) != np.PyArray_DIM(x, <int>axis):
         raise ValueError(f"{name}: {role} of shape {values.shape} does not fit x of shape {(<object>x).shape}; along "
                          f"axis {axis} it must have shape {(<object>x).shape[axis:axis + 1]}")
@@ -219,6 +384,69 @@ cdef inline object new_output(np.ndarray x, Py_UCS4 kind, int dtype):
     return np.PyArray_EMPTY(axes - (kind != c"r"), np.PyArray_DIMS(x), dtype, 0)
 
 
+cdef int raise_it() except -1:
+    # the error that is set
+    return -1
+
+
+cdef object unchecked(object gufunc, tuple operands, tuple out, dict keywords):
+    # gufunc(*operands, *out, **keywords), where a loop may have left an error behind beside a result
+    cdef PyObject* arguments[2 * MOST + MOST_KEYWORDS]
+    cdef PyObject* found
+    cdef Py_ssize_t given = 0
+    cdef tuple names = tuple(keywords)
+    for part in (operands, out, tuple(keywords.values())):
+        for argument in <tuple>part:
+            arguments[given] = <PyObject*>argument
+            given += 1
+    found = PyVectorcall_Function(<PyObject*>gufunc)(
+        <PyObject*>gufunc, arguments, given - len(names), <PyObject*>names if names else NULL)
+    if PyErr_Occurred():
+        Py_XDECREF(found)
+        raise_it()
+    result = <object>found
+    Py_DECREF(result)
+    return result
+
+
+cdef bint in_place(np.ndarray operand, np.ndarray out):
+    # whether an output is an operand, element for element
+    return (np.PyArray_BYTES(operand) == np.PyArray_BYTES(out) and (<object>operand).dtype == (<object>out).dtype
+            and (<object>operand).shape == (<object>out).shape and (<object>operand).strides == (<object>out).strides)
+
+
+cdef tuple kept_apart(object gufunc, str kinds, tuple operands, tuple out):
+    # The operands, copied where an output would be written over what is still to be read: a row may be an output, and
+    # all else may not share its memory.
+    cdef Py_ssize_t k, j
+    cdef list found = list(operands)
+    for j in range(len(out)):
+        if not isinstance(out[j], np.ndarray):
+            continue
+        for k in range(j):
+            if isinstance(out[k], np.ndarray) and np.may_share_memory(out[k], out[j]):
+                raise ValueError(f"{gufunc.__name__}: outputs {k} and {j} share memory; each must have its own")
+        for k in range(len(found)):
+            if isinstance(found[k], np.ndarray) and np.may_share_memory(found[k], out[j]) and not (
+                    kinds[k] == "r" and in_place(found[k], out[j])):
+                found[k] = found[k].copy()
+    return tuple(found)
+
+
+def call(gufunc, str kinds, tuple operands, tuple out=(), **keywords):
+    """gufunc(*operands, *out, **keywords), whatever memory the outputs share with operands of these kinds; a
+    MemoryError where a loop had none, which NumPy does not ask it."""
+    if out:
+        check_outputs(gufunc, out)
+        operands = kept_apart(gufunc, kinds, operands, out)
+    try:
+        return unchecked(gufunc, operands, out, keywords)
+    except SystemError as error:  # what Python makes of it where a subclass of ndarray has a say in the result
+        if isinstance(error.__cause__, MemoryError):
+            raise error.__cause__ from None
+        raise
+
+
 cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out, bint summed):
     # the loop on plain arrays and Python numbers, as NumPy calls it: dims are the rows, their length and those of
     # vectors; steps are those from row to row for every operand, then those within rows and vectors. A loop that sums
@@ -284,16 +512,29 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out, bint 
     with nogil:
         loop.function(args, dims, steps, loop.data)
     if PyErr_Occurred():
-        raise MemoryError
+        raise_it()
     results = tuple([array if np.PyArray_NDIM(array) else array[()] for array in made])
     return results if gufunc.nout > 1 else results[0]
+
+
+def check_out(name, out):
+    """An error where a result is to go into something else than an ndarray, or into what has a mask."""
+    if out is not None and (not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray)):
+        raise TypeError(f"{name}: out must be an ndarray, not {type(out).__module__}.{type(out).__name__}")
+
+
+cdef inline check_outputs(np.ufunc gufunc, tuple out):
+    for place in out:
+        if place is not None and not np.PyArray_CheckExact(place):
+            check_out((<object>gufunc).__name__, place)
 
 
 def along(np.ufunc gufunc, str kinds, tuple operands, tuple out):
     """gufunc(*operands, *out) along the last axis. Kinds: r a row, v a vector, s one number a row, i one integer. Of
     arrays that are C-contiguous and of one dtype the loop is called at once, without what NumPy does before it."""
+    check_outputs(gufunc, out)
     found = at_once(gufunc, kinds, operands, out, False)
-    return gufunc(*operands, *out) if found is None else found
+    return call(gufunc, kinds, operands, out) if found is None else found
 
 
 def summed(np.ufunc gufunc, str kinds, tuple operands, tuple out):

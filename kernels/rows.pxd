@@ -3,7 +3,6 @@
 # A kernel takes rows of float32 or float64. Rows that are strided or of 16 bits are brought into a tile of
 # TILE rows first, by whole registers: where neighbouring rows are neighbours in memory (axis 0 of a C-ordered array)
 # the tile is transposed in registers. A kernel therefore never knows the axis, and its bits do not depend on it.
-from cpython.exc cimport PyErr_NoMemory
 from cpython.pycapsule cimport PyCapsule_Import
 from cython.parallel cimport prange
 from libc.stdint cimport uint16_t
@@ -13,14 +12,17 @@ from libc.string cimport strcpy
 cimport numpy as np
 
 from .lanes cimport (
-    called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_bfloat16, load_float16, real,
-    store_bfloat16, store_float16, zip_high_f32, zip_high_f64, zip_low_f32, zip_low_f64,
+    called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_bfloat16, load_float16,
+    real, store_bfloat16, store_float16, zip_high_f32, zip_high_f64, zip_low_f32, zip_low_f64,
 )
 from .loops cimport STREAM_BYTES, lanes, load, skip, store
 from .ufuncs cimport (
     BFLOAT16, FLOAT16, FLOAT32, FLOAT64, NPY_HALF, SHORT_BLOCK, THREAD_MIN, Dtype, PyUFunc_RegisterLoopForType,
     gather, is_short, scatter, size_of,
 )
+
+cdef extern from "Python.h":
+    void* set_memory_error "PyErr_NoMemory"() noexcept
 
 cdef enum:
     MAX_ROW_OPERANDS = 12
@@ -53,10 +55,35 @@ cdef struct Operation:
     const int* threads
 
 
+cdef inline bint beyond_memory(Py_ssize_t n) noexcept nogil:
+    # whether the bytes of the tiles of so many elements (2^40) might not fit a Py_ssize_t: a row may be long without
+    # memory where its stride is 0
+    return n // (1 << 20) >= (1 << 20)
+
+
+cdef inline void out_of_memory() noexcept nogil:
+    # The error is left set in the caller's thread, for NumPy asks no loop whether it failed: who calls a gufunc looks
+    # for it (lanewise.kernels.operands does).
+    with gil:
+        set_memory_error()
+
+
+cdef struct Tiles:
+    # where each operand of a kernel is found: where it stands, or in a tile
+    bint tiled[MAX_ROW_OPERANDS]
+    bint absent[MAX_ROW_OPERANDS]
+    Py_ssize_t offset[MAX_ROW_OPERANDS]  # of a tile in the memory of its thread
+    Py_ssize_t size  # of that memory; 0 where nothing is tiled, -1 where no memory could hold it
+    Py_ssize_t stride[MAX_ROW_OPERANDS]
+    Py_ssize_t step[MAX_ROW_OPERANDS]  # from one row to the next
+    Py_ssize_t height
+    Py_ssize_t group  # how many rows the kernel takes at a time
+    bint streamed
+
 # These are compiled once a precision, whatever the dtype.
 ctypedef void (*run_function)(const void* like, Dtype dtype, void* kernel, const Operation* operation, char** args,
-                              const np.npy_intp* dims, const np.npy_intp* steps, Py_ssize_t start, Py_ssize_t stop,
-                              int threads) noexcept nogil
+                              const np.npy_intp* dims, const np.npy_intp* steps, const Tiles* tiles, char* memory,
+                              Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil
 ctypedef void (*share_function)(const void* like, Dtype dtype, void* kernel, const Operation* operation, char** args,
                                 const np.npy_intp* dims, const np.npy_intp* steps) noexcept nogil
 
@@ -225,19 +252,6 @@ cdef inline void put_rows(Dtype dtype, char* y, Py_ssize_t step, Py_ssize_t stri
         r += 1
 
 
-cdef struct Tiles:
-    # where each operand of a kernel is found: where it stands, or in a tile
-    bint tiled[MAX_ROW_OPERANDS]
-    bint absent[MAX_ROW_OPERANDS]
-    char* tile[MAX_ROW_OPERANDS]
-    Py_ssize_t stride[MAX_ROW_OPERANDS]
-    Py_ssize_t step[MAX_ROW_OPERANDS]  # from one row to the next
-    Py_ssize_t height
-    Py_ssize_t group  # how many rows the kernel takes at a time
-    bint streamed
-    char* memory
-
-
 cdef inline Py_ssize_t group_of(Py_ssize_t rows, Py_ssize_t n, Py_ssize_t width, int operands) noexcept nogil:
     # how many of so many rows of n numbers a kernel takes at a time, which has so many operands of rows of numbers of
     # so many bytes; rows that come from memory had better come one after the other
@@ -249,10 +263,9 @@ cdef inline Py_ssize_t group_of(Py_ssize_t rows, Py_ssize_t n, Py_ssize_t width,
 
 cdef inline Tiles make_tiles(const Operation* operation, Dtype dtype, char** args, const np.npy_intp* dims,
                              const np.npy_intp* steps) noexcept nogil:
-    # memory is NULL where it ran out
+    # how every thread lays out its tiles
     cdef Tiles tiles
-    cdef Py_ssize_t n = dims[1], width = 8 if dtype == FLOAT64 else 4, size = 0
-    cdef Py_ssize_t offset[MAX_ROW_OPERANDS]
+    cdef Py_ssize_t n = dims[1], width = 8 if dtype == FLOAT64 else 4
     cdef int k, operands = operation.n_in + operation.n_out, core = operands, vector = 2, row_operands = 0
     cdef bint transposed = False, varying = False
     for k in range(operands):
@@ -282,14 +295,14 @@ cdef inline Tiles make_tiles(const Operation* operation, Dtype dtype, char** arg
             vector += 1
     # a tile holds one vector
     tiles.height = 1 if varying else TILE if transposed else tiles.group
+    tiles.size = 0
     for k in range(operands):
+        if tiles.tiled[k] and beyond_memory(n):
+            tiles.size = -1
+            return tiles
         if tiles.tiled[k]:
-            offset[k] = size
-            size += ((tiles.height * n + PADDING) * width + PAGE - 1) // PAGE * PAGE
-    tiles.memory = <char*>malloc(size + LINE)
-    for k in range(operands):
-        if tiles.tiled[k]:
-            tiles.tile[k] = tiles.memory + (-<Py_ssize_t>tiles.memory & (LINE - 1)) + offset[k]
+            tiles.offset[k] = tiles.size
+            tiles.size += ((tiles.height * n + PADDING) * width + PAGE - 1) // PAGE * PAGE
     return tiles
 
 
@@ -309,30 +322,28 @@ cdef inline void run_groups(group_kernel kernel, char** at, const Py_ssize_t* st
 
 
 cdef inline void run_rows(const real* like, Dtype dtype, void* kernel, const Operation* operation, char** args,
-                          const np.npy_intp* dims, const np.npy_intp* steps, Py_ssize_t start, Py_ssize_t stop,
-                          int threads) noexcept nogil:
-    # rows start to stop
+                          const np.npy_intp* dims, const np.npy_intp* steps, const Tiles* tiles, char* memory,
+                          Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
+    # rows start to stop, by way of tiles in that memory
     cdef environment callers = enter_environment()
-    cdef Tiles tiles = make_tiles(operation, dtype, args, dims, steps)
     cdef Dtype precision = own_dtype(like)
     cdef Py_ssize_t n = dims[1], r = start, row, rows
     cdef char* at[MAX_ROW_OPERANDS]
+    cdef char* tile[MAX_ROW_OPERANDS]
     cdef Operands p
     cdef int k, operands = operation.n_in + operation.n_out
-    if tiles.memory == NULL:
-        with gil:
-            PyErr_NoMemory()
-        stop = start
+    for k in range(operands):
+        tile[k] = memory + tiles.offset[k] if tiles.tiled[k] else NULL
     while r < stop:
-        rows = min(tiles.height, stop - r)
+        rows = min(tiles.height, stop - r) if tiles.size > 0 else stop - r
         for k in range(operation.n_in):
             if tiles.tiled[k] and operation.kinds[k] == c'r':
-                take_rows(dtype, <real*>tiles.tile[k], args[k] + r * steps[k], steps[k], tiles.stride[k], rows, n)
+                take_rows(dtype, <real*>tile[k], args[k] + r * steps[k], steps[k], tiles.stride[k], rows, n)
             elif tiles.tiled[k] and (r == start or steps[k] != 0):
-                take_row(dtype if tiles.stride[k] == size_of(dtype) else precision, <real*>tiles.tile[k],
+                take_row(dtype if tiles.stride[k] == size_of(dtype) else precision, <real*>tile[k],
                          args[k] + r * steps[k], tiles.stride[k], n)
         for k in range(operands):
-            at[k] = NULL if tiles.absent[k] else tiles.tile[k] if tiles.tiled[k] else args[k] + r * steps[k]
+            at[k] = NULL if tiles.absent[k] else tile[k] if tiles.tiled[k] else args[k] + r * steps[k]
         if operation.grouped:
             run_groups(<group_kernel>kernel, at, tiles.step, operands, tiles.group, rows, n, threads, tiles.streamed)
         else:
@@ -342,26 +353,38 @@ cdef inline void run_rows(const real* like, Dtype dtype, void* kernel, const Ope
                 (<row_kernel>kernel)(NULL, p, n, threads, tiles.streamed)
         for k in range(operation.n_in, operands):
             if tiles.tiled[k]:
-                put_rows(dtype, args[k] + r * steps[k], steps[k], tiles.stride[k], <const real*>tiles.tile[k], rows, n)
+                put_rows(dtype, args[k] + r * steps[k], steps[k], tiles.stride[k], <const real*>tile[k], rows, n)
         r += rows
     if tiles.streamed:
         end_stream()
-    free(tiles.memory)
     leave_environment(callers)
 
 
 cdef inline void share_rows(const real* like, Dtype dtype, void* kernel, const Operation* operation, char** args,
                             const np.npy_intp* dims, const np.npy_intp* steps) noexcept nogil:
-    # many rows go to the threads in ranges; the threads share each of few long rows
+    # Many rows go to the threads in ranges; the threads share each of few long rows. The memory of all tiles is had
+    # before the first row is read, so that running out of it leaves the outputs as they were.
     cdef run_function run = <run_function>called(<void*>run_rows[real])
     cdef Py_ssize_t rows = dims[0], part, t
     cdef int threads = operation.threads[0] if rows * dims[1] >= THREAD_MIN else 1
-    if rows < 2 * threads or threads == 1:
-        run(NULL, dtype, kernel, operation, args, dims, steps, 0, rows, threads)
-        return
-    part = (rows // threads // TILE + 1) * TILE
-    for t in prange(threads, num_threads=threads, schedule="static"):
-        run(NULL, dtype, kernel, operation, args, dims, steps, min(rows, t * part), min(rows, (t + 1) * part), 1)
+    cdef bint shared = rows < 2 * threads or threads == 1
+    cdef Tiles tiles = make_tiles(operation, dtype, args, dims, steps)
+    cdef char* memory = NULL
+    cdef char* first = NULL  # tile, on a cache line
+    if tiles.size != 0:
+        memory = <char*>malloc(tiles.size * (1 if shared else threads) + LINE) if tiles.size > 0 else NULL
+        if memory == NULL:
+            out_of_memory()
+            return
+        first = memory + (-<Py_ssize_t>memory & (LINE - 1))
+    if shared:
+        run(NULL, dtype, kernel, operation, args, dims, steps, &tiles, first, 0, rows, threads)
+    else:
+        part = (rows // threads // TILE + 1) * TILE
+        for t in prange(threads, num_threads=threads, schedule="static"):
+            run(NULL, dtype, kernel, operation, args, dims, steps, &tiles, first + t * tiles.size,
+                min(rows, t * part), min(rows, (t + 1) * part), 1)
+    free(memory)
 
 
 cdef inline void share(Dtype dtype, char** args, const np.npy_intp* dims, const np.npy_intp* steps,

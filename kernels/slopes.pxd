@@ -3,19 +3,19 @@
 # its centre on the root (segments.pxd), in float64 a polynomial takes over near it (tools/fit/roots.py). ..._by_exp is
 # the formula, for float64 and for what lies beyond the segments.
 from .curves cimport (
-    any_unusual, cubic, gate_lowering, gate_power, gelu_tanh_exponent, hypotenuse, logistic, mish_divisor, quotient,
-    where_usual,
+    any_unusual, cubic, gate_lowering, gate_power, gelu_tanh_exponent, hypotenuse, lifted, logistic, mish_divisor,
+    quotient, where_usual,
 )
 from .elementary cimport (
-    ROOTED, bent_steps, exp_of_pair, exp_pair, largest, logistic_divisor, logistic_parts, logistic_times_power, nearest,
-    normal_tail_parts, reduced, reflected_pair, scale2_of_sum, segment_parts, sigmoid, sigmoid_tail, step, steps,
-    steps_end, tanh_pair, whole,
+    ROOTED, any_outside, bent_steps, exp_of_pair, exp_pair, largest, logistic_divisor, logistic_parts,
+    logistic_times_power, normal_tail_parts, reduced, reflected_pair, scale2_of_sum, segment_parts, sigmoid,
+    sigmoid_tail, step, steps, steps_end, tanh_pair, whole,
 )
 from .lanes cimport (
     any_less, at_least, at_most, f32x, f64x, fma, ldexp, magnitude, pick, power2, real, scale2, splat, where_less,
     with_sign,
 )
-from .pairs cimport fast_sum, pair_product, pair_quotient, product, scaled, two_sum
+from .pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled, two_sum
 from .segments cimport GELU_SLOPE_SEGMENTS, GELU_TANH_SLOPE_SEGMENTS, SILU_SLOPE_SEGMENTS
 
 
@@ -309,11 +309,13 @@ cdef inline real mish_slope(real x, real* low) noexcept nogil:
 
 cdef inline real exp_slope(real t, real t_low, real c, real c_low, real top, real top_low, real* low) noexcept nogil:
     # top where t > 0, else c e^t, which is 0 from -200 (-1500) down for any c
-    cdef real zero = splat(t, 0.0), e_low, sum
+    cdef real zero = splat(t, 0.0), one = splat(t, 1.0), e_low, sum, n
+    cdef real down = where_less(pick(t, 1e37, 1e307), magnitude(c), splat(t, 0.25), one)  # lest c e^r overflow
     cdef real e = exp_of_pair(at_least(at_most(t, zero), pick(t, -200.0, -1500.0)), t_low, &e_low, &sum)
-    e = pair_product(e, e_low, c, c_low, &e_low)  # before 2^n, which may leave the low part no digits
-    low[0] = where_less(zero, t, top_low, ldexp(e_low, whole(sum)))
-    return where_less(zero, t, top, ldexp(e, whole(sum)))
+    e = pair_product(e, e_low, c * down, c_low, &e_low)  # before 2^n, which may leave the low part no digits
+    n = whole(sum) + where_less(down, one, splat(t, 2.0), zero)
+    low[0] = where_less(zero, t, top_low, ldexp(e_low, n))
+    return where_less(zero, t, top, ldexp(e, n))
 
 
 cdef inline real elu_slope(real x, real alpha, real* low) noexcept nogil:
@@ -400,19 +402,40 @@ cdef inline real squareplus_slope(real x, real b, real* low) noexcept nogil:
     return pair_quotient(where_less(x, zero, b_scaled, t), where_less(x, zero, zero, t_low), d, d_low, low)
 
 
+cdef inline real lowered(real x, real* n) noexcept nogil:
+    # a huge x times 2^-65 (2^-520), and n as much more, lest a product with x overflow before a power of two comes in
+    cdef real huge = pick(x, 1.152921504606847e+18, 3.273390607896142e+150)
+    n[0] = n[0] + where_less(magnitude(x), huge, splat(x, 0.0), pick(x, 65.0, 520.0))
+    return x * where_less(magnitude(x), huge, splat(x, 1.0), pick(x, 2.710505431213761e-20, 2.913414348125081e-157))
+
+
+cdef inline real product_of_any_size(real grad, real x, real s, real s_low, real n) noexcept nogil:
+    # grad x 2^n (s + s_low) for n <= 0, where a part of it may leave the range of exponents although the whole does not
+    cdef real low, rest, zero = splat(x, 0.0)
+    x, grad = lowered(lifted(x, &n), &n), lowered(lifted(grad, &n), &n)
+    s = pair_product(s, s_low, x, zero, &low)
+    rest = at_least(n - splat(x, 60.0), zero)  # as much as ldexp does not raise
+    return ldexp(scaled(grad, s, finite(low)), n - rest) * power2(rest)
+
+
 cdef inline real glu_backward(real grad, real x, real gate, real* grad_gate) noexcept nogil:
-    # grad s, and grad x s (1 - s), s = sigmoid(gate)
-    cdef real r_low, sum, d, d_low, e, e_low, q, q_low, s, s_low, half, power, zero = splat(x, 0.0)
-    cdef real r = reduced(at_most(magnitude(gate), pick(x, 110.0, 760.0)), &r_low, &sum)
+    # grad s, and grad x s (1 - s), s = sigmoid(gate). What is left of s beyond a gate of 300 (2200), not even the
+    # largest grad and x show.
+    cdef real r_low, sum, d, d_low, e, e_low, q, q_low, s, s_low, y, low, zero = splat(x, 0.0), a = magnitude(gate)
+    cdef real far = pick(x, 40.0, 300.0), power
+    cdef real small = pick(x, 9.5367431640625e-07, 7.888609052210118e-31), large = splat(x, 1099511627776.0)
+    cdef real r = reduced(at_most(a, pick(x, 300.0, 2200.0)), &r_low, &sum)
     d = logistic_divisor(r, r_low, sum, &d_low, &e, &e_low)
     q = pair_quotient(splat(x, 1.0), zero, d, d_low, &q_low)
     s = pair_product(e, e_low, q, q_low, &s_low)
     s = pair_product(s, s_low, q, q_low, &s_low)
-    s = pair_product(s, s_low, x, zero, &s_low)
-    # half of the power of two before grad comes in, lest the product overflow, half after
-    half = nearest(whole(sum), 0.5)
-    power = power2(half)
-    grad_gate[0] = scaled(grad, s * power, s_low * power) * power2(whole(sum) - half)
+    power = power2(whole(sum))
+    y = pair_product(s * power, s_low * power, x, zero, &low)
+    y = scaled(grad, y, low)
+    if any_less(far, a) or any_outside(magnitude(x), small, large):
+        q = product_of_any_size(grad, x, s, s_low, whole(sum))
+        y = where_less(far, a, q, where_less(magnitude(x), small, q, where_less(magnitude(x), large, y, q)))
+    grad_gate[0] = y
     return times_logistic(grad, gate, splat(x, -0.0))
 
 

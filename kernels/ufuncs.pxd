@@ -364,27 +364,48 @@ cdef inline object ufunc_of_rows(bytes name, bytes doc, const Row* rows, const i
     return ufunc
 
 
-cdef inline object elementwise(bytes name, void* float32, void* float64, int n_in, int n_out=1):
-    # One function of floats as an np.ufunc, from its two kernels.
-    cdef int operands = n_in + n_out, k, r, n_rows = 3
-    cdef Row[4] rows
-    cdef int[4 * MAX_OPERANDS] types
-    cdef int[4] numbers = [NPY_HALF, np.NPY_FLOAT, np.NPY_DOUBLE, 0]
-    cdef Dtype[4] dtypes = [FLOAT16, FLOAT32, FLOAT64, BFLOAT16]
+cdef inline int bfloat16_number():
+    # NumPy's number of ml_dtypes' type, which is registered at run time; 0 where that is not installed
     from numpy import dtype
     try:
-        from ml_dtypes import bfloat16  # a type registered at run time, where it is installed
-        numbers[3] = dtype(bfloat16).num
-        n_rows = 4
+        from ml_dtypes import bfloat16
     except ImportError:
-        pass
-    for r in range(n_rows):
-        rows[r].kernel = float64 if dtypes[r] == FLOAT64 else float32
-        rows[r].told = NULL
-        rows[r].lanes = 1
-        rows[r].n_in, rows[r].n_out = n_in, n_out
-        rows[r].threads = thread_count()
+        return 0
+    return dtype(bfloat16).num
+
+
+cdef inline object of_floats(bytes name, void* float32, void* float64, int n_in, int n_out, int parameters):
+    # One function of floats as an np.ufunc, from its two kernels. Of 16-bit floats the last inputs may be parameters,
+    # which are then float32: such a ufunc has these registrations alone.
+    cdef int operands = n_in + n_out, k, r, n_rows = 0
+    cdef Row[4] rows
+    cdef int[4 * MAX_OPERANDS] types
+    cdef int[4] numbers = [NPY_HALF, np.NPY_FLOAT, np.NPY_DOUBLE, bfloat16_number()]
+    cdef Dtype[4] dtypes = [FLOAT16, FLOAT32, FLOAT64, BFLOAT16]
+    for r in range(4):
+        if numbers[r] == 0 or (parameters > 0 and not is_short(dtypes[r])):
+            continue
+        rows[n_rows].kernel = float64 if dtypes[r] == FLOAT64 else float32
+        rows[n_rows].told = NULL
+        rows[n_rows].lanes = 1
+        rows[n_rows].n_in, rows[n_rows].n_out = n_in, n_out
+        rows[n_rows].threads = thread_count()
         for k in range(operands):
-            rows[r].dtypes[k] = dtypes[r]
-            types[r * operands + k] = numbers[r]
+            rows[n_rows].dtypes[k] = dtypes[r]
+            types[n_rows * operands + k] = numbers[r]
+        for k in range(n_in - parameters, n_in):
+            rows[n_rows].dtypes[k] = FLOAT32
+            types[n_rows * operands + k] = np.NPY_FLOAT
+        n_rows += 1
     return ufunc_of_rows(name, b"", rows, types, n_rows)
+
+
+cdef inline object elementwise(bytes name, void* float32, void* float64, int n_in, int n_out=1):
+    # all operands are of one dtype
+    return of_floats(name, float32, float64, n_in, n_out, 0)
+
+
+cdef inline object parametric(bytes name, void* float32, void* float64, int n_in, int parameters):
+    # the same, and beside it the ufunc of 16-bit floats whose parameters, the last inputs, are float32: a number such
+    # as 0.01 must not be rounded to 16 bits before anything is computed
+    return (of_floats(name, float32, float64, n_in, 1, 0), of_floats(name, float32, float64, n_in, 1, parameters))

@@ -5,15 +5,27 @@ import math
 
 import numpy as np
 
-from .kernels.operands import along, checked, floating, summed, vector
+from .kernels.operands import (
+    along,
+    call,
+    check_out,
+    checked,
+    floating,
+    floats_beside,
+    from_zero,
+    refuse_mask,
+    summed,
+    vector,
+    whole,
+)
 
-__all__ = ["as_rows", "backward_on_axis", "checked", "fill", "fitting", "floating", "like", "on_axis", "statistic",
-           "vector"]
+__all__ = ["as_rows", "backward_on_axis", "call", "checked", "fill", "fitting", "floating", "floats_beside",
+           "from_zero", "like", "of_number", "on_axis", "refuse_mask", "rounded_to", "statistic", "vector", "whole"]
 
 
 def like(name, role, other, x):
     """Another array of the shape of `x`."""
-    other = floating(other)
+    other = floating(name, role, other)
     if other.shape != x.shape:
         raise ValueError(f"{name}: {role} of shape {other.shape} does not fit x of shape {x.shape}")
     return other
@@ -21,7 +33,7 @@ def like(name, role, other, x):
 
 def statistic(name, role, values, x, axis):
     """A statistic of every row of `x`, as a forward function returned it."""
-    values = np.asanyarray(values)
+    values = floating(name, role, values)
     expected = x.shape[:axis] + x.shape[axis + 1:]
     if values.shape != expected:
         raise ValueError(f"{name}: {role} of shape {values.shape} does not fit x of shape {x.shape}; without axis "
@@ -29,14 +41,33 @@ def statistic(name, role, values, x, axis):
     return values
 
 
+def rounded_to(dtype, values):
+    """Results, usually float64, in the dtype they are returned in; integers and narrower dtypes than 16 bits are none.
+    What is beyond it becomes an infinity without a warning."""
+    dtype = np.dtype(dtype)
+    if values.dtype == dtype:
+        return values
+    if dtype.itemsize < 2 or dtype.kind not in "fV":
+        dtype = values.dtype if values.dtype.kind == "f" else np.dtype(np.float64)
+    with np.errstate(all="ignore"):
+        return values.astype(dtype.newbyteorder("="))
+
+
+def of_number(name, function, operands, out, **keywords):
+    """A function along an axis of 0-d operands: of arrays of one number, its results without their axis."""
+    place = None if out is None else fitting(name, out, ()).reshape(1)
+    found = function(*(np.reshape(operand, 1) for operand in operands), axis=0, out=place, **keywords)
+    y, *others = found if isinstance(found, tuple) else (found,)
+    y = out if out is not None else np.reshape(y, ())[()]
+    return (y, *others) if others else y
+
+
 def on_axis(gufunc, kinds, operands, axis, ndim, *out):
     """Call a gufunc whose operands are of the given kinds: r a row along `axis`, v a vector, s one number a row. The
     first outputs may be given."""
     if axis == ndim - 1:
         return along(gufunc, kinds, operands, out)
-    keywords = {"out": (*out, *(None,) * (gufunc.nout - len(out)))}
-    keywords["axes"] = [{"r": axis, "v": -1, "s": ()}[kind] for kind in kinds]
-    return gufunc(*operands, **keywords)
+    return call(gufunc, kinds, operands, out, axes=[{"r": axis, "v": -1, "s": ()}[kind] for kind in kinds])
 
 
 def as_rows(x, axis):
@@ -47,8 +78,7 @@ def as_rows(x, axis):
 
 def fitting(name, out, shape):
     """An array to write to, which must have that shape."""
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"{name}: out must be an ndarray, not {type(out).__name__}")
+    check_out(name, out)
     if out.shape != shape:
         raise ValueError(f"{name}: out of shape {out.shape} does not fit; expected shape {shape}")
     return out
@@ -64,7 +94,7 @@ def new(x, gufunc, *operands):
     return np.empty_like(x, dtypes.pop().newbyteorder("="), order="C")
 
 
-def fill(name, out, x, gufunc, operands, shaped, call):
+def fill(name, out, x, gufunc, operands, shaped, filled):
     """Call a gufunc with `out`, or a new array for the results of these operands of its, in the shape of `x`, shaped as
     it wants it; return that and what the call did. Where the memory of `out` allows no such view, other memory is
     filled and copied."""
@@ -72,9 +102,9 @@ def fill(name, out, x, gufunc, operands, shaped, call):
         out = new(x, gufunc, *operands)
     view = shaped(fitting(name, out, x.shape))
     if np.may_share_memory(view, out):
-        return out, call(view)
+        return out, filled(view)
     place = np.empty(out.shape, out.dtype)
-    result = call(shaped(place))
+    result = filled(shaped(place))
     out[...] = place
     return out, result
 
@@ -92,5 +122,5 @@ def backward_on_axis(name, gufunc, kinds, operands, axis, out):
               for kind, other in zip(kinds[2:], others, strict=False)]
     grad_x, (_, *sums) = fill(
         name, out, x, gufunc, (grad, x), lambda place: as_rows(place, axis),
-        lambda place: gufunc(as_rows(grad, axis), rows, *others, place))
+        lambda place: call(gufunc, kinds, (as_rows(grad, axis), rows, *others), (place,)))
     return grad_x, *sums

@@ -1,5 +1,6 @@
 """Measuring the accuracy contract: the error of every function in ULP of the exact result, over samples or over all
-inputs of a dtype. What is exact is oracles.py's, what is allowed bounds.py's; printing is cli_accuracy.py's."""
+inputs of a dtype. What is exact is oracles.py's, what is allowed bounds.py's, what an error is ulps.py's; printing is
+cli_accuracy.py's."""
 
 import collections
 import math
@@ -12,14 +13,9 @@ import numpy as np
 from . import oracles
 from .bounds import bound
 from .kernels import ulps as _kernels
+from .ulps import DIGITS, DTYPES, LEAST, MOST, dtype_of, errors
 
-__all__ = ["DTYPES", "Accuracy", "chunks", "count_chunks", "errors", "errors_beside", "exact_errors",
-           "measure"]
-
-DTYPES = ("float32", "float64", "float16", "bfloat16")
-_DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}  # significant bits, the hidden one among them
-_LEAST = {"float16": -14, "bfloat16": -126, "float32": -126, "float64": -1022}  # exponents of the normal numbers
-_MOST = {"float16": 15, "bfloat16": 127, "float32": 127, "float64": 1023}
+__all__ = ["DTYPES", "Accuracy", "chunks", "count_chunks", "dtype_of", "errors", "measure"]
 
 _CHUNK = 1 << 14  # elements: a chunk's float64 arrays are small enough for malloc to keep, not to map anew
 _STEP = 1009  # a sample of float32 takes every bit pattern of this many: a prime, so that all low bits occur
@@ -85,58 +81,6 @@ class Accuracy:
         self.inputs += other.inputs
 
 
-def errors(y, exact, dtype):
-    """|y - exact| in ULP of the exact result, which is given in float64, for `y` of a narrower dtype.
-
-    Beyond the largest number an infinity counts as the power of two that rounding would reach. A NaN is right where
-    the exact result is one, and nowhere else.
-    """
-    found = np.empty(y.shape)
-    _kernels.measure(y.astype(np.float64), exact, _DIGITS[dtype], _LEAST[dtype], _MOST[dtype], found)
-    return found
-
-
-def errors_beside(y, exact, terms, dtype):
-    """As `errors`, in ULP of the exact result or, where they are larger, of the terms it is a sum of.
-
-    What is exact may be of any wider float.
-    """
-    top = np.ldexp(exact.dtype.type(1), _MOST[dtype] + 1)
-    y, exact = np.clip(y.astype(exact.dtype), -top, top), np.clip(exact, -top, top)
-    size = np.maximum(np.abs(exact), terms)
-    power = np.where(size == 0, _LEAST[dtype], np.clip(np.frexp(size)[1] - 1, _LEAST[dtype], _MOST[dtype]))
-    apart = np.abs(y - exact)
-    return np.where(np.isnan(apart), np.inf, np.ldexp(apart, _DIGITS[dtype] - 1 - power)).astype(np.float64)
-
-
-def exact_errors(y, exact, dtype):
-    """As `errors`, of an exact result given as a sequence of mpmath's numbers."""
-    from mpmath import mp, mpf
-
-    digits, least, most = _DIGITS[dtype], _LEAST[dtype], _MOST[dtype]
-    found = []
-    with mp.workprec(oracles.PRECISION):
-        top = mpf(2) ** (most + 1)
-        for ours, value in zip(y, exact, strict=True):
-            if mp.isnan(value) or np.isnan(ours):
-                found.append(0.0 if mp.isnan(value) and np.isnan(ours) else math.inf)
-                continue
-            value = min(max(value, -top), top)
-            ours = min(max(mpf(float(ours)), -top), top)
-            power = mp.frexp(value)[1] - 1 if value else least
-            found.append(float(abs(ours - value) / mpf(2) ** (min(max(power, least), most) + 1 - digits)))
-    return np.array(found)
-
-
-def dtype_of(name):
-    """The NumPy dtype of a name, bfloat16 among them."""
-    if name == "bfloat16":
-        from ml_dtypes import bfloat16
-
-        return np.dtype(bfloat16)
-    return np.dtype(name)
-
-
 def neighbourhoods(dtype, reach):
     """Numbers of a dtype, `reach` to each side of every place where formulas change or cancel; and the subnormals'."""
     dtype = dtype_of(dtype)
@@ -153,8 +97,8 @@ def _extremes(dtype, reach):
     # codes about the smallest normal number and the largest, of both signs; zero's own are among the points
     name = dtype.name
     sign = -(1 << (8 * dtype.itemsize - 1))
-    normal = 1 << (_DIGITS[name] - 1)
-    largest = (2 * _MOST[name] + 1) * normal - 1
+    normal = 1 << (DIGITS[name] - 1)
+    largest = (2 * MOST[name] + 1) * normal - 1
     positive = np.concatenate([np.arange(reach), np.arange(-reach, reach) + normal, largest - np.arange(reach)])
     return positive, positive + sign
 
@@ -162,7 +106,7 @@ def _extremes(dtype, reach):
 def adversarial(dtype, reach, per_scale, seed=0):
     """Neighbourhoods, and random numbers of every scale."""
     rng = np.random.default_rng(seed)
-    least, most = _LEAST[dtype] - _DIGITS[dtype], min(_MOST[dtype], 1000)
+    least, most = LEAST[dtype] - DIGITS[dtype], min(MOST[dtype], 1000)
     scales = np.repeat(np.arange(least, most, 16 if dtype == "float64" else 4), per_scale)
     x = np.ldexp(rng.uniform(1, 2, scales.size), scales) * rng.choice([-1, 1], scales.size)
     usual = [rng.normal(0, scale, 40 * per_scale) for scale in (0.1, 1, 5, 20)]
@@ -180,8 +124,10 @@ def chunks(function, dtype, exhaustive=False):
     for parameters in row.parameters:
         for turn in range(_TURNS.get(dtype, 2) if backward else 1):
             for k, x in enumerate(_numbers(dtype, exhaustive)):
-                least = max(low, row.normal_slope_from[dtype == "float64"]) if turn else low
-                x = _within(x, least, high)
+                # a gradient of 1 that is multiplied by `up` is as any other
+                one = turn == 0 and (row.gated is None or parameters == (1.0,))
+                least = low if one else max(low, row.normal_slope_from[dtype == "float64"])
+                x = _within(x, least if backward else low, high)
                 yield ((_grads(dtype, x.size, turn, k), x) if backward else (x,)), parameters
 
 
@@ -231,7 +177,7 @@ def measure(function, dtype, exhaustive=False, threads=None, progress=None):
     Parameters
     ----------
     function : str
-        A name in BOUNDS.
+        A name in BOUNDS or in GATE_BOUNDS.
     dtype : str
         One of DTYPES.
     exhaustive : bool
@@ -247,24 +193,32 @@ def measure(function, dtype, exhaustive=False, threads=None, progress=None):
     """
     import lanewise
 
-    compute = getattr(lanewise, function)
-    exact = oracles.exact(function)
+    compute, exact = oracles.caller(function), oracles.exact(function)
     wide = compute if exhaustive and dtype == "float32" else oracles.wide(function)
     found = Accuracy(function, dtype)
+    # what is gated is of the dtype of the gate; a parameter beside 16-bit numbers is a float32
+    gated = oracles.of_function(function).gated is not None
+    held = np.float32 if dtype in ("float16", "bfloat16") and not gated else dtype_of(dtype).type
 
     def try_chunk(chunk):
         operands, parameters = chunk
+        here = Accuracy(function, dtype)
         if not operands[0].size:
-            return Accuracy(function, dtype)
-        narrow = [dtype_of(dtype).type(parameter) for parameter in parameters]
-        y = compute(*operands, *narrow)
+            return here
+        narrow = [held(parameter) for parameter in parameters]
+        results = _several(compute(*operands, *(narrow if gated else map(float, narrow))))
         if dtype == "float64":
-            here = exact_errors(y, [exact(*each, *map(float, narrow)) for each in zip(*operands, strict=True)], dtype)
+            by_element = (_several(exact(*each, *map(float, narrow))) for each in zip(*operands, strict=True))
+            errors_of = [errors(y, expected, dtype)
+                         for y, expected in zip(results, zip(*by_element, strict=True), strict=True)]
         else:
             with np.errstate(all="ignore"):
                 widened = [operand.astype(np.float64) for operand in operands]
-                here = errors(y, np.asarray(wide(*widened, *map(float, narrow)), np.float64), dtype)
-        return Accuracy.of(function, dtype, here, operands)
+                errors_of = [errors(y, np.asarray(expected, np.float64), dtype) for y, expected in zip(
+                    results, _several(wide(*widened, *map(float, narrow))), strict=True)]
+        for each in errors_of:
+            here.add(Accuracy.of(function, dtype, each, operands))
+        return here
 
     workers = 1 if dtype == "float64" else threads or os.cpu_count() or 1  # mpmath's precision is global
     before = lanewise.get_num_threads()
@@ -278,6 +232,10 @@ def measure(function, dtype, exhaustive=False, threads=None, progress=None):
     finally:
         lanewise.set_num_threads(before)
     return found
+
+
+def _several(found):
+    return found if isinstance(found, tuple) else (found,)
 
 
 def _in_order(pool, work, items, ahead):

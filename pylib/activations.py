@@ -56,11 +56,11 @@ def _documented():
     """Every ufunc by name, with its docstring."""
     functions = {}
     for name, (formula, source) in _FUNCTIONS.items():
-        functions[name] = getattr(_kernels, f"{name}_ufunc")
+        functions[name] = _documentation.named(getattr(_kernels, f"{name}_ufunc"), name)
         functions[name].__doc__ = _documentation.forward(name, formula, source)
     for name, (slope, argument) in _SLOPES.items():
         backward = f"{name}_backward"
-        functions[backward] = getattr(_kernels, f"{backward}_ufunc")
+        functions[backward] = _documentation.named(getattr(_kernels, f"{backward}_ufunc"), backward)
         functions[backward].__doc__ = _documentation.backward(
             backward, f"grad * {name}'; {name}' = {slope}", {argument: _ROLES[argument]})
     return functions

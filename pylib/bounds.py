@@ -4,7 +4,10 @@ Docstrings and docs/accuracy.md quote this table and the tests assert it: of flo
 docs/accuracy.md counts, over all 2^32 inputs), of float16 and bfloat16 over all 65 536, of float64 over adversarial
 samples, of functions along an axis over millions of numbers in random rows. A backward's bound is for its given inputs,
 where the slope is a normal number or the gradient is 1: a slope below the smallest normal number has fewer digits,
-which a large gradient shows."""
+which a large gradient shows.
+
+Every public function of floats is here. One that is by definition another, of the same numbers or their negatives, has
+that one's name in place of its bounds."""
 
 SIXTEEN = 0.51  # computed in float32 and rounded once
 
@@ -71,31 +74,63 @@ BOUNDS = {
     "reglu": {"float32": 0.5, "float64": 0.5},
 }
 
-# Functions along an axis, for rows of up to 10 000 elements. Where a result cancels (a difference near 0), its error is
-# counted in ULP of the terms that cancel, or of the root mean square of the row's exact results; such functions are in
-# CANCELLING.
+# Gated units of the halves of an array, and the backwards of all gated units: each of two gradients keeps the bound. To
+# the gradient with respect to the gate, slope times `up` is what the slope is to others: it must be a normal number.
+GATE_BOUNDS = {
+    "glu": {"float32": 1.0, "float64": 1.0},
+    "glu_backward": {"float32": 2.0, "float64": 2.0},
+    "swiglu_backward": {"float32": 2.0, "float64": 2.0},
+    "geglu_backward": {"float32": 2.0, "float64": 2.0},
+    "reglu_backward": {"float32": 0.5, "float64": 0.5},
+}
+
+# Functions along an axis, and prelu's backward, which sums; for rows of up to 10 000 elements. Where a result cancels
+# (a difference near 0), its error is counted in ULP of the terms that cancel, or of the root mean square of the row's
+# exact results; such functions are in CANCELLING.
 ROW_BOUNDS = {
     "rms_norm": {"float32": 2.0, "float64": 4.0},
     "rms_norm_backward": {"float32": 3.0, "float64": 5.0},
+    "add_rms_norm": {"float32": 3.5, "float64": 5.0},
     "layer_norm": {"float32": 3.0, "float64": 5.0},
     "layer_norm_backward": {"float32": 4.0, "float64": 5.0},
     "batch_norm": {"float32": 4.0, "float64": 6.0},
     "batch_norm_backward": {"float32": 3.5, "float64": 3.0},
+    "group_norm": {"float32": 3.0, "float64": 5.0},
+    "group_norm_backward": {"float32": 4.0, "float64": 5.0},
+    "instance_norm": "group_norm",
+    "instance_norm_backward": "group_norm_backward",
     "normalize": {"float32": 2.0, "float64": 4.0},
     "normalize_backward": {"float32": 4.0, "float64": 7.0},
     "softmax": {"float32": 4.0, "float64": 6.0},
     "softmax_backward": {"float32": 4.0, "float64": 5.0},
+    "softmin": "softmax",
+    "softmin_backward": "softmax_backward",
     "log_softmax": {"float32": 1.5, "float64": 1.5},
     "log_softmax_backward": {"float32": 2.5, "float64": 4.0},
     "logsumexp": {"float32": 1.0, "float64": 4.0},
+    "logsumexp_backward": {"float32": 4.0, "float64": 7.0},
     "cross_entropy": {"float32": 1.5, "float64": 4.0},
     "cross_entropy_with_grad": {"float32": 2.0, "float64": 4.0},
+    "cross_entropy_backward": {"float32": 2.0, "float64": 4.0},
+    "prelu_backward": {"float32": 1.0, "float64": 3.0},
 }
 CANCELLING = {"rms_norm_backward", "layer_norm", "layer_norm_backward", "batch_norm", "batch_norm_backward",
-              "normalize_backward", "softmax_backward", "log_softmax_backward",
-              "logsumexp", "cross_entropy", "cross_entropy_with_grad"}
+              "group_norm", "group_norm_backward", "instance_norm", "instance_norm_backward", "normalize_backward",
+              "softmax_backward", "softmin_backward", "log_softmax_backward", "logsumexp", "cross_entropy",
+              "cross_entropy_with_grad", "cross_entropy_backward", "prelu_backward"}
+
+
+def functions():
+    """The names of all functions that have a bound."""
+    return [*BOUNDS, *GATE_BOUNDS, *ROW_BOUNDS]
+
+
+def of(function):
+    """The bounds of a function in ULP, by the name of a dtype: float32 or float64."""
+    found = {**BOUNDS, **GATE_BOUNDS, **ROW_BOUNDS}[function]
+    return of(found) if isinstance(found, str) else found
 
 
 def bound(function, dtype):
     """The bound of a function in ULP for the name of a dtype."""
-    return SIXTEEN if dtype in ("float16", "bfloat16") else {**BOUNDS, **ROW_BOUNDS}[function][dtype]
+    return SIXTEEN if dtype in ("float16", "bfloat16") else of(function)[dtype]

@@ -5,13 +5,13 @@ Codes and weights are codes.py; both are lanewise.genome to the user. Whom to br
 
 import numpy as np
 
-from .codes import LOG4, rows_of, seed_of, weights_in, whole
+from .codes import LOG4, plain, rows_of, seed_of, weights_in, whole
 from .kernels import breeding as _kernels
 from .kernels import distances as _distances
 
 __all__ = ["crossover", "diversity", "hamming_distance", "mutate", "random_population"]
 
-_MUTATIONS = ("flip", "gray", "step")  # in the order of the enumeration in kernels/breeding.pyx
+_MUTATIONS = ("flip", "gray", "step", "redraw")  # in the order of the enumeration in kernels/breeding.pyx
 _CROSSOVERS = {"uniform": (0, 0), "bitwise": (1, 0), "one_point": (2, 1), "two_point": (2, 2)}
 
 
@@ -64,20 +64,22 @@ def random_population(size, n_weights, rng, *, generation=0, first=0):
 
 
 def mutate(genomes, rate, rng, out=None, *, kind="flip", codebook=LOG4, n_weights=None, generation=0, first=0):
-    """Flip each bit with probability `rate`, independently.
+    """Flip each bit, or change each weight, with probability `rate`, independently.
 
     Parameters
     ----------
     genomes : array_like of uint8, shape (..., ceil(n / 2))
     rate : float or array_like
-        Between 0 and 1, right to 1e-12 of itself: 0 copies and 1 flips every bit. One for all, or one for each genome.
+        Between 0 and 1, right to 1e-12 of itself: 0 copies, and 1 flips every bit or changes every weight. One for
+        all, or one for each genome.
     rng : int or np.random.Generator
     out : ndarray of uint8, optional
         Where to write; may be `genomes`.
-    kind : {"flip", "gray", "step"}
+    kind : {"flip", "gray", "step", "redraw"}
         "flip" flips bits of the codes. "gray" flips bits of the Gray code of a code's rank among the codebook's
         levels, where neighbours differ in one bit. "step" moves each weight, with probability `rate`, to the level
-        above or below its own, by a fair coin; beyond the ends there is none, and it stays.
+        above or below its own, by a fair coin; beyond the ends there is none, and it stays. "redraw" gives each
+        weight, with probability `rate`, a fresh code, any of the 16 alike, its own among them.
     codebook : Codebook
         Whose levels "gray" and "step" go by.
     n_weights : int, optional
@@ -90,7 +92,7 @@ def mutate(genomes, rate, rng, out=None, *, kind="flip", codebook=LOG4, n_weight
     ndarray of uint8, of the shape of `genomes`
 
     """
-    genomes = np.asarray(genomes)
+    genomes = plain("genomes", genomes)
     rows = rows_of("genomes", genomes, np.uint8)
     n = weights_in("genomes", rows, n_weights)
     rates = np.ascontiguousarray(rate, dtype=np.float64).reshape(-1)
@@ -133,7 +135,7 @@ def crossover(a, b, rng, children=1, *, kind="uniform", n_weights=None, generati
         raise ValueError(f"kind is one of {', '.join(_CROSSOVERS)}; got {kind!r}")
     if children not in (1, 2):
         raise ValueError(f"children is 1 or 2; got {children!r}")
-    a, b = np.asarray(a), np.asarray(b)
+    a, b = plain("a", a), plain("b", b)
     if a.shape != b.shape:
         raise ValueError(f"a and b have one shape; got {list(a.shape)} and {list(b.shape)}")
     rows, others = rows_of("a", a, np.uint8), rows_of("b", b, np.uint8)
@@ -163,7 +165,7 @@ def hamming_distance(a, b, unit="bits"):
     """
     if unit not in ("bits", "weights"):
         raise ValueError(f"unit is 'bits' or 'weights'; got {unit!r}")
-    a, b = np.asarray(a), np.asarray(b)
+    a, b = plain("a", a), plain("b", b)
     if b.shape not in (a.shape, a.shape[-1:]):
         raise ValueError(f"b has the shape of a, {list(a.shape)}, or of one genome; got {list(b.shape)}")
     rows, others = rows_of("a", a, np.uint8), rows_of("b", b, np.uint8)
@@ -186,7 +188,7 @@ def diversity(population):
     float
         Every pair is counted, in time proportional to the size: exact up to 2^53 differences.
     """
-    population = np.asarray(population)
+    population = plain("population", population)
     rows = rows_of("population", population, np.uint8)
     if population.ndim != 2 or len(rows) < 2:
         raise ValueError(f"population is [size, bytes] with a size of at least 2; got {list(population.shape)}")

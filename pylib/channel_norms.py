@@ -2,9 +2,11 @@
 and documentation; the arithmetic is in kernels/: batch_norm.pyx, batch_columns.pyx and, a group being a row, norms.pyx.
 """
 
+import math
+
 import numpy as np
 
-from ._axis import fill, floating, like
+from ._axis import call, fill, floating, floats_beside, from_zero, like, rounded_to, whole
 from ._documentation import with_bound
 from .kernels import batch_columns as _columns
 from .kernels import batch_norm as _batch
@@ -16,7 +18,7 @@ __all__ = ["batch_norm", "batch_norm_backward", "group_norm", "group_norm_backwa
 
 
 def _checked(name, x):
-    x = floating(x)
+    x = floating(name, "x", x)
     if x.ndim < 2:
         raise ValueError(f"{name}: x needs a batch axis and a channel axis, not shape {x.shape}")
     return x
@@ -25,7 +27,7 @@ def _checked(name, x):
 def _per_channel(name, role, values, x, default=None):
     if values is None:
         return np.full(x.shape[1], default, np.float64) if default is not None else None
-    values = np.asanyarray(values)
+    values = floats_beside(name, role, values, x)
     if values.shape != x.shape[1:2]:
         raise ValueError(f"{name}: {role} of shape {values.shape} does not fit x of shape {x.shape}; "
                          f"expected {x.shape[1:2]}")
@@ -34,7 +36,31 @@ def _per_channel(name, role, values, x, default=None):
 
 def _segments(x):
     """`x` with a segment, what one example holds of one channel, as its last axis; (batch, channels) as it is."""
-    return x.reshape(*x.shape[:2], -1) if x.ndim > 2 else x
+    return x.reshape(*x.shape[:2], math.prod(x.shape[2:])) if x.ndim > 2 else x
+
+
+def _check_updated(name, out, running_mean, running_var):
+    # what training writes to, before it writes anything
+    updated = {"running_mean": running_mean, "running_var": running_var}
+    for role, running in updated.items():
+        if running is not None and not isinstance(running, np.ndarray):
+            raise TypeError(f"{name}: {role} is updated in place and must be an ndarray, not {type(running).__name__}")
+        if running is not None and (running.dtype.kind in "biu" or running.dtype.itemsize < 2):
+            raise TypeError(f"{name}: {role} is updated in place and must hold floats of 16 bits or more, not "
+                            f"{running.dtype}")
+        if running is not None and not running.flags.writeable:
+            raise ValueError(f"{name}: {role} is updated in place, but is read-only")
+    written = [(role, array) for role, array in (*updated.items(), ("out", out)) if isinstance(array, np.ndarray)]
+    for k, (role, array) in enumerate(written):
+        for other_role, other in written[:k]:
+            if np.may_share_memory(array, other):
+                raise ValueError(f"{name}: {other_role} and {role} share memory; each must have its own")
+
+
+def _moments(kernels, segments, scale):
+    # mean and variance of each channel times its scale
+    mean, variance = call(kernels.moments_gufunc, "rsss", (segments, scale))
+    return call(_batch.merged_gufunc, "rrss", (mean.T, variance.T)) if segments.ndim > 2 else (mean, variance)
 
 
 @with_bound
@@ -58,7 +84,8 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
     training : bool
         Whether to use, and keep, the statistics of this batch.
     momentum, eps : float
-        The share of this batch in the running statistics; what is added to the variance.
+        The share of this batch in the running statistics, from 0 to 1; what is added to the variance, finite and 0 or
+        more.
     out : ndarray, optional
         Where to put the result.
     return_stats : bool
@@ -74,7 +101,8 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
     Raises
     ------
     ValueError
-        If a shape does not fit, inference lacks running statistics, or a channel in training has one element or none.
+        If a shape does not fit, inference lacks running statistics, or a channel in training has one element;
+        `momentum` or `eps` is out of its range. A batch of nothing gives nothing, and leaves running statistics alone.
 
     Notes
     -----
@@ -84,30 +112,37 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
     """
     name = "batch_norm"
     x = _checked(name, x)
+    momentum, eps = from_zero(name, "momentum", momentum, 1), from_zero(name, "eps", eps)
     weight = _per_channel(name, "weight", weight, x, 1.0)
     bias = _per_channel(name, "bias", bias, x, 0.0)
     kept_mean = _per_channel(name, "running_mean", running_mean, x)
     kept_var = _per_channel(name, "running_var", running_var, x)
-    segments, kernels = _segments(x), _columns if x.ndim == 2 else _batch
+    segments, kernels, double = _segments(x), _columns if x.ndim == 2 else _batch, x.dtype.itemsize == 8
     if training:
         count = x.size // x.shape[1] if x.shape[1] else 0
-        if x.shape[1] and count < 2:
-            raise ValueError(f"{name}: training needs more than one element a channel; x of shape {x.shape} has "
-                             f"{count}")
-        mean, variance = kernels.moments_gufunc(segments)
-        if x.ndim > 2:
-            mean, variance = _batch.merged_gufunc(mean.T, variance.T)
-        # of the population: it counts one less
-        for running, new in ((kept_mean, mean), (kept_var, variance * (count / max(count - 1, 1)))):
-            if running is not None:
-                running[...] = (1 - momentum) * running.astype(np.float64) + momentum * new
+        if count == 1:
+            raise ValueError(f"{name}: training needs more than one element a channel; x of shape {x.shape} has 1")
+        _check_updated(name, out, running_mean, running_var)
+        scale, nothing = None, np.full(x.shape[1], np.nan)
+        mean, variance = _moments(kernels, segments, np.ones(x.shape[1])) if x.size else (nothing, nothing)
+        if double and x.size:
+            scale = _batch.scales(mean, variance, eps)
+        if scale is not None:
+            mean, variance = _moments(kernels, segments, scale)
     else:
         if kept_mean is None or kept_var is None:
             raise ValueError(f"{name}: inference needs running_mean and running_var")
-        mean, variance = kept_mean.astype(np.float64), kept_var.astype(np.float64)
-    rstd = 1 / np.sqrt(variance + eps)
+        mean, variance, scale = kept_mean.astype(np.float64), kept_var.astype(np.float64), None
+    *scaled, mean, rstd, variance = _batch.rooted(double, mean, variance, scale, eps)
     y, _ = fill(name, out, x, kernels.affine_gufunc, (x,), _segments,
-                lambda place: kernels.affine_gufunc(segments, mean, rstd, weight, bias, place))
+                lambda place: call(kernels.affine_gufunc, "rsssssr", (segments, *scaled, weight, bias), (place,)))
+    if training and x.size:
+        # last, since weight and bias may stand there; of the population: it counts one less
+        with np.errstate(all="ignore"):  # a variance may be beyond what its array holds
+            for running, kept, new in ((running_mean, kept_mean, mean),
+                                       (running_var, kept_var, variance * (count / max(count - 1, 1)))):
+                if running is not None:
+                    running[...] = (1 - momentum) * kept.astype(np.float64) + momentum * new
     return (y, mean, rstd) if return_stats else y
 
 
@@ -152,23 +187,26 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
     grad = like(name, "grad", grad, x)
     weight = _per_channel(name, "weight", weight, x, 1.0)
     mean, rstd = _per_channel(name, "mean", mean, x), _per_channel(name, "rstd", rstd, x)
-    arrays, kernels = [_segments(grad), _segments(x)], _columns if x.ndim == 2 else _batch
-    sums = kernels.sums_gufunc(*arrays, mean, rstd)
-    grad_bias, grad_weight = [_batch.total_gufunc(part, axis=0) for part in sums] if x.ndim > 2 else sums
+    arrays, kernels = (_segments(grad), _segments(x)), _columns if x.ndim == 2 else _batch
+    scaled = _batch.settled(8 in (x.dtype.itemsize, grad.dtype.itemsize), mean, rstd)
+    sums = call(kernels.sums_gufunc, "rrsssss", (*arrays, *scaled))
+    if x.ndim > 2:
+        sums = [call(_batch.total_gufunc, "rs", (part,), axis=0) for part in sums]
+    grad_bias, grad_weight = sums
     count = x.size // max(x.shape[1], 1) if training else np.inf
-    per_channel = [mean, rstd, weight, grad_bias, grad_weight, count]
+    operands = *arrays, *scaled, weight, grad_bias, grad_weight, count
     grad_x, _ = fill(name, out, x, kernels.slope_gufunc, (grad, x), _segments,
-                     lambda place: kernels.slope_gufunc(*arrays, *per_channel, place))
+                     lambda place: call(kernels.slope_gufunc, "rrsssssssr", operands, (place,)))
     dtype = np.float64 if x.dtype == np.float64 else np.float32
-    return grad_x, grad_weight.astype(dtype), grad_bias.astype(dtype)
+    return grad_x, rounded_to(dtype, grad_weight), rounded_to(dtype, grad_bias)
 
 
 def _grouped(name, x, num_groups):
     # (batch, groups, elements of a group)
-    channels = x.shape[1]
-    if num_groups < 1 or channels % num_groups:
+    channels, num_groups = x.shape[1], whole(name, "num_groups", num_groups)
+    if num_groups < min(channels, 1) or channels % max(num_groups, 1):
         raise ValueError(f"{name}: {channels} channels cannot be split into {num_groups} groups")
-    size = x.size // (x.shape[0] * num_groups) if x.size else 0
+    size = channels // max(num_groups, 1) * math.prod(x.shape[2:])
     return x.reshape(x.shape[0], num_groups, size)
 
 
@@ -176,9 +214,10 @@ def _spread(values, groups):
     # a number a channel as (groups, elements of a group)
     if values is None:
         return np.empty((1, 0), groups.dtype if groups.dtype == np.float64 else np.float32)
-    return np.repeat(values, groups.shape[1] * groups.shape[2] // len(values)).reshape(groups.shape[1:])
+    return np.repeat(values, groups.shape[1] * groups.shape[2] // max(len(values), 1)).reshape(groups.shape[1:])
 
 
+@with_bound
 def group_norm(x, num_groups, weight=None, bias=None, *, eps=1e-5, out=None, return_stats=False):
     """Group norm: each example's channels, at axis 1, in groups that are layer-normed together.
 
@@ -191,7 +230,7 @@ def group_norm(x, num_groups, weight=None, bias=None, *, eps=1e-5, out=None, ret
     weight, bias : array_like, optional
         Of shape ``(channels,)``.
     eps : float
-        Added to the variance.
+        Added to the variance: finite, 0 or more.
     out : ndarray, optional
         Where to put the result.
     return_stats : bool
@@ -211,18 +250,23 @@ def group_norm(x, num_groups, weight=None, bias=None, *, eps=1e-5, out=None, ret
 
     Notes
     -----
+    %(bound)s
+
     Wu and He, "Group Normalization", 2018.
     """
     name = "group_norm"
     x = _checked(name, x)
     weight, bias = _per_channel(name, "weight", weight, x), _per_channel(name, "bias", bias, x)
+    eps = from_zero(name, "eps", eps)
     groups = _grouped(name, x, num_groups)
     y, (_, mean, rstd) = fill(
         name, out, x, _norms.layer_norm_gufunc, (x,), lambda place: place.reshape(groups.shape),
-        lambda place: _norms.layer_norm_gufunc(groups, _spread(weight, groups), _spread(bias, groups), eps, place))
+        lambda place: call(_norms.layer_norm_gufunc, "rvvsrss",
+                           (groups, _spread(weight, groups), _spread(bias, groups), eps), (place,)))
     return (y, mean, rstd) if return_stats else y
 
 
+@with_bound
 def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=None, eps=1e-5, out=None):
     """Gradients of `group_norm`.
 
@@ -248,14 +292,21 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
     ------
     ValueError
         If the channels do not divide into the groups, or a shape does not fit.
+
+    Notes
+    -----
+    %(bound)s
     """
     name = "group_norm_backward"
     x = _checked(name, x)
     grad = like(name, "grad", grad, x)
     weight = _per_channel(name, "weight", weight, x)
     groups = _grouped(name, x, num_groups)
-    if mean is None or rstd is None:
-        mean, rstd = _norms.layer_stats_gufunc(groups, eps)
+    eps = from_zero(name, "eps", eps)
+    if mean is not None and rstd is not None:
+        mean, rstd = floating(name, "mean", mean), floating(name, "rstd", rstd)
+    else:
+        mean, rstd = call(_norms.layer_stats_gufunc, "rsss", (groups, eps))
     if mean.shape != groups.shape[:2] or rstd.shape != groups.shape[:2]:
         raise ValueError(f"{name}: mean of shape {mean.shape} and rstd of shape {rstd.shape} do not fit; expected "
                          f"{groups.shape[:2]}")
@@ -265,19 +316,35 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
 
     grad_x, (_, *sums) = fill(
         name, out, x, _backward.layer_norm_backward_gufunc, (grad, x), by_group,
-        lambda place: _backward.layer_norm_backward_gufunc(
-            by_group(grad), by_group(groups), _spread(weight, groups), mean.T[..., None], rstd.T[..., None], place))
-    grad_weight, grad_bias = (_batch.total_gufunc(part.reshape(x.shape[1], -1)).astype(part.dtype) for part in sums)
+        lambda place: call(
+            _backward.layer_norm_backward_gufunc, "rrvssrvv",
+            (by_group(grad), by_group(groups), _spread(weight, groups), mean.T[..., None], rstd.T[..., None]),
+            (place,)))
+    grad_weight, grad_bias = (
+        call(_batch.total_gufunc, "rs", (part.reshape(x.shape[1], part.size // max(x.shape[1], 1)),)).astype(part.dtype)
+        for part in sums)
     return grad_x, grad_weight, grad_bias
 
 
+@with_bound
 def instance_norm(x, weight=None, bias=None, *, eps=1e-5, out=None, return_stats=False):
-    """Instance norm: `group_norm` with as many groups as channels; each channel of each example by itself."""
+    """Instance norm: `group_norm` with as many groups as channels; each channel of each example by itself.
+
+    Notes
+    -----
+    %(bound)s
+    """
     x = _checked("instance_norm", x)
     return group_norm(x, x.shape[1], weight, bias, eps=eps, out=out, return_stats=return_stats)
 
 
+@with_bound
 def instance_norm_backward(grad, x, weight=None, *, mean=None, rstd=None, eps=1e-5, out=None):
-    """Gradients of `instance_norm`: those of `group_norm` with as many groups as channels."""
+    """Gradients of `instance_norm`: those of `group_norm` with as many groups as channels.
+
+    Notes
+    -----
+    %(bound)s
+    """
     x = _checked("instance_norm_backward", x)
     return group_norm_backward(grad, x, x.shape[1], weight, mean=mean, rstd=rstd, eps=eps, out=out)

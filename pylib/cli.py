@@ -4,24 +4,61 @@ function add_<command>_parser(subparsers) that names its options and sets ``run`
 
 import argparse
 import importlib
+import os
 import sys
 
-COMMANDS = ("evolve", "bench", "accuracy", "gradients", "inspect")
+from .files import check_writable
+from .terminal import confirm, say
+
+COMMANDS = ("evolve", "predict", "bench", "accuracy", "gradients", "inspect")
 
 
 class CommandError(Exception):
     """What went wrong, in a sentence for the person at the terminal."""
 
 
-def require(module, extra="demo"):
-    """Import a module that comes with an extra, or say how to install it."""
+def require(module, extra=None):
+    """Import a module, or say how to install it: with an extra of this package, or by its own name."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != module.partition(".")[0]:
+        name = module.partition(".")[0]
+        if error.name is None or error.name.partition(".")[0] != name:
             raise
-        raise CommandError(f"this needs {error.name}, which is not installed: "
-                           f"pip install 'lanewise[{extra}]'") from None
+        wanted = f"'lanewise[{extra}]'" if extra else name
+        raise CommandError(f"this needs {error.name}, which is not installed: pip install {wanted}") from None
+
+
+def add_force(parser):
+    """Add the option that `check_outputs` asks for."""
+    parser.add_argument("--force", action="store_true", help="replace files that exist, without a question")
+
+
+def check_outputs(option, paths, force):
+    """Find out, before the work, whether files can be written, and whether those that exist may be replaced.
+
+    Parameters
+    ----------
+    option : str
+        That names the first of them.
+    paths : sequence of path-like
+    force : bool
+
+    Raises
+    ------
+    CommandError
+        If one cannot be written, or exists, is not empty and nobody says that it may go.
+    """
+    for path in paths:
+        try:
+            check_writable(path)
+        except OSError as error:
+            raise CommandError(f"{option} {path}: {error.strerror}") from None
+    there = [path for path in paths if os.path.isfile(path) and os.path.getsize(path)]
+    if there and not force:
+        names = " and ".join(map(str, there))
+        if not confirm(f"{names} {'exists' if len(there) == 1 else 'exist'}. Replace?"):
+            raise CommandError(f"{option}: {names} would be lost; --force replaces, or choose another name")
 
 
 def main(argv=None):
@@ -34,7 +71,18 @@ def main(argv=None):
         getattr(module, f"add_{command}_parser")(subparsers)
     arguments = parser.parse_args(argv)
     try:
-        return arguments.run(arguments) or 0
+        status = arguments.run(arguments) or 0
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except CommandError as error:
-        print(f"lanewise: {error}", file=sys.stderr)
+        say(f"lanewise: {error}")
         return 2
+    except MemoryError as error:
+        say(f"lanewise: there is not enough memory{f': {error}' if str(error) else ''}")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # whoever read has read enough, as head does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status

@@ -1,10 +1,13 @@
 """``lanewise bench``: this library beside its peers on the machine at hand, as a table. Measuring is benchmark.py's."""
 
+import contextlib
 import dataclasses
 import json
+import sys
 
 from . import benchmark
 from .peers import PREPARE
+from .terminal import is_terminal, show_table
 
 _USUAL = ("relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "mish", "softplus", "silu_backward", "gelu_backward")
 
@@ -24,6 +27,7 @@ def add_bench_parser(subparsers):
     parser.add_argument("--peers", type=_listed, default=list(PREPARE), metavar="PEER,...",
                         help="of numpy, torch, onnxruntime, mkl (default: all that are installed)")
     parser.add_argument("--json", metavar="FILE", help="write the figures there too")
+    parser.add_argument("--force", action="store_true", help="replace files that exist, without a question")
     parser.set_defaults(run=run)
 
 
@@ -33,25 +37,41 @@ def _listed(value):
 
 def run(arguments):
     """Measure and print."""
-    from .cli import CommandError, require
+    from .cli import CommandError, check_outputs
+    from .files import replacing
 
-    console = require("rich.console", "bench").Console()
     _check(arguments, CommandError)
+    if arguments.json is not None:
+        check_outputs("--json", [arguments.json], arguments.force)
     found = []
     for threads in map(int, arguments.threads):
         for size in arguments.sizes:
             n = benchmark.SIZES.get(size) or int(size)
             rows = []
-            with console.status("") as status:
+            with _status() as status:
                 for name in arguments.functions:
-                    status.update(f"{name}, {n} elements, {threads} threads")
+                    status(f"{name}, {n} elements, {threads} threads")
                     work = benchmark.WORKS[name]
                     rows.append(benchmark.measure(work, n, threads, arguments.dtype, arguments.peers))
-            console.print(_table(rows))
+            _show(rows)
             found += rows
-    if arguments.json:
-        with open(arguments.json, "w", encoding="utf-8") as file:
-            json.dump([dataclasses.asdict(figures) for figures in found], file, indent=1)
+    if arguments.json is not None:
+        with replacing(arguments.json) as file:
+            file.write(json.dumps([dataclasses.asdict(figures) for figures in found], indent=1).encode())
+
+
+@contextlib.contextmanager
+def _status():
+    # what is measured now, where a person watches and rich can draw it
+    try:
+        from rich.console import Console
+    except ImportError:
+        Console = None
+    if Console is None or not is_terminal(sys.stderr):
+        yield lambda text: None
+        return
+    with Console(stderr=True).status("") as status:
+        yield status.update
 
 
 def _check(arguments, error):
@@ -69,25 +89,17 @@ def _check(arguments, error):
             raise error(f"--threads: expected integers from 1 to 1024; got {threads!r}")
 
 
-def _table(rows):
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
+def _show(rows):
     first, peers = rows[0], [name for name in PREPARE if any(name in row.ratio for row in rows)]
     copied = min(row.nanoseconds["copy"] for row in rows)
-    table = Table(
-        title=f"{first.n:,} {first.dtype} elements, {first.threads} thread{'s' * (first.threads > 1)}",
-        caption=f"nanoseconds an element, and times as long as lanewise; copying takes {copied:.3f}", box=SIMPLE_HEAD)
-    table.add_column("function", no_wrap=True)
-    table.add_column("lanewise", justify="right", style="bold")
-    table.add_column("of copy", justify="right")
-    for name in peers:
-        table.add_column(name, justify="right")
+    lines = []
     for row in rows:
         cells = []
         for name in peers:
             ratio = row.ratio.get(name)
-            colour = "green" if ratio is not None and ratio >= 1 else "red"
-            cells.append("" if ratio is None else f"{row.nanoseconds[name]:.3f} [{colour}]{ratio:5.2f}x[/]")
-        table.add_row(row.work, f"{row.nanoseconds['lanewise']:.3f}", f"{row.of_copy:.0%}", *cells)
-    return table
+            cells.append("" if ratio is None else (f"{row.nanoseconds[name]:.3f} {ratio:5.2f}x",
+                                                   "green" if ratio >= 1 else "red"))
+        lines.append([row.work, (f"{row.nanoseconds['lanewise']:.3f}", "bold"), f"{row.of_copy:.0%}", *cells])
+    show_table(f"{first.n:,} {first.dtype} elements, {first.threads} thread{'s' * (first.threads > 1)}",
+               ["function", ">lanewise", ">of copy", *(f">{name}" for name in peers)], lines,
+               f"nanoseconds per element, and the peer's time divided by Lanewise's; copying takes {copied:.3f}")

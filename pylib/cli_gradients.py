@@ -1,6 +1,7 @@
 """``lanewise gradients``: every backward beside differences of its forward. Comparing is gradients.py's."""
 
-from .cli import CommandError, require
+from .cli import CommandError
+from .terminal import show_table
 
 _TOLERANCE = 1e-9  # the differences' own error is a tenth of it
 
@@ -17,10 +18,6 @@ def add_gradients_parser(subparsers):
 
 def run(arguments):
     """Compare and print."""
-    require("rich")
-    from rich.console import Console
-    from rich.table import Table
-
     from . import gradients
 
     known = gradients.names()
@@ -28,12 +25,9 @@ def run(arguments):
         if name not in known:
             raise CommandError(f"no backward of {name!r} to compare; expected some of {', '.join(known)}")
     found = [gradients.compare(name) for name in arguments.functions or known]
-    table = Table(title="backward less difference, relative to 1 + |difference|")
-    table.add_column("function")
-    table.add_column("largest", justify="right")
-    table.add_column("at x =", justify="right")
+    rows = []
     for each in found:
-        wrong = not each.largest <= _TOLERANCE
-        table.add_row(each.function, f"{each.largest:.1e}", f"{each.at:g}", style="bold red" if wrong else "")
-    Console().print(table)
+        style = "" if each.largest <= _TOLERANCE else "bold red"
+        rows.append([(text, style) for text in (each.function, f"{each.largest:.1e}", f"{each.at:g}")])
+    show_table("backward less difference, relative to 1 + |difference|", ["function", ">largest", ">at x ="], rows)
     return int(any(not each.largest <= _TOLERANCE for each in found))

@@ -3,18 +3,21 @@
 A few lines over lanewise.ieee754, which knows the answers; here they are laid out. The figure is figures.py's.
 """
 
+import argparse
 import math
 import re
-from pathlib import Path
+from fractions import Fraction
 
 import numpy as np
 
 from . import ieee754
-from .cli import CommandError, require
+from .cli import CommandError, add_force, check_outputs, require
 from .ieee754 import FORMATS, FloatLoss
+from .terminal import say, show
 
 _SIGN, _EXPONENT, _MANTISSA, _LABEL, _BAD = "bold red", "green", "cyan", "dim", "yellow"
 _MAX_ROWS = 48
+_CODE = re.compile(r"0x[0-9a-f]+|0b[01]+|\d+", re.IGNORECASE)
 
 
 def add_inspect_parser(subparsers):
@@ -28,34 +31,91 @@ def add_inspect_parser(subparsers):
     parser.add_argument("--format", type=_format, metavar="NAME", action="append",
                         help=f"the format, by default binary64, of a file its dtype; several times for several: "
                              f"{', '.join(f.name for f in FORMATS)}")
+    parser.add_argument("--bits", action="store_true",
+                        help="the values are codes, such as 0x3dcccccd; of binary64, binary32 or binary16 by their "
+                             "digits, or of --format")
+    parser.add_argument("--to", type=_format, metavar="NAME", action="append",
+                        help="what the number becomes in this format, or what a file's numbers lose there; several "
+                             "times for several")
     parser.add_argument("--all-formats", action="store_true", help="each value in every format, side by side")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw a file's exponents into this figure")
+    parser.add_argument("--plot", metavar="FILE", help="draw a file's exponents into this figure")
+    add_force(parser)
     # argparse takes -1e-3, -inf and -0x1p3 for options unless it knows them as negative numbers
     parser._negative_number_matcher = re.compile(r"-(\d|\.\d|inf|s?nan)", re.IGNORECASE)
     parser.set_defaults(run=run)
 
 
 def _format(name):
-    return ieee754.format_named(name)
+    try:
+        return ieee754.format_named(name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def run(arguments):
     """Print what was asked for."""
     files = [value.lower().endswith((".npy", ".npz")) for value in arguments.values]
-    if arguments.plot and sum(files) != 1:
-        raise CommandError(f"--plot draws the figure of one file; {sum(files)} were given")
+    if arguments.all_formats and (arguments.format or all(files)):
+        raise CommandError("--all-formats is of numbers, and excludes --format")
+    if any(files) and len(arguments.format or ()) > 1:
+        raise CommandError(f"a file is looked at in one --format; {len(arguments.format)} were given")
+    if arguments.plot is not None:
+        if sum(files) != 1:
+            raise CommandError(f"--plot draws the figure of one file; {sum(files)} were given")
+        _check_plot(arguments.plot, arguments.force)
     for i, (value, is_file) in enumerate(zip(arguments.values, files, strict=True)):
         if i:
             show()
         if is_file:
-            show_file(value, (arguments.format or [None])[0], arguments.plot)
-        elif arguments.all_formats:
-            show_in_all(_described(value, FORMATS))
-        else:
-            for j, description in enumerate(_described(value, arguments.format or [ieee754.BINARY64])):
-                if j:
+            show_file(value, (arguments.format or [None])[0], arguments.plot, arguments.to)
+            continue
+        described = (_of_bits(value, arguments.format) if arguments.bits
+                     else _described(value, arguments.format or [ieee754.BINARY64]))
+        if arguments.all_formats:
+            show_in_all(_described(_exact(described[0]) if arguments.bits else value, FORMATS))
+            continue
+        for j, description in enumerate(described):
+            for k, shown in enumerate([description, *_described(_exact(description), arguments.to or [])]):
+                if j or k:
                     show()
-                show_one(value, description)
+                show_one(value if not k else f"{value} in {description.format.name}", shown)
+
+
+def _exact(description):
+    # the number as describe takes it, with every digit
+    return Fraction(description.value) if description.is_finite and description.value else description.value
+
+
+def _of_bits(text, formats):
+    # a code in the formats asked for, or in the one that its digits fill
+    if not _CODE.fullmatch(text):
+        raise CommandError(f"{text!r} is not a code; expected something like 0x3dcccccd, 0b0011 or 1036831949")
+    prefix = text[:2].lower()
+    code = int(text, 0 if prefix in ("0x", "0b") else 10)
+    if not formats:
+        width = (len(text) - 2) * {"0x": 4, "0b": 1}.get(prefix, 0)
+        formats = [f for f in (ieee754.BINARY64, ieee754.BINARY32, ieee754.BINARY16) if f.width == width]
+        if not formats:
+            raise CommandError(f"{text!r} does not say which format it is of; expected 0x and 16, 8 or 4 digits, or "
+                               f"--format")
+    described = []
+    for f in formats:
+        if code >> f.width:
+            raise CommandError(f"{text!r} is not a code of {f.name}, which has {f.width} bits")
+        value = f.value(code)
+        described.append(ieee754.Description(f, code, Fraction(value) if math.isfinite(value) else None))
+    return described
+
+
+def _check_plot(path, force):
+    require("matplotlib", "demo")
+    from .figures import check_format
+
+    try:
+        check_format(path)
+    except ValueError as error:
+        raise CommandError(f"--plot: {error}") from None
+    check_outputs("--plot", [path], force)
 
 
 def _described(value, formats):
@@ -63,26 +123,6 @@ def _described(value, formats):
         return [ieee754.describe(value, format) for format in formats]
     except ValueError as error:
         raise CommandError(str(error)) from None
-
-
-def show(*parts):
-    """Print one line of pieces of text, plain or with a style; in colour where rich is and the terminal can."""
-    parts = [(part, "") if isinstance(part, str) else part for part in parts]
-    console = _console()
-    if console is None:
-        print("".join(text for text, _ in parts))
-        return
-    from rich.text import Text
-
-    console.print(Text.assemble(*parts), soft_wrap=True)
-
-
-def _console():
-    try:
-        from rich.console import Console
-    except ImportError:
-        return None
-    return Console(highlight=False)
 
 
 def colored_bits(description, gap=" "):
@@ -162,33 +202,54 @@ def show_in_all(descriptions, budget=34):
              (f"{value:<{budget + 2}}", "bold"), *error)
 
 
-def show_file(path, format, plot):
+def show_file(path, format, plot, formats=None):
     """What the arrays of a file use, and what each format would lose of them."""
-    for name, array in _arrays(path):
+    arrays = _arrays(path)
+    shown = 0
+    for name, array in arrays:
         if format is not None and array.dtype.kind == "V" and array.dtype.itemsize == format.code_size:
             array = array.view(format.code_dtype)  # NumPy writes the dtypes of ml_dtypes without their names
         try:
-            statistics = ieee754.field_statistics(array, format=format)
+            statistics = ieee754.field_statistics(array, format=format, formats=formats)
         except (TypeError, ValueError) as error:
-            raise CommandError(f"{name}: {error}") from None
+            if len(arrays) == 1:
+                raise CommandError(f"{name}: {error}") from None
+            say(f"lanewise: {name} is left out: {error}")
+            continue
+        if plot and shown:
+            raise CommandError(f"--plot draws the figure of one array; {path} holds several")
+        shown += 1
         show_statistics(name, array.shape, statistics)
         if plot:
-            require("matplotlib")
             from .figures import exponent_histogram
 
             show()
-            show(f"drawn: {exponent_histogram(statistics, name, plot)}")
+            try:
+                show(f"drawn: {exponent_histogram(statistics, name, plot)}")
+            except OSError as error:
+                raise CommandError(error) from None
+    if not shown:
+        raise CommandError(f"{path}: there is no array of numbers to inspect")
 
 
 def _arrays(path):
+    # (name, array) of each array of a file that can be read, all of them before any is shown
     try:
-        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise CommandError(f"cannot read {path}: {error}") from None
-    if isinstance(loaded, np.ndarray):
-        return [(path, loaded)]
-    with loaded:
-        return [(f"{path}:{key}", loaded[key]) for key in loaded.files]
+        if not path.lower().endswith(".npz"):
+            return [(path, np.load(path, mmap_mode="r", allow_pickle=False))]
+        arrays = []
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as loaded:
+            for name in loaded.files:
+                try:
+                    arrays.append((f"{path}:{name}", loaded[name]))
+                except ValueError as error:
+                    if "Object arrays" not in str(error):
+                        raise
+                    # which NumPy reads only as a pickle, that could run any code
+                    say(f"lanewise: {path}:{name} is left out: it holds Python objects")
+        return arrays
+    except Exception as error:  # of an empty, damaged or foreign file, of many kinds
+        raise CommandError(f"cannot read {path}: {error or type(error).__name__}") from None
 
 
 def show_statistics(name, shape, s):

@@ -12,6 +12,9 @@ from .kernels import genome as _kernels
 __all__ = ["FLOAT4", "INT4", "LOG4", "LOG4_ZERO", "NF4", "Codebook", "best_scale", "decode", "encode", "pack", "unpack"]
 
 
+FOUR_BITS = ("int4", "uint4", "float4_e2m1fn")  # of ml_dtypes, one number a byte
+
+
 class Codebook:
     """What the 16 codes stand for.
 
@@ -97,15 +100,34 @@ def whole(name, value, largest):
     return number
 
 
+def plain(name, array):
+    """An ndarray; an error of a masked one."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, whose mask would not be seen; fill it or drop what it hides")
+    return np.asarray(array)
+
+
 def rows_of(name, array, dtype):
     # as a C-contiguous matrix with one row for each index of the leading axes
-    array = np.asarray(array)
+    array = plain(name, array)
     if array.dtype != dtype:
         raise TypeError(f"{name} holds {np.dtype(dtype)}; got {array.dtype}")
     if array.ndim == 0:
         raise ValueError(f"{name} has at least one axis; got a scalar")
     return np.ascontiguousarray(array).reshape(-1, array.shape[-1]) if array.size else array.reshape(
         int(np.prod(array.shape[:-1])), array.shape[-1])
+
+
+def codes_in(codes):
+    """Codes, one a byte, of integers or of four-bit numbers."""
+    codes = plain("codes", codes)
+    if codes.dtype.name in FOUR_BITS:
+        return codes.view(np.uint8) & np.uint8(15)
+    if codes.dtype.kind in "iu" and codes.dtype != np.uint8:
+        if codes.size and not (codes.min() >= 0 and codes.max() <= 15):
+            raise ValueError(f"a code is between 0 and 15; got {codes.min() if codes.min() < 0 else codes.max()}")
+        return codes.astype(np.uint8)
+    return codes if codes.size else codes.astype(np.uint8)
 
 
 def weights_in(name, genomes, n_weights):
@@ -123,8 +145,8 @@ def pack(codes):
 
     Parameters
     ----------
-    codes : array_like of uint8, shape (..., n)
-        One code each, 0 to 15.
+    codes : array_like, shape (..., n)
+        One code each, 0 to 15: integers, or numbers of a dtype of ml_dtypes that has four bits, whose bits are taken.
 
     Returns
     -------
@@ -132,11 +154,13 @@ def pack(codes):
 
     Raises
     ------
+    TypeError
+        If the codes are no integers, or masked.
     ValueError
-        If a code is above 15.
+        If a code is below 0 or above 15.
 
     """
-    codes = np.asarray(codes)
+    codes = codes_in(codes)
     rows = rows_of("codes", codes, np.uint8)
     genomes = np.empty((rows.shape[0], (rows.shape[1] + 1) // 2), np.uint8)
     if not _kernels.pack(rows, genomes):
@@ -161,7 +185,7 @@ def best_scale(weights, codebook=LOG4, *, group=None):
         For `encode` and `decode`. The best of 120 starts, each improved once: not proven the best of all.
         1 where all weights are zero.
     """
-    weights = np.asarray(weights)
+    weights = plain("weights", weights)
     rows = rows_of("weights", weights, np.float32)
     if weights.ndim > 2 or not rows.size:
         raise ValueError(f"weights are [n] or [rows, n], and some; got {list(weights.shape)}")
@@ -188,7 +212,7 @@ def unpack(genomes, n_weights=None):
     ndarray of uint8, shape (..., n)
 
     """
-    genomes = np.asarray(genomes)
+    genomes = plain("genomes", genomes)
     rows = rows_of("genomes", genomes, np.uint8)
     codes = np.empty((rows.shape[0], weights_in("genomes", rows, n_weights)), np.uint8)
     _kernels.unpack(rows, codes)
@@ -203,6 +227,7 @@ def scales_of(scale, group, n, rows):
     if group < n and (group == 0 or group % 16):
         raise ValueError(f"group is a multiple of 16, or at least the {n} weights; got {group}")
     groups = max(-(-n // group), 1)
+    plain("scale", scale)
     scales = np.asarray(scale, dtype=np.float32)
     if not (scales.min(initial=1) > 0 and scales.max(initial=1) < np.inf):
         raise ValueError("scale is positive and finite")
@@ -233,7 +258,7 @@ def decode(genomes, codebook=LOG4, scale=1.0, *, group=None, n_weights=None):
     ndarray of float32, shape (..., n)
 
     """
-    genomes = np.asarray(genomes)
+    genomes = plain("genomes", genomes)
     rows = rows_of("genomes", genomes, np.uint8)
     n = weights_in("genomes", rows, n_weights)
     scales, group = scales_of(scale, group, n, rows.shape[0])
@@ -243,7 +268,11 @@ def decode(genomes, codebook=LOG4, scale=1.0, *, group=None, n_weights=None):
 
 
 def encode(weights, codebook=LOG4, scale=1.0, *, group=None):
-    """Turn weights into the codes whose ``level * scale`` is nearest, the lower one in a tie.
+    """Turn weights into the codes whose ``level * scale`` is nearest, in a tie the even one (of two even or two odd
+    codes that of the lower level).
+
+    So ``encode(-weights)`` decodes to what ``encode(weights)`` does, negated, wherever a codebook has a level and its
+    negative; and the codes of FLOAT4 are those of ``lanewise.ieee754.encode``, but that zero is always code 0.
 
     Parameters
     ----------
@@ -262,7 +291,7 @@ def encode(weights, codebook=LOG4, scale=1.0, *, group=None):
         If a weight is NaN.
 
     """
-    weights = np.asarray(weights)
+    weights = plain("weights", weights)
     rows = rows_of("weights", weights, np.float32)
     n = rows.shape[1]
     scales, group = scales_of(scale, group, n, rows.shape[0])

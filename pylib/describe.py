@@ -11,7 +11,7 @@ from fractions import Fraction
 import numpy as np
 
 from . import fields
-from .formats import BINARY64, Format
+from .formats import BINARY64, Format, format_given
 
 __all__ = ["Description", "describe", "exact_decimal", "parse_number"]
 
@@ -157,8 +157,8 @@ def describe(value, format=None):
     ----------
     value : str or number
         A literal as ``parse_number`` reads it, rounded once from its exact value; or a Python or NumPy number.
-    format : Format, optional
-        By default the number's own, which for a literal and a Python number is binary64.
+    format : Format or str, optional
+        A format or its name. By default the number's own, which for a literal and a Python number is binary64.
 
     Returns
     -------
@@ -178,22 +178,35 @@ def describe(value, format=None):
     >>> tenth.error_in_ulps
     Fraction(1, 5)
     """
-    value = int(value) if isinstance(value, np.integer) else value
+    value = int(value) if isinstance(value, (np.integer, np.bool_)) else value
+    format = format_given(format)
+    if format is None and isinstance(value, np.longdouble):
+        format = BINARY64
     if format is None:
         format = fields.format_of(value) if isinstance(value, np.generic) else BINARY64
     if isinstance(value, str):
         negative, size = parse_number(value)
     elif isinstance(value, (int, Fraction)):
         negative, size = value < 0, abs(Fraction(value))
+    elif isinstance(value, (Decimal, np.longdouble)):
+        negative = value.is_signed() if isinstance(value, Decimal) else bool(np.signbit(value))
+        size = _size_of(value)
     else:
         value = float(value)
         negative = math.copysign(1, value) < 0
-        size = "nan" if math.isnan(value) else "inf" if math.isinf(value) else Fraction(abs(value))
+        size = _size_of(value)
     if isinstance(size, Fraction):
         unsigned = not format.signed and (negative or size == 0)
         code = format.nan_code if unsigned else format.code_of(size, negative)
         return Description(format, code, -size if negative else size)
     return Description(format, _special_code(format, size, negative), None)
+
+
+def _size_of(value):
+    # the magnitude of a float, or of a number that has more digits than one, as parse_number gives it
+    if value != value:
+        return "nan"
+    return "inf" if abs(value) == math.inf else abs(Fraction(*value.as_integer_ratio()))
 
 
 def exact_decimal(value):

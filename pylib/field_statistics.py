@@ -9,7 +9,7 @@ from enum import IntEnum
 import numpy as np
 
 from .fields import FloatClass, classify, decompose, format_of, raw_codes, shared_sections
-from .formats import FORMATS, Format
+from .formats import FORMATS, Format, format_given
 from .kernels import ieee754 as _kernels
 from .rounding import conversion, decode
 
@@ -92,7 +92,7 @@ def field_statistics(x, *, format=None, formats=None):
     Parameters
     ----------
     {x, format}
-    formats : sequence of Format, optional
+    formats : sequence of Format or str, optional
         The formats to ask about: by default all of at most 16 bits.
 
     Returns
@@ -112,7 +112,7 @@ def field_statistics(x, *, format=None, formats=None):
     {'EXACT': 1, 'ROUNDED': 1, 'ROUNDED_SUBNORMAL': 1, 'OUT_OF_RANGE': 1}
     """
     flat, format = _flat_codes(x, format)
-    formats = [f for f in FORMATS if f.width <= 16] if formats is None else list(formats)
+    formats = [f for f in FORMATS if f.width <= 16] if formats is None else [format_given(asked) for asked in formats]
     classes = np.zeros(len(FloatClass), np.int64)
     losses = {asked: np.zeros(len(FloatLoss), np.int64) for asked in formats}
     for start in range(0, flat.size, _CHUNK):
@@ -129,6 +129,9 @@ def field_statistics(x, *, format=None, formats=None):
 
 
 def _flat_codes(x, format):
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError("x is a masked array, whose mask would not be seen; fill it or drop what it hides")
+    format = format_given(format)
     if format is None:
         x = np.asarray(x)
         format = format_of(x)

@@ -10,7 +10,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from .formats import FORMATS
+from .formats import FORMATS, format_given
 from .kernels import ieee754 as _kernels
 
 __all__ = ["FloatClass", "classify", "compose", "decompose", "format_of", "is_exact_integer", "next_down", "next_up",
@@ -20,14 +20,15 @@ __all__ = ["FloatClass", "classify", "compose", "decompose", "format_of", "is_ex
 _NUMBERS = """{} : array_like
     Numbers, or with ``format`` raw unsigned codes.
 format : Format, optional
-    What the codes mean."""
+    What the codes mean.
+    Its name, such as ``"binary16"``, does too."""
 _SECTIONS = {
     "{x, format}": _NUMBERS.format("x"),
     "{a, b, format}": _NUMBERS.format("a, b"),
     "{kwargs}": """**kwargs
     As for any ufunc.""",
     "{not numbers}": """TypeError
-    If what is given has no floating-point dtype, or with ``format`` no unsigned one.""",
+    If what is given has no floating-point dtype (integers have none), or with ``format`` no unsigned one.""",
 }
 
 
@@ -73,7 +74,7 @@ def format_of(x):
         If the dtype is not that of a format known here.
     """
     dtype = x if isinstance(x, np.dtype) else getattr(x, "dtype", None)
-    dtype = np.asarray(x).dtype if dtype is None else np.dtype(dtype)
+    dtype = (np.asarray(x).dtype if dtype is None else np.dtype(dtype)).newbyteorder("=")
     for format in FORMATS:
         if dtype == format.native or (format.native is None and dtype.name == format.name):
             return format
@@ -108,6 +109,7 @@ def decompose(x, *, format=None, **kwargs):
     >>> int(sign), int(exponent) - 127, 1 + int(mantissa) / 2**23
     (1, 2, 1.625)
     """
+    format = format_given(format)
     return _loops("decompose", format)(raw_codes(x, format), **kwargs)
 
 
@@ -119,8 +121,8 @@ def compose(sign, exponent, mantissa, format, **kwargs):
     ----------
     sign, exponent, mantissa : array_like of unsigned int
         The fields as ``decompose`` gives them. Bits that a field has no room for are dropped.
-    format : Format
-        What to make of them.
+    format : Format or str
+        What to make of them: a format or its name.
     {kwargs}
 
     Returns
@@ -134,6 +136,7 @@ def compose(sign, exponent, mantissa, format, **kwargs):
     TypeError, ValueError
         If a field is not of whole numbers, or has one that its dtype does not hold.
     """
+    format = format_given(format)
     fields = (whole_numbers(sign, np.dtype("u1"), "sign"), whole_numbers(exponent, format.exponent_dtype, "exponent"),
               whole_numbers(mantissa, format.code_dtype, "mantissa"))
     return _composer(format)(*fields, **kwargs)
@@ -157,6 +160,7 @@ def classify(x, *, format=None, **kwargs):
     ------
     {not numbers}
     """
+    format = format_given(format)
     return _loops("classify", format)(raw_codes(x, format), **kwargs)
 
 
@@ -180,6 +184,7 @@ def ulp(x, *, format=None, **kwargs):
     ------
     {not numbers}
     """
+    format = format_given(format)
     return _loops("ulp", format)(raw_codes(x, format), **kwargs)
 
 
@@ -202,6 +207,7 @@ def ulp_distance(a, b, *, format=None, **kwargs):
     ------
     {not numbers}
     """
+    format = format_given(format)
     return _loops("ulp_distance", format)(raw_codes(a, format), raw_codes(b, format), **kwargs)
 
 
@@ -226,6 +232,7 @@ def next_up(x, *, format=None, **kwargs):
     ------
     {not numbers}
     """
+    format = format_given(format)
     return _loops("next_up", format)(raw_codes(x, format), **kwargs)
 
 
@@ -249,6 +256,7 @@ def next_down(x, *, format=None, **kwargs):
     ------
     {not numbers}
     """
+    format = format_given(format)
     return _loops("next_down", format)(raw_codes(x, format), **kwargs)
 
 
@@ -272,6 +280,7 @@ def is_exact_integer(x, *, format=None, **kwargs):
     ------
     {not numbers}
     """
+    format = format_given(format)
     return _loops("is_exact_integer", format)(raw_codes(x, format), **kwargs)
 
 
@@ -294,13 +303,19 @@ def _composer(format):
 def raw_codes(x, format):
     """Raw codes of a format as an array of its unsigned dtype; numbers of its own dtype are codes as they stand.
 
-    Without a format, `x` itself.
+    Without a format, `x` itself, if its numbers are floats.
     """
-    if format is None or getattr(x, "dtype", None) == format.code_dtype:
+    dtype = getattr(x, "dtype", None)
+    if format is None:
+        if (np.asarray(x).dtype if dtype is None else dtype).kind in ("b", "i", "u"):
+            raise TypeError("integers have no floating-point format; expected floats, or codes and their format")
         return x
-    array = np.asarray(x)
-    if array.dtype == format.dtype and array.dtype.kind not in "iu":
-        return array.view(format.code_dtype)
+    if dtype == format.code_dtype:
+        return x
+    array = np.asanyarray(x)
+    own = array.dtype.newbyteorder("=")
+    if own == format.dtype and own.kind not in "iu":
+        return array.astype(own, copy=False).view(format.code_dtype)
     return whole_numbers(array, format.code_dtype, f"codes of {format.name}")
 
 
@@ -308,7 +323,7 @@ def whole_numbers(x, dtype, what):
     """`x` as an array of an unsigned dtype; an error where a number is not whole, or the dtype does not hold it."""
     if getattr(x, "dtype", None) == dtype:
         return x
-    array = np.asarray(x)
+    array = np.asanyarray(x)
     if array.dtype.kind not in "iub" and array.size:
         raise TypeError(f"{what} are of dtype {array.dtype}; expected {dtype}")
     if array.size and (array.min() < 0 or array.max() > np.iinfo(dtype).max):

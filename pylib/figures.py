@@ -1,10 +1,34 @@
 """Figures of a run, drawn by matplotlib (the extra ``demo``): the learning curve."""
 
+import os
+
 import numpy as np
 
-__all__ = ["comparison", "exponent_histogram", "learning_curve"]
+from .files import replacing
+
+__all__ = ["check_format", "comparison", "exponent_histogram", "learning_curve"]
 
 _LOSS, _ACCURACY, _DIVERSITY, _QUIET = "#3b5b92", "#d1495b", "#2a9d8f", "#6b7280"
+
+
+def _format(path):
+    # what the name asks for; .png if nothing
+    return os.path.splitext(os.fspath(path))[1][1:].lower() or "png"
+
+
+def check_format(path):
+    """Raise ValueError if a figure cannot have the format that its name asks for."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    known = sorted(FigureCanvasAgg.get_supported_filetypes())
+    if _format(path) not in known:
+        raise ValueError(f"a figure is a file of {', '.join('.' + name for name in known)}; got {path}")
+
+
+def _save(figure, path):
+    with replacing(path) as file:
+        figure.savefig(file, format=_format(path))
+    return path
 
 
 def learning_curve(history, network, name, path):
@@ -26,7 +50,7 @@ def learning_curve(history, network, name, path):
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter, PercentFormatter
+    from matplotlib.ticker import FuncFormatter
 
     generation = history["generation"]
     figure = Figure(figsize=(8, 6), dpi=160, layout="constrained")
@@ -40,14 +64,10 @@ def learning_curve(history, network, name, path):
     losses.set_ylabel("loss of the best (shaded: up to the mean)", color=_LOSS)
     losses.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
     losses.yaxis.set_minor_formatter(FuncFormatter(lambda y, _: ""))
-    accuracies.plot(generation, history["accuracy"], color=_ACCURACY, linewidth=2)
-    accuracies.set(ylim=(0, 1.02))
-    accuracies.set_ylabel("held-out accuracy", color=_ACCURACY)
-    accuracies.yaxis.set_major_formatter(PercentFormatter(1.0))
-    accuracies.annotate(f"{history['accuracy'][-1]:.1%}", (generation[-1], history["accuracy"][-1]),
-                        xytext=(-6, -18), textcoords="offset points", ha="right", color=_ACCURACY, weight="bold",
-                        size=13)
-    accuracies.grid(axis="y", color="#e5e7eb", linewidth=0.8)
+    if np.isnan(history["accuracy"]).all():  # nothing held out, or values and not classes
+        accuracies.set_axis_off()
+    else:
+        _draw_accuracy(accuracies, generation, history["accuracy"])
     for axes in (losses, accuracies):
         axes.spines[["top"]].set_visible(False)
         axes.tick_params(colors=_QUIET)
@@ -69,8 +89,19 @@ def learning_curve(history, network, name, path):
                      loc="left", pad=24, weight="bold", size=12)
     losses.text(0, 1.02, f"{network.genome_bytes:,} bytes of genome, {len(generation):,} generations in "
                          f"{history['seconds'][-1]:.1f} s", transform=losses.transAxes, color=_QUIET)
-    figure.savefig(path)
-    return path
+    return _save(figure, path)
+
+
+def _draw_accuracy(axes, generation, accuracy):
+    from matplotlib.ticker import PercentFormatter
+
+    axes.plot(generation, accuracy, color=_ACCURACY, linewidth=2)
+    axes.set(ylim=(0, 1.02))
+    axes.set_ylabel("held-out accuracy", color=_ACCURACY)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.annotate(f"{accuracy[-1]:.1%}", (generation[-1], accuracy[-1]), xytext=(-6, -18), textcoords="offset points",
+                  ha="right", color=_ACCURACY, weight="bold", size=13)
+    axes.grid(axis="y", color="#e5e7eb", linewidth=0.8)
 
 
 def comparison(histories, path):
@@ -103,8 +134,7 @@ def comparison(histories, path):
     axes.grid(axis="y", color="#e5e7eb", linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=9)
-    figure.savefig(path)
-    return path
+    return _save(figure, path)
 
 
 def exponent_histogram(statistics, name, path):
@@ -150,5 +180,4 @@ def exponent_histogram(statistics, name, path):
         axes.tick_params(colors=_QUIET)
     bars.set_title(f"{name}: {statistics.size:,} numbers of {statistics.format.name}", loc="left", weight="bold",
                    size=12)
-    figure.savefig(path)
-    return path
+    return _save(figure, path)

@@ -246,6 +246,15 @@ def format_named(name):
         If no format has that name.
     """
     known = {format.name: format for format in FORMATS} | _ALIASES
-    if name.lower() not in known:
+    if not isinstance(name, str) or name.lower() not in known:
         raise ValueError(f"{name!r} is not a format; expected one of {', '.join(f.name for f in FORMATS)}")
     return known[name.lower()]
+
+
+def format_given(format):
+    """A format that was given as such or by its name, None as None; an error where it is something else."""
+    if format is None or isinstance(format, Format):
+        return format
+    if isinstance(format, str):
+        return format_named(format)
+    raise TypeError(f"format is a Format or the name of one; got {format!r:.60}")

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from . import _documentation
-from ._axis import fitting
+from ._axis import fitting, refuse_mask, whole
 from .kernels import activations as _kernels
 
 __all__ = ["geglu", "geglu_backward", "glu", "glu_backward", "reglu", "reglu_backward", "swiglu", "swiglu_backward"]
@@ -18,6 +18,8 @@ swiglu_backward, geglu_backward = _kernels.swiglu_backward_ufunc, _kernels.geglu
 reglu_backward = _kernels.reglu_backward_ufunc
 
 for _name, _formula in _FORMULAS.items():
+    for _ufunc in (_name, f"{_name}_backward"):
+        _documentation.named(globals()[_ufunc], _ufunc)
     globals()[_name].__doc__ = _documentation.forward(_name, _formula, _SHAZEER, "gate", {"up": "What is gated"})
     _activation = _formula.partition("(")[0]
     globals()[f"{_name}_backward"].__doc__ = _documentation.backward(
@@ -27,12 +29,13 @@ for _name, _formula in _FORMULAS.items():
 
 def _halves(name, x, axis):
     """The two halves of an array along an axis, as views."""
-    axis = normalize_axis_index(axis, x.ndim, f"{name}: x of shape {x.shape}")
+    axis = normalize_axis_index(whole(name, "axis", axis), x.ndim, f"{name}: x of shape {x.shape}")
     if x.shape[axis] % 2:
         raise ValueError(f"{name}: x must have an even length along axis {axis}; got shape {x.shape}")
     return np.split(x, 2, axis)
 
 
+@_documentation.with_bound
 def glu(x, axis=-1, *, out=None):
     """Gated linear unit: a / (1 + e^-b), a and b the halves of x along an axis.
 
@@ -57,12 +60,15 @@ def glu(x, axis=-1, *, out=None):
 
     Notes
     -----
-    Error bound in ULP of the exact result: 1 (float32), 2 (float64), 0.51 (float16, bfloat16).
+    %(bound)s
+
     Source: Dauphin et al., 2016, https://arxiv.org/abs/1612.08083.
     """
-    return _kernels.glu_ufunc(*_halves("glu", np.asanyarray(x), axis), out=out)
+    halves = _halves("glu", np.asanyarray(x), axis)
+    return _kernels.glu_ufunc(*halves, out=None if out is None else fitting("glu", out, halves[0].shape))
 
 
+@_documentation.with_bound
 def glu_backward(grad, x, axis=-1, *, out=None):
     """Backward of glu: grad * s and grad * a s (1 - s), s = sigmoid(b), joined; a and b the halves of x along an axis.
 
@@ -89,8 +95,10 @@ def glu_backward(grad, x, axis=-1, *, out=None):
 
     Notes
     -----
-    Error bound in ULP of the exact result: 2 (float32, float64), 0.51 (float16, bfloat16).
+    %(bound)s
     """
+    refuse_mask("glu_backward", "x", x)
+    refuse_mask("glu_backward", "grad", grad)
     x, grad = np.asanyarray(x), np.asanyarray(grad)
     halves = _halves("glu_backward", x, axis)
     if grad.shape != halves[0].shape:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .codes import LOG4, rows_of, scales_of
+from .codes import LOG4, plain, rows_of, scales_of
 from .kernels import linear4 as _kernels
 
 __all__ = ["linear4"]
@@ -36,12 +36,12 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None):
     Raises
     ------
     TypeError
-        If `x`, `codes` or `bias` has another dtype.
+        If `x`, `codes` or `bias` has another dtype, or is a masked array.
     ValueError
         If the shapes do not fit, or if a level times its scale is beyond float32.
 
     """
-    x, codes = np.asarray(x), np.asarray(codes)
+    x, codes = plain("x", x), plain("codes", codes)
     rows = rows_of("x", x, np.float32)
     matrix = rows_of("codes", codes, np.uint8)
     inputs = rows.shape[1]
@@ -52,7 +52,7 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None):
     if not np.abs(codebook.levels).max() <= np.finfo(np.float32).max / scales.max(initial=1):
         raise ValueError(f"a level times its scale is beyond float32: the largest scale is {scales.max():g}")
     if bias is not None:
-        bias = np.ascontiguousarray(bias)
+        bias = np.ascontiguousarray(plain("bias", bias))
         if bias.dtype != np.float32:
             raise TypeError(f"bias holds float32; got {bias.dtype}")
         if bias.shape != (outputs,):

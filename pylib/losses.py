@@ -3,6 +3,7 @@ bounds in bounds.py."""
 
 import numpy as np
 
+from ._axis import floating, from_zero, rounded_to
 from ._documentation import with_bound
 from .kernels import losses as _kernels
 from .kernels.operands import along, classified
@@ -12,18 +13,18 @@ __all__ = ["cross_entropy", "cross_entropy_backward", "cross_entropy_with_grad"]
 _REDUCTIONS = ("mean", "sum", "none")
 
 
-def _checked(name, logits, target, label_smoothing, reduction):
+def _checked(name, logits, target, label_smoothing, z_loss, reduction):
     if reduction not in _REDUCTIONS:
         raise ValueError(f"{name}: reduction {reduction!r} is unknown; expected one of {', '.join(_REDUCTIONS)}")
-    if not 0.0 <= label_smoothing <= 1.0:
-        raise ValueError(f"{name}: label_smoothing must be from 0 to 1, not {label_smoothing}")
-    return classified(name, logits, target)
+    return (*classified(name, logits, target), from_zero(name, "label_smoothing", label_smoothing, 1),
+            from_zero(name, "z_loss", z_loss))
 
 
 def _reduced(losses, reduction, dtype):
     if reduction == "none":
-        return losses.astype(dtype)
-    return dtype.type(_kernels.total(np.ascontiguousarray(losses), losses.size if reduction == "mean" else 1.0))
+        return rounded_to(dtype, losses)
+    return rounded_to(dtype, np.float64(_kernels.total(
+        np.ascontiguousarray(losses), losses.size if reduction == "mean" else 1.0)))
 
 
 def _scale(target, reduction):
@@ -46,7 +47,7 @@ def cross_entropy(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction=
     label_smoothing : float
         From 0 to 1.
     z_loss : float
-        The factor of the z-loss.
+        The factor of the z-loss: finite, 0 or more.
     reduction : {"mean", "sum", "none"}
         What is returned: the mean of the losses, their sum, or each of them.
 
@@ -58,9 +59,10 @@ def cross_entropy(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction=
     Raises
     ------
     ValueError
-        If a target is out of range (its position is named), the shapes do not fit, or an option is unknown.
+        If a target is out of range (its position is named), the shapes do not fit, or an option is unknown or out of
+        its range.
     TypeError
-        If `target` does not hold integers.
+        If `target` does not hold integers, or an array is masked.
 
     Notes
     -----
@@ -75,7 +77,8 @@ def cross_entropy(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction=
     >>> float(lw.cross_entropy([[0.0, 0.0]], [1]))
     0.6931471805599453
     """
-    logits, target = _checked("cross_entropy", logits, target, label_smoothing, reduction)
+    logits, target, label_smoothing, z_loss = _checked(
+        "cross_entropy", logits, target, label_smoothing, z_loss, reduction)
     losses = along(_kernels.cross_entropy_gufunc, "risss", (logits, target, label_smoothing, z_loss), ())
     return _reduced(losses, reduction, logits.dtype)
 
@@ -97,12 +100,14 @@ def cross_entropy_with_grad(logits, target, *, label_smoothing=0.0, z_loss=0.0, 
     -----
     %(bound)s
     """
-    logits, target = _checked("cross_entropy_with_grad", logits, target, label_smoothing, reduction)
+    logits, target, label_smoothing, z_loss = _checked(
+        "cross_entropy_with_grad", logits, target, label_smoothing, z_loss, reduction)
     losses, grad = along(_kernels.cross_entropy_with_grad_gufunc, "rissssr",
                          (logits, target, label_smoothing, z_loss, _scale(target, reduction)), (None, out))
     return _reduced(losses, reduction, logits.dtype), grad
 
 
+@with_bound
 def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction="mean", out=None):
     """Gradient of `cross_entropy` with respect to the logits.
 
@@ -124,10 +129,14 @@ def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=
     ------
     ValueError
         If `grad` does not have the shape of the loss; and as `cross_entropy`.
+
+    Notes
+    -----
+    %(bound)s
     """
     name = "cross_entropy_backward"
-    logits, target = _checked(name, logits, target, label_smoothing, reduction)
-    grad = np.asarray(grad, np.float64)
+    logits, target, label_smoothing, z_loss = _checked(name, logits, target, label_smoothing, z_loss, reduction)
+    grad = floating(name, "grad", grad).astype(np.float64, copy=False)
     expected = target.shape if reduction == "none" else ()
     if grad.shape != expected:
         raise ValueError(f"{name}: grad of shape {grad.shape} does not fit a loss of shape {expected}")

@@ -3,6 +3,7 @@
 How genomes are bred is evolution.py; the arithmetic is kernels/population.pyx.
 """
 
+import hashlib
 import operator
 from typing import NamedTuple
 
@@ -41,10 +42,28 @@ class Batch:
     """
 
     def __init__(self, inputs, rows, classes=None, values=None, whole=None):
-        self._inputs, self.rows, self.classes, self.values, self._whole = inputs, rows, classes, values, whole
+        tiles = -(-rows // _ROWS)
+        for name, array, dtype in (("inputs", inputs, np.float32 if whole is None else np.uint32),
+                                   ("classes", classes, np.float32), ("values", values, np.float32)):
+            if array is not None and (array.dtype != dtype or array.ndim != 3
+                                      or array.shape[::2] != (tiles, _ROWS)):
+                raise ValueError(f"{name} of {rows} rows are {np.dtype(dtype)}[{tiles}, ..., {_ROWS}]; "
+                                 f"got {array.dtype}{list(array.shape)}")
+        self._inputs, self.classes, self.values = map(_read_only, (inputs, classes, values))
+        self.rows, self._whole, self._largest = rows, whole, None
 
     def __len__(self):
         return self.rows
+
+    @property
+    def is_whole(self):
+        """Whether the inputs are kept as whole numbers."""
+        return self._whole is not None
+
+    @property
+    def features(self):
+        """How many inputs a row has."""
+        return self._inputs.shape[1] if self._whole is None else self._whole.features
 
     @property
     def tiles(self):
@@ -55,11 +74,30 @@ class Batch:
         numbers = self._inputs.view(np.int16).reshape(count, pairs, _ROWS, 2).swapaxes(2, 3)
         return numbers.reshape(count, 2 * pairs, _ROWS)[:, :self._whole.features] * np.float32(self._whole.unit)
 
+    @property
+    def largest_class(self):
+        """The largest class of the batch, or of that which it is a part of; infinity if one is none."""
+        if self._largest is None:
+            whole_numbers = self.classes.shape[1] == 1 and self.classes.min(initial=0) >= 0
+            self._largest = float(self.classes.max(initial=0)) if whole_numbers else np.inf
+        return self._largest
+
+    def digest(self):
+        """Compute the SHA-256 of the rows and of what their outputs should be, whichever network laid them out."""
+        digest = hashlib.sha256(f"{self.rows} {self.features}".encode())
+        for start in range(0, len(self._inputs), 256):
+            digest.update(self.part(start, start + 256).tiles + np.float32(0))  # -0 becomes +0
+        for array in (self.classes, self.values):
+            digest.update(b"none" if array is None else np.ascontiguousarray(array))
+        return digest.hexdigest()
+
     def part(self, start, stop):
         """Tiles start to stop, as a batch on the same memory."""
         rows = min(self.rows, stop * _ROWS) - start * _ROWS
-        return Batch(self._inputs[start:stop], rows, _some(self.classes, start, stop),
+        part = Batch(self._inputs[start:stop], rows, _some(self.classes, start, stop),
                      _some(self.values, start, stop), self._whole)
+        part._largest = self._largest  # which an evaluation of the whole has looked for
+        return part
 
     def shuffled(self, order):
         """Lay the rows out in another order.
@@ -75,8 +113,18 @@ class Batch:
         order = np.ascontiguousarray(order, np.intp)
         if order.shape != (self.rows,) or not (order.min(initial=0) >= 0 and order.max(initial=0) < max(self.rows, 1)):
             raise ValueError(f"order has the index of a row for each of the {self.rows} rows")
-        return Batch(_in_order(self._inputs, order), self.rows, _in_order(self.classes, order),
-                     _in_order(self.values, order), self._whole)
+        shuffled = Batch(_in_order(self._inputs, order), self.rows, _in_order(self.classes, order),
+                         _in_order(self.values, order), self._whole)
+        shuffled._largest = self._largest
+        return shuffled
+
+
+def _read_only(array):
+    if array is None:
+        return None
+    array = array.view()
+    array.flags.writeable = False
+    return array
 
 
 def _some(tiles, start, stop):
@@ -94,8 +142,29 @@ def _in_order(tiles, order):
 def _tiled(x):
     # [rows, features] as [tiles, features, 64]
     tiles = np.empty((-(-len(x) // _ROWS), x.shape[1], _ROWS), np.float32)
-    _kernels.tile(np.ascontiguousarray(x, dtype=np.float32), tiles)
+    _kernels.tile(_as_float32(x), tiles)
     return tiles
+
+
+def _as_float32(x):
+    with np.errstate(over="ignore"):  # what is beyond becomes infinite, as documented
+        return np.ascontiguousarray(x, dtype=np.float32)
+
+
+def numbers_of(name, array):
+    """Take an array of numbers; refuse None, text, objects, complex numbers and what a mask hides."""
+    if array is None:
+        raise TypeError(f"{name} is an array of numbers; got None")
+    if np.ma.is_masked(array):
+        raise ValueError(f"{name} is a masked array with hidden elements; fill them, or leave their rows out")
+    try:
+        array = np.asarray(array)
+    except ValueError as error:  # rows of several lengths
+        raise ValueError(f"{name} is an array of numbers; {error}") from None
+    # the types of ml_dtypes, such as bfloat16, are of the kind V
+    if array.dtype.kind not in "biuf" and (array.dtype.kind != "V" or issubclass(array.dtype.type, np.void)):
+        raise TypeError(f"{name} is an array of numbers; got {array.dtype}")
+    return array
 
 
 class Network:
@@ -162,14 +231,14 @@ class Network:
         Batch
 
         """
-        x = np.asarray(x)
+        x = numbers_of("x", x)
         if x.ndim != 2 or x.shape[1] != self.sizes[0]:
             raise ValueError(f"x is [rows, {self.sizes[0]}]; got {list(x.shape)}")
         inputs, whole = self._inputs_of(x)
         if y is None:
             return Batch(inputs, len(x), whole=whole)
-        y, outputs = np.asarray(y), self.sizes[-1]
-        if self.objective == "mse" and y.dtype.kind == "f":
+        y, outputs = numbers_of("y", y), self.sizes[-1]
+        if self.objective == "mse" and (y.dtype.kind in "fV" or y.ndim == 2):
             if y.shape != (len(x), outputs):
                 raise ValueError(f"values y are [{len(x)}, {outputs}]; got {list(y.shape)}")
             return Batch(inputs, len(x), values=_tiled(y), whole=whole)
@@ -184,7 +253,7 @@ class Network:
 
     def _inputs_of(self, x):
         # as pairs of int16 where the first layer is exact with them, or as float32
-        x = np.ascontiguousarray(x, dtype=np.float32)
+        x = _as_float32(x)
         unit = _kernels.unit_of(x) if self._level_unit and len(x) else 0.0
         if unit:
             pairs = np.empty((-(-len(x) // _ROWS), -(-x.shape[1] // 2), _ROWS), np.uint32)
@@ -198,14 +267,44 @@ class Network:
         return (whole is not None and whole.reach * self._largest_level <= 2**24
                 and 2.0**-126 <= whole.unit * self._level_unit <= 2.0**100)
 
+    def batch_of(self, x, y=None, goal=None, name="the batch"):
+        """Take a batch, also one that another network laid out, if it fits this network.
+
+        Parameters
+        ----------
+        x, y : as in `batch`, or a Batch and nothing
+        goal : str, optional
+            The objective that the batch has to be measured by; by default none.
+        name : str
+            What the batch is called in an error.
+
+        Returns
+        -------
+        Batch
+        """
+        if not isinstance(x, Batch):
+            batch = self.batch(x, y)
+        elif y is not None:
+            raise TypeError("y is in the Batch already; expected a Batch alone")
+        else:
+            batch = x
+        inputs, outputs = self.sizes[0], self.sizes[-1]
+        if batch.features != inputs:
+            raise ValueError(f"{name} has rows of {batch.features} features; this network has {inputs} inputs")
+        if goal is None:
+            return batch
+        target = batch.values if goal == "mse" else batch.classes
+        if target is None:
+            raise ValueError(f"{name} has no {'values' if goal == 'mse' else 'classes'}, which {goal} is measured by")
+        if goal == "mse" and target.shape[1] != outputs:
+            raise ValueError(f"{name} has {target.shape[1]} values a row; this network has {outputs} outputs")
+        if goal != "mse" and not batch.largest_class < outputs:
+            raise ValueError(f"{name} has the class {batch.largest_class:g}; this network has {outputs} outputs")
+        return batch
+
     def _evaluate(self, population, x, y, goal):
-        batch = x if isinstance(x, Batch) else self.batch(x, y)
-        target = batch.values if goal == _SQUARED_ERROR else batch.classes
-        if goal == _LOGITS:
-            target = _NOTHING
-        elif target is None:
-            raise ValueError(f"the batch has no {'values' if goal == _SQUARED_ERROR else 'classes'}, "
-                             f"which {_OBJECTIVES[goal]} is measured by")
+        batch = self.batch_of(x, y, None if goal == _LOGITS else _OBJECTIVES[goal])
+        target = _NOTHING if goal == _LOGITS else batch.values if goal == _SQUARED_ERROR else batch.classes
         population = np.asarray(population)
         rows = rows_of("population", population, np.uint8)
         weights_in("genomes", rows, self.n_weights)

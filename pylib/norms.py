@@ -1,7 +1,19 @@
 """Norms along an axis, forward and backward. Defaults, checks and documentation; the arithmetic is in
 kernels/norms.pyx and kernels/norms_backward.pyx, and the bound of each function in bounds.py."""
 
-from ._axis import backward_on_axis, checked, like, on_axis, statistic, vector
+import numpy as np
+
+from ._axis import (
+    backward_on_axis,
+    checked,
+    from_zero,
+    like,
+    of_number,
+    on_axis,
+    rounded_to,
+    statistic,
+    vector,
+)
 from ._documentation import with_bound
 from .kernels import normalize as _normalize
 from .kernels import norms as _norms
@@ -28,7 +40,7 @@ def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False)
     weight : array_like, optional
         Of shape ``(x.shape[axis],)``.
     eps : float
-        Added to the mean square.
+        Added to the mean square: finite, 0 or more.
     axis : int
         The axis that holds a row.
     out : ndarray, optional
@@ -46,7 +58,7 @@ def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False)
     Raises
     ------
     ValueError
-        If `weight` does not have the length of `axis`, or `x` has no such axis.
+        If `weight` does not have the length of `axis`, `x` has no such axis, or `eps` is out of its range.
 
     Notes
     -----
@@ -61,6 +73,9 @@ def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False)
     array([0.84852814, 1.13137085])
     """
     x, axis = checked("rms_norm", x, axis)
+    eps = from_zero("rms_norm", "eps", eps)
+    if x.ndim == 0:
+        return of_number("rms_norm", rms_norm, (x,), out, weight=weight, eps=eps, return_stats=return_stats)
     weight = vector("rms_norm", "weight", weight, x, axis)
     y, rstd = on_axis(_norms.rms_norm_gufunc, "rvsrs", (x, weight, eps), axis, x.ndim, out)
     return (y, rstd) if return_stats else y
@@ -80,7 +95,7 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return
     weight, bias : array_like, optional
         Of shape ``(x.shape[axis],)``.
     eps : float
-        Added to the variance.
+        Added to the variance: finite, 0 or more.
     axis : int
         The axis that holds a row.
     out : ndarray, optional
@@ -105,7 +120,8 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return
     Raises
     ------
     ValueError
-        If `weight` or `bias` does not have the length of `axis`, `x` has no such axis, or the algorithm is unknown.
+        If `weight` or `bias` does not have the length of `axis`, `x` has no such axis, the algorithm is unknown, or
+        `eps` is out of its range.
 
     Notes
     -----
@@ -123,6 +139,10 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return
     if algorithm not in _LAYER_NORMS:
         raise ValueError(f"layer_norm: algorithm {algorithm!r} is unknown; expected one of {', '.join(_LAYER_NORMS)}")
     x, axis = checked("layer_norm", x, axis)
+    eps = from_zero("layer_norm", "eps", eps)
+    if x.ndim == 0:
+        return of_number("layer_norm", layer_norm, (x,), out, weight=weight, bias=bias, eps=eps,
+                         return_stats=return_stats, algorithm=algorithm)
     weight = vector("layer_norm", "weight", weight, x, axis)
     bias = vector("layer_norm", "bias", bias, x, axis)
     y, mean, rstd = on_axis(_LAYER_NORMS[algorithm], "rvvsrss", (x, weight, bias, eps), axis, x.ndim, out)
@@ -154,7 +174,7 @@ def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1, out
     grad_x : ndarray
         Of the shape of `x`.
     grad_weight : ndarray or None
-        Of the shape and dtype of `weight`; None where there is no weight.
+        Of the shape and dtype of `weight` (integers: float32, or float64 as `x`); None where there is no weight.
 
     Raises
     ------
@@ -167,13 +187,16 @@ def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1, out
     """
     x, axis = checked("rms_norm_backward", x, axis)
     grad = like("rms_norm_backward", "grad", grad, x)
+    eps = from_zero("rms_norm_backward", "eps", eps)
+    if x.ndim == 0:
+        return of_number("rms_norm_backward", rms_norm_backward, (grad, x), out, weight=weight, rstd=rstd, eps=eps)
     vectors = vector("rms_norm_backward", "weight", weight, x, axis)
     if rstd is None:
         rstd = on_axis(_norms.rms_stats_gufunc, "rss", (x, eps), axis, x.ndim)
     rstd = statistic("rms_norm_backward", "rstd", rstd, x, axis)
     grad_x, grad_weight = backward_on_axis(
         "rms_norm_backward", _backward.rms_norm_backward_gufunc, "rrvsrv", (grad, x, vectors, rstd), axis, out)
-    return grad_x, None if weight is None else grad_weight.astype(vectors.dtype, copy=False)
+    return grad_x, None if weight is None else rounded_to(vectors.dtype, grad_weight)
 
 
 @with_bound
@@ -216,6 +239,10 @@ def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None
     name = "layer_norm_backward"
     x, axis = checked(name, x, axis)
     grad = like(name, "grad", grad, x)
+    eps = from_zero(name, "eps", eps)
+    if x.ndim == 0:
+        return of_number(name, layer_norm_backward, (grad, x), out, weight=weight, bias=bias, mean=mean, rstd=rstd,
+                         eps=eps)
     weights, biases = vector(name, "weight", weight, x, axis), vector(name, "bias", bias, x, axis)
     if (mean is None) != (rstd is None):
         raise ValueError(f"{name}: mean and rstd go together; {'rstd' if mean is None else 'mean'} was given alone")
@@ -224,10 +251,11 @@ def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None
     mean, rstd = statistic(name, "mean", mean, x, axis), statistic(name, "rstd", rstd, x, axis)
     grad_x, grad_weight, grad_bias = backward_on_axis(
         name, _backward.layer_norm_backward_gufunc, "rrvssrvv", (grad, x, weights, mean, rstd), axis, out)
-    return (grad_x, None if weight is None else grad_weight.astype(weights.dtype, copy=False),
-            None if bias is None else grad_bias.astype(biases.dtype, copy=False))
+    return (grad_x, None if weight is None else rounded_to(weights.dtype, grad_weight),
+            None if bias is None else rounded_to(biases.dtype, grad_bias))
 
 
+@with_bound
 def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False):
     """Add and norm: ``rms_norm(x + residual, weight)`` and the sum, in one go.
 
@@ -257,6 +285,10 @@ def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=None, retur
     ValueError
         If the shapes differ, `weight` does not have the length of `axis`, `x` has no such axis, or `out` is not a tuple
         of two.
+
+    Notes
+    -----
+    %(bound)s
     """
     x, axis = checked("add_rms_norm", x, axis)
     out = (None, None) if out is None else out
@@ -264,13 +296,16 @@ def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=None, retur
         raise ValueError(f"add_rms_norm: out must be a tuple of two, for y and new_residual, not {type(out).__name__}"
                          f"{f' of {len(out)}' if isinstance(out, tuple) else ''}")
     residual = like("add_rms_norm", "residual", residual, x)
+    eps = from_zero("add_rms_norm", "eps", eps)
+    if x.ndim == 0:
+        raise ValueError("add_rms_norm: x of shape () has no axis; expected at least one")
     weight = vector("add_rms_norm", "weight", weight, x, axis)
     y, total, rstd = on_axis(_norms.add_rms_norm_gufunc, "rrvsrrs", (x, residual, weight, eps), axis, x.ndim, *out)
     return (y, total, rstd) if return_stats else (y, total)
 
 
 def _power(name, p):
-    if p not in (1, 2):
+    if np.ndim(p) != 0 or p not in (1, 2):
         raise ValueError(f"{name}: p must be 1 or 2, not {p}")
     return float(p)
 
@@ -288,7 +323,7 @@ def normalize(x, p=2, axis=-1, *, eps=1e-12, out=None):
     axis : int
         The axis that holds a row.
     eps : float
-        The least length to divide by.
+        The least length to divide by: finite, 0 or more.
     out : ndarray, optional
         Where to put the result; may be `x`.
 
@@ -308,6 +343,9 @@ def normalize(x, p=2, axis=-1, *, eps=1e-12, out=None):
     """
     p = _power("normalize", p)
     x, axis = checked("normalize", x, axis)
+    eps = from_zero("normalize", "eps", eps)
+    if x.ndim == 0:
+        return of_number("normalize", normalize, (x,), out, p=p, eps=eps)
     return on_axis(_normalize.normalize_gufunc, "rssr", (x, p, eps), axis, x.ndim, out)
 
 
@@ -341,4 +379,7 @@ def normalize_backward(grad, x, p=2, axis=-1, *, eps=1e-12, out=None):
     p = _power("normalize_backward", p)
     x, axis = checked("normalize_backward", x, axis)
     grad = like("normalize_backward", "grad", grad, x)
+    eps = from_zero("normalize_backward", "eps", eps)
+    if x.ndim == 0:
+        return of_number("normalize_backward", normalize_backward, (grad, x), out, p=p, eps=eps)
     return on_axis(_normalize.normalize_backward_gufunc, "rrssr", (grad, x, p, eps), axis, x.ndim, out)

@@ -12,9 +12,10 @@ import numpy as np
 from mpmath import mp, mpf
 from scipy import special
 
-__all__ = ["ORACLES", "PRECISION", "Oracle", "exact", "of_function", "wide"]
+from .ulps import PRECISION
 
-PRECISION = 200  # bits, in which the exact formulas are evaluated: what cancels is a small part of them
+__all__ = ["GATED", "ORACLES", "PRECISION", "Oracle", "caller", "exact", "of_function", "wide"]
+
 _INFINITY = math.inf
 _MPMATH = threading.Lock()  # its precision is global
 
@@ -42,6 +43,10 @@ class Oracle:
         Values to try, the default first.
     odd, increasing : bool
         Whether f(-x) = -f(x), and whether f never decreases.
+    gated : Oracle, optional
+        Of ``activation(gate) * up``: the activation, of whose slope and value the two gradients are made.
+    halves : bool
+        Whether the function takes `up` and `gate` as the halves of one array.
     """
 
     forward: tuple[Callable[..., Any], Callable[..., Any]]
@@ -54,6 +59,8 @@ class Oracle:
     parameters: tuple[tuple[float, ...], ...] = ((),)
     odd: bool = False
     increasing: bool = False
+    gated: "Oracle | None" = None
+    halves: bool = False
 
 
 def of_function(name):
@@ -62,15 +69,18 @@ def of_function(name):
 
 
 def wide(name):
-    """The formula of a function, or of its backward with the gradient as first argument, on float64 arrays."""
+    """The formula of a function, or of its backward with the gradient as first argument, on float64 arrays. That of a
+    gated backward returns two results."""
     row = of_function(name)
     if not name.endswith("_backward"):
         return row.forward[0]
+    if row.gated:
+        return lambda grad, gate, up: (grad * up * row.gated.slope[0](gate), grad * row.gated.forward[0](gate))
     return lambda grad, *operands: grad * row.slope[0](*operands)
 
 
 def exact(name):
-    """The formula of a function, or of its backward with the gradient as first argument, on mpmath's numbers."""
+    """As `wide`, on mpmath's numbers."""
     row = of_function(name)
 
     def formula(*operands):
@@ -78,9 +88,28 @@ def exact(name):
             operands = [mpf(operand) for operand in operands]
             if not name.endswith("_backward"):
                 return row.forward[1](*operands)
-            return operands[0] * row.slope[1](*operands[1:])
+            grad, x, *others = operands
+            if row.gated:
+                return grad * others[0] * row.gated.slope[1](x), grad * row.gated.forward[1](x)
+            return grad * row.slope[1](x, *others)
 
     return formula
+
+
+def caller(name):
+    """The function itself, taking the operands that its formula takes, and returning what the formula returns."""
+    import lanewise
+
+    function = getattr(lanewise, name)
+    if not of_function(name).halves:
+        return function
+
+    def of_halves(*operands):
+        *grad, gate, up = operands
+        found = function(*grad, np.concatenate([np.full_like(gate, up), gate]))
+        return tuple(np.split(found, 2)[::-1]) if grad else found
+
+    return of_halves
 
 
 def _by_series(formula, exact_formula, start, reach=0.25):
@@ -328,14 +357,23 @@ ORACLES = {
         (_squareplus_slope, lambda x, b: _exact_squareplus(x, b) / mp.sqrt(x * x + b)),
         parameters=((4.0,), (0.5,)), increasing=True, values=((0.0, 1.0), (-_INFINITY, 0.0), (_INFINITY, _INFINITY)),
         normal_slope_from=(-3e18, -7e152)),
-    # gated: of a gate, with a few values of what it gates
-    "swiglu": Oracle(
-        (lambda gate, up: gate * special.expit(gate) * up, lambda gate, up: gate * _logistic(gate) * up),
-        parameters=_UPS, values=_UP_AND_DOWN),
-    "geglu": Oracle(
-        (lambda gate, up: gate * _normal(gate) * up, lambda gate, up: gate * _exact_normal(gate) * up),
-        parameters=_UPS, values=_UP_AND_DOWN),
-    "reglu": Oracle(
-        (lambda gate, up: np.maximum(gate, 0) * up, lambda gate, up: max(gate, 0) * up),
-        parameters=_UPS, values=((0.0, 0.0), (_INFINITY, _INFINITY))),
 }
+
+
+def _gated(activation, values, *, halves=False):
+    """The row of ``activation(gate) * up``: of a gate, with a few values of what it gates."""
+    return Oracle(
+        (lambda gate, up: activation.forward[0](gate) * up, lambda gate, up: activation.forward[1](gate) * up),
+        parameters=_UPS, values=values, normal_slope_from=activation.normal_slope_from, gated=activation, halves=halves)
+
+
+_LOGISTIC_BY_INPUT = Oracle(
+    (special.expit, _logistic),
+    (lambda x: special.expit(x) * special.expit(-x), lambda x: _logistic(x) * _logistic(-x)))
+ORACLES |= {
+    "glu": _gated(_LOGISTIC_BY_INPUT, ORACLES["sigmoid"].values, halves=True),
+    "swiglu": _gated(ORACLES["silu"], _UP_AND_DOWN),
+    "geglu": _gated(ORACLES["gelu"], _UP_AND_DOWN),
+    "reglu": _gated(ORACLES["relu"], ((0.0, 0.0), (_INFINITY, _INFINITY))),
+}
+GATED = tuple(name for name, row in ORACLES.items() if row.gated)  # whose parameter is an operand like x

@@ -4,6 +4,7 @@ with defaults, checks and documentation. The numbers are made in lanewise.kernel
 import numpy as np
 
 from . import _documentation
+from ._axis import refuse_mask, rounded_to
 from .kernels import activations as _kernels
 from .kernels.operands import any_less, any_zero, apply
 
@@ -13,6 +14,12 @@ __all__ = [
     "softplus_backward", "softshrink", "softshrink_backward", "squareplus", "squareplus_backward", "swish",
     "swish_backward", "threshold", "threshold_backward",
 ]
+# of each function the ufunc of one dtype, and that of 16-bit numbers and float32 parameters
+_UFUNCS = {name.removesuffix("_short_ufunc"): (getattr(_kernels, name.replace("_short", "")), ufunc)
+           for name, ufunc in vars(_kernels).items() if name.endswith("_short_ufunc")}
+for _name, _pair in _UFUNCS.items():
+    for _ufunc in _pair:
+        _documentation.named(_ufunc, f"{_name}_ufunc", _kernels.__name__)
 _SLOPE = {"negative_slope": "The slope where x <= 0"}
 _ALPHA = {"alpha": "The depth for x towards -inf, as a positive number"}
 _BETA = {"beta": "The factor of x within"}
@@ -46,113 +53,115 @@ def _raises(text):
 
 
 def leaky_relu(x, negative_slope=0.01, *, out=None, **keywords):
-    return apply(_kernels.leaky_relu_ufunc, keywords, out, (x,), negative_slope)
+    return apply(_UFUNCS["leaky_relu"], keywords, out, (x,), negative_slope)
 
 
 def leaky_relu_backward(grad, x, negative_slope=0.01, *, out=None, **keywords):
-    return apply(_kernels.leaky_relu_backward_ufunc, keywords, out, (grad, x), negative_slope)
+    return apply(_UFUNCS["leaky_relu_backward"], keywords, out, (grad, x), negative_slope)
 
 
 def prelu(x, weight, *, out=None, **keywords):
-    return apply(_kernels.leaky_relu_ufunc, keywords, out, (x,), weight)
+    return apply(_UFUNCS["leaky_relu"], keywords, out, (x,), weight)
 
 
 def prelu_backward(grad, x, weight):
-    grad_x = apply(_kernels.leaky_relu_backward_ufunc, {}, None, (grad, x), weight)
-    each = np.broadcast_to(_kernels.prelu_weight_backward_ufunc(grad, x), np.shape(grad_x))
+    for role, operand in ("grad", grad), ("x", x), ("weight", weight):
+        refuse_mask("prelu_backward", role, operand)
+    grad_x = apply(_UFUNCS["leaky_relu_backward"], {}, None, (grad, x), weight)
+    each = np.broadcast_to(_kernels.prelu_weight_backward_ufunc(grad, x, dtype=np.float64), np.shape(grad_x))
     lengths = (1,) * (each.ndim - np.ndim(weight)) + np.shape(weight)
     shared = tuple(k for k, length in enumerate(lengths) if length == 1)
-    # in float64 and of C-ordered numbers, so that the sum does not depend on how the array lies in memory
-    grad_weight = np.ascontiguousarray(each, np.float64).sum(shared).reshape(np.shape(weight))
-    return grad_x, grad_weight.astype(each.dtype)
+    # of C-ordered numbers, so that the sum does not depend on how the array lies in memory
+    grad_weight = np.ascontiguousarray(each).sum(shared).reshape(np.shape(weight))
+    return grad_x, rounded_to(getattr(weight, "dtype", grad_x.dtype), grad_weight)
 
 
 def elu(x, alpha=1.0, *, out=None, **keywords):
-    return apply(_kernels.elu_ufunc, keywords, out, (x,), alpha)
+    return apply(_UFUNCS["elu"], keywords, out, (x,), alpha)
 
 
 def elu_backward(grad, x, alpha=1.0, *, out=None, **keywords):
-    return apply(_kernels.elu_backward_ufunc, keywords, out, (grad, x), alpha)
+    return apply(_UFUNCS["elu_backward"], keywords, out, (grad, x), alpha)
 
 
 def celu(x, alpha=1.0, *, out=None, **keywords):
     _not_zero("celu", "alpha", alpha)
-    return apply(_kernels.celu_ufunc, keywords, out, (x,), alpha)
+    return apply(_UFUNCS["celu"], keywords, out, (x,), alpha)
 
 
 def celu_backward(grad, x, alpha=1.0, *, out=None, **keywords):
     _not_zero("celu_backward", "alpha", alpha)
-    return apply(_kernels.celu_backward_ufunc, keywords, out, (grad, x), alpha)
+    return apply(_UFUNCS["celu_backward"], keywords, out, (grad, x), alpha)
 
 
 def swish(x, beta=1.0, *, out=None, **keywords):
     if _is_one(beta):
-        return apply(_kernels.silu_ufunc, keywords, out, (x,))
-    return apply(_kernels.swish_ufunc, keywords, out, (x,), beta)
+        return _kernels.silu_ufunc(x, out, **keywords)
+    return apply(_UFUNCS["swish"], keywords, out, (x,), beta)
 
 
 def swish_backward(grad, x, beta=1.0, *, out=None, **keywords):
     if _is_one(beta):
-        return apply(_kernels.silu_backward_ufunc, keywords, out, (grad, x))
-    return apply(_kernels.swish_backward_ufunc, keywords, out, (grad, x), beta)
+        return _kernels.silu_backward_ufunc(grad, x, out, **keywords)
+    return apply(_UFUNCS["swish_backward"], keywords, out, (grad, x), beta)
 
 
 def softplus(x, beta=1.0, *, out=None, **keywords):
     if _is_one(beta):
-        return apply(_kernels.softplus_ufunc, keywords, out, (x,))
-    return apply(_kernels.softplus_scaled_ufunc, keywords, out, (x,), beta)
+        return _kernels.softplus_ufunc(x, out, **keywords)
+    return apply(_UFUNCS["softplus_scaled"], keywords, out, (x,), beta)
 
 
 def softplus_backward(grad, x, beta=1.0, *, out=None, **keywords):
     if _is_one(beta):
-        return apply(_kernels.softplus_backward_ufunc, keywords, out, (grad, x))
-    return apply(_kernels.softplus_scaled_backward_ufunc, keywords, out, (grad, x), beta)
+        return _kernels.softplus_backward_ufunc(grad, x, out, **keywords)
+    return apply(_UFUNCS["softplus_scaled_backward"], keywords, out, (grad, x), beta)
 
 
 def hardtanh(x, min_val=-1.0, max_val=1.0, *, out=None, **keywords):
     _ordered("hardtanh", min_val, max_val)
-    return apply(_kernels.hardtanh_ufunc, keywords, out, (x,), min_val, max_val)
+    return apply(_UFUNCS["hardtanh"], keywords, out, (x,), min_val, max_val)
 
 
 def hardtanh_backward(grad, x, min_val=-1.0, max_val=1.0, *, out=None, **keywords):
     _ordered("hardtanh_backward", min_val, max_val)
-    return apply(_kernels.hardtanh_backward_ufunc, keywords, out, (grad, x), min_val, max_val)
+    return apply(_UFUNCS["hardtanh_backward"], keywords, out, (grad, x), min_val, max_val)
 
 
 def softshrink(x, lambd=0.5, *, out=None, **keywords):
     _not_negative("softshrink", "lambd", lambd)
-    return apply(_kernels.softshrink_ufunc, keywords, out, (x,), lambd)
+    return apply(_UFUNCS["softshrink"], keywords, out, (x,), lambd)
 
 
 def softshrink_backward(grad, x, lambd=0.5, *, out=None, **keywords):
     _not_negative("softshrink_backward", "lambd", lambd)
-    return apply(_kernels.shrink_backward_ufunc, keywords, out, (grad, x), lambd)
+    return apply(_UFUNCS["shrink_backward"], keywords, out, (grad, x), lambd)
 
 
 def hardshrink(x, lambd=0.5, *, out=None, **keywords):
-    return apply(_kernels.hardshrink_ufunc, keywords, out, (x,), lambd)
+    return apply(_UFUNCS["hardshrink"], keywords, out, (x,), lambd)
 
 
 def hardshrink_backward(grad, x, lambd=0.5, *, out=None, **keywords):
-    return apply(_kernels.shrink_backward_ufunc, keywords, out, (grad, x), lambd)
+    return apply(_UFUNCS["shrink_backward"], keywords, out, (grad, x), lambd)
 
 
 def threshold(x, threshold, value, *, out=None, **keywords):
-    return apply(_kernels.threshold_ufunc, keywords, out, (x,), threshold, value)
+    return apply(_UFUNCS["threshold"], keywords, out, (x,), threshold, value)
 
 
 def threshold_backward(grad, x, threshold, value=None, *, out=None, **keywords):
-    return apply(_kernels.threshold_backward_ufunc, keywords, out, (grad, x), threshold)
+    return apply(_UFUNCS["threshold_backward"], keywords, out, (grad, x), threshold)
 
 
 def squareplus(x, b=4.0, *, out=None, **keywords):
     _not_negative("squareplus", "b", b)
-    return apply(_kernels.squareplus_ufunc, keywords, out, (x,), b)
+    return apply(_UFUNCS["squareplus"], keywords, out, (x,), b)
 
 
 def squareplus_backward(grad, x, b=4.0, *, out=None, **keywords):
     _not_negative("squareplus_backward", "b", b)
-    return apply(_kernels.squareplus_backward_ufunc, keywords, out, (grad, x), b)
+    return apply(_UFUNCS["squareplus_backward"], keywords, out, (grad, x), b)
 
 
 # formula; derivative; source; parameters; what is refused

@@ -1,10 +1,12 @@
-"""A live bar of a run, drawn by rich: generation, best loss, held-out accuracy, generations a second.
+"""A live bar of a run on standard error, drawn by rich: generation, best loss, held-out accuracy, generations a second.
 
 Where rich is missing, or nobody watches, nothing is drawn.
 """
 
 import sys
 import time
+
+from .terminal import is_terminal
 
 __all__ = ["Bar", "bar_for_terminal"]
 
@@ -15,13 +17,16 @@ class Bar:
     """What a person watches while a run goes on."""
 
     def __init__(self, generations, seconds):
+        from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         self.generations, self.seconds = generations, seconds
         self._progress = Progress(
             TextColumn("[bold]generation {task.fields[generation]}"), BarColumn(bar_width=None),
             TextColumn("loss [bold]{task.fields[loss]}[/]"), TextColumn("{task.fields[accuracy]}"),
-            TextColumn("[dim]{task.fields[speed]} gen/s[/]"), TimeElapsedColumn(), expand=True, auto_refresh=False)
+            TextColumn("[dim]{task.fields[speed]} gen/s[/]"), TimeElapsedColumn(), console=Console(stderr=True),
+            expand=True, auto_refresh=False,
+            redirect_stdout=is_terminal(sys.stdout))  # into a file go the caller's lines, and nothing else
         self._task = self._progress.add_task("", total=1.0, generation=self._count(0), loss="-", accuracy="",
                                              speed="-")
         self._drawn, self._state = 0.0, None
@@ -58,7 +63,7 @@ class Bar:
 
 def bar_for_terminal(generations, seconds):
     """Make a bar, if rich is installed and standard error is a terminal."""
-    if not sys.stderr.isatty():
+    if not is_terminal(sys.stderr):
         return None
     try:
         return Bar(generations, seconds)

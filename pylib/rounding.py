@@ -9,7 +9,7 @@ import numpy as np
 
 from . import codes as _genome_codes
 from .fields import raw_codes, shared_sections, whole_numbers
-from .formats import BINARY32, BINARY64
+from .formats import BINARY32, BINARY64, format_given
 from .kernels import ieee754 as _kernels
 
 __all__ = ["decode", "encode", "pack", "rounding_error", "unpack"]
@@ -25,9 +25,10 @@ def encode(x, format, *, rounding="nearest", overflow="ieee", seed=None, packed=
     Parameters
     ----------
     x : array_like
-        Numbers; float16 and bfloat16 are taken as float32. Into binary64 only float64 goes, bit for bit.
-    format : Format
-        The format to round into.
+        Numbers; float16 and bfloat16 are taken as float32, and integers exactly. Into binary64 only float64 goes, bit
+        for bit, and integers that it holds.
+    format : Format or str
+        The format to round into, or its name.
     rounding : {"nearest", "zero", "up", "down", "stochastic"}
         To nearest with ties to even; toward zero, +infinity or -infinity; or up with the probability that the distance
         to the lower neighbour is of a step, in steps of 2**-31.
@@ -60,9 +61,11 @@ def encode(x, format, *, rounding="nearest", overflow="ieee", seed=None, packed=
     In float8_e8m0fnu, which has no sign and no zero, negative numbers and zero become NaN (saturating, zero becomes the
     smallest), a tie goes up, and what is smaller than all its numbers becomes the smallest.
     """
+    format = format_given(format)
     if packed:
         _check_packed(format)
         return pack(encode(x, format, rounding=rounding, overflow=overflow, seed=seed, **kwargs))
+    x, _ = _numbers(x, format)
     if rounding != "stochastic":
         return conversion("encode", format, rounding, overflow)(x, **kwargs)
     if seed is None:
@@ -83,8 +86,8 @@ def decode(codes, format, *, dtype=None, packed=False, n=None, **kwargs):
     ----------
     codes : array_like of unsigned int
         Codes of the format, or numbers of its dtype. Bits above a code's width are ignored.
-    format : Format
-        What the codes mean.
+    format : Format or str
+        What the codes mean: a format or its name.
     dtype : {float32, float64}, optional
         float32 unless the format is binary64.
     packed : bool
@@ -104,6 +107,7 @@ def decode(codes, format, *, dtype=None, packed=False, n=None, **kwargs):
         If the codes are not unsigned numbers of the format's width, or the dtype is another; if ``packed`` is asked of
         a format whose codes have not four bits, or ``n`` does not fit.
     """
+    format = format_given(format)
     if packed:
         _check_packed(format)
         codes = unpack(codes, n)
@@ -124,9 +128,9 @@ def rounding_error(x, format, *, rounding="nearest", overflow="ieee", **kwargs):
     Parameters
     ----------
     x : array_like
-        Numbers; float16 and bfloat16 are taken as float32.
-    format : Format
-        The format to go through.
+        Numbers; float16 and bfloat16 are taken as float32, and integers exactly.
+    format : Format or str
+        The format to go through, or its name.
     rounding, overflow : str
         As for ``encode``, but not stochastic.
     {kwargs}
@@ -141,7 +145,12 @@ def rounding_error(x, format, *, rounding="nearest", overflow="ieee", **kwargs):
     TypeError, ValueError
         As for ``encode``.
     """
-    return conversion("rounding_error", format, rounding, overflow)(x, **kwargs)
+    format = format_given(format)
+    x, rest = _numbers(x, format)
+    found = conversion("rounding_error", format, rounding, overflow)(x, **kwargs)
+    if rest is None:
+        return found
+    return np.subtract(found, rest, out=kwargs.get("out"), where=kwargs.get("where", True))
 
 
 def pack(codes):
@@ -150,7 +159,7 @@ def pack(codes):
     Parameters
     ----------
     codes : array_like of uint8, shape (..., n)
-        Codes of four bits.
+        Codes of four bits, or numbers of a dtype of ml_dtypes that has four bits.
 
     Returns
     -------
@@ -162,7 +171,10 @@ def pack(codes):
     TypeError, ValueError
         If a code is not a whole number from 0 to 15.
     """
-    return _genome_codes.pack(np.atleast_1d(whole_numbers(codes, np.dtype("u1"), "codes")))
+    codes = _genome_codes.plain("codes", codes)
+    if codes.dtype.name not in _genome_codes.FOUR_BITS:
+        codes = whole_numbers(codes, np.dtype("u1"), "codes")
+    return _genome_codes.pack(np.atleast_1d(codes))
 
 
 def unpack(packed, n=None):
@@ -184,7 +196,7 @@ def unpack(packed, n=None):
     TypeError, ValueError
         If the bytes are not whole numbers from 0 to 255, or ``n`` codes do not take as many bytes as there are.
     """
-    packed = np.atleast_1d(whole_numbers(packed, np.dtype("u1"), "packed codes"))
+    packed = np.atleast_1d(whole_numbers(_genome_codes.plain("packed", packed), np.dtype("u1"), "packed codes"))
     if n is not None and (n + 1) // 2 != packed.shape[-1]:
         raise ValueError(f"n={n} codes take {(n + 1) // 2} bytes; packed has {packed.shape[-1]}")
     return _genome_codes.unpack(packed, n)
@@ -193,6 +205,32 @@ def unpack(packed, n=None):
 def _check_packed(format):
     if format.width != 4:
         raise ValueError(f"packed codes have four bits; those of {format.name} have {format.width}")
+
+
+def _numbers(x, format):
+    """What the ufuncs take of `x`, and what that leaves of it, which is None for all but large integers.
+
+    An integer that float64 does not hold becomes one that it holds, of the bits above the lowest eleven, the last of
+    them set where one of those is: rounded to odd, which a second rounding does not notice.
+    """
+    x = x if hasattr(x, "dtype") else np.asanyarray(x)
+    if x.dtype.kind == "O" or (x.dtype.kind == "f" and x.dtype.itemsize > 8):
+        raise TypeError(f"numbers of dtype {x.dtype} are more than float64 holds; expected float16, bfloat16, float32, "
+                        f"float64 or integers")
+    if x.dtype.kind not in "iu" or x.dtype.itemsize < 8:
+        return x, None
+    with np.errstate(all="ignore"):  # the size of the smallest int64
+        size = np.where(x < 0, -x.astype(np.uint64), x.astype(np.uint64))
+    large = size > 2**53
+    if not large.any():
+        return x, None
+    if format.width == 64:
+        raise TypeError(f"{format.name} takes integers up to 2**53; got {x[large].ravel()[0] if x.ndim else x}")
+    odd = size & ~np.uint64(2047) | ((size & np.uint64(2047)) != 0).astype(np.uint64) << np.uint64(11)
+    near = np.where(large, odd, size)
+    sign = np.where(x < 0, -1.0, 1.0)
+    rest = np.where(size < near, -(near - size).astype(np.float64), (size - near).astype(np.float64))
+    return near.astype(np.float64) * sign, rest * sign
 
 
 def _wide_formats(format):

@@ -4,13 +4,17 @@ float. What is allowed is bounds.py's."""
 import lanewise as lw
 import numpy as np
 
-from .accuracy import Accuracy, dtype_of, errors_beside
+from . import row_formulas as formulas
+from .accuracy import Accuracy
+from .ulps import dtype_of, errors
 
 __all__ = ["CASES", "measure_rows"]
 
 _LENGTHS = (1, 2, 3, 7, 16, 33, 64, 65, 128, 200, 768, 4096, 10_000)
 _SCALES = ((0, 1), (3, 1), (2000, 1), (-1e-3, 20), (0, 1e-4))  # mean and standard deviation of a row
 _ELEMENTS = {"float32": 1 << 17, "float64": 1 << 15, "float16": 1 << 15, "bfloat16": 1 << 15}  # of a length and scale
+
+_EPS = 1e-5  # of all gradients of norms
 
 #: What a function is tried on: lengths of rows, with means and standard deviations.
 CASES = tuple((n, *scale) for n in _LENGTHS for scale in _SCALES)
@@ -42,68 +46,111 @@ def measure_rows(function, dtype, progress=None):
         x = (rng.standard_normal((count, n)) * sigma + mean).astype(dtype_of(dtype))
         others = [rng.standard_normal(shape).astype(dtype_of(dtype)) for shape in ((count, n), n, n)]
         for y, exact, terms in _TRIALS[function](wide, rng, x, *others):
-            here = errors_beside(np.asarray(y), exact, np.broadcast_to(terms, exact.shape), dtype)
+            here = errors(np.asarray(y), exact, dtype, np.broadcast_to(terms, exact.shape))
             found.add(Accuracy.of(function, dtype, here.ravel(), [np.asarray(y).astype(np.float64).ravel()]))
         if progress:
             progress()
     return found
 
 
-def _mean(x):
-    return x.sum(-1, keepdims=True) / x.shape[-1]
 
-
-def _normed(x, centred, eps):
-    # and what it was divided by
-    for _ in range(2 if centred else 0):  # the second takes what rounding the first mean has left
-        x = x - _mean(x)
-    rstd = 1 / np.sqrt(_mean(x * x) + eps)
-    return x * rstd, rstd
-
-
-def _rms(x):
-    return np.sqrt(_mean(x * x))
 
 
 def _rms_norm(wide, rng, x, grad, weight, bias):
     eps = wide(1e-6)
-    exact, _ = _normed(x.astype(wide), False, eps)
+    exact, _ = formulas.normed(x.astype(wide), False, eps)
     yield lw.rms_norm(x, eps=float(eps)), exact, 0
     yield lw.rms_norm(x, weight, eps=float(eps)), exact * weight.astype(wide), 0
 
 
 def _layer_norm(wide, rng, x, grad, weight, bias):
     eps = wide(1e-5)
-    exact, _ = _normed(x.astype(wide), True, eps)
-    yield lw.layer_norm(x, eps=float(eps)), exact, _rms(exact)
+    exact, _ = formulas.normed(x.astype(wide), True, eps)
+    yield lw.layer_norm(x, eps=float(eps)), exact, formulas.rms(exact)
     product = exact * weight.astype(wide)
-    yield lw.layer_norm(x, weight, eps=float(eps)), product, _rms(product)
+    yield lw.layer_norm(x, weight, eps=float(eps)), product, formulas.rms(product)
     y = product + bias.astype(wide)
-    yield lw.layer_norm(x, weight, bias, eps=float(eps)), y, np.maximum(np.abs(product), _rms(y))
+    yield lw.layer_norm(x, weight, bias, eps=float(eps)), y, np.maximum(np.abs(product), formulas.rms(y))
 
 
-def _norm_backward(backward, centred, wide, grad, x, weight):
+def _add_rms_norm(wide, rng, x, grad, weight, bias):
+    eps = wide(1e-6)
+    total = x.astype(wide) + grad.astype(wide)
+    exact, _ = formulas.normed(total, False, eps)
+    y, found = lw.add_rms_norm(x, grad, weight, eps=float(eps))
+    yield y, exact * weight.astype(wide), 0
+    yield found, total, 0
+
+
+def _grouped(x):
+    # a row as an example of one group: of channels of one number, and of two of many
+    yield x, x.shape[-1]
+    if x.shape[-1] % 2 == 0:
+        yield x.reshape(len(x), 2, -1), 2
+
+
+def _group_norm(wide, rng, x, grad, weight, bias):
     eps = wide(1e-5)
-    normed, rstd = _normed(x.astype(wide), centred, eps)
-    wide_grad = grad.astype(wide)
-    pull = wide_grad * weight.astype(wide)
-    mean, slope = _mean(pull) if centred else 0, _mean(pull * normed)
-    found = backward(grad, x, weight, *([weight] if centred else []), eps=float(eps))
-    terms = (np.abs(pull) + np.abs(mean) + np.abs(normed * slope)) * rstd
-    yield found[0], (pull - mean - normed * slope) * rstd, np.maximum(terms, (np.abs(normed) + 1) * _rms(pull) * rstd)
-    # a normed number near 0 is a difference of larger ones
-    sizes = np.maximum(np.abs(normed), 1) if centred else np.abs(normed)
-    yield found[1], (wide_grad * normed).sum(0), (np.abs(wide_grad) * sizes).sum(0)
-    if centred:
-        yield found[2], wide_grad.sum(0), np.abs(wide_grad).sum(0)
+    exact, _ = formulas.normed(x.astype(wide), True, eps)
+    yield lw.group_norm(x, 1, eps=float(eps)), exact, formulas.rms(exact)
+    for groups, channels in _grouped(x):
+        each = np.repeat(np.stack([weight, bias])[:, :channels].astype(wide), x.shape[-1] // channels, -1)
+        product = exact * each[0]
+        y = product + each[1]
+        found = lw.group_norm(groups, 1, weight[:channels], bias[:channels], eps=float(eps))
+        yield found.reshape(x.shape), y, np.maximum(np.abs(product), formulas.rms(y))
+
+
+def _group_norm_backward(wide, rng, x, grad, weight, bias):
+    for groups, channels in _grouped(x):
+        each = np.repeat(weight[:channels].astype(wide), x.shape[-1] // channels)
+        found = lw.group_norm_backward(grad.reshape(groups.shape), groups, 1, weight[:channels], eps=_EPS)
+        of_x, *of_vectors = _gradients(wide, True, grad, x, each)
+        yield found[0].reshape(x.shape), *of_x
+        for part, sums in zip(found[1:], of_vectors, strict=True):
+            yield part, *(of_row.reshape(channels, -1).sum(-1) for of_row in sums)
+
+
+def _instances(x):
+    # a row as a channel of one of two channels
+    return x[: len(x) // 2 * 2].reshape(-1, 2, x.shape[-1])
+
+
+def _instance_norm(wide, rng, x, grad, weight, bias):
+    eps, instances = wide(1e-5), _instances(x)
+    scale, shift = grad[0, 0], grad[0, -1]
+    exact, _ = formulas.normed(instances.astype(wide), True, eps)
+    product = exact * scale.astype(wide)
+    y = product + shift.astype(wide)
+    found = lw.instance_norm(instances, np.full(2, scale), np.full(2, shift), eps=float(eps))
+    yield found, y, np.maximum(np.abs(product), formulas.rms(y))
+
+
+def _instance_norm_backward(wide, rng, x, grad, weight, bias):
+    instances, scale = _instances(x), grad[0, :1]
+    grad = grad[: 2 * len(instances)]
+    found = lw.instance_norm_backward(grad.reshape(instances.shape), instances, np.repeat(scale, 2), eps=_EPS)
+    of_x, *of_vectors = _gradients(wide, True, grad, x[: len(grad)], scale, of_rows=True)
+    yield found[0].reshape(grad.shape), *of_x
+    for part, sums in zip(found[1:], of_vectors, strict=True):
+        yield part, *(of_row.reshape(-1, 2).sum(0) for of_row in sums)
+
+
+def _gradients(wide, centred, grad, x, weight, **options):
+    return formulas.norm_gradients(
+        centred, grad.astype(wide), x.astype(wide), weight.astype(wide), wide(_EPS), **options)
 
 
 def _rms_norm_backward(wide, rng, x, grad, weight, bias):
-    yield from _norm_backward(lw.rms_norm_backward, False, wide, grad, x, weight)
+    found = lw.rms_norm_backward(grad, x, weight, eps=_EPS)
+    for part, sums in zip(found, _gradients(wide, False, grad, x, weight)[:2], strict=True):
+        yield part, *sums
 
 
 def _layer_norm_backward(wide, rng, x, grad, weight, bias):
-    yield from _norm_backward(lw.layer_norm_backward, True, wide, grad, x, weight)
+    found = lw.layer_norm_backward(grad, x, weight, bias, eps=_EPS)
+    for part, sums in zip(found, _gradients(wide, True, grad, x, weight), strict=True):
+        yield part, *sums
 
 
 def _channels(lw_function, *arrays, **keywords):
@@ -117,12 +164,12 @@ def _batch_norm(wide, rng, x, grad, weight, bias):
     if x.shape[-1] == 1:
         return
     eps, scale, shift = wide(1e-5), grad[:, :1], grad[:, -1:]
-    normed, rstd = _normed(x.astype(wide), True, eps)
+    normed, rstd = formulas.normed(x.astype(wide), True, eps)
     product = normed * scale.astype(wide)
     y = product + shift.astype(wide)
     # of float64 the mean is one number, and as good as its last place
-    lost = np.abs(_mean(x.astype(wide)) * rstd * scale.astype(wide)) if wide is np.longdouble else 0
-    terms = np.maximum(np.maximum(np.abs(product), _rms(y)), lost)
+    lost = np.abs(formulas.mean(x.astype(wide)) * rstd * scale.astype(wide)) if wide is np.longdouble else 0
+    terms = np.maximum(np.maximum(np.abs(product), formulas.rms(y)), lost)
     for found in _channels(lw.batch_norm, x, weight=scale[:, 0], bias=shift[:, 0], training=True, eps=float(eps),
                            return_stats=True):
         yield found[0], y, terms
@@ -132,15 +179,15 @@ def _batch_norm_backward(wide, rng, x, grad, weight, bias):
     if x.shape[-1] == 1:
         return
     eps, scale = wide(1e-5), grad[:, :1]
-    normed, rstd = _normed(x.astype(wide), True, eps)
+    normed, rstd = formulas.normed(x.astype(wide), True, eps)
     wide_grad, factor = grad.astype(wide), rstd * scale.astype(wide)
-    mean, slope = _mean(wide_grad), _mean(wide_grad * normed)
+    mean, slope = formulas.mean(wide_grad), formulas.mean(wide_grad * normed)
     exact = (wide_grad - mean - normed * slope) * factor
-    lost = np.abs(_mean(x.astype(wide)) * rstd) if wide is np.longdouble else 0
+    lost = np.abs(formulas.mean(x.astype(wide)) * rstd) if wide is np.longdouble else 0
     sizes = np.maximum(np.abs(normed), 1) + lost
     terms = (np.abs(wide_grad) + (1 + np.abs(normed) * lost) * np.abs(mean) + sizes * np.abs(slope)
-             + (np.abs(normed) + 1) * _rms(wide_grad)) * np.abs(factor)
-    stats = {"mean": _mean(x.astype(wide))[:, 0].astype(float), "rstd": rstd[:, 0].astype(float)}
+             + (np.abs(normed) + 1) * formulas.rms(wide_grad)) * np.abs(factor)
+    stats = {"mean": formulas.mean(x.astype(wide))[:, 0].astype(float), "rstd": rstd[:, 0].astype(float)}
     for found in _channels(lw.batch_norm_backward, grad, x, weight=scale[:, 0], training=True, **stats):
         yield found[0], exact, terms
         yield found[1], (wide_grad * normed).sum(-1), (np.abs(wide_grad) * sizes).sum(-1)
@@ -150,54 +197,58 @@ def _batch_norm_backward(wide, rng, x, grad, weight, bias):
 def _normalize(wide, rng, x, grad, weight, bias):
     x = x[x.any(-1)]
     for p in (1, 2):
-        yield lw.normalize(x, p), x.astype(wide) / _length(wide, x, p), 0
+        yield lw.normalize(x, p), x.astype(wide) / formulas.length(x.astype(wide), p), 0
 
 
 def _normalize_backward(wide, rng, x, grad, weight, bias):
     x, grad = x[x.any(-1)], grad[x.any(-1)]
     wide_x, wide_grad = x.astype(wide), grad.astype(wide)
     for p in (1, 2):
-        length = _length(wide, x, p)
+        length = formulas.length(x.astype(wide), p)
         y = wide_x / length
         along, product = np.sign(y) if p == 1 else y, wide_grad * y
         yield (lw.normalize_backward(grad, x, p), (wide_grad - along * product.sum(-1, keepdims=True)) / length,
                (np.abs(wide_grad) + np.abs(along) * np.abs(product).sum(-1, keepdims=True)) / length)
 
 
-def _length(wide, x, p):
-    total = (np.abs(x.astype(wide)) ** p).sum(-1, keepdims=True)
-    return np.sqrt(total) if p == 2 else total
-
-
-def _log_sum(x):
-    # the largest, and the logarithm of the sum relative to it
-    rows, top = np.arange(len(x)), x.max(-1, keepdims=True)
-    terms = np.exp(x - top)
-    terms[rows, x.argmax(-1)] = 0
-    return top, np.log1p(terms.sum(-1, keepdims=True))
 
 
 def _softmax(wide, rng, x, grad, weight, bias):
-    top, log_rest = _log_sum(x.astype(wide))
+    top, log_rest = formulas.log_sum(x.astype(wide))
     yield lw.softmax(x), np.exp((x.astype(wide) - top) - log_rest), 0
 
 
+def _softmin(wide, rng, x, grad, weight, bias):
+    top, log_rest = formulas.log_sum(-x.astype(wide))
+    yield lw.softmin(x), np.exp((-x.astype(wide) - top) - log_rest), 0
+
+
 def _log_softmax(wide, rng, x, grad, weight, bias):
-    top, log_rest = _log_sum(x.astype(wide))
+    top, log_rest = formulas.log_sum(x.astype(wide))
     yield lw.log_softmax(x), (x.astype(wide) - top) - log_rest, 0
 
 
 def _logsumexp(wide, rng, x, grad, weight, bias):
-    top, log_rest = _log_sum(x.astype(wide))
+    top, log_rest = formulas.log_sum(x.astype(wide))
     yield lw.logsumexp(x), (top + log_rest)[:, 0], np.abs(top[:, 0])
+
+
+def _logsumexp_backward(wide, rng, x, grad, weight, bias):
+    top, log_rest = formulas.log_sum(x.astype(wide))
+    shares = np.exp((x.astype(wide) - top) - log_rest)
+    yield lw.logsumexp_backward(grad[:, 0], x), shares * grad[:, :1].astype(wide), 0
 
 
 def _softmax_backward(wide, rng, x, grad, weight, bias):
     y = lw.softmax(x)
-    wide_y, wide_grad = y.astype(wide), grad.astype(wide)
-    product = wide_grad * wide_y
-    yield (lw.softmax_backward(grad, y), wide_y * (wide_grad - product.sum(-1, keepdims=True)),
-           wide_y * (np.abs(wide_grad) + np.abs(product).sum(-1, keepdims=True)))
+    yield lw.softmax_backward(grad, y), *formulas.softmax_gradient(grad.astype(wide), y.astype(wide))
+
+
+def _softmin_backward(wide, rng, x, grad, weight, bias):
+    y = lw.softmin(x)
+    exact, terms = formulas.softmax_gradient(grad.astype(wide), y.astype(wide))
+    yield lw.softmin_backward(grad, y), -exact, terms
+
 
 
 def _log_softmax_backward(wide, rng, x, grad, weight, bias):
@@ -212,7 +263,7 @@ def _cross_entropies(wide, rng, x):
     # for both functions, with and without smoothing: options, targets, losses, their terms, and the gradient
     target = rng.integers(0, x.shape[-1], len(x))
     rows, wide_x = np.arange(len(x)), x.astype(wide)
-    top, log_rest = _log_sum(wide_x)
+    top, log_rest = formulas.log_sum(wide_x)
     shares = np.exp((wide_x - top) - log_rest)
     for options in ({}, {"label_smoothing": 0.1, "z_loss": 1e-4}):
         smoothing, z_loss = (wide(options.get(name, 0)) for name in ("label_smoothing", "z_loss"))
@@ -235,21 +286,47 @@ def _cross_entropy_with_grad(wide, rng, x, grad, weight, bias):
         yield found, slope, np.abs(slope) + shares + (1 if options else 0)
 
 
+def _cross_entropy_backward(wide, rng, x, grad, weight, bias):
+    for options, target, _, _, shares, slope in _cross_entropies(wide, rng, x):
+        found = lw.cross_entropy_backward(grad[:, 0], x, target, reduction="none", **options)
+        each = grad[:, :1].astype(wide)
+        yield found, slope * each, (np.abs(slope) + shares + (1 if options else 0)) * np.abs(each)
+
+
+def _prelu_backward(wide, rng, x, grad, weight, bias):
+    wide_grad = grad.astype(wide)
+    each = np.where(x > 0, 0, wide_grad * x.astype(wide))
+    for slopes, axes in ((weight, 0), (weight[:1], (0, 1)), (grad[::-1], ())):
+        found = lw.prelu_backward(grad, x, slopes)
+        yield found[0], np.where(x > 0, wide_grad, wide_grad * slopes.astype(wide)), 0
+        yield found[1], each.sum(axes).reshape(slopes.shape), np.abs(each).sum(axes).reshape(slopes.shape)
+
+
 # A function's results, what is exact, and the size of what cancels.
 _TRIALS = {
     "rms_norm": _rms_norm,
     "rms_norm_backward": _rms_norm_backward,
+    "add_rms_norm": _add_rms_norm,
     "layer_norm": _layer_norm,
     "layer_norm_backward": _layer_norm_backward,
     "batch_norm": _batch_norm,
     "batch_norm_backward": _batch_norm_backward,
+    "group_norm": _group_norm,
+    "group_norm_backward": _group_norm_backward,
+    "instance_norm": _instance_norm,
+    "instance_norm_backward": _instance_norm_backward,
     "normalize": _normalize,
     "normalize_backward": _normalize_backward,
     "softmax": _softmax,
+    "softmin": _softmin,
     "log_softmax": _log_softmax,
     "logsumexp": _logsumexp,
     "softmax_backward": _softmax_backward,
+    "softmin_backward": _softmin_backward,
     "log_softmax_backward": _log_softmax_backward,
+    "logsumexp_backward": _logsumexp_backward,
     "cross_entropy": _cross_entropy,
     "cross_entropy_with_grad": _cross_entropy_with_grad,
+    "cross_entropy_backward": _cross_entropy_backward,
+    "prelu_backward": _prelu_backward,
 }

@@ -3,7 +3,7 @@ kernels/softmax.pyx, and the bound of each function in bounds.py."""
 
 import numpy as np
 
-from ._axis import checked, fitting, like, on_axis, statistic
+from ._axis import checked, fitting, floating, like, of_number, on_axis, rounded_to, statistic
 from ._documentation import with_bound
 from .kernels import softmax as _kernels
 
@@ -48,12 +48,22 @@ def softmax(x, axis=-1, *, out=None):
     array([0.5, 0.5])
     """
     x, axis = checked("softmax", x, axis)
+    if x.ndim == 0:
+        return of_number("softmax", softmax, (x,), out)
     return on_axis(_kernels.softmax_gufunc, "rr", (x,), axis, x.ndim, out)
 
 
+@with_bound
 def softmin(x, axis=-1, *, out=None):
-    """Softmin: ``softmax(-x)`` along `axis`. Parameters, result and errors are those of `softmax`."""
+    """Softmin: ``softmax(-x)`` along `axis`. Parameters, result and errors are those of `softmax`.
+
+    Notes
+    -----
+    %(bound)s
+    """
     x, axis = checked("softmin", x, axis)
+    if x.ndim == 0:
+        return of_number("softmin", softmin, (x,), out)
     return on_axis(_kernels.softmin_gufunc, "rr", (x,), axis, x.ndim, out)
 
 
@@ -81,6 +91,8 @@ def log_softmax(x, axis=-1, *, out=None):
     array([-4.00000000e+01, -4.24835426e-18])
     """
     x, axis = checked("log_softmax", x, axis)
+    if x.ndim == 0:
+        return of_number("log_softmax", log_softmax, (x,), out)
     return on_axis(_kernels.log_softmax_gufunc, "rr", (x,), axis, x.ndim, out)
 
 
@@ -112,10 +124,13 @@ def logsumexp(x, axis=-1, *, out=None):
     %(bound)s
     """
     x, axis = checked("logsumexp", x, axis)
+    if x.ndim == 0:
+        return of_number("logsumexp", logsumexp, (x,), out)
     logs = on_axis(_kernels.logsumexp_gufunc, "rs", (x,), axis, x.ndim)
     if out is None:
-        return logs.astype(x.dtype)
-    np.copyto(fitting("logsumexp", out, np.shape(logs)), logs, "same_kind")
+        return rounded_to(x.dtype, logs)
+    with np.errstate(all="ignore"):  # a result may be beyond what `out` holds
+        np.copyto(fitting("logsumexp", out, np.shape(logs)), logs, "same_kind")
     return out
 
 
@@ -148,16 +163,25 @@ def softmax_backward(grad, y, axis=-1, *, out=None):
     """
     y, axis = checked("softmax_backward", y, axis)
     grad = like("softmax_backward", "grad", grad, y)
+    if y.ndim == 0:
+        return of_number("softmax_backward", softmax_backward, (grad, y), out)
     return on_axis(_kernels.softmax_backward_gufunc, "rrsr", (grad, y, 1.0), axis, y.ndim, out)
 
 
+@with_bound
 def softmin_backward(grad, y, axis=-1, *, out=None):
     """Gradient of `softmin` with respect to its input, from its output: ``y * (sum(grad * y) - grad)``.
 
     Parameters, result and errors are those of `softmax_backward`.
+
+    Notes
+    -----
+    %(bound)s
     """
     y, axis = checked("softmin_backward", y, axis)
     grad = like("softmin_backward", "grad", grad, y)
+    if y.ndim == 0:
+        return of_number("softmin_backward", softmin_backward, (grad, y), out)
     return on_axis(_kernels.softmax_backward_gufunc, "rrsr", (grad, y, -1.0), axis, y.ndim, out)
 
 
@@ -173,9 +197,12 @@ def log_softmax_backward(grad, y, axis=-1, *, out=None):
     """
     y, axis = checked("log_softmax_backward", y, axis)
     grad = like("log_softmax_backward", "grad", grad, y)
+    if y.ndim == 0:
+        return of_number("log_softmax_backward", log_softmax_backward, (grad, y), out)
     return on_axis(_kernels.log_softmax_backward_gufunc, "rrr", (grad, y), axis, y.ndim, out)
 
 
+@with_bound
 def logsumexp_backward(grad, x, axis=-1, *, out=None):
     """Gradient of `logsumexp` with respect to its input: ``grad * softmax(x)``.
 
@@ -199,7 +226,15 @@ def logsumexp_backward(grad, x, axis=-1, *, out=None):
     ------
     ValueError
         If a shape does not fit, or `x` has no such axis.
+
+    Notes
+    -----
+    %(bound)s
     """
     x, axis = checked("logsumexp_backward", x, axis)
+    if x.ndim == 0:
+        grad = floating("logsumexp_backward", "grad", grad)
+        return of_number("logsumexp_backward", lambda x, **keywords: logsumexp_backward(grad, x, **keywords), (x,),
+                         out)
     grad = statistic("logsumexp_backward", "grad", grad, x, axis)
     return on_axis(_kernels.scaled_softmax_gufunc, "rsr", (x, grad), axis, x.ndim, out)

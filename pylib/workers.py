@@ -11,7 +11,7 @@ import pickle
 import numpy as np
 
 from .codes import decode, unpack
-from .islands import after_an_epoch
+from .islands import FitnessError, after_an_epoch
 from .kernels import machine
 
 __all__ = ["NetworkFitness", "OwnFitness", "Workers"]
@@ -35,6 +35,22 @@ class NetworkFitness:
 
     def __setstate__(self, state):
         self.__init__(*state)
+
+    def fingerprint(self):
+        """What a run has to share with the one that it continues: for each thing a text, and its exact value."""
+        network, batch = self.network, self.batch
+        return {
+            "fitness": ("a network's loss",) * 2,
+            "sizes": ("-".join(map(str, network.sizes)),) * 2,
+            "activation": (network.activation,) * 2,
+            "objective": (network.objective,) * 2,
+            "codebook": (network.codebook.name, network.codebook.levels.tobytes().hex()),
+            "data": (f"{len(batch)} rows of {batch.features} features", batch.digest()),
+        }
+
+    def is_as_before(self, _genome, _loss):
+        """Whether a genome still has its loss: the fingerprint has told."""
+        return True
 
     def of_generation(self, population, seed, generation):
         """Compute each genome's loss, float32[size], on what this generation is shown."""
@@ -63,21 +79,49 @@ class OwnFitness:
         self.fitness, self.n_weights, self.codebook = fitness, n_weights, codebook
         self.scale, self.vectorized = scale, vectorized
 
-    def of_generation(self, population, _seed, _generation):
+    def fingerprint(self):
+        """What a run has to share with the one that it continues: for each thing a text, and its exact value."""
+        codebook = "none: the fitness is given codes", "none"
+        if self.codebook is not None:
+            codebook = self.codebook.name, self.codebook.levels.tobytes().hex()
+        return {"fitness": ("a function",) * 2, "codebook": codebook, "scale": (repr(float(self.scale)),) * 2}
+
+    def is_as_before(self, genome, loss):
+        """Whether a genome has about the loss that it had; also where the fitness gives other numbers each time."""
+        first, again = (float(self.of_generation(genome[None], 0, 0)[0]) for _ in range(2))
+        return first != again or bool(np.isclose(first, loss, rtol=1e-3, atol=1e-6))
+
+    def of_generation(self, population, _seed, generation):
         """Compute each genome's loss, float64[size]."""
         if self.codebook is None:
             weights = unpack(population, self.n_weights)
         else:
             weights = decode(population, self.codebook, self.scale, n_weights=self.n_weights)
         losses = self.fitness(weights) if self.vectorized else [self.fitness(row) for row in weights]
-        losses = np.asarray(losses, dtype=np.float64)
-        if losses.shape != (len(population),):
-            raise ValueError(f"fitness gives one number a genome, [{len(population)}]; got {list(losses.shape)}")
-        return losses
+        return _numbers(losses, len(population), f"in generation {generation + 1}")
 
     def of_first(self, _genome, loss):
         """Return the loss of the first in rank, which is known."""
         return loss
+
+
+def _numbers(losses, size, when):
+    # what a fitness has given, as float64[size]
+    if losses is None:
+        raise FitnessError(f"the fitness gives one number a genome, [{size}]; got None {when}: has it no return?")
+    if np.ma.is_masked(losses):
+        raise FitnessError(f"the fitness gives numbers; got a masked array with hidden elements {when}")
+    given = np.asarray(losses)
+    if given.shape != (size,):
+        raise ValueError(f"fitness gives one number a genome, [{size}]; got {list(given.shape)}")
+    if given.dtype.kind not in "biufOV":
+        raise FitnessError(f"the fitness gives numbers; got {given.dtype} {when}")
+    for i, loss in enumerate(given.tolist() if given.dtype.kind == "O" else ()):
+        if loss is None:
+            raise FitnessError(f"the fitness gives a number; got None for genome {i} {when}: has it no return?")
+        if isinstance(loss, str | bytes | complex):
+            raise FitnessError(f"the fitness gives a number; got {loss!r} for genome {i} {when}")
+    return given.astype(np.float64)
 
 
 _known = {}  # in a worker: the fitness that it has been sent, by its digest

@@ -26,6 +26,12 @@ def level(request):
     return request.param
 
 
+@pytest.fixture(params=[level for level in LEVELS_HERE if level != "baseline"])
+def other_level(request):
+    """Each level that can be compared with baseline: none where there is no other, and the test is skipped."""
+    return request.param
+
+
 @pytest.fixture
 def run_python(tmp_path):
     """Run a script in a fresh interpreter, outside the checkout, with environment variables changed or (None) unset."""

@@ -3,15 +3,19 @@ axis are within their bounds; those of the activations are the business of test_
 `lanewise accuracy --exhaustive`."""
 
 import math
+import re
 from fractions import Fraction
+from pathlib import Path
 
 import lanewise as lw
 import numpy as np
 import pytest
-from lanewise import accuracy, cli_accuracy, oracles, row_accuracy
-from lanewise.bounds import BOUNDS, ROW_BOUNDS
+from lanewise import accuracy, bounds, cli_accuracy, oracles, row_accuracy
+from lanewise.bounds import BOUNDS, GATE_BOUNDS, ROW_BOUNDS
 from lanewise.cli import main
 
+SETTINGS = {"get_num_threads", "set_num_threads", "show_config"}  # the functions that compute nothing
+PAGE = Path(__file__).parents[1] / "docs/accuracy.md"
 INFINITY = math.inf
 LARGEST = float(np.finfo(np.float32).max)
 ERRORS = [  # of a float32, against an exact result
@@ -35,11 +39,44 @@ ERRORS = [  # of a float32, against an exact result
 ]
 
 
+def test_every_public_function_has_a_bound():
+    computing = {name for name in lw.__all__ if callable(getattr(lw, name))} - SETTINGS
+    assert computing == set(bounds.functions())
+    assert len(bounds.functions()) == len(computing)
+    for name in computing:
+        assert set(bounds.of(name)) == {"float32", "float64"}
+        assert all(bounds.bound(name, dtype) >= 0 for dtype in accuracy.DTYPES)
+
+
+def test_a_bound_is_never_made_up():
+    for look in (bounds.of, lambda name: bounds.bound(name, "float32")):
+        with pytest.raises(KeyError, match="sine"):
+            look("sine")
+
+
+@pytest.mark.parametrize("function", bounds.functions())
+def test_docstring_quotes_the_bound(function):
+    quoted = "Error bound in ULP of (.*?): *\n? *" + re.escape(
+        f"{bounds.bound(function, 'float32'):g} (float32), {bounds.bound(function, 'float64'):g} (float64), "
+        f"{bounds.SIXTEEN:g} (float16, bfloat16).")
+    found = re.search(quoted, getattr(lw, function).__doc__)
+    assert found
+    assert ("cancel" in found[1]) == (function in bounds.CANCELLING)
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="needs the checkout")
+def test_page_lists_every_bound():
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (\S+) \| (\S+) \|", PAGE.read_text("utf-8"), re.MULTILINE)
+    assert [row[:2] for row in rows] == [(name, dtype) for name in bounds.functions() for dtype in accuracy.DTYPES]
+    assert [row for row in rows if float(row[2]) != bounds.bound(*row[:2]) or float(row[3]) > float(row[2])] == []
+
+
 @pytest.mark.parametrize(("y", "exact", "expected"), ERRORS)
 def test_errors(y, exact, expected):
     y = np.array([y], np.float32)
     assert accuracy.errors(y, np.array([exact]), "float32") == expected
-    assert accuracy.exact_errors(y, [oracles.mpf(exact)], "float32") == expected
+    assert accuracy.errors(y, np.array([exact], np.longdouble), "float32") == expected
+    assert accuracy.errors(y, [oracles.mpf(exact)], "float32") == expected
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
@@ -88,7 +125,7 @@ def test_a_wrong_function_is_noticed(monkeypatch):
 def test_float64_formulas_stand_in_for_the_exact(monkeypatch):
     """An exhaustive run takes float64 as exact: the same errors, as against the independent formulas."""
     monkeypatch.setattr(accuracy, "_numbers", lambda dtype, exhaustive: [np.linspace(-20, 20, 40_001).astype(dtype)])
-    for name in BOUNDS:
+    for name in (*BOUNDS, *GATE_BOUNDS):
         sampled, exhaustive = (accuracy.measure(name, "float32", whole) for whole in (False, True))
         assert exhaustive.largest == pytest.approx(sampled.largest, abs=1e-6)
         assert exhaustive.inputs == sampled.inputs
@@ -102,12 +139,16 @@ def test_all_of_float32():
     assert accuracy.count_chunks("silu", "float32", True) * first.size == 1 << 32
 
 
-def test_errors_beside():
+def test_errors_in_ulp_of_terms():
     """In ULP of the larger of the exact result and the terms."""
     y = np.array([1.0, 1.0, 2.0**-149, np.nan, 0.0, np.inf, -np.inf], np.float32)
     exact = np.array([1.0 + 2.0**-23, 1.0 + 2.0**-23, 0.0, 1.0, 0.0, 2.0**128 - 2.0**102, -1e300])
     terms = np.array([0.0, 4.0, 0.0, 0.0, 2.0, 0.0, 0.0])
-    assert accuracy.errors_beside(y, exact, terms, "float32").tolist() == [1.0, 0.25, 1.0, math.inf, 0.0, 0.25, 0.0]
+    expected = [1.0, 0.25, 1.0, math.inf, 0.0, 0.25, 0.0]
+    assert accuracy.errors(y, exact, "float32", terms).tolist() == expected
+    assert accuracy.errors(y, exact.astype(np.longdouble), "float32", terms).tolist() == expected
+    by_mpmath = accuracy.errors(y[:, None], [[oracles.mpf(value)] for value in exact], "float32", terms[:, None])
+    assert by_mpmath.tolist() == [[value] for value in expected]
 
 
 @pytest.mark.parametrize("dtype", accuracy.DTYPES)
@@ -162,3 +203,16 @@ def test_command_fails_where_a_bound_is_exceeded(monkeypatch, capsys):
 def test_command_refuses(arguments, message, capsys):
     assert main(["accuracy", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_page_that_cannot_be_written_is_told_before_the_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(accuracy, "measure", None)  # which would raise
+    for name in ("none/x.md", "", "."):
+        assert main(["accuracy", "relu", "--dtypes", "float16", "--output", name]) == 2
+        assert ": cannot write" in capsys.readouterr().err
+    page = tmp_path / "mine.md"
+    page.write_bytes(b"# My own notes \xff")
+    assert main(["accuracy", "relu", "--dtypes", "float16", "--output", str(page)]) == 2
+    assert "mine.md would be lost; --force replaces" in capsys.readouterr().err
+    assert page.read_bytes() == b"# My own notes \xff"

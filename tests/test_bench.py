@@ -2,6 +2,7 @@
 engine's figures against contenders whose duration is known."""
 
 import json
+import sys
 
 import lanewise as lw
 import numpy as np
@@ -159,3 +160,22 @@ def test_command(capsys, tmp_path):
 def test_command_says_what_is_wrong(capsys, arguments, message):
     assert cli.main(["bench", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["none/x.json", "", "."])
+def test_figures_that_cannot_be_written_are_told_before_the_work(tmp_path, monkeypatch, capsys, name):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(benchmark, "measure", None)  # which would raise
+    assert cli.main(["bench", "relu", "--sizes", "100", "--json", name]) == 2
+    assert f"--json {name}: cannot write" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_rich_the_table_is_plain(monkeypatch, capsys):
+    for module in ("rich", "rich.console"):
+        monkeypatch.setitem(sys.modules, module, None)
+    assert cli.main(["bench", "relu", "--sizes", "100", "--peers", "numpy"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "100 float32 elements, 1 thread"
+    assert lines[1].split() == ["function", "lanewise", "of", "copy", "numpy"]
+    assert lines[3].startswith("relu ")

@@ -215,7 +215,7 @@ def test_a_generator_as_rng():
     assert (genome.random_population(2, 100, same) == first).all()
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(1, 5), st.integers(0, 2**64 - 1))
 def test_same_bits_in_any_split(size, seed):
     # a share of the work is a share of the result
@@ -224,3 +224,32 @@ def test_same_bits_in_any_split(size, seed):
     whole = genome.mutate(population, 0.01, seed, n_weights=n)
     one_by_one = [genome.mutate(row, 0.01, seed, n_weights=n, first=i) for i, row in enumerate(population)]
     assert (whole == one_by_one).all()
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.3, 1.0])
+def test_a_redraw_gives_any_code(rate):
+    n = 9999
+    for code in (0, 7, 15):
+        population = genome.pack(np.full((40, n), code, np.uint8))
+        codes = genome.unpack(genome.mutate(population, rate, 2, kind="redraw", n_weights=n), n)
+        counts = np.bincount(codes.ravel(), minlength=16)
+        expected = np.full(16, rate * codes.size / 16)
+        expected[code] += (1 - rate) * codes.size
+        assert ((counts - expected) ** 2 / expected).sum() < 37.7  # chi-square, 15 degrees, 0.1%
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+def test_a_redraw_of_any_length(n):
+    population = genome.random_population(7, n, 3)
+    drawn = genome.mutate(population, 1.0, 5, kind="redraw", n_weights=n, generation=2)
+    assert not spare_nibbles(drawn, n).any()
+    assert (genome.mutate(population, 0.0, 5, kind="redraw", n_weights=n) == population).all()
+    # the new codes depend on the key alone, and each genome has its own
+    others = genome.mutate(genome.random_population(7, n, 4), 1.0, 5, kind="redraw", n_weights=n, generation=2)
+    assert (others == drawn).all()
+    assert (genome.mutate(population[3:4], 1.0, 5, kind="redraw", n_weights=n, generation=2, first=3) == drawn[3]).all()
+    if n > 60:
+        assert len({row.tobytes() for row in drawn}) == 7
+        rate = genome.mutate(population, 0.2, 5, kind="redraw", n_weights=n, generation=2)
+        before, after, fresh = (genome.unpack(x, n) for x in (population, rate, drawn))
+        assert ((after == before) | (after == fresh)).all()  # what is changed is the rate's, to what is the key's

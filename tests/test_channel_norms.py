@@ -5,6 +5,8 @@ import lanewise as lw
 import numpy as np
 import oracles
 import pytest
+from lanewise.bounds import bound
+from lanewise.row_formulas import normed
 
 SHAPES = [(6, 4), (40, 20), (3, 4, 5), (2, 6, 3, 7)]
 
@@ -21,9 +23,24 @@ def spread(values, x):
     return np.asarray(values).reshape(1, -1, *[1] * (x.ndim - 2))
 
 
-def close(y, exact, ulps=4):
-    scale = np.maximum(np.abs(exact), 1).astype(y.dtype)
-    assert np.max(np.abs(y - exact) / np.spacing(scale)) <= ulps
+def normed_channels(x, eps=1e-5):
+    """In longdouble, channels normed each by itself; and what each was multiplied by."""
+    channels = np.moveaxis(x.astype(np.longdouble), 1, 0)
+    y, rstd = normed(channels.reshape(x.shape[1], -1), True, np.longdouble(eps))
+    return np.moveaxis(y.reshape(channels.shape), 0, 1), rstd[:, 0]
+
+
+def lost_of_means(x, factor):
+    """What a result of batch_norm cancels from besides: a mean of float64 is one number, as good as its last place."""
+    mean = np.abs(x.astype(np.longdouble).mean(over_channels(x)))
+    return spread(mean * np.abs(factor), x) if x.dtype == np.float64 else 0
+
+
+def assert_within(name, y, exact, *sizes):
+    terms = np.ones(exact.shape, exact.dtype)
+    for size in sizes:
+        terms = np.maximum(terms, np.abs(size))
+    assert oracles.error(y, exact, y.dtype.name, terms) <= bound(name, y.dtype.name)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -37,10 +54,9 @@ def test_batch_norm(shape, dtype, mean):
     batch_mean, batch_var = wide.mean(axes), wide.var(axes)
     expected_mean = 0.9 * running_mean + 0.1 * batch_mean
     expected_var = 0.9 + 0.1 * batch_var * count / (count - 1)
-    exact = (wide - spread(batch_mean, x)) / np.sqrt(spread(batch_var, x) + 1e-5) * spread(weight, x) + spread(bias, x)
+    product = normed_channels(x)[0] * spread(weight, x)
     y, found_mean, rstd = lw.batch_norm(x, running_mean, running_var, weight, bias, training=True, return_stats=True)
-    # one float64 holds the mean of float64 to its last place only
-    close(y, exact, 4 + (mean if dtype == "float64" else 0))
+    assert_within("batch_norm", y, product + spread(bias, x), product, lost_of_means(x, rstd * weight))
     np.testing.assert_allclose(running_mean, expected_mean.astype(float), rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(running_var, expected_var.astype(float), rtol=1e-6)
     few = 1e-12 if dtype == "float64" or x.ndim > 2 else 1e-7  # of columns, few rows are added in float32
@@ -48,8 +64,9 @@ def test_batch_norm(shape, dtype, mean):
     np.testing.assert_allclose(rstd, (1 / np.sqrt(batch_var + 1e-5)).astype(float), rtol=max(few, 1e-9))
     before = running_mean.copy(), running_var.copy()
     y = lw.batch_norm(x, running_mean, running_var, weight, bias)
-    close(y, (wide - spread(before[0], x)) / np.sqrt(spread(before[1].astype(np.longdouble), x) + 1e-5)
-          * spread(weight, x) + spread(bias, x), 8)
+    factor = weight / np.sqrt(before[1].astype(np.longdouble) + np.longdouble(1e-5))
+    product = (wide - spread(before[0], x)) * spread(factor, x)
+    assert_within("batch_norm", y, product + spread(bias, x), product)
     assert (running_mean == before[0]).all()
     assert (running_var == before[1]).all()
 
@@ -117,16 +134,15 @@ def test_hard_columns(dtype):
     x[:, 6] *= 1e-30
     x[7, 8] = np.nan
     x = x.astype(dtype)
-    wide = x.astype(np.longdouble)
-    variance = np.maximum(wide.var(0), 0)
     for eps in (1e-5, 1e-66):
         y, mean, rstd = lw.batch_norm(x, training=True, eps=eps, return_stats=True)
         assert np.isnan(y[:, 8]).all()
-        exact = (wide - wide.mean(0)) / np.sqrt(variance + np.longdouble(eps))
+        exact, exact_rstd = normed_channels(x, eps)
+        lost = np.broadcast_to(lost_of_means(x, exact_rstd), x.shape)
         kept = [0, 1, 3, 4, 5, 6, 7] if eps < 1e-5 else range(8)  # a constant is rounded before it is divided by 0
         for k in kept:
-            close(y[:, k], exact[:, k], 5 + (2000 if dtype == "float64" else 0))
-            np.testing.assert_allclose(rstd[k], float(1 / np.sqrt(variance[k] + eps)), rtol=3e-7)
+            assert_within("batch_norm", y[:, k], exact[:, k], lost[:, k])
+            np.testing.assert_allclose(rstd[k], float(exact_rstd[k]), rtol=3e-7)
     # four of these leave float32
     grad = np.full_like(x, np.finfo(np.float32).max / 2)
     grad[250:] *= -1
@@ -151,8 +167,8 @@ COLUMNS = """
 """
 
 
-def test_levels_agree_on_columns(run_python, level):
-    answers = [run_python(COLUMNS, LANEWISE_LEVEL=name) for name in ("baseline", level)]
+def test_levels_agree_on_columns(run_python, other_level):
+    answers = [run_python(COLUMNS, LANEWISE_LEVEL=name) for name in ("baseline", other_level)]
     assert not any(answer.returncode for answer in answers), answers[-1].stderr
     assert answers[0].stdout == answers[1].stdout
 
@@ -170,10 +186,9 @@ def test_group_and_instance_norm(shape, groups):
         def forward(x, weight, bias):
             return lw.group_norm(x, groups, weight, bias)
         found = lw.group_norm_backward(grad, x, groups, weight)
-    rows = x.reshape(shape[0], groups or shape[1], -1)
-    normed = (rows - rows.mean(-1, keepdims=True)) / np.sqrt(rows.var(-1, keepdims=True) + 1e-5)
-    expected = normed.reshape(shape) * spread(weight, x) + spread(bias, x)
-    np.testing.assert_allclose(forward(x, weight, bias), expected, rtol=1e-10, atol=1e-12)
+    rows = x.reshape(shape[0], groups or shape[1], -1).astype(np.longdouble)
+    product = normed(rows, True, np.longdouble(1e-5))[0].reshape(shape) * spread(weight, x)
+    assert_within("group_norm", forward(x, weight, bias), product + spread(bias, x), product)
     for k, argument in enumerate((x, weight, bias)):
         def loss(value, k=k):
             return (forward(*[value if j == k else other for j, other in enumerate((x, weight, bias))]) * grad).sum()
@@ -226,7 +241,7 @@ def test_normalize(p, dtype, sigma):
         length = np.array([oracles.mpmath.sqrt(value) for value in length], dtype=object)
     eps = 1e-12 if sigma == 1 else 0.0
     y = lw.normalize(x, p, eps=eps)
-    assert oracles.error(y, exact / length[:, None], dtype) <= 3
+    assert oracles.error(y, exact / length[:, None], dtype) <= bound("normalize", dtype)
     turned = lw.normalize(np.ascontiguousarray(x.T), p, 0, eps=eps)
     assert np.ascontiguousarray(turned.T).tobytes() == y.tobytes()
 
@@ -238,7 +253,7 @@ def test_normalize_backward(p):
     slope = oracles.differences(lambda value: (lw.normalize(value, p) * grad)[:2].sum(), x)
     found = lw.normalize_backward(grad, x, p)
     np.testing.assert_allclose(found[:2], slope[:2], rtol=1e-5, atol=1e-7)
-    np.testing.assert_allclose(found[2], grad[2] / 1e-12 if p == 2 else found[2], rtol=1e-12)
+    np.testing.assert_allclose(found[2], grad[2] / 1e-12, rtol=1e-12)  # a row shorter than eps, by either length
 
 
 def test_errors():
@@ -274,3 +289,67 @@ def test_out_of_any_strides():
             assert (out == expected).all()
         with pytest.raises(ValueError, match=r"out of shape \(6, 3, 4, 5\) does not fit; expected shape \(3, 6"):
             call(out=np.empty((6, 3, 4, 5), np.float32))
+
+
+RANGE = [("float64", 1e154), ("float64", 1e200), ("float64", 4e307), ("float64", 1e-170), ("float64", 1e-200),
+         ("float64", 1e-307), ("float32", 1e38), ("float32", 1e31), ("float32", 1e-30), ("float32", 1e-38),
+         ("bfloat16", 1e38), ("bfloat16", 1e-37), ("float16", 2e4), ("float16", 1e-4)]
+
+
+@pytest.mark.parametrize(("dtype", "size"), RANGE)
+@pytest.mark.parametrize("shape", [(40, 7), (5, 7, 9), (2, 3, 2)])
+def test_batch_norm_near_the_ends_of_the_range(shape, dtype, size):
+    # every second channel is an ordinary one, and has the bits that it has among such
+    dtype = oracles.dtype_named(dtype)
+    rng = np.random.default_rng(0)
+    x, grad = rng.uniform(-1, 1, (2, *shape))
+    x[0] = np.sign(x[0])  # -3.2 and 3.2 times 1e38 are further apart than any number of float32
+    ordinary = x.astype(dtype)
+    x[:, ::2] *= 3.2 * size
+    x, grad = x.astype(dtype), grad.astype(dtype)
+    wide, axes = x.astype(np.longdouble), over_channels(x)
+    variance = wide.var(axes)
+    small = dtype.itemsize == 2
+    limits = np.finfo(np.float32 if dtype.kind == "V" else dtype)  # bfloat16 has float32's
+    for eps in (0.0, 1e-5):
+        y, mean, rstd = lw.batch_norm(x, training=True, eps=eps, return_stats=True)
+        exact_rstd = 1 / np.sqrt(spread(variance, x) + np.longdouble(eps))
+        normed = (wide - spread(wide.mean(axes), x)) * exact_rstd
+        np.testing.assert_allclose(y.astype(np.longdouble), normed, rtol=1e-2 if small else 2e-6, atol=1e-6)
+        np.testing.assert_allclose(rstd, exact_rstd.ravel().astype(float), rtol=1e-6)
+        other = lw.batch_norm(ordinary, training=True, eps=eps)
+        assert y[:, 1::2].tobytes() == other[:, 1::2].tobytes()
+        found = lw.batch_norm_backward(grad, x, mean=mean, rstd=rstd, training=True)
+        wide_grad = grad.astype(np.longdouble)
+        along = (wide_grad * normed).mean(axes)
+        slope = (wide_grad - spread(wide_grad.mean(axes), x) - normed * spread(along, x)) * exact_rstd
+        # where the slope is a normal number
+        kept = (exact_rstd < limits.max / 64) & (exact_rstd > limits.smallest_normal * 64)
+        kept = kept & np.ones(shape, bool)
+        assert kept[:, 1::2].all()
+        error = np.abs(found[0].astype(np.longdouble) - slope) / exact_rstd
+        assert error[kept].max() <= (1e-2 if small else 1e-5)
+        np.testing.assert_allclose(found[1], (along * wide_grad.size / shape[1]).astype(float), rtol=1e-4, atol=1e-4)
+        # and where the statistics are given
+        inferred = lw.batch_norm(x, mean, np.asarray(variance, float), eps=eps) if size < 1e150 and size > 1e-150 else y
+        np.testing.assert_allclose(inferred.astype(np.longdouble), normed, rtol=1e-2 if small else 4e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 1, 1), (3, 1, 37)])
+def test_inference_where_a_difference_leaves_the_range(shape):
+    for dtype, mean, variance, x, expected in (
+            (np.float32, 3e38, 9e76, -3e38, -2), (np.float32, -3e38, 9e76, 3e38, 2),
+            (np.float32, 3e38, 1e60, -3e38, -6e8), (np.float32, 3e38, 9e76, 3e38, 0),
+            (np.float64, 1.5e308, 2.25e300, -1.5e308, -2e158),
+            (np.float64, 1e308, 1e-10, 1e308, 0), (np.float32, 1e38, 1e-10, np.float32(1e38), 0)):
+        y = lw.batch_norm(np.full(shape, x, dtype), [float(dtype(mean))], [variance])
+        np.testing.assert_allclose(y.astype(float), expected, rtol=1e-6)
+
+
+def test_running_variance_beyond_its_array():
+    x = np.float64([[1e200], [-1e200], [3e200]])
+    mean, var = np.zeros(1), np.ones(1)
+    y = lw.batch_norm(x, mean, var, training=True)
+    np.testing.assert_allclose(y, [[0], [-1.5 ** 0.5], [1.5 ** 0.5]], atol=1e-15)
+    np.testing.assert_allclose(mean, 1e199)
+    assert var[0] == np.inf

@@ -1,10 +1,12 @@
 # The command `lanewise evolve` as a person meets it: its report, its files, its errors, and Ctrl-C.
 import os
+import pathlib
 import re
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 
 import numpy as np
 import pytest
@@ -51,9 +53,9 @@ def test_a_person_s_own_data(blobs, name, capsys):
 
 def test_islands_of_workers_checkpoint_and_resume(blobs):
     options = [blobs / "blobs.npz", "--islands", 2, "--generations", 60, "--population", 20]
-    assert lanewise(*options, "--output", blobs / "here") == 0
-    assert lanewise(*options, "--output", blobs / "there", "--workers", 2, "--checkpoint", blobs / "run.ckpt") == 0
-    assert lanewise(*options, "--output", blobs / "again", "--resume", blobs / "run.ckpt") == 0
+    assert lanewise(*options, "--output", blobs / "here.npz") == 0
+    assert lanewise(*options, "--output", blobs / "there.npz", "--workers", 2, "--checkpoint", blobs / "run.ckpt") == 0
+    assert lanewise(*options, "--output", blobs / "again.npz", "--resume", blobs / "run.ckpt") == 0
     genomes = {Classifier.load(blobs / f"{run}.npz").genome.tobytes() for run in ("here", "there", "again")}
     assert len(genomes) == 1
 
@@ -78,7 +80,7 @@ def test_ablation(blobs, capsys):
 
 def test_the_same_seed_gives_the_same_network(blobs):
     for run in ("first", "again"):
-        lanewise(blobs / "blobs.npz", "--generations", 10, "--seed", 5, "--output", blobs / run)
+        lanewise(blobs / "blobs.npz", "--generations", 10, "--seed", 5, "--output", blobs / f"{run}.npz")
     first, again = (Classifier.load(blobs / f"{run}.npz") for run in ("first", "again"))
     assert first.genome.tobytes() == again.genome.tobytes()
 
@@ -156,11 +158,11 @@ def test_a_bad_option(capsys, arguments, message):
 
 def test_other_settings(blobs, capsys):
     options = ["--activation", "silu", "--batch-size", 64, "--mutation-rate", "adaptive", "--restart-after", 200,
-               "--niche-radius", 0.5, "--output", blobs / "x"]
+               "--niche-radius", 0.5, "--output", blobs / "x.npz"]
     assert lanewise(blobs / "blobs.npz", *options, "--target-loss", 0.3) == 0
     assert re.search(r"generations \(target_loss\)", capsys.readouterr().out)
     assert Classifier.load(blobs / "x.npz").network.activation == "silu"
-    assert lanewise(blobs / "blobs.npz", *options, "--batch-size", "all", "--patience", 20) == 0
+    assert lanewise(blobs / "blobs.npz", *options, "--batch-size", "all", "--patience", 20, "--force") == 0
     assert re.search(r"generations \(patience\)", capsys.readouterr().out)
     assert lanewise(blobs / "blobs.npz", "--activation", "silly") == 2
     assert "--activation silly: expected one of" in capsys.readouterr().err
@@ -171,13 +173,31 @@ def test_more_elite_than_population(blobs, capsys):
     assert "--elite 9 is more than --population 5" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("module", ["rich", "matplotlib", "sklearn"])
+@pytest.mark.parametrize("module", ["matplotlib", "sklearn"])
 def test_a_missing_extra_says_what_to_install(monkeypatch, capsys, tmp_path, module):
     monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.chdir(tmp_path)
     assert lanewise("--generations", 1) == 2
     assert capsys.readouterr().err == (f"lanewise: this needs {module}, which is not installed: "
                                        "pip install 'lanewise[demo]'\n")
+
+
+def test_without_rich_it_runs_plainly(monkeypatch, capsys, blobs):
+    for module in ("rich", "rich.console", "rich.text", "rich.progress"):
+        monkeypatch.setitem(sys.modules, module, None)
+    assert lanewise(blobs / "blobs.npz", "--generations", 5, "--output", blobs / "x.npz") == 0
+    captured = capsys.readouterr()
+    assert captured.err.startswith("Evolving 4-32-3 in LOG4 codes on blobs.npz: 96 rows, 24 held out")
+    assert re.search(r"^  network +\S*x\.npz$", captured.out, re.MULTILINE)
+
+
+def test_hints_name_extras_that_exist():
+    source = pathlib.Path(cli.__file__).parent
+    hints = {extra for file in source.glob("cli*.py")
+             for extra in re.findall(r"""require\([^()]*, "(\w+)"\)""", file.read_text())}
+    assert hints >= {"demo", "test"}
+    project = tomllib.loads((pathlib.Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    assert hints <= set(project["optional-dependencies"])
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
@@ -189,7 +209,7 @@ def test_ctrl_c_keeps_the_best_so_far(blobs):
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))  # a background job ignores it
     try:
-        assert "Evolving" in process.stdout.readline()
+        assert "Evolving" in process.stderr.readline()
         time.sleep(1.5)
         process.send_signal(signal.SIGINT)
         out, error = process.communicate(timeout=60)
@@ -197,6 +217,180 @@ def test_ctrl_c_keeps_the_best_so_far(blobs):
         process.kill()
     assert process.returncode == 130, error
     assert "(interrupted)" in out
-    assert error == ""
+    assert "Traceback" not in error
     assert Classifier.load(output).network.sizes == (4, 32, 3)
     assert output.with_suffix(".png").exists()
+
+
+def test_a_resumed_run_has_the_data_and_settings_it_was_started_with(blobs, monkeypatch, capsys):
+    monkeypatch.chdir(blobs)
+    options = ["--hidden", "5", "--activation", "tanh", "--population", 20, "--mutation", "redraw", "--mutation-rate",
+               "0.02,0.01", "--seed", 3, "--label", "tree"]
+    assert lanewise("blobs.csv", *options, "--generations", 30, "--checkpoint", "run.ckpt", "--output", "a.npz") == 0
+    assert lanewise("--resume", "run.ckpt", "--generations", 60) == 0
+    captured = capsys.readouterr()
+    assert "Evolving 4-5-3 in LOG4 codes on blobs.csv" in captured.err
+    assert "finished" not in captured.err
+    assert lanewise("blobs.csv", *options, "--generations", 60, "--output", "b.npz") == 0
+    resumed, whole = Classifier.load("a-1.npz"), Classifier.load("b.npz")
+    assert resumed.network.activation == "tanh"
+    assert resumed.network.sizes == whole.network.sizes
+    assert not os.path.exists("evolved.npz")
+    assert Classifier.load("a.npz").genome.tobytes() != resumed.genome.tobytes()
+
+
+def test_a_finished_run_says_so(blobs, monkeypatch, capsys):
+    monkeypatch.chdir(blobs)
+    assert lanewise("blobs.npz", "--generations", 5, "--checkpoint", "run.ckpt", "--output", "a.npz") == 0
+    before = (blobs / "run.ckpt").stat().st_size
+    capsys.readouterr()
+    assert lanewise("--resume", "run.ckpt") == 0
+    assert "run.ckpt is of a finished run (generations): nothing was left to do" in capsys.readouterr().err
+    assert Classifier.load("a.npz").genome.tobytes() == Classifier.load("a-1.npz").genome.tobytes()
+    assert (blobs / "run.ckpt").stat().st_size == before
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (["--activation", "silu"], "is of a run with activation = relu; this one has silu"),
+    (["--hidden", "7"], "is of a run with n_weights = 224; this one has 49"),
+    (["--seed", "4"], "is of a run with seed = 0; this one has 4"),
+    (["--objective", "accuracy"], "is of a run with objective = cross_entropy; this one has accuracy"),
+    (["--mutation-rate", "0.1"], "with mutation_rate = 0.004, 0.0002[0-9]*; this one has 0.1"),
+    (["other.npz"], "is of a run with other data: 96 rows of 4 features too, but other values"),
+])
+def test_another_run_is_not_resumed(blobs, monkeypatch, capsys, options, message):
+    monkeypatch.chdir(blobs)
+    with np.load("blobs.npz") as arrays:
+        np.savez("other.npz", x=arrays["x"][::-1], y=arrays["y"][::-1])
+    assert lanewise("blobs.npz", "--generations", 5, "--checkpoint", "run.ckpt", "--output", "a.npz") == 0
+    kept = (blobs / "run.ckpt").read_bytes()
+    assert lanewise("--resume", "run.ckpt", *options, "--generations", 6) == 2
+    assert re.search(message, capsys.readouterr().err)
+    assert (blobs / "run.ckpt").read_bytes() == kept
+    assert not (blobs / "a-1.npz").exists()
+
+
+def test_an_output_that_exists_is_not_lost(blobs, monkeypatch, capsys):
+    monkeypatch.chdir(blobs)
+    run = "blobs.npz", "--generations", 2
+    assert lanewise(*run) == lanewise(*run) == 0
+    assert {path.name for path in blobs.glob("evolved*")} == {"evolved.npz", "evolved.png", "evolved-1.npz",
+                                                              "evolved-1.png"}
+    first = (blobs / "evolved.npz").read_bytes()
+    assert lanewise(*run, "--output", "evolved.npz") == 2  # nobody is there to be asked
+    assert "evolved.npz and evolved.png would be lost; --force replaces" in capsys.readouterr().err
+    assert lanewise(*run, "--checkpoint", "evolved.npz") == 2
+    assert (blobs / "evolved.npz").read_bytes() == first
+    monkeypatch.setattr("lanewise.cli.confirm", lambda question: "evolved.npz and evolved.png exist" in question)
+    assert lanewise(*run, "--seed", 1, "--output", "evolved.npz") == 0
+    assert (blobs / "evolved.npz").read_bytes() != first
+    monkeypatch.undo()
+    monkeypatch.chdir(blobs)
+    assert lanewise(*run, "--output", "evolved.npz", "--force") == 0
+    assert (blobs / "evolved.npz").read_bytes() == first
+
+
+@pytest.mark.parametrize("name", ["run.v1.2", "plain", "x.png", "a b.npz"])
+def test_the_name_that_is_given_is_written(blobs, monkeypatch, name):
+    monkeypatch.chdir(blobs)
+    before = {path.name for path in blobs.iterdir()}
+    assert lanewise("blobs.npz", "--generations", 2, "--output", name) == 0
+    assert Classifier.load(name).network.sizes == (4, 32, 3)
+    figure = "a b.png" if name == "a b.npz" else f"{name}.png"
+    assert {path.name for path in blobs.iterdir()} - before == {name, figure}
+
+
+@pytest.mark.parametrize("option", ["--output", "--checkpoint"])
+@pytest.mark.parametrize("name", ["", ".", "none/x", "folder/"])
+def test_places_that_cannot_be_written_are_told_before_the_work(blobs, monkeypatch, capsys, option, name):
+    monkeypatch.chdir(blobs)
+    before = sorted(blobs.iterdir())
+    monkeypatch.setattr("lanewise.evolution.evolve", None)  # which would raise
+    assert lanewise("blobs.npz", option, name) == 2
+    assert f"{option} {name}: cannot write" in capsys.readouterr().err
+    assert sorted(blobs.iterdir()) == before
+
+
+def test_a_checkpoint_that_fails_in_the_end_does_not_lose_the_network(blobs, monkeypatch, capsys):
+    monkeypatch.chdir(blobs)
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("lanewise.checkpoint.save", full)
+    assert lanewise("blobs.npz", "--generations", 3, "--checkpoint", "run.ckpt", "--output", "x.npz") == 2
+    assert "No space left on device; the best network up to then is in x.npz" in capsys.readouterr().err
+    assert Classifier.load("x.npz").network.sizes == (4, 32, 3)
+
+
+def test_values_are_learned(blobs, monkeypatch, capsys):
+    monkeypatch.chdir(blobs)
+    x = np.random.default_rng(1).uniform(-1, 1, (200, 2))
+    lines = [f"{a!r},{1000 + 50 * a - 20 * b!r},{b!r}" for a, b in x.tolist()]
+    write(blobs, "v.csv", "a,price,b\n" + "\n".join(lines))
+    assert lanewise("v.csv", "--objective", "mse", "--label", "price", "--generations", 500, "--population", 60,
+                    "--hidden", "8", "--output", "v.npz") == 0
+    report = capsys.readouterr().out
+    assert float(re.search(r"held-out loss +([\d.]+) of the variance", report)[1]) < 0.1
+    assert float(re.search(r"held-out error +([\d.]+), root mean square", report)[1]) < 10
+    model = Classifier.load("v.npz")
+    assert (model.label, model.features, model.network.objective) == ("price", ("a", "b"), "mse")
+    assert model.score(x, 1000 + 50 * x[:, 0] - 20 * x[:, 1]) > 0.9
+    write(blobs, "new.csv", "b,a\n-1,1\n1,-1\n")
+    assert cli.main(["predict", "v.npz", "new.csv"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert [float(line) for line in captured.out.split()] == pytest.approx([1070, 930], abs=30)
+
+
+def test_predict(blobs, monkeypatch, capsys):
+    monkeypatch.chdir(blobs)
+    assert lanewise("blobs.csv", "--generations", 300, "--output", "model") == 0
+    capsys.readouterr()
+    assert cli.main(["predict", "model", "blobs.npz", "--output", "out.csv"]) == 0
+    right = float(re.search(r"([\d.]+)% of 120 rows are right", capsys.readouterr().err)[1])
+    assert right > 90
+    predicted = (blobs / "out.csv").read_text().split()
+    with np.load("blobs.npz") as arrays:
+        assert 100 * np.mean(predicted == arrays["y"]) == pytest.approx(right, abs=0.01)
+        np.save("rows.npy", arrays["x"][:3])
+    assert cli.main(["predict", "model", "rows.npy", "--probabilities"]) == 0
+    lines = [line.split(",") for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == ["predicted", "ash", "elm", "oak"]
+    for line, label in zip(lines[1:], predicted, strict=False):
+        assert line[0] == label == lines[0][1 + np.argmax([float(p) for p in line[1:]])]
+    assert cli.main(["predict", "model", "blobs.csv", "--output", "out.csv"]) == 2
+    assert "out.csv would be lost" in capsys.readouterr().err
+    assert cli.main(["predict", "blobs.csv", "blobs.csv"]) == 2
+    assert "blobs.csv is not a readable .npz" in capsys.readouterr().err
+    write(blobs, "narrow.csv", "1,2\n3,4\n")
+    assert cli.main(["predict", "model", "narrow.csv"]) == 2
+    assert "the network has 4 inputs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (["--ablation", "--population", "20", "--checkpoint", "x"], "--population, --checkpoint would do nothing"),
+    (["--data", "other.npz"], "two data files were given"),
+    (["--executor", "process", "--generations", "1"], "--executor does nothing without --workers"),
+])
+def test_options_that_do_nothing_say_so(blobs, monkeypatch, capsys, options, message):
+    monkeypatch.chdir(blobs)
+    lanewise("blobs.npz", *options)
+    assert message in capsys.readouterr().err
+
+
+def test_notes_on_the_data_and_messages_go_to_standard_error(blobs, monkeypatch, capsys):
+    monkeypatch.chdir(blobs)
+    rows = (blobs / "blobs.csv").read_text().splitlines()
+    write(blobs, "index.csv", "\n".join([f",{rows[0]}", *(f"{i},{row}" for i, row in enumerate(rows[1:]))]))
+    assert lanewise("index.csv", "--generations", 2) == 0
+    captured = capsys.readouterr()
+    assert "index.csv: the first column has no name" in captured.err
+    assert "Evolving 4-32-3" in captured.err
+    assert captured.out.strip().startswith("held-out accuracy")
+
+
+def test_a_reader_that_has_read_enough(blobs):
+    done = subprocess.run(f"{sys.executable} -m lanewise inspect 0.1 --all-formats | head -c 1", shell=True,
+                          capture_output=True, text=True)
+    assert done.stderr == ""

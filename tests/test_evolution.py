@@ -1,10 +1,16 @@
 # Evolution: repeats bit for bit, keeps its elite, stops when told, and minimises functions that are not networks.
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+
 import numpy as np
 import pytest
 from lanewise import data, genome
-from lanewise.classifier import Classifier
-from lanewise.evolution import HISTORY, MUTATION_RATE, FitnessError, Network, evolve, minimize
+from lanewise.evolution import HISTORY, MUTATION_RATE, Classifier, FitnessError, Network, evolve, minimize
 from lanewise.genome import INT4
+from lanewise.network import Batch
 from lanewise.workers import NetworkFitness
 
 
@@ -232,7 +238,8 @@ def test_a_function_of_several_values_is_learned():
     ({"mutation_rate": 1.5}, ValueError, "mutation_rate is between 0 and 1; got 1.5"),
     ({"mutation_rate": (0.1, 0.2, 0.3)}, ValueError, "a pair"),
     ({"tournament": 0}, ValueError, "tournament is at least 1; got 0"),
-    ({"mutation": "x"}, ValueError, "mutation is one of flip, gray, step; got 'x'"),
+    ({"tournament": 2**40}, ValueError, "tournament is at most 16777215; got 1099511627776"),
+    ({"mutation": "x"}, ValueError, "mutation is one of flip, gray, step, redraw; got 'x'"),
     ({"crossover": "x"}, ValueError, "crossover is None or one of uniform, .*; got 'x'"),
     ({"seed": "x"}, TypeError, "rng is an int"),
 ])
@@ -266,3 +273,319 @@ def test_a_classifier_is_kept(tmp_path):
     (tmp_path / "broken.npz").write_bytes((tmp_path / "kept.npz").read_bytes()[:500])
     with pytest.raises(ValueError, match=r"not a readable \.npz"):
         Classifier.load(tmp_path / "broken.npz")
+
+
+def test_a_batch_of_another_network():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(130, 12)).astype(np.float32), rng.integers(0, 3, 130)
+    small, wide = Network((6, 3)), Network((12, 3))
+    genomes = genome.random_population(2, small.n_weights, 0)
+    wrong = [(wide.batch(x, y), "has rows of 12 features; this network has 6 inputs"),
+             (wide.batch(np.round(4 * x), y), "has rows of 12 features"),  # as whole numbers
+             (Network((6, 9)).batch(x[:, :6], np.full(130, 8)), "has the class 8; this network has 3 outputs"),
+             (small.batch(x[:, :6]), r"has (no )?classes, (which|not)")]
+    for batch, message in wrong:
+        for call in (lambda batch: small.loss(genomes, batch), lambda batch: small.accuracy(genomes, batch),
+                     lambda batch: evolve(small, batch, generations=1, progress=False),
+                     lambda batch: evolve(small, x[:, :6], y, held_out=batch, generations=1, progress=False)):
+            with pytest.raises(ValueError, match=message):
+                call(batch)
+    with pytest.raises(ValueError, match="has rows of 12 features"):
+        small.forward(genomes, wide.batch(x))
+    values = Network((6, 2), objective="mse").batch(x[:, :6], x[:, :2])
+    five = Network((6, 5), objective="mse")
+    with pytest.raises(ValueError, match="has 2 values a row; this network has 5 outputs"):
+        five.loss(genome.random_population(1, five.n_weights, 0), values)
+    other = Network((6, 4, 3), "tanh")  # of the same inputs and outputs
+    batch = small.batch(x[:, :6], y)
+    codes = genome.random_population(2, other.n_weights, 0)
+    assert other.loss(codes, batch).tolist() == other.loss(codes, x[:, :6], y).tolist()
+    with pytest.raises(TypeError, match="y is in the Batch already"):
+        evolve(small, batch, y, generations=1, progress=False)
+
+
+def test_a_batch_cannot_be_made_or_changed_into_a_wrong_one():
+    batch = Network((6, 3)).batch(np.random.default_rng(0).normal(size=(70, 6)), np.arange(70) % 3)
+    for array in (batch.classes, batch.tiles):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0, 0, 0] = 9
+    for inputs, rows, classes in ((batch.tiles, 200, None), (batch.tiles[:1], 70, None), (batch.tiles[0], 64, None),
+                                  (batch.tiles, 70, batch.classes[:1]), (batch.tiles.astype(float), 70, None)):
+        with pytest.raises(ValueError, match=r"of .* rows are float32"):
+            Batch(inputs, rows, classes)
+
+
+@pytest.mark.parametrize(("bad", "error", "message"), [
+    (None, TypeError, "got None|got object"),
+    ([[1.0, None]] * 3, TypeError, "array of numbers; got object"),
+    ([["a", "b"]] * 3, TypeError, "array of numbers; got <U1"),
+    (np.ones((3, 2), complex), TypeError, "array of numbers; got complex128"),
+    (np.ma.masked_equal(np.eye(3, 2), 1), ValueError, "masked array with hidden elements"),
+    ([[1, 2], [1, 2, 3]], ValueError, "array of numbers"),
+    ([[1, 2], [3, np.nan], [5, 6]], ValueError, "a NaN, an infinity or a number beyond float32, first in row 1"),
+    ([[1, 2], [3, 4], [-np.inf, 6]], ValueError, "first in row 2, column 0"),
+    ([[1, 2], [3, 4e38], [5, 6]], ValueError, "first in row 1, column 1"),
+])
+def test_inputs_that_are_no_numbers(bad, error, message):
+    good = np.ones((3, 2), np.float32)
+    with pytest.raises(error, match=message):
+        evolve(Network((2, 2)), bad, [0, 1, 0], generations=1, progress=False)
+    with pytest.raises(error, match=message.replace("first in", ".*first in")):
+        evolve(Network((2, 2)), good, [0, 1, 0], held_out=(bad, [0, 1, 0]), generations=1, progress=False)
+    with pytest.raises(error, match=message):
+        evolve(Network((2, 2), objective="mse"), good, [bad] if bad is None else bad, generations=1, progress=False)
+
+
+@pytest.mark.parametrize(("given", "message"), [
+    (None, r"got None for genome 0 in generation 1: has it no return\?"), ("1", "the fitness gives numbers; got <U1"),
+    (1j, "got complex128"), (np.datetime64("2020"), r"got datetime64"), ([], r"one number a genome, \[10\]"),
+])
+def test_a_fitness_that_gives_no_number(given, message):
+    options = {"population": 10, "generations": 3, "progress": False}
+    with pytest.raises(FitnessError, match=message):
+        minimize(lambda weights: given, 8, **options)
+    with pytest.raises(FitnessError, match=message.replace(" for genome 0", "")):
+        minimize(lambda weights: None if given is None else [given] * 10, 8, vectorized=True, **options)
+
+
+def test_a_fitness_that_once_forgets_to_return():
+    calls = []
+
+    def fitness(weights):
+        calls.append(1)
+        return None if len(calls) == 25 else 1.0
+
+    with pytest.raises(FitnessError, match="got None for genome 4 in generation 3") as raised:
+        minimize(fitness, 8, population=10, generations=5, progress=False)
+    assert len(raised.value.result.history) == 2
+    with pytest.raises(FitnessError, match="masked array with hidden elements"):
+        minimize(lambda w: np.ma.masked_less(w[:, 0], 0), 8, vectorized=True, progress=False)
+
+
+def test_minus_infinity_ranks_last_too():
+    result = minimize(lambda weights: -np.inf if weights[0] > 0 else float((weights**2).sum()), 40, generations=15,
+                      progress=False, population=20, parents=4)
+    assert np.isfinite(result.loss)
+    assert result.history["not_finite"][0] > 3
+    assert genome.decode(result.genome)[0] < 0
+
+
+@pytest.mark.parametrize(("options", "error", "message"), [
+    ({"codebook": "INT4"}, TypeError, "codebook is a Codebook such as LOG4, or None for the codes; got 'INT4'"),
+    ({"scale": 0}, ValueError, "scale is positive and finite, also in float32; got 0"),
+    ({"scale": 1e-60}, ValueError, "scale is positive and finite"),
+    ({"scale": 1e300}, ValueError, "scale is positive and finite"),
+    ({"scale": np.nan}, ValueError, "scale is positive and finite"),
+    ({"scale": None}, TypeError, "scale is a number; got None"),
+    ({"scale": 2.0, "codebook": None}, ValueError, "scale is of a codebook's weights, and codebook=None gives codes"),
+    ({"n_weights": 0}, ValueError, "n_weights is at least 1; got 0"),
+    ({"callback": 3}, TypeError, "callback is a function of a State; got int"),
+    ({"executor": 3}, TypeError, "executor is a concurrent.futures.Executor; got int"),
+    ({"mutation_rate": lambda progress: 2.0}, ValueError, r"mutation_rate\(0\) is between 0 and 1; got 2.0"),
+    ({"mutation_rate": lambda progress: np.nan}, ValueError, r"mutation_rate\(0\) is between 0 and 1; got nan"),
+    ({"mutation_rate": lambda progress: None}, TypeError, r"mutation_rate\(0\) is a number from 0 to 1; got None"),
+    ({"mutation_rate": (0.1, None)}, ValueError, "mutation_rate is a number, a pair"),
+    ({"mutation_rate": np.nan}, ValueError, "mutation_rate is between 0 and 1; got nan"),
+    ({"target_loss": np.nan}, ValueError, "target_loss is a number, which a loss can reach; got nan"),
+    ({"target_loss": "low"}, TypeError, "target_loss is a number; got 'low'"),
+    ({"seconds": "1"}, TypeError, "seconds is a number; got '1'"),
+    ({"niche_radius": None}, TypeError, "niche_radius is a number; got None"),
+    ({"generations": 2.5}, TypeError, "generations is an int; got 2.5"),
+    ({"crossover": ["uniform"]}, ValueError, "crossover is None or one of"),
+    ({"population": 1.5}, TypeError, "population is an int; got float"),
+    ({"checkpoint": 2}, TypeError, "checkpoint is the path of a file; got int"),
+    ({"resume": 2}, TypeError, "resume is the path of a file; got int"),
+    ({"mutation": np.ones(2)}, ValueError, "mutation is one of flip, gray, step, redraw; got array"),
+])
+def test_what_minimize_refuses(options, error, message):
+    options = {"n_weights": 4, "generations": 3, "progress": False} | options
+    with pytest.raises(error, match=message):
+        minimize(lambda weights: float(weights.sum()), **options)
+
+
+def test_a_rate_that_goes_wrong_half_way_keeps_the_run():
+    with pytest.raises(ValueError, match=r"mutation_rate\(0.5\) is between 0 and 1; got 1.5") as raised:
+        small(mutation_rate=lambda progress: 0.01 if progress < 0.5 else 1.5, generations=20)
+    assert len(raised.value.result.history) == 10
+
+
+def test_a_callback_cannot_change_the_result():
+    x, y, _, _ = digits()
+
+    def spoil(state):
+        state.genome[:] = 0
+
+    result = small(callback=spoil)
+    assert result.genome.tobytes() == small().genome.tobytes()
+    assert result.loss == Network((64, 8, 10)).loss(result.genome, x[:300], y[:300])
+
+
+def test_what_a_callback_raises_comes_with_the_run():
+    def fail(state):
+        if state.generation == 7:
+            raise ZeroDivisionError("of the callback")
+
+    with pytest.raises(ZeroDivisionError) as raised:
+        small(callback=fail)
+    assert raised.value.result.stopped == "error"
+    assert len(raised.value.result.history) == 7
+
+
+def rastrigin(weights):
+    return 10 * weights.shape[1] + (weights**2 - 10 * np.cos(2 * np.pi * weights)).sum(axis=1)
+
+
+def test_redrawing_leaves_local_optima():
+    losses = {mutation: minimize(rastrigin, 100, codebook=INT4, scale=0.64, vectorized=True, generations=400,
+                                 mutation=mutation, progress=False).loss for mutation in ("flip", "step", "redraw")}
+    assert losses["redraw"] == 0
+    assert min(losses["flip"], losses["step"]) > 50
+
+
+def test_a_short_genome_s_default_rate():
+    # the Royal Road: 64 bits in blocks of 8, of which only whole ones count
+    def royal_road(codes):
+        bits = np.unpackbits(codes[..., None], axis=-1)[..., 4:].reshape(len(codes), 8, 8)
+        return 64 - 8.0 * bits.all(axis=-1).sum(axis=-1)
+
+    for seed in range(5):
+        result = minimize(royal_road, 16, codebook=None, vectorized=True, generations=1000, target_loss=0, seed=seed,
+                          progress=False)
+        assert result.stopped == "target_loss"
+    assert set(result.history["mutation_rate"]) == {1 / 64}
+    rates = minimize(lambda w: w.sum(axis=1), 2368, vectorized=True, generations=100,
+                     progress=False).history["mutation_rate"]
+    assert rates[0] == MUTATION_RATE[0]
+    assert rates[-1] == pytest.approx(MUTATION_RATE[1], rel=0.04)
+
+
+def kept(**options):
+    network = Network((64, 8, 10), objective="accuracy")
+    return Classifier(network, genome.random_population(1, network.n_weights, 1)[0], np.arange(10), **options)
+
+
+@pytest.mark.parametrize("classes", [
+    np.arange(10), np.array(list("abcdefghij")), np.array(list("abcdefghij"), object), np.arange(10) / 3,
+    np.array(["a", 1, 2.5, None, True, "f", "g", "h", "i", "j"], object), np.array(["2020-01-01"] * 10, "M8[D]"), None])
+@pytest.mark.parametrize("name", ["kept", "kept.v1", "kept.npz"])
+def test_what_is_saved_is_loaded(tmp_path, classes, name):
+    x = digits()[2]
+    names = [f"pixel {k}" for k in range(64)]
+    saved = Classifier(kept().network, kept().genome, classes, 0.25, np.full(64, 3.0), features=names, label="digit",
+                       target_offset=np.arange(10.0), target_scale=2.0)
+    saved.save(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    loaded = Classifier.load(tmp_path / name)
+    if classes is not None:
+        assert loaded.classes.dtype == classes.dtype
+        assert loaded.classes.tolist() == classes.tolist()
+        assert [type(value) for value in loaded.classes.tolist()] == [type(value) for value in classes.tolist()]
+    assert loaded.predict(x).tolist() == saved.predict(x).tolist()
+    assert loaded.network.objective == "accuracy"
+    assert (loaded.features, loaded.label) == (tuple(names), "digit")
+    assert loaded.summary() == saved.summary()
+
+
+def test_probabilities_scores_and_summary():
+    x, y = digits()[2:]
+    classifier = kept()
+    shares = classifier.predict_proba(x)
+    assert shares.shape == (360, 10)
+    assert shares.sum(axis=1) == pytest.approx(np.ones(360), abs=1e-6)
+    assert (shares.argmax(axis=1) == classifier.predict(x)).all()
+    assert classifier.score(x, y) == classifier.network.accuracy(classifier.genome, x, y)
+    assert classifier.predict(x[:0]).shape == (0,)
+    assert classifier.summary().splitlines()[:2] == ["sizes       64-8-10", "activation  relu"]
+    assert "weights     592 in 296 bytes" in classifier.summary()
+    with pytest.raises(ValueError, match=r"y is \[360\], as the predictions; got \[7\]"):
+        classifier.score(x, y[:7])
+    with pytest.raises(ValueError, match="y holds none of the classes"):
+        classifier.score(x, y.astype(str))
+    values = Classifier(Network((1, 1)), np.zeros(1, np.uint8), target_offset=5.0, target_scale=0.5)  # 2 x + 5
+    assert values.predict([[1.0], [2.0]]).tolist() == [7, 9]
+    assert values.score([[1.0], [2.0]], [7, 9]) == 1
+    assert values.score([[1.0], [2.0]], [9, 7]) == -3
+    with pytest.raises(TypeError, match="has no probabilities"):
+        values.predict_proba([[1.0]])
+
+
+@pytest.mark.parametrize(("options", "error", "message"), [
+    ({"genome": np.zeros(7, np.uint8)}, ValueError, r"genome is uint8\[296\]; got uint8\[7\]"),
+    ({"classes": np.arange(9)}, ValueError, "classes has one for each of the 10 outputs"),
+    ({"offset": np.zeros(3)}, ValueError, "offset is a number, or one for each of the 64"),
+    ({"scale": [np.nan] * 64}, ValueError, "scale holds a NaN"),
+    ({"target_scale": 0}, ValueError, "target_scale holds a NaN, an infinity, or 0"),
+    ({"features": ["a"]}, ValueError, "features has a name for each of the 64 inputs; got 1"),
+    ({"network": 3}, TypeError, "network is a Network; got int"),
+])
+def test_a_classifier_that_does_not_fit_together(options, error, message):
+    usual = {"network": kept().network, "genome": kept().genome, "classes": np.arange(10)}
+    with pytest.raises(error, match=message):
+        Classifier(**usual | options)
+
+
+@pytest.mark.parametrize(("x", "message"), [
+    (np.ones(64), r"x is \[rows, 64\]; got \[64\]"), (np.ones((2, 65)), r"got \[2, 65\]"),
+    ([[np.nan] * 64], "x holds a NaN or an infinity, first in row 0, column 0"),
+    (np.ma.masked_equal(np.eye(64), 1), "masked array"), ([[1e300] * 64], "beyond float32 once it is scaled"),
+])
+def test_what_cannot_be_classified(x, message):
+    for call in (kept().predict, kept().predict_proba, kept().prepare, lambda x: kept().score(x, [0])):
+        with pytest.raises(ValueError, match=message):
+            call(x)
+
+
+def test_a_damaged_classifier(tmp_path):
+    kept().save(tmp_path / "kept")
+    with np.load(tmp_path / "kept") as saved:
+        arrays = dict(saved)
+    for name, value, message in (("sizes", [64, 9, 10], "genome is uint8"), ("levels", np.ones(3), "16 finite levels"),
+                                 ("offset", np.array(["a"] * 64), "array of numbers"), ("activation", "x", "one of"),
+                                 ("genome", None, "there is no genome"), ("sizes", 5, "sizes")):
+        changed = {key: array for key, array in (arrays | {name: value}).items() if array is not None}
+        np.savez(tmp_path / "damaged.npz", **changed)
+        with pytest.raises(ValueError, match=f"is damaged: .*{message}"):
+            Classifier.load(tmp_path / "damaged.npz")
+    with pytest.raises(TypeError, match="are saved if they are text or numbers"):
+        kept(scale=2.0).__class__(kept().network, kept().genome, np.array([object()] * 10)).save(tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+STREAMS = """
+import sys
+from lanewise.evolution import minimize
+sys.stderr = None if sys.argv[1] == "none" else sys.stderr
+if sys.argv[1] == "closed":
+    sys.stderr.close()
+print(minimize(lambda w: float((w * w).sum()), 8, generations=2).stopped)
+"""
+
+
+@pytest.mark.parametrize("streams", ["none", "closed"])
+def test_without_standard_error(run_python, streams):
+    assert run_python(STREAMS, streams).stdout == "generations\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals")
+def test_the_bar_is_drawn_on_standard_error(tmp_path):
+    pytest.importorskip("rich")
+    program = ("from lanewise.evolution import minimize\nprint('generation,loss')\n"
+               "r = minimize(lambda w: float((w ** 2).sum()), 8, generations=30, callback=lambda s: print('x'))\n")
+    watched, terminal = os.openpty()
+    drawn = []
+
+    def watch():
+        with contextlib.suppress(OSError):  # the terminal's end
+            while part := os.read(watched, 10_000):
+                drawn.append(part)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    with open(tmp_path / "out", "w") as out:
+        subprocess.run([sys.executable, "-c", program], stdout=out, stderr=terminal, check=True,
+                       env={**os.environ, "TERM": "xterm"})
+    os.close(terminal)
+    watcher.join()
+    os.close(watched)
+    assert b"generation" in b"".join(drawn)
+    assert (tmp_path / "out").read_text() == "generation,loss\n" + "x\n" * 30

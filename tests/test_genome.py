@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from lanewise import genome
+from lanewise import genome, ieee754
 from lanewise.genome import FLOAT4, INT4, LOG4, LOG4_ZERO, NF4
 
 CODEBOOKS = [LOG4, LOG4_ZERO, NF4, FLOAT4, INT4]
@@ -39,8 +39,8 @@ def test_shapes(shape):
 def test_pack_refuses_a_code_above_15():
     with pytest.raises(ValueError, match="between 0 and 15; got 16"):
         genome.pack(np.array([3, 16, 2], np.uint8))
-    with pytest.raises(TypeError, match="codes holds uint8; got int64"):
-        genome.pack(np.array([3, 1]))
+    with pytest.raises(TypeError, match="codes holds uint8; got float64"):
+        genome.pack(np.array([3.0, 1.0]))
 
 
 def test_log4_is_sign_and_exponent():
@@ -86,9 +86,68 @@ def test_encode_next_to_every_tie(codebook):
     middles = np.array([float(a + b) / 2 for a, b in pairwise(levels)], np.float32)
     weights = np.concatenate([np.nextafter(middles, -np.inf), middles, np.nextafter(middles, np.inf)])
     decoded = genome.decode(genome.encode(weights, codebook), codebook, n_weights=len(weights))
-    # min takes the first of equals, which is the lower level
-    assert decoded.tolist() == [float(min(levels, key=lambda level: abs(Fraction(float(weight)) - level)))
-                                for weight in weights]
+    used = {float(level): code for code, level in reversed(list(enumerate(codebook.levels)))}
+    # in a tie the even code, and else the first of equals, which is the lower level
+    assert decoded.tolist() == [
+        float(min(levels, key=lambda level: (abs(Fraction(float(weight)) - level), used[float(level)] % 2)))
+        for weight in weights]
+
+
+@pytest.mark.parametrize("codebook", [FLOAT4, INT4, LOG4, LOG4_ZERO], ids=lambda codebook: codebook.name)
+@pytest.mark.parametrize("scale", [1.0, 0.3, 2.0**-140])
+def test_the_codes_of_negated_weights_are_negated(codebook, scale):
+    levels = np.unique(codebook.levels).astype(np.float64)
+    levels = levels[np.isin(-levels, levels)]
+    weights = ((levels[1:] + levels[:-1]) / 2 * np.float32(scale)).astype(np.float32)
+    weights = np.concatenate([weights[weights != 0], np.random.default_rng(0).normal(size=500).astype(np.float32)])
+    weights = np.clip(weights, levels[0] * scale, levels[-1] * scale).astype(np.float32)
+    plus, minus = (genome.decode(genome.encode(w, codebook, scale), codebook, scale, n_weights=weights.size)
+                   for w in (weights, -weights))
+    assert plus.tolist() == (-minus).tolist()
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.25])
+def test_float4_is_what_other_converters_make_of_it(scale):
+    import ml_dtypes
+    weights = np.concatenate([np.arange(-60, 61) / 8, np.random.default_rng(1).normal(0, 3, 2000)]).astype(np.float32)
+    codes = genome.unpack(genome.encode(weights * np.float32(scale), FLOAT4, scale), weights.size)
+    others = ieee754.encode(weights, "float4_e2m1fn", overflow="saturate")
+    assert (others == weights.astype(ml_dtypes.float4_e2m1fn).view(np.uint8)).all()
+    assert (codes == np.where(others == 8, 0, others)).all()  # zero has one code here
+
+
+def test_pack_takes_integers_and_numbers_of_four_bits():
+    import ml_dtypes
+    expected = genome.pack(np.array([1, 2, 15], np.uint8)).tolist()
+    for codes in ([1, 2, 15], np.array([1, 2, 15]), np.array([1, 2, 15], ">i2"), np.array([1, 2, -1]).astype(
+            ml_dtypes.int4), np.array([1, 2, 15]).astype(ml_dtypes.uint4), np.float32([0.5, 1, -6]).astype(
+                ml_dtypes.float4_e2m1fn)):
+        assert genome.pack(codes).tolist() == ieee754.pack(codes).tolist() == expected
+    assert genome.pack([]).tolist() == []
+    for codes in ([1, 16], [-1, 3], [300, 1]):
+        with pytest.raises(ValueError, match=r"a code is between 0 and 15; got (16|-1|300)"):
+            genome.pack(codes)
+    for codes in ([1.0, 2.0], [True], ["a"]):
+        with pytest.raises(TypeError, match="codes holds uint8; got"):
+            genome.pack(codes)
+
+
+def test_masked_arrays_are_refused():
+    def masked(values, dtype):
+        return np.ma.array(values, dtype, mask=[0, 1])
+
+    weights = np.ones(2, np.float32)
+    for call in (lambda: genome.encode(masked([1, 2], "f4")), lambda: genome.best_scale(masked([1, 2], "f4")),
+                 lambda: genome.pack(masked([1, 2], "u1")), lambda: genome.unpack(masked([1, 2], "u1")),
+                 lambda: genome.decode(masked([1, 2], "u1")), lambda: ieee754.field_statistics(masked([1, 2], "f4")),
+                 lambda: ieee754.exponent_histogram(masked([1, 2], "f4")),
+                 lambda: genome.linear4(masked([1, 2], "f4"), np.zeros((3, 1), np.uint8)),
+                 lambda: genome.linear4(weights, np.ma.array(np.zeros((3, 1), np.uint8))),
+                 lambda: genome.linear4(weights, np.zeros((2, 1), np.uint8), bias=masked([1, 2], "f4")),
+                 lambda: genome.encode(weights, scale=np.ma.array(1.0)),
+                 lambda: genome.mutate(masked([1, 2], "u1"), 0.1, 3)):
+        with pytest.raises(TypeError, match="masked array"):
+            call()
 
 
 def test_encode_at_the_ends():
@@ -162,7 +221,7 @@ def test_the_guide_s_table_of_errors(codebook):
     (lambda: genome.crossover(np.zeros(4, np.uint8), np.zeros(5, np.uint8), 1), ValueError, r"got \[4\] and \[5\]"),
     (lambda: genome.crossover(np.zeros(4, np.uint8), np.zeros(4, np.uint8), 1, 3), ValueError, "1 or 2; got 3"),
     (lambda: genome.crossover(np.zeros(4, np.uint8), np.zeros(4, np.uint8), 1, kind="x"), ValueError, "kind is one of"),
-    (lambda: genome.mutate(np.zeros(4, np.uint8), 0.1, 1, kind="x"), ValueError, "flip, gray, step; got 'x'"),
+    (lambda: genome.mutate(np.zeros(4, np.uint8), 0.1, 1, kind="x"), ValueError, "flip, gray, step, redraw; got 'x'"),
     (lambda: genome.diversity(np.zeros(4, np.uint8)), ValueError, r"at least 2; got \[4\]"),
     (lambda: genome.decode(np.zeros(40, np.uint8), scale=-1), ValueError, "scale is positive"),
     (lambda: genome.decode(np.zeros(40, np.uint8), group=20), ValueError, "multiple of 16.*got 20"),
@@ -178,7 +237,7 @@ PROGRAM = """
 import hashlib
 import sys
 import numpy as np
-from lanewise import genome
+from lanewise import genome, ieee754
 from lanewise.kernels import machine
 machine.set_num_threads(int(sys.argv[1]))
 digest = hashlib.sha256()
@@ -187,6 +246,7 @@ for n in (1, 2369, 200001):
     weights = genome.decode(a, n_weights=n, scale=0.3)
     for array in (a, genome.mutate(a, 0.015, 3, n_weights=n), genome.mutate(a, 0.1, 3, kind="gray", n_weights=n),
                   genome.mutate(a, 0.015, 3, kind="step", n_weights=n), genome.crossover(a, b, 4, kind="two_point"),
+                  genome.mutate(a, 0.015, 3, kind="redraw", n_weights=n),
                   genome.crossover(a, b, 4, kind="bitwise"), np.array(genome.diversity(a)),
                   *genome.crossover(a, b, 4, 2, n_weights=n), weights, genome.encode(weights * 1.1),
                   genome.hamming_distance(a, b)):

@@ -19,8 +19,7 @@ def test_no_kink_near_the_grid():
 
 def test_command_of_all_functions(capsys):
     assert cli.main(["gradients"]) == 0
-    shown = capsys.readouterr().out
-    assert all(name in shown for name in gradients.names())
+    assert set(gradients.names()) <= set(capsys.readouterr().out.split())  # relu stands in relu6, too
 
 
 def test_a_wrong_backward_is_found(capsys, monkeypatch):

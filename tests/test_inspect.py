@@ -92,7 +92,7 @@ def inspect(capsys, *arguments):
 @pytest.mark.parametrize("rich", [True, False])
 def test_one_number(capsys, monkeypatch, rich):
     if not rich:
-        monkeypatch.setattr("lanewise.cli_inspect._console", lambda: None)
+        monkeypatch.setattr("lanewise.terminal._console", lambda error=False: None)
     out = inspect(capsys, "0.1", "--format", "binary32")
     for expected in ("0 01111011 10011001100110011001101", "0x3dcccccd", "0.100000001490116119384765625",
                      "0.0999999940395355224609375", "0.10000000894069671630859375", "+1.49e-09, +0.2 ulp", "normal"):
@@ -137,6 +137,9 @@ def test_a_file(capsys, tmp_path):
     (["abc"], "'abc' is not a number; expected something like"),
     (["missing.npy"], "cannot read missing.npy"),
     (["0.1", "--plot", "x.png"], "--plot draws the figure of one file; 0 were given"),
+    (["0.1", "--all-formats", "--format", "binary16"], "--all-formats is of numbers, and excludes --format"),
+    (["x.npy", "--all-formats"], "--all-formats is of numbers, and excludes --format"),
+    (["x.npy", "--format", "binary16", "--format", "bfloat16"], "a file is looked at in one --format; 2 were given"),
 ])
 def test_errors(capsys, arguments, message):
     assert main(["inspect", *arguments]) == 2
@@ -150,3 +153,105 @@ def test_an_unknown_format_and_an_array_of_integers(capsys, tmp_path):
     np.save(tmp_path / "i.npy", np.arange(3))
     assert main(["inspect", str(tmp_path / "i.npy")]) == 2
     assert "int64 has no format" in capsys.readouterr().err
+
+
+def test_decimals_and_long_doubles_are_rounded_once():
+    halfway = 2**24 + 1  # between two numbers of binary32, up by less than binary64 sees
+    for value in (Decimal(f"{halfway}.{'0' * 30}1"), np.longdouble(halfway) + np.finfo(np.longdouble).eps * 2**25):
+        assert describe(value, BINARY32).value == halfway + 1
+        negative = value.copy_negate() if isinstance(value, Decimal) else -value
+        assert describe(negative, BINARY32).value == -halfway - 1
+    eps = np.finfo(np.longdouble).eps
+    assert describe(np.longdouble(1) + eps).error in (0, -float(eps))  # of as many digits as binary64, and of more
+    for nothing in (Decimal("-0"), np.longdouble("-0.0")):
+        assert math.copysign(1, describe(nothing).value) == -1
+    for text in ("inf", "nan", "-inf"):
+        for kind in (Decimal, np.longdouble):
+            assert repr(describe(kind(text)).value) == repr(float(text))
+    assert describe(np.bool_(True)).value == 1
+
+
+def run_inspect(capsys, *arguments):
+    status = main(["inspect", *arguments])
+    found = capsys.readouterr()
+    return status, found.out, found.err
+
+
+@pytest.mark.parametrize(("arguments", "expected"), [
+    (["--bits", "0x3dcccccd"], ["0x3dcccccd in binary32", "0.100000001490116119384765625", "none: it is exact"]),
+    (["--bits", "0x3c00"], ["0x3c00 in binary16", "  value       1\n"]),
+    (["--bits", "0x7ff8000000000000"], ["in binary64", "quiet NaN"]),
+    (["--bits", "0b00111101", "--format", "e4m3fn"], ["in float8_e4m3fn", "1.625"]),
+    (["--bits", "61", "--format", "e4m3fn"], ["in float8_e4m3fn", "1.625"]),
+    (["0.1", "--to", "binary16"], ["0.1 in binary64 in binary16", "0x2e66", "-2.441e-05, -0.4 ulp"]),
+    (["--bits", "0x3dcccccd", "--to", "binary16", "--to", "bfloat16"],
+     ["0x3dcccccd in binary32 in binary16", "0x2e66", "0x3dcccccd in binary32 in bfloat16", "0x3dcd"]),
+    (["--bits", "0x80000000", "--to", "binary16"], ["0x8000"]),
+    (["--bits", "0x3c00", "--all-formats"], ["binary32", "0x3f800000"])])
+def test_codes_and_other_formats(capsys, arguments, expected):
+    status, out, _ = run_inspect(capsys, *arguments)
+    assert not status
+    assert [text for text in expected if text not in out] == []
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--bits", "0x3d"], "does not say which format it is of; expected 0x and 16, 8 or 4 digits, or --format"),
+    (["--bits", "0.1"], "'0.1' is not a code; expected something like 0x3dcccccd"),
+    (["--bits", "0x100", "--format", "e4m3fn"], "'0x100' is not a code of float8_e4m3fn, which has 8 bits")])
+def test_what_are_no_codes(capsys, arguments, message):
+    status, _, err = run_inspect(capsys, *arguments)
+    assert status
+    assert message in err
+
+
+def test_a_file_and_the_format_it_goes_to(capsys, tmp_path):
+    np.save(tmp_path / "x.npy", np.array([1, 0.1], ">f4"))
+    _, out, _ = run_inspect(capsys, str(tmp_path / "x.npy"), "--to", "e4m3fn")
+    assert [line.split()[0] for line in out.splitlines()[-1:]] == ["float8_e4m3fn"]
+    assert "binary32" in out
+    assert "bfloat16" not in out
+
+
+def test_files_that_cannot_be_read(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.savez("good.npz", step=np.int64(3), names=np.array(["a", None], object), w=np.ones((9, 9), np.float32))
+    whole = (tmp_path / "good.npz").read_bytes()
+    contents = {"empty.npy": b"", "empty.npz": b"", "text.npy": b"1,2\n", "cut.npz": whole[:300],
+                "damaged.npz": whole.replace(np.ones(9, np.float32).tobytes(), np.zeros(9, np.float32).tobytes(), 1)}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+        assert main(["inspect", name]) == 2
+        assert f"cannot read {name}: " in capsys.readouterr().err
+    assert main(["inspect", "good.npz"]) == 0  # what can be shown is, and the rest is named
+    captured = capsys.readouterr()
+    assert "good.npz:w  9x9 numbers of binary32" in captured.out
+    assert "good.npz:step is left out" in captured.err
+    assert "good.npz:names is left out: it holds Python objects" in captured.err
+    np.savez("none.npz", step=np.int64(3), other=np.arange(3))
+    assert main(["inspect", "none.npz"]) == 2
+    assert "there is no array of numbers to inspect" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "message"), [
+    ("none/x.png", "cannot write: there is no folder"), ("x.xyz", "a figure is a file of "),
+    ("folder", "this is a folder"), ("", "got an empty one"), ("kept.png", "kept.png would be lost; --force replaces")])
+def test_a_figure_that_cannot_be_written_is_told_before_the_work(capsys, tmp_path, monkeypatch, name, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "kept.png").write_bytes(b"mine")
+    np.save("x.npy", np.ones((9, 9), np.float32))
+    assert main(["inspect", "x.npy", "--plot", name]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "--plot" in captured.err
+    assert message in captured.err
+    assert (tmp_path / "kept.png").read_bytes() == b"mine"
+
+
+def test_a_figure_has_the_name_that_is_given(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", np.ones((9, 9), np.float32))
+    inspect(capsys, "x.npy", "--plot", "figure")
+    inspect(capsys, "x.npy", "--plot", "FIGURE.SVG")
+    assert {path.name for path in tmp_path.iterdir()} == {"x.npy", "figure", "FIGURE.SVG"}
+    assert (tmp_path / "figure").read_bytes().startswith(b"\x89PNG")

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from lanewise import genome
+from lanewise import checkpoint, genome
 from lanewise.checkpoint import CheckpointError
-from lanewise.evolution import FitnessError, Network, evolve, minimize
+from lanewise.evolution import MUTATION_RATE, FitnessError, Network, evolve, minimize
 from lanewise.islands import Island, _ranked
 
 X = np.random.default_rng(1).uniform(0, 1, (200, 9)).astype(np.float32)
@@ -77,7 +77,7 @@ def test_a_bad_checkpoint(tmp_path):
     with pytest.raises(CheckpointError, match="does not match its checksum"):
         run(resume=tmp_path / "changed.npz")
     np.savez(tmp_path / "other.npz", x=X)
-    with pytest.raises(CheckpointError, match="not a lanewise checkpoint 3; it holds x"):
+    with pytest.raises(CheckpointError, match="not a lanewise checkpoint 4; it holds x"):
         run(resume=tmp_path / "other.npz")
     (tmp_path / "cut.npz").write_bytes(kept.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="not a readable checkpoint"):
@@ -151,9 +151,159 @@ def test_clearing_preserves_diversity():
 
     def traps(radius):
         return [minimize(lambda codes: cost[codes].sum(axis=1), 20, codebook=None, vectorized=True, generations=300,
-                         seed=seed, niche_radius=radius, progress=False) for seed in range(6)]
+                         seed=seed, niche_radius=radius, mutation_rate=MUTATION_RATE, progress=False)
+                for seed in range(6)]
 
     plain, cleared = traps(0), traps(0.7)
     assert all(result.history["diversity"][50] < 0.02 for result in plain)
     assert all(result.history["diversity"][50] > 0.2 for result in cleared)
     assert sum(result.loss for result in cleared) < 0.8 * sum(result.loss for result in plain)
+
+
+class Other:
+    rate = staticmethod(lambda progress: 0.01)
+
+
+@pytest.mark.parametrize(("network", "options", "message"), [
+    (Network((9, 5, 3), codebook=genome.NF4), {}, "with codebook = LOG4; this one has NF4"),
+    (Network((9, 5, 3), codebook=genome.Codebook(genome.NF4.levels, "LOG4")), {}, "with other codebook: LOG4 too"),
+    (Network((9, 5, 3), "tanh"), {}, "with activation = relu; this one has tanh"),
+    (Network((9, 5, 3), objective="accuracy"), {}, "with objective = cross_entropy; this one has accuracy"),
+    (Network((9, 5, 3), objective="mse"), {}, "with objective = cross_entropy; this one has mse"),
+    (Network((9, 4, 6)), {}, "with sizes = 9-5-3; this one has 9-4-6"),
+    (None, {"mutation_rate": 0.5}, r"with mutation_rate = 0\.0041\d+; this one has 0.5"),
+    (None, {"mutation_rate": "adaptive"}, "this one has adaptive"),
+    (None, {"mutation_rate": Other.rate}, "this one has the function .*lambda"),
+    (None, {"mutation": "gray"}, "with mutation = flip; this one has gray"),
+    (None, {"parents": 6}, "with parents = 5; this one has 6"),
+    (None, {"elite": 3}, "with elite = 2; this one has 3"),
+    (None, {"tournament": 2}, "with tournament = 1; this one has 2"),
+    (None, {"crossover": None}, "with crossover = uniform; this one has None"),
+    (None, {"migration": 6}, "with migration = 5; this one has 6"),
+    (None, {"batch_size": 64}, "with batch_size = 256; this one has 64"),
+    (None, {"restart_after": 5}, "with restart_after = None; this one has 5"),
+    (None, {"held_out": (X, Y)}, "with held_out = none; this one has 200 rows"),
+    (None, {"x": X[::-1], "y": Y[::-1]}, "with other data: 200 rows of 9 features too, but other values"),
+    (None, {"y": (Y + 1) % 3}, "with other data"),
+    (None, {"x": 5 * X}, "with other data"),
+    (None, {"x": X[:100], "y": Y[:100]}, "with data = 200 rows of 9 features; this one has 100 rows"),
+])
+def test_another_run_is_not_resumed(tmp_path, network, options, message):
+    kept = tmp_path / "run.npz"
+    run(checkpoint=kept, generations=5)
+    options = {"x": X, "y": Y, "population": 20, "parents": 5, "migration": 5, "seed": 7, "generations": 10,
+               "progress": False, "resume": kept} | options
+    with pytest.raises(CheckpointError, match=message):
+        evolve(network or Network((9, 5, 3)), **options)
+
+
+def test_when_to_stop_may_be_another(tmp_path):
+    kept = tmp_path / "run.npz"
+    first = run(checkpoint=kept, generations=5, mutation_rate=0.01)
+    longer = run(resume=kept, generations=12, mutation_rate=(0.01, 0.01), patience=100)
+    assert same(longer, run(generations=12, mutation_rate=0.01))
+    assert (first.resumed, longer.resumed) == (0, 5)
+    again = run(resume=kept, generations=5, mutation_rate=0.01)
+    assert again.resumed == len(again.history) == 5  # it was finished
+    assert again.stopped == "generations"
+    for options, stopped in (({"target_loss": 5.0}, "target_loss"), ({"seconds": 1e-9}, "seconds")):
+        again = run(resume=kept, generations=50, mutation_rate=0.01, callback=lambda state: 1 / 0, **options)
+        assert (again.stopped, len(again.history)) == (stopped, 5)
+
+
+def test_another_fitness_is_not_resumed(tmp_path):
+    kept, options = tmp_path / "run.npz", {"population": 10, "progress": False, "n_weights": 20}
+
+    def squares(weights):
+        return float((weights**2).sum())
+
+    minimize(squares, checkpoint=kept, generations=5, **options)
+    with pytest.raises(CheckpointError, match="is of a run with another fitness"):
+        minimize(lambda weights: float(np.abs(weights).sum()), resume=kept, generations=10, **options)
+    for change, message in (({"codebook": genome.INT4}, "with codebook = LOG4; this one has INT4"),
+                            ({"scale": 0.5}, "with scale = 1.0; this one has 0.5"),
+                            ({"codebook": None}, "with codebook = LOG4; this one has none")):
+        with pytest.raises(CheckpointError, match=message):
+            minimize(squares, resume=kept, generations=10, **options | change)
+    network = Network((5, 4))
+    with pytest.raises(CheckpointError, match="with fitness = a function; this one has a network's loss"):
+        evolve(network, X[:, :5], Y, resume=kept, batch_size=None, population=10, progress=False, generations=10)
+    rng = np.random.default_rng(1)  # another number each time: nothing can be told
+    minimize(lambda weights: rng.uniform(), checkpoint=kept, generations=5, **options)
+    assert len(minimize(lambda weights: rng.uniform(), resume=kept, generations=6, **options).history) == 6
+
+
+def crafted(path, **changes):
+    # a checkpoint whose checksum is right
+    with np.load(path) as saved:
+        arrays = dict(saved)
+    for name in ("format", "checksum"):
+        arrays.pop(name)
+    for name, change in changes.items():
+        arrays[name] = change(arrays[name])
+        if arrays[name] is None:
+            arrays.pop(name)
+    with open(path, "wb") as file:
+        np.savez(file, format=checkpoint._FORMAT, checksum=checkpoint._digest(arrays), **arrays)
+
+
+def one_more(array):
+    return np.concatenate([array, array[:1]])
+
+
+@pytest.mark.parametrize(("name", "change"), [
+    ("parents_0", lambda a: a[:1]), ("parents_1", one_more), ("parents_0", lambda a: a[:, :3]),
+    ("parents_0", lambda a: a.astype(np.int64)), ("parents_0", lambda a: a[0]), ("parents_0", lambda a: a[:0]),
+    ("parents_0", lambda a: a | 0xF0), ("rungs_0", lambda a: a[:1]), ("rungs_0", lambda a: a + np.uint8(200)),
+    ("best_0", lambda a: a[:3]), ("best_0", lambda a: a.astype("U3")), ("best_0", lambda a: a | 0xF0),
+    ("visitors_0", lambda a: np.concatenate([a] * 40)), ("visitors_0", lambda a: a[:, :1]),
+    ("generation_0", lambda a: a + 1), ("generation_1", lambda a: a * -1), ("generation_0", lambda a: a.astype(float)),
+    ("seed_0", lambda a: a + np.uint64(1)), ("seed_1", lambda a: a.astype(np.int64)), ("rate_0", lambda a: a + 7),
+    ("rate_0", lambda a: a * np.nan), ("best_loss_0", lambda a: a * np.nan), ("best_loss_1", lambda a: a - np.inf),
+    ("improved_0", lambda a: a + 1000), ("started_0", lambda a: a - 5), ("started_0", lambda a: a + 2**40),
+    ("history", lambda a: a[:-1]), ("history", lambda a: a["loss"]), ("history", lambda a: a[::-1]),
+    ("history", lambda a: a[:0]), ("fingerprint", lambda a: np.array("{")), ("fingerprint", lambda a: np.array("[1]")),
+    ("fingerprint", lambda a: np.array('{"seed": 3}')), ("fingerprint", lambda a: np.zeros(3)),
+    *((name, lambda a: None) for name in ("parents_0", "rungs_1", "history", "seed_0", "fingerprint", "rate_1")),
+])
+def test_a_checkpoint_that_does_not_fit_together(tmp_path, name, change):
+    kept, network = tmp_path / "run.npz", Network((9, 3, 2))  # 33 weights, a spare nibble
+    options = {"population": 20, "parents": 5, "islands": 2, "migration": 5, "seed": 7, "progress": False}
+    evolve(network, X, Y % 2, checkpoint=kept, generations=5, **options)
+    crafted(kept)
+    assert len(evolve(network, X, Y % 2, resume=kept, generations=10, **options).history) == 10
+    crafted(kept, **{name: change})
+    with pytest.raises(CheckpointError, match=rf"(does not fit together|is damaged).*({name}|generation_0 is not)"):
+        evolve(network, X, Y % 2, resume=kept, generations=10, **options)
+
+
+@pytest.mark.parametrize("content", [b"", b"x,y\n1,2\n", b"\x93NUMPY\x01\x00", b"PK\x03\x04"])
+def test_a_file_that_is_no_checkpoint(tmp_path, content):
+    (tmp_path / "run").write_bytes(content)
+    with pytest.raises(CheckpointError, match="is not a readable checkpoint"):
+        run(resume=tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", ["", "none/run.npz", "."])
+def test_a_checkpoint_that_cannot_be_written_is_told_at_once(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OSError, match="cannot write"):
+        run(checkpoint=name, callback=lambda state: 1 / 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_that_fails_later_leaves_the_run_and_the_former_file(tmp_path, monkeypatch):
+    kept = tmp_path / "run.npz"
+    run(checkpoint=kept, generations=5)
+    before = kept.read_bytes()
+
+    def full(number):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left") as raised:
+        run(checkpoint=kept, generations=5, seed=8)
+    assert raised.value.result.stopped == "generations"
+    assert len(raised.value.result.history) == 5
+    assert kept.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [kept]

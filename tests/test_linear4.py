@@ -1,8 +1,11 @@
 # The linear layer on packed weights: against float64, one sum whatever the rows, threads and level, and its errors.
+import ctypes
+
 import numpy as np
 import pytest
 from lanewise import genome
 from lanewise.genome import FLOAT4, INT4, LOG4, NF4, Codebook
+from lanewise.kernels import linear4
 
 # outputs, inputs, rows, group: within a block and across panels of them, odd, few rows and many, groups that straddle
 SHAPES = [(1, 1, 1, None), (3, 7, 1, None), (10, 64, 5, 16), (17, 129, 4, 48), (50, 300, 33, None), (24, 128, 1, 32),
@@ -137,3 +140,29 @@ def test_same_bits_on_every_level_and_thread_count(run_python, level):
     assert expected.returncode == 0, expected.stderr
     for threads in (1, 2, 3):
         assert run_python(PROGRAM, threads, LANEWISE_LEVEL=level).stdout == expected.stdout
+
+
+@pytest.mark.parametrize("threads", [0, -1, -1000])
+def test_fewer_threads_than_one_are_one(threads):
+    # of the C interface, which takes what it is given
+    function = machine_code("linear4_float32")
+    rng = np.random.default_rng(0)
+    codes = genome.random_population(3, 200, 1)
+    x, scales = rng.standard_normal((9, 200)).astype(np.float32), np.ones((3, 1), np.float32)
+    y = np.empty((9, 3), np.float32)
+    assert function(*(array.ctypes.data for array in (codes, LOG4.levels, scales)), 200, None, x.ctypes.data,
+                    y.ctypes.data, 9, 200, 3, threads)
+    assert y.tobytes() == genome.linear4(x, codes).tobytes()
+
+
+def machine_code(name):
+    """A function of the C interface, called as C calls it."""
+    capsule = linear4.__pyx_capi__[name]
+    ctypes.pythonapi.PyCapsule_GetName.restype = ctypes.c_char_p
+    ctypes.pythonapi.PyCapsule_GetName.argtypes = [ctypes.py_object]
+    ctypes.pythonapi.PyCapsule_GetPointer.restype = ctypes.c_void_p
+    ctypes.pythonapi.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+    address = ctypes.pythonapi.PyCapsule_GetPointer(capsule, ctypes.pythonapi.PyCapsule_GetName(capsule))
+    pointer, size = ctypes.c_void_p, ctypes.c_ssize_t
+    return ctypes.CFUNCTYPE(ctypes.c_int, pointer, pointer, pointer, size, pointer, pointer, pointer, size, size, size,
+                            ctypes.c_int)(address)

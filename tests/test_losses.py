@@ -109,6 +109,32 @@ def test_limits():
     assert loss[2] == 0
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_infinite_logit_meets_no_factor_of_0(dtype):
+    # the loss is log_softmax's, whose largest is infinite; and of label_smoothing 1, nothing is the target's
+    x = np.array([[np.inf, 0.0], [-np.inf, 0.0]], dtype)
+    assert lw.cross_entropy(x[:1], [1]) == np.inf
+    assert np.isnan(lw.cross_entropy(x[:1], [0]))
+    assert lw.cross_entropy(x[1:], [0]) == np.inf
+    assert lw.cross_entropy(x[1:], [1]) == 0
+    assert lw.cross_entropy(np.array([[0.0, -np.inf, 0.0]], dtype), [1], label_smoothing=1.0) == np.inf
+    low = np.array([[0.0, -1e30]], dtype)
+    np.testing.assert_allclose(lw.cross_entropy(low, [1], label_smoothing=1.0), 5e29, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_the_gradient_in_the_place_of_the_logits(dtype):
+    for n in (1, 2, 3, 8, 40, 5000):
+        logits, target = problem(dtype, n, count=9)
+        for options in ({}, {"label_smoothing": 0.2}, {"z_loss": 1e-3}):
+            loss, grad = lw.cross_entropy_with_grad(logits, target, reduction="none", **options)
+            place = logits.copy()
+            found, same = lw.cross_entropy_with_grad(place, target, reduction="none", out=place, **options)
+            assert same is place
+            assert place.tobytes() == grad.tobytes()
+            assert found.tobytes() == loss.tobytes()
+
+
 def test_errors_name_the_position():
     logits = np.zeros((2, 3, 4))
     target = np.zeros((2, 3), np.int64)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lanewise.bounds import bound
+from lanewise.row_formulas import normed, rms
 from oracles import DTYPES, dtype_named, error, exactly
 
 LENGTHS = (1, 2, 7, 16, 33, 64, 65, 128, 200)
@@ -20,10 +21,6 @@ LENGTHS = (1, 2, 7, 16, 33, 64, 65, 128, 200)
 def rows(dtype, n, mean=0.0, sigma=1.0, count=3, seed=0):
     rng = np.random.default_rng([seed, n])
     return (rng.standard_normal((count, n)) * sigma + mean).astype(dtype_named(dtype))
-
-
-def root_mean_square(exact):
-    return np.array([[mpmath.sqrt(sum(v * v for v in row) / len(row))] for row in exact], dtype=object)
 
 
 def check_rms(x, weight, eps, dtype):
@@ -40,7 +37,7 @@ def check_layer(x, weight, bias, eps, dtype, **algorithm):
     # what cancels against the bias was as large as the product before it
     product = np.abs(exact if bias is None else exact - exactly(bias))
     assert y.dtype == x.dtype
-    assert error(y, exact, dtype, scale=np.maximum(root_mean_square(exact), product)) <= bound("layer_norm", dtype)
+    assert error(y, exact, dtype, scale=np.maximum(rms(exact), product)) <= bound("layer_norm", dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -93,11 +90,8 @@ def test_a_poor_guess_of_a_long_row(n):
         for guess in (10, 1000, 33333):
             x = np.full(n, value, np.float32)
             x[:128] = guess
-            exact = x.astype(np.longdouble)
-            exact -= exact.mean()
-            exact /= np.sqrt((exact**2).mean() + np.longdouble(1e-5))
-            error = np.abs(lw.layer_norm(x) - exact) / np.spacing(np.maximum(np.abs(exact), 1).astype(np.float32))
-            assert error.max() <= bound("layer_norm", "float32")
+            exact, _ = normed(x.astype(np.longdouble), True, np.longdouble(1e-5))
+            assert error(lw.layer_norm(x), exact, "float32", 1) <= bound("layer_norm", "float32")
 
 
 @pytest.mark.parametrize("sigma", [1e200, 1e-200, 1e306, 1e-306, 1e-320])
@@ -158,40 +152,28 @@ def test_empty():
 def test_long_rows(n):
     x = rows("float32", n, 2000, 1, count=2)
     weight = rows("float32", n)[0]
-    exact = x.astype(np.longdouble)
-    product = exact / np.sqrt((exact**2).mean(-1, keepdims=True) + np.longdouble(1e-6)) * weight
-    assert np.max(np.abs(lw.rms_norm(x, weight) - product) / np.spacing(np.abs(product).astype(np.float32))) <= bound(
-        "rms_norm", "float32")
-    centred = exact - exact.mean(-1, keepdims=True)
-    normed = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + np.longdouble(1e-5))
+    wide = x.astype(np.longdouble)
+    exact, _ = normed(wide, False, np.longdouble(1e-6))
+    assert error(lw.rms_norm(x, weight), exact * weight, "float32") <= bound("rms_norm", "float32")
+    exact, _ = normed(wide, True, np.longdouble(1e-5))
     for algorithm in ("shifted", "two_pass", "one_pass"):
         y = lw.layer_norm(x, algorithm=algorithm)
-        assert np.max(np.abs(y - normed) / np.spacing(np.maximum(np.abs(normed), 1).astype(np.float32))) <= bound(
-            "layer_norm", "float32")
+        assert error(y, exact, "float32", 1) <= bound("layer_norm", "float32")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("n", [1, 7, 33, 128])
 def test_backward_against_the_oracle(dtype, n):
     x, grad, weight = rows(dtype, n, 3, 2, 9), rows(dtype, n, 0, 1, 9, 1), rows(dtype, n, 1, 1, 1, 2)[0]
-    exact = oracles.rms_norm_backward(exactly(grad), exactly(x), exactly(weight), mpmath.mpf(1e-6))
+    vectors = exactly(grad), exactly(x), exactly(weight)
     found = lw.rms_norm_backward(grad, x, weight)
-    # a difference of terms is counted in ULP of the terms
-    normed, rstd = oracles.rms_norm(exactly(x), 1, mpmath.mpf(1e-6))
-    terms = np.abs(exactly(grad) * exactly(weight)) * rstd[:, None] + root_mean_square(exact[0])
-    assert error(found[0], exact[0], dtype, np.maximum(terms, np.abs(normed * rstd[:, None]))) <= bound(
-        "rms_norm_backward", dtype)
-    assert error(found[1], exact[1], dtype, np.abs(exactly(grad) * normed).sum(0)) <= bound(
-        "rms_norm_backward", dtype)
-    exact = oracles.layer_norm_backward(exactly(grad), exactly(x), exactly(weight), mpmath.mpf(1e-5))
+    expected = oracles.rms_norm_backward(*vectors, mpmath.mpf(1e-6))
+    for y, (exact, terms) in zip(found, expected, strict=True):
+        assert error(y, exact, dtype, terms) <= bound("rms_norm_backward", dtype)
     found = lw.layer_norm_backward(grad, x, weight, weight)
-    normed, rstd = oracles.layer_norm(exactly(x), 1, 0, mpmath.mpf(1e-5))
-    terms = np.abs(exactly(grad) * exactly(weight)) * rstd[:, None] + root_mean_square(exact[0])
-    terms = np.maximum(terms, (np.abs(normed) + 1) * rstd[:, None])
-    assert error(found[0], exact[0], dtype, terms) <= bound("layer_norm_backward", dtype)
-    assert error(found[1], exact[1], dtype, np.abs(exactly(grad) * normed).sum(0)) <= bound(
-        "layer_norm_backward", dtype)
-    assert error(found[2], exact[2], dtype, np.abs(exactly(grad)).sum(0)) <= bound("layer_norm_backward", dtype)
+    expected = oracles.layer_norm_backward(*vectors, mpmath.mpf(1e-5))
+    for y, (exact, terms) in zip(found, expected, strict=True):
+        assert error(y, exact, dtype, terms) <= bound("layer_norm_backward", dtype)
 
 
 @pytest.mark.parametrize(("shape", "axis"), [((3, 5), -1), ((4, 7), 0), ((2, 6, 3), 1), ((20, 18), 0)])
@@ -319,8 +301,8 @@ HASHES = """
 """
 
 
-def test_levels_agree(run_python, level):
-    answers = [run_python(HASHES, LANEWISE_LEVEL=name) for name in ("baseline", level)]
+def test_levels_agree(run_python, other_level):
+    answers = [run_python(HASHES, LANEWISE_LEVEL=name) for name in ("baseline", other_level)]
     assert not any(answer.returncode for answer in answers), answers[-1].stderr
     assert json.loads(answers[0].stdout) == json.loads(answers[1].stdout)
 
@@ -453,3 +435,29 @@ def test_pytorch_agrees():
     torch.nn.functional.layer_norm(tensors[0], (257,), *tensors[1:]).backward(torch.tensor(grad))
     for found, tensor in zip(lw.layer_norm_backward(grad, x, weight[0], bias[0]), tensors, strict=True):
         np.testing.assert_allclose(found, tensor.grad.numpy(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [4, 100, 4097, 9000])
+@pytest.mark.parametrize("size", [1e153, 1e154, 1e160, 1e300, 4e304])
+def test_one_pass_where_sums_leave_the_range_before_squares_do(n, size):
+    # the sum of deviations, squared, overflows where the sum of squares does not
+    for x in (np.linspace(1, 2, n) * size, np.random.default_rng(n).uniform(-3, 3, n) * size):
+        y = lw.layer_norm(x, algorithm="one_pass")
+        np.testing.assert_allclose(y, lw.layer_norm(x, algorithm="two_pass"), rtol=1e-11, atol=1e-11)
+        wide = x.astype(np.longdouble)
+        np.testing.assert_allclose(y, ((wide - wide.mean()) / wide.std()).astype(float), rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_backward_where_a_difference_leaves_the_range(dtype):
+    dtype = np.dtype(dtype)
+    x = np.array([[1, -1, 1, 1, 0.5], [0.25, -1, -1, 1, 1]]) * float(np.finfo(dtype).max)
+    grad = np.random.default_rng(0).uniform(-1, 1, x.shape).astype(dtype)
+    x, wide, wide_grad = x.astype(dtype), x.astype(dtype).astype(np.longdouble), grad.astype(np.longdouble)
+    _, mean, rstd = lw.layer_norm(x, return_stats=True)
+    grad_x, grad_weight, grad_bias = lw.layer_norm_backward(
+        grad, x, np.ones(5, dtype), np.ones(5, dtype), mean=mean, rstd=rstd)
+    normed = (wide - wide.mean(-1, keepdims=True)) / wide.std(-1, keepdims=True)
+    np.testing.assert_allclose(grad_weight, (wide_grad * normed).sum(0).astype(float), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(grad_bias, wide_grad.sum(0).astype(float), rtol=1e-6)
+    assert (np.abs(grad_x) <= 8 / wide.std(-1, keepdims=True)).all()

@@ -2,6 +2,8 @@
 ml_dtypes and gfloat, stochastically, and packed. All 2**32 codes of binary32: tests/accuracy."""
 
 import math
+from decimal import Decimal
+from fractions import Fraction
 
 import gfloat
 import gfloat.formats
@@ -221,3 +223,84 @@ def test_results_depend_on_nothing_but_the_number(n, step, format, seed):
     assert np.array_equal(ieee754.decode(strided, format), ieee754.decode(codes, format)[::-1], equal_nan=True)
     for function in (ieee754.ulp, ieee754.next_up, ieee754.classify):
         assert np.array_equal(function(strided, format=format)[::-1], function(codes, format=format))
+
+
+LARGE = [2**54 + 2**30 + 1, 2**53 + 1, 2**63 - 1, 2**62 + 2**38, 2**62 + 2**38 + 1, 2**54 + 3 * 2**30 - 1, 2**60 + 7]
+
+
+@pytest.mark.parametrize("rounding", ["nearest", "zero", "up", "down"])
+@pytest.mark.parametrize("format", [BINARY32, BFLOAT16, BINARY16])
+def test_integers_are_rounded_once(format, rounding):
+    """From the integer itself, where float64 does not hold it."""
+    signed = np.array([*LARGE, *(-n for n in LARGE), -2**63, 3, 0, 2049])
+    unsigned = np.array([*LARGE, 2**64 - 1, 2**63 + 1, 2**63 + 2**39, 2**63 + 2**39 + 1], np.uint64)
+    steps = {"nearest": lambda q: round(q), "zero": lambda q: math.trunc(q), "up": math.ceil, "down": math.floor}
+    for integers in (signed, unsigned, signed.astype(">i8"), signed.tolist()):
+        codes = ieee754.encode(integers, format, rounding=rounding, overflow="saturate")
+        errors = ieee754.rounding_error(integers, format, rounding=rounding, overflow="saturate")
+        for n, code, error in zip(np.asarray(integers).tolist(), codes, errors, strict=True):
+            step = Fraction(2) ** (max(abs(n).bit_length() - 1, format.smallest_exponent) - format.mantissa_bits)
+            expected = steps[rounding](n / step) * step
+            expected = max(min(expected, Fraction(format.largest)), -Fraction(format.largest))
+            assert Fraction(format.value(code)) == expected, n
+            assert error == float(expected - n), n
+        out = np.zeros(len(codes))
+        assert ieee754.rounding_error(integers, format, rounding=rounding, overflow="saturate", out=out) is out
+        assert (out == errors).all()
+
+
+def test_what_no_float64_holds_is_refused():
+    with pytest.raises(TypeError, match=r"binary64 takes integers up to 2\*\*53; got 9007199254740993"):
+        ieee754.encode(np.array([1, 2**53 + 1]), BINARY64)
+    assert ieee754.decode(ieee754.encode(2**53, BINARY64), BINARY64) == 2**53
+    for x in (np.longdouble(1), np.array([Decimal("0.1")])):
+        for f in (ieee754.encode, ieee754.rounding_error):
+            with pytest.raises(TypeError, match="are more than float64 holds; expected float16"):
+                f(x, BINARY32)
+
+
+def test_formats_go_by_name():
+    x, codes = np.float32([1, 0.1, -3]), np.array([1, 200], np.uint8)
+    named = FORMATS[5]
+    for name in ("float8_e4m3fn", "E4M3FN", named):
+        for f in (lambda of: ieee754.encode(x, of), lambda of: ieee754.decode(codes, of),
+                  lambda of: ieee754.rounding_error(x, of), lambda of: ieee754.encode(x, of, rounding="stochastic",
+                                                                                      seed=1),
+                  lambda of: ieee754.classify(codes, format=of), lambda of: ieee754.ulp(codes, format=of),
+                  lambda of: ieee754.next_up(codes, format=of), lambda of: ieee754.next_down(codes, format=of),
+                  lambda of: ieee754.is_exact_integer(codes, format=of),
+                  lambda of: ieee754.ulp_distance(codes, codes[::-1], format=of),
+                  lambda of: np.array(ieee754.decompose(codes, format=of)), lambda of: ieee754.compose(0, 3, 1, of),
+                  lambda of: ieee754.exponent_histogram(codes, format=of)):
+            assert (f(name) == f(named)).all()
+        assert ieee754.field_statistics(x, formats=[name]) == ieee754.field_statistics(x, formats=[named])
+        assert ieee754.describe("0.1", name) == ieee754.describe("0.1", named)
+    for wrong, error in (("fp8", ValueError), (8, TypeError), (np.float32, TypeError)):
+        with pytest.raises(error, match=r"is not a format; expected one of|is a Format or the name of one; got"):
+            ieee754.encode(x, wrong)
+        with pytest.raises(error, match=r"is not a format; expected one of|is a Format or the name of one; got"):
+            ieee754.classify(codes, format=wrong)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_any_byte_order(dtype):
+    x = np.array([1.5, -2, 1e-4, np.inf], dtype)
+    swapped = x.astype(x.dtype.newbyteorder())
+    format = ieee754.format_of(x)
+    assert ieee754.format_of(swapped) is ieee754.format_of(swapped.dtype) is format
+    assert ieee754.field_statistics(swapped) == ieee754.field_statistics(x)
+    assert (ieee754.exponent_histogram(swapped) == ieee754.exponent_histogram(x)).all()
+    for f in (ieee754.classify, ieee754.ulp, ieee754.next_up, ieee754.is_exact_integer):
+        assert (f(swapped) == f(x)).all()
+        assert (f(swapped, format=format) == f(x, format=format)).all()
+    assert (ieee754.decode(swapped, format) == x).all()
+    assert (ieee754.encode(swapped, format) == ieee754.encode(x, format)).all()
+    assert (ieee754.decompose(swapped)[2] == ieee754.decompose(x)[2]).all()
+
+
+@pytest.mark.parametrize("x", [[1, 2], True, np.int8(5), np.array([2**53 + 1]), 3])
+def test_integers_have_no_fields(x):
+    for f in (ieee754.classify, ieee754.decompose, ieee754.ulp, ieee754.next_up, ieee754.next_down,
+              ieee754.is_exact_integer, lambda x: ieee754.ulp_distance(x, x), lambda x: ieee754.ulp_distance(1.0, x)):
+        with pytest.raises(TypeError, match="integers have no floating-point format"):
+            f(x)

@@ -21,6 +21,9 @@ whatever else a NumPy ufunc has; its backward, `<name>_backward(grad, x, ...)`, 
 derivative as the backward computes it, and the errors of float32 in ULP of the exact result (the function's in blue
 upwards, the backward's in red downwards) within the bounds that are promised. [accuracy.md](accuracy.md) has the
 largest errors over all inputs. Written by `python tools/gallery.py`.
+
+A number given as a parameter, such as 0.01, is taken in the precision of the computation: as a float32 beside arrays of
+float16 and bfloat16, whose results are rounded once. Arrays of parameters promote as NumPy's operands do.
 """
 
 

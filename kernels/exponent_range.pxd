@@ -1,0 +1,48 @@
+# The rows and channels near the ends of the exponent range, where a square, a difference or a reciprocal would leave
+# it: which they are, and the power of two that they are multiplied by first. A scale of 1 is an ordinary row's.
+from libc.math cimport fabs, ldexp, sqrt
+
+from .lanes cimport f32x, real
+
+
+cdef inline bint ordinary(const real* like, double square) noexcept nogil:
+    # whether a mean square lets the row be computed as it stands: neither infinite nor NaN, nor so small that
+    # squares may have been lost
+    if real is f32x:
+        return ldexp(1.0, -60) <= square and square <= ldexp(1.0, 100)
+    else:
+        return ldexp(1.0, -900) <= square and square <= ldexp(1.0, 900)
+
+
+cdef inline double rescue_scale(const real* like, double square, double mean) noexcept nogil:
+    # A row of little variance whose mean is not small is constant, and stays as it is. Where squares were too large,
+    # their difference may be any infinity.
+    cdef bint small = fabs(square) < 1.0
+    if real is f32x:
+        if small:
+            return ldexp(1.0, 100) if fabs(mean) < ldexp(1.0, 20) else 1.0
+        return ldexp(1.0, -60)
+    else:
+        if small:
+            return ldexp(1.0, 700) if fabs(mean) < ldexp(1.0, 200) else 1.0
+        return ldexp(1.0, -600)
+
+
+cdef inline double reciprocal_root(double eps, double scale, double square) noexcept nogil:
+    # 1 / sqrt(square + eps) of a row times scale; an eps beyond what float64 holds is all there is
+    cdef double root = sqrt(eps) * scale
+    return 1.0 / sqrt(square + root * root) if root < ldexp(1.0, 500) else 1.0 / root
+
+
+cdef inline double statistics_scale(const real* like, double mean, double rstd) noexcept nogil:
+    # The scale of a row of which the statistics are known, and nothing else. Where the mean is so large that x - mean
+    # may overflow, or rstd is no normal number, the row is made smaller; where rstd is too large, it is made larger,
+    # unless its mean would then leave the range.
+    if real is f32x:
+        if rstd < ldexp(1.0, -100) or (fabs(mean) >= ldexp(1.0, 100) and rstd < ldexp(1.0, 60)):
+            return ldexp(1.0, -60)
+        return ldexp(1.0, 100) if rstd > ldexp(1.0, 100) and fabs(mean) < ldexp(1.0, 20) else 1.0
+    else:
+        if rstd < ldexp(1.0, -900) or (fabs(mean) >= ldexp(1.0, 960) and rstd < ldexp(1.0, 300)):
+            return ldexp(1.0, -600)
+        return ldexp(1.0, 700) if rstd > ldexp(1.0, 900) and fabs(mean) < ldexp(1.0, 200) else 1.0

@@ -1,0 +1,154 @@
+"""Files that are written whole or not at all, and ``.npz`` files that are read with errors that name what is wrong.
+
+What stands in the files is decided by checkpoint.py, classifier.py, figures.py and the commands.
+"""
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["check_writable", "free_name", "read_arrays", "replacing"]
+
+
+def _target(path):
+    # what a link points to is written, and the link stays
+    return Path(os.path.realpath(os.fsdecode(path)))
+
+
+def _is_special(target):
+    # a device or a pipe, which is written to and has nothing to be replaced by
+    return target.exists() and not target.is_file()
+
+
+def _beside(target):
+    return target.with_name(f".{target.name[:100]}.{os.getpid()}.{secrets.token_hex(4)}")
+
+
+def _error(number, what, path):
+    return OSError(number, what, os.fspath(path))  # of the subclass that the number stands for
+
+
+def check_writable(path):
+    """Find out whether a file could be written, before the work that it is for.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Raises
+    ------
+    OSError
+        That says why not. Nothing is left behind.
+    """
+    given = os.fspath(path)
+    if not given:
+        raise _error(errno.ENOENT, "cannot write: expected the name of a file; got an empty one", path)
+    target = _target(path)
+    if target.is_dir():
+        raise _error(errno.EISDIR, "cannot write: expected the name of a file; this is a folder", path)
+    if os.fsdecode(given).endswith(("/", os.sep)):
+        raise _error(errno.ENOENT, "cannot write: expected the name of a file; there is no such folder", path)
+    if target.exists() and not os.access(target, os.W_OK):
+        raise _error(errno.EACCES, "cannot write: permission denied", path)
+    if _is_special(target):
+        return
+    if not target.parent.is_dir():
+        raise _error(errno.ENOENT, f"cannot write: there is no folder {target.parent}", path)
+    beside = _beside(target)
+    try:
+        beside.touch(exist_ok=False)  # permissions alone do not tell of a file system that is read-only
+    except OSError as error:
+        raise _error(error.errno, f"cannot write to {target.parent}: {error.strerror}", path) from None
+    beside.unlink()
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Write a file beside the old one, and let it take its place once it is whole.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Yields
+    ------
+    file
+        Open for bytes. If the writing fails, the old file stays as it is.
+    """
+    target = _target(path)
+    if _is_special(target):
+        with open(target, "wb") as file:
+            yield file
+        return
+    beside = _beside(target)
+    try:
+        with open(beside, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            with contextlib.suppress(OSError):  # a file system without permissions
+                os.chmod(beside, stat.S_IMODE(target.stat().st_mode))
+        os.replace(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def free_name(path, taken=os.path.lexists):
+    """Find a name that is not taken: the path itself, or with the first number that makes it free.
+
+    Parameters
+    ----------
+    path : Path
+    taken : callable
+        Whether a path is.
+
+    Returns
+    -------
+    Path
+        ``run.npz``, or ``run-1.npz``, ``run-2.npz`` ...
+    """
+    free, number = path, 0
+    while taken(free):
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
+
+
+def read_arrays(path, kind=".npz"):
+    """Read all arrays of a ``.npz``.
+
+    Parameters
+    ----------
+    path : path-like
+    kind : str
+        What the file is called in an error.
+
+    Returns
+    -------
+    dict of ndarray
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    ValueError
+        That says what the file is instead.
+    """
+    with open(os.fspath(path), "rb") as file:  # not a number, which would be an open file's
+        start = file.read(6)
+        file.seek(0)
+        if not start.startswith(b"PK"):
+            what = ("it is empty" if not start else "it is one array, as of a .npy" if start == b"\x93NUMPY" else
+                    "it is another kind of file")
+            raise ValueError(f"{path} is not a readable {kind} ({what})")
+        try:
+            with np.load(file, allow_pickle=False) as saved:
+                return {name: saved[name] for name in saved.files}
+        except Exception as error:  # a damaged zip raises errors with no common base
+            raise ValueError(f"{path} is not a readable {kind} ({error or type(error).__name__})") from None

@@ -1,0 +1,95 @@
+"""What the commands say: results on standard output, messages on standard error, in colour where rich is installed.
+
+Without rich everything is said as plain text. A process may have no standard streams at all, or closed ones.
+"""
+
+import sys
+
+__all__ = ["confirm", "is_terminal", "say", "show", "show_table"]
+
+
+def is_terminal(stream):
+    """Whether a person sees what is written to a stream."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def _console(error=False):
+    try:
+        from rich.console import Console
+    except ImportError:
+        return None
+    return Console(highlight=False, stderr=error)
+
+
+def _write(parts, stream, error):
+    if stream is None or getattr(stream, "closed", False):
+        return
+    parts = [(part, "") if isinstance(part, str) else part for part in parts]
+    console = _console(error)
+    if console is None:
+        print("".join(text for text, _ in parts), file=stream)
+        return
+    from rich.text import Text
+
+    console.print(Text.assemble(*parts), soft_wrap=True)
+
+
+def show(*parts):
+    """Print one line of a result: pieces of text, each plain or a pair with its style."""
+    _write(parts, sys.stdout, False)
+
+
+def say(*parts):
+    """Print one line that is no result to standard error."""
+    _write(parts, sys.stderr, True)
+
+
+def confirm(question):
+    """Ask a person; where none is there, the answer is no, at once."""
+    if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
+        return False
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def show_table(title, columns, rows, caption=None):
+    """Print a table.
+
+    Parameters
+    ----------
+    title : str
+    columns : sequence of str
+        Their names. A name that begins with ``>`` is of a column of numbers, set to the right.
+    rows : sequence of sequences
+        Of str, or pairs of a str and its style.
+    caption : str, optional
+    """
+    if sys.stdout is None or getattr(sys.stdout, "closed", False):
+        return
+    names = [name.removeprefix(">") for name in columns]
+    right = [name.startswith(">") for name in columns]
+    rows = [[(cell, "") if isinstance(cell, str) else cell for cell in row] for row in rows]
+    console = _console()
+    if console is None:
+        widths = [max(map(len, column)) for column in zip(names, *([text for text, _ in row] for row in rows),
+                                                          strict=True)]
+        print(title)
+        for cells in (names, ["-" * width for width in widths], *([text for text, _ in row] for row in rows)):
+            print("  ".join(cell.rjust(width) if numbers else cell.ljust(width)
+                            for cell, width, numbers in zip(cells, widths, right, strict=True)).rstrip())
+        if caption:
+            print(caption)
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, caption=caption, box=SIMPLE_HEAD)
+    for i, (name, numbers) in enumerate(zip(names, right, strict=True)):
+        table.add_column(name, justify="right" if numbers else "left", no_wrap=i == 0)
+    for row in rows:
+        table.add_row(*(Text(*cell) for cell in row))
+    console.print(table)

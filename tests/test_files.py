@@ -1,0 +1,105 @@
+# Files that are written whole or not at all, and read with errors that say what is wrong; what is said without rich.
+import os
+import sys
+
+import numpy as np
+import pytest
+from lanewise import files, terminal
+
+
+def test_a_file_that_fails_half_way_leaves_the_old_one(tmp_path):
+    path = tmp_path / "kept"
+    path.write_bytes(b"old")
+
+    def fail():
+        with files.replacing(path) as file:
+            file.write(b"half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and permissions")
+def test_a_link_stays_a_link_and_permissions_stay(tmp_path):
+    path, link = tmp_path / "kept", tmp_path / "link"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    link.symlink_to(path)
+    with files.replacing(link) as file:
+        file.write(b"new")
+    assert link.is_symlink()
+    assert path.read_bytes() == b"new"
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full")
+def test_a_device_is_written_to():
+    files.check_writable("/dev/null")
+    with files.replacing("/dev/null") as file:
+        file.write(b"x")
+    with pytest.raises(OSError, match="No space left"), files.replacing("/dev/full") as file:
+        file.write(b"x" * 100_000)
+
+
+@pytest.mark.parametrize(("name", "error", "message"), [
+    ("", FileNotFoundError, "got an empty one"),
+    ("folder", IsADirectoryError, "this is a folder"),
+    ("none/", FileNotFoundError, "there is no such folder"),
+    ("none/x", FileNotFoundError, "there is no folder"),
+    ("file/x", OSError, "no folder|Not a directory"),
+    ("x" * 300, OSError, "File name too long"),
+])
+def test_what_cannot_be_written(tmp_path, monkeypatch, name, error, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(error, match=message):
+        files.check_writable(name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_a_free_name(tmp_path):
+    path = tmp_path / "run.npz"
+    assert files.free_name(path) == path
+    path.touch()
+    (tmp_path / "run-1.npz").touch()
+    assert files.free_name(path) == tmp_path / "run-2.npz"
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    (b"", "it is empty"), (b"a,b\n1,2\n", "another kind of file"), (b"\x93NUMPY\x01", "one array, as of a .npy"),
+    (b"PK\x03\x04 cut", "not a readable")])
+def test_arrays_of_a_foreign_file(tmp_path, content, message):
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        files.read_arrays(tmp_path / "x")
+    np.savez(tmp_path / "o.npz", x=np.array([None]))
+    with pytest.raises(ValueError, match="Object arrays"):
+        files.read_arrays(tmp_path / "o.npz")
+
+
+def test_without_standard_streams(monkeypatch, capsys):
+    with open(os.devnull) as closed:
+        pass
+    for stream in (None, closed):
+        for name in ("stdin", "stdout", "stderr"):
+            monkeypatch.setattr(sys, name, stream)
+        assert not terminal.is_terminal(sys.stderr)
+        terminal.say("nobody hears this")
+        terminal.show("nor this")
+        terminal.show_table("nor", ["a"], [["b"]])
+        assert not terminal.confirm("Is anybody there?")
+
+
+@pytest.mark.parametrize("rich", [True, False])
+def test_a_table(monkeypatch, capsys, rich):
+    if not rich:
+        monkeypatch.setitem(sys.modules, "rich.console", None)
+    terminal.show_table("sizes", ["name", ">bytes"], [["a", ("10", "bold")], ["longer", "9"]], "of two")
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == "sizes"
+    assert [line.split() for line in lines if line.startswith(("a ", "longer"))] == [["a", "10"], ["longer", "9"]]
+    assert lines[-1] == "of two" or "of two" in lines

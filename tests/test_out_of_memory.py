@@ -1,0 +1,80 @@
+"""Rows that must be copied, and no memory for it: a MemoryError, and outputs as they were."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from along_axis import ALONG, CHANNELS
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+
+# A process that holds its operands may have so many bytes more, fewer than a tile of one of the long rows.
+PROGRAM = """
+import resource
+import sys
+sys.path.insert(0, sys.argv[1])
+import along_axis
+import lanewise as lw
+import numpy as np
+import oracles
+
+threads, shape, names = int(sys.argv[2]), tuple(map(int, sys.argv[3].split(","))), sys.argv[4].split(";")
+EXTRA = 1 << 20
+lw.set_num_threads(threads)
+lw.softmax(np.zeros((1024, 128), np.float32))  # starts the threads
+
+
+def limit(more):
+    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + more if more else resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def strided(array):
+    # whose rows do not stand as a kernel takes them
+    wide = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype)
+    wide[..., ::2] = array
+    return wide[..., ::2]
+
+
+for name in names:
+    for dtype in ("float16", "float64"):
+        arrays = along_axis.operands(name, shape, dtype)
+        arrays = [strided(array) if kind in "rv" else array
+                  for kind, array in zip(along_axis.EVERY[name][0], arrays)]
+        count = 0 if name in along_axis.NO_OUT else 2 if name in along_axis.TWO_OUTPUTS else 1
+        outs = tuple(strided(np.full(shape, 7, dtype)) for _ in range(count)) or None
+        limit(EXTRA)
+        try:
+            along_axis.results(name, arrays, outs)
+            found = "no error"
+        except MemoryError:
+            found = "MemoryError"
+        except BaseException as error:
+            found = repr(error)
+        limit(0)
+        untouched = all((out == 7).all() for out in outs or ())
+        if found != "MemoryError" or not untouched:
+            print(name, dtype, found, "untouched" if untouched else "written")
+"""
+
+
+def check(run_python, threads, shape, names):
+    done = run_python(PROGRAM, Path(__file__).parent, threads, shape, ";".join(names), MALLOC_ARENA_MAX="1",
+                      MALLOC_MMAP_THRESHOLD_="65536", OPENBLAS_NUM_THREADS="1")  # what is freed is no longer there
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert done.stderr == ""
+
+
+def test_functions_along_an_axis(run_python):
+    check(run_python, 1, "1,400000", ALONG)
+
+
+def test_many_threads(run_python):
+    # a tile for each of eight threads, where there is memory for some of them
+    check(run_python, 8, "16,60000", ALONG)
+
+
+def test_functions_over_channels(run_python):
+    check(run_python, 1, "2,3,400000", CHANNELS)
+    check(run_python, 1, "2,100000", [name for name in CHANNELS if name.startswith("batch_norm")])

@@ -1,0 +1,98 @@
+"""A row is nobody's business but its own: neither what stands in another row nor the lanes past its end reach it."""
+
+import along_axis
+import lanewise as lw
+import numpy as np
+import oracles
+import pytest
+
+FOREIGN = [np.inf, -np.inf, np.nan, 1e31, -1e31, 1e-42, 0.0]
+
+
+def per_row(name, found, rows):
+    # what of the results belongs to one row each
+    if name.startswith(("rms_norm_backward", "layer_norm_backward")):
+        found = found[:1]
+    return [np.asarray(part) for part in found if np.shape(part)[:1] == (rows,)]
+
+
+@pytest.mark.parametrize("dtype", oracles.DTYPES)
+@pytest.mark.parametrize("name", along_axis.ALONG)
+def test_another_row_changes_no_bit(name, dtype):
+    kinds = along_axis.EVERY[name][0]
+    for n in (3, 24, 67):
+        arrays = along_axis.operands(name, (6, n), dtype)
+        expected = [part[2].tobytes() for part in per_row(name, along_axis.results(name, arrays), 6)]
+        assert expected
+        for value in FOREIGN:
+            changed = [array.copy() for array in arrays]
+            for kind, array in zip(kinds, changed, strict=True):
+                if kind == "r":
+                    with np.errstate(all="ignore"):
+                        array[[0, 1, 3, 5]] = value * np.where(np.arange(n) % 3, 1, -1)
+            with np.errstate(all="ignore"):  # a loss of 1e32 is infinite in float32
+                found = per_row(name, along_axis.results(name, changed), 6)
+            assert [part[2].tobytes() for part in found] == expected, (n, value)
+
+
+@pytest.mark.parametrize("dtype", oracles.DTYPES)
+@pytest.mark.parametrize("name", along_axis.CHANNELS)
+@pytest.mark.parametrize("shape", [(40, 6), (3, 6, 5)])
+def test_another_channel_changes_no_bit(name, shape, dtype):
+    if name == "group_norm, one group":
+        return  # whose channels are normed together
+
+    def of_channel(found):
+        return [(part[2] if part.shape == (6,) else part[:, 2]).tobytes() for part in map(np.asarray, found)]
+    kinds = along_axis.EVERY[name][0]
+    arrays = along_axis.operands(name, shape, dtype)
+    for kind, array in zip(kinds, arrays, strict=True):
+        if kind == "r":
+            array[:, 2] += 3  # not where its first examples are
+    expected = of_channel(along_axis.results(name, arrays))
+    for value in FOREIGN:
+        changed = [array.copy() for array in arrays]
+        for kind, array in zip(kinds, changed, strict=True):
+            if kind == "r":
+                with np.errstate(all="ignore"):
+                    array[:, [0, 1]] = value
+                    array[: len(array) // 2, [3, 5]] = value
+        with np.errstate(all="ignore"):
+            found = of_channel(along_axis.results(name, changed))
+        assert found == expected, value
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32", "float64"])
+def test_masked_rows(dtype):
+    # the lanes past the end hold 0, which is far above the least number
+    dtype = oracles.dtype_named(dtype)
+    low = -1e300 if dtype == np.float64 else -3e38
+    for n in range(1, 70):
+        x = np.full((3, n), low).astype(dtype)
+        few = float(np.spacing(np.float32(1))) * 4 if dtype.itemsize > 2 else 0.01
+        target = np.arange(3) % n
+        np.testing.assert_allclose(lw.softmax(x).astype(float), 1 / n, rtol=few)
+        np.testing.assert_allclose(lw.log_softmax(x).astype(float), -np.log(n), rtol=few)
+        assert (lw.logsumexp(x) == x[:, 0]).all()
+        loss, grad = lw.cross_entropy_with_grad(x, target, reduction="none")
+        np.testing.assert_allclose(loss.astype(float), np.log(n), rtol=few)
+        np.testing.assert_allclose(grad.astype(float), 1 / n - np.eye(n)[target], rtol=few, atol=few)
+        x[:, -1] = 0.0 if n > 1 else low
+        assert (lw.log_softmax(x)[:, -1] == 0).all()
+        assert (lw.logsumexp(x) == x[:, -1]).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_mean_and_an_rstd_do_not_meet_past_the_end(dtype):
+    # (0 - mean) * rstd is infinite there, and 0 * infinity is NaN
+    mean, rstd = (2.0 ** 100, 2.0 ** 60) if dtype == "float32" else (2.0 ** 1000, 2.0 ** 400)
+    for n in range(1, 70):
+        x, grad = np.full((2, n), mean, dtype), np.ones((2, n), dtype)
+        statistics = np.full(2, mean), np.full(2, rstd)
+        for part in lw.layer_norm_backward(grad, x, np.ones(n, dtype), np.ones(n, dtype), mean=statistics[0],
+                                           rstd=statistics[1]):
+            assert np.isfinite(part).all(), n
+        for part in (*lw.group_norm_backward(grad, x, 1, mean=statistics[0][:, None], rstd=statistics[1][:, None]),
+                     *lw.batch_norm_backward(grad[:, None], x[:, None], mean=[mean], rstd=[rstd], training=True),
+                     *lw.batch_norm_backward(grad.T, x.T, mean=statistics[0], rstd=statistics[1], training=True)):
+            assert np.isfinite(part).all(), n
