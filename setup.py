@@ -57,7 +57,7 @@ PORTABLE = ["-O1"]
 LINKED = ["-Wl,-s"] if sys.platform == "linux" else []  # symbols that nobody looks up
 DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
               "initializedcheck": False, "freethreading_compatible": True, "embedsignature": True}
-MANNER = (Cython.__version__, DIRECTIVES)
+MANNER = (Cython.__version__, MEMORYVIEWS, DIRECTIVES)
 COMPILER_MISSING = """Lanewise is compiled from source and found no working C compiler ({error}).
 Install one and try again:  Debian, Ubuntu: apt install gcc    Fedora: dnf install gcc
                             macOS: xcode-select --install      Windows: Visual Studio Build Tools"""
@@ -151,8 +151,8 @@ class BuildLevels(build_ext):
         anew = [module for module, digest in contents.items() if self.force or not (
             (TRANSLATED / f"{module}.c").exists() and is_made_of(digest, TRANSLATED, module))]
         if MEMORYVIEWS in anew:
-            subprocess.run([sys.executable, "-m", "cython", f"--generate-shared={TRANSLATED / MEMORYVIEWS}.c"],
-                           check=True)
+            subprocess.run([sys.executable, "-m", "cython", f"--generate-shared={TRANSLATED / MEMORYVIEWS}.c",
+                            f"--module-name=lanewise.kernels.{MEMORYVIEWS}"], check=True)
         workers = self.parallel if sys.platform == "linux" else 0  # they need fork, which only Linux does soundly
         cythonize([str(TRANSLATED / f"{module}.pyx") for module in anew if module != MEMORYVIEWS], force=True,
                   nthreads=workers, compiler_directives=DIRECTIVES,

@@ -423,10 +423,20 @@ cdef inline char* kept(bytes text):
     return copy
 
 
+# Registering a function is called, not copied to each of those that are registered.
+ctypedef object (*axis_function)(bytes name, void* float32, void* float64, bytes kinds_in, bytes kinds_out, bytes doc,
+                                 bint grouped)
+
+
 cdef inline object along_axis(bytes name, void* float32, void* float64, bytes kinds_in, bytes kinds_out, bytes doc,
                               bint grouped=False):
     # One function on rows as a gufunc, from its two kernels, which take a row or, grouped, a few, and the kinds of its
     # operands
+    return (<axis_function>called(<void*>gufunc_of_rows))(name, float32, float64, kinds_in, kinds_out, doc, grouped)
+
+
+cdef inline object gufunc_of_rows(bytes name, void* float32, void* float64, bytes kinds_in, bytes kinds_out, bytes doc,
+                                  bint grouped):
     cdef Operation* operation = <Operation*>malloc(sizeof(Operation))
     operation.float32 = float32
     operation.float64 = float64

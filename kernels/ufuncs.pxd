@@ -21,7 +21,8 @@ cdef extern from "numpy/arrayobject.h":
     const int NPY_USERDEF
 
 from .lanes cimport (
-    F32_LANES, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_bfloat16, load_f32,
+    F32_LANES, called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_bfloat16,
+    load_f32,
     load_float16, store_bfloat16, store_f32, store_float16, stream_f32,
 )
 from .loops cimport STREAM_BYTES
@@ -400,12 +401,17 @@ cdef inline object of_floats(bytes name, void* float32, void* float64, int n_in,
     return ufunc_of_rows(name, b"", rows, types, n_rows)
 
 
+# Registering a function is called, not copied to each of the many that are registered.
+ctypedef object (*floats_function)(bytes name, void* float32, void* float64, int n_in, int n_out, int parameters)
+
+
 cdef inline object elementwise(bytes name, void* float32, void* float64, int n_in, int n_out=1):
     # all operands are of one dtype
-    return of_floats(name, float32, float64, n_in, n_out, 0)
+    return (<floats_function>called(<void*>of_floats))(name, float32, float64, n_in, n_out, 0)
 
 
 cdef inline object parametric(bytes name, void* float32, void* float64, int n_in, int parameters):
     # the same, and beside it the ufunc of 16-bit floats whose parameters, the last inputs, are float32: a number such
     # as 0.01 must not be rounded to 16 bits before anything is computed
-    return (of_floats(name, float32, float64, n_in, 1, 0), of_floats(name, float32, float64, n_in, 1, parameters))
+    cdef floats_function registered = <floats_function>called(<void*>of_floats)
+    return (registered(name, float32, float64, n_in, 1, 0), registered(name, float32, float64, n_in, 1, parameters))

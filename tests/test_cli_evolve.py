@@ -255,7 +255,7 @@ def test_a_finished_run_says_so(blobs, monkeypatch, capsys):
     (["--hidden", "7"], "is of a run with n_weights = 224; this one has 49"),
     (["--seed", "4"], "is of a run with seed = 0; this one has 4"),
     (["--objective", "accuracy"], "is of a run with objective = cross_entropy; this one has accuracy"),
-    (["--mutation-rate", "0.1"], "with mutation_rate = 0.004, 0.0002[0-9]*; this one has 0.1"),
+    (["--mutation-rate", "0.1"], "with mutation_rate = 0.004, 0.000[0-9]*; this one has 0.1"),
     (["other.npz"], "is of a run with other data: 96 rows of 4 features too, but other values"),
 ])
 def test_another_run_is_not_resumed(blobs, monkeypatch, capsys, options, message):

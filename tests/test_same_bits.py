@@ -96,6 +96,8 @@ def test_in_place_and_overlapping(f, types):
     inputs = operands(types, 301)
     whole = outputs(f, *inputs)
     for k in range(f.nin):
+        if inputs[k].dtype != whole[0].dtype:
+            continue  # a parameter of more digits than the result
         again = [x.copy() for x in inputs]
         outputs(f, *again, out=(again[k],) + (None,) * (f.nout - 1))
         assert_same([again[k]], whole[:1])
