@@ -60,7 +60,7 @@ def test_backward_of_glu_into_memory():
         assert (out == expected).all()
     with pytest.raises(ValueError, match=r"glu_backward: out of shape \(6, 4\) does not fit; expected shape \(6, 8\)"):
         lw.glu_backward(grad, x, out=np.empty_like(grad))
-    with pytest.raises(TypeError, match="glu_backward: out must be an ndarray, not builtins.list"):
+    with pytest.raises(TypeError, match=r"glu_backward: out must be an ndarray, not builtins\.list"):
         lw.glu_backward(grad, x, out=[0])
 
 
