@@ -517,6 +517,38 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out, bint 
     return results if gufunc.nout > 1 else results[0]
 
 
+cdef inline float narrowed(double value) noexcept nogil:
+    # rounded, and an infinity from where rounding makes one, without the flag that NumPy would warn of
+    if value >= 3.4028235677973366e38:
+        return <float>INFINITY
+    if value <= -3.4028235677973366e38:
+        return <float>-INFINITY
+    return <float>value
+
+
+def rounded_to(dtype, values):
+    """Results, usually float64, in the dtype they are returned in; integers and narrower dtypes than 16 bits are none.
+    What is beyond it becomes an infinity without a warning."""
+    cdef np.ndarray given, found
+    cdef Py_ssize_t i
+    dtype = np.dtype(dtype)
+    if values.dtype == dtype:
+        return values
+    if dtype.itemsize < 2 or dtype.kind not in "fV":
+        dtype = values.dtype if values.dtype.kind == "f" else np.dtype(np.float64)
+    if dtype.num == np.NPY_FLOAT and type(values) is np.float64:
+        return np.float32(narrowed(values))
+    if dtype.num == np.NPY_FLOAT and np.PyArray_CheckExact(values):
+        given = values
+        if np.PyArray_TYPE(given) == np.NPY_DOUBLE and np.PyArray_ISCARRAY_RO(given):
+            found = np.PyArray_EMPTY(np.PyArray_NDIM(given), np.PyArray_DIMS(given), np.NPY_FLOAT, 0)
+            for i in range(np.PyArray_SIZE(given)):
+                (<float*>np.PyArray_BYTES(found))[i] = narrowed((<const double*>np.PyArray_BYTES(given))[i])
+            return found
+    with np.errstate(all="ignore"):
+        return values.astype(dtype.newbyteorder("="))
+
+
 def check_out(name, out):
     """An error where a result is to go into something else than an ndarray, or into what has a mask."""
     if out is not None and (not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray)):

@@ -14,6 +14,7 @@ from .kernels.operands import (
     floats_beside,
     from_zero,
     refuse_mask,
+    rounded_to,
     summed,
     vector,
     whole,
@@ -39,18 +40,6 @@ def statistic(name, role, values, x, axis):
         raise ValueError(f"{name}: {role} of shape {values.shape} does not fit x of shape {x.shape}; without axis "
                          f"{axis} it must have shape {expected}")
     return values
-
-
-def rounded_to(dtype, values):
-    """Results, usually float64, in the dtype they are returned in; integers and narrower dtypes than 16 bits are none.
-    What is beyond it becomes an infinity without a warning."""
-    dtype = np.dtype(dtype)
-    if values.dtype == dtype:
-        return values
-    if dtype.itemsize < 2 or dtype.kind not in "fV":
-        dtype = values.dtype if values.dtype.kind == "f" else np.dtype(np.float64)
-    with np.errstate(all="ignore"):
-        return values.astype(dtype.newbyteorder("="))
 
 
 def of_number(name, function, operands, out, **keywords):

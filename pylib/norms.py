@@ -305,7 +305,7 @@ def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=None, retur
 
 
 def _power(name, p):
-    if np.ndim(p) != 0 or p not in (1, 2):
+    if (type(p) is not int and np.ndim(p) != 0) or p not in (1, 2):
         raise ValueError(f"{name}: p must be 1 or 2, not {p}")
     return float(p)
 
