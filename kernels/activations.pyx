@@ -1,13 +1,17 @@
-# The flat kernels of the activations and their ufuncs. The mathematics is in elementary.pxd, curves.pxd, piecewise.pxd
-# and, for the backwards, slopes.pxd; arrays, dtypes and threads are in loops.pxd and ufuncs.pxd.
+# The flat kernels of the activations and their ufuncs. The mathematics is in math/elementary.pxd, points/curves.pxd,
+# points/piecewise.pxd and, for the backwards, points/slopes.pxd; arrays, dtypes and threads are in loops/maps.pxd and
+# loops/ufuncs.pxd.
 cimport numpy as np
 
-from . cimport curves, elementary, piecewise, slopes
 from .lanes cimport f32x, f64x, fma, real, splat, where_less
-from .loops cimport map1, map2, map3, map3_to_2, map4
-from .pairs cimport scaled
-from .slopes cimport gate_backward, times_logistic
-from .ufuncs cimport elementwise, parametric
+from .loops.maps cimport map1, map2, map3, map3_to_2, map4
+from .loops.ufuncs cimport elementwise, parametric
+from .math cimport elementary
+from .math.pairs cimport scaled
+from .points cimport (  # on a line of their own, or the build does not see that they are needed
+    curves, piecewise, slopes,
+)
+from .points.slopes cimport gate_backward, times_logistic
 
 np.import_array()
 np.import_ufunc()

@@ -19,11 +19,11 @@ from .lanes cimport (
     F32_LANES, F64_LANES, end_stream, enter_environment, environment, f32x, f64x, fma, leave_environment, real,
     splat_f32, store_f64, store_part_f64,
 )
-from .loops cimport STREAM_BYTES
-from .norm_groups cimport add_wide
-from .reductions cimport element, map_block, map_pair, rounded, take, wide
-from .rows cimport LINE, PADDING, beyond_memory, direct, out_of_memory, put_row, register, take_row
-from .ufuncs cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, THREAD_MIN, Dtype, size_of
+from .loops.maps cimport STREAM_BYTES
+from .loops.reductions cimport element, map_block, map_pair, rounded, take, wide
+from .loops.rows cimport LINE, PADDING, beyond_memory, direct, out_of_memory, put_row, register, take_row
+from .loops.ufuncs cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, THREAD_MIN, Dtype, size_of
+from .rowwise.norm_groups cimport add_wide
 
 np.import_array()
 np.import_ufunc()

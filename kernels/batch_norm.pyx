@@ -1,20 +1,21 @@
 # Batch norm: statistics of segments and their merging over a batch, the affine map, and the gradients. A segment is
 # what one example holds of one channel; examples of a channel are merged by equal-sized groups. Where that is one
 # number, examples are rows of all channels, and a register holds neighbouring channels: batch_columns.pyx. Which rows,
-# dtypes and strides is rows.pxd; the order of sums is reductions.pxd; what axes mean is pylib/channel_norms.py.
+# dtypes and strides is loops/rows.pxd; the order of sums is loops/reductions.pxd; what axes mean is
+# pylib/channel_norms.py.
 #
 # Where squares, differences or reciprocals would leave the exponent range, a channel is multiplied by a power of two
-# first, its scale; mean and rstd are then those of x * scale. exponent_range.pxd says which channels these are.
+# first, its scale; mean and rstd are then those of x * scale. rowwise/exponent_range.pxd says which channels these are.
 from libc.math cimport ldexp, sqrt
 
 cimport numpy as np
 
-from .exponent_range cimport ordinary, reciprocal_root, rescue_scale, statistics_scale
-from .lanes cimport (
-    enter_environment, environment, f32x, f64x, fma, leave_environment, real, splat, splat_f64,
+from .lanes cimport enter_environment, environment, f32x, f64x, fma, leave_environment, real, splat, splat_f64
+from .loops.reductions cimport (
+    Pair, first_lanes, map_block, map_row, rounded, sum_block, sum_row, sum_values, take, wide,
 )
-from .reductions cimport Pair, first_lanes, map_block, map_row, rounded, sum_block, sum_row, sum_values, take, wide
-from .rows cimport along_axis
+from .loops.rows cimport along_axis
+from .rowwise.exponent_range cimport ordinary, reciprocal_root, rescue_scale, statistics_scale
 
 np.import_array()
 np.import_ufunc()

@@ -1,13 +1,14 @@
 # Breeding packed 4-bit genomes: random starts, mutation, crossover, choice of parents. Populations are worked on in
 # blocks of 512 bytes, side by side on all threads, each block from random bits of its own place. Codes and weights are
-# genome.pyx, how far genomes are apart distances.pyx, the generator random.pxd; whom to breed is decided in Python.
+# genome.pyx, how far genomes are apart distances.pyx, the generator math/random.pxd; whom to breed is decided in
+# Python.
 from cpython.pycapsule cimport PyCapsule_Import
 from cython.parallel cimport prange
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from .lanes cimport F64_LANES, load_u64, lookup16_u8, splat_u64, store_u64, u64x
-from .random cimport CROSSOVER, DIRECTION, MUTATION, ROW, SELECTION, START, Stream, bernoulli, draw
+from .math.random cimport CROSSOVER, DIRECTION, MUTATION, ROW, SELECTION, START, Stream, bernoulli, draw
 
 cdef enum:
     BLOCK = 8 * ROW  # words in a block: one draw of 128 bits serves eight rows of coins, one a weight

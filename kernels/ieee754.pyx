@@ -1,22 +1,23 @@
 # IEEE-754 taken apart: ufuncs of fields, classes, ULPs and neighbours, of rounding into a format and back; and counts.
 #
-# Here are the kernels, their registration from the description of a format, and the C interface of ieee754.pxd. What
-# is done to one register stands in formats.pxd, the loops in code_loops.pxd; names, defaults and errors in pylib/.
+# Here are the kernels, their registration from the description of a format, and the C interface of ieee754.pxd. What is
+# done to one register stands in formats/codes.pxd, the loops in formats/loops.pxd; names, defaults and errors in
+# pylib/.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport malloc
 
 cimport numpy as np
 
-from .code_loops cimport (
-    code, from_machine_format, load, map_codes, put_together, store, take_apart, to_machine_format,
-)
-from .descriptions cimport conversion_of, format_of
-from .formats cimport (
+from .formats.codes cimport (
     Conversion, Format, class_of, directed_of, distance_of, error_of, exact_integer_of, loss_of, nearest_of,
     next_down_of, next_up_of, power_of, stochastic_of, ulp_of, wide_of, word,
 )
+from .formats.descriptions cimport conversion_of, format_of
+from .formats.loops cimport (
+    code, from_machine_format, load, map_codes, put_together, store, take_apart, to_machine_format,
+)
 from .lanes cimport F32_LANES, F64_LANES, splat_u32, splat_u64, u32x, u64x
-from .ufuncs cimport MAX_OPERANDS, UINT8, UINT16, UINT32, UINT64, Row, size_of, span, thread_count, ufunc_of_rows
+from .loops.ufuncs cimport MAX_OPERANDS, UINT8, UINT16, UINT32, UINT64, Row, size_of, span, thread_count, ufunc_of_rows
 
 from lanewise import formats
 

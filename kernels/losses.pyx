@@ -1,5 +1,6 @@
-# Cross-entropy along a row of logits, its gradient, and the sum of the losses. The exponentials are exponentials.pxd;
-# which rows, dtypes and strides is rows.pxd; what a target may be is checked in pylib/losses.py.
+# Cross-entropy along a row of logits, its gradient, and the sum of the losses. The exponentials are
+# rowwise/exponentials.pxd; which rows, dtypes and strides is loops/rows.pxd; what a target may be is checked in
+# pylib/losses.py.
 #
 # Bytes: the logits are read for the largest, and once more for the exponentials, which are written where the gradient
 # goes; everything else is done there.
@@ -8,11 +9,11 @@ from libc.stdint cimport int64_t
 
 cimport numpy as np
 
-from .exponentials cimport Exponents, exponents_of, find_logs, larger, largest, set_top, top_block
 from .lanes cimport enter_environment, environment, f32x, f64x, fma, leave_environment, real, splat
-from .loops cimport itemsize
-from .reductions cimport Pair, element, element_block, map_block, map_row, merge_row, sum_values, take
-from .rows cimport GROUP, Operands, along_axis, group_kernel, group_of, run_groups
+from .loops.maps cimport itemsize
+from .loops.reductions cimport Pair, element, element_block, map_block, map_row, merge_row, sum_values, take
+from .loops.rows cimport GROUP, Operands, along_axis, group_kernel, group_of, run_groups
+from .rowwise.exponentials cimport Exponents, exponents_of, find_logs, larger, largest, set_top, top_block
 
 np.import_array()
 np.import_ufunc()

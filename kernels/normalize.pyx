@@ -1,12 +1,12 @@
 # normalize: a row over its length, the sum of magnitudes (p = 1) or the root of the sum of squares (p = 2), and the
-# gradient. Which rows, dtypes and strides is rows.pxd; the order of sums is reductions.pxd.
+# gradient. Which rows, dtypes and strides is loops/rows.pxd; the order of sums is loops/reductions.pxd.
 from libc.math cimport ldexp, sqrt
 
 cimport numpy as np
 
 from .lanes cimport f32x, f64x, fma, magnitude, real, splat, splat_f64, where_less, with_sign
-from .reductions cimport Pair, first_lanes, map_block, map_row, sum_block, sum_row, take, wide
-from .rows cimport along_axis
+from .loops.reductions cimport Pair, first_lanes, map_block, map_row, sum_block, sum_row, take, wide
+from .loops.rows cimport along_axis
 
 np.import_array()
 np.import_ufunc()

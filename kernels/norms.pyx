@@ -1,5 +1,5 @@
 # Norms of a row, forward: rms_norm, layer_norm, add_rms_norm. Backward is norms_backward.pyx; which rows, dtypes and
-# strides is rows.pxd; the order of the sums is reductions.pxd.
+# strides is loops/rows.pxd; the order of the sums is loops/reductions.pxd.
 #
 # Bytes: rms_norm reads its row once for the statistic (a sum of squares) and once to scale it. layer_norm reads it for
 # the statistics and once to scale it: twice in two passes (the mean, then centred squares), once in one pass (Welford's
@@ -9,14 +9,14 @@ from libc.math cimport sqrt
 
 cimport numpy as np
 
-from .exponent_range cimport ordinary, reciprocal_root, rescue_scale
 from .lanes cimport add_product_f64, f32x, f64x, fma, real, splat, splat_f32, splat_f64
-from .loops cimport itemsize
-from .reductions cimport (
+from .loops.maps cimport itemsize
+from .loops.reductions cimport (
     Pair, element, first_lanes, fold_values, map_block, map_pair, map_row, merge_row, rounded, sum_block, sum_either,
     sum_row, take, wide,
 )
-from .rows cimport GROUP, Operands, along_axis, group_kernel, group_of, run_groups
+from .loops.rows cimport GROUP, Operands, along_axis, group_kernel, group_of, run_groups
+from .rowwise.exponent_range cimport ordinary, reciprocal_root, rescue_scale
 
 np.import_array()
 np.import_ufunc()

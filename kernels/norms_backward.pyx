@@ -1,5 +1,6 @@
 # Gradients of rms_norm and layer_norm: of x row by row, of weight and bias summed over the rows in one fixed order.
-# Forward is norms.pyx; what is done to a few rows is norm_groups.pxd, the order of sums over rows `chunk_rows` below.
+# Forward is norms.pyx; what is done to a few rows is rowwise/norm_groups.pxd, the order of sums over rows `chunk_rows`
+# below.
 #
 # Bytes: grad and x are read once for the two sums of the row and once, from the first-level cache, for the gradients.
 from cpython.pycapsule cimport PyCapsule_Import
@@ -10,10 +11,10 @@ from libc.string cimport memset
 cimport numpy as np
 
 from .lanes cimport enter_environment, environment, f32x, f64x, leave_environment, real
-from .loops cimport skip
-from .norm_groups cimport GROUP, Group, group_backward, set_statistics
-from .rows cimport LINE, TILE, beyond_memory, direct, out_of_memory, put_rows, register, take_rows
-from .ufuncs cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, THREAD_MIN, Dtype, size_of
+from .loops.maps cimport skip
+from .loops.rows cimport LINE, TILE, beyond_memory, direct, out_of_memory, put_rows, register, take_rows
+from .loops.ufuncs cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, THREAD_MIN, Dtype, size_of
+from .rowwise.norm_groups cimport GROUP, Group, group_backward, set_statistics
 
 np.import_array()
 np.import_ufunc()

@@ -9,12 +9,12 @@ from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uintptr_
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from .elementary cimport exp, log1p
 from .lanes cimport (
     F32_LANES, REGISTERS, add_products_i16, at_least_f32, codes_u32, enter_environment, environment, f32x, fma_f32,
     leave_environment, load_f32, load_u32, lookup16_f32, round_i32_f32, splat_f32, splat_u32, store_f32, u32x,
     where_less_f32,
 )
+from .math.elementary cimport exp, log1p
 
 cdef enum:
     ROWS = 64  # batch rows in a tile

@@ -1,5 +1,5 @@
 # The softmax family along a row, forward and backward: softmax, log_softmax, softmin, logsumexp. The exponentials and
-# their sum are exponentials.pxd; which rows, dtypes and strides is rows.pxd; cross-entropy is losses.pyx.
+# their sum are rowwise/exponentials.pxd; which rows, dtypes and strides is loops/rows.pxd; cross-entropy is losses.pyx.
 #
 # Bytes: a row is read for its largest element and for the exponentials, which are written and then scaled; log_softmax
 # reads it once more where the sum is small, and for the result.
@@ -7,12 +7,12 @@ from libc.math cimport INFINITY, NAN, fabs
 
 cimport numpy as np
 
-from .elementary cimport exp
-from .exponentials cimport Exponents, all_block, exponents_of, find_logs, find_tops
 from .lanes cimport f32x, f64x, fma, real, splat
-from .loops cimport itemsize
-from .reductions cimport Pair, fold_values, map_block, map_row, rounded, sum_either, sum_row, take, wide
-from .rows cimport GROUP, Operands, along_axis, group_kernel, group_of, run_groups
+from .loops.maps cimport itemsize
+from .loops.reductions cimport Pair, fold_values, map_block, map_row, rounded, sum_either, sum_row, take, wide
+from .loops.rows cimport GROUP, Operands, along_axis, group_kernel, group_of, run_groups
+from .math.elementary cimport exp
+from .rowwise.exponentials cimport Exponents, all_block, exponents_of, find_logs, find_tops
 
 np.import_array()
 np.import_ufunc()

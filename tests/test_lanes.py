@@ -1,6 +1,6 @@
-"""Every primitive of lanes.pxd, at every level, against NumPy, gmpy2 or integers: subnormals, NaN, both zeros, partial
-accesses up against a page that may not be touched, both 16-bit formats over every code. lanes/registers.pyx is built
-by conftest.py, against the installed package, as anybody's extension would be."""
+"""Every primitive of kernels/lanes, at every level, against NumPy, gmpy2 or integers: subnormals, NaN, both zeros,
+partial accesses up against a page that may not be touched, both 16-bit formats over every code. lanes/registers.pyx is
+built by conftest.py, against the installed package, as anybody's extension would be."""
 
 import ctypes
 import mmap

@@ -1,12 +1,13 @@
-# Every primitive of lanes.pxd over whole arrays, one register at a time, so that test_lanes.py can hold it against an
-# oracle; and the random generator on registers. Lengths are multiples of 16, the most lanes of any level. No oracle
+# Every primitive of kernels/lanes over whole arrays, one register at a time, so that test_lanes.py can hold it against
+# an oracle; and the random generator on registers. Lengths are multiples of 16, the most lanes of any level. No oracle
 # lives here.
 # cython: boundscheck=False, cdivision=True
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
-from lanewise.kernels cimport lanes, loops
+from lanewise.kernels cimport lanes
 from lanewise.kernels.lanes cimport f32x, f64x, real, scalar, u32x, u64x
-from lanewise.kernels.random cimport ROW, philox
+from lanewise.kernels.loops cimport maps
+from lanewise.kernels.math.random cimport ROW, philox
 
 cdef extern from "<fenv.h>" nogil:
     const int FE_ALL_EXCEPT, FE_DIVBYZERO, FE_UPWARD, FE_TONEAREST
@@ -22,20 +23,20 @@ F64_LANES = lanes.F64_LANES
 
 cdef void over1(real (*f)(real) noexcept nogil, const real* x, real* y, Py_ssize_t n) noexcept nogil:
     while n > 0:
-        loops.store(y, f(loops.load(x)))
+        maps.store(y, f(maps.load(x)))
         x += 1
         y += 1
-        n -= loops.lanes(y)
+        n -= maps.lanes(y)
 
 
 cdef void over2(real (*f)(real, real) noexcept nogil, const real* a, const real* b, real* y,
                 Py_ssize_t n) noexcept nogil:
     while n > 0:
-        loops.store(y, f(loops.load(a), loops.load(b)))
+        maps.store(y, f(maps.load(a), maps.load(b)))
         a += 1
         b += 1
         y += 1
-        n -= loops.lanes(y)
+        n -= maps.lanes(y)
 
 
 def root(const scalar[::1] x, scalar[::1] y):
@@ -107,12 +108,12 @@ def arithmetic(const scalar[::1] a, const scalar[::1] b, scalar[::1] y):
 
 cdef void fma_over(const real* a, const real* b, const real* c, real* y, Py_ssize_t n) noexcept nogil:
     while n > 0:
-        loops.store(y, lanes.fma(loops.load(a), loops.load(b), loops.load(c)))
+        maps.store(y, lanes.fma(maps.load(a), maps.load(b), maps.load(c)))
         a += 1
         b += 1
         c += 1
         y += 1
-        n -= loops.lanes(y)
+        n -= maps.lanes(y)
 
 
 def fma(const scalar[::1] a, const scalar[::1] b, const scalar[::1] c, scalar[::1] y):
@@ -125,13 +126,13 @@ def fma(const scalar[::1] a, const scalar[::1] b, const scalar[::1] c, scalar[::
 cdef void where_over(const real* a, const real* b, const real* yes, const real* no, real* y,
                      Py_ssize_t n) noexcept nogil:
     while n > 0:
-        loops.store(y, lanes.where_less(loops.load(a), loops.load(b), loops.load(yes), loops.load(no)))
+        maps.store(y, lanes.where_less(maps.load(a), maps.load(b), maps.load(yes), maps.load(no)))
         a += 1
         b += 1
         yes += 1
         no += 1
         y += 1
-        n -= loops.lanes(y)
+        n -= maps.lanes(y)
 
 
 def where_less(const scalar[::1] a, const scalar[::1] b, const scalar[::1] yes, const scalar[::1] no, scalar[::1] y):
@@ -146,41 +147,41 @@ def where_less(const scalar[::1] a, const scalar[::1] b, const scalar[::1] yes, 
 def any_less(const scalar[::1] a, const scalar[::1] b):
     """Of the first register of each."""
     if scalar is float:
-        return bool(lanes.any_less(loops.load(<const f32x*>&a[0]), loops.load(<const f32x*>&b[0])))
+        return bool(lanes.any_less(maps.load(<const f32x*>&a[0]), maps.load(<const f32x*>&b[0])))
     else:
-        return bool(lanes.any_less(loops.load(<const f64x*>&a[0]), loops.load(<const f64x*>&b[0])))
+        return bool(lanes.any_less(maps.load(<const f64x*>&a[0]), maps.load(<const f64x*>&b[0])))
 
 
 def splat(double value, scalar[::1] y):
     """Fill the first register of y."""
     if scalar is float:
-        loops.store(<f32x*>&y[0], lanes.splat(loops.load(<const f32x*>&y[0]), value))
+        maps.store(<f32x*>&y[0], lanes.splat(maps.load(<const f32x*>&y[0]), value))
     else:
-        loops.store(<f64x*>&y[0], lanes.splat(loops.load(<const f64x*>&y[0]), value))
+        maps.store(<f64x*>&y[0], lanes.splat(maps.load(<const f64x*>&y[0]), value))
 
 
 def load_part(size_t x, Py_ssize_t n, scalar[::1] y):
     """Load n elements from the address x and store the whole register to y."""
     if scalar is float:
-        loops.store(<f32x*>&y[0], loops.load_part(<const f32x*>x, n))
+        maps.store(<f32x*>&y[0], maps.load_part(<const f32x*>x, n))
     else:
-        loops.store(<f64x*>&y[0], loops.load_part(<const f64x*>x, n))
+        maps.store(<f64x*>&y[0], maps.load_part(<const f64x*>x, n))
 
 
 def store_part(const scalar[::1] x, size_t y, Py_ssize_t n):
     """Store the first n elements of the register at x to the address y."""
     if scalar is float:
-        loops.store_part(<f32x*>y, loops.load(<const f32x*>&x[0]), n)
+        maps.store_part(<f32x*>y, maps.load(<const f32x*>&x[0]), n)
     else:
-        loops.store_part(<f64x*>y, loops.load(<const f64x*>&x[0]), n)
+        maps.store_part(<f64x*>y, maps.load(<const f64x*>&x[0]), n)
 
 
 def stream(const scalar[::1] x, size_t y):
     """Store the register at x to the address y, which is a multiple of 64."""
     if scalar is float:
-        loops.stream(<f32x*>y, loops.load(<const f32x*>&x[0]))
+        maps.stream(<f32x*>y, maps.load(<const f32x*>&x[0]))
     else:
-        loops.stream(<f64x*>y, loops.load(<const f64x*>&x[0]))
+        maps.stream(<f64x*>y, maps.load(<const f64x*>&x[0]))
     lanes.end_stream()
 
 
@@ -306,7 +307,7 @@ def environment(const float[::1] x, float[::1] y):
 
 
 def philox4x32(const uint32_t[:, ::1] counters, uint64_t key, uint32_t[:, ::1] words):
-    # words[i] = the four random words of counters[i] under the key, by the generator of random.pxd, a register of each
+    # words[i] = the four random words of counters[i] under the key, by the generator of kernels/math, a register each
     cdef u64x numbers[4]
     cdef uint64_t stored[ROW]
     cdef Py_ssize_t i

@@ -1,9 +1,11 @@
-"""Piecewise polynomials for float32 that look their coefficients up in 16-entry tables: prints kernels/segments.pxd.
+"""Piecewise polynomials for float32 that look their coefficients up in 16-entry tables: prints
+kernels/math/segments.pxd.
 
 A segment is named by the four bits that the CPU's look-up takes: of scale a + offset bits 21 to 24, or the last bits of
 a number of steps. Its polynomial has the least relative error (Remez). Its centre is a float where that and its slope
 are all but exactly floats, so that the leading coefficients round nothing away (Gal's accurate tables); of the others
-each is rounded before those that follow are fitted anew. Run: python tools/fit/segments.py > kernels/segments.pxd"""
+each is rounded before those that follow are fitted anew.
+Run: python tools/fit/segments.py > kernels/math/segments.pxd"""
 
 import itertools
 import struct

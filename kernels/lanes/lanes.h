@@ -1,7 +1,7 @@
 /* The register types f32x, f64x and u32x of the instruction set this file is compiled for.
  *
  * setup.py compiles every module once per level and names the level with one macro. A level's header
- * defines the types, the number of lanes and the primitives that lanes.pxd declares, each with the same
+ * defines the types, the number of lanes and the primitives that __init__.pxd declares, each with the same
  * meaning and, bit for bit, the same result. No mathematics lives here.
  */
 #ifndef LANEWISE_LANES_H
@@ -11,16 +11,16 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "lanes/copies.h"
+#include "copies.h"
 
 #if defined(LANEWISE_AVX512)
-#include "lanes/avx512.h"
+#include "avx512.h"
 #elif defined(LANEWISE_AVX2)
-#include "lanes/avx2.h"
+#include "avx2.h"
 #elif defined(LANEWISE_NEON)
-#include "lanes/neon.h"
+#include "neon.h"
 #else
-#include "lanes/baseline.h"
+#include "baseline.h"
 #endif
 
 #if !defined(LANEWISE_AVX512) /* which has an instruction for it */
@@ -39,6 +39,6 @@ static inline f64x ldexp_f64(f64x x, f64x n) {
 }
 #endif
 
-#include "lanes/environment.h"
+#include "environment.h"
 
 #endif

@@ -1,6 +1,6 @@
 # Activations with kinks, on registers: what they do is compare and at most round once. A NaN stays one everywhere.
-from .lanes cimport at_least, at_most, fma, magnitude, pick, real, splat, where_less, with_sign
-from .pairs cimport fast_sum
+from ..lanes cimport at_least, at_most, fma, magnitude, pick, real, splat, where_less, with_sign
+from ..math.pairs cimport fast_sum
 
 
 cdef inline real unless_nan(real x, real value) noexcept nogil:

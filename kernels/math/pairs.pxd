@@ -3,7 +3,7 @@
 # Floating-Point Arithmetic", 2nd ed., chapter 4. No function of a special kind lives here.
 from libc.math cimport INFINITY
 
-from .lanes cimport fma, magnitude, real, splat, where_less
+from ..lanes cimport fma, magnitude, real, splat, where_less
 
 
 cdef inline real fast_sum(real a, real b, real* lost) noexcept nogil:

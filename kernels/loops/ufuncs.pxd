@@ -20,11 +20,11 @@ cdef extern from "numpy/arrayobject.h":
     const int NPY_HALF
     const int NPY_USERDEF
 
-from .lanes cimport (
+from ..lanes cimport (
     F32_LANES, called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_bfloat16,
     load_f32, load_float16, store_bfloat16, store_f32, store_float16, stream_f32,
 )
-from .loops cimport STREAM_BYTES
+from .maps cimport STREAM_BYTES
 
 cdef extern from *:
     """

@@ -1,16 +1,16 @@
 # Arrays of codes to registers: loads that widen, stores that narrow, and the loops between, by whole registers.
 #
-# Beside loops.pxd, whose numbers are as wide as their lanes. What is done to one register stands in formats.pxd; the
-# kernels in ieee754.pyx; what is strided or no whole register comes in blocks from ufuncs.pxd.
+# Beside loops/maps.pxd, whose numbers are as wide as their lanes. What is done to one register stands in codes.pxd; the
+# kernels in ieee754.pyx; what is strided or no whole register comes in blocks from loops/ufuncs.pxd.
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
-from .formats cimport Conversion, Format, code_of, exponent_of, mantissa_of, sign_of, word
-from .lanes cimport (
+from ..lanes cimport (
     F32_LANES, F64_LANES, bits_f32, load_bfloat16, load_f32, load_float16, load_u32, load_u64, narrow_u32_u8,
     narrow_u32_u16, narrow_u64_u8, narrow_u64_u16, narrow_u64_u32, splat_u32, splat_u64, store_bfloat16, store_f32,
     store_float16, store_u32, store_u64, u32x, u64x, where_less_i32, widen_u8_u32, widen_u8_u64, widen_u16_u32,
     widen_u16_u64, widen_u32_u64,
 )
+from .codes cimport Conversion, Format, code_of, exponent_of, mantissa_of, sign_of, word
 
 ctypedef fused code:
     uint8_t

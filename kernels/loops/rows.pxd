@@ -11,14 +11,14 @@ from libc.string cimport strcpy
 
 cimport numpy as np
 
-from .lanes cimport (
+from ..lanes cimport (
     called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_bfloat16, load_float16,
     real, store_bfloat16, store_float16, zip_high_f32, zip_high_f64, zip_low_f32, zip_low_f64,
 )
-from .loops cimport STREAM_BYTES, lanes, load, skip, store
+from .maps cimport STREAM_BYTES, lanes, load, skip, store
 from .ufuncs cimport (
-    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, NPY_HALF, SHORT_BLOCK, THREAD_MIN, Dtype, PyUFunc_RegisterLoopForType,
-    gather, is_short, scatter, size_of,
+    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, NPY_HALF, SHORT_BLOCK, THREAD_MIN, Dtype, PyUFunc_RegisterLoopForType, gather,
+    is_short, scatter, size_of,
 )
 
 cdef extern from "Python.h":

@@ -2,7 +2,7 @@
 # it: which they are, and the power of two that they are multiplied by first. A scale of 1 is an ordinary row's.
 from libc.math cimport fabs, ldexp, sqrt
 
-from .lanes cimport f32x, real
+from ..lanes cimport f32x, real
 
 
 cdef inline bint ordinary(const real* like, double square) noexcept nogil:

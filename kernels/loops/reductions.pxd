@@ -9,11 +9,11 @@ from cython.parallel cimport prange
 from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
 
-from .lanes cimport (
+from ..lanes cimport (
     F32_LANES, F64_LANES, called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_f64,
     load_part_f64, real, splat_f32, splat_f64, store_f32, store_f64, wide_f32, wide_part_f32, wide_sum_f32,
 )
-from .loops cimport head, lanes, load, load_part, skip, store, store_part, stream
+from .maps cimport head, lanes, load, load_part, skip, store, store_part, stream
 
 cdef extern from *:
     """

@@ -1,22 +1,22 @@
 # Slopes of the activations, f'(x) as an unevaluated pair: what a backward multiplies grad by, to round once. A slope
 # that crosses zero keeps its relative accuracy there, where the terms of the formula cancel: in float32 a segment has
-# its centre on the root (segments.pxd), in float64 a polynomial takes over near it (tools/fit/roots.py). ..._by_exp is
-# the formula, for float64 and for what lies beyond the segments.
-from .curves cimport (
-    any_unusual, cubic, gate_lowering, gate_power, gelu_tanh_exponent, hypotenuse, lifted, logistic, mish_divisor,
-    quotient, where_usual,
+# its centre on the root (math/segments.pxd), in float64 a polynomial takes over near it (tools/fit/roots.py).
+# ..._by_exp is the formula, for float64 and for what lies beyond the segments.
+from ..lanes cimport (
+    any_less, at_least, at_most, f32x, f64x, fma, ldexp, magnitude, pick, power2, real, scale2, splat, where_less,
+    with_sign,
 )
-from .elementary cimport (
+from ..math.elementary cimport (
     ROOTED, any_outside, bent_steps, exp_of_pair, exp_pair, largest, logistic_divisor, logistic_parts,
     logistic_times_power, normal_tail_parts, reduced, reflected_pair, scale2_of_sum, segment_parts, sigmoid,
     sigmoid_tail, step, steps, steps_end, tanh_pair, whole,
 )
-from .lanes cimport (
-    any_less, at_least, at_most, f32x, f64x, fma, ldexp, magnitude, pick, power2, real, scale2, splat, where_less,
-    with_sign,
+from ..math.pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled, two_sum
+from ..math.segments cimport GELU_SLOPE_SEGMENTS, GELU_TANH_SLOPE_SEGMENTS, SILU_SLOPE_SEGMENTS
+from .curves cimport (
+    any_unusual, cubic, gate_lowering, gate_power, gelu_tanh_exponent, hypotenuse, lifted, logistic, mish_divisor,
+    quotient, where_usual,
 )
-from .pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled, two_sum
-from .segments cimport GELU_SLOPE_SEGMENTS, GELU_TANH_SLOPE_SEGMENTS, SILU_SLOPE_SEGMENTS
 
 
 cdef inline real near_root(real t, real t_low, double c0, real rest, real k, real k_low, real* low) noexcept nogil:

@@ -1,24 +1,22 @@
 # Smooth activations on registers, each with its formula and source; elementary functions and their parts are
-# elementary.pxd's, slopes slopes.pxd's, activations with kinks piecewise.pxd's.
+# math/elementary.pxd's, slopes slopes.pxd's, activations with kinks piecewise.pxd's.
 #
-# Most x lie within 5 or 10 of 0. Up to there float32 has polynomials by segments (segments.pxd), in half the time of
-# the formula, ..._by_exp, which is for float64 and for registers that hold a number beyond. Segments end where the
+# Most x lie within 5 or 10 of 0. Up to there float32 has polynomials by segments (math/segments.pxd), in half the time
+# of the formula, ..._by_exp, which is for float64 and for registers that hold a number beyond. Segments end where the
 # steps that name them come to 15.5.
 from libc.math cimport INFINITY
 
-from .elementary cimport (
+from ..lanes cimport (
+    any_less, at_least, at_most, exponent, f32x, fma, ldexp, magnitude, pick, power2, real, root, scale2, splat,
+    where_less, with_sign,
+)
+from ..math.elementary cimport (
     ODD, PLAIN, any_outside, bent_steps, exp_of_pair, exp_pair, expm1_half, largest, log1p_f64, logistic_divisor,
     logistic_quotient, logistic_times, lowering, nearest, normal_tail_parts, power2_raised_by, quarters, raised_power2,
     reduced, scale2_of_sum, segment, segment_parts, step, steps, steps_end, tanh_pair, whole,
 )
-from .lanes cimport (
-    any_less, at_least, at_most, exponent, f32x, fma, ldexp, magnitude, pick, power2, real, root, scale2, splat,
-    where_less, with_sign,
-)
-from .pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled, two_sum
-from .segments cimport (
-    GELU_SEGMENTS, GELU_TANH_SEGMENTS, SILU_SEGMENTS, SOFTPLUS_SEGMENTS, SOFTPLUS_TAIL_SEGMENTS,
-)
+from ..math.pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled, two_sum
+from ..math.segments cimport GELU_SEGMENTS, GELU_TANH_SEGMENTS, SILU_SEGMENTS, SOFTPLUS_SEGMENTS, SOFTPLUS_TAIL_SEGMENTS
 
 
 cdef inline real times_power2(real x, real n) noexcept nogil:

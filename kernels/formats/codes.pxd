@@ -5,7 +5,7 @@
 # most questions are comparisons of integers. No arrays here, no Python.
 from libc.stdint cimport int64_t, uint64_t
 
-from .lanes cimport (
+from ..lanes cimport (
     at_most_i32, at_most_i64, bits_f32, bits_f64, from_bits_f32, from_bits_f64, splat_u32, splat_u64, u32x, u64x,
     where_less_i32, where_less_i64,
 )

@@ -5,7 +5,7 @@
 # are partial registers that go through the same arithmetic as the body: f(x) never depends on where x stands.
 from libc.stdint cimport uintptr_t
 
-from .lanes cimport (
+from ..lanes cimport (
     F32_LANES, F64_LANES, any_count, end_stream, f32x, load_f32, load_f64, load_part_f32, load_part_f64, real,
     store_f32, store_f64, store_part_f32, store_part_f64, stream_f32, stream_f64,
 )

@@ -1,4 +1,4 @@
-# The register types and what can be done with one register, for every level: lanes.h seen by Cython.
+# The register types and what can be done with one register, for every level: lanes/lanes.h seen by Cython.
 #
 # f32x and f64x are numeric types to Cython, so + - * / and unary minus on them are vector instructions.
 # `real` is fused over both: mathematics is written once, on `real`, and what differs by precision stands
@@ -7,7 +7,7 @@
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
-cdef extern from "lanes.h" nogil:
+cdef extern from "lanes/lanes.h" nogil:
     ctypedef float f32x
     ctypedef double f64x
     ctypedef unsigned int u32x

@@ -1,8 +1,8 @@
 # From the description of a format, any object with the attributes of pylib/formats.py's, to the constants that the
-# functions of formats.pxd are told: every one from exact integers of Python. No arrays here, no registers.
+# functions of codes.pxd are told: every one from exact integers of Python. No arrays here, no registers.
 from libc.stdint cimport int64_t, uint64_t
 
-from .formats cimport Conversion, Format
+from .codes cimport Conversion, Format
 
 
 cdef inline Format format_of(description) except *:

@@ -6,10 +6,10 @@
 from libc.math cimport INFINITY
 from libc.stdint cimport uint32_t, uint64_t
 
-from .lanes cimport (
+from ..lanes cimport (
     any_less, at_least, at_least_i32, at_least_i64, at_most, bits_f32, bits_f64, exponent, f32x, f64x, fma,
-    from_bits_f32, from_bits_f64, lookup16_f32, magnitude, pick, power2, real, round_i32_f32, scale2, splat,
-    splat_u32, splat_u64, u32x, where_less, with_sign,
+    from_bits_f32, from_bits_f64, lookup16_f32, magnitude, pick, power2, real, round_i32_f32, scale2, splat, splat_u32,
+    splat_u64, u32x, where_less, with_sign,
 )
 from .pairs cimport fast_sum, pair_product, pair_quotient, product, two_sum
 from .segments cimport ERF_SEGMENTS, LOG_TABLE, NORMAL_TAIL_SEGMENTS, SIGMOID_SEGMENTS, TANH_SEGMENTS

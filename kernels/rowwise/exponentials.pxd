@@ -1,5 +1,5 @@
 # The exponentials of a row, which softmax and the losses share: their largest exponent, their sum, and the logarithm
-# of their sum. Gufuncs are in softmax.pyx and losses.pyx, the order of sums in reductions.pxd.
+# of their sum. Gufuncs are in softmax.pyx and losses.pyx, the order of sums in loops/reductions.pxd.
 #
 # e^x is 2^n (1 + p), so e^(x - top) is had from e^x by subtracting whole numbers: x - top is never formed, and what its
 # rounding would cost (the size of x - top, in ULP) is not paid. Only beyond |top| = 2^20, where n ln 2 is
@@ -7,19 +7,18 @@
 # with its scale is no normal number it is rounded there, once.
 from libc.math cimport INFINITY, NAN, fabs, frexp, ldexp
 
-from .elementary cimport (
-    exp_pair, exp_rest, less_ln2, ln2, ln2_low, log1p, log1p_f64, nearest, nearest_sum, power2_of_sum, whole,
+from ..lanes cimport (
+    F64_LANES, at_least, f32x, f64x, fma, load_f64, real, splat, splat_f32, splat_f64, store_f64, where_less,
 )
-from .lanes cimport (
-    F64_LANES, at_least, f32x, f64x, fma, load_f64, real, splat, splat_f32, splat_f64, store_f64,
-    where_less,
-)
-from .loops cimport lanes, load, load_part, skip, store, store_part
-from .pairs cimport pair_quotient, two_sum
-from .reductions cimport (
+from ..loops.maps cimport lanes, load, load_part, skip, store, store_part
+from ..loops.reductions cimport (
     PARTS, Pair, add_compensated, compensated_block, first_lanes, fold_terms, largest_lane, merge_row, sum_row,
     sum_terms, take, wide,
 )
+from ..math.elementary cimport (
+    exp_pair, exp_rest, less_ln2, ln2, ln2_low, log1p, log1p_f64, nearest, nearest_sum, power2_of_sum, whole,
+)
+from ..math.pairs cimport pair_quotient, two_sum
 
 cdef enum:
     MANY = 8  # rows whose scalars share registers: as many as the widest has lanes, and as a kernel takes, or more

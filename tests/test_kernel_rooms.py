@@ -1,0 +1,151 @@
+"""Who may cimport whom in kernels/: headers stand in rooms that build on one another, modules above them. A header that
+reaches up, or a module that reaches into another, is where a change in one place starts to break a second."""
+
+import re
+from pathlib import Path
+
+import pytest
+from Cython.Build.Dependencies import create_dependency_tree
+
+KERNELS = Path(__file__).resolve().parent.parent / "kernels"
+MODULE = "module"  # a .pyx and its .pxd, whose path is frozen: they stand in no room
+ROOMS = {  # what a room may build on beside itself
+    "lanes": set(),
+    "math": {"lanes"},
+    "points": {"lanes", "math"},
+    "loops": {"lanes"},
+    "formats": {"lanes"},
+    "rowwise": {"lanes", "math", "loops"},
+}
+WITH_ARRAY_OBJECTS = {"loops/ufuncs.pxd", "loops/rows.pxd"}  # they register loops with NumPy, so they hold its objects
+WITH_THREADS = {"loops"}
+BROKEN = {("ieee754.pyx", "lanewise")}  # it reads the formats that are described in Python while it registers ufuncs
+
+STATEMENT = re.compile(r"^\s*from (?P<source>[.\w]+) c?import (?P<names>\([^)]*\)|.*)|^\s*c?import (?P<whole>.*)", re.M)
+
+
+def sources():
+    return sorted(path for path in KERNELS.rglob("*") if path.suffix in (".pyx", ".pxd"))
+
+
+def name_of(path):
+    return path.relative_to(KERNELS).as_posix()
+
+
+def room_of(path):
+    return path.parent.name if path.parent != KERNELS else MODULE
+
+
+def imported(text, folder):
+    """(top, dotted path) of each import and cimport: top is `kernels` for what is relative, else the package."""
+    found = []
+    for statement in STATEMENT.finditer(text):
+        if whole := statement["whole"]:
+            found += [(name.split()[0].split(".")[0], name.split()[0]) for name in whole.split(",")]
+            continue
+        source = statement["source"]
+        if not source.startswith("."):
+            found.append((source.split(".")[0], source))
+            continue
+        if target := absolute(source, folder):
+            found.append(("kernels", target))
+        else:  # from . cimport a, b
+            found += [("kernels", name) for name in names_of(statement)]
+    return found
+
+
+def absolute(source, folder):
+    """The dotted path below kernels/ of a relative one, as it stands in a file of this folder."""
+    ups = len(source) - len(source.lstrip(".")) - 1
+    return ".".join([*folder.parts[:len(folder.parts) - ups], *filter(None, source.lstrip(".").split("."))])
+
+
+def names_of(statement):
+    return re.findall(r"(\w+)(?: as \w+)?", re.sub("#.*", "", statement["names"]))
+
+
+def headers_of(path, seen=()):
+    """The headers that a source is made of, those of its headers too."""
+    headers = set(seen)
+    candidates = [path.with_suffix("")]
+    for statement in STATEMENT.finditer(path.read_text()):
+        if statement["source"] and statement["source"].startswith("."):
+            folder = KERNELS.joinpath(*filter(None, absolute(
+                statement["source"], path.parent.relative_to(KERNELS)).split(".")))
+            candidates += [folder, folder / "__init__", *(folder / name for name in names_of(statement))]
+    for candidate in candidates:
+        header = candidate.with_suffix(".pxd")
+        if header.exists() and header.stat().st_size and header not in headers:
+            headers = headers_of(header, headers | {header})
+    return headers
+
+
+def faults_of(path):
+    """What a source imports and may not."""
+    name, room = name_of(path), room_of(path)
+    faults = set()
+    for top, target in imported(path.read_text(), path.parent.relative_to(KERNELS)):
+        if top == "kernels":
+            into = target.split(".")[0]
+            allowed = into in ROOMS if room == MODULE else into == room or into in ROOMS[room]
+        elif top == "lanewise":
+            allowed = False
+        elif room == MODULE or top == "libc" or name in WITH_ARRAY_OBJECTS:
+            allowed = True
+        else:
+            allowed = target == "cython.parallel" and room in WITH_THREADS
+        if not allowed:
+            faults.add((name, target))
+    return faults
+
+
+def test_every_header_has_a_room():
+    modules = {path.stem for path in KERNELS.glob("*.pyx")} | {"__init__"}
+    assert {path.stem for path in KERNELS.glob("*.pxd")} <= modules
+    assert {room_of(path) for path in sources()} == {*ROOMS, MODULE}
+    assert not list(KERNELS.glob("*/*.pyx")), "a module in a folder would have another cimport path"
+    for room in ROOMS:
+        assert (KERNELS / room / "__init__.pxd").exists(), f"without it Cython takes {room}/ for no package"
+
+
+def test_rooms_are_a_stair():
+    above = {room: ROOMS[room] for room in ROOMS}
+    while above:
+        ground = {room for room, below in above.items() if not below & above.keys()}
+        assert ground, f"a circle: {above}"
+        above = {room: below for room, below in above.items() if room not in ground}
+
+
+def test_imports():
+    faults = {fault for path in sources() for fault in faults_of(path)}
+    assert faults - BROKEN == set(), f"(who, what it may not import): {sorted(faults - BROKEN)}"
+
+
+def test_exceptions_are_needed():
+    faults = {fault for path in sources() for fault in faults_of(path)}
+    assert BROKEN - faults == set(), f"no longer broken, so no longer an exception: {sorted(BROKEN - faults)}"
+
+
+def test_build_sees_every_header(monkeypatch):
+    # what Cython's tree of dependencies misses, a build after a change to it would not translate again
+    monkeypatch.chdir(KERNELS.parent)
+    tree = create_dependency_tree()
+    for module in sorted(Path("kernels").glob("*.pyx")):
+        seen = {Path(path).resolve() for path in tree.all_dependencies(str(module))}
+        missed = {name_of(header) for header in headers_of(module.resolve()) if header not in seen}
+        assert not missed, module
+
+
+@pytest.mark.parametrize(("folder", "line", "expected"), [
+    ("", "from .lanes cimport f32x", [("kernels", "lanes")]),
+    ("", "from . cimport norms, math", [("kernels", "norms"), ("kernels", "math")]),
+    ("math", "from ..loops.maps cimport (\n    load,\n)", [("kernels", "loops.maps")]),
+    ("math", "from .pairs cimport product", [("kernels", "math.pairs")]),
+    ("math", "from .. cimport loops, norms as n", [("kernels", "loops"), ("kernels", "norms")]),
+    ("math", "cimport numpy as np", [("numpy", "numpy")]),
+    ("", "    from lanewise import formats", [("lanewise", "lanewise")]),
+    ("", "import lanewise.bounds, math", [("lanewise", "lanewise.bounds"), ("math", "math")]),
+    ("", "from libc.math cimport sqrt", [("libc", "libc.math")]),
+])
+def test_lines_are_read(folder, line, expected):
+    assert imported(line + "\n", Path(folder)) == expected
