@@ -20,6 +20,12 @@ def pytest_report_header():
     return f"lanewise: level {LEVEL} of {', '.join(LEVELS_HERE)}; {machine.get_num_threads()} threads"
 
 
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if {"built", "embedding"} & set(item.fixturenames):
+            item.add_marker("compiler")
+
+
 @pytest.fixture(params=LEVELS_HERE)
 def level(request):
     """Each level of this installation that this machine can run."""

@@ -90,6 +90,9 @@ def copied(tmp_path):
     """Return the kernels' folder of a copy of the installation, which PYTHONPATH=tmp_path imports."""
     shutil.copytree(Path(lanewise.__file__).parent, tmp_path / "lanewise")
     shutil.rmtree(tmp_path / "lanewise/kernels", ignore_errors=True)
+    libraries = Path(lanewise.__file__).parents[1] / "lanewise.libs"  # what a repaired wheel brings with it
+    if libraries.exists():
+        shutil.copytree(libraries, tmp_path / "lanewise.libs")
     kernels = Path(lanewise.kernels.machine.__file__).parent
     shutil.copytree(kernels, tmp_path / "lanewise/kernels", ignore=shutil.ignore_patterns("*.pyx"))
     return tmp_path / "lanewise/kernels"
