@@ -1,7 +1,7 @@
 """The activations, forward and backward, and the elementary functions, by size and threads, against every peer."""
 
 import pytest
-from lanewise.benchmark import WORKS
+from lanewise.measure.benchmark import WORKS
 
 
 @pytest.mark.parametrize("name", [name for name in WORKS if not name.endswith("_backward")])

@@ -9,8 +9,8 @@ from functools import partial
 import lanewise as lw
 import numpy as np
 import pytest
-from lanewise.row_formulas import normed
-from lanewise.ulps import errors
+from lanewise.measure.row_formulas import normed
+from lanewise.measure.ulps import errors
 
 LENGTHS = [64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576]
 NORMS = {

@@ -10,9 +10,9 @@ from pathlib import Path
 import lanewise as lw
 import numpy as np
 import pytest
-from lanewise import data, genome
-from lanewise.evolution import evolve
-from lanewise.network import Batch, Network
+from lanewise import genome
+from lanewise.evolution import data, evolve
+from lanewise.evolution.network import Batch, Network
 
 SIZE = 100
 NETWORKS = [(64, 32, 10), (784, 128, 10)]

@@ -10,7 +10,7 @@ import time
 import lanewise as lw
 import numpy as np
 import pytest
-from lanewise.benchmark import SIZES, contenders, measure, usable_cpus
+from lanewise.measure.benchmark import SIZES, contenders, measure, usable_cpus
 
 THREADS = {"one": 1, "all": usable_cpus()}
 

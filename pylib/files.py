@@ -1,6 +1,6 @@
 """Files that are written whole or not at all, and ``.npz`` files that are read with errors that name what is wrong.
 
-What stands in the files is decided by checkpoint.py, classifier.py, figures.py and the commands.
+What stands in the files is decided by lanewise.evolution and the commands.
 """
 
 import contextlib

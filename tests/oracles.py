@@ -3,9 +3,9 @@ package's own formulas of norms, and its meter of errors. Not fast, and not clev
 
 import mpmath
 import numpy as np
-from lanewise.row_formulas import norm_gradients, normed
-from lanewise.ulps import DTYPES, PRECISION, errors
-from lanewise.ulps import dtype_of as dtype_named
+from lanewise.measure.row_formulas import norm_gradients, normed
+from lanewise.measure.ulps import DTYPES, PRECISION, errors
+from lanewise.measure.ulps import dtype_of as dtype_named
 
 __all__ = ["DTYPES", "differences", "dtype_named", "error", "exactly", "layer_norm", "layer_norm_backward",
            "log_softmax", "logsumexp", "mpmath", "rms_norm", "rms_norm_backward", "softmax"]

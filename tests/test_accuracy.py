@@ -10,9 +10,11 @@ from pathlib import Path
 import lanewise as lw
 import numpy as np
 import pytest
-from lanewise import accuracy, bounds, cli_accuracy, oracles, row_accuracy
+from lanewise import bounds
 from lanewise.bounds import BOUNDS, GATE_BOUNDS, ROW_BOUNDS
+from lanewise.cli import accuracy as cli_accuracy
 from lanewise.cli import main
+from lanewise.measure import accuracy, oracles, row_accuracy
 
 SETTINGS = {"get_num_threads", "set_num_threads", "show_config"}  # the functions that compute nothing
 PAGE = Path(__file__).parents[1] / "docs/accuracy.md"

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lanewise import accuracy, oracles
 from lanewise.bounds import BOUNDS, GATE_BOUNDS, bound
-from lanewise.oracles import ORACLES
+from lanewise.measure import accuracy, oracles
+from lanewise.measure.oracles import ORACLES
 
 FORWARD = [name for name in BOUNDS if not name.endswith("_backward")]
 BACKWARD = [name for name in BOUNDS if name.endswith("_backward")]

@@ -7,7 +7,8 @@ import sys
 import lanewise as lw
 import numpy as np
 import pytest
-from lanewise import benchmark, cli, oracles, peers
+from lanewise import cli
+from lanewise.measure import benchmark, oracles, peers
 
 N = 3001
 TORCH_LACKS = {"relu_squared", "relu_squared_backward", "swish", "swish_backward", "squareplus", "squareplus_backward",

@@ -6,7 +6,7 @@ import numpy as np
 import oracles
 import pytest
 from lanewise.bounds import bound
-from lanewise.row_formulas import normed
+from lanewise.measure.row_formulas import normed
 
 SHAPES = [(6, 4), (40, 20), (3, 4, 5), (2, 6, 3, 7)]
 

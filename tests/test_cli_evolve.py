@@ -10,9 +10,10 @@ import tomllib
 
 import numpy as np
 import pytest
-from lanewise import cli, data
-from lanewise.ablation import RECIPES
-from lanewise.classifier import Classifier
+from lanewise import cli
+from lanewise.evolution import data
+from lanewise.evolution.classifier import Classifier
+from lanewise.measure.ablation import RECIPES
 
 pytest.importorskip("rich")
 pytest.importorskip("matplotlib")
@@ -193,7 +194,7 @@ def test_without_rich_it_runs_plainly(monkeypatch, capsys, blobs):
 
 def test_hints_name_extras_that_exist():
     source = pathlib.Path(cli.__file__).parent
-    hints = {extra for file in source.glob("cli*.py")
+    hints = {extra for file in source.glob("*.py")
              for extra in re.findall(r"""require\([^()]*, "(\w+)"\)""", file.read_text())}
     assert hints >= {"demo", "test"}
     project = tomllib.loads((pathlib.Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
@@ -317,7 +318,7 @@ def test_a_checkpoint_that_fails_in_the_end_does_not_lose_the_network(blobs, mon
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("lanewise.checkpoint.save", full)
+    monkeypatch.setattr("lanewise.evolution.checkpoint.save", full)
     assert lanewise("blobs.npz", "--generations", 3, "--checkpoint", "run.ckpt", "--output", "x.npz") == 2
     assert "No space left on device; the best network up to then is in x.npz" in capsys.readouterr().err
     assert Classifier.load("x.npz").network.sizes == (4, 32, 3)

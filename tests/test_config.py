@@ -97,6 +97,26 @@ def test_import_needs_numpy_only(run_python):
     assert run_python(script).stdout == "[]\n"
 
 
+def test_import_leaves_the_wings_until_they_are_used(run_python):
+    script = """
+        import sys
+        import lanewise as lw
+
+        WINGS = ("cli", "evolution", "genome", "ieee754", "measure")
+        print([wing for wing in WINGS if f"lanewise.{wing}" in sys.modules])
+        print([lw.ieee754.__name__, lw.genome.__name__, lw.evolution.__name__])
+        print([wing for wing in ("cli", "measure") if f"lanewise.{wing}" in sys.modules])
+    """
+    found = run_python(script)
+    assert found.stdout == "[]\n['lanewise.ieee754', 'lanewise.genome', 'lanewise.evolution']\n[]\n", found.stderr
+
+
+def test_dir_shows_public_names_only():
+    shown = {name for name in dir(lw) if not name.startswith("__")}
+    assert shown == set(lw.__all__) - {"__version__"}
+    assert all(hasattr(lw, name) for name in shown)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_forked_child_does_not_hang():

@@ -1,9 +1,8 @@
 # A person's data: which row holds names, what is missing, what is held out, and numbers that float32 would not hold.
 import numpy as np
 import pytest
-from lanewise import data
-from lanewise.classifier import Classifier
-from lanewise.evolution import Network
+from lanewise.evolution import Network, data
+from lanewise.evolution.classifier import Classifier
 
 ROWS = [f"{a:.3f},{b:.3f},{'pos' if a > 0 else 'neg'}" for a, b in np.random.default_rng(0).normal(size=(40, 2))]
 

@@ -7,11 +7,11 @@ import threading
 
 import numpy as np
 import pytest
-from lanewise import data, genome
-from lanewise.evolution import HISTORY, MUTATION_RATE, Classifier, FitnessError, Network, evolve, minimize
+from lanewise import genome
+from lanewise.evolution import HISTORY, MUTATION_RATE, Classifier, FitnessError, Network, data, evolve, minimize
+from lanewise.evolution.network import Batch
+from lanewise.evolution.workers import NetworkFitness
 from lanewise.genome import INT4
-from lanewise.network import Batch
-from lanewise.workers import NetworkFitness
 
 
 def digits():

@@ -3,8 +3,8 @@
 import lanewise as lw
 import numpy as np
 import pytest
-from lanewise import accuracy, oracles
 from lanewise.bounds import bound
+from lanewise.measure import accuracy, oracles
 from mpmath import mp, mpf
 
 FLOATS = ("float32", "float64")

@@ -3,7 +3,8 @@
 import lanewise as lw
 import numpy as np
 import pytest
-from lanewise import cli, gradients
+from lanewise import cli
+from lanewise.measure import gradients
 
 
 def test_differences_of_known_functions():

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from lanewise import checkpoint, genome
-from lanewise.checkpoint import CheckpointError
-from lanewise.evolution import MUTATION_RATE, FitnessError, Network, evolve, minimize
-from lanewise.islands import Island, _ranked
+from lanewise import genome
+from lanewise.evolution import MUTATION_RATE, FitnessError, Network, checkpoint, evolve, minimize
+from lanewise.evolution.checkpoint import CheckpointError
+from lanewise.evolution.islands import Island, _ranked
 
 X = np.random.default_rng(1).uniform(0, 1, (200, 9)).astype(np.float32)
 Y = X[:, :3].argmax(axis=1)

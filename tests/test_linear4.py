@@ -58,7 +58,7 @@ def test_every_code_of_every_place():
 
 
 def test_one_layer_of_a_network():
-    from lanewise.network import Network
+    from lanewise.evolution.network import Network
 
     network = Network((64, 32, 10))
     one = genome.random_population(1, network.n_weights, 3)[0]

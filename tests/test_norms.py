@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lanewise.bounds import bound
-from lanewise.row_formulas import normed, rms
+from lanewise.measure.row_formulas import normed, rms
 from oracles import DTYPES, dtype_named, error, exactly
 
 LENGTHS = (1, 2, 7, 16, 33, 64, 65, 128, 200)

@@ -6,8 +6,8 @@ import lanewise as lw
 import numpy as np
 import pytest
 from lanewise import genome
+from lanewise.evolution.network import ACTIVATIONS, Batch, Network
 from lanewise.genome import FLOAT4, INT4, LOG4, LOG4_ZERO, NF4, Codebook
-from lanewise.network import ACTIVATIONS, Batch, Network
 
 SIZES = [(64, 32, 10), (1, 1), (3, 2), (5, 7, 2), (17, 13, 11, 3), (4, 6, 5, 4, 3, 2), (130, 65, 33)]
 
@@ -270,7 +270,7 @@ import sys
 import numpy as np
 from lanewise import genome
 from lanewise.kernels import machine
-from lanewise.network import Network
+from lanewise.evolution.network import Network
 machine.set_num_threads(int(sys.argv[1]))
 digest = hashlib.sha256()
 for sizes, rows in (((64, 32, 10), 1437), ((5, 7, 2), 100), ((17, 13, 11, 3), 64 * 70 + 3)):

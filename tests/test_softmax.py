@@ -11,8 +11,8 @@ import scipy.special
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lanewise.bounds import bound
-from lanewise.row_formulas import log_sum
-from lanewise.ulps import errors
+from lanewise.measure.row_formulas import log_sum
+from lanewise.measure.ulps import errors
 from oracles import DTYPES, dtype_named, error, exactly
 
 LENGTHS = (1, 2, 7, 16, 33, 64, 65, 130)

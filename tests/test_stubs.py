@@ -9,7 +9,7 @@ from pathlib import Path
 import lanewise
 import numpy as np
 import pytest
-from lanewise import activations, gates, parametric
+from lanewise.functions import activations, gates, parametric
 
 SNIPPET = """
 import lanewise as lw

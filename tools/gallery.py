@@ -6,8 +6,9 @@ from pathlib import Path
 
 import lanewise
 import numpy as np
-from lanewise import accuracy, activations, gates, oracles, parametric
 from lanewise.bounds import BOUNDS, bound
+from lanewise.functions import activations, gates, parametric
+from lanewise.measure import accuracy, oracles
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 

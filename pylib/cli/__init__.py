@@ -1,0 +1,88 @@
+"""The command line: ``lanewise <command>``. Each command lives in a module <command>.py of its own, with a function
+add_<command>_parser(subparsers) that names its options and sets ``run``; what it does is the library's.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+
+from ..files import check_writable
+from ..terminal import confirm, say
+
+COMMANDS = ("evolve", "predict", "bench", "accuracy", "gradients", "inspect")
+
+
+class CommandError(Exception):
+    """What went wrong, in a sentence for the person at the terminal."""
+
+
+def require(module, extra=None):
+    """Import a module, or say how to install it: with an extra of this package, or by its own name."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        name = module.partition(".")[0]
+        if error.name is None or error.name.partition(".")[0] != name:
+            raise
+        wanted = f"'lanewise[{extra}]'" if extra else name
+        raise CommandError(f"this needs {error.name}, which is not installed: pip install {wanted}") from None
+
+
+def add_force(parser):
+    """Add the option that `check_outputs` asks for."""
+    parser.add_argument("--force", action="store_true", help="replace files that exist, without a question")
+
+
+def check_outputs(option, paths, force):
+    """Find out, before the work, whether files can be written, and whether those that exist may be replaced.
+
+    Parameters
+    ----------
+    option : str
+        That names the first of them.
+    paths : sequence of path-like
+    force : bool
+
+    Raises
+    ------
+    CommandError
+        If one cannot be written, or exists, is not empty and nobody says that it may go.
+    """
+    for path in paths:
+        try:
+            check_writable(path)
+        except OSError as error:
+            raise CommandError(f"{option} {path}: {error.strerror}") from None
+    there = [path for path in paths if os.path.isfile(path) and os.path.getsize(path)]
+    if there and not force:
+        names = " and ".join(map(str, there))
+        if not confirm(f"{names} {'exists' if len(there) == 1 else 'exist'}. Replace?"):
+            raise CommandError(f"{option}: {names} would be lost; --force replaces, or choose another name")
+
+
+def main(argv=None):
+    """Run a command; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="lanewise", description="Neural-network kernels for the CPU, and what they are good for.")
+    subparsers = parser.add_subparsers(metavar="command", required=True)
+    for command in COMMANDS:
+        module = importlib.import_module(f".{command}", __package__)
+        getattr(module, f"add_{command}_parser")(subparsers)
+    arguments = parser.parse_args(argv)
+    try:
+        status = arguments.run(arguments) or 0
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except CommandError as error:
+        say(f"lanewise: {error}")
+        return 2
+    except MemoryError as error:
+        say(f"lanewise: there is not enough memory{f': {error}' if str(error) else ''}")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # whoever read has read enough, as head does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status

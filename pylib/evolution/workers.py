@@ -1,0 +1,162 @@
+"""What islands are judged by, and where their epochs are run: in this process or by any executor.
+
+What travels to a worker is the fitness, with its data, once; then an island's parents and its key. What an epoch does
+is islands.py.
+"""
+
+import hashlib
+import os
+import pickle
+
+import numpy as np
+
+from ..genome.codes import decode
+from ..kernels import machine
+from ..packing import unpack
+from .islands import FitnessError, after_an_epoch
+
+__all__ = ["NetworkFitness", "OwnFitness", "Workers"]
+
+_TILE = 64  # rows
+
+
+class NetworkFitness:
+    """Each genome's loss as weights of a network, on a batch or each generation on another part of it.
+
+    The parts are those of a fixed sequence: the rows are shuffled for every pass, by a key of the seed and the pass.
+    """
+
+    def __init__(self, network, batch, batch_size=None):
+        self.network, self.batch = network, batch
+        self.batch_size = None if batch_size is None or batch_size >= len(batch) else batch_size
+        self._shuffled = None, None
+
+    def __getstate__(self):
+        return self.network, self.batch, self.batch_size
+
+    def __setstate__(self, state):
+        self.__init__(*state)
+
+    def fingerprint(self):
+        """What a run has to share with the one that it continues: for each thing a text, and its exact value."""
+        network, batch = self.network, self.batch
+        return {
+            "fitness": ("a network's loss",) * 2,
+            "sizes": ("-".join(map(str, network.sizes)),) * 2,
+            "activation": (network.activation,) * 2,
+            "objective": (network.objective,) * 2,
+            "codebook": (network.codebook.name, network.codebook.levels.tobytes().hex()),
+            "data": (f"{len(batch)} rows of {batch.features} features", batch.digest()),
+        }
+
+    def is_as_before(self, _genome, _loss):
+        """Whether a genome still has its loss: the fingerprint has told."""
+        return True
+
+    def of_generation(self, population, seed, generation):
+        """Compute each genome's loss, float32[size], on what this generation is shown."""
+        return self.network.loss(population, self.part(seed, generation))
+
+    def of_first(self, genome, loss):
+        """Compute the loss of the first in rank on the whole batch."""
+        return loss if self.batch_size is None else self.network.loss(genome, self.batch)
+
+    def part(self, seed, generation):
+        """Take the batch that a generation is shown."""
+        if self.batch_size is None:
+            return self.batch
+        turn, part = divmod(generation, len(self.batch) // self.batch_size)
+        if self._shuffled[0] != (seed, turn):
+            random = np.random.Philox(key=np.array([seed, turn], np.uint64)).random_raw(len(self.batch))
+            self._shuffled = (seed, turn), self.batch.shuffled(np.argsort(random, kind="stable"))
+        tiles = self.batch_size // _TILE
+        return self._shuffled[1].part(part * tiles, (part + 1) * tiles)
+
+
+class OwnFitness:
+    """Each genome's loss by a function of the user's own."""
+
+    def __init__(self, fitness, n_weights, codebook, scale, vectorized):
+        self.fitness, self.n_weights, self.codebook = fitness, n_weights, codebook
+        self.scale, self.vectorized = scale, vectorized
+
+    def fingerprint(self):
+        """What a run has to share with the one that it continues: for each thing a text, and its exact value."""
+        codebook = "none: the fitness is given codes", "none"
+        if self.codebook is not None:
+            codebook = self.codebook.name, self.codebook.levels.tobytes().hex()
+        return {"fitness": ("a function",) * 2, "codebook": codebook, "scale": (repr(float(self.scale)),) * 2}
+
+    def is_as_before(self, genome, loss):
+        """Whether a genome has about the loss that it had; also where the fitness gives other numbers each time."""
+        first, again = (float(self.of_generation(genome[None], 0, 0)[0]) for _ in range(2))
+        return first != again or bool(np.isclose(first, loss, rtol=1e-3, atol=1e-6))
+
+    def of_generation(self, population, _seed, generation):
+        """Compute each genome's loss, float64[size]."""
+        if self.codebook is None:
+            weights = unpack(population, self.n_weights)
+        else:
+            weights = decode(population, self.codebook, self.scale, n_weights=self.n_weights)
+        losses = self.fitness(weights) if self.vectorized else [self.fitness(row) for row in weights]
+        return _numbers(losses, len(population), f"in generation {generation + 1}")
+
+    def of_first(self, _genome, loss):
+        """Return the loss of the first in rank, which is known."""
+        return loss
+
+
+def _numbers(losses, size, when):
+    # what a fitness has given, as float64[size]
+    if losses is None:
+        raise FitnessError(f"the fitness gives one number a genome, [{size}]; got None {when}: has it no return?")
+    if np.ma.is_masked(losses):
+        raise FitnessError(f"the fitness gives numbers; got a masked array with hidden elements {when}")
+    given = np.asarray(losses)
+    if given.shape != (size,):
+        raise ValueError(f"fitness gives one number a genome, [{size}]; got {list(given.shape)}")
+    if given.dtype.kind not in "biufOV":
+        raise FitnessError(f"the fitness gives numbers; got {given.dtype} {when}")
+    for i, loss in enumerate(given.tolist() if given.dtype.kind == "O" else ()):
+        if loss is None:
+            raise FitnessError(f"the fitness gives a number; got None for genome {i} {when}: has it no return?")
+        if isinstance(loss, str | bytes | complex):
+            raise FitnessError(f"the fitness gives a number; got {loss!r} for genome {i} {when}")
+    return given.astype(np.float64)
+
+
+_known = {}  # in a worker: the fitness that it has been sent, by its digest
+
+
+def _in_worker(owner, digest, pickled, *arguments):
+    if os.getpid() != owner:
+        machine.set_num_threads(1)  # workers are as many as the cores: each has one
+    if digest not in _known:
+        if pickled is None:
+            return None
+        _known.clear()
+        _known[digest] = pickle.loads(pickled)
+    plan, island, *rest = arguments
+    return after_an_epoch(plan, island, _known[digest], *rest)
+
+
+class Workers:
+    """Runs epochs of all islands, here or by an executor."""
+
+    def __init__(self, plan, fitness, executor):
+        self.plan, self.fitness, self.executor = plan, fitness, executor
+        if executor is not None:
+            self.pickled = pickle.dumps(fitness)
+            self.digest = hashlib.sha256(self.pickled).hexdigest()
+
+    def epoch(self, islands, generations, seconds):
+        """Return each island after the epoch, with its rows."""
+        if self.executor is None:
+            return [after_an_epoch(self.plan, island, self.fitness, generations, seconds) for island in islands]
+        tasks = [(self.plan, island, generations, seconds) for island in islands]
+        futures = [self.executor.submit(_in_worker, os.getpid(), self.digest, None, *task) for task in tasks]
+        answers = [future.result() for future in futures]
+        # None is the answer of a worker that has not been sent the fitness yet
+        again = {i: self.executor.submit(_in_worker, os.getpid(), self.digest, self.pickled, *tasks[i])
+                 for i, answer in enumerate(answers) if answer is None}
+        return [again[i].result() if i in again else answer for i, answer in enumerate(answers)]

@@ -1,0 +1,25 @@
+"""The functions of ``lanewise`` on arrays of floats: activations, gates, norms, softmaxes and losses, with backwards.
+
+Here is the namespace, which ``lanewise`` takes over name by name; what is in it is made in a file a family. Defaults,
+checks and documentation are here, the arithmetic is in lanewise.kernels, and the bounds are in lanewise.bounds.
+"""
+
+from . import activations, channel_norms, gates, losses, norms, parametric
+from . import softmax as _softmax
+from .activations import *  # noqa: F403
+from .channel_norms import *  # noqa: F403
+from .gates import *  # noqa: F403
+from .losses import *  # noqa: F403
+from .norms import *  # noqa: F403
+from .parametric import *  # noqa: F403
+from .softmax import *  # noqa: F403
+
+__all__ = [
+    *activations.__all__,
+    *channel_norms.__all__,
+    *gates.__all__,
+    *losses.__all__,
+    *norms.__all__,
+    *parametric.__all__,
+    *_softmax.__all__,
+]

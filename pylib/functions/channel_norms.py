@@ -1,0 +1,350 @@
+"""Norms over channels: batch, group and instance norm, forward and backward, with channels at axis 1. Defaults, checks
+and documentation; the arithmetic is in kernels/: batch_norm.pyx, batch_columns.pyx and, a group being a row, norms.pyx.
+"""
+
+import math
+
+import numpy as np
+
+from ..kernels import batch_columns as _columns
+from ..kernels import batch_norm as _batch
+from ..kernels import norms as _norms
+from ..kernels import norms_backward as _backward
+from ._axis import call, fill, floating, floats_beside, from_zero, like, rounded_to, whole
+from ._documentation import with_bound
+
+__all__ = ["batch_norm", "batch_norm_backward", "group_norm", "group_norm_backward", "instance_norm",
+           "instance_norm_backward"]
+
+
+def _checked(name, x):
+    x = floating(name, "x", x)
+    if x.ndim < 2:
+        raise ValueError(f"{name}: x needs a batch axis and a channel axis, not shape {x.shape}")
+    return x
+
+
+def _per_channel(name, role, values, x, default=None):
+    if values is None:
+        return np.full(x.shape[1], default, np.float64) if default is not None else None
+    values = floats_beside(name, role, values, x)
+    if values.shape != x.shape[1:2]:
+        raise ValueError(f"{name}: {role} of shape {values.shape} does not fit x of shape {x.shape}; "
+                         f"expected {x.shape[1:2]}")
+    return values
+
+
+def _segments(x):
+    """`x` with a segment, what one example holds of one channel, as its last axis; (batch, channels) as it is."""
+    return x.reshape(*x.shape[:2], math.prod(x.shape[2:])) if x.ndim > 2 else x
+
+
+def _check_updated(name, out, running_mean, running_var):
+    # what training writes to, before it writes anything
+    updated = {"running_mean": running_mean, "running_var": running_var}
+    for role, running in updated.items():
+        if running is not None and not isinstance(running, np.ndarray):
+            raise TypeError(f"{name}: {role} is updated in place and must be an ndarray, not {type(running).__name__}")
+        if running is not None and (running.dtype.kind in "biu" or running.dtype.itemsize < 2):
+            raise TypeError(f"{name}: {role} is updated in place and must hold floats of 16 bits or more, not "
+                            f"{running.dtype}")
+        if running is not None and not running.flags.writeable:
+            raise ValueError(f"{name}: {role} is updated in place, but is read-only")
+    written = [(role, array) for role, array in (*updated.items(), ("out", out)) if isinstance(array, np.ndarray)]
+    for k, (role, array) in enumerate(written):
+        for other_role, other in written[:k]:
+            if np.may_share_memory(array, other):
+                raise ValueError(f"{name}: {other_role} and {role} share memory; each must have its own")
+
+
+def _moments(kernels, segments, scale):
+    # mean and variance of each channel times its scale
+    mean, variance = call(kernels.moments_gufunc, "rsss", (segments, scale))
+    return call(_batch.merged_gufunc, "rrss", (mean.T, variance.T)) if segments.ndim > 2 else (mean, variance)
+
+
+@with_bound
+def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *, training=False, momentum=0.1,
+               eps=1e-5, out=None, return_stats=False):
+    """Batch norm: ``(x - mean) / sqrt(variance + eps) * weight + bias`` for each channel, at axis 1.
+
+    In training, mean and variance are those of the batch and its spatial axes, and `running_mean` and `running_var`, if
+    given, are updated in place: ``running = (1 - momentum) * running + momentum * batch``, the variance unbiased, as
+    PyTorch does. In inference they are `running_mean` and `running_var`. A mean is one float64: enough for float32,
+    whose results are as accurate as those of `layer_norm`; for float64 its last place is |mean| / sigma of a result's.
+
+    Parameters
+    ----------
+    x : array_like
+        Of shape ``(batch, channels, ...)``: float32, float64, float16 or bfloat16.
+    running_mean, running_var : ndarray
+        Of shape ``(channels,)``; may be None in training.
+    weight, bias : array_like, optional
+        Of shape ``(channels,)``.
+    training : bool
+        Whether to use, and keep, the statistics of this batch.
+    momentum, eps : float
+        The share of this batch in the running statistics, from 0 to 1; what is added to the variance, finite and 0 or
+        more.
+    out : ndarray, optional
+        Where to put the result.
+    return_stats : bool
+        Also return `mean` and `rstd`, which `batch_norm_backward` wants.
+
+    Returns
+    -------
+    y : ndarray
+        Of the shape of `x`.
+    mean, rstd : ndarray
+        float64, of shape ``(channels,)``. With `return_stats` only.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, inference lacks running statistics, or a channel in training has one element;
+        `momentum` or `eps` is out of its range. A batch of nothing gives nothing, and leaves running statistics alone.
+
+    Notes
+    -----
+    %(bound)s Of float64 results cancel from |mean| / sigma, too.
+
+    Ioffe and Szegedy, "Batch Normalization", 2015.
+    """
+    name = "batch_norm"
+    x = _checked(name, x)
+    momentum, eps = from_zero(name, "momentum", momentum, 1), from_zero(name, "eps", eps)
+    weight = _per_channel(name, "weight", weight, x, 1.0)
+    bias = _per_channel(name, "bias", bias, x, 0.0)
+    kept_mean = _per_channel(name, "running_mean", running_mean, x)
+    kept_var = _per_channel(name, "running_var", running_var, x)
+    segments, kernels, double = _segments(x), _columns if x.ndim == 2 else _batch, x.dtype.itemsize == 8
+    if training:
+        count = x.size // x.shape[1] if x.shape[1] else 0
+        if count == 1:
+            raise ValueError(f"{name}: training needs more than one element a channel; x of shape {x.shape} has 1")
+        _check_updated(name, out, running_mean, running_var)
+        scale, nothing = None, np.full(x.shape[1], np.nan)
+        mean, variance = _moments(kernels, segments, np.ones(x.shape[1])) if x.size else (nothing, nothing)
+        if double and x.size:
+            scale = _batch.scales(mean, variance, eps)
+        if scale is not None:
+            mean, variance = _moments(kernels, segments, scale)
+    else:
+        if kept_mean is None or kept_var is None:
+            raise ValueError(f"{name}: inference needs running_mean and running_var")
+        mean, variance, scale = kept_mean.astype(np.float64), kept_var.astype(np.float64), None
+    *scaled, mean, rstd, variance = _batch.rooted(double, mean, variance, scale, eps)
+    y, _ = fill(name, out, x, kernels.affine_gufunc, (x,), _segments,
+                lambda place: call(kernels.affine_gufunc, "rsssssr", (segments, *scaled, weight, bias), (place,)))
+    if training and x.size:
+        # last, since weight and bias may stand there; of the population: it counts one less
+        with np.errstate(all="ignore"):  # a variance may be beyond what its array holds
+            for running, kept, new in ((running_mean, kept_mean, mean),
+                                       (running_var, kept_var, variance * (count / max(count - 1, 1)))):
+                if running is not None:
+                    running[...] = (1 - momentum) * kept.astype(np.float64) + momentum * new
+    return (y, mean, rstd) if return_stats else y
+
+
+@with_bound
+def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out=None):
+    """Gradients of `batch_norm`.
+
+    With ``normed = (x - mean) * rstd``, in training ``grad_x = (grad - mean(grad) - normed * mean(grad * normed)) *
+    rstd * weight``, means over a channel; in inference ``grad * rstd * weight``.
+
+    Parameters
+    ----------
+    grad, x : array_like
+        The gradient arriving, and the forward's input; of one shape.
+    weight : array_like, optional
+        As given to the forward.
+    mean, rstd : array_like
+        As the forward returned them with `return_stats`.
+    training : bool
+        As given to the forward.
+    out : ndarray, optional
+        Where to put `grad_x`.
+
+    Returns
+    -------
+    grad_x : ndarray
+        Of the shape of `x`.
+    grad_weight, grad_bias : ndarray
+        Of shape ``(channels,)``: float64 where `x` is, else float32.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit that of `x`.
+
+    Notes
+    -----
+    %(bound)s Of float64 results cancel from |mean| / sigma, too.
+    """
+    name = "batch_norm_backward"
+    x = _checked(name, x)
+    grad = like(name, "grad", grad, x)
+    weight = _per_channel(name, "weight", weight, x, 1.0)
+    mean, rstd = _per_channel(name, "mean", mean, x), _per_channel(name, "rstd", rstd, x)
+    arrays, kernels = (_segments(grad), _segments(x)), _columns if x.ndim == 2 else _batch
+    scaled = _batch.settled(8 in (x.dtype.itemsize, grad.dtype.itemsize), mean, rstd)
+    sums = call(kernels.sums_gufunc, "rrsssss", (*arrays, *scaled))
+    if x.ndim > 2:
+        sums = [call(_batch.total_gufunc, "rs", (part,), axis=0) for part in sums]
+    grad_bias, grad_weight = sums
+    count = x.size // max(x.shape[1], 1) if training else np.inf
+    operands = *arrays, *scaled, weight, grad_bias, grad_weight, count
+    grad_x, _ = fill(name, out, x, kernels.slope_gufunc, (grad, x), _segments,
+                     lambda place: call(kernels.slope_gufunc, "rrsssssssr", operands, (place,)))
+    dtype = np.float64 if x.dtype == np.float64 else np.float32
+    return grad_x, rounded_to(dtype, grad_weight), rounded_to(dtype, grad_bias)
+
+
+def _grouped(name, x, num_groups):
+    # (batch, groups, elements of a group)
+    channels, num_groups = x.shape[1], whole(name, "num_groups", num_groups)
+    if num_groups < min(channels, 1) or channels % max(num_groups, 1):
+        raise ValueError(f"{name}: {channels} channels cannot be split into {num_groups} groups")
+    size = channels // max(num_groups, 1) * math.prod(x.shape[2:])
+    return x.reshape(x.shape[0], num_groups, size)
+
+
+def _spread(values, groups):
+    # a number a channel as (groups, elements of a group)
+    if values is None:
+        return np.empty((1, 0), groups.dtype if groups.dtype == np.float64 else np.float32)
+    return np.repeat(values, groups.shape[1] * groups.shape[2] // max(len(values), 1)).reshape(groups.shape[1:])
+
+
+@with_bound
+def group_norm(x, num_groups, weight=None, bias=None, *, eps=1e-5, out=None, return_stats=False):
+    """Group norm: each example's channels, at axis 1, in groups that are layer-normed together.
+
+    Parameters
+    ----------
+    x : array_like
+        Of shape ``(batch, channels, ...)``: float32, float64, float16 or bfloat16.
+    num_groups : int
+        How many groups the channels make.
+    weight, bias : array_like, optional
+        Of shape ``(channels,)``.
+    eps : float
+        Added to the variance: finite, 0 or more.
+    out : ndarray, optional
+        Where to put the result.
+    return_stats : bool
+        Also return `mean` and `rstd`, which `group_norm_backward` can use.
+
+    Returns
+    -------
+    y : ndarray
+        Of the shape of `x`.
+    mean, rstd : ndarray
+        float64, of shape ``(batch, num_groups)``. With `return_stats` only.
+
+    Raises
+    ------
+    ValueError
+        If the channels do not divide into the groups, or a shape does not fit.
+
+    Notes
+    -----
+    %(bound)s
+
+    Wu and He, "Group Normalization", 2018.
+    """
+    name = "group_norm"
+    x = _checked(name, x)
+    weight, bias = _per_channel(name, "weight", weight, x), _per_channel(name, "bias", bias, x)
+    eps = from_zero(name, "eps", eps)
+    groups = _grouped(name, x, num_groups)
+    y, (_, mean, rstd) = fill(
+        name, out, x, _norms.layer_norm_gufunc, (x,), lambda place: place.reshape(groups.shape),
+        lambda place: call(_norms.layer_norm_gufunc, "rvvsrss",
+                           (groups, _spread(weight, groups), _spread(bias, groups), eps), (place,)))
+    return (y, mean, rstd) if return_stats else y
+
+
+@with_bound
+def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=None, eps=1e-5, out=None):
+    """Gradients of `group_norm`.
+
+    Parameters
+    ----------
+    grad, x : array_like
+        The gradient arriving, and the forward's input; of one shape.
+    num_groups, weight, eps
+        As given to the forward.
+    mean, rstd : array_like, optional
+        As the forward returned them; computed again where they are not given.
+    out : ndarray, optional
+        Where to put `grad_x`.
+
+    Returns
+    -------
+    grad_x : ndarray
+        Of the shape of `x`.
+    grad_weight, grad_bias : ndarray
+        Of shape ``(channels,)``: float64 where `x` is, else float32.
+
+    Raises
+    ------
+    ValueError
+        If the channels do not divide into the groups, or a shape does not fit.
+
+    Notes
+    -----
+    %(bound)s
+    """
+    name = "group_norm_backward"
+    x = _checked(name, x)
+    grad = like(name, "grad", grad, x)
+    weight = _per_channel(name, "weight", weight, x)
+    groups = _grouped(name, x, num_groups)
+    eps = from_zero(name, "eps", eps)
+    if mean is not None and rstd is not None:
+        mean, rstd = floating(name, "mean", mean), floating(name, "rstd", rstd)
+    else:
+        mean, rstd = call(_norms.layer_stats_gufunc, "rsss", (groups, eps))
+    if mean.shape != groups.shape[:2] or rstd.shape != groups.shape[:2]:
+        raise ValueError(f"{name}: mean of shape {mean.shape} and rstd of shape {rstd.shape} do not fit; expected "
+                         f"{groups.shape[:2]}")
+
+    def by_group(array):
+        return array.reshape(groups.shape).transpose(1, 0, 2)[:, :, None]
+
+    grad_x, (_, *sums) = fill(
+        name, out, x, _backward.layer_norm_backward_gufunc, (grad, x), by_group,
+        lambda place: call(
+            _backward.layer_norm_backward_gufunc, "rrvssrvv",
+            (by_group(grad), by_group(groups), _spread(weight, groups), mean.T[..., None], rstd.T[..., None]),
+            (place,)))
+    grad_weight, grad_bias = (
+        call(_batch.total_gufunc, "rs", (part.reshape(x.shape[1], part.size // max(x.shape[1], 1)),)).astype(part.dtype)
+        for part in sums)
+    return grad_x, grad_weight, grad_bias
+
+
+@with_bound
+def instance_norm(x, weight=None, bias=None, *, eps=1e-5, out=None, return_stats=False):
+    """Instance norm: `group_norm` with as many groups as channels; each channel of each example by itself.
+
+    Notes
+    -----
+    %(bound)s
+    """
+    x = _checked("instance_norm", x)
+    return group_norm(x, x.shape[1], weight, bias, eps=eps, out=out, return_stats=return_stats)
+
+
+@with_bound
+def instance_norm_backward(grad, x, weight=None, *, mean=None, rstd=None, eps=1e-5, out=None):
+    """Gradients of `instance_norm`: those of `group_norm` with as many groups as channels.
+
+    Notes
+    -----
+    %(bound)s
+    """
+    x = _checked("instance_norm_backward", x)
+    return group_norm_backward(grad, x, x.shape[1], weight, mean=mean, rstd=rstd, eps=eps, out=out)

@@ -1,0 +1,111 @@
+"""Gated linear units and their backwards. The numbers are made in lanewise.kernels.activations."""
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from ..kernels import activations as _kernels
+from . import _documentation
+from ._axis import fitting, refuse_mask, whole
+
+__all__ = ["geglu", "geglu_backward", "glu", "glu_backward", "reglu", "reglu_backward", "swiglu", "swiglu_backward"]
+
+_SHAZEER = "Shazeer, 2020, https://arxiv.org/abs/2002.05202"
+_FORMULAS = {"swiglu": "silu(gate) * up", "geglu": "gelu(gate) * up", "reglu": "relu(gate) * up"}
+_RESULTS = {"grad_gate": "The gradient with respect to gate.", "grad_up": "The gradient with respect to up."}
+
+swiglu, geglu, reglu = _kernels.swiglu_ufunc, _kernels.geglu_ufunc, _kernels.reglu_ufunc
+swiglu_backward, geglu_backward = _kernels.swiglu_backward_ufunc, _kernels.geglu_backward_ufunc
+reglu_backward = _kernels.reglu_backward_ufunc
+
+for _name, _formula in _FORMULAS.items():
+    for _ufunc in (_name, f"{_name}_backward"):
+        _documentation.named(globals()[_ufunc], _ufunc)
+    globals()[_name].__doc__ = _documentation.forward(_name, _formula, _SHAZEER, "gate", {"up": "What is gated"})
+    _activation = _formula.partition("(")[0]
+    globals()[f"{_name}_backward"].__doc__ = _documentation.backward(
+        f"{_name}_backward", f"grad * up * {_activation}'(gate), and grad * {_activation}(gate)",
+        {"gate": "The forward's gate", "up": "What was gated"}, _RESULTS)
+
+
+def _halves(name, x, axis):
+    """The two halves of an array along an axis, as views."""
+    axis = normalize_axis_index(whole(name, "axis", axis), x.ndim, f"{name}: x of shape {x.shape}")
+    if x.shape[axis] % 2:
+        raise ValueError(f"{name}: x must have an even length along axis {axis}; got shape {x.shape}")
+    return np.split(x, 2, axis)
+
+
+@_documentation.with_bound
+def glu(x, axis=-1, *, out=None):
+    """Gated linear unit: a / (1 + e^-b), a and b the halves of x along an axis.
+
+    Parameters
+    ----------
+    x : array_like of float16, bfloat16, float32 or float64
+        Integers are converted as np.exp converts them.
+    axis : int
+        Of an even length.
+    out : ndarray, optional
+        Of half the length along `axis`.
+
+    Returns
+    -------
+    y : ndarray
+        Of the dtype of `x`, half as long along `axis`.
+
+    Raises
+    ------
+    ValueError
+        The length along `axis` is odd, or `x` has no such axis.
+
+    Notes
+    -----
+    %(bound)s
+
+    Source: Dauphin et al., 2016, https://arxiv.org/abs/1612.08083.
+    """
+    halves = _halves("glu", np.asanyarray(x), axis)
+    return _kernels.glu_ufunc(*halves, out=None if out is None else fitting("glu", out, halves[0].shape))
+
+
+@_documentation.with_bound
+def glu_backward(grad, x, axis=-1, *, out=None):
+    """Backward of glu: grad * s and grad * a s (1 - s), s = sigmoid(b), joined; a and b the halves of x along an axis.
+
+    Parameters
+    ----------
+    grad : array_like
+        The gradient arriving, half as long as `x` along `axis`.
+    x : array_like
+        The forward's input.
+    axis : int
+        Of an even length.
+    out : ndarray, optional
+        Where to put the result.
+
+    Returns
+    -------
+    grad_x : ndarray
+        The gradient with respect to `x`, of its shape.
+
+    Raises
+    ------
+    ValueError
+        The length along `axis` is odd, `x` has no such axis, or `grad` does not fit.
+
+    Notes
+    -----
+    %(bound)s
+    """
+    refuse_mask("glu_backward", "x", x)
+    refuse_mask("glu_backward", "grad", grad)
+    x, grad = np.asanyarray(x), np.asanyarray(grad)
+    halves = _halves("glu_backward", x, axis)
+    if grad.shape != halves[0].shape:
+        raise ValueError(f"glu_backward: grad of shape {grad.shape} does not fit x of shape {x.shape}; expected "
+                         f"{halves[0].shape}")
+    if out is None:
+        out = np.empty(x.shape, _kernels.glu_ufunc.resolve_dtypes((x.dtype, x.dtype, None))[-1])
+    grad_x = fitting("glu_backward", out, x.shape)
+    _kernels.glu_backward_ufunc(grad, *halves, out=tuple(np.split(grad_x, 2, axis)))
+    return grad_x

@@ -1,0 +1,385 @@
+"""Norms along an axis, forward and backward. Defaults, checks and documentation; the arithmetic is in
+kernels/norms.pyx and kernels/norms_backward.pyx, and the bound of each function in bounds.py."""
+
+import numpy as np
+
+from ..kernels import normalize as _normalize
+from ..kernels import norms as _norms
+from ..kernels import norms_backward as _backward
+from ._axis import (
+    backward_on_axis,
+    checked,
+    from_zero,
+    like,
+    of_number,
+    on_axis,
+    rounded_to,
+    statistic,
+    vector,
+)
+from ._documentation import with_bound
+
+__all__ = ["add_rms_norm", "layer_norm", "layer_norm_backward", "normalize", "normalize_backward", "rms_norm",
+           "rms_norm_backward"]
+
+_LAYER_NORMS = {"shifted": _norms.layer_norm_gufunc, "two_pass": _norms.layer_norm_two_pass_gufunc,
+                "one_pass": _norms.layer_norm_one_pass_gufunc}
+
+
+@with_bound
+def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False):
+    """Root mean square norm: ``x / sqrt(mean(x**2) + eps) * weight`` along `axis`.
+
+    The row is read once for its statistic, a sum of squares: sixteen at a time in the precision of the computation, and
+    those sums in float64. A row whose squares would leave the exponent range is scaled by a power of two first.
+
+    Parameters
+    ----------
+    x : array_like
+        float32, float64, float16 or bfloat16. float16 and bfloat16 are computed in float32 and rounded once.
+    weight : array_like, optional
+        Of shape ``(x.shape[axis],)``.
+    eps : float
+        Added to the mean square: finite, 0 or more.
+    axis : int
+        The axis that holds a row.
+    out : ndarray, optional
+        Where to put the result; may be `x`.
+    return_stats : bool
+        Also return `rstd`, which `rms_norm_backward` can use.
+
+    Returns
+    -------
+    y : ndarray
+        Of the shape of `x`.
+    rstd : ndarray
+        float64, of the shape of `x` without `axis`: ``1 / sqrt(mean(x**2) + eps)``. With `return_stats` only.
+
+    Raises
+    ------
+    ValueError
+        If `weight` does not have the length of `axis`, `x` has no such axis, or `eps` is out of its range.
+
+    Notes
+    -----
+    %(bound)s
+
+    Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019.
+
+    Examples
+    --------
+    >>> import lanewise as lw
+    >>> lw.rms_norm([3.0, 4.0], eps=0.0)
+    array([0.84852814, 1.13137085])
+    """
+    x, axis = checked("rms_norm", x, axis)
+    eps = from_zero("rms_norm", "eps", eps)
+    if x.ndim == 0:
+        return of_number("rms_norm", rms_norm, (x,), out, weight=weight, eps=eps, return_stats=return_stats)
+    weight = vector("rms_norm", "weight", weight, x, axis)
+    y, rstd = on_axis(_norms.rms_norm_gufunc, "rvsrs", (x, weight, eps), axis, x.ndim, out)
+    return (y, rstd) if return_stats else y
+
+
+@with_bound
+def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return_stats=False, algorithm="shifted"):
+    """Layer norm: ``(x - mean) / sqrt(variance + eps) * weight + bias`` along `axis`.
+
+    Statistics are summed sixteen elements at a time in the precision of the computation, and those sums in float64.
+    x - mean is right to the last bits even where nearly all of x is mean, since the mean is carried in two parts.
+
+    Parameters
+    ----------
+    x : array_like
+        float32, float64, float16 or bfloat16. float16 and bfloat16 are computed in float32 and rounded once.
+    weight, bias : array_like, optional
+        Of shape ``(x.shape[axis],)``.
+    eps : float
+        Added to the variance: finite, 0 or more.
+    axis : int
+        The axis that holds a row.
+    out : ndarray, optional
+        Where to put the result; may be `x`.
+    return_stats : bool
+        Also return `mean` and `rstd`, which `layer_norm_backward` can use.
+    algorithm : {"shifted", "two_pass", "one_pass"}
+        How the row is read for its statistics. "shifted" takes the mean of the first 128 elements for a guess and sums
+        what all elements deviate from it, and the squares of that; a guess that would cost the variance accuracy (more
+        than a third of a standard deviation from the mean) is made good, and the row read again. "two_pass" finds the
+        mean, then centred squares. "one_pass" merges shifted sums of blocks by the formula of Chan, Golub and LeVeque;
+        in float64 it loses up to 12 bits of the variance to a block that starts with an outlier, in float32, float16
+        and bfloat16 nothing that shows.
+
+    Returns
+    -------
+    y : ndarray
+        Of the shape of `x`.
+    mean, rstd : ndarray
+        float64, of the shape of `x` without `axis`. With `return_stats` only.
+
+    Raises
+    ------
+    ValueError
+        If `weight` or `bias` does not have the length of `axis`, `x` has no such axis, the algorithm is unknown, or
+        `eps` is out of its range.
+
+    Notes
+    -----
+    %(bound)s
+
+    Ba, Kiros and Hinton, "Layer Normalization", 2016. Chan, Golub and LeVeque, "Algorithms for computing the sample
+    variance: analysis and recommendations", 1983: shifted data, and the merging of blocks.
+
+    Examples
+    --------
+    >>> import lanewise as lw
+    >>> lw.layer_norm([40000.0, 40001.0, 40002.0, 40003.0], eps=0.0)
+    array([-1.34164079, -0.4472136 ,  0.4472136 ,  1.34164079])
+    """
+    if algorithm not in _LAYER_NORMS:
+        raise ValueError(f"layer_norm: algorithm {algorithm!r} is unknown; expected one of {', '.join(_LAYER_NORMS)}")
+    x, axis = checked("layer_norm", x, axis)
+    eps = from_zero("layer_norm", "eps", eps)
+    if x.ndim == 0:
+        return of_number("layer_norm", layer_norm, (x,), out, weight=weight, bias=bias, eps=eps,
+                         return_stats=return_stats, algorithm=algorithm)
+    weight = vector("layer_norm", "weight", weight, x, axis)
+    bias = vector("layer_norm", "bias", bias, x, axis)
+    y, mean, rstd = on_axis(_LAYER_NORMS[algorithm], "rvvsrss", (x, weight, bias, eps), axis, x.ndim, out)
+    return (y, mean, rstd) if return_stats else y
+
+
+@with_bound
+def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1, out=None):
+    """Gradients of `rms_norm`.
+
+    With ``normed = x * rstd``: ``grad_x = (grad * weight - normed * mean(grad * weight * normed)) * rstd`` and
+    ``grad_weight = sum(grad * normed)`` over the rows, in one order whatever the number of threads.
+
+    Parameters
+    ----------
+    grad, x : array_like
+        The gradient arriving, and the forward's input; of one shape.
+    weight : array_like, optional
+        As given to the forward.
+    rstd : array_like, optional
+        As the forward returned it; computed again where it is not given.
+    eps, axis
+        As given to the forward; `eps` is not used where `rstd` is given.
+    out : ndarray, optional
+        Where to put `grad_x`.
+
+    Returns
+    -------
+    grad_x : ndarray
+        Of the shape of `x`.
+    grad_weight : ndarray or None
+        Of the shape and dtype of `weight` (integers: float32, or float64 as `x`); None where there is no weight.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit that of `x`.
+
+    Notes
+    -----
+    %(bound)s
+    """
+    x, axis = checked("rms_norm_backward", x, axis)
+    grad = like("rms_norm_backward", "grad", grad, x)
+    eps = from_zero("rms_norm_backward", "eps", eps)
+    if x.ndim == 0:
+        return of_number("rms_norm_backward", rms_norm_backward, (grad, x), out, weight=weight, rstd=rstd, eps=eps)
+    vectors = vector("rms_norm_backward", "weight", weight, x, axis)
+    if rstd is None:
+        rstd = on_axis(_norms.rms_stats_gufunc, "rss", (x, eps), axis, x.ndim)
+    rstd = statistic("rms_norm_backward", "rstd", rstd, x, axis)
+    grad_x, grad_weight = backward_on_axis(
+        "rms_norm_backward", _backward.rms_norm_backward_gufunc, "rrvsrv", (grad, x, vectors, rstd), axis, out)
+    return grad_x, None if weight is None else rounded_to(vectors.dtype, grad_weight)
+
+
+@with_bound
+def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None, eps=1e-5, axis=-1, out=None):
+    """Gradients of `layer_norm`.
+
+    With ``normed = (x - mean) * rstd``: ``grad_x = (grad * weight - mean(grad * weight) - normed *
+    mean(grad * weight * normed)) * rstd``, ``grad_weight = sum(grad * normed)`` and ``grad_bias = sum(grad)`` over the
+    rows, in one order whatever the number of threads.
+
+    Parameters
+    ----------
+    grad, x : array_like
+        The gradient arriving, and the forward's input; of one shape.
+    weight, bias : array_like, optional
+        As given to the forward.
+    mean, rstd : array_like, optional
+        As the forward returned them, both or none; computed again where they are not given.
+    eps, axis
+        As given to the forward; `eps` is not used where the statistics are given.
+    out : ndarray, optional
+        Where to put `grad_x`.
+
+    Returns
+    -------
+    grad_x : ndarray
+        Of the shape of `x`.
+    grad_weight, grad_bias : ndarray or None
+        Of the shape and dtype of `weight` and `bias`; None where there is none.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit that of `x`, or one of `mean` and `rstd` is given without the other.
+
+    Notes
+    -----
+    %(bound)s
+    """
+    name = "layer_norm_backward"
+    x, axis = checked(name, x, axis)
+    grad = like(name, "grad", grad, x)
+    eps = from_zero(name, "eps", eps)
+    if x.ndim == 0:
+        return of_number(name, layer_norm_backward, (grad, x), out, weight=weight, bias=bias, mean=mean, rstd=rstd,
+                         eps=eps)
+    weights, biases = vector(name, "weight", weight, x, axis), vector(name, "bias", bias, x, axis)
+    if (mean is None) != (rstd is None):
+        raise ValueError(f"{name}: mean and rstd go together; {'rstd' if mean is None else 'mean'} was given alone")
+    if rstd is None:
+        mean, rstd = on_axis(_norms.layer_stats_gufunc, "rsss", (x, eps), axis, x.ndim)
+    mean, rstd = statistic(name, "mean", mean, x, axis), statistic(name, "rstd", rstd, x, axis)
+    grad_x, grad_weight, grad_bias = backward_on_axis(
+        name, _backward.layer_norm_backward_gufunc, "rrvssrvv", (grad, x, weights, mean, rstd), axis, out)
+    return (grad_x, None if weight is None else rounded_to(weights.dtype, grad_weight),
+            None if bias is None else rounded_to(biases.dtype, grad_bias))
+
+
+@with_bound
+def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False):
+    """Add and norm: ``rms_norm(x + residual, weight)`` and the sum, in one go.
+
+    Its gradient is that of `rms_norm` at the sum, plus the gradient that arrives at the sum: for both `x` and
+    `residual`.
+
+    Parameters
+    ----------
+    x, residual : array_like
+        Of one shape: float32, float64, float16 or bfloat16.
+    weight, eps, axis
+        As for `rms_norm`.
+    out : tuple of two, ndarray or None, optional
+        Where to put `y` and `new_residual`; the latter may be `residual`.
+    return_stats : bool
+        Also return `rstd`.
+
+    Returns
+    -------
+    y, new_residual : ndarray
+        The norm, and ``x + residual``. float16 and bfloat16: both are rounded once from float32.
+    rstd : ndarray
+        As `rms_norm` returns it. With `return_stats` only.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, `weight` does not have the length of `axis`, `x` has no such axis, or `out` is not a tuple
+        of two.
+
+    Notes
+    -----
+    %(bound)s
+    """
+    x, axis = checked("add_rms_norm", x, axis)
+    out = (None, None) if out is None else out
+    if not isinstance(out, tuple) or len(out) != 2:
+        raise ValueError(f"add_rms_norm: out must be a tuple of two, for y and new_residual, not {type(out).__name__}"
+                         f"{f' of {len(out)}' if isinstance(out, tuple) else ''}")
+    residual = like("add_rms_norm", "residual", residual, x)
+    eps = from_zero("add_rms_norm", "eps", eps)
+    if x.ndim == 0:
+        raise ValueError("add_rms_norm: x of shape () has no axis; expected at least one")
+    weight = vector("add_rms_norm", "weight", weight, x, axis)
+    y, total, rstd = on_axis(_norms.add_rms_norm_gufunc, "rrvsrrs", (x, residual, weight, eps), axis, x.ndim, *out)
+    return (y, total, rstd) if return_stats else (y, total)
+
+
+def _power(name, p):
+    if (type(p) is not int and np.ndim(p) != 0) or p not in (1, 2):
+        raise ValueError(f"{name}: p must be 1 or 2, not {p}")
+    return float(p)
+
+
+@with_bound
+def normalize(x, p=2, axis=-1, *, eps=1e-12, out=None):
+    """Rows of length one: ``x / max(length, eps)``, the length being ``sum(|x|**p)**(1 / p)`` along `axis`.
+
+    Parameters
+    ----------
+    x : array_like
+        float32, float64, float16 or bfloat16.
+    p : {1, 2}
+        Which length.
+    axis : int
+        The axis that holds a row.
+    eps : float
+        The least length to divide by: finite, 0 or more.
+    out : ndarray, optional
+        Where to put the result; may be `x`.
+
+    Returns
+    -------
+    y : ndarray
+        Of the shape of `x`.
+
+    Raises
+    ------
+    ValueError
+        If `p` is neither 1 nor 2, or `x` has no such axis.
+
+    Notes
+    -----
+    %(bound)s
+    """
+    p = _power("normalize", p)
+    x, axis = checked("normalize", x, axis)
+    eps = from_zero("normalize", "eps", eps)
+    if x.ndim == 0:
+        return of_number("normalize", normalize, (x,), out, p=p, eps=eps)
+    return on_axis(_normalize.normalize_gufunc, "rssr", (x, p, eps), axis, x.ndim, out)
+
+
+@with_bound
+def normalize_backward(grad, x, p=2, axis=-1, *, eps=1e-12, out=None):
+    """Gradient of `normalize`: ``(grad - along * sum(grad * y)) / length``, along being y (p = 2) or sign(x) (p = 1).
+
+    Parameters
+    ----------
+    grad, x : array_like
+        The gradient arriving, and the forward's input; of one shape.
+    p, axis, eps
+        As given to the forward.
+    out : ndarray, optional
+        Where to put the result.
+
+    Returns
+    -------
+    grad_x : ndarray
+        Of the shape of `x`; ``grad / eps`` for a row shorter than `eps`.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, `p` is neither 1 nor 2, or `x` has no such axis.
+
+    Notes
+    -----
+    %(bound)s
+    """
+    p = _power("normalize_backward", p)
+    x, axis = checked("normalize_backward", x, axis)
+    grad = like("normalize_backward", "grad", grad, x)
+    eps = from_zero("normalize_backward", "eps", eps)
+    if x.ndim == 0:
+        return of_number("normalize_backward", normalize_backward, (grad, x), out, p=p, eps=eps)
+    return on_axis(_normalize.normalize_backward_gufunc, "rrssr", (grad, x, p, eps), axis, x.ndim, out)

@@ -1,0 +1,196 @@
+"""What breeds packed 4-bit genomes: random starts, mutation, crossover, and how far apart genomes are.
+
+Codes and weights are codes.py; both are lanewise.genome to the user. Whom to breed is decided in lanewise.evolution.
+"""
+
+import numpy as np
+
+from ..kernels import breeding as _kernels
+from ..kernels import distances as _distances
+from ..packing import plain, rows_of, weights_in, whole
+from .codes import LOG4, seed_of
+
+__all__ = ["crossover", "diversity", "hamming_distance", "mutate", "random_population"]
+
+_MUTATIONS = ("flip", "gray", "step", "redraw")  # in the order of the enumeration in kernels/breeding.pyx
+_CROSSOVERS = {"uniform": (0, 0), "bitwise": (1, 0), "one_point": (2, 1), "two_point": (2, 2)}
+
+
+def _key(rng, generation, first):
+    return seed_of(rng), whole("generation", generation, 2**32 - 1), whole("first", first, 2**32 - 1)
+
+
+def _output(out, rows, shape):
+    # a fresh array, or the caller's where it can be written in place; else one to be copied into it
+    if out is None:
+        return np.empty(rows.shape, np.uint8)
+    if not isinstance(out, np.ndarray) or out.dtype != np.uint8 or out.shape != shape:
+        given = f"{out.dtype}{list(out.shape)}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise ValueError(f"out is an array uint8{list(shape)}; got {given}")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only")
+    apart = out.ctypes.data == rows.ctypes.data or not np.may_share_memory(out, rows)
+    return out.reshape(rows.shape) if out.flags.c_contiguous and apart else np.empty(rows.shape, np.uint8)
+
+
+def _finish(y, out, shape):
+    if out is None:
+        return y.reshape(shape)
+    if not np.may_share_memory(y, out):
+        out[...] = y.reshape(shape)
+    return out
+
+
+def random_population(size, n_weights, rng, *, generation=0, first=0):
+    """Draw genomes with every code equally likely.
+
+    Parameters
+    ----------
+    size, n_weights : int
+    rng : int or np.random.Generator
+        The seed, or where to draw one from.
+    generation, first : int
+        Genome i is drawn from the key (seed, generation, first + i).
+
+    Returns
+    -------
+    ndarray of uint8, shape (size, ceil(n_weights / 2))
+
+    """
+    size = whole("size", size, 2**32 - 1)
+    n_weights = whole("n_weights", n_weights, np.iinfo(np.intp).max)
+    genomes = np.empty((size, (n_weights + 1) // 2), np.uint8)
+    _kernels.random_population(genomes, n_weights, *_key(rng, generation, first))
+    return genomes
+
+
+def mutate(genomes, rate, rng, out=None, *, kind="flip", codebook=LOG4, n_weights=None, generation=0, first=0):
+    """Flip each bit, or change each weight, with probability `rate`, independently.
+
+    Parameters
+    ----------
+    genomes : array_like of uint8, shape (..., ceil(n / 2))
+    rate : float or array_like
+        Between 0 and 1, right to 1e-12 of itself: 0 copies, and 1 flips every bit or changes every weight. One for
+        all, or one for each genome.
+    rng : int or np.random.Generator
+    out : ndarray of uint8, optional
+        Where to write; may be `genomes`.
+    kind : {"flip", "gray", "step", "redraw"}
+        "flip" flips bits of the codes. "gray" flips bits of the Gray code of a code's rank among the codebook's
+        levels, where neighbours differ in one bit. "step" moves each weight, with probability `rate`, to the level
+        above or below its own, by a fair coin; beyond the ends there is none, and it stays. "redraw" gives each
+        weight, with probability `rate`, a fresh code, any of the 16 alike, its own among them.
+    codebook : Codebook
+        Whose levels "gray" and "step" go by.
+    n_weights : int, optional
+        n, where it is odd: the spare nibble stays zero.
+    generation, first : int
+        Genome i draws from the key (seed, generation, first + i).
+
+    Returns
+    -------
+    ndarray of uint8, of the shape of `genomes`
+
+    """
+    genomes = plain("genomes", genomes)
+    rows = rows_of("genomes", genomes, np.uint8)
+    n = weights_in("genomes", rows, n_weights)
+    rates = np.ascontiguousarray(rate, dtype=np.float64).reshape(-1)
+    if rates.size not in (1, rows.shape[0]):
+        raise ValueError(f"rate is one number, or one for each of the {rows.shape[0]} genomes; got {rates.size}")
+    if not ((rates >= 0) & (rates <= 1)).all():
+        raise ValueError(f"rate is between 0 and 1; got {rate!r}")
+    if kind not in _MUTATIONS:
+        raise ValueError(f"kind is one of {', '.join(_MUTATIONS)}; got {kind!r}")
+    key = _key(rng, generation, first)
+    y = _output(out, rows, genomes.shape)
+    _kernels.mutate(rows, y, n, rates, _MUTATIONS.index(kind), codebook._tables, *key)
+    return _finish(y, out, genomes.shape)
+
+
+def crossover(a, b, rng, children=1, *, kind="uniform", n_weights=None, generation=0, first=0):
+    """Breed genomes: each weight's code comes whole from one parent, by a fair coin.
+
+    Parameters
+    ----------
+    a, b : array_like of uint8, shape (..., ceil(n / 2))
+        The parents, pair by pair.
+    rng : int or np.random.Generator
+    children : {1, 2}
+        With 2, the second child takes what the first did not.
+    kind : {"uniform", "bitwise", "one_point", "two_point"}
+        "bitwise" tosses a coin for each bit. "one_point" takes the weights up to a random place from `a` and the rest
+        from `b`, and "two_point" those between two random places from `b`.
+    n_weights : int, optional
+        n, where it is odd.
+    generation, first : int
+        Pair i draws from the key (seed, generation, first + i).
+
+    Returns
+    -------
+    ndarray of uint8, of the shape of `a`, or a pair of them
+
+    """
+    if kind not in _CROSSOVERS:
+        raise ValueError(f"kind is one of {', '.join(_CROSSOVERS)}; got {kind!r}")
+    if children not in (1, 2):
+        raise ValueError(f"children is 1 or 2; got {children!r}")
+    a, b = plain("a", a), plain("b", b)
+    if a.shape != b.shape:
+        raise ValueError(f"a and b have one shape; got {list(a.shape)} and {list(b.shape)}")
+    rows, others = rows_of("a", a, np.uint8), rows_of("b", b, np.uint8)
+    n = weights_in("a and b", rows, n_weights)
+    pairs = np.arange(rows.shape[0])
+    child = np.empty_like(rows)
+    sibling = np.empty_like(rows) if children == 2 else None
+    _kernels.crossover(rows, pairs, others, pairs, child, sibling, n, *_CROSSOVERS[kind], *_key(rng, generation, first))
+    child = child.reshape(a.shape)
+    return child if sibling is None else (child, sibling.reshape(a.shape))
+
+
+def hamming_distance(a, b, unit="bits"):
+    """Count in how many bits, or weights, genomes differ.
+
+    Parameters
+    ----------
+    a : array_like of uint8, shape (..., bytes)
+    b : array_like of uint8
+        Of the shape of `a`, or one genome, shape (bytes,), that all are compared with.
+    unit : {"bits", "weights"}
+
+    Returns
+    -------
+    ndarray of intp, shape (...), or an int for one genome
+
+    """
+    if unit not in ("bits", "weights"):
+        raise ValueError(f"unit is 'bits' or 'weights'; got {unit!r}")
+    a, b = plain("a", a), plain("b", b)
+    if b.shape not in (a.shape, a.shape[-1:]):
+        raise ValueError(f"b has the shape of a, {list(a.shape)}, or of one genome; got {list(b.shape)}")
+    rows, others = rows_of("a", a, np.uint8), rows_of("b", b, np.uint8)
+    distances = np.zeros(rows.shape[0], np.intp)
+    if rows.size:
+        _distances.hamming_distance(rows, others, unit == "weights", distances)
+    return distances.reshape(a.shape[:-1]) if a.ndim > 1 else int(distances[0])
+
+
+def diversity(population):
+    """Compute the mean number of bits in which two genomes of a population differ.
+
+    Parameters
+    ----------
+    population : array_like of uint8, shape (size, bytes)
+        At least two genomes.
+
+    Returns
+    -------
+    float
+        Every pair is counted, in time proportional to the size: exact up to 2^53 differences.
+    """
+    population = plain("population", population)
+    rows = rows_of("population", population, np.uint8)
+    if population.ndim != 2 or len(rows) < 2:
+        raise ValueError(f"population is [size, bytes] with a size of at least 2; got {list(population.shape)}")
+    return _distances.diversity(rows) if rows.size else 0.0

@@ -1,0 +1,200 @@
+"""What the 4-bit codes of a genome stand for: codebooks, encode, decode.
+
+How codes are packed is packing.py, what breeds genomes breeding.py; all are lanewise.genome to the user.
+"""
+
+import operator
+
+import numpy as np
+
+from ..kernels import genome as _kernels
+from ..packing import plain, rows_of, weights_in, whole
+
+__all__ = ["FLOAT4", "INT4", "LOG4", "LOG4_ZERO", "NF4", "Codebook", "best_scale", "decode", "encode"]
+
+
+class Codebook:
+    """What the 16 codes stand for.
+
+    Parameters
+    ----------
+    levels : array_like of 16 finite float32
+        The weight of each code, in any order.
+    name : str
+        How the codebook is shown.
+
+    """
+
+    def __init__(self, levels, name="custom"):
+        levels = np.array(levels, dtype=np.float32)
+        if levels.shape != (16,) or not np.isfinite(levels).all():
+            raise ValueError(f"a codebook has 16 finite levels; got {levels.tolist()!r}")
+        self.name = name
+        self.levels = levels
+        self.levels.flags.writeable = False
+        # What encode asks for: the codes by rising level, and the middle below each. Of equal levels (+0 and -0)
+        # the lowest code is used and the others never are, since no weight lies between their equal middles.
+        order = np.lexsort((-np.arange(16), levels))
+        rising = levels[order].astype(np.float64)
+        middles = np.concatenate([[-np.inf], (rising[:-1] + rising[1:]) / 2])
+        for i in range(1, 16):
+            if rising[i] == rising[i - 1]:
+                middles[i] = middles[i - 1]
+        self._order = order.astype(np.float32)
+        self._middles = middles
+        # What mutation asks for: of each code the Gray code of its level's rank, and back; the codes a level up and
+        # down.
+        ranks = np.arange(16)
+        gray = ranks ^ ranks >> 1
+        self._tables = np.empty((4, 16), np.uint8)
+        self._tables[0, order] = gray
+        self._tables[1, gray] = order
+        self._tables[2, order] = order[np.minimum(ranks + 1, 15)]
+        self._tables[3, order] = order[np.maximum(ranks - 1, 0)]
+
+    def __repr__(self):
+        return f"Codebook({self.name}: {', '.join(f'{level:g}' for level in self.levels)})"
+
+    def __eq__(self, other):
+        return isinstance(other, Codebook) and self.levels.tobytes() == other.levels.tobytes()
+
+    def __hash__(self):
+        return hash(self.levels.tobytes())
+
+
+#: Bit 3 is the sign, bits 0 to 2 the exponent e: the weight is +-2^-e, from 1 down to 1/128, and never zero.
+LOG4 = Codebook([sign * 2.0**-e for sign in (1, -1) for e in range(8)], "LOG4")
+#: As LOG4, but the smallest exponent gives way to zero: 1 down to 1/64, and 0.
+LOG4_ZERO = Codebook([sign * x for sign in (1.0, -1.0) for x in (*(2.0**-e for e in range(7)), 0.0)], "LOG4_ZERO")
+#: Quantiles of the normal distribution, scaled to [-1, 1] (Dettmers et al., "QLoRA", 2023, appendix E).
+NF4 = Codebook([
+    -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+    -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+    0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0], "NF4")
+#: The OCP format E2M1: sign, two bits of exponent, one of fraction; the largest is 6.
+FLOAT4 = Codebook([sign * x for sign in (1.0, -1.0) for x in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)], "FLOAT4")
+#: Two's complement, -8 to 7.
+INT4 = Codebook([*range(8), *range(-8, 0)], "INT4")
+
+
+def seed_of(rng):
+    """Take the 64-bit key of a random stream from an int, or draw one from a ``np.random.Generator``."""
+    if isinstance(rng, np.random.Generator):
+        return int(rng.integers(0, 2**64, dtype=np.uint64))
+    try:
+        seed = operator.index(rng)
+    except TypeError:
+        raise TypeError(f"rng is an int or a np.random.Generator; got {type(rng).__name__}") from None
+    return whole("rng", seed, 2**64 - 1)
+
+
+def best_scale(weights, codebook=LOG4, *, group=None):
+    """Find the scale with which a codebook is nearest to weights, by least squares.
+
+    Parameters
+    ----------
+    weights : array_like of float32, shape (n,) or (rows, n)
+        Finite.
+    codebook : Codebook
+    group : int, optional
+        How many weights share a scale, a multiple of 16. By default all do.
+
+    Returns
+    -------
+    ndarray of float32, shape (groups,) or (rows, groups)
+        For `encode` and `decode`. The best of 120 starts, each improved once: not proven the best of all.
+        1 where all weights are zero.
+    """
+    weights = plain("weights", weights)
+    rows = rows_of("weights", weights, np.float32)
+    if weights.ndim > 2 or not rows.size:
+        raise ValueError(f"weights are [n] or [rows, n], and some; got {list(weights.shape)}")
+    if not np.isfinite(rows).all():
+        raise ValueError("weights hold a NaN or an infinity")
+    _, group = scales_of(1.0, group, rows.shape[1], rows.shape[0])
+    scales = np.empty((rows.shape[0], -(-rows.shape[1] // group)), np.float32)
+    scratch = np.empty((rows.shape[0], (rows.shape[1] + 1) // 2), np.uint8)
+    _kernels.best_scales(rows, codebook.levels, codebook._order, codebook._middles, group, scratch, scales)
+    return scales.reshape(*weights.shape[:-1], scales.shape[1])
+
+
+def scales_of(scale, group, n, rows):
+    # as float32[1 or rows, groups], and the group's size
+    if group is None:
+        group = max(n, 1)
+    group = whole("group", group, np.iinfo(np.intp).max)
+    if group < n and (group == 0 or group % 16):
+        raise ValueError(f"group is a multiple of 16, or at least the {n} weights; got {group}")
+    groups = max(-(-n // group), 1)
+    plain("scale", scale)
+    scales = np.asarray(scale, dtype=np.float32)
+    if not (scales.min(initial=1) > 0 and scales.max(initial=1) < np.inf):
+        raise ValueError("scale is positive and finite")
+    if scales.ndim > 2 or (scales.ndim and scales.shape[-1] not in (1, groups)) or (
+            scales.ndim == 2 and scales.shape[0] not in (1, rows)):
+        raise ValueError(f"scale is a number, [{groups}] for the groups or [{rows}, {groups}] for each genome's; "
+                         f"got {list(scales.shape)}")
+    leading = scales.shape[0] if scales.ndim == 2 else 1
+    return np.ascontiguousarray(np.broadcast_to(scales, (leading, groups))), group
+
+
+def decode(genomes, codebook=LOG4, scale=1.0, *, group=None, n_weights=None):
+    """Turn codes into weights, ``levels[code] * scale``, rounded once.
+
+    Parameters
+    ----------
+    genomes : array_like of uint8, shape (..., ceil(n / 2))
+    codebook : Codebook
+    scale : float or array_like
+        One number; one for each group, shape (groups,); or for each genome and group, shape (size, groups).
+    group : int, optional
+        How many weights share a scale, a multiple of 16. By default all do.
+    n_weights : int, optional
+        n, where it is odd.
+
+    Returns
+    -------
+    ndarray of float32, shape (..., n)
+
+    """
+    genomes = plain("genomes", genomes)
+    rows = rows_of("genomes", genomes, np.uint8)
+    n = weights_in("genomes", rows, n_weights)
+    scales, group = scales_of(scale, group, n, rows.shape[0])
+    weights = np.empty((rows.shape[0], n), np.float32)
+    _kernels.decode(rows, codebook.levels, scales, group, weights)
+    return weights.reshape(*genomes.shape[:-1], n)
+
+
+def encode(weights, codebook=LOG4, scale=1.0, *, group=None):
+    """Turn weights into the codes whose ``level * scale`` is nearest, in a tie the even one (of two even or two odd
+    codes that of the lower level).
+
+    So ``encode(-weights)`` decodes to what ``encode(weights)`` does, negated, wherever a codebook has a level and its
+    negative; and the codes of FLOAT4 are those of ``lanewise.ieee754.encode``, but that zero is always code 0.
+
+    Parameters
+    ----------
+    weights : array_like of float32, shape (..., n)
+        Beyond the largest level they take it; NaN is refused.
+    codebook, scale, group
+        As in `decode`.
+
+    Returns
+    -------
+    ndarray of uint8, shape (..., ceil(n / 2))
+
+    Raises
+    ------
+    ValueError
+        If a weight is NaN.
+
+    """
+    weights = plain("weights", weights)
+    rows = rows_of("weights", weights, np.float32)
+    n = rows.shape[1]
+    scales, group = scales_of(scale, group, n, rows.shape[0])
+    genomes = np.empty((rows.shape[0], (n + 1) // 2), np.uint8)
+    if not _kernels.encode(rows, codebook._order, codebook._middles, scales, group, genomes):
+        raise ValueError("weights hold a NaN, which no code is near to")
+    return genomes.reshape(*weights.shape[:-1], genomes.shape[1])

@@ -1,0 +1,67 @@
+"""A linear layer on packed 4-bit weights, as lanewise.genome shows it; the arithmetic is kernels/linear4.pyx."""
+
+import numpy as np
+
+from ..kernels import linear4 as _kernels
+from ..packing import plain, rows_of
+from .codes import LOG4, scales_of
+
+__all__ = ["linear4"]
+
+
+def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None):
+    """Apply a linear layer whose weights are packed codes: ``x @ decode(codes).T + bias``.
+
+    No unpacked copy of the weights is made in memory.
+
+    Parameters
+    ----------
+    x : array_like of float32, shape (..., inputs)
+    codes : array_like of uint8, shape (outputs, ceil(inputs / 2))
+        As `encode` packs a matrix of weights, shape (outputs, inputs). A layer of a genome whose rows have an even
+        number of weights is ``genome[first:last].reshape(outputs, -1)``.
+    codebook : Codebook
+    scale : float or array_like
+        One number; one for each group of a row's weights, shape (groups,); or for each output and group, shape
+        (outputs, groups), such as `best_scale` gives.
+    bias : array_like of float32, shape (outputs,), optional
+    group : int, optional
+        How many weights of a row share a scale, a multiple of 16. By default all do.
+
+    Returns
+    -------
+    ndarray of float32, shape (..., outputs)
+        Summed in float32, as 16 partial sums in one fixed order: the same bits for a row on its own or among others,
+        on any level and any number of threads.
+
+    Raises
+    ------
+    TypeError
+        If `x`, `codes` or `bias` has another dtype, or is a masked array.
+    ValueError
+        If the shapes do not fit, or if a level times its scale is beyond float32.
+
+    """
+    x, codes = plain("x", x), plain("codes", codes)
+    rows = rows_of("x", x, np.float32)
+    matrix = rows_of("codes", codes, np.uint8)
+    inputs = rows.shape[1]
+    if codes.ndim != 2 or codes.shape[1] != (inputs + 1) // 2:
+        raise ValueError(f"codes of {inputs} inputs are [outputs, {(inputs + 1) // 2}]; got {list(codes.shape)}")
+    outputs = codes.shape[0]
+    scales, group = scales_of(scale, group, inputs, outputs)
+    if not np.abs(codebook.levels).max() <= np.finfo(np.float32).max / scales.max(initial=1):
+        raise ValueError(f"a level times its scale is beyond float32: the largest scale is {scales.max():g}")
+    if bias is not None:
+        bias = np.ascontiguousarray(plain("bias", bias))
+        if bias.dtype != np.float32:
+            raise TypeError(f"bias holds float32; got {bias.dtype}")
+        if bias.shape != (outputs,):
+            raise ValueError(f"bias is [{outputs}], a number for each output; got {list(bias.shape)}")
+    y = np.empty((rows.shape[0], outputs), np.float32)
+    if inputs == 0:
+        y[...] = 0 if bias is None else bias
+    elif y.size:
+        scales = np.ascontiguousarray(np.broadcast_to(scales, (outputs, scales.shape[1])))
+        _kernels.linear4(matrix, codebook.levels, scales, group, bias, rows, y)
+    return y.reshape(*x.shape[:-1], outputs)

@@ -1,0 +1,248 @@
+"""Numbers rounded into a format and back, exactly, and what the trip costs; 4-bit codes packed two a byte.
+
+The arithmetic is in lanewise.kernels.ieee754; here are options and errors. All is lanewise.ieee754 to the user.
+"""
+
+import functools
+
+import numpy as np
+
+from .. import packing as _packing
+from ..formats import BINARY32, BINARY64, format_given
+from ..kernels import ieee754 as _kernels
+from .fields import raw_codes, shared_sections, whole_numbers
+
+__all__ = ["decode", "encode", "pack", "rounding_error", "unpack"]
+
+ROUNDINGS = ("nearest", "zero", "up", "down", "stochastic")
+OVERFLOWS = ("ieee", "saturate")
+
+
+@shared_sections
+def encode(x, format, *, rounding="nearest", overflow="ieee", seed=None, packed=False, **kwargs):
+    """Round numbers into a format, once.
+
+    Parameters
+    ----------
+    x : array_like
+        Numbers; float16 and bfloat16 are taken as float32, and integers exactly. Into binary64 only float64 goes, bit
+        for bit, and integers that it holds.
+    format : Format or str
+        The format to round into, or its name.
+    rounding : {"nearest", "zero", "up", "down", "stochastic"}
+        To nearest with ties to even; toward zero, +infinity or -infinity; or up with the probability that the distance
+        to the lower neighbour is of a step, in steps of 2**-31.
+    overflow : {"ieee", "saturate"}
+        What becomes of a number that is too large, and of infinity: what IEEE 754 says, which is infinity (NaN in a
+        format without infinity) unless the rounding leads to the largest number; or always the largest number. A
+        format without infinity and NaN always saturates.
+    seed : int or numpy.random.Generator, optional
+        For stochastic rounding, which needs one: an int gives the same codes always and everywhere.
+    packed : bool
+        Whether to put 4-bit codes two a byte along the last axis, as ``pack`` does.
+    {kwargs}
+
+    Returns
+    -------
+    ndarray of unsigned int
+        Codes, of dtype ``format.code_dtype``. ``.view(format.dtype)`` are numbers where a dtype exists. If packed,
+        bytes, of shape (..., ceil(n / 2)).
+
+    Raises
+    ------
+    TypeError
+        If the numbers are of a dtype that float64 does not hold.
+    ValueError
+        If an option is unknown, the seed missing, or ``packed`` asked of a format whose codes have not four bits.
+
+    Notes
+    -----
+    A NaN becomes a quiet NaN of the same sign and, where there is room, the same payload; in a format without NaN, -0.
+    In float8_e8m0fnu, which has no sign and no zero, negative numbers and zero become NaN (saturating, zero becomes the
+    smallest), a tie goes up, and what is smaller than all its numbers becomes the smallest.
+    """
+    format = format_given(format)
+    if packed:
+        _check_packed(format)
+        return pack(encode(x, format, rounding=rounding, overflow=overflow, seed=seed, **kwargs))
+    x, _ = _numbers(x, format)
+    if rounding != "stochastic":
+        return conversion("encode", format, rounding, overflow)(x, **kwargs)
+    if seed is None:
+        raise ValueError("stochastic rounding needs a seed: an int or a numpy.random.Generator")
+    if not format.signed:
+        raise ValueError(f"stochastic rounding into {format.name} is not defined: its numbers are not evenly spaced")
+    rng = seed if isinstance(seed, np.random.Generator) else np.random.Generator(np.random.Philox(seed))
+    x = np.asanyarray(x)
+    noise = rng.integers(0, 1 << 32, size=x.shape, dtype=np.uint32)
+    return conversion("encode_stochastic", format, "stochastic", overflow)(x, noise, **kwargs)
+
+
+@shared_sections
+def decode(codes, format, *, dtype=None, packed=False, n=None, **kwargs):
+    """The numbers that codes stand for, exactly.
+
+    Parameters
+    ----------
+    codes : array_like of unsigned int
+        Codes of the format, or numbers of its dtype. Bits above a code's width are ignored.
+    format : Format or str
+        What the codes mean: a format or its name.
+    dtype : {float32, float64}, optional
+        float32 unless the format is binary64.
+    packed : bool
+        Whether the codes are bytes of two 4-bit codes each, as ``pack`` makes them.
+    n : int, optional
+        How many packed codes the last axis has; twice the bytes by default.
+    {kwargs}
+
+    Returns
+    -------
+    ndarray of float32 or float64
+        A signalling NaN comes out quiet, as from any operation.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the codes are not unsigned numbers of the format's width, or the dtype is another; if ``packed`` is asked of
+        a format whose codes have not four bits, or ``n`` does not fit.
+    """
+    format = format_given(format)
+    if packed:
+        _check_packed(format)
+        codes = unpack(codes, n)
+    elif n is not None:
+        raise ValueError(f"n={n} counts packed codes; expected packed=True with it")
+    if dtype is not None:
+        kwargs["dtype"] = np.dtype(dtype)
+        if kwargs["dtype"] not in [wide.native for wide in _wide_formats(format)]:
+            raise TypeError(f"dtype {kwargs['dtype']} does not hold all of {format.name}; expected "
+                            f"{' or '.join(str(wide.native) for wide in _wide_formats(format))}")
+    return conversion("decode", format)(raw_codes(codes, format), **kwargs)
+
+
+@shared_sections
+def rounding_error(x, format, *, rounding="nearest", overflow="ieee", **kwargs):
+    """What a trip through a format adds to each number: ``decode(encode(x, format), format) - x``.
+
+    Parameters
+    ----------
+    x : array_like
+        Numbers; float16 and bfloat16 are taken as float32, and integers exactly.
+    format : Format or str
+        The format to go through, or its name.
+    rounding, overflow : str
+        As for ``encode``, but not stochastic.
+    {kwargs}
+
+    Returns
+    -------
+    ndarray of float32 or float64
+        Exact wherever ``x`` is in the format's range. 0 where an infinity stays one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for ``encode``.
+    """
+    format = format_given(format)
+    x, rest = _numbers(x, format)
+    found = conversion("rounding_error", format, rounding, overflow)(x, **kwargs)
+    if rest is None:
+        return found
+    return np.subtract(found, rest, out=kwargs.get("out"), where=kwargs.get("where", True))
+
+
+def pack(codes):
+    """Two 4-bit codes a byte, along the last axis: code 2i in the low half of byte i.
+
+    Parameters
+    ----------
+    codes : array_like of uint8, shape (..., n)
+        Codes of four bits, or numbers of a dtype of ml_dtypes that has four bits.
+
+    Returns
+    -------
+    ndarray of uint8, shape (..., ceil(n / 2))
+        The last high half is 0 where n is odd.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a code is not a whole number from 0 to 15.
+    """
+    codes = _packing.plain("codes", codes)
+    if codes.dtype.name not in _packing.FOUR_BITS:
+        codes = whole_numbers(codes, np.dtype("u1"), "codes")
+    return _packing.pack(np.atleast_1d(codes))
+
+
+def unpack(packed, n=None):
+    """The 4-bit codes of packed bytes: the inverse of ``pack``.
+
+    Parameters
+    ----------
+    packed : array_like of uint8, shape (..., bytes)
+        Two codes a byte, the first in the low half.
+    n : int, optional
+        How many codes the last axis has; twice the bytes by default.
+
+    Returns
+    -------
+    ndarray of uint8, shape (..., n)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the bytes are not whole numbers from 0 to 255, or ``n`` codes do not take as many bytes as there are.
+    """
+    packed = np.atleast_1d(whole_numbers(_packing.plain("packed", packed), np.dtype("u1"), "packed codes"))
+    if n is not None and (n + 1) // 2 != packed.shape[-1]:
+        raise ValueError(f"n={n} codes take {(n + 1) // 2} bytes; packed has {packed.shape[-1]}")
+    return _packing.unpack(packed, n)
+
+
+def _check_packed(format):
+    if format.width != 4:
+        raise ValueError(f"packed codes have four bits; those of {format.name} have {format.width}")
+
+
+def _numbers(x, format):
+    """What the ufuncs take of `x`, and what that leaves of it, which is None for all but large integers.
+
+    An integer that float64 does not hold becomes one that it holds, of the bits above the lowest eleven, the last of
+    them set where one of those is: rounded to odd, which a second rounding does not notice.
+    """
+    x = x if hasattr(x, "dtype") else np.asanyarray(x)
+    if x.dtype.kind == "O" or (x.dtype.kind == "f" and x.dtype.itemsize > 8):
+        raise TypeError(f"numbers of dtype {x.dtype} are more than float64 holds; expected float16, bfloat16, float32, "
+                        f"float64 or integers")
+    if x.dtype.kind not in "iu" or x.dtype.itemsize < 8:
+        return x, None
+    with np.errstate(all="ignore"):  # the size of the smallest int64
+        size = np.where(x < 0, -x.astype(np.uint64), x.astype(np.uint64))
+    large = size > 2**53
+    if not large.any():
+        return x, None
+    if format.width == 64:
+        raise TypeError(f"{format.name} takes integers up to 2**53; got {x[large].ravel()[0] if x.ndim else x}")
+    odd = size & ~np.uint64(2047) | ((size & np.uint64(2047)) != 0).astype(np.uint64) << np.uint64(11)
+    near = np.where(large, odd, size)
+    sign = np.where(x < 0, -1.0, 1.0)
+    rest = np.where(size < near, -(near - size).astype(np.float64), (size - near).astype(np.float64))
+    return near.astype(np.float64) * sign, rest * sign
+
+
+def _wide_formats(format):
+    return (BINARY64,) if format.width == 64 else (BINARY32, BINARY64)
+
+
+@functools.cache
+def conversion(function, format, rounding="nearest", overflow="ieee"):
+    """The ufunc of a function between binary32 or binary64 and a format; an error where an option is unknown."""
+    roundings = ROUNDINGS[:-1] if function == "rounding_error" else ROUNDINGS
+    for name, given, known in ("rounding", rounding, roundings), ("overflow", overflow, OVERFLOWS):
+        if given not in known:
+            raise ValueError(f"{name}={given!r} is unknown; expected one of {', '.join(known)}")
+    name = "_".join([function, format.name, *([rounding, overflow] if function.startswith("encode") else [])])
+    return _kernels.of_conversions(function, name, format, _wide_formats(format), rounding, overflow == "saturate")

@@ -1,0 +1,113 @@
+"""Codes of four bits packed two to a byte, and the checks of arrays of codes: what genomes and four-bit formats share.
+
+What a code stands for is decided in genome/codes.py and in formats.py; the arithmetic is lanewise.kernels.genome.
+"""
+
+import operator
+
+import numpy as np
+
+from .kernels import genome as _kernels
+
+__all__ = ["pack", "unpack"]
+
+FOUR_BITS = ("int4", "uint4", "float4_e2m1fn")  # of ml_dtypes, one number a byte
+
+
+def whole(name, value, largest):
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} is an int; got {type(value).__name__}") from None
+    if not 0 <= number <= largest:
+        raise ValueError(f"{name} is between 0 and {largest}; got {number}")
+    return number
+
+
+def plain(name, array):
+    """An ndarray; an error of a masked one."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, whose mask would not be seen; fill it or drop what it hides")
+    return np.asarray(array)
+
+
+def rows_of(name, array, dtype):
+    # as a C-contiguous matrix with one row for each index of the leading axes
+    array = plain(name, array)
+    if array.dtype != dtype:
+        raise TypeError(f"{name} holds {np.dtype(dtype)}; got {array.dtype}")
+    if array.ndim == 0:
+        raise ValueError(f"{name} has at least one axis; got a scalar")
+    return np.ascontiguousarray(array).reshape(-1, array.shape[-1]) if array.size else array.reshape(
+        int(np.prod(array.shape[:-1])), array.shape[-1])
+
+
+def codes_in(codes):
+    """Codes, one a byte, of integers or of four-bit numbers."""
+    codes = plain("codes", codes)
+    if codes.dtype.name in FOUR_BITS:
+        return codes.view(np.uint8) & np.uint8(15)
+    if codes.dtype.kind in "iu" and codes.dtype != np.uint8:
+        if codes.size and not (codes.min() >= 0 and codes.max() <= 15):
+            raise ValueError(f"a code is between 0 and 15; got {codes.min() if codes.min() < 0 else codes.max()}")
+        return codes.astype(np.uint8)
+    return codes if codes.size else codes.astype(np.uint8)
+
+
+def weights_in(name, genomes, n_weights):
+    # the number of weights, checked against the number of bytes
+    if n_weights is None:
+        return 2 * genomes.shape[-1]
+    n_weights = whole("n_weights", n_weights, np.iinfo(np.intp).max)
+    if (n_weights + 1) // 2 != genomes.shape[-1]:
+        raise ValueError(f"{name} of {n_weights} weights have {(n_weights + 1) // 2} bytes; got {genomes.shape[-1]}")
+    return n_weights
+
+
+def pack(codes):
+    """Pack codes two to a byte.
+
+    Parameters
+    ----------
+    codes : array_like, shape (..., n)
+        One code each, 0 to 15: integers, or numbers of a dtype of ml_dtypes that has four bits, whose bits are taken.
+
+    Returns
+    -------
+    ndarray of uint8, shape (..., ceil(n / 2))
+
+    Raises
+    ------
+    TypeError
+        If the codes are no integers, or masked.
+    ValueError
+        If a code is below 0 or above 15.
+
+    """
+    codes = codes_in(codes)
+    rows = rows_of("codes", codes, np.uint8)
+    genomes = np.empty((rows.shape[0], (rows.shape[1] + 1) // 2), np.uint8)
+    if not _kernels.pack(rows, genomes):
+        raise ValueError(f"a code is between 0 and 15; got {rows.max()}")
+    return genomes.reshape(*codes.shape[:-1], genomes.shape[1])
+
+
+def unpack(genomes, n_weights=None):
+    """Unpack to one code a byte; the inverse of `pack`.
+
+    Parameters
+    ----------
+    genomes : array_like of uint8, shape (..., ceil(n / 2))
+    n_weights : int, optional
+        n, where it is odd.
+
+    Returns
+    -------
+    ndarray of uint8, shape (..., n)
+
+    """
+    genomes = plain("genomes", genomes)
+    rows = rows_of("genomes", genomes, np.uint8)
+    codes = np.empty((rows.shape[0], weights_in("genomes", rows, n_weights)), np.uint8)
+    _kernels.unpack(rows, codes)
+    return codes.reshape(*genomes.shape[:-1], codes.shape[1])
