@@ -2,7 +2,7 @@
 # what one example holds of one channel; examples of a channel are merged by equal-sized groups. Where that is one
 # number, examples are rows of all channels, and a register holds neighbouring channels: batch_columns.pyx. Which rows,
 # dtypes and strides is loops/rows.pxd; the order of sums is loops/reductions.pxd; what axes mean is
-# pylib/channel_norms.py.
+# pylib/functions/channel_norms.py.
 #
 # Where squares, differences or reciprocals would leave the exponent range, a channel is multiplied by a power of two
 # first, its scale; mean and rstd are then those of x * scale. rowwise/exponent_range.pxd says which channels these are.

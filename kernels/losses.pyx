@@ -1,6 +1,6 @@
 # Cross-entropy along a row of logits, its gradient, and the sum of the losses. The exponentials are
 # rowwise/exponentials.pxd; which rows, dtypes and strides is loops/rows.pxd; what a target may be is checked in
-# pylib/losses.py.
+# pylib/functions/losses.py.
 #
 # Bytes: the logits are read for the largest, and once more for the exponentials, which are written where the gradient
 # goes; everything else is done there.
