@@ -14,6 +14,7 @@ from .functions import *  # noqa: F403
 __version__ = "0.1.0"
 
 _WINGS = ("evolution", "genome", "ieee754")
+_MOVED = ("checkpoint", "data")  # into evolution; scripts in the field import them from here
 __all__ = [
     "__version__",
     "evolution",
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name):
-        if name in _WINGS:
+        if name in _WINGS or name in _MOVED:
             from importlib import import_module
 
-            return import_module(f"{__name__}.{name}")
+            return import_module(f"{__name__}.evolution.{name}" if name in _MOVED else f"{__name__}.{name}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -111,6 +111,11 @@ def test_import_leaves_the_wings_until_they_are_used(run_python):
     assert found.stdout == "[]\n['lanewise.ieee754', 'lanewise.genome', 'lanewise.evolution']\n[]\n", found.stderr
 
 
+def test_modules_that_moved_are_found_where_they_were(run_python):
+    found = run_python("from lanewise import checkpoint, data; print(checkpoint.__name__, data.__name__)")
+    assert found.stdout == "lanewise.evolution.checkpoint lanewise.evolution.data\n", found.stderr
+
+
 def test_dir_shows_public_names_only():
     shown = {name for name in dir(lw) if not name.startswith("__")}
     assert shown == set(lw.__all__) - {"__version__"}
