@@ -13,15 +13,21 @@ static inline uint64_t bits_of_double(double x) { uint64_t b; memcpy(&b, &x, siz
 static inline float float_of_bits(uint32_t b) { float x; memcpy(&x, &b, sizeof x); return x; }
 static inline double double_of_bits(uint64_t b) { double x; memcpy(&x, &b, sizeof x); return x; }
 
-/* memory: a register of one lane has no part, so n is 1 */
+/* memory: the part of a register of one lane is all of it or nothing */
 static inline f32x load_f32(const float *p) { return *p; }
 static inline f64x load_f64(const double *p) { return *p; }
-static inline f32x load_part_f32(const float *p, ptrdiff_t n) { (void)n; return *p; }
-static inline f64x load_part_f64(const double *p, ptrdiff_t n) { (void)n; return *p; }
+static inline f32x load_part_f32(const float *p, ptrdiff_t n) { return n > 0 ? *p : 0; }
+static inline f64x load_part_f64(const double *p, ptrdiff_t n) { return n > 0 ? *p : 0; }
 static inline void store_f32(float *p, f32x x) { *p = x; }
 static inline void store_f64(double *p, f64x x) { *p = x; }
-static inline void store_part_f32(float *p, f32x x, ptrdiff_t n) { (void)n; *p = x; }
-static inline void store_part_f64(double *p, f64x x, ptrdiff_t n) { (void)n; *p = x; }
+static inline void store_part_f32(float *p, f32x x, ptrdiff_t n) {
+    if (n > 0)
+        *p = x;
+}
+static inline void store_part_f64(double *p, f64x x, ptrdiff_t n) {
+    if (n > 0)
+        *p = x;
+}
 static inline void stream_f32(float *p, f32x x) { *p = x; }
 static inline void stream_f64(double *p, f64x x) { *p = x; }
 static inline void end_stream(void) {}
@@ -31,7 +37,7 @@ static inline f64x splat_f64(double a) { return a; }
 /* float32 to float64; one lane has nothing to interleave */
 static inline f64x wide_sum_f32(const float *p, const float *q) { return *p + *q; }
 static inline f64x wide_f32(const float *p) { return *p; }
-static inline f64x wide_part_f32(const float *p, ptrdiff_t n) { (void)n; return *p; }
+static inline f64x wide_part_f32(const float *p, ptrdiff_t n) { return n > 0 ? *p : 0; }
 static inline f32x zip_low_f32(f32x a, f32x b) { (void)b; return a; }
 static inline f32x zip_high_f32(f32x a, f32x b) { (void)a; return b; }
 static inline f64x zip_low_f64(f64x a, f64x b) { (void)b; return a; }
