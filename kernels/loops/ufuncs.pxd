@@ -282,6 +282,11 @@ cdef inline void by_blocks(const Row* row, char** args, const np.npy_intp* steps
         end_stream()
 
 
+# Blocks are called, not copied to the four places of an elementwise loop that may need one.
+ctypedef void (*blocks_function)(const Row* row, char** args, const np.npy_intp* steps, Py_ssize_t start,
+                                 Py_ssize_t stop) noexcept nogil
+
+
 cdef inline void span(const Row* row, char** args, const np.npy_intp* steps, Py_ssize_t start,
                       Py_ssize_t stop) noexcept nogil:
     cdef environment callers = enter_environment()
@@ -289,6 +294,7 @@ cdef inline void span(const Row* row, char** args, const np.npy_intp* steps, Py_
     cdef bint contiguous = True
     cdef Py_ssize_t whole, register_bytes, head
     cdef int k, widest = 0
+    cdef blocks_function blocks = <blocks_function>called(<void*>by_blocks)
     for k in range(row.n_in + row.n_out):
         contiguous = contiguous and not is_short(row.dtypes[k]) and steps[k] == size_of(row.dtypes[k])
         if steps[k] >= steps[widest]:
@@ -298,7 +304,7 @@ cdef inline void span(const Row* row, char** args, const np.npy_intp* steps, Py_
         register_bytes = row.lanes * steps[widest]
         head = (-<uintptr_t>(args[widest] + start * steps[widest]) % register_bytes) // steps[widest]
         if head > 0:
-            by_blocks(row, args, steps, start, start + head)
+            blocks(row, args, steps, start, start + head)
             start += head
     whole = stop - start
     if contiguous:
@@ -308,7 +314,7 @@ cdef inline void span(const Row* row, char** args, const np.npy_intp* steps, Py_
         call(row, p, whole)
         start += whole
     if start < stop:
-        by_blocks(row, args, steps, start, stop)
+        blocks(row, args, steps, start, stop)
     leave_environment(callers)
 
 
