@@ -15,6 +15,7 @@ PACKAGE = Path(lanewise.__file__).parent
 # A room is a folder of the package, or a module beside the folders; "lanewise" is the package itself. Each may import
 # what stands here, its own modules, and what is not of this package.
 MAY_IMPORT = {
+    "_typing": set(),  # for stubs alone
     "functions": {"kernels", "bounds"},
     "ieee754": {"kernels", "bounds", "formats", "packing"},
     "genome": {"kernels", "bounds", "packing"},

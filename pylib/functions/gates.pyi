@@ -1,16 +1,13 @@
-from typing import Any
+from .._typing import Array, Binary, Numbers, TernaryPair
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+geglu: Binary
+geglu_backward: TernaryPair
+reglu: Binary
+reglu_backward: TernaryPair
+swiglu: Binary
+swiglu_backward: TernaryPair
 
-geglu: np.ufunc
-geglu_backward: np.ufunc
-reglu: np.ufunc
-reglu_backward: np.ufunc
-swiglu: np.ufunc
-swiglu_backward: np.ufunc
-
-def glu(x: ArrayLike, axis: int = -1, *, out: NDArray[Any] | None = None) -> NDArray[Any]: ...
+def glu(x: Numbers, axis: int = -1, *, out: Array | None = None) -> Array: ...
 def glu_backward(
-    grad: ArrayLike, x: ArrayLike, axis: int = -1, *, out: NDArray[Any] | None = None
-) -> NDArray[Any]: ...
+    grad: Numbers, x: Numbers, axis: int = -1, *, out: Array | None = None
+) -> Array: ...

@@ -1,0 +1,100 @@
+"""What the stubs say of arrays and of ufuncs. Nothing imports this at run time.
+
+A string is no number, though NumPy's own ``ArrayLike`` takes one; and a ufunc is called with anything at all, as far as
+NumPy says. These say how many arrays each takes, and of what."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol, TypeAlias, TypeVar, overload
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+__all__ = ["Array", "Binary", "Nested", "Numbers", "Out", "Scalar", "SupportsArray", "TernaryPair", "Unary"]
+
+Array: TypeAlias = NDArray[Any]
+Scalar: TypeAlias = float | np.number[Any] | np.bool
+F = TypeVar("F", bound=np.floating[Any])
+T = TypeVar("T", covariant=True)
+
+
+class SupportsArray(Protocol):
+    """An array, or what becomes one: of NumPy, or of a library whose arrays say how."""
+
+    def __array__(self) -> Array: ...
+
+
+class Nested(Protocol[T]):
+    """A list, tuple or the like of numbers, of whatever depth. What `str` looks for in itself is text alone."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> "T | Nested[T]": ...
+    def __contains__(self, x: object, /) -> bool: ...
+    def __iter__(self, /) -> "Iterator[T | Nested[T]]": ...
+    def __reversed__(self, /) -> "Iterator[T | Nested[T]]": ...
+
+
+Numbers: TypeAlias = Scalar | SupportsArray | Nested[Scalar | SupportsArray]
+Out: TypeAlias = Array | tuple[Array] | None
+
+
+class _Ufunc(Protocol):
+    # what both have of np.ufunc
+    @property
+    def __name__(self) -> str: ...
+    @property
+    def nin(self) -> int: ...
+    @property
+    def nout(self) -> int: ...
+    @property
+    def nargs(self) -> int: ...
+    @property
+    def ntypes(self) -> int: ...
+    @property
+    def types(self) -> list[str]: ...
+
+
+class Unary(_Ufunc, Protocol):
+    """A ufunc of one array, such as `lanewise.silu`."""
+
+    @overload
+    def __call__(self, x: NDArray[F], /, out: None = None, *, where: Numbers = ..., dtype: None = ...,
+                 **keywords: Any) -> NDArray[F]: ...
+    @overload
+    def __call__(self, x: F, /, out: None = None, *, where: Numbers = ..., dtype: None = ..., **keywords: Any) -> F: ...
+    @overload
+    def __call__(self, x: float, /, out: None = None, *, where: Numbers = ..., dtype: None = ...,
+                 **keywords: Any) -> np.float64: ...
+    @overload
+    def __call__(self, x: Numbers, /, out: NDArray[F] | tuple[NDArray[F]], *, where: Numbers = ...,
+                 dtype: DTypeLike = ..., **keywords: Any) -> NDArray[F]: ...
+    @overload
+    def __call__(self, x: Numbers, /, out: Out = None, *, where: Numbers = ..., dtype: DTypeLike = ...,
+                 **keywords: Any) -> Any: ...
+
+
+class Binary(_Ufunc, Protocol):
+    """A ufunc of two arrays, such as `lanewise.silu_backward`."""
+
+    @overload
+    def __call__(self, a: NDArray[F], b: NDArray[F], /, out: None = None, *, where: Numbers = ..., dtype: None = ...,
+                 **keywords: Any) -> NDArray[F]: ...
+    @overload
+    def __call__(self, a: F, b: F, /, out: None = None, *, where: Numbers = ..., dtype: None = ...,
+                 **keywords: Any) -> F: ...
+    @overload
+    def __call__(self, a: Numbers, b: Numbers, /, out: NDArray[F] | tuple[NDArray[F]], *, where: Numbers = ...,
+                 dtype: DTypeLike = ..., **keywords: Any) -> NDArray[F]: ...
+    @overload
+    def __call__(self, a: Numbers, b: Numbers, /, out: Out = None, *, where: Numbers = ..., dtype: DTypeLike = ...,
+                 **keywords: Any) -> Any: ...
+
+
+class TernaryPair(_Ufunc, Protocol):
+    """A ufunc of three arrays that gives two, such as `lanewise.swiglu_backward`."""
+
+    @overload
+    def __call__(self, a: NDArray[F], b: NDArray[F], c: NDArray[F], /, *, out: None = None, where: Numbers = ...,
+                 dtype: None = ..., **keywords: Any) -> tuple[NDArray[F], NDArray[F]]: ...
+    @overload
+    def __call__(self, a: Numbers, b: Numbers, c: Numbers, /, *, out: tuple[Array | None, Array | None] | None = None,
+                 where: Numbers = ..., dtype: DTypeLike = ..., **keywords: Any) -> tuple[Any, Any]: ...

@@ -1,0 +1,11 @@
+from typing import Final
+
+SIXTEEN: Final[float]
+BOUNDS: Final[dict[str, dict[str, float] | str]]
+GATE_BOUNDS: Final[dict[str, dict[str, float] | str]]
+ROW_BOUNDS: Final[dict[str, dict[str, float] | str]]
+CANCELLING: Final[set[str]]
+
+def functions() -> list[str]: ...
+def of(function: str) -> dict[str, float]: ...
+def bound(function: str, dtype: str) -> float: ...

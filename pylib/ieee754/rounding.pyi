@@ -1,0 +1,35 @@
+from typing import Any, Final, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from .._typing import Array, Numbers
+from ..formats import Format
+
+__all__ = ["decode", "encode", "pack", "rounding_error", "unpack"]
+
+ROUNDINGS: Final[tuple[str, ...]]
+OVERFLOWS: Final[tuple[str, ...]]
+
+_Directed: TypeAlias = Literal["nearest", "zero", "up", "down"]
+_Rounding: TypeAlias = Literal["nearest", "zero", "up", "down", "stochastic"]
+_Overflow: TypeAlias = Literal["ieee", "saturate"]
+
+def encode(
+    x: Numbers, format: Format | str,
+    *, rounding: _Rounding = "nearest", overflow: _Overflow = "ieee", seed: int | np.random.Generator | None = None,
+    packed: bool = False, **kwargs: Any,
+) -> Array: ...
+def decode(
+    codes: Numbers, format: Format | str,
+    *, dtype: DTypeLike | None = None, packed: bool = False, n: int | None = None, **kwargs: Any,
+) -> Array: ...
+def rounding_error(
+    x: Numbers, format: Format | str,
+    *, rounding: _Directed = "nearest", overflow: _Overflow = "ieee", **kwargs: Any,
+) -> Array: ...
+def pack(codes: Numbers) -> NDArray[np.uint8]: ...
+def unpack(packed: Numbers, n: int | None = None) -> NDArray[np.uint8]: ...
+def conversion(
+    function: str, format: Format, rounding: _Rounding = "nearest", overflow: _Overflow = "ieee"
+) -> np.ufunc: ...
