@@ -1,0 +1,34 @@
+"""The site: these pages, and the reference that the docstrings are. CONTRIBUTING.md says how to build it."""
+
+import lanewise
+
+project = "Lanewise"
+author = "The Lanewise developers"
+copyright = author
+version = release = lanewise.__version__
+
+extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
+source_suffix = {".md": "markdown", ".rst": "restructuredtext"}  # autosummary writes the latter
+exclude_patterns = ["_build"]
+
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+
+autosummary_generate = True
+autodoc_typehints = "none"  # numpydoc's sections say it
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+
+html_theme = "furo"
+html_title = f"Lanewise {release}"
+
+
+def escape_bars(app, what, name, obj, options, lines):
+    """|x| is a magnitude, which reStructuredText takes for the name of something to put there."""
+    lines[:] = ["``".join(part if k % 2 else part.replace("|", "\\|") for k, part in enumerate(line.split("``")))
+                for line in lines]
+
+
+def setup(app):
+    """Sphinx calls this."""
+    app.connect("autodoc-process-docstring", escape_bars)
