@@ -4,9 +4,10 @@ with defaults, checks and documentation. The numbers are made in lanewise.kernel
 import numpy as np
 
 from ..kernels import activations as _kernels
+from ..kernels.batch_norm import total_gufunc
 from ..kernels.operands import any_less, any_zero, apply
 from . import _documentation
-from ._axis import refuse_mask, rounded_to
+from ._axis import call, refuse_mask, rounded_to
 
 __all__ = [
     "celu", "celu_backward", "elu", "elu_backward", "hardshrink", "hardshrink_backward", "hardtanh",
@@ -70,9 +71,10 @@ def prelu_backward(grad, x, weight):
     grad_x = apply(_UFUNCS["leaky_relu_backward"], {}, None, (grad, x), weight)
     each = np.broadcast_to(_kernels.prelu_weight_backward_ufunc(grad, x, dtype=np.float64), np.shape(grad_x))
     lengths = (1,) * (each.ndim - np.ndim(weight)) + np.shape(weight)
-    shared = tuple(k for k, length in enumerate(lengths) if length == 1)
-    # of C-ordered numbers, so that the sum does not depend on how the array lies in memory
-    grad_weight = np.ascontiguousarray(each).sum(shared).reshape(np.shape(weight))
+    # the axes along which one weight serves all come last, and are summed as one row, whose order is fixed
+    by_weight = each.transpose(np.argsort([length == 1 for length in lengths], kind="stable"))
+    by_weight = by_weight.reshape(np.size(weight), each.size // max(np.size(weight), 1))
+    grad_weight = call(total_gufunc, "rs", (by_weight,)).reshape(np.shape(weight))
     return grad_x, rounded_to(getattr(weight, "dtype", grad_x.dtype), grad_weight)
 
 
