@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lanewise.bounds import BOUNDS, GATE_BOUNDS, bound
+from lanewise.functions.table import FUNCTIONS, GATES, usual
 from lanewise.measure import accuracy, oracles
 from lanewise.measure.oracles import ORACLES
 
 FORWARD = [name for name in BOUNDS if not name.endswith("_backward")]
 BACKWARD = [name for name in BOUNDS if name.endswith("_backward")]
 FORMULAS = [*ORACLES, *(f"{name}_backward" for name, row in ORACLES.items() if row.slope or row.gated)]
-WITHOUT_DEFAULTS = ("prelu", "threshold", "swiglu", "geglu", "reglu")
+WITHOUT_DEFAULTS = (*GATES, *(name for name in FUNCTIONS if usual(name, required=True)))
 SIXTEEN_BITS = ("float16", "bfloat16")
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,14 @@ WRONG = {
 
 def stub_of(module):
     return ast.parse(Path(module.__file__).with_suffix(".pyi").read_text())
+
+
+def test_stubs_are_as_the_table_says():
+    """`python tools/stubs.py` writes them."""
+    written = runpy.run_path(Path(__file__).parents[1] / "tools" / "stubs.py")["stubs"]()
+    assert set(written) == {f"{module.__name__.rpartition('.')[2]}.pyi" for module in (activations, parametric, gates)}
+    for name, text in written.items():
+        assert (Path(activations.__file__).parent / name).read_text("utf-8") == text, f"{name}: run tools/stubs.py"
 
 
 @pytest.mark.parametrize("module", [activations, parametric, gates])

@@ -1,0 +1,60 @@
+"""The stubs of the elementwise functions, activations.pyi, gates.pyi and parametric.pyi of pylib/functions, from their
+table there. Run after a change to table.py: python tools/stubs.py. tests/test_stubs.py holds that they are current."""
+
+from pathlib import Path
+
+from lanewise.functions.table import FUNCTIONS, GATES
+
+FOLDER = Path(__file__).parents[1] / "pylib" / "functions"
+ANY = "from typing import Any\n\n"
+NUMPY = "import numpy as np\n"
+TYPES = "from numpy.typing import ArrayLike, NDArray\n\n"
+BY_HAND = {  # whose signature the table does not say
+    "prelu_backward": "def prelu_backward(grad: ArrayLike, x: ArrayLike, weight: ArrayLike) -> "
+                      "tuple[NDArray[Any], NDArray[Any]]: ...\n",
+    "glu": "def glu(x: ArrayLike, axis: int = -1, *, out: NDArray[Any] | None = None) -> NDArray[Any]: ...\n",
+    "glu_backward": "def glu_backward(\n    grad: ArrayLike, x: ArrayLike, axis: int = -1, *, "
+                    "out: NDArray[Any] | None = None\n) -> NDArray[Any]: ...\n",
+}
+WIDTH = 120
+
+
+def with_backwards(names):
+    """Yield each name and that of its backward, where there is one."""
+    for name in names:
+        yield name
+        if name in GATES or FUNCTIONS[name].slope:
+            yield f"{name}_backward"
+
+
+def declared(name):
+    """Return the declaration of a function with parameters, or of its backward."""
+    if name in BY_HAND:
+        return BY_HAND[name]
+    backward = name.endswith("_backward")
+    operands = ["grad: ArrayLike"] * backward + ["x: ArrayLike"]
+    for parameter, given in FUNCTIONS[name.removesuffix("_backward")].parameters.items():
+        needed = given.in_slope or not backward
+        default = "" if needed and given.default is None else f" = {given.default}"
+        operands.append(f"{parameter}: ArrayLike{'' if needed else ' | None'}{default}")
+    first, keywords = ", ".join(operands), "*, out: Any = None, **keywords: Any"
+    line = f"def {name}({first}, {keywords}) -> Any: ...\n"
+    return line if len(line) <= WIDTH + 1 else f"def {name}(\n    {first},\n    {keywords},\n) -> Any: ...\n"
+
+
+def stubs():
+    """Return the text of each stub by the name of its file."""
+    plain = [name for name, entry in FUNCTIONS.items() if not entry.parameters]
+    parametric = [name for name, entry in FUNCTIONS.items() if entry.parameters]
+    ufuncs = "".join(f"{name}: np.ufunc\n" for name in with_backwards(plain))
+    gated = "".join(f"{name}: np.ufunc\n" for name in with_backwards(GATES))
+    return {
+        "activations.pyi": f"{NUMPY}\n{ufuncs}",
+        "gates.pyi": f"{ANY}{NUMPY}{TYPES}{gated}\n{BY_HAND['glu']}{BY_HAND['glu_backward']}",
+        "parametric.pyi": f"{ANY}{TYPES}{''.join(map(declared, with_backwards(parametric)))}",
+    }
+
+
+if __name__ == "__main__":
+    for file, text in stubs().items():
+        (FOLDER / file).write_text(text, "utf-8")
