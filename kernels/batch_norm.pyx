@@ -307,3 +307,18 @@ def rooted(bint double_precision, mean, variance, scale, double eps):
             settle(<const f32x*>NULL, m + i, r + i, s + i)
     leave_environment(callers)
     return means, roots, found, plain_means, plain_roots, variances
+
+
+def blended(kept, batch, double momentum, double factor):
+    """Running statistics after a batch: (1 - momentum) * kept + momentum * (batch * factor)."""
+    cdef np.ndarray olds = plain(kept), news = plain(batch)
+    cdef np.ndarray found = np.PyArray_EMPTY(1, np.PyArray_DIMS(olds), np.NPY_DOUBLE, 0)
+    cdef const double* old = <const double*>np.PyArray_DATA(olds)
+    cdef const double* new = <const double*>np.PyArray_DATA(news)
+    cdef double* y = <double*>np.PyArray_DATA(found)
+    cdef Py_ssize_t i
+    cdef environment callers = enter_environment()
+    for i in range(np.PyArray_SIZE(olds)):
+        y[i] = (1.0 - momentum) * old[i] + momentum * (new[i] * factor)
+    leave_environment(callers)
+    return found

@@ -19,7 +19,7 @@ from .formats.loops cimport (
 from .lanes cimport F32_LANES, F64_LANES, splat_u32, splat_u64, u32x, u64x
 from .loops.ufuncs cimport MAX_OPERANDS, UINT8, UINT16, UINT32, UINT64, Row, size_of, span, thread_count, ufunc_of_rows
 
-from lanewise import formats
+from . import describe_format
 
 np.import_array()
 np.import_ufunc()
@@ -232,6 +232,41 @@ def of_conversions(str function, str name, description, wide_formats, str roundi
     return ufunc_of_rows(name.encode(), b"", rows, types, r)
 
 
+def to_odd(x):
+    """Integers of 64 bits as float64, and the remainder of each, both in the shape of x; None for both where float64
+    holds all of them. What it does not hold is rounded to odd at its lowest eleven bits: cut off there, with the
+    twelfth set where one of them was. A second rounding gives the same from that as from the integer."""
+    cdef bint signed = x.dtype.kind == "i"
+    cdef np.ndarray integers = np.PyArray_FROMANY(
+        x, np.NPY_INT64 if signed else np.NPY_UINT64, 0, 0, np.NPY_ARRAY_CARRAY_RO)
+    cdef const uint64_t* taken = <const uint64_t*>np.PyArray_DATA(integers)
+    cdef Py_ssize_t i, n = np.PyArray_SIZE(integers)
+    cdef np.ndarray near, rest
+    cdef double* near_of
+    cdef double* rest_of
+    cdef uint64_t size, odd
+    cdef bint negative, all_held = True
+    for i in range(n):
+        negative = signed and taken[i] >> 63
+        size = 0 - taken[i] if negative else taken[i]
+        all_held = all_held and size <= <uint64_t>1 << 53
+    if all_held:
+        return None, None
+    near = np.PyArray_EMPTY(np.PyArray_NDIM(integers), np.PyArray_DIMS(integers), np.NPY_DOUBLE, 0)
+    rest = np.PyArray_EMPTY(np.PyArray_NDIM(integers), np.PyArray_DIMS(integers), np.NPY_DOUBLE, 0)
+    near_of, rest_of = <double*>np.PyArray_DATA(near), <double*>np.PyArray_DATA(rest)
+    for i in range(n):
+        negative = signed and taken[i] >> 63
+        size = odd = 0 - taken[i] if negative else taken[i]
+        if size > <uint64_t>1 << 53:
+            odd = size & ~<uint64_t>2047 | <uint64_t>((size & 2047) != 0) << 11
+        rest_of[i] = <double><int64_t>(size - odd)
+        near_of[i] = <double>odd
+        if negative:
+            near_of[i], rest_of[i] = -near_of[i], -rest_of[i]
+    return near, rest
+
+
 def count(const code[::1] codes, int64_t[::1] counts):
     """Add to counts[k] how many of the codes are k."""
     # four tables side by side, so that equal neighbours need not wait for each other
@@ -250,6 +285,11 @@ def count(const code[::1] codes, int64_t[::1] counts):
 
 # The C interface: the same kernels, each with its row.
 
+cdef Row row_between(str function, str narrow) except *:
+    # of a function between float32 and a format of that name
+    return row_of(function, describe_format(narrow), describe_format("binary32"))
+
+
 cdef void run(const Row* row, const void* a, const void* b, const void* c, const void* d,
               Py_ssize_t n) noexcept nogil:
     # on contiguous operands of n elements, NULL behind the last
@@ -262,10 +302,10 @@ cdef void run(const Row* row, const void* a, const void* b, const void* c, const
     span(row, operands, steps, 0, n)
 
 
-cdef Row decompose32 = row_of("decompose", formats.BINARY32)
-cdef Row compose32 = row_of("compose", formats.BINARY32)
-cdef Row classify32 = row_of("classify", formats.BINARY32)
-cdef Row ulp32 = row_of("ulp", formats.BINARY32)
+cdef Row decompose32 = row_of("decompose", describe_format("binary32"))
+cdef Row compose32 = row_of("compose", describe_format("binary32"))
+cdef Row classify32 = row_of("classify", describe_format("binary32"))
+cdef Row ulp32 = row_of("ulp", describe_format("binary32"))
 
 cdef void decompose_float32(const float* x, uint8_t* sign, uint8_t* exponent, uint32_t* mantissa,
                             Py_ssize_t n) noexcept nogil:
@@ -282,10 +322,10 @@ cdef void ulp_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
     run(&ulp32, x, y, NULL, NULL, n)
 
 
-cdef Row decompose64 = row_of("decompose", formats.BINARY64)
-cdef Row compose64 = row_of("compose", formats.BINARY64)
-cdef Row classify64 = row_of("classify", formats.BINARY64)
-cdef Row ulp64 = row_of("ulp", formats.BINARY64)
+cdef Row decompose64 = row_of("decompose", describe_format("binary64"))
+cdef Row compose64 = row_of("compose", describe_format("binary64"))
+cdef Row classify64 = row_of("classify", describe_format("binary64"))
+cdef Row ulp64 = row_of("ulp", describe_format("binary64"))
 
 cdef void decompose_float64(const double* x, uint8_t* sign, uint16_t* exponent, uint64_t* mantissa,
                             Py_ssize_t n) noexcept nogil:
@@ -302,8 +342,8 @@ cdef void ulp_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
     run(&ulp64, x, y, NULL, NULL, n)
 
 
-cdef Row encode_binary16 = row_of("encode", formats.BINARY16, formats.BINARY32)
-cdef Row decode_binary16 = row_of("decode", formats.BINARY16, formats.BINARY32)
+cdef Row encode_binary16 = row_between("encode", "binary16")
+cdef Row decode_binary16 = row_between("decode", "binary16")
 
 cdef void encode_binary16_float32(const float* x, uint16_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_binary16, x, codes, NULL, NULL, n)
@@ -312,8 +352,8 @@ cdef void decode_binary16_float32(const uint16_t* codes, float* y, Py_ssize_t n)
     run(&decode_binary16, codes, y, NULL, NULL, n)
 
 
-cdef Row encode_bfloat16 = row_of("encode", formats.BFLOAT16, formats.BINARY32)
-cdef Row decode_bfloat16 = row_of("decode", formats.BFLOAT16, formats.BINARY32)
+cdef Row encode_bfloat16 = row_between("encode", "bfloat16")
+cdef Row decode_bfloat16 = row_between("decode", "bfloat16")
 
 cdef void encode_bfloat16_float32(const float* x, uint16_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_bfloat16, x, codes, NULL, NULL, n)
@@ -322,8 +362,8 @@ cdef void decode_bfloat16_float32(const uint16_t* codes, float* y, Py_ssize_t n)
     run(&decode_bfloat16, codes, y, NULL, NULL, n)
 
 
-cdef Row encode_float8_e5m2 = row_of("encode", formats.FLOAT8_E5M2, formats.BINARY32)
-cdef Row decode_float8_e5m2 = row_of("decode", formats.FLOAT8_E5M2, formats.BINARY32)
+cdef Row encode_float8_e5m2 = row_between("encode", "float8_e5m2")
+cdef Row decode_float8_e5m2 = row_between("decode", "float8_e5m2")
 
 cdef void encode_float8_e5m2_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_float8_e5m2, x, codes, NULL, NULL, n)
@@ -332,8 +372,8 @@ cdef void decode_float8_e5m2_float32(const uint8_t* codes, float* y, Py_ssize_t 
     run(&decode_float8_e5m2, codes, y, NULL, NULL, n)
 
 
-cdef Row encode_float8_e4m3fn = row_of("encode", formats.FLOAT8_E4M3FN, formats.BINARY32)
-cdef Row decode_float8_e4m3fn = row_of("decode", formats.FLOAT8_E4M3FN, formats.BINARY32)
+cdef Row encode_float8_e4m3fn = row_between("encode", "float8_e4m3fn")
+cdef Row decode_float8_e4m3fn = row_between("decode", "float8_e4m3fn")
 
 cdef void encode_float8_e4m3fn_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_float8_e4m3fn, x, codes, NULL, NULL, n)
@@ -342,8 +382,8 @@ cdef void decode_float8_e4m3fn_float32(const uint8_t* codes, float* y, Py_ssize_
     run(&decode_float8_e4m3fn, codes, y, NULL, NULL, n)
 
 
-cdef Row encode_float8_e8m0fnu = row_of("encode", formats.FLOAT8_E8M0FNU, formats.BINARY32)
-cdef Row decode_float8_e8m0fnu = row_of("decode", formats.FLOAT8_E8M0FNU, formats.BINARY32)
+cdef Row encode_float8_e8m0fnu = row_between("encode", "float8_e8m0fnu")
+cdef Row decode_float8_e8m0fnu = row_between("decode", "float8_e8m0fnu")
 
 cdef void encode_float8_e8m0fnu_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_float8_e8m0fnu, x, codes, NULL, NULL, n)
@@ -352,8 +392,8 @@ cdef void decode_float8_e8m0fnu_float32(const uint8_t* codes, float* y, Py_ssize
     run(&decode_float8_e8m0fnu, codes, y, NULL, NULL, n)
 
 
-cdef Row encode_float6_e3m2fn = row_of("encode", formats.FLOAT6_E3M2FN, formats.BINARY32)
-cdef Row decode_float6_e3m2fn = row_of("decode", formats.FLOAT6_E3M2FN, formats.BINARY32)
+cdef Row encode_float6_e3m2fn = row_between("encode", "float6_e3m2fn")
+cdef Row decode_float6_e3m2fn = row_between("decode", "float6_e3m2fn")
 
 cdef void encode_float6_e3m2fn_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_float6_e3m2fn, x, codes, NULL, NULL, n)
@@ -362,8 +402,8 @@ cdef void decode_float6_e3m2fn_float32(const uint8_t* codes, float* y, Py_ssize_
     run(&decode_float6_e3m2fn, codes, y, NULL, NULL, n)
 
 
-cdef Row encode_float6_e2m3fn = row_of("encode", formats.FLOAT6_E2M3FN, formats.BINARY32)
-cdef Row decode_float6_e2m3fn = row_of("decode", formats.FLOAT6_E2M3FN, formats.BINARY32)
+cdef Row encode_float6_e2m3fn = row_between("encode", "float6_e2m3fn")
+cdef Row decode_float6_e2m3fn = row_between("decode", "float6_e2m3fn")
 
 cdef void encode_float6_e2m3fn_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_float6_e2m3fn, x, codes, NULL, NULL, n)
@@ -372,8 +412,8 @@ cdef void decode_float6_e2m3fn_float32(const uint8_t* codes, float* y, Py_ssize_
     run(&decode_float6_e2m3fn, codes, y, NULL, NULL, n)
 
 
-cdef Row encode_float4_e2m1fn = row_of("encode", formats.FLOAT4_E2M1FN, formats.BINARY32)
-cdef Row decode_float4_e2m1fn = row_of("decode", formats.FLOAT4_E2M1FN, formats.BINARY32)
+cdef Row encode_float4_e2m1fn = row_between("encode", "float4_e2m1fn")
+cdef Row decode_float4_e2m1fn = row_between("decode", "float4_e2m1fn")
 
 cdef void encode_float4_e2m1fn_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_float4_e2m1fn, x, codes, NULL, NULL, n)

@@ -7,14 +7,14 @@ The functions stand in ``lanewise.functions``; the wings ``lanewise.evolution``,
 
 from typing import TYPE_CHECKING
 
-from . import functions
+from . import functions, kernels
 from .config import get_num_threads, set_num_threads, show_config
 from .functions import *  # noqa: F403
 
 __version__ = "0.1.0"
 
 _WINGS = ("evolution", "genome", "ieee754")
-_MOVED = ("checkpoint", "data")  # into evolution; scripts in the field import them from here
+_MOVED = ("checkpoint", "data", "network")  # into evolution; scripts import them from here
 __all__ = [
     "__version__",
     "evolution",
@@ -31,11 +31,20 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name):
-        if name in _WINGS or name in _MOVED:
+        if name in (*_WINGS, *_MOVED):
             from importlib import import_module
 
-            return import_module(f"{__name__}.evolution.{name}" if name in _MOVED else f"{__name__}.{name}")
+            return import_module(f"{__name__}.{name}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _describe_format(name):
+    from .formats import format_named
+
+    return format_named(name)
+
+
+kernels.describe_format = _describe_format  # for kernels.ieee754, which imports nothing of this layer
 
 
 def __dir__():

@@ -1,5 +1,4 @@
-"""``lanewise.network`` is lanewise.evolution.network: a name that the documentation gives."""
+"""``lanewise.network`` is what lanewise.evolution.network holds: the name it had before it moved."""
 
-from .evolution.network import ACTIVATIONS, Batch, Network
-
-__all__ = ["ACTIVATIONS", "Batch", "Network"]
+from .evolution.network import *  # noqa: F403
+from .evolution.network import __all__ as __all__

@@ -8,6 +8,7 @@ import lanewise as lw
 import numpy as np
 import pytest
 from lanewise import cli
+from lanewise.functions.table import GATES
 from lanewise.measure import benchmark, oracles, peers
 
 N = 3001
@@ -33,7 +34,7 @@ def check(name, contender_name, dtype, threads=1):
     result = contender.result()
     result[...] = np.nan
     contender.run()
-    parameters = () if name in benchmark._GATED else oracles.of_function(name).parameters[0]
+    parameters = () if name in GATES else oracles.of_function(name).parameters[0]
     expected = oracles.wide(name)(*(x.astype(np.float64) for x in inputs), *parameters)
     tolerance = {"float32": 2e-6, "float64": 2e-15}[dtype]
     if (contender_name, name) == ("torch", "hardsigmoid_backward"):

@@ -112,8 +112,17 @@ def test_import_leaves_the_wings_until_they_are_used(run_python):
 
 
 def test_modules_that_moved_are_found_where_they_were(run_python):
-    found = run_python("from lanewise import checkpoint, data; print(checkpoint.__name__, data.__name__)")
-    assert found.stdout == "lanewise.evolution.checkpoint lanewise.evolution.data\n", found.stderr
+    for name in ("checkpoint", "data", "network"):
+        found = run_python(f"""
+from lanewise import {name} as by_attribute
+import lanewise.{name}
+from lanewise.{name} import *
+from lanewise.evolution import {name}
+assert by_attribute is lanewise.{name}
+for public in {name}.__all__:
+    assert globals()[public] is getattr(by_attribute, public) is getattr({name}, public)
+print(len({name}.__all__) > 2)""")
+        assert found.stdout == "True\n", found.stderr
 
 
 def test_dir_shows_public_names_only():

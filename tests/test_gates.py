@@ -1,5 +1,7 @@
 """Gated units, prelu's weight, and what parameters are refused: what test_activations.py has no row for."""
 
+import math
+
 import lanewise as lw
 import numpy as np
 import pytest
@@ -200,17 +202,40 @@ def test_prelu_backward_rounds_its_sum_once(dtype):
     """Products of 16-bit numbers would round, overflow and vanish; the weight's own dtype is that of its gradient."""
     x = -np.abs(normal(4096)).astype(accuracy.dtype_of(dtype))
     grad = normal(4096, seed=1, scale=300).astype(x.dtype)
-    exact = np.sum(grad.astype(np.float64) * x.astype(np.float64))
+    terms = grad.astype(np.float64) * x.astype(np.float64)
+    exact = np.float64(math.fsum(terms))
     for weight, held in ((0.25, x.dtype), (x.dtype.type(0.25), x.dtype), (np.float32([0.25]), np.dtype(np.float32)),
                          (np.array([[0.25]]), np.dtype(np.float64))):
         found = lw.prelu_backward(grad, x, weight)[1]
         assert found.dtype == held
         assert found.shape == np.shape(weight)
-        assert found == exact.astype(held)
+        if held == np.float64:
+            assert abs(found - exact) <= 2.0**-53 * math.fsum(abs(terms))
+        else:
+            assert found == exact.astype(held)
     large = np.full(2, -300, np.float16)
     with np.errstate(all="raise"):
         assert lw.prelu_backward(np.float16([300, -300]), large, 0.5)[1] == 0
         assert lw.prelu_backward(-large, large, 0.5)[1] == -np.inf
+
+
+def test_prelu_backward_of_nothing():
+    x, weight = np.ones((0, 5, 2), np.float32), np.ones((5, 1), np.float32)
+    assert np.array_equal(lw.prelu_backward(x, x, weight)[1], np.zeros((5, 1)))
+    assert lw.prelu_backward(x.T, x.T, weight[0, :0])[1].shape == (0,)
+
+
+@pytest.mark.parametrize("weight_shape", [(), (33, 1), (129,), (7, 1, 1), (7, 33, 129)])
+def test_prelu_backward_sums_in_one_order(weight_shape):
+    """On one thread or two, from any memory: the order is that of the kernels' sums, not of the NumPy at hand."""
+    x, grad, weight = normal(7, 33, 129), normal(7, 33, 129, seed=1), normal(*weight_shape, seed=2)
+    expected = lw.prelu_backward(grad, x, weight)[1]
+    before = lw.get_num_threads()
+    lw.set_num_threads(1)
+    try:
+        assert np.array_equal(lw.prelu_backward(np.asfortranarray(grad), x[::-1][::-1], weight)[1], expected)
+    finally:
+        lw.set_num_threads(before)
 
 
 @pytest.mark.peers

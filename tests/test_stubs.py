@@ -1,5 +1,6 @@
 """What a type checker sees: the stubs say what the modules have, and a user's snippet is checked as it should be."""
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,14 @@ SNIPPET = "import lanewise as lw\nimport numpy as np\n\nx = np.linspace(-3, 3, 7
 # modules whose stubs are held to what runs
 STUBBED = ["lanewise._typing", "lanewise.bounds", "lanewise.config", "lanewise.formats", "lanewise.functions",
            "lanewise.ieee754"]
+
+
+def test_stubs_are_as_the_table_says():
+    """`python tools/stubs.py` writes them."""
+    written = runpy.run_path(Path(__file__).parents[1] / "tools" / "stubs.py")["stubs"]()
+    for name, text in written.items():
+        assert (Path(lanewise.functions.__file__).parent / name).read_text("utf-8") == text, (
+            f"{name}: run tools/stubs.py")
 
 
 @pytest.fixture(scope="module")

@@ -57,6 +57,22 @@ def _parameters(descriptions):
     return "".join(f"{name} : array_like\n    {text}; broadcasts.\n" for name, text in descriptions.items())
 
 
+_REFUSED = {"negative": "`{}` is negative.", "zero": "`{}` is 0.", "exceeding": "`{}` exceeds `{}`."}
+
+
+def refused(refusal):
+    """Return the section on errors for what an entry of the table refuses."""
+    if not refusal:
+        return ""
+    kind, *names = refusal
+    return f"\nRaises\n------\nValueError\n    {_REFUSED[kind].format(*names)}\n"
+
+
+def chain_rule(name, slope):
+    """Return the formula of a backward from the derivative of its function."""
+    return f"grad * {name}'; {name}' = {slope}"
+
+
 def forward(name, formula, source, first="x", parameters=None, raises="", keywords=""):
     """Return the docstring of a function of `first` and of parameters, a description each."""
     inputs = _FLOATS.format(name=first) + _INTEGERS + _parameters(parameters or {})

@@ -137,12 +137,12 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
     y, _ = fill(name, out, x, kernels.affine_gufunc, (x,), _segments,
                 lambda place: call(kernels.affine_gufunc, "rsssssr", (segments, *scaled, weight, bias), (place,)))
     if training and x.size:
-        # last, since weight and bias may stand there; of the population: it counts one less
+        # last, since weight and bias may stand there
         with np.errstate(all="ignore"):  # a variance may be beyond what its array holds
-            for running, kept, new in ((running_mean, kept_mean, mean),
-                                       (running_var, kept_var, variance * (count / max(count - 1, 1)))):
-                if running is not None:
-                    running[...] = (1 - momentum) * kept.astype(np.float64) + momentum * new
+            if running_mean is not None:
+                running_mean[...] = _batch.blended(kept_mean, mean, momentum, 1.0)
+            if running_var is not None:  # that of the population, which divides by one element less
+                running_var[...] = _batch.blended(kept_var, variance, momentum, count / max(count - 1, 1))
     return (y, mean, rstd) if return_stats else y
 
 

@@ -6,22 +6,18 @@ from numpy.lib.array_utils import normalize_axis_index
 from ..kernels import activations as _kernels
 from . import _documentation
 from ._axis import fitting, refuse_mask, whole
+from .table import GATES
 
-__all__ = ["geglu", "geglu_backward", "glu", "glu_backward", "reglu", "reglu_backward", "swiglu", "swiglu_backward"]
+__all__ = sorted(name for forward in ("glu", *GATES) for name in (forward, f"{forward}_backward"))
 
 _SHAZEER = "Shazeer, 2020, https://arxiv.org/abs/2002.05202"
-_FORMULAS = {"swiglu": "silu(gate) * up", "geglu": "gelu(gate) * up", "reglu": "relu(gate) * up"}
 _RESULTS = {"grad_gate": "The gradient with respect to gate.", "grad_up": "The gradient with respect to up."}
 
-swiglu, geglu, reglu = _kernels.swiglu_ufunc, _kernels.geglu_ufunc, _kernels.reglu_ufunc
-swiglu_backward, geglu_backward = _kernels.swiglu_backward_ufunc, _kernels.geglu_backward_ufunc
-reglu_backward = _kernels.reglu_backward_ufunc
-
-for _name, _formula in _FORMULAS.items():
+for _name, _activation in GATES.items():
     for _ufunc in (_name, f"{_name}_backward"):
-        _documentation.named(globals()[_ufunc], _ufunc)
-    globals()[_name].__doc__ = _documentation.forward(_name, _formula, _SHAZEER, "gate", {"up": "What is gated"})
-    _activation = _formula.partition("(")[0]
+        globals()[_ufunc] = _documentation.named(getattr(_kernels, f"{_ufunc}_ufunc"), _ufunc)
+    globals()[_name].__doc__ = _documentation.forward(
+        _name, f"{_activation}(gate) * up", _SHAZEER, "gate", {"up": "What is gated"})
     globals()[f"{_name}_backward"].__doc__ = _documentation.backward(
         f"{_name}_backward", f"grad * up * {_activation}'(gate), and grad * {_activation}(gate)",
         {"gate": "The forward's gate", "up": "What was gated"}, _RESULTS)

@@ -208,29 +208,21 @@ def _check_packed(format):
 
 
 def _numbers(x, format):
-    """What the ufuncs take of `x`, and what that leaves of it, which is None for all but large integers.
-
-    An integer that float64 does not hold becomes one that it holds, of the bits above the lowest eleven, the last of
-    them set where one of those is: rounded to odd, which a second rounding does not notice.
-    """
+    """What the ufuncs take of `x`, and the remainder, which is None for all but integers that float64 does not hold:
+    these are rounded to odd, which a second rounding does not notice."""
     x = x if hasattr(x, "dtype") else np.asanyarray(x)
     if x.dtype.kind == "O" or (x.dtype.kind == "f" and x.dtype.itemsize > 8):
         raise TypeError(f"numbers of dtype {x.dtype} are more than float64 holds; expected float16, bfloat16, float32, "
                         f"float64 or integers")
     if x.dtype.kind not in "iu" or x.dtype.itemsize < 8:
         return x, None
-    with np.errstate(all="ignore"):  # the size of the smallest int64
-        size = np.where(x < 0, -x.astype(np.uint64), x.astype(np.uint64))
-    large = size > 2**53
-    if not large.any():
+    near, rest = _kernels.to_odd(x)
+    if near is None:
         return x, None
     if format.width == 64:
-        raise TypeError(f"{format.name} takes integers up to 2**53; got {x[large].ravel()[0] if x.ndim else x}")
-    odd = size & ~np.uint64(2047) | ((size & np.uint64(2047)) != 0).astype(np.uint64) << np.uint64(11)
-    near = np.where(large, odd, size)
-    sign = np.where(x < 0, -1.0, 1.0)
-    rest = np.where(size < near, -(near - size).astype(np.float64), (size - near).astype(np.float64))
-    return near.astype(np.float64) * sign, rest * sign
+        first = np.ravel(x)[np.flatnonzero((np.ravel(x) > 2**53) | (np.ravel(x) < -(2**53)))[0]]
+        raise TypeError(f"{format.name} takes integers up to 2**53; got {first}")
+    return near, rest
 
 
 def _wide_formats(format):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..bounds import BOUNDS
+from ..functions.table import FUNCTIONS, GATES, usual
 from .peers import PREPARE
 
 __all__ = ["SIZES", "WORKS", "Figures", "Work", "contenders", "measure", "usable_cpus"]
@@ -26,6 +27,7 @@ class Work:
     arity: int = 1
     domain: str = "real"  # or "positive", or "sigmoid" and "tanh": outputs of these
     parameters: tuple = ()  # what a call must give besides the inputs
+    values: tuple = ()  # all parameters, those with defaults too, for whoever has others
 
     def inputs(self, n, dtype=np.float32, seed=0):
         """Draw n elements for each input."""
@@ -41,14 +43,14 @@ class Work:
         return self.arity + 1
 
 
-_DOMAINS = {"log": "positive", "log1p": "positive", "sigmoid_backward": "sigmoid", "tanh_backward": "tanh"}
-_PARAMETERS = {"prelu": (0.25,), "threshold": (0.1, 20.0), "threshold_backward": (0.1,)}  # of those without defaults
-_GATED = ("swiglu", "geglu", "reglu")
+_DOMAINS = {"log": "positive", "log1p": "positive"}
 
 
 def _work(name):
-    arity = 2 if name.endswith("_backward") or name in _GATED else 1
-    return Work(name, arity, _DOMAINS.get(name, "real"), _PARAMETERS.get(name, ()))
+    forward, backward = name.removesuffix("_backward"), name.endswith("_backward")
+    arity = 2 if backward or name in GATES else 1
+    domain = forward if backward and FUNCTIONS[forward].takes == "y" else _DOMAINS.get(name, "real")
+    return Work(name, arity, domain, usual(name, required=True), usual(name))
 
 
 WORKS = {name: _work(name) for name in BOUNDS}

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..functions.table import FUNCTIONS, usual
+
 __all__ = ["GRID", "Difference", "compare", "differences", "names"]
 
 STEP = 1e-3
 # at no point is a kink within two steps: all of them stand on tenths
 GRID = (np.arange(-1000, 1000) + 0.5) / 100
-_OF_OUTPUT = ("sigmoid", "tanh")
-_PARAMETERS = {"threshold": (0.1, 20.0)}
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,10 @@ def compare(name, x=GRID):
     import lanewise
 
     x = np.asarray(x, np.float64)
-    parameters = _PARAMETERS.get(name, ())
+    parameters, by_output = usual(name, required=True), FUNCTIONS[name].takes == "y"
     forward, backward = getattr(lanewise, name), getattr(lanewise, f"{name}_backward")
     expected = differences(lambda at: forward(at, *parameters), x)
-    computed = backward(np.ones_like(x), forward(x) if name in _OF_OUTPUT else x, *parameters)
+    computed = backward(np.ones_like(x), forward(x) if by_output else x, *parameters)
     found = np.abs(computed - expected) / (1 + np.abs(expected))
     worst = int(np.argmax(np.where(np.isnan(found), np.inf, found)))
     return Difference(name, float(found[worst]), float(x[worst]))

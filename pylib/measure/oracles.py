@@ -1,10 +1,11 @@
-"""What every function should return: one row a function, in float64 for the narrower dtypes and in mpmath for float64.
-For tests and ``lanewise accuracy``, which import it where SciPy and mpmath are installed; the library does not."""
+"""What every function should return: an oracle for each, in float64 for the narrower dtypes and in mpmath for float64.
+For tests and ``lanewise accuracy``, which import it where SciPy and mpmath are installed; the library does not. What a
+backward takes, and the usual parameters, stand in lanewise.functions.table."""
 
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from mpmath import mp, mpf
 from scipy import special
 
+from ..functions.table import FUNCTIONS, GATES, usual
 from .ulps import PRECISION
 
 __all__ = ["GATED", "ORACLES", "PRECISION", "Oracle", "caller", "exact", "of_function", "wide"]
@@ -29,7 +31,7 @@ class Oracle:
     forward : (callable, callable)
         Of x and the parameters: on float64 arrays, without cancellation; and on mpmath's numbers, as it is defined.
     slope : (callable, callable), optional
-        The same for the derivative, by the forward's input, or by its output where `of_output`.
+        The same for the derivative, by what the backward takes: the forward's input, or its output where `of_output`.
     values : sequence of (float, float)
         Input and result where it is known exactly, down to the sign of a zero; infinities as limits.
     domain : (float, float)
@@ -39,14 +41,18 @@ class Oracle:
     normal_slope_from : (float, float)
         The least input whose slope is a normal number of float32, and of float64. Below it a backward's bound holds
         for a gradient of 1 alone: a large one shows that the slope has fewer digits there.
-    parameters : sequence of tuple
-        Values to try, the default first.
+    also : sequence of tuple
+        Values to try for the parameters besides the usual ones.
     odd, increasing : bool
         Whether f(-x) = -f(x), and whether f never decreases.
     gated : Oracle, optional
         Of ``activation(gate) * up``: the activation, of whose slope and value the two gradients are made.
     halves : bool
         Whether the function takes `up` and `gate` as the halves of one array.
+    of_output : bool
+        Whether the backward takes the forward's output; from the table of functions.
+    parameters : sequence of tuple
+        Values to try, the usual ones of that table first.
     """
 
     forward: tuple[Callable[..., Any], Callable[..., Any]]
@@ -55,12 +61,13 @@ class Oracle:
     domain: tuple[float, float] = (-_INFINITY, _INFINITY)
     slope_domain: tuple[float, float] = (-_INFINITY, _INFINITY)
     normal_slope_from: tuple[float, float] = (-_INFINITY, -_INFINITY)
-    of_output: bool = False
-    parameters: tuple[tuple[float, ...], ...] = ((),)
+    also: tuple[tuple[float, ...], ...] = ()
     odd: bool = False
     increasing: bool = False
     gated: "Oracle | None" = None
     halves: bool = False
+    of_output: bool = False
+    parameters: tuple[tuple[float, ...], ...] = ((),)
 
 
 def of_function(name):
@@ -221,7 +228,7 @@ _UP_AND_DOWN = ((_INFINITY, _INFINITY), (-_INFINITY, -0.0), (0.0, 0.0), (-0.0, -
 _UPS = ((1.0,), (-0.3,), (1e4,))
 _SHRINK = ((_INFINITY, _INFINITY), (-_INFINITY, -_INFINITY), (0.0, 0.0))
 
-ORACLES = {
+_FORMULAS = {
     "exp": Oracle(
         (np.exp, mp.exp), increasing=True,
         values=((0.0, 1.0), (-0.0, 1.0), (-_INFINITY, 0.0), (_INFINITY, _INFINITY))),
@@ -255,25 +262,25 @@ ORACLES = {
     "leaky_relu": Oracle(
         (lambda x, slope: np.where(x > 0, x, x * slope), lambda x, slope: x if x > 0 else x * slope),
         (lambda x, slope: np.where(x > 0, 1.0, slope), lambda x, slope: mpf(1) if x > 0 else slope),
-        parameters=((0.01,), (0.25,)), values=_SHRINK),
+        also=((0.25,),), values=_SHRINK),
     "prelu": Oracle(
         (lambda x, weight: np.where(x > 0, x, x * weight), lambda x, weight: x if x > 0 else x * weight),
-        parameters=((0.25,), (-0.3,)), values=((0.0, 0.0), (_INFINITY, _INFINITY))),
+        also=((-0.3,),), values=((0.0, 0.0), (_INFINITY, _INFINITY))),
     "sigmoid": Oracle(
         (special.expit, _logistic),
-        (lambda y: y * (1 - y), lambda y: y * (1 - y)), increasing=True, slope_domain=(0.0, 1.0), of_output=True,
+        (lambda y: y * (1 - y), lambda y: y * (1 - y)), increasing=True, slope_domain=(0.0, 1.0),
         values=((0.0, 0.5), (-0.0, 0.5), (-_INFINITY, 0.0), (_INFINITY, 1.0))),
     "tanh": Oracle(
         (np.tanh, mp.tanh),
         (lambda y: (1 - y) * (1 + y), lambda y: 1 - y * y), increasing=True, odd=True, slope_domain=(-1.0, 1.0),
-        of_output=True, values=((0.0, 0.0), (-0.0, -0.0), (-_INFINITY, -1.0), (_INFINITY, 1.0))),
+        values=((0.0, 0.0), (-0.0, -0.0), (-_INFINITY, -1.0), (_INFINITY, 1.0))),
     "silu": Oracle(
         (lambda x: x * special.expit(x), lambda x: x * _logistic(x)),
         (_silu_slope_everywhere, _exact_silu_slope), values=_UP_AND_DOWN, normal_slope_from=(-91.0, -714.0)),
     "swish": Oracle(
         (lambda x, beta: x * special.expit(beta * x), lambda x, beta: x * _logistic(beta * x)),
         (lambda x, beta: _silu_slope_everywhere(beta * x), lambda x, beta: _exact_silu_slope(beta * x)),
-        parameters=((1.0,), (1.5,)), values=_UP_AND_DOWN,
+        also=((1.5,),), values=_UP_AND_DOWN,
         normal_slope_from=(-60.0, -476.0)),
     "gelu": Oracle(
         (lambda x: x * _normal(x), lambda x: x * _exact_normal(x)),
@@ -290,7 +297,7 @@ ORACLES = {
     "softplus": Oracle(
         (lambda x, beta: np.logaddexp(0, beta * x) / beta, lambda x, beta: mp.log1p(mp.exp(beta * x)) / beta),
         (lambda x, beta: special.expit(beta * x), lambda x, beta: _logistic(beta * x)),
-        parameters=((1.0,), (1.5,)), increasing=True, values=((-_INFINITY, 0.0), (_INFINITY, _INFINITY))),
+        also=((1.5,),), increasing=True, values=((-_INFINITY, 0.0), (_INFINITY, _INFINITY))),
     "logsigmoid": Oracle(
         (lambda x: -np.logaddexp(0, -x), lambda x: -mp.log1p(mp.exp(-x))),
         (lambda x: special.expit(-x), lambda x: _logistic(-x)), increasing=True,
@@ -300,7 +307,7 @@ ORACLES = {
          lambda x, alpha: x if x > 0 else alpha * mp.expm1(x)),
         (lambda x, alpha: np.where(x > 0, 1.0, alpha * np.exp(np.minimum(x, 0))),
          lambda x, alpha: mpf(1) if x > 0 else alpha * mp.exp(x)),
-        parameters=((1.0,), (0.7,)), increasing=True,
+        also=((0.7,),), increasing=True,
         values=((0.0, 0.0), (-0.0, -0.0), (-_INFINITY, -1.0), (_INFINITY, _INFINITY)),
         normal_slope_from=(-86.0, -707.0)),
     "celu": Oracle(
@@ -308,7 +315,7 @@ ORACLES = {
          lambda x, alpha: x if x > 0 else alpha * mp.expm1(x / alpha)),
         (lambda x, alpha: np.where(x > 0, 1.0, np.exp(np.minimum(x, 0) / alpha)),
          lambda x, alpha: mpf(1) if x > 0 else mp.exp(x / alpha)),
-        parameters=((1.0,), (0.7,)), increasing=True,
+        also=((0.7,),), increasing=True,
         values=((0.0, 0.0), (-0.0, -0.0), (-_INFINITY, -1.0), (_INFINITY, _INFINITY)),
         normal_slope_from=(-60.0, -494.0)),
     "selu": Oracle(
@@ -337,27 +344,29 @@ ORACLES = {
     "hardtanh": Oracle(
         (np.clip, lambda x, low, high: min(max(x, low), high)),
         (lambda x, low, high: np.where((low < x) & (x < high), 1.0, 0.0), lambda x, low, high: mpf(low < x < high)),
-        parameters=((-1.0, 1.0), (-0.5, 2.0)), increasing=True,
+        also=((-0.5, 2.0),), increasing=True,
         values=((0.0, 0.0), (-0.0, -0.0), (-_INFINITY, -1.0), (_INFINITY, 1.0))),
     "softshrink": Oracle(
         (lambda x, lambd: np.sign(x) * np.maximum(np.abs(x) - lambd, 0),
          lambda x, lambd: mp.sign(x) * max(abs(x) - lambd, 0)),
         (lambda x, lambd: np.where(np.abs(x) > lambd, 1.0, 0.0), lambda x, lambd: mpf(abs(x) > lambd)),
-        parameters=((0.5,), (0.3,)), increasing=True, values=_SHRINK),
+        also=((0.3,),), increasing=True, values=_SHRINK),
     "hardshrink": Oracle(
         (lambda x, lambd: np.where(np.abs(x) > lambd, x, 0.0), lambda x, lambd: x if abs(x) > lambd else mpf(0)),
         (lambda x, lambd: np.where(np.abs(x) > lambd, 1.0, 0.0), lambda x, lambd: mpf(abs(x) > lambd)),
-        parameters=((0.5,), (0.3,)), increasing=True, values=_SHRINK),
+        also=((0.3,),), increasing=True, values=_SHRINK),
     "threshold": Oracle(
         (lambda x, at, value: np.where(x > at, x, value), lambda x, at, value: x if x > at else value),
         (lambda x, at, value: np.where(x > at, 1.0, 0.0), lambda x, at, value: mpf(x > at)),
-        parameters=((0.1, 20.0), (-1.0, 0.5)), values=((-_INFINITY, 20.0), (_INFINITY, _INFINITY))),
+        also=((-1.0, 0.5),), values=((-_INFINITY, 20.0), (_INFINITY, _INFINITY))),
     "squareplus": Oracle(
         (_squareplus, _exact_squareplus),
         (_squareplus_slope, lambda x, b: _exact_squareplus(x, b) / mp.sqrt(x * x + b)),
-        parameters=((4.0,), (0.5,)), increasing=True, values=((0.0, 1.0), (-_INFINITY, 0.0), (_INFINITY, _INFINITY)),
+        also=((0.5,),), increasing=True, values=((0.0, 1.0), (-_INFINITY, 0.0), (_INFINITY, _INFINITY)),
         normal_slope_from=(-3e18, -7e152)),
 }
+ORACLES = {name: replace(oracle, of_output=FUNCTIONS[name].takes == "y", parameters=(usual(name), *oracle.also))
+           for name, oracle in _FORMULAS.items()}
 
 
 def _gated(activation, values, *, halves=False):
@@ -372,8 +381,6 @@ _LOGISTIC_BY_INPUT = Oracle(
     (lambda x: special.expit(x) * special.expit(-x), lambda x: _logistic(x) * _logistic(-x)))
 ORACLES |= {
     "glu": _gated(_LOGISTIC_BY_INPUT, ORACLES["sigmoid"].values, halves=True),
-    "swiglu": _gated(ORACLES["silu"], _UP_AND_DOWN),
-    "geglu": _gated(ORACLES["gelu"], _UP_AND_DOWN),
-    "reglu": _gated(ORACLES["relu"], ((0.0, 0.0), (_INFINITY, _INFINITY))),
+    **{name: _gated(ORACLES[activation], ORACLES[activation].values) for name, activation in GATES.items()},
 }
 GATED = tuple(name for name, row in ORACLES.items() if row.gated)  # whose parameter is an operand like x

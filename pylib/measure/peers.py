@@ -110,41 +110,42 @@ def prepare_torch(work, inputs, threads):
 
     torch.set_num_threads(threads)
     aten, y = torch.ops.aten, torch.from_numpy(np.empty_like(inputs[0]))
-    weight = torch.tensor(work.parameters[:1], dtype=y.dtype)
+    weight, values = torch.tensor(work.values[:1], dtype=y.dtype), work.values
     calls = {
         "relu": lambda x: torch.clamp_min(x, 0, out=y),
         "relu6": lambda x: aten.hardtanh.out(x, 0.0, 6.0, out=y),
         "gelu_tanh": lambda x: aten.gelu.out(x, approximate="tanh", out=y),
-        "leaky_relu": lambda x: aten.leaky_relu.out(x, 0.01, out=y),
+        "leaky_relu": lambda x: aten.leaky_relu.out(x, *values, out=y),
         "prelu": lambda x: y.copy_(torch.prelu(x, weight)),
-        "softplus": lambda x: aten.softplus.out(x, 1.0, 1e4, out=y),
+        "softplus": lambda x: aten.softplus.out(x, *values, 1e4, out=y),
         "logsigmoid": lambda x: aten.log_sigmoid.out(x, out=y),
-        "elu": lambda x: aten.elu.out(x, 1.0, 1.0, 1.0, out=y),
-        "celu": lambda x: y.copy_(torch.celu(x, 1.0)),
+        "elu": lambda x: aten.elu.out(x, *values, 1.0, 1.0, out=y),
+        "celu": lambda x: y.copy_(torch.celu(x, *values)),
         "selu": lambda x: y.copy_(torch.selu(x)),
         "softsign": lambda x: y.copy_(torch.nn.functional.softsign(x)),
         "tanhshrink": lambda x: y.copy_(torch.nn.functional.tanhshrink(x)),
-        "hardtanh": lambda x: aten.hardtanh.out(x, -1.0, 1.0, out=y),
-        "softshrink": lambda x: aten.softshrink.out(x, 0.5, out=y),
-        "hardshrink": lambda x: aten.hardshrink.out(x, 0.5, out=y),
-        "threshold": lambda x: aten.threshold.out(x, *work.parameters, out=y),
+        "hardtanh": lambda x: aten.hardtanh.out(x, *values, out=y),
+        "softshrink": lambda x: aten.softshrink.out(x, *values, out=y),
+        "hardshrink": lambda x: aten.hardshrink.out(x, *values, out=y),
+        "threshold": lambda x: aten.threshold.out(x, *values, out=y),
         "swiglu": lambda gate, up: torch.mul(aten.silu.out(gate, out=y), up, out=y),
         "geglu": lambda gate, up: torch.mul(aten.gelu.out(gate, out=y), up, out=y),
         "reglu": lambda gate, up: torch.mul(torch.clamp_min(gate, 0, out=y), up, out=y),
         "relu_backward": lambda grad, x: aten.threshold_backward.grad_input(grad, x, 0, grad_input=y),
         "relu6_backward": lambda grad, x: aten.hardtanh_backward.grad_input(grad, x, 0.0, 6.0, grad_input=y),
-        "hardtanh_backward": lambda grad, x: aten.hardtanh_backward.grad_input(grad, x, -1.0, 1.0, grad_input=y),
-        "leaky_relu_backward": lambda grad, x: aten.leaky_relu_backward.grad_input(grad, x, 0.01, False, grad_input=y),
+        "hardtanh_backward": lambda grad, x: aten.hardtanh_backward.grad_input(grad, x, *values, grad_input=y),
+        "leaky_relu_backward": lambda grad, x: aten.leaky_relu_backward.grad_input(
+            grad, x, *values, False, grad_input=y),
         "gelu_tanh_backward": lambda grad, x: aten.gelu_backward.grad_input(
             grad, x, approximate="tanh", grad_input=y),
         "mish_backward": lambda grad, x: y.copy_(aten.mish_backward(grad, x)),
-        "softplus_backward": lambda grad, x: aten.softplus_backward.grad_input(grad, x, 1.0, 1e4, grad_input=y),
-        "elu_backward": lambda grad, x: aten.elu_backward.grad_input(grad, 1.0, 1.0, 1.0, False, x, grad_input=y),
+        "softplus_backward": lambda grad, x: aten.softplus_backward.grad_input(grad, x, *values, 1e4, grad_input=y),
+        "elu_backward": lambda grad, x: aten.elu_backward.grad_input(grad, *values, 1.0, 1.0, False, x, grad_input=y),
         "hardswish_backward": lambda grad, x: y.copy_(aten.hardswish_backward(grad, x)),
-        "softshrink_backward": lambda grad, x: aten.softshrink_backward.grad_input(grad, x, 0.5, grad_input=y),
-        "hardshrink_backward": lambda grad, x: aten.hardshrink_backward.grad_input(grad, x, 0.5, grad_input=y),
+        "softshrink_backward": lambda grad, x: aten.softshrink_backward.grad_input(grad, x, *values, grad_input=y),
+        "hardshrink_backward": lambda grad, x: aten.hardshrink_backward.grad_input(grad, x, *values, grad_input=y),
         "threshold_backward": lambda grad, x: aten.threshold_backward.grad_input(
-            grad, x, *work.parameters, grad_input=y),
+            grad, x, *values, grad_input=y),
     }
     for name in ("exp", "expm1", "log", "log1p", "erf", "erfc", "sigmoid", "tanh"):
         calls[name] = partial(getattr(torch, name), out=y)

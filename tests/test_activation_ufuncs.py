@@ -1,0 +1,256 @@
+"""Every activation is a good ufunc: dtypes, parameters, `where`, masks, subclasses, byte order, layouts, and whatever
+floating-point environment the caller has. What it computes is test_activations.py's."""
+
+import ctypes
+import platform
+import sys
+
+import lanewise as lw
+import numpy as np
+import pytest
+from elementwise import (
+    FORMULAS,
+    FORWARD,
+    SIXTEEN_BITS,
+    WITHOUT_DEFAULTS,
+    all_numbers,
+    bits,
+    compute,
+    every,
+    every_dtype,
+    normal,
+    operands_of,
+    required_of,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lanewise.bounds import BOUNDS, bound
+from lanewise.measure import accuracy, oracles
+from lanewise.measure.oracles import ORACLES
+
+NOT_SHORT = {  # parameters that no 16-bit format holds
+    "leaky_relu": (0.013,), "prelu": (-0.37,), "elu": (0.3,), "celu": (0.3,), "swish": (0.3,), "softplus": (0.3,),
+    "hardtanh": (-0.1, 0.3), "softshrink": (0.1,), "hardshrink": (0.1,), "threshold": (0.1, 0.7), "squareplus": (0.3,)}
+
+
+def test_every_parametric_function_is_tried_with_a_number_of_more_than_16_bits():
+    rows = {name for name, row in ORACLES.items() if row.parameters != ((),)}
+    assert set(NOT_SHORT) == rows - set(oracles.GATED)
+    for parameter in sum(NOT_SHORT.values(), ()):
+        assert all(accuracy.dtype_of(dtype).type(parameter) != np.float32(parameter) for dtype in SIXTEEN_BITS)
+
+
+@every([name for name in FORMULAS if name.removesuffix("_backward") in NOT_SHORT and name in (*BOUNDS, *NOT_SHORT)])
+@every_dtype(*SIXTEEN_BITS)
+def test_a_number_is_a_float32_beside_16_bits(name, dtype):
+    """Over all inputs, with the bound; the same with keywords, of one number, and where a gradient is a number."""
+    x, function = all_numbers(dtype), getattr(lw, name)
+    x = x[np.isfinite(x)]
+    parameters = NOT_SHORT[name.removesuffix("_backward")]
+    grad = [np.ones_like(x)] * name.endswith("_backward")
+    y = function(*grad, x, *parameters)
+    assert y.dtype == x.dtype
+    with np.errstate(all="ignore"):
+        exact = oracles.wide(name)(*grad, x.astype(np.float64), *(float(np.float32(p)) for p in parameters))
+    assert accuracy.errors(y, np.asarray(exact, np.float64), dtype).max() <= bound(name, dtype)
+    for keywords in ({"where": True}, {"dtype": x.dtype}, {"out": np.empty_like(x)}, {"dtype": None}):
+        assert bits(function(*grad, x, *parameters, **keywords)) == bits(y)
+    assert bits(function(*(g[9000] for g in grad), x[9000], *parameters)) == bits(y[9000])
+    if grad:
+        assert bits(function(1.0, x, *parameters)) == bits(y)
+    if dtype == "float16":  # into which a wider array goes, where `dtype` asks for it
+        assert bits(function(*grad, x.astype(np.float32), *parameters, dtype=dtype)) == bits(y)
+
+
+@every(NOT_SHORT)
+def test_arrays_of_parameters_decide_the_dtype_as_numpy_says(name):
+    for short in SIXTEEN_BITS:
+        x = normal(dtype=accuracy.dtype_of(short))
+        for wide in (np.float32, np.float64):
+            for parameters in ([wide(p) for p in NOT_SHORT[name]], [np.array([p], wide) for p in NOT_SHORT[name]]):
+                y = getattr(lw, name)(x, *parameters)
+                assert y.dtype == wide
+                assert bits(y) == bits(getattr(lw, name)(x.astype(wide), *NOT_SHORT[name]))
+
+
+def test_a_threshold_between_two_numbers():
+    import ml_dtypes
+    assert lw.threshold(ml_dtypes.bfloat16(0.1), 0.1, 20) == ml_dtypes.bfloat16(0.1)
+    assert lw.hardtanh(np.float16([1, 2]), -1e6, 1e6).tolist() == [1, 2]
+
+
+@every(FORWARD)
+@pytest.mark.parametrize("dtype", ["int4", "uint4", "int2", "float8_e4m3fn", "float8_e5m2", "float4_e2m1fn"])
+def test_dtypes_below_16_bits(name, dtype):
+    """Results and parameters are at least float16."""
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    x = np.array([0, 0.5, 1, -1] if dtype != "uint4" else [0, 1, 2, 15]).astype(getattr(ml_dtypes, dtype))
+    parameters = list(NOT_SHORT.get(name, ())) or [x] * (name in oracles.GATED)
+    y = getattr(lw, name)(x, *parameters)
+    assert y.dtype in (np.float16, np.float32)
+    wide = [x.astype(y.dtype) if p is x else p for p in parameters]
+    assert bits(y) == bits(getattr(lw, name)(x.astype(y.dtype), *wide))
+
+
+@every(BOUNDS)
+@every_dtype()
+def test_no_warning_from_any_input(name, dtype):
+    dtype = accuracy.dtype_of(dtype)
+    if dtype.itemsize == 2:
+        x = np.arange(1 << 16, dtype=np.uint16).view(dtype)
+    else:
+        x = np.random.default_rng(2).integers(0, 256, 100_000 * dtype.itemsize, dtype=np.uint8).view(dtype)
+        x = np.concatenate([x, np.array([0, -0.0, np.inf, -np.inf, np.nan], dtype)])
+    compute(name, *([x[::-1]] * name.endswith("_backward")), x)
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64") or not sys.platform.startswith("linux"),
+                    reason="knows how rounding is set on x86-64 Linux")
+@every(BOUNDS)
+def test_rounding_of_the_caller(name):
+    """A caller that rounds upwards gets the same bits, and still rounds upwards after."""
+    upward, libm = 0x800, ctypes.CDLL("libm.so.6")
+    cases = [operands_of(name, normal(dtype=dtype)) for dtype in (np.float16, np.float32, np.float64)]
+    expected = [compute(name, *operands) for operands in cases]
+    before = libm.fegetround()
+    try:
+        assert libm.fesetround(upward) == 0
+        computed = [compute(name, *operands) for operands in cases]
+        after = libm.fegetround()
+    finally:
+        libm.fesetround(before)
+    assert after == upward
+    assert [bits(y) for y in computed] == [bits(y) for y in expected]
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64") or not sys.platform.startswith("linux"),
+                    reason="knows how rounding is set on x86-64 Linux")
+def test_a_number_is_rounded_to_nearest_whatever_the_caller_does():
+    libm, x, number = ctypes.CDLL("libm.so.6"), np.float32([-1, -1e3]), 0.0123456789
+    before = libm.fegetround()
+    try:
+        for rounding in (0x800, 0x400):
+            assert libm.fesetround(rounding) == 0
+            y = lw.leaky_relu(x, number + rounding)  # a number that no call was given before
+            libm.fesetround(before)
+            assert y.tolist() == (x * np.float32(number + rounding)).tolist()
+    finally:
+        libm.fesetround(before)
+
+
+@every([name for name in BOUNDS if name.removesuffix("_backward") not in WITHOUT_DEFAULTS])
+def test_default_parameters(name):
+    operands = operands_of(name, normal())
+    assert bits(getattr(lw, name)(*operands)) == bits(compute(name, *operands))
+
+
+@every(BOUNDS)
+@every_dtype()
+def test_dtype_and_shape(name, dtype):
+    x = np.linspace(0, 1, 24).astype(accuracy.dtype_of(dtype)).reshape(2, 3, 4)
+    for view in (x, x.T, x[:, :0], x[0, 0, 1], np.asfortranarray(x)):
+        y = compute(name, *[view] * (1 + name.endswith("_backward")))
+        assert y.dtype == x.dtype
+        assert y.shape == view.shape
+    y = compute(name, *[x.T] * (1 + name.endswith("_backward")))
+    assert y.strides == x.T.strides  # order kept
+
+
+@every(BOUNDS)
+def test_integers_as_exp_takes_them(name):
+    for char in "?bhilBHIL":
+        x = np.array([0, 1], char)
+        y = getattr(lw, name)(*[x] * (1 + name.endswith("_backward")), *required_of(name, x.dtype.type))
+        assert y.dtype == np.exp(x).dtype
+
+
+@every(BOUNDS)
+def test_wrong_types_are_refused(name):
+    for x in (np.array([1j]), np.array(["1"]), np.array([None])):
+        with pytest.raises(TypeError):
+            getattr(lw, name)(*[x] * (1 + name.endswith("_backward")), *required_of(name))
+
+
+@every(BOUNDS)
+@every_dtype("float16", "float32", "float64")
+def test_foreign_byte_order_and_read_only(name, dtype):
+    operands = operands_of(name, normal(dtype=dtype))
+    expected = compute(name, *operands)
+    for operand in operands:
+        operand.setflags(write=False)
+    swapped = [operand.astype(operand.dtype.newbyteorder()) for operand in operands]
+    with np.errstate(all="raise"):
+        assert bits(getattr(lw, name)(*swapped, *required_of(name, np.dtype(dtype).type))) == bits(expected)
+    out = np.empty(expected.shape, expected.dtype.newbyteorder())
+    compute(name, *operands, out=out)
+    assert bits(out.astype(dtype)) == bits(expected)
+    with pytest.raises(ValueError, match="read-only"):
+        compute(name, *operands, out=operands[-1])
+
+
+@every(BOUNDS)
+def test_where(name):
+    operands = operands_of(name, normal())
+    chosen = normal(seed=6) > 0
+    out = np.full(chosen.shape, 7, np.float32)
+    assert compute(name, *operands, out=out, where=chosen) is out
+    assert bits(out) == bits(np.where(chosen, compute(name, *operands), np.float32(7)))
+
+
+@every(BOUNDS)
+def test_masked_arrays_and_subclasses(name):
+    operands = operands_of(name, normal())
+    mask = normal(seed=6) > 0
+    y = compute(name, *(np.ma.array(operand, mask=mask) for operand in operands))
+    assert isinstance(y, np.ma.MaskedArray)
+    assert np.array_equal(y.mask, mask)
+    assert bits(y.data[~mask]) == bits(compute(name, *operands)[~mask])
+
+    class Own(np.ndarray):
+        pass
+
+    assert type(compute(name, *(operand.view(Own) for operand in operands))) is Own
+
+
+@every(BOUNDS)
+def test_dtype_keyword(name):
+    operands = operands_of(name, normal())
+    wide = [operand.astype(np.float64) for operand in operands]
+    y = getattr(lw, name)(*operands, *required_of(name), dtype=np.float64)
+    assert y.dtype == np.float64
+    assert bits(y) == bits(getattr(lw, name)(*wide, *required_of(name)))
+
+
+@every(BOUNDS)
+def test_zero_stride(name):
+    one = operands_of(name, normal(2))
+    y = compute(name, *(np.broadcast_to(operand[1], (5000,)) for operand in one))
+    assert bits(y) == bits(np.full(5000, compute(name, *one)[1]))
+
+
+@every(BOUNDS)
+@settings(deadline=None, max_examples=25)
+@given(st.data())
+def test_value_depends_on_the_number_alone(name, data):
+    """However an array lies in memory, every element is what it would be alone."""
+    dtype = accuracy.dtype_of(data.draw(st.sampled_from(accuracy.DTYPES)))
+    n = data.draw(st.one_of(st.integers(0, 300), st.just(70_001)))
+    step = data.draw(st.sampled_from([1, 2, 3, -1, -5]))
+    offset = data.draw(st.integers(0, 9))
+    threads = data.draw(st.sampled_from([1, 2]))
+    in_place = data.draw(st.booleans())
+    some = normal(17, dtype, data.draw(st.integers(0, 1000)))
+    alone = operands_of(name, some)
+    expected = np.resize(np.array([compute(name, *(operand[i] for operand in alone)) for i in range(17)]), n)
+    layouts = []
+    for operand in alone:
+        held = np.zeros(offset + n * abs(step) * dtype.itemsize, np.uint8)[offset:].view(dtype)[::step][:n]
+        held[...] = np.resize(operand, n)
+        layouts.append(held)
+    before = lw.get_num_threads()
+    lw.set_num_threads(threads)
+    try:
+        y = compute(name, *layouts, **({"out": layouts[-1]} if in_place else {}))
+    finally:
+        lw.set_num_threads(before)
+    assert bits(y) == bits(expected)

@@ -1,0 +1,98 @@
+"""What docs/architecture.md says is so: its picture and its table are made from the import lines, every name in its
+walks exists, and code files are short. Who may import whom is held by test_rooms.py and test_kernel_rooms.py."""
+
+import re
+import runpy
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "architecture.md"
+PLACES = re.findall(r"`([\w/.]+\.(?:pyx|pxd|py)):(\w+)`", PAGE.read_text("utf-8"))
+LINES = 400
+_MODULE = "a module's path is part of the C interface, so its functions cannot move"
+_LOOPS = "one machine, whose parts mean little apart"
+LONG = {  # code files of more lines, and why they are not parted
+    "kernels/activations.pyx": f"{_MODULE}: the flat kernels of every activation, three lines each",
+    "kernels/ieee754.pyx": _MODULE,
+    "kernels/norms.pyx": _MODULE,
+    "kernels/population.pyx": _MODULE,
+    "kernels/batch_columns.pyx": _LOOPS,
+    "kernels/loops/rows.pxd": _LOOPS,
+    "kernels/loops/ufuncs.pxd": _LOOPS,
+    "kernels/operands.pyx": "compiled once for all levels; two modules would call each other for every operand",
+    "kernels/math/elementary.pxd": "functions that share the steps of one exponential and one logarithm",
+    "kernels/points/curves.pxd": "forwards that share parts of one another",
+    "kernels/points/slopes.pxd": "slopes that share parts of one another",
+    "pylib/evolution/runs.py": "half of it documents the settings of two functions",
+    "tests/test_norms.py": "one subject, many short tests",
+}
+
+
+@pytest.fixture(scope="module")
+def tool():
+    return runpy.run_path(str(ROOT / "tools" / "architecture.py"))
+
+
+def test_picture_and_table_are_current(tool):
+    assert tool["PICTURE"].read_text("utf-8") == tool["svg"](), "run tools/architecture.py"
+    assert PAGE.read_text("utf-8") == tool["page"](), "run tools/architecture.py"
+
+
+def test_picture_shows_every_arrow_or_a_chain_that_says_it(tool):
+    found, shown = tool["arrows"](), set(tool["needed"](tool["arrows"]()))
+    assert shown <= found
+    for who, whom in found:
+        assert whom in tool["reached"](who, shown), f"{who} imports {whom}, which the picture does not say"
+    layer = tool["layers_of"](found)
+    assert all(layer[who] < layer[whom] for who, whom in found), "an arrow leads up"
+    texts = [text.text for text in ElementTree.fromstring(tool["svg"]()).iter("{http://www.w3.org/2000/svg}text")]
+    assert {room for arrow in found for room in arrow} <= set(texts)
+
+
+def test_a_chain_stands_for_the_arrows_that_it_says(tool):
+    assert tool["needed"]({("a", "b"), ("b", "c"), ("a", "c"), ("a", "d")}) == [("a", "b"), ("a", "d"), ("b", "c")]
+
+
+def test_boxes_do_not_overlap(tool):
+    place, _, (width, _) = tool["placed"](tool["needed"](tool["arrows"]()))
+    boxes = [spot for node, spot in place.items() if isinstance(node, str)]
+    for k, (x, y) in enumerate(boxes):
+        assert tool["WIDTH"] / 2 <= x <= width - tool["WIDTH"] / 2
+        assert all(abs(x - a) >= tool["WIDTH"] or abs(y - b) >= tool["HEIGHT"] for a, b in boxes[:k])
+
+
+def test_there_are_walks():
+    walks = re.findall(r"^### (.*)", PAGE.read_text("utf-8"), re.M)
+    assert len(walks) == 5
+    assert len(PLACES) > 30
+
+
+@pytest.mark.parametrize(("file", "name"), sorted(set(PLACES)))
+def test_names_in_the_walks_exist(file, name):
+    defined = rf'^\s*(def {name}\(|class {name}\b|(cdef|const) [^(]*\b{name}[\[(]|(\w+\.)?{name} = |"{name}": )'
+    assert re.search(defined, (ROOT / file).read_text("utf-8"), re.M), f"{file} has no {name}"
+
+
+def test_files_in_the_page_exist():
+    for file in re.findall(r"`((?:kernels|pylib|tests|tools|bench|findings|docs)/[\w/.]*)`", PAGE.read_text("utf-8")):
+        assert (ROOT / file).exists(), file
+
+
+def code_files():
+    for folder in ("kernels", "pylib", "tests", "tools", "bench"):
+        for path in (ROOT / folder).rglob("*"):
+            if path.suffix in (".py", ".pyx", ".pxd", ".pyi", ".h") and "pylib/kernels" not in path.as_posix():
+                yield path.relative_to(ROOT).as_posix(), len(path.read_text("utf-8").splitlines())
+
+
+def test_code_files_are_short():
+    long = {name: lines for name, lines in code_files() if lines > LINES and name not in LONG}
+    assert not long, f"more than {LINES} lines: part them, or say in LONG why not"
+
+
+def test_files_said_to_be_long_are():
+    short = set(LONG) - {name for name, lines in code_files() if lines > LINES}
+    assert not short, "no longer long, so no longer in LONG"

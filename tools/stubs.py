@@ -1,0 +1,61 @@
+"""The stubs of the elementwise functions, activations.pyi, gates.pyi and parametric.pyi of pylib/functions, from their
+table there. Run after a change to table.py: python tools/stubs.py. tests/test_stubs.py holds that they are current."""
+
+from pathlib import Path
+
+from lanewise.functions.table import FUNCTIONS, GATES
+
+FOLDER = Path(__file__).parents[1] / "pylib" / "functions"
+BY_HAND = {  # whose signature the table does not say
+    "prelu_backward": "def prelu_backward(grad: Numbers, x: Numbers, weight: Numbers) -> tuple[Array, Array]: ...\n",
+    "glu": "def glu(x: Numbers, axis: int = -1, *, out: Array | None = None) -> Array: ...\n",
+    "glu_backward": "def glu_backward(grad: Numbers, x: Numbers, axis: int = -1, *, out: Array | None = None) -> "
+                    "Array: ...\n",
+}
+WIDTH = 120
+
+
+def with_backwards(names):
+    """Yield each name and that of its backward, where there is one."""
+    for name in names:
+        yield name
+        if name in GATES or FUNCTIONS[name].slope:
+            yield f"{name}_backward"
+
+
+def declared(name):
+    """Return the declaration of a function with parameters, or of its backward."""
+    if name in BY_HAND:
+        return BY_HAND[name]
+    backward = name.endswith("_backward")
+    operands = ["grad: Numbers"] * backward + ["x: Numbers"]
+    for parameter, given in FUNCTIONS[name.removesuffix("_backward")].parameters.items():
+        needed = given.in_slope or not backward
+        default = "" if needed and given.default is None else f" = {given.default}"
+        operands.append(f"{parameter}: Numbers{'' if needed else ' | None'}{default}")
+    first, keywords = ", ".join(operands), "*, out: Out = None, **keywords: Any"
+    line = f"def {name}({first}, {keywords}) -> Any: ...\n"
+    return line if len(line) <= WIDTH + 1 else f"def {name}(\n    {first},\n    {keywords},\n) -> Any: ...\n"
+
+
+def ufuncs(names, forward, backward):
+    """Return the declarations of ufuncs, whose types are named by pylib/_typing.py."""
+    return "".join(f"{name}: {backward if name.endswith('_backward') else forward}\n" for name in with_backwards(names))
+
+
+def stubs():
+    """Return the text of each stub by the name of its file."""
+    plain = [name for name, entry in FUNCTIONS.items() if not entry.parameters]
+    parametric = [name for name, entry in FUNCTIONS.items() if entry.parameters]
+    return {
+        "activations.pyi": "from .._typing import Binary, Unary\n\n" + ufuncs(plain, "Unary", "Binary"),
+        "gates.pyi": "from .._typing import Array, Binary, Numbers, TernaryPair\n\n"
+                     f"{ufuncs(GATES, 'Binary', 'TernaryPair')}\n{BY_HAND['glu']}{BY_HAND['glu_backward']}",
+        "parametric.pyi": "from typing import Any\n\nfrom .._typing import Array, Numbers, Out\n\n"
+                          + "".join(map(declared, with_backwards(parametric))),
+    }
+
+
+if __name__ == "__main__":
+    for file, text in stubs().items():
+        (FOLDER / file).write_text(text, "utf-8")
