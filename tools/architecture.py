@@ -35,6 +35,7 @@ ROLES = {  # what a room holds, in a few words; two lines of the picture
     "formats.py": "descriptions of formats",
     "packing.py": "two codes per byte",
     "terminal.py": "what is printed where",
+    "_typing.py": "types, for the stubs",
     MODULES: "compiled modules and their C interface",
     "points/": "activations on one register",
     "rowwise/": "mathematics along a row",
