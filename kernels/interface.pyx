@@ -47,6 +47,18 @@ cdef void* pointer_in(object capsule) except NULL:
     return PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
 
 
+SMALL = 1 << 15  # elements up to which a call on one thread, without a pass of NumPy's, is the shorter one
+
+
+def call_flat(uintptr_t function, uintptr_t x, uintptr_t y, Py_ssize_t n):
+    """Call a kernel of one operand by addresses, in the environment of the Python functions and without the GIL."""
+    cdef environment callers
+    with nogil:
+        callers = enter_environment()
+        (<void (*)(const void*, void*, Py_ssize_t) noexcept nogil>function)(<const void*>x, <void*>y, n)
+        leave_environment(callers)
+
+
 def address_in(capsule):
     """The address that a capsule holds."""
     return <uintptr_t>pointer_in(capsule)

@@ -14,6 +14,7 @@ from .functions import *  # noqa: F403
 __version__ = "0.1.0"
 
 _WINGS = ("embedding", "evolution", "genome", "ieee754")
+_FRAMEWORKS = ("jax", "torch")  # imported where they are asked for by name: they import the framework
 _MOVED = ("checkpoint", "data")  # into evolution; scripts in the field import them from here
 __all__ = [
     "__version__",
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name):
-        if name in _WINGS or name in _MOVED:
+        if name in (*_WINGS, *_FRAMEWORKS, *_MOVED):
             from importlib import import_module
 
             return import_module(f"{__name__}.evolution.{name}" if name in _MOVED else f"{__name__}.{name}")

@@ -23,7 +23,7 @@ COMPILED = {  # folder and builder: what has to be installed, the commands
     ("pybind11", "setuptools"): (("pybind11",), SETUPTOOLS),
     ("nanobind", "cmake"): (("nanobind", "cmake"), CMAKE),
 }
-PLAIN = {"cffi": (), "numba": ()}  # with_<door>.py: what it needs beside the package it is named after
+PLAIN = {"cffi": (), "numba": (), "torch": ("ml_dtypes",)}  # with_<door>.py: what it needs beside that package
 SHAPE = 57, 101
 
 
@@ -85,6 +85,16 @@ def test_plain(door, tmp_path):
         pytest.importorskip(package)
     file = shutil.copy(EXAMPLES / f"with_{door}.py", tmp_path)
     check(loaded(Path(file)).silu_rows)
+
+
+def test_the_block_of_a_transformer_trains():
+    torch = pytest.importorskip("torch")
+    block = loaded(EXAMPLES / "with_torch.py").FeedForward(16, 32)
+    x = torch.randn(4, 16)
+    block(x).square().mean().backward()
+    assert all(parameter.grad.abs().sum() > 0 for parameter in block.parameters())
+    gate, up = block.gate_and_up(torch.nn.functional.rms_norm(x, (16,), block.norm, 1e-6)).chunk(2, dim=-1)
+    assert torch.allclose(block(x), x + block.down(torch.nn.functional.silu(gate) * up), atol=1e-5)
 
 
 def test_numba_caches(tmp_path, run_python):
