@@ -23,7 +23,7 @@ COMPILED = {  # folder and builder: what has to be installed, the commands
     ("pybind11", "setuptools"): (("pybind11",), SETUPTOOLS),
     ("nanobind", "cmake"): (("nanobind", "cmake"), CMAKE),
 }
-PLAIN = {"cffi": (), "numba": (), "torch": ("ml_dtypes",)}  # with_<door>.py: what it needs beside that package
+PLAIN = {"cffi": (), "numba": (), "torch": ("ml_dtypes",), "jax": ()}  # with_<door>.py: what else it needs
 SHAPE = 57, 101
 
 
@@ -95,6 +95,19 @@ def test_the_block_of_a_transformer_trains():
     assert all(parameter.grad.abs().sum() > 0 for parameter in block.parameters())
     gate, up = block.gate_and_up(torch.nn.functional.rms_norm(x, (16,), block.norm, 1e-6)).chunk(2, dim=-1)
     assert torch.allclose(block(x), x + block.down(torch.nn.functional.silu(gate) * up), atol=1e-5)
+
+
+def test_the_gated_layer_has_its_gradient():
+    jax = pytest.importorskip("jax")
+    layer = loaded(EXAMPLES / "with_jax.py")
+    random = np.random.default_rng(4)
+    weights, x = random.normal(0, 1, (2, 5, 7)).astype(np.float32), random.normal(0, 1, (3, 7)).astype(np.float32)
+
+    def expected(weights, x):
+        return jax.numpy.square(jax.nn.silu(weights[0] @ x) * (weights[1] @ x)).mean()
+
+    found = layer.gradients(weights, x)
+    assert np.allclose(found, jax.vmap(jax.grad(expected), in_axes=(None, 0))(weights, x), rtol=1e-4, atol=1e-5)
 
 
 def test_numba_caches(tmp_path, run_python):

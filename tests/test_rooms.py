@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "cli": {"lanewise", "kernels", "bounds", "functions", "ieee754", "genome", "evolution", "measure", "files",
             "terminal"},
     "lanewise": {"config", "functions", "ieee754", "genome", "evolution", "embedding"},  # torch and jax by name only
+    "jax": {"embedding", "functions", "kernels"},
     "torch": {"functions", "kernels"},
     "__main__": {"cli"},
     "network": {"evolution"},
