@@ -33,7 +33,7 @@ COMPILED = Path("build/compiled", sysconfig.get_config_var("EXT_SUFFIX").strip("
 MODULES = sorted(path.stem for path in KERNELS.glob("*.pyx"))
 LEVELS = runpy.run_path(str(KERNELS / "levels.py"))
 # What runs before a level is chosen, and what has no registers, is compiled once: so is what Cython's memoryviews need.
-UNLEVELLED = ("machine", "operands", "ulps")
+UNLEVELLED = ("interface", "machine", "operands", "ulps")
 MEMORYVIEWS = "memoryviews"
 
 FLAGS = ["/O2"] if not GNU else [
@@ -177,7 +177,8 @@ class BuildLevels(build_ext):
             shutil.copy(kept, built)
 
     def contents_of(self, ext):
-        headers = [path for path in KERNELS.rglob("*.h") if level_of(ext) or path.name == "machine.h"]
+        headers = [path for path in KERNELS.rglob("*.h")
+                   if level_of(ext) or path.name in ("environment.h", "machine.h")]
         command = [getattr(self.compiler, "compiler_so", None), ext.extra_compile_args, ext.extra_link_args,
                    ext.define_macros, numpy.__version__, sys.version]
         return digest_of(command, [*ext.sources, *headers])

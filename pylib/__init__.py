@@ -1,8 +1,8 @@
 """Neural-network kernels for the CPU: activations, norms, IEEE-754 and 4-bit evolution, with published error bounds.
 
 This layer is pure Python: names, defaults, errors and documentation. The arithmetic is in ``lanewise.kernels``.
-The functions stand in ``lanewise.functions``; the wings ``lanewise.evolution``, ``lanewise.genome`` and
-``lanewise.ieee754`` are imported when they are first used.
+The functions stand in ``lanewise.functions``; the wings ``lanewise.embedding``, ``lanewise.evolution``,
+``lanewise.genome`` and ``lanewise.ieee754`` are imported when they are first used.
 """
 
 from typing import TYPE_CHECKING
@@ -13,12 +13,15 @@ from .functions import *  # noqa: F403
 
 __version__ = "0.1.0"
 
-_WINGS = ("evolution", "genome", "ieee754")
+_WINGS = ("embedding", "evolution", "genome", "ieee754")
+_FRAMEWORKS = ("jax", "torch")  # imported where they are asked for by name: they import the framework
 _MOVED = ("checkpoint", "data", "network")  # into evolution; scripts import them from here
 __all__ = [
     "__version__",
+    "embedding",
     "evolution",
     "genome",
+    "get_include",
     "get_num_threads",
     "ieee754",
     "set_num_threads",
@@ -27,14 +30,19 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from . import evolution, genome, ieee754
+    from . import embedding, evolution, genome, ieee754
+    from .embedding import get_include
 else:
 
     def __getattr__(name):
-        if name in (*_WINGS, *_MOVED):
+        if name in (*_WINGS, *_FRAMEWORKS, *_MOVED):
             from importlib import import_module
 
             return import_module(f"{__name__}.{name}")
+        if name == "get_include":
+            from .embedding import get_include
+
+            return get_include
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

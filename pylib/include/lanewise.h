@@ -1,0 +1,390 @@
+/* Lanewise's kernels as one table of C functions, for C11 and C++17, the limited API too. Made by tools/header.py from
+ * kernels/(module).pxd, which say what each function does; do not edit.
+ *
+ *     #include <lanewise.h>                              found by lanewise.get_include()
+ *
+ *     if (lanewise_import() < 0) return NULL;            once, where the module is initialised; raises ImportError
+ *     lanewise->silu_float32(x, y, n);                   anywhere, without the GIL
+ *
+ * Arrays are contiguous. What has no const is written. A kernel starts no thread that its caller did not ask for.
+ */
+#ifndef LANEWISE_H
+#define LANEWISE_H
+
+#include <Python.h>
+
+#include <stdint.h>
+
+/* Raised when a function changes its meaning: an extension then has to be built again. Functions are only added. */
+#define LANEWISE_ABI 1
+#define LANEWISE_FUNCTIONS 176 /* what this header declares; a later lanewise has them too, in the same places */
+
+typedef struct {
+    int abi, functions; /* of the lanewise that is installed */
+
+    /* lanewise.kernels.interface */
+    /* What belongs to calling kernels rather than to one of them, for those who cimport: the floating-point environment
+     * of a call, and how many threads a caller may share its work among. Between the two, kernels give the bits of the
+     * Python function whatever the calling thread has set: to round to nearest, to keep subnormals, to trap nothing.
+     * enter() keeps the caller's environment in callers[8], leave() restores it, and so clears the floating-point flags
+     * that kernels raised. */
+    void (*enter)(uint64_t *callers);
+    void (*leave)(const uint64_t *callers);
+    /* lanewise.get_num_threads(), for a caller's own parallel loop: 1 in a forked child */
+    int (*num_threads)(void);
+
+    /* lanewise.kernels.activations */
+    /* The flat kernels of the activations, to cimport: contiguous arrays of n elements, no Python, no GIL, no threads;
+     * y may be x. Parameters and gates are arrays of n elements too. Frozen: names and signatures are checked against
+     * tests/embedding/signatures.txt. */
+    void (*exp_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*exp_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*expm1_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*expm1_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*log_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*log_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*log1p_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*log1p_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*erf_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*erf_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*erfc_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*erfc_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*relu_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*relu_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*relu6_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*relu6_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*relu_squared_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*relu_squared_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*sigmoid_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*sigmoid_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*tanh_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*tanh_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*silu_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*silu_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*gelu_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*gelu_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*gelu_tanh_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*gelu_tanh_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*mish_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*mish_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*softsign_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*softsign_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*softplus_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*softplus_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*logsigmoid_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*logsigmoid_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*selu_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*selu_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*tanhshrink_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*tanhshrink_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*hardsigmoid_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*hardsigmoid_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*hardswish_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*hardswish_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*leaky_relu_float32)(const float *x, const float *negative_slope, float *y, Py_ssize_t n);
+    void (*leaky_relu_float64)(const double *x, const double *negative_slope, double *y, Py_ssize_t n);
+    void (*elu_float32)(const float *x, const float *alpha, float *y, Py_ssize_t n);
+    void (*elu_float64)(const double *x, const double *alpha, double *y, Py_ssize_t n);
+    void (*celu_float32)(const float *x, const float *alpha, float *y, Py_ssize_t n);
+    void (*celu_float64)(const double *x, const double *alpha, double *y, Py_ssize_t n);
+    void (*swish_float32)(const float *x, const float *beta, float *y, Py_ssize_t n);
+    void (*swish_float64)(const double *x, const double *beta, double *y, Py_ssize_t n);
+    void (*softplus_scaled_float32)(const float *x, const float *beta, float *y, Py_ssize_t n);
+    void (*softplus_scaled_float64)(const double *x, const double *beta, double *y, Py_ssize_t n);
+    void (*softshrink_float32)(const float *x, const float *lambd, float *y, Py_ssize_t n);
+    void (*softshrink_float64)(const double *x, const double *lambd, double *y, Py_ssize_t n);
+    void (*hardshrink_float32)(const float *x, const float *lambd, float *y, Py_ssize_t n);
+    void (*hardshrink_float64)(const double *x, const double *lambd, double *y, Py_ssize_t n);
+    void (*squareplus_float32)(const float *x, const float *b, float *y, Py_ssize_t n);
+    void (*squareplus_float64)(const double *x, const double *b, double *y, Py_ssize_t n);
+    void (*hardtanh_float32)(const float *x, const float *min_val, const float *max_val, float *y, Py_ssize_t n);
+    void (*hardtanh_float64)(const double *x, const double *min_val, const double *max_val, double *y, Py_ssize_t n);
+    void (*threshold_float32)(const float *x, const float *at, const float *value, float *y, Py_ssize_t n);
+    void (*threshold_float64)(const double *x, const double *at, const double *value, double *y, Py_ssize_t n);
+    void (*glu_float32)(const float *x, const float *gate, float *y, Py_ssize_t n);
+    void (*glu_float64)(const double *x, const double *gate, double *y, Py_ssize_t n);
+    void (*swiglu_float32)(const float *gate, const float *up, float *y, Py_ssize_t n);
+    void (*swiglu_float64)(const double *gate, const double *up, double *y, Py_ssize_t n);
+    void (*geglu_float32)(const float *gate, const float *up, float *y, Py_ssize_t n);
+    void (*geglu_float64)(const double *gate, const double *up, double *y, Py_ssize_t n);
+    void (*reglu_float32)(const float *gate, const float *up, float *y, Py_ssize_t n);
+    void (*reglu_float64)(const double *gate, const double *up, double *y, Py_ssize_t n);
+    void (*relu_backward_float32)(const float *grad, const float *x, float *grad_x, Py_ssize_t n);
+    void (*relu_backward_float64)(const double *grad, const double *x, double *grad_x, Py_ssize_t n);
+    void (*relu6_backward_float32)(const float *grad, const float *x, float *grad_x, Py_ssize_t n);
+    void (*relu6_backward_float64)(const double *grad, const double *x, double *grad_x, Py_ssize_t n);
+    void (*relu_squared_backward_float32)(const float *grad, const float *x, float *grad_x, Py_ssize_t n);
+    void (*relu_squared_backward_float64)(const double *grad, const double *x, double *grad_x, Py_ssize_t n);
+    void (*sigmoid_backward_float32)(const float *grad, const float *y, float *grad_x, Py_ssize_t n);
+    void (*sigmoid_backward_float64)(const double *grad, const double *y, double *grad_x, Py_ssize_t n);
+    void (*tanh_backward_float32)(const float *grad, const float *y, float *grad_x, Py_ssize_t n);
+    void (*tanh_backward_float64)(const double *grad, const double *y, double *grad_x, Py_ssize_t n);
+    void (*silu_backward_float32)(const float *grad, const float *x, float *grad_x, Py_ssize_t n);
+    void (*silu_backward_float64)(const double *grad, const double *x, double *grad_x, Py_ssize_t n);
+    void (*gelu_backward_float32)(const float *grad, const float *x, float *grad_x, Py_ssize_t n);
+    void (*gelu_backward_float64)(const double *grad, const double *x, double *grad_x, Py_ssize_t n);
+    void (*gelu_tanh_backward_float32)(const float *grad, const float *x, float *grad_x, Py_ssize_t n);
+    void (*gelu_tanh_backward_float64)(const double *grad, const double *x, double *grad_x, Py_ssize_t n);
+    void (*mish_backward_float32)(const float *grad, const float *x, float *grad_x, Py_ssize_t n);
+    void (*mish_backward_float64)(const double *grad, const double *x, double *grad_x, Py_ssize_t n);
+    void (*softsign_backward_float32)(const float *grad, const float *x, float *grad_x, Py_ssize_t n);
+    void (*softsign_backward_float64)(const double *grad, const double *x, double *grad_x, Py_ssize_t n);
+    void (*softplus_backward_float32)(const float *grad, const float *x, float *grad_x, Py_ssize_t n);
+    void (*softplus_backward_float64)(const double *grad, const double *x, double *grad_x, Py_ssize_t n);
+    void (*logsigmoid_backward_float32)(const float *grad, const float *x, float *grad_x, Py_ssize_t n);
+    void (*logsigmoid_backward_float64)(const double *grad, const double *x, double *grad_x, Py_ssize_t n);
+    void (*selu_backward_float32)(const float *grad, const float *x, float *grad_x, Py_ssize_t n);
+    void (*selu_backward_float64)(const double *grad, const double *x, double *grad_x, Py_ssize_t n);
+    void (*tanhshrink_backward_float32)(const float *grad, const float *x, float *grad_x, Py_ssize_t n);
+    void (*tanhshrink_backward_float64)(const double *grad, const double *x, double *grad_x, Py_ssize_t n);
+    void (*hardsigmoid_backward_float32)(const float *grad, const float *x, float *grad_x, Py_ssize_t n);
+    void (*hardsigmoid_backward_float64)(const double *grad, const double *x, double *grad_x, Py_ssize_t n);
+    void (*hardswish_backward_float32)(const float *grad, const float *x, float *grad_x, Py_ssize_t n);
+    void (*hardswish_backward_float64)(const double *grad, const double *x, double *grad_x, Py_ssize_t n);
+    void (*leaky_relu_backward_float32)(const float *grad, const float *x, const float *negative_slope, float *grad_x,
+                                        Py_ssize_t n);
+    void (*leaky_relu_backward_float64)(const double *grad, const double *x, const double *negative_slope,
+                                        double *grad_x, Py_ssize_t n);
+    void (*prelu_weight_backward_float32)(const float *grad, const float *x, float *grad_weight, Py_ssize_t n);
+    void (*prelu_weight_backward_float64)(const double *grad, const double *x, double *grad_weight, Py_ssize_t n);
+    void (*elu_backward_float32)(const float *grad, const float *x, const float *alpha, float *grad_x, Py_ssize_t n);
+    void (*elu_backward_float64)(const double *grad, const double *x, const double *alpha, double *grad_x,
+                                 Py_ssize_t n);
+    void (*celu_backward_float32)(const float *grad, const float *x, const float *alpha, float *grad_x, Py_ssize_t n);
+    void (*celu_backward_float64)(const double *grad, const double *x, const double *alpha, double *grad_x,
+                                  Py_ssize_t n);
+    void (*swish_backward_float32)(const float *grad, const float *x, const float *beta, float *grad_x, Py_ssize_t n);
+    void (*swish_backward_float64)(const double *grad, const double *x, const double *beta, double *grad_x,
+                                   Py_ssize_t n);
+    void (*softplus_scaled_backward_float32)(const float *grad, const float *x, const float *beta, float *grad_x,
+                                             Py_ssize_t n);
+    void (*softplus_scaled_backward_float64)(const double *grad, const double *x, const double *beta, double *grad_x,
+                                             Py_ssize_t n);
+    void (*shrink_backward_float32)(const float *grad, const float *x, const float *lambd, float *grad_x, Py_ssize_t n);
+    void (*shrink_backward_float64)(const double *grad, const double *x, const double *lambd, double *grad_x,
+                                    Py_ssize_t n);
+    void (*squareplus_backward_float32)(const float *grad, const float *x, const float *b, float *grad_x, Py_ssize_t n);
+    void (*squareplus_backward_float64)(const double *grad, const double *x, const double *b, double *grad_x,
+                                        Py_ssize_t n);
+    void (*hardtanh_backward_float32)(const float *grad, const float *x, const float *min_val, const float *max_val,
+                                      float *grad_x, Py_ssize_t n);
+    void (*hardtanh_backward_float64)(const double *grad, const double *x, const double *min_val, const double *max_val,
+                                      double *grad_x, Py_ssize_t n);
+    void (*threshold_backward_float32)(const float *grad, const float *x, const float *at, float *grad_x, Py_ssize_t n);
+    void (*threshold_backward_float64)(const double *grad, const double *x, const double *at, double *grad_x,
+                                       Py_ssize_t n);
+    void (*glu_backward_float32)(const float *grad, const float *x, const float *gate, float *grad_x, float *grad_gate,
+                                 Py_ssize_t n);
+    void (*glu_backward_float64)(const double *grad, const double *x, const double *gate, double *grad_x,
+                                 double *grad_gate, Py_ssize_t n);
+    void (*swiglu_backward_float32)(const float *grad, const float *gate, const float *up, float *grad_gate,
+                                    float *grad_up, Py_ssize_t n);
+    void (*swiglu_backward_float64)(const double *grad, const double *gate, const double *up, double *grad_gate,
+                                    double *grad_up, Py_ssize_t n);
+    void (*geglu_backward_float32)(const float *grad, const float *gate, const float *up, float *grad_gate,
+                                   float *grad_up, Py_ssize_t n);
+    void (*geglu_backward_float64)(const double *grad, const double *gate, const double *up, double *grad_gate,
+                                   double *grad_up, Py_ssize_t n);
+    void (*reglu_backward_float32)(const float *grad, const float *gate, const float *up, float *grad_gate,
+                                   float *grad_up, Py_ssize_t n);
+    void (*reglu_backward_float64)(const double *grad, const double *gate, const double *up, double *grad_gate,
+                                   double *grad_up, Py_ssize_t n);
+
+    /* lanewise.kernels.genome */
+    /* Packed 4-bit codes, for those who cimport: weight 2i in the low nibble of byte i, weight 2i + 1 in the high one.
+     * Every function works on one genome, holds no state and takes n as the number of weights, odd or even.
+     * genome[ceil(n / 2)] from one code a byte, 0 to 15 each; whether a code was above 15 */
+    int (*pack_uint8)(const uint8_t *codes, uint8_t *genome, Py_ssize_t n);
+    /* codes[n], one a byte */
+    void (*unpack_uint8)(const uint8_t *genome, uint8_t *codes, Py_ssize_t n);
+    /* weights[i] = levels[code i] * scales[i // group], rounded once; group is a multiple of 16, or at least n */
+    void (*decode_float32)(const uint8_t *genome, const float *levels, const float *scales, Py_ssize_t group,
+                           float *weights, Py_ssize_t n);
+    /* genome[ceil(n / 2)] of the nearest levels, in a tie that of an even code. `order` holds the codes by rising
+     * level, and middles[i] the middle between the levels of order[i - 1] and order[i]; whether a weight was NaN */
+    int (*encode_float32)(const float *weights, const float *order, const double *middles, const float *scales,
+                          Py_ssize_t group, uint8_t *genome, Py_ssize_t n);
+    /* the scale, of those tried, with the least sum of (weight - level * scale)^2; scratch has ceil(n / 2) bytes */
+    float (*best_scale_float32)(const float *weights, const float *levels, const float *order, const double *middles,
+                                uint8_t *scratch, Py_ssize_t n);
+
+    /* lanewise.kernels.ieee754 */
+    /* IEEE-754 for those who cimport: fields, classes, ULPs, and float32 rounded into every smaller format and back.
+     * All work on contiguous arrays of n elements that do not overlap, on one thread, and leave the floating-point
+     * flags and rounding of the caller as they were. A code is a number's bits, unsigned, 0 in what a byte has above
+     * them. sign (0 or 1), biased exponent and mantissa, as they stand in the number */
+    void (*decompose_float32)(const float *x, uint8_t *sign, uint8_t *exponent, uint32_t *mantissa, Py_ssize_t n);
+    void (*decompose_float64)(const double *x, uint8_t *sign, uint16_t *exponent, uint64_t *mantissa, Py_ssize_t n);
+    /* the inverse; bits that a field has no room for are dropped */
+    void (*compose_float32)(const uint8_t *sign, const uint8_t *exponent, const uint32_t *mantissa, float *y,
+                            Py_ssize_t n);
+    void (*compose_float64)(const uint8_t *sign, const uint16_t *exponent, const uint64_t *mantissa, double *y,
+                            Py_ssize_t n);
+    /* the ten classes of IEEE 754-2019, section 5.7.2, in its order, from 0 for a signalling NaN to 9 for +infinity */
+    void (*classify_float32)(const float *x, uint8_t *classes, Py_ssize_t n);
+    void (*classify_float64)(const double *x, uint8_t *classes, Py_ssize_t n);
+    /* the unit in the last place, positive; infinity of infinity, NaN of NaN */
+    void (*ulp_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*ulp_float64)(const double *x, double *y, Py_ssize_t n);
+    /* to nearest, ties to even; what is too large becomes infinity, or NaN, or the largest number where there is
+     * neither */
+    void (*encode_binary16_float32)(const float *x, uint16_t *codes, Py_ssize_t n);
+    void (*encode_bfloat16_float32)(const float *x, uint16_t *codes, Py_ssize_t n);
+    void (*encode_float8_e5m2_float32)(const float *x, uint8_t *codes, Py_ssize_t n);
+    void (*encode_float8_e4m3fn_float32)(const float *x, uint8_t *codes, Py_ssize_t n);
+    void (*encode_float8_e8m0fnu_float32)(const float *x, uint8_t *codes, Py_ssize_t n);
+    void (*encode_float6_e3m2fn_float32)(const float *x, uint8_t *codes, Py_ssize_t n);
+    void (*encode_float6_e2m3fn_float32)(const float *x, uint8_t *codes, Py_ssize_t n);
+    void (*encode_float4_e2m1fn_float32)(const float *x, uint8_t *codes, Py_ssize_t n);
+    /* the value of each code, exactly; a NaN comes out quiet */
+    void (*decode_binary16_float32)(const uint16_t *codes, float *y, Py_ssize_t n);
+    void (*decode_bfloat16_float32)(const uint16_t *codes, float *y, Py_ssize_t n);
+    void (*decode_float8_e5m2_float32)(const uint8_t *codes, float *y, Py_ssize_t n);
+    void (*decode_float8_e4m3fn_float32)(const uint8_t *codes, float *y, Py_ssize_t n);
+    void (*decode_float8_e8m0fnu_float32)(const uint8_t *codes, float *y, Py_ssize_t n);
+    void (*decode_float6_e3m2fn_float32)(const uint8_t *codes, float *y, Py_ssize_t n);
+    void (*decode_float6_e2m3fn_float32)(const uint8_t *codes, float *y, Py_ssize_t n);
+    void (*decode_float4_e2m1fn_float32)(const uint8_t *codes, float *y, Py_ssize_t n);
+
+    /* lanewise.kernels.linear4 */
+    /* A linear layer whose weights stay packed 4-bit codes, for those who cimport. y[rows][outputs] = x[rows][inputs] @
+     * weights.T + bias, weights[o][i] = levels[code] * scales[o][i // group], rounded. codes[outputs][ceil(inputs / 2)]
+     * holds weight 2i in the low nibble of byte i; each output has a scale for each of its ceil(inputs / group) groups,
+     * where group is a multiple of 16 or at least `inputs`; bias may be NULL. Runs on up to num_threads threads, one
+     * where that is less than 1; whether there was memory for the tiles that it works in. */
+    int (*linear4_float32)(const uint8_t *codes, const float *levels, const float *scales, Py_ssize_t group,
+                           const float *bias, const float *x, float *y, Py_ssize_t rows, Py_ssize_t inputs,
+                           Py_ssize_t outputs, int num_threads);
+
+    /* lanewise.kernels.losses */
+    /* Cross-entropy for those who cimport it: contiguous rows of n logits, one target a row, from 0 to n - 1.  One loss
+     * a row, in float64. grad may be NULL; it is scaled by `scale`. One thread; the caller's floating-point flags may
+     * be raised. */
+    void (*cross_entropy_float32)(const float *logits, const int64_t *target, double label_smoothing, double z_loss,
+                                  double scale, double *loss, float *grad, Py_ssize_t rows, Py_ssize_t n);
+    void (*cross_entropy_float64)(const double *logits, const int64_t *target, double label_smoothing, double z_loss,
+                                  double scale, double *loss, double *grad, Py_ssize_t rows, Py_ssize_t n);
+
+    /* lanewise.kernels.norms */
+    /* The norms for those who cimport them: contiguous rows of n elements, one after the other.  weight and bias have n
+     * elements, or are NULL. Statistics are float64 whatever the rows are, one a row, and may be NULL where they are
+     * not wanted. y may be x. One thread; the caller's floating-point flags may be raised. */
+    void (*rms_norm_float32)(const float *x, const float *weight, double eps, float *y, double *rstd, Py_ssize_t rows,
+                             Py_ssize_t n);
+    void (*rms_norm_float64)(const double *x, const double *weight, double eps, double *y, double *rstd,
+                             Py_ssize_t rows, Py_ssize_t n);
+    void (*layer_norm_float32)(const float *x, const float *weight, const float *bias, double eps, float *y,
+                               double *mean, double *rstd, Py_ssize_t rows, Py_ssize_t n);
+    void (*layer_norm_float64)(const double *x, const double *weight, const double *bias, double eps, double *y,
+                               double *mean, double *rstd, Py_ssize_t rows, Py_ssize_t n);
+
+    /* lanewise.kernels.population */
+    /* Evaluating genomes, for those who cimport: one network with LOG4-like codes over one batch in tiles. A tile holds
+     * 64 batch rows, feature by feature: x[tile][feature][row], zeros behind the last row. the tiles of
+     * x[rows][features]; tiles has ceil(rows / 64) * 64 * features elements */
+    void (*tile_float32)(const float *x, float *tiles, Py_ssize_t rows, Py_ssize_t features);
+
+    /* lanewise.kernels.softmax */
+    /* The softmax family for those who cimport it: contiguous rows of n elements, one after the other.  y may be x. One
+     * thread; the caller's floating-point flags may be raised. */
+    void (*softmax_float32)(const float *x, float *y, Py_ssize_t rows, Py_ssize_t n);
+    void (*softmax_float64)(const double *x, double *y, Py_ssize_t rows, Py_ssize_t n);
+    void (*log_softmax_float32)(const float *x, float *y, Py_ssize_t rows, Py_ssize_t n);
+    void (*log_softmax_float64)(const double *x, double *y, Py_ssize_t rows, Py_ssize_t n);
+} lanewise_table;
+
+#ifdef __cplusplus
+inline const lanewise_table *lanewise = nullptr;
+#else
+static const lanewise_table *lanewise; /* in each source file: each that calls kernels imports */
+#endif
+
+/* 0, or -1 with an exception set. With the GIL; again is free of charge. */
+static inline int lanewise_import(void) {
+    static const char *const names[] = {
+        "enter", "leave", "num_threads", "exp_float32", "exp_float64", "expm1_float32", "expm1_float64", "log_float32",
+        "log_float64", "log1p_float32", "log1p_float64", "erf_float32", "erf_float64", "erfc_float32", "erfc_float64",
+        "relu_float32", "relu_float64", "relu6_float32", "relu6_float64", "relu_squared_float32",
+        "relu_squared_float64", "sigmoid_float32", "sigmoid_float64", "tanh_float32", "tanh_float64", "silu_float32",
+        "silu_float64", "gelu_float32", "gelu_float64", "gelu_tanh_float32", "gelu_tanh_float64", "mish_float32",
+        "mish_float64", "softsign_float32", "softsign_float64", "softplus_float32", "softplus_float64",
+        "logsigmoid_float32", "logsigmoid_float64", "selu_float32", "selu_float64", "tanhshrink_float32",
+        "tanhshrink_float64", "hardsigmoid_float32", "hardsigmoid_float64", "hardswish_float32", "hardswish_float64",
+        "leaky_relu_float32", "leaky_relu_float64", "elu_float32", "elu_float64", "celu_float32", "celu_float64",
+        "swish_float32", "swish_float64", "softplus_scaled_float32", "softplus_scaled_float64", "softshrink_float32",
+        "softshrink_float64", "hardshrink_float32", "hardshrink_float64", "squareplus_float32", "squareplus_float64",
+        "hardtanh_float32", "hardtanh_float64", "threshold_float32", "threshold_float64", "glu_float32", "glu_float64",
+        "swiglu_float32", "swiglu_float64", "geglu_float32", "geglu_float64", "reglu_float32", "reglu_float64",
+        "relu_backward_float32", "relu_backward_float64", "relu6_backward_float32", "relu6_backward_float64",
+        "relu_squared_backward_float32", "relu_squared_backward_float64", "sigmoid_backward_float32",
+        "sigmoid_backward_float64", "tanh_backward_float32", "tanh_backward_float64", "silu_backward_float32",
+        "silu_backward_float64", "gelu_backward_float32", "gelu_backward_float64", "gelu_tanh_backward_float32",
+        "gelu_tanh_backward_float64", "mish_backward_float32", "mish_backward_float64", "softsign_backward_float32",
+        "softsign_backward_float64", "softplus_backward_float32", "softplus_backward_float64",
+        "logsigmoid_backward_float32", "logsigmoid_backward_float64", "selu_backward_float32", "selu_backward_float64",
+        "tanhshrink_backward_float32", "tanhshrink_backward_float64", "hardsigmoid_backward_float32",
+        "hardsigmoid_backward_float64", "hardswish_backward_float32", "hardswish_backward_float64",
+        "leaky_relu_backward_float32", "leaky_relu_backward_float64", "prelu_weight_backward_float32",
+        "prelu_weight_backward_float64", "elu_backward_float32", "elu_backward_float64", "celu_backward_float32",
+        "celu_backward_float64", "swish_backward_float32", "swish_backward_float64", "softplus_scaled_backward_float32",
+        "softplus_scaled_backward_float64", "shrink_backward_float32", "shrink_backward_float64",
+        "squareplus_backward_float32", "squareplus_backward_float64", "hardtanh_backward_float32",
+        "hardtanh_backward_float64", "threshold_backward_float32", "threshold_backward_float64", "glu_backward_float32",
+        "glu_backward_float64", "swiglu_backward_float32", "swiglu_backward_float64", "geglu_backward_float32",
+        "geglu_backward_float64", "reglu_backward_float32", "reglu_backward_float64", "pack_uint8", "unpack_uint8",
+        "decode_float32", "encode_float32", "best_scale_float32", "decompose_float32", "decompose_float64",
+        "compose_float32", "compose_float64", "classify_float32", "classify_float64", "ulp_float32", "ulp_float64",
+        "encode_binary16_float32", "encode_bfloat16_float32", "encode_float8_e5m2_float32",
+        "encode_float8_e4m3fn_float32", "encode_float8_e8m0fnu_float32", "encode_float6_e3m2fn_float32",
+        "encode_float6_e2m3fn_float32", "encode_float4_e2m1fn_float32", "decode_binary16_float32",
+        "decode_bfloat16_float32", "decode_float8_e5m2_float32", "decode_float8_e4m3fn_float32",
+        "decode_float8_e8m0fnu_float32", "decode_float6_e3m2fn_float32", "decode_float6_e2m3fn_float32",
+        "decode_float4_e2m1fn_float32", "linear4_float32", "cross_entropy_float32", "cross_entropy_float64",
+        "rms_norm_float32", "rms_norm_float64", "layer_norm_float32", "layer_norm_float64", "tile_float32",
+        "softmax_float32", "softmax_float64", "log_softmax_float32", "log_softmax_float64"
+    };
+    const lanewise_table *table;
+    PyObject *module = PyImport_ImportModule("lanewise.embedding");
+    if (module == NULL)
+        return -1;
+    Py_DECREF(module);
+    table = (const lanewise_table *)PyCapsule_Import("lanewise.embedding.TABLE", 0);
+    if (table == NULL)
+        return -1;
+    if (table->abi != LANEWISE_ABI) {
+        PyErr_Format(PyExc_ImportError,
+                     "this extension was built for LANEWISE_ABI %d and the installed lanewise has %d: %s",
+                     LANEWISE_ABI, table->abi,
+                     table->abi < LANEWISE_ABI ? "upgrade lanewise"
+                                               : "build the extension again with the installed lanewise");
+        return -1;
+    }
+    if (table->functions < LANEWISE_FUNCTIONS) {
+        PyErr_Format(PyExc_ImportError,
+                     "the installed lanewise has no %s, which this extension was built to call: upgrade lanewise",
+                     names[table->functions]);
+        return -1;
+    }
+    lanewise = table;
+    return 0;
+}
+
+/* The floating-point environment in which kernels give the bits of the Python function, for threads that flush
+ * subnormals or do not round to nearest:
+ *
+ *     lanewise_environment callers;
+ *     lanewise_enter(&callers);
+ *     ... kernels ...
+ *     lanewise_leave(&callers);
+ */
+typedef struct {
+    uint64_t words[8];
+} lanewise_environment;
+
+static inline void lanewise_enter(lanewise_environment *callers) { lanewise->enter(callers->words); }
+static inline void lanewise_leave(const lanewise_environment *callers) { lanewise->leave(callers->words); }
+
+/* lanewise.get_num_threads(), for a parallel loop of the caller's: 1 in a forked child */
+static inline int lanewise_num_threads(void) { return lanewise->num_threads(); }
+
+#endif
