@@ -71,8 +71,9 @@ def prelu_backward(grad, x, weight):
     each = np.broadcast_to(_kernels.prelu_weight_backward_ufunc(grad, x, dtype=np.float64), np.shape(grad_x))
     lengths = (1,) * (each.ndim - np.ndim(weight)) + np.shape(weight)
     shared = tuple(k for k, length in enumerate(lengths) if length == 1)
-    # of C-ordered numbers, so that the sum does not depend on how the array lies in memory
-    grad_weight = np.ascontiguousarray(each).sum(shared).reshape(np.shape(weight))
+    with np.errstate(all="ignore"):
+        # of C-ordered numbers, so that the sum does not depend on how the array lies in memory
+        grad_weight = np.ascontiguousarray(each).sum(shared).reshape(np.shape(weight))
     return grad_x, rounded_to(getattr(weight, "dtype", grad_x.dtype), grad_weight)
 
 
