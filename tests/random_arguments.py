@@ -9,9 +9,9 @@ import ml_dtypes
 import numpy as np
 
 FLOATS = ["e", "f", "d", ml_dtypes.bfloat16]
-DTYPES = [*FLOATS, "g", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?", "F", "D", "O", "U3", "S2", "M8[s]", "m8[s]",
-          "V5", "i4,f8", ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2, ml_dtypes.float8_e8m0fnu, ml_dtypes.int4,
-          ml_dtypes.uint4, ml_dtypes.float4_e2m1fn]
+DTYPES = [*FLOATS, "g", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?", "F", "D", "O", "U3", "S2", "M8[s]",
+          "m8[s]", "V5", "i4,f8", ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2, ml_dtypes.float8_e8m0fnu,
+          ml_dtypes.int4, ml_dtypes.uint4, ml_dtypes.float4_e2m1fn]
 LENGTHS = [0, 1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 33, 70]
 CODEBOOKS = [lw.genome.LOG4, lw.genome.NF4, lw.genome.INT4, lw.genome.FLOAT4, lw.genome.Codebook(range(16))]
 
@@ -126,7 +126,8 @@ class Case:
         return self.one_of([
             None, True, "a", "", b"x", object(), 1j, np.nan, np.inf, -1, 0, 1, 2, 0.5, -0.0, 2**31, 2**63, 2**64,
             2**200, 10**400, -2**70, 1e300, decimal.Decimal("1.5"), fractions.Fraction(1, 3), [], (),
-            [[1.0], [1.0, 2.0]], [None], {}, {1: 2}, {3}, len, np.float64, np.float64(2), np.int8(3), np.str_("b"), Ellipsis, slice(3),
+            [[1.0], [1.0, 2.0]], [None], {}, {1: 2}, {3}, len, np.float64, np.float64(2), np.int8(3), np.str_("b"),
+            Ellipsis, slice(3),
             np.array(["a"]), np.array(None), np.ma.masked, Foreign(), range(3), "mean", [1, 2, 3], np.array([1.0, 2.0]),
             np.zeros((0, 3)), np.array(2.5), np.array(2), memoryview(b"abc"), np.bool_(True), np.datetime64(1, "s"),
             [1, "a"], [[]], [object()], np.zeros((1,) * 40),
