@@ -143,6 +143,7 @@ cdef inline void chunk(const real* like, Dtype dtype, const Problem* problem, co
 cdef void backward(const real* like, Dtype dtype, const Problem* problem, const Plan* plan, char* grad_weight,
                    Py_ssize_t weight_step, char* grad_bias, Py_ssize_t bias_step) noexcept nogil:
     cdef Py_ssize_t n = problem.n, k
+    cdef environment callers
     cdef const char* weight = problem.weight.data if problem.weighted else NULL
     if plan.weight != NULL:
         take_rows(dtype if problem.weight.step_n == size_of(dtype) else FLOAT32 if real is f32x else FLOAT64,
@@ -159,9 +160,11 @@ cdef void backward(const real* like, Dtype dtype, const Problem* problem, const 
     else:
         for k in prange(plan.chunks, num_threads=plan.threads, schedule="dynamic"):
             chunk(like, dtype, problem, plan, weight, k, threadid(), 1)
+    callers = enter_environment()
     add_chunks(like, grad_weight, weight_step, plan.sums, plan.chunks, plan.apart, n)
     if problem.centred:
         add_chunks(like, grad_bias, bias_step, plan.sums + n, plan.chunks, plan.apart, n)
+    leave_environment(callers)
 
 
 cdef inline Py_ssize_t lines(Py_ssize_t size) noexcept nogil:

@@ -64,6 +64,14 @@ cdef inline bint plain_number(object value):
     return type(value) is float or type(value) is int
 
 
+cdef object as_float(value):
+    # an int as a float; an error where it is larger than all of them
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"expected a number that a float holds, not an int of {value.bit_length()} bits") from None
+
+
 cdef dict KNOWN_FLOATS = {}, KNOWN_DOUBLES = {}
 
 
@@ -71,6 +79,8 @@ cdef object number_of(object value, int precision):
     # A Python number as a float32 or float64 operand, kept for the next call
     cdef dict known = KNOWN_DOUBLES if precision == np.NPY_DOUBLE else KNOWN_FLOATS
     cdef np.ndarray operand = <np.ndarray>known.get(value)
+    if operand is None and type(value) is int:
+        value = as_float(value)
     if operand is None or <double>value == 0.0:  # 0.0 and -0.0 are one key
         operand = np.PyArray_EMPTY(0, NULL, precision, 0)
         if precision == np.NPY_DOUBLE:
@@ -192,10 +202,14 @@ def apply(tuple ufuncs, dict keywords, out, tuple arrays, *numbers):
 
 
 def any_less(a, b):
-    """Whether a < b anywhere."""
+    """Whether a < b anywhere; an error where they are no numbers."""
     if type(a) is float and type(b) is float:
         return <double>a < <double>b
-    return np.any(np.asarray(a) < b)
+    try:
+        with np.errstate(all="ignore"):  # a Python number beyond the dtype of the other
+            return bool(np.any(np.asarray(a) < np.asarray(b)))
+    except (TypeError, ValueError):
+        raise TypeError(f"expected numbers or arrays of numbers for parameters, not {a!r:.60} and {b!r:.60}") from None
 
 
 def any_zero(a):
@@ -234,10 +248,18 @@ cdef inline bint taken(np.ndarray x):
     return float_type(x) != NPY_NOTYPE and np.PyArray_ISNOTSWAPPED(x)
 
 
+cdef object as_array(name, role, x):
+    # an array of what is none
+    try:
+        return np.asanyarray(x)
+    except (TypeError, ValueError) as error:  # rows of several lengths, more axes than NumPy has
+        raise ValueError(f"{name}: {role} must be an array of numbers; {error}") from None
+
+
 cpdef object floating(name, role, object x):
     """`x` as an array of the machine's floats; integers become float64, and dtypes below 16 bits float32."""
     if not isinstance(x, np.ndarray):
-        x = np.asanyarray(x)
+        x = as_array(name, role, x)
     if not np.PyArray_CheckExact(x):
         refuse_mask(name, role, x)
     return x if taken(x) else converted(name, role, x)
@@ -246,7 +268,7 @@ cpdef object floating(name, role, object x):
 cpdef object floats_beside(name, role, object values, np.ndarray x):
     """The same of weights and the like: integers become float32, or float64 where `x` is."""
     if not isinstance(values, np.ndarray):
-        values = np.asanyarray(values)
+        values = as_array(name, role, values)
     if values.dtype.kind in "biu":
         values = values.astype(np.float64 if np.PyArray_TYPE(x) == np.NPY_DOUBLE else np.float32)
     return floating(name, role, values)
@@ -267,7 +289,7 @@ def from_zero(name, role, value, most=None):
             if isinstance(value, (str, bytes)) or np.ndim(value) != 0 or value is np.ma.masked:
                 raise TypeError
             value = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise TypeError(f"{name}: {role} must be a number, not {value!r:.60}") from None
     if most is None and not 0.0 <= <double>value < INFINITY:
         raise ValueError(f"{name}: {role} must be a finite number of 0 or more, not {value}")
@@ -294,7 +316,7 @@ def classified(name, logits, target):
     cdef Py_ssize_t i, classes
     cdef const int64_t* classes_asked
     refuse_mask(name, "target", target)
-    asked = np.asarray(target)
+    asked = np.asarray(as_array(name, "target", target))
     if not np.PyTypeNum_ISINTEGER(np.PyArray_TYPE(asked)) and np.PyArray_SIZE(asked) > 0:
         raise TypeError(f"{name}: target must hold integers, not {(<object>asked).dtype}")
     if np.PyArray_NDIM(x) == 0 or np.PyArray_NDIM(asked) != np.PyArray_NDIM(x) - 1 or not np.PyArray_CompareLists(
@@ -439,6 +461,9 @@ def call(gufunc, str kinds, tuple operands, tuple out=(), **keywords):
     if out:
         check_outputs(gufunc, out)
         operands = kept_apart(gufunc, kinds, operands, out)
+        if converts(kinds, operands, out):
+            with np.errstate(all="ignore"):  # a result may be beyond what `out` holds
+                return unchecked(gufunc, operands, out, keywords)
     try:
         return unchecked(gufunc, operands, out, keywords)
     except SystemError as error:  # what Python makes of it where a subclass of ndarray has a say in the result
@@ -550,15 +575,34 @@ def rounded_to(dtype, values):
 
 
 def check_out(name, out):
-    """An error where a result is to go into something else than an ndarray, or into what has a mask."""
-    if out is not None and (not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray)):
+    """An error where a result is to go into something else than a writeable ndarray of floats, or into what has a
+    mask."""
+    if out is None:
+        return
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
         raise TypeError(f"{name}: out must be an ndarray, not {type(out).__module__}.{type(out).__name__}")
+    if out.dtype.kind not in "fc" and out.dtype.num != BFLOAT16:
+        raise TypeError(f"{name}: out must hold floats of 16 bits or more, not {out.dtype}")
+    if not out.flags.writeable:
+        raise ValueError(f"{name}: out is read-only")
 
 
 cdef inline check_outputs(np.ufunc gufunc, tuple out):
     for place in out:
-        if place is not None and not np.PyArray_CheckExact(place):
+        if place is not None and not (np.PyArray_CheckExact(place) and float_type(place) != NPY_NOTYPE
+                                      and np.PyArray_ISWRITEABLE(<np.ndarray>place)):
             check_out((<object>gufunc).__name__, place)
+
+
+cdef bint converts(str kinds, tuple operands, tuple out):
+    # whether NumPy may convert results to what an output holds
+    cdef Py_ssize_t k
+    for place in out:
+        for k in range(len(operands)):
+            if isinstance(place, np.ndarray) and kinds[k] in "rv" and (
+                    np.PyArray_TYPE(<np.ndarray>place) != np.PyArray_TYPE(<np.ndarray>operands[k])):
+                return True
+    return False
 
 
 def along(np.ufunc gufunc, str kinds, tuple operands, tuple out):

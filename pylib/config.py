@@ -38,9 +38,10 @@ def set_num_threads(n):
     >>> lw.get_num_threads()
     1
     """
-    if isinstance(n, bool) or not hasattr(n, "__index__"):
-        raise TypeError(f"set_num_threads expected an integer of at least 1; got {n!r}")
-    n = operator.index(n)
+    try:
+        n = operator.index(None if isinstance(n, bool) else n)
+    except TypeError:
+        raise TypeError(f"set_num_threads expected an integer of at least 1; got {n!r:.60}") from None
     if not 1 <= n <= _MOST_THREADS:
         raise ValueError(f"set_num_threads expected an integer from 1 to {_MOST_THREADS}; got {n}")
     machine.set_num_threads(n)
@@ -79,7 +80,7 @@ def show_config(mode="stdout"):
     ValueError
         If `mode` is neither of the two.
     """
-    if mode not in ("stdout", "dicts"):
+    if not isinstance(mode, str) or mode not in ("stdout", "dicts"):
         raise ValueError(f"show_config expected mode 'stdout' or 'dicts'; got {mode!r}")
     import platform
 

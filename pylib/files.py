@@ -15,6 +15,14 @@ import numpy as np
 __all__ = ["check_writable", "free_name", "read_arrays", "replacing"]
 
 
+def path_of(path):
+    """The path of a file as it was given; an error of what is none, such as a number, which would be an open file's."""
+    try:
+        return os.fspath(path)
+    except TypeError:
+        raise TypeError(f"expected the path of a file; got {type(path).__name__}") from None
+
+
 def _target(path):
     # what a link points to is written, and the link stays
     return Path(os.path.realpath(os.fsdecode(path)))
@@ -33,6 +41,31 @@ def _error(number, what, path):
     return OSError(number, what, os.fspath(path))  # of the subclass that the number stands for
 
 
+def _checked_target(path):
+    # where to write; an error where it is no place for a file
+    given = path_of(path)
+    if not given:
+        raise _error(errno.ENOENT, "cannot write: expected the name of a file; got an empty one", path)
+    target = _target(path)
+    if target.is_dir():
+        raise _error(errno.EISDIR, "cannot write: expected the name of a file; this is a folder", path)
+    if os.fsdecode(given).endswith(("/", os.sep)):
+        raise _error(errno.ENOENT, "cannot write: expected the name of a file; there is no such folder", path)
+    if target.exists() and not os.access(target, os.W_OK):
+        raise _error(errno.EACCES, "cannot write: permission denied", path)
+    if not _is_special(target) and not target.parent.is_dir():
+        raise _error(errno.ENOENT, f"cannot write: there is no folder {target.parent}", path)
+    return target
+
+
+def _open_beside(beside, path):
+    # permissions alone do not tell of a file system that is read-only
+    try:
+        return open(beside, "xb")
+    except OSError as error:
+        raise _error(error.errno, f"cannot write to {beside.parent}: {error.strerror}", path) from None
+
+
 def check_writable(path):
     """Find out whether a file could be written, before the work that it is for.
 
@@ -45,25 +78,11 @@ def check_writable(path):
     OSError
         That says why not. Nothing is left behind.
     """
-    given = os.fspath(path)
-    if not given:
-        raise _error(errno.ENOENT, "cannot write: expected the name of a file; got an empty one", path)
-    target = _target(path)
-    if target.is_dir():
-        raise _error(errno.EISDIR, "cannot write: expected the name of a file; this is a folder", path)
-    if os.fsdecode(given).endswith(("/", os.sep)):
-        raise _error(errno.ENOENT, "cannot write: expected the name of a file; there is no such folder", path)
-    if target.exists() and not os.access(target, os.W_OK):
-        raise _error(errno.EACCES, "cannot write: permission denied", path)
+    target = _checked_target(path)
     if _is_special(target):
         return
-    if not target.parent.is_dir():
-        raise _error(errno.ENOENT, f"cannot write: there is no folder {target.parent}", path)
     beside = _beside(target)
-    try:
-        beside.touch(exist_ok=False)  # permissions alone do not tell of a file system that is read-only
-    except OSError as error:
-        raise _error(error.errno, f"cannot write to {target.parent}: {error.strerror}", path) from None
+    _open_beside(beside, path).close()
     beside.unlink()
 
 
@@ -80,14 +99,14 @@ def replacing(path):
     file
         Open for bytes. If the writing fails, the old file stays as it is.
     """
-    target = _target(path)
+    target = _checked_target(path)
     if _is_special(target):
         with open(target, "wb") as file:
             yield file
         return
     beside = _beside(target)
     try:
-        with open(beside, "xb") as file:
+        with _open_beside(beside, path) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -140,7 +159,7 @@ def read_arrays(path, kind=".npz"):
     ValueError
         That says what the file is instead.
     """
-    with open(os.fspath(path), "rb") as file:  # not a number, which would be an open file's
+    with open(path_of(path), "rb") as file:
         start = file.read(6)
         file.seek(0)
         if not start.startswith(b"PK"):

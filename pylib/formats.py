@@ -251,9 +251,9 @@ def format_named(name):
     return known[name.lower()]
 
 
-def format_given(format):
+def format_given(format, optional=True):
     """A format that was given as such or by its name, None as None; an error where it is something else."""
-    if format is None or isinstance(format, Format):
+    if isinstance(format, Format) or (format is None and optional):
         return format
     if isinstance(format, str):
         return format_named(format)

@@ -24,11 +24,36 @@ def whole(name, value, largest):
     return number
 
 
+def as_array(name, array):
+    """An ndarray or a subclass of it; an error where NumPy makes none."""
+    try:
+        return np.asanyarray(array)
+    except (TypeError, ValueError) as error:  # rows of several lengths, more axes than NumPy has
+        raise ValueError(f"{name} must be an array of numbers; {error}") from None
+
+
 def plain(name, array):
     """An ndarray; an error of a masked one."""
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array, whose mask would not be seen; fill it or drop what it hides")
-    return np.asarray(array)
+    return np.asarray(as_array(name, array))
+
+
+def numbers(name, array, dtype):
+    """Numbers as an ndarray of a dtype of floats; an error where they are none."""
+    array = plain(name, array)
+    # the types of ml_dtypes, such as bfloat16, are of the kind V
+    if array.dtype.kind not in "biuf" and (array.dtype.kind != "V" or issubclass(array.dtype.type, np.void)):
+        raise TypeError(f"{name} is a number, or an array of numbers; got {array.dtype}")
+    with np.errstate(over="ignore"):  # what is beyond becomes infinite
+        return array.astype(dtype, copy=False)
+
+
+def one_of(name, value, known):
+    """An option; an error where there is no such one."""
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{name} is one of {', '.join(known)}; got {value!r:.60}")
+    return value
 
 
 def rows_of(name, array, dtype):

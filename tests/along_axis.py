@@ -100,4 +100,5 @@ def results(name, arrays, out=None):
 def bits(found):
     """What a function returned, in comparable form; a NaN is a NaN."""
     parts = [np.asarray(part) for part in found if part is not None]
-    return [np.where(part != part, np.asarray(np.nan, part.dtype), part).tobytes() for part in parts]
+    return [(part if part.dtype.kind in "biu" else np.where(part != part, part.dtype.type(np.nan), part)).tobytes()
+            for part in parts]

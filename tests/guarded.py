@@ -1,11 +1,12 @@
-"""Every function along an axis, over channels and of elements, on operands that end, and operands that begin, at a page
-that may not be touched: a process that reads or writes past one dies. Run by test_guard_pages.py, a dtype at a time.
+"""Every public function on operands that end, and operands that begin, at a page that may not be touched: a process
+that reads or writes past one dies. Run by test_guard_pages.py, a dtype at a time.
 
     python guarded.py DTYPE
 """
 
 import ctypes
 import faulthandler
+import inspect
 import mmap
 import sys
 
@@ -13,7 +14,8 @@ import along_axis
 import lanewise as lw
 import numpy as np
 import oracles
-from lanewise import genome
+from lanewise import evolution, genome, ieee754
+from lanewise.functions import parametric
 
 SIZE = 1 << 18
 PAGE = mmap.PAGESIZE
@@ -81,24 +83,114 @@ def rows(dtype):
                        [np.zeros_like(main)] * count)
 
 
+# Elementwise functions by name, and how many operands and outputs they have.
+UFUNCS = {name: (function.nin, function.nout) for name, function in sorted(vars(lw).items())
+          if isinstance(function, np.ufunc)}
+# Functions with parameters: an operand each, here with a number for each element.
+PARAMETRIC = {name: sum(parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+                        for parameter in inspect.signature(getattr(lw, name)).parameters.values())
+              for name in parametric.__all__}
+
+
+def as_tuple(found):
+    return found if isinstance(found, tuple) else (found,)
+
+
 def elements(dtype):
-    # every ufunc that the package shows
-    for name, function in sorted(vars(lw).items()):
-        if not isinstance(function, np.ufunc):
-            continue
-        for n in LENGTHS:
-            arrays = list(np.random.default_rng(n).uniform(0.1, 0.9, (function.nin, n)).astype(dtype))
-            print(name, n, flush=True)
-            everywhere(lambda operands, outs, function=function: np.broadcast_arrays(function(*operands, out=outs)),
-                       arrays, [np.zeros(n, dtype)] * function.nout)
-
-
-def layers():
     for n in LENGTHS:
-        codes = genome.random_population(3, n, 1)
-        x = np.random.default_rng(n).standard_normal((2, n)).astype(np.float32)
-        print("linear4", n, flush=True)
-        everywhere(lambda operands, outs: [genome.linear4(*operands)], [x, codes], [])
+        for name, (operands, outputs) in UFUNCS.items():
+            arrays = list(np.random.default_rng(n).uniform(0.1, 0.9, (operands, n)).astype(dtype))
+            print(name, n, flush=True)
+            everywhere(lambda given, outs, name=name: as_tuple(getattr(lw, name)(*given, out=outs)), arrays,
+                       [np.zeros(n, dtype)] * outputs)
+        for name, operands in PARAMETRIC.items():
+            # in rising order, since one function has a lower end and an upper one
+            arrays = list(np.sort(np.random.default_rng(n).uniform(0.1, 0.9, (operands, n)), axis=0).astype(dtype))
+            print(name, n, flush=True)
+            if name == "prelu_backward":
+                everywhere(lambda given, outs: lw.prelu_backward(*given), arrays, [])
+                continue
+            everywhere(lambda given, outs, name=name: as_tuple(getattr(lw, name)(*given, out=outs[0])), arrays,
+                       [np.zeros(n, dtype)])
+        x, grad = np.random.default_rng(n).standard_normal((2, 3, 2 * n)).astype(dtype)
+        print("glu", n, flush=True)
+        everywhere(lambda given, outs: (lw.glu(*given, out=outs[0]),), [x], [np.zeros((3, n), dtype)])
+        everywhere(lambda given, outs: (lw.glu_backward(*given, out=outs[0]),), [grad[:, :n].copy(), x],
+                   [np.zeros_like(x)])
+
+
+def of_genomes(n):
+    """Functions of packed codes by name: their call, and its operands for n weights."""
+    codes = np.random.default_rng(n).integers(0, 16, (3, n)).astype(np.uint8)
+    weights = np.random.default_rng(n).standard_normal((3, n)).astype(np.float32)
+    genomes = genome.pack(codes)
+    scales = np.full((3, -(-n // 16)), 0.5, np.float32)
+    yield from {
+        "pack": (genome.pack, [codes]), "unpack": (lambda g: genome.unpack(g, n), [genomes]),
+        "decode": (lambda g, s: genome.decode(g, genome.NF4, s, group=16, n_weights=n), [genomes, scales]),
+        "encode": (lambda w, s: genome.encode(w, genome.NF4, s, group=16), [weights, scales]),
+        "best_scale": (lambda w: genome.best_scale(w, group=16), [weights]),
+        "mutate": (lambda g, rates: np.concatenate([genome.mutate(g, rates, 7, kind=kind, n_weights=n)
+                                                    for kind in ("flip", "gray", "step", "redraw")]),
+                   [genomes, np.array([0.1, 0.5, 0.9])]),
+        "crossover": (lambda a, b: np.concatenate([child for kind in ("uniform", "bitwise", "one_point", "two_point")
+                                                   for child in genome.crossover(a, b, 7, 2, kind=kind, n_weights=n)]),
+                      [genomes, genomes[::-1].copy()]),
+        "hamming_distance": (lambda a, b: genome.hamming_distance(a, b, "weights"), [genomes, genomes[::-1].copy()]),
+        "diversity": (genome.diversity, [genomes]),
+        "linear4": (lambda x, c, s, b: genome.linear4(x, c, scale=s, bias=b, group=16),
+                    [weights[:2], genomes, scales, np.ones(3, np.float32)]),
+    }.items()
+
+
+def of_numbers(n):
+    """Functions of lanewise.ieee754 by name: their call, and its operands for n numbers, of each format and dtype."""
+    for format in ieee754.FORMATS:
+        codes = np.random.default_rng(n).integers(0, 1 << min(format.width, 63), n).astype(format.code_dtype)
+        numbers = np.random.default_rng(n).standard_normal(n).astype(np.float64 if format.width == 64 else np.float32)
+        for name in ("decompose", "classify", "ulp", "next_up", "next_down", "is_exact_integer", "exponent_histogram"):
+            yield name, (lambda c, name=name, format=format: getattr(ieee754, name)(c, format=format), [codes])
+        yield "ulp_distance", (lambda a, b, format=format: ieee754.ulp_distance(a, b, format=format),
+                               [codes, codes[::-1].copy()])
+        yield "compose", (lambda *fields, format=format: ieee754.compose(*fields, format),
+                          list(ieee754.decompose(codes, format=format)))
+        yield "decode", (lambda c, format=format: ieee754.decode(c, format), [codes])
+        yield "encode", (lambda x, format=format: ieee754.encode(x, format), [numbers])
+        yield "rounding_error", (lambda x, format=format: ieee754.rounding_error(x, format), [numbers])
+    yield "encode", (lambda x: ieee754.encode(x, "e5m2", rounding="stochastic", seed=1), [numbers.astype(np.float32)])
+    yield "field_statistics", (lambda x: list(ieee754.field_statistics(x).classes.values()), [numbers])
+    for dtype in oracles.DTYPES:
+        x = np.random.default_rng(n).standard_normal(n).astype(oracles.dtype_named(dtype))
+        yield "ulp", (ieee754.ulp, [x])
+        yield "encode", (lambda x: ieee754.encode(x, "binary64" if x.dtype == np.float64 else "e4m3"), [x])
+
+
+def of_networks(n):
+    """Methods of a network by name: their call, and its operands for n inputs and n rows."""
+    for objective in ("cross_entropy", "mse", "accuracy"):
+        network = evolution.Network((n, 5, 3), "silu", objective=objective)
+        x = np.random.default_rng(n).standard_normal((n, n)).astype(np.float32)
+        population, y = genome.random_population(2, network.n_weights, 1), np.arange(n) % 3
+        yield "Network.loss", (network.loss, [population, x, y])
+        yield "Network.loss", (network.loss, [population, np.rint(4 * x), y])
+    yield "Network.forward", (network.forward, [population, x])
+    yield "Network.accuracy", (network.accuracy, [population, x, y])
+
+
+def codes_and_networks():
+    for n in LENGTHS:
+        for of in (of_genomes, of_numbers, of_networks):
+            for name, (function, arrays) in of(n):
+                print(name, n, flush=True)
+                everywhere(lambda given, outs, function=function: as_tuple(function(*given)), arrays, [])
+
+
+def names():
+    """The public functions that are tried here."""
+    tried = {name.partition(",")[0] for name in along_axis.EVERY} | set(UFUNCS) | set(PARAMETRIC) | {
+        "glu", "glu_backward"}
+    tried |= {f"genome.{name}" for name, _ in of_genomes(3)} | {f"ieee754.{name}" for name, _ in of_numbers(3)}
+    return tried | {name for name, _ in of_networks(3)}
 
 
 if __name__ == "__main__":
@@ -107,4 +199,4 @@ if __name__ == "__main__":
     rows(sys.argv[1])
     elements(wanted)
     if wanted == np.float32:
-        layers()
+        codes_and_networks()

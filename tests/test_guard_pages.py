@@ -8,6 +8,10 @@ from pathlib import Path
 import oracles
 import pytest
 
+pytest.importorskip("ml_dtypes")
+import random_arguments
+
+guarded = pytest.importorskip("guarded", exc_type=OSError) if sys.platform != "win32" else None
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="mprotect is POSIX's")
 
 
@@ -16,6 +20,18 @@ def test_guard_pages(dtype):
     program = Path(__file__).with_name("guarded.py")
     done = subprocess.run([sys.executable, program, dtype], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, f"after {done.stdout.splitlines()[-1:]}:\n{done.stderr}"
+
+
+def test_every_public_function_is_tried():
+    public = {name for name, (_, function, _) in random_arguments.functions().items() if not isinstance(function, type)}
+    without_arrays = {"get_num_threads", "set_num_threads", "show_config", "genome.random_population",
+                      "evolution.evolve", "evolution.minimize", "ieee754.describe", "ieee754.exact_decimal",
+                      "ieee754.format_named", "ieee754.format_of", "ieee754.parse_number"}
+    others = {"ieee754.pack": "genome.pack", "ieee754.unpack": "genome.unpack", "instance_norm": "group_norm",
+              "Network.batch": "Network.loss", "Network.batch_of": "Network.loss"}  # which are these, or called by them
+    methods = {name for name in public if name.startswith("Classifier.")}  # they call Network.forward
+    assert public - without_arrays - methods - set(others) - guarded.names() == set()
+    assert set(others.values()) <= guarded.names()
 
 
 def test_the_guards_bite():

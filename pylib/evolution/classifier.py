@@ -69,9 +69,13 @@ class Classifier:
                 raise ValueError(f"{name} holds a NaN, an infinity{', or 0' * (name == 'target_scale')}")
             checked[name] = array
         if self.features is not None:
+            if isinstance(self.features, str) or np.ndim(self.features) != 1:
+                raise TypeError(f"features is a list of names; got {self.features!r:.60}")
             checked["features"] = tuple(map(str, self.features))
             if len(checked["features"]) != inputs:
                 raise ValueError(f"features has a name for each of the {inputs} inputs; got {len(self.features)}")
+        if not isinstance(self.label, str | None):
+            raise TypeError(f"label is a name; got {self.label!r:.60}")
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 

@@ -12,7 +12,7 @@ import numpy as np
 from ..genome.codes import LOG4, Codebook
 from ..kernels import activations as _activations
 from ..kernels import population as _kernels
-from ..packing import rows_of, weights_in
+from ..packing import as_array, one_of, plain, rows_of, weights_in
 
 __all__ = ["ACTIVATIONS", "Batch", "Network"]
 
@@ -22,6 +22,7 @@ ACTIVATIONS = {name.removesuffix("_float32"): kernel for name, kernel in _activa
 _CROSS_ENTROPY, _ACCURACY, _SQUARED_ERROR, _LOGITS = range(4)
 _OBJECTIVES = ("cross_entropy", "accuracy", "mse")  # in the order of the enumeration in kernels/population.pyx
 _NOTHING = np.empty((0, 0, 0), np.float32)
+_MOST_WEIGHTS = 2**62
 _ROWS = 64  # batch rows in a tile, as in kernels/population.pyx
 
 
@@ -87,7 +88,8 @@ class Batch:
         """Compute the SHA-256 of the rows and of what their outputs should be, whichever network laid them out."""
         digest = hashlib.sha256(f"{self.rows} {self.features}".encode())
         for start in range(0, len(self._inputs), 256):
-            digest.update(self.part(start, start + 256).tiles + np.float32(0))  # -0 becomes +0
+            tiles = self.part(start, start + 256).tiles + np.float32(0)  # -0 becomes +0
+            digest.update(np.ascontiguousarray(tiles))
         for array in (self.classes, self.values):
             digest.update(b"none" if array is None else np.ascontiguousarray(array))
         return digest.hexdigest()
@@ -158,10 +160,7 @@ def numbers_of(name, array):
         raise TypeError(f"{name} is an array of numbers; got None")
     if np.ma.is_masked(array):
         raise ValueError(f"{name} is a masked array with hidden elements; fill them, or leave their rows out")
-    try:
-        array = np.asarray(array)
-    except ValueError as error:  # rows of several lengths
-        raise ValueError(f"{name} is an array of numbers; {error}") from None
+    array = np.asarray(as_array(name, array))
     # the types of ml_dtypes, such as bfloat16, are of the kind V
     if array.dtype.kind not in "biuf" and (array.dtype.kind != "V" or issubclass(array.dtype.type, np.void)):
         raise TypeError(f"{name} is an array of numbers; got {array.dtype}")
@@ -193,10 +192,10 @@ class Network:
             raise TypeError(f"sizes are ints such as (64, 32, 10); got {sizes!r}") from None
         if len(self.sizes) < 2 or min(self.sizes) < 1:
             raise ValueError(f"sizes are at least two positive ints such as (64, 32, 10); got {self.sizes}")
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"activation is one of {', '.join(ACTIVATIONS)}; got {activation!r}")
-        if objective not in _OBJECTIVES:
-            raise ValueError(f"objective is one of {', '.join(_OBJECTIVES)}; got {objective!r}")
+        if self.n_weights > _MOST_WEIGHTS:
+            raise ValueError(f"sizes are of a network of at most {_MOST_WEIGHTS} weights; got {self.sizes}")
+        one_of("activation", activation, ACTIVATIONS)
+        one_of("objective", objective, _OBJECTIVES)
         if not isinstance(codebook, Codebook):
             raise TypeError(f"codebook is a Codebook such as LOG4; got {type(codebook).__name__}")
         self.activation, self.codebook, self.objective = activation, codebook, objective
@@ -294,6 +293,7 @@ class Network:
             raise ValueError(f"{name} has rows of {batch.features} features; this network has {inputs} inputs")
         if goal is None:
             return batch
+        one_of("goal", goal, _OBJECTIVES)
         target = batch.values if goal == "mse" else batch.classes
         if target is None:
             raise ValueError(f"{name} has no {'values' if goal == 'mse' else 'classes'}, which {goal} is measured by")
@@ -306,7 +306,7 @@ class Network:
     def _evaluate(self, population, x, y, goal):
         batch = self.batch_of(x, y, None if goal == _LOGITS else _OBJECTIVES[goal])
         target = _NOTHING if goal == _LOGITS else batch.values if goal == _SQUARED_ERROR else batch.classes
-        population = np.asarray(population)
+        population = plain("population", population)
         rows = rows_of("population", population, np.uint8)
         weights_in("genomes", rows, self.n_weights)
         if len(batch) == 0:

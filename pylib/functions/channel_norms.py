@@ -185,6 +185,8 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
     name = "batch_norm_backward"
     x = _checked(name, x)
     grad = like(name, "grad", grad, x)
+    if mean is None or rstd is None:
+        raise ValueError(f"{name}: mean and rstd must be given, as batch_norm returns them with return_stats")
     weight = _per_channel(name, "weight", weight, x, 1.0)
     mean, rstd = _per_channel(name, "mean", mean, x), _per_channel(name, "rstd", rstd, x)
     arrays, kernels = (_segments(grad), _segments(x)), _columns if x.ndim == 2 else _batch

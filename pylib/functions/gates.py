@@ -1,7 +1,6 @@
 """Gated linear units and their backwards. The numbers are made in lanewise.kernels.activations."""
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
 from ..kernels import activations as _kernels
 from . import _documentation
@@ -25,7 +24,10 @@ for _name, _activation in GATES.items():
 
 def _halves(name, x, axis):
     """The two halves of an array along an axis, as views."""
-    axis = normalize_axis_index(whole(name, "axis", axis), x.ndim, f"{name}: x of shape {x.shape}")
+    axis = whole(name, "axis", axis)
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"{name}: axis {axis} is out of range for x of shape {x.shape}")
+    axis %= x.ndim
     if x.shape[axis] % 2:
         raise ValueError(f"{name}: x must have an even length along axis {axis}; got shape {x.shape}")
     return np.split(x, 2, axis)

@@ -14,7 +14,7 @@ _REDUCTIONS = ("mean", "sum", "none")
 
 
 def _checked(name, logits, target, label_smoothing, z_loss, reduction):
-    if reduction not in _REDUCTIONS:
+    if not isinstance(reduction, str) or reduction not in _REDUCTIONS:
         raise ValueError(f"{name}: reduction {reduction!r} is unknown; expected one of {', '.join(_REDUCTIONS)}")
     return (*classified(name, logits, target), from_zero(name, "label_smoothing", label_smoothing, 1),
             from_zero(name, "z_loss", z_loss))

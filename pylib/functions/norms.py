@@ -136,7 +136,7 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return
     >>> lw.layer_norm([40000.0, 40001.0, 40002.0, 40003.0], eps=0.0)
     array([-1.34164079, -0.4472136 ,  0.4472136 ,  1.34164079])
     """
-    if algorithm not in _LAYER_NORMS:
+    if not isinstance(algorithm, str) or algorithm not in _LAYER_NORMS:
         raise ValueError(f"layer_norm: algorithm {algorithm!r} is unknown; expected one of {', '.join(_LAYER_NORMS)}")
     x, axis = checked("layer_norm", x, axis)
     eps = from_zero("layer_norm", "eps", eps)
@@ -305,7 +305,7 @@ def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=None, retur
 
 
 def _power(name, p):
-    if (type(p) is not int and np.ndim(p) != 0) or p not in (1, 2):
+    if isinstance(p, list | tuple) or (type(p) is not int and np.ndim(p) != 0) or p not in (1, 2):
         raise ValueError(f"{name}: p must be 1 or 2, not {p}")
     return float(p)
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from ..kernels import breeding as _kernels
 from ..kernels import distances as _distances
-from ..packing import plain, rows_of, weights_in, whole
-from .codes import LOG4, seed_of
+from ..packing import numbers, one_of, plain, rows_of, weights_in, whole
+from .codes import LOG4, checked, seed_of
 
 __all__ = ["crossover", "diversity", "hamming_distance", "mutate", "random_population"]
 
@@ -59,6 +59,8 @@ def random_population(size, n_weights, rng, *, generation=0, first=0):
     """
     size = whole("size", size, 2**32 - 1)
     n_weights = whole("n_weights", n_weights, np.iinfo(np.intp).max)
+    if size * (n_weights + 1) // 2 > np.iinfo(np.intp).max:
+        raise ValueError(f"{size} genomes of {n_weights} weights are beyond any memory")
     genomes = np.empty((size, (n_weights + 1) // 2), np.uint8)
     _kernels.random_population(genomes, n_weights, *_key(rng, generation, first))
     return genomes
@@ -96,16 +98,15 @@ def mutate(genomes, rate, rng, out=None, *, kind="flip", codebook=LOG4, n_weight
     genomes = plain("genomes", genomes)
     rows = rows_of("genomes", genomes, np.uint8)
     n = weights_in("genomes", rows, n_weights)
-    rates = np.ascontiguousarray(rate, dtype=np.float64).reshape(-1)
+    rates = np.ascontiguousarray(numbers("rate", rate, np.float64)).reshape(-1)
     if rates.size not in (1, rows.shape[0]):
         raise ValueError(f"rate is one number, or one for each of the {rows.shape[0]} genomes; got {rates.size}")
     if not ((rates >= 0) & (rates <= 1)).all():
         raise ValueError(f"rate is between 0 and 1; got {rate!r}")
-    if kind not in _MUTATIONS:
-        raise ValueError(f"kind is one of {', '.join(_MUTATIONS)}; got {kind!r}")
+    one_of("kind", kind, _MUTATIONS)
     key = _key(rng, generation, first)
     y = _output(out, rows, genomes.shape)
-    _kernels.mutate(rows, y, n, rates, _MUTATIONS.index(kind), codebook._tables, *key)
+    _kernels.mutate(rows, y, n, rates, _MUTATIONS.index(kind), checked(codebook)._tables, *key)
     return _finish(y, out, genomes.shape)
 
 
@@ -132,10 +133,9 @@ def crossover(a, b, rng, children=1, *, kind="uniform", n_weights=None, generati
     ndarray of uint8, of the shape of `a`, or a pair of them
 
     """
-    if kind not in _CROSSOVERS:
-        raise ValueError(f"kind is one of {', '.join(_CROSSOVERS)}; got {kind!r}")
-    if children not in (1, 2):
-        raise ValueError(f"children is 1 or 2; got {children!r}")
+    one_of("kind", kind, _CROSSOVERS)
+    if not isinstance(children, int | np.integer) or children not in (1, 2):
+        raise ValueError(f"children is 1 or 2; got {children!r:.60}")
     a, b = plain("a", a), plain("b", b)
     if a.shape != b.shape:
         raise ValueError(f"a and b have one shape; got {list(a.shape)} and {list(b.shape)}")
@@ -164,8 +164,7 @@ def hamming_distance(a, b, unit="bits"):
     ndarray of intp, shape (...), or an int for one genome
 
     """
-    if unit not in ("bits", "weights"):
-        raise ValueError(f"unit is 'bits' or 'weights'; got {unit!r}")
+    one_of("unit", unit, ("bits", "weights"))
     a, b = plain("a", a), plain("b", b)
     if b.shape not in (a.shape, a.shape[-1:]):
         raise ValueError(f"b has the shape of a, {list(a.shape)}, or of one genome; got {list(b.shape)}")

@@ -8,7 +8,7 @@ import operator
 import numpy as np
 
 from ..kernels import genome as _kernels
-from ..packing import plain, rows_of, weights_in, whole
+from ..packing import numbers, plain, rows_of, weights_in, whole
 
 __all__ = ["FLOAT4", "INT4", "LOG4", "LOG4_ZERO", "NF4", "Codebook", "best_scale", "decode", "encode"]
 
@@ -26,7 +26,7 @@ class Codebook:
     """
 
     def __init__(self, levels, name="custom"):
-        levels = np.array(levels, dtype=np.float32)
+        levels = np.array(numbers("levels", levels, np.float32))
         if levels.shape != (16,) or not np.isfinite(levels).all():
             raise ValueError(f"a codebook has 16 finite levels; got {levels.tolist()!r}")
         self.name = name
@@ -77,6 +77,13 @@ FLOAT4 = Codebook([sign * x for sign in (1.0, -1.0) for x in (0.0, 0.5, 1.0, 1.5
 INT4 = Codebook([*range(8), *range(-8, 0)], "INT4")
 
 
+def checked(codebook):
+    """A codebook; an error where it is none."""
+    if not isinstance(codebook, Codebook):
+        raise TypeError(f"codebook is a Codebook such as LOG4; got {codebook!r:.60}")
+    return codebook
+
+
 def seed_of(rng):
     """Take the 64-bit key of a random stream from an int, or draw one from a ``np.random.Generator``."""
     if isinstance(rng, np.random.Generator):
@@ -114,7 +121,7 @@ def best_scale(weights, codebook=LOG4, *, group=None):
     _, group = scales_of(1.0, group, rows.shape[1], rows.shape[0])
     scales = np.empty((rows.shape[0], -(-rows.shape[1] // group)), np.float32)
     scratch = np.empty((rows.shape[0], (rows.shape[1] + 1) // 2), np.uint8)
-    _kernels.best_scales(rows, codebook.levels, codebook._order, codebook._middles, group, scratch, scales)
+    _kernels.best_scales(rows, checked(codebook).levels, codebook._order, codebook._middles, group, scratch, scales)
     return scales.reshape(*weights.shape[:-1], scales.shape[1])
 
 
@@ -126,8 +133,7 @@ def scales_of(scale, group, n, rows):
     if group < n and (group == 0 or group % 16):
         raise ValueError(f"group is a multiple of 16, or at least the {n} weights; got {group}")
     groups = max(-(-n // group), 1)
-    plain("scale", scale)
-    scales = np.asarray(scale, dtype=np.float32)
+    scales = numbers("scale", scale, np.float32)
     if not (scales.min(initial=1) > 0 and scales.max(initial=1) < np.inf):
         raise ValueError("scale is positive and finite")
     if scales.ndim > 2 or (scales.ndim and scales.shape[-1] not in (1, groups)) or (
@@ -162,7 +168,7 @@ def decode(genomes, codebook=LOG4, scale=1.0, *, group=None, n_weights=None):
     n = weights_in("genomes", rows, n_weights)
     scales, group = scales_of(scale, group, n, rows.shape[0])
     weights = np.empty((rows.shape[0], n), np.float32)
-    _kernels.decode(rows, codebook.levels, scales, group, weights)
+    _kernels.decode(rows, checked(codebook).levels, scales, group, weights)
     return weights.reshape(*genomes.shape[:-1], n)
 
 
@@ -195,6 +201,6 @@ def encode(weights, codebook=LOG4, scale=1.0, *, group=None):
     n = rows.shape[1]
     scales, group = scales_of(scale, group, n, rows.shape[0])
     genomes = np.empty((rows.shape[0], (n + 1) // 2), np.uint8)
-    if not _kernels.encode(rows, codebook._order, codebook._middles, scales, group, genomes):
+    if not _kernels.encode(rows, checked(codebook)._order, codebook._middles, scales, group, genomes):
         raise ValueError("weights hold a NaN, which no code is near to")
     return genomes.reshape(*weights.shape[:-1], genomes.shape[1])

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..kernels import linear4 as _kernels
 from ..packing import plain, rows_of
-from .codes import LOG4, scales_of
+from .codes import LOG4, checked, scales_of
 
 __all__ = ["linear4"]
 
@@ -50,7 +50,7 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None):
         raise ValueError(f"codes of {inputs} inputs are [outputs, {(inputs + 1) // 2}]; got {list(codes.shape)}")
     outputs = codes.shape[0]
     scales, group = scales_of(scale, group, inputs, outputs)
-    if not np.abs(codebook.levels).max() <= np.finfo(np.float32).max / scales.max(initial=1):
+    if not np.abs(checked(codebook).levels).max() <= np.finfo(np.float32).max / scales.max(initial=1):
         raise ValueError(f"a level times its scale is beyond float32: the largest scale is {scales.max():g}")
     if bias is not None:
         bias = np.ascontiguousarray(plain("bias", bias))

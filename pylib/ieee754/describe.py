@@ -128,6 +128,8 @@ def parse_number(text):
     ValueError
         If it is none of these, or so long or large that no format comes near it.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"text is a str such as '0.1' or '2**-3'; got {text!r:.60}")
     stripped = text.strip()
     negative = stripped.startswith("-")
     if match := _SPECIAL.fullmatch(stripped):
@@ -192,7 +194,7 @@ def describe(value, format=None):
         negative = value.is_signed() if isinstance(value, Decimal) else bool(np.signbit(value))
         size = _size_of(value)
     else:
-        value = float(value)
+        value = _float_of(value)
         negative = math.copysign(1, value) < 0
         size = _size_of(value)
     if isinstance(size, Fraction):
@@ -209,6 +211,17 @@ def _size_of(value):
     return "inf" if abs(value) == math.inf else abs(Fraction(*value.as_integer_ratio()))
 
 
+def _float_of(value):
+    # of a number that a float holds, or an array of just one
+    try:
+        number = None if value is np.ma.masked else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = None
+    if number is None or isinstance(value, str | bytes | memoryview | np.ma.MaskedArray):
+        raise TypeError(f"value is a number that a float holds; got {value!r:.60}")
+    return number
+
+
 def exact_decimal(value):
     """Every digit of a finite Python float; with an exponent only where ten zeros would follow the point.
 
@@ -219,7 +232,15 @@ def exact_decimal(value):
     Returns
     -------
     str
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `value` is no number, or one that a float does not hold.
     """
+    given, value = value, _float_of(value)
+    if value != given and value == value:
+        raise ValueError(f"value is a number that a float holds; got {given!r:.60}, which is not {value!r}")
     if not math.isfinite(value):
         return str(value)
     digits = Decimal(value)

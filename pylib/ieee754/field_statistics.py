@@ -112,7 +112,12 @@ def field_statistics(x, *, format=None, formats=None):
     {'EXACT': 1, 'ROUNDED': 1, 'ROUNDED_SUBNORMAL': 1, 'OUT_OF_RANGE': 1}
     """
     flat, format = _flat_codes(x, format)
-    formats = [f for f in FORMATS if f.width <= 16] if formats is None else [format_given(asked) for asked in formats]
+    if formats is None:
+        formats = [f for f in FORMATS if f.width <= 16]
+    elif isinstance(formats, list | tuple):
+        formats = [format_given(asked, optional=False) for asked in formats]
+    else:
+        raise TypeError(f"formats is a list of formats or their names; got {formats!r:.60}")
     classes = np.zeros(len(FloatClass), np.int64)
     losses = {asked: np.zeros(len(FloatLoss), np.int64) for asked in formats}
     for start in range(0, flat.size, _CHUNK):

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..formats import FORMATS, format_given
 from ..kernels import ieee754 as _kernels
+from ..packing import as_array
 
 __all__ = ["FloatClass", "classify", "compose", "decompose", "format_of", "is_exact_integer", "next_down", "next_up",
            "ulp", "ulp_distance"]
@@ -74,7 +75,7 @@ def format_of(x):
         If the dtype is not that of a format known here.
     """
     dtype = x if isinstance(x, np.dtype) else getattr(x, "dtype", None)
-    dtype = (np.asarray(x).dtype if dtype is None else np.dtype(dtype)).newbyteorder("=")
+    dtype = (dtype if isinstance(dtype, np.dtype) else as_array("x", x).dtype).newbyteorder("=")
     for format in FORMATS:
         if dtype == format.native or (format.native is None and dtype.name == format.name):
             return format
@@ -136,7 +137,7 @@ def compose(sign, exponent, mantissa, format, **kwargs):
     TypeError, ValueError
         If a field is not of whole numbers, or has one that its dtype does not hold.
     """
-    format = format_given(format)
+    format = format_given(format, optional=False)
     fields = (whole_numbers(sign, np.dtype("u1"), "sign"), whole_numbers(exponent, format.exponent_dtype, "exponent"),
               whole_numbers(mantissa, format.code_dtype, "mantissa"))
     return _composer(format)(*fields, **kwargs)
@@ -307,12 +308,18 @@ def raw_codes(x, format):
     """
     dtype = getattr(x, "dtype", None)
     if format is None:
-        if (np.asarray(x).dtype if dtype is None else dtype).kind in ("b", "i", "u"):
+        if not isinstance(dtype, np.dtype):
+            if hasattr(type(x), "__array_ufunc__"):  # which makes arrays of its own
+                return x
+            x = as_array("x", x)
+        if x.dtype.kind in "biu":
             raise TypeError("integers have no floating-point format; expected floats, or codes and their format")
+        if x.dtype.kind == "O":
+            raise TypeError("objects have no floating-point format; expected an array of floats")
         return x
     if dtype == format.code_dtype:
         return x
-    array = np.asanyarray(x)
+    array = as_array("codes", x)
     own = array.dtype.newbyteorder("=")
     if own == format.dtype and own.kind not in "iu":
         return array.astype(own, copy=False).view(format.code_dtype)
@@ -323,9 +330,12 @@ def whole_numbers(x, dtype, what):
     """`x` as an array of an unsigned dtype; an error where a number is not whole, or the dtype does not hold it."""
     if getattr(x, "dtype", None) == dtype:
         return x
-    array = np.asanyarray(x)
-    if array.dtype.kind not in "iub" and array.size:
+    array = as_array(what, x)
+    if array.size == 0:
+        return np.empty(array.shape, dtype)
+    if array.dtype.kind not in "iub":
         raise TypeError(f"{what} are of dtype {array.dtype}; expected {dtype}")
-    if array.size and (array.min() < 0 or array.max() > np.iinfo(dtype).max):
-        raise ValueError(f"{what} reach from {array.min()} to {array.max()}; expected 0 to {np.iinfo(dtype).max}")
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high > np.iinfo(dtype).max:
+        raise ValueError(f"{what} reach from {low} to {high}; expected 0 to {np.iinfo(dtype).max}")
     return array.astype(dtype)

@@ -61,8 +61,8 @@ def encode(x, format, *, rounding="nearest", overflow="ieee", seed=None, packed=
     In float8_e8m0fnu, which has no sign and no zero, negative numbers and zero become NaN (saturating, zero becomes the
     smallest), a tie goes up, and what is smaller than all its numbers becomes the smallest.
     """
-    format = format_given(format)
-    if packed:
+    format = format_given(format, optional=False)
+    if _is_true("packed", packed):
         _check_packed(format)
         return pack(encode(x, format, rounding=rounding, overflow=overflow, seed=seed, **kwargs))
     x, _ = _numbers(x, format)
@@ -107,17 +107,21 @@ def decode(codes, format, *, dtype=None, packed=False, n=None, **kwargs):
         If the codes are not unsigned numbers of the format's width, or the dtype is another; if ``packed`` is asked of
         a format whose codes have not four bits, or ``n`` does not fit.
     """
-    format = format_given(format)
-    if packed:
+    format = format_given(format, optional=False)
+    if _is_true("packed", packed):
         _check_packed(format)
         codes = unpack(codes, n)
     elif n is not None:
         raise ValueError(f"n={n} counts packed codes; expected packed=True with it")
     if dtype is not None:
-        kwargs["dtype"] = np.dtype(dtype)
-        if kwargs["dtype"] not in [wide.native for wide in _wide_formats(format)]:
+        wide = [wide.native for wide in _wide_formats(format)]
+        try:
+            kwargs["dtype"] = np.dtype(dtype)
+        except (TypeError, ValueError):
+            raise TypeError(f"dtype is {' or '.join(map(str, wide))}; got {dtype!r:.60}") from None
+        if kwargs["dtype"] not in wide:
             raise TypeError(f"dtype {kwargs['dtype']} does not hold all of {format.name}; expected "
-                            f"{' or '.join(str(wide.native) for wide in _wide_formats(format))}")
+                            f"{' or '.join(map(str, wide))}")
     return conversion("decode", format)(raw_codes(codes, format), **kwargs)
 
 
@@ -145,7 +149,7 @@ def rounding_error(x, format, *, rounding="nearest", overflow="ieee", **kwargs):
     TypeError, ValueError
         As for ``encode``.
     """
-    format = format_given(format)
+    format = format_given(format, optional=False)
     x, rest = _numbers(x, format)
     found = conversion("rounding_error", format, rounding, overflow)(x, **kwargs)
     if rest is None:
@@ -197,9 +201,15 @@ def unpack(packed, n=None):
         If the bytes are not whole numbers from 0 to 255, or ``n`` codes do not take as many bytes as there are.
     """
     packed = np.atleast_1d(whole_numbers(_packing.plain("packed", packed), np.dtype("u1"), "packed codes"))
-    if n is not None and (n + 1) // 2 != packed.shape[-1]:
+    if n is not None and (_packing.whole("n", n, np.iinfo(np.intp).max) + 1) // 2 != packed.shape[-1]:
         raise ValueError(f"n={n} codes take {(n + 1) // 2} bytes; packed has {packed.shape[-1]}")
     return _packing.unpack(packed, n)
+
+
+def _is_true(name, value):
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} is True or False; got {value!r:.60}")
+    return value
 
 
 def _check_packed(format):
@@ -210,7 +220,7 @@ def _check_packed(format):
 def _numbers(x, format):
     """What the ufuncs take of `x`, and the remainder, which is None for all but integers that float64 does not hold:
     these are rounded to odd, which a second rounding does not notice."""
-    x = x if hasattr(x, "dtype") else np.asanyarray(x)
+    x = x if isinstance(getattr(x, "dtype", None), np.dtype) else _packing.as_array("x", x)
     if x.dtype.kind == "O" or (x.dtype.kind == "f" and x.dtype.itemsize > 8):
         raise TypeError(f"numbers of dtype {x.dtype} are more than float64 holds; expected float16, bfloat16, float32, "
                         f"float64 or integers")
@@ -229,9 +239,16 @@ def _wide_formats(format):
     return (BINARY64,) if format.width == 64 else (BINARY32, BINARY64)
 
 
-@functools.cache
 def conversion(function, format, rounding="nearest", overflow="ieee"):
     """The ufunc of a function between binary32 or binary64 and a format; an error where an option is unknown."""
+    try:
+        return _conversion(function, format, rounding, overflow)
+    except TypeError:  # which a cache raises of what cannot be a key
+        raise ValueError(f"rounding and overflow are names; got {rounding!r:.60} and {overflow!r:.60}") from None
+
+
+@functools.cache
+def _conversion(function, format, rounding, overflow):
     roundings = ROUNDINGS[:-1] if function == "rounding_error" else ROUNDINGS
     for name, given, known in ("rounding", rounding, roundings), ("overflow", overflow, OVERFLOWS):
         if given not in known:

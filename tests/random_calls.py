@@ -1,0 +1,181 @@
+"""Calls of every public function with random arguments, right ones and wrong ones, in child processes.
+
+    python tests/random_calls.py [--calls 100000] [--seed 0] [--only FUNCTION] [--first NUMBER]
+
+Each call returns, or raises what Lanewise raises itself with a message of its own: of NumPy's errors only those pass
+that a ufunc raises, since elementwise functions are ufuncs. A crash, a hang, any other error, a warning, something
+printed or an "Exception ignored" is a fault; so are arrays that a call changed though they were none of its outputs, or
+though it raised. A number and a seed make a call again: --first NUMBER --calls 1.
+"""
+
+import argparse
+import contextlib
+import faulthandler
+import inspect
+import io
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import traceback
+import warnings
+from pathlib import Path
+
+import lanewise as lw
+import numpy as np
+import random_arguments
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = Path(lw.__file__).resolve().parent
+CALLS_IN_A_PROCESS = 2000
+SECONDS = 120  # that a call may take on a busy machine
+OWN = (TypeError, ValueError, MemoryError, OSError, lw.evolution.FitnessError, lw.evolution.CheckpointError)
+# errors of a ufunc, of the call itself: what was given is of a wrong type, dtype or shape, or cannot be written to
+UFUNC_ERRORS = ("ufunc", "could not be broadcast", "return arrays must be of ArrayType", "output array is read-only",
+                "must have exactly as many entries as there are ufunc outputs", "Cannot cast", "no loop with signature",
+                "Exceeds the limit", "doesn't match the broadcast shape", "'out' must be a tuple of arrays",
+                "inhomogeneous shape", "int too large to convert to float", "expected number, got",
+                "is only allowed as a keyword", "could not convert string")
+
+
+def is_raised_here(error):
+    """Whether the innermost line of a traceback is a `raise` of the package."""
+    *_, last = traceback.extract_tb(error.__traceback__)
+    path = Path(last.filename)
+    if path.suffix == ".pyx":  # as the compiler was shown it
+        path = ROOT / "kernels" / path.name
+    elif PACKAGE not in path.resolve().parents and ROOT / "pylib" not in path.resolve().parents:
+        return False
+    lines = path.read_text().splitlines()
+    return last.lineno is not None and "raise" in lines[last.lineno - 1]
+
+
+def is_elementwise(function):
+    return isinstance(function, np.ufunc) or function in (lw.glu, lw.glu_backward, lw.prelu_backward) or any(
+        parameter.kind is parameter.VAR_KEYWORD for parameter in inspect.signature(function).parameters.values())
+
+
+def arrays_in(values):
+    for value in values:
+        if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+            yield value.view(np.ndarray)
+        elif isinstance(value, tuple):
+            yield from arrays_in(value)
+
+
+def fault_of(error, function, given):
+    """What is wrong with an error of a call, or None; `given` are its arguments that are paths."""
+    if isinstance(error, Warning):  # but where NumPy says that nobody has written some of the results
+        return None if "'where' used without 'out'" in str(error) else "leaked a warning"
+    if "The truth value of an" in str(error) and isinstance(error, ValueError):  # of a flag that is an array
+        return None
+    if not isinstance(error, (*OWN, OverflowError) if is_elementwise(function) else OWN):
+        return "raised an error of another type"
+    if isinstance(error, MemoryError) or is_raised_here(error):
+        return None if str(error) or isinstance(error, MemoryError) else "raised an error that says nothing"
+    if isinstance(error, OSError) and error.filename in given:  # the system's error, of the path that was given
+        return None
+    if is_elementwise(function) and any(part in str(error) for part in UFUNC_ERRORS):
+        return None
+    return "let another's error through"
+
+
+def call(seed, number, catalogue, chosen=None):
+    """Make one call, with random arguments or those chosen; return its description and what is wrong with it, or None.
+    """
+    case = random_arguments.Case(seed, number)
+    name = case.one_of(list(catalogue))
+    of_case, function, table = catalogue[name]
+    given, keywords = chosen or random_arguments.arguments(case, function, table)
+    told = ", ".join([*map(shown, given), *(f"{k}={shown(value)}" for k, value in keywords.items())])
+    arrays = [(array, array.tobytes()) for array in arrays_in([*given, *keywords.values()])]
+    outputs = list(arrays_in([keywords.get(role) for role in ("out", "running_mean", "running_var")]))
+    print(number, name, flush=True)
+    unraisable, printed = [], io.StringIO()
+    sys.unraisablehook = unraisable.append
+    fault = None
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            warnings.simplefilter("error")
+            of_case(case)(*given, **keywords)
+    except Exception as error:
+        outputs = [] if not isinstance(error, Warning) else outputs
+        paths = [value for value in (*given, *keywords.values()) if isinstance(value, str | bytes)]
+        # NumPy itself makes of a ufunc's operands and results what `dtype` and `out` ask for, and warns of it
+        cast = isinstance(error, RuntimeWarning) and is_elementwise(function) and (
+            {"dtype", "out"} & set(keywords) or "in cast" in str(error))
+        if fault := None if cast else fault_of(error, function, paths):
+            place = "".join(traceback.format_tb(error.__traceback__)[-2:])
+            fault += f": {type(error).__name__}: {str(error)[:300]}\n{place}"
+    for array, before in arrays:
+        if array.tobytes() != before and not any(np.may_share_memory(array, out) for out in outputs):
+            fault = f"{fault or ''} changed an array of shape {array.shape} that was none of its outputs"
+    if unraisable:
+        fault = f"ignored an exception: {unraisable[0].exc_value!r}"
+    if printed.getvalue() and name != "show_config":
+        fault = f"printed {printed.getvalue()[:200]!r}"
+    return f"{number}: {name}({told})", fault
+
+
+def shown(value):
+    if isinstance(value, np.ndarray):
+        kind = "" if type(value) is np.ndarray else type(value).__name__
+        return f"{kind}{value.dtype.str if value.dtype.kind != 'V' else value.dtype}{list(value.shape)}" + (
+            f"={value.tolist()!r:.80}" if value.size < 4 else "")
+    return f"({', '.join(map(shown, value))},)" if isinstance(value, tuple) else f"{value!r:.80}"
+
+
+def child(seed, first, calls, only):
+    faulthandler.enable()
+    catalogue = random_arguments.functions()
+    catalogue = {name: catalogue[name] for name in catalogue if only is None or name == only}
+    if not catalogue:
+        raise SystemExit(f"{only} is no public function")
+    with contextlib.suppress(ImportError, ValueError):
+        import resource
+
+        if "asan" not in os.environ.get("LD_PRELOAD", ""):  # AddressSanitizer takes more than any limit
+            resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+    faults = 0
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        Path("other.npz").write_bytes(b"PK\x03\x04 damaged")
+        for number in range(first, first + calls):
+            signal.alarm(SECONDS)
+            description, fault = call(seed, number, catalogue)
+            signal.alarm(0)
+            if fault:
+                faults += 1
+                print(f"FAULT {description}\n      {fault}", file=sys.stderr, flush=True)
+    return faults > 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--calls", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--only")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        return child(options.seed, options.first, options.calls, options.only)
+    failed, first, end = False, options.first, options.first + options.calls
+    while first < end:
+        calls = min(CALLS_IN_A_PROCESS, end - first)
+        command = [sys.executable, __file__, "--child", "--seed", str(options.seed), "--first", str(first), "--calls",
+                   str(calls), *(["--only", options.only] if options.only else [])]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        failed = failed or done.returncode != 0
+        first += calls
+        if done.returncode not in (0, 1) or (done.returncode == 1 and not done.stdout):
+            *_, last = done.stdout.splitlines() or ["before the first call"]
+            print(f"FAULT the process ended with {done.returncode} in {last}", file=sys.stderr, flush=True)
+            if last.split()[0].isdigit():
+                first = int(last.split()[0]) + 1
+    print(f"{options.calls} calls: {'faults' if failed else 'no fault'}")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

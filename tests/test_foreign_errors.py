@@ -1,0 +1,131 @@
+"""Errors of wrong arguments are Lanewise's own, and say what was given and what was expected: what random_calls.py has
+found, each as a case of its kind. And what leaked, or failed, on right ones."""
+
+import warnings
+
+import lanewise as lw
+import numpy as np
+import pytest
+from lanewise import evolution, genome, ieee754
+
+X, RAGGED, HUGE = np.ones((4, 6), np.float32), [[1.0], [1.0, 2.0]], 10**400
+GENOMES = np.zeros((2, 3), np.uint8)
+NETWORK = evolution.Network((3, 2))
+
+
+@pytest.mark.parametrize(("call", "error", "message"), [
+    (lambda: lw.softmax(RAGGED), ValueError, "softmax: x must be an array of numbers; .*inhomogeneous"),
+    (lambda: lw.rms_norm(X, RAGGED), ValueError, "rms_norm: weight must be an array of numbers"),
+    (lambda: lw.cross_entropy(X, RAGGED), ValueError, "cross_entropy: target must be an array of numbers"),
+    (lambda: lw.batch_norm_backward(X, X, mean=None, rstd=np.ones(6)), ValueError,
+     "batch_norm_backward: mean and rstd must be given"),
+    (lambda: lw.layer_norm(X, algorithm=["shifted"]), ValueError, "layer_norm: algorithm .* is unknown"),
+    (lambda: lw.cross_entropy(X, [0] * 4, reduction=np.array(["mean", "sum"])), ValueError, "reduction .* is unknown"),
+    (lambda: lw.normalize(X, RAGGED), ValueError, "normalize: p must be 1 or 2"),
+    (lambda: lw.group_norm(X, 2, eps=HUGE), TypeError, "group_norm: eps must be a number"),
+    (lambda: lw.swish(X, HUGE), ValueError, "expected a number that a float holds, not an int of 1329 bits"),
+    (lambda: lw.softshrink(X, len), TypeError, "expected numbers or arrays of numbers for parameters, not <built-in"),
+    (lambda: lw.glu(np.float32(1)), ValueError, r"glu: axis -1 is out of range for x of shape \(\)"),
+    (lambda: lw.glu_backward(X, X, -2**70), ValueError, "glu_backward: axis -1180591620717411303424 is out of range"),
+    (lambda: lw.softmax(X, out=np.zeros((4, 6), int)), TypeError, "softmax: out must hold floats .*, not int64"),
+    (lambda: lw.set_num_threads(np.ones(3)), TypeError, "expected an integer of at least 1"),
+    (lambda: lw.show_config(np.ones(3)), ValueError, "expected mode 'stdout' or 'dicts'"),
+    (lambda: ieee754.encode(X, None), TypeError, "format is a Format or the name of one; got None"),
+    (lambda: ieee754.decode(GENOMES, None), TypeError, "format is a Format or the name of one; got None"),
+    (lambda: ieee754.compose(0, 1, 2, None), TypeError, "format is a Format or the name of one; got None"),
+    (lambda: ieee754.encode(X, "e5m2", rounding=["up"]), ValueError, r"rounding and overflow are names; got \['up'\]"),
+    (lambda: ieee754.encode(X, "e2m1", packed=np.ones(2)), TypeError, "packed is True or False"),
+    (lambda: ieee754.decode(GENOMES, "e5m2", dtype="no such"), TypeError, "dtype is float32 or float64; got 'no such'"),
+    (lambda: ieee754.unpack(GENOMES, n="6"), TypeError, "n is an int; got str"),
+    (lambda: ieee754.field_statistics(X, formats=2), TypeError, "formats is a list of formats or their names; got 2"),
+    (lambda: ieee754.ulp_distance(X, -2**70), TypeError, "objects have no floating-point format"),
+    (lambda: ieee754.decode(True, "e2m1"), None, ""),
+    (lambda: ieee754.parse_number(2), TypeError, "text is a str such as '0.1' or .*; got 2"),
+    (lambda: ieee754.exact_decimal("2"), TypeError, "value is a number that a float holds; got '2'"),
+    (lambda: ieee754.exact_decimal(2**53 + 1), ValueError, "a number that a float holds; got 9007199254740993"),
+    (lambda: ieee754.describe([]), TypeError, r"value is a number that a float holds; got \[\]"),
+    (lambda: ieee754.format_of(RAGGED), ValueError, "x must be an array of numbers"),
+    (lambda: genome.mutate(GENOMES, "often", 0), TypeError, "rate is a number, or an array of numbers; got <U5"),
+    (lambda: genome.mutate(GENOMES, 0.1, 0, kind=["flip"]), ValueError, r"kind is one of flip, .*; got \['flip'\]"),
+    (lambda: genome.mutate(GENOMES, 0.1, 0, codebook="LOG4"), TypeError, "is a Codebook such as LOG4; got 'LOG4'"),
+    (lambda: genome.decode(GENOMES, {}), TypeError, r"codebook is a Codebook such as LOG4; got \{\}"),
+    (lambda: genome.encode(X, 3), TypeError, "codebook is a Codebook"),
+    (lambda: genome.best_scale(X, 3), TypeError, "codebook is a Codebook"),
+    (lambda: genome.linear4(X, GENOMES, 3), TypeError, "codebook is a Codebook"),
+    (lambda: genome.decode(GENOMES, scale=object()), TypeError, "is a number, or an array of numbers; got object"),
+    (lambda: genome.Codebook({1: 2}), TypeError, "levels is a number, or an array of numbers; got object"),
+    (lambda: genome.Codebook([1e300] * 16), ValueError, "a codebook has 16 finite levels"),
+    (lambda: genome.crossover(GENOMES, GENOMES, 0, np.ones(2)), ValueError, "children is 1 or 2"),
+    (lambda: genome.hamming_distance(GENOMES, GENOMES, ["bits"]), ValueError, r"unit is one of bits, weights; got \["),
+    (lambda: genome.random_population(2**31, 2**62, 0), ValueError, "are beyond any memory"),
+    (lambda: evolution.Network((3, 2), [1]), ValueError, r"activation is one of .*; got \[1\]"),
+    (lambda: evolution.Network((2**40, 2**40)), ValueError, "at most 4611686018427387904 weights"),
+    (lambda: NETWORK.loss(np.ma.array(GENOMES), X[:, :3], [0] * 4), TypeError, "population is a masked array"),
+    (lambda: NETWORK.batch_of(X[:, :3], goal=["mse"]), ValueError, "goal is one of"),
+    (lambda: evolution.Classifier(NETWORK, GENOMES[0], features="abc"), TypeError, "features is a list of names"),
+    (lambda: evolution.Classifier(NETWORK, GENOMES[0], label=3), TypeError, "label is a name; got 3"),
+    (lambda: evolution.Classifier(NETWORK, GENOMES[0]).save(3), TypeError, "expected the path of a file; got int"),
+    (lambda: evolution.Classifier(NETWORK, GENOMES[0]).save("no/such/a.npz"), FileNotFoundError,
+     r"there is no folder .*no/such: 'no/such/a.npz'"),
+    (lambda: evolution.Classifier.load(None), TypeError, "expected the path of a file; got NoneType"),
+])
+def test_wrong_arguments(call, error, message):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        if error is None:
+            call()
+            return
+        with pytest.raises(error, match=message):
+            call()
+
+
+class Subclass(np.ndarray):
+    """An array that NumPy, not the loops at once, calls a function with."""
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("name", ["layer_norm_backward", "rms_norm_backward", "group_norm_backward"])
+def test_sums_over_rows_leak_no_warning(name, dtype):
+    x = np.random.default_rng(0).standard_normal((20, 4, 3)).astype(dtype)
+    weight = np.ones(3 if name != "group_norm_backward" else 4, dtype)
+    for worst in (np.finfo(dtype).max, np.inf, np.nan):
+        grad = np.where(x > 0, worst, -worst).astype(dtype)
+        for layout in (lambda a: a, lambda a: a.view(Subclass), lambda a: np.swapaxes(a.swapaxes(0, 1).copy(), 0, 1)):
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                backward = getattr(lw, name)
+                groups = (2,) if name == "group_norm_backward" else ()
+                backward(layout(grad), layout(x), *groups, weight)
+
+
+def test_an_output_of_a_narrower_dtype_leaks_no_warning():
+    x = np.array([[3e38, -3e38, 1.0, 2.0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for out in np.empty((1, 4), np.float32), np.empty((1, 4), ">f4"):
+            lw.layer_norm(x.astype(np.float32), np.full(4, 1e300), out=out)
+            assert np.isinf(out).any()
+        lw.softmax_backward(x * 1e5, x, out=np.empty((1, 4), np.float32))
+        lw.prelu_backward(np.full((3, 2), 1e308), np.full((3, 2), -10.0), np.ones(1))
+        lw.prelu_backward(np.array([[np.inf], [-np.inf]]), -np.ones((2, 1)), np.ones(1))
+        assert lw.hardtanh(np.float32(1), 1e300, np.float32(np.inf)) == np.inf
+
+
+def test_a_checkpoint_of_whole_inputs_of_an_odd_width(tmp_path):
+    """Their digest was of numbers that lie apart in memory, which hashlib refuses."""
+    rows = np.arange(21).reshape(7, 3) % 4
+    network, path = evolution.Network((3, 2)), tmp_path / "run.npz"
+    assert network.batch(rows).is_whole
+    y = np.arange(7) % 2
+    first = evolution.evolve(network, rows, y, population=4, generations=2, checkpoint=path, progress=False)
+    again = evolution.evolve(network, rows, y, population=4, generations=2, resume=path, progress=False)
+    assert again.loss == first.loss
+    assert network.batch(rows).digest() == evolution.Network((3, 2), codebook=genome.NF4).batch(rows * 1.0).digest()
+
+
+def test_a_file_that_cannot_be_written_is_named_as_it_was_given(tmp_path):
+    model = evolution.Classifier(NETWORK, GENOMES[0])
+    for path in (tmp_path, "", str(tmp_path / "a") + "/"):
+        with pytest.raises(OSError, match="cannot write: expected the name of a file"):
+            model.save(path)
+    assert list(tmp_path.iterdir()) == []
