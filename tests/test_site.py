@@ -7,7 +7,7 @@ import lanewise as lw
 import pytest
 
 PAGES = Path(__file__).parents[1] / "docs" / "api"
-WINGS = {"ieee754", "genome", "evolution"}
+WINGS = {"embedding", "evolution", "genome", "ieee754"}
 
 
 def listed():
