@@ -42,3 +42,5 @@ _FOLDER = __path__[0]
 BUILT_LEVELS = tuple(name for name in levels.LEVELS if os.path.isdir(os.path.join(_FOLDER, name)))
 LEVEL = _choose_level(os.environ.get("LANEWISE_LEVEL"))
 __path__[:0] = [os.path.join(_FOLDER, name) for name in levels.lineage(LEVEL) if name in BUILT_LEVELS]
+
+from . import row_loops  # noqa: E402, F401 - modules with functions along an axis find it here, by its capsule

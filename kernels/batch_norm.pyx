@@ -14,7 +14,7 @@ from .lanes cimport enter_environment, environment, f32x, f64x, fma, leave_envir
 from .loops.reductions cimport (
     Pair, first_lanes, map_block, map_row, rounded, sum_block, sum_row, sum_values, take, wide,
 )
-from .loops.rows cimport along_axis
+from .loops.operations cimport STREAMED, Operands, along_axis
 from .rowwise.exponent_range cimport ordinary, reciprocal_root, rescue_scale, statistics_scale
 
 np.import_array()
@@ -154,76 +154,99 @@ cdef void scaled_slope_block(real* y, const void* row, Py_ssize_t start, Py_ssiz
 
 # The gufuncs.
 
-cdef void moments_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+cdef void moments_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                         int manner) noexcept nogil:
     # x, scale -> mean, variance
-    cdef Pair found = moments(like, p[0], (<double*>p[1])[0], n, threads)
-    (<double*>p[2])[0], (<double*>p[3])[0] = found.first, found.second
+    cdef Pair found
+    cdef Py_ssize_t r
+    for r in range(rows):
+        found = moments(like, p[r][0], (<double*>p[r][1])[0], n, threads)
+        (<double*>p[r][2])[0], (<double*>p[r][3])[0] = found.first, found.second
 
 
-cdef void merged_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+cdef void merged_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                        int manner) noexcept nogil:
     # means, variances (of n groups of one size) -> mean, variance
-    cdef Pair of_means = moments(like, p[0], 1.0, n, threads), of_variances = moments(like, p[1], 1.0, n, threads)
-    (<double*>p[2])[0] = of_means.first
-    (<double*>p[3])[0] = of_means.second + of_variances.first
+    cdef Pair of_means, of_variances
+    cdef Py_ssize_t r
+    for r in range(rows):
+        of_means = moments(like, p[r][0], 1.0, n, threads)
+        of_variances = moments(like, p[r][1], 1.0, n, threads)
+        (<double*>p[r][2])[0] = of_means.first
+        (<double*>p[r][3])[0] = of_means.second + of_variances.first
 
 
-cdef void affine_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+cdef void affine_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                        int manner) noexcept nogil:
     # x, mean, rstd, scale, weight, bias -> y
     cdef Segment segment
-    segment.x, segment.streamed = p[0], streamed
-    set_mean(like, &segment, (<double*>p[1])[0])
-    segment.rstd, segment.scale = (<double*>p[2])[0], (<double*>p[3])[0]
-    segment.weight, segment.bias = (<double*>p[4])[0], (<double*>p[5])[0]
-    if segment.scale == 1.0:
-        map_row(affine_block[real], <real*>p[6], &segment, n, threads)
-    else:
-        map_row(scaled_affine_block[real], <real*>p[6], &segment, n, threads)
+    cdef Py_ssize_t r
+    for r in range(rows):
+        segment.x, segment.streamed = p[r][0], manner & STREAMED
+        set_mean(like, &segment, (<double*>p[r][1])[0])
+        segment.rstd, segment.scale = (<double*>p[r][2])[0], (<double*>p[r][3])[0]
+        segment.weight, segment.bias = (<double*>p[r][4])[0], (<double*>p[r][5])[0]
+        if segment.scale == 1.0:
+            map_row(affine_block[real], <real*>p[r][6], &segment, n, threads)
+        else:
+            map_row(scaled_affine_block[real], <real*>p[r][6], &segment, n, threads)
 
 
-cdef void sums_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+cdef void sums_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                      int manner) noexcept nogil:
     # grad, x, mean, rstd, scale -> sum(grad), sum(grad * normed)
     cdef Segment segment
     cdef Pair found
-    segment.grad, segment.x, segment.rstd, segment.scale = p[0], p[1], (<double*>p[3])[0], (<double*>p[4])[0]
-    set_mean(like, &segment, (<double*>p[2])[0])
-    if segment.scale == 1.0:
-        found = sum_row(grads[real], like, &segment, n, threads)
-    else:
-        found = sum_row(scaled_grads[real], like, &segment, n, threads)
-    (<double*>p[5])[0], (<double*>p[6])[0] = found.first, found.second
+    cdef Py_ssize_t r
+    for r in range(rows):
+        segment.grad, segment.x = p[r][0], p[r][1]
+        segment.rstd, segment.scale = (<double*>p[r][3])[0], (<double*>p[r][4])[0]
+        set_mean(like, &segment, (<double*>p[r][2])[0])
+        if segment.scale == 1.0:
+            found = sum_row(grads[real], like, &segment, n, threads)
+        else:
+            found = sum_row(scaled_grads[real], like, &segment, n, threads)
+        (<double*>p[r][5])[0], (<double*>p[r][6])[0] = found.first, found.second
 
 
-cdef void slope_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+cdef void slope_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                       int manner) noexcept nogil:
     # grad, x, mean, rstd, scale, weight, sum(grad), sum(grad * normed), count -> grad_x; an infinite count leaves the
     # sums out
     cdef Segment segment
-    segment.grad, segment.x, segment.streamed = p[0], p[1], streamed
-    set_mean(like, &segment, (<double*>p[2])[0])
-    segment.rstd, segment.scale, segment.weight = (<double*>p[3])[0], (<double*>p[4])[0], (<double*>p[5])[0]
-    segment.grad_mean = (<double*>p[6])[0] / (<double*>p[8])[0]
-    segment.grad_normed_mean = (<double*>p[7])[0] / (<double*>p[8])[0]
-    if segment.scale == 1.0:
-        map_row(slope_block[real], <real*>p[9], &segment, n, threads)
-    else:
-        map_row(scaled_slope_block[real], <real*>p[9], &segment, n, threads)
+    cdef Py_ssize_t r
+    for r in range(rows):
+        segment.grad, segment.x, segment.streamed = p[r][0], p[r][1], manner & STREAMED
+        set_mean(like, &segment, (<double*>p[r][2])[0])
+        segment.rstd, segment.scale = (<double*>p[r][3])[0], (<double*>p[r][4])[0]
+        segment.weight = (<double*>p[r][5])[0]
+        segment.grad_mean = (<double*>p[r][6])[0] / (<double*>p[r][8])[0]
+        segment.grad_normed_mean = (<double*>p[r][7])[0] / (<double*>p[r][8])[0]
+        if segment.scale == 1.0:
+            map_row(slope_block[real], <real*>p[r][9], &segment, n, threads)
+        else:
+            map_row(scaled_slope_block[real], <real*>p[r][9], &segment, n, threads)
 
 
-cdef void total_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+cdef void total_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                       int manner) noexcept nogil:
     # x -> sum(x)
-    (<double*>p[1])[0] = sum_values(<const real*>p[0], n, threads)
+    cdef Py_ssize_t r
+    for r in range(rows):
+        (<double*>p[r][1])[0] = sum_values(<const real*>p[r][0], n, threads)
 
 
-moments_gufunc = along_axis(b"moments", <void*>moments_row[f32x], <void*>moments_row[f64x], b"rs", b"ss",
+moments_gufunc = along_axis(b"moments", <void*>moments_kernel[f32x], <void*>moments_kernel[f64x], b"rs", b"ss",
                             b"x, scale -> mean, variance")
-merged_gufunc = along_axis(b"merged_moments", <void*>merged_row[f32x], <void*>merged_row[f64x], b"rr", b"ss",
+merged_gufunc = along_axis(b"merged_moments", <void*>merged_kernel[f32x], <void*>merged_kernel[f64x], b"rr", b"ss",
                            b"means, variances -> mean, variance")
-affine_gufunc = along_axis(b"affine", <void*>affine_row[f32x], <void*>affine_row[f64x], b"rsssss", b"r",
+affine_gufunc = along_axis(b"affine", <void*>affine_kernel[f32x], <void*>affine_kernel[f64x], b"rsssss", b"r",
                            b"x, mean, rstd, scale, weight, bias -> y")
-sums_gufunc = along_axis(b"batch_sums", <void*>sums_row[f32x], <void*>sums_row[f64x], b"rrsss", b"ss",
+sums_gufunc = along_axis(b"batch_sums", <void*>sums_kernel[f32x], <void*>sums_kernel[f64x], b"rrsss", b"ss",
                          b"grad, x, mean, rstd, scale -> sum(grad), sum(grad * normed)")
-slope_gufunc = along_axis(b"batch_slope", <void*>slope_row[f32x], <void*>slope_row[f64x], b"rrsssssss", b"r",
+slope_gufunc = along_axis(b"batch_slope", <void*>slope_kernel[f32x], <void*>slope_kernel[f64x], b"rrsssssss", b"r",
                           b"grad, x, mean, rstd, scale, weight, sum(grad), sum(grad * normed), count -> grad_x")
-total_gufunc = along_axis(b"total", <void*>total_row[f32x], <void*>total_row[f64x], b"r", b"s", b"sum(x)")
+total_gufunc = along_axis(b"total", <void*>total_kernel[f32x], <void*>total_kernel[f64x], b"r", b"s", b"sum(x)")
 
 
 # The statistics of each channel, as arrays of float64.

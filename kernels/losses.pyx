@@ -12,7 +12,7 @@ cimport numpy as np
 from .lanes cimport enter_environment, environment, f32x, f64x, fma, leave_environment, real, splat
 from .loops.maps cimport itemsize
 from .loops.reductions cimport Pair, element, element_block, map_block, map_row, merge_row, sum_values, take
-from .loops.rows cimport GROUP, Operands, along_axis, group_kernel, group_of, run_groups
+from .loops.operations cimport GROUP, Operands, along_axis, group_kernel, group_of, run_groups
 from .rowwise.exponentials cimport Exponents, exponents_of, find_logs, larger, largest, set_top, top_block
 
 np.import_array()
@@ -116,7 +116,7 @@ cdef inline void cross_entropy_rows(const real* logits, const int64_t* target, d
     cdef Py_ssize_t* steps = [row, <Py_ssize_t>sizeof(int64_t), 0, 0, 0, <Py_ssize_t>sizeof(double),
                               row if grad != NULL else 0]
     run_groups(<group_kernel>gradient_kernel[real], at, steps, 7, group_of(rows, n, itemsize(logits), 2), rows, n, 1,
-               False)
+               0)
 
 
 cdef void cross_entropy_float32(const float* logits, const int64_t* target, double label_smoothing, double z_loss,
@@ -147,21 +147,21 @@ cdef inline void loss_group(const real* like, Operands* p, Py_ssize_t rows, Py_s
 
 
 cdef void loss_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                      bint streamed) noexcept nogil:
+                      int manner) noexcept nogil:
     loss_group(like, p, rows, n, threads, False)
 
 
 cdef void gradient_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                          bint streamed) noexcept nogil:
+                          int manner) noexcept nogil:
     loss_group(like, p, rows, n, threads, True)
 
 
 cross_entropy_gufunc = along_axis(
     b"cross_entropy", <void*>loss_kernel[f32x], <void*>loss_kernel[f64x], b"riss", b"s",
-    b"logits, target, label_smoothing, z_loss -> loss", grouped=True)
+    b"logits, target, label_smoothing, z_loss -> loss")
 cross_entropy_with_grad_gufunc = along_axis(
     b"cross_entropy_with_grad", <void*>gradient_kernel[f32x], <void*>gradient_kernel[f64x], b"risss", b"sr",
-    b"logits, target, label_smoothing, z_loss, scale -> loss, grad", grouped=True)
+    b"logits, target, label_smoothing, z_loss, scale -> loss, grad")
 
 
 def total(np.ndarray losses, double divisor):

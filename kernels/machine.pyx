@@ -1,6 +1,6 @@
 # The machine: which features its CPU has, and how many threads the kernels may use. Compiled once, without a level,
 # since the import asks it before it chooses one (levels.py). The thread count is shared with every kernel module by a
-# capsule.
+# capsule, and so are the kinds of operands of each gufunc, which those who register them tell those who call them.
 from cpython.pycapsule cimport PyCapsule_New
 
 cdef extern from "lanes/machine.h" nogil:
@@ -22,6 +22,8 @@ cdef void in_forked_child() noexcept nogil:
 
 call_in_forked_child(in_forked_child)
 thread_count = PyCapsule_New(&threads, "lanewise.kernels.machine.thread_count", NULL)
+cdef dict kinds = {}  # of bytes, one letter an operand: loops/operations.pxd says what they mean
+kinds_of_operands = PyCapsule_New(<void*>kinds, "lanewise.kernels.machine.kinds_of_operands", NULL)
 
 
 def cpu_features():

@@ -6,7 +6,7 @@ cimport numpy as np
 
 from .lanes cimport f32x, f64x, fma, magnitude, real, splat, splat_f64, where_less, with_sign
 from .loops.reductions cimport Pair, first_lanes, map_block, map_row, sum_block, sum_row, take, wide
-from .loops.rows cimport along_axis
+from .loops.operations cimport Operands, along_axis
 
 np.import_array()
 np.import_ufunc()
@@ -89,23 +89,31 @@ cdef inline bint measure(const real* like, Length* length, double eps, Py_ssize_
     return total >= eps * length.scale
 
 
-cdef void forward_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+cdef void forward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                         int manner) noexcept nogil:
     # x, p, eps -> y
-    cdef Length length = Length(NULL, p[0], (<double*>p[1])[0], 1.0, 0.0, 0.0)
-    measure(like, &length, (<double*>p[2])[0], n, threads)
-    map_row(over_length_block[real], <real*>p[3], &length, n, threads)
+    cdef Length length
+    cdef Py_ssize_t r
+    for r in range(rows):
+        length = Length(NULL, p[r][0], (<double*>p[r][1])[0], 1.0, 0.0, 0.0)
+        measure(like, &length, (<double*>p[r][2])[0], n, threads)
+        map_row(over_length_block[real], <real*>p[r][3], &length, n, threads)
 
 
-cdef void backward_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
+cdef void backward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                          int manner) noexcept nogil:
     # grad, x, p, eps -> grad_x
-    cdef Length length = Length(p[0], p[1], (<double*>p[2])[0], 1.0, 0.0, 0.0)
-    if measure(like, &length, (<double*>p[3])[0], n, threads):
-        length.pull = sum_row(grads[real], like, &length, n, threads).first
-    map_row(slope_block[real], <real*>p[4], &length, n, threads)
+    cdef Length length
+    cdef Py_ssize_t r
+    for r in range(rows):
+        length = Length(p[r][0], p[r][1], (<double*>p[r][2])[0], 1.0, 0.0, 0.0)
+        if measure(like, &length, (<double*>p[r][3])[0], n, threads):
+            length.pull = sum_row(grads[real], like, &length, n, threads).first
+        map_row(slope_block[real], <real*>p[r][4], &length, n, threads)
 
 
-normalize_gufunc = along_axis(b"normalize", <void*>forward_row[f32x], <void*>forward_row[f64x], b"rss", b"r",
+normalize_gufunc = along_axis(b"normalize", <void*>forward_kernel[f32x], <void*>forward_kernel[f64x], b"rss", b"r",
                               b"x, p, eps -> x / max(length, eps)")
 normalize_backward_gufunc = along_axis(
-    b"normalize_backward", <void*>backward_row[f32x], <void*>backward_row[f64x], b"rrss", b"r",
+    b"normalize_backward", <void*>backward_kernel[f32x], <void*>backward_kernel[f64x], b"rrss", b"r",
     b"grad, x, p, eps -> grad_x")

@@ -15,7 +15,7 @@ from .loops.reductions cimport (
     Pair, element, first_lanes, fold_values, map_block, map_pair, map_row, merge_row, rounded, sum_block, sum_either,
     sum_row, take, wide,
 )
-from .loops.rows cimport GROUP, Operands, along_axis, group_kernel, group_of, run_groups
+from .loops.operations cimport GROUP, STREAMED, Operands, along_axis, group_kernel, group_of, run_groups
 from .rowwise.exponent_range cimport ordinary, reciprocal_root, rescue_scale
 
 np.import_array()
@@ -349,36 +349,39 @@ cdef inline double rstd_of(const Norm* norm) noexcept nogil:
 # The kernels: x, weight, [bias,] eps -> y, [mean,] rstd.
 
 cdef void rms_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                     bint streamed) noexcept nogil:
+                     int manner) noexcept nogil:
     cdef Norm norms[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
-        norms[r] = Norm(p[r][0], p[r][3], p[r][1], NULL, 0.0, 0.0, (<double*>p[r][2])[0], 0.0, 1.0, streamed)
+        norms[r] = Norm(p[r][0], p[r][3], p[r][1], NULL, 0.0, 0.0, (<double*>p[r][2])[0], 0.0, 1.0,
+                        manner & STREAMED)
     rms_rows(like, norms, rows, n, threads)
     for r in range(rows):
         (<double*>p[r][4])[0] = rstd_of(&norms[r])
 
 
 cdef void add_rms_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                         bint streamed) noexcept nogil:
+                         int manner) noexcept nogil:
     # x, residual, weight, eps -> y, x + residual, rstd: the sum is normed from the cache that it was written to
     cdef Norm norms[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
         norms[r] = Norm(p[r][0], NULL, NULL, p[r][1], 0.0, 0.0, 0.0, 0.0, 1.0, False)
         map_row(sum_of_rows_block[real], <real*>p[r][5], &norms[r], n, threads)
-        norms[r] = Norm(p[r][5], p[r][4], p[r][2], NULL, 0.0, 0.0, (<double*>p[r][3])[0], 0.0, 1.0, streamed)
+        norms[r] = Norm(p[r][5], p[r][4], p[r][2], NULL, 0.0, 0.0, (<double*>p[r][3])[0], 0.0, 1.0,
+                        manner & STREAMED)
     rms_rows(like, norms, rows, n, threads)
     for r in range(rows):
         (<double*>p[r][6])[0] = rstd_of(&norms[r])
 
 
-cdef inline void layer_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads, bint streamed,
+cdef inline void layer_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads, int manner,
                              Algorithm algorithm) noexcept nogil:
     cdef Norm norms[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
-        norms[r] = Norm(p[r][0], p[r][4], p[r][1], p[r][2], 0.0, 0.0, (<double*>p[r][3])[0], 0.0, 1.0, streamed)
+        norms[r] = Norm(p[r][0], p[r][4], p[r][1], p[r][2], 0.0, 0.0, (<double*>p[r][3])[0], 0.0, 1.0,
+                        manner & STREAMED)
     layer_rows(like, norms, rows, n, threads, algorithm)
     for r in range(rows):
         (<double*>p[r][5])[0] = mean_of(&norms[r])
@@ -386,31 +389,40 @@ cdef inline void layer_group(const real* like, Operands* p, Py_ssize_t rows, Py_
 
 
 cdef void layer_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                       bint streamed) noexcept nogil:
-    layer_group(like, p, rows, n, threads, streamed, GUESS)
+                       int manner) noexcept nogil:
+    layer_group(like, p, rows, n, threads, manner, GUESS)
 
 
 cdef void two_pass_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                          bint streamed) noexcept nogil:
-    layer_group(like, p, rows, n, threads, streamed, TWO_PASSES)
+                          int manner) noexcept nogil:
+    layer_group(like, p, rows, n, threads, manner, TWO_PASSES)
 
 
 cdef void one_pass_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                          bint streamed) noexcept nogil:
-    layer_group(like, p, rows, n, threads, streamed, ONE_PASS)
+                          int manner) noexcept nogil:
+    layer_group(like, p, rows, n, threads, manner, ONE_PASS)
 
 
-cdef void rms_stats_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    cdef Norm norm = Norm(p[0], NULL, NULL, NULL, 0.0, 0.0, (<double*>p[1])[0], 0.0, 1.0, False)
-    rms_root(like, &norm, n, threads)
-    (<double*>p[2])[0] = rstd_of(&norm)
+cdef void rms_stats_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                           int manner) noexcept nogil:
+    cdef Norm norm
+    cdef Py_ssize_t r
+    for r in range(rows):
+        norm = Norm(p[r][0], NULL, NULL, NULL, 0.0, 0.0, (<double*>p[r][1])[0], 0.0, 1.0, False)
+        rms_root(like, &norm, n, threads)
+        (<double*>p[r][2])[0] = rstd_of(&norm)
 
 
-cdef void layer_stats_row(const real* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    cdef Norm norm = Norm(p[0], NULL, NULL, NULL, 0.0, 0.0, (<double*>p[1])[0], 0.0, 1.0, False)
-    layer_statistics(like, &norm, 1, n, threads, GUESS)
-    (<double*>p[2])[0] = mean_of(&norm)
-    (<double*>p[3])[0] = rstd_of(&norm)
+cdef void layer_stats_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                             int manner) noexcept nogil:
+    cdef Norm norms[GROUP]
+    cdef Py_ssize_t r
+    for r in range(rows):
+        norms[r] = Norm(p[r][0], NULL, NULL, NULL, 0.0, 0.0, (<double*>p[r][1])[0], 0.0, 1.0, False)
+    layer_statistics(like, norms, rows, n, threads, GUESS)
+    for r in range(rows):
+        (<double*>p[r][2])[0] = mean_of(&norms[r])
+        (<double*>p[r][3])[0] = rstd_of(&norms[r])
 
 
 # The flat functions.
@@ -421,7 +433,7 @@ cdef inline void rms_norm(const real* x, const real* weight, double eps, real* y
     cdef Py_ssize_t row = n * itemsize(x)
     cdef char** at = [<char*>x, <char*>weight, <char*>&eps, <char*>y, <char*>(rstd if rstd != NULL else &unused)]
     cdef Py_ssize_t* steps = [row, 0, 0, row, <Py_ssize_t>sizeof(double) if rstd != NULL else 0]
-    run_groups(<group_kernel>rms_kernel[real], at, steps, 5, group_of(rows, n, itemsize(x), 2), rows, n, 1, False)
+    run_groups(<group_kernel>rms_kernel[real], at, steps, 5, group_of(rows, n, itemsize(x), 2), rows, n, 1, 0)
 
 
 cdef inline void layer_norm(const real* x, const real* weight, const real* bias, double eps, real* y, double* mean,
@@ -432,7 +444,7 @@ cdef inline void layer_norm(const real* x, const real* weight, const real* bias,
                       <char*>(mean if mean != NULL else &unused), <char*>(rstd if rstd != NULL else &unused)]
     cdef Py_ssize_t* steps = [row, 0, 0, 0, row, <Py_ssize_t>sizeof(double) if mean != NULL else 0,
                               <Py_ssize_t>sizeof(double) if rstd != NULL else 0]
-    run_groups(<group_kernel>layer_kernel[real], at, steps, 7, group_of(rows, n, itemsize(x), 2), rows, n, 1, False)
+    run_groups(<group_kernel>layer_kernel[real], at, steps, 7, group_of(rows, n, itemsize(x), 2), rows, n, 1, 0)
 
 
 cdef void rms_norm_float32(const float* x, const float* weight, double eps, float* y, double* rstd, Py_ssize_t rows,
@@ -458,22 +470,22 @@ cdef void layer_norm_float64(const double* x, const double* weight, const double
 # The gufuncs.
 
 rms_norm_gufunc = along_axis(
-    b"rms_norm", <void*>rms_kernel[f32x], <void*>rms_kernel[f64x], b"rvs", b"rs", b"x / sqrt(mean(x^2) + eps) * weight",
-    grouped=True)
+    b"rms_norm", <void*>rms_kernel[f32x], <void*>rms_kernel[f64x], b"rvs", b"rs", b"x / sqrt(mean(x^2) + eps) * weight")
 add_rms_norm_gufunc = along_axis(
     b"add_rms_norm", <void*>add_rms_kernel[f32x], <void*>add_rms_kernel[f64x], b"rrvs", b"rrs",
-    b"h = x + residual, h / sqrt(mean(h^2) + eps) * weight and h", grouped=True)
+    b"h = x + residual, h / sqrt(mean(h^2) + eps) * weight and h")
 rms_stats_gufunc = along_axis(
-    b"rms_stats", <void*>rms_stats_row[f32x], <void*>rms_stats_row[f64x], b"rs", b"s", b"1 / sqrt(mean(x^2) + eps)")
+    b"rms_stats", <void*>rms_stats_kernel[f32x], <void*>rms_stats_kernel[f64x], b"rs", b"s",
+    b"1 / sqrt(mean(x^2) + eps)")
 layer_stats_gufunc = along_axis(
-    b"layer_stats", <void*>layer_stats_row[f32x], <void*>layer_stats_row[f64x], b"rs", b"ss",
+    b"layer_stats", <void*>layer_stats_kernel[f32x], <void*>layer_stats_kernel[f64x], b"rs", b"ss",
     b"mean, 1 / sqrt(variance + eps)")
 layer_norm_gufunc = along_axis(
     b"layer_norm", <void*>layer_kernel[f32x], <void*>layer_kernel[f64x], b"rvvs", b"rss",
-    b"(x - mean) / sqrt(variance + eps) * weight + bias, the mean guessed and made good", grouped=True)
+    b"(x - mean) / sqrt(variance + eps) * weight + bias, the mean guessed and made good")
 layer_norm_two_pass_gufunc = along_axis(
     b"layer_norm_two_pass", <void*>two_pass_kernel[f32x], <void*>two_pass_kernel[f64x], b"rvvs", b"rss",
-    b"as layer_norm, the row read twice for its statistics", grouped=True)
+    b"as layer_norm, the row read twice for its statistics")
 layer_norm_one_pass_gufunc = along_axis(
     b"layer_norm_one_pass", <void*>one_pass_kernel[f32x], <void*>one_pass_kernel[f64x], b"rvvs", b"rss",
-    b"as layer_norm, the row read once for its statistics", grouped=True)
+    b"as layer_norm, the row read once for its statistics")

@@ -1,7 +1,7 @@
 # What a call costs besides its numbers: parameters made operands, checks, and loops called at once, without a pass of
 # NumPy's for each. Compiled once, without a level.
 from cpython.exc cimport PyErr_Occurred
-from cpython.pycapsule cimport PyCapsule_GetPointer
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_Import
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, PyObject
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.math cimport INFINITY
@@ -357,15 +357,39 @@ cdef bint apart(np.ndarray array, others):
     return True
 
 
-cdef inline bint fits(object operand, int dtype, Py_UCS4 kind, np.ndarray x):
+# Of every gufunc along an axis, registered beside its kernels: a letter for each operand, which
+# kernels/loops/operations.pxd explains.
+cdef dict KINDS = <dict><object>PyCapsule_Import("lanewise.kernels.machine.kinds_of_operands", 0)
+
+
+cdef bytes kinds_of(object gufunc):
+    kinds = KINDS.get(gufunc)
+    if kinds is None:
+        raise TypeError(f"{gufunc!r} is not registered as a function along an axis")
+    return kinds
+
+
+def axes_of(gufunc, axis):
+    """What NumPy takes for `axes` where rows are along `axis`, and vectors have one."""
+    return [axis if kind == c"r" else -1 if kind == c"v" else () for kind in kinds_of(gufunc)]
+
+
+cdef inline bint along_row(char kind):
+    # whether a vector along the row, shared by all rows
+    return kind == c"v" or kind == c"a"
+
+
+cdef inline bint fits(object operand, int dtype, char kind, np.ndarray x):
     # whether it is an array that a loop can take as it stands: as x, as x without its last axis, or a vector along that
     cdef int axes = np.PyArray_NDIM(x) - (kind != c"r")
     cdef Py_ssize_t n = np.PyArray_DIM(x, np.PyArray_NDIM(x) - 1)
     if not np.PyArray_CheckExact(operand) or np.PyArray_TYPE(<np.ndarray>operand) != dtype or (
             not np.PyArray_ISCARRAY_RO(<np.ndarray>operand)):
         return False
-    if kind == c"v":
-        return np.PyArray_NDIM(<np.ndarray>operand) == 1 and np.PyArray_DIM(<np.ndarray>operand, 0) in (0, n)
+    if along_row(kind):
+        return np.PyArray_NDIM(<np.ndarray>operand) == 1 and (
+            np.PyArray_DIM(<np.ndarray>operand, 0) == n
+            or (kind == c"v" and np.PyArray_DIM(<np.ndarray>operand, 0) == 0))
     return np.PyArray_NDIM(<np.ndarray>operand) == axes and np.PyArray_CompareLists(
         np.PyArray_DIMS(<np.ndarray>operand), np.PyArray_DIMS(x), axes)
 
@@ -399,9 +423,9 @@ cdef bint find_loop(np.ufunc gufunc, int dtype, Loop* loop):
     return True
 
 
-cdef inline object new_output(np.ndarray x, Py_UCS4 kind, int dtype):
+cdef inline object new_output(np.ndarray x, char kind, int dtype):
     cdef int axes = np.PyArray_NDIM(x)
-    if kind == c"v":
+    if along_row(kind):
         return np.PyArray_EMPTY(1, np.PyArray_DIMS(x) + axes - 1, dtype, 0)
     return np.PyArray_EMPTY(axes - (kind != c"r"), np.PyArray_DIMS(x), dtype, 0)
 
@@ -437,7 +461,7 @@ cdef bint in_place(np.ndarray operand, np.ndarray out):
             and (<object>operand).shape == (<object>out).shape and (<object>operand).strides == (<object>out).strides)
 
 
-cdef tuple kept_apart(object gufunc, str kinds, tuple operands, tuple out):
+cdef tuple kept_apart(object gufunc, bytes kinds, tuple operands, tuple out):
     # The operands, copied where an output would be written over what is still to be read: a row may be an output, and
     # all else may not share its memory.
     cdef Py_ssize_t k, j
@@ -450,14 +474,16 @@ cdef tuple kept_apart(object gufunc, str kinds, tuple operands, tuple out):
                 raise ValueError(f"{gufunc.__name__}: outputs {k} and {j} share memory; each must have its own")
         for k in range(len(found)):
             if isinstance(found[k], np.ndarray) and np.may_share_memory(found[k], out[j]) and not (
-                    kinds[k] == "r" and in_place(found[k], out[j])):
+                    kinds[k] in (c"r", c"m") and in_place(found[k], out[j])):
                 found[k] = found[k].copy()
     return tuple(found)
 
 
-def call(gufunc, str kinds, tuple operands, tuple out=(), **keywords):
-    """gufunc(*operands, *out, **keywords), whatever memory the outputs share with operands of these kinds; a
-    MemoryError where a loop had none, which NumPy does not ask it."""
+def call(gufunc, tuple operands, tuple out=(), **keywords):
+    """gufunc(*operands, *out, **keywords), whatever memory the outputs share with operands; a MemoryError where a loop
+    had none, which NumPy does not ask it."""
+    cdef bytes kinds = kinds_of(gufunc)
+    check_count(gufunc, operands, out)
     if out:
         check_outputs(gufunc, out)
         operands = kept_apart(gufunc, kinds, operands, out)
@@ -472,10 +498,12 @@ def call(gufunc, str kinds, tuple operands, tuple out=(), **keywords):
         raise
 
 
-cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out, bint summed):
+cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
     # the loop on plain arrays and Python numbers, as NumPy calls it: dims are the rows, their length and those of
-    # vectors; steps are those from row to row for every operand, then those within rows and vectors. A loop that sums
-    # over its rows has them all in (p, q, n), and runs once. None where there is something else
+    # vectors; steps are those from row to row for every operand, then those within rows and vectors. A loop that adds
+    # up over its rows has them all in (p, q, n), and runs once. None where there is something else
+    cdef bytes kinds = kinds_of(gufunc)
+    cdef bint summed = b"a" in kinds
     cdef char* args[MOST]
     cdef np.npy_intp dims[MOST]
     cdef np.npy_intp steps[4 * MOST]
@@ -486,11 +514,12 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out, bint 
     cdef object operand
     cdef np.ndarray x, array
     cdef list made = [], cast = []
-    if not np.PyArray_CheckExact(operands[0]):
+    check_count(gufunc, operands, out)
+    if b"m" in kinds or not np.PyArray_CheckExact(operands[0]):
         return None
     x = operands[0]
     axes = np.PyArray_NDIM(x)
-    if axes == 0 or np.PyArray_SIZE(x) == 0 or len(out) > gufunc.nout:
+    if axes == 0 or np.PyArray_SIZE(x) == 0:
         return None
     if not find_loop(gufunc, np.PyArray_TYPE(x), &loop):
         return None
@@ -524,11 +553,11 @@ cdef object at_once(np.ufunc gufunc, str kinds, tuple operands, tuple out, bint 
             made.append(array)
         args[k] = np.PyArray_BYTES(array)
         row = np.PyArray_ITEMSIZE(array) * (n if kinds[k] == c"r" else 1)
-        steps[k] = 0 if summed or kinds[k] == c"v" else row
-        if summed and kinds[k] != c"v":
+        steps[k] = 0 if summed or along_row(kinds[k]) else row
+        if summed and not along_row(kinds[k]):
             steps[core] = steps[core + 1] = row
             core += 2
-        if kinds[k] == c"r" or kinds[k] == c"v":
+        if kinds[k] == c"r" or along_row(kinds[k]):
             steps[core] = np.PyArray_ITEMSIZE(array)
             core += 1
         if k < gufunc.nin and kinds[k] == c"v":
@@ -587,6 +616,12 @@ def check_out(name, out):
         raise ValueError(f"{name}: out is read-only")
 
 
+cdef inline check_count(np.ufunc gufunc, tuple operands, tuple out):
+    if len(operands) != gufunc.nin or len(out) > gufunc.nout:
+        raise TypeError(f"{(<object>gufunc).__name__} takes {gufunc.nin} operands and up to {gufunc.nout} outputs, not "
+                        f"{len(operands)} and {len(out)}")
+
+
 cdef inline check_outputs(np.ufunc gufunc, tuple out):
     for place in out:
         if place is not None and not (np.PyArray_CheckExact(place) and float_type(place) != NPY_NOTYPE
@@ -594,25 +629,25 @@ cdef inline check_outputs(np.ufunc gufunc, tuple out):
             check_out((<object>gufunc).__name__, place)
 
 
-cdef bint converts(str kinds, tuple operands, tuple out):
+cdef bint converts(bytes kinds, tuple operands, tuple out):
     # whether NumPy may convert results to what an output holds
     cdef Py_ssize_t k
     for place in out:
         for k in range(len(operands)):
-            if isinstance(place, np.ndarray) and kinds[k] in "rv" and (
+            if isinstance(place, np.ndarray) and kinds[k] in b"rv" and (
                     np.PyArray_TYPE(<np.ndarray>place) != np.PyArray_TYPE(<np.ndarray>operands[k])):
                 return True
     return False
 
 
-def along(np.ufunc gufunc, str kinds, tuple operands, tuple out):
-    """gufunc(*operands, *out) along the last axis. Kinds: r a row, v a vector, s one number a row, i one integer. Of
-    arrays that are C-contiguous and of one dtype the loop is called at once, without what NumPy does before it."""
+def along(np.ufunc gufunc, tuple operands, tuple out):
+    """gufunc(*operands, *out) along the last axis. Of arrays that are C-contiguous and of one dtype the loop is called
+    at once, without what NumPy does before it."""
     check_outputs(gufunc, out)
-    found = at_once(gufunc, kinds, operands, out, False)
-    return call(gufunc, kinds, operands, out) if found is None else found
+    found = at_once(gufunc, operands, out)
+    return call(gufunc, operands, out) if found is None else found
 
 
-def summed(np.ufunc gufunc, str kinds, tuple operands, tuple out):
-    """The same of a gufunc that also sums over the rows, of (p, q, n); None where an array is another."""
-    return at_once(gufunc, kinds, operands, out, True)
+def summed(np.ufunc gufunc, tuple operands, tuple out):
+    """The same of a gufunc that also adds up over the rows, of (p, q, n); None where an array is another."""
+    return at_once(gufunc, operands, out)

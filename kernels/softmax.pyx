@@ -10,7 +10,7 @@ cimport numpy as np
 from .lanes cimport f32x, f64x, fma, real, splat
 from .loops.maps cimport itemsize
 from .loops.reductions cimport Pair, fold_values, map_block, map_row, rounded, sum_either, sum_row, take, wide
-from .loops.rows cimport GROUP, Operands, along_axis, group_kernel, group_of, run_groups
+from .loops.operations cimport GROUP, STREAMED, Operands, along_axis, group_kernel, group_of, run_groups
 from .math.elementary cimport exp
 from .rowwise.exponentials cimport Exponents, all_block, exponents_of, find_logs, find_tops
 
@@ -141,33 +141,33 @@ cdef inline void softmax_group(const real* like, Operands* p, Py_ssize_t rows, P
 
 
 cdef void softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                         bint streamed) noexcept nogil:
+                         int manner) noexcept nogil:
     softmax_group(like, p, rows, n, threads, 1.0, False)
 
 
 cdef void softmin_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                         bint streamed) noexcept nogil:
+                         int manner) noexcept nogil:
     softmax_group(like, p, rows, n, threads, -1.0, False)
 
 
 cdef void scaled_softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                                bint streamed) noexcept nogil:
+                                int manner) noexcept nogil:
     # the gradient of logsumexp
     softmax_group(like, p, rows, n, threads, 1.0, True)
 
 
 cdef void log_softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                             bint streamed) noexcept nogil:
+                             int manner) noexcept nogil:
     cdef Gradient logs[GROUP]
     cdef Py_ssize_t r
     logsumexp(like, p, logs, rows, n, threads, True)
     for r in range(rows):
-        logs[r].streamed = streamed
+        logs[r].streamed = manner & STREAMED
         map_row(less_block[real], <real*>p[r][1], &logs[r], n, threads)
 
 
 cdef void logsumexp_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                           bint streamed) noexcept nogil:
+                           int manner) noexcept nogil:
     cdef Gradient logs[GROUP]
     cdef Py_ssize_t r
     logsumexp(like, p, logs, rows, n, threads, False)
@@ -176,24 +176,24 @@ cdef void logsumexp_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ss
 
 
 cdef void softmax_backward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                                  bint streamed) noexcept nogil:
+                                  int manner) noexcept nogil:
     # grad, y, sign -> grad_x
     cdef Gradient own[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
-        own[r] = Gradient(p[r][0], p[r][1], 0.0, 0.0, (<double*>p[r][2])[0], streamed)
+        own[r] = Gradient(p[r][0], p[r][1], 0.0, 0.0, (<double*>p[r][2])[0], manner & STREAMED)
         own[r].value = sum_row(grad_y_block[real], like, &own[r], n, threads).first
     for r in range(rows):
         map_row(softmax_slope_block[real], <real*>p[r][3], &own[r], n, threads)
 
 
 cdef void log_softmax_backward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                                      bint streamed) noexcept nogil:
+                                      int manner) noexcept nogil:
     # grad, y -> grad_x
     cdef Gradient own[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
-        own[r] = Gradient(p[r][0], p[r][1], 0.0, 0.0, 1.0, streamed)
+        own[r] = Gradient(p[r][0], p[r][1], 0.0, 0.0, 1.0, manner & STREAMED)
         own[r].value = fold_values(<const real*>p[r][0], n, threads)
     for r in range(rows):
         map_row(log_softmax_slope_block[real], <real*>p[r][2], &own[r], n, threads)
@@ -205,7 +205,7 @@ cdef inline void contiguous(group_kernel kernel, const real* x, real* y, Py_ssiz
     cdef Py_ssize_t row = n * itemsize(x)
     cdef char** at = [<char*>x, <char*>y]
     cdef Py_ssize_t* steps = [row, row]
-    run_groups(kernel, at, steps, 2, group_of(rows, n, itemsize(x), 2), rows, n, 1, False)
+    run_groups(kernel, at, steps, 2, group_of(rows, n, itemsize(x), 2), rows, n, 1, 0)
 
 
 cdef void softmax_float32(const float* x, float* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
@@ -227,23 +227,20 @@ cdef void log_softmax_float64(const double* x, double* y, Py_ssize_t rows, Py_ss
 # The gufuncs.
 
 softmax_gufunc = along_axis(
-    b"softmax", <void*>softmax_kernel[f32x], <void*>softmax_kernel[f64x], b"r", b"r", b"exp(x) / sum(exp(x))",
-    grouped=True)
+    b"softmax", <void*>softmax_kernel[f32x], <void*>softmax_kernel[f64x], b"r", b"r", b"exp(x) / sum(exp(x))")
 softmin_gufunc = along_axis(
-    b"softmin", <void*>softmin_kernel[f32x], <void*>softmin_kernel[f64x], b"r", b"r", b"exp(-x) / sum(exp(-x))",
-    grouped=True)
+    b"softmin", <void*>softmin_kernel[f32x], <void*>softmin_kernel[f64x], b"r", b"r", b"exp(-x) / sum(exp(-x))")
 scaled_softmax_gufunc = along_axis(
     b"scaled_softmax", <void*>scaled_softmax_kernel[f32x], <void*>scaled_softmax_kernel[f64x], b"rs", b"r",
-    b"x, scale -> scale softmax(x)", grouped=True)
+    b"x, scale -> scale softmax(x)")
 log_softmax_gufunc = along_axis(
     b"log_softmax", <void*>log_softmax_kernel[f32x], <void*>log_softmax_kernel[f64x], b"r", b"r",
-    b"x - log(sum(exp(x)))", grouped=True)
+    b"x - log(sum(exp(x)))")
 logsumexp_gufunc = along_axis(
-    b"logsumexp", <void*>logsumexp_kernel[f32x], <void*>logsumexp_kernel[f64x], b"r", b"s", b"log(sum(exp(x)))",
-    grouped=True)
+    b"logsumexp", <void*>logsumexp_kernel[f32x], <void*>logsumexp_kernel[f64x], b"r", b"s", b"log(sum(exp(x)))")
 softmax_backward_gufunc = along_axis(
     b"softmax_backward", <void*>softmax_backward_kernel[f32x], <void*>softmax_backward_kernel[f64x], b"rrs", b"r",
-    b"grad, y, sign -> y (grad - sum(grad y)) sign", grouped=True)
+    b"grad, y, sign -> y (grad - sum(grad y)) sign")
 log_softmax_backward_gufunc = along_axis(
     b"log_softmax_backward", <void*>log_softmax_backward_kernel[f32x], <void*>log_softmax_backward_kernel[f64x], b"rr",
-    b"r", b"grad, y -> grad - exp(y) sum(grad)", grouped=True)
+    b"r", b"grad, y -> grad - exp(y) sum(grad)")

@@ -72,7 +72,7 @@ def test_functions_along_an_axis(run_python):
 
 def test_many_threads(run_python):
     # a tile for each of eight threads, where there is memory for some of them
-    check(run_python, 8, "16,60000", ALONG)
+    check(run_python, 8, "32,40000", ALONG)
 
 
 def test_functions_over_channels(run_python):

@@ -5,7 +5,6 @@
 # float32, the first eight of these 16 sums to the others, and the eight that are left to partial sums in float64. The
 # partial sums meet in one tree, or one after the other where what additions lose is kept. Neither the number of lanes
 # nor the number of threads shows in the result.
-from cython.parallel cimport prange
 from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
 
@@ -14,6 +13,7 @@ from ..lanes cimport (
     load_part_f64, real, splat_f32, splat_f64, store_f32, store_f64, wide_f32, wide_part_f32, wide_sum_f32,
 )
 from .maps cimport head, lanes, load, load_part, skip, store, store_part, stream
+from .shares cimport for_each_chunk
 
 cdef extern from *:
     """
@@ -252,12 +252,25 @@ cdef inline Pair sum_either(
         return sum_block(added, count, like, row, start, n)
 
 
-cdef inline Pair sum_alone(sum_function block, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # on a thread of its own, whose environment is its own too
+cdef struct Blocks:
+    # of a row, for threads to share
+    void* block  # a sum_function or a map_function
+    void* y
+    const void* row
+    Py_ssize_t n
+    Pair* parts  # the sums of each
+
+
+cdef inline Py_ssize_t size_of_block(Py_ssize_t n, Py_ssize_t b) noexcept nogil:
+    return min(<Py_ssize_t>BLOCK, n - b * BLOCK)
+
+
+cdef inline int sum_one(void* context, Py_ssize_t b) noexcept nogil:
+    cdef Blocks* blocks = <Blocks*>context
     cdef environment callers = enter_environment()
-    cdef Pair sums = block(NULL, row, start, n)
+    blocks.parts[b] = (<sum_function>blocks.block)(NULL, blocks.row, b * BLOCK, size_of_block(blocks.n, b))
     leave_environment(callers)
-    return sums
+    return 0
 
 
 cdef inline Pair merge_row(Pair (*block)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
@@ -265,19 +278,18 @@ cdef inline Pair merge_row(Pair (*block)(const real*, const void*, Py_ssize_t, P
                            const real* like, const void* row, Py_ssize_t n, int threads) noexcept nogil:
     # the blocks' results, merged in order; where memory for them runs out, one thread merges as it goes
     cdef sum_function one_block = <sum_function>called(<void*>block)
-    cdef Py_ssize_t blocks = max(1, (n + BLOCK - 1) // BLOCK), b, size
-    cdef Pair* parts = NULL
+    cdef Py_ssize_t count = max(1, (n + BLOCK - 1) // BLOCK), b, size
+    cdef Blocks blocks = Blocks(<void*>one_block, NULL, row, n, NULL)
     cdef Pair part, total = Pair(0.0, 0.0)
-    if threads > 1 and blocks > 1:
-        parts = <Pair*>malloc(blocks * sizeof(Pair))
-    if parts != NULL:
-        for b in prange(blocks, num_threads=threads, schedule="static"):
-            parts[b] = sum_alone(one_block, row, b * BLOCK, min(<Py_ssize_t>BLOCK, n - b * BLOCK))
-    for b in range(blocks):
-        size = min(<Py_ssize_t>BLOCK, n - b * BLOCK)
-        part = parts[b] if parts != NULL else one_block(NULL, row, b * BLOCK, size)
+    if threads > 1 and count > 1:
+        blocks.parts = <Pair*>malloc(count * sizeof(Pair))
+    if blocks.parts != NULL:
+        for_each_chunk(sum_one, &blocks, count, threads)
+    for b in range(count):
+        size = size_of_block(n, b)
+        part = blocks.parts[b] if blocks.parts != NULL else one_block(NULL, row, b * BLOCK, size)
         total = merge(total, b * BLOCK, part, size) if b > 0 else part
-    free(parts)
+    free(blocks.parts)
     return total
 
 
@@ -379,20 +391,20 @@ cdef inline void map_pair(real (*point)(const real*, const void*, Py_ssize_t, Py
             i += lanes(y)
 
 
-cdef inline void map_alone(map_function block, void* y, const void* row, Py_ssize_t start,
-                           Py_ssize_t n) noexcept nogil:
+cdef inline int map_one(void* context, Py_ssize_t b) noexcept nogil:
+    cdef Blocks* blocks = <Blocks*>context
     cdef environment callers = enter_environment()
-    block(y, row, start, n)
+    (<map_function>blocks.block)(blocks.y, blocks.row, b * BLOCK, size_of_block(blocks.n, b))
     end_stream()
     leave_environment(callers)
+    return 0
 
 
 cdef inline void map_row(void (*block)(real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
                          real* y, const void* row, Py_ssize_t n, int threads) noexcept nogil:
     cdef map_function one_block = <map_function>called(<void*>block)
-    cdef Py_ssize_t blocks = (n + BLOCK - 1) // BLOCK, b
-    if threads == 1 or blocks <= 1:
+    cdef Blocks blocks = Blocks(<void*>one_block, y, row, n, NULL)
+    if threads == 1 or n <= BLOCK:
         one_block(y, row, 0, n)
-        return
-    for b in prange(blocks, num_threads=threads, schedule="static"):
-        map_alone(one_block, y, row, b * BLOCK, min(<Py_ssize_t>BLOCK, n - b * BLOCK))
+    else:
+        for_each_chunk(map_one, &blocks, (n + BLOCK - 1) // BLOCK, threads)

@@ -1,485 +1,333 @@
-# From kernels on one contiguous row to gufuncs: every dtype, any stride and axis, threads. No mathematics.
+# The row machine: kernels on rows of any dtype, stride and axis, in chunks that threads share. No mathematics.
 #
-# A kernel takes rows of float32 or float64. Rows that are strided or of 16 bits are brought into a tile of
-# TILE rows first, by whole registers: where neighbouring rows are neighbours in memory (axis 0 of a C-ordered array)
-# the tile is transposed in registers. A kernel therefore never knows the axis, and its bits do not depend on it.
-from cpython.pycapsule cimport PyCapsule_Import
-from cython.parallel cimport prange
-from libc.stdint cimport uint16_t
+# A kernel takes rows of float32 or float64. Rows that are strided or of 16 bits are brought into a tile first, by whole
+# registers (tiles.pxd), so that a kernel never knows the axis, and its bits do not depend on it. All memory
+# is had before the first row is read, so that running out of it leaves the outputs as they were.
 from libc.stdlib cimport free, malloc
-from libc.string cimport strcpy
+from libc.string cimport memset
 
 cimport numpy as np
 
-from ..lanes cimport (
-    called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_bfloat16, load_float16,
-    real, store_bfloat16, store_float16, zip_high_f32, zip_high_f64, zip_low_f32, zip_low_f64,
+from ..lanes cimport called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, next_turn, real
+from .maps cimport STREAM_BYTES
+from .operations cimport (
+    ALL, GROUP, MAX_ROW_OPERANDS, STREAMED, Operand, Operands, Operation, Pass, group_kernel, group_of, run_groups,
 )
-from .maps cimport STREAM_BYTES, lanes, load, skip, store
-from .ufuncs cimport (
-    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, NPY_HALF, SHORT_BLOCK, THREAD_MIN, Dtype, PyUFunc_RegisterLoopForType, gather,
-    is_short, scatter, size_of,
-)
+from .shares cimport chunk_function, for_each_chunk
+from .tiles cimport PADDING, TILE, direct, own_dtype, put_rows, take_row, take_rows
+from .ufuncs cimport FLOAT64, THREAD_MIN, size_of
 
 cdef extern from "Python.h":
     void* set_memory_error "PyErr_NoMemory"() noexcept
 
 cdef enum:
-    MAX_ROW_OPERANDS = 12
-    TILE = 16  # rows: as many as the widest register has lanes
-    GROUP = 4  # rows a kernel may take at a time, as long as they are in the first-level cache together
-    GROUP_BYTES = 32768
-    PADDING = 16  # elements behind a tile, for 16-bit elements are widened by whole registers
     LINE = 64
     PAGE = 4096  # a load waits for a store not long before it whose address is the same but for whole pages
-
-# A kernel on one row: NULL of the row's precision, pointers to the operands, the row's length, how many threads may
-# share the row, and whether its output should pass the caches.
-ctypedef void (*row_kernel)(const void* like, void** p, Py_ssize_t n, int threads, bint streamed) noexcept nogil
-
-# And on up to GROUP rows: while the sum of one row comes to its end, that of the next is under way.
-ctypedef void* Operands[MAX_ROW_OPERANDS]
-ctypedef void (*group_kernel)(const void* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                              bint streamed) noexcept nogil
-
-cdef struct Operation:
-    void* float32  # a row_kernel, or where it is grouped a group_kernel
-    void* float64
-    bint grouped
-    int n_in
-    int n_out
-    # what each operand is to the kernel: r a row in the dtype of the loop; v a vector along the row, shared by rows, in
-    # the precision of the computation or, where its elements are as far apart as such are long, in that dtype too, NULL
-    # where its length is 0; s a float64; i an int64
-    char kinds[MAX_ROW_OPERANDS]
-    const int* threads
+    CHUNKS = 16  # where sums are added over the chunks
+    MANY_CHUNKS = 64  # where they are not
+    SUMS_BYTES = 1 << 25
+    SHARED_ROW = 8192  # of fewer elements threads have no good of sharing a row
 
 
-cdef inline bint beyond_memory(Py_ssize_t n) noexcept nogil:
-    # whether the bytes of the tiles of so many elements (2^40) might not fit a Py_ssize_t: a row may be long without
-    # memory where its stride is 0
-    return n // (1 << 20) >= (1 << 20)
+cdef inline Py_ssize_t whole(Py_ssize_t size, Py_ssize_t unit) noexcept nogil:
+    # up to the end of a unit
+    return (size + unit - 1) // unit * unit
 
 
-cdef inline void out_of_memory() noexcept nogil:
-    # The error is left set in the caller's thread, for NumPy asks no loop whether it failed: who calls a gufunc looks
-    # for it (lanewise.kernels.operands does).
-    with gil:
-        set_memory_error()
+# Plans.
+
+cdef inline void set_chunks(Pass* work, Py_ssize_t most, Py_ssize_t least, Py_ssize_t unit) noexcept nogil:
+    # at most so many chunks of rows, each of which has at least so many and whole units of them
+    work.chunk = whole(max(least, (work.rows + most - 1) // most), unit)
+    work.chunks = max(1, (work.rows + work.chunk - 1) // work.chunk)
 
 
-cdef struct Tiles:
-    # where each operand of a kernel is found: where it stands, or in a tile
-    bint tiled[MAX_ROW_OPERANDS]
-    bint absent[MAX_ROW_OPERANDS]
-    Py_ssize_t offset[MAX_ROW_OPERANDS]  # of a tile in the memory of its thread
-    Py_ssize_t size  # of that memory; 0 where nothing is tiled, -1 where no memory could hold it
-    Py_ssize_t stride[MAX_ROW_OPERANDS]
-    Py_ssize_t step[MAX_ROW_OPERANDS]  # from one row to the next
-    Py_ssize_t height
-    Py_ssize_t group  # how many rows the kernel takes at a time
-    bint streamed
-
-# These are compiled once a precision, whatever the dtype.
-ctypedef void (*run_function)(const void* like, Dtype dtype, void* kernel, const Operation* operation, char** args,
-                              const np.npy_intp* dims, const np.npy_intp* steps, const Tiles* tiles, char* memory,
-                              Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil
-ctypedef void (*share_function)(const void* like, Dtype dtype, void* kernel, const Operation* operation, char** args,
-                                const np.npy_intp* dims, const np.npy_intp* steps) noexcept nogil
+cdef inline void set_sums(Pass* work, bint adjacent) noexcept nogil:
+    # Where one group has all rows, its sums are the gradients: over so few rows they are exact enough. `adjacent` is
+    # whether they can be written where they are wanted.
+    cdef Py_ssize_t most
+    if adjacent and 0 < work.rows <= GROUP:
+        work.manner |= ALL
+        work.chunk, work.chunks, work.n_sums = work.rows, 1, 0
+        return
+    most = max(1, min(<Py_ssize_t>CHUNKS, SUMS_BYTES // (8 * max(work.n_sums, 1))))
+    set_chunks(work, most, 1, TILE)
 
 
-cdef inline real zip_low(real a, real b) noexcept nogil:
-    if real is f32x:
-        return zip_low_f32(a, b)
-    else:
-        return zip_low_f64(a, b)
+cdef inline void lay_out(Pass* work) noexcept nogil:
+    # which operands pass through tiles, and where those are in the memory of a worker. A tile holds one vector.
+    cdef Py_ssize_t n = work.n, width = 8 if work.dtype == FLOAT64 else 4
+    cdef Operand* one
+    cdef bint transposed = False, varying = False, streamed = work.rows * n * width >= STREAM_BYTES, tiled = False
+    cdef int k, j
+    for k in range(work.operands):
+        one = &work.of[k]
+        if one.kind == c'r':
+            one.tiled = one.tiled or not direct(work.dtype, one.stride, n)
+            transposed = transposed or (one.tiled and one.step_q == size_of(work.dtype) and n > 1)
+            streamed = streamed and not one.tiled
+            for j in range(work.n_in):
+                # what is read and written in one place stays in the caches
+                streamed = streamed and (k < work.n_in or work.of[j].kind != c'r' or one.data != work.of[j].data)
+        elif one.kind == c'v' and one.length > 0:
+            one.tiled = one.stride != width and (one.length > 1 or one.stride == size_of(work.dtype))
+            varying = varying or (one.tiled and one.step_q != 0)
+        tiled = tiled or one.tiled
+    work.manner = STREAMED if streamed else 0
+    work.height = work.rows if not tiled else 1 if varying else TILE if transposed else work.group
+    work.tiles_size = 0
+    if not tiled and work.n_sums == 0:
+        return
+    if n // (1 << 20) >= (1 << 20):  # a row may be long without memory, where its stride is 0
+        work.tiles_size = -1
+        return
+    for k in range(work.operands):
+        one = &work.of[k]
+        if one.tiled:
+            one.offset = work.tiles_size
+            work.tiles_size += whole(((work.height if one.kind == c'r' else 1) * n + PADDING) * width, PAGE)
 
 
-cdef inline real zip_high(real a, real b) noexcept nogil:
-    if real is f32x:
-        return zip_high_f32(a, b)
-    else:
-        return zip_high_f64(a, b)
+cdef inline void set_workers(Pass* work, int most, bint rows_can_be_shared) noexcept nogil:
+    # Threads take chunks, or share each of few long rows.
+    work.threads = most if work.rows * work.n >= THREAD_MIN else 1
+    work.workers = <int>min(<Py_ssize_t>work.threads, work.chunks)
+    if rows_can_be_shared and work.workers < work.threads and work.n >= SHARED_ROW:
+        work.workers = 1
+    if work.workers == 1 and work.n_sums == 0:
+        work.chunk, work.chunks = work.rows, 1
 
 
-cdef inline void transpose(real* tile) noexcept nogil:
-    # as many registers as a register has lanes; each stage interleaves the first half with the second
-    cdef real other[16]
-    cdef int k, half = lanes(tile) // 2, stage = 1
-    while stage < lanes(tile):
-        for k in range(half):
-            other[2 * k] = zip_low(tile[k], tile[k + half])
-            other[2 * k + 1] = zip_high(tile[k], tile[k + half])
-        for k in range(2 * half):
-            tile[k] = other[k]
-        stage *= 2
+cdef inline bint has_memory(Pass* work, Py_ssize_t more) noexcept nogil:
+    # For sums, tiles and `more` bytes, on cache lines. Where there is none, the error is left set in the caller's
+    # thread, for NumPy asks no loop whether it failed: who calls a gufunc looks for it, as lanewise.kernels.operands
+    # does.
+    cdef Py_ssize_t sums = whole(work.chunks * work.n_sums * sizeof(double), LINE)
+    cdef Py_ssize_t size = whole(more, LINE) + sums + work.workers * work.tiles_size
+    work.memory, work.tiles, work.sums = NULL, NULL, NULL
+    if work.tiles_size >= 0 and size == 0:
+        return True
+    if work.tiles_size >= 0:
+        work.memory = <char*>malloc(LINE + size)
+    if work.memory == NULL:
+        with gil:
+            set_memory_error()
+        return False
+    work.more = work.memory + (-<Py_ssize_t>work.memory & (LINE - 1))
+    work.sums = <double*>(work.more + whole(more, LINE))
+    work.tiles = <char*>work.sums + sums
+    return True
 
 
-cdef inline real widen(Dtype dtype, const real* like, const char* x) noexcept nogil:
-    if real is f32x:
-        if dtype == FLOAT16:
-            return load_float16(<const uint16_t*>x)
-        if dtype == BFLOAT16:
-            return load_bfloat16(<const uint16_t*>x)
-    return load(<const real*>x)
+# Chunks.
+
+cdef inline char* place(const Pass* work, const Operand* one, Py_ssize_t row) noexcept nogil:
+    if work.flat:
+        return one.data + row * one.step_q
+    return one.data + row // work.q * one.step_p + row % work.q * one.step_q
 
 
-cdef inline void narrow(Dtype dtype, char* y, real x) noexcept nogil:
-    if real is f32x:
-        if dtype == FLOAT16:
-            store_float16(<uint16_t*>y, x)
-            return
-        if dtype == BFLOAT16:
-            store_bfloat16(<uint16_t*>y, x)
-            return
-    store(<real*>y, x)
-
-
-cdef inline bint direct(Dtype dtype, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
-    # whether a kernel may take a row where it stands
-    return not is_short(dtype) and (stride == size_of(dtype) or n <= 1)
-
-
-cdef inline Dtype own_dtype(const real* like) noexcept nogil:
-    return FLOAT32 if real is f32x else FLOAT64
-
-
-# What follows is made for each dtype, so that no register has to ask which it is of.
-
-cdef inline Py_ssize_t widen_registers(Dtype dtype, real* tile, const char* x, Py_ssize_t n) noexcept nogil:
-    # whole registers of contiguous elements; how many elements that were
-    cdef Py_ssize_t i = 0
-    while i + lanes(tile) <= n:
-        store(<real*>skip(tile, i), widen(dtype, tile, x + i * size_of(dtype)))
-        i += lanes(tile)
-    return i
-
-
-cdef inline Py_ssize_t narrow_registers(Dtype dtype, char* y, const real* tile, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i = 0
-    while i + lanes(tile) <= n:
-        narrow(dtype, y + i * size_of(dtype), load(skip(tile, i)))
-        i += lanes(tile)
-    return i
-
-
-cdef inline void widen_columns(Dtype dtype, real* tile, const char* x, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
-    # as many rows as a register has lanes, neighbours in memory, whose elements are `stride` apart
-    cdef real square[16]
-    cdef Py_ssize_t width = lanes(tile), i = 0, k
-    while i < n:
-        i = min(i, n - width)
-        for k in range(width):
-            square[k] = widen(dtype, tile, x + (i + k) * stride)
-        transpose(square)
-        for k in range(width):
-            store(<real*>skip(tile, k * n + i), square[k])
-        i += width
-
-
-cdef inline void narrow_columns(Dtype dtype, char* y, Py_ssize_t stride, const real* tile, Py_ssize_t n) noexcept nogil:
-    cdef real square[16]
-    cdef Py_ssize_t width = lanes(tile), i = 0, k
-    while i < n:
-        i = min(i, n - width)
-        for k in range(width):
-            square[k] = load(skip(tile, k * n + i))
-        transpose(square)
-        for k in range(width):
-            narrow(dtype, y + (i + k) * stride, square[k])
-        i += width
-
-
-cdef inline void take_row(Dtype dtype, real* tile, const char* x, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i = 0
-    if stride == size_of(dtype):
-        if dtype == FLOAT16:
-            i = widen_registers(FLOAT16, tile, x, n)
-        elif dtype == BFLOAT16:
-            i = widen_registers(BFLOAT16, tile, x, n)
+cdef inline void move_tile(const real* like, bint taking, const Pass* work, const Operand* one, char* tile,
+                           Py_ssize_t row, Py_ssize_t rows) noexcept nogil:
+    # rows that share p are moved together
+    cdef Py_ssize_t done = 0, run, n = work.n, width = 4 if real is f32x else 8
+    while done < rows:
+        run = rows - done if work.flat else min(rows - done, work.q - (row + done) % work.q)
+        if taking:
+            take_rows(work.dtype, <real*>(tile + done * n * width), place(work, one, row + done), one.step_q,
+                      one.stride, run, n)
         else:
-            i = widen_registers(own_dtype(tile), tile, x, n)
-    while i < n:
-        gather(dtype, <void*>skip(tile, i), x + i * stride, stride, min(<Py_ssize_t>SHORT_BLOCK, n - i))
-        i += SHORT_BLOCK
+            put_rows(work.dtype, place(work, one, row + done), one.step_q, one.stride,
+                     <const real*>(tile + done * n * width), run, n)
+        done += run
 
 
-cdef inline void put_row(Dtype dtype, char* y, Py_ssize_t stride, const real* tile, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i = 0
-    if stride == size_of(dtype):
-        if dtype == FLOAT16:
-            i = narrow_registers(FLOAT16, y, tile, n)
-        elif dtype == BFLOAT16:
-            i = narrow_registers(BFLOAT16, y, tile, n)
-        else:
-            i = narrow_registers(own_dtype(tile), y, tile, n)
-    while i < n:
-        scatter(dtype, y + i * stride, stride, <const void*>skip(tile, i), min(<Py_ssize_t>SHORT_BLOCK, n - i))
-        i += SHORT_BLOCK
+# Compiled once a precision, whatever the dtype.
+ctypedef void (*move_function)(const void* like, bint taking, const Pass* work, const Operand* one, char* tile,
+                               Py_ssize_t row, Py_ssize_t rows) noexcept nogil
 
 
-cdef inline void take_rows(Dtype dtype, real* tile, const char* x, Py_ssize_t step, Py_ssize_t stride,
-                           Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    # tile[r, i] = x[r, i], row after row
-    cdef Py_ssize_t width = lanes(tile), r = 0
-    while step == size_of(dtype) and stride != step and r + width <= rows and n >= width:
-        if dtype == FLOAT16:
-            widen_columns(FLOAT16, <real*>skip(tile, r * n), x + r * step, stride, n)
-        elif dtype == BFLOAT16:
-            widen_columns(BFLOAT16, <real*>skip(tile, r * n), x + r * step, stride, n)
-        else:
-            widen_columns(own_dtype(tile), <real*>skip(tile, r * n), x + r * step, stride, n)
-        r += width
-    while r < rows:
-        take_row(dtype, <real*>skip(tile, r * n), x + r * step, stride, n)
-        r += 1
-
-
-cdef inline void put_rows(Dtype dtype, char* y, Py_ssize_t step, Py_ssize_t stride, const real* tile,
-                          Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    # y[r, i] = tile[r, i]
-    cdef Py_ssize_t width = lanes(tile), r = 0
-    while step == size_of(dtype) and stride != step and r + width <= rows and n >= width:
-        if dtype == FLOAT16:
-            narrow_columns(FLOAT16, y + r * step, stride, skip(tile, r * n), n)
-        elif dtype == BFLOAT16:
-            narrow_columns(BFLOAT16, y + r * step, stride, skip(tile, r * n), n)
-        else:
-            narrow_columns(own_dtype(tile), y + r * step, stride, skip(tile, r * n), n)
-        r += width
-    while r < rows:
-        put_row(dtype, y + r * step, stride, skip(tile, r * n), n)
-        r += 1
-
-
-cdef inline Py_ssize_t group_of(Py_ssize_t rows, Py_ssize_t n, Py_ssize_t width, int operands) noexcept nogil:
-    # how many of so many rows of n numbers a kernel takes at a time, which has so many operands of rows of numbers of
-    # so many bytes; rows that come from memory had better come one after the other
-    cdef Py_ssize_t group = GROUP, most = GROUP_BYTES if rows * n * width < STREAM_BYTES else GROUP_BYTES // 4
-    while group > 1 and group * n * width * operands > most:
-        group //= 2
-    return group
-
-
-cdef inline Tiles make_tiles(const Operation* operation, Dtype dtype, char** args, const np.npy_intp* dims,
-                             const np.npy_intp* steps) noexcept nogil:
-    # how every thread lays out its tiles
-    cdef Tiles tiles
-    cdef Py_ssize_t n = dims[1], width = 8 if dtype == FLOAT64 else 4
-    cdef int k, operands = operation.n_in + operation.n_out, core = operands, vector = 2, row_operands = 0
-    cdef bint transposed = False, varying = False
-    for k in range(operands):
-        row_operands += operation.kinds[k] == c'r'
-    tiles.group = group_of(dims[0], n, width, max(row_operands, 2)) if operation.grouped else 1
-    tiles.streamed = dims[0] * n * width >= STREAM_BYTES
-    for k in range(operands):
-        tiles.tiled[k] = tiles.absent[k] = False
-        tiles.step[k] = steps[k]
-        if operation.kinds[k] == c'r':
-            tiles.stride[k] = steps[core]
-            tiles.tiled[k] = not direct(dtype, steps[core], n)
-            if tiles.tiled[k]:
-                tiles.step[k] = n * width
-                transposed = transposed or (steps[k] == size_of(dtype) and n > 1)
-            # a tile, and what is read and written in one place, stays in the caches
-            tiles.streamed = tiles.streamed and not tiles.tiled[k] and (k < operation.n_in or args[k] != args[0])
-            core += 1
-        elif operation.kinds[k] == c'v':
-            tiles.stride[k] = steps[core] if dims[vector] > 0 else 0
-            tiles.absent[k] = dims[vector] == 0
-            tiles.tiled[k] = steps[core] != width and (dims[vector] > 1 or steps[core] == size_of(dtype))
-            if tiles.absent[k] or tiles.tiled[k]:
-                tiles.step[k] = 0
-                varying = varying or steps[k] != 0
-            core += 1
-            vector += 1
-    # a tile holds one vector
-    tiles.height = 1 if varying else TILE if transposed else tiles.group
-    tiles.size = 0
-    for k in range(operands):
-        if tiles.tiled[k] and beyond_memory(n):
-            tiles.size = -1
-            return tiles
-        if tiles.tiled[k]:
-            tiles.offset[k] = tiles.size
-            tiles.size += ((tiles.height * n + PADDING) * width + PAGE - 1) // PAGE * PAGE
-    return tiles
-
-
-cdef inline void run_groups(group_kernel kernel, char** at, const Py_ssize_t* steps, int operands, Py_ssize_t group,
-                            Py_ssize_t rows, Py_ssize_t n, int threads, bint streamed) noexcept nogil:
-    # rows whose operands are steps apart, `group` at a time
-    cdef Operands p[GROUP]
-    cdef Py_ssize_t first = 0, row, count
-    cdef int k
-    while first < rows:
-        count = min(group, rows - first)
-        for row in range(count):
-            for k in range(operands):
-                p[row][k] = at[k] + (first + row) * steps[k]
-        kernel(NULL, p, count, n, threads, streamed)
-        first += count
-
-
-cdef inline void run_rows(const real* like, Dtype dtype, void* kernel, const Operation* operation, char** args,
-                          const np.npy_intp* dims, const np.npy_intp* steps, const Tiles* tiles, char* memory,
-                          Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
-    # rows start to stop, by way of tiles in that memory
-    cdef environment callers = enter_environment()
-    cdef Dtype precision = own_dtype(like)
-    cdef Py_ssize_t n = dims[1], r = start, row, rows
+cdef inline void run_chunk(const real* like, const Pass* work, Py_ssize_t start, Py_ssize_t stop, double* sums,
+                           char* tiles, bint first_chunk, int threads) noexcept nogil:
+    # row after row, `group` at a time from the chunk's start
+    cdef Py_ssize_t n = work.n, r = start, rows, first, row, count, width = 4 if real is f32x else 8
     cdef char* at[MAX_ROW_OPERANDS]
-    cdef char* tile[MAX_ROW_OPERANDS]
-    cdef Operands p
-    cdef int k, operands = operation.n_in + operation.n_out
-    for k in range(operands):
-        tile[k] = memory + tiles.offset[k] if tiles.tiled[k] else NULL
+    cdef Py_ssize_t step[MAX_ROW_OPERANDS]
+    cdef Operands p[GROUP]
+    cdef const Operand* one
+    cdef move_function move = <move_function>called(<void*>move_tile[real])
+    cdef int k
     while r < stop:
-        rows = min(tiles.height, stop - r) if tiles.size > 0 else stop - r
-        for k in range(operation.n_in):
-            if tiles.tiled[k] and operation.kinds[k] == c'r':
-                take_rows(dtype, <real*>tile[k], args[k] + r * steps[k], steps[k], tiles.stride[k], rows, n)
-            elif tiles.tiled[k] and (r == start or steps[k] != 0):
-                take_row(dtype if tiles.stride[k] == size_of(dtype) else precision, <real*>tile[k],
-                         args[k] + r * steps[k], tiles.stride[k], n)
-        for k in range(operands):
-            at[k] = NULL if tiles.absent[k] else tile[k] if tiles.tiled[k] else args[k] + r * steps[k]
-        if operation.grouped:
-            run_groups(<group_kernel>kernel, at, tiles.step, operands, tiles.group, rows, n, threads, tiles.streamed)
+        rows = min(work.height, stop - r)
+        for k in range(work.operands):
+            one = &work.of[k]
+            step[k] = n * width if one.tiled and one.kind == c'r' else 0 if one.tiled else one.step_q
+            if one.kind == c'a':
+                at[k] = one.data if work.manner & ALL else <char*>(sums + one.offset)
+            elif one.kind == c'v' and one.length == 0:
+                at[k] = NULL
+                step[k] = 0
+            elif one.tiled:
+                at[k] = tiles + one.offset
+                if one.kind == c'v' and (one.step_q != 0 or (first_chunk and r == start)):
+                    take_row(work.dtype if one.stride == size_of(work.dtype) else own_dtype(like), <real*>at[k],
+                             place(work, one, r), one.stride, n)
+                elif one.kind == c'r' and k < work.n_in:
+                    move(NULL, True, work, one, at[k], r, rows)
+            else:
+                at[k] = place(work, one, r)
+        if work.flat:
+            run_groups(work.kernel, at, step, work.operands, work.group, rows, n, threads, work.manner)
         else:
-            for row in range(rows):
-                for k in range(operands):
-                    p[k] = at[k] + row * tiles.step[k]
-                (<row_kernel>kernel)(NULL, p, n, threads, tiles.streamed)
-        for k in range(operation.n_in, operands):
-            if tiles.tiled[k]:
-                put_rows(dtype, args[k] + r * steps[k], steps[k], tiles.stride[k], <const real*>tile[k], rows, n)
+            first = 0
+            while first < rows:
+                count = min(work.group, rows - first)
+                for row in range(count):
+                    for k in range(work.operands):
+                        one = &work.of[k]
+                        p[row][k] = (at[k] + (first + row) * step[k] if one.tiled or one.step_q == one.step_p == 0
+                                     else place(work, one, r + first + row))
+                work.kernel(NULL, p, count, n, threads, work.manner)
+                first += count
+        for k in range(work.n_in, work.operands):
+            if work.of[k].tiled:
+                move(NULL, False, work, &work.of[k], tiles + work.of[k].offset, r, rows)
         r += rows
-    if tiles.streamed:
+
+
+cdef inline int take_chunks(const real* like, Pass* work, Py_ssize_t worker) noexcept nogil:
+    # a worker takes one chunk after the other, as long as there are any
+    cdef environment callers = enter_environment()
+    cdef char* tiles = work.tiles + worker * work.tiles_size
+    cdef bint first_chunk = True
+    cdef Py_ssize_t k = next_turn(&work.turn)
+    while k < work.chunks:
+        run_chunk(like, work, k * work.chunk, min(work.rows, (k + 1) * work.chunk), work.sums + k * work.n_sums, tiles,
+                  first_chunk, work.threads if work.workers == 1 else 1)
+        first_chunk = False
+        k = next_turn(&work.turn)
+    if work.manner & STREAMED:
         end_stream()
+    leave_environment(callers)
+    return 0
+
+
+cdef inline int take_chunks_float32(void* work, Py_ssize_t worker) noexcept nogil:
+    return take_chunks(<const f32x*>NULL, <Pass*>work, worker)
+
+
+cdef inline int take_chunks_float64(void* work, Py_ssize_t worker) noexcept nogil:
+    return take_chunks(<const f64x*>NULL, <Pass*>work, worker)
+
+
+cdef inline void run_pass(const real* like, Pass* work) noexcept nogil:
+    # all chunks; then their sums in order, in the place of the first's
+    cdef chunk_function workers
+    cdef environment callers
+    cdef Py_ssize_t i, chunk
+    if work.n_sums > 0:
+        memset(work.sums, 0, work.chunks * work.n_sums * sizeof(double))
+    work.turn = 0
+    if real is f32x:
+        workers = <chunk_function>called(<void*>take_chunks_float32)
+    else:
+        workers = <chunk_function>called(<void*>take_chunks_float64)
+    for_each_chunk(workers, work, work.workers, work.workers)
+    callers = enter_environment()
+    for chunk in range(1, work.chunks):
+        for i in range(work.n_sums):
+            work.sums[i] += work.sums[chunk * work.n_sums + i]
     leave_environment(callers)
 
 
-cdef inline void share_rows(const real* like, Dtype dtype, void* kernel, const Operation* operation, char** args,
-                            const np.npy_intp* dims, const np.npy_intp* steps) noexcept nogil:
-    # Many rows go to the threads in ranges; the threads share each of few long rows. The memory of all tiles is had
-    # before the first row is read, so that running out of it leaves the outputs as they were.
-    cdef run_function run = <run_function>called(<void*>run_rows[real])
-    cdef Py_ssize_t rows = dims[0], part, t
-    cdef int threads = operation.threads[0] if rows * dims[1] >= THREAD_MIN else 1
-    cdef bint shared = rows < 2 * threads or threads == 1
-    cdef Tiles tiles = make_tiles(operation, dtype, args, dims, steps)
-    cdef char* memory = NULL
-    cdef char* first = NULL  # tile, on a cache line
-    if tiles.size != 0:
-        memory = <char*>malloc(tiles.size * (1 if shared else threads) + LINE) if tiles.size > 0 else NULL
-        if memory == NULL:
-            out_of_memory()
-            return
-        first = memory + (-<Py_ssize_t>memory & (LINE - 1))
-    if shared:
-        run(NULL, dtype, kernel, operation, args, dims, steps, &tiles, first, 0, rows, threads)
+# Gufuncs.
+
+cdef inline void take_operands(Pass* work, const Operation* operation, char** args, const np.npy_intp* dims,
+                               const np.npy_intp* steps) noexcept nogil:
+    # As NumPy tells them: how many rows there are, their length and those of vectors; for every operand how far it is
+    # from one to the next, and then, operand after operand, the strides within. What adds up over its rows has them all
+    # within, as (p, q, n).
+    cdef const np.npy_intp* within = steps + operation.operands
+    cdef const np.npy_intp* vector = dims + (4 if operation.summed else 2)
+    cdef Py_ssize_t p = dims[1] if operation.summed else 1
+    cdef Operand* one
+    cdef int k
+    work.kernel, work.dtype = <group_kernel>operation.kernel, operation.dtype
+    work.n_in, work.operands, work.n_sums = operation.n_in, operation.operands, 0
+    work.q, work.n = dims[2] if operation.summed else dims[0], dims[3] if operation.summed else dims[1]
+    work.rows, work.flat = p * work.q, True
+    for k in range(work.operands):
+        one = &work.of[k]
+        one.kind, one.data, one.tiled = operation.kinds[k], args[k], False
+        one.step_p, one.step_q, one.stride = 0, 0 if operation.summed else steps[k], 0
+        if operation.summed and (one.kind == c'r' or one.kind == c's'):
+            one.step_p, one.step_q = within[0], within[1]
+            within += 2
+            if p == 1 or work.q == 1:
+                one.step_q = one.step_q if p == 1 else one.step_p
+            else:
+                work.flat = work.flat and one.step_p == work.q * one.step_q
+        if one.kind == c'r' or one.kind == c'v' or one.kind == c'a':
+            one.stride = within[0]
+            within += 1
+        if one.kind == c'v':
+            one.length = vector[0]
+            vector += 1
+        elif one.kind == c'a':
+            one.offset = work.n_sums
+            work.n_sums += work.n
+
+
+cdef inline void plan(Pass* work, int threads) noexcept nogil:
+    cdef Py_ssize_t width = 8 if work.dtype == FLOAT64 else 4
+    cdef int k, row_operands = 0, sums = 0
+    cdef bint adjacent = True
+    for k in range(work.operands):
+        row_operands += work.of[k].kind == c'r'
+        if work.of[k].kind == c'a':
+            sums += 1
+            adjacent = adjacent and work.of[k].stride == width
+    # rows that share an addition are the same rows for any length
+    work.group = GROUP if sums else group_of(work.rows, work.n, width, max(row_operands, 2))
+    lay_out(work)
+    if sums:
+        set_sums(work, adjacent)
     else:
-        part = (rows // threads // TILE + 1) * TILE
-        for t in prange(threads, num_threads=threads, schedule="static"):
-            run(NULL, dtype, kernel, operation, args, dims, steps, &tiles, first + t * tiles.size,
-                min(rows, t * part), min(rows, (t + 1) * part), 1)
-    free(memory)
+        set_chunks(work, MANY_CHUNKS, 1, max(<Py_ssize_t>GROUP, work.height if work.height == TILE else 1))
+    set_workers(work, threads, True)
 
 
-cdef inline void share(Dtype dtype, char** args, const np.npy_intp* dims, const np.npy_intp* steps,
-                       void* data) noexcept nogil:
-    cdef const Operation* operation = <const Operation*>data
-    if dtype == FLOAT64:
-        (<share_function>called(<void*>share_rows[f64x]))(NULL, dtype, operation.float64, operation, args, dims, steps)
-    else:
-        (<share_function>called(<void*>share_rows[f32x]))(NULL, dtype, operation.float32, operation, args, dims, steps)
+cdef inline void put_sums(const real* like, const Pass* work) noexcept nogil:
+    cdef environment callers = enter_environment()
+    cdef const Operand* one
+    cdef Py_ssize_t i
+    cdef int k
+    for k in range(work.n_in, work.operands):
+        one = &work.of[k]
+        if one.kind == c'a':
+            for i in range(work.n):
+                if real is f32x:
+                    (<float*>(one.data + i * one.stride))[0] = <float>work.sums[one.offset + i]
+                else:
+                    (<double*>(one.data + i * one.stride))[0] = work.sums[one.offset + i]
+    leave_environment(callers)
 
 
-cdef inline void rows_float16(char** args, const np.npy_intp* dims, const np.npy_intp* steps,
-                              void* data) noexcept nogil:
-    share(FLOAT16, args, dims, steps, data)
-
-
-cdef inline void rows_bfloat16(char** args, const np.npy_intp* dims, const np.npy_intp* steps,
-                               void* data) noexcept nogil:
-    share(BFLOAT16, args, dims, steps, data)
-
-
-cdef inline void rows_float32(char** args, const np.npy_intp* dims, const np.npy_intp* steps,
-                              void* data) noexcept nogil:
-    share(FLOAT32, args, dims, steps, data)
-
-
-cdef inline void rows_float64(char** args, const np.npy_intp* dims, const np.npy_intp* steps,
-                              void* data) noexcept nogil:
-    share(FLOAT64, args, dims, steps, data)
-
-
-cdef inline char* kept(bytes text):
-    # NumPy keeps the pointers it is given, as long as the process lives
-    cdef char* copy = <char*>malloc(len(text) + 1)
-    strcpy(copy, text)
-    return copy
-
-
-# Registering a function is called, not copied to each of those that are registered.
-ctypedef object (*axis_function)(bytes name, void* float32, void* float64, bytes kinds_in, bytes kinds_out, bytes doc,
-                                 bint grouped)
-
-
-cdef inline object along_axis(bytes name, void* float32, void* float64, bytes kinds_in, bytes kinds_out, bytes doc,
-                              bint grouped=False):
-    # One function on rows as a gufunc, from its two kernels, which take a row or, grouped, a few, and the kinds of its
-    # operands
-    return (<axis_function>called(<void*>gufunc_of_rows))(name, float32, float64, kinds_in, kinds_out, doc, grouped)
-
-
-cdef inline object gufunc_of_rows(bytes name, void* float32, void* float64, bytes kinds_in, bytes kinds_out, bytes doc,
-                                  bint grouped):
-    cdef Operation* operation = <Operation*>malloc(sizeof(Operation))
-    operation.float32 = float32
-    operation.float64 = float64
-    operation.n_in = <int>len(kinds_in)
-    operation.n_out = <int>len(kinds_out)
-    operation.grouped = grouped
-    operation.threads = <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
-    vectors = iter("abcde")
-    cores = [{"r": "(n)", "v": f"({next(vectors)})" if kind == "v" else "", "s": "()", "i": "()"}[kind]
-             for kind in (kinds_in + kinds_out).decode()]
-    for k, kind in enumerate(kinds_in + kinds_out):
-        operation.kinds[k] = kind
-    signature = ",".join(cores[:len(kinds_in)]) + "->" + ",".join(cores[len(kinds_in):])
-    return register(name, signature.encode(), kinds_in + kinds_out, len(kinds_in), doc, operation,
-                    <void*>rows_float16, <void*>rows_bfloat16, <void*>rows_float32, <void*>rows_float64)
-
-
-cdef inline object register(bytes name, bytes signature, bytes kinds, int n_in, bytes doc, void* operation,
-                            void* float16, void* bfloat16, void* float32, void* float64):
-    cdef int operands = <int>len(kinds), k, n
-    cdef char precision
-    cdef int own[MAX_ROW_OPERANDS]
-    cdef void** data = <void**>malloc(3 * sizeof(void*))
-    cdef np.PyUFuncGenericFunction* loops = <np.PyUFuncGenericFunction*>malloc(3 * sizeof(np.PyUFuncGenericFunction))
-    cdef char* types = <char*>malloc(3 * operands)
-    data[0] = data[1] = data[2] = operation
-    loops[0] = <np.PyUFuncGenericFunction>float16
-    loops[1] = <np.PyUFuncGenericFunction>float32
-    loops[2] = <np.PyUFuncGenericFunction>float64
-    for n in range(3):
-        precision = np.NPY_DOUBLE if n == 2 else np.NPY_FLOAT
-        for k in range(operands):
-            types[n * operands + k] = (
-                np.NPY_DOUBLE if kinds[k] == c's' else np.NPY_INT64 if kinds[k] == c'i'
-                else precision if kinds[k] == c'v' else NPY_HALF if n == 0 else precision)
-    ufunc = np.PyUFunc_FromFuncAndDataAndSignature(
-        loops, data, types, 3, n_in, operands - n_in, np.PyUFunc_None, kept(name), kept(doc), 0, kept(signature))
-    from numpy import dtype
-    try:
-        from ml_dtypes import bfloat16 as brain
-    except ImportError:
-        return ufunc
-    for k in range(operands):
-        own[k] = dtype(brain).num if kinds[k] == c'r' else types[operands + k]
-    PyUFunc_RegisterLoopForType(ufunc, dtype(brain).num, <np.PyUFuncGenericFunction>bfloat16, own, operation)
-    return ufunc
+cdef inline void rows_loop(const real* like, const Operation* operation, char** args, const np.npy_intp* dims,
+                           const np.npy_intp* steps) noexcept nogil:
+    cdef Pass work
+    cdef Py_ssize_t _outer, count = dims[0] if operation.summed else 1
+    cdef int k
+    if count == 0:
+        return
+    take_operands(&work, operation, args, dims, steps)
+    plan(&work, operation.threads[0])
+    if not has_memory(&work, 0):
+        return
+    for _outer in range(count):
+        run_pass(like, &work)
+        if not work.manner & ALL:
+            put_sums(like, &work)
+        for k in range(work.operands):
+            work.of[k].data += steps[k]
+    free(work.memory)

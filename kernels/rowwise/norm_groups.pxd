@@ -1,13 +1,11 @@
 # Gradients of a few rows of rms_norm or layer_norm: the sums of each row, then the gradients of x, and what the rows
-# add to those of weight and bias. The order of sums along a row is loops/reductions.pxd; which rows, of what arrays,
-# and the sums over groups are norms_backward.pyx.
+# add to those of weight and bias. The order of sums along a row is loops/reductions.pxd; which rows these are, and
+# the sums over groups, is loops/rows.pxd.
 from ..lanes cimport F64_LANES, f32x, f64x, fma, real, splat, splat_f32, splat_f64, store_f64
 from ..loops.maps cimport lanes, skip, store, store_part
+from ..loops.operations cimport GROUP
 from ..loops.reductions cimport Pair, first_lanes, fold_block, map_row, rounded, sum_block, sum_row, take, wide
 from .exponent_range cimport statistics_scale
-
-cdef enum:
-    GROUP = 4  # rows that share one addition to the gradient of weight
 
 cdef enum Known:
     # what is known of each row of a group, as registers: known[what * GROUP + row]

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..kernels.operands import (
     along,
+    axes_of,
     call,
     check_out,
     checked,
@@ -51,12 +52,11 @@ def of_number(name, function, operands, out, **keywords):
     return (y, *others) if others else y
 
 
-def on_axis(gufunc, kinds, operands, axis, ndim, *out):
-    """Call a gufunc whose operands are of the given kinds: r a row along `axis`, v a vector, s one number a row. The
-    first outputs may be given."""
+def on_axis(gufunc, operands, axis, ndim, *out):
+    """Call a gufunc on rows along `axis`. The first outputs may be given."""
     if axis == ndim - 1:
-        return along(gufunc, kinds, operands, out)
-    return call(gufunc, kinds, operands, out, axes=[{"r": axis, "v": -1, "s": ()}[kind] for kind in kinds])
+        return along(gufunc, operands, out)
+    return call(gufunc, operands, out, axes=axes_of(gufunc, axis))
 
 
 def as_rows(x, axis):
@@ -98,18 +98,17 @@ def fill(name, out, x, gufunc, operands, shaped, filled):
     return out, result
 
 
-def backward_on_axis(name, gufunc, kinds, operands, axis, out):
-    """Call a gufunc on (p, q, n) whose operands, grad and x first, are of the given kinds: the gradient of `x` in its
-    shape, then those of the vectors."""
-    grad, x, *others = operands
+def backward_on_axis(name, gufunc, operands, axis, out):
+    """Call a gufunc on (p, q, n) of these operands, grad, x, weight and statistics: the gradient of `x` in its shape,
+    then those of the vectors."""
+    grad, x, weight, *statistics = operands
     if axis == x.ndim - 1:
-        found = summed(gufunc, kinds, operands, () if out is None else (fitting(name, out, x.shape),))
+        found = summed(gufunc, operands, () if out is None else (fitting(name, out, x.shape),))
         if found is not None:
             return found
     rows = as_rows(x, axis)
-    others = [other.reshape(rows.shape[:2]) if kind == "s" else other
-              for kind, other in zip(kinds[2:], others, strict=False)]
+    statistics = [statistic.reshape(rows.shape[:2]) for statistic in statistics]
     grad_x, (_, *sums) = fill(
         name, out, x, gufunc, (grad, x), lambda place: as_rows(place, axis),
-        lambda place: call(gufunc, kinds, (as_rows(grad, axis), rows, *others), (place,)))
+        lambda place: call(gufunc, (as_rows(grad, axis), rows, weight, *statistics), (place,)))
     return grad_x, *sums

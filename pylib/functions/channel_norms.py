@@ -59,8 +59,8 @@ def _check_updated(name, out, running_mean, running_var):
 
 def _moments(kernels, segments, scale):
     # mean and variance of each channel times its scale
-    mean, variance = call(kernels.moments_gufunc, "rsss", (segments, scale))
-    return call(_batch.merged_gufunc, "rrss", (mean.T, variance.T)) if segments.ndim > 2 else (mean, variance)
+    mean, variance = call(kernels.moments_gufunc, (segments, scale))
+    return call(_batch.merged_gufunc, (mean.T, variance.T)) if segments.ndim > 2 else (mean, variance)
 
 
 @with_bound
@@ -135,7 +135,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
         mean, variance, scale = kept_mean.astype(np.float64), kept_var.astype(np.float64), None
     *scaled, mean, rstd, variance = _batch.rooted(double, mean, variance, scale, eps)
     y, _ = fill(name, out, x, kernels.affine_gufunc, (x,), _segments,
-                lambda place: call(kernels.affine_gufunc, "rsssssr", (segments, *scaled, weight, bias), (place,)))
+                lambda place: call(kernels.affine_gufunc, (segments, *scaled, weight, bias), (place,)))
     if training and x.size:
         # last, since weight and bias may stand there
         with np.errstate(all="ignore"):  # a variance may be beyond what its array holds
@@ -191,14 +191,14 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
     mean, rstd = _per_channel(name, "mean", mean, x), _per_channel(name, "rstd", rstd, x)
     arrays, kernels = (_segments(grad), _segments(x)), _columns if x.ndim == 2 else _batch
     scaled = _batch.settled(8 in (x.dtype.itemsize, grad.dtype.itemsize), mean, rstd)
-    sums = call(kernels.sums_gufunc, "rrsssss", (*arrays, *scaled))
+    sums = call(kernels.sums_gufunc, (*arrays, *scaled))
     if x.ndim > 2:
-        sums = [call(_batch.total_gufunc, "rs", (part,), axis=0) for part in sums]
+        sums = [call(_batch.total_gufunc, (part,), axis=0) for part in sums]
     grad_bias, grad_weight = sums
     count = x.size // max(x.shape[1], 1) if training else np.inf
     operands = *arrays, *scaled, weight, grad_bias, grad_weight, count
     grad_x, _ = fill(name, out, x, kernels.slope_gufunc, (grad, x), _segments,
-                     lambda place: call(kernels.slope_gufunc, "rrsssssssr", operands, (place,)))
+                     lambda place: call(kernels.slope_gufunc, operands, (place,)))
     dtype = np.float64 if x.dtype == np.float64 else np.float32
     return grad_x, rounded_to(dtype, grad_weight), rounded_to(dtype, grad_bias)
 
@@ -263,7 +263,7 @@ def group_norm(x, num_groups, weight=None, bias=None, *, eps=1e-5, out=None, ret
     groups = _grouped(name, x, num_groups)
     y, (_, mean, rstd) = fill(
         name, out, x, _norms.layer_norm_gufunc, (x,), lambda place: place.reshape(groups.shape),
-        lambda place: call(_norms.layer_norm_gufunc, "rvvsrss",
+        lambda place: call(_norms.layer_norm_gufunc,
                            (groups, _spread(weight, groups), _spread(bias, groups), eps), (place,)))
     return (y, mean, rstd) if return_stats else y
 
@@ -308,7 +308,7 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
     if mean is not None and rstd is not None:
         mean, rstd = floating(name, "mean", mean), floating(name, "rstd", rstd)
     else:
-        mean, rstd = call(_norms.layer_stats_gufunc, "rsss", (groups, eps))
+        mean, rstd = call(_norms.layer_stats_gufunc, (groups, eps))
     if mean.shape != groups.shape[:2] or rstd.shape != groups.shape[:2]:
         raise ValueError(f"{name}: mean of shape {mean.shape} and rstd of shape {rstd.shape} do not fit; expected "
                          f"{groups.shape[:2]}")
@@ -319,11 +319,11 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
     grad_x, (_, *sums) = fill(
         name, out, x, _backward.layer_norm_backward_gufunc, (grad, x), by_group,
         lambda place: call(
-            _backward.layer_norm_backward_gufunc, "rrvssrvv",
+            _backward.layer_norm_backward_gufunc,
             (by_group(grad), by_group(groups), _spread(weight, groups), mean.T[..., None], rstd.T[..., None]),
             (place,)))
     grad_weight, grad_bias = (
-        call(_batch.total_gufunc, "rs", (part.reshape(x.shape[1], part.size // max(x.shape[1], 1)),)).astype(part.dtype)
+        call(_batch.total_gufunc, (part.reshape(x.shape[1], part.size // max(x.shape[1], 1)),)).astype(part.dtype)
         for part in sums)
     return grad_x, grad_weight, grad_bias
 

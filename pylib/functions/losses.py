@@ -79,7 +79,7 @@ def cross_entropy(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction=
     """
     logits, target, label_smoothing, z_loss = _checked(
         "cross_entropy", logits, target, label_smoothing, z_loss, reduction)
-    losses = along(_kernels.cross_entropy_gufunc, "risss", (logits, target, label_smoothing, z_loss), ())
+    losses = along(_kernels.cross_entropy_gufunc, (logits, target, label_smoothing, z_loss), ())
     return _reduced(losses, reduction, logits.dtype)
 
 
@@ -102,7 +102,7 @@ def cross_entropy_with_grad(logits, target, *, label_smoothing=0.0, z_loss=0.0, 
     """
     logits, target, label_smoothing, z_loss = _checked(
         "cross_entropy_with_grad", logits, target, label_smoothing, z_loss, reduction)
-    losses, grad = along(_kernels.cross_entropy_with_grad_gufunc, "rissssr",
+    losses, grad = along(_kernels.cross_entropy_with_grad_gufunc,
                          (logits, target, label_smoothing, z_loss, _scale(target, reduction)), (None, out))
     return _reduced(losses, reduction, logits.dtype), grad
 
@@ -141,4 +141,4 @@ def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=
     if grad.shape != expected:
         raise ValueError(f"{name}: grad of shape {grad.shape} does not fit a loss of shape {expected}")
     operands = logits, target, label_smoothing, z_loss, grad * _scale(target, reduction)
-    return along(_kernels.cross_entropy_with_grad_gufunc, "rissssr", operands, (None, out))[1]
+    return along(_kernels.cross_entropy_with_grad_gufunc, operands, (None, out))[1]

@@ -77,7 +77,7 @@ def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False)
     if x.ndim == 0:
         return of_number("rms_norm", rms_norm, (x,), out, weight=weight, eps=eps, return_stats=return_stats)
     weight = vector("rms_norm", "weight", weight, x, axis)
-    y, rstd = on_axis(_norms.rms_norm_gufunc, "rvsrs", (x, weight, eps), axis, x.ndim, out)
+    y, rstd = on_axis(_norms.rms_norm_gufunc, (x, weight, eps), axis, x.ndim, out)
     return (y, rstd) if return_stats else y
 
 
@@ -145,7 +145,7 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return
                          return_stats=return_stats, algorithm=algorithm)
     weight = vector("layer_norm", "weight", weight, x, axis)
     bias = vector("layer_norm", "bias", bias, x, axis)
-    y, mean, rstd = on_axis(_LAYER_NORMS[algorithm], "rvvsrss", (x, weight, bias, eps), axis, x.ndim, out)
+    y, mean, rstd = on_axis(_LAYER_NORMS[algorithm], (x, weight, bias, eps), axis, x.ndim, out)
     return (y, mean, rstd) if return_stats else y
 
 
@@ -192,10 +192,10 @@ def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1, out
         return of_number("rms_norm_backward", rms_norm_backward, (grad, x), out, weight=weight, rstd=rstd, eps=eps)
     vectors = vector("rms_norm_backward", "weight", weight, x, axis)
     if rstd is None:
-        rstd = on_axis(_norms.rms_stats_gufunc, "rss", (x, eps), axis, x.ndim)
+        rstd = on_axis(_norms.rms_stats_gufunc, (x, eps), axis, x.ndim)
     rstd = statistic("rms_norm_backward", "rstd", rstd, x, axis)
     grad_x, grad_weight = backward_on_axis(
-        "rms_norm_backward", _backward.rms_norm_backward_gufunc, "rrvsrv", (grad, x, vectors, rstd), axis, out)
+        "rms_norm_backward", _backward.rms_norm_backward_gufunc, (grad, x, vectors, rstd), axis, out)
     return grad_x, None if weight is None else rounded_to(vectors.dtype, grad_weight)
 
 
@@ -247,10 +247,10 @@ def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None
     if (mean is None) != (rstd is None):
         raise ValueError(f"{name}: mean and rstd go together; {'rstd' if mean is None else 'mean'} was given alone")
     if rstd is None:
-        mean, rstd = on_axis(_norms.layer_stats_gufunc, "rsss", (x, eps), axis, x.ndim)
+        mean, rstd = on_axis(_norms.layer_stats_gufunc, (x, eps), axis, x.ndim)
     mean, rstd = statistic(name, "mean", mean, x, axis), statistic(name, "rstd", rstd, x, axis)
     grad_x, grad_weight, grad_bias = backward_on_axis(
-        name, _backward.layer_norm_backward_gufunc, "rrvssrvv", (grad, x, weights, mean, rstd), axis, out)
+        name, _backward.layer_norm_backward_gufunc, (grad, x, weights, mean, rstd), axis, out)
     return (grad_x, None if weight is None else rounded_to(weights.dtype, grad_weight),
             None if bias is None else rounded_to(biases.dtype, grad_bias))
 
@@ -300,7 +300,7 @@ def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=None, retur
     if x.ndim == 0:
         raise ValueError("add_rms_norm: x of shape () has no axis; expected at least one")
     weight = vector("add_rms_norm", "weight", weight, x, axis)
-    y, total, rstd = on_axis(_norms.add_rms_norm_gufunc, "rrvsrrs", (x, residual, weight, eps), axis, x.ndim, *out)
+    y, total, rstd = on_axis(_norms.add_rms_norm_gufunc, (x, residual, weight, eps), axis, x.ndim, *out)
     return (y, total, rstd) if return_stats else (y, total)
 
 
@@ -346,7 +346,7 @@ def normalize(x, p=2, axis=-1, *, eps=1e-12, out=None):
     eps = from_zero("normalize", "eps", eps)
     if x.ndim == 0:
         return of_number("normalize", normalize, (x,), out, p=p, eps=eps)
-    return on_axis(_normalize.normalize_gufunc, "rssr", (x, p, eps), axis, x.ndim, out)
+    return on_axis(_normalize.normalize_gufunc, (x, p, eps), axis, x.ndim, out)
 
 
 @with_bound
@@ -382,4 +382,4 @@ def normalize_backward(grad, x, p=2, axis=-1, *, eps=1e-12, out=None):
     eps = from_zero("normalize_backward", "eps", eps)
     if x.ndim == 0:
         return of_number("normalize_backward", normalize_backward, (grad, x), out, p=p, eps=eps)
-    return on_axis(_normalize.normalize_backward_gufunc, "rrssr", (grad, x, p, eps), axis, x.ndim, out)
+    return on_axis(_normalize.normalize_backward_gufunc, (grad, x, p, eps), axis, x.ndim, out)

@@ -50,7 +50,7 @@ def softmax(x, axis=-1, *, out=None):
     x, axis = checked("softmax", x, axis)
     if x.ndim == 0:
         return of_number("softmax", softmax, (x,), out)
-    return on_axis(_kernels.softmax_gufunc, "rr", (x,), axis, x.ndim, out)
+    return on_axis(_kernels.softmax_gufunc, (x,), axis, x.ndim, out)
 
 
 @with_bound
@@ -64,7 +64,7 @@ def softmin(x, axis=-1, *, out=None):
     x, axis = checked("softmin", x, axis)
     if x.ndim == 0:
         return of_number("softmin", softmin, (x,), out)
-    return on_axis(_kernels.softmin_gufunc, "rr", (x,), axis, x.ndim, out)
+    return on_axis(_kernels.softmin_gufunc, (x,), axis, x.ndim, out)
 
 
 @with_bound
@@ -93,7 +93,7 @@ def log_softmax(x, axis=-1, *, out=None):
     x, axis = checked("log_softmax", x, axis)
     if x.ndim == 0:
         return of_number("log_softmax", log_softmax, (x,), out)
-    return on_axis(_kernels.log_softmax_gufunc, "rr", (x,), axis, x.ndim, out)
+    return on_axis(_kernels.log_softmax_gufunc, (x,), axis, x.ndim, out)
 
 
 @with_bound
@@ -126,7 +126,7 @@ def logsumexp(x, axis=-1, *, out=None):
     x, axis = checked("logsumexp", x, axis)
     if x.ndim == 0:
         return of_number("logsumexp", logsumexp, (x,), out)
-    logs = on_axis(_kernels.logsumexp_gufunc, "rs", (x,), axis, x.ndim)
+    logs = on_axis(_kernels.logsumexp_gufunc, (x,), axis, x.ndim)
     if out is None:
         return rounded_to(x.dtype, logs)
     with np.errstate(all="ignore"):  # a result may be beyond what `out` holds
@@ -165,7 +165,7 @@ def softmax_backward(grad, y, axis=-1, *, out=None):
     grad = like("softmax_backward", "grad", grad, y)
     if y.ndim == 0:
         return of_number("softmax_backward", softmax_backward, (grad, y), out)
-    return on_axis(_kernels.softmax_backward_gufunc, "rrsr", (grad, y, 1.0), axis, y.ndim, out)
+    return on_axis(_kernels.softmax_backward_gufunc, (grad, y, 1.0), axis, y.ndim, out)
 
 
 @with_bound
@@ -182,7 +182,7 @@ def softmin_backward(grad, y, axis=-1, *, out=None):
     grad = like("softmin_backward", "grad", grad, y)
     if y.ndim == 0:
         return of_number("softmin_backward", softmin_backward, (grad, y), out)
-    return on_axis(_kernels.softmax_backward_gufunc, "rrsr", (grad, y, -1.0), axis, y.ndim, out)
+    return on_axis(_kernels.softmax_backward_gufunc, (grad, y, -1.0), axis, y.ndim, out)
 
 
 @with_bound
@@ -199,7 +199,7 @@ def log_softmax_backward(grad, y, axis=-1, *, out=None):
     grad = like("log_softmax_backward", "grad", grad, y)
     if y.ndim == 0:
         return of_number("log_softmax_backward", log_softmax_backward, (grad, y), out)
-    return on_axis(_kernels.log_softmax_backward_gufunc, "rrr", (grad, y), axis, y.ndim, out)
+    return on_axis(_kernels.log_softmax_backward_gufunc, (grad, y), axis, y.ndim, out)
 
 
 @with_bound
@@ -237,4 +237,4 @@ def logsumexp_backward(grad, x, axis=-1, *, out=None):
         return of_number("logsumexp_backward", lambda x, **keywords: logsumexp_backward(grad, x, **keywords), (x,),
                          out)
     grad = statistic("logsumexp_backward", "grad", grad, x, axis)
-    return on_axis(_kernels.scaled_softmax_gufunc, "rsr", (x, grad), axis, x.ndim, out)
+    return on_axis(_kernels.scaled_softmax_gufunc, (x, grad), axis, x.ndim, out)

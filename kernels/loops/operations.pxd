@@ -1,0 +1,145 @@
+# What a function along an axis says of itself: its kernels, and the kind of each operand. A module registers it here,
+# beside the kernels, and everything that follows (signature, dtypes, strides, tiles, threads) is told by the kinds.
+#
+# The machine that runs kernels is rows.pxd. It is compiled once a level, in row_loops.pyx, which every other module
+# finds by a capsule.
+from cpython.pycapsule cimport PyCapsule_Import
+
+cimport numpy as np
+
+from .maps cimport STREAM_BYTES
+from .ufuncs cimport Dtype
+
+cdef enum:
+    MAX_ROW_OPERANDS = 12
+    GROUP = 4  # rows a kernel may take at a time, as long as they are in the first-level cache together
+    GROUP_BYTES = 32768
+
+# What an operand is to a kernel:
+#   r  a row in the dtype of the loop
+#   v  a vector along the row, shared by rows, in the precision of the computation or, where its elements are as far
+#      apart as such are long, in that dtype too; NULL where its length is 0
+#   s  one float64 a row
+#   i  one int64 a row
+#   a  an output that adds up what rows give to each of its elements, in the precision of the computation. A kernel adds
+#      to float64, or, where it is told that its rows are ALL, it writes the sums themselves
+#   c  what else a kernel has to know: a pointer, the same for every row
+# and of functions of whole matrices, whose kernels see to their operands themselves:
+#   m  a matrix, rows of examples, in the dtype of the loop
+#   s  one float64 a column
+#   d  one float64
+
+cdef enum:
+    # how the outputs of a kernel are to be written
+    STREAMED = 1  # past the caches
+    ALL = 2
+
+# A kernel on up to GROUP rows: NULL of the rows' precision, pointers to the operands of each, their length, how many
+# threads may share a row, and how to write. While the sum of one row comes to its end, that of the next is under way.
+ctypedef void* Operands[MAX_ROW_OPERANDS]
+ctypedef void (*group_kernel)(const void* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                              int manner) noexcept nogil
+
+cdef struct Operation:
+    # of one dtype
+    void* loop  # a loop_function
+    void* kernel
+    Dtype dtype
+    int n_in
+    int operands
+    bint summed  # whether it adds up over its rows
+    char kinds[MAX_ROW_OPERANDS]
+    const int* threads
+
+ctypedef void (*loop_function)(const Operation* operation, char** args, const np.npy_intp* dims,
+                               const np.npy_intp* steps) noexcept nogil
+
+cdef struct Operand:
+    # rows of an array (p, q, n), whatever its strides, or what every row shares
+    char kind
+    char* data
+    Py_ssize_t step_p
+    Py_ssize_t step_q
+    Py_ssize_t stride  # along a row
+    Py_ssize_t length  # of a vector
+    bint tiled  # whether rows pass through tiles, because a kernel cannot take them where they stand
+    Py_ssize_t offset  # of the tile in the memory of a thread, of a sum in those of a chunk
+
+cdef struct Pass:
+    # One kernel on all rows, in chunks that are set by the shape, so that sums over rows know nothing of the threads.
+    group_kernel kernel
+    Dtype dtype
+    int n_in
+    int operands
+    Operand of[MAX_ROW_OPERANDS]
+    Py_ssize_t rows
+    Py_ssize_t q
+    Py_ssize_t n
+    bint flat  # whether rows are equally far apart, so that q is all of them
+    int manner
+    Py_ssize_t group  # how many rows the kernel takes at a time
+    Py_ssize_t height  # how many rows a tile has
+    Py_ssize_t chunk  # of so many rows
+    Py_ssize_t chunks
+    Py_ssize_t n_sums  # how many sums a chunk has
+    double* sums
+    int threads
+    int workers  # how many of them take chunks; where it is one, the threads share each row
+    Py_ssize_t tiles_size  # bytes of a worker's tiles; -1 where no memory could hold them
+    char* tiles
+    char* memory  # that all of this is in
+    char* more  # and what else the function wants to keep there
+    Py_ssize_t turn  # the next chunk
+
+ctypedef void (*pass_function)(Pass* work) noexcept nogil
+ctypedef object (*gufunc_function)(bytes name, bytes kinds_in, bytes kinds_out, bytes doc, void* float32, void* float64,
+                                   void* loop_float32, void* loop_float64)
+
+cdef struct RowMachine:
+    void* gufunc  # a gufunc_function
+    loop_function rows_float32
+    loop_function rows_float64
+    pass_function pass_float32
+    pass_function pass_float64
+
+
+cdef inline const RowMachine* row_machine() except NULL:
+    return <const RowMachine*>PyCapsule_Import("lanewise.kernels.row_loops.machine", 0)
+
+
+cdef inline object along_axis(bytes name, void* float32, void* float64, bytes kinds_in, bytes kinds_out, bytes doc):
+    # One function on rows as a gufunc, from its two kernels and the kinds of its operands
+    cdef const RowMachine* machine = row_machine()
+    return (<gufunc_function>machine.gufunc)(name, kinds_in, kinds_out, doc, float32, float64,
+                                             <void*>machine.rows_float32, <void*>machine.rows_float64)
+
+
+cdef inline object on_matrices(bytes name, void* float32, void* float64, bytes kinds_in, bytes kinds_out, bytes doc,
+                               void* loop_float32, void* loop_float64):
+    # One function on whole matrices, from its two kernels and the loops that call them
+    return (<gufunc_function>row_machine().gufunc)(name, kinds_in, kinds_out, doc, float32, float64, loop_float32,
+                                                   loop_float64)
+
+
+cdef inline Py_ssize_t group_of(Py_ssize_t rows, Py_ssize_t n, Py_ssize_t width, int operands) noexcept nogil:
+    # how many of so many rows of n numbers a kernel takes at a time, which has so many operands of rows of numbers of
+    # so many bytes; rows that come from memory had better come one after the other
+    cdef Py_ssize_t group = GROUP, most = GROUP_BYTES if rows * n * width < STREAM_BYTES else GROUP_BYTES // 4
+    while group > 1 and group * n * width * operands > most:
+        group //= 2
+    return group
+
+
+cdef inline void run_groups(group_kernel kernel, char** at, const Py_ssize_t* steps, int operands, Py_ssize_t group,
+                            Py_ssize_t rows, Py_ssize_t n, int threads, int manner) noexcept nogil:
+    # rows whose operands are steps apart, `group` at a time
+    cdef Operands p[GROUP]
+    cdef Py_ssize_t first = 0, row, count
+    cdef int k
+    while first < rows:
+        count = min(group, rows - first)
+        for row in range(count):
+            for k in range(operands):
+                p[row][k] = at[k] + (first + row) * steps[k]
+        kernel(NULL, p, count, n, threads, manner)
+        first += count

@@ -1,0 +1,180 @@
+# Rows of any dtype and stride to tiles and back: rows of float32 or float64, one after the other, as kernels take them.
+#
+# Where neighbouring rows are neighbours in memory (axis 0 of a C-ordered array) a tile is transposed in registers. What
+# is done with a tile is rows.pxd.
+from libc.stdint cimport uint16_t
+
+from ..lanes cimport (
+    f32x, load_bfloat16, load_float16, real, store_bfloat16, store_float16, zip_high_f32, zip_high_f64, zip_low_f32,
+    zip_low_f64,
+)
+from .maps cimport lanes, load, skip, store
+from .ufuncs cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, SHORT_BLOCK, Dtype, gather, is_short, scatter, size_of
+
+cdef enum:
+    TILE = 16  # rows: as many as the widest register has lanes
+    PADDING = 16  # elements behind a tile, for 16-bit elements are widened by whole registers
+
+
+cdef inline real zip_low(real a, real b) noexcept nogil:
+    if real is f32x:
+        return zip_low_f32(a, b)
+    else:
+        return zip_low_f64(a, b)
+
+
+cdef inline real zip_high(real a, real b) noexcept nogil:
+    if real is f32x:
+        return zip_high_f32(a, b)
+    else:
+        return zip_high_f64(a, b)
+
+
+cdef inline void transpose(real* tile) noexcept nogil:
+    # as many registers as a register has lanes; each stage interleaves the first half with the second
+    cdef real other[16]
+    cdef int k, half = lanes(tile) // 2, stage = 1
+    while stage < lanes(tile):
+        for k in range(half):
+            other[2 * k] = zip_low(tile[k], tile[k + half])
+            other[2 * k + 1] = zip_high(tile[k], tile[k + half])
+        for k in range(2 * half):
+            tile[k] = other[k]
+        stage *= 2
+
+
+cdef inline real widen(Dtype dtype, const real* like, const char* x) noexcept nogil:
+    if real is f32x:
+        if dtype == FLOAT16:
+            return load_float16(<const uint16_t*>x)
+        if dtype == BFLOAT16:
+            return load_bfloat16(<const uint16_t*>x)
+    return load(<const real*>x)
+
+
+cdef inline void narrow(Dtype dtype, char* y, real x) noexcept nogil:
+    if real is f32x:
+        if dtype == FLOAT16:
+            store_float16(<uint16_t*>y, x)
+            return
+        if dtype == BFLOAT16:
+            store_bfloat16(<uint16_t*>y, x)
+            return
+    store(<real*>y, x)
+
+
+cdef inline bint direct(Dtype dtype, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
+    # whether a kernel may take a row where it stands
+    return not is_short(dtype) and (stride == size_of(dtype) or n <= 1)
+
+
+cdef inline Dtype own_dtype(const real* like) noexcept nogil:
+    return FLOAT32 if real is f32x else FLOAT64
+
+
+# What follows is made for each dtype, so that no register has to ask which it is of.
+
+cdef inline Py_ssize_t widen_registers(Dtype dtype, real* tile, const char* x, Py_ssize_t n) noexcept nogil:
+    # whole registers of contiguous elements; how many elements that were
+    cdef Py_ssize_t i = 0
+    while i + lanes(tile) <= n:
+        store(<real*>skip(tile, i), widen(dtype, tile, x + i * size_of(dtype)))
+        i += lanes(tile)
+    return i
+
+
+cdef inline Py_ssize_t narrow_registers(Dtype dtype, char* y, const real* tile, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    while i + lanes(tile) <= n:
+        narrow(dtype, y + i * size_of(dtype), load(skip(tile, i)))
+        i += lanes(tile)
+    return i
+
+
+cdef inline void widen_columns(Dtype dtype, real* tile, const char* x, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
+    # as many rows as a register has lanes, neighbours in memory, whose elements are `stride` apart
+    cdef real square[16]
+    cdef Py_ssize_t width = lanes(tile), i = 0, k
+    while i < n:
+        i = min(i, n - width)
+        for k in range(width):
+            square[k] = widen(dtype, tile, x + (i + k) * stride)
+        transpose(square)
+        for k in range(width):
+            store(<real*>skip(tile, k * n + i), square[k])
+        i += width
+
+
+cdef inline void narrow_columns(Dtype dtype, char* y, Py_ssize_t stride, const real* tile, Py_ssize_t n) noexcept nogil:
+    cdef real square[16]
+    cdef Py_ssize_t width = lanes(tile), i = 0, k
+    while i < n:
+        i = min(i, n - width)
+        for k in range(width):
+            square[k] = load(skip(tile, k * n + i))
+        transpose(square)
+        for k in range(width):
+            narrow(dtype, y + (i + k) * stride, square[k])
+        i += width
+
+
+cdef inline void take_row(Dtype dtype, real* tile, const char* x, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    if stride == size_of(dtype):
+        if dtype == FLOAT16:
+            i = widen_registers(FLOAT16, tile, x, n)
+        elif dtype == BFLOAT16:
+            i = widen_registers(BFLOAT16, tile, x, n)
+        else:
+            i = widen_registers(own_dtype(tile), tile, x, n)
+    while i < n:
+        gather(dtype, <void*>skip(tile, i), x + i * stride, stride, min(<Py_ssize_t>SHORT_BLOCK, n - i))
+        i += SHORT_BLOCK
+
+
+cdef inline void put_row(Dtype dtype, char* y, Py_ssize_t stride, const real* tile, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    if stride == size_of(dtype):
+        if dtype == FLOAT16:
+            i = narrow_registers(FLOAT16, y, tile, n)
+        elif dtype == BFLOAT16:
+            i = narrow_registers(BFLOAT16, y, tile, n)
+        else:
+            i = narrow_registers(own_dtype(tile), y, tile, n)
+    while i < n:
+        scatter(dtype, y + i * stride, stride, <const void*>skip(tile, i), min(<Py_ssize_t>SHORT_BLOCK, n - i))
+        i += SHORT_BLOCK
+
+
+cdef inline void take_rows(Dtype dtype, real* tile, const char* x, Py_ssize_t step, Py_ssize_t stride,
+                           Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    # tile[r, i] = x[r, i], row after row
+    cdef Py_ssize_t width = lanes(tile), r = 0
+    while step == size_of(dtype) and stride != step and r + width <= rows and n >= width:
+        if dtype == FLOAT16:
+            widen_columns(FLOAT16, <real*>skip(tile, r * n), x + r * step, stride, n)
+        elif dtype == BFLOAT16:
+            widen_columns(BFLOAT16, <real*>skip(tile, r * n), x + r * step, stride, n)
+        else:
+            widen_columns(own_dtype(tile), <real*>skip(tile, r * n), x + r * step, stride, n)
+        r += width
+    while r < rows:
+        take_row(dtype, <real*>skip(tile, r * n), x + r * step, stride, n)
+        r += 1
+
+
+cdef inline void put_rows(Dtype dtype, char* y, Py_ssize_t step, Py_ssize_t stride, const real* tile,
+                          Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    # y[r, i] = tile[r, i]
+    cdef Py_ssize_t width = lanes(tile), r = 0
+    while step == size_of(dtype) and stride != step and r + width <= rows and n >= width:
+        if dtype == FLOAT16:
+            narrow_columns(FLOAT16, y + r * step, stride, skip(tile, r * n), n)
+        elif dtype == BFLOAT16:
+            narrow_columns(BFLOAT16, y + r * step, stride, skip(tile, r * n), n)
+        else:
+            narrow_columns(own_dtype(tile), y + r * step, stride, skip(tile, r * n), n)
+        r += width
+    while r < rows:
+        put_row(dtype, y + r * step, stride, skip(tile, r * n), n)
+        r += 1

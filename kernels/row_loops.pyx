@@ -1,0 +1,110 @@
+# The row machine of loops/rows.pxd, compiled once a level for the modules whose kernels it runs, and how functions
+# along an axis become gufuncs. Other modules find both by a capsule, through loops/operations.pxd.
+from cpython.pycapsule cimport PyCapsule_Import, PyCapsule_New
+from libc.stdlib cimport malloc
+from libc.string cimport strcpy
+
+cimport numpy as np
+
+from .lanes cimport f32x, f64x
+from .loops.operations cimport MAX_ROW_OPERANDS, Operation, Pass, RowMachine, loop_function
+from .loops.rows cimport rows_loop, run_pass
+from .loops.ufuncs cimport (
+    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, NPY_HALF, Dtype, PyUFunc_RegisterLoopForType, bfloat16_number, thread_count,
+)
+
+np.import_array()
+np.import_ufunc()
+
+# What there is of an operand within a row, in rows that are all within, and in a matrix.
+ROWS = {"r": "(n)", "v": "({})", "s": "()", "i": "()"}
+SUMMED = {"r": "(p,q,n)", "v": "({})", "s": "(p,q)", "a": "(n)"}
+MATRICES = {"m": "(m,c)", "s": "(c)", "d": "()"}
+
+
+cdef void rows_float32(const Operation* operation, char** args, const np.npy_intp* dims,
+                       const np.npy_intp* steps) noexcept nogil:
+    rows_loop(<const f32x*>NULL, operation, args, dims, steps)
+
+
+cdef void rows_float64(const Operation* operation, char** args, const np.npy_intp* dims,
+                       const np.npy_intp* steps) noexcept nogil:
+    rows_loop(<const f64x*>NULL, operation, args, dims, steps)
+
+
+cdef void pass_float32(Pass* work) noexcept nogil:
+    run_pass(<const f32x*>NULL, work)
+
+
+cdef void pass_float64(Pass* work) noexcept nogil:
+    run_pass(<const f64x*>NULL, work)
+
+
+cdef void loop(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
+    cdef const Operation* operation = <const Operation*>data
+    (<loop_function>operation.loop)(operation, args, dims, steps)
+
+
+cdef char* kept(bytes text):
+    # NumPy keeps the pointers it is given, as long as the process lives
+    cdef char* copy = <char*>malloc(len(text) + 1)
+    strcpy(copy, text)
+    return copy
+
+
+def signature_of(kinds_in, kinds_out):
+    """The signature of a gufunc whose operands are of these kinds."""
+    kinds, letters = (kinds_in + kinds_out).decode(), iter("abcde")
+    cores = MATRICES if "m" in kinds else SUMMED if "a" in kinds else ROWS
+    found = [cores[kind].format(next(letters) if kind == "v" else "") for kind in kinds]
+    return ",".join(found[:len(kinds_in)]) + "->" + ",".join(found[len(kinds_in):])
+
+
+cdef int type_number(char kind, Dtype dtype):
+    # NumPy's number of the type of an operand
+    if kind == c's' or kind == c'd':
+        return np.NPY_DOUBLE
+    if kind == c'i':
+        return np.NPY_INT64
+    if dtype == FLOAT64:
+        return np.NPY_DOUBLE
+    if kind == c'v' or kind == c'a' or dtype == FLOAT32:
+        return np.NPY_FLOAT
+    return NPY_HALF if dtype == FLOAT16 else bfloat16_number()
+
+
+cdef object gufunc(bytes name, bytes kinds_in, bytes kinds_out, bytes doc, void* float32, void* float64,
+                   void* loop_float32, void* loop_float64):
+    cdef bytes kinds = kinds_in + kinds_out
+    cdef int operands = <int>len(kinds), k, n
+    cdef int[MAX_ROW_OPERANDS] own
+    cdef Dtype* dtypes = [FLOAT16, FLOAT32, FLOAT64, BFLOAT16]  # the last is registered at run time
+    cdef Operation* operation = <Operation*>malloc(4 * sizeof(Operation))
+    cdef void** data = <void**>malloc(3 * sizeof(void*))
+    cdef np.PyUFuncGenericFunction* loops = <np.PyUFuncGenericFunction*>malloc(3 * sizeof(np.PyUFuncGenericFunction))
+    cdef char* types = <char*>malloc(3 * operands)
+    for n in range(4):
+        operation[n].loop = loop_float64 if dtypes[n] == FLOAT64 else loop_float32
+        operation[n].kernel = float64 if dtypes[n] == FLOAT64 else float32
+        operation[n].dtype, operation[n].summed = dtypes[n], b"a" in kinds
+        operation[n].n_in, operation[n].operands = <int>len(kinds_in), operands
+        operation[n].threads = thread_count()
+        for k in range(operands):
+            operation[n].kinds[k] = kinds[k]
+    for n in range(3):
+        data[n], loops[n] = &operation[n], <np.PyUFuncGenericFunction>loop
+        for k in range(operands):
+            types[n * operands + k] = <char>type_number(kinds[k], dtypes[n])
+    ufunc = np.PyUFunc_FromFuncAndDataAndSignature(
+        loops, data, types, 3, <int>len(kinds_in), <int>len(kinds_out), np.PyUFunc_None, kept(name), kept(doc), 0,
+        kept(signature_of(kinds_in, kinds_out).encode()))
+    if bfloat16_number():
+        for k in range(operands):
+            own[k] = type_number(kinds[k], BFLOAT16)
+        PyUFunc_RegisterLoopForType(ufunc, bfloat16_number(), <np.PyUFuncGenericFunction>loop, own, &operation[3])
+    (<dict><object>PyCapsule_Import("lanewise.kernels.machine.kinds_of_operands", 0))[ufunc] = kinds
+    return ufunc
+
+
+cdef RowMachine own_machine = RowMachine(<void*>gufunc, rows_float32, rows_float64, pass_float32, pass_float64)
+machine = PyCapsule_New(&own_machine, "lanewise.kernels.row_loops.machine", NULL)

@@ -1,0 +1,108 @@
+"""The row machine: what it knows of an operation comes from where that is registered, and how rows are cut, shared and
+copied shows in no bit."""
+
+import re
+from pathlib import Path
+
+import lanewise as lw
+import ml_dtypes
+import numpy as np
+import pytest
+from lanewise.kernels import batch_columns, batch_norm, losses, normalize, norms, norms_backward, operands, softmax
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = [batch_columns, batch_norm, losses, normalize, norms, norms_backward, softmax]
+GUFUNCS = {f"{module.__name__.rpartition('.')[2]}.{name}": gufunc for module in MODULES
+           for name, gufunc in vars(module).items() if isinstance(gufunc, np.ufunc)}
+WITHIN = {"(n)": 1, "(p,q,n)": 1, "()": (), "(p,q)": ()}
+
+
+@pytest.mark.parametrize("name", GUFUNCS)
+def test_kinds_come_from_the_registration(name):
+    gufunc = GUFUNCS[name]
+    cores = re.findall(r"\([\w,]*\)", gufunc.signature)
+    axes = operands.axes_of(gufunc, 1)
+    assert len(axes) == gufunc.nargs
+    if "(m,c)" not in cores:
+        added = "(p,q,n)" in cores
+        for k, core in enumerate(cores):
+            vector = core in ("(a)", "(b)") or (added and k >= gufunc.nin and core == "(n)")
+            assert axes[k] == ((() if k >= gufunc.nin else -1) if vector else WITHIN[core]), core
+
+
+@pytest.mark.parametrize("function", [operands.along, operands.call, operands.summed])
+def test_only_what_is_registered_is_called(function):
+    x = np.ones((3, 4), np.float32)
+    with pytest.raises(TypeError, match=r"'matmul'> is not registered as a function along an axis"):
+        function(np.matmul, (x, x), ())
+    gufunc = norms.rms_norm_gufunc
+    for given in ((), (x,), (x, x[0]), (x, x[0], 1.0, x)):
+        with pytest.raises(TypeError, match=f"rms_norm takes 3 operands and up to 2 outputs, not {len(given)} and 0"):
+            function(gufunc, given, ())
+    with pytest.raises(TypeError, match="rms_norm takes 3 operands and up to 2 outputs, not 3 and 3"):
+        function(gufunc, (x, x[0], 1.0), (None, None, None))
+
+
+def test_functions_of_matrices_are_not_taken_for_those_of_rows():
+    x, ones = np.arange(12, dtype=np.float32).reshape(3, 4), np.ones(4)
+    assert operands.summed(batch_columns.moments_gufunc, (x, ones), ()) is None
+    mean, variance = operands.along(batch_columns.moments_gufunc, (x, ones), ())
+    assert mean == pytest.approx(x.mean(0))
+    assert variance == pytest.approx(x.var(0))
+
+
+def results(x, grad, weight, axis):
+    rows = [lw.rms_norm(x, weight, axis=axis), lw.layer_norm(x, weight, weight, axis=axis), lw.softmax(x, axis),
+            lw.softmax_backward(grad, x, axis), lw.normalize_backward(grad, x, axis=axis)]
+    return rows, lw.layer_norm_backward(grad, x, weight, weight, axis=axis), lw.rms_norm_backward(
+        grad, x, weight, axis=axis)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 3), (3, 5, 7), (4, 4, 33), (17, 1, 64), (1, 16, 9), (5, 13, 40), (66, 33, 31)])
+def test_rows_in_pieces(dtype, shape):
+    """The middle axis of an array, whose rows lie in pieces, in Fortran's order, and as C lays them out."""
+    rng = np.random.default_rng(len(shape) * shape[-1])
+    x, grad = (rng.normal(0, 2, shape).astype(getattr(ml_dtypes, dtype, dtype)) for _ in range(2))
+    weight = rng.normal(0, 1, shape[-1]).astype(getattr(ml_dtypes, dtype, dtype))
+    expected, *sums = results(x, grad, weight, -1)
+    for axis in range(len(shape)):
+        def moved(array, axis=axis):
+            return np.ascontiguousarray(np.moveaxis(array, -1, axis))
+        for lay in (moved, lambda array, moved=moved: np.asfortranarray(moved(array))):
+            found, *found_sums = results(lay(x), lay(grad), weight, axis)
+            for one, other in zip(found, expected, strict=True):
+                assert np.moveaxis(one, axis, -1).tobytes() == other.tobytes()
+            for (grad_x, *of_vectors), (expected_x, *expected_vectors) in zip(found_sums, sums, strict=True):
+                assert np.moveaxis(grad_x, axis, -1).tobytes() == expected_x.tobytes()
+                if axis == len(shape) - 1:  # along another, the rows are added in another order
+                    assert [v.tobytes() for v in of_vectors] == [v.tobytes() for v in expected_vectors]
+
+
+@pytest.mark.parametrize("shape", [(1, 70000), (3, 30000), (5, 14000), (16, 5000), (17, 5000), (33, 2100), (1000, 70),
+                                   (2049, 33), (70000, 1)])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_threads_share_rows_or_chunks(shape, axis):
+    rng = np.random.default_rng(shape[1])
+    x, grad = (rng.normal(0, 2, shape).astype(np.float32) for _ in range(2))
+    weight = rng.normal(0, 1, shape[axis]).astype(np.float32)
+    threads, found = lw.get_num_threads(), []
+    try:
+        for count in (1, 2, 3, 8, 40):
+            lw.set_num_threads(count)
+            rows, *sums = results(x, grad, weight, axis)
+            found.append([part.tobytes() for part in (*rows, *sums[0], *sums[1])])
+            if shape[0] > 1:
+                y, mean, rstd = lw.batch_norm(x, training=True, return_stats=True)
+                gradients = lw.batch_norm_backward(grad, x, mean=mean, rstd=rstd, training=True)
+                found[-1] += [part.tobytes() for part in (y, mean, rstd, *gradients)]
+    finally:
+        lw.set_num_threads(threads)
+    assert all(other == found[0] for other in found[1:])
+
+
+def test_one_place_has_threads():
+    sources = [*(ROOT / "kernels/loops").glob("*.pxd"), *(ROOT / "kernels/rowwise").glob("*.pxd"),
+               *(ROOT / f"kernels/{module.__name__.rpartition('.')[2]}.pyx" for module in MODULES),
+               ROOT / "kernels/row_loops.pyx"]
+    assert {path.name for path in sources if "prange" in path.read_text()} - {"ufuncs.pxd"} <= {"shares.pxd"}
