@@ -7,8 +7,6 @@
 # a power of two, its scale, and its mean and rstd are then those of x * scale. What is done for one channel changes no
 # bit of another. A chunk adds its rows in order, and the chunks, set by the shape alone, are added in
 # order, so that nobody sees the number of threads.
-from cpython.pycapsule cimport PyCapsule_Import
-from cython.parallel cimport prange, threadid
 from libc.math cimport INFINITY, fabs, ldexp
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
@@ -22,6 +20,7 @@ from .lanes cimport (
 from .loops.maps cimport STREAM_BYTES
 from .loops.reductions cimport element, map_block, map_pair, rounded, take, wide
 from .loops.rows cimport LINE, PADDING, beyond_memory, direct, out_of_memory, put_row, register, take_row
+from .loops.threads cimport run_chunks, shared_thread_count
 from .loops.ufuncs cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, THREAD_MIN, Dtype, size_of
 from .rowwise.norm_groups cimport add_wide
 
@@ -263,16 +262,33 @@ cdef void gradients_of_chunk(const real* like, Dtype dtype, const Problem* probl
     add_chunk(fold_gradient, add_gradient[real], like, dtype, problem, chunk, start, stop, thread)
 
 
+cdef struct Chunks:
+    # of a problem, to be added or mapped
+    void* of_chunk
+    Dtype dtype
+    const Problem* problem
+
+
+cdef void add_one(void* context, Py_ssize_t chunk, int thread) noexcept nogil:
+    cdef const Chunks* all = <const Chunks*>context
+    cdef Py_ssize_t start = chunk * all.problem.chunk
+    (<chunk_function>all.of_chunk)(NULL, all.dtype, all.problem, chunk, start,
+                                   min(all.problem.examples, start + all.problem.chunk), thread)
+
+
+cdef void map_one(void* context, Py_ssize_t chunk, int thread) noexcept nogil:
+    cdef const Chunks* all = <const Chunks*>context
+    cdef Py_ssize_t start = chunk * all.problem.chunk
+    (<map_function>all.of_chunk)(NULL, all.dtype, all.problem, start,
+                                 min(all.problem.examples, start + all.problem.chunk), thread)
+
+
 cdef inline void add_all(chunk_function add, Dtype dtype, Problem* problem, int threads) noexcept nogil:
     # the sums of every channel, in the place of the first chunk's
-    cdef Py_ssize_t i, chunk, size = problem.chunk, n = 2 * problem.channels
+    cdef Py_ssize_t i, chunk, n = 2 * problem.channels
+    cdef Chunks all = Chunks(<void*>add, dtype, problem)
     memset(problem.sums, 0, problem.chunks * n * sizeof(double))
-    if threads == 1:
-        for chunk in range(problem.chunks):
-            add(NULL, dtype, problem, chunk, chunk * size, min(problem.examples, (chunk + 1) * size), 0)
-    else:
-        for chunk in prange(problem.chunks, num_threads=threads, schedule="dynamic"):
-            add(NULL, dtype, problem, chunk, chunk * size, min(problem.examples, (chunk + 1) * size), threadid())
+    run_chunks(add_one, &all, problem.chunks, threads)
     for chunk in range(1, problem.chunks):
         for i in range(n):
             problem.sums[i] += problem.sums[chunk * n + i]
@@ -319,12 +335,8 @@ cdef void map_slope(const real* like, Dtype dtype, const Problem* problem, Py_ss
 
 
 cdef inline void map_all(map_function map_rows, Dtype dtype, const Problem* problem, int threads) noexcept nogil:
-    cdef Py_ssize_t chunk, size = problem.chunk
-    if threads == 1:
-        map_rows(NULL, dtype, problem, 0, problem.examples, 0)
-        return
-    for chunk in prange(problem.chunks, num_threads=threads, schedule="static"):
-        map_rows(NULL, dtype, problem, chunk * size, min(problem.examples, (chunk + 1) * size), threadid())
+    cdef Chunks all = Chunks(<void*>map_rows, dtype, problem)
+    run_chunks(map_one, &all, problem.chunks, threads)
 
 
 # The kernels. Their memory, had before the first row is read: the vectors of a problem's channels, the sums of its
@@ -596,7 +608,7 @@ cdef object of_columns(bytes name, bytes signature, bytes kinds, int n_in, void*
     cdef Operation* operation = <Operation*>malloc(sizeof(Operation))
     operation.float32, operation.float64 = <columns_kernel>float32, <columns_kernel>float64
     operation.operands = <int>len(kinds)
-    operation.threads = <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
+    operation.threads = shared_thread_count()
     return register(name, signature, kinds, n_in, doc, operation, <void*>columns_float16, <void*>columns_bfloat16,
                     <void*>columns_float32, <void*>columns_float64)
 

@@ -3,8 +3,6 @@
 # below.
 #
 # Bytes: grad and x are read once for the two sums of the row and once, from the first-level cache, for the gradients.
-from cpython.pycapsule cimport PyCapsule_Import
-from cython.parallel cimport prange, threadid
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
@@ -13,6 +11,7 @@ cimport numpy as np
 from .lanes cimport enter_environment, environment, f32x, f64x, leave_environment, real
 from .loops.maps cimport skip
 from .loops.rows cimport LINE, TILE, beyond_memory, direct, out_of_memory, put_rows, register, take_rows
+from .loops.threads cimport run_chunks, shared_thread_count
 from .loops.ufuncs cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, THREAD_MIN, Dtype, size_of
 from .rowwise.norm_groups cimport GROUP, Group, group_backward, set_statistics
 
@@ -140,9 +139,25 @@ cdef inline void chunk(const real* like, Dtype dtype, const Problem* problem, co
                own + problem.n if problem.centred else NULL, plan.tiles + thread * plan.tiles_size, threads)
 
 
+cdef struct Chunks:
+    Dtype dtype
+    const Problem* problem
+    const Plan* plan
+    const void* weight
+
+
+cdef void one_chunk(void* context, Py_ssize_t k, int thread) noexcept nogil:
+    cdef const Chunks* all = <const Chunks*>context
+    if all.dtype == FLOAT64:
+        chunk(<const f64x*>NULL, all.dtype, all.problem, all.plan, all.weight, k, thread, 1)
+    else:
+        chunk(<const f32x*>NULL, all.dtype, all.problem, all.plan, all.weight, k, thread, 1)
+
+
 cdef void backward(const real* like, Dtype dtype, const Problem* problem, const Plan* plan, char* grad_weight,
                    Py_ssize_t weight_step, char* grad_bias, Py_ssize_t bias_step) noexcept nogil:
     cdef Py_ssize_t n = problem.n, k
+    cdef Chunks all
     cdef const char* weight = problem.weight.data if problem.weighted else NULL
     if plan.weight != NULL:
         take_rows(dtype if problem.weight.step_n == size_of(dtype) else FLOAT32 if real is f32x else FLOAT64,
@@ -157,8 +172,8 @@ cdef void backward(const real* like, Dtype dtype, const Problem* problem, const 
         for k in range(plan.chunks):
             chunk(like, dtype, problem, plan, weight, k, 0, plan.threads)
     else:
-        for k in prange(plan.chunks, num_threads=plan.threads, schedule="dynamic"):
-            chunk(like, dtype, problem, plan, weight, k, threadid(), 1)
+        all = Chunks(dtype, problem, plan, weight)
+        run_chunks(one_chunk, &all, plan.chunks, plan.threads)
     add_chunks(like, grad_weight, weight_step, plan.sums, plan.chunks, plan.apart, n)
     if problem.centred:
         add_chunks(like, grad_bias, bias_step, plan.sums + n, plan.chunks, plan.apart, n)
@@ -259,7 +274,7 @@ cdef void float64_loop(char** args, const np.npy_intp* dims, const np.npy_intp* 
     backward_loop(<const f64x*>NULL, FLOAT64, args, dims, steps, <const Kind*>data)
 
 
-cdef const int* thread_count = <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
+cdef const int* thread_count = shared_thread_count()
 cdef Kind rms = Kind(False, thread_count)
 cdef Kind layer = Kind(True, thread_count)
 rms_norm_backward_gufunc = register(

@@ -18,7 +18,7 @@ ROOMS = {  # what a room may build on beside itself
     "rowwise": {"lanes", "math", "loops"},
 }
 WITH_ARRAY_OBJECTS = {"loops/ufuncs.pxd", "loops/rows.pxd"}  # they register loops with NumPy, so they hold its objects
-WITH_THREADS = {"loops"}
+WITH_CAPSULES = {"loops/threads.pxd"}  # the pool comes by one
 BROKEN = {("ieee754.pyx", "lanewise")}  # it reads the formats that are described in Python while it registers ufuncs
 
 STATEMENT = re.compile(r"^\s*from (?P<source>[.\w]+) c?import (?P<names>\([^)]*\)|.*)|^\s*c?import (?P<whole>.*)", re.M)
@@ -93,7 +93,7 @@ def faults_of(path):
         elif room == MODULE or top == "libc" or name in WITH_ARRAY_OBJECTS:
             allowed = True
         else:
-            allowed = target == "cython.parallel" and room in WITH_THREADS
+            allowed = target == "cpython.pycapsule" and name in WITH_CAPSULES
         if not allowed:
             faults.add((name, target))
     return faults

@@ -19,13 +19,15 @@ MAY_IMPORT = {
     "ieee754": {"kernels", "bounds", "formats", "packing"},
     "genome": {"kernels", "bounds", "packing"},
     "evolution": {"kernels", "functions", "genome", "packing", "files", "terminal"},
-    "measure": {"lanewise", "kernels", "bounds", "functions", "ieee754", "genome", "evolution"},
+    "measure": {"lanewise", "kernels", "bounds", "processors", "functions", "ieee754", "genome", "evolution"},
     "cli": {"lanewise", "kernels", "bounds", "functions", "ieee754", "genome", "evolution", "measure", "files",
             "terminal"},
     "lanewise": {"config", "functions", "ieee754", "genome", "evolution"},
     "__main__": {"cli"},
     "network": {"evolution"},
-    "config": {"lanewise", "kernels"},  # the version
+    "config": {"lanewise", "kernels", "limits", "processors"},  # the version
+    "limits": {"lanewise", "kernels", "processors"},  # the version
+    "processors": set(),
     "packing": {"kernels"},
     "bounds": set(),
     "files": set(),

@@ -5,15 +5,15 @@
 # float32, the first eight of these 16 sums to the others, and the eight that are left to partial sums in float64. The
 # partial sums meet in one tree, or one after the other where what additions lose is kept. Neither the number of lanes
 # nor the number of threads shows in the result.
-from cython.parallel cimport prange
 from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
 
 from ..lanes cimport (
-    F32_LANES, F64_LANES, called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_f64,
-    load_part_f64, real, splat_f32, splat_f64, store_f32, store_f64, wide_f32, wide_part_f32, wide_sum_f32,
+    F32_LANES, F64_LANES, called, end_stream, f32x, f64x, load_f64, load_part_f64, real, splat_f32, splat_f64,
+    store_f32, store_f64, wide_f32, wide_part_f32, wide_sum_f32,
 )
 from .maps cimport head, lanes, load, load_part, skip, store, store_part, stream
+from .threads cimport run_chunks
 
 cdef extern from *:
     """
@@ -252,12 +252,18 @@ cdef inline Pair sum_either(
         return sum_block(added, count, like, row, start, n)
 
 
-cdef inline Pair sum_alone(sum_function block, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # on a thread of its own, whose environment is its own too
-    cdef environment callers = enter_environment()
-    cdef Pair sums = block(NULL, row, start, n)
-    leave_environment(callers)
-    return sums
+cdef struct Blocks:
+    # a row's blocks, to be summed into parts, or mapped to y
+    void* block
+    const void* row
+    Py_ssize_t n
+    Pair* parts
+    void* y
+
+
+cdef inline void sum_one_block(void* context, Py_ssize_t b, int thread) noexcept nogil:
+    cdef const Blocks* all = <const Blocks*>context
+    all.parts[b] = (<sum_function>all.block)(NULL, all.row, b * BLOCK, min(<Py_ssize_t>BLOCK, all.n - b * BLOCK))
 
 
 cdef inline Pair merge_row(Pair (*block)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
@@ -268,11 +274,12 @@ cdef inline Pair merge_row(Pair (*block)(const real*, const void*, Py_ssize_t, P
     cdef Py_ssize_t blocks = max(1, (n + BLOCK - 1) // BLOCK), b, size
     cdef Pair* parts = NULL
     cdef Pair part, total = Pair(0.0, 0.0)
+    cdef Blocks all
     if threads > 1 and blocks > 1:
         parts = <Pair*>malloc(blocks * sizeof(Pair))
     if parts != NULL:
-        for b in prange(blocks, num_threads=threads, schedule="static"):
-            parts[b] = sum_alone(one_block, row, b * BLOCK, min(<Py_ssize_t>BLOCK, n - b * BLOCK))
+        all = Blocks(<void*>one_block, row, n, parts, NULL)
+        run_chunks(sum_one_block, &all, blocks, threads)
     for b in range(blocks):
         size = min(<Py_ssize_t>BLOCK, n - b * BLOCK)
         part = parts[b] if parts != NULL else one_block(NULL, row, b * BLOCK, size)
@@ -379,20 +386,19 @@ cdef inline void map_pair(real (*point)(const real*, const void*, Py_ssize_t, Py
             i += lanes(y)
 
 
-cdef inline void map_alone(map_function block, void* y, const void* row, Py_ssize_t start,
-                           Py_ssize_t n) noexcept nogil:
-    cdef environment callers = enter_environment()
-    block(y, row, start, n)
+cdef inline void map_one_block(void* context, Py_ssize_t b, int thread) noexcept nogil:
+    cdef const Blocks* all = <const Blocks*>context
+    (<map_function>all.block)(all.y, all.row, b * BLOCK, min(<Py_ssize_t>BLOCK, all.n - b * BLOCK))
     end_stream()
-    leave_environment(callers)
 
 
 cdef inline void map_row(void (*block)(real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
                          real* y, const void* row, Py_ssize_t n, int threads) noexcept nogil:
     cdef map_function one_block = <map_function>called(<void*>block)
-    cdef Py_ssize_t blocks = (n + BLOCK - 1) // BLOCK, b
+    cdef Py_ssize_t blocks = (n + BLOCK - 1) // BLOCK
+    cdef Blocks all
     if threads == 1 or blocks <= 1:
         one_block(y, row, 0, n)
         return
-    for b in prange(blocks, num_threads=threads, schedule="static"):
-        map_alone(one_block, y, row, b * BLOCK, min(<Py_ssize_t>BLOCK, n - b * BLOCK))
+    all = Blocks(<void*>one_block, row, n, NULL, y)
+    run_chunks(map_one_block, &all, blocks, threads)

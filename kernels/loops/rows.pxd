@@ -3,8 +3,6 @@
 # A kernel takes rows of float32 or float64. Rows that are strided or of 16 bits are brought into a tile of
 # TILE rows first, by whole registers: where neighbouring rows are neighbours in memory (axis 0 of a C-ordered array)
 # the tile is transposed in registers. A kernel therefore never knows the axis, and its bits do not depend on it.
-from cpython.pycapsule cimport PyCapsule_Import
-from cython.parallel cimport prange
 from libc.stdint cimport uint16_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport strcpy
@@ -16,6 +14,7 @@ from ..lanes cimport (
     real, store_bfloat16, store_float16, zip_high_f32, zip_high_f64, zip_low_f32, zip_low_f64,
 )
 from .maps cimport STREAM_BYTES, lanes, load, skip, store
+from .threads cimport run_chunks, shared_thread_count
 from .ufuncs cimport (
     BFLOAT16, FLOAT16, FLOAT32, FLOAT64, NPY_HALF, SHORT_BLOCK, THREAD_MIN, Dtype, PyUFunc_RegisterLoopForType, gather,
     is_short, scatter, size_of,
@@ -27,6 +26,7 @@ cdef extern from "Python.h":
 cdef enum:
     MAX_ROW_OPERANDS = 12
     TILE = 16  # rows: as many as the widest register has lanes
+    CHUNKS = 8  # of rows, of each thread: each brings a vector of 16-bit floats into a tile of its own
     GROUP = 4  # rows a kernel may take at a time, as long as they are in the first-level cache together
     GROUP_BYTES = 32768
     PADDING = 16  # elements behind a tile, for 16-bit elements are widened by whole registers
@@ -360,12 +360,33 @@ cdef inline void run_rows(const real* like, Dtype dtype, void* kernel, const Ope
     leave_environment(callers)
 
 
+cdef struct Rows:
+    # a call's rows, as chunks of so many
+    run_function run
+    Dtype dtype
+    void* kernel
+    const Operation* operation
+    char** args
+    const np.npy_intp* dims
+    const np.npy_intp* steps
+    const Tiles* tiles
+    char* memory  # the tiles of every thread
+    Py_ssize_t chunk
+
+
+cdef inline void chunk_of_rows(void* context, Py_ssize_t k, int thread) noexcept nogil:
+    cdef const Rows* all = <const Rows*>context
+    all.run(NULL, all.dtype, all.kernel, all.operation, all.args, all.dims, all.steps, all.tiles,
+            all.memory + thread * all.tiles.size, k * all.chunk, min(all.dims[0], (k + 1) * all.chunk), 1)
+
+
 cdef inline void share_rows(const real* like, Dtype dtype, void* kernel, const Operation* operation, char** args,
                             const np.npy_intp* dims, const np.npy_intp* steps) noexcept nogil:
-    # Many rows go to the threads in ranges; the threads share each of few long rows. The memory of all tiles is had
+    # Many rows go to the threads in chunks; the threads share each of few long rows. The memory of all tiles is had
     # before the first row is read, so that running out of it leaves the outputs as they were.
     cdef run_function run = <run_function>called(<void*>run_rows[real])
-    cdef Py_ssize_t rows = dims[0], part, t
+    cdef Rows all
+    cdef Py_ssize_t rows = dims[0]
     cdef int threads = operation.threads[0] if rows * dims[1] >= THREAD_MIN else 1
     cdef bint shared = rows < 2 * threads or threads == 1
     cdef Tiles tiles = make_tiles(operation, dtype, args, dims, steps)
@@ -380,10 +401,9 @@ cdef inline void share_rows(const real* like, Dtype dtype, void* kernel, const O
     if shared:
         run(NULL, dtype, kernel, operation, args, dims, steps, &tiles, first, 0, rows, threads)
     else:
-        part = (rows // threads // TILE + 1) * TILE
-        for t in prange(threads, num_threads=threads, schedule="static"):
-            run(NULL, dtype, kernel, operation, args, dims, steps, &tiles, first + t * tiles.size,
-                min(rows, t * part), min(rows, (t + 1) * part), 1)
+        all = Rows(run, dtype, kernel, operation, args, dims, steps, &tiles, first,
+                   (rows // (CHUNKS * threads) // TILE + 1) * TILE)
+        run_chunks(chunk_of_rows, &all, (rows + all.chunk - 1) // all.chunk, threads)
     free(memory)
 
 
@@ -443,7 +463,7 @@ cdef inline object gufunc_of_rows(bytes name, void* float32, void* float64, byte
     operation.n_in = <int>len(kinds_in)
     operation.n_out = <int>len(kinds_out)
     operation.grouped = grouped
-    operation.threads = <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
+    operation.threads = shared_thread_count()
     vectors = iter("abcde")
     cores = [{"r": "(n)", "v": f"({next(vectors)})" if kind == "v" else "", "s": "()", "i": "()"}[kind]
              for kind in (kinds_in + kinds_out).decode()]
