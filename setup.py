@@ -34,6 +34,7 @@ MODULES = sorted(path.stem for path in KERNELS.glob("*.pyx"))
 LEVELS = runpy.run_path(str(KERNELS / "levels.py"))
 # What runs before a level is chosen, and what has no registers, is compiled once: so is what Cython's memoryviews need.
 UNLEVELLED = ("interface", "machine", "operands", "ulps")
+ONCE = ("machine.h", "pool.h")  # the headers of these alone
 MEMORYVIEWS = "memoryviews"
 
 FLAGS = ["/O2"] if not GNU else [
@@ -54,6 +55,7 @@ ROWS = ["-O3", "-fno-tree-vectorize", "-fno-tree-slp-vectorize", "-fno-ipa-cp-cl
         "-fno-loop-unroll-and-jam"]
 EFFORT = {"activations": ["-O3"], "ieee754": ["-O3"]}
 PORTABLE = ["-O1"]
+THREADS = ["-pthread"] if GNU else []
 LINKED = ["-Wl,-s"] if sys.platform == "linux" else []  # symbols that nobody looks up
 DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
               "initializedcheck": False, "freethreading_compatible": True, "embedsignature": True}
@@ -84,7 +86,7 @@ class Build(build):
 
 
 class BuildLevels(build_ext):
-    """Translates each module once, then compiles all levels side by side, with OpenMP where the compiler has it."""
+    """Translates each module once, then compiles all levels side by side."""
 
     def build_extensions(self):
         self.parallel = self.parallel or os.cpu_count()
@@ -92,15 +94,11 @@ class BuildLevels(build_ext):
         if error := self.refusal([]):
             raise SystemExit(COMPILER_MISSING.format(error=error))
         self.leave_out_refused_levels()
-        # without OpenMP prange is a plain loop
-        openmp = [] if self.refusal(["-fopenmp"], "#include <omp.h>\n") else ["-fopenmp"]
-        if not openmp:
-            self.announce("lanewise: this compiler has no OpenMP, so the kernels will run on one thread", level=3)
         self.translate()
         for ext in self.extensions:
             ext.sources = [str(TRANSLATED / f"{module_of(ext)}.c")]
-            ext.extra_compile_args += self.effort(ext) + openmp
-            ext.extra_link_args = LINKED + openmp
+            ext.extra_compile_args += self.effort(ext) + THREADS
+            ext.extra_link_args = LINKED + THREADS
         self.extensions.sort(key=lambda ext: -os.path.getsize(ext.sources[0]))  # the longest first: none is waited for
         super().build_extensions()
 
@@ -122,10 +120,10 @@ class BuildLevels(build_ext):
             self.known_efforts[tuple(asked)] = asked if not self.refusal(["-Werror", *asked]) else asked[:1]
         return self.known_efforts[tuple(asked)]
 
-    def refusal(self, flags, include=""):
+    def refusal(self, flags):
         # what the compiler has against these flags, None where it takes them
         with tempfile.TemporaryDirectory() as folder:
-            Path(folder, "a.c").write_text(include + "int main(void) { return 0; }\n")
+            Path(folder, "a.c").write_text("int main(void) { return 0; }\n")
             try:
                 program = self.compiler.compile([f"{folder}/a.c"], output_dir=folder, extra_postargs=flags)
                 self.compiler.link_executable(program, "a", output_dir=folder, extra_postargs=flags)
@@ -177,8 +175,8 @@ class BuildLevels(build_ext):
             shutil.copy(kept, built)
 
     def contents_of(self, ext):
-        headers = [path for path in KERNELS.rglob("*.h")
-                   if level_of(ext) or path.name in ("environment.h", "machine.h")]
+        headers = [path for path in KERNELS.rglob("*.h") if (path.name in ONCE) != (level_of(ext) is not None)]
+        headers += [KERNELS / "lanes/environment.h"] * (level_of(ext) is None)
         command = [getattr(self.compiler, "compiler_so", None), ext.extra_compile_args, ext.extra_link_args,
                    ext.define_macros, numpy.__version__, sys.version]
         return digest_of(command, [*ext.sources, *headers])

@@ -2,19 +2,18 @@
 # blocks of 512 bytes, side by side on all threads, each block from random bits of its own place. Codes and weights are
 # genome.pyx, how far genomes are apart distances.pyx, the generator math/random.pxd; whom to breed is decided in
 # Python.
-from cpython.pycapsule cimport PyCapsule_Import
-from cython.parallel cimport prange
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from .lanes cimport F64_LANES, load_u64, lookup16_u8, splat_u64, store_u64, u64x
+from .loops.threads cimport run_chunks, shared_thread_count
 from .math.random cimport CROSSOVER, DIRECTION, MUTATION, ROW, SELECTION, START, Stream, bernoulli, draw
 
 cdef enum:
     BLOCK = 8 * ROW  # words in a block: one draw of 128 bits serves eight rows of coins, one a weight
     BLOCK_BYTES = 8 * BLOCK
     BLOCK_WEIGHTS = 2 * BLOCK_BYTES
-    SPAN = 64  # blocks in a thread's share
+    SPAN = 64  # blocks in a share
     MOST_FLIPS = 64  # in a row of 512 bits at a rate of at most 1/32, beyond which lies less than 2^-53
     TURNS = 16  # draws a row may take, of 14 places each
     # Fewer bytes than this do not repay waking a second thread: measured in bench/bench_genome.py.
@@ -31,11 +30,11 @@ cdef enum Exchange:
     BITWISE = 1  # each bit by a fair coin
     RANGE = 2  # what lies between two places
 
-cdef const int* thread_count = <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
+cdef const int* thread_count = shared_thread_count()
 
 
 cdef struct Share:
-    # the blocks of one genome that one turn of a parallel loop works on
+    # the blocks of one genome that are one chunk of the work
     Py_ssize_t individual
     Py_ssize_t block
     Py_ssize_t stop
@@ -314,55 +313,108 @@ cdef void crossover_share(const uint8_t* a, const uint8_t* b, uint8_t* y, uint8_
                 memcpy(sibling + at, father, part)
 
 
+cdef struct Breeding:
+    # of y[individual], and of its sibling, from x, or from a mother among x and a father among others
+    const uint8_t* x
+    const Py_ssize_t* mothers
+    const uint8_t* others
+    const Py_ssize_t* fathers
+    uint8_t* y
+    uint8_t* siblings
+    Py_ssize_t genome_bytes
+    Py_ssize_t n
+    const double* rates
+    Py_ssize_t rates_step
+    int kind
+    int points
+    const uint8_t* tables
+    uint64_t seed
+    uint32_t generation
+    uint32_t first
+
+
+cdef inline Stream stream_of(const Breeding* of, Share share, uint32_t purpose) noexcept nogil:
+    return Stream(of.seed, of.generation, <uint32_t>(of.first + share.individual), purpose)
+
+
+cdef inline void breed(void (*chunk)(void*, Py_ssize_t, int) noexcept nogil, Breeding* of,
+                       Py_ssize_t size) noexcept nogil:
+    run_chunks(chunk, of, size * shares(of.genome_bytes), threads_for(size, of.genome_bytes))
+
+
+cdef void random_chunk(void* context, Py_ssize_t k, int thread) noexcept nogil:
+    cdef const Breeding* of = <const Breeding*>context
+    cdef Share share = share_of(k, of.genome_bytes)
+    cdef Stream stream = stream_of(of, share, START)
+    cdef uint8_t* y = of.y + share.individual * of.genome_bytes
+    random_share(y, of.genome_bytes, share, &stream)
+    clear_spare(y, of.n, share, of.genome_bytes)
+
+
+cdef void mutate_chunk(void* context, Py_ssize_t k, int thread) noexcept nogil:
+    cdef const Breeding* of = <const Breeding*>context
+    cdef Share share = share_of(k, of.genome_bytes)
+    cdef Py_ssize_t at = share.individual * of.genome_bytes
+    mutate_share(of.x + at, of.y + at, of.genome_bytes, share, stream_of(of, share, MUTATION),
+                 of.rates[share.individual * of.rates_step], <Mutation>of.kind, of.tables)
+    clear_spare(of.y + at, of.n, share, of.genome_bytes)
+
+
+cdef void crossover_chunk(void* context, Py_ssize_t k, int thread) noexcept nogil:
+    cdef const Breeding* of = <const Breeding*>context
+    cdef Share share = share_of(k, of.genome_bytes)
+    cdef Py_ssize_t i = share.individual
+    cdef Stream stream = stream_of(of, share, CROSSOVER)
+    cdef uint8_t* y = of.y + i * of.genome_bytes
+    cdef uint8_t* sibling = of.siblings + i * of.genome_bytes if of.siblings != NULL else NULL
+    crossover_share(of.x + of.mothers[i] * of.genome_bytes, of.others + of.fathers[i] * of.genome_bytes, y, sibling,
+                    of.genome_bytes, share, &stream, <Exchange>of.kind, of.n, of.points)
+    clear_spare(y, of.n, share, of.genome_bytes)
+    if sibling != NULL:
+        clear_spare(sibling, of.n, share, of.genome_bytes)
+
+
 def random_population(uint8_t[:, ::1] genomes, Py_ssize_t n, uint64_t seed, uint32_t generation=0,
                       uint32_t first=0):
     """Fill with random codes. Genome i is drawn from (seed, generation, first + i)."""
-    cdef Py_ssize_t turn, size = genomes.shape[0], genome_bytes = genomes.shape[1]
-    cdef Stream stream
-    cdef Share share
-    for turn in prange(size * shares(genome_bytes), nogil=True, num_threads=threads_for(size, genome_bytes),
-                       schedule="static"):
-        share = share_of(turn, genome_bytes)
-        stream = Stream(seed, generation, <uint32_t>(first + share.individual), START)
-        random_share(&genomes[share.individual, 0], genome_bytes, share, &stream)
-        clear_spare(&genomes[share.individual, 0], n, share, genome_bytes)
+    cdef Py_ssize_t size = genomes.shape[0], genome_bytes = genomes.shape[1]
+    cdef Breeding of
+    if size == 0 or genome_bytes == 0:
+        return
+    of.y, of.genome_bytes, of.n = &genomes[0, 0], genome_bytes, n
+    of.seed, of.generation, of.first = seed, generation, first
+    with nogil:
+        breed(random_chunk, &of, size)
 
 
 def mutate(const uint8_t[:, ::1] genomes, uint8_t[:, ::1] y, Py_ssize_t n, const double[::1] rates, int kind,
            const uint8_t[:, ::1] tables, uint64_t seed, uint32_t generation=0, uint32_t first=0):
     """Mutate each genome with its rate. rates has one a genome, or one for all."""
-    cdef Py_ssize_t turn, size = genomes.shape[0], genome_bytes = genomes.shape[1]
-    cdef Py_ssize_t step = 1 if rates.shape[0] > 1 else 0
-    cdef Stream stream
-    cdef Share share
-    for turn in prange(size * shares(genome_bytes), nogil=True, num_threads=threads_for(size, genome_bytes),
-                       schedule="static"):
-        share = share_of(turn, genome_bytes)
-        stream = Stream(seed, generation, <uint32_t>(first + share.individual), MUTATION)
-        mutate_share(&genomes[share.individual, 0], &y[share.individual, 0], genome_bytes, share, stream,
-                     rates[share.individual * step], <Mutation>kind, &tables[0, 0])
-        clear_spare(&y[share.individual, 0], n, share, genome_bytes)
+    cdef Py_ssize_t size = genomes.shape[0], genome_bytes = genomes.shape[1]
+    cdef Breeding of
+    if size == 0 or genome_bytes == 0:
+        return
+    of.x, of.y, of.genome_bytes, of.n = &genomes[0, 0], &y[0, 0], genome_bytes, n
+    of.rates, of.rates_step, of.kind, of.tables = &rates[0], 1 if rates.shape[0] > 1 else 0, kind, &tables[0, 0]
+    of.seed, of.generation, of.first = seed, generation, first
+    with nogil:
+        breed(mutate_chunk, &of, size)
 
 
 def crossover(const uint8_t[:, ::1] a, const Py_ssize_t[::1] mothers, const uint8_t[:, ::1] b,
               const Py_ssize_t[::1] fathers, uint8_t[:, ::1] y, uint8_t[:, ::1] siblings, Py_ssize_t n, int kind,
               int points, uint64_t seed, uint32_t generation=0, uint32_t first=0):
     """Child i takes from a[mothers[i]] and b[fathers[i]] as the kind says; its sibling, if any, what is left."""
-    cdef Py_ssize_t turn, size = y.shape[0], genome_bytes = y.shape[1]
-    cdef bint pairs = siblings is not None
-    cdef Stream stream
-    cdef Share share
-    cdef uint8_t* sibling
-    for turn in prange(size * shares(genome_bytes), nogil=True, num_threads=threads_for(size, genome_bytes),
-                       schedule="static"):
-        share = share_of(turn, genome_bytes)
-        stream = Stream(seed, generation, <uint32_t>(first + share.individual), CROSSOVER)
-        sibling = &siblings[share.individual, 0] if pairs else NULL
-        crossover_share(&a[mothers[share.individual], 0], &b[fathers[share.individual], 0], &y[share.individual, 0],
-                        sibling, genome_bytes, share, &stream, <Exchange>kind, n, points)
-        clear_spare(&y[share.individual, 0], n, share, genome_bytes)
-        if pairs:
-            clear_spare(sibling, n, share, genome_bytes)
+    cdef Py_ssize_t size = y.shape[0], genome_bytes = y.shape[1]
+    cdef Breeding of
+    if size == 0 or genome_bytes == 0:
+        return
+    of.x, of.mothers, of.others, of.fathers = &a[0, 0], &mothers[0], &b[0, 0], &fathers[0]
+    of.y, of.genome_bytes, of.n, of.kind, of.points = &y[0, 0], genome_bytes, n, kind, points
+    of.siblings = &siblings[0, 0] if siblings is not None else NULL
+    of.seed, of.generation, of.first = seed, generation, first
+    with nogil:
+        breed(crossover_chunk, &of, size)
 
 
 def choose_parents(const Py_ssize_t[::1] ranked, Py_ssize_t parents, int tournament, Py_ssize_t[::1] mothers,

@@ -1,11 +1,11 @@
 # How far packed genomes are apart: distances of pairs, and the mean over all pairs of a population. What makes them
 # differ is breeding.pyx.
-from cpython.pycapsule cimport PyCapsule_Import
-from cython.parallel cimport prange
 from libc.stdint cimport uint8_t, uint64_t
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from .lanes cimport F64_LANES, any_u64, load_u64, splat_u64, store_u64, u64x
+from .loops.threads cimport run_chunks, shared_thread_count
 
 cdef enum:
     WORDS = 8  # of 64 bits, in the widest register
@@ -13,7 +13,7 @@ cdef enum:
     # Fewer bytes than this do not repay waking a second thread: measured in bench/bench_genome.py.
     THREAD_MIN = 1 << 18
 
-cdef const int* thread_count = <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
+cdef const int* thread_count = shared_thread_count()
 
 
 cdef inline int threads_for(Py_ssize_t size, Py_ssize_t genome_bytes) noexcept nogil:
@@ -63,11 +63,33 @@ cdef Py_ssize_t distance(const uint8_t* a, const uint8_t* b, Py_ssize_t genome_b
     return n
 
 
+cdef struct Pairs:
+    # of genomes a[i] and b[i]; or all of a
+    const uint8_t* a
+    const uint8_t* b
+    Py_ssize_t genome_bytes
+    Py_ssize_t b_step
+    Py_ssize_t size
+    bint by_weight
+    Py_ssize_t* distances
+    double* apart
+
+
+cdef void distance_of_pair(void* context, Py_ssize_t i, int thread) noexcept nogil:
+    cdef const Pairs* of = <const Pairs*>context
+    of.distances[i] = distance(of.a + i * of.genome_bytes, of.b + i * of.b_step, of.genome_bytes, of.by_weight)
+
+
 def hamming_distance(const uint8_t[:, ::1] a, const uint8_t[:, ::1] b, bint by_weight, Py_ssize_t[::1] distances):
     """How many bits, or weights, differ between a[i] and b[i]; b may have one row for all."""
-    cdef Py_ssize_t i, size = a.shape[0], genome_bytes = a.shape[1], step = 1 if b.shape[0] > 1 else 0
-    for i in prange(size, nogil=True, num_threads=threads_for(size, genome_bytes), schedule="static"):
-        distances[i] = distance(&a[i, 0], &b[i * step, 0], genome_bytes, by_weight)
+    cdef Py_ssize_t size = a.shape[0], genome_bytes = a.shape[1]
+    cdef Pairs of
+    if size == 0:
+        return
+    of = Pairs(&a[0, 0], &b[0, 0], genome_bytes, genome_bytes if b.shape[0] > 1 else 0, size, by_weight, &distances[0],
+               NULL)
+    with nogil:
+        run_chunks(distance_of_pair, &of, size, threads_for(size, genome_bytes))
 
 
 cdef Py_ssize_t count_ones(u64x x) noexcept nogil:
@@ -111,11 +133,24 @@ cdef double pairs_apart(const uint8_t* genomes, Py_ssize_t size, Py_ssize_t geno
     return apart
 
 
+cdef void pairs_apart_at_place(void* context, Py_ssize_t place, int thread) noexcept nogil:
+    cdef const Pairs* of = <const Pairs*>context
+    of.apart[place] = pairs_apart(of.a, of.size, of.genome_bytes, place * 8 * F64_LANES)
+
+
 def diversity(const uint8_t[:, ::1] genomes):
     """The mean number of bits in which two genomes differ."""
     cdef Py_ssize_t i, size = genomes.shape[0], genome_bytes = genomes.shape[1], step = 8 * F64_LANES
     cdef Py_ssize_t places = (genome_bytes + step - 1) // step
     cdef double apart = 0.0  # whole numbers: exact in any order up to 2^53
-    for i in prange(places, nogil=True, num_threads=threads_for(size, genome_bytes), schedule="static"):
-        apart += pairs_apart(&genomes[0, 0], size, genome_bytes, i * step)
+    cdef double* of_places = <double*>malloc(places * sizeof(double))
+    cdef Pairs of
+    if of_places == NULL:
+        raise MemoryError
+    of = Pairs(&genomes[0, 0], NULL, genome_bytes, 0, size, False, NULL, of_places)
+    with nogil:
+        run_chunks(pairs_apart_at_place, &of, places, threads_for(size, genome_bytes))
+        for i in range(places):
+            apart += of_places[i]
+        free(of_places)
     return apart / (0.5 * size * (size - 1))

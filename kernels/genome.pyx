@@ -1,7 +1,5 @@
 # Packed 4-bit genomes as codes and as weights: pack, unpack, decode, encode.
 # What breeds genomes is breeding.pyx; evaluating a network is population.pyx.
-from cpython.pycapsule cimport PyCapsule_Import
-from cython.parallel cimport prange
 from libc.math cimport INFINITY, fabsf, nextafterf
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy
@@ -10,6 +8,7 @@ from .lanes cimport (
     F32_LANES, bits_f32, codes_u32, f32x, load_f32, load_part_f32, lookup16_f32, splat_f32, splat_u32, store_f32,
     store_part_f32, store_u32, u32x, where_less_f32,
 )
+from .loops.threads cimport run_chunks, shared_thread_count
 
 cdef enum:
     # Fewer weights than this do not repay waking a second thread: measured in bench/bench_genome.py.
@@ -17,7 +16,7 @@ cdef enum:
     STARTS = 120  # scales tried, from the one that reaches the largest weight down to a thirtieth of it
     IMPROVEMENTS = 2
 
-cdef const int* thread_count = <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
+cdef const int* thread_count = shared_thread_count()
 
 
 cdef bint pack_uint8(const uint8_t* codes, uint8_t* genome, Py_ssize_t n) noexcept nogil:
@@ -168,57 +167,120 @@ cdef float best_scale_float32(const float* weights, const float* levels, const f
     return best
 
 
+cdef struct Genomes:
+    # a population's, and what they are made of or turned into
+    const uint8_t* genomes
+    Py_ssize_t genome_bytes
+    Py_ssize_t n
+    const uint8_t* codes
+    const float* weights
+    const float* levels
+    const float* order
+    const double* middles
+    const float* scales
+    Py_ssize_t scales_step
+    Py_ssize_t group
+    Py_ssize_t groups
+    bint bad  # set where anything is
+
+
+cdef inline int threads_for(Py_ssize_t numbers) noexcept nogil:
+    return thread_count[0] if numbers >= THREAD_MIN else 1
+
+
+cdef void pack_genome(void* context, Py_ssize_t i, int thread) noexcept nogil:
+    cdef Genomes* of = <Genomes*>context
+    if pack_uint8(of.codes + i * of.n, <uint8_t*>of.genomes + i * of.genome_bytes, of.n):
+        of.bad = True
+
+
+cdef void unpack_genome(void* context, Py_ssize_t i, int thread) noexcept nogil:
+    cdef const Genomes* of = <const Genomes*>context
+    unpack_uint8(of.genomes + i * of.genome_bytes, <uint8_t*>of.codes + i * of.n, of.n)
+
+
+cdef void decode_genome(void* context, Py_ssize_t i, int thread) noexcept nogil:
+    cdef const Genomes* of = <const Genomes*>context
+    decode_float32(of.genomes + i * of.genome_bytes, of.levels, of.scales + i * of.scales_step, of.group,
+                   <float*>of.weights + i * of.n, of.n)
+
+
+cdef void encode_genome(void* context, Py_ssize_t i, int thread) noexcept nogil:
+    cdef Genomes* of = <Genomes*>context
+    if encode_float32(of.weights + i * of.n, of.order, of.middles, of.scales + i * of.scales_step, of.group,
+                      <uint8_t*>of.genomes + i * of.genome_bytes, of.n):
+        of.bad = True
+
+
+cdef void best_scale_of_group(void* context, Py_ssize_t turn, int thread) noexcept nogil:
+    cdef const Genomes* of = <const Genomes*>context
+    cdef Py_ssize_t i = turn // of.groups, k = turn % of.groups * of.group
+    (<float*>of.scales)[turn] = best_scale_float32(
+        of.weights + i * of.n + k, of.levels, of.order, of.middles,
+        <uint8_t*>of.genomes + i * of.genome_bytes + k // 2, min(of.group, of.n - k))
+
+
 def pack(const uint8_t[:, ::1] codes, uint8_t[:, ::1] genomes):
     """Pack one code a byte; whether all codes were below 16."""
-    cdef Py_ssize_t i, bad = 0
     cdef Py_ssize_t size = codes.shape[0], n = codes.shape[1]
-    if n == 0:
+    cdef Genomes of
+    if size == 0 or n == 0:
         return True
-    for i in prange(size, nogil=True, num_threads=thread_count[0] if size * n >= THREAD_MIN else 1, schedule="static"):
-        bad += pack_uint8(&codes[i, 0], &genomes[i, 0], n)
-    return bad == 0
+    of.genomes, of.genome_bytes, of.codes, of.n, of.bad = &genomes[0, 0], genomes.shape[1], &codes[0, 0], n, False
+    with nogil:
+        run_chunks(pack_genome, &of, size, threads_for(size * n))
+    return not of.bad
 
 
 def unpack(const uint8_t[:, ::1] genomes, uint8_t[:, ::1] codes):
     """Unpack to one code a byte."""
-    cdef Py_ssize_t i
     cdef Py_ssize_t size = codes.shape[0], n = codes.shape[1]
-    if n == 0:
+    cdef Genomes of
+    if size == 0 or n == 0:
         return
-    for i in prange(size, nogil=True, num_threads=thread_count[0] if size * n >= THREAD_MIN else 1, schedule="static"):
-        unpack_uint8(&genomes[i, 0], &codes[i, 0], n)
+    of.genomes, of.genome_bytes, of.codes, of.n = &genomes[0, 0], genomes.shape[1], &codes[0, 0], n
+    with nogil:
+        run_chunks(unpack_genome, &of, size, threads_for(size * n))
 
 
 def decode(const uint8_t[:, ::1] genomes, const float[::1] levels, const float[:, ::1] scales, Py_ssize_t group,
            float[:, ::1] weights):
     """Turn codes into weights: a level times the scale of its group. scales has a row a genome, or one for all."""
-    cdef Py_ssize_t i
-    cdef Py_ssize_t size = weights.shape[0], n = weights.shape[1], step = 1 if scales.shape[0] > 1 else 0
-    if n == 0:
+    cdef Py_ssize_t size = weights.shape[0], n = weights.shape[1]
+    cdef Genomes of
+    if size == 0 or n == 0:
         return
-    for i in prange(size, nogil=True, num_threads=thread_count[0] if size * n >= THREAD_MIN else 1, schedule="static"):
-        decode_float32(&genomes[i, 0], &levels[0], &scales[i * step, 0], group, &weights[i, 0], n)
+    of.genomes, of.genome_bytes, of.weights, of.n = &genomes[0, 0], genomes.shape[1], &weights[0, 0], n
+    of.levels, of.scales, of.group = &levels[0], &scales[0, 0], group
+    of.scales_step = scales.shape[1] if scales.shape[0] > 1 else 0
+    with nogil:
+        run_chunks(decode_genome, &of, size, threads_for(size * n))
 
 
 def encode(const float[:, ::1] weights, const float[::1] order, const double[::1] middles,
            const float[:, ::1] scales, Py_ssize_t group, uint8_t[:, ::1] genomes):
     """Turn weights into the codes of the nearest levels; whether no weight was NaN."""
-    cdef Py_ssize_t i, bad = 0
-    cdef Py_ssize_t size = weights.shape[0], n = weights.shape[1], step = 1 if scales.shape[0] > 1 else 0
-    if n == 0:
+    cdef Py_ssize_t size = weights.shape[0], n = weights.shape[1]
+    cdef Genomes of
+    if size == 0 or n == 0:
         return True
-    for i in prange(size, nogil=True, num_threads=thread_count[0] if size * n >= THREAD_MIN else 1, schedule="static"):
-        bad += encode_float32(&weights[i, 0], &order[0], &middles[0], &scales[i * step, 0], group, &genomes[i, 0], n)
-    return bad == 0
+    of.genomes, of.genome_bytes, of.weights, of.n = &genomes[0, 0], genomes.shape[1], &weights[0, 0], n
+    of.order, of.middles, of.scales, of.group, of.bad = &order[0], &middles[0], &scales[0, 0], group, False
+    of.scales_step = scales.shape[1] if scales.shape[0] > 1 else 0
+    with nogil:
+        run_chunks(encode_genome, &of, size, threads_for(size * n))
+    return not of.bad
 
 
 def best_scales(const float[:, ::1] weights, const float[::1] levels, const float[::1] order, const double[::1] middles,
                 Py_ssize_t group, uint8_t[:, ::1] scratch, float[:, ::1] scales):
     """Fill scales[row, group] with the scale of least squares; scratch has a row of ceil(n / 2) bytes for each."""
-    cdef Py_ssize_t i, k, turn, n = weights.shape[1], groups = scales.shape[1]
-    for turn in prange(weights.shape[0] * groups, nogil=True, schedule="static",
-                       num_threads=thread_count[0] if weights.shape[0] * n >= THREAD_MIN else 1):
-        i = turn // groups
-        k = turn % groups * group
-        scales[i, turn % groups] = best_scale_float32(&weights[i, k], &levels[0], &order[0], &middles[0],
-                                                      &scratch[i, k // 2], min(group, n - k))
+    cdef Py_ssize_t size = weights.shape[0], n = weights.shape[1], groups = scales.shape[1]
+    cdef Genomes of
+    if size == 0 or groups == 0:
+        return
+    of.genomes, of.genome_bytes, of.weights, of.n = &scratch[0, 0], scratch.shape[1], &weights[0, 0], n
+    of.levels, of.order, of.middles, of.scales = &levels[0], &order[0], &middles[0], &scales[0, 0]
+    of.group, of.groups = group, groups
+    with nogil:
+        run_chunks(best_scale_of_group, &of, size * groups, threads_for(size * n))

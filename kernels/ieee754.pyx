@@ -17,7 +17,8 @@ from .formats.loops cimport (
     code, from_machine_format, load, map_codes, put_together, store, take_apart, to_machine_format,
 )
 from .lanes cimport F32_LANES, F64_LANES, splat_u32, splat_u64, u32x, u64x
-from .loops.ufuncs cimport MAX_OPERANDS, UINT8, UINT16, UINT32, UINT64, Row, size_of, span, thread_count, ufunc_of_rows
+from .loops.threads cimport shared_thread_count
+from .loops.ufuncs cimport MAX_OPERANDS, UINT8, UINT16, UINT32, UINT64, Row, size_of, span, ufunc_of_rows
 
 from . import describe_format
 
@@ -196,7 +197,7 @@ cdef Row row_of(str function, description, wide_format=None, str rounding="neare
     row.kernel = <void*><size_t>KERNELS[wide_size, description.code_size][function]
     row.n_in = SIGNATURES[function].index(">")
     row.n_out = len(SIGNATURES[function]) - 1 - row.n_in
-    row.threads = thread_count()
+    row.threads = shared_thread_count()
     row.lanes = F32_LANES
     for width, _ in operands_of(function, description, 0, wide_format):
         row.dtypes[k] = {1: UINT8, 2: UINT16, 4: UINT32, 8: UINT64}[width]

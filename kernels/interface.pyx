@@ -25,7 +25,7 @@ cdef extern from *:
         int functions
         void* function[1]
 
-cdef const int* thread_count = <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
+cdef const int* thread_count = <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count_of_others", 0)
 
 
 cdef void enter(uint64_t* callers) noexcept nogil:

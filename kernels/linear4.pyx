@@ -4,16 +4,14 @@
 # Every output is one sum in one order, whatever the level, the threads and the number of rows: input i belongs to
 # partial sum i // 8 % 16, so that a lane owns the eight codes of one 32-bit word; a partial sum adds its products in
 # the order of i, fused; the sixteen meet by halves.
-from cpython.pycapsule cimport PyCapsule_Import
-from cython.parallel cimport parallel, prange, threadid
 from libc.stdint cimport uint8_t, uint32_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from .lanes cimport (
-    F32_LANES, enter_environment, environment, f32x, fma_f32, leave_environment, load_f32, load_u32, lookup16_f32,
-    splat_f32, store_f32, u32x, zip_high_f32, zip_low_f32,
+    F32_LANES, f32x, fma_f32, load_f32, load_u32, lookup16_f32, splat_f32, store_f32, u32x, zip_high_f32, zip_low_f32,
 )
+from .loops.threads cimport run_chunks, shared_thread_count
 
 cdef extern from *:
     """
@@ -46,7 +44,7 @@ cdef enum:
     # Fewer multiply-adds than this do not repay waking a second thread.
     THREAD_MIN = 1 << 16
 
-cdef const int* thread_count = <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
+cdef const int* thread_count = shared_thread_count()
 
 
 # All outputs' weights, as they come.
@@ -282,6 +280,48 @@ cdef inline float* aligned(void* memory) noexcept nogil:
     return <float*>((<uintptr_t>memory + 63) // 64 * 64)
 
 
+cdef struct Product:
+    # all of it: its rows are packed first, as chunks of one panel of one row each, and then its tasks are done
+    Weights weights
+    const float* bias
+    const float* x
+    float* y
+    Py_ssize_t rows
+    Py_ssize_t outputs
+    bint few
+    float* packed
+    Py_ssize_t packed_rows
+    Py_ssize_t panel_blocks
+    Py_ssize_t panels
+    Py_ssize_t width  # outputs in a task
+    Py_ssize_t down  # tasks of the same outputs
+    float* own  # strips and sums of each thread
+    Py_ssize_t own_size
+
+
+cdef void pack_panel(void* context, Py_ssize_t i, int thread) noexcept nogil:
+    cdef const Product* of = <const Product*>context
+    cdef Py_ssize_t row = i // of.panels, panel = i % of.panels * of.panel_blocks
+    cdef Py_ssize_t stop = min(panel + of.panel_blocks, of.weights.blocks)
+    cdef float* target = of.packed + panel * BLOCK * of.packed_rows + row * (stop - panel) * BLOCK
+    if row < of.rows:
+        pack_row(of.x + row * of.weights.inputs, of.weights.inputs, target, panel, stop)
+    else:
+        memset(target, 0, (stop - panel) * BLOCK * sizeof(float))
+
+
+cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
+    cdef const Product* of = <const Product*>context
+    cdef Py_ssize_t start = i // of.down * of.width, first = i % of.down * BATCH
+    cdef Py_ssize_t stop = min(start + of.width, of.outputs)
+    cdef float* own = of.own + thread * of.own_size
+    if of.few:
+        few_rows(&of.weights, start, stop, of.bias, of.packed, of.y, of.rows, of.outputs)
+    else:
+        many_rows(&of.weights, start, stop, of.bias, of.packed, of.packed_rows, first, min(first + BATCH, of.rows),
+                  of.y, of.outputs, own, own + of.width * STRIP)
+
+
 cdef bint linear4_float32(const uint8_t* codes, const float* levels, const float* scales, Py_ssize_t group,
                           const float* bias, const float* x, float* y, Py_ssize_t rows, Py_ssize_t inputs,
                           Py_ssize_t outputs, int num_threads) noexcept nogil:
@@ -295,9 +335,9 @@ cdef bint linear4_float32(const uint8_t* codes, const float* levels, const float
     cdef Py_ssize_t across = (outputs + width - 1) // width, down = 1 if few else (rows + BATCH - 1) // BATCH
     cdef Py_ssize_t packed_size = packed_rows * blocks * BLOCK
     cdef Py_ssize_t own_size = 0 if few else width * (STRIP + BATCH * PARTS)
-    cdef Py_ssize_t i, row, panel, first, start
+    cdef Py_ssize_t i
     cdef Weights weights
-    cdef environment callers
+    cdef Product of
     # a look-up reads PARTS scales, and so must not begin in the last outputs' own
     cdef Py_ssize_t last = max(outputs - (PARTS + groups - 1) // groups, 0), last_size = (outputs - last) * groups
     # packed inputs and each thread's tiles on cache lines; the last scales with room behind them, and their places
@@ -306,7 +346,6 @@ cdef bint linear4_float32(const uint8_t* codes, const float* levels, const float
     cdef float* packed = aligned(memory)
     cdef float* last_scales = packed + packed_size + threads * own_size
     cdef uint32_t* places = <uint32_t*>(last_scales + last_size + PARTS)
-    cdef float* own
     if memory == NULL:
         return False
     memcpy(last_scales, scales + last * groups, last_size * sizeof(float))
@@ -314,27 +353,10 @@ cdef bint linear4_float32(const uint8_t* codes, const float* levels, const float
     for i in range(blocks * PARTS):
         places[i] = <uint32_t>(i * WORD // group - i // PARTS * BLOCK // group)
     weights = Weights(codes, levels, scales, last_scales, last, places, group, groups, inputs, blocks)
-    with parallel(num_threads=threads):
-        callers = enter_environment()
-        for i in prange(packed_rows * panels, schedule="static"):
-            row = i // panels
-            panel = i % panels * panel_blocks
-            first = min(panel + panel_blocks, blocks)
-            start = panel * BLOCK * packed_rows + row * (first - panel) * BLOCK
-            if row < rows:
-                pack_row(x + row * inputs, inputs, packed + start, panel, first)
-            else:
-                memset(packed + start, 0, (first - panel) * BLOCK * sizeof(float))
-        own = packed + packed_size + threadid() * own_size
-        for i in prange(across * down, schedule="dynamic"):
-            start = i // down * width
-            first = i % down * BATCH
-            if few:
-                few_rows(&weights, start, min(start + width, outputs), bias, packed, y, rows, outputs)
-            else:
-                many_rows(&weights, start, min(start + width, outputs), bias, packed, packed_rows, first,
-                          min(first + BATCH, rows), y, outputs, own, own + width * STRIP)
-        leave_environment(callers)
+    of = Product(weights, bias, x, y, rows, outputs, few, packed, packed_rows, panel_blocks, panels, width, down,
+                 packed + packed_size, own_size)
+    run_chunks(pack_panel, &of, packed_rows * panels, threads)
+    run_chunks(do_task, &of, across * down, threads)
     free(memory)
     return True
 

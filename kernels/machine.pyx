@@ -1,27 +1,30 @@
-# The machine: which features its CPU has, and how many threads the kernels may use. Compiled once, without a level,
-# since the import asks it before it chooses one (levels.py). The thread count is shared with every kernel module by a
-# capsule, and so are the kinds of operands of each gufunc, which those who register them tell those who call them.
+# The machine: which features its CPU has, and the threads among which kernels share their chunks. Compiled once,
+# without a level, since the import asks it before it chooses one (levels.py), and since there is one pool of threads
+# whatever the level. Kernel modules have the thread count and the pool by capsules (loops/threads.pxd).
 from cpython.pycapsule cimport PyCapsule_New
 
 cdef extern from "lanes/machine.h" nogil:
-    const bint HAS_OPENMP
     const int CPU_FEATURE_COUNT
     const char* feature_if_present(int k)
-    int call_in_forked_child(void (*hook)() noexcept nogil)
 
-cdef int threads = 1
-cdef bint forked = False
+cdef extern from "lanes/pool.h" nogil:
+    ctypedef void (*run_function)(void (*chunk)(void*, Py_ssize_t, int) noexcept nogil, void* context,
+                                  Py_ssize_t chunks, int threads) noexcept nogil
+    void run_chunks(void (*chunk)(void*, Py_ssize_t, int) noexcept nogil, void* context, Py_ssize_t chunks,
+                    int threads) noexcept nogil
+    ctypedef struct thread_counts:
+        int kernels
+        int others
+    thread_counts counts
+    const bint HAS_THREADS
+    void set_thread_counts(int n)
+    void end_rest()
+    int prepare_for_forks()
 
-
-cdef void in_forked_child() noexcept nogil:
-    # the parent's OpenMP threads do not exist here, and waiting for them would hang
-    global threads, forked
-    threads = 1
-    forked = True
-
-
-call_in_forked_child(in_forked_child)
-thread_count = PyCapsule_New(&threads, "lanewise.kernels.machine.thread_count", NULL)
+prepare_for_forks()
+thread_count = PyCapsule_New(&counts.kernels, "lanewise.kernels.machine.thread_count", NULL)
+thread_count_of_others = PyCapsule_New(&counts.others, "lanewise.kernels.machine.thread_count_of_others", NULL)
+chunk_runner = PyCapsule_New(<void*>run_chunks, "lanewise.kernels.machine.chunk_runner", NULL)
 cdef dict kinds = {}  # of bytes, one letter an operand: loops/operations.pxd says what they mean
 kinds_of_operands = PyCapsule_New(<void*>kinds, "lanewise.kernels.machine.kinds_of_operands", NULL)
 
@@ -37,18 +40,17 @@ def cpu_features():
     return tuple(found)
 
 
-def has_openmp():
-    """Whether the compiler had OpenMP; without it kernels run on one thread."""
-    return HAS_OPENMP
+def set_num_threads(int n, bint afresh=False):
+    """Let kernels use up to n threads, afresh even where calls go without workers on a busy machine.
 
-
-def set_num_threads(int n):
-    """Let kernels use up to n threads; in a forked child and without OpenMP it stays at one."""
-    global threads
-    if HAS_OPENMP and not forked:
-        threads = n
+    On a system without POSIX threads it stays at one.
+    """
+    if HAS_THREADS:
+        set_thread_counts(n)
+    if afresh:
+        end_rest()
 
 
 def get_num_threads():
     """How many threads a kernel may use."""
-    return threads
+    return counts.kernels

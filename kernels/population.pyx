@@ -2,18 +2,17 @@
 # goes through memory. Lanes are batch rows: a weight is broadcast, and softmax needs no sum across lanes. The first
 # layer, which is most of the work, is computed in integers where they give the same bits.
 # Codes and their operators are genome.pyx; what to evolve, and how, is decided in Python.
-from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_Import, PyCapsule_IsValid
-from cython.parallel cimport parallel, prange, threadid
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
 from libc.math cimport INFINITY, fabs, rint
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from .lanes cimport (
-    F32_LANES, REGISTERS, add_products_i16, at_least_f32, codes_u32, enter_environment, environment, f32x, fma_f32,
-    leave_environment, load_f32, load_u32, lookup16_f32, round_i32_f32, splat_f32, splat_u32, store_f32, u32x,
-    where_less_f32,
+    F32_LANES, REGISTERS, add_products_i16, at_least_f32, codes_u32, f32x, fma_f32, load_f32, load_u32, lookup16_f32,
+    round_i32_f32, splat_f32, splat_u32, store_f32, u32x, where_less_f32,
 )
+from .loops.threads cimport run_chunks, shared_thread_count
 from .math.elementary cimport exp, log1p
 
 cdef enum:
@@ -33,7 +32,7 @@ ctypedef void (*Activation)(const float*, float*, Py_ssize_t) noexcept nogil
 
 cdef const char* ACTIVATION = b"void (float const *, float *, Py_ssize_t)"
 
-cdef const int* thread_count = <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
+cdef const int* thread_count = shared_thread_count()
 
 
 cdef void tile_float32(const float* x, float* tiles, Py_ssize_t rows, Py_ssize_t features) noexcept nogil:
@@ -355,6 +354,44 @@ def is_activation(kernel):
     return PyCapsule_IsValid(kernel, ACTIVATION) != 0
 
 
+cdef struct Evaluation:
+    # of a whole population, a genome a chunk
+    const uint8_t* genomes
+    Py_ssize_t genome_bytes
+    const uint32_t* tiles
+    Py_ssize_t elements
+    Py_ssize_t rows
+    const float* target
+    const Py_ssize_t* sizes
+    Py_ssize_t layers
+    Py_ssize_t widest
+    Py_ssize_t n
+    Py_ssize_t skipped  # weights of the first layer that are not decoded to floats
+    Activation activation
+    const float* levels
+    const uint32_t* table
+    float unit
+    Goal goal
+    double* results
+    float* logits
+    Py_ssize_t genome_logits
+    float* scratch  # each thread's weights, with room for a last register, and two layers of a tile, on cache lines
+    Py_ssize_t scratch_size
+
+
+cdef void evaluate_genome(void* context, Py_ssize_t i, int thread) noexcept nogil:
+    cdef const Evaluation* of = <const Evaluation*>context
+    cdef const uint8_t* genome = of.genomes + i * of.genome_bytes
+    cdef float* own = of.scratch + thread * of.scratch_size
+    cdef float* front = own + of.scratch_size - of.widest * ROWS
+    decode(genome + of.skipped // 2, of.levels, own + of.skipped, of.n - of.skipped)
+    if of.unit != 0.0:  # in their place, which is no smaller
+        decode_pairs(genome, of.genome_bytes - 1, of.table, of.sizes[0], of.sizes[1], <uint32_t*>own)
+    of.results[i] = evaluate(of.tiles, of.elements, of.rows, of.target, of.sizes, of.layers, of.activation, own,
+                             of.unit, front - of.widest * ROWS, front, of.goal,
+                             of.logits + i * of.genome_logits if of.goal == LOGITS else NULL)
+
+
 def evaluate_population(const uint8_t[:, ::1] genomes, const uint32_t[:, :, ::1] tiles, Py_ssize_t rows,
                         const float[::1] target, const Py_ssize_t[::1] sizes, object kernel, const float[::1] levels,
                         const int16_t[::1] whole_levels, float unit, int goal, double[::1] results,
@@ -369,13 +406,12 @@ def evaluate_population(const uint8_t[:, ::1] genomes, const uint32_t[:, :, ::1]
     relu.
     """
     cdef Activation activation = NULL if kernel is None else <Activation>PyCapsule_GetPointer(kernel, ACTIVATION)
-    cdef Py_ssize_t i, k, layers = sizes.shape[0] - 1, n = 0, widest = 1, scratch_size, size = genomes.shape[0]
+    cdef Py_ssize_t k, layers = sizes.shape[0] - 1, n = 0, widest = 1, scratch_size, size = genomes.shape[0]
     cdef Py_ssize_t skipped = 0
-    cdef int threads = thread_count[0]
+    cdef int threads = min(thread_count[0], size)
     cdef uint32_t table[256]
-    cdef environment callers
+    cdef Evaluation of
     cdef float* scratch
-    cdef float* own
     for k in range(layers):
         n += sizes[k] * sizes[k + 1]
         widest = max(widest, sizes[k + 1])
@@ -385,21 +421,17 @@ def evaluate_population(const uint8_t[:, ::1] genomes, const uint32_t[:, :, ::1]
         skipped = sizes[0] * sizes[1] // 16 * 16  # weights of the first layer, as whole registers
         for k in range(256):
             table[k] = <uint16_t>whole_levels[k & 15] | <uint32_t><uint16_t>whole_levels[k >> 4] << 16
-    # for each thread its weights, with room for a last register, and two layers of a tile, on cache lines
     scratch_size = (n + 31) // 16 * 16 + 2 * widest * ROWS
     scratch = <float*>malloc((threads * scratch_size + 16) * sizeof(float))
     if scratch == NULL:
         raise MemoryError
-    with nogil, parallel(num_threads=threads):
-        own = <float*>((<uintptr_t>scratch + 63) // 64 * 64) + threadid() * scratch_size
-        callers = enter_environment()
-        for i in prange(size, schedule="dynamic"):
-            decode(&genomes[i, 0] + skipped // 2, &levels[0], own + skipped, n - skipped)
-            if unit != 0.0:  # in their place, which is no smaller
-                decode_pairs(&genomes[i, 0], genomes.shape[1] - 1, table, sizes[0], sizes[1], <uint32_t*>own)
-            results[i] = evaluate(
-                &tiles[0, 0, 0], tiles.shape[1], rows, &target[0], &sizes[0], layers, activation, own, unit,
-                own + scratch_size - 2 * widest * ROWS, own + scratch_size - widest * ROWS, <Goal>goal,
-                &logits[i, 0, 0] if goal == LOGITS else NULL)
-        leave_environment(callers)
+    of = Evaluation(
+        &genomes[0, 0], genomes.shape[1], &tiles[0, 0, 0], tiles.shape[1], rows, &target[0], &sizes[0], layers, widest,
+        n, skipped, activation, &levels[0], &table[0], unit, <Goal>goal, &results[0],
+        NULL, rows * sizes[layers],
+        <float*>((<uintptr_t>scratch + 63) // 64 * 64), scratch_size)
+    if goal == LOGITS:
+        of.logits = &logits[0, 0, 0]
+    with nogil:
+        run_chunks(evaluate_genome, &of, size, threads)
     free(scratch)

@@ -9,8 +9,9 @@ cimport numpy as np
 from .lanes cimport f32x, f64x
 from .loops.operations cimport MAX_ROW_OPERANDS, Operation, Pass, RowMachine, loop_function
 from .loops.rows cimport rows_loop, run_pass
+from .loops.threads cimport shared_thread_count
 from .loops.ufuncs cimport (
-    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, NPY_HALF, Dtype, PyUFunc_RegisterLoopForType, bfloat16_number, thread_count,
+    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, NPY_HALF, Dtype, PyUFunc_RegisterLoopForType, bfloat16_number,
 )
 
 np.import_array()
@@ -88,7 +89,7 @@ cdef object gufunc(bytes name, bytes kinds_in, bytes kinds_out, bytes doc, void*
         operation[n].kernel = float64 if dtypes[n] == FLOAT64 else float32
         operation[n].dtype, operation[n].summed = dtypes[n], b"a" in kinds
         operation[n].n_in, operation[n].operands = <int>len(kinds_in), operands
-        operation[n].threads = thread_count()
+        operation[n].threads = shared_thread_count()
         for k in range(operands):
             operation[n].kinds[k] = kinds[k]
     for n in range(3):

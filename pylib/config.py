@@ -2,18 +2,17 @@
 count from lanewise.kernels.machine. Nothing here touches data."""
 
 import operator
-import os
 
 from .kernels import BUILT_LEVELS, LEVEL, levels, machine
-
-_MOST_THREADS = 1024  # OpenMP ends the process where the system refuses a thread
+from .limits import tell_threadpoolctl
+from .processors import MOST_THREADS, default_thread_count
 
 
 def set_num_threads(n):
-    """Let every kernel use up to `n` threads.
+    """Let every kernel use up to `n` threads, the caller's own among them.
 
-    Results never depend on it. A child made by ``os.fork`` runs on one thread whatever is set, since its parent's
-    threads do not exist there; so does a build without OpenMP.
+    Results never depend on it. No thread is started before the first call that has work for two. A child made by
+    ``os.fork`` begins with one thread, and may be given more here. Where the system refuses a thread, there are fewer.
 
     Parameters
     ----------
@@ -42,21 +41,33 @@ def set_num_threads(n):
         n = operator.index(None if isinstance(n, bool) else n)
     except TypeError:
         raise TypeError(f"set_num_threads expected an integer of at least 1; got {n!r:.60}") from None
-    if not 1 <= n <= _MOST_THREADS:
-        raise ValueError(f"set_num_threads expected an integer from 1 to {_MOST_THREADS}; got {n}")
-    machine.set_num_threads(n)
+    if not 1 <= n <= MOST_THREADS:
+        raise ValueError(f"set_num_threads expected an integer from 1 to {MOST_THREADS}; got {n}")
+    machine.set_num_threads(n, afresh=True)
 
 
 def get_num_threads():
     """Return how many threads a kernel may use.
 
-    At import it is the number of CPUs this process may run on, or what the environment variable
-    ``LANEWISE_NUM_THREADS`` says.
+    At import it is what the environment variable ``LANEWISE_NUM_THREADS`` says; or else ``OMP_NUM_THREADS``, by which
+    joblib, dask and batch systems tell a worker how many are its own; or else the number of CPUs this process may run
+    on, and no more than its control group's quota of CPU time is worth, rounded up.
 
     Returns
     -------
     int
-        At least 1.
+        At least 1. It is 1 in a child made by ``os.fork`` until `set_num_threads` is called there.
+
+    See Also
+    --------
+    set_num_threads
+
+    Examples
+    --------
+    >>> import lanewise as lw
+    >>> lw.set_num_threads(3)
+    >>> lw.get_num_threads()
+    3
     """
     return machine.get_num_threads()
 
@@ -73,7 +84,7 @@ def show_config(mode="stdout"):
     -------
     dict or None
         With ``mode="dicts"``: `lanewise`, `numpy`, `python` (versions), `level`, `levels_built`, `levels_supported`,
-        `cpu_features`, `threads` and `openmp`.
+        `cpu_features` and `threads`.
 
     Raises
     ------
@@ -97,26 +108,15 @@ def show_config(mode="stdout"):
         "levels_supported": list(levels.supported(machine.cpu_features())),
         "cpu_features": list(machine.cpu_features()),
         "threads": get_num_threads(),
-        "openmp": machine.has_openmp(),
     }
     if mode == "dicts":
         return found
     found["level"] += "  (LANEWISE_LEVEL overrides)"
     found["threads"] = f"{found['threads']}  (LANEWISE_NUM_THREADS overrides)"
-    found["openmp"] = "yes" if found["openmp"] else "no"
     for name, value in found.items():
         print(f"{name.replace('_', ' '):<17} {' '.join(value) if isinstance(value, list) else value}")
     return None
 
 
-def _threads_at_import():
-    asked = os.environ.get("LANEWISE_NUM_THREADS", "")
-    if asked:
-        if not (asked.isascii() and asked.isdecimal()) or not 1 <= int(asked) <= _MOST_THREADS:
-            raise ImportError(f"LANEWISE_NUM_THREADS={asked!r}: expected an integer from 1 to {_MOST_THREADS}")
-        return int(asked)
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(usable, _MOST_THREADS)
-
-
-machine.set_num_threads(_threads_at_import())
+machine.set_num_threads(default_thread_count())
+tell_threadpoolctl()

@@ -4,7 +4,9 @@ primitives and the random generator on registers, built for a level when a test 
 
 import importlib.util
 import os
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -52,6 +54,33 @@ def run_python(tmp_path):
             text=True,
             timeout=timeout,
         )
+
+    return run
+
+
+@pytest.fixture
+def in_a_child():
+    """Return what a function has to say, as bytes, in a forked child; b"" where that dies or hangs for a minute."""
+    if not hasattr(os, "fork"):
+        pytest.skip("needs fork")
+
+    def run(work):
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(reading)
+            try:
+                os.write(writing, work())
+            finally:
+                os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading, "rb") as pipe:
+            ready, _, _ = select.select([pipe], [], [], 60)
+            if not ready:
+                os.kill(child, signal.SIGKILL)
+            answer = pipe.read()
+        os.waitpid(child, 0)
+        return answer
 
     return run
 

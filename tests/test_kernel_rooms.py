@@ -19,7 +19,7 @@ ROOMS = {  # what a room may build on beside itself
 }
 # they register loops with NumPy, or are called by it, so they hold its objects
 WITH_ARRAY_OBJECTS = {"loops/ufuncs.pxd", "loops/operations.pxd", "loops/rows.pxd"}
-WITH_THREADS = {"loops"}
+WITH_CAPSULES = {"loops/threads.pxd"}  # the pool comes by one
 HANDED = {"describe_format"}  # what kernels/__init__.py holds for modules, put there by the layer above
 
 STATEMENT = re.compile(r"^\s*from (?P<source>[.\w]+) c?import (?P<names>\([^)]*\)|.*)|^\s*c?import (?P<whole>.*)", re.M)
@@ -94,7 +94,7 @@ def faults_of(path):
         elif room == MODULE or top == "libc" or name in WITH_ARRAY_OBJECTS:
             allowed = True
         else:
-            allowed = target == "cython.parallel" and room in WITH_THREADS
+            allowed = target == "cpython.pycapsule" and name in WITH_CAPSULES
         if not allowed:
             faults.add((name, target))
     return faults

@@ -1,5 +1,6 @@
 # The linear layer on packed weights: against float64, one sum whatever the rows, threads and level, and its errors.
 import ctypes
+import hashlib
 
 import numpy as np
 import pytest
@@ -153,6 +154,24 @@ def test_fewer_threads_than_one_are_one(threads):
     assert function(*(array.ctypes.data for array in (codes, LOG4.levels, scales)), 200, None, x.ctypes.data,
                     y.ctypes.data, 9, 200, 3, threads)
     assert y.tobytes() == genome.linear4(x, codes).tobytes()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_c_interface_with_threads_in_a_forked_child(in_a_child):
+    # whose parent has threads already
+    function = machine_code("linear4_float32")
+    rng = np.random.default_rng(0)
+    codes = genome.random_population(300, 200, 1)
+    x, scales = rng.standard_normal((9, 200)).astype(np.float32), np.ones((300, 1), np.float32)
+
+    def product():
+        y = np.empty((9, 300), np.float32)
+        assert function(*(array.ctypes.data for array in (codes, LOG4.levels, scales)), 200, None, x.ctypes.data,
+                        y.ctypes.data, 9, 200, 300, 3)
+        return y.tobytes()
+
+    here = hashlib.sha256(product()).digest()
+    assert in_a_child(lambda: hashlib.sha256(product()).digest()) == here
 
 
 def machine_code(name):

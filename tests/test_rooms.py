@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "genome": {"kernels", "bounds", "packing"},
     "embedding": {"kernels"},
     "evolution": {"kernels", "functions", "genome", "packing", "files", "terminal"},
-    "measure": {"lanewise", "kernels", "bounds", "functions", "ieee754", "genome", "evolution"},
+    "measure": {"lanewise", "kernels", "bounds", "processors", "functions", "ieee754", "genome", "evolution"},
     "cli": {"lanewise", "kernels", "bounds", "functions", "ieee754", "genome", "evolution", "measure", "files",
             "terminal"},
     # torch and jax by name only
@@ -32,7 +32,9 @@ MAY_IMPORT = {
     "checkpoint": {"evolution"},  # this and the next two: names that scripts import
     "data": {"evolution"},
     "network": {"evolution"},
-    "config": {"lanewise", "kernels"},  # the version
+    "config": {"lanewise", "kernels", "limits", "processors"},  # the version
+    "limits": {"lanewise", "kernels", "processors"},  # the version
+    "processors": set(),
     "packing": {"kernels"},
     "bounds": set(),
     "files": set(),

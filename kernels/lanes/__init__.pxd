@@ -21,7 +21,6 @@ cdef extern from "lanes/lanes.h" nogil:
 
     void* called(void* function)  # to be called, not copied to where it is wanted
     Py_ssize_t any_count(Py_ssize_t n)  # n, which the compiler shall not know
-    Py_ssize_t next_turn(Py_ssize_t* turn)  # turn before another is added to it, which no two threads get alike
 
     environment enter_environment()
     void leave_environment(environment callers)

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "copies.h"
-#include "turns.h"
 
 #if defined(LANEWISE_AVX512)
 #include "avx512.h"

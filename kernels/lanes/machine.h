@@ -1,12 +1,6 @@
-/* What the machine at hand can run, asked at run time, and a hook for forked children. */
+/* What the machine at hand can run, asked at run time. */
 #include <stddef.h>
 #include <string.h>
-
-#ifdef _OPENMP
-enum { HAS_OPENMP = 1 };
-#else
-enum { HAS_OPENMP = 0 };
-#endif
 
 #if defined(__x86_64__) || defined(_M_X64)
 
@@ -80,10 +74,3 @@ enum { CPU_FEATURE_COUNT = sizeof(CPU_FEATURES) / sizeof(CPU_FEATURES[0]) };
 static const char *feature_if_present(int k) {
     return has_feature(&CPU_FEATURES[k]) ? CPU_FEATURES[k].name : NULL;
 }
-
-#if defined(__unix__) || defined(__APPLE__)
-#include <pthread.h>
-static int call_in_forked_child(void (*hook)(void)) { return pthread_atfork(NULL, NULL, hook); }
-#else
-static int call_in_forked_child(void (*hook)(void)) { (void)hook; return 0; }
-#endif

@@ -8,6 +8,7 @@ from cpython.pycapsule cimport PyCapsule_Import
 cimport numpy as np
 
 from .maps cimport STREAM_BYTES
+from .threads cimport shared_thread_count
 from .ufuncs cimport Dtype
 
 cdef enum:
@@ -85,11 +86,10 @@ cdef struct Pass:
     double* sums
     int threads
     int workers  # how many of them take chunks; where it is one, the threads share each row
-    Py_ssize_t tiles_size  # bytes of a worker's tiles; -1 where no memory could hold them
+    Py_ssize_t tiles_size  # bytes of a worker's tiles and of a note of its own; -1 where no memory could hold them
     char* tiles
     char* memory  # that all of this is in
     char* more  # and what else the function wants to keep there
-    Py_ssize_t turn  # the next chunk
 
 ctypedef void (*pass_function)(Pass* work) noexcept nogil
 ctypedef object (*gufunc_function)(bytes name, bytes kinds_in, bytes kinds_out, bytes doc, void* float32, void* float64,
@@ -104,6 +104,8 @@ cdef struct RowMachine:
 
 
 cdef inline const RowMachine* row_machine() except NULL:
+    # and the threads that share a row among them
+    shared_thread_count()
     return <const RowMachine*>PyCapsule_Import("lanewise.kernels.row_loops.machine", 0)
 
 

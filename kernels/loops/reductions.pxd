@@ -9,11 +9,11 @@ from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
 
 from ..lanes cimport (
-    F32_LANES, F64_LANES, called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_f64,
-    load_part_f64, real, splat_f32, splat_f64, store_f32, store_f64, wide_f32, wide_part_f32, wide_sum_f32,
+    F32_LANES, F64_LANES, called, end_stream, f32x, f64x, load_f64, load_part_f64, real, splat_f32, splat_f64,
+    store_f32, store_f64, wide_f32, wide_part_f32, wide_sum_f32,
 )
 from .maps cimport head, lanes, load, load_part, skip, store, store_part, stream
-from .shares cimport for_each_chunk
+from .threads cimport run_chunks
 
 cdef extern from *:
     """
@@ -265,12 +265,9 @@ cdef inline Py_ssize_t size_of_block(Py_ssize_t n, Py_ssize_t b) noexcept nogil:
     return min(<Py_ssize_t>BLOCK, n - b * BLOCK)
 
 
-cdef inline int sum_one(void* context, Py_ssize_t b) noexcept nogil:
-    cdef Blocks* blocks = <Blocks*>context
-    cdef environment callers = enter_environment()
+cdef inline void sum_one(void* context, Py_ssize_t b, int thread) noexcept nogil:
+    cdef const Blocks* blocks = <const Blocks*>context
     blocks.parts[b] = (<sum_function>blocks.block)(NULL, blocks.row, b * BLOCK, size_of_block(blocks.n, b))
-    leave_environment(callers)
-    return 0
 
 
 cdef inline Pair merge_row(Pair (*block)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
@@ -284,7 +281,7 @@ cdef inline Pair merge_row(Pair (*block)(const real*, const void*, Py_ssize_t, P
     if threads > 1 and count > 1:
         blocks.parts = <Pair*>malloc(count * sizeof(Pair))
     if blocks.parts != NULL:
-        for_each_chunk(sum_one, &blocks, count, threads)
+        run_chunks(sum_one, &blocks, count, threads)
     for b in range(count):
         size = size_of_block(n, b)
         part = blocks.parts[b] if blocks.parts != NULL else one_block(NULL, row, b * BLOCK, size)
@@ -391,13 +388,10 @@ cdef inline void map_pair(real (*point)(const real*, const void*, Py_ssize_t, Py
             i += lanes(y)
 
 
-cdef inline int map_one(void* context, Py_ssize_t b) noexcept nogil:
-    cdef Blocks* blocks = <Blocks*>context
-    cdef environment callers = enter_environment()
+cdef inline void map_one(void* context, Py_ssize_t b, int thread) noexcept nogil:
+    cdef const Blocks* blocks = <const Blocks*>context
     (<map_function>blocks.block)(blocks.y, blocks.row, b * BLOCK, size_of_block(blocks.n, b))
     end_stream()
-    leave_environment(callers)
-    return 0
 
 
 cdef inline void map_row(void (*block)(real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
@@ -407,4 +401,4 @@ cdef inline void map_row(void (*block)(real*, const void*, Py_ssize_t, Py_ssize_
     if threads == 1 or n <= BLOCK:
         one_block(y, row, 0, n)
     else:
-        for_each_chunk(map_one, &blocks, (n + BLOCK - 1) // BLOCK, threads)
+        run_chunks(map_one, &blocks, (n + BLOCK - 1) // BLOCK, threads)

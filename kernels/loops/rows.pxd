@@ -8,12 +8,12 @@ from libc.string cimport memset
 
 cimport numpy as np
 
-from ..lanes cimport called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, next_turn, real
+from ..lanes cimport called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, real
 from .maps cimport STREAM_BYTES
 from .operations cimport (
     ALL, GROUP, MAX_ROW_OPERANDS, STREAMED, Operand, Operands, Operation, Pass, group_kernel, group_of, run_groups,
 )
-from .shares cimport chunk_function, for_each_chunk
+from .threads cimport chunk_function, run_chunks
 from .tiles cimport PADDING, TILE, direct, own_dtype, put_rows, take_row, take_rows
 from .ufuncs cimport FLOAT64, THREAD_MIN, size_of
 
@@ -86,6 +86,8 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
         if one.tiled:
             one.offset = work.tiles_size
             work.tiles_size += whole(((work.height if one.kind == c'r' else 1) * n + PADDING) * width, PAGE)
+    if work.tiles_size > 0:
+        work.tiles_size += LINE  # whether vectors are in their tiles yet
 
 
 cdef inline void set_workers(Pass* work, int most, bint rows_can_be_shared) noexcept nogil:
@@ -195,44 +197,42 @@ cdef inline void run_chunk(const real* like, const Pass* work, Py_ssize_t start,
         r += rows
 
 
-cdef inline int take_chunks(const real* like, Pass* work, Py_ssize_t worker) noexcept nogil:
-    # a worker takes one chunk after the other, as long as there are any
-    cdef environment callers = enter_environment()
-    cdef char* tiles = work.tiles + worker * work.tiles_size
+cdef inline void take_chunk(const real* like, const Pass* work, Py_ssize_t k, int thread) noexcept nogil:
+    cdef char* tiles = work.tiles + thread * work.tiles_size
     cdef bint first_chunk = True
-    cdef Py_ssize_t k = next_turn(&work.turn)
-    while k < work.chunks:
-        run_chunk(like, work, k * work.chunk, min(work.rows, (k + 1) * work.chunk), work.sums + k * work.n_sums, tiles,
-                  first_chunk, work.threads if work.workers == 1 else 1)
-        first_chunk = False
-        k = next_turn(&work.turn)
+    if work.tiles_size > 0:
+        first_chunk = not tiles[work.tiles_size - LINE]
+        tiles[work.tiles_size - LINE] = True
+    run_chunk(like, work, k * work.chunk, min(work.rows, (k + 1) * work.chunk), work.sums + k * work.n_sums, tiles,
+              first_chunk, work.threads if work.workers == 1 else 1)
     if work.manner & STREAMED:
         end_stream()
-    leave_environment(callers)
-    return 0
 
 
-cdef inline int take_chunks_float32(void* work, Py_ssize_t worker) noexcept nogil:
-    return take_chunks(<const f32x*>NULL, <Pass*>work, worker)
+cdef inline void take_chunk_float32(void* work, Py_ssize_t k, int thread) noexcept nogil:
+    take_chunk(<const f32x*>NULL, <const Pass*>work, k, thread)
 
 
-cdef inline int take_chunks_float64(void* work, Py_ssize_t worker) noexcept nogil:
-    return take_chunks(<const f64x*>NULL, <Pass*>work, worker)
+cdef inline void take_chunk_float64(void* work, Py_ssize_t k, int thread) noexcept nogil:
+    take_chunk(<const f64x*>NULL, <const Pass*>work, k, thread)
 
 
 cdef inline void run_pass(const real* like, Pass* work) noexcept nogil:
     # all chunks; then their sums in order, in the place of the first's
-    cdef chunk_function workers
+    cdef chunk_function take_one
     cdef environment callers
     cdef Py_ssize_t i, chunk
+    cdef int worker
     if work.n_sums > 0:
         memset(work.sums, 0, work.chunks * work.n_sums * sizeof(double))
-    work.turn = 0
+    if work.tiles_size > 0:
+        for worker in range(work.workers):  # none has the vectors in its tiles
+            work.tiles[(worker + 1) * work.tiles_size - LINE] = False
     if real is f32x:
-        workers = <chunk_function>called(<void*>take_chunks_float32)
+        take_one = <chunk_function>called(<void*>take_chunk_float32)
     else:
-        workers = <chunk_function>called(<void*>take_chunks_float64)
-    for_each_chunk(workers, work, work.workers, work.workers)
+        take_one = <chunk_function>called(<void*>take_chunk_float64)
+    run_chunks(take_one, work, work.chunks, work.workers)
     callers = enter_environment()
     for chunk in range(1, work.chunks):
         for i in range(work.n_sums):

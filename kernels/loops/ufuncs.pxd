@@ -4,8 +4,6 @@
 # stack: gathered (and widened to float32), computed, scattered (and rounded once). One loop is thus shared by all
 # functions, and a function of floats costs one kernel a precision. A kernel of whole registers (lanes > 1) also
 # gets its tail in blocks, whose padding it may read and write.
-from cpython.pycapsule cimport PyCapsule_Import
-from cython.parallel cimport prange
 from libc.stdint cimport uint8_t, uint16_t, uintptr_t
 from libc.stdlib cimport malloc
 from libc.string cimport memcpy, strcpy
@@ -25,6 +23,7 @@ from ..lanes cimport (
     load_f32, load_float16, store_bfloat16, store_f32, store_float16, stream_f32,
 )
 from .maps cimport STREAM_BYTES
+from .threads cimport run_chunks, shared_thread_count
 
 cdef extern from *:
     """
@@ -50,6 +49,8 @@ cdef enum:
     MAX_OPERANDS = 5
     # Fewer elements than this take some ten microseconds, little more than waking a second thread.
     THREAD_MIN = 1 << 16
+    CHUNK_MIN = 1 << 13  # elements, beside which taking up a chunk costs nothing
+    CHUNKS = 16  # of each thread, of a large array
 
 ctypedef void (*kernel2)(const void*, void*, Py_ssize_t) noexcept nogil
 ctypedef void (*kernel3)(const void*, const void*, void*, Py_ssize_t) noexcept nogil
@@ -318,19 +319,39 @@ cdef inline void span(const Row* row, char** args, const np.npy_intp* steps, Py_
     leave_environment(callers)
 
 
+cdef struct Elements:
+    # the elements of all operands, as chunks
+    const Row* row
+    char** args
+    const np.npy_intp* steps
+    Py_ssize_t n
+    Py_ssize_t chunk
+
+
+cdef inline void chunk_of_elements(void* context, Py_ssize_t k, int thread) noexcept nogil:
+    cdef const Elements* whole = <const Elements*>context
+    span(whole.row, whole.args, whole.steps, k * whole.chunk, min(whole.n, (k + 1) * whole.chunk))
+
+
+cdef inline Py_ssize_t chunk_size(const Row* row, Py_ssize_t n, Py_ssize_t threads) noexcept nogil:
+    # where each thread's part is written past the caches, its chunks are so large that each of them is too
+    cdef Py_ssize_t part = (n + threads - 1) // threads, streamed = part * size_of(row.dtypes[row.n_in]) // STREAM_BYTES
+    cdef Py_ssize_t chunks = CHUNKS
+    if streamed > 0:
+        chunks = min(chunks, streamed)
+    return (max((part + chunks - 1) // chunks, <Py_ssize_t>CHUNK_MIN) + 1023) // 1024 * 1024
+
+
 cdef inline void loop(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
     cdef const Row* row = <const Row*>data
-    cdef Py_ssize_t n = dims[0], threads = row.threads[0], part, t
+    cdef Elements whole
+    cdef Py_ssize_t n = dims[0]
+    cdef int threads = row.threads[0]
     if n < THREAD_MIN or threads == 1:
         span(row, args, steps, 0, n)
         return
-    part = (n // threads // 1024 + 1) * 1024
-    for t in prange(threads, num_threads=threads, schedule="static"):
-        span(row, args, steps, min(n, t * part), min(n, (t + 1) * part))
-
-
-cdef inline const int* thread_count() except NULL:
-    return <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
+    whole = Elements(row, args, steps, n, chunk_size(row, n, threads))
+    run_chunks(chunk_of_elements, &whole, (n + whole.chunk - 1) // whole.chunk, threads)
 
 
 cdef inline object ufunc_of_rows(bytes name, bytes doc, const Row* rows, const int* types, int n_rows):
@@ -395,7 +416,7 @@ cdef inline object of_floats(bytes name, void* float32, void* float64, int n_in,
         rows[n_rows].told = NULL
         rows[n_rows].lanes = 1
         rows[n_rows].n_in, rows[n_rows].n_out = n_in, n_out
-        rows[n_rows].threads = thread_count()
+        rows[n_rows].threads = shared_thread_count()
         for k in range(operands):
             rows[n_rows].dtypes[k] = dtypes[r]
             types[n_rows * operands + k] = numbers[r]

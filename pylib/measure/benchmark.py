@@ -2,7 +2,6 @@
 different runs or machines cannot be compared. Who the contenders are is peers.py's; nothing here prints."""
 
 import math
-import os
 import time
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from ..bounds import BOUNDS
 from ..functions.table import FUNCTIONS, GATES, usual
+from ..processors import usable_cpus
 from .peers import PREPARE
 
 __all__ = ["SIZES", "WORKS", "Figures", "Work", "contenders", "measure", "usable_cpus"]
@@ -80,11 +80,6 @@ class Figures:
     nanoseconds: dict
     ratio: dict
     of_copy: float
-
-
-def usable_cpus():
-    """Return how many CPUs this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def contenders(work, n, threads=1, dtype=np.float32, names=tuple(PREPARE)):
