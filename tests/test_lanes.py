@@ -106,6 +106,20 @@ def test_any_less(registers, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_all_less(registers, dtype):
+    width = registers.F32_LANES if dtype is np.float32 else registers.F64_LANES
+    ones, less = np.ones(16, dtype), np.full(16, 0.5, dtype)
+    assert registers.all_less(less, ones)
+    assert not registers.all_less(ones, ones)
+    assert not registers.all_less(-np.zeros(16, dtype), np.zeros(16, dtype))
+    for i in range(16):
+        for value in (1.0, np.nan):
+            not_all = less.copy()
+            not_all[i] = value
+            assert registers.all_less(not_all, ones) == (i >= width)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_operators(registers, dtype):
     a, b = pairs(dtype)
     y = np.empty_like(a)
@@ -338,13 +352,14 @@ def test_store_bfloat16(registers):
     assert np.array_equal(codes[finite], low + up)
 
 
-def test_lookup16(registers):
-    table = any_bits(np.float32, 16)
+@pytest.mark.parametrize("count", [8, 16])
+def test_lookup(registers, count):
+    table = any_bits(np.float32, count)
     index = rng.integers(0, 1 << 32, 4096, dtype=np.uint32)
     index[:16] = np.arange(16)
     y = np.empty(4096, np.float32)
-    registers.lookup16(table, index, y)
-    assert np.array_equal(bits(y), bits(table[index & 15]))
+    getattr(registers, f"lookup{count}")(table, index, y)
+    assert np.array_equal(bits(y), bits(table[index & count - 1]))
 
 
 def test_add_products_i16(registers):

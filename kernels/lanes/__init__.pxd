@@ -18,6 +18,8 @@ cdef extern from "lanes/lanes.h" nogil:
     const Py_ssize_t F32_LANES
     const Py_ssize_t F64_LANES
     const Py_ssize_t REGISTERS  # how many of them the level has
+    const int LOOKUP_FLOATS  # 8 or 16: how many floats one instruction looks up among
+    const bint SCALE2_IS_CHEAP  # whether scale2 and ldexp are an instruction
 
     void* called(void* function)  # to be called, not copied to where it is wanted
     Py_ssize_t any_count(Py_ssize_t n)  # n, which the compiler shall not know
@@ -72,6 +74,7 @@ cdef extern from "lanes/lanes.h" nogil:
     void narrow_u64_u16(uint16_t* p, u64x x)
     void narrow_u64_u32(uint32_t* p, u64x x)
     u64x lookup16_u8(const uint8_t* table, u64x index)  # byte by byte; every byte of the index is below 16
+    f32x lookup8_f32(const float* table, u32x index)  # by the low three bits
     f32x lookup16_f32(const float* table, u32x index)  # by the low four bits
     # lanes as pairs of signed numbers of 16 bits, one pair w for all lanes of two registers x[0] and x[1]:
     # sums[i] += w0 x0 + w1 x1, and what overflows wraps
@@ -92,6 +95,7 @@ cdef extern from "lanes/lanes.h" nogil:
     f32x with_sign_f32(f32x x, f32x sign)
     f32x where_less_f32(f32x a, f32x b, f32x yes, f32x no)
     int any_less_f32(f32x a, f32x b)
+    int all_less_f32(f32x a, f32x b)
     f32x power2_f32(f32x n)
     f32x scale2_f32(f32x x, f32x n)
     f32x ldexp_f32(f32x x, f32x n)
@@ -112,6 +116,7 @@ cdef extern from "lanes/lanes.h" nogil:
     f64x with_sign_f64(f64x x, f64x sign)
     f64x where_less_f64(f64x a, f64x b, f64x yes, f64x no)
     int any_less_f64(f64x a, f64x b)
+    int all_less_f64(f64x a, f64x b)
     f64x power2_f64(f64x n)
     f64x scale2_f64(f64x x, f64x n)
     f64x ldexp_f64(f64x x, f64x n)
@@ -205,6 +210,14 @@ cdef inline int any_less(real a, real b) noexcept nogil:
         return any_less_f32(a, b)
     else:
         return any_less_f64(a, b)
+
+
+cdef inline int all_less(real a, real b) noexcept nogil:
+    # whether a < b in every lane
+    if real is f32x:
+        return all_less_f32(a, b)
+    else:
+        return all_less_f64(a, b)
 
 
 cdef inline real power2(real n) noexcept nogil:

@@ -5,7 +5,7 @@ typedef __m256 f32x;
 typedef __m256d f64x;
 typedef uint32_t u32x __attribute__((vector_size(32)));
 typedef uint64_t u64x __attribute__((vector_size(32)));
-enum { F32_LANES = 8, F64_LANES = 4, REGISTERS = 16 };
+enum { F32_LANES = 8, F64_LANES = 4, REGISTERS = 16, LOOKUP_FLOATS = 8, SCALE2_IS_CHEAP = 0 };
 
 static const int32_t FIRST_LANES[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
 static inline __m256i first_f32(ptrdiff_t n) { return _mm256_loadu_si256((const __m256i *)(FIRST_LANES + 8 - n)); }
@@ -69,10 +69,14 @@ static inline u64x lookup16_u8(const uint8_t *table, u64x index) {
     __m256i entries = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
     return (u64x)_mm256_shuffle_epi8(entries, (__m256i)index);
 }
+static inline f32x lookup8_f32(const float *table, u32x index) {
+    /* from a register: Zen 3 takes a cycle then, and two where the instruction reads the table from memory */
+    f32x found;
+    __asm__("vpermps %1, %2, %0" : "=x"(found) : "x"(load_f32(table)), "x"(index));
+    return found;
+}
 static inline f32x lookup16_f32(const float *table, u32x index) {
-    __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), (__m256i)index);
-    __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), (__m256i)index);
-    return _mm256_blendv_ps(low, high, (__m256)(index << 28));
+    return _mm256_blendv_ps(lookup8_f32(table, index), lookup8_f32(table + 8, index), (__m256)(index << 28));
 }
 static inline void add_products_i16(const uint32_t *w, const u32x *x, u32x *sums) {
     sums[0] += (u32x)_mm256_madd_epi16((__m256i)splat_u32(*w), (__m256i)x[0]);
@@ -178,6 +182,8 @@ static inline f64x where_less_f64(f64x a, f64x b, f64x yes, f64x no) {
     return _mm256_blendv_pd(no, yes, _mm256_cmp_pd(a, b, _CMP_LT_OQ));
 }
 static inline int any_less_f32(f32x a, f32x b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ)) != 0; }
+static inline int all_less_f32(f32x a, f32x b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ)) == 0xFF; }
+static inline int all_less_f64(f64x a, f64x b) { return _mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LT_OQ)) == 0xF; }
 static inline int any_less_f64(f64x a, f64x b) { return _mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LT_OQ)) != 0; }
 
 /* exponents: adding 1.5 * 2^(precision - 1) + bias puts the biased integer into the low bits */
@@ -192,11 +198,16 @@ static inline f64x power2_f64(f64x n) {
     return _mm256_castsi256_pd(_mm256_slli_epi64(biased, 52));
 }
 static inline f32x scale2_f32(f32x x, f32x n) {
+    /* 2^n itself where all are normal numbers, and two factors where not */
+    __m256 usual = _mm256_cmp_ps(magnitude_f32(n), _mm256_set1_ps(126.0f), _CMP_LE_OQ);
+    if (_mm256_movemask_ps(usual) == 0xFF) return _mm256_mul_ps(x, power2_f32(n));
     n = _mm256_min_ps(_mm256_max_ps(n, _mm256_set1_ps(-250.0f)), _mm256_set1_ps(250.0f));
     f32x half = _mm256_round_ps(_mm256_mul_ps(n, _mm256_set1_ps(0.5f)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     return _mm256_mul_ps(_mm256_mul_ps(x, power2_f32(half)), power2_f32(_mm256_sub_ps(n, half)));
 }
 static inline f64x scale2_f64(f64x x, f64x n) {
+    __m256d usual = _mm256_cmp_pd(magnitude_f64(n), _mm256_set1_pd(1022.0), _CMP_LE_OQ);
+    if (_mm256_movemask_pd(usual) == 0xF) return _mm256_mul_pd(x, power2_f64(n));
     n = _mm256_min_pd(_mm256_max_pd(n, _mm256_set1_pd(-2040.0)), _mm256_set1_pd(2040.0));
     f64x half = _mm256_round_pd(_mm256_mul_pd(n, _mm256_set1_pd(0.5)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     return _mm256_mul_pd(_mm256_mul_pd(x, power2_f64(half)), power2_f64(_mm256_sub_pd(n, half)));

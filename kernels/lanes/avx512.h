@@ -5,7 +5,7 @@ typedef __m512 f32x;
 typedef __m512d f64x;
 typedef uint32_t u32x __attribute__((vector_size(64)));
 typedef uint64_t u64x __attribute__((vector_size(64)));
-enum { F32_LANES = 16, F64_LANES = 8, REGISTERS = 32 };
+enum { F32_LANES = 16, F64_LANES = 8, REGISTERS = 32, LOOKUP_FLOATS = 16, SCALE2_IS_CHEAP = 1 };
 
 static inline __mmask16 first_f32(ptrdiff_t n) { return (__mmask16)((1u << n) - 1); }
 static inline __mmask8 first_f64(ptrdiff_t n) { return (__mmask8)((1u << n) - 1); }
@@ -68,6 +68,9 @@ static inline u32x codes_u32(const uint8_t *genome, ptrdiff_t i) {
 static inline u64x lookup16_u8(const uint8_t *table, u64x index) {
     __m512i entries = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table));
     return (u64x)_mm512_shuffle_epi8(entries, (__m512i)index);
+}
+static inline f32x lookup8_f32(const float *table, u32x index) {
+    return _mm512_permutexvar_ps((__m512i)index, _mm512_broadcast_f32x8(_mm256_loadu_ps(table)));
 }
 static inline f32x lookup16_f32(const float *table, u32x index) {
     return _mm512_permutexvar_ps((__m512i)index, _mm512_loadu_ps(table));
@@ -167,6 +170,8 @@ static inline f64x where_less_f64(f64x a, f64x b, f64x yes, f64x no) {
     return _mm512_mask_blend_pd(_mm512_cmp_pd_mask(a, b, _CMP_LT_OQ), no, yes);
 }
 static inline int any_less_f32(f32x a, f32x b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) != 0; }
+static inline int all_less_f32(f32x a, f32x b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) == 0xFFFF; }
+static inline int all_less_f64(f64x a, f64x b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ) == 0xFF; }
 static inline int any_less_f64(f64x a, f64x b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ) != 0; }
 
 /* exponents */

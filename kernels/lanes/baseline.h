@@ -6,7 +6,7 @@ typedef float f32x;
 typedef double f64x;
 typedef uint32_t u32x;
 typedef uint64_t u64x;
-enum { F32_LANES = 1, F64_LANES = 1, REGISTERS = 16 };
+enum { F32_LANES = 1, F64_LANES = 1, REGISTERS = 16, LOOKUP_FLOATS = 16, SCALE2_IS_CHEAP = 0 };
 
 static inline uint32_t bits_of_float(float x) { uint32_t b; memcpy(&b, &x, sizeof b); return b; }
 static inline uint64_t bits_of_double(double x) { uint64_t b; memcpy(&b, &x, sizeof b); return b; }
@@ -62,6 +62,7 @@ static inline u64x lookup16_u8(const uint8_t *table, u64x index) {
     for (int byte = 0; byte < 64; byte += 8) found |= (u64x)table[index >> byte & 15] << byte;
     return found;
 }
+static inline f32x lookup8_f32(const float *table, u32x index) { return table[index & 7]; }
 static inline f32x lookup16_f32(const float *table, u32x index) { return table[index & 15]; }
 static inline int32_t low_i16(u32x x) { return (int16_t)(uint16_t)x; }
 static inline void add_products_i16(const uint32_t *w, const u32x *x, u32x *sums) {
@@ -135,6 +136,8 @@ static inline f32x with_sign_f32(f32x x, f32x sign) { return copysignf(x, sign);
 static inline f64x with_sign_f64(f64x x, f64x sign) { return copysign(x, sign); }
 static inline f32x where_less_f32(f32x a, f32x b, f32x yes, f32x no) { return a < b ? yes : no; }
 static inline f64x where_less_f64(f64x a, f64x b, f64x yes, f64x no) { return a < b ? yes : no; }
+static inline int all_less_f32(f32x a, f32x b) { return a < b; }
+static inline int all_less_f64(f64x a, f64x b) { return a < b; }
 static inline int any_less_f32(f32x a, f32x b) { return a < b; }
 static inline int any_less_f64(f64x a, f64x b) { return a < b; }
 

@@ -5,7 +5,7 @@ typedef float32x4_t f32x;
 typedef float64x2_t f64x;
 typedef uint32_t u32x __attribute__((vector_size(16)));
 typedef uint64_t u64x __attribute__((vector_size(16)));
-enum { F32_LANES = 4, F64_LANES = 2, REGISTERS = 32 };
+enum { F32_LANES = 4, F64_LANES = 2, REGISTERS = 32, LOOKUP_FLOATS = 16, SCALE2_IS_CHEAP = 0 };
 
 /* memory: a partial access passes through a full register's worth of bytes */
 static inline f32x load_f32(const float *p) { return vld1q_f32(p); }
@@ -75,11 +75,13 @@ static inline u32x codes_u32(const uint8_t *genome, ptrdiff_t i) {
 static inline u64x lookup16_u8(const uint8_t *table, u64x index) {
     return (u64x)vqtbl1q_u8(vld1q_u8(table), (uint8x16_t)index);
 }
-static inline f32x lookup16_f32(const float *table, u32x index) {
+static inline f32x lookup_masked_f32(const float *table, u32x index, uint32_t mask) {
     float found[4];
-    for (int i = 0; i < 4; i++) found[i] = table[index[i] & 15];
+    for (int i = 0; i < 4; i++) found[i] = table[index[i] & mask];
     return vld1q_f32(found);
 }
+static inline f32x lookup8_f32(const float *table, u32x index) { return lookup_masked_f32(table, index, 7); }
+static inline f32x lookup16_f32(const float *table, u32x index) { return lookup_masked_f32(table, index, 15); }
 static inline void add_products_i16(const uint32_t *w, const u32x *x, u32x *sums) {
     int16x8_t weights = (int16x8_t)splat_u32(*w);
     for (int i = 0; i < 2; i++) {
@@ -148,6 +150,8 @@ static inline f32x magnitude_f32(f32x x) { return vabsq_f32(x); }
 static inline f64x magnitude_f64(f64x x) { return vabsq_f64(x); }
 static inline f32x with_sign_f32(f32x x, f32x sign) { return vbslq_f32(vdupq_n_u32(0x80000000), sign, x); }
 static inline f64x with_sign_f64(f64x x, f64x sign) { return vbslq_f64(vdupq_n_u64(0x8000000000000000), sign, x); }
+static inline int all_less_f32(f32x a, f32x b) { return vminvq_u32(vcltq_f32(a, b)) != 0; }
+static inline int all_less_f64(f64x a, f64x b) { return vminvq_u32(vreinterpretq_u32_u64(vcltq_f64(a, b))) != 0; }
 static inline int any_less_f32(f32x a, f32x b) { return vmaxvq_u32(vcltq_f32(a, b)) != 0; }
 static inline int any_less_f64(f64x a, f64x b) { return vmaxvq_u32(vreinterpretq_u32_u64(vcltq_f64(a, b))) != 0; }
 

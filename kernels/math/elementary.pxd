@@ -7,9 +7,9 @@ from libc.math cimport INFINITY
 from libc.stdint cimport uint32_t, uint64_t
 
 from ..lanes cimport (
-    any_less, at_least, at_least_i32, at_least_i64, at_most, bits_f32, bits_f64, exponent, f32x, f64x, fma,
-    from_bits_f32, from_bits_f64, lookup16_f32, magnitude, pick, power2, real, round_i32_f32, scale2, splat, splat_u32,
-    splat_u64, u32x, where_less, with_sign,
+    LOOKUP_FLOATS, SCALE2_IS_CHEAP, all_less, any_less, at_least, at_least_i32, at_least_i64, at_most, bits_f32,
+    bits_f64, exponent, f32x, f64x, fma, from_bits_f32, from_bits_f64, lookup16_f32, lookup8_f32, magnitude, pick,
+    power2, real, round_i32_f32, scale2, splat, splat_u32, splat_u64, u32x, where_less, with_sign,
 )
 from .pairs cimport fast_sum, pair_product, pair_quotient, product, two_sum
 from .segments cimport ERF_SEGMENTS, LOG_TABLE, NORMAL_TAIL_SEGMENTS, SIGMOID_SEGMENTS, TANH_SEGMENTS
@@ -42,6 +42,14 @@ cdef inline real power2_of_sum(real sum, int more) noexcept nogil:
         return from_bits_f32((bits_f32(sum) << 23) + splat_u32((127 + more) << 23))
     else:
         return from_bits_f64((bits_f64(sum) << 52) + splat_u64(<uint64_t>(1023 + more) << 52))
+
+
+cdef inline real raised_by(real x, real sum) noexcept nogil:
+    # x 2^n, which must both be normal numbers, by integers
+    if real is f32x:
+        return from_bits_f32(bits_f32(x) + (bits_f32(sum) << 23))
+    else:
+        return from_bits_f64(bits_f64(x) + (bits_f64(sum) << 52))
 
 
 cdef inline real power2_raised_by(real sum, int more) noexcept nogil:
@@ -149,10 +157,22 @@ cdef inline real exp_pair(real x, real* low, real* sum) noexcept nogil:
     return exp_of_pair(x, splat(x, -0.0), low, sum)
 
 
-cdef inline real exp(real x) noexcept nogil:
+cdef inline real exp_of_any(real x) noexcept nogil:
     cdef real rest, sum
     cdef real r = exp_parts(at_most(at_least(x, pick(x, -104.0, -746.0)), pick(x, 89.0, 710.0)), &rest, &sum)
     return scale2(splat(x, 1.0) + (r + rest), whole(sum))
+
+
+cdef inline real exp(real x) noexcept nogil:
+    # where all results are normal numbers, 2^n is added to the exponent
+    cdef real rest, sum, r, y
+    if SCALE2_IS_CHEAP:
+        return exp_of_any(x)
+    r = exp_parts(x, &rest, &sum)
+    y = raised_by(splat(x, 1.0) + (r + rest), sum)
+    if not all_less(magnitude(x), pick(x, 87.0, 708.0)):
+        y = exp_of_any(x)
+    return y
 
 
 cdef inline real expm1_rest(real r, real r_low) noexcept nogil:
@@ -264,39 +284,57 @@ cdef enum Segments:
     ROOTED  # a last row has what c0 lacks, which is 0 where the centre is a root; the parts' sum is 0 nowhere
 
 
-cdef inline f32x segment_terms(const float* rows, int degree, Segments kind, u32x index, f32x a, f32x* d, f32x* c0,
-                               f32x* c1) noexcept nogil:
-    # a function of a >= 0 by the polynomial c0 + d (c1 + d q), d = a - centre, of that of 16 segments (segments.pxd)
-    # that the low four bits of `index` name; returns q
-    cdef f32x centre = lookup16_f32(rows, index), q = lookup16_f32(rows + (degree + 1) * 16, index)
+# Where an instruction looks up among 8 floats (LOOKUP_FLOATS), 16 take two and a choice. There the polynomial is first
+# taken from the first 8 segments, where most numbers lie, and from all 16 if a lane is past them: the same bits.
+cdef inline real first_end(real like, double half, double end) noexcept nogil:
+    # up to where the segments reach that are looked up first: half of them, or all
+    return splat(like, half if LOOKUP_FLOATS == 8 else end)
+
+
+cdef inline int any_past_first(real a, double half) noexcept nogil:
+    # the same question where no lane is past the end
+    return LOOKUP_FLOATS == 8 and any_less(splat(a, half), a)
+
+
+cdef inline f32x entry(const float* row, u32x index, int count) noexcept nogil:
+    # of the first 8 entries of a row or of all 16
+    return lookup8_f32(row, index) if count == 8 else lookup16_f32(row, index)
+
+
+cdef inline f32x segment_terms(const float* rows, int degree, Segments kind, int count, u32x index, f32x a, f32x* d,
+                               f32x* c0, f32x* c1) noexcept nogil:
+    # a function of a >= 0 by the polynomial c0 + d (c1 + d q), d = a - centre, of that of `count` segments
+    # (segments.pxd) that the low bits of `index` name; returns q
+    cdef f32x centre = entry(rows, index, count), q = entry(rows + (degree + 1) * 16, index, count)
     cdef int k
     d[0] = a - centre
     for k in range(degree, 2, -1):
-        q = fma(q, d[0], lookup16_f32(rows + k * 16, index))
-    c1[0] = lookup16_f32(rows + 2 * 16, index)
-    c0[0] = lookup16_f32(rows + 16, index)
+        q = fma(q, d[0], entry(rows + k * 16, index, count))
+    c1[0] = entry(rows + 2 * 16, index, count)
+    c0[0] = entry(rows + 16, index, count)
     if kind == ODD:
         c0[0] = where_less(splat(a, 0.0), centre, c0[0], a)
     return q
 
 
-cdef inline f32x segment(const float* rows, int degree, Segments kind, u32x index, f32x a, f32x* low) noexcept nogil:
+cdef inline f32x segment(const float* rows, int degree, Segments kind, int count, u32x index, f32x a,
+                         f32x* low) noexcept nogil:
     # the function's value, and what its last rounding lost
-    cdef f32x d, c0, c1, q = segment_terms(rows, degree, kind, index, a, &d, &c0, &c1)
+    cdef f32x d, c0, c1, q = segment_terms(rows, degree, kind, count, index, a, &d, &c0, &c1)
     cdef f32x slope = fma(q, d, c1)
     cdef f32x value = fma(slope, d, c0)
     low[0] = fma(fma(q, d, c1 - slope), d, fma(slope, d, c0 - value))
     return value
 
 
-cdef inline f32x segment_parts(const float* rows, int degree, Segments kind, u32x index, f32x a,
+cdef inline f32x segment_parts(const float* rows, int degree, Segments kind, int count, u32x index, f32x a,
                                f32x* rest) noexcept nogil:
     # its tangent c0 + c1 d, and the rest, what that lost included
-    cdef f32x d, c0, c1, q = segment_terms(rows, degree, kind, index, a, &d, &c0, &c1)
+    cdef f32x d, c0, c1, q = segment_terms(rows, degree, kind, count, index, a, &d, &c0, &c1)
     cdef f32x tangent = fma(c1, d, c0)
     rest[0] = fma(q * d, d, fma(c1, d, c0 - tangent))
     if kind == ROOTED:
-        tangent = fast_sum(tangent, rest[0] + lookup16_f32(rows + (degree + 2) * 16, index), rest)
+        tangent = fast_sum(tangent, rest[0] + entry(rows + (degree + 2) * 16, index, count), rest)
     return tangent
 
 
@@ -313,6 +351,11 @@ cdef inline u32x steps(f32x a) noexcept nogil:
 cdef inline real steps_end(real like) noexcept nogil:
     # up to where the 16 reach
     return splat(like, 9.68)
+
+
+cdef inline real first_steps_end(real like) noexcept nogil:
+    # and those that are looked up first
+    return first_end(like, 4.68, 9.68)
 
 
 cdef inline u32x bent_steps(f32x a, double scale, double bend) noexcept nogil:
@@ -340,19 +383,21 @@ cdef inline real sigmoid_by_exp(real x) noexcept nogil:
     return fma(tail, where_less(x, zero, down, -down), where_less(x, zero, zero, one))
 
 
-cdef inline f32x sigmoid_tail(f32x a) noexcept nogil:
+cdef inline f32x sigmoid_tail(f32x a, int count) noexcept nogil:
     # 1 / (1 + e^a) as far as its segments reach
     cdef f32x low
-    return segment(&SIGMOID_SEGMENTS[0][0], 6, PLAIN, steps(a), a, &low)
+    return segment(&SIGMOID_SEGMENTS[0][0], 6, PLAIN, count, steps(a), a, &low)
 
 
 cdef inline real sigmoid(real x) noexcept nogil:
     # 1 / (1 + e^-x), from the tail that is not near 1
     cdef real y, a = magnitude(x), end = steps_end(x)
     if real is f32x:
-        y = reflected(x, sigmoid_tail(a))
-        if any_less(end, a):
-            y = where_less(end, a, sigmoid_by_exp(x), y)
+        y = reflected(x, sigmoid_tail(a, LOOKUP_FLOATS))
+        if any_less(first_steps_end(a), a):
+            y = reflected(x, sigmoid_tail(a, 16))
+            if any_less(end, a):
+                y = where_less(end, a, sigmoid_by_exp(x), y)
         return y
     else:
         return sigmoid_by_exp(x)
@@ -362,7 +407,7 @@ cdef inline real tanh_pair(real a, real* low) noexcept nogil:
     # tanh(a) for a >= 0; in float32 the value alone is right to 0.7 ULP
     if real is f32x:
         a = at_most(a, splat(a, 10.4))
-        return segment(&TANH_SEGMENTS[0][0], 6, ODD, quarters(a, 2.5, 1.75), a, low)
+        return segment(&TANH_SEGMENTS[0][0], 6, ODD, 16, quarters(a, 2.5, 1.75), a, low)
     else:
         return tanh_parts(a, low)
 
@@ -485,12 +530,19 @@ cdef inline real log(real x) noexcept nogil:
         return log_edges(x, 0.0, y + low)
 
 
+cdef inline f32x mills_segment(f32x a, int count, f32x* low) noexcept nogil:
+    return segment(&NORMAL_TAIL_SEGMENTS[0][0], 7, PLAIN, count, quarters(a, 1.0, 2.0), a, low)
+
+
 cdef inline real mills(real a, real* low) noexcept nogil:
     # erfc(a / sqrt 2) / 2 e^(a^2/2) for a >= 0. float64: rho H(rho), rho = 1 / (a + 3), tools/fit/normal_tail.sollya:
     # a <= 39, error 2^-56.0. float32: by segments, a <= 20, error 2^-27.9
     cdef real one, d, d_low, rho, rho_low, t, h, h_low
     if real is f32x:
-        return segment(&NORMAL_TAIL_SEGMENTS[0][0], 7, PLAIN, quarters(a, 1.0, 2.0), a, low)
+        h = mills_segment(a, LOOKUP_FLOATS, low)
+        if any_past_first(a, 5.99):
+            h = mills_segment(a, 16, low)
+        return h
     else:
         one = splat(a, 1.0)
         d = a + splat(a, 3.0)
@@ -565,7 +617,7 @@ cdef inline real erf(real x) noexcept nogil:
     cdef real a, z, low, sum, tail, p, e, e_low, h, h_low
     if real is f32x:
         a = at_most(magnitude(x), splat(x, 3.95))
-        return with_sign(segment(&ERF_SEGMENTS[0][0], 6, ODD, quarters(a, 6.625, 1.75), a, &low), x)
+        return with_sign(segment(&ERF_SEGMENTS[0][0], 6, ODD, 16, quarters(a, 6.625, 1.75), a, &low), x)
     else:
         a = at_most(magnitude(x), splat(x, 6.0))
         z = x * x

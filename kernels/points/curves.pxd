@@ -7,13 +7,14 @@
 from libc.math cimport INFINITY
 
 from ..lanes cimport (
-    any_less, at_least, at_most, exponent, f32x, fma, ldexp, magnitude, pick, power2, real, root, scale2, splat,
-    where_less, with_sign,
+    LOOKUP_FLOATS, any_less, at_least, at_most, exponent, f32x, fma, ldexp, magnitude, pick, power2, real, root, scale2,
+    splat, where_less, with_sign,
 )
 from ..math.elementary cimport (
-    ODD, PLAIN, any_outside, bent_steps, exp_of_pair, exp_pair, expm1_half, largest, log1p_f64, logistic_divisor,
-    logistic_quotient, logistic_times, lowering, nearest, normal_tail_parts, power2_raised_by, quarters, raised_power2,
-    reduced, scale2_of_sum, segment, segment_parts, step, steps, steps_end, tanh_pair, whole,
+    ODD, PLAIN, any_outside, any_past_first, bent_steps, exp_of_pair, exp_pair, expm1_half, first_steps_end, largest,
+    log1p_f64, logistic_divisor, logistic_quotient, logistic_times, lowering, nearest, normal_tail_parts,
+    power2_raised_by, quarters, raised_power2, reduced, scale2_of_sum, segment, segment_parts, step, steps, steps_end,
+    tanh_pair, whole,
 )
 from ..math.pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled, two_sum
 from ..math.segments cimport GELU_SEGMENTS, GELU_TANH_SEGMENTS, SILU_SEGMENTS, SOFTPLUS_SEGMENTS, SOFTPLUS_TAIL_SEGMENTS
@@ -48,13 +49,20 @@ cdef inline real silu_by_exp(real x) noexcept nogil:
     return less_tail(x, logistic_times(a, r, r_low, sum))
 
 
+cdef inline f32x silu_segment(f32x x, f32x a, int count) noexcept nogil:
+    cdef f32x low
+    return less_half(x, segment(&SILU_SEGMENTS[0][0], 6, ODD, count, steps(a), a, &low))
+
+
 cdef inline real silu(real x) noexcept nogil:
     # x / (1 + e^-x) = max(x, 0) - |x| / (1 + e^|x|); Elfwing, Uchibe and Doya, arXiv:1702.03118
-    cdef real y, low, a = magnitude(x), end = steps_end(x)
+    cdef real y, a = magnitude(x), end = steps_end(x)
     if real is f32x:
-        y = less_half(x, segment(&SILU_SEGMENTS[0][0], 6, ODD, steps(a), a, &low))
-        if any_less(end, a):
-            y = where_less(end, a, silu_by_exp(x), y)
+        y = silu_segment(x, a, LOOKUP_FLOATS)
+        if any_less(first_steps_end(a), a):
+            y = silu_segment(x, a, 16)
+            if any_less(end, a):
+                y = where_less(end, a, silu_by_exp(x), y)
         return y
     else:
         return silu_by_exp(x)
@@ -65,9 +73,14 @@ cdef inline real gelu_end(real like) noexcept nogil:
     return splat(like, 5.46)
 
 
-cdef inline f32x normal_tail_segment(f32x a, f32x* rest) noexcept nogil:
+cdef inline f32x normal_tail_segment(f32x a, int count, f32x* rest) noexcept nogil:
     # Phi(-a) up to there
-    return segment_parts(&GELU_SEGMENTS[0][0], 7, PLAIN, bent_steps(a, 1.2, 0.3), a, rest)
+    return segment_parts(&GELU_SEGMENTS[0][0], 7, PLAIN, count, bent_steps(a, 1.2, 0.3), a, rest)
+
+
+cdef inline f32x gelu_segment(f32x x, f32x a, int count) noexcept nogil:
+    cdef f32x rest, y = normal_tail_segment(a, count, &rest)
+    return less_share(x, a, y, rest)
 
 
 cdef inline real gelu_by_exp(real x) noexcept nogil:
@@ -79,10 +92,11 @@ cdef inline real gelu_by_exp(real x) noexcept nogil:
 
 cdef inline real gelu(real x) noexcept nogil:
     # x Phi(x) = max(x, 0) - |x| Phi(-|x|); Hendrycks and Gimpel, arXiv:1606.08415
-    cdef real y, rest, end = gelu_end(x), a = at_most(magnitude(x), end)
+    cdef real y, end = gelu_end(x), a = at_most(magnitude(x), end)
     if real is f32x:
-        y = normal_tail_segment(a, &rest)
-        y = less_share(x, a, y, rest)
+        y = gelu_segment(x, a, LOOKUP_FLOATS)
+        if any_past_first(a, 3.38):
+            y = gelu_segment(x, a, 16)
         if any_less(x, -end):
             y = where_less(x, -end, gelu_by_exp(x), y)
         return y
@@ -118,12 +132,19 @@ cdef inline real gelu_tanh_by_exp(real x) noexcept nogil:
     return less_tail(x, logistic_times(a, r, r_low + u_low, sum))
 
 
+cdef inline f32x gelu_tanh_segment(f32x x, f32x a, int count) noexcept nogil:
+    cdef f32x rest
+    cdef f32x y = segment_parts(&GELU_TANH_SEGMENTS[0][0], 7, PLAIN, count, bent_steps(a, 1.4, 0.33), a, &rest)
+    return less_share(x, a, y, rest)
+
+
 cdef inline real gelu_tanh(real x) noexcept nogil:
     # x / (1 + e^-u), u = sqrt(8 / pi) (x + 0.044715 x^3); Hendrycks and Gimpel, arXiv:1606.08415
-    cdef real y, rest, end = gelu_tanh_end(x), a = at_most(magnitude(x), end)
+    cdef real y, end = gelu_tanh_end(x), a = at_most(magnitude(x), end)
     if real is f32x:
-        y = segment_parts(&GELU_TANH_SEGMENTS[0][0], 7, PLAIN, bent_steps(a, 1.4, 0.33), a, &rest)
-        y = less_share(x, a, y, rest)
+        y = gelu_tanh_segment(x, a, LOOKUP_FLOATS)
+        if any_past_first(a, 3.08):
+            y = gelu_tanh_segment(x, a, 16)
         if any_less(x, -end):
             y = where_less(x, -end, gelu_tanh_by_exp(x), y)
         return y
@@ -166,7 +187,7 @@ cdef inline f32x softplus_tail(f32x a, f32x a_low, f32x* low, f32x* sum) noexcep
     cdef f32x q, q_low
     cdef f32x e = exp_of_pair(-a, -a_low, low, sum)
     a = at_most(a, splat(a, 22.0))
-    q = segment(&SOFTPLUS_TAIL_SEGMENTS[0][0], 6, PLAIN, quarters(a, 0.84375, 1.25), a, &q_low)
+    q = segment(&SOFTPLUS_TAIL_SEGMENTS[0][0], 6, PLAIN, 16, quarters(a, 0.84375, 1.25), a, &q_low)
     return pair_product(q, q_low, e, low[0], low)
 
 
@@ -204,15 +225,21 @@ cdef inline real softplus_by_exp(real x) noexcept nogil:
         return where_less(x, splat(x, 100.0), scale2(q + low, n), x)
 
 
+cdef inline f32x softplus_segment(f32x rise, f32x a, int count) noexcept nogil:
+    cdef f32x rest, lost, tail = segment_parts(&SOFTPLUS_SEGMENTS[0][0], 6, PLAIN, count, steps(a), a, &rest)
+    cdef f32x y = fast_sum(at_least(rise, tail), at_most(rise, tail), &lost)
+    return y + (lost + rest)
+
+
 cdef inline real softplus(real x) noexcept nogil:
     # log(1 + e^x) = max(x, 0) + log(1 + e^-|x|); Dugas et al., NIPS 2000
-    cdef real y, tail, rest, lost, a = magnitude(x), end = steps_end(x), rise = at_least(x, splat(x, 0.0))
+    cdef real y, a = magnitude(x), end = steps_end(x), rise = at_least(x, splat(x, 0.0))
     if real is f32x:
-        tail = segment_parts(&SOFTPLUS_SEGMENTS[0][0], 6, PLAIN, steps(a), a, &rest)
-        y = fast_sum(at_least(rise, tail), at_most(rise, tail), &lost)
-        y = y + (lost + rest)
-        if any_less(end, a):
-            y = where_less(end, a, softplus_by_exp(x), y)
+        y = softplus_segment(rise, a, LOOKUP_FLOATS)
+        if any_less(first_steps_end(a), a):
+            y = softplus_segment(rise, a, 16)
+            if any_less(end, a):
+                y = where_less(end, a, softplus_by_exp(x), y)
         return y
     else:
         return softplus_by_exp(x)
@@ -503,7 +530,7 @@ cdef inline real swiglu(real gate, real up) noexcept nogil:
     # silu(gate) up; Shazeer, arXiv:2002.05202
     cdef real y, s, rest, a = magnitude(gate), seen
     if real is f32x:
-        s = segment_parts(&SILU_SEGMENTS[0][0], 6, ODD, steps(a), a, &rest)
+        s = segment_parts(&SILU_SEGMENTS[0][0], 6, ODD, 16, steps(a), a, &rest)
         y = rise_less(gate, splat(a, 0.5), s, rest, &rest)
         y = fma(y, up, rest * up)
         seen = where_less(a, steps_end(a), where_normal(a, y), splat(y, 0.0))
@@ -518,7 +545,7 @@ cdef inline real geglu(real gate, real up) noexcept nogil:
     # gelu(gate) up; Shazeer, arXiv:2002.05202
     cdef real y, s, rest, seen, end = gelu_end(gate), a = at_most(magnitude(gate), end)
     if real is f32x:
-        s = normal_tail_segment(a, &rest)
+        s = normal_tail_segment(a, 16, &rest)
         y = rise_less(gate, a, s, rest, &rest)
         y = fma(y, up, rest * up)
         seen = where_less(-end, gate, where_normal(a, y), splat(y, 0.0))

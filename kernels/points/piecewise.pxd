@@ -1,6 +1,6 @@
 # Activations with kinks, on registers: what they do is compare and at most round once. A NaN stays one everywhere.
-from ..lanes cimport at_least, at_most, fma, magnitude, pick, real, splat, where_less, with_sign
-from ..math.pairs cimport fast_sum
+from ..lanes cimport at_least, at_most, f32x, fma, magnitude, pick, real, splat, where_less, with_sign
+from ..math.pairs cimport fast_sum, scaled
 
 
 cdef inline real unless_nan(real x, real value) noexcept nogil:
@@ -101,11 +101,15 @@ cdef inline real hardsigmoid_backward(real grad, real x) noexcept nogil:
 
 
 cdef inline real hardswish(real x) noexcept nogil:
-    # x hardsigmoid(x); Howard et al., arXiv:1905.02244
-    cdef real low, three = splat(x, 3.0)
+    # x hardsigmoid(x); Howard et al., arXiv:1905.02244. From 3 on s + low is 1 to twice the digits of x, so x stays;
+    # float32's low is positive there, float64's may be 0, which an infinite x must not meet
+    cdef real low
     cdef real s = hardsigmoid_parts(x, &low)
-    cdef real b = at_least(x, -three)
-    return with_sign(where_less(x, three, fma(b, s, b * low), x), x)
+    cdef real b = at_least(x, splat(x, -3.0))
+    if real is f32x:
+        return fma(b, s, b * low)
+    else:
+        return scaled(b, s, low)
 
 
 cdef inline real hardswish_backward(real grad, real x) noexcept nogil:

@@ -152,6 +152,14 @@ def any_less(const scalar[::1] a, const scalar[::1] b):
         return bool(lanes.any_less(maps.load(<const f64x*>&a[0]), maps.load(<const f64x*>&b[0])))
 
 
+def all_less(const scalar[::1] a, const scalar[::1] b):
+    """Of the first register of each."""
+    if scalar is float:
+        return bool(lanes.all_less(maps.load(<const f32x*>&a[0]), maps.load(<const f32x*>&b[0])))
+    else:
+        return bool(lanes.all_less(maps.load(<const f64x*>&a[0]), maps.load(<const f64x*>&b[0])))
+
+
 def splat(double value, scalar[::1] y):
     """Fill the first register of y."""
     if scalar is float:
@@ -219,6 +227,13 @@ def store_bfloat16(const float[::1] x, uint16_t[::1] codes):
     cdef Py_ssize_t i = 0
     while i < x.shape[0]:
         lanes.store_bfloat16(&codes[i], lanes.load_f32(&x[i]))
+        i += lanes.F32_LANES
+
+
+def lookup8(const float[::1] table, const uint32_t[::1] index, float[::1] y):
+    cdef Py_ssize_t i = 0
+    while i < index.shape[0]:
+        lanes.store_f32(&y[i], lanes.lookup8_f32(&table[0], lanes.load_u32(&index[i])))
         i += lanes.F32_LANES
 
 

@@ -132,10 +132,10 @@ def quarters(scale, offset, top):
             for k, (low, high) in enumerate(itertools.pairwise(ends)) if low < top}
 
 
-def steps(scale, bend=0):
+def steps(scale, bend=0, count=16):
     """Segments by (scale + bend a) a, rounded to a whole number: index to (low, high)."""
     ends = [mpf(0), *((mp.sqrt(mpf(scale)**2 + 4 * mpf(bend) * (k + 0.5)) - scale) / (2 * mpf(bend)) if bend else
-            (k + 0.5) / mpf(scale) for k in range(16))]
+            (k + 0.5) / mpf(scale) for k in range(count))]
     return dict(enumerate(itertools.pairwise(ends)))
 
 
