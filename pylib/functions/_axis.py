@@ -52,7 +52,7 @@ def of_number(name, function, operands, out, **keywords):
 
 
 def on_axis(gufunc, kinds, operands, axis, ndim, *out):
-    """Call a gufunc whose operands are of the given kinds: r a row along `axis`, v a vector, s one number per row. The
+    """Call a gufunc whose operands are of the given kinds: r a row along `axis`, v a vector, s one number a row. The
     first outputs may be given."""
     if axis == ndim - 1:
         return along(gufunc, kinds, operands, out)

@@ -8,7 +8,7 @@ from ..kernels import activations as _kernels
 from ..kernels.batch_norm import total_gufunc
 from ..kernels.operands import any_less, any_zero, apply
 from . import _documentation
-from ._axis import call, refuse_mask, rounded_to
+from ._axis import refuse_mask, rounded_to
 from .table import FUNCTIONS
 
 _ENTRIES = {name: entry for name, entry in FUNCTIONS.items() if entry.parameters}
@@ -49,7 +49,7 @@ def prelu_backward(grad, x, weight):
     # the axes along which one weight serves all come last, and are summed as one row, whose order is fixed
     by_weight = each.transpose(np.argsort([length == 1 for length in lengths], kind="stable"))
     by_weight = by_weight.reshape(np.size(weight), each.size // max(np.size(weight), 1))
-    grad_weight = call(total_gufunc, "rs", (by_weight,)).reshape(np.shape(weight))
+    grad_weight = total_gufunc(by_weight).reshape(np.shape(weight))
     return grad_x, rounded_to(getattr(weight, "dtype", grad_x.dtype), grad_weight)
 
 
