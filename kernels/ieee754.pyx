@@ -1,7 +1,7 @@
 # IEEE-754 taken apart: ufuncs of fields, classes, ULPs and neighbours, of rounding into a format and back; and counts.
 #
-# Here are the kernels, their registration from the description of a format, and the C interface of ieee754.pxd. What is
-# done to one register stands in formats/codes.pxd, the loops in formats/loops.pxd; names, defaults and errors in
+# Here are the kernels, their registration from the description of a format, and the C interface of ieee754.pxd. The
+# functions of one register stand in formats/codes.pxd, the loops in formats/loops.pxd; names, defaults and errors in
 # pylib/.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport malloc
@@ -180,7 +180,7 @@ cdef list operands_of(str function, description, int number, wide_format):
 
 
 cdef Row row_of(str function, description, wide_format=None, str rounding="nearest", bint saturate=False) except *:
-    # the kernel, its operands, and what it is told, which lives as long as the process
+    # the kernel, its operands, and its constants, which live as long as the process
     cdef Row row
     cdef Format* f
     cdef Conversion* c

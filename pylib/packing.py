@@ -11,7 +11,7 @@ from .kernels import genome as _kernels
 
 __all__ = ["pack", "unpack"]
 
-FOUR_BITS = ("int4", "uint4", "float4_e2m1fn")  # of ml_dtypes, one number a byte
+FOUR_BITS = ("int4", "uint4", "float4_e2m1fn")  # of ml_dtypes, one number per byte
 
 
 def whole(name, value, largest):
@@ -68,7 +68,7 @@ def rows_of(name, array, dtype):
 
 
 def codes_in(codes):
-    """Codes, one a byte, of integers or of four-bit numbers."""
+    """Codes, one per byte, of integers or of four-bit numbers."""
     codes = plain("codes", codes)
     if codes.dtype.name in FOUR_BITS:
         return codes.view(np.uint8) & np.uint8(15)

@@ -12,7 +12,7 @@ from lanewise.measure.oracles import ORACLES
 
 FORWARD = [name for name in BOUNDS if not name.endswith("_backward")]
 BACKWARD = [name for name in BOUNDS if name.endswith("_backward")]
-FORMULAS = [*ORACLES, *(f"{name}_backward" for name, row in ORACLES.items() if row.slope or row.gated)]
+FORMULAS = [*ORACLES, *(f"{name}_backward" for name, oracle in ORACLES.items() if oracle.slope or oracle.gated)]
 WITHOUT_DEFAULTS = (*GATES, *(name for name in FUNCTIONS if usual(name, required=True)))
 SIXTEEN_BITS = ("float16", "bfloat16")
 
@@ -51,8 +51,8 @@ def operands_of(name, x):
 
 
 def domain_of(name):
-    row = oracles.of_function(name)
-    return row.slope_domain if name.endswith("_backward") else row.domain
+    oracle = oracles.of_function(name)
+    return oracle.slope_domain if name.endswith("_backward") else oracle.domain
 
 
 def all_numbers(dtype):

@@ -7,8 +7,11 @@ from lanewise.measure.row_formulas import norm_gradients, normed
 from lanewise.measure.ulps import DTYPES, PRECISION, errors
 from lanewise.measure.ulps import dtype_of as dtype_named
 
-__all__ = ["DTYPES", "differences", "dtype_named", "error", "exactly", "layer_norm", "layer_norm_backward",
-           "log_softmax", "logsumexp", "mpmath", "rms_norm", "rms_norm_backward", "softmax"]
+__all__ = ["DTYPES", "LENGTHS", "differences", "dtype_named", "error", "exactly", "layer_norm", "layer_norm_backward",
+           "log_softmax", "logsumexp", "mpmath", "rms_norm", "rms_norm_backward", "rows",
+           "softmax"]
+
+LENGTHS = (1, 2, 7, 16, 33, 64, 65, 128, 200)  # of rows: one element, registers and what is left of them
 
 mpmath.mp.prec = PRECISION
 
@@ -64,3 +67,9 @@ def differences(function, x, step=1e-6):
         down[i] -= step
         slope[i] = (function(up) - function(down)) / (2 * step)
     return slope
+
+
+def rows(dtype, n, mean=0.0, sigma=1.0, count=3, seed=0):
+    """Random rows of a length."""
+    rng = np.random.default_rng([seed, n])
+    return (rng.standard_normal((count, n)) * sigma + mean).astype(dtype_named(dtype))

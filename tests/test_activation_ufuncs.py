@@ -34,8 +34,8 @@ NOT_SHORT = {  # parameters that no 16-bit format holds
 
 
 def test_every_parametric_function_is_tried_with_a_number_of_more_than_16_bits():
-    rows = {name for name, row in ORACLES.items() if row.parameters != ((),)}
-    assert set(NOT_SHORT) == rows - set(oracles.GATED)
+    parametric = {name for name, oracle in ORACLES.items() if oracle.parameters != ((),)}
+    assert set(NOT_SHORT) == parametric - set(oracles.GATED)
     for parameter in sum(NOT_SHORT.values(), ()):
         assert all(accuracy.dtype_of(dtype).type(parameter) != np.float32(parameter) for dtype in SIXTEEN_BITS)
 

@@ -41,7 +41,7 @@ def test_oracles_agree(name):
     x = np.concatenate([x, x[np.abs(x) < 1] * 2.0**-70])
     grad = [np.full(x.size, 0.7)] * name.endswith("_backward")
     for parameters in oracles.of_function(name).parameters:
-        computed = np.atleast_2d(oracles.wide(name)(*grad, x, *parameters))  # a row a result
+        computed = np.atleast_2d(oracles.wide(name)(*grad, x, *parameters))  # one row per result
         for operands, results in zip(zip(*grad, x, strict=True), computed.T, strict=True):
             exact = oracles.exact(name)(*operands, *parameters)
             for y, expected in zip(results, exact if isinstance(exact, tuple) else [exact], strict=True):
@@ -117,10 +117,10 @@ def test_increasing(name, dtype):
 @every(BACKWARD)
 def test_backward_is_the_slope(name):
     """By central differences, at points that no kink lies on."""
-    forward, row = name.removesuffix("_backward"), oracles.of_function(name)
+    forward, oracle = name.removesuffix("_backward"), oracles.of_function(name)
     x, h = np.linspace(-7.0123, 7.0321, 501), 1e-5
     difference = (compute(forward, x + h) - compute(forward, x - h)) / (2 * h)
-    given_to_backward = compute(forward, x) if row.of_output else x
+    given_to_backward = compute(forward, x) if oracle.of_output else x
     slope = compute(name, np.ones_like(x), given_to_backward)
     np.testing.assert_allclose(slope, difference, rtol=2e-7, atol=1e-9)
     np.testing.assert_array_equal(compute(name, np.full_like(x, -2.0), given_to_backward), -2 * slope)

@@ -27,7 +27,6 @@ LONG = {  # code files of more lines, and why they are not parted
     "kernels/points/curves.pxd": "forwards that share parts of one another",
     "kernels/points/slopes.pxd": "slopes that share parts of one another",
     "pylib/evolution/runs.py": "half of it documents the settings of two functions",
-    "tests/test_norms.py": "one subject, many short tests",
 }
 
 

@@ -264,7 +264,7 @@ def test_errors():
         lw.batch_norm(x, weight=np.ones(3), training=True)
     with pytest.raises(ValueError, match="inference needs running_mean and running_var"):
         lw.batch_norm(x)
-    with pytest.raises(ValueError, match=r"more than one element a channel; x of shape \(1, 6\) has 1"):
+    with pytest.raises(ValueError, match=r"more than one element per channel; x of shape \(1, 6\) has 1"):
         lw.batch_norm(np.zeros((1, 6)), training=True)
     with pytest.raises(ValueError, match="p must be 1 or 2, not 3"):
         lw.normalize(x, 3)

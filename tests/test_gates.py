@@ -1,4 +1,4 @@
-"""Gated units, prelu's weight, and what parameters are refused: what test_activations.py has no row for."""
+"""Gated units, prelu's weight, and what parameters are refused: what the tests of every activation do not reach."""
 
 import math
 

@@ -34,7 +34,7 @@ def test_nan_ranks_last():
 
 
 def test_a_fitness_of_the_wrong_shape():
-    with pytest.raises(FitnessError, match=r"one number a genome, \[10\]; got \[10, 4\]"):
+    with pytest.raises(FitnessError, match=r"one number per genome, \[10\]; got \[10, 4\]"):
         minimize(lambda weights: weights, 4, vectorized=True, population=10, parents=2, progress=False)
     with pytest.raises(TypeError, match="fitness is a function of weights; got int"):
         minimize(3, 4)
@@ -42,7 +42,7 @@ def test_a_fitness_of_the_wrong_shape():
 
 @pytest.mark.parametrize(("given", "message"), [
     (None, r"got None for genome 0 in generation 1: has it no return\?"), ("1", "the fitness gives numbers; got <U1"),
-    (1j, "got complex128"), (np.datetime64("2020"), r"got datetime64"), ([], r"one number a genome, \[10\]"),
+    (1j, "got complex128"), (np.datetime64("2020"), r"got datetime64"), ([], r"one number per genome, \[10\]"),
 ])
 def test_a_fitness_that_gives_no_number(given, message):
     options = {"population": 10, "generations": 3, "progress": False}

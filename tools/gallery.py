@@ -40,10 +40,10 @@ def errors(name, x, parameters):
 
 def draw(name, path):
     """Draw the figure of a function."""
-    row, backward = oracles.of_function(name), f"{name}_backward"
-    low, high = max(row.domain[0], -8.0), min(row.domain[1], 8.0)
+    oracle, backward = oracles.of_function(name), f"{name}_backward"
+    low, high = max(oracle.domain[0], -8.0), min(oracle.domain[1], 8.0)
     x = np.linspace(low, high, POINTS).astype(np.float32)
-    parameters = row.parameters[0]
+    parameters = oracle.parameters[0]
     figure = Figure(figsize=(6.4, 4.2), dpi=90, layout="constrained")
     FigureCanvasAgg(figure)
     curves, below = figure.subplots(2, height_ratios=(3, 1.4), sharex=True)
@@ -54,7 +54,7 @@ def draw(name, path):
     below.plot(x, errors(name, x, parameters), ".", markersize=1.5, color=CURVE)
     below.axhline(bound(name, "float32"), color=CURVE, linewidth=1, linestyle=(0, (4, 2)))
     if backward in BOUNDS:
-        at = getattr(lanewise, name)(x) if row.of_output else x
+        at = getattr(lanewise, name)(x) if oracle.of_output else x
         slope = getattr(lanewise, backward)(np.ones_like(x), at, *parameters)
         curves.plot(x, slope, color=SLOPE, linewidth=1.5, label=f"{name}'")
         below.plot(x, -errors(backward, at, parameters), ".", markersize=1.5, color=SLOPE)

@@ -69,7 +69,7 @@ cdef struct Conversion:
     uint64_t mantissa_bits
     uint64_t smallest_exponent  # its exponent field where the narrow format has its smallest normal number
     uint64_t smallest_normal  # that number
-    uint64_t leading  # what a subnormal is read with, and then relieved of: that number, or 0 without subnormals
+    uint64_t leading  # what is added to read a subnormal and subtracted after: that number, or 0 without subnormals
     int64_t subnormals_below  # where rounding needs `magic`: that number, or 0 where both formats begin at it
     uint64_t magic  # the wide number whose last place weighs as much as the smallest subnormal
     int machine_format  # whether the processor does this conversion itself: 16 for binary16, 8 for bfloat16, or 0
@@ -80,7 +80,7 @@ cdef struct Conversion:
     # toward a side: all ones where a magnitude of this sign rounds up
     uint64_t positive_up
     uint64_t negative_up
-    int64_t tie  # in a format of powers of two: what lies below rounds to its smallest, from here on to the second
+    int64_t tie  # in a format of powers of two: below it numbers round to the smallest, from it on to the second
     # what is too large, of either sign, and what an infinity becomes
     int64_t positive_limit
     int64_t negative_limit

@@ -1,5 +1,5 @@
-# From the description of a format, any object with the attributes of pylib/formats.py's, to the constants that the
-# functions of codes.pxd are told: every one from exact integers of Python. No arrays here, no registers.
+# The constants that the functions of codes.pxd work with, made from the description of a format: an object with the
+# attributes of pylib/formats.py's. Each is computed in Python's exact integers. No arrays here, no registers.
 from libc.stdint cimport int64_t, uint64_t
 
 from .codes cimport Conversion, Format
@@ -29,7 +29,7 @@ cdef inline Format format_of(description) except *:
 
 
 cdef inline Conversion conversion_of(description, wide_format, str rounding, bint saturate) except *:
-    # every constant of a conversion, from exact integers of Python; the names are those of Conversion's fields
+    # the constants of a conversion, under the names of Conversion's fields
     cdef Conversion c
     cdef int64_t finite, infinite, beyond
     bits, wide_bits = description.mantissa_bits, wide_format.mantissa_bits
@@ -72,7 +72,7 @@ cdef inline Conversion conversion_of(description, wide_format, str rounding, bin
     c.positive_limit = finite if rounding in ("zero", "down") else beyond
     c.negative_limit = finite if rounding in ("zero", "up") else beyond
     c.infinite = infinite
-    # the processor itself rounds binary32 into these two as is asked for here
+    # the processor has instructions that round binary32 into these two formats in this way
     c.machine_format = 0
     if rounding == "nearest" and not saturate and wide_format.width == 32 and description.specials == "ieee":
         if (description.exponent_bits, bits, description.bias) == (5, 10, 15):

@@ -1,7 +1,8 @@
 # Arrays of codes to registers: loads that widen, stores that narrow, and the loops between, by whole registers.
 #
-# Beside loops/maps.pxd, whose numbers are as wide as their lanes. What is done to one register stands in codes.pxd; the
-# kernels in ieee754.pyx; what is strided or no whole register comes in blocks from loops/ufuncs.pxd.
+# In loops/maps.pxd numbers are as wide as their lanes; here they may be narrower. codes.pxd has the functions of one
+# register and ieee754.pyx the kernels. Strided arrays, and what is left after the last whole register, arrive in blocks
+# that loops/ufuncs.pxd fills.
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from ..lanes cimport (
@@ -75,8 +76,8 @@ cdef inline void store(result* p, word x) noexcept nogil:
             store_u64(p, x)
 
 
-# What a function is told is copied before its loop, since for all C knows the results might overwrite it. `like`
-# carries the register type to a function that has no register yet.
+# A function's constants are copied before its loop: the compiler cannot know that the results do not overwrite them.
+# `like` carries the register type to a function that has no register yet.
 
 cdef inline void map_registers(word (*f)(word, const told*) noexcept nogil, const code* x, result* y, Py_ssize_t n,
                                const told* t, word like) noexcept nogil:

@@ -1,7 +1,8 @@
 """Evolving packed 4-bit genomes without a gradient: `evolve` for networks, `minimize` for a fitness of one's own.
 
-Here is the namespace. Runs are runs.py, a generation islands.py, where it is computed workers.py, what networks are
-network.py, what is kept checkpoint.py and classifier.py, and whence rows come data.py and table.py.
+This is the namespace. runs.py decides when a run stops and what it records; islands.py breeds a generation; workers.py
+computes it, here or in other processes; network.py says what a network is. checkpoint.py keeps a run, classifier.py a
+trained network; data.py and table.py read the data.
 """
 
 from .checkpoint import CheckpointError

@@ -1,4 +1,4 @@
-"""A live bar of a run on standard error, drawn by rich: generation, best loss, held-out accuracy, generations a second.
+"""A live bar of a run on standard error, drawn by rich: generation, best loss, held-out accuracy, and how fast it goes.
 
 Where rich is missing, or nobody watches, nothing is drawn.
 """

@@ -1,4 +1,4 @@
-"""A person's .csv: which row holds names, which column labels, which counts the rows; and errors that name lines."""
+"""A .csv file of the user's: which row holds names, which column labels, which counts the rows; errors name lines."""
 
 import csv
 import math

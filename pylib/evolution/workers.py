@@ -109,12 +109,12 @@ class OwnFitness:
 def _numbers(losses, size, when):
     # what a fitness has given, as float64[size]
     if losses is None:
-        raise FitnessError(f"the fitness gives one number a genome, [{size}]; got None {when}: has it no return?")
+        raise FitnessError(f"the fitness gives one number per genome, [{size}]; got None {when}: has it no return?")
     if np.ma.is_masked(losses):
         raise FitnessError(f"the fitness gives numbers; got a masked array with hidden elements {when}")
     given = np.asarray(losses)
     if given.shape != (size,):
-        raise ValueError(f"fitness gives one number a genome, [{size}]; got {list(given.shape)}")
+        raise ValueError(f"fitness gives one number per genome, [{size}]; got {list(given.shape)}")
     if given.dtype.kind not in "biufOV":
         raise FitnessError(f"the fitness gives numbers; got {given.dtype} {when}")
     for i, loss in enumerate(given.tolist() if given.dtype.kind == "O" else ()):

@@ -1,7 +1,8 @@
 """The functions of ``lanewise`` on arrays of floats: activations, gates, norms, softmaxes and losses, with backwards.
 
-Here is the namespace, which ``lanewise`` takes over name by name; what is in it is made in a file a family. Defaults,
-checks and documentation are here, the arithmetic is in lanewise.kernels, and the bounds are in lanewise.bounds.
+This is the namespace, and ``lanewise`` has each of its names. Each family has a file, with defaults, checks and
+documentation; table.py says what there is to say of each elementwise function. The arithmetic is in lanewise.kernels,
+the bounds are in lanewise.bounds.
 """
 
 from . import activations, channel_norms, gates, losses, norms, parametric

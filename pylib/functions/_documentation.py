@@ -1,4 +1,4 @@
-"""Docstrings of the elementwise functions, from a row each: what they share is written once."""
+"""Docstrings of the elementwise functions, from the entries of table.py: what they share is written once."""
 
 from ..bounds import CANCELLING, SIXTEEN, of
 

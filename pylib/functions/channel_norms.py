@@ -121,7 +121,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
     if training:
         count = x.size // x.shape[1] if x.shape[1] else 0
         if count == 1:
-            raise ValueError(f"{name}: training needs more than one element a channel; x of shape {x.shape} has 1")
+            raise ValueError(f"{name}: training needs more than one element per channel; x of shape {x.shape} has 1")
         _check_updated(name, out, running_mean, running_var)
         scale, nothing = None, np.full(x.shape[1], np.nan)
         mean, variance = _moments(kernels, segments, np.ones(x.shape[1])) if x.size else (nothing, nothing)
@@ -213,7 +213,7 @@ def _grouped(name, x, num_groups):
 
 
 def _spread(values, groups):
-    # a number a channel as (groups, elements of a group)
+    # a number per channel as (groups, elements of a group)
     if values is None:
         return np.empty((1, 0), groups.dtype if groups.dtype == np.float64 else np.float32)
     return np.repeat(values, groups.shape[1] * groups.shape[2] // max(len(values), 1)).reshape(groups.shape[1:])

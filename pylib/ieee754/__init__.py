@@ -1,8 +1,8 @@
 """IEEE-754 taken apart: fields, classes, ULPs and neighbours of floating-point numbers, of any format.
 
 Arrays of NumPy's and ml_dtypes' floating-point dtypes work directly; raw unsigned codes of any format with ``format=``.
-Here is the namespace; what is in it is made in fields.py, rounding.py, field_statistics.py, describe.py, and in the
-formats.py beside this folder, which lanewise.kernels reads too.
+This is the namespace of fields.py, rounding.py, field_statistics.py, describe.py, and of the formats.py beside this
+folder, which describes the formats for lanewise.kernels too.
 """
 
 from .. import formats as _formats

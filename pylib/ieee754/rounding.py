@@ -1,4 +1,4 @@
-"""Numbers rounded into a format and back, exactly, and what the trip costs; 4-bit codes packed two a byte.
+"""Numbers rounded into a format and back, exactly, and the error that this leaves; 4-bit codes packed two per byte.
 
 The arithmetic is in lanewise.kernels.ieee754; here are options and errors. All is lanewise.ieee754 to the user.
 """
@@ -39,7 +39,7 @@ def encode(x, format, *, rounding="nearest", overflow="ieee", seed=None, packed=
     seed : int or numpy.random.Generator, optional
         For stochastic rounding, which needs one: an int gives the same codes always and everywhere.
     packed : bool
-        Whether to put 4-bit codes two a byte along the last axis, as ``pack`` does.
+        Whether to put 4-bit codes two per byte along the last axis, as ``pack`` does.
     {kwargs}
 
     Returns
@@ -158,7 +158,7 @@ def rounding_error(x, format, *, rounding="nearest", overflow="ieee", **kwargs):
 
 
 def pack(codes):
-    """Two 4-bit codes a byte, along the last axis: code 2i in the low half of byte i.
+    """Two 4-bit codes per byte, along the last axis: code 2i in the low half of byte i.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def unpack(packed, n=None):
     Parameters
     ----------
     packed : array_like of uint8, shape (..., bytes)
-        Two codes a byte, the first in the low half.
+        Two codes per byte, the first in the low half.
     n : int, optional
         How many codes the last axis has; twice the bytes by default.
 

@@ -119,14 +119,14 @@ def chunks(function, dtype, exhaustive=False):
     Sixteen bits are always tried whole; float32 whole where `exhaustive`. A backward is given a gradient of 1, then
     gradients of every scale.
     """
-    row, backward = oracles.of_function(function), function.endswith("_backward")
-    low, high = row.slope_domain if backward else row.domain
-    for parameters in row.parameters:
+    oracle, backward = oracles.of_function(function), function.endswith("_backward")
+    low, high = oracle.slope_domain if backward else oracle.domain
+    for parameters in oracle.parameters:
         for turn in range(_TURNS.get(dtype, 2) if backward else 1):
             for k, x in enumerate(_numbers(dtype, exhaustive)):
                 # a gradient of 1 that is multiplied by `up` is as any other
-                one = turn == 0 and (row.gated is None or parameters == (1.0,))
-                least = low if one else max(low, row.normal_slope_from[dtype == "float64"])
+                one = turn == 0 and (oracle.gated is None or parameters == (1.0,))
+                least = low if one else max(low, oracle.normal_slope_from[dtype == "float64"])
                 x = _within(x, least if backward else low, high)
                 yield ((_grads(dtype, x.size, turn, k), x) if backward else (x,)), parameters
 

@@ -70,7 +70,7 @@ class Figures:
     ratio : dict of str to float
         By peer, how many times as long as this library it took: the median over the rounds.
     of_copy : float
-        The share of the copy's bytes a second that this library reaches; above 1 where it writes past the caches.
+        The share of the copy's bytes per second that this library reaches; above 1 where it writes past the caches.
     """
 
     work: str

@@ -71,34 +71,34 @@ class Oracle:
 
 
 def of_function(name):
-    """The row of a function or of its backward."""
+    """The oracle of a function, which is also that of its backward."""
     return ORACLES[name.removesuffix("_backward")]
 
 
 def wide(name):
     """The formula of a function, or of its backward with the gradient as first argument, on float64 arrays. That of a
     gated backward returns two results."""
-    row = of_function(name)
+    oracle = of_function(name)
     if not name.endswith("_backward"):
-        return row.forward[0]
-    if row.gated:
-        return lambda grad, gate, up: (grad * up * row.gated.slope[0](gate), grad * row.gated.forward[0](gate))
-    return lambda grad, *operands: grad * row.slope[0](*operands)
+        return oracle.forward[0]
+    if oracle.gated:
+        return lambda grad, gate, up: (grad * up * oracle.gated.slope[0](gate), grad * oracle.gated.forward[0](gate))
+    return lambda grad, *operands: grad * oracle.slope[0](*operands)
 
 
 def exact(name):
     """As `wide`, on mpmath's numbers."""
-    row = of_function(name)
+    oracle = of_function(name)
 
     def formula(*operands):
         with mp.workprec(PRECISION):
             operands = [mpf(operand) for operand in operands]
             if not name.endswith("_backward"):
-                return row.forward[1](*operands)
+                return oracle.forward[1](*operands)
             grad, x, *others = operands
-            if row.gated:
-                return grad * others[0] * row.gated.slope[1](x), grad * row.gated.forward[1](x)
-            return grad * row.slope[1](x, *others)
+            if oracle.gated:
+                return grad * others[0] * oracle.gated.slope[1](x), grad * oracle.gated.forward[1](x)
+            return grad * oracle.slope[1](x, *others)
 
     return formula
 
@@ -370,7 +370,7 @@ ORACLES = {name: replace(oracle, of_output=FUNCTIONS[name].takes == "y", paramet
 
 
 def _gated(activation, values, *, halves=False):
-    """The row of ``activation(gate) * up``: of a gate, with a few values of what it gates."""
+    """The oracle of ``activation(gate) * up``: of a gate, with a few values of what it gates."""
     return Oracle(
         (lambda gate, up: activation.forward[0](gate) * up, lambda gate, up: activation.forward[1](gate) * up),
         parameters=_UPS, values=values, normal_slope_from=activation.normal_slope_from, gated=activation, halves=halves)
@@ -383,4 +383,4 @@ ORACLES |= {
     "glu": _gated(_LOGISTIC_BY_INPUT, ORACLES["sigmoid"].values, halves=True),
     **{name: _gated(ORACLES[activation], ORACLES[activation].values) for name, activation in GATES.items()},
 }
-GATED = tuple(name for name, row in ORACLES.items() if row.gated)  # whose parameter is an operand like x
+GATED = tuple(name for name, oracle in ORACLES.items() if oracle.gated)  # whose parameter is an operand like x

@@ -1,4 +1,4 @@
-"""The one meter of errors: how far results are from what is exact, in ULP. What is exact is told by whoever asks:
+"""The one meter of errors: how far results are from exact ones, in ULP. The exact results come from whoever asks:
 oracles.py, row_formulas.py and the tests. NumPy alone is needed, and mpmath for exact results that are its numbers."""
 
 import math

@@ -1,0 +1,137 @@
+"""The gradients of the norms against oracles in 200 bits and central differences; where they are put; no bit differs
+for the number of rows or of threads."""
+
+import lanewise as lw
+import mpmath
+import numpy as np
+import oracles
+import pytest
+from lanewise.bounds import bound
+from oracles import error, exactly, rows
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [1, 7, 33, 128])
+def test_backward_against_the_oracle(dtype, n):
+    x, grad, weight = rows(dtype, n, 3, 2, 9), rows(dtype, n, 0, 1, 9, 1), rows(dtype, n, 1, 1, 1, 2)[0]
+    vectors = exactly(grad), exactly(x), exactly(weight)
+    found = lw.rms_norm_backward(grad, x, weight)
+    expected = oracles.rms_norm_backward(*vectors, mpmath.mpf(1e-6))
+    for y, (exact, terms) in zip(found, expected, strict=True):
+        assert error(y, exact, dtype, terms) <= bound("rms_norm_backward", dtype)
+    found = lw.layer_norm_backward(grad, x, weight, weight)
+    expected = oracles.layer_norm_backward(*vectors, mpmath.mpf(1e-5))
+    for y, (exact, terms) in zip(found, expected, strict=True):
+        assert error(y, exact, dtype, terms) <= bound("layer_norm_backward", dtype)
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((3, 5), -1), ((4, 7), 0), ((2, 6, 3), 1), ((20, 18), 0)])
+def test_backward_against_differences(shape, axis):
+    rng = np.random.default_rng(0)
+    x, grad = rng.standard_normal((2, *shape))
+    weight, bias = rng.standard_normal((2, shape[axis]))
+    found = lw.rms_norm_backward(grad, x, weight, axis=axis)
+    for k, argument in enumerate((x, weight)):
+        def loss(value, k=k):
+            return (lw.rms_norm(*[value if j == k else other for j, other in enumerate((x, weight))], axis=axis)
+                    * grad).sum()
+        np.testing.assert_allclose(found[k], oracles.differences(loss, argument), rtol=1e-5, atol=1e-7)
+    found = lw.layer_norm_backward(grad, x, weight, bias, axis=axis)
+    for k, argument in enumerate((x, weight, bias)):
+        def loss(value, k=k):
+            values = [value if j == k else other for j, other in enumerate((x, weight, bias))]
+            return (lw.layer_norm(*values, axis=axis) * grad).sum()
+        np.testing.assert_allclose(found[k], oracles.differences(loss, argument), rtol=1e-5, atol=1e-7)
+
+
+def test_backward_takes_the_statistics_of_forward():
+    x, grad, weight = rows("float32", 100, 2000), rows("float32", 100, seed=1), rows("float32", 100, seed=2)[0]
+    _, rstd = lw.rms_norm(x, weight, return_stats=True)
+    _, mean, rstd_layer = lw.layer_norm(x, weight, return_stats=True)
+    assert rstd.dtype == mean.dtype == np.float64
+    pairs = [
+        (lw.rms_norm_backward(grad, x, weight), lw.rms_norm_backward(grad, x, weight, rstd=rstd)),
+        (lw.layer_norm_backward(grad, x, weight), lw.layer_norm_backward(grad, x, weight, mean=mean, rstd=rstd_layer)),
+    ]
+    for computed, given_stats in pairs:
+        for a, b in zip(computed, given_stats, strict=True):
+            assert (a is None) == (b is None)
+            assert a is None or a.tobytes() == b.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_few_rows_add_up_as_many_do(dtype, count):
+    # rows whose gradient is 0 add nothing, not even the sign of a zero
+    x, grad = rows(dtype, 70, count=9), rows(dtype, 70, count=9, seed=1)
+    grad[count:] = 0
+    grad[:, ::5] = -np.finfo(dtype).smallest_subnormal
+    grad[count:, ::5] = 0
+    weight = np.ones(70, dtype)
+    strided = np.empty((2, 9, 140), dtype)[..., ::2]
+    strided[0], strided[1] = x, grad
+    for backward, arguments in (lw.rms_norm_backward, (weight,)), (lw.layer_norm_backward, (weight, weight)):
+        many = backward(grad, x, *arguments)
+        for values in (x, grad), strided:
+            few = backward(values[1][:count], values[0][:count], *arguments)
+            assert few[0].tobytes() == many[0][:count].tobytes()
+            assert [y.tobytes() for y in few[1:]] == [y.tobytes() for y in many[1:]]
+
+
+def test_layer_norm_gradient_knows_no_shift():
+    # adding a constant to a row changes nothing, so the gradient of a row sums to 0
+    x, grad = rows("float64", 300), rows("float64", 300, seed=1)
+    grad_x, _, _ = lw.layer_norm_backward(grad, x)
+    assert np.abs(grad_x.sum(-1)).max() < 1e-12
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_backward_out(axis):
+    rng = np.random.default_rng(axis)
+    grad, x, weight = rng.standard_normal((7, 8, 9)), rng.standard_normal((7, 8, 9)), rng.standard_normal(7 + axis)
+    for call in (lambda grad, **keywords: lw.rms_norm_backward(grad, x, weight, axis=axis, **keywords)[0],
+                 lambda grad, **keywords: lw.layer_norm_backward(grad, x, weight, axis=axis, **keywords)[0],
+                 lambda grad, **keywords: lw.normalize_backward(grad, x, axis=axis, **keywords),
+                 lambda grad, **keywords: lw.softmax_backward(grad, x, axis, **keywords),
+                 lambda grad, **keywords: lw.log_softmax_backward(grad, x, axis, **keywords),
+                 lambda grad, **keywords: lw.logsumexp_backward(grad.take(0, axis), x, axis, **keywords)):
+        expected = call(grad)
+        for out in (np.empty((7, 8, 9)), np.empty((7, 8, 18))[..., ::2], np.empty((9, 8, 7)).T, grad.copy()):
+            assert call(out if (out == grad).all() else grad, out=out) is out
+            assert (out == expected).all()
+        with pytest.raises(ValueError, match=r"out of shape|mismatch in its core dimension|could not be broadcast"):
+            call(grad, out=np.empty((8, 7, 9)))
+
+
+def test_out_of_sums():
+    x, residual = rows("float32", 30), rows("float32", 30, seed=1)
+    y, total = np.empty_like(x), residual.copy()
+    expected = lw.add_rms_norm(x, residual)
+    found = lw.add_rms_norm(x, total, out=(y, total))
+    assert found[0] is y
+    assert found[1] is total
+    assert (y == expected[0]).all()
+    assert (total == expected[1]).all()
+    for wrong in (y, (y, total, y)):
+        with pytest.raises(ValueError, match="add_rms_norm: out must be a tuple of two"):
+            lw.add_rms_norm(x, residual, out=wrong)
+    logs = np.empty(len(x))
+    with pytest.raises(ValueError, match=r"logsumexp: out of shape \(2, 3\) does not fit; expected shape \(3,\)"):
+        lw.logsumexp(x, out=np.empty((2, 3)))
+    assert lw.logsumexp(x, out=logs) is logs
+    assert (logs.astype(np.float32) == lw.logsumexp(x)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_backward_where_a_difference_leaves_the_range(dtype):
+    dtype = np.dtype(dtype)
+    x = np.array([[1, -1, 1, 1, 0.5], [0.25, -1, -1, 1, 1]]) * float(np.finfo(dtype).max)
+    grad = np.random.default_rng(0).uniform(-1, 1, x.shape).astype(dtype)
+    x, wide, wide_grad = x.astype(dtype), x.astype(dtype).astype(np.longdouble), grad.astype(np.longdouble)
+    _, mean, rstd = lw.layer_norm(x, return_stats=True)
+    grad_x, grad_weight, grad_bias = lw.layer_norm_backward(
+        grad, x, np.ones(5, dtype), np.ones(5, dtype), mean=mean, rstd=rstd)
+    normed = (wide - wide.mean(-1, keepdims=True)) / wide.std(-1, keepdims=True)
+    np.testing.assert_allclose(grad_weight, (wide_grad * normed).sum(0).astype(float), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(grad_bias, wide_grad.sum(0).astype(float), rtol=1e-6)
+    assert (np.abs(grad_x) <= 8 / wide.std(-1, keepdims=True)).all()
