@@ -106,6 +106,8 @@ def test_an_output_of_a_narrower_dtype_leaks_no_warning():
             lw.layer_norm(x.astype(np.float32), np.full(4, 1e300), out=out)
             assert np.isinf(out).any()
         lw.softmax_backward(x * 1e5, x, out=np.empty((1, 4), np.float32))
+        rows = np.arange(126, dtype=np.float32).reshape(9, 2, 7)
+        lw.instance_norm_backward(np.full_like(rows, 3e38), rows)
         lw.prelu_backward(np.full((3, 2), 1e308), np.full((3, 2), -10.0), np.ones(1))
         lw.prelu_backward(np.array([[np.inf], [-np.inf]]), -np.ones((2, 1)), np.ones(1))
         assert lw.hardtanh(np.float32(1), 1e300, np.float32(np.inf)) == np.inf
