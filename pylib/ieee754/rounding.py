@@ -65,6 +65,8 @@ def encode(x, format, *, rounding="nearest", overflow="ieee", seed=None, packed=
     format = format_given(format, optional=False)
     if _is_true("packed", packed):
         _check_packed(format)
+        if kwargs.get("out") is not None:
+            raise TypeError("packed codes are a new array; expected no out with packed=True")
         return pack(encode(x, format, rounding=rounding, overflow=overflow, seed=seed, **kwargs))
     x, _ = _numbers(x, format)
     if rounding != "stochastic":
