@@ -53,7 +53,7 @@ ROWS = ["-O3", "-fno-tree-vectorize", "-fno-tree-slp-vectorize", "-fno-ipa-cp-cl
         "-fno-split-loops", "-fno-version-loops-for-strides", "-fno-predictive-commoning", "-fno-split-paths",
         "-fno-gcse-after-reload", "-fno-tree-partial-pre", "-fno-inline-functions", "-fno-loop-interchange",
         "-fno-loop-unroll-and-jam"]
-EFFORT = {"activations": ["-O3"], "ieee754": ["-O3"]}
+EFFORT = {"activations": ["-O3"], "breeding": ["-O3"], "ieee754": ["-O3"]}
 PORTABLE = ["-O1"]
 THREADS = ["-pthread"] if GNU else []
 LINKED = ["-Wl,-s"] if sys.platform == "linux" else []  # symbols that nobody looks up

@@ -345,15 +345,19 @@ def vector(name, role, values, np.ndarray x, Py_ssize_t axis):
     return values
 
 
+cdef inline bint may_share(np.ndarray a, np.ndarray b):
+    # whether memory from the first byte to the last has a part in common
+    if np.PyArray_IS_C_CONTIGUOUS(a) and np.PyArray_IS_C_CONTIGUOUS(b):
+        return np.PyArray_BYTES(a) < np.PyArray_BYTES(b) + np.PyArray_NBYTES(b) and (
+            np.PyArray_BYTES(b) < np.PyArray_BYTES(a) + np.PyArray_NBYTES(a))
+    return np.may_share_memory(a, b)
+
+
 cdef bint apart(np.ndarray array, others):
-    # whether it shares no memory with what arrays there are among others, all of them contiguous
-    cdef np.ndarray other
+    # whether it shares no memory with what arrays there are among others
     for operand in others:
-        if isinstance(operand, np.ndarray):
-            other = operand
-            if np.PyArray_BYTES(array) < np.PyArray_BYTES(other) + np.PyArray_NBYTES(other) and (
-                    np.PyArray_BYTES(other) < np.PyArray_BYTES(array) + np.PyArray_NBYTES(array)):
-                return False
+        if isinstance(operand, np.ndarray) and may_share(array, operand):
+            return False
     return True
 
 
@@ -470,10 +474,10 @@ cdef tuple kept_apart(object gufunc, bytes kinds, tuple operands, tuple out):
         if not isinstance(out[j], np.ndarray):
             continue
         for k in range(j):
-            if isinstance(out[k], np.ndarray) and np.may_share_memory(out[k], out[j]):
+            if isinstance(out[k], np.ndarray) and may_share(out[k], out[j]):
                 raise ValueError(f"{gufunc.__name__}: outputs {k} and {j} share memory; each must have its own")
         for k in range(len(found)):
-            if isinstance(found[k], np.ndarray) and np.may_share_memory(found[k], out[j]) and not (
+            if isinstance(found[k], np.ndarray) and may_share(found[k], out[j]) and not (
                     kinds[k] in (c"r", c"m") and in_place(found[k], out[j])):
                 found[k] = found[k].copy()
     return tuple(found)

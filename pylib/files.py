@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["check_writable", "free_name", "read_arrays", "replacing"]
+__all__ = ["check_writable", "free_name", "is_special", "read_arrays", "replacing"]
 
 
 def path_of(path):
@@ -28,9 +28,10 @@ def _target(path):
     return Path(os.path.realpath(os.fsdecode(path)))
 
 
-def _is_special(target):
-    # a device or a pipe, which is written to and has nothing to be replaced by
-    return target.exists() and not target.is_file()
+def is_special(path):
+    """Whether a path is that of a device or a pipe, which is written to and has nothing to be replaced by."""
+    target = _target(path)
+    return target.exists() and not target.is_file() and not target.is_dir()
 
 
 def _beside(target):
@@ -53,7 +54,7 @@ def _checked_target(path):
         raise _error(errno.ENOENT, "cannot write: expected the name of a file; there is no such folder", path)
     if target.exists() and not os.access(target, os.W_OK):
         raise _error(errno.EACCES, "cannot write: permission denied", path)
-    if not _is_special(target) and not target.parent.is_dir():
+    if not is_special(target) and not target.parent.is_dir():
         raise _error(errno.ENOENT, f"cannot write: there is no folder {target.parent}", path)
     return target
 
@@ -79,7 +80,7 @@ def check_writable(path):
         That says why not. Nothing is left behind.
     """
     target = _checked_target(path)
-    if _is_special(target):
+    if is_special(target):
         return
     beside = _beside(target)
     _open_beside(beside, path).close()
@@ -100,22 +101,26 @@ def replacing(path):
         Open for bytes. If the writing fails, the old file stays as it is.
     """
     target = _checked_target(path)
-    if _is_special(target):
-        with open(target, "wb") as file:
-            yield file
-        return
-    beside = _beside(target)
+    special = is_special(target)
+    beside = target if special else _beside(target)
     try:
-        with _open_beside(beside, path) as file:
+        with open(target, "wb") if special else _open_beside(beside, path) as file:
             yield file
+            if special:
+                return
             file.flush()
             os.fsync(file.fileno())
         if target.exists():
             with contextlib.suppress(OSError):  # a file system without permissions
                 os.chmod(beside, stat.S_IMODE(target.stat().st_mode))
         os.replace(beside, target)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise _error(error.errno, f"cannot write: {error.strerror}", path) from None  # such as of a full disk
     finally:
-        beside.unlink(missing_ok=True)
+        if not special:
+            beside.unlink(missing_ok=True)
 
 
 def free_name(path, taken=os.path.lexists):

@@ -34,6 +34,8 @@ def as_array(name, array):
 
 def plain(name, array):
     """An ndarray; an error of a masked one."""
+    if type(array) is np.ndarray:
+        return array
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array, whose mask would not be seen; fill it or drop what it hides")
     return np.asarray(as_array(name, array))
@@ -45,8 +47,10 @@ def numbers(name, array, dtype):
     # the types of ml_dtypes, such as bfloat16, are of the kind V
     if array.dtype.kind not in "biuf" and (array.dtype.kind != "V" or issubclass(array.dtype.type, np.void)):
         raise TypeError(f"{name} is a number, or an array of numbers; got {array.dtype}")
+    if array.dtype == dtype:
+        return array
     with np.errstate(over="ignore"):  # what is beyond becomes infinite
-        return array.astype(dtype, copy=False)
+        return array.astype(dtype)
 
 
 def one_of(name, value, known):
@@ -70,9 +74,11 @@ def rows_of(name, array, dtype):
 def codes_in(codes):
     """Codes, one per byte, of integers or of four-bit numbers."""
     codes = plain("codes", codes)
+    if codes.dtype == np.uint8:
+        return codes
     if codes.dtype.name in FOUR_BITS:
         return codes.view(np.uint8) & np.uint8(15)
-    if codes.dtype.kind in "iu" and codes.dtype != np.uint8:
+    if codes.dtype.kind in "iu":
         if codes.size and not (codes.min() >= 0 and codes.max() <= 15):
             raise ValueError(f"a code is between 0 and 15; got {codes.min() if codes.min() < 0 else codes.max()}")
         return codes.astype(np.uint8)

@@ -34,7 +34,13 @@ def level(request):
     return request.param
 
 
-@pytest.fixture(params=[level for level in LEVELS_HERE if level != "baseline"])
+@pytest.fixture
+def first_level():
+    """The level that others are compared with: baseline, where it was built."""
+    return LEVELS_HERE[0]
+
+
+@pytest.fixture(params=[level for level in LEVELS_HERE if level != "baseline"] if "baseline" in LEVELS_HERE else [])
 def other_level(request):
     """Each level that can be compared with baseline: none where there is no other, and the test is skipped."""
     return request.param

@@ -47,8 +47,8 @@ print(hashlib.sha256(result.population).hexdigest(), result.loss)
 """
 
 
-def test_same_bits_on_every_level_and_thread_count(run_python, level):
-    expected = run_python(PROGRAM, 1, LANEWISE_LEVEL="baseline")
+def test_same_bits_on_every_level_and_thread_count(run_python, first_level, level):
+    expected = run_python(PROGRAM, 1, LANEWISE_LEVEL=first_level)
     assert expected.returncode == 0, expected.stderr
     for threads in (1, 2):
         assert run_python(PROGRAM, threads, LANEWISE_LEVEL=level).stdout == expected.stdout

@@ -103,3 +103,37 @@ def test_a_table(monkeypatch, capsys, rich):
     assert lines[0] == "sizes"
     assert [line.split() for line in lines if line.startswith(("a ", "longer"))] == [["a", "10"], ["longer", "9"]]
     assert lines[-1] == "of two" or "of two" in lines
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is POSIX's, the device Linux's")
+def test_a_full_disk_is_an_error_that_names_the_file(run_python, tmp_path):
+    done = run_python("""
+        import resource, signal, sys
+        from pathlib import Path
+        from lanewise.files import replacing
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        Path("kept").write_bytes(b"old")
+        for path in "kept", "/dev/full":
+            try:
+                with replacing(path) as file:
+                    file.write(bytes(5000))
+            except OSError as error:
+                print(error.filename, error.strerror)
+        print(Path("kept").read_text(), [str(path) for path in Path().iterdir()])
+    """)
+    assert done.stdout.splitlines() == [
+        "kept cannot write: File too large", "/dev/full cannot write: No space left on device", "old ['kept']"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/null"), reason="a device")
+def test_no_figure_beside_a_device(tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    from lanewise import cli
+
+    rows = tmp_path / "rows.csv"
+    rows.write_text("a,b\n" + "".join(f"{k % 7},{'yes' if k % 2 else 'no'}\n" for k in range(20)))
+    assert cli.main(["evolve", str(rows), "--generations", "2", "--population", "4", "--output", "/dev/null"]) == 0
+    assert "learning curve" not in capsys.readouterr().out
+    assert not os.path.exists("/dev/null.png")

@@ -35,11 +35,15 @@ NETWORK = evolution.Network((3, 2))
     (lambda: ieee754.compose(0, 1, 2, None), TypeError, "format is a Format or the name of one; got None"),
     (lambda: ieee754.encode(X, "e5m2", rounding=["up"]), ValueError, r"rounding and overflow are names; got \['up'\]"),
     (lambda: ieee754.encode(X, "e2m1", packed=np.ones(2)), TypeError, "packed is True or False"),
+    (lambda: ieee754.encode(X, "e2m1", packed=True, out=np.empty((4, 6), np.uint8)), TypeError, "expected no out with"),
     (lambda: ieee754.decode(GENOMES, "e5m2", dtype="no such"), TypeError, "dtype is float32 or float64; got 'no such'"),
     (lambda: ieee754.unpack(GENOMES, n="6"), TypeError, "n is an int; got str"),
     (lambda: ieee754.field_statistics(X, formats=2), TypeError, "formats is a list of formats or their names; got 2"),
     (lambda: ieee754.ulp_distance(X, -2**70), TypeError, "objects have no floating-point format"),
     (lambda: ieee754.decode(True, "e2m1"), None, ""),
+    (lambda: ieee754.compose(np.ma.masked_all(2, int), 1, 2, "e2m1"), None, ""),
+    (lambda: ieee754.field_statistics(RAGGED), ValueError, "x must be an array of numbers"),
+    (lambda: evolution.Classifier(NETWORK, GENOMES[0], [1, 2]).score(X[:, :3], RAGGED), ValueError, "y must be"),
     (lambda: ieee754.parse_number(2), TypeError, "text is a str such as '0.1' or .*; got 2"),
     (lambda: ieee754.exact_decimal("2"), TypeError, "value is a number that a float holds; got '2'"),
     (lambda: ieee754.exact_decimal(2**53 + 1), ValueError, "a number that a float holds; got 9007199254740993"),
@@ -106,6 +110,8 @@ def test_an_output_of_a_narrower_dtype_leaks_no_warning():
             lw.layer_norm(x.astype(np.float32), np.full(4, 1e300), out=out)
             assert np.isinf(out).any()
         lw.softmax_backward(x * 1e5, x, out=np.empty((1, 4), np.float32))
+        rows = np.arange(126, dtype=np.float32).reshape(9, 2, 7)
+        lw.instance_norm_backward(np.full_like(rows, 3e38), rows)
         lw.prelu_backward(np.full((3, 2), 1e308), np.full((3, 2), -10.0), np.ones(1))
         lw.prelu_backward(np.array([[np.inf], [-np.inf]]), -np.ones((2, 1)), np.ones(1))
         assert lw.hardtanh(np.float32(1), 1e300, np.float32(np.inf)) == np.inf

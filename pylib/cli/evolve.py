@@ -159,6 +159,11 @@ def _terminable():
 
 
 def _figure_beside(output):
+    # none beside a device or a pipe
+    from ..files import is_special
+
+    if is_special(output):
+        return None
     return output.with_suffix(".png") if output.suffix == ".npz" else Path(f"{output}.png")
 
 
@@ -168,10 +173,11 @@ class _Output:
     def __init__(self, settings, given, force):
         self.replaces = "output" in given
         if self.replaces:
-            check_outputs("--output", [given["output"], _figure_beside(Path(given["output"]))], force)
+            figure = _figure_beside(Path(given["output"]))
+            check_outputs("--output", [given["output"], *([] if figure is None else [figure])], force)
         self.path = Path(settings["output"])
         self.there = self.path.exists()
-        check_outputs("--output", self.paths(), True)
+        check_outputs("--output", [path for path in self.paths() if path is not None], True)
 
     def paths(self):
         from ..files import free_name
@@ -255,7 +261,8 @@ def run(arguments):
     npz, png = output.paths()
     try:
         classifier.save(npz)
-        learning_curve(result.history, network, data.name, png)
+        if png is not None:
+            learning_curve(result.history, network, data.name, png)
     except OSError as error:
         raise CommandError(error) from None
     _report(result, classifier, data, tested, npz, png)
@@ -308,6 +315,6 @@ def _report(result, classifier, data, tested, npz, png):
                      f"{'' if result.stopped == 'generations' else f' ({result.stopped})'}"),
             ("genome", f"{network.genome_bytes:,} bytes; in float32 {float32_bytes:,} "
                        f"({float32_bytes / network.genome_bytes:.0f} times as many)"),
-            ("network", str(npz)), ("learning curve", str(png))):
+            ("network", str(npz)), *([] if png is None else [("learning curve", str(png))])):
         show((f"  {name:<19}", "dim"), (value, "bold"))
     show()

@@ -9,6 +9,7 @@ import numpy as np
 from ..files import read_arrays, replacing
 from ..functions import softmax
 from ..genome.codes import Codebook
+from ..packing import as_array
 from .network import Network, numbers_of
 
 __all__ = ["Classifier"]
@@ -170,7 +171,7 @@ class Classifier:
         float
         """
         predicted = self.predict(x)
-        y = np.asarray(y) if self.classes is not None else numbers_of("y", y)
+        y = np.asarray(as_array("y", y)) if self.classes is not None else numbers_of("y", y)
         if y.shape != predicted.shape:
             raise ValueError(f"y is {list(predicted.shape)}, as the predictions; got {list(y.shape)}")
         if len(y) == 0:

@@ -41,6 +41,8 @@ def _segments(x):
 
 def _check_updated(name, out, running_mean, running_var):
     # what training writes to, before it writes anything
+    if running_mean is None and running_var is None:
+        return
     updated = {"running_mean": running_mean, "running_var": running_var}
     for role, running in updated.items():
         if running is not None and not isinstance(running, np.ndarray):
@@ -123,8 +125,9 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
         if count == 1:
             raise ValueError(f"{name}: training needs more than one element per channel; x of shape {x.shape} has 1")
         _check_updated(name, out, running_mean, running_var)
-        scale, nothing = None, np.full(x.shape[1], np.nan)
-        mean, variance = _moments(kernels, segments, np.ones(x.shape[1])) if x.size else (nothing, nothing)
+        scale = None
+        mean, variance = (_moments(kernels, segments, np.ones(x.shape[1])) if x.size else
+                          (np.full(x.shape[1], np.nan),) * 2)
         if double and x.size:
             scale = _batch.scales(mean, variance, eps)
         if scale is not None:
@@ -136,7 +139,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
     *scaled, mean, rstd, variance = _batch.rooted(double, mean, variance, scale, eps)
     y, _ = fill(name, out, x, kernels.affine_gufunc, (x,), _segments,
                 lambda place: call(kernels.affine_gufunc, (segments, *scaled, weight, bias), (place,)))
-    if training and x.size:
+    if training and x.size and not (running_mean is None and running_var is None):
         # last, since weight and bias may stand there
         with np.errstate(all="ignore"):  # a variance may be beyond what its array holds
             if running_mean is not None:
@@ -323,7 +326,8 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
             (by_group(grad), by_group(groups), _spread(weight, groups), mean.T[..., None], rstd.T[..., None]),
             (place,)))
     grad_weight, grad_bias = (
-        call(_batch.total_gufunc, (part.reshape(x.shape[1], part.size // max(x.shape[1], 1)),)).astype(part.dtype)
+        rounded_to(part.dtype, call(_batch.total_gufunc, (
+            part.reshape(x.shape[1], part.size // max(x.shape[1], 1)),)))
         for part in sums)
     return grad_x, grad_weight, grad_bias
 

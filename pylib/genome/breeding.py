@@ -20,6 +20,18 @@ def _key(rng, generation, first):
     return seed_of(rng), whole("generation", generation, 2**32 - 1), whole("first", first, 2**32 - 1)
 
 
+def _rates(rate, size):
+    # as float64[1 or size]
+    if type(rate) is float and 0.0 <= rate <= 1.0:
+        return np.array([rate])
+    rates = np.ascontiguousarray(numbers("rate", rate, np.float64)).reshape(-1)
+    if rates.size not in (1, size):
+        raise ValueError(f"rate is one number, or one for each of the {size} genomes; got {rates.size}")
+    if not ((rates >= 0) & (rates <= 1)).all():
+        raise ValueError(f"rate is between 0 and 1; got {rate!r:.60}")
+    return rates
+
+
 def _output(out, rows, shape):
     # a fresh array, or the caller's where it can be written in place; else one to be copied into it
     if out is None:
@@ -98,11 +110,7 @@ def mutate(genomes, rate, rng, out=None, *, kind="flip", codebook=LOG4, n_weight
     genomes = plain("genomes", genomes)
     rows = rows_of("genomes", genomes, np.uint8)
     n = weights_in("genomes", rows, n_weights)
-    rates = np.ascontiguousarray(numbers("rate", rate, np.float64)).reshape(-1)
-    if rates.size not in (1, rows.shape[0]):
-        raise ValueError(f"rate is one number, or one for each of the {rows.shape[0]} genomes; got {rates.size}")
-    if not ((rates >= 0) & (rates <= 1)).all():
-        raise ValueError(f"rate is between 0 and 1; got {rate!r}")
+    rates = _rates(rate, rows.shape[0])
     one_of("kind", kind, _MUTATIONS)
     key = _key(rng, generation, first)
     y = _output(out, rows, genomes.shape)
@@ -134,7 +142,7 @@ def crossover(a, b, rng, children=1, *, kind="uniform", n_weights=None, generati
 
     """
     one_of("kind", kind, _CROSSOVERS)
-    if not isinstance(children, int | np.integer) or children not in (1, 2):
+    if not (type(children) is int or isinstance(children, np.integer)) or children not in (1, 2):
         raise ValueError(f"children is 1 or 2; got {children!r:.60}")
     a, b = plain("a", a), plain("b", b)
     if a.shape != b.shape:

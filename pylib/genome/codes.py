@@ -13,6 +13,9 @@ from ..packing import numbers, plain, rows_of, weights_in, whole
 __all__ = ["FLOAT4", "INT4", "LOG4", "LOG4_ZERO", "NF4", "Codebook", "best_scale", "decode", "encode"]
 
 
+_USUAL = 1e-30, 1e30  # scales that float32 holds
+
+
 class Codebook:
     """What the 16 codes stand for.
 
@@ -129,6 +132,8 @@ def scales_of(scale, group, n, rows):
     # as float32[1 or rows, groups], and the group's size
     if group is None:
         group = max(n, 1)
+        if type(scale) is float and _USUAL[0] < scale < _USUAL[1]:
+            return np.array([[scale]], np.float32), group
     group = whole("group", group, np.iinfo(np.intp).max)
     if group < n and (group == 0 or group % 16):
         raise ValueError(f"group is a multiple of 16, or at least the {n} weights; got {group}")

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..formats import FORMATS, Format, format_given
 from ..kernels import ieee754 as _kernels
+from ..packing import as_array
 from .fields import FloatClass, classify, decompose, format_of, raw_codes, shared_sections
 from .rounding import conversion, decode
 
@@ -138,6 +139,6 @@ def _flat_codes(x, format):
         raise TypeError("x is a masked array, whose mask would not be seen; fill it or drop what it hides")
     format = format_given(format)
     if format is None:
-        x = np.asarray(x)
+        x = np.asarray(as_array("x", x))
         format = format_of(x)
     return np.ascontiguousarray(raw_codes(x, format)).reshape(-1), format

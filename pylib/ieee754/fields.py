@@ -335,7 +335,8 @@ def whole_numbers(x, dtype, what):
         return np.empty(array.shape, dtype)
     if array.dtype.kind not in "iub":
         raise TypeError(f"{what} are of dtype {array.dtype}; expected {dtype}")
-    low, high = int(array.min()), int(array.max())
+    seen = array.compressed() if isinstance(array, np.ma.MaskedArray) else array
+    low, high = int(seen.min(initial=0)), int(seen.max(initial=0))
     if low < 0 or high > np.iinfo(dtype).max:
         raise ValueError(f"{what} reach from {low} to {high}; expected 0 to {np.iinfo(dtype).max}")
     return array.astype(dtype)

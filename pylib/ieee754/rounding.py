@@ -16,6 +16,7 @@ __all__ = ["decode", "encode", "pack", "rounding_error", "unpack"]
 
 ROUNDINGS = ("nearest", "zero", "up", "down", "stochastic")
 OVERFLOWS = ("ieee", "saturate")
+_TAKEN = BINARY32.native, BINARY64.native  # dtypes whose numbers the loops take as they are
 
 
 @shared_sections
@@ -64,6 +65,8 @@ def encode(x, format, *, rounding="nearest", overflow="ieee", seed=None, packed=
     format = format_given(format, optional=False)
     if _is_true("packed", packed):
         _check_packed(format)
+        if kwargs.get("out") is not None:
+            raise TypeError("packed codes are a new array; expected no out with packed=True")
         return pack(encode(x, format, rounding=rounding, overflow=overflow, seed=seed, **kwargs))
     x, _ = _numbers(x, format)
     if rounding != "stochastic":
@@ -207,6 +210,8 @@ def unpack(packed, n=None):
 
 
 def _is_true(name, value):
+    if value is False or value is True:
+        return value
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} is True or False; got {value!r:.60}")
     return value
@@ -220,7 +225,10 @@ def _check_packed(format):
 def _numbers(x, format):
     """What the ufuncs take of `x`, and the remainder, which is None for all but integers that float64 does not hold:
     these are rounded to odd, which a second rounding does not notice."""
-    x = x if isinstance(getattr(x, "dtype", None), np.dtype) else _packing.as_array("x", x)
+    dtype = getattr(x, "dtype", None)
+    if dtype is _TAKEN[0] or dtype is _TAKEN[1]:
+        return x, None
+    x = x if isinstance(dtype, np.dtype) else _packing.as_array("x", x)
     if x.dtype.kind == "O" or (x.dtype.kind == "f" and x.dtype.itemsize > 8):
         raise TypeError(f"numbers of dtype {x.dtype} are more than float64 holds; expected float16, bfloat16, float32, "
                         f"float64 or integers")
