@@ -2,7 +2,8 @@
 
 This layer is pure Python: names, defaults, errors and documentation. The arithmetic is in ``lanewise.kernels``.
 The functions stand in ``lanewise.functions``; the wings ``lanewise.embedding``, ``lanewise.evolution``,
-``lanewise.genome`` and ``lanewise.ieee754`` are imported when they are first used.
+``lanewise.genome``, ``lanewise.ieee754`` and ``lanewise.learning``, whose names are the package's too, are imported
+when they are first used.
 """
 
 from typing import TYPE_CHECKING
@@ -13,7 +14,14 @@ from .functions import *  # noqa: F403
 
 __version__ = "0.1.0"
 
-_WINGS = ("embedding", "evolution", "genome", "ieee754")
+_WINGS = ("embedding", "evolution", "genome", "ieee754", "learning")
+_LEARNING = (  # lanewise.learning.__all__, without importing it
+    "act_halting", "act_halting_backward", "adamw_step", "clip_grad_norm", "dropout", "dropout_backward",
+    "gradient_flow", "GradientFlow", "halting_distribution", "he_normal", "he_uniform", "kl_standard_normal",
+    "kl_standard_normal_backward", "layers", "linear", "linear_backward", "ponder_loss", "ponder_loss_backward",
+    "ponder_loss_with_grad", "reparameterize", "reparameterize_backward", "sample_halting", "sgd_step",
+    "xavier_normal", "xavier_uniform",
+)
 _FRAMEWORKS = ("jax", "torch")  # imported where they are asked for by name: they import the framework
 _MOVED = ("checkpoint", "data", "network")  # into evolution; scripts import them from here
 __all__ = [
@@ -24,14 +32,17 @@ __all__ = [
     "get_include",
     "get_num_threads",
     "ieee754",
+    "learning",
     "set_num_threads",
     "show_config",
     *functions.__all__,
+    *_LEARNING,
 ]
 
 if TYPE_CHECKING:
-    from . import embedding, evolution, genome, ieee754
+    from . import embedding, evolution, genome, ieee754, learning
     from .embedding import get_include
+    from .learning import *  # noqa: F403
 else:
 
     def __getattr__(name):
@@ -43,6 +54,10 @@ else:
             from .embedding import get_include
 
             return get_include
+        if name in _LEARNING:
+            from . import learning
+
+            return globals().setdefault(name, getattr(learning, name))
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

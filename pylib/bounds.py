@@ -119,6 +119,47 @@ CANCELLING = {"rms_norm_backward", "layer_norm", "layer_norm_backward", "batch_n
               "softmax_backward", "softmin_backward", "log_softmax_backward", "logsumexp", "cross_entropy",
               "cross_entropy_with_grad", "cross_entropy_backward", "prelu_backward"}
 
+# Functions for learning: bounds of float32 and float64, and what they are ULP of where that is not the exact result.
+# linear's sums are BLAS's, of up to 1000 terms. A product of random numbers is of what the key says, exactly.
+LEARNING_BOUNDS = {
+    "linear": {"float32": 16.0, "float64": 16.0},
+    "linear_backward": {"float32": 16.0, "float64": 16.0},
+    "dropout": {"float32": 1.5, "float64": 1.5},
+    "dropout_backward": {"float32": 1.5, "float64": 1.5},
+    "sgd_step": {"float32": 3.0, "float64": 3.0},
+    "adamw_step": {"float32": 4.0, "float64": 4.0},
+    "clip_grad_norm": {"float32": 1.5, "float64": 4.0},
+    "xavier_uniform": {"float32": 1.0, "float64": 2.0},
+    "xavier_normal": {"float32": 0.51, "float64": 4.0},
+    "he_uniform": {"float32": 1.0, "float64": 2.0},
+    "he_normal": {"float32": 0.51, "float64": 4.0},
+    "reparameterize": {"float32": 2.5, "float64": 2.5},
+    "reparameterize_backward": {"float32": 3.0, "float64": 3.0},
+    "kl_standard_normal": {"float32": 3.5, "float64": 6.0},
+    "kl_standard_normal_backward": {"float32": 2.0, "float64": 2.0},
+    "halting_distribution": {"float32": 0.51, "float64": 1000.0},
+    "ponder_loss": {"float32": 1.0, "float64": 100.0},
+    "ponder_loss_with_grad": {"float32": 1.0, "float64": 100.0},
+    "ponder_loss_backward": {"float32": 1.5, "float64": 100.0},
+    "act_halting": {"float32": 0.51, "float64": 100.0},
+    "act_halting_backward": {"float32": 0.51, "float64": 2.0},
+}
+LEARNING_UNITS = {
+    "linear": "the sum of the terms' magnitudes",
+    "linear_backward": "the sum of the terms' magnitudes",
+    "sgd_step": "the largest of the terms, for each array that is updated",
+    "adamw_step": "the largest of the terms, for each array that is updated",
+    "xavier_uniform": "the interval's end",
+    "he_uniform": "the interval's end",
+    "reparameterize": "the larger of mu and what is added to it",
+    "halting_distribution": "the exact result, for up to 100 steps and probabilities above 1e-30",
+    "ponder_loss": "the largest of the terms, for up to 100 steps",
+    "ponder_loss_with_grad": "the largest of the terms, for up to 100 steps",
+    "ponder_loss_backward": "the largest of the terms, for up to 100 steps",
+    "act_halting": "1, for up to 100 steps",
+    "act_halting_backward": "the largest of the terms",
+}
+
 
 def functions():
     """The names of all functions that have a bound."""

@@ -136,3 +136,17 @@ def test_rows_to_predict(tmp_path):
     assert y is None
     with pytest.raises(data.DataError, match="1 features a row; the network has 3 inputs"):
         data.load_inputs(tmp_path / "t.csv", 3)
+
+
+def test_the_digits_are_scikit_learns(monkeypatch):
+    pytest.importorskip("sklearn")
+    from sklearn.datasets import load_digits as bundled
+
+    x, y = bundled(return_X_y=True)
+    found = [data._bundled_digits()]
+    monkeypatch.setattr(data.Path, "is_file", lambda path: False)  # of another version, which has it elsewhere
+    found.append(data._bundled_digits())
+    for rows, labels in found:
+        assert np.array_equal(rows, x)
+        assert np.array_equal(labels, y)
+        assert labels.dtype.kind == "i"

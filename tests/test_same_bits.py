@@ -24,7 +24,8 @@ CASES = [
 TESTS = str(Path(__file__).parent)
 
 
-@pytest.mark.parametrize(("script", "least"), [("hashes", 3 * len(UFUNCS)), ("hashes_rows", 2500)])
+@pytest.mark.parametrize(("script", "least"), [("hashes", 3 * len(UFUNCS)), ("hashes_rows", 2500),
+                                              ("hashes_learning", 40)])
 def test_levels_agree(run_python, script, least):
     found = {}
     for level in LEVELS_HERE:

@@ -15,6 +15,9 @@ cdef enum Purpose:
     CROSSOVER = 2
     SELECTION = 3
     DIRECTION = 4
+    DROPOUT = 5
+    UNIFORM = 6
+    NORMAL = 7
 
 cdef struct Stream:
     uint64_t seed

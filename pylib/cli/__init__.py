@@ -10,7 +10,7 @@ import sys
 from ..files import check_writable
 from ..terminal import confirm, say
 
-COMMANDS = ("evolve", "predict", "bench", "accuracy", "gradients", "inspect")
+COMMANDS = ("evolve", "train", "flow", "predict", "bench", "accuracy", "gradients", "inspect")
 
 
 class CommandError(Exception):

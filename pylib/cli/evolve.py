@@ -10,7 +10,7 @@ import os
 import signal
 from pathlib import Path
 
-from ..terminal import say, show
+from ..terminal import say, show, show_table
 from . import CommandError, add_force, check_outputs, require
 from . import option_types as types
 
@@ -78,6 +78,8 @@ def add_evolve_parser(subparsers):
     add("--ablation", action="store_true",
         help="instead, run the recipes of docs/evolution.md, three seeds each, and write a table and a figure that "
              "compare them")
+    add("--compare-sgd", action="store_true",
+        help="afterwards train the same network in float32 by the chain rule, and show both in one table")
     parser.set_defaults(run=run)
 
 
@@ -196,8 +198,18 @@ def _check(arguments, settings, given):
         idle = [f"--{name.replace('_', '-')}" for name in given if name not in _OF_ABLATION]
         idle += [f"--{name}" for name in ("workers", "executor", "checkpoint", "resume")
                  if getattr(arguments, name) is not None]
+        idle += ["--compare-sgd"] * arguments.compare_sgd
         if idle:
             raise CommandError(f"--ablation runs its own recipes: {', '.join(idle)} would do nothing")
+    if arguments.compare_sgd and settings["objective"] == "mse":
+        raise CommandError("--compare-sgd trains a classifier; --objective mse learns values")
+    if arguments.compare_sgd:
+        from ..learning.layers import Activation
+
+        try:
+            Activation(settings["activation"])
+        except ValueError as error:
+            raise CommandError(f"--compare-sgd needs an activation with a backward: {error}") from None
     if arguments.executor is not None and arguments.workers is None:
         say("--executor does nothing without --workers")
     if arguments.workers is not None and arguments.workers > settings["islands"]:
@@ -266,6 +278,8 @@ def run(arguments):
     except OSError as error:
         raise CommandError(error) from None
     _report(result, classifier, data, tested, npz, png)
+    if arguments.compare_sgd:
+        _compare_sgd(result, network, data, len(batch), tested, settings)
     if failed is not None:
         raise CommandError(f"{failed}; the best network up to then is in {npz}")
     return 130 if result.stopped == "interrupted" else 0
@@ -297,6 +311,31 @@ def _ablation(settings, given, force, network, batch, tested):
     show(f"Three seeds each, {generations} generations. ", ("Table: ", "dim"), str(markdown), (" Figure: ", "dim"),
          str(png))
     return 0
+
+
+def _compare_sgd(result, network, data, rows, tested, settings):
+    # one table: evolution of codes, and the chain rule in float32
+    from ..learning import training
+    from .train import scaled
+
+    x, held_out = scaled(data)
+    trained = training.classifier(network.sizes, settings["activation"], settings["seed"])
+    found = training.train(trained, x, data.y, rng=settings["seed"], held_out=(held_out, data.y_held_out))
+    batch = min(settings["batch_size"] or rows, rows)
+    generations = len(result.history)
+    evolved = generations * settings["population"] * settings["islands"] * batch * network.n_weights
+    size = sum(each.nbytes for each in trained.parameters().values())
+    lines = (
+        ("evolution, no gradient", network.accuracy(result.genome, tested), result.history["seconds"][-1],
+         network.genome_bytes, evolved),
+        ("AdamW, the chain rule", found.history["accuracy"][-1], found.history["seconds"][-1], size,
+         found.multiply_adds))
+    show_table(
+        f"{'-'.join(map(str, network.sizes))} on {data.name}: {generations} generations, {len(found.history)} epochs",
+        ["", ">held-out accuracy", ">seconds", ">bytes", ">multiply-adds"],
+        [[name, f"{accuracy:.2%}", f"{seconds:.2f}", f"{bytes_:,}", f"{products:.2e}"]
+         for name, accuracy, seconds, bytes_, products in lines],
+        "Multiply-adds are of forward passes and, of the chain rule, of the two products of its backward.")
 
 
 def _report(result, classifier, data, tested, npz, png):

@@ -6,7 +6,8 @@ import numpy as np
 
 from ..files import replacing
 
-__all__ = ["check_format", "comparison", "exponent_histogram", "learning_curve"]
+__all__ = ["check_format", "comparison", "exponent_histogram", "flows", "learning_curve",
+           "training_curve"]
 
 _LOSS, _ACCURACY, _DIVERSITY, _QUIET = "#3b5b92", "#d1495b", "#2a9d8f", "#6b7280"
 
@@ -102,6 +103,83 @@ def _draw_accuracy(axes, generation, accuracy):
     axes.annotate(f"{accuracy[-1]:.1%}", (generation[-1], accuracy[-1]), xytext=(-6, -18), textcoords="offset points",
                   ha="right", color=_ACCURACY, weight="bold", size=13)
     axes.grid(axis="y", color="#e5e7eb", linewidth=0.8)
+
+
+def training_curve(history, sizes, name, path):
+    """Draw loss and held-out accuracy against epochs.
+
+    Parameters
+    ----------
+    history : structured ndarray
+        As in lanewise.learning's training.py.
+    sizes : sequence of int
+        Of the network's layers.
+    name : str
+        What it learned from.
+    path : path-like
+
+    Returns
+    -------
+    path
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    epoch = np.arange(1, len(history) + 1)
+    figure = Figure(figsize=(8, 5), dpi=160, layout="constrained")
+    FigureCanvasAgg(figure)
+    losses = figure.add_subplot()
+    accuracies = losses.twinx()
+    losses.plot(epoch, history["loss"], color=_LOSS, linewidth=2)
+    losses.set(xlim=(1, max(len(history), 2)), yscale="log", xlabel="epoch")
+    losses.set_ylabel("loss", color=_LOSS)
+    if not np.isnan(history["accuracy"]).all():
+        _draw_accuracy(accuracies, epoch, history["accuracy"])
+    for axes in (losses, accuracies):
+        axes.spines[["top"]].set_visible(False)
+        axes.tick_params(colors=_QUIET)
+    losses.set_title(f"{'-'.join(map(str, sizes))} network, trained on {name} in {history['seconds'][-1]:.2f} s",
+                     loc="left", weight="bold", size=12)
+    return _save(figure, path)
+
+
+def flows(found, title, path):
+    """Draw activations, gradients and slopes of deep stacks, layer by layer.
+
+    Parameters
+    ----------
+    found : dict of GradientFlow
+        By what a line is called.
+    title : str
+    path : path-like
+
+    Returns
+    -------
+    path
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4), dpi=160, layout="constrained")
+    FigureCanvasAgg(figure)
+    parts = figure.subplots(1, 3)
+    for name, flow in found.items():
+        layer = np.arange(1, len(flow.activation) + 1)
+        for axes, values in zip(parts, (flow.activation, flow.gradient, flow.slope), strict=True):
+            axes.plot(layer, np.where(np.isfinite(values) & (values > 0), values, np.nan), linewidth=2, label=name)
+    for axes, label in zip(parts, ("size of a layer's output", "size of the gradient passed on", "mean slope"),
+                           strict=True):
+        axes.set(xlabel="layer", xlim=(1, None))
+        axes.set_title(label, loc="left", size=10)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(colors=_QUIET)
+        axes.grid(axis="y", color="#e5e7eb", linewidth=0.8)
+    for axes in parts[:2]:
+        axes.set_yscale("log")
+    parts[2].set_ylim(0, None)
+    parts[2].legend(frameon=False, fontsize=9)
+    figure.suptitle(title, x=0.01, ha="left", weight="bold", size=12)
+    return _save(figure, path)
 
 
 def comparison(histories, path):

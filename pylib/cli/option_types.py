@@ -2,7 +2,7 @@
 
 import argparse
 
-__all__ = ["layers", "number", "positive", "radius", "rate", "rows", "seed"]
+__all__ = ["layers", "number", "positive", "radius", "rate", "rows", "seed", "share"]
 
 
 def _refuse(text, expected):
@@ -85,3 +85,14 @@ def rate(text):
     if len(rates) > 2 or not all(0 <= each <= 1 for each in rates):
         raise _refuse(text, "one rate from 0 to 1, nor two, nor adaptive")
     return rates[0] if len(rates) == 1 else tuple(rates)
+
+
+def share(text):
+    """Take a number from 0 to below 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1:
+        raise _refuse(text, "a number from 0 to below 1")
+    return value

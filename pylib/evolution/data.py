@@ -4,7 +4,9 @@ Numbers stay float64 until they are scaled, since a column may be large and vary
 a classifier and its genome are kept by classifier.py.
 """
 
+import gzip
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +97,21 @@ def _to_sixteenths(x):
     return np.zeros(x.shape[1], np.float32), np.full(x.shape[1], 1 / 16, np.float32)
 
 
+def _bundled_digits():
+    # the file as it lies there, since scikit-learn takes longer to import than a network to train
+    spec = find_spec("sklearn")
+    if spec is None:
+        raise ModuleNotFoundError("No module named 'sklearn'", name="sklearn")
+    path = Path(spec.origin or "").parent / "datasets" / "data" / "digits.csv.gz"
+    if not path.is_file():
+        from sklearn.datasets import load_digits as bundled
+
+        return bundled(return_X_y=True)
+    with gzip.open(path, "rt", encoding="ascii") as file:
+        rows = np.loadtxt(file, delimiter=",")
+    return rows[:, :-1], rows[:, -1].astype(np.int64)
+
+
 def load_digits():
     """Load the 1797 handwritten digits of UCI, 8 x 8 pixels from 0 to 16, that scikit-learn ships.
 
@@ -106,9 +123,7 @@ def load_digits():
         If scikit-learn is not installed.
 
     """
-    from sklearn.datasets import load_digits as bundled
-
-    x, y = bundled(return_X_y=True)
+    x, y = _bundled_digits()
     return _split("digits", x.astype(np.float32), y, _to_sixteenths, lambda y: _every_fifth(len(y)))
 
 

@@ -1,0 +1,65 @@
+# Arrays of random numbers, uniform or normal, from a key: a number is its key's and its position's, on any level and
+# any number of threads. The numbers of one register are math/draws.pxd; what they are for is decided in Python.
+cimport numpy as np
+from cpython.pycapsule cimport PyCapsule_Import
+from libc.stdint cimport uint32_t, uint64_t
+
+from .lanes cimport F64_LANES, f64x, fma, splat_f64, store_f64, u64x
+from .loops.chunks cimport CHUNK, chunks_of, each_chunk
+from .math.draws cimport normals, uniform
+from .math.random cimport NORMAL, ROW, UNIFORM, Stream, draw
+
+np.import_array()
+
+cdef enum:
+    DRAWN = 2 * ROW  # numbers that a row of counters makes: one from each 64 bits
+
+cdef struct Filling:
+    void* y
+    Py_ssize_t n
+    bint narrow  # whether y is float32
+    double start
+    double scale  # y = start + scale * draw
+    Stream stream
+
+cdef const int* threads = <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
+
+
+cdef void fill_chunk(const void* context, Py_ssize_t k) noexcept nogil:
+    cdef const Filling* filling = <const Filling*>context
+    cdef Stream stream = filling.stream
+    cdef Py_ssize_t i = k * CHUNK, j, stop = min(filling.n, (k + 1) * <Py_ssize_t>CHUNK)
+    cdef uint64_t row
+    cdef double drawn[DRAWN]
+    cdef u64x bits[2]
+    cdef f64x one, other, scale = splat_f64(filling.scale), start = splat_f64(filling.start)
+    while i < stop:
+        row = <uint64_t>(i // DRAWN)
+        stream.individual = <uint32_t>(row >> 29)  # a counter has 32 bits, of which three are the place in its row
+        j = 0
+        while j < ROW:
+            draw(&stream, row, <int>j, 0, bits)
+            if stream.purpose == NORMAL:
+                normals(bits[0], bits[1], &one, &other)
+            else:
+                one, other = uniform(bits[0]), uniform(bits[1])
+            store_f64(drawn + j, fma(one, scale, start))
+            store_f64(drawn + ROW + j, fma(other, scale, start))
+            j += F64_LANES
+        for j in range(min(<Py_ssize_t>DRAWN, stop - i)):
+            if filling.narrow:
+                (<float*>filling.y)[i + j] = <float>drawn[j]
+            else:
+                (<double*>filling.y)[i + j] = drawn[j]
+        i += DRAWN
+
+
+def fill(np.ndarray y, bint normal, double start, double scale, uint64_t key, uint32_t generation):
+    """y = start + scale * draw, of a C-contiguous array of float32 or float64: draws uniform in [0, 1), or normal."""
+    cdef Filling filling
+    filling.y, filling.n = np.PyArray_DATA(y), np.PyArray_SIZE(y)
+    filling.narrow = np.PyArray_TYPE(y) == np.NPY_FLOAT
+    filling.start, filling.scale = start, scale
+    filling.stream = Stream(key, generation, 0, NORMAL if normal else UNIFORM)
+    with nogil:
+        each_chunk(fill_chunk, &filling, chunks_of(filling.n), threads[0])

@@ -1,0 +1,289 @@
+# Optimisers' steps, in place and in one pass over any number of arrays, and the norm of all gradients. What a step is
+# made of is decided and checked in Python; arrays come here as they are, or the call says that it cannot take them.
+cimport numpy as np
+from libc.math cimport sqrt
+from libc.stdint cimport uintptr_t
+from libc.stdlib cimport free, malloc, qsort
+
+from .lanes cimport f32x, f64x, fma, magnitude, real, root, splat, splat_f64, store_f64
+from .loops.chunks cimport CHUNK, chunks_of, each_chunk
+from .loops.maps cimport lanes, skip, store, store_part
+from .loops.reductions cimport Pair, sum_block, sum_row, take, wide
+from .loops.threads cimport shared_thread_count
+from .math.elementary cimport expm1, log1p
+
+np.import_array()
+
+cdef enum:
+    OPERANDS = 4  # the parameters, their gradients, and up to two arrays of what the optimiser remembers
+    COEFFICIENTS = 8
+    MOST_LANES = 8  # of float64, of any level
+
+# Coefficients of a step by their places, each a number in every lane.
+cdef enum:  # of SGD
+    LR = 0
+    MOMENTUM = 1
+    TAKEN = 2  # 1 - dampening
+    DECAY = 3
+    LOOKAHEAD = 4  # the momentum, where it is Nesterov's
+
+cdef enum:  # of AdamW
+    KEPT = 0  # 1 - lr * weight_decay
+    RATE = 1  # lr / (1 - beta1^step)
+    BETA1_REST = 2
+    BETA2 = 3
+    BETA2_REST = 4
+    UNBIASED = 5  # 1 / sqrt(1 - beta2^step)
+    EPS = 6
+
+cdef enum Kind:
+    SGD
+    SGD_MOMENTUM
+    ADAMW
+    SCALING
+
+cdef struct Group:
+    void* p[OPERANDS]
+    Py_ssize_t n
+    Py_ssize_t first_chunk
+    bint narrow
+
+cdef struct Step:
+    Group* groups
+    int count
+    Py_ssize_t chunks
+    Kind kind
+    double c[COEFFICIENTS]
+
+cdef struct Powers:
+    const void* x
+    double p
+    double scale
+
+cdef struct Range:
+    uintptr_t start
+    uintptr_t stop
+
+cdef const int* threads = shared_thread_count()
+
+
+cdef inline real sgd_point(real param, real grad, real* velocity, const real* c, bint remembers) noexcept nogil:
+    # g = grad + decay p;  v = momentum v + (1 - dampening) g;  p - lr (g + momentum v where Nesterov's, else v)
+    cdef real g = fma(c[DECAY], param, grad)
+    if not remembers:
+        return fma(-c[LR], g, param)
+    velocity[0] = fma(c[MOMENTUM], velocity[0], c[TAKEN] * g)
+    return fma(-c[LR], velocity[0], param)
+
+
+cdef inline real nesterov_point(real param, real grad, real* velocity, const real* c) noexcept nogil:
+    cdef real g = fma(c[DECAY], param, grad)
+    velocity[0] = fma(c[MOMENTUM], velocity[0], c[TAKEN] * g)
+    return fma(-c[LR], fma(c[LOOKAHEAD], velocity[0], g), param)
+
+
+cdef inline real adamw_point(real param, real grad, real* first, real* second, const real* c) noexcept nogil:
+    # m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p (1 - lr decay) - lr m' / (sqrt(v') + eps), m' and v' without
+    # the bias of a start at 0. (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.)
+    first[0] = fma(c[BETA1_REST], grad - first[0], first[0])
+    second[0] = fma(c[BETA2], second[0], c[BETA2_REST] * grad * grad)
+    return fma(param, c[KEPT], -(c[RATE] * first[0] / fma(root(second[0]), c[UNBIASED], c[EPS])))
+
+
+cdef inline void put(real* y, real x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    if n == lanes(y):
+        store(<real*>skip(y, i), x)
+    else:
+        store_part(<real*>skip(y, i), x, n)
+
+
+cdef inline void step_some(const Step* step, real** p, const real* c, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # n elements from the i-th on, a register at most
+    cdef real param, grad, first = splat(c[0], 0.0), second = splat(c[0], 0.0)
+    cdef real result
+    param = take(p[0], i, n)
+    if step.kind == SCALING:
+        result = param * c[0]
+    else:
+        grad = take(p[1], i, n)
+        if step.kind == ADAMW:
+            first, second = take(p[2], i, n), take(p[3], i, n)
+            result = adamw_point(param, grad, &first, &second, c)
+            put(p[3], second, i, n)
+            put(p[2], first, i, n)
+        elif step.kind == SGD:
+            result = sgd_point(param, grad, &first, c, False)
+        else:
+            first = take(p[2], i, n)
+            if step.c[LOOKAHEAD] != 0.0:
+                result = nesterov_point(param, grad, &first, c)
+            else:
+                result = sgd_point(param, grad, &first, c, True)
+            put(p[2], first, i, n)
+    put(p[0], result, i, n)
+
+
+cdef inline void step_span(const real* like, const Step* step, const Group* group, Py_ssize_t start,
+                           Py_ssize_t n) noexcept nogil:
+    cdef real c[COEFFICIENTS]
+    cdef real* p[OPERANDS]
+    cdef Py_ssize_t i = 0, whole = n - n % lanes(like)
+    cdef int k
+    for k in range(COEFFICIENTS):
+        c[k] = splat(c[k], step.c[k])
+    for k in range(OPERANDS):
+        p[k] = <real*>skip(<const real*>group.p[k], start)
+    while i < whole:
+        step_some(step, p, c, i, lanes(like))
+        i += lanes(like)
+    if i < n:
+        step_some(step, p, c, i, n - i)
+
+
+cdef void step_chunk(void* context, Py_ssize_t k, int thread) noexcept nogil:
+    cdef const Step* step = <const Step*>context
+    cdef const Group* group
+    cdef int low = 0, high = step.count, middle
+    cdef Py_ssize_t start
+    while high - low > 1:  # the last array whose first chunk is not after this one
+        middle = (low + high) // 2
+        if step.groups[middle].first_chunk <= k:
+            low = middle
+        else:
+            high = middle
+    group = &step.groups[low]
+    start = (k - group.first_chunk) * CHUNK
+    if group.narrow:
+        step_span(<const f32x*>NULL, step, group, start, min(<Py_ssize_t>CHUNK, group.n - start))
+    else:
+        step_span(<const f64x*>NULL, step, group, start, min(<Py_ssize_t>CHUNK, group.n - start))
+
+
+cdef int compare(const void* a, const void* b) noexcept nogil:
+    return 1 if (<const Range*>a).start > (<const Range*>b).start else -1
+
+
+cdef inline bint overlap(Range* ranges, int count) noexcept nogil:
+    cdef int k
+    qsort(ranges, count, sizeof(Range), compare)
+    for k in range(1, count):
+        if ranges[k].start < ranges[k - 1].stop:
+            return True
+    return False
+
+
+cdef bint plain(object x, object like, bint written) except -1:
+    # whether a step can take an array as it lies in memory, beside its parameters
+    cdef np.ndarray array, param
+    if not np.PyArray_CheckExact(x) or not np.PyArray_CheckExact(like):
+        return False
+    array, param = x, like
+    if np.PyArray_TYPE(param) != np.NPY_FLOAT and np.PyArray_TYPE(param) != np.NPY_DOUBLE:
+        return False
+    return (np.PyArray_TYPE(array) == np.PyArray_TYPE(param) and np.PyArray_SAMESHAPE(array, param)
+            and (np.PyArray_ISCARRAY(array) if written else np.PyArray_ISCARRAY_RO(array)))
+
+
+cdef bint gathered(Step* step, Range* ranges, tuple operands) except -1:
+    # the arrays of a step; False where one cannot be taken, or two that are written share memory
+    cdef int k, j, written = 0, kinds = <int>len(operands)
+    cdef np.ndarray array
+    cdef Group* group
+    step.chunks = 0
+    for k in range(step.count):
+        group = &step.groups[k]
+        group.first_chunk = step.chunks
+        for j in range(kinds):
+            if not plain(operands[j][k], operands[0][k], j != 1):
+                return False
+            array = operands[j][k]
+            group.p[j] = np.PyArray_DATA(array)
+            if j != 1 and np.PyArray_SIZE(array) > 0:
+                ranges[written].start = <uintptr_t>group.p[j]
+                ranges[written].stop = ranges[written].start + np.PyArray_NBYTES(array)
+                written += 1
+        for j in range(kinds, OPERANDS):
+            group.p[j] = NULL
+        array = operands[0][k]
+        group.n = np.PyArray_SIZE(array)
+        group.narrow = np.PyArray_TYPE(array) == np.NPY_FLOAT
+        step.chunks += chunks_of(group.n)
+    return not overlap(ranges, written)
+
+
+cdef bint taken(Step* step, tuple operands) except -1:
+    # the step of these lists of arrays, all of one length; whether it was done
+    cdef Range* ranges
+    cdef bint done = False
+    step.count = <int>len(operands[0])
+    step.groups = <Group*>malloc((step.count + 1) * sizeof(Group))
+    ranges = <Range*>malloc((step.count + 1) * OPERANDS * sizeof(Range))
+    try:
+        if step.groups == NULL or ranges == NULL:
+            raise MemoryError
+        done = gathered(step, ranges, operands)
+        if done:
+            with nogil:
+                each_chunk(step_chunk, step, step.chunks, threads[0])
+    finally:
+        free(ranges)
+        free(step.groups)
+    return done
+
+
+cdef double unbiased(double beta, double step) noexcept nogil:
+    # 1 - beta^step, without cancellation where beta is near 1
+    cdef double values[MOST_LANES]
+    store_f64(values, expm1(splat_f64(step) * log1p(splat_f64(beta - 1.0))))
+    return -values[0]
+
+
+def sgd(tuple operands, double lr, double momentum, double dampening, bint nesterov, double weight_decay):
+    """A step of lists of parameters, gradients and, with momentum, velocities; whether all could be taken."""
+    cdef Step step
+    step.kind = SGD_MOMENTUM if len(operands) > 2 else SGD
+    step.c[LR], step.c[MOMENTUM], step.c[TAKEN] = lr, momentum, 1.0 - dampening
+    step.c[DECAY], step.c[LOOKAHEAD] = weight_decay, momentum if nesterov else 0.0
+    step.c[5] = step.c[6] = step.c[7] = 0.0
+    return taken(&step, operands)
+
+
+def adamw(tuple operands, double step_number, double lr, double beta1, double beta2, double eps, double weight_decay):
+    """A step of lists of parameters, gradients, and means of gradients and of their squares; whether all could be
+    taken."""
+    cdef Step step
+    step.kind = ADAMW
+    step.c[KEPT], step.c[RATE] = 1.0 - lr * weight_decay, lr / unbiased(beta1, step_number)
+    step.c[BETA1_REST], step.c[BETA2], step.c[BETA2_REST] = 1.0 - beta1, beta2, 1.0 - beta2
+    step.c[UNBIASED], step.c[EPS], step.c[7] = 1.0 / sqrt(unbiased(beta2, step_number)), eps, 0.0
+    return taken(&step, operands)
+
+
+def scale(list arrays, double factor):
+    """arrays *= factor; whether all could be taken."""
+    cdef Step step
+    cdef int k
+    step.kind = SCALING
+    for k in range(COEFFICIENTS):
+        step.c[k] = factor
+    return taken(&step, (arrays,))
+
+
+cdef inline void add_power(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums) noexcept nogil:
+    cdef f64x x = magnitude(wide(<const real*>(<const Powers*>row).x, i, n) * splat_f64((<const Powers*>row).scale))
+    sums[0] = sums[0] + (x * x if (<const Powers*>row).p == 2.0 else x)
+
+
+cdef Pair powers(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Powers own = (<const Powers*>row)[0]
+    return sum_block(add_power[real], 1, like, &own, start, n)
+
+
+def sum_powers(np.ndarray x, double p, double scale):
+    """The sum of |scale * x| (p = 1) or of its squares (p = 2), of a C-contiguous array of float32 or float64."""
+    cdef Powers own = Powers(np.PyArray_DATA(x), p, scale)
+    cdef Py_ssize_t n = np.PyArray_SIZE(x)
+    cdef int most = threads[0] if n >= 16 * CHUNK else 1
+    if np.PyArray_TYPE(x) == np.NPY_FLOAT:
+        return sum_row(powers[f32x], <const f32x*>NULL, &own, n, most).first
+    return sum_row(powers[f64x], <const f64x*>NULL, &own, n, most).first

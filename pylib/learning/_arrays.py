@@ -1,0 +1,47 @@
+"""What the functions for learning share: arrays as the kernels take them, and results in the dtype they are due."""
+
+import numpy as np
+
+from ..bounds import LEARNING_BOUNDS, LEARNING_UNITS
+from ..genome.codes import seed_of
+from ..kernels.operands import check_out, floating, floats_beside, from_zero, refuse_mask, rounded_to, whole
+
+__all__ = ["check_out", "computed", "finish", "floating", "floats_beside", "from_zero", "key_of", "refuse_mask",
+           "rounded_to", "whole", "with_bound"]
+
+_WIDE = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def computed(x):
+    """`x` as a C-contiguous array of the dtype it is computed in: 16-bit floats as float32."""
+    return np.ascontiguousarray(x, x.dtype if x.dtype in _WIDE else np.float32)
+
+
+def key_of(name, rng):
+    """The 64-bit key of a random stream, an int, or drawn from a Generator."""
+    try:
+        return seed_of(rng)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from None
+
+
+def finish(name, y, x, out):
+    """The result in the dtype of `x`, or in `out`."""
+    if out is None:
+        return rounded_to(x.dtype, y)
+    check_out(name, out)
+    if out.shape != y.shape:
+        raise ValueError(f"{name}: out of shape {out.shape} does not fit; expected shape {y.shape}")
+    with np.errstate(all="ignore"):
+        np.copyto(out, y, casting="same_kind")
+    return out
+
+
+def with_bound(function):
+    """Put the error bound of a function where its docstring says ``%(bound)s``."""
+    name = function.__name__
+    if function.__doc__:  # which python -OO leaves out
+        bounds = ", ".join(f"{bound:g} ({dtype})" for dtype, bound in LEARNING_BOUNDS[name].items())
+        note = f"Error bound in ULP of {LEARNING_UNITS.get(name, 'the exact result')}:\n    {bounds}."
+        function.__doc__ = function.__doc__.replace("%(bound)s", note)
+    return function

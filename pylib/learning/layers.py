@@ -1,0 +1,382 @@
+"""Layers of a network, each with a forward and a backward of its own: no tape, no graph, plain arrays.
+
+A layer keeps what its last forward needs to go back, and nothing else: ``backward`` belongs to the forward before it.
+Its parameters and their gradients are arrays that stay where they are, updated in place, so that lists of them can be
+made once and handed to `lanewise.sgd_step` or `lanewise.adamw_step`. All arithmetic is the functions'.
+"""
+
+import os
+
+import numpy as np
+
+from .. import functions
+from ..files import read_arrays, replacing
+from ._arrays import from_zero, key_of
+from .dropping import dropout, dropout_backward
+from .initial import he_uniform
+from .linear import linear, linear_backward
+
+__all__ = ["Activation", "BatchNorm", "Dropout", "Layer", "LayerNorm", "Linear", "RMSNorm", "Residual", "Sequential",
+           "SwiGLU"]
+
+
+class Layer:
+    """What all layers share: names of parameters and gradients, saving and loading.
+
+    A layer of one's own defines `forward` and `backward`, and lists its parameters in ``self.own``: name to array,
+    with an array of gradients of the same name in ``self.own_gradients``.
+    """
+
+    def __init__(self):
+        self.own, self.own_gradients, self.state = {}, {}, {}
+        self.kept = None
+
+    def children(self):
+        """The layers that this one is made of, by name."""
+        return {}
+
+    def _named(self, which):
+        found = dict(getattr(self, which))
+        for name, layer in self.children().items():
+            found.update({f"{name}.{key}": array for key, array in layer._named(which).items()})
+        return found
+
+    def parameters(self):
+        """Every parameter by name: the arrays themselves, which a step updates in place.
+
+        Returns
+        -------
+        dict of str to ndarray
+        """
+        return self._named("own")
+
+    def gradients(self):
+        """The gradient of every parameter, by the same names: filled by each backward, not added to.
+
+        Returns
+        -------
+        dict of str to ndarray
+        """
+        return self._named("own_gradients")
+
+    def arrays(self):
+        """Parameters and running statistics by name: what a file holds.
+
+        Returns
+        -------
+        dict of str to ndarray
+        """
+        return {**self.parameters(), **self._named("state")}
+
+    def save(self, path):
+        """Save parameters and running statistics as an ``.npz``, whole or not at all.
+
+        Parameters
+        ----------
+        path : path-like
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        with replacing(path) as file:
+            np.savez(file, **self.arrays())
+
+    def load(self, path):
+        """Fill parameters and running statistics from an ``.npz`` that a network of the same layers saved.
+
+        Parameters
+        ----------
+        path : path-like
+
+        Raises
+        ------
+        ValueError
+            If the file is of another network; nothing has been changed then.
+        OSError
+            If it cannot be read.
+        """
+        own = self.arrays()
+        found = read_arrays(path)
+        missing, more = sorted(set(own) - set(found)), sorted(set(found) - set(own))
+        if missing or more:
+            raise ValueError(f"{os.fspath(path)}: of another network: it lacks {', '.join(missing) or 'nothing'} and "
+                             f"has {', '.join(more) or 'nothing'} besides")
+        for name, array in own.items():
+            if found[name].shape != array.shape or found[name].dtype != array.dtype:
+                raise ValueError(f"{os.fspath(path)}: {name} is {found[name].dtype}{list(found[name].shape)}; this "
+                                 f"network's is {array.dtype}{list(array.shape)}")
+        for name, array in own.items():
+            array[...] = found[name]
+
+    def _forwarded(self):
+        # what the last forward kept
+        if self.kept is None:
+            raise ValueError(f"{type(self).__name__}: backward belongs to a forward with training=True, and "
+                             "there was none")
+        return self.kept
+
+    def _parameter(self, name, array):
+        self.own[name] = array
+        self.own_gradients[name] = np.zeros_like(array)
+
+    def _filled(self, **gradients):
+        for name, gradient in gradients.items():
+            if name in self.own_gradients:
+                self.own_gradients[name][...] = gradient
+
+
+class Linear(Layer):
+    """``x @ weight.T + bias``.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+    rng : int or np.random.Generator
+        The key of the weights, or where to draw one from.
+    init : callable
+        ``init((outputs, inputs), rng, gain, dtype=dtype)``, such as `lanewise.he_uniform`, the default.
+    gain : float or str
+        As `init` takes it.
+    bias : bool
+        Whether there is one; it begins at 0.
+    input_grad : bool
+        Whether backward computes the gradient of `x`; a network's first layer can do without.
+    dtype : {float32, float64}
+    """
+
+    def __init__(self, inputs, outputs, rng, *, init=he_uniform, gain="relu", bias=True, input_grad=True,
+                 dtype=np.float32):
+        super().__init__()
+        self.input_grad = input_grad
+        self._parameter("weight", init((outputs, inputs), rng, gain, dtype=dtype))
+        if bias:
+            self._parameter("bias", np.zeros(outputs, dtype))
+
+    def forward(self, x, training=True):
+        """Apply the layer to x[..., inputs]."""
+        self.kept = x if training else None
+        return linear(x, self.own["weight"], self.own.get("bias"))
+
+    def backward(self, grad):
+        """Fill the gradients of weight and bias; return that of x, or None without `input_grad`."""
+        x, own = self._forwarded(), self.own_gradients
+        return linear_backward(grad, x, self.own["weight"], self.own.get("bias"), grad_x=self.input_grad,
+                               out=(None, own["weight"], own.get("bias")))[0]
+
+
+_OF_OUTPUT = ("sigmoid", "tanh")
+
+
+class Activation(Layer):
+    """An activation of the library, by its name.
+
+    Parameters
+    ----------
+    name : str
+        Such as "gelu": a function of `lanewise` that has a backward.
+    **parameters
+        As the function takes them, such as ``alpha`` of elu.
+    """
+
+    def __init__(self, name, **parameters):
+        super().__init__()
+        known = [each.removesuffix("_backward") for each in functions.activations.__all__ + functions.parametric.__all__
+                 if each.endswith("_backward")]
+        if name not in known:
+            raise ValueError(f"Activation: {name!r} is unknown; expected one of {', '.join(known)}")
+        self.name, self.given = name, parameters
+        self._function, self._backward = getattr(functions, name), getattr(functions, f"{name}_backward")
+
+    def forward(self, x, training=True):
+        """Apply the activation."""
+        y = self._function(x, **self.given)
+        self.kept = (y if self.name in _OF_OUTPUT else x) if training else None
+        return y
+
+    def backward(self, grad):
+        """The gradient of x."""
+        return self._backward(grad, self._forwarded(), **self.given)
+
+
+class LayerNorm(Layer):
+    """`lanewise.layer_norm` over the last axis, of `size` elements, with a weight and a bias."""
+
+    def __init__(self, size, *, eps=1e-5, dtype=np.float32):
+        super().__init__()
+        self.eps = from_zero("LayerNorm", "eps", eps)
+        self._parameter("weight", np.ones(size, dtype))
+        self._parameter("bias", np.zeros(size, dtype))
+
+    def forward(self, x, training=True):
+        """Normalise every row."""
+        y, mean, rstd = functions.layer_norm(x, self.own["weight"], self.own["bias"], eps=self.eps, return_stats=True)
+        self.kept = (x, mean, rstd) if training else None
+        return y
+
+    def backward(self, grad):
+        """Fill the gradients of weight and bias; return that of x."""
+        x, mean, rstd = self._forwarded()
+        grad_x, weight, bias = functions.layer_norm_backward(
+            grad, x, self.own["weight"], self.own["bias"], eps=self.eps, mean=mean, rstd=rstd)
+        self._filled(weight=weight, bias=bias)
+        return grad_x
+
+
+class RMSNorm(Layer):
+    """`lanewise.rms_norm` over the last axis, of `size` elements, with a weight."""
+
+    def __init__(self, size, *, eps=1e-6, dtype=np.float32):
+        super().__init__()
+        self.eps = from_zero("RMSNorm", "eps", eps)
+        self._parameter("weight", np.ones(size, dtype))
+
+    def forward(self, x, training=True):
+        """Normalise every row."""
+        y, rstd = functions.rms_norm(x, self.own["weight"], eps=self.eps, return_stats=True)
+        self.kept = (x, rstd) if training else None
+        return y
+
+    def backward(self, grad):
+        """Fill the gradient of weight; return that of x."""
+        x, rstd = self._forwarded()
+        grad_x, weight = functions.rms_norm_backward(grad, x, self.own["weight"], eps=self.eps, rstd=rstd)[:2]
+        self._filled(weight=weight)
+        return grad_x
+
+
+class BatchNorm(Layer):
+    """`lanewise.batch_norm` of x[batch, size] or x[batch, size, ...], with running statistics."""
+
+    def __init__(self, size, *, eps=1e-5, momentum=0.1, dtype=np.float32):
+        super().__init__()
+        self.eps, self.momentum = from_zero("BatchNorm", "eps", eps), from_zero("BatchNorm", "momentum", momentum, 1)
+        self._parameter("weight", np.ones(size, dtype))
+        self._parameter("bias", np.zeros(size, dtype))
+        self.state = {"running_mean": np.zeros(size, dtype), "running_var": np.ones(size, dtype)}
+
+    def forward(self, x, training=True):
+        """Normalise every channel by the batch's statistics, or by the running ones where it is not training."""
+        mean, variance = self.state["running_mean"], self.state["running_var"]
+        weight, bias = self.own["weight"], self.own["bias"]
+        if not training:
+            self.kept = None
+            return functions.batch_norm(x, mean, variance, weight, bias, eps=self.eps)
+        y, batch_mean, rstd = functions.batch_norm(x, mean, variance, weight, bias, training=True, eps=self.eps,
+                                                   momentum=self.momentum, return_stats=True)
+        self.kept = x, batch_mean, rstd
+        return y
+
+    def backward(self, grad):
+        """Fill the gradients of weight and bias; return that of x."""
+        x, mean, rstd = self._forwarded()
+        grad_x, weight, bias = functions.batch_norm_backward(grad, x, self.own["weight"], mean=mean, rstd=rstd,
+                                                             training=True)
+        self._filled(weight=weight, bias=bias)
+        return grad_x
+
+
+class Dropout(Layer):
+    """`lanewise.dropout`, while training: each forward has a mask of its own, which is remade and not kept.
+
+    Parameters
+    ----------
+    p : float
+        From 0 to 1: how many elements become 0.
+    rng : int or np.random.Generator
+        The key, or where to draw one from.
+    """
+
+    def __init__(self, p, rng):
+        super().__init__()
+        self.p, self.key, self.forwards = from_zero("Dropout", "p", p, 1), key_of("Dropout", rng), 0
+
+    def forward(self, x, training=True):
+        """Drop elements of x; without training x passes as it is."""
+        if not training:
+            self.kept = None
+            return x
+        self.kept, self.forwards = self.forwards, (self.forwards + 1) % 2**32
+        return dropout(x, self.p, self.key, generation=self.kept)
+
+    def backward(self, grad):
+        """The gradient of x."""
+        return dropout_backward(grad, self.p, self.key, generation=self._forwarded())
+
+
+class SwiGLU(Layer):
+    """The feed-forward layer of today's language models: ``down(silu(gate(x)) * up(x))``, without biases.
+
+    Parameters
+    ----------
+    size, hidden : int
+    rng : np.random.Generator
+        Where to draw the keys of the three weights from.
+    dtype : {float32, float64}
+    """
+
+    def __init__(self, size, hidden, rng, *, dtype=np.float32):
+        super().__init__()
+        more = {"gain": 1.0, "bias": False, "dtype": dtype}
+        self.gate, self.up = Linear(size, hidden, rng, **more), Linear(size, hidden, rng, **more)
+        self.down = Linear(hidden, size, rng, **more)
+
+    def children(self):
+        """Gate, up and down."""
+        return {"gate": self.gate, "up": self.up, "down": self.down}
+
+    def forward(self, x, training=True):
+        """Apply the layer to x[..., size]."""
+        gate, up = self.gate.forward(x, training), self.up.forward(x, training)
+        self.kept = (gate, up) if training else None
+        return self.down.forward(functions.swiglu(gate, up), training)
+
+    def backward(self, grad):
+        """Fill the gradients of the weights; return that of x."""
+        grad_gate, grad_up = functions.swiglu_backward(self.down.backward(grad), *self._forwarded())
+        return self.gate.backward(grad_gate) + self.up.backward(grad_up)
+
+
+class Sequential(Layer):
+    """Layers one after the other.
+
+    Parameters
+    ----------
+    *layers : Layer
+    """
+
+    def __init__(self, *layers):
+        super().__init__()
+        for layer in layers:
+            if not (hasattr(layer, "forward") and hasattr(layer, "backward")):
+                raise TypeError(f"Sequential: expected layers, with forward and backward; got {type(layer).__name__}")
+        self.layers = layers
+
+    def children(self):
+        """The layers, by their numbers."""
+        return {str(k): layer for k, layer in enumerate(self.layers)}
+
+    def forward(self, x, training=True):
+        """Apply all layers in order."""
+        for layer in self.layers:
+            x = layer.forward(x, training)
+        return x
+
+    def backward(self, grad):
+        """Go back through all layers; return the gradient of x, None where the first layer does not compute it."""
+        for layer in reversed(self.layers):
+            grad = layer.backward(grad)
+        return grad
+
+
+class Residual(Sequential):
+    """``x + f(x)`` of layers one after the other."""
+
+    def forward(self, x, training=True):
+        """Apply the layers, and add what came in."""
+        return x + super().forward(x, training)
+
+    def backward(self, grad):
+        """Go back through the layers, and beside them."""
+        return grad + super().backward(grad)

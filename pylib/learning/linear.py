@@ -1,0 +1,198 @@
+"""A linear layer and its gradients. The products of matrices are NumPy's, of the BLAS that it comes with; the gradient
+of the bias is kernels/layers.pyx."""
+
+import numpy as np
+
+from ..kernels import layers as _kernels
+from ._arrays import check_out, computed, floating, floats_beside, rounded_to, with_bound
+
+__all__ = ["linear", "linear_backward"]
+
+_NARROW = np.dtype(np.float16).itemsize
+_TAKEN = (np.dtype(np.float32).num, np.dtype(np.float64).num)
+
+
+def _alike(x, weight):
+    # whether both are what the products take: arrays of one dtype, float32 or float64
+    return type(x) is type(weight) is np.ndarray and x.dtype is weight.dtype and x.dtype.num in _TAKEN
+
+
+def _operands(name, x, weight, bias):
+    if not _alike(x, weight):
+        x = floating(name, "x", x)
+        weight = floats_beside(name, "weight", weight, x)
+    if weight.ndim != 2:
+        raise ValueError(f"{name}: weight must have shape (out, in), not {weight.shape}")
+    if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
+        raise ValueError(f"{name}: x of shape {x.shape} does not fit weight of shape {weight.shape}; its last axis "
+                         f"must have {weight.shape[1]} elements")
+    if bias is not None:
+        if not _alike(bias, weight):
+            bias = floats_beside(name, "bias", bias, x)
+        if bias.shape != weight.shape[:1]:
+            raise ValueError(f"{name}: bias of shape {bias.shape} does not fit weight of shape {weight.shape}; "
+                             f"expected shape {weight.shape[:1]}")
+    return x, weight, bias
+
+
+def _wide(x):
+    # 16-bit floats are computed in float32
+    return x if x.dtype.itemsize > _NARROW else x.astype(np.float32)
+
+
+@with_bound
+def linear(x, weight, bias=None, *, out=None):
+    """Apply a linear layer: ``x @ weight.T + bias``.
+
+    Parameters
+    ----------
+    x : array_like of float16, bfloat16, float32 or float64, shape (..., in)
+    weight : array_like, shape (out, in)
+    bias : array_like, shape (out,), optional
+    out : ndarray of the result's shape and dtype, optional
+        Where to put the result.
+
+    Returns
+    -------
+    y : ndarray, shape (..., out)
+        Of the dtype that `x` and `weight` promote to. 16-bit floats are computed in float32 and rounded once.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+    TypeError
+        If an array holds no numbers, or is masked.
+
+    Notes
+    -----
+    %(bound)s
+
+    The sums are those of NumPy's BLAS, whose order depends on its build, its threads and the shapes: the last bits may
+    differ from one machine to another, as of no other function here. `lanewise.genome.linear4` has sums in one order.
+
+    Examples
+    --------
+    >>> import lanewise as lw
+    >>> lw.linear([[1.0, 2.0]], [[3.0, 4.0]], [0.5])
+    array([[11.5]])
+    """
+    x, weight, bias = _operands("linear", x, weight, bias)
+    if out is None and _alike(x, weight) and (bias is None or bias.dtype is x.dtype):
+        with np.errstate(all="ignore"):
+            y = np.matmul(x, weight.T)
+            return y if bias is None else np.add(y, bias, y)
+    wide, wide_weight = _wide(x), _wide(weight)
+    check_out("linear", out)
+    if out is not None and (out.shape != (*x.shape[:-1], weight.shape[0]) or out.dtype != np.result_type(x, weight)):
+        raise ValueError(f"linear: out of shape {out.shape} and {out.dtype} does not fit; expected shape "
+                         f"{(*x.shape[:-1], weight.shape[0])} and {np.result_type(x, weight)}")
+    direct = out is not None and wide is x and wide_weight is weight
+    with np.errstate(all="ignore"):
+        y = np.matmul(wide, wide_weight.T, out=out if direct else None)
+        if bias is not None:
+            y = np.add(y, _wide(bias), out=y if isinstance(y, np.ndarray) else None)
+    if direct:
+        return out
+    y = rounded_to(np.result_type(x, weight), y)
+    if out is None:
+        return y
+    out[...] = y
+    return out
+
+
+@with_bound
+def linear_backward(grad, x, weight, bias=None, *, grad_x=True, out=(None, None, None)):
+    """Gradients of `linear`.
+
+    Parameters
+    ----------
+    grad : array_like, shape (..., out)
+        The gradient arriving.
+    x, weight, bias
+        As given to `linear`.
+    grad_x : bool
+        Whether the gradient of `x` is wanted, which a network's first layer passes on to nobody.
+    out : tuple of three, each an ndarray or None
+        Where to put the results: C-contiguous, of their shapes and dtypes.
+
+    Returns
+    -------
+    grad_x : ndarray of the shape of `x`, or None
+        ``grad @ weight``; None where it is not wanted.
+    grad_weight : ndarray, shape (out, in)
+        ``grad.T @ x``, over all rows.
+    grad_bias : ndarray, shape (out,), or None
+        The sum of `grad` over all rows, in float64 and in one order; None without a bias.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or an output has another shape or dtype than its result.
+    TypeError
+        If an array holds no numbers, or is masked.
+
+    Notes
+    -----
+    %(bound)s
+
+    Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors", 1986.
+
+    Examples
+    --------
+    >>> import lanewise as lw
+    >>> grad_x, grad_weight, grad_bias = lw.linear_backward([[1.0]], [[1.0, 2.0]], [[3.0, 4.0]], [0.5])
+    >>> grad_x, grad_weight, grad_bias
+    (array([[3., 4.]]), array([[1., 2.]]), array([1.]))
+    """
+    name = "linear_backward"
+    x, weight, bias = _operands(name, x, weight, bias)
+    if not _alike(grad, weight):
+        grad = floating(name, "grad", grad)
+    if grad.shape != (*x.shape[:-1], weight.shape[0]):
+        raise ValueError(f"{name}: grad of shape {grad.shape} does not fit; expected shape "
+                         f"{(*x.shape[:-1], weight.shape[0])}")
+    results = (x.shape, x.dtype), (weight.shape, weight.dtype), (weight.shape[:1], weight.dtype)
+    if not isinstance(out, tuple) or len(out) != 3:
+        raise TypeError(f"{name}: out must be a tuple of three, each an array or None, not {out!r:.60}")
+    for place, (shape, wanted) in zip(out, results, strict=True):
+        if place is not None:
+            _check_place(name, place, shape, wanted)
+    if not (_alike(grad, weight) and x.dtype is weight.dtype):
+        dtype = np.result_type(x, weight)
+        grad, x, weight = computed(grad if grad.dtype == dtype else grad.astype(dtype)), _wide(x), _wide(weight)
+    grad = np.ascontiguousarray(grad).reshape(-1, weight.shape[0])
+    rows = x.reshape(-1, x.shape[-1])
+    with np.errstate(all="ignore"):
+        found_x = _placed(grad, weight, out[0], *results[0]) if grad_x else None
+        found_weight = _placed(grad.T, rows, out[1], *results[1])
+    if bias is None:
+        return found_x, found_weight, None
+    place = out[2] if out[2] is not None and out[2].dtype == grad.dtype else np.empty(weight.shape[0], grad.dtype)
+    _kernels.sum_rows(grad, place)
+    return found_x, found_weight, _rounded(place, out[2], *results[2])
+
+
+def _check_place(name, place, shape, dtype):
+    check_out(name, place)
+    if place.shape != shape or place.dtype != dtype or not place.flags.c_contiguous:
+        raise ValueError(f"{name}: out of shape {place.shape} and {place.dtype} does not fit; expected a C-contiguous "
+                         f"array of shape {shape} and {dtype}")
+
+
+def _placed(a, b, out, shape, dtype):
+    # a @ b where it belongs, or rounded there
+    if out is not None and out.dtype is a.dtype:
+        np.matmul(a, b, out.reshape(a.shape[0], b.shape[1]))
+        return out
+    return _rounded(np.matmul(a, b), out, shape, dtype)
+
+
+def _rounded(y, out, shape, dtype):
+    if y is out:
+        return out
+    y = rounded_to(dtype, y).reshape(shape)
+    if out is None:
+        return y
+    out[...] = y
+    return out

@@ -1,0 +1,97 @@
+"""The commands train and flow, and evolve --compare-sgd: what they print, write and refuse."""
+
+import re
+
+import lanewise as lw
+import numpy as np
+import pytest
+from lanewise.cli import main
+from lanewise.files import read_arrays
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(300, 5))
+    np.savez("data.npz", x=x, y=np.where(x[:, 0] + x[:, 1] > 0, "up", "down"))
+    return tmp_path
+
+
+def test_train_learns_and_writes_what_others_read(here, capsys):
+    assert main(["train", "data.npz", "--epochs", "20", "--hidden", "8", "--activation", "tanh"]) == 0
+    shown = capsys.readouterr().out
+    assert float(re.search(r"held-out accuracy +(\d+\.\d+)%", shown)[1]) > 90
+    assert "network            trained.npz" in shown
+    arrays = read_arrays("trained.npz")
+    assert {name: each.shape for name, each in arrays.items() if each.ndim} == {
+        "weight0": (8, 5), "bias0": (8,), "weight1": (2, 8), "bias1": (2,), "offset": (5,), "scale": (5,),
+        "classes": (2,)}
+    assert str(arrays["activation"]) == "tanh"
+    data = np.load("data.npz")
+    hidden = lw.tanh(lw.linear((data["x"] - arrays["offset"]) * arrays["scale"], arrays["weight0"], arrays["bias0"]))
+    logits = lw.linear(hidden, arrays["weight1"], arrays["bias1"])
+    assert (arrays["classes"][logits.argmax(1)] == data["y"]).mean() > 0.9
+    assert (here / "trained.png").stat().st_size > 1000
+
+
+def test_the_same_seed_is_the_same_network(here, capsys):
+    for name, seed in (("a.npz", "1"), ("b.npz", "1"), ("c.npz", "2")):
+        assert main(["train", "data.npz", "--epochs", "2", "--seed", seed, "--dropout", "0.2", "--optimizer", "sgd",
+                     "--max-norm", "1", "--output", name]) == 0
+    first, again, other = (read_arrays(name)["weight0"] for name in ("a.npz", "b.npz", "c.npz"))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_a_run_that_diverges_says_so(here, capsys):
+    assert main(["train", "data.npz", "--epochs", "30", "--optimizer", "sgd", "--lr", "1e30"]) == 2
+    assert "the loss is no number any more after 1 epochs; nothing is written" in " ".join(
+        capsys.readouterr().err.split())
+    assert not (here / "trained.npz").exists()
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["train", "none.npz"], "none.npz: no such file"),
+    (["train", "--label", "y"], "--label is of data of your own"),
+    (["train", "data.npz", "--activation", "sine"], "--activation: Activation: 'sine' is unknown"),
+    (["train", "data.npz", "--output", "there.npz"], "--output: there.npz would be lost; --force replaces"),
+    (["flow", "--activation", "sine"], "'sine' is unknown; expected one of"),
+    (["flow", "--gain", "sine"], "gain 'sine' is unknown; expected a number or one of"),
+    (["evolve", "data.npz", "--objective", "mse", "--compare-sgd"], "--compare-sgd trains a classifier"),
+    (["evolve", "data.npz", "--activation", "exp", "--compare-sgd"], "needs an activation with a backward: Act"),
+    (["evolve", "--ablation", "--compare-sgd"], "--ablation runs its own recipes: --compare-sgd would do nothing"),
+])
+def test_errors_say_what_was_given(arguments, message, here, capsys):
+    (here / "there.npz").write_bytes(b"something")
+    if "mse" in arguments:
+        np.savez("data.npz", x=np.random.default_rng(1).normal(size=(50, 3)), y=np.arange(50.0))
+    assert main(arguments) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_flow_prints_a_line_for_each_layer_and_draws(here, capsys):
+    assert main(["flow", "--depth", "5", "--width", "1", "--activation", "identity", "--init", "identity", "--gain",
+                 "0.8", "--output", "flow.png"]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"\b1 +\S+ +0\.328 +1\b", shown)
+    assert (here / "flow.png").stat().st_size > 1000
+    assert main(["flow", "--depth", "3", "--width", "8", "--lr", "0.1"]) == 0
+    shown = capsys.readouterr().out
+    assert "output after a step" in shown
+    assert "relu" in shown
+    assert "tanh" in shown
+
+
+def test_compare_sgd_shows_both_in_one_table(here, capsys):
+    assert main(["evolve", "data.npz", "--generations", "20", "--hidden", "4", "--population", "20", "--batch-size",
+                 "64", "--compare-sgd"]) == 0
+    shown = capsys.readouterr().out
+    line = re.search(r"evolution, no gradient +(\S+)% +(\S+) +(\d+) +(\S+)", shown)
+    assert int(line[3]) == 14  # of 28 weights
+    assert float(line[4]) == pytest.approx(20 * 20 * 64 * 28, rel=0.01)
+    line = re.search(r"AdamW, the chain rule +(\S+)% +(\S+) +(\d+) +(\S+)", shown)
+    assert float(line[1]) > 90
+    assert int(line[3]) == 4 * (28 + 6)
+    # 240 rows, 40 epochs: forward and both products of the backward, of which the first layer needs one
+    assert float(line[4]) == pytest.approx(240 * 40 * (2 * 20 + 3 * 8), rel=0.01)

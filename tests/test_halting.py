@@ -1,0 +1,215 @@
+"""PonderNet's halting distribution, loss and gradients beside mpmath and differences; ACT beside plain loops."""
+
+import lanewise as lw
+import numpy as np
+import pytest
+from lanewise.bounds import LEARNING_BOUNDS
+from mpmath import mp, mpf
+
+RNG = np.random.default_rng(3)
+DTYPES = [np.float32, np.float64]
+
+
+def distribution(logits):
+    """p of a row and its logarithms, with 400 bits."""
+    with mp.workprec(400):
+        stays, p = mpf(1), []
+        for z in logits[:-1]:
+            halt = 1 / (1 + mp.exp(-mpf(float(z))))
+            p.append(stays * halt)
+            stays *= 1 - halt
+        return [*p, stays]
+
+
+def loss_of(logits, losses, prior, beta):
+    with mp.workprec(400):
+        p = distribution(logits)
+        q = [mpf(prior) * (1 - mpf(prior))**n for n in range(len(p))]
+        total = mp.fsum(q)
+        return mp.fsum(a * (mpf(float(cost)) + mpf(beta) * (mp.log(a) - mp.log(b / total)))
+                       for a, cost, b in zip(p, losses, q, strict=True) if a > 0)
+
+
+def gradient_of(logits, losses, prior, beta):
+    """The closed form of the issue that asked for it, in mpmath."""
+    with mp.workprec(400):
+        p = distribution(logits)
+        q = [mpf(prior) * (1 - mpf(prior))**n for n in range(len(p))]
+        total = mp.fsum(q)
+        g = [mpf(float(cost)) + mpf(beta) * (mp.log(a) - mp.log(b / total))
+             for a, cost, b in zip(p, losses, q, strict=True)]
+        found = []
+        for k in range(len(p) - 1):
+            halt = 1 / (1 + mp.exp(-mpf(float(logits[k]))))
+            found.append(p[k] * g[k] - halt * mp.fsum(g[n] * p[n] for n in range(k, len(p))))
+        return [*found, mpf(0)], p
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("steps", [1, 2, 5, 63, 64, 65, 100])
+def test_distribution(dtype, steps):
+    logits = RNG.normal(-1, 2, (3, steps)).astype(dtype)
+    found, logs = lw.halting_distribution(logits), lw.halting_distribution(logits, log=True)
+    assert found.dtype == logs.dtype == dtype
+    np.testing.assert_allclose(found.sum(-1), 1, rtol=1e-6 if dtype == np.float32 else 1e-14)
+    bound = LEARNING_BOUNDS["halting_distribution"][np.dtype(dtype).name]
+    for row, p, log_p in zip(logits, found, logs, strict=True):
+        for exact, y, log_y in zip(distribution(row), p, log_p, strict=True):
+            if exact > 1e-30:
+                assert abs(mpf(float(y)) - exact) <= bound * float(np.spacing(dtype(float(exact))))
+            assert float(log_y) == pytest.approx(float(mp.log(exact)), rel=1e-6 if dtype == np.float32 else 1e-13)
+
+
+def test_a_probability_that_underflows_has_a_logarithm():
+    logits = np.full((1, 50), 40.0)
+    logs = lw.halting_distribution(logits, log=True)
+    assert lw.halting_distribution(logits)[0, -1] == 0
+    assert logs[0, -1] == pytest.approx(-49 * 40, rel=1e-12)
+    loss, grad, _ = lw.ponder_loss_with_grad(logits, np.ones((1, 50)))
+    assert np.isfinite(loss)
+    assert np.isfinite(grad).all()
+    for extreme in (np.inf, -np.inf):
+        p = lw.halting_distribution([extreme, 0.0])
+        assert p.tolist() == ([1, 0] if extreme > 0 else [0, 1])
+        assert np.isfinite(lw.ponder_loss([[extreme, 0.0]], [[1.0, 1.0]]))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("steps", [1, 2, 7, 66])
+@pytest.mark.parametrize(("prior", "beta"), [(0.2, 0.01), (0.5, 1.0), (0.9, 0.0)])
+def test_loss_and_gradient(dtype, steps, prior, beta):
+    logits, losses = RNG.normal(-1, 2, (2, steps)).astype(dtype), RNG.exponential(1, (2, steps)).astype(dtype)
+    loss, grad, grad_losses = lw.ponder_loss_with_grad(logits, losses, prior, beta, reduction="none")
+    assert np.array_equal(loss, lw.ponder_loss(logits, losses, prior, beta, reduction="none"))
+    assert np.array_equal(grad_losses, lw.halting_distribution(logits))
+    eps = np.finfo(dtype).eps
+    for row, costs, value, slopes in zip(logits, losses, loss, grad, strict=True):
+        exact = loss_of(row, costs, prior, beta)
+        largest = max(1.0, float(np.abs(costs).max()))
+        assert abs(float(value) - float(exact)) <= LEARNING_BOUNDS["ponder_loss"][np.dtype(dtype).name] * eps * largest
+        for found, expected in zip(slopes, gradient_of(row, costs, prior, beta)[0], strict=True):
+            assert abs(float(found) - float(expected)) <= 100 * np.finfo(float).eps * largest + 0.51 * eps * abs(found)
+    for reduction, scale in (("mean", 0.5), ("sum", 1.0)):
+        value, slopes, of_losses = lw.ponder_loss_with_grad(logits, losses, prior, beta, reduction=reduction)
+        assert float(value) == pytest.approx(float(loss.sum()) * scale, rel=1e-6)
+        np.testing.assert_allclose(slopes, grad * dtype(scale), rtol=1e-6)
+        np.testing.assert_allclose(of_losses, grad_losses * dtype(scale), rtol=1e-6)
+        backward = lw.ponder_loss_backward(dtype(2), logits, losses, prior, beta, reduction=reduction)
+        np.testing.assert_allclose(backward[0], slopes * 2, rtol=1e-6)
+        np.testing.assert_allclose(backward[1], of_losses * 2, rtol=1e-6)
+    each = lw.ponder_loss_backward(dtype([1, -3]), logits, losses, prior, beta, reduction="none")
+    np.testing.assert_allclose(each[0], grad * dtype([[1], [-3]]), rtol=1e-6)
+
+
+def test_the_gradient_is_the_derivative():
+    logits, losses = RNG.normal(-1, 1, (2, 9)), RNG.exponential(1, (2, 9))
+    _, grad, grad_losses = lw.ponder_loss_with_grad(logits, losses, 0.3, 0.5)
+    step = 1e-6
+    for array, slope in ((logits, grad), (losses, grad_losses)):
+        for place in np.ndindex(array.shape):
+            kept, difference = array[place], 0.0
+            for sign in (1, -1):
+                array[place] = kept + sign * step
+                difference += sign * float(lw.ponder_loss(logits, losses, 0.3, 0.5))
+            array[place] = kept
+            assert slope[place] == pytest.approx(difference / (2 * step), abs=1e-8)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_neither_threads_nor_neighbours_nor_layout_matter(dtype):
+    logits, losses = RNG.normal(-1, 1, (5000, 7)).astype(dtype), RNG.exponential(1, (5000, 7)).astype(dtype)
+    expected = lw.ponder_loss_with_grad(logits, losses, reduction="none")
+    for threads in (1, 2, 3):
+        lw.set_num_threads(threads)
+        found = lw.ponder_loss_with_grad(logits, losses, reduction="none")
+        assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+    lw.set_num_threads(2)
+    found = lw.ponder_loss_with_grad(np.asfortranarray(logits)[77:78], losses[77:78], reduction="none")
+    assert all(np.array_equal(a, b[77:78]) for a, b in zip(found, expected, strict=True))
+    halves = lw.halting_distribution(logits[:9].astype(np.float16))
+    single = lw.halting_distribution(logits[:9].astype(np.float16).astype(np.float32))
+    assert np.array_equal(halves, single.astype(np.float16))
+
+
+def test_sampled_steps_are_of_the_distribution():
+    logits = np.array([-1.0, 0.5, -2.0, 1.0, 0.0])
+    many = np.broadcast_to(logits, (200_000, 5))
+    steps = lw.sample_halting(many, 17)
+    assert steps.dtype == np.int64
+    counts = np.bincount(steps, minlength=5) / len(steps)
+    p = lw.halting_distribution(logits)
+    assert np.abs(counts - p).max() < 4.5 * np.sqrt(0.25 / len(steps))
+    lw.set_num_threads(3)
+    assert np.array_equal(lw.sample_halting(many, 17), steps)
+    lw.set_num_threads(2)
+    assert np.array_equal(lw.sample_halting(many[:10], 17), steps[:10])
+    assert not np.array_equal(lw.sample_halting(many, 17, generation=1), steps)
+    assert lw.sample_halting(np.full((50, 3), -1000.0), 1).tolist() == [2] * 50
+    assert lw.sample_halting(np.full((50, 3), 1000.0), 1).tolist() == [0] * 50
+
+
+def act(row, eps):
+    total, n = 0.0, 0
+    while total + row[n] < 1 - eps and n < len(row) - 1:
+        total += row[n]
+        n += 1
+    return n + 1, 1 - total, [*row[:n], 1 - total, *[0.0] * (len(row) - n - 1)]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("steps", [1, 3, 10])
+def test_act(dtype, steps):
+    h = RNG.uniform(0, 0.5, (300, steps)).astype(dtype)
+    count, remainder, cost, weights = lw.act_halting(h, 0.01)
+    for row, n, r, c, w in zip(h.astype(float), count, remainder, cost, weights, strict=True):
+        expected = act(row, 0.01)
+        assert n == expected[0]
+        assert r == dtype(expected[1])
+        assert c == dtype(n + expected[1])
+        assert np.array_equal(w, np.array(expected[2], dtype))
+    np.testing.assert_allclose(weights.sum(-1), 1, rtol=1e-6)
+
+
+def test_act_backward_is_the_derivative():
+    h, grad_cost, grad_weights = RNG.uniform(0, 0.4, (20, 6)), RNG.normal(size=20), RNG.normal(size=(20, 6))
+    steps = lw.act_halting(h)[0]
+    found = lw.act_halting_backward(grad_cost, grad_weights, steps)
+    step = 1e-7
+    for place in np.ndindex(h.shape):
+        kept, difference, same = h[place], 0.0, True
+        for sign in (1, -1):
+            h[place] = kept + sign * step
+            count, _, cost, weights = lw.act_halting(h)
+            same = same and np.array_equal(count, steps)
+            difference += sign * ((cost * grad_cost).sum() + (weights * grad_weights).sum())
+        h[place] = kept
+        if same:
+            assert found[place] == pytest.approx(difference / (2 * step), abs=1e-6)
+
+
+@pytest.mark.parametrize(("call", "error", "message"), [
+    (lambda: lw.halting_distribution(3.0), ValueError, r"halting_distribution: logits must have at least one step"),
+    (lambda: lw.halting_distribution(np.zeros((3, 0))), ValueError, r"at least one step .* not shape \(3, 0\)"),
+    (lambda: lw.ponder_loss([[1.0, 2.0]], [[1.0]]), ValueError, r"step_losses of shape \(1, 1\) does not fit logits"),
+    (lambda: lw.ponder_loss([[1.0]], [[1.0]], 0), ValueError, "ponder_loss: prior must be between 0 and 1, not 0"),
+    (lambda: lw.ponder_loss([[1.0]], [[1.0]], beta=-1), ValueError, "beta must be a finite number of 0 or more"),
+    (lambda: lw.ponder_loss([[1.0]], [[1.0]], reduction="max"), ValueError, "reduction 'max' is unknown"),
+    (lambda: lw.ponder_loss_backward([1.0], [[1.0]], [[1.0]]), ValueError, r"grad of shape \(1,\) does not fit a loss"),
+    (lambda: lw.sample_halting([[1.0]], None), TypeError, "sample_halting: rng is an int"),
+    (lambda: lw.act_halting([[1.0]], 2), ValueError, "act_halting: eps must be from 0 to 1, not 2"),
+    (lambda: lw.act_halting_backward(1.0, [[1.0]], [3]), ValueError, "steps must be ints from 1 to 1"),
+    (lambda: lw.act_halting_backward([1.0, 2.0], [[1.0]], [1]), ValueError, "do not fit"),
+])
+def test_errors_say_what_was_given(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_no_rows(rows):
+    logits = np.zeros((rows, 3))
+    assert lw.halting_distribution(logits).shape == (rows, 3)
+    assert lw.sample_halting(logits, 1).shape == (rows,)
+    assert lw.ponder_loss(logits, logits, reduction="none").shape == (rows,)
+    assert [each.shape for each in lw.act_halting(logits)] == [(rows,), (rows,), (rows,), (rows, 3)]
+    assert lw.ponder_loss_with_grad(logits, logits)[1].shape == (rows, 3)

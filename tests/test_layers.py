@@ -1,0 +1,151 @@
+"""Layers: every backward beside central differences in float64 and beside PyTorch, saving, and networks that learn."""
+
+import lanewise as lw
+import numpy as np
+import pytest
+from lanewise.learning import layers
+
+RNG = np.random.default_rng(11)
+MORE = {"dtype": np.float64}
+
+
+def linear(inputs, outputs, **more):
+    return layers.Linear(inputs, outputs, RNG, **MORE, **more)
+
+
+NETWORKS = {
+    "linear": lambda: linear(5, 3),
+    "no bias": lambda: linear(5, 3, bias=False),
+    "layer norm": lambda: layers.LayerNorm(5, **MORE),
+    "rms norm": lambda: layers.RMSNorm(5, **MORE),
+    "batch norm": lambda: layers.BatchNorm(5, **MORE),
+    "swiglu": lambda: layers.SwiGLU(5, 8, RNG, **MORE),
+    "residual": lambda: layers.Residual(layers.RMSNorm(5, **MORE), layers.SwiGLU(5, 8, RNG, **MORE)),
+    "network": lambda: layers.Sequential(linear(5, 7), layers.BatchNorm(7, **MORE), layers.Activation("mish"),
+                                         layers.Residual(linear(7, 7), layers.LayerNorm(7, **MORE)), linear(7, 2)),
+    **{name: lambda name=name: layers.Activation(name) for name in ("tanh", "sigmoid", "gelu", "silu", "softplus")},
+    "elu": lambda: layers.Activation("elu", alpha=0.5),
+}
+
+
+def spread(layer):
+    # weights that are not all one, or all zero
+    for parameter in layer.parameters().values():
+        parameter += RNG.normal(0, 0.3, parameter.shape)
+    return layer
+
+
+@pytest.mark.parametrize("name", list(NETWORKS))
+def test_backward_is_the_derivative(name):
+    layer, x = spread(NETWORKS[name]()), RNG.normal(size=(6, 5))
+    grad = RNG.normal(size=layer.forward(x).shape)
+    grad_x = layer.backward(grad)
+    checked = [(x, grad_x), *((parameter, layer.gradients()[key]) for key, parameter in layer.parameters().items())]
+    found = [(array, slope.copy()) for array, slope in checked]
+    step = 1e-5
+    for array, slope in found:
+        assert slope.shape == array.shape
+        for place in np.ndindex(array.shape):
+            kept, difference = array[place], 0.0
+            for sign in (1, -1):
+                array[place] = kept + sign * step
+                difference += sign * (layer.forward(x) * grad).sum()
+            array[place] = kept
+            assert slope[place] == pytest.approx(difference / (2 * step), rel=1e-6, abs=1e-7)
+
+
+def test_dropout_is_linear_and_its_backward_has_the_same_mask():
+    layer = layers.Dropout(0.5, 3)
+    x, ones = RNG.normal(size=(4, 50)), np.ones((4, 50))
+    masks = []
+    for _ in range(3):
+        y = layer.forward(x)
+        masks.append(layer.backward(ones))
+        assert np.array_equal(y, x * masks[-1])
+    assert not np.array_equal(masks[0], masks[1])
+    assert layer.forward(x, training=False) is x
+    again = layers.Dropout(0.5, 3)
+    again.forward(x)
+    assert np.array_equal(again.backward(ones), masks[0])
+
+
+def test_names_arrays_and_gradients_stay_where_they_are():
+    network = NETWORKS["network"]()
+    assert list(network.parameters()) == ["0.weight", "0.bias", "1.weight", "1.bias", "3.0.weight", "3.0.bias",
+                                          "3.1.weight", "3.1.bias", "4.weight", "4.bias"]
+    assert list(network.arrays())[-2:] == ["1.running_mean", "1.running_var"]
+    assert list(network.gradients()) == list(network.parameters())
+    before = {name: id(array) for name, array in [*network.parameters().items(), *network.gradients().items()]}
+    x = RNG.normal(size=(6, 5))
+    network.backward(network.forward(x))
+    lw.sgd_step(list(network.parameters().values()), list(network.gradients().values()), lr=0.1)
+    assert before == {name: id(array) for name, array in [*network.parameters().items(), *network.gradients().items()]}
+
+
+def test_save_and_load(tmp_path):
+    network, other = spread(NETWORKS["network"]()), NETWORKS["network"]()
+    x = RNG.normal(size=(6, 5))
+    network.forward(x)
+    network.save(tmp_path / "network.npz")
+    assert not np.array_equal(other.forward(x, training=False), network.forward(x, training=False))
+    other.load(tmp_path / "network.npz")
+    assert other.forward(x, training=False).tobytes() == network.forward(x, training=False).tobytes()
+    before = {name: array.copy() for name, array in network.arrays().items()}
+    for wrong in (NETWORKS["linear"](), layers.Sequential(*network.layers[:-1], linear(7, 3))):
+        wrong.save(tmp_path / "wrong.npz")
+        with pytest.raises(ValueError, match=r"of another network: it lacks|this network's is float64\[2, 7\]"):
+            network.load(tmp_path / "wrong.npz")
+    (tmp_path / "empty.npz").touch()
+    with pytest.raises(ValueError, match=r"not a readable \.npz"):
+        network.load(tmp_path / "empty.npz")
+    with pytest.raises(FileNotFoundError):
+        network.load(tmp_path / "none.npz")
+    assert all(np.array_equal(before[name], array) for name, array in network.arrays().items())
+
+
+def test_errors_say_what_was_given():
+    for name in ("linear", "network", "elu", "batch norm", "rms norm", "layer norm", "swiglu"):
+        layer = NETWORKS[name]()
+        with pytest.raises(ValueError, match="backward belongs to a forward with training=True, and there was none"):
+            layer.backward(np.ones((6, 2)))
+        layer.forward(np.ones((6, 5)), training=False)
+        with pytest.raises(ValueError, match=r"backward belongs to a forward"):
+            layer.backward(np.ones(layer.forward(np.ones((6, 5)), training=False).shape))
+    with pytest.raises(ValueError, match="Activation: 'sine' is unknown; expected one of relu, "):
+        layers.Activation("sine")
+    with pytest.raises(TypeError, match="Sequential: expected layers, with forward and backward; got int"):
+        layers.Sequential(linear(2, 2), 3)
+    with pytest.raises(ValueError, match="Dropout: p must be from 0 to 1, not 2"):
+        layers.Dropout(2, 1)
+
+
+def test_the_first_layer_can_do_without_a_gradient_of_its_input():
+    network = layers.Sequential(linear(5, 4, input_grad=False), layers.Activation("relu"))
+    network.forward(RNG.normal(size=(6, 5)))
+    assert network.backward(np.ones((6, 4))) is None
+
+
+def test_pytorch_has_the_same_gradients():
+    torch = pytest.importorskip("torch")
+    first, second = linear(5, 7), linear(7, 3)
+    network = spread(layers.Sequential(first, layers.LayerNorm(7, **MORE), layers.Activation("gelu"), second))
+    peer = torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.LayerNorm(7), torch.nn.GELU(), torch.nn.Linear(7, 3))
+    peer = peer.double()
+    for tensor, array in zip(peer.parameters(), network.parameters().values(), strict=True):
+        tensor.data = torch.tensor(array.copy())
+    optimiser = torch.optim.AdamW(peer.parameters(), lr=0.01)
+    parameters, gradients = list(network.parameters().values()), list(network.gradients().values())
+    means = [[np.zeros_like(each) for each in parameters] for _ in range(2)]
+    for step in range(1, 20):
+        x, target = RNG.normal(size=(16, 5)), RNG.integers(0, 3, 16)
+        optimiser.zero_grad()
+        loss = torch.nn.functional.cross_entropy(peer(torch.tensor(x)), torch.tensor(target))
+        loss.backward()
+        found, grad = lw.cross_entropy_with_grad(network.forward(x), target)
+        network.backward(grad)
+        assert float(found) == pytest.approx(float(loss.detach()), rel=1e-9)
+        for tensor, array in zip(peer.parameters(), gradients, strict=True):
+            np.testing.assert_allclose(array, tensor.grad, rtol=1e-7, atol=1e-11)
+        optimiser.step()
+        lw.adamw_step(parameters, gradients, *means, step, lr=0.01)
+    assert step == 19

@@ -1,0 +1,467 @@
+"""Functions for learning: a linear layer, dropout, optimisers' steps, initial weights. Beside formulas in float64 or
+with more digits, beside PyTorch where that is installed, and by what must not matter: strides, threads, how many
+arrays."""
+
+import math
+import re
+
+import lanewise as lw
+import numpy as np
+import pytest
+from lanewise import learning
+from lanewise.bounds import LEARNING_BOUNDS, LEARNING_UNITS
+from mpmath import mp, mpf
+
+RNG = np.random.default_rng(5)
+FLOATS = [np.float32, np.float64]
+WIDER = {np.dtype(np.float32): np.float64, np.dtype(np.float64): np.longdouble}
+
+
+def normal(*shape, dtype=np.float32):
+    return np.asarray(RNG.normal(size=shape)).astype(dtype)
+
+
+def wide(x):
+    return np.asarray(x).astype(WIDER[np.asarray(x).dtype])
+
+
+def assert_within(name, found, exact, terms=0.0):
+    """The bound that the table promises, in ULP of the exact result or of the largest term."""
+    unit = np.spacing(np.maximum(np.abs(exact), np.abs(terms)).astype(found.dtype))
+    bound = LEARNING_BOUNDS[name][found.dtype.name]
+    worst = np.max(np.abs(found.astype(exact.dtype) - exact) / unit, initial=0)
+    assert worst <= bound
+
+
+def test_names_are_the_packages():
+    assert set(lw._LEARNING) == set(learning.__all__)
+    assert len(lw._LEARNING) == len(learning.__all__)
+    for name in learning.__all__:
+        assert getattr(lw, name) is getattr(learning, name)
+
+
+def test_docstrings_quote_the_bounds():
+    assert set(LEARNING_UNITS) <= set(LEARNING_BOUNDS)
+    for name, bounds in LEARNING_BOUNDS.items():
+        text = re.sub(r"\s+", " ", getattr(lw, name).__doc__)
+        unit = LEARNING_UNITS.get(name, "the exact result")
+        assert (f"Error bound in ULP of {unit}: {bounds['float32']:g} (float32), {bounds['float64']:g} (float64)."
+                in text)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("shape", [(7, 5), (5,), (2, 3, 5), (0, 5), (300, 5)])
+def test_linear(dtype, shape):
+    x, weight, bias = normal(*shape, dtype=dtype), normal(4, 5, dtype=dtype), normal(4, dtype=dtype)
+    grad = normal(*shape[:-1], 4, dtype=dtype)
+    wx, ww, wb, wg = map(wide, (x, weight, bias, grad))
+    terms = np.abs(wx) @ np.abs(ww).T + np.abs(wb)
+    assert_within("linear", lw.linear(x, weight, bias), wx @ ww.T + wb, terms)
+    assert_within("linear", lw.linear(x, weight), wx @ ww.T, terms)
+    found = lw.linear_backward(grad, x, weight, bias)
+    rows, grads = wx.reshape(-1, 5), wg.reshape(-1, 4)
+    assert_within("linear_backward", found[0], (grads @ ww).reshape(shape),
+                  (np.abs(grads) @ np.abs(ww)).reshape(shape))
+    assert_within("linear_backward", found[1], grads.T @ rows, np.abs(grads).T @ np.abs(rows))
+    assert_within("linear_backward", found[2], grads.sum(0), np.abs(grads).sum(0))
+    assert [y.shape for y in found] == [shape, (4, 5), (4,)]
+    assert lw.linear_backward(grad, x, weight)[2] is None
+    assert lw.linear_backward(grad, x, weight, bias, grad_x=False)[0] is None
+    places = tuple(np.full_like(y, np.nan) for y in found)
+    for y, place, again in zip(found, places, lw.linear_backward(grad, x, weight, bias, out=places), strict=True):
+        assert again is place
+        assert place.tobytes() == y.tobytes()
+
+
+@pytest.mark.parametrize("columns", [1, 3, 63, 64, 65, 257])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_a_bias_gradient_is_summed_in_one_order(columns, dtype):
+    grad = normal(391, columns, dtype=dtype)
+    x, weight, bias = normal(391, 2, dtype=dtype), normal(columns, 2, dtype=dtype), np.zeros(columns, dtype)
+    found = []
+    for threads in (1, 2, 3):
+        lw.set_num_threads(threads)
+        found.append(lw.linear_backward(grad, x, weight, bias)[2])
+    lw.set_num_threads(2)
+    assert found[0].tobytes() == found[1].tobytes() == found[2].tobytes()
+    alone = lw.linear_backward(grad[:, -1:].copy(), x, weight[-1:], bias[-1:])[2]
+    assert alone[0] == found[0][-1]
+    assert_within("linear_backward", found[0], wide(grad).sum(0), np.abs(wide(grad)).sum(0))
+
+
+def test_linear_of_16_bits_is_rounded_once():
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    for dtype in (np.float16, ml_dtypes.bfloat16):
+        x, weight, bias = (normal(*shape).astype(dtype) for shape in ((9, 300), (5, 300), (5,)))
+        grad = normal(9, 5).astype(dtype)
+        single = [np.asarray(each, np.float32) for each in (grad, x, weight, bias)]
+        y = lw.linear(x, weight, bias)
+        assert y.dtype == dtype
+        assert y.tobytes() == lw.linear(*single[1:]).astype(dtype).tobytes()
+        for found, expected in zip(lw.linear_backward(grad, x, weight, bias), lw.linear_backward(*single), strict=True):
+            assert found.dtype == dtype
+            assert found.tobytes() == expected.astype(dtype).tobytes()
+
+
+@pytest.mark.parametrize(("call", "error", "message"), [
+    (lambda: lw.linear([1.0, 2.0], [[1.0, 2.0, 3.0]]), ValueError, r"linear: x of shape \(2,\) does not fit weight"),
+    (lambda: lw.linear([1.0], [1.0]), ValueError, r"linear: weight must have shape \(out, in\), not \(1,\)"),
+    (lambda: lw.linear(3.0, [[1.0]]), ValueError, r"linear: x of shape \(\) does not fit"),
+    (lambda: lw.linear([1.0], [[1.0]], [1.0, 2.0]), ValueError, r"linear: bias of shape \(2,\) does not fit"),
+    (lambda: lw.linear(np.ma.array([1.0]), [[1.0]]), TypeError, "linear: x is a masked array"),
+    (lambda: lw.linear([1.0], [[1.0]], out=np.zeros(2)), ValueError, r"linear: out of shape \(2,\)"),
+    (lambda: lw.linear_backward([1.0, 2.0], [1.0], [[1.0]]), ValueError, r"linear_backward: grad of shape \(2,\)"),
+    (lambda: lw.linear_backward([1.0], [1.0], [[1.0]], out=np.zeros(1)), TypeError, "out must be a tuple of three"),
+    (lambda: lw.linear_backward([1.0], [1.0], [[1.0]], out=(None, np.zeros((2, 1)), None)), ValueError, "out of shape"),
+    (lambda: lw.dropout([1.0], 1.5, 1), ValueError, "dropout: p must be from 0 to 1, not 1.5"),
+    (lambda: lw.dropout([1.0], 0.5, "a"), TypeError, "dropout: rng is an int or a np.random.Generator; got str"),
+    (lambda: lw.dropout([1.0], 0.5, -1), ValueError, "dropout: rng is between 0 and"),
+    (lambda: lw.dropout([1.0], 0.5, 1, generation=2**32), ValueError, "dropout: generation must be from 0"),
+    (lambda: lw.dropout([1.0], 0.5, 1, out=np.zeros(2)), ValueError, "dropout: out of shape"),
+    (lambda: lw.dropout_backward([1.0], 0.5, np.random.default_rng(1)), TypeError, "rng must be the key of the"),
+    (lambda: lw.sgd_step([1.0], [1.0], lr=1), TypeError, "sgd_step: param is updated in place and must be an ndarray"),
+    (lambda: lw.sgd_step([np.zeros(1)], 1.0, lr=1), TypeError, "sgd_step: grad must be an array as param is, or"),
+    (lambda: lw.sgd_step(np.zeros(1, int), [1.0], lr=1), TypeError, "sgd_step: param .* must hold float32"),
+    (lambda: lw.sgd_step(np.zeros(2), np.zeros(3), lr=1), ValueError, r"sgd_step: grad of shape \(3,\) does not fit"),
+    (lambda: lw.sgd_step(np.zeros(2), np.zeros(2), lr=-1), ValueError, "sgd_step: lr must be a finite number"),
+    (lambda: lw.sgd_step(np.zeros(2), np.zeros(2), lr=1, momentum=0.9), ValueError, "momentum 0.9 needs velocity"),
+    (lambda: lw.sgd_step(np.zeros(2), np.zeros(2), np.zeros(2), lr=1, nesterov=True), ValueError, "nesterov needs"),
+    (lambda: lw.sgd_step([np.zeros(2)], [], lr=1), ValueError, "sgd_step: 0 arrays of grad do not fit 1 of param"),
+    (lambda: lw.sgd_step(np.zeros(2, np.float16), np.zeros(2, np.float16), lr=1), TypeError, "not float16: in 16 bits"),
+    (lambda: lw.adamw_step(np.zeros(1), np.zeros(1), np.zeros(1), np.zeros(1), 0), ValueError, "step counts from 1"),
+    (lambda: lw.adamw_step(np.zeros(1), np.zeros(1), np.zeros(1), np.zeros(1), 1, betas=(0.9, 1.0)), ValueError,
+     "betas must be below 1"),
+    (lambda: lw.adamw_step(np.zeros(1), np.zeros(1), np.zeros(1), np.zeros(1), 1, betas=0.9), TypeError,
+     "betas must be two numbers"),
+    (lambda: lw.clip_grad_norm([np.zeros(1)], 1.0, 3), ValueError, "norm_type must be 1 or 2, not 3"),
+    (lambda: lw.clip_grad_norm([np.array([np.inf])], 1.0, error_if_nonfinite=True), ValueError, "the norm is inf"),
+    (lambda: lw.he_normal((3,), 1), ValueError, r"he_normal: shape must be \(out, in\) or longer"),
+    (lambda: lw.he_normal((3, 4), 1, "sine"), ValueError, "he_normal: gain 'sine' is unknown; expected"),
+    (lambda: lw.he_normal((3, 4), 1, mode="fan"), ValueError, "he_normal: mode must be"),
+    (lambda: lw.xavier_normal((3, 4), 1, dtype=np.float16), TypeError, "dtype must be float32 or float64, not float16"),
+])
+def test_errors_say_what_was_given(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def words(key, generation, purpose, counters):
+    """Philox4x32-10 in Python's integers: four words of each counter."""
+    found = []
+    for counter in counters:
+        c, left, right = [counter, 0, generation, purpose << 24], key & 0xFFFFFFFF, key >> 32
+        for _ in range(10):
+            p, q = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+            c = [(q >> 32) ^ c[1] ^ left, q & 0xFFFFFFFF, (p >> 32) ^ c[3] ^ right, p & 0xFFFFFFFF]
+            left, right = (left + 0x9E3779B9) & 0xFFFFFFFF, (right + 0xBB67AE85) & 0xFFFFFFFF
+        found.append(c)
+    return found
+
+
+def draws(key, generation, purpose, rows):
+    """Numbers of 64 bits in the order that arrays are filled with: of eight counters the first, then the second."""
+    found = []
+    for row in range(rows):
+        of_row = words(key, generation, purpose, range(8 * row, 8 * row + 8))
+        found += [c[0] | c[1] << 32 for c in of_row] + [c[2] | c[3] << 32 for c in of_row]
+    return found
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_dropout_is_what_its_key_says(dtype):
+    key, p, n = 0x123456789ABCDEF0, 0.3, 77
+    of_32_bits = [part for word in draws(key, 9, 5, 3) for part in (word & 0xFFFFFFFF, word >> 32)][:n]
+    x = normal(n, dtype=dtype)
+    found = lw.dropout(x, p, key, generation=9)
+    stays = np.array(of_32_bits) >= round(p * 2**32)
+    assert 40 < stays.sum() < n
+    assert np.array_equal(found != 0, stays)
+    assert_within("dropout", found, np.where(stays, wide(x) / WIDER[x.dtype](1 - mpf(p)), 0))
+    assert np.array_equal(lw.dropout_backward(np.ones(n, dtype), p, key, generation=9) != 0, stays)
+    assert lw.dropout_backward(x, p, key, generation=9).tobytes() == found.tobytes()
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_dropout_does_not_depend_on_the_place_in_memory(dtype):
+    x = normal(300_007, dtype=dtype)
+    expected = lw.dropout(x, 0.5, 3)
+    for threads in (1, 2, 3):
+        lw.set_num_threads(threads)
+        assert lw.dropout(x, 0.5, 3).tobytes() == expected.tobytes()
+    lw.set_num_threads(2)
+    for n in (0, 1, 31, 33, 8191, 8193):
+        assert lw.dropout(x[:n], 0.5, 3).tobytes() == expected[:n].tobytes()
+    apart = np.repeat(x, 2)[::2]
+    assert lw.dropout(apart, 0.5, 3).tobytes() == expected.tobytes()
+    out = x.copy()
+    assert lw.dropout(out, 0.5, 3, out=out) is out
+    assert out.tobytes() == expected.tobytes()
+    overlapping = np.concatenate([x, x[:8]])
+    lw.dropout(overlapping[:-8], 0.5, 3, out=overlapping[8:])
+    assert overlapping[8:].tobytes() == expected.tobytes()
+    assert (lw.dropout(x, 0.5, 4) != expected).any()
+    assert (lw.dropout(x, 0.5, 3, generation=1) != expected).any()
+    assert np.array_equal(lw.dropout(np.ones((2, 3), np.float16), 0.5, 3) != 0, (expected != 0)[:6].reshape(2, 3))
+
+
+def test_dropout_at_the_ends():
+    x = np.array([1.0, -2.0, np.nan, np.inf], np.float32)
+    assert np.array_equal(lw.dropout(x, 0.0, 1), x, equal_nan=True)
+    assert np.array_equal(lw.dropout(x, 1.0, 1), [0, 0, np.nan, np.nan], equal_nan=True)
+    assert np.signbit(lw.dropout(x, 1.0, 1))[1]
+    share = (lw.dropout(np.ones(1 << 20, np.float32), 0.25, 8) == 0).mean()
+    assert abs(share - 0.25) < 4 * math.sqrt(0.25 * 0.75 / 2**20)
+
+
+def test_dropout_returns_the_key_that_its_backward_takes():
+    x = np.ones(100)
+    y, key = lw.dropout(x, 0.5, np.random.default_rng(1), return_key=True)
+    assert np.array_equal(lw.dropout_backward(x, 0.5, key), y)
+    assert not np.array_equal(lw.dropout(x, 0.5, np.random.default_rng(2)), y)
+
+
+def sgd(p, g, v, lr, momentum, dampening, nesterov, decay):
+    d = g + decay * p
+    if v is not None:
+        v = momentum * v + (1 - dampening) * d
+        d = d + momentum * v if nesterov else v
+    return p - lr * d, v
+
+
+def adamw(p, g, m, v, step, lr, betas, eps, decay):
+    m, v = betas[0] * m + (1 - betas[0]) * g, betas[1] * v + (1 - betas[1]) * g * g
+    update = m / (1 - betas[0]**step) / (np.sqrt(v / (1 - betas[1]**step)) + eps)
+    return p * (1 - lr * decay) - lr * update, m, v, lr * update
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("options", [
+    (0.1, 0.0, 0.0, False, 0.0), (0.1, 0.0, 0.0, False, 0.02), (0.1, 0.9, 0.0, False, 0.0),
+    (0.1, 0.9, 0.3, False, 0.01),
+    (0.1, 0.9, 0.0, True, 0.01)])
+@pytest.mark.parametrize("n", [1, 7, 100, 8193])
+def test_sgd_step(dtype, options, n):
+    p, g, v = normal(n, dtype=dtype), normal(n, dtype=dtype), normal(n, dtype=dtype)
+    lr, momentum, dampening, nesterov, decay = options
+    remembers = momentum > 0
+    exact = [mpf(option) if isinstance(option, float) else option for option in options]
+    exact = [WIDER[p.dtype](float(option)) if isinstance(option, mpf) else option for option in exact]
+    expected, expected_v = sgd(wide(p), wide(g), wide(v) if remembers else None, *exact)
+    terms = np.maximum(np.abs(wide(p)), lr * (np.abs(wide(g)) + np.abs(wide(v)) + decay * np.abs(wide(p))))
+    grad = g.copy()
+    lw.sgd_step(p, grad, v if remembers else None, lr=lr, momentum=momentum, dampening=dampening, nesterov=nesterov,
+                weight_decay=decay)
+    assert_within("sgd_step", p, expected, terms)
+    assert np.array_equal(grad, g)
+    if remembers:
+        assert_within("sgd_step", v, expected_v, np.abs(wide(g)) + np.abs(expected_v))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("step", [1, 2, 1000, 10**6])
+@pytest.mark.parametrize("n", [1, 7, 100, 8193])
+def test_adamw_step(dtype, step, n):
+    p, g, m, v = (normal(n, dtype=dtype) for _ in range(4))
+    v *= v
+    before = [each.copy() for each in (p, g, m, v)]
+    kind = WIDER[p.dtype]
+    expected, expected_m, expected_v, update = adamw(*map(wide, (p, g, m, v)), kind(step), kind(0.01), (kind(0.9), kind(
+        0.999)), kind(1e-8), kind(0.1))
+    lw.adamw_step(p, g, m, v, step, lr=0.01, weight_decay=0.1)
+    assert np.array_equal(g, before[1])
+    assert_within("adamw_step", m, expected_m, np.abs(wide(before[2])) + np.abs(wide(g)))
+    assert_within("adamw_step", v, expected_v)
+    # the update is of m, whose error is in units of what it cancels from
+    terms = np.abs(wide(before[2])) + np.abs(wide(g))
+    assert_within("adamw_step", p, expected, np.maximum(np.abs(wide(before[0])), np.abs(update / expected_m) * terms))
+
+
+def steps_of(optimiser):
+    if optimiser == "sgd":
+        return 3, lambda p, g, v: lw.sgd_step(p, g, v, lr=0.1, momentum=0.9)
+    return 4, lambda p, g, m, v: lw.adamw_step(p, g, m, v, 3)
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_many_arrays_in_one_call_are_many_calls(optimiser, dtype):
+    count, step = steps_of(optimiser)
+    shapes = [(3, 5), (0, 4), (), (20_000,), (7, 11, 13), (1,)]
+    arrays = [[np.array(np.abs(normal(*shape, dtype=dtype))) for shape in shapes] for _ in range(count)]
+    alone = [[each.copy() for each in role] for role in arrays]
+    found = []
+    for threads in (1, 2, 3):
+        lw.set_num_threads(threads)
+        together = [[each.copy() for each in role] for role in arrays]
+        step(*together)
+        found.append([each.tobytes() for role in together for each in role])
+    lw.set_num_threads(2)
+    for each in zip(*alone, strict=True):
+        step(*each)
+    assert found[0] == found[1] == found[2] == [each.tobytes() for role in alone for each in role]
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
+def test_arrays_of_any_layout_are_updated(optimiser):
+    count, step = steps_of(optimiser)
+    arrays = [np.abs(normal(6, 8, dtype=np.float64)) for _ in range(count)]
+    expected = [each.copy() for each in arrays]
+    step(*expected)
+    for form in (np.asfortranarray, lambda x: np.repeat(x, 2, axis=1)[:, ::2],
+                 lambda x: x[::-1, ::-1].copy()[::-1, ::-1], lambda x: x.astype(">f8")):
+        found = [form(each.copy()) for each in arrays]
+        step(*found)
+        for y, e in zip(found, expected, strict=True):
+            assert np.array_equal(y, e)
+    mixed = [arrays[0].astype(np.float32), arrays[1], *(each.astype(np.float32) for each in arrays[2:])]
+    step(*mixed)
+    single = [each.astype(np.float32) for each in arrays]
+    step(*single)
+    assert np.array_equal(mixed[0], single[0])
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
+def test_a_refused_step_changes_nothing(optimiser):
+    count, step = steps_of(optimiser)
+    for spoil in (lambda each: each[2].flags.__setattr__("writeable", False), lambda each: each.__setitem__(2, each[0]),
+                  lambda each: each.__setitem__(2, np.zeros(4)), lambda each: each.__setitem__(1, np.ones(3))):
+        good = [np.ones(5) for _ in range(count)]
+        bad = [np.ones(5) for _ in range(count)]
+        spoil(bad)
+        with pytest.raises(ValueError, match=r"read-only|shares memory|does not fit"):
+            step(*([a, b] for a, b in zip(good, bad, strict=True)))
+        assert all((each == 1).all() for each in good)
+    tied = np.ones(5)
+    with pytest.raises(ValueError, match="param shares memory with param"):
+        step(*([each, each] if k == 0 else [np.ones(5), np.ones(5)] for k, each in enumerate([tied] * count)))
+    assert (tied == 1).all()
+
+
+@pytest.mark.parametrize("p", [1, 2])
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("size", [1.0, 1e-30, 1e30])
+def test_clip_grad_norm(p, dtype, size):
+    grads = [normal(*shape, dtype=dtype) * dtype(size) for shape in ((300,), (7, 9), (0,), ())]
+    grads[-1] = np.array(grads[-1], dtype)
+    before = [each.copy() for each in grads]
+    with mp.workprec(200):
+        exact = mp.fsum(abs(mpf(float(x)))**p for each in before for x in each.ravel())
+        exact = mp.sqrt(exact) if p == 2 else exact
+    norm = lw.clip_grad_norm(grads, float(exact) / 3, p)
+    assert norm == pytest.approx(float(exact), rel=1e-15)
+    factor = (float(exact) / 3) / (norm + 1e-6)
+    for found, former in zip(grads, before, strict=True):
+        assert_within("clip_grad_norm", np.atleast_1d(found), np.atleast_1d(wide(former) * factor))
+    untouched = [each.copy() for each in before]
+    assert lw.clip_grad_norm(untouched, 2 * float(exact) + 1e-5, p) == norm
+    assert all(np.array_equal(a, b) for a, b in zip(untouched, before, strict=True))
+
+
+def test_clip_grad_norm_of_the_largest_and_smallest():
+    for size in (1e300, 1e-300, 2e-310):
+        assert lw.clip_grad_norm(np.full(4, size), np.finfo(float).max) == pytest.approx(2 * size, rel=1e-15)
+    assert lw.clip_grad_norm(np.zeros(4), 1.0) == 0
+    grad = np.array([np.inf, 1.0])
+    assert lw.clip_grad_norm(grad, 1.0) == np.inf
+    assert np.isnan(grad[0])
+    assert grad[1] == 0
+    assert np.isnan(lw.clip_grad_norm(np.array([np.nan, 1.0]), 1.0))
+
+
+def test_initial_numbers_are_what_their_key_says():
+    key, shape = 987654321, (5, 7)
+    bits = draws(key, 2, 6, 3)[:35]
+    end = math.sqrt(6 / 12)
+    exact = np.array([-mpf(end) + 2 * mpf(end) * (mpf(word >> 12) / 2**52) for word in bits]).reshape(shape)
+    found = lw.xavier_uniform(shape, key, generation=2, dtype=np.float64)
+    assert max(abs(a - b) for a, b in zip(found.ravel(), exact.ravel(), strict=True)) <= 2 * math.ulp(end)
+    of_rows = draws(key, 2, 7, 3)
+    exact = []
+    with mp.workprec(200):
+        for row in range(3):
+            pairs = list(zip(of_rows[16 * row:16 * row + 8], of_rows[16 * row + 8:16 * row + 16], strict=True))
+            for part in (mp.cospi, mp.sinpi):
+                exact += [mp.sqrt(-2 * mp.log(1 - mpf(u >> 12) / 2**52)) * part(2 * mpf(t >> 12) / 2**52)
+                          for u, t in pairs]
+        std = mp.sqrt(2) / mp.sqrt(7)
+        found = lw.he_normal(shape, key, generation=2, dtype=np.float64).ravel()
+        worst = max(abs(mpf(y) - std * e) / math.ulp(float(std * e)) for y, e in zip(found, exact[:35], strict=True))
+        assert worst <= LEARNING_BOUNDS["he_normal"]["float64"]
+    single = lw.he_normal(shape, key, generation=2).ravel()
+    assert np.array_equal(single, found.astype(np.float32))
+
+
+@pytest.mark.parametrize("function", ["xavier_uniform", "xavier_normal", "he_uniform", "he_normal"])
+def test_initial_weights(function):
+    draw = getattr(lw, function)
+    shape = (300, 500)
+    std = math.sqrt(2 / 800) if function.startswith("xavier") else math.sqrt(2 / 500)
+    weight = draw(shape, 3)
+    assert weight.dtype == np.float32
+    assert weight.std() == pytest.approx(std, rel=0.01)
+    assert abs(weight.mean()) < 4 * std / math.sqrt(weight.size)
+    fourth = (weight.astype(float)**4).mean() / std**4  # 3 of a normal distribution, 1.8 of a uniform one
+    assert fourth == pytest.approx(1.8 if function.endswith("uniform") else 3.0, rel=0.03)
+    if function.endswith("uniform"):
+        assert np.abs(weight).max() <= np.float32(math.sqrt(3) * std)
+    neighbours = np.corrcoef(weight.ravel()[:-1], weight.ravel()[1:])[0, 1]
+    assert abs(neighbours) < 4 / math.sqrt(weight.size)
+    lw.set_num_threads(3)
+    assert draw(shape, 3).tobytes() == weight.tobytes()
+    lw.set_num_threads(2)
+    assert draw((30, 500), 3).std() != weight.std()
+    same_place = draw((300, 500, 1, 1), 3)
+    assert same_place.ravel().tobytes() == weight.tobytes()
+    usual = 1.0 if function.startswith("x") else math.sqrt(2)
+    assert draw(shape, 3, 2.0).std() == pytest.approx(2 * std / usual, rel=0.01)
+    assert draw((4, 3, 5, 5), np.random.default_rng(2)).shape == (4, 3, 5, 5)
+
+
+def test_gains_keep_the_mean_square():
+    integrate = pytest.importorskip("scipy.integrate")
+    from lanewise.learning.initial import GAINS
+    for name in ("gelu", "silu", "mish", "relu"):
+        activation = getattr(lw, name)
+        square = integrate.quad(lambda z, f=activation: float(f(z))**2 * math.exp(-z * z / 2) / math.sqrt(2 * math.pi),
+                                -12, 12, points=[0], epsabs=1e-13, epsrel=1e-13)[0]
+        assert GAINS[name] == pytest.approx(1 / math.sqrt(square), rel=1e-9)
+
+
+def test_pytorch_has_the_same_numbers():
+    torch = pytest.importorskip("torch")
+    x, weight, bias, grad = normal(9, 5), normal(4, 5), normal(4), normal(9, 4)
+    tensors = [torch.tensor(each, requires_grad=True) for each in (x, weight, bias)]
+    y = torch.nn.functional.linear(*tensors)
+    y.backward(torch.tensor(grad))
+    np.testing.assert_allclose(lw.linear(x, weight, bias), y.detach(), rtol=1e-5, atol=1e-6)
+    for found, tensor in zip(lw.linear_backward(grad, x, weight, bias), tensors, strict=True):
+        np.testing.assert_allclose(found, tensor.grad, rtol=1e-5, atol=1e-6)
+    for options in ({"momentum": 0.9, "weight_decay": 0.1}, {"momentum": 0.9, "nesterov": True}, {}):
+        param, velocity = normal(50, dtype=np.float64), np.zeros(50)
+        tensor = torch.tensor(param.copy(), requires_grad=True)
+        optimiser = torch.optim.SGD([tensor], lr=0.1, **options)
+        for _ in range(5):
+            tensor.grad = torch.tensor(normal(50, dtype=np.float64))
+            optimiser.step()
+            lw.sgd_step(param, tensor.grad.numpy(), velocity if options else None, lr=0.1, **options)
+        np.testing.assert_allclose(param, tensor.detach(), rtol=1e-12)
+    param, first, second = normal(50, dtype=np.float64), np.zeros(50), np.zeros(50)
+    tensor = torch.tensor(param.copy(), requires_grad=True)
+    optimiser = torch.optim.AdamW([tensor], lr=0.1, weight_decay=0.1)
+    for step in range(1, 6):
+        tensor.grad = torch.tensor(normal(50, dtype=np.float64))
+        optimiser.step()
+        lw.adamw_step(param, tensor.grad.numpy(), first, second, step, lr=0.1, weight_decay=0.1)
+    np.testing.assert_allclose(param, tensor.detach(), rtol=1e-12)
+    for norm_type in (1, 2):
+        grads = [normal(3, 4), normal(5)]
+        tensors = [torch.nn.Parameter(torch.tensor(each)) for each in grads]
+        for tensor in tensors:
+            tensor.grad = tensor.detach().clone()
+        expected = torch.nn.utils.clip_grad_norm_(tensors, 0.5, norm_type)
+        assert lw.clip_grad_norm(grads, 0.5, norm_type) == pytest.approx(float(expected), rel=1e-6)
+        for found, tensor in zip(grads, tensors, strict=True):
+            np.testing.assert_allclose(found, tensor.grad, rtol=1e-5)
+    for name, gain in (("tanh", 5 / 3), ("relu", math.sqrt(2)), ("selu", 0.75), ("sigmoid", 1), ("linear", 1)):
+        assert torch.nn.init.calculate_gain(name) == pytest.approx(gain)
+        assert lw.learning.initial.GAINS[name] == pytest.approx(gain)

@@ -1,0 +1,157 @@
+"""The reparametrised normal and its divergence: beside mpmath, by central differences, beside PyTorch's composition."""
+
+import lanewise as lw
+import numpy as np
+import pytest
+from lanewise.bounds import LEARNING_BOUNDS
+from mpmath import mp, mpf
+
+RNG = np.random.default_rng(4)
+DTYPES = [np.float32, np.float64]
+
+
+def normal(*shape, dtype=np.float64, scale=1.0):
+    return RNG.normal(0, scale, shape).astype(dtype)
+
+
+def worst(found, exact, terms=None):
+    """In ULP of the exact results, or of the largest term of each."""
+    found = np.asarray(found)
+    largest = 0.0
+    for k, (y, e) in enumerate(zip(found.ravel(), exact, strict=True)):
+        unit = abs(e) if terms is None else max(abs(e), abs(terms[k]))
+        largest = max(largest, float(abs(mpf(float(y)) - e)) / float(np.spacing(found.dtype.type(float(unit)))))
+    return largest
+
+
+def operands(dtype, n=400):
+    scale = np.exp(RNG.uniform(-8, 2, n))
+    return [(each * scale).astype(dtype) for each in RNG.normal(0, 1, (2, n))] + [normal(n, dtype=dtype)]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_sample_and_backward(dtype):
+    mu, logvar, eps = operands(dtype)
+    grad = normal(len(mu), dtype=dtype)
+    z = lw.reparameterize(mu, logvar, eps=eps)
+    grad_mu, grad_logvar = lw.reparameterize_backward(grad, logvar, eps=eps)
+    with mp.workprec(200):
+        added = [mp.exp(mpf(float(v)) / 2) * mpf(float(e)) for v, e in zip(logvar, eps, strict=True)]
+        exact = [mpf(float(m)) + a for m, a in zip(mu, added, strict=True)]
+        slopes = [mpf(float(g)) * a / 2 for g, a in zip(grad, added, strict=True)]
+        terms = [max(abs(mpf(float(m))), abs(a)) for m, a in zip(mu, added, strict=True)]
+    name = np.dtype(dtype).name
+    assert worst(z, exact, terms) <= LEARNING_BOUNDS["reparameterize"][name]
+    assert worst(grad_logvar, slopes) <= LEARNING_BOUNDS["reparameterize_backward"][name]
+    assert np.array_equal(grad_mu, grad)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dimensions", [1, 2, 17, 400])
+def test_divergence_and_backward(dtype, dimensions):
+    mu, logvar, _ = operands(dtype, 400)
+    logvar[:9] = [0.0, 1e-6, -1e-6, 1.0, -1.0, 0.999, -0.999, 1e-30, 20.0]
+    mu[:9] *= 1e-7
+    grad = normal(400 // dimensions if dimensions != 17 else 23, dtype=dtype)
+    mu, logvar = (each[:len(grad) * dimensions].reshape(-1, dimensions) for each in (mu, logvar))
+    found = lw.kl_standard_normal(mu, logvar)
+    grad_mu, grad_logvar = lw.kl_standard_normal_backward(grad, mu, logvar)
+    with mp.workprec(300):
+        exact = [mp.fsum((mpf(float(m))**2 + mp.expm1(mpf(float(v))) - mpf(float(v))) / 2
+                         for m, v in zip(ms, vs, strict=True)) for ms, vs in zip(mu, logvar, strict=True)]
+        of_mu = [mpf(float(g)) * mpf(float(m)) for g, ms in zip(grad, mu, strict=True) for m in ms]
+        of_logvar = [mpf(float(g)) * mp.expm1(mpf(float(v))) / 2
+                     for g, vs in zip(grad, logvar, strict=True) for v in vs]
+    name = np.dtype(dtype).name
+    least = float(np.finfo(dtype).smallest_normal)
+    assert found.dtype == dtype
+    assert worst(found, exact, [max(e, least) for e in exact]) <= LEARNING_BOUNDS["kl_standard_normal"][name]
+    bound = LEARNING_BOUNDS["kl_standard_normal_backward"][name]
+    assert worst(grad_mu, of_mu, [max(abs(e), least) for e in of_mu]) <= bound
+    assert worst(grad_logvar, of_logvar, [max(abs(e), least) for e in of_logvar]) <= bound
+
+
+def test_backwards_are_derivatives():
+    mu, logvar, eps, grad = (normal(3, 4) for _ in range(4))
+    step = 1e-6
+
+    def slope(function, array):
+        found = np.empty_like(array)
+        for place in np.ndindex(array.shape):
+            kept, difference = array[place], 0.0
+            for sign in (1, -1):
+                array[place] = kept + sign * step
+                difference += sign * function()
+            array[place] = kept
+            found[place] = difference / (2 * step)
+        return found
+
+    for found, array in zip(lw.reparameterize_backward(grad, logvar, eps=eps), (mu, logvar), strict=True):
+        np.testing.assert_allclose(found, slope(lambda: (lw.reparameterize(mu, logvar, eps=eps) * grad).sum(), array),
+                                   atol=1e-8)
+    for found, array in zip(lw.kl_standard_normal_backward(grad[:, 0], mu, logvar), (mu, logvar), strict=True):
+        np.testing.assert_allclose(found, slope(lambda: (lw.kl_standard_normal(mu, logvar) * grad[:, 0]).sum(), array),
+                                   atol=1e-8)
+
+
+def test_samples_are_of_the_distribution_and_of_the_key():
+    mu, logvar = np.full(200_000, 3.0, np.float32), np.full(200_000, np.log(4.0), np.float32)
+    z = lw.reparameterize(mu, logvar, 5)
+    assert z.dtype == np.float32
+    assert z.mean() == pytest.approx(3, abs=0.03)
+    assert z.std() == pytest.approx(2, rel=0.02)
+    again, eps = lw.reparameterize(mu, logvar, 5, return_eps=True)
+    assert np.array_equal(z, again)
+    by_key, by_eps = lw.reparameterize_backward(z, logvar, 5), lw.reparameterize_backward(z, logvar, eps=eps)
+    assert all(np.array_equal(a, b) for a, b in zip(by_key, by_eps, strict=True))
+    assert not np.array_equal(z, lw.reparameterize(mu, logvar, 5, generation=1))
+    assert not np.array_equal(z, lw.reparameterize(mu, logvar, np.random.default_rng(1)))
+
+
+def test_dtypes_threads_and_layouts():
+    mu, logvar, eps = (normal(300, 500, dtype=np.float32) for _ in range(3))
+    expected = lw.kl_standard_normal(mu, logvar)
+    for threads in (1, 2, 3):
+        lw.set_num_threads(threads)
+        assert lw.kl_standard_normal(mu, logvar).tobytes() == expected.tobytes()
+    lw.set_num_threads(2)
+    assert lw.kl_standard_normal(np.asfortranarray(mu), logvar[:, ::-1].copy()[:, ::-1]).tobytes() == expected.tobytes()
+    assert lw.kl_standard_normal(mu[7], logvar[7]) == expected[7]
+    half = [each.astype(np.float16) for each in (mu, logvar)]
+    assert lw.kl_standard_normal(*half).dtype == np.float16
+    assert np.array_equal(lw.kl_standard_normal(*half), lw.kl_standard_normal(
+        *(each.astype(np.float32) for each in half)).astype(np.float16))
+    assert lw.kl_standard_normal(np.zeros((3, 0)), np.zeros((3, 0))).tolist() == [0, 0, 0]
+    assert lw.kl_standard_normal(np.zeros((0, 3)), np.zeros((0, 3))).shape == (0,)
+    out = np.empty_like(mu)
+    assert lw.reparameterize(mu, logvar, eps=eps, out=out) is out
+    assert np.array_equal(out, lw.reparameterize(mu, logvar, eps=eps))
+
+
+@pytest.mark.parametrize(("call", "error", "message"), [
+    (lambda: lw.reparameterize([1.0], [1.0]), ValueError, "reparameterize: expected one of rng and eps, not neither"),
+    (lambda: lw.reparameterize([1.0], [1.0], 1, [1.0]), ValueError, "expected one of rng and eps, not both"),
+    (lambda: lw.reparameterize([1.0], [1.0, 2.0], 1), ValueError, r"logvar of shape \(2,\) does not fit mu of shape"),
+    (lambda: lw.reparameterize([1.0], [1.0], eps=[1.0, 2.0]), ValueError, r"eps of shape \(2,\) does not fit"),
+    (lambda: lw.reparameterize_backward([1.0], [1.0], np.random.default_rng(1)), TypeError, "rng must be the key"),
+    (lambda: lw.kl_standard_normal(1.0, 1.0), ValueError, "mu must have an axis to be summed over"),
+    (lambda: lw.kl_standard_normal_backward([1.0, 2.0], [[1.0]], [[1.0]]), ValueError, r"grad of shape \(2,\)"),
+])
+def test_errors_say_what_was_given(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_pytorch_has_the_same_numbers():
+    torch = pytest.importorskip("torch")
+    mu, logvar, eps = (normal(5, 7) for _ in range(3))
+    tensors = [torch.tensor(each, requires_grad=True) for each in (mu, logvar)]
+    z = tensors[0] + torch.exp(tensors[1] / 2) * torch.tensor(eps)
+    divergence = -0.5 * (1 + tensors[1] - tensors[0]**2 - tensors[1].exp()).sum(-1)
+    (z.sum() + divergence.sum()).backward()
+    np.testing.assert_allclose(lw.reparameterize(mu, logvar, eps=eps), z.detach(), rtol=1e-13)
+    np.testing.assert_allclose(lw.kl_standard_normal(mu, logvar), divergence.detach(), rtol=1e-12)
+    ones = np.ones((5, 7))
+    of_z, of_kl = lw.reparameterize_backward(ones, logvar, eps=eps), lw.kl_standard_normal_backward(1.0, mu, logvar)
+    for tensor, a, b in zip(tensors, of_z, of_kl, strict=True):
+        np.testing.assert_allclose(a + b, tensor.grad, rtol=1e-12)
