@@ -1,11 +1,11 @@
 # Arrays of random numbers, uniform or normal, from a key: a number is its key's and its position's, on any level and
 # any number of threads. The numbers of one register are math/draws.pxd; what they are for is decided in Python.
 cimport numpy as np
-from cpython.pycapsule cimport PyCapsule_Import
 from libc.stdint cimport uint32_t, uint64_t
 
 from .lanes cimport F64_LANES, f64x, fma, splat_f64, store_f64, u64x
 from .loops.chunks cimport CHUNK, chunks_of, each_chunk
+from .loops.threads cimport shared_thread_count
 from .math.draws cimport normals, uniform
 from .math.random cimport NORMAL, ROW, UNIFORM, Stream, draw
 
@@ -22,10 +22,10 @@ cdef struct Filling:
     double scale  # y = start + scale * draw
     Stream stream
 
-cdef const int* threads = <const int*>PyCapsule_Import("lanewise.kernels.machine.thread_count", 0)
+cdef const int* threads = shared_thread_count()
 
 
-cdef void fill_chunk(const void* context, Py_ssize_t k) noexcept nogil:
+cdef void fill_chunk(void* context, Py_ssize_t k, int thread) noexcept nogil:
     cdef const Filling* filling = <const Filling*>context
     cdef Stream stream = filling.stream
     cdef Py_ssize_t i = k * CHUNK, j, stop = min(filling.n, (k + 1) * <Py_ssize_t>CHUNK)

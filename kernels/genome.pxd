@@ -13,6 +13,10 @@ cdef void unpack_uint8(const uint8_t* genome, uint8_t* codes, Py_ssize_t n) noex
 cdef void decode_float32(const uint8_t* genome, const float* levels, const float* scales, Py_ssize_t group,
                          float* weights, Py_ssize_t n) noexcept nogil
 
+# weights[i] = levels[code i] * scales[i // group] + offsets[i // group], rounded once; offsets may be NULL
+cdef void decode_offset_float32(const uint8_t* genome, const float* levels, const float* scales, const float* offsets,
+                                Py_ssize_t group, float* weights, Py_ssize_t n) noexcept nogil
+
 # genome[ceil(n / 2)] of the nearest levels, in a tie that of an even code. `order` holds the codes by rising level,
 # and middles[i] the middle between the levels of order[i - 1] and order[i]; whether a weight was NaN
 cdef bint encode_float32(const float* weights, const float* order, const double* middles, const float* scales,

@@ -1,6 +1,6 @@
 # Packed 4-bit genomes as codes and as weights: pack, unpack, decode, encode.
 # What breeds genomes is breeding.pyx; evaluating a network is population.pyx.
-from libc.math cimport INFINITY, fabsf, nextafterf
+from libc.math cimport INFINITY, fabsf, fmaf, nextafterf
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy
 
@@ -42,14 +42,21 @@ cdef void unpack_uint8(const uint8_t* genome, uint8_t* codes, Py_ssize_t n) noex
 
 cdef void decode_float32(const uint8_t* genome, const float* levels, const float* scales, Py_ssize_t group,
                          float* weights, Py_ssize_t n) noexcept nogil:
+    decode_offset_float32(genome, levels, scales, NULL, group, weights, n)
+
+
+cdef void decode_offset_float32(const uint8_t* genome, const float* levels, const float* scales, const float* offsets,
+                                Py_ssize_t group, float* weights, Py_ssize_t n) noexcept nogil:
     cdef float table[16]
     cdef uint8_t last[16]
     cdef Py_ssize_t i = 0, stop, k
     while i < n:
         stop = min(n, i + group)
         for k in range(16):
-            table[k] = levels[k] * scales[0]
+            table[k] = levels[k] * scales[0] if offsets == NULL else fmaf(levels[k], scales[0], offsets[0])
         scales += 1
+        if offsets != NULL:
+            offsets += 1
         while i + F32_LANES <= stop and i + 16 <= n:
             store_f32(weights + i, lookup16_f32(table, codes_u32(genome, i)))
             i += F32_LANES
@@ -92,18 +99,21 @@ cdef bint encode_float32(const float* weights, const float* order, const double*
     cdef uint32_t codes[512]
     cdef Py_ssize_t i = 0, done, stop, k
     cdef double middle
+    cdef float sign = 1.0  # of the scale: where it is negative, both the weights and the scale change theirs
     cdef f32x x
     cdef u32x size, seen = splat_u32(0)
     cdef uint32_t over[16]
     cdef bint up[16]
     up[0] = False
+    thresholds[0] = -INFINITY
     find_ties(order, middles, up)
     while i < n:
         if i % group == 0:
-            for k in range(16):
+            sign = -1.0 if scales[i // group] < 0 else 1.0
+            for k in range(1, 16):
                 # rounded down, so that no float32 between the middle and its rounding is misjudged; below a middle
                 # that is to go up
-                middle = middles[k] * scales[i // group]
+                middle = middles[k] * fabsf(scales[i // group])
                 thresholds[k] = <float>middle
                 if thresholds[k] > middle or (up[k] and thresholds[k] == middle):
                     thresholds[k] = nextafterf(thresholds[k], -INFINITY)
@@ -116,7 +126,7 @@ cdef bint encode_float32(const float* weights, const float* order, const double*
                 x = load_part_f32(weights + i, stop - i)
             size = bits_f32(x) & splat_u32(0x7FFFFFFF)
             seen = seen | (splat_u32(0x7F800000) - size)
-            x = lookup16_f32(order, bits_f32(nearest(x, thresholds)))
+            x = lookup16_f32(order, bits_f32(nearest(x * splat_f32(sign), thresholds)))
             store_u32(codes + i - done, bits_f32(x + splat_f32(8388608.0)) & splat_u32(15))
             i += F32_LANES
         i = stop
@@ -179,6 +189,8 @@ cdef struct Genomes:
     const double* middles
     const float* scales
     Py_ssize_t scales_step
+    const float* offsets  # NULL where there are none
+    Py_ssize_t offsets_step
     Py_ssize_t group
     Py_ssize_t groups
     bint bad  # set where anything is
@@ -201,8 +213,9 @@ cdef void unpack_genome(void* context, Py_ssize_t i, int thread) noexcept nogil:
 
 cdef void decode_genome(void* context, Py_ssize_t i, int thread) noexcept nogil:
     cdef const Genomes* of = <const Genomes*>context
-    decode_float32(of.genomes + i * of.genome_bytes, of.levels, of.scales + i * of.scales_step, of.group,
-                   <float*>of.weights + i * of.n, of.n)
+    decode_offset_float32(of.genomes + i * of.genome_bytes, of.levels, of.scales + i * of.scales_step,
+                          NULL if of.offsets == NULL else of.offsets + i * of.offsets_step, of.group,
+                          <float*>of.weights + i * of.n, of.n)
 
 
 cdef void encode_genome(void* context, Py_ssize_t i, int thread) noexcept nogil:
@@ -243,9 +256,10 @@ def unpack(const uint8_t[:, ::1] genomes, uint8_t[:, ::1] codes):
         run_chunks(unpack_genome, &of, size, threads_for(size * n))
 
 
-def decode(const uint8_t[:, ::1] genomes, const float[::1] levels, const float[:, ::1] scales, Py_ssize_t group,
-           float[:, ::1] weights):
-    """Turn codes into weights: a level times the scale of its group. scales has a row a genome, or one for all."""
+def decode(const uint8_t[:, ::1] genomes, const float[::1] levels, const float[:, ::1] scales,
+           const float[:, ::1] offsets, Py_ssize_t group, float[:, ::1] weights):
+    """Turn codes into weights: a level times its group's scale, plus its offset if there are any. scales and offsets
+    have a row a genome, or one for all."""
     cdef Py_ssize_t size = weights.shape[0], n = weights.shape[1]
     cdef Genomes of
     if size == 0 or n == 0:
@@ -253,6 +267,10 @@ def decode(const uint8_t[:, ::1] genomes, const float[::1] levels, const float[:
     of.genomes, of.genome_bytes, of.weights, of.n = &genomes[0, 0], genomes.shape[1], &weights[0, 0], n
     of.levels, of.scales, of.group = &levels[0], &scales[0, 0], group
     of.scales_step = scales.shape[1] if scales.shape[0] > 1 else 0
+    of.offsets, of.offsets_step = NULL, 0
+    if offsets is not None:
+        of.offsets = &offsets[0, 0]
+        of.offsets_step = offsets.shape[1] if offsets.shape[0] > 1 else 0
     with nogil:
         run_chunks(decode_genome, &of, size, threads_for(size * n))
 

@@ -10,3 +10,9 @@ from libc.stdint cimport uint8_t
 cdef bint linear4_float32(const uint8_t* codes, const float* levels, const float* scales, Py_ssize_t group,
                           const float* bias, const float* x, float* y, Py_ssize_t rows, Py_ssize_t inputs,
                           Py_ssize_t outputs, int num_threads) noexcept nogil
+
+# the same of weights[o][i] = levels[code] * scales[o][i // group] + offsets[o][i // group], rounded once; offsets may
+# be NULL
+cdef bint linear4_offset_float32(const uint8_t* codes, const float* levels, const float* scales, const float* offsets,
+                                 Py_ssize_t group, const float* bias, const float* x, float* y, Py_ssize_t rows,
+                                 Py_ssize_t inputs, Py_ssize_t outputs, int num_threads) noexcept nogil

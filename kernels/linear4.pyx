@@ -4,6 +4,7 @@
 # Every output is one sum in one order, whatever the level, the threads and the number of rows: input i belongs to
 # partial sum i // 8 % 16, so that a lane owns the eight codes of one 32-bit word; a partial sum adds its products in
 # the order of i, fused; the sixteen meet by halves.
+from libc.math cimport fmaf
 from libc.stdint cimport uint8_t, uint32_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
@@ -52,7 +53,9 @@ cdef struct Weights:
     const uint8_t* codes
     const float* levels
     const float* scales
+    const float* offsets  # what is added to each weight, or NULL
     const float* last_scales  # those of the last outputs, with room behind them
+    const float* last_offsets
     Py_ssize_t last  # the first of these outputs
     const uint32_t* places  # for each block and partial sum its group, counted from the block's first
     Py_ssize_t group
@@ -64,7 +67,8 @@ cdef struct Weights:
 cdef struct Output:
     const uint8_t* codes
     const float* scales
-    float table[PARTS]  # what a code stands for, before the group's scale
+    const float* offsets
+    float table[PARTS]  # what a code stands for, before the group's scale and offset
     uint8_t last[BLOCK_BYTES]  # the last block's codes, with room behind them
 
 
@@ -74,8 +78,18 @@ cdef inline Output output_of(const Weights* weights, Py_ssize_t o) noexcept nogi
     output.codes = weights.codes + o * row_bytes
     output.scales = (weights.scales + o * weights.groups if o < weights.last
                      else weights.last_scales + (o - weights.last) * weights.groups)
+    if weights.offsets == NULL:
+        output.offsets = NULL
+    else:
+        output.offsets = (weights.offsets + o * weights.groups if o < weights.last
+                          else weights.last_offsets + (o - weights.last) * weights.groups)
     for code in range(PARTS):
-        output.table[code] = weights.levels[code] * (output.scales[0] if weights.groups == 1 else 1.0)
+        if weights.groups > 1:
+            output.table[code] = weights.levels[code]
+        elif output.offsets == NULL:
+            output.table[code] = weights.levels[code] * output.scales[0]
+        else:
+            output.table[code] = fmaf(weights.levels[code], output.scales[0], output.offsets[0])
     memset(output.last, 0, sizeof(output.last))
     memcpy(output.last, output.codes + start, row_bytes - start)
     return output
@@ -92,17 +106,33 @@ cdef inline u32x places_of(const Weights* weights, Py_ssize_t block, int part) n
     return load_u32(weights.places + block * PARTS + part)
 
 
-cdef inline f32x weight_of(const float* table, u32x words, int k, bint grouped, f32x scale) noexcept nogil:
+# What a register of weights still lacks: nothing, its groups' scales, or their offsets too.
+cdef enum Groups:
+    ONE_GROUP = 0
+    SCALED = 1
+    SHIFTED = 2
+
+
+cdef inline f32x weight_of(const float* table, u32x words, int k, Groups kind, f32x scale, f32x offset) noexcept nogil:
     # the k-th code of each lane as a weight
     cdef f32x weight = lookup16_f32(table, words >> 4 * k)
-    return weight * scale if grouped else weight
+    if kind == SHIFTED:
+        return fma_f32(weight, scale, offset)
+    return weight * scale if kind == SCALED else weight
+
+
+cdef inline Groups kind_of(const Weights* weights) noexcept nogil:
+    if weights.groups == 1:
+        return ONE_GROUP
+    return SCALED if weights.offsets == NULL else SHIFTED
 
 
 cdef inline void sums_of_a_row(const Weights* weights, const Output* output, const float* x, float* sums,
-                               bint grouped) noexcept nogil:
+                               Groups kind) noexcept nogil:
     # sums[SHARED][PARTS] of one row
     cdef f32x total[SHARED]
     cdef f32x scale[SHARED]
+    cdef f32x offset[SHARED]
     cdef u32x words[SHARED]
     cdef u32x places = places_of(weights, 0, 0)
     cdef f32x column
@@ -112,19 +142,23 @@ cdef inline void sums_of_a_row(const Weights* weights, const Output* output, con
         for o in range(SHARED):
             total[o] = splat_f32(0.0)
             scale[o] = splat_f32(1.0)
+            offset[o] = splat_f32(0.0)
         for block in range(weights.blocks):
-            if grouped:
+            if kind != ONE_GROUP:
                 places = places_of(weights, block, part)
                 group = block * BLOCK // weights.group
             for o in range(SHARED):
                 words[o] = words_of(&output[o], block, weights.blocks, part)
                 prefetch(<uintptr_t>output[o].codes + block * BLOCK_BYTES + AHEAD)
-                if grouped:
+                if kind != ONE_GROUP:
                     scale[o] = lookup16_f32(output[o].scales + group, places)
+                if kind == SHIFTED:
+                    offset[o] = lookup16_f32(output[o].offsets + group, places)
             for k in range(WORD):
                 column = load_f32(x + block * BLOCK + k * PARTS + part)
                 for o in range(SHARED):
-                    total[o] = fma_f32(weight_of(output[o].table, words[o], k, grouped, scale[o]), column, total[o])
+                    total[o] = fma_f32(weight_of(output[o].table, words[o], k, kind, scale[o], offset[o]), column,
+                                       total[o])
         for o in range(SHARED):
             store_f32(sums + o * PARTS + part, total[o])
         part += F32_LANES
@@ -134,18 +168,20 @@ cdef void decode_strip(const Weights* weights, const Output* output, Py_ssize_t 
                        float* strip) noexcept nogil:
     # blocks start to stop of one output, in the order of x's
     cdef Py_ssize_t block
-    cdef f32x scale = splat_f32(1.0)
+    cdef f32x scale = splat_f32(1.0), offset = splat_f32(0.0)
     cdef u32x words
     cdef int part, k
-    cdef bint grouped = weights.groups > 1
+    cdef Groups kind = kind_of(weights)
     for block in range(start, stop):
         part = 0
         while part < PARTS:
             words = words_of(output, block, weights.blocks, part)
-            if grouped:
+            if kind != ONE_GROUP:
                 scale = lookup16_f32(output.scales + block * BLOCK // weights.group, places_of(weights, block, part))
+            if kind == SHIFTED:
+                offset = lookup16_f32(output.offsets + block * BLOCK // weights.group, places_of(weights, block, part))
             for k in range(WORD):
-                store_f32(strip + k * PARTS + part, weight_of(output.table, words, k, grouped, scale))
+                store_f32(strip + k * PARTS + part, weight_of(output.table, words, k, kind, scale, offset))
             part += F32_LANES
         strip += BLOCK
 
@@ -233,10 +269,12 @@ cdef void few_rows(const Weights* weights, Py_ssize_t start, Py_ssize_t stop, co
         for row in range(rows):
             x = packed + row * weights.blocks * BLOCK
             for k in range((count + SHARED - 1) // SHARED):
-                if weights.groups > 1:
-                    sums_of_a_row(weights, output + k * SHARED, x, sums + k * SHARED * PARTS, True)
+                if kind_of(weights) == SHIFTED:
+                    sums_of_a_row(weights, output + k * SHARED, x, sums + k * SHARED * PARTS, SHIFTED)
+                elif kind_of(weights) == SCALED:
+                    sums_of_a_row(weights, output + k * SHARED, x, sums + k * SHARED * PARTS, SCALED)
                 else:
-                    sums_of_a_row(weights, output + k * SHARED, x, sums + k * SHARED * PARTS, False)
+                    sums_of_a_row(weights, output + k * SHARED, x, sums + k * SHARED * PARTS, ONE_GROUP)
             for k in range((count + F32_LANES - 1) // F32_LANES):
                 meet(sums + k * F32_LANES * PARTS, totals + k * F32_LANES)
             for k in range(count):
@@ -325,6 +363,12 @@ cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
 cdef bint linear4_float32(const uint8_t* codes, const float* levels, const float* scales, Py_ssize_t group,
                           const float* bias, const float* x, float* y, Py_ssize_t rows, Py_ssize_t inputs,
                           Py_ssize_t outputs, int num_threads) noexcept nogil:
+    return linear4_offset_float32(codes, levels, scales, NULL, group, bias, x, y, rows, inputs, outputs, num_threads)
+
+
+cdef bint linear4_offset_float32(const uint8_t* codes, const float* levels, const float* scales, const float* offsets,
+                                 Py_ssize_t group, const float* bias, const float* x, float* y, Py_ssize_t rows,
+                                 Py_ssize_t inputs, Py_ssize_t outputs, int num_threads) noexcept nogil:
     cdef int threads = max(num_threads, 1)
     cdef Py_ssize_t blocks = max((inputs + BLOCK - 1) // BLOCK, 1), groups = max((inputs + group - 1) // group, 1)
     cdef bint few = rows <= FEW
@@ -341,18 +385,23 @@ cdef bint linear4_float32(const uint8_t* codes, const float* levels, const float
     # a look-up reads PARTS scales, and so must not begin in the last outputs' own
     cdef Py_ssize_t last = max(outputs - (PARTS + groups - 1) // groups, 0), last_size = (outputs - last) * groups
     # packed inputs and each thread's tiles on cache lines; the last scales with room behind them, and their places
-    cdef float* memory = <float*>malloc((packed_size + threads * own_size + last_size + PARTS
+    cdef float* memory = <float*>malloc((packed_size + threads * own_size + 2 * (last_size + PARTS)
                                          + blocks * PARTS + 16) * sizeof(float))
     cdef float* packed = aligned(memory)
     cdef float* last_scales = packed + packed_size + threads * own_size
-    cdef uint32_t* places = <uint32_t*>(last_scales + last_size + PARTS)
+    cdef float* last_offsets = last_scales + last_size + PARTS
+    cdef uint32_t* places = <uint32_t*>(last_offsets + last_size + PARTS)
     if memory == NULL:
         return False
     memcpy(last_scales, scales + last * groups, last_size * sizeof(float))
     memset(last_scales + last_size, 0, PARTS * sizeof(float))
+    memset(last_offsets, 0, (last_size + PARTS) * sizeof(float))
+    if offsets != NULL:
+        memcpy(last_offsets, offsets + last * groups, last_size * sizeof(float))
     for i in range(blocks * PARTS):
         places[i] = <uint32_t>(i * WORD // group - i // PARTS * BLOCK // group)
-    weights = Weights(codes, levels, scales, last_scales, last, places, group, groups, inputs, blocks)
+    weights = Weights(codes, levels, scales, offsets, last_scales, last_offsets, last, places, group, groups, inputs,
+                      blocks)
     of = Product(weights, bias, x, y, rows, outputs, few, packed, packed_rows, panel_blocks, panels, width, down,
                  packed + packed_size, own_size)
     run_chunks(pack_panel, &of, packed_rows * panels, threads)
@@ -361,17 +410,22 @@ cdef bint linear4_float32(const uint8_t* codes, const float* levels, const float
     return True
 
 
-def linear4(const uint8_t[:, ::1] codes, const float[::1] levels, const float[:, ::1] scales, Py_ssize_t group,
-            const float[::1] bias, const float[:, ::1] x, float[:, ::1] y):
-    """y[rows, outputs] = x[rows, inputs] @ weights.T + bias, where bias is None or one number an output."""
+def linear4(const uint8_t[:, ::1] codes, const float[::1] levels, const float[:, ::1] scales,
+            const float[:, ::1] offsets, Py_ssize_t group, const float[::1] bias, const float[:, ::1] x,
+            float[:, ::1] y):
+    """y[rows, outputs] = x[rows, inputs] @ weights.T + bias, where bias is None or one number an output, and offsets
+    None or of the scales' shape."""
     cdef Py_ssize_t rows = x.shape[0], inputs = x.shape[1], outputs = codes.shape[0]
     cdef const float* added = NULL
+    cdef const float* shifted = NULL
     cdef int threads = thread_count[0] if rows * inputs * outputs >= THREAD_MIN else 1
     cdef bint done
     if bias is not None:
         added = &bias[0]
+    if offsets is not None:
+        shifted = &offsets[0, 0]
     with nogil:
-        done = linear4_float32(&codes[0, 0], &levels[0], &scales[0, 0], group, added, &x[0, 0], &y[0, 0], rows, inputs,
-                               outputs, threads)
+        done = linear4_offset_float32(&codes[0, 0], &levels[0], &scales[0, 0], shifted, group, added, &x[0, 0],
+                                      &y[0, 0], rows, inputs, outputs, threads)
     if not done:
         raise MemoryError

@@ -150,6 +150,21 @@ def test_masked_arrays_are_refused():
             call()
 
 
+@pytest.mark.parametrize("codebook", [LOG4, NF4, INT4], ids=lambda codebook: codebook.name)
+def test_scales_of_any_sign(codebook):
+    rng = np.random.default_rng(1)
+    weights = rng.normal(size=(3, 80)).astype(np.float32)
+    scales = rng.uniform(0.5, 2, (3, 5)).astype(np.float32) * np.array([1, -1, 1, -1, -1], np.float32)
+    codes = genome.encode(weights, codebook, scales, group=16)
+    kept = genome.decode(codes, codebook, scales, group=16)
+    levels = codebook.levels * np.repeat(scales, 16, axis=1)[..., None]
+    assert (np.abs(kept - weights) == np.abs(levels - weights[..., None]).min(axis=-1)).all()
+    assert (kept == np.take_along_axis(levels, genome.unpack(codes)[..., None], axis=-1)[..., 0]).all()
+    assert (genome.decode(codes, codebook, 0.0) == 0).all()
+    with np.errstate(all="raise"):  # the middle below the lowest level is infinite, and times 0 no number
+        assert (genome.decode(genome.encode(weights, codebook, 0.0), codebook, 0.0) == 0).all()
+
+
 def test_encode_at_the_ends():
     weights = np.array([np.inf, -np.inf, 3e38, -3e38, 0.0, -0.0, 1e-45], np.float32)
     assert genome.decode(genome.encode(weights), n_weights=7).tolist() == [1, -1, 1, -1, -1 / 128, -1 / 128, 1 / 128]
@@ -223,7 +238,8 @@ def test_the_guide_s_table_of_errors(codebook):
     (lambda: genome.crossover(np.zeros(4, np.uint8), np.zeros(4, np.uint8), 1, kind="x"), ValueError, "kind is one of"),
     (lambda: genome.mutate(np.zeros(4, np.uint8), 0.1, 1, kind="x"), ValueError, "flip, gray, step, redraw; got 'x'"),
     (lambda: genome.diversity(np.zeros(4, np.uint8)), ValueError, r"at least 2; got \[4\]"),
-    (lambda: genome.decode(np.zeros(40, np.uint8), scale=-1), ValueError, "scale is positive"),
+    (lambda: genome.decode(np.zeros(40, np.uint8), scale=np.nan), ValueError, "scale is finite"),
+    (lambda: genome.decode(np.zeros(40, np.uint8), scale=1e39), ValueError, "scale is finite, also in float32"),
     (lambda: genome.decode(np.zeros(40, np.uint8), group=20), ValueError, "multiple of 16.*got 20"),
     (lambda: genome.Codebook(range(15)), ValueError, "16 finite levels"),
     (lambda: genome.hamming_distance(np.zeros(4, np.uint8), np.zeros(4, np.uint8), "nibbles"), ValueError, "'nibbles'"),

@@ -17,6 +17,8 @@ def case(outputs, inputs, rows, group, codebook=NF4):
     rng = np.random.default_rng(outputs)
     weights = rng.normal(size=(outputs, inputs)).astype(np.float32)
     scales = rng.uniform(0.5, 2, (outputs, -(-inputs // (group or inputs)))).astype(np.float32)
+    scales.flat[::3] *= -1
+    scales.flat[4::7] = 0
     codes = genome.encode(weights, codebook, scales, group=group)
     x, bias = (rng.normal(size=shape).astype(np.float32) for shape in ((rows, inputs), outputs))
     return x, codes, codebook, scales, bias
@@ -36,6 +38,27 @@ def test_against_float64(outputs, inputs, rows, group, codebook):
     assert (np.abs(y - exact) <= (inputs / 16 + 16) * 2.0**-24 * size).all()
     without = genome.linear4(x, codes, codebook, scales, group=group)
     assert (without + bias == y).all()
+
+
+@pytest.mark.parametrize(("outputs", "inputs", "rows", "group"), SHAPES)
+def test_offsets(outputs, inputs, rows, group):
+    x, codes, codebook, scales, bias = case(outputs, inputs, rows, group)
+    offsets = np.random.default_rng(3).normal(size=scales.shape).astype(np.float32)
+    y = genome.linear4(x, codes, codebook, scales, bias, group=group, offset=offsets)
+    weights = genome.decode(codes, codebook, scales, group=group, n_weights=inputs, offset=offsets)
+    levels = codebook.levels[genome.unpack(codes, inputs)].astype(np.float64)
+    at = np.arange(inputs) // (group or inputs)
+    assert (weights == (levels * scales[:, at] + offsets[:, at].astype(np.float64)).astype(np.float32)).all()
+    exact = x @ weights.T.astype(np.float64) + bias
+    size = np.abs(x).astype(np.float64) @ np.abs(weights).T + np.abs(bias)
+    assert (np.abs(y - exact) <= (inputs / 16 + 16) * 2.0**-24 * size).all()
+    for row in {0, rows - 1}:
+        alone = genome.linear4(x[row], codes, codebook, scales, bias, group=group, offset=offsets)
+        assert (alone == y[row]).all()
+    some = genome.linear4(x, codes[::3], codebook, scales[::3], bias[::3], group=group, offset=offsets[::3])
+    assert (some == y[:, ::3]).all()
+    without = genome.linear4(x, codes, codebook, scales, group=group)
+    assert (genome.linear4(x, codes, codebook, scales, group=group, offset=np.zeros_like(offsets)) == without).all()
 
 
 @pytest.mark.parametrize(("outputs", "inputs", "rows", "group"), SHAPES)
@@ -101,9 +124,14 @@ X, CODES = np.zeros((2, 5), np.float32), np.zeros((4, 3), np.uint8)
     (lambda: genome.linear4(X[:, :4], CODES), ValueError, r"codes of 4 inputs are \[outputs, 2\]; got \[4, 3\]"),
     (lambda: genome.linear4(X, CODES, bias=np.zeros(4)), TypeError, "bias holds float32; got float64"),
     (lambda: genome.linear4(X, CODES, bias=np.zeros(3, np.float32)), ValueError, r"bias is \[4\].*got \[3\]"),
-    (lambda: genome.linear4(X, CODES, scale=-1), ValueError, "scale is positive and finite"),
+    (lambda: genome.linear4(X, CODES, scale=np.inf), ValueError, "scale is finite, also in float32"),
     (lambda: genome.linear4(X, CODES, scale=np.ones((3, 1))), ValueError, r"or \[4, 1\].*got \[3, 1\]"),
     (lambda: genome.linear4(X, CODES, FLOAT4, 1e38), ValueError, r"beyond float32: the largest scale is 1e\+38"),
+    (lambda: genome.linear4(X, CODES, FLOAT4, -1e38), ValueError, r"beyond float32: the largest scale is 1e\+38"),
+    (lambda: genome.linear4(X, CODES, FLOAT4, 2e37, offset=3e38), ValueError, r"beyond float32.*offset 3e\+38"),
+    (lambda: genome.linear4(X, CODES, offset=np.ones((3, 1))), ValueError, r"offset is .*or \[4, 1\].*got \[3, 1\]"),
+    (lambda: genome.linear4(X, CODES, offset=np.nan), ValueError, "offset is finite"),
+    (lambda: genome.linear4(X, CODES, scale=np.uint8([127])), TypeError, "uint8, which are exponents: .*e8m0_scales"),
     (lambda: genome.linear4(X, CODES, group=3), ValueError, "group is a multiple of 16"),
 ])
 def test_errors(call, error, message):
@@ -131,7 +159,9 @@ for outputs, inputs, rows, group in ((40, 1000, 1, None), (37, 1100, 3, 48), (70
     codes = genome.random_population(outputs, inputs, 1)
     x = rng.normal(size=(rows, inputs)).astype(np.float32)
     scales = rng.uniform(0.5, 2, (outputs, -(-inputs // (group or inputs)))).astype(np.float32)
-    digest.update(genome.linear4(x, codes, genome.NF4, scales, group=group).tobytes())
+    for offset in (None, scales / 3):
+        digest.update(genome.linear4(x, codes, genome.NF4, scales, group=group, offset=offset).tobytes())
+        digest.update(genome.decode(codes, genome.NF4, scales, group=group, offset=offset).tobytes())
 print(digest.hexdigest())
 """
 

@@ -138,42 +138,75 @@ def scales_of(scale, group, n, rows):
     if group < n and (group == 0 or group % 16):
         raise ValueError(f"group is a multiple of 16, or at least the {n} weights; got {group}")
     groups = max(-(-n // group), 1)
-    scales = numbers("scale", scale, np.float32)
-    if not (scales.min(initial=1) > 0 and scales.max(initial=1) < np.inf):
-        raise ValueError("scale is positive and finite")
-    if scales.ndim > 2 or (scales.ndim and scales.shape[-1] not in (1, groups)) or (
-            scales.ndim == 2 and scales.shape[0] not in (1, rows)):
-        raise ValueError(f"scale is a number, [{groups}] for the groups or [{rows}, {groups}] for each genome's; "
-                         f"got {list(scales.shape)}")
-    leading = scales.shape[0] if scales.ndim == 2 else 1
-    return np.ascontiguousarray(np.broadcast_to(scales, (leading, groups))), group
+    return _of_groups("scale", scale, groups, rows), group
 
 
-def decode(genomes, codebook=LOG4, scale=1.0, *, group=None, n_weights=None):
-    """Turn codes into weights, ``levels[code] * scale``, rounded once.
+def _of_groups(name, given, groups, rows):
+    # float32[1 or rows, groups] of a number, or one for each group, or for each row and group
+    given = plain(name, given)
+    if given.dtype.name == "float8_e8m0fnu" or given.dtype == np.uint8:
+        raise TypeError(f"{name} holds numbers; got {given.dtype}, which are exponents: "
+                        "lanewise.genome.formats.e8m0_scales makes numbers of them")
+    values = numbers(name, given, np.float32)
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} is finite, also in float32")
+    if values.ndim > 2 or (values.ndim and values.shape[-1] not in (1, groups)) or (
+            values.ndim == 2 and values.shape[0] not in (1, rows)):
+        raise ValueError(f"{name} is a number, [{groups}] for the groups or [{rows}, {groups}] for each genome's; "
+                         f"got {list(values.shape)}")
+    leading = values.shape[0] if values.ndim == 2 else 1
+    return np.ascontiguousarray(np.broadcast_to(values, (leading, groups)))
+
+
+def offsets_of(offset, codebook, scales, rows):
+    """Check offsets, as float32[1 or rows, groups] beside these scales, or None."""
+    if offset is None:
+        return None
+    offsets = _of_groups("offset", offset, scales.shape[1], rows)
+    largest = [float(np.abs(array).max(initial=0)) for array in (checked(codebook).levels, scales, offsets)]
+    if not largest[0] * largest[1] + largest[2] <= float(np.finfo(np.float32).max):
+        raise ValueError(f"a level times its scale plus its offset is beyond float32: the largest scale is "
+                         f"{largest[1]:g}, the largest offset {largest[2]:g}")
+    return offsets
+
+
+def decode(genomes, codebook=LOG4, scale=1.0, *, group=None, n_weights=None, offset=None):
+    """Turn codes into weights, ``levels[code] * scale + offset``, rounded once.
 
     Parameters
     ----------
     genomes : array_like of uint8, shape (..., ceil(n / 2))
     codebook : Codebook
     scale : float or array_like
-        One number; one for each group, shape (groups,); or for each genome and group, shape (size, groups).
+        Any finite float32, negative and 0 too: one number; one for each group, shape (groups,); or for each genome and
+        group, shape (size, groups).
     group : int, optional
         How many weights share a scale, a multiple of 16. By default all do.
     n_weights : int, optional
         n, where it is odd.
+    offset : float or array_like, optional
+        What is added, as `scale` has it: to read weights whose least is stored, or a zero point, as minus the zero
+        point times the scale.
 
     Returns
     -------
     ndarray of float32, shape (..., n)
+
+    Raises
+    ------
+    TypeError
+        If genomes are not uint8, or scales are E8M0 or other bytes, which are exponents, not numbers.
+    ValueError
+        If a shape does not fit, or a scale or offset is not finite in float32.
 
     """
     genomes = plain("genomes", genomes)
     rows = rows_of("genomes", genomes, np.uint8)
     n = weights_in("genomes", rows, n_weights)
     scales, group = scales_of(scale, group, n, rows.shape[0])
+    offsets = offsets_of(offset, codebook, scales, rows.shape[0])
     weights = np.empty((rows.shape[0], n), np.float32)
-    _kernels.decode(rows, checked(codebook).levels, scales, group, weights)
+    _kernels.decode(rows, checked(codebook).levels, scales, offsets, group, weights)
     return weights.reshape(*genomes.shape[:-1], n)
 
 
@@ -189,7 +222,7 @@ def encode(weights, codebook=LOG4, scale=1.0, *, group=None):
     weights : array_like of float32, shape (..., n)
         Beyond the largest level they take it; NaN is refused.
     codebook, scale, group
-        As in `decode`.
+        As in `decode`. With a scale of 0 all codes are as near, and which one is taken is not said.
 
     Returns
     -------

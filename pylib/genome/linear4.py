@@ -4,12 +4,12 @@ import numpy as np
 
 from ..kernels import linear4 as _kernels
 from ..packing import plain, rows_of
-from .codes import LOG4, checked, scales_of
+from .codes import LOG4, checked, offsets_of, scales_of
 
 __all__ = ["linear4"]
 
 
-def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None):
+def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset=None):
     """Apply a linear layer whose weights are packed codes: ``x @ decode(codes).T + bias``.
 
     No unpacked copy of the weights is made in memory.
@@ -22,11 +22,13 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None):
         number of weights is ``genome[first:last].reshape(outputs, -1)``.
     codebook : Codebook
     scale : float or array_like
-        One number; one for each group of a row's weights, shape (groups,); or for each output and group, shape
-        (outputs, groups), such as `best_scale` gives.
+        Any finite float32, negative and 0 too: one number; one for each group of a row's weights, shape (groups,); or
+        for each output and group, shape (outputs, groups), such as `best_scale` gives.
     bias : array_like of float32, shape (outputs,), optional
     group : int, optional
         How many weights of a row share a scale, a multiple of 16. By default all do.
+    offset : float or array_like, optional
+        What is added to each weight, as `scale` has it: ``levels[code] * scale + offset``, rounded once.
 
     Returns
     -------
@@ -39,7 +41,7 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None):
     TypeError
         If `x`, `codes` or `bias` has another dtype, or is a masked array.
     ValueError
-        If the shapes do not fit, or if a level times its scale is beyond float32.
+        If the shapes do not fit, or if a level times its scale, plus its offset, is beyond float32.
 
     """
     x, codes = plain("x", x), plain("codes", codes)
@@ -50,8 +52,9 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None):
         raise ValueError(f"codes of {inputs} inputs are [outputs, {(inputs + 1) // 2}]; got {list(codes.shape)}")
     outputs = codes.shape[0]
     scales, group = scales_of(scale, group, inputs, outputs)
-    if not np.abs(checked(codebook).levels).max() <= np.finfo(np.float32).max / scales.max(initial=1):
-        raise ValueError(f"a level times its scale is beyond float32: the largest scale is {scales.max():g}")
+    if not np.abs(checked(codebook).levels).max() <= np.finfo(np.float32).max / np.abs(scales).max(initial=1):
+        raise ValueError(f"a level times its scale is beyond float32: the largest scale is {np.abs(scales).max():g}")
+    offsets = offsets_of(offset, codebook, scales, outputs)
     if bias is not None:
         bias = np.ascontiguousarray(plain("bias", bias))
         if bias.dtype != np.float32:
@@ -62,6 +65,7 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None):
     if inputs == 0:
         y[...] = 0 if bias is None else bias
     elif y.size:
-        scales = np.ascontiguousarray(np.broadcast_to(scales, (outputs, scales.shape[1])))
-        _kernels.linear4(matrix, codebook.levels, scales, group, bias, rows, y)
+        scales, offsets = (None if array is None else np.ascontiguousarray(
+            np.broadcast_to(array, (outputs, scales.shape[1]))) for array in (scales, offsets))
+        _kernels.linear4(matrix, codebook.levels, scales, offsets, group, bias, rows, y)
     return y.reshape(*x.shape[:-1], outputs)
