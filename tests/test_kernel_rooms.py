@@ -17,7 +17,8 @@ ROOMS = {  # what a room may build on beside itself
     "formats": {"lanes"},
     "rowwise": {"lanes", "math", "loops"},
 }
-WITH_ARRAY_OBJECTS = {"loops/ufuncs.pxd", "loops/rows.pxd"}  # they register loops with NumPy, so they hold its objects
+# they register loops with NumPy, so they hold its objects, or call such a loop
+WITH_ARRAY_OBJECTS = {"loops/doors.pxd", "loops/ufuncs.pxd", "loops/rows.pxd"}
 WITH_THREADS = {"loops"}
 BROKEN = {("ieee754.pyx", "lanewise")}  # it reads the formats that are described in Python while it registers ufuncs
 
