@@ -63,6 +63,11 @@ cdef Py_ssize_t distance(const uint8_t* a, const uint8_t* b, Py_ssize_t genome_b
     return n
 
 
+cdef Py_ssize_t hamming_distance_uint8(const uint8_t* a, const uint8_t* b, Py_ssize_t n,
+                                       bint by_weight) noexcept nogil:
+    return distance(a, b, (n + 1) // 2, by_weight)
+
+
 def hamming_distance(const uint8_t[:, ::1] a, const uint8_t[:, ::1] b, bint by_weight, Py_ssize_t[::1] distances):
     """How many bits, or weights, differ between a[i] and b[i]; b may have one row for all."""
     cdef Py_ssize_t i, size = a.shape[0], genome_bytes = a.shape[1], step = 1 if b.shape[0] > 1 else 0

@@ -105,7 +105,7 @@ def mutate(genomes, rate, rng, out=None, *, kind="flip", codebook=LOG4, n_weight
         raise ValueError(f"kind is one of {', '.join(_MUTATIONS)}; got {kind!r}")
     key = _key(rng, generation, first)
     y = _output(out, rows, genomes.shape)
-    _kernels.mutate(rows, y, n, rates, _MUTATIONS.index(kind), codebook._tables, *key)
+    _kernels.mutate(rows, y, n, rates, _MUTATIONS.index(kind), codebook.tables, *key)
     return _finish(y, out, genomes.shape)
 
 

@@ -17,7 +17,7 @@
 
 /* Raised when a function changes its meaning: an extension then has to be built again. Functions are only added. */
 #define LANEWISE_ABI 1
-#define LANEWISE_FUNCTIONS 268 /* what this header declares; a later lanewise has them too, in the same places */
+#define LANEWISE_FUNCTIONS 272 /* what this header declares; a later lanewise has them too, in the same places */
 
 typedef struct {
     int abi, functions; /* of the lanewise that is installed */
@@ -401,6 +401,26 @@ typedef struct {
     void (*mish_backward_bfloat16)(const uint16_t *grad, const uint16_t *x, uint16_t *grad_x, Py_ssize_t n);
     void (*softplus_backward_float16)(const uint16_t *grad, const uint16_t *x, uint16_t *grad_x, Py_ssize_t n);
     void (*softplus_backward_bfloat16)(const uint16_t *grad, const uint16_t *x, uint16_t *grad_x, Py_ssize_t n);
+
+    /* lanewise.kernels.breeding */
+    /* Breeding packed 4-bit genomes, for those who cimport: one genome of n weights, ceil(n / 2) bytes, on one thread.
+     * What is drawn depends on (seed, generation, individual) alone: individual i of a population is drawn as row i of
+     * the functions of lanewise.genome. A last half byte that no weight has is written as 0. a genome of random codes */
+    void (*random_genome_uint8)(uint8_t *y, Py_ssize_t n, uint64_t seed, uint32_t generation, uint32_t individual);
+    /* kind: 0 flips each bit with the rate, 1 flips each bit of the Gray code of a level's rank, 2 moves each weight to
+     * a level next to its own, 3 draws its code anew. tables has 64 bytes: lanewise.genome.Codebook.tables. y may be
+     * genome */
+    void (*mutate_uint8)(const uint8_t *genome, uint8_t *y, Py_ssize_t n, double rate, int kind, const uint8_t *tables,
+                         uint64_t seed, uint32_t generation, uint32_t individual);
+    /* y takes from a and b, and sibling, which may be NULL, what is left: kind 0 by a fair coin for each weight, 1 for
+     * each bit, 2 what lies between two places, of which `points` (1 or 2) are drawn. y may be a, and sibling b */
+    void (*crossover_uint8)(const uint8_t *a, const uint8_t *b, uint8_t *y, uint8_t *sibling, Py_ssize_t n, int kind,
+                            int points, uint64_t seed, uint32_t generation, uint32_t individual);
+
+    /* lanewise.kernels.distances */
+    /* How far two packed 4-bit genomes are apart, for those who cimport. how many bits of n weights differ, or,
+     * by_weight, how many weights */
+    Py_ssize_t (*hamming_distance_uint8)(const uint8_t *a, const uint8_t *b, Py_ssize_t n, int by_weight);
 } lanewise_table;
 
 #ifdef __cplusplus
@@ -475,7 +495,8 @@ static inline int lanewise_import(void) {
         "relu_backward_bfloat16", "sigmoid_backward_float16", "sigmoid_backward_bfloat16", "tanh_backward_float16",
         "tanh_backward_bfloat16", "silu_backward_float16", "silu_backward_bfloat16", "gelu_backward_float16",
         "gelu_backward_bfloat16", "gelu_tanh_backward_float16", "gelu_tanh_backward_bfloat16", "mish_backward_float16",
-        "mish_backward_bfloat16", "softplus_backward_float16", "softplus_backward_bfloat16"
+        "mish_backward_bfloat16", "softplus_backward_float16", "softplus_backward_bfloat16", "random_genome_uint8",
+        "mutate_uint8", "crossover_uint8", "hamming_distance_uint8"
     };
     const lanewise_table *table;
     PyObject *module = PyImport_ImportModule("lanewise.embedding");
