@@ -1,6 +1,8 @@
 # The flat kernels of the activations, to cimport: contiguous arrays of n elements, no Python, no GIL, no threads; y may
 # be x. Parameters and gates are arrays of n elements too. Frozen: names and signatures are checked against
 # tests/embedding/signatures.txt.
+from libc.stdint cimport uint16_t
+
 cdef void exp_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil
 cdef void exp_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil
 cdef void expm1_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil
@@ -166,3 +168,132 @@ cdef void reglu_backward_float32(const float* grad, const float* gate, const flo
                                  float* grad_up, Py_ssize_t n) noexcept nogil
 cdef void reglu_backward_float64(const double* grad, const double* gate, const double* up, double* grad_gate,
                                  double* grad_up, Py_ssize_t n) noexcept nogil
+
+# f of one number, for callers that take a `double (double)`: SciPy's LowLevelCallable
+cdef double exp_point_float64(double x) noexcept nogil
+cdef double expm1_point_float64(double x) noexcept nogil
+cdef double log_point_float64(double x) noexcept nogil
+cdef double log1p_point_float64(double x) noexcept nogil
+cdef double erf_point_float64(double x) noexcept nogil
+cdef double erfc_point_float64(double x) noexcept nogil
+cdef double relu_point_float64(double x) noexcept nogil
+cdef double relu6_point_float64(double x) noexcept nogil
+cdef double relu_squared_point_float64(double x) noexcept nogil
+cdef double sigmoid_point_float64(double x) noexcept nogil
+cdef double tanh_point_float64(double x) noexcept nogil
+cdef double silu_point_float64(double x) noexcept nogil
+cdef double gelu_point_float64(double x) noexcept nogil
+cdef double gelu_tanh_point_float64(double x) noexcept nogil
+cdef double mish_point_float64(double x) noexcept nogil
+cdef double softsign_point_float64(double x) noexcept nogil
+cdef double softplus_point_float64(double x) noexcept nogil
+cdef double logsigmoid_point_float64(double x) noexcept nogil
+cdef double selu_point_float64(double x) noexcept nogil
+cdef double tanhshrink_point_float64(double x) noexcept nogil
+cdef double hardsigmoid_point_float64(double x) noexcept nogil
+cdef double hardswish_point_float64(double x) noexcept nogil
+
+# one parameter for all elements; y may be x. In the environment that is described in interface.pxd, whatever the
+# caller's
+cdef void leaky_relu_scalar_float32(const float* x, float negative_slope, float* y, Py_ssize_t n) noexcept nogil
+cdef void leaky_relu_scalar_float64(const double* x, double negative_slope, double* y, Py_ssize_t n) noexcept nogil
+cdef void elu_scalar_float32(const float* x, float alpha, float* y, Py_ssize_t n) noexcept nogil
+cdef void elu_scalar_float64(const double* x, double alpha, double* y, Py_ssize_t n) noexcept nogil
+cdef void celu_scalar_float32(const float* x, float alpha, float* y, Py_ssize_t n) noexcept nogil
+cdef void celu_scalar_float64(const double* x, double alpha, double* y, Py_ssize_t n) noexcept nogil
+cdef void swish_scalar_float32(const float* x, float beta, float* y, Py_ssize_t n) noexcept nogil
+cdef void swish_scalar_float64(const double* x, double beta, double* y, Py_ssize_t n) noexcept nogil
+cdef void softplus_scaled_scalar_float32(const float* x, float beta, float* y, Py_ssize_t n) noexcept nogil
+cdef void softplus_scaled_scalar_float64(const double* x, double beta, double* y, Py_ssize_t n) noexcept nogil
+cdef void softshrink_scalar_float32(const float* x, float lambd, float* y, Py_ssize_t n) noexcept nogil
+cdef void softshrink_scalar_float64(const double* x, double lambd, double* y, Py_ssize_t n) noexcept nogil
+cdef void hardshrink_scalar_float32(const float* x, float lambd, float* y, Py_ssize_t n) noexcept nogil
+cdef void hardshrink_scalar_float64(const double* x, double lambd, double* y, Py_ssize_t n) noexcept nogil
+cdef void squareplus_scalar_float32(const float* x, float b, float* y, Py_ssize_t n) noexcept nogil
+cdef void squareplus_scalar_float64(const double* x, double b, double* y, Py_ssize_t n) noexcept nogil
+cdef void hardtanh_scalar_float32(const float* x, float min_val, float max_val, float* y, Py_ssize_t n) noexcept nogil
+cdef void hardtanh_scalar_float64(const double* x, double min_val, double max_val, double* y,
+                                  Py_ssize_t n) noexcept nogil
+cdef void threshold_scalar_float32(const float* x, float at, float value, float* y, Py_ssize_t n) noexcept nogil
+cdef void threshold_scalar_float64(const double* x, double at, double value, double* y, Py_ssize_t n) noexcept nogil
+cdef void leaky_relu_backward_scalar_float32(const float* grad, const float* x, float negative_slope, float* grad_x,
+                                             Py_ssize_t n) noexcept nogil
+cdef void leaky_relu_backward_scalar_float64(const double* grad, const double* x, double negative_slope,
+                                             double* grad_x, Py_ssize_t n) noexcept nogil
+cdef void elu_backward_scalar_float32(const float* grad, const float* x, float alpha, float* grad_x,
+                                      Py_ssize_t n) noexcept nogil
+cdef void elu_backward_scalar_float64(const double* grad, const double* x, double alpha, double* grad_x,
+                                      Py_ssize_t n) noexcept nogil
+cdef void celu_backward_scalar_float32(const float* grad, const float* x, float alpha, float* grad_x,
+                                       Py_ssize_t n) noexcept nogil
+cdef void celu_backward_scalar_float64(const double* grad, const double* x, double alpha, double* grad_x,
+                                       Py_ssize_t n) noexcept nogil
+cdef void swish_backward_scalar_float32(const float* grad, const float* x, float beta, float* grad_x,
+                                        Py_ssize_t n) noexcept nogil
+cdef void swish_backward_scalar_float64(const double* grad, const double* x, double beta, double* grad_x,
+                                        Py_ssize_t n) noexcept nogil
+cdef void softplus_scaled_backward_scalar_float32(const float* grad, const float* x, float beta, float* grad_x,
+                                                  Py_ssize_t n) noexcept nogil
+cdef void softplus_scaled_backward_scalar_float64(const double* grad, const double* x, double beta, double* grad_x,
+                                                  Py_ssize_t n) noexcept nogil
+cdef void shrink_backward_scalar_float32(const float* grad, const float* x, float lambd, float* grad_x,
+                                         Py_ssize_t n) noexcept nogil
+cdef void shrink_backward_scalar_float64(const double* grad, const double* x, double lambd, double* grad_x,
+                                         Py_ssize_t n) noexcept nogil
+cdef void squareplus_backward_scalar_float32(const float* grad, const float* x, float b, float* grad_x,
+                                             Py_ssize_t n) noexcept nogil
+cdef void squareplus_backward_scalar_float64(const double* grad, const double* x, double b, double* grad_x,
+                                             Py_ssize_t n) noexcept nogil
+cdef void hardtanh_backward_scalar_float32(const float* grad, const float* x, float min_val, float max_val,
+                                           float* grad_x, Py_ssize_t n) noexcept nogil
+cdef void hardtanh_backward_scalar_float64(const double* grad, const double* x, double min_val, double max_val,
+                                           double* grad_x, Py_ssize_t n) noexcept nogil
+cdef void threshold_backward_scalar_float32(const float* grad, const float* x, float at, float* grad_x,
+                                            Py_ssize_t n) noexcept nogil
+cdef void threshold_backward_scalar_float64(const double* grad, const double* x, double at, double* grad_x,
+                                            Py_ssize_t n) noexcept nogil
+
+# on the bits of 16-bit floats: computed in float32 and rounded once; y may be x. In that environment too
+cdef void relu_float16(const uint16_t* x, uint16_t* y, Py_ssize_t n) noexcept nogil
+cdef void relu_bfloat16(const uint16_t* x, uint16_t* y, Py_ssize_t n) noexcept nogil
+cdef void sigmoid_float16(const uint16_t* x, uint16_t* y, Py_ssize_t n) noexcept nogil
+cdef void sigmoid_bfloat16(const uint16_t* x, uint16_t* y, Py_ssize_t n) noexcept nogil
+cdef void tanh_float16(const uint16_t* x, uint16_t* y, Py_ssize_t n) noexcept nogil
+cdef void tanh_bfloat16(const uint16_t* x, uint16_t* y, Py_ssize_t n) noexcept nogil
+cdef void silu_float16(const uint16_t* x, uint16_t* y, Py_ssize_t n) noexcept nogil
+cdef void silu_bfloat16(const uint16_t* x, uint16_t* y, Py_ssize_t n) noexcept nogil
+cdef void gelu_float16(const uint16_t* x, uint16_t* y, Py_ssize_t n) noexcept nogil
+cdef void gelu_bfloat16(const uint16_t* x, uint16_t* y, Py_ssize_t n) noexcept nogil
+cdef void gelu_tanh_float16(const uint16_t* x, uint16_t* y, Py_ssize_t n) noexcept nogil
+cdef void gelu_tanh_bfloat16(const uint16_t* x, uint16_t* y, Py_ssize_t n) noexcept nogil
+cdef void mish_float16(const uint16_t* x, uint16_t* y, Py_ssize_t n) noexcept nogil
+cdef void mish_bfloat16(const uint16_t* x, uint16_t* y, Py_ssize_t n) noexcept nogil
+cdef void softplus_float16(const uint16_t* x, uint16_t* y, Py_ssize_t n) noexcept nogil
+cdef void softplus_bfloat16(const uint16_t* x, uint16_t* y, Py_ssize_t n) noexcept nogil
+cdef void relu_backward_float16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x, Py_ssize_t n) noexcept nogil
+cdef void relu_backward_bfloat16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x,
+                                 Py_ssize_t n) noexcept nogil
+cdef void sigmoid_backward_float16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x,
+                                   Py_ssize_t n) noexcept nogil
+cdef void sigmoid_backward_bfloat16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x,
+                                    Py_ssize_t n) noexcept nogil
+cdef void tanh_backward_float16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x, Py_ssize_t n) noexcept nogil
+cdef void tanh_backward_bfloat16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x,
+                                 Py_ssize_t n) noexcept nogil
+cdef void silu_backward_float16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x, Py_ssize_t n) noexcept nogil
+cdef void silu_backward_bfloat16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x,
+                                 Py_ssize_t n) noexcept nogil
+cdef void gelu_backward_float16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x, Py_ssize_t n) noexcept nogil
+cdef void gelu_backward_bfloat16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x,
+                                 Py_ssize_t n) noexcept nogil
+cdef void gelu_tanh_backward_float16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x,
+                                     Py_ssize_t n) noexcept nogil
+cdef void gelu_tanh_backward_bfloat16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x,
+                                      Py_ssize_t n) noexcept nogil
+cdef void mish_backward_float16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x, Py_ssize_t n) noexcept nogil
+cdef void mish_backward_bfloat16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x,
+                                 Py_ssize_t n) noexcept nogil
+cdef void softplus_backward_float16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x,
+                                    Py_ssize_t n) noexcept nogil
+cdef void softplus_backward_bfloat16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x,
+                                     Py_ssize_t n) noexcept nogil

@@ -438,3 +438,37 @@ def choose_parents(const Py_ssize_t[::1] ranked, Py_ssize_t parents, int tournam
                 father = min(father, ((words[0] >> 32) * <uint64_t>parents) >> 32)
             mothers[i] = ranked[mother]
             fathers[i] = ranked[father]
+
+
+cdef inline Share whole(Py_ssize_t genome_bytes) noexcept nogil:
+    # a genome on its own
+    return Share(0, 0, (genome_bytes + BLOCK_BYTES - 1) // BLOCK_BYTES)
+
+
+cdef void random_genome_uint8(uint8_t* y, Py_ssize_t n, uint64_t seed, uint32_t generation,
+                              uint32_t individual) noexcept nogil:
+    cdef Py_ssize_t genome_bytes = (n + 1) // 2
+    cdef Share share = whole(genome_bytes)
+    cdef Stream stream = Stream(seed, generation, individual, START)
+    random_share(y, genome_bytes, share, &stream)
+    clear_spare(y, n, share, genome_bytes)
+
+
+cdef void mutate_uint8(const uint8_t* genome, uint8_t* y, Py_ssize_t n, double rate, int kind, const uint8_t* tables,
+                       uint64_t seed, uint32_t generation, uint32_t individual) noexcept nogil:
+    cdef Py_ssize_t genome_bytes = (n + 1) // 2
+    cdef Share share = whole(genome_bytes)
+    mutate_share(genome, y, genome_bytes, share, Stream(seed, generation, individual, MUTATION), rate, <Mutation>kind,
+                 tables)
+    clear_spare(y, n, share, genome_bytes)
+
+
+cdef void crossover_uint8(const uint8_t* a, const uint8_t* b, uint8_t* y, uint8_t* sibling, Py_ssize_t n, int kind,
+                          int points, uint64_t seed, uint32_t generation, uint32_t individual) noexcept nogil:
+    cdef Py_ssize_t genome_bytes = (n + 1) // 2
+    cdef Share share = whole(genome_bytes)
+    cdef Stream stream = Stream(seed, generation, individual, CROSSOVER)
+    crossover_share(a, b, y, sibling, genome_bytes, share, &stream, <Exchange>kind, n, points)
+    clear_spare(y, n, share, genome_bytes)
+    if sibling != NULL:
+        clear_spare(sibling, n, share, genome_bytes)

@@ -129,6 +129,8 @@ cdef int computed_in(dtype):
 cdef object dtype_of(object operand):
     # that of anything a ufunc takes; of what makes its own arrays, whatever it says
     dtype = getattr(operand, "dtype", None)
+    if dtype is None and hasattr(operand, "to_numpy"):  # a table of columns has a dtype for each
+        return operand.to_numpy().dtype
     if isinstance(dtype, np.dtype) or hasattr(operand, "__array_ufunc__"):
         return dtype
     return np.asarray(operand).dtype
@@ -231,11 +233,20 @@ def refuse_mask(name, role, x):
                         f"hides")
 
 
+cdef object way_in(object dtype):
+    # what an error can advise whoever holds an array of a dtype that is not taken
+    if dtype.kind == "V" and dtype.itemsize == 2 and dtype.names is None:
+        return ". np.load gives this for bfloat16: use x.view(ml_dtypes.bfloat16)"
+    if dtype.kind == "O":
+        return ". NumPy makes this of a sparse array, for which use x.toarray()"
+    return ""
+
+
 cdef object converted(name, role, object x):
     # an array of a dtype that the loops do not take
     cdef int dtype = computed_in(x.dtype)
     if dtype == NPY_NOTYPE:
-        raise TypeError(f"{name}: {role} is of dtype {x.dtype}; expected {EXPECTED}")
+        raise TypeError(f"{name}: {role} is of dtype {x.dtype}; expected {EXPECTED}{way_in(x.dtype)}")
     if np.PyTypeNum_ISINTEGER(x.dtype.num) or np.PyTypeNum_ISBOOL(x.dtype.num):
         dtype = np.NPY_DOUBLE
     elif x.dtype.num >= NPY_USERDEF:  # below 16 bits

@@ -7,19 +7,25 @@ import sys
 
 import lanewise as lw
 import numpy as np
+import oracles
 import pytest
 from lanewise import embedding
 
 X = np.concatenate([np.linspace(-9, 9, 301), [0.0, -0.0, 1e-40, np.inf, -np.inf, np.nan]])
-PREFIXES = {"float32": "float", "float64": "double"}
+# the parameters of the functions that have a form for one number
+NUMBERS = {"leaky_relu": (0.0123456789,), "elu": (0.7,), "celu": (0.7,), "swish": (1.3,), "softplus_scaled": (1.3,),
+           "softshrink": (0.4,), "hardshrink": (0.4,), "shrink": (0.4,), "squareplus": (3.0,), "hardtanh": (-1.1, 1.2),
+           "threshold": (0.3, 7.0), "threshold_backward": (0.3,)}
+PYTHON_NAMES = {"softplus_scaled": "softplus", "shrink_backward": "softshrink_backward",
+                "softplus_scaled_backward": "softplus_backward"}
 
 
 def elementwise():
     """The C functions that a public ufunc of the same name has, of one dtype."""
     for name in embedding.functions():
         function, _, dtype = name.rpartition("_")
-        if isinstance(getattr(lw, function, None), np.ufunc) and dtype in PREFIXES:
-            yield name, getattr(lw, function), np.dtype(dtype)
+        if isinstance(getattr(lw, function, None), np.ufunc):
+            yield name, getattr(lw, function), oracles.dtype_named(dtype)
 
 
 def test_functions_and_addresses():
@@ -56,6 +62,37 @@ def test_same_bits(name, function, dtype):
     expected = function(*operands)
     for y, wanted in zip(found, expected if function.nout > 1 else [expected], strict=True):
         assert np.array_equal(y.view(f"u{dtype.itemsize}"), wanted.view(f"u{dtype.itemsize}"))
+
+
+def names_of(form):
+    return [name for name in embedding.functions() if f"_{form}_" in name]
+
+
+@pytest.mark.parametrize("name", names_of("scalar"))
+def test_one_parameter_for_all_elements(name):
+    function, dtype = name.split("_scalar_")
+    numbers = NUMBERS.get(function, NUMBERS.get(function.removesuffix("_backward")))
+    operands = [np.roll(X, k).astype(dtype) for k in range(2 if "_backward" in function else 1)]
+    expected = getattr(lw, PYTHON_NAMES.get(function, function))(*operands, *numbers)
+    y = np.full_like(operands[0], 7)
+    embedding.ctypes_function(name)(*operands, *numbers, y, y.size)
+    assert y.tobytes() == expected.tobytes()
+    in_place = operands[-1]
+    embedding.ctypes_function(name)(*operands[:-1], in_place, *numbers, in_place, y.size)
+    assert in_place.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("name", names_of("point"))
+def test_one_number(name):
+    function = embedding.ctypes_function(name)
+    expected = getattr(lw, name.removesuffix("_point_float64"))(X)
+    assert np.array([function(x) for x in X]).tobytes() == expected.tobytes()
+
+
+def test_what_has_other_forms():
+    assert len(names_of("scalar")) == 38
+    assert len(names_of("point")) == 22
+    assert len([name for name in embedding.functions() if name.endswith(("_float16", "_bfloat16"))]) == 32
 
 
 def test_ctypes_function_takes_arrays_addresses_and_none():

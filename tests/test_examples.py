@@ -51,7 +51,7 @@ def loaded(file):
 def test_every_example_is_tested():
     folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir() and path.name not in NO_DOORS}
     assert folders == {folder for folder, _ in COMPILED}
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == {f"with_{door}" for door in PLAIN}
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {f"with_{door}" for door in (*PLAIN, "scipy")}
 
 
 def test_every_example_is_short():
@@ -86,6 +86,13 @@ def test_plain(door, tmp_path):
         pytest.importorskip(package)
     file = shutil.copy(EXAMPLES / f"with_{door}.py", tmp_path)
     check(loaded(Path(file)).silu_rows)
+
+
+@pytest.mark.parametrize("name", ["gelu", "tanh", "softplus"])
+def test_scipy_integrates(name):
+    integrate = pytest.importorskip("scipy.integrate")
+    integral = loaded(EXAMPLES / "with_scipy.py").integral
+    assert integral(name, -3, 5) == integrate.quad(lambda x: float(getattr(lw, name)(x)), -3, 5)[0]
 
 
 def test_the_block_of_a_transformer_trains():

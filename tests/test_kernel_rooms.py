@@ -17,8 +17,8 @@ ROOMS = {  # what a room may build on beside itself
     "formats": {"lanes"},
     "rowwise": {"lanes", "math", "loops"},
 }
-# they register loops with NumPy, or are called by it, so they hold its objects
-WITH_ARRAY_OBJECTS = {"loops/ufuncs.pxd", "loops/operations.pxd", "loops/rows.pxd"}
+# they register loops with NumPy, or are called by it, or call such a loop, so they hold its objects
+WITH_ARRAY_OBJECTS = {"loops/doors.pxd", "loops/ufuncs.pxd", "loops/operations.pxd", "loops/rows.pxd"}
 WITH_CAPSULES = {"loops/threads.pxd"}  # the pool comes by one
 HANDED = {"describe_format"}  # what kernels/__init__.py holds for modules, put there by the layer above
 

@@ -237,7 +237,7 @@ class Island:
             rungs[:] = np.clip(self.rungs[mothers] + dice.astype(int) - _STRIDE, 1, min(lowest, len(_LADDER) - 1))
             rates = _LADDER[rungs]
         _kernels.mutate(children, children, plan.n_weights, rates, _MUTATIONS.index(plan.mutation),
-                        plan.codebook._tables, *key)
+                        plan.codebook.tables, *key)
 
 
 def _ranked(population, losses, most, radius):

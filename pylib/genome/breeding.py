@@ -114,7 +114,7 @@ def mutate(genomes, rate, rng, out=None, *, kind="flip", codebook=LOG4, n_weight
     one_of("kind", kind, _MUTATIONS)
     key = _key(rng, generation, first)
     y = _output(out, rows, genomes.shape)
-    _kernels.mutate(rows, y, n, rates, _MUTATIONS.index(kind), checked(codebook)._tables, *key)
+    _kernels.mutate(rows, y, n, rates, _MUTATIONS.index(kind), checked(codebook).tables, *key)
     return _finish(y, out, genomes.shape)
 
 

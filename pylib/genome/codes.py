@@ -26,6 +26,18 @@ class Codebook:
     name : str
         How the codebook is shown.
 
+    Attributes
+    ----------
+    levels : ndarray of 16 float32
+        As given.
+    order : ndarray of 16 float32
+        The codes by rising level, which the C function ``encode_float32`` asks for.
+    middles : ndarray of 16 float64
+        The middle between each of these levels and the one below, -inf for the first; so does that function.
+    tables : ndarray of (4, 16) uint8
+        Of each code the Gray code of its level's rank, and back; the codes a level up and down. The C function
+        ``mutate_uint8`` asks for them.
+
     """
 
     def __init__(self, levels, name="custom"):
@@ -43,17 +55,19 @@ class Codebook:
         for i in range(1, 16):
             if rising[i] == rising[i - 1]:
                 middles[i] = middles[i - 1]
-        self._order = order.astype(np.float32)
-        self._middles = middles
+        self.order = order.astype(np.float32)
+        self.middles = middles
         # What mutation asks for: of each code the Gray code of its level's rank, and back; the codes a level up and
         # down.
         ranks = np.arange(16)
         gray = ranks ^ ranks >> 1
-        self._tables = np.empty((4, 16), np.uint8)
-        self._tables[0, order] = gray
-        self._tables[1, gray] = order
-        self._tables[2, order] = order[np.minimum(ranks + 1, 15)]
-        self._tables[3, order] = order[np.maximum(ranks - 1, 0)]
+        self.tables = np.empty((4, 16), np.uint8)
+        self.tables[0, order] = gray
+        self.tables[1, gray] = order
+        self.tables[2, order] = order[np.minimum(ranks + 1, 15)]
+        self.tables[3, order] = order[np.maximum(ranks - 1, 0)]
+        for of in (self.order, self.middles, self.tables):
+            of.flags.writeable = False
 
     def __repr__(self):
         return f"Codebook({self.name}: {', '.join(f'{level:g}' for level in self.levels)})"
@@ -124,7 +138,7 @@ def best_scale(weights, codebook=LOG4, *, group=None):
     _, group = scales_of(1.0, group, rows.shape[1], rows.shape[0])
     scales = np.empty((rows.shape[0], -(-rows.shape[1] // group)), np.float32)
     scratch = np.empty((rows.shape[0], (rows.shape[1] + 1) // 2), np.uint8)
-    _kernels.best_scales(rows, checked(codebook).levels, codebook._order, codebook._middles, group, scratch, scales)
+    _kernels.best_scales(rows, checked(codebook).levels, codebook.order, codebook.middles, group, scratch, scales)
     return scales.reshape(*weights.shape[:-1], scales.shape[1])
 
 
@@ -239,6 +253,6 @@ def encode(weights, codebook=LOG4, scale=1.0, *, group=None):
     n = rows.shape[1]
     scales, group = scales_of(scale, group, n, rows.shape[0])
     genomes = np.empty((rows.shape[0], (n + 1) // 2), np.uint8)
-    if not _kernels.encode(rows, checked(codebook)._order, codebook._middles, scales, group, genomes):
+    if not _kernels.encode(rows, checked(codebook).order, codebook.middles, scales, group, genomes):
         raise ValueError("weights hold a NaN, which no code is near to")
     return genomes.reshape(*weights.shape[:-1], genomes.shape[1])

@@ -17,7 +17,7 @@
 
 /* Raised when a function changes its meaning: an extension then has to be built again. Functions are only added. */
 #define LANEWISE_ABI 1
-#define LANEWISE_FUNCTIONS 176 /* what this header declares; a later lanewise has them too, in the same places */
+#define LANEWISE_FUNCTIONS 272 /* what this header declares; a later lanewise has them too, in the same places */
 
 typedef struct {
     int abi, functions; /* of the lanewise that is installed */
@@ -291,6 +291,136 @@ typedef struct {
     void (*softmax_float64)(const double *x, double *y, Py_ssize_t rows, Py_ssize_t n);
     void (*log_softmax_float32)(const float *x, float *y, Py_ssize_t rows, Py_ssize_t n);
     void (*log_softmax_float64)(const double *x, double *y, Py_ssize_t rows, Py_ssize_t n);
+
+    /* lanewise.kernels.activations */
+    /* f of one number, for callers that take a `double (double)`: SciPy's LowLevelCallable */
+    double (*exp_point_float64)(double x);
+    double (*expm1_point_float64)(double x);
+    double (*log_point_float64)(double x);
+    double (*log1p_point_float64)(double x);
+    double (*erf_point_float64)(double x);
+    double (*erfc_point_float64)(double x);
+    double (*relu_point_float64)(double x);
+    double (*relu6_point_float64)(double x);
+    double (*relu_squared_point_float64)(double x);
+    double (*sigmoid_point_float64)(double x);
+    double (*tanh_point_float64)(double x);
+    double (*silu_point_float64)(double x);
+    double (*gelu_point_float64)(double x);
+    double (*gelu_tanh_point_float64)(double x);
+    double (*mish_point_float64)(double x);
+    double (*softsign_point_float64)(double x);
+    double (*softplus_point_float64)(double x);
+    double (*logsigmoid_point_float64)(double x);
+    double (*selu_point_float64)(double x);
+    double (*tanhshrink_point_float64)(double x);
+    double (*hardsigmoid_point_float64)(double x);
+    double (*hardswish_point_float64)(double x);
+    /* one parameter for all elements; y may be x. In the environment that is described in interface.pxd, whatever the
+     * caller's */
+    void (*leaky_relu_scalar_float32)(const float *x, float negative_slope, float *y, Py_ssize_t n);
+    void (*leaky_relu_scalar_float64)(const double *x, double negative_slope, double *y, Py_ssize_t n);
+    void (*elu_scalar_float32)(const float *x, float alpha, float *y, Py_ssize_t n);
+    void (*elu_scalar_float64)(const double *x, double alpha, double *y, Py_ssize_t n);
+    void (*celu_scalar_float32)(const float *x, float alpha, float *y, Py_ssize_t n);
+    void (*celu_scalar_float64)(const double *x, double alpha, double *y, Py_ssize_t n);
+    void (*swish_scalar_float32)(const float *x, float beta, float *y, Py_ssize_t n);
+    void (*swish_scalar_float64)(const double *x, double beta, double *y, Py_ssize_t n);
+    void (*softplus_scaled_scalar_float32)(const float *x, float beta, float *y, Py_ssize_t n);
+    void (*softplus_scaled_scalar_float64)(const double *x, double beta, double *y, Py_ssize_t n);
+    void (*softshrink_scalar_float32)(const float *x, float lambd, float *y, Py_ssize_t n);
+    void (*softshrink_scalar_float64)(const double *x, double lambd, double *y, Py_ssize_t n);
+    void (*hardshrink_scalar_float32)(const float *x, float lambd, float *y, Py_ssize_t n);
+    void (*hardshrink_scalar_float64)(const double *x, double lambd, double *y, Py_ssize_t n);
+    void (*squareplus_scalar_float32)(const float *x, float b, float *y, Py_ssize_t n);
+    void (*squareplus_scalar_float64)(const double *x, double b, double *y, Py_ssize_t n);
+    void (*hardtanh_scalar_float32)(const float *x, float min_val, float max_val, float *y, Py_ssize_t n);
+    void (*hardtanh_scalar_float64)(const double *x, double min_val, double max_val, double *y, Py_ssize_t n);
+    void (*threshold_scalar_float32)(const float *x, float at, float value, float *y, Py_ssize_t n);
+    void (*threshold_scalar_float64)(const double *x, double at, double value, double *y, Py_ssize_t n);
+    void (*leaky_relu_backward_scalar_float32)(const float *grad, const float *x, float negative_slope, float *grad_x,
+                                               Py_ssize_t n);
+    void (*leaky_relu_backward_scalar_float64)(const double *grad, const double *x, double negative_slope,
+                                               double *grad_x, Py_ssize_t n);
+    void (*elu_backward_scalar_float32)(const float *grad, const float *x, float alpha, float *grad_x, Py_ssize_t n);
+    void (*elu_backward_scalar_float64)(const double *grad, const double *x, double alpha, double *grad_x,
+                                        Py_ssize_t n);
+    void (*celu_backward_scalar_float32)(const float *grad, const float *x, float alpha, float *grad_x, Py_ssize_t n);
+    void (*celu_backward_scalar_float64)(const double *grad, const double *x, double alpha, double *grad_x,
+                                         Py_ssize_t n);
+    void (*swish_backward_scalar_float32)(const float *grad, const float *x, float beta, float *grad_x, Py_ssize_t n);
+    void (*swish_backward_scalar_float64)(const double *grad, const double *x, double beta, double *grad_x,
+                                          Py_ssize_t n);
+    void (*softplus_scaled_backward_scalar_float32)(const float *grad, const float *x, float beta, float *grad_x,
+                                                    Py_ssize_t n);
+    void (*softplus_scaled_backward_scalar_float64)(const double *grad, const double *x, double beta, double *grad_x,
+                                                    Py_ssize_t n);
+    void (*shrink_backward_scalar_float32)(const float *grad, const float *x, float lambd, float *grad_x, Py_ssize_t n);
+    void (*shrink_backward_scalar_float64)(const double *grad, const double *x, double lambd, double *grad_x,
+                                           Py_ssize_t n);
+    void (*squareplus_backward_scalar_float32)(const float *grad, const float *x, float b, float *grad_x, Py_ssize_t n);
+    void (*squareplus_backward_scalar_float64)(const double *grad, const double *x, double b, double *grad_x,
+                                               Py_ssize_t n);
+    void (*hardtanh_backward_scalar_float32)(const float *grad, const float *x, float min_val, float max_val,
+                                             float *grad_x, Py_ssize_t n);
+    void (*hardtanh_backward_scalar_float64)(const double *grad, const double *x, double min_val, double max_val,
+                                             double *grad_x, Py_ssize_t n);
+    void (*threshold_backward_scalar_float32)(const float *grad, const float *x, float at, float *grad_x, Py_ssize_t n);
+    void (*threshold_backward_scalar_float64)(const double *grad, const double *x, double at, double *grad_x,
+                                              Py_ssize_t n);
+    /* on the bits of 16-bit floats: computed in float32 and rounded once; y may be x. In that environment too */
+    void (*relu_float16)(const uint16_t *x, uint16_t *y, Py_ssize_t n);
+    void (*relu_bfloat16)(const uint16_t *x, uint16_t *y, Py_ssize_t n);
+    void (*sigmoid_float16)(const uint16_t *x, uint16_t *y, Py_ssize_t n);
+    void (*sigmoid_bfloat16)(const uint16_t *x, uint16_t *y, Py_ssize_t n);
+    void (*tanh_float16)(const uint16_t *x, uint16_t *y, Py_ssize_t n);
+    void (*tanh_bfloat16)(const uint16_t *x, uint16_t *y, Py_ssize_t n);
+    void (*silu_float16)(const uint16_t *x, uint16_t *y, Py_ssize_t n);
+    void (*silu_bfloat16)(const uint16_t *x, uint16_t *y, Py_ssize_t n);
+    void (*gelu_float16)(const uint16_t *x, uint16_t *y, Py_ssize_t n);
+    void (*gelu_bfloat16)(const uint16_t *x, uint16_t *y, Py_ssize_t n);
+    void (*gelu_tanh_float16)(const uint16_t *x, uint16_t *y, Py_ssize_t n);
+    void (*gelu_tanh_bfloat16)(const uint16_t *x, uint16_t *y, Py_ssize_t n);
+    void (*mish_float16)(const uint16_t *x, uint16_t *y, Py_ssize_t n);
+    void (*mish_bfloat16)(const uint16_t *x, uint16_t *y, Py_ssize_t n);
+    void (*softplus_float16)(const uint16_t *x, uint16_t *y, Py_ssize_t n);
+    void (*softplus_bfloat16)(const uint16_t *x, uint16_t *y, Py_ssize_t n);
+    void (*relu_backward_float16)(const uint16_t *grad, const uint16_t *x, uint16_t *grad_x, Py_ssize_t n);
+    void (*relu_backward_bfloat16)(const uint16_t *grad, const uint16_t *x, uint16_t *grad_x, Py_ssize_t n);
+    void (*sigmoid_backward_float16)(const uint16_t *grad, const uint16_t *y, uint16_t *grad_x, Py_ssize_t n);
+    void (*sigmoid_backward_bfloat16)(const uint16_t *grad, const uint16_t *y, uint16_t *grad_x, Py_ssize_t n);
+    void (*tanh_backward_float16)(const uint16_t *grad, const uint16_t *y, uint16_t *grad_x, Py_ssize_t n);
+    void (*tanh_backward_bfloat16)(const uint16_t *grad, const uint16_t *y, uint16_t *grad_x, Py_ssize_t n);
+    void (*silu_backward_float16)(const uint16_t *grad, const uint16_t *x, uint16_t *grad_x, Py_ssize_t n);
+    void (*silu_backward_bfloat16)(const uint16_t *grad, const uint16_t *x, uint16_t *grad_x, Py_ssize_t n);
+    void (*gelu_backward_float16)(const uint16_t *grad, const uint16_t *x, uint16_t *grad_x, Py_ssize_t n);
+    void (*gelu_backward_bfloat16)(const uint16_t *grad, const uint16_t *x, uint16_t *grad_x, Py_ssize_t n);
+    void (*gelu_tanh_backward_float16)(const uint16_t *grad, const uint16_t *x, uint16_t *grad_x, Py_ssize_t n);
+    void (*gelu_tanh_backward_bfloat16)(const uint16_t *grad, const uint16_t *x, uint16_t *grad_x, Py_ssize_t n);
+    void (*mish_backward_float16)(const uint16_t *grad, const uint16_t *x, uint16_t *grad_x, Py_ssize_t n);
+    void (*mish_backward_bfloat16)(const uint16_t *grad, const uint16_t *x, uint16_t *grad_x, Py_ssize_t n);
+    void (*softplus_backward_float16)(const uint16_t *grad, const uint16_t *x, uint16_t *grad_x, Py_ssize_t n);
+    void (*softplus_backward_bfloat16)(const uint16_t *grad, const uint16_t *x, uint16_t *grad_x, Py_ssize_t n);
+
+    /* lanewise.kernels.breeding */
+    /* Breeding packed 4-bit genomes, for those who cimport: one genome of n weights, ceil(n / 2) bytes, on one thread.
+     * What is drawn depends on (seed, generation, individual) alone: individual i of a population is drawn as row i of
+     * the functions of lanewise.genome. A last half byte that no weight has is written as 0. a genome of random codes */
+    void (*random_genome_uint8)(uint8_t *y, Py_ssize_t n, uint64_t seed, uint32_t generation, uint32_t individual);
+    /* kind: 0 flips each bit with the rate, 1 flips each bit of the Gray code of a level's rank, 2 moves each weight to
+     * a level next to its own, 3 draws its code anew. tables has 64 bytes: lanewise.genome.Codebook.tables. y may be
+     * genome */
+    void (*mutate_uint8)(const uint8_t *genome, uint8_t *y, Py_ssize_t n, double rate, int kind, const uint8_t *tables,
+                         uint64_t seed, uint32_t generation, uint32_t individual);
+    /* y takes from a and b, and sibling, which may be NULL, what is left: kind 0 by a fair coin for each weight, 1 for
+     * each bit, 2 what lies between two places, of which `points` (1 or 2) are drawn. y may be a, and sibling b */
+    void (*crossover_uint8)(const uint8_t *a, const uint8_t *b, uint8_t *y, uint8_t *sibling, Py_ssize_t n, int kind,
+                            int points, uint64_t seed, uint32_t generation, uint32_t individual);
+
+    /* lanewise.kernels.distances */
+    /* How far two packed 4-bit genomes are apart, for those who cimport. how many bits of n weights differ, or,
+     * by_weight, how many weights */
+    Py_ssize_t (*hamming_distance_uint8)(const uint8_t *a, const uint8_t *b, Py_ssize_t n, int by_weight);
 } lanewise_table;
 
 #ifdef __cplusplus
@@ -341,7 +471,32 @@ static inline int lanewise_import(void) {
         "decode_float8_e8m0fnu_float32", "decode_float6_e3m2fn_float32", "decode_float6_e2m3fn_float32",
         "decode_float4_e2m1fn_float32", "linear4_float32", "cross_entropy_float32", "cross_entropy_float64",
         "rms_norm_float32", "rms_norm_float64", "layer_norm_float32", "layer_norm_float64", "tile_float32",
-        "softmax_float32", "softmax_float64", "log_softmax_float32", "log_softmax_float64"
+        "softmax_float32", "softmax_float64", "log_softmax_float32", "log_softmax_float64", "exp_point_float64",
+        "expm1_point_float64", "log_point_float64", "log1p_point_float64", "erf_point_float64", "erfc_point_float64",
+        "relu_point_float64", "relu6_point_float64", "relu_squared_point_float64", "sigmoid_point_float64",
+        "tanh_point_float64", "silu_point_float64", "gelu_point_float64", "gelu_tanh_point_float64",
+        "mish_point_float64", "softsign_point_float64", "softplus_point_float64", "logsigmoid_point_float64",
+        "selu_point_float64", "tanhshrink_point_float64", "hardsigmoid_point_float64", "hardswish_point_float64",
+        "leaky_relu_scalar_float32", "leaky_relu_scalar_float64", "elu_scalar_float32", "elu_scalar_float64",
+        "celu_scalar_float32", "celu_scalar_float64", "swish_scalar_float32", "swish_scalar_float64",
+        "softplus_scaled_scalar_float32", "softplus_scaled_scalar_float64", "softshrink_scalar_float32",
+        "softshrink_scalar_float64", "hardshrink_scalar_float32", "hardshrink_scalar_float64",
+        "squareplus_scalar_float32", "squareplus_scalar_float64", "hardtanh_scalar_float32", "hardtanh_scalar_float64",
+        "threshold_scalar_float32", "threshold_scalar_float64", "leaky_relu_backward_scalar_float32",
+        "leaky_relu_backward_scalar_float64", "elu_backward_scalar_float32", "elu_backward_scalar_float64",
+        "celu_backward_scalar_float32", "celu_backward_scalar_float64", "swish_backward_scalar_float32",
+        "swish_backward_scalar_float64", "softplus_scaled_backward_scalar_float32",
+        "softplus_scaled_backward_scalar_float64", "shrink_backward_scalar_float32", "shrink_backward_scalar_float64",
+        "squareplus_backward_scalar_float32", "squareplus_backward_scalar_float64", "hardtanh_backward_scalar_float32",
+        "hardtanh_backward_scalar_float64", "threshold_backward_scalar_float32", "threshold_backward_scalar_float64",
+        "relu_float16", "relu_bfloat16", "sigmoid_float16", "sigmoid_bfloat16", "tanh_float16", "tanh_bfloat16",
+        "silu_float16", "silu_bfloat16", "gelu_float16", "gelu_bfloat16", "gelu_tanh_float16", "gelu_tanh_bfloat16",
+        "mish_float16", "mish_bfloat16", "softplus_float16", "softplus_bfloat16", "relu_backward_float16",
+        "relu_backward_bfloat16", "sigmoid_backward_float16", "sigmoid_backward_bfloat16", "tanh_backward_float16",
+        "tanh_backward_bfloat16", "silu_backward_float16", "silu_backward_bfloat16", "gelu_backward_float16",
+        "gelu_backward_bfloat16", "gelu_tanh_backward_float16", "gelu_tanh_backward_bfloat16", "mish_backward_float16",
+        "mish_backward_bfloat16", "softplus_backward_float16", "softplus_backward_bfloat16", "random_genome_uint8",
+        "mutate_uint8", "crossover_uint8", "hamming_distance_uint8"
     };
     const lanewise_table *table;
     PyObject *module = PyImport_ImportModule("lanewise.embedding");

@@ -2,9 +2,8 @@
 
 import os
 import sys
-from pathlib import Path
 
-import lanewise.kernels
+import lanewise
 from Cython.Build import cythonize
 from lanewise.kernels.levels import LEVELS
 from setuptools import Extension, setup
@@ -14,7 +13,7 @@ COMMON_FLAGS = ["/O2"] if sys.platform == "win32" else ["-O2", "-ffp-contract=of
 registers = Extension(
     "registers",
     ["registers.pyx"],
-    include_dirs=[str(Path(lanewise.kernels.machine.__file__).parent)],  # where lanes/lanes.h is installed
+    include_dirs=[lanewise.get_include()],  # which leads to lanes/lanes.h
     extra_compile_args=COMMON_FLAGS + list(LEVELS[os.environ["LANES_LEVEL"]].flags),
 )
 setup(name="registers", ext_modules=cythonize([registers], language_level=3))

@@ -1,0 +1,23 @@
+# Flat kernels made of flat kernels, for those who call from C: operands of 16 bits, and parameters that are one number
+# for all elements. No mathematics, no Python.
+cimport numpy as np
+
+from .ufuncs cimport MAX_OPERANDS, Dtype, Row, size_of, span
+
+ctypedef const void* operand
+
+
+cdef inline void pass_through(void* kernel, Dtype dtype, int arrays, int numbers, const operand* operands,
+                              Py_ssize_t n) noexcept nogil:
+    # a kernel of `arrays` inputs of n elements, then of `numbers` that stand for n elements each, then of one output
+    cdef Row row
+    cdef char* args[MAX_OPERANDS]
+    cdef np.npy_intp steps[MAX_OPERANDS]
+    cdef int k, n_in = arrays + numbers
+    row.kernel, row.told = kernel, NULL
+    row.lanes, row.n_in, row.n_out = 1, n_in, 1
+    for k in range(n_in + 1):
+        row.dtypes[k] = dtype
+        args[k] = <char*>operands[k]
+        steps[k] = 0 if arrays <= k < n_in else size_of(dtype)
+    span(&row, args, steps, 0, n)

@@ -1,0 +1,129 @@
+"""What the arrays of other libraries give, as the table of docs/interop.md says: a library at a time, skipped where it
+is not installed."""
+
+import io
+
+import lanewise as lw
+import numpy as np
+import pytest
+
+A = np.linspace(-2, 2, 6, dtype=np.float32).reshape(2, 3)
+HOLED = [1.0, None, 2.0]
+# array: module, how it is made, the type of silu and elu of it
+ARRAYS = {
+    "pandas Series": ("pandas", lambda m: m.Series(A[0], index=list("abc")), "Series"),
+    "pandas DataFrame": ("pandas", lambda m: m.DataFrame(A), "DataFrame"),
+    "polars Series": ("polars", lambda m: m.Series(A[0]), "Series"),
+    "polars DataFrame": ("polars", lambda m: m.DataFrame(A), "ndarray"),
+    "pyarrow Array": ("pyarrow", lambda m: m.array(A[0]), "ndarray"),
+    "pyarrow ChunkedArray": ("pyarrow", lambda m: m.chunked_array([A[0], A[1]]), "ndarray"),
+    "pyarrow Table": ("pyarrow", lambda m: m.table({"a": A[0]}), "ndarray"),
+    "xarray DataArray": ("xarray", lambda m: m.DataArray(A, dims=("b", "k")), "DataArray"),
+    "dask Array": ("dask.array", lambda m: m.from_array(A, chunks=(1, 3)), "Array"),
+    "matrix": ("numpy", lambda m: m.matrix(A), "matrix"),
+    "JAX": ("jax.numpy", lambda m: m.asarray(A), "ndarray"),
+}
+# module, how it is made, which numbers of a result are missing
+MISSING = {
+    "pandas nullable": ("pandas", lambda m: m.Series(HOLED, dtype="Float32"), lambda y: list(y.isna())),
+    "polars null": ("polars", lambda m: m.Series(HOLED, dtype=m.Float32), lambda y: y.is_null().to_list()),
+    "pyarrow null": ("pyarrow", lambda m: m.array(HOLED, m.float32()), lambda y: np.isnan(y).tolist()),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*matrix subclass:PendingDeprecationWarning")
+@pytest.mark.parametrize("name", ARRAYS)
+def test_arrays(name):
+    module, make, kind = ARRAYS[name]
+    x = make(pytest.importorskip(module))
+    plain = np.asarray(x)
+    for function in (lw.silu, lw.elu):
+        y = function(x)
+        assert type(y).__name__ == kind
+        assert np.array_equal(np.asarray(y), function(plain))
+    along = lw.softmax(x)
+    assert type(along).__name__ == ("matrix" if kind == "matrix" else "ndarray")
+    assert np.array_equal(along, lw.softmax(plain))
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_what_is_missing_stays_missing(name):
+    module, make, missing = MISSING[name]
+    x = make(pytest.importorskip(module))
+    assert missing(lw.silu(x)) == [False, True, False]
+    assert np.isnan(lw.softmax(x)).all()
+
+
+def test_labels_are_kept():
+    pandas = pytest.importorskip("pandas")
+    assert list(lw.silu(pandas.Series(A[0], index=list("abc"))).index) == list("abc")
+    frame = pandas.DataFrame(A, columns=list("abc"))
+    again = pandas.DataFrame(lw.softmax(frame), frame.index, frame.columns)
+    assert np.array_equal(again, lw.softmax(A))
+
+
+def test_xarray_along_a_dimension():
+    xarray = pytest.importorskip("xarray")
+    x = xarray.DataArray(A, dims=("b", "k"))
+    assert lw.silu(x).dims == ("b", "k")
+    y = xarray.apply_ufunc(lw.softmax, x, input_core_dims=[["k"]], output_core_dims=[["k"]])
+    assert y.dims == ("b", "k")
+    assert np.array_equal(y, lw.softmax(A))
+
+
+def test_dask_is_lazy():
+    array = pytest.importorskip("dask.array")
+    x = array.from_array(A, chunks=(1, 3))
+    assert np.array_equal(x.map_blocks(lw.softmax).compute(), lw.softmax(A))
+    assert lw.silu(x).chunks == x.chunks
+
+
+def test_masked():
+    x = np.ma.masked_array(A, A < 0)
+    assert np.array_equal(lw.silu(x).mask, x.mask)
+    with pytest.raises(TypeError, match="masked array, whose mask would not be seen; fill it or drop"):
+        lw.softmax(x)
+
+
+def test_sparse():
+    sparse = pytest.importorskip("scipy.sparse")
+    with pytest.raises(TypeError, match="'silu' not supported"):
+        lw.silu(sparse.csr_array(A))
+    with pytest.raises(TypeError, match=r"dtype object; expected .*sparse array, for which use x\.toarray\(\)"):
+        lw.softmax(sparse.csr_array(A))
+
+
+def test_a_bfloat16_that_was_saved():
+    bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+    file = io.BytesIO()
+    np.save(file, A.astype(bfloat16))
+    file.seek(0)
+    x = np.load(file)
+    assert x.dtype == np.dtype("V2")
+    with pytest.raises(TypeError, match="'silu' not supported"):
+        lw.silu(x)
+    with pytest.raises(TypeError, match=r"dtype \|V2; expected .*bfloat16: use x\.view\(ml_dtypes\.bfloat16\)"):
+        lw.softmax(x)
+    assert np.array_equal(lw.softmax(x.view(bfloat16)), lw.softmax(A.astype(bfloat16)))
+
+
+def test_jax_bfloat16():
+    numpy = pytest.importorskip("jax.numpy")
+    y = lw.silu(numpy.asarray(A).astype("bfloat16"))
+    assert type(y) is np.ndarray
+    assert y.dtype == pytest.importorskip("ml_dtypes").bfloat16
+
+
+def test_torch():
+    torch = pytest.importorskip("torch")
+    x = torch.from_numpy(A.copy())
+    with pytest.warns(DeprecationWarning, match="__array_wrap__"):
+        y = lw.silu(x)
+    assert type(y) is torch.Tensor
+    assert not y.requires_grad
+    assert type(lw.softmax(x)) is np.ndarray
+    for function in (lw.silu, lw.softmax):
+        with pytest.raises(RuntimeError, match=r"tensor\.detach\(\)\.numpy\(\)"):
+            function(x.clone().requires_grad_())
+        with pytest.raises(TypeError, match="BFloat16"):
+            function(x.to(torch.bfloat16))
