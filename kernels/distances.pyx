@@ -66,6 +66,8 @@ cdef Py_ssize_t distance(const uint8_t* a, const uint8_t* b, Py_ssize_t genome_b
 cdef Py_ssize_t hamming_distance_uint8(const uint8_t* a, const uint8_t* b, Py_ssize_t n,
                                        bint by_weight) noexcept nogil:
     return distance(a, b, (n + 1) // 2, by_weight)
+
+
 cdef struct Pairs:
     # of genomes a[i] and b[i]; or all of a
     const uint8_t* a

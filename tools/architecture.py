@@ -31,6 +31,8 @@ ROLES = {  # what a room holds, in a few words; two lines of the picture
     "jax.py": "the functions on JAX's arrays",
     "bounds.py": "the accuracy contract, in ULP",
     "config.py": "versions, level, threads",
+    "limits.py": "threadpoolctl's way to the threads",
+    "processors.py": "how many threads by default",
     "files.py": "files written whole or not at all",
     "formats.py": "descriptions of formats",
     "packing.py": "two codes per byte",
@@ -72,7 +74,7 @@ def arrows():
         if room != "kernels" and room not in left_out:
             lines = pylib.PACKAGE.joinpath(*parts)
             found |= {(python_room(room), python_room(target)) for target in pylib.imported(lines)}
-    found.discard((python_room("config"), "lanewise"))  # which tells it the version
+    found -= {(python_room(room), "lanewise") for room in ("config", "limits")}  # which tells them the version
     for file in kernels.sources():
         folder = file.parent.relative_to(kernels.KERNELS)
         found |= {(kernel_room(kernels.room_of(file)), kernel_room(target.split(".")[0]))

@@ -8,7 +8,7 @@ from ..kernels import activations as _kernels
 from ..kernels.batch_norm import total_gufunc
 from ..kernels.operands import any_less, any_zero, apply
 from . import _documentation
-from ._axis import refuse_mask, rounded_to
+from ._axis import call, refuse_mask, rounded_to
 from .table import FUNCTIONS
 
 _ENTRIES = {name: entry for name, entry in FUNCTIONS.items() if entry.parameters}

@@ -17,7 +17,7 @@
 
 /* Raised when a function changes its meaning: an extension then has to be built again. Functions are only added. */
 #define LANEWISE_ABI 1
-#define LANEWISE_FUNCTIONS 272 /* what this header declares; a later lanewise has them too, in the same places */
+#define LANEWISE_FUNCTIONS 274 /* what this header declares; a later lanewise has them too, in the same places */
 
 typedef struct {
     int abi, functions; /* of the lanewise that is installed */
@@ -421,6 +421,18 @@ typedef struct {
     /* How far two packed 4-bit genomes are apart, for those who cimport. how many bits of n weights differ, or,
      * by_weight, how many weights */
     Py_ssize_t (*hamming_distance_uint8)(const uint8_t *a, const uint8_t *b, Py_ssize_t n, int by_weight);
+
+    /* lanewise.kernels.genome */
+    /* weights[i] = levels[code i] * scales[i // group] + offsets[i // group], rounded once; offsets may be NULL */
+    void (*decode_offset_float32)(const uint8_t *genome, const float *levels, const float *scales, const float *offsets,
+                                  Py_ssize_t group, float *weights, Py_ssize_t n);
+
+    /* lanewise.kernels.linear4 */
+    /* the same of weights[o][i] = levels[code] * scales[o][i // group] + offsets[o][i // group], rounded once; offsets
+     * may be NULL */
+    int (*linear4_offset_float32)(const uint8_t *codes, const float *levels, const float *scales, const float *offsets,
+                                  Py_ssize_t group, const float *bias, const float *x, float *y, Py_ssize_t rows,
+                                  Py_ssize_t inputs, Py_ssize_t outputs, int num_threads);
 } lanewise_table;
 
 #ifdef __cplusplus
@@ -496,7 +508,7 @@ static inline int lanewise_import(void) {
         "tanh_backward_bfloat16", "silu_backward_float16", "silu_backward_bfloat16", "gelu_backward_float16",
         "gelu_backward_bfloat16", "gelu_tanh_backward_float16", "gelu_tanh_backward_bfloat16", "mish_backward_float16",
         "mish_backward_bfloat16", "softplus_backward_float16", "softplus_backward_bfloat16", "random_genome_uint8",
-        "mutate_uint8", "crossover_uint8", "hamming_distance_uint8"
+        "mutate_uint8", "crossover_uint8", "hamming_distance_uint8", "decode_offset_float32", "linear4_offset_float32"
     };
     const lanewise_table *table;
     PyObject *module = PyImport_ImportModule("lanewise.embedding");
