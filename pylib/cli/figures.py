@@ -160,7 +160,7 @@ def flows(found, title, path):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 4), dpi=160, layout="constrained")
+    figure = Figure(figsize=(11, 4.5), dpi=160, layout="constrained")
     FigureCanvasAgg(figure)
     parts = figure.subplots(1, 3)
     for name, flow in found.items():
@@ -177,7 +177,7 @@ def flows(found, title, path):
     for axes in parts[:2]:
         axes.set_yscale("log")
     parts[2].set_ylim(0, None)
-    parts[2].legend(frameon=False, fontsize=9)
+    figure.legend(*parts[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     figure.suptitle(title, x=0.01, ha="left", weight="bold", size=12)
     return _save(figure, path)
 
