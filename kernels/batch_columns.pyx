@@ -10,6 +10,7 @@
 from cpython.pycapsule cimport PyCapsule_Import
 from cython.parallel cimport prange, threadid
 from libc.math cimport INFINITY, fabs, ldexp
+from libc.stdint cimport uint16_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
@@ -415,7 +416,23 @@ cdef inline double found_mean(const real* like, const Problem* problem, Py_ssize
     return element(<const real*>problem.known.of[MEAN], i) + problem.sums[i] / examples
 
 
-cdef inline bint judge(const real* like, const Problem* problem, Py_ssize_t examples, bint final) noexcept nogil:
+cdef inline bint has_vanished(Dtype dtype, const Problem* problem, Py_ssize_t i) noexcept nogil:
+    # Whether a channel that neither deviates nor has squares in float32 is not constant: what differs from a mean of
+    # 2^-50 or more differs by 2^-74, whose square float32 holds, and a mean of 0 may be that of numbers or of zeros.
+    cdef float mean = (<const float*>problem.known.of[MEAN])[i]
+    cdef const char* x = problem.x.data + i * problem.x.stride
+    cdef Py_ssize_t example
+    if mean != 0.0:
+        return fabs(mean) < ldexp(1.0, -50)
+    for example in range(problem.examples):
+        if ((<const uint32_t*>x)[0] << 1 if dtype == FLOAT32 else <uint32_t>(<const uint16_t*>x)[0] << 17) != 0:
+            return True
+        x += problem.x.step
+    return False
+
+
+cdef inline bint judge(const real* like, Dtype dtype, const Problem* problem, Py_ssize_t examples,
+                       bint final) noexcept nogil:
     # Whether a channel's sums have lost digits. Deviations from afar are taken again once, from what is then the mean.
     cdef Py_ssize_t i
     cdef double apart, square
@@ -427,7 +444,8 @@ cdef inline bint judge(const real* like, const Problem* problem, Py_ssize_t exam
         square = problem.sums[problem.channels + i] / examples
         problem.again[i] = POOR if apart * apart > 0.5 * square and not final else 0
         if real is f32x:
-            if not (ldexp(1.0, -60) < square < ldexp(1.0, 100) or apart == square == 0.0):
+            if not ldexp(1.0, -60) < square < ldexp(1.0, 100) and (
+                    not apart == square == 0.0 or has_vanished(dtype, problem, i)):
                 problem.again[i] = LOST
         any_poor = any_poor or problem.again[i] == POOR
     return any_poor
@@ -466,13 +484,13 @@ cdef void moments_kernel(const real* like, Dtype dtype, char** args, Py_ssize_t 
     for i in range(channels):
         set_known(like, &problem, MEAN, i, found_mean(like, &problem, i, few))
     add_deviations(like, dtype, &problem, True, threads)
-    if judge(like, &problem, examples, False):
+    if judge(like, dtype, &problem, examples, False):
         tell(like, &problem, 0, examples, args[2], steps[3], args[3], steps[4])
         for i in range(channels):
             set_known(like, &problem, MEAN, i, found_mean(like, &problem, i, examples))
         add_deviations(like, dtype, &problem, True, threads)
         tell(like, &problem, POOR, examples, args[2], steps[3], args[3], steps[4])
-        judge(like, &problem, examples, True)
+        judge(like, dtype, &problem, examples, True)
     else:
         tell(like, &problem, 0, examples, args[2], steps[3], args[3], steps[4])
     for i in range(channels):

@@ -20,6 +20,9 @@ _UFUNCS = {name.removesuffix("_short_ufunc"): (getattr(_kernels, name.replace("_
 for _name, _pair in _UFUNCS.items():
     for _ufunc in _pair:
         _documentation.named(_ufunc, f"{_name}_ufunc", _kernels.__name__)
+# of functions with a factor of 1 the ufunc without one, which is faster
+_OF_ONE = {"swish": (_kernels.silu_ufunc,), "swish_backward": (_kernels.silu_backward_ufunc,),
+           "softplus": (_kernels.softplus_ufunc,), "softplus_backward": (_kernels.softplus_backward_ufunc,)}
 _SLOPE = {"negative_slope": "The slope where x <= 0"}
 _ALPHA = {"alpha": "The depth for x towards -inf, as a positive number"}
 _BETA = {"beta": "The factor of x within"}
@@ -97,25 +100,25 @@ def celu_backward(grad, x, alpha=1.0, *, out=None, **keywords):
 
 def swish(x, beta=1.0, *, out=None, **keywords):
     if _is_one(beta):
-        return _kernels.silu_ufunc(x, out, **keywords)
+        return apply(_OF_ONE["swish"], keywords, out, (x,))
     return apply(_UFUNCS["swish"], keywords, out, (x,), beta)
 
 
 def swish_backward(grad, x, beta=1.0, *, out=None, **keywords):
     if _is_one(beta):
-        return _kernels.silu_backward_ufunc(grad, x, out, **keywords)
+        return apply(_OF_ONE["swish_backward"], keywords, out, (grad, x))
     return apply(_UFUNCS["swish_backward"], keywords, out, (grad, x), beta)
 
 
 def softplus(x, beta=1.0, *, out=None, **keywords):
     if _is_one(beta):
-        return _kernels.softplus_ufunc(x, out, **keywords)
+        return apply(_OF_ONE["softplus"], keywords, out, (x,))
     return apply(_UFUNCS["softplus_scaled"], keywords, out, (x,), beta)
 
 
 def softplus_backward(grad, x, beta=1.0, *, out=None, **keywords):
     if _is_one(beta):
-        return _kernels.softplus_backward_ufunc(grad, x, out, **keywords)
+        return apply(_OF_ONE["softplus_backward"], keywords, out, (grad, x))
     return apply(_UFUNCS["softplus_scaled_backward"], keywords, out, (grad, x), beta)
 
 
