@@ -420,14 +420,14 @@ cdef inline bint has_vanished(Dtype dtype, const Problem* problem, Py_ssize_t i)
     # Whether a channel that neither deviates nor has squares in float32 is not constant: what differs from a mean of
     # 2^-50 or more differs by 2^-74, whose square float32 holds, and a mean of 0 may be that of numbers or of zeros.
     cdef float mean = (<const float*>problem.known.of[MEAN])[i]
-    cdef const char* x = problem.x.data + i * problem.x.stride
+    cdef const char* x
     cdef Py_ssize_t example
     if mean != 0.0:
         return fabs(mean) < ldexp(1.0, -50)
     for example in range(problem.examples):
+        x = problem.x.data + example * problem.x.step + i * problem.x.stride
         if ((<const uint32_t*>x)[0] << 1 if dtype == FLOAT32 else <uint32_t>(<const uint16_t*>x)[0] << 17) != 0:
             return True
-        x += problem.x.step
     return False
 
 
