@@ -8,7 +8,7 @@ import operator
 import numpy as np
 
 from ..kernels import genome as _kernels
-from ..packing import numbers, plain, rows_of, weights_in, whole
+from ..packing import contiguous, numbers, plain, rows_of, weights_in, whole
 
 __all__ = ["FLOAT4", "INT4", "LOG4", "LOG4_ZERO", "NF4", "Codebook", "best_scale", "decode", "encode"]
 
@@ -146,7 +146,7 @@ def scales_of(scale, group, n, rows):
         raise ValueError(f"scale is a number, [{groups}] for the groups or [{rows}, {groups}] for each genome's; "
                          f"got {list(scales.shape)}")
     leading = scales.shape[0] if scales.ndim == 2 else 1
-    return np.ascontiguousarray(np.broadcast_to(scales, (leading, groups))), group
+    return contiguous(np.broadcast_to(scales, (leading, groups))), group
 
 
 def decode(genomes, codebook=LOG4, scale=1.0, *, group=None, n_weights=None):
