@@ -8,6 +8,7 @@
 # bit of another. A chunk adds its rows in order, and the chunks, set by the shape alone, are added in
 # order, so that nobody sees the number of threads.
 from libc.math cimport INFINITY, fabs, ldexp
+from libc.stdint cimport uint16_t, uint32_t
 from libc.stdlib cimport free
 
 cimport numpy as np
@@ -331,6 +332,23 @@ cdef inline double found_mean(const real* like, const Problem* problem, Py_ssize
     return element(<const real*>problem.known.of[MEAN], i) + problem.work.sums[i] / examples
 
 
+cdef inline bint has_vanished(const Problem* problem, Py_ssize_t i) noexcept nogil:
+    # Whether a channel that neither deviates nor has squares in float32 is not constant: what differs from a mean of
+    # 2^-50 or more differs by 2^-74, whose square float32 holds, and a mean of 0 may be that of numbers or of zeros.
+    cdef float mean = (<const float*>problem.known.of[MEAN])[i]
+    cdef const Operand* x = &problem.work.of[0]
+    cdef const char* code
+    cdef Py_ssize_t example
+    if mean != 0.0:
+        return fabs(mean) < ldexp(1.0, -50)
+    for example in range(problem.work.rows):
+        code = x.data + example * x.step_q + i * x.stride
+        if ((<const uint32_t*>code)[0] << 1 if problem.work.dtype == FLOAT32 else
+                <uint32_t>(<const uint16_t*>code)[0] << 17) != 0:
+            return True
+    return False
+
+
 cdef inline bint judge(const real* like, const Problem* problem, Py_ssize_t examples, bint final) noexcept nogil:
     # Whether a channel's sums have lost digits. Deviations from afar are taken again once, from what is then the mean.
     cdef Py_ssize_t i
@@ -343,7 +361,8 @@ cdef inline bint judge(const real* like, const Problem* problem, Py_ssize_t exam
         square = problem.work.sums[problem.channels + i] / examples
         problem.again[i] = POOR if apart * apart > 0.5 * square and not final else 0
         if real is f32x:
-            if not (ldexp(1.0, -60) < square < ldexp(1.0, 100) or apart == square == 0.0):
+            if not ldexp(1.0, -60) < square < ldexp(1.0, 100) and (
+                    not apart == square == 0.0 or has_vanished(problem, i)):
                 problem.again[i] = LOST
         any_poor = any_poor or problem.again[i] == POOR
     return any_poor

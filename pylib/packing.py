@@ -60,6 +60,12 @@ def one_of(name, value, known):
     return value
 
 
+def contiguous(array):
+    """An array as C lays it out, each number on a boundary of its size, as kernels read it."""
+    array = np.ascontiguousarray(array)
+    return array if array.flags.aligned else array.copy()
+
+
 def rows_of(name, array, dtype):
     # as a C-contiguous matrix with one row for each index of the leading axes
     array = plain(name, array)
@@ -67,7 +73,7 @@ def rows_of(name, array, dtype):
         raise TypeError(f"{name} holds {np.dtype(dtype)}; got {array.dtype}")
     if array.ndim == 0:
         raise ValueError(f"{name} has at least one axis; got a scalar")
-    return np.ascontiguousarray(array).reshape(-1, array.shape[-1]) if array.size else array.reshape(
+    return contiguous(array).reshape(-1, array.shape[-1]) if array.size else array.reshape(
         int(np.prod(array.shape[:-1])), array.shape[-1])
 
 

@@ -13,6 +13,7 @@ DTYPES = [*FLOATS, "g", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?", "F"
           "m8[s]", "V5", "i4,f8", ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2, ml_dtypes.float8_e8m0fnu,
           ml_dtypes.int4, ml_dtypes.uint4, ml_dtypes.float4_e2m1fn]
 LENGTHS = [0, 1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 33, 70]
+LARGEST = 100_000  # elements, which a list of them makes slow
 CODEBOOKS = [lw.genome.LOG4, lw.genome.NF4, lw.genome.INT4, lw.genome.FLOAT4, lw.genome.Codebook(range(16))]
 
 
@@ -36,6 +37,8 @@ class Case:
     def __init__(self, seed, number):
         self.rng = np.random.default_rng([seed, number])
         self.shape = tuple(self.one_of(LENGTHS) for _ in range(self.one_of([0, 1, 1, 2, 2, 2, 3, 3, 4])))
+        while np.prod(self.shape, dtype=int) > LARGEST:
+            self.shape = self.shape[1:]
         self.dtype = self.one_of(FLOATS)
         self.axis = int(self.rng.integers(len(self.shape))) if self.shape else 0
         self.arrays = []

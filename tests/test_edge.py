@@ -250,7 +250,8 @@ OUT = {**{name: f for name, f in ON_AXIS.items() if name != "add_rms_norm"},
        "instance_norm": lambda x, out: lw.instance_norm(x, out=out),
        "cross_entropy_with_grad": lambda x, out: lw.cross_entropy_with_grad(x, TARGET, out=out),
        "cross_entropy_backward": lambda x, out: lw.cross_entropy_backward(1.0, x, TARGET, out=out),
-       "leaky_relu": lw.leaky_relu, "elu_backward": lambda x, out: lw.elu_backward(x, x, out=out)}
+       "leaky_relu": lw.leaky_relu, "elu_backward": lambda x, out: lw.elu_backward(x, x, out=out), "swish": lw.swish,
+       "softplus_backward": lambda x, out: lw.softplus_backward(x, x, out=out)}
 
 
 @pytest.mark.parametrize("name", list(OUT))
@@ -259,7 +260,7 @@ def test_out_of_another_library_is_refused(name):
     with pytest.raises(TypeError, match=r"\w+: out must be an ndarray, not .*Foreign"):
         OUT[name](X, out=out)
     assert (out.values == 7).all()
-    if name not in ("leaky_relu", "elu_backward"):  # which honour masks
+    if name not in ("leaky_relu", "elu_backward", "swish", "softplus_backward"):  # which honour masks
         with pytest.raises(TypeError, match=r"\w+: out must be an ndarray, not .*MaskedArray"):
             OUT[name](X, out=np.ma.array(out.values))
 

@@ -6,7 +6,7 @@ import warnings
 import lanewise as lw
 import numpy as np
 import pytest
-from lanewise import evolution, genome, ieee754
+from lanewise import evolution, genome, ieee754, packing
 
 X, RAGGED, HUGE = np.ones((4, 6), np.float32), [[1.0], [1.0, 2.0]], 10**400
 GENOMES = np.zeros((2, 3), np.uint8)
@@ -135,3 +135,25 @@ def test_a_file_that_cannot_be_written_is_named_as_it_was_given(tmp_path):
         with pytest.raises(OSError, match="cannot write: expected the name of a file"):
             model.save(path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_numbers_off_their_boundaries():
+    """Kernels are given copies, since C has no such floats (UndefinedBehaviorSanitizer says so of others)."""
+    def moved(array):
+        room = np.zeros(array.nbytes + 1, np.uint8)
+        found = room[1:].view(array.dtype).reshape(array.shape)
+        found[...] = array
+        assert not found.flags.aligned
+        return found
+
+    x, scale = np.random.default_rng(0).standard_normal((4, 6)).astype(np.float32), np.full((4, 1), 0.5, np.float32)
+    assert packing.contiguous(moved(x)).flags.aligned
+    network = evolution.Network((6, 4))
+    codes = genome.encode(x, scale=scale)
+    for function, given in (
+            (lambda x, s: genome.encode(x, scale=s), [x, scale]), (lambda s: genome.decode(codes, scale=s), [scale]),
+            (genome.best_scale, [x]),
+            (lambda x, s, b: genome.linear4(x, codes, scale=s, bias=b), [x, scale, scale[:, 0]]),
+            (lambda r: genome.mutate(codes, r, 1), [scale[:, 0].astype(np.float64)]),
+            (lambda x: network.forward(codes.reshape(1, -1), x), [x])):
+        assert (function(*given) == function(*map(moved, given))).all()

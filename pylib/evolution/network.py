@@ -12,7 +12,7 @@ import numpy as np
 from ..genome.codes import LOG4, Codebook
 from ..kernels import activations as _activations
 from ..kernels import population as _kernels
-from ..packing import as_array, one_of, plain, rows_of, weights_in
+from ..packing import as_array, contiguous, one_of, plain, rows_of, weights_in
 
 __all__ = ["ACTIVATIONS", "Batch", "Network"]
 
@@ -113,7 +113,7 @@ class Batch:
         -------
         Batch
         """
-        order = np.ascontiguousarray(order, np.intp)
+        order = contiguous(np.asarray(order, np.intp))
         if order.shape != (self.rows,) or not (order.min(initial=0) >= 0 and order.max(initial=0) < max(self.rows, 1)):
             raise ValueError(f"order has the index of a row for each of the {self.rows} rows")
         shuffled = Batch(_in_order(self._inputs, order), self.rows, _in_order(self.classes, order),
@@ -151,7 +151,7 @@ def _tiled(x):
 
 def _as_float32(x):
     with np.errstate(over="ignore"):  # what is beyond becomes infinite, as documented
-        return np.ascontiguousarray(x, dtype=np.float32)
+        return contiguous(x.astype(np.float32, copy=False))
 
 
 def numbers_of(name, array):

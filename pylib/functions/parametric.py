@@ -58,7 +58,7 @@ def {function}({operands}, {signature}, *, out=None, **keywords):
     {refusal}{shortcut}return apply({ufuncs}, keywords, out, ({operands},), {given})
 """
 _SHORTCUT = """if _is_one({given}):
-        return {plain}({operands}, out, **keywords)
+        return apply(({plain},), keywords, out, ({operands},))
     """
 _REFUSALS = {"negative": "_refuse_negative", "zero": "_refuse_zero", "exceeding": "_refuse_exceeding"}
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..kernels import breeding as _kernels
 from ..kernels import distances as _distances
-from ..packing import numbers, one_of, plain, rows_of, weights_in, whole
+from ..packing import contiguous, numbers, one_of, plain, rows_of, weights_in, whole
 from .codes import LOG4, checked, seed_of
 
 __all__ = ["crossover", "diversity", "hamming_distance", "mutate", "random_population"]
@@ -24,7 +24,7 @@ def _rates(rate, size):
     # as float64[1 or size]
     if type(rate) is float and 0.0 <= rate <= 1.0:
         return np.array([rate])
-    rates = np.ascontiguousarray(numbers("rate", rate, np.float64)).reshape(-1)
+    rates = contiguous(numbers("rate", rate, np.float64)).reshape(-1)
     if rates.size not in (1, size):
         raise ValueError(f"rate is one number, or one for each of the {size} genomes; got {rates.size}")
     if not ((rates >= 0) & (rates <= 1)).all():

@@ -8,7 +8,7 @@ import operator
 import numpy as np
 
 from ..kernels import genome as _kernels
-from ..packing import numbers, plain, rows_of, weights_in, whole
+from ..packing import contiguous, numbers, plain, rows_of, weights_in, whole
 
 __all__ = ["FLOAT4", "INT4", "LOG4", "LOG4_ZERO", "NF4", "Codebook", "best_scale", "decode", "encode"]
 
@@ -169,7 +169,7 @@ def _of_groups(name, given, groups, rows):
         raise ValueError(f"{name} is a number, [{groups}] for the groups or [{rows}, {groups}] for each genome's; "
                          f"got {list(values.shape)}")
     leading = values.shape[0] if values.ndim == 2 else 1
-    return np.ascontiguousarray(np.broadcast_to(values, (leading, groups)))
+    return contiguous(np.broadcast_to(values, (leading, groups)))
 
 
 def offsets_of(offset, codebook, scales, rows):

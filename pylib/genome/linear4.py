@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..kernels import linear4 as _kernels
-from ..packing import plain, rows_of
+from ..packing import contiguous, plain, rows_of
 from .codes import LOG4, checked, offsets_of, scales_of
 
 __all__ = ["linear4"]
@@ -56,7 +56,7 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset
         raise ValueError(f"a level times its scale is beyond float32: the largest scale is {np.abs(scales).max():g}")
     offsets = offsets_of(offset, codebook, scales, outputs)
     if bias is not None:
-        bias = np.ascontiguousarray(plain("bias", bias))
+        bias = contiguous(plain("bias", bias))
         if bias.dtype != np.float32:
             raise TypeError(f"bias holds float32; got {bias.dtype}")
         if bias.shape != (outputs,):
