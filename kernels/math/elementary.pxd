@@ -395,8 +395,9 @@ cdef inline real sigmoid(real x) noexcept nogil:
     if real is f32x:
         y = reflected(x, sigmoid_tail(a, LOOKUP_FLOATS))
         if any_less(first_steps_end(a), a):
-            y = reflected(x, sigmoid_tail(a, 16))
-            if any_less(end, a):
+            if LOOKUP_FLOATS == 8:
+                y = reflected(x, sigmoid_tail(a, 16))
+            if LOOKUP_FLOATS == 16 or any_less(end, a):
                 y = where_less(end, a, sigmoid_by_exp(x), y)
         return y
     else:

@@ -60,8 +60,9 @@ cdef inline real silu(real x) noexcept nogil:
     if real is f32x:
         y = silu_segment(x, a, LOOKUP_FLOATS)
         if any_less(first_steps_end(a), a):
-            y = silu_segment(x, a, 16)
-            if any_less(end, a):
+            if LOOKUP_FLOATS == 8:
+                y = silu_segment(x, a, 16)
+            if LOOKUP_FLOATS == 16 or any_less(end, a):
                 y = where_less(end, a, silu_by_exp(x), y)
         return y
     else:
@@ -237,8 +238,9 @@ cdef inline real softplus(real x) noexcept nogil:
     if real is f32x:
         y = softplus_segment(rise, a, LOOKUP_FLOATS)
         if any_less(first_steps_end(a), a):
-            y = softplus_segment(rise, a, 16)
-            if any_less(end, a):
+            if LOOKUP_FLOATS == 8:
+                y = softplus_segment(rise, a, 16)
+            if LOOKUP_FLOATS == 16 or any_less(end, a):
                 y = where_less(end, a, softplus_by_exp(x), y)
         return y
     else:

@@ -162,8 +162,9 @@ cdef inline real silu_backward(real grad, real x) noexcept nogil:
     if real is f32x:
         y = silu_backward_segment(grad, x, a, LOOKUP_FLOATS)
         if any_less(first_steps_end(a), a):
-            y = silu_backward_segment(grad, x, a, 16)
-            if any_less(end, a):
+            if LOOKUP_FLOATS == 8:
+                y = silu_backward_segment(grad, x, a, 16)
+            if LOOKUP_FLOATS == 16 or any_less(end, a):
                 k = silu_slope_by_exp(x, &low)
                 y = where_less(end, a, grad * (k + low), y)
         return y
@@ -383,8 +384,9 @@ cdef inline real softplus_backward(real grad, real x) noexcept nogil:
     if real is f32x:
         y = with_sign(times_reflected(grad, x, sigmoid_tail(a, LOOKUP_FLOATS)), grad)
         if any_less(first_steps_end(a), a):
-            y = with_sign(times_reflected(grad, x, sigmoid_tail(a, 16)), grad)
-            if any_less(end, a):
+            if LOOKUP_FLOATS == 8:
+                y = with_sign(times_reflected(grad, x, sigmoid_tail(a, 16)), grad)
+            if LOOKUP_FLOATS == 16 or any_less(end, a):
                 y = where_less(end, a, times_logistic(grad, x, splat(x, -0.0)), y)
         return y
     else:
