@@ -23,6 +23,7 @@ from .loops.operations cimport (
 from .loops.reductions cimport element, map_block, map_pair, rounded, take, wide
 from .loops.rows cimport CHUNKS, LINE, has_memory, lay_out, set_chunks, set_workers, whole
 from .loops.tiles cimport PADDING, take_row
+from .loops.ufuncs cimport FLOAT32
 from .rowwise.norm_groups cimport add_wide
 
 np.import_array()

@@ -9,8 +9,8 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from .lanes cimport (
-    F32_LANES, REGISTERS, add_products_i16, at_least_f32, codes_u32, f32x, fma_f32, load_f32, load_u32, lookup16_f32,
-    round_i32_f32, splat_f32, splat_u32, store_f32, u32x, where_less_f32,
+    F32_LANES, REGISTERS, add_products_i16, at_least_f32, codes_u32, f32x, fma_f32, load_f32, load_part_f32, load_u32,
+    lookup16_f32, round_i32_f32, splat_f32, splat_u32, store_f32, store_part_f32, u32x, where_less_f32,
 )
 from .loops.threads cimport run_chunks, shared_thread_count
 from .math.elementary cimport exp, log1p
@@ -66,6 +66,12 @@ cdef inline void add_products(const terms* weight, const terms* column, terms* s
         add_products_i16(<const uint32_t*>weight, column, sums)
 
 
+# What becomes of an output's sum: sum * scale + bias, rounded once. With 1 and -0 it is the sum, to the bit.
+cdef struct Affine:
+    float scale
+    float bias
+
+
 cdef inline const terms* element(const terms* p, Py_ssize_t i) noexcept nogil:
     # pointers to `terms` are to float32 or uint32 in memory, each of them a lane
     return <const terms*>(<const float*>p + i)
@@ -85,10 +91,10 @@ cdef inline f32x in_units(terms x, float unit) noexcept nogil:
         return round_i32_f32(x) * splat_f32(unit)
 
 
-cdef inline void dense(const terms* x, const terms* weights, Py_ssize_t inputs, float unit, float* y, bint rectified,
-                       int outputs, int registers) noexcept nogil:
-    # y[outputs][ROWS] = weights[outputs][inputs] @ x[inputs][ROWS], for the rows of a few registers. Both counts are
-    # constants where this is inlined, so that the sums never leave their registers.
+cdef inline void dense(const terms* x, const terms* weights, Py_ssize_t inputs, float unit, const Affine* affine,
+                       float* y, bint rectified, int outputs, int registers) noexcept nogil:
+    # y[outputs][ROWS] = weights[outputs][inputs] @ x[inputs][ROWS], scaled and biased, for the rows of a few registers.
+    # Both counts are constants where this is inlined, so that the sums never leave their registers.
     cdef terms sums[OUTPUTS][4]
     cdef terms column[4]
     cdef f32x value
@@ -105,30 +111,30 @@ cdef inline void dense(const terms* x, const terms* weights, Py_ssize_t inputs, 
                 add_products(element(weights, i * inputs + k), &column[j], &sums[i][j])
     for i in range(outputs):
         for j in range(registers):
-            value = in_units(sums[i][j], unit)
+            value = fma_f32(in_units(sums[i][j], unit), splat_f32(affine[i].scale), splat_f32(affine[i].bias))
             if rectified:
                 value = at_least_f32(value, splat_f32(0.0))
             store_f32(y + i * ROWS + j * F32_LANES, value)
 
 
-cdef inline void few(const terms* x, const terms* weights, Py_ssize_t inputs, float unit, float* y, bint rectified,
-                     Py_ssize_t outputs, int registers) noexcept nogil:
+cdef inline void few(const terms* x, const terms* weights, Py_ssize_t inputs, float unit, const Affine* affine,
+                     float* y, bint rectified, Py_ssize_t outputs, int registers) noexcept nogil:
     if outputs == 6:
-        dense(x, weights, inputs, unit, y, rectified, 6, registers)
+        dense(x, weights, inputs, unit, affine, y, rectified, 6, registers)
     elif outputs == 5:
-        dense(x, weights, inputs, unit, y, rectified, 5, registers)
+        dense(x, weights, inputs, unit, affine, y, rectified, 5, registers)
     elif outputs == 4:
-        dense(x, weights, inputs, unit, y, rectified, 4, registers)
+        dense(x, weights, inputs, unit, affine, y, rectified, 4, registers)
     elif outputs == 3:
-        dense(x, weights, inputs, unit, y, rectified, 3, registers)
+        dense(x, weights, inputs, unit, affine, y, rectified, 3, registers)
     elif outputs == 2:
-        dense(x, weights, inputs, unit, y, rectified, 2, registers)
+        dense(x, weights, inputs, unit, affine, y, rectified, 2, registers)
     else:
-        dense(x, weights, inputs, unit, y, rectified, 1, registers)
+        dense(x, weights, inputs, unit, affine, y, rectified, 1, registers)
 
 
-cdef void layer(const terms* x, const terms* weights, Py_ssize_t inputs, float unit, float* y, Py_ssize_t outputs,
-                bint rectified, Py_ssize_t rows) noexcept nogil:
+cdef void layer(const terms* x, const terms* weights, Py_ssize_t inputs, float unit, const Affine* affine, float* y,
+                Py_ssize_t outputs, bint rectified, Py_ssize_t rows) noexcept nogil:
     # One layer over one tile, as far as it has rows: outputs in passes of nearly equal size, six at most. `inputs`
     # counts elements of x.
     cdef Py_ssize_t passes = (outputs + OUTPUTS - 1) // OUTPUTS, turn, start, stop, row = 0
@@ -139,9 +145,11 @@ cdef void layer(const terms* x, const terms* weights, Py_ssize_t inputs, float u
             stop = (turn + 1) * outputs // passes
             w = element(weights, start * inputs)
             if REGISTERS == 32 and rows - row > 2 * F32_LANES:
-                few(element(x, row), w, inputs, unit, y + start * ROWS + row, rectified, stop - start, 4)
+                few(element(x, row), w, inputs, unit, affine + start, y + start * ROWS + row, rectified, stop - start,
+                    4)
             else:
-                few(element(x, row), w, inputs, unit, y + start * ROWS + row, rectified, stop - start, 2)
+                few(element(x, row), w, inputs, unit, affine + start, y + start * ROWS + row, rectified, stop - start,
+                    2)
         row += F32_LANES * (4 if REGISTERS == 32 else 2)
 
 
@@ -197,10 +205,12 @@ cdef double drained(float* sums) noexcept nogil:
 
 cdef double evaluate(const uint32_t* tiles, Py_ssize_t elements, Py_ssize_t rows, const float* target,
                      const Py_ssize_t* sizes, Py_ssize_t layers, Activation activation, const float* weights,
-                     float unit, float* front, float* back, Goal goal, float* logits) noexcept nogil:
+                     float unit, const Affine* affines, float* front, float* back, Goal goal,
+                     float* logits) noexcept nogil:
     # One decoded genome over all tiles of [elements][ROWS]: the sum of what the goal asks, over rows.
     cdef float sums[ROWS]
     cdef const float* w
+    cdef const Affine* affine
     cdef float* x
     cdef float* y
     cdef double total = 0.0
@@ -211,22 +221,24 @@ cdef double evaluate(const uint32_t* tiles, Py_ssize_t elements, Py_ssize_t rows
     for tile in range((rows + ROWS - 1) // ROWS):
         part = min(ROWS, rows - tile * ROWS)
         w = weights
+        affine = affines
         x = back
         y = front
         for k in range(layers):
             rectified = k + 1 < layers and activation == NULL
             if k > 0:
-                layer(<const f32x*>x, <const f32x*>w, sizes[k], 1.0, y, sizes[k + 1], rectified, part)
+                layer(<const f32x*>x, <const f32x*>w, sizes[k], 1.0, affine, y, sizes[k + 1], rectified, part)
             elif unit == 0.0:
-                layer(<const f32x*>(tiles + tile * elements * ROWS), <const f32x*>w, elements, 1.0, y, sizes[1],
+                layer(<const f32x*>(tiles + tile * elements * ROWS), <const f32x*>w, elements, 1.0, affine, y, sizes[1],
                       rectified, part)
             else:
-                layer(<const u32x*>(tiles + tile * elements * ROWS), <const u32x*>w, elements, unit, y, sizes[1],
-                      rectified, part)
+                layer(<const u32x*>(tiles + tile * elements * ROWS), <const u32x*>w, elements, unit, affine, y,
+                      sizes[1], rectified, part)
             if k + 1 < layers:
                 if activation != NULL:
                     activation(y, y, sizes[k + 1] * ROWS)
                 w += sizes[k] * sizes[k + 1]
+                affine += sizes[k + 1]
                 x, y = y, x
         if goal == LOGITS:
             for row in range(part):
@@ -272,6 +284,30 @@ cdef void decode(const uint8_t* genome, const float* levels, float* weights, Py_
     while i < n:
         store_f32(weights + i, lookup16_f32(levels, codes_u32(last, i - whole)))
         i += F32_LANES
+
+
+cdef void scale_groups(float* weights, const float* scales, const Py_ssize_t* groups, const Py_ssize_t* sizes,
+                       Py_ssize_t layers) noexcept nogil:
+    # Each weight times its group's scale, in the layers that have groups: scales[outputs][ceil(inputs / group)] of one
+    # after the other. A group has whole registers, but for an output's last.
+    cdef Py_ssize_t k, _output, i, stop
+    cdef f32x scale
+    for k in range(layers):
+        if groups[k] == 0:
+            weights += sizes[k] * sizes[k + 1]
+            continue
+        for _output in range(sizes[k + 1]):
+            i = 0
+            while i < sizes[k]:
+                stop = min(i + groups[k], sizes[k])
+                scale = splat_f32(scales[0])
+                scales += 1
+                while i < stop:
+                    store_part_f32(weights + i, load_part_f32(weights + i, min(F32_LANES, stop - i)) * scale,
+                                   min(F32_LANES, stop - i))
+                    i += F32_LANES
+                i = stop
+            weights += sizes[k]
 
 
 cdef void decode_pairs(const uint8_t* genome, Py_ssize_t last, const uint32_t* table, Py_ssize_t inputs,
@@ -371,6 +407,9 @@ cdef struct Evaluation:
     const float* levels
     const uint32_t* table
     float unit
+    const Affine* affines
+    const Py_ssize_t* groups
+    const float* group_scales  # NULL where no layer has groups
     Goal goal
     double* results
     float* logits
@@ -387,14 +426,17 @@ cdef void evaluate_genome(void* context, Py_ssize_t i, int thread) noexcept nogi
     decode(genome + of.skipped // 2, of.levels, own + of.skipped, of.n - of.skipped)
     if of.unit != 0.0:  # in their place, which is no smaller
         decode_pairs(genome, of.genome_bytes - 1, of.table, of.sizes[0], of.sizes[1], <uint32_t*>own)
+    if of.group_scales != NULL:
+        scale_groups(own, of.group_scales, of.groups, of.sizes, of.layers)
     of.results[i] = evaluate(of.tiles, of.elements, of.rows, of.target, of.sizes, of.layers, of.activation, own,
-                             of.unit, front - of.widest * ROWS, front, of.goal,
+                             of.unit, of.affines, front - of.widest * ROWS, front, of.goal,
                              of.logits + i * of.genome_logits if of.goal == LOGITS else NULL)
 
 
 def evaluate_population(const uint8_t[:, ::1] genomes, const uint32_t[:, :, ::1] tiles, Py_ssize_t rows,
                         const float[::1] target, const Py_ssize_t[::1] sizes, object kernel, const float[::1] levels,
-                        const int16_t[::1] whole_levels, float unit, int goal, double[::1] results,
+                        const int16_t[::1] whole_levels, float unit, const float[:, ::1] affines,
+                        const Py_ssize_t[::1] groups, const float[::1] group_scales, int goal, double[::1] results,
                         float[:, :, ::1] logits):
     """Evaluate each genome: results[i] is a sum over rows; logits is filled if they are the goal.
 
@@ -402,6 +444,8 @@ def evaluate_population(const uint8_t[:, ::1] genomes, const uint32_t[:, :, ::1]
     first layer to be computed in integers. The unit is then that of the products of x and whole_levels, the levels as
     integers. Where no sum of such products' magnitudes exceeds 2^24, float32 holds every partial sum in any order
     without rounding, and so the bits are the same.
+    affines has for each output of each layer what its sum is multiplied by and what is then added. groups has for each
+    layer how many weights of a row share one of the group_scales, and 0 where none do, as in a first layer of pairs.
     target has a class for each row of each tile, or [tiles, outputs, 64] values; kernel is an activation, or None for
     relu.
     """
@@ -427,7 +471,8 @@ def evaluate_population(const uint8_t[:, ::1] genomes, const uint32_t[:, :, ::1]
         raise MemoryError
     of = Evaluation(
         &genomes[0, 0], genomes.shape[1], &tiles[0, 0, 0], tiles.shape[1], rows, &target[0], &sizes[0], layers, widest,
-        n, skipped, activation, &levels[0], &table[0], unit, <Goal>goal, &results[0],
+        n, skipped, activation, &levels[0], &table[0], unit, <const Affine*>&affines[0, 0], &groups[0],
+        &group_scales[0] if group_scales.shape[0] else NULL, <Goal>goal, &results[0],
         NULL, rows * sizes[layers],
         <float*>((<uintptr_t>scratch + 63) // 64 * 64), scratch_size)
     if goal == LOGITS:

@@ -20,7 +20,7 @@ def test_a_classifier_is_kept(tmp_path):
     expected = network.forward(kept.genome, (x - np.float32(0.5)) * np.float32(2)).argmax(axis=1)
     assert loaded.predict(x).tolist() == kept.classes[expected].tolist()
     np.savez(tmp_path / "other.npz", x=x, y=y)
-    with pytest.raises(ValueError, match="is not a lanewise classifier 1; it holds x, y"):
+    with pytest.raises(ValueError, match="is not a lanewise classifier 1 or 2; it holds x, y"):
         Classifier.load(tmp_path / "other.npz")
     (tmp_path / "broken.npz").write_bytes((tmp_path / "kept.npz").read_bytes()[:500])
     with pytest.raises(ValueError, match=r"not a readable \.npz"):

@@ -24,7 +24,7 @@ COMPILED = {  # folder and builder: what has to be installed, the commands
     ("nanobind", "cmake"): (("nanobind", "cmake"), CMAKE),
 }
 PLAIN = {"cffi": (), "numba": (), "torch": ("ml_dtypes",), "jax": ()}  # with_<door>.py: what else it needs
-NO_DOORS = {"__pycache__", "learning"}  # the latter's examples are run by test_learning_examples.py
+NO_DOORS = {"__pycache__", "evolution", "learning"}  # test_evolution_examples.py and test_learning_examples.py
 SHAPE = 57, 101
 
 

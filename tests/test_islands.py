@@ -33,7 +33,7 @@ def test_islands_differ_and_the_best_migrates():
     network, result = Network((9, 5, 3)), run(islands=3, generations=5)
     islands = result.population.reshape(3, 20, -1)
     assert (islands[0] != islands[1]).any()
-    plan_seeds = [Island.start(SimpleNamespace(seed=7, n_weights=60), index).seed for index in range(3)]
+    plan_seeds = [Island.start(SimpleNamespace(seed=7, n_weights=60, start=None), index).seed for index in range(3)]
     assert plan_seeds[0] == 7
     assert len(set(plan_seeds)) == 3
     # after the fifth generation each one's best stands last in the next one's population

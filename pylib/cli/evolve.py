@@ -8,6 +8,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 from ..terminal import say, show, show_table
@@ -19,8 +20,9 @@ SETTINGS = {
     "data": None, "label": None, "objective": "cross_entropy", "hidden": (32,), "activation": "relu",
     "population": 200, "elite": 2, "mutation": "flip", "mutation_rate": None, "niche_radius": 0.0, "batch_size": 256,
     "restart_after": None, "seed": 0, "islands": 1, "generations": None, "seconds": None, "target_loss": None,
-    "patience": None, "output": "evolved.npz",
+    "patience": None, "output": "evolved.npz", "start": None, "codebook": None,
 }
+_CODEBOOKS = ("LOG4", "LOG4_ZERO", "NF4", "FLOAT4", "INT4")
 _OF_ABLATION = {"data", "label", "hidden", "activation", "generations", "seed", "output"}
 
 
@@ -62,6 +64,10 @@ def add_evolve_parser(subparsers):
     add("--activation", metavar="NAME",
         help="what follows each layer but the last: relu, tanh, silu, gelu ... (default: relu)")
     add("--hidden", type=types.layers, metavar="SIZES", help="hidden layers, such as 32 or 64,32 (default: 32)")
+    add("--start", metavar="FILE",
+        help="start from a trained network: a .npz with weight0, bias0, weight1 ..., whose weights become codes, or "
+             "what evolve has written")
+    add("--codebook", choices=_CODEBOOKS, help="what the weights of --start become codes of (default: LOG4)")
     add("--seed", type=types.seed, metavar="N", help="the seed (default: 0)")
     add("--output", metavar="FILE",
         help="where the best network goes; the learning curve goes beside it as .png (default: evolved.npz, with a "
@@ -90,8 +96,9 @@ def _settings(arguments):
             raise CommandError(f"two data files were given, {arguments.data_given} and --data {arguments.data}")
         arguments.data = arguments.data_given
     given = {name: getattr(arguments, name) for name in SETTINGS if getattr(arguments, name) is not None}
-    if "data" in given:
-        given["data"] = os.path.abspath(given["data"])
+    for name in ("data", "start"):
+        if name in given:
+            given[name] = os.path.abspath(given[name])
     former = {}
     if arguments.resume is not None:
         from ..evolution import checkpoint
@@ -217,33 +224,76 @@ def _check(arguments, settings, given):
             f"as many islands as --islands says, {settings['islands']}")
 
 
+def _read_start(settings, given):
+    # what to start from, if anything; it says itself what is minimised
+    from .. import genome
+    from ..evolution.trained import load_start
+
+    if settings["start"] is None:
+        if settings["codebook"] is not None:
+            raise CommandError("--codebook is of the weights of --start; a network that starts at random is of LOG4")
+        return None
+    path = _shown(settings["start"])
+    if own := [f"--{name}" for name in ("hidden", "activation", "objective") if name in given]:
+        raise CommandError(f"--start {path} says itself what {' and '.join(own)} would")
+    try:
+        start = load_start(path, settings["codebook"] and getattr(genome, settings["codebook"]))
+    except (OSError, ValueError) as error:
+        raise CommandError(f"--start: {error}") from None
+    settings["objective"] = start.network.objective
+    return start
+
+
+def _network(settings, start, data, outputs):
+    # the network, and the data scaled as it wants them
+    from ..evolution.network import Network
+
+    if start is None:
+        sizes = data.x.shape[1], *settings["hidden"], outputs
+        return Network(sizes, settings["activation"], objective=settings["objective"]), data
+    path, sizes = _shown(settings["start"]), start.network.sizes
+    if (sizes[0], sizes[-1]) != (data.x.shape[1], outputs):
+        kind = "classes" if data.classes is not None else "values"
+        raise CommandError(f"--start {path} has {sizes[0]} inputs and {sizes[-1]} outputs; {data.name} has "
+                           f"{data.x.shape[1]} features and {outputs} {kind}")
+    if start.classes is not None and data.classes is not None and start.classes.tolist() != data.classes.tolist():
+        raise CommandError(f"--start {path} has the classes {', '.join(map(str, start.classes))}; {data.name} has "
+                           f"{', '.join(map(str, data.classes))}")
+    return start.network, replace(data, **start.scaling)
+
+
 def run(arguments):
     """Evolve, and report."""
     require("matplotlib", "demo")
     from ..evolution import evolve
     from ..evolution.checkpoint import Destination
     from ..evolution.classifier import Classifier
-    from ..evolution.network import ACTIVATIONS, Network
+    from ..evolution.network import ACTIVATIONS
     from .figures import learning_curve
 
     settings, given = _settings(arguments)
     _check(arguments, settings, given)
-    if settings["activation"] not in ACTIVATIONS:
-        raise CommandError(f"--activation {settings['activation']}: expected one of {', '.join(ACTIVATIONS)}")
     kept = arguments.checkpoint if arguments.checkpoint is not None else arguments.resume
     if kept is not None:
         goes_on = arguments.resume is not None and os.path.realpath(kept) == os.path.realpath(arguments.resume)
         check_outputs("--checkpoint", [kept], arguments.force or goes_on)
+    if settings["activation"] not in ACTIVATIONS:
+        raise CommandError(f"--activation {settings['activation']}: expected one of {', '.join(ACTIVATIONS)}")
+    start = _read_start(settings, given)
     data = _data(settings)
     outputs = len(data.classes) if data.classes is not None else data.y.shape[1]
-    network = Network((data.x.shape[1], *settings["hidden"], outputs), settings["activation"],
-                      objective=settings["objective"])
+    network, data = _network(settings, start, data, outputs)
     batch, tested = (network.batch((x - data.offset) * data.scale, y if data.classes is not None else
                                    (y - data.target_offset) * data.target_scale)
                      for x, y in ((data.x, data.y), (data.x_held_out, data.y_held_out)))
     if arguments.ablation:
         return _ablation(settings, given, arguments.force, network, batch, tested)
     output = _Output(settings, given, arguments.force)
+    if start is not None:
+        before = f"loss {network.loss(start.genome, tested):.4f}"
+        if data.classes is not None:
+            before += f", accuracy {network.accuracy(start.genome, tested):.2%}"
+        say(f"Starting from {_shown(settings['start'])}, as codes of {network.codebook.name}: held-out {before}")
     say("Evolving ", ("-".join(map(str, network.sizes)), "bold"), f" in {network.codebook.name} codes on ",
         (data.name, "bold"), f": {len(batch)} rows, {len(tested)} held out, no gradient. ",
         ("Ctrl-C keeps the best so far.", "dim"))
@@ -255,6 +305,7 @@ def run(arguments):
                     "population", "elite", "mutation", "mutation_rate", "niche_radius", "generations", "seconds",
                     "target_loss", "patience", "restart_after", "seed", "islands")},
                 batch_size=settings["batch_size"] or None, executor=executor,
+                start=None if start is None else start.genome,
                 held_out=tested if data.classes is not None else None,
                 checkpoint=None if kept is None else Destination(kept, {"settings": settings}),
                 resume=arguments.resume)

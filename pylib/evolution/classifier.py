@@ -10,11 +10,13 @@ from ..files import read_arrays, replacing
 from ..functions import softmax
 from ..genome.codes import Codebook
 from ..packing import as_array
-from .network import Network, numbers_of
+from .batch import numbers_of
+from .network import Network
 
 __all__ = ["Classifier"]
 
 _FORMAT = "lanewise classifier 1"  # the first files had no objective and no targets, which then are the usual ones
+_WITH_SCALES = "lanewise classifier 2"  # as 1, and with scales or biases, which who knows only 1 would not see
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +198,10 @@ class Classifier:
         lines = [("sizes", "-".join(map(str, network.sizes))), ("activation", network.activation),
                  ("codebook", network.codebook.name), ("objective", network.objective),
                  ("weights", f"{network.n_weights:,} in {network.genome_bytes:,} bytes")]
+        for name in ("scales", "biases"):
+            if getattr(network, name) is not None:
+                count = sum(array.size for array in getattr(network, name) if array is not None)
+                lines.append((name, f"{count:,} in float32"))
         if self.classes is not None:
             lines.append(("classes", ", ".join(map(str, self.classes[:10])) + ", ..." * (len(self.classes) > 10)))
         if self.label is not None:
@@ -217,8 +223,12 @@ class Classifier:
             arrays["features"] = json.dumps(self.features)
         if self.label is not None:
             arrays["label"] = json.dumps(self.label)
+        fixed = {f"{name}{k}": array for name in ("scales", "biases")
+                 for k, array in enumerate(getattr(self.network, name) or ()) if array is not None}
+        if self.network.group is not None:
+            fixed["group"] = self.network.group
         with replacing(path) as file:
-            np.savez(file, format=_FORMAT, **arrays)
+            np.savez(file, format=_WITH_SCALES if fixed else _FORMAT, **arrays, **fixed)
 
     @classmethod
     def load(cls, path):
@@ -231,12 +241,18 @@ class Classifier:
 
         """
         arrays = read_arrays(path)
-        if str(arrays.get("format")) != _FORMAT:
-            raise ValueError(f"{path} is not a {_FORMAT}; it holds {', '.join(arrays) or 'nothing'}")
+        if str(arrays.get("format")) not in (_FORMAT, _WITH_SCALES):
+            raise ValueError(f"{path} is not a {_FORMAT} or {_WITH_SCALES[-1]}; it holds "
+                             f"{', '.join(arrays) or 'nothing'}")
         try:
+            layers = range(arrays["sizes"].size - 1)
+            scales, biases = ([arrays.get(f"{name}{k}") for k in layers] for name in ("scales", "biases"))
+            if not any(array is not None for array in (*scales, *biases)):
+                scales = biases = None
+            group = arrays["group"].item() if "group" in arrays else None
             network = Network(arrays["sizes"].tolist(), str(arrays["activation"]),
                               Codebook(arrays["levels"], str(arrays["codebook"])),
-                              str(arrays.get("objective", "cross_entropy")))
+                              str(arrays.get("objective", "cross_entropy")), scales, biases, group=group)
             classes = arrays.get("classes")
             if "classes_json" in arrays:
                 listed = json.loads(str(arrays["classes_json"]))

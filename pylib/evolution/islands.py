@@ -5,6 +5,7 @@ epoch is a function of a few kilobytes and gives the same bits in this process o
 workers.py, and what to do between them runs.py.
 """
 
+import hashlib
 import math
 import numbers
 import operator
@@ -68,6 +69,7 @@ class Plan:
     restart_after: int | None
     batch_size: int | None
     niche_radius: float
+    start: np.ndarray | None = None  # [some, bytes]: whom the first generation is made of and bred from
 
     def __post_init__(self):
         for name, low in (("population", 1), ("elite", 0), ("parents", 1), ("tournament", 1), ("islands", 1),
@@ -128,6 +130,8 @@ class Plan:
         else:
             first, last = map(float, np.broadcast_to(self.mutation_rate, 2))
             rate = f"{first!r}" if first == last else f"{first!r}, {last!r}", repr((first, last))
+        if self.start is not None:
+            settings["start"] = f"{len(self.start)} genomes", hashlib.sha256(self.start).hexdigest()
         return settings | {"mutation_rate": rate}
 
     def progress(self, generation, seconds):
@@ -171,7 +175,8 @@ class Island:
     seed, generation : int
         The key of all that is drawn; how many generations are done.
     parents : ndarray of uint8, shape (most, bytes)
-        The best of the last generation by rank, as many as may breed or pass on. None: a fresh start, at random.
+        The best of the last generation by rank, as many as may breed or pass on. None: a fresh start, at random or
+        from the genomes that the run was given.
     rungs : ndarray of uint8, shape (most,)
         Of each parent its own mutation rate, where it has one.
     rate : float
@@ -181,7 +186,7 @@ class Island:
     best, best_loss
         The best genome so far.
     improved, started : int
-        The generations that found it, and that began at random.
+        The generations that found it, and that began afresh.
     """
 
     seed: int
@@ -200,7 +205,9 @@ class Island:
         """Make island `index` before its first generation."""
         seed = seed_of_island(plan.seed, index)
         none = np.empty((0, (plan.n_weights + 1) // 2), np.uint8)
-        return cls(seed, 0, none, none[:, 0], 0.0, none, random_population(1, plan.n_weights, seed)[0], np.inf, 0, 0)
+        best = random_population(1, plan.n_weights, seed)[0] if plan.start is None else plan.start[0]
+        rate = 0.0 if plan.start is None else plan.rate(0.0)
+        return cls(seed, 0, none, none[:, :1].reshape(-1), rate, none, best, np.inf, 0, 0)
 
     def visited_by(self, genome):
         """Take in a genome from elsewhere."""
@@ -212,29 +219,33 @@ class Island:
         Child i draws from the key (seed, generation, i): the same whoever computes it.
         """
         rungs = np.full(plan.population, _FIRST_RUNG, np.uint8)
-        if len(self.parents) == 0:
+        parents, theirs, kept, may_breed = self.parents, self.rungs, plan.elite, plan.parents
+        if len(parents) == 0 and plan.start is not None:  # nobody has ranked them: all pass on, and all may breed
+            parents, kept, may_breed = plan.start, len(plan.start), len(plan.start)
+            theirs = rungs[:kept]
+        if len(parents) == 0:
             population = random_population(plan.population, plan.n_weights, self.seed, generation=self.generation)
         else:
-            population = np.empty((plan.population, self.parents.shape[1]), np.uint8)
-            population[:plan.elite] = self.parents[:plan.elite]
-            rungs[:plan.elite] = self.rungs[:plan.elite]
-            if plan.population > plan.elite:
-                self._breed(plan, population[plan.elite:], rungs[plan.elite:])
+            population = np.empty((plan.population, parents.shape[1]), np.uint8)
+            population[:kept] = parents[:kept]
+            rungs[:kept] = theirs[:kept]
+            if plan.population > kept:
+                self._breed(plan, parents, theirs, may_breed, population[kept:], rungs[kept:])
         if len(self.visitors):
             population[-len(self.visitors):] = self.visitors
         return population, rungs
 
-    def _breed(self, plan, children, rungs):
+    def _breed(self, plan, parents, theirs, may_breed, children, rungs):
         key = self.seed, self.generation
         mothers, fathers = np.empty((2, len(children)), np.intp)
-        _kernels.choose_parents(np.arange(len(self.parents)), plan.parents, plan.tournament, mothers, fathers, *key)
-        _kernels.crossover(self.parents, mothers, self.parents, fathers if plan.crossover else mothers, children, None,
+        _kernels.choose_parents(np.arange(len(parents)), may_breed, plan.tournament, mothers, fathers, *key)
+        _kernels.crossover(parents, mothers, parents, fathers if plan.crossover else mothers, children, None,
                            plan.n_weights, *_CROSSOVERS[plan.crossover or "uniform"], *key)
         rates = np.array([self.rate])
         if plan.adaptive:
             dice = np.random.Philox(key=np.array(key, np.uint64)).random_raw(len(children)) % (2 * _STRIDE + 1)
             lowest = np.searchsorted(-_LADDER, -0.5 / max(4 * plan.n_weights, 2))  # half a flip in a child
-            rungs[:] = np.clip(self.rungs[mothers] + dice.astype(int) - _STRIDE, 1, min(lowest, len(_LADDER) - 1))
+            rungs[:] = np.clip(theirs[mothers] + dice.astype(int) - _STRIDE, 1, min(lowest, len(_LADDER) - 1))
             rates = _LADDER[rungs]
         _kernels.mutate(children, children, plan.n_weights, rates, _MUTATIONS.index(plan.mutation),
                         plan.codebook.tables, *key)

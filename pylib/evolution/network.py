@@ -1,18 +1,19 @@
 """Networks whose weights are packed 4-bit codes: what a genome means, and how well a population does on a batch.
 
-How genomes are bred is islands.py; the arithmetic is kernels/population.pyx.
+How a batch is laid out is batch.py, what scales and biases are affine.py, how genomes are bred islands.py; the
+arithmetic is kernels/population.pyx.
 """
 
-import hashlib
 import operator
-from typing import NamedTuple
 
 import numpy as np
 
-from ..genome.codes import LOG4, Codebook
+from ..genome.codes import LOG4, Codebook, best_scale, decode, encode
 from ..kernels import activations as _activations
 from ..kernels import population as _kernels
-from ..packing import as_array, contiguous, one_of, plain, rows_of, weights_in
+from ..packing import contiguous, one_of, pack, plain, rows_of, unpack, weights_in
+from .affine import Affine
+from .batch import Batch, as_float32, in_pairs, numbers_of, tiled
 
 __all__ = ["ACTIVATIONS", "Batch", "Network"]
 
@@ -22,155 +23,13 @@ ACTIVATIONS = {name.removesuffix("_float32"): kernel for name, kernel in _activa
 _CROSS_ENTROPY, _ACCURACY, _SQUARED_ERROR, _LOGITS = range(4)
 _OBJECTIVES = ("cross_entropy", "accuracy", "mse")  # in the order of the enumeration in kernels/population.pyx
 _NOTHING = np.empty((0, 0, 0), np.float32)
-_MOST_WEIGHTS = 2**62
-_ROWS = 64  # batch rows in a tile, as in kernels/population.pyx
-
-
-class _Whole(NamedTuple):
-    # Inputs that are whole numbers of a power of two, kept as pairs of int16 in uint32.
-    features: int
-    unit: float
-    reach: int  # the largest sum of a row's magnitudes, in units
-
-
-class Batch:
-    """A batch laid out for evaluation; make one with `Network.batch` and evaluate it many times.
-
-    Slicing takes whole tiles of 64 rows: ``batch.part(start, stop)``.
-
-    Inputs that are small whole numbers times a power of two, such as pixels, are kept as int16 where their products
-    with the levels of the network's codebook are too: float32 would not round any sum of them, so the first layer is
-    computed in integers, at up to twice the speed and with the same bits.
-    """
-
-    def __init__(self, inputs, rows, classes=None, values=None, whole=None):
-        tiles = -(-rows // _ROWS)
-        for name, array, dtype in (("inputs", inputs, np.float32 if whole is None else np.uint32),
-                                   ("classes", classes, np.float32), ("values", values, np.float32)):
-            if array is not None and (array.dtype != dtype or array.ndim != 3
-                                      or array.shape[::2] != (tiles, _ROWS)):
-                raise ValueError(f"{name} of {rows} rows are {np.dtype(dtype)}[{tiles}, ..., {_ROWS}]; "
-                                 f"got {array.dtype}{list(array.shape)}")
-        self._inputs, self.classes, self.values = map(_read_only, (inputs, classes, values))
-        self.rows, self._whole, self._largest = rows, whole, None
-
-    def __len__(self):
-        return self.rows
-
-    @property
-    def is_whole(self):
-        """Whether the inputs are kept as whole numbers."""
-        return self._whole is not None
-
-    @property
-    def features(self):
-        """How many inputs a row has."""
-        return self._inputs.shape[1] if self._whole is None else self._whole.features
-
-    @property
-    def tiles(self):
-        """The inputs, float32[tiles, features, 64]."""
-        if self._whole is None:
-            return self._inputs
-        count, pairs, _ = self._inputs.shape
-        numbers = self._inputs.view(np.int16).reshape(count, pairs, _ROWS, 2).swapaxes(2, 3)
-        return numbers.reshape(count, 2 * pairs, _ROWS)[:, :self._whole.features] * np.float32(self._whole.unit)
-
-    @property
-    def largest_class(self):
-        """The largest class of the batch, or of that which it is a part of; infinity if one is none."""
-        if self._largest is None:
-            whole_numbers = self.classes.shape[1] == 1 and self.classes.min(initial=0) >= 0
-            self._largest = float(self.classes.max(initial=0)) if whole_numbers else np.inf
-        return self._largest
-
-    def digest(self):
-        """Compute the SHA-256 of the rows and of what their outputs should be, whichever network laid them out."""
-        digest = hashlib.sha256(f"{self.rows} {self.features}".encode())
-        for start in range(0, len(self._inputs), 256):
-            tiles = self.part(start, start + 256).tiles + np.float32(0)  # -0 becomes +0
-            digest.update(np.ascontiguousarray(tiles))
-        for array in (self.classes, self.values):
-            digest.update(b"none" if array is None else np.ascontiguousarray(array))
-        return digest.hexdigest()
-
-    def part(self, start, stop):
-        """Tiles start to stop, as a batch on the same memory."""
-        rows = min(self.rows, stop * _ROWS) - start * _ROWS
-        part = Batch(self._inputs[start:stop], rows, _some(self.classes, start, stop),
-                     _some(self.values, start, stop), self._whole)
-        part._largest = self._largest  # which an evaluation of the whole has looked for
-        return part
-
-    def shuffled(self, order):
-        """Lay the rows out in another order.
-
-        Parameters
-        ----------
-        order : ndarray of int, shape (rows,)
-
-        Returns
-        -------
-        Batch
-        """
-        order = contiguous(np.asarray(order, np.intp))
-        if order.shape != (self.rows,) or not (order.min(initial=0) >= 0 and order.max(initial=0) < max(self.rows, 1)):
-            raise ValueError(f"order has the index of a row for each of the {self.rows} rows")
-        shuffled = Batch(_in_order(self._inputs, order), self.rows, _in_order(self.classes, order),
-                         _in_order(self.values, order), self._whole)
-        shuffled._largest = self._largest
-        return shuffled
-
-
-def _read_only(array):
-    if array is None:
-        return None
-    array = array.view()
-    array.flags.writeable = False
-    return array
-
-
-def _some(tiles, start, stop):
-    return None if tiles is None else tiles[start:stop]
-
-
-def _in_order(tiles, order):
-    if tiles is None:
-        return None
-    shuffled = np.empty_like(tiles)
-    _kernels.shuffle(tiles.view(np.uint32), order, shuffled.view(np.uint32))
-    return shuffled
-
-
-def _tiled(x):
-    # [rows, features] as [tiles, features, 64]
-    tiles = np.empty((-(-len(x) // _ROWS), x.shape[1], _ROWS), np.float32)
-    _kernels.tile(_as_float32(x), tiles)
-    return tiles
-
-
-def _as_float32(x):
-    with np.errstate(over="ignore"):  # what is beyond becomes infinite, as documented
-        return contiguous(x.astype(np.float32, copy=False))
-
-
-def numbers_of(name, array):
-    """Take an array of numbers; refuse None, text, objects, complex numbers and what a mask hides."""
-    if array is None:
-        raise TypeError(f"{name} is an array of numbers; got None")
-    if np.ma.is_masked(array):
-        raise ValueError(f"{name} is a masked array with hidden elements; fill them, or leave their rows out")
-    array = np.asarray(as_array(name, array))
-    # the types of ml_dtypes, such as bfloat16, are of the kind V
-    if array.dtype.kind not in "biuf" and (array.dtype.kind != "V" or issubclass(array.dtype.type, np.void)):
-        raise TypeError(f"{name} is an array of numbers; got {array.dtype}")
-    return array
 
 
 class Network:
-    """A feed-forward network without biases, whose weights are codes of a codebook.
+    """A feed-forward network whose weights are codes of a codebook.
 
-    Layer k's weights, [outputs, inputs] row by row, follow those of layer k - 1 in the genome.
+    Layer k's weights, [outputs, inputs] row by row, follow those of layer k - 1 in the genome. Scales and biases, where
+    there are any, are fixed: evolution changes codes alone. `quantize` makes a network and a genome of a trained one.
 
     Parameters
     ----------
@@ -182,10 +41,27 @@ class Network:
     objective : {"cross_entropy", "mse", "accuracy"}
         What `loss` is: the mean cross-entropy; the mean squared error of all outputs, where a class stands for 1 at its
         output and 0 at the others; or 1 less the accuracy.
+    scales : sequence with an entry for each layer, optional
+        What the weights are multiplied by: a number; one for each output, shape (outputs,); one for each output and
+        group, shape (outputs, groups); or None. Of a number and of those by output, the sum of an output is multiplied,
+        and the bias added, in one rounding; by group, each weight is. Any finite float32.
+    biases : sequence with an entry for each layer, optional
+        One for each output, shape (outputs,), or None. Any finite float32.
+    group : int, optional
+        How many weights of a row share a scale, a multiple of 16, where `scales` has them by group.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of another kind.
+    ValueError
+        If an argument is not among those expected, a scale or bias is of another shape or not finite in float32, or a
+        level times its scale is beyond float32.
 
     """
 
-    def __init__(self, sizes, activation="relu", codebook=LOG4, objective="cross_entropy"):
+    def __init__(self, sizes, activation="relu", codebook=LOG4, objective="cross_entropy", scales=None, biases=None,
+                 *, group=None):
         try:
             self.sizes = tuple(operator.index(size) for size in sizes)
         except TypeError:
@@ -203,9 +79,98 @@ class Network:
         self._level_unit = _kernels.unit_of(codebook.levels[None])  # 0 where the levels are not whole
         self._whole_levels = (codebook.levels / (self._level_unit or np.inf)).astype(np.int16)
         self._largest_level = int(np.abs(self._whole_levels).max())
+        self._affine = Affine(self.sizes, scales, biases, group, float(np.abs(codebook.levels).max()))
+
+    @classmethod
+    def quantize(cls, weights, biases=None, codebook=LOG4, activation="relu", objective="cross_entropy", *,
+                 per="output", group=None):
+        """Make a network, and the genome in it that is nearest to a trained network of floats.
+
+        Parameters
+        ----------
+        weights : sequence of array_like of float, shape (outputs, inputs)
+            One matrix for each layer, finite.
+        biases : sequence of array_like of float, shape (outputs,), optional
+            As `Network` takes them. They stay float32.
+        codebook : Codebook
+        activation, objective : str
+            As `Network` takes them.
+        per : {"output", "layer"}
+            What has a scale of its own, the best that `lanewise.genome.best_scale` finds.
+        group : int, optional
+            With `per` "output": how many weights of a row share a scale, a multiple of 16. By default all do.
+
+        Returns
+        -------
+        network : Network
+        genome : ndarray of uint8, shape (bytes,)
+
+        Raises
+        ------
+        TypeError
+            If weights are no sequence of arrays of numbers.
+        ValueError
+            If the matrices do not follow one another, or hold what is not finite in float32.
+
+        """
+        matrices = _matrices(weights)
+        if per not in ("output", "layer"):
+            raise ValueError(f"per is 'output' or 'layer'; got {per!r}")
+        if group is not None and per == "layer":
+            raise ValueError("group is of the weights of a row, and per='layer' has one scale for all rows")
+        if not isinstance(codebook, Codebook):
+            raise TypeError(f"codebook is a Codebook such as LOG4; got {type(codebook).__name__}")
+        scales = [best_scale(matrix.reshape(1, -1) if per == "layer" else matrix, codebook, group=group)
+                  for matrix in matrices]
+        codes = [unpack(encode(matrix, codebook, scale, group=group), matrix.shape[1]).reshape(-1)
+                 for matrix, scale in zip(matrices, scales, strict=True)]
+        sizes = matrices[0].shape[1], *(len(matrix) for matrix in matrices)
+        if per == "layer":
+            scales = [scale[0, 0] for scale in scales]
+        return cls(sizes, activation, codebook, objective, scales, biases, group=group), pack(np.concatenate(codes))
 
     def __repr__(self):
-        return f"Network({'-'.join(map(str, self.sizes))}, {self.activation!r}, {self.codebook.name})"
+        fixed = " and ".join(name for name in ("scales", "biases") if getattr(self, name) is not None)
+        return (f"Network({'-'.join(map(str, self.sizes))}, {self.activation!r}, {self.codebook.name}"
+                f"{f', with {fixed}' if fixed else ''})")
+
+    @property
+    def scales(self):
+        """What the weights of each layer are multiplied by, a tuple of float32 arrays and None; None if none are."""
+        return self._affine.scales
+
+    @property
+    def biases(self):
+        """What is added to the sums of each layer, a tuple of float32 arrays and None; None if nothing is."""
+        return self._affine.biases
+
+    @property
+    def group(self):
+        """How many weights of a row share a scale, where scales are by group."""
+        return self._affine.group
+
+    def weights(self, genome):
+        """Turn a genome into the matrices that it stands for, levels times scales, rounded once.
+
+        Parameters
+        ----------
+        genome : array_like of uint8, shape (bytes,)
+
+        Returns
+        -------
+        list of ndarray of float32, shape (outputs, inputs)
+        """
+        rows = rows_of("genome", genome, np.uint8)
+        if np.ndim(genome) != 1:
+            raise ValueError(f"genome is [{self.genome_bytes}]; got {list(np.shape(genome))}")
+        codes = unpack(rows[0], weights_in("genomes", rows, self.n_weights))
+        matrices, used = [], 0
+        for k, (inputs, outputs) in enumerate(self._affine.layers):
+            layer = pack(codes[used:used + outputs * inputs].reshape(outputs, inputs))
+            scale, group = self._affine.scale_of(k)
+            matrices.append(decode(layer, self.codebook, scale, group=group, n_weights=inputs))
+            used += outputs * inputs
+        return matrices
 
     @property
     def n_weights(self):
@@ -241,30 +206,29 @@ class Network:
         if self.objective == "mse" and (y.dtype.kind in "fV" or y.ndim == 2):
             if y.shape != (len(x), outputs):
                 raise ValueError(f"values y are [{len(x)}, {outputs}]; got {list(y.shape)}")
-            return Batch(inputs, len(x), values=_tiled(y), whole=whole)
+            return Batch(inputs, len(x), values=tiled(y), whole=whole)
         if y.shape != (len(x),):
             raise ValueError(f"y has one class for each of the {len(x)} rows; got shape {list(y.shape)}")
         if not np.issubdtype(y.dtype, np.integer):
             raise TypeError(f"y holds ints; got {y.dtype}")
         if len(x) and not (y.min() >= 0 and y.max() < outputs):
             raise ValueError(f"y is between 0 and {outputs - 1}; got {y.min()} to {y.max()}")
-        values = _tiled(y[:, None] == np.arange(outputs)) if self.objective == "mse" else None
-        return Batch(inputs, len(x), _tiled(y[:, None]), values, whole)
+        values = tiled(y[:, None] == np.arange(outputs)) if self.objective == "mse" else None
+        return Batch(inputs, len(x), tiled(y[:, None]), values, whole)
 
     def _inputs_of(self, x):
         # as pairs of int16 where the first layer is exact with them, or as float32
-        x = _as_float32(x)
+        x = as_float32(x)
         unit = _kernels.unit_of(x) if self._level_unit and len(x) else 0.0
         if unit:
-            pairs = np.empty((-(-len(x) // _ROWS), -(-x.shape[1] // 2), _ROWS), np.uint32)
-            whole = _Whole(x.shape[1], unit, _kernels.tile_pairs(x, unit, pairs))
+            pairs, whole = in_pairs(x, unit)
             if self._is_exact(whole):
                 return pairs, whole
-        return _tiled(x), None
+        return tiled(x), None
 
     def _is_exact(self, whole):
         # whether float32 would hold every sum of the first layer, in any order, without rounding
-        return (whole is not None and whole.reach * self._largest_level <= 2**24
+        return (whole is not None and not self._affine.is_grouped(0) and whole.reach * self._largest_level <= 2**24
                 and 2.0**-126 <= whole.unit * self._level_unit <= 2.0**100)
 
     def batch_of(self, x, y=None, goal=None, name="the batch"):
@@ -317,7 +281,8 @@ class Network:
         exact = self._is_exact(batch._whole)
         inputs, unit = (batch._inputs, batch._whole.unit * self._level_unit) if exact else (batch.tiles, 0.0)
         _kernels.evaluate_population(rows, inputs.view(np.uint32), len(batch), target.reshape(-1), self._sizes, kernel,
-                                     self.codebook.levels, self._whole_levels, unit, goal, results, logits)
+                                     self.codebook.levels, self._whole_levels, unit, self._affine.of_outputs,
+                                     self._affine.groups, self._affine.group_scales, goal, results, logits)
         if goal == _LOGITS:
             return logits.reshape(*population.shape[:-1], *logits.shape[1:])
         results /= len(batch) * (self.sizes[-1] if goal == _SQUARED_ERROR else 1)
@@ -359,3 +324,25 @@ class Network:
     def accuracy(self, population, x, y=None):
         """Compute the share of rows whose largest logit, the first of equals, is their class's; as `loss` else."""
         return self._evaluate(population, x, y, _ACCURACY)
+
+
+def _matrices(weights):
+    # float32, each with as many inputs as the one before it has outputs
+    if isinstance(weights, np.ndarray) and weights.dtype != object:
+        weights = list(weights) if weights.ndim == 3 else [weights]
+    try:
+        weights = list(weights)
+    except TypeError:
+        raise TypeError(f"weights are a matrix for each layer; got {type(weights).__name__}") from None
+    if not weights:
+        raise ValueError("weights are a matrix for each layer; got none")
+    matrices = [as_float32(numbers_of(f"weights[{k}]", matrix)) for k, matrix in enumerate(weights)]
+    for k, matrix in enumerate(matrices):
+        if matrix.ndim != 2 or not matrix.size:
+            raise ValueError(f"weights[{k}] is [outputs, inputs]; got {list(matrix.shape)}")
+        if k and matrix.shape[1] != len(matrices[k - 1]):
+            raise ValueError(f"weights[{k}] is [outputs, {len(matrices[k - 1])}], as many inputs as the layer before "
+                             f"it has outputs; got {list(matrix.shape)}")
+        if not np.isfinite(matrix).all():
+            raise ValueError(f"weights[{k}] holds a NaN, an infinity or a number beyond float32")
+    return matrices

@@ -8,13 +8,13 @@ import contextlib
 import numbers
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..files import check_writable
 from ..genome.codes import LOG4, Codebook, seed_of
-from ..packing import whole
+from ..packing import rows_of, weights_in, whole
 from . import checkpoint as _checkpoint
 from .checkpoint import CheckpointError
 from .islands import HISTORY, Island, Plan
@@ -102,7 +102,11 @@ class _Run:
         self.workers = Workers(plan, fitness, executor)
         self.length = 1 if plan.islands == 1 and executor is None else plan.migration
         if resume is None:
-            self.at = [Island.start(plan, index) for index in range(plan.islands)], []
+            islands = [Island.start(plan, index) for index in range(plan.islands)]
+            if plan.start is not None:
+                best, loss = fitness.best_of(plan.start)
+                islands = [replace(island, best=best, best_loss=loss) for island in islands]
+            self.at = islands, []
         else:
             self.at = _checkpoint.load(resume, plan, fingerprint)
             best = self.best()
@@ -200,16 +204,17 @@ class _Run:
 
 def _start(fitness, held_out, n_weights, codebook, *, population, elite, parents, tournament, mutation, crossover,
            mutation_rate, niche_radius, generations, seconds, target_loss, patience, restart_after, batch_size, seed,
-           islands, migration, executor, checkpoint, resume, callback, progress, held_out_data=None):
+           islands, migration, executor, checkpoint, resume, callback, progress, start, held_out_data=None):
     if generations is None and seconds is None:
         generations = GENERATIONS
     population = whole("population", population, 2**32 - 1)
     parents = max(1, population * PARENTS // 100) if parents is None else parents
+    start = None if start is None else _genomes_of(start, n_weights, population)
     if mutation_rate is None:
-        mutation_rate = _rate_for(n_weights, str(mutation))
+        mutation_rate = _rate_for(n_weights, str(mutation), start is not None)
     plan = Plan(n_weights, population, elite, parents, tournament, mutation, crossover, mutation_rate, generations,
                 seconds, target_loss, seed_of(seed), islands, migration, codebook, patience, restart_after, batch_size,
-                niche_radius)
+                niche_radius, start)
     for name, path in (("checkpoint", checkpoint), ("resume", resume)):
         if path is not None and not isinstance(path, str | bytes | os.PathLike):
             raise TypeError(f"{name} is the path of a file; got {type(path).__name__}")
@@ -228,12 +233,26 @@ def _start(fitness, held_out, n_weights, codebook, *, population, elite, parents
         return _Run(plan, fitness, held_out, watch, executor, checkpoint, resume, fingerprint).run()
 
 
-def _rate_for(n_weights, mutation):
+def _genomes_of(start, n_weights, population):
+    # one or several, as uint8[some, bytes]
+    genomes = rows_of("start", start, np.uint8)
+    weights_in("the genomes of start", genomes, n_weights)
+    if np.ndim(start) > 2 or not 1 <= len(genomes) <= population:
+        raise ValueError(f"start is a genome, [{genomes.shape[1]}], or at most the population of {population} of them; "
+                         f"got {list(np.shape(start))}")
+    if n_weights % 2 and (genomes[:, -1] >> 4).any():
+        raise ValueError(f"a genome of {n_weights} weights has nothing in its last nibble; one of start has a code")
+    return genomes.copy()
+
+
+def _rate_for(n_weights, mutation, started):
     # Bits, or weights, change at `MUTATION_RATE`. In a child of a short genome, where that would be less than one at
     # first and most children copies, one does throughout; and from there to long genomes the last rate falls evenly.
     often = 4 if mutation == "redraw" else 1  # as many weights as flips of their four bits change
     first, last = (often * rate for rate in MUTATION_RATE)
     places = max(1, n_weights if mutation in ("step", "redraw") else 4 * n_weights)
+    if started:  # what is good already gains nothing from many changes at a time, however many weights there are
+        return min(2.0, max(1.0, last * places)) / places
     changes = max(1.0, first * places)
     return changes / places, max(last, 1 / (places * changes))
 
@@ -241,7 +260,8 @@ def _rate_for(n_weights, mutation):
 def evolve(network, x, y=None, *, population=POPULATION, elite=2, parents=None, tournament=1, mutation="flip",
            crossover="uniform", mutation_rate=None, niche_radius=0.0, batch_size=BATCH_SIZE,
            generations=None, seconds=None, target_loss=None, patience=None, restart_after=None, seed=0, islands=1,
-           migration=25, executor=None, checkpoint=None, resume=None, held_out=None, callback=None, progress=True):
+           migration=25, executor=None, checkpoint=None, resume=None, held_out=None, callback=None, progress=True,
+           start=None):
     """Evolve a network's weights towards the lowest loss on a batch.
 
     Each generation is ranked by loss. The `elite` best pass on unchanged; the others are each bred from two of the
@@ -309,6 +329,11 @@ def evolve(network, x, y=None, *, population=POPULATION, elite=2, parents=None, 
         Called with a `State` after each generation, or each epoch of several islands; a true answer stops the run.
     progress : bool
         Whether to show a bar on standard error (where rich is installed and a person watches).
+    start : array_like of uint8, shape (bytes,) or (some, bytes), optional
+        What to start from instead of at random: a genome, as of `Network.quantize`, or at most `population` of them, as
+        `population` of an earlier result. The first generation is made of these and, for the rest, of children of them;
+        the result is no worse than the best of them. `mutation_rate` is then by default 0.02% throughout, but at least
+        one change in a child and at most two: what is good already gains nothing from many changes at a time.
 
     Returns
     -------
@@ -336,7 +361,7 @@ def evolve(network, x, y=None, *, population=POPULATION, elite=2, parents=None, 
                   generations=generations, seconds=seconds, target_loss=target_loss, patience=patience,
                   restart_after=restart_after, batch_size=batch_size, seed=seed, islands=islands,
                   migration=migration, executor=executor, checkpoint=checkpoint, resume=resume, callback=callback,
-                  progress=progress, held_out_data=tested)
+                  progress=progress, start=start, held_out_data=tested)
 
 
 def _held_out(network, held_out):
@@ -365,7 +390,7 @@ def _finite(where, batch):
 def minimize(fitness, n_weights, *, codebook=LOG4, scale=1.0, vectorized=False, population=100, elite=2, parents=None,
              tournament=1, mutation="flip", crossover="uniform", mutation_rate=None, niche_radius=0.0,
              generations=None, seconds=None, target_loss=None, patience=None, restart_after=None, seed=0, islands=1,
-             migration=25, executor=None, checkpoint=None, resume=None, callback=None, progress=True):
+             migration=25, executor=None, checkpoint=None, resume=None, callback=None, progress=True, start=None):
     """Minimise a function of 4-bit weights.
 
     Parameters
@@ -384,7 +409,7 @@ def minimize(fitness, n_weights, *, codebook=LOG4, scale=1.0, vectorized=False, 
         As in `evolve`.
     generations, seconds, target_loss, patience, restart_after, seed
         As in `evolve`.
-    islands, migration, executor, checkpoint, resume, callback, progress
+    islands, migration, executor, checkpoint, resume, callback, progress, start
         As in `evolve`; an executor of processes wants a fitness that can be pickled. What `resume` can find out of
         another fitness is that the best genome has another loss.
 
@@ -419,7 +444,7 @@ def minimize(fitness, n_weights, *, codebook=LOG4, scale=1.0, vectorized=False, 
                   generations=generations, seconds=seconds, target_loss=target_loss, patience=patience,
                   restart_after=restart_after, batch_size=None, seed=seed, islands=islands,
                   migration=migration, executor=executor, checkpoint=checkpoint, resume=resume, callback=callback,
-                  progress=progress)
+                  progress=progress, start=start)
 
 
 class _Shown:

@@ -40,7 +40,11 @@ class NetworkFitness:
     def fingerprint(self):
         """What a run has to share with the one that it continues: for each thing a text, and its exact value."""
         network, batch = self.network, self.batch
-        return {
+        fixed = {name: (f"{sum(array.size for array in arrays if array is not None)} numbers",
+                        repr([None if array is None else (array.shape, array.tobytes().hex()) for array in arrays]
+                             + [network.group]))
+                 for name, arrays in (("scales", network.scales), ("biases", network.biases)) if arrays is not None}
+        return fixed | {
             "fitness": ("a network's loss",) * 2,
             "sizes": ("-".join(map(str, network.sizes)),) * 2,
             "activation": (network.activation,) * 2,
@@ -60,6 +64,12 @@ class NetworkFitness:
     def of_first(self, genome, loss):
         """Compute the loss of the first in rank on the whole batch."""
         return loss if self.batch_size is None else self.network.loss(genome, self.batch)
+
+    def best_of(self, genomes):
+        """Find the best of the genomes that a run starts from, and its loss on the whole batch."""
+        losses = self.network.loss(genomes, self.batch)
+        best = int(np.argmin(np.where(np.isfinite(losses), losses, np.inf)))
+        return genomes[best], float(losses[best])
 
     def part(self, seed, generation):
         """Take the batch that a generation is shown."""
@@ -104,6 +114,10 @@ class OwnFitness:
     def of_first(self, _genome, loss):
         """Return the loss of the first in rank, which is known."""
         return loss
+
+    def best_of(self, genomes):
+        """Take the first of the genomes that a run starts from: its first generation will judge them all."""
+        return genomes[0], np.inf
 
 
 def _numbers(losses, size, when):

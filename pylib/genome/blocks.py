@@ -1,0 +1,268 @@
+"""Four-bit weights in blocks of bytes: GGUF, MXFP4, bitsandbytes and HQQ. lanewise.genome.formats shows them."""
+
+import numpy as np
+
+from ..packing import pack, plain, unpack
+from .codes import FLOAT4, NF4
+from .packed import (
+    FP4,
+    INT4_OFFSET,
+    IQ4_NL,
+    UINT4,
+    array_of,
+    as_float16,
+    e8m0_bytes,
+    e8m0_scales,
+    offsets_of_zeros,
+    packed_of,
+    parts_of,
+)
+
+__all__ = ["GGUF", "read_bitsandbytes", "read_gguf", "read_hqq", "read_mxfp4", "write_bitsandbytes", "write_gguf",
+           "write_hqq", "write_mxfp4"]
+
+#: Of each kind of block in a GGUF file: how many weights and how many bytes a block has, and the codebook.
+GGUF = {"Q4_0": (32, 18, INT4_OFFSET), "Q4_1": (32, 20, UINT4), "IQ4_NL": (32, 18, IQ4_NL), "MXFP4": (32, 17, FLOAT4),
+        "Q4_K": (256, 144, UINT4)}
+
+
+def read_mxfp4(codes, exponents):
+    """Read OCP MXFP4 as ONNX, OpenVINO and torchao keep it: E2M1 codes as they lie, an E8M0 byte for each 32.
+
+    Parameters
+    ----------
+    codes : array_like of uint8, shape (outputs, inputs / 2)
+    exponents : array_like of uint8 or float8_e8m0fnu, shape (outputs, inputs / 32)
+
+    Returns
+    -------
+    Packed
+    """
+    codes = array_of("codes", codes, ("uint8",))
+    if codes.shape[1] % 16:
+        raise ValueError(f"a block of MXFP4 has 16 bytes of codes; got rows of {codes.shape[1]}")
+    scale = e8m0_scales(exponents)
+    if scale.shape != (len(codes), codes.shape[1] // 16):
+        raise ValueError(f"exponents is [{len(codes)}, {codes.shape[1] // 16}]; got {list(scale.shape)}")
+    return packed_of(unpack(codes), FLOAT4, scale, None, 32)
+
+
+def write_mxfp4(packed):
+    """Write what `read_mxfp4` reads: (codes, exponents)."""
+    codes, scale, _ = parts_of(packed, FLOAT4, 32)
+    return pack(codes), e8m0_bytes(scale)
+
+
+def read_gguf(kind, blocks):
+    """Read rows of blocks as GGUF files have them.
+
+    Parameters
+    ----------
+    kind : {"Q4_0", "Q4_1", "IQ4_NL", "MXFP4", "Q4_K"}
+    blocks : array_like of uint8, shape (outputs, bytes)
+        Of a row one block after the other, 32 weights each, of Q4_K 256.
+
+    Returns
+    -------
+    Packed
+        With groups of 32. Decoded, the numbers of ``gguf.quants.dequantize``, to the bit.
+
+    Raises
+    ------
+    ValueError
+        If a row does not consist of whole blocks, or a scale is not finite.
+    """
+    if kind not in GGUF:
+        raise ValueError(f"kind is one of {', '.join(GGUF)}; got {kind!r}")
+    weights, size, codebook = GGUF[kind]
+    blocks = array_of("blocks", blocks, ("uint8",))
+    if blocks.shape[1] % size:
+        raise ValueError(f"a block of {kind} has {size} bytes; got rows of {blocks.shape[1]}")
+    rows = len(blocks)
+    blocks = np.ascontiguousarray(blocks).reshape(rows, -1, size)
+    if kind == "MXFP4":
+        # ggml's table is doubled and its scale halved: together E2M1 times E8M0, but that 255 is no NaN there
+        scale, offset, halves = e8m0_scales(blocks[..., 0]), None, blocks[..., None, 1:]
+    elif kind == "Q4_K":
+        d, least = (_halves(blocks[..., k:k + 2])[..., None] for k in (0, 2))
+        six, six_of_least = _sixes(blocks[..., 4:16])
+        scale, offset, halves = d * six, -(least * six_of_least), blocks[..., 16:].reshape(rows, -1, 4, 32)
+    else:
+        scale, offset = _halves(blocks[..., :2]), _halves(blocks[..., 2:4]) if kind == "Q4_1" else None
+        halves = blocks[..., None, size - 16:]
+    # a byte holds elements j and j + half of the run
+    codes = np.stack([halves & 15, halves >> 4], axis=-2).reshape(rows, blocks.shape[1] * weights)
+    offset = None if offset is None else offset.reshape(rows, -1)
+    return packed_of(codes, codebook, scale.reshape(rows, -1), offset, 32)
+
+
+def write_gguf(kind, packed):
+    """Write what `read_gguf` reads, of a `Packed` with its codebook, groups of 32, and offsets of Q4_1 and Q4_K alone.
+
+    Parameters
+    ----------
+    kind : str
+    packed : Packed
+
+    Returns
+    -------
+    ndarray of uint8, shape (outputs, bytes)
+
+    Raises
+    ------
+    ValueError
+        If the format cannot hold a scale or an offset exactly: nothing is rounded.
+    """
+    if kind not in GGUF:
+        raise ValueError(f"kind is one of {', '.join(GGUF)}; got {kind!r}")
+    weights, _, codebook = GGUF[kind]
+    codes, scale, offset = parts_of(packed, codebook, 32, kind in ("Q4_1", "Q4_K"))
+    rows = len(codes)
+    if codes.shape[1] % weights:
+        raise ValueError(f"a block of {kind} has {weights} weights; got rows of {codes.shape[1]}")
+    runs = codes.reshape(rows, codes.shape[1] // weights, -1, 2, 32 if kind == "Q4_K" else 16)
+    halves = (runs[..., 0, :] | runs[..., 1, :] << 4).reshape(*runs.shape[:2], -1)
+    if kind == "MXFP4":
+        head = [e8m0_bytes(scale)[..., None]]
+    elif kind == "Q4_K":
+        d, six = _factored("scale", scale.reshape(rows, -1, 8))
+        least, six_of_least = _factored("offset", -offset.reshape(rows, -1, 8))
+        head = [_bytes_of(d), _bytes_of(least), _of_sixes(six, six_of_least)]
+    else:
+        head = [_bytes_of(as_float16("scale", scale))]
+        head += [_bytes_of(as_float16("offset", offset))] if kind == "Q4_1" else []
+    return np.concatenate([*head, halves], axis=-1).reshape(rows, -1)
+
+
+def _halves(raw):
+    return np.ascontiguousarray(raw).view("<f2")[..., 0].astype(np.float32)
+
+
+def _bytes_of(halves):
+    return np.ascontiguousarray(halves.astype("<f2"))[..., None].view(np.uint8)
+
+
+def _sixes(raw):
+    # Q4_K: eight numbers of six bits, and eight more. Bytes 0 to 3 have the first four of the one, bytes 4 to 7 of the
+    # other, and in their upper two bits the upper bits of the rest, whose lower four share bytes 8 to 11.
+    first, second, shared = raw[..., :4], raw[..., 4:8], raw[..., 8:]
+    return (np.concatenate([first & 63, shared & 15 | first >> 6 << 4], axis=-1).astype(np.float32),
+            np.concatenate([second & 63, shared >> 4 | second >> 6 << 4], axis=-1).astype(np.float32))
+
+
+def _of_sixes(six, other):
+    low, high, other_low, other_high = six[..., :4], six[..., 4:], other[..., :4], other[..., 4:]
+    return np.concatenate([low | high >> 4 << 6, other_low | other_high >> 4 << 6, high & 15 | (other_high & 15) << 4],
+                          axis=-1)
+
+
+def _factored(name, numbers):
+    # A float16 and whole numbers from 0 to 63 whose products these are: the largest is 63 times the factor wherever
+    # that serves, as quantisers have it.
+    at = np.abs(numbers).argmax(axis=-1, keepdims=True)
+    largest = np.take_along_axis(numbers, at, axis=-1)
+    factor, found = np.zeros_like(largest), largest == 0
+    for k in range(63, 0, -1):
+        candidate = (largest / np.float32(k)).astype(np.float16).astype(np.float32)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            whole = np.rint(numbers / candidate)
+        fits = ((whole * candidate == numbers) & (whole >= 0) & (whole <= 63)).all(axis=-1, keepdims=True) & ~found
+        factor, found = np.where(fits, candidate, factor), found | fits
+    if not found.all():
+        raise ValueError(f"Q4_K keeps each {name} of 256 weights as one float16 times 0 to 63; got others")
+    six = np.rint(np.divide(numbers, factor, out=np.zeros_like(numbers), where=factor != 0))
+    return factor[..., 0].astype(np.float16), six.astype(np.uint8)
+
+
+def read_bitsandbytes(kind, codes, absmax, shape, blocksize=64):
+    """Read what ``bitsandbytes.functional.quantize_4bit`` makes, without its second quantisation of `absmax`.
+
+    Parameters
+    ----------
+    kind : {"NF4", "FP4"}
+    codes : array_like of uint8, of outputs * inputs / 2 elements
+        The higher nibble first.
+    absmax : array_like of float32, of outputs * inputs / blocksize elements
+    shape : (int, int)
+        (outputs, inputs), with inputs a multiple of `blocksize`.
+    blocksize : int
+
+    Returns
+    -------
+    Packed
+    """
+    if kind not in ("NF4", "FP4"):
+        raise ValueError(f"kind is NF4 or FP4; got {kind!r}")
+    outputs, inputs = shape
+    codes, absmax = plain("codes", codes), plain("absmax", absmax)
+    if codes.dtype != np.uint8 or absmax.dtype != np.float32:
+        raise TypeError(f"codes hold uint8 and absmax float32; got {codes.dtype} and {absmax.dtype}")
+    if inputs % blocksize or blocksize % 16:
+        raise ValueError(f"rows are whole blocks of {blocksize}, a multiple of 16; got {inputs} inputs")
+    if 2 * codes.size != outputs * inputs or absmax.size * blocksize != outputs * inputs:
+        raise ValueError(f"codes and absmax of [{outputs}, {inputs}] in blocks of {blocksize} have "
+                         f"{outputs * inputs // 2} and {outputs * inputs // blocksize} elements; got {codes.size} and "
+                         f"{absmax.size}")
+    codes = codes.reshape(outputs, -1)
+    return packed_of(unpack(codes >> 4 | codes << 4), NF4 if kind == "NF4" else FP4, absmax.reshape(outputs, -1), None,
+                   blocksize)
+
+
+def write_bitsandbytes(kind, packed):
+    """Write what `read_bitsandbytes` reads: (codes of shape (n / 2, 1), absmax of shape (n / blocksize,))."""
+    if kind not in ("NF4", "FP4"):
+        raise ValueError(f"kind is NF4 or FP4; got {kind!r}")
+    codes, scale, _ = parts_of(packed, NF4 if kind == "NF4" else FP4)
+    codes = pack(codes)
+    return (codes >> 4 | codes << 4).reshape(-1, 1), scale.reshape(-1)
+
+
+def read_hqq(codes, scale, zero, shape):
+    """Read a layer of HQQ, 4 bits along axis 1: groups as rows, the first half of them in the higher nibbles.
+
+    Parameters
+    ----------
+    codes : array_like of uint8, shape (groups / 2, group)
+        Of all groups of the matrix, row by row.
+    scale, zero : array_like of float, of `groups` elements
+    shape : (int, int)
+        (outputs, inputs).
+
+    Returns
+    -------
+    Packed
+    """
+    codes = array_of("codes", codes, ("uint8",))
+    outputs, inputs = shape
+    count, group = 2 * len(codes), codes.shape[1]
+    if count * group != outputs * inputs or inputs % group:
+        raise ValueError(f"codes of [{outputs}, {inputs}] in groups of {group} are "
+                         f"[{outputs * inputs / (2 * group):g}, {group}], whole groups in a row; got "
+                         f"{list(codes.shape)}")
+    scale, zero = plain("scale", scale), plain("zero", zero)
+    if scale.size != count or zero.size != count:
+        raise ValueError(f"scale and zero have one number for each of {count} groups; got {scale.size} and {zero.size}")
+    scale = scale.reshape(outputs, -1)
+    whole = np.concatenate([codes >> 4, codes & 15]).reshape(outputs, inputs)
+    return packed_of(whole, UINT4, scale, offsets_of_zeros(zero.reshape(outputs, -1), scale), group)
+
+
+def write_hqq(packed):
+    """Write what `read_hqq` reads: (codes, scale, zero), the last two float32 of shape (groups, 1).
+
+    Raises
+    ------
+    ValueError
+        If the number of groups is odd, or an offset is no zero point times its scale in float32.
+    """
+    codes, scale, offset = parts_of(packed, UINT4, offsets=True)
+    groups = codes.reshape(-1, packed.group)
+    if len(groups) % 2:
+        raise ValueError(f"half of the groups share bytes with the other half; got {len(groups)}")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        zero = np.where(scale == 0, np.float32(0), -offset / scale)
+    if not (offsets_of_zeros(zero, scale) == offset).all():
+        raise ValueError("this format keeps a zero point for each group, an offset that is minus so many scales in "
+                         "float32; got another offset")
+    first, second = groups[:len(groups) // 2], groups[len(groups) // 2:]
+    return first << 4 | second, scale.reshape(-1, 1), zero.reshape(-1, 1)

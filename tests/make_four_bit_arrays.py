@@ -1,0 +1,111 @@
+"""Makes tests/four_bit_arrays.json: small four-bit tensors of the real libraries, and what these decode them to.
+
+A library that is not installed keeps what the file has. Run it with the libraries to be asked:
+gguf, bitsandbytes, mlx, torchao, onnx and onnxruntime.
+"""
+
+import importlib.metadata
+import json
+from pathlib import Path
+
+import numpy as np
+
+FILE = Path(__file__).with_suffix("").with_name("four_bit_arrays.json")
+WEIGHTS = np.random.default_rng(20).normal(0, 0.05, (16, 64)).astype(np.float32)
+WEIGHTS[0] *= -1  # whose largest weights are positive then, so that Q4_0 has negative scales
+WEIGHTS[1, 32:] = 0  # a group of zeros
+
+
+def gguf():
+    import gguf
+
+    made = {}
+    kinds = gguf.GGMLQuantizationType
+    for kind in ("Q4_0", "Q4_1", "MXFP4"):
+        made[kind] = gguf.quants.quantize(WEIGHTS[:2], kinds[kind])
+    rng = np.random.default_rng(1)  # of the others it has the decoder alone
+    halves = np.array([0.003, -0.002], np.float16).view(np.uint8).reshape(2, 2)
+    made["IQ4_NL"] = np.concatenate([halves, rng.integers(0, 256, (2, 16), np.uint8)], axis=1)
+    made["Q4_K"] = np.concatenate([halves[:1], np.array([[0.001]], np.float16).view(np.uint8),
+                                   rng.integers(0, 256, (1, 140), np.uint8)], axis=1)
+    return {kind: ({"blocks": blocks}, gguf.quants.dequantize(blocks, kinds[kind])) for kind, blocks in made.items()}
+
+
+def bitsandbytes():
+    import torch
+    from bitsandbytes import functional
+
+    made = {}
+    for kind in ("NF4", "FP4"):
+        codes, state = functional.quantize_4bit(torch.from_numpy(WEIGHTS[:2]), blocksize=64, quant_type=kind.lower())
+        made[kind] = {"codes": codes.numpy(), "absmax": state.absmax.numpy()}, functional.dequantize_4bit(
+            codes, state).numpy()
+    return made
+
+
+def mlx():
+    from mlx import core
+
+    words, scales, biases = core.quantize(core.array(WEIGHTS[:2]), group_size=32, bits=4)
+    return {"affine": ({"words": np.array(words), "scales": np.array(scales), "biases": np.array(biases)},
+                       np.array(core.dequantize(words, scales, biases, group_size=32, bits=4)))}
+
+
+def torchao():
+    import torch
+    from torchao.prototype.mx_formats.mx_tensor import MXTensor
+
+    made = MXTensor.to_mx(torch.from_numpy(WEIGHTS[:2]), torch.float4_e2m1fn_x2, 32)
+    return {"MXFP4": ({"codes": made.qdata.view(torch.uint8).numpy(),
+                       "exponents": made.scale.view(torch.uint8).numpy().reshape(2, 2)},
+                      made.dequantize(torch.float32).numpy())}
+
+
+def onnxruntime():
+    import onnxruntime as ort
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng, made = np.random.default_rng(2), {}
+    for name in ("MatMulNBits", "MatMulNBits with zero points"):
+        given = {"codes": rng.integers(0, 256, (3, 2, 16), np.uint8),
+                 "scales": np.round(rng.normal(size=(3, 2)), 3).astype(np.float32)}
+        if "zero" in name:
+            given["zero_points"] = rng.integers(0, 256, (3, 1), np.uint8)
+        node = helper.make_node("MatMulNBits", ["x", *given], ["y"], domain="com.microsoft", K=64, N=3, bits=4,
+                                block_size=32)
+        graph = helper.make_graph(
+            [node], "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [64, 64])],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, [64, 3])],
+            [numpy_helper.from_array(array.reshape(-1) if key != "codes" else array, key)
+             for key, array in given.items()])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21),
+                                                        helper.make_opsetid("com.microsoft", 1)], ir_version=10)
+        session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        made[name] = given, session.run(None, {"x": np.eye(64, dtype=np.float32)})[0].T
+    return made
+
+
+def plain(array):
+    array = np.ascontiguousarray(array)
+    return {"dtype": array.dtype.name, "shape": list(array.shape), "hex": array.tobytes().hex()}
+
+
+def main():
+    """Ask each library that is here."""
+    found = json.loads(FILE.read_text()) if FILE.exists() else {}
+    for ask in (gguf, bitsandbytes, mlx, torchao, onnxruntime):
+        try:
+            version = importlib.metadata.version(ask.__name__)
+            made = ask()
+        except ImportError as error:
+            print(f"{ask.__name__}: kept as it was ({error})")
+            continue
+        found[ask.__name__] = {"version": version, "arrays": {
+            name: {**{key: plain(array) for key, array in given.items()}, "weights": plain(weights)}
+            for name, (given, weights) in made.items()}}
+        print(ask.__name__, version, list(made))
+    FILE.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
