@@ -408,8 +408,8 @@ typedef struct {
      * the functions of lanewise.genome. A last half byte that no weight has is written as 0. a genome of random codes */
     void (*random_genome_uint8)(uint8_t *y, Py_ssize_t n, uint64_t seed, uint32_t generation, uint32_t individual);
     /* kind: 0 flips each bit with the rate, 1 flips each bit of the Gray code of a level's rank, 2 moves each weight to
-     * a level next to its own, 3 draws its code anew. tables has 64 bytes: lanewise.genome.Codebook.tables. y may be
-     * genome */
+     * a level next to its own, 3 draws its code anew. tables has 64 bytes: those of a lanewise.genome.Codebook. y may
+     * be genome */
     void (*mutate_uint8)(const uint8_t *genome, uint8_t *y, Py_ssize_t n, double rate, int kind, const uint8_t *tables,
                          uint64_t seed, uint32_t generation, uint32_t individual);
     /* y takes from a and b, and sibling, which may be NULL, what is left: kind 0 by a fair coin for each weight, 1 for
