@@ -472,9 +472,10 @@ def evaluate_population(const uint8_t[:, ::1] genomes, const uint32_t[:, :, ::1]
     of = Evaluation(
         &genomes[0, 0], genomes.shape[1], &tiles[0, 0, 0], tiles.shape[1], rows, &target[0], &sizes[0], layers, widest,
         n, skipped, activation, &levels[0], &table[0], unit, <const Affine*>&affines[0, 0], &groups[0],
-        &group_scales[0] if group_scales.shape[0] else NULL, <Goal>goal, &results[0],
-        NULL, rows * sizes[layers],
+        NULL, <Goal>goal, &results[0], NULL, rows * sizes[layers],
         <float*>((<uintptr_t>scratch + 63) // 64 * 64), scratch_size)
+    if group_scales.shape[0]:
+        of.group_scales = &group_scales[0]
     if goal == LOGITS:
         of.logits = &logits[0, 0, 0]
     with nogil:

@@ -25,7 +25,7 @@ def test_cart_pole():
     lasted = cart_pole.steps_balanced(always)
     assert lasted.shape == (2, 20)
     assert ((lasted > 5) & (lasted < 15)).all()
-    found = subprocess.run([sys.executable, ROOT / "examples" / "evolution" / "cart_pole.py"], capture_output=True, text=True)
+    found = subprocess.run([sys.executable, ROOT / "examples/evolution/cart_pole.py"], capture_output=True, text=True)
     assert found.stdout.startswith("500 of 500 steps after "), found.stderr
 
 

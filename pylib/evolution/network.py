@@ -11,7 +11,7 @@ import numpy as np
 from ..genome.codes import LOG4, Codebook, best_scale, decode, encode
 from ..kernels import activations as _activations
 from ..kernels import population as _kernels
-from ..packing import contiguous, one_of, pack, plain, rows_of, unpack, weights_in
+from ..packing import one_of, pack, plain, rows_of, unpack, weights_in
 from .affine import Affine
 from .batch import Batch, as_float32, in_pairs, numbers_of, tiled
 
@@ -23,6 +23,7 @@ ACTIVATIONS = {name.removesuffix("_float32"): kernel for name, kernel in _activa
 _CROSS_ENTROPY, _ACCURACY, _SQUARED_ERROR, _LOGITS = range(4)
 _OBJECTIVES = ("cross_entropy", "accuracy", "mse")  # in the order of the enumeration in kernels/population.pyx
 _NOTHING = np.empty((0, 0, 0), np.float32)
+_MOST_WEIGHTS = 2**62
 
 
 class Network:
