@@ -44,6 +44,7 @@ NETWORK = evolution.Network((3, 2))
     (lambda: ieee754.compose(np.ma.masked_all(2, int), 1, 2, "e2m1"), None, ""),
     (lambda: ieee754.field_statistics(RAGGED), ValueError, "x must be an array of numbers"),
     (lambda: evolution.Classifier(NETWORK, GENOMES[0], [1, 2]).score(X[:, :3], RAGGED), ValueError, "y must be"),
+    (lambda: NETWORK.batch(np.float64), TypeError, "x is an array of numbers; got object"),
     (lambda: NETWORK.batch(np.ma.zeros((2, 3), "i4,f8")), TypeError, "x is an array of numbers; got"),
     (lambda: genome.pack(np.zeros((2, 0), complex)), None, ""),
     (lambda: evolution.Classifier(NETWORK, GENOMES[0]).score(X[:, :3], np.full((4, 2), 1e300)), None, ""),
