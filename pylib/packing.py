@@ -88,7 +88,7 @@ def codes_in(codes):
         if codes.size and not (codes.min() >= 0 and codes.max() <= 15):
             raise ValueError(f"a code is between 0 and 15; got {codes.min() if codes.min() < 0 else codes.max()}")
         return codes.astype(np.uint8)
-    return codes if codes.size else codes.astype(np.uint8)
+    return codes if codes.size else np.empty(codes.shape, np.uint8)
 
 
 def weights_in(name, genomes, n_weights):

@@ -37,7 +37,7 @@ UFUNC_ERRORS = ("ufunc", "could not be broadcast", "return arrays must be of Arr
                 "Exceeds the limit", "doesn't match the broadcast shape", "'out' must be a tuple of arrays",
                 "inhomogeneous shape", "int too large to convert to float", "expected number, got",
                 "is only allowed as a keyword", "could not convert string",
-                "Iterator operand")
+                "Iterator operand", "float() argument must be")
 
 
 def is_raised_here(error):

@@ -155,7 +155,7 @@ def numbers_of(name, array):
     """Take an array of numbers; refuse None, text, objects, complex numbers and what a mask hides."""
     if array is None:
         raise TypeError(f"{name} is an array of numbers; got None")
-    if np.ma.is_masked(array):
+    if not (isinstance(array, np.ndarray) and array.dtype.names) and np.ma.is_masked(array):
         raise ValueError(f"{name} is a masked array with hidden elements; fill them, or leave their rows out")
     array = np.asarray(as_array(name, array))
     # the types of ml_dtypes, such as bfloat16, are of the kind V

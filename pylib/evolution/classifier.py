@@ -183,8 +183,8 @@ class Classifier:
             if not any(label in known for label in y.tolist()):
                 raise ValueError(f"y holds none of the classes {known[:10]}; got {y.dtype}, such as {y.tolist()[0]!r}")
             return float(np.mean([bool(a == b) for a, b in zip(predicted.tolist(), y.tolist(), strict=True)]))
-        error, spread = ((predicted - y) ** 2).sum(axis=0), ((y - y.mean(axis=0)) ** 2).sum(axis=0)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
+            error, spread = ((predicted - y) ** 2).sum(axis=0), ((y - y.mean(axis=0)) ** 2).sum(axis=0)
             return float(np.mean(np.where(spread > 0, 1 - error / spread, np.where(error > 0, -np.inf, 1.0))))
 
     def summary(self):
