@@ -177,9 +177,45 @@ def of_networks(n):
     yield "Network.accuracy", (network.accuracy, [population, x, y])
 
 
+def stepped(step):
+    """A call of a function that updates its first arrays in place; they are its results."""
+    def call(*arrays):
+        step(*arrays)
+        return arrays[0], *arrays[2:]
+    return call
+
+
+def of_learning(n):
+    """Functions of learning by name: their call, and its operands for rows of n."""
+    for dtype in (np.float32, np.float64):
+        x, grad, weight, half = np.random.default_rng(n).uniform(0.1, 0.9, (4, 3, n)).astype(dtype)
+        bias = np.ones(3, dtype)
+        square = np.ascontiguousarray(grad[:, :1].repeat(3, axis=1))
+        yield from {
+            "linear": (lw.linear, [x, weight, bias]),
+            "linear_backward": (lw.linear_backward, [square, x, weight, bias]),
+            "dropout": (lambda x: lw.dropout(x, 0.5, 5), [x]),
+            "dropout_backward": (lambda grad: lw.dropout_backward(grad, 0.5, 5), [grad]),
+            "sgd_step": (stepped(lambda x, grad, velocity: lw.sgd_step(x, grad, velocity, lr=0.1, momentum=0.9)),
+                         [x, grad, half]),
+            "adamw_step": (stepped(lambda *arrays: lw.adamw_step(*arrays, 1)), [x, grad, half, weight]),
+            "clip_grad_norm": (lambda x: (lw.clip_grad_norm(x, 0.1), x), [x]),
+            "reparameterize": (lambda mu, logvar: lw.reparameterize(mu, logvar, 5), [x, grad]),
+            "reparameterize_backward": (lambda grad, logvar: lw.reparameterize_backward(grad, logvar, 5), [x, grad]),
+            "kl_standard_normal": (lw.kl_standard_normal, [x, grad]),
+            "kl_standard_normal_backward": (lw.kl_standard_normal_backward, [np.ones(3, dtype), x, grad]),
+            "halting_distribution": (lw.halting_distribution, [x]),
+            "ponder_loss": (lw.ponder_loss, [x, grad]),
+            "ponder_loss_with_grad": (lw.ponder_loss_with_grad, [x, grad]),
+            "ponder_loss_backward": (lambda x, losses: lw.ponder_loss_backward(1.0, x, losses), [x, grad]),
+            "sample_halting": (lambda x: lw.sample_halting(x, 5), [x]),
+            "act_halting": (lw.act_halting, [x]),
+        }.items()
+
+
 def codes_and_networks():
     for n in LENGTHS:
-        for of in (of_genomes, of_numbers, of_networks):
+        for of in (of_genomes, of_numbers, of_networks, of_learning):
             for name, (function, arrays) in of(n):
                 print(name, n, flush=True)
                 everywhere(lambda given, outs, function=function: as_tuple(function(*given)), arrays, [])
@@ -190,7 +226,7 @@ def names():
     tried = {name.partition(",")[0] for name in along_axis.EVERY} | set(UFUNCS) | set(PARAMETRIC) | {
         "glu", "glu_backward"}
     tried |= {f"genome.{name}" for name, _ in of_genomes(3)} | {f"ieee754.{name}" for name, _ in of_numbers(3)}
-    return tried | {name for name, _ in of_networks(3)}
+    return tried | {name for of in (of_networks, of_learning) for name, _ in of(3)}
 
 
 if __name__ == "__main__":

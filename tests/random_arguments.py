@@ -201,6 +201,10 @@ def _targets(case):
     return case.one_of([None, case.layout(case.rng.integers(0, case.network.sizes[-1], rows))])
 
 
+def _offsets(case):
+    return case.one_of([None, 0.25, case.array((1,), "f"), case.array((3, 1), "f")])
+
+
 ALONG = {
     **dict.fromkeys(("x", "y", "grad", "residual", "logits", "gate", "up", "a", "b"), Case.row),
     **dict.fromkeys(("mean", "rstd"), Case.statistic), "weight": Case.vector, "bias": Case.vector, "out": Case.out,
@@ -237,7 +241,7 @@ GENOMES = {
     "codebook": lambda case: case.one_of(CODEBOOKS), "n_weights": lambda case: case.one_of([None, case.n_weights]),
     "generation": _count(2**32 - 1), "first": _count(2**32 - 1), "children": _count(), "size": _count(5, 70),
     "scale": lambda case: case.one_of([1.0, 0.5, case.array((1,), "f"), case.array((3, 1), "f"), 1e-40]),
-    "group": lambda case: case.one_of([None, 16, 32, 3, 2**40]), "unit": _option("bits", "weights"),
+    "group": lambda case: case.one_of([None, 16, 32, 3, 2**40]), "offset": _offsets, "unit": _option("bits", "weights"),
     "weights": lambda case: case.array(case.one_of([(case.n_weights,), (3, case.n_weights)]), "f"),
     "codes": lambda case: case.array((3, (case.n_weights + 1) // 2), "u1"), "packed": Case.genomes,
     "x": lambda case: case.array((2, case.n_weights), "f"),
@@ -265,8 +269,25 @@ RUNS = {
     "n_weights": _count(5, 16, 33), "vectorized": _option(True, False), "scale": _numbers_of, "path": Case.path,
     "genome": lambda case: case.array((case.network.genome_bytes,), "u1"),
     "classes": lambda case: case.one_of([None, np.arange(case.network.sizes[-1]), list("abcdefgh")]),
-    **dict.fromkeys(("offset", "target_offset", "target_scale"), _numbers_of),
+    **dict.fromkeys(("offset", "target_offset", "target_scale"), _numbers_of), "per": _option("output", "layer", "no"),
     "features": _option(None, ["a", "b", "c"]), "label": _option(None, "price"),
+    "start": lambda case: case.one_of([None, case.array((2, case.network.genome_bytes), "u1")]),
+    "scales": lambda case: None, "biases": lambda case: None,
+}
+LEARNING = {
+    **ALONG, **dict.fromkeys(("param", "first", "second", "h", "grad_cost", "grad_weights", "step_losses", "mu",
+                              "logvar"), Case.row),
+    **dict.fromkeys(("prior", "gain", "lr", "dampening", "weight_decay", "max_norm", "momentum", "eps"), _numbers_of),
+    **dict.fromkeys(("return_key", "log", "grad_x", "nesterov", "error_if_nonfinite", "return_eps"),
+                    _option(True, False)),
+    "p": _option(0.0, 0.5, 0.9, 1), "rng": GENOMES["rng"], "generation": _count(5, 2**32 - 1),
+    "velocity": lambda case: case.one_of([None, case.row()]), "grads": lambda case: [case.row(), case.row()],
+    "norm_type": _option(2.0, 1, 2, np.inf), "betas": _option((0.9, 0.999), (0, 0)), "step": _count(1, 2, 100),
+    "steps": lambda case: case.array(case.shape[:-1], "i8"), "weight": lambda case: case.array((3, *case.shape[-1:])),
+    "shape": _option((3, 4), (2, 3, 4), (5,)), "mode": _option("fan_in", "fan_out"), "dtype": _option("f", "d"),
+    "depth": _count(3), "width": _count(5, 8), "batch": _count(4), "activation": _option("tanh", "relu", "no"),
+    "norm": _option(None, "layer_norm", "no"), "init": _option("xavier_uniform", "he_normal", "no"),
+    "inputs": lambda case: case.one_of([None, case.array((4, 8), "f")]),
 }
 
 
@@ -289,11 +310,12 @@ def functions():
         for name in module.__all__:
             value = getattr(module, name)
             result = isinstance(value, type) and (  # which a call gives or raises, and nobody makes
-                module is lw.ieee754 or name in ("EvolutionResult", "State") or issubclass(value, Exception))
+                module is lw.ieee754 or name in ("EvolutionResult", "GradientFlow", "State")
+                or issubclass(value, Exception))
             if callable(value) and not result:
                 short = name if module is lw else f"{module.__name__.rpartition('.')[2]}.{name}"
                 own = CHANNELS if name.startswith(("batch_norm", "group_norm", "instance_norm")) else RUNS if (
-                    name == "Codebook") else table
+                    name == "Codebook") else LEARNING if name in lw.learning.__all__ else table
                 found[short] = (lambda case, value=value: value, value, own)
     for kind, make in ((lw.evolution.Network, lambda case: case.network), (lw.evolution.Classifier, _classifier)):
         found |= {name: (*pair, RUNS) for name, pair in _methods(kind, make).items()}

@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path(lw.__file__).resolve().parent
 CALLS_IN_A_PROCESS = 2000
 SECONDS = 120  # that a call may take on a busy machine
+IN_PLACE = ("sgd_step", "adamw_step", "clip_grad_norm")
 OWN = (TypeError, ValueError, MemoryError, OSError, lw.evolution.FitnessError, lw.evolution.CheckpointError)
 # errors of a ufunc, of the call itself: what was given is of a wrong type, dtype or shape, or cannot be written to
 UFUNC_ERRORS = ("ufunc", "could not be broadcast", "return arrays must be of ArrayType", "output array is read-only",
@@ -94,6 +95,7 @@ def call(seed, number, catalogue, chosen=None):
     told = ", ".join([*map(shown, given), *(f"{k}={shown(value)}" for k, value in keywords.items())])
     arrays = [(array, array.tobytes()) for array in arrays_in([*given, *keywords.values()])]
     outputs = list(arrays_in([keywords.get(role) for role in ("out", "running_mean", "running_var")]))
+    outputs += arrays_in([*given, *keywords.values()]) if name in IN_PLACE else []
     print(number, name, flush=True)
     unraisable, printed = [], io.StringIO()
     sys.unraisablehook = unraisable.append

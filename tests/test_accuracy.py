@@ -17,7 +17,8 @@ from lanewise.cli import main
 from lanewise.measure import accuracy, oracles, row_accuracy
 
 # The functions that compute nothing, or nothing that has a unit in the last place: a step, or how gradients fare.
-SETTINGS = {"get_num_threads", "set_num_threads", "show_config", "sample_halting", "gradient_flow", "GradientFlow"}
+SETTINGS = {"get_include", "get_num_threads", "set_num_threads", "show_config", "sample_halting", "gradient_flow",
+            "GradientFlow"}
 PAGE = Path(__file__).parents[1] / "docs/accuracy.md"
 INFINITY = math.inf
 LARGEST = float(np.finfo(np.float32).max)

@@ -16,17 +16,22 @@ _MODULE = "a module's path is part of the C interface, so its functions cannot m
 _LOOPS = "one machine, whose parts mean little apart"
 LONG = {  # code files of more lines, and why they are not parted
     "kernels/activations.pyx": f"{_MODULE}: the flat kernels of every activation, three lines each",
+    "kernels/breeding.pyx": _MODULE,
     "kernels/ieee754.pyx": _MODULE,
+    "kernels/linear4.pyx": _MODULE,
     "kernels/norms.pyx": _MODULE,
     "kernels/population.pyx": _MODULE,
     "kernels/batch_columns.pyx": _LOOPS,
-    "kernels/loops/rows.pxd": _LOOPS,
+    "kernels/loops/reductions.pxd": _LOOPS,
     "kernels/loops/ufuncs.pxd": _LOOPS,
     "kernels/operands.pyx": "compiled once for all levels; two modules would call each other for every operand",
     "kernels/math/elementary.pxd": "functions that share the steps of one exponential and one logarithm",
     "kernels/points/curves.pxd": "forwards that share parts of one another",
     "kernels/points/slopes.pxd": "slopes that share parts of one another",
+    "pylib/cli/evolve.py": "one command, half of whose lines are its options",
     "pylib/evolution/runs.py": "half of it documents the settings of two functions",
+    "pylib/include/lanewise.h": "made by tools/header.py: a declaration for each function",
+    "tests/test_learning.py": "one table of functions, and what each is held to",
 }
 
 

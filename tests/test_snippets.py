@@ -12,7 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SNIPPET = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
-PAGES = {page.name: SNIPPET.findall(page.read_text(encoding="utf-8"))
+EXAMPLES = [file.read_text(encoding="utf-8") for file in (ROOT / "examples").rglob("*.py")]  # tested elsewhere
+PAGES = {page.name: [snippet for snippet in SNIPPET.findall(page.read_text(encoding="utf-8"))
+                     if not any(snippet in example for example in EXAMPLES)]
          for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]}
 ELSEWHERE = {"addresses.md", "cython.md", "frameworks.md"}  # of embedding/: tests/test_examples.py runs their like
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import initial, layers, optimise
-from ._arrays import from_zero, key_of, whole
+from ._arrays import floating, from_zero, key_of, whole
 
 __all__ = ["GradientFlow", "gradient_flow"]
 
@@ -122,7 +122,8 @@ def gradient_flow(depth=20, width=128, activation="tanh", norm=None, init="xavie
         gain = from_zero(name, "gain", gain)
     lr = None if lr is None else from_zero(name, "lr", lr)
     random = np.random.default_rng(key_of(name, rng))
-    x = random.normal(size=(batch, width)) if inputs is None else np.array(inputs, np.float64)
+    x = random.normal(size=(batch, width)) if inputs is None else np.array(
+        floating("gradient_flow", "inputs", inputs), np.float64)
     if x.ndim != 2 or x.shape[1] != width:
         raise ValueError(f"{name}: inputs of shape {x.shape} do not fit; expected (batch, {width})")
     stack = _stack(depth, width, activation, norm, init, gain, random)

@@ -99,7 +99,11 @@ def _ponder(name, logits, step_losses, prior, beta, reduction, *, loss, grad):
 def _reduced(of_rows, logits, reduction):
     if reduction == "none":
         return rounded_to(logits.dtype, of_rows.reshape(logits.shape[:-1]))
-    total = math.fsum(of_rows) if np.isfinite(of_rows).all() else float(of_rows.sum())
+    try:
+        total = math.fsum(of_rows)
+    except (OverflowError, ValueError):  # beyond float64, or infinities of both signs
+        with np.errstate(all="ignore"):
+            total = float(of_rows.sum())
     return rounded_to(logits.dtype, np.float64(total / max(1, of_rows.size) if reduction == "mean" else total))
 
 

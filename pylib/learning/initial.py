@@ -41,7 +41,10 @@ def _fans(name, shape):
 
 
 def _drawn(name, shape, rng, std, normal, dtype, generation):
-    dtype = np.dtype(dtype)
+    try:
+        dtype = np.dtype(dtype)
+    except TypeError:
+        dtype = f"{dtype!r:.60}"
     if dtype not in (np.float32, np.float64):
         raise TypeError(f"{name}: dtype must be float32 or float64, not {dtype}")
     generation = whole(name, "generation", generation)
@@ -95,7 +98,7 @@ Notes
 -----
 %(bound)s
 
-As {torch}; {source}. The generator is Philox4x32-10.
+As ``{torch}``; {source}. The generator is Philox4x32-10.
 """
 _GLOROT = 'Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010'
 _HE = 'He, Zhang, Ren and Sun, "Delving deep into rectifiers", 2015'
@@ -106,7 +109,7 @@ _MODE = """mode : {"fan_in", "fan_out"}
 
 def _documented(function, torch, source, mode=""):
     if function.__doc__:  # which python -OO leaves out
-        function.__doc__ += "\n" + _SHARED.format(gains=", ".join(GAINS), torch=torch, source=source, mode=mode)
+        function.__doc__ += "\n\n" + _SHARED.format(gains=", ".join(GAINS), torch=torch, source=source, mode=mode)
     return with_bound(function)
 
 

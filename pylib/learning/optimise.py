@@ -56,14 +56,14 @@ def _stepped(name, roles, operands, step):
                 if array.shape != arrays[0].shape:
                     raise ValueError(f"{name}: grad of shape {array.shape} does not fit {roles[0]} of shape "
                                      f"{arrays[0].shape}")
-                copies[place].append(np.ascontiguousarray(array, arrays[0].dtype.newbyteorder("=")))
+                copies[place].append(np.require(array, arrays[0].dtype.newbyteorder("="), "CAE"))
                 continue
             array = _updated(name, role, array, getattr(arrays[0], "shape", None))
             for other, former in written:
                 if np.shares_memory(array, former):
                     raise ValueError(f"{name}: {role} shares memory with {other}, and both are updated in place")
             written.append((role, array))
-            copies[place].append(array.astype(arrays[0].dtype.newbyteorder("="), order="C"))
+            copies[place].append(np.array(array, arrays[0].dtype.newbyteorder("="), order="C"))
     if not step(tuple(copies)):
         raise AssertionError(f"{name}: contiguous copies were not taken")
     for place, role in enumerate(roles):
@@ -244,8 +244,8 @@ def clip_grad_norm(grads, max_norm, norm_type=2.0, *, error_if_nonfinite=False):
     -----
     %(bound)s
 
-    As torch.nn.utils.clip_grad_norm_, but summed in float64, and finite where squares leave its range. Pascanu, Mikolov
-    and Bengio, "On the difficulty of training recurrent neural networks", 2013.
+    As ``torch.nn.utils.clip_grad_norm_``, but summed in float64, and finite where squares leave its range. Pascanu,
+    Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013.
 
     Examples
     --------
