@@ -90,6 +90,23 @@ def test_files_that_are_no_start(tmp_path, arrays, message):
         load_start(tmp_path / "a.npz")
 
 
+def test_classes_in_another_order_or_as_a_csv_has_them(trees, capsys):
+    with np.load(trees / "trees.npz") as arrays:
+        x, y = arrays["x"], np.array([11, 2, 7])[np.searchsorted(["ash", "elm", "oak"], arrays["y"])]
+    floats = dict(np.load(trees / "floats.npz"), classes=np.array([11, 2, 7]))
+    np.savez(trees / "numbers.npz", **floats)
+    np.savez(trees / "rows.npz", x=x, y=y)
+    np.savetxt(trees / "rows.csv", np.column_stack([x, y]), delimiter=",")
+    for data in ("rows.npz", "rows.csv"):  # of which the latter's are text, sorted otherwise
+        assert lanewise(trees / data, "--start", trees / "numbers.npz", "--generations", 1, "--output",
+                        trees / "e.npz", "--force") == 0
+        said = re.search(r"held-out loss \S+ accuracy ([\d.]+)%", re.sub(r"\s+", " ", capsys.readouterr().err))
+        assert float(said[1]) > 85
+        kept = Classifier.load(trees / "e.npz")
+        assert kept.classes.tolist() == [11, 2, 7]
+        assert kept.score(x, y) > 0.85
+
+
 def test_errors(trees, capsys):
     def fails(*arguments):
         assert lanewise(trees / "trees.npz", *arguments, "--output", trees / "e.npz") == 2

@@ -35,6 +35,14 @@ def test_train_learns_and_writes_what_others_read(here, capsys):
     assert (here / "trained.png").stat().st_size > 1000
 
 
+def test_predict_says_what_makes_a_classifier_of_floats(here, capsys):
+    assert main(["train", "data.npz", "--epochs", "1"]) == 0
+    capsys.readouterr()
+    assert main(["predict", "trained.npz", "data.npz"]) == 2
+    assert "trained.npz holds floats, as lanewise train writes them; lanewise evolve --start" in re.sub(
+        r"\s+", " ", capsys.readouterr().err)
+
+
 def test_the_same_seed_is_the_same_network(here, capsys):
     for name, seed in (("a.npz", "1"), ("b.npz", "1"), ("c.npz", "2")):
         assert main(["train", "data.npz", "--epochs", "2", "--seed", seed, "--dropout", "0.2", "--optimizer", "sgd",

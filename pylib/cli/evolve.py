@@ -8,12 +8,12 @@ import contextlib
 import multiprocessing
 import os
 import signal
-from dataclasses import replace
 from pathlib import Path
 
 from ..terminal import say, show, show_table
 from . import CommandError, add_force, check_outputs, require
 from . import option_types as types
+from .start import network_and_data, read_start, shown
 
 #: What a run is started with, and a resumed one goes on with, and what it is if nobody says.
 SETTINGS = {
@@ -122,18 +122,12 @@ def _data(settings):
             raise CommandError("--label and --objective mse are of data of your own; the digits have their classes")
         return data.load_digits()
     try:
-        found = data.load(_shown(settings["data"]), settings["label"], settings["objective"] == "mse")
+        found = data.load(shown(settings["data"]), settings["label"], settings["objective"] == "mse")
     except data.DataError as error:
         raise CommandError(error) from None
     for note in found.notes:
         say(f"{found.name}: {note}")
     return found
-
-
-def _shown(path):
-    # as a person would write it: beside where they are, without the way there
-    relative = os.path.relpath(path)
-    return path if relative.startswith(os.pardir) else relative
 
 
 @contextlib.contextmanager
@@ -224,44 +218,6 @@ def _check(arguments, settings, given):
             f"as many islands as --islands says, {settings['islands']}")
 
 
-def _read_start(settings, given):
-    # what to start from, if anything; it says itself what is minimised
-    from .. import genome
-    from ..evolution.trained import load_start
-
-    if settings["start"] is None:
-        if settings["codebook"] is not None:
-            raise CommandError("--codebook is of the weights of --start; a network that starts at random is of LOG4")
-        return None
-    path = _shown(settings["start"])
-    if own := [f"--{name}" for name in ("hidden", "activation", "objective") if name in given]:
-        raise CommandError(f"--start {path} says itself what {' and '.join(own)} would")
-    try:
-        start = load_start(path, settings["codebook"] and getattr(genome, settings["codebook"]))
-    except (OSError, ValueError) as error:
-        raise CommandError(f"--start: {error}") from None
-    settings["objective"] = start.network.objective
-    return start
-
-
-def _network(settings, start, data, outputs):
-    # the network, and the data scaled as it wants them
-    from ..evolution.network import Network
-
-    if start is None:
-        sizes = data.x.shape[1], *settings["hidden"], outputs
-        return Network(sizes, settings["activation"], objective=settings["objective"]), data
-    path, sizes = _shown(settings["start"]), start.network.sizes
-    if (sizes[0], sizes[-1]) != (data.x.shape[1], outputs):
-        kind = "classes" if data.classes is not None else "values"
-        raise CommandError(f"--start {path} has {sizes[0]} inputs and {sizes[-1]} outputs; {data.name} has "
-                           f"{data.x.shape[1]} features and {outputs} {kind}")
-    if start.classes is not None and data.classes is not None and start.classes.tolist() != data.classes.tolist():
-        raise CommandError(f"--start {path} has the classes {', '.join(map(str, start.classes))}; {data.name} has "
-                           f"{', '.join(map(str, data.classes))}")
-    return start.network, replace(data, **start.scaling)
-
-
 def run(arguments):
     """Evolve, and report."""
     require("matplotlib", "demo")
@@ -279,10 +235,10 @@ def run(arguments):
         check_outputs("--checkpoint", [kept], arguments.force or goes_on)
     if settings["activation"] not in ACTIVATIONS:
         raise CommandError(f"--activation {settings['activation']}: expected one of {', '.join(ACTIVATIONS)}")
-    start = _read_start(settings, given)
+    start = read_start(settings, given)
     data = _data(settings)
     outputs = len(data.classes) if data.classes is not None else data.y.shape[1]
-    network, data = _network(settings, start, data, outputs)
+    network, data = network_and_data(settings, start, data, outputs)
     batch, tested = (network.batch((x - data.offset) * data.scale, y if data.classes is not None else
                                    (y - data.target_offset) * data.target_scale)
                      for x, y in ((data.x, data.y), (data.x_held_out, data.y_held_out)))
@@ -293,7 +249,7 @@ def run(arguments):
         before = f"loss {network.loss(start.genome, tested):.4f}"
         if data.classes is not None:
             before += f", accuracy {network.accuracy(start.genome, tested):.2%}"
-        say(f"Starting from {_shown(settings['start'])}, as codes of {network.codebook.name}: held-out {before}")
+        say(f"Starting from {shown(settings['start'])}, as codes of {network.codebook.name}: held-out {before}")
     say("Evolving ", ("-".join(map(str, network.sizes)), "bold"), f" in {network.codebook.name} codes on ",
         (data.name, "bold"), f": {len(batch)} rows, {len(tested)} held out, no gradient. ",
         ("Ctrl-C keeps the best so far.", "dim"))

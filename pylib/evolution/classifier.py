@@ -241,6 +241,9 @@ class Classifier:
 
         """
         arrays = read_arrays(path)
+        if "format" not in arrays and "weight0" in arrays:
+            raise ValueError(f"{path} holds floats, as lanewise train writes them; lanewise evolve --start makes a "
+                             "classifier of them")
         if str(arrays.get("format")) not in (_FORMAT, _WITH_SCALES):
             raise ValueError(f"{path} is not a {_FORMAT} or {_WITH_SCALES[-1]}; it holds "
                              f"{', '.join(arrays) or 'nothing'}")

@@ -16,7 +16,7 @@ from ..genome.codes import LOG4
 from .classifier import Classifier
 from .network import Network
 
-__all__ = ["Start", "load_start"]
+__all__ = ["Start", "load_start", "places_of"]
 
 _SCALING = ("offset", "scale", "target_offset", "target_scale")
 
@@ -72,3 +72,26 @@ def load_start(path, codebook=None):
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
     return Start(network, genome, kept.classes, {name: getattr(kept, name) for name in scaling})
+
+
+def places_of(labels, classes):
+    """Where each label stands among the classes of a network.
+
+    Parameters
+    ----------
+    labels, classes : ndarray, one axis
+        Each once. A .csv's labels are text: where only one of the two is, both are taken as numbers.
+
+    Returns
+    -------
+    ndarray of int, or None
+        None where they are not the same classes.
+    """
+    if (labels.dtype.kind == "U") != (classes.dtype.kind == "U"):
+        try:
+            labels, classes = labels.astype(float), classes.astype(float)
+        except (TypeError, ValueError):
+            return None
+    places = {name: place for place, name in enumerate(classes.tolist())}
+    found = [places.get(name) for name in labels.tolist()]
+    return None if None in found or len(found) != len(classes) else np.array(found)

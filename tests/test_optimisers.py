@@ -1,0 +1,186 @@
+"""Optimisers' steps and the norm of gradients: beside formulas in a wider dtype, beside PyTorch where it is installed,
+and by what must not matter: threads, layouts, how many arrays."""
+
+import lanewise as lw
+import numpy as np
+import pytest
+from learning_bounds import FLOATS, WIDER, assert_within, normal, wide
+from mpmath import mp, mpf
+
+
+def sgd(p, g, v, lr, momentum, dampening, nesterov, decay):
+    d = g + decay * p
+    if v is not None:
+        v = momentum * v + (1 - dampening) * d
+        d = d + momentum * v if nesterov else v
+    return p - lr * d, v
+
+
+def adamw(p, g, m, v, step, lr, betas, eps, decay):
+    m, v = betas[0] * m + (1 - betas[0]) * g, betas[1] * v + (1 - betas[1]) * g * g
+    update = m / (1 - betas[0]**step) / (np.sqrt(v / (1 - betas[1]**step)) + eps)
+    return p * (1 - lr * decay) - lr * update, m, v, lr * update
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("options", [
+    (0.1, 0.0, 0.0, False, 0.0), (0.1, 0.0, 0.0, False, 0.02), (0.1, 0.9, 0.0, False, 0.0),
+    (0.1, 0.9, 0.3, False, 0.01),
+    (0.1, 0.9, 0.0, True, 0.01)])
+@pytest.mark.parametrize("n", [1, 7, 100, 8193])
+def test_sgd_step(dtype, options, n):
+    p, g, v = normal(n, dtype=dtype), normal(n, dtype=dtype), normal(n, dtype=dtype)
+    lr, momentum, dampening, nesterov, decay = options
+    remembers = momentum > 0
+    exact = [mpf(option) if isinstance(option, float) else option for option in options]
+    exact = [WIDER[p.dtype](float(option)) if isinstance(option, mpf) else option for option in exact]
+    expected, expected_v = sgd(wide(p), wide(g), wide(v) if remembers else None, *exact)
+    terms = np.maximum(np.abs(wide(p)), lr * (np.abs(wide(g)) + np.abs(wide(v)) + decay * np.abs(wide(p))))
+    grad = g.copy()
+    lw.sgd_step(p, grad, v if remembers else None, lr=lr, momentum=momentum, dampening=dampening, nesterov=nesterov,
+                weight_decay=decay)
+    assert_within("sgd_step", p, expected, terms)
+    assert np.array_equal(grad, g)
+    if remembers:
+        assert_within("sgd_step", v, expected_v, np.abs(wide(g)) + np.abs(expected_v))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("step", [1, 2, 1000, 10**6])
+@pytest.mark.parametrize("n", [1, 7, 100, 8193])
+def test_adamw_step(dtype, step, n):
+    p, g, m, v = (normal(n, dtype=dtype) for _ in range(4))
+    v *= v
+    before = [each.copy() for each in (p, g, m, v)]
+    kind = WIDER[p.dtype]
+    expected, expected_m, expected_v, update = adamw(*map(wide, (p, g, m, v)), kind(step), kind(0.01), (kind(0.9), kind(
+        0.999)), kind(1e-8), kind(0.1))
+    lw.adamw_step(p, g, m, v, step, lr=0.01, weight_decay=0.1)
+    assert np.array_equal(g, before[1])
+    assert_within("adamw_step", m, expected_m, np.abs(wide(before[2])) + np.abs(wide(g)))
+    assert_within("adamw_step", v, expected_v)
+    # the update is of m, whose error is in units of what it cancels from
+    terms = np.abs(wide(before[2])) + np.abs(wide(g))
+    assert_within("adamw_step", p, expected, np.maximum(np.abs(wide(before[0])), np.abs(update / expected_m) * terms))
+
+
+def steps_of(optimiser):
+    if optimiser == "sgd":
+        return 3, lambda p, g, v: lw.sgd_step(p, g, v, lr=0.1, momentum=0.9)
+    return 4, lambda p, g, m, v: lw.adamw_step(p, g, m, v, 3)
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_many_arrays_in_one_call_are_many_calls(optimiser, dtype):
+    count, step = steps_of(optimiser)
+    shapes = [(3, 5), (0, 4), (), (20_000,), (7, 11, 13), (1,)]
+    arrays = [[np.array(np.abs(normal(*shape, dtype=dtype))) for shape in shapes] for _ in range(count)]
+    alone = [[each.copy() for each in role] for role in arrays]
+    found = []
+    for threads in (1, 2, 3):
+        lw.set_num_threads(threads)
+        together = [[each.copy() for each in role] for role in arrays]
+        step(*together)
+        found.append([each.tobytes() for role in together for each in role])
+    lw.set_num_threads(2)
+    for each in zip(*alone, strict=True):
+        step(*each)
+    assert found[0] == found[1] == found[2] == [each.tobytes() for role in alone for each in role]
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
+def test_arrays_of_any_layout_are_updated(optimiser):
+    count, step = steps_of(optimiser)
+    arrays = [np.abs(normal(6, 8, dtype=np.float64)) for _ in range(count)]
+    expected = [each.copy() for each in arrays]
+    step(*expected)
+    for form in (np.asfortranarray, lambda x: np.repeat(x, 2, axis=1)[:, ::2],
+                 lambda x: x[::-1, ::-1].copy()[::-1, ::-1], lambda x: x.astype(">f8")):
+        found = [form(each.copy()) for each in arrays]
+        step(*found)
+        for y, e in zip(found, expected, strict=True):
+            assert np.array_equal(y, e)
+    mixed = [arrays[0].astype(np.float32), arrays[1], *(each.astype(np.float32) for each in arrays[2:])]
+    step(*mixed)
+    single = [each.astype(np.float32) for each in arrays]
+    step(*single)
+    assert np.array_equal(mixed[0], single[0])
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
+def test_a_refused_step_changes_nothing(optimiser):
+    count, step = steps_of(optimiser)
+    for spoil in (lambda each: each[2].flags.__setattr__("writeable", False), lambda each: each.__setitem__(2, each[0]),
+                  lambda each: each.__setitem__(2, np.zeros(4)), lambda each: each.__setitem__(1, np.ones(3))):
+        good = [np.ones(5) for _ in range(count)]
+        bad = [np.ones(5) for _ in range(count)]
+        spoil(bad)
+        with pytest.raises(ValueError, match=r"read-only|shares memory|does not fit"):
+            step(*([a, b] for a, b in zip(good, bad, strict=True)))
+        assert all((each == 1).all() for each in good)
+    tied = np.ones(5)
+    with pytest.raises(ValueError, match="param shares memory with param"):
+        step(*([each, each] if k == 0 else [np.ones(5), np.ones(5)] for k, each in enumerate([tied] * count)))
+    assert (tied == 1).all()
+
+
+@pytest.mark.parametrize("p", [1, 2])
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("size", [1.0, 1e-30, 1e30])
+def test_clip_grad_norm(p, dtype, size):
+    grads = [normal(*shape, dtype=dtype) * dtype(size) for shape in ((300,), (7, 9), (0,), ())]
+    grads[-1] = np.array(grads[-1], dtype)
+    before = [each.copy() for each in grads]
+    with mp.workprec(200):
+        exact = mp.fsum(abs(mpf(float(x)))**p for each in before for x in each.ravel())
+        exact = mp.sqrt(exact) if p == 2 else exact
+    norm = lw.clip_grad_norm(grads, float(exact) / 3, p)
+    assert norm == pytest.approx(float(exact), rel=1e-15)
+    factor = (float(exact) / 3) / (norm + 1e-6)
+    for found, former in zip(grads, before, strict=True):
+        assert_within("clip_grad_norm", np.atleast_1d(found), np.atleast_1d(wide(former) * factor))
+    untouched = [each.copy() for each in before]
+    assert lw.clip_grad_norm(untouched, 2 * float(exact) + 1e-5, p) == norm
+    assert all(np.array_equal(a, b) for a, b in zip(untouched, before, strict=True))
+
+
+def test_clip_grad_norm_of_the_largest_and_smallest():
+    for size in (1e300, 1e-300, 2e-310):
+        assert lw.clip_grad_norm(np.full(4, size), np.finfo(float).max) == pytest.approx(2 * size, rel=1e-15)
+    assert lw.clip_grad_norm(np.zeros(4), 1.0) == 0
+    grad = np.array([np.inf, 1.0])
+    assert lw.clip_grad_norm(grad, 1.0) == np.inf
+    assert np.isnan(grad[0])
+    assert grad[1] == 0
+    assert np.isnan(lw.clip_grad_norm(np.array([np.nan, 1.0]), 1.0))
+
+
+def test_pytorch_has_the_same_steps():
+    torch = pytest.importorskip("torch")
+    for options in ({"momentum": 0.9, "weight_decay": 0.1}, {"momentum": 0.9, "nesterov": True}, {}):
+        param, velocity = normal(50, dtype=np.float64), np.zeros(50)
+        tensor = torch.tensor(param.copy(), requires_grad=True)
+        optimiser = torch.optim.SGD([tensor], lr=0.1, **options)
+        for _ in range(5):
+            tensor.grad = torch.tensor(normal(50, dtype=np.float64))
+            optimiser.step()
+            lw.sgd_step(param, tensor.grad.numpy(), velocity if options else None, lr=0.1, **options)
+        np.testing.assert_allclose(param, tensor.detach(), rtol=1e-12)
+    param, first, second = normal(50, dtype=np.float64), np.zeros(50), np.zeros(50)
+    tensor = torch.tensor(param.copy(), requires_grad=True)
+    optimiser = torch.optim.AdamW([tensor], lr=0.1, weight_decay=0.1)
+    for step in range(1, 6):
+        tensor.grad = torch.tensor(normal(50, dtype=np.float64))
+        optimiser.step()
+        lw.adamw_step(param, tensor.grad.numpy(), first, second, step, lr=0.1, weight_decay=0.1)
+    np.testing.assert_allclose(param, tensor.detach(), rtol=1e-12)
+    for norm_type in (1, 2):
+        grads = [normal(3, 4), normal(5)]
+        tensors = [torch.nn.Parameter(torch.tensor(each)) for each in grads]
+        for tensor in tensors:
+            tensor.grad = tensor.detach().clone()
+        expected = torch.nn.utils.clip_grad_norm_(tensors, 0.5, norm_type)
+        assert lw.clip_grad_norm(grads, 0.5, norm_type) == pytest.approx(float(expected), rel=1e-6)
+        for found, tensor in zip(grads, tensors, strict=True):
+            np.testing.assert_allclose(found, tensor.grad, rtol=1e-5)
