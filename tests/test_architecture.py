@@ -21,8 +21,6 @@ LONG = {  # code files of more lines, and why they are not parted
     "kernels/linear4.pyx": _MODULE,
     "kernels/norms.pyx": _MODULE,
     "kernels/population.pyx": _MODULE,
-    "kernels/breeding.pyx": _MODULE,
-    "kernels/linear4.pyx": _MODULE,
     "kernels/batch_columns.pyx": _LOOPS,
     "kernels/loops/reductions.pxd": _LOOPS,
     "kernels/loops/ufuncs.pxd": _LOOPS,
@@ -30,9 +28,8 @@ LONG = {  # code files of more lines, and why they are not parted
     "kernels/math/elementary.pxd": "functions that share the steps of one exponential and one logarithm",
     "kernels/points/curves.pxd": "forwards that share parts of one another",
     "kernels/points/slopes.pxd": "slopes that share parts of one another",
-    "pylib/cli/evolve.py": "one command, half of whose lines are its options",
     "pylib/evolution/runs.py": "half of it documents the settings of two functions",
-    "tests/test_learning.py": "one table of functions, and what each is held to",
+    "pylib/include/lanewise.h": "made by tools/header.py: a declaration for each function",
 }
 
 
