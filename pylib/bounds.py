@@ -112,6 +112,8 @@ ROW_BOUNDS = {
     "cross_entropy": {"float32": 1.5, "float64": 4.0},
     "cross_entropy_with_grad": {"float32": 2.0, "float64": 4.0},
     "cross_entropy_backward": {"float32": 2.0, "float64": 4.0},
+    "nll_loss": {"float32": 0.51, "float64": 1.0},
+    "nll_loss_backward": {"float32": 0.51, "float64": 1.5},
     "prelu_backward": {"float32": 1.0, "float64": 3.0},
 }
 CANCELLING = {"rms_norm_backward", "layer_norm", "layer_norm_backward", "batch_norm", "batch_norm_backward",

@@ -293,6 +293,22 @@ def _cross_entropy_backward(wide, rng, x, grad, weight, bias):
         yield found, slope * each, (np.abs(slope) + shares + (1 if options else 0)) * np.abs(each)
 
 
+def _nll_loss(wide, rng, x, grad, weight, bias):
+    target = rng.integers(0, x.shape[-1], len(x))
+    exact = -x[np.arange(len(x)), target].astype(wide)
+    yield lw.nll_loss(x, target, reduction="none"), exact, 0
+    vector = weight.astype(np.float64 if x.dtype == np.float64 else np.float32)
+    yield lw.nll_loss(x, target, weight=vector, reduction="none"), exact * vector[target].astype(wide), 0
+
+
+def _nll_loss_backward(wide, rng, x, grad, weight, bias):
+    target = rng.integers(0, x.shape[-1], len(x))
+    vector = weight.astype(np.float64 if x.dtype == np.float64 else np.float32)
+    exact = np.zeros(x.shape, wide)
+    exact[np.arange(len(x)), target] = -grad[:, 0].astype(wide) * vector[target].astype(wide)
+    yield lw.nll_loss_backward(grad[:, 0], x, target, weight=vector, reduction="none"), exact, 0
+
+
 def _prelu_backward(wide, rng, x, grad, weight, bias):
     wide_grad = grad.astype(wide)
     each = np.where(x > 0, 0, wide_grad * x.astype(wide))
@@ -328,5 +344,7 @@ _TRIALS = {
     "cross_entropy": _cross_entropy,
     "cross_entropy_with_grad": _cross_entropy_with_grad,
     "cross_entropy_backward": _cross_entropy_backward,
+    "nll_loss": _nll_loss,
+    "nll_loss_backward": _nll_loss_backward,
     "prelu_backward": _prelu_backward,
 }
