@@ -42,7 +42,8 @@ class _Asked(NamedTuple):
         return self.x.shape[:self.axis] + self.x.shape[self.axis + 1:]
 
 
-def _check_reduction(name, reduction):
+def check_reduction(name, reduction):
+    """Refuse what is no reduction."""
     if not isinstance(reduction, str) or reduction not in _REDUCTIONS:
         raise ValueError(f"{name}: reduction {reduction!r} is unknown; expected one of {', '.join(_REDUCTIONS)}")
 
@@ -59,7 +60,7 @@ def _probabilities(name, target, x):
 
 
 def _asked(name, x, target, weight, ignore_index, axis, reduction, probable=True):
-    _check_reduction(name, reduction)
+    check_reduction(name, reduction)
     x = floating(name, "logits" if probable else "x", x)
     if x.ndim > 0 or axis != -1:
         x, axis = checked(name, x, axis)

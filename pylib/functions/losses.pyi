@@ -4,6 +4,7 @@ from .._typing import Array, Numbers
 
 _Reduction: TypeAlias = Literal["mean", "sum", "none"]
 
+def check_reduction(name: str, reduction: object) -> None: ...
 def cross_entropy(
     logits: Numbers, target: Numbers,
     *, label_smoothing: float = 0.0, z_loss: float = 0.0, reduction: _Reduction = "mean",
