@@ -1,4 +1,5 @@
-# Cross-entropy for those who cimport it: contiguous rows of n logits, one target a row, from 0 to n - 1.
+# Cross-entropy for those who cimport it: contiguous rows of n logits, one target a row, from 0 to n - 1; a row
+# whose target is below 0 is ignored: its loss and its gradient are 0.
 #
 # One loss a row, in float64. grad may be NULL; it is scaled by `scale`. One thread; the caller's floating-point flags
 # may be raised.

@@ -3,24 +3,39 @@
 # pylib/functions/losses.py.
 #
 # Bytes: the logits are read for the largest, and once more for the exponentials, which are written where the gradient
-# goes; everything else is done there.
+# goes; everything else is done there. Where classes have weights or a target is a row of probabilities, a row is also
+# read for what each class has in its loss.
 from libc.math cimport INFINITY, fabs, ldexp
 from libc.stdint cimport int64_t
+from libc.string cimport memset
 
 cimport numpy as np
 
-from .lanes cimport enter_environment, environment, f32x, f64x, fma, leave_environment, real, splat
+from .lanes cimport (
+    enter_environment, environment, f32x, f64x, fma, leave_environment, magnitude, real, splat, splat_f64, where_less,
+)
 from .loops.maps cimport itemsize
-from .loops.reductions cimport Pair, element, element_block, map_block, map_row, merge_row, sum_values, take
+from .loops.reductions cimport (
+    Pair, element, element_block, first_lanes, map_block, map_row, merge_row, sum_block, sum_row, sum_values, take,
+    wide,
+)
 from .loops.operations cimport GROUP, Operands, along_axis, group_kernel, group_of, run_groups
 from .rowwise.exponentials cimport Exponents, exponents_of, find_logs, larger, largest, set_top, top_block
 
 np.import_array()
 np.import_ufunc()
 
+cdef enum Asked:
+    # what a row is asked
+    CLASS
+    WEIGHTED_CLASS
+    PROBABILITIES
+
 cdef struct Question:
     # what is asked of a row, and where its loss goes
-    Py_ssize_t target
+    Py_ssize_t target  # -1 of probabilities
+    const void* wanted  # probabilities, or NULL
+    const void* weight  # of each class, or NULL
     double logit  # of the target, taken before the gradient may stand in the place of the logits
     double label_smoothing
     double z_loss
@@ -52,16 +67,100 @@ cdef Pair top_and_sum_block(const real* like, const void* row, Py_ssize_t start,
                 element_block(like, (<const Exponents*>row).x, start, n).first)
 
 
+# What each class has in the loss of a row, a sum of blend[c] (log(sum) - logits[c] + z_loss log(sum)^2):
+#     blend[c] = weight[c] (kept wanted[c] + spread)
+# where label smoothing has kept 1 - label_smoothing for the probabilities that are wanted, and spread is
+# label_smoothing / classes. A class that is asked for has (1 - label_smoothing) weight[target] more, without a row of
+# zeros and a one being made for it.
+
+cdef struct Blend:
+    const void* x
+    const void* wanted
+    const void* weight
+    double kept
+    double spread
+    double top
+
+cdef struct BlendedSlope:
+    Blend blend
+    double factor
+    double scale
+
+
+cdef inline real blended(real wanted, real weight, const Blend* row, Py_ssize_t n) noexcept nogil:
+    return first_lanes(fma(wanted, splat(wanted, row.kept), splat(wanted, row.spread)) * weight, n)
+
+
+cdef inline f64x wide_or(const real* x, Py_ssize_t i, Py_ssize_t n, double value) noexcept nogil:
+    if x == NULL:
+        return splat_f64(value)
+    return wide(x, i, n)
+
+
+cdef inline real take_or(const real* x, Py_ssize_t i, Py_ssize_t n, double value) noexcept nogil:
+    cdef real like[1]
+    if x == NULL:
+        return splat(like[0], value)
+    return take(x, i, n)
+
+
+cdef inline void add_blend(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums) noexcept nogil:
+    # a class that has nothing in the loss leaves out its logit, which may be infinite
+    cdef const Blend* own = <const Blend*>row
+    cdef f64x zero = splat_f64(0.0), size
+    cdef f64x share = blended(wide_or(<const real*>own.wanted, i, n, 0.0), wide_or(<const real*>own.weight, i, n, 1.0),
+                              own, n)
+    size = magnitude(share)
+    sums[0] = sums[0] + share
+    sums[1] = sums[1] + where_less(size, splat_f64(5e-324), zero,
+                                   share * (splat_f64(own.top) - wide(<const real*>own.x, i, n)))
+
+
+cdef inline Pair blend_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Blend own = (<const Blend*>row)[0]
+    return sum_block(add_blend[real], 2, like, &own, start, n)
+
+
+cdef inline real blended_slope(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    cdef const BlendedSlope* own = <const BlendedSlope*>row
+    cdef real x = take(<const real*>own.blend.x, i, n)
+    cdef real share = blended(take_or(<const real*>own.blend.wanted, i, n, 0.0),
+                              take_or(<const real*>own.blend.weight, i, n, 1.0), &own.blend, n)
+    return fma(x, splat(x, own.factor), share * splat(x, -own.scale))
+
+
+cdef void blended_slope_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef BlendedSlope own = (<const BlendedSlope*>row)[0]
+    map_block(blended_slope[real], y, &own, start, n, False)
+
+
+cdef inline Blend blend_of(const void* x, const Question* asked, double top, Py_ssize_t n) noexcept nogil:
+    return Blend(x, asked.wanted, asked.weight, 1.0 - asked.label_smoothing if asked.wanted != NULL else 0.0,
+                 asked.label_smoothing / n, top)
+
+
+cdef inline bint is_blended(const Question* asked) noexcept nogil:
+    return asked.wanted != NULL or asked.weight != NULL
+
+
 cdef inline void cross_entropy(const real* like, Exponents* rows, const Question* questions, Py_ssize_t count,
                                Py_ssize_t n, int threads) noexcept nogil:
     # -log p[target] = log(sum(e^logits)) - logits[target], smoothed: target has 1 - label_smoothing, and
     # label_smoothing is shared by all; and z_loss log(sum)^2. The gradient is (1 + 2 z_loss log(sum)) p - what the
     # target asks for.
     cdef Pair found
+    cdef Blend blend
     cdef double sums[GROUP]
+    cdef Pair blends[GROUP]
     cdef Py_ssize_t r
     for r in range(count):
-        if questions[r].label_smoothing != 0.0:
+        if is_blended(&questions[r]):
+            rows[r].top = largest(like, &rows[r], n, threads)
+            blend = blend_of(rows[r].x, &questions[r], rows[r].top, n)
+            blends[r] = Pair(0.0, 0.0)
+            if blend.kept != 0.0 or blend.spread != 0.0:
+                blends[r] = sum_row(blend_block[real], like, &blend, n, threads)
+        elif questions[r].label_smoothing != 0.0:
             found = merge_row(top_and_sum_block[real], larger_and_sum, like, &rows[r], n, threads)
             sums[r] = found.second
             rows[r].top = found.first
@@ -72,7 +171,62 @@ cdef inline void cross_entropy(const real* like, Exponents* rows, const Question
         set_top(like, &rows[r])
     find_logs(like, rows, count, n, threads, False)
     for r in range(count):
-        answer(like, &rows[r], &questions[r], sums[r], n, threads)
+        if is_blended(&questions[r]):
+            answer_blended(like, &rows[r], &questions[r], blends[r], n, threads)
+        else:
+            answer(like, &rows[r], &questions[r], sums[r], n, threads)
+
+
+cdef inline double inverse_of_sum(const Exponents* row) noexcept nogil:
+    # what makes the exponentials that are stored those over their sum
+    if fabs(row.top) < INFINITY:
+        return ldexp(1.0 / (row.mantissa * (1.0 + row.rest)), -row.raised)
+    return INFINITY - INFINITY
+
+
+cdef inline double missed_of(const Exponents* row, const Question* asked, double p) noexcept nogil:
+    # 1 - p, without cancellation where the target is the one largest
+    return row.rest / (1.0 + row.rest) if asked.logit == row.top else 1.0 - p
+
+
+cdef inline void put_element(real* row, Py_ssize_t i, double value) noexcept nogil:
+    if real is f32x:
+        (<float*>row)[i] = <float>value
+    else:
+        (<double*>row)[i] = value
+
+
+cdef inline void answer_blended(const real* like, const Exponents* row, const Question* asked, Pair blend, Py_ssize_t n,
+                                int threads) noexcept nogil:
+    # the same of a row whose classes have a blend: its sum, and that of blend (top - logits)
+    cdef real* grad = <real*>row.y
+    cdef BlendedSlope slope = BlendedSlope(blend_of(grad, asked, row.top, n), 0.0, row.scale)
+    cdef Slope plain = Slope(grad, 0.0, 0.0)
+    cdef double log_sum = row.top + row.log_rest, weight = 0.0, own = 0.0, all, pull, p = 0.0
+    if asked.wanted == NULL:
+        weight = element(<const real*>asked.weight, asked.target)
+        own = (1.0 - asked.label_smoothing) * weight
+    all = blend.first + own
+    asked.loss[0] = blend.second + blend.first * row.log_rest
+    if own != 0.0:
+        asked.loss[0] += own * ((row.top - asked.logit) + row.log_rest)
+    if asked.z_loss != 0.0:
+        asked.loss[0] += all * asked.z_loss * log_sum * log_sum
+    if row.top != row.top:
+        asked.loss[0] = row.top
+    if grad == NULL:
+        return
+    pull = 2.0 * asked.z_loss * log_sum
+    if asked.wanted == NULL:
+        p = element(grad, asked.target) * inverse_of_sum(row)
+    slope.factor = plain.factor = all * (1.0 + pull) * row.scale * inverse_of_sum(row)
+    if asked.wanted == NULL and slope.blend.spread == 0.0:
+        map_row(slope_block[real], grad, &plain, n, threads)
+    else:
+        map_row(blended_slope_block[real], grad, &slope, n, threads)
+    if asked.wanted == NULL and fabs(row.top) < INFINITY:
+        put_element(grad, asked.target, row.scale * (
+            blend.first * p - own * missed_of(row, asked, p) - weight * slope.blend.spread + all * pull * p))
 
 
 cdef inline void answer(const real* like, const Exponents* row, const Question* asked, double sum, Py_ssize_t n,
@@ -80,8 +234,7 @@ cdef inline void answer(const real* like, const Exponents* row, const Question* 
     # the loss of one row and, where it is asked for, the gradient
     cdef real* grad = <real*>row.y
     cdef Slope own = Slope(grad, 0.0, 0.0)
-    cdef double log_sum = row.top + row.log_rest, smoothing = asked.label_smoothing, inverse, missed, pull, p
-    cdef bint finite = fabs(row.top) < INFINITY
+    cdef double log_sum = row.top + row.log_rest, smoothing = asked.label_smoothing, inverse, pull, p
     # a factor of 0 leaves out what it would multiply, which may be infinite
     asked.loss[0] = 0.0
     if smoothing != 1.0:
@@ -92,19 +245,15 @@ cdef inline void answer(const real* like, const Exponents* row, const Question* 
         asked.loss[0] += smoothing * ((row.top - sum / n) + row.log_rest)
     if grad == NULL:
         return
-    inverse = ldexp(1.0 / (row.mantissa * (1.0 + row.rest)), -row.raised) if finite else INFINITY - INFINITY
+    inverse = inverse_of_sum(row)
     p = element(grad, asked.target) * inverse
-    # 1 - p, without cancellation where the target is the one largest
-    missed = row.rest / (1.0 + row.rest) if asked.logit == row.top else 1.0 - p
     pull = 2.0 * asked.z_loss * log_sum
     own.factor = (1.0 + pull) * row.scale * inverse
     own.offset = -(smoothing / n) * row.scale
     map_row(slope_block[real], grad, &own, n, threads)
-    p = (smoothing - missed + (pull * p - smoothing / n)) * row.scale
-    if finite and real is f32x:
-        (<float*>grad)[asked.target] = <float>p
-    elif finite:
-        (<double*>grad)[asked.target] = p
+    if fabs(row.top) < INFINITY:
+        put_element(grad, asked.target,
+                    (smoothing - missed_of(row, asked, p) + (pull * p - smoothing / n)) * row.scale)
 
 
 cdef inline void cross_entropy_rows(const real* logits, const int64_t* target, double label_smoothing, double z_loss,
@@ -131,29 +280,69 @@ cdef void cross_entropy_float64(const double* logits, const int64_t* target, dou
 
 
 cdef inline void loss_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                            bint with_grad) noexcept nogil:
-    # logits, target, label_smoothing, z_loss, [scale] -> loss, [grad]
+                            Asked asked, bint with_grad) noexcept nogil:
+    # logits, target, [weight], label_smoothing, z_loss, [scale] -> loss, [grad]. A row whose target is below 0 is
+    # ignored: it has no loss, and a gradient of zeros, whatever its logits are.
     cdef Exponents own[GROUP]
     cdef Question questions[GROUP]
-    cdef Py_ssize_t r, target
+    cdef Py_ssize_t r, target = -1, count = 0
+    cdef int options = 2 if asked == CLASS else 3, results = options + (3 if with_grad else 2)
+    cdef double* loss
+    cdef void* grad
+    cdef const void* wanted
+    cdef const void* weight
     for r in range(rows):
-        own[r] = exponents_of(like, p[r][0], p[r][6] if with_grad else NULL, 1.0,
-                              (<double*>p[r][4])[0] if with_grad else 1.0)
-        target = (<int64_t*>p[r][1])[0]
-        questions[r] = Question(target, element(<const real*>p[r][0], target), (<double*>p[r][2])[0],
-                                (<double*>p[r][3])[0],
-                                <double*>(p[r][5] if with_grad else p[r][4]))
-    cross_entropy(like, own, questions, rows, n, threads)
+        loss, grad = <double*>p[r][results], NULL
+        if with_grad:
+            grad = p[r][results + 1]
+        if asked != PROBABILITIES:
+            target = (<int64_t*>p[r][1])[0]
+            if target < 0:
+                loss[0] = 0.0
+                if with_grad:
+                    memset(grad, 0, n * itemsize(like))
+                continue
+        own[count] = exponents_of(like, p[r][0], grad, 1.0, (<double*>p[r][options + 2])[0] if with_grad else 1.0)
+        wanted = weight = NULL
+        if asked == PROBABILITIES:
+            wanted = p[r][1]
+        if asked != CLASS:
+            weight = p[r][2]
+        questions[count] = Question(target, wanted, weight,
+                                    element(<const real*>p[r][0], target) if target >= 0 else 0.0,
+                                    (<double*>p[r][options])[0], (<double*>p[r][options + 1])[0], loss)
+        count += 1
+    cross_entropy(like, own, questions, count, n, threads)
 
 
 cdef void loss_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                       int manner) noexcept nogil:
-    loss_group(like, p, rows, n, threads, False)
+    loss_group(like, p, rows, n, threads, CLASS, False)
 
 
 cdef void gradient_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                           int manner) noexcept nogil:
-    loss_group(like, p, rows, n, threads, True)
+    loss_group(like, p, rows, n, threads, CLASS, True)
+
+
+cdef void weighted_loss_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                               int manner) noexcept nogil:
+    loss_group(like, p, rows, n, threads, WEIGHTED_CLASS, False)
+
+
+cdef void weighted_gradient_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                                   int manner) noexcept nogil:
+    loss_group(like, p, rows, n, threads, WEIGHTED_CLASS, True)
+
+
+cdef void probable_loss_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                               int manner) noexcept nogil:
+    loss_group(like, p, rows, n, threads, PROBABILITIES, False)
+
+
+cdef void probable_gradient_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                                   int manner) noexcept nogil:
+    loss_group(like, p, rows, n, threads, PROBABILITIES, True)
 
 
 cross_entropy_gufunc = along_axis(
@@ -162,6 +351,20 @@ cross_entropy_gufunc = along_axis(
 cross_entropy_with_grad_gufunc = along_axis(
     b"cross_entropy_with_grad", <void*>gradient_kernel[f32x], <void*>gradient_kernel[f64x], b"risss", b"sr",
     b"logits, target, label_smoothing, z_loss, scale -> loss, grad")
+weighted_cross_entropy_gufunc = along_axis(
+    b"weighted_cross_entropy", <void*>weighted_loss_kernel[f32x], <void*>weighted_loss_kernel[f64x], b"rivss", b"s",
+    b"logits, target, weight, label_smoothing, z_loss -> loss")
+weighted_cross_entropy_with_grad_gufunc = along_axis(
+    b"weighted_cross_entropy_with_grad", <void*>weighted_gradient_kernel[f32x],
+    <void*>weighted_gradient_kernel[f64x], b"rivsss", b"sr",
+    b"logits, target, weight, label_smoothing, z_loss, scale -> loss, grad")
+probable_cross_entropy_gufunc = along_axis(
+    b"probable_cross_entropy", <void*>probable_loss_kernel[f32x], <void*>probable_loss_kernel[f64x], b"rrvss", b"s",
+    b"logits, probabilities, weight, label_smoothing, z_loss -> loss")
+probable_cross_entropy_with_grad_gufunc = along_axis(
+    b"probable_cross_entropy_with_grad", <void*>probable_gradient_kernel[f32x],
+    <void*>probable_gradient_kernel[f64x], b"rrvsss", b"sr",
+    b"logits, probabilities, weight, label_smoothing, z_loss, scale -> loss, grad")
 
 
 def total(np.ndarray losses, double divisor):

@@ -321,11 +321,19 @@ def checked(name, x, axis):
     return array, axis + axes if axis < 0 else axis
 
 
-def classified(name, logits, target):
-    """Logits as an array, and the class asked for in each row as C-contiguous int64; an error where they do not fit."""
+def classified(name, logits, target, ignore_index=None):
+    """Logits as an array, and the class asked for in each row as C-contiguous int64, -1 where it is the one to ignore;
+    an error where they do not fit."""
     cdef np.ndarray x = floating(name, "logits", logits), asked, indices
     cdef Py_ssize_t i, classes
-    cdef const int64_t* classes_asked
+    cdef int64_t* classes_asked
+    cdef int64_t ignored = 0
+    cdef int layout = np.NPY_ARRAY_CARRAY_RO | np.NPY_ARRAY_FORCECAST
+    # beyond int64 it is the class of no row
+    cdef bint ignoring = ignore_index is not None and -2**63 <= ignore_index < 2**63
+    if ignoring:
+        ignored = ignore_index
+        layout |= np.NPY_ARRAY_ENSURECOPY
     refuse_mask(name, "target", target)
     asked = np.asarray(as_array(name, "target", target))
     if not np.PyTypeNum_ISINTEGER(np.PyArray_TYPE(asked)) and np.PyArray_SIZE(asked) > 0:
@@ -335,10 +343,12 @@ def classified(name, logits, target):
         raise ValueError(f"{name}: target of shape {(<object>asked).shape} does not fit logits of shape "
                          f"{(<object>x).shape}; expected {(<object>x).shape[:max(np.PyArray_NDIM(x) - 1, 0)]}")
     classes = np.PyArray_DIM(x, np.PyArray_NDIM(x) - 1)
-    indices = np.PyArray_FROMANY(asked, np.NPY_INT64, 0, 0, np.NPY_ARRAY_CARRAY_RO | np.NPY_ARRAY_FORCECAST)
-    classes_asked = <const int64_t*>np.PyArray_DATA(indices)
+    indices = np.PyArray_FROMANY(asked, np.NPY_INT64, 0, 0, layout)
+    classes_asked = <int64_t*>np.PyArray_DATA(indices)
     for i in range(np.PyArray_SIZE(indices)):
-        if not 0 <= classes_asked[i] < classes:
+        if ignoring and classes_asked[i] == ignored:
+            classes_asked[i] = -1
+        elif not 0 <= classes_asked[i] < classes:
             position = [int(k) for k in np.unravel_index(i, (<object>asked).shape)]
             raise ValueError(f"{name}: target{position} is {asked[tuple(position)]}; expected 0 to {classes - 1}")
     return x, indices

@@ -112,12 +112,23 @@ ROW_BOUNDS = {
     "cross_entropy": {"float32": 1.5, "float64": 4.0},
     "cross_entropy_with_grad": {"float32": 2.0, "float64": 4.0},
     "cross_entropy_backward": {"float32": 2.0, "float64": 4.0},
+    "nll_loss": {"float32": 0.51, "float64": 1.0},
+    "nll_loss_backward": {"float32": 0.51, "float64": 1.5},
+    "mse": {"float32": 2.0, "float64": 2.0},
+    "mse_backward": {"float32": 1.5, "float64": 1.5},
+    "l1": {"float32": 0.5, "float64": 0.5},
+    "l1_backward": {"float32": 0.5, "float64": 0.5},
+    "huber": {"float32": 2.5, "float64": 2.5},
+    "huber_backward": {"float32": 1.5, "float64": 1.5},
+    "binary_cross_entropy_with_logits": {"float32": 3.5, "float64": 4.0},
+    "binary_cross_entropy_with_logits_backward": {"float32": 4.0, "float64": 4.0},
     "prelu_backward": {"float32": 1.0, "float64": 3.0},
 }
 CANCELLING = {"rms_norm_backward", "layer_norm", "layer_norm_backward", "batch_norm", "batch_norm_backward",
               "group_norm", "group_norm_backward", "instance_norm", "instance_norm_backward", "normalize_backward",
               "softmax_backward", "softmin_backward", "log_softmax_backward", "logsumexp", "cross_entropy",
-              "cross_entropy_with_grad", "cross_entropy_backward", "prelu_backward"}
+              "cross_entropy_with_grad", "cross_entropy_backward", "binary_cross_entropy_with_logits_backward",
+              "prelu_backward"}
 
 # Functions for learning: bounds of float32 and float64, and what they are ULP of where that is not the exact result.
 # linear's sums are BLAS's, of up to 1000 terms. A product of random numbers is of what the key says, exactly.

@@ -56,6 +56,14 @@ ALONG = {
     "cross_entropy_with_grad": ("rt", some(lw.cross_entropy_with_grad, z_loss=1e-4, reduction="none")),
     "cross_entropy_with_grad, smoothed": ("rt", some(lw.cross_entropy_with_grad, label_smoothing=0.1,
                                                      reduction="none")),
+    "cross_entropy, weighted": ("rtv", lambda x, target, weight, out: (
+        lw.cross_entropy(x, target, weight=weight, label_smoothing=0.1, reduction="none"),)),
+    "cross_entropy_with_grad, weighted": ("rtv", lambda x, target, weight, out: lw.cross_entropy_with_grad(
+        x, target, weight=weight, label_smoothing=0.1, ignore_index=0, reduction="none", out=out and out[0])),
+    "cross_entropy_with_grad, probabilities": ("rrv", lambda x, target, weight, out: lw.cross_entropy_with_grad(
+        x, target, weight=weight, z_loss=1e-4, reduction="none", out=out and out[0])),
+    "nll_loss": ("rt", losses(lw.nll_loss)),
+    "nll_loss_backward": ("srt", one(lw.nll_loss_backward, reduction="none")),
     "cross_entropy_backward": ("srt", one(lw.cross_entropy_backward, reduction="none")),
 }
 CHANNELS = {
@@ -74,7 +82,7 @@ CHANNELS = {
 }
 EVERY = {**ALONG, **CHANNELS}
 TWO_OUTPUTS = {"add_rms_norm"}
-NO_OUT = {"logsumexp", "cross_entropy"}
+NO_OUT = {"logsumexp", "cross_entropy", "cross_entropy, weighted", "nll_loss"}
 
 
 def operands(name, shape, dtype, seed=0):

@@ -212,6 +212,7 @@ ALONG = {
                      "negative_slope", "threshold", "value"), _numbers_of),
     "axis": lambda case: case.one_of([case.axis, -1, 0, case.axis - len(case.shape), 1, np.int8(0)]),
     "target": lambda case: case.classes(case.shape[:-1]), "reduction": _option("mean", "sum", "none"),
+    "ignore_index": _option(None, None, 0, -100, 2**70),
     "p": _option(1, 2, 1.0, 2.0), "algorithm": _option("shifted", "two_pass", "one_pass"),
     "training": _option(True, False), "return_stats": _option(True, False), "num_groups": _count(8, 16, 33),
     "n": _count(1, 2), "mode": _option("stdout", "dicts"),

@@ -1,6 +1,8 @@
 """Cross-entropy against an oracle in 200 bits, central differences and PyTorch; what it refuses, and that neither the
 number of threads nor the order of the work shows. Bounds are those of lanewise/bounds.py."""
 
+import itertools
+
 import lanewise as lw
 import mpmath
 import numpy as np
@@ -17,15 +19,17 @@ def problem(dtype, n, sigma=2.0, count=6):
     return (rng.standard_normal((count, n)) * sigma).astype(dtype_named(dtype)), rng.integers(0, n, count)
 
 
-def oracle(logits, target, label_smoothing=0.0, z_loss=0.0):
-    # losses and the gradient of their sum
+def oracle(logits, target, label_smoothing=0.0, z_loss=0.0, weight=None):
+    # losses and the gradient of their sum; targets are classes or probabilities
     x, smoothing, z = exactly(logits), mpmath.mpf(label_smoothing), mpmath.mpf(z_loss)
-    rows, n = np.arange(len(x)), x.shape[-1]
     total = oracles.logsumexp(x)
-    wanted = np.full(x.shape, smoothing / n, dtype=object)
-    wanted[rows, target] += 1 - smoothing
-    losses = (wanted * (total[:, None] - x)).sum(-1) + z * total**2
-    return losses, oracles.softmax(x) * (1 + 2 * z * total[:, None]) - wanted
+    wanted = exactly(target if np.ndim(target) == 2 else np.eye(x.shape[-1])[target])
+    wanted = wanted * (1 - smoothing) + smoothing / x.shape[-1]
+    if weight is not None:
+        wanted = wanted * exactly(weight)
+    whole = wanted.sum(-1)
+    losses = (wanted * (total[:, None] - x)).sum(-1) + whole * z * total**2
+    return losses, oracles.softmax(x) * (whole * (1 + 2 * z * total))[:, None] - wanted
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -42,6 +46,105 @@ def test_against_the_oracle(dtype, n, options):
     assert (loss == found).all()
     assert error(grad, slope, dtype, np.abs(slope) + oracles.softmax(exactly(logits))
                  + (1 if options else 0)) <= bound("cross_entropy_with_grad", dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n", [1, 2, 10, 65])
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("kind", ["classes", "probabilities", "probabilities alone"])
+def test_weights_and_probabilities_against_the_oracle(dtype, n, options, kind):
+    logits, target = problem(dtype, n)
+    rng = np.random.default_rng(n)
+    weight = rng.uniform(0.2, 2, n).astype(np.float64 if dtype == "float64" else np.float32)
+    if kind != "classes":
+        target = rng.dirichlet(np.ones(n), len(logits)).astype(logits.dtype)
+        weight = None if kind == "probabilities alone" else weight
+    losses, slope = oracle(logits, target, weight=weight, **options)
+    found = lw.cross_entropy(logits, target, weight=weight, reduction="none", **options)
+    assert error(found, losses, dtype, np.maximum(np.abs(losses), np.abs(logits.astype(np.float64)).max())) <= bound(
+        "cross_entropy", dtype)
+    loss, grad = lw.cross_entropy_with_grad(logits, target, weight=weight, reduction="none", **options)
+    assert (loss == found).all()
+    assert error(grad, slope, dtype, np.abs(slope) + 1 + oracles.softmax(exactly(logits))) <= bound(
+        "cross_entropy_with_grad", dtype)
+
+
+def all_ways():
+    found = []
+    for shape, axis in (((6, 7), -1), ((5, 4, 3), 1), ((3, 65, 2, 2), 1)):
+        for weighted, ignoring, smoothing, reduction, probable in itertools.product(
+                (0, 1), (0, 1), (0.0, 0.2), ("mean", "sum", "none"), (0, 1)):
+            if not (ignoring and probable):
+                found.append((shape, axis, weighted, ignoring, smoothing, reduction, probable))
+    return found
+
+
+@pytest.mark.parametrize(("shape", "axis", "weighted", "ignoring", "smoothing", "reduction", "probable"), all_ways())
+def test_pytorch_agrees_in_all_ways(shape, axis, weighted, ignoring, smoothing, reduction, probable):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    classes, rows = shape[axis], shape[:axis % len(shape)] + shape[axis % len(shape) + 1:]
+    logits = rng.standard_normal(shape)
+    options = {"label_smoothing": smoothing, "reduction": reduction}
+    target = rng.uniform(size=shape) if probable else rng.integers(0, classes, rows)
+    if ignoring:
+        target[rng.random(rows) < 0.4] = options["ignore_index"] = -100
+    weight = rng.uniform(0.2, 2, classes) if weighted else None
+    tensor = torch.tensor(logits, requires_grad=True)
+    expected = torch.nn.functional.cross_entropy(
+        tensor, torch.tensor(target), weight=None if weight is None else torch.tensor(weight), **options)
+    grad = rng.standard_normal(expected.shape)
+    expected.backward(torch.tensor(grad))
+    found = lw.cross_entropy(logits, target, weight=weight, axis=axis, **options)
+    np.testing.assert_allclose(found, expected.detach().numpy(), rtol=1e-12)
+    slope = lw.cross_entropy_backward(grad, logits, target, weight=weight, axis=axis, **options)
+    np.testing.assert_allclose(slope, tensor.grad.numpy(), rtol=1e-11, atol=1e-14)
+    loss, slope = lw.cross_entropy_with_grad(logits, target, weight=weight, axis=axis, **options)
+    place = logits.copy()
+    assert lw.cross_entropy_with_grad(place, target, weight=weight, axis=axis, out=place, **options)[1] is place
+    assert place.tobytes() == slope.tobytes()
+    assert loss.tobytes() == found.tobytes()
+    if not probable and not smoothing:
+        del options["label_smoothing"]
+        tensor = torch.tensor(logits, requires_grad=True)
+        expected = torch.nn.functional.nll_loss(
+            tensor, torch.tensor(target), weight=None if weight is None else torch.tensor(weight), **options)
+        expected.backward(torch.tensor(grad))
+        found = lw.nll_loss(logits, target, weight=weight, axis=axis, **options)
+        np.testing.assert_allclose(found, expected.detach().numpy(), rtol=1e-12)
+        slope = lw.nll_loss_backward(grad, logits, target, weight=weight, axis=axis, **options)
+        np.testing.assert_allclose(slope, tensor.grad.numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_ignored_rows_have_no_part(dtype):
+    logits, _ = problem(dtype, 9)
+    target = np.array([0, -100, 3, -100, -100, 8])
+    kept = target >= 0
+    logits[1], logits[3] = np.nan, np.inf
+    for options in ({}, {"weight": np.linspace(0.5, 2, 9)}, {"label_smoothing": 0.1, "z_loss": 1e-3}):
+        loss, grad = lw.cross_entropy_with_grad(logits, target, ignore_index=-100, **options)
+        assert loss == lw.cross_entropy(logits[kept], target[kept], **options)
+        assert not grad[~kept].view(f"u{logits.itemsize}").any()
+        assert (grad[kept] == lw.cross_entropy_with_grad(logits[kept], target[kept], **options)[1]).all()
+        none = np.full(6, -100)
+        loss, grad = lw.cross_entropy_with_grad(logits, none, ignore_index=-100, **options)
+        assert np.isnan(loss)
+        assert not grad.any()
+        assert lw.cross_entropy(logits, none, ignore_index=-100, reduction="sum", **options) == 0
+    assert np.isnan(lw.nll_loss(logits, none, ignore_index=-100))
+    assert not lw.nll_loss_backward(1.0, logits, none, ignore_index=-100).any()
+    assert (target == [0, -100, 3, -100, -100, 8]).all()
+    assert lw.cross_entropy(logits[kept], [0, 3, 8], ignore_index=2**70) == lw.cross_entropy(logits[kept], [0, 3, 8])
+
+
+def test_a_class_of_no_probability_leaves_out_its_logit():
+    logits = np.array([[-np.inf, 0.0, 0.0]])
+    np.testing.assert_allclose(lw.cross_entropy(logits, [[0.0, 0.5, 0.5]]), np.log(2))
+    np.testing.assert_allclose(lw.cross_entropy(logits, [1], weight=[0.0, 1.0, 1.0], label_smoothing=0.1),
+                               np.log(2) * (0.9 + 0.2 / 3))
+    assert lw.cross_entropy(logits, [[0.1, 0.4, 0.5]]) == np.inf
+    assert np.isnan(lw.cross_entropy(np.array([[np.nan, np.inf, 0.0]]), [[0.0, 0.0, 1.0]]))
 
 
 def test_a_sure_answer_keeps_its_digits():
@@ -154,3 +257,11 @@ def test_errors_name_the_position():
         lw.cross_entropy(logits, np.zeros((2, 3), int), label_smoothing=2)
     with pytest.raises(ValueError, match=r"grad of shape \(2,\) does not fit a loss of shape \(\)"):
         lw.cross_entropy_backward(np.zeros(2), logits, np.zeros((2, 3), int))
+    with pytest.raises(ValueError, match="ignore_index is of class indices; target holds probabilities"):
+        lw.cross_entropy(logits, np.zeros((2, 3, 4)), ignore_index=0)
+    with pytest.raises(TypeError, match=r"ignore_index must be an int, not 0\.5"):
+        lw.nll_loss(logits, np.zeros((2, 3), int), ignore_index=0.5)
+    with pytest.raises(ValueError, match=r"weight of shape \(3,\) does not fit"):
+        lw.cross_entropy(logits, np.zeros((2, 3), int), weight=np.ones(3))
+    with pytest.raises(ValueError, match=r"target\[1, 2\] is 5; expected 0 to 2"):
+        lw.cross_entropy(logits, np.array([[0] * 4, [0, 0, 5, 0]]), axis=1)

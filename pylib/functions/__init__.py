@@ -5,7 +5,7 @@ documentation; table.py says what there is to say of each elementwise function. 
 the bounds are in lanewise.bounds.
 """
 
-from . import activations, channel_norms, gates, losses, norms, parametric
+from . import activations, channel_norms, gates, losses, norms, parametric, point_losses
 from . import softmax as _softmax
 from .activations import *  # noqa: F403
 from .channel_norms import *  # noqa: F403
@@ -13,6 +13,7 @@ from .gates import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .norms import *  # noqa: F403
 from .parametric import *  # noqa: F403
+from .point_losses import *  # noqa: F403
 from .softmax import *  # noqa: F403
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     *losses.__all__,
     *norms.__all__,
     *parametric.__all__,
+    *point_losses.__all__,
     *_softmax.__all__,
 ]

@@ -5,4 +5,5 @@ from .gates import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .norms import *  # noqa: F403
 from .parametric import *  # noqa: F403
+from .point_losses import *  # noqa: F403
 from .softmax import *  # noqa: F403

@@ -1,75 +1,173 @@
-"""Cross-entropy and its gradient. Defaults, checks and documentation; the arithmetic is in kernels/losses.pyx, and the
-bounds in bounds.py."""
+"""Losses of rows of classes and their gradients. Defaults, checks and documentation; the arithmetic is in
+kernels/losses.pyx and kernels/point_losses.pyx, and the bounds in bounds.py."""
+
+from typing import NamedTuple
 
 import numpy as np
 
 from ..kernels import losses as _kernels
-from ..kernels.operands import along, classified
-from ._axis import floating, from_zero, rounded_to
+from ..kernels import point_losses as _point_kernels
+from ..kernels.operands import classified
+from ._axis import checked, fitting, floating, from_zero, on_axis, rounded_to, vector, whole
 from ._documentation import with_bound
 
-__all__ = ["cross_entropy", "cross_entropy_backward", "cross_entropy_with_grad"]
+__all__ = ["cross_entropy", "cross_entropy_backward", "cross_entropy_with_grad", "nll_loss", "nll_loss_backward"]
 
 _REDUCTIONS = ("mean", "sum", "none")
+_GUFUNCS = {
+    "class": (_kernels.cross_entropy_gufunc, _kernels.cross_entropy_with_grad_gufunc),
+    "weighted": (_kernels.weighted_cross_entropy_gufunc, _kernels.weighted_cross_entropy_with_grad_gufunc),
+    "probabilities": (_kernels.probable_cross_entropy_gufunc, _kernels.probable_cross_entropy_with_grad_gufunc),
+}
 
 
-def _checked(name, logits, target, label_smoothing, z_loss, reduction):
+class _Asked(NamedTuple):
+    """What a loss of rows of classes is asked, checked."""
+
+    x: np.ndarray
+    axis: int
+    target: np.ndarray
+    weight: np.ndarray  # empty where there is none
+    kind: str  # of _GUFUNCS
+    divisor: float  # of the mean
+
+    @property
+    def scale(self):
+        """What the gradient of a mean is multiplied by: infinite, where rows that count have no weight."""
+        return 1.0 / self.divisor if self.divisor else np.inf
+
+    @property
+    def shape(self):
+        """That of the losses."""
+        return self.x.shape[:self.axis] + self.x.shape[self.axis + 1:]
+
+
+def check_reduction(name, reduction):
+    """Refuse what is no reduction."""
     if not isinstance(reduction, str) or reduction not in _REDUCTIONS:
         raise ValueError(f"{name}: reduction {reduction!r} is unknown; expected one of {', '.join(_REDUCTIONS)}")
-    return (*classified(name, logits, target), from_zero(name, "label_smoothing", label_smoothing, 1),
-            from_zero(name, "z_loss", z_loss))
 
 
-def _reduced(losses, reduction, dtype):
+def _probabilities(name, target, x):
+    # the target as an array of the dtype of x where it has one for each class, None where it is of classes
+    try:
+        found = target if isinstance(target, np.ndarray) else np.asanyarray(target)
+    except (TypeError, ValueError):  # which `classified` says better
+        return None
+    if found.dtype.kind in "biu" or found.ndim == 0 or found.shape != x.shape:
+        return None
+    return rounded_to(x.dtype, floating(name, "target", found))
+
+
+def _asked(name, x, target, weight, ignore_index, axis, reduction, probable=True):
+    check_reduction(name, reduction)
+    x = floating(name, "logits" if probable else "x", x)
+    if x.ndim > 0 or axis != -1:
+        x, axis = checked(name, x, axis)
+    probabilities = _probabilities(name, target, x) if probable else None
+    if ignore_index is not None:
+        ignore_index = whole(name, "ignore_index", ignore_index)
+        if probabilities is not None:
+            raise ValueError(f"{name}: ignore_index is of class indices; target holds probabilities")
+    kind = "class" if weight is None else "weighted"
+    if probabilities is not None:
+        target, kind = probabilities, "probabilities"
+    elif axis == x.ndim - 1:
+        _, target = classified(name, x, target, ignore_index)
+    else:
+        _, target = classified(name, np.moveaxis(x, axis, -1), target, ignore_index)
+    weight = rounded_to(np.float64 if x.dtype == np.float64 else np.float32, vector(name, "weight", weight, x, axis))
+    divisor = float(target.size)
+    if reduction != "mean":
+        divisor = 1.0
+    elif probabilities is not None:
+        divisor = target.size / max(x.shape[axis], 1)
+    elif weight.size or ignore_index is not None:
+        divisor = _kernels.total(_point_kernels.weights_of(target, np.ascontiguousarray(weight, np.float64)), 1.0)
+    return _Asked(x, axis, target, weight, kind, divisor)
+
+
+def _entropy(name, logits, target, label_smoothing, z_loss, reduction, weight, ignore_index, axis):
+    asked = _asked(name, logits, target, weight, ignore_index, axis, reduction)
+    vectors = () if asked.kind == "class" else (asked.weight,)
+    return asked, (asked.x, asked.target, *vectors, from_zero(name, "label_smoothing", label_smoothing, 1),
+                   from_zero(name, "z_loss", z_loss))
+
+
+def _reduced(losses, reduction, divisor, dtype):
     if reduction == "none":
         return rounded_to(dtype, losses)
-    return rounded_to(dtype, np.float64(_kernels.total(
-        np.ascontiguousarray(losses), losses.size if reduction == "mean" else 1.0)))
+    return rounded_to(dtype, np.float64(_kernels.total(np.ascontiguousarray(losses), divisor)))
 
 
-def _scale(target, reduction):
-    return 1.0 / target.size if reduction == "mean" and target.size else 1.0
+def _with_grad(asked, operands, scale, out):
+    if out is not None and asked.kind == "probabilities" and np.may_share_memory(asked.target, out):
+        operands = (operands[0], asked.target.copy(), *operands[2:])  # read again when the gradient is written
+    return on_axis(_GUFUNCS[asked.kind][1], (*operands, scale), asked.axis, asked.x.ndim, None, out)
+
+
+def _arriving(name, grad, asked, reduction):
+    # the gradient of each row's loss
+    grad = floating(name, "grad", grad).astype(np.float64, copy=False)
+    expected = asked.shape if reduction == "none" else ()
+    if grad.shape != expected:
+        raise ValueError(f"{name}: grad of shape {grad.shape} does not fit a loss of shape {expected}")
+    return grad
 
 
 @with_bound
-def cross_entropy(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction="mean"):
-    """Cross-entropy of logits and class indices: ``logsumexp(logits) - logits[target]``.
+def cross_entropy(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction="mean", weight=None,
+                  ignore_index=None, axis=-1):
+    """Cross-entropy of logits and classes: ``logsumexp(logits) - logits[target]``, or the sum over the classes of that
+    times probabilities.
 
     With label smoothing the target is ``1 - label_smoothing`` and every class gets ``label_smoothing / classes``. The
-    z-loss adds ``z_loss * logsumexp(logits)**2``, which keeps the logits from drifting.
+    z-loss adds ``z_loss * logsumexp(logits)**2``, which keeps the logits from drifting. Class weights multiply the term
+    of each class, and the z-loss of a row by what its target has in all.
 
     Parameters
     ----------
     logits : array_like
         Of shape ``(..., classes)``: float32, float64, float16 or bfloat16.
     target : array_like
-        Integers of shape ``(...)``, from 0 to classes - 1.
+        Integers of shape ``(...)``, from 0 to classes - 1; or floats of the shape of `logits`, which are probabilities
+        and are taken in its dtype. A class of probability 0 leaves out its logit, which may be infinite.
     label_smoothing : float
         From 0 to 1.
     z_loss : float
         The factor of the z-loss: finite, 0 or more.
     reduction : {"mean", "sum", "none"}
-        What is returned: the mean of the losses, their sum, or each of them.
+        What is returned: the mean of the losses, their sum, or each of them. The mean of class indices divides by the
+        weights of the classes asked for, or how many rows are not ignored; that of probabilities by how many rows
+        there are.
+    weight : array_like, optional
+        Of shape ``(classes,)``, taken in the precision of the computation.
+    ignore_index : int, optional
+        Rows of this target, which may be none of the classes, have a loss of 0, whatever their logits are, and no part
+        in the mean: it is NaN where all are ignored.
+    axis : int
+        The axis of the classes: 1 for ``(batch, classes, height, width)``.
 
     Returns
     -------
     loss : ndarray
-        Of the dtype of `logits`: one number, or with ``reduction="none"`` of the shape of `target`.
+        Of the dtype of `logits`: one number, or with ``reduction="none"`` of the shape of `logits` without `axis`.
 
     Raises
     ------
     ValueError
         If a target is out of range (its position is named), the shapes do not fit, or an option is unknown or out of
-        its range.
+        its range; if `ignore_index` is given with probabilities.
     TypeError
-        If `target` does not hold integers, or an array is masked.
+        If `target` holds neither integers nor probabilities, or an array is masked.
 
     Notes
     -----
     %(bound)s
 
     Label smoothing: Szegedy et al., "Rethinking the Inception Architecture", 2016. z-loss: Chowdhery et al., "PaLM",
-    2022, and the Chameleon team, "Chameleon: Mixed-Modal Early-Fusion Foundation Models", 2024.
+    2022, and the Chameleon team, "Chameleon: Mixed-Modal Early-Fusion Foundation Models", 2024. Weights and means are
+    those of ``torch.nn.functional.cross_entropy``, but for the infinite logit of a class of probability 0.
 
     Examples
     --------
@@ -77,15 +175,16 @@ def cross_entropy(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction=
     >>> float(lw.cross_entropy([[0.0, 0.0]], [1]))
     0.6931471805599453
     """
-    logits, target, label_smoothing, z_loss = _checked(
-        "cross_entropy", logits, target, label_smoothing, z_loss, reduction)
-    losses = along(_kernels.cross_entropy_gufunc, (logits, target, label_smoothing, z_loss), ())
-    return _reduced(losses, reduction, logits.dtype)
+    asked, operands = _entropy("cross_entropy", logits, target, label_smoothing, z_loss, reduction, weight,
+                               ignore_index, axis)
+    losses = on_axis(_GUFUNCS[asked.kind][0], operands, asked.axis, asked.x.ndim)
+    return _reduced(losses, reduction, asked.divisor, asked.x.dtype)
 
 
 @with_bound
-def cross_entropy_with_grad(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction="mean", out=None):
-    """Cross-entropy and its gradient with respect to the logits, which are read twice.
+def cross_entropy_with_grad(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction="mean", weight=None,
+                            ignore_index=None, axis=-1, out=None):
+    """Cross-entropy and its gradient with respect to the logits, in one pass.
 
     Nothing of the size of the logits is made but the gradient. Parameters and errors are those of `cross_entropy`.
 
@@ -94,28 +193,29 @@ def cross_entropy_with_grad(logits, target, *, label_smoothing=0.0, z_loss=0.0, 
     loss : ndarray
         As `cross_entropy` returns it.
     grad : ndarray
-        Of the shape of `logits`, or `out`; with ``reduction="none"`` of the sum of the losses.
+        Of the shape of `logits`, or `out`; with ``reduction="none"`` of the sum of the losses. Zeros in rows that are
+        ignored.
 
     Notes
     -----
     %(bound)s
     """
-    logits, target, label_smoothing, z_loss = _checked(
-        "cross_entropy_with_grad", logits, target, label_smoothing, z_loss, reduction)
-    losses, grad = along(_kernels.cross_entropy_with_grad_gufunc,
-                         (logits, target, label_smoothing, z_loss, _scale(target, reduction)), (None, out))
-    return _reduced(losses, reduction, logits.dtype), grad
+    asked, operands = _entropy("cross_entropy_with_grad", logits, target, label_smoothing, z_loss, reduction, weight,
+                               ignore_index, axis)
+    losses, grad = _with_grad(asked, operands, asked.scale, out)
+    return _reduced(losses, reduction, asked.divisor, asked.x.dtype), grad
 
 
 @with_bound
-def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction="mean", out=None):
+def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction="mean", weight=None,
+                           ignore_index=None, axis=-1, out=None):
     """Gradient of `cross_entropy` with respect to the logits.
 
     Parameters
     ----------
     grad : array_like
-        The gradient arriving, of the shape of the loss: one number, or with ``reduction="none"`` that of `target`.
-    logits, target, label_smoothing, z_loss, reduction
+        The gradient arriving, of the shape of the loss: one number, or with ``reduction="none"`` one for each row.
+    logits, target, label_smoothing, z_loss, reduction, weight, ignore_index, axis
         As given to `cross_entropy`.
     out : ndarray, optional
         Where to put the result.
@@ -135,10 +235,98 @@ def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=
     %(bound)s
     """
     name = "cross_entropy_backward"
-    logits, target, label_smoothing, z_loss = _checked(name, logits, target, label_smoothing, z_loss, reduction)
-    grad = floating(name, "grad", grad).astype(np.float64, copy=False)
-    expected = target.shape if reduction == "none" else ()
-    if grad.shape != expected:
-        raise ValueError(f"{name}: grad of shape {grad.shape} does not fit a loss of shape {expected}")
-    operands = logits, target, label_smoothing, z_loss, grad * _scale(target, reduction)
-    return along(_kernels.cross_entropy_with_grad_gufunc, operands, (None, out))[1]
+    asked, operands = _entropy(name, logits, target, label_smoothing, z_loss, reduction, weight, ignore_index, axis)
+    grad = _arriving(name, grad, asked, reduction)
+    return _with_grad(asked, operands, grad * asked.scale if reduction == "mean" else grad, out)[1]
+
+
+def _picked(asked, values, scale):
+    # -scale weight[target] values, one number a row
+    operands = values[..., None], asked.target, asked.weight, scale
+    return on_axis(_point_kernels.picked_loss_gufunc, operands, values.ndim, values.ndim + 1)
+
+
+def _places(asked):
+    # where each row has what its target picks; of rows that are ignored, any place
+    return np.expand_dims(np.maximum(asked.target, 0), asked.axis)
+
+
+@with_bound
+def nll_loss(x, target, *, reduction="mean", weight=None, ignore_index=None, axis=-1):
+    """Negative log-likelihood of classes: ``-weight[target] * x[target]``, of logarithms of probabilities.
+
+    Parameters
+    ----------
+    x : array_like
+        Logarithms of probabilities, as `log_softmax` returns them, of shape ``(..., classes)``: float32, float64,
+        float16 or bfloat16.
+    target : array_like
+        Integers of shape ``(...)``, from 0 to classes - 1.
+    reduction, weight, ignore_index, axis
+        As for `cross_entropy`.
+
+    Returns
+    -------
+    loss : ndarray
+        Of the dtype of `x`: one number, or with ``reduction="none"`` of the shape of `target`.
+
+    Raises
+    ------
+    ValueError
+        If a target is out of range (its position is named), the shapes do not fit, or an option is unknown.
+    TypeError
+        If `target` does not hold integers, or an array is masked.
+
+    Notes
+    -----
+    %(bound)s
+
+    Source: ``torch.nn.functional.nll_loss``.
+
+    Examples
+    --------
+    >>> import lanewise as lw
+    >>> float(lw.nll_loss([[-0.5, -1.5], [-2.0, -0.25]], [1, 0]))
+    1.75
+    """
+    asked = _asked("nll_loss", x, target, weight, ignore_index, axis, reduction, probable=False)
+    values = np.take_along_axis(asked.x, _places(asked), asked.axis).reshape(asked.shape)
+    return _reduced(_picked(asked, values, 1.0), reduction, asked.divisor, asked.x.dtype)
+
+
+@with_bound
+def nll_loss_backward(grad, x, target, *, reduction="mean", weight=None, ignore_index=None, axis=-1, out=None):
+    """Gradient of `nll_loss` with respect to `x`: ``-weight[target] * grad`` at the target, 0 elsewhere.
+
+    Parameters
+    ----------
+    grad : array_like
+        The gradient arriving, of the shape of the loss: one number, or with ``reduction="none"`` that of `target`.
+    x, target, reduction, weight, ignore_index, axis
+        As given to `nll_loss`.
+    out : ndarray, optional
+        Where to put the result; may be `x`.
+
+    Returns
+    -------
+    grad_x : ndarray
+        Of the shape of `x`.
+
+    Raises
+    ------
+    ValueError
+        If `grad` does not have the shape of the loss; and as `nll_loss`.
+
+    Notes
+    -----
+    %(bound)s
+    """
+    name = "nll_loss_backward"
+    asked = _asked(name, x, target, weight, ignore_index, axis, reduction, probable=False)
+    grad = _arriving(name, grad, asked, reduction)
+    values = rounded_to(asked.x.dtype, _picked(asked, np.broadcast_to(grad, asked.shape), asked.scale))
+    places = _places(asked)  # apart from `out`, which may be the target
+    out = np.empty_like(asked.x, order="C") if out is None else fitting(name, out, asked.x.shape)
+    out[...] = 0
+    np.put_along_axis(out, places, np.expand_dims(values, asked.axis), asked.axis)
+    return out

@@ -293,6 +293,59 @@ def _cross_entropy_backward(wide, rng, x, grad, weight, bias):
         yield found, slope * each, (np.abs(slope) + shares + (1 if options else 0)) * np.abs(each)
 
 
+def _nll_loss(wide, rng, x, grad, weight, bias):
+    target = rng.integers(0, x.shape[-1], len(x))
+    exact = -x[np.arange(len(x)), target].astype(wide)
+    yield lw.nll_loss(x, target, reduction="none"), exact, 0
+    vector = weight.astype(np.float64 if x.dtype == np.float64 else np.float32)
+    yield lw.nll_loss(x, target, weight=vector, reduction="none"), exact * vector[target].astype(wide), 0
+
+
+def _nll_loss_backward(wide, rng, x, grad, weight, bias):
+    target = rng.integers(0, x.shape[-1], len(x))
+    vector = weight.astype(np.float64 if x.dtype == np.float64 else np.float32)
+    exact = np.zeros(x.shape, wide)
+    exact[np.arange(len(x)), target] = -grad[:, 0].astype(wide) * vector[target].astype(wide)
+    yield lw.nll_loss_backward(grad[:, 0], x, target, weight=vector, reduction="none"), exact, 0
+
+
+def _pair_loss(name, value, slope, backward=False):
+    # of x and another array, or what lies between 0 and 1 for a probability
+    def trial(wide, rng, x, grad, weight, bias):
+        target = rng.uniform(size=x.shape).astype(x.dtype) if name.startswith("binary") else x[::-1].copy()
+        wide_x, wide_target, each = x.astype(wide), target.astype(wide), grad.astype(wide)
+        if backward:
+            terms = np.abs(each) if name.startswith("binary") else 0
+            found = getattr(lw, f"{name}_backward")(grad, x, target, reduction="none")
+            yield found, each * slope(wide_x, wide_target), terms
+        else:
+            yield getattr(lw, name)(x, target, reduction="none"), value(wide_x, wide_target), 0
+    return trial
+
+
+def _huber(x, target):
+    size = np.abs(x - target)
+    return np.where(size > 1, size - size.dtype.type(0.5), size * size / 2)
+
+
+def _logits(x, target):
+    tail = np.log1p(np.exp(-np.abs(x)))
+    return target * (np.maximum(-x, 0) + tail) + (1 - target) * (np.maximum(x, 0) + tail)
+
+
+def _logits_slope(x, target):
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, 1) / (1 + e) - target
+
+
+_PAIR_LOSSES = {
+    "mse": (lambda x, target: (x - target) ** 2, lambda x, target: 2 * (x - target)),
+    "l1": (lambda x, target: np.abs(x - target), lambda x, target: np.sign(x - target)),
+    "huber": (_huber, lambda x, target: np.clip(x - target, -1, 1)),
+    "binary_cross_entropy_with_logits": (_logits, _logits_slope),
+}
+
+
 def _prelu_backward(wide, rng, x, grad, weight, bias):
     wide_grad = grad.astype(wide)
     each = np.where(x > 0, 0, wide_grad * x.astype(wide))
@@ -328,5 +381,9 @@ _TRIALS = {
     "cross_entropy": _cross_entropy,
     "cross_entropy_with_grad": _cross_entropy_with_grad,
     "cross_entropy_backward": _cross_entropy_backward,
+    "nll_loss": _nll_loss,
+    "nll_loss_backward": _nll_loss_backward,
+    **{f"{name}{end}": _pair_loss(name, *formula, backward=bool(end))
+       for name, formula in _PAIR_LOSSES.items() for end in ("", "_backward")},
     "prelu_backward": _prelu_backward,
 }

@@ -1,0 +1,170 @@
+# Losses of numbers that have been picked by their class, and the weights of classes that means divide by; losses of
+# pairs of numbers, each, their sum, and their gradient. What a target
+# may be is checked in pylib/functions/losses.py; cross-entropy is losses.pyx.
+from libc.stdint cimport int64_t
+
+cimport numpy as np
+
+from .lanes cimport at_least, at_most, f32x, f64x, magnitude, real, splat, where_less
+from .loops.operations cimport Operands, along_axis
+from .loops.reductions cimport Pair, element, first_lanes, map_block, map_row, sum_block, sum_row, take, wide
+from .math.elementary cimport sigmoid
+from .points.curves cimport softplus
+
+np.import_array()
+np.import_ufunc()
+
+
+cdef void picked_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                        int manner) noexcept nogil:
+    # one number a row, which has been picked from it by its target, weight, scale -> -scale weight[target] picked
+    cdef Py_ssize_t r, target
+    for r in range(rows):
+        target = (<int64_t*>p[r][1])[0]
+        (<double*>p[r][4])[0] = 0.0
+        if target >= 0:
+            (<double*>p[r][4])[0] = -(<double*>p[r][3])[0] * element(<const real*>p[r][0], 0) * (
+                element(<const real*>p[r][2], target) if p[r][2] != NULL else 1.0)
+
+
+picked_loss_gufunc = along_axis(b"nll_loss", <void*>picked_kernel[f32x], <void*>picked_kernel[f64x], b"rivs", b"s",
+                                b"picked, target, weight, scale -> -scale * weight[target] * picked")
+
+
+def weights_of(np.ndarray target, np.ndarray weight):
+    """The weight of every row, for a mean: that of its class, 1 where classes have none, 0 where the row is ignored.
+    `target` is int64 and `weight` float64 or empty, both laid out by C."""
+    cdef np.ndarray found = np.PyArray_EMPTY(1, [np.PyArray_SIZE(target)], np.NPY_DOUBLE, 0)
+    cdef const int64_t* classes = <const int64_t*>np.PyArray_DATA(target)
+    cdef const double* of_class = <const double*>np.PyArray_DATA(weight)
+    cdef double* of_row = <double*>np.PyArray_DATA(found)
+    cdef bint weighted = np.PyArray_SIZE(weight) > 0
+    cdef Py_ssize_t i
+    for i in range(np.PyArray_SIZE(target)):
+        of_row[i] = 0.0 if classes[i] < 0 else of_class[classes[i]] if weighted else 1.0
+    return found
+
+
+# Losses of pairs.
+
+cdef enum Kind:
+    # in the order of _KINDS in pylib/functions/point_losses.py
+    MSE
+    L1
+    HUBER
+    LOGITS
+
+cdef struct Pairs:
+    const void* x
+    const void* target
+    const void* grad  # arriving at each loss, or NULL
+    Kind kind
+    double delta
+    double scale
+
+
+cdef inline real unless_zero(real factor, real value) noexcept nogil:
+    # factor * value, 0 where the factor is, for value may be infinite
+    return where_less(magnitude(factor), splat(factor, 5e-324 if real is f64x else 1e-45), splat(factor, 0.0),
+                      factor * value)
+
+
+cdef inline real value_of(real x, real target, const Pairs* row) noexcept nogil:
+    # mse d^2, l1 |d|, huber d^2 / 2 up to delta and delta (|d| - delta / 2) from there on, d = x - target; of logits
+    # target log(1 + e^-x) + (1 - target) log(1 + e^x), no part of which cancels
+    cdef real d = x - target, size = magnitude(d), delta
+    if row.kind == MSE:
+        return d * d
+    if row.kind == L1:
+        return size
+    if row.kind == HUBER:
+        delta = splat(x, row.delta)
+        return where_less(delta, size, delta * (size - splat(x, 0.5) * delta), splat(x, 0.5) * d * d)
+    return unless_zero(target, softplus(-x)) + unless_zero(splat(x, 1.0) - target, softplus(x))
+
+
+cdef inline real slope_of(real x, real target, const Pairs* row) noexcept nogil:
+    cdef real d = x - target, zero = splat(x, 0.0), one = splat(x, 1.0)
+    if row.kind == MSE:
+        return d + d
+    if row.kind == L1:
+        return where_less(zero, d, one, where_less(d, zero, -one, d))
+    if row.kind == HUBER:
+        return at_least(at_most(d, splat(x, row.delta)), splat(x, -row.delta))
+    return (one - target) * sigmoid(x) - target * sigmoid(-x)
+
+
+cdef inline real value(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    cdef const Pairs* own = <const Pairs*>row
+    return value_of(take(<const real*>own.x, i, n), take(<const real*>own.target, i, n), own)
+
+
+cdef inline void add_value(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums) noexcept nogil:
+    cdef const Pairs* own = <const Pairs*>row
+    cdef f64x found = value_of(wide(<const real*>own.x, i, n), wide(<const real*>own.target, i, n), own)
+    sums[0] = sums[0] + first_lanes(found, n)
+
+
+cdef inline real slope(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    cdef const Pairs* own = <const Pairs*>row
+    cdef real x = take(<const real*>own.x, i, n)
+    cdef real found = slope_of(x, take(<const real*>own.target, i, n), own) * splat(x, own.scale)
+    if own.grad == NULL:
+        return found
+    return found * take(<const real*>own.grad, i, n)
+
+
+cdef void value_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Pairs own = (<const Pairs*>row)[0]
+    map_block(value[real], y, &own, start, n, False)
+
+
+cdef void slope_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Pairs own = (<const Pairs*>row)[0]
+    map_block(slope[real], y, &own, start, n, False)
+
+
+cdef Pair sum_of_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Pairs own = (<const Pairs*>row)[0]
+    return sum_block(add_value[real], 1, like, &own, start, n)
+
+
+cdef void values_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                        int manner) noexcept nogil:
+    # x, target, kind, delta -> losses
+    cdef Pairs row
+    cdef Py_ssize_t r
+    for r in range(rows):
+        row = Pairs(p[r][0], p[r][1], NULL, <Kind><int>(<double*>p[r][2])[0], (<double*>p[r][3])[0], 1.0)
+        map_row(value_block[real], <real*>p[r][4], &row, n, threads)
+
+
+cdef void sums_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                      int manner) noexcept nogil:
+    # x, target, kind, delta -> the sum of the losses
+    cdef Pairs row
+    cdef Py_ssize_t r
+    for r in range(rows):
+        row = Pairs(p[r][0], p[r][1], NULL, <Kind><int>(<double*>p[r][2])[0], (<double*>p[r][3])[0], 1.0)
+        (<double*>p[r][4])[0] = sum_row(sum_of_block[real], like, &row, n, threads).first
+
+
+cdef void slopes_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                        int manner) noexcept nogil:
+    # x, target, grad, kind, delta, scale -> grad_x
+    cdef Pairs row
+    cdef Py_ssize_t r
+    for r in range(rows):
+        row = Pairs(p[r][0], p[r][1], p[r][2], <Kind><int>(<double*>p[r][3])[0], (<double*>p[r][4])[0],
+                    (<double*>p[r][5])[0])
+        map_row(slope_block[real], <real*>p[r][6], &row, n, threads)
+
+
+pair_losses_gufunc = along_axis(b"pair_losses", <void*>values_kernel[f32x], <void*>values_kernel[f64x], b"rrss", b"r",
+                                b"x, target, kind, delta -> losses")
+sum_of_pair_losses_gufunc = along_axis(
+    b"sum_of_pair_losses", <void*>sums_kernel[f32x], <void*>sums_kernel[f64x], b"rrss", b"s",
+    b"x, target, kind, delta -> the sum of the losses")
+pair_losses_backward_gufunc = along_axis(
+    b"pair_losses_backward", <void*>slopes_kernel[f32x], <void*>slopes_kernel[f64x], b"rrvsss", b"r",
+    b"x, target, grad, kind, delta, scale -> grad_x")

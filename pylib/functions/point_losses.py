@@ -1,0 +1,338 @@
+"""Losses of pairs of numbers and their gradients. Defaults, checks and documentation; the arithmetic is in
+kernels/point_losses.pyx, and the bounds in bounds.py."""
+
+import numpy as np
+
+from ..kernels import losses as _sums
+from ..kernels import point_losses as _kernels
+from ._axis import fitting, floating, like, on_axis, refuse_mask, rounded_to
+from ._documentation import with_bound
+from .losses import check_reduction
+
+__all__ = ["binary_cross_entropy_with_logits", "binary_cross_entropy_with_logits_backward", "huber", "huber_backward",
+           "l1", "l1_backward", "mse", "mse_backward"]
+
+_KINDS = {"mse": 0.0, "l1": 1.0, "huber": 2.0, "binary_cross_entropy_with_logits": 3.0}
+_NONE = np.empty(0, np.float32)
+
+
+def _above_zero(name, delta):
+    if isinstance(delta, (str, bytes)) or np.ndim(delta) != 0:
+        raise TypeError(f"{name}: delta must be a number, not {delta!r:.60}")
+    if not 0 < delta < np.inf:
+        raise ValueError(f"{name}: delta must be a finite number above 0, not {delta!r:.60}")
+    return float(delta)
+
+
+def _pairs(name, x, target, reduction):
+    # both as one row, the target in the dtype of x
+    check_reduction(name, reduction)
+    x = floating(name, "x", x)
+    refuse_mask(name, "target", target)
+    target = rounded_to(x.dtype, like(name, "target", target, x))
+    return x, x.reshape(-1), target.reshape(-1)
+
+
+def _loss(name, x, target, reduction, delta=1.0):
+    x, *pairs = _pairs(name, x, target, reduction)
+    operands = (*pairs, _KINDS[name], delta)
+    if reduction == "none":
+        return on_axis(_kernels.pair_losses_gufunc, operands, 0, 1).reshape(x.shape)
+    total = np.atleast_1d(on_axis(_kernels.sum_of_pair_losses_gufunc, operands, 0, 1))
+    return rounded_to(x.dtype, np.float64(_sums.total(total, float(x.size) if reduction == "mean" else 1.0)))
+
+
+def _backward(name, grad, x, target, reduction, out, delta=1.0):
+    x, *pairs = _pairs(name, x, target, reduction)
+    grad = floating(name, "grad", grad)
+    expected = x.shape if reduction == "none" else ()
+    if grad.shape != expected:
+        raise ValueError(f"{name}: grad of shape {grad.shape} does not fit a loss of shape {expected}")
+    each, scale = _NONE, 1.0
+    if reduction == "none":
+        each = rounded_to(np.float64 if x.dtype == np.float64 else np.float32, grad).reshape(-1)
+    else:
+        scale = float(grad) / max(x.size, 1) if reduction == "mean" else float(grad)
+    if x.dtype == np.float64:
+        each = each.astype(np.float64, copy=False)
+    operands = (*pairs, each, _KINDS[name.removesuffix("_backward")], delta, scale)
+    found = on_axis(_kernels.pair_losses_backward_gufunc, operands, 0, 1, None).reshape(x.shape)
+    if out is None:
+        return found
+    with np.errstate(all="ignore"):  # a result may be beyond what `out` holds
+        np.copyto(fitting(name, out, x.shape), found, "same_kind")
+    return out
+
+
+@with_bound
+def mse(x, target, *, reduction="mean"):
+    """Squared error, element by element.
+
+    It is the square of the difference, ``(x - target)**2``.
+
+    Parameters
+    ----------
+    x : array_like
+        float32, float64, float16 or bfloat16, of any shape.
+    target : array_like
+        Of the shape of `x`, taken in its dtype.
+    reduction : {"mean", "sum", "none"}
+        What is returned: the mean of the losses, their sum, or each of them.
+
+    Returns
+    -------
+    loss : ndarray
+        Of the dtype of `x`: one number, or with ``reduction="none"`` of the shape of `x`. The mean of nothing is NaN.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or an option is unknown or out of its range.
+    TypeError
+        If an array is masked or holds no numbers.
+
+    Notes
+    -----
+    %(bound)s
+
+    Source: ``torch.nn.functional.mse_loss``.
+    """
+    return _loss("mse", x, target, reduction)
+
+
+@with_bound
+def mse_backward(grad, x, target, *, reduction="mean", out=None):
+    """Gradient of `mse` with respect to `x`.
+
+    It is ``grad * 2 (x - target)``, for a mean over the number of elements.
+
+    Parameters
+    ----------
+    grad : array_like
+        The gradient arriving, of the shape of the loss.
+    x, target, reduction
+        As given to `mse`.
+    out : ndarray, optional
+        Where to put the result; may be `x`.
+
+    Returns
+    -------
+    grad_x : ndarray
+        Of the shape of `x`.
+
+    Raises
+    ------
+    ValueError
+        If `grad` does not have the shape of the loss; and as `mse`.
+
+    Notes
+    -----
+    %(bound)s
+    """
+    return _backward("mse_backward", grad, x, target, reduction, out)
+
+
+@with_bound
+def l1(x, target, *, reduction="mean"):
+    """Absolute error, element by element.
+
+    It is the size of the difference, ``|x - target|``.
+
+    Parameters
+    ----------
+    x : array_like
+        float32, float64, float16 or bfloat16, of any shape.
+    target : array_like
+        Of the shape of `x`, taken in its dtype.
+    reduction : {"mean", "sum", "none"}
+        What is returned: the mean of the losses, their sum, or each of them.
+
+    Returns
+    -------
+    loss : ndarray
+        Of the dtype of `x`: one number, or with ``reduction="none"`` of the shape of `x`. The mean of nothing is NaN.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or an option is unknown or out of its range.
+    TypeError
+        If an array is masked or holds no numbers.
+
+    Notes
+    -----
+    %(bound)s
+
+    Source: ``torch.nn.functional.l1_loss``, whose gradient is 0 where `x` is `target`.
+    """
+    return _loss("l1", x, target, reduction)
+
+
+@with_bound
+def l1_backward(grad, x, target, *, reduction="mean", out=None):
+    """Gradient of `l1` with respect to `x`.
+
+    It is ``grad * sign(x - target)``, for a mean over the number of elements.
+
+    Parameters
+    ----------
+    grad : array_like
+        The gradient arriving, of the shape of the loss.
+    x, target, reduction
+        As given to `l1`.
+    out : ndarray, optional
+        Where to put the result; may be `x`.
+
+    Returns
+    -------
+    grad_x : ndarray
+        Of the shape of `x`.
+
+    Raises
+    ------
+    ValueError
+        If `grad` does not have the shape of the loss; and as `l1`.
+
+    Notes
+    -----
+    %(bound)s
+    """
+    return _backward("l1_backward", grad, x, target, reduction, out)
+
+
+@with_bound
+def huber(x, target, *, reduction="mean", delta=1.0):
+    """Huber loss, element by element.
+
+    It is ``d**2 / 2`` up to `delta` and ``delta * (|d| - delta / 2)`` from there on, ``d = x - target``.
+
+    Parameters
+    ----------
+    x : array_like
+        float32, float64, float16 or bfloat16, of any shape.
+    target : array_like
+        Of the shape of `x`, taken in its dtype.
+    reduction : {"mean", "sum", "none"}
+        What is returned: the mean of the losses, their sum, or each of them.
+    delta : float
+        Where the square ends: finite, above 0.
+
+    Returns
+    -------
+    loss : ndarray
+        Of the dtype of `x`: one number, or with ``reduction="none"`` of the shape of `x`. The mean of nothing is NaN.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or an option is unknown or out of its range.
+    TypeError
+        If an array is masked or holds no numbers.
+
+    Notes
+    -----
+    %(bound)s
+
+    Source: Huber, "Robust Estimation of a Location Parameter", 1964.
+    """
+    return _loss("huber", x, target, reduction, _above_zero('huber', delta))
+
+
+@with_bound
+def huber_backward(grad, x, target, *, reduction="mean", delta=1.0, out=None):
+    """Gradient of `huber` with respect to `x`.
+
+    It is ``grad * min(max(x - target, -delta), delta)``, for a mean over the number of elements.
+
+    Parameters
+    ----------
+    grad : array_like
+        The gradient arriving, of the shape of the loss.
+    x, target, reduction, delta
+        As given to `huber`.
+    out : ndarray, optional
+        Where to put the result; may be `x`.
+
+    Returns
+    -------
+    grad_x : ndarray
+        Of the shape of `x`.
+
+    Raises
+    ------
+    ValueError
+        If `grad` does not have the shape of the loss; and as `huber`.
+
+    Notes
+    -----
+    %(bound)s
+    """
+    return _backward("huber_backward", grad, x, target, reduction, out, _above_zero('huber_backward', delta))
+
+
+@with_bound
+def binary_cross_entropy_with_logits(x, target, *, reduction="mean"):
+    """Cross-entropy of logits and probabilities of yes, element by element.
+
+    It is ``target * log(1 + exp(-x)) + (1 - target) * log(1 + exp(x))``.
+
+    Parameters
+    ----------
+    x : array_like
+        float32, float64, float16 or bfloat16, of any shape.
+    target : array_like
+        From 0 to 1, of the shape of `x`, taken in its dtype.
+    reduction : {"mean", "sum", "none"}
+        What is returned: the mean of the losses, their sum, or each of them.
+
+    Returns
+    -------
+    loss : ndarray
+        Of the dtype of `x`: one number, or with ``reduction="none"`` of the shape of `x`. The mean of nothing is NaN.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or an option is unknown or out of its range.
+    TypeError
+        If an array is masked or holds no numbers.
+
+    Notes
+    -----
+    %(bound)s
+
+    Source: ``torch.nn.functional.binary_cross_entropy_with_logits``; here a factor of 0 leaves out what is infinite.
+    """
+    return _loss("binary_cross_entropy_with_logits", x, target, reduction)
+
+
+@with_bound
+def binary_cross_entropy_with_logits_backward(grad, x, target, *, reduction="mean", out=None):
+    """Gradient of `binary_cross_entropy_with_logits` with respect to `x`.
+
+    It is ``grad * ((1 - target) * sigmoid(x) - target * sigmoid(-x))``, for a mean over the number of elements.
+
+    Parameters
+    ----------
+    grad : array_like
+        The gradient arriving, of the shape of the loss.
+    x, target, reduction
+        As given to `binary_cross_entropy_with_logits`.
+    out : ndarray, optional
+        Where to put the result; may be `x`.
+
+    Returns
+    -------
+    grad_x : ndarray
+        Of the shape of `x`.
+
+    Raises
+    ------
+    ValueError
+        If `grad` does not have the shape of the loss; and as `binary_cross_entropy_with_logits`.
+
+    Notes
+    -----
+    %(bound)s
+    """
+    return _backward("binary_cross_entropy_with_logits_backward", grad, x, target, reduction, out)
