@@ -95,7 +95,7 @@ Notes
 -----
 %(bound)s
 
-As {torch}; {source}. The generator is Philox4x32-10.
+As ``{torch}``; {source}. The generator is Philox4x32-10.
 """
 _GLOROT = 'Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010'
 _HE = 'He, Zhang, Ren and Sun, "Delving deep into rectifiers", 2015'
@@ -106,7 +106,7 @@ _MODE = """mode : {"fan_in", "fan_out"}
 
 def _documented(function, torch, source, mode=""):
     if function.__doc__:  # which python -OO leaves out
-        function.__doc__ += "\n" + _SHARED.format(gains=", ".join(GAINS), torch=torch, source=source, mode=mode)
+        function.__doc__ += "\n\n" + _SHARED.format(gains=", ".join(GAINS), torch=torch, source=source, mode=mode)
     return with_bound(function)
 
 

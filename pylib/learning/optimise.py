@@ -244,8 +244,8 @@ def clip_grad_norm(grads, max_norm, norm_type=2.0, *, error_if_nonfinite=False):
     -----
     %(bound)s
 
-    As torch.nn.utils.clip_grad_norm_, but summed in float64, and finite where squares leave its range. Pascanu, Mikolov
-    and Bengio, "On the difficulty of training recurrent neural networks", 2013.
+    As ``torch.nn.utils.clip_grad_norm_``, but summed in float64, and finite where squares leave its range. Pascanu,
+    Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013.
 
     Examples
     --------
