@@ -149,3 +149,12 @@ def test_pytorch_has_the_same_gradients():
         optimiser.step()
         lw.adamw_step(parameters, gradients, *means, step, lr=0.01)
     assert step == 19
+
+
+def test_a_layer_in_two_places_is_refused():
+    # the second forward would leave the first place's backward the wrong input
+    layer = layers.Linear(3, 3, rng=1)
+    for network in (lambda: layers.Sequential(layer, layers.Activation("tanh"), layer),
+                    lambda: layers.Sequential(layer, layers.Residual(layers.Sequential(layer)))):
+        with pytest.raises(ValueError, match="the same Linear is in it twice"):
+            network()

@@ -225,11 +225,11 @@ def decode(genomes, codebook=LOG4, scale=1.0, *, group=None, n_weights=None, off
 
 
 def encode(weights, codebook=LOG4, scale=1.0, *, group=None):
-    """Turn weights into the codes whose ``level * scale`` is nearest, in a tie the even one (of two even or two odd
-    codes that of the lower level).
+    """Turn weights into the codes whose ``level * scale`` is nearest.
 
-    So ``encode(-weights)`` decodes to what ``encode(weights)`` does, negated, wherever a codebook has a level and its
-    negative; and the codes of FLOAT4 are those of ``lanewise.ieee754.encode``, but that zero is always code 0.
+    In a tie that is the even code, and of two even or two odd codes that of the lower level. So ``encode(-weights)``
+    decodes to what ``encode(weights)`` does, negated, wherever a codebook has a level and its negative; and the codes
+    of FLOAT4 are those of ``lanewise.ieee754.encode``, but that zero is always code 0.
 
     Parameters
     ----------

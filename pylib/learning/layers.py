@@ -338,12 +338,20 @@ class SwiGLU(Layer):
         return self.gate.backward(grad_gate) + self.up.backward(grad_up)
 
 
+def _with_children(layers):
+    for layer in layers:
+        yield layer
+        if isinstance(layer, Layer):
+            yield from _with_children(layer.children().values())
+
+
 class Sequential(Layer):
     """Layers one after the other.
 
     Parameters
     ----------
     *layers : Layer
+        None of them twice: a layer keeps what its own backward needs of its last forward.
     """
 
     def __init__(self, *layers):
@@ -351,6 +359,11 @@ class Sequential(Layer):
         for layer in layers:
             if not (hasattr(layer, "forward") and hasattr(layer, "backward")):
                 raise TypeError(f"Sequential: expected layers, with forward and backward; got {type(layer).__name__}")
+        seen = set()
+        for layer in _with_children(layers):
+            if id(layer) in seen:
+                raise ValueError(f"Sequential: the same {type(layer).__name__} is in it twice; each place needs one")
+            seen.add(id(layer))
         self.layers = layers
 
     def children(self):
