@@ -105,9 +105,11 @@ def call(seed, number, catalogue, chosen=None):
     except Exception as error:
         outputs = [] if not isinstance(error, Warning) else outputs
         paths = [value for value in (*given, *keywords.values()) if isinstance(value, str | bytes)]
-        # NumPy itself makes of a ufunc's operands and results what `dtype` and `out` ask for, and warns of it
+        # NumPy itself makes of a ufunc's operands and results what `dtype`, `out` and operands of several dtypes ask
+        # for, and warns of it: under the ufunc's name, where they pass through its buffer
+        dtypes = {array.dtype for array in arrays_in(given)}
         cast = isinstance(error, RuntimeWarning) and is_elementwise(function) and (
-            {"dtype", "out"} & set(keywords) or "in cast" in str(error))
+            {"dtype", "out"} & set(keywords) or len(dtypes) > 1 or "in cast" in str(error))
         if fault := None if cast else fault_of(error, function, paths):
             place = "".join(traceback.format_tb(error.__traceback__)[-2:])
             fault += f": {type(error).__name__}: {str(error)[:300]}\n{place}"

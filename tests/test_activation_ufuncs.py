@@ -138,6 +138,13 @@ def test_a_number_is_rounded_to_nearest_whatever_the_caller_does():
         libm.fesetround(before)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_infinite_depth(dtype):
+    x = np.array([-200, -2, -1e-30, 1, 3], dtype)
+    assert lw.elu(x, np.inf).tolist() == [-np.inf] * 3 + [1, 3]
+    assert lw.elu_backward(np.full(5, 0.5, dtype), x, np.inf).tolist() == [np.inf] * 3 + [0.5, 0.5]
+
+
 @every([name for name in BOUNDS if name.removesuffix("_backward") not in WITHOUT_DEFAULTS])
 def test_default_parameters(name):
     operands = operands_of(name, normal())

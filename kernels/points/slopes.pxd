@@ -346,9 +346,11 @@ cdef inline real exp_slope(real t, real t_low, real c, real c_low, real top, rea
 
 
 cdef inline real elu_slope(real x, real alpha, real* low) noexcept nogil:
-    # 1 where x > 0, else alpha e^x
+    # 1 where x > 0, else alpha e^x; where alpha is infinite a rounding of that loses nothing
     cdef real zero = splat(x, 0.0)
-    return exp_slope(x, zero, alpha, zero, splat(x, 1.0), zero, low)
+    cdef real slope = exp_slope(x, zero, alpha, zero, splat(x, 1.0), zero, low)
+    low[0] = finite(low[0])
+    return slope
 
 
 cdef inline real celu_slope(real x, real alpha, real* low) noexcept nogil:
