@@ -36,8 +36,10 @@ def against_peers(benchmark):
     def run(work, n, threads=1, dtype="float32"):
         benchmark.group = f"{work.name} {dtype} {n}"
         if benchmark.enabled:
-            benchmark.extra_info.update(dataclasses.asdict(measure(work, n, threads, dtype)))
-        (ours,) = [one for one in contenders(work, n, threads, dtype, names=()) if one.name == "lanewise"]
+            figures = measure(work, n, threads, dtype)
+            benchmark.extra_info.update(dataclasses.asdict(figures), ratio=figures.ratio, of_copy=figures.of_copy)
+        field, _ = contenders(work, n, threads, dtype, names=())
+        (ours,) = [one for one in field if one.name == "lanewise"]
         benchmark(ours.run)
 
     return run
