@@ -6,7 +6,7 @@ import itertools
 import sys
 import time
 
-from ..measure import benchmark, figures, machine
+from ..measure import benchmark, figures, machine, report
 from ..measure.ulps import DTYPES
 from ..measure.works import parse_size
 from ..terminal import is_terminal, say, show_table
@@ -35,6 +35,7 @@ def add_bench_parser(subparsers):
     parser.add_argument("--peers", type=_listed, default=list(benchmark.PEERS), metavar="PEER,...",
                         help=f"of {', '.join(benchmark.PEERS)} (default: all that are installed)")
     parser.add_argument("--json", metavar="FILE", help="write the figures there too, in pytest-benchmark's format")
+    parser.add_argument("--report", metavar="FILE", help="draw the figures there, as one page that a browser opens")
     parser.add_argument("--compare", nargs=2, metavar=("BEFORE", "AFTER"),
                         help="measure nothing; compare two files of --json by ratios to the copy of the same run. The"
                              " exit status is 1 where something takes longer by more than the noise")
@@ -57,12 +58,16 @@ def run(arguments):
     works = _check(arguments, CommandError)
     if arguments.json is not None:
         check_outputs("--json", [arguments.json], arguments.force)
+    if arguments.report is not None:
+        check_outputs("--report", [arguments.report], arguments.force)
     warning = machine.busy()
     if warning is not None:
         say((f"lanewise: {warning}", "yellow"))
     described, found = machine.describe(), _measure(arguments, works)
     if arguments.json is not None:
         _write(arguments.json, figures.as_json(found, described))
+    if arguments.report is not None:
+        _write(arguments.report, report.page(found, described))
     return 0
 
 
