@@ -21,6 +21,9 @@ def cases():
 def test_the_conclusion_is_computed():
     assert report.conclusion(cases()) == (
         "In the geometric mean torch's time is 2.00 times Lanewise's (2 cases, slower in 1).")
+    restless = cases()
+    restless[0].times["torch"][:] = [3.0, 5.0]
+    assert report.conclusion(restless).endswith("In 1 of 2 cases the rounds differ by more than 10%: measure again.")
     alone = Figures("silu", (1,), 1, 1, "float32", {"copy": [1], "lanewise": [1]}, {})
     assert "no peer was there" in report.conclusion([alone])
 

@@ -14,6 +14,7 @@ __all__ = ["conclusion", "page"]
 _COLOURS = {"lanewise": "#d9480f", "copy": "#868e96", "numpy": "#1c7ed6", "scipy": "#0c8599", "torch": "#ae3ec9",
             "onnxruntime": "#2f9e44", "mkl": "#e67700", "ml_dtypes": "#5c7cfa"}
 _LEVELS = {"L1": 32 << 10, "L2": 512 << 10, "memory": 32 << 20}  # bytes that a call reads and writes, usual ends
+_UNSURE = 0.1  # half the distance of the quartiles of the rounds, of which a reader is told
 _WIDTH, _HEIGHT, _EDGE = 320, 220, 36
 _STYLE = """:root{color-scheme:light dark;--fore:#212529;--back:#fff;--line:#ced4da}
 @media(prefers-color-scheme:dark){:root{--fore:#e9ecef;--back:#16191d;--line:#495057}}
@@ -34,7 +35,9 @@ def conclusion(figures):
         return f"{len(figures)} cases were timed beside a copy alone: no peer was there to compare with."
     parts = [f"{name}'s time is {np.exp(np.mean(np.log(taken))):.2f} times Lanewise's ({len(taken)} cases, slower in "
              f"{sum(ratio > 1 for ratio in taken)})" for name, taken in ratios.items()]
-    return "In the geometric mean " + "; ".join(parts) + "."
+    unsure = sum(max(map(each.spread, each.times)) > _UNSURE for each in figures)
+    doubt = f" In {unsure} of {len(figures)} cases the rounds differ by more than {_UNSURE:.0%}: measure again."
+    return "In the geometric mean " + "; ".join(parts) + "." + (doubt if unsure else "")
 
 
 def _scale(values, low, high):
@@ -65,7 +68,7 @@ def _chart(title, series, x_name, y_name, levels=(), joined=True):
              f'<text x="{_EDGE - 3}" y="30" text-anchor="end">{max(y for _, y in points):.2g}</text>'
              f'<text x="{_EDGE - 3}" y="{_HEIGHT - _EDGE}" text-anchor="end">{min(y for _, y in points):.2g}</text>']
     for name, end in dict(levels).items():
-        if least <= end <= most:
+        if least < end <= most:
             parts.append(f'<path class="axis" stroke-dasharray="3" d="M{across(end):.1f} 24V{_HEIGHT - _EDGE}"/>'
                          f'<text x="{across(end) - 2:.1f}" y="34" text-anchor="end">{name}</text>')
     for name, pairs in series.items():
