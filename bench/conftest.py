@@ -1,7 +1,8 @@
 """What the suites share: sizes, thread counts, and a fixture that times this library with pytest-benchmark and stores
 beside it what a copy and every installed peer took in the same run. For an idle machine.
 
-pytest bench --benchmark-enable [--benchmark-json=FILE]
+pytest bench --benchmark-enable -m quick    some works of every family in L1: a minute
+pytest bench --benchmark-enable [--benchmark-json=FILE]    everything; how long it takes is said first
 """
 
 import dataclasses
@@ -12,7 +13,30 @@ import numpy as np
 import pytest
 from lanewise.measure.benchmark import SIZES, contenders, measure, usable_cpus
 
+QUICK = ("relu", "tanh", "silu", "gelu", "mish", "silu_backward", "layer_norm", "softmax", "softmax_backward",
+         "cross_entropy", "encode_bfloat16", "genome_decode", "linear4", "population_loss")
+SECONDS = {True: 2, False: 7}  # that a case takes on two cores, quick or not, the large arrays among them
 THREADS = {"one": 1, "all": usable_cpus()}
+
+
+def is_quick(item):
+    """Whether a case is one of the works of QUICK on one thread in L1, in float32."""
+    chosen = getattr(item, "callspec", None) and item.callspec.params
+    return (item.name.startswith("test_work[") and chosen["name"] in QUICK and chosen["n"] == "L1"
+            and chosen["threads"] == "one")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        item.add_marker("quick" if is_quick(item) else "full")
+
+
+def pytest_report_collectionfinish(config, items):
+    if config.getoption("benchmark_disable"):
+        return None
+    seconds = sum(SECONDS[is_quick(item)] for item in items)
+    return f"{len(items)} cases: about {max(1, round(seconds / 60))} minutes"
 
 
 @pytest.fixture(params=SIZES)
@@ -36,8 +60,10 @@ def against_peers(benchmark):
     def run(work, n, threads=1, dtype="float32"):
         benchmark.group = f"{work.name} {dtype} {n}"
         if benchmark.enabled:
-            benchmark.extra_info.update(dataclasses.asdict(measure(work, n, threads, dtype)))
-        (ours,) = [one for one in contenders(work, n, threads, dtype, names=()) if one.name == "lanewise"]
+            figures = measure(work, n, threads, dtype)
+            benchmark.extra_info.update(dataclasses.asdict(figures), ratio=figures.ratio, of_copy=figures.of_copy)
+        field, _ = contenders(work, n, threads, dtype, names=())
+        (ours,) = [one for one in field if one.name == "lanewise"]
         benchmark(ours.run)
 
     return run

@@ -84,12 +84,19 @@ def show_table(title, columns, rows, caption=None):
             print(caption)
         return
     from rich.box import SIMPLE_HEAD
+    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
     table = Table(title=title, caption=caption, box=SIMPLE_HEAD)
     for i, (name, numbers) in enumerate(zip(names, right, strict=True)):
-        table.add_column(name, justify="right" if numbers else "left", no_wrap=i == 0)
+        # what does not fit goes on in the next line: a name that is cut says nothing
+        width = max(map(len, name.split()), default=0)
+        if i == 0:
+            width = max(len(name), *(len(row[0][0]) for row in rows), 0)
+        table.add_column(name, justify="right" if numbers else "left", overflow="fold", no_wrap=i == 0, min_width=width)
     for row in rows:
         table.add_row(*(Text(*cell) for cell in row))
-    console.print(table)
+    # a table that cannot fold into a narrow terminal is as wide as it must be: no column is left out
+    console.width = max(console.width, Measurement.get(console, console.options, table).minimum)
+    console.print(table, crop=False)

@@ -1,6 +1,7 @@
 """The benchmarks compute what their names say: every contender's result against the formula in float64; and the
-engine's figures against contenders whose duration is known."""
+engine's figures against contenders whose duration is known. Files and their comparison are test_bench_files.py's."""
 
+import itertools
 import json
 import sys
 
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 from lanewise import cli
 from lanewise.functions.table import GATES
-from lanewise.measure import benchmark, oracles, peers
+from lanewise.measure import benchmark, machine, oracles, peers
 
 N = 3001
+ELEMENTWISE = [name for name, work in benchmark.WORKS.items() if work.family == "elementwise"]
+OTHERS = [name for name in benchmark.WORKS if name not in ELEMENTWISE]
 TORCH_LACKS = {"relu_squared", "relu_squared_backward", "swish", "swish_backward", "squareplus", "squareplus_backward",
                # as one function, at least
                "celu_backward", "selu_backward", "softsign_backward", "tanhshrink_backward", "logsigmoid_backward"}
@@ -27,8 +30,9 @@ def keep_thread_count():
 def check(name, contender_name, dtype, threads=1):
     work = benchmark.WORKS[name]
     inputs = work.inputs(N, dtype)
-    contender = peers.PREPARE[contender_name](work, inputs, threads)
-    if contender is None:
+    try:
+        contender = peers.PREPARE[contender_name](work, inputs, threads)
+    except peers.UnavailableError:
         return False
     assert contender.name == contender_name
     result = contender.result()
@@ -45,7 +49,7 @@ def check(name, contender_name, dtype, threads=1):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", benchmark.WORKS)
+@pytest.mark.parametrize("name", ELEMENTWISE)
 def test_lanewise_computes_the_formula(name, dtype):
     assert check(name, "lanewise", dtype)
 
@@ -60,14 +64,14 @@ def test_numpy_computes_the_formula(name, dtype):
 @pytest.mark.peers
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", benchmark.WORKS)
+@pytest.mark.parametrize("name", ELEMENTWISE)
 def test_torch_computes_the_formula(name, dtype, threads):
     pytest.importorskip("torch")
     assert check(name, "torch", dtype, threads) == (name not in TORCH_LACKS)
 
 
 @pytest.mark.peers
-@pytest.mark.parametrize("name", benchmark.WORKS)
+@pytest.mark.parametrize("name", ELEMENTWISE)
 def test_onnxruntime_computes_the_formula(name):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")
@@ -92,9 +96,9 @@ def test_the_copy_copies(threads):
 
 
 def test_every_work_is_a_function_of_its_name():
-    for name, work in benchmark.WORKS.items():
+    for name in ELEMENTWISE:
+        work = benchmark.WORKS[name]
         inputs = work.inputs(8)
-        assert len(inputs) == work.arity
         assert getattr(lw, name)(*inputs, *work.parameters).shape == (8,)
 
 
@@ -104,37 +108,97 @@ class Clockwork:
     def __init__(self):
         self.now = 0
 
-    def contender(self, name, nanoseconds):
-        def run():
-            self.now += nanoseconds
+    def contender(self, name, *nanoseconds, moved=0):
+        turns = itertools.cycle(nanoseconds)
 
-        return peers.Contender(name, run, lambda: None)
+        def run():
+            self.now += next(turns)
+
+        return peers.Contender(name, run, lambda: None, moved)
 
 
 def test_figures_of_known_durations():
     clock = Clockwork()
-    field = [clock.contender(*pair) for pair in (("copy", 500), ("lanewise", 2000), ("torch", 5000))]
+    field = [clock.contender("copy", 500, moved=8000), clock.contender("lanewise", 2000, moved=12_000),
+             clock.contender("torch", 5000)]
     figures = benchmark.measure(
         benchmark.WORKS["silu_backward"], 1000, threads=2, rounds=3, clock=lambda: clock.now, field=field
     )
     assert figures.nanoseconds == {"copy": 0.5, "lanewise": 2.0, "torch": 5.0}
     assert figures.ratio == {"torch": 2.5}
     assert figures.of_copy == 0.25 * 3 / 2  # three arrays pass where the copy passes two
-    assert (figures.work, figures.n, figures.threads, figures.dtype) == ("silu_backward", 1000, 2, "float32")
+    assert figures.spread("lanewise") == figures.drift == 0
+    assert figures.label == "silu_backward float32 1000 2 threads"
 
 
-def test_best_block_and_median_ratio():
-    clock = Clockwork()
-    slow_rounds = iter([1, 1, 1, 1, 1, 1, 1, 9, 9, 1, 1, 1, 1])
+def test_one_statistic_for_both_sides_of_a_ratio():
+    times = {"copy": [1, 1, 2, 2, 2], "lanewise": [1, 1, 1, 90, 90], "torch": [2, 2, 2, 2, 500]}
+    figures = benchmark.Figures("silu", (1,), 1, 1, "float32", times)
+    assert figures.nanoseconds == {"copy": 2, "lanewise": 1, "torch": 2}
+    assert figures.ratio == {"torch": 2}
+    assert figures.spread("lanewise") == (90 - 1) / 2
+    assert figures.drift == 1
 
-    def run():
-        clock.now += 3_000_000 * next(slow_rounds)
 
-    field = [clock.contender(name, 3_000_000) for name in ("copy", "lanewise")]
-    field.append(peers.Contender("torch", run, lambda: None))
-    figures = benchmark.measure(benchmark.WORKS["silu"], 1, rounds=5, clock=lambda: clock.now, field=field)
-    assert figures.nanoseconds["torch"] == 3_000_000
-    assert figures.ratio == {"torch": 1.0}
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+@pytest.mark.parametrize("name", benchmark.WORKS)
+def test_whoever_is_timed_computes_the_same(name, dtype):
+    work = benchmark.WORKS[name]
+    if dtype not in work.dtypes:
+        pytest.skip(f"{name} is timed in {', '.join(work.dtypes)}")
+    if dtype == "bfloat16":
+        pytest.importorskip("ml_dtypes")
+    size = N if work.family == "elementwise" else (3, 64)
+    here = [each for each in ("numpy", "scipy", "ml_dtypes") if each in work.field]
+    figures = benchmark.measure(work, size, dtype=dtype, names=here, rounds=1, clock=itertools.count(0, 10**9).__next__)
+    assert not [reason for reason in figures.skipped.values() if "other values" in reason or "shape" in reason]
+    assert figures.moved["lanewise"] > 0
+    assert ("lanewise" in figures.ulp) == (dtype != "float64" and work.family in ("elementwise", "axis"))
+    assert all(error < 8 for error in figures.ulp.values()) or name in ELEMENTWISE
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("name", OTHERS)
+def test_torch_and_onnxruntime_compute_the_same(name):
+    pytest.importorskip("torch")
+    pytest.importorskip("onnxruntime")
+    work = benchmark.WORKS[name]
+    for dtype in work.dtypes:
+        field, skipped = benchmark.contenders(work, (3, 64), 1, dtype, ("torch", "onnxruntime"))
+        (ours,) = (contender for contender in field if contender.name == "lanewise")
+        for contender in field[1:]:
+            ours.run()
+            contender.run()
+            assert benchmark.agreement(ours.result(), contender.result()) is None
+        assert ("torch" in skipped) == (work.family not in ("axis", "population") and name != "linear4")
+
+
+def test_whoever_computes_something_else_is_not_timed(monkeypatch):
+    def prepare(work, inputs, threads):
+        return peers.Contender("numpy", lambda: None, lambda: np.maximum(inputs[0], np.float32(0.1)))
+
+    monkeypatch.setitem(peers.PREPARE, "numpy", prepare)
+    figures = benchmark.measure(benchmark.WORKS["relu"], 500, names=("numpy",), rounds=1)
+    assert set(figures.times) == {"copy", "lanewise"}
+    assert figures.skipped["numpy"].startswith("computes other values, by up to 0.1")
+
+
+@pytest.mark.parametrize(("theirs", "message"), [
+    ([1.0, 2.0, np.nan], None), ([1.0, 2.0 + 1e-14, np.nan], None), ([1.0, 2.0 + 1e-12, np.nan], "other values"),
+    ([1.0, np.nan, np.nan], "other values"), ([1.0, np.inf, np.nan], "other values"),
+    ([1.0, 2.0], "the shape (2,), not (3,)")])
+def test_agreement(theirs, message):
+    found = benchmark.agreement(np.array([1.0, 2.0, np.nan]), np.array(theirs))
+    assert found is None if message is None else message in found
+
+
+@pytest.mark.parametrize(("size", "name", "shape"), [
+    (5000, "silu", (5000,)), ((512, 768), "silu", (512, 768)), ((512, 768), "softmax", (512, 768)),
+    (1 << 16, "softmax", (64, 1024)), (100, "softmax", (1, 100)), (1 << 16, "linear4", (1, 256))])
+def test_shapes_of_sizes(size, name, shape):
+    work = benchmark.WORKS[name]
+    assert work.shape(size) == shape
+    assert work.count(shape) == (256 * 256 if name == "linear4" else int(np.prod(shape)))
 
 
 def test_command(capsys, tmp_path):
@@ -144,19 +208,26 @@ def test_command(capsys, tmp_path):
     shown = capsys.readouterr().out
     assert "silu" in shown
     assert "tanh_backward" in shown
-    found = json.loads(file.read_text())
-    assert [figures["work"] for figures in found] == ["silu", "tanh_backward"]
-    assert all(set(figures["nanoseconds"]) == {"copy", "lanewise", "numpy"} for figures in found)
-    assert all(figures["n"] == 500 for figures in found)
+    found = json.loads(file.read_text())["benchmarks"]
+    assert [entry["extra_info"]["work"] for entry in found] == ["silu"] * 3 + ["tanh_backward"] * 3
+    assert [entry["param"] for entry in found] == ["copy", "lanewise", "numpy"] * 2
+    assert all(entry["extra_info"]["n"] == 500 for entry in found)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["sulu"], "no benchmark of 'sulu'; expected some of exp, "),
-        (["--sizes", "L7"], "--sizes: expected L1, L2, memory or a number of elements; got 'L7'"),
-        (["--peers", "jax"], "--peers: expected some of numpy, torch, onnxruntime, mkl; got 'jax'"),
+        (["--sizes", "L7"],
+         "--sizes: expected L1, L2, memory, a number of elements or a shape such as 512x768; got 'L7'"),
+        (["--sizes", "512x0"], "got '512x0'"),
+        (["--sizes", "2x3x4"], "got '2x3x4'"),
+        (["--sizes", ","], "--sizes: expected at least one; got none"),
+        (["--peers", "jax"], "--peers: expected some of numpy, scipy, torch, onnxruntime, mkl, ml_dtypes; got 'jax'"),
         (["--threads", "0"], "--threads: expected integers from 1 to 1024; got '0'"),
+        (["--dtype", "int8"], "--dtype: expected some of float32, float64, float16, bfloat16; got 'int8'"),
+        (["linear4", "--dtype", "float64"], "--dtype: linear4 is timed in float32; got float64"),
+        (["--absolute"], "--absolute is of --compare"),
     ],
 )
 def test_command_says_what_is_wrong(capsys, arguments, message):
@@ -178,6 +249,36 @@ def test_without_rich_the_table_is_plain(monkeypatch, capsys):
         monkeypatch.setitem(sys.modules, module, None)
     assert cli.main(["bench", "relu", "--sizes", "100", "--peers", "numpy"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "100 float32 elements, 1 thread"
-    assert lines[1].split() == ["function", "lanewise", "of", "copy", "numpy"]
+    assert lines[0] == "100: float32, 1 thread"
+    assert lines[1].split() == ["function", "shape", "lanewise", "of", "copy", "numpy"]
     assert lines[3].startswith("relu ")
+
+
+def test_reasons_and_a_busy_machine_are_said(monkeypatch, capsys):
+    monkeypatch.setattr(machine.os, "getloadavg", lambda: (9.5, 0, 0))
+    assert cli.main(["bench", "relu", "mish", "softmax", "--sizes", "2x60", "--peers", "numpy,mkl"]) == 0
+    said = capsys.readouterr().err
+    assert "this machine is busy: a load of 9.5 on " in said
+    assert "numpy has no such function: mish\n" in said
+    assert "mkl has no such function\n" in said
+
+
+def test_a_size_that_a_work_refuses_is_left_out(capsys):
+    assert cli.main(["bench", "batch_norm", "softmax", "--sizes", "1x64", "--peers", "numpy"]) == 0
+    shown = capsys.readouterr()
+    assert "batch_norm takes 2 rows or more: 1x64 is left out" in shown.err
+    assert "softmax" in shown.out
+
+
+def test_an_idle_machine_is_not_called_busy(monkeypatch):
+    monkeypatch.setattr(machine.os, "getloadavg", lambda: (0.1, 9, 9))
+    assert machine.busy() is None
+
+
+def test_names_are_never_cut(monkeypatch, capsys):
+    pytest.importorskip("rich")
+    monkeypatch.setenv("COLUMNS", "30")
+    assert cli.main(["bench", "log_softmax_backward", "gelu_tanh_backward", "--sizes", "60", "--peers", "numpy"]) == 0
+    shown = capsys.readouterr().out
+    assert "log_softmax_backward" in shown
+    assert "…" not in shown

@@ -5,13 +5,12 @@
     python tools/benchmark_table.py cache.json memory.json
 """
 
-import json
 import sys
-from pathlib import Path
 
 import numpy as np
+from lanewise.measure.figures import read
 
-NAMES = {"numpy": "NumPy", "torch": "PyTorch", "onnxruntime": "ONNX Runtime", "mkl": "MKL"}
+NAMES = {"numpy": "NumPy", "scipy": "SciPy", "torch": "PyTorch", "onnxruntime": "ONNX Runtime", "mkl": "MKL"}
 
 
 def table(header, rows):
@@ -22,26 +21,26 @@ def table(header, rows):
 
 def of_size(figures):
     """Nanoseconds, times of PyTorch, and those of the fastest peer."""
-    peers = figures["ratio"]
+    peers = figures.ratio
     torch = f"{peers['torch']:.2f}" if "torch" in peers else ""
     fastest = min(peers, key=peers.get, default=None)
-    return [f"{figures['nanoseconds']['lanewise']:.3f}", torch,
+    return [f"{figures.nanoseconds['lanewise']:.3f}", torch,
             f"{peers[fastest]:.2f} {NAMES[fastest]}" if fastest else ""]
 
 
 def in_cache(figures):
-    sizes = sorted({f["n"] for f in figures})
+    sizes = sorted({f.n for f in figures})
     header = ["function", *(title for n in sizes for title in (f"{n:,}: ns", "PyTorch", "fastest peer"))]
-    works = dict.fromkeys(f["work"] for f in figures)
-    table(header, [[f"`{work}`", *(cell for n in sizes for f in figures if (f["work"], f["n"]) == (work, n)
+    works = dict.fromkeys(f.work for f in figures)
+    table(header, [[f"`{work}`", *(cell for n in sizes for f in figures if (f.work, f.n) == (work, n)
                                    for cell in of_size(f))] for work in works])
     for n in sizes:
-        ratios = [f["ratio"]["torch"] for f in figures if f["n"] == n and "torch" in f["ratio"]]
+        ratios = [f.ratio["torch"] for f in figures if f.n == n and "torch" in f.ratio]
         print(f"\n{n:,}: geometric mean over {len(ratios)} functions {np.exp(np.mean(np.log(ratios))):.2f}")
 
 
 def in_memory(figures):
-    of = {(f["work"], f["threads"]): f["nanoseconds"] for f in figures}
+    of = {(f.work, f.threads): f.nanoseconds for f in figures}
     table(["function", "one thread", "two threads", "times", "PyTorch, two threads", "copy, two threads"],
           [[f"`{work}`", f"{one['lanewise']:.3f}", f"{two['lanewise']:.3f}", f"{one['lanewise'] / two['lanewise']:.2f}",
             f"{two['torch']:.3f}", f"{two['copy']:.3f}"]
@@ -50,9 +49,9 @@ def in_memory(figures):
 
 def main():
     cache, memory = sys.argv[1:]
-    in_cache(json.loads(Path(cache).read_text("utf-8")))
+    in_cache(read(cache).figures)
     print()
-    in_memory(json.loads(Path(memory).read_text("utf-8")))
+    in_memory(read(memory).figures)
 
 
 if __name__ == "__main__":

@@ -1,35 +1,46 @@
-"""``lanewise bench``: this library beside its peers on the machine at hand, as a table.
-
-Measuring is measure/benchmark.py's.
-"""
+"""``lanewise bench``: this library beside its peers on the machine at hand, as a table, a file or a page; and two such
+files compared. Measuring is measure/benchmark.py's."""
 
 import contextlib
-import dataclasses
-import json
+import itertools
 import sys
+import time
 
-from ..measure import benchmark
-from ..measure.peers import PREPARE
-from ..terminal import is_terminal, show_table
+from ..measure import benchmark, figures, machine, report
+from ..measure.ulps import DTYPES
+from ..measure.works import parse_size
+from ..terminal import is_terminal, say, show_table
 
 _USUAL = ("relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "mish", "softplus", "silu_backward", "gelu_backward")
+_FAMILIES = tuple(dict.fromkeys(work.family for work in benchmark.WORKS.values()))
+_DRIFT = 0.15  # of the copy from the first rounds to the last, which is told
 
 
 def add_bench_parser(subparsers):
     """Add the command and its options."""
     parser = subparsers.add_parser(
         "bench", help="time the functions against the peers that are installed",
-        description="Time functions against NumPy, PyTorch, ONNX Runtime and MKL, where installed, and against a copy"
-                    " of the same memory, interleaved in one run. Nothing else should run meanwhile.")
+        description="Time functions against NumPy, SciPy, PyTorch, ONNX Runtime, MKL and ml_dtypes, where installed,"
+                    " and against a copy of the same memory, interleaved in one run. Whoever does not compute the same"
+                    " values is not timed. Nothing else should run meanwhile.")
     parser.add_argument("functions", nargs="*", default=_USUAL, metavar="FUNCTION",
-                        help=f"of {', '.join(benchmark.WORKS)} (default: {', '.join(_USUAL)})")
+                        help=f"of {', '.join(benchmark.WORKS)}; or all of {', '.join(_FAMILIES)}"
+                             f" (default: {', '.join(_USUAL)})")
     parser.add_argument("--sizes", type=_listed, default=list(benchmark.SIZES), metavar="SIZE,...",
-                        help="of L1, L2, memory, or numbers of elements (default: L1,L2,memory)")
+                        help="of L1, L2, memory, numbers of elements, or shapes such as 512x768"
+                             " (default: L1,L2,memory)")
     parser.add_argument("--threads", type=_listed, default=["1"], metavar="N,...", help="(default: 1)")
-    parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
-    parser.add_argument("--peers", type=_listed, default=list(PREPARE), metavar="PEER,...",
-                        help="of numpy, torch, onnxruntime, mkl (default: all that are installed)")
-    parser.add_argument("--json", metavar="FILE", help="write the figures there too")
+    parser.add_argument("--dtype", type=_listed, default=["float32"], metavar="DTYPE,...",
+                        help=f"of {', '.join(DTYPES)} (default: float32)")
+    parser.add_argument("--peers", type=_listed, default=list(benchmark.PEERS), metavar="PEER,...",
+                        help=f"of {', '.join(benchmark.PEERS)} (default: all that are installed)")
+    parser.add_argument("--json", metavar="FILE", help="write the figures there too, in pytest-benchmark's format")
+    parser.add_argument("--report", metavar="FILE", help="draw the figures there, as one page that a browser opens")
+    parser.add_argument("--compare", nargs=2, metavar=("BEFORE", "AFTER"),
+                        help="measure nothing; compare two files of --json by ratios to the copy of the same run. The"
+                             " exit status is 1 where something takes longer by more than the noise")
+    parser.add_argument("--absolute", action="store_true",
+                        help="with --compare: nanoseconds too, which two files of one machine have")
     parser.add_argument("--force", action="store_true", help="replace files that exist, without a question")
     parser.set_defaults(run=run)
 
@@ -39,28 +50,56 @@ def _listed(value):
 
 
 def run(arguments):
-    """Measure and print."""
-    from ..files import replacing
+    """Measure and print, or compare."""
     from . import CommandError, check_outputs
 
-    _check(arguments, CommandError)
+    if arguments.compare is not None:
+        return _compare(arguments, CommandError)
+    works = _check(arguments, CommandError)
     if arguments.json is not None:
         check_outputs("--json", [arguments.json], arguments.force)
-    found = []
-    for threads in map(int, arguments.threads):
-        for size in arguments.sizes:
-            n = benchmark.SIZES.get(size) or int(size)
-            rows = []
-            with _status() as status:
-                for name in arguments.functions:
-                    status(f"{name}, {n} elements, {threads} threads")
-                    work = benchmark.WORKS[name]
-                    rows.append(benchmark.measure(work, n, threads, arguments.dtype, arguments.peers))
-            _show(rows)
-            found += rows
+    if arguments.report is not None:
+        check_outputs("--report", [arguments.report], arguments.force)
+    warning = machine.busy()
+    if warning is not None:
+        say((f"lanewise: {warning}", "yellow"))
+    described, found = machine.describe(), _measure(arguments, works)
     if arguments.json is not None:
-        with replacing(arguments.json) as file:
-            file.write(json.dumps([dataclasses.asdict(figures) for figures in found], indent=1).encode())
+        _write(arguments.json, figures.as_json(found, described))
+    if arguments.report is not None:
+        _write(arguments.report, report.page(found, described))
+    return 0
+
+
+def _write(path, text):
+    from ..files import replacing
+
+    with replacing(path) as file:
+        file.write(text.encode())
+
+
+def _measure(arguments, works):
+    tables = list(itertools.product(map(int, arguments.threads), arguments.sizes, arguments.dtype))
+    total = sum(dtype in work.dtypes and work.takes(parse_size(size)) for _, size, dtype in tables for work in works)
+    for work, size in itertools.product(works, arguments.sizes):
+        if not work.takes(parse_size(size)):
+            say(f"{work.name} takes {work.least_rows} rows or more: {size} is left out")
+    found, started = [], time.monotonic()
+    for threads, size, dtype in tables:
+        rows = []
+        with _status() as status:
+            for work in works:
+                if dtype not in work.dtypes or not work.takes(parse_size(size)):
+                    continue
+                done = len(found) + len(rows)
+                left = (time.monotonic() - started) / done * (total - done) if done else None
+                status(f"{done + 1} of {total}: {work.name} {size} {dtype}, {threads} thread{'s' * (threads > 1)}"
+                       + ("" if left is None else f"; about {left:.0f} s left"))
+                rows.append(benchmark.measure(work, parse_size(size), threads, dtype, arguments.peers))
+        if rows:
+            _show(rows, size)
+        found += rows
+    return found
 
 
 @contextlib.contextmanager
@@ -78,31 +117,106 @@ def _status():
 
 
 def _check(arguments, error):
+    works = {}
     for name in arguments.functions:
-        if name not in benchmark.WORKS:
-            raise error(f"no benchmark of {name!r}; expected some of {', '.join(benchmark.WORKS)}")
+        if name in _FAMILIES:
+            works |= {work.name: work for work in benchmark.WORKS.values() if work.family == name}
+        elif name in benchmark.WORKS:
+            works[name] = benchmark.WORKS[name]
+        else:
+            raise error(f"no benchmark of {name!r}; expected some of {', '.join(benchmark.WORKS)}, or all of "
+                        f"{', '.join(_FAMILIES)}")
     for size in arguments.sizes:
-        if size not in benchmark.SIZES and not (size.isdecimal() and int(size) > 0):
-            raise error(f"--sizes: expected L1, L2, memory or a number of elements; got {size!r}")
+        try:
+            parse_size(size)
+        except ValueError as wrong:
+            raise error(f"--sizes: {wrong}") from None
     for name in arguments.peers:
-        if name not in PREPARE:
-            raise error(f"--peers: expected some of numpy, torch, onnxruntime, mkl; got {name!r}")
+        if name not in benchmark.PEERS:
+            raise error(f"--peers: expected some of {', '.join(benchmark.PEERS)}; got {name!r}")
     for threads in arguments.threads:
         if not (threads.isdecimal() and 1 <= int(threads) <= 1024):
             raise error(f"--threads: expected integers from 1 to 1024; got {threads!r}")
+    for dtype in arguments.dtype:
+        if dtype not in DTYPES:
+            raise error(f"--dtype: expected some of {', '.join(DTYPES)}; got {dtype!r}")
+        if dtype == "bfloat16":
+            from . import require
+
+            require("ml_dtypes", "bench")
+    for work in works.values():
+        if not set(work.dtypes) & set(arguments.dtype):
+            raise error(f"--dtype: {work.name} is timed in {', '.join(work.dtypes)}; got {', '.join(arguments.dtype)}")
+    for option in ("functions", "sizes", "threads", "dtype"):
+        if not getattr(arguments, option):
+            raise error(f"--{option}: expected at least one; got none")
+    if arguments.absolute:
+        raise error("--absolute is of --compare; nanoseconds are always shown where they are measured")
+    return list(works.values())
 
 
-def _show(rows):
-    first, peers = rows[0], [name for name in PREPARE if any(name in row.ratio for row in rows)]
-    copied = min(row.nanoseconds["copy"] for row in rows)
+def _time(row, name):
+    return f"{row.nanoseconds[name]:.3f} ±{row.spread(name):.0%}"
+
+
+def _error(row, name):
+    return f" {row.ulp[name]:.3g} ULP" if name in row.ulp else ""
+
+
+def _show(rows, size):
+    first, peers = rows[0], [name for name in benchmark.PEERS if any(name in row.ratio for row in rows)]
     lines = []
     for row in rows:
         cells = []
         for name in peers:
             ratio = row.ratio.get(name)
-            cells.append("" if ratio is None else (f"{row.nanoseconds[name]:.3f} {ratio:5.2f}x",
+            cells.append("" if ratio is None else (f"{_time(row, name)} {ratio:.2f}x{_error(row, name)}",
                                                    "green" if ratio >= 1 else "red"))
-        lines.append([row.work, (f"{row.nanoseconds['lanewise']:.3f}", "bold"), f"{row.of_copy:.0%}", *cells])
-    show_table(f"{first.n:,} {first.dtype} elements, {first.threads} thread{'s' * (first.threads > 1)}",
-               ["function", ">lanewise", ">of copy", *(f">{name}" for name in peers)], lines,
-               f"nanoseconds per element, and the peer's time divided by Lanewise's; copying takes {copied:.3f}")
+        lines.append([row.work, "x".join(map(str, row.shape)),
+                      (_time(row, "lanewise") + _error(row, "lanewise"), "bold"), f"{row.of_copy:.0%}", *cells])
+    show_table(f"{size}: {first.dtype}, {first.threads} thread{'s' * (first.threads > 1)}",
+               ["function", ">shape", ">lanewise", ">of copy", *(f">{name}" for name in peers)], lines,
+               "nanoseconds per element, the median of the rounds and half the distance of their quartiles; the peer's"
+               " median divided by Lanewise's; the largest error of this run's results")
+    for name in benchmark.PEERS:
+        reasons = {}
+        for row in rows:
+            if name in row.skipped:
+                reasons.setdefault(row.skipped[name], []).append(row.work)
+        for reason, works in reasons.items():
+            say(f"{name} {reason}" + ("" if len(works) == len(rows) else f": {', '.join(works)}"))
+    drifting = [row.work for row in rows if abs(row.drift) > _DRIFT]
+    if drifting:
+        say(("lanewise: the machine's speed changed while these were timed; measure them again: "
+             + ", ".join(drifting), "yellow"))
+
+
+def _compare(arguments, error):
+    try:
+        before, after = map(figures.read, arguments.compare)
+    except (OSError, ValueError) as wrong:
+        raise error(f"--compare: {wrong}") from None
+    same = figures.same_machine(before, after)
+    if arguments.absolute and not same:
+        raise error("--absolute: the files are of different machines, whose nanoseconds cannot be compared: "
+                    f"{before.machine['cpu']['brand_raw']!r} and {after.machine['cpu']['brand_raw']!r}")
+    changes = figures.compare(before, after)
+    if not changes:
+        raise error("--compare: the files have no case in common")
+    times = [{each.label: each.nanoseconds["lanewise"] for each in run.figures} for run in (before, after)]
+    lines, slower = [], [change for change in changes if change.beyond_noise and change.change > 0]
+    for change in changes:
+        verdict = ("within the noise", "") if not change.beyond_noise else (
+            ("slower", "red") if change.change > 0 else ("faster", "green"))
+        absolute = [f"{of[change.label]:.3f}" for of in times] if arguments.absolute else []
+        lines.append([change.label, f"{change.before:.2f}", f"{change.after:.2f}", f"{change.change:+.1%}",
+                      f"{change.noise:.1%}", verdict, *absolute])
+    show_table("Lanewise's time divided by the copy's", [
+        "case", ">before", ">after", ">change", ">noise", "verdict",
+        *([">ns before", ">ns after"] if arguments.absolute else [])], lines)
+    only = [len(run.figures) - len(changes) for run in (before, after)]
+    if any(only):
+        say(f"in one file only: {only[0]} cases of {arguments.compare[0]}, {only[1]} of {arguments.compare[1]}")
+    if not same:
+        say(("lanewise: the files are of different machines; a ratio to the copy says how each uses its own", "yellow"))
+    return int(bool(slower))

@@ -1,92 +1,170 @@
 """Timing contenders against one another: interleaved, in one run, beside a copy of the same memory, since figures from
-different runs or machines cannot be compared. Who the contenders are is peers.py's; nothing here prints."""
+different runs or machines cannot be compared. Who the contenders are is the registry's (works.py); nothing here prints.
+"""
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..bounds import BOUNDS
-from ..functions.table import FUNCTIONS, GATES, usual
 from ..processors import usable_cpus
-from .peers import PREPARE
+from .peers import UnavailableError
+from .ulps import DIGITS, errors
+from .works import PEERS, SIZES, WORKS, Work
 
-__all__ = ["SIZES", "WORKS", "Figures", "Work", "contenders", "measure", "usable_cpus"]
+__all__ = ["PEERS", "SIZES", "WORKS", "Figures", "Work", "agreement", "contenders", "measure", "usable_cpus"]
 
-SIZES = {"L1": 1 << 12, "L2": 1 << 16, "memory": 1 << 24}  # where input and output of that many float32 stay
 _BLOCK_NS = 2_000_000  # a block of calls takes about as long: far above the clock's grain, far below a time slice
 _ROUNDS = 15
-
-
-@dataclass(frozen=True)
-class Work:
-    """A named piece of work: how to draw its inputs, and the arrays it must read and write."""
-
-    name: str
-    arity: int = 1
-    domain: str = "real"  # or "positive", or "sigmoid" and "tanh": outputs of these
-    parameters: tuple = ()  # what a call must give besides the inputs
-    values: tuple = ()  # all parameters, those with defaults too, for whoever has others
-
-    def inputs(self, n, dtype=np.float32, seed=0):
-        """Draw n elements for each input."""
-        rng = np.random.default_rng(seed)
-        x = rng.normal(0, 2, n)
-        x = {"real": x, "positive": np.exp(x), "sigmoid": 1 / (1 + np.exp(-x)), "tanh": np.tanh(x)}[self.domain]
-        grad = [rng.normal(0, 1, n)] if self.arity == 2 else []
-        return [np.ascontiguousarray(operand, dtype) for operand in (*grad, x)]
-
-    @property
-    def arrays(self):
-        """How many arrays pass through memory."""
-        return self.arity + 1
-
-
-_DOMAINS = {"log": "positive", "log1p": "positive"}
-
-
-def _work(name):
-    forward, backward = name.removesuffix("_backward"), name.endswith("_backward")
-    arity = 2 if backward or name in GATES else 1
-    domain = forward if backward and FUNCTIONS[forward].takes == "y" else _DOMAINS.get(name, "real")
-    return Work(name, arity, domain, usual(name, required=True), usual(name))
-
-
-WORKS = {name: _work(name) for name in BOUNDS}
+_MOST_COUNTED = 1 << 20  # elements of which errors are counted: float64 of more would fill the memory
+_ROUNDINGS = 64  # how far apart, in roundings of the largest terms, results of the same work may be
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What one run showed.
+    """What one run showed. Every figure is a median over the rounds, for both sides of a ratio.
 
     Attributes
     ----------
     work : str
+    shape : tuple of int
     n, threads : int
+        Elements of a call, which times are divided by.
     dtype : str
-    nanoseconds : dict of str to float
-        By contender, "copy" among them: an element, the best block.
-    ratio : dict of str to float
-        By peer, how many times as long as this library it took: the median over the rounds.
-    of_copy : float
-        The share of the copy's bytes per second that this library reaches; above 1 where it writes past the caches.
+    times : dict of str to list of float
+        By contender, "copy" among them: nanoseconds per element of each round.
+    moved : dict of str to int
+        Bytes that a call must read and write.
+    ulp : dict of str to float
+        The largest error of those whose errors could be counted.
+    skipped : dict of str to str
+        Why a peer is missing.
     """
 
     work: str
+    shape: tuple
     n: int
     threads: int
     dtype: str
-    nanoseconds: dict
-    ratio: dict
-    of_copy: float
+    times: dict
+    moved: dict = field(default_factory=dict)
+    ulp: dict = field(default_factory=dict)
+    skipped: dict = field(default_factory=dict)
+
+    @property
+    def label(self):
+        """The case in words, which is the same in every run."""
+        return (f"{self.work} {self.dtype} {'x'.join(map(str, self.shape))} "
+                f"{self.threads} thread{'s' * (self.threads > 1)}")
+
+    @property
+    def nanoseconds(self):
+        """By contender: the median."""
+        return {name: float(np.median(taken)) for name, taken in self.times.items()}
+
+    def spread(self, name):
+        """Half the distance of the quartiles of a contender's rounds, as a share of the median."""
+        low, middle, high = np.percentile(self.times[name], (25, 50, 75))
+        return float((high - low) / 2 / middle)
+
+    @property
+    def ratio(self):
+        """By peer: its time divided by this library's, both medians."""
+        median = self.nanoseconds
+        return {name: taken / median["lanewise"] for name, taken in median.items() if name not in ("copy", "lanewise")}
+
+    def to_copy(self):
+        """Lanewise's time divided by the copy's, round by round."""
+        return np.divide(self.times["lanewise"], self.times["copy"])
+
+    @property
+    def of_copy(self):
+        """The share of the copy's bytes per second that this library reaches; above 1 where it writes past the
+        caches."""
+        median = self.nanoseconds
+        return median["copy"] / median["lanewise"] * self.moved["lanewise"] / self.moved["copy"]
+
+    @property
+    def drift(self):
+        """By how much the copy took longer in the last third of the rounds than in the first, as a share."""
+        third = max(1, len(self.times["copy"]) // 3)
+        first, last = (float(np.median(part)) for part in (self.times["copy"][:third], self.times["copy"][-third:]))
+        return last / first - 1
 
 
-def contenders(work, n, threads=1, dtype=np.float32, names=tuple(PREPARE)):
-    """Prepare everybody who is installed and knows the work; the copy and this library always."""
-    inputs = work.inputs(n, dtype)
-    chosen = (PREPARE[name](work, inputs, threads) for name in PREPARE if name in ("copy", "lanewise", *names))
-    return [contender for contender in chosen if contender is not None]
+def contenders(work, size, threads=1, dtype="float32", names=PEERS):
+    """Prepare everybody who is installed and knows the work; the copy and this library always.
+
+    Returns
+    -------
+    field : list of Contender
+    skipped : dict of str to str
+        Why one of `names` is not among them.
+    """
+    inputs, chosen, skipped = work.inputs(size, dtype), [], {}
+    for name in ("copy", "lanewise", *names):
+        try:
+            if name not in work.field:
+                raise UnavailableError("has no such function")
+            chosen.append(work.field[name](work, inputs, threads))
+        except UnavailableError as reason:
+            skipped[name] = str(reason)
+    return chosen, skipped
+
+
+def agreement(ours, theirs):
+    """Whether two results are of the same work: None, or in words how they differ.
+
+    Codes and counts must be equal; floats within some roundings of themselves and of the root mean square.
+    """
+    ours, theirs = np.asarray(ours), np.asarray(theirs)
+    if ours.shape != theirs.shape:
+        return f"returns the shape {theirs.shape}, not {ours.shape}"
+    if ours.dtype.kind in "iub":
+        unequal = int((ours != theirs).sum())
+        return f"computes {unequal} other values of {ours.size}" if unequal else None
+    coarser = min((ours.dtype.name, theirs.dtype.name), key=DIGITS.get)
+    wide, other = ours.astype(np.float64), theirs.astype(np.float64)
+    finite = wide[np.isfinite(wide)].ravel()
+    allowed = _ROUNDINGS * 2.0 ** -DIGITS[coarser] * (np.abs(wide) + math.sqrt((finite @ finite) / max(1, finite.size)))
+    apart = np.full(wide.shape, np.inf)
+    np.subtract(wide, other, out=apart, where=np.isfinite(wide) & np.isfinite(other))
+    apart[(wide == other) | (np.isnan(wide) & np.isnan(other))] = 0
+    if (np.abs(apart) <= np.where(np.isfinite(wide), allowed, 0)).all():
+        return None
+    return f"computes other values, by up to {np.abs(apart).max():.3g}"
+
+
+def _exact(work, size, dtype, threads):
+    # the function in float64 on the same numbers, whose own errors are far below an ULP of what is timed
+    if work.family not in ("elementwise", "axis") or dtype == "float64" or math.prod(work.shape(size)) > _MOST_COUNTED:
+        return None
+    wide = [operand if operand.dtype.kind in "iu" else operand.astype(np.float64)
+            for operand in work.inputs(size, dtype)]
+    contender = work.field["lanewise"](work, wide, threads)
+    contender.run()
+    return np.asarray(contender.result())
+
+
+def _compared(work, exact, dtype, field, skipped):
+    # those who compute what this library does, and everybody's largest error
+    kept, ulp = [], {}
+    (lanewise,) = (contender for contender in field if contender.name == "lanewise")
+    lanewise.run()
+    ours = np.asarray(lanewise.result())
+    terms = None if exact is None or work.family == "elementwise" else np.sqrt(np.mean(exact * exact))
+    for contender in field:
+        if contender.name != "copy":
+            contender.run()
+            reason = agreement(ours, contender.result())
+            if reason is not None:
+                skipped[contender.name] = reason
+                continue
+            if exact is not None:
+                ulp[contender.name] = float(errors(np.asarray(contender.result()), exact, dtype, terms).max())
+        kept.append(contender)
+    return kept, ulp
 
 
 def _block(contender, calls, clock):
@@ -96,28 +174,37 @@ def _block(contender, calls, clock):
     return (clock() - start) / calls
 
 
-def measure(work, n, threads=1, dtype=np.float32, names=tuple(PREPARE), *, rounds=_ROUNDS, clock=time.perf_counter_ns,
+def measure(work, size, threads=1, dtype="float32", names=PEERS, *, rounds=_ROUNDS, clock=time.perf_counter_ns,
             field=None):
     """Time everybody in turn, round after round, so that whatever slows the machine down slows all alike.
+
+    Whoever does not compute what this library computes is not timed.
 
     Parameters
     ----------
     work : Work
-    n, threads : int
-    dtype : dtype
+    size : int or tuple of int
+        A number of elements, or a shape.
+    threads : int
+    dtype : str
+        One of ``work.dtypes``.
     names : sequence of str
         Which peers to take, where installed.
     rounds : int
     clock : callable
         Returns nanoseconds.
     field : list of Contender, optional
-        In place of everybody who is installed.
+        In place of everybody who is installed, and then not compared.
 
     Returns
     -------
     Figures
     """
-    field = contenders(work, n, threads, dtype, names) if field is None else field
+    skipped, ulp, shape = {}, {}, work.shape(size)
+    n = work.count(shape)
+    if field is None:
+        field, skipped = contenders(work, size, threads, dtype, names)
+        field, ulp = _compared(work, _exact(work, size, dtype, threads), dtype, field, skipped)
     calls = {contender.name: _calls(contender, clock) for contender in field}
     times = {contender.name: [] for contender in field}
     for _ in range(rounds):
@@ -125,13 +212,8 @@ def measure(work, n, threads=1, dtype=np.float32, names=tuple(PREPARE), *, round
             # not counted: caches become this contender's, and the threads of the one before fall asleep
             _block(contender, calls[contender.name], clock)
             times[contender.name].append(_block(contender, calls[contender.name], clock) / n)
-    best = {name: min(taken) for name, taken in times.items()}
-    ratio = {
-        name: float(np.median(np.divide(taken, times["lanewise"])))
-        for name, taken in times.items() if name not in ("copy", "lanewise")
-    }
-    of_copy = float(np.median(np.divide(times["copy"], times["lanewise"]))) * work.arrays / 2
-    return Figures(work.name, n, threads, np.dtype(dtype).name, best, ratio, of_copy)
+    moved = {contender.name: contender.moved for contender in field}
+    return Figures(work.name, shape, n, threads, dtype, times, moved, ulp, skipped)
 
 
 def _calls(contender, clock):

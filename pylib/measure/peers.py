@@ -1,5 +1,6 @@
-"""The contenders of a benchmark: this library and, where they are installed, NumPy, PyTorch, ONNX Runtime and MKL, each
-doing the same named work into memory allocated beforehand. Timing is benchmark.py's."""
+"""The contenders of a benchmark of elementwise functions: this library and, where they are installed, NumPy, SciPy,
+PyTorch, ONNX Runtime and MKL, each doing the same named work into memory allocated beforehand. What the other works
+share with them stands here too. Timing is benchmark.py's."""
 
 import ctypes
 import importlib
@@ -14,33 +15,85 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["PREPARE", "Contender"]
+__all__ = ["PREPARE", "Contender", "UnavailableError", "onnx_contender", "tensor_of", "torch_here", "torch_result"]
+
+
+class UnavailableError(Exception):
+    """A contender cannot do a piece of work; the text says why, after its name."""
 
 
 @dataclass(frozen=True)
 class Contender:
-    """Something that can do a piece of work again and again: `run()` does it, `result()` is what it made."""
+    """Something that can do a piece of work again and again: `run()` does it, `result()` is what it made, and `moved`
+    the bytes that it must read and write."""
 
     name: str
     run: Callable[[], Any]
     result: Callable[[], np.ndarray]
+    moved: int = 0
+
+    @classmethod
+    def keeping(cls, name, call, chosen, inputs):
+        """A contender whose call returns what it made, of which `chosen` takes the array that is compared. It is called
+        once, to see how much it makes."""
+        kept = []
+
+        def run():
+            kept[:] = [call()]
+
+        run()
+        made = kept[0] if isinstance(kept[0], tuple) else (kept[0],)
+        moved = sum(operand.nbytes for operand in inputs) + sum(getattr(array, "nbytes", 0) for array in made)
+        return cls(name, run, lambda: chosen(kept[0]), moved)
+
+
+def _moved(inputs, y):
+    return sum(operand.nbytes for operand in inputs) + y.nbytes
+
+
+def torch_here(threads):
+    """PyTorch, on so many threads."""
+    if importlib.util.find_spec("torch") is None:
+        raise UnavailableError("not installed")
+    import torch
+
+    torch.set_num_threads(threads)
+    return torch
+
+
+def tensor_of(torch, x):
+    """The tensor of an array's memory; bfloat16 too, which PyTorch does not know by NumPy's name."""
+    if x.dtype.name == "bfloat16":
+        return torch.from_numpy(x.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(x)
+
+
+def torch_result(y):
+    """The array of a tensor's memory."""
+    y = y.detach()
+    if str(y.dtype) == "torch.bfloat16":
+        from ml_dtypes import bfloat16
+
+        return y.contiguous().view(importlib.import_module("torch").int16).numpy().view(bfloat16)
+    return y.numpy()
 
 
 def prepare_copy(work, inputs, threads):
-    """Copy the first input: what memory allows. With several threads each copies its part."""
-    x = inputs[0]
+    """Copy the largest input: what memory allows. With several threads each copies its part."""
+    x = max(inputs, key=lambda operand: operand.nbytes)
     y = np.empty_like(x)
     if threads == 1:
-        return Contender("copy", lambda: np.copyto(y, x), lambda: y)
+        return Contender("copy", lambda: np.copyto(y, x), lambda: y, 2 * x.nbytes)
     pool = ThreadPoolExecutor(threads)
-    bounds = [len(x) * k // threads for k in range(threads + 1)]
-    parts = [(y[start:stop], x[start:stop]) for start, stop in itertools.pairwise(bounds)]
+    bounds = [x.size * k // threads for k in range(threads + 1)]
+    x_flat, y_flat = x.reshape(-1), y.reshape(-1)
+    parts = [(y_flat[start:stop], x_flat[start:stop]) for start, stop in itertools.pairwise(bounds)]
 
     def run():
         for copied in [pool.submit(np.copyto, *part) for part in parts]:
             copied.result()
 
-    return Contender("copy", run, lambda: y)
+    return Contender("copy", run, lambda: y, 2 * x.nbytes)
 
 
 def prepare_lanewise(work, inputs, threads):
@@ -49,7 +102,8 @@ def prepare_lanewise(work, inputs, threads):
 
     lanewise.set_num_threads(threads)
     function, y = getattr(lanewise, work.name), np.empty_like(inputs[0])
-    return Contender("lanewise", lambda: function(*inputs, *work.parameters, out=y), lambda: y)
+    run = partial(function, *inputs, *work.parameters, out=y)
+    return Contender("lanewise", run, lambda: y, _moved(inputs, y))
 
 
 def prepare_numpy(work, inputs, threads):
@@ -98,18 +152,34 @@ def prepare_numpy(work, inputs, threads):
     for name in ("exp", "expm1", "log", "log1p", "tanh"):
         functions[name] = partial(getattr(np, name), out=y)
     if work.name not in functions:
-        return None
-    return Contender("numpy", lambda: functions[work.name](*inputs), lambda: y)
+        raise UnavailableError("has no such function")
+    if y.dtype.name == "bfloat16":
+        raise UnavailableError("has no bfloat16")
+    return Contender("numpy", lambda: functions[work.name](*inputs), lambda: y, _moved(inputs, y))
+
+
+_SCIPY = {"sigmoid": "expit", "logsigmoid": "log_expit", "erf": "erf", "erfc": "erfc"}
+
+
+def prepare_scipy(work, inputs, threads):
+    """Prepare SciPy's special function; on one thread always."""
+    if work.name not in _SCIPY:
+        raise UnavailableError("has no such function")
+    if inputs[0].dtype.itemsize == 2:
+        raise UnavailableError("has no 16-bit floats")
+    try:
+        from scipy import special
+    except ImportError:
+        raise UnavailableError("not installed") from None
+    y = np.empty_like(inputs[0])
+    return Contender("scipy", partial(getattr(special, _SCIPY[work.name]), *inputs, out=y), lambda: y,
+                     _moved(inputs, y))
 
 
 def prepare_torch(work, inputs, threads):
     """Prepare PyTorch, eager, by the variants that write into a given tensor."""
-    if importlib.util.find_spec("torch") is None:
-        return None
-    import torch
-
-    torch.set_num_threads(threads)
-    aten, y = torch.ops.aten, torch.from_numpy(np.empty_like(inputs[0]))
+    torch = torch_here(threads)
+    aten, y = torch.ops.aten, tensor_of(torch, np.empty_like(inputs[0]))
     weight, values = torch.tensor(work.values[:1], dtype=y.dtype), work.values
     calls = {
         "relu": lambda x: torch.clamp_min(x, 0, out=y),
@@ -154,14 +224,14 @@ def prepare_torch(work, inputs, threads):
     for name in ("sigmoid", "tanh", "silu", "gelu", "hardsigmoid"):
         calls[f"{name}_backward"] = partial(getattr(aten, f"{name}_backward").grad_input, grad_input=y)
     if work.name not in calls:
-        return None
-    tensors, call = [torch.from_numpy(x) for x in inputs], calls[work.name]
+        raise UnavailableError("has no such function")
+    tensors, call = [tensor_of(torch, x) for x in inputs], calls[work.name]
 
     def run():
         with torch.inference_mode():
             call(*tensors)
 
-    return Contender("torch", run, y.numpy)
+    return Contender("torch", run, partial(torch_result, y), _moved(inputs, y))
 
 
 _ONNX = {  # operator, its domain, its attributes; QuickGelu with alpha = 1 is silu
@@ -190,19 +260,27 @@ _ONNX = {  # operator, its domain, its attributes; QuickGelu with alpha = 1 is s
 
 def prepare_onnxruntime(work, inputs, threads):
     """Prepare ONNX Runtime, a graph of the one operator, input and output bound beforehand; float32 only."""
-    missing = any(importlib.util.find_spec(module) is None for module in ("onnx", "onnxruntime"))
-    if missing or work.name not in _ONNX or inputs[0].dtype != np.float32:
-        return None
+    if work.name not in _ONNX:
+        raise UnavailableError("has no such operator")
+    return onnx_contender(*_ONNX[work.name], inputs, threads)
+
+
+def onnx_contender(operator, domain, attributes, inputs, threads):
+    """Prepare one operator of ONNX Runtime, whose output has the shape of its first input; float32 only."""
+    if any(importlib.util.find_spec(module) is None for module in ("onnx", "onnxruntime")):
+        raise UnavailableError("not installed")
+    if inputs[0].dtype != np.float32:
+        raise UnavailableError("is timed in float32 only")
     import onnxruntime
     from onnx import TensorProto, helper
 
-    operator, domain, attributes = _ONNX[work.name]
-    shape, y = inputs[0].shape, np.empty_like(inputs[0])
+    y, names = np.empty_like(inputs[0]), [f"x{k}" for k in range(len(inputs))]
     graph = helper.make_graph(
-        [helper.make_node(operator, ["x"], ["y"], domain=domain, **attributes)],
-        work.name,
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
+        [helper.make_node(operator, names, ["y"], domain=domain, **attributes)],
+        operator,
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, x.shape)
+         for name, x in zip(names, inputs, strict=True)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, y.shape)],
     )
     opsets = [helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
@@ -210,9 +288,10 @@ def prepare_onnxruntime(work, inputs, threads):
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     binding = session.io_binding()
-    binding.bind_input("x", "cpu", 0, np.float32, shape, inputs[0].ctypes.data)
-    binding.bind_output("y", "cpu", 0, np.float32, shape, y.ctypes.data)
-    return Contender("onnxruntime", lambda: session.run_with_iobinding(binding), lambda: y)
+    for name, x in zip(names, inputs, strict=True):
+        binding.bind_input(name, "cpu", 0, np.float32, x.shape, x.ctypes.data)
+    binding.bind_output("y", "cpu", 0, np.float32, y.shape, y.ctypes.data)
+    return Contender("onnxruntime", lambda: session.run_with_iobinding(binding), lambda: y, _moved(inputs, y))
 
 
 _MKL = {"exp": "Exp", "expm1": "Expm1", "log": "Ln", "log1p": "Log1p", "erf": "Erf", "erfc": "Erfc", "tanh": "Tanh"}
@@ -222,14 +301,16 @@ _MKL_HIGH_ACCURACY = 2  # VML_HA of mkl_vml_defines.h, under 1 ULP: the mode who
 def prepare_mkl(work, inputs, threads):
     """Prepare MKL's vector mathematics from the `mkl` package, by its high-accuracy mode."""
     if work.name not in _MKL:
-        return None
+        raise UnavailableError("has no such function")
+    if inputs[0].dtype.itemsize == 2:
+        raise UnavailableError("has no 16-bit floats")
     try:
         files = importlib.metadata.files("mkl") or []
     except importlib.metadata.PackageNotFoundError:
-        return None
+        raise UnavailableError("not installed") from None
     libraries = [file.locate() for file in files if file.name.startswith(("libmkl_rt", "mkl_rt"))]
     if not libraries:
-        return None
+        raise UnavailableError("its package holds no library")
     mkl = ctypes.CDLL(str(libraries[0]))
     mkl.MKL_Set_Num_Threads(threads)
     x, y = inputs[0], np.empty_like(inputs[0])
@@ -239,13 +320,14 @@ def prepare_mkl(work, inputs, threads):
         ctypes.c_int(x.size), ctypes.c_void_p(x.ctypes.data), ctypes.c_void_p(y.ctypes.data),
         ctypes.c_int64(_MKL_HIGH_ACCURACY),
     )
-    return Contender("mkl", lambda: function(*arguments), lambda: y)
+    return Contender("mkl", lambda: function(*arguments), lambda: y, _moved(inputs, y))
 
 
 PREPARE = {
     "copy": prepare_copy,
     "lanewise": prepare_lanewise,
     "numpy": prepare_numpy,
+    "scipy": prepare_scipy,
     "torch": prepare_torch,
     "onnxruntime": prepare_onnxruntime,
     "mkl": prepare_mkl,

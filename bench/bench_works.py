@@ -1,0 +1,15 @@
+"""Every work of the registry, by size, threads and dtype, against every peer."""
+
+import pytest
+from lanewise.measure.benchmark import WORKS
+
+
+@pytest.mark.parametrize("name", WORKS)
+def test_work(against_peers, name, n, threads):
+    against_peers(WORKS[name], n, threads)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16"])
+@pytest.mark.parametrize("name", [name for name, work in WORKS.items() if len(work.dtypes) > 1])
+def test_dtype(against_peers, name, n, dtype):
+    against_peers(WORKS[name], n, dtype=dtype)

@@ -1,0 +1,225 @@
+"""The contenders of a benchmark of codes: formats rounded into and read, packed 4-bit weights, genomes and populations;
+beside NumPy's and ml_dtypes' casts, what users of NumPy write and PyTorch."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+
+from .peers import Contender, UnavailableError, prepare_copy, tensor_of, torch_here, torch_result
+
+__all__ = ["ENTRIES", "Entry"]
+
+_LAYERS = (64, 32, 10)
+_RATE = 0.015
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How a work of this file is drawn, and who can do it."""
+
+    family: str
+    draw: Callable
+    field: Mapping
+
+
+def _entry(family, draw, lanewise, **others):
+    # whoever is given takes the inputs and a number of threads, and returns what is to be called
+    def prepare(name, calls, work, inputs, threads):
+        call = calls(inputs, threads)
+        return Contender.keeping(name, call, np.asarray, inputs)
+
+    calls = {"lanewise": lanewise, **others}
+    field = {"copy": prepare_copy, **{name: partial(prepare, name, each) for name, each in calls.items()}}
+    return Entry(family, draw, field)
+
+
+def _numbers(shape, dtype, rng):
+    return [rng.standard_normal(shape).astype(dtype)]
+
+
+def _ours(function):
+    def calls(inputs, threads):
+        import lanewise as lw
+
+        lw.set_num_threads(threads)
+        return partial(function(lw), *inputs)
+
+    return calls
+
+
+def _ml_dtype(name):
+    if name == "binary16":
+        return np.dtype(np.float16)
+    try:
+        import ml_dtypes
+    except ImportError:
+        raise UnavailableError("not installed") from None
+    return np.dtype(getattr(ml_dtypes, name))
+
+
+def _format_entries(name):
+    from ..ieee754 import format_named
+
+    format, peer = format_named(name), "numpy" if name == "binary16" else "ml_dtypes"
+
+    def codes(shape, dtype, rng):
+        from .. import ieee754
+
+        return [ieee754.encode(*_numbers(shape, dtype, rng), format)]
+
+    def encode(lw):
+        return lambda x: lw.ieee754.encode(x, format)
+
+    def decode(lw):
+        return lambda found: lw.ieee754.decode(found, format)
+
+    def cast(inputs, threads):
+        dtype = _ml_dtype(name)
+        return lambda: inputs[0].astype(dtype).view(format.code_dtype)
+
+    def cast_back(inputs, threads):
+        numbers = inputs[0].view(_ml_dtype(name))
+        return lambda: numbers.astype(np.float32)
+
+    yield f"encode_{name}", _entry("ieee754", _numbers, _ours(encode), **{peer: cast})
+    yield f"decode_{name}", _entry("ieee754", codes, _ours(decode), **{peer: cast_back})
+
+
+def _genomes(count):
+    def draw(shape, dtype, rng):
+        return [rng.integers(0, 256, (shape[0], max(1, shape[1] // 2)), np.uint8) for _ in range(count)]
+
+    return draw
+
+
+def _numpy_decode(inputs, threads):
+    from ..genome import LOG4
+
+    genomes = inputs[0]
+    return lambda: LOG4.levels[np.stack([genomes & 15, genomes >> 4], axis=-1).reshape(len(genomes), -1)]
+
+
+def _numpy_encode(inputs, threads):
+    from ..genome import LOG4
+
+    order = np.argsort(LOG4.levels)
+    middles = (LOG4.levels[order][1:] + LOG4.levels[order][:-1]) / 2
+
+    def encode():
+        codes = order.astype(np.uint8)[np.searchsorted(middles, inputs[0])]
+        return codes[..., ::2] | codes[..., 1::2] << 4
+
+    return encode
+
+
+def _numpy_distance(inputs, threads):
+    return lambda: np.bitwise_count(inputs[0] ^ inputs[1]).sum(axis=1, dtype=np.intp)
+
+
+def _weights4(shape, dtype, rng):
+    rows, size = shape
+    return [rng.standard_normal((rows, size)).astype(dtype), rng.integers(0, 256, (size, size // 2), np.uint8)]
+
+
+def _dense(inputs):
+    from .. import genome
+
+    return inputs[0], genome.decode(inputs[1])
+
+
+def _torch_linear(inputs, threads):
+    torch = torch_here(threads)
+    x, weights = (tensor_of(torch, operand) for operand in _dense(inputs))
+
+    def run():
+        with torch.inference_mode():
+            return torch_result(torch.nn.functional.linear(x, weights))
+
+    return run
+
+
+def _network(inputs):
+    from ..evolution.network import Network
+
+    network = Network(_LAYERS)
+    return network, inputs[1], inputs[0], inputs[2]
+
+
+def _population(shape, dtype, rng):
+    count, examples = shape
+    weights = sum(a * b for a, b in pairwise(_LAYERS))
+    return [rng.standard_normal((examples, _LAYERS[0])).astype(dtype),
+            rng.integers(0, 256, (count, weights // 2), np.uint8), rng.integers(0, _LAYERS[-1], examples)]
+
+
+def _our_population(inputs, threads):
+    import lanewise as lw
+
+    lw.set_num_threads(threads)
+    network, population, x, y = _network(inputs)
+    return partial(network.loss, population, network.batch(x, y))
+
+
+def _layers(inputs):
+    # each layer's weights of all networks, in float32
+    from .. import genome
+
+    weights, used = genome.decode(inputs[1]), 0
+    for width, outputs in pairwise(_LAYERS):
+        yield weights[:, used:used + width * outputs].reshape(-1, outputs, width)
+        used += width * outputs
+
+
+def _numpy_population(inputs, threads):
+    x, _, y = inputs
+    first, second = (layer.transpose(0, 2, 1) for layer in _layers(inputs))
+
+    def losses():
+        z = np.matmul(np.maximum(np.matmul(x, first), 0), second)
+        z = z - z.max(axis=2, keepdims=True)
+        return (np.log(np.exp(z).sum(axis=2)) - z[:, np.arange(len(y)), y]).mean(axis=1)
+
+    return losses
+
+
+def _torch_population(inputs, threads):
+    torch = torch_here(threads)
+    first, second = (tensor_of(torch, layer).transpose(1, 2) for layer in _layers(inputs))
+    x, y = torch.from_numpy(inputs[0]).expand(len(first), -1, -1), torch.from_numpy(inputs[2]).expand(len(first), -1)
+
+    def run():
+        with torch.inference_mode():
+            z = torch.bmm(torch.relu(torch.bmm(x, first)), second)
+            found = torch.nn.functional.cross_entropy(z.transpose(1, 2), y, reduction="none")
+            return torch_result(found.mean(1))
+
+    return run
+
+
+def _entries():
+    for name in ("bfloat16", "binary16", "float8_e4m3fn"):
+        yield from _format_entries(name)
+    genome = {
+        "genome_decode": (_genomes(1), lambda lw: lw.genome.decode, {"numpy": _numpy_decode}),
+        "genome_encode": (_even, lambda lw: lw.genome.encode, {"numpy": _numpy_encode}),
+        "hamming_distance": (_genomes(2), lambda lw: lw.genome.hamming_distance, {"numpy": _numpy_distance}),
+        "mutate": (_genomes(1), lambda lw: lambda genomes: lw.genome.mutate(genomes, _RATE, 1), {}),
+        "crossover": (_genomes(2), lambda lw: lambda a, b: lw.genome.crossover(a, b, 1), {}),
+    }
+    for name, (draw, function, others) in genome.items():
+        yield name, _entry("genome", draw, _ours(function), **others)
+    yield "linear4", _entry("genome", _weights4, _ours(lambda lw: lw.genome.linear4), torch=_torch_linear,
+                            numpy=lambda inputs, threads: partial(np.matmul, inputs[0], _dense(inputs)[1].T))
+    yield "population_loss", _entry("population", _population, _our_population, numpy=_numpy_population,
+                                    torch=_torch_population)
+
+
+def _even(shape, dtype, rng):
+    # two codes a byte: an even number to a row
+    return _numbers((shape[0], max(2, shape[1] // 2 * 2)), dtype, rng)
+
+
+ENTRIES = dict(_entries())

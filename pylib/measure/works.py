@@ -1,0 +1,127 @@
+"""The registry of works that can be timed: of each, what it is called, the shapes and dtypes it takes, how its inputs
+are drawn, and who can do it. `lanewise bench`, `pytest bench` and the report all read it. Timing is benchmark.py's."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..bounds import BOUNDS
+from ..functions.table import FUNCTIONS, GATES, usual
+from . import axis_peers, code_peers, peers
+from .ulps import DTYPES, dtype_of
+
+__all__ = ["PEERS", "SIZES", "WORKS", "Work", "parse_size"]
+
+SIZES = {"L1": 1 << 12, "L2": 1 << 16, "memory": 1 << 24}  # where input and output of that many float32 stay
+#: Everybody there can be beside a copy and this library.
+PEERS = ("numpy", "scipy", "torch", "onnxruntime", "mkl", "ml_dtypes")
+_ROW = 1024  # elements of a row, where only their number is given
+_NETWORKS = 10
+_MOST_EXAMPLES = 1 << 14
+
+
+@dataclass(frozen=True)
+class Work:
+    """A named piece of work.
+
+    Attributes
+    ----------
+    name, family : str
+    draw : callable
+        Of a shape, a dtype and a generator: the inputs, a list of arrays.
+    field : mapping of str to callable
+        Whoever can do it, by name: of the work, its inputs and a number of threads, a Contender.
+    dtypes : tuple of str
+    parameters : tuple
+        What a call must give besides the inputs.
+    values : tuple
+        All parameters, those with defaults too, for whoever has other defaults.
+    shaped : callable
+        The shape that a mere number of elements becomes.
+    count : callable
+        How many elements a call of a shape has, which its time is divided by.
+    least_rows : int
+        Fewer are refused by the function itself.
+    """
+
+    name: str
+    family: str
+    draw: Callable
+    field: Mapping
+    dtypes: tuple = DTYPES
+    parameters: tuple = ()
+    values: tuple = ()
+    shaped: Callable = lambda n: (n,)
+    count: Callable = math.prod
+    least_rows: int = 1
+
+    def shape(self, size):
+        """The shape that a size stands for: a number of elements, or a shape that the work takes."""
+        shape = (size,) if np.isscalar(size) else tuple(size)
+        wanted = self.shaped(math.prod(shape))
+        return shape if len(shape) == len(wanted) or self.family == "elementwise" else wanted
+
+    def takes(self, size):
+        """Whether a size has rows enough."""
+        return self.shape(size)[0] >= self.least_rows
+
+    def inputs(self, size, dtype="float32", seed=0):
+        """Draw the inputs: the same numbers for the same seed."""
+        name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
+        return self.draw(self.shape(size), dtype_of(name), np.random.default_rng(seed))
+
+
+def parse_size(text):
+    """A size as a person writes it: L1, L2, memory, a number of elements, or a shape such as 512x768."""
+    if text in SIZES:
+        return SIZES[text]
+    parts = text.split("x")
+    if len(parts) > 2 or not all(part.isascii() and part.isdecimal() and int(part) > 0 for part in parts):
+        raise ValueError(f"expected L1, L2, memory, a number of elements or a shape such as 512x768; got {text!r}")
+    return int(text) if len(parts) == 1 else tuple(map(int, parts))
+
+
+_DOMAINS = {"log": "positive", "log1p": "positive"}
+
+
+def _elementwise(name):
+    forward, backward = name.removesuffix("_backward"), name.endswith("_backward")
+    arity = 2 if backward or name in GATES else 1
+    domain = forward if backward and FUNCTIONS[forward].takes == "y" else _DOMAINS.get(name, "real")
+
+    def draw(shape, dtype, rng):
+        x = rng.normal(0, 2, shape)
+        x = {"real": x, "positive": np.exp(x), "sigmoid": 1 / (1 + np.exp(-x)), "tanh": np.tanh(x)}[domain]
+        grad = [rng.normal(0, 1, shape)] if arity == 2 else []
+        return [np.ascontiguousarray(operand.astype(dtype)) for operand in (*grad, x)]
+
+    return Work(name, "elementwise", draw, peers.PREPARE, parameters=usual(name, required=True), values=usual(name))
+
+
+def _rows(n):
+    return max(1, n // _ROW), min(n, _ROW)
+
+
+def _squares(n):
+    return 1, 16 * max(1, math.isqrt(n) // 16)
+
+
+def _examples(n):
+    return _NETWORKS, min(max(64, n // 64), _MOST_EXAMPLES)
+
+
+def _registry():
+    works = [_elementwise(name) for name in BOUNDS]
+    works += [Work(name, "axis", draw, axis_peers.PREPARE, shaped=_rows, least_rows=1 + (name == "batch_norm"))
+              for name, draw in axis_peers.DRAW.items()]
+    shapes = {"linear4": _squares, "population_loss": _examples}
+    counts = {"linear4": lambda shape: shape[0] * shape[1] ** 2}  # multiply-adds
+    works += [Work(name, entry.family, entry.draw, entry.field, ("float32",), shaped=shapes.get(name, _rows),
+                   count=counts.get(name, math.prod))
+              for name, entry in code_peers.ENTRIES.items()]
+    return {work.name: work for work in works}
+
+
+WORKS = _registry()
