@@ -373,6 +373,17 @@ def test_add_products_i16(registers):
         assert np.array_equal(y, (sums + (x.astype(np.int64) * w).sum(axis=1)).astype(np.uint32))  # modulo 2^32
 
 
+def test_dot_i16(registers):
+    ends = np.array([-32768, -32767, -1, 0, 1, 2, 32767], np.int16)
+    every = np.stack(np.meshgrid(ends, ends, ends, ends), axis=-1).reshape(-1, 4)
+    numbers = np.concatenate([every, any_bits(np.int16, 4 * (4096 - len(every))).reshape(-1, 4)])
+    w, x = np.ascontiguousarray(numbers[:, :2]), np.ascontiguousarray(numbers[:, 2:])
+    sums = any_bits(np.int32, len(x))
+    y = sums.view(np.uint32).copy()
+    registers.dot_i16(w.view(np.uint32)[:, 0], x.view(np.uint32)[:, 0], y)
+    assert np.array_equal(y, (sums + (x.astype(np.int64) * w).sum(axis=1)).astype(np.uint32))  # modulo 2^32
+
+
 def test_round_i32(registers):
     x = np.concatenate([any_bits(np.int32, 4080), [0, -1, 2**24, 2**24 + 1, -(2**24) - 1, 2**31 - 1, -(2**31)]])
     x = whole_registers(x.astype(np.int32))
