@@ -10,26 +10,19 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from .lanes cimport (
-    F32_LANES, f32x, fma_f32, load_f32, load_u32, lookup16_f32, splat_f32, store_f32, u32x, zip_high_f32, zip_low_f32,
+    F32_LANES, f32x, fma_f32, load_f32, load_u32, lookup16_f32, splat_f32, store_f32, u32x,
 )
+from .loops.partial_sums cimport PARTS, aligned, meet, prefetch
 from .loops.threads cimport run_chunks, shared_thread_count
 
 cdef extern from *:
     """
     /* outputs that share a pass over their inputs: with four rows each, as many sums as registers allow */
     enum { OUTPUTS = REGISTERS == 32 ? 6 : 3 };
-
-    #ifdef __GNUC__
-    #define prefetch(address) __builtin_prefetch((const void *)(address), 0, 2)
-    #else
-    #define prefetch(address) ((void)0)
-    #endif
     """
     const int OUTPUTS
-    void prefetch(uintptr_t address) noexcept nogil
 
 cdef enum:
-    PARTS = 16  # partial sums of an output
     WORD = 8  # codes in a word
     BLOCK = 128  # inputs in a block, a word for each partial sum
     BLOCK_BYTES = 64
@@ -212,29 +205,6 @@ cdef void add_products(const float* x, const float* strips, Py_ssize_t length, f
         part += F32_LANES
 
 
-cdef inline void meet(const float* sums, float* totals) noexcept nogil:
-    # totals[F32_LANES] of sums[F32_LANES][PARTS], each by halves. Once the halves of a sum share a register, two
-    # registers become one: zipped, the first halves of both stand beside the second halves of both.
-    cdef f32x parts[PARTS]
-    cdef f32x all_of[PARTS]
-    cdef Py_ssize_t i, k, half
-    for i in range(F32_LANES):
-        for k in range(PARTS // F32_LANES):
-            parts[k] = load_f32(sums + i * PARTS + k * F32_LANES)
-        half = PARTS // F32_LANES // 2
-        while half > 0:
-            for k in range(half):
-                parts[k] = parts[k] + parts[k + half]
-            half //= 2
-        all_of[i] = parts[0]
-    half = F32_LANES // 2
-    while half > 0:
-        for i in range(half):
-            all_of[i] = zip_low_f32(all_of[i], all_of[i + half]) + zip_high_f32(all_of[i], all_of[i + half])
-        half //= 2
-    store_f32(totals, all_of[0])
-
-
 cdef void pack_row(const float* x, Py_ssize_t inputs, float* packed, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     # blocks start to stop in the order in which words give their codes, zeros behind the last input
     cdef Py_ssize_t block, left
@@ -312,10 +282,6 @@ cdef void many_rows(const Weights* weights, Py_ssize_t start, Py_ssize_t stop, c
                 y[(first + row + k) * outputs + start + o] = (
                     totals[k] + (bias[start + o] if bias != NULL else <float>0.0))
             row += F32_LANES
-
-
-cdef inline float* aligned(void* memory) noexcept nogil:
-    return <float*>((<uintptr_t>memory + 63) // 64 * 64)
 
 
 cdef struct Product:

@@ -140,6 +140,9 @@ def of_genomes(n):
         "diversity": (genome.diversity, [genomes]),
         "linear4": (lambda x, c, s, b: genome.linear4(x, c, scale=s, bias=b, group=16),
                     [weights[:2], genomes, scales, np.ones(3, np.float32)]),
+        "linear4 int16": (lambda x, c, s, b: np.concatenate([genome.linear4(
+            x, c, genome.NF4, s, b, group=16, offset=s, activations="int16") for x in (x, x[:1])]),
+            [weights[:2], genomes, scales, np.ones(3, np.float32)]),
     }.items()
 
 

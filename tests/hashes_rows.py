@@ -82,6 +82,9 @@ def genome_functions(rng):
         yield f"decode {name}", lw.genome.decode(genomes, codebook, 0.37)
         yield f"best_scale {name}", np.asarray(lw.genome.best_scale(x, codebook))
         yield f"linear4 {name}", lw.genome.linear4(x, lw.genome.encode(x[:40], codebook), codebook, 0.3)
+        for kind in ("int16", "int8"):
+            yield f"linear4 {name} {kind}", lw.genome.linear4(x, lw.genome.encode(x[:40], codebook), codebook, 0.3,
+                                                              activations=kind)
         network = lw.evolution.Network((24, 13, 5), "silu", codebook)
         population = lw.genome.random_population(6, network.n_weights, 1)
         for kind, inputs in (("floats", x), ("pixels", pixels)):

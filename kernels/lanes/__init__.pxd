@@ -79,6 +79,8 @@ cdef extern from "lanes/lanes.h" nogil:
     # lanes as pairs of signed numbers of 16 bits, one pair w for all lanes of two registers x[0] and x[1]:
     # sums[i] += w0 x0 + w1 x1, and what overflows wraps
     void add_products_i16(const uint32_t* w, const u32x* x, u32x* sums)
+    # lanes as pairs of signed numbers of 16 bits: sum + w0 x0 + w1 x1 lane by lane, and what overflows wraps
+    u32x dot_i16(u32x w, u32x x, u32x sum)
     f32x round_i32_f32(u32x x)  # signed numbers as float32, to nearest
 
     f32x load_f32(const float* p)

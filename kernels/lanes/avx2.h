@@ -78,6 +78,12 @@ static inline f32x lookup8_f32(const float *table, u32x index) {
 static inline f32x lookup16_f32(const float *table, u32x index) {
     return _mm256_blendv_ps(lookup8_f32(table, index), lookup8_f32(table + 8, index), (__m256)(index << 28));
 }
+static inline u32x dot_i16(u32x w, u32x x, u32x sum) {
+    /* one after the other, since GCC would compute all products of a loop before it adds them, and spill them */
+    u32x product;
+    __asm__("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+x"(sum), "=&x"(product) : "x"(w), "x"(x));
+    return sum;
+}
 static inline void add_products_i16(const uint32_t *w, const u32x *x, u32x *sums) {
     sums[0] += (u32x)_mm256_madd_epi16((__m256i)splat_u32(*w), (__m256i)x[0]);
     sums[1] += (u32x)_mm256_madd_epi16((__m256i)splat_u32(*w), (__m256i)x[1]);

@@ -83,6 +83,11 @@ static inline void add_products_i16(const uint32_t *w, const u32x *x, u32x *sums
             "vpaddd %3, %1, %1\n\tvpaddd %2, %0, %0"
             : "+v"(sums[0]), "+v"(sums[1]), "=&v"(first), "=&v"(second) : "m"(*w), "v"(x[0]), "v"(x[1]));
 }
+static inline u32x dot_i16(u32x w, u32x x, u32x sum) {
+    u32x product;
+    __asm__("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+v"(sum), "=&v"(product) : "v"(w), "v"(x));
+    return sum;
+}
 static inline f32x round_i32_f32(u32x x) { return _mm512_cvtepi32_ps((__m512i)x); }
 
 static inline u32x where_less_i32(u32x a, u32x b, u32x yes, u32x no) {

@@ -65,9 +65,11 @@ static inline u64x lookup16_u8(const uint8_t *table, u64x index) {
 static inline f32x lookup8_f32(const float *table, u32x index) { return table[index & 7]; }
 static inline f32x lookup16_f32(const float *table, u32x index) { return table[index & 15]; }
 static inline int32_t low_i16(u32x x) { return (int16_t)(uint16_t)x; }
+static inline u32x dot_i16(u32x w, u32x x, u32x sum) {
+    return sum + (u32x)(low_i16(w) * low_i16(x)) + (u32x)(low_i16(w >> 16) * low_i16(x >> 16));
+}
 static inline void add_products_i16(const uint32_t *w, const u32x *x, u32x *sums) {
-    sums[0] += (u32x)(low_i16(*w) * low_i16(x[0])) + (u32x)(low_i16(*w >> 16) * low_i16(x[0] >> 16));
-    sums[1] += (u32x)(low_i16(*w) * low_i16(x[1])) + (u32x)(low_i16(*w >> 16) * low_i16(x[1] >> 16));
+    for (int i = 0; i < 2; i++) sums[i] = dot_i16(*w, x[i], sums[i]);
 }
 static inline f32x round_i32_f32(u32x x) { return (float)(int32_t)x; }
 

@@ -82,12 +82,13 @@ static inline f32x lookup_masked_f32(const float *table, u32x index, uint32_t ma
 }
 static inline f32x lookup8_f32(const float *table, u32x index) { return lookup_masked_f32(table, index, 7); }
 static inline f32x lookup16_f32(const float *table, u32x index) { return lookup_masked_f32(table, index, 15); }
+static inline u32x dot_i16(u32x w, u32x x, u32x sum) {
+    int32x4_t low = vmull_s16(vget_low_s16((int16x8_t)w), vget_low_s16((int16x8_t)x));
+    return sum + (u32x)vpaddq_s32(low, vmull_high_s16((int16x8_t)w, (int16x8_t)x));
+}
 static inline void add_products_i16(const uint32_t *w, const u32x *x, u32x *sums) {
-    int16x8_t weights = (int16x8_t)splat_u32(*w);
-    for (int i = 0; i < 2; i++) {
-        int32x4_t low = vmull_s16(vget_low_s16(weights), vget_low_s16((int16x8_t)x[i]));
-        sums[i] += (u32x)vpaddq_s32(low, vmull_high_s16(weights, (int16x8_t)x[i]));
-    }
+    u32x weights = splat_u32(*w);
+    for (int i = 0; i < 2; i++) sums[i] = dot_i16(weights, x[i], sums[i]);
 }
 static inline f32x round_i32_f32(u32x x) { return vcvtq_f32_s32((int32x4_t)x); }
 

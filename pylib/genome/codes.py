@@ -16,6 +16,18 @@ __all__ = ["FLOAT4", "INT4", "LOG4", "LOG4_ZERO", "NF4", "Codebook", "best_scale
 _USUAL = 1e-30, 1e30  # scales that float32 holds
 
 
+def _steps_of(levels):
+    # the levels in whole steps, and the step that comes nearest to all of them: the largest that does
+    largest = np.abs(levels).max()
+    if largest == 0:
+        return np.zeros(16, np.int16), 1.0
+    counts = np.arange(1, 129)[:, None]
+    steps = np.rint(levels / largest * counts)
+    misses = np.abs(steps / counts - levels / largest).max(axis=1)
+    best = int(np.argmax(misses <= misses.min() + 2.0**-40))
+    return steps[best].astype(np.int16), float(largest / (best + 1))
+
+
 class Codebook:
     """What the 16 codes stand for.
 
@@ -37,6 +49,11 @@ class Codebook:
     tables : ndarray of (4, 16) uint8
         Of each code the Gray code of its level's rank, and back; the codes a level up and down. The C function
         ``mutate_uint8`` asks for them.
+    steps : ndarray of 16 int16
+        The levels in whole steps, -128 to 128, with which `linear4` multiplies whole numbers.
+    step : float
+        The size of a step: of 128 divisions of the largest level the one that comes nearest to all levels. What
+        ``steps * step`` misses of them is exactly zero for LOG4, LOG4_ZERO, FLOAT4 and INT4.
 
     """
 
@@ -66,7 +83,8 @@ class Codebook:
         self.tables[1, gray] = order
         self.tables[2, order] = order[np.minimum(ranks + 1, 15)]
         self.tables[3, order] = order[np.maximum(ranks - 1, 0)]
-        for of in (self.order, self.middles, self.tables):
+        self.steps, self.step = _steps_of(levels.astype(np.float64))
+        for of in (self.order, self.middles, self.tables, self.steps):
             of.flags.writeable = False
 
     def __repr__(self):

@@ -3,13 +3,18 @@
 import numpy as np
 
 from ..kernels import linear4 as _kernels
+from ..kernels import linear4_int as _whole
 from ..packing import contiguous, plain, rows_of
 from .codes import LOG4, checked, offsets_of, scales_of
 
 __all__ = ["linear4"]
 
+# the largest activation of a row in whole numbers: what 16 bits hold as two bytes with signs, 127 * 256 + 127, and 8
+_LARGEST = {"float32": None, "int16": 32639, "int8": 127}
 
-def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset=None):
+
+def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset=None,
+            activations="float32"):
     """Apply a linear layer whose weights are packed codes: ``x @ decode(codes).T + bias``.
 
     No unpacked copy of the weights is made in memory.
@@ -30,20 +35,36 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset
     offset : float or array_like, optional
         What is added to each weight, as `scale` has it: ``levels[code] * scale + offset``, rounded once.
 
+    activations : {"float32", "int16", "int8"}
+        What `x` is multiplied as. The whole numbers are ``round(x / max(abs(x)) * top)`` of each row, ties to even,
+        with top 32639 or 127, and the levels then are ``codebook.steps * codebook.step``.
+
     Returns
     -------
     ndarray of float32, shape (..., outputs)
         Summed in float32, as 16 partial sums in one fixed order: the same bits for a row on its own or among others,
-        on any level and any number of threads.
+        on any level and any number of threads. A row that holds a NaN or an infinity is NaN throughout where
+        `activations` are whole numbers.
+
+    Notes
+    -----
+    With whole numbers the products are exact, and so are their sums over a block of 128 inputs or four of these, as
+    far as these share a scale. For weights w of these levels, a result is within
+    ``sum(abs(w)) * max(abs(x)) / (2 * top)`` of the exact one for the rounding of `x`, and within
+    ``(inputs / 64 + 16) * 2**-24 * (sum(abs(x * level * scale)) + sum(abs(x * offset)) + abs(bias))`` for float32's,
+    x being the rounded one.
 
     Raises
     ------
     TypeError
         If `x`, `codes` or `bias` has another dtype, or is a masked array.
     ValueError
-        If the shapes do not fit, or if a level times its scale, plus its offset, is beyond float32.
+        If the shapes do not fit, if a level times its scale, plus its offset, is beyond float32, or if a sum of whole
+        numbers may be; or if `activations` is none of the three.
 
     """
+    if not isinstance(activations, str) or activations not in _LARGEST:
+        raise ValueError(f"activations is one of {', '.join(_LARGEST)}; got {activations!r:.60}")
     x, codes = plain("x", x), plain("codes", codes)
     rows = rows_of("x", x, np.float32)
     matrix = rows_of("codes", codes, np.uint8)
@@ -52,7 +73,8 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset
         raise ValueError(f"codes of {inputs} inputs are [outputs, {(inputs + 1) // 2}]; got {list(codes.shape)}")
     outputs = codes.shape[0]
     scales, group = scales_of(scale, group, inputs, outputs)
-    if not np.abs(checked(codebook).levels).max() <= np.finfo(np.float32).max / np.abs(scales).max(initial=1):
+    largest = np.abs(scales).max(initial=1)
+    if not np.abs(checked(codebook).levels).max() <= np.finfo(np.float32).max / largest:
         raise ValueError(f"a level times its scale is beyond float32: the largest scale is {np.abs(scales).max():g}")
     offsets = offsets_of(offset, codebook, scales, outputs)
     if bias is not None:
@@ -67,5 +89,19 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset
     elif y.size:
         scales, offsets = (None if array is None else np.ascontiguousarray(
             np.broadcast_to(array, (outputs, scales.shape[1]))) for array in (scales, offsets))
-        _kernels.linear4(matrix, codebook.levels, scales, offsets, group, bias, rows, y)
+        if activations == "float32":
+            _kernels.linear4(matrix, codebook.levels, scales, offsets, group, bias, rows, y)
+        else:
+            _check_sums(codebook, float(largest), offsets, inputs)
+            _whole.linear4_int(matrix, codebook.steps, codebook.step, scales, offsets, group, bias, rows, y,
+                               _LARGEST[activations])
     return y.reshape(*x.shape[:-1], outputs)
+
+
+def _check_sums(codebook, scale, offsets, inputs):
+    # sums of 128 steps times 32639 each, before they are brought back to size
+    offset = 0.0 if offsets is None else max(float(offsets.max()), -float(offsets.min())) / codebook.step
+    if not (scale * 128 + offset) * 32639 * inputs <= float(np.finfo(np.float32).max):
+        raise ValueError(f"sums of {inputs} whole numbers may be beyond float32 before they are scaled: the largest "
+                         f"scale is {scale:g}, the largest offset over the codebook's step {offset:g}; take "
+                         "activations='float32'")

@@ -260,6 +260,14 @@ def add_products_i16(uint32_t w, const uint32_t[::1] x, uint32_t[::1] sums):
         i += 2 * lanes.F32_LANES
 
 
+def dot_i16(const uint32_t[::1] w, const uint32_t[::1] x, uint32_t[::1] sums):
+    cdef Py_ssize_t i = 0
+    while i < x.shape[0]:
+        lanes.store_u32(&sums[i], lanes.dot_i16(lanes.load_u32(&w[i]), lanes.load_u32(&x[i]),
+                                                lanes.load_u32(&sums[i])))
+        i += lanes.F32_LANES
+
+
 def round_i32(const uint32_t[::1] x, float[::1] y):
     cdef Py_ssize_t i = 0
     while i < x.shape[0]:
