@@ -14,20 +14,7 @@ import sys
 import numpy as np
 import pytest
 from lanewise.evolution import Network, evolve
-
-X = np.random.default_rng(1).uniform(0, 1, (200, 9)).astype(np.float32)
-Y = X[:, :3].argmax(axis=1)
-
-
-def run(**options):
-    return evolve(Network((9, 5, 3)), X, Y, progress=False,
-                  **{"population": 20, "parents": 5, "generations": 24, "migration": 5, "seed": 7} | options)
-
-
-def same(a, b):
-    names = [name for name in a.history.dtype.names if name not in ("seconds", "accuracy")]
-    return (a.genome.tobytes() == b.genome.tobytes() and a.population.tobytes() == b.population.tobytes()
-            and a.loss == b.loss and (a.history[names] == b.history[names]).all())
+from small_runs import run, same
 
 
 @pytest.mark.parametrize("workers", [1, 2])
