@@ -18,7 +18,6 @@ LONG = {  # code files of more lines, and why they are not parted
     "kernels/activations.pyx": f"{_MODULE}: the flat kernels of every activation, three lines each",
     "kernels/breeding.pyx": _MODULE,
     "kernels/ieee754.pyx": _MODULE,
-    "kernels/linear4.pyx": _MODULE,
     "kernels/norms.pyx": _MODULE,
     "kernels/population.pyx": _MODULE,
     "kernels/batch_columns.pyx": _LOOPS,
