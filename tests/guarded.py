@@ -216,9 +216,19 @@ def of_learning(n):
         }.items()
 
 
+def of_pairs(n):
+    """Losses of pairs of numbers by name: their call, and its operands for n pairs."""
+    for dtype in (np.float32, np.float64):
+        x, target, grad = np.random.default_rng(n).uniform(0.1, 0.9, (3, 2, n)).astype(dtype)
+        for name in ("mse", "l1", "huber", "binary_cross_entropy_with_logits"):
+            yield name, (getattr(lw, name), [x, target])
+            yield f"{name}_backward", (lambda grad, x, target, name=name: getattr(lw, f"{name}_backward")(
+                grad, x, target, reduction="none"), [grad, x, target])
+
+
 def codes_and_networks():
     for n in LENGTHS:
-        for of in (of_genomes, of_numbers, of_networks, of_learning):
+        for of in (of_genomes, of_numbers, of_networks, of_learning, of_pairs):
             for name, (function, arrays) in of(n):
                 print(name, n, flush=True)
                 everywhere(lambda given, outs, function=function: as_tuple(function(*given)), arrays, [])
@@ -229,7 +239,7 @@ def names():
     tried = {name.partition(",")[0] for name in along_axis.EVERY} | set(UFUNCS) | set(PARAMETRIC) | {
         "glu", "glu_backward"}
     tried |= {f"genome.{name}" for name, _ in of_genomes(3)} | {f"ieee754.{name}" for name, _ in of_numbers(3)}
-    return tried | {name for of in (of_networks, of_learning) for name, _ in of(3)}
+    return tried | {name for of in (of_networks, of_learning, of_pairs) for name, _ in of(3)}
 
 
 if __name__ == "__main__":

@@ -215,7 +215,7 @@ ALONG = {
     "ignore_index": _option(None, None, 0, -100, 2**70),
     "p": _option(1, 2, 1.0, 2.0), "algorithm": _option("shifted", "two_pass", "one_pass"),
     "training": _option(True, False), "return_stats": _option(True, False), "num_groups": _count(8, 16, 33),
-    "n": _count(1, 2), "mode": _option("stdout", "dicts"),
+    "n": _count(1, 2), "mode": _option("stdout", "dicts"), "delta": _numbers_of,
 }
 CHANNELS = {**ALONG, **dict.fromkeys(("weight", "bias", "mean", "rstd", "running_mean", "running_var"), Case.channel)}
 KEYWORDS = {"where": lambda case: case.one_of([True, case.rng.random(case.shape) < 0.5, 1]), "out": Case.out,
@@ -247,6 +247,7 @@ GENOMES = {
     "codes": lambda case: case.array((3, (case.n_weights + 1) // 2), "u1"), "packed": Case.genomes,
     "x": lambda case: case.array((2, case.n_weights), "f"),
     "bias": lambda case: case.one_of([None, case.array((3,), "f")]),
+    "activations": _option("float32", "int16", "int8", "no"),
 }
 RUNS = {
     **GENOMES, "network": lambda case: case.network, "x": _batch, "y": _targets,

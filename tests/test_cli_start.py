@@ -93,7 +93,8 @@ def test_files_that_are_no_start(tmp_path, arrays, message):
 def test_classes_in_another_order_or_as_a_csv_has_them(trees, capsys):
     with np.load(trees / "trees.npz") as arrays:
         x, y = arrays["x"], np.array([11, 2, 7])[np.searchsorted(["ash", "elm", "oak"], arrays["y"])]
-    floats = dict(np.load(trees / "floats.npz"), classes=np.array([11, 2, 7]))
+    with np.load(trees / "floats.npz") as arrays:
+        floats = dict(arrays, classes=np.array([11, 2, 7]))
     np.savez(trees / "numbers.npz", **floats)
     np.savez(trees / "rows.npz", x=x, y=y)
     np.savetxt(trees / "rows.csv", np.column_stack([x, y]), delimiter=",")

@@ -28,7 +28,7 @@ def test_train_learns_and_writes_what_others_read(here, capsys):
         "weight0": (8, 5), "bias0": (8,), "weight1": (2, 8), "bias1": (2,), "offset": (5,), "scale": (5,),
         "classes": (2,)}
     assert str(arrays["activation"]) == "tanh"
-    data = np.load("data.npz")
+    data = read_arrays("data.npz")
     hidden = lw.tanh(lw.linear((data["x"] - arrays["offset"]) * arrays["scale"], arrays["weight0"], arrays["bias0"]))
     logits = lw.linear(hidden, arrays["weight1"], arrays["bias1"])
     assert (arrays["classes"][logits.argmax(1)] == data["y"]).mean() > 0.9

@@ -66,13 +66,17 @@ def check(run_python, threads, shape, names):
     assert done.stderr == ""
 
 
+# one number of a row is taken where it stands
+IN_TILES = [name for name in ALONG if not name.startswith("nll_loss")]
+
+
 def test_functions_along_an_axis(run_python):
-    check(run_python, 1, "1,400000", ALONG)
+    check(run_python, 1, "1,400000", IN_TILES)
 
 
 def test_many_threads(run_python):
     # a tile for each of eight threads, where there is memory for some of them
-    check(run_python, 8, "32,40000", ALONG)
+    check(run_python, 8, "32,40000", IN_TILES)
 
 
 def test_functions_over_channels(run_python):

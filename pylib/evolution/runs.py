@@ -432,7 +432,7 @@ def minimize(fitness, n_weights, *, codebook=LOG4, scale=1.0, vectorized=False, 
     if not isinstance(scale, numbers.Real):
         raise TypeError(f"scale is a number; got {scale!r}")
     with np.errstate(all="ignore"):
-        in_range = 0 < np.float32(scale) < np.inf
+        in_range = abs(scale) < 2.0**128 and 0 < np.float32(scale) < np.inf  # an int may be beyond a float
     if not in_range:
         raise ValueError(f"scale is positive and finite, also in float32; got {scale!r}")
     if codebook is None and scale != 1:

@@ -64,6 +64,7 @@ def _asked(name, x, target, weight, ignore_index, axis, reduction, probable=True
     x = floating(name, "logits" if probable else "x", x)
     if x.ndim > 0 or axis != -1:
         x, axis = checked(name, x, axis)
+    axis = axis if x.ndim else -1
     probabilities = _probabilities(name, target, x) if probable else None
     if ignore_index is not None:
         ignore_index = whole(name, "ignore_index", ignore_index)
@@ -248,6 +249,8 @@ def _picked(asked, values, scale):
 
 def _places(asked):
     # where each row has what its target picks; of rows that are ignored, any place
+    if asked.target.size and not asked.x.size:
+        raise ValueError(f"nll_loss: x of shape {asked.x.shape} has no class to choose")
     return np.expand_dims(np.maximum(asked.target, 0), asked.axis)
 
 

@@ -17,11 +17,13 @@ _NONE = np.empty(0, np.float32)
 
 
 def _above_zero(name, delta):
-    if isinstance(delta, (str, bytes)) or np.ndim(delta) != 0:
-        raise TypeError(f"{name}: delta must be a number, not {delta!r:.60}")
-    if not 0 < delta < np.inf:
+    try:
+        number = float(None if isinstance(delta, (str, bytes)) or np.ndim(delta) != 0 else delta)
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(f"{name}: delta must be a number, not {delta!r:.60}") from None
+    if not 0 < number < np.inf:
         raise ValueError(f"{name}: delta must be a finite number above 0, not {delta!r:.60}")
-    return float(delta)
+    return number
 
 
 def _pairs(name, x, target, reduction):

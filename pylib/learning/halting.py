@@ -89,7 +89,8 @@ def _ponder(name, logits, step_losses, prior, beta, reduction, *, loss, grad):
     beta = from_zero(name, "beta", beta)
     log_prior, log_rest = _prior(name, prior, logits.shape[-1])
     rows = _rows(logits)
-    losses = computed(step_losses.astype(rows.dtype, copy=False)).reshape(rows.shape)
+    with np.errstate(over="ignore"):  # what is beyond becomes infinite
+        losses = computed(step_losses.astype(rows.dtype, copy=False)).reshape(rows.shape)
     p, grad_logits = (np.empty_like(rows), np.empty_like(rows)) if grad else (None, None)
     of_rows = np.empty(len(rows)) if loss else None
     _kernels.ponder(rows, losses, None, p, grad_logits, of_rows, None, None, beta, log_prior, log_rest)
