@@ -24,7 +24,7 @@ import numpy as _np
 from . import embedding as _embedding
 from . import functions as _functions
 from .embedding.table import table as _table
-from .functions import activations as _activations
+from .functions.table import FUNCTIONS as _TABLE
 from .kernels import interface as _interface
 
 _SOURCE = _Path(_embedding.__file__).with_name("xla.c")
@@ -136,7 +136,7 @@ def _publish(name, function, operands, parameters):
 
 def _elementwise(name, parameters):
     forward, backward = getattr(_functions, name), getattr(_functions, f"{name}_backward")
-    takes_output = _activations._SLOPES.get(name, ("", "x"))[1] == "y"
+    takes_output = _TABLE[name].takes == "y"
 
     @_functools.partial(_jax.custom_vjp, nondiff_argnums=(1,))
     def differentiable(x, numbers):
@@ -173,7 +173,7 @@ def _gate(name):
     _publish(name, lambda gate, up: compiled(gate, up), "gate, up", {})
 
 
-for _name in _activations._SLOPES:
+for _name in [name for name, entry in _TABLE.items() if entry.slope and not entry.parameters]:
     _elementwise(_name, {})
 for _name, _parameters in _PARAMETRIC.items():
     _elementwise(_name, _parameters)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from . import functions as _functions
-from .functions import activations as _activations
+from .functions.table import FUNCTIONS as _TABLE
 from .kernels import activations as _kernels
 from .kernels import interface as _interface
 
@@ -120,7 +120,7 @@ def _function(op, signature, operands):
 def _one_tensor(name, parameters, kinds="float"):
     """An operator on one tensor and numbers, and its backward."""
     forward, backward = getattr(_functions, name), getattr(_functions, f"{name}_backward")
-    takes_output = name in (*_ALONG_DIM, *(of for of, (_, saved) in _activations._SLOPES.items() if saved == "y"))
+    takes_output = name in _ALONG_DIM or _TABLE[name].takes == "y"
     numbers_of = "".join(f", {kinds} {key}" for key in parameters)
 
     def run(x, *numbers):
@@ -263,7 +263,7 @@ def _norm(name, affine, eps):
              f"{text}\n    eps : float\n        As of `lanewise.{name}`.")
 
 
-for _name in _activations._SLOPES:
+for _name in [name for name, entry in _TABLE.items() if entry.slope and not entry.parameters]:
     _activation(_name)
 for _name, _parameters in _PARAMETRIC.items():
     _parametric(_name, _parameters)
