@@ -8,6 +8,7 @@ import pytest
 from lanewise import genome
 from lanewise.evolution.network import ACTIVATIONS, Batch, Network
 from lanewise.genome import FLOAT4, INT4, LOG4, LOG4_ZERO, NF4, Codebook
+from lanewise.kernels import LEVEL
 
 SIZES = [(64, 32, 10), (1, 1), (3, 2), (5, 7, 2), (17, 13, 11, 3), (4, 6, 5, 4, 3, 2), (130, 65, 33)]
 
@@ -307,6 +308,7 @@ print(result.population.shape, before, resource.getrusage(resource.RUSAGE_SELF).
 """
 
 
+@pytest.mark.skipif(LEVEL == "baseline", reason="memory is the same on every level, and here it takes minutes")
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB on Linux")
 def test_a_population_of_100_000_fits_in_a_gibibyte(run_python):
     # the packed population is 118 MB; decoded it would be 947 MB, and the hidden layer of all 3.3 GB
