@@ -2,6 +2,7 @@
 packs of them; and the names that the documentation gives."""
 
 import ast
+import importlib
 import pkgutil
 import re
 import tomllib
@@ -95,6 +96,13 @@ def test_the_build_packs_every_folder_and_stub():
     assert set(setup["packages"]) == folders | {"lanewise.kernels"}
     for stub in (ROOT / "pylib").glob("*/*.pyi"):
         assert "*.pyi" in setup["package-data"][f"lanewise.{stub.parent.name}"]
+
+
+@pytest.mark.parametrize("name", lanewise._MOVED)
+def test_a_module_that_has_moved_is_the_same_by_its_old_name(name):
+    moved = pkgutil.resolve_name(f"lanewise.evolution.{name}")
+    assert importlib.import_module(f"lanewise.{name}") is moved
+    assert getattr(lanewise, name) is moved
 
 
 def test_names_that_the_documentation_gives_are_there():
