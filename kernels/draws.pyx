@@ -54,6 +54,33 @@ cdef void fill_chunk(void* context, Py_ssize_t k, int thread) noexcept nogil:
         i += DRAWN
 
 
+cdef void fill_all(void* y, Py_ssize_t n, bint narrow, double start, double scale, Stream stream) noexcept nogil:
+    cdef Filling filling = Filling(y, n, narrow, start, scale, stream)
+    cdef Py_ssize_t k
+    for k in range(chunks_of(n)):
+        fill_chunk(&filling, k, 0)
+
+
+cdef void uniform_float32(uint64_t key, uint32_t generation, double start, double scale, float* y,
+                          Py_ssize_t n) noexcept nogil:
+    fill_all(y, n, True, start, scale, Stream(key, generation, 0, UNIFORM))
+
+
+cdef void uniform_float64(uint64_t key, uint32_t generation, double start, double scale, double* y,
+                          Py_ssize_t n) noexcept nogil:
+    fill_all(y, n, False, start, scale, Stream(key, generation, 0, UNIFORM))
+
+
+cdef void normal_float32(uint64_t key, uint32_t generation, double mean, double deviation, float* y,
+                         Py_ssize_t n) noexcept nogil:
+    fill_all(y, n, True, mean, deviation, Stream(key, generation, 0, NORMAL))
+
+
+cdef void normal_float64(uint64_t key, uint32_t generation, double mean, double deviation, double* y,
+                         Py_ssize_t n) noexcept nogil:
+    fill_all(y, n, False, mean, deviation, Stream(key, generation, 0, NORMAL))
+
+
 def fill(np.ndarray y, bint normal, double start, double scale, uint64_t key, uint32_t generation):
     """y = start + scale * draw, of a C-contiguous array of float32 or float64: draws uniform in [0, 1), or normal."""
     cdef Filling filling

@@ -259,3 +259,71 @@ def adapt(np.ndarray h, np.ndarray weights, np.ndarray remainder, np.ndarray cos
     own.enough = enough
     with nogil:
         each_chunk(adapt_chunk, &own, (own.rows + own.rows_of_chunk - 1) // own.rows_of_chunk, threads[0])
+
+
+cdef Pondering pondering(const void* logits, Py_ssize_t rows, Py_ssize_t n, bint narrow) noexcept nogil:
+    # of all rows at once, where nothing else is asked for
+    cdef Pondering own
+    own.logits, own.rows, own.n, own.rows_of_chunk, own.narrow = logits, rows, n, rows, narrow
+    own.losses = own.log_p = own.p = own.grad_logits = NULL
+    own.loss, own.log_u, own.steps = NULL, NULL, NULL
+    own.beta = own.log_prior = own.log_rest = 0.0
+    return own
+
+
+cdef void halting_distribution_float32(const float* logits, float* log_p, float* p, Py_ssize_t rows,
+                                       Py_ssize_t n) noexcept nogil:
+    cdef Pondering own = pondering(logits, rows, n, True)
+    own.log_p, own.p = log_p, p
+    ponder_chunk(&own, 0, 0)
+
+
+cdef void ponder_loss_float32(const float* logits, const float* step_losses, double log_prior, double log_rest,
+                              double beta, double* loss, float* p, float* grad_logits, Py_ssize_t rows,
+                              Py_ssize_t n) noexcept nogil:
+    cdef Pondering own = pondering(logits, rows, n, True)
+    own.losses, own.loss, own.p, own.grad_logits = step_losses, loss, p, grad_logits
+    own.log_prior, own.log_rest, own.beta = log_prior, log_rest, beta
+    ponder_chunk(&own, 0, 0)
+
+
+cdef void sample_halting_float32(const float* logits, const double* log_u, int64_t* steps, Py_ssize_t rows,
+                                 Py_ssize_t n) noexcept nogil:
+    cdef Pondering own = pondering(logits, rows, n, True)
+    own.log_u, own.steps = log_u, steps
+    ponder_chunk(&own, 0, 0)
+
+
+cdef void act_halting_float32(const float* h, double eps, float* weights, float* remainder, float* cost,
+                              int64_t* steps, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    cdef Adapting own = Adapting(h, weights, remainder, cost, steps, rows, n, rows, True, 1.0 - eps)
+    adapt_chunk(&own, 0, 0)
+
+
+cdef void halting_distribution_float64(const double* logits, double* log_p, double* p, Py_ssize_t rows,
+                                       Py_ssize_t n) noexcept nogil:
+    cdef Pondering own = pondering(logits, rows, n, False)
+    own.log_p, own.p = log_p, p
+    ponder_chunk(&own, 0, 0)
+
+
+cdef void ponder_loss_float64(const double* logits, const double* step_losses, double log_prior, double log_rest,
+                              double beta, double* loss, double* p, double* grad_logits, Py_ssize_t rows,
+                              Py_ssize_t n) noexcept nogil:
+    cdef Pondering own = pondering(logits, rows, n, False)
+    own.losses, own.loss, own.p, own.grad_logits = step_losses, loss, p, grad_logits
+    own.log_prior, own.log_rest, own.beta = log_prior, log_rest, beta
+    ponder_chunk(&own, 0, 0)
+
+
+cdef void sample_halting_float64(const double* logits, const double* log_u, int64_t* steps, Py_ssize_t rows,
+                                 Py_ssize_t n) noexcept nogil:
+    cdef Pondering own = pondering(logits, rows, n, False)
+    own.log_u, own.steps = log_u, steps
+    ponder_chunk(&own, 0, 0)
+
+
+cdef void act_halting_float64(const double* h, double eps, double* weights, double* remainder, double* cost,
+                              int64_t* steps, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    cdef Adapting own = Adapting(h, weights, remainder, cost, steps, rows, n, rows, False, 1.0 - eps)
+    adapt_chunk(&own, 0, 0)

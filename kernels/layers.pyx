@@ -89,15 +89,39 @@ cdef void drop_chunk(void* context, Py_ssize_t k, int thread) noexcept nogil:
         drop(<const f64x*>dropping.x, <f64x*>dropping.y, dropping, k)
 
 
-def dropout(np.ndarray x, np.ndarray y, double p, uint64_t key, uint32_t generation):
-    """y = 0 with probability p, else x / (1 - p), of C-contiguous arrays of one dtype, float32 or float64."""
+cdef Dropping dropping_of(const void* x, void* y, Py_ssize_t n, bint narrow, double p, uint64_t key,
+                          uint32_t generation) noexcept nogil:
     cdef Dropping dropping
     cdef double dropped = p * 4294967296.0
-    dropping.x, dropping.y, dropping.n = np.PyArray_DATA(x), np.PyArray_DATA(y), np.PyArray_SIZE(x)
-    dropping.narrow = np.PyArray_TYPE(x) == np.NPY_FLOAT
+    dropping.x, dropping.y, dropping.n, dropping.narrow = x, y, n, narrow
     dropping.dropped = <uint32_t>4294967295U if dropped >= 4294967295.0 else <uint32_t>(dropped + 0.5)
     dropping.scale = 1.0 / (1.0 - p) if p < 1.0 else 0.0
     dropping.stream = Stream(key, generation, 0, DROPOUT)
+    return dropping
+
+
+cdef void drop_all(const Dropping* dropping) noexcept nogil:
+    cdef Py_ssize_t k
+    for k in range(chunks_of(dropping.n)):
+        drop_chunk(<void*>dropping, k, 0)
+
+
+cdef void dropout_float32(const float* x, double p, uint64_t key, uint32_t generation, float* y,
+                          Py_ssize_t n) noexcept nogil:
+    cdef Dropping dropping = dropping_of(x, y, n, True, p, key, generation)
+    drop_all(&dropping)
+
+
+cdef void dropout_float64(const double* x, double p, uint64_t key, uint32_t generation, double* y,
+                          Py_ssize_t n) noexcept nogil:
+    cdef Dropping dropping = dropping_of(x, y, n, False, p, key, generation)
+    drop_all(&dropping)
+
+
+def dropout(np.ndarray x, np.ndarray y, double p, uint64_t key, uint32_t generation):
+    """y = 0 with probability p, else x / (1 - p), of C-contiguous arrays of one dtype, float32 or float64."""
+    cdef Dropping dropping = dropping_of(np.PyArray_DATA(x), np.PyArray_DATA(y), np.PyArray_SIZE(x),
+                                         np.PyArray_TYPE(x) == np.NPY_FLOAT, p, key, generation)
     with nogil:
         each_chunk(drop_chunk, &dropping, chunks_of(dropping.n), threads[0])
 
@@ -138,6 +162,21 @@ cdef void sum_chunk(void* context, Py_ssize_t k, int thread) noexcept nogil:
         sum_columns(<const f32x*>own.x, <f32x*>own.y, own.rows, own.columns, start, stop)
     else:
         sum_columns(<const f64x*>own.x, <f64x*>own.y, own.rows, own.columns, start, stop)
+
+
+cdef void sum_all(const void* x, void* y, Py_ssize_t rows, Py_ssize_t n, bint narrow) noexcept nogil:
+    cdef Summing summing = Summing(x, y, rows, n, narrow)
+    cdef Py_ssize_t k
+    for k in range((n + COLUMNS - 1) // COLUMNS):
+        sum_chunk(&summing, k, 0)
+
+
+cdef void sum_rows_float32(const float* x, float* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    sum_all(x, y, rows, n, True)
+
+
+cdef void sum_rows_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    sum_all(x, y, rows, n, False)
 
 
 def sum_rows(np.ndarray x, np.ndarray y):

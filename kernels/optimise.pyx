@@ -238,13 +238,26 @@ cdef double unbiased(double beta, double step) noexcept nogil:
     return -values[0]
 
 
-def sgd(tuple operands, double lr, double momentum, double dampening, bint nesterov, double weight_decay):
-    """A step of lists of parameters, gradients and, with momentum, velocities; whether all could be taken."""
-    cdef Step step
-    step.kind = SGD_MOMENTUM if len(operands) > 2 else SGD
+cdef void set_sgd(Step* step, bint remembers, double lr, double momentum, double dampening, bint nesterov,
+                  double weight_decay) noexcept nogil:
+    step.kind = SGD_MOMENTUM if remembers else SGD
     step.c[LR], step.c[MOMENTUM], step.c[TAKEN] = lr, momentum, 1.0 - dampening
     step.c[DECAY], step.c[LOOKAHEAD] = weight_decay, momentum if nesterov else 0.0
     step.c[5] = step.c[6] = step.c[7] = 0.0
+
+
+cdef void set_adamw(Step* step, double step_number, double lr, double beta1, double beta2, double eps,
+                    double weight_decay) noexcept nogil:
+    step.kind = ADAMW
+    step.c[KEPT], step.c[RATE] = 1.0 - lr * weight_decay, lr / unbiased(beta1, step_number)
+    step.c[BETA1_REST], step.c[BETA2], step.c[BETA2_REST] = 1.0 - beta1, beta2, 1.0 - beta2
+    step.c[UNBIASED], step.c[EPS], step.c[7] = 1.0 / sqrt(unbiased(beta2, step_number)), eps, 0.0
+
+
+def sgd(tuple operands, double lr, double momentum, double dampening, bint nesterov, double weight_decay):
+    """A step of lists of parameters, gradients and, with momentum, velocities; whether all could be taken."""
+    cdef Step step
+    set_sgd(&step, len(operands) > 2, lr, momentum, dampening, nesterov, weight_decay)
     return taken(&step, operands)
 
 
@@ -252,10 +265,7 @@ def adamw(tuple operands, double step_number, double lr, double beta1, double be
     """A step of lists of parameters, gradients, and means of gradients and of their squares; whether all could be
     taken."""
     cdef Step step
-    step.kind = ADAMW
-    step.c[KEPT], step.c[RATE] = 1.0 - lr * weight_decay, lr / unbiased(beta1, step_number)
-    step.c[BETA1_REST], step.c[BETA2], step.c[BETA2_REST] = 1.0 - beta1, beta2, 1.0 - beta2
-    step.c[UNBIASED], step.c[EPS], step.c[7] = 1.0 / sqrt(unbiased(beta2, step_number)), eps, 0.0
+    set_adamw(&step, step_number, lr, beta1, beta2, eps, weight_decay)
     return taken(&step, operands)
 
 
@@ -279,6 +289,16 @@ cdef Pair powers(const real* like, const void* row, Py_ssize_t start, Py_ssize_t
     return sum_block(add_power[real], 1, like, &own, start, n)
 
 
+cdef double sum_powers_float32(const float* x, double p, double scale, Py_ssize_t n) noexcept nogil:
+    cdef Powers own = Powers(x, p, scale)
+    return sum_row(powers[f32x], <const f32x*>NULL, &own, n, 1).first
+
+
+cdef double sum_powers_float64(const double* x, double p, double scale, Py_ssize_t n) noexcept nogil:
+    cdef Powers own = Powers(x, p, scale)
+    return sum_row(powers[f64x], <const f64x*>NULL, &own, n, 1).first
+
+
 def sum_powers(np.ndarray x, double p, double scale):
     """The sum of |scale * x| (p = 1) or of its squares (p = 2), of a C-contiguous array of float32 or float64."""
     cdef Powers own = Powers(np.PyArray_DATA(x), p, scale)
@@ -287,3 +307,40 @@ def sum_powers(np.ndarray x, double p, double scale):
     if np.PyArray_TYPE(x) == np.NPY_FLOAT:
         return sum_row(powers[f32x], <const f32x*>NULL, &own, n, most).first
     return sum_row(powers[f64x], <const f64x*>NULL, &own, n, most).first
+
+
+cdef inline void step_one(const real* like, Step* step, void* param, const void* grad, void* first, void* second,
+                          Py_ssize_t n) noexcept nogil:
+    cdef Group group
+    group.p[0], group.p[1], group.p[2], group.p[3], group.n = param, <void*>grad, first, second, n
+    step_span(like, step, &group, 0, n)
+
+
+cdef void sgd_step_float32(float* param, const float* grad, float* velocity, double lr, double momentum,
+                           double dampening, bint nesterov, double weight_decay, Py_ssize_t n) noexcept nogil:
+    cdef Step step
+    set_sgd(&step, velocity != NULL, lr, momentum, dampening, nesterov, weight_decay)
+    step_one(<const f32x*>NULL, &step, param, grad, velocity, NULL, n)
+
+
+cdef void sgd_step_float64(double* param, const double* grad, double* velocity, double lr, double momentum,
+                           double dampening, bint nesterov, double weight_decay, Py_ssize_t n) noexcept nogil:
+    cdef Step step
+    set_sgd(&step, velocity != NULL, lr, momentum, dampening, nesterov, weight_decay)
+    step_one(<const f64x*>NULL, &step, param, grad, velocity, NULL, n)
+
+
+cdef void adamw_step_float32(float* param, const float* grad, float* first, float* second, double step, double lr,
+                             double beta1, double beta2, double eps, double weight_decay,
+                             Py_ssize_t n) noexcept nogil:
+    cdef Step own
+    set_adamw(&own, step, lr, beta1, beta2, eps, weight_decay)
+    step_one(<const f32x*>NULL, &own, param, grad, first, second, n)
+
+
+cdef void adamw_step_float64(double* param, const double* grad, double* first, double* second, double step, double lr,
+                             double beta1, double beta2, double eps, double weight_decay,
+                             Py_ssize_t n) noexcept nogil:
+    cdef Step own
+    set_adamw(&own, step, lr, beta1, beta2, eps, weight_decay)
+    step_one(<const f64x*>NULL, &own, param, grad, first, second, n)

@@ -168,3 +168,93 @@ sum_of_pair_losses_gufunc = along_axis(
 pair_losses_backward_gufunc = along_axis(
     b"pair_losses_backward", <void*>slopes_kernel[f32x], <void*>slopes_kernel[f64x], b"rrvsss", b"r",
     b"x, target, grad, kind, delta, scale -> grad_x")
+
+
+cdef void mse_float32(const float* x, const float* target, float* y, Py_ssize_t n) noexcept nogil:
+    cdef Pairs row = Pairs(x, target, NULL, MSE, 0.0, 1.0)
+    map_row(value_block[f32x], <f32x*>y, &row, n, 1)
+
+
+cdef void mse_backward_float32(const float* grad, const float* x, const float* target, float* grad_x,
+                               Py_ssize_t n) noexcept nogil:
+    cdef Pairs row = Pairs(x, target, grad, MSE, 0.0, 1.0)
+    map_row(slope_block[f32x], <f32x*>grad_x, &row, n, 1)
+
+
+cdef void mse_float64(const double* x, const double* target, double* y, Py_ssize_t n) noexcept nogil:
+    cdef Pairs row = Pairs(x, target, NULL, MSE, 0.0, 1.0)
+    map_row(value_block[f64x], <f64x*>y, &row, n, 1)
+
+
+cdef void mse_backward_float64(const double* grad, const double* x, const double* target, double* grad_x,
+                               Py_ssize_t n) noexcept nogil:
+    cdef Pairs row = Pairs(x, target, grad, MSE, 0.0, 1.0)
+    map_row(slope_block[f64x], <f64x*>grad_x, &row, n, 1)
+
+
+cdef void l1_float32(const float* x, const float* target, float* y, Py_ssize_t n) noexcept nogil:
+    cdef Pairs row = Pairs(x, target, NULL, L1, 0.0, 1.0)
+    map_row(value_block[f32x], <f32x*>y, &row, n, 1)
+
+
+cdef void l1_backward_float32(const float* grad, const float* x, const float* target, float* grad_x,
+                              Py_ssize_t n) noexcept nogil:
+    cdef Pairs row = Pairs(x, target, grad, L1, 0.0, 1.0)
+    map_row(slope_block[f32x], <f32x*>grad_x, &row, n, 1)
+
+
+cdef void l1_float64(const double* x, const double* target, double* y, Py_ssize_t n) noexcept nogil:
+    cdef Pairs row = Pairs(x, target, NULL, L1, 0.0, 1.0)
+    map_row(value_block[f64x], <f64x*>y, &row, n, 1)
+
+
+cdef void l1_backward_float64(const double* grad, const double* x, const double* target, double* grad_x,
+                              Py_ssize_t n) noexcept nogil:
+    cdef Pairs row = Pairs(x, target, grad, L1, 0.0, 1.0)
+    map_row(slope_block[f64x], <f64x*>grad_x, &row, n, 1)
+
+
+cdef void huber_float32(const float* x, const float* target, double delta, float* y, Py_ssize_t n) noexcept nogil:
+    cdef Pairs row = Pairs(x, target, NULL, HUBER, delta, 1.0)
+    map_row(value_block[f32x], <f32x*>y, &row, n, 1)
+
+
+cdef void huber_backward_float32(const float* grad, const float* x, const float* target, double delta, float* grad_x,
+                                 Py_ssize_t n) noexcept nogil:
+    cdef Pairs row = Pairs(x, target, grad, HUBER, delta, 1.0)
+    map_row(slope_block[f32x], <f32x*>grad_x, &row, n, 1)
+
+
+cdef void huber_float64(const double* x, const double* target, double delta, double* y, Py_ssize_t n) noexcept nogil:
+    cdef Pairs row = Pairs(x, target, NULL, HUBER, delta, 1.0)
+    map_row(value_block[f64x], <f64x*>y, &row, n, 1)
+
+
+cdef void huber_backward_float64(const double* grad, const double* x, const double* target, double delta,
+                                 double* grad_x, Py_ssize_t n) noexcept nogil:
+    cdef Pairs row = Pairs(x, target, grad, HUBER, delta, 1.0)
+    map_row(slope_block[f64x], <f64x*>grad_x, &row, n, 1)
+
+
+cdef void binary_cross_entropy_with_logits_float32(const float* x, const float* target, float* y,
+                                                   Py_ssize_t n) noexcept nogil:
+    cdef Pairs row = Pairs(x, target, NULL, LOGITS, 0.0, 1.0)
+    map_row(value_block[f32x], <f32x*>y, &row, n, 1)
+
+
+cdef void binary_cross_entropy_with_logits_backward_float32(const float* grad, const float* x, const float* target,
+                                                            float* grad_x, Py_ssize_t n) noexcept nogil:
+    cdef Pairs row = Pairs(x, target, grad, LOGITS, 0.0, 1.0)
+    map_row(slope_block[f32x], <f32x*>grad_x, &row, n, 1)
+
+
+cdef void binary_cross_entropy_with_logits_float64(const double* x, const double* target, double* y,
+                                                   Py_ssize_t n) noexcept nogil:
+    cdef Pairs row = Pairs(x, target, NULL, LOGITS, 0.0, 1.0)
+    map_row(value_block[f64x], <f64x*>y, &row, n, 1)
+
+
+cdef void binary_cross_entropy_with_logits_backward_float64(const double* grad, const double* x, const double* target,
+                                                            double* grad_x, Py_ssize_t n) noexcept nogil:
+    cdef Pairs row = Pairs(x, target, grad, LOGITS, 0.0, 1.0)
+    map_row(slope_block[f64x], <f64x*>grad_x, &row, n, 1)

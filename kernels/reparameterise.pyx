@@ -127,6 +127,18 @@ kl_standard_normal_backward_ufunc = elementwise(
     <void*>kl_standard_normal_backward_float64, 3, 2)
 
 
+cdef void kl_standard_normal_float32(const float* mu, const float* logvar, float* y, Py_ssize_t rows,
+                                     Py_ssize_t n) noexcept nogil:
+    cdef Divergence own = Divergence(mu, logvar, y, rows, n, rows, True)
+    divergence_rows(&own, 0, 0)
+
+
+cdef void kl_standard_normal_float64(const double* mu, const double* logvar, double* y, Py_ssize_t rows,
+                                     Py_ssize_t n) noexcept nogil:
+    cdef Divergence own = Divergence(mu, logvar, y, rows, n, rows, False)
+    divergence_rows(&own, 0, 0)
+
+
 def kl_standard_normal(np.ndarray mu, np.ndarray logvar, np.ndarray y):
     """y[rows] = the divergence of mu[rows, n] and logvar[rows, n]; all C-contiguous and float32, or all float64."""
     cdef Divergence own

@@ -17,7 +17,7 @@
 
 /* Raised when a function changes its meaning: an extension then has to be built again. Functions are only added. */
 #define LANEWISE_ABI 1
-#define LANEWISE_FUNCTIONS 274 /* what this header declares; a later lanewise has them too, in the same places */
+#define LANEWISE_FUNCTIONS 320 /* what this header declares; a later lanewise has them too, in the same places */
 
 typedef struct {
     int abi, functions; /* of the lanewise that is installed */
@@ -433,6 +433,115 @@ typedef struct {
     int (*linear4_offset_float32)(const uint8_t *codes, const float *levels, const float *scales, const float *offsets,
                                   Py_ssize_t group, const float *bias, const float *x, float *y, Py_ssize_t rows,
                                   Py_ssize_t inputs, Py_ssize_t outputs, int num_threads);
+
+    /* lanewise.kernels.draws */
+    /* Random numbers for those who cimport them: y[i] is decided by key, generation and i, and by nothing else. One
+     * thread. start + scale * u, u uniform in [0, 1) */
+    void (*uniform_float32)(uint64_t key, uint32_t generation, double start, double scale, float *y, Py_ssize_t n);
+    void (*uniform_float64)(uint64_t key, uint32_t generation, double start, double scale, double *y, Py_ssize_t n);
+    /* mean + deviation * a standard normal number */
+    void (*normal_float32)(uint64_t key, uint32_t generation, double mean, double deviation, float *y, Py_ssize_t n);
+    void (*normal_float64)(uint64_t key, uint32_t generation, double mean, double deviation, double *y, Py_ssize_t n);
+
+    /* lanewise.kernels.halting */
+    /* Halting for those who cimport it: contiguous rows of n steps, on one thread. Nothing is checked: n is 1 or more.
+     * PonderNet: the logarithm of the probability to halt at each step, and the probability; either may be NULL */
+    void (*halting_distribution_float32)(const float *logits, float *log_p, float *p, Py_ssize_t rows, Py_ssize_t n);
+    void (*halting_distribution_float64)(const double *logits, double *log_p, double *p, Py_ssize_t rows, Py_ssize_t n);
+    /* The loss of each row with the losses of its steps, and what the gradients of its sum are made of: grad_logits,
+     * and p, that of the steps' losses. log_prior is the logarithm of the prior's first step, log_rest what each
+     * further step adds: of prior q, log(q) - log(1 - (1 - q)^n) and log(1 - q). loss, or p and grad_logits, may be
+     * NULL. */
+    void (*ponder_loss_float32)(const float *logits, const float *step_losses, double log_prior, double log_rest,
+                                double beta, double *loss, float *p, float *grad_logits, Py_ssize_t rows, Py_ssize_t n);
+    void (*ponder_loss_float64)(const double *logits, const double *step_losses, double log_prior, double log_rest,
+                                double beta, double *loss, double *p, double *grad_logits, Py_ssize_t rows,
+                                Py_ssize_t n);
+    /* the step, from 0, at which each row halts where log_u holds the logarithm of a uniform number in (0, 1] */
+    void (*sample_halting_float32)(const float *logits, const double *log_u, int64_t *steps, Py_ssize_t rows,
+                                   Py_ssize_t n);
+    void (*sample_halting_float64)(const double *logits, const double *log_u, int64_t *steps, Py_ssize_t rows,
+                                   Py_ssize_t n);
+    /* ACT: weights of the steps, and of each row the remainder, the ponder cost and how many steps are taken */
+    void (*act_halting_float32)(const float *h, double eps, float *weights, float *remainder, float *cost,
+                                int64_t *steps, Py_ssize_t rows, Py_ssize_t n);
+    void (*act_halting_float64)(const double *h, double eps, double *weights, double *remainder, double *cost,
+                                int64_t *steps, Py_ssize_t rows, Py_ssize_t n);
+
+    /* lanewise.kernels.layers */
+    /* What layers need beside the other kernels, for those who cimport it: on one thread. y = 0 with probability p,
+     * else x / (1 - p); which, is decided by key, generation and the place of an element: so the gradient's call with
+     * the same drops the same. y may be x. */
+    void (*dropout_float32)(const float *x, double p, uint64_t key, uint32_t generation, float *y, Py_ssize_t n);
+    void (*dropout_float64)(const double *x, double p, uint64_t key, uint32_t generation, double *y, Py_ssize_t n);
+    /* y[n] = the sum of the rows of x, each of n numbers: the gradient of a bias */
+    void (*sum_rows_float32)(const float *x, float *y, Py_ssize_t rows, Py_ssize_t n);
+    void (*sum_rows_float64)(const double *x, double *y, Py_ssize_t rows, Py_ssize_t n);
+
+    /* lanewise.kernels.optimise */
+    /* Steps of optimisers for those who cimport them: one array of n parameters, in place, on one thread. The arrays
+     * may not overlap. Nothing is checked. param -= lr * velocity, where velocity = momentum * velocity + (1 -
+     * dampening) * g, g = grad + weight_decay * param; with nesterov param -= lr * (g + momentum * velocity). velocity
+     * is NULL where there is no momentum. (torch.optim.SGD begins with a velocity that is the first gradient,
+     * undampened.) */
+    void (*sgd_step_float32)(float *param, const float *grad, float *velocity, double lr, double momentum,
+                             double dampening, int nesterov, double weight_decay, Py_ssize_t n);
+    void (*sgd_step_float64)(double *param, const double *grad, double *velocity, double lr, double momentum,
+                             double dampening, int nesterov, double weight_decay, Py_ssize_t n);
+    /* first and second are running means of the gradient and of its square, which begin as 0; step counts from 1 */
+    void (*adamw_step_float32)(float *param, const float *grad, float *first, float *second, double step, double lr,
+                               double beta1, double beta2, double eps, double weight_decay, Py_ssize_t n);
+    void (*adamw_step_float64)(double *param, const double *grad, double *first, double *second, double step, double lr,
+                               double beta1, double beta2, double eps, double weight_decay, Py_ssize_t n);
+    /* the norm to clip by: the sum of |scale * x| (p = 1) or of its squares (p = 2) */
+    double (*sum_powers_float32)(const float *x, double p, double scale, Py_ssize_t n);
+    double (*sum_powers_float64)(const double *x, double p, double scale, Py_ssize_t n);
+
+    /* lanewise.kernels.point_losses */
+    /* Losses of pairs of numbers for those who cimport them: contiguous arrays of n elements, on one thread. y may be
+     * x, and so may grad_x. grad has n elements, or is NULL: then it is 1 for all. */
+    void (*mse_float32)(const float *x, const float *target, float *y, Py_ssize_t n);
+    void (*mse_backward_float32)(const float *grad, const float *x, const float *target, float *grad_x, Py_ssize_t n);
+    void (*mse_float64)(const double *x, const double *target, double *y, Py_ssize_t n);
+    void (*mse_backward_float64)(const double *grad, const double *x, const double *target, double *grad_x,
+                                 Py_ssize_t n);
+    void (*l1_float32)(const float *x, const float *target, float *y, Py_ssize_t n);
+    void (*l1_backward_float32)(const float *grad, const float *x, const float *target, float *grad_x, Py_ssize_t n);
+    void (*l1_float64)(const double *x, const double *target, double *y, Py_ssize_t n);
+    void (*l1_backward_float64)(const double *grad, const double *x, const double *target, double *grad_x,
+                                Py_ssize_t n);
+    void (*huber_float32)(const float *x, const float *target, double delta, float *y, Py_ssize_t n);
+    void (*huber_backward_float32)(const float *grad, const float *x, const float *target, double delta, float *grad_x,
+                                   Py_ssize_t n);
+    void (*huber_float64)(const double *x, const double *target, double delta, double *y, Py_ssize_t n);
+    void (*huber_backward_float64)(const double *grad, const double *x, const double *target, double delta,
+                                   double *grad_x, Py_ssize_t n);
+    void (*binary_cross_entropy_with_logits_float32)(const float *x, const float *target, float *y, Py_ssize_t n);
+    void (*binary_cross_entropy_with_logits_backward_float32)(const float *grad, const float *x, const float *target,
+                                                              float *grad_x, Py_ssize_t n);
+    void (*binary_cross_entropy_with_logits_float64)(const double *x, const double *target, double *y, Py_ssize_t n);
+    void (*binary_cross_entropy_with_logits_backward_float64)(const double *grad, const double *x, const double *target,
+                                                              double *grad_x, Py_ssize_t n);
+
+    /* lanewise.kernels.reparameterise */
+    /* The reparametrised normal and its divergence from the standard one, for those who cimport them: contiguous arrays
+     * of n elements, on one thread. An output may be the input at the same place. z = mu + exp(logvar / 2) eps */
+    void (*reparameterize_float32)(const float *mu, const float *logvar, const float *eps, float *z, Py_ssize_t n);
+    void (*reparameterize_float64)(const double *mu, const double *logvar, const double *eps, double *z, Py_ssize_t n);
+    /* with respect to logvar; with respect to mu it is grad */
+    void (*reparameterize_backward_float32)(const float *grad, const float *logvar, const float *eps,
+                                            float *grad_logvar, Py_ssize_t n);
+    void (*reparameterize_backward_float64)(const double *grad, const double *logvar, const double *eps,
+                                            double *grad_logvar, Py_ssize_t n);
+    /* y[rows] = the sum over a row of n dimensions of (mu^2 + exp(logvar) - 1 - logvar) / 2 */
+    void (*kl_standard_normal_float32)(const float *mu, const float *logvar, float *y, Py_ssize_t rows, Py_ssize_t n);
+    void (*kl_standard_normal_float64)(const double *mu, const double *logvar, double *y, Py_ssize_t rows,
+                                       Py_ssize_t n);
+    /* grad has n elements here: that of its row, for each dimension */
+    void (*kl_standard_normal_backward_float32)(const float *grad, const float *mu, const float *logvar, float *grad_mu,
+                                                float *grad_logvar, Py_ssize_t n);
+    void (*kl_standard_normal_backward_float64)(const double *grad, const double *mu, const double *logvar,
+                                                double *grad_mu, double *grad_logvar, Py_ssize_t n);
 } lanewise_table;
 
 #ifdef __cplusplus
@@ -508,7 +617,19 @@ static inline int lanewise_import(void) {
         "tanh_backward_bfloat16", "silu_backward_float16", "silu_backward_bfloat16", "gelu_backward_float16",
         "gelu_backward_bfloat16", "gelu_tanh_backward_float16", "gelu_tanh_backward_bfloat16", "mish_backward_float16",
         "mish_backward_bfloat16", "softplus_backward_float16", "softplus_backward_bfloat16", "random_genome_uint8",
-        "mutate_uint8", "crossover_uint8", "hamming_distance_uint8", "decode_offset_float32", "linear4_offset_float32"
+        "mutate_uint8", "crossover_uint8", "hamming_distance_uint8", "decode_offset_float32", "linear4_offset_float32",
+        "uniform_float32", "uniform_float64", "normal_float32", "normal_float64", "halting_distribution_float32",
+        "halting_distribution_float64", "ponder_loss_float32", "ponder_loss_float64", "sample_halting_float32",
+        "sample_halting_float64", "act_halting_float32", "act_halting_float64", "dropout_float32", "dropout_float64",
+        "sum_rows_float32", "sum_rows_float64", "sgd_step_float32", "sgd_step_float64", "adamw_step_float32",
+        "adamw_step_float64", "sum_powers_float32", "sum_powers_float64", "mse_float32", "mse_backward_float32",
+        "mse_float64", "mse_backward_float64", "l1_float32", "l1_backward_float32", "l1_float64", "l1_backward_float64",
+        "huber_float32", "huber_backward_float32", "huber_float64", "huber_backward_float64",
+        "binary_cross_entropy_with_logits_float32", "binary_cross_entropy_with_logits_backward_float32",
+        "binary_cross_entropy_with_logits_float64", "binary_cross_entropy_with_logits_backward_float64",
+        "reparameterize_float32", "reparameterize_float64", "reparameterize_backward_float32",
+        "reparameterize_backward_float64", "kl_standard_normal_float32", "kl_standard_normal_float64",
+        "kl_standard_normal_backward_float32", "kl_standard_normal_backward_float64"
     };
     const lanewise_table *table;
     PyObject *module = PyImport_ImportModule("lanewise.embedding");

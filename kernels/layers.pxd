@@ -1,0 +1,13 @@
+# What layers need beside the other kernels, for those who cimport it: on one thread.
+from libc.stdint cimport uint32_t, uint64_t
+
+# y = 0 with probability p, else x / (1 - p); which, is decided by key, generation and the place of an element: so the
+# gradient's call with the same drops the same. y may be x.
+cdef void dropout_float32(const float* x, double p, uint64_t key, uint32_t generation, float* y,
+                          Py_ssize_t n) noexcept nogil
+cdef void dropout_float64(const double* x, double p, uint64_t key, uint32_t generation, double* y,
+                          Py_ssize_t n) noexcept nogil
+
+# y[n] = the sum of the rows of x, each of n numbers: the gradient of a bias
+cdef void sum_rows_float32(const float* x, float* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
+cdef void sum_rows_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
