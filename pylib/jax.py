@@ -1,4 +1,4 @@
-"""Lanewise's elementwise functions in JAX, on the CPU: with gradients, under jit and vmap.
+"""Lanewise's activations, gates, softmaxes and norms in JAX, on the CPU: with gradients, under jit and vmap.
 
 Imported only when asked: ``from lanewise import jax as lj``. Each function takes float16, bfloat16, float32 or float64
 and gives the bits of the function of `lanewise` with the same name. A call is one of XLA's foreign functions, whose
@@ -8,13 +8,7 @@ compiler, JAX calls back into Python, which is right and slow. `handler()` says 
 
 import ctypes as _ctypes
 import functools as _functools
-import hashlib as _hashlib
-import os as _os
-import shlex as _shlex
-import shutil as _shutil
-import subprocess as _subprocess
-import sysconfig as _sysconfig
-import tempfile as _tempfile
+import operator as _operator
 from pathlib import Path as _Path
 
 import jax as _jax
@@ -23,11 +17,14 @@ import numpy as _np
 
 from . import embedding as _embedding
 from . import functions as _functions
+from .embedding import compiled as _compiled
 from .embedding.table import table as _table
 from .functions.table import FUNCTIONS as _TABLE
 from .kernels import interface as _interface
+from .kernels import norms as _norms
+from .kernels import softmax as _softmax
+from .kernels.operands import loop_of as _loop_of
 
-_SOURCE = _Path(_embedding.__file__).with_name("xla.c")
 _DTYPES = ("float16", "bfloat16", "float32", "float64")
 _CODES = {"float16": "binary16", "bfloat16": "bfloat16"}
 _GATES = ("geglu", "reglu", "swiglu")
@@ -35,30 +32,20 @@ _PARAMETRIC = {
     "celu": {"alpha": 1.0}, "elu": {"alpha": 1.0}, "leaky_relu": {"negative_slope": 0.01}, "squareplus": {"b": 4.0},
     "swish": {"beta": 1.0},
 }
+_NORMS = {"rms_norm": (("weight",), 1e-6), "layer_norm": (("weight", "bias"), 1e-5)}
+# what the handler of rows calls, by its place in this list and that of its dtype
+_LOOPS = {"softmax": _softmax.softmax_gufunc, "softmax_backward": _softmax.softmax_backward_gufunc,
+          "log_softmax": _softmax.log_softmax_gufunc, "log_softmax_backward": _softmax.log_softmax_backward_gufunc,
+          "rms_norm": _norms.rms_norm_gufunc, "layer_norm": _norms.layer_norm_gufunc}
 __all__ = ["handler"]
 
 
 def _library():
-    """The compiled handler, kept in the user's cache for the next process; None where nothing compiles it."""
-    command = _shlex.split(_os.environ.get("CC") or _sysconfig.get_config_var("CC") or "cc")
-    compiler = _shutil.which(command[0])
-    if compiler is None:
-        return None
+    """The compiled handler; None where nothing compiles it."""
     headers = _Path(_jax.ffi.include_dir())
-    digest = _hashlib.sha256(_SOURCE.read_bytes() + (headers / "xla/ffi/api/c_api.h").read_bytes())
-    cache = _Path(_os.environ.get("XDG_CACHE_HOME") or _Path.home() / ".cache", "lanewise")
-    kept = cache / f"xla-{digest.hexdigest()[:16]}-{_sysconfig.get_platform()}.so"
-    if not kept.exists():
-        try:
-            cache.mkdir(parents=True, exist_ok=True)
-            with _tempfile.TemporaryDirectory(dir=cache) as folder:
-                made = _Path(folder, "xla.so")
-                _subprocess.run([compiler, *command[1:], "-O2", "-std=c11", "-shared", "-fPIC", f"-I{headers}",
-                                 str(_SOURCE), "-o", str(made)], check=True, capture_output=True)
-                made.replace(kept)  # whole, if another process does the same
-        except (OSError, _subprocess.CalledProcessError):
-            return None
-    return _ctypes.CDLL(str(kept))
+    kept = _compiled.library("xla.c", "CC", ["-std=c11", f"-I{headers}"], [],
+                             (headers / "xla/ffi/api/c_api.h").read_bytes())
+    return None if kept is None else _ctypes.CDLL(str(kept))
 
 
 @_functools.cache
@@ -74,7 +61,11 @@ def handler():
     if library is None:
         return "callback"
     library.lanewise_set_table(_ctypes.c_void_p(_interface.address_in(_table())))
-    _jax.ffi.register_ffi_target("lanewise_flat", _jax.ffi.pycapsule(library.lanewise_flat), platform="cpu")
+    for place, (gufunc, dtype) in enumerate((gufunc, dtype) for gufunc in _LOOPS.values() for dtype in _DTYPES):
+        function, data, kinds = _loop_of(gufunc, _jnp.dtype(dtype))
+        library.lanewise_set_loop(place, _ctypes.c_void_p(function), _ctypes.c_void_p(data), gufunc.nin, kinds)
+    for name in ("lanewise_flat", "lanewise_rows"):
+        _jax.ffi.register_ffi_target(name, _jax.ffi.pycapsule(getattr(library, name)), platform="cpu")
     return "foreign function"
 
 
@@ -82,16 +73,23 @@ def _place(name):
     return _np.int64(_embedding.functions().index(name))
 
 
-def _called(name, python, operands, parameters=(), outputs=1):
-    """Call a kernel on arrays of one shape and dtype, and on numbers."""
+def _of_one_kind(name, operands):
+    """Arrays of one shape and dtype, which is one of the four."""
     operands = [_jnp.asarray(operand) for operand in operands]
     x = operands[-1]
-    dtype = x.dtype.name
-    if dtype not in _DTYPES:
-        raise TypeError(f"lanewise.jax.{name} expected float16, bfloat16, float32 or float64; got {dtype}")
+    if x.dtype.name not in _DTYPES:
+        raise TypeError(f"lanewise.jax.{name} expected float16, bfloat16, float32 or float64; got {x.dtype.name}")
     if any(operand.shape != x.shape or operand.dtype != x.dtype for operand in operands):
         raise ValueError(f"lanewise.jax.{name} expected arrays of one shape and dtype; got "
                          f"{' and '.join(f'{operand.shape} {operand.dtype}' for operand in operands)}")
+    return operands
+
+
+def _called(name, python, operands, parameters=(), outputs=1):
+    """Call a kernel on arrays of one shape and dtype, and on numbers."""
+    operands = _of_one_kind(name, operands)
+    x = operands[-1]
+    dtype = x.dtype.name
     results = [_jax.ShapeDtypeStruct(x.shape, x.dtype)] * outputs
     if handler() == "callback":
         def back(*arrays):
@@ -107,18 +105,33 @@ def _called(name, python, operands, parameters=(), outputs=1):
                 narrow=_place(f"encode_{codes}_float32"))
 
 
-def _publish(name, function, operands, parameters):
-    listed = "".join(f"\n    {key} : float\n        As of `lanewise.{name}`; not differentiated, and static under jit."
-                     for key in parameters)
+def _rows(name, x, vectors, number):
+    """Call a function along the last axis on rows, on vectors along them, and on one number."""
+    place = list(_LOOPS).index(name) * len(_DTYPES) + _DTYPES.index(x[0].dtype.name)
+    call = _jax.ffi.ffi_call("lanewise_rows", _jax.ShapeDtypeStruct(x[0].shape, x[0].dtype),
+                             vmap_method="broadcast_all")
+    return call(*x, *vectors, loop=_np.int64(place), number=_np.float64(number))
+
+
+def _back(function, results, operands):
+    """Have JAX call back into Python, an element of a batch at a time."""
+    def back(*arrays):
+        return function(*map(_np.asarray, arrays))
+
+    return _jax.pure_callback(back, results, *operands, vmap_method="sequential")
+
+
+def _publish(name, function, operands, parameters, kind="elementwise", shapes="Of one shape; "):
+    listed = "".join(f"\n    {key} : {type_of}\n        {meaning}" for key, (type_of, meaning) in parameters.items())
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"""{name}, elementwise.
+    function.__doc__ = f"""{name}, {kind}.
 
     The bits are those of `lanewise.{name}`, which documents the formula and the error bound.
 
     Parameters
     ----------
     {operands} : array_like
-        Of one shape; float16, bfloat16, float32 or float64.{listed}
+        {shapes}float16, bfloat16, float32 or float64.{listed}
 
     Returns
     -------
@@ -152,12 +165,13 @@ def _elementwise(name, parameters):
     differentiable.defvjp(run, gradient)
     compiled = _jax.jit(differentiable, static_argnums=1)
     if not parameters:
-        _publish(name, lambda x: compiled(x, ()), "x", parameters)
+        _publish(name, lambda x: compiled(x, ()), "x", {})
         return
     ((key, default),) = parameters.items()
     namespace = {"compiled": compiled}
     exec(f"def function(x, {key}={default}):\n    return compiled(x, (float({key}),))", namespace)
-    _publish(name, namespace["function"], "x", parameters)
+    _publish(name, namespace["function"], "x",
+             {key: ("float", f"As of `lanewise.{name}`; not differentiated, and static under jit.")})
 
 
 def _gate(name):
@@ -173,9 +187,104 @@ def _gate(name):
     _publish(name, lambda gate, up: compiled(gate, up), "gate, up", {})
 
 
+def _along_axis(name):
+    forward, backward = getattr(_functions, name), getattr(_functions, f"{name}_backward")
+
+    def along(name, python, operands, axis):
+        operands = [_jnp.moveaxis(operand, axis, -1) for operand in _of_one_kind(name, operands)]
+        like = _jax.ShapeDtypeStruct(operands[0].shape, operands[0].dtype)
+        y = _back(python, like, operands) if handler() == "callback" else _rows(name, operands, (), 1.0)
+        return _jnp.moveaxis(y, -1, axis)
+
+    @_functools.partial(_jax.custom_vjp, nondiff_argnums=(1,))
+    def differentiable(x, axis):
+        return along(name, forward, [x], axis)
+
+    def run(x, axis):
+        y = differentiable(x, axis)
+        return y, y
+
+    differentiable.defvjp(run, lambda axis, y, grad: (along(f"{name}_backward", backward, [grad, y], axis),))
+    compiled = _jax.jit(differentiable, static_argnums=1)
+
+    def function(x, axis=-1):
+        return compiled(x, _operator.index(axis))
+
+    _publish(name, function, "x", {"axis": ("int", "Along which; static under jit.")}, "along an axis", "")
+
+
+def _norm(name, affine, default):
+    forward, backward = getattr(_functions, name), getattr(_functions, f"{name}_backward")
+
+    def given(vectors):
+        return [vector if vector.size else None for vector in vectors]
+
+    def one(eps, x, *vectors):
+        if handler() == "callback":
+            return _back(lambda x, *vectors: forward(x, *given(vectors), eps=eps),
+                         _jax.ShapeDtypeStruct(x.shape, x.dtype), [x, *vectors])
+        return _rows(name, [x], vectors, eps)
+
+    def called(eps, x, *vectors):
+        @_jax.custom_batching.custom_vmap
+        def batched(x, *vectors):
+            return one(eps, x, *vectors)
+
+        @batched.def_vmap
+        def over_a_batch(size, in_batched, x, *vectors):
+            if not any(in_batched[1:]):  # more rows of the same weights
+                return batched(x, *vectors), True
+            operands = [operand if is_batched else _jnp.broadcast_to(operand, (size, *operand.shape))
+                        for operand, is_batched in zip((x, *vectors), in_batched, strict=True)]
+            return _jax.lax.map(lambda operands: batched(*operands), tuple(operands)), True
+
+        return batched(x, *vectors)
+
+    @_functools.partial(_jax.custom_vjp, nondiff_argnums=(0,))
+    def differentiable(eps, x, *vectors):
+        return called(eps, x, *vectors)
+
+    def gradient(eps, saved, grad):
+        x, *vectors = saved
+        like = [_jax.ShapeDtypeStruct(operand.shape, operand.dtype) for operand in saved]
+
+        def python(grad, x, *vectors):
+            grad_x, *grads = backward(grad, x, *given(vectors), eps=eps)
+            return grad_x, *(vector if of is None else of for of, vector in zip(grads, vectors, strict=True))
+
+        return tuple(_back(python, like, [grad, x, *vectors]))
+
+    differentiable.defvjp(lambda eps, *operands: (differentiable(eps, *operands), operands), gradient)
+    compiled = _jax.jit(differentiable, static_argnums=0)
+
+    def checked(eps, x, *vectors):
+        (x,) = _of_one_kind(name, [x])
+        if x.ndim == 0:
+            raise ValueError(f"lanewise.jax.{name} expected x of one dimension or more; got one number")
+        if not 0 <= eps < _np.inf:
+            raise ValueError(f"lanewise.jax.{name} expected an eps of 0 or more, and finite; got {eps}")
+        of = [_jnp.zeros(0, x.dtype) if vector is None else _jnp.asarray(vector) for vector in vectors]
+        for role, vector, was in zip(affine, of, vectors, strict=True):
+            if was is not None and (vector.shape != x.shape[-1:] or vector.dtype != x.dtype):
+                raise ValueError(f"lanewise.jax.{name} expected a {role} of the length and dtype of a row; got "
+                                 f"{vector.shape} {vector.dtype} for x of {x.shape} {x.dtype}")
+        return compiled(float(eps), x, *of)
+
+    namespace = {"checked": checked}
+    listed = ", ".join(f"{of}=None" for of in affine)
+    exec(f"def function(x, {listed}, *, eps={default}):\n    return checked(eps, x, {', '.join(affine)})", namespace)
+    parameters = dict.fromkeys(affine, ("array_like, optional", "Of the length and dtype of a row."))
+    parameters["eps"] = ("float", f"As of `lanewise.{name}`; not differentiated, and static under jit.")
+    _publish(name, namespace["function"], "x", parameters, "along the last axis", "")
+
+
 for _name in [name for name, entry in _TABLE.items() if entry.slope and not entry.parameters]:
     _elementwise(_name, {})
 for _name, _parameters in _PARAMETRIC.items():
     _elementwise(_name, _parameters)
 for _name in _GATES:
     _gate(_name)
+for _name in ("softmax", "log_softmax"):
+    _along_axis(_name)
+for _name, (_affine, _eps) in _NORMS.items():
+    _norm(_name, _affine, _eps)

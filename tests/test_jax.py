@@ -15,6 +15,7 @@ from lanewise import jax as lj  # noqa: E402
 jax.config.update("jax_platforms", "cpu")
 NAMES = [name for name in lj.__all__ if name != "handler"]
 GATES = {"geglu", "reglu", "swiglu"}
+NORMS = {"rms_norm": 1, "layer_norm": 2}  # how many weights
 DTYPES = [np.float16, ml_dtypes.bfloat16, np.float32]
 
 
@@ -31,9 +32,9 @@ def way(request, monkeypatch):
 
 
 def operands(name, dtype, shape=(3, 701)):
-    x = np.random.default_rng(5).normal(0, 3, (2, *shape)).astype(dtype)
-    x[0, 0, :3] = 1e-39, np.inf, -0.0
-    return list(x[:2 if name in GATES else 1])
+    x = np.random.default_rng(5).normal(0, 3, (3, *shape)).astype(dtype)
+    x[0].reshape(-1)[:3] = 1e-39, 3 if name in NORMS else np.inf, -0.0
+    return [*x[:2 if name in GATES else 1], *x[1:1 + NORMS.get(name, 0)].reshape(-1, x[0].size)[:, :shape[-1]]]
 
 
 def same(found, expected):
@@ -43,20 +44,20 @@ def same(found, expected):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_same_bits(way, dtype):
-    for name in NAMES if way == "foreign function" else ["silu", "elu", "swiglu"]:
+    for name in NAMES if way == "foreign function" else ["silu", "elu", "swiglu", "softmax", "layer_norm"]:
         x = operands(name, dtype)
         same(getattr(lj, name)(*x), getattr(lw, name)(*x))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_gradients_have_the_bits_of_the_backward(way, dtype):
-    for name in NAMES if way == "foreign function" else ["silu", "elu", "tanh", "swiglu"]:
+    for name in NAMES if way == "foreign function" else ["silu", "elu", "tanh", "swiglu", "log_softmax", "rms_norm"]:
         x = [np.where(np.isfinite(of), of, of.dtype.type(1)) for of in operands(name, dtype)]
         y, pull = jax.vjp(getattr(lj, name), *x)
         grad = np.ones_like(x[0])
-        saved = [np.asarray(y)] if name in ("tanh", "sigmoid") else x
+        saved = [np.asarray(y)] if name in ("tanh", "sigmoid", "softmax", "log_softmax") else x
         expected = getattr(lw, f"{name}_backward")(grad, *saved)
-        for found, of in zip(pull(grad), expected if name in GATES else [expected], strict=True):
+        for found, of in zip(pull(grad), expected if len(x) > 1 or name in NORMS else [expected], strict=True):
             same(found, of)
 
 
@@ -73,6 +74,40 @@ def test_jit_and_vmap(way):
     same(jax.vmap(lj.silu)(x), expected)
     same(jax.jit(jax.vmap(lj.silu, in_axes=1, out_axes=1))(x), expected)
     same(jax.vmap(jax.grad(lj.silu))(x[1]), lw.silu_backward(np.ones_like(x[1]), x[1]))
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_softmax_along_an_axis(way, axis):
+    (x,) = operands("softmax", np.float32, (3, 4, 5))
+    x = np.where(np.isfinite(x), x, 1).astype(np.float32)
+    same(lj.softmax(x, axis), lw.softmax(x, axis))
+    same(jax.vmap(lj.softmax)(x), lw.softmax(x))
+    y, pull = jax.vjp(lambda x: lj.log_softmax(x, axis), x)
+    same(pull(x)[0], lw.log_softmax_backward(x, np.asarray(y), axis))
+
+
+def test_norms_of_a_batch(way):
+    x, *weights = operands("layer_norm", np.float32, (4, 3, 5))
+    x, weights = x.astype(np.float32), [np.ones(5, np.float32), np.full(5, 0.5, np.float32)]
+    expected = lw.layer_norm(x, *weights, eps=1e-3)
+    same(jax.jit(jax.vmap(lambda x: lj.layer_norm(x, *weights, eps=1e-3)))(x), expected)
+    many = [np.tile(weight, (4, 1)) for weight in weights]
+    same(jax.vmap(lambda x, *weights: lj.layer_norm(x, *weights, eps=1e-3))(x, *many), expected)
+    found = jax.vmap(jax.grad(lambda x, weight: lj.rms_norm(x, weight).sum(), argnums=(0, 1)), (0, None))(x, weights[0])
+    for k in range(4):
+        for of, back in zip(found, lw.rms_norm_backward(np.ones_like(x[k]), x[k], weights[0]), strict=True):
+            same(of[k], back)
+    same(lj.rms_norm(x), lw.rms_norm(x))
+
+
+def test_norms_refuse():
+    x = np.ones((2, 3), np.float32)
+    with pytest.raises(ValueError, match=r"expected a weight of the length and dtype of a row; got \(2,\) float32 for"):
+        lj.rms_norm(x, np.ones(2, np.float32))
+    with pytest.raises(ValueError, match="expected an eps of 0 or more, and finite; got -1"):
+        lj.layer_norm(x, eps=-1)
+    with pytest.raises(ValueError, match="of one dimension or more"):
+        lj.rms_norm(np.float32(1))
 
 
 def test_a_parameter_of_16_bit_numbers_is_not_rounded(way):

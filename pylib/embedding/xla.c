@@ -1,18 +1,39 @@
-/* One handler of XLA's foreign function interface for every elementwise kernel: compiled by lanewise.jax when it is
- * first used, against the header that JAX installs. The kernel is named by its place in the table of lanewise.h, which
- * never changes: an address would not survive in XLA's cache of programs. No mathematics. */
+/* Two handlers of XLA's foreign function interface, for every elementwise kernel and for every function along the last
+ * axis: compiled by lanewise.jax when they are first used, against the header that JAX installs. A kernel is named by
+ * its place in the table of lanewise.h, which never changes, a loop along an axis by its place in lanewise.jax's list:
+ * an address would not survive in XLA's cache of programs. No mathematics. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "xla/ffi/api/c_api.h"
 
-enum { ENTER = 0, LEAVE = 1, MOST = 5, BLOCK = 1024 };
+enum { ENTER = 0, LEAVE = 1, MOST = 5, BLOCK = 1024, MOST_OPERANDS = 7, MOST_LOOPS = 64 };
 
 static const struct {
     int abi, functions;
     void (*function[1])(void);
 } *table;
 
+/* a loop of a gufunc, as NumPy calls it, and a letter for each operand: r a row, v a vector along it, which may have no
+ * length, s a number of each row in float64 */
+typedef struct {
+    void (*function)(char **, const intptr_t *, const intptr_t *, void *);
+    void *data;
+    int inputs;
+    char kinds[MOST_OPERANDS + 1];
+} row_loop;
+
+static row_loop loops[MOST_LOOPS];
+
 void lanewise_set_table(const void *address) { table = address; }
+
+void lanewise_set_loop(int place, void *function, void *data, int inputs, const char *kinds) {
+    row_loop *loop = &loops[place];
+    loop->function = (void (*)(char **, const intptr_t *, const intptr_t *, void *))function;
+    loop->data = data;
+    loop->inputs = inputs;
+    strncpy(loop->kinds, kinds, MOST_OPERANDS);
+}
 
 static XLA_FFI_Error *error(const XLA_FFI_CallFrame *frame, const char *message) {
     XLA_FFI_Error_Create_Args args = {XLA_FFI_Error_Create_Args_STRUCT_SIZE, NULL, message,
@@ -20,11 +41,31 @@ static XLA_FFI_Error *error(const XLA_FFI_CallFrame *frame, const char *message)
     return frame->api->XLA_FFI_Error_Create(&args);
 }
 
-static int64_t attribute(const XLA_FFI_CallFrame *frame, const char *name) {
+static const void *value_of(const XLA_FFI_CallFrame *frame, const char *name) {
     for (int64_t k = 0; k < frame->attrs.size; k++)
         if (frame->attrs.names[k]->len == strlen(name) && !memcmp(frame->attrs.names[k]->ptr, name, strlen(name)))
-            return *(const int64_t *)((const XLA_FFI_Scalar *)frame->attrs.attrs[k])->value;
-    return -1;
+            return ((const XLA_FFI_Scalar *)frame->attrs.attrs[k])->value;
+    return NULL;
+}
+
+static int64_t attribute(const XLA_FFI_CallFrame *frame, const char *name) {
+    const int64_t *value = value_of(frame, name);
+    return value == NULL ? -1 : *value;
+}
+
+/* whether XLA asks for the version of its interface, which is then told */
+static int asks_for_version(XLA_FFI_CallFrame *frame) {
+    if (frame->extension_start == NULL || frame->extension_start->type != XLA_FFI_Extension_Metadata) return 0;
+    XLA_FFI_Metadata *metadata = ((XLA_FFI_Metadata_Extension *)frame->extension_start)->metadata;
+    metadata->api_version.major_version = XLA_FFI_API_MAJOR;
+    metadata->api_version.minor_version = XLA_FFI_API_MINOR;
+    return 1;
+}
+
+static ptrdiff_t elements_of(const XLA_FFI_Buffer *buffer) {
+    ptrdiff_t n = 1;
+    for (int64_t k = 0; k < buffer->rank; k++) n *= buffer->dims[k];
+    return n;
 }
 
 static int is_short(const XLA_FFI_Buffer *buffer) {
@@ -66,22 +107,15 @@ XLA_FFI_Error *lanewise_flat(XLA_FFI_CallFrame *frame) {
     XLA_FFI_Buffer *buffers[MOST];
     char *p[MOST];
     uint64_t callers[8];
-    ptrdiff_t n = 1;
     int inputs = (int)frame->args.size, operands = inputs + (int)frame->rets.size;
-    if (frame->extension_start != NULL && frame->extension_start->type == XLA_FFI_Extension_Metadata) {
-        XLA_FFI_Metadata *metadata = ((XLA_FFI_Metadata_Extension *)frame->extension_start)->metadata;
-        metadata->api_version.major_version = XLA_FFI_API_MAJOR;
-        metadata->api_version.minor_version = XLA_FFI_API_MINOR;
-        return NULL;
-    }
+    if (asks_for_version(frame)) return NULL;
     if (operands > MOST || operands < 2)
         return error(frame, "lanewise: a kernel has two to five operands");
     for (int k = 0; k < operands; k++) {
         buffers[k] = k < inputs ? frame->args.args[k] : frame->rets.rets[k - inputs];
         p[k] = buffers[k]->data;
     }
-    for (int64_t k = 0; k < buffers[0]->rank; k++)
-        n *= buffers[0]->dims[k];
+    ptrdiff_t n = elements_of(buffers[0]);
     int64_t function = attribute(frame, "function"), widen = attribute(frame, "widen"),
             narrow = attribute(frame, "narrow");
     if (table == NULL || function < 0 || function >= table->functions)
@@ -93,5 +127,49 @@ XLA_FFI_Error *lanewise_flat(XLA_FFI_CallFrame *frame) {
     else
         call(table->function[function], p, operands, n);
     ((void (*)(const uint64_t *))table->function[LEAVE])(callers);
+    return NULL;
+}
+
+static intptr_t size_of(const XLA_FFI_Buffer *buffer) {
+    return buffer->dtype == XLA_FFI_DataType_F64 ? 8 : buffer->dtype == XLA_FFI_DataType_F32 ? 4 : 2;
+}
+
+XLA_FFI_Error *lanewise_rows(XLA_FFI_CallFrame *frame) {
+    char *args[MOST_OPERANDS];
+    intptr_t dims[MOST_OPERANDS + 2], steps[2 * MOST_OPERANDS];
+    uint64_t callers[8];
+    double *statistics = NULL;
+    if (asks_for_version(frame)) return NULL;
+    int64_t place = attribute(frame, "loop");
+    const double *number = value_of(frame, "number");
+    if (place < 0 || place >= MOST_LOOPS || loops[place].function == NULL || number == NULL)
+        return error(frame, "lanewise: the installed lanewise has no such function: upgrade it");
+    const row_loop *loop = &loops[place];
+    const XLA_FFI_Buffer *x = frame->args.args[0];
+    const int operands = (int)strlen(loop->kinds);
+    const intptr_t n = x->dims[x->rank - 1];
+    if (n == 0 || elements_of(x) == 0) return NULL;
+    const intptr_t rows = elements_of(x) / n;
+    int core = operands, vectors = 2, input = 0, output = 0, kept = 0;
+    dims[0] = rows, dims[1] = n, dims[2] = 1;
+    for (int k = loop->inputs; k < operands; k++) kept += loop->kinds[k] == 's';
+    if (kept > 0 && (statistics = malloc(kept * rows * sizeof(double))) == NULL)
+        return error(frame, "lanewise: no memory for the statistics of the rows");
+    for (int k = 0; k < operands; k++) {
+        if (loop->kinds[k] == 's') { /* what a row's number is, JAX cannot hold without its float64 */
+            args[k] = k < loop->inputs ? (char *)number : (char *)(statistics + --kept * rows);
+            steps[k] = k < loop->inputs ? 0 : (intptr_t)sizeof(double);
+            continue;
+        }
+        const XLA_FFI_Buffer *buffer = k < loop->inputs ? frame->args.args[input++] : frame->rets.rets[output++];
+        args[k] = buffer->data;
+        steps[k] = loop->kinds[k] == 'v' ? 0 : n * size_of(buffer);
+        steps[core++] = size_of(buffer);
+        if (loop->kinds[k] == 'v') dims[vectors++] = elements_of(buffer);
+    }
+    ((void (*)(uint64_t *))table->function[ENTER])(callers);
+    loop->function(args, dims, steps, loop->data);
+    ((void (*)(const uint64_t *))table->function[LEAVE])(callers);
+    free(statistics);
     return NULL;
 }
