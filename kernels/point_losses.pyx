@@ -9,7 +9,7 @@ from .lanes cimport at_least, at_most, f32x, f64x, magnitude, real, splat, where
 from .loops.operations cimport Operands, along_axis
 from .loops.reductions cimport Pair, element, first_lanes, map_block, map_row, sum_block, sum_row, take, wide
 from .math.elementary cimport sigmoid
-from .points.curves cimport softplus
+from .points.softplus cimport softplus
 
 np.import_array()
 np.import_ufunc()

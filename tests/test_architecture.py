@@ -25,8 +25,6 @@ LONG = {  # code files of more lines, and why they are not parted
     "kernels/loops/ufuncs.pxd": _LOOPS,
     "kernels/operands.pyx": "compiled once for all levels; two modules would call each other for every operand",
     "kernels/math/elementary.pxd": "functions that share the steps of one exponential and one logarithm",
-    "kernels/points/curves.pxd": "forwards that share parts of one another",
-    "kernels/points/slopes.pxd": "slopes that share parts of one another",
     "pylib/evolution/runs.py": "half of it documents the settings of two functions",
     "pylib/include/lanewise.h": "made by tools/header.py: a declaration for each function",
 }
