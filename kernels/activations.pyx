@@ -638,10 +638,10 @@ geglu_backward_ufunc = elementwise(b"geglu_backward", <void*>geglu_backward_floa
 reglu_backward_ufunc = elementwise(b"reglu_backward", <void*>reglu_backward_float32,
                                    <void*>reglu_backward_float64, 3, 2)
 
-# What follows are other forms of the kernels above: of one number, of one parameter for all elements, of 16-bit floats.
+# From here on written by tools/forms.py: other forms of the kernels above, for callers from C.
 cdef void passed(void* kernel, Dtype dtype, int arrays, int numbers, const operand* operands,
                  Py_ssize_t n) noexcept nogil:
-    # called by each, not copied to it
+    # called by each form, not copied to it
     pass_through(kernel, dtype, arrays, numbers, operands, n)
 
 
@@ -841,8 +841,8 @@ cdef void leaky_relu_backward_scalar_float32(const float* grad, const float* x, 
     cdef operand[4] operands = [grad, x, &negative_slope, grad_x]
     passed(<void*>leaky_relu_backward_float32, FLOAT32, 2, 1, operands, n)
 
-cdef void leaky_relu_backward_scalar_float64(const double* grad, const double* x, double negative_slope,
-                                             double* grad_x, Py_ssize_t n) noexcept nogil:
+cdef void leaky_relu_backward_scalar_float64(const double* grad, const double* x, double negative_slope, double* grad_x,
+                                             Py_ssize_t n) noexcept nogil:
     cdef operand[4] operands = [grad, x, &negative_slope, grad_x]
     passed(<void*>leaky_relu_backward_float64, FLOAT64, 2, 1, operands, n)
 
