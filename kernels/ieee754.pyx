@@ -18,7 +18,7 @@ from .formats.loops cimport (
 )
 from .lanes cimport F32_LANES, F64_LANES, splat_u32, splat_u64, u32x, u64x
 from .loops.threads cimport shared_thread_count
-from .loops.ufuncs cimport MAX_OPERANDS, UINT8, UINT16, UINT32, UINT64, Row, size_of, span, ufunc_of_rows
+from .loops.ufuncs cimport MAX_OPERANDS, UINT8, UINT16, UINT32, UINT64, Registration, size_of, span, ufunc_of
 
 from . import describe_format
 
@@ -179,9 +179,10 @@ cdef list operands_of(str function, description, int number, wide_format):
     return [kinds[kind] for kind in SIGNATURES[function].replace(">", "")]
 
 
-cdef Row row_of(str function, description, wide_format=None, str rounding="nearest", bint saturate=False) except *:
+cdef Registration registration_of(str function, description, wide_format=None, str rounding="nearest",
+                                  bint saturate=False) except *:
     # the kernel, its operands, and its constants, which live as long as the process
-    cdef Row row
+    cdef Registration registration
     cdef Format* f
     cdef Conversion* c
     cdef int k = 0
@@ -189,48 +190,48 @@ cdef Row row_of(str function, description, wide_format=None, str rounding="neare
     if wide_format is None:
         f = <Format*>malloc(sizeof(Format))
         f[0] = format_of(description)
-        row.told = f
+        registration.context = f
     else:
         c = <Conversion*>malloc(sizeof(Conversion))
         c[0] = conversion_of(description, wide_format, rounding, saturate)
-        row.told = c
-    row.kernel = <void*><size_t>KERNELS[wide_size, description.code_size][function]
-    row.n_in = SIGNATURES[function].index(">")
-    row.n_out = len(SIGNATURES[function]) - 1 - row.n_in
-    row.threads = shared_thread_count()
-    row.lanes = F32_LANES
+        registration.context = c
+    registration.kernel = <void*><size_t>KERNELS[wide_size, description.code_size][function]
+    registration.n_in = SIGNATURES[function].index(">")
+    registration.n_out = len(SIGNATURES[function]) - 1 - registration.n_in
+    registration.threads = shared_thread_count()
+    registration.lanes = F32_LANES
     for width, _ in operands_of(function, description, 0, wide_format):
-        row.dtypes[k] = {1: UINT8, 2: UINT16, 4: UINT32, 8: UINT64}[width]
+        registration.dtypes[k] = {1: UINT8, 2: UINT16, 4: UINT32, 8: UINT64}[width]
         if width == 8:
-            row.lanes = F64_LANES
+            registration.lanes = F64_LANES
         k += 1
-    return row
+    return registration
 
 
 def of_formats(str function, str name, list descriptions):
     """A ufunc with a loop for each (description, type number of its numbers or codes)."""
-    cdef Row[16] rows
+    cdef Registration[16] registrations
     cdef int[16 * MAX_OPERANDS] types
     cdef int r = 0, k = 0
     for description, number in descriptions:
-        rows[r] = row_of(function, description)
+        registrations[r] = registration_of(function, description)
         r += 1
         for _, types[k] in operands_of(function, description, number, None):
             k += 1
-    return ufunc_of_rows(name.encode(), b"", rows, types, r)
+    return ufunc_of(name.encode(), b"", registrations, types, r)
 
 
 def of_conversions(str function, str name, description, wide_formats, str rounding, bint saturate):
     """A ufunc with a loop for each wide format, between it and the one described."""
-    cdef Row[2] rows
+    cdef Registration[2] registrations
     cdef int[2 * MAX_OPERANDS] types
     cdef int r = 0, k = 0
     for wide_format in wide_formats:
-        rows[r] = row_of(function, description, wide_format, rounding, saturate)
+        registrations[r] = registration_of(function, description, wide_format, rounding, saturate)
         r += 1
         for _, types[k] in operands_of(function, description, UNSIGNED[description.code_size], wide_format):
             k += 1
-    return ufunc_of_rows(name.encode(), b"", rows, types, r)
+    return ufunc_of(name.encode(), b"", registrations, types, r)
 
 
 def to_odd(x):
@@ -284,29 +285,29 @@ def count(const code[::1] codes, int64_t[::1] counts):
             counts[k] += tables[0][k] + tables[1][k] + tables[2][k] + tables[3][k]
 
 
-# The C interface: the same kernels, each with its row.
+# The C interface: the same kernels, each with its registration.
 
-cdef Row row_between(str function, str narrow) except *:
+cdef Registration registration_between(str function, str narrow) except *:
     # of a function between float32 and a format of that name
-    return row_of(function, describe_format(narrow), describe_format("binary32"))
+    return registration_of(function, describe_format(narrow), describe_format("binary32"))
 
 
-cdef void run(const Row* row, const void* a, const void* b, const void* c, const void* d,
+cdef void run(const Registration* registration, const void* a, const void* b, const void* c, const void* d,
               Py_ssize_t n) noexcept nogil:
     # on contiguous operands of n elements, NULL behind the last
     cdef char* operands[MAX_OPERANDS]
     cdef np.npy_intp[MAX_OPERANDS] steps
     cdef int k
     operands[0], operands[1], operands[2], operands[3] = <char*>a, <char*>b, <char*>c, <char*>d
-    for k in range(row.n_in + row.n_out):
-        steps[k] = size_of(row.dtypes[k])
-    span(row, operands, steps, 0, n)
+    for k in range(registration.n_in + registration.n_out):
+        steps[k] = size_of(registration.dtypes[k])
+    span(registration, operands, steps, 0, n)
 
 
-cdef Row decompose32 = row_of("decompose", describe_format("binary32"))
-cdef Row compose32 = row_of("compose", describe_format("binary32"))
-cdef Row classify32 = row_of("classify", describe_format("binary32"))
-cdef Row ulp32 = row_of("ulp", describe_format("binary32"))
+cdef Registration decompose32 = registration_of("decompose", describe_format("binary32"))
+cdef Registration compose32 = registration_of("compose", describe_format("binary32"))
+cdef Registration classify32 = registration_of("classify", describe_format("binary32"))
+cdef Registration ulp32 = registration_of("ulp", describe_format("binary32"))
 
 cdef void decompose_float32(const float* x, uint8_t* sign, uint8_t* exponent, uint32_t* mantissa,
                             Py_ssize_t n) noexcept nogil:
@@ -323,10 +324,10 @@ cdef void ulp_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
     run(&ulp32, x, y, NULL, NULL, n)
 
 
-cdef Row decompose64 = row_of("decompose", describe_format("binary64"))
-cdef Row compose64 = row_of("compose", describe_format("binary64"))
-cdef Row classify64 = row_of("classify", describe_format("binary64"))
-cdef Row ulp64 = row_of("ulp", describe_format("binary64"))
+cdef Registration decompose64 = registration_of("decompose", describe_format("binary64"))
+cdef Registration compose64 = registration_of("compose", describe_format("binary64"))
+cdef Registration classify64 = registration_of("classify", describe_format("binary64"))
+cdef Registration ulp64 = registration_of("ulp", describe_format("binary64"))
 
 cdef void decompose_float64(const double* x, uint8_t* sign, uint16_t* exponent, uint64_t* mantissa,
                             Py_ssize_t n) noexcept nogil:
@@ -343,8 +344,8 @@ cdef void ulp_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
     run(&ulp64, x, y, NULL, NULL, n)
 
 
-cdef Row encode_binary16 = row_between("encode", "binary16")
-cdef Row decode_binary16 = row_between("decode", "binary16")
+cdef Registration encode_binary16 = registration_between("encode", "binary16")
+cdef Registration decode_binary16 = registration_between("decode", "binary16")
 
 cdef void encode_binary16_float32(const float* x, uint16_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_binary16, x, codes, NULL, NULL, n)
@@ -353,8 +354,8 @@ cdef void decode_binary16_float32(const uint16_t* codes, float* y, Py_ssize_t n)
     run(&decode_binary16, codes, y, NULL, NULL, n)
 
 
-cdef Row encode_bfloat16 = row_between("encode", "bfloat16")
-cdef Row decode_bfloat16 = row_between("decode", "bfloat16")
+cdef Registration encode_bfloat16 = registration_between("encode", "bfloat16")
+cdef Registration decode_bfloat16 = registration_between("decode", "bfloat16")
 
 cdef void encode_bfloat16_float32(const float* x, uint16_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_bfloat16, x, codes, NULL, NULL, n)
@@ -363,8 +364,8 @@ cdef void decode_bfloat16_float32(const uint16_t* codes, float* y, Py_ssize_t n)
     run(&decode_bfloat16, codes, y, NULL, NULL, n)
 
 
-cdef Row encode_float8_e5m2 = row_between("encode", "float8_e5m2")
-cdef Row decode_float8_e5m2 = row_between("decode", "float8_e5m2")
+cdef Registration encode_float8_e5m2 = registration_between("encode", "float8_e5m2")
+cdef Registration decode_float8_e5m2 = registration_between("decode", "float8_e5m2")
 
 cdef void encode_float8_e5m2_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_float8_e5m2, x, codes, NULL, NULL, n)
@@ -373,8 +374,8 @@ cdef void decode_float8_e5m2_float32(const uint8_t* codes, float* y, Py_ssize_t 
     run(&decode_float8_e5m2, codes, y, NULL, NULL, n)
 
 
-cdef Row encode_float8_e4m3fn = row_between("encode", "float8_e4m3fn")
-cdef Row decode_float8_e4m3fn = row_between("decode", "float8_e4m3fn")
+cdef Registration encode_float8_e4m3fn = registration_between("encode", "float8_e4m3fn")
+cdef Registration decode_float8_e4m3fn = registration_between("decode", "float8_e4m3fn")
 
 cdef void encode_float8_e4m3fn_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_float8_e4m3fn, x, codes, NULL, NULL, n)
@@ -383,8 +384,8 @@ cdef void decode_float8_e4m3fn_float32(const uint8_t* codes, float* y, Py_ssize_
     run(&decode_float8_e4m3fn, codes, y, NULL, NULL, n)
 
 
-cdef Row encode_float8_e8m0fnu = row_between("encode", "float8_e8m0fnu")
-cdef Row decode_float8_e8m0fnu = row_between("decode", "float8_e8m0fnu")
+cdef Registration encode_float8_e8m0fnu = registration_between("encode", "float8_e8m0fnu")
+cdef Registration decode_float8_e8m0fnu = registration_between("decode", "float8_e8m0fnu")
 
 cdef void encode_float8_e8m0fnu_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_float8_e8m0fnu, x, codes, NULL, NULL, n)
@@ -393,8 +394,8 @@ cdef void decode_float8_e8m0fnu_float32(const uint8_t* codes, float* y, Py_ssize
     run(&decode_float8_e8m0fnu, codes, y, NULL, NULL, n)
 
 
-cdef Row encode_float6_e3m2fn = row_between("encode", "float6_e3m2fn")
-cdef Row decode_float6_e3m2fn = row_between("decode", "float6_e3m2fn")
+cdef Registration encode_float6_e3m2fn = registration_between("encode", "float6_e3m2fn")
+cdef Registration decode_float6_e3m2fn = registration_between("decode", "float6_e3m2fn")
 
 cdef void encode_float6_e3m2fn_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_float6_e3m2fn, x, codes, NULL, NULL, n)
@@ -403,8 +404,8 @@ cdef void decode_float6_e3m2fn_float32(const uint8_t* codes, float* y, Py_ssize_
     run(&decode_float6_e3m2fn, codes, y, NULL, NULL, n)
 
 
-cdef Row encode_float6_e2m3fn = row_between("encode", "float6_e2m3fn")
-cdef Row decode_float6_e2m3fn = row_between("decode", "float6_e2m3fn")
+cdef Registration encode_float6_e2m3fn = registration_between("encode", "float6_e2m3fn")
+cdef Registration decode_float6_e2m3fn = registration_between("decode", "float6_e2m3fn")
 
 cdef void encode_float6_e2m3fn_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_float6_e2m3fn, x, codes, NULL, NULL, n)
@@ -413,8 +414,8 @@ cdef void decode_float6_e2m3fn_float32(const uint8_t* codes, float* y, Py_ssize_
     run(&decode_float6_e2m3fn, codes, y, NULL, NULL, n)
 
 
-cdef Row encode_float4_e2m1fn = row_between("encode", "float4_e2m1fn")
-cdef Row decode_float4_e2m1fn = row_between("decode", "float4_e2m1fn")
+cdef Registration encode_float4_e2m1fn = registration_between("encode", "float4_e2m1fn")
+cdef Registration decode_float4_e2m1fn = registration_between("decode", "float4_e2m1fn")
 
 cdef void encode_float4_e2m1fn_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_float4_e2m1fn, x, codes, NULL, NULL, n)

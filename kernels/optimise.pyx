@@ -5,7 +5,7 @@ from libc.math cimport sqrt
 from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc, qsort
 
-from .lanes cimport f32x, f64x, fma, magnitude, real, root, splat, splat_f64, store_f64
+from .lanes cimport f32x, f64x, fma, magnitude, real, splat, splat_f64, square_root, store_f64
 from .loops.chunks cimport CHUNK, chunks_of, each_chunk
 from .loops.maps cimport lanes, skip, store, store_part
 from .loops.reductions cimport Pair, sum_block, sum_row, take, wide
@@ -87,7 +87,7 @@ cdef inline real adamw_point(real param, real grad, real* first, real* second, c
     # the bias of a start at 0. (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.)
     first[0] = fma(c[BETA1_REST], grad - first[0], first[0])
     second[0] = fma(c[BETA2], second[0], c[BETA2_REST] * grad * grad)
-    return fma(param, c[KEPT], -(c[RATE] * first[0] / fma(root(second[0]), c[UNBIASED], c[EPS])))
+    return fma(param, c[KEPT], -(c[RATE] * first[0] / fma(square_root(second[0]), c[UNBIASED], c[EPS])))
 
 
 cdef inline void put(real* y, real x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:

@@ -80,6 +80,22 @@ def test_files_in_the_page_exist():
         assert (ROOT / file).exists(), file
 
 
+WORDS = {  # in the kernels: a word that has been found to have two meanings, and what is written in its place
+    r"\btold\d?\b": "context, or constants",
+    r"\broot\(": "square_root: a root is a zero of a function",
+    r"\bless_\w+": "minus_...: less is smaller than",
+    r"\bRow\b": "Registration: a row is a slice of an array",
+}
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_has_one_meaning(word):
+    headers = [path for room in ("math", "points", "loops", "formats", "rowwise")
+               for path in (ROOT / "kernels" / room).glob("*.pxd")]
+    found = [path.name for path in headers if re.search(word, path.read_text("utf-8"))]
+    assert not found, f"write {WORDS[word]}"
+
+
 def code_files():
     for folder in ("kernels", "pylib", "tests", "tools", "bench"):
         for path in (ROOT / folder).rglob("*"):

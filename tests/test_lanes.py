@@ -54,10 +54,10 @@ def pairs(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_root(registers, dtype):
+def test_square_root(registers, dtype):
     x = whole_registers(np.concatenate([specials(dtype), any_bits(dtype, 8192)]))
     y = np.empty_like(x)
-    registers.root(x, y)
+    registers.square_root(x, y)
     with np.errstate(invalid="ignore"):
         assert_same(y, np.sqrt(x))
 

@@ -28,7 +28,7 @@ cdef enum FloatClass:
     POSITIVE_INFINITY
 
 cdef enum Loss:
-    # what a finite number meets when it is rounded to nearest into a format
+    # what rounding to nearest into a format does to a number
     EXACT
     ROUNDED
     ROUNDED_SUBNORMAL
@@ -49,10 +49,10 @@ cdef struct Format:
     int64_t zero  # -1 where there is none
     int64_t last_subnormal  # -1 where there is none
     int64_t largest  # the largest finite
-    int64_t infinity  # the largest finite where there is none: what lies above is NaN
-    int64_t nan  # the NaN that is made here; 0 where there is none
-    int64_t last_signaling  # what lies above is a quiet NaN
-    uint64_t payload  # what a NaN carries
+    int64_t infinity  # the largest finite where the format has none: above it are the NaNs
+    int64_t nan  # the NaN that conversions return; 0 where there is none
+    int64_t last_signaling  # the last signalling NaN: those above are quiet
+    uint64_t payload  # mask of a NaN's payload
     uint64_t one  # 1.0
     int64_t exact_limit  # the largest whole number up to which none is missing
 
@@ -69,8 +69,8 @@ cdef struct Conversion:
     uint64_t mantissa_bits
     uint64_t smallest_exponent  # its exponent field where the narrow format has its smallest normal number
     uint64_t smallest_normal  # that number
-    uint64_t leading  # what is added to read a subnormal and subtracted after: that number, or 0 without subnormals
-    int64_t subnormals_below  # where rounding needs `magic`: that number, or 0 where both formats begin at it
+    uint64_t leading  # the leading 1 that a subnormal is read with, subtracted after; 0 without subnormals
+    int64_t subnormals_below  # below it numbers round by `magic`: smallest_normal, or 0 where both have the same
     uint64_t magic  # the wide number whose last place weighs as much as the smallest subnormal
     int machine_format  # whether the processor does this conversion itself: 16 for binary16, 8 for bfloat16, or 0
     bint directed  # whether it rounds toward a side and not to nearest
@@ -227,15 +227,15 @@ cdef inline word exact_integer_of(word code, const Format* f) noexcept nogil:
 
 
 cdef inline word finish(word x, word m, word code, const Conversion* c) noexcept nogil:
-    # the NaNs and the sign, after a rounding
+    # the rounded magnitude `code` with NaNs put in and the sign of x
     cdef word nan = spread(x, c.f.nan) | ((m >> spread(x, c.shift)) & spread(x, c.f.payload))
     code = where_less(spread(x, c.infinity), m, nan, code)
     return code | ((x >> spread(x, c.sign_shift)) & spread(x, c.f.sign))
 
 
 cdef inline word nearest_magnitude(word m, const Conversion* c) noexcept nogil:
-    # Normals round by an integer addition that carries into the exponent. Subnormals round where the sum with
-    # `magic` has its last place, by the processor.
+    # Normal numbers are rounded by an integer addition that carries into the exponent. Subnormals are rounded by the
+    # processor, in a sum with `magic`, whose last place is that of the result.
     cdef word shift = spread(m, c.shift), magic = spread(m, c.magic), code
     code = (m + spread(m, c.half - c.rebias) + ((m >> shift) & spread(m, c.odd))) >> shift
     return where_less(m, spread(m, c.subnormals_below), sum_of(m, magic) - magic, code)
@@ -247,8 +247,8 @@ cdef inline word nearest_of(word x, const Conversion* c) noexcept nogil:
 
 
 cdef inline word rounded_of(word x, word noise, bint stochastic, const Conversion* c) noexcept nogil:
-    # The significand, moved to the last place of its result, after adding what rounds it up: to a side, one less
-    # than a last place or nothing; stochastically, as many bits of noise as fall away.
+    # The significand, shifted right by the bits that the result has no place for, after adding to these bits what may
+    # carry: all ones or zero to round to a side, random bits to round stochastically.
     cdef word m = x & spread(x, c.magnitude), none = spread(x, 0), one = spread(x, 1), last = last_bit(x)
     cdef word exponent = m >> spread(x, c.mantissa_bits), significand = m & spread(x, c.mantissa_field)
     cdef word first = spread(x, c.smallest_exponent), away, dropped, added, code
@@ -274,13 +274,13 @@ cdef inline word directed_of(word x, const Conversion* c) noexcept nogil:
 
 
 cdef inline word stochastic_of(word x, word noise, const Conversion* c) noexcept nogil:
-    # up with the probability that what falls away is of a last place; noise is uniform on all bits of a lane
+    # Up with a probability equal to the dropped fraction of a last place; noise is uniform on all bits of a lane.
     return rounded_of(x, noise, True, c)
 
 
 cdef inline word power_of(word x, const Conversion* c) noexcept nogil:
-    # Into a format of powers of two alone: no sign, no zero, no subnormals. What is not above zero is NaN, or, where
-    # numbers saturate, a zero is the smallest; what is smaller than all powers becomes the smallest.
+    # Into a format of powers of two alone: no sign, no zero, no subnormals. A negative number or zero becomes
+    # NaN, except that a zero becomes the smallest power where numbers saturate; so does a number below it.
     cdef word none = spread(x, 0), shift = spread(x, c.shift), top = spread(x, c.positive_limit), code, small
     cdef word nan = spread(x, c.f.nan)
     code = at_most((x + spread(x, c.half - c.rebias)) >> shift, top)
@@ -308,7 +308,7 @@ cdef inline word wide_of(word code, const Conversion* c) noexcept nogil:
 
 
 cdef inline word error_of(word x, word code, const Conversion* c) noexcept nogil:
-    # what rounding x to `code` added to it; nothing where an infinity stays one
+    # the value of `code` minus x, its rounding error; 0 where both are the same, as infinities may be
     cdef word y = wide_of(code, c), none = spread(x, 0)
     return where_less(none, (x ^ y) & spread(x, c.magnitude), difference_of(y, x), none)
 

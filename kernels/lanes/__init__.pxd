@@ -90,7 +90,7 @@ cdef extern from "lanes/lanes.h" nogil:
     void stream_f32(float* p, f32x x)
     f32x splat_f32(float value)
     f32x fma_f32(f32x a, f32x b, f32x c)
-    f32x root_f32(f32x x)
+    f32x square_root_f32(f32x x)
     f32x at_least_f32(f32x x, f32x low)
     f32x at_most_f32(f32x x, f32x high)
     f32x magnitude_f32(f32x x)
@@ -111,7 +111,7 @@ cdef extern from "lanes/lanes.h" nogil:
     f64x splat_f64(double value)
     f64x fma_f64(f64x a, f64x b, f64x c)
     f64x add_product_f64(f64x a, f64x b, f64x c)  # a * b + c where a * b is exact, so that fusing changes nothing
-    f64x root_f64(f64x x)
+    f64x square_root_f64(f64x x)
     f64x at_least_f64(f64x x, f64x low)
     f64x at_most_f64(f64x x, f64x high)
     f64x magnitude_f64(f64x x)
@@ -158,12 +158,12 @@ cdef inline real fma(real a, real b, real c) noexcept nogil:
         return fma_f64(a, b, c)
 
 
-cdef inline real root(real x) noexcept nogil:
-    # the square root, rounded once
+cdef inline real square_root(real x) noexcept nogil:
+    # rounded once
     if real is f32x:
-        return root_f32(x)
+        return square_root_f32(x)
     else:
-        return root_f64(x)
+        return square_root_f64(x)
 
 
 cdef inline real at_least(real x, real low) noexcept nogil:

@@ -150,8 +150,8 @@ static inline void store_bfloat16(uint16_t *p, f32x x) {
 static inline f32x fma_f32(f32x a, f32x b, f32x c) { return _mm512_fmadd_ps(a, b, c); }
 static inline f64x fma_f64(f64x a, f64x b, f64x c) { return _mm512_fmadd_pd(a, b, c); }
 static inline f64x add_product_f64(f64x a, f64x b, f64x c) { return _mm512_fmadd_pd(a, b, c); }
-static inline f32x root_f32(f32x x) { return _mm512_sqrt_ps(x); }
-static inline f64x root_f64(f64x x) { return _mm512_sqrt_pd(x); }
+static inline f32x square_root_f32(f32x x) { return _mm512_sqrt_ps(x); }
+static inline f64x square_root_f64(f64x x) { return _mm512_sqrt_pd(x); }
 static inline f32x at_least_f32(f32x x, f32x low) { return _mm512_max_ps(low, x); }
 static inline f64x at_least_f64(f64x x, f64x low) { return _mm512_max_pd(low, x); }
 static inline f32x at_most_f32(f32x x, f32x high) { return _mm512_min_ps(high, x); }

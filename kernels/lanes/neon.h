@@ -139,8 +139,8 @@ static inline void store_bfloat16(uint16_t *p, f32x x) {
 static inline f32x fma_f32(f32x a, f32x b, f32x c) { return vfmaq_f32(c, a, b); }
 static inline f64x fma_f64(f64x a, f64x b, f64x c) { return vfmaq_f64(c, a, b); }
 static inline f64x add_product_f64(f64x a, f64x b, f64x c) { return vfmaq_f64(c, a, b); }
-static inline f32x root_f32(f32x x) { return vsqrtq_f32(x); }
-static inline f64x root_f64(f64x x) { return vsqrtq_f64(x); }
+static inline f32x square_root_f32(f32x x) { return vsqrtq_f32(x); }
+static inline f64x square_root_f64(f64x x) { return vsqrtq_f64(x); }
 static inline f32x where_less_f32(f32x a, f32x b, f32x yes, f32x no) { return vbslq_f32(vcltq_f32(a, b), yes, no); }
 static inline f64x where_less_f64(f64x a, f64x b, f64x yes, f64x no) { return vbslq_f64(vcltq_f64(a, b), yes, no); }
 static inline f32x at_least_f32(f32x x, f32x low) { return where_less_f32(x, low, low, x); }

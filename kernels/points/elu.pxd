@@ -23,7 +23,7 @@ cdef inline real exp_slope(real t, real t_low, real c, real c_low, real top, rea
     cdef real zero = splat(t, 0.0), one = splat(t, 1.0), e_low, sum, n, power
     cdef real down = where_less(pick(t, 1e37, 1e307), magnitude(c), splat(t, 0.25), one)  # lest c e^r overflow
     cdef real e = exp_of_pair(at_least(at_most(t, zero), pick(t, -200.0, -1500.0)), t_low, &e_low, &sum)
-    e = pair_product(e, e_low, c * down, c_low, &e_low)  # before 2^n, which may leave the low part no digits
+    e = pair_product(e, e_low, c * down, c_low, &e_low)  # before 2^n, with which the low part may be subnormal
     if SCALE2_IS_CHEAP or any_less(t, splat(t, -50.0)) or any_outside(magnitude(e), splat(t, 1e-9), splat(t, 1e9)):
         n = whole(sum) + where_less(down, one, splat(t, 2.0), zero)
         e = ldexp(e, n)
@@ -37,7 +37,7 @@ cdef inline real exp_slope(real t, real t_low, real c, real c_low, real top, rea
 
 
 cdef inline real elu_slope(real x, real alpha, real* low) noexcept nogil:
-    # 1 where x > 0, else alpha e^x; where alpha is infinite a rounding of that loses nothing
+    # 1 where x > 0, else alpha e^x; an infinite one has no low part
     cdef real zero = splat(x, 0.0)
     cdef real slope = exp_slope(x, zero, alpha, zero, splat(x, 1.0), zero, low)
     low[0] = finite(low[0])
@@ -51,7 +51,8 @@ cdef inline real elu_backward(real grad, real x, real alpha) noexcept nogil:
 
 
 cdef inline real quotient(real x, real d, real* low) noexcept nogil:
-    # x / d; where it is large, all that counts is that it is
+    # x / d = result + low. A large one has no low part: functions of it are at their limit, and its product may
+    # overflow.
     cdef real t = x / d
     low[0] = where_less(magnitude(t), splat(x, 1000.0), finite(fma(-t, d, x) / d), splat(x, 0.0))
     return t
@@ -93,7 +94,7 @@ cdef inline real selu(real x) noexcept nogil:
     h = pair_product(h, h_low, c, c_low, &low)
     h = h + low
     h = where_less(zero, x, scaled(x, rising, rising_low), h + h)
-    # near the smallest normal number what the product loses would underflow: not 2^60 times as much
+    # near the smallest normal number the product's rounding error would underflow, so x is multiplied by 2^60 first
     c = where_less(zero, x, rising, c)
     c_low = where_less(zero, x, rising_low, c_low)
     tiny = scaled(x * splat(x, 1.152921504606847e+18), c, c_low) * splat(x, 8.673617379884035e-19)

@@ -21,7 +21,8 @@ from .silu cimport silu_slope
 
 
 cdef inline real lifted(real x, real* n) noexcept nogil:
-    # a tiny x times 2^60 (2^400), and n as much less, lest what a product with x loses be subnormal
+    # x, but a tiny one times 2^60 (2^400), which n makes good: the rounding error of a product with x is then no
+    # subnormal
     cdef real tiny = pick(x, 8.470329472543003e-22, 3.054936363499605e-151)
     n[0] = n[0] + where_less(magnitude(x), tiny, pick(x, -60.0, -400.0), splat(x, 0.0))
     return x * where_less(magnitude(x), tiny, pick(x, 1.152921504606847e+18, 2.5822498780869086e+120), splat(x, 1.0))
@@ -36,24 +37,25 @@ cdef inline real glu(real x, real gate) noexcept nogil:
 
 
 cdef inline real lowered(real x, real* n) noexcept nogil:
-    # a huge x times 2^-65 (2^-520), and n as much more, lest a product with x overflow before a power of two comes in
+    # x, but a huge one times 2^-65 (2^-520), which n makes good: a product with x then does not overflow before the
+    # power of two comes in
     cdef real huge = pick(x, 1.152921504606847e+18, 3.273390607896142e+150)
     n[0] = n[0] + where_less(magnitude(x), huge, splat(x, 0.0), pick(x, 65.0, 520.0))
     return x * where_less(magnitude(x), huge, splat(x, 1.0), pick(x, 2.710505431213761e-20, 2.913414348125081e-157))
 
 
 cdef inline real product_of_any_size(real grad, real x, real s, real s_low, real n) noexcept nogil:
-    # grad x 2^n (s + s_low) for n <= 0, where a part of it may leave the range of exponents although the whole does not
+    # grad x 2^n (s + s_low) for n <= 0, where a factor may be out of range although the product is not
     cdef real low, rest, zero = splat(x, 0.0)
     x, grad = lowered(lifted(x, &n), &n), lowered(lifted(grad, &n), &n)
     s = pair_product(s, s_low, x, zero, &low)
-    rest = at_least(n - splat(x, 60.0), zero)  # as much as ldexp does not raise
+    rest = at_least(n - splat(x, 60.0), zero)  # of the exponent, beyond the 60 that ldexp takes
     return ldexp(scaled(grad, s, finite(low)), n - rest) * power2(rest)
 
 
 cdef inline real glu_backward(real grad, real x, real gate, real* grad_gate) noexcept nogil:
-    # grad s, and grad x s (1 - s), s = sigmoid(gate). What is left of s beyond a gate of 300 (2200), not even the
-    # largest grad and x show.
+    # grad s, and grad x s (1 - s), s = sigmoid(gate). Beyond a gate of 300 (2200), of either sign, s (1 - s) is so small
+    # that its product with the largest grad and x is 0.
     cdef real r_low, sum, d, d_low, e, e_low, q, q_low, s, s_low, y, low, zero = splat(x, 0.0), a = magnitude(gate)
     cdef real far = pick(x, 40.0, 300.0), power
     cdef real small = pick(x, 9.5367431640625e-07, 7.888609052210118e-31), large = splat(x, 1099511627776.0)
@@ -73,7 +75,7 @@ cdef inline real glu_backward(real grad, real x, real gate, real* grad_gate) noe
 
 
 cdef inline real gated_pair(real gate, real up, real s, real s_low, real n) noexcept nogil:
-    # gate up 2^n (s + s_low); a large `up` is lowered, lest the product overflow before 2^n comes in
+    # gate up 2^n (s + s_low); a large `up` is divided by 256 first, lest the product overflow before 2^n comes in
     cdef real low, one = splat(gate, 1.0), large = where_less(one, magnitude(up), splat(gate, 0.00390625), one)
     cdef real x = lifted(gate, &n), y = lifted(up * large, &n)
     cdef real p = pair_product(x, splat(gate, 0.0), s, s_low, &low)
@@ -82,6 +84,7 @@ cdef inline real gated_pair(real gate, real up, real s, real s_low, real n) noex
 
 
 cdef inline real gated(real gate, real p, real p_low, real tail, real tail_low) noexcept nogil:
+    # p - tail where gate >= 0, the tail where not, of a tail that gate_power has raised (parts.pxd)
     cdef real down = gate_lowering(p)
     cdef real y = fma(tail, -down, p)
     y = y + (fma(tail, -down, p - y) + fma(tail_low, -down, p_low))

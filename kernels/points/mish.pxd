@@ -37,7 +37,7 @@ cdef inline real mish(real x) noexcept nogil:
     s = where_less(x, zero, s, t)
     s_low = where_less(x, zero, s_low, t_low + (e_low + e_low))
     s = pair_quotient(s, s_low, d, d_low, &s_low)
-    # an infinite x meets e^x = 0 as a number
+    # x is limited, since where e^x = 0 an infinite one would give NaN
     t = scaled(at_least(x, -limit), s, s_low)
     return with_sign(t * where_less(x, zero, power, one) * where_less(x, zero, down, one), x)
 

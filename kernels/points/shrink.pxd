@@ -8,7 +8,7 @@ from .parts cimport unless_nan
 
 
 cdef inline real softshrink(real x, real lambd) noexcept nogil:
-    # x less lambd of its magnitude, or 0
+    # the magnitude minus lambd, or 0, with x's sign
     return with_sign(at_least(magnitude(x) - lambd, splat(x, 0.0)), x)
 
 

@@ -26,7 +26,8 @@ cdef inline real logistic(real x, real a_low, real* low, real* n) noexcept nogil
 
 
 cdef inline real times_logistic(real grad, real t, real a_low) noexcept nogil:
-    # grad / (1 + e^-t), t's magnitude with a_low added to it: a gate without `up`, where 0 is usual too
+    # grad / (1 + e^-t), t's magnitude with a_low added to it. This is a gated product (parts.pxd) of one factor, in
+    # which a grad of 0 is of usual size too.
     cdef real r_low, sum, y, s, low, n, zero = splat(t, 0.0), down = gate_lowering(t)
     cdef real r = reduced(at_most(magnitude(t), pick(t, 200.0, 1470.0)), &r_low, &sum)
     cdef real tail = logistic_times_power(grad, r, r_low + a_low, gate_power(sum), down)

@@ -17,7 +17,7 @@ from .sigmoid cimport logistic
 
 
 cdef inline real minus_half(real x, real s) noexcept nogil:
-    # max(x, 0) less half of s
+    # max(x, 0) - s / 2
     return fma(s, splat(x, -0.5), at_least(x, splat(x, -0.0)))
 
 
@@ -129,7 +129,7 @@ cdef inline real swish(real x, real beta) noexcept nogil:
     cdef real t_low, low, n, top = largest(x)
     cdef real t = stretched(x, beta, &t_low)
     cdef real s = logistic(t, where_less(t, splat(x, 0.0), -t_low, t_low), &low, &n)
-    # an infinite x meets 0 as a number
+    # where the factor is 0, x is limited, since an infinite one would give NaN
     cdef real b = where_less(n, splat(x, -100.0), at_most(at_least(x, -top), top), x)
     b = with_sign(ldexp(scaled(b, s, low), n), x)
     if any_one(beta):

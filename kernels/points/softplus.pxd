@@ -98,7 +98,7 @@ cdef inline real softplus_backward(real grad, real x) noexcept nogil:
 
 
 cdef inline real softplus_scaled(real x, real beta) noexcept nogil:
-    # log(1 + e^t) / beta, t = beta x; where the quotient is infinite its remainder is no number
+    # log(1 + e^t) / beta, t = beta x; where the quotient is infinite its remainder would be NaN
     cdef real t_low, low, n
     cdef real t = stretched(x, beta, &t_low)
     cdef real y = softplus_of_pair(t, t_low, &low, &n)

@@ -17,7 +17,7 @@ cdef inline real softsign(real x) noexcept nogil:
 
 
 cdef inline real softsign_backward(real grad, real x) noexcept nogil:
-    # grad / (1 + |x|)^2; from 2^62 (2^510) on with 1 + |x| times 2^-66 (2^-514)
+    # grad / (1 + |x|)^2; where 1 + |x| is above 2^62 (2^510) it is multiplied by 2^-66 (2^-514) first
     cdef real d_low, low, one = splat(x, 1.0), far = pick(x, 4.611686018427388e+18, 3.3519519824856493e+153)
     cdef real a = at_most(magnitude(x), largest(x))
     cdef real d = two_sum(one, a, &d_low)

@@ -3,7 +3,7 @@
 #     squareplus(x, b) = (x + sqrt(x^2 + b)) / 2, squareplus' = squareplus(x, b) / sqrt(x^2 + b)
 from libc.math cimport INFINITY
 
-from ..lanes cimport at_least, at_most, exponent, fma, magnitude, pick, power2, real, root, splat, where_less
+from ..lanes cimport at_least, at_most, exponent, fma, magnitude, pick, power2, real, splat, square_root, where_less
 from ..math.elementary cimport largest, nearest
 from ..math.pairs cimport fast_sum, pair_product, pair_quotient, product, two_sum
 
@@ -17,13 +17,13 @@ cdef inline real times_power2(real x, real n) noexcept nogil:
 
 cdef inline real hypotenuse(real a, real b, real* low, real* u, real* b_scaled, real* k) noexcept nogil:
     # sqrt(a^2 + b) = 2^k (value + low), with a = 2^k u and b = 4^k b_scaled
-    cdef real s, s_low, z_low, r, larger = at_least(a, root(b))
+    cdef real s, s_low, z_low, r, larger = at_least(a, square_root(b))
     cdef real least = pick(a, 1.1754943508222875e-38, 2.2250738585072014e-308)
     k[0] = exponent(at_most(at_least(larger, least), largest(a)))
     u[0] = times_power2(a, -k[0])
     b_scaled[0] = times_power2(times_power2(b, -k[0]), -k[0])
     s = two_sum(product(u[0], u[0], &z_low), b_scaled[0], &s_low)
-    r = root(s)
+    r = square_root(s)
     low[0] = (fma(-r, r, s) + (s_low + z_low)) / at_least(r + r, splat(a, 1e-30))
     return r
 
@@ -32,7 +32,7 @@ cdef inline real squareplus(real x, real b) noexcept nogil:
     # (x + sqrt(x^2 + b)) / 2, where x < 0 as b / (2 (|x| + sqrt)); Barron, arXiv:2112.11687
     cdef real r_low, u, b_scaled, k, t_low, low, zero = splat(x, 0.0), one = splat(x, 1.0)
     cdef real a = at_most(magnitude(x), largest(x)), small = pick(x, 1e-20, 1e-250)
-    # a small b is lifted by 2^80 (2^200), lest its quotient be subnormal
+    # a small b is multiplied by 2^80 (2^200) first, lest its quotient be subnormal
     cdef real lift = where_less(b, small, pick(x, 1.2089258196146292e+24, 1.6069380442589903e+60), one)
     cdef real down = where_less(b, small, pick(x, -81.0, -201.0), -one)
     cdef real r = hypotenuse(a, b, &r_low, &u, &b_scaled, &k)

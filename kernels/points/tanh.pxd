@@ -45,13 +45,13 @@ cdef inline real tanhshrink(real x) noexcept nogil:
     v = pair_product(z, z_low, v, v_low, &v_low)
     cdef real d = fast_sum(a, -tanh_pair(a, &low), &lost)
     d = where_less(a, splat(x, 40.0), d + (lost - low), d)
-    # what v's rounding lost underflows where x^3 is hardly a normal number: 2^60 times as much does not
+    # where x^3 is hardly a normal number v's low part would underflow, so x is multiplied by 2^60 first
     cdef real up = splat(x, 1.152921504606847e+18), down = splat(x, 8.673617379884035e-19)
     return with_sign(where_less(a, pick(x, 0.75, 0.5), scaled(a * up, v, v_low) * down, d), x)
 
 
 cdef inline real tanhshrink_backward(real grad, real x) noexcept nogil:
-    # grad tanh(x)^2; from tanh(x) = 2^-60 (2^-500) down with 2^80 (2^640) times it
+    # grad tanh(x)^2; where tanh(x) is below 2^-60 (2^-500) it is multiplied by 2^80 (2^640) first
     cdef real low, one = splat(x, 1.0), tiny = pick(x, 8.673617379884035e-19, 3.054936363499605e-151)
     cdef real t = tanh_pair(magnitude(x), &low)
     cdef real raised = where_less(t, tiny, pick(x, 1.2089258196146292e+24, 4.562440617622195e+192), one)

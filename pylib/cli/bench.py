@@ -13,7 +13,7 @@ from ..terminal import is_terminal, say, show_table
 
 _USUAL = ("relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "mish", "softplus", "silu_backward", "gelu_backward")
 _FAMILIES = tuple(dict.fromkeys(work.family for work in benchmark.WORKS.values()))
-_DRIFT = 0.15  # of the copy from the first rounds to the last, which is told
+_DRIFT = 0.15  # of the copy from the first rounds to the last, beyond which a line says so
 
 
 def add_bench_parser(subparsers):

@@ -39,11 +39,11 @@ cdef void over2(real (*f)(real, real) noexcept nogil, const real* a, const real*
         n -= maps.lanes(y)
 
 
-def root(const scalar[::1] x, scalar[::1] y):
+def square_root(const scalar[::1] x, scalar[::1] y):
     if scalar is float:
-        over1(lanes.root[f32x], <const f32x*>&x[0], <f32x*>&y[0], x.shape[0])
+        over1(lanes.square_root[f32x], <const f32x*>&x[0], <f32x*>&y[0], x.shape[0])
     else:
-        over1(lanes.root[f64x], <const f64x*>&x[0], <f64x*>&y[0], x.shape[0])
+        over1(lanes.square_root[f64x], <const f64x*>&x[0], <f64x*>&y[0], x.shape[0])
 
 
 def magnitude(const scalar[::1] x, scalar[::1] y):
