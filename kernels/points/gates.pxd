@@ -54,8 +54,8 @@ cdef inline real product_of_any_size(real grad, real x, real s, real s_low, real
 
 
 cdef inline real glu_backward(real grad, real x, real gate, real* grad_gate) noexcept nogil:
-    # grad s, and grad x s (1 - s), s = sigmoid(gate). Beyond a gate of 300 (2200), of either sign, s (1 - s) is so small
-    # that its product with the largest grad and x is 0.
+    # grad s, and grad x s (1 - s), s = sigmoid(gate). Beyond a gate of 300 (2200), of either sign, s (1 - s) is so
+    # small that its product with the largest grad and x is 0.
     cdef real r_low, sum, d, d_low, e, e_low, q, q_low, s, s_low, y, low, zero = splat(x, 0.0), a = magnitude(gate)
     cdef real far = pick(x, 40.0, 300.0), power
     cdef real small = pick(x, 9.5367431640625e-07, 7.888609052210118e-31), large = splat(x, 1099511627776.0)
