@@ -188,6 +188,40 @@ def test_what_linear_backward_writes(dtype):
     assert (room == 7).all()
 
 
+STEPS = {
+    "sgd": (lambda param, grad: lw.sgd_step(param, grad, lr=0.1, weight_decay=0.01), 2),
+    "momentum": (lambda param, grad, velocity: lw.sgd_step(param, grad, velocity, lr=0.1, momentum=0.9), 3),
+    "adamw": (lambda param, grad, first, second: lw.adamw_step(param, grad, first, second, 3), 4),
+}
+
+
+@pytest.mark.parametrize("shift", [0, 1, -1, 8, -8, "backwards", "beside"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", STEPS)
+def test_a_gradient_over_what_a_step_updates(name, dtype, shift):
+    step, count = STEPS[name]
+    for role in (0, *range(2, count)):
+        room = np.random.default_rng(role).uniform(0.1, 0.9, 400).astype(dtype)
+        arrays = list(np.random.default_rng(9).uniform(0.1, 0.9, (count, 70)).astype(dtype))
+        if shift == "beside":
+            arrays[role], arrays[1] = room[:140:2], room[1:141:2]
+        else:
+            start = 50 if shift == "backwards" else 50 + shift
+            arrays[role], arrays[1] = room[50:120], room[start:start + 70][::-1 if shift == "backwards" else 1]
+        apart = [array.copy() for array in arrays]
+        step(*apart)
+        step(*arrays)
+        for k in (0, *range(2, count)):
+            assert arrays[k].tobytes() == apart[k].tobytes(), (role, k)
+
+
+def test_a_gradient_that_another_array_of_a_list_is():
+    first, second = np.ones(5), np.ones(5)
+    lw.sgd_step([first, second], [np.ones(5), first], lr=0.1)
+    assert (first == 0.9).all()
+    assert (second == 0.9).all()
+
+
 @pytest.mark.parametrize("name", ["glu", "swiglu", "geglu", "reglu"])
 def test_gates(name):
     gate, up, grad = np.random.default_rng(0).standard_normal((3, 5, 9))
