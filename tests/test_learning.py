@@ -109,6 +109,7 @@ def test_linear_of_16_bits_is_rounded_once():
     (lambda: lw.sgd_step([np.zeros(2)], [], lr=1), ValueError, "sgd_step: 0 arrays of grad do not fit 1 of param"),
     (lambda: lw.sgd_step(np.zeros(2, np.float16), np.zeros(2, np.float16), lr=1), TypeError, "not float16: in 16 bits"),
     (lambda: lw.adamw_step(np.zeros(1), np.zeros(1), np.zeros(1), np.zeros(1), 0), ValueError, "step counts from 1"),
+    (lambda: lw.adamw_step(np.zeros(1), np.zeros(1), np.zeros(1), np.zeros(1), 10**400), ValueError, "a larger one"),
     (lambda: lw.adamw_step(np.zeros(1), np.zeros(1), np.zeros(1), np.zeros(1), 1, betas=(0.9, 1.0)), ValueError,
      "betas must be below 1"),
     (lambda: lw.adamw_step(np.zeros(1), np.zeros(1), np.zeros(1), np.zeros(1), 1, betas=0.9), TypeError,

@@ -171,7 +171,9 @@ def linear_backward(grad, x, weight, bias=None, *, grad_x=True, out=(None, None,
         grad = grad.copy()
     if not (_alike(grad, weight) and x.dtype is weight.dtype):
         dtype = np.result_type(x, weight)
-        grad, x, weight = computed(grad if grad.dtype == dtype else grad.astype(dtype)), _wide(x), _wide(weight)
+        with np.errstate(all="ignore"):  # grad may be beyond it
+            grad = computed(grad if grad.dtype == dtype else grad.astype(dtype))
+        x, weight = _wide(x), _wide(weight)
     grad = np.ascontiguousarray(grad).reshape(-1, weight.shape[0])
     rows = x.reshape(-1, x.shape[-1])
     with np.errstate(all="ignore"):
