@@ -3,11 +3,14 @@ add_<command>_parser(subparsers) that names its options and sets ``run``; what i
 """
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
+import tempfile
+from pathlib import Path
 
-from ..files import check_writable
+from ..files import check_writable, free_name, is_special
 from ..terminal import confirm, say
 
 COMMANDS = ("evolve", "train", "flow", "predict", "bench", "accuracy", "gradients", "inspect")
@@ -61,6 +64,56 @@ def check_outputs(option, paths, force):
             raise CommandError(f"{option}: {names} would be lost; --force replaces, or choose another name")
 
 
+def keep(path, write):
+    """Write the result of a run, and where that fails somewhere else: a disk that is full does not lose the work.
+
+    Parameters
+    ----------
+    path : path-like
+    write : callable
+        Given a path, writes there or raises OSError.
+
+    Returns
+    -------
+    path : path-like
+        Where it was written.
+    error : OSError or None
+        Why it was not written where it was asked for.
+
+    Raises
+    ------
+    CommandError
+        If it cannot be written anywhere.
+    """
+    while True:
+        try:
+            write(path)
+            return path, None
+        except OSError as raised:
+            error = raised
+        if not confirm(f"{error}. Try again?"):
+            break
+    for folder in _other_folders(path):
+        other = free_name(Path(folder) / Path(path).name)
+        try:
+            write(other)
+        except OSError:
+            continue
+        return other, error
+    raise CommandError(f"{error}; nor could it be written to any other folder") from None
+
+
+def _other_folders(path):
+    # beside it, here, where nobody keeps anything, at home, and in memory
+    yield from [Path(path).absolute().parent] if not is_special(path) else []
+    yield Path.cwd()
+    with contextlib.suppress(FileNotFoundError):  # of a system where none can be written to
+        yield tempfile.gettempdir()
+    with contextlib.suppress(RuntimeError):  # of a user without a home
+        yield Path.home()
+    yield "/dev/shm"
+
+
 def main(argv=None):
     """Run a command; return the exit status."""
     parser = argparse.ArgumentParser(
@@ -83,6 +136,19 @@ def main(argv=None):
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # whoever read has read enough, as head does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_output()
         return 1
+    except OSError as error:  # such as of a disk that is full, be it standard output's
+        say(f"lanewise: {error}")
+        _abandon_output()
+        return 2
     return status
+
+
+def _abandon_output():
+    # what standard output cannot take is not tried again at exit
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # there is none, it is no file, or it is closed
+        sys.stdout.flush()
+        return
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
