@@ -1,5 +1,6 @@
-# normalize: a row over its length, the sum of magnitudes (p = 1) or the root of the sum of squares (p = 2), and the
-# gradient. Which rows, dtypes and strides is loops/rows.pxd; the order of sums is loops/reductions.pxd.
+# normalize: a row over its length, the sum of magnitudes (p = 1), the root of the sum of squares (p = 2) or that of
+# any other p (rowwise/lengths.pxd), and the gradient. Which rows, dtypes and strides is loops/rows.pxd; the order of
+# sums is loops/reductions.pxd.
 from libc.math cimport ldexp, sqrt
 
 cimport numpy as np
@@ -7,6 +8,7 @@ cimport numpy as np
 from .lanes cimport f32x, f64x, fma, magnitude, real, splat, splat_f64, where_less, with_sign
 from .loops.reductions cimport Pair, first_lanes, map_block, map_row, sum_block, sum_row, take, wide
 from .loops.operations cimport Operands, along_axis
+from .rowwise.lengths cimport NOTHING, PowerLength, find_length, power_length_of, power_slopes_block
 
 np.import_array()
 np.import_ufunc()
@@ -89,14 +91,30 @@ cdef inline bint measure(const real* like, Length* length, double eps, Py_ssize_
     return total >= eps * length.scale
 
 
+cdef inline bint measure_any(const real* like, Length* length, PowerLength* power, double eps, Py_ssize_t n,
+                             int threads) noexcept nogil:
+    # the same of any p
+    power[0] = power_length_of(length.grad, length.x, length.p)
+    find_length(like, power, n, threads)
+    length.scale = power.scale
+    length.inverse = power.inverse = 1.0 / (eps * power.scale if power.length < eps * power.scale else power.length)
+    if power.length < eps * power.scale:
+        power.measure = NOTHING  # the length is eps, which has no slope
+    return power.measure != NOTHING
+
+
 cdef void forward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                          int manner) noexcept nogil:
     # x, p, eps -> y
     cdef Length length
+    cdef PowerLength power
     cdef Py_ssize_t r
     for r in range(rows):
         length = Length(NULL, p[r][0], (<double*>p[r][1])[0], 1.0, 0.0, 0.0)
-        measure(like, &length, (<double*>p[r][2])[0], n, threads)
+        if length.p == 1.0 or length.p == 2.0:
+            measure(like, &length, (<double*>p[r][2])[0], n, threads)
+        else:
+            measure_any(like, &length, &power, (<double*>p[r][2])[0], n, threads)
         map_row(over_length_block[real], <real*>p[r][3], &length, n, threads)
 
 
@@ -104,9 +122,15 @@ cdef void backward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssi
                           int manner) noexcept nogil:
     # grad, x, p, eps -> grad_x
     cdef Length length
+    cdef PowerLength power
     cdef Py_ssize_t r
     for r in range(rows):
         length = Length(p[r][0], p[r][1], (<double*>p[r][2])[0], 1.0, 0.0, 0.0)
+        if length.p != 1.0 and length.p != 2.0:
+            if measure_any(like, &length, &power, (<double*>p[r][3])[0], n, threads):
+                power.pull = sum_row(grads[real], like, &length, n, threads).first
+            map_row(power_slopes_block[real], <real*>p[r][4], &power, n, threads)
+            continue
         if measure(like, &length, (<double*>p[r][3])[0], n, threads):
             length.pull = sum_row(grads[real], like, &length, n, threads).first
         map_row(slope_block[real], <real*>p[r][4], &length, n, threads)

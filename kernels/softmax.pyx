@@ -4,6 +4,7 @@
 # Bytes: a row is read for its largest element and for the exponentials, which are written and then scaled; log_softmax
 # reads it once more where the sum is small, and for the result.
 from libc.math cimport INFINITY, NAN, fabs
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 cimport numpy as np
 
@@ -12,7 +13,10 @@ from .loops.maps cimport itemsize
 from .loops.reductions cimport Pair, fold_values, map_block, map_row, rounded, sum_either, sum_row, take, wide
 from .loops.operations cimport GROUP, STREAMED, Operands, along_axis, group_kernel, group_of, run_groups
 from .math.elementary cimport exp
-from .rowwise.exponentials cimport Exponents, all_block, exponents_of, find_logs, find_tops
+from .rowwise.exponentials cimport (
+    Exponents, all_block, exponents_of, find_logs, find_tops, set_top, top_not_finite,
+)
+from .rowwise.weighted_exponentials cimport Weighted, find_sum, weighted_log, weighted_of, weighted_slopes
 
 np.import_array()
 np.import_ufunc()
@@ -92,9 +96,14 @@ cdef Pair grad_y_block(const real* like, const void* row, Py_ssize_t start, Py_s
 # A few rows: the largest of each, the sum of each, and then the outputs. While the end of one row's sum is waited for,
 # the next row's is under way.
 
-cdef inline void softmax(const real* like, Exponents* rows, Py_ssize_t count, Py_ssize_t n,
-                         int threads) noexcept nogil:
-    # scale e^(sign x) / sum(e^(sign x))
+cdef inline bint nothing_left(const real* like, const Exponents* row, Py_ssize_t n) noexcept nogil:
+    # whether every exponential is 0: a NaN may have been passed over
+    return row.top == -INFINITY and top_not_finite(<const real*>row.x, row, n) == -INFINITY
+
+
+cdef inline void softmax(const real* like, Exponents* rows, Py_ssize_t count, Py_ssize_t n, int threads,
+                         bint safe) noexcept nogil:
+    # scale e^(sign x) / sum(e^(sign x)); of a row of which nothing is left NaN, or zeros where that is safe
     cdef Gradient scaling[GROUP]
     cdef double scale
     cdef Py_ssize_t r
@@ -103,7 +112,11 @@ cdef inline void softmax(const real* like, Exponents* rows, Py_ssize_t count, Py
         scaling[r] = Gradient(NULL, rows[r].y, rows[r].scale, 0.0, 1.0, False)
         # where the largest is infinite, or nothing but NaN is there
         if not fabs(rows[r].top) < INFINITY:
-            scaling[r].x, scaling[r].value = rows[r].x, NAN
+            if safe and nothing_left(like, &rows[r], n):
+                rows[r].top = scaling[r].value = 0.0  # what is written is tiny, and then multiplied by 0
+                set_top(like, &rows[r])
+            else:
+                scaling[r].x, scaling[r].value = rows[r].x, NAN
     for r in range(count):
         if scaling[r].value == scaling[r].value:
             scale = scaling[r].value / sum_row(all_block[real], like, &rows[r], n, threads).first
@@ -129,41 +142,58 @@ cdef inline void logsumexp(const real* like, Operands* p, Gradient* logs, Py_ssi
 
 # The kernels.
 
-cdef inline void softmax_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads, double sign,
-                               bint scaled) noexcept nogil:
-    # x, [scale] -> scale softmax(sign x)
+cdef void softmax_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads, double sign,
+                        int scales, bint safe) noexcept nogil:
+    # x, ..., [scale] -> scale softmax(sign x); `scales` says which operand is the scale, 0 that there is none
     cdef Exponents own[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
-        own[r] = exponents_of(like, p[r][0], p[r][2] if scaled else p[r][1], sign,
-                              (<double*>p[r][1])[0] if scaled else 1.0)
-    softmax(like, own, rows, n, threads)
+        own[r] = exponents_of(like, p[r][0], p[r][scales + 1], sign, (<double*>p[r][scales])[0] if scales else 1.0)
+    softmax(like, own, rows, n, threads, safe)
 
 
 cdef void softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                          int manner) noexcept nogil:
-    softmax_group(like, p, rows, n, threads, 1.0, False)
+    softmax_group(like, p, rows, n, threads, 1.0, 0, False)
 
 
 cdef void softmin_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                          int manner) noexcept nogil:
-    softmax_group(like, p, rows, n, threads, -1.0, False)
+    softmax_group(like, p, rows, n, threads, -1.0, 0, False)
 
 
 cdef void scaled_softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                                 int manner) noexcept nogil:
     # the gradient of logsumexp
-    softmax_group(like, p, rows, n, threads, 1.0, True)
+    softmax_group(like, p, rows, n, threads, 1.0, 1, False)
 
 
-cdef void log_softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                             int manner) noexcept nogil:
+cdef void safe_softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                              int manner) noexcept nogil:
+    # x, sign, scale -> y; the sign is that of all rows
+    softmax_group(like, p, rows, n, threads, (<double*>p[0][1])[0], 2, True)
+
+
+cdef void log_softmax_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads, int manner,
+                            bint safe) noexcept nogil:
     cdef Gradient logs[GROUP]
     cdef Py_ssize_t r
     logsumexp(like, p, logs, rows, n, threads, True)
     for r in range(rows):
         logs[r].streamed = manner & STREAMED
+        if safe and logs[r].value == -INFINITY:
+            logs[r].value = logs[r].rest = 0.0  # every x is -inf, and so is its result
         map_row(less_block[real], <real*>p[r][1], &logs[r], n, threads)
+
+
+cdef void log_softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                             int manner) noexcept nogil:
+    log_softmax_group(like, p, rows, n, threads, manner, False)
+
+
+cdef void safe_log_softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                                  int manner) noexcept nogil:
+    log_softmax_group(like, p, rows, n, threads, manner, True)
 
 
 cdef void logsumexp_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
@@ -173,6 +203,29 @@ cdef void logsumexp_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ss
     logsumexp(like, p, logs, rows, n, threads, False)
     for r in range(rows):
         (<double*>p[r][1])[0] = logs[r].value + logs[r].rest
+
+
+cdef void weighted_logsumexp_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                                    int manner) noexcept nogil:
+    # x, b -> log|sum(b e^x)|, the sign of the sum
+    cdef Weighted own
+    cdef Py_ssize_t r
+    for r in range(rows):
+        own = weighted_of(p[r][0], p[r][1])
+        find_sum(like, &own, n, threads)
+        (<double*>p[r][2])[0] = weighted_log(&own)
+        (<double*>p[r][3])[0] = own.sign
+
+
+cdef void weighted_logsumexp_backward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                                             int manner) noexcept nogil:
+    # x, b, grad -> grad b e^x / sum(b e^x)
+    cdef Weighted own
+    cdef Py_ssize_t r
+    for r in range(rows):
+        own = weighted_of(p[r][0], p[r][1])
+        find_sum(like, &own, n, threads)
+        weighted_slopes(<real*>p[r][3], &own, (<double*>p[r][2])[0], n, threads)
 
 
 cdef void softmax_backward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
@@ -238,9 +291,58 @@ log_softmax_gufunc = along_axis(
     b"x - log(sum(exp(x)))")
 logsumexp_gufunc = along_axis(
     b"logsumexp", <void*>logsumexp_kernel[f32x], <void*>logsumexp_kernel[f64x], b"r", b"s", b"log(sum(exp(x)))")
+safe_softmax_gufunc = along_axis(
+    b"safe_softmax", <void*>safe_softmax_kernel[f32x], <void*>safe_softmax_kernel[f64x], b"rss", b"r",
+    b"x, sign, scale -> scale softmax(sign x), zeros where all of sign x is -inf")
+safe_log_softmax_gufunc = along_axis(
+    b"safe_log_softmax", <void*>safe_log_softmax_kernel[f32x], <void*>safe_log_softmax_kernel[f64x], b"r", b"r",
+    b"x - log(sum(exp(x))), -inf where all of x is")
+weighted_logsumexp_gufunc = along_axis(
+    b"weighted_logsumexp", <void*>weighted_logsumexp_kernel[f32x], <void*>weighted_logsumexp_kernel[f64x], b"rr", b"ss",
+    b"x, b -> log(abs(sum(b exp(x)))), sign")
+weighted_logsumexp_backward_gufunc = along_axis(
+    b"weighted_logsumexp_backward", <void*>weighted_logsumexp_backward_kernel[f32x],
+    <void*>weighted_logsumexp_backward_kernel[f64x], b"rrs", b"r", b"x, b, grad -> grad b exp(x) / sum(b exp(x))")
 softmax_backward_gufunc = along_axis(
     b"softmax_backward", <void*>softmax_backward_kernel[f32x], <void*>softmax_backward_kernel[f64x], b"rrs", b"r",
     b"grad, y, sign -> y (grad - sum(grad y)) sign")
 log_softmax_backward_gufunc = along_axis(
     b"log_softmax_backward", <void*>log_softmax_backward_kernel[f32x], <void*>log_softmax_backward_kernel[f64x], b"rr",
     b"r", b"grad, y -> grad - exp(y) sum(grad)")
+
+
+# What `where` leaves out.
+
+ctypedef fused bits:
+    uint16_t
+    uint32_t
+    uint64_t
+
+
+cdef void keep(bits like, const void* x, const uint8_t* where, const void* otherwise, void* y,
+               Py_ssize_t n) noexcept nogil:
+    # without a branch, which a random mask would have mispredicted
+    cdef bits other = (<const bits*>otherwise)[0], mask
+    cdef Py_ssize_t i
+    for i in range(n):
+        mask = <bits>0 - <bits>(where[i] != 0)
+        (<bits*>y)[i] = ((<const bits*>x)[i] & mask) | (other & ~mask)
+
+
+def kept(np.ndarray x, np.ndarray where, np.ndarray otherwise):
+    """A new array of x, and of the one number `otherwise` where `where` is False. All three are laid out by C, in the
+    byte order of the machine; the latter has the dtype of x, whose elements have 2, 4 or 8 bytes."""
+    cdef np.ndarray y = np.PyArray_EMPTY(np.PyArray_NDIM(x), np.PyArray_DIMS(x), np.PyArray_TYPE(x), 0)
+    cdef const void* x_bytes = np.PyArray_DATA(x)
+    cdef const uint8_t* mask = <const uint8_t*>np.PyArray_DATA(where)
+    cdef const void* other = np.PyArray_DATA(otherwise)
+    cdef void* y_bytes = np.PyArray_DATA(y)
+    cdef Py_ssize_t n = np.PyArray_SIZE(x), size = np.PyArray_ITEMSIZE(x)
+    with nogil:
+        if size == 2:
+            keep(<uint16_t>0, x_bytes, mask, other, y_bytes, n)
+        elif size == 4:
+            keep(<uint32_t>0, x_bytes, mask, other, y_bytes, n)
+        else:
+            keep(<uint64_t>0, x_bytes, mask, other, y_bytes, n)
+    return y

@@ -32,13 +32,19 @@ def losses(function, **keywords):
 
 ALONG = {
     "softmax": ("r", one(lw.softmax)),
+    "softmax, safe": ("r", one(lw.softmax, safe=True)),
+    "softmax, where": ("r", lambda x, out: (lw.softmax(x, where=np.arange(x.shape[-1]) % 3 != 1, out=out and out[0]),)),
     "softmin": ("r", one(lw.softmin)),
     "log_softmax": ("r", one(lw.log_softmax)),
+    "log_softmax, safe": ("r", one(lw.log_softmax, safe=True)),
     "logsumexp": ("r", lambda x, out: (lw.logsumexp(x),)),
+    "logsumexp, b": ("rr", lambda x, b, out: lw.logsumexp(x, b=b, return_sign=True)),
     "softmax_backward": ("rr", one(lw.softmax_backward)),
     "softmin_backward": ("rr", one(lw.softmin_backward)),
     "log_softmax_backward": ("rr", one(lw.log_softmax_backward)),
     "logsumexp_backward": ("sr", one(lw.logsumexp_backward)),
+    "logsumexp_backward, b": ("srr", lambda grad, x, b, out: (
+        lw.logsumexp_backward(grad, x, b=b, out=out and out[0]),)),
     "rms_norm": ("rv", some(lw.rms_norm, return_stats=True)),
     "rms_norm_backward": ("rrv", some(lw.rms_norm_backward)),
     "rms_norm_backward, rstd": ("rrvs", with_statistics(lw.rms_norm_backward)),
@@ -50,8 +56,11 @@ ALONG = {
     "add_rms_norm": ("rrv", lambda *operands, out: lw.add_rms_norm(*operands, out=out, return_stats=True)),
     "normalize": ("r", one(lw.normalize)),
     "normalize, p = 1": ("r", one(lw.normalize, p=1)),
+    "normalize, p = 3": ("r", one(lw.normalize, p=3)),
+    "normalize, p = -inf": ("r", one(lw.normalize, p=-np.inf)),
     "normalize_backward": ("rr", one(lw.normalize_backward)),
     "normalize_backward, p = 1": ("rr", one(lw.normalize_backward, p=1)),
+    "normalize_backward, p = 3": ("rr", one(lw.normalize_backward, p=3)),
     "cross_entropy": ("rt", losses(lw.cross_entropy, label_smoothing=0.1, z_loss=1e-4)),
     "cross_entropy_with_grad": ("rt", some(lw.cross_entropy_with_grad, z_loss=1e-4, reduction="none")),
     "cross_entropy_with_grad, smoothed": ("rt", some(lw.cross_entropy_with_grad, label_smoothing=0.1,
@@ -82,7 +91,7 @@ CHANNELS = {
 }
 EVERY = {**ALONG, **CHANNELS}
 TWO_OUTPUTS = {"add_rms_norm"}
-NO_OUT = {"logsumexp", "cross_entropy", "cross_entropy, weighted", "nll_loss"}
+NO_OUT = {"logsumexp", "logsumexp, b", "cross_entropy", "cross_entropy, weighted", "nll_loss"}
 
 
 def operands(name, shape, dtype, seed=0):
