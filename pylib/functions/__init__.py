@@ -5,9 +5,10 @@ documentation; table.py says what there is to say of each elementwise function. 
 the bounds are in lanewise.bounds.
 """
 
-from . import activations, channel_norms, gates, losses, norms, parametric, point_losses
+from . import activations, attention, channel_norms, gates, losses, norms, parametric, point_losses
 from . import softmax as _softmax
 from .activations import *  # noqa: F403
+from .attention import *  # noqa: F403
 from .channel_norms import *  # noqa: F403
 from .gates import *  # noqa: F403
 from .losses import *  # noqa: F403
@@ -18,6 +19,7 @@ from .softmax import *  # noqa: F403
 
 __all__ = [
     *activations.__all__,
+    *attention.__all__,
     *channel_norms.__all__,
     *gates.__all__,
     *losses.__all__,
