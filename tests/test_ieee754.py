@@ -71,8 +71,8 @@ def test_classes(format):
     tiny = (np.abs(values) < format.smallest_normal) & (values != 0)
     quiet = codes & (1 << max(format.mantissa_bits - 1, 0)) > 0
     expected = np.select(
-        [np.isnan(values) & (quiet | (format.specials in ("nan", "fnuz"))), np.isnan(values), np.isinf(values), values == 0,
-         tiny],
+        [np.isnan(values) & (quiet | (format.specials in ("nan", "fnuz"))), np.isnan(values), np.isinf(values),
+         values == 0, tiny],
         [1, 0, np.where(values > 0, 9, 2), np.where(np.signbit(values), 5, 6), np.where(values > 0, 7, 4)],
         np.where(values > 0, 8, 3))
     assert np.array_equal(ieee754.classify(codes, format=format), expected)

@@ -92,7 +92,8 @@ def mx_encode(x, format, *, rounding="nearest", tensor_scale=None):
     format : {"mxfp8_e5m2", "mxfp8_e4m3", "mxfp6_e3m2", "mxfp6_e2m3", "mxfp4", "mxint8", "nvfp4"}
         OCP's formats have blocks of 32 and a scale that is a power of two, in float8_e8m0fnu; nvfp4 has blocks of 16
         elements of float4_e2m1fn, a scale in float8_e4m3fn, and a float32 for the whole array. The elements of mxint8
-        are integers in two's complement from -127 to 127, in steps of 2**-6. The last block of a row may have fewer numbers.
+        are integers in two's complement from -127 to 127, in steps of 2**-6. The last block of a row may have fewer
+        numbers.
     rounding : {"nearest", "half_away", "zero"}
         As for ``encode``.
     tensor_scale : float, optional
