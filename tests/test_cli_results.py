@@ -123,3 +123,19 @@ def test_what_is_held_out_is_drawn(here, objective):
     drawn = figures.learning_curve(result.history, network, "data", here / "curve.svg").read_text()
     assert ("held-out loss" in drawn) == (objective == "mse")
     assert ("held-out accuracy" in drawn) == (objective != "mse")
+
+
+def test_what_is_no_figure_is_told_before_the_work(here, monkeypatch, capsys):
+    monkeypatch.setattr("lanewise.learning.gradient_flow", None)  # which would raise
+    assert cli.main(["flow", "--output", "x.xyz"]) == 2
+    assert "--output: a figure is a file of" in told(capsys)
+    assert cli.main(["flow", "--output", "none/x.png"]) == 2
+    assert "--output none/x.png: cannot write" in told(capsys)
+
+
+@pytest.mark.parametrize("command", [["flow", "--depth", "2", "--width", "3"], ["inspect", "0.1"]])
+def test_a_force_that_does_nothing_says_so(here, capsys, command):
+    assert cli.main([*command, "--force"]) == 0
+    assert "--force does nothing" in told(capsys)
+    assert cli.main(["flow", "--depth", "2", "--width", "3", "--force", "--output", "x.png"]) == 0
+    assert "--force does nothing" not in told(capsys)

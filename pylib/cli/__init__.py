@@ -13,6 +13,8 @@ from pathlib import Path
 from ..files import check_writable, free_name, is_special
 from ..terminal import confirm, say
 
+#: The options that name a file to write.
+_FILES = ("output", "checkpoint", "json", "report", "plot")
 COMMANDS = ("evolve", "train", "flow", "predict", "bench", "accuracy", "gradients", "inspect")
 
 
@@ -62,6 +64,18 @@ def check_outputs(option, paths, force):
         names = " and ".join(map(str, there))
         if not confirm(f"{names} {'exists' if len(there) == 1 else 'exist'}. Replace?"):
             raise CommandError(f"{option}: {names} would be lost; --force replaces, or choose another name")
+
+
+def check_figure(option, path, force):
+    """Find out, before the work, whether a figure can be drawn there; as `check_outputs`."""
+    require("matplotlib", "demo")
+    from .figures import check_format
+
+    try:
+        check_format(path)
+    except ValueError as error:
+        raise CommandError(f"{option}: {error}") from None
+    check_outputs(option, [path], force)
 
 
 def keep(path, write):
@@ -123,6 +137,8 @@ def main(argv=None):
         module = importlib.import_module(f".{command}", __package__)
         getattr(module, f"add_{command}_parser")(subparsers)
     arguments = parser.parse_args(argv)
+    if getattr(arguments, "force", False) and all(getattr(arguments, name, None) is None for name in _FILES):
+        say("--force does nothing: it replaces a file that is named, and none is")
     try:
         status = arguments.run(arguments) or 0
         if sys.stdout is not None:

@@ -105,7 +105,7 @@ class Layer:
             raise ValueError(f"{os.fspath(path)}: of another network: it lacks {', '.join(missing) or 'nothing'} and "
                              f"has {', '.join(more) or 'nothing'} besides")
         for name, array in own.items():
-            if found[name].shape != array.shape or found[name].dtype != array.dtype:
+            if found[name].shape != array.shape or found[name].dtype.newbyteorder("=") != array.dtype:
                 raise ValueError(f"{os.fspath(path)}: {name} is {found[name].dtype}{list(found[name].shape)}; this "
                                  f"network's is {array.dtype}{list(array.shape)}")
         for name, array in own.items():
