@@ -17,7 +17,7 @@
 
 /* Raised when a function changes its meaning: an extension then has to be built again. Functions are only added. */
 #define LANEWISE_ABI 1
-#define LANEWISE_FUNCTIONS 320 /* what this header declares; a later lanewise has them too, in the same places */
+#define LANEWISE_FUNCTIONS 330 /* what this header declares; a later lanewise has them too, in the same places */
 
 typedef struct {
     int abi, functions; /* of the lanewise that is installed */
@@ -434,6 +434,18 @@ typedef struct {
                                   Py_ssize_t group, const float *bias, const float *x, float *y, Py_ssize_t rows,
                                   Py_ssize_t inputs, Py_ssize_t outputs, int num_threads);
 
+    /* lanewise.kernels.ieee754 */
+    void (*encode_float8_e5m2fnuz_float32)(const float *x, uint8_t *codes, Py_ssize_t n);
+    void (*encode_float8_e4m3fnuz_float32)(const float *x, uint8_t *codes, Py_ssize_t n);
+    void (*encode_float8_e4m3b11fnuz_float32)(const float *x, uint8_t *codes, Py_ssize_t n);
+    void (*encode_float8_e4m3_float32)(const float *x, uint8_t *codes, Py_ssize_t n);
+    void (*encode_float8_e3m4_float32)(const float *x, uint8_t *codes, Py_ssize_t n);
+    void (*decode_float8_e5m2fnuz_float32)(const uint8_t *codes, float *y, Py_ssize_t n);
+    void (*decode_float8_e4m3fnuz_float32)(const uint8_t *codes, float *y, Py_ssize_t n);
+    void (*decode_float8_e4m3b11fnuz_float32)(const uint8_t *codes, float *y, Py_ssize_t n);
+    void (*decode_float8_e4m3_float32)(const uint8_t *codes, float *y, Py_ssize_t n);
+    void (*decode_float8_e3m4_float32)(const uint8_t *codes, float *y, Py_ssize_t n);
+
     /* lanewise.kernels.draws */
     /* Random numbers for those who cimport them: y[i] is decided by key, generation and i, and by nothing else. One
      * thread. start + scale * u, u uniform in [0, 1) */
@@ -618,18 +630,21 @@ static inline int lanewise_import(void) {
         "gelu_backward_bfloat16", "gelu_tanh_backward_float16", "gelu_tanh_backward_bfloat16", "mish_backward_float16",
         "mish_backward_bfloat16", "softplus_backward_float16", "softplus_backward_bfloat16", "random_genome_uint8",
         "mutate_uint8", "crossover_uint8", "hamming_distance_uint8", "decode_offset_float32", "linear4_offset_float32",
-        "uniform_float32", "uniform_float64", "normal_float32", "normal_float64", "halting_distribution_float32",
-        "halting_distribution_float64", "ponder_loss_float32", "ponder_loss_float64", "sample_halting_float32",
-        "sample_halting_float64", "act_halting_float32", "act_halting_float64", "dropout_float32", "dropout_float64",
-        "sum_rows_float32", "sum_rows_float64", "sgd_step_float32", "sgd_step_float64", "adamw_step_float32",
-        "adamw_step_float64", "sum_powers_float32", "sum_powers_float64", "mse_float32", "mse_backward_float32",
-        "mse_float64", "mse_backward_float64", "l1_float32", "l1_backward_float32", "l1_float64", "l1_backward_float64",
-        "huber_float32", "huber_backward_float32", "huber_float64", "huber_backward_float64",
-        "binary_cross_entropy_with_logits_float32", "binary_cross_entropy_with_logits_backward_float32",
-        "binary_cross_entropy_with_logits_float64", "binary_cross_entropy_with_logits_backward_float64",
-        "reparameterize_float32", "reparameterize_float64", "reparameterize_backward_float32",
-        "reparameterize_backward_float64", "kl_standard_normal_float32", "kl_standard_normal_float64",
-        "kl_standard_normal_backward_float32", "kl_standard_normal_backward_float64"
+        "encode_float8_e5m2fnuz_float32", "encode_float8_e4m3fnuz_float32", "encode_float8_e4m3b11fnuz_float32",
+        "encode_float8_e4m3_float32", "encode_float8_e3m4_float32", "decode_float8_e5m2fnuz_float32",
+        "decode_float8_e4m3fnuz_float32", "decode_float8_e4m3b11fnuz_float32", "decode_float8_e4m3_float32",
+        "decode_float8_e3m4_float32", "uniform_float32", "uniform_float64", "normal_float32", "normal_float64",
+        "halting_distribution_float32", "halting_distribution_float64", "ponder_loss_float32", "ponder_loss_float64",
+        "sample_halting_float32", "sample_halting_float64", "act_halting_float32", "act_halting_float64",
+        "dropout_float32", "dropout_float64", "sum_rows_float32", "sum_rows_float64", "sgd_step_float32",
+        "sgd_step_float64", "adamw_step_float32", "adamw_step_float64", "sum_powers_float32", "sum_powers_float64",
+        "mse_float32", "mse_backward_float32", "mse_float64", "mse_backward_float64", "l1_float32",
+        "l1_backward_float32", "l1_float64", "l1_backward_float64", "huber_float32", "huber_backward_float32",
+        "huber_float64", "huber_backward_float64", "binary_cross_entropy_with_logits_float32",
+        "binary_cross_entropy_with_logits_backward_float32", "binary_cross_entropy_with_logits_float64",
+        "binary_cross_entropy_with_logits_backward_float64", "reparameterize_float32", "reparameterize_float64",
+        "reparameterize_backward_float32", "reparameterize_backward_float64", "kl_standard_normal_float32",
+        "kl_standard_normal_float64", "kl_standard_normal_backward_float32", "kl_standard_normal_backward_float64"
     };
     const lanewise_table *table;
     PyObject *module = PyImport_ImportModule("lanewise.embedding");
