@@ -11,7 +11,7 @@ from .loops.reductions cimport (
     Pair, element, first_lanes, fold_block, map_block, map_row, sum_block, sum_row, take, wide,
 )
 from .math.elementary cimport sigmoid
-from .points.curves cimport softplus
+from .points.softplus cimport softplus
 
 np.import_array()
 np.import_ufunc()

@@ -3,7 +3,8 @@ pages share. A call takes its operands and `out` (None, or an array for each out
 results as a tuple.
 
 Kinds of operands: r has the shape of the first, which is (rows, length), or for channels (batch, channels, ...);
-v a number for each element of a row; c a number a channel; s one a row, and S one a batch and channel; t a class a row.
+v a number for each element of a row, h one for each pair of them;
+b a boolean for each number; c a number a channel; s one a row, and S one a batch and channel; t a class a row.
 """
 
 import lanewise as lw
@@ -37,6 +38,13 @@ ALONG = {
     "softmin": ("r", one(lw.softmin)),
     "log_softmax": ("r", one(lw.log_softmax)),
     "log_softmax, safe": ("r", one(lw.log_softmax, safe=True)),
+    "masked_softmax": ("r", one(lw.masked_softmax, scale=0.3)),
+    "masked_softmax, where": ("rb", one(lw.masked_softmax, scale=0.3)),
+    "masked_softmax, plus": ("rr", one(lw.masked_softmax, scale=0.3)),
+    "masked_softmax_backward": ("rr", one(lw.masked_softmax_backward, scale=0.3)),
+    "rotary_embedding": ("rhh", one(lw.rotary_embedding)),
+    "rotary_embedding, interleaved": ("rhh", one(lw.rotary_embedding, interleaved=True)),
+    "rotary_embedding_backward": ("rhh", one(lw.rotary_embedding_backward)),
     "logsumexp": ("r", lambda x, out: (lw.logsumexp(x),)),
     "logsumexp, b": ("rr", lambda x, b, out: lw.logsumexp(x, b=b, return_sign=True)),
     "softmax_backward": ("rr", one(lw.softmax_backward)),
@@ -102,6 +110,8 @@ def operands(name, shape, dtype, seed=0):
     made = {
         "r": lambda: rng.standard_normal(shape).astype(dtype),
         "v": lambda: rng.standard_normal(shape[-1]).astype(vectors),
+        "h": lambda: rng.standard_normal(shape[-1] // 2).astype(vectors),
+        "b": lambda: rng.random(shape) < 0.7,
         "c": lambda: rng.uniform(0.5, 2, shape[1]),
         "s": lambda: rng.uniform(0.5, 2, shape[0]),
         "S": lambda: rng.uniform(0.5, 2, shape[:2]),

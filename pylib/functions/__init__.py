@@ -7,6 +7,7 @@ the bounds are in lanewise.bounds.
 
 from . import (
     activations,
+    attention,
     channel_norms,
     gates,
     instance_norms,
@@ -18,6 +19,7 @@ from . import (
 from . import normalize as _normalize
 from . import softmax as _softmax
 from .activations import *  # noqa: F403
+from .attention import *  # noqa: F403
 from .channel_norms import *  # noqa: F403
 from .gates import *  # noqa: F403
 from .instance_norms import *  # noqa: F403
@@ -30,6 +32,7 @@ from .softmax import *  # noqa: F403
 
 __all__ = [
     *activations.__all__,
+    *attention.__all__,
     *channel_norms.__all__,
     *gates.__all__,
     *instance_norms.__all__,

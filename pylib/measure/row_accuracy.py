@@ -6,6 +6,7 @@ import numpy as np
 
 from . import row_formulas as formulas
 from .accuracy import Accuracy
+from .attention_accuracy import ATTENTION
 from .ulps import dtype_of, errors
 
 __all__ = ["CASES", "measure_rows"]
@@ -373,6 +374,7 @@ _TRIALS = {
     "normalize": _normalize,
     "normalize_backward": _normalize_backward,
     "softmax": _softmax,
+    **ATTENTION,
     "softmin": _softmin,
     "log_softmax": _log_softmax,
     "logsumexp": _logsumexp,
