@@ -38,7 +38,8 @@ cdef inline Weighted weighted_of(const void* x, const void* b) noexcept nogil:
 
 cdef inline f64x term(const Weighted* row, f64x x, f64x b, f64x* low) noexcept nogil:
     # b e^(x - shift) / 2^binary = value + low; 0 where b is, whatever x, and NaN where x is -inf and b infinite
-    cdef f64x zero = splat_f64(0.0), far = b * zero, sum, e, n, half, value, floor = splat_f64(row.floor), tiny = splat_f64(5e-324)
+    cdef f64x zero = splat_f64(0.0), far = b * zero, sum, e, n, half, value
+    cdef f64x floor = splat_f64(row.floor), tiny = splat_f64(5e-324)
     x = x - splat_f64(row.shift)
     e = exp_pair(at_least(x, floor), low, &sum)
     n = whole(sum) - splat_f64(row.binary)
