@@ -7,7 +7,9 @@ cimport numpy as np
 
 from .lanes cimport at_least, at_most, f32x, f64x, magnitude, real, splat, where_less
 from .loops.operations cimport Operands, along_axis
-from .loops.reductions cimport Pair, element, first_lanes, map_block, map_row, sum_block, sum_row, take, wide
+from .loops.reductions cimport (
+    Pair, element, first_lanes, fold_block, map_block, map_row, sum_block, sum_row, take, wide,
+)
 from .math.elementary cimport sigmoid
 from .points.softplus cimport softplus
 
@@ -126,6 +128,10 @@ cdef inline void add_value(const real* like, const void* row, Py_ssize_t i, Py_s
     sums[0] = sums[0] + first_lanes(found, n)
 
 
+cdef inline void fold_value(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums) noexcept nogil:
+    sums[0] = sums[0] + first_lanes(value(like, row, i, n), n)
+
+
 cdef inline real slope(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     cdef const Pairs* own = <const Pairs*>row
     cdef real x = take(<const real*>own.x, i, n)
@@ -149,7 +155,11 @@ cdef void slope_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) 
 
 
 cdef Pair sum_of_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # losses of logits are dear in float64, and none of them is negative
     cdef Pairs own = (<const Pairs*>row)[0]
+    if real is f32x:
+        if own.kind == LOGITS:
+            return fold_block(fold_value, 1, &own, start, n)
     return sum_block(add_value[real], 1, like, &own, start, n)
 
 

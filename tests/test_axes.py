@@ -240,7 +240,7 @@ def test_safe_rows(dtype):
 
 
 def test_numbers_have_all_axes_and_none():
-    for axis in (None, (), 0, -1):
+    for axis in (None, (), 0, -1, (0,), (-1,)):
         assert lw.softmax(3.0, axis) == 1
         assert lw.logsumexp(3.0, axis) == 3
         assert lw.logsumexp(3.0, axis, keepdims=True).shape == ()

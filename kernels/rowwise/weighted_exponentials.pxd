@@ -37,8 +37,9 @@ cdef inline Weighted weighted_of(const void* x, const void* b) noexcept nogil:
 
 
 cdef inline f64x term(const Weighted* row, f64x x, f64x b, f64x* low) noexcept nogil:
-    # b e^(x - shift) / 2^binary = value + low; 0 where b is, whatever x
-    cdef f64x zero = splat_f64(0.0), sum, e, n, half, value, floor = splat_f64(row.floor), tiny = splat_f64(5e-324)
+    # b e^(x - shift) / 2^binary = value + low; 0 where b is, whatever x, and NaN where x is -inf and b infinite
+    cdef f64x zero = splat_f64(0.0), far = b * zero, sum, e, n, half, value
+    cdef f64x floor = splat_f64(row.floor), tiny = splat_f64(5e-324)
     x = x - splat_f64(row.shift)
     e = exp_pair(at_least(x, floor), low, &sum)
     n = whole(sum) - splat_f64(row.binary)
@@ -47,8 +48,8 @@ cdef inline f64x term(const Weighted* row, f64x x, f64x b, f64x* low) noexcept n
     value = b * e
     low[0] = fma(b, e, -value) + b * low[0]
     n = power2(n - half)
-    low[0] = where_less(x, floor, zero, where_less(magnitude(b), tiny, zero, low[0] * n))
-    return where_less(x, floor, zero, where_less(magnitude(b), tiny, zero, value * n))
+    low[0] = where_less(x, floor, far, where_less(magnitude(b), tiny, zero, low[0] * n))
+    return where_less(x, floor, far, where_less(magnitude(b), tiny, zero, value * n))
 
 
 cdef inline void add_weighted(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,

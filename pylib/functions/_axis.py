@@ -65,7 +65,7 @@ def whole_axes(name, x, axis):
     axes = tuple(sorted(checked(name, x, one)[1] for one in axis))
     if len(set(axes)) < len(axes):
         raise ValueError(f"{name}: axis {axis} names an axis twice")
-    return axes
+    return axes if x.ndim else ()
 
 
 def broadcast_beside(name, role, values, x):

@@ -52,6 +52,15 @@ def _pairs(shape, dtype, rng):
     return [rng.standard_normal(shape).astype(dtype), np.cos(angles).astype(dtype), np.sin(angles).astype(dtype)]
 
 
+def _factors(shape, dtype, rng):
+    return [rng.normal(0, 2, shape).astype(dtype), rng.uniform(0.5, 2, shape).astype(dtype)]
+
+
+def _weighted_pairs(shape, dtype, rng):
+    return [rng.normal(0, 2, shape).astype(dtype), rng.uniform(0, 1, shape).astype(dtype),
+            *(rng.uniform(0.5, 2, shape[-1:]).astype(dtype) for _ in range(2))]
+
+
 DRAW = {
     "rms_norm": _normal("rows", "row"),
     "add_rms_norm": _normal("rows", "rows", "row"),
@@ -75,6 +84,18 @@ DRAW = {
     "softmax_backward": _of_output("softmax"),
     "log_softmax_backward": _of_output("log_softmax"),
     "logsumexp_backward": _gradient_of_rows,
+    "softmax_where": _scores,
+    "logsumexp_factors": _factors,
+    "normalize_cubes": _normal("rows"),
+    "binary_cross_entropy_weighted": _weighted_pairs,
+}
+# works that are a function with parameters of its own
+_ASKED = {
+    "softmax_where": lambda lw, x, where: lw.softmax(x, where=where),
+    "logsumexp_factors": lambda lw, x, b: lw.logsumexp(x, b=b),
+    "normalize_cubes": lambda lw, x: lw.normalize(x, 3),
+    "binary_cross_entropy_weighted": lambda lw, x, target, weight, pos_weight: lw.binary_cross_entropy_with_logits(
+        x, target, weight=weight, pos_weight=pos_weight),
 }
 
 
@@ -95,8 +116,10 @@ def prepare_lanewise(work, inputs, threads):
     import lanewise as lw
 
     lw.set_num_threads(threads)
-    x, rest, function, chosen = inputs[0], inputs[1:], getattr(lw, work.name), _first
-    if work.name in ("rms_norm", "layer_norm", "normalize", "softmax", "softmin", "log_softmax") or (
+    x, rest, function, chosen = inputs[0], inputs[1:], getattr(lw, work.name, None), _first
+    if work.name in _ASKED:
+        call = partial(_ASKED[work.name], lw, *inputs)
+    elif work.name in ("rms_norm", "layer_norm", "normalize", "softmax", "softmin", "log_softmax") or (
             work.name.startswith("rotary")):
         call = partial(function, *inputs, out=np.empty_like(x))
     elif work.name.startswith("masked_softmax"):
@@ -168,10 +191,13 @@ def prepare_scipy(work, inputs, threads):
         from scipy import special
     except ImportError:
         raise UnavailableError("not installed") from None
-    if work.name not in ("softmax", "log_softmax", "logsumexp"):
+    if work.name not in ("softmax", "log_softmax", "logsumexp", "logsumexp_factors"):
         raise UnavailableError("has no such function")
     if inputs[0].dtype.itemsize == 2:
         raise UnavailableError("would sum in 16 bits")
+    if work.name == "logsumexp_factors":
+        x, b = inputs
+        return Contender.keeping("scipy", partial(special.logsumexp, x, axis=-1, b=b), np.asarray, inputs)
     return Contender.keeping("scipy", partial(getattr(special, work.name), *inputs, axis=-1), np.asarray, inputs)
 
 
@@ -184,12 +210,21 @@ def prepare_torch(work, inputs, threads):
     shape, groups = tensors[0].shape[-1:], _groups(inputs[0])
     out = torch.empty_like(tensors[0])
     total = torch.empty_like(out)
+    def log_of_factors(x, b):
+        top = x.amax(-1, keepdim=True)
+        return torch.log((b * torch.exp(x - top)).sum(-1)) + top[..., 0]
+
     def rotary_embedding(x, cos, sin):
         a, b, rest = x.tensor_split((len(cos), 2 * len(cos)), -1)
         return torch.cat((a * cos - b * sin, a * sin + b * cos, rest), -1)
 
-    hidden = ~tensors[1] if work.name == "masked_softmax" else None
+    hidden = ~tensors[1] if work.name in ("masked_softmax", "softmax_where") else None
     forwards = {
+        "softmax_where": lambda x, where: x.masked_fill(hidden, -torch.inf).softmax(-1),
+        "logsumexp_factors": log_of_factors,
+        "normalize_cubes": lambda x: functional.normalize(x, 3.0, -1),
+        "binary_cross_entropy_weighted": lambda x, target, weight, pos_weight: (
+            functional.binary_cross_entropy_with_logits(x, target, weight, pos_weight=pos_weight)),
         "masked_softmax": lambda x, mask: aten._softmax.out(
             torch.mul(x, _SCALE, out=total).masked_fill_(hidden, -torch.inf), -1, False, out=out),
         "masked_softmax_backward": lambda grad, y: aten._softmax_backward_data.out(
