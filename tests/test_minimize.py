@@ -64,6 +64,8 @@ def test_a_fitness_that_once_forgets_to_return():
     assert len(raised.value.result.history) == 2
     with pytest.raises(FitnessError, match="masked array with hidden elements"):
         minimize(lambda w: np.ma.masked_less(w[:, 0], 0), 8, vectorized=True, progress=False)
+    with pytest.raises(FitnessError, match="masked array with hidden elements"):
+        minimize(lambda w: np.ma.masked_less(w, 10).sum(), 8, progress=False)
 
 
 def test_minus_infinity_ranks_last_too():

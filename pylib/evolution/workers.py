@@ -124,7 +124,7 @@ def _numbers(losses, size, when):
     # what a fitness has given, as float64[size]
     if losses is None:
         raise FitnessError(f"the fitness gives one number per genome, [{size}]; got None {when}: has it no return?")
-    if np.ma.is_masked(losses):
+    if np.ma.is_masked(losses) or (isinstance(losses, list) and any(loss is np.ma.masked for loss in losses)):
         raise FitnessError(f"the fitness gives numbers; got a masked array with hidden elements {when}")
     given = np.asarray(losses)
     if given.shape != (size,):

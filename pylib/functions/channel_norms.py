@@ -208,7 +208,7 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
 def _grouped(name, x, num_groups):
     # (batch, groups, elements of a group)
     channels, num_groups = x.shape[1], whole(name, "num_groups", num_groups)
-    if num_groups < min(channels, 1) or channels % max(num_groups, 1):
+    if not min(channels, 1) <= num_groups <= max(channels, 1) or channels % max(num_groups, 1):
         raise ValueError(f"{name}: {channels} channels cannot be split into {num_groups} groups")
     size = channels // max(num_groups, 1) * math.prod(x.shape[2:])
     return x.reshape(x.shape[0], num_groups, size)
