@@ -8,6 +8,7 @@ from .lanes cimport (
     F32_LANES, bits_f32, codes_u32, f32x, load_f32, load_part_f32, lookup16_f32, splat_f32, splat_u32, store_f32,
     store_part_f32, store_u32, u32x, where_less_f32,
 )
+from .loops.largest cimport largest_size
 from .loops.threads cimport run_chunks, shared_thread_count
 
 cdef enum:
@@ -288,6 +289,17 @@ def encode(const float[:, ::1] weights, const float[::1] order, const double[::1
     with nogil:
         run_chunks(encode_genome, &of, size, threads_for(size * n))
     return not of.bad
+
+
+def largest(const float[:, ::1] values):
+    """Return the largest magnitude, 0 of none; NaN or infinity where there is one."""
+    cdef uint32_t bits = 0
+    cdef float found
+    if values.shape[0] * values.shape[1]:
+        with nogil:
+            bits = largest_size(&values[0, 0], values.shape[0] * values.shape[1])
+    memcpy(&found, &bits, sizeof(found))
+    return found
 
 
 def best_scales(const float[:, ::1] weights, const float[::1] levels, const float[::1] order, const double[::1] middles,

@@ -20,6 +20,7 @@ cdef enum:
 #   r  a row in the dtype of the loop
 #   v  a vector along the row, shared by rows, in the precision of the computation or, where its elements are as far
 #      apart as such are long, in that dtype too; NULL where its length is 0
+#   b  a row of booleans, one byte each, which lie one after the other
 #   s  one float64 per row
 #   i  one int64 per row
 #   a  an output that adds up what rows give to each of its elements, in the precision of the computation. A kernel adds

@@ -17,7 +17,7 @@
 
 /* Raised when a function changes its meaning: an extension then has to be built again. Functions are only added. */
 #define LANEWISE_ABI 1
-#define LANEWISE_FUNCTIONS 274 /* what this header declares; a later lanewise has them too, in the same places */
+#define LANEWISE_FUNCTIONS 284 /* what this header declares; a later lanewise has them too, in the same places */
 
 typedef struct {
     int abi, functions; /* of the lanewise that is installed */
@@ -433,6 +433,18 @@ typedef struct {
     int (*linear4_offset_float32)(const uint8_t *codes, const float *levels, const float *scales, const float *offsets,
                                   Py_ssize_t group, const float *bias, const float *x, float *y, Py_ssize_t rows,
                                   Py_ssize_t inputs, Py_ssize_t outputs, int num_threads);
+
+    /* lanewise.kernels.ieee754 */
+    void (*encode_float8_e5m2fnuz_float32)(const float *x, uint8_t *codes, Py_ssize_t n);
+    void (*encode_float8_e4m3fnuz_float32)(const float *x, uint8_t *codes, Py_ssize_t n);
+    void (*encode_float8_e4m3b11fnuz_float32)(const float *x, uint8_t *codes, Py_ssize_t n);
+    void (*encode_float8_e4m3_float32)(const float *x, uint8_t *codes, Py_ssize_t n);
+    void (*encode_float8_e3m4_float32)(const float *x, uint8_t *codes, Py_ssize_t n);
+    void (*decode_float8_e5m2fnuz_float32)(const uint8_t *codes, float *y, Py_ssize_t n);
+    void (*decode_float8_e4m3fnuz_float32)(const uint8_t *codes, float *y, Py_ssize_t n);
+    void (*decode_float8_e4m3b11fnuz_float32)(const uint8_t *codes, float *y, Py_ssize_t n);
+    void (*decode_float8_e4m3_float32)(const uint8_t *codes, float *y, Py_ssize_t n);
+    void (*decode_float8_e3m4_float32)(const uint8_t *codes, float *y, Py_ssize_t n);
 } lanewise_table;
 
 #ifdef __cplusplus
@@ -508,7 +520,11 @@ static inline int lanewise_import(void) {
         "tanh_backward_bfloat16", "silu_backward_float16", "silu_backward_bfloat16", "gelu_backward_float16",
         "gelu_backward_bfloat16", "gelu_tanh_backward_float16", "gelu_tanh_backward_bfloat16", "mish_backward_float16",
         "mish_backward_bfloat16", "softplus_backward_float16", "softplus_backward_bfloat16", "random_genome_uint8",
-        "mutate_uint8", "crossover_uint8", "hamming_distance_uint8", "decode_offset_float32", "linear4_offset_float32"
+        "mutate_uint8", "crossover_uint8", "hamming_distance_uint8", "decode_offset_float32", "linear4_offset_float32",
+        "encode_float8_e5m2fnuz_float32", "encode_float8_e4m3fnuz_float32", "encode_float8_e4m3b11fnuz_float32",
+        "encode_float8_e4m3_float32", "encode_float8_e3m4_float32", "decode_float8_e5m2fnuz_float32",
+        "decode_float8_e4m3fnuz_float32", "decode_float8_e4m3b11fnuz_float32", "decode_float8_e4m3_float32",
+        "decode_float8_e3m4_float32"
     };
     const lanewise_table *table;
     PyObject *module = PyImport_ImportModule("lanewise.embedding");

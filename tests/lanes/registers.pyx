@@ -268,6 +268,27 @@ def dot_i16(const uint32_t[::1] w, const uint32_t[::1] x, uint32_t[::1] sums):
         i += lanes.F32_LANES
 
 
+def unsigned_most():
+    return lanes.UNSIGNED_MOST
+
+
+def dot_u8(const uint32_t[:, ::1] w, const uint32_t[:, ::1] x, uint32_t[::1] sums):
+    """Both operands of two rows."""
+    cdef Py_ssize_t i = 0
+    while i < sums.shape[0]:
+        lanes.store_u32(&sums[i], lanes.dot_u8(lanes.load_u32(&w[0, i]), lanes.load_u32(&x[0, i]),
+                                               lanes.load_u32(&w[1, i]), lanes.load_u32(&x[1, i]),
+                                               lanes.load_u32(&sums[i])))
+        i += lanes.F32_LANES
+
+
+def pair_products_u8(const uint32_t[::1] w, const uint32_t[::1] x, uint32_t[::1] products):
+    cdef Py_ssize_t i = 0
+    while i < x.shape[0]:
+        lanes.store_u32(&products[i], lanes.pair_products_u8(lanes.load_u32(&w[i]), lanes.load_u32(&x[i])))
+        i += lanes.F32_LANES
+
+
 def round_i32(const uint32_t[::1] x, float[::1] y):
     cdef Py_ssize_t i = 0
     while i < x.shape[0]:
