@@ -34,7 +34,7 @@ cdef enum:
     FEW = 5  # rows up to which weights go from the registers that they are decoded in straight into the product
     SHARED = 4  # outputs that then share a load of their inputs
     FEW_OUTPUTS = 64  # and outputs in a task: what a thread sends for is mostly its own
-    AHEAD = 32768  # bytes of codes that are sent for: rows are too short for the hardware to foresee the next ones
+    AHEAD = 32768  # bytes of codes prefetched ahead: rows are too short for the hardware to foresee the next ones
     # Fewer multiply-adds than this do not repay waking a second thread.
     THREAD_MIN = 1 << 16
 

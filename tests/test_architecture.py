@@ -20,6 +20,7 @@ LONG = {  # code files of more lines, and why they are not parted
     "kernels/ieee754.pyx": _MODULE,
     "kernels/norms.pyx": _MODULE,
     "kernels/population.pyx": _MODULE,
+    "kernels/softmax.pyx": _MODULE,
     "kernels/batch_columns.pyx": _LOOPS,
     "kernels/loops/reductions.pxd": _LOOPS,
     "kernels/loops/ufuncs.pxd": _LOOPS,

@@ -9,8 +9,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGES, FUNCTIONS = ROOT / "docs" / "api", ROOT / "pylib" / "functions"
 AXIS = {  # the modules of each heading
-    "Norms": ("norms", "channel_norms"),
+    "Norms": ("norms", "normalize", "channel_norms", "instance_norms"),
     "Softmaxes": ("softmax",),
+    "Attention": ("attention",),
     "Losses": ("losses", "point_losses"),
 }
 LIST = re.compile(r"(?<=:nosignatures:\n\n).*?(?=```)", re.S)

@@ -33,7 +33,8 @@ cdef struct Product:
     const uint8_t* codes
     bint bytes  # the form in which integers meet
     bint narrow  # as pairs: all levels are signed bytes
-    uint8_t sizes[PARTS]  # of each code's level: as bytes, above the lowest; as pairs, itself if narrow, or its magnitude
+    # of each code's level: as bytes, above the lowest; as pairs, itself if narrow, or its magnitude
+    uint8_t sizes[PARTS]
     uint8_t signs[PARTS]  # 1, 0 and -1: as pairs that are not narrow
     int lowest
     double step

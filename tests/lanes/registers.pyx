@@ -7,7 +7,7 @@ from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from lanewise.kernels cimport lanes
 from lanewise.kernels.lanes cimport f32x, f64x, real, scalar, u32x, u64x
 from lanewise.kernels.loops cimport maps
-from lanewise.kernels.math.random cimport ROW, philox
+from lanewise.kernels.math.random cimport LINE, philox
 
 cdef extern from "<fenv.h>" nogil:
     const int FE_ALL_EXCEPT, FE_DIVBYZERO, FE_UPWARD, FE_TONEAREST
@@ -353,7 +353,7 @@ def environment(const float[::1] x, float[::1] y):
 def philox4x32(const uint32_t[:, ::1] counters, uint64_t key, uint32_t[:, ::1] words):
     # words[i] = the four random words of counters[i] under the key, by the generator of kernels/math, a register each
     cdef u64x numbers[4]
-    cdef uint64_t stored[ROW]
+    cdef uint64_t stored[LINE]
     cdef Py_ssize_t i
     cdef int k
     with nogil:
