@@ -338,22 +338,41 @@ cdef bint product(Product* of, const int16_t* levels, Py_ssize_t group, int thre
     return True
 
 
-def linear4_int(const uint8_t[:, ::1] codes, const int16_t[::1] levels, double step, const float[:, ::1] scales,
-                const float[:, ::1] offsets, Py_ssize_t group, const float[::1] bias, const float[:, ::1] x,
-                float[:, ::1] y, int largest):
-    """y[rows, outputs] = x[rows, inputs] @ weights.T + bias of weights levels[code] * step * scale + offset, x rounded
-    to whole parts of its row's largest, up to `largest` of them; bias and offsets may be None."""
+cdef bint linear4_int_float32(const uint8_t* codes, const int16_t* steps, double step, const float* scales,
+                              const float* offsets, Py_ssize_t group, const float* bias, const float* x, float* y,
+                              Py_ssize_t rows, Py_ssize_t inputs, Py_ssize_t outputs, int bits,
+                              int num_threads) noexcept nogil:
     cdef Product of
+    cdef Py_ssize_t row, o
+    if bits != 8 and bits != 16:
+        return False
+    if inputs < 1:
+        for row in range(rows):
+            for o in range(outputs):
+                y[row * outputs + o] = bias[o] if bias != NULL else <float>0.0
+        return True
+    if rows < 1 or outputs < 1:
+        return True
+    of.codes, of.scales, of.offsets, of.bias, of.x, of.y = codes, scales, offsets, bias, x, y
+    of.rows, of.inputs, of.outputs, of.step, of.largest = rows, inputs, outputs, step, 127 if bits == 8 else 32639
+    return product(&of, steps, group, max(num_threads, 1))
+
+
+def linear4_int(const uint8_t[:, ::1] codes, const int16_t[::1] steps, double step, const float[:, ::1] scales,
+                const float[:, ::1] offsets, Py_ssize_t group, const float[::1] bias, const float[:, ::1] x,
+                float[:, ::1] y, int bits):
+    """y[rows, outputs] = x[rows, inputs] @ weights.T + bias of weights steps[code] * step * scale + offset, x rounded
+    to whole numbers of so many bits; bias and offsets may be None."""
+    cdef const float* added = NULL
+    cdef const float* shifted = NULL
     cdef int threads = thread_count[0] if x.shape[0] * x.shape[1] * codes.shape[0] >= THREAD_MIN else 1
     cdef bint done
-    of.codes, of.scales, of.x, of.y = &codes[0, 0], &scales[0, 0], &x[0, 0], &y[0, 0]
-    of.offsets = of.bias = NULL
-    if offsets is not None:
-        of.offsets = &offsets[0, 0]
     if bias is not None:
-        of.bias = &bias[0]
-    of.rows, of.inputs, of.outputs, of.step, of.largest = x.shape[0], x.shape[1], codes.shape[0], step, largest
+        added = &bias[0]
+    if offsets is not None:
+        shifted = &offsets[0, 0]
     with nogil:
-        done = product(&of, &levels[0], group, threads)
+        done = linear4_int_float32(&codes[0, 0], &steps[0], step, &scales[0, 0], shifted, group, added, &x[0, 0],
+                                   &y[0, 0], x.shape[0], x.shape[1], codes.shape[0], bits, threads)
     if not done:
         raise MemoryError

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 from lanewise import genome
+from lanewise.embedding import ctypes_function
 from lanewise.genome import FLOAT4, INT4, LOG4, LOG4_ZERO, NF4, Codebook
 
 LARGEST = {"int16": 32639, "int8": 127}
@@ -171,6 +172,7 @@ import hashlib
 import sys
 import numpy as np
 from lanewise import genome
+from lanewise.embedding import ctypes_function
 from lanewise.kernels import machine
 machine.set_num_threads(int(sys.argv[1]))
 digest = hashlib.sha256()
@@ -192,3 +194,30 @@ def test_same_bits_on_every_level_and_thread_count(run_python, first_level, leve
     assert expected.returncode == 0, expected.stderr
     for threads in (1, 2, 3):
         assert run_python(PROGRAM, threads, LANEWISE_LEVEL=level).stdout == expected.stdout
+
+
+@kinds
+@pytest.mark.parametrize(("outputs", "inputs", "rows", "group"), [(10, 64, 5, 16), (17, 129, 1, 48), (9, 800, 11, 800)])
+def test_c_interface(outputs, inputs, rows, group, kind):
+    function = ctypes_function("linear4_int_float32")
+    x, codes, scales, bias, offsets = case(outputs, inputs, rows, group)
+    offsets = np.ascontiguousarray(offsets)
+    for codebook, offset, added in ((NF4, offsets, bias), (INT4, None, None)):
+        y = np.full((rows, outputs), np.nan, np.float32)
+        arguments = (codes, codebook.steps, codebook.step, scales, offset, group, added, x, y, rows, inputs, outputs)
+        for threads in (-1, 2):
+            y[...] = np.nan
+            assert function(*arguments, int(kind[3:]), threads)
+            expected = genome.linear4(x, codes, codebook, scales, added, group=group, offset=offset, activations=kind)
+            assert y.tobytes() == expected.tobytes()
+        y[...] = 7
+        assert not function(*arguments, 32, 1)
+        assert (y == 7).all()
+
+
+def test_c_interface_of_no_inputs():
+    function, y = ctypes_function("linear4_int_float32"), np.full((2, 3), np.nan, np.float32)
+    bias, none = np.arange(3, dtype=np.float32), np.zeros(1, np.float32)
+    for added, expected in ((bias, [[0, 1, 2], [0, 1, 2]]), (None, 0)):
+        assert function(np.zeros(1, np.uint8), INT4.steps, 1.0, none, None, 16, added, none, y, 2, 0, 3, 8, 1)
+        assert (y == expected).all()

@@ -77,9 +77,10 @@ static inline f32x lookup16_f32(const float *table, u32x index) {
 }
 #ifdef LANEWISE_AVX512VNNI
 static inline void add_products_i16(const uint32_t *w, const u32x *x, u32x *sums) {
-    u32x weights = splat_u32(*w);
-    for (int i = 0; i < 2; i++)
-        sums[i] = (u32x)_mm512_dpwssd_epi32((__m512i)sums[i], (__m512i)weights, (__m512i)x[i]);
+    /* in this order, since GCC would broadcast all weights of a loop first, and spill sums for them */
+    u32x weights;
+    __asm__("vpbroadcastd %3, %2\n\tvpdpwssd %4, %2, %0\n\tvpdpwssd %5, %2, %1"
+            : "+v"(sums[0]), "+v"(sums[1]), "=&v"(weights) : "m"(*w), "v"(x[0]), "v"(x[1]));
 }
 static inline u32x dot_i16(u32x w, u32x x, u32x sum) {
     return (u32x)_mm512_dpwssd_epi32((__m512i)sum, (__m512i)w, (__m512i)x);

@@ -7,7 +7,7 @@ import numpy as np
 from .table import address, signature
 
 _DTYPES = {"float": np.float32, "double": np.float64, "uint8_t": np.uint8, "uint16_t": np.uint16,
-           "uint32_t": np.uint32, "uint64_t": np.uint64, "int64_t": np.int64}
+           "uint32_t": np.uint32, "uint64_t": np.uint64, "int16_t": np.int16, "int64_t": np.int64}
 
 
 @_functools.cache

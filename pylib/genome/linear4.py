@@ -9,8 +9,7 @@ from .codes import LOG4, checked, offsets_of, scales_of
 
 __all__ = ["linear4"]
 
-# the largest activation of a row in whole numbers: what 16 bits hold as two bytes with signs, 127 * 256 + 127, and 8
-_LARGEST = {"float32": None, "int16": 32639, "int8": 127}
+_BITS = {"float32": 32, "int16": 16, "int8": 8}
 
 
 def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset=None,
@@ -63,8 +62,8 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset
         numbers may be; or if `activations` is none of the three.
 
     """
-    if not isinstance(activations, str) or activations not in _LARGEST:
-        raise ValueError(f"activations is one of {', '.join(_LARGEST)}; got {activations!r:.60}")
+    if not isinstance(activations, str) or activations not in _BITS:
+        raise ValueError(f"activations is one of {', '.join(_BITS)}; got {activations!r:.60}")
     x, codes = plain("x", x), plain("codes", codes)
     rows = rows_of("x", x, np.float32)
     matrix = rows_of("codes", codes, np.uint8)
@@ -93,7 +92,7 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset
         else:
             _check_sums(codebook, largest, largest_offset, inputs)
             _whole.linear4_int(matrix, codebook.steps, codebook.step, scales, offsets, group, bias, rows, y,
-                               _LARGEST[activations])
+                               _BITS[activations])
     return y.reshape(*x.shape[:-1], outputs)
 
 

@@ -17,7 +17,7 @@
 
 /* Raised when a function changes its meaning: an extension then has to be built again. Functions are only added. */
 #define LANEWISE_ABI 1
-#define LANEWISE_FUNCTIONS 330 /* what this header declares; a later lanewise has them too, in the same places */
+#define LANEWISE_FUNCTIONS 331 /* what this header declares; a later lanewise has them too, in the same places */
 
 typedef struct {
     int abi, functions; /* of the lanewise that is installed */
@@ -554,6 +554,16 @@ typedef struct {
                                                 float *grad_logvar, Py_ssize_t n);
     void (*kl_standard_normal_backward_float64)(const double *grad, const double *mu, const double *logvar,
                                                 double *grad_mu, double *grad_logvar, Py_ssize_t n);
+
+    /* lanewise.kernels.linear4_int */
+    /* linear4 on whole numbers, for those who cimport. As linear4_offset_float32, but x[row] is rounded to whole parts
+     * of its largest magnitude, 32639 of them if bits is 16 and 127 if it is 8, and weights[o][i] = steps[code] * step
+     * * scales[o][i // group] + offsets[o][i // group], of steps from -128 to 128. Sums of whole numbers are exact; a
+     * row with a NaN or an infinity is NaN throughout. Returns whether it was done: not where bits is neither, or there
+     * was no memory. */
+    int (*linear4_int_float32)(const uint8_t *codes, const int16_t *steps, double step, const float *scales,
+                               const float *offsets, Py_ssize_t group, const float *bias, const float *x, float *y,
+                               Py_ssize_t rows, Py_ssize_t inputs, Py_ssize_t outputs, int bits, int num_threads);
 } lanewise_table;
 
 #ifdef __cplusplus
@@ -644,7 +654,8 @@ static inline int lanewise_import(void) {
         "binary_cross_entropy_with_logits_backward_float32", "binary_cross_entropy_with_logits_float64",
         "binary_cross_entropy_with_logits_backward_float64", "reparameterize_float32", "reparameterize_float64",
         "reparameterize_backward_float32", "reparameterize_backward_float64", "kl_standard_normal_float32",
-        "kl_standard_normal_float64", "kl_standard_normal_backward_float32", "kl_standard_normal_backward_float64"
+        "kl_standard_normal_float64", "kl_standard_normal_backward_float32", "kl_standard_normal_backward_float64",
+        "linear4_int_float32"
     };
     const lanewise_table *table;
     PyObject *module = PyImport_ImportModule("lanewise.embedding");

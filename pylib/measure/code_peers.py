@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .peers import Contender, UnavailableError, prepare_copy, tensor_of, torch_here, torch_result
+from .peers import Contender, UnavailableError, onnx_matmul4, prepare_copy, tensor_of, torch_here, torch_result
 
 __all__ = ["ENTRIES", "Entry"]
 
@@ -158,10 +158,46 @@ def _weights4(shape, dtype, rng):
     return [rng.standard_normal((rows, size)).astype(dtype), rng.integers(0, 256, (size, size // 2), np.uint8)]
 
 
+def _whole_weights4(shape, dtype, rng):
+    # activations that int8 holds exactly, in blocks and in rows: each sixteenth is the largest
+    rows, size = shape
+    x = rng.integers(-127, 128, (rows, size)).astype(dtype)
+    x[:, ::16] = 127
+    scales = rng.uniform(0.5, 2, (size, size // _block(size))).astype(np.float32)
+    return [x, rng.integers(0, 256, (size, size // 2), np.uint8), scales]
+
+
+def _block(size):
+    return 64 if size % 64 == 0 else 16
+
+
+def _our_whole_products(kind):
+    def function(lw):
+        def product(x, codes, scales):
+            return lw.genome.linear4(x, codes, lw.genome.INT4, scales, group=_block(x.shape[1]), activations=kind)
+
+        return product
+
+    return _ours(function)
+
+
+def _prepare_matmul4(work, inputs, threads):
+    x, codes, scales = inputs
+    return onnx_matmul4(x, codes, scales, _block(x.shape[1]), threads)
+
+
 def _dense(inputs):
     from .. import genome
 
-    return inputs[0], genome.decode(inputs[1])
+    if len(inputs) == 2:
+        return inputs[0], genome.decode(inputs[1])
+    x, codes, scales = inputs
+    return x, genome.decode(codes, genome.INT4, scales, group=_block(x.shape[1]))
+
+
+def _numpy_linear(inputs, threads):
+    x, weights = _dense(inputs)
+    return partial(np.matmul, x, weights.T)
 
 
 def _torch_linear(inputs, threads):
@@ -247,7 +283,11 @@ def _entries():
     for name, (draw, function, others) in genome.items():
         yield name, _entry("genome", draw, _ours(function), **others)
     yield "linear4", _entry("genome", _weights4, _ours(lambda lw: lw.genome.linear4), torch=_torch_linear,
-                            numpy=lambda inputs, threads: partial(np.matmul, inputs[0], _dense(inputs)[1].T))
+                            numpy=_numpy_linear)
+    for kind in ("int16", "int8"):
+        entry = _entry("genome", _whole_weights4, _our_whole_products(kind), torch=_torch_linear, numpy=_numpy_linear)
+        entry.field["onnxruntime"] = _prepare_matmul4
+        yield f"linear4_{kind}", entry
     yield "population_loss", _entry("population", _population, _our_population, numpy=_numpy_population,
                                     torch=_torch_population)
 

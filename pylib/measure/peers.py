@@ -267,20 +267,33 @@ def prepare_onnxruntime(work, inputs, threads):
 
 def onnx_contender(operator, domain, attributes, inputs, threads):
     """Prepare one operator of ONNX Runtime, whose output has the shape of its first input; float32 only."""
+    return _onnx(operator, domain, attributes, inputs, {}, np.empty_like(inputs[0]), threads)
+
+
+def onnx_matmul4(x, codes, scales, block, threads):
+    """Prepare ONNX Runtime's product with 4-bit weights and int8 activations, of codes of INT4 with a scale a block."""
+    constants = {"weights": (codes ^ 0x88).reshape(len(codes), -1, block // 2), "scales": scales.ravel()}
+    attributes = {"K": x.shape[1], "N": len(codes), "bits": 4, "block_size": block, "accuracy_level": 4}
+    y = np.empty((len(x), len(codes)), np.float32)
+    return _onnx("MatMulNBits", "com.microsoft", attributes, [x], constants, y, threads)
+
+
+def _onnx(operator, domain, attributes, inputs, constants, y, threads):
     if any(importlib.util.find_spec(module) is None for module in ("onnx", "onnxruntime")):
         raise UnavailableError("not installed")
     if inputs[0].dtype != np.float32:
         raise UnavailableError("is timed in float32 only")
     import onnxruntime
-    from onnx import TensorProto, helper
+    from onnx import TensorProto, helper, numpy_helper
 
-    y, names = np.empty_like(inputs[0]), [f"x{k}" for k in range(len(inputs))]
+    names = [f"x{k}" for k in range(len(inputs))]
     graph = helper.make_graph(
-        [helper.make_node(operator, names, ["y"], domain=domain, **attributes)],
+        [helper.make_node(operator, [*names, *constants], ["y"], domain=domain, **attributes)],
         operator,
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, x.shape)
          for name, x in zip(names, inputs, strict=True)],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, y.shape)],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
     opsets = [helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=10)

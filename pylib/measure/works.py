@@ -116,8 +116,9 @@ def _registry():
     works = [_elementwise(name) for name in BOUNDS]
     works += [Work(name, "axis", draw, axis_peers.PREPARE, shaped=_rows, least_rows=1 + (name == "batch_norm"))
               for name, draw in axis_peers.DRAW.items()]
-    shapes = {"linear4": _squares, "population_loss": _examples}
-    counts = {"linear4": lambda shape: shape[0] * shape[1] ** 2}  # multiply-adds
+    products = ("linear4", "linear4_int16", "linear4_int8")
+    shapes = {**dict.fromkeys(products, _squares), "population_loss": _examples}
+    counts = dict.fromkeys(products, lambda shape: shape[0] * shape[1] ** 2)  # multiply-adds
     works += [Work(name, entry.family, entry.draw, entry.field, ("float32",), shaped=shapes.get(name, _rows),
                    count=counts.get(name, math.prod))
               for name, entry in code_peers.ENTRIES.items()]
