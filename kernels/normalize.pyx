@@ -13,7 +13,7 @@ from .lanes cimport (
     F64_LANES, enter_environment, environment, f32x, f64x, fma, leave_environment, load_part_f64, magnitude, real,
     splat, splat_f64, store_f64, where_less, with_sign, zip_high_f32, zip_high_f64, zip_low_f32, zip_low_f64,
 )
-from .loops.maps cimport itemsize, lanes, put_part, skip, store_part, take_part
+from .loops.maps cimport itemsize, lanes, load, put_part, skip, store, store_part, take_part
 from .loops.reductions cimport Pair, first_lanes, map_block, map_row, sum_block, sum_row, take, wide
 from .loops.operations cimport Operands, along_axis
 from .rowwise.lengths cimport NOTHING, PowerLength, find_length, power_length_of, power_slopes_block
@@ -187,8 +187,12 @@ cdef inline void turn_pairs(const real* x, const real* other, const real* cosine
     cdef real pair[2]
     cdef real turned[2]
     cdef real cosine = take(cosines, 0, n), sine = take(sines, 0, n) * sign
+    cdef bint whole = n == lanes(x)
     if neighbours:
-        take_part(pair, x, 2 * n)
+        if whole:
+            pair[0], pair[1] = load(x), load(skip(x, n))
+        else:
+            take_part(pair, x, 2 * n)
         part_neighbours(pair)
     else:
         pair[0], pair[1] = take(x, 0, n), take(other, 0, n)
@@ -197,7 +201,14 @@ cdef inline void turn_pairs(const real* x, const real* other, const real* cosine
     if neighbours:
         pair[0] = zip_low(turned[0], turned[1])
         pair[1] = zip_high(turned[0], turned[1])
-        put_part(y, pair, 2 * n)
+        if whole:
+            store(y, pair[0])
+            store(<real*>skip(y, n), pair[1])
+        else:
+            put_part(y, pair, 2 * n)
+    elif whole:
+        store(y, turned[0])
+        store(other_y, turned[1])
     else:
         store_part(y, turned[0], n)
         store_part(other_y, turned[1], n)

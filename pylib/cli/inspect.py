@@ -179,7 +179,7 @@ def _scientific(fraction, digits):
 
 def show_in_all(descriptions, budget=34):
     """One number in every format: bits where they are short, value and error."""
-    show((f"{'format':<16}{'bits':<20}{'code':<20}{'value':<{budget + 2}}error", _LABEL))
+    show((f"{'format':<20}{'bits':<20}{'code':<20}{'value':<{budget + 2}}error", _LABEL))
     for d in descriptions:
         bits = colored_bits(d) if d.format.width <= 16 else [("-", _LABEL)]
         used = sum(len(part if isinstance(part, str) else part[0]) for part in bits)
@@ -187,7 +187,7 @@ def show_in_all(descriptions, budget=34):
         if len(value) > budget:
             value = f"{value[:budget - 3]}..." if "e" not in value else f"{d.value:.17g}"
         error = ["out of range" if d.literal is not None else ""] if d.error is None else _error(d)
-        show(f"{d.format.name:<16}", *bits, " " * (20 - used), f"{f'0x{d.code:0{math.ceil(d.format.width / 4)}x}':<20}",
+        show(f"{d.format.name:<20}", *bits, " " * (20 - used), f"{f'0x{d.code:0{math.ceil(d.format.width / 4)}x}':<20}",
              (f"{value:<{budget + 2}}", "bold"), *error)
 
 
@@ -253,14 +253,14 @@ def show_statistics(name, shape, s):
             label = f"2^{first}" if first == last else f"2^{first} .. 2^{last}"
             show("  ", (f"{label:>16} ", _LABEL), (f"{bar:<48}", _MANTISSA), f" {_share(count, s.size):>8}")
         show()
-    show((f"  {'rounded into':<16}" + "".join(f"{title:>14}" for title in (
+    show((f"  {'rounded into':<20}" + "".join(f"{title:>14}" for title in (
         "exact", "rounded", "subnormal", "to zero", "out of range", "not finite")), _LABEL))
     for asked, losses in s.losses.items():
         cells = []
         for loss, count in losses.items():
             bad = loss in (FloatLoss.ROUNDED_TO_ZERO, FloatLoss.OUT_OF_RANGE, FloatLoss.ROUNDED_SUBNORMAL) and count
             cells.append((f"{_share(count, s.size):>14}", _BAD if bad else "" if count else _LABEL))
-        show("  ", f"{asked.name:<16}", *cells)
+        show("  ", f"{asked.name:<20}", *cells)
 
 
 def _share(count, size):

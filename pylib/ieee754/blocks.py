@@ -134,7 +134,7 @@ def mx_encode(x, format, *, rounding="nearest", tensor_scale=None):
     >>> import lanewise as lw
     >>> codes, scales = lw.ieee754.mx_encode([1.0, 100.0, -3.0], "mxfp8_e4m3")
     >>> lw.ieee754.mx_decode(codes, scales, "mxfp8_e4m3")
-    array([  1.,  96.,  -3.], dtype=float32)
+    array([ 1., 96., -3.], dtype=float32)
     """
     blocks = _named("mx_encode", format)
     if rounding not in ROUNDINGS:

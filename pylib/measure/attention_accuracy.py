@@ -27,6 +27,8 @@ def _masked_softmax_backward(wide, rng, x, grad, weight, bias):
 def _rotary(function, sign):
     def trial(wide, rng, x, grad, weight, bias):
         x = x[:, :x.shape[-1] // 2 * 2]
+        if x.size == 0:  # no pair in a row of one
+            return
         cos, sin = lw.rotary_tables(rng.integers(0, 1000, len(x)), x.shape[-1],
                                     dtype=np.float64 if x.dtype == np.float64 else np.float32)
         a, b = np.split(x.astype(wide), 2, -1)
@@ -39,7 +41,7 @@ def _rotary(function, sign):
 
 
 def _rotary_tables(wide, rng, x, grad, weight, bias):
-    # of one position and many pairs: the angle in mpmath's digits would take hours for more
+    # of two positions and at most 100 pairs: mpmath would take hours for more
     import mpmath
 
     positions, n = rng.integers(0, 1 << 20, 2), 2 * min(x.shape[-1], 100)
