@@ -618,7 +618,7 @@ cdef inline real erf(real x) noexcept nogil:
     cdef real a, z, low, sum, tail, p, e, e_low, h, h_low
     if real is f32x:
         a = at_most(magnitude(x), splat(x, 3.95))
-        return with_sign(segment(&ERF_SEGMENTS[0][0], 6, ODD, 16, quarters(a, 6.625, 1.75), a, &low), x)
+        return with_sign(segment(&ERF_SEGMENTS[0][0], 6, ODD, 8, bent_steps(a, 2.88, -0.25), a, &low), x)
     else:
         a = at_most(magnitude(x), splat(x, 6.0))
         z = x * x

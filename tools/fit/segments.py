@@ -188,8 +188,8 @@ def tables():
     about_zero = {index_of(1.75): 0.0, index_of(2.0): 0.0}
     yield emit("TANH_SEGMENTS", "tanh(a), place 2.5 a + 1.75, a up to 10.4; where the centre is 0 less a",
                mp.tanh, quarters(2.5, 1.75, 10.4), 6, about_zero)
-    yield emit("ERF_SEGMENTS", "erf(a), place 6.625 a + 1.75, a up to 3.95; where the centre is 0 less a",
-               mp.erf, quarters(6.625, 1.75, 3.95), 6, about_zero)
+    yield emit("ERF_SEGMENTS", "erf(a), steps of 2.88 - 0.25 a, a up to 3.95; where the centre is 0 less a",
+               mp.erf, steps(2.88, -0.25, 8), 6, {0: 0.0}, 0.25)
     yield emit("NORMAL_TAIL_SEGMENTS", "erfc(a / sqrt 2) / 2 e^(a^2 / 2), place a + 2, a up to 20",
                mills, quarters(1, 2, 20), 7)
     yield emit("SOFTPLUS_TAIL_SEGMENTS", "log(1 + e^-a) e^a, place 0.84375 a + 1.25, a up to 22",
