@@ -11,10 +11,10 @@ from ..lanes cimport (
     splat, where_less, with_sign,
 )
 from ..math.elementary cimport (
-    ODD, PLAIN, any_outside, any_past_first, bent_steps, exp_of_pair, exp_pair, expm1_half, first_steps_end, largest,
-    log1p_f64, logistic_divisor, logistic_quotient, logistic_times, lowering, nearest, normal_tail_parts,
-    power2_raised_by, quarters, raised_power2, reduced, scale2_of_sum, segment, segment_parts, step, steps, steps_end,
-    tanh_pair, whole,
+    ALL, LAST, ODD, PLAIN, any_outside, any_past_first, bent_steps, exp_of_pair, exp_pair, expm1_half,
+    first_steps_end, largest, log1p_f64, logistic_divisor, logistic_quotient, logistic_times, lowering, nearest,
+    normal_tail_parts, power2_raised_by, quarters, raised_power2, reduced, scale2_of_sum, segment, segment_parts,
+    step, steps, steps_end, tanh_pair, whole,
 )
 from ..math.pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled, two_sum
 from ..math.segments cimport GELU_SEGMENTS, GELU_TANH_SEGMENTS, SILU_SEGMENTS, SOFTPLUS_SEGMENTS, SOFTPLUS_TAIL_SEGMENTS
@@ -49,9 +49,9 @@ cdef inline real silu_by_exp(real x) noexcept nogil:
     return less_tail(x, logistic_times(a, r, r_low, sum))
 
 
-cdef inline f32x silu_segment(f32x x, f32x a, int count) noexcept nogil:
+cdef inline f32x silu_segment(f32x x, f32x a, int which) noexcept nogil:
     cdef f32x low
-    return less_half(x, segment(&SILU_SEGMENTS[0][0], 6, ODD, count, steps(a), a, &low))
+    return less_half(x, segment(&SILU_SEGMENTS[0][0], 6, ODD, which, steps(a), a, &low))
 
 
 cdef inline real silu(real x) noexcept nogil:
@@ -61,7 +61,7 @@ cdef inline real silu(real x) noexcept nogil:
         y = silu_segment(x, a, LOOKUP_FLOATS)
         if any_less(first_steps_end(a), a):
             if LOOKUP_FLOATS == 8:
-                y = silu_segment(x, a, 16)
+                y = where_less(first_steps_end(a), a, silu_segment(x, a, LAST), y)
             if LOOKUP_FLOATS == 16 or any_less(end, a):
                 y = where_less(end, a, silu_by_exp(x), y)
         return y
@@ -74,13 +74,13 @@ cdef inline real gelu_end(real like) noexcept nogil:
     return splat(like, 5.46)
 
 
-cdef inline f32x normal_tail_segment(f32x a, int count, f32x* rest) noexcept nogil:
+cdef inline f32x normal_tail_segment(f32x a, int which, f32x* rest) noexcept nogil:
     # Phi(-a) up to there
-    return segment_parts(&GELU_SEGMENTS[0][0], 7, PLAIN, count, bent_steps(a, 1.2, 0.3), a, rest)
+    return segment_parts(&GELU_SEGMENTS[0][0], 7, PLAIN, which, bent_steps(a, 0.65, 0.4), a, rest)
 
 
-cdef inline f32x gelu_segment(f32x x, f32x a, int count) noexcept nogil:
-    cdef f32x rest, y = normal_tail_segment(a, count, &rest)
+cdef inline f32x gelu_segment(f32x x, f32x a, int which) noexcept nogil:
+    cdef f32x rest, y = normal_tail_segment(a, which, &rest)
     return less_share(x, a, y, rest)
 
 
@@ -96,8 +96,8 @@ cdef inline real gelu(real x) noexcept nogil:
     cdef real y, end = gelu_end(x), a = at_most(magnitude(x), end)
     if real is f32x:
         y = gelu_segment(x, a, LOOKUP_FLOATS)
-        if any_past_first(a, 3.38):
-            y = gelu_segment(x, a, 16)
+        if any_past_first(a, 3.59):
+            y = gelu_segment(x, a, ALL)
         if any_less(x, -end):
             y = where_less(x, -end, gelu_by_exp(x), y)
         return y
@@ -133,9 +133,9 @@ cdef inline real gelu_tanh_by_exp(real x) noexcept nogil:
     return less_tail(x, logistic_times(a, r, r_low + u_low, sum))
 
 
-cdef inline f32x gelu_tanh_segment(f32x x, f32x a, int count) noexcept nogil:
+cdef inline f32x gelu_tanh_segment(f32x x, f32x a, int which) noexcept nogil:
     cdef f32x rest
-    cdef f32x y = segment_parts(&GELU_TANH_SEGMENTS[0][0], 7, PLAIN, count, bent_steps(a, 1.4, 0.33), a, &rest)
+    cdef f32x y = segment_parts(&GELU_TANH_SEGMENTS[0][0], 7, PLAIN, which, bent_steps(a, 1.4, 0.33), a, &rest)
     return less_share(x, a, y, rest)
 
 
@@ -145,7 +145,7 @@ cdef inline real gelu_tanh(real x) noexcept nogil:
     if real is f32x:
         y = gelu_tanh_segment(x, a, LOOKUP_FLOATS)
         if any_past_first(a, 3.08):
-            y = gelu_tanh_segment(x, a, 16)
+            y = gelu_tanh_segment(x, a, ALL)
         if any_less(x, -end):
             y = where_less(x, -end, gelu_tanh_by_exp(x), y)
         return y
@@ -188,7 +188,7 @@ cdef inline f32x softplus_tail(f32x a, f32x a_low, f32x* low, f32x* sum) noexcep
     cdef f32x q, q_low
     cdef f32x e = exp_of_pair(-a, -a_low, low, sum)
     a = at_most(a, splat(a, 22.0))
-    q = segment(&SOFTPLUS_TAIL_SEGMENTS[0][0], 6, PLAIN, 16, quarters(a, 0.84375, 1.25), a, &q_low)
+    q = segment(&SOFTPLUS_TAIL_SEGMENTS[0][0], 6, PLAIN, ALL, quarters(a, 0.84375, 1.25), a, &q_low)
     return pair_product(q, q_low, e, low[0], low)
 
 
@@ -226,8 +226,8 @@ cdef inline real softplus_by_exp(real x) noexcept nogil:
         return where_less(x, splat(x, 100.0), scale2(q + low, n), x)
 
 
-cdef inline f32x softplus_segment(f32x rise, f32x a, int count) noexcept nogil:
-    cdef f32x rest, lost, tail = segment_parts(&SOFTPLUS_SEGMENTS[0][0], 6, PLAIN, count, steps(a), a, &rest)
+cdef inline f32x softplus_segment(f32x rise, f32x a, int which) noexcept nogil:
+    cdef f32x rest, lost, tail = segment_parts(&SOFTPLUS_SEGMENTS[0][0], 6, PLAIN, which, steps(a), a, &rest)
     cdef f32x y = fast_sum(at_least(rise, tail), at_most(rise, tail), &lost)
     return y + (lost + rest)
 
@@ -239,7 +239,7 @@ cdef inline real softplus(real x) noexcept nogil:
         y = softplus_segment(rise, a, LOOKUP_FLOATS)
         if any_less(first_steps_end(a), a):
             if LOOKUP_FLOATS == 8:
-                y = softplus_segment(rise, a, 16)
+                y = where_less(first_steps_end(a), a, softplus_segment(rise, a, LAST), y)
             if LOOKUP_FLOATS == 16 or any_less(end, a):
                 y = where_less(end, a, softplus_by_exp(x), y)
         return y
@@ -532,7 +532,7 @@ cdef inline real swiglu(real gate, real up) noexcept nogil:
     # silu(gate) up; Shazeer, arXiv:2002.05202
     cdef real y, s, rest, a = magnitude(gate), seen
     if real is f32x:
-        s = segment_parts(&SILU_SEGMENTS[0][0], 6, ODD, 16, steps(a), a, &rest)
+        s = segment_parts(&SILU_SEGMENTS[0][0], 6, ODD, ALL, steps(a), a, &rest)
         y = rise_less(gate, splat(a, 0.5), s, rest, &rest)
         y = fma(y, up, rest * up)
         seen = where_less(a, steps_end(a), where_normal(a, y), splat(y, 0.0))
@@ -547,7 +547,7 @@ cdef inline real geglu(real gate, real up) noexcept nogil:
     # gelu(gate) up; Shazeer, arXiv:2002.05202
     cdef real y, s, rest, seen, end = gelu_end(gate), a = at_most(magnitude(gate), end)
     if real is f32x:
-        s = normal_tail_segment(a, 16, &rest)
+        s = normal_tail_segment(a, ALL, &rest)
         y = rise_less(gate, a, s, rest, &rest)
         y = fma(y, up, rest * up)
         seen = where_less(-end, gate, where_normal(a, y), splat(y, 0.0))

@@ -7,9 +7,9 @@ from ..lanes cimport (
     scale2, splat, where_less, with_sign,
 )
 from ..math.elementary cimport (
-    ROOTED, any_outside, any_past_first, bent_steps, exp_of_pair, exp_pair, first_steps_end, largest, logistic_divisor,
-    logistic_parts, logistic_times_power, normal_tail_parts, power2_of_sum, reduced, reflected_pair, scale2_of_sum,
-    segment_parts, sigmoid, sigmoid_tail, step, steps, steps_end, tanh_pair, whole,
+    ALL, LAST, ROOTED, any_outside, any_past_first, bent_steps, exp_of_pair, exp_pair, first_steps_end, largest,
+    logistic_divisor, logistic_parts, logistic_times_power, normal_tail_parts, power2_of_sum, reduced,
+    reflected_pair, scale2_of_sum, segment_parts, sigmoid, sigmoid_tail, step, steps, steps_end, tanh_pair, whole,
 )
 from ..math.pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled, two_sum
 from ..math.segments cimport GELU_SLOPE_SEGMENTS, GELU_TANH_SLOPE_SEGMENTS, SILU_SLOPE_SEGMENTS
@@ -28,9 +28,9 @@ cdef inline real near_root(real t, real t_low, double c0, real rest, real k, rea
     return where_less(near, quarter, c, k)
 
 
-cdef inline f32x silu_slope_parts(f32x a, int count, f32x* rest) noexcept nogil:
+cdef inline f32x silu_slope_parts(f32x a, int which, f32x* rest) noexcept nogil:
     # silu'(-a) as far as its segments reach
-    return segment_parts(&SILU_SLOPE_SEGMENTS[0][0], 7, ROOTED, count, steps(a), a, rest)
+    return segment_parts(&SILU_SLOPE_SEGMENTS[0][0], 7, ROOTED, which, steps(a), a, rest)
 
 
 cdef inline real silu_slope_by_exp(real x, real* low) noexcept nogil:
@@ -72,7 +72,7 @@ cdef inline real silu_slope(real x, real* low) noexcept nogil:
     # s (1 + x (1 - s)), s = sigmoid(x)
     cdef real k, rest, slope, a = magnitude(x), end = steps_end(x)
     if real is f32x:
-        k = silu_slope_parts(a, 16, &rest)
+        k = silu_slope_parts(a, ALL, &rest)
         slope = reflected_pair(x, k, rest, low)
         if any_less(end, a):
             k = silu_slope_by_exp(x, &rest)
@@ -88,8 +88,8 @@ cdef inline real gelu_slope_end(real like) noexcept nogil:
     return splat(like, 6.3)
 
 
-cdef inline f32x gelu_slope_parts(f32x a, int count, f32x* rest) noexcept nogil:
-    return segment_parts(&GELU_SLOPE_SEGMENTS[0][0], 8, ROOTED, count, bent_steps(a, 1.2, 0.2), a, rest)
+cdef inline f32x gelu_slope_parts(f32x a, int which, f32x* rest) noexcept nogil:
+    return segment_parts(&GELU_SLOPE_SEGMENTS[0][0], 8, ROOTED, which, bent_steps(a, 1.2, 0.2), a, rest)
 
 
 cdef inline real gelu_slope_by_exp(real x, real* low) noexcept nogil:
@@ -129,7 +129,7 @@ cdef inline real gelu_slope(real x, real* low) noexcept nogil:
     # Phi(x) + x phi(x)
     cdef real k, rest, slope, end = gelu_slope_end(x)
     if real is f32x:
-        k = gelu_slope_parts(at_most(magnitude(x), end), 16, &rest)
+        k = gelu_slope_parts(at_most(magnitude(x), end), ALL, &rest)
         slope = reflected_pair(x, k, rest, low)
         if any_less(x, -end):
             k = gelu_slope_by_exp(x, &rest)
@@ -152,8 +152,8 @@ cdef inline f32x times_reflected_pair(f32x grad, f32x x, f32x k, f32x low) noexc
     return where_less(x, splat(x, 0.0), fma(grad, k, number * low), fma(number, -k, grad))
 
 
-cdef inline f32x silu_backward_segment(f32x grad, f32x x, f32x a, int count) noexcept nogil:
-    cdef f32x low, k = silu_slope_parts(a, count, &low)
+cdef inline f32x silu_backward_segment(f32x grad, f32x x, f32x a, int which) noexcept nogil:
+    cdef f32x low, k = silu_slope_parts(a, which, &low)
     return times_reflected_pair(grad, x, k, low)
 
 
@@ -163,7 +163,7 @@ cdef inline real silu_backward(real grad, real x) noexcept nogil:
         y = silu_backward_segment(grad, x, a, LOOKUP_FLOATS)
         if any_less(first_steps_end(a), a):
             if LOOKUP_FLOATS == 8:
-                y = silu_backward_segment(grad, x, a, 16)
+                y = where_less(first_steps_end(a), a, silu_backward_segment(grad, x, a, LAST), y)
             if LOOKUP_FLOATS == 16 or any_less(end, a):
                 k = silu_slope_by_exp(x, &low)
                 y = where_less(end, a, grad * (k + low), y)
@@ -173,8 +173,8 @@ cdef inline real silu_backward(real grad, real x) noexcept nogil:
         return scaled(grad, k, low)
 
 
-cdef inline f32x gelu_backward_segment(f32x grad, f32x x, f32x a, int count) noexcept nogil:
-    cdef f32x low, k = gelu_slope_parts(a, count, &low)
+cdef inline f32x gelu_backward_segment(f32x grad, f32x x, f32x a, int which) noexcept nogil:
+    cdef f32x low, k = gelu_slope_parts(a, which, &low)
     return times_reflected_pair(grad, x, k, low)
 
 
@@ -183,7 +183,7 @@ cdef inline real gelu_backward(real grad, real x) noexcept nogil:
     if real is f32x:
         y = gelu_backward_segment(grad, x, a, LOOKUP_FLOATS)
         if any_past_first(a, 3.81):
-            y = gelu_backward_segment(grad, x, a, 16)
+            y = gelu_backward_segment(grad, x, a, ALL)
         if any_less(x, -end):
             k = gelu_slope_by_exp(x, &low)
             y = where_less(x, -end, grad * (k + low), y)
@@ -245,9 +245,9 @@ cdef inline real gelu_tanh_slope_end(real like) noexcept nogil:
     return splat(like, 5.83)
 
 
-cdef inline f32x gelu_tanh_backward_segment(f32x grad, f32x x, f32x a, int count) noexcept nogil:
+cdef inline f32x gelu_tanh_backward_segment(f32x grad, f32x x, f32x a, int which) noexcept nogil:
     cdef f32x low
-    cdef f32x k = segment_parts(&GELU_TANH_SLOPE_SEGMENTS[0][0], 8, ROOTED, count, bent_steps(a, 1.2, 0.25), a, &low)
+    cdef f32x k = segment_parts(&GELU_TANH_SLOPE_SEGMENTS[0][0], 8, ROOTED, which, bent_steps(a, 1.2, 0.25), a, &low)
     return times_reflected_pair(grad, x, k, low)
 
 
@@ -256,7 +256,7 @@ cdef inline real gelu_tanh_backward(real grad, real x) noexcept nogil:
     if real is f32x:
         y = gelu_tanh_backward_segment(grad, x, a, LOOKUP_FLOATS)
         if any_past_first(a, 3.56):
-            y = gelu_tanh_backward_segment(grad, x, a, 16)
+            y = gelu_tanh_backward_segment(grad, x, a, ALL)
         if any_less(x, -end):
             k = gelu_tanh_slope_by_exp(x, &low)
             y = where_less(x, -end, grad * (k + low), y)
@@ -327,20 +327,31 @@ cdef inline real mish_slope(real x, real* low) noexcept nogil:
     return near_root(t, t_low, 0.2669479140495345, c, scale2(v, n), scale2(v_low, n), low)
 
 
-cdef inline real exp_slope(real t, real t_low, real c, real c_low, real top, real top_low, real* low) noexcept nogil:
-    # top where t > 0, else c e^t, which is 0 from -200 (-1500) down for any c
-    cdef real zero = splat(t, 0.0), one = splat(t, 1.0), e_low, sum, n, power
+cdef inline real exp_times_any(real t, real t_low, real c, real c_low, real* low) noexcept nogil:
+    # c e^(t + t_low), which is 0 from -200 (-1500) down for any c
+    cdef real one = splat(t, 1.0), e, e_low, sum, n
     cdef real down = where_less(pick(t, 1e37, 1e307), magnitude(c), splat(t, 0.25), one)  # lest c e^r overflow
-    cdef real e = exp_of_pair(at_least(at_most(t, zero), pick(t, -200.0, -1500.0)), t_low, &e_low, &sum)
+    e = exp_of_pair(at_least(t, pick(t, -200.0, -1500.0)), t_low, &e_low, &sum)
     e = pair_product(e, e_low, c * down, c_low, &e_low)  # before 2^n, which may leave the low part no digits
-    if SCALE2_IS_CHEAP or any_less(t, splat(t, -50.0)) or any_outside(magnitude(e), splat(t, 1e-9), splat(t, 1e9)):
-        n = whole(sum) + where_less(down, one, splat(t, 2.0), zero)
-        e = ldexp(e, n)
-        e_low = ldexp(e_low, n)
+    n = whole(sum) + where_less(down, one, splat(t, 2.0), splat(t, 0.0))
+    low[0] = finite(ldexp(e_low, n))
+    return ldexp(e, n)
+
+
+cdef inline real exp_slope(real t, real t_low, real c, real c_low, real top, real top_low, real* low) noexcept nogil:
+    # top where t > 0, else c e^t
+    cdef real zero = splat(t, 0.0), down = at_most(t, zero), e, e_low, sum, power
+    if SCALE2_IS_CHEAP:
+        e = exp_times_any(down, t_low, c, c_low, &e_low)
     else:
-        power = power2_of_sum(sum, 0)
-        e = e * power
-        e_low = e_low * power
+        e = exp_of_pair(down, t_low, &e_low, &sum)
+        e = pair_product(e, e_low, c, c_low, &e_low)
+        if any_less(t, splat(t, -50.0)) or any_outside(magnitude(e), splat(t, 1e-9), splat(t, 1e9)):
+            e = exp_times_any(down, t_low, c, c_low, &e_low)
+        else:
+            power = power2_of_sum(sum, 0)
+            e = e * power
+            e_low = e_low * power
     low[0] = where_less(zero, t, top_low, e_low)
     return where_less(zero, t, top, e)
 
@@ -348,9 +359,7 @@ cdef inline real exp_slope(real t, real t_low, real c, real c_low, real top, rea
 cdef inline real elu_slope(real x, real alpha, real* low) noexcept nogil:
     # 1 where x > 0, else alpha e^x; where alpha is infinite a rounding of that loses nothing
     cdef real zero = splat(x, 0.0)
-    cdef real slope = exp_slope(x, zero, alpha, zero, splat(x, 1.0), zero, low)
-    low[0] = finite(low[0])
-    return slope
+    return exp_slope(x, zero, alpha, zero, splat(x, 1.0), zero, low)
 
 
 cdef inline real celu_slope(real x, real alpha, real* low) noexcept nogil:
@@ -382,12 +391,13 @@ cdef inline real times_logistic(real grad, real t, real a_low) noexcept nogil:
 
 
 cdef inline real softplus_backward(real grad, real x) noexcept nogil:
-    cdef real y, a = magnitude(x), end = steps_end(x)
+    cdef real y, last, a = magnitude(x), end = steps_end(x)
     if real is f32x:
         y = with_sign(times_reflected(grad, x, sigmoid_tail(a, LOOKUP_FLOATS)), grad)
         if any_less(first_steps_end(a), a):
             if LOOKUP_FLOATS == 8:
-                y = with_sign(times_reflected(grad, x, sigmoid_tail(a, 16)), grad)
+                last = with_sign(times_reflected(grad, x, sigmoid_tail(a, LAST)), grad)
+                y = where_less(first_steps_end(a), a, last, y)
             if LOOKUP_FLOATS == 16 or any_less(end, a):
                 y = where_less(end, a, times_logistic(grad, x, splat(x, -0.0)), y)
         return y

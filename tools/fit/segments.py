@@ -199,7 +199,8 @@ def tables():
     yield emit("SILU_SEGMENTS", "-2 silu(-a), steps of 1.6; where the centre is 0 less a",
                lambda a: 2 * a * roots.sigmoid(-a), even, 6, {0: 0.0})
     yield emit("SOFTPLUS_SEGMENTS", "log(1 + e^-a), steps of 1.6", lambda a: mp.log1p(mp.exp(-a)), even, 6)
-    yield emit("GELU_SEGMENTS", "Phi(-a), steps of 1.2 + 0.3 a", roots.normal_tail, steps(1.2, 0.3), 7, {0: 0.0}, 0.65)
+    yield emit("GELU_SEGMENTS", "Phi(-a), steps of 0.65 + 0.4 a", roots.normal_tail, steps(0.65, 0.4), 7, {0: 0.0},
+               0.65)
     yield emit("GELU_TANH_SEGMENTS", "sigmoid(-sqrt(8 / pi) (a + 0.044715 a^3)), steps of 1.4 + 0.33 a",
                lambda a: roots.sigmoid(-roots.gelu_tanh_exponent(a)), steps(1.4, 0.33), 7, {0: 0.0}, 0.7)
     yield slope_segments("SILU_SLOPE_SEGMENTS", "silu'(-a), steps of 1.6", roots.silu_slope, even, 7, 0.5)
