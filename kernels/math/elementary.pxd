@@ -288,7 +288,15 @@ cdef enum Segments:
 
 
 # Where an instruction looks up among 8 floats (LOOKUP_FLOATS), 16 take two and a choice. There the polynomial is first
-# taken from the first 8 segments, where most numbers lie, and from all 16 if a lane is past them: the same bits.
+# taken from the first 8 segments, where most numbers lie. If a lane is past them, it is taken anew: from all 16 where
+# that is usual, since the first look-ups are then half of it, and where it is rare from the last 8, which leaves more
+# registers to the first. The bits are the same.
+cdef enum Which:  # segments to look up among
+    FIRST = 8
+    ALL = 16
+    LAST = 24  # the last 8 of 16
+
+
 cdef inline real first_end(real like, double half, double end) noexcept nogil:
     # where the segments that are looked up first end: half of them, or all
     return splat(like, half if LOOKUP_FLOATS == 8 else end)
@@ -299,45 +307,47 @@ cdef inline int any_past_first(real a, double half) noexcept nogil:
     return LOOKUP_FLOATS == 8 and any_less(splat(a, half), a)
 
 
-cdef inline f32x entry(const float* table, u32x index, int count) noexcept nogil:
-    # the entry that the low bits of index name, of the first 8 or of all 16
-    return lookup8_f32(table, index) if count == 8 else lookup16_f32(table, index)
+cdef inline f32x entry(const float* table, u32x index, int which) noexcept nogil:
+    # the entry that the low bits of `index` name
+    if which == ALL:
+        return lookup16_f32(table, index)
+    return lookup8_f32(table + 8 if which == LAST else table, index)
 
 
-cdef inline f32x segment_terms(const float* table, int degree, Segments kind, int count, u32x index, f32x a, f32x* d,
+cdef inline f32x segment_terms(const float* table, int degree, Segments kind, int which, u32x index, f32x a, f32x* d,
                                f32x* c0, f32x* c1) noexcept nogil:
-    # The polynomial c0 + d (c1 + d q), d = a - centre, of the segment that the low bits of `index` name among `count`;
-    # returns q. segments.pxd has the tables: 16 centres, 16 times c0, 16 times c1 and so on.
-    cdef f32x centre = entry(table, index, count), q = entry(table + (degree + 1) * 16, index, count)
+    # The polynomial c0 + d (c1 + d q), d = a - centre, of the segment that the low bits of `index` name; returns q.
+    # segments.pxd has the tables: 16 centres, 16 times c0, 16 times c1 and so on.
+    cdef f32x centre = entry(table, index, which), q = entry(table + (degree + 1) * 16, index, which)
     cdef int k
     d[0] = a - centre
     for k in range(degree, 2, -1):
-        q = fma(q, d[0], entry(table + k * 16, index, count))
-    c1[0] = entry(table + 2 * 16, index, count)
-    c0[0] = entry(table + 16, index, count)
+        q = fma(q, d[0], entry(table + k * 16, index, which))
+    c1[0] = entry(table + 2 * 16, index, which)
+    c0[0] = entry(table + 16, index, which)
     if kind == ODD:
         c0[0] = where_less(splat(a, 0.0), centre, c0[0], a)
     return q
 
 
-cdef inline f32x segment(const float* table, int degree, Segments kind, int count, u32x index, f32x a,
+cdef inline f32x segment(const float* table, int degree, Segments kind, int which, u32x index, f32x a,
                          f32x* low) noexcept nogil:
     # the function's value, and the rounding error of its last addition
-    cdef f32x d, c0, c1, q = segment_terms(table, degree, kind, count, index, a, &d, &c0, &c1)
+    cdef f32x d, c0, c1, q = segment_terms(table, degree, kind, which, index, a, &d, &c0, &c1)
     cdef f32x slope = fma(q, d, c1)
     cdef f32x value = fma(slope, d, c0)
     low[0] = fma(fma(q, d, c1 - slope), d, fma(slope, d, c0 - value))
     return value
 
 
-cdef inline f32x segment_parts(const float* table, int degree, Segments kind, int count, u32x index, f32x a,
+cdef inline f32x segment_parts(const float* table, int degree, Segments kind, int which, u32x index, f32x a,
                                f32x* rest) noexcept nogil:
     # the tangent c0 + c1 d, and the remainder, with the tangent's rounding error added
-    cdef f32x d, c0, c1, q = segment_terms(table, degree, kind, count, index, a, &d, &c0, &c1)
+    cdef f32x d, c0, c1, q = segment_terms(table, degree, kind, which, index, a, &d, &c0, &c1)
     cdef f32x tangent = fma(c1, d, c0)
     rest[0] = fma(q * d, d, fma(c1, d, c0 - tangent))
     if kind == ROOTED:
-        tangent = fast_sum(tangent, rest[0] + entry(table + (degree + 2) * 16, index, count), rest)
+        tangent = fast_sum(tangent, rest[0] + entry(table + (degree + 2) * 16, index, which), rest)
     return tangent
 
 
@@ -357,8 +367,8 @@ cdef inline real steps_end(real like) noexcept nogil:
 
 
 cdef inline real first_steps_end(real like) noexcept nogil:
-    # where those of them that are looked up first end
-    return first_end(like, 4.68, 9.68)
+    # where those of them that are looked up first end: the largest number that is rounded to 7 of them
+    return first_end(like, 4.687499523162842, 9.68)
 
 
 cdef inline u32x bent_steps(f32x a, double scale, double bend) noexcept nogil:
@@ -386,10 +396,10 @@ cdef inline real sigmoid_by_exp(real x) noexcept nogil:
     return fma(tail, where_less(x, zero, down, -down), where_less(x, zero, zero, one))
 
 
-cdef inline f32x sigmoid_tail(f32x a, int count) noexcept nogil:
+cdef inline f32x sigmoid_tail(f32x a, int which) noexcept nogil:
     # 1 / (1 + e^a) up to where its segments end
     cdef f32x low
-    return segment(&SIGMOID_SEGMENTS[0][0], 6, PLAIN, count, steps(a), a, &low)
+    return segment(&SIGMOID_SEGMENTS[0][0], 6, PLAIN, which, steps(a), a, &low)
 
 
 cdef inline real sigmoid(real x) noexcept nogil:
@@ -399,7 +409,7 @@ cdef inline real sigmoid(real x) noexcept nogil:
         y = reflected(x, sigmoid_tail(a, LOOKUP_FLOATS))
         if any_less(first_steps_end(a), a):
             if LOOKUP_FLOATS == 8:
-                y = reflected(x, sigmoid_tail(a, 16))
+                y = where_less(first_steps_end(a), a, reflected(x, sigmoid_tail(a, LAST)), y)
             if LOOKUP_FLOATS == 16 or any_less(end, a):
                 y = where_less(end, a, sigmoid_by_exp(x), y)
         return y
@@ -411,7 +421,7 @@ cdef inline real tanh_pair(real a, real* low) noexcept nogil:
     # tanh(a) for a >= 0; in float32 the value alone is right to 0.7 ULP
     if real is f32x:
         a = at_most(a, splat(a, 10.4))
-        return segment(&TANH_SEGMENTS[0][0], 6, ODD, 16, quarters(a, 2.5, 1.75), a, low)
+        return segment(&TANH_SEGMENTS[0][0], 6, ODD, ALL, quarters(a, 2.5, 1.75), a, low)
     else:
         return tanh_parts(a, low)
 
@@ -535,8 +545,8 @@ cdef inline real log(real x) noexcept nogil:
         return log_edges(x, 0.0, y + low)
 
 
-cdef inline f32x mills_segment(f32x a, int count, f32x* low) noexcept nogil:
-    return segment(&NORMAL_TAIL_SEGMENTS[0][0], 7, PLAIN, count, quarters(a, 1.0, 2.0), a, low)
+cdef inline f32x mills_segment(f32x a, int which, f32x* low) noexcept nogil:
+    return segment(&NORMAL_TAIL_SEGMENTS[0][0], 7, PLAIN, which, quarters(a, 1.0, 2.0), a, low)
 
 
 cdef inline real mills(real a, real* low) noexcept nogil:
@@ -546,7 +556,7 @@ cdef inline real mills(real a, real* low) noexcept nogil:
     if real is f32x:
         h = mills_segment(a, LOOKUP_FLOATS, low)
         if any_past_first(a, 5.99):
-            h = mills_segment(a, 16, low)
+            h = mills_segment(a, ALL, low)
         return h
     else:
         one = splat(a, 1.0)
@@ -622,7 +632,7 @@ cdef inline real erf(real x) noexcept nogil:
     cdef real a, z, low, sum, tail, p, e, e_low, h, h_low
     if real is f32x:
         a = at_most(magnitude(x), splat(x, 3.95))
-        return with_sign(segment(&ERF_SEGMENTS[0][0], 6, ODD, 16, quarters(a, 6.625, 1.75), a, &low), x)
+        return with_sign(segment(&ERF_SEGMENTS[0][0], 6, ODD, FIRST, bent_steps(a, 2.88, -0.25), a, &low), x)
     else:
         a = at_most(magnitude(x), splat(x, 6.0))
         z = x * x

@@ -18,20 +18,31 @@ cdef inline real elu(real x, real alpha) noexcept nogil:
     return where_less(splat(x, 0.0), x, x, h)
 
 
-cdef inline real exp_slope(real t, real t_low, real c, real c_low, real top, real top_low, real* low) noexcept nogil:
-    # top where t > 0, else c e^t, which is 0 from -200 (-1500) down for any c
-    cdef real zero = splat(t, 0.0), one = splat(t, 1.0), e_low, sum, n, power
+cdef inline real exp_times_any(real t, real t_low, real c, real c_low, real* low) noexcept nogil:
+    # c e^(t + t_low), which is 0 from -200 (-1500) down for any c
+    cdef real one = splat(t, 1.0), e, e_low, sum, n
     cdef real down = where_less(pick(t, 1e37, 1e307), magnitude(c), splat(t, 0.25), one)  # lest c e^r overflow
-    cdef real e = exp_of_pair(at_least(at_most(t, zero), pick(t, -200.0, -1500.0)), t_low, &e_low, &sum)
-    e = pair_product(e, e_low, c * down, c_low, &e_low)  # before 2^n, with which the low part may be subnormal
-    if SCALE2_IS_CHEAP or any_less(t, splat(t, -50.0)) or any_outside(magnitude(e), splat(t, 1e-9), splat(t, 1e9)):
-        n = whole(sum) + where_less(down, one, splat(t, 2.0), zero)
-        e = ldexp(e, n)
-        e_low = ldexp(e_low, n)
+    e = exp_of_pair(at_least(t, pick(t, -200.0, -1500.0)), t_low, &e_low, &sum)
+    e = pair_product(e, e_low, c * down, c_low, &e_low)  # before 2^n, which may leave the low part no digits
+    n = whole(sum) + where_less(down, one, splat(t, 2.0), splat(t, 0.0))
+    low[0] = finite(ldexp(e_low, n))
+    return ldexp(e, n)
+
+
+cdef inline real exp_slope(real t, real t_low, real c, real c_low, real top, real top_low, real* low) noexcept nogil:
+    # top where t > 0, else c e^t
+    cdef real zero = splat(t, 0.0), down = at_most(t, zero), e, e_low, sum, power
+    if SCALE2_IS_CHEAP:
+        e = exp_times_any(down, t_low, c, c_low, &e_low)
     else:
-        power = power2_of_sum(sum, 0)
-        e = e * power
-        e_low = e_low * power
+        e = exp_of_pair(down, t_low, &e_low, &sum)
+        e = pair_product(e, e_low, c, c_low, &e_low)
+        if any_less(t, splat(t, -50.0)) or any_outside(magnitude(e), splat(t, 1e-9), splat(t, 1e9)):
+            e = exp_times_any(down, t_low, c, c_low, &e_low)
+        else:
+            power = power2_of_sum(sum, 0)
+            e = e * power
+            e_low = e_low * power
     low[0] = where_less(zero, t, top_low, e_low)
     return where_less(zero, t, top, e)
 
@@ -39,9 +50,7 @@ cdef inline real exp_slope(real t, real t_low, real c, real c_low, real top, rea
 cdef inline real elu_slope(real x, real alpha, real* low) noexcept nogil:
     # 1 where x > 0, else alpha e^x; an infinite one has no low part
     cdef real zero = splat(x, 0.0)
-    cdef real slope = exp_slope(x, zero, alpha, zero, splat(x, 1.0), zero, low)
-    low[0] = finite(low[0])
-    return slope
+    return exp_slope(x, zero, alpha, zero, splat(x, 1.0), zero, low)
 
 
 cdef inline real elu_backward(real grad, real x, real alpha) noexcept nogil:

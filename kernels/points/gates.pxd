@@ -8,8 +8,8 @@ from ..lanes cimport (
     any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, splat, where_less, with_sign,
 )
 from ..math.elementary cimport (
-    ODD, any_outside, logistic_divisor, logistic_quotient, normal_tail_parts, reduced, scale2_of_sum, segment_parts,
-    steps, steps_end, whole,
+    ALL, ODD, any_outside, logistic_divisor, logistic_quotient, normal_tail_parts, reduced, scale2_of_sum,
+    segment_parts, steps, steps_end, whole,
 )
 from ..math.pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled
 from ..math.segments cimport SILU_SEGMENTS
@@ -128,7 +128,7 @@ cdef inline real swiglu(real gate, real up) noexcept nogil:
     # silu(gate) up; Shazeer, arXiv:2002.05202
     cdef real y, s, rest, a = magnitude(gate), seen
     if real is f32x:
-        s = segment_parts(&SILU_SEGMENTS[0][0], 6, ODD, 16, steps(a), a, &rest)
+        s = segment_parts(&SILU_SEGMENTS[0][0], 6, ODD, ALL, steps(a), a, &rest)
         y = rise_minus_product(gate, splat(a, 0.5), s, rest, &rest)
         y = fma(y, up, rest * up)
         seen = where_less(a, steps_end(a), where_normal(a, y), splat(y, 0.0))
@@ -168,7 +168,7 @@ cdef inline real geglu(real gate, real up) noexcept nogil:
     # gelu(gate) up; Shazeer, arXiv:2002.05202
     cdef real y, s, rest, seen, end = gelu_end(gate), a = at_most(magnitude(gate), end)
     if real is f32x:
-        s = normal_tail_segment(a, 16, &rest)
+        s = normal_tail_segment(a, ALL, &rest)
         y = rise_minus_product(gate, a, s, rest, &rest)
         y = fma(y, up, rest * up)
         seen = where_less(-end, gate, where_normal(a, y), splat(y, 0.0))

@@ -7,7 +7,7 @@ from ..lanes cimport (
     LOOKUP_FLOATS, any_less, at_most, f32x, f64x, fma, magnitude, pick, power2, real, scale2, splat, where_less,
 )
 from ..math.elementary cimport (
-    PLAIN, ROOTED, any_past_first, bent_steps, logistic_parts, logistic_times, normal_tail_parts, raised_power2,
+    ALL, PLAIN, ROOTED, any_past_first, bent_steps, logistic_parts, logistic_times, normal_tail_parts, raised_power2,
     reduced, reflected_pair, segment_parts, step, whole,
 )
 from ..math.pairs cimport fast_sum, pair_product, product, scaled, two_sum
@@ -20,13 +20,13 @@ cdef inline real gelu_end(real like) noexcept nogil:
     return splat(like, 5.46)
 
 
-cdef inline f32x normal_tail_segment(f32x a, int count, f32x* rest) noexcept nogil:
+cdef inline f32x normal_tail_segment(f32x a, int which, f32x* rest) noexcept nogil:
     # Phi(-a) up to there
-    return segment_parts(&GELU_SEGMENTS[0][0], 7, PLAIN, count, bent_steps(a, 1.2, 0.3), a, rest)
+    return segment_parts(&GELU_SEGMENTS[0][0], 7, PLAIN, which, bent_steps(a, 0.65, 0.4), a, rest)
 
 
-cdef inline f32x gelu_segment(f32x x, f32x a, int count) noexcept nogil:
-    cdef f32x rest, y = normal_tail_segment(a, count, &rest)
+cdef inline f32x gelu_segment(f32x x, f32x a, int which) noexcept nogil:
+    cdef f32x rest, y = normal_tail_segment(a, which, &rest)
     return minus_product(x, a, y, rest)
 
 
@@ -42,8 +42,8 @@ cdef inline real gelu(real x) noexcept nogil:
     cdef real y, end = gelu_end(x), a = at_most(magnitude(x), end)
     if real is f32x:
         y = gelu_segment(x, a, LOOKUP_FLOATS)
-        if any_past_first(a, 3.38):
-            y = gelu_segment(x, a, 16)
+        if any_past_first(a, 3.59):
+            y = gelu_segment(x, a, ALL)
         if any_less(x, -end):
             y = where_less(x, -end, gelu_by_exp(x), y)
         return y
@@ -56,8 +56,8 @@ cdef inline real gelu_slope_end(real like) noexcept nogil:
     return splat(like, 6.3)
 
 
-cdef inline f32x gelu_slope_parts(f32x a, int count, f32x* rest) noexcept nogil:
-    return segment_parts(&GELU_SLOPE_SEGMENTS[0][0], 8, ROOTED, count, bent_steps(a, 1.2, 0.2), a, rest)
+cdef inline f32x gelu_slope_parts(f32x a, int which, f32x* rest) noexcept nogil:
+    return segment_parts(&GELU_SLOPE_SEGMENTS[0][0], 8, ROOTED, which, bent_steps(a, 1.2, 0.2), a, rest)
 
 
 cdef inline real gelu_slope_by_exp(real x, real* low) noexcept nogil:
@@ -97,7 +97,7 @@ cdef inline real gelu_slope(real x, real* low) noexcept nogil:
     # Phi(x) + x phi(x)
     cdef real k, rest, slope, end = gelu_slope_end(x)
     if real is f32x:
-        k = gelu_slope_parts(at_most(magnitude(x), end), 16, &rest)
+        k = gelu_slope_parts(at_most(magnitude(x), end), ALL, &rest)
         slope = reflected_pair(x, k, rest, low)
         if any_less(x, -end):
             k = gelu_slope_by_exp(x, &rest)
@@ -108,8 +108,8 @@ cdef inline real gelu_slope(real x, real* low) noexcept nogil:
         return gelu_slope_by_exp(x, low)
 
 
-cdef inline f32x gelu_backward_segment(f32x grad, f32x x, f32x a, int count) noexcept nogil:
-    cdef f32x low, k = gelu_slope_parts(a, count, &low)
+cdef inline f32x gelu_backward_segment(f32x grad, f32x x, f32x a, int which) noexcept nogil:
+    cdef f32x low, k = gelu_slope_parts(a, which, &low)
     return times_reflected_pair(grad, x, k, low)
 
 
@@ -118,7 +118,7 @@ cdef inline real gelu_backward(real grad, real x) noexcept nogil:
     if real is f32x:
         y = gelu_backward_segment(grad, x, a, LOOKUP_FLOATS)
         if any_past_first(a, 3.81):
-            y = gelu_backward_segment(grad, x, a, 16)
+            y = gelu_backward_segment(grad, x, a, ALL)
         if any_less(x, -end):
             k = gelu_slope_by_exp(x, &low)
             y = where_less(x, -end, grad * (k + low), y)
@@ -156,9 +156,9 @@ cdef inline real gelu_tanh_by_exp(real x) noexcept nogil:
     return minus_tail(x, logistic_times(a, r, r_low + u_low, sum))
 
 
-cdef inline f32x gelu_tanh_segment(f32x x, f32x a, int count) noexcept nogil:
+cdef inline f32x gelu_tanh_segment(f32x x, f32x a, int which) noexcept nogil:
     cdef f32x rest
-    cdef f32x y = segment_parts(&GELU_TANH_SEGMENTS[0][0], 7, PLAIN, count, bent_steps(a, 1.4, 0.33), a, &rest)
+    cdef f32x y = segment_parts(&GELU_TANH_SEGMENTS[0][0], 7, PLAIN, which, bent_steps(a, 1.4, 0.33), a, &rest)
     return minus_product(x, a, y, rest)
 
 
@@ -168,7 +168,7 @@ cdef inline real gelu_tanh(real x) noexcept nogil:
     if real is f32x:
         y = gelu_tanh_segment(x, a, LOOKUP_FLOATS)
         if any_past_first(a, 3.08):
-            y = gelu_tanh_segment(x, a, 16)
+            y = gelu_tanh_segment(x, a, ALL)
         if any_less(x, -end):
             y = where_less(x, -end, gelu_tanh_by_exp(x), y)
         return y
@@ -218,9 +218,9 @@ cdef inline real gelu_tanh_slope_end(real like) noexcept nogil:
     return splat(like, 5.83)
 
 
-cdef inline f32x gelu_tanh_backward_segment(f32x grad, f32x x, f32x a, int count) noexcept nogil:
+cdef inline f32x gelu_tanh_backward_segment(f32x grad, f32x x, f32x a, int which) noexcept nogil:
     cdef f32x low
-    cdef f32x k = segment_parts(&GELU_TANH_SLOPE_SEGMENTS[0][0], 8, ROOTED, count, bent_steps(a, 1.2, 0.25), a, &low)
+    cdef f32x k = segment_parts(&GELU_TANH_SLOPE_SEGMENTS[0][0], 8, ROOTED, which, bent_steps(a, 1.2, 0.25), a, &low)
     return times_reflected_pair(grad, x, k, low)
 
 
@@ -229,7 +229,7 @@ cdef inline real gelu_tanh_backward(real grad, real x) noexcept nogil:
     if real is f32x:
         y = gelu_tanh_backward_segment(grad, x, a, LOOKUP_FLOATS)
         if any_past_first(a, 3.56):
-            y = gelu_tanh_backward_segment(grad, x, a, 16)
+            y = gelu_tanh_backward_segment(grad, x, a, ALL)
         if any_less(x, -end):
             k = gelu_tanh_slope_by_exp(x, &low)
             y = where_less(x, -end, grad * (k + low), y)

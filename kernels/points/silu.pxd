@@ -7,7 +7,7 @@ from ..lanes cimport (
     where_less, with_sign,
 )
 from ..math.elementary cimport (
-    ODD, ROOTED, first_steps_end, largest, logistic_parts, logistic_times, reduced, reflected_pair, segment,
+    ALL, LAST, ODD, ROOTED, first_steps_end, largest, logistic_parts, logistic_times, reduced, reflected_pair, segment,
     segment_parts, sigmoid, step, steps, steps_end, whole,
 )
 from ..math.pairs cimport fast_sum, pair_product, scaled, two_sum
@@ -28,9 +28,9 @@ cdef inline real silu_by_exp(real x) noexcept nogil:
     return minus_tail(x, logistic_times(a, r, r_low, sum))
 
 
-cdef inline f32x silu_segment(f32x x, f32x a, int count) noexcept nogil:
+cdef inline f32x silu_segment(f32x x, f32x a, int which) noexcept nogil:
     cdef f32x low
-    return minus_half(x, segment(&SILU_SEGMENTS[0][0], 6, ODD, count, steps(a), a, &low))
+    return minus_half(x, segment(&SILU_SEGMENTS[0][0], 6, ODD, which, steps(a), a, &low))
 
 
 cdef inline real silu(real x) noexcept nogil:
@@ -40,7 +40,7 @@ cdef inline real silu(real x) noexcept nogil:
         y = silu_segment(x, a, LOOKUP_FLOATS)
         if any_less(first_steps_end(a), a):
             if LOOKUP_FLOATS == 8:
-                y = silu_segment(x, a, 16)
+                y = where_less(first_steps_end(a), a, silu_segment(x, a, LAST), y)
             if LOOKUP_FLOATS == 16 or any_less(end, a):
                 y = where_less(end, a, silu_by_exp(x), y)
         return y
@@ -48,9 +48,9 @@ cdef inline real silu(real x) noexcept nogil:
         return silu_by_exp(x)
 
 
-cdef inline f32x silu_slope_parts(f32x a, int count, f32x* rest) noexcept nogil:
+cdef inline f32x silu_slope_parts(f32x a, int which, f32x* rest) noexcept nogil:
     # silu'(-a) as far as its segments reach
-    return segment_parts(&SILU_SLOPE_SEGMENTS[0][0], 7, ROOTED, count, steps(a), a, rest)
+    return segment_parts(&SILU_SLOPE_SEGMENTS[0][0], 7, ROOTED, which, steps(a), a, rest)
 
 
 cdef inline real silu_slope_by_exp(real x, real* low) noexcept nogil:
@@ -92,7 +92,7 @@ cdef inline real silu_slope(real x, real* low) noexcept nogil:
     # s (1 + x (1 - s)), s = sigmoid(x)
     cdef real k, rest, slope, a = magnitude(x), end = steps_end(x)
     if real is f32x:
-        k = silu_slope_parts(a, 16, &rest)
+        k = silu_slope_parts(a, ALL, &rest)
         slope = reflected_pair(x, k, rest, low)
         if any_less(end, a):
             k = silu_slope_by_exp(x, &rest)
@@ -103,8 +103,8 @@ cdef inline real silu_slope(real x, real* low) noexcept nogil:
         return silu_slope_by_exp(x, low)
 
 
-cdef inline f32x silu_backward_segment(f32x grad, f32x x, f32x a, int count) noexcept nogil:
-    cdef f32x low, k = silu_slope_parts(a, count, &low)
+cdef inline f32x silu_backward_segment(f32x grad, f32x x, f32x a, int which) noexcept nogil:
+    cdef f32x low, k = silu_slope_parts(a, which, &low)
     return times_reflected_pair(grad, x, k, low)
 
 
@@ -114,7 +114,7 @@ cdef inline real silu_backward(real grad, real x) noexcept nogil:
         y = silu_backward_segment(grad, x, a, LOOKUP_FLOATS)
         if any_less(first_steps_end(a), a):
             if LOOKUP_FLOATS == 8:
-                y = silu_backward_segment(grad, x, a, 16)
+                y = where_less(first_steps_end(a), a, silu_backward_segment(grad, x, a, LAST), y)
             if LOOKUP_FLOATS == 16 or any_less(end, a):
                 k = silu_slope_by_exp(x, &low)
                 y = where_less(end, a, grad * (k + low), y)

@@ -10,8 +10,8 @@ from ..lanes cimport (
     with_sign,
 )
 from ..math.elementary cimport (
-    PLAIN, exp_of_pair, first_steps_end, log1p_f64, lowering, quarters, raised_power2, scale2_of_sum, segment,
-    segment_parts, sigmoid_tail, steps, steps_end, whole,
+    ALL, LAST, PLAIN, exp_of_pair, first_steps_end, log1p_f64, lowering, quarters, raised_power2, scale2_of_sum,
+    segment, segment_parts, sigmoid_tail, steps, steps_end, whole,
 )
 from ..math.pairs cimport fast_sum, finite, pair_product, two_sum
 from ..math.segments cimport SOFTPLUS_SEGMENTS, SOFTPLUS_TAIL_SEGMENTS
@@ -24,7 +24,7 @@ cdef inline f32x softplus_tail(f32x a, f32x a_low, f32x* low, f32x* sum) noexcep
     cdef f32x q, q_low
     cdef f32x e = exp_of_pair(-a, -a_low, low, sum)
     a = at_most(a, splat(a, 22.0))
-    q = segment(&SOFTPLUS_TAIL_SEGMENTS[0][0], 6, PLAIN, 16, quarters(a, 0.84375, 1.25), a, &q_low)
+    q = segment(&SOFTPLUS_TAIL_SEGMENTS[0][0], 6, PLAIN, ALL, quarters(a, 0.84375, 1.25), a, &q_low)
     return pair_product(q, q_low, e, low[0], low)
 
 
@@ -62,8 +62,8 @@ cdef inline real softplus_by_exp(real x) noexcept nogil:
         return where_less(x, splat(x, 100.0), scale2(q + low, n), x)
 
 
-cdef inline f32x softplus_segment(f32x rise, f32x a, int count) noexcept nogil:
-    cdef f32x rest, lost, tail = segment_parts(&SOFTPLUS_SEGMENTS[0][0], 6, PLAIN, count, steps(a), a, &rest)
+cdef inline f32x softplus_segment(f32x rise, f32x a, int which) noexcept nogil:
+    cdef f32x rest, lost, tail = segment_parts(&SOFTPLUS_SEGMENTS[0][0], 6, PLAIN, which, steps(a), a, &rest)
     cdef f32x y = fast_sum(at_least(rise, tail), at_most(rise, tail), &lost)
     return y + (lost + rest)
 
@@ -75,7 +75,7 @@ cdef inline real softplus(real x) noexcept nogil:
         y = softplus_segment(rise, a, LOOKUP_FLOATS)
         if any_less(first_steps_end(a), a):
             if LOOKUP_FLOATS == 8:
-                y = softplus_segment(rise, a, 16)
+                y = where_less(first_steps_end(a), a, softplus_segment(rise, a, LAST), y)
             if LOOKUP_FLOATS == 16 or any_less(end, a):
                 y = where_less(end, a, softplus_by_exp(x), y)
         return y
@@ -84,12 +84,13 @@ cdef inline real softplus(real x) noexcept nogil:
 
 
 cdef inline real softplus_backward(real grad, real x) noexcept nogil:
-    cdef real y, a = magnitude(x), end = steps_end(x)
+    cdef real y, last, a = magnitude(x), end = steps_end(x)
     if real is f32x:
         y = with_sign(times_reflected(grad, x, sigmoid_tail(a, LOOKUP_FLOATS)), grad)
         if any_less(first_steps_end(a), a):
             if LOOKUP_FLOATS == 8:
-                y = with_sign(times_reflected(grad, x, sigmoid_tail(a, 16)), grad)
+                last = with_sign(times_reflected(grad, x, sigmoid_tail(a, LAST)), grad)
+                y = where_less(first_steps_end(a), a, last, y)
             if LOOKUP_FLOATS == 16 or any_less(end, a):
                 y = where_less(end, a, times_logistic(grad, x, splat(x, -0.0)), y)
         return y

@@ -188,8 +188,8 @@ def tables():
     about_zero = {index_of(1.75): 0.0, index_of(2.0): 0.0}
     yield emit("TANH_SEGMENTS", "tanh(a), place 2.5 a + 1.75, a up to 10.4; where the centre is 0 less a",
                mp.tanh, quarters(2.5, 1.75, 10.4), 6, about_zero)
-    yield emit("ERF_SEGMENTS", "erf(a), place 6.625 a + 1.75, a up to 3.95; where the centre is 0 less a",
-               mp.erf, quarters(6.625, 1.75, 3.95), 6, about_zero)
+    yield emit("ERF_SEGMENTS", "erf(a), steps of 2.88 - 0.25 a, a up to 3.95; where the centre is 0 less a",
+               mp.erf, steps(2.88, -0.25, 8), 6, {0: 0.0}, 0.25)
     yield emit("NORMAL_TAIL_SEGMENTS", "erfc(a / sqrt 2) / 2 e^(a^2 / 2), place a + 2, a up to 20",
                mills, quarters(1, 2, 20), 7)
     yield emit("SOFTPLUS_TAIL_SEGMENTS", "log(1 + e^-a) e^a, place 0.84375 a + 1.25, a up to 22",
@@ -199,7 +199,8 @@ def tables():
     yield emit("SILU_SEGMENTS", "-2 silu(-a), steps of 1.6; where the centre is 0 less a",
                lambda a: 2 * a * roots.sigmoid(-a), even, 6, {0: 0.0})
     yield emit("SOFTPLUS_SEGMENTS", "log(1 + e^-a), steps of 1.6", lambda a: mp.log1p(mp.exp(-a)), even, 6)
-    yield emit("GELU_SEGMENTS", "Phi(-a), steps of 1.2 + 0.3 a", roots.normal_tail, steps(1.2, 0.3), 7, {0: 0.0}, 0.65)
+    yield emit("GELU_SEGMENTS", "Phi(-a), steps of 0.65 + 0.4 a", roots.normal_tail, steps(0.65, 0.4), 7, {0: 0.0},
+               0.65)
     yield emit("GELU_TANH_SEGMENTS", "sigmoid(-sqrt(8 / pi) (a + 0.044715 a^3)), steps of 1.4 + 0.33 a",
                lambda a: roots.sigmoid(-roots.gelu_tanh_exponent(a)), steps(1.4, 0.33), 7, {0: 0.0}, 0.7)
     yield slope_segments("SILU_SLOPE_SEGMENTS", "silu'(-a), steps of 1.6", roots.silu_slope, even, 7, 0.5)
