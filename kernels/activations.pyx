@@ -8,7 +8,8 @@ cimport numpy as np
 from .lanes cimport f32x, f64x, fma, real, splat, where_less
 from .loops.doors cimport operand, pass_through
 from .loops.maps cimport map1, map2, map3, map3_to_2, map4
-from .loops.ufuncs cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, elementwise, parametric
+from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
+from .loops.ufuncs cimport elementwise, parametric
 from .math cimport elementary
 from .math.pairs cimport scaled
 from .points cimport (  # on a line of their own, or the build does not see that they are needed

@@ -23,7 +23,7 @@ from .loops.operations cimport (
 from .loops.reductions cimport element, map_block, map_pair, rounded, take, wide
 from .loops.rows cimport CHUNKS, LINE, has_memory, lay_out, set_chunks, set_workers, whole
 from .loops.tiles cimport PADDING, take_row
-from .loops.ufuncs cimport FLOAT32
+from .loops.dtypes cimport FLOAT32
 from .rowwise.norm_groups cimport add_wide
 
 np.import_array()
@@ -251,7 +251,7 @@ cdef inline void set_known(const real* like, const Problem* problem, int what, P
         (<double*>problem.known.of[what])[i] = value
 
 
-cdef inline void know(const real* like, const Problem* problem, int what, const char* values, Py_ssize_t step,
+cdef void know(const real* like, const Problem* problem, int what, const char* values, Py_ssize_t step,
                       double divisor) noexcept nogil:
     # a vector of float64
     cdef Py_ssize_t i
@@ -259,7 +259,7 @@ cdef inline void know(const real* like, const Problem* problem, int what, const 
         set_known(like, problem, what, i, (<const double*>(values + i * step))[0] / divisor)
 
 
-cdef inline void know_mean(const real* like, const Problem* problem, const char* values,
+cdef void know_mean(const real* like, const Problem* problem, const char* values,
                            Py_ssize_t step) noexcept nogil:
     cdef Py_ssize_t i
     cdef double mean
@@ -277,7 +277,7 @@ cdef inline Operand operand(char kind, Matrix matrix, Py_ssize_t offset) noexcep
     return Operand(kind, matrix.data, 0, matrix.step, matrix.stride, 0, False, offset)
 
 
-cdef inline bint begin(const real* like, const Operation* operation, group_kernel kernel, Problem* problem, Matrix grad,
+cdef bint begin(const real* like, const Operation* operation, group_kernel kernel, Problem* problem, Matrix grad,
                        Matrix x, Matrix y, Py_ssize_t examples, Py_ssize_t channels, const char* scale,
                        Py_ssize_t scale_step) noexcept nogil:
     # Whether there is memory for a problem: its pass over x and, where there is one, grad, to y or to sums; and the
@@ -321,7 +321,7 @@ cdef inline void run(const real* like, Problem* problem) noexcept nogil:
         run_float64(&problem.work)
 
 
-cdef inline void add_all(const real* like, Problem* problem, bint folded) noexcept nogil:
+cdef void add_all(const real* like, Problem* problem, bint folded) noexcept nogil:
     # the two sums of every channel
     problem.folded = folded
     run(like, problem)

@@ -94,7 +94,7 @@ cdef Pair scaled_grads(const real* like, const void* row, Py_ssize_t start, Py_s
     return sum_block(add_grads[real], 2, like, &own, start, n)
 
 
-cdef inline Pair moments(const real* like, const void* x, double scale, Py_ssize_t n, int threads) noexcept nogil:
+cdef Pair moments(const real* like, const void* x, double scale, Py_ssize_t n, int threads) noexcept nogil:
     # mean and variance of x * scale, in two passes; the second corrects the mean
     cdef Segment segment
     cdef Pair sums

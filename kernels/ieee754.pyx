@@ -18,7 +18,8 @@ from .formats.loops cimport (
 )
 from .lanes cimport F32_LANES, F64_LANES, splat_u32, splat_u64, u32x, u64x
 from .loops.threads cimport shared_thread_count
-from .loops.ufuncs cimport MAX_OPERANDS, UINT8, UINT16, UINT32, UINT64, Row, size_of, span, ufunc_of_rows
+from .loops.dtypes cimport UINT8, UINT16, UINT32, UINT64, size_of
+from .loops.ufuncs cimport MAX_OPERANDS, Row, span, ufunc_of_rows
 
 from . import describe_format
 

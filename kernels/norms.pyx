@@ -10,7 +10,7 @@ from libc.math cimport sqrt
 cimport numpy as np
 
 from .lanes cimport add_product_f64, f32x, f64x, fma, real, splat, splat_f32, splat_f64
-from .loops.maps cimport itemsize
+from .loops.registers cimport itemsize
 from .loops.reductions cimport (
     Pair, element, first_lanes, fold_values, map_block, map_pair, map_row, merge_row, rounded, sum_block, sum_either,
     sum_row, take, wide,
@@ -133,7 +133,7 @@ cdef inline Pair merge_moments(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_s
 
 # The statistics of a row.
 
-cdef inline void rms_root(const real* like, Norm* norm, Py_ssize_t n, int threads) noexcept nogil:
+cdef void rms_root(const real* like, Norm* norm, Py_ssize_t n, int threads) noexcept nogil:
     # rstd of the row times norm.scale
     cdef double square
     norm.scale = 1.0
@@ -291,7 +291,7 @@ cdef void scaled_layer_block(real* y, const void* row, Py_ssize_t start, Py_ssiz
 # A few rows: each statistic of all of them, then all outputs. While the end of one row's sum is waited for, the next
 # row's is under way.
 
-cdef inline void rms_rows(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n, int threads) noexcept nogil:
+cdef void rms_rows(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n, int threads) noexcept nogil:
     cdef Py_ssize_t r
     for r in range(rows):
         rms_root(like, &norms[r], n, threads)
@@ -317,7 +317,7 @@ cdef inline void layer_rows(const real* like, Norm* norms, Py_ssize_t rows, Py_s
         r += 1
 
 
-cdef inline void layer_statistics(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n, int threads,
+cdef void layer_statistics(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n, int threads,
                                   Algorithm algorithm) noexcept nogil:
     cdef bint guess = algorithm == GUESS and n > GUESSED
     cdef double square[GROUP]
@@ -375,7 +375,7 @@ cdef void add_rms_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssiz
         (<double*>p[r][6])[0] = rstd_of(&norms[r])
 
 
-cdef inline void layer_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads, int manner,
+cdef void layer_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads, int manner,
                              Algorithm algorithm) noexcept nogil:
     cdef Norm norms[GROUP]
     cdef Py_ssize_t r

@@ -10,9 +10,8 @@ from .lanes cimport f32x, f64x
 from .loops.operations cimport MAX_ROW_OPERANDS, Operation, Pass, RowMachine, loop_function
 from .loops.rows cimport rows_loop, run_pass
 from .loops.threads cimport shared_thread_count
-from .loops.ufuncs cimport (
-    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, NPY_HALF, Dtype, PyUFunc_RegisterLoopForType, bfloat16_number,
-)
+from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
+from .loops.ufuncs cimport NPY_HALF, PyUFunc_RegisterLoopForType, bfloat16_number
 
 np.import_array()
 np.import_ufunc()

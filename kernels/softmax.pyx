@@ -8,7 +8,7 @@ from libc.math cimport INFINITY, NAN, fabs
 cimport numpy as np
 
 from .lanes cimport f32x, f64x, fma, real, splat
-from .loops.maps cimport itemsize
+from .loops.registers cimport itemsize
 from .loops.reductions cimport Pair, fold_values, map_block, map_row, rounded, sum_either, sum_row, take, wide
 from .loops.operations cimport GROUP, STREAMED, Operands, along_axis, group_kernel, group_of, run_groups
 from .math.elementary cimport exp
@@ -113,7 +113,7 @@ cdef inline void softmax(const real* like, Exponents* rows, Py_ssize_t count, Py
         map_row(times_block[real], <real*>rows[r].y, &scaling[r], n, threads)
 
 
-cdef inline void logsumexp(const real* like, Operands* p, Gradient* logs, Py_ssize_t rows, Py_ssize_t n, int threads,
+cdef void logsumexp(const real* like, Operands* p, Gradient* logs, Py_ssize_t rows, Py_ssize_t n, int threads,
                            bint careful) noexcept nogil:
     # log(sum(e^x)) of the first operands in two parts: the largest x, which its own log_softmax is to lose exactly, and
     # the logarithm relative to it
@@ -129,7 +129,7 @@ cdef inline void logsumexp(const real* like, Operands* p, Gradient* logs, Py_ssi
 
 # The kernels.
 
-cdef inline void softmax_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads, double sign,
+cdef void softmax_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads, double sign,
                                bint scaled) noexcept nogil:
     # x, [scale] -> scale softmax(sign x)
     cdef Exponents own[GROUP]

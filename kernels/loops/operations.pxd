@@ -7,9 +7,9 @@ from cpython.pycapsule cimport PyCapsule_Import
 
 cimport numpy as np
 
-from .maps cimport STREAM_BYTES
+from .dtypes cimport Dtype
+from .registers cimport STREAM_BYTES
 from .threads cimport shared_thread_count
-from .ufuncs cimport Dtype
 
 cdef enum:
     MAX_ROW_OPERANDS = 12

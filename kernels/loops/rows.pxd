@@ -9,13 +9,13 @@ from libc.string cimport memset
 cimport numpy as np
 
 from ..lanes cimport called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, real
-from .maps cimport STREAM_BYTES
+from .dtypes cimport FLOAT64, size_of
 from .operations cimport (
     ALL, GROUP, MAX_ROW_OPERANDS, STREAMED, Operand, Operands, Operation, Pass, group_kernel, group_of, run_groups,
 )
-from .threads cimport chunk_function, run_chunks
+from .registers cimport STREAM_BYTES
+from .threads cimport THREAD_MIN, chunk_function, run_chunks
 from .tiles cimport PADDING, TILE, direct, own_dtype, put_rows, take_row, take_rows
-from .ufuncs cimport FLOAT64, THREAD_MIN, size_of
 
 cdef extern from "Python.h":
     void* set_memory_error "PyErr_NoMemory"() noexcept
