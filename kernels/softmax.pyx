@@ -4,18 +4,25 @@
 # Bytes: a row is read for its largest element and for the exponentials, which are written and then scaled; log_softmax
 # reads it once more where the sum is small, and for the result.
 from libc.math cimport INFINITY, NAN, fabs
+from libc.stdint cimport uint16_t
 
 cimport numpy as np
 
 from .lanes cimport f32x, f64x, fma, real, splat
-from .loops.registers cimport itemsize
+from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
 from .loops.reductions cimport Pair, fold_values, map_block, map_row, rounded, sum_either, sum_row, take, wide
-from .loops.operations cimport GROUP, STREAMED, Operands, along_axis, group_kernel, group_of, run_groups
+from .loops.operations cimport (
+    GROUP, STREAMED, Operands, Operation, RowMachine, along_axis, group_kernel, group_of, operations_of, row_machine,
+    run_groups,
+)
+from .loops.registers cimport itemsize
 from .math.elementary cimport exp
 from .rowwise.exponentials cimport Exponents, all_block, exponents_of, find_logs, find_tops
 
 np.import_array()
 np.import_ufunc()
+
+cdef const RowMachine* machine = row_machine()
 
 cdef struct Gradient:
     const void* grad
@@ -114,7 +121,7 @@ cdef inline void softmax(const real* like, Exponents* rows, Py_ssize_t count, Py
 
 
 cdef void logsumexp(const real* like, Operands* p, Gradient* logs, Py_ssize_t rows, Py_ssize_t n, int threads,
-                           bint careful) noexcept nogil:
+                    bint careful) noexcept nogil:
     # log(sum(e^x)) of the first operands in two parts: the largest x, which its own log_softmax is to lose exactly, and
     # the logarithm relative to it
     cdef Exponents own[GROUP]
@@ -130,7 +137,7 @@ cdef void logsumexp(const real* like, Operands* p, Gradient* logs, Py_ssize_t ro
 # The kernels.
 
 cdef void softmax_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads, double sign,
-                               bint scaled) noexcept nogil:
+                        bint scaled) noexcept nogil:
     # x, [scale] -> scale softmax(sign x)
     cdef Exponents own[GROUP]
     cdef Py_ssize_t r
@@ -244,3 +251,77 @@ softmax_backward_gufunc = along_axis(
 log_softmax_backward_gufunc = along_axis(
     b"log_softmax_backward", <void*>log_softmax_backward_kernel[f32x], <void*>log_softmax_backward_kernel[f64x], b"rr",
     b"r", b"grad, y -> grad - exp(y) sum(grad)")
+
+
+# Through the row machine, as NumPy calls them, for those who call from C.
+
+cdef const Operation* of_softmax = operations_of(softmax_gufunc)
+cdef const Operation* of_log_softmax = operations_of(log_softmax_gufunc)
+cdef const Operation* of_softmax_backward = operations_of(softmax_backward_gufunc)
+cdef const Operation* of_log_softmax_backward = operations_of(log_softmax_backward_gufunc)
+cdef const Operation* of_logsumexp = operations_of(logsumexp_gufunc)
+cdef double plain_sign = 1.0
+
+
+cdef bint softmax_bfloat16(const uint16_t* x, uint16_t* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_softmax, BFLOAT16, [x, y], 0, rows, n)
+
+
+cdef bint softmax_float16(const uint16_t* x, uint16_t* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_softmax, FLOAT16, [x, y], 0, rows, n)
+
+
+cdef bint log_softmax_bfloat16(const uint16_t* x, uint16_t* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_log_softmax, BFLOAT16, [x, y], 0, rows, n)
+
+
+cdef bint log_softmax_float16(const uint16_t* x, uint16_t* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_log_softmax, FLOAT16, [x, y], 0, rows, n)
+
+
+cdef bint softmax_backward_float32(const float* grad, const float* y, float* grad_x, Py_ssize_t rows,
+                                   Py_ssize_t n) noexcept nogil:
+    return machine.call(of_softmax_backward, FLOAT32, [grad, y, &plain_sign, grad_x], 1 << 2, rows, n)
+
+
+cdef bint softmax_backward_float64(const double* grad, const double* y, double* grad_x, Py_ssize_t rows,
+                                   Py_ssize_t n) noexcept nogil:
+    return machine.call(of_softmax_backward, FLOAT64, [grad, y, &plain_sign, grad_x], 1 << 2, rows, n)
+
+
+cdef bint softmax_backward_bfloat16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x, Py_ssize_t rows,
+                                    Py_ssize_t n) noexcept nogil:
+    return machine.call(of_softmax_backward, BFLOAT16, [grad, y, &plain_sign, grad_x], 1 << 2, rows, n)
+
+
+cdef bint softmax_backward_float16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x, Py_ssize_t rows,
+                                   Py_ssize_t n) noexcept nogil:
+    return machine.call(of_softmax_backward, FLOAT16, [grad, y, &plain_sign, grad_x], 1 << 2, rows, n)
+
+
+cdef bint log_softmax_backward_float32(const float* grad, const float* y, float* grad_x, Py_ssize_t rows,
+                                       Py_ssize_t n) noexcept nogil:
+    return machine.call(of_log_softmax_backward, FLOAT32, [grad, y, grad_x], 0, rows, n)
+
+
+cdef bint log_softmax_backward_float64(const double* grad, const double* y, double* grad_x, Py_ssize_t rows,
+                                       Py_ssize_t n) noexcept nogil:
+    return machine.call(of_log_softmax_backward, FLOAT64, [grad, y, grad_x], 0, rows, n)
+
+
+cdef bint log_softmax_backward_bfloat16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x, Py_ssize_t rows,
+                                        Py_ssize_t n) noexcept nogil:
+    return machine.call(of_log_softmax_backward, BFLOAT16, [grad, y, grad_x], 0, rows, n)
+
+
+cdef bint log_softmax_backward_float16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x, Py_ssize_t rows,
+                                       Py_ssize_t n) noexcept nogil:
+    return machine.call(of_log_softmax_backward, FLOAT16, [grad, y, grad_x], 0, rows, n)
+
+
+cdef bint logsumexp_float32(const float* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_logsumexp, FLOAT32, [x, y], 0, rows, n)
+
+
+cdef bint logsumexp_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_logsumexp, FLOAT64, [x, y], 0, rows, n)

@@ -1,15 +1,10 @@
-# normalize: a row over its length, the sum of magnitudes (p = 1) or the root of the sum of squares (p = 2), and the
-# gradient. Which rows, dtypes and strides is loops/rows.pxd; the order of sums is loops/reductions.pxd.
+# Rows over their length, the sum of magnitudes (p = 1) or the root of the sum of squares (p = 2), and the gradient.
+# Which rows, dtypes and strides is loops/rows.pxd; the order of sums is loops/reductions.pxd.
 from libc.math cimport ldexp, sqrt
 
-cimport numpy as np
-
-from .lanes cimport f32x, f64x, fma, magnitude, real, splat, splat_f64, where_less, with_sign
-from .loops.reductions cimport Pair, first_lanes, map_block, map_row, sum_block, sum_row, take, wide
-from .loops.operations cimport Operands, along_axis
-
-np.import_array()
-np.import_ufunc()
+from ..lanes cimport f32x, f64x, fma, magnitude, real, splat, splat_f64, where_less, with_sign
+from ..loops.operations cimport Operands
+from ..loops.reductions cimport Pair, first_lanes, map_block, map_row, sum_block, sum_row, take, wide
 
 cdef struct Length:
     const void* grad
@@ -35,12 +30,12 @@ cdef inline void add_grad(const real* like, const void* row, Py_ssize_t i, Py_ss
     sums[0] = sums[0] + (x * first_lanes(splat_f64((<const Length*>row).inverse), n)) * grad
 
 
-cdef Pair powers(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+cdef inline Pair powers(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Length own = (<const Length*>row)[0]
     return sum_block(add_power[real], 1, like, &own, start, n)
 
 
-cdef Pair grads(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+cdef inline Pair grads(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Length own = (<const Length*>row)[0]
     return sum_block(add_grad[real], 1, like, &own, start, n)
 
@@ -62,12 +57,12 @@ cdef inline real slope(const real* like, const void* row, Py_ssize_t i, Py_ssize
     return fma(-along, splat(x, length.pull), grad) * splat(x, length.inverse) * splat(x, length.scale)
 
 
-cdef void over_length_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+cdef inline void over_length_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Length own = (<const Length*>row)[0]
     map_block(over_length[real], y, &own, start, n, False)
 
 
-cdef void slope_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+cdef inline void slope_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Length own = (<const Length*>row)[0]
     map_block(slope[real], y, &own, start, n, False)
 
@@ -89,8 +84,8 @@ cdef inline bint measure(const real* like, Length* length, double eps, Py_ssize_
     return total >= eps * length.scale
 
 
-cdef void forward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                         int manner) noexcept nogil:
+cdef inline void normalize_rows(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n,
+                                int threads) noexcept nogil:
     # x, p, eps -> y
     cdef Length length
     cdef Py_ssize_t r
@@ -100,8 +95,8 @@ cdef void forward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssiz
         map_row(over_length_block[real], <real*>p[r][3], &length, n, threads)
 
 
-cdef void backward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                          int manner) noexcept nogil:
+cdef inline void normalize_backward_rows(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n,
+                                         int threads) noexcept nogil:
     # grad, x, p, eps -> grad_x
     cdef Length length
     cdef Py_ssize_t r
@@ -110,10 +105,3 @@ cdef void backward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssi
         if measure(like, &length, (<double*>p[r][3])[0], n, threads):
             length.pull = sum_row(grads[real], like, &length, n, threads).first
         map_row(slope_block[real], <real*>p[r][4], &length, n, threads)
-
-
-normalize_gufunc = along_axis(b"normalize", <void*>forward_kernel[f32x], <void*>forward_kernel[f64x], b"rss", b"r",
-                              b"x, p, eps -> x / max(length, eps)")
-normalize_backward_gufunc = along_axis(
-    b"normalize_backward", <void*>backward_kernel[f32x], <void*>backward_kernel[f64x], b"rrss", b"r",
-    b"grad, x, p, eps -> grad_x")
