@@ -45,15 +45,26 @@ FLAGS = ["/O2"] if not GNU else [
 ]
 # A call in a loop over registers would spill every register.
 INLINED = ["-DCYTHON_INLINE=__inline__ __attribute__((always_inline, unused))"] if GNU else []
-# How much the compiler is to optimise, measured module by module. The sums along a row live in arrays of registers,
-# which only -O3 takes apart; but most of its time goes into copies and vector versions of loops over a few numbers.
-# Elementwise functions are many and short: -O3 costs them little, -O2 6% of tanh and erf. The portable level has no
-# registers to spill and is there to be right: nobody waits for its optimiser.
-ROWS = ["-O3", "-fno-tree-vectorize", "-fno-tree-slp-vectorize", "-fno-ipa-cp-clone", "-fno-tree-loop-distribution",
-        "-fno-split-loops", "-fno-version-loops-for-strides", "-fno-predictive-commoning", "-fno-split-paths",
-        "-fno-gcse-after-reload", "-fno-tree-partial-pre", "-fno-inline-functions", "-fno-loop-interchange",
-        "-fno-loop-unroll-and-jam"]
-EFFORT = {"activations": ["-O3"], "breeding": ["-O3"], "ieee754": ["-O3"]}
+# How much the compiler is to optimise, measured module by module in instructions that run and in seconds to compile.
+# A kernel is straight lines of registers, from which most passes of -O2 and -O3 gain nothing for half of the compile
+# time. What it does need: short loops over arrays of registers taken apart (-fpeel-loops), questions that a loop asks
+# each time asked once before it (-funswitch-loops), and small matters of loads, jumps and places.
+FRUGAL = ["-O1", "-fpeel-loops", "-funswitch-loops", "-fstrict-aliasing", "-finline-small-functions", "-ftree-vrp",
+          "-fgcse", "-fcse-follow-jumps", "-frerun-cse-after-loop", "-fexpensive-optimizations", "-fpeephole2",
+          "-fcaller-saves", "-fipa-ra", "-fstore-merging", "-fhoist-adjacent-loads", "-foptimize-sibling-calls",
+          "-freorder-blocks-algorithm=stc", "-freorder-blocks-and-partition", "-falign-loops", "-falign-functions"]
+HOISTED = ["-ftree-pre", "-fcode-hoisting"]  # what two branches both compute is computed before them
+VECTORS = ["-ftree-loop-vectorize", "-ftree-slp-vectorize", "-fvect-cost-model=dynamic"]  # of loops of plain numbers
+# Two kernels keep more numbers at hand than there are registers, and all of -O3's ways of sparing them pay there; so do
+# the sums along a row where registers are widest. What -O3 does for loops over a few numbers, no kernel has use for.
+THOROUGH = ["-O3", "-fno-tree-vectorize", "-fno-tree-slp-vectorize", "-fno-ipa-cp-clone", "-fno-tree-loop-distribution",
+            "-fno-split-loops", "-fno-version-loops-for-strides", "-fno-predictive-commoning", "-fno-split-paths",
+            "-fno-gcse-after-reload", "-fno-tree-partial-pre", "-fno-inline-functions", "-fno-loop-interchange",
+            "-fno-loop-unroll-and-jam"]
+EFFORT = {"activations": FRUGAL + VECTORS, "breeding": FRUGAL + VECTORS, "ieee754": FRUGAL + HOISTED + VECTORS,
+          "linear4": THOROUGH, "population": THOROUGH}
+EFFORT_OF_LEVEL = {"avx512": THOROUGH}  # of the other modules; FRUGAL and HOISTED where none is named
+# The portable level has no registers to spill and is there to be right: nobody waits for its optimiser.
 PORTABLE = ["-O1"]
 THREADS = ["-pthread"] if GNU else []
 LINKED = ["-Wl,-s"] if sys.platform == "linux" else []  # symbols that nobody looks up
@@ -115,9 +126,9 @@ class BuildLevels(build_ext):
             return []
         if level_of(ext) in (None, "baseline"):
             return PORTABLE if level_of(ext) or module_of(ext) == MEMORYVIEWS else ["-O2"]
-        asked = EFFORT.get(module_of(ext), ROWS)
+        asked = EFFORT.get(module_of(ext), EFFORT_OF_LEVEL.get(level_of(ext), FRUGAL + HOISTED))
         if tuple(asked) not in self.known_efforts:
-            self.known_efforts[tuple(asked)] = asked if not self.refusal(["-Werror", *asked]) else asked[:1]
+            self.known_efforts[tuple(asked)] = asked if not self.refusal(["-Werror", *asked]) else ["-O3"]
         return self.known_efforts[tuple(asked)]
 
     def refusal(self, flags):

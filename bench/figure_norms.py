@@ -44,7 +44,7 @@ def seconds(calls, rounds=15, least=0.002):
 
 
 def moved(name, length, place):
-    """Bytes an element that come from, or go to, what lies beyond the L2: what is read again may still be there."""
+    """Bytes per element that come from, or go to, what lies beyond the L2: what is read again may still be there."""
     if place == "cache":
         return 0
     again = PASSES[name] if 2 * 4 * length > L2_BYTES else 0
@@ -87,9 +87,9 @@ def draw(rows, path):
                 errors.plot(lengths, [row["error_2000"] for row in own], color=color, linestyle="--")
         axes.plot(lengths, [row["copy"] * 1e9 for row in own], color="#6b7280", linewidth=1, label="a copy, 8 bytes")
         axes.set(title=f"time, {ELEMENTS[place]:,} elements: {'in cache' if place == 'cache' else 'from memory'}",
-                 ylabel="ns an element", ylim=(0, None))
+                 ylabel="ns per element", ylim=(0, None))
     in_memory.plot([], [], color="#6b7280", linestyle=":", label="the least that its bytes take at the copy's speed")
-    bytes_.set(title="bytes between L2 and what lies beyond (counted)", ylabel="bytes an element", ylim=(0, 18))
+    bytes_.set(title="bytes between L2 and what lies beyond (counted)", ylabel="bytes per element", ylim=(0, 18))
     errors.plot([], [], color="#6b7280", linestyle="--", label="mean 2000, sigma 1")
     errors.set(title="largest error (mean 3, sigma 1)", ylabel="ULP of max(|y|, 1)", ylim=(0, None))
     for axes in (in_cache, in_memory, bytes_, errors):

@@ -1,6 +1,7 @@
 # The flat kernels of the activations, to cimport: contiguous arrays of n elements, no Python, no GIL, no threads; y may
 # be x. Parameters and gates are arrays of n elements too. Frozen: names and signatures are checked against
 # tests/embedding/signatures.txt.
+# Written by tools/forms.py from activations.pyx.
 from libc.stdint cimport uint16_t
 
 cdef void exp_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil
@@ -108,14 +109,13 @@ cdef void selu_backward_float64(const double* grad, const double* x, double* gra
 cdef void tanhshrink_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil
 cdef void tanhshrink_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil
 cdef void hardsigmoid_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil
-cdef void hardsigmoid_backward_float64(const double* grad, const double* x, double* grad_x,
-                                       Py_ssize_t n) noexcept nogil
+cdef void hardsigmoid_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil
 cdef void hardswish_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil
 cdef void hardswish_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil
 cdef void leaky_relu_backward_float32(const float* grad, const float* x, const float* negative_slope, float* grad_x,
                                       Py_ssize_t n) noexcept nogil
-cdef void leaky_relu_backward_float64(const double* grad, const double* x, const double* negative_slope,
-                                      double* grad_x, Py_ssize_t n) noexcept nogil
+cdef void leaky_relu_backward_float64(const double* grad, const double* x, const double* negative_slope, double* grad_x,
+                                      Py_ssize_t n) noexcept nogil
 cdef void prelu_weight_backward_float32(const float* grad, const float* x, float* grad_weight,
                                         Py_ssize_t n) noexcept nogil
 cdef void prelu_weight_backward_float64(const double* grad, const double* x, double* grad_weight,
@@ -218,8 +218,8 @@ cdef void threshold_scalar_float32(const float* x, float at, float value, float*
 cdef void threshold_scalar_float64(const double* x, double at, double value, double* y, Py_ssize_t n) noexcept nogil
 cdef void leaky_relu_backward_scalar_float32(const float* grad, const float* x, float negative_slope, float* grad_x,
                                              Py_ssize_t n) noexcept nogil
-cdef void leaky_relu_backward_scalar_float64(const double* grad, const double* x, double negative_slope,
-                                             double* grad_x, Py_ssize_t n) noexcept nogil
+cdef void leaky_relu_backward_scalar_float64(const double* grad, const double* x, double negative_slope, double* grad_x,
+                                             Py_ssize_t n) noexcept nogil
 cdef void elu_backward_scalar_float32(const float* grad, const float* x, float alpha, float* grad_x,
                                       Py_ssize_t n) noexcept nogil
 cdef void elu_backward_scalar_float64(const double* grad, const double* x, double alpha, double* grad_x,
@@ -271,28 +271,23 @@ cdef void mish_bfloat16(const uint16_t* x, uint16_t* y, Py_ssize_t n) noexcept n
 cdef void softplus_float16(const uint16_t* x, uint16_t* y, Py_ssize_t n) noexcept nogil
 cdef void softplus_bfloat16(const uint16_t* x, uint16_t* y, Py_ssize_t n) noexcept nogil
 cdef void relu_backward_float16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x, Py_ssize_t n) noexcept nogil
-cdef void relu_backward_bfloat16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x,
-                                 Py_ssize_t n) noexcept nogil
+cdef void relu_backward_bfloat16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x, Py_ssize_t n) noexcept nogil
 cdef void sigmoid_backward_float16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x,
                                    Py_ssize_t n) noexcept nogil
 cdef void sigmoid_backward_bfloat16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x,
                                     Py_ssize_t n) noexcept nogil
 cdef void tanh_backward_float16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x, Py_ssize_t n) noexcept nogil
-cdef void tanh_backward_bfloat16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x,
-                                 Py_ssize_t n) noexcept nogil
+cdef void tanh_backward_bfloat16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x, Py_ssize_t n) noexcept nogil
 cdef void silu_backward_float16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x, Py_ssize_t n) noexcept nogil
-cdef void silu_backward_bfloat16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x,
-                                 Py_ssize_t n) noexcept nogil
+cdef void silu_backward_bfloat16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x, Py_ssize_t n) noexcept nogil
 cdef void gelu_backward_float16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x, Py_ssize_t n) noexcept nogil
-cdef void gelu_backward_bfloat16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x,
-                                 Py_ssize_t n) noexcept nogil
+cdef void gelu_backward_bfloat16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x, Py_ssize_t n) noexcept nogil
 cdef void gelu_tanh_backward_float16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x,
                                      Py_ssize_t n) noexcept nogil
 cdef void gelu_tanh_backward_bfloat16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x,
                                       Py_ssize_t n) noexcept nogil
 cdef void mish_backward_float16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x, Py_ssize_t n) noexcept nogil
-cdef void mish_backward_bfloat16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x,
-                                 Py_ssize_t n) noexcept nogil
+cdef void mish_backward_bfloat16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x, Py_ssize_t n) noexcept nogil
 cdef void softplus_backward_float16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x,
                                     Py_ssize_t n) noexcept nogil
 cdef void softplus_backward_bfloat16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x,

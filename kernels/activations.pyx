@@ -1,101 +1,36 @@
-# The flat kernels of the activations and their ufuncs. The mathematics is in math/elementary.pxd, points/curves.pxd,
-# points/piecewise.pxd and, for the backwards, points/slopes.pxd; arrays, dtypes and threads are in loops/maps.pxd and
-# loops/ufuncs.pxd.
+# The flat kernels of the activations and their ufuncs. The mathematics is in points/, a file for each family of
+# activations, and in math/elementary.pxd; arrays, dtypes and threads are in loops/maps.pxd and loops/ufuncs.pxd.
 from libc.stdint cimport uint16_t
 
 cimport numpy as np
 
-from .lanes cimport f32x, f64x, fma, real, splat, where_less
+from .lanes cimport f32x, f64x
 from .loops.doors cimport operand, pass_through
 from .loops.maps cimport map1, map2, map3, map3_to_2, map4
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
 from .loops.ufuncs cimport elementwise, parametric
 from .math cimport elementary
-from .math.pairs cimport scaled
-from .points cimport (  # on a line of their own, or the build does not see that they are needed
-    curves, piecewise, slopes,
+from .points.elu cimport celu, celu_backward, elu, elu_backward, selu, selu_backward
+from .points.gates cimport geglu, geglu_backward, glu, glu_backward, reglu, reglu_backward, swiglu, swiglu_backward
+from .points.gelu cimport gelu, gelu_backward, gelu_tanh, gelu_tanh_backward
+from .points.hard cimport hardsigmoid, hardsigmoid_backward, hardswish, hardswish_backward, hardtanh, hardtanh_backward
+from .points.mish cimport mish, mish_backward
+from .points.relu cimport (
+    leaky_relu, leaky_relu_backward, prelu_weight_backward, relu, relu6, relu6_backward, relu_backward, relu_squared,
+    relu_squared_backward, threshold, threshold_backward,
 )
-from .points.slopes cimport gate_backward, times_logistic
+from .points.shrink cimport hardshrink, shrink_backward, softshrink
+from .points.sigmoid cimport sigmoid_backward
+from .points.silu cimport silu, silu_backward, swish, swish_backward
+from .points.softplus cimport (
+    logsigmoid, logsigmoid_backward, softplus, softplus_backward, softplus_scaled, softplus_scaled_backward,
+)
+from .points.softsign cimport softsign, softsign_backward
+from .points.squareplus cimport squareplus, squareplus_backward
+from .points.tanh cimport tanh_backward, tanhshrink, tanhshrink_backward
 
 np.import_array()
 np.import_ufunc()
-
-
-cdef inline real sigmoid_backward(real grad, real y) noexcept nogil:
-    # grad y (1 - y), of the output y
-    return grad * fma(-y, y, y)
-
-
-cdef inline real tanh_backward(real grad, real y) noexcept nogil:
-    # grad (1 - y^2), of the output y
-    return grad * fma(-y, y, splat(y, 1.0))
-
-
-cdef inline real mish_backward(real grad, real x) noexcept nogil:
-    cdef real low
-    cdef real slope = slopes.mish_slope(x, &low)
-    return grad * (slope + low)
-
-
-cdef inline real selu_backward(real grad, real x) noexcept nogil:
-    cdef real low
-    cdef real slope = slopes.selu_slope(x, &low)
-    return grad * (slope + low)
-
-
-cdef inline real elu_backward(real grad, real x, real alpha) noexcept nogil:
-    cdef real low
-    cdef real slope = slopes.elu_slope(x, alpha, &low)
-    return grad * (slope + low)
-
-
-cdef inline real celu_backward(real grad, real x, real alpha) noexcept nogil:
-    cdef real low
-    cdef real slope = slopes.celu_slope(x, alpha, &low)
-    return grad * (slope + low)
-
-
-cdef inline real squareplus_backward(real grad, real x, real b) noexcept nogil:
-    cdef real low
-    cdef real slope = slopes.squareplus_slope(x, b, &low)
-    return grad * (slope + low)
-
-
-cdef inline real logsigmoid_backward(real grad, real x) noexcept nogil:
-    return slopes.softplus_backward(grad, -x)
-
-
-cdef inline real softplus_scaled_backward(real grad, real x, real beta) noexcept nogil:
-    cdef real t_low
-    cdef real t = curves.stretched(x, beta, &t_low)
-    cdef real y = times_logistic(grad, t, where_less(t, splat(t, 0.0), -t_low, t_low))
-    if curves.any_one(beta):
-        y = curves.where_one(beta, slopes.softplus_backward(grad, x), y)
-    return y
-
-
-cdef inline real swish_backward(real grad, real x, real beta) noexcept nogil:
-    cdef real t_low, low
-    cdef real t = curves.stretched(x, beta, &t_low)
-    cdef real slope = slopes.swish_slope(t, t_low, &low)
-    cdef real y = scaled(grad, slope, low)
-    if curves.any_one(beta):
-        y = curves.where_one(beta, slopes.silu_backward(grad, x), y)
-    return y
-
-
-cdef inline real swiglu_backward(real grad, real gate, real up, real* grad_up) noexcept nogil:
-    cdef real low
-    cdef real slope = slopes.silu_slope(gate, &low)
-    grad_up[0] = curves.swiglu(gate, grad)
-    return gate_backward(grad, up, slope, low)
-
-
-cdef inline real geglu_backward(real grad, real gate, real up, real* grad_up) noexcept nogil:
-    cdef real low
-    cdef real slope = slopes.gelu_slope(gate, &low)
-    grad_up[0] = curves.geglu(gate, grad)
-    return gate_backward(grad, up, slope, low)
 
 
 cdef void exp_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
@@ -141,24 +76,24 @@ cdef void erfc_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
 
 
 cdef void relu_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(piecewise.relu[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(relu[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void relu_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(piecewise.relu[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(relu[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void relu6_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(piecewise.relu6[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(relu6[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void relu6_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(piecewise.relu6[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(relu6[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void relu_squared_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(piecewise.relu_squared[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(relu_squared[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void relu_squared_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(piecewise.relu_squared[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(relu_squared[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void sigmoid_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
@@ -176,203 +111,203 @@ cdef void tanh_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
 
 
 cdef void silu_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(curves.silu[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(silu[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void silu_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(curves.silu[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(silu[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void gelu_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(curves.gelu[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(gelu[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void gelu_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(curves.gelu[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(gelu[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void gelu_tanh_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(curves.gelu_tanh[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(gelu_tanh[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void gelu_tanh_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(curves.gelu_tanh[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(gelu_tanh[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void mish_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(curves.mish[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(mish[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void mish_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(curves.mish[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(mish[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void softsign_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(curves.softsign[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(softsign[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void softsign_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(curves.softsign[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(softsign[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void softplus_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(curves.softplus[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(softplus[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void softplus_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(curves.softplus[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(softplus[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void logsigmoid_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(curves.logsigmoid[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(logsigmoid[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void logsigmoid_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(curves.logsigmoid[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(logsigmoid[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void selu_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(curves.selu[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(selu[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void selu_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(curves.selu[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(selu[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void tanhshrink_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(curves.tanhshrink[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(tanhshrink[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void tanhshrink_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(curves.tanhshrink[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(tanhshrink[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void hardsigmoid_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(piecewise.hardsigmoid[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(hardsigmoid[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void hardsigmoid_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(piecewise.hardsigmoid[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(hardsigmoid[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void hardswish_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(piecewise.hardswish[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(hardswish[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void hardswish_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(piecewise.hardswish[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(hardswish[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void leaky_relu_float32(const float* x, const float* negative_slope, float* y, Py_ssize_t n) noexcept nogil:
-    map2(piecewise.leaky_relu[f32x], <const f32x*>x, <const f32x*>negative_slope, <f32x*>y, n)
+    map2(leaky_relu[f32x], <const f32x*>x, <const f32x*>negative_slope, <f32x*>y, n)
 
 cdef void leaky_relu_float64(const double* x, const double* negative_slope, double* y, Py_ssize_t n) noexcept nogil:
-    map2(piecewise.leaky_relu[f64x], <const f64x*>x, <const f64x*>negative_slope, <f64x*>y, n)
+    map2(leaky_relu[f64x], <const f64x*>x, <const f64x*>negative_slope, <f64x*>y, n)
 
 
 cdef void elu_float32(const float* x, const float* alpha, float* y, Py_ssize_t n) noexcept nogil:
-    map2(curves.elu[f32x], <const f32x*>x, <const f32x*>alpha, <f32x*>y, n)
+    map2(elu[f32x], <const f32x*>x, <const f32x*>alpha, <f32x*>y, n)
 
 cdef void elu_float64(const double* x, const double* alpha, double* y, Py_ssize_t n) noexcept nogil:
-    map2(curves.elu[f64x], <const f64x*>x, <const f64x*>alpha, <f64x*>y, n)
+    map2(elu[f64x], <const f64x*>x, <const f64x*>alpha, <f64x*>y, n)
 
 
 cdef void celu_float32(const float* x, const float* alpha, float* y, Py_ssize_t n) noexcept nogil:
-    map2(curves.celu[f32x], <const f32x*>x, <const f32x*>alpha, <f32x*>y, n)
+    map2(celu[f32x], <const f32x*>x, <const f32x*>alpha, <f32x*>y, n)
 
 cdef void celu_float64(const double* x, const double* alpha, double* y, Py_ssize_t n) noexcept nogil:
-    map2(curves.celu[f64x], <const f64x*>x, <const f64x*>alpha, <f64x*>y, n)
+    map2(celu[f64x], <const f64x*>x, <const f64x*>alpha, <f64x*>y, n)
 
 
 cdef void swish_float32(const float* x, const float* beta, float* y, Py_ssize_t n) noexcept nogil:
-    map2(curves.swish[f32x], <const f32x*>x, <const f32x*>beta, <f32x*>y, n)
+    map2(swish[f32x], <const f32x*>x, <const f32x*>beta, <f32x*>y, n)
 
 cdef void swish_float64(const double* x, const double* beta, double* y, Py_ssize_t n) noexcept nogil:
-    map2(curves.swish[f64x], <const f64x*>x, <const f64x*>beta, <f64x*>y, n)
+    map2(swish[f64x], <const f64x*>x, <const f64x*>beta, <f64x*>y, n)
 
 
 cdef void softplus_scaled_float32(const float* x, const float* beta, float* y, Py_ssize_t n) noexcept nogil:
-    map2(curves.softplus_scaled[f32x], <const f32x*>x, <const f32x*>beta, <f32x*>y, n)
+    map2(softplus_scaled[f32x], <const f32x*>x, <const f32x*>beta, <f32x*>y, n)
 
 cdef void softplus_scaled_float64(const double* x, const double* beta, double* y, Py_ssize_t n) noexcept nogil:
-    map2(curves.softplus_scaled[f64x], <const f64x*>x, <const f64x*>beta, <f64x*>y, n)
+    map2(softplus_scaled[f64x], <const f64x*>x, <const f64x*>beta, <f64x*>y, n)
 
 
 cdef void softshrink_float32(const float* x, const float* lambd, float* y, Py_ssize_t n) noexcept nogil:
-    map2(piecewise.softshrink[f32x], <const f32x*>x, <const f32x*>lambd, <f32x*>y, n)
+    map2(softshrink[f32x], <const f32x*>x, <const f32x*>lambd, <f32x*>y, n)
 
 cdef void softshrink_float64(const double* x, const double* lambd, double* y, Py_ssize_t n) noexcept nogil:
-    map2(piecewise.softshrink[f64x], <const f64x*>x, <const f64x*>lambd, <f64x*>y, n)
+    map2(softshrink[f64x], <const f64x*>x, <const f64x*>lambd, <f64x*>y, n)
 
 
 cdef void hardshrink_float32(const float* x, const float* lambd, float* y, Py_ssize_t n) noexcept nogil:
-    map2(piecewise.hardshrink[f32x], <const f32x*>x, <const f32x*>lambd, <f32x*>y, n)
+    map2(hardshrink[f32x], <const f32x*>x, <const f32x*>lambd, <f32x*>y, n)
 
 cdef void hardshrink_float64(const double* x, const double* lambd, double* y, Py_ssize_t n) noexcept nogil:
-    map2(piecewise.hardshrink[f64x], <const f64x*>x, <const f64x*>lambd, <f64x*>y, n)
+    map2(hardshrink[f64x], <const f64x*>x, <const f64x*>lambd, <f64x*>y, n)
 
 
 cdef void squareplus_float32(const float* x, const float* b, float* y, Py_ssize_t n) noexcept nogil:
-    map2(curves.squareplus[f32x], <const f32x*>x, <const f32x*>b, <f32x*>y, n)
+    map2(squareplus[f32x], <const f32x*>x, <const f32x*>b, <f32x*>y, n)
 
 cdef void squareplus_float64(const double* x, const double* b, double* y, Py_ssize_t n) noexcept nogil:
-    map2(curves.squareplus[f64x], <const f64x*>x, <const f64x*>b, <f64x*>y, n)
+    map2(squareplus[f64x], <const f64x*>x, <const f64x*>b, <f64x*>y, n)
 
 
 cdef void hardtanh_float32(const float* x, const float* min_val, const float* max_val, float* y,
                            Py_ssize_t n) noexcept nogil:
-    map3(piecewise.hardtanh[f32x], <const f32x*>x, <const f32x*>min_val, <const f32x*>max_val, <f32x*>y, n)
+    map3(hardtanh[f32x], <const f32x*>x, <const f32x*>min_val, <const f32x*>max_val, <f32x*>y, n)
 
 cdef void hardtanh_float64(const double* x, const double* min_val, const double* max_val, double* y,
                            Py_ssize_t n) noexcept nogil:
-    map3(piecewise.hardtanh[f64x], <const f64x*>x, <const f64x*>min_val, <const f64x*>max_val, <f64x*>y, n)
+    map3(hardtanh[f64x], <const f64x*>x, <const f64x*>min_val, <const f64x*>max_val, <f64x*>y, n)
 
 
 cdef void threshold_float32(const float* x, const float* at, const float* value, float* y, Py_ssize_t n) noexcept nogil:
-    map3(piecewise.threshold[f32x], <const f32x*>x, <const f32x*>at, <const f32x*>value, <f32x*>y, n)
+    map3(threshold[f32x], <const f32x*>x, <const f32x*>at, <const f32x*>value, <f32x*>y, n)
 
 cdef void threshold_float64(const double* x, const double* at, const double* value, double* y,
                             Py_ssize_t n) noexcept nogil:
-    map3(piecewise.threshold[f64x], <const f64x*>x, <const f64x*>at, <const f64x*>value, <f64x*>y, n)
+    map3(threshold[f64x], <const f64x*>x, <const f64x*>at, <const f64x*>value, <f64x*>y, n)
 
 
 cdef void glu_float32(const float* x, const float* gate, float* y, Py_ssize_t n) noexcept nogil:
-    map2(curves.glu[f32x], <const f32x*>x, <const f32x*>gate, <f32x*>y, n)
+    map2(glu[f32x], <const f32x*>x, <const f32x*>gate, <f32x*>y, n)
 
 cdef void glu_float64(const double* x, const double* gate, double* y, Py_ssize_t n) noexcept nogil:
-    map2(curves.glu[f64x], <const f64x*>x, <const f64x*>gate, <f64x*>y, n)
+    map2(glu[f64x], <const f64x*>x, <const f64x*>gate, <f64x*>y, n)
 
 
 cdef void swiglu_float32(const float* gate, const float* up, float* y, Py_ssize_t n) noexcept nogil:
-    map2(curves.swiglu[f32x], <const f32x*>gate, <const f32x*>up, <f32x*>y, n)
+    map2(swiglu[f32x], <const f32x*>gate, <const f32x*>up, <f32x*>y, n)
 
 cdef void swiglu_float64(const double* gate, const double* up, double* y, Py_ssize_t n) noexcept nogil:
-    map2(curves.swiglu[f64x], <const f64x*>gate, <const f64x*>up, <f64x*>y, n)
+    map2(swiglu[f64x], <const f64x*>gate, <const f64x*>up, <f64x*>y, n)
 
 
 cdef void geglu_float32(const float* gate, const float* up, float* y, Py_ssize_t n) noexcept nogil:
-    map2(curves.geglu[f32x], <const f32x*>gate, <const f32x*>up, <f32x*>y, n)
+    map2(geglu[f32x], <const f32x*>gate, <const f32x*>up, <f32x*>y, n)
 
 cdef void geglu_float64(const double* gate, const double* up, double* y, Py_ssize_t n) noexcept nogil:
-    map2(curves.geglu[f64x], <const f64x*>gate, <const f64x*>up, <f64x*>y, n)
+    map2(geglu[f64x], <const f64x*>gate, <const f64x*>up, <f64x*>y, n)
 
 
 cdef void reglu_float32(const float* gate, const float* up, float* y, Py_ssize_t n) noexcept nogil:
-    map2(piecewise.reglu[f32x], <const f32x*>gate, <const f32x*>up, <f32x*>y, n)
+    map2(reglu[f32x], <const f32x*>gate, <const f32x*>up, <f32x*>y, n)
 
 cdef void reglu_float64(const double* gate, const double* up, double* y, Py_ssize_t n) noexcept nogil:
-    map2(piecewise.reglu[f64x], <const f64x*>gate, <const f64x*>up, <f64x*>y, n)
+    map2(reglu[f64x], <const f64x*>gate, <const f64x*>up, <f64x*>y, n)
 
 
 cdef void relu_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(piecewise.relu_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2(relu_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
 
 cdef void relu_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(piecewise.relu_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2(relu_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
 cdef void relu6_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(piecewise.relu6_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2(relu6_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
 
 cdef void relu6_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(piecewise.relu6_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2(relu6_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
 cdef void relu_squared_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(piecewise.relu_squared_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2(relu_squared_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
 
 cdef void relu_squared_backward_float64(const double* grad, const double* x, double* grad_x,
                                         Py_ssize_t n) noexcept nogil:
-    map2(piecewise.relu_squared_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2(relu_squared_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
 cdef void sigmoid_backward_float32(const float* grad, const float* y, float* grad_x, Py_ssize_t n) noexcept nogil:
@@ -390,24 +325,24 @@ cdef void tanh_backward_float64(const double* grad, const double* y, double* gra
 
 
 cdef void silu_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(slopes.silu_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2(silu_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
 
 cdef void silu_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(slopes.silu_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2(silu_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
 cdef void gelu_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(slopes.gelu_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2(gelu_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
 
 cdef void gelu_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(slopes.gelu_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2(gelu_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
 cdef void gelu_tanh_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(slopes.gelu_tanh_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2(gelu_tanh_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
 
 cdef void gelu_tanh_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(slopes.gelu_tanh_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2(gelu_tanh_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
 cdef void mish_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
@@ -418,17 +353,17 @@ cdef void mish_backward_float64(const double* grad, const double* x, double* gra
 
 
 cdef void softsign_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(slopes.softsign_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2(softsign_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
 
 cdef void softsign_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(slopes.softsign_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2(softsign_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
 cdef void softplus_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(slopes.softplus_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2(softplus_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
 
 cdef void softplus_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(slopes.softplus_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2(softplus_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
 cdef void logsigmoid_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
@@ -446,45 +381,45 @@ cdef void selu_backward_float64(const double* grad, const double* x, double* gra
 
 
 cdef void tanhshrink_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(slopes.tanhshrink_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2(tanhshrink_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
 
 cdef void tanhshrink_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(slopes.tanhshrink_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2(tanhshrink_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
 cdef void hardsigmoid_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(piecewise.hardsigmoid_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2(hardsigmoid_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
 
 cdef void hardsigmoid_backward_float64(const double* grad, const double* x, double* grad_x,
                                        Py_ssize_t n) noexcept nogil:
-    map2(piecewise.hardsigmoid_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2(hardsigmoid_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
 cdef void hardswish_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(piecewise.hardswish_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2(hardswish_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
 
 cdef void hardswish_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(piecewise.hardswish_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2(hardswish_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
 cdef void leaky_relu_backward_float32(const float* grad, const float* x, const float* negative_slope, float* grad_x,
                                       Py_ssize_t n) noexcept nogil:
-    map3(piecewise.leaky_relu_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>negative_slope,
+    map3(leaky_relu_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>negative_slope,
          <f32x*>grad_x, n)
 
 cdef void leaky_relu_backward_float64(const double* grad, const double* x, const double* negative_slope,
                                       double* grad_x, Py_ssize_t n) noexcept nogil:
-    map3(piecewise.leaky_relu_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>negative_slope,
+    map3(leaky_relu_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>negative_slope,
          <f64x*>grad_x, n)
 
 
 cdef void prelu_weight_backward_float32(const float* grad, const float* x, float* grad_weight,
                                         Py_ssize_t n) noexcept nogil:
-    map2(piecewise.prelu_weight_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_weight, n)
+    map2(prelu_weight_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_weight, n)
 
 cdef void prelu_weight_backward_float64(const double* grad, const double* x, double* grad_weight,
                                         Py_ssize_t n) noexcept nogil:
-    map2(piecewise.prelu_weight_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_weight, n)
+    map2(prelu_weight_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_weight, n)
 
 
 cdef void elu_backward_float32(const float* grad, const float* x, const float* alpha, float* grad_x,
@@ -525,11 +460,11 @@ cdef void softplus_scaled_backward_float64(const double* grad, const double* x, 
 
 cdef void shrink_backward_float32(const float* grad, const float* x, const float* lambd, float* grad_x,
                                   Py_ssize_t n) noexcept nogil:
-    map3(piecewise.shrink_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>lambd, <f32x*>grad_x, n)
+    map3(shrink_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>lambd, <f32x*>grad_x, n)
 
 cdef void shrink_backward_float64(const double* grad, const double* x, const double* lambd, double* grad_x,
                                   Py_ssize_t n) noexcept nogil:
-    map3(piecewise.shrink_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>lambd, <f64x*>grad_x, n)
+    map3(shrink_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>lambd, <f64x*>grad_x, n)
 
 
 cdef void squareplus_backward_float32(const float* grad, const float* x, const float* b, float* grad_x,
@@ -543,32 +478,32 @@ cdef void squareplus_backward_float64(const double* grad, const double* x, const
 
 cdef void hardtanh_backward_float32(const float* grad, const float* x, const float* min_val, const float* max_val,
                                     float* grad_x, Py_ssize_t n) noexcept nogil:
-    map4(piecewise.hardtanh_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>min_val,
+    map4(hardtanh_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>min_val,
          <const f32x*>max_val, <f32x*>grad_x, n)
 
 cdef void hardtanh_backward_float64(const double* grad, const double* x, const double* min_val, const double* max_val,
                                     double* grad_x, Py_ssize_t n) noexcept nogil:
-    map4(piecewise.hardtanh_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>min_val,
+    map4(hardtanh_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>min_val,
          <const f64x*>max_val, <f64x*>grad_x, n)
 
 
 cdef void threshold_backward_float32(const float* grad, const float* x, const float* at, float* grad_x,
                                      Py_ssize_t n) noexcept nogil:
-    map3(piecewise.threshold_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>at, <f32x*>grad_x, n)
+    map3(threshold_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>at, <f32x*>grad_x, n)
 
 cdef void threshold_backward_float64(const double* grad, const double* x, const double* at, double* grad_x,
                                      Py_ssize_t n) noexcept nogil:
-    map3(piecewise.threshold_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>at, <f64x*>grad_x, n)
+    map3(threshold_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>at, <f64x*>grad_x, n)
 
 
 cdef void glu_backward_float32(const float* grad, const float* x, const float* gate, float* grad_x, float* grad_gate,
                                Py_ssize_t n) noexcept nogil:
-    map3_to_2(slopes.glu_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>gate, <f32x*>grad_x,
+    map3_to_2(glu_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>gate, <f32x*>grad_x,
               <f32x*>grad_gate, n)
 
 cdef void glu_backward_float64(const double* grad, const double* x, const double* gate, double* grad_x,
                                double* grad_gate, Py_ssize_t n) noexcept nogil:
-    map3_to_2(slopes.glu_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>gate, <f64x*>grad_x,
+    map3_to_2(glu_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>gate, <f64x*>grad_x,
               <f64x*>grad_gate, n)
 
 
@@ -596,12 +531,12 @@ cdef void geglu_backward_float64(const double* grad, const double* gate, const d
 
 cdef void reglu_backward_float32(const float* grad, const float* gate, const float* up, float* grad_gate,
                                  float* grad_up, Py_ssize_t n) noexcept nogil:
-    map3_to_2(piecewise.reglu_backward[f32x], <const f32x*>grad, <const f32x*>gate, <const f32x*>up,
+    map3_to_2(reglu_backward[f32x], <const f32x*>grad, <const f32x*>gate, <const f32x*>up,
               <f32x*>grad_gate, <f32x*>grad_up, n)
 
 cdef void reglu_backward_float64(const double* grad, const double* gate, const double* up, double* grad_gate,
                                  double* grad_up, Py_ssize_t n) noexcept nogil:
-    map3_to_2(piecewise.reglu_backward[f64x], <const f64x*>grad, <const f64x*>gate, <const f64x*>up,
+    map3_to_2(reglu_backward[f64x], <const f64x*>grad, <const f64x*>gate, <const f64x*>up,
               <f64x*>grad_gate, <f64x*>grad_up, n)
 
 
@@ -704,10 +639,10 @@ geglu_backward_ufunc = elementwise(b"geglu_backward", <void*>geglu_backward_floa
 reglu_backward_ufunc = elementwise(b"reglu_backward", <void*>reglu_backward_float32,
                                    <void*>reglu_backward_float64, 3, 2)
 
-# What follows are other forms of the kernels above: of one number, of one parameter for all elements, of 16-bit floats.
+# From here on written by tools/forms.py: other forms of the kernels above, for callers from C.
 cdef void passed(void* kernel, Dtype dtype, int arrays, int numbers, const operand* operands,
                  Py_ssize_t n) noexcept nogil:
-    # called by each, not copied to it
+    # called by each form, not copied to it
     pass_through(kernel, dtype, arrays, numbers, operands, n)
 
 
@@ -907,8 +842,8 @@ cdef void leaky_relu_backward_scalar_float32(const float* grad, const float* x, 
     cdef operand[4] operands = [grad, x, &negative_slope, grad_x]
     passed(<void*>leaky_relu_backward_float32, FLOAT32, 2, 1, operands, n)
 
-cdef void leaky_relu_backward_scalar_float64(const double* grad, const double* x, double negative_slope,
-                                             double* grad_x, Py_ssize_t n) noexcept nogil:
+cdef void leaky_relu_backward_scalar_float64(const double* grad, const double* x, double negative_slope, double* grad_x,
+                                             Py_ssize_t n) noexcept nogil:
     cdef operand[4] operands = [grad, x, &negative_slope, grad_x]
     passed(<void*>leaky_relu_backward_float64, FLOAT64, 2, 1, operands, n)
 

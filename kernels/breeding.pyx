@@ -7,15 +7,15 @@ from libc.string cimport memcpy, memset
 
 from .lanes cimport F64_LANES, load_u64, lookup16_u8, splat_u64, store_u64, u64x
 from .loops.threads cimport run_chunks, shared_thread_count
-from .math.random cimport CROSSOVER, DIRECTION, MUTATION, ROW, SELECTION, START, Stream, bernoulli, draw
+from .math.random cimport CROSSOVER, DIRECTION, MUTATION, LINE, SELECTION, START, Stream, bernoulli, draw
 
 cdef enum:
-    BLOCK = 8 * ROW  # words in a block: one draw of 128 bits serves eight rows of coins, one a weight
+    BLOCK = 8 * LINE  # words in a block: one draw of 128 bits gives eight lines of coins, a coin per weight
     BLOCK_BYTES = 8 * BLOCK
     BLOCK_WEIGHTS = 2 * BLOCK_BYTES
     SPAN = 64  # blocks in a share
-    MOST_FLIPS = 64  # in a row of 512 bits at a rate of at most 1/32, beyond which lies less than 2^-53
-    TURNS = 16  # draws a row may take, of 14 places each
+    MOST_FLIPS = 64  # in a line of 512 bits, at rates up to 1/32: more have a probability below 2^-53
+    TURNS = 16  # draws that a line may take, of 14 places each
     # Fewer bytes than this do not repay waking a second thread: measured in bench/bench_genome.py.
     THREAD_MIN = 1 << 18
 
@@ -28,7 +28,7 @@ cdef enum Mutation:
 cdef enum Exchange:
     UNIFORM = 0  # each weight by a fair coin
     BITWISE = 1  # each bit by a fair coin
-    RANGE = 2  # what lies between two places
+    RANGE = 2  # all weights between two places
 
 cdef const int* thread_count = shared_thread_count()
 
@@ -58,20 +58,20 @@ cdef inline int threads_for(Py_ssize_t size, Py_ssize_t genome_bytes) noexcept n
 
 
 cdef inline void clear_spare(uint8_t* genome, Py_ssize_t n, Share share, Py_ssize_t genome_bytes) noexcept nogil:
-    # the spare nibble is zero: it belongs to whoever has the last share
+    # the nibble behind an odd number of weights is zero; who has the last share writes it
     if n % 2 and share.stop * BLOCK_BYTES >= genome_bytes:
         genome[n // 2] &= 15
 
 
 cdef inline void random_block(uint64_t* bits, const Stream* stream, Py_ssize_t block) noexcept nogil:
     cdef u64x random[2]
-    cdef int row, part
-    for row in range(4):
+    cdef int line, part
+    for line in range(4):
         part = 0
-        while part < ROW:
-            draw(stream, 4 * block + row, part, 0, random)
-            store_u64(bits + 2 * row * ROW + part, random[0])
-            store_u64(bits + (2 * row + 1) * ROW + part, random[1])
+        while part < LINE:
+            draw(stream, 4 * block + line, part, 0, random)
+            store_u64(bits + 2 * line * LINE + part, random[0])
+            store_u64(bits + (2 * line + 1) * LINE + part, random[1])
             part += F64_LANES
 
 
@@ -102,15 +102,15 @@ cdef inline int binomial_table(double rate, uint64_t* table) noexcept nogil:
 
 cdef void few_flips(uint64_t* flips, const Stream* stream, Py_ssize_t block, const uint64_t* table,
                     int entries) noexcept nogil:
-    # For small rates: how many bits of each row are flipped is drawn from the binomial distribution, then so many
-    # places, of 9 random bits each; a place drawn twice is drawn again. Of a row's first draw half decides the count.
-    cdef uint64_t words[2 * TURNS][ROW]
+    # For small rates: how many bits of each line are flipped is drawn from the binomial distribution, then so many
+    # places, of 9 random bits each; a place drawn twice is drawn again. Half of a line's first draw decides the count.
+    cdef uint64_t words[2 * TURNS][LINE]
     cdef u64x random[2]
     cdef uint64_t word, bit
-    cdef int made = 0, row, part, turn, left, wanted, k
+    cdef int made = 0, line, part, turn, left, wanted, k
     cdef Py_ssize_t slot
     memset(flips, 0, BLOCK_BYTES)
-    for row in range(ROW):
+    for line in range(LINE):
         wanted = 1
         turn = 0
         left = 0
@@ -122,7 +122,7 @@ cdef void few_flips(uint64_t* flips, const Stream* stream, Py_ssize_t block, con
                     if made == TURNS:
                         break
                     part = 0
-                    while part < ROW:
+                    while part < LINE:
                         draw(stream, block, part, made, random)
                         store_u64(words[2 * made] + part, random[0])
                         store_u64(words[2 * made + 1] + part, random[1])
@@ -131,12 +131,12 @@ cdef void few_flips(uint64_t* flips, const Stream* stream, Py_ssize_t block, con
                 if turn == 1:
                     wanted = 0
                     for k in range(entries):
-                        wanted += table[k] <= words[0][row]
+                        wanted += table[k] <= words[0][line]
                     if wanted == 0:
                         break
-                word = words[turn][row]
+                word = words[turn][line]
                 left = 7
-            slot = row * ROW + (word >> 6 & 7)
+            slot = line * LINE + (word >> 6 & 7)
             bit = <uint64_t>1 << (word & 63)
             wanted -= (flips[slot] & bit) == 0
             flips[slot] |= bit
@@ -145,15 +145,15 @@ cdef void few_flips(uint64_t* flips, const Stream* stream, Py_ssize_t block, con
 
 
 cdef void many_flips(uint64_t* flips, const Stream* stream, Py_ssize_t block, double rate) noexcept nogil:
-    cdef int row, part
+    cdef int line, part
     if rate >= 1.0:
         memset(flips, 255, BLOCK_BYTES)
         return
-    for row in range(8):
+    for line in range(8):
         part = 0
-        while part < ROW:
-            store_u64(flips + row * ROW + part,
-                      bernoulli(stream, 8 * block + row, part, <uint64_t>(rate * 18446744073709551616.0)))
+        while part < LINE:
+            store_u64(flips + line * LINE + part,
+                      bernoulli(stream, 8 * block + line, part, <uint64_t>(rate * 18446744073709551616.0)))
             part += F64_LANES
 
 
@@ -162,12 +162,12 @@ cdef inline void toss(uint64_t* coins, const Stream* stream, Py_ssize_t block) n
     cdef u64x random[2]
     cdef u64x coin
     cdef int half, shift, part = 0
-    while part < ROW:
+    while part < LINE:
         draw(stream, block, part, 0, random)
         for half in range(2):
             for shift in range(4):
                 coin = (random[half] >> shift) & splat_u64(0x1111111111111111U)
-                store_u64(coins + (4 * half + shift) * ROW + part, (coin << 4) - coin)
+                store_u64(coins + (4 * half + shift) * LINE + part, (coin << 4) - coin)
         part += F64_LANES
 
 
@@ -247,8 +247,9 @@ cdef inline void within(uint64_t* mask, Py_ssize_t block, uint64_t start, uint64
 
 
 cdef inline void two_places(const Stream* stream, uint64_t n, int points, uint64_t* places) noexcept nogil:
-    # Of the n - 1 places between weights, one, up to the end; or two that differ, with the end among them.
-    cdef uint64_t words[ROW]
+    # Where a range begins and ends. One point: one of the n - 1 places between weights, and the end. Two points: two
+    # different places of these and the end.
+    cdef uint64_t words[LINE]
     cdef u64x random[2]
     cdef uint64_t places_left = n - 1 if points == 1 else n
     places[0], places[1] = 0, 0
@@ -425,7 +426,7 @@ def choose_parents(const Py_ssize_t[::1] ranked, Py_ssize_t parents, int tournam
     cdef int turn
     cdef Stream stream
     cdef u64x random[2]
-    cdef uint64_t words[ROW]
+    cdef uint64_t words[LINE]
     with nogil:
         for i in range(mothers.shape[0]):
             stream = Stream(seed, generation, <uint32_t>(first + i), SELECTION)

@@ -1,5 +1,5 @@
-# How far packed genomes are apart: distances of pairs, and the mean over all pairs of a population. What makes them
-# differ is breeding.pyx.
+# How far packed genomes are apart: distances of pairs, and the mean over all pairs of a population. Breeding is
+# breeding.pyx.
 from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
@@ -69,7 +69,7 @@ cdef Py_ssize_t hamming_distance_uint8(const uint8_t* a, const uint8_t* b, Py_ss
 
 
 cdef struct Pairs:
-    # of genomes a[i] and b[i]; or all of a
+    # the genomes a[i] and b[i]; or all pairs of a
     const uint8_t* a
     const uint8_t* b
     Py_ssize_t genome_bytes
@@ -107,8 +107,9 @@ cdef Py_ssize_t count_ones(u64x x) noexcept nogil:
 
 
 cdef double pairs_apart(const uint8_t* genomes, Py_ssize_t size, Py_ssize_t genome_bytes, Py_ssize_t at) noexcept nogil:
-    # Over the bits of one register at byte `at`: in how many pairs of genomes they differ, c * (size - c) where c have
-    # it set. The counts are kept as binary digits, a register each, and a genome is added by carries.
+    # In how many pairs of genomes the bits of one register, at byte `at`, differ: c * (size - c) pairs for a bit that c
+    # genomes have set. The counts c are kept as binary digits, a register for each digit, and adding a genome carries
+    # from digit to digit.
     cdef u64x planes[PLANES]
     cdef u64x carry, kept
     cdef uint64_t last[WORDS]

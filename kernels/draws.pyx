@@ -7,12 +7,12 @@ from .lanes cimport F64_LANES, f64x, fma, splat_f64, store_f64, u64x
 from .loops.chunks cimport CHUNK, chunks_of, each_chunk
 from .loops.threads cimport shared_thread_count
 from .math.draws cimport normals, uniform
-from .math.random cimport NORMAL, ROW, UNIFORM, Stream, draw
+from .math.random cimport NORMAL, LINE, UNIFORM, Stream, draw
 
 np.import_array()
 
 cdef enum:
-    DRAWN = 2 * ROW  # numbers that a row of counters makes: one from each 64 bits
+    DRAWN = 2 * LINE  # numbers that a line of counters makes: one from each 64 bits
 
 cdef struct Filling:
     void* y
@@ -29,22 +29,22 @@ cdef void fill_chunk(void* context, Py_ssize_t k, int thread) noexcept nogil:
     cdef const Filling* filling = <const Filling*>context
     cdef Stream stream = filling.stream
     cdef Py_ssize_t i = k * CHUNK, j, stop = min(filling.n, (k + 1) * <Py_ssize_t>CHUNK)
-    cdef uint64_t row
+    cdef uint64_t line
     cdef double drawn[DRAWN]
     cdef u64x bits[2]
     cdef f64x one, other, scale = splat_f64(filling.scale), start = splat_f64(filling.start)
     while i < stop:
-        row = <uint64_t>(i // DRAWN)
-        stream.individual = <uint32_t>(row >> 29)  # a counter has 32 bits, of which three are the place in its row
+        line = <uint64_t>(i // DRAWN)
+        stream.individual = <uint32_t>(line >> 29)  # a counter has 32 bits, of which three are the place in its line
         j = 0
-        while j < ROW:
-            draw(&stream, row, <int>j, 0, bits)
+        while j < LINE:
+            draw(&stream, line, <int>j, 0, bits)
             if stream.purpose == NORMAL:
                 normals(bits[0], bits[1], &one, &other)
             else:
                 one, other = uniform(bits[0]), uniform(bits[1])
             store_f64(drawn + j, fma(one, scale, start))
-            store_f64(drawn + ROW + j, fma(other, scale, start))
+            store_f64(drawn + LINE + j, fma(other, scale, start))
             j += F64_LANES
         for j in range(min(<Py_ssize_t>DRAWN, stop - i)):
             if filling.narrow:

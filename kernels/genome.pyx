@@ -8,6 +8,7 @@ from .lanes cimport (
     F32_LANES, bits_f32, codes_u32, f32x, load_f32, load_part_f32, lookup16_f32, splat_f32, splat_u32, store_f32,
     store_part_f32, store_u32, u32x, where_less_f32,
 )
+from .loops.largest cimport largest_size
 from .loops.threads cimport run_chunks, shared_thread_count
 
 cdef enum:
@@ -60,7 +61,7 @@ cdef void decode_offset_float32(const uint8_t* genome, const float* levels, cons
         while i + F32_LANES <= stop and i + 16 <= n:
             store_f32(weights + i, lookup16_f32(table, codes_u32(genome, i)))
             i += F32_LANES
-        # the last codes are read from a copy, with room behind them
+    # the last codes are read from a copy, since a load reads past them
         memcpy(last, genome + i // 2, min(8, (n + 1) // 2 - i // 2))
         k = i - i % 2
         while i < stop:
@@ -69,7 +70,7 @@ cdef void decode_offset_float32(const uint8_t* genome, const float* levels, cons
 
 
 cdef inline f32x nearest(f32x x, const float* thresholds) noexcept nogil:
-    # How many thresholds lie below x, by halving; held as 2^23 + the count, whose low bits are the count's.
+    # How many thresholds lie below x, by bisection. The count is held as 2^23 + count, a float32 whose low bits are it.
     cdef f32x found = splat_f32(8388608.0)
     cdef float step = 8.0
     cdef int _turn
@@ -81,8 +82,8 @@ cdef inline f32x nearest(f32x x, const float* thresholds) noexcept nogil:
 
 
 cdef inline void find_ties(const float* order, const double* middles, bint* up) noexcept nogil:
-    # whether a weight in the middle below the k-th level takes the level above: where its code is even and the code
-    # below is odd. Of equal levels, whose middles are equal, the last is the one used.
+    # up[k]: whether a weight midway between levels k - 1 and k takes level k. A tie goes to the even code, as rounding
+    # to nearest does. Where levels are equal, the last of them is the one used.
     cdef int k, first = 1, last
     while first < 16:
         last = first
@@ -99,7 +100,7 @@ cdef bint encode_float32(const float* weights, const float* order, const double*
     cdef uint32_t codes[512]
     cdef Py_ssize_t i = 0, done, stop, k
     cdef double middle
-    cdef float sign = 1.0  # of the scale: where it is negative, both the weights and the scale change theirs
+    cdef float sign = 1.0  # the scale's: where it is negative, weights and scale are both negated
     cdef f32x x
     cdef u32x size, seen = splat_u32(0)
     cdef uint32_t over[16]
@@ -111,8 +112,8 @@ cdef bint encode_float32(const float* weights, const float* order, const double*
         if i % group == 0:
             sign = -1.0 if scales[i // group] < 0 else 1.0
             for k in range(1, 16):
-                # rounded down, so that no float32 between the middle and its rounding is misjudged; below a middle
-                # that is to go up
+                # The threshold is the largest float32 that still takes the level below: at the middle or under it, and
+                # under it where a weight in the middle takes the level above.
                 middle = middles[k] * fabsf(scales[i // group])
                 thresholds[k] = <float>middle
                 if thresholds[k] > middle or (up[k] and thresholds[k] == middle):
@@ -142,8 +143,8 @@ cdef bint encode_float32(const float* weights, const float* order, const double*
 
 cdef float best_scale_float32(const float* weights, const float* levels, const float* order, const double* middles,
                               uint8_t* scratch, Py_ssize_t n) noexcept nogil:
-    # For given codes the least squares are at sum(w * l) / sum(l * l), and for a given scale at the nearest levels:
-    # taken in turn from several starts, since each run ends at the best scale nearby.
+    # For given codes the best scale is sum(w * l) / sum(l * l), and for a given scale the best codes are the nearest
+    # levels. Both steps take turns, from several starts, since each run ends at a local optimum.
     cdef double across, squares, error, least = INFINITY
     cdef float largest = 0.0, reach = 0.0, scale, best, start
     cdef Py_ssize_t i
@@ -178,7 +179,7 @@ cdef float best_scale_float32(const float* weights, const float* levels, const f
 
 
 cdef struct Genomes:
-    # a population's, and what they are made of or turned into
+    # packed genomes, and the codes or weights that they are made of or turned into
     const uint8_t* genomes
     Py_ssize_t genome_bytes
     Py_ssize_t n
@@ -288,6 +289,17 @@ def encode(const float[:, ::1] weights, const float[::1] order, const double[::1
     with nogil:
         run_chunks(encode_genome, &of, size, threads_for(size * n))
     return not of.bad
+
+
+def largest(const float[:, ::1] values):
+    """Return the largest magnitude, 0 of none; NaN or infinity where there is one."""
+    cdef uint32_t bits = 0
+    cdef float found
+    if values.shape[0] * values.shape[1]:
+        with nogil:
+            bits = largest_size(&values[0, 0], values.shape[0] * values.shape[1])
+    memcpy(&found, &bits, sizeof(found))
+    return found
 
 
 def best_scales(const float[:, ::1] weights, const float[::1] levels, const float[::1] order, const double[::1] middles,

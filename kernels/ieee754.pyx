@@ -5,9 +5,11 @@
 # pylib/.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport malloc
+from libc.string cimport memcpy, memset
 
 cimport numpy as np
 
+from .formats.blocks cimport decode_times, encode_times, largest_magnitude
 from .formats.codes cimport (
     Conversion, Format, class_of, directed_of, distance_of, error_of, exact_integer_of, loss_of, nearest_of,
     next_down_of, next_up_of, power_of, stochastic_of, ulp_of, wide_of, word,
@@ -16,15 +18,20 @@ from .formats.descriptions cimport conversion_of, format_of
 from .formats.loops cimport (
     code, from_machine_format, load, map_codes, put_together, store, take_apart, to_machine_format,
 )
-from .lanes cimport F32_LANES, F64_LANES, splat_u32, splat_u64, u32x, u64x
-from .loops.threads cimport shared_thread_count
+from .lanes cimport (
+    F32_LANES, F64_LANES, enter_environment, environment, leave_environment, splat_u32, splat_u64, u32x, u64x,
+)
+from .loops.threads cimport run_chunks, shared_thread_count
 from .loops.dtypes cimport UINT8, UINT16, UINT32, UINT64, size_of
-from .loops.ufuncs cimport MAX_OPERANDS, Row, span, ufunc_of_rows
+from .loops.ufuncs cimport MAX_OPERANDS, Registration, span, ufunc_of
 
 from . import describe_format
 
 np.import_array()
 np.import_ufunc()
+
+cdef enum:
+    BLOCKS = 512  # of a chunk that threads share
 
 ctypedef fused wide:
     uint32_t
@@ -81,7 +88,7 @@ cdef void ulp_distance(const code* a, const code* b, uint64_t* y, Py_ssize_t n, 
 cdef void encode(const wide* x, code* y, Py_ssize_t n, const Conversion* c) noexcept nogil:
     if c.machine_format:
         to_machine_format(<const float*>x, <uint16_t*>y, n, c.machine_format == 8)
-    elif c.f.sign == 0:
+    elif c.powers:
         map_codes(power_of[u32x], power_of[u64x], x, y, n, c)
     elif c.directed:
         map_codes(directed_of[u32x], directed_of[u64x], x, y, n, c)
@@ -97,7 +104,7 @@ cdef void decode(const code* x, wide* y, Py_ssize_t n, const Conversion* c) noex
 
 
 cdef inline word rounded_and_back(word x, const Conversion* c) noexcept nogil:
-    if c.f.sign == 0:
+    if c.powers:
         return error_of(x, power_of(x, c), c)
     if c.directed:
         return error_of(x, directed_of(x, c), c)
@@ -180,9 +187,10 @@ cdef list operands_of(str function, description, int number, wide_format):
     return [kinds[kind] for kind in SIGNATURES[function].replace(">", "")]
 
 
-cdef Row row_of(str function, description, wide_format=None, str rounding="nearest", bint saturate=False) except *:
+cdef Registration registration_of(str function, description, wide_format=None, str rounding="nearest",
+                                  bint saturate=False) except *:
     # the kernel, its operands, and its constants, which live as long as the process
-    cdef Row row
+    cdef Registration registration
     cdef Format* f
     cdef Conversion* c
     cdef int k = 0
@@ -190,48 +198,48 @@ cdef Row row_of(str function, description, wide_format=None, str rounding="neare
     if wide_format is None:
         f = <Format*>malloc(sizeof(Format))
         f[0] = format_of(description)
-        row.told = f
+        registration.context = f
     else:
         c = <Conversion*>malloc(sizeof(Conversion))
         c[0] = conversion_of(description, wide_format, rounding, saturate)
-        row.told = c
-    row.kernel = <void*><size_t>KERNELS[wide_size, description.code_size][function]
-    row.n_in = SIGNATURES[function].index(">")
-    row.n_out = len(SIGNATURES[function]) - 1 - row.n_in
-    row.threads = shared_thread_count()
-    row.lanes = F32_LANES
+        registration.context = c
+    registration.kernel = <void*><size_t>KERNELS[wide_size, description.code_size][function]
+    registration.n_in = SIGNATURES[function].index(">")
+    registration.n_out = len(SIGNATURES[function]) - 1 - registration.n_in
+    registration.threads = shared_thread_count()
+    registration.lanes = F32_LANES
     for width, _ in operands_of(function, description, 0, wide_format):
-        row.dtypes[k] = {1: UINT8, 2: UINT16, 4: UINT32, 8: UINT64}[width]
+        registration.dtypes[k] = {1: UINT8, 2: UINT16, 4: UINT32, 8: UINT64}[width]
         if width == 8:
-            row.lanes = F64_LANES
+            registration.lanes = F64_LANES
         k += 1
-    return row
+    return registration
 
 
 def of_formats(str function, str name, list descriptions):
     """A ufunc with a loop for each (description, type number of its numbers or codes)."""
-    cdef Row[16] rows
-    cdef int[16 * MAX_OPERANDS] types
+    cdef Registration[24] registrations
+    cdef int[24 * MAX_OPERANDS] types
     cdef int r = 0, k = 0
     for description, number in descriptions:
-        rows[r] = row_of(function, description)
+        registrations[r] = registration_of(function, description)
         r += 1
         for _, types[k] in operands_of(function, description, number, None):
             k += 1
-    return ufunc_of_rows(name.encode(), b"", rows, types, r)
+    return ufunc_of(name.encode(), b"", registrations, types, r)
 
 
 def of_conversions(str function, str name, description, wide_formats, str rounding, bint saturate):
     """A ufunc with a loop for each wide format, between it and the one described."""
-    cdef Row[2] rows
+    cdef Registration[2] registrations
     cdef int[2 * MAX_OPERANDS] types
     cdef int r = 0, k = 0
     for wide_format in wide_formats:
-        rows[r] = row_of(function, description, wide_format, rounding, saturate)
+        registrations[r] = registration_of(function, description, wide_format, rounding, saturate)
         r += 1
         for _, types[k] in operands_of(function, description, UNSIGNED[description.code_size], wide_format):
             k += 1
-    return ufunc_of_rows(name.encode(), b"", rows, types, r)
+    return ufunc_of(name.encode(), b"", registrations, types, r)
 
 
 def to_odd(x):
@@ -269,6 +277,177 @@ def to_odd(x):
     return near, rest
 
 
+# Blocks of numbers along the last axis that share a scale.
+
+cdef struct Blocks:
+    const void* x  # numbers, or where they go
+    uint8_t* codes
+    uint8_t* scales
+    Py_ssize_t n  # of a row
+    Py_ssize_t block  # how many share a scale; the last of a row may have fewer
+    Py_ssize_t in_row
+    Py_ssize_t count  # of blocks
+    const Conversion* c  # to the format of the elements
+    const Conversion* to_scale  # to that of the scales where it is no power of two, else NULL
+    int64_t largest_exponent  # of an element
+    double tensor_scale
+
+
+cdef inline Py_ssize_t start_of(const Blocks* b, Py_ssize_t k) noexcept nogil:
+    return k // b.in_row * b.n + k % b.in_row * b.block
+
+
+cdef inline Py_ssize_t size_of_block(const Blocks* b, Py_ssize_t k) noexcept nogil:
+    return min(b.block, b.n - k % b.in_row * b.block)
+
+
+cdef inline double number_of(uint64_t bits, wide like) noexcept nogil:
+    cdef double value
+    cdef float narrow
+    cdef uint32_t narrow_bits = <uint32_t>bits
+    if wide is uint64_t:
+        memcpy(&value, &bits, 8)
+        return value
+    else:
+        memcpy(&narrow, &narrow_bits, 4)
+        return narrow
+
+
+cdef inline uint64_t bits_of(double value, wide like) noexcept nogil:
+    # rounded to the precision of the numbers
+    cdef float narrow = <float>value
+    cdef uint64_t bits
+    cdef uint32_t narrow_bits
+    if wide is uint64_t:
+        memcpy(&bits, &value, 8)
+        return bits
+    else:
+        memcpy(&narrow_bits, &narrow, 4)
+        return narrow_bits
+
+
+cdef inline uint8_t shared_power(uint64_t top, const Blocks* b, uint64_t* factor, wide like) noexcept nogil:
+    # The scale of OCP Microscaling 1.0, section 6.3, as its code: the largest power of two up to the largest magnitude,
+    # over that of the elements; and one over it. Of a subnormal it is below all scales.
+    cdef int64_t bias = 1023 if wide is uint64_t else 127, bits = b.c.mantissa_bits, power
+    power = <int64_t>(top >> <uint64_t>bits) - bias - b.largest_exponent
+    power = min(max(power, <int64_t>-127), <int64_t>127)
+    # 2^-127, one over the largest scale, is subnormal in float32
+    factor[0] = <uint64_t>(bias - power) << <uint64_t>bits if bias > power else <uint64_t>1 << <uint64_t>(bits - 1)
+    return <uint8_t>(power + 127)
+
+
+cdef inline uint8_t shared_number(uint64_t top, const Blocks* b, uint64_t* factor, wide like) noexcept nogil:
+    # The scale of NVFP4 as its code: the largest magnitude over 6 and over the tensor's scale, rounded to e4m3, but no
+    # less than its smallest normal number; and one over both scales. Each step is rounded to the numbers' precision,
+    # as torchao's is.
+    cdef wide scale
+    cdef uint8_t code_of_scale
+    cdef double share = number_of(bits_of(number_of(top, like) / 6.0, like), like) / b.tensor_scale
+    scale = <wide>bits_of(min(max(number_of(bits_of(share, like), like), 0.015625), 448.0), like)
+    if wide is uint64_t:
+        encode_times(&scale, &code_of_scale, 1, splat_u64(bits_of(1.0, like)), b.to_scale)
+        decode_times(&code_of_scale, &scale, 1, splat_u64(bits_of(1.0, like)), b.to_scale)
+    else:
+        encode_times(&scale, &code_of_scale, 1, splat_u32(<uint32_t>bits_of(1.0, like)), b.to_scale)
+        decode_times(&code_of_scale, &scale, 1, splat_u32(<uint32_t>bits_of(1.0, like)), b.to_scale)
+    factor[0] = bits_of(number_of(bits_of(1.0 / b.tensor_scale, like), like) / number_of(scale, like), like)
+    return code_of_scale
+
+
+cdef inline void encode_blocks(const Blocks* b, Py_ssize_t first, Py_ssize_t last, wide like) noexcept nogil:
+    cdef const wide* x
+    cdef uint8_t* y
+    cdef Py_ssize_t k, n
+    cdef uint64_t top, factor = 0
+    cdef Conversion c = b.c[0]
+    for k in range(first, last):
+        x, y, n = <const wide*>b.x + start_of(b, k), b.codes + start_of(b, k), size_of_block(b, k)
+        if wide is uint64_t:
+            top = largest_magnitude(x, n, &c, splat_u64(0))
+        else:
+            top = largest_magnitude(x, n, &c, splat_u32(0))
+        if top >= <uint64_t>c.infinity:  # the scale is NaN, and so is all of the block
+            b.scales[k] = 0xFF if b.to_scale == NULL else 0x7F
+            memset(y, 0, n)
+            continue
+        b.scales[k] = shared_power(top, b, &factor, like) if b.to_scale == NULL else (
+            shared_number(top, b, &factor, like))
+        if wide is uint64_t:
+            encode_times(x, y, n, splat_u64(factor), &c)
+        else:
+            encode_times(x, y, n, splat_u32(<uint32_t>factor), &c)
+
+
+cdef inline void decode_blocks(const Blocks* b, Py_ssize_t first, Py_ssize_t last, wide like) noexcept nogil:
+    cdef const uint8_t* x
+    cdef wide* y
+    cdef wide scale
+    cdef Py_ssize_t k, n
+    cdef uint64_t factor
+    cdef Conversion c = b.c[0]
+    for k in range(first, last):
+        x, y, n = b.codes + start_of(b, k), <wide*>b.x + start_of(b, k), size_of_block(b, k)
+        if wide is uint64_t:
+            decode_times(b.scales + k, &scale, 1, splat_u64(bits_of(1.0, like)), b.to_scale)
+            factor = bits_of(number_of(scale, like) * b.tensor_scale, like)
+            decode_times(x, y, n, splat_u64(factor), &c)
+        else:
+            decode_times(b.scales + k, &scale, 1, splat_u32(<uint32_t>bits_of(1.0, like)), b.to_scale)
+            factor = bits_of(number_of(scale, like) * b.tensor_scale, like)
+            decode_times(x, y, n, splat_u32(<uint32_t>factor), &c)
+
+
+cdef inline void blocks_of_chunk(const Blocks* b, Py_ssize_t chunk, bint encoding, wide like) noexcept nogil:
+    cdef environment callers = enter_environment()
+    if encoding:
+        encode_blocks(b, chunk * BLOCKS, min(b.count, (chunk + 1) * BLOCKS), like)
+    else:
+        decode_blocks(b, chunk * BLOCKS, min(b.count, (chunk + 1) * BLOCKS), like)
+    leave_environment(callers)
+
+
+cdef void encode_chunk_float32(void* work, Py_ssize_t chunk, int thread) noexcept nogil:
+    blocks_of_chunk(<const Blocks*>work, chunk, True, <uint32_t>0)
+
+
+cdef void encode_chunk_float64(void* work, Py_ssize_t chunk, int thread) noexcept nogil:
+    blocks_of_chunk(<const Blocks*>work, chunk, True, <uint64_t>0)
+
+
+cdef void decode_chunk_float32(void* work, Py_ssize_t chunk, int thread) noexcept nogil:
+    blocks_of_chunk(<const Blocks*>work, chunk, False, <uint32_t>0)
+
+
+cdef void decode_chunk_float64(void* work, Py_ssize_t chunk, int thread) noexcept nogil:
+    blocks_of_chunk(<const Blocks*>work, chunk, False, <uint64_t>0)
+
+
+def on_blocks(np.ndarray x, np.ndarray codes, np.ndarray scales, Py_ssize_t block, element, scale, wide_format,
+              str rounding, double tensor_scale, bint encoding):
+    """Numbers to the codes and scales of their blocks along the last axis, or back. All three arrays are C-contiguous,
+    x of float32 or float64, which is `wide_format`, the others of uint8, and they fit."""
+    cdef Conversion c = conversion_of(element, wide_format, rounding, True)
+    cdef Conversion of_scale = conversion_of(scale, wide_format, "nearest", True)
+    cdef Blocks b
+    cdef bint narrow = np.PyArray_TYPE(x) == np.NPY_FLOAT
+    cdef int threads = shared_thread_count()[0] if np.PyArray_SIZE(x) >= 1 << 15 else 1
+    b.x, b.codes, b.scales = np.PyArray_DATA(x), <uint8_t*>np.PyArray_DATA(codes), <uint8_t*>np.PyArray_DATA(scales)
+    b.n, b.block, b.count = np.PyArray_DIM(x, np.PyArray_NDIM(x) - 1), block, np.PyArray_SIZE(scales)
+    b.in_row = (b.n + block - 1) // block
+    b.c, b.largest_exponent, b.tensor_scale = &c, element.largest_exponent, tensor_scale
+    b.to_scale = NULL if encoding and scale.mantissa_bits == 0 else &of_scale
+    with nogil:
+        if encoding and narrow:
+            run_chunks(encode_chunk_float32, &b, (b.count + BLOCKS - 1) // BLOCKS, threads)
+        elif encoding:
+            run_chunks(encode_chunk_float64, &b, (b.count + BLOCKS - 1) // BLOCKS, threads)
+        elif narrow:
+            run_chunks(decode_chunk_float32, &b, (b.count + BLOCKS - 1) // BLOCKS, threads)
+        else:
+            run_chunks(decode_chunk_float64, &b, (b.count + BLOCKS - 1) // BLOCKS, threads)
+
+
 def count(const code[::1] codes, int64_t[::1] counts):
     """Add to counts[k] how many of the codes are k."""
     # four tables side by side, so that equal neighbours need not wait for each other
@@ -285,29 +464,29 @@ def count(const code[::1] codes, int64_t[::1] counts):
             counts[k] += tables[0][k] + tables[1][k] + tables[2][k] + tables[3][k]
 
 
-# The C interface: the same kernels, each with its row.
+# The C interface: the same kernels, each with its registration.
 
-cdef Row row_between(str function, str narrow) except *:
+cdef Registration registration_between(str function, str narrow) except *:
     # of a function between float32 and a format of that name
-    return row_of(function, describe_format(narrow), describe_format("binary32"))
+    return registration_of(function, describe_format(narrow), describe_format("binary32"))
 
 
-cdef void run(const Row* row, const void* a, const void* b, const void* c, const void* d,
+cdef void run(const Registration* registration, const void* a, const void* b, const void* c, const void* d,
               Py_ssize_t n) noexcept nogil:
     # on contiguous operands of n elements, NULL behind the last
     cdef char* operands[MAX_OPERANDS]
     cdef np.npy_intp[MAX_OPERANDS] steps
     cdef int k
     operands[0], operands[1], operands[2], operands[3] = <char*>a, <char*>b, <char*>c, <char*>d
-    for k in range(row.n_in + row.n_out):
-        steps[k] = size_of(row.dtypes[k])
-    span(row, operands, steps, 0, n)
+    for k in range(registration.n_in + registration.n_out):
+        steps[k] = size_of(registration.dtypes[k])
+    span(registration, operands, steps, 0, n)
 
 
-cdef Row decompose32 = row_of("decompose", describe_format("binary32"))
-cdef Row compose32 = row_of("compose", describe_format("binary32"))
-cdef Row classify32 = row_of("classify", describe_format("binary32"))
-cdef Row ulp32 = row_of("ulp", describe_format("binary32"))
+cdef Registration decompose32 = registration_of("decompose", describe_format("binary32"))
+cdef Registration compose32 = registration_of("compose", describe_format("binary32"))
+cdef Registration classify32 = registration_of("classify", describe_format("binary32"))
+cdef Registration ulp32 = registration_of("ulp", describe_format("binary32"))
 
 cdef void decompose_float32(const float* x, uint8_t* sign, uint8_t* exponent, uint32_t* mantissa,
                             Py_ssize_t n) noexcept nogil:
@@ -324,10 +503,10 @@ cdef void ulp_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
     run(&ulp32, x, y, NULL, NULL, n)
 
 
-cdef Row decompose64 = row_of("decompose", describe_format("binary64"))
-cdef Row compose64 = row_of("compose", describe_format("binary64"))
-cdef Row classify64 = row_of("classify", describe_format("binary64"))
-cdef Row ulp64 = row_of("ulp", describe_format("binary64"))
+cdef Registration decompose64 = registration_of("decompose", describe_format("binary64"))
+cdef Registration compose64 = registration_of("compose", describe_format("binary64"))
+cdef Registration classify64 = registration_of("classify", describe_format("binary64"))
+cdef Registration ulp64 = registration_of("ulp", describe_format("binary64"))
 
 cdef void decompose_float64(const double* x, uint8_t* sign, uint16_t* exponent, uint64_t* mantissa,
                             Py_ssize_t n) noexcept nogil:
@@ -344,8 +523,8 @@ cdef void ulp_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
     run(&ulp64, x, y, NULL, NULL, n)
 
 
-cdef Row encode_binary16 = row_between("encode", "binary16")
-cdef Row decode_binary16 = row_between("decode", "binary16")
+cdef Registration encode_binary16 = registration_between("encode", "binary16")
+cdef Registration decode_binary16 = registration_between("decode", "binary16")
 
 cdef void encode_binary16_float32(const float* x, uint16_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_binary16, x, codes, NULL, NULL, n)
@@ -354,8 +533,8 @@ cdef void decode_binary16_float32(const uint16_t* codes, float* y, Py_ssize_t n)
     run(&decode_binary16, codes, y, NULL, NULL, n)
 
 
-cdef Row encode_bfloat16 = row_between("encode", "bfloat16")
-cdef Row decode_bfloat16 = row_between("decode", "bfloat16")
+cdef Registration encode_bfloat16 = registration_between("encode", "bfloat16")
+cdef Registration decode_bfloat16 = registration_between("decode", "bfloat16")
 
 cdef void encode_bfloat16_float32(const float* x, uint16_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_bfloat16, x, codes, NULL, NULL, n)
@@ -364,8 +543,8 @@ cdef void decode_bfloat16_float32(const uint16_t* codes, float* y, Py_ssize_t n)
     run(&decode_bfloat16, codes, y, NULL, NULL, n)
 
 
-cdef Row encode_float8_e5m2 = row_between("encode", "float8_e5m2")
-cdef Row decode_float8_e5m2 = row_between("decode", "float8_e5m2")
+cdef Registration encode_float8_e5m2 = registration_between("encode", "float8_e5m2")
+cdef Registration decode_float8_e5m2 = registration_between("decode", "float8_e5m2")
 
 cdef void encode_float8_e5m2_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_float8_e5m2, x, codes, NULL, NULL, n)
@@ -374,8 +553,8 @@ cdef void decode_float8_e5m2_float32(const uint8_t* codes, float* y, Py_ssize_t 
     run(&decode_float8_e5m2, codes, y, NULL, NULL, n)
 
 
-cdef Row encode_float8_e4m3fn = row_between("encode", "float8_e4m3fn")
-cdef Row decode_float8_e4m3fn = row_between("decode", "float8_e4m3fn")
+cdef Registration encode_float8_e4m3fn = registration_between("encode", "float8_e4m3fn")
+cdef Registration decode_float8_e4m3fn = registration_between("decode", "float8_e4m3fn")
 
 cdef void encode_float8_e4m3fn_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_float8_e4m3fn, x, codes, NULL, NULL, n)
@@ -384,8 +563,8 @@ cdef void decode_float8_e4m3fn_float32(const uint8_t* codes, float* y, Py_ssize_
     run(&decode_float8_e4m3fn, codes, y, NULL, NULL, n)
 
 
-cdef Row encode_float8_e8m0fnu = row_between("encode", "float8_e8m0fnu")
-cdef Row decode_float8_e8m0fnu = row_between("decode", "float8_e8m0fnu")
+cdef Registration encode_float8_e8m0fnu = registration_between("encode", "float8_e8m0fnu")
+cdef Registration decode_float8_e8m0fnu = registration_between("decode", "float8_e8m0fnu")
 
 cdef void encode_float8_e8m0fnu_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_float8_e8m0fnu, x, codes, NULL, NULL, n)
@@ -394,8 +573,8 @@ cdef void decode_float8_e8m0fnu_float32(const uint8_t* codes, float* y, Py_ssize
     run(&decode_float8_e8m0fnu, codes, y, NULL, NULL, n)
 
 
-cdef Row encode_float6_e3m2fn = row_between("encode", "float6_e3m2fn")
-cdef Row decode_float6_e3m2fn = row_between("decode", "float6_e3m2fn")
+cdef Registration encode_float6_e3m2fn = registration_between("encode", "float6_e3m2fn")
+cdef Registration decode_float6_e3m2fn = registration_between("decode", "float6_e3m2fn")
 
 cdef void encode_float6_e3m2fn_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_float6_e3m2fn, x, codes, NULL, NULL, n)
@@ -404,8 +583,8 @@ cdef void decode_float6_e3m2fn_float32(const uint8_t* codes, float* y, Py_ssize_
     run(&decode_float6_e3m2fn, codes, y, NULL, NULL, n)
 
 
-cdef Row encode_float6_e2m3fn = row_between("encode", "float6_e2m3fn")
-cdef Row decode_float6_e2m3fn = row_between("decode", "float6_e2m3fn")
+cdef Registration encode_float6_e2m3fn = registration_between("encode", "float6_e2m3fn")
+cdef Registration decode_float6_e2m3fn = registration_between("decode", "float6_e2m3fn")
 
 cdef void encode_float6_e2m3fn_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_float6_e2m3fn, x, codes, NULL, NULL, n)
@@ -414,11 +593,61 @@ cdef void decode_float6_e2m3fn_float32(const uint8_t* codes, float* y, Py_ssize_
     run(&decode_float6_e2m3fn, codes, y, NULL, NULL, n)
 
 
-cdef Row encode_float4_e2m1fn = row_between("encode", "float4_e2m1fn")
-cdef Row decode_float4_e2m1fn = row_between("decode", "float4_e2m1fn")
+cdef Registration encode_float4_e2m1fn = registration_between("encode", "float4_e2m1fn")
+cdef Registration decode_float4_e2m1fn = registration_between("decode", "float4_e2m1fn")
 
 cdef void encode_float4_e2m1fn_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
     run(&encode_float4_e2m1fn, x, codes, NULL, NULL, n)
 
 cdef void decode_float4_e2m1fn_float32(const uint8_t* codes, float* y, Py_ssize_t n) noexcept nogil:
     run(&decode_float4_e2m1fn, codes, y, NULL, NULL, n)
+
+
+cdef Registration encode_float8_e5m2fnuz = registration_between("encode", "float8_e5m2fnuz")
+cdef Registration decode_float8_e5m2fnuz = registration_between("decode", "float8_e5m2fnuz")
+
+cdef void encode_float8_e5m2fnuz_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
+    run(&encode_float8_e5m2fnuz, x, codes, NULL, NULL, n)
+
+cdef void decode_float8_e5m2fnuz_float32(const uint8_t* codes, float* y, Py_ssize_t n) noexcept nogil:
+    run(&decode_float8_e5m2fnuz, codes, y, NULL, NULL, n)
+
+
+cdef Registration encode_float8_e4m3fnuz = registration_between("encode", "float8_e4m3fnuz")
+cdef Registration decode_float8_e4m3fnuz = registration_between("decode", "float8_e4m3fnuz")
+
+cdef void encode_float8_e4m3fnuz_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
+    run(&encode_float8_e4m3fnuz, x, codes, NULL, NULL, n)
+
+cdef void decode_float8_e4m3fnuz_float32(const uint8_t* codes, float* y, Py_ssize_t n) noexcept nogil:
+    run(&decode_float8_e4m3fnuz, codes, y, NULL, NULL, n)
+
+
+cdef Registration encode_float8_e4m3b11fnuz = registration_between("encode", "float8_e4m3b11fnuz")
+cdef Registration decode_float8_e4m3b11fnuz = registration_between("decode", "float8_e4m3b11fnuz")
+
+cdef void encode_float8_e4m3b11fnuz_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
+    run(&encode_float8_e4m3b11fnuz, x, codes, NULL, NULL, n)
+
+cdef void decode_float8_e4m3b11fnuz_float32(const uint8_t* codes, float* y, Py_ssize_t n) noexcept nogil:
+    run(&decode_float8_e4m3b11fnuz, codes, y, NULL, NULL, n)
+
+
+cdef Registration encode_float8_e4m3 = registration_between("encode", "float8_e4m3")
+cdef Registration decode_float8_e4m3 = registration_between("decode", "float8_e4m3")
+
+cdef void encode_float8_e4m3_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
+    run(&encode_float8_e4m3, x, codes, NULL, NULL, n)
+
+cdef void decode_float8_e4m3_float32(const uint8_t* codes, float* y, Py_ssize_t n) noexcept nogil:
+    run(&decode_float8_e4m3, codes, y, NULL, NULL, n)
+
+
+cdef Registration encode_float8_e3m4 = registration_between("encode", "float8_e3m4")
+cdef Registration decode_float8_e3m4 = registration_between("decode", "float8_e3m4")
+
+cdef void encode_float8_e3m4_float32(const float* x, uint8_t* codes, Py_ssize_t n) noexcept nogil:
+    run(&encode_float8_e3m4, x, codes, NULL, NULL, n)
+
+cdef void decode_float8_e3m4_float32(const uint8_t* codes, float* y, Py_ssize_t n) noexcept nogil:
+    run(&decode_float8_e3m4, codes, y, NULL, NULL, n)

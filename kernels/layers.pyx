@@ -11,12 +11,12 @@ from .loops.chunks cimport CHUNK, chunks_of, each_chunk
 from .loops.registers cimport lanes, skip, store, store_part
 from .loops.reductions cimport take, wide
 from .loops.threads cimport shared_thread_count
-from .math.random cimport DROPOUT, ROW, Stream, draw
+from .math.random cimport DROPOUT, LINE, Stream, draw
 
 np.import_array()
 
 cdef enum:
-    DRAWN = 4 * ROW  # elements that a row of counters decides on: one by each 32 bits
+    DRAWN = 4 * LINE  # elements that a line of counters decides on: one by each 32 bits
     COLUMNS = 64  # of a chunk of sums
     SUMMED = 128  # rows whose sum joins the others' at once, so that a long sum loses little
 
@@ -56,18 +56,18 @@ cdef inline void drop(const real* x, real* y, const Dropping* dropping, Py_ssize
     cdef Py_ssize_t i = k * CHUNK, j, last, left, stop = min(dropping.n, (k + 1) * <Py_ssize_t>CHUNK)
     cdef uint32_t dropped = dropping.dropped
     cdef double scale = dropping.scale
-    cdef uint64_t row
-    cdef uint64_t words[2 * ROW]
+    cdef uint64_t line
+    cdef uint64_t words[2 * LINE]
     cdef u64x bits[2]
     cdef real kept
     while i < stop:
-        row = <uint64_t>(i // DRAWN)
-        stream.individual = <uint32_t>(row >> 29)  # a counter has 32 bits, of which three are the place in its row
+        line = <uint64_t>(i // DRAWN)
+        stream.individual = <uint32_t>(line >> 29)  # a counter has 32 bits, of which three are the place in its line
         j = 0
-        while j < ROW:
-            draw(&stream, row, <int>j, 0, bits)
+        while j < LINE:
+            draw(&stream, line, <int>j, 0, bits)
             store_u64(words + j, bits[0])
-            store_u64(words + ROW + j, bits[1])
+            store_u64(words + LINE + j, bits[1])
             j += F64_LANES
         j, last = 0, min(<Py_ssize_t>DRAWN, stop - i)
         while j < last:

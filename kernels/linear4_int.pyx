@@ -5,88 +5,91 @@
 # own. How far a lane adds up whole numbers before they become float32 is fixed by the inputs and the group alone, and
 # so is every rounding.
 #
+# Integers meet in one of two forms, which give the same sums. As bytes, four products to a lane: activations of 8 bits
+# and levels counted from the lowest one, where no level is then more than the machine multiplies without overflow
+# (UNSIGNED_MOST); what that adds to a sum is known beforehand. As pairs of 16 bits, two products to a lane: all others.
+#
 # Nothing overflows: a level is at most 128 steps, an activation at most 32639 (as two bytes with signs hold:
 # 127 * 256 + 127), and a lane adds 8 products a block over at most PANEL blocks: 128 * 32639 * 32 < 2^27.
 from libc.math cimport NAN
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uintptr_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from .lanes cimport (
-    F32_LANES, dot_i16, f32x, fma_f32, load_f32, load_u32, lookup16_f32, lookup16_u8, round_i32_f32, splat_f32,
-    splat_u32, store_f32, store_u32, u32x, u64x,
+    F32_LANES, F64_LANES, UNSIGNED_MOST, bits_f64, dot_u8, load_u32, load_u64, narrow_u64_u16, narrow_u64_u32,
+    narrow_u64_u8, splat_f64, splat_u32, splat_u64, store_f32, store_u32, u32x, u64x, wide_f32,
 )
+from .loops.largest cimport largest_size
 from .loops.partial_sums cimport PARTS, aligned, meet, prefetch
 from .loops.threads cimport run_chunks, shared_thread_count
+from .loops.whole_products cimport (
+    AHEAD, BLOCK, BLOCK_BYTES, BYTES, PAIRS, PANEL, STRIP, WEIGHTS, WORD, Output, Product, add_products, codes_of,
+    decode, of_groups, words_of,
+)
 
 cdef extern from *:
     """
-    /* outputs that share a pass over their inputs: with four rows each, as many sums as registers allow */
-    enum { PASS = REGISTERS == 32 ? 4 : 2 };
+    /* outputs that share a pass over a few rows, and over one row: as many sums as registers allow */
+    enum { FEW_PASS = REGISTERS == 32 ? 2 : 1, ONE_PASS = REGISTERS == 32 ? 4 : 2 };
     """
-    const int PASS
+    const int FEW_PASS
+    const int ONE_PASS
 
 cdef enum:
-    WORD = 8  # codes in a word
-    PAIRS = 4  # pairs of them
-    BLOCK = 128  # inputs in a block, a word for each partial sum
-    BLOCK_BYTES = 64
-    BLOCK_PAIRS = 64
-    PANEL = 4  # blocks decoded at a time: for a task's outputs they fit the first-level cache
-    ROWS = 4  # rows that share a pass
+    FEW = 4  # rows that share a pass in which weights are decoded
+    ROWS = 8  # rows that share a pass over decoded weights
     BATCH = 128  # rows in a task
     WIDTH = 16  # outputs in a task: their sums stay in the second-level cache
-    AHEAD = 32768  # bytes of codes that are sent for: rows are too short for the hardware to foresee the next ones
     # Fewer multiply-adds than this do not repay waking a second thread.
     THREAD_MIN = 1 << 16
 
 cdef const int* thread_count = shared_thread_count()
 
 
-cdef struct Product:
-    const uint8_t* codes
-    uint8_t low[PARTS]  # of each code's level in steps, as a signed number of 16 bits
-    uint8_t high[PARTS]
-    double step
-    const float* scales
-    const float* offsets  # what is added to each weight, or NULL
-    const float* bias
-    const float* x
-    float* y
-    Py_ssize_t rows
-    Py_ssize_t inputs
-    Py_ssize_t outputs
-    Py_ssize_t groups
-    Py_ssize_t blocks
-    int largest  # activation
-    const uint8_t* ends  # whether whole sums become float32 behind this block
-    const int32_t* bases  # of each block: from where in an output's scales its places count
-    const uint32_t* places  # of each block and partial sum
-    Py_ssize_t packed_rows
-    uint32_t* packed  # one panel of all rows after the other, activations in pairs
-    double* row_scales  # what a whole sum of this row stands for, before the group's scale
-    float* row_sums  # of each row, block and partial sum: its activations since the last end, over the step
-    Py_ssize_t down  # tasks of the same outputs
-    float* own  # strips, scales, offsets and sums of each thread
-    Py_ssize_t own_size
+cdef inline void pack_bytes(const uint8_t* whole, uint32_t* packed) noexcept nogil:
+    # every second byte of eight, the even ones first
+    cdef u64x words
+    cdef int part = 0, k
+    while part < PARTS:
+        for k in range(2):
+            words = load_u64(<const uint64_t*>whole + part) >> 8 * k & splat_u64(0x00FF00FF00FF00FF)
+            words = (words | words >> 8) & splat_u64(0x0000FFFF0000FFFF)
+            narrow_u64_u32(packed + k * PARTS + part, words | words >> 16)
+        part += F64_LANES
+
+
+cdef inline void pack_pairs(const int16_t* whole, uint32_t* packed) noexcept nogil:
+    # numbers i and i + 4 of eight: those of an even i first, as `decode` has their bytes
+    cdef uint32_t two[PAIRS]
+    cdef int part, k
+    for part in range(PARTS):
+        memcpy(two, whole + part * WORD, sizeof(two))
+        for k in range(2):
+            packed[k * PARTS + part] = (two[k] & 0xFFFF) | two[k + 2] << 16
+            packed[(k + 2) * PARTS + part] = two[k] >> 16 | (two[k + 2] & <uint32_t>0xFFFF0000)
 
 
 cdef void pack_row(void* context, Py_ssize_t row, int thread) noexcept nogil:
     # x[row] in whole numbers, in the order in which words give their codes, zeros behind the last input
     cdef const Product* of = <const Product*>context
     cdef const float* x = of.x + row * of.inputs
-    cdef uint32_t bits, top = 0
-    cdef int32_t whole[BLOCK]
+    cdef const float* source
+    cdef float padded[BLOCK]
+    cdef int16_t whole[BLOCK]
+    cdef uint8_t bytes[BLOCK]
     cdef int64_t sums[PARTS]
-    cdef Py_ssize_t i, block, panel, count
-    cdef int part, k, first
+    cdef uint32_t bases[PARTS]
+    cdef uint32_t top
+    cdef Py_ssize_t i, block, panel
+    cdef int part, k
     cdef uint32_t* packed
     cdef float largest
-    cdef double factor = 0, moved
+    cdef double factor = 0
+    cdef u64x moved
+    cdef u32x one = splat_u32(0x01010101), base
     if row < of.rows:
-        for i in range(of.inputs):  # of sizes as integers, among which a NaN is the largest
-            memcpy(&bits, x + i, sizeof(bits))
-            top = max(top, bits & 0x7FFFFFFF)
+        top = largest_size(x, of.inputs)
         memcpy(&largest, &top, sizeof(largest))
         if top >= 0x7F800000:
             of.row_scales[row] = NAN
@@ -94,22 +97,36 @@ cdef void pack_row(void* context, Py_ssize_t row, int thread) noexcept nogil:
             of.row_scales[row] = largest / <double>of.largest * of.step
             if top != 0:
                 factor = of.largest / <double>largest
+    memset(whole, 0, sizeof(whole))
+    memset(bytes, 0, sizeof(bytes))
     memset(sums, 0, sizeof(sums))
+    memset(bases, 0, sizeof(bases))
     for block in range(of.blocks):
-        panel = block // PANEL * PANEL
-        packed = of.packed + panel * BLOCK_PAIRS * of.packed_rows + (
-            row * min(PANEL, of.blocks - panel) + block - panel) * BLOCK_PAIRS
-        count = min(BLOCK, of.inputs - block * BLOCK) if factor != 0 else 0
-        for i in range(count):  # to nearest, ties to even, by the addition of 1.5 * 2^52
-            moved = x[block * BLOCK + i] * factor + 6755399441055744.0
-            whole[i] = <int32_t>(moved - 6755399441055744.0)
-        for i in range(count, BLOCK):
-            whole[i] = 0
-        for k in range(PAIRS):
-            first = k % 2 * 2 + k // 2
-            for part in range(PARTS):
-                packed[k * PARTS + part] = (<uint32_t><uint16_t>whole[part * WORD + first]
-                                            | <uint32_t><uint16_t>whole[part * WORD + first + 4] << 16)
+        panel = block // of.panel * of.panel
+        packed = of.packed + (panel * of.packed_rows + row * of.panel + block - panel) * words_of(of.bytes)
+        if factor != 0:
+            source = x + block * BLOCK
+            if block >= of.whole:
+                memset(padded, 0, sizeof(padded))
+                memcpy(padded, source, (of.inputs - block * BLOCK) * sizeof(float))
+                source = padded
+            i = 0
+            while i < BLOCK:  # to nearest, ties to even, by the addition of 1.5 * 2^52: the low bits are the number
+                moved = bits_f64(wide_f32(source + i) * splat_f64(factor) + splat_f64(6755399441055744.0))
+                narrow_u64_u16(<uint16_t*>whole + i, moved)
+                narrow_u64_u8(bytes + i, moved)
+                i += F64_LANES
+        if of.bytes:
+            pack_bytes(bytes, packed)
+            part = 0
+            while part < PARTS:
+                base = load_u32(bases + part) + splat_u32(<uint32_t>of.lowest) * dot_u8(
+                    one, load_u32(packed + part), one, load_u32(packed + PARTS + part), splat_u32(0))
+                store_u32(packed + BYTES * PARTS + part, base)
+                store_u32(bases + part, splat_u32(0) if of.ends[block] else base)
+                part += F32_LANES
+        else:
+            pack_pairs(whole, packed)
         if of.offsets != NULL:
             for part in range(PARTS):
                 for k in range(WORD):
@@ -119,82 +136,72 @@ cdef void pack_row(void* context, Py_ssize_t row, int thread) noexcept nogil:
                     sums[part] = 0
 
 
-cdef inline u32x looked_up(const uint8_t* table, u32x index) noexcept nogil:
-    return <u32x>lookup16_u8(table, <u64x>index)
-
-
-cdef void decode_strip(const Product* of, Py_ssize_t o, Py_ssize_t start, Py_ssize_t stop,
+cdef void decode_strip(const Product* of, const Output* output, Py_ssize_t start, Py_ssize_t stop,
                        uint32_t* strip) noexcept nogil:
-    # blocks start to stop of one output: levels in pairs, as x has them
-    cdef Py_ssize_t block, row_bytes = (of.inputs + 1) // 2
+    # blocks start to stop of one output
+    cdef Py_ssize_t block, count = BYTES if of.bytes else PAIRS
     cdef const uint8_t* codes
-    cdef uint8_t last[BLOCK_BYTES]
-    cdef u32x words, index, low, high, nibbles = splat_u32(0x0F0F0F0F), even = splat_u32(0x00FF00FF)
+    cdef float* scales = <float*>(strip + WEIGHTS)
+    cdef u32x weights[PAIRS]
     cdef int part, k
     for block in range(start, stop):
-        codes = of.codes + o * row_bytes + block * BLOCK_BYTES
+        codes = codes_of(output, block, of.whole)
         prefetch(<uintptr_t>codes + AHEAD)
-        if block + 1 == of.blocks:
-            memset(last, 0, sizeof(last))
-            memcpy(last, codes, row_bytes - block * BLOCK_BYTES)
-            codes = last
         part = 0
         while part < PARTS:
-            words = load_u32(<const uint32_t*>codes + part)
-            for k in range(2):
-                index = words >> 4 * k & nibbles
-                low = looked_up(of.low, index)
-                high = looked_up(of.high, index)
-                store_u32(strip + 2 * k * PARTS + part, low & even | (high & even) << 8)
-                store_u32(strip + (2 * k + 1) * PARTS + part, low >> 8 & even | high & ~even)
+            if of.bytes:
+                decode(of.sizes, of.signs, codes + 4 * part, weights, True, False)
+            else:
+                decode(of.sizes, of.signs, codes + 4 * part, weights, False, of.narrow)
+            for k in range(count):
+                store_u32(strip + k * PARTS + part, weights[k])
+            store_f32(scales + part, of_groups(output.scales, of.bases[block], of.places + block * PARTS + part,
+                                               of.shared))
+            if of.offsets != NULL:
+                store_f32(scales + PANEL * PARTS + part, of_groups(
+                    output.offsets, of.bases[block], of.places + block * PARTS + part, of.shared))
             part += F32_LANES
-        strip += BLOCK_PAIRS
+        strip += count * PARTS
+        scales += PARTS
 
 
-cdef inline void add_products(const Product* of, const uint32_t* x, Py_ssize_t length, const float* row_sums,
-                              const uint32_t* strips, Py_ssize_t start, Py_ssize_t stop, const float** scales,
-                              const float** offsets, float* sums, Py_ssize_t deep, int rows) noexcept nogil:
-    # sums[PASS][deep][PARTS] += strips[PASS][length] * x[rows][length], of blocks start to stop
-    cdef u32x total[PASS][ROWS]
-    cdef u32x column[ROWS]
-    cdef u32x weight, places
-    cdef f32x scale, offset = splat_f32(0.0), sum
-    cdef float* at
-    # read once: a store to sums might change what `of` points to, for all that the compiler knows
-    cdef const uint8_t* ends = of.ends
-    cdef const uint32_t* all_places = of.places
-    cdef const int32_t* bases = of.bases
-    cdef Py_ssize_t blocks = of.blocks
-    cdef bint shifted = of.offsets != NULL
-    cdef Py_ssize_t block, i
-    cdef int part = 0, k, o, row
-    while part < PARTS:
-        for o in range(PASS):
-            for row in range(rows):
-                total[o][row] = splat_u32(0)
-        for block in range(start, stop):
-            for k in range(PAIRS):
-                i = (block - start) * BLOCK_PAIRS + k * PARTS + part
-                for row in range(rows):
-                    column[row] = load_u32(x + row * length + i)
-                for o in range(PASS):
-                    weight = load_u32(strips + o * PANEL * BLOCK_PAIRS + i)
-                    for row in range(rows):
-                        total[o][row] = dot_i16(weight, column[row], total[o][row])
-            if ends[block]:
-                places = load_u32(all_places + block * PARTS + part)
-                for o in range(PASS):
-                    scale = lookup16_f32(scales[o] + bases[block], places)
-                    if shifted:
-                        offset = lookup16_f32(offsets[o] + bases[block], places)
-                    for row in range(rows):
-                        at = sums + (o * deep + row) * PARTS + part
-                        sum = fma_f32(round_i32_f32(total[o][row]), scale, load_f32(at))
-                        if shifted:
-                            sum = fma_f32(load_f32(row_sums + (row * blocks + block) * PARTS + part), offset, sum)
-                        store_f32(at, sum)
-                        total[o][row] = splat_u32(0)
-        part += F32_LANES
+cdef void one_row(const Product* of, const uint32_t* x, const float* row_sums, const Output* outputs,
+                  float* sums) noexcept nogil:
+    if of.bytes and of.always:
+        add_products(of, x, 0, row_sums, NULL, outputs, 0, of.blocks, sums, ONE_PASS, 1, PARTS, True, False, True)
+    elif of.bytes:
+        add_products(of, x, 0, row_sums, NULL, outputs, 0, of.blocks, sums, ONE_PASS, 1, PARTS, True, False, False)
+    elif of.always:
+        add_products(of, x, 0, row_sums, NULL, outputs, 0, of.blocks, sums, ONE_PASS, 1, PARTS, False, False, True)
+    else:
+        add_products(of, x, 0, row_sums, NULL, outputs, 0, of.blocks, sums, ONE_PASS, 1, PARTS, False, False, False)
+
+
+cdef void few_rows(const Product* of, const uint32_t* x, Py_ssize_t row_words, const float* row_sums,
+                   const Output* outputs, float* sums) noexcept nogil:
+    if of.bytes:
+        add_products(of, x, row_words, row_sums, NULL, outputs, 0, of.blocks, sums, FEW_PASS, FEW, F32_LANES, True,
+                     False, False)
+    else:
+        add_products(of, x, row_words, row_sums, NULL, outputs, 0, of.blocks, sums, FEW_PASS, FEW, F32_LANES, False,
+                     False, False)
+
+
+cdef void many_rows(const Product* of, const uint32_t* x, const float* row_sums, const uint32_t* strip,
+                    Py_ssize_t start, Py_ssize_t stop, float* sums) noexcept nogil:
+    # one output
+    if of.bytes and of.always:
+        add_products(of, x, PANEL * words_of(True), row_sums, strip, NULL, start, stop, sums, 1, ROWS, F32_LANES, True,
+                     True, True)
+    elif of.bytes:
+        add_products(of, x, PANEL * words_of(True), row_sums, strip, NULL, start, stop, sums, 1, ROWS, F32_LANES, True,
+                     True, False)
+    elif of.always:
+        add_products(of, x, PANEL * words_of(False), row_sums, strip, NULL, start, stop, sums, 1, ROWS, F32_LANES,
+                     False, True, True)
+    else:
+        add_products(of, x, PANEL * words_of(False), row_sums, strip, NULL, start, stop, sums, 1, ROWS, F32_LANES,
+                     False, True, False)
 
 
 cdef const float* with_room(const float* numbers, Py_ssize_t groups, float* room) noexcept nogil:
@@ -210,53 +217,76 @@ cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
     cdef const Product* of = <const Product*>context
     cdef Py_ssize_t start = i // of.down * WIDTH, first = i % of.down * BATCH
     cdef Py_ssize_t count = min(WIDTH, of.outputs - start), deep = min(BATCH, of.packed_rows - first)
-    cdef Py_ssize_t block, stop, length, o, row, k
+    cdef Py_ssize_t row_bytes = (of.inputs + 1) // 2, block, stop, length, group, o, row, k
     cdef const uint32_t* x
+    cdef const float* row_sums
     cdef uint32_t* strips = <uint32_t*>(of.own + thread * of.own_size)
-    cdef float* rooms = <float*>strips + WIDTH * PANEL * BLOCK_PAIRS
+    cdef uint8_t* tails = <uint8_t*>(strips + WIDTH * STRIP)
+    cdef float* rooms = <float*>(tails + WIDTH * BLOCK_BYTES)
     cdef float* sums = rooms + 2 * WIDTH * PARTS
-    cdef const float* scales[WIDTH]
-    cdef const float* offsets[WIDTH]
+    cdef Output outputs[WIDTH]
     cdef float totals[PARTS]
     cdef float y
+    memset(tails, 0, WIDTH * BLOCK_BYTES)
     for o in range(WIDTH):  # what stands behind the last output is computed and not kept
         row = start + min(o, count - 1)
-        scales[o] = with_room(of.scales + row * of.groups, of.groups, rooms + o * PARTS)
-        offsets[o] = scales[o] if of.offsets == NULL else with_room(
+        outputs[o].codes = of.codes + row * row_bytes
+        outputs[o].tail = tails + o * BLOCK_BYTES
+        outputs[o].scales = with_room(of.scales + row * of.groups, of.groups, rooms + o * PARTS)
+        outputs[o].offsets = outputs[o].scales if of.offsets == NULL else with_room(
             of.offsets + row * of.groups, of.groups, rooms + (WIDTH + o) * PARTS)
-    memset(strips, 0, WIDTH * PANEL * BLOCK_PAIRS * sizeof(uint32_t))
+        memcpy(tails + o * BLOCK_BYTES, outputs[o].codes + of.whole * BLOCK_BYTES,
+               row_bytes - of.whole * BLOCK_BYTES)
     memset(sums, 0, WIDTH * deep * PARTS * sizeof(float))
+    row_sums = of.row_sums + first * of.blocks * PARTS
     block = 0
     while block < of.blocks:
-        stop = min(block + PANEL, of.blocks)
-        length = (stop - block) * BLOCK_PAIRS
-        for o in range(count):
-            decode_strip(of, start + o, block, stop, strips + o * PANEL * BLOCK_PAIRS)
-        row = 0
-        while row < deep:  # four rows meet all strips while these and they are in the first-level cache
-            x = of.packed + block * BLOCK_PAIRS * of.packed_rows + (first + row) * length
+        stop = min(block + of.panel, of.blocks)
+        length = of.panel * words_of(of.bytes)
+        x = of.packed + block * words_of(of.bytes) * of.packed_rows + first * length
+        if of.packed_rows <= FEW:  # weights meet their rows where they are decoded
             o = 0
             while o < count:
                 if deep == 1:
-                    add_products(of, x, length, of.row_sums, strips + o * PANEL * BLOCK_PAIRS, block, stop,
-                                 scales + o, offsets + o, sums + o * PARTS, 1, 1)
+                    one_row(of, x, row_sums, outputs + o, sums + o * PARTS)
+                    o += ONE_PASS
                 else:
-                    add_products(of, x, length, of.row_sums + (first + row) * of.blocks * PARTS,
-                                 strips + o * PANEL * BLOCK_PAIRS, block, stop, scales + o, offsets + o,
-                                 sums + (o * deep + row) * PARTS, deep, ROWS)
-                o += PASS
-            row += ROWS
+                    few_rows(of, x, length, row_sums, outputs + o, sums + o * FEW * PARTS)
+                    o += FEW_PASS
+        else:
+            for o in range(count):
+                decode_strip(of, outputs + o, block, stop, strips + o * STRIP)
+            row = 0
+            while row < deep:  # rows meet all strips while these and they are in the first-level cache
+                for o in range(count):
+                    many_rows(of, x + row * length, row_sums + row * of.blocks * PARTS, strips + o * STRIP, block, stop,
+                              sums + (row * WIDTH + o * ROWS) * PARTS)
+                row += ROWS
         block = stop
+    group = min(deep, FEW if of.packed_rows <= FEW else ROWS)
     i = 0
-    while i < count * deep:
+    while i < WIDTH * deep:
         meet(sums + i * PARTS, totals)
         for k in range(F32_LANES):
-            o = start + (i + k) // deep
-            row = first + (i + k) % deep
+            o = start + (i + k) // group % WIDTH
+            row = first + (i + k) // (WIDTH * group) * group + (i + k) % group
             if row < of.rows and o < of.outputs:
                 y = <float>(totals[k] * of.row_scales[row])
                 of.y[row * of.outputs + o] = y + (of.bias[o] if of.bias != NULL else <float>0.0)
         i += F32_LANES
+
+
+cdef void set_levels(Product* of, const int16_t* levels) noexcept nogil:
+    cdef int i, lowest = levels[0], most = levels[0]
+    for i in range(PARTS):
+        lowest = min(lowest, levels[i])
+        most = max(most, levels[i])
+    of.bytes = of.largest <= 127 and most - lowest <= UNSIGNED_MOST
+    of.narrow = most < 128
+    of.lowest = lowest
+    for i in range(PARTS):
+        of.sizes[i] = <uint8_t>(levels[i] - lowest if of.bytes else levels[i] if of.narrow else abs(<int>levels[i]))
+        of.signs[i] = <uint8_t>((levels[i] > 0) - (levels[i] < 0))
 
 
 cdef bint product(Product* of, const int16_t* levels, Py_ssize_t group, int threads) noexcept nogil:
@@ -267,12 +297,15 @@ cdef bint product(Product* of, const int16_t* levels, Py_ssize_t group, int thre
     cdef uint32_t* places
     cdef float* memory
     group = min(group, of.inputs)
-    of.packed_rows = 1 if of.rows == 1 else (of.rows + ROWS - 1) // ROWS * ROWS
+    set_levels(of, levels)
+    of.packed_rows = 1 if of.rows == 1 else FEW if of.rows <= FEW else (of.rows + ROWS - 1) // ROWS * ROWS
     of.blocks = (of.inputs + BLOCK - 1) // BLOCK
+    of.panel = of.blocks if of.packed_rows <= FEW else PANEL
+    of.whole = of.inputs // BLOCK
     of.groups = (of.inputs + group - 1) // group
     of.down = (of.packed_rows + BATCH - 1) // BATCH
-    of.own_size = WIDTH * (PANEL * BLOCK_PAIRS + 2 * PARTS + min(BATCH, of.packed_rows) * PARTS)
-    packed_size = of.packed_rows * of.blocks * BLOCK_PAIRS
+    of.own_size = WIDTH * (STRIP + BLOCK_BYTES // 4 + 2 * PARTS + min(BATCH, of.packed_rows) * PARTS)
+    packed_size = of.packed_rows * ((of.blocks + of.panel - 1) // of.panel * of.panel) * words_of(of.bytes)
     sums_size = 0 if of.offsets == NULL else of.packed_rows * of.blocks * PARTS
     # all of them begin on cache lines, except the last three
     memory = <float*>malloc((packed_size + threads * of.own_size + sums_size + 2 * (of.packed_rows + 8) + 16
@@ -286,16 +319,16 @@ cdef bint product(Product* of, const int16_t* levels, Py_ssize_t group, int thre
     places = <uint32_t*>(of.row_scales + of.packed_rows)
     bases = <int32_t*>(places + of.blocks * PARTS)
     ends = <uint8_t*>(bases + of.blocks)
+    of.always = True
+    of.shared = of.groups == 1 or group % (WORD * F32_LANES) == 0
     for i in range(of.blocks):
         # no look-up reads past the scales of its output
         bases[i] = <int32_t>min(i * BLOCK // group, max(of.groups - PARTS, 0))
         ends[i] = (group % BLOCK != 0 and of.groups > 1) or (i + 1) * BLOCK % group == 0 or (
             (i + 1) % PANEL == 0 or i + 1 == of.blocks)
+        of.always = of.always and ends[i]
     for i in range(of.blocks * PARTS):
         places[i] = <uint32_t>(min(i * WORD // group, of.groups - 1) - bases[i // PARTS])
-    for i in range(PARTS):
-        of.low[i] = <uint8_t>levels[i]
-        of.high[i] = <uint8_t>(levels[i] >> 8)
     of.ends = ends
     of.bases = bases
     of.places = places

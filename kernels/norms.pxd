@@ -60,17 +60,6 @@ cdef bint layer_norm_backward_float16(const uint16_t* grad, const uint16_t* x, c
                                       const double* mean, const double* rstd, uint16_t* grad_x, float* grad_weight,
                                       float* grad_bias, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
 
-# rows over their length, or over eps where that is more: the sum of magnitudes (p = 1), or the root of the sum of
-# squares (p = 2)
-cdef bint normalize_float32(const float* x, double p, double eps, float* y, Py_ssize_t rows,
-                            Py_ssize_t n) noexcept nogil
-cdef bint normalize_float64(const double* x, double p, double eps, double* y, Py_ssize_t rows,
-                            Py_ssize_t n) noexcept nogil
-cdef bint normalize_backward_float32(const float* grad, const float* x, double p, double eps, float* grad_x,
-                                     Py_ssize_t rows, Py_ssize_t n) noexcept nogil
-cdef bint normalize_backward_float64(const double* grad, const double* x, double p, double eps, double* grad_x,
-                                     Py_ssize_t rows, Py_ssize_t n) noexcept nogil
-
 # x is (batch, channels, size), where size is the product of the axes behind the channels; groups divides the channels.
 # weight and bias have as many elements as there are channels, or are NULL; statistics are (batch, groups), or NULL
 cdef bint group_norm_float32(const float* x, const float* weight, const float* bias, double eps, float* y, double* mean,

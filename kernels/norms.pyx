@@ -1,5 +1,5 @@
-# Norms of a row, forward and backward: rms_norm, layer_norm, add_rms_norm, normalize. The gradients of a few rows are
-# rowwise/norm_groups.pxd, normalize is rowwise/lengths.pxd; which rows, dtypes and strides is loops/rows.pxd; the order
+# Norms of a row, forward and backward: rms_norm, layer_norm, add_rms_norm. The gradients of a few rows are
+# rowwise/norm_groups.pxd; which rows, dtypes and strides is loops/rows.pxd; the order
 # of the sums is loops/reductions.pxd.
 #
 # Bytes: rms_norm reads its row once for the statistic (a sum of squares) and once to scale it. layer_norm reads it for
@@ -25,7 +25,6 @@ from .loops.operations cimport (
 )
 from .loops.registers cimport itemsize, skip
 from .rowwise.exponent_range cimport ordinary, reciprocal_root, rescue_scale
-from .rowwise.lengths cimport normalize_backward_rows, normalize_rows
 from .rowwise.norm_groups cimport Group, group_backward, set_statistics
 
 np.import_array()
@@ -463,16 +462,6 @@ cdef void layer_backward_kernel(const real* like, Operands* p, Py_ssize_t rows, 
     backward_group(like, p, rows, n, threads, manner, True)
 
 
-cdef void normalize_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                           int manner) noexcept nogil:
-    normalize_rows(like, p, rows, n, threads)
-
-
-cdef void normalize_backward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                                    int manner) noexcept nogil:
-    normalize_backward_rows(like, p, rows, n, threads)
-
-
 # The gufuncs.
 
 rms_norm_gufunc = along_axis(
@@ -501,13 +490,6 @@ rms_norm_backward_gufunc = along_axis(
 layer_norm_backward_gufunc = along_axis(
     b"layer_norm_backward", <void*>layer_backward_kernel[f32x], <void*>layer_backward_kernel[f64x], b"rrvss", b"raa",
     b"grad, x, weight, mean, rstd -> grad_x, grad_weight, grad_bias")
-normalize_gufunc = along_axis(
-    b"normalize", <void*>normalize_kernel[f32x], <void*>normalize_kernel[f64x], b"rss", b"r",
-    b"x, p, eps -> x / max(length, eps)")
-normalize_backward_gufunc = along_axis(
-    b"normalize_backward", <void*>normalize_backward_kernel[f32x], <void*>normalize_backward_kernel[f64x], b"rrss",
-    b"r",
-    b"grad, x, p, eps -> grad_x")
 
 
 # The flat functions.
@@ -559,8 +541,6 @@ cdef const Operation* of_layer_norm = operations_of(layer_norm_gufunc)
 cdef const Operation* of_add_rms_norm = operations_of(add_rms_norm_gufunc)
 cdef const Operation* of_rms_norm_backward = operations_of(rms_norm_backward_gufunc)
 cdef const Operation* of_layer_norm_backward = operations_of(layer_norm_backward_gufunc)
-cdef const Operation* of_normalize = operations_of(normalize_gufunc)
-cdef const Operation* of_normalize_backward = operations_of(normalize_backward_gufunc)
 
 
 cdef bint rms_norm_bfloat16(const uint16_t* x, const uint16_t* weight, double eps, uint16_t* y, double* rstd,
@@ -652,26 +632,6 @@ cdef bint layer_norm_backward_float16(const uint16_t* grad, const uint16_t* x, c
                                       float* grad_bias, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
     return machine.call(of_layer_norm_backward, FLOAT16,
                         [grad, x, weight, mean, rstd, grad_x, grad_weight, grad_bias], 0, rows, n)
-
-
-cdef bint normalize_float32(const float* x, double p, double eps, float* y, Py_ssize_t rows,
-                            Py_ssize_t n) noexcept nogil:
-    return machine.call(of_normalize, FLOAT32, [x, &p, &eps, y], 1 << 1 | 1 << 2, rows, n)
-
-
-cdef bint normalize_float64(const double* x, double p, double eps, double* y, Py_ssize_t rows,
-                            Py_ssize_t n) noexcept nogil:
-    return machine.call(of_normalize, FLOAT64, [x, &p, &eps, y], 1 << 1 | 1 << 2, rows, n)
-
-
-cdef bint normalize_backward_float32(const float* grad, const float* x, double p, double eps, float* grad_x,
-                                     Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    return machine.call(of_normalize_backward, FLOAT32, [grad, x, &p, &eps, grad_x], 1 << 2 | 1 << 3, rows, n)
-
-
-cdef bint normalize_backward_float64(const double* grad, const double* x, double p, double eps, double* grad_x,
-                                     Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    return machine.call(of_normalize_backward, FLOAT64, [grad, x, &p, &eps, grad_x], 1 << 2 | 1 << 3, rows, n)
 
 
 cdef inline void repeat_each(const real* values, Py_ssize_t times, Py_ssize_t n, real* row) noexcept nogil:

@@ -147,7 +147,18 @@ cdef int common(int a, int b):
     return np.NPY_DOUBLE if a == np.NPY_DOUBLE or b == np.NPY_DOUBLE else np.NPY_FLOAT
 
 
-cdef int type_of_call(tuple arrays, tuple numbers, dict keywords):
+def dtype_given(name, dtype):
+    """A dtype that was given as such or by its name; an error where it is none, or one of ml_dtypes without that."""
+    try:
+        return np.dtype(dtype)
+    except TypeError:
+        if BFLOAT16 == NPY_NOTYPE and isinstance(dtype, str) and dtype.startswith(OF_ML_DTYPES):
+            raise TypeError(f"{name}: {dtype} is a dtype of ml_dtypes, which is not installed: pip install "
+                            f"ml_dtypes") from None
+        raise TypeError(f"{name}: dtype must be a dtype or the name of one, not {dtype!r:.60}") from None
+
+
+cdef int type_of_call(name, tuple arrays, tuple numbers, dict keywords):
     # The type that a call is computed in, and its Python numbers with it; NPY_NOTYPE where NumPy shall
     # choose
     cdef int dtype = -1
@@ -155,7 +166,7 @@ cdef int type_of_call(tuple arrays, tuple numbers, dict keywords):
     if "signature" in keywords or "sig" in keywords:
         return NPY_NOTYPE
     if keywords.get("dtype") is not None:
-        return computed_in(np.dtype(keywords["dtype"]))
+        return computed_in(dtype_given(name, keywords["dtype"]))
     for operand in arrays + numbers:
         if not plain_number(operand):
             dtype = common(dtype, computed_in(dtype_of(operand)))
@@ -183,7 +194,7 @@ def apply(tuple ufuncs, dict keywords, out, tuple arrays, *numbers):
     if not some:
         dtype = NPY_NOTYPE
     elif not known:
-        dtype = type_of_call(arrays, numbers, keywords)
+        dtype = type_of_call(ufunc.__name__, arrays, numbers, keywords)
     if is_short(dtype):
         ufunc = ufuncs[1]
         if keywords.pop("dtype", None) is not None:  # `dtype` is that of all operands but the parameters
@@ -224,6 +235,7 @@ cdef object ABSENT = np.empty(0, np.float32), ABSENT_FLOAT64 = np.empty(0, np.fl
 
 
 EXPECTED = "float16, bfloat16, float32, float64 or integers"
+OF_ML_DTYPES = ("bfloat", "float8_", "float6_", "float4_")  # how the names of its floats begin
 
 
 def refuse_mask(name, role, x):
@@ -396,7 +408,12 @@ cdef bytes kinds_of(object gufunc):
 
 def axes_of(gufunc, axis):
     """What NumPy takes for `axes` where rows are along `axis`, and vectors have one."""
-    return [axis if kind == c"r" else -1 if kind == c"v" else () for kind in kinds_of(gufunc)]
+    return [axis if whole_row(kind) else -1 if kind == c"v" else () for kind in kinds_of(gufunc)]
+
+
+cdef inline bint whole_row(char kind):
+    # whether a row of numbers or of booleans
+    return kind == c"r" or kind == c"b"
 
 
 cdef inline bint along_row(char kind):
@@ -406,7 +423,7 @@ cdef inline bint along_row(char kind):
 
 cdef inline bint fits(object operand, int dtype, char kind, np.ndarray x):
     # whether it is an array that a loop can take as it stands: as x, as x without its last axis, or a vector along that
-    cdef int axes = np.PyArray_NDIM(x) - (kind != c"r")
+    cdef int axes = np.PyArray_NDIM(x) - (not whole_row(kind))
     cdef Py_ssize_t n = np.PyArray_DIM(x, np.PyArray_NDIM(x) - 1)
     if not np.PyArray_CheckExact(operand) or np.PyArray_TYPE(<np.ndarray>operand) != dtype or (
             not np.PyArray_ISCARRAY_RO(<np.ndarray>operand)):
@@ -577,12 +594,12 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
         if k >= gufunc.nin:
             made.append(array)
         args[k] = np.PyArray_BYTES(array)
-        row = np.PyArray_ITEMSIZE(array) * (n if kinds[k] == c"r" else 1)
+        row = np.PyArray_ITEMSIZE(array) * (n if whole_row(kinds[k]) else 1)
         steps[k] = 0 if summed or along_row(kinds[k]) else row
         if summed and not along_row(kinds[k]):
             steps[core] = steps[core + 1] = row
             core += 2
-        if kinds[k] == c"r" or along_row(kinds[k]):
+        if whole_row(kinds[k]) or along_row(kinds[k]):
             steps[core] = np.PyArray_ITEMSIZE(array)
             core += 1
         if k < gufunc.nin and kinds[k] == c"v":

@@ -5,7 +5,7 @@ from libc.math cimport sqrt
 from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc, qsort
 
-from .lanes cimport f32x, f64x, fma, magnitude, real, root, splat, splat_f64, store_f64
+from .lanes cimport f32x, f64x, fma, magnitude, real, splat, splat_f64, square_root, store_f64
 from .loops.chunks cimport CHUNK, chunks_of, each_chunk
 from .loops.registers cimport lanes, skip, store, store_part
 from .loops.reductions cimport Pair, sum_block, sum_row, take, wide
@@ -63,6 +63,7 @@ cdef struct Powers:
 cdef struct Range:
     uintptr_t start
     uintptr_t stop
+    bint is_written
 
 cdef const int* threads = shared_thread_count()
 
@@ -87,7 +88,7 @@ cdef inline real adamw_point(real param, real grad, real* first, real* second, c
     # the bias of a start at 0. (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.)
     first[0] = fma(c[BETA1_REST], grad - first[0], first[0])
     second[0] = fma(c[BETA2], second[0], c[BETA2_REST] * grad * grad)
-    return fma(param, c[KEPT], -(c[RATE] * first[0] / fma(root(second[0]), c[UNBIASED], c[EPS])))
+    return fma(param, c[KEPT], -(c[RATE] * first[0] / fma(square_root(second[0]), c[UNBIASED], c[EPS])))
 
 
 cdef inline void put(real* y, real x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
@@ -164,11 +165,17 @@ cdef int compare(const void* a, const void* b) noexcept nogil:
 
 
 cdef inline bint overlap(Range* ranges, int count) noexcept nogil:
+    # whether what is written shares memory with anything else
     cdef int k
+    cdef uintptr_t written = 0, read = 0
     qsort(ranges, count, sizeof(Range), compare)
-    for k in range(1, count):
-        if ranges[k].start < ranges[k - 1].stop:
+    for k in range(count):
+        if ranges[k].start < written or (ranges[k].is_written and ranges[k].start < read):
             return True
+        if ranges[k].is_written:
+            written = max(written, ranges[k].stop)
+        else:
+            read = max(read, ranges[k].stop)
     return False
 
 
@@ -185,8 +192,9 @@ cdef bint plain(object x, object like, bint written) except -1:
 
 
 cdef bint gathered(Step* step, Range* ranges, tuple operands) except -1:
-    # the arrays of a step; False where one cannot be taken, or two that are written share memory
-    cdef int k, j, written = 0, kinds = <int>len(operands)
+    # The arrays of a step; False where one cannot be taken, or one that is written shares memory with another. A
+    # gradient may be what it changes, element for element.
+    cdef int k, j, found = 0, kinds = <int>len(operands)
     cdef np.ndarray array
     cdef Group* group
     step.chunks = 0
@@ -198,17 +206,21 @@ cdef bint gathered(Step* step, Range* ranges, tuple operands) except -1:
                 return False
             array = operands[j][k]
             group.p[j] = np.PyArray_DATA(array)
-            if j != 1 and np.PyArray_SIZE(array) > 0:
-                ranges[written].start = <uintptr_t>group.p[j]
-                ranges[written].stop = ranges[written].start + np.PyArray_NBYTES(array)
-                written += 1
         for j in range(kinds, OPERANDS):
             group.p[j] = NULL
+        for j in range(kinds):
+            array = operands[j][k]
+            if np.PyArray_SIZE(array) == 0 or (j == 1 and group.p[1] in (group.p[0], group.p[2], group.p[3])):
+                continue
+            ranges[found].start = <uintptr_t>group.p[j]
+            ranges[found].stop = ranges[found].start + np.PyArray_NBYTES(array)
+            ranges[found].is_written = j != 1
+            found += 1
         array = operands[0][k]
         group.n = np.PyArray_SIZE(array)
         group.narrow = np.PyArray_TYPE(array) == np.NPY_FLOAT
         step.chunks += chunks_of(group.n)
-    return not overlap(ranges, written)
+    return not overlap(ranges, found)
 
 
 cdef bint taken(Step* step, tuple operands) except -1:

@@ -9,7 +9,7 @@ from .lanes cimport at_least, at_most, f32x, f64x, magnitude, real, splat, where
 from .loops.operations cimport Operands, along_axis
 from .loops.reductions cimport Pair, element, first_lanes, map_block, map_row, sum_block, sum_row, take, wide
 from .math.elementary cimport sigmoid
-from .points.curves cimport softplus
+from .points.softplus cimport softplus
 
 np.import_array()
 np.import_ufunc()
@@ -57,6 +57,8 @@ cdef enum Kind:
 cdef struct Pairs:
     const void* x
     const void* target
+    const void* weight  # of each loss, or NULL
+    const void* yes_weight  # of logits: what the target is multiplied by, or NULL
     const void* grad  # arriving at each loss, or NULL
     Kind kind
     double delta
@@ -69,9 +71,13 @@ cdef inline real unless_zero(real factor, real value) noexcept nogil:
                       factor * value)
 
 
-cdef inline real value_of(real x, real target, const Pairs* row) noexcept nogil:
+cdef inline real yes_of(real target, real weight, const Pairs* row) noexcept nogil:
+    return target * weight if row.yes_weight != NULL else target
+
+
+cdef inline real value_of(real x, real target, real yes_weight, const Pairs* row) noexcept nogil:
     # mse d^2, l1 |d|, huber d^2 / 2 up to delta and delta (|d| - delta / 2) from there on, d = x - target; of logits
-    # target log(1 + e^-x) + (1 - target) log(1 + e^x), no part of which cancels
+    # yes_weight target log(1 + e^-x) + (1 - target) log(1 + e^x), no part of which cancels
     cdef real d = x - target, size = magnitude(d), delta
     if row.kind == MSE:
         return d * d
@@ -80,10 +86,11 @@ cdef inline real value_of(real x, real target, const Pairs* row) noexcept nogil:
     if row.kind == HUBER:
         delta = splat(x, row.delta)
         return where_less(delta, size, delta * (size - splat(x, 0.5) * delta), splat(x, 0.5) * d * d)
-    return unless_zero(target, softplus(-x)) + unless_zero(splat(x, 1.0) - target, softplus(x))
+    return unless_zero(yes_of(target, yes_weight, row), softplus(-x)) + unless_zero(
+        splat(x, 1.0) - target, softplus(x))
 
 
-cdef inline real slope_of(real x, real target, const Pairs* row) noexcept nogil:
+cdef inline real slope_of(real x, real target, real yes_weight, const Pairs* row) noexcept nogil:
     cdef real d = x - target, zero = splat(x, 0.0), one = splat(x, 1.0)
     if row.kind == MSE:
         return d + d
@@ -91,24 +98,41 @@ cdef inline real slope_of(real x, real target, const Pairs* row) noexcept nogil:
         return where_less(zero, d, one, where_less(d, zero, -one, d))
     if row.kind == HUBER:
         return at_least(at_most(d, splat(x, row.delta)), splat(x, -row.delta))
-    return (one - target) * sigmoid(x) - target * sigmoid(-x)
+    return (one - target) * sigmoid(x) - yes_of(target, yes_weight, row) * sigmoid(-x)
+
+
+cdef inline real each(const real* like, const void* values, real none, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # of a vector that need not be there
+    return take(<const real*>values, i, n) if values != NULL else none
 
 
 cdef inline real value(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     cdef const Pairs* own = <const Pairs*>row
-    return value_of(take(<const real*>own.x, i, n), take(<const real*>own.target, i, n), own)
+    cdef real x = take(<const real*>own.x, i, n)
+    cdef real found = value_of(x, take(<const real*>own.target, i, n), each(like, own.yes_weight, x, i, n), own)
+    return unless_zero(take(<const real*>own.weight, i, n), found) if own.weight != NULL else found
+
+
+cdef inline f64x wide_each(const real* like, const void* values, f64x none, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    return wide(<const real*>values, i, n) if values != NULL else none
 
 
 cdef inline void add_value(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums) noexcept nogil:
     cdef const Pairs* own = <const Pairs*>row
-    cdef f64x found = value_of(wide(<const real*>own.x, i, n), wide(<const real*>own.target, i, n), own)
+    cdef f64x x = wide(<const real*>own.x, i, n)
+    cdef f64x found = value_of(x, wide(<const real*>own.target, i, n), wide_each(like, own.yes_weight, x, i, n), own)
+    if own.weight != NULL:
+        found = unless_zero(wide(<const real*>own.weight, i, n), found)
     sums[0] = sums[0] + first_lanes(found, n)
 
 
 cdef inline real slope(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     cdef const Pairs* own = <const Pairs*>row
     cdef real x = take(<const real*>own.x, i, n)
-    cdef real found = slope_of(x, take(<const real*>own.target, i, n), own) * splat(x, own.scale)
+    cdef real found = slope_of(x, take(<const real*>own.target, i, n), each(like, own.yes_weight, x, i, n), own)
+    if own.weight != NULL:
+        found = unless_zero(take(<const real*>own.weight, i, n), found)
+    found = found * splat(x, own.scale)
     if own.grad == NULL:
         return found
     return found * take(<const real*>own.grad, i, n)
@@ -129,42 +153,47 @@ cdef Pair sum_of_block(const real* like, const void* row, Py_ssize_t start, Py_s
     return sum_block(add_value[real], 1, like, &own, start, n)
 
 
+cdef inline Pairs pairs_of(void** p) noexcept nogil:
+    # x, target, weight, yes_weight, kind, delta
+    return Pairs(p[0], p[1], p[2], p[3], NULL, <Kind><int>(<double*>p[4])[0], (<double*>p[5])[0], 1.0)
+
+
 cdef void values_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                         int manner) noexcept nogil:
-    # x, target, kind, delta -> losses
+    # ... -> losses
     cdef Pairs row
     cdef Py_ssize_t r
     for r in range(rows):
-        row = Pairs(p[r][0], p[r][1], NULL, <Kind><int>(<double*>p[r][2])[0], (<double*>p[r][3])[0], 1.0)
-        map_row(value_block[real], <real*>p[r][4], &row, n, threads)
+        row = pairs_of(p[r])
+        map_row(value_block[real], <real*>p[r][6], &row, n, threads)
 
 
 cdef void sums_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                       int manner) noexcept nogil:
-    # x, target, kind, delta -> the sum of the losses
+    # ... -> the sum of the losses
     cdef Pairs row
     cdef Py_ssize_t r
     for r in range(rows):
-        row = Pairs(p[r][0], p[r][1], NULL, <Kind><int>(<double*>p[r][2])[0], (<double*>p[r][3])[0], 1.0)
-        (<double*>p[r][4])[0] = sum_row(sum_of_block[real], like, &row, n, threads).first
+        row = pairs_of(p[r])
+        (<double*>p[r][6])[0] = sum_row(sum_of_block[real], like, &row, n, threads).first
 
 
 cdef void slopes_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                         int manner) noexcept nogil:
-    # x, target, grad, kind, delta, scale -> grad_x
+    # ..., grad, scale -> grad_x
     cdef Pairs row
     cdef Py_ssize_t r
     for r in range(rows):
-        row = Pairs(p[r][0], p[r][1], p[r][2], <Kind><int>(<double*>p[r][3])[0], (<double*>p[r][4])[0],
-                    (<double*>p[r][5])[0])
-        map_row(slope_block[real], <real*>p[r][6], &row, n, threads)
+        row = pairs_of(p[r])
+        row.grad, row.scale = p[r][6], (<double*>p[r][7])[0]
+        map_row(slope_block[real], <real*>p[r][8], &row, n, threads)
 
 
-pair_losses_gufunc = along_axis(b"pair_losses", <void*>values_kernel[f32x], <void*>values_kernel[f64x], b"rrss", b"r",
-                                b"x, target, kind, delta -> losses")
+pair_losses_gufunc = along_axis(b"pair_losses", <void*>values_kernel[f32x], <void*>values_kernel[f64x], b"rrvvss", b"r",
+                                b"x, target, weight, yes_weight, kind, delta -> losses")
 sum_of_pair_losses_gufunc = along_axis(
-    b"sum_of_pair_losses", <void*>sums_kernel[f32x], <void*>sums_kernel[f64x], b"rrss", b"s",
-    b"x, target, kind, delta -> the sum of the losses")
+    b"sum_of_pair_losses", <void*>sums_kernel[f32x], <void*>sums_kernel[f64x], b"rrvvss", b"s",
+    b"x, target, weight, yes_weight, kind, delta -> the sum of the losses")
 pair_losses_backward_gufunc = along_axis(
-    b"pair_losses_backward", <void*>slopes_kernel[f32x], <void*>slopes_kernel[f64x], b"rrvsss", b"r",
-    b"x, target, grad, kind, delta, scale -> grad_x")
+    b"pair_losses_backward", <void*>slopes_kernel[f32x], <void*>slopes_kernel[f64x], b"rrvvssvs", b"r",
+    b"x, target, weight, yes_weight, kind, delta, grad, scale -> grad_x")

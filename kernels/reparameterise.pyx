@@ -39,7 +39,7 @@ cdef inline real sample_backward(real grad, real logvar, real eps) noexcept nogi
     return grad * eps * (exp(logvar * splat(grad, 0.5)) * splat(grad, 0.5))
 
 
-cdef inline real exp_less_line(real x) noexcept nogil:
+cdef inline real exp_minus_tangent(real x) noexcept nogil:
     # e^x - 1 - x, which is x^2 / 2 times the sum over k of 2 x^k / (k + 2)! where its terms would cancel
     cdef real series = splat(x, 1.0), one = splat(x, 1.0)
     cdef int k, last = 12 if real is f32x else 20  # the first term left out is below 2^-28 (2^-63) of the sum at 1
@@ -50,7 +50,7 @@ cdef inline real exp_less_line(real x) noexcept nogil:
 
 cdef inline real divergence(real mu, real logvar) noexcept nogil:
     # of one dimension: (mu^2 + e^logvar - 1 - logvar) / 2
-    return fma(mu, mu, exp_less_line(logvar)) * splat(mu, 0.5)
+    return fma(mu, mu, exp_minus_tangent(logvar)) * splat(mu, 0.5)
 
 
 cdef inline real divergence_backward(real grad, real mu, real logvar, real* grad_logvar) noexcept nogil:

@@ -20,7 +20,7 @@ np.import_array()
 np.import_ufunc()
 
 # What there is of an operand within a row, in rows that are all within, and in a matrix.
-ROWS = {"r": "(n)", "v": "({})", "s": "()", "i": "()"}
+ROWS = {"r": "(n)", "b": "(n)", "v": "({})", "s": "()", "i": "()"}
 SUMMED = {"r": "(p,q,n)", "v": "({})", "s": "(p,q)", "a": "(n)"}
 MATRICES = {"m": "(m,c)", "s": "(c)", "d": "()"}
 
@@ -117,6 +117,8 @@ cdef int type_number(char kind, Dtype dtype):
         return np.NPY_DOUBLE
     if kind == c'i':
         return np.NPY_INT64
+    if kind == c'b':
+        return np.NPY_BOOL
     if dtype == FLOAT64:
         return np.NPY_DOUBLE
     if kind == c'v' or kind == c'a' or dtype == FLOAT32:

@@ -1,23 +1,32 @@
 # The softmax family along a row, forward and backward: softmax, log_softmax, softmin, logsumexp. The exponentials and
 # their sum are rowwise/exponentials.pxd; which rows, dtypes and strides is loops/rows.pxd; cross-entropy is losses.pyx.
 #
+# masked_softmax is attention's row: its scores are written first, which reads the mask, and softmax runs on those.
+#
 # Bytes: a row is read for its largest element and for the exponentials, which are written and then scaled; log_softmax
 # reads it once more where the sum is small, and for the result.
 from libc.math cimport INFINITY, NAN, fabs
-from libc.stdint cimport uint16_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
 cimport numpy as np
 
-from .lanes cimport f32x, f64x, fma, real, splat
+from .lanes cimport (
+    bits_f32, bits_f64, f32x, f64x, fma, from_bits_f32, from_bits_f64, magnitude, real, splat, splat_u32, splat_u64,
+    where_less, where_less_i32, where_less_i64, widen_u8_u32, widen_u8_u64,
+)
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
-from .loops.reductions cimport Pair, fold_values, map_block, map_row, rounded, sum_either, sum_row, take, wide
+from .loops.reductions cimport Pair, element, fold_values, map_block, map_row, rounded, sum_either, sum_row, take, wide
 from .loops.operations cimport (
     GROUP, STREAMED, Operands, Operation, RowMachine, along_axis, group_kernel, group_of, operations_of, row_machine,
     run_groups,
 )
-from .loops.registers cimport itemsize
+from .loops.registers cimport itemsize, lanes
 from .math.elementary cimport exp
-from .rowwise.exponentials cimport Exponents, all_block, exponents_of, find_logs, find_tops
+from .rowwise.exponentials cimport (
+    Exponents, all_block, exponents_of, find_logs, find_tops, set_top, top_not_finite,
+)
+from .rowwise.weighted_exponentials cimport Weighted, find_sum, weighted_log, weighted_of, weighted_slopes
 
 np.import_array()
 np.import_ufunc()
@@ -31,6 +40,12 @@ cdef struct Gradient:
     double rest  # and what rounding it to the row's precision lost
     double sign
     bint streamed
+
+cdef struct Scores:
+    const void* x
+    const void* mask  # booleans or numbers, or NULL
+    double scale
+    double rest  # and what rounding it to the row's precision lost
 
 
 # The points.
@@ -79,6 +94,51 @@ cdef void log_softmax_slope_block(real* y, const void* row, Py_ssize_t start, Py
     map_block(log_softmax_slope[real], y, &own, start, n, own.streamed)
 
 
+# The scores that a mask leaves: x scale, plus the mask where it is of numbers, or -inf where it is False.
+
+cdef inline real seen(real x, const uint8_t* mask, Py_ssize_t n) noexcept nogil:
+    # x where the mask is not 0, else -inf
+    cdef uint8_t part[16]
+    cdef real hidden = splat(x, -INFINITY)
+    if n < lanes(&x):
+        memcpy(part, mask, n)
+        mask = part
+    if real is f32x:
+        return from_bits_f32(where_less_i32(splat_u32(0), widen_u8_u32(mask), bits_f32(x), bits_f32(hidden)))
+    else:
+        return from_bits_f64(where_less_i64(splat_u64(0), widen_u8_u64(mask), bits_f64(x), bits_f64(hidden)))
+
+
+cdef inline real scaled(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # an infinity times the remainder of the scale would be one of the other sign, or NaN
+    cdef real x = take(<const real*>(<const Scores*>row).x, i, n), scale = splat(x, (<const Scores*>row).scale)
+    cdef real y = x * scale
+    return where_less(magnitude(y), splat(x, INFINITY), fma(x, scale, x * splat(x, (<const Scores*>row).rest)), y)
+
+
+cdef inline real scaled_where(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    return seen(scaled(like, row, i, n), <const uint8_t*>(<const Scores*>row).mask + i, n)
+
+
+cdef inline real scaled_plus(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    return scaled(like, row, i, n) + take(<const real*>(<const Scores*>row).mask, i, n)
+
+
+cdef void scaled_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Scores own = (<const Scores*>row)[0]
+    map_block(scaled[real], y, &own, start, n, False)
+
+
+cdef void scaled_where_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Scores own = (<const Scores*>row)[0]
+    map_block(scaled_where[real], y, &own, start, n, False)
+
+
+cdef void scaled_plus_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Scores own = (<const Scores*>row)[0]
+    map_block(scaled_plus[real], y, &own, start, n, False)
+
+
 # The sum of backward.
 
 cdef inline void add_grad_y(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums) noexcept nogil:
@@ -99,18 +159,33 @@ cdef Pair grad_y_block(const real* like, const void* row, Py_ssize_t start, Py_s
 # A few rows: the largest of each, the sum of each, and then the outputs. While the end of one row's sum is waited for,
 # the next row's is under way.
 
-cdef inline void softmax(const real* like, Exponents* rows, Py_ssize_t count, Py_ssize_t n,
-                         int threads) noexcept nogil:
-    # scale e^(sign x) / sum(e^(sign x))
+cdef inline bint nothing_left(const real* like, const Exponents* row, Py_ssize_t n) noexcept nogil:
+    # whether every exponential is 0: a NaN may have been passed over
+    return row.top == -INFINITY and top_not_finite(<const real*>row.x, row, n) == -INFINITY
+
+
+cdef inline void softmax(const real* like, Exponents* rows, Py_ssize_t count, Py_ssize_t n, int threads,
+                         bint safe) noexcept nogil:
+    # scale e^(sign x) / sum(e^(sign x)); of a row of which nothing is left NaN, or zeros where that is safe
+    find_tops(like, rows, count, n, threads)
+    over_sums(like, rows, count, n, threads, safe)
+
+
+cdef inline void over_sums(const real* like, Exponents* rows, Py_ssize_t count, Py_ssize_t n, int threads,
+                           bint safe) noexcept nogil:
+    # the same, of rows whose largest are known
     cdef Gradient scaling[GROUP]
     cdef double scale
     cdef Py_ssize_t r
-    find_tops(like, rows, count, n, threads)
     for r in range(count):
         scaling[r] = Gradient(NULL, rows[r].y, rows[r].scale, 0.0, 1.0, False)
         # where the largest is infinite, or nothing but NaN is there
         if not fabs(rows[r].top) < INFINITY:
-            scaling[r].x, scaling[r].value = rows[r].x, NAN
+            if safe and nothing_left(like, &rows[r], n):
+                rows[r].top = scaling[r].value = 0.0  # what is written is tiny, and then multiplied by 0
+                set_top(like, &rows[r])
+            else:
+                scaling[r].x, scaling[r].value = rows[r].x, NAN
     for r in range(count):
         if scaling[r].value == scaling[r].value:
             scale = scaling[r].value / sum_row(all_block[real], like, &rows[r], n, threads).first
@@ -137,40 +212,121 @@ cdef void logsumexp(const real* like, Operands* p, Gradient* logs, Py_ssize_t ro
 # The kernels.
 
 cdef void softmax_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads, double sign,
-                        bint scaled) noexcept nogil:
-    # x, [scale] -> scale softmax(sign x)
+                        int scales, bint safe) noexcept nogil:
+    # x, ..., [scale] -> scale softmax(sign x); `scales` says which operand is the scale, 0 that there is none
     cdef Exponents own[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
-        own[r] = exponents_of(like, p[r][0], p[r][2] if scaled else p[r][1], sign,
-                              (<double*>p[r][1])[0] if scaled else 1.0)
-    softmax(like, own, rows, n, threads)
+        own[r] = exponents_of(like, p[r][0], p[r][scales + 1], sign, (<double*>p[r][scales])[0] if scales else 1.0)
+    softmax(like, own, rows, n, threads, safe)
 
 
 cdef void softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                          int manner) noexcept nogil:
-    softmax_group(like, p, rows, n, threads, 1.0, False)
+    softmax_group(like, p, rows, n, threads, 1.0, 0, False)
 
 
 cdef void softmin_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                          int manner) noexcept nogil:
-    softmax_group(like, p, rows, n, threads, -1.0, False)
+    softmax_group(like, p, rows, n, threads, -1.0, 0, False)
 
 
 cdef void scaled_softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                                 int manner) noexcept nogil:
     # the gradient of logsumexp
-    softmax_group(like, p, rows, n, threads, 1.0, True)
+    softmax_group(like, p, rows, n, threads, 1.0, 1, False)
 
 
-cdef void log_softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                             int manner) noexcept nogil:
+cdef void safe_softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                              int manner) noexcept nogil:
+    # x, sign, scale -> y; the sign is that of all rows
+    softmax_group(like, p, rows, n, threads, (<double*>p[0][1])[0], 2, True)
+
+
+cdef inline void fill(real* y, double value, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(start, n):
+        if real is f32x:
+            (<float*>y)[i] = <float>value
+        else:
+            (<double*>y)[i] = value
+
+
+cdef inline void masked_row(const real* like, Exponents* row, Py_ssize_t count, Py_ssize_t n,
+                            int threads) noexcept nogil:
+    # softmax of the first `count` scores, which stand where it goes, and 0 behind them. Of nothing but -inf, or of
+    # nothing, it is 0 everywhere; with a NaN or +inf it is NaN everywhere.
+    cdef double behind = 0.0
+    if nothing_left(like, row, count):
+        count = 0
+    else:
+        over_sums(like, row, 1, count, threads, False)
+        if count > 0 and element(<const real*>row.y, 0) != element(<const real*>row.y, 0):
+            behind = NAN
+    fill(<real*>row.y, behind, count, n)
+
+
+cdef inline void masked_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                              void (*scores)(real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                              bint masked) noexcept nogil:
+    # x, [mask], scale, how many see -> softmax(x scale + mask) of those, and 0
+    cdef Exponents own[GROUP]
+    cdef Py_ssize_t counts[GROUP]
+    cdef Py_ssize_t r
+    cdef Scores row
+    cdef bint alike = True
+    cdef double first
+    for r in range(rows):
+        first = (<double*>p[r][2 + masked])[0]
+        counts[r] = <Py_ssize_t>max(min(first, <double>n), 0.0)
+        own[r] = exponents_of(like, p[r][3 + masked], p[r][3 + masked], 1.0, 1.0)
+        row = Scores(p[r][0], p[r][1], rounded(like, (<double*>p[r][1 + masked])[0]), 0.0)
+        row.rest = (<double*>p[r][1 + masked])[0] - row.scale if fabs(row.scale) < INFINITY else 0.0
+        map_row(scores, <real*>p[r][3 + masked], &row, counts[r], threads)
+        find_tops(like, &own[r], 1, counts[r], threads)
+        alike = alike and counts[r] == n and fabs(own[r].top) < INFINITY
+    if alike:
+        over_sums(like, own, rows, n, threads, False)
+        return
+    for r in range(rows):
+        masked_row(like, &own[r], counts[r], n, threads)
+
+
+cdef void masked_softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                                int manner) noexcept nogil:
+    masked_group(like, p, rows, n, threads, scaled_block[real], False)
+
+
+cdef void masked_softmax_where_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                                      int manner) noexcept nogil:
+    masked_group(like, p, rows, n, threads, scaled_where_block[real], True)
+
+
+cdef void masked_softmax_plus_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                                     int manner) noexcept nogil:
+    masked_group(like, p, rows, n, threads, scaled_plus_block[real], True)
+
+
+cdef void log_softmax_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads, int manner,
+                            bint safe) noexcept nogil:
     cdef Gradient logs[GROUP]
     cdef Py_ssize_t r
     logsumexp(like, p, logs, rows, n, threads, True)
     for r in range(rows):
         logs[r].streamed = manner & STREAMED
+        if safe and logs[r].value == -INFINITY:
+            logs[r].value = logs[r].rest = 0.0  # every x is -inf, and so is its result
         map_row(less_block[real], <real*>p[r][1], &logs[r], n, threads)
+
+
+cdef void log_softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                             int manner) noexcept nogil:
+    log_softmax_group(like, p, rows, n, threads, manner, False)
+
+
+cdef void safe_log_softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                                  int manner) noexcept nogil:
+    log_softmax_group(like, p, rows, n, threads, manner, True)
 
 
 cdef void logsumexp_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
@@ -180,6 +336,29 @@ cdef void logsumexp_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ss
     logsumexp(like, p, logs, rows, n, threads, False)
     for r in range(rows):
         (<double*>p[r][1])[0] = logs[r].value + logs[r].rest
+
+
+cdef void weighted_logsumexp_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                                    int manner) noexcept nogil:
+    # x, b -> log|sum(b e^x)|, the sign of the sum
+    cdef Weighted own
+    cdef Py_ssize_t r
+    for r in range(rows):
+        own = weighted_of(p[r][0], p[r][1])
+        find_sum(like, &own, n, threads)
+        (<double*>p[r][2])[0] = weighted_log(&own)
+        (<double*>p[r][3])[0] = own.sign
+
+
+cdef void weighted_logsumexp_backward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                                             int manner) noexcept nogil:
+    # x, b, grad -> grad b e^x / sum(b e^x)
+    cdef Weighted own
+    cdef Py_ssize_t r
+    for r in range(rows):
+        own = weighted_of(p[r][0], p[r][1])
+        find_sum(like, &own, n, threads)
+        weighted_slopes(<real*>p[r][3], &own, (<double*>p[r][2])[0], n, threads)
 
 
 cdef void softmax_backward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
@@ -240,17 +419,75 @@ softmin_gufunc = along_axis(
 scaled_softmax_gufunc = along_axis(
     b"scaled_softmax", <void*>scaled_softmax_kernel[f32x], <void*>scaled_softmax_kernel[f64x], b"rs", b"r",
     b"x, scale -> scale softmax(x)")
+masked_softmax_gufunc = along_axis(
+    b"masked_softmax", <void*>masked_softmax_kernel[f32x], <void*>masked_softmax_kernel[f64x], b"rss", b"r",
+    b"x, scale, count -> softmax(x scale) of the first count, and 0")
+masked_softmax_where_gufunc = along_axis(
+    b"masked_softmax_where", <void*>masked_softmax_where_kernel[f32x], <void*>masked_softmax_where_kernel[f64x],
+    b"rbss", b"r", b"x, mask, scale, count -> softmax(x scale where mask) of the first count, and 0")
+masked_softmax_plus_gufunc = along_axis(
+    b"masked_softmax_plus", <void*>masked_softmax_plus_kernel[f32x], <void*>masked_softmax_plus_kernel[f64x], b"rrss",
+    b"r", b"x, mask, scale, count -> softmax(x scale + mask) of the first count, and 0")
 log_softmax_gufunc = along_axis(
     b"log_softmax", <void*>log_softmax_kernel[f32x], <void*>log_softmax_kernel[f64x], b"r", b"r",
     b"x - log(sum(exp(x)))")
 logsumexp_gufunc = along_axis(
     b"logsumexp", <void*>logsumexp_kernel[f32x], <void*>logsumexp_kernel[f64x], b"r", b"s", b"log(sum(exp(x)))")
+safe_softmax_gufunc = along_axis(
+    b"safe_softmax", <void*>safe_softmax_kernel[f32x], <void*>safe_softmax_kernel[f64x], b"rss", b"r",
+    b"x, sign, scale -> scale softmax(sign x), zeros where all of sign x is -inf")
+safe_log_softmax_gufunc = along_axis(
+    b"safe_log_softmax", <void*>safe_log_softmax_kernel[f32x], <void*>safe_log_softmax_kernel[f64x], b"r", b"r",
+    b"x - log(sum(exp(x))), -inf where all of x is")
+weighted_logsumexp_gufunc = along_axis(
+    b"weighted_logsumexp", <void*>weighted_logsumexp_kernel[f32x], <void*>weighted_logsumexp_kernel[f64x], b"rr", b"ss",
+    b"x, b -> log(abs(sum(b exp(x)))), sign")
+weighted_logsumexp_backward_gufunc = along_axis(
+    b"weighted_logsumexp_backward", <void*>weighted_logsumexp_backward_kernel[f32x],
+    <void*>weighted_logsumexp_backward_kernel[f64x], b"rrs", b"r", b"x, b, grad -> grad b exp(x) / sum(b exp(x))")
 softmax_backward_gufunc = along_axis(
     b"softmax_backward", <void*>softmax_backward_kernel[f32x], <void*>softmax_backward_kernel[f64x], b"rrs", b"r",
     b"grad, y, sign -> y (grad - sum(grad y)) sign")
 log_softmax_backward_gufunc = along_axis(
     b"log_softmax_backward", <void*>log_softmax_backward_kernel[f32x], <void*>log_softmax_backward_kernel[f64x], b"rr",
     b"r", b"grad, y -> grad - exp(y) sum(grad)")
+
+
+# What `where` leaves out.
+
+ctypedef fused bits:
+    uint16_t
+    uint32_t
+    uint64_t
+
+
+cdef void keep(bits like, const void* x, const uint8_t* where, const void* otherwise, void* y,
+               Py_ssize_t n) noexcept nogil:
+    # without a branch, which a random mask would have mispredicted
+    cdef bits other = (<const bits*>otherwise)[0], mask
+    cdef Py_ssize_t i
+    for i in range(n):
+        mask = <bits>0 - <bits>(where[i] != 0)
+        (<bits*>y)[i] = ((<const bits*>x)[i] & mask) | (other & ~mask)
+
+
+def kept(np.ndarray x, np.ndarray where, np.ndarray otherwise):
+    """A new array of x, and of the one number `otherwise` where `where` is False. All three are laid out by C, in the
+    byte order of the machine; the latter has the dtype of x, whose elements have 2, 4 or 8 bytes."""
+    cdef np.ndarray y = np.PyArray_EMPTY(np.PyArray_NDIM(x), np.PyArray_DIMS(x), np.PyArray_TYPE(x), 0)
+    cdef const void* x_bytes = np.PyArray_DATA(x)
+    cdef const uint8_t* mask = <const uint8_t*>np.PyArray_DATA(where)
+    cdef const void* other = np.PyArray_DATA(otherwise)
+    cdef void* y_bytes = np.PyArray_DATA(y)
+    cdef Py_ssize_t n = np.PyArray_SIZE(x), size = np.PyArray_ITEMSIZE(x)
+    with nogil:
+        if size == 2:
+            keep(<uint16_t>0, x_bytes, mask, other, y_bytes, n)
+        elif size == 4:
+            keep(<uint32_t>0, x_bytes, mask, other, y_bytes, n)
+        else:
+            keep(<uint64_t>0, x_bytes, mask, other, y_bytes, n)
+    return y
 
 
 # Through the row machine, as NumPy calls them, for those who call from C.

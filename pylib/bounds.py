@@ -103,12 +103,17 @@ ROW_BOUNDS = {
     "normalize_backward": {"float32": 4.0, "float64": 7.0},
     "softmax": {"float32": 4.0, "float64": 6.0},
     "softmax_backward": {"float32": 4.0, "float64": 5.0},
+    "masked_softmax": "softmax",
     "softmin": "softmax",
+    "masked_softmax_backward": {"float32": 5.0, "float64": 6.0},
     "softmin_backward": "softmax_backward",
     "log_softmax": {"float32": 1.5, "float64": 1.5},
     "log_softmax_backward": {"float32": 2.5, "float64": 4.0},
     "logsumexp": {"float32": 1.0, "float64": 4.0},
     "logsumexp_backward": {"float32": 4.0, "float64": 7.0},
+    "rotary_embedding": {"float32": 1.5, "float64": 1.5},
+    "rotary_embedding_backward": "rotary_embedding",
+    "rotary_tables": {"float32": 0.51, "float64": 3.0},
     "cross_entropy": {"float32": 1.5, "float64": 4.0},
     "cross_entropy_with_grad": {"float32": 2.0, "float64": 4.0},
     "cross_entropy_backward": {"float32": 2.0, "float64": 4.0},
@@ -126,7 +131,8 @@ ROW_BOUNDS = {
 }
 CANCELLING = {"rms_norm_backward", "layer_norm", "layer_norm_backward", "batch_norm", "batch_norm_backward",
               "group_norm", "group_norm_backward", "instance_norm", "instance_norm_backward", "normalize_backward",
-              "softmax_backward", "softmin_backward", "log_softmax_backward", "logsumexp", "cross_entropy",
+              "softmax_backward", "masked_softmax_backward", "softmin_backward", "rotary_embedding",
+              "rotary_embedding_backward", "rotary_tables", "log_softmax_backward", "logsumexp", "cross_entropy",
               "cross_entropy_with_grad", "cross_entropy_backward", "binary_cross_entropy_with_logits_backward",
               "prelu_backward"}
 

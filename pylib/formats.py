@@ -10,9 +10,11 @@ from functools import cached_property
 import numpy as np
 
 __all__ = ["BFLOAT16", "BINARY16", "BINARY32", "BINARY64", "FLOAT4_E2M1FN", "FLOAT6_E2M3FN", "FLOAT6_E3M2FN",
-           "FLOAT8_E4M3FN", "FLOAT8_E5M2", "FLOAT8_E8M0FNU", "FORMATS", "Format", "format_named"]
+           "FLOAT8_E3M4", "FLOAT8_E4M3", "FLOAT8_E4M3B11FNUZ", "FLOAT8_E4M3FN", "FLOAT8_E4M3FNUZ", "FLOAT8_E5M2",
+           "FLOAT8_E5M2FNUZ", "FLOAT8_E8M0FNU", "FORMATS", "INT2", "INT4", "INTEGER_FORMATS", "UINT2", "UINT4",
+           "Format", "format_named"]
 
-SPECIALS = ("ieee", "nan", "none")
+SPECIALS = ("ieee", "nan", "none", "fnuz", "integer")
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,13 @@ class Format:
         needs a code of 64.
     bias : int
         What is subtracted from the exponent field.
-    specials : {"ieee", "nan", "none"}
+    specials : {"ieee", "nan", "none", "fnuz", "integer"}
         ``"ieee"``: the highest exponent field holds infinity and the NaNs. ``"nan"``: only the code with all bits
-        set is NaN, and there is no infinity. ``"none"``: every code is a finite number.
+        set is NaN, and there is no infinity. ``"none"``: every code is a finite number. ``"fnuz"``: the code of -0 is
+        the only NaN, and there is no infinity. ``"integer"``: codes are whole numbers of one step, in two's complement
+        where signed; of the fields, exponent and mantissa together count them.
     signed : bool
-        Whether there is a sign bit. An unsigned format has no mantissa here: it is one of powers of two.
+        Whether there is a sign bit. An unsigned format of floats has no mantissa here: it is one of powers of two.
     has_subnormals : bool
         Whether the exponent field 0 holds zero and the subnormals.
     """
@@ -59,6 +63,11 @@ class Format:
             )
         if self.width > 32 and (self.exponent_bits, self.mantissa_bits, self.bias) != (11, 52, 1023):
             raise ValueError(f"{self.name}: the only format of more than 32 bits is binary64")
+        if self.specials == "integer":
+            if self.exponent_bits != 1 or self.width > 8 or not self.has_subnormals or not -8 <= self.bias <= 8:
+                raise ValueError(f"{self.name}: integers have one exponent bit, eight bits at most, zero, and steps of "
+                                 f"2**-14 to 2**8")
+            return
         if self.specials == "ieee" and self.mantissa_bits == 0:
             raise ValueError(f"{self.name}: infinity and NaN need at least one mantissa bit to tell them apart")
         if self.signed != self.has_subnormals or (not self.signed and (self.mantissa_bits or self.specials != "nan")):
@@ -127,6 +136,8 @@ class Format:
         """The code of the NaN that operations make, or None."""
         if self.specials == "ieee":
             return self.infinity_code | 1 << (self.mantissa_bits - 1)
+        if self.specials == "fnuz":
+            return self.sign_bit
         return (1 << (self.exponent_bits + self.mantissa_bits)) - 1 if self.specials == "nan" else None
 
     @property
@@ -135,6 +146,13 @@ class Format:
         if self.specials == "ieee":
             return self.infinity_code - 1
         return (1 << (self.exponent_bits + self.mantissa_bits)) - (2 if self.specials == "nan" else 1)
+
+    @property
+    def smallest_magnitude(self):
+        """The magnitude of the most negative number, as a code without a sign."""
+        if self.specials == "integer":
+            return self.sign_bit
+        return self.largest_code if self.signed else 0
 
     @property
     def exact_limit_code(self):
@@ -182,6 +200,10 @@ class Format:
         if not 0 <= code < 1 << self.width:
             raise ValueError(f"code={code} is not a code of {self.name}; expected 0 to {(1 << self.width) - 1}")
         sign = -1.0 if code & self.sign_bit else 1.0
+        if self.specials == "fnuz" and code == self.nan_code:
+            return math.nan
+        if self.specials == "integer":
+            return math.ldexp(code - 2 * (code & self.sign_bit), 1 - self.bias - self.mantissa_bits)
         magnitude = code & ~self.sign_bit
         if magnitude == self.infinity_code:
             return sign * math.inf
@@ -200,14 +222,20 @@ class Format:
         smaller than all its values becomes the smallest.
         """
         sign = self.sign_bit if negative else 0
+        if self.specials == "integer":
+            steps = min(round(size * Fraction(2) ** (self.bias - 1 + self.mantissa_bits)),
+                        self.smallest_magnitude if negative else self.largest_code)
+            return -steps % (1 << self.width) if negative else steps
         if size == 0 and self.has_subnormals:
-            return sign
+            return 0 if self.specials == "fnuz" else sign
         exponent = max(floor_log2(size), self.smallest_exponent) if size else self.smallest_exponent
         steps = size / Fraction(2) ** (exponent - self.mantissa_bits)
         if self.has_subnormals:
             code = ((exponent - self.smallest_exponent) << self.mantissa_bits) + round(steps)
         else:
             code = exponent - self.smallest_exponent + (steps >= Fraction(3, 2))
+        if self.specials == "fnuz" and not 0 < code <= self.largest_code:
+            return self.nan_code if code else 0
         return sign | min(code, self.largest_code + (self.specials != "none"))
 
 
@@ -222,39 +250,59 @@ BFLOAT16 = Format("bfloat16", 8, 7, 127)
 BINARY32 = Format("binary32", 8, 23, 127)
 BINARY64 = Format("binary64", 11, 52, 1023)
 FLOAT8_E4M3FN = Format("float8_e4m3fn", 4, 3, 7, "nan")
+FLOAT8_E4M3 = Format("float8_e4m3", 4, 3, 7)
+FLOAT8_E3M4 = Format("float8_e3m4", 3, 4, 3)
+FLOAT8_E4M3FNUZ = Format("float8_e4m3fnuz", 4, 3, 8, "fnuz")
+FLOAT8_E5M2FNUZ = Format("float8_e5m2fnuz", 5, 2, 16, "fnuz")
+FLOAT8_E4M3B11FNUZ = Format("float8_e4m3b11fnuz", 4, 3, 11, "fnuz")
 FLOAT8_E5M2 = Format("float8_e5m2", 5, 2, 15)
 FLOAT8_E8M0FNU = Format("float8_e8m0fnu", 8, 0, 127, "nan", signed=False, has_subnormals=False)
 FLOAT6_E3M2FN = Format("float6_e3m2fn", 3, 2, 3, "none")
 FLOAT6_E2M3FN = Format("float6_e2m3fn", 2, 3, 1, "none")
 FLOAT4_E2M1FN = Format("float4_e2m1fn", 2, 1, 1, "none")
 
-FORMATS = (BINARY64, BINARY32, BINARY16, BFLOAT16, FLOAT8_E5M2, FLOAT8_E4M3FN, FLOAT8_E8M0FNU, FLOAT6_E3M2FN,
-           FLOAT6_E2M3FN, FLOAT4_E2M1FN)
+INT4 = Format("int4", 1, 2, -1, "integer")
+UINT4 = Format("uint4", 1, 3, -2, "integer", signed=False)
+INT2 = Format("int2", 1, 0, 1, "integer")
+UINT2 = Format("uint2", 1, 1, 0, "integer", signed=False)
+
+FORMATS = (BINARY64, BINARY32, BINARY16, BFLOAT16, FLOAT8_E5M2, FLOAT8_E4M3FN, FLOAT8_E5M2FNUZ, FLOAT8_E4M3FNUZ,
+           FLOAT8_E4M3B11FNUZ, FLOAT8_E4M3, FLOAT8_E3M4, FLOAT8_E8M0FNU, FLOAT6_E3M2FN, FLOAT6_E2M3FN, FLOAT4_E2M1FN)
+INTEGER_FORMATS = (INT4, UINT4, INT2, UINT2)
 
 _ALIASES = {"float64": BINARY64, "double": BINARY64, "float32": BINARY32, "single": BINARY32, "float16": BINARY16,
             "half": BINARY16, "e5m2": FLOAT8_E5M2, "e4m3fn": FLOAT8_E4M3FN, "e4m3": FLOAT8_E4M3FN,
             "e8m0fnu": FLOAT8_E8M0FNU, "e8m0": FLOAT8_E8M0FNU, "e3m2fn": FLOAT6_E3M2FN, "e3m2": FLOAT6_E3M2FN,
+            "e5m2fnuz": FLOAT8_E5M2FNUZ, "e4m3fnuz": FLOAT8_E4M3FNUZ, "e4m3b11fnuz": FLOAT8_E4M3B11FNUZ,
+            "e3m4": FLOAT8_E3M4,
             "e2m3fn": FLOAT6_E2M3FN, "e2m3": FLOAT6_E2M3FN, "e2m1fn": FLOAT4_E2M1FN, "e2m1": FLOAT4_E2M1FN}
 
 
 def format_named(name):
-    """The format of a name: its own, NumPy's (``float32``) or the short one (``e4m3fn``).
+    """The format of a name: its own, NumPy's (``float32``) or the short one (``e4m3fn``). ``e4m3`` alone is OCP's,
+    which is float8_e4m3fn; the one of that kind with infinities is ``float8_e4m3``.
 
     Raises
     ------
     ValueError
         If no format has that name.
     """
-    known = {format.name: format for format in FORMATS} | _ALIASES
+    known = {format.name: format for format in (*FORMATS, *INTEGER_FORMATS)} | _ALIASES
     if not isinstance(name, str) or name.lower() not in known:
-        raise ValueError(f"{name!r} is not a format; expected one of {', '.join(f.name for f in FORMATS)}")
+        raise ValueError(f"{name!r} is not a format; expected one of "
+                         f"{', '.join(f.name for f in (*FORMATS, *INTEGER_FORMATS))}")
     return known[name.lower()]
 
 
-def format_given(format, optional=True):
-    """A format that was given as such or by its name, None as None; an error where it is something else."""
-    if isinstance(format, Format) or (format is None and optional):
-        return format
+def format_given(format, optional=True, integers=False):
+    """A format that was given as such or by its name, None as None; an error where it is something else, or one of
+    integers where these are not taken."""
     if isinstance(format, str):
-        return format_named(format)
-    raise TypeError(f"format is a Format or the name of one; got {format!r:.60}")
+        format = format_named(format)
+    if format is None and optional:
+        return None
+    if not isinstance(format, Format):
+        raise TypeError(f"format is a Format or the name of one; got {format!r:.60}")
+    if format.specials == "integer" and not integers:
+        raise ValueError(f"{format.name} is a format of integers; expected one of floating-point numbers")
+    return format

@@ -2,89 +2,49 @@
 
 Imported only when asked: ``from lanewise import torch as lt``. Each function takes CPU tensors of float16, bfloat16,
 float32 or float64 and gives the bits of the function of `lanewise` with the same name. The operators are also
-``torch.ops.lanewise.silu`` and so on. No gradient of a gradient is published.
+``torch.ops.lanewise.silu`` and so on. What stands between PyTorch and the kernels is C++ that is compiled at the first
+import, against the headers that PyTorch installs; where there is no compiler it is Python, with the same results and
+slower. `operators()` says which of the two it is. No gradient of a gradient is published.
 """
 
-import operator
+import operator as _operator
 
 import torch
 from torch import Tensor
 
+from . import embedding as _embedding
 from . import functions as _functions
+from .embedding.torch_operators import CPP as _CPP
+from .embedding.torch_operators import define as _define
+from .embedding.torch_operators import elementwise as _elementwise
+from .embedding.torch_operators import filled as _filled
+from .embedding.torch_operators import new as _new
+from .embedding.torch_operators import over_a_batch as _over_a_batch
+from .embedding.torch_operators import same_shape as _same_shape
+from .embedding.torch_operators import shared as _shared
 from .functions.table import FUNCTIONS as _TABLE
-from .kernels import activations as _kernels
 from .kernels import interface as _interface
 
-__all__ = []
+__all__ = ["operators"]
 
-_LIBRARY = torch.library.Library("lanewise", "DEF")
-_DTYPES = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
 _PLAIN = (Tensor, torch.nn.Parameter)
-# name: parameters with their defaults
-_PARAMETRIC = {
-    "celu": {"alpha": 1.0}, "elu": {"alpha": 1.0}, "hardshrink": {"lambd": 0.5},
-    "hardtanh": {"min_val": -1.0, "max_val": 1.0}, "leaky_relu": {"negative_slope": 0.01}, "softplus": {"beta": 1.0},
-    "softshrink": {"lambd": 0.5}, "squareplus": {"b": 4.0}, "swish": {"beta": 1.0},
-}
 _ALONG_DIM = ("softmax", "log_softmax")
 _GATES = ("geglu", "reglu", "swiglu")
 _NORMS = {"rms_norm": (("weight",), 1e-6), "layer_norm": (("weight", "bias"), 1e-5)}
 
 
-def _bfloat16():
-    try:
-        from ml_dtypes import bfloat16
-    except ImportError:
-        raise TypeError("lanewise.torch needs ml_dtypes for tensors of bfloat16: pip install ml_dtypes") from None
-    return bfloat16
+def operators():
+    """Return what the operators are made of: ``"C++"``, or ``"Python"`` where nothing compiles it.
+
+    Returns
+    -------
+    str
+        It is decided at import, for the life of the process.
+    """
+    return "Python" if _CPP is None else "C++"
 
 
-def _shared(name, tensor):
-    """A tensor as an array that shares its memory."""
-    if tensor.device.type != "cpu" or tensor.dtype not in _DTYPES:
-        raise TypeError(f"lanewise.torch.{name} expected a CPU tensor of float16, bfloat16, float32 or float64; got "
-                        f"one of {str(tensor.dtype).removeprefix('torch.')} on {tensor.device}")
-    if tensor.dtype == torch.bfloat16:
-        return tensor.detach().view(torch.int16).numpy().view(_bfloat16())
-    return tensor.detach().numpy()
-
-
-def _new(like):
-    return torch.empty_like(like)
-
-
-def _same_shape(name, first, *others):
-    for other in others:
-        if other.shape != first.shape or other.dtype != first.dtype:
-            raise ValueError(f"lanewise.torch.{name} expected tensors of one shape and dtype; got "
-                             f"{tuple(first.shape)} {first.dtype} and {tuple(other.shape)} {other.dtype}")
-
-
-def _filled(name, function, outputs, *operands):
-    """Tensors that a function fills: each of the shape of an operand."""
-    made = [_new(like) for like in outputs]
-    arrays = tuple(_shared(name, y) for y in made)
-    function(*(_shared(name, x) for x in operands), out=arrays if len(made) > 1 else arrays[0])
-    return tuple(made) if len(made) > 1 else made[0]
-
-
-def _no_second_derivative(name):
-    def backward(ctx, *grads):
-        raise NotImplementedError(f"lanewise.torch.{name} has no derivative: Lanewise has no second derivatives")
-
-    return backward
-
-
-def _operator(name, schema, run, like, backward, keep):
-    """Define an operator and its gradient: `run` on the CPU, `like` for its fake tensors."""
-    _LIBRARY.define(f"{name}{schema}")
-    _LIBRARY.impl(name, run, "CPU")
-    torch.library.register_fake(f"lanewise::{name}", like, lib=_LIBRARY)
-    torch.library.register_autograd(f"lanewise::{name}", backward, setup_context=keep, lib=_LIBRARY)
-    return getattr(torch.ops.lanewise, name).default
-
-
-def _publish(name, function, text, parameters=""):
+def _publish(name, function, text, parameters="", returns="Of its shape and dtype, laid out as it is."):
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"""{text}
 
@@ -98,7 +58,7 @@ def _publish(name, function, text, parameters=""):
     Returns
     -------
     Tensor
-        Of its shape and dtype, laid out as it is.
+        {returns}
 
     Raises
     ------
@@ -117,11 +77,11 @@ def _function(op, signature, operands):
     return namespace["function"]
 
 
-def _one_tensor(name, parameters, kinds="float"):
+def _one_tensor(name, kinds, entry=None):
     """An operator on one tensor and numbers, and its backward."""
     forward, backward = getattr(_functions, name), getattr(_functions, f"{name}_backward")
-    takes_output = name in _ALONG_DIM or _TABLE[name].takes == "y"
-    numbers_of = "".join(f", {kinds} {key}" for key in parameters)
+    takes_output = name in _ALONG_DIM or entry.takes == "y"
+    numbers_of = "".join(f", {kind} {key}" for key, kind in kinds.items())
 
     def run(x, *numbers):
         return _filled(name, lambda x, out: forward(x, *numbers, out=out), [x], x)
@@ -131,19 +91,22 @@ def _one_tensor(name, parameters, kinds="float"):
         return _filled(f"{name}_backward", lambda grad, saved, out: backward(grad, saved, *numbers, out=out), [saved],
                        grad, saved)
 
-    def keep(ctx, inputs, output):
-        ctx.save_for_backward(output if takes_output else inputs[0])
-        ctx.numbers = inputs[1:]
-
-    op_backward = _operator(
-        f"{name}_backward", f"(Tensor grad, Tensor {'y' if takes_output else 'x'}{numbers_of}) -> Tensor",
-        run_backward, lambda grad, saved, *numbers: _new(saved), _no_second_derivative(f"{name}_backward"),
-        lambda ctx, inputs, output: None)
-
-    def gradient(ctx, grad):
-        return op_backward(grad, *ctx.saved_tensors, *ctx.numbers), *([None] * len(ctx.numbers))
-
-    return _operator(name, f"(Tensor x{numbers_of}) -> Tensor", run, lambda x, *numbers: _new(x), gradient, keep)
+    compiled = False
+    if entry is not None:
+        scalar, count = "_scalar" if kinds else "", len(kinds)
+        of_slope = sum(parameter.in_slope for parameter in entry.parameters.values())
+        compiled = _elementwise(name, f"{entry.ufunc or name}{scalar}", (1, count, 1, count, 0), entry)
+        _elementwise(f"{name}_backward", f"{entry.backward_ufunc or f'{entry.ufunc or name}_backward'}{scalar}",
+                     (2, of_slope, 1, count, 1), entry)
+    saved = "y" if takes_output else "x"
+    _define(f"{name}_backward", f"(Tensor grad, Tensor {saved}{numbers_of}) -> Tensor",
+            None if compiled else run_backward, lambda grad, saved, *numbers: _new(saved))
+    op = _define(name, f"(Tensor x{numbers_of}) -> Tensor", None if compiled else run, lambda x, *numbers: _new(x),
+                 f"{name}_backward", takes_output)
+    if entry is not None:
+        _over_a_batch(name)
+        _over_a_batch(f"{name}_backward")
+    return op
 
 
 def _needs_no_operator(x):
@@ -153,9 +116,14 @@ def _needs_no_operator(x):
             and not torch._C._are_functorch_transforms_active())
 
 
-def _activation(name):
-    op, ufunc = _one_tensor(name, {}), getattr(_functions, name)
-    addresses = {torch.float32: _address(f"{name}_float32"), torch.float64: _address(f"{name}_float64")}
+def _activation(name, entry):
+    op = _one_tensor(name, {}, entry)
+    if _CPP is not None:
+        _publish(name, _function(op, "x", "x"), f"{name}, elementwise.")
+        return
+    ufunc = getattr(_functions, name)
+    addresses = {torch.float32: _embedding.address(f"{name}_float32"),
+                 torch.float64: _embedding.address(f"{name}_float64")}
     call, small, empty = _interface.call_flat, _interface.SMALL, torch.empty_like
 
     def function(x):
@@ -172,23 +140,20 @@ def _activation(name):
     _publish(name, function, f"{name}, elementwise.")
 
 
-def _address(name):
-    return _interface.address_in(_kernels.__pyx_capi__[name])
-
-
-def _parametric(name, parameters):
-    op = _one_tensor(name, parameters)
-    listed = ", ".join(f"{key}={value}" for key, value in parameters.items())
-    text = "".join(f"\n    {key} : float\n        As of `lanewise.{name}`." for key in parameters)
-    _publish(name, _function(op, f"x, {listed}", ", ".join(["x", *parameters])),
+def _parametric(name, entry):
+    op = _one_tensor(name, dict.fromkeys(entry.parameters, "float"), entry)
+    listed = ", ".join(key if parameter.default is None else f"{key}={parameter.default}"
+                       for key, parameter in entry.parameters.items())
+    text = "".join(f"\n    {key} : float\n        As of `lanewise.{name}`." for key in entry.parameters)
+    _publish(name, _function(op, f"x, {listed}", ", ".join(["x", *entry.parameters])),
              f"{name}, elementwise, with its parameters.", text)
 
 
 def _along_dim(name):
-    op = _one_tensor(name, {"dim": -1}, "int")
+    op = _one_tensor(name, {"dim": "int"})
 
     def function(x, dim=-1):
-        return op(x, operator.index(dim))
+        return op(x, _operator.index(dim))
 
     _publish(name, function, f"{name} along a dimension.", "\n    dim : int\n        Along which.")
 
@@ -202,37 +167,36 @@ def _gate(name):
 
     def run_backward(grad, gate, up):
         _same_shape(f"{name}_backward", gate, grad, up)
-        return _filled(f"{name}_backward", backward, [gate, up], grad, gate, up)
+        return _filled(f"{name}_backward", backward, [gate, gate], grad, gate, up)
 
-    op_backward = _operator(
-        f"{name}_backward", "(Tensor grad, Tensor gate, Tensor up) -> (Tensor, Tensor)", run_backward,
-        lambda grad, gate, up: (_new(gate), _new(up)), _no_second_derivative(f"{name}_backward"),
-        lambda ctx, inputs, output: None)
-    op = _operator(name, "(Tensor gate, Tensor up) -> Tensor", run, lambda gate, up: _new(gate),
-                   lambda ctx, grad: op_backward(grad, *ctx.saved_tensors),
-                   lambda ctx, inputs, output: ctx.save_for_backward(*inputs))
+    compiled = _elementwise(name, name, (2, 0, 1, 0, 0))
+    _elementwise(f"{name}_backward", f"{name}_backward", (3, 0, 2, 0, 1))
+    _define(f"{name}_backward", "(Tensor grad, Tensor gate, Tensor up) -> (Tensor, Tensor)",
+            None if compiled else run_backward, lambda grad, gate, up: (_new(gate), _new(gate)))
+    op = _define(name, "(Tensor gate, Tensor up) -> Tensor", None if compiled else run, lambda gate, up: _new(gate),
+                 f"{name}_backward")
+    _over_a_batch(name)
+    _over_a_batch(f"{name}_backward")
+    _publish(name, _function(op, "x, up", "x, up"), f"{name}: x is the gate.",
+             "\n    up : Tensor\n        What it opens for; as x.")
 
-    def function(x, up):
-        return op(x, up)
 
-    _publish(name, function, f"{name}: x is the gate.", "\n    up : Tensor\n        What it opens for; as x.")
+def _arrays(name, given):
+    return [None if tensor is None else _shared(name, tensor) for tensor in given]
 
 
 def _norm(name, affine, eps):
     forward, backward = getattr(_functions, name), getattr(_functions, f"{name}_backward")
     optional = "".join(f", Tensor? {of}" for of in affine)
 
-    def arrays(of, given):
-        return [None if tensor is None else _shared(of, tensor) for tensor in given]
-
     def run(x, *arguments):
-        return _filled(name, lambda x, out: forward(x, *arrays(name, arguments[:-1]), eps=arguments[-1], out=out), [x],
-                       x)
+        return _filled(name, lambda x, out: forward(x, *_arrays(name, arguments[:-1]), eps=arguments[-1], out=out),
+                       [x], x)
 
     def run_backward(grad, x, *arguments):
         _same_shape(f"{name}_backward", x, grad)
         grad_x, given, filled = _new(x), arguments[:-1], []
-        found = backward(*arrays(name, (grad, x, *given)), eps=arguments[-1], out=_shared(name, grad_x))[1:]
+        found = backward(*_arrays(name, (grad, x, *given)), eps=arguments[-1], out=_shared(name, grad_x))[1:]
         for tensor, array in zip(given, found, strict=True):
             filled.append(_new(x[:0]) if tensor is None else _new(tensor))
             if tensor is not None:
@@ -243,33 +207,98 @@ def _norm(name, affine, eps):
         return _new(x), *(_new(x[:0]) if tensor is None else _new(tensor) for tensor in arguments[:-1])
 
     grads = ", ".join(["Tensor"] * (len(affine) + 1))
-    op_backward = _operator(
-        f"{name}_backward", f"(Tensor grad, Tensor x{optional}, float eps) -> ({grads})", run_backward,
-        like_backward, _no_second_derivative(f"{name}_backward"), lambda ctx, inputs, output: None)
-
-    def keep(ctx, inputs, output):
-        ctx.save_for_backward(*inputs[:-1])
-        ctx.eps = inputs[-1]
-
-    def gradient(ctx, grad):
-        grads = op_backward(grad, *ctx.saved_tensors, ctx.eps)
-        return *(None if saved is None else of for of, saved in zip(grads, ctx.saved_tensors, strict=True)), None
-
-    op = _operator(name, f"(Tensor x{optional}, float eps) -> Tensor", run, lambda x, *arguments: _new(x),
-                   gradient, keep)
+    _define(f"{name}_backward", f"(Tensor grad, Tensor x{optional}, float eps) -> ({grads})", run_backward,
+            like_backward)
+    op = _define(name, f"(Tensor x{optional}, float eps) -> Tensor", run, lambda x, *arguments: _new(x),
+                 f"{name}_backward")
     text = "".join(f"\n    {of} : Tensor, optional\n        Of the length of a row." for of in affine)
     signature = ", ".join(["x", *(f"{of}=None" for of in affine), "*", f"eps={eps}"])
     _publish(name, _function(op, signature, ", ".join(["x", *affine, "eps"])), f"{name} over the last dimension.",
              f"{text}\n    eps : float\n        As of `lanewise.{name}`.")
 
 
-for _name in [name for name, entry in _TABLE.items() if entry.slope and not entry.parameters]:
-    _activation(_name)
-for _name, _parameters in _PARAMETRIC.items():
-    _parametric(_name, _parameters)
+def _prelu():
+    def run(x, weight):
+        return _filled("prelu", lambda x, weight, out: _functions.prelu(x, weight, out=out), [x], x, weight)
+
+    def run_backward(grad, x, weight):
+        _same_shape("prelu_backward", x, grad)
+        grads = (_new(x), _new(weight))
+        for tensor, array in zip(grads, _functions.prelu_backward(*_arrays("prelu_backward", (grad, x, weight))),
+                                 strict=True):
+            _shared("prelu_backward", tensor)[...] = array
+        return grads
+
+    _define("prelu_backward", "(Tensor grad, Tensor x, Tensor weight) -> (Tensor, Tensor)", run_backward,
+            lambda grad, x, weight: (_new(x), _new(weight)))
+    op = _define("prelu", "(Tensor x, Tensor weight) -> Tensor", run, lambda x, weight: _new(x), "prelu_backward")
+
+    def function(x, weight):
+        if weight.dim() > 1 or (weight.numel() != 1 and weight.numel() != (x.shape[1] if x.dim() > 1 else 1)):
+            raise ValueError("lanewise.torch.prelu expected a weight of one number, or of one for each channel at "
+                             f"dimension 1 of x; got {tuple(weight.shape)} for x of {tuple(x.shape)}")
+        return op(x, weight.reshape(-1, *[1] * (x.dim() - 2)) if x.dim() > 1 else weight.reshape(()))
+
+    _publish("prelu", function, "prelu, elementwise, with one slope, or one for each channel at dimension 1.",
+             "\n    weight : Tensor\n        The slope where x <= 0: of shape (1,) or (channels,).")
+
+
+def _cross_entropy():
+    takes = ("(Tensor {}logits, Tensor target, Tensor? weight, int ignore_index, str reduction, float label_smoothing, "
+             "float z_loss) -> Tensor")
+
+    def keywords(name, logits, target, weight, ignore_index, reduction, label_smoothing, z_loss):
+        probabilities = target.dtype.is_floating_point
+        return {"target": _shared(name, target) if probabilities else target.numpy(),
+                "weight": None if weight is None else _shared(name, weight), "reduction": reduction,
+                "label_smoothing": label_smoothing, "z_loss": z_loss, "axis": min(1, logits.dim() - 1),
+                "ignore_index": None if probabilities else ignore_index}
+
+    def run(logits, *arguments):
+        array = _shared("cross_entropy", logits)
+        y = like(logits, *arguments)
+        _shared("cross_entropy", y)[...] = _functions.cross_entropy(array, **keywords("cross_entropy", logits,
+                                                                                      *arguments))
+        return y
+
+    def like(logits, target, weight, ignore_index, reduction, *numbers):
+        dim = min(1, logits.dim() - 1)
+        return logits.new_empty(logits.shape[:dim] + logits.shape[dim + 1:] if reduction == "none" else ())
+
+    def run_backward(grad, logits, *arguments):
+        grad_logits = _new(logits)
+        given = keywords("cross_entropy_backward", logits, *arguments)
+        _functions.cross_entropy_backward(*_arrays("cross_entropy_backward", (grad, logits)), **given,
+                                          out=_shared("cross_entropy_backward", grad_logits))
+        return grad_logits
+
+    _define("cross_entropy_backward", takes.replace("{}", "grad, Tensor "), run_backward,
+            lambda grad, logits, *arguments: _new(logits))
+    op = _define("cross_entropy", takes.replace("{}", ""), run, like, "cross_entropy_backward")
+
+    def function(x, target, weight=None, *, ignore_index=-100, reduction="mean", label_smoothing=0.0, z_loss=0.0):
+        if torch.is_grad_enabled() and (target.requires_grad or (weight is not None and weight.requires_grad)):
+            raise NotImplementedError("lanewise.torch.cross_entropy has a gradient for its logits alone: detach() the "
+                                      "target and the weight")
+        return op(x, target, weight, ignore_index, reduction, label_smoothing, z_loss)
+
+    _publish("cross_entropy", function, "cross_entropy of logits, whose classes are at dimension 1 (of one row at 0).",
+             "\n    target : Tensor\n        Integers of the shape of x without its classes, or probabilities of the "
+             "shape of x.\n    weight : Tensor, optional\n        Of shape (classes,).\n"
+             "    ignore_index, reduction, label_smoothing, z_loss\n        As of `lanewise.cross_entropy`.",
+             "Of the dtype of x: one number, or with reduction=\"none\" one for each target.")
+
+
+for _name, _entry in _TABLE.items():
+    if _entry.slope and not _entry.parameters:
+        _activation(_name, _entry)
+    elif _entry.slope and _name != "prelu":
+        _parametric(_name, _entry)
 for _name in _ALONG_DIM:
     _along_dim(_name)
 for _name in _GATES:
     _gate(_name)
 for _name, (_affine, _eps) in _NORMS.items():
     _norm(_name, _affine, _eps)
+_prelu()
+_cross_entropy()

@@ -3,7 +3,8 @@ pages share. A call takes its operands and `out` (None, or an array for each out
 results as a tuple.
 
 Kinds of operands: r has the shape of the first, which is (rows, length), or for channels (batch, channels, ...);
-v a number for each element of a row; c a number a channel; s one a row, and S one a batch and channel; t a class a row.
+v a number for each element of a row, h one for each pair of them;
+b a boolean for each number; c a number a channel; s one a row, and S one a batch and channel; t a class a row.
 """
 
 import lanewise as lw
@@ -32,13 +33,26 @@ def losses(function, **keywords):
 
 ALONG = {
     "softmax": ("r", one(lw.softmax)),
+    "softmax, safe": ("r", one(lw.softmax, safe=True)),
+    "softmax, where": ("r", lambda x, out: (lw.softmax(x, where=np.arange(x.shape[-1]) % 3 != 1, out=out and out[0]),)),
     "softmin": ("r", one(lw.softmin)),
     "log_softmax": ("r", one(lw.log_softmax)),
+    "log_softmax, safe": ("r", one(lw.log_softmax, safe=True)),
+    "masked_softmax": ("r", one(lw.masked_softmax, scale=0.3)),
+    "masked_softmax, where": ("rb", one(lw.masked_softmax, scale=0.3)),
+    "masked_softmax, plus": ("rr", one(lw.masked_softmax, scale=0.3)),
+    "masked_softmax_backward": ("rr", one(lw.masked_softmax_backward, scale=0.3)),
+    "rotary_embedding": ("rhh", one(lw.rotary_embedding)),
+    "rotary_embedding, interleaved": ("rhh", one(lw.rotary_embedding, interleaved=True)),
+    "rotary_embedding_backward": ("rhh", one(lw.rotary_embedding_backward)),
     "logsumexp": ("r", lambda x, out: (lw.logsumexp(x),)),
+    "logsumexp, b": ("rr", lambda x, b, out: lw.logsumexp(x, b=b, return_sign=True)),
     "softmax_backward": ("rr", one(lw.softmax_backward)),
     "softmin_backward": ("rr", one(lw.softmin_backward)),
     "log_softmax_backward": ("rr", one(lw.log_softmax_backward)),
     "logsumexp_backward": ("sr", one(lw.logsumexp_backward)),
+    "logsumexp_backward, b": ("srr", lambda grad, x, b, out: (
+        lw.logsumexp_backward(grad, x, b=b, out=out and out[0]),)),
     "rms_norm": ("rv", some(lw.rms_norm, return_stats=True)),
     "rms_norm_backward": ("rrv", some(lw.rms_norm_backward)),
     "rms_norm_backward, rstd": ("rrvs", with_statistics(lw.rms_norm_backward)),
@@ -50,8 +64,11 @@ ALONG = {
     "add_rms_norm": ("rrv", lambda *operands, out: lw.add_rms_norm(*operands, out=out, return_stats=True)),
     "normalize": ("r", one(lw.normalize)),
     "normalize, p = 1": ("r", one(lw.normalize, p=1)),
+    "normalize, p = 3": ("r", one(lw.normalize, p=3)),
+    "normalize, p = -inf": ("r", one(lw.normalize, p=-np.inf)),
     "normalize_backward": ("rr", one(lw.normalize_backward)),
     "normalize_backward, p = 1": ("rr", one(lw.normalize_backward, p=1)),
+    "normalize_backward, p = 3": ("rr", one(lw.normalize_backward, p=3)),
     "cross_entropy": ("rt", losses(lw.cross_entropy, label_smoothing=0.1, z_loss=1e-4)),
     "cross_entropy_with_grad": ("rt", some(lw.cross_entropy_with_grad, z_loss=1e-4, reduction="none")),
     "cross_entropy_with_grad, smoothed": ("rt", some(lw.cross_entropy_with_grad, label_smoothing=0.1,
@@ -82,7 +99,7 @@ CHANNELS = {
 }
 EVERY = {**ALONG, **CHANNELS}
 TWO_OUTPUTS = {"add_rms_norm"}
-NO_OUT = {"logsumexp", "cross_entropy", "cross_entropy, weighted", "nll_loss"}
+NO_OUT = {"logsumexp", "logsumexp, b", "cross_entropy", "cross_entropy, weighted", "nll_loss"}
 
 
 def operands(name, shape, dtype, seed=0):
@@ -93,6 +110,8 @@ def operands(name, shape, dtype, seed=0):
     made = {
         "r": lambda: rng.standard_normal(shape).astype(dtype),
         "v": lambda: rng.standard_normal(shape[-1]).astype(vectors),
+        "h": lambda: rng.standard_normal(shape[-1] // 2).astype(vectors),
+        "b": lambda: rng.random(shape) < 0.7,
         "c": lambda: rng.uniform(0.5, 2, shape[1]),
         "s": lambda: rng.uniform(0.5, 2, shape[0]),
         "S": lambda: rng.uniform(0.5, 2, shape[:2]),

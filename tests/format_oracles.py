@@ -61,14 +61,17 @@ def searched(x, format, rounding, overflow):
     if rounding == "nearest":
         odd = below % 2 == 1 if format.signed else True
         up = (rest > missing) | ((rest == missing) & odd & (rest > 0))
+    elif rounding == "half_away":
+        up = (rest >= missing) & (rest > 0)
     else:
-        up = (rest > 0) & {"zero": False, "up": x > 0, "down": x < 0}[rounding]
+        up = (rest > 0) & {"zero": False, "odd": below % 2 == 0, "up": x > 0, "down": x < 0}[rounding]
     code = below + (up & (below < values.size - 1))
-    leads_away = {"nearest": True, "zero": False, "up": x > 0, "down": x < 0}[rounding] | np.isinf(x)
+    leads_away = {"nearest": True, "half_away": True, "zero": False, "odd": False, "up": x > 0,
+                  "down": x < 0}[rounding] | np.isinf(x)
     limit = values.size - 1 if overflow == "ieee" and format.specials != "none" else values.size - 2
     code = np.minimum(code, np.where(leads_away, limit, values.size - 2))
     if format.signed:
-        return code | np.where(np.signbit(x), format.sign_bit, 0)
+        return code | np.where(np.signbit(x) & ((code > 0) | (format.specials != "fnuz")), format.sign_bit, 0)
     return np.where(x < 0, format.nan_code, np.where(x > 0, code, 0 if overflow == "saturate" else format.nan_code))
 
 

@@ -161,6 +161,12 @@ def of_numbers(n):
         yield "encode", (lambda x, format=format: ieee754.encode(x, format), [numbers])
         yield "rounding_error", (lambda x, format=format: ieee754.rounding_error(x, format), [numbers])
     yield "encode", (lambda x: ieee754.encode(x, "e5m2", rounding="stochastic", seed=1), [numbers.astype(np.float32)])
+    for name in ("mxfp8_e4m3", "mxint8", "nvfp4"):
+        for x in numbers.astype(np.float32), numbers.astype(np.float64):
+            codes, scales, *_ = ieee754.mx_encode(x, name)
+            yield "mx_encode", (lambda x, name=name: ieee754.mx_encode(x, name), [x])
+            yield "mx_decode", (lambda codes, scales, name=name, dtype=x.dtype: ieee754.mx_decode(
+                codes, scales, name, dtype=dtype), [codes, scales])
     yield "field_statistics", (lambda x: list(ieee754.field_statistics(x).classes.values()), [numbers])
     for dtype in oracles.DTYPES:
         x = np.random.default_rng(n).standard_normal(n).astype(oracles.dtype_named(dtype))
@@ -217,7 +223,8 @@ def of_learning(n):
 
 
 def of_pairs(n):
-    """Losses of pairs of numbers by name: their call, and its operands for n pairs."""
+    """Losses of pairs of numbers by name, and tables for pairs: their call, and its operands for n pairs."""
+    yield "rotary_tables", (lambda at: np.stack(lw.rotary_tables(at, 2 * n)), [np.arange(3.0)])
     for dtype in (np.float32, np.float64):
         x, target, grad = np.random.default_rng(n).uniform(0.1, 0.9, (3, 2, n)).astype(dtype)
         for name in ("mse", "l1", "huber", "binary_cross_entropy_with_logits"):

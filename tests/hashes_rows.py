@@ -42,6 +42,16 @@ def row_functions(x, grad, weight, bias, target):
     yield "logsumexp", lw.logsumexp(x)
     yield "softmax_backward", lw.softmax_backward(grad, y)
     yield "softmin_backward", lw.softmin_backward(grad, y)
+    yield "masked_softmax causal", lw.masked_softmax(x, scale=0.3, causal=True, offset=x.shape[-1] // 2)
+    yield "masked_softmax where", lw.masked_softmax(x, grad > 0, 0.3)
+    yield "masked_softmax plus", lw.masked_softmax(x, grad, 0.3)
+    yield "masked_softmax_backward", lw.masked_softmax_backward(grad, y, 0.3)
+    cos, sin = lw.rotary_tables(np.arange(len(x)), x.shape[-1] // 2 * 2)
+    yield "rotary_tables", (cos, sin)
+    for interleaved in False, True:
+        yield f"rotary_embedding {interleaved}", lw.rotary_embedding(x, cos, sin, interleaved=interleaved)
+        yield f"rotary_embedding_backward {interleaved}", lw.rotary_embedding_backward(
+            grad, cos, sin, interleaved=interleaved)
     yield "log_softmax_backward", lw.log_softmax_backward(grad, lw.log_softmax(x))
     yield "logsumexp_backward", lw.logsumexp_backward(grad[..., 0].copy(), x)
     yield "cross_entropy", lw.cross_entropy(x, target, label_smoothing=0.1, z_loss=1e-3, reduction="none")

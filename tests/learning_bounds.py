@@ -2,6 +2,7 @@
 
 import numpy as np
 from lanewise.bounds import LEARNING_BOUNDS
+from lanewise.measure.ulps import errors
 
 RNG = np.random.default_rng(5)
 FLOATS = [np.float32, np.float64]
@@ -16,9 +17,7 @@ def wide(x):
     return np.asarray(x).astype(WIDER[np.asarray(x).dtype])
 
 
-def assert_within(name, found, exact, terms=0.0):
+def assert_within(name, found, exact, terms=None):
     """The bound that the table promises, in ULP of the exact result or of the largest term."""
-    unit = np.spacing(np.maximum(np.abs(exact), np.abs(terms)).astype(found.dtype))
-    bound = LEARNING_BOUNDS[name][found.dtype.name]
-    worst = np.max(np.abs(found.astype(exact.dtype) - exact) / unit, initial=0)
-    assert worst <= bound
+    found, exact = np.asarray(found), np.asarray(exact)
+    assert errors(found, exact, found.dtype.name, terms).max(initial=0) <= LEARNING_BOUNDS[name][found.dtype.name]

@@ -172,7 +172,7 @@ class Case:
                             self.array((self.one_of([1, 2, 5]),), "d")])
 
     def format(self):
-        return self.one_of([None, *lw.ieee754.FORMATS, "binary16", "e4m3"])
+        return self.one_of([None, *lw.ieee754.FORMATS, "binary16", "e4m3", "int4", "uint2", "mxfp4", "mxint8", "nvfp4"])
 
 
 def _numbers_of(case):
@@ -215,7 +215,11 @@ ALONG = {
     "ignore_index": _option(None, None, 0, -100, 2**70),
     "p": _option(1, 2, 1.0, 2.0), "algorithm": _option("shifted", "two_pass", "one_pass"),
     "training": _option(True, False), "return_stats": _option(True, False), "num_groups": _count(8, 16, 33),
-    "n": _count(1, 2), "mode": _option("stdout", "dicts"), "delta": _numbers_of,
+    "n": _count(1, 2), "mode": _option("stdout", "dicts"), "delta": _numbers_of, "scale": _numbers_of,
+    "mask": lambda case: case.one_of([None, case.rng.random(case.shape) < 0.5, case.row(), case.vector()]),
+    "causal": _option(True, False), "offset": _count(1, 5), "interleaved": _option(True, False), "base": _numbers_of,
+    "positions": lambda case: case.array(case.shape[:-1], "i8"), "dtype": _option("f", "d", "e"),
+    **dict.fromkeys(("cos", "sin"), lambda case: case.array((case.shape[-1] // 2 if case.shape else 1,), "f")),
 }
 CHANNELS = {**ALONG, **dict.fromkeys(("weight", "bias", "mean", "rstd", "running_mean", "running_var"), Case.channel)}
 KEYWORDS = {"where": lambda case: case.one_of([True, case.rng.random(case.shape) < 0.5, 1]), "out": Case.out,
@@ -226,13 +230,15 @@ FIELDS = {
     **dict.fromkeys(("x", "codes", "a", "b", "packed_codes", "sign", "exponent", "mantissa"), lambda case: case.array(
         case.shape, case.one_of([case.dtype, "u1", "u2", "u4", "u8", "i8", "e"]))),
     "format": Case.format, "formats": lambda case: case.one_of([None, [Case.format(case)], ["binary16"], []]),
-    "dtype": _option(None, "f", "d", "e"), "rounding": _option("nearest", "zero", "up", "down", "stochastic"),
+    "dtype": _option(None, "f", "d", "e"),
+    "rounding": _option("nearest", "half_away", "zero", "odd", "up", "down", "stochastic"),
     "overflow": _option("ieee", "saturate"), "seed": lambda case: case.one_of([None, 0, 7, np.random.default_rng(1)]),
     "packed": lambda case: case.one_of([True, False, False]), "n": lambda case: case.one_of([None, None, 1, 2, 7]),
     "value": _option(0.1, 1, "0.1", "2**-3", "nan", "1/3", np.float16(3), np.inf, decimal.Decimal("0.1"),
                      np.longdouble(2)),
     "text": _option("0.1", "-1e-3", "1/0", "0x1p3", "2**9", "inf", "1e999999", ""),
-    "name": _option("binary16", "float32", "e4m3", "no"),
+    "name": _option("binary16", "float32", "e4m3", "no"), "tensor_scale": _option(None, None, 1.0, 0.0),
+    "scales": lambda case: case.array((*case.shape[:-1], 1), "u1"),
 }
 GENOMES = {
     **dict.fromkeys(("genomes", "a", "b", "population"), Case.genomes), "rate": Case.rate,

@@ -24,6 +24,6 @@ def run(**options):
 
 
 def same(a, b):
-    names = [name for name in a.history.dtype.names if name not in ("seconds", "accuracy")]
+    names = [name for name in a.history.dtype.names if name not in ("seconds", "accuracy", "held_out_loss")]
     return (a.genome.tobytes() == b.genome.tobytes() and a.population.tobytes() == b.population.tobytes()
             and a.loss == b.loss and (a.history[names] == b.history[names]).all())

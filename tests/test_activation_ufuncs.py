@@ -25,12 +25,12 @@ from elementwise import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lanewise.bounds import BOUNDS, bound
+from lanewise.functions.table import FUNCTIONS, usual
 from lanewise.measure import accuracy, oracles
 from lanewise.measure.oracles import ORACLES
 
-NOT_SHORT = {  # parameters that no 16-bit format holds
-    "leaky_relu": (0.013,), "prelu": (-0.37,), "elu": (0.3,), "celu": (0.3,), "swish": (0.3,), "softplus": (0.3,),
-    "hardtanh": (-0.1, 0.3), "softshrink": (0.1,), "hardshrink": (0.1,), "threshold": (0.1, 0.7), "squareplus": (0.3,)}
+NOT_SHORT = {name: tuple(0.91 * value + 0.013 for value in usual(name))  # parameters that no 16-bit format holds
+             for name, entry in FUNCTIONS.items() if entry.parameters}
 
 
 def test_every_parametric_function_is_tried_with_a_number_of_more_than_16_bits():

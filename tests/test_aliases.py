@@ -1,5 +1,7 @@
 """Outputs that are operands, or share memory with them, or with one another: the results are those of outputs apart."""
 
+from itertools import permutations
+
 import along_axis
 import lanewise as lw
 import numpy as np
@@ -84,16 +86,13 @@ def test_outputs_over_one_another():
 
 
 ROLES = ("x", "running_mean", "running_var", "weight", "bias")
+SHARING = [(training, *pair) for training in (True, False) for pair in permutations(ROLES, 2)
+           if not training or set(pair) != {"running_mean", "running_var"}]  # which is refused
 
 
 @pytest.mark.parametrize("shape", [(8, 5), (4, 5, 3)])
-@pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("first", ROLES)
-@pytest.mark.parametrize("second", ROLES)
+@pytest.mark.parametrize(("training", "first", "second"), SHARING)
 def test_what_batch_norm_updates(shape, training, first, second):
-    if first == second or (training and {first, second} == {"running_mean", "running_var"}):
-        return
-
     def arrays():
         found = dict(zip(ROLES, np.random.default_rng(0).uniform(1, 2, (5, *shape)), strict=True))
         return {role: array if role == "x" else array.reshape(-1)[:5].copy() for role, array in found.items()}
@@ -133,6 +132,93 @@ def test_running_statistics_that_cannot_be_updated():
             lw.batch_norm(x, mean, var, training=True, **wrong)
     assert (mean == 0).all()
     assert (var == 1).all()
+
+
+# Functions of one output that no table above has, on three arrays of six rows of six numbers, and how many they take.
+OTHERS = {
+    "linear": (lambda x, weight, bias, out: lw.linear(x, weight, bias[0], out=out), 3),
+    "dropout": (lambda x, out: lw.dropout(x, 0.4, 5, out=out), 1),
+    "dropout_backward": (lambda grad, out: lw.dropout_backward(grad, 0.4, 5, out=out), 1),
+    "reparameterize": (lambda mu, logvar, out: lw.reparameterize(mu, logvar, 5, out=out), 2),
+    "reparameterize, eps": (lambda mu, logvar, eps, out: lw.reparameterize(mu, logvar, eps=eps, out=out), 3),
+    "ulp_distance": (lambda a, b, out: lw.ieee754.ulp_distance(a, b, out=out), 2),
+    "next_up": (lambda x, out: lw.ieee754.next_up(x, out=out), 1),
+    "decode": (lambda x, out: lw.ieee754.decode(lw.ieee754.encode(x, "e4m3"), "e4m3", out=out), 1),
+    **{f"{name}_backward": (lambda grad, x, target, out, name=name: getattr(lw, f"{name}_backward")(
+        grad, x, target, reduction="none", out=out), 3)
+       for name in ("mse", "l1", "huber", "binary_cross_entropy_with_logits")},
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", OTHERS)
+def test_an_output_over_an_operand_of_other_functions(name, dtype):
+    call, count = OTHERS[name]
+    given = list(np.random.default_rng(0).uniform(0.1, 0.9, (count, 6, 6)).astype(dtype))
+    expected = call(*given, out=None)
+    for j in range(count):
+        for shift in (-5, -1, 0, 1, 6):
+            operands = list(given)
+            operands[j], out = overlapping(given[j], expected.shape, expected.dtype, shift)
+            assert call(*operands, out=out) is out
+            assert out.tobytes() == expected.tobytes(), (j, shift)
+        operands = [array.copy() for array in given]
+        if operands[j].dtype == expected.dtype:
+            assert call(*operands, out=operands[j][::-1, ::-1]).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_linear_backward_writes(dtype):
+    given = list(np.random.default_rng(0).standard_normal((4, 6, 6)).astype(dtype))
+    expected = lw.linear_backward(*given[:3], given[3][0])
+    for k in range(3):
+        for j in range(4):
+            for shift in (-5, -1, 0, 1, 6):
+                operands = list(given)
+                operands[j], out = overlapping(given[j], expected[k].shape, expected[k].dtype, shift)
+                outs = tuple(out if other == k else None for other in range(3))
+                found = lw.linear_backward(*operands[:3], operands[3][0], out=outs)
+                assert found[k] is out
+                assert along_axis.bits(found) == along_axis.bits(expected), (k, j, shift)
+    room = np.full((13, 6), 7.0, dtype)
+    for outs in ((room[:6], room[3:9], None), (None, room[:6], room[5]), (room[:6], None, room[0])):
+        with pytest.raises(ValueError, match=r"outputs \d and \d share memory"):
+            lw.linear_backward(*given[:3], given[3][0], out=outs)
+    assert (room == 7).all()
+
+
+STEPS = {
+    "sgd": (lambda param, grad: lw.sgd_step(param, grad, lr=0.1, weight_decay=0.01), 2),
+    "momentum": (lambda param, grad, velocity: lw.sgd_step(param, grad, velocity, lr=0.1, momentum=0.9), 3),
+    "adamw": (lambda param, grad, first, second: lw.adamw_step(param, grad, first, second, 3), 4),
+}
+
+
+@pytest.mark.parametrize("shift", [0, 1, -1, 8, -8, "backwards", "beside"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", STEPS)
+def test_a_gradient_over_what_a_step_updates(name, dtype, shift):
+    step, count = STEPS[name]
+    for role in (0, *range(2, count)):
+        room = np.random.default_rng(role).uniform(0.1, 0.9, 400).astype(dtype)
+        arrays = list(np.random.default_rng(9).uniform(0.1, 0.9, (count, 70)).astype(dtype))
+        if shift == "beside":
+            arrays[role], arrays[1] = room[:140:2], room[1:141:2]
+        else:
+            start = 50 if shift == "backwards" else 50 + shift
+            arrays[role], arrays[1] = room[50:120], room[start:start + 70][::-1 if shift == "backwards" else 1]
+        apart = [array.copy() for array in arrays]
+        step(*apart)
+        step(*arrays)
+        for k in (0, *range(2, count)):
+            assert arrays[k].tobytes() == apart[k].tobytes(), (role, k)
+
+
+def test_a_gradient_that_another_array_of_a_list_is():
+    first, second = np.ones(5), np.ones(5)
+    lw.sgd_step([first, second], [np.ones(5), first], lr=0.1)
+    assert (first == 0.9).all()
+    assert (second == 0.9).all()
 
 
 @pytest.mark.parametrize("name", ["glu", "swiglu", "geglu", "reglu"])

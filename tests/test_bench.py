@@ -170,7 +170,8 @@ def test_torch_and_onnxruntime_compute_the_same(name):
             ours.run()
             contender.run()
             assert benchmark.agreement(ours.result(), contender.result()) is None
-        assert ("torch" in skipped) == (work.family not in ("axis", "population") and name != "linear4")
+        assert ("torch" in skipped) == (work.family not in ("axis", "population") and name not in (
+            "linear4", "mx_encode_mxfp8_e4m3"))
 
 
 def test_whoever_computes_something_else_is_not_timed(monkeypatch):

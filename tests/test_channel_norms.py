@@ -1,4 +1,4 @@
-"""Batch, group and instance norm, add_rms_norm and normalize, forward and backward, against NumPy in longdouble,
+"""Batch, group and instance norm and add_rms_norm, forward and backward, against NumPy in longdouble,
 central differences and PyTorch."""
 
 import lanewise as lw
@@ -230,32 +230,6 @@ def test_add_rms_norm(dtype):
         assert (y == lw.rms_norm(wide, weight.astype(np.float32)).astype(y.dtype)).all()
 
 
-@pytest.mark.parametrize("p", [1, 2])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("sigma", [1, 1e-30, 1e30, 1e-40])
-def test_normalize(p, dtype, sigma):
-    x = (numbers(4, 90) * sigma).astype(dtype)
-    exact = oracles.exactly(x)
-    length = (np.abs(exact) ** p).sum(-1)
-    if p == 2:
-        length = np.array([oracles.mpmath.sqrt(value) for value in length], dtype=object)
-    eps = 1e-12 if sigma == 1 else 0.0
-    y = lw.normalize(x, p, eps=eps)
-    assert oracles.error(y, exact / length[:, None], dtype) <= bound("normalize", dtype)
-    turned = lw.normalize(np.ascontiguousarray(x.T), p, 0, eps=eps)
-    assert np.ascontiguousarray(turned.T).tobytes() == y.tobytes()
-
-
-@pytest.mark.parametrize("p", [1, 2])
-def test_normalize_backward(p):
-    x, grad = numbers(2, 3, 20)
-    x[2] *= 1e-14
-    slope = oracles.differences(lambda value: (lw.normalize(value, p) * grad)[:2].sum(), x)
-    found = lw.normalize_backward(grad, x, p)
-    np.testing.assert_allclose(found[:2], slope[:2], rtol=1e-5, atol=1e-7)
-    np.testing.assert_allclose(found[2], grad[2] / 1e-12, rtol=1e-12)  # a row shorter than eps, by either length
-
-
 def test_errors():
     x = np.zeros((2, 6, 3))
     with pytest.raises(ValueError, match="6 channels cannot be split into 4 groups"):
@@ -266,8 +240,6 @@ def test_errors():
         lw.batch_norm(x)
     with pytest.raises(ValueError, match=r"more than one element per channel; x of shape \(1, 6\) has 1"):
         lw.batch_norm(np.zeros((1, 6)), training=True)
-    with pytest.raises(ValueError, match="p must be 1 or 2, not 3"):
-        lw.normalize(x, 3)
     with pytest.raises(ValueError, match=r"residual of shape \(2,\) does not fit x of shape \(2, 6, 3\)"):
         lw.add_rms_norm(x, np.zeros(2))
 
@@ -353,3 +325,48 @@ def test_running_variance_beyond_its_array():
     np.testing.assert_allclose(y, [[0], [-1.5 ** 0.5], [1.5 ** 0.5]], atol=1e-15)
     np.testing.assert_allclose(mean, 1e199)
     assert var[0] == np.inf
+
+
+def test_running_statistics_of_instances():
+    rng = np.random.default_rng(0)
+    x, grad = rng.normal(1, 2, (2, 3, 4, 5, 6))
+    mean, variance, weight, bias = rng.uniform(0.5, 1, (4, 4))
+    running = mean.copy(), variance.copy()
+    y = lw.instance_norm(x, weight, bias, running_mean=running[0], running_var=running[1], momentum=0.3)
+    assert (y == lw.instance_norm(x, weight, bias)).all()
+    np.testing.assert_allclose(running[0], 0.7 * mean + 0.3 * x.mean((2, 3)).mean(0), rtol=1e-13)
+    np.testing.assert_allclose(running[1], 0.7 * variance + 0.3 * x.var((2, 3), ddof=1).mean(0), rtol=1e-13)
+    options = {"running_mean": mean, "running_var": variance, "use_input_stats": False}
+    y, *stats = lw.instance_norm(x, weight, bias, return_stats=True, **options)
+    assert (y == lw.batch_norm(x, mean, variance, weight, bias)).all()
+    found = lw.instance_norm_backward(grad, x, weight, mean=stats[0], rstd=stats[1], use_input_stats=False)
+    expected = lw.batch_norm_backward(grad, x, weight, mean=stats[0], rstd=stats[1])
+    assert all((a == b).all() for a, b in zip(found, expected, strict=True))
+
+
+def test_running_statistics_of_instances_are_those_of_pytorch():
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(0).normal(1, 2, (3, 4, 5)).astype(np.float32)
+    own, theirs = (np.zeros(4, np.float32), np.ones(4, np.float32)), (torch.zeros(4), torch.ones(4))
+    for use_input_stats in (True, False):
+        expected = torch.nn.functional.instance_norm(torch.tensor(x), *theirs, use_input_stats=use_input_stats,
+                                                     momentum=0.2)
+        found = lw.instance_norm(x, running_mean=own[0], running_var=own[1], use_input_stats=use_input_stats,
+                                 momentum=0.2)
+        np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4, atol=1e-5)
+        for ours, other in zip(own, theirs, strict=True):
+            np.testing.assert_allclose(ours, other.numpy(), rtol=1e-5)
+
+
+def test_errors_of_running_statistics_of_instances():
+    x, running = np.zeros((2, 3, 1)), {"running_mean": np.zeros(3), "running_var": np.ones(3)}
+    with pytest.raises(ValueError, match="instance_norm: running_var is missing"):
+        lw.instance_norm(x, running_mean=np.zeros(3))
+    with pytest.raises(ValueError, match="instance_norm: running_mean is missing"):
+        lw.instance_norm(x, use_input_stats=False)
+    with pytest.raises(ValueError, match=r"more than one element per channel; x of shape \(2, 3, 1\) has 1"):
+        lw.instance_norm(x, **running)
+    with pytest.raises(ValueError, match="instance_norm_backward: mean and rstd must be given"):
+        lw.instance_norm_backward(x, x, use_input_stats=False)
+    assert lw.instance_norm(np.zeros((0, 3, 5)), **running).shape == (0, 3, 5)
+    assert (running["running_var"] == 1).all()

@@ -320,7 +320,7 @@ def test_a_checkpoint_that_fails_in_the_end_does_not_lose_the_network(blobs, mon
 
     monkeypatch.setattr("lanewise.evolution.checkpoint.save", full)
     assert lanewise("blobs.npz", "--generations", 3, "--checkpoint", "run.ckpt", "--output", "x.npz") == 2
-    assert "No space left on device; the best network up to then is in x.npz" in capsys.readouterr().err
+    assert "No space left on device; the best network is in x.npz" in capsys.readouterr().err
     assert Classifier.load("x.npz").network.sizes == (4, 32, 3)
 
 

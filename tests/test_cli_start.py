@@ -82,7 +82,7 @@ def test_what_a_start_brings(trees):
     ({"weight0": np.ones((3, 2)), "scale": np.ones(3)}, "scale is a number, or one for each of the 2"),
     ({"weight0": np.ones((3, 2)), "weight1": np.ones((3, 2))}, r"weights\[1\] is \[outputs, 3\]"),
     ({"x": np.ones(3)}, "it holds x"),
-    ({"format": "lanewise checkpoint 4"}, "is not a lanewise classifier 1 or 2"),
+    ({"format": "lanewise checkpoint 5"}, "is not a lanewise classifier 1 or 2"),
 ])
 def test_files_that_are_no_start(tmp_path, arrays, message):
     np.savez(tmp_path / "a.npz", **arrays)

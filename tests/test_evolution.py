@@ -28,7 +28,7 @@ def test_a_seed_repeats():
     first, again, other = small(3), small(3), small(4)
     assert first.genome.tobytes() == again.genome.tobytes()
     assert first.population.tobytes() == again.population.tobytes()
-    names = [name for name in HISTORY.names if name not in ("seconds", "accuracy")]
+    names = [name for name in HISTORY.names if name not in ("seconds", "accuracy", "held_out_loss")]
     assert (first.history[names] == again.history[names]).all()
     assert first.genome.tobytes() != other.genome.tobytes()
 
@@ -178,11 +178,31 @@ def test_a_function_of_several_values_is_learned():
     x = np.linspace(-1, 1, 100, dtype=np.float32)[:, None]
     y = np.hstack([x, np.abs(x)])
     network = Network((1, 12, 2), objective="mse")
-    result = evolve(network, x, y, generations=300, progress=False)
+    between, states = x[:-1] + np.float32(0.01), []
+    held_out = between, np.hstack([between, np.abs(between)])
+    result = evolve(network, x, y, generations=300, held_out=held_out, callback=states.append, progress=False)
     assert result.loss == pytest.approx(((network.forward(result.genome, x) - y) ** 2).mean(), rel=1e-5)
     assert result.loss < 0.01
-    with pytest.raises(ValueError, match="held_out has classes, not values"):
-        evolve(network, x, y, generations=1, held_out=(x, y), progress=False)
+    history = result.history
+    assert history["held_out_loss"][-1] == np.float32(network.loss(result.genome, *held_out))
+    assert [np.float32(state.held_out_loss) for state in states] == history["held_out_loss"].tolist()
+    assert np.isnan(history["accuracy"]).all()
+    assert evolve(network, x, y, generations=300, progress=False).genome.tobytes() == result.genome.tobytes()
+    values = network.batch(*held_out)
+    with pytest.raises(ValueError, match="held_out has no classes, which accuracy is measured by"):
+        evolve(Network((1, 2)), x, np.arange(100) % 2, generations=1, held_out=values, progress=False)
+    with pytest.raises(ValueError, match="held_out has no values, which mse is measured by"):
+        evolve(network, x, y, generations=1, held_out=network.batch(x), progress=False)
+
+
+def test_what_is_recorded_of_classes_learned_as_values():
+    x, y, x_held_out, y_held_out = digits()
+    network = Network((64, 10), objective="mse")
+    for by, both in ((network, True), (Network((64, 10)), False)):
+        result = evolve(network, x, y, generations=3, held_out=by.batch(x_held_out, y_held_out), progress=False)
+        assert result.history["accuracy"][-1] == np.float32(network.accuracy(result.genome, x_held_out, y_held_out))
+        loss = np.float32(network.loss(result.genome, x_held_out, y_held_out)) if both else np.nan
+        np.testing.assert_equal(result.history["held_out_loss"][-1], loss)
 
 
 @pytest.mark.parametrize(("options", "error", "message"), [

@@ -1,6 +1,8 @@
 """Norms of rows and channels times a power of two, from the smallest normal number to near the largest: with eps = 0
 they are what they are without it, and their gradients are divided by it."""
 
+import warnings
+
 import lanewise as lw
 import numpy as np
 import oracles
@@ -66,3 +68,44 @@ def test_a_channel_whose_deviations_cancel_is_not_constant(dtype):
     y = np.asarray(lw.batch_norm(x.astype(dtype), training=True, eps=1e-66), np.float64)
     np.testing.assert_allclose(y[:, 0], [1.5**0.5, -(1.5**0.5), 0], rtol=1e-2)
     assert (y[:, 1:] == 0).all()
+
+
+# of numbers that the other operands' dtype does not hold: calls for learning, which warn of nothing
+F, H, E = np.full((2, 3), 0.5, np.float32), np.full((2, 3), 1e300), np.full((2, 3), 0.5, np.float16)
+BEYOND = {
+    "kl_standard_normal_backward": lambda: lw.kl_standard_normal_backward(1e300, F, F),
+    "kl_standard_normal_backward, float16": lambda: lw.kl_standard_normal_backward(1e30, E, E),
+    "reparameterize": lambda: lw.reparameterize(F, F, eps=H),
+    "reparameterize_backward": lambda: lw.reparameterize_backward(H, E, 3),
+    "ponder_loss": lambda: lw.ponder_loss(F, H),
+    "ponder_loss_backward": lambda: lw.ponder_loss_backward(1e300, F, F),
+    "ponder_loss_backward, rows": lambda: lw.ponder_loss_backward(H[:, 0], F, F, reduction="none"),
+    "sgd_step": lambda: lw.sgd_step(F.copy(), H, lr=0.1),
+    "sgd_step, velocity": lambda: lw.sgd_step(F.copy(), F, H.copy(), lr=0.1, momentum=0.9),
+    "adamw_step": lambda: lw.adamw_step(F.copy(), H, F.copy(), F.copy(), 1),
+    "clip_grad_norm": lambda: lw.clip_grad_norm([F.copy(), H.copy()], 1e-300),
+    "linear, bias": lambda: lw.linear(E, E, [1e300, 1.0]),
+    "linear_backward": lambda: lw.linear_backward(H[:, :2], F, F[:2]),
+    "dropout_backward": lambda: lw.dropout_backward(H, 0.99, 3),
+    "mse_backward": lambda: lw.mse_backward(1e300, E, H),
+    "huber": lambda: lw.huber(E, H, delta=1e300),
+    "cross_entropy": lambda: lw.cross_entropy(E, [0, 1], weight=[1e300, 1.0, 1.0]),
+    "cross_entropy_with_grad": lambda: lw.cross_entropy_with_grad(F, H),
+    "nll_loss_backward": lambda: lw.nll_loss_backward(1e300, E, [0, 1]),
+}
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_numbers_beyond_the_dtype_leak_no_warning(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        BEYOND[name]()
+
+
+def test_a_gradient_that_float16_does_not_hold_is_rounded_once():
+    mu = np.float16([1, 2, 3, 1000])
+    found, _ = lw.kl_standard_normal_backward(0.1, mu, mu)
+    assert (found == (0.1 * mu.astype(np.float64)).astype(np.float16)).all()
+    found, _ = lw.kl_standard_normal_backward(1e40, np.float32([1e-30]), np.float32([0]))
+    assert found.dtype == np.float32
+    assert found == np.float32(1e40 * np.float64(np.float32(1e-30)))

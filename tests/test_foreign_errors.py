@@ -1,6 +1,10 @@
 """Errors of wrong arguments are Lanewise's own, and say what was given and what was expected: what random_calls.py has
 found, each as a case of its kind. And what leaked, or failed, on right ones."""
 
+import re
+import subprocess
+import sys
+import textwrap
 import warnings
 
 import lanewise as lw
@@ -161,3 +165,33 @@ def test_numbers_off_their_boundaries():
             (lambda r: genome.mutate(codes, r, 1), [scale[:, 0].astype(np.float64)]),
             (lambda x: network.forward(codes.reshape(1, -1), x), [x])):
         assert (function(*given) == function(*map(moved, given))).all()
+
+
+def test_dtypes_of_ml_dtypes_are_asked_for_by_name_without_it():
+    script = '''
+        import sys
+        sys.modules["ml_dtypes"] = None  # as if it were not installed
+        import lanewise as lw, numpy as np
+        x = np.ones(3, np.float32)
+        for call in (lambda: lw.elu(x, dtype="bfloat16"), lambda: lw.rotary_tables([0], 2, dtype="bfloat16"),
+                     lambda: lw.layers.LayerNorm(3, dtype="bfloat16"), lambda: lw.layers.RMSNorm(3, dtype="bfloat16"),
+                     lambda: lw.layers.BatchNorm(3, dtype="bfloat16"),
+                     lambda: lw.ieee754.mx_decode([1], [1], "mxfp4", dtype="float8_e5m2")):
+            try:
+                call()
+            except TypeError as error:
+                print(error)
+        print(lw.ieee754.encode(x, "bfloat16"), lw.ieee754.BFLOAT16.dtype)
+        try:
+            lw.elu(x, dtype="half-baked")
+        except TypeError as error:
+            print(error)
+    '''
+    run = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True)
+    *missing, codes, unknown = run.stdout.splitlines()
+    assert len(missing) == 6
+    for line in missing:
+        assert re.search(r"(elu|rotary_tables|Norm|mx_decode): (bfloat16|float8_e5m2) is a dtype of ml_dtypes, which "
+                         r"is not installed: pip install ml_dtypes", line), line
+    assert codes == "[16256 16256 16256] None"
+    assert unknown == "elu: dtype must be a dtype or the name of one, not 'half-baked'"

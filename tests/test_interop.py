@@ -1,11 +1,14 @@
 """What the arrays of other libraries give, as the table of docs/interop.md says: a library at a time, skipped where it
 is not installed."""
 
+import inspect
 import io
 
+import along_axis
 import lanewise as lw
 import numpy as np
 import pytest
+from lanewise.functions import parametric
 
 A = np.linspace(-2, 2, 6, dtype=np.float32).reshape(2, 3)
 HOLED = [1.0, None, 2.0]
@@ -127,3 +130,72 @@ def test_torch():
             function(x.clone().requires_grad_())
         with pytest.raises(error, match="BFloat16"):
             function(x.to(torch.bfloat16))
+
+
+class Foreign:
+    """An array of another library, which must be asked for nothing where it is `out`."""
+
+    shape, ndim, dtype = (2, 3), 2, np.dtype(np.float32)
+
+    def __array__(self, dtype=None, copy=None):
+        raise AssertionError("it was taken for an array")
+
+
+def with_out():
+    # every function with an `out` by name: a call that is right but for it
+    for name, function in vars(lw).items():
+        if isinstance(function, np.ufunc):
+            given = [np.full((2, 3), 0.5, np.float32)] * function.nin
+            yield name, lambda out, f=function, given=given: f(*given, out=(out,) + (None,) * (f.nout - 1))
+    for name in parametric.__all__:
+        parameters = inspect.signature(getattr(lw, name)).parameters.values()
+        if any(parameter.name == "out" for parameter in parameters):
+            given = [np.full((2, 3), 0.5)] * sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
+            yield name, lambda out, name=name, given=given: getattr(lw, name)(*given, out=out)
+    for name in along_axis.EVERY:
+        if name not in along_axis.NO_OUT:
+            given = along_axis.operands(name, (2, 3), "float32")
+            outs = 2 if name in along_axis.TWO_OUTPUTS else 1
+            yield name, lambda out, name=name, given=given, outs=outs: along_axis.results(
+                name, given, (out,) + (None,) * (outs - 1))
+    x, square = np.full((2, 4), 0.5), np.full((3, 3), 0.5)
+    yield from {
+        "glu": lambda out: lw.glu(x, out=out), "glu_backward": lambda out: lw.glu_backward(x[:, :2], x, out=out),
+        "logsumexp": lambda out: lw.logsumexp(x, out=out), "dropout": lambda out: lw.dropout(x, 0.5, 1, out=out),
+        "instance_norm": lambda out: lw.instance_norm(x[None], out=out),
+        "dropout_backward": lambda out: lw.dropout_backward(x, 0.5, 1, out=out),
+        "reparameterize": lambda out: lw.reparameterize(x, x, 1, out=out),
+        "linear": lambda out: lw.linear(square, square, out=out),
+        "linear_backward": lambda out: lw.linear_backward(square, square, square, out=(out, None, None)),
+        "mutate": lambda out: lw.genome.mutate(np.zeros((2, 3), np.uint8), 0.5, 1, out),
+        **{f"{name}_backward": lambda out, name=name: getattr(lw, f"{name}_backward")(1.0, x, x, out=out)
+           for name in ("mse", "l1", "huber", "binary_cross_entropy_with_logits")},
+        **{name: lambda out, name=name: getattr(lw.ieee754, name)(x, out=out)
+           for name in ("classify", "is_exact_integer", "next_up", "next_down", "ulp")},
+        "ulp_distance": lambda out: lw.ieee754.ulp_distance(x, x, out=out),
+        "encode": lambda out: lw.ieee754.encode(x, "e4m3", out=out),
+        "rounding_error": lambda out: lw.ieee754.rounding_error(x, "e4m3", out=out),
+        "decode": lambda out: lw.ieee754.decode(np.zeros(3, np.uint8), "e4m3", out=out),
+        "decompose": lambda out: lw.ieee754.decompose(x, out=(out, None, None)),
+        "compose": lambda out: lw.ieee754.compose(*lw.ieee754.decompose(x), "binary64", out=out),
+    }.items()
+
+
+WITH_OUT = dict(with_out())
+
+
+def test_every_function_with_out_is_here():
+    tried = {name.partition(",")[0] for name in WITH_OUT}
+    for module in (lw, lw.ieee754, lw.genome):
+        for name in module.__all__:
+            value = getattr(module, name)
+            if isinstance(value, np.ufunc) or (inspect.isfunction(value) and {"out", "kwargs"} & set(
+                    inspect.signature(value).parameters)):
+                assert name in tried, name
+
+
+@pytest.mark.parametrize("name", WITH_OUT)
+def test_an_output_of_another_library_is_refused_before_anything_is_called(name):
+    # by name, or by NumPy where the function is a ufunc
+    with pytest.raises(TypeError, match=r"Foreign|return arrays must be of ArrayType"):
+        WITH_OUT[name](Foreign())

@@ -64,7 +64,7 @@ def test_a_bad_checkpoint(tmp_path):
     with pytest.raises(CheckpointError, match="does not match its checksum"):
         run(resume=tmp_path / "changed.npz")
     np.savez(tmp_path / "other.npz", x=X)
-    with pytest.raises(CheckpointError, match="not a lanewise checkpoint 4; it holds x"):
+    with pytest.raises(CheckpointError, match="not a lanewise checkpoint 5; it holds x"):
         run(resume=tmp_path / "other.npz")
     (tmp_path / "cut.npz").write_bytes(kept.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="not a readable checkpoint"):

@@ -54,10 +54,10 @@ def pairs(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_root(registers, dtype):
+def test_square_root(registers, dtype):
     x = whole_registers(np.concatenate([specials(dtype), any_bits(dtype, 8192)]))
     y = np.empty_like(x)
-    registers.root(x, y)
+    registers.square_root(x, y)
     with np.errstate(invalid="ignore"):
         assert_same(y, np.sqrt(x))
 
@@ -360,20 +360,6 @@ def test_lookup(registers, count):
     y = np.empty(4096, np.float32)
     getattr(registers, f"lookup{count}")(table, index, y)
     assert np.array_equal(bits(y), bits(table[index & count - 1]))
-
-
-def test_products_i16(registers):
-    ends = np.array([-32768, -32767, -1, 0, 1, 2, 32767], np.int16)
-    every = np.stack(np.meshgrid(ends, ends), axis=-1).reshape(-1, 2)
-    x = np.concatenate([every, any_bits(np.int16, 2 * (1024 - len(every))).reshape(-1, 2)])
-    sums = any_bits(np.int32, len(x))
-    for w in [*every, *any_bits(np.int16, 20).reshape(-1, 2)]:
-        y, z = sums.view(np.uint32).copy(), sums.view(np.uint32).copy()
-        pair, halves = w.view(np.uint32)[0], x.view(np.uint32)[:, 0]
-        registers.add_products_i16(pair, halves, y)
-        assert np.array_equal(y, (sums + (x.astype(np.int64) * w).sum(axis=1)).astype(np.uint32))  # modulo 2^32
-        registers.dot_i16(np.where(np.arange(len(x)) % 3, pair, 0).astype(np.uint32), halves, z)
-        assert np.array_equal(z, np.where(np.arange(len(x)) % 3, y, sums.view(np.uint32)))
 
 
 def test_round_i32(registers):

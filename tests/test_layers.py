@@ -95,6 +95,10 @@ def test_save_and_load(tmp_path):
         wrong.save(tmp_path / "wrong.npz")
         with pytest.raises(ValueError, match=r"of another network: it lacks|this network's is float64\[2, 7\]"):
             network.load(tmp_path / "wrong.npz")
+    np.savez(tmp_path / "swapped.npz", **{name: array.astype(array.dtype.newbyteorder())
+                                          for name, array in network.arrays().items()})
+    other.load(tmp_path / "swapped.npz")  # of a machine of the other byte order
+    assert all(np.array_equal(before[name], array) for name, array in other.arrays().items())
     (tmp_path / "empty.npz").touch()
     with pytest.raises(ValueError, match=r"not a readable \.npz"):
         network.load(tmp_path / "empty.npz")

@@ -109,6 +109,7 @@ def test_linear_of_16_bits_is_rounded_once():
     (lambda: lw.sgd_step([np.zeros(2)], [], lr=1), ValueError, "sgd_step: 0 arrays of grad do not fit 1 of param"),
     (lambda: lw.sgd_step(np.zeros(2, np.float16), np.zeros(2, np.float16), lr=1), TypeError, "not float16: in 16 bits"),
     (lambda: lw.adamw_step(np.zeros(1), np.zeros(1), np.zeros(1), np.zeros(1), 0), ValueError, "step counts from 1"),
+    (lambda: lw.adamw_step(np.zeros(1), np.zeros(1), np.zeros(1), np.zeros(1), 10**400), ValueError, "a larger one"),
     (lambda: lw.adamw_step(np.zeros(1), np.zeros(1), np.zeros(1), np.zeros(1), 1, betas=(0.9, 1.0)), ValueError,
      "betas must be below 1"),
     (lambda: lw.adamw_step(np.zeros(1), np.zeros(1), np.zeros(1), np.zeros(1), 1, betas=0.9), TypeError,
@@ -271,3 +272,13 @@ def test_pytorch_has_the_same_numbers():
     for name, gain in (("tanh", 5 / 3), ("relu", math.sqrt(2)), ("selu", 0.75), ("sigmoid", 1), ("linear", 1)):
         assert torch.nn.init.calculate_gain(name) == pytest.approx(gain)
         assert lw.learning.initial.GAINS[name] == pytest.approx(gain)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_numbers_without_an_axis(dtype):
+    x = np.array(3, dtype)
+    for call in (lambda: lw.dropout(x, 0.5, 1), lambda: lw.dropout_backward(x, 0.5, 1),
+                 lambda: lw.dropout(x, 0.5, 1, out=np.empty((), dtype)), lambda: lw.reparameterize(x, x, 1),
+                 lambda: lw.reparameterize_backward(x, x, 1)[1], lambda: lw.kl_standard_normal_backward(x, x, x)[0],
+                 lambda: lw.mse_backward(x, x, x)):
+        assert (call().shape, call().dtype) == ((), dtype)

@@ -30,7 +30,8 @@ def test_override(run_python, level):
     result = run_python(SHOW, LANEWISE_LEVEL=level)
     chosen, file = result.stdout.split()
     assert chosen == level, result.stderr
-    assert Path(file).parent.name == level
+    assert Path(file).parent.name == next(
+        name for name in levels.lineage(level) if "activations" in (levels.LEVELS[name].modules or ["activations"]))
 
 
 def test_empty_override_is_none(run_python):
@@ -73,6 +74,15 @@ def test_a_level_takes_what_its_parents_take():
     assert levels.supported(()) == ("baseline",)
     assert levels.supported(levels.features_of("avx512")) == ("baseline", "avx2", "avx512")
     assert levels.supported(set(levels.features_of("avx512")) - {"bmi2"}) == ("baseline",)
+    assert levels.lineage("avx512vnni") == ["avx512vnni", *levels.lineage("avx512")]
+    assert levels.supported(levels.features_of("avx512vnni"))[-1] == "avx512vnni"
+
+
+def test_levels_of_a_few_modules_name_modules_of_their_parents():
+    sources = {path.stem for path in Path(lanewise.kernels.__file__).parent.glob("*.pyx")}
+    held = {level: set(entry.modules) for level, entry in levels.LEVELS.items() if entry.modules}
+    assert held == {"avx512vnni": {"linear4_int", "population"}}
+    assert not sources or all(modules <= sources for modules in held.values())
 
 
 @pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="needs what Linux says of the processor")

@@ -4,6 +4,8 @@ import lanewise as lw
 import numpy as np
 import oracles
 import pytest
+from lanewise.bounds import bound
+from lanewise.measure.ulps import errors
 
 TORCH = {"mse": "mse_loss", "l1": "l1_loss", "huber": "huber_loss",
          "binary_cross_entropy_with_logits": "binary_cross_entropy_with_logits"}
@@ -79,3 +81,57 @@ def test_errors():
         lw.huber([1.0], [1.0], delta=0)
     with pytest.raises(ValueError, match=r"grad of shape \(1,\) does not fit a loss of shape \(\)"):
         lw.mse_backward([1.0], [1.0], [1.0])
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("shapes", [((7, 65), (65,)), ((7, 1), None), (None, (7, 65)), ((), (1, 65))])
+def test_weights_of_logits(shapes, reduction):
+    torch = pytest.importorskip("torch")
+    x, target = problem()
+    rng = np.random.default_rng(2)
+    options = {role: rng.uniform(0.5, 3, shape) for role, shape in zip(("weight", "pos_weight"), shapes, strict=True)
+               if shape is not None}
+    tensor = torch.tensor(x, requires_grad=True)
+    theirs = {role: torch.tensor(part) for role, part in options.items()}
+    expected = torch.nn.functional.binary_cross_entropy_with_logits(tensor, torch.tensor(target), reduction=reduction,
+                                                                    **theirs)
+    grad = rng.standard_normal(expected.shape)
+    expected.backward(torch.tensor(grad))
+    found = lw.binary_cross_entropy_with_logits(x, target, reduction=reduction, **options)
+    np.testing.assert_allclose(found, expected.detach().numpy(), rtol=1e-13)
+    slope = lw.binary_cross_entropy_with_logits_backward(grad, x, target, reduction=reduction, **options)
+    np.testing.assert_allclose(slope, tensor.grad.numpy(), rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", oracles.DTYPES)
+def test_weights_of_logits_are_within_the_bounds(dtype):
+    own = oracles.dtype_named(dtype)
+    x, target = (part.astype(own) for part in problem((50, 65)))
+    weight, yes = (part.astype(np.float64 if dtype == "float64" else np.float32)
+                   for part in np.random.default_rng(3).uniform(0.1, 5, (2, 65)))
+    wide, share, a, b = (part.astype(np.longdouble) for part in (x, target, weight, yes))
+    for_yes, for_no = np.log1p(np.exp(-np.abs(wide))), np.maximum(wide, 0)
+    exact = a * (b * share * (for_yes + np.maximum(-wide, 0)) + (1 - share) * (for_yes + for_no))
+    name = "binary_cross_entropy_with_logits"
+    found = lw.binary_cross_entropy_with_logits(x, target, weight=weight, pos_weight=yes, reduction="none")
+    assert found.dtype == x.dtype
+    assert errors(found.ravel(), exact.ravel(), dtype).max() <= bound(name, dtype)
+    chance = 1 / (1 + np.exp(-wide))
+    terms = a * (1 - share) * chance, a * b * share / (1 + np.exp(wide))
+    found = lw.binary_cross_entropy_with_logits_backward(np.ones(x.shape, own), x, target, weight=weight,
+                                                         pos_weight=yes, reduction="none")
+    sizes = terms[0] + terms[1]
+    assert errors(found.ravel(), (terms[0] - terms[1]).ravel(), dtype, sizes.ravel()).max() <= bound(
+        f"{name}_backward", dtype)
+
+
+def test_a_weight_of_0_leaves_out_what_is_infinite():
+    loss, backward = lw.binary_cross_entropy_with_logits, lw.binary_cross_entropy_with_logits_backward
+    x, target = [np.inf, np.nan, 1.0], [0.0, 0.0, 0.0]
+    assert loss(x, target, weight=[0, 0, 1], reduction="sum") == loss([1.0], [0.0], reduction="sum")
+    assert (backward(1.0, x, target, weight=[0, 0, 1], reduction="sum")[:2] == 0).all()
+    assert loss([-np.inf], [1.0], pos_weight=0.0) == 0
+    with pytest.raises(ValueError, match=r"pos_weight of shape \(2,\) does not broadcast to x of shape \(3,\)"):
+        loss([1.0, 2.0, 3.0], target, pos_weight=[1.0, 2.0])
+    with pytest.raises(TypeError, match="weight is a masked array"):
+        loss([1.0], [1.0], weight=np.ma.masked_less([1.0], 2))

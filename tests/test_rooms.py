@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "lanewise": {"config", "embedding", "evolution", "formats", "functions", "genome", "ieee754", "kernels",
                  "learning"},
     "jax": {"embedding", "functions", "kernels"},
-    "torch": {"functions", "kernels"},
+    "torch": {"embedding", "functions", "kernels"},
     "__main__": {"cli"},
     "checkpoint": {"evolution"},  # this and the next two: names that scripts import
     "data": {"evolution"},

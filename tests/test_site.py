@@ -29,7 +29,7 @@ def test_the_reference_names_what_is_public():
 def test_the_reference_names_what_a_wing_has(wing):
     module = getattr(lw, wing)
     constants = {name for name in module.__all__ if wing == "evolution" and name.isupper()}
-    constants |= {"FORMATS", "formats"} & set(module.__all__)
+    constants |= {"FORMATS", "INTEGER_FORMATS", "formats"} & set(module.__all__)
     assert set(listed()[f"lanewise.{wing}"]) | constants == set(module.__all__)
 
 

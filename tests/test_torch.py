@@ -1,8 +1,13 @@
 """lanewise.torch with the real PyTorch: the bits of lw's functions, gradients, torch.library's own checks, and
-torch.compile. Skipped where PyTorch is not installed."""
+torch.compile, by its operators in C++ and by those in Python. Skipped where PyTorch is not installed."""
 
 import copy
+import os
 import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import lanewise as lw
 import numpy as np
@@ -14,16 +19,20 @@ ml_dtypes = pytest.importorskip("ml_dtypes")
 from lanewise import torch as lt  # noqa: E402
 
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+NAMES = [name for name in lt.__all__ if name != "operators"]
 GATES = {"geglu", "reglu", "swiglu"}
 NORMS = {"rms_norm": 1, "layer_norm": 2}  # how many weights
+# numbers that are none of the defaults
+NUMBERS = {"celu": [0.7], "elu": [1.3], "hardshrink": [0.6], "hardtanh": [-0.3, 1.2], "leaky_relu": [0.03],
+           "softplus": [1.7], "softshrink": [0.4], "squareplus": [2.5], "swish": [1.3], "threshold": [0.2, -3.0]}
 
 
-def arguments(name, dtype, shape=(5, 7), requires_grad=False):
+def tensors_of(name, dtype, shape=(5, 7), requires_grad=False):
     generator = torch.Generator().manual_seed(3)
-    count = 2 if name in GATES else 1
-    shapes = [shape] * count + [shape[-1:]] * NORMS.get(name, 0)
-    return [(torch.randn(of, generator=generator, dtype=torch.float64) * 3).to(dtype).requires_grad_(requires_grad)
-            for of in shapes]
+    shapes = [shape] * (2 if name in GATES else 1) + [shape[-1:]] * (1 if name == "prelu" else NORMS.get(name, 0))
+    tensors = [(torch.randn(of, generator=generator, dtype=torch.float64) * 3).to(dtype).requires_grad_(requires_grad)
+               for of in shapes]
+    return tensors + [torch.tensor([1, 0, -100, 6, 2])] * (name == "cross_entropy")
 
 
 def array(tensor):
@@ -34,45 +43,65 @@ def array(tensor):
 
 def operator_arguments(name, tensors):
     op = getattr(torch.ops.lanewise, name).default
-    defaults = {"celu": [1.0], "elu": [1.0], "hardshrink": [0.5], "hardtanh": [-1.0, 1.0], "leaky_relu": [0.01],
-                "softplus": [1.0], "softshrink": [0.5], "squareplus": [4.0], "swish": [1.0], "softmax": [-1],
-                "log_softmax": [-1], "rms_norm": [1e-6], "layer_norm": [1e-5]}
-    return op, (*tensors, *defaults.get(name, []))
+    others = NUMBERS | {"softmax": [-1], "log_softmax": [-1], "rms_norm": [1e-6], "layer_norm": [1e-5],
+                        "cross_entropy": [None, -100, "mean", 0.1, 1e-4]}
+    return op, (*tensors, *others.get(name, []))
+
+
+def expected_of(name, tensors):
+    keywords = {"cross_entropy": {"ignore_index": -100, "label_smoothing": 0.1, "z_loss": 1e-4}}
+    return getattr(lw, name)(*map(array, tensors), *NUMBERS.get(name, []), **keywords.get(name, {}))
+
+
+def published(name, *tensors):
+    keywords = {"label_smoothing": 0.1, "z_loss": 1e-4} if name == "cross_entropy" else {}
+    return getattr(lt, name)(*tensors, *NUMBERS.get(name, []), **keywords)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", lt.__all__)
+@pytest.mark.parametrize("name", NAMES)
 def test_same_bits(name, dtype):
-    tensors = arguments(name, dtype)
-    expected = getattr(lw, name)(*map(array, tensors))
-    y = getattr(lt, name)(*tensors)
+    tensors = tensors_of(name, dtype)
+    expected = expected_of(name, tensors)
+    y = published(name, *tensors)
     assert y.dtype == dtype
     assert array(y).tobytes() == expected.tobytes()
     op, operands = operator_arguments(name, tensors)
     assert array(op(*operands)).tobytes() == expected.tobytes()
 
 
-@pytest.mark.parametrize("name", lt.__all__)
+@pytest.mark.parametrize("name", [name for name in NAMES if name in NUMBERS])
+def test_defaults(name):
+    if name == "threshold":
+        pytest.skip("has none")
+    (x,) = tensors_of(name, torch.float32)
+    assert array(getattr(lt, name)(x)).tobytes() == getattr(lw, name)(x.numpy()).tobytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_gradients(name):
-    tensors = arguments(name, torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(getattr(lt, name), tensors)
+    tensors = tensors_of(name, torch.float64, requires_grad=name != "cross_entropy")
+    tensors[0].requires_grad_()
+    assert torch.autograd.gradcheck(lambda *tensors: published(name, *tensors), tensors)
 
 
-@pytest.mark.parametrize("name", lt.__all__)
+@pytest.mark.parametrize("name", NAMES)
 def test_library_checks(name):
-    op, operands = operator_arguments(name, arguments(name, torch.float32, requires_grad=True))
+    tensors = tensors_of(name, torch.float32, requires_grad=name != "cross_entropy")
+    tensors[0].requires_grad_()
+    op, operands = operator_arguments(name, tensors)
     torch.library.opcheck(op, operands)
 
 
-@pytest.mark.parametrize("name", ["silu", "elu", "softmax", "swiglu", "layer_norm"])
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "cross_entropy"])
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_gradients_have_the_bits_of_the_backward(name, dtype):
-    tensors = arguments(name, dtype, requires_grad=True)
-    y = getattr(lt, name)(*tensors)
-    grad = torch.ones_like(y)
+    tensors = tensors_of(name, dtype, requires_grad=True)
+    y = published(name, *tensors)
+    grad = torch.linspace(-2, 2, y.numel()).reshape(y.shape).to(dtype)
     y.backward(grad)
-    saved = [y] if name == "softmax" else tensors
-    found = getattr(lw, f"{name}_backward")(array(grad), *map(array, saved))
+    saved = [y] if name in ("softmax", "log_softmax", "sigmoid", "tanh") else tensors
+    found = getattr(lw, f"{name}_backward")(array(grad), *map(array, saved), *NUMBERS.get(name, []))
     for tensor, expected in zip(tensors, found if isinstance(found, tuple) else [found], strict=True):
         assert array(tensor.grad).tobytes() == expected.tobytes()
 
@@ -82,7 +111,7 @@ def test_compiled_whole():
     def model(x, up, weight):
         return lt.swiglu(lt.silu(x), up).sum() + lt.rms_norm(x, weight).sum() + lt.elu(x, 0.5).sum()
 
-    tensors = [*arguments("swiglu", torch.float32, requires_grad=True), torch.ones(7, requires_grad=True)]
+    tensors = [*tensors_of("swiglu", torch.float32, requires_grad=True), torch.ones(7, requires_grad=True)]
     model(*tensors).backward()
     expected = [tensor.grad.clone() for tensor in tensors]
     for tensor in tensors:
@@ -93,10 +122,23 @@ def test_compiled_whole():
     assert all(torch.equal(tensor.grad, grad) for tensor, grad in zip(tensors, expected, strict=True))
 
 
-@pytest.mark.parametrize("n", [0, 1, 255, lt._interface.SMALL, lt._interface.SMALL + 1, 1 << 17])
+@pytest.mark.parametrize("n", [0, 1, 255, 1023, 1024, 1025, 1 << 15, (1 << 15) + 1, 1 << 17])
 def test_lengths(n):
     x = torch.linspace(-9, 9, n)
-    assert np.array_equal(lt.silu(x).numpy(), lw.silu(x.numpy()))
+    for dtype in DTYPES:
+        assert array(lt.silu(x.to(dtype))).tobytes() == lw.silu(array(x.to(dtype))).tobytes()
+        found, expected = lt.swiglu(x.to(dtype), x.to(dtype)), lw.swiglu(array(x.to(dtype)), array(x.to(dtype)))
+        assert array(found).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n", [1, 5000])
+def test_a_gradient_that_is_one_number_for_all(n, dtype):
+    # what .sum().backward() sends: a tensor without steps
+    x = torch.linspace(-9, 9, n).to(dtype).requires_grad_()
+    lt.elu(x, 0.7).backward(torch.tensor(0.3, dtype=dtype).expand(n))
+    expected = lw.elu_backward(np.full(n, array(torch.tensor(0.3, dtype=dtype))), array(x), 0.7)
+    assert array(x.grad).tobytes() == expected.tobytes()
 
 
 def test_layouts():
@@ -106,6 +148,9 @@ def test_layouts():
             y = getattr(lt, name)(view)
             assert np.array_equal(y.numpy(), getattr(lw, name)(view.numpy()))
             assert y.stride() == torch.empty_like(view).stride()
+        y = lt.swiglu(view, x.reshape(-1)[:view.numel()].reshape(view.shape))
+        assert np.array_equal(y.numpy(), lw.swiglu(view.numpy(), x.numpy().reshape(-1)[:view.numel()].reshape(
+            view.shape)))
 
 
 def test_subnormals_are_kept_where_the_thread_flushes_them():
@@ -120,14 +165,23 @@ def test_subnormals_are_kept_where_the_thread_flushes_them():
     assert expected[0] > 0
 
 
-@pytest.mark.filterwarnings("ignore:There is a performance drop")  # PyTorch calls the operator a row at a time
-def test_parameters_and_vmap():
+def test_parameters_of_a_module():
     weight = torch.nn.Parameter(torch.randn(7))
     lt.silu(weight).sum().backward()
     with torch.no_grad():
         assert not lt.silu(weight).requires_grad
-    x = torch.randn(3, 7)
+
+
+def test_transforms():
+    x, up = torch.randn(3, 7), torch.randn(3)
     assert torch.equal(torch.func.vmap(lt.silu)(x), lt.silu(x))
+    assert torch.equal(torch.func.vmap(lt.elu, in_dims=1, out_dims=1)(x), lt.elu(x))
+    found = torch.func.vmap(lt.swiglu, in_dims=(1, None))(x, up)
+    assert torch.equal(found, lt.swiglu(x.T, up.expand(7, 3)))
+    if lt.operators() == "C++":  # PyTorch refuses gradients that are registered in Python
+        grad = torch.func.vmap(torch.func.grad(lambda x: lt.gelu(x).sum()))(x)
+        expected = lw.gelu_backward(np.ones((3, 7), np.float32), x.numpy())
+        assert np.array_equal(grad.numpy(), expected)
 
 
 def test_outputs_can_be_copied():
@@ -147,11 +201,87 @@ def test_gates_of_two_shapes():
         lt.swiglu(torch.ones(3), torch.ones(4))
 
 
-def test_no_gradient_of_a_gradient():
-    x = torch.randn(5, requires_grad=True)
-    (grad,) = torch.autograd.grad(lt.silu(x).sum(), x, create_graph=True)
-    with pytest.raises(NotImplementedError, match="silu_backward has no derivative"):
+@pytest.mark.parametrize("name", ["silu", "softmax", "rms_norm"])
+def test_no_gradient_of_a_gradient(name):
+    tensors = tensors_of(name, torch.float32, requires_grad=True)
+    (grad,) = torch.autograd.grad(published(name, *tensors).sum(), tensors[0], create_graph=True)
+    with pytest.raises(NotImplementedError, match=f"{name}_backward has no derivative"):
         grad.sum().backward()
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # PyTorch's own
+def test_no_forward_mode():
+    if lt.operators() == "Python":
+        pytest.skip("PyTorch asks no operator whose gradient is registered from Python")
+    with torch.autograd.forward_ad.dual_level():
+        x = torch.autograd.forward_ad.make_dual(torch.ones(3), torch.ones(3))
+        with pytest.raises((NotImplementedError, RuntimeError), match="forward"):
+            lt.silu(x)
+
+
+def test_graphs_that_are_used_twice_or_changed():
+    x = torch.randn(5, requires_grad=True)
+    y = lt.tanh(x)
+    y.sum().backward(retain_graph=True)
+    first = x.grad.clone()
+    y.sum().backward()
+    assert torch.equal(x.grad, 2 * first)
+    with pytest.raises(RuntimeError, match="second time"):
+        y.sum().backward()
+    y = lt.silu(x)
+    with torch.no_grad():
+        x.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+
+
+@pytest.mark.parametrize(("name", "numbers", "words"), [
+    ("celu", [0.0], "celu: alpha must not be 0; got 0"),
+    ("squareplus", [-1.5], "squareplus: b must be 0 or more; got -1.5"),
+    ("softshrink", [-1.0], "softshrink: lambd must be 0 or more; got -1"),
+    ("hardtanh", [2.0, 1.0], "hardtanh: min_val must not exceed max_val; got 2.* and 1"),
+])
+def test_wrong_numbers(name, numbers, words):
+    with pytest.raises(ValueError, match=words):
+        getattr(lt, name)(torch.ones(3), *numbers)
+
+
+def test_prelu_by_channel():
+    x, weight = torch.randn(2, 3, 4, 5, requires_grad=True), torch.tensor([0.1, 0.2, 0.3], requires_grad=True)
+    y = lt.prelu(x, weight)
+    assert torch.equal(y, torch.nn.functional.prelu(x, weight))
+    y.sum().backward()
+    expected = torch.autograd.grad(torch.nn.functional.prelu(x, weight).sum(), (x, weight))
+    assert torch.equal(x.grad, expected[0])
+    assert torch.allclose(weight.grad, expected[1])
+    with pytest.raises(ValueError, match=r"one for each channel at dimension 1 of x; got \(4,\) for x of \(2, 3\)"):
+        lt.prelu(torch.ones(2, 3), torch.ones(4))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("shape", [(7,), (5, 7), (2, 7, 3, 4)])
+def test_cross_entropy_is_that_of_pytorch(shape, reduction):
+    generator = torch.Generator().manual_seed(4)
+    logits = torch.randn(shape, generator=generator, requires_grad=True)
+    weight = torch.rand(7, generator=generator) + 0.5
+    rest = shape[:min(1, len(shape) - 1)] + shape[min(2, len(shape)):]
+    indices = torch.randint(7, rest, generator=generator)
+    if rest:
+        indices.view(-1)[0] = -100
+    for target in (indices, torch.softmax(torch.randn(shape, generator=generator), min(1, len(shape) - 1))):
+        results = []
+        for function in (lt.cross_entropy, torch.nn.functional.cross_entropy):
+            y = function(logits, target, weight, reduction=reduction, label_smoothing=0.1)
+            results.append((y, *torch.autograd.grad(y.sum(), logits)))
+        for found, expected in zip(*results, strict=True):
+            assert found.shape == expected.shape
+            assert torch.allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_cross_entropy_has_no_gradient_for_probabilities():
+    logits, target = torch.randn(2, 3), torch.full((2, 3), 1 / 3, requires_grad=True)
+    with pytest.raises(NotImplementedError, match="for its logits alone"):
+        lt.cross_entropy(logits, target)
 
 
 def test_is_imported_only_when_asked(run_python):
@@ -163,3 +293,23 @@ def test_is_imported_only_when_asked(run_python):
         print("torch" in sys.modules)
     """
     assert run_python(script).stdout.split() == ["False", "True"]
+
+
+@pytest.mark.compiler
+def test_operators_are_compiled():
+    if shutil.which("c++") is None:
+        pytest.skip("no compiler")
+    assert lt.operators() == os.environ.get("EXPECTED_OPERATORS", "C++")
+
+
+@pytest.mark.compiler
+@pytest.mark.parametrize("compiler", ["/nowhere/c++", "false"])
+def test_without_a_compiler(compiler, tmp_path):
+    if "EXPECTED_OPERATORS" in os.environ:
+        pytest.skip("this is that run")
+    # all of the above once more; where the compiler fails, only that it is noticed
+    chosen = [] if compiler == "false" else ["-k", "are_compiled"]
+    environment = {**os.environ, "CXX": compiler, "XDG_CACHE_HOME": str(tmp_path), "EXPECTED_OPERATORS": "Python"}
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, *chosen],
+                          cwd=Path(__file__).parents[1], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr

@@ -1,6 +1,6 @@
-"""Write pylib/include/lanewise.h and docs/embedding/signatures.md from the declarations that kernels/*.pxd export. A
-function keeps its place, its argument names and its types for ever, since programs that were built against
-an older header read the table by them: new functions are added at the end.
+"""Write pylib/include/lanewise.h, docs/embedding/signatures.md and tests/embedding/signatures.txt from the declarations
+that kernels/*.pxd export. A function keeps its place, its argument names and its types for ever, since programs that
+were built against an older header read the table by them: new functions are added at the end.
 """
 
 import re
@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 KERNELS = ROOT / "kernels"
 HEADER = ROOT / "pylib" / "include" / "lanewise.h"
 PAGE = ROOT / "docs" / "embedding" / "signatures.md"
+FROZEN = ROOT / "tests" / "embedding" / "signatures.txt"
 ABI = 1  # to raise where a function's meaning changes, or the layout of the table
 OWN = "interface"  # the module whose functions come first: they have inline forms in the header
 WIDTH = 120
@@ -115,7 +116,7 @@ def declared(pxd):
     """{name: (result, arguments, comment)} of the functions that a .pxd exports; it may export nothing else."""
     functions, comment = {}, []
     for paragraph in pxd.read_text(encoding="utf-8").split("\n\n"):
-        lines = [line for line in paragraph.splitlines() if not line.startswith("from libc.")]
+        lines = [line for line in paragraph.splitlines() if not line.startswith(("from libc.", "# Written by "))]
         comment += [line.removeprefix("#").strip() for line in lines if line.startswith("#")]
         code = " ".join(" ".join(line for line in lines if not line.startswith("#")).split())
         for declaration in filter(None, re.split(r" ?(?=\bcdef )", code)):
@@ -198,11 +199,20 @@ def page(found):
     return "\n".join([*lines, "```"]) + "\n"
 
 
+def signatures(found):
+    """The same as tests/test_embedding.py reads it from the compiled modules, a function a line."""
+    for name, (module, result, arguments, _) in found.items():
+        types = [argument[:argument.rindex("*") + 1] if "*" in argument else argument.rpartition(" ")[0]
+                 for argument in arguments.split(", ") if argument != "void"]
+        written = ", ".join(re.sub(r"^const (\w+)", r"\1 const", ctype) for ctype in types) or "void"
+        yield f"{module}.{name} {result} ({written})\n"
+
+
 def made():
     """The text of each file, as it should be."""
     found = everything()
     header = written(found, in_order(found, HEADER.read_text(encoding="utf-8") if HEADER.exists() else ""))
-    return {HEADER: header, PAGE: page(found)}
+    return {HEADER: header, PAGE: page(found), FROZEN: "".join(sorted(signatures(found)))}
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """The stubs of the elementwise functions, activations.pyi, gates.pyi and parametric.pyi of pylib/functions, from their
 table there. Run after a change to table.py: python tools/stubs.py. tests/test_stubs.py holds that they are current."""
 
+import runpy
 from pathlib import Path
 
-from lanewise.functions.table import FUNCTIONS, GATES
-
 FOLDER = Path(__file__).parents[1] / "pylib" / "functions"
+TABLE = runpy.run_path(str(FOLDER / "table.py"))  # by its path, since lanewise cannot be imported before it is built
+FUNCTIONS, GATES = TABLE["FUNCTIONS"], TABLE["GATES"]
 BY_HAND = {  # whose signature the table does not say
     "prelu_backward": "def prelu_backward(grad: Numbers, x: Numbers, weight: Numbers) -> tuple[Array, Array]: ...\n",
     "glu": "def glu(x: Numbers, axis: int = -1, *, out: Array | None = None) -> Array: ...\n",
@@ -56,6 +57,11 @@ def stubs():
     }
 
 
+def made():
+    """The text of each file, as it should be."""
+    return {FOLDER / file: text for file, text in stubs().items()}
+
+
 if __name__ == "__main__":
-    for file, text in stubs().items():
-        (FOLDER / file).write_text(text, "utf-8")
+    for path, text in made().items():
+        path.write_text(text, "utf-8")

@@ -28,7 +28,7 @@ cdef enum FloatClass:
     POSITIVE_INFINITY
 
 cdef enum Loss:
-    # what a finite number meets when it is rounded to nearest into a format
+    # what rounding to nearest into a format does to a number
     EXACT
     ROUNDED
     ROUNDED_SUBNORMAL
@@ -49,11 +49,14 @@ cdef struct Format:
     int64_t zero  # -1 where there is none
     int64_t last_subnormal  # -1 where there is none
     int64_t largest  # the largest finite
-    int64_t infinity  # the largest finite where there is none: what lies above is NaN
-    int64_t nan  # the NaN that is made here; 0 where there is none
-    int64_t last_signaling  # what lies above is a quiet NaN
-    uint64_t payload  # what a NaN carries
+    int64_t infinity  # the largest finite where the format has none: above it are the NaNs
+    int64_t nan  # the NaN that conversions return; 0 where there is none
+    int64_t last_signaling  # the last signalling NaN: those above are quiet
+    uint64_t payload  # mask of a NaN's payload
     uint64_t one  # 1.0
+    # where the code with the sign alone is NaN and not -0 (fnuz): that code, else 0
+    uint64_t sign_alone
+    uint64_t modulus  # two to the width where codes are integers in two's complement, else 0
     int64_t exact_limit  # the largest whole number up to which none is missing
 
 cdef struct Conversion:
@@ -69,22 +72,28 @@ cdef struct Conversion:
     uint64_t mantissa_bits
     uint64_t smallest_exponent  # its exponent field where the narrow format has its smallest normal number
     uint64_t smallest_normal  # that number
-    uint64_t leading  # what is added to read a subnormal and subtracted after: that number, or 0 without subnormals
-    int64_t subnormals_below  # where rounding needs `magic`: that number, or 0 where both formats begin at it
+    uint64_t leading  # the leading 1 that a subnormal is read with, subtracted after; 0 without subnormals
+    int64_t subnormals_below  # below it numbers round by `magic`: smallest_normal, or 0 where both have the same
     uint64_t magic  # the wide number whose last place weighs as much as the smallest subnormal
     int machine_format  # whether the processor does this conversion itself: 16 for binary16, 8 for bfloat16, or 0
-    bint directed  # whether it rounds toward a side and not to nearest
+    bint powers  # whether the format is of powers of two alone
+    bint directed  # whether it rounds in another way than the two additions of nearest_magnitude
     # to nearest: just under half a last place, and one bit more where the last place is odd
     uint64_t half
     uint64_t odd
     # toward a side: all ones where a magnitude of this sign rounds up
     uint64_t positive_up
     uint64_t negative_up
+    # all ones where it rounds in this way
+    uint64_t half_away
+    uint64_t half_even  # among integers, of which a last place always falls away
+    uint64_t to_odd
     int64_t tie  # in a format of powers of two: below it numbers round to the smallest, from it on to the second
     # what is too large, of either sign, and what an infinity becomes
     int64_t positive_limit
     int64_t negative_limit
     int64_t infinite
+    int64_t negative_infinite
 
 
 cdef inline word spread(word like, uint64_t value) noexcept nogil:
@@ -133,7 +142,13 @@ cdef inline word last_bit(word like) noexcept nogil:
 
 
 cdef inline word magnitude_of(word code, const Format* f) noexcept nogil:
-    return code & spread(code, f.magnitude)
+    # in order, NaN above all numbers
+    cdef word m = code & spread(code, f.magnitude), none = spread(code, 0)
+    if f.sign_alone:
+        m = m | where_less(none, m, none, code & spread(code, f.sign_alone))
+    if f.modulus:
+        m = where_less(none, code & spread(code, f.sign), (none - code) & spread(code, f.modulus - 1), m)
+    return m
 
 
 cdef inline word sign_of(word code, const Format* f) noexcept nogil:
@@ -186,7 +201,10 @@ cdef inline word up_from(word code, word flip, const Format* f) noexcept nogil:
     away = mirrored + where_less(m, top, one, none)
     toward = where_less(none, m, mirrored - one, one)
     toward = where_less(top, m, mirrored, toward)
-    return flip ^ where_less(none, sign_of(mirrored, f), toward, away)
+    away = flip ^ where_less(none, sign_of(mirrored, f), toward, away)
+    if f.sign_alone:  # what comes before the smallest is 0, not the NaN that stands in the place of -0
+        away = where_less(top, m, away, where_less(none, away & spread(m, f.magnitude), away, none))
+    return away
 
 
 cdef inline word next_up_of(word code, const Format* f) noexcept nogil:
@@ -227,15 +245,20 @@ cdef inline word exact_integer_of(word code, const Format* f) noexcept nogil:
 
 
 cdef inline word finish(word x, word m, word code, const Conversion* c) noexcept nogil:
-    # the NaNs and the sign, after a rounding
+    # the rounded magnitude `code` with NaNs put in and the sign of x
     cdef word nan = spread(x, c.f.nan) | ((m >> spread(x, c.shift)) & spread(x, c.f.payload))
+    cdef word sign = (x >> spread(x, c.sign_shift)) & spread(x, c.f.sign), none = spread(x, 0)
     code = where_less(spread(x, c.infinity), m, nan, code)
-    return code | ((x >> spread(x, c.sign_shift)) & spread(x, c.f.sign))
+    if c.f.modulus:
+        return where_less(none, sign, (none - code) & spread(x, c.f.modulus - 1), code)
+    if c.f.sign_alone:  # no zero has a sign
+        sign = where_less(none, code, sign, none)
+    return code | sign
 
 
 cdef inline word nearest_magnitude(word m, const Conversion* c) noexcept nogil:
-    # Normals round by an integer addition that carries into the exponent. Subnormals round where the sum with
-    # `magic` has its last place, by the processor.
+    # Normal numbers are rounded by an integer addition that carries into the exponent. Subnormals are rounded by the
+    # processor, in a sum with `magic`, whose last place is that of the result.
     cdef word shift = spread(m, c.shift), magic = spread(m, c.magic), code
     code = (m + spread(m, c.half - c.rebias) + ((m >> shift) & spread(m, c.odd))) >> shift
     return where_less(m, spread(m, c.subnormals_below), sum_of(m, magic) - magic, code)
@@ -247,11 +270,12 @@ cdef inline word nearest_of(word x, const Conversion* c) noexcept nogil:
 
 
 cdef inline word rounded_of(word x, word noise, bint stochastic, const Conversion* c) noexcept nogil:
-    # The significand, moved to the last place of its result, after adding what rounds it up: to a side, one less
-    # than a last place or nothing; stochastically, as many bits of noise as fall away.
+    # The significand, shifted right by the bits that the result has no place for, after adding to these bits what may
+    # carry: all ones or zero to round to a side, half a last place to round half away, random bits to round
+    # stochastically. To odd it is cut off, and its last bit set where a bit fell away.
     cdef word m = x & spread(x, c.magnitude), none = spread(x, 0), one = spread(x, 1), last = last_bit(x)
     cdef word exponent = m >> spread(x, c.mantissa_bits), significand = m & spread(x, c.mantissa_field)
-    cdef word first = spread(x, c.smallest_exponent), away, dropped, added, code
+    cdef word first = spread(x, c.smallest_exponent), away, dropped, added, code, odd = none
     significand = significand | where_less(none, exponent, spread(x, c.mantissa_field + 1), none)
     exponent = where_less(none, exponent, exponent, one)
     away = spread(x, c.shift) + where_less(exponent, first, first - exponent, none)
@@ -260,27 +284,32 @@ cdef inline word rounded_of(word x, word noise, bint stochastic, const Conversio
         significand = significand >> at_most(away - dropped, last)
         added = (noise >> one) >> (last - dropped)
     else:
-        added = where_less(x, none, spread(x, c.negative_up), spread(x, c.positive_up)) & ((one << dropped) - one)
-    code = (significand + added) >> dropped
+        away = (one << dropped) - one
+        added = where_less(x, none, spread(x, c.negative_up), spread(x, c.positive_up)) & away
+        added = added | (((one << dropped) >> one) & spread(x, c.half_away))
+        added = added | (((away >> one) + ((significand >> dropped) & one)) & spread(x, c.half_even))
+        odd = where_less(none, significand & away, one, none) & spread(x, c.to_odd)
+    code = ((significand + added) >> dropped) | odd
     code = code + (where_less(exponent, first, none, exponent - first) << spread(x, c.f.mantissa_bits))
     code = at_most(code, where_less(x, none, spread(x, c.negative_limit), spread(x, c.positive_limit)))
-    code = where_less(spread(x, c.infinity - 1), m, spread(x, c.infinite), code)
+    code = where_less(spread(x, c.infinity - 1), m, where_less(
+        x, none, spread(x, c.negative_infinite), spread(x, c.infinite)), code)
     return finish(x, m, code, c)
 
 
 cdef inline word directed_of(word x, const Conversion* c) noexcept nogil:
-    # toward zero, up or down
+    # toward zero, up or down, half away from zero or to odd; and among integers to nearest
     return rounded_of(x, x, False, c)
 
 
 cdef inline word stochastic_of(word x, word noise, const Conversion* c) noexcept nogil:
-    # up with the probability that what falls away is of a last place; noise is uniform on all bits of a lane
+    # Up with a probability equal to the dropped fraction of a last place; noise is uniform on all bits of a lane.
     return rounded_of(x, noise, True, c)
 
 
 cdef inline word power_of(word x, const Conversion* c) noexcept nogil:
-    # Into a format of powers of two alone: no sign, no zero, no subnormals. What is not above zero is NaN, or, where
-    # numbers saturate, a zero is the smallest; what is smaller than all powers becomes the smallest.
+    # Into a format of powers of two alone: no sign, no zero, no subnormals. A negative number or zero becomes
+    # NaN, except that a zero becomes the smallest power where numbers saturate; so does a number below it.
     cdef word none = spread(x, 0), shift = spread(x, c.shift), top = spread(x, c.positive_limit), code, small
     cdef word nan = spread(x, c.f.nan)
     code = at_most((x + spread(x, c.half - c.rebias)) >> shift, top)
@@ -308,14 +337,14 @@ cdef inline word wide_of(word code, const Conversion* c) noexcept nogil:
 
 
 cdef inline word error_of(word x, word code, const Conversion* c) noexcept nogil:
-    # what rounding x to `code` added to it; nothing where an infinity stays one
+    # the value of `code` minus x, its rounding error; 0 where both are the same, as infinities may be
     cdef word y = wide_of(code, c), none = spread(x, 0)
     return where_less(none, (x ^ y) & spread(x, c.magnitude), difference_of(y, x), none)
 
 
 cdef inline word loss_of(word x, const Conversion* c) noexcept nogil:
     cdef word m = x & spread(x, c.magnitude), none = spread(x, 0), code, loss
-    code = power_of(x, c) if c.f.sign == 0 else nearest_magnitude(m, c)
+    code = power_of(x, c) if c.powers else nearest_magnitude(m, c)
     loss = where_less(spread(x, c.f.last_subnormal), code, spread(x, ROUNDED), spread(x, ROUNDED_SUBNORMAL))
     loss = where_less(spread(x, c.f.zero), code, loss, spread(x, ROUNDED_TO_ZERO))
     loss = where_less(none, m ^ wide_of(code, c), loss, none)

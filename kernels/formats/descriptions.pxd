@@ -20,10 +20,17 @@ cdef inline Format format_of(description) except *:
     f.last_subnormal = f.mantissa_field if description.has_subnormals else -1
     f.largest = description.largest_code
     f.infinity = f.largest if none_above else description.infinity_code
+    f.sign_alone = f.sign if description.specials == "fnuz" else 0
+    f.modulus = 0
     f.nan = f.sign if description.nan_code is None else description.nan_code
+    if description.specials == "integer":
+        # the largest is the magnitude of the smallest negative number; a NaN becomes 0
+        f.modulus = <uint64_t>1 << description.width if description.signed else 0
+        f.largest = f.infinity = f.sign if description.signed else f.largest
+        f.nan = 0
     f.last_signaling = f.infinity if none_above else f.nan - 1
     f.payload = 0 if none_above else f.mantissa_field
-    f.one = <uint64_t>description.bias << f.mantissa_bits
+    f.one = <uint64_t>max(description.bias, 0) << f.mantissa_bits  # no function of fields is asked of integers
     f.exact_limit = description.exact_limit_code
     return f
 
@@ -50,18 +57,22 @@ cdef inline Conversion conversion_of(description, wide_format, str rounding, bin
     c.leading = c.smallest_normal if description.has_subnormals else 0
     c.subnormals_below = 0 if c.rebias == 0 else c.smallest_normal
     c.magic = (first + shift) << wide_bits
-    c.directed = rounding != "nearest"
+    c.powers = not description.signed and not description.has_subnormals
+    c.directed = rounding != "nearest" or description.specials == "integer"
     c.half = (1 << (shift - 1)) - 1 if shift else 0
     c.odd = shift > 0
     c.positive_up = -1 if rounding == "up" else 0
     c.negative_up = -1 if rounding == "down" else 0
+    c.half_away = -1 if rounding == "half_away" else 0
+    c.half_even = -1 if rounding == "nearest" and description.specials == "integer" else 0
+    c.to_odd = -1 if rounding == "odd" else 0
     c.tie = 0
-    if not description.signed:
+    if c.powers:
         # a format of powers of two: a tie goes up, since a significand that is always 1 is always odd
         c.subnormals_below = (first + 1) << wide_bits
-        c.half = c.half + 1 if rounding == "nearest" else c.mantissa_field if rounding == "up" else 0
+        c.half = c.half + 1 if rounding in ("nearest", "half_away") else c.mantissa_field if rounding == "up" else 0
         c.tie = c.subnormals_below
-        if rounding == "nearest":
+        if rounding in ("nearest", "half_away"):
             c.tie = c.smallest_normal + (c.subnormals_below - c.smallest_normal) // 2
         elif rounding == "up":
             c.tie = c.smallest_normal + 1
@@ -69,9 +80,11 @@ cdef inline Conversion conversion_of(description, wide_format, str rounding, bin
     infinite = beyond = finite
     if not saturate and description.nan_code is not None:
         infinite = beyond = finite + 1
-    c.positive_limit = finite if rounding in ("zero", "down") else beyond
-    c.negative_limit = finite if rounding in ("zero", "up") else beyond
-    c.infinite = infinite
+    c.positive_limit = finite if rounding in ("zero", "odd", "down") else beyond
+    c.negative_limit = finite if rounding in ("zero", "odd", "up") else beyond
+    c.infinite = c.negative_infinite = infinite
+    if description.specials == "integer":
+        c.negative_limit = c.negative_infinite = description.smallest_magnitude
     # the processor has instructions that round binary32 into these two formats in this way
     c.machine_format = 0
     if rounding == "nearest" and not saturate and wide_format.width == 32 and description.specials == "ieee":

@@ -25,7 +25,7 @@ ctypedef fused result:
     uint32_t
     uint64_t
 
-ctypedef fused told:
+ctypedef fused constants:
     Format
     Conversion
 
@@ -79,18 +79,18 @@ cdef inline void store(result* p, word x) noexcept nogil:
 # A function's constants are copied before its loop: the compiler cannot know that the results do not overwrite them.
 # `like` carries the register type to a function that has no register yet.
 
-cdef inline void map_registers(word (*f)(word, const told*) noexcept nogil, const code* x, result* y, Py_ssize_t n,
-                               const told* t, word like) noexcept nogil:
-    cdef told here = t[0]
+cdef inline void map_registers(word (*f)(word, const constants*) noexcept nogil, const code* x, result* y, Py_ssize_t n,
+                               const constants* t, word like) noexcept nogil:
+    cdef constants here = t[0]
     cdef Py_ssize_t i = 0
     while i < n:
         store(y + i, f(load(x + i, like), &here))
         i += lanes(like)
 
 
-cdef inline void map_codes(u32x (*on_u32)(u32x, const told*) noexcept nogil,
-                           u64x (*on_u64)(u64x, const told*) noexcept nogil, const code* x, result* y, Py_ssize_t n,
-                           const told* t) noexcept nogil:
+cdef inline void map_codes(u32x (*on_u32)(u32x, const constants*) noexcept nogil,
+                           u64x (*on_u64)(u64x, const constants*) noexcept nogil, const code* x, result* y,
+                           Py_ssize_t n, const constants* t) noexcept nogil:
     # y = f(x), for f on either register: in lanes of 64 bits where an operand has them
     if code is uint64_t or result is uint64_t:
         map_registers(on_u64, x, y, n, t, splat_u64(0))

@@ -18,6 +18,7 @@ cdef extern from "lanes/lanes.h" nogil:
     const Py_ssize_t F32_LANES
     const Py_ssize_t F64_LANES
     const Py_ssize_t REGISTERS  # how many of them the level has
+    const int UNSIGNED_MOST  # the largest number that dot_u8 takes as unsigned byte
     const int LOOKUP_FLOATS  # 8 or 16: how many floats one instruction looks up among
     const bint SCALE2_IS_CHEAP  # whether scale2 and ldexp are an instruction
 
@@ -81,6 +82,11 @@ cdef extern from "lanes/lanes.h" nogil:
     void add_products_i16(const uint32_t* w, const u32x* x, u32x* sums)
     # lanes as pairs of signed numbers of 16 bits: sum + w0 x0 + w1 x1 lane by lane, and what overflows wraps
     u32x dot_i16(u32x w, u32x x, u32x sum)
+    # lanes as bytes, those of w up to UNSIGNED_MOST and those of x with signs and above -128: sum + all eight products
+    # of two registers each, lane by lane, and what overflows wraps
+    u32x dot_u8(u32x w0, u32x x0, u32x w1, u32x x1, u32x sum)
+    # lanes as bytes, those of x with signs: w0 x0 + w1 x1 of neighbours as signed numbers of 16 bits, which hold them
+    u32x pair_products_u8(u32x w, u32x x)
     f32x round_i32_f32(u32x x)  # signed numbers as float32, to nearest
 
     f32x load_f32(const float* p)
@@ -90,7 +96,7 @@ cdef extern from "lanes/lanes.h" nogil:
     void stream_f32(float* p, f32x x)
     f32x splat_f32(float value)
     f32x fma_f32(f32x a, f32x b, f32x c)
-    f32x root_f32(f32x x)
+    f32x square_root_f32(f32x x)
     f32x at_least_f32(f32x x, f32x low)
     f32x at_most_f32(f32x x, f32x high)
     f32x magnitude_f32(f32x x)
@@ -111,7 +117,7 @@ cdef extern from "lanes/lanes.h" nogil:
     f64x splat_f64(double value)
     f64x fma_f64(f64x a, f64x b, f64x c)
     f64x add_product_f64(f64x a, f64x b, f64x c)  # a * b + c where a * b is exact, so that fusing changes nothing
-    f64x root_f64(f64x x)
+    f64x square_root_f64(f64x x)
     f64x at_least_f64(f64x x, f64x low)
     f64x at_most_f64(f64x x, f64x high)
     f64x magnitude_f64(f64x x)
@@ -158,12 +164,12 @@ cdef inline real fma(real a, real b, real c) noexcept nogil:
         return fma_f64(a, b, c)
 
 
-cdef inline real root(real x) noexcept nogil:
-    # the square root, rounded once
+cdef inline real square_root(real x) noexcept nogil:
+    # rounded once
     if real is f32x:
-        return root_f32(x)
+        return square_root_f32(x)
     else:
-        return root_f64(x)
+        return square_root_f64(x)
 
 
 cdef inline real at_least(real x, real low) noexcept nogil:

@@ -5,7 +5,7 @@ typedef __m256 f32x;
 typedef __m256d f64x;
 typedef uint32_t u32x __attribute__((vector_size(32)));
 typedef uint64_t u64x __attribute__((vector_size(32)));
-enum { F32_LANES = 8, F64_LANES = 4, REGISTERS = 16, LOOKUP_FLOATS = 8, SCALE2_IS_CHEAP = 0 };
+enum { F32_LANES = 8, F64_LANES = 4, REGISTERS = 16, UNSIGNED_MOST = 64, LOOKUP_FLOATS = 8, SCALE2_IS_CHEAP = 0 };
 
 static const int32_t FIRST_LANES[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
 static inline __m256i first_f32(ptrdiff_t n) { return _mm256_loadu_si256((const __m256i *)(FIRST_LANES + 8 - n)); }
@@ -81,8 +81,14 @@ static inline f32x lookup16_f32(const float *table, u32x index) {
 static inline u32x dot_i16(u32x w, u32x x, u32x sum) {
     /* one after the other, since GCC would compute all products of a loop before it adds them, and spill them */
     u32x product;
-    __asm__("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+x"(sum), "=&x"(product) : "x"(w), "x"(x));
+    __asm__("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+x"(sum), "=&x"(product) : "x"(w), "xm"(x));
     return sum;
+}
+static inline u32x pair_products_u8(u32x w, u32x x) { return (u32x)_mm256_maddubs_epi16((__m256i)w, (__m256i)x); }
+static inline u32x dot_u8(u32x w0, u32x x0, u32x w1, u32x x1, u32x sum) {
+    /* four products add up to 4 * 64 * 127 at most, which 16 bits hold */
+    __m256i four = _mm256_add_epi16((__m256i)pair_products_u8(w0, x0), (__m256i)pair_products_u8(w1, x1));
+    return sum + (u32x)_mm256_madd_epi16(four, _mm256_set1_epi16(1));
 }
 static inline void add_products_i16(const uint32_t *w, const u32x *x, u32x *sums) {
     sums[0] += (u32x)_mm256_madd_epi16((__m256i)splat_u32(*w), (__m256i)x[0]);
@@ -165,8 +171,8 @@ static inline void store_bfloat16(uint16_t *p, f32x x) {
 static inline f32x fma_f32(f32x a, f32x b, f32x c) { return _mm256_fmadd_ps(a, b, c); }
 static inline f64x fma_f64(f64x a, f64x b, f64x c) { return _mm256_fmadd_pd(a, b, c); }
 static inline f64x add_product_f64(f64x a, f64x b, f64x c) { return _mm256_fmadd_pd(a, b, c); }
-static inline f32x root_f32(f32x x) { return _mm256_sqrt_ps(x); }
-static inline f64x root_f64(f64x x) { return _mm256_sqrt_pd(x); }
+static inline f32x square_root_f32(f32x x) { return _mm256_sqrt_ps(x); }
+static inline f64x square_root_f64(f64x x) { return _mm256_sqrt_pd(x); }
 static inline f32x at_least_f32(f32x x, f32x low) { return _mm256_max_ps(low, x); }
 static inline f64x at_least_f64(f64x x, f64x low) { return _mm256_max_pd(low, x); }
 static inline f32x at_most_f32(f32x x, f32x high) { return _mm256_min_ps(high, x); }

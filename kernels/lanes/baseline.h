@@ -6,7 +6,7 @@ typedef float f32x;
 typedef double f64x;
 typedef uint32_t u32x;
 typedef uint64_t u64x;
-enum { F32_LANES = 1, F64_LANES = 1, REGISTERS = 16, LOOKUP_FLOATS = 16, SCALE2_IS_CHEAP = 0 };
+enum { F32_LANES = 1, F64_LANES = 1, REGISTERS = 16, UNSIGNED_MOST = 255, LOOKUP_FLOATS = 16, SCALE2_IS_CHEAP = 0 };
 
 static inline uint32_t bits_of_float(float x) { uint32_t b; memcpy(&b, &x, sizeof b); return b; }
 static inline uint64_t bits_of_double(double x) { uint64_t b; memcpy(&b, &x, sizeof b); return b; }
@@ -68,6 +68,18 @@ static inline int32_t low_i16(u32x x) { return (int16_t)(uint16_t)x; }
 static inline u32x dot_i16(u32x w, u32x x, u32x sum) {
     return sum + (u32x)(low_i16(w) * low_i16(x)) + (u32x)(low_i16(w >> 16) * low_i16(x >> 16));
 }
+static inline int32_t product_of_bytes(u32x w, u32x x, int byte) {
+    return (uint8_t)(w >> 8 * byte) * (int8_t)(uint8_t)(x >> 8 * byte);
+}
+static inline u32x pair_products_u8(u32x w, u32x x) {
+    u32x low = (u32x)(product_of_bytes(w, x, 0) + product_of_bytes(w, x, 1));
+    return (low & 0xFFFF) | (u32x)(product_of_bytes(w, x, 2) + product_of_bytes(w, x, 3)) << 16;
+}
+static inline u32x dot_u8(u32x w0, u32x x0, u32x w1, u32x x1, u32x sum) {
+    for (int byte = 0; byte < 4; byte++)
+        sum += (u32x)(product_of_bytes(w0, x0, byte) + product_of_bytes(w1, x1, byte));
+    return sum;
+}
 static inline void add_products_i16(const uint32_t *w, const u32x *x, u32x *sums) {
     for (int i = 0; i < 2; i++) sums[i] = dot_i16(*w, x[i], sums[i]);
 }
@@ -126,8 +138,8 @@ static inline f32x fma_f32(f32x a, f32x b, f32x c) {
 }
 static inline f64x fma_f64(f64x a, f64x b, f64x c) { return fma(a, b, c); }
 static inline f64x add_product_f64(f64x a, f64x b, f64x c) { return a * b + c; }
-static inline f32x root_f32(f32x x) { return sqrtf(x); }
-static inline f64x root_f64(f64x x) { return sqrt(x); }
+static inline f32x square_root_f32(f32x x) { return sqrtf(x); }
+static inline f64x square_root_f64(f64x x) { return sqrt(x); }
 static inline f32x at_least_f32(f32x x, f32x low) { return low > x ? low : x; }
 static inline f64x at_least_f64(f64x x, f64x low) { return low > x ? low : x; }
 static inline f32x at_most_f32(f32x x, f32x high) { return high < x ? high : x; }

@@ -5,7 +5,7 @@ typedef float32x4_t f32x;
 typedef float64x2_t f64x;
 typedef uint32_t u32x __attribute__((vector_size(16)));
 typedef uint64_t u64x __attribute__((vector_size(16)));
-enum { F32_LANES = 4, F64_LANES = 2, REGISTERS = 32, LOOKUP_FLOATS = 16, SCALE2_IS_CHEAP = 0 };
+enum { F32_LANES = 4, F64_LANES = 2, REGISTERS = 32, UNSIGNED_MOST = 64, LOOKUP_FLOATS = 16, SCALE2_IS_CHEAP = 0 };
 
 /* memory: a partial access passes through a full register's worth of bytes */
 static inline f32x load_f32(const float *p) { return vld1q_f32(p); }
@@ -86,6 +86,17 @@ static inline u32x dot_i16(u32x w, u32x x, u32x sum) {
     int32x4_t low = vmull_s16(vget_low_s16((int16x8_t)w), vget_low_s16((int16x8_t)x));
     return sum + (u32x)vpaddq_s32(low, vmull_high_s16((int16x8_t)w, (int16x8_t)x));
 }
+static inline u32x pair_products_u8(u32x w, u32x x) {
+    uint8x16_t a = (uint8x16_t)w;
+    int8x16_t b = (int8x16_t)x;
+    int16x8_t low = vmulq_s16((int16x8_t)vmovl_u8(vget_low_u8(a)), vmovl_s8(vget_low_s8(b)));
+    return (u32x)vpaddq_s16(low, vmulq_s16((int16x8_t)vmovl_high_u8(a), vmovl_high_s8(b)));
+}
+static inline u32x dot_u8(u32x w0, u32x x0, u32x w1, u32x x1, u32x sum) {
+    /* four products add up to 4 * 64 * 127 at most, which 16 bits hold */
+    int16x8_t four = vaddq_s16((int16x8_t)pair_products_u8(w0, x0), (int16x8_t)pair_products_u8(w1, x1));
+    return (u32x)vpadalq_s16((int32x4_t)sum, four);
+}
 static inline void add_products_i16(const uint32_t *w, const u32x *x, u32x *sums) {
     u32x weights = splat_u32(*w);
     for (int i = 0; i < 2; i++) sums[i] = dot_i16(weights, x[i], sums[i]);
@@ -139,8 +150,8 @@ static inline void store_bfloat16(uint16_t *p, f32x x) {
 static inline f32x fma_f32(f32x a, f32x b, f32x c) { return vfmaq_f32(c, a, b); }
 static inline f64x fma_f64(f64x a, f64x b, f64x c) { return vfmaq_f64(c, a, b); }
 static inline f64x add_product_f64(f64x a, f64x b, f64x c) { return vfmaq_f64(c, a, b); }
-static inline f32x root_f32(f32x x) { return vsqrtq_f32(x); }
-static inline f64x root_f64(f64x x) { return vsqrtq_f64(x); }
+static inline f32x square_root_f32(f32x x) { return vsqrtq_f32(x); }
+static inline f64x square_root_f64(f64x x) { return vsqrtq_f64(x); }
 static inline f32x where_less_f32(f32x a, f32x b, f32x yes, f32x no) { return vbslq_f32(vcltq_f32(a, b), yes, no); }
 static inline f64x where_less_f64(f64x a, f64x b, f64x yes, f64x no) { return vbslq_f64(vcltq_f64(a, b), yes, no); }
 static inline f32x at_least_f32(f32x x, f32x low) { return where_less_f32(x, low, low, x); }

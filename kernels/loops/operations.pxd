@@ -1,5 +1,5 @@
 # What a function along an axis says of itself: its kernels, and the kind of each operand. A module registers it here,
-# beside the kernels, and everything that follows (signature, dtypes, strides, tiles, threads) is told by the kinds.
+# beside the kernels, and everything else (signature, dtypes, strides, tiles, threads) follows from the kinds.
 #
 # The machine that runs kernels is rows.pxd. It is compiled once a level, in row_loops.pyx, which every other module
 # finds by a capsule.
@@ -20,14 +20,15 @@ cdef enum:
 #   r  a row in the dtype of the loop
 #   v  a vector along the row, shared by rows, in the precision of the computation or, where its elements are as far
 #      apart as such are long, in that dtype too; NULL where its length is 0
-#   s  one float64 a row
-#   i  one int64 a row
+#   b  a row of booleans, one byte each, which lie one after the other
+#   s  one float64 per row
+#   i  one int64 per row
 #   a  an output that adds up what rows give to each of its elements, in the precision of the computation. A kernel adds
-#      to float64, or, where it is told that its rows are ALL, it writes the sums themselves
+#      to float64 or, where ALL says that it has all rows, writes the sums themselves
 #   c  what else a kernel has to know: a pointer, the same for every row
 # and of functions of whole matrices, whose kernels see to their operands themselves:
 #   m  a matrix, rows of examples, in the dtype of the loop
-#   s  one float64 a column
+#   s  one float64 per column
 #   d  one float64
 
 cdef enum:

@@ -1,10 +1,10 @@
 # Sums and maps along a row, in one place: the order of every sum is fixed here. No mathematics, no Python.
 #
 # A row is cut into blocks of BLOCK elements, whose sums are added in order. In a block, a sum in float64 throughout
-# (sum_terms) adds element i to partial sum i % 32; a folded sum of float32 terms (fold_terms) adds eight, 16 apart, in
-# float32, the first eight of these 16 sums to the others, and the eight that are left to partial sums in float64. The
-# partial sums meet in one tree, or one after the other where what additions lose is kept. Neither the number of lanes
-# nor the number of threads shows in the result.
+# (sum_terms) adds element i to partial sum i % 32. A folded sum of float32 terms (fold_terms) takes 128 terms at a
+# time: in float32 it adds each eight that stand 16 apart, then the first eight of these 16 sums to the last eight, and
+# then adds those eight to partial sums in float64. In the end the partial sums are added by halves, or, where rounding
+# errors are kept, one after the other. The result depends neither on the number of lanes nor on the number of threads.
 from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
 
@@ -27,7 +27,7 @@ cdef enum:
     PARTS = 32
     FOLDED_PARTS = 16
     FOLD = 8
-    UNROLLED = 4  # of them
+    UNROLLED = 4  # of the eight that a folded sum adds
     MOST_SUMS = 3
     BLOCK = 4096
 
@@ -39,8 +39,8 @@ cdef struct Pair:
 ctypedef Pair (*sum_function)(const void* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil
 ctypedef void (*map_function)(void* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil
 
-# What a term or a point is given: the row (a struct of its own family), and the elements i to i + n of it.
-# `like` is of the row's precision and points nowhere.
+# A term or a point is a function of a row (a struct of its family) and of the elements i to i + n of it. `like` is a
+# pointer whose type gives the precision; it points nowhere.
 
 
 cdef inline f64x wide(const real* x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
@@ -153,7 +153,7 @@ cdef inline void sum_terms(
 
 
 cdef inline Pair add_compensated(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size) noexcept nogil:
-    # of pairs of a sum and what its additions lost (Knuth's two_sum)
+    # of pairs of a sum and the rounding errors of its additions (Knuth's two_sum)
     cdef double sum = a.first + b.first
     cdef double part = sum - a.first
     return Pair(sum, (a.second + b.second) + ((a.first - (sum - part)) + (b.first - part)))
@@ -162,7 +162,7 @@ cdef inline Pair add_compensated(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b
 cdef inline Pair compensated_block(
         void (*add)(const f64x*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil,
         const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # the sum of one block's terms and what its additions lost, as `add` tells them apart
+    # the sum of one block's terms and the rounding errors of its additions, which `add` keeps apart
     cdef f64x sums[2 * SUMS]
     cdef double values[PARTS]
     cdef double losses[PARTS]
@@ -219,7 +219,7 @@ cdef inline void add_fold(
 cdef inline void fold_terms(
         void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, int count,
         const void* row, Py_ssize_t start, Py_ssize_t n, double* totals) noexcept nogil:
-    # the same of terms of float32; `add` adds F32_LANES of them
+    # sum_terms of float32; `add` adds F32_LANES terms
     cdef f64x sums[MOST_SUMS * FOLDED_SUMS]
     cdef Py_ssize_t i = start, stop = start + n
     cdef int k
@@ -245,7 +245,7 @@ cdef inline Pair sum_either(
         void (*folded)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
         void (*added)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
         const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # folded where the row is of float32
+    # a folded sum where the row is float32, else one in float64
     if real is f32x:
         return fold_block(folded, count, row, start, n)
     else:
@@ -253,12 +253,12 @@ cdef inline Pair sum_either(
 
 
 cdef struct Blocks:
-    # of a row, for threads to share
+    # the blocks of a row, which threads share
     void* block  # a sum_function or a map_function
     void* y
     const void* row
     Py_ssize_t n
-    Pair* parts  # the sums of each
+    Pair* parts  # the sums of each block
 
 
 cdef inline Py_ssize_t size_of_block(Py_ssize_t n, Py_ssize_t b) noexcept nogil:
@@ -345,8 +345,8 @@ cdef inline double fold_values(const real* x, Py_ssize_t n, int threads) noexcep
 
 cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
                            real* y, const void* row, Py_ssize_t start, Py_ssize_t n, bint streamed) noexcept nogil:
-    # y[i] = point(i) over one block, from y's first register boundary on and past the caches where that is asked for,
-    # which the caller ends
+    # y[i] = point(i) over one block, by whole registers from y's first register boundary on. Where streaming stores are
+    # asked for, the caller has to end them.
     cdef Py_ssize_t i = start, stop = start + n, part = head(skip(y, start), n)
     cdef bint past_caches
     cdef real value
@@ -386,7 +386,7 @@ cdef inline void store_pair(real (*point)(const real*, const void*, Py_ssize_t, 
 cdef inline void map_pair(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
                           real* y, const void* row, real* other_y, const void* other_row, Py_ssize_t n,
                           bint streamed) noexcept nogil:
-    # the same over two short rows at a time: what both points take from memory is taken once
+    # map_block over two short rows at a time: what the points of both need is loaded once
     cdef bint alike = <uintptr_t>y % sizeof(real) == <uintptr_t>other_y % sizeof(real)
     cdef Py_ssize_t i = 0, part = head(y, n) if alike else 0
     cdef bint past_caches

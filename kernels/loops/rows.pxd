@@ -260,7 +260,7 @@ cdef inline void take_operands(Pass* work, const Operation* operation, char** ar
                 one.step_q = one.step_q if p == 1 else one.step_p
             else:
                 work.flat = work.flat and one.step_p == work.q * one.step_q
-        if one.kind == c'r' or one.kind == c'v' or one.kind == c'a':
+        if one.kind == c'r' or one.kind == c'b' or one.kind == c'v' or one.kind == c'a':
             one.stride = within[0]
             within += 1
         if one.kind == c'v':

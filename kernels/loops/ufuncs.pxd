@@ -1,9 +1,9 @@
-# From flat kernels to np.ufunc objects: every dtype, any stride, threads. A row registers one loop of a function.
+# From flat kernels to np.ufunc objects: every dtype, any stride, threads. A registration is one loop of a function.
 #
 # A kernel works on contiguous numbers. What is strided, broadcast or a 16-bit float passes through blocks on the
 # stack: gathered (and widened to float32), computed, scattered (and rounded once). One loop is thus shared by all
-# functions, and a function of floats costs one kernel a precision. A kernel of whole registers (lanes > 1) also
-# gets its tail in blocks, whose padding it may read and write.
+# functions, and a function of floats costs one kernel per precision. A kernel of whole registers (lanes > 1) gets
+# its tail in blocks too, whose padding it may read and write.
 from libc.stdint cimport uint8_t, uint16_t, uintptr_t
 from libc.stdlib cimport malloc
 from libc.string cimport memcpy, strcpy
@@ -44,9 +44,10 @@ ctypedef void (*kernel3)(const void*, const void*, void*, Py_ssize_t) noexcept n
 ctypedef void (*kernel4)(const void*, const void*, const void*, void*, Py_ssize_t) noexcept nogil
 ctypedef void (*kernel5)(const void*, const void*, const void*, const void*, void*, Py_ssize_t) noexcept nogil
 
-ctypedef void (*told2)(const void*, void*, Py_ssize_t, const void*) noexcept nogil
-ctypedef void (*told3)(const void*, const void*, void*, Py_ssize_t, const void*) noexcept nogil
-ctypedef void (*told4)(const void*, const void*, const void*, void*, Py_ssize_t, const void*) noexcept nogil
+ctypedef void (*kernel2_with_context)(const void*, void*, Py_ssize_t, const void*) noexcept nogil
+ctypedef void (*kernel3_with_context)(const void*, const void*, void*, Py_ssize_t, const void*) noexcept nogil
+ctypedef void (*kernel4_with_context)(const void*, const void*, const void*, void*, Py_ssize_t,
+                                      const void*) noexcept nogil
 
 ctypedef fused item:
     uint8_t
@@ -54,9 +55,9 @@ ctypedef fused item:
     float
     double
 
-cdef struct Row:
+cdef struct Registration:
     void* kernel
-    const void* told  # a kernel's last argument, what it is told besides its operands; NULL where it takes none
+    const void* context  # a kernel's last argument, constants beside its operands; NULL where it takes none
     int lanes  # elements in a register, for a kernel of whole registers; 1 for one that takes any length
     int n_in
     int n_out
@@ -64,23 +65,23 @@ cdef struct Row:
     const int* threads
 
 
-cdef inline void call(const Row* row, char** p, Py_ssize_t n) noexcept nogil:
-    cdef int operands = row.n_in + row.n_out
-    if row.told != NULL:
+cdef inline void call(const Registration* own, char** p, Py_ssize_t n) noexcept nogil:
+    cdef int operands = own.n_in + own.n_out
+    if own.context != NULL:
         if operands == 2:
-            (<told2>row.kernel)(p[0], p[1], n, row.told)
+            (<kernel2_with_context>own.kernel)(p[0], p[1], n, own.context)
         elif operands == 3:
-            (<told3>row.kernel)(p[0], p[1], p[2], n, row.told)
+            (<kernel3_with_context>own.kernel)(p[0], p[1], p[2], n, own.context)
         else:
-            (<told4>row.kernel)(p[0], p[1], p[2], p[3], n, row.told)
+            (<kernel4_with_context>own.kernel)(p[0], p[1], p[2], p[3], n, own.context)
     elif operands == 2:
-        (<kernel2>row.kernel)(p[0], p[1], n)
+        (<kernel2>own.kernel)(p[0], p[1], n)
     elif operands == 3:
-        (<kernel3>row.kernel)(p[0], p[1], p[2], n)
+        (<kernel3>own.kernel)(p[0], p[1], p[2], n)
     elif operands == 4:
-        (<kernel4>row.kernel)(p[0], p[1], p[2], p[3], n)
+        (<kernel4>own.kernel)(p[0], p[1], p[2], p[3], n)
     else:
-        (<kernel5>row.kernel)(p[0], p[1], p[2], p[3], p[4], n)
+        (<kernel5>own.kernel)(p[0], p[1], p[2], p[3], p[4], n)
 
 
 cdef inline void copy_every(item* y, const item* x, Py_ssize_t step, Py_ssize_t n) noexcept nogil:
@@ -209,60 +210,60 @@ cdef inline void scatter(Dtype dtype, char* y, Py_ssize_t step, const void* bloc
     put(dtype, y, step, block, n, False)
 
 
-cdef inline bint streams(const Row* row, char** args, const np.npy_intp* steps, Py_ssize_t n) noexcept nogil:
-    # whether to write past the caches: large contiguous outputs, apart from the inputs
+cdef inline bint streams(const Registration* own, char** args, const np.npy_intp* steps, Py_ssize_t n) noexcept nogil:
+    # whether to write past the caches: outputs that are large, contiguous, and none of the inputs
     cdef int k, j
-    for k in range(row.n_in, row.n_in + row.n_out):
-        if steps[k] != size_of(row.dtypes[k]) or n * steps[k] < STREAM_BYTES:
+    for k in range(own.n_in, own.n_in + own.n_out):
+        if steps[k] != size_of(own.dtypes[k]) or n * steps[k] < STREAM_BYTES:
             return False
-        for j in range(row.n_in):
+        for j in range(own.n_in):
             if args[j] == args[k]:
                 return False
     return True
 
 
-cdef inline void by_blocks(const Row* row, char** args, const np.npy_intp* steps, Py_ssize_t start,
+cdef inline void by_blocks(const Registration* own, char** args, const np.npy_intp* steps, Py_ssize_t start,
                            Py_ssize_t stop) noexcept nogil:
     # operands that a kernel can take where they are stay there; the others pass through blocks
     cdef f64x blocks[MAX_OPERANDS][BLOCK_REGISTERS]  # as registers, so that each stands on a register's boundary
     cdef char* p[MAX_OPERANDS]
     cdef Py_ssize_t whole = SHORT_BLOCK, i = start, n
-    cdef int k, operands = row.n_in + row.n_out
-    cdef bint padded, streamed = streams(row, args, steps, stop - start)
+    cdef int k, operands = own.n_in + own.n_out
+    cdef bint padded, streamed = streams(own, args, steps, stop - start)
     for k in range(operands):
-        if size_of(row.dtypes[k]) == 8:
+        if size_of(own.dtypes[k]) == 8:
             whole = BLOCK
     while i < stop:
         n = min(whole, stop - i)
         if streamed and i == start:
             # so that the first output's next block, and all after it, start on a register's boundary
-            n -= (<uintptr_t>(args[row.n_in] + (i + n) * steps[row.n_in]) % sizeof(f32x)) // steps[row.n_in]
-        if n > row.lanes:
-            n -= n % row.lanes
-        padded = n % row.lanes != 0
+            n -= (<uintptr_t>(args[own.n_in] + (i + n) * steps[own.n_in]) % sizeof(f32x)) // steps[own.n_in]
+        if n > own.lanes:
+            n -= n % own.lanes
+        padded = n % own.lanes != 0
         for k in range(operands):
             p[k] = args[k] + i * steps[k]
-            if padded or is_short(row.dtypes[k]) or steps[k] != size_of(row.dtypes[k]) or (streamed and k >= row.n_in):
+            if padded or is_short(own.dtypes[k]) or steps[k] != size_of(own.dtypes[k]) or (streamed and k >= own.n_in):
                 p[k] = <char*>blocks[k]
-            if k < row.n_in and p[k] == <char*>blocks[k] and (steps[k] != 0 or i == start):
+            if k < own.n_in and p[k] == <char*>blocks[k] and (steps[k] != 0 or i == start):
                 # a broadcast operand fills its block once, for the longest n to come
-                gather(row.dtypes[k], blocks[k], args[k] + i * steps[k], steps[k],
+                gather(own.dtypes[k], blocks[k], args[k] + i * steps[k], steps[k],
                        min(whole, stop - i) if steps[k] == 0 else n)
-        call(row, p, n)
-        for k in range(row.n_in, operands):
+        call(own, p, n)
+        for k in range(own.n_in, operands):
             if p[k] == <char*>blocks[k]:
-                put(row.dtypes[k], args[k] + i * steps[k], steps[k], blocks[k], n, streamed)
+                put(own.dtypes[k], args[k] + i * steps[k], steps[k], blocks[k], n, streamed)
         i += n
     if streamed:
         end_stream()
 
 
 # Blocks are called, not copied to the four places of an elementwise loop that may need one.
-ctypedef void (*blocks_function)(const Row* row, char** args, const np.npy_intp* steps, Py_ssize_t start,
+ctypedef void (*blocks_function)(const Registration* own, char** args, const np.npy_intp* steps, Py_ssize_t start,
                                  Py_ssize_t stop) noexcept nogil
 
 
-cdef inline void span(const Row* row, char** args, const np.npy_intp* steps, Py_ssize_t start,
+cdef inline void span(const Registration* own, char** args, const np.npy_intp* steps, Py_ssize_t start,
                       Py_ssize_t stop) noexcept nogil:
     cdef environment callers = enter_environment()
     cdef char* p[MAX_OPERANDS]
@@ -270,32 +271,32 @@ cdef inline void span(const Row* row, char** args, const np.npy_intp* steps, Py_
     cdef Py_ssize_t whole, register_bytes, head
     cdef int k, widest = 0
     cdef blocks_function blocks = <blocks_function>called(<void*>by_blocks)
-    for k in range(row.n_in + row.n_out):
-        contiguous = contiguous and not is_short(row.dtypes[k]) and steps[k] == size_of(row.dtypes[k])
+    for k in range(own.n_in + own.n_out):
+        contiguous = contiguous and not is_short(own.dtypes[k]) and steps[k] == size_of(own.dtypes[k])
         if steps[k] >= steps[widest]:
             widest = k
-    if contiguous and stop - start > 16 * row.lanes > 16:
+    if contiguous and stop - start > 16 * own.lanes > 16:
         # whole registers go faster where the widest operand's stand on their boundaries
-        register_bytes = row.lanes * steps[widest]
+        register_bytes = own.lanes * steps[widest]
         head = (-<uintptr_t>(args[widest] + start * steps[widest]) % register_bytes) // steps[widest]
         if head > 0:
-            blocks(row, args, steps, start, start + head)
+            blocks(own, args, steps, start, start + head)
             start += head
     whole = stop - start
     if contiguous:
-        for k in range(row.n_in + row.n_out):
+        for k in range(own.n_in + own.n_out):
             p[k] = args[k] + start * steps[k]
-        whole -= whole % row.lanes
-        call(row, p, whole)
+        whole -= whole % own.lanes
+        call(own, p, whole)
         start += whole
     if start < stop:
-        blocks(row, args, steps, start, stop)
+        blocks(own, args, steps, start, stop)
     leave_environment(callers)
 
 
 cdef struct Elements:
     # the elements of all operands, as chunks
-    const Row* row
+    const Registration* registration
     char** args
     const np.npy_intp* steps
     Py_ssize_t n
@@ -304,12 +305,12 @@ cdef struct Elements:
 
 cdef inline void chunk_of_elements(void* context, Py_ssize_t k, int thread) noexcept nogil:
     cdef const Elements* whole = <const Elements*>context
-    span(whole.row, whole.args, whole.steps, k * whole.chunk, min(whole.n, (k + 1) * whole.chunk))
+    span(whole.registration, whole.args, whole.steps, k * whole.chunk, min(whole.n, (k + 1) * whole.chunk))
 
 
-cdef inline Py_ssize_t chunk_size(const Row* row, Py_ssize_t n, Py_ssize_t threads) noexcept nogil:
+cdef inline Py_ssize_t chunk_size(const Registration* own, Py_ssize_t n, Py_ssize_t threads) noexcept nogil:
     # where each thread's part is written past the caches, its chunks are so large that each of them is too
-    cdef Py_ssize_t part = (n + threads - 1) // threads, streamed = part * size_of(row.dtypes[row.n_in]) // STREAM_BYTES
+    cdef Py_ssize_t part = (n + threads - 1) // threads, streamed = part * size_of(own.dtypes[own.n_in]) // STREAM_BYTES
     cdef Py_ssize_t chunks = CHUNKS
     if streamed > 0:
         chunks = min(chunks, streamed)
@@ -317,33 +318,34 @@ cdef inline Py_ssize_t chunk_size(const Row* row, Py_ssize_t n, Py_ssize_t threa
 
 
 cdef inline void loop(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
-    cdef const Row* row = <const Row*>data
+    cdef const Registration* own = <const Registration*>data
     cdef Elements whole
     cdef Py_ssize_t n = dims[0]
-    cdef int threads = row.threads[0]
+    cdef int threads = own.threads[0]
     if n < THREAD_MIN or threads == 1:
-        span(row, args, steps, 0, n)
+        span(own, args, steps, 0, n)
         return
-    whole = Elements(row, args, steps, n, chunk_size(row, n, threads))
+    whole = Elements(own, args, steps, n, chunk_size(own, n, threads))
     run_chunks(chunk_of_elements, &whole, (n + whole.chunk - 1) // whole.chunk, threads)
 
 
-cdef inline object ufunc_of_rows(bytes name, bytes doc, const Row* rows, const int* types, int n_rows):
-    # An np.ufunc of these loops; types holds NumPy's type number of each operand, row after row. Those of types
-    # registered at run time are added last. NumPy keeps the pointers: what they point to lives as long as the process.
-    cdef int n_in = rows[0].n_in, n_out = rows[0].n_out, operands = n_in + n_out, k, r, own = 0
-    cdef Row* kept = <Row*>malloc(n_rows * sizeof(Row))
-    cdef void** data = <void**>malloc(n_rows * sizeof(void*))
+cdef inline object ufunc_of(bytes name, bytes doc, const Registration* registrations, const int* types, int count):
+    # An np.ufunc of these loops; types holds NumPy's type number of each operand, one registration after another. Loops
+    # of types that are registered at run time are added last. NumPy keeps the pointers, so what they point to is never
+    # freed.
+    cdef int n_in = registrations[0].n_in, n_out = registrations[0].n_out, operands = n_in + n_out, k, r, own = 0
+    cdef Registration* kept = <Registration*>malloc(count * sizeof(Registration))
+    cdef void** data = <void**>malloc(count * sizeof(void*))
     cdef np.PyUFuncGenericFunction* loops = <np.PyUFuncGenericFunction*>malloc(
-        n_rows * sizeof(np.PyUFuncGenericFunction))
-    cdef char* own_types = <char*>malloc(n_rows * operands)
+        count * sizeof(np.PyUFuncGenericFunction))
+    cdef char* own_types = <char*>malloc(count * operands)
     cdef char* kept_name = <char*>malloc(len(name) + 1)
     cdef char* kept_doc = <char*>malloc(len(doc) + 1)
     cdef bint[32] registered
     strcpy(kept_name, name)
     strcpy(kept_doc, doc)
-    memcpy(kept, rows, n_rows * sizeof(Row))
-    for r in range(n_rows):
+    memcpy(kept, registrations, count * sizeof(Registration))
+    for r in range(count):
         registered[r] = False
         for k in range(operands):
             registered[r] = registered[r] or types[r * operands + k] >= NPY_USERDEF
@@ -355,7 +357,7 @@ cdef inline object ufunc_of_rows(bytes name, bytes doc, const Row* rows, const i
             own += 1
     ufunc = np.PyUFunc_FromFuncAndData(
         loops, data, own_types, own, n_in, n_out, np.PyUFunc_None, kept_name, kept_doc, 0)
-    for r in range(n_rows):
+    for r in range(count):
         if registered[r]:
             k = 0
             while types[r * operands + k] < NPY_USERDEF:
@@ -378,27 +380,27 @@ cdef inline int bfloat16_number():
 cdef inline object of_floats(bytes name, void* float32, void* float64, int n_in, int n_out, int parameters):
     # One function of floats as an np.ufunc, from its two kernels. Of 16-bit floats the last inputs may be parameters,
     # which are then float32: such a ufunc has these registrations alone.
-    cdef int operands = n_in + n_out, k, r, n_rows = 0
-    cdef Row[4] rows
+    cdef int operands = n_in + n_out, k, r, count = 0
+    cdef Registration[4] registrations
     cdef int[4 * MAX_OPERANDS] types
     cdef int[4] numbers = [NPY_HALF, np.NPY_FLOAT, np.NPY_DOUBLE, bfloat16_number()]
     cdef Dtype[4] dtypes = [FLOAT16, FLOAT32, FLOAT64, BFLOAT16]
     for r in range(4):
         if numbers[r] == 0 or (parameters > 0 and not is_short(dtypes[r])):
             continue
-        rows[n_rows].kernel = float64 if dtypes[r] == FLOAT64 else float32
-        rows[n_rows].told = NULL
-        rows[n_rows].lanes = 1
-        rows[n_rows].n_in, rows[n_rows].n_out = n_in, n_out
-        rows[n_rows].threads = shared_thread_count()
+        registrations[count].kernel = float64 if dtypes[r] == FLOAT64 else float32
+        registrations[count].context = NULL
+        registrations[count].lanes = 1
+        registrations[count].n_in, registrations[count].n_out = n_in, n_out
+        registrations[count].threads = shared_thread_count()
         for k in range(operands):
-            rows[n_rows].dtypes[k] = dtypes[r]
-            types[n_rows * operands + k] = numbers[r]
+            registrations[count].dtypes[k] = dtypes[r]
+            types[count * operands + k] = numbers[r]
         for k in range(n_in - parameters, n_in):
-            rows[n_rows].dtypes[k] = FLOAT32
-            types[n_rows * operands + k] = np.NPY_FLOAT
-        n_rows += 1
-    return ufunc_of_rows(name, b"", rows, types, n_rows)
+            registrations[count].dtypes[k] = FLOAT32
+            types[count * operands + k] = np.NPY_FLOAT
+        count += 1
+    return ufunc_of(name, b"", registrations, types, count)
 
 
 # Registering a function is called, not copied to each of the many that are registered.

@@ -1,7 +1,7 @@
 # Random bits to numbers: uniform and normal ones in float64, from whole registers of 64 random bits. No arrays.
 from libc.stdint cimport uint64_t
 
-from ..lanes cimport f64x, fma, from_bits_f64, root, splat_f64, splat_u64, u64x, where_less
+from ..lanes cimport f64x, fma, from_bits_f64, splat_f64, splat_u64, square_root, u64x, where_less
 from .elementary cimport log, step
 
 
@@ -65,7 +65,7 @@ cdef inline void turn(f64x t, f64x* cosine, f64x* sine) noexcept nogil:
 cdef inline void normals(u64x first, u64x second, f64x* one, f64x* other) noexcept nogil:
     # Two independent normal numbers: sqrt(-2 ln u) cos(2 pi t) and sin, u in (0, 1], t in [0, 1).
     # (Box and Muller, "A note on the generation of random normal deviates", 1958.)
-    cdef f64x radius = root(log(splat_f64(2.0) - from_one(first)) * splat_f64(-2.0))
+    cdef f64x radius = square_root(log(splat_f64(2.0) - from_one(first)) * splat_f64(-2.0))
     cdef f64x cosine, sine
     turn(uniform(second), &cosine, &sine)
     one[0] = radius * cosine

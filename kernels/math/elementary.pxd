@@ -1,8 +1,12 @@
 # Elementary functions on registers, written once for float32 and float64. Coefficients are made by the scripts in
 # tools/fit, named beside them with the error they reach. Loops, dtypes and ufuncs live elsewhere.
 #
-# A function that others build on comes in parts (a value, what rounding lost, a power of two), so that a compound
-# function rounds once.
+# A function that others build on returns its result in parts: a value, its rounding error, and a power of two to
+# multiply them by. A compound function can then round once. Where a comment gives two numbers, the one in brackets is
+# float64's.
+#
+# A sum of x and 1.5 * 2^23 (2^52) has no room for a fraction: its last bits are x rounded to a whole number, n. Such a
+# `sum` is passed on as it is, because both n and 2^n come from it by one operation each.
 from libc.math cimport INFINITY
 from libc.stdint cimport uint32_t, uint64_t
 
@@ -26,13 +30,12 @@ cdef inline real step(real p, real x, double c) noexcept nogil:
 
 
 cdef inline real nearest_sum(real x, double scale) noexcept nogil:
-    # x scale + 1.5 * 2^23 (2^52), which has no room for a fraction: x scale, rounded to a whole number n, is in its
-    # last bits
+    # a sum as above, whose n is x scale rounded to a whole number
     return fma(x, splat(x, scale), pick(x, 12582912.0, 6755399441055744.0))
 
 
 cdef inline real whole(real sum) noexcept nogil:
-    # n
+    # the sum's n
     return sum - pick(sum, 12582912.0, 6755399441055744.0)
 
 
@@ -53,7 +56,7 @@ cdef inline real raised_by(real x, real sum) noexcept nogil:
 
 
 cdef inline real power2_raised_by(real sum, int more) noexcept nogil:
-    # 2^(n + more), or the smallest normal number where n is less
+    # 2^(n + more), or the smallest normal number where that is larger
     cdef uint32_t least = <uint32_t>(0x4B400000 - 126 - more)
     cdef uint64_t least_wide = <uint64_t>0x4338000000000000 - <uint64_t>(1022 + more)
     if real is f32x:
@@ -83,7 +86,7 @@ cdef inline real nearest(real x, double scale) noexcept nogil:
     return whole(nearest_sum(x, scale))
 
 
-cdef inline real less_ln2(real x, real n, real* low) noexcept nogil:
+cdef inline real minus_ln2(real x, real n, real* low) noexcept nogil:
     # x - n ln 2: its leading part exactly, since n ln 2 and x cancel
     low[0] = n * ln2_low(x)
     return fma(n, -ln2(x), x)
@@ -95,7 +98,7 @@ cdef inline real ln2(real like) noexcept nogil:
 
 
 cdef inline real ln2_low(real like) noexcept nogil:
-    # and what that has too much
+    # the rounding error of ln2
     return pick(like, 1.9046542121259336e-09, -2.3190468138462996e-17)
 
 
@@ -129,13 +132,13 @@ cdef inline real exp_parts_of_pair(real x, real x_low, real* rest, real* sum) no
     # e^(x + x_low) = 2^n (1 + r + rest), n = whole(sum), returning r
     cdef real low
     sum[0] = nearest_sum(x, 1.4426950408889634)
-    cdef real r = less_ln2(x, whole(sum[0]), &low)
+    cdef real r = minus_ln2(x, whole(sum[0]), &low)
     rest[0] = exp_rest(r, low + x_low)
     return r
 
 
 cdef inline real exp_parts(real x, real* rest, real* sum) noexcept nogil:
-    return exp_parts_of_pair(x, splat(x, -0.0), rest, sum)  # -0.0 is what a compiler may leave out of a sum
+    return exp_parts_of_pair(x, splat(x, -0.0), rest, sum)  # the compiler leaves out a -0.0 in a sum
 
 
 cdef inline real one_plus(real r, real rest, real* low) noexcept nogil:
@@ -176,7 +179,7 @@ cdef inline real exp(real x) noexcept nogil:
 
 
 cdef inline real expm1_rest(real r, real r_low) noexcept nogil:
-    # exp_rest for what cancels 1: relative to e^r - 1 the error is 2^-30.4 in float32 too
+    # exp_rest for e^r - 1, in which the 1 cancels: its error relative to that is 2^-30.4 in float32 too
     cdef real t, q
     if real is f32x:
         t = r + r_low
@@ -196,7 +199,7 @@ cdef inline real expm1_half(real x, real* low) noexcept nogil:
     cdef real r_low, h
     cdef real b = at_most(at_least(x, pick(x, -20.0, -40.0)), pick(x, 89.0, 710.0))
     cdef real sum = nearest_sum(b, 1.4426950408889634)
-    cdef real r = less_ln2(b, whole(sum), &r_low)
+    cdef real r = minus_ln2(b, whole(sum), &r_low)
     cdef real rest = expm1_rest(r, r_low)
     cdef real power = power2_of_sum(sum, -1)
     cdef real start = power - splat(x, 0.5)
@@ -215,7 +218,7 @@ cdef inline real expm1(real x) noexcept nogil:
 cdef inline real reduced(real a, real* r_low, real* sum) noexcept nogil:
     # a = r + r_low - n ln 2, n = whole(sum): e^a = 2^-n e^(r + r_low)
     sum[0] = nearest_sum(a, -1.4426950408889634)
-    return less_ln2(a, -whole(sum[0]), r_low)
+    return minus_ln2(a, -whole(sum[0]), r_low)
 
 
 cdef inline real logistic_divisor(real r, real r_low, real sum, real* low, real* e, real* e_low) noexcept nogil:
@@ -230,8 +233,8 @@ cdef inline real logistic_divisor(real r, real r_low, real sum, real* low, real*
 
 cdef inline real logistic_quotient(real top, real top_low, real r, real r_low, real power, real down, real* rest,
                                    real* inverse) noexcept nogil:
-    # (top + top_low) / (2^n + e^(r + r_low)) for 2^n = power down, n <= 0: a first quotient, and what is still to be
-    # divided, which times `inverse` it is
+    # (top + top_low) / (2^n + e^(r + r_low)) for 2^n = power down, n <= 0: a first quotient, and
+    # a remainder, whose product with `inverse` is the quotient's error
     cdef real one = splat(r, 1.0)
     cdef real d, d_low, r_lost, rest_lost, q
     cdef real c = fma(power, down, one)
@@ -252,7 +255,7 @@ cdef inline real logistic_times_power(real x, real r, real r_low, real power, re
 
 
 cdef inline real logistic_times(real x, real r, real r_low, real sum) noexcept nogil:
-    # 2^n x / (2^n + e^(r + r_low)) for n <= 0, raised as raised_power2 has it
+    # 2^n x / (2^n + e^(r + r_low)) for n <= 0, times 2^32 (2^128) as raised_power2 says
     return logistic_times_power(x, r, r_low, raised_power2(sum), lowering(r))
 
 
@@ -281,95 +284,95 @@ cdef inline real tanh_parts(real a, real* low) noexcept nogil:
 cdef enum Segments:
     PLAIN
     ODD  # c0 is a where the centre is 0
-    ROOTED  # a last row has what c0 lacks, which is 0 where the centre is a root; the parts' sum is 0 nowhere
+    ROOTED  # the last coefficients are the rounding errors of c0, which is 0 where the centre is a root of the function
 
 
 # Where an instruction looks up among 8 floats (LOOKUP_FLOATS), 16 take two and a choice. There the polynomial is first
 # taken from the first 8 segments, where most numbers lie, and from all 16 if a lane is past them: the same bits.
 cdef inline real first_end(real like, double half, double end) noexcept nogil:
-    # up to where the segments reach that are looked up first: half of them, or all
+    # where the segments that are looked up first end: half of them, or all
     return splat(like, half if LOOKUP_FLOATS == 8 else end)
 
 
 cdef inline int any_past_first(real a, double half) noexcept nogil:
-    # the same question where no lane is past the end
+    # whether a lane is past them; no lane is past the last segment
     return LOOKUP_FLOATS == 8 and any_less(splat(a, half), a)
 
 
-cdef inline f32x entry(const float* row, u32x index, int count) noexcept nogil:
-    # of the first 8 entries of a row or of all 16
-    return lookup8_f32(row, index) if count == 8 else lookup16_f32(row, index)
+cdef inline f32x entry(const float* table, u32x index, int count) noexcept nogil:
+    # the entry that the low bits of index name, of the first 8 or of all 16
+    return lookup8_f32(table, index) if count == 8 else lookup16_f32(table, index)
 
 
-cdef inline f32x segment_terms(const float* rows, int degree, Segments kind, int count, u32x index, f32x a, f32x* d,
+cdef inline f32x segment_terms(const float* table, int degree, Segments kind, int count, u32x index, f32x a, f32x* d,
                                f32x* c0, f32x* c1) noexcept nogil:
-    # a function of a >= 0 by the polynomial c0 + d (c1 + d q), d = a - centre, of that of `count` segments
-    # (segments.pxd) that the low bits of `index` name; returns q
-    cdef f32x centre = entry(rows, index, count), q = entry(rows + (degree + 1) * 16, index, count)
+    # The polynomial c0 + d (c1 + d q), d = a - centre, of the segment that the low bits of `index` name among `count`;
+    # returns q. segments.pxd has the tables: 16 centres, 16 times c0, 16 times c1 and so on.
+    cdef f32x centre = entry(table, index, count), q = entry(table + (degree + 1) * 16, index, count)
     cdef int k
     d[0] = a - centre
     for k in range(degree, 2, -1):
-        q = fma(q, d[0], entry(rows + k * 16, index, count))
-    c1[0] = entry(rows + 2 * 16, index, count)
-    c0[0] = entry(rows + 16, index, count)
+        q = fma(q, d[0], entry(table + k * 16, index, count))
+    c1[0] = entry(table + 2 * 16, index, count)
+    c0[0] = entry(table + 16, index, count)
     if kind == ODD:
         c0[0] = where_less(splat(a, 0.0), centre, c0[0], a)
     return q
 
 
-cdef inline f32x segment(const float* rows, int degree, Segments kind, int count, u32x index, f32x a,
+cdef inline f32x segment(const float* table, int degree, Segments kind, int count, u32x index, f32x a,
                          f32x* low) noexcept nogil:
-    # the function's value, and what its last rounding lost
-    cdef f32x d, c0, c1, q = segment_terms(rows, degree, kind, count, index, a, &d, &c0, &c1)
+    # the function's value, and the rounding error of its last addition
+    cdef f32x d, c0, c1, q = segment_terms(table, degree, kind, count, index, a, &d, &c0, &c1)
     cdef f32x slope = fma(q, d, c1)
     cdef f32x value = fma(slope, d, c0)
     low[0] = fma(fma(q, d, c1 - slope), d, fma(slope, d, c0 - value))
     return value
 
 
-cdef inline f32x segment_parts(const float* rows, int degree, Segments kind, int count, u32x index, f32x a,
+cdef inline f32x segment_parts(const float* table, int degree, Segments kind, int count, u32x index, f32x a,
                                f32x* rest) noexcept nogil:
-    # its tangent c0 + c1 d, and the rest, what that lost included
-    cdef f32x d, c0, c1, q = segment_terms(rows, degree, kind, count, index, a, &d, &c0, &c1)
+    # the tangent c0 + c1 d, and the remainder, with the tangent's rounding error added
+    cdef f32x d, c0, c1, q = segment_terms(table, degree, kind, count, index, a, &d, &c0, &c1)
     cdef f32x tangent = fma(c1, d, c0)
     rest[0] = fma(q * d, d, fma(c1, d, c0 - tangent))
     if kind == ROOTED:
-        tangent = fast_sum(tangent, rest[0] + entry(rows + (degree + 2) * 16, index, count), rest)
+        tangent = fast_sum(tangent, rest[0] + entry(table + (degree + 2) * 16, index, count), rest)
     return tangent
 
 
 cdef inline u32x quarters(f32x a, double scale, double offset) noexcept nogil:
-    # by two bits of the exponent and two of the mantissa of scale a + offset
+    # a segment's index: two bits of the exponent and two of the mantissa of scale a + offset
     return bits_f32(fma(a, splat(a, scale), splat(a, offset))) >> 21
 
 
 cdef inline u32x steps(f32x a) noexcept nogil:
-    # by 1.6 a, rounded to a whole number
+    # a segment's index: 1.6 a, rounded to a whole number
     return bits_f32(nearest_sum(a, 1.6))
 
 
 cdef inline real steps_end(real like) noexcept nogil:
-    # up to where the 16 reach
+    # where the 16 segments of steps() end
     return splat(like, 9.68)
 
 
 cdef inline real first_steps_end(real like) noexcept nogil:
-    # and those that are looked up first
+    # where those of them that are looked up first end
     return first_end(like, 4.68, 9.68)
 
 
 cdef inline u32x bent_steps(f32x a, double scale, double bend) noexcept nogil:
-    # by (scale + bend a) a, rounded to a whole number
+    # a segment's index: (scale + bend a) a, rounded to a whole number
     return bits_f32(fma(step(splat(a, bend), a, scale), a, splat(a, 12582912.0)))
 
 
 cdef inline real reflected(real x, real k) noexcept nogil:
-    # f(x) = f(-|x|) = k where x < 0, and 1 - k where not, as f(x) + f(-x) = 1 has it
+    # f(x) of k = f(-|x|), for an f with f(x) + f(-x) = 1: k where x < 0, and 1 - k where not
     return where_less(x, splat(x, 0.0), k, splat(x, 1.0) - k)
 
 
 cdef inline real reflected_pair(real x, real k, real k_low, real* low) noexcept nogil:
-    # the same of k + k_low
+    # reflected, of k + k_low
     cdef real lost, zero = splat(x, 0.0)
     cdef real s = fast_sum(splat(x, 1.0), -k, &lost)
     low[0] = where_less(x, zero, k_low, lost - k_low)
@@ -384,7 +387,7 @@ cdef inline real sigmoid_by_exp(real x) noexcept nogil:
 
 
 cdef inline f32x sigmoid_tail(f32x a, int count) noexcept nogil:
-    # 1 / (1 + e^a) as far as its segments reach
+    # 1 / (1 + e^a) up to where its segments end
     cdef f32x low
     return segment(&SIGMOID_SEGMENTS[0][0], 6, PLAIN, count, steps(a), a, &low)
 
@@ -420,7 +423,7 @@ cdef inline real tanh(real x) noexcept nogil:
 
 
 cdef inline u32x log_place(f32x u) noexcept nogil:
-    # u = 2^n m, m within 1/32 of 1 + index / 16: n + 127 from bit 23 on, and before it the index
+    # u = 2^n m, m within 1/32 of 1 + index / 16: n + 127 from bit 23 on, and below them the index
     return bits_f32(u) + splat_u32(1 << 18)
 
 
@@ -449,13 +452,13 @@ cdef inline f32x log_f32(f32x u, f32x more) noexcept nogil:
 
 
 cdef inline f32x log1p_f32(f32x x) noexcept nogil:
-    # log(1 + x) for -1 < x <= 1e30: r = (1 + x) scale - 1, scale = inverse / 2^n; but for the product nothing rounds
-    # where the logarithm is small
+    # log(1 + x) for -1 < x <= 1e30: r = (1 + x) scale - 1, scale = inverse / 2^n; only the product is
+    # rounded where the logarithm is small
     cdef u32x place = log_place(splat(x, 1.0) + x)
     cdef f32x scale = from_bits_f32(splat_u32(0x7F000000) - (place & splat_u32(0xFF800000)))
     scale = scale * lookup16_f32(&LOG_TABLE[0][0], place >> 19)
-    cdef f32x low, share = product(x, scale, &low)
-    cdef f32x r = fast_sum(share + (scale - splat(x, 1.0)), low, &low)
+    cdef f32x low, part = product(x, scale, &low)
+    cdef f32x r = fast_sum(part + (scale - splat(x, 1.0)), low, &low)
     return log_of_rest(place, r, low, splat(x, -0.0))
 
 
@@ -464,9 +467,9 @@ cdef inline f64x log_f64(f64x u, f64x u_low, f64x* low) noexcept nogil:
     # tools/fit/log.sollya: sqrt(1/2) <= 1 + f <= sqrt(2), error 2^-59.5
     cdef f64x whole = exponent(u)
     cdef f64x m = scale2(u, -whole)
-    cdef f64x root2 = splat(u, 1.4142135623730951), half = splat(u, 0.5)
-    cdef f64x n = where_less(m, root2, whole, whole + splat(u, 1.0))
-    cdef f64x f = where_less(m, root2, m, half * m) - splat(u, 1.0)
+    cdef f64x sqrt2 = splat(u, 1.4142135623730951), half = splat(u, 0.5)
+    cdef f64x n = where_less(m, sqrt2, whole, whole + splat(u, 1.0))
+    cdef f64x f = where_less(m, sqrt2, m, half * m) - splat(u, 1.0)
     cdef f64x s = f / (splat(u, 2.0) + f)
     cdef f64x z = s * s
     cdef f64x h = half * f * f
@@ -496,11 +499,12 @@ cdef inline int any_outside(real x, real low, real high) noexcept nogil:
     return any_less(where_less(x, high, x, splat(x, -INFINITY)), low)
 
 
-cdef inline real log_edges(real x, double root, real y) noexcept nogil:
-    # y, the logarithm of a positive x - root; -infinity at 0, infinity at infinity, NaN of a negative number or NaN
+cdef inline real log_edges(real x, double pole, real y) noexcept nogil:
+    # y, the logarithm of x - pole, where x is above the pole and finite; -infinity at the pole, infinity at infinity,
+    # NaN below the pole and of a NaN
     cdef real infinity = splat(x, INFINITY)
-    y = where_less(splat(x, root), x, y, -infinity)
-    y = where_less(x, splat(x, root), infinity - infinity, y)
+    y = where_less(splat(x, pole), x, y, -infinity)
+    y = where_less(x, splat(x, pole), infinity - infinity, y)
     return where_less(x, infinity, y, x)
 
 
@@ -588,7 +592,7 @@ cdef inline real exp_square_parts(real x, double factor, real* low, real* sum) n
 
 
 cdef inline real erfc(real x) noexcept nogil:
-    # 2 Q(a sqrt 2), and 2 less that where x < 0, Q the normal tail; a sqrt 2 is a pair b, and
+    # 2 Q(a sqrt 2), and 2 minus that where x < 0, Q the normal tail; a sqrt 2 is a pair b, and
     # mills'(b) = b mills(b) - phi(0)
     cdef real a = at_most(magnitude(x), pick(x, 10.2, 27.5))
     cdef real b_low, low, e, e_low, sum
@@ -633,7 +637,7 @@ cdef inline real erf(real x) noexcept nogil:
         p = step(p, z, 0.11283791670955262)
         p = step(p, z, -0.37612638903183754)
         p = step(p, z, 1.53611204275307e-17)
-        # what the product loses would underflow with x near the smallest normal number: not 2^60 times as much
+        # near the smallest normal number the product's rounding error would underflow, so x is multiplied by 2^60 first
         h = x * splat(x, 1.152921504606847e+18)
         tail = product(h, splat(x, 1.1283791670955126), &low)
         p = (tail + fma(h, p, low)) * splat(x, 8.673617379884035e-19)

@@ -1,4 +1,4 @@
-# Unevaluated sums: a result and what its rounding lost, so that a compound function rounds once where it counts.
+# Unevaluated sums: a result and its rounding error, so that a compound function rounds once where it counts.
 # Knuth's and Dekker's error-free transformations with fused multiply-add; see Muller et al., "Handbook of
 # Floating-Point Arithmetic", 2nd ed., chapter 4. No function of a special kind lives here.
 from libc.math cimport INFINITY
@@ -7,14 +7,14 @@ from ..lanes cimport fma, magnitude, real, splat, where_less
 
 
 cdef inline real fast_sum(real a, real b, real* lost) noexcept nogil:
-    # a + b where |a| >= |b| or a = 0
+    # a + b = result + lost, where |a| >= |b| or a = 0
     cdef real s = a + b
     lost[0] = (a - s) + b
     return s
 
 
 cdef inline real two_sum(real a, real b, real* lost) noexcept nogil:
-    # a + b, in any order
+    # a + b = result + lost, whichever is larger
     cdef real s = a + b
     cdef real b_part = s - a
     lost[0] = (a - (s - b_part)) + (b - b_part)
@@ -22,6 +22,7 @@ cdef inline real two_sum(real a, real b, real* lost) noexcept nogil:
 
 
 cdef inline real product(real a, real b, real* lost) noexcept nogil:
+    # a b = result + lost
     cdef real p = a * b
     lost[0] = fma(a, b, -p)
     return p
@@ -35,7 +36,7 @@ cdef inline real pair_product(real a, real a_low, real b, real b_low, real* lost
 
 
 cdef inline real pair_quotient(real a, real a_low, real b, real b_low, real* lost) noexcept nogil:
-    # (a + a_low) / (b + b_low): a first quotient, and its remainder over b
+    # (a + a_low) / (b + b_low): a first quotient, and its remainder divided by b
     cdef real inverse = splat(a, 1.0) / b
     cdef real q = a * inverse
     cdef real rest = fma(-q, b_low, fma(-q, b, a) + a_low)
@@ -49,5 +50,5 @@ cdef inline real finite(real x) noexcept nogil:
 
 
 cdef inline real scaled(real grad, real slope, real low) noexcept nogil:
-    # grad (slope + low), rounded once; an infinite grad takes the slope's sign, not what its rounding lost
+    # grad (slope + low), rounded once; an infinite grad takes the slope's sign, whatever the sign of low
     return fma(grad, slope, finite(grad * low))

@@ -6,7 +6,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from ..lanes cimport F64_LANES, any_u64, load_u64, multiply_low_u64, splat_u64, u64x
 
 cdef enum:
-    ROW = 8  # 64-bit words in a row, the width of the widest register
+    LINE = 8  # 64-bit words that are drawn together, the width of the widest register
 
 # What a draw is for, so that no two operations of one generation share random bits.
 cdef enum Purpose:
@@ -27,8 +27,8 @@ cdef struct Stream:
 
 
 cdef inline void philox(u64x* words, uint64_t key) noexcept nogil:
-    # The counter's four words, each in the low half of a lane, become four random words. The high halves
-    # are never read, so a product's low word need not be cut out of it.
+    # The counter's four words, each in the low half of a lane, become four random words. The high halves are never
+    # read, so they may hold anything.
     cdef u64x first = splat_u64(0xD2511F53U), second = splat_u64(0xCD9E8D57U), p, q
     cdef uint32_t left = <uint32_t>key, right = <uint32_t>(key >> 32)
     cdef int _turn
@@ -43,14 +43,14 @@ cdef inline void philox(u64x* words, uint64_t key) noexcept nogil:
         right += 0xBB67AE85U
 
 
-cdef inline void draw(const Stream* stream, uint64_t row, int part, uint32_t turn, u64x* random) noexcept nogil:
-    # Two times 64 bits for the words of `row` that start at `part`: lane i draws from counter row * 8 + part + i.
-    cdef uint64_t lane[ROW]
+cdef inline void draw(const Stream* stream, uint64_t line, int part, uint32_t turn, u64x* random) noexcept nogil:
+    # Two times 64 bits for the words of a line from `part` on: lane i draws from counter line * 8 + part + i.
+    cdef uint64_t lane[LINE]
     cdef u64x words[4]
     cdef int i
-    for i in range(ROW):
+    for i in range(LINE):
         lane[i] = i
-    words[0] = splat_u64(row * ROW + part) + load_u64(lane)
+    words[0] = splat_u64(line * LINE + part) + load_u64(lane)
     words[1] = splat_u64(stream.individual)
     words[2] = splat_u64(stream.generation)
     words[3] = splat_u64(<uint32_t>(stream.purpose << 24 | turn))
@@ -59,15 +59,15 @@ cdef inline void draw(const Stream* stream, uint64_t row, int part, uint32_t tur
     random[1] = (words[2] & splat_u64(0xFFFFFFFFU)) | words[3] << 32
 
 
-cdef inline u64x bernoulli(const Stream* stream, uint64_t row, int part, uint64_t rate) noexcept nogil:
+cdef inline u64x bernoulli(const Stream* stream, uint64_t line, int part, uint64_t rate) noexcept nogil:
     # Bits that are set with probability rate / 2^64, independently. Each bit compares a random binary fraction
-    # with the rate, digit by digit from the top, until no bit of the register is undecided: some twelve digits.
+    # with the rate, digit by digit from the top, until no bit of the register is undecided: after some twelve digits.
     cdef u64x undecided = splat_u64(~(<uint64_t>0)), chosen = splat_u64(0)
     cdef u64x random[2]
     cdef uint32_t turn = 0
     cdef int i
     while rate != 0 and any_u64(undecided):
-        draw(stream, row, part, turn, random)
+        draw(stream, line, part, turn, random)
         for i in range(2):
             if rate >> 63:
                 chosen = chosen | (undecided & ~random[i])

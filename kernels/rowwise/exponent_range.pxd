@@ -6,8 +6,8 @@ from ..lanes cimport f32x, real
 
 
 cdef inline bint ordinary(const real* like, double square) noexcept nogil:
-    # whether a mean square lets the row be computed as it stands: neither infinite nor NaN, nor so small that
-    # squares may have been lost
+    # whether a row of this mean square can be computed as it stands: the mean square is neither infinite nor NaN, nor
+    # so small that squares may have underflowed
     if real is f32x:
         return ldexp(1.0, -60) <= square and square <= ldexp(1.0, 100)
     else:
@@ -15,8 +15,8 @@ cdef inline bint ordinary(const real* like, double square) noexcept nogil:
 
 
 cdef inline double rescue_scale(const real* like, double square, double mean) noexcept nogil:
-    # A row of little variance whose mean is not small is constant, and stays as it is. Where squares were too large,
-    # their difference may be any infinity.
+    # What a row that is not ordinary is multiplied by. A small square beside a mean that is not small says that the row
+    # is constant: it stays as it is. Where squares overflowed, `square` may be any infinity or NaN.
     cdef bint small = fabs(square) < 1.0
     if real is f32x:
         if small:
@@ -29,9 +29,10 @@ cdef inline double rescue_scale(const real* like, double square, double mean) no
 
 
 cdef inline double reciprocal_root(double eps, double scale, double square) noexcept nogil:
-    # 1 / sqrt(square + eps) of a row times scale; an eps beyond what float64 holds is all there is
-    cdef double root = sqrt(eps) * scale
-    return 1.0 / sqrt(square + root * root) if root < ldexp(1.0, 500) else 1.0 / root
+    # 1 / sqrt(square + eps) of a row that has been multiplied by scale, and so eps by its square. Where that is too
+    # large for float64, square is nothing beside it.
+    cdef double least = sqrt(eps) * scale
+    return 1.0 / sqrt(square + least * least) if least < ldexp(1.0, 500) else 1.0 / least
 
 
 cdef inline double statistics_scale(const real* like, double mean, double rstd) noexcept nogil:

@@ -1,10 +1,10 @@
 # The exponentials of a row, which softmax and the losses share: their largest exponent, their sum, and the logarithm
 # of their sum. Gufuncs are in softmax.pyx and losses.pyx, the order of sums in loops/reductions.pxd.
 #
-# e^x is 2^n (1 + p), so e^(x - top) is had from e^x by subtracting whole numbers: x - top is never formed, and what its
-# rounding would cost (the size of x - top, in ULP) is not paid. Only beyond |top| = 2^20, where n ln 2 is
-# no longer exact, is the row shifted first. Every exponential is raised by a power of two, so that where the product
-# with its scale is no normal number it is rounded there, once.
+# e^x is 2^n (1 + p), so e^(x - top) follows from e^x by subtracting whole numbers from n. The difference x - top, whose
+# rounding error would cost as many ULP as it is large, is never computed. Only beyond |top| = 2^20, where n ln 2 is no
+# longer exact, is a shift subtracted from the row first. Exponentials are multiplied by a power of two, `raised`, so
+# that none is subnormal before it meets its scale: it is rounded there, once.
 from libc.math cimport INFINITY, NAN, fabs, frexp, ldexp
 
 from ..lanes cimport (
@@ -16,32 +16,32 @@ from ..loops.reductions cimport (
     sum_terms, take, wide,
 )
 from ..math.elementary cimport (
-    exp_pair, exp_rest, less_ln2, ln2, ln2_low, log1p, log1p_f64, nearest, nearest_sum, power2_of_sum, whole,
+    exp_pair, exp_rest, ln2, ln2_low, log1p, log1p_f64, minus_ln2, nearest, nearest_sum, power2_of_sum, whole,
 )
 from ..math.pairs cimport pair_quotient, two_sum
 
 cdef enum:
-    MANY = 8  # rows whose scalars share registers: as many as the widest has lanes, and as a kernel takes, or more
+    MANY = 8  # rows whose scalars share registers: no fewer than the lanes of any register, or the rows of a kernel
 
 cdef struct Exponents:
     const void* x
     void* y  # where the exponentials go; NULL where only their sum is wanted
     double sign  # 1, or -1 for softmin
-    double scale  # what the exponentials will be multiplied by, but for their sum
+    double scale  # what the exponentials will be multiplied by, beside one over their sum
     double shift
-    bint plain  # whether it is x itself: sign 1 and shift 0
-    double top  # the largest sign * x; NaN where there is one and the largest is infinite
+    bint plain  # whether exponents are x itself: sign 1 and shift 0
+    double top  # the largest sign * x; NaN where that is infinite and the row has a NaN
     double top_n  # of e^(top - shift) = 2^n (1 + p)
-    int raised  # exponentials are taken times 2^raised
-    int more  # and relative to 2^top_n: times 2^more in all
-    double least  # below this, what they are scaled to is 0
+    int raised  # exponentials are multiplied by 2^raised
+    int more  # and divided by 2^top_n: together, multiplied by 2^more
+    double least  # an exponent below this gives 0 after scaling
     double mantissa  # e^(top - shift) / 2^top_n
     double rest  # sum(e^(x - top)) - 1
-    double log_rest  # and the logarithm of that sum
+    double log_rest  # log(1 + rest)
 
 
 cdef inline Exponents exponents_of(const real* like, const void* x, void* y, double sign, double scale) noexcept nogil:
-    # With the scale goes how much the exponentials are raised, so that what is taken for the least is 0 after it.
+    # The larger the scale, the more the exponentials are raised, so that one of the least exponent is 0 after scaling.
     cdef int size = 0
     frexp(scale, &size)
     if real is f32x:
@@ -65,7 +65,7 @@ cdef inline real top_of(const real* x, real sign, Py_ssize_t i, Py_ssize_t n, re
 
 
 cdef inline Pair top_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # the largest of a block; a NaN may be passed over, since the sum will find it
+    # the largest of a block; a NaN may be missed here, since the sum will be NaN
     cdef Exponents own = (<const Exponents*>row)[0]
     cdef const real* x = <const real*>own.x
     cdef Py_ssize_t i = start, stop = start + n, width = lanes(x)
@@ -91,7 +91,7 @@ cdef inline Pair larger(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size) no
 
 cdef inline real exponential(const real* like, const Exponents* row, real x, Py_ssize_t i, Py_ssize_t n,
                              real* power) noexcept nogil:
-    # e^x 2^more of a shifted x is power (1 + p), stored where that is asked for; p
+    # Returns p, with e^x 2^more = power (1 + p) of an exponent x; stores it where that is asked for.
     cdef real clamped = at_least(x, splat(x, row.least)), sum, whole_n, r, p, y
     sum = nearest_sum(clamped, 1.4426950408889634)
     whole_n = whole(sum)
@@ -107,8 +107,8 @@ cdef inline real exponential(const real* like, const Exponents* row, real x, Py_
     return p
 
 
-cdef inline real shifted(const real* like, const Exponents* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    # 0 where there is no element: a shift of 1e38 alone would overflow there
+cdef inline real exponent_at(const real* like, const Exponents* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # sign * x - shift; 0 where there is no element, since a shift of 1e38 alone would overflow there
     cdef real x = take(<const real*>row.x, i, n)
     return x if row.plain else first_lanes(fma(x, splat(x, row.sign), splat(x, -row.shift)), n)
 
@@ -116,14 +116,14 @@ cdef inline real shifted(const real* like, const Exponents* row, Py_ssize_t i, P
 cdef inline void add_all(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, real* sums) noexcept nogil:
     cdef const Exponents* own = <const Exponents*>row
     cdef real power
-    cdef real p = exponential(like, own, shifted(like, own, i, n), i, n, &power)
+    cdef real p = exponential(like, own, exponent_at(like, own, i, n), i, n, &power)
     sums[0] = sums[0] + first_lanes(fma(p, power, power), n)
 
 
 cdef inline void add_one_below(const real* like, const Exponents* own, real x, Py_ssize_t i, Py_ssize_t n,
                                real* sums) noexcept nogil:
-    # powers of two, and what the exponentials are more, apart, so that little of either is rounded; and how many are
-    # the largest
+    # Three sums: of the exponentials' powers of two, of the remainders above these, apart so that little of either is
+    # rounded; and how many elements are the largest.
     cdef real zero = splat(x, 0.0), top = splat(x, own.top - own.shift), power
     cdef real p = exponential(like, own, x, i, n, &power)
     power = first_lanes(where_less(x, top, power, zero), n)
@@ -134,12 +134,12 @@ cdef inline void add_one_below(const real* like, const Exponents* own, real x, P
 
 cdef inline void add_below(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, real* sums) noexcept nogil:
     cdef const Exponents* own = <const Exponents*>row
-    add_one_below(like, own, shifted(like, own, i, n), i, n, sums)
+    add_one_below(like, own, exponent_at(like, own, i, n), i, n, sums)
 
 
 cdef inline void add_below_wide(const f64x* like, const void* row, Py_ssize_t i, Py_ssize_t n,
                                 f64x* sums) noexcept nogil:
-    # the same in float64 of a row of float32
+    # add_below in float64, of a row of float32
     cdef const Exponents* own = <const Exponents*>row
     cdef f64x x = wide(<const f32x*>own.x, i, n)
     add_one_below(like, own, first_lanes(fma(x, splat(x, own.sign), splat(x, -own.shift)), n), i, n, sums)
@@ -149,7 +149,8 @@ cdef inline void sum_exponentials(
         void (*folded)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
         void (*added)(const f64x*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
         const real* like, const void* row, Py_ssize_t start, Py_ssize_t n, double* totals) noexcept nogil:
-    # the sums of a block, for terms of either precision; the compiler knows whether the row is plain
+    # The sums of a block, for terms of either precision. The calls look alike, but in the first the compiler knows that
+    # the row is plain.
     cdef Exponents own = (<const Exponents*>row)[0]
     own.plain = own.sign == 1.0 and own.shift == 0.0
     if real is f32x:
@@ -186,7 +187,7 @@ cdef inline double least_of(const real* like, const Exponents* row) noexcept nog
 cdef inline Pair below_block_wide(const f32x* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef double totals[3]
     cdef Exponents own = (<const Exponents*>row)[0]
-    own.y = NULL  # of float32, as is its own least
+    own.y = NULL  # which is float32
     own.least = least_of(<const f64x*>NULL, &own)
     sum_terms(add_below_wide, 3, NULL, &own, start, n, totals)
     return Pair(totals[0] + totals[1], totals[2])
@@ -194,9 +195,9 @@ cdef inline Pair below_block_wide(const f32x* like, const void* row, Py_ssize_t 
 
 cdef inline void add_below_exactly(const f64x* like, const void* row, Py_ssize_t i, Py_ssize_t n,
                                    f64x* sums) noexcept nogil:
-    # the exponentials but the largest, of float64, and what their additions lose
+    # all exponentials but the largest, in float64, and the rounding errors of their additions
     cdef const Exponents* own = <const Exponents*>row
-    cdef f64x x = shifted(like, own, i, n), top = splat(x, own.top - own.shift), sum, e, low, lost, power
+    cdef f64x x = exponent_at(like, own, i, n), top = splat(x, own.top - own.shift), sum, e, low, lost, power
     e = exp_pair(at_least(x, splat(x, own.least)), &low, &sum)
     power = first_lanes(where_less(x, top, power2_of_sum(sum, own.more), splat(x, 0.0)), n)
     sums[0] = two_sum(sums[0], e * power, &lost)
@@ -217,7 +218,7 @@ cdef inline double exact_log(const Exponents* row, double more, Py_ssize_t n, in
                       &low)
     q = two_sum(q, splat_f64(more), &lost)
     log = log1p_f64(q, low + lost, &log_low)
-    # a tiny q is q - q^2 / 2: it would be lost beside 1
+    # of a tiny q the logarithm is q - q^2 / 2, without the rounding of 1 + q
     low = fma(q * splat_f64(-0.5), q, low + lost)
     store_f64(lanes_of, where_less(q, splat_f64(1e-9), q + low, log + log_low))
     return lanes_of[0]
@@ -228,7 +229,7 @@ cdef inline double largest(const real* like, const Exponents* row, Py_ssize_t n,
 
 
 cdef inline void set_top(const real* like, Exponents* row) noexcept nogil:
-    # what the exponentials are taken relative to
+    # what all exponentials are divided by: e^shift and 2^top_n
     cdef double n[16]
     row.shift = row.top if fabs(row.top) > 1048576.0 else 0.0
     if real is f32x:
@@ -257,10 +258,10 @@ cdef inline double rest_of(const Exponents* row, Pair sum) noexcept nogil:
 
 cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, Py_ssize_t n, int threads,
                            bint careful) noexcept nogil:
-    # What find_tops has left to be known of rows whose largest is finite, eight at most: the sum of e^(x - top) without
-    # one of the largest, so that log1p of it is right where the largest is nearly all; where that is wanted to the last
-    # digit, small sums are taken again: in float64, or of that with what its additions lose. The scalars of all rows
-    # share registers.
+    # After find_tops, for rows whose largest is finite, eight at most: the sum of e^(x - top) without one of the
+    # largest, so that log1p of it is right where the largest is nearly all of the sum. A careful caller has small sums
+    # computed again, in float64, or, of rows in float64, with the rounding errors of their additions. The scalars of
+    # all rows share registers.
     cdef double tops[MANY]
     cdef double exponents[MANY]
     cdef double mantissas[MANY]
@@ -276,7 +277,7 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
             tops[k], exponents[k] = rows[k].top - rows[k].shift, rows[k].top_n
     k = 0
     while k < count:
-        r = less_ln2(load_f64(tops + k), load_f64(exponents + k), &low)
+        r = minus_ln2(load_f64(tops + k), load_f64(exponents + k), &low)
         store_f64(mantissas + k, splat_f64(1.0) + (r + exp_rest(r, low)))
         k += F64_LANES
     for k in range(count):
@@ -301,7 +302,7 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
 
 
 cdef inline double top_not_finite(const real* x, const Exponents* row, Py_ssize_t n) noexcept nogil:
-    # the logarithm of the sum where the largest is infinite: NaN where there is one
+    # the logarithm of the sum where the largest is infinite: NaN where the row has one
     cdef Py_ssize_t i
     for i in range(n):
         if real is f32x:

@@ -1,107 +1,154 @@
-# Rows over their length, the sum of magnitudes (p = 1) or the root of the sum of squares (p = 2), and the gradient.
-# Which rows, dtypes and strides is loops/rows.pxd; the order of sums is loops/reductions.pxd.
-from libc.math cimport ldexp, sqrt
+# The length of a row for normalize, sum(|x|^p)^(1/p), of any p but 1 and 2, and its gradient: in float64 for rows of
+# either precision. Of p = infinity it is the largest magnitude, of -infinity the smallest, of 0 how many are not 0.
+#
+# A magnitude is taken relative to the largest (to the smallest where p < 0), so that no power leaves the exponent
+# range. The ratio, its logarithm and what they lose are pairs: a power is right to the last digits for every p.
+from libc.math cimport INFINITY, fabs, ldexp
 
-from ..lanes cimport f32x, f64x, fma, magnitude, real, splat, splat_f64, where_less, with_sign
-from ..loops.operations cimport Operands
-from ..loops.reductions cimport Pair, first_lanes, map_block, map_row, sum_block, sum_row, take, wide
+from ..lanes cimport (
+    F64_LANES, at_least, at_most, f32x, f64x, fma, load_f64, magnitude, real, scale2, splat_f64, store_f64, where_less,
+    with_sign,
+)
+from ..loops.reductions cimport Pair, first_lanes, largest_lane, merge_row, sum_block, sum_row, wide
+from ..math.elementary cimport exp_of_pair, log_f64, whole
+from .exponentials cimport larger
+from .wide_rows cimport store_wide
 
-cdef struct Length:
+cdef enum Measure:
+    POWERS
+    ENDS  # how many are the largest, or the smallest
+    COUNT  # how many are not 0
+    NOTHING  # of a row whose length is 0 or infinite, unless there is a NaN
+
+cdef struct PowerLength:
     const void* grad
     const void* x
     double p
+    Measure measure
     double scale  # a power of two that the row is multiplied by: 1 but for rows near the ends of the exponent range
-    double inverse  # of the length of the scaled row
-    double pull  # backward: what is taken off along the row
+    double end  # the largest magnitude, or the smallest, of the scaled row
+    double total  # of the powers of magnitudes over that, or how many there are
+    double length  # of the scaled row
+    double inverse  # of that or of eps
+    double factor  # backward: of the powers; 0 where the length has no slope
+    double pull  # what is taken off along the row
 
 
-cdef inline void add_power(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
-                           f64x* sums) noexcept nogil:
-    cdef f64x x = magnitude(wide(<const real*>(<const Length*>row).x, i, n) * splat_f64((<const Length*>row).scale))
-    if (<const Length*>row).p == 2.0:
-        x = x * x
-    sums[0] = sums[0] + x
+cdef inline PowerLength power_length_of(const void* grad, const void* x, double p) noexcept nogil:
+    return PowerLength(grad, x, p, POWERS, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
-cdef inline void add_grad(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
-                          f64x* sums) noexcept nogil:
-    cdef f64x x = wide(<const real*>(<const Length*>row).x, i, n) * splat_f64((<const Length*>row).scale)
-    cdef f64x grad = wide(<const real*>(<const Length*>row).grad, i, n)
-    sums[0] = sums[0] + (x * first_lanes(splat_f64((<const Length*>row).inverse), n)) * grad
+cdef inline f64x power(f64x base, f64x base_low, double exponent) noexcept nogil:
+    # (base + base_low)^exponent for a base above 0
+    cdef f64x low, sum, y, y_low, e, factor = splat_f64(exponent), limit = splat_f64(1400.0)
+    cdef f64x logarithm = log_f64(base, base_low, &low)
+    y = at_most(at_least(logarithm * factor, -limit), limit)
+    y_low = where_less(magnitude(y), limit, fma(logarithm, factor, -y) + low * factor, splat_f64(0.0))
+    e = exp_of_pair(y, y_low, &low, &sum)
+    return scale2(e + low, whole(sum))
 
 
-cdef inline Pair powers(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Length own = (<const Length*>row)[0]
-    return sum_block(add_power[real], 1, like, &own, start, n)
+cdef inline f64x power_over_end(f64x size, const PowerLength* row, double exponent) noexcept nogil:
+    # (size / end)^exponent; 0 where the size is 0, or infinite beside a finite end
+    cdef f64x end = splat_f64(row.end), zero = splat_f64(0.0), largest = splat_f64(1.7976931348623157e308)
+    cdef f64x ratio = size / end
+    cdef f64x low = fma(-ratio, end, size) / end
+    return where_less(size, splat_f64(5e-324), zero, where_less(largest, ratio, zero, power(ratio, low, exponent)))
 
 
-cdef inline Pair grads(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Length own = (<const Length*>row)[0]
-    return sum_block(add_grad[real], 1, like, &own, start, n)
+cdef inline f64x is_end(f64x size, const PowerLength* row) noexcept nogil:
+    # 1 where a magnitude is the largest or the smallest, else 0
+    cdef f64x end = splat_f64(row.end), zero = splat_f64(0.0)
+    return where_less(size, end, zero, where_less(end, size, zero, splat_f64(1.0)))
 
 
-cdef inline real over_length(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    cdef real x = take(<const real*>(<const Length*>row).x, i, n)
-    return x * splat(x, (<const Length*>row).scale) * splat(x, (<const Length*>row).inverse)
+cdef inline f64x scaled_row(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    return wide(<const real*>(<const PowerLength*>row).x, i, n) * splat_f64((<const PowerLength*>row).scale)
 
 
-cdef inline real slope(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    # (grad - along * pull) / length, along = x / length (p = 2) or the sign of x (p = 1)
-    cdef const Length* length = <const Length*>row
-    cdef real x = take(<const real*>length.x, i, n), grad = take(<const real*>length.grad, i, n)
-    cdef real zero = splat(x, 0.0), along
-    if length.p == 2.0:
-        along = x * splat(x, length.scale) * splat(x, length.inverse)
-    else:
-        along = where_less(zero, magnitude(x), with_sign(splat(x, 1.0), x), x)
-    return fma(-along, splat(x, length.pull), grad) * splat(x, length.inverse) * splat(x, length.scale)
+cdef inline void add_measure(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+                             f64x* sums) noexcept nogil:
+    cdef const PowerLength* own = <const PowerLength*>row
+    cdef f64x size = magnitude(scaled_row(like, row, i, n)), zero = splat_f64(0.0), found = zero
+    if own.measure == POWERS:
+        found = power_over_end(size, own, own.p)
+    elif own.measure == ENDS:
+        found = is_end(size, own)
+    elif own.measure == COUNT:
+        found = where_less(zero, size, splat_f64(1.0), zero)
+    # a NaN is less than nothing and more than nothing
+    found = where_less(size, splat_f64(INFINITY), found, where_less(
+        splat_f64(1.7976931348623157e308), size, found, size))
+    sums[0] = sums[0] + first_lanes(found, n)
 
 
-cdef inline void over_length_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Length own = (<const Length*>row)[0]
-    map_block(over_length[real], y, &own, start, n, False)
+cdef inline Pair measure_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef PowerLength own = (<const PowerLength*>row)[0]
+    return sum_block(add_measure[real], 1, like, &own, start, n)
 
 
-cdef inline void slope_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Length own = (<const Length*>row)[0]
-    map_block(slope[real], y, &own, start, n, False)
+cdef inline Pair end_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # the largest magnitude of a block, or minus the smallest; a NaN may be passed over
+    cdef double lanes_of[8]
+    cdef Py_ssize_t i = start, stop = start + n, count, k
+    cdef f64x best = splat_f64(-INFINITY), size
+    cdef bint least = (<const PowerLength*>row).p < 0.0
+    while i < stop:
+        count = min(stop - i, <Py_ssize_t>F64_LANES)
+        size = magnitude(scaled_row(like, row, i, count))
+        if count < F64_LANES:  # the others repeat the first
+            store_f64(lanes_of, size)
+            for k in range(count, F64_LANES):
+                lanes_of[k] = lanes_of[0]
+            size = load_f64(lanes_of)
+        best = at_least(-size if least else size, best)
+        i += F64_LANES
+    return Pair(largest_lane(best), 0.0)
 
 
-cdef inline bint measure(const real* like, Length* length, double eps, Py_ssize_t n, int threads) noexcept nogil:
-    # sets scale and inverse; whether the row is at least eps long
-    cdef double total, least = -100 if real is f32x else -900, most = 100 if real is f32x else 900
-    length.scale = 1.0
-    total = sum_row(powers[real], like, length, n, threads).first
-    if not (ldexp(1.0, <int>least) <= total and total <= ldexp(1.0, <int>most)):
-        if real is f32x:
-            length.scale = ldexp(1.0, 60) if total < 1.0 else ldexp(1.0, -60)
-        else:
-            length.scale = ldexp(1.0, 600) if total < 1.0 else ldexp(1.0, -600)
-        total = sum_row(powers[real], like, length, n, threads).first
-    if length.p == 2.0:
-        total = sqrt(total)
-    length.inverse = 1.0 / (eps * length.scale if total < eps * length.scale else total)
-    return total >= eps * length.scale
+cdef inline double end_of(const real* like, const PowerLength* row, Py_ssize_t n, int threads) noexcept nogil:
+    return fabs(merge_row(end_block[real], larger, like, row, n, threads).first)
 
 
-cdef inline void normalize_rows(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n,
-                                int threads) noexcept nogil:
-    # x, p, eps -> y
-    cdef Length length
-    cdef Py_ssize_t r
-    for r in range(rows):
-        length = Length(NULL, p[r][0], (<double*>p[r][1])[0], 1.0, 0.0, 0.0)
-        measure(like, &length, (<double*>p[r][2])[0], n, threads)
-        map_row(over_length_block[real], <real*>p[r][3], &length, n, threads)
+cdef inline void find_length(const real* like, PowerLength* row, Py_ssize_t n, int threads) noexcept nogil:
+    cdef double values[8]
+    cdef double far = 1e18 if real is f32x else 1e290
+    cdef int digits = 60 if real is f32x else 600
+    row.end = end_of(like, row, n, threads)
+    if row.end > 0.0 and not 1.0 / far <= row.end <= far:
+        row.scale = ldexp(1.0, -digits if row.end > 1.0 else digits)
+        row.end = end_of(like, row, n, threads)
+    row.measure = COUNT if row.p == 0.0 else NOTHING if not 0.0 < row.end < INFINITY else (
+        ENDS if fabs(row.p) == INFINITY else POWERS)
+    row.total = sum_row(measure_block[real], like, row, n, threads).first
+    row.length, row.factor = row.end, 0.0
+    if row.measure == POWERS:
+        store_f64(values, power(splat_f64(row.total), splat_f64(0.0), 1.0 / row.p))
+        row.length = row.end * values[0]
+        store_f64(values, power(splat_f64(row.total), splat_f64(0.0), (1.0 - row.p) / row.p))
+        row.factor = values[0]
+    elif row.measure == ENDS:
+        row.factor = 1.0 / row.total
+    elif row.measure == COUNT:
+        row.length, row.scale = row.total, 1.0
+    if row.total != row.total:
+        row.length = row.total
 
 
-cdef inline void normalize_backward_rows(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n,
-                                         int threads) noexcept nogil:
-    # grad, x, p, eps -> grad_x
-    cdef Length length
-    cdef Py_ssize_t r
-    for r in range(rows):
-        length = Length(p[r][0], p[r][1], (<double*>p[r][2])[0], 1.0, 0.0, 0.0)
-        if measure(like, &length, (<double*>p[r][3])[0], n, threads):
-            length.pull = sum_row(grads[real], like, &length, n, threads).first
-        map_row(slope_block[real], <real*>p[r][4], &length, n, threads)
+cdef inline void power_slopes_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # (grad - along * pull) / length, along = sign(x) (|x| / length)^(p - 1); 0 where x is, also where p < 1
+    cdef const PowerLength* own = <const PowerLength*>row
+    cdef Py_ssize_t i = start, stop = start + n, count
+    cdef f64x x, grad, along
+    while i < stop:
+        count = min(stop - i, <Py_ssize_t>F64_LANES)
+        x = scaled_row(y, row, i, count)
+        grad = wide(<const real*>own.grad, i, count)
+        along = splat_f64(0.0)
+        if own.measure == POWERS:
+            along = with_sign(power_over_end(magnitude(x), own, own.p - 1.0) * splat_f64(own.factor), x)
+        elif own.measure == ENDS:
+            along = with_sign(is_end(magnitude(x), own) * splat_f64(own.factor), x)
+        grad = fma(-along, splat_f64(own.pull), grad) * splat_f64(own.inverse)
+        store_wide(y, i, count, grad * splat_f64(own.scale))
+        i += F64_LANES

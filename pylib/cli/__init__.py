@@ -3,13 +3,18 @@ add_<command>_parser(subparsers) that names its options and sets ``run``; what i
 """
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
+import tempfile
+from pathlib import Path
 
-from ..files import check_writable
+from ..files import check_writable, free_name, is_special
 from ..terminal import confirm, say
 
+#: The options that name a file to write.
+_FILES = ("output", "checkpoint", "json", "report", "plot")
 COMMANDS = ("evolve", "train", "flow", "predict", "bench", "accuracy", "gradients", "inspect")
 
 
@@ -61,6 +66,68 @@ def check_outputs(option, paths, force):
             raise CommandError(f"{option}: {names} would be lost; --force replaces, or choose another name")
 
 
+def check_figure(option, path, force):
+    """Find out, before the work, whether a figure can be drawn there; as `check_outputs`."""
+    require("matplotlib", "demo")
+    from .figures import check_format
+
+    try:
+        check_format(path)
+    except ValueError as error:
+        raise CommandError(f"{option}: {error}") from None
+    check_outputs(option, [path], force)
+
+
+def keep(path, write):
+    """Write the result of a run, and where that fails somewhere else: a disk that is full does not lose the work.
+
+    Parameters
+    ----------
+    path : path-like
+    write : callable
+        Given a path, writes there or raises OSError.
+
+    Returns
+    -------
+    path : path-like
+        Where it was written.
+    error : OSError or None
+        Why it was not written where it was asked for.
+
+    Raises
+    ------
+    CommandError
+        If it cannot be written anywhere.
+    """
+    while True:
+        try:
+            write(path)
+            return path, None
+        except OSError as raised:
+            error = raised
+        if not confirm(f"{error}. Try again?"):
+            break
+    for folder in _other_folders(path):
+        other = free_name(Path(folder) / Path(path).name)
+        try:
+            write(other)
+        except OSError:
+            continue
+        return other, error
+    raise CommandError(f"{error}; nor could it be written to any other folder") from None
+
+
+def _other_folders(path):
+    # beside it, here, where nobody keeps anything, at home, and in memory
+    yield from [Path(path).absolute().parent] if not is_special(path) else []
+    yield Path.cwd()
+    with contextlib.suppress(FileNotFoundError):  # of a system where none can be written to
+        yield tempfile.gettempdir()
+    with contextlib.suppress(RuntimeError):  # of a user without a home
+        yield Path.home()
+    yield "/dev/shm"
+
+
 def main(argv=None):
     """Run a command; return the exit status."""
     parser = argparse.ArgumentParser(
@@ -70,6 +137,8 @@ def main(argv=None):
         module = importlib.import_module(f".{command}", __package__)
         getattr(module, f"add_{command}_parser")(subparsers)
     arguments = parser.parse_args(argv)
+    if getattr(arguments, "force", False) and all(getattr(arguments, name, None) is None for name in _FILES):
+        say("--force does nothing: it replaces a file that is named, and none is")
     try:
         status = arguments.run(arguments) or 0
         if sys.stdout is not None:
@@ -83,6 +152,19 @@ def main(argv=None):
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # whoever read has read enough, as head does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_output()
         return 1
+    except OSError as error:  # such as of a disk that is full, be it standard output's
+        say(f"lanewise: {error}")
+        _abandon_output()
+        return 2
     return status
+
+
+def _abandon_output():
+    # what standard output cannot take is not tried again at exit
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # there is none, it is no file, or it is closed
+        sys.stdout.flush()
+        return
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

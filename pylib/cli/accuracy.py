@@ -60,7 +60,7 @@ def add_accuracy_parser(subparsers):
 
 def run(arguments):
     """Measure and print."""
-    from . import CommandError, check_outputs, require
+    from . import CommandError, check_outputs, keep, require
 
     for module in ("mpmath", "scipy", "ml_dtypes"):
         require(module, "test")
@@ -85,8 +85,13 @@ def run(arguments):
                     with task_of(f"{name}, {dtype}", chunks) as advance:
                         found.append(accuracy.measure(name, dtype, arguments.exhaustive, arguments.threads, advance))
                 if arguments.output is not None:  # after each, since all of them take an hour
-                    write(arguments.output, found)
+                    with contextlib.suppress(OSError):  # what is wrong is said in the end
+                        write(arguments.output, found)
     _show(found)
+    if arguments.output is not None:
+        path, error = keep(arguments.output, partial(write, found=found))
+        if error is not None:
+            raise CommandError(f"{error}; the page is in {path}")
     return int(any(each.largest > each.bound for each in found))
 
 

@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import sys
 import time
+from functools import partial
 
 from ..measure import benchmark, figures, machine, report
 from ..measure.ulps import DTYPES
@@ -13,7 +14,7 @@ from ..terminal import is_terminal, say, show_table
 
 _USUAL = ("relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "mish", "softplus", "silu_backward", "gelu_backward")
 _FAMILIES = tuple(dict.fromkeys(work.family for work in benchmark.WORKS.values()))
-_DRIFT = 0.15  # of the copy from the first rounds to the last, which is told
+_DRIFT = 0.15  # of the copy from the first rounds to the last, beyond which a line says so
 
 
 def add_bench_parser(subparsers):
@@ -51,7 +52,7 @@ def _listed(value):
 
 def run(arguments):
     """Measure and print, or compare."""
-    from . import CommandError, check_outputs
+    from . import CommandError, check_outputs, keep
 
     if arguments.compare is not None:
         return _compare(arguments, CommandError)
@@ -64,10 +65,11 @@ def run(arguments):
     if warning is not None:
         say((f"lanewise: {warning}", "yellow"))
     described, found = machine.describe(), _measure(arguments, works)
-    if arguments.json is not None:
-        _write(arguments.json, figures.as_json(found, described))
-    if arguments.report is not None:
-        _write(arguments.report, report.page(found, described))
+    kept = [keep(path, partial(_write, text=text(found, described)))
+            for path, text in ((arguments.json, figures.as_json), (arguments.report, report.page)) if path is not None]
+    failed = [f"{error}; it is in {path}" for path, error in kept if error is not None]
+    if failed:
+        raise CommandError(", and ".join(failed))
     return 0
 
 

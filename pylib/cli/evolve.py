@@ -11,7 +11,7 @@ import signal
 from pathlib import Path
 
 from ..terminal import say, show, show_table
-from . import CommandError, add_force, check_outputs, require
+from . import CommandError, add_force, check_outputs, keep, require
 from . import option_types as types
 from .start import network_and_data, read_start, shown
 
@@ -262,7 +262,7 @@ def run(arguments):
                     "target_loss", "patience", "restart_after", "seed", "islands")},
                 batch_size=settings["batch_size"] or None, executor=executor,
                 start=None if start is None else start.genome,
-                held_out=tested if data.classes is not None else None,
+                held_out=tested,
                 checkpoint=None if kept is None else Destination(kept, {"settings": settings}),
                 resume=arguments.resume)
         except (ValueError, OSError, RuntimeError) as error:  # also of a fitness, or a worker that died
@@ -278,17 +278,18 @@ def run(arguments):
     classifier = Classifier(network, result.genome, data.classes, data.offset, data.scale, data.target_offset,
                             data.target_scale, data.features, data.label)
     npz, png = output.paths()
-    try:
-        classifier.save(npz)
-        if png is not None:
+    npz, error = keep(npz, classifier.save)
+    failed = failed or error
+    if png is not None:
+        try:
             learning_curve(result.history, network, data.name, png)
-    except OSError as error:
-        raise CommandError(error) from None
+        except OSError as error:
+            failed, png = failed or error, None
     _report(result, classifier, data, tested, npz, png)
     if arguments.compare_sgd:
         _compare_sgd(result, network, data, len(batch), tested, settings)
     if failed is not None:
-        raise CommandError(f"{failed}; the best network up to then is in {npz}")
+        raise CommandError(f"{failed}; the best network is in {npz}")
     return 130 if result.stopped == "interrupted" else 0
 
 
@@ -312,8 +313,14 @@ def _ablation(settings, given, force, network, batch, tested):
         say((f"{name}: done", "dim"))
     table = ablation.table(histories)
     show(table)
-    with replacing(markdown) as file:
-        file.write(f"{table}\n".encode())
+
+    def write(path):
+        with replacing(path) as file:
+            file.write(f"{table}\n".encode())
+
+    markdown, failed = keep(markdown, write)
+    if failed is not None:
+        raise CommandError(f"{failed}; the table is in {markdown}")
     comparison(histories, png)
     show(f"Three seeds each, {generations} generations. ", ("Table: ", "dim"), str(markdown), (" Figure: ", "dim"),
          str(png))

@@ -33,7 +33,7 @@ def _save(figure, path):
 
 
 def learning_curve(history, network, name, path):
-    """Draw best and mean loss, held-out accuracy, diversity and mutation rate against generations.
+    """Draw best and mean loss, accuracy or loss held out, diversity and mutation rate against generations.
 
     Parameters
     ----------
@@ -67,6 +67,7 @@ def learning_curve(history, network, name, path):
     losses.yaxis.set_minor_formatter(FuncFormatter(lambda y, _: ""))
     if np.isnan(history["accuracy"]).all():  # nothing held out, or values and not classes
         accuracies.set_axis_off()
+        _draw_held_out_loss(losses, generation, history["held_out_loss"])
     else:
         _draw_accuracy(accuracies, generation, history["accuracy"])
     for axes in (losses, accuracies):
@@ -103,6 +104,14 @@ def _draw_accuracy(axes, generation, accuracy):
     axes.annotate(f"{accuracy[-1]:.1%}", (generation[-1], accuracy[-1]), xytext=(-6, -18), textcoords="offset points",
                   ha="right", color=_ACCURACY, weight="bold", size=13)
     axes.grid(axis="y", color="#e5e7eb", linewidth=0.8)
+
+
+def _draw_held_out_loss(axes, generation, loss):
+    if np.isnan(loss).all():
+        return
+    axes.plot(generation, loss, color=_ACCURACY, linewidth=2)
+    axes.annotate(f"held-out loss {loss[-1]:.4g}", (generation[-1], loss[-1]), xytext=(-6, 8),
+                  textcoords="offset points", ha="right", color=_ACCURACY, weight="bold", size=11)
 
 
 def training_curve(history, sizes, name, path):

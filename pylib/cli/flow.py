@@ -1,7 +1,7 @@
 """``lanewise flow``: how signals and gradients fare in a deep stack of layers. The numbers are `lw.gradient_flow`'s."""
 
 from ..terminal import show, show_table
-from . import CommandError, add_force, check_outputs, require
+from . import CommandError, add_force, check_figure
 from . import option_types as types
 
 
@@ -43,8 +43,7 @@ def run(arguments):
     from ..learning import gradient_flow
 
     if arguments.output is not None:
-        require("matplotlib", "demo")
-        check_outputs("--output", [arguments.output], arguments.force)
+        check_figure("--output", arguments.output, arguments.force)
     found = {}
     for activation in arguments.activation.split(","):
         try:

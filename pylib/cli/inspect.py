@@ -13,7 +13,7 @@ import numpy as np
 from .. import ieee754
 from ..ieee754 import FORMATS, FloatLoss
 from ..terminal import say, show
-from . import CommandError, add_force, check_outputs, require
+from . import CommandError, add_force, check_figure
 
 _SIGN, _EXPONENT, _MANTISSA, _LABEL, _BAD = "bold red", "green", "cyan", "dim", "yellow"
 _MAX_ROWS = 48
@@ -62,7 +62,7 @@ def run(arguments):
     if arguments.plot is not None:
         if sum(files) != 1:
             raise CommandError(f"--plot draws the figure of one file; {sum(files)} were given")
-        _check_plot(arguments.plot, arguments.force)
+        check_figure("--plot", arguments.plot, arguments.force)
     for i, (value, is_file) in enumerate(zip(arguments.values, files, strict=True)):
         if i:
             show()
@@ -105,17 +105,6 @@ def _of_bits(text, formats):
         value = f.value(code)
         described.append(ieee754.Description(f, code, Fraction(value) if math.isfinite(value) else None))
     return described
-
-
-def _check_plot(path, force):
-    require("matplotlib", "demo")
-    from .figures import check_format
-
-    try:
-        check_format(path)
-    except ValueError as error:
-        raise CommandError(f"--plot: {error}") from None
-    check_outputs("--plot", [path], force)
 
 
 def _described(value, formats):

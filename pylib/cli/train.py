@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from ..terminal import is_terminal, say, show
-from . import CommandError, add_force, check_outputs
+from . import CommandError, add_force, check_outputs, keep
 from . import option_types as types
 
 
@@ -140,11 +140,11 @@ def run(arguments):
     if found.stopped == "diverged":
         raise CommandError(f"the loss is no number any more after {len(found.history)} epochs; nothing is written. A "
                            "smaller --lr, or --max-norm, may help")
+    npz, failed = keep(npz, lambda path: save(path, network, arguments.activation, data))
     try:
-        save(npz, network, arguments.activation, data)
         shown = _figure(found, sizes, data.name, png)
     except OSError as error:
-        raise CommandError(error) from None
+        failed, shown = failed or error, "not drawn"
     history, bytes_ = found.history, sum(each.nbytes for each in network.parameters().values())
     ended = "" if found.stopped == "epochs" else f" ({found.stopped})"
     show()
@@ -154,6 +154,8 @@ def run(arguments):
             ("parameters", f"{bytes_:,} bytes"), ("network", str(npz)), ("learning curve", shown)):
         show((f"  {name:<19}", "dim"), (value, "bold"))
     show()
+    if failed is not None:
+        raise CommandError(f"{failed}; the network is in {npz}")
     return 130 if found.stopped == "interrupted" else 0
 
 

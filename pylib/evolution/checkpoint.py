@@ -16,7 +16,7 @@ from .islands import HISTORY, RUNGS, Island, seed_of_island
 
 __all__ = ["CheckpointError", "Destination", "load", "notes", "save"]
 
-_FORMAT = "lanewise checkpoint 4"
+_FORMAT = "lanewise checkpoint 5"
 
 
 class CheckpointError(ValueError):

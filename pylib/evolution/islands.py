@@ -33,11 +33,12 @@ _SAME = ("n_weights", "population", "elite", "parents", "tournament", "mutation"
          "migration", "restart_after", "batch_size", "niche_radius")
 
 #: What is kept of each generation. `loss` is the best so far, `mean_loss` that of the finite losses, `not_finite` how
-#: many are NaN or infinite, `diversity` the share of bits in which two genomes differ, and `accuracy` the best genome's
-#: on the held-out data, NaN where there is none.
+#: many are NaN or infinite, `diversity` the share of bits in which two genomes differ. `accuracy` is the best genome's
+#: on held-out rows with classes, and `held_out_loss` its loss where the objective is "mse"; NaN where there is none.
 HISTORY = np.dtype([
     ("generation", np.int64), ("seconds", np.float64), ("loss", np.float32), ("mean_loss", np.float32),
-    ("not_finite", np.int32), ("mutation_rate", np.float64), ("diversity", np.float32), ("accuracy", np.float32)])
+    ("not_finite", np.int32), ("mutation_rate", np.float64), ("diversity", np.float32), ("accuracy", np.float32),
+    ("held_out_loss", np.float32)])
 
 
 class FitnessError(RuntimeError):

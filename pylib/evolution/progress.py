@@ -23,11 +23,11 @@ class Bar:
         self.generations, self.seconds = generations, seconds
         self._progress = Progress(
             TextColumn("[bold]generation {task.fields[generation]}"), BarColumn(bar_width=None),
-            TextColumn("loss [bold]{task.fields[loss]}[/]"), TextColumn("{task.fields[accuracy]}"),
+            TextColumn("loss [bold]{task.fields[loss]}[/]"), TextColumn("{task.fields[held_out]}"),
             TextColumn("[dim]{task.fields[speed]} gen/s[/]"), TimeElapsedColumn(), console=Console(stderr=True),
             expand=True, auto_refresh=False,
             redirect_stdout=is_terminal(sys.stdout))  # into a file go the caller's lines, and nothing else
-        self._task = self._progress.add_task("", total=1.0, generation=self._count(0), loss="-", accuracy="",
+        self._task = self._progress.add_task("", total=1.0, generation=self._count(0), loss="-", held_out="",
                                              speed="-")
         self._drawn, self._state = 0.0, None
 
@@ -48,10 +48,14 @@ class Bar:
             self._draw(state)
 
     def _draw(self, state):
-        accuracy = f"held-out [bold green]{state.accuracy:.1%}[/]" if state.accuracy == state.accuracy else ""
+        held_out = ""
+        if state.accuracy == state.accuracy:
+            held_out = f"held-out [bold green]{state.accuracy:.1%}[/]"
+        elif state.held_out_loss == state.held_out_loss:
+            held_out = f"held-out [bold green]{state.held_out_loss:.4f}[/]"
         self._progress.update(
             self._task, completed=state.progress, generation=self._count(state.generation), loss=f"{state.loss:.4f}",
-            accuracy=accuracy, speed=f"{state.generation / max(state.seconds, 1e-9):.0f}")
+            held_out=held_out, speed=f"{state.generation / max(state.seconds, 1e-9):.0f}")
         self._progress.refresh()
 
     def stop(self):

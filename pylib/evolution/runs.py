@@ -46,7 +46,7 @@ class State:
         How many generations are done.
     progress : float
         How far the run is, 0 to 1, by generations or by seconds, whichever is further.
-    seconds, loss, mean_loss, mutation_rate, diversity, accuracy : float
+    seconds, loss, mean_loss, mutation_rate, diversity, accuracy, held_out_loss : float
         As in the history.
     genome : ndarray of uint8
         A copy of the best so far.
@@ -60,6 +60,7 @@ class State:
     mutation_rate: float
     diversity: float
     accuracy: float
+    held_out_loss: float
     genome: np.ndarray = field(repr=False)
 
 
@@ -145,19 +146,19 @@ class _Run:
         if len(islands) > 1:  # each one's best goes to the next
             islands = [island.visited_by(islands[i - 1].best) for i, island in enumerate(islands)]
         best = min(islands, key=lambda island: island.best_loss).best
-        accuracy = self.held_out(best) if self.held_out else np.nan
+        held_out = self.held_out(best) if self.held_out else (np.nan, np.nan)
         seconds = self.seconds()
         rows = [(of_all[0][0], seconds, min(row[2] for row in of_all), np.mean([row[3] for row in of_all]),
-                 sum(row[4] for row in of_all), of_all[0][5], np.mean([row[6] for row in of_all]), accuracy)
+                 sum(row[4] for row in of_all), of_all[0][5], np.mean([row[6] for row in of_all]), *held_out)
                 for of_all in zip(*(rows for _, rows in done), strict=True)]
         self.at = islands, history + rows
 
     def stopped_by_callback(self):
         if self.callback is None:
             return False
-        generation, seconds, loss, mean_loss, _, rate, diversity, accuracy = self.at[1][-1]
+        generation, seconds, loss, mean_loss, _, rate, diversity, *held_out = self.at[1][-1]
         return self.callback(State(generation, self.plan.progress(generation, seconds), seconds, loss, mean_loss, rate,
-                                   diversity, accuracy, self.best().best.copy()))
+                                   diversity, *held_out, self.best().best.copy()))
 
     def reason(self):
         # why to stop now, if there is a reason
@@ -324,7 +325,8 @@ def evolve(network, x, y=None, *, population=POPULATION, elite=2, parents=None, 
         A checkpoint to continue from, to the bits of an unbroken run: of the same network, data and settings, of which
         only those that say when to stop may be others. A finished run comes back as it is.
     held_out : pair (x, y) or Batch, optional
-        Rows and their classes, on which the best genome's accuracy is recorded. It decides nothing.
+        Rows and their classes, on which the best genome's accuracy is recorded, and its loss where the objective is
+        "mse"; for which they may have values as well. It decides nothing.
     callback : callable, optional
         Called with a `State` after each generation, or each epoch of several islands; a true answer stops the run.
     progress : bool
@@ -355,7 +357,7 @@ def evolve(network, x, y=None, *, population=POPULATION, elite=2, parents=None, 
     if batch_size is not None and (whole("batch_size", batch_size, 2**62) % 64 or batch_size == 0):
         raise ValueError(f"batch_size is a multiple of 64; got {batch_size}")
     return _start(NetworkFitness(network, batch, batch_size),
-                  tested and (lambda genome: network.accuracy(genome, tested)), network.n_weights, network.codebook,
+                  tested and (lambda genome: _judged(network, genome, tested)), network.n_weights, network.codebook,
                   population=population, elite=elite, parents=parents, tournament=tournament,
                   mutation=mutation, crossover=crossover, mutation_rate=mutation_rate, niche_radius=niche_radius,
                   generations=generations, seconds=seconds, target_loss=target_loss, patience=patience,
@@ -369,12 +371,25 @@ def _held_out(network, held_out):
         if not isinstance(held_out, tuple | list) or len(held_out) != 2:
             raise TypeError(f"held_out is a pair (x, y) or a Batch; got {type(held_out).__name__}")
         held_out = network.batch(*held_out)
-    if held_out.classes is None:
-        raise ValueError("held_out has classes, not values: what is recorded is an accuracy")
-    batch = _finite(" of held_out", network.batch_of(held_out, None, "accuracy", "held_out"))
+    for goal in _measured(network, held_out) or (["mse"] if network.objective == "mse" else ["accuracy"]):
+        network.batch_of(held_out, None, goal, "held_out")
+    batch = _finite(" of held_out", held_out)
     if len(batch) == 0:
         raise ValueError("held_out has at least one row; got none")
     return batch
+
+
+def _measured(network, held_out):
+    # what is recorded of held-out rows
+    return [*["accuracy"] * (held_out.classes is not None),
+            *["mse"] * (held_out.values is not None and network.objective == "mse")]
+
+
+def _judged(network, genome, tested):
+    # (accuracy, loss), NaN where there is none
+    measured = _measured(network, tested)
+    return (network.accuracy(genome, tested) if "accuracy" in measured else np.nan,
+            network.loss(genome, tested) if "mse" in measured else np.nan)
 
 
 def _finite(where, batch):

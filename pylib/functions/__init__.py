@@ -5,12 +5,26 @@ documentation; table.py says what there is to say of each elementwise function. 
 the bounds are in lanewise.bounds.
 """
 
-from . import activations, channel_norms, gates, losses, norms, parametric, point_losses
+from . import (
+    activations,
+    attention,
+    channel_norms,
+    gates,
+    instance_norms,
+    losses,
+    norms,
+    parametric,
+    point_losses,
+)
+from . import normalize as _normalize
 from . import softmax as _softmax
 from .activations import *  # noqa: F403
+from .attention import *  # noqa: F403
 from .channel_norms import *  # noqa: F403
 from .gates import *  # noqa: F403
+from .instance_norms import *  # noqa: F403
 from .losses import *  # noqa: F403
+from .normalize import *  # noqa: F403
 from .norms import *  # noqa: F403
 from .parametric import *  # noqa: F403
 from .point_losses import *  # noqa: F403
@@ -18,9 +32,12 @@ from .softmax import *  # noqa: F403
 
 __all__ = [
     *activations.__all__,
+    *attention.__all__,
     *channel_norms.__all__,
     *gates.__all__,
+    *instance_norms.__all__,
     *losses.__all__,
+    *_normalize.__all__,
     *norms.__all__,
     *parametric.__all__,
     *point_losses.__all__,

@@ -21,8 +21,9 @@ from ..kernels.operands import (
     whole,
 )
 
-__all__ = ["as_rows", "backward_on_axis", "call", "checked", "fill", "fitting", "floating", "floats_beside",
-           "from_zero", "like", "of_number", "on_axis", "refuse_mask", "rounded_to", "statistic", "vector", "whole"]
+__all__ = ["as_rows", "backward_on_axis", "broadcast_beside", "call", "checked", "fill", "fitting", "floating",
+           "floats_beside", "from_zero", "like", "of_number", "on_axis", "over_axes", "refuse_mask", "rounded_to",
+           "several", "statistic", "vector", "whole", "whole_axes"]
 
 
 def like(name, role, other, x):
@@ -50,6 +51,93 @@ def of_number(name, function, operands, out, **keywords):
     y, *others = found if isinstance(found, tuple) else (found,)
     y = out if out is not None else np.reshape(y, ())[()]
     return (y, *others) if others else y
+
+
+def several(axis):
+    """Whether an axis is a tuple of axes, or None, which stands for all."""
+    return axis is None or isinstance(axis, tuple)
+
+
+def whole_axes(name, x, axis):
+    """The axes of `x` that a tuple or None names, counted from the front, in their order."""
+    if axis is None:
+        return tuple(range(x.ndim))
+    axes = tuple(sorted(checked(name, x, one)[1] for one in axis))
+    if len(set(axes)) < len(axes):
+        raise ValueError(f"{name}: axis {axis} names an axis twice")
+    return axes
+
+
+def broadcast_beside(name, role, values, x):
+    """An operand that broadcasts to the shape of `x`, in that shape."""
+    refuse_mask(name, role, values)
+    try:
+        return np.broadcast_to(values, x.shape)
+    except ValueError:
+        raise ValueError(f"{name}: {role} of shape {np.shape(values)} does not broadcast to x of shape {x.shape}"
+                         ) from None
+
+
+def _merged(array, axes):
+    # with these axes as its last one; a view where the memory allows it
+    k = len(axes)
+    moved = np.moveaxis(array, axes, range(-k, 0))
+    return moved.reshape(*moved.shape[:moved.ndim - k], math.prod(moved.shape[moved.ndim - k:]))
+
+
+def _parted(array, axes, shape):
+    # and back: with axes of this shape
+    others = [size for k, size in enumerate(shape) if k not in axes]
+    parts = np.reshape(array, (*others, *(shape[k] for k in axes)))
+    return np.ascontiguousarray(np.moveaxis(parts, range(-len(axes), 0), axes)).reshape(shape)
+
+
+def over_axes(function, rows, axis, out=None, *, beside=None, vectors=None, statistics=None, name=None, gives="r",
+              **keywords):
+    """Call a function along an axis on several, which are merged into one. `rows` are operands of the shape of x by
+    their names, x last; `beside` others that broadcast to it, `vectors` weights of the shape of these axes, and
+    `statistics` numbers a row. `gives` has a letter for each result: r as x, v as a vector, s one a row; a place in
+    `out` for each of the first, which is a tuple where a function wants one."""
+    name = name or function.__name__
+    *others, (_, x) = rows.items()
+    x = floating(name, "x", x)
+    axes = whole_axes(name, x, axis)
+    shape, vector_shape = x.shape, tuple(x.shape[k] for k in axes)
+    merged = [_merged(like(name, role, array, x), axes) for role, array in others]
+    merged.append(_merged(x, axes))
+    given = {}
+    for role, values in (beside or {}).items():
+        given[role] = values if values is None else _merged(broadcast_beside(name, role, values, x), axes)
+    for role, values in (vectors or {}).items():
+        if values is not None:
+            values = floats_beside(name, role, values, x)
+            if values.shape != vector_shape:
+                raise ValueError(f"{name}: {role} of shape {values.shape} does not fit x of shape {shape}; along axes "
+                                 f"{axes} it must have shape {vector_shape}")
+            values = values.reshape(-1)
+        given[role] = values
+    for role, values in (statistics or {}).items():
+        expected = tuple(size for k, size in enumerate(shape) if k not in axes)
+        if values is not None and np.shape(values) != expected:
+            raise ValueError(f"{name}: {role} of shape {np.shape(values)} does not fit x of shape {shape}; without "
+                             f"axes {axes} it must have shape {expected}")
+        given[role] = values
+    outs = out if isinstance(out, tuple) else (out,)
+    places = [None if place is None else _merged(fitting(name, place, shape), axes) for place in outs]
+    places = [None if place is None or not np.may_share_memory(place, own) else place
+              for place, own in zip(places, outs, strict=True)]
+    found = function(*merged, axis=-1, out=tuple(places) if isinstance(out, tuple) else places[0], **given, **keywords)
+    results = list(found) if isinstance(found, tuple) else [found]
+    for k, kind in enumerate(gives[:len(results)]):
+        if kind == "v" and results[k] is not None:
+            results[k] = results[k].reshape(vector_shape)
+        if kind == "r" and k < len(outs) and outs[k] is not None:
+            if places[k] is None:
+                np.copyto(outs[k], _parted(results[k], axes, shape), "same_kind")
+            results[k] = outs[k]
+        elif kind == "r":
+            results[k] = _parted(results[k], axes, shape)[()]
+    return tuple(results) if isinstance(found, tuple) else results[0]
 
 
 def on_axis(gufunc, operands, axis, ndim, *out):

@@ -1,5 +1,5 @@
-"""Norms over channels: batch, group and instance norm, forward and backward, with channels at axis 1. Defaults, checks
-and documentation; the arithmetic is in kernels/: batch_norm.pyx, batch_columns.pyx and, a group being a row, norms.pyx.
+"""Norms over channels: batch and group norm, forward and backward, with channels at axis 1. Defaults, checks and
+documentation; the arithmetic is in kernels/: batch_norm.pyx, batch_columns.pyx and, a group being a row, norms.pyx.
 """
 
 import math
@@ -12,18 +12,17 @@ from ..kernels import norms as _norms
 from ._axis import call, fill, floating, floats_beside, from_zero, like, rounded_to, whole
 from ._documentation import with_bound
 
-__all__ = ["batch_norm", "batch_norm_backward", "group_norm", "group_norm_backward", "instance_norm",
-           "instance_norm_backward"]
+__all__ = ["batch_norm", "batch_norm_backward", "group_norm", "group_norm_backward"]
 
 
-def _checked(name, x):
+def checked(name, x):
     x = floating(name, "x", x)
     if x.ndim < 2:
         raise ValueError(f"{name}: x needs a batch axis and a channel axis, not shape {x.shape}")
     return x
 
 
-def _per_channel(name, role, values, x, default=None):
+def per_channel(name, role, values, x, default=None):
     if values is None:
         return np.full(x.shape[1], default, np.float64) if default is not None else None
     values = floats_beside(name, role, values, x)
@@ -33,12 +32,12 @@ def _per_channel(name, role, values, x, default=None):
     return values
 
 
-def _segments(x):
+def as_segments(x):
     """`x` with a segment, what one example holds of one channel, as its last axis; (batch, channels) as it is."""
     return x.reshape(*x.shape[:2], math.prod(x.shape[2:])) if x.ndim > 2 else x
 
 
-def _check_updated(name, out, running_mean, running_var):
+def check_updated(name, out, running_mean, running_var):
     # what training writes to, before it writes anything
     if running_mean is None and running_var is None:
         return
@@ -112,18 +111,18 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
     Ioffe and Szegedy, "Batch Normalization", 2015.
     """
     name = "batch_norm"
-    x = _checked(name, x)
+    x = checked(name, x)
     momentum, eps = from_zero(name, "momentum", momentum, 1), from_zero(name, "eps", eps)
-    weight = _per_channel(name, "weight", weight, x, 1.0)
-    bias = _per_channel(name, "bias", bias, x, 0.0)
-    kept_mean = _per_channel(name, "running_mean", running_mean, x)
-    kept_var = _per_channel(name, "running_var", running_var, x)
-    segments, kernels, double = _segments(x), _columns if x.ndim == 2 else _batch, x.dtype.itemsize == 8
+    weight = per_channel(name, "weight", weight, x, 1.0)
+    bias = per_channel(name, "bias", bias, x, 0.0)
+    kept_mean = per_channel(name, "running_mean", running_mean, x)
+    kept_var = per_channel(name, "running_var", running_var, x)
+    segments, kernels, double = as_segments(x), _columns if x.ndim == 2 else _batch, x.dtype.itemsize == 8
     if training:
         count = x.size // x.shape[1] if x.shape[1] else 0
         if count == 1:
             raise ValueError(f"{name}: training needs more than one element per channel; x of shape {x.shape} has 1")
-        _check_updated(name, out, running_mean, running_var)
+        check_updated(name, out, running_mean, running_var)
         scale = None
         mean, variance = (_moments(kernels, segments, np.ones(x.shape[1])) if x.size else
                           (np.full(x.shape[1], np.nan),) * 2)
@@ -136,7 +135,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
             raise ValueError(f"{name}: inference needs running_mean and running_var")
         mean, variance, scale = kept_mean.astype(np.float64), kept_var.astype(np.float64), None
     *scaled, mean, rstd, variance = _batch.rooted(double, mean, variance, scale, eps)
-    y, _ = fill(name, out, x, kernels.affine_gufunc, (x,), _segments,
+    y, _ = fill(name, out, x, kernels.affine_gufunc, (x,), as_segments,
                 lambda place: call(kernels.affine_gufunc, (segments, *scaled, weight, bias), (place,)))
     if training and x.size and not (running_mean is None and running_var is None):
         # last, since weight and bias may stand there
@@ -185,13 +184,13 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
     %(bound)s Of float64 results cancel from |mean| / sigma, too.
     """
     name = "batch_norm_backward"
-    x = _checked(name, x)
+    x = checked(name, x)
     grad = like(name, "grad", grad, x)
     if mean is None or rstd is None:
         raise ValueError(f"{name}: mean and rstd must be given, as batch_norm returns them with return_stats")
-    weight = _per_channel(name, "weight", weight, x, 1.0)
-    mean, rstd = _per_channel(name, "mean", mean, x), _per_channel(name, "rstd", rstd, x)
-    arrays, kernels = (_segments(grad), _segments(x)), _columns if x.ndim == 2 else _batch
+    weight = per_channel(name, "weight", weight, x, 1.0)
+    mean, rstd = per_channel(name, "mean", mean, x), per_channel(name, "rstd", rstd, x)
+    arrays, kernels = (as_segments(grad), as_segments(x)), _columns if x.ndim == 2 else _batch
     scaled = _batch.settled(8 in (x.dtype.itemsize, grad.dtype.itemsize), mean, rstd)
     sums = call(kernels.sums_gufunc, (*arrays, *scaled))
     if x.ndim > 2:
@@ -199,7 +198,7 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
     grad_bias, grad_weight = sums
     count = x.size // max(x.shape[1], 1) if training else np.inf
     operands = *arrays, *scaled, weight, grad_bias, grad_weight, count
-    grad_x, _ = fill(name, out, x, kernels.slope_gufunc, (grad, x), _segments,
+    grad_x, _ = fill(name, out, x, kernels.slope_gufunc, (grad, x), as_segments,
                      lambda place: call(kernels.slope_gufunc, operands, (place,)))
     dtype = np.float64 if x.dtype == np.float64 else np.float32
     return grad_x, rounded_to(dtype, grad_weight), rounded_to(dtype, grad_bias)
@@ -259,8 +258,8 @@ def group_norm(x, num_groups, weight=None, bias=None, *, eps=1e-5, out=None, ret
     Wu and He, "Group Normalization", 2018.
     """
     name = "group_norm"
-    x = _checked(name, x)
-    weight, bias = _per_channel(name, "weight", weight, x), _per_channel(name, "bias", bias, x)
+    x = checked(name, x)
+    weight, bias = per_channel(name, "weight", weight, x), per_channel(name, "bias", bias, x)
     eps = from_zero(name, "eps", eps)
     groups = _grouped(name, x, num_groups)
     y, (_, mean, rstd) = fill(
@@ -302,9 +301,9 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
     %(bound)s
     """
     name = "group_norm_backward"
-    x = _checked(name, x)
+    x = checked(name, x)
     grad = like(name, "grad", grad, x)
-    weight = _per_channel(name, "weight", weight, x)
+    weight = per_channel(name, "weight", weight, x)
     groups = _grouped(name, x, num_groups)
     eps = from_zero(name, "eps", eps)
     if mean is not None and rstd is not None:
@@ -329,27 +328,3 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
             part.reshape(x.shape[1], part.size // max(x.shape[1], 1)),)))
         for part in sums)
     return grad_x, grad_weight, grad_bias
-
-
-@with_bound
-def instance_norm(x, weight=None, bias=None, *, eps=1e-5, out=None, return_stats=False):
-    """Instance norm: `group_norm` with as many groups as channels; each channel of each example by itself.
-
-    Notes
-    -----
-    %(bound)s
-    """
-    x = _checked("instance_norm", x)
-    return group_norm(x, x.shape[1], weight, bias, eps=eps, out=out, return_stats=return_stats)
-
-
-@with_bound
-def instance_norm_backward(grad, x, weight=None, *, mean=None, rstd=None, eps=1e-5, out=None):
-    """Gradients of `instance_norm`: those of `group_norm` with as many groups as channels.
-
-    Notes
-    -----
-    %(bound)s
-    """
-    x = _checked("instance_norm_backward", x)
-    return group_norm_backward(grad, x, x.shape[1], weight, mean=mean, rstd=rstd, eps=eps, out=out)

@@ -43,22 +43,3 @@ def group_norm_backward(
     grad: Numbers, x: Numbers, num_groups: int, weight: Numbers | None = None,
     *, mean: Numbers | None = None, rstd: Numbers | None = None, eps: float = 1e-5, out: Array | None = None,
 ) -> tuple[Array, Array, Array]: ...
-@overload
-def instance_norm(
-    x: Numbers, weight: Numbers | None = None, bias: Numbers | None = None,
-    *, eps: float = 1e-5, out: Array | None = None, return_stats: Literal[False] = False,
-) -> Array: ...
-@overload
-def instance_norm(
-    x: Numbers, weight: Numbers | None = None, bias: Numbers | None = None,
-    *, eps: float = 1e-5, out: Array | None = None, return_stats: Literal[True],
-) -> tuple[Array, Array, Array]: ...
-@overload
-def instance_norm(
-    x: Numbers, weight: Numbers | None = None, bias: Numbers | None = None,
-    *, eps: float = 1e-5, out: Array | None = None, return_stats: bool,
-) -> Any: ...
-def instance_norm_backward(
-    grad: Numbers, x: Numbers, weight: Numbers | None = None,
-    *, mean: Numbers | None = None, rstd: Numbers | None = None, eps: float = 1e-5, out: Array | None = None,
-) -> tuple[Array, Array, Array]: ...

@@ -102,7 +102,7 @@ def _reduced(losses, reduction, divisor, dtype):
 
 
 def _with_grad(asked, operands, scale, out):
-    if out is not None and asked.kind == "probabilities" and np.may_share_memory(asked.target, out):
+    if isinstance(out, np.ndarray) and asked.kind == "probabilities" and np.may_share_memory(asked.target, out):
         operands = (operands[0], asked.target.copy(), *operands[2:])  # read again when the gradient is written
     return on_axis(_GUFUNCS[asked.kind][1], (*operands, scale), asked.axis, asked.x.ndim, None, out)
 

@@ -1,7 +1,6 @@
 """Norms along an axis, forward and backward. Defaults, checks and documentation; the arithmetic is in
 kernels/norms.pyx, and the bound of each function in bounds.py."""
 
-import numpy as np
 
 from ..kernels import norms as _norms
 from ._axis import (
@@ -11,14 +10,15 @@ from ._axis import (
     like,
     of_number,
     on_axis,
+    over_axes,
     rounded_to,
+    several,
     statistic,
     vector,
 )
 from ._documentation import with_bound
 
-__all__ = ["add_rms_norm", "layer_norm", "layer_norm_backward", "normalize", "normalize_backward", "rms_norm",
-           "rms_norm_backward"]
+__all__ = ["add_rms_norm", "layer_norm", "layer_norm_backward", "rms_norm", "rms_norm_backward"]
 
 _LAYER_NORMS = {"shifted": _norms.layer_norm_gufunc, "two_pass": _norms.layer_norm_two_pass_gufunc,
                 "one_pass": _norms.layer_norm_one_pass_gufunc}
@@ -36,11 +36,11 @@ def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False)
     x : array_like
         float32, float64, float16 or bfloat16. float16 and bfloat16 are computed in float32 and rounded once.
     weight : array_like, optional
-        Of shape ``(x.shape[axis],)``.
+        Of shape ``(x.shape[axis],)``; of several axes it has the shape of these.
     eps : float
         Added to the mean square: finite, 0 or more.
-    axis : int
-        The axis that holds a row.
+    axis : int, tuple of int or None
+        The axis that holds a row, or several that do together, or None: all of them.
     out : ndarray, optional
         Where to put the result; may be `x`.
     return_stats : bool
@@ -70,6 +70,9 @@ def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False)
     >>> lw.rms_norm([3.0, 4.0], eps=0.0)
     array([0.84852814, 1.13137085])
     """
+    if type(axis) is not int and several(axis):
+        return over_axes(rms_norm, {"x": x}, axis, out, vectors={"weight": weight}, gives="rs", eps=eps,
+                         return_stats=return_stats)
     x, axis = checked("rms_norm", x, axis)
     eps = from_zero("rms_norm", "eps", eps)
     if x.ndim == 0:
@@ -91,11 +94,12 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return
     x : array_like
         float32, float64, float16 or bfloat16. float16 and bfloat16 are computed in float32 and rounded once.
     weight, bias : array_like, optional
-        Of shape ``(x.shape[axis],)``.
+        Of shape ``(x.shape[axis],)``; of several axes they have the shape of these: with ``axis=(-2, -1)`` that of the
+        last two, PyTorch's normalized_shape.
     eps : float
         Added to the variance: finite, 0 or more.
-    axis : int
-        The axis that holds a row.
+    axis : int, tuple of int or None
+        The axis that holds a row, or several that do together, or None: all of them.
     out : ndarray, optional
         Where to put the result; may be `x`.
     return_stats : bool
@@ -136,6 +140,9 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return
     """
     if not isinstance(algorithm, str) or algorithm not in _LAYER_NORMS:
         raise ValueError(f"layer_norm: algorithm {algorithm!r} is unknown; expected one of {', '.join(_LAYER_NORMS)}")
+    if type(axis) is not int and several(axis):
+        return over_axes(layer_norm, {"x": x}, axis, out, vectors={"weight": weight, "bias": bias}, gives="rss",
+                         eps=eps, return_stats=return_stats, algorithm=algorithm)
     x, axis = checked("layer_norm", x, axis)
     eps = from_zero("layer_norm", "eps", eps)
     if x.ndim == 0:
@@ -183,6 +190,9 @@ def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1, out
     -----
     %(bound)s
     """
+    if type(axis) is not int and several(axis):
+        return over_axes(rms_norm_backward, {"grad": grad, "x": x}, axis, out, vectors={"weight": weight},
+                         statistics={"rstd": rstd}, gives="rv", eps=eps)
     x, axis = checked("rms_norm_backward", x, axis)
     grad = like("rms_norm_backward", "grad", grad, x)
     eps = from_zero("rms_norm_backward", "eps", eps)
@@ -235,6 +245,9 @@ def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None
     %(bound)s
     """
     name = "layer_norm_backward"
+    if type(axis) is not int and several(axis):
+        return over_axes(layer_norm_backward, {"grad": grad, "x": x}, axis, out, vectors={"weight": weight,
+                         "bias": bias}, statistics={"mean": mean, "rstd": rstd}, gives="rvv", eps=eps)
     x, axis = checked(name, x, axis)
     grad = like(name, "grad", grad, x)
     eps = from_zero(name, "eps", eps)
@@ -288,11 +301,15 @@ def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=None, retur
     -----
     %(bound)s
     """
-    x, axis = checked("add_rms_norm", x, axis)
     out = (None, None) if out is None else out
     if not isinstance(out, tuple) or len(out) != 2:
         raise ValueError(f"add_rms_norm: out must be a tuple of two, for y and new_residual, not {type(out).__name__}"
                          f"{f' of {len(out)}' if isinstance(out, tuple) else ''}")
+    if type(axis) is not int and several(axis):
+        return over_axes(lambda residual, x, **keywords: add_rms_norm(x, residual, **keywords),
+                         {"residual": residual, "x": x}, axis, out, vectors={"weight": weight}, gives="rrs",
+                         name="add_rms_norm", eps=eps, return_stats=return_stats)
+    x, axis = checked("add_rms_norm", x, axis)
     residual = like("add_rms_norm", "residual", residual, x)
     eps = from_zero("add_rms_norm", "eps", eps)
     if x.ndim == 0:
@@ -300,84 +317,3 @@ def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=None, retur
     weight = vector("add_rms_norm", "weight", weight, x, axis)
     y, total, rstd = on_axis(_norms.add_rms_norm_gufunc, (x, residual, weight, eps), axis, x.ndim, *out)
     return (y, total, rstd) if return_stats else (y, total)
-
-
-def _power(name, p):
-    if isinstance(p, list | tuple) or (type(p) is not int and np.ndim(p) != 0) or p not in (1, 2):
-        raise ValueError(f"{name}: p must be 1 or 2, not {p}")
-    return float(p)
-
-
-@with_bound
-def normalize(x, p=2, axis=-1, *, eps=1e-12, out=None):
-    """Rows of length one: ``x / max(length, eps)``, the length being ``sum(|x|**p)**(1 / p)`` along `axis`.
-
-    Parameters
-    ----------
-    x : array_like
-        float32, float64, float16 or bfloat16.
-    p : {1, 2}
-        Which length.
-    axis : int
-        The axis that holds a row.
-    eps : float
-        The least length to divide by: finite, 0 or more.
-    out : ndarray, optional
-        Where to put the result; may be `x`.
-
-    Returns
-    -------
-    y : ndarray
-        Of the shape of `x`.
-
-    Raises
-    ------
-    ValueError
-        If `p` is neither 1 nor 2, or `x` has no such axis.
-
-    Notes
-    -----
-    %(bound)s
-    """
-    p = _power("normalize", p)
-    x, axis = checked("normalize", x, axis)
-    eps = from_zero("normalize", "eps", eps)
-    if x.ndim == 0:
-        return of_number("normalize", normalize, (x,), out, p=p, eps=eps)
-    return on_axis(_norms.normalize_gufunc, (x, p, eps), axis, x.ndim, out)
-
-
-@with_bound
-def normalize_backward(grad, x, p=2, axis=-1, *, eps=1e-12, out=None):
-    """Gradient of `normalize`: ``(grad - along * sum(grad * y)) / length``, along being y (p = 2) or sign(x) (p = 1).
-
-    Parameters
-    ----------
-    grad, x : array_like
-        The gradient arriving, and the forward's input; of one shape.
-    p, axis, eps
-        As given to the forward.
-    out : ndarray, optional
-        Where to put the result.
-
-    Returns
-    -------
-    grad_x : ndarray
-        Of the shape of `x`; ``grad / eps`` for a row shorter than `eps`.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, `p` is neither 1 nor 2, or `x` has no such axis.
-
-    Notes
-    -----
-    %(bound)s
-    """
-    p = _power("normalize_backward", p)
-    x, axis = checked("normalize_backward", x, axis)
-    grad = like("normalize_backward", "grad", grad, x)
-    eps = from_zero("normalize_backward", "eps", eps)
-    if x.ndim == 0:
-        return of_number("normalize_backward", normalize_backward, (grad, x), out, p=p, eps=eps)
-    return on_axis(_norms.normalize_backward_gufunc, (grad, x, p, eps), axis, x.ndim, out)

@@ -5,7 +5,7 @@ import numpy as np
 
 from ..kernels import losses as _sums
 from ..kernels import point_losses as _kernels
-from ._axis import fitting, floating, like, on_axis, refuse_mask, rounded_to
+from ._axis import broadcast_beside, fitting, floating, floats_beside, like, on_axis, refuse_mask, rounded_to
 from ._documentation import with_bound
 from .losses import check_reduction
 
@@ -13,7 +13,7 @@ __all__ = ["binary_cross_entropy_with_logits", "binary_cross_entropy_with_logits
            "l1", "l1_backward", "mse", "mse_backward"]
 
 _KINDS = {"mse": 0.0, "l1": 1.0, "huber": 2.0, "binary_cross_entropy_with_logits": 3.0}
-_NONE = np.empty(0, np.float32)
+_NONE, _NONE_FLOAT64 = np.empty(0, np.float32), np.empty(0, np.float64)
 
 
 def _above_zero(name, delta):
@@ -35,29 +35,45 @@ def _pairs(name, x, target, reduction):
     return x, x.reshape(-1), target.reshape(-1)
 
 
-def _loss(name, x, target, reduction, delta=1.0):
+def _nothing(x):
+    return _NONE_FLOAT64 if x.dtype == np.float64 else _NONE
+
+
+def _each(x, values):
+    # one for each loss, in the precision of the computation
+    return rounded_to(_nothing(x).dtype, values).reshape(-1)
+
+
+def _weights(name, x, weights):
+    # each of them as one for each loss, or as nothing
+    if weights is None:
+        return _nothing(x), _nothing(x)
+    return [_nothing(x) if values is None else
+            _each(x, broadcast_beside(name, role, floats_beside(name, role, values, x), x))
+            for role, values in weights.items()]
+
+
+def _loss(name, x, target, reduction, delta=1.0, weights=None):
     x, *pairs = _pairs(name, x, target, reduction)
-    operands = (*pairs, _KINDS[name], delta)
+    operands = (*pairs, *_weights(name, x, weights), _KINDS[name], delta)
     if reduction == "none":
         return on_axis(_kernels.pair_losses_gufunc, operands, 0, 1).reshape(x.shape)
     total = np.atleast_1d(on_axis(_kernels.sum_of_pair_losses_gufunc, operands, 0, 1))
     return rounded_to(x.dtype, np.float64(_sums.total(total, float(x.size) if reduction == "mean" else 1.0)))
 
 
-def _backward(name, grad, x, target, reduction, out, delta=1.0):
+def _backward(name, grad, x, target, reduction, out, delta=1.0, weights=None):
     x, *pairs = _pairs(name, x, target, reduction)
     grad = floating(name, "grad", grad)
     expected = x.shape if reduction == "none" else ()
     if grad.shape != expected:
         raise ValueError(f"{name}: grad of shape {grad.shape} does not fit a loss of shape {expected}")
-    each, scale = _NONE, 1.0
+    each, scale = _nothing(x), 1.0
     if reduction == "none":
-        each = rounded_to(np.float64 if x.dtype == np.float64 else np.float32, grad).reshape(-1)
+        each = _each(x, grad)
     else:
         scale = float(grad) / max(x.size, 1) if reduction == "mean" else float(grad)
-    if x.dtype == np.float64:
-        each = each.astype(np.float64, copy=False)
-    operands = (*pairs, each, _KINDS[name.removesuffix("_backward")], delta, scale)
+    operands = (*pairs, *_weights(name, x, weights), _KINDS[name.removesuffix("_backward")], delta, each, scale)
     found = on_axis(_kernels.pair_losses_backward_gufunc, operands, 0, 1, None).reshape(x.shape)
     if out is None:
         return found
@@ -273,10 +289,10 @@ def huber_backward(grad, x, target, *, reduction="mean", delta=1.0, out=None):
 
 
 @with_bound
-def binary_cross_entropy_with_logits(x, target, *, reduction="mean"):
+def binary_cross_entropy_with_logits(x, target, *, reduction="mean", weight=None, pos_weight=None):
     """Cross-entropy of logits and probabilities of yes, element by element.
 
-    It is ``target * log(1 + exp(-x)) + (1 - target) * log(1 + exp(x))``.
+    It is ``weight * (pos_weight * target * log(1 + exp(-x)) + (1 - target) * log(1 + exp(x)))``.
 
     Parameters
     ----------
@@ -285,7 +301,11 @@ def binary_cross_entropy_with_logits(x, target, *, reduction="mean"):
     target : array_like
         From 0 to 1, of the shape of `x`, taken in its dtype.
     reduction : {"mean", "sum", "none"}
-        What is returned: the mean of the losses, their sum, or each of them.
+        What is returned: the mean of the losses, their sum, or each of them. The mean divides by how many there are,
+        whatever their weights.
+    weight, pos_weight : array_like, optional
+        What a loss is multiplied by, and its part for yes; they broadcast to the shape of `x`, one for each class or
+        one for each example, and are taken in the precision of the computation.
 
     Returns
     -------
@@ -295,7 +315,7 @@ def binary_cross_entropy_with_logits(x, target, *, reduction="mean"):
     Raises
     ------
     ValueError
-        If the shapes differ, or an option is unknown or out of its range.
+        If the shapes differ, a weight does not broadcast, or an option is unknown or out of its range.
     TypeError
         If an array is masked or holds no numbers.
 
@@ -305,20 +325,23 @@ def binary_cross_entropy_with_logits(x, target, *, reduction="mean"):
 
     Source: ``torch.nn.functional.binary_cross_entropy_with_logits``; here a factor of 0 leaves out what is infinite.
     """
-    return _loss("binary_cross_entropy_with_logits", x, target, reduction)
+    return _loss("binary_cross_entropy_with_logits", x, target, reduction,
+                 weights={"weight": weight, "pos_weight": pos_weight})
 
 
 @with_bound
-def binary_cross_entropy_with_logits_backward(grad, x, target, *, reduction="mean", out=None):
+def binary_cross_entropy_with_logits_backward(grad, x, target, *, reduction="mean", out=None, weight=None,
+                                              pos_weight=None):
     """Gradient of `binary_cross_entropy_with_logits` with respect to `x`.
 
-    It is ``grad * ((1 - target) * sigmoid(x) - target * sigmoid(-x))``, for a mean over the number of elements.
+    It is ``grad * weight * ((1 - target) * sigmoid(x) - pos_weight * target * sigmoid(-x))``, for a mean over the
+    number of elements.
 
     Parameters
     ----------
     grad : array_like
         The gradient arriving, of the shape of the loss.
-    x, target, reduction
+    x, target, reduction, weight, pos_weight
         As given to `binary_cross_entropy_with_logits`.
     out : ndarray, optional
         Where to put the result; may be `x`.
@@ -337,4 +360,5 @@ def binary_cross_entropy_with_logits_backward(grad, x, target, *, reduction="mea
     -----
     %(bound)s
     """
-    return _backward("binary_cross_entropy_with_logits_backward", grad, x, target, reduction, out)
+    return _backward("binary_cross_entropy_with_logits_backward", grad, x, target, reduction, out,
+                     weights={"weight": weight, "pos_weight": pos_weight})

@@ -23,9 +23,11 @@ def huber_backward(
     *, reduction: _Reduction = "mean", delta: float = 1.0, out: Array | None = None,
 ) -> Array: ...
 def binary_cross_entropy_with_logits(
-    x: Numbers, target: Numbers, *, reduction: _Reduction = "mean",
+    x: Numbers, target: Numbers,
+    *, reduction: _Reduction = "mean", weight: Numbers | None = None, pos_weight: Numbers | None = None,
 ) -> Array: ...
 def binary_cross_entropy_with_logits_backward(
     grad: Numbers, x: Numbers, target: Numbers,
-    *, reduction: _Reduction = "mean", out: Array | None = None,
+    *, reduction: _Reduction = "mean", out: Array | None = None, weight: Numbers | None = None,
+    pos_weight: Numbers | None = None,
 ) -> Array: ...

@@ -4,15 +4,42 @@ kernels/softmax.pyx, and the bound of each function in bounds.py."""
 import numpy as np
 
 from ..kernels import softmax as _kernels
-from ._axis import checked, fitting, floating, like, of_number, on_axis, rounded_to, statistic
+from ._axis import (
+    broadcast_beside,
+    checked,
+    fitting,
+    floating,
+    floats_beside,
+    like,
+    of_number,
+    on_axis,
+    over_axes,
+    refuse_mask,
+    rounded_to,
+    several,
+    statistic,
+    whole_axes,
+)
 from ._documentation import with_bound
 
 __all__ = ["log_softmax", "log_softmax_backward", "logsumexp", "logsumexp_backward", "softmax", "softmax_backward",
            "softmin", "softmin_backward"]
 
 
+def _left(name, x, where, otherwise, role="x"):
+    # x, and another number where `where` leaves something out
+    if where is None:
+        return x
+    refuse_mask(name, "where", where)
+    where = np.asarray(where)
+    if where.dtype != np.bool:
+        raise TypeError(f"{name}: where must hold booleans, not {where.dtype}")
+    return _kernels.kept(np.ascontiguousarray(x), np.ascontiguousarray(broadcast_beside(name, "where", where, x)),
+                         np.array(otherwise, x.dtype))
+
+
 @with_bound
-def softmax(x, axis=-1, *, out=None):
+def softmax(x, axis=-1, *, out=None, where=None, safe=False):
     """Softmax: ``exp(x) / sum(exp(x))`` along `axis`.
 
     The largest exponent is subtracted as a whole number, not the largest element: no x - max is rounded, so that
@@ -22,20 +49,27 @@ def softmax(x, axis=-1, *, out=None):
     ----------
     x : array_like
         float32, float64, float16 or bfloat16. float16 and bfloat16 are computed in float32 and rounded once.
-    axis : int
-        The axis whose results sum to one.
+    axis : int, tuple of int or None
+        The axis whose results sum to one, or several that do together, or None: all of them.
     out : ndarray, optional
         Where to put the result; may be `x`.
+    where : array_like of bool, optional
+        Broadcasts to the shape of `x`. What is False there, whatever stands in `x`, has no part in the sum and the
+        result 0: zeros in a row that is left out whole, and in one of which nothing but -inf is left.
+    safe : bool
+        Whether a row of nothing but -inf is zeros, as of ``torch._safe_softmax``, and not NaN.
 
     Returns
     -------
     y : ndarray
-        Of the shape of `x`. A row with NaN or +inf, or of nothing but -inf, is NaN.
+        Of the shape of `x`. A row with NaN or +inf is NaN, and one of nothing but -inf without `where` and `safe`.
 
     Raises
     ------
     ValueError
-        If `x` has no such axis.
+        If `x` has no such axis, or `where` does not broadcast to it.
+    TypeError
+        If `where` does not hold booleans.
 
     Notes
     -----
@@ -47,33 +81,44 @@ def softmax(x, axis=-1, *, out=None):
     >>> lw.softmax([0.0, 0.0])
     array([0.5, 0.5])
     """
+    if type(axis) is not int and several(axis):
+        return over_axes(softmax, {"x": x}, axis, out, beside={"where": where}, safe=safe)
     x, axis = checked("softmax", x, axis)
     if x.ndim == 0:
-        return of_number("softmax", softmax, (x,), out)
+        return of_number("softmax", softmax, (x,), out, where=where, safe=safe)
+    if safe or where is not None:
+        x = _left("softmax", x, where, -np.inf)
+        return on_axis(_kernels.safe_softmax_gufunc, (x, 1.0, 1.0), axis, x.ndim, out)
     return on_axis(_kernels.softmax_gufunc, (x,), axis, x.ndim, out)
 
 
 @with_bound
-def softmin(x, axis=-1, *, out=None):
+def softmin(x, axis=-1, *, out=None, where=None, safe=False):
     """Softmin: ``softmax(-x)`` along `axis`. Parameters, result and errors are those of `softmax`.
 
     Notes
     -----
     %(bound)s
     """
+    if type(axis) is not int and several(axis):
+        return over_axes(softmin, {"x": x}, axis, out, beside={"where": where}, safe=safe)
     x, axis = checked("softmin", x, axis)
     if x.ndim == 0:
-        return of_number("softmin", softmin, (x,), out)
+        return of_number("softmin", softmin, (x,), out, where=where, safe=safe)
+    if safe or where is not None:
+        x = _left("softmin", x, where, np.inf)
+        return on_axis(_kernels.safe_softmax_gufunc, (x, -1.0, 1.0), axis, x.ndim, out)
     return on_axis(_kernels.softmin_gufunc, (x,), axis, x.ndim, out)
 
 
 @with_bound
-def log_softmax(x, axis=-1, *, out=None):
+def log_softmax(x, axis=-1, *, out=None, where=None, safe=False):
     """Logarithm of softmax: ``x - log(sum(exp(x)))`` along `axis`.
 
     The largest element is left out of the sum, whose ``log1p`` is taken: where it is nearly all of the sum, its result
     is the small negative number that it should be, not -0, and right to one ULP. For that the sum of the others is
-    taken again in higher precision where it is small. Parameters and errors are those of `softmax`.
+    taken again in higher precision where it is small. Parameters and errors are those of `softmax`; where that
+    is 0, the result here is -inf.
 
     Returns
     -------
@@ -90,62 +135,125 @@ def log_softmax(x, axis=-1, *, out=None):
     >>> lw.log_softmax([0.0, 40.0])
     array([-4.00000000e+01, -4.24835426e-18])
     """
+    if type(axis) is not int and several(axis):
+        return over_axes(log_softmax, {"x": x}, axis, out, beside={"where": where}, safe=safe)
     x, axis = checked("log_softmax", x, axis)
     if x.ndim == 0:
-        return of_number("log_softmax", log_softmax, (x,), out)
+        return of_number("log_softmax", log_softmax, (x,), out, where=where, safe=safe)
+    if safe or where is not None:
+        x = _left("log_softmax", x, where, -np.inf)
+        return on_axis(_kernels.safe_log_softmax_gufunc, (x,), axis, x.ndim, out)
     return on_axis(_kernels.log_softmax_gufunc, (x,), axis, x.ndim, out)
 
 
+def _log_sums(x, axis, where=None, b=None, out=None):
+    # logarithms of sums, and their signs: None where no b can make one negative
+    name = "logsumexp"
+    if b is None:
+        return on_axis(_kernels.logsumexp_gufunc, (_left(name, x, where, -np.inf),), axis, x.ndim), None
+    return on_axis(_kernels.weighted_logsumexp_gufunc, (x, _weights(name, b, x, where)), axis, x.ndim)
+
+
+def _weights(name, b, x, where):
+    # the factors of e^x, 0 where `where` is False
+    return _left(name, broadcast_beside(name, "b", floats_beside(name, "b", b, x), x), where, 0.0)
+
+
+def _kept_shape(x, axes):
+    return tuple(1 if k in axes else size for k, size in enumerate(x.shape))
+
+
 @with_bound
-def logsumexp(x, axis=-1, *, out=None):
-    """Logarithm of the sum of exponentials: ``log(sum(exp(x)))`` along `axis`.
+def logsumexp(x, axis=-1, *, out=None, keepdims=False, where=None, b=None, return_sign=False):
+    """Logarithm of the sum of exponentials: ``log(sum(b * exp(x)))`` along `axis`.
+
+    With `b` terms are numbers of twice the precision, and so is their sum: of one that cancels nothing is lost but its
+    leading digits.
 
     Parameters
     ----------
     x : array_like
         float32, float64, float16 or bfloat16.
-    axis : int
-        The axis to sum over.
+    axis : int, tuple of int or None
+        The axis to sum over, or several, or None: all of them.
     out : ndarray, optional
         Where to put the result.
+    keepdims : bool
+        Whether axes that are summed over stay, with a length of 1.
+    where : array_like of bool, optional
+        Broadcasts to the shape of `x`. What is False there, whatever stands in `x`, has no part in the sum.
+    b : array_like, optional
+        The factors of the exponentials, which broadcast to the shape of `x`; they may be negative. A factor of 0
+        leaves out its exponential, which may be infinite or NaN.
+    return_sign : bool
+        Also return the sign of the sum. Without it the logarithm of a negative sum is NaN.
 
     Returns
     -------
     y : ndarray
-        Of the dtype of `x` and its shape without `axis`; -inf where the axis is empty.
+        Of the dtype of `x` and its shape without `axis`: the logarithm of the sum's magnitude; -inf where the sum is
+        0, as over nothing.
+    sign : ndarray
+        1, -1, or 0 where the sum is 0. With `return_sign` only.
 
     Raises
     ------
     ValueError
-        If `x` has no such axis.
+        If `x` has no such axis, or `where` or `b` does not broadcast to it.
+    TypeError
+        If `where` does not hold booleans.
 
     Notes
     -----
     %(bound)s
+
+    Parameters are those of ``scipy.special.logsumexp`` and of NumPy's reductions.
+
+    Examples
+    --------
+    >>> import lanewise as lw
+    >>> lw.logsumexp([1.0, 2.0], b=[1, -1], return_sign=True)
+    (np.float64(1.541324854612918), np.float64(-1.0))
     """
-    x, axis = checked("logsumexp", x, axis)
-    if x.ndim == 0:
-        return of_number("logsumexp", logsumexp, (x,), out)
-    logs = on_axis(_kernels.logsumexp_gufunc, (x,), axis, x.ndim)
+    name = "logsumexp"
+    if type(axis) is not int and several(axis):
+        x = floating(name, "x", x)
+        axes = whole_axes(name, x, axis)
+        logs, signs = over_axes(_log_sums, {"x": x}, axis, beside={"where": where, "b": b}, name=name, gives="ss")
+    else:
+        x, axis = checked(name, x, axis)
+        axes = (axis,)
+        logs, signs = _log_sums(*((x, axis) if x.ndim else (x.reshape(1), 0)), where, b)
+    if signs is not None and not return_sign:
+        logs = np.where(signs < 0, np.nan, logs)[()]
+    elif return_sign and signs is None:
+        signs = np.where(np.isnan(logs), np.nan, logs > -np.inf)[()]
+    if keepdims:
+        logs = np.reshape(logs, _kept_shape(x, axes))
+        signs = np.reshape(signs, logs.shape) if return_sign else None
     if out is None:
-        return rounded_to(x.dtype, logs)
-    with np.errstate(all="ignore"):  # a result may be beyond what `out` holds
-        np.copyto(fitting("logsumexp", out, np.shape(logs)), logs, "same_kind")
-    return out
+        y = rounded_to(x.dtype, logs)
+    else:
+        y = out
+        with np.errstate(all="ignore"):  # a result may be beyond what `out` holds
+            np.copyto(fitting(name, out, np.shape(logs)), logs, "same_kind")
+    return (y, rounded_to(x.dtype, signs)) if return_sign else y
 
 
 @with_bound
-def softmax_backward(grad, y, axis=-1, *, out=None):
+def softmax_backward(grad, y, axis=-1, *, out=None, where=None):
     """Gradient of `softmax` with respect to its input, from its output: ``y * (grad - sum(grad * y))``.
 
     Parameters
     ----------
     grad, y : array_like
         The gradient arriving, and what `softmax` returned; of one shape.
-    axis : int
+    axis : int, tuple of int or None
         As given to `softmax`.
     out : ndarray, optional
         Where to put the result.
+    where : array_like of bool, optional
+        As given to `softmax`: what it leaves out gets 0, and the gradient arriving there is not looked at.
 
     Returns
     -------
@@ -155,21 +263,25 @@ def softmax_backward(grad, y, axis=-1, *, out=None):
     Raises
     ------
     ValueError
-        If the shapes differ, or `y` has no such axis.
+        If the shapes differ, `y` has no such axis, or `where` does not broadcast to it.
+    TypeError
+        If `where` does not hold booleans.
 
     Notes
     -----
     %(bound)s
     """
+    if type(axis) is not int and several(axis):
+        return over_axes(softmax_backward, {"grad": grad, "x": y}, axis, out, beside={"where": where})
     y, axis = checked("softmax_backward", y, axis)
-    grad = like("softmax_backward", "grad", grad, y)
+    grad = _left("softmax_backward", like("softmax_backward", "grad", grad, y), where, 0.0)
     if y.ndim == 0:
         return of_number("softmax_backward", softmax_backward, (grad, y), out)
     return on_axis(_kernels.softmax_backward_gufunc, (grad, y, 1.0), axis, y.ndim, out)
 
 
 @with_bound
-def softmin_backward(grad, y, axis=-1, *, out=None):
+def softmin_backward(grad, y, axis=-1, *, out=None, where=None):
     """Gradient of `softmin` with respect to its input, from its output: ``y * (sum(grad * y) - grad)``.
 
     Parameters, result and errors are those of `softmax_backward`.
@@ -178,15 +290,17 @@ def softmin_backward(grad, y, axis=-1, *, out=None):
     -----
     %(bound)s
     """
+    if type(axis) is not int and several(axis):
+        return over_axes(softmin_backward, {"grad": grad, "x": y}, axis, out, beside={"where": where})
     y, axis = checked("softmin_backward", y, axis)
-    grad = like("softmin_backward", "grad", grad, y)
+    grad = _left("softmin_backward", like("softmin_backward", "grad", grad, y), where, 0.0)
     if y.ndim == 0:
         return of_number("softmin_backward", softmin_backward, (grad, y), out)
     return on_axis(_kernels.softmax_backward_gufunc, (grad, y, -1.0), axis, y.ndim, out)
 
 
 @with_bound
-def log_softmax_backward(grad, y, axis=-1, *, out=None):
+def log_softmax_backward(grad, y, axis=-1, *, out=None, where=None):
     """Gradient of `log_softmax` with respect to its input, from its output: ``grad - exp(y) * sum(grad)``.
 
     Parameters, result and errors are those of `softmax_backward`.
@@ -195,24 +309,39 @@ def log_softmax_backward(grad, y, axis=-1, *, out=None):
     -----
     %(bound)s
     """
+    if type(axis) is not int and several(axis):
+        return over_axes(log_softmax_backward, {"grad": grad, "x": y}, axis, out, beside={"where": where})
     y, axis = checked("log_softmax_backward", y, axis)
-    grad = like("log_softmax_backward", "grad", grad, y)
+    grad = _left("log_softmax_backward", like("log_softmax_backward", "grad", grad, y), where, 0.0)
     if y.ndim == 0:
         return of_number("log_softmax_backward", log_softmax_backward, (grad, y), out)
     return on_axis(_kernels.log_softmax_backward_gufunc, (grad, y), axis, y.ndim, out)
 
 
+def _spread_grad(x, grad, axis=-1, out=None, where=None, b=None):
+    # grad b e^x / sum(b e^x) along an axis
+    name = "logsumexp_backward"
+    if b is not None:
+        found = on_axis(_kernels.weighted_logsumexp_backward_gufunc, (x, _weights(name, b, x, where), grad), axis,
+                        x.ndim, out)
+        return found if out is not None else rounded_to(x.dtype, found)
+    if where is not None:
+        x = _left(name, x, where, -np.inf)
+        return on_axis(_kernels.safe_softmax_gufunc, (x, 1.0, grad), axis, x.ndim, out)
+    return on_axis(_kernels.scaled_softmax_gufunc, (x, grad), axis, x.ndim, out)
+
+
 @with_bound
-def logsumexp_backward(grad, x, axis=-1, *, out=None):
-    """Gradient of `logsumexp` with respect to its input: ``grad * softmax(x)``.
+def logsumexp_backward(grad, x, axis=-1, *, out=None, keepdims=False, where=None, b=None):
+    """Gradient of `logsumexp` with respect to its input: ``grad * b * exp(x) / sum(b * exp(x))``.
 
     Parameters
     ----------
     grad : array_like
-        The gradient arriving, of the shape of `x` without `axis`.
+        The gradient arriving, of the shape of the forward's result.
     x : array_like
         As given to `logsumexp`.
-    axis : int
+    axis, keepdims, where, b
         As given to `logsumexp`.
     out : ndarray, optional
         Where to put the result; may be `x`.
@@ -220,21 +349,35 @@ def logsumexp_backward(grad, x, axis=-1, *, out=None):
     Returns
     -------
     grad_x : ndarray
-        Of the shape of `x`.
+        Of the shape of `x`; 0 where `where` is False or `b` is 0.
 
     Raises
     ------
     ValueError
         If a shape does not fit, or `x` has no such axis.
+    TypeError
+        If `where` does not hold booleans.
 
     Notes
     -----
     %(bound)s
     """
-    x, axis = checked("logsumexp_backward", x, axis)
-    if x.ndim == 0:
-        grad = floating("logsumexp_backward", "grad", grad)
-        return of_number("logsumexp_backward", lambda x, **keywords: logsumexp_backward(grad, x, **keywords), (x,),
-                         out)
-    grad = statistic("logsumexp_backward", "grad", grad, x, axis)
-    return on_axis(_kernels.scaled_softmax_gufunc, (x, grad), axis, x.ndim, out)
+    name = "logsumexp_backward"
+    x = floating(name, "x", x)
+    grad = floating(name, "grad", grad)
+    if type(axis) is not int and several(axis):
+        axes = whole_axes(name, x, axis)
+    else:
+        x, axis = checked(name, x, axis)
+        axes = (axis,)
+    if keepdims:
+        if grad.shape != _kept_shape(x, axes):
+            raise ValueError(f"{name}: grad of shape {grad.shape} does not fit x of shape {x.shape}; with keepdims it "
+                             f"must have shape {_kept_shape(x, axes)}")
+        grad = grad.reshape([size for k, size in enumerate(x.shape) if k not in axes])
+    if isinstance(axis, int) and x.ndim:
+        return _spread_grad(x, statistic(name, "grad", grad, x, axis), axis, out, where, b)
+    if isinstance(axis, int):
+        return of_number(name, lambda x, **keywords: _spread_grad(x, grad, **keywords), (x,), out, where=where, b=b)
+    return over_axes(_spread_grad, {"x": x}, axis, out, beside={"where": where, "b": b}, statistics={"grad": grad},
+                     name=name)

@@ -36,9 +36,10 @@ def _output(out, rows, shape):
     # a fresh array, or the caller's where it can be written in place; else one to be copied into it
     if out is None:
         return np.empty(rows.shape, np.uint8)
-    if not isinstance(out, np.ndarray) or out.dtype != np.uint8 or out.shape != shape:
-        given = f"{out.dtype}{list(out.shape)}" if isinstance(out, np.ndarray) else type(out).__name__
-        raise ValueError(f"out is an array uint8{list(shape)}; got {given}")
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out is an array uint8{list(shape)}; got {type(out).__name__}")
+    if out.dtype != np.uint8 or out.shape != shape:
+        raise ValueError(f"out is an array uint8{list(shape)}; got {out.dtype}{list(out.shape)}")
     if not out.flags.writeable:
         raise ValueError("out is read-only")
     apart = out.ctypes.data == rows.ctypes.data or not np.may_share_memory(out, rows)

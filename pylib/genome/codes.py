@@ -153,7 +153,7 @@ def best_scale(weights, codebook=LOG4, *, group=None):
         raise ValueError(f"weights are [n] or [rows, n], and some; got {list(weights.shape)}")
     if not np.isfinite(rows).all():
         raise ValueError("weights hold a NaN or an infinity")
-    _, group = scales_of(1.0, group, rows.shape[1], rows.shape[0])
+    _, group, _ = scales_of(1.0, group, rows.shape[1], rows.shape[0])
     scales = np.empty((rows.shape[0], -(-rows.shape[1] // group)), np.float32)
     scratch = np.empty((rows.shape[0], (rows.shape[1] + 1) // 2), np.uint8)
     _kernels.best_scales(rows, checked(codebook).levels, codebook.order, codebook.middles, group, scratch, scales)
@@ -161,45 +161,49 @@ def best_scale(weights, codebook=LOG4, *, group=None):
 
 
 def scales_of(scale, group, n, rows):
-    # as float32[1 or rows, groups], and the group's size
+    # as float32[1 or rows, groups], the group's size, and the largest magnitude
     if group is None:
         group = max(n, 1)
         if type(scale) is float and _USUAL[0] < scale < _USUAL[1]:
-            return np.array([[scale]], np.float32), group
+            return np.array([[scale]], np.float32), group, scale
     group = whole("group", group, np.iinfo(np.intp).max)
     if group < n and (group == 0 or group % 16):
         raise ValueError(f"group is a multiple of 16, or at least the {n} weights; got {group}")
     groups = max(-(-n // group), 1)
-    return _of_groups("scale", scale, groups, rows), group
+    scales, largest = _of_groups("scale", scale, groups, rows)
+    return scales, group, largest
 
 
 def _of_groups(name, given, groups, rows):
-    # float32[1 or rows, groups] of a number, or one for each group, or for each row and group
+    # float32[1 or rows, groups] of a number, or one for each group, or for each row and group; and the
+    # largest magnitude
     given = plain(name, given)
     if given.dtype.name == "float8_e8m0fnu" or given.dtype == np.uint8:
         raise TypeError(f"{name} holds numbers; got {given.dtype}, which are exponents: "
                         "lanewise.genome.formats.e8m0_scales makes numbers of them")
     values = numbers(name, given, np.float32)
-    if not np.isfinite(values).all():
+    values = contiguous(values)
+    largest = _kernels.largest(values.reshape(1, -1))
+    if not largest <= np.finfo(np.float32).max:
         raise ValueError(f"{name} is finite, also in float32")
     if values.ndim > 2 or (values.ndim and values.shape[-1] not in (1, groups)) or (
             values.ndim == 2 and values.shape[0] not in (1, rows)):
         raise ValueError(f"{name} is a number, [{groups}] for the groups or [{rows}, {groups}] for each genome's; "
                          f"got {list(values.shape)}")
     leading = values.shape[0] if values.ndim == 2 else 1
-    return contiguous(np.broadcast_to(values, (leading, groups)))
+    return contiguous(np.broadcast_to(values, (leading, groups))), largest
 
 
-def offsets_of(offset, codebook, scales, rows):
-    """Check offsets, as float32[1 or rows, groups] beside these scales, or None."""
+def offsets_of(offset, codebook, groups, rows, largest_scale):
+    """Check offsets, as float32[1 or rows, groups] or None, and find the largest magnitude."""
     if offset is None:
-        return None
-    offsets = _of_groups("offset", offset, scales.shape[1], rows)
-    largest = [float(np.abs(array).max(initial=0)) for array in (checked(codebook).levels, scales, offsets)]
-    if not largest[0] * largest[1] + largest[2] <= float(np.finfo(np.float32).max):
+        return None, 0.0
+    offsets, largest = _of_groups("offset", offset, groups, rows)
+    level = float(np.abs(checked(codebook).levels).max())
+    if not level * largest_scale + largest <= float(np.finfo(np.float32).max):
         raise ValueError(f"a level times its scale plus its offset is beyond float32: the largest scale is "
-                         f"{largest[1]:g}, the largest offset {largest[2]:g}")
-    return offsets
+                         f"{largest_scale:g}, the largest offset {largest:g}")
+    return offsets, largest
 
 
 def decode(genomes, codebook=LOG4, scale=1.0, *, group=None, n_weights=None, offset=None):
@@ -235,8 +239,8 @@ def decode(genomes, codebook=LOG4, scale=1.0, *, group=None, n_weights=None, off
     genomes = plain("genomes", genomes)
     rows = rows_of("genomes", genomes, np.uint8)
     n = weights_in("genomes", rows, n_weights)
-    scales, group = scales_of(scale, group, n, rows.shape[0])
-    offsets = offsets_of(offset, codebook, scales, rows.shape[0])
+    scales, group, largest = scales_of(scale, group, n, rows.shape[0])
+    offsets, _ = offsets_of(offset, codebook, scales.shape[1], rows.shape[0], largest)
     weights = np.empty((rows.shape[0], n), np.float32)
     _kernels.decode(rows, checked(codebook).levels, scales, offsets, group, weights)
     return weights.reshape(*genomes.shape[:-1], n)
@@ -269,7 +273,7 @@ def encode(weights, codebook=LOG4, scale=1.0, *, group=None):
     weights = plain("weights", weights)
     rows = rows_of("weights", weights, np.float32)
     n = rows.shape[1]
-    scales, group = scales_of(scale, group, n, rows.shape[0])
+    scales, group, _ = scales_of(scale, group, n, rows.shape[0])
     genomes = np.empty((rows.shape[0], (n + 1) // 2), np.uint8)
     if not _kernels.encode(rows, checked(codebook).order, codebook.middles, scales, group, genomes):
         raise ValueError("weights hold a NaN, which no code is near to")

@@ -72,11 +72,10 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset
     if codes.ndim != 2 or codes.shape[1] != (inputs + 1) // 2:
         raise ValueError(f"codes of {inputs} inputs are [outputs, {(inputs + 1) // 2}]; got {list(codes.shape)}")
     outputs = codes.shape[0]
-    scales, group = scales_of(scale, group, inputs, outputs)
-    largest = np.abs(scales).max(initial=1)
-    if not np.abs(checked(codebook).levels).max() <= np.finfo(np.float32).max / largest:
-        raise ValueError(f"a level times its scale is beyond float32: the largest scale is {np.abs(scales).max():g}")
-    offsets = offsets_of(offset, codebook, scales, outputs)
+    scales, group, largest = scales_of(scale, group, inputs, outputs)
+    if not float(np.abs(checked(codebook).levels).max()) * largest <= float(np.finfo(np.float32).max):
+        raise ValueError(f"a level times its scale is beyond float32: the largest scale is {largest:g}")
+    offsets, largest_offset = offsets_of(offset, codebook, scales.shape[1], outputs, largest)
     if bias is not None:
         bias = contiguous(plain("bias", bias))
         if bias.dtype != np.float32:
@@ -92,16 +91,16 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset
         if activations == "float32":
             _kernels.linear4(matrix, codebook.levels, scales, offsets, group, bias, rows, y)
         else:
-            _check_sums(codebook, float(largest), offsets, inputs)
+            _check_sums(codebook, largest, largest_offset, inputs)
             _whole.linear4_int(matrix, codebook.steps, codebook.step, scales, offsets, group, bias, rows, y,
                                _LARGEST[activations])
     return y.reshape(*x.shape[:-1], outputs)
 
 
-def _check_sums(codebook, scale, offsets, inputs):
+def _check_sums(codebook, scale, offset, inputs):
     # sums of 128 steps times 32639 each, before they are brought back to size
-    offset = 0.0 if offsets is None else max(float(offsets.max()), -float(offsets.min())) / codebook.step
-    if not (scale * 128 + offset) * 32639 * inputs <= float(np.finfo(np.float32).max):
+    offset /= codebook.step
+    if not (max(scale, 1.0) * 128 + offset) * 32639 * inputs <= float(np.finfo(np.float32).max):
         raise ValueError(f"sums of {inputs} whole numbers may be beyond float32 before they are scaled: the largest "
                          f"scale is {scale:g}, the largest offset over the codebook's step {offset:g}; take "
                          "activations='float32'")

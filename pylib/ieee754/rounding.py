@@ -14,7 +14,7 @@ from .fields import raw_codes, shared_sections, whole_numbers
 
 __all__ = ["decode", "encode", "pack", "rounding_error", "unpack"]
 
-ROUNDINGS = ("nearest", "zero", "up", "down", "stochastic")
+ROUNDINGS = ("nearest", "half_away", "zero", "odd", "up", "down", "stochastic")
 OVERFLOWS = ("ieee", "saturate")
 _TAKEN = BINARY32.native, BINARY64.native  # dtypes whose numbers the loops take as they are
 
@@ -30,13 +30,15 @@ def encode(x, format, *, rounding="nearest", overflow="ieee", seed=None, packed=
         for bit, and integers that it holds.
     format : Format or str
         The format to round into, or its name.
-    rounding : {"nearest", "zero", "up", "down", "stochastic"}
-        To nearest with ties to even; toward zero, +infinity or -infinity; or up with the probability that the distance
-        to the lower neighbour is of a step, in steps of 2**-31.
+    rounding : {"nearest", "half_away", "zero", "odd", "up", "down", "stochastic"}
+        To nearest with ties to even, or with ties away from zero; toward zero; to odd, which is toward zero with the
+        last bit set where anything was cut off, so that rounding again into fewer bits errs no more than once; toward
+        +infinity or -infinity; or up with the probability that the distance to the lower neighbour is of a step, in
+        steps of 2**-31.
     overflow : {"ieee", "saturate"}
         What becomes of a number that is too large, and of infinity: what IEEE 754 says, which is infinity (NaN in a
         format without infinity) unless the rounding leads to the largest number; or always the largest number. A
-        format without infinity and NaN always saturates.
+        format without infinity and NaN always saturates. What is rounded to odd stops at the largest number too.
     seed : int or numpy.random.Generator, optional
         For stochastic rounding, which needs one: an int gives the same codes always and everywhere.
     packed : bool
@@ -54,15 +56,18 @@ def encode(x, format, *, rounding="nearest", overflow="ieee", seed=None, packed=
     TypeError
         If the numbers are of a dtype that float64 does not hold.
     ValueError
-        If an option is unknown, the seed missing, or ``packed`` asked of a format whose codes have not four bits.
+        If an option is unknown, the seed missing, ``packed`` asked of a format whose codes have not four bits, or
+        stochastic rounding or rounding to odd of one of powers of two.
 
     Notes
     -----
     A NaN becomes a quiet NaN of the same sign and, where there is room, the same payload; in a format without NaN, -0.
+    In the formats whose names end in fnuz the only NaN stands in the place of -0: there -0 becomes 0. Among integers
+    (int4, uint4, int2, uint2) a NaN becomes 0, and what is beyond them the largest or smallest.
     In float8_e8m0fnu, which has no sign and no zero, negative numbers and zero become NaN (saturating, zero becomes the
     smallest), a tie goes up, and what is smaller than all its numbers becomes the smallest.
     """
-    format = format_given(format, optional=False)
+    format = format_given(format, optional=False, integers=True)
     if _is_true("packed", packed):
         _check_packed(format)
         if kwargs.get("out") is not None:
@@ -73,7 +78,7 @@ def encode(x, format, *, rounding="nearest", overflow="ieee", seed=None, packed=
         return conversion("encode", format, rounding, overflow)(x, **kwargs)
     if seed is None:
         raise ValueError("stochastic rounding needs a seed: an int or a numpy.random.Generator")
-    if not format.signed:
+    if not format.has_subnormals:
         raise ValueError(f"stochastic rounding into {format.name} is not defined: its numbers are not evenly spaced")
     rng = seed if isinstance(seed, np.random.Generator) else np.random.Generator(np.random.Philox(seed))
     x = np.asanyarray(x)
@@ -110,7 +115,7 @@ def decode(codes, format, *, dtype=None, packed=False, n=None, **kwargs):
         If the codes are not unsigned numbers of the format's width, or the dtype is another; if ``packed`` is asked of
         a format whose codes have not four bits, or ``n`` does not fit.
     """
-    format = format_given(format, optional=False)
+    format = format_given(format, optional=False, integers=True)
     if _is_true("packed", packed):
         _check_packed(format)
         codes = unpack(codes, n)
@@ -152,7 +157,7 @@ def rounding_error(x, format, *, rounding="nearest", overflow="ieee", **kwargs):
     TypeError, ValueError
         As for ``encode``.
     """
-    format = format_given(format, optional=False)
+    format = format_given(format, optional=False, integers=True)
     x, rest = _numbers(x, format)
     found = conversion("rounding_error", format, rounding, overflow)(x, **kwargs)
     if rest is None:
@@ -261,5 +266,7 @@ def _conversion(function, format, rounding, overflow):
     for name, given, known in ("rounding", rounding, roundings), ("overflow", overflow, OVERFLOWS):
         if given not in known:
             raise ValueError(f"{name}={given!r} is unknown; expected one of {', '.join(known)}")
+    if rounding == "odd" and not format.has_subnormals:
+        raise ValueError(f"rounding to odd into {format.name} is not defined: its numbers have no last bit")
     name = "_".join([function, format.name, *([rounding, overflow] if function.startswith("encode") else [])])
     return _kernels.of_conversions(function, name, format, _wide_formats(format), rounding, overflow == "saturate")

@@ -11,8 +11,8 @@ __all__ = ["decode", "encode", "pack", "rounding_error", "unpack"]
 ROUNDINGS: Final[tuple[str, ...]]
 OVERFLOWS: Final[tuple[str, ...]]
 
-_Directed: TypeAlias = Literal["nearest", "zero", "up", "down"]
-_Rounding: TypeAlias = Literal["nearest", "zero", "up", "down", "stochastic"]
+_Directed: TypeAlias = Literal["nearest", "half_away", "zero", "odd", "up", "down"]
+_Rounding: TypeAlias = Literal["nearest", "half_away", "zero", "odd", "up", "down", "stochastic"]
 _Overflow: TypeAlias = Literal["ieee", "saturate"]
 
 def encode(

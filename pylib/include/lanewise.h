@@ -17,7 +17,7 @@
 
 /* Raised when a function changes its meaning: an extension then has to be built again. Functions are only added. */
 #define LANEWISE_ABI 1
-#define LANEWISE_FUNCTIONS 312 /* what this header declares; a later lanewise has them too, in the same places */
+#define LANEWISE_FUNCTIONS 322 /* what this header declares; a later lanewise has them too, in the same places */
 
 typedef struct {
     int abi, functions; /* of the lanewise that is installed */
@@ -434,6 +434,18 @@ typedef struct {
                                   Py_ssize_t group, const float *bias, const float *x, float *y, Py_ssize_t rows,
                                   Py_ssize_t inputs, Py_ssize_t outputs, int num_threads);
 
+    /* lanewise.kernels.ieee754 */
+    void (*encode_float8_e5m2fnuz_float32)(const float *x, uint8_t *codes, Py_ssize_t n);
+    void (*encode_float8_e4m3fnuz_float32)(const float *x, uint8_t *codes, Py_ssize_t n);
+    void (*encode_float8_e4m3b11fnuz_float32)(const float *x, uint8_t *codes, Py_ssize_t n);
+    void (*encode_float8_e4m3_float32)(const float *x, uint8_t *codes, Py_ssize_t n);
+    void (*encode_float8_e3m4_float32)(const float *x, uint8_t *codes, Py_ssize_t n);
+    void (*decode_float8_e5m2fnuz_float32)(const uint8_t *codes, float *y, Py_ssize_t n);
+    void (*decode_float8_e4m3fnuz_float32)(const uint8_t *codes, float *y, Py_ssize_t n);
+    void (*decode_float8_e4m3b11fnuz_float32)(const uint8_t *codes, float *y, Py_ssize_t n);
+    void (*decode_float8_e4m3_float32)(const uint8_t *codes, float *y, Py_ssize_t n);
+    void (*decode_float8_e3m4_float32)(const uint8_t *codes, float *y, Py_ssize_t n);
+
     /* lanewise.kernels.batch_norm */
     /* Batch norm by statistics that are known, for those who cimport it: x is (batch, channels, size), contiguous,
      * where size is the product of the axes behind the channels.  Of each channel, mean and variance are known, and
@@ -444,6 +456,16 @@ typedef struct {
     void (*batch_norm_float64)(const double *x, const double *mean, const double *variance, const double *weight,
                                const double *bias, double eps, double *y, Py_ssize_t batch, Py_ssize_t channels,
                                Py_ssize_t size);
+
+    /* lanewise.kernels.normalize */
+    /* Rows over their length, for those who cimport it: contiguous rows of n elements, one after the other; or over eps
+     * where that is more. The length is that of any p above 0, as the Python function has it. Whether there was memory. */
+    int (*normalize_float32)(const float *x, double p, double eps, float *y, Py_ssize_t rows, Py_ssize_t n);
+    int (*normalize_float64)(const double *x, double p, double eps, double *y, Py_ssize_t rows, Py_ssize_t n);
+    int (*normalize_backward_float32)(const float *grad, const float *x, double p, double eps, float *grad_x,
+                                      Py_ssize_t rows, Py_ssize_t n);
+    int (*normalize_backward_float64)(const double *grad, const double *x, double p, double eps, double *grad_x,
+                                      Py_ssize_t rows, Py_ssize_t n);
 
     /* lanewise.kernels.norms */
     /* The same of the bits of 16-bit floats. These and all that follow: whether there was memory for what they have to
@@ -489,14 +511,6 @@ typedef struct {
     int (*layer_norm_backward_float16)(const uint16_t *grad, const uint16_t *x, const uint16_t *weight,
                                        const double *mean, const double *rstd, uint16_t *grad_x, float *grad_weight,
                                        float *grad_bias, Py_ssize_t rows, Py_ssize_t n);
-    /* rows over their length, or over eps where that is more: the sum of magnitudes (p = 1), or the root of the sum of
-     * squares (p = 2) */
-    int (*normalize_float32)(const float *x, double p, double eps, float *y, Py_ssize_t rows, Py_ssize_t n);
-    int (*normalize_float64)(const double *x, double p, double eps, double *y, Py_ssize_t rows, Py_ssize_t n);
-    int (*normalize_backward_float32)(const float *grad, const float *x, double p, double eps, float *grad_x,
-                                      Py_ssize_t rows, Py_ssize_t n);
-    int (*normalize_backward_float64)(const double *grad, const double *x, double p, double eps, double *grad_x,
-                                      Py_ssize_t rows, Py_ssize_t n);
     /* x is (batch, channels, size), where size is the product of the axes behind the channels; groups divides the
      * channels. weight and bias have as many elements as there are channels, or are NULL; statistics are (batch,
      * groups), or NULL */
@@ -608,16 +622,19 @@ static inline int lanewise_import(void) {
         "gelu_backward_bfloat16", "gelu_tanh_backward_float16", "gelu_tanh_backward_bfloat16", "mish_backward_float16",
         "mish_backward_bfloat16", "softplus_backward_float16", "softplus_backward_bfloat16", "random_genome_uint8",
         "mutate_uint8", "crossover_uint8", "hamming_distance_uint8", "decode_offset_float32", "linear4_offset_float32",
-        "batch_norm_float32", "batch_norm_float64", "rms_norm_bfloat16", "rms_norm_float16", "layer_norm_bfloat16",
-        "layer_norm_float16", "add_rms_norm_float32", "add_rms_norm_float64", "add_rms_norm_bfloat16",
-        "add_rms_norm_float16", "rms_norm_backward_float32", "rms_norm_backward_float64", "rms_norm_backward_bfloat16",
-        "rms_norm_backward_float16", "layer_norm_backward_float32", "layer_norm_backward_float64",
-        "layer_norm_backward_bfloat16", "layer_norm_backward_float16", "normalize_float32", "normalize_float64",
-        "normalize_backward_float32", "normalize_backward_float64", "group_norm_float32", "group_norm_float64",
-        "softmax_bfloat16", "softmax_float16", "log_softmax_bfloat16", "log_softmax_float16",
-        "softmax_backward_float32", "softmax_backward_float64", "softmax_backward_bfloat16", "softmax_backward_float16",
-        "log_softmax_backward_float32", "log_softmax_backward_float64", "log_softmax_backward_bfloat16",
-        "log_softmax_backward_float16", "logsumexp_float32", "logsumexp_float64"
+        "encode_float8_e5m2fnuz_float32", "encode_float8_e4m3fnuz_float32", "encode_float8_e4m3b11fnuz_float32",
+        "encode_float8_e4m3_float32", "encode_float8_e3m4_float32", "decode_float8_e5m2fnuz_float32",
+        "decode_float8_e4m3fnuz_float32", "decode_float8_e4m3b11fnuz_float32", "decode_float8_e4m3_float32",
+        "decode_float8_e3m4_float32", "batch_norm_float32", "batch_norm_float64", "normalize_float32",
+        "normalize_float64", "normalize_backward_float32", "normalize_backward_float64", "rms_norm_bfloat16",
+        "rms_norm_float16", "layer_norm_bfloat16", "layer_norm_float16", "add_rms_norm_float32", "add_rms_norm_float64",
+        "add_rms_norm_bfloat16", "add_rms_norm_float16", "rms_norm_backward_float32", "rms_norm_backward_float64",
+        "rms_norm_backward_bfloat16", "rms_norm_backward_float16", "layer_norm_backward_float32",
+        "layer_norm_backward_float64", "layer_norm_backward_bfloat16", "layer_norm_backward_float16",
+        "group_norm_float32", "group_norm_float64", "softmax_bfloat16", "softmax_float16", "log_softmax_bfloat16",
+        "log_softmax_float16", "softmax_backward_float32", "softmax_backward_float64", "softmax_backward_bfloat16",
+        "softmax_backward_float16", "log_softmax_backward_float32", "log_softmax_backward_float64",
+        "log_softmax_backward_bfloat16", "log_softmax_backward_float16", "logsumexp_float32", "logsumexp_float64"
     };
     const lanewise_table *table;
     PyObject *module = PyImport_ImportModule("lanewise.embedding");

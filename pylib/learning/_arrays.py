@@ -14,7 +14,7 @@ _WIDE = (np.dtype(np.float32), np.dtype(np.float64))
 
 def computed(x):
     """`x` as a C-contiguous, aligned array of the dtype it is computed in: 16-bit floats as float32."""
-    x = np.ascontiguousarray(x, x.dtype if x.dtype in _WIDE else np.float32)
+    x = np.asarray(x, x.dtype if x.dtype in _WIDE else np.float32, order="C")
     return x if x.flags.aligned else x.copy()
 
 

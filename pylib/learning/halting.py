@@ -219,7 +219,8 @@ def ponder_loss_backward(grad, logits, step_losses, prior=0.2, beta=0.01, *, red
     expected = logits.shape[:-1] if reduction == "none" else ()
     if grad.shape != expected:
         raise ValueError(f"{name}: grad of shape {grad.shape} does not fit a loss of shape {expected}")
-    scale = grad.astype(grad_logits.dtype).reshape(-1, 1) / (max(1, len(p)) if reduction == "mean" else 1)
+    with np.errstate(all="ignore"):  # it may be beyond the dtype
+        scale = grad.astype(grad_logits.dtype).reshape(-1, 1) / (max(1, len(p)) if reduction == "mean" else 1)
     return _scaled(logits, step_losses, grad_logits, p, scale)
 
 

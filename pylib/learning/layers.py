@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import functions
 from ..files import read_arrays, replacing
+from ..kernels.operands import dtype_given
 from ._arrays import from_zero, key_of
 from .dropping import dropout, dropout_backward
 from .initial import he_uniform
@@ -104,7 +105,7 @@ class Layer:
             raise ValueError(f"{os.fspath(path)}: of another network: it lacks {', '.join(missing) or 'nothing'} and "
                              f"has {', '.join(more) or 'nothing'} besides")
         for name, array in own.items():
-            if found[name].shape != array.shape or found[name].dtype != array.dtype:
+            if found[name].shape != array.shape or found[name].dtype.newbyteorder("=") != array.dtype:
                 raise ValueError(f"{os.fspath(path)}: {name} is {found[name].dtype}{list(found[name].shape)}; this "
                                  f"network's is {array.dtype}{list(array.shape)}")
         for name, array in own.items():
@@ -205,6 +206,7 @@ class LayerNorm(Layer):
 
     def __init__(self, size, *, eps=1e-5, dtype=np.float32):
         super().__init__()
+        dtype = dtype_given("LayerNorm", dtype)
         self.eps = from_zero("LayerNorm", "eps", eps)
         self._parameter("weight", np.ones(size, dtype))
         self._parameter("bias", np.zeros(size, dtype))
@@ -229,6 +231,7 @@ class RMSNorm(Layer):
 
     def __init__(self, size, *, eps=1e-6, dtype=np.float32):
         super().__init__()
+        dtype = dtype_given("RMSNorm", dtype)
         self.eps = from_zero("RMSNorm", "eps", eps)
         self._parameter("weight", np.ones(size, dtype))
 
@@ -251,6 +254,7 @@ class BatchNorm(Layer):
 
     def __init__(self, size, *, eps=1e-5, momentum=0.1, dtype=np.float32):
         super().__init__()
+        dtype = dtype_given("BatchNorm", dtype)
         self.eps, self.momentum = from_zero("BatchNorm", "eps", eps), from_zero("BatchNorm", "momentum", momentum, 1)
         self._parameter("weight", np.ones(size, dtype))
         self._parameter("bias", np.zeros(size, dtype))

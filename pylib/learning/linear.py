@@ -50,7 +50,7 @@ def linear(x, weight, bias=None, *, out=None):
     weight : array_like, shape (out, in)
     bias : array_like, shape (out,), optional
     out : ndarray of the result's shape and dtype, optional
-        Where to put the result.
+        Where to put the result; it may overlap an operand.
 
     Returns
     -------
@@ -88,6 +88,8 @@ def linear(x, weight, bias=None, *, out=None):
         raise ValueError(f"linear: out of shape {out.shape} and {out.dtype} does not fit; expected shape "
                          f"{(*x.shape[:-1], weight.shape[0])} and {np.result_type(x, weight)}")
     direct = out is not None and wide is x and wide_weight is weight
+    if direct and _overlap(bias, out):
+        bias = bias.copy()  # it is read after the product is written
     with np.errstate(all="ignore"):
         y = np.matmul(wide, wide_weight.T, out=out if direct else None)
         if bias is not None:
@@ -114,7 +116,8 @@ def linear_backward(grad, x, weight, bias=None, *, grad_x=True, out=(None, None,
     grad_x : bool
         Whether the gradient of `x` is wanted, which a network's first layer passes on to nobody.
     out : tuple of three, each an ndarray or None
-        Where to put the results: C-contiguous, of their shapes and dtypes.
+        Where to put the results: C-contiguous, of their shapes and dtypes. They may overlap operands, but not one
+        another.
 
     Returns
     -------
@@ -128,7 +131,7 @@ def linear_backward(grad, x, weight, bias=None, *, grad_x=True, out=(None, None,
     Raises
     ------
     ValueError
-        If the shapes do not fit, or an output has another shape or dtype than its result.
+        If the shapes do not fit, an output has another shape or dtype than its result, or two share memory.
     TypeError
         If an array holds no numbers, or is masked.
 
@@ -158,9 +161,19 @@ def linear_backward(grad, x, weight, bias=None, *, grad_x=True, out=(None, None,
     for place, (shape, wanted) in zip(out, results, strict=True):
         if place is not None:
             _check_place(name, place, shape, wanted)
+    for k, other in (0, 1), (0, 2), (1, 2):
+        if _overlap(out[k], out[other]):
+            raise ValueError(f"{name}: outputs {k} and {other} share memory; each must have its own")
+    # what is read again after an output has been written
+    if _overlap(x, out[0]):
+        x = x.copy()
+    if _overlap(grad, out[0]) or _overlap(grad, out[1]) or _overlap(grad, out[2]):
+        grad = grad.copy()
     if not (_alike(grad, weight) and x.dtype is weight.dtype):
         dtype = np.result_type(x, weight)
-        grad, x, weight = computed(grad if grad.dtype == dtype else grad.astype(dtype)), _wide(x), _wide(weight)
+        with np.errstate(all="ignore"):  # grad may be beyond it
+            grad = computed(grad if grad.dtype == dtype else grad.astype(dtype))
+        x, weight = _wide(x), _wide(weight)
     grad = np.ascontiguousarray(grad).reshape(-1, weight.shape[0])
     rows = x.reshape(-1, x.shape[-1])
     with np.errstate(all="ignore"):
@@ -171,6 +184,10 @@ def linear_backward(grad, x, weight, bias=None, *, grad_x=True, out=(None, None,
     place = out[2] if out[2] is not None and out[2].dtype == grad.dtype else np.empty(weight.shape[0], grad.dtype)
     _kernels.sum_rows(grad, place)
     return found_x, found_weight, _rounded(place, out[2], *results[2])
+
+
+def _overlap(array, place):
+    return array is not None and place is not None and np.may_share_memory(array, place)
 
 
 def _check_place(name, place, shape, dtype):

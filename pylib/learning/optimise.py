@@ -46,8 +46,12 @@ def _updated(name, role, array, shape):
 def _stepped(name, roles, operands, step):
     # As they lie in memory, or by way of copies. A step that cannot take an array changes none.
     operands = _lists(name, roles, operands)
-    if step(operands):
-        return
+    if not step(operands):
+        with np.errstate(all="ignore"):  # a number may be beyond the parameters' dtype
+            _stepped_copies(name, roles, operands, step)
+
+
+def _stepped_copies(name, roles, operands, step):
     written, copies = [], [[] for _ in operands]
     for arrays in zip(*operands, strict=True):
         for place, (role, array) in enumerate(zip(roles, arrays, strict=True)):
@@ -186,8 +190,8 @@ def adamw_step(param, grad, first, second, step, *, lr=1e-3, betas=(0.9, 0.999),
     name = "adamw_step"
     lr, eps = from_zero(name, "lr", lr), from_zero(name, "eps", eps)
     weight_decay, step = from_zero(name, "weight_decay", weight_decay), whole(name, "step", step)
-    if step < 1:
-        raise ValueError(f"{name}: step counts from 1, not {step}")
+    if not 1 <= step < 2**63:
+        raise ValueError(f"{name}: step counts from 1, to 2^63 - 1 at most; got {step if step < 1 else 'a larger one'}")
     try:
         beta1, beta2 = (from_zero(name, "betas", beta, 1) for beta in betas)
     except TypeError:

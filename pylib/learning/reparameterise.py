@@ -5,7 +5,7 @@ import numpy as np
 
 from ..kernels import draws as _draws
 from ..kernels import reparameterise as _kernels
-from ._arrays import computed, finish, floating, key_of, whole, with_bound
+from ._arrays import computed, finish, floating, key_of, rounded_to, whole, with_bound
 
 __all__ = ["kl_standard_normal", "kl_standard_normal_backward", "reparameterize", "reparameterize_backward"]
 
@@ -206,4 +206,11 @@ def kl_standard_normal_backward(grad, mu, logvar):
     if grad.shape not in ((), mu.shape[:-1]):
         raise ValueError(f"{name}: grad of shape {grad.shape} does not fit; expected shape {mu.shape[:-1]}")
     grad = grad[..., None] if grad.ndim else grad
-    return _kernels.kl_standard_normal_backward_ufunc(grad.astype(np.result_type(mu, logvar), copy=False), mu, logvar)
+    dtype = np.result_type(mu, logvar)
+    with np.errstate(all="ignore"):
+        narrow = grad.astype(dtype, copy=False)
+    if narrow is grad or np.array_equal(narrow, grad, equal_nan=True):
+        return _kernels.kl_standard_normal_backward_ufunc(narrow, mu, logvar)
+    # a gradient that the dtype does not hold is rounded once, with the result
+    return tuple(rounded_to(dtype, y) for y in _kernels.kl_standard_normal_backward_ufunc(
+        grad, mu.astype(grad.dtype), logvar.astype(grad.dtype)))

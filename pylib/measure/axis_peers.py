@@ -11,6 +11,7 @@ from .peers import Contender, UnavailableError, onnx_contender, prepare_copy, te
 __all__ = ["DRAW", "PREPARE"]
 
 _GROUPS = 32
+_SCALE = 0.125  # of scores: keys of 64 numbers
 
 
 def _normal(*kinds):
@@ -40,6 +41,17 @@ def _logits(shape, dtype, rng):
     return [rng.normal(0, 2, shape).astype(dtype), rng.integers(0, shape[-1], shape[:-1])]
 
 
+def _scores(shape, dtype, rng):
+    # and a mask, each of whose rows sees three keys in four
+    return [rng.normal(0, 8, shape).astype(dtype), rng.random(shape) < 0.75]
+
+
+def _pairs(shape, dtype, rng):
+    # and a row's cosines and sines
+    angles = rng.uniform(0, 2 * np.pi, shape[-1] // 2)
+    return [rng.standard_normal(shape).astype(dtype), np.cos(angles).astype(dtype), np.sin(angles).astype(dtype)]
+
+
 DRAW = {
     "rms_norm": _normal("rows", "row"),
     "add_rms_norm": _normal("rows", "rows", "row"),
@@ -49,6 +61,10 @@ DRAW = {
     "normalize": _normal("rows"),
     "softmax": _normal("rows"),
     "softmin": _normal("rows"),
+    "masked_softmax": _scores,
+    "masked_softmax_backward": _of_output("softmax"),
+    "rotary_embedding": _pairs,
+    "rotary_embedding_backward": _pairs,
     "log_softmax": _normal("rows"),
     "logsumexp": _normal("rows"),
     "cross_entropy": _logits,
@@ -80,8 +96,11 @@ def prepare_lanewise(work, inputs, threads):
 
     lw.set_num_threads(threads)
     x, rest, function, chosen = inputs[0], inputs[1:], getattr(lw, work.name), _first
-    if work.name in ("rms_norm", "layer_norm", "normalize", "softmax", "softmin", "log_softmax"):
+    if work.name in ("rms_norm", "layer_norm", "normalize", "softmax", "softmin", "log_softmax") or (
+            work.name.startswith("rotary")):
         call = partial(function, *inputs, out=np.empty_like(x))
+    elif work.name.startswith("masked_softmax"):
+        call = partial(function, *inputs, _SCALE, out=np.empty_like(x))
     elif work.name == "group_norm":
         call = partial(function, x, _groups(x), *rest, out=np.empty_like(x))
     elif work.name == "batch_norm":
@@ -119,7 +138,16 @@ def prepare_numpy(work, inputs, threads):
         z = x - x.mean(-1, keepdims=True)
         return z / np.sqrt((z * z).mean(-1, keepdims=True) + x.dtype.type(1e-5)) * weight + bias
 
+    def rotary_embedding(x, cos, sin):
+        a, b, rest = x[..., :len(cos)], x[..., len(cos):2 * len(cos)], x[..., 2 * len(cos):]
+        return np.concatenate([a * cos - b * sin, a * sin + b * cos, rest], -1)
+
     functions = {
+        "masked_softmax": lambda x, mask: softmax(np.where(mask, x * x.dtype.type(_SCALE), x.dtype.type(-np.inf))),
+        "masked_softmax_backward": lambda grad, y: (
+            y * (grad - (grad * y).sum(-1, keepdims=True)) * y.dtype.type(_SCALE)),
+        "rotary_embedding": rotary_embedding,
+        "rotary_embedding_backward": lambda grad, cos, sin: rotary_embedding(grad, cos, -sin),
         "softmax": softmax, "log_softmax": log_softmax, "logsumexp": logsumexp, "rms_norm": rms_norm,
         "layer_norm": layer_norm,
         "add_rms_norm": lambda x, residual, weight: rms_norm(x + residual, weight),
@@ -156,7 +184,18 @@ def prepare_torch(work, inputs, threads):
     shape, groups = tensors[0].shape[-1:], _groups(inputs[0])
     out = torch.empty_like(tensors[0])
     total = torch.empty_like(out)
+    def rotary_embedding(x, cos, sin):
+        a, b, rest = x.tensor_split((len(cos), 2 * len(cos)), -1)
+        return torch.cat((a * cos - b * sin, a * sin + b * cos, rest), -1)
+
+    hidden = ~tensors[1] if work.name == "masked_softmax" else None
     forwards = {
+        "masked_softmax": lambda x, mask: aten._softmax.out(
+            torch.mul(x, _SCALE, out=total).masked_fill_(hidden, -torch.inf), -1, False, out=out),
+        "masked_softmax_backward": lambda grad, y: aten._softmax_backward_data.out(
+            grad, y, -1, y.dtype, grad_input=out).mul_(_SCALE),
+        "rotary_embedding": rotary_embedding,
+        "rotary_embedding_backward": lambda grad, cos, sin: rotary_embedding(grad, cos, -sin),
         "rms_norm": lambda x, weight: functional.rms_norm(x, shape, weight, 1e-6),
         "layer_norm": lambda x, weight, bias: functional.layer_norm(x, shape, weight, bias),
         "add_rms_norm": lambda x, residual, weight: functional.rms_norm(

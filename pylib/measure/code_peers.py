@@ -88,6 +88,40 @@ def _format_entries(name):
     yield f"decode_{name}", _entry("ieee754", codes, _ours(decode), **{peer: cast_back})
 
 
+def _block_entry():
+    # blocks of 32 with a power of two each, beside NumPy's scaling and ml_dtypes' cast, and PyTorch's of both
+    from ..ieee754 import format_named
+
+    format = format_named("float8_e4m3fn")
+
+    def blocks(shape, dtype, rng):
+        return [rng.standard_normal((shape[0], -(-shape[1] // 32) * 32)).astype(dtype)]
+
+    def composed(inputs, threads):
+        x, dtype = inputs[0].reshape(-1, 32), _ml_dtype(format.name)
+
+        def call():
+            power = np.frexp(np.abs(x).max(-1, keepdims=True))[1] - 1 - format.largest_exponent
+            scaled = np.clip(np.ldexp(x, -power), -format.largest, format.largest)
+            return scaled.astype(dtype).view(np.uint8).reshape(inputs[0].shape)
+
+        return call
+
+    def torch(inputs, threads):
+        library = torch_here(threads)
+        x, largest = tensor_of(library, inputs[0]).reshape(-1, 32), format.largest
+
+        def call():
+            power = library.frexp(x.abs().amax(-1, keepdim=True)).exponent - 1 - format.largest_exponent
+            scaled = library.ldexp(x, -power).clamp_(-largest, largest).to(library.float8_e4m3fn)
+            return scaled.view(library.uint8).numpy().reshape(inputs[0].shape)
+
+        return call
+
+    return _entry("ieee754", blocks, _ours(lambda lw: lambda x: lw.ieee754.mx_encode(x, "mxfp8_e4m3")[0]),
+                  ml_dtypes=composed, torch=torch)
+
+
 def _genomes(count):
     def draw(shape, dtype, rng):
         return [rng.integers(0, 256, (shape[0], max(1, shape[1] // 2)), np.uint8) for _ in range(count)]
@@ -202,6 +236,7 @@ def _torch_population(inputs, threads):
 def _entries():
     for name in ("bfloat16", "binary16", "float8_e4m3fn"):
         yield from _format_entries(name)
+    yield "mx_encode_mxfp8_e4m3", _block_entry()
     genome = {
         "genome_decode": (_genomes(1), lambda lw: lw.genome.decode, {"numpy": _numpy_decode}),
         "genome_encode": (_even, lambda lw: lw.genome.encode, {"numpy": _numpy_encode}),

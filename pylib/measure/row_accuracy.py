@@ -6,6 +6,7 @@ import numpy as np
 
 from . import row_formulas as formulas
 from .accuracy import Accuracy
+from .attention_accuracy import ATTENTION
 from .ulps import dtype_of, errors
 
 __all__ = ["CASES", "measure_rows"]
@@ -196,17 +197,19 @@ def _batch_norm_backward(wide, rng, x, grad, weight, bias):
 
 def _normalize(wide, rng, x, grad, weight, bias):
     x = x[x.any(-1)]
-    for p in (1, 2):
+    for p in (1, 2, 3, np.inf):
         yield lw.normalize(x, p), x.astype(wide) / formulas.length(x.astype(wide), p), 0
 
 
 def _normalize_backward(wide, rng, x, grad, weight, bias):
     x, grad = x[x.any(-1)], grad[x.any(-1)]
     wide_x, wide_grad = x.astype(wide), grad.astype(wide)
-    for p in (1, 2):
+    for p in (1, 2, 3, np.inf):
         length = formulas.length(x.astype(wide), p)
         y = wide_x / length
-        along, product = np.sign(y) if p == 1 else y, wide_grad * y
+        slope = np.abs(y) == 1 if p == np.inf else np.abs(y) ** (p - 1)
+        along = np.sign(y) * slope / (slope.sum(-1, keepdims=True) if p == np.inf else 1)
+        product = wide_grad * y
         yield (lw.normalize_backward(grad, x, p), (wide_grad - along * product.sum(-1, keepdims=True)) / length,
                (np.abs(wide_grad) + np.abs(along) * np.abs(product).sum(-1, keepdims=True)) / length)
 
@@ -371,6 +374,7 @@ _TRIALS = {
     "normalize": _normalize,
     "normalize_backward": _normalize_backward,
     "softmax": _softmax,
+    **ATTENTION,
     "softmin": _softmin,
     "log_softmax": _log_softmax,
     "logsumexp": _logsumexp,

@@ -41,9 +41,11 @@ def norm_gradients(centred, grad, x, weight, eps, *, of_rows=False):
 
 
 def length(x, p):
-    """The length of each row, which keeps its axis: the sum of magnitudes, or the root of that of squares."""
+    """The length of each row, which keeps its axis: the root of the sum of the powers of magnitudes, or the largest."""
+    if p == np.inf:
+        return np.abs(x).max(-1, keepdims=True)
     total = (np.abs(x) ** p).sum(-1, keepdims=True)
-    return np.sqrt(total) if p == 2 else total
+    return np.sqrt(total) if p == 2 else total if p == 1 else total ** (1 / x.dtype.type(p))
 
 
 def log_sum(x):

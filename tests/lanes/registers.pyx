@@ -39,11 +39,11 @@ cdef void over2(real (*f)(real, real) noexcept nogil, const real* a, const real*
         n -= maps.lanes(y)
 
 
-def root(const scalar[::1] x, scalar[::1] y):
+def square_root(const scalar[::1] x, scalar[::1] y):
     if scalar is float:
-        over1(lanes.root[f32x], <const f32x*>&x[0], <f32x*>&y[0], x.shape[0])
+        over1(lanes.square_root[f32x], <const f32x*>&x[0], <f32x*>&y[0], x.shape[0])
     else:
-        over1(lanes.root[f64x], <const f64x*>&x[0], <f64x*>&y[0], x.shape[0])
+        over1(lanes.square_root[f64x], <const f64x*>&x[0], <f64x*>&y[0], x.shape[0])
 
 
 def magnitude(const scalar[::1] x, scalar[::1] y):
@@ -265,6 +265,27 @@ def dot_i16(const uint32_t[::1] w, const uint32_t[::1] x, uint32_t[::1] sums):
     while i < x.shape[0]:
         lanes.store_u32(&sums[i], lanes.dot_i16(lanes.load_u32(&w[i]), lanes.load_u32(&x[i]),
                                                 lanes.load_u32(&sums[i])))
+        i += lanes.F32_LANES
+
+
+def unsigned_most():
+    return lanes.UNSIGNED_MOST
+
+
+def dot_u8(const uint32_t[:, ::1] w, const uint32_t[:, ::1] x, uint32_t[::1] sums):
+    """Both operands of two rows."""
+    cdef Py_ssize_t i = 0
+    while i < sums.shape[0]:
+        lanes.store_u32(&sums[i], lanes.dot_u8(lanes.load_u32(&w[0, i]), lanes.load_u32(&x[0, i]),
+                                               lanes.load_u32(&w[1, i]), lanes.load_u32(&x[1, i]),
+                                               lanes.load_u32(&sums[i])))
+        i += lanes.F32_LANES
+
+
+def pair_products_u8(const uint32_t[::1] w, const uint32_t[::1] x, uint32_t[::1] products):
+    cdef Py_ssize_t i = 0
+    while i < x.shape[0]:
+        lanes.store_u32(&products[i], lanes.pair_products_u8(lanes.load_u32(&w[i]), lanes.load_u32(&x[i])))
         i += lanes.F32_LANES
 
 

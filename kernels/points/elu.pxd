@@ -1,0 +1,114 @@
+# elu, celu and selu: x or a multiple of it above 0, an exponential that levels out below:
+#
+#     elu(x, alpha) = x where x > 0, else alpha (e^x - 1), elu' = 1, else alpha e^x;
+#         Clevert, Unterthiner and Hochreiter, arXiv:1511.07289
+#     celu(x, alpha) = x where x > 0, else alpha (e^(x / alpha) - 1), celu' = 1, else e^(x / alpha);
+#         Barron, arXiv:1704.07483
+#     selu(x) = lambda elu(x, alpha), lambda = 1.0507..., alpha = 1.6732...; Klambauer et al., arXiv:1706.02515
+from ..lanes cimport SCALE2_IS_CHEAP, any_less, at_least, at_most, fma, ldexp, magnitude, pick, real, splat, where_less
+from ..math.elementary cimport any_outside, exp_of_pair, expm1_half, power2_of_sum, whole
+from ..math.pairs cimport fast_sum, finite, pair_product, scaled
+
+
+cdef inline real elu(real x, real alpha) noexcept nogil:
+    # x where x > 0, else alpha (e^x - 1); Clevert, Unterthiner and Hochreiter, arXiv:1511.07289
+    cdef real low
+    cdef real h = expm1_half(x, &low)
+    h = where_less(magnitude(x), pick(x, 1e-30, 1e-290), alpha * x, scaled(alpha, h + h, low + low))
+    return where_less(splat(x, 0.0), x, x, h)
+
+
+cdef inline real exp_slope(real t, real t_low, real c, real c_low, real top, real top_low, real* low) noexcept nogil:
+    # top where t > 0, else c e^t, which is 0 from -200 (-1500) down for any c
+    cdef real zero = splat(t, 0.0), one = splat(t, 1.0), e_low, sum, n, power
+    cdef real down = where_less(pick(t, 1e37, 1e307), magnitude(c), splat(t, 0.25), one)  # lest c e^r overflow
+    cdef real e = exp_of_pair(at_least(at_most(t, zero), pick(t, -200.0, -1500.0)), t_low, &e_low, &sum)
+    e = pair_product(e, e_low, c * down, c_low, &e_low)  # before 2^n, with which the low part may be subnormal
+    if SCALE2_IS_CHEAP or any_less(t, splat(t, -50.0)) or any_outside(magnitude(e), splat(t, 1e-9), splat(t, 1e9)):
+        n = whole(sum) + where_less(down, one, splat(t, 2.0), zero)
+        e = ldexp(e, n)
+        e_low = ldexp(e_low, n)
+    else:
+        power = power2_of_sum(sum, 0)
+        e = e * power
+        e_low = e_low * power
+    low[0] = where_less(zero, t, top_low, e_low)
+    return where_less(zero, t, top, e)
+
+
+cdef inline real elu_slope(real x, real alpha, real* low) noexcept nogil:
+    # 1 where x > 0, else alpha e^x; an infinite one has no low part
+    cdef real zero = splat(x, 0.0)
+    cdef real slope = exp_slope(x, zero, alpha, zero, splat(x, 1.0), zero, low)
+    low[0] = finite(low[0])
+    return slope
+
+
+cdef inline real elu_backward(real grad, real x, real alpha) noexcept nogil:
+    cdef real low
+    cdef real slope = elu_slope(x, alpha, &low)
+    return grad * (slope + low)
+
+
+cdef inline real quotient(real x, real d, real* low) noexcept nogil:
+    # x / d = result + low. A large one has no low part: functions of it are at their limit, and its product may
+    # overflow.
+    cdef real t = x / d
+    low[0] = where_less(magnitude(t), splat(x, 1000.0), finite(fma(-t, d, x) / d), splat(x, 0.0))
+    return t
+
+
+cdef inline real celu(real x, real alpha) noexcept nogil:
+    # x where x > 0, else alpha (e^t - 1), t = x / alpha; Barron, arXiv:1704.07483
+    cdef real low, t_low
+    cdef real t = quotient(x, alpha, &t_low)
+    cdef real h = expm1_half(t, &low)
+    low = fma(t_low, h + splat(x, 0.5), low)
+    h = where_less(magnitude(t), pick(x, 1e-30, 1e-290), x, scaled(alpha, h + h, low + low))
+    return where_less(splat(x, 0.0), x, x, h)
+
+
+cdef inline real celu_slope(real x, real alpha, real* low) noexcept nogil:
+    # 1 where x > 0, else e^(x / alpha)
+    cdef real t_low, zero = splat(x, 0.0), one = splat(x, 1.0)
+    cdef real t = quotient(x, alpha, &t_low)
+    cdef real slope = exp_slope(t, t_low, one, zero, one, zero, low)
+    low[0] = where_less(zero, x, zero, low[0])
+    return where_less(zero, x, one, slope)
+
+
+cdef inline real celu_backward(real grad, real x, real alpha) noexcept nogil:
+    cdef real low
+    cdef real slope = celu_slope(x, alpha, &low)
+    return grad * (slope + low)
+
+
+cdef inline real selu(real x) noexcept nogil:
+    # lambda x where x > 0, else lambda alpha (e^x - 1); Klambauer et al., arXiv:1706.02515
+    cdef real low, h_low, tiny, zero = splat(x, 0.0)
+    cdef real rising = splat(x, 1.0507009873554805)
+    cdef real rising_low = pick(x, -3.479265183079941e-08, 3.9874847667154144e-17)
+    cdef real c = splat(x, 1.7580993408473768), c_low = pick(x, 2.3296717680252718e-08, 1.41535193800845e-17)
+    cdef real h = expm1_half(x, &h_low)
+    h = fast_sum(h, h_low, &h_low)
+    h = pair_product(h, h_low, c, c_low, &low)
+    h = h + low
+    h = where_less(zero, x, scaled(x, rising, rising_low), h + h)
+    # near the smallest normal number the product's rounding error would underflow, so x is multiplied by 2^60 first
+    c = where_less(zero, x, rising, c)
+    c_low = where_less(zero, x, rising_low, c_low)
+    tiny = scaled(x * splat(x, 1.152921504606847e+18), c, c_low) * splat(x, 8.673617379884035e-19)
+    return where_less(magnitude(x), pick(x, 1e-30, 1e-290), tiny, h)
+
+
+cdef inline real selu_slope(real x, real* low) noexcept nogil:
+    # lambda where x > 0, else lambda alpha e^x
+    cdef real c_low = pick(x, 2.3296717680252718e-08, 1.41535193800845e-17)
+    cdef real top_low = pick(x, -3.479265183079941e-08, 3.9874847667154144e-17)
+    return exp_slope(x, splat(x, 0.0), splat(x, 1.7580993408473768), c_low, splat(x, 1.0507009873554805), top_low, low)
+
+
+cdef inline real selu_backward(real grad, real x) noexcept nogil:
+    cdef real low
+    cdef real slope = selu_slope(x, &low)
+    return grad * (slope + low)

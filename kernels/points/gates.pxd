@@ -1,0 +1,196 @@
+# Gated linear units, each of a gate and what it lets through:
+#
+#     glu(x, gate) = x sigmoid(gate); Dauphin et al., arXiv:1612.08083
+#     swiglu, geglu, reglu(gate, up) = silu, gelu, relu(gate) times up; Shazeer, arXiv:2002.05202
+#
+# A backward returns the gradient of its first operand and stores that of the second.
+from ..lanes cimport (
+    any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, splat, where_less, with_sign,
+)
+from ..math.elementary cimport (
+    ODD, any_outside, logistic_divisor, logistic_quotient, normal_tail_parts, reduced, scale2_of_sum, segment_parts,
+    steps, steps_end, whole,
+)
+from ..math.pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled
+from ..math.segments cimport SILU_SEGMENTS
+from .gelu cimport gelu_end, gelu_slope, normal_tail_segment
+from .parts cimport any_unusual, gate_lowering, gate_power, where_usual
+from .relu cimport relu_backward
+from .sigmoid cimport logistic, times_logistic
+from .silu cimport silu_slope
+
+
+cdef inline real lifted(real x, real* n) noexcept nogil:
+    # x, but a tiny one times 2^60 (2^400), which n makes good: the rounding error of a product with x is then no
+    # subnormal
+    cdef real tiny = pick(x, 8.470329472543003e-22, 3.054936363499605e-151)
+    n[0] = n[0] + where_less(magnitude(x), tiny, pick(x, -60.0, -400.0), splat(x, 0.0))
+    return x * where_less(magnitude(x), tiny, pick(x, 1.152921504606847e+18, 2.5822498780869086e+120), splat(x, 1.0))
+
+
+cdef inline real glu(real x, real gate) noexcept nogil:
+    # x / (1 + e^-gate); Dauphin et al., arXiv:1612.08083
+    cdef real low, n
+    cdef real s = logistic(gate, splat(gate, -0.0), &low, &n)
+    x = lifted(x, &n)
+    return ldexp(scaled(x, s, low), n)
+
+
+cdef inline real lowered(real x, real* n) noexcept nogil:
+    # x, but a huge one times 2^-65 (2^-520), which n makes good: a product with x then does not overflow before the
+    # power of two comes in
+    cdef real huge = pick(x, 1.152921504606847e+18, 3.273390607896142e+150)
+    n[0] = n[0] + where_less(magnitude(x), huge, splat(x, 0.0), pick(x, 65.0, 520.0))
+    return x * where_less(magnitude(x), huge, splat(x, 1.0), pick(x, 2.710505431213761e-20, 2.913414348125081e-157))
+
+
+cdef inline real product_of_any_size(real grad, real x, real s, real s_low, real n) noexcept nogil:
+    # grad x 2^n (s + s_low) for n <= 0, where a factor may be out of range although the product is not
+    cdef real low, rest, zero = splat(x, 0.0)
+    x, grad = lowered(lifted(x, &n), &n), lowered(lifted(grad, &n), &n)
+    s = pair_product(s, s_low, x, zero, &low)
+    rest = at_least(n - splat(x, 60.0), zero)  # of the exponent, beyond the 60 that ldexp takes
+    return ldexp(scaled(grad, s, finite(low)), n - rest) * power2(rest)
+
+
+cdef inline real glu_backward(real grad, real x, real gate, real* grad_gate) noexcept nogil:
+    # grad s, and grad x s (1 - s), s = sigmoid(gate). Beyond a gate of 300 (2200), of either sign, s (1 - s) is so
+    # small that its product with the largest grad and x is 0.
+    cdef real r_low, sum, d, d_low, e, e_low, q, q_low, s, s_low, y, low, zero = splat(x, 0.0), a = magnitude(gate)
+    cdef real far = pick(x, 40.0, 300.0), power
+    cdef real small = pick(x, 9.5367431640625e-07, 7.888609052210118e-31), large = splat(x, 1099511627776.0)
+    cdef real r = reduced(at_most(a, pick(x, 300.0, 2200.0)), &r_low, &sum)
+    d = logistic_divisor(r, r_low, sum, &d_low, &e, &e_low)
+    q = pair_quotient(splat(x, 1.0), zero, d, d_low, &q_low)
+    s = pair_product(e, e_low, q, q_low, &s_low)
+    s = pair_product(s, s_low, q, q_low, &s_low)
+    power = power2(whole(sum))
+    y = pair_product(s * power, s_low * power, x, zero, &low)
+    y = scaled(grad, y, low)
+    if any_less(far, a) or any_outside(magnitude(x), small, large):
+        q = product_of_any_size(grad, x, s, s_low, whole(sum))
+        y = where_less(far, a, q, where_less(magnitude(x), small, q, where_less(magnitude(x), large, y, q)))
+    grad_gate[0] = y
+    return times_logistic(grad, gate, splat(x, -0.0))
+
+
+cdef inline real gated_pair(real gate, real up, real s, real s_low, real n) noexcept nogil:
+    # gate up 2^n (s + s_low); a large `up` is divided by 256 first, lest the product overflow before 2^n comes in
+    cdef real low, one = splat(gate, 1.0), large = where_less(one, magnitude(up), splat(gate, 0.00390625), one)
+    cdef real x = lifted(gate, &n), y = lifted(up * large, &n)
+    cdef real p = pair_product(x, splat(gate, 0.0), s, s_low, &low)
+    n = n + where_less(large, one, splat(gate, 8.0), splat(gate, 0.0))
+    return with_sign(ldexp(scaled(y, p, finite(low)), n), gate * up)
+
+
+cdef inline real gated(real gate, real p, real p_low, real tail, real tail_low) noexcept nogil:
+    # p - tail where gate >= 0, the tail where not, of a tail that gate_power has raised (parts.pxd)
+    cdef real down = gate_lowering(p)
+    cdef real y = fma(tail, -down, p)
+    y = y + (fma(tail, -down, p - y) + fma(tail_low, -down, p_low))
+    return where_less(gate, splat(p, 0.0), (tail + tail_low) * down, y)
+
+
+cdef inline real rise_minus_product(real gate, real m, real s, real s_rest, real* low) noexcept nogil:
+    # max(gate, 0) - m (s + s_rest)
+    cdef real rise = at_least(gate, splat(gate, -0.0))
+    cdef real y = fma(-m, s, rise)
+    low[0] = fma(-m, s_rest, fma(-m, s, rise - y))
+    return y
+
+
+cdef inline real where_normal(real a, real y) noexcept nogil:
+    # y, but 0 where the gate's magnitude a is so tiny that its activation has few digits
+    return where_less(a, gate_lowering(a), splat(a, 0.0), y)
+
+
+cdef inline real gate_backward(real grad, real up, real slope, real low) noexcept nogil:
+    # grad up (slope + low)
+    cdef real s = pair_product(slope, low, up, splat(up, 0.0), &low)
+    return scaled(grad, s, low)
+
+
+cdef inline real swiglu_by_exp(real gate, real up) noexcept nogil:
+    cdef real p_low, r_low, sum, y, s, s_low, n, rest, inverse, least = pick(gate, -200.0, -1470.0)
+    cdef real x = at_least(gate, least)
+    cdef real p = product(x, up, &p_low)
+    cdef real r = reduced(at_most(magnitude(gate), -least), &r_low, &sum)
+    cdef real power = gate_power(sum)
+    s = logistic_quotient(p * power, p_low * power, r, r_low, power, gate_lowering(p), &rest, &inverse)
+    y = gated(gate, p, p_low, s, rest * inverse)
+    if any_unusual(p):
+        s = logistic(gate, splat(gate, -0.0), &s_low, &n)
+        y = where_usual(p, y, gated_pair(x, up, s, s_low, n))
+    return y
+
+
+cdef inline real swiglu(real gate, real up) noexcept nogil:
+    # silu(gate) up; Shazeer, arXiv:2002.05202
+    cdef real y, s, rest, a = magnitude(gate), seen
+    if real is f32x:
+        s = segment_parts(&SILU_SEGMENTS[0][0], 6, ODD, 16, steps(a), a, &rest)
+        y = rise_minus_product(gate, splat(a, 0.5), s, rest, &rest)
+        y = fma(y, up, rest * up)
+        seen = where_less(a, steps_end(a), where_normal(a, y), splat(y, 0.0))
+        if any_unusual(seen):
+            y = where_usual(seen, y, swiglu_by_exp(gate, up))
+        return y
+    else:
+        return swiglu_by_exp(gate, up)
+
+
+cdef inline real swiglu_backward(real grad, real gate, real up, real* grad_up) noexcept nogil:
+    cdef real low
+    cdef real slope = silu_slope(gate, &low)
+    grad_up[0] = swiglu(gate, grad)
+    return gate_backward(grad, up, slope, low)
+
+
+cdef inline real geglu_by_exp(real gate, real up) noexcept nogil:
+    cdef real p_low, low, sum, e, e_low, y, s, lost, n, power, zero = splat(gate, 0.0), least = pick(gate, -20.0, -39.0)
+    cdef real x = at_least(gate, least)
+    cdef real p = product(x, up, &p_low)
+    cdef real q = normal_tail_parts(at_most(magnitude(gate), -least), &low, &sum, &e, &e_low)
+    power = gate_power(sum)
+    s = pair_product(p, p_low, q, low, &lost)
+    y = gated(gate, p, p_low, s * power, lost * power)
+    if any_unusual(p):
+        s = fast_sum(splat(gate, 1.0), -scale2_of_sum(q, sum), &lost)
+        lost = lost - scale2_of_sum(low, sum)
+        n = where_less(gate, zero, whole(sum), zero)
+        s = where_less(gate, zero, q, s)
+        lost = where_less(gate, zero, low, lost)
+        y = where_usual(p, y, gated_pair(x, up, s, lost, n))
+    return y
+
+
+cdef inline real geglu(real gate, real up) noexcept nogil:
+    # gelu(gate) up; Shazeer, arXiv:2002.05202
+    cdef real y, s, rest, seen, end = gelu_end(gate), a = at_most(magnitude(gate), end)
+    if real is f32x:
+        s = normal_tail_segment(a, 16, &rest)
+        y = rise_minus_product(gate, a, s, rest, &rest)
+        y = fma(y, up, rest * up)
+        seen = where_less(-end, gate, where_normal(a, y), splat(y, 0.0))
+        if any_unusual(seen):
+            y = where_usual(seen, y, geglu_by_exp(gate, up))
+        return y
+    else:
+        return geglu_by_exp(gate, up)
+
+
+cdef inline real geglu_backward(real grad, real gate, real up, real* grad_up) noexcept nogil:
+    cdef real low
+    cdef real slope = gelu_slope(gate, &low)
+    grad_up[0] = geglu(gate, grad)
+    return gate_backward(grad, up, slope, low)
+
+
+cdef inline real reglu(real gate, real up) noexcept nogil:
+    # max(gate, 0) up; Shazeer, arXiv:2002.05202
+    return at_least(gate, splat(gate, 0.0)) * up
+
+
+cdef inline real reglu_backward(real grad, real gate, real up, real* grad_up) noexcept nogil:
+    grad_up[0] = reglu(gate, grad)
+    return relu_backward(grad * up, gate)

@@ -1,0 +1,38 @@
+# sigmoid(x) = 1 / (1 + e^-x), the logistic function, which math/elementary.pxd has: here are its backward, and the
+# unevaluated form in which swish, softplus and the gates multiply by it.
+#
+#     sigmoid'(x) = y (1 - y), y = sigmoid(x)
+from ..lanes cimport at_most, fma, ldexp, magnitude, pick, real, splat, where_less, with_sign
+from ..math.elementary cimport logistic_divisor, logistic_times_power, reduced, whole
+from ..math.pairs cimport pair_quotient
+from .parts cimport any_unusual, gate_lowering, gate_power, where_usual
+
+
+cdef inline real sigmoid_backward(real grad, real y) noexcept nogil:
+    # grad y (1 - y), of the output y
+    return grad * fma(-y, y, y)
+
+
+cdef inline real logistic(real x, real a_low, real* low, real* n) noexcept nogil:
+    # 1 / (1 + e^-x) = 2^n (value + low), value <= 1, x's magnitude with a_low added to it: e / d, and where x < 0
+    # 2^n / d, which is 2^(n + 1) / 2 d where 1 / d may exceed 1
+    cdef real r_low, sum, d_low, e, e_low, k, top, zero = splat(x, 0.0), one = splat(x, 1.0)
+    cdef real r = reduced(at_most(magnitude(x), pick(x, 200.0, 1470.0)), &r_low, &sum)
+    cdef real d = logistic_divisor(r, r_low + a_low, sum, &d_low, &e, &e_low)
+    k = where_less(x, zero, whole(sum), zero)
+    n[0] = k + where_less(k, zero, one, zero)
+    top = where_less(k, zero, splat(x, 0.5), where_less(x, zero, one, e))
+    return pair_quotient(top, where_less(x, zero, zero, e_low), d, d_low, low)
+
+
+cdef inline real times_logistic(real grad, real t, real a_low) noexcept nogil:
+    # grad / (1 + e^-t), t's magnitude with a_low added to it. This is a gated product (parts.pxd) of one factor, in
+    # which a grad of 0 is of usual size too.
+    cdef real r_low, sum, y, s, low, n, zero = splat(t, 0.0), down = gate_lowering(t)
+    cdef real r = reduced(at_most(magnitude(t), pick(t, 200.0, 1470.0)), &r_low, &sum)
+    cdef real tail = logistic_times_power(grad, r, r_low + a_low, gate_power(sum), down)
+    y = with_sign(where_less(t, zero, tail * down, fma(tail, -down, grad)), grad)
+    if any_unusual(where_less(zero, magnitude(grad), grad, splat(t, 1.0))):
+        s = logistic(t, a_low, &low, &n)
+        y = where_usual(grad, y, ldexp(grad * (s + low), n))
+    return y

@@ -1,0 +1,157 @@
+# silu and swish, where s(t) = sigmoid(t):
+#
+#     silu(x) = x s(x), silu'(x) = s (1 + x (1 - s)); Elfwing, Uchibe and Doya, arXiv:1702.03118
+#     swish(x, beta) = x s(beta x), swish' = silu'(beta x); Ramachandran, Zoph and Le, arXiv:1710.05941
+from ..lanes cimport (
+    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, f64x, fma, ldexp, magnitude, pick, power2, real, scale2, splat,
+    where_less, with_sign,
+)
+from ..math.elementary cimport (
+    ODD, ROOTED, first_steps_end, largest, logistic_parts, logistic_times, reduced, reflected_pair, segment,
+    segment_parts, sigmoid, step, steps, steps_end, whole,
+)
+from ..math.pairs cimport fast_sum, pair_product, scaled, two_sum
+from ..math.segments cimport SILU_SEGMENTS, SILU_SLOPE_SEGMENTS
+from .parts cimport any_one, minus_tail, near_root, stretched, times_reflected_pair, where_one
+from .sigmoid cimport logistic
+
+
+cdef inline real minus_half(real x, real s) noexcept nogil:
+    # max(x, 0) - s / 2
+    return fma(s, splat(x, -0.5), at_least(x, splat(x, -0.0)))
+
+
+cdef inline real silu_by_exp(real x) noexcept nogil:
+    cdef real r_low, sum
+    cdef real a = at_most(magnitude(x), pick(x, 109.0, 752.0))
+    cdef real r = reduced(a, &r_low, &sum)
+    return minus_tail(x, logistic_times(a, r, r_low, sum))
+
+
+cdef inline f32x silu_segment(f32x x, f32x a, int count) noexcept nogil:
+    cdef f32x low
+    return minus_half(x, segment(&SILU_SEGMENTS[0][0], 6, ODD, count, steps(a), a, &low))
+
+
+cdef inline real silu(real x) noexcept nogil:
+    # x / (1 + e^-x) = max(x, 0) - |x| / (1 + e^|x|); Elfwing, Uchibe and Doya, arXiv:1702.03118
+    cdef real y, a = magnitude(x), end = steps_end(x)
+    if real is f32x:
+        y = silu_segment(x, a, LOOKUP_FLOATS)
+        if any_less(first_steps_end(a), a):
+            if LOOKUP_FLOATS == 8:
+                y = silu_segment(x, a, 16)
+            if LOOKUP_FLOATS == 16 or any_less(end, a):
+                y = where_less(end, a, silu_by_exp(x), y)
+        return y
+    else:
+        return silu_by_exp(x)
+
+
+cdef inline f32x silu_slope_parts(f32x a, int count, f32x* rest) noexcept nogil:
+    # silu'(-a) as far as its segments reach
+    return segment_parts(&SILU_SLOPE_SEGMENTS[0][0], 7, ROOTED, count, steps(a), a, rest)
+
+
+cdef inline real silu_slope_by_exp(real x, real* low) noexcept nogil:
+    # for x = -a < 0: q (1 - a + a q), q = 1 / (1 + e^a), which cancels near a = 1.278; float64: there a polynomial in
+    # t, |t| <= 0.25, error 2^-62.1
+    cdef real a = at_most(magnitude(x), pick(x, 109.0, 760.0))
+    cdef real one = splat(x, 1.0), zero = splat(x, 0.0)
+    cdef real q, q_low, n, r, az, az_low, h, rest, k, t, t_low, c, sum
+    q = logistic_parts(a, splat(x, -0.0), &q_low, &sum)
+    n = whole(sum)
+    r = power2(n)
+    az = pair_product(a, zero, q * r, q_low * r, &az_low)
+    h = two_sum(one, -a, &rest)
+    h = two_sum(h, az, &t)
+    k = pair_product(h, t + (rest + az_low), q, q_low, &rest)
+    k = scale2(k, n)
+    rest = scale2(rest, n)
+    if real is f64x:
+        t = fast_sum(splat(x, 1.2784645427610737) - a, splat(x, 1.0946994183093437e-16), &t_low)
+        c = splat(x, -3.4557842798071035e-08)
+        c = step(c, t, 8.398336188897549e-07)
+        c = step(c, t, 2.3463749857869384e-06)
+        c = step(c, t, -2.940905252487355e-06)
+        c = step(c, t, -2.9733556880109773e-05)
+        c = step(c, t, -4.09054158750973e-05)
+        c = step(c, t, 0.00018570724393212546)
+        c = step(c, t, 0.0007985218834466932)
+        c = step(c, t, 0.00012662741007778936)
+        c = step(c, t, -0.006606589138373429)
+        c = step(c, t, -0.015222655223188018)
+        c = step(c, t, 0.018874814223782378)
+        c = step(c, t, 0.1466487969969469)
+        c = step(c, t, -4.0160100856717925e-18)
+        k = near_root(t, t_low, 0.2178117057198001, c, k, rest, &rest)
+    return reflected_pair(x, k, rest, low)
+
+
+cdef inline real silu_slope(real x, real* low) noexcept nogil:
+    # s (1 + x (1 - s)), s = sigmoid(x)
+    cdef real k, rest, slope, a = magnitude(x), end = steps_end(x)
+    if real is f32x:
+        k = silu_slope_parts(a, 16, &rest)
+        slope = reflected_pair(x, k, rest, low)
+        if any_less(end, a):
+            k = silu_slope_by_exp(x, &rest)
+            slope = where_less(end, a, k, slope)
+            low[0] = where_less(end, a, rest, low[0])
+        return slope
+    else:
+        return silu_slope_by_exp(x, low)
+
+
+cdef inline f32x silu_backward_segment(f32x grad, f32x x, f32x a, int count) noexcept nogil:
+    cdef f32x low, k = silu_slope_parts(a, count, &low)
+    return times_reflected_pair(grad, x, k, low)
+
+
+cdef inline real silu_backward(real grad, real x) noexcept nogil:
+    cdef real y, k, low, a = magnitude(x), end = steps_end(x)
+    if real is f32x:
+        y = silu_backward_segment(grad, x, a, LOOKUP_FLOATS)
+        if any_less(first_steps_end(a), a):
+            if LOOKUP_FLOATS == 8:
+                y = silu_backward_segment(grad, x, a, 16)
+            if LOOKUP_FLOATS == 16 or any_less(end, a):
+                k = silu_slope_by_exp(x, &low)
+                y = where_less(end, a, grad * (k + low), y)
+        return y
+    else:
+        k = silu_slope_by_exp(x, &low)
+        return scaled(grad, k, low)
+
+
+cdef inline real swish(real x, real beta) noexcept nogil:
+    # x / (1 + e^-t), t = beta x; Ramachandran, Zoph and Le, arXiv:1710.05941
+    cdef real t_low, low, n, top = largest(x)
+    cdef real t = stretched(x, beta, &t_low)
+    cdef real s = logistic(t, where_less(t, splat(x, 0.0), -t_low, t_low), &low, &n)
+    # where the factor is 0, x is limited, since an infinite one would give NaN
+    cdef real b = where_less(n, splat(x, -100.0), at_most(at_least(x, -top), top), x)
+    b = with_sign(ldexp(scaled(b, s, low), n), x)
+    if any_one(beta):
+        b = where_one(beta, silu(x), b)
+    return b
+
+
+cdef inline real swish_slope(real t, real t_low, real* low) noexcept nogil:
+    # silu'(t + t_low) = silu'(t) + t_low silu''(t), silu'' = s (1 - s) (2 + t (1 - 2 s)), s = sigmoid(t)
+    cdef real one = splat(t, 1.0), limit = pick(t, 110.0, 760.0)
+    cdef real slope = silu_slope(t, low)
+    cdef real u = at_most(at_least(t, -limit), limit)
+    cdef real s = sigmoid(u)
+    low[0] = fma(t_low * fma(u, fma(splat(t, -2.0), s, one), one + one), s * (one - s), low[0])
+    return slope
+
+
+cdef inline real swish_backward(real grad, real x, real beta) noexcept nogil:
+    cdef real t_low, low
+    cdef real t = stretched(x, beta, &t_low)
+    cdef real slope = swish_slope(t, t_low, &low)
+    cdef real y = scaled(grad, slope, low)
+    if any_one(beta):
+        y = where_one(beta, silu_backward(grad, x), y)
+    return y

@@ -1,0 +1,128 @@
+# softplus, with a parameter and mirrored; Dugas et al., NIPS 2000:
+#
+#     softplus(x) = log(1 + e^x), softplus'(x) = sigmoid(x)
+#     softplus_scaled(x, beta) = log(1 + e^(beta x)) / beta, its slope sigmoid(beta x)
+#     logsigmoid(x) = -softplus(-x), logsigmoid'(x) = sigmoid(-x)
+from libc.math cimport INFINITY
+
+from ..lanes cimport (
+    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, real, scale2, splat, where_less,
+    with_sign,
+)
+from ..math.elementary cimport (
+    PLAIN, exp_of_pair, first_steps_end, log1p_f64, lowering, quarters, raised_power2, scale2_of_sum, segment,
+    segment_parts, sigmoid_tail, steps, steps_end, whole,
+)
+from ..math.pairs cimport fast_sum, finite, pair_product, two_sum
+from ..math.segments cimport SOFTPLUS_SEGMENTS, SOFTPLUS_TAIL_SEGMENTS
+from .parts cimport any_one, stretched, times_reflected, where_one
+from .sigmoid cimport times_logistic
+
+
+cdef inline f32x softplus_tail(f32x a, f32x a_low, f32x* low, f32x* sum) noexcept nogil:
+    # log(1 + e^-(a + a_low)) = 2^n (value + low) for a >= 0, n = whole(sum): e^-a times a polynomial by segments
+    cdef f32x q, q_low
+    cdef f32x e = exp_of_pair(-a, -a_low, low, sum)
+    a = at_most(a, splat(a, 22.0))
+    q = segment(&SOFTPLUS_TAIL_SEGMENTS[0][0], 6, PLAIN, 16, quarters(a, 0.84375, 1.25), a, &q_low)
+    return pair_product(q, q_low, e, low[0], low)
+
+
+cdef inline real softplus_of_pair(real t, real t_low, real* low, real* n) noexcept nogil:
+    # log(1 + e^(t + t_low)) = max(t, 0) + log(1 + e^-a) = 2^n (value + low), a = |t|; float64: by log1p, and e^t itself
+    # below -45
+    cdef real e, e_low, tail, tail_low, sum, zero = splat(t, 0.0)
+    cdef real a = at_most(magnitude(t), pick(t, 200.0, 1470.0)), a_low = where_less(t, zero, -t_low, t_low)
+    if real is f32x:
+        e = softplus_tail(a, a_low, &e_low, &sum)
+        tail = scale2_of_sum(e, sum)
+        tail_low = scale2_of_sum(e_low, sum)
+        n[0] = where_less(t, zero, whole(sum), zero)
+    else:
+        e = exp_of_pair(-a, -a_low, &e_low, &sum)
+        tail = log1p_f64(scale2_of_sum(e, sum), scale2_of_sum(e_low, sum), &tail_low)
+        n[0] = where_less(t, splat(t, -45.0), whole(sum), zero)
+        e = where_less(n[0], zero, e, tail)
+        e_low = where_less(n[0], zero, e_low, tail_low)
+    tail = two_sum(t, tail, low)
+    low[0] = where_less(t, zero, e_low, low[0] + (tail_low + t_low))
+    return where_less(t, zero, e, tail)
+
+
+cdef inline real softplus_by_exp(real x) noexcept nogil:
+    cdef real low, n, q, y, sum, rise, lost
+    if real is f32x:
+        q = softplus_tail(at_most(magnitude(x), splat(x, 109.0)), splat(x, 0.0), &low, &sum)
+        q = scale2_of_sum(q, sum)
+        rise = at_least(x, splat(x, 0.0))
+        y = fast_sum(at_least(rise, q), at_most(rise, q), &lost)
+        return where_less(rise, splat(x, INFINITY), y + fma(low * raised_power2(sum), lowering(x), lost), x)
+    else:
+        q = softplus_of_pair(x, splat(x, 0.0), &low, &n)
+        return where_less(x, splat(x, 100.0), scale2(q + low, n), x)
+
+
+cdef inline f32x softplus_segment(f32x rise, f32x a, int count) noexcept nogil:
+    cdef f32x rest, lost, tail = segment_parts(&SOFTPLUS_SEGMENTS[0][0], 6, PLAIN, count, steps(a), a, &rest)
+    cdef f32x y = fast_sum(at_least(rise, tail), at_most(rise, tail), &lost)
+    return y + (lost + rest)
+
+
+cdef inline real softplus(real x) noexcept nogil:
+    # log(1 + e^x) = max(x, 0) + log(1 + e^-|x|); Dugas et al., NIPS 2000
+    cdef real y, a = magnitude(x), end = steps_end(x), rise = at_least(x, splat(x, 0.0))
+    if real is f32x:
+        y = softplus_segment(rise, a, LOOKUP_FLOATS)
+        if any_less(first_steps_end(a), a):
+            if LOOKUP_FLOATS == 8:
+                y = softplus_segment(rise, a, 16)
+            if LOOKUP_FLOATS == 16 or any_less(end, a):
+                y = where_less(end, a, softplus_by_exp(x), y)
+        return y
+    else:
+        return softplus_by_exp(x)
+
+
+cdef inline real softplus_backward(real grad, real x) noexcept nogil:
+    cdef real y, a = magnitude(x), end = steps_end(x)
+    if real is f32x:
+        y = with_sign(times_reflected(grad, x, sigmoid_tail(a, LOOKUP_FLOATS)), grad)
+        if any_less(first_steps_end(a), a):
+            if LOOKUP_FLOATS == 8:
+                y = with_sign(times_reflected(grad, x, sigmoid_tail(a, 16)), grad)
+            if LOOKUP_FLOATS == 16 or any_less(end, a):
+                y = where_less(end, a, times_logistic(grad, x, splat(x, -0.0)), y)
+        return y
+    else:
+        return times_logistic(grad, x, splat(x, -0.0))
+
+
+cdef inline real softplus_scaled(real x, real beta) noexcept nogil:
+    # log(1 + e^t) / beta, t = beta x; where the quotient is infinite its remainder would be NaN
+    cdef real t_low, low, n
+    cdef real t = stretched(x, beta, &t_low)
+    cdef real y = softplus_of_pair(t, t_low, &low, &n)
+    cdef real q = y / beta
+    q = q + finite((fma(-q, beta, y) + low) / beta)
+    q = where_less(t, splat(x, 100.0), ldexp(q, n), x)
+    if any_one(beta):
+        q = where_one(beta, softplus(x), q)
+    return q
+
+
+cdef inline real softplus_scaled_backward(real grad, real x, real beta) noexcept nogil:
+    cdef real t_low
+    cdef real t = stretched(x, beta, &t_low)
+    cdef real y = times_logistic(grad, t, where_less(t, splat(t, 0.0), -t_low, t_low))
+    if any_one(beta):
+        y = where_one(beta, softplus_backward(grad, x), y)
+    return y
+
+
+cdef inline real logsigmoid(real x) noexcept nogil:
+    # -log(1 + e^-x)
+    return -softplus(-x)
+
+
+cdef inline real logsigmoid_backward(real grad, real x) noexcept nogil:
+    return softplus_backward(grad, -x)

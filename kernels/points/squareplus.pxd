@@ -1,0 +1,63 @@
+# squareplus; Barron, arXiv:2112.11687:
+#
+#     squareplus(x, b) = (x + sqrt(x^2 + b)) / 2, squareplus' = squareplus(x, b) / sqrt(x^2 + b)
+from libc.math cimport INFINITY
+
+from ..lanes cimport at_least, at_most, exponent, fma, magnitude, pick, power2, real, splat, square_root, where_less
+from ..math.elementary cimport largest, nearest
+from ..math.pairs cimport fast_sum, pair_product, pair_quotient, product, two_sum
+
+
+cdef inline real times_power2(real x, real n) noexcept nogil:
+    # x 2^n by two factors, the same on every level whatever x is (scale2 is quicker, for x of usual size), for n from
+    # twice the smallest normal exponent to twice the largest
+    cdef real half = nearest(n, 0.5)
+    return x * power2(half) * power2(n - half)
+
+
+cdef inline real hypotenuse(real a, real b, real* low, real* u, real* b_scaled, real* k) noexcept nogil:
+    # sqrt(a^2 + b) = 2^k (value + low), with a = 2^k u and b = 4^k b_scaled
+    cdef real s, s_low, z_low, r, larger = at_least(a, square_root(b))
+    cdef real least = pick(a, 1.1754943508222875e-38, 2.2250738585072014e-308)
+    k[0] = exponent(at_most(at_least(larger, least), largest(a)))
+    u[0] = times_power2(a, -k[0])
+    b_scaled[0] = times_power2(times_power2(b, -k[0]), -k[0])
+    s = two_sum(product(u[0], u[0], &z_low), b_scaled[0], &s_low)
+    r = square_root(s)
+    low[0] = (fma(-r, r, s) + (s_low + z_low)) / at_least(r + r, splat(a, 1e-30))
+    return r
+
+
+cdef inline real squareplus(real x, real b) noexcept nogil:
+    # (x + sqrt(x^2 + b)) / 2, where x < 0 as b / (2 (|x| + sqrt)); Barron, arXiv:2112.11687
+    cdef real r_low, u, b_scaled, k, t_low, low, zero = splat(x, 0.0), one = splat(x, 1.0)
+    cdef real a = at_most(magnitude(x), largest(x)), small = pick(x, 1e-20, 1e-250)
+    # a small b is multiplied by 2^80 (2^200) first, lest its quotient be subnormal
+    cdef real lift = where_less(b, small, pick(x, 1.2089258196146292e+24, 1.6069380442589903e+60), one)
+    cdef real down = where_less(b, small, pick(x, -81.0, -201.0), -one)
+    cdef real r = hypotenuse(a, b, &r_low, &u, &b_scaled, &k)
+    cdef real t = fast_sum(r, u, &t_low)
+    t_low = t_low + r_low
+    cdef real q = pair_quotient(b * lift, zero, t, t_low, &low)
+    cdef real y = where_less(x, zero, q + low, t + t_low)
+    y = times_power2(y, where_less(x, zero, down - k, k - one))
+    return where_less(magnitude(x), splat(x, INFINITY), y, at_least(x, zero))
+
+
+cdef inline real squareplus_slope(real x, real b, real* low) noexcept nogil:
+    # squareplus(x, b) / sqrt(x^2 + b) = (r + u) / 2 r, where x < 0 as b / (2 r (r + u)), all scaled alike
+    cdef real r_low, u, b_scaled, k, t_low, d, d_low, zero = splat(x, 0.0)
+    cdef real a = at_most(magnitude(x), largest(x))
+    cdef real r = hypotenuse(a, b, &r_low, &u, &b_scaled, &k)
+    cdef real t = fast_sum(r, u, &t_low)
+    t_low = t_low + r_low
+    d = pair_product(r + r, r_low + r_low, t, t_low, &d_low)
+    d = where_less(x, zero, d, r + r)
+    d_low = where_less(x, zero, d_low, r_low + r_low)
+    return pair_quotient(where_less(x, zero, b_scaled, t), where_less(x, zero, zero, t_low), d, d_low, low)
+
+
+cdef inline real squareplus_backward(real grad, real x, real b) noexcept nogil:
+    cdef real low
+    cdef real slope = squareplus_slope(x, b, &low)
+    return grad * (slope + low)

@@ -1,0 +1,47 @@
+"""Small libraries that ship as source, since they are compiled against the headers of a framework that the user has
+installed: built when they are first used, and kept in the user's cache for the next process."""
+
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import sysconfig
+import tempfile
+from pathlib import Path
+
+
+def library(name, variable, options, link_options, made_for):
+    """Return the path of a shared library made of a source file of this folder, or None where nothing compiles it.
+
+    Parameters
+    ----------
+    name : str
+        Of the file, such as ``"xla.c"``.
+    variable : {"CC", "CXX"}
+        The environment variable that names another compiler than the one Python was built with.
+    options, link_options : list of str
+        For compiling and for linking, which are two commands.
+    made_for : bytes
+        What the result depends on, beside the source and the platform: another value is compiled anew.
+    """
+    command = shlex.split(os.environ.get(variable) or sysconfig.get_config_var(variable) or variable.lower())
+    compiler = shutil.which(command[0])
+    if compiler is None:
+        return None
+    source = Path(__file__).with_name(name)
+    digest = hashlib.sha256(source.read_bytes() + made_for).hexdigest()[:16]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "lanewise")
+    kept = cache / f"{source.stem}-{digest}-{sysconfig.get_platform()}.so"
+    if not kept.exists():
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=cache) as folder:
+                compiled, made = Path(folder, "of.o"), Path(folder, "of.so")
+                for step in (["-O2", "-fPIC", *options, "-c", source, "-o", compiled],
+                             ["-shared", compiled, *link_options, "-o", made]):
+                    subprocess.run([compiler, *command[1:], *step], check=True, capture_output=True)
+                made.replace(kept)  # whole, if another process does the same
+        except (OSError, subprocess.CalledProcessError):
+            return None
+    return kept

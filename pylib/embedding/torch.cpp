@@ -1,0 +1,292 @@
+/* PyTorch's operators in C++: compiled by lanewise.torch when it is first imported, against the headers that PyTorch
+ * installs. One kernel for every elementwise operator, which calls the C function it is given, and one gradient for
+ * every operator that has a backward. No mathematics. */
+#include <ATen/Parallel.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/empty_like.h>
+#include <torch/csrc/autograd/functions/utils.h>
+#include <torch/csrc/autograd/saved_variable.h>
+
+#include <mutex>
+
+namespace {
+
+using at::Tensor;
+using torch::jit::Stack;
+
+constexpr int MOST = 5;
+constexpr ptrdiff_t BLOCK = 4096;     // bytes of an operand's block: those of all operands stay in the first cache
+constexpr ptrdiff_t GRAIN = 1 << 15;  // elements that are worth a thread
+enum { FLOAT16, BFLOAT16, FLOAT32, FLOAT64, DTYPES };
+
+void (*enter)(uint64_t *);
+void (*leave)(const uint64_t *);
+void (*widen[2])(const void *, float *, ptrdiff_t);
+void (*narrow[2])(const float *, void *, ptrdiff_t);
+
+/* the floating-point environment in which the bits are Python's, whatever the thread has set */
+struct Environment {
+    uint64_t callers[8];
+    Environment() { enter(callers); }
+    ~Environment() { leave(callers); }
+};
+
+int place(const Tensor &x) {
+    switch (x.scalar_type()) {
+        case at::kHalf: return FLOAT16;
+        case at::kBFloat16: return BFLOAT16;
+        case at::kFloat: return FLOAT32;
+        case at::kDouble: return FLOAT64;
+        default: return DTYPES;
+    }
+}
+
+std::string spelt(at::ScalarType dtype) {
+    std::string name = at::toString(dtype);
+    for (auto &[theirs, ours] : {std::pair{"Long", "int64"}, {"Int", "int32"}, {"Short", "int16"}, {"Char", "int8"},
+                                 {"Byte", "uint8"}, {"Bool", "bool"}, {"Half", "float16"}, {"BFloat16", "bfloat16"},
+                                 {"Float", "float32"}, {"Double", "float64"}, {"ComplexFloat", "complex64"},
+                                 {"ComplexDouble", "complex128"}})
+        if (name == theirs) return ours;
+    return name;
+}
+
+std::string shape_and_dtype(const Tensor &x) {
+    std::string text = "(";
+    for (int64_t k = 0; k < x.dim(); k++)
+        text += std::to_string(x.size(k)) + (x.dim() == 1 ? "," : k + 1 < x.dim() ? ", " : "");
+    return text + ") torch." + spelt(x.scalar_type());
+}
+
+struct Elementwise final : c10::OperatorKernel {
+    std::string name;
+    int inputs, numbers, outputs, declared, like;  // declared: the operator's numbers, of which the function takes some
+    void *functions[DTYPES];                       // of float16 and of bfloat16 it may be NULL
+    std::string refused, parameters[2];            // "negative", "zero", "exceeding": what a number may not be
+
+    void check(const double *given) const {
+        TORCH_CHECK_VALUE(refused != "negative" || !(given[0] < 0), name, ": ", parameters[0],
+                          " must be 0 or more; got ", given[0]);
+        TORCH_CHECK_VALUE(refused != "zero" || given[0] != 0, name, ": ", parameters[0], " must not be 0; got ",
+                          given[0]);
+        TORCH_CHECK_VALUE(refused != "exceeding" || !(given[1] < given[0]), name, ": ", parameters[0],
+                          " must not exceed ", parameters[1], "; got ", given[0], " and ", given[1]);
+    }
+
+    template <class Number>
+    void call(void *function, char **p, const double *given, ptrdiff_t n) const {
+        using P = void *;
+        const Number a = static_cast<Number>(given[0]), b = static_cast<Number>(given[1]);
+        switch (inputs * 100 + numbers * 10 + outputs) {
+            case 101: return ((void (*)(P, P, ptrdiff_t))function)(p[0], p[1], n);
+            case 111: return ((void (*)(P, Number, P, ptrdiff_t))function)(p[0], a, p[1], n);
+            case 121: return ((void (*)(P, Number, Number, P, ptrdiff_t))function)(p[0], a, b, p[1], n);
+            case 201: return ((void (*)(P, P, P, ptrdiff_t))function)(p[0], p[1], p[2], n);
+            case 211: return ((void (*)(P, P, Number, P, ptrdiff_t))function)(p[0], p[1], a, p[2], n);
+            case 221: return ((void (*)(P, P, Number, Number, P, ptrdiff_t))function)(p[0], p[1], a, b, p[2], n);
+            case 302: return ((void (*)(P, P, P, P, P, ptrdiff_t))function)(p[0], p[1], p[2], p[3], p[4], n);
+        }
+    }
+
+    /* 16-bit operands are widened to float32 in blocks and rounded once; one number for all is repeated in a block */
+    void by_blocks(int dtype, char *const *data, const bool *repeated, const double *given, ptrdiff_t start,
+                   ptrdiff_t stop) const {
+        alignas(64) char blocks[MOST][BLOCK];
+        const bool is_short = dtype < FLOAT32;
+        const ptrdiff_t wide = dtype == FLOAT64 ? 8 : 4, size = is_short ? 2 : wide, most = BLOCK / wide;
+        char *p[MOST];
+        for (int k = 0; k < inputs; k++)
+            if (repeated[k]) {
+                if (is_short)
+                    widen[dtype](data[k], (float *)blocks[k], 1);
+                else
+                    memcpy(blocks[k], data[k], size);
+                for (ptrdiff_t i = 1; i < most; i++) memcpy(blocks[k] + i * wide, blocks[k], wide);
+            }
+        for (ptrdiff_t i = start, n; i < stop; i += n) {
+            n = std::min(most, stop - i);
+            for (int k = 0; k < inputs + outputs; k++) {
+                p[k] = is_short || repeated[k] ? blocks[k] : data[k] + i * size;
+                if (is_short && k < inputs && !repeated[k]) widen[dtype](data[k] + i * size, (float *)blocks[k], n);
+            }
+            if (dtype == FLOAT64)
+                call<double>(functions[FLOAT64], p, given, n);
+            else
+                call<float>(functions[FLOAT32], p, given, n);
+            for (int k = inputs; is_short && k < inputs + outputs; k++)
+                narrow[dtype]((float *)blocks[k], data[k] + i * size, n);
+        }
+    }
+
+    void operator()(const c10::OperatorHandle &, c10::DispatchKeySet, Stack *stack) const {
+        Tensor tensors[MOST];
+        char *data[MOST];
+        bool repeated[MOST] = {}, blocks = false;
+        double given[2] = {};
+        const size_t first = stack->size() - inputs - declared;
+        for (int k = 0; k < inputs; k++) tensors[k] = std::move((*stack)[first + k]).toTensor();
+        for (int k = 0; k < numbers; k++) given[k] = (*stack)[first + inputs + k].toDouble();
+        stack->erase(stack->begin() + first, stack->end());
+        check(given);
+        const Tensor &x = tensors[like];
+        const int dtype = place(x);
+        TORCH_CHECK_TYPE(dtype < DTYPES, "lanewise.torch.", name, " expected a CPU tensor of float16, bfloat16, "
+                         "float32 or float64; got one of ", spelt(x.scalar_type()), " on ", x.device().str());
+        for (int k = 0; k < inputs; k++)
+            TORCH_CHECK_VALUE(tensors[k].sizes() == x.sizes() && tensors[k].scalar_type() == x.scalar_type(),
+                              "lanewise.torch.", name, " expected tensors of one shape and dtype; got ",
+                              shape_and_dtype(x), " and ", shape_and_dtype(tensors[k]));
+        for (int k = 0; k < outputs; k++) {
+            tensors[inputs + k] = at::empty_like(x);
+            data[inputs + k] = (char *)tensors[inputs + k].mutable_data_ptr();
+        }
+        const Tensor &y = tensors[inputs];
+        for (int k = 0; k < inputs; k++) {  // elements go by pairs where they lie, whatever the order of dimensions
+            if (tensors[k].strides() != y.strides()) {
+                repeated[k] = std::all_of(tensors[k].strides().begin(), tensors[k].strides().end(),
+                                          [](int64_t stride) { return stride == 0; });
+                if (!repeated[k]) tensors[k] = at::empty_like(y).copy_(tensors[k]);
+                blocks |= repeated[k];
+            }
+            data[k] = (char *)tensors[k].const_data_ptr();
+        }
+        blocks |= functions[dtype] == nullptr;
+        const ptrdiff_t size = y.element_size();
+        at::parallel_for(0, y.numel(), GRAIN, [&](int64_t start, int64_t stop) {
+            const Environment nearest;
+            if (blocks) return by_blocks(dtype, data, repeated, given, start, stop);
+            char *p[MOST];
+            for (int k = 0; k < inputs + outputs; k++) p[k] = data[k] + start * size;
+            if (dtype == FLOAT64)
+                call<double>(functions[dtype], p, given, stop - start);
+            else
+                call<float>(functions[dtype], p, given, stop - start);
+        });
+        for (int k = 0; k < outputs; k++) stack->emplace_back(std::move(tensors[inputs + k]));
+    }
+};
+
+/* What stands between an operator and its kernel where gradients are recorded */
+struct Differentiable final : c10::OperatorKernel {
+    std::string name;
+    std::optional<c10::OperatorHandle> backward;
+    bool takes_output;
+
+    struct Gradient final : torch::autograd::Node {
+        const Differentiable *of;  // registered for the life of the process
+        std::vector<torch::autograd::SavedVariable> saved;
+        std::vector<c10::IValue> others;  // arguments that are no tensors, at their places
+        std::vector<bool> is_saved;
+        std::mutex one_at_a_time;
+
+        std::string name() const override { return "Lanewise_" + of->name; }
+
+        torch::autograd::variable_list apply(torch::autograd::variable_list &&grads) override {
+            std::lock_guard<std::mutex> lock(one_at_a_time);
+            if (!of->backward)
+                C10_THROW_ERROR(NotImplementedError, "lanewise.torch." + of->name +
+                                " has no derivative: Lanewise has no second derivatives");
+            torch::autograd::variable_list found(num_outputs());
+            if (!grads[0].defined()) return found;
+            Stack stack{grads[0]};
+            for (size_t k = 0; k < others.size(); k++)
+                stack.push_back(is_saved[k] ? c10::IValue(saved[k].unpack(getptr())) : others[k]);
+            of->backward->callBoxed(stack);
+            for (size_t k = 0; k < stack.size() && k < found.size(); k++)
+                if (task_should_compute_output(k)) found[k] = std::move(stack[k]).toTensor();
+            return found;
+        }
+
+        void release_variables() override {
+            std::lock_guard<std::mutex> lock(one_at_a_time);
+            for (auto &variable : saved) variable.reset_data();
+        }
+    };
+
+    void operator()(const c10::OperatorHandle &op, c10::DispatchKeySet keys, Stack *stack) const {
+        using namespace torch::autograd;
+        const auto &arguments = op.schema().arguments();
+        const size_t first = stack->size() - arguments.size();
+        bool wanted = false;
+        for (size_t k = first; k < stack->size(); k++)
+            if ((*stack)[k].isTensor()) {
+                const Tensor &x = (*stack)[k].toTensor();
+                TORCH_CHECK_NOT_IMPLEMENTED(!isFwGradDefined(x), "lanewise.torch.", name,
+                                            " has no forward-mode derivative");
+                wanted |= x.requires_grad();
+            }
+        c10::intrusive_ptr<Gradient> node;
+        if (wanted && c10::GradMode::is_enabled()) {
+            node = c10::make_intrusive<Gradient>();
+            node->of = this;
+            node->others.assign(stack->begin() + first, stack->end());
+            node->saved.resize(arguments.size());
+            node->is_saved.resize(arguments.size());
+            for (size_t k = 0; k < arguments.size(); k++) {
+                auto &value = node->others[k];
+                if (value.isTensor()) {
+                    const Tensor &x = value.toTensor();
+                    node->add_next_edge(x.requires_grad() ? impl::gradient_edge(x) : Edge());
+                    node->is_saved[k] = true;
+                    if (!takes_output && backward) node->saved[k] = SavedVariable(x, false);
+                    value = c10::IValue();
+                } else if (value.isNone()) {
+                    node->add_next_edge(Edge());
+                }
+            }
+        }
+        {
+            at::AutoDispatchBelowADInplaceOrView guard;
+            op.redispatchBoxed(keys & c10::after_autograd_keyset, stack);
+        }
+        if (!node) return;
+        for (size_t k = first; k < stack->size(); k++) set_history((*stack)[k].toTensor(), node);
+        if (takes_output) node->saved[0] = SavedVariable((*stack)[first].toTensor(), true);
+    }
+};
+
+template <class Kernel>
+void register_kernel(const char *name, c10::DispatchKey key, std::unique_ptr<Kernel> kernel) {
+    // kept for the life of the process
+    new c10::RegistrationHandleRAII(c10::Dispatcher::singleton().registerImpl(
+        {std::string("lanewise::") + name, ""}, key, c10::KernelFunction::makeFromBoxedFunctor(std::move(kernel)),
+        std::nullopt, nullptr, "lanewise.torch"));
+}
+
+}  // namespace
+
+extern "C" {
+
+/* enter, leave, then decode and encode of float16 and of bfloat16 */
+void lanewise_set_functions(void *const *functions) {
+    enter = (decltype(enter))functions[0];
+    leave = (decltype(leave))functions[1];
+    for (int k = 0; k < 2; k++) {
+        widen[k] = (void (*)(const void *, float *, ptrdiff_t))functions[2 + 2 * k];
+        narrow[k] = (void (*)(const float *, void *, ptrdiff_t))functions[3 + 2 * k];
+    }
+}
+
+/* counts: inputs, numbers, outputs, declared numbers, the input that the outputs are like; a function for each dtype;
+ * what is refused, and the names of the parameters */
+void lanewise_elementwise(const char *name, const int *counts, void *const *functions, const char *const *refused) {
+    auto kernel = std::make_unique<Elementwise>();
+    kernel->name = name;
+    kernel->inputs = counts[0], kernel->numbers = counts[1], kernel->outputs = counts[2];
+    kernel->declared = counts[3], kernel->like = counts[4];
+    std::copy(functions, functions + DTYPES, kernel->functions);
+    kernel->refused = refused[0], kernel->parameters[0] = refused[1], kernel->parameters[1] = refused[2];
+    register_kernel(name, c10::DispatchKey::CPU, std::move(kernel));
+}
+
+/* backward is NULL where there is none */
+void lanewise_differentiable(const char *name, const char *backward, int takes_output) {
+    auto kernel = std::make_unique<Differentiable>();
+    kernel->name = name;
+    kernel->takes_output = takes_output;
+    if (backward)
+        kernel->backward =
+            c10::Dispatcher::singleton().findSchemaOrThrow((std::string("lanewise::") + backward).c_str(), "");
+    register_kernel(name, c10::DispatchKey::Autograd, std::move(kernel));
+}
+}

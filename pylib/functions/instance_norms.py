@@ -1,0 +1,106 @@
+"""Instance norm, forward and backward: each channel of each example by itself. Defaults, checks and documentation; what
+it is made of is in channel_norms.py."""
+
+import math
+
+import numpy as np
+
+from ..kernels import batch_norm as _batch
+from ._axis import call, from_zero
+from ._documentation import with_bound
+from .channel_norms import (
+    as_segments,
+    batch_norm,
+    batch_norm_backward,
+    check_updated,
+    checked,
+    group_norm,
+    group_norm_backward,
+    per_channel,
+)
+
+__all__ = ["instance_norm", "instance_norm_backward"]
+
+
+@with_bound
+def instance_norm(x, weight=None, bias=None, *, eps=1e-5, out=None, return_stats=False, running_mean=None,
+                  running_var=None, use_input_stats=True, momentum=0.1):
+    """Instance norm: `group_norm` with as many groups as channels; each channel of each example by itself.
+
+    Parameters
+    ----------
+    x, weight, bias, eps, out, return_stats
+        As for `group_norm`.
+    running_mean, running_var : ndarray, optional
+        Of shape ``(channels,)``, both or none. They are updated in place, as PyTorch does: ``running = (1 - momentum) *
+        running + momentum * mean``, of the means and unbiased variances of a channel's examples. Without
+        `use_input_stats` they take the place of each example's own.
+    use_input_stats : bool
+        Whether each example has its own statistics. If not this is `batch_norm` in inference, and `mean` and `rstd` are
+        of its shape, ``(channels,)``.
+    momentum : float
+        The share of this batch in the running statistics, from 0 to 1.
+
+    Returns
+    -------
+    y, mean, rstd : ndarray
+        As `group_norm` returns them.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, one of the running statistics is missing, they are to be updated from channels of one
+        element, or an option is out of its range.
+
+    Notes
+    -----
+    %(bound)s
+
+    Source: ``torch.nn.functional.instance_norm``.
+    """
+    name = "instance_norm"
+    x = checked(name, x)
+    momentum = from_zero(name, "momentum", momentum, 1)
+    if (running_mean is None) != (running_var is None) or (running_mean is None and not use_input_stats):
+        missing = "running_mean" if running_mean is None else "running_var"
+        raise ValueError(f"{name}: {missing} is missing; running_mean and running_var go together, and "
+                         f"use_input_stats=False needs them")
+    kept_mean = per_channel(name, "running_mean", running_mean, x)
+    kept_var = per_channel(name, "running_var", running_var, x)
+    if not use_input_stats:
+        weight, bias = per_channel(name, "weight", weight, x), per_channel(name, "bias", bias, x)
+        return batch_norm(x, kept_mean, kept_var, weight, bias, eps=eps, out=out, return_stats=return_stats)
+    if running_mean is None or not x.size:
+        return group_norm(x, x.shape[1], weight, bias, eps=eps, out=out, return_stats=return_stats)
+    count = math.prod(x.shape[2:])
+    if count == 1:
+        raise ValueError(f"{name}: running statistics need more than one element per channel; x of shape {x.shape} "
+                         f"has 1")
+    check_updated(name, out, running_mean, running_var)
+    means, variances = (call(_batch.total_gufunc, (part.T,)) for part in call(
+        _batch.moments_gufunc, (as_segments(x), np.ones(x.shape[1]))))
+    found = group_norm(x, x.shape[1], weight, bias, eps=eps, out=out, return_stats=return_stats)
+    with np.errstate(all="ignore"):  # a variance may be beyond what its array holds
+        running_mean[...] = _batch.blended(kept_mean, means, momentum, 1 / len(x))
+        running_var[...] = _batch.blended(kept_var, variances, momentum, count / (count - 1) / len(x))
+    return found
+
+
+@with_bound
+def instance_norm_backward(grad, x, weight=None, *, mean=None, rstd=None, eps=1e-5, out=None, use_input_stats=True):
+    """Gradients of `instance_norm`: those of `group_norm` with as many groups as channels.
+
+    Without `use_input_stats` they are those of `batch_norm` in inference, of `mean` and `rstd` as the forward returned
+    them.
+
+    Notes
+    -----
+    %(bound)s
+    """
+    name = "instance_norm_backward"
+    x = checked(name, x)
+    if use_input_stats:
+        return group_norm_backward(grad, x, x.shape[1], weight, mean=mean, rstd=rstd, eps=eps, out=out)
+    if mean is None or rstd is None:
+        raise ValueError(f"{name}: mean and rstd must be given, as instance_norm returns them with return_stats")
+    return batch_norm_backward(grad, x, weight, mean=mean, rstd=rstd, out=out)

@@ -1,0 +1,141 @@
+# What a command has worked for is kept: disks that are full in the end, and not when it began.
+import os
+import re
+
+import lanewise as lw
+import numpy as np
+import pytest
+from lanewise import cli, files
+from lanewise.cli import figures
+from lanewise.evolution.classifier import Classifier
+
+pytest.importorskip("matplotlib")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    for folder in ("out", "cwd", "tmp"):
+        (tmp_path / folder).mkdir()
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(60, 3))
+    np.savez(tmp_path / "data.npz", x=x, y=np.where(x[:, 0] > 0, "up", "down"))
+    monkeypatch.chdir(tmp_path / "cwd")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    return tmp_path
+
+
+def fill(monkeypatch, *full):
+    # files open, and then there is no room for what is written
+    def replacing(path, replacing=files.replacing):
+        if any(str(path).startswith(str(folder)) for folder in full):
+            raise OSError(28, "cannot write: No space left on device", str(path))
+        return replacing(path)
+
+    for module in ("lanewise.evolution.classifier", "lanewise.cli.figures", "lanewise.files"):
+        monkeypatch.setattr(f"{module}.replacing", replacing)
+
+
+def told(capsys):
+    return " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(("full", "kept"), [(["out"], "cwd/x.npz"), (["out", "cwd"], "tmp/x.npz")])
+@pytest.mark.parametrize("command", ["evolve", "train"])
+def test_the_network_is_written_where_there_is_room(here, monkeypatch, capsys, command, full, kept):
+    fill(monkeypatch, *(here / folder for folder in full))
+    length = ["--generations", "5"] if command == "evolve" else ["--epochs", "1"]
+    assert cli.main([command, "../data.npz", *length, "--output", str(here / "out/x.npz")]) == 2
+    captured = capsys.readouterr()
+    assert re.search(rf"network +\S*{kept}\s", captured.out)
+    assert re.search(rf"No space left on device: '\S*out/x.npz'; the (best )?network is in \S*{kept}$",
+                     " ".join(captured.err.split()))
+    if command == "evolve":
+        assert Classifier.load(here / kept).network.sizes == (3, 32, 2)
+    assert files.read_arrays(here / kept)["classes"].tolist() == ["down", "up"]
+    assert not list((here / "out").iterdir())
+
+
+def test_a_file_that_lies_where_it_is_kept_stays(here, monkeypatch, capsys):
+    (here / "cwd/x.npz").write_bytes(b"another")
+    fill(monkeypatch, here / "out")
+    assert cli.main(["evolve", "../data.npz", "--generations", "2", "--output", str(here / "out/x.npz")]) == 2
+    assert told(capsys).endswith("the best network is in " + str(here / "cwd/x-1.npz"))
+    assert (here / "cwd/x.npz").read_bytes() == b"another"
+
+
+def test_a_person_may_make_room(here, monkeypatch, capsys):
+    fill(monkeypatch, here / "out")
+    asked = []
+
+    def confirm(question):
+        asked.append(question)
+        monkeypatch.undo()  # there is room
+        return True
+
+    monkeypatch.setattr("lanewise.cli.confirm", confirm)
+    written, error = cli.keep(here / "out/x", lambda path: figures.replacing(path).__enter__().close())
+    assert (written, error) == (here / "out/x", None)
+    assert re.search("No space left.*Try again", *asked)
+
+
+def test_no_room_anywhere(here):
+    def write(path):
+        raise OSError(28, "No space left on device", str(path))
+
+    with pytest.raises(cli.CommandError, match=r"No space left on device: 'x'; nor could it be written to any other"):
+        cli.keep("x", write)
+
+
+def test_a_figure_that_fails_does_not_lose_the_report(here, monkeypatch, capsys):
+    fill(monkeypatch, here / "out/x.png")
+    assert cli.main(["evolve", "../data.npz", "--generations", "2", "--output", str(here / "out/x.npz")]) == 2
+    captured = capsys.readouterr()
+    assert "held-out accuracy" in captured.out
+    assert "learning curve" not in captured.out
+    assert captured.err.rstrip().endswith(f"the best network is in {here / 'out/x.npz'}".replace("\n", ""))
+    assert Classifier.load(here / "out/x.npz").network.sizes == (3, 32, 2)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full")
+def test_no_traceback_of_a_full_disk(here, run_python):
+    network = lw.evolution.Network((3, 2))
+    Classifier(network, np.zeros(network.genome_bytes, np.uint8), ["down", "up"]).save(here / "model.npz")
+    done = run_python("""
+        import subprocess, sys
+
+        lanewise = [sys.executable, "-m", "lanewise"]
+        predict = ["predict", "model.npz", "data.npz"]
+        for command in ([*predict, "--output", "/dev/full"], predict, ["inspect", "--bits", "0x3dcccccd"]):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run(lanewise + command, stdout=full, stderr=subprocess.PIPE, text=True)
+            print(done.returncode, done.stderr.strip())
+    """)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 3
+    assert all(re.fullmatch("2 lanewise: .*No space left on device.*", line) for line in lines), lines
+
+
+@pytest.mark.parametrize("objective", ["mse", "cross_entropy"])
+def test_what_is_held_out_is_drawn(here, objective):
+    x, network = np.random.default_rng(0).normal(size=(100, 3)), lw.evolution.Network((3, 2), objective=objective)
+    y = x[:, :2] if objective == "mse" else (x[:, 0] > 0).astype(int)
+    result = lw.evolution.evolve(network, x, y, held_out=(x[:10], y[:10]), generations=3, progress=False)
+    drawn = figures.learning_curve(result.history, network, "data", here / "curve.svg").read_text()
+    assert ("held-out loss" in drawn) == (objective == "mse")
+    assert ("held-out accuracy" in drawn) == (objective != "mse")
+
+
+def test_what_is_no_figure_is_told_before_the_work(here, monkeypatch, capsys):
+    monkeypatch.setattr("lanewise.learning.gradient_flow", None)  # which would raise
+    assert cli.main(["flow", "--output", "x.xyz"]) == 2
+    assert "--output: a figure is a file of" in told(capsys)
+    assert cli.main(["flow", "--output", "none/x.png"]) == 2
+    assert "--output none/x.png: cannot write" in told(capsys)
+
+
+@pytest.mark.parametrize("command", [["flow", "--depth", "2", "--width", "3"], ["inspect", "0.1"]])
+def test_a_force_that_does_nothing_says_so(here, capsys, command):
+    assert cli.main([*command, "--force"]) == 0
+    assert "--force does nothing" in told(capsys)
+    assert cli.main(["flow", "--depth", "2", "--width", "3", "--force", "--output", "x.png"]) == 0
+    assert "--force does nothing" not in told(capsys)
