@@ -7,7 +7,8 @@ cimport numpy as np
 from .lanes cimport f32x, f64x
 from .loops.doors cimport operand, pass_through
 from .loops.maps cimport map1, map2, map3, map3_to_2, map4
-from .loops.ufuncs cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, elementwise, parametric
+from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
+from .loops.ufuncs cimport elementwise, parametric
 from .math cimport elementary
 from .points.elu cimport celu, celu_backward, elu, elu_backward, selu, selu_backward
 from .points.gates cimport geglu, geglu_backward, glu, glu_backward, reglu, reglu_backward, swiglu, swiglu_backward

@@ -23,7 +23,7 @@ from .loops.operations cimport (
 from .loops.reductions cimport element, map_block, map_pair, rounded, take, wide
 from .loops.rows cimport CHUNKS, LINE, has_memory, lay_out, set_chunks, set_workers, whole
 from .loops.tiles cimport PADDING, take_row
-from .loops.ufuncs cimport FLOAT32
+from .loops.dtypes cimport FLOAT32
 from .rowwise.norm_groups cimport add_wide
 
 np.import_array()
@@ -74,7 +74,7 @@ cdef struct Problem:
     const void* scale  # NULL where every scale is 1
     bint folded  # whether few rows are added in float32
 
-ctypedef void (*columns_kernel)(const void* like, const Operation* operation, char** args, Py_ssize_t examples,
+ctypedef bint (*columns_kernel)(const void* like, const Operation* operation, char** args, Py_ssize_t examples,
                                 Py_ssize_t channels, const np.npy_intp* steps) noexcept nogil
 
 cdef pass_function run_float32 = row_machine().pass_float32, run_float64 = row_machine().pass_float64
@@ -251,16 +251,16 @@ cdef inline void set_known(const real* like, const Problem* problem, int what, P
         (<double*>problem.known.of[what])[i] = value
 
 
-cdef inline void know(const real* like, const Problem* problem, int what, const char* values, Py_ssize_t step,
-                      double divisor) noexcept nogil:
+cdef void know(const real* like, const Problem* problem, int what, const char* values, Py_ssize_t step,
+               double divisor) noexcept nogil:
     # a vector of float64
     cdef Py_ssize_t i
     for i in range(problem.channels):
         set_known(like, problem, what, i, (<const double*>(values + i * step))[0] / divisor)
 
 
-cdef inline void know_mean(const real* like, const Problem* problem, const char* values,
-                           Py_ssize_t step) noexcept nogil:
+cdef void know_mean(const real* like, const Problem* problem, const char* values,
+                    Py_ssize_t step) noexcept nogil:
     cdef Py_ssize_t i
     cdef double mean
     for i in range(problem.channels):
@@ -277,9 +277,9 @@ cdef inline Operand operand(char kind, Matrix matrix, Py_ssize_t offset) noexcep
     return Operand(kind, matrix.data, 0, matrix.step, matrix.stride, 0, False, offset)
 
 
-cdef inline bint begin(const real* like, const Operation* operation, group_kernel kernel, Problem* problem, Matrix grad,
-                       Matrix x, Matrix y, Py_ssize_t examples, Py_ssize_t channels, const char* scale,
-                       Py_ssize_t scale_step) noexcept nogil:
+cdef bint begin(const real* like, const Operation* operation, group_kernel kernel, Problem* problem, Matrix grad,
+                Matrix x, Matrix y, Py_ssize_t examples, Py_ssize_t channels, const char* scale,
+                Py_ssize_t scale_step) noexcept nogil:
     # Whether there is memory for a problem: its pass over x and, where there is one, grad, to y or to sums; and the
     # vectors of its channels.
     cdef Pass* work = &problem.work
@@ -321,7 +321,7 @@ cdef inline void run(const real* like, Problem* problem) noexcept nogil:
         run_float64(&problem.work)
 
 
-cdef inline void add_all(const real* like, Problem* problem, bint folded) noexcept nogil:
+cdef void add_all(const real* like, Problem* problem, bint folded) noexcept nogil:
     # the two sums of every channel
     problem.folded = folded
     run(like, problem)
@@ -402,7 +402,7 @@ cdef inline void guess_means(const real* like, Problem* problem, Py_ssize_t exam
         set_known(like, problem, MEAN, i, found_mean(like, problem, i, few))
 
 
-cdef void moments_kernel(const real* like, const Operation* operation, char** args, Py_ssize_t examples,
+cdef bint moments_kernel(const real* like, const Operation* operation, char** args, Py_ssize_t examples,
                          Py_ssize_t channels, const np.npy_intp* steps) noexcept nogil:
     # x, scale -> mean, variance of x * scale. Deviations are taken from a guess of the mean, and where that costs a
     # bit, from the mean; where squares leave float32, all is float64.
@@ -412,7 +412,7 @@ cdef void moments_kernel(const real* like, const Operation* operation, char** ar
     cdef bint any_lost = False
     if not begin(like, operation, <group_kernel>deviations_kernel[real], &problem, none, matrix(args[0], steps), none,
                  examples, channels, args[1], steps[2]):
-        return
+        return False
     guess_means(like, &problem, examples)
     add_all(like, &problem, True)
     if judge(like, &problem, examples, False):
@@ -434,24 +434,26 @@ cdef void moments_kernel(const real* like, const Operation* operation, char** ar
         add_all(like, &problem, False)
         tell(like, &problem, LOST, examples, args[2], steps[3], args[3], steps[4])
     free(problem.work.memory)
+    return True
 
 
-cdef void affine_kernel(const real* like, const Operation* operation, char** args, Py_ssize_t examples,
+cdef bint affine_kernel(const real* like, const Operation* operation, char** args, Py_ssize_t examples,
                         Py_ssize_t channels, const np.npy_intp* steps) noexcept nogil:
     # x, mean, rstd, scale, weight, bias -> y
     cdef Problem problem
     if not begin(like, operation, <group_kernel>affine_rows[real], &problem, Matrix(NULL, 0, 0), matrix(args[0], steps),
                  matrix(args[6], steps + 7), examples, channels, args[3], steps[4]):
-        return
+        return False
     know_mean(like, &problem, args[1], steps[2])
     know(like, &problem, RSTD, args[2], steps[3], 1.0)
     know(like, &problem, WEIGHT, args[4], steps[5], 1.0)
     know(like, &problem, BIAS, args[5], steps[6], 1.0)
     run(like, &problem)
     free(problem.work.memory)
+    return True
 
 
-cdef void sums_kernel(const real* like, const Operation* operation, char** args, Py_ssize_t examples,
+cdef bint sums_kernel(const real* like, const Operation* operation, char** args, Py_ssize_t examples,
                       Py_ssize_t channels, const np.npy_intp* steps) noexcept nogil:
     # grad, x, mean, rstd, scale -> sum(grad), sum(grad * normed)
     cdef Problem problem
@@ -460,7 +462,7 @@ cdef void sums_kernel(const real* like, const Operation* operation, char** args,
     cdef bint any_lost = False
     if not begin(like, operation, <group_kernel>gradients_kernel[real], &problem, matrix(args[0], steps),
                  matrix(args[1], steps + 2), Matrix(NULL, 0, 0), examples, channels, args[4], steps[6]):
-        return
+        return False
     know_mean(like, &problem, args[2], steps[4])
     know(like, &problem, RSTD, args[3], steps[5], 1.0)
     add_all(like, &problem, True)
@@ -479,9 +481,10 @@ cdef void sums_kernel(const real* like, const Operation* operation, char** args,
                 (<double*>(args[5] + i * steps[7]))[0] = sums[i]
                 (<double*>(args[6] + i * steps[8]))[0] = sums[channels + i]
     free(problem.work.memory)
+    return True
 
 
-cdef void slope_kernel(const real* like, const Operation* operation, char** args, Py_ssize_t examples,
+cdef bint slope_kernel(const real* like, const Operation* operation, char** args, Py_ssize_t examples,
                        Py_ssize_t channels, const np.npy_intp* steps) noexcept nogil:
     # grad, x, mean, rstd, scale, weight, sum(grad), sum(grad * normed), count -> grad_x; an infinite count leaves the
     # sums out
@@ -490,7 +493,7 @@ cdef void slope_kernel(const real* like, const Operation* operation, char** args
     cdef double count = (<double*>args[8])[0]
     if not begin(like, operation, <group_kernel>slope_rows[real], &problem, matrix(args[0], steps),
                  matrix(args[1], steps + 2), matrix(args[9], steps + 10), examples, channels, args[4], steps[6]):
-        return
+        return False
     know_mean(like, &problem, args[2], steps[4])
     know(like, &problem, RSTD, args[3], steps[5], 1.0)
     know(like, &problem, WEIGHT, args[5], steps[7], 1.0)
@@ -502,31 +505,35 @@ cdef void slope_kernel(const real* like, const Operation* operation, char** args
                       * element(<const real*>problem.known.of[SCALE], i))
     run(like, &problem)
     free(problem.work.memory)
+    return True
 
 
 # The gufuncs.
 
-cdef inline void columns(const real* like, const Operation* operation, char** args, const np.npy_intp* dims,
+cdef inline bint columns(const real* like, const Operation* operation, char** args, const np.npy_intp* dims,
                          const np.npy_intp* steps) noexcept nogil:
     cdef environment callers = enter_environment()
     cdef char* at[MOST_OPERANDS]
     cdef Py_ssize_t outer
+    cdef bint done = True
     cdef int k
     for outer in range(dims[0]):
         for k in range(operation.operands):
             at[k] = args[k] + outer * steps[k]
-        (<columns_kernel>operation.kernel)(NULL, operation, at, dims[1], dims[2], steps + operation.operands)
+        done = done and (<columns_kernel>operation.kernel)(NULL, operation, at, dims[1], dims[2],
+                                                           steps + operation.operands)
     leave_environment(callers)
+    return done
 
 
-cdef void columns_float32(const Operation* operation, char** args, const np.npy_intp* dims,
+cdef bint columns_float32(const Operation* operation, char** args, const np.npy_intp* dims,
                           const np.npy_intp* steps) noexcept nogil:
-    columns(<const f32x*>NULL, operation, args, dims, steps)
+    return columns(<const f32x*>NULL, operation, args, dims, steps)
 
 
-cdef void columns_float64(const Operation* operation, char** args, const np.npy_intp* dims,
+cdef bint columns_float64(const Operation* operation, char** args, const np.npy_intp* dims,
                           const np.npy_intp* steps) noexcept nogil:
-    columns(<const f64x*>NULL, operation, args, dims, steps)
+    return columns(<const f64x*>NULL, operation, args, dims, steps)
 
 
 cdef object of_columns(bytes name, void* float32, void* float64, bytes kinds_in, bytes kinds_out, bytes doc):

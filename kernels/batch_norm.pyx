@@ -11,8 +11,9 @@ from libc.math cimport ldexp, sqrt
 cimport numpy as np
 
 from .lanes cimport enter_environment, environment, f32x, f64x, fma, leave_environment, real, splat, splat_f64
+from .loops.registers cimport skip
 from .loops.reductions cimport (
-    Pair, first_lanes, map_block, map_row, rounded, sum_block, sum_row, sum_values, take, wide,
+    Pair, element, first_lanes, map_block, map_row, rounded, sum_block, sum_row, sum_values, take, wide,
 )
 from .loops.operations cimport STREAMED, Operands, along_axis
 from .rowwise.exponent_range cimport ordinary, reciprocal_root, rescue_scale, statistics_scale
@@ -94,7 +95,7 @@ cdef Pair scaled_grads(const real* like, const void* row, Py_ssize_t start, Py_s
     return sum_block(add_grads[real], 2, like, &own, start, n)
 
 
-cdef inline Pair moments(const real* like, const void* x, double scale, Py_ssize_t n, int threads) noexcept nogil:
+cdef Pair moments(const real* like, const void* x, double scale, Py_ssize_t n, int threads) noexcept nogil:
     # mean and variance of x * scale, in two passes; the second corrects the mean
     cdef Segment segment
     cdef Pair sums
@@ -176,6 +177,13 @@ cdef void merged_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize
         (<double*>p[r][3])[0] = of_means.second + of_variances.first
 
 
+cdef inline void put_affine(const real* like, Segment* segment, void* y, Py_ssize_t n, int threads) noexcept nogil:
+    if segment.scale == 1.0:
+        map_row(affine_block[real], <real*>y, segment, n, threads)
+    else:
+        map_row(scaled_affine_block[real], <real*>y, segment, n, threads)
+
+
 cdef void affine_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                         int manner) noexcept nogil:
     # x, mean, rstd, scale, weight, bias -> y
@@ -186,10 +194,7 @@ cdef void affine_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize
         set_mean(like, &segment, (<double*>p[r][1])[0])
         segment.rstd, segment.scale = (<double*>p[r][2])[0], (<double*>p[r][3])[0]
         segment.weight, segment.bias = (<double*>p[r][4])[0], (<double*>p[r][5])[0]
-        if segment.scale == 1.0:
-            map_row(affine_block[real], <real*>p[r][6], &segment, n, threads)
-        else:
-            map_row(scaled_affine_block[real], <real*>p[r][6], &segment, n, threads)
+        put_affine(like, &segment, p[r][6], n, threads)
 
 
 cdef void sums_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
@@ -345,3 +350,38 @@ def blended(kept, batch, double momentum, double factor):
         y[i] = (1.0 - momentum) * old[i] + momentum * (new[i] * factor)
     leave_environment(callers)
     return found
+
+
+# The flat functions.
+
+cdef inline void by_known_statistics(const real* x, const real* mean, const real* variance, const real* weight,
+                                     const real* bias, double eps, real* y, Py_ssize_t batch, Py_ssize_t channels,
+                                     Py_ssize_t size) noexcept nogil:
+    cdef Segment segment
+    cdef double m
+    cdef Py_ssize_t c, example, start
+    segment.streamed = False
+    for c in range(channels):
+        m, segment.rstd, segment.scale = element(mean, c), 1.0 / sqrt(element(variance, c) + eps), 1.0
+        settle(x, &m, &segment.rstd, &segment.scale)
+        set_mean(x, &segment, m)
+        segment.weight = element(weight, c) if weight != NULL else 1.0
+        segment.bias = element(bias, c) if bias != NULL else 0.0
+        for example in range(batch):
+            start = (example * channels + c) * size
+            segment.x = skip(x, start)
+            put_affine(x, &segment, <void*>skip(y, start), size, 1)
+
+
+cdef void batch_norm_float32(const float* x, const float* mean, const float* variance, const float* weight,
+                             const float* bias, double eps, float* y, Py_ssize_t batch, Py_ssize_t channels,
+                             Py_ssize_t size) noexcept nogil:
+    by_known_statistics(<const f32x*>x, <const f32x*>mean, <const f32x*>variance, <const f32x*>weight,
+                        <const f32x*>bias, eps, <f32x*>y, batch, channels, size)
+
+
+cdef void batch_norm_float64(const double* x, const double* mean, const double* variance, const double* weight,
+                             const double* bias, double eps, double* y, Py_ssize_t batch, Py_ssize_t channels,
+                             Py_ssize_t size) noexcept nogil:
+    by_known_statistics(<const f64x*>x, <const f64x*>mean, <const f64x*>variance, <const f64x*>weight,
+                        <const f64x*>bias, eps, <f64x*>y, batch, channels, size)

@@ -22,7 +22,8 @@ from .lanes cimport (
     F32_LANES, F64_LANES, enter_environment, environment, leave_environment, splat_u32, splat_u64, u32x, u64x,
 )
 from .loops.threads cimport run_chunks, shared_thread_count
-from .loops.ufuncs cimport MAX_OPERANDS, UINT8, UINT16, UINT32, UINT64, Registration, size_of, span, ufunc_of
+from .loops.dtypes cimport UINT8, UINT16, UINT32, UINT64, size_of
+from .loops.ufuncs cimport MAX_OPERANDS, Registration, span, ufunc_of
 
 from . import describe_format
 

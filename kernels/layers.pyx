@@ -8,7 +8,7 @@ from .lanes cimport (
     splat_f64, splat_u32, splat_u64, store_f64, store_u64, u64x, where_less_i32, where_less_i64, widen_u32_u64,
 )
 from .loops.chunks cimport CHUNK, chunks_of, each_chunk
-from .loops.maps cimport lanes, skip, store, store_part
+from .loops.registers cimport lanes, skip, store, store_part
 from .loops.reductions cimport take, wide
 from .loops.threads cimport shared_thread_count
 from .math.random cimport DROPOUT, LINE, Stream, draw

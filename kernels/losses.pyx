@@ -14,7 +14,7 @@ cimport numpy as np
 from .lanes cimport (
     enter_environment, environment, f32x, f64x, fma, leave_environment, magnitude, real, splat, splat_f64, where_less,
 )
-from .loops.maps cimport itemsize
+from .loops.registers cimport itemsize
 from .loops.reductions cimport (
     Pair, element, element_block, first_lanes, map_block, map_row, merge_row, sum_block, sum_row, sum_values, take,
     wide,
@@ -279,8 +279,8 @@ cdef void cross_entropy_float64(const double* logits, const int64_t* target, dou
     cross_entropy_rows(<const f64x*>logits, target, label_smoothing, z_loss, scale, loss, <f64x*>grad, rows, n)
 
 
-cdef inline void loss_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                            Asked asked, bint with_grad) noexcept nogil:
+cdef void loss_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                     Asked asked, bint with_grad) noexcept nogil:
     # logits, target, [weight], label_smoothing, z_loss, [scale] -> loss, [grad]. A row whose target is below 0 is
     # ignored: it has no loss, and a gradient of zeros, whatever its logits are.
     cdef Exponents own[GROUP]

@@ -13,14 +13,18 @@ from .lanes cimport (
     F64_LANES, enter_environment, environment, f32x, f64x, fma, leave_environment, load_part_f64, magnitude, real,
     splat, splat_f64, store_f64, where_less, with_sign, zip_high_f32, zip_high_f64, zip_low_f32, zip_low_f64,
 )
-from .loops.maps cimport itemsize, lanes, load, put_part, skip, store, store_part, take_part
+from .loops.maps cimport put_part, take_part
+from .loops.registers cimport itemsize, lanes, load, skip, store, store_part
 from .loops.reductions cimport Pair, first_lanes, map_block, map_row, sum_block, sum_row, take, wide
-from .loops.operations cimport Operands, along_axis
+from .loops.dtypes cimport FLOAT32, FLOAT64
+from .loops.operations cimport Operands, Operation, RowMachine, along_axis, operations_of, row_machine
 from .rowwise.lengths cimport NOTHING, PowerLength, find_length, power_length_of, power_slopes_block
 from .math.draws cimport turn
 
 np.import_array()
 np.import_ufunc()
+
+cdef const RowMachine* machine = row_machine()
 
 cdef struct Length:
     const void* grad
@@ -300,3 +304,29 @@ def rotary_tables(positions, high, low, bint narrow):
                 i += F64_LANES
         leave_environment(callers)
     return cosines, sines
+
+
+# Through the row machine, for those who call from C.
+
+cdef const Operation* of_normalize = operations_of(normalize_gufunc)
+cdef const Operation* of_normalize_backward = operations_of(normalize_backward_gufunc)
+
+
+cdef bint normalize_float32(const float* x, double p, double eps, float* y, Py_ssize_t rows,
+                            Py_ssize_t n) noexcept nogil:
+    return machine.call(of_normalize, FLOAT32, [x, &p, &eps, y], 1 << 1 | 1 << 2, rows, n)
+
+
+cdef bint normalize_float64(const double* x, double p, double eps, double* y, Py_ssize_t rows,
+                            Py_ssize_t n) noexcept nogil:
+    return machine.call(of_normalize, FLOAT64, [x, &p, &eps, y], 1 << 1 | 1 << 2, rows, n)
+
+
+cdef bint normalize_backward_float32(const float* grad, const float* x, double p, double eps, float* grad_x,
+                                     Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_normalize_backward, FLOAT32, [grad, x, &p, &eps, grad_x], 1 << 2 | 1 << 3, rows, n)
+
+
+cdef bint normalize_backward_float64(const double* grad, const double* x, double p, double eps, double* grad_x,
+                                     Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_normalize_backward, FLOAT64, [grad, x, &p, &eps, grad_x], 1 << 2 | 1 << 3, rows, n)

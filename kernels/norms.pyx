@@ -1,25 +1,36 @@
-# Norms of a row, forward: rms_norm, layer_norm, add_rms_norm. Backward is norms_backward.pyx; which rows, dtypes and
-# strides is loops/rows.pxd; the order of the sums is loops/reductions.pxd.
+# Norms of a row, forward and backward: rms_norm, layer_norm, add_rms_norm. The gradients of a few rows are
+# rowwise/norm_groups.pxd; which rows, dtypes and strides is loops/rows.pxd; the order
+# of the sums is loops/reductions.pxd.
 #
 # Bytes: rms_norm reads its row once for the statistic (a sum of squares) and once to scale it. layer_norm reads it for
 # the statistics and once to scale it: twice in two passes (the mean, then centred squares), once in one pass (Welford's
 # and Chan's), once from a guess of the mean, and another time where that was poor. A row that fits the first-level
-# cache comes from memory once; a row beyond the second-level cache comes two or three times.
+# cache comes from memory once; a row beyond the second-level cache comes two or three times. Backward, grad and x are
+# read once for the two sums of the row and once, from the first-level cache, for the gradients.
 from libc.math cimport sqrt
+from libc.stdint cimport uint16_t
+from libc.stdlib cimport free, malloc
 
 cimport numpy as np
 
 from .lanes cimport add_product_f64, f32x, f64x, fma, real, splat, splat_f32, splat_f64
-from .loops.maps cimport itemsize
+from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
 from .loops.reductions cimport (
     Pair, element, first_lanes, fold_values, map_block, map_pair, map_row, merge_row, rounded, sum_block, sum_either,
     sum_row, take, wide,
 )
-from .loops.operations cimport GROUP, STREAMED, Operands, along_axis, group_kernel, group_of, run_groups
+from .loops.operations cimport (
+    ALL, GROUP, STREAMED, Operands, Operation, RowMachine, along_axis, group_kernel, group_of, operations_of,
+    row_machine, run_groups,
+)
+from .loops.registers cimport itemsize, skip
 from .rowwise.exponent_range cimport ordinary, reciprocal_root, rescue_scale
+from .rowwise.norm_groups cimport Group, group_backward, set_statistics
 
 np.import_array()
 np.import_ufunc()
+
+cdef const RowMachine* machine = row_machine()
 
 cdef enum Algorithm:
     GUESS
@@ -133,7 +144,7 @@ cdef inline Pair merge_moments(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_s
 
 # The statistics of a row.
 
-cdef inline void rms_root(const real* like, Norm* norm, Py_ssize_t n, int threads) noexcept nogil:
+cdef void rms_root(const real* like, Norm* norm, Py_ssize_t n, int threads) noexcept nogil:
     # rstd of the row times norm.scale
     cdef double square
     norm.scale = 1.0
@@ -291,7 +302,7 @@ cdef void scaled_layer_block(real* y, const void* row, Py_ssize_t start, Py_ssiz
 # A few rows: each statistic of all of them, then all outputs. While the end of one row's sum is waited for, the next
 # row's is under way.
 
-cdef inline void rms_rows(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n, int threads) noexcept nogil:
+cdef void rms_rows(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n, int threads) noexcept nogil:
     cdef Py_ssize_t r
     for r in range(rows):
         rms_root(like, &norms[r], n, threads)
@@ -317,8 +328,8 @@ cdef inline void layer_rows(const real* like, Norm* norms, Py_ssize_t rows, Py_s
         r += 1
 
 
-cdef inline void layer_statistics(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n, int threads,
-                                  Algorithm algorithm) noexcept nogil:
+cdef void layer_statistics(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n, int threads,
+                           Algorithm algorithm) noexcept nogil:
     cdef bint guess = algorithm == GUESS and n > GUESSED
     cdef double square[GROUP]
     cdef Py_ssize_t r
@@ -375,8 +386,8 @@ cdef void add_rms_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssiz
         (<double*>p[r][6])[0] = rstd_of(&norms[r])
 
 
-cdef inline void layer_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads, int manner,
-                             Algorithm algorithm) noexcept nogil:
+cdef void layer_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads, int manner,
+                      Algorithm algorithm) noexcept nogil:
     cdef Norm norms[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
@@ -425,6 +436,62 @@ cdef void layer_stats_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_
         (<double*>p[r][3])[0] = rstd_of(&norms[r])
 
 
+# Backward.
+
+cdef inline void backward_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads, int manner,
+                                bint centred) noexcept nogil:
+    # grad, x, weight, [mean,] rstd -> grad_x, grad_weight[, grad_bias]
+    cdef Group group
+    cdef int rstd = 4 if centred else 3
+    cdef Py_ssize_t r
+    group.weight, group.grad_weight, group.grad_bias = p[0][2], p[0][rstd + 2], p[0][rstd + 3] if centred else NULL
+    group.alone, group.rows, group.n, group.centred = manner & ALL, rows, n, centred
+    for r in range(rows):
+        group.grad[r], group.x[r], group.grad_x[r] = p[r][0], p[r][1], p[r][rstd + 1]
+        set_statistics(like, &group, r, (<double*>p[r][3])[0] if centred else 0.0, (<double*>p[r][rstd])[0])
+    group_backward(like, &group, threads)
+
+
+cdef void rms_backward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                              int manner) noexcept nogil:
+    backward_group(like, p, rows, n, threads, manner, False)
+
+
+cdef void layer_backward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                                int manner) noexcept nogil:
+    backward_group(like, p, rows, n, threads, manner, True)
+
+
+# The gufuncs.
+
+rms_norm_gufunc = along_axis(
+    b"rms_norm", <void*>rms_kernel[f32x], <void*>rms_kernel[f64x], b"rvs", b"rs", b"x / sqrt(mean(x^2) + eps) * weight")
+add_rms_norm_gufunc = along_axis(
+    b"add_rms_norm", <void*>add_rms_kernel[f32x], <void*>add_rms_kernel[f64x], b"rrvs", b"rrs",
+    b"h = x + residual, h / sqrt(mean(h^2) + eps) * weight and h")
+rms_stats_gufunc = along_axis(
+    b"rms_stats", <void*>rms_stats_kernel[f32x], <void*>rms_stats_kernel[f64x], b"rs", b"s",
+    b"1 / sqrt(mean(x^2) + eps)")
+layer_stats_gufunc = along_axis(
+    b"layer_stats", <void*>layer_stats_kernel[f32x], <void*>layer_stats_kernel[f64x], b"rs", b"ss",
+    b"mean, 1 / sqrt(variance + eps)")
+layer_norm_gufunc = along_axis(
+    b"layer_norm", <void*>layer_kernel[f32x], <void*>layer_kernel[f64x], b"rvvs", b"rss",
+    b"(x - mean) / sqrt(variance + eps) * weight + bias, the mean guessed and made good")
+layer_norm_two_pass_gufunc = along_axis(
+    b"layer_norm_two_pass", <void*>two_pass_kernel[f32x], <void*>two_pass_kernel[f64x], b"rvvs", b"rss",
+    b"as layer_norm, the row read twice for its statistics")
+layer_norm_one_pass_gufunc = along_axis(
+    b"layer_norm_one_pass", <void*>one_pass_kernel[f32x], <void*>one_pass_kernel[f64x], b"rvvs", b"rss",
+    b"as layer_norm, the row read once for its statistics")
+rms_norm_backward_gufunc = along_axis(
+    b"rms_norm_backward", <void*>rms_backward_kernel[f32x], <void*>rms_backward_kernel[f64x], b"rrvs", b"ra",
+    b"grad, x, weight, rstd -> grad_x, grad_weight")
+layer_norm_backward_gufunc = along_axis(
+    b"layer_norm_backward", <void*>layer_backward_kernel[f32x], <void*>layer_backward_kernel[f64x], b"rrvss", b"raa",
+    b"grad, x, weight, mean, rstd -> grad_x, grad_weight, grad_bias")
+
+
 # The flat functions.
 
 cdef inline void rms_norm(const real* x, const real* weight, double eps, real* y, double* rstd, Py_ssize_t rows,
@@ -467,25 +534,154 @@ cdef void layer_norm_float64(const double* x, const double* weight, const double
     layer_norm(<const f64x*>x, <const f64x*>weight, <const f64x*>bias, eps, <f64x*>y, mean, rstd, rows, n)
 
 
-# The gufuncs.
+# Through the row machine, as NumPy calls them, for those who call from C.
 
-rms_norm_gufunc = along_axis(
-    b"rms_norm", <void*>rms_kernel[f32x], <void*>rms_kernel[f64x], b"rvs", b"rs", b"x / sqrt(mean(x^2) + eps) * weight")
-add_rms_norm_gufunc = along_axis(
-    b"add_rms_norm", <void*>add_rms_kernel[f32x], <void*>add_rms_kernel[f64x], b"rrvs", b"rrs",
-    b"h = x + residual, h / sqrt(mean(h^2) + eps) * weight and h")
-rms_stats_gufunc = along_axis(
-    b"rms_stats", <void*>rms_stats_kernel[f32x], <void*>rms_stats_kernel[f64x], b"rs", b"s",
-    b"1 / sqrt(mean(x^2) + eps)")
-layer_stats_gufunc = along_axis(
-    b"layer_stats", <void*>layer_stats_kernel[f32x], <void*>layer_stats_kernel[f64x], b"rs", b"ss",
-    b"mean, 1 / sqrt(variance + eps)")
-layer_norm_gufunc = along_axis(
-    b"layer_norm", <void*>layer_kernel[f32x], <void*>layer_kernel[f64x], b"rvvs", b"rss",
-    b"(x - mean) / sqrt(variance + eps) * weight + bias, the mean guessed and made good")
-layer_norm_two_pass_gufunc = along_axis(
-    b"layer_norm_two_pass", <void*>two_pass_kernel[f32x], <void*>two_pass_kernel[f64x], b"rvvs", b"rss",
-    b"as layer_norm, the row read twice for its statistics")
-layer_norm_one_pass_gufunc = along_axis(
-    b"layer_norm_one_pass", <void*>one_pass_kernel[f32x], <void*>one_pass_kernel[f64x], b"rvvs", b"rss",
-    b"as layer_norm, the row read once for its statistics")
+cdef const Operation* of_rms_norm = operations_of(rms_norm_gufunc)
+cdef const Operation* of_layer_norm = operations_of(layer_norm_gufunc)
+cdef const Operation* of_add_rms_norm = operations_of(add_rms_norm_gufunc)
+cdef const Operation* of_rms_norm_backward = operations_of(rms_norm_backward_gufunc)
+cdef const Operation* of_layer_norm_backward = operations_of(layer_norm_backward_gufunc)
+
+
+cdef bint rms_norm_bfloat16(const uint16_t* x, const uint16_t* weight, double eps, uint16_t* y, double* rstd,
+                            Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_rms_norm, BFLOAT16, [x, weight, &eps, y, rstd], 1 << 2, rows, n)
+
+
+cdef bint rms_norm_float16(const uint16_t* x, const uint16_t* weight, double eps, uint16_t* y, double* rstd,
+                           Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_rms_norm, FLOAT16, [x, weight, &eps, y, rstd], 1 << 2, rows, n)
+
+
+cdef bint layer_norm_bfloat16(const uint16_t* x, const uint16_t* weight, const uint16_t* bias, double eps, uint16_t* y,
+                              double* mean, double* rstd, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_layer_norm, BFLOAT16, [x, weight, bias, &eps, y, mean, rstd], 1 << 3, rows, n)
+
+
+cdef bint layer_norm_float16(const uint16_t* x, const uint16_t* weight, const uint16_t* bias, double eps, uint16_t* y,
+                             double* mean, double* rstd, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_layer_norm, FLOAT16, [x, weight, bias, &eps, y, mean, rstd], 1 << 3, rows, n)
+
+
+cdef bint add_rms_norm_float32(const float* x, const float* residual, const float* weight, double eps, float* y,
+                               float* new_residual, double* rstd, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_add_rms_norm, FLOAT32, [x, residual, weight, &eps, y, new_residual, rstd], 1 << 3, rows, n)
+
+
+cdef bint add_rms_norm_float64(const double* x, const double* residual, const double* weight, double eps, double* y,
+                               double* new_residual, double* rstd, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_add_rms_norm, FLOAT64, [x, residual, weight, &eps, y, new_residual, rstd], 1 << 3, rows, n)
+
+
+cdef bint add_rms_norm_bfloat16(const uint16_t* x, const uint16_t* residual, const uint16_t* weight, double eps,
+                                uint16_t* y, uint16_t* new_residual, double* rstd, Py_ssize_t rows,
+                                Py_ssize_t n) noexcept nogil:
+    return machine.call(of_add_rms_norm, BFLOAT16, [x, residual, weight, &eps, y, new_residual, rstd], 1 << 3, rows, n)
+
+
+cdef bint add_rms_norm_float16(const uint16_t* x, const uint16_t* residual, const uint16_t* weight, double eps,
+                               uint16_t* y, uint16_t* new_residual, double* rstd, Py_ssize_t rows,
+                               Py_ssize_t n) noexcept nogil:
+    return machine.call(of_add_rms_norm, FLOAT16, [x, residual, weight, &eps, y, new_residual, rstd], 1 << 3, rows, n)
+
+
+cdef bint rms_norm_backward_float32(const float* grad, const float* x, const float* weight, const double* rstd,
+                                    float* grad_x, float* grad_weight, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_rms_norm_backward, FLOAT32, [grad, x, weight, rstd, grad_x, grad_weight], 0, rows, n)
+
+
+cdef bint rms_norm_backward_float64(const double* grad, const double* x, const double* weight, const double* rstd,
+                                    double* grad_x, double* grad_weight, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_rms_norm_backward, FLOAT64, [grad, x, weight, rstd, grad_x, grad_weight], 0, rows, n)
+
+
+cdef bint rms_norm_backward_bfloat16(const uint16_t* grad, const uint16_t* x, const uint16_t* weight,
+                                     const double* rstd, uint16_t* grad_x, float* grad_weight, Py_ssize_t rows,
+                                     Py_ssize_t n) noexcept nogil:
+    return machine.call(of_rms_norm_backward, BFLOAT16, [grad, x, weight, rstd, grad_x, grad_weight], 0, rows, n)
+
+
+cdef bint rms_norm_backward_float16(const uint16_t* grad, const uint16_t* x, const uint16_t* weight, const double* rstd,
+                                    uint16_t* grad_x, float* grad_weight, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_rms_norm_backward, FLOAT16, [grad, x, weight, rstd, grad_x, grad_weight], 0, rows, n)
+
+
+cdef bint layer_norm_backward_float32(const float* grad, const float* x, const float* weight, const double* mean,
+                                      const double* rstd, float* grad_x, float* grad_weight, float* grad_bias,
+                                      Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_layer_norm_backward, FLOAT32,
+                        [grad, x, weight, mean, rstd, grad_x, grad_weight, grad_bias], 0, rows, n)
+
+
+cdef bint layer_norm_backward_float64(const double* grad, const double* x, const double* weight, const double* mean,
+                                      const double* rstd, double* grad_x, double* grad_weight, double* grad_bias,
+                                      Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_layer_norm_backward, FLOAT64,
+                        [grad, x, weight, mean, rstd, grad_x, grad_weight, grad_bias], 0, rows, n)
+
+
+cdef bint layer_norm_backward_bfloat16(const uint16_t* grad, const uint16_t* x, const uint16_t* weight,
+                                       const double* mean, const double* rstd, uint16_t* grad_x, float* grad_weight,
+                                       float* grad_bias, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_layer_norm_backward, BFLOAT16,
+                        [grad, x, weight, mean, rstd, grad_x, grad_weight, grad_bias], 0, rows, n)
+
+
+cdef bint layer_norm_backward_float16(const uint16_t* grad, const uint16_t* x, const uint16_t* weight,
+                                      const double* mean, const double* rstd, uint16_t* grad_x, float* grad_weight,
+                                      float* grad_bias, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_layer_norm_backward, FLOAT16,
+                        [grad, x, weight, mean, rstd, grad_x, grad_weight, grad_bias], 0, rows, n)
+
+
+cdef inline void repeat_each(const real* values, Py_ssize_t times, Py_ssize_t n, real* row) noexcept nogil:
+    # n of them
+    cdef Py_ssize_t i
+    for i in range(n):
+        if real is f32x:
+            (<float*>row)[i] = (<const float*>values)[i // times]
+        else:
+            (<double*>row)[i] = (<const double*>values)[i // times]
+
+
+cdef bint group_norm(const real* x, const real* weight, const real* bias, double eps, real* y, double* mean,
+                     double* rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                     Py_ssize_t groups) noexcept nogil:
+    # a group at a time, whose weights are then a row that all examples share
+    cdef double unused
+    cdef Py_ssize_t own = channels // groups, n = own * size, row = n * itemsize(x), g
+    cdef Py_ssize_t of_mean = groups * sizeof(double) if mean != NULL else 0
+    cdef Py_ssize_t of_rstd = groups * sizeof(double) if rstd != NULL else 0
+    cdef Py_ssize_t* steps = [groups * row, 0, 0, 0, groups * row, of_mean, of_rstd]
+    cdef char** at = [<char*>x, NULL, NULL, <char*>&eps, <char*>y, <char*>(mean if mean != NULL else &unused),
+                      <char*>(rstd if rstd != NULL else &unused)]
+    cdef char* memory = <char*>malloc(2 * row) if weight != NULL or bias != NULL else NULL
+    if memory == NULL and row > 0 and (weight != NULL or bias != NULL):
+        return False
+    at[1], at[2] = memory if weight != NULL else NULL, memory + row if bias != NULL else NULL
+    for g in range(groups):
+        if weight != NULL:
+            repeat_each(skip(weight, g * own), size, n, <real*>memory)
+        if bias != NULL:
+            repeat_each(skip(bias, g * own), size, n, <real*>(memory + row))
+        run_groups(<group_kernel>layer_kernel[real], at, steps, 7, group_of(batch, n, itemsize(x), 2), batch, n, 1, 0)
+        at[0] += row
+        at[4] += row
+        at[5] += sizeof(double) if mean != NULL else 0
+        at[6] += sizeof(double) if rstd != NULL else 0
+    free(memory)
+    return True
+
+
+cdef bint group_norm_float32(const float* x, const float* weight, const float* bias, double eps, float* y, double* mean,
+                             double* rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                             Py_ssize_t groups) noexcept nogil:
+    return group_norm(<const f32x*>x, <const f32x*>weight, <const f32x*>bias, eps, <f32x*>y, mean, rstd, batch,
+                      channels, size, groups)
+
+
+cdef bint group_norm_float64(const double* x, const double* weight, const double* bias, double eps, double* y,
+                             double* mean, double* rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                             Py_ssize_t groups) noexcept nogil:
+    return group_norm(<const f64x*>x, <const f64x*>weight, <const f64x*>bias, eps, <f64x*>y, mean, rstd, batch,
+                      channels, size, groups)

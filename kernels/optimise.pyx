@@ -7,7 +7,7 @@ from libc.stdlib cimport free, malloc, qsort
 
 from .lanes cimport f32x, f64x, fma, magnitude, real, splat, splat_f64, square_root, store_f64
 from .loops.chunks cimport CHUNK, chunks_of, each_chunk
-from .loops.maps cimport lanes, skip, store, store_part
+from .loops.registers cimport lanes, skip, store, store_part
 from .loops.reductions cimport Pair, sum_block, sum_row, take, wide
 from .loops.threads cimport shared_thread_count
 from .math.elementary cimport expm1, log1p

@@ -7,12 +7,14 @@ from libc.string cimport strcpy
 cimport numpy as np
 
 from .lanes cimport f32x, f64x
-from .loops.operations cimport MAX_ROW_OPERANDS, Operation, Pass, RowMachine, loop_function
+from .loops.operations cimport MAX_ROW_OPERANDS, Operation, Pass, RowMachine, loop_function, operand
 from .loops.rows cimport rows_loop, run_pass
 from .loops.threads cimport shared_thread_count
-from .loops.ufuncs cimport (
-    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, NPY_HALF, Dtype, PyUFunc_RegisterLoopForType, bfloat16_number,
-)
+from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, size_of
+from .loops.ufuncs cimport NPY_HALF, PyUFunc_RegisterLoopForType, bfloat16_number
+
+cdef extern from "Python.h":
+    void* set_memory_error "PyErr_NoMemory"() noexcept
 
 np.import_array()
 np.import_ufunc()
@@ -23,14 +25,14 @@ SUMMED = {"r": "(p,q,n)", "v": "({})", "s": "(p,q)", "a": "(n)"}
 MATRICES = {"m": "(m,c)", "s": "(c)", "d": "()"}
 
 
-cdef void rows_float32(const Operation* operation, char** args, const np.npy_intp* dims,
+cdef bint rows_float32(const Operation* operation, char** args, const np.npy_intp* dims,
                        const np.npy_intp* steps) noexcept nogil:
-    rows_loop(<const f32x*>NULL, operation, args, dims, steps)
+    return rows_loop(<const f32x*>NULL, operation, args, dims, steps)
 
 
-cdef void rows_float64(const Operation* operation, char** args, const np.npy_intp* dims,
+cdef bint rows_float64(const Operation* operation, char** args, const np.npy_intp* dims,
                        const np.npy_intp* steps) noexcept nogil:
-    rows_loop(<const f64x*>NULL, operation, args, dims, steps)
+    return rows_loop(<const f64x*>NULL, operation, args, dims, steps)
 
 
 cdef void pass_float32(Pass* work) noexcept nogil:
@@ -42,8 +44,56 @@ cdef void pass_float64(Pass* work) noexcept nogil:
 
 
 cdef void loop(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
+    # Where memory runs out, the error is left set in the caller's thread, for NumPy asks no loop whether it failed: who
+    # calls a gufunc looks for it, as lanewise.kernels.operands does.
     cdef const Operation* operation = <const Operation*>data
-    (<loop_function>operation.loop)(operation, args, dims, steps)
+    if not (<loop_function>operation.loop)(operation, args, dims, steps):
+        with gil:
+            set_memory_error()
+
+
+cdef bint call(const Operation* operations, Dtype dtype, const operand* operands, int shared, Py_ssize_t rows,
+               Py_ssize_t n) noexcept nogil:
+    # as NumPy would describe the rows to the loop
+    cdef Operation operation
+    cdef char* args[MAX_ROW_OPERANDS]
+    cdef np.npy_intp dims[4 + MAX_ROW_OPERANDS]
+    cdef np.npy_intp steps[4 * MAX_ROW_OPERANDS]
+    cdef np.npy_intp* within
+    cdef np.npy_intp* vector
+    cdef Py_ssize_t size = size_of(dtype), step
+    cdef double unused
+    cdef int k, one_thread = 1
+    while operations.dtype != dtype:
+        operations += 1
+    operation, operation.threads = operations[0], &one_thread
+    vector, within = dims, steps + operation.operands
+    if operation.summed:
+        dims[0] = dims[1] = 1
+        vector += 2
+    vector[0], vector[1] = rows, n
+    vector += 2
+    for k in range(operation.operands):
+        args[k], steps[k] = <char*>operands[k], 0
+        if operation.kinds[k] == c'v':
+            vector[0] = 0 if operands[k] == NULL else n
+            vector += 1
+        elif operation.kinds[k] != c'a':
+            step = n * size if operation.kinds[k] == c'r' else 0 if shared >> k & 1 else <Py_ssize_t>sizeof(double)
+            if operands[k] == NULL:
+                args[k], step = <char*>&unused, 0
+            if operation.summed:
+                within[0], within[1] = 0, step
+                within += 2
+            else:
+                steps[k] = step
+        if operation.kinds[k] == c'a':
+            within[0] = 8 if dtype == FLOAT64 else 4
+            within += 1
+        elif operation.kinds[k] == c'r' or operation.kinds[k] == c'v':
+            within[0] = size
+            within += 1
+    return (<loop_function>operation.loop)(&operation, args, dims, steps)
 
 
 cdef char* kept(bytes text):
@@ -109,5 +159,5 @@ cdef object gufunc(bytes name, bytes kinds_in, bytes kinds_out, bytes doc, void*
     return ufunc
 
 
-cdef RowMachine own_machine = RowMachine(<void*>gufunc, rows_float32, rows_float64, pass_float32, pass_float64)
+cdef RowMachine own_machine = RowMachine(<void*>gufunc, call, rows_float32, rows_float64, pass_float32, pass_float64)
 machine = PyCapsule_New(&own_machine, "lanewise.kernels.row_loops.machine", NULL)

@@ -1,7 +1,38 @@
 # The softmax family for those who cimport it: contiguous rows of n elements, one after the other.
 #
 # y may be x. One thread; the caller's floating-point flags may be raised.
+from libc.stdint cimport uint16_t
+
 cdef void softmax_float32(const float* x, float* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
 cdef void softmax_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
 cdef void log_softmax_float32(const float* x, float* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
 cdef void log_softmax_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
+
+# The same of the bits of 16-bit floats. These and all that follow: whether there was memory for what they have to keep
+# of few rows at a time; where there was none, nothing has been written.
+cdef bint softmax_bfloat16(const uint16_t* x, uint16_t* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
+cdef bint softmax_float16(const uint16_t* x, uint16_t* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
+cdef bint log_softmax_bfloat16(const uint16_t* x, uint16_t* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
+cdef bint log_softmax_float16(const uint16_t* x, uint16_t* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
+
+# y as the softmax gave it; grad_x may be grad or y
+cdef bint softmax_backward_float32(const float* grad, const float* y, float* grad_x, Py_ssize_t rows,
+                                   Py_ssize_t n) noexcept nogil
+cdef bint softmax_backward_float64(const double* grad, const double* y, double* grad_x, Py_ssize_t rows,
+                                   Py_ssize_t n) noexcept nogil
+cdef bint softmax_backward_bfloat16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x, Py_ssize_t rows,
+                                    Py_ssize_t n) noexcept nogil
+cdef bint softmax_backward_float16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x, Py_ssize_t rows,
+                                   Py_ssize_t n) noexcept nogil
+cdef bint log_softmax_backward_float32(const float* grad, const float* y, float* grad_x, Py_ssize_t rows,
+                                       Py_ssize_t n) noexcept nogil
+cdef bint log_softmax_backward_float64(const double* grad, const double* y, double* grad_x, Py_ssize_t rows,
+                                       Py_ssize_t n) noexcept nogil
+cdef bint log_softmax_backward_bfloat16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x, Py_ssize_t rows,
+                                        Py_ssize_t n) noexcept nogil
+cdef bint log_softmax_backward_float16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x, Py_ssize_t rows,
+                                       Py_ssize_t n) noexcept nogil
+
+# one logarithm a row, in float64; the Python function rounds it to the dtype of x
+cdef bint logsumexp_float32(const float* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
+cdef bint logsumexp_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil

@@ -15,9 +15,13 @@ from .lanes cimport (
     bits_f32, bits_f64, f32x, f64x, fma, from_bits_f32, from_bits_f64, magnitude, real, splat, splat_u32, splat_u64,
     where_less, where_less_i32, where_less_i64, widen_u8_u32, widen_u8_u64,
 )
-from .loops.maps cimport itemsize, lanes
+from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
 from .loops.reductions cimport Pair, element, fold_values, map_block, map_row, rounded, sum_either, sum_row, take, wide
-from .loops.operations cimport GROUP, STREAMED, Operands, along_axis, group_kernel, group_of, run_groups
+from .loops.operations cimport (
+    GROUP, STREAMED, Operands, Operation, RowMachine, along_axis, group_kernel, group_of, operations_of, row_machine,
+    run_groups,
+)
+from .loops.registers cimport itemsize, lanes
 from .math.elementary cimport exp
 from .rowwise.exponentials cimport (
     Exponents, all_block, exponents_of, find_logs, find_tops, set_top, top_not_finite,
@@ -26,6 +30,8 @@ from .rowwise.weighted_exponentials cimport Weighted, find_sum, weighted_log, we
 
 np.import_array()
 np.import_ufunc()
+
+cdef const RowMachine* machine = row_machine()
 
 cdef struct Gradient:
     const void* grad
@@ -189,8 +195,8 @@ cdef inline void over_sums(const real* like, Exponents* rows, Py_ssize_t count, 
         map_row(times_block[real], <real*>rows[r].y, &scaling[r], n, threads)
 
 
-cdef inline void logsumexp(const real* like, Operands* p, Gradient* logs, Py_ssize_t rows, Py_ssize_t n, int threads,
-                           bint careful) noexcept nogil:
+cdef void logsumexp(const real* like, Operands* p, Gradient* logs, Py_ssize_t rows, Py_ssize_t n, int threads,
+                    bint careful) noexcept nogil:
     # log(sum(e^x)) of the first operands in two parts: the largest x, which its own log_softmax is to lose exactly, and
     # the logarithm relative to it
     cdef Exponents own[GROUP]
@@ -482,3 +488,77 @@ def kept(np.ndarray x, np.ndarray where, np.ndarray otherwise):
         else:
             keep(<uint64_t>0, x_bytes, mask, other, y_bytes, n)
     return y
+
+
+# Through the row machine, as NumPy calls them, for those who call from C.
+
+cdef const Operation* of_softmax = operations_of(softmax_gufunc)
+cdef const Operation* of_log_softmax = operations_of(log_softmax_gufunc)
+cdef const Operation* of_softmax_backward = operations_of(softmax_backward_gufunc)
+cdef const Operation* of_log_softmax_backward = operations_of(log_softmax_backward_gufunc)
+cdef const Operation* of_logsumexp = operations_of(logsumexp_gufunc)
+cdef double plain_sign = 1.0
+
+
+cdef bint softmax_bfloat16(const uint16_t* x, uint16_t* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_softmax, BFLOAT16, [x, y], 0, rows, n)
+
+
+cdef bint softmax_float16(const uint16_t* x, uint16_t* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_softmax, FLOAT16, [x, y], 0, rows, n)
+
+
+cdef bint log_softmax_bfloat16(const uint16_t* x, uint16_t* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_log_softmax, BFLOAT16, [x, y], 0, rows, n)
+
+
+cdef bint log_softmax_float16(const uint16_t* x, uint16_t* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_log_softmax, FLOAT16, [x, y], 0, rows, n)
+
+
+cdef bint softmax_backward_float32(const float* grad, const float* y, float* grad_x, Py_ssize_t rows,
+                                   Py_ssize_t n) noexcept nogil:
+    return machine.call(of_softmax_backward, FLOAT32, [grad, y, &plain_sign, grad_x], 1 << 2, rows, n)
+
+
+cdef bint softmax_backward_float64(const double* grad, const double* y, double* grad_x, Py_ssize_t rows,
+                                   Py_ssize_t n) noexcept nogil:
+    return machine.call(of_softmax_backward, FLOAT64, [grad, y, &plain_sign, grad_x], 1 << 2, rows, n)
+
+
+cdef bint softmax_backward_bfloat16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x, Py_ssize_t rows,
+                                    Py_ssize_t n) noexcept nogil:
+    return machine.call(of_softmax_backward, BFLOAT16, [grad, y, &plain_sign, grad_x], 1 << 2, rows, n)
+
+
+cdef bint softmax_backward_float16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x, Py_ssize_t rows,
+                                   Py_ssize_t n) noexcept nogil:
+    return machine.call(of_softmax_backward, FLOAT16, [grad, y, &plain_sign, grad_x], 1 << 2, rows, n)
+
+
+cdef bint log_softmax_backward_float32(const float* grad, const float* y, float* grad_x, Py_ssize_t rows,
+                                       Py_ssize_t n) noexcept nogil:
+    return machine.call(of_log_softmax_backward, FLOAT32, [grad, y, grad_x], 0, rows, n)
+
+
+cdef bint log_softmax_backward_float64(const double* grad, const double* y, double* grad_x, Py_ssize_t rows,
+                                       Py_ssize_t n) noexcept nogil:
+    return machine.call(of_log_softmax_backward, FLOAT64, [grad, y, grad_x], 0, rows, n)
+
+
+cdef bint log_softmax_backward_bfloat16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x, Py_ssize_t rows,
+                                        Py_ssize_t n) noexcept nogil:
+    return machine.call(of_log_softmax_backward, BFLOAT16, [grad, y, grad_x], 0, rows, n)
+
+
+cdef bint log_softmax_backward_float16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x, Py_ssize_t rows,
+                                       Py_ssize_t n) noexcept nogil:
+    return machine.call(of_log_softmax_backward, FLOAT16, [grad, y, grad_x], 0, rows, n)
+
+
+cdef bint logsumexp_float32(const float* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_logsumexp, FLOAT32, [x, y], 0, rows, n)
+
+
+cdef bint logsumexp_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_logsumexp, FLOAT64, [x, y], 0, rows, n)

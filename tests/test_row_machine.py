@@ -8,10 +8,10 @@ import lanewise as lw
 import ml_dtypes
 import numpy as np
 import pytest
-from lanewise.kernels import batch_columns, batch_norm, losses, normalize, norms, norms_backward, operands, softmax
+from lanewise.kernels import batch_columns, batch_norm, losses, normalize, norms, operands, softmax
 
 ROOT = Path(__file__).resolve().parent.parent
-MODULES = [batch_columns, batch_norm, losses, normalize, norms, norms_backward, softmax]
+MODULES = [batch_columns, batch_norm, losses, normalize, norms, softmax]
 GUFUNCS = {f"{module.__name__.rpartition('.')[2]}.{name}": gufunc for module in MODULES
            for name, gufunc in vars(module).items() if isinstance(gufunc, np.ufunc)}
 WITHIN = {"(n)": 1, "(p,q,n)": 1, "()": (), "(p,q)": ()}

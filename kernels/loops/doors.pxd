@@ -2,7 +2,8 @@
 # for all elements. No mathematics, no Python.
 cimport numpy as np
 
-from .ufuncs cimport MAX_OPERANDS, Dtype, Registration, size_of, span
+from .dtypes cimport Dtype, size_of
+from .ufuncs cimport MAX_OPERANDS, Registration, span
 
 ctypedef const void* operand
 

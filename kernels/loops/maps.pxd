@@ -1,80 +1,13 @@
 # Arrays to registers, in one place: heads, bodies and tails, streaming stores. No mathematics, no Python.
 #
-# A pointer to elements is held as a pointer to registers, so that `x += 1` steps one register on. Only
-# load, store and their like may follow it, since it need not stand on a register's boundary. Head and tail
-# are partial registers that go through the same arithmetic as the body: f(x) never depends on where x stands.
+# Head and tail are partial registers that go through the same arithmetic as the body: f(x) never depends on where x
+# stands. A register's loads and stores are registers.pxd.
 from libc.stdint cimport uintptr_t
 
-from ..lanes cimport (
-    F32_LANES, F64_LANES, any_count, end_stream, f32x, load_f32, load_f64, load_part_f32, load_part_f64, real,
-    store_f32, store_f64, store_part_f32, store_part_f64, stream_f32, stream_f64,
+from ..lanes cimport any_count, end_stream, real
+from .registers cimport (
+    STREAM_BYTES, head, itemsize, lanes, load, load_part, skip, store, store_part, stream,
 )
-
-cdef enum:
-    # An output of this many bytes is larger than the L2 of today's cores: it will not be found there again.
-    STREAM_BYTES = 1 << 23
-
-
-cdef inline real load(const real* p) noexcept nogil:
-    if real is f32x:
-        return load_f32(<const float*>p)
-    else:
-        return load_f64(<const double*>p)
-
-
-cdef inline real load_part(const real* p, Py_ssize_t n) noexcept nogil:
-    if real is f32x:
-        return load_part_f32(<const float*>p, n)
-    else:
-        return load_part_f64(<const double*>p, n)
-
-
-cdef inline void store(real* p, real x) noexcept nogil:
-    if real is f32x:
-        store_f32(<float*>p, x)
-    else:
-        store_f64(<double*>p, x)
-
-
-cdef inline void store_part(real* p, real x, Py_ssize_t n) noexcept nogil:
-    if real is f32x:
-        store_part_f32(<float*>p, x, n)
-    else:
-        store_part_f64(<double*>p, x, n)
-
-
-cdef inline void stream(real* p, real x) noexcept nogil:
-    if real is f32x:
-        stream_f32(<float*>p, x)
-    else:
-        stream_f64(<double*>p, x)
-
-
-cdef inline Py_ssize_t lanes(const real* p) noexcept nogil:
-    if real is f32x:
-        return F32_LANES
-    else:
-        return F64_LANES
-
-
-cdef inline Py_ssize_t itemsize(const real* p) noexcept nogil:
-    # bytes an element
-    return <Py_ssize_t>sizeof(real) // lanes(p)
-
-
-cdef inline const real* skip(const real* p, Py_ssize_t n) noexcept nogil:
-    # n elements on
-    if real is f32x:
-        return <const real*>(<const float*>p + n)
-    else:
-        return <const real*>(<const double*>p + n)
-
-
-cdef inline Py_ssize_t head(const real* y, Py_ssize_t n) noexcept nogil:
-    # how many elements stand before y's first register boundary, where it pays to start there
-    cdef Py_ssize_t width = lanes(y)
-    cdef Py_ssize_t before = <Py_ssize_t>(-<uintptr_t>y % sizeof(real)) // itemsize(y)
-    return before if n > 4 * width else 0
 
 
 cdef inline Py_ssize_t long_head(const real* y, Py_ssize_t n) noexcept nogil:

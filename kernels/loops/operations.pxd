@@ -7,9 +7,9 @@ from cpython.pycapsule cimport PyCapsule_Import
 
 cimport numpy as np
 
-from .maps cimport STREAM_BYTES
+from .dtypes cimport Dtype
+from .registers cimport STREAM_BYTES
 from .threads cimport shared_thread_count
-from .ufuncs cimport Dtype
 
 cdef enum:
     MAX_ROW_OPERANDS = 12
@@ -53,7 +53,8 @@ cdef struct Operation:
     char kinds[MAX_ROW_OPERANDS]
     const int* threads
 
-ctypedef void (*loop_function)(const Operation* operation, char** args, const np.npy_intp* dims,
+# Whether there was memory for it: where there was none, nothing has been written.
+ctypedef bint (*loop_function)(const Operation* operation, char** args, const np.npy_intp* dims,
                                const np.npy_intp* steps) noexcept nogil
 
 cdef struct Operand:
@@ -96,8 +97,15 @@ ctypedef void (*pass_function)(Pass* work) noexcept nogil
 ctypedef object (*gufunc_function)(bytes name, bytes kinds_in, bytes kinds_out, bytes doc, void* float32, void* float64,
                                    void* loop_float32, void* loop_float64)
 
+# The same for those who call from C, of contiguous rows, on one thread: the operands in their order, and as bits those
+# that are one number for all rows. What may be NULL is a vector, a number that is given back, or a sum over the rows.
+ctypedef const void* operand
+ctypedef bint (*door_function)(const Operation* operations, Dtype dtype, const operand* operands, int shared,
+                               Py_ssize_t rows, Py_ssize_t n) noexcept nogil
+
 cdef struct RowMachine:
     void* gufunc  # a gufunc_function
+    door_function call
     loop_function rows_float32
     loop_function rows_float64
     pass_function pass_float32
@@ -122,6 +130,11 @@ cdef inline object on_matrices(bytes name, void* float32, void* float64, bytes k
     # One function on whole matrices, from its two kernels and the loops that call them
     return (<gufunc_function>row_machine().gufunc)(name, kinds_in, kinds_out, doc, float32, float64, loop_float32,
                                                    loop_float64)
+
+
+cdef inline const Operation* operations_of(object gufunc):
+    # the operations of all dtypes that a registration has made
+    return <const Operation*>(<np.ufunc>gufunc).data[0]
 
 
 cdef inline Py_ssize_t group_of(Py_ssize_t rows, Py_ssize_t n, Py_ssize_t width, int operands) noexcept nogil:

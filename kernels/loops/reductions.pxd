@@ -12,7 +12,7 @@ from ..lanes cimport (
     F32_LANES, F64_LANES, called, end_stream, f32x, f64x, load_f64, load_part_f64, real, splat_f32, splat_f64,
     store_f32, store_f64, wide_f32, wide_part_f32, wide_sum_f32,
 )
-from .maps cimport head, lanes, load, load_part, skip, store, store_part, stream
+from .registers cimport head, lanes, load, load_part, skip, store, store_part, stream
 from .threads cimport run_chunks
 
 cdef extern from *:
@@ -270,24 +270,39 @@ cdef inline void sum_one(void* context, Py_ssize_t b, int thread) noexcept nogil
     blocks.parts[b] = (<sum_function>blocks.block)(NULL, blocks.row, b * BLOCK, size_of_block(blocks.n, b))
 
 
-cdef inline Pair merge_row(Pair (*block)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
-                           Pair (*merge)(Pair, Py_ssize_t, Pair, Py_ssize_t) noexcept nogil,
-                           const real* like, const void* row, Py_ssize_t n, int threads) noexcept nogil:
-    # the blocks' results, merged in order; where memory for them runs out, one thread merges as it goes
-    cdef sum_function one_block = <sum_function>called(<void*>block)
-    cdef Py_ssize_t count = max(1, (n + BLOCK - 1) // BLOCK), b, size
-    cdef Blocks blocks = Blocks(<void*>one_block, NULL, row, n, NULL)
+ctypedef Pair (*merge_function)(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size) noexcept nogil
+ctypedef Pair (*merge_blocks_function)(sum_function block, merge_function merge, const void* row, Py_ssize_t n,
+                                       int threads) noexcept nogil
+ctypedef void (*map_blocks_function)(map_function block, void* y, const void* row, Py_ssize_t n,
+                                     int threads) noexcept nogil
+
+
+cdef inline Pair merge_blocks(sum_function block, merge_function merge, const void* row, Py_ssize_t n,
+                              int threads) noexcept nogil:
+    # where memory for what the blocks give runs out, one thread merges as it goes
+    cdef Py_ssize_t count = (n + BLOCK - 1) // BLOCK, b, size
+    cdef Blocks blocks = Blocks(<void*>block, NULL, row, n, NULL)
     cdef Pair part, total = Pair(0.0, 0.0)
-    if threads > 1 and count > 1:
+    if threads > 1:
         blocks.parts = <Pair*>malloc(count * sizeof(Pair))
     if blocks.parts != NULL:
         run_chunks(sum_one, &blocks, count, threads)
     for b in range(count):
         size = size_of_block(n, b)
-        part = blocks.parts[b] if blocks.parts != NULL else one_block(NULL, row, b * BLOCK, size)
+        part = blocks.parts[b] if blocks.parts != NULL else block(NULL, row, b * BLOCK, size)
         total = merge(total, b * BLOCK, part, size) if b > 0 else part
     free(blocks.parts)
     return total
+
+
+cdef inline Pair merge_row(Pair (*block)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                           Pair (*merge)(Pair, Py_ssize_t, Pair, Py_ssize_t) noexcept nogil,
+                           const real* like, const void* row, Py_ssize_t n, int threads) noexcept nogil:
+    # the blocks' results, merged in order
+    cdef sum_function one_block = <sum_function>called(<void*>block)
+    if n <= BLOCK:
+        return one_block(NULL, row, 0, n)
+    return (<merge_blocks_function>called(<void*>merge_blocks))(one_block, merge, row, n, threads)
 
 
 cdef inline Pair add_pairs(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size) noexcept nogil:
@@ -394,11 +409,15 @@ cdef inline void map_one(void* context, Py_ssize_t b, int thread) noexcept nogil
     end_stream()
 
 
+cdef inline void map_blocks(map_function block, void* y, const void* row, Py_ssize_t n, int threads) noexcept nogil:
+    cdef Blocks blocks = Blocks(<void*>block, y, row, n, NULL)
+    run_chunks(map_one, &blocks, (n + BLOCK - 1) // BLOCK, threads)
+
+
 cdef inline void map_row(void (*block)(real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
                          real* y, const void* row, Py_ssize_t n, int threads) noexcept nogil:
     cdef map_function one_block = <map_function>called(<void*>block)
-    cdef Blocks blocks = Blocks(<void*>one_block, y, row, n, NULL)
     if threads == 1 or n <= BLOCK:
         one_block(y, row, 0, n)
     else:
-        run_chunks(map_one, &blocks, (n + BLOCK - 1) // BLOCK, threads)
+        (<map_blocks_function>called(<void*>map_blocks))(one_block, y, row, n, threads)

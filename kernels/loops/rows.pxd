@@ -9,16 +9,13 @@ from libc.string cimport memset
 cimport numpy as np
 
 from ..lanes cimport called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, real
-from .maps cimport STREAM_BYTES
+from .dtypes cimport FLOAT64, size_of
 from .operations cimport (
     ALL, GROUP, MAX_ROW_OPERANDS, STREAMED, Operand, Operands, Operation, Pass, group_kernel, group_of, run_groups,
 )
-from .threads cimport chunk_function, run_chunks
+from .registers cimport STREAM_BYTES
+from .threads cimport THREAD_MIN, chunk_function, run_chunks
 from .tiles cimport PADDING, TILE, direct, own_dtype, put_rows, take_row, take_rows
-from .ufuncs cimport FLOAT64, THREAD_MIN, size_of
-
-cdef extern from "Python.h":
-    void* set_memory_error "PyErr_NoMemory"() noexcept
 
 cdef enum:
     LINE = 64
@@ -101,9 +98,7 @@ cdef inline void set_workers(Pass* work, int most, bint rows_can_be_shared) noex
 
 
 cdef inline bint has_memory(Pass* work, Py_ssize_t more) noexcept nogil:
-    # For sums, tiles and `more` bytes, on cache lines. Where there is none, the error is left set in the caller's
-    # thread, for NumPy asks no loop whether it failed: who calls a gufunc looks for it, as lanewise.kernels.operands
-    # does.
+    # For sums, tiles and `more` bytes, on cache lines.
     cdef Py_ssize_t sums = whole(work.chunks * work.n_sums * sizeof(double), LINE)
     cdef Py_ssize_t size = whole(more, LINE) + sums + work.workers * work.tiles_size
     work.memory, work.tiles, work.sums = NULL, NULL, NULL
@@ -112,8 +107,6 @@ cdef inline bint has_memory(Pass* work, Py_ssize_t more) noexcept nogil:
     if work.tiles_size >= 0:
         work.memory = <char*>malloc(LINE + size)
     if work.memory == NULL:
-        with gil:
-            set_memory_error()
         return False
     work.more = work.memory + (-<Py_ssize_t>work.memory & (LINE - 1))
     work.sums = <double*>(work.more + whole(more, LINE))
@@ -304,7 +297,7 @@ cdef inline void put_sums(const real* like, const Pass* work) noexcept nogil:
     cdef int k
     for k in range(work.n_in, work.operands):
         one = &work.of[k]
-        if one.kind == c'a':
+        if one.kind == c'a' and one.data != NULL:
             for i in range(work.n):
                 if real is f32x:
                     (<float*>(one.data + i * one.stride))[0] = <float>work.sums[one.offset + i]
@@ -313,17 +306,17 @@ cdef inline void put_sums(const real* like, const Pass* work) noexcept nogil:
     leave_environment(callers)
 
 
-cdef inline void rows_loop(const real* like, const Operation* operation, char** args, const np.npy_intp* dims,
+cdef inline bint rows_loop(const real* like, const Operation* operation, char** args, const np.npy_intp* dims,
                            const np.npy_intp* steps) noexcept nogil:
     cdef Pass work
     cdef Py_ssize_t _outer, count = dims[0] if operation.summed else 1
     cdef int k
     if count == 0:
-        return
+        return True
     take_operands(&work, operation, args, dims, steps)
     plan(&work, operation.threads[0])
     if not has_memory(&work, 0):
-        return
+        return False
     for _outer in range(count):
         run_pass(like, &work)
         if not work.manner & ALL:
@@ -331,3 +324,4 @@ cdef inline void rows_loop(const real* like, const Operation* operation, char** 
         for k in range(work.operands):
             work.of[k].data += steps[k]
     free(work.memory)
+    return True

@@ -7,6 +7,10 @@ from cpython.pycapsule cimport PyCapsule_Import
 ctypedef void (*chunk_function)(void* context, Py_ssize_t chunk, int thread) noexcept nogil
 ctypedef void (*run_function)(chunk_function chunk, void* context, Py_ssize_t chunks, int threads) noexcept nogil
 
+cdef enum:
+    # Fewer elements than this take some ten microseconds, little more than waking a second thread.
+    THREAD_MIN = 1 << 16
+
 cdef extern from *:
     """
     static void (*lanewise_runner)(void (*)(void *, Py_ssize_t, int), void *, Py_ssize_t, int);

@@ -8,8 +8,9 @@ from ..lanes cimport (
     f32x, load_bfloat16, load_float16, real, store_bfloat16, store_float16, zip_high_f32, zip_high_f64, zip_low_f32,
     zip_low_f64,
 )
-from .maps cimport lanes, load, skip, store
-from .ufuncs cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, SHORT_BLOCK, Dtype, gather, is_short, scatter, size_of
+from .dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
+from .registers cimport lanes, load, skip, store
+from .ufuncs cimport SHORT_BLOCK, gather, scatter
 
 cdef enum:
     TILE = 16  # rows: as many as the widest register has lanes

@@ -22,8 +22,9 @@ from ..lanes cimport (
     F32_LANES, called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_bfloat16,
     load_f32, load_float16, store_bfloat16, store_f32, store_float16, stream_f32,
 )
-from .maps cimport STREAM_BYTES
-from .threads cimport run_chunks, shared_thread_count
+from .dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, UINT8, UINT16, UINT32, UINT64, Dtype, is_short, size_of
+from .registers cimport STREAM_BYTES
+from .threads cimport THREAD_MIN, run_chunks, shared_thread_count
 
 cdef extern from *:
     """
@@ -33,22 +34,8 @@ cdef extern from *:
     const int SHORT_BLOCK  # the same bytes hold this many float32 elements, and a 16-bit block widens to it
     const int BLOCK_REGISTERS  # with three cache lines more: no two blocks at the same place of their pages
 
-cdef enum Dtype:
-    # the 16-bit floats, which a kernel sees as float32
-    FLOAT16
-    BFLOAT16
-    # what a kernel sees as it is; signed integers and raw codes go by their unsigned width
-    FLOAT32
-    FLOAT64
-    UINT8
-    UINT16
-    UINT32
-    UINT64
-
 cdef enum:
     MAX_OPERANDS = 5
-    # Fewer elements than this take some ten microseconds, little more than waking a second thread.
-    THREAD_MIN = 1 << 16
     CHUNK_MIN = 1 << 13  # elements, beside which taking up a chunk costs nothing
     CHUNKS = 16  # of each thread, of a large array
 
@@ -95,19 +82,6 @@ cdef inline void call(const Registration* own, char** p, Py_ssize_t n) noexcept 
         (<kernel4>own.kernel)(p[0], p[1], p[2], p[3], n)
     else:
         (<kernel5>own.kernel)(p[0], p[1], p[2], p[3], p[4], n)
-
-
-cdef inline Py_ssize_t size_of(Dtype dtype) noexcept nogil:
-    if dtype == FLOAT64 or dtype == UINT64:
-        return 8
-    if dtype == FLOAT32 or dtype == UINT32:
-        return 4
-    return 1 if dtype == UINT8 else 2
-
-
-cdef inline bint is_short(Dtype dtype) noexcept nogil:
-    # whether a kernel sees it widened to float32
-    return dtype == FLOAT16 or dtype == BFLOAT16
 
 
 cdef inline void copy_every(item* y, const item* x, Py_ssize_t step, Py_ssize_t n) noexcept nogil:

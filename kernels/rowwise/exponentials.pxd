@@ -10,7 +10,7 @@ from libc.math cimport INFINITY, NAN, fabs, frexp, ldexp
 from ..lanes cimport (
     F64_LANES, at_least, f32x, f64x, fma, load_f64, real, splat, splat_f32, splat_f64, store_f64, where_less,
 )
-from ..loops.maps cimport lanes, load, load_part, skip, store, store_part
+from ..loops.registers cimport lanes, load, load_part, skip, store, store_part
 from ..loops.reductions cimport (
     PARTS, Pair, add_compensated, compensated_block, first_lanes, fold_terms, largest_lane, merge_row, sum_row,
     sum_terms, take, wide,

@@ -2,7 +2,7 @@
 # add to those of weight and bias. The order of sums along a row is loops/reductions.pxd; which rows these are, and
 # the sums over groups, is loops/rows.pxd.
 from ..lanes cimport F64_LANES, f32x, f64x, fma, real, splat, splat_f32, splat_f64, store_f64
-from ..loops.maps cimport lanes, skip, store, store_part
+from ..loops.registers cimport lanes, skip, store, store_part
 from ..loops.operations cimport GROUP
 from ..loops.reductions cimport Pair, first_lanes, fold_block, map_row, rounded, sum_block, sum_row, take, wide
 from .exponent_range cimport statistics_scale

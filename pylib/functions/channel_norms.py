@@ -9,7 +9,6 @@ import numpy as np
 from ..kernels import batch_columns as _columns
 from ..kernels import batch_norm as _batch
 from ..kernels import norms as _norms
-from ..kernels import norms_backward as _backward
 from ._axis import call, fill, floating, floats_beside, from_zero, like, rounded_to, whole
 from ._documentation import with_bound
 
@@ -319,9 +318,9 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
         return array.reshape(groups.shape).transpose(1, 0, 2)[:, :, None]
 
     grad_x, (_, *sums) = fill(
-        name, out, x, _backward.layer_norm_backward_gufunc, (grad, x), by_group,
+        name, out, x, _norms.layer_norm_backward_gufunc, (grad, x), by_group,
         lambda place: call(
-            _backward.layer_norm_backward_gufunc,
+            _norms.layer_norm_backward_gufunc,
             (by_group(grad), by_group(groups), _spread(weight, groups), mean.T[..., None], rstd.T[..., None]),
             (place,)))
     grad_weight, grad_bias = (

@@ -17,7 +17,7 @@
 
 /* Raised when a function changes its meaning: an extension then has to be built again. Functions are only added. */
 #define LANEWISE_ABI 1
-#define LANEWISE_FUNCTIONS 331 /* what this header declares; a later lanewise has them too, in the same places */
+#define LANEWISE_FUNCTIONS 369 /* what this header declares; a later lanewise has them too, in the same places */
 
 typedef struct {
     int abi, functions; /* of the lanewise that is installed */
@@ -446,6 +446,107 @@ typedef struct {
     void (*decode_float8_e4m3_float32)(const uint8_t *codes, float *y, Py_ssize_t n);
     void (*decode_float8_e3m4_float32)(const uint8_t *codes, float *y, Py_ssize_t n);
 
+    /* lanewise.kernels.batch_norm */
+    /* Batch norm by statistics that are known, for those who cimport it: x is (batch, channels, size), contiguous,
+     * where size is the product of the axes behind the channels.  Of each channel, mean and variance are known, and
+     * weight and bias, which may be NULL. y may be x. One thread; the caller's floating-point flags may be raised. */
+    void (*batch_norm_float32)(const float *x, const float *mean, const float *variance, const float *weight,
+                               const float *bias, double eps, float *y, Py_ssize_t batch, Py_ssize_t channels,
+                               Py_ssize_t size);
+    void (*batch_norm_float64)(const double *x, const double *mean, const double *variance, const double *weight,
+                               const double *bias, double eps, double *y, Py_ssize_t batch, Py_ssize_t channels,
+                               Py_ssize_t size);
+
+    /* lanewise.kernels.normalize */
+    /* Rows over their length, for those who cimport it: contiguous rows of n elements, one after the other; or over eps
+     * where that is more. The length is that of any p above 0, as the Python function has it. Whether there was memory. */
+    int (*normalize_float32)(const float *x, double p, double eps, float *y, Py_ssize_t rows, Py_ssize_t n);
+    int (*normalize_float64)(const double *x, double p, double eps, double *y, Py_ssize_t rows, Py_ssize_t n);
+    int (*normalize_backward_float32)(const float *grad, const float *x, double p, double eps, float *grad_x,
+                                      Py_ssize_t rows, Py_ssize_t n);
+    int (*normalize_backward_float64)(const double *grad, const double *x, double p, double eps, double *grad_x,
+                                      Py_ssize_t rows, Py_ssize_t n);
+
+    /* lanewise.kernels.norms */
+    /* The same of the bits of 16-bit floats. These and all that follow: whether there was memory for what they have to
+     * keep (of few rows at a time, or of sums over the rows); where there was none, nothing has been written. */
+    int (*rms_norm_bfloat16)(const uint16_t *x, const uint16_t *weight, double eps, uint16_t *y, double *rstd,
+                             Py_ssize_t rows, Py_ssize_t n);
+    int (*rms_norm_float16)(const uint16_t *x, const uint16_t *weight, double eps, uint16_t *y, double *rstd,
+                            Py_ssize_t rows, Py_ssize_t n);
+    int (*layer_norm_bfloat16)(const uint16_t *x, const uint16_t *weight, const uint16_t *bias, double eps, uint16_t *y,
+                               double *mean, double *rstd, Py_ssize_t rows, Py_ssize_t n);
+    int (*layer_norm_float16)(const uint16_t *x, const uint16_t *weight, const uint16_t *bias, double eps, uint16_t *y,
+                              double *mean, double *rstd, Py_ssize_t rows, Py_ssize_t n);
+    /* new_residual = x + residual, and y is its rms_norm; new_residual may be residual */
+    int (*add_rms_norm_float32)(const float *x, const float *residual, const float *weight, double eps, float *y,
+                                float *new_residual, double *rstd, Py_ssize_t rows, Py_ssize_t n);
+    int (*add_rms_norm_float64)(const double *x, const double *residual, const double *weight, double eps, double *y,
+                                double *new_residual, double *rstd, Py_ssize_t rows, Py_ssize_t n);
+    int (*add_rms_norm_bfloat16)(const uint16_t *x, const uint16_t *residual, const uint16_t *weight, double eps,
+                                 uint16_t *y, uint16_t *new_residual, double *rstd, Py_ssize_t rows, Py_ssize_t n);
+    int (*add_rms_norm_float16)(const uint16_t *x, const uint16_t *residual, const uint16_t *weight, double eps,
+                                uint16_t *y, uint16_t *new_residual, double *rstd, Py_ssize_t rows, Py_ssize_t n);
+    /* rstd, and mean, as the norm gave them. Sums over the rows may be NULL where they are not wanted, in float32 for
+     * 16-bit floats; grad_x may be grad or x */
+    int (*rms_norm_backward_float32)(const float *grad, const float *x, const float *weight, const double *rstd,
+                                     float *grad_x, float *grad_weight, Py_ssize_t rows, Py_ssize_t n);
+    int (*rms_norm_backward_float64)(const double *grad, const double *x, const double *weight, const double *rstd,
+                                     double *grad_x, double *grad_weight, Py_ssize_t rows, Py_ssize_t n);
+    int (*rms_norm_backward_bfloat16)(const uint16_t *grad, const uint16_t *x, const uint16_t *weight,
+                                      const double *rstd, uint16_t *grad_x, float *grad_weight, Py_ssize_t rows,
+                                      Py_ssize_t n);
+    int (*rms_norm_backward_float16)(const uint16_t *grad, const uint16_t *x, const uint16_t *weight,
+                                     const double *rstd, uint16_t *grad_x, float *grad_weight, Py_ssize_t rows,
+                                     Py_ssize_t n);
+    int (*layer_norm_backward_float32)(const float *grad, const float *x, const float *weight, const double *mean,
+                                       const double *rstd, float *grad_x, float *grad_weight, float *grad_bias,
+                                       Py_ssize_t rows, Py_ssize_t n);
+    int (*layer_norm_backward_float64)(const double *grad, const double *x, const double *weight, const double *mean,
+                                       const double *rstd, double *grad_x, double *grad_weight, double *grad_bias,
+                                       Py_ssize_t rows, Py_ssize_t n);
+    int (*layer_norm_backward_bfloat16)(const uint16_t *grad, const uint16_t *x, const uint16_t *weight,
+                                        const double *mean, const double *rstd, uint16_t *grad_x, float *grad_weight,
+                                        float *grad_bias, Py_ssize_t rows, Py_ssize_t n);
+    int (*layer_norm_backward_float16)(const uint16_t *grad, const uint16_t *x, const uint16_t *weight,
+                                       const double *mean, const double *rstd, uint16_t *grad_x, float *grad_weight,
+                                       float *grad_bias, Py_ssize_t rows, Py_ssize_t n);
+    /* x is (batch, channels, size), where size is the product of the axes behind the channels; groups divides the
+     * channels. weight and bias have as many elements as there are channels, or are NULL; statistics are (batch,
+     * groups), or NULL */
+    int (*group_norm_float32)(const float *x, const float *weight, const float *bias, double eps, float *y,
+                              double *mean, double *rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                              Py_ssize_t groups);
+    int (*group_norm_float64)(const double *x, const double *weight, const double *bias, double eps, double *y,
+                              double *mean, double *rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                              Py_ssize_t groups);
+
+    /* lanewise.kernels.softmax */
+    /* The same of the bits of 16-bit floats. These and all that follow: whether there was memory for what they have to
+     * keep of few rows at a time; where there was none, nothing has been written. */
+    int (*softmax_bfloat16)(const uint16_t *x, uint16_t *y, Py_ssize_t rows, Py_ssize_t n);
+    int (*softmax_float16)(const uint16_t *x, uint16_t *y, Py_ssize_t rows, Py_ssize_t n);
+    int (*log_softmax_bfloat16)(const uint16_t *x, uint16_t *y, Py_ssize_t rows, Py_ssize_t n);
+    int (*log_softmax_float16)(const uint16_t *x, uint16_t *y, Py_ssize_t rows, Py_ssize_t n);
+    /* y as the softmax gave it; grad_x may be grad or y */
+    int (*softmax_backward_float32)(const float *grad, const float *y, float *grad_x, Py_ssize_t rows, Py_ssize_t n);
+    int (*softmax_backward_float64)(const double *grad, const double *y, double *grad_x, Py_ssize_t rows, Py_ssize_t n);
+    int (*softmax_backward_bfloat16)(const uint16_t *grad, const uint16_t *y, uint16_t *grad_x, Py_ssize_t rows,
+                                     Py_ssize_t n);
+    int (*softmax_backward_float16)(const uint16_t *grad, const uint16_t *y, uint16_t *grad_x, Py_ssize_t rows,
+                                    Py_ssize_t n);
+    int (*log_softmax_backward_float32)(const float *grad, const float *y, float *grad_x, Py_ssize_t rows,
+                                        Py_ssize_t n);
+    int (*log_softmax_backward_float64)(const double *grad, const double *y, double *grad_x, Py_ssize_t rows,
+                                        Py_ssize_t n);
+    int (*log_softmax_backward_bfloat16)(const uint16_t *grad, const uint16_t *y, uint16_t *grad_x, Py_ssize_t rows,
+                                         Py_ssize_t n);
+    int (*log_softmax_backward_float16)(const uint16_t *grad, const uint16_t *y, uint16_t *grad_x, Py_ssize_t rows,
+                                        Py_ssize_t n);
+    /* one logarithm a row, in float64; the Python function rounds it to the dtype of x */
+    int (*logsumexp_float32)(const float *x, double *y, Py_ssize_t rows, Py_ssize_t n);
+    int (*logsumexp_float64)(const double *x, double *y, Py_ssize_t rows, Py_ssize_t n);
+
     /* lanewise.kernels.draws */
     /* Random numbers for those who cimport them: y[i] is decided by key, generation and i, and by nothing else. One
      * thread. start + scale * u, u uniform in [0, 1) */
@@ -489,6 +590,16 @@ typedef struct {
     /* y[n] = the sum of the rows of x, each of n numbers: the gradient of a bias */
     void (*sum_rows_float32)(const float *x, float *y, Py_ssize_t rows, Py_ssize_t n);
     void (*sum_rows_float64)(const double *x, double *y, Py_ssize_t rows, Py_ssize_t n);
+
+    /* lanewise.kernels.linear4_int */
+    /* linear4 on whole numbers, for those who cimport. As linear4_offset_float32, but x[row] is rounded to whole parts
+     * of its largest magnitude, 32639 of them if bits is 16 and 127 if it is 8, and weights[o][i] = steps[code] * step
+     * * scales[o][i // group] + offsets[o][i // group], of steps from -128 to 128. Sums of whole numbers are exact; a
+     * row with a NaN or an infinity is NaN throughout. Returns whether it was done: not where bits is neither, or there
+     * was no memory. */
+    int (*linear4_int_float32)(const uint8_t *codes, const int16_t *steps, double step, const float *scales,
+                               const float *offsets, Py_ssize_t group, const float *bias, const float *x, float *y,
+                               Py_ssize_t rows, Py_ssize_t inputs, Py_ssize_t outputs, int bits, int num_threads);
 
     /* lanewise.kernels.optimise */
     /* Steps of optimisers for those who cimport them: one array of n parameters, in place, on one thread. The arrays
@@ -554,16 +665,6 @@ typedef struct {
                                                 float *grad_logvar, Py_ssize_t n);
     void (*kl_standard_normal_backward_float64)(const double *grad, const double *mu, const double *logvar,
                                                 double *grad_mu, double *grad_logvar, Py_ssize_t n);
-
-    /* lanewise.kernels.linear4_int */
-    /* linear4 on whole numbers, for those who cimport. As linear4_offset_float32, but x[row] is rounded to whole parts
-     * of its largest magnitude, 32639 of them if bits is 16 and 127 if it is 8, and weights[o][i] = steps[code] * step
-     * * scales[o][i // group] + offsets[o][i // group], of steps from -128 to 128. Sums of whole numbers are exact; a
-     * row with a NaN or an infinity is NaN throughout. Returns whether it was done: not where bits is neither, or there
-     * was no memory. */
-    int (*linear4_int_float32)(const uint8_t *codes, const int16_t *steps, double step, const float *scales,
-                               const float *offsets, Py_ssize_t group, const float *bias, const float *x, float *y,
-                               Py_ssize_t rows, Py_ssize_t inputs, Py_ssize_t outputs, int bits, int num_threads);
 } lanewise_table;
 
 #ifdef __cplusplus
@@ -643,19 +744,28 @@ static inline int lanewise_import(void) {
         "encode_float8_e5m2fnuz_float32", "encode_float8_e4m3fnuz_float32", "encode_float8_e4m3b11fnuz_float32",
         "encode_float8_e4m3_float32", "encode_float8_e3m4_float32", "decode_float8_e5m2fnuz_float32",
         "decode_float8_e4m3fnuz_float32", "decode_float8_e4m3b11fnuz_float32", "decode_float8_e4m3_float32",
-        "decode_float8_e3m4_float32", "uniform_float32", "uniform_float64", "normal_float32", "normal_float64",
-        "halting_distribution_float32", "halting_distribution_float64", "ponder_loss_float32", "ponder_loss_float64",
-        "sample_halting_float32", "sample_halting_float64", "act_halting_float32", "act_halting_float64",
-        "dropout_float32", "dropout_float64", "sum_rows_float32", "sum_rows_float64", "sgd_step_float32",
-        "sgd_step_float64", "adamw_step_float32", "adamw_step_float64", "sum_powers_float32", "sum_powers_float64",
-        "mse_float32", "mse_backward_float32", "mse_float64", "mse_backward_float64", "l1_float32",
-        "l1_backward_float32", "l1_float64", "l1_backward_float64", "huber_float32", "huber_backward_float32",
-        "huber_float64", "huber_backward_float64", "binary_cross_entropy_with_logits_float32",
+        "decode_float8_e3m4_float32", "batch_norm_float32", "batch_norm_float64", "normalize_float32",
+        "normalize_float64", "normalize_backward_float32", "normalize_backward_float64", "rms_norm_bfloat16",
+        "rms_norm_float16", "layer_norm_bfloat16", "layer_norm_float16", "add_rms_norm_float32", "add_rms_norm_float64",
+        "add_rms_norm_bfloat16", "add_rms_norm_float16", "rms_norm_backward_float32", "rms_norm_backward_float64",
+        "rms_norm_backward_bfloat16", "rms_norm_backward_float16", "layer_norm_backward_float32",
+        "layer_norm_backward_float64", "layer_norm_backward_bfloat16", "layer_norm_backward_float16",
+        "group_norm_float32", "group_norm_float64", "softmax_bfloat16", "softmax_float16", "log_softmax_bfloat16",
+        "log_softmax_float16", "softmax_backward_float32", "softmax_backward_float64", "softmax_backward_bfloat16",
+        "softmax_backward_float16", "log_softmax_backward_float32", "log_softmax_backward_float64",
+        "log_softmax_backward_bfloat16", "log_softmax_backward_float16", "logsumexp_float32", "logsumexp_float64",
+        "uniform_float32", "uniform_float64", "normal_float32", "normal_float64", "halting_distribution_float32",
+        "halting_distribution_float64", "ponder_loss_float32", "ponder_loss_float64", "sample_halting_float32",
+        "sample_halting_float64", "act_halting_float32", "act_halting_float64", "dropout_float32", "dropout_float64",
+        "sum_rows_float32", "sum_rows_float64", "linear4_int_float32", "sgd_step_float32", "sgd_step_float64",
+        "adamw_step_float32", "adamw_step_float64", "sum_powers_float32", "sum_powers_float64", "mse_float32",
+        "mse_backward_float32", "mse_float64", "mse_backward_float64", "l1_float32", "l1_backward_float32",
+        "l1_float64", "l1_backward_float64", "huber_float32", "huber_backward_float32", "huber_float64",
+        "huber_backward_float64", "binary_cross_entropy_with_logits_float32",
         "binary_cross_entropy_with_logits_backward_float32", "binary_cross_entropy_with_logits_float64",
         "binary_cross_entropy_with_logits_backward_float64", "reparameterize_float32", "reparameterize_float64",
         "reparameterize_backward_float32", "reparameterize_backward_float64", "kl_standard_normal_float32",
-        "kl_standard_normal_float64", "kl_standard_normal_backward_float32", "kl_standard_normal_backward_float64",
-        "linear4_int_float32"
+        "kl_standard_normal_float64", "kl_standard_normal_backward_float32", "kl_standard_normal_backward_float64"
     };
     const lanewise_table *table;
     PyObject *module = PyImport_ImportModule("lanewise.embedding");

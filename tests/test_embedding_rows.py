@@ -1,0 +1,162 @@
+"""The C functions that work along rows: each gives the bits of the Python function, from pages whose neighbours may not
+be touched, in place, and without what may be NULL."""
+
+import lanewise as lw
+import ml_dtypes
+import numpy as np
+import oracles
+import pytest
+from lanewise.embedding import ctypes_function, functions
+
+guarded = pytest.importorskip("guarded", exc_type=OSError)
+SHAPES = [(1, 1), (3, 7), (4, 16), (5, 33), (17, 100), (2, 5000), (70, 9)]
+EPS = 1e-5
+
+
+def beside_guards(arrays, at_end):
+    return [None if array is None else pool.place(array, at_end, "plain")
+            for pool, array in zip(guarded.POOL, arrays, strict=False)]
+
+
+def called(name, dtype, inputs, numbers, results, sizes):
+    """What a function writes, from operands that end at a guard, and from operands that begin at one."""
+    found = []
+    for at_end in (True, False):
+        given = beside_guards([*inputs, *results], at_end)
+        outs = given[len(inputs):]
+        answer = ctypes_function(f"{name}_{dtype}")(*given[:len(inputs)], *numbers, *outs, *sizes)
+        assert answer in (None, 1)
+        found.append([None if out is None else out.copy() for out in outs])
+    assert [one is None or one.tobytes() for one in found[0]] == [one is None or one.tobytes() for one in found[1]]
+    return found[0]
+
+
+def operands_of(shape, dtype):
+    rng = np.random.default_rng(shape[0] * shape[1])
+    x = rng.normal(0.3, 2, shape)
+    if shape[0] > 3:
+        x[1], x[2] = x[1] * 1e-30, 3.0  # near the end of float32's squares; constant
+    x, grad = (of.astype(oracles.dtype_named(dtype)) for of in (x, rng.normal(0, 1, shape)))
+    weight, bias = (rng.normal(1, 1, shape[1]).astype(x.dtype) for _ in range(2))
+    return x, grad, weight, bias
+
+
+def calls(x, grad, weight, bias):
+    """name: inputs, numbers, results of C; what Python gives for the same."""
+    rows = len(x)
+    stats, sums = np.full(rows, 7.0), np.full(x.shape[1], 7, np.float64 if x.itemsize == 8 else np.float32)
+    wide = np.asarray(weight, sums.dtype), np.asarray(bias, sums.dtype)  # whose gradients Python does not round again
+    y = np.full_like(x, 7)
+    normed, rstd = lw.rms_norm(x, weight, eps=EPS, return_stats=True)
+    layer, mean, layer_rstd = lw.layer_norm(x, weight, bias, eps=EPS, return_stats=True)
+    yield "rms_norm", [x, weight], [EPS], [y, stats], (normed, rstd)
+    yield "layer_norm", [x, weight, bias], [EPS], [y, stats, stats], (layer, mean, layer_rstd)
+    yield "add_rms_norm", [x, grad, weight], [EPS], [y, y, stats], lw.add_rms_norm(
+        x, grad, weight, eps=EPS, return_stats=True)
+    yield "rms_norm_backward", [grad, x, weight, rstd], [], [y, sums], lw.rms_norm_backward(
+        grad, x, wide[0], rstd=rstd)
+    yield "layer_norm_backward", [grad, x, weight, mean, layer_rstd], [], [y, sums, sums], lw.layer_norm_backward(
+        grad, x, *wide, mean=mean, rstd=layer_rstd)
+    softmax, log_softmax = lw.softmax(x), lw.log_softmax(x)
+    yield "softmax", [x], [], [y], (softmax,)
+    yield "log_softmax", [x], [], [y], (log_softmax,)
+    yield "softmax_backward", [grad, softmax], [], [y], (lw.softmax_backward(grad, softmax),)
+    yield "log_softmax_backward", [grad, log_softmax], [], [y], (lw.log_softmax_backward(grad, log_softmax),)
+    if x.itemsize > 2:
+        logs = np.full(rows, 7.0)
+        yield "logsumexp", [x], [], [logs], (lw.logsumexp(x, out=np.empty(rows)),)
+        for p in (1, 2):
+            yield "normalize", [x], [float(p), 1e-12], [y], (lw.normalize(x, p),)
+            yield "normalize_backward", [grad, x], [float(p), 1e-12], [y], (lw.normalize_backward(grad, x, p),)
+
+
+@pytest.mark.parametrize("dtype", oracles.DTYPES)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_same_bits_beside_guards(shape, dtype):
+    for name, inputs, numbers, results, expected in calls(*operands_of(shape, dtype)):
+        found = called(name, dtype, inputs, numbers, results, shape)
+        assert [one.tobytes() for one in found] == [np.asarray(one).tobytes() for one in expected], name
+
+
+@pytest.mark.parametrize("dtype", oracles.DTYPES)
+@pytest.mark.parametrize("shape", [(3, 40), (70, 9)])  # of as few rows as a kernel takes at a time, and of more
+def test_what_may_be_null(shape, dtype):
+    x, grad, weight, bias = operands_of(shape, dtype)
+    everything = {name: found for name, *found in calls(x, grad, weight, bias)}
+    for name, optional in {"rms_norm": 1, "layer_norm": 2, "add_rms_norm": 1, "rms_norm_backward": 1,
+                           "layer_norm_backward": 2}.items():
+        inputs, numbers, results, expected = everything[name]
+        wanted = len(results) - optional
+        found = called(name, dtype, inputs, numbers, [*results[:wanted], *[None] * optional], shape)
+        assert [one.tobytes() for one in found[:wanted]] == [one.tobytes() for one in expected[:wanted]], name
+        if name == "layer_norm_backward":  # one sum without the other
+            _, *found = called(name, dtype, inputs, numbers, [results[0], results[1], None], shape)
+            assert found[0].tobytes() == expected[1].tobytes()
+        if not name.endswith("backward"):
+            vectors = [None] * (2 if name == "layer_norm" else 1)
+            y = called(name, dtype, [*inputs[:-len(vectors)], *vectors], numbers, results, shape)[0]
+            plain = getattr(lw, name)(*inputs[:-len(vectors)], eps=EPS)
+            assert y.tobytes() == (plain[0] if isinstance(plain, tuple) else plain).tobytes(), name
+
+
+@pytest.mark.parametrize("dtype", oracles.DTYPES)
+def test_in_place(dtype):
+    for name, inputs, numbers, results, expected in calls(*operands_of((17, 100), dtype)):
+        if name == "logsumexp":
+            continue
+        place = 1 if name == "add_rms_norm" else 0  # its second result may be its second operand
+        given = [array.copy() for array in inputs]
+        outs = [array.copy() for array in results]
+        outs[place] = given[place]
+        ctypes_function(f"{name}_{dtype}")(*given, *numbers, *outs, 17, 100)
+        assert outs[place].tobytes() == np.asarray(expected[place]).tobytes(), name
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 2, 1), (3, 6, 5), (2, 4, 33), (5, 8)])
+def test_norms_over_channels(shape, dtype):
+    rng = np.random.default_rng(len(shape))
+    batch, channels, size = (*shape, 1)[:3]
+    x = rng.normal(3, 2, shape).astype(dtype)
+    mean, weight, bias = rng.normal(3, 1, (3, channels)).astype(dtype)
+    variance = rng.uniform(0.1, 4, channels).astype(dtype)
+    mean[0], variance[0] = 1e-30, 1e-30  # a channel near the ends of the exponent range, but for eps
+    y, stats = np.full_like(x, 7), np.full((batch, 2), 7.0)
+    for vectors in ([weight, bias], [None, bias], [weight, None], [None, None]):
+        named = dict(zip(("weight", "bias"), vectors, strict=True))
+        for eps in (1e-5, 0.0):
+            (found,) = called("batch_norm", dtype, [x, mean, variance, *vectors], [eps], [y], (batch, channels, size))
+            assert found.tobytes() == lw.batch_norm(x, mean, variance, **named, eps=eps).tobytes()
+        found = called("group_norm", dtype, [x, *vectors], [EPS], [y, stats, stats], (batch, channels, size, 2))
+        expected = lw.group_norm(x, 2, **named, eps=EPS, return_stats=True)
+        assert [one.tobytes() for one in found] == [one.tobytes() for one in expected]
+        plain, *_ = called("group_norm", dtype, [x, *vectors], [EPS], [y, None, None], (batch, channels, size, 2))
+        assert plain.tobytes() == expected[0].tobytes()
+
+
+@pytest.mark.parametrize("dtype", oracles.DTYPES)
+def test_no_rows(dtype):
+    for name, inputs, numbers, results, _ in calls(*operands_of((3, 8), dtype)):
+        given = [array.copy() for array in results]
+        ctypes_function(f"{name}_{dtype}")(*inputs, *numbers, *given, 0, 8)
+        for array, before in zip(given, results, strict=True):
+            is_sum = array.shape == (8,)
+            assert array.tobytes() == (np.zeros_like(before) if is_sum else before).tobytes(), name
+
+
+def test_no_memory():
+    # a row of 2^50 elements, of which none is read: there is no tile for it
+    x, y = np.ones(4, ml_dtypes.bfloat16), np.full(4, 7, ml_dtypes.bfloat16)
+    for name, inputs, outs in [("softmax", [x], [y]), ("rms_norm", [x, None, EPS], [y, None]),
+                               ("softmax_backward", [x, x], [y])]:
+        assert ctypes_function(f"{name}_bfloat16")(*inputs, *outs, 1, 1 << 50) == 0
+        assert (y == 7).all()
+
+
+def test_every_function_of_rows_is_tried():
+    tried = {f"{name}_{dtype}" for dtype in oracles.DTYPES for name, *_ in calls(*operands_of((3, 8), dtype))}
+    tried |= {f"{name}_norm_{dtype}" for name in ("batch", "group") for dtype in ("float32", "float64")}
+    rows = {name for name in functions() if ctypes_function(name).argtypes
+            and "Py_ssize_t rows, Py_ssize_t n)" in ctypes_function(name).__doc__}
+    assert rows - tried == {"cross_entropy_float32", "cross_entropy_float64"}
+    assert tried - rows == {name for name in tried if name.startswith(("batch_norm", "group_norm"))}
