@@ -209,7 +209,7 @@ ALONG = {
     **dict.fromkeys(("x", "y", "grad", "residual", "logits", "gate", "up", "a", "b"), Case.row),
     **dict.fromkeys(("mean", "rstd"), Case.statistic), "weight": Case.vector, "bias": Case.vector, "out": Case.out,
     **dict.fromkeys(("eps", "momentum", "label_smoothing", "z_loss", "alpha", "lambd", "min_val", "max_val", "beta",
-                     "negative_slope", "threshold", "value"), _numbers_of),
+                     "negative_slope", "threshold", "value", "gamma"), _numbers_of),
     "axis": lambda case: case.one_of([case.axis, -1, 0, case.axis - len(case.shape), 1, np.int8(0)]),
     "target": lambda case: case.classes(case.shape[:-1]), "reduction": _option("mean", "sum", "none"),
     "ignore_index": _option(None, None, 0, -100, 2**70),
