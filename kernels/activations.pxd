@@ -71,6 +71,18 @@ cdef void hardtanh_float64(const double* x, const double* min_val, const double*
 cdef void threshold_float32(const float* x, const float* at, const float* value, float* y, Py_ssize_t n) noexcept nogil
 cdef void threshold_float64(const double* x, const double* at, const double* value, double* y,
                             Py_ssize_t n) noexcept nogil
+cdef void softplus_threshold_float32(const float* x, const float* beta, const float* at, float* y,
+                                     Py_ssize_t n) noexcept nogil
+cdef void softplus_threshold_float64(const double* x, const double* beta, const double* at, double* y,
+                                     Py_ssize_t n) noexcept nogil
+cdef void selu_scaled_float32(const float* x, const float* alpha, const float* gamma, float* y,
+                              Py_ssize_t n) noexcept nogil
+cdef void selu_scaled_float64(const double* x, const double* alpha, const double* gamma, double* y,
+                              Py_ssize_t n) noexcept nogil
+cdef void hardsigmoid_scaled_float32(const float* x, const float* alpha, const float* beta, float* y,
+                                     Py_ssize_t n) noexcept nogil
+cdef void hardsigmoid_scaled_float64(const double* x, const double* alpha, const double* beta, double* y,
+                                     Py_ssize_t n) noexcept nogil
 cdef void glu_float32(const float* x, const float* gate, float* y, Py_ssize_t n) noexcept nogil
 cdef void glu_float64(const double* x, const double* gate, double* y, Py_ssize_t n) noexcept nogil
 cdef void swiglu_float32(const float* gate, const float* up, float* y, Py_ssize_t n) noexcept nogil
@@ -152,6 +164,18 @@ cdef void threshold_backward_float32(const float* grad, const float* x, const fl
                                      Py_ssize_t n) noexcept nogil
 cdef void threshold_backward_float64(const double* grad, const double* x, const double* at, double* grad_x,
                                      Py_ssize_t n) noexcept nogil
+cdef void softplus_threshold_backward_float32(const float* grad, const float* x, const float* beta, const float* at,
+                                              float* grad_x, Py_ssize_t n) noexcept nogil
+cdef void softplus_threshold_backward_float64(const double* grad, const double* x, const double* beta, const double* at,
+                                              double* grad_x, Py_ssize_t n) noexcept nogil
+cdef void selu_scaled_backward_float32(const float* grad, const float* x, const float* alpha, const float* gamma,
+                                       float* grad_x, Py_ssize_t n) noexcept nogil
+cdef void selu_scaled_backward_float64(const double* grad, const double* x, const double* alpha, const double* gamma,
+                                       double* grad_x, Py_ssize_t n) noexcept nogil
+cdef void hardsigmoid_scaled_backward_float32(const float* grad, const float* x, const float* alpha, const float* beta,
+                                              float* grad_x, Py_ssize_t n) noexcept nogil
+cdef void hardsigmoid_scaled_backward_float64(const double* grad, const double* x, const double* alpha,
+                                              const double* beta, double* grad_x, Py_ssize_t n) noexcept nogil
 cdef void glu_backward_float32(const float* grad, const float* x, const float* gate, float* grad_x, float* grad_gate,
                                Py_ssize_t n) noexcept nogil
 cdef void glu_backward_float64(const double* grad, const double* x, const double* gate, double* grad_x,
@@ -216,6 +240,16 @@ cdef void hardtanh_scalar_float64(const double* x, double min_val, double max_va
                                   Py_ssize_t n) noexcept nogil
 cdef void threshold_scalar_float32(const float* x, float at, float value, float* y, Py_ssize_t n) noexcept nogil
 cdef void threshold_scalar_float64(const double* x, double at, double value, double* y, Py_ssize_t n) noexcept nogil
+cdef void softplus_threshold_scalar_float32(const float* x, float beta, float at, float* y, Py_ssize_t n) noexcept nogil
+cdef void softplus_threshold_scalar_float64(const double* x, double beta, double at, double* y,
+                                            Py_ssize_t n) noexcept nogil
+cdef void selu_scaled_scalar_float32(const float* x, float alpha, float gamma, float* y, Py_ssize_t n) noexcept nogil
+cdef void selu_scaled_scalar_float64(const double* x, double alpha, double gamma, double* y,
+                                     Py_ssize_t n) noexcept nogil
+cdef void hardsigmoid_scaled_scalar_float32(const float* x, float alpha, float beta, float* y,
+                                            Py_ssize_t n) noexcept nogil
+cdef void hardsigmoid_scaled_scalar_float64(const double* x, double alpha, double beta, double* y,
+                                            Py_ssize_t n) noexcept nogil
 cdef void leaky_relu_backward_scalar_float32(const float* grad, const float* x, float negative_slope, float* grad_x,
                                              Py_ssize_t n) noexcept nogil
 cdef void leaky_relu_backward_scalar_float64(const double* grad, const double* x, double negative_slope, double* grad_x,
@@ -252,6 +286,18 @@ cdef void threshold_backward_scalar_float32(const float* grad, const float* x, f
                                             Py_ssize_t n) noexcept nogil
 cdef void threshold_backward_scalar_float64(const double* grad, const double* x, double at, double* grad_x,
                                             Py_ssize_t n) noexcept nogil
+cdef void softplus_threshold_backward_scalar_float32(const float* grad, const float* x, float beta, float at,
+                                                     float* grad_x, Py_ssize_t n) noexcept nogil
+cdef void softplus_threshold_backward_scalar_float64(const double* grad, const double* x, double beta, double at,
+                                                     double* grad_x, Py_ssize_t n) noexcept nogil
+cdef void selu_scaled_backward_scalar_float32(const float* grad, const float* x, float alpha, float gamma,
+                                              float* grad_x, Py_ssize_t n) noexcept nogil
+cdef void selu_scaled_backward_scalar_float64(const double* grad, const double* x, double alpha, double gamma,
+                                              double* grad_x, Py_ssize_t n) noexcept nogil
+cdef void hardsigmoid_scaled_backward_scalar_float32(const float* grad, const float* x, float alpha, float beta,
+                                                     float* grad_x, Py_ssize_t n) noexcept nogil
+cdef void hardsigmoid_scaled_backward_scalar_float64(const double* grad, const double* x, double alpha, double beta,
+                                                     double* grad_x, Py_ssize_t n) noexcept nogil
 
 # on the bits of 16-bit floats: computed in float32 and rounded once; y may be x. In that environment too
 cdef void relu_float16(const uint16_t* x, uint16_t* y, Py_ssize_t n) noexcept nogil

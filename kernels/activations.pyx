@@ -10,10 +10,15 @@ from .loops.maps cimport map1, map2, map3, map3_to_2, map4
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
 from .loops.ufuncs cimport elementwise, parametric
 from .math cimport elementary
-from .points.elu cimport celu, celu_backward, elu, elu_backward, selu, selu_backward
+from .points.elu cimport (
+    celu, celu_backward, elu, elu_backward, selu, selu_backward, selu_scaled, selu_scaled_backward,
+)
 from .points.gates cimport geglu, geglu_backward, glu, glu_backward, reglu, reglu_backward, swiglu, swiglu_backward
 from .points.gelu cimport gelu, gelu_backward, gelu_tanh, gelu_tanh_backward
-from .points.hard cimport hardsigmoid, hardsigmoid_backward, hardswish, hardswish_backward, hardtanh, hardtanh_backward
+from .points.hard cimport (
+    hardsigmoid, hardsigmoid_backward, hardsigmoid_scaled, hardsigmoid_scaled_backward, hardswish, hardswish_backward,
+    hardtanh, hardtanh_backward,
+)
 from .points.mish cimport mish, mish_backward
 from .points.relu cimport (
     leaky_relu, leaky_relu_backward, prelu_weight_backward, relu, relu6, relu6_backward, relu_backward, relu_squared,
@@ -24,6 +29,7 @@ from .points.sigmoid cimport sigmoid_backward
 from .points.silu cimport silu, silu_backward, swish, swish_backward
 from .points.softplus cimport (
     logsigmoid, logsigmoid_backward, softplus, softplus_backward, softplus_scaled, softplus_scaled_backward,
+    softplus_threshold, softplus_threshold_backward,
 )
 from .points.softsign cimport softsign, softsign_backward
 from .points.squareplus cimport squareplus, squareplus_backward
@@ -258,6 +264,33 @@ cdef void threshold_float32(const float* x, const float* at, const float* value,
 cdef void threshold_float64(const double* x, const double* at, const double* value, double* y,
                             Py_ssize_t n) noexcept nogil:
     map3(threshold[f64x], <const f64x*>x, <const f64x*>at, <const f64x*>value, <f64x*>y, n)
+
+
+cdef void softplus_threshold_float32(const float* x, const float* beta, const float* at, float* y,
+                                     Py_ssize_t n) noexcept nogil:
+    map3(softplus_threshold[f32x], <const f32x*>x, <const f32x*>beta, <const f32x*>at, <f32x*>y, n)
+
+cdef void softplus_threshold_float64(const double* x, const double* beta, const double* at, double* y,
+                                     Py_ssize_t n) noexcept nogil:
+    map3(softplus_threshold[f64x], <const f64x*>x, <const f64x*>beta, <const f64x*>at, <f64x*>y, n)
+
+
+cdef void selu_scaled_float32(const float* x, const float* alpha, const float* gamma, float* y,
+                              Py_ssize_t n) noexcept nogil:
+    map3(selu_scaled[f32x], <const f32x*>x, <const f32x*>alpha, <const f32x*>gamma, <f32x*>y, n)
+
+cdef void selu_scaled_float64(const double* x, const double* alpha, const double* gamma, double* y,
+                              Py_ssize_t n) noexcept nogil:
+    map3(selu_scaled[f64x], <const f64x*>x, <const f64x*>alpha, <const f64x*>gamma, <f64x*>y, n)
+
+
+cdef void hardsigmoid_scaled_float32(const float* x, const float* alpha, const float* beta, float* y,
+                                     Py_ssize_t n) noexcept nogil:
+    map3(hardsigmoid_scaled[f32x], <const f32x*>x, <const f32x*>alpha, <const f32x*>beta, <f32x*>y, n)
+
+cdef void hardsigmoid_scaled_float64(const double* x, const double* alpha, const double* beta, double* y,
+                                     Py_ssize_t n) noexcept nogil:
+    map3(hardsigmoid_scaled[f64x], <const f64x*>x, <const f64x*>alpha, <const f64x*>beta, <f64x*>y, n)
 
 
 cdef void glu_float32(const float* x, const float* gate, float* y, Py_ssize_t n) noexcept nogil:
@@ -496,6 +529,39 @@ cdef void threshold_backward_float64(const double* grad, const double* x, const 
     map3(threshold_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>at, <f64x*>grad_x, n)
 
 
+cdef void softplus_threshold_backward_float32(const float* grad, const float* x, const float* beta,
+                                              const float* at, float* grad_x, Py_ssize_t n) noexcept nogil:
+    map4(softplus_threshold_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>beta,
+         <const f32x*>at, <f32x*>grad_x, n)
+
+cdef void softplus_threshold_backward_float64(const double* grad, const double* x, const double* beta,
+                                              const double* at, double* grad_x, Py_ssize_t n) noexcept nogil:
+    map4(softplus_threshold_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>beta,
+         <const f64x*>at, <f64x*>grad_x, n)
+
+
+cdef void selu_scaled_backward_float32(const float* grad, const float* x, const float* alpha, const float* gamma,
+                                       float* grad_x, Py_ssize_t n) noexcept nogil:
+    map4(selu_scaled_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>alpha, <const f32x*>gamma,
+         <f32x*>grad_x, n)
+
+cdef void selu_scaled_backward_float64(const double* grad, const double* x, const double* alpha, const double* gamma,
+                                       double* grad_x, Py_ssize_t n) noexcept nogil:
+    map4(selu_scaled_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>alpha, <const f64x*>gamma,
+         <f64x*>grad_x, n)
+
+
+cdef void hardsigmoid_scaled_backward_float32(const float* grad, const float* x, const float* alpha, const float* beta,
+                                              float* grad_x, Py_ssize_t n) noexcept nogil:
+    map4(hardsigmoid_scaled_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>alpha, <const f32x*>beta,
+         <f32x*>grad_x, n)
+
+cdef void hardsigmoid_scaled_backward_float64(const double* grad, const double* x, const double* alpha,
+                                              const double* beta, double* grad_x, Py_ssize_t n) noexcept nogil:
+    map4(hardsigmoid_scaled_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>alpha, <const f64x*>beta,
+         <f64x*>grad_x, n)
+
+
 cdef void glu_backward_float32(const float* grad, const float* x, const float* gate, float* grad_x, float* grad_gate,
                                Py_ssize_t n) noexcept nogil:
     map3_to_2(glu_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>gate, <f32x*>grad_x,
@@ -582,6 +648,12 @@ hardtanh_ufunc, hardtanh_short_ufunc = parametric(
     b"hardtanh", <void*>hardtanh_float32, <void*>hardtanh_float64, 3, 2)
 threshold_ufunc, threshold_short_ufunc = parametric(
     b"threshold", <void*>threshold_float32, <void*>threshold_float64, 3, 2)
+softplus_threshold_ufunc, softplus_threshold_short_ufunc = parametric(
+    b"softplus_threshold", <void*>softplus_threshold_float32, <void*>softplus_threshold_float64, 3, 2)
+selu_scaled_ufunc, selu_scaled_short_ufunc = parametric(
+    b"selu_scaled", <void*>selu_scaled_float32, <void*>selu_scaled_float64, 3, 2)
+hardsigmoid_scaled_ufunc, hardsigmoid_scaled_short_ufunc = parametric(
+    b"hardsigmoid_scaled", <void*>hardsigmoid_scaled_float32, <void*>hardsigmoid_scaled_float64, 3, 2)
 glu_ufunc = elementwise(b"glu", <void*>glu_float32, <void*>glu_float64, 2)
 swiglu_ufunc = elementwise(b"swiglu", <void*>swiglu_float32, <void*>swiglu_float64, 2)
 geglu_ufunc = elementwise(b"geglu", <void*>geglu_float32, <void*>geglu_float64, 2)
@@ -631,6 +703,14 @@ hardtanh_backward_ufunc, hardtanh_backward_short_ufunc = parametric(
     b"hardtanh_backward", <void*>hardtanh_backward_float32, <void*>hardtanh_backward_float64, 4, 2)
 threshold_backward_ufunc, threshold_backward_short_ufunc = parametric(
     b"threshold_backward", <void*>threshold_backward_float32, <void*>threshold_backward_float64, 3, 1)
+softplus_threshold_backward_ufunc, softplus_threshold_backward_short_ufunc = parametric(
+    b"softplus_threshold_backward", <void*>softplus_threshold_backward_float32,
+    <void*>softplus_threshold_backward_float64, 4, 2)
+selu_scaled_backward_ufunc, selu_scaled_backward_short_ufunc = parametric(
+    b"selu_scaled_backward", <void*>selu_scaled_backward_float32, <void*>selu_scaled_backward_float64, 4, 2)
+hardsigmoid_scaled_backward_ufunc, hardsigmoid_scaled_backward_short_ufunc = parametric(
+    b"hardsigmoid_scaled_backward", <void*>hardsigmoid_scaled_backward_float32,
+    <void*>hardsigmoid_scaled_backward_float64, 4, 2)
 glu_backward_ufunc = elementwise(b"glu_backward", <void*>glu_backward_float32, <void*>glu_backward_float64, 3, 2)
 swiglu_backward_ufunc = elementwise(b"swiglu_backward", <void*>swiglu_backward_float32,
                                     <void*>swiglu_backward_float64, 3, 2)
@@ -837,6 +917,35 @@ cdef void threshold_scalar_float64(const double* x, double at, double value, dou
     cdef operand[4] operands = [x, &at, &value, y]
     passed(<void*>threshold_float64, FLOAT64, 1, 2, operands, n)
 
+cdef void softplus_threshold_scalar_float32(const float* x, float beta, float at, float* y,
+                                            Py_ssize_t n) noexcept nogil:
+    cdef operand[4] operands = [x, &beta, &at, y]
+    passed(<void*>softplus_threshold_float32, FLOAT32, 1, 2, operands, n)
+
+cdef void softplus_threshold_scalar_float64(const double* x, double beta, double at, double* y,
+                                            Py_ssize_t n) noexcept nogil:
+    cdef operand[4] operands = [x, &beta, &at, y]
+    passed(<void*>softplus_threshold_float64, FLOAT64, 1, 2, operands, n)
+
+cdef void selu_scaled_scalar_float32(const float* x, float alpha, float gamma, float* y, Py_ssize_t n) noexcept nogil:
+    cdef operand[4] operands = [x, &alpha, &gamma, y]
+    passed(<void*>selu_scaled_float32, FLOAT32, 1, 2, operands, n)
+
+cdef void selu_scaled_scalar_float64(const double* x, double alpha, double gamma, double* y,
+                                     Py_ssize_t n) noexcept nogil:
+    cdef operand[4] operands = [x, &alpha, &gamma, y]
+    passed(<void*>selu_scaled_float64, FLOAT64, 1, 2, operands, n)
+
+cdef void hardsigmoid_scaled_scalar_float32(const float* x, float alpha, float beta, float* y,
+                                            Py_ssize_t n) noexcept nogil:
+    cdef operand[4] operands = [x, &alpha, &beta, y]
+    passed(<void*>hardsigmoid_scaled_float32, FLOAT32, 1, 2, operands, n)
+
+cdef void hardsigmoid_scaled_scalar_float64(const double* x, double alpha, double beta, double* y,
+                                            Py_ssize_t n) noexcept nogil:
+    cdef operand[4] operands = [x, &alpha, &beta, y]
+    passed(<void*>hardsigmoid_scaled_float64, FLOAT64, 1, 2, operands, n)
+
 cdef void leaky_relu_backward_scalar_float32(const float* grad, const float* x, float negative_slope, float* grad_x,
                                              Py_ssize_t n) noexcept nogil:
     cdef operand[4] operands = [grad, x, &negative_slope, grad_x]
@@ -926,6 +1035,36 @@ cdef void threshold_backward_scalar_float64(const double* grad, const double* x,
                                             Py_ssize_t n) noexcept nogil:
     cdef operand[4] operands = [grad, x, &at, grad_x]
     passed(<void*>threshold_backward_float64, FLOAT64, 2, 1, operands, n)
+
+cdef void softplus_threshold_backward_scalar_float32(const float* grad, const float* x, float beta, float at,
+                                                     float* grad_x, Py_ssize_t n) noexcept nogil:
+    cdef operand[5] operands = [grad, x, &beta, &at, grad_x]
+    passed(<void*>softplus_threshold_backward_float32, FLOAT32, 2, 2, operands, n)
+
+cdef void softplus_threshold_backward_scalar_float64(const double* grad, const double* x, double beta, double at,
+                                                     double* grad_x, Py_ssize_t n) noexcept nogil:
+    cdef operand[5] operands = [grad, x, &beta, &at, grad_x]
+    passed(<void*>softplus_threshold_backward_float64, FLOAT64, 2, 2, operands, n)
+
+cdef void selu_scaled_backward_scalar_float32(const float* grad, const float* x, float alpha, float gamma,
+                                              float* grad_x, Py_ssize_t n) noexcept nogil:
+    cdef operand[5] operands = [grad, x, &alpha, &gamma, grad_x]
+    passed(<void*>selu_scaled_backward_float32, FLOAT32, 2, 2, operands, n)
+
+cdef void selu_scaled_backward_scalar_float64(const double* grad, const double* x, double alpha, double gamma,
+                                              double* grad_x, Py_ssize_t n) noexcept nogil:
+    cdef operand[5] operands = [grad, x, &alpha, &gamma, grad_x]
+    passed(<void*>selu_scaled_backward_float64, FLOAT64, 2, 2, operands, n)
+
+cdef void hardsigmoid_scaled_backward_scalar_float32(const float* grad, const float* x, float alpha, float beta,
+                                                     float* grad_x, Py_ssize_t n) noexcept nogil:
+    cdef operand[5] operands = [grad, x, &alpha, &beta, grad_x]
+    passed(<void*>hardsigmoid_scaled_backward_float32, FLOAT32, 2, 2, operands, n)
+
+cdef void hardsigmoid_scaled_backward_scalar_float64(const double* grad, const double* x, double alpha, double beta,
+                                                     double* grad_x, Py_ssize_t n) noexcept nogil:
+    cdef operand[5] operands = [grad, x, &alpha, &beta, grad_x]
+    passed(<void*>hardsigmoid_scaled_backward_float64, FLOAT64, 2, 2, operands, n)
 
 cdef void relu_float16(const uint16_t* x, uint16_t* y, Py_ssize_t n) noexcept nogil:
     cdef operand[2] operands = [x, y]

@@ -16,6 +16,7 @@ import numpy as np
 import oracles
 from lanewise import evolution, genome, ieee754
 from lanewise.functions import parametric
+from lanewise.functions.table import FUNCTIONS
 
 SIZE = 1 << 18
 PAGE = mmap.PAGESIZE
@@ -86,10 +87,11 @@ def rows(dtype):
 # Elementwise functions by name, and how many operands and outputs they have.
 UFUNCS = {name: (function.nin, function.nout) for name, function in sorted(vars(lw).items())
           if isinstance(function, np.ufunc)}
-# Functions with parameters: an operand each, here with a number for each element.
-PARAMETRIC = {name: sum(parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+# Functions with parameters: an operand each, here with a number for each element. Options are operands too, by keyword.
+PARAMETRIC = {name: sum(parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.name != "out"
                         for parameter in inspect.signature(getattr(lw, name)).parameters.values())
               for name in parametric.__all__}
+OPTIONS = {name: [*FUNCTIONS[name.removesuffix("_backward")].options] for name in parametric.__all__}
 
 
 def as_tuple(found):
@@ -112,6 +114,11 @@ def elements(dtype):
                 continue
             everywhere(lambda given, outs, name=name: as_tuple(getattr(lw, name)(*given, out=outs[0])), arrays,
                        [np.zeros(n, dtype)])
+            if OPTIONS[name]:
+                arrays += [np.full(n, 0.5, dtype) for _ in OPTIONS[name]]
+                everywhere(lambda given, outs, name=name, operands=operands: as_tuple(getattr(lw, name)(
+                    *given[:operands], out=outs[0], **dict(zip(OPTIONS[name], given[operands:], strict=True)))),
+                    arrays, [np.zeros(n, dtype)])
         x, grad = np.random.default_rng(n).standard_normal((2, 3, 2 * n)).astype(dtype)
         print("glu", n, flush=True)
         everywhere(lambda given, outs: (lw.glu(*given, out=outs[0]),), [x], [np.zeros((3, n), dtype)])

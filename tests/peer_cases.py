@@ -61,15 +61,8 @@ def _onnx_shrink(attributes, x):
     return (lw.softshrink(x, lambd) if bias else lw.hardshrink(x, lambd),)
 
 
-def _onnx_selu(attributes, x):
-    usual = {"alpha": 1.6732632, "gamma": 1.0507010}
-    _need(all(abs(value - usual[name]) < 1e-6 for name, value in attributes.items()))
-    return (lw.selu(x),)
-
-
 def _onnx_hardsigmoid(attributes, x):
-    _need(abs(attributes.get("alpha", 0.2) - 1 / 6) < 1e-7 and attributes.get("beta", 0.5) == 0.5)
-    return (lw.hardsigmoid(x),)
+    return (lw.hardsigmoid(x, alpha=attributes.get("alpha", 0.2), beta=attributes.get("beta", 0.5)),)
 
 
 def _onnx_swiglu(attributes, gate, up):
@@ -92,7 +85,8 @@ _ONNX = {
     "Swish": _onnx_plain(lw.swish, ("alpha", 1.0)),
     "Gelu": lambda attributes, x: ((lw.gelu_tanh if attributes.get("approximate") == b"tanh" else lw.gelu)(x),),
     "ThresholdedRelu": lambda attributes, x: (lw.threshold(x, attributes.get("alpha", 1.0), 0.0),),
-    "Selu": _onnx_selu, "HardSigmoid": _onnx_hardsigmoid, "Shrink": _onnx_shrink, "SwiGLU": _onnx_swiglu,
+    "Selu": lambda attributes, x: (lw.selu(x, **attributes),), "HardSigmoid": _onnx_hardsigmoid,
+    "Shrink": _onnx_shrink, "SwiGLU": _onnx_swiglu,
     "Softmax": _onnx_plain(lw.softmax, ("axis", -1)), "LogSoftmax": _onnx_plain(lw.log_softmax, ("axis", -1)),
     "ReduceLogSumExp": _onnx_log_sum,
     "LpNormalization": lambda attributes, x: (lw.normalize(x, attributes.get("p", 2), attributes.get("axis", -1)),),
@@ -226,8 +220,7 @@ def _torch_pairs(function, given=()):
 
 
 def _torch_softplus(x, beta=1, threshold=20):
-    _need(not (x * beta > threshold).any() or beta * threshold > 16)  # beyond it the result is x to the last digit
-    return lw.softplus(x, beta)
+    return lw.softplus(x, beta, threshold=threshold)
 
 
 def _torch_celu(x, alpha=1.0, inplace=False):

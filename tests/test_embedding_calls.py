@@ -15,9 +15,13 @@ X = np.concatenate([np.linspace(-9, 9, 301), [0.0, -0.0, 1e-40, np.inf, -np.inf,
 # the parameters of the functions that have a form for one number
 NUMBERS = {"leaky_relu": (0.0123456789,), "elu": (0.7,), "celu": (0.7,), "swish": (1.3,), "softplus_scaled": (1.3,),
            "softshrink": (0.4,), "hardshrink": (0.4,), "shrink": (0.4,), "squareplus": (3.0,), "hardtanh": (-1.1, 1.2),
-           "threshold": (0.3, 7.0), "threshold_backward": (0.3,)}
+           "threshold": (0.3, 7.0), "threshold_backward": (0.3,), "softplus_threshold": (1.3, 2.0),
+           "selu_scaled": (1.7, 0.6), "hardsigmoid_scaled": (0.2, 0.4)}
+OPTIONS = {"softplus_threshold": ("beta", "threshold"), "selu_scaled": ("alpha", "gamma"),
+           "hardsigmoid_scaled": ("alpha", "beta")}  # by keyword
 PYTHON_NAMES = {"softplus_scaled": "softplus", "shrink_backward": "softshrink_backward",
-                "softplus_scaled_backward": "softplus_backward"}
+                "softplus_scaled_backward": "softplus_backward",
+                **{f"{name}{end}": f"{name.partition('_')[0]}{end}" for name in OPTIONS for end in ("", "_backward")}}
 
 
 def elementwise():
@@ -73,7 +77,8 @@ def test_one_parameter_for_all_elements(name):
     function, dtype = name.split("_scalar_")
     numbers = NUMBERS.get(function, NUMBERS.get(function.removesuffix("_backward")))
     operands = [np.roll(X, k).astype(dtype) for k in range(2 if "_backward" in function else 1)]
-    expected = getattr(lw, PYTHON_NAMES.get(function, function))(*operands, *numbers)
+    keywords = dict(zip(OPTIONS.get(function.removesuffix("_backward"), ()), numbers, strict=False))
+    expected = getattr(lw, PYTHON_NAMES.get(function, function))(*operands, *(() if keywords else numbers), **keywords)
     y = np.full_like(operands[0], 7)
     embedding.ctypes_function(name)(*operands, *numbers, y, y.size)
     assert y.tobytes() == expected.tobytes()
@@ -90,7 +95,7 @@ def test_one_number(name):
 
 
 def test_what_has_other_forms():
-    assert len(names_of("scalar")) == 38
+    assert len(names_of("scalar")) == 50
     assert len(names_of("point")) == 22
     assert len([name for name in embedding.functions() if name.endswith(("_float16", "_bfloat16"))]) == 50
 

@@ -150,7 +150,8 @@ def with_out():
     for name in parametric.__all__:
         parameters = inspect.signature(getattr(lw, name)).parameters.values()
         if any(parameter.name == "out" for parameter in parameters):
-            given = [np.full((2, 3), 0.5)] * sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
+            given = [np.full((2, 3), 0.5)] * sum(
+                p.kind is p.POSITIONAL_OR_KEYWORD and p.name != "out" for p in parameters)
             yield name, lambda out, name=name, given=given: getattr(lw, name)(*given, out=out)
     for name in along_axis.EVERY:
         if name not in along_axis.NO_OUT:

@@ -2,6 +2,7 @@
 table there. Run after a change to table.py: python tools/stubs.py. tests/test_stubs.py holds that they are current."""
 
 import runpy
+from math import inf
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[1] / "pylib" / "functions"
@@ -30,11 +31,15 @@ def declared(name):
         return BY_HAND[name]
     backward = name.endswith("_backward")
     operands = ["grad: Numbers"] * backward + ["x: Numbers"]
-    for parameter, given in FUNCTIONS[name.removesuffix("_backward")].parameters.items():
+    entry = FUNCTIONS[name.removesuffix("_backward")]
+    for parameter, given in entry.parameters.items():
         needed = given.in_slope or not backward
         default = "" if needed and given.default is None else f" = {given.default}"
         operands.append(f"{parameter}: Numbers{'' if needed else ' | None'}{default}")
-    first, keywords = ", ".join(operands), "*, out: Out = None, **keywords: Any"
+    out = ["*", "out: Out = None"] if entry.parameters else ["out: Out = None", "*"]
+    options = [f"{option}: Numbers = {'...' if given.default == inf else given.default}"
+               for option, given in entry.options.items()]
+    first, keywords = ", ".join(operands), ", ".join([*out, *options, "**keywords: Any"])
     line = f"def {name}({first}, {keywords}) -> Any: ...\n"
     return line if len(line) <= WIDTH + 1 else f"def {name}(\n    {first},\n    {keywords},\n) -> Any: ...\n"
 
@@ -46,8 +51,8 @@ def ufuncs(names, forward, backward):
 
 def stubs():
     """Return the text of each stub by the name of its file."""
-    plain = [name for name, entry in FUNCTIONS.items() if not entry.parameters]
-    parametric = [name for name, entry in FUNCTIONS.items() if entry.parameters]
+    parametric = [name for name, entry in FUNCTIONS.items() if entry.parameters or entry.options]
+    plain = [name for name in FUNCTIONS if name not in parametric]
     return {
         "activations.pyi": "from .._typing import Binary, Unary\n\n" + ufuncs(plain, "Unary", "Binary"),
         "gates.pyi": "from .._typing import Array, Binary, Numbers, TernaryPair\n\n"

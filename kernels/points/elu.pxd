@@ -5,9 +5,10 @@
 #     celu(x, alpha) = x where x > 0, else alpha (e^(x / alpha) - 1), celu' = 1, else e^(x / alpha);
 #         Barron, arXiv:1704.07483
 #     selu(x) = lambda elu(x, alpha), lambda = 1.0507..., alpha = 1.6732...; Klambauer et al., arXiv:1706.02515
+#     selu_scaled(x, alpha, gamma) = gamma elu(x, alpha), ONNX's Selu
 from ..lanes cimport SCALE2_IS_CHEAP, any_less, at_least, at_most, fma, ldexp, magnitude, pick, real, splat, where_less
 from ..math.elementary cimport any_outside, exp_of_pair, expm1_half, power2_of_sum, whole
-from ..math.pairs cimport fast_sum, finite, pair_product, scaled
+from ..math.pairs cimport fast_sum, finite, pair_product, product, scaled
 
 
 cdef inline real elu(real x, real alpha) noexcept nogil:
@@ -92,12 +93,9 @@ cdef inline real celu_backward(real grad, real x, real alpha) noexcept nogil:
     return grad * (slope + low)
 
 
-cdef inline real selu(real x) noexcept nogil:
-    # lambda x where x > 0, else lambda alpha (e^x - 1); Klambauer et al., arXiv:1706.02515
+cdef inline real steeper_elu(real x, real rising, real rising_low, real c, real c_low) noexcept nogil:
+    # rising x where x > 0, else c (e^x - 1), each factor a pair
     cdef real low, h_low, tiny, zero = splat(x, 0.0)
-    cdef real rising = splat(x, 1.0507009873554805)
-    cdef real rising_low = pick(x, -3.479265183079941e-08, 3.9874847667154144e-17)
-    cdef real c = splat(x, 1.7580993408473768), c_low = pick(x, 2.3296717680252718e-08, 1.41535193800845e-17)
     cdef real h = expm1_half(x, &h_low)
     h = fast_sum(h, h_low, &h_low)
     h = pair_product(h, h_low, c, c_low, &low)
@@ -110,6 +108,13 @@ cdef inline real selu(real x) noexcept nogil:
     return where_less(magnitude(x), pick(x, 1e-30, 1e-290), tiny, h)
 
 
+cdef inline real selu(real x) noexcept nogil:
+    # lambda x where x > 0, else lambda alpha (e^x - 1); Klambauer et al., arXiv:1706.02515
+    cdef real rising_low = pick(x, -3.479265183079941e-08, 3.9874847667154144e-17)
+    cdef real c_low = pick(x, 2.3296717680252718e-08, 1.41535193800845e-17)
+    return steeper_elu(x, splat(x, 1.0507009873554805), rising_low, splat(x, 1.7580993408473768), c_low)
+
+
 cdef inline real selu_slope(real x, real* low) noexcept nogil:
     # lambda where x > 0, else lambda alpha e^x
     cdef real c_low = pick(x, 2.3296717680252718e-08, 1.41535193800845e-17)
@@ -120,4 +125,19 @@ cdef inline real selu_slope(real x, real* low) noexcept nogil:
 cdef inline real selu_backward(real grad, real x) noexcept nogil:
     cdef real low
     cdef real slope = selu_slope(x, &low)
+    return grad * (slope + low)
+
+
+cdef inline real selu_scaled(real x, real alpha, real gamma) noexcept nogil:
+    # gamma x where x > 0, else gamma alpha (e^x - 1)
+    cdef real c_low
+    cdef real c = product(alpha, gamma, &c_low)
+    return steeper_elu(x, gamma, splat(x, 0.0), c, finite(c_low))
+
+
+cdef inline real selu_scaled_backward(real grad, real x, real alpha, real gamma) noexcept nogil:
+    # grad gamma where x > 0, else grad gamma alpha e^x
+    cdef real c_low, low, zero = splat(x, 0.0)
+    cdef real c = product(alpha, gamma, &c_low)
+    cdef real slope = exp_slope(x, zero, c, finite(c_low), gamma, zero, &low)
     return grad * (slope + low)

@@ -3,6 +3,8 @@
 #     hardtanh(x, low, high) = min(max(x, low), high), hardtanh' = 1 where low < x < high, else 0
 #     hardsigmoid(x) = min(max(x + 3, 0), 6) / 6, hardsigmoid' = 1/6 where -3 < x < 3, else 0;
 #         Courbariaux, Bengio and David, arXiv:1511.00363, as in Howard et al., arXiv:1905.02244
+#     hardsigmoid_scaled(x, alpha, beta) = min(max(alpha x + beta, 0), 1), ONNX's HardSigmoid; its slope is alpha where
+#         that is between 0 and 1, else 0
 #     hardswish(x) = x hardsigmoid(x), hardswish' = 0 below -3, 1 above 3, (x + 3/2) / 3 between; Howard et al.
 from ..lanes cimport at_least, at_most, f32x, fma, pick, real, splat, where_less
 from ..math.pairs cimport fast_sum, scaled
@@ -49,6 +51,14 @@ cdef inline real hardsigmoid_backward(real grad, real x) noexcept nogil:
     cdef real c_low, three = splat(x, 3.0)
     cdef real c = sixth(x, &c_low)
     return inside(fma(grad, c, grad * c_low), x, -three, three)
+
+
+cdef inline real hardsigmoid_scaled(real x, real alpha, real beta) noexcept nogil:
+    return at_most(at_least(fma(alpha, x, beta), splat(x, 0.0)), splat(x, 1.0))
+
+
+cdef inline real hardsigmoid_scaled_backward(real grad, real x, real alpha, real beta) noexcept nogil:
+    return inside(grad * alpha, fma(alpha, x, beta), splat(x, 0.0), splat(x, 1.0))
 
 
 cdef inline real hardswish(real x) noexcept nogil:

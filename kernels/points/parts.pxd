@@ -67,6 +67,11 @@ cdef inline int any_one(real beta) noexcept nogil:
     return any_less(magnitude(beta - splat(beta, 1.0)), splat(beta, 1e-30))
 
 
+cdef inline int any_other(real beta) noexcept nogil:
+    # whether any is not 1, a NaN included
+    return any_less(where_one(beta, splat(beta, 1.0), splat(beta, 0.0)), splat(beta, 0.5))
+
+
 cdef inline real where_one(real beta, real yes, real no) noexcept nogil:
     return where_less(magnitude(beta - splat(beta, 1.0)), splat(beta, 1e-30), yes, no)
 

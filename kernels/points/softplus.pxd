@@ -2,6 +2,7 @@
 #
 #     softplus(x) = log(1 + e^x), softplus'(x) = sigmoid(x)
 #     softplus_scaled(x, beta) = log(1 + e^(beta x)) / beta, its slope sigmoid(beta x)
+#     softplus_threshold(x, beta, threshold): the same, but x where beta x > threshold; torch.nn.functional.softplus
 #     logsigmoid(x) = -softplus(-x), logsigmoid'(x) = sigmoid(-x)
 from libc.math cimport INFINITY
 
@@ -15,7 +16,7 @@ from ..math.elementary cimport (
 )
 from ..math.pairs cimport fast_sum, finite, pair_product, two_sum
 from ..math.segments cimport SOFTPLUS_SEGMENTS, SOFTPLUS_TAIL_SEGMENTS
-from .parts cimport any_one, stretched, times_reflected, where_one
+from .parts cimport any_one, any_other, stretched, times_reflected, where_one
 from .sigmoid cimport times_logistic
 
 
@@ -98,26 +99,48 @@ cdef inline real softplus_backward(real grad, real x) noexcept nogil:
         return times_logistic(grad, x, splat(x, -0.0))
 
 
-cdef inline real softplus_scaled(real x, real beta) noexcept nogil:
+cdef inline real softplus_stretched(real x, real beta) noexcept nogil:
     # log(1 + e^t) / beta, t = beta x; where the quotient is infinite its remainder would be NaN
     cdef real t_low, low, n
     cdef real t = stretched(x, beta, &t_low)
     cdef real y = softplus_of_pair(t, t_low, &low, &n)
     cdef real q = y / beta
     q = q + finite((fma(-q, beta, y) + low) / beta)
-    q = where_less(t, splat(x, 100.0), ldexp(q, n), x)
+    return where_less(t, splat(x, 100.0), ldexp(q, n), x)
+
+
+cdef inline real softplus_scaled(real x, real beta) noexcept nogil:
+    cdef real y = x
     if any_one(beta):
-        q = where_one(beta, softplus(x), q)
-    return q
+        y = softplus(x)
+    if any_other(beta):
+        y = where_one(beta, y, softplus_stretched(x, beta))
+    return y
 
 
 cdef inline real softplus_scaled_backward(real grad, real x, real beta) noexcept nogil:
+    cdef real y = x, t, t_low
+    if any_one(beta):
+        y = softplus_backward(grad, x)
+    if any_other(beta):
+        t = stretched(x, beta, &t_low)
+        y = where_one(beta, y, times_logistic(grad, t, where_less(t, splat(t, 0.0), -t_low, t_low)))
+    return y
+
+
+cdef inline real beyond(real x, real beta, real threshold, real yes, real no) noexcept nogil:
+    # yes where beta x > threshold, no elsewhere; of the product before it is rounded
     cdef real t_low
     cdef real t = stretched(x, beta, &t_low)
-    cdef real y = times_logistic(grad, t, where_less(t, splat(t, 0.0), -t_low, t_low))
-    if any_one(beta):
-        y = where_one(beta, softplus_backward(grad, x), y)
-    return y
+    return where_less(threshold - t, t_low, yes, no)
+
+
+cdef inline real softplus_threshold(real x, real beta, real threshold) noexcept nogil:
+    return beyond(x, beta, threshold, x, softplus_scaled(x, beta))
+
+
+cdef inline real softplus_threshold_backward(real grad, real x, real beta, real threshold) noexcept nogil:
+    return beyond(x, beta, threshold, grad, softplus_scaled_backward(grad, x, beta))
 
 
 cdef inline real logsigmoid(real x) noexcept nogil:

@@ -10,7 +10,7 @@ _ROLES = {"x": "The forward's input", "y": "The forward's output"}
 
 def _documented():
     """Every ufunc by name, with its docstring."""
-    plain = {name: entry for name, entry in FUNCTIONS.items() if not entry.parameters}
+    plain = {name: entry for name, entry in FUNCTIONS.items() if not (entry.parameters or entry.options)}
     found = {}
     for name, entry in plain.items():
         found[name] = _documentation.named(getattr(_kernels, f"{name}_ufunc"), name)

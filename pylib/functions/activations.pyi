@@ -30,9 +30,5 @@ mish: Unary
 mish_backward: Binary
 softsign: Unary
 softsign_backward: Binary
-selu: Unary
-selu_backward: Binary
-hardsigmoid: Unary
-hardsigmoid_backward: Binary
 hardswish: Unary
 hardswish_backward: Binary

@@ -288,7 +288,7 @@ def rotary_tables(positions, n, *, base=10000.0, dtype=np.float32):
 
     Returns
     -------
-    cos, sin : ndarray, shape (*positions.shape, n // 2)
+    cos, sin : ndarray, the shape of `positions` and ``n // 2`` behind it
 
     Raises
     ------

@@ -2,6 +2,8 @@
 They are made from the entries of table.py, with defaults, checks and documentation; the numbers in
 lanewise.kernels.activations."""
 
+from math import inf  # noqa: F401  a default in the source below
+
 import numpy as np
 
 from ..kernels import activations as _kernels
@@ -11,7 +13,7 @@ from . import _documentation
 from ._axis import call, refuse_mask, rounded_to
 from .table import FUNCTIONS
 
-_ENTRIES = {name: entry for name, entry in FUNCTIONS.items() if entry.parameters}
+_ENTRIES = {name: entry for name, entry in FUNCTIONS.items() if entry.parameters or entry.options}
 __all__ = sorted([*_ENTRIES, *(f"{name}_backward" for name in _ENTRIES)])
 # of each function the ufunc of one dtype, and that of 16-bit numbers and float32 parameters
 _UFUNCS = {name.removesuffix("_short_ufunc"): (getattr(_kernels, name.replace("_short", "")), ufunc)
@@ -54,11 +56,14 @@ def prelu_backward(grad, x, weight):
 
 
 _FUNCTION = """
-def {function}({operands}, {signature}, *, out=None, **keywords):
-    {refusal}{shortcut}return apply({ufuncs}, keywords, out, ({operands},), {given})
+def {function}({signature}, **keywords):
+    {refusal}{general}{shortcut}return apply({ufuncs}, keywords, out, ({operands},){given})
 """
 _SHORTCUT = """if _is_one({given}):
         return apply(({plain},), keywords, out, ({operands},))
+    """
+_GENERAL = """if {options}:
+        return apply(_UFUNCS[{ufunc!r}], keywords, out, ({operands},), {given})
     """
 _REFUSALS = {"negative": "_refuse_negative", "zero": "_refuse_zero", "exceeding": "_refuse_exceeding"}
 
@@ -72,6 +77,17 @@ def _refusal(function, entry):
     return f"{_REFUSALS[kind]}({function!r}, {given})\n    "
 
 
+def _general(entry, backward, operands):
+    # the call that takes the options too, where one is not its default, or nothing
+    if not entry.options:
+        return ""
+    return _GENERAL.format(
+        options=" or ".join(f"type({name}) is not float or {name} != {option.default}"
+                            for name, option in entry.options.items()),
+        ufunc=f"{entry.general}{'_backward' * backward}", operands=operands,
+        given=", ".join([*entry.parameters, *entry.options]))
+
+
 def _source(name, entry, backward):
     """The source of a function, or of its backward, that an entry of the table describes."""
     function = f"{name}_backward" if backward else name
@@ -79,11 +95,15 @@ def _source(name, entry, backward):
     operands = "grad, x" if backward else "x"
     signature = [parameter if given.default is None and (given.in_slope or not backward)
                  else f"{parameter}={given.default}" for parameter, given in entry.parameters.items()]
+    # without a parameter it takes `out` where every np.ufunc does
+    signature += ["*", "out=None"] if signature else ["out=None", "*"]
+    signature += [f"{option}={given.default}" for option, given in entry.options.items()]
     given = ", ".join(parameter for parameter, given in entry.parameters.items() if given.in_slope or not backward)
     plain = f"_kernels.{entry.plain}{'_backward' * backward}_ufunc"
     return _FUNCTION.format(
-        function=function, operands=operands, signature=", ".join(signature), given=given, ufuncs=f"_UFUNCS[{ufunc!r}]",
-        refusal=_refusal(function, entry),
+        function=function, operands=operands, signature=", ".join([operands, *signature]), given=given and f", {given}",
+        ufuncs=f"_UFUNCS[{ufunc!r}]" if given else f"(_kernels.{ufunc}_ufunc,)", refusal=_refusal(function, entry),
+        general=_general(entry, backward, operands),
         shortcut=_SHORTCUT.format(given=given, plain=plain, operands=operands) if entry.plain else "")
 
 
@@ -96,7 +116,7 @@ exec("".join(_source(name, entry, backward)
 _WEIGHTED = {"grad_x": "The gradient with respect to x.",
              "grad_weight": "That with respect to the weight, of its shape: summed where it broadcasts, in float64."}
 for _name, _entry in _ENTRIES.items():
-    _given = {parameter: given.meaning for parameter, given in _entry.parameters.items()}
+    _given = {parameter: given.meaning for parameter, given in {**_entry.parameters, **_entry.options}.items()}
     _raises, _keywords = _documentation.refused(_entry.refused), "; `out` as a keyword"
     globals()[_name].__doc__ = _documentation.forward(
         _name, _entry.formula, _entry.source, "x", _given, _raises, _keywords)

@@ -5,6 +5,7 @@ What is promised of each stands in lanewise.bounds under the same name, and unde
 The formulas that compute are in kernels/points; nothing here computes."""
 
 from collections.abc import Mapping
+from math import inf
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -32,6 +33,8 @@ class Function(NamedTuple):
     ufunc: str = ""  # in kernels.activations, where its name is another
     backward_ufunc: str = ""
     plain: str = ""  # the ufunc without a parameter that does the work where the parameter is 1
+    options: Mapping[str, Parameter] = MappingProxyType({})  # further parameters, by keyword alone
+    general: str = ""  # the ufunc that takes the options too, where one of them is not its default
 
 
 _SLOPE = "The slope where x <= 0"
@@ -86,9 +89,11 @@ FUNCTIONS = {
         "x tanh(ln(1 + e^x))", "Misra, 2019, https://arxiv.org/abs/1908.08681",
         "t + x (1 - t^2) sigmoid(x), t = tanh(ln(1 + e^x))"),
     "softplus": Function(
-        "ln(1 + e^(beta x)) / beta",
+        "ln(1 + e^(beta x)) / beta, but x where beta x > threshold",
         "Dugas et al., 2000, Incorporating second-order functional knowledge for better option pricing",
-        "sigmoid(beta x)", parameters=_BETA, ufunc="softplus_scaled", plain="softplus"),
+        "sigmoid(beta x), but 1 where beta x > threshold", parameters=_BETA, ufunc="softplus_scaled", plain="softplus",
+        general="softplus_threshold", options={
+            "threshold": Parameter("What beta x must exceed for y to be x; PyTorch's default is 20", inf)}),
     "elu": Function(
         "x where x > 0, else alpha (e^x - 1)",
         "Clevert, Unterthiner and Hochreiter, 2015, https://arxiv.org/abs/1511.07289",
@@ -100,15 +105,20 @@ FUNCTIONS = {
         "x / (1 + |x|)", "Bergstra et al., 2009, Quadratic polynomials learn better image features",
         "1 / (1 + |x|)^2"),
     "selu": Function(
-        "s x where x > 0, else s a (e^x - 1); s = 1.0507009873554805, a = 1.6732632423543773",
-        "Klambauer et al., 2017, https://arxiv.org/abs/1706.02515", "s where x > 0, else s a e^x"),
+        "gamma x where x > 0, else gamma alpha (e^x - 1)", "Klambauer et al., 2017, https://arxiv.org/abs/1706.02515",
+        "gamma where x > 0, else gamma alpha e^x", general="selu_scaled", options={
+            "alpha": Parameter("The depth for x towards -inf, before gamma. The default stands for the paper's number, "
+                               "of which float64 holds 16 digits", 1.6732632423543772),
+            "gamma": Parameter("The slope where x > 0; the default likewise", 1.0507009873554805)}),
     "squareplus": Function(
         "(x + sqrt(x^2 + b)) / 2", "Barron, 2021, https://arxiv.org/abs/2112.11687",
         "(1 + x / sqrt(x^2 + b)) / 2", parameters={"b": Parameter("How round the bend is; 0 or more", 4.0)},
         refused=("negative", "b")),
     "hardsigmoid": Function(
-        "min(max(x + 3, 0), 6) / 6", "Howard et al., 2019, https://arxiv.org/abs/1905.02244",
-        "1/6 where |x| < 3, else 0"),
+        "min(max(alpha x + beta, 0), 1)", "Howard et al., 2019, https://arxiv.org/abs/1905.02244",
+        "alpha where 0 < alpha x + beta < 1, else 0", general="hardsigmoid_scaled", options={
+            "alpha": Parameter("The slope; the default stands for 1/6, PyTorch's. ONNX's default is 0.2", 1 / 6),
+            "beta": Parameter("y where x is 0", 0.5)}),
     "hardswish": Function(
         "x min(max(x + 3, 0), 6) / 6", "Howard et al., 2019, https://arxiv.org/abs/1905.02244",
         "0 where x < -3, 1 where x > 3, else (2 x + 3) / 6"),
@@ -126,7 +136,8 @@ FUNCTIONS = {
         "Donoho and Johnstone, 1994, Ideal spatial adaptation by wavelet shrinkage", "1 where |x| > lambd, else 0",
         parameters=_LAMBD, backward_ufunc="shrink_backward"),
     "threshold": Function(
-        "x where x > threshold, else value", "torch.nn.functional.threshold", "1 where x > threshold, else 0",
+        "x where x > threshold, else value; threshold(x, alpha, 0) is ONNX's ThresholdedRelu",
+        "torch.nn.functional.threshold", "1 where x > threshold, else 0",
         parameters={"threshold": Parameter("What x must exceed", example=0.1),
                     "value": Parameter("What replaces x where it does not", example=20.0, in_slope=False)}),
 }

@@ -17,7 +17,7 @@
 
 /* Raised when a function changes its meaning: an extension then has to be built again. Functions are only added. */
 #define LANEWISE_ABI 1
-#define LANEWISE_FUNCTIONS 369 /* what this header declares; a later lanewise has them too, in the same places */
+#define LANEWISE_FUNCTIONS 393 /* what this header declares; a later lanewise has them too, in the same places */
 
 typedef struct {
     int abi, functions; /* of the lanewise that is installed */
@@ -665,6 +665,45 @@ typedef struct {
                                                 float *grad_logvar, Py_ssize_t n);
     void (*kl_standard_normal_backward_float64)(const double *grad, const double *mu, const double *logvar,
                                                 double *grad_mu, double *grad_logvar, Py_ssize_t n);
+
+    /* lanewise.kernels.activations */
+    void (*softplus_threshold_float32)(const float *x, const float *beta, const float *at, float *y, Py_ssize_t n);
+    void (*softplus_threshold_float64)(const double *x, const double *beta, const double *at, double *y, Py_ssize_t n);
+    void (*selu_scaled_float32)(const float *x, const float *alpha, const float *gamma, float *y, Py_ssize_t n);
+    void (*selu_scaled_float64)(const double *x, const double *alpha, const double *gamma, double *y, Py_ssize_t n);
+    void (*hardsigmoid_scaled_float32)(const float *x, const float *alpha, const float *beta, float *y, Py_ssize_t n);
+    void (*hardsigmoid_scaled_float64)(const double *x, const double *alpha, const double *beta, double *y,
+                                       Py_ssize_t n);
+    void (*softplus_threshold_backward_float32)(const float *grad, const float *x, const float *beta, const float *at,
+                                                float *grad_x, Py_ssize_t n);
+    void (*softplus_threshold_backward_float64)(const double *grad, const double *x, const double *beta,
+                                                const double *at, double *grad_x, Py_ssize_t n);
+    void (*selu_scaled_backward_float32)(const float *grad, const float *x, const float *alpha, const float *gamma,
+                                         float *grad_x, Py_ssize_t n);
+    void (*selu_scaled_backward_float64)(const double *grad, const double *x, const double *alpha, const double *gamma,
+                                         double *grad_x, Py_ssize_t n);
+    void (*hardsigmoid_scaled_backward_float32)(const float *grad, const float *x, const float *alpha,
+                                                const float *beta, float *grad_x, Py_ssize_t n);
+    void (*hardsigmoid_scaled_backward_float64)(const double *grad, const double *x, const double *alpha,
+                                                const double *beta, double *grad_x, Py_ssize_t n);
+    void (*softplus_threshold_scalar_float32)(const float *x, float beta, float at, float *y, Py_ssize_t n);
+    void (*softplus_threshold_scalar_float64)(const double *x, double beta, double at, double *y, Py_ssize_t n);
+    void (*selu_scaled_scalar_float32)(const float *x, float alpha, float gamma, float *y, Py_ssize_t n);
+    void (*selu_scaled_scalar_float64)(const double *x, double alpha, double gamma, double *y, Py_ssize_t n);
+    void (*hardsigmoid_scaled_scalar_float32)(const float *x, float alpha, float beta, float *y, Py_ssize_t n);
+    void (*hardsigmoid_scaled_scalar_float64)(const double *x, double alpha, double beta, double *y, Py_ssize_t n);
+    void (*softplus_threshold_backward_scalar_float32)(const float *grad, const float *x, float beta, float at,
+                                                       float *grad_x, Py_ssize_t n);
+    void (*softplus_threshold_backward_scalar_float64)(const double *grad, const double *x, double beta, double at,
+                                                       double *grad_x, Py_ssize_t n);
+    void (*selu_scaled_backward_scalar_float32)(const float *grad, const float *x, float alpha, float gamma,
+                                                float *grad_x, Py_ssize_t n);
+    void (*selu_scaled_backward_scalar_float64)(const double *grad, const double *x, double alpha, double gamma,
+                                                double *grad_x, Py_ssize_t n);
+    void (*hardsigmoid_scaled_backward_scalar_float32)(const float *grad, const float *x, float alpha, float beta,
+                                                       float *grad_x, Py_ssize_t n);
+    void (*hardsigmoid_scaled_backward_scalar_float64)(const double *grad, const double *x, double alpha, double beta,
+                                                       double *grad_x, Py_ssize_t n);
 } lanewise_table;
 
 #ifdef __cplusplus
@@ -765,7 +804,16 @@ static inline int lanewise_import(void) {
         "binary_cross_entropy_with_logits_backward_float32", "binary_cross_entropy_with_logits_float64",
         "binary_cross_entropy_with_logits_backward_float64", "reparameterize_float32", "reparameterize_float64",
         "reparameterize_backward_float32", "reparameterize_backward_float64", "kl_standard_normal_float32",
-        "kl_standard_normal_float64", "kl_standard_normal_backward_float32", "kl_standard_normal_backward_float64"
+        "kl_standard_normal_float64", "kl_standard_normal_backward_float32", "kl_standard_normal_backward_float64",
+        "softplus_threshold_float32", "softplus_threshold_float64", "selu_scaled_float32", "selu_scaled_float64",
+        "hardsigmoid_scaled_float32", "hardsigmoid_scaled_float64", "softplus_threshold_backward_float32",
+        "softplus_threshold_backward_float64", "selu_scaled_backward_float32", "selu_scaled_backward_float64",
+        "hardsigmoid_scaled_backward_float32", "hardsigmoid_scaled_backward_float64",
+        "softplus_threshold_scalar_float32", "softplus_threshold_scalar_float64", "selu_scaled_scalar_float32",
+        "selu_scaled_scalar_float64", "hardsigmoid_scaled_scalar_float32", "hardsigmoid_scaled_scalar_float64",
+        "softplus_threshold_backward_scalar_float32", "softplus_threshold_backward_scalar_float64",
+        "selu_scaled_backward_scalar_float32", "selu_scaled_backward_scalar_float64",
+        "hardsigmoid_scaled_backward_scalar_float32", "hardsigmoid_scaled_backward_scalar_float64"
     };
     const lanewise_table *table;
     PyObject *module = PyImport_ImportModule("lanewise.embedding");
