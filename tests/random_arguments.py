@@ -219,6 +219,8 @@ ALONG = {
     "mask": lambda case: case.one_of([None, case.rng.random(case.shape) < 0.5, case.row(), case.vector()]),
     "causal": _option(True, False), "offset": _count(1, 5), "interleaved": _option(True, False), "base": _numbers_of,
     "positions": lambda case: case.array(case.shape[:-1], "i8"), "dtype": _option("f", "d", "e"),
+    **dict.fromkeys(("keepdims", "return_sign", "safe", "use_input_stats"), _option(True, False)),
+    "where": lambda case: case.one_of([None, case.rng.random(case.shape) < 0.5]), "pos_weight": Case.vector,
     **dict.fromkeys(("cos", "sin"), lambda case: case.array((case.shape[-1] // 2 if case.shape else 1,), "f")),
 }
 CHANNELS = {**ALONG, **dict.fromkeys(("weight", "bias", "mean", "rstd", "running_mean", "running_var"), Case.channel)}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..environment import unflushed
 from ..files import read_arrays, replacing
 from ..functions import softmax
 from ..genome.codes import Codebook
@@ -49,6 +50,7 @@ class Classifier:
     features: tuple | None = field(default=None, repr=False)
     label: str | None = field(default=None, repr=False)
 
+    @unflushed
     def __post_init__(self):
         if not isinstance(self.network, Network):
             raise TypeError(f"network is a Network; got {type(self.network).__name__}")
@@ -82,6 +84,7 @@ class Classifier:
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
+    @unflushed
     def prepare(self, x):
         """Scale inputs as the network wants them.
 
@@ -109,6 +112,7 @@ class Classifier:
             raise ValueError(f"x[{row}, {column}] = {x[row, column]:g} is beyond float32 once it is scaled")
         return scaled
 
+    @unflushed
     def outputs(self, x):
         """Compute what the network puts out: a logit for each class, or values as it has learned them.
 
@@ -125,6 +129,7 @@ class Classifier:
             return np.empty((0, self.network.sizes[-1]), np.float32)
         return self.network.forward(self.genome, prepared)
 
+    @unflushed
     def predict(self, x):
         """Classify inputs, or predict values.
 
@@ -143,6 +148,7 @@ class Classifier:
         values = outputs.astype(np.float64) / self.target_scale + self.target_offset
         return values[:, 0] if values.shape[1] == 1 else values
 
+    @unflushed
     def predict_proba(self, x):
         """Compute a probability for each class: the softmax of the logits.
 
@@ -159,6 +165,7 @@ class Classifier:
             raise TypeError("this predicts values, not classes, and has no probabilities")
         return softmax(self.outputs(x))
 
+    @unflushed
     def score(self, x, y):
         """Compute the share of rows that are classified right, or the coefficient of determination of values.
 

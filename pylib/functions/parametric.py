@@ -4,6 +4,7 @@ lanewise.kernels.activations."""
 
 import numpy as np
 
+from ..environment import unflushed
 from ..kernels import activations as _kernels
 from ..kernels.batch_norm import total_gufunc
 from ..kernels.operands import any_less, any_zero, apply
@@ -40,6 +41,7 @@ def _is_one(value):
     return type(value) in (int, float) and value == 1
 
 
+@unflushed
 def prelu_backward(grad, x, weight):
     for role, operand in ("grad", grad), ("x", x), ("weight", weight):
         refuse_mask("prelu_backward", role, operand)

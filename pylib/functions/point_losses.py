@@ -3,6 +3,7 @@ kernels/point_losses.pyx, and the bounds in bounds.py."""
 
 import numpy as np
 
+from ..environment import unflushed
 from ..kernels import losses as _sums
 from ..kernels import point_losses as _kernels
 from ._axis import broadcast_beside, fitting, floating, floats_beside, like, on_axis, refuse_mask, rounded_to
@@ -83,6 +84,7 @@ def _backward(name, grad, x, target, reduction, out, delta=1.0, weights=None):
 
 
 @with_bound
+@unflushed
 def mse(x, target, *, reduction="mean"):
     """Squared error, element by element.
 
@@ -119,6 +121,7 @@ def mse(x, target, *, reduction="mean"):
 
 
 @with_bound
+@unflushed
 def mse_backward(grad, x, target, *, reduction="mean", out=None):
     """Gradient of `mse` with respect to `x`.
 
@@ -151,6 +154,7 @@ def mse_backward(grad, x, target, *, reduction="mean", out=None):
 
 
 @with_bound
+@unflushed
 def l1(x, target, *, reduction="mean"):
     """Absolute error, element by element.
 
@@ -187,6 +191,7 @@ def l1(x, target, *, reduction="mean"):
 
 
 @with_bound
+@unflushed
 def l1_backward(grad, x, target, *, reduction="mean", out=None):
     """Gradient of `l1` with respect to `x`.
 
@@ -219,6 +224,7 @@ def l1_backward(grad, x, target, *, reduction="mean", out=None):
 
 
 @with_bound
+@unflushed
 def huber(x, target, *, reduction="mean", delta=1.0):
     """Huber loss, element by element.
 
@@ -257,6 +263,7 @@ def huber(x, target, *, reduction="mean", delta=1.0):
 
 
 @with_bound
+@unflushed
 def huber_backward(grad, x, target, *, reduction="mean", delta=1.0, out=None):
     """Gradient of `huber` with respect to `x`.
 
@@ -289,6 +296,7 @@ def huber_backward(grad, x, target, *, reduction="mean", delta=1.0, out=None):
 
 
 @with_bound
+@unflushed
 def binary_cross_entropy_with_logits(x, target, *, reduction="mean", weight=None, pos_weight=None):
     """Cross-entropy of logits and probabilities of yes, element by element.
 
@@ -330,6 +338,7 @@ def binary_cross_entropy_with_logits(x, target, *, reduction="mean", weight=None
 
 
 @with_bound
+@unflushed
 def binary_cross_entropy_with_logits_backward(grad, x, target, *, reduction="mean", out=None, weight=None,
                                               pos_weight=None):
     """Gradient of `binary_cross_entropy_with_logits` with respect to `x`.

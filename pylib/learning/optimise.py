@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from ..environment import unflushed
 from ..kernels import optimise as _kernels
 from ._arrays import computed, floating, from_zero, refuse_mask, whole, with_bound
 
@@ -77,6 +78,7 @@ def _stepped_copies(name, roles, operands, step):
 
 
 @with_bound
+@unflushed
 def sgd_step(param, grad, velocity=None, *, lr, momentum=0.0, dampening=0.0, nesterov=False, weight_decay=0.0):
     """A step of stochastic gradient descent, in place and in one pass.
 
@@ -140,6 +142,7 @@ def sgd_step(param, grad, velocity=None, *, lr, momentum=0.0, dampening=0.0, nes
 
 
 @with_bound
+@unflushed
 def adamw_step(param, grad, first, second, step, *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01):
     """A step of AdamW, in place and in one pass.
 
@@ -217,6 +220,7 @@ def _norm(arrays, p):
 
 
 @with_bound
+@unflushed
 def clip_grad_norm(grads, max_norm, norm_type=2.0, *, error_if_nonfinite=False):
     """Scale gradients down in place, where their norm all together is more than `max_norm`.
 
