@@ -29,7 +29,7 @@ class Classifier:
     network : Network
     genome : ndarray of uint8
     classes : ndarray, optional
-        What each output stands for, of any dtype. None: the outputs are values.
+        What each output stands for, of any dtype, each once. None: the outputs are values.
     offset, scale : ndarray of float64, shape (inputs,)
         Inputs enter the network as ``(x - offset) * scale``, computed in float64; by default as they are.
     target_offset, target_scale : ndarray of float64, shape (outputs,)
@@ -63,6 +63,10 @@ class Classifier:
             classes = np.array(classes)
             if classes.shape != (outputs,):
                 raise ValueError(f"classes has one for each of the {outputs} outputs; got {list(classes.shape)}")
+            known = [(type(label), label) for label in classes.tolist()]  # 1 is another class than True
+            for k, label in enumerate(known):
+                if label in known[:k]:
+                    raise ValueError(f"classes has each once; got {label[1]!r:.60} at {known.index(label)} and {k}")
         checked = {"genome": genome, "classes": classes}
         for name, length in (("offset", inputs), ("scale", inputs), ("target_offset", outputs),
                              ("target_scale", outputs)):

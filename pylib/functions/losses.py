@@ -144,7 +144,8 @@ def cross_entropy(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction=
         weights of the classes asked for, or how many rows are not ignored; that of probabilities by how many rows
         there are.
     weight : array_like, optional
-        Of shape ``(classes,)``, taken in the precision of the computation.
+        Of shape ``(classes,)``, taken in the precision of the computation. As in PyTorch a weight may be negative: it
+        turns the sign of what it multiplies, and a mean divides by the sum as it is, which may be negative or 0.
     ignore_index : int, optional
         Rows of this target, which may be none of the classes, have a loss of 0, whatever their logits are, and no part
         in the mean: it is NaN where all are ignored.

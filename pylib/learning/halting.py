@@ -107,7 +107,9 @@ def _reduced(of_rows, logits, reduction):
     except (OverflowError, ValueError):  # beyond float64, or infinities of both signs
         with np.errstate(all="ignore"):
             total = float(of_rows.sum())
-    return rounded_to(logits.dtype, np.float64(total / max(1, of_rows.size) if reduction == "mean" else total))
+    if reduction == "mean":
+        total = total / of_rows.size if of_rows.size else math.nan
+    return rounded_to(logits.dtype, np.float64(total))
 
 
 def _scaled(logits, step_losses, grad_logits, p, scale):
@@ -140,7 +142,7 @@ def ponder_loss(logits, step_losses, prior=0.2, beta=0.01, *, reduction="mean"):
     Returns
     -------
     loss : ndarray
-        Of the dtype of `logits`: one number, or with ``reduction="none"`` of shape (...).
+        Of the dtype of `logits`: one number, or with ``reduction="none"`` of shape (...). The mean of nothing is NaN.
 
     Raises
     ------
