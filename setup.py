@@ -55,14 +55,14 @@ FRUGAL = ["-O1", "-fpeel-loops", "-funswitch-loops", "-fstrict-aliasing", "-finl
           "-freorder-blocks-algorithm=stc", "-freorder-blocks-and-partition", "-falign-loops", "-falign-functions"]
 HOISTED = ["-ftree-pre", "-fcode-hoisting"]  # what two branches both compute is computed before them
 VECTORS = ["-ftree-loop-vectorize", "-ftree-slp-vectorize", "-fvect-cost-model=dynamic"]  # of loops of plain numbers
-# Two kernels keep more numbers at hand than there are registers, and all of -O3's ways of sparing them pay there; so do
+# Products keep more numbers at hand than there are registers, and all of -O3's ways of sparing them pay there; so do
 # the sums along a row where registers are widest. What -O3 does for loops over a few numbers, no kernel has use for.
 THOROUGH = ["-O3", "-fno-tree-vectorize", "-fno-tree-slp-vectorize", "-fno-ipa-cp-clone", "-fno-tree-loop-distribution",
             "-fno-split-loops", "-fno-version-loops-for-strides", "-fno-predictive-commoning", "-fno-split-paths",
             "-fno-gcse-after-reload", "-fno-tree-partial-pre", "-fno-inline-functions", "-fno-loop-interchange",
             "-fno-loop-unroll-and-jam"]
 EFFORT = {"activations": FRUGAL + VECTORS, "breeding": FRUGAL + VECTORS, "ieee754": FRUGAL + HOISTED + VECTORS,
-          "linear4": THOROUGH, "population": THOROUGH}
+          "linear4": THOROUGH, "linear4_int": THOROUGH, "population": THOROUGH}
 EFFORT_OF_LEVEL = {"avx512": THOROUGH}  # of the other modules; FRUGAL and HOISTED where none is named
 # The portable level has no registers to spill and is there to be right: nobody waits for its optimiser.
 PORTABLE = ["-O1"]

@@ -103,7 +103,7 @@ ROW_BOUNDS = {
     "normalize_backward": {"float32": 4.0, "float64": 7.0},
     "softmax": {"float32": 4.0, "float64": 6.0},
     "softmax_backward": {"float32": 4.0, "float64": 5.0},
-    "masked_softmax": "softmax",
+    "masked_softmax": {"float32": 5.0, "float64": 8.0},
     "softmin": "softmax",
     "masked_softmax_backward": {"float32": 5.0, "float64": 6.0},
     "softmin_backward": "softmax_backward",

@@ -17,6 +17,13 @@ from lanewise.kernels import BUILT_LEVELS, LEVEL, levels, machine
 
 LEVELS_HERE = [level for level in levels.supported(machine.cpu_features()) if level in BUILT_LEVELS]
 
+# Commands, files, documentation and the like: Python above the kernels, which is the same at every level. One run of
+# them is enough: .ci/run leaves them out where it repeats the suite at the other levels.
+ABOVE_KERNELS = {f"test_{name}" for name in (
+    "architecture", "bench", "bench_files", "bench_report", "classifier", "cli_evolve", "cli_results", "cli_start",
+    "cli_train", "cost_by_size", "data", "evolution_examples", "executors", "files", "flow", "inspect", "interop",
+    "kernel_rooms", "learning_examples", "peer_cases", "places", "rooms", "site", "snippets", "stubs")}
+
 
 def pytest_report_header():
     return f"lanewise: level {LEVEL} of {', '.join(LEVELS_HERE)}; {machine.get_num_threads()} threads"
@@ -26,6 +33,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if {"built", "embedding"} & set(item.fixturenames):
             item.add_marker("compiler")
+        if item.path.stem in ABOVE_KERNELS:
+            item.add_marker("above_kernels")
 
 
 @pytest.fixture(params=LEVELS_HERE)

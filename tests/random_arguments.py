@@ -206,21 +206,22 @@ def _offsets(case):
 
 
 ALONG = {
-    **dict.fromkeys(("x", "y", "grad", "residual", "logits", "gate", "up", "a", "b"), Case.row),
+    **dict.fromkeys(("x", "y", "grad", "residual", "logits", "gate", "up", "a"), Case.row),
     **dict.fromkeys(("mean", "rstd"), Case.statistic), "weight": Case.vector, "bias": Case.vector, "out": Case.out,
     **dict.fromkeys(("eps", "momentum", "label_smoothing", "z_loss", "alpha", "lambd", "min_val", "max_val", "beta",
                      "negative_slope", "threshold", "value"), _numbers_of),
-    "axis": lambda case: case.one_of([case.axis, -1, 0, case.axis - len(case.shape), 1, np.int8(0)]),
+    "axis": lambda case: case.one_of([case.axis, -1, 0, case.axis - len(case.shape), 1, np.int8(0), None, (0, -1), ()]),
+    "where": lambda case: case.one_of([None, True, case.rng.random(case.shape) < 0.5, case.rng.random() < 0.5]),
+    **dict.fromkeys(("keepdims", "safe", "return_sign", "use_input_stats"), _option(True, False)),
+    **dict.fromkeys(("b", "pos_weight"), lambda case: case.one_of([None, case.row(), case.vector(), 0.5])),
     "target": lambda case: case.classes(case.shape[:-1]), "reduction": _option("mean", "sum", "none"),
     "ignore_index": _option(None, None, 0, -100, 2**70),
-    "p": _option(1, 2, 1.0, 2.0), "algorithm": _option("shifted", "two_pass", "one_pass"),
+    "p": _option(1, 2, 1.0, 2.0, 3, 0, np.inf, -np.inf, -1.5), "algorithm": _option("shifted", "two_pass", "one_pass"),
     "training": _option(True, False), "return_stats": _option(True, False), "num_groups": _count(8, 16, 33),
     "n": _count(1, 2), "mode": _option("stdout", "dicts"), "delta": _numbers_of, "scale": _numbers_of,
     "mask": lambda case: case.one_of([None, case.rng.random(case.shape) < 0.5, case.row(), case.vector()]),
     "causal": _option(True, False), "offset": _count(1, 5), "interleaved": _option(True, False), "base": _numbers_of,
     "positions": lambda case: case.array(case.shape[:-1], "i8"), "dtype": _option("f", "d", "e"),
-    **dict.fromkeys(("keepdims", "return_sign", "safe", "use_input_stats"), _option(True, False)),
-    "where": lambda case: case.one_of([None, case.rng.random(case.shape) < 0.5]), "pos_weight": Case.vector,
     **dict.fromkeys(("cos", "sin"), lambda case: case.array((case.shape[-1] // 2 if case.shape else 1,), "f")),
 }
 CHANNELS = {**ALONG, **dict.fromkeys(("weight", "bias", "mean", "rstd", "running_mean", "running_var"), Case.channel)}

@@ -12,7 +12,8 @@ __all__ = ["normalize", "normalize_backward"]
 
 def _power(name, p):
     try:
-        if type(p) is not int and type(p) is not float and (isinstance(p, (str, bytes)) or np.ndim(p) != 0):
+        if type(p) is not int and type(p) is not float and (
+                isinstance(p, (str, bytes)) or np.ndim(p) != 0 or p is np.ma.masked):
             raise TypeError
         number = float(p)
     except (TypeError, ValueError, OverflowError):

@@ -19,7 +19,8 @@ _NONE, _NONE_FLOAT64 = np.empty(0, np.float32), np.empty(0, np.float64)
 
 def _above_zero(name, delta):
     try:
-        number = float(None if isinstance(delta, (str, bytes)) or np.ndim(delta) != 0 else delta)
+        refused = isinstance(delta, (str, bytes)) or np.ndim(delta) != 0 or delta is np.ma.masked
+        number = float(None if refused else delta)
     except (TypeError, ValueError, OverflowError):
         raise TypeError(f"{name}: delta must be a number, not {delta!r:.60}") from None
     if not 0 < number < np.inf:
