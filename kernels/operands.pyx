@@ -1,9 +1,11 @@
 # What a call costs besides its numbers: parameters made operands, checks, and loops called at once, without a pass of
 # NumPy's for each. Compiled once, without a level.
 from cpython.exc cimport PyErr_Occurred
+from cpython.object cimport PyObject_Call
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_Import
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, PyObject
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
+from libc.float cimport DBL_MAX
 from libc.math cimport INFINITY
 from libc.stdint cimport int64_t
 
@@ -28,22 +30,24 @@ cdef extern from "numpy/arrayobject.h":
     const int NPY_NOTYPE
     const int NPY_USERDEF
 
+cdef extern from "lanes/environment.h":
+    ctypedef struct environment:
+        pass
+    environment enter_environment()
+    void leave_environment(environment callers)
+
 cdef extern from *:
     """
-    #include <fenv.h>
-    /* to nearest, however the caller rounds, and without its flushing of subnormals */
-    static float nearest_float(double x) {
-        fenv_t callers;
-        volatile double held = x;
-        volatile float y;
-        fegetenv(&callers);
-        fesetenv(FE_DFL_ENV);
-        y = (float)held;
-        fesetenv(&callers);
-        return y;
+    /* a < b of all numbers, also where the caller's subnormals count as zero; volatile, so that it is not moved out */
+    static int is_less(double a, double b) {
+        volatile double held_a = a, held_b = b;
+        environment callers = enter_environment();
+        volatile int less = held_a < held_b;
+        leave_environment(callers);
+        return less;
     }
     """
-    float nearest_float(double x)
+    bint is_less(double a, double b)
 
 np.import_array()
 np.import_ufunc()
@@ -51,6 +55,28 @@ np.import_ufunc()
 cdef enum:
     MOST = 12  # operands of a gufunc
     MOST_KEYWORDS = 4
+
+
+cdef class default_environment:
+    """The floating-point environment of kernels for the body of a `with`: what Python and NumPy compute there rounds to
+    nearest and keeps subnormals, whatever the caller's thread does. The caller's is given back, after an error too."""
+    cdef environment callers
+
+    def __enter__(self):
+        self.callers = enter_environment()
+
+    def __exit__(self, *error):
+        leave_environment(self.callers)
+
+
+def in_default_environment(function, tuple operands, dict keywords):
+    """function(*operands, **keywords) in that environment."""
+    cdef environment callers = enter_environment()
+    try:
+        return PyObject_Call(function, operands, keywords)
+    finally:
+        leave_environment(callers)
+
 
 ctypedef void (*rows_loop)(char**, const np.npy_intp*, const np.npy_intp*, void*) noexcept nogil
 
@@ -86,7 +112,7 @@ cdef object number_of(object value, int precision):
         if precision == np.NPY_DOUBLE:
             (<double*>np.PyArray_DATA(operand))[0] = value
         else:
-            (<float*>np.PyArray_DATA(operand))[0] = nearest_float(value)
+            (<float*>np.PyArray_DATA(operand))[0] = <float><double>value
         if len(known) == 1000:
             known.clear()
         known[value] = operand
@@ -181,6 +207,14 @@ cdef inline void put(tuple operands, Py_ssize_t k, object operand):
 def apply(tuple ufuncs, dict keywords, out, tuple arrays, *numbers):
     """ufunc(*arrays, *numbers, out, **keywords). Python numbers become parameters in the precision of the computation,
     which for 16-bit arrays is float32: of two ufuncs the second takes those."""
+    cdef environment callers = enter_environment()
+    try:
+        return applied(ufuncs, keywords, out, arrays, numbers)
+    finally:
+        leave_environment(callers)
+
+
+cdef object applied(tuple ufuncs, dict keywords, out, tuple arrays, tuple numbers):
     cdef Py_ssize_t k, given = len(arrays), n = given + len(numbers)
     cdef object number, ufunc = ufuncs[0]
     cdef int dtype = float_type(arrays[given - 1])
@@ -217,9 +251,9 @@ def apply(tuple ufuncs, dict keywords, out, tuple arrays, *numbers):
 def any_less(a, b):
     """Whether a < b anywhere; an error where they are no numbers."""
     if type(a) is float and type(b) is float:
-        return <double>a < <double>b
+        return is_less(a, b)
     try:
-        with np.errstate(all="ignore"):  # a Python number beyond the dtype of the other
+        with default_environment(), np.errstate(all="ignore"):  # a Python number beyond the dtype of the other
             return bool(np.any(np.asarray(a) < np.asarray(b)))
     except (TypeError, ValueError):
         raise TypeError(f"expected numbers or arrays of numbers for parameters, not {a!r:.60} and {b!r:.60}") from None
@@ -227,7 +261,10 @@ def any_less(a, b):
 
 def any_zero(a):
     """Whether there is a 0."""
-    return <double>a == 0.0 if type(a) is float else np.any(np.asarray(a) == 0.0)
+    if type(a) is float:
+        return not is_less(a, 0.0) and not is_less(0.0, a) and a == a
+    with default_environment():
+        return np.any(np.asarray(a) == 0.0)
 
 
 # How a kernel is told that there is no weight, or no bias.
@@ -263,7 +300,8 @@ cdef object converted(name, role, object x):
         dtype = np.NPY_DOUBLE
     elif x.dtype.num >= NPY_USERDEF:  # below 16 bits
         dtype = np.NPY_FLOAT
-    return x.astype(np.PyArray_DescrFromType(dtype))
+    with default_environment():
+        return x.astype(np.PyArray_DescrFromType(dtype))
 
 
 cdef inline bint taken(np.ndarray x):
@@ -314,10 +352,11 @@ def from_zero(name, role, value, most=None):
             value = float(value)
         except (TypeError, ValueError, OverflowError):
             raise TypeError(f"{name}: {role} must be a number, not {value!r:.60}") from None
-    if most is None and not 0.0 <= <double>value < INFINITY:
-        raise ValueError(f"{name}: {role} must be a finite number of 0 or more, not {value}")
-    if most is not None and not 0.0 <= <double>value <= most:
-        raise ValueError(f"{name}: {role} must be from 0 to {most}, not {value}")
+    if is_less(value, 0.0) or not <double>value <= (DBL_MAX if most is None else <double>most):
+        with default_environment():  # which what is printed depends on
+            if most is None:
+                raise ValueError(f"{name}: {role} must be a finite number of 0 or more, not {value}")
+            raise ValueError(f"{name}: {role} must be from 0 to {most}, not {value}")
     return value
 
 
@@ -534,19 +573,23 @@ def call(gufunc, tuple operands, tuple out=(), **keywords):
     """gufunc(*operands, *out, **keywords), whatever memory the outputs share with operands; a MemoryError where a loop
     had none, which NumPy does not ask it."""
     cdef bytes kinds = kinds_of(gufunc)
+    cdef environment callers
     check_count(gufunc, operands, out)
     if out:
         check_outputs(gufunc, out)
         operands = kept_apart(gufunc, kinds, operands, out)
-        if converts(kinds, operands, out):
+    callers = enter_environment()  # for what NumPy converts
+    try:
+        if out and converts(kinds, operands, out):
             with np.errstate(all="ignore"):  # a result may be beyond what `out` holds
                 return unchecked(gufunc, operands, out, keywords)
-    try:
         return unchecked(gufunc, operands, out, keywords)
     except SystemError as error:  # what Python makes of it where a subclass of ndarray has a say in the result
         if isinstance(error.__cause__, MemoryError):
             raise error.__cause__ from None
         raise
+    finally:
+        leave_environment(callers)
 
 
 cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
@@ -590,7 +633,8 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
             if np.PyArray_CheckExact(operand) and np.PyArray_TYPE(<np.ndarray>operand) == np.PyArray_TYPE(x):
                 dtype = np.PyArray_TYPE(x)
             elif wider(operand, dtype):
-                operand = np.PyArray_Cast(operand, dtype)
+                with default_environment():
+                    operand = np.PyArray_Cast(operand, dtype)
                 cast.append(operand)
         if k >= gufunc.nin and operand is None:
             operand = new_output(x, kinds[k], dtype)
@@ -634,11 +678,20 @@ cdef inline float narrowed(double value) noexcept nogil:
 def rounded_to(dtype, values):
     """Results, usually float64, in the dtype they are returned in; integers and narrower dtypes than 16 bits are none.
     What is beyond it becomes an infinity without a warning."""
-    cdef np.ndarray given, found
-    cdef Py_ssize_t i
+    cdef environment callers
     dtype = np.dtype(dtype)
     if values.dtype == dtype:
         return values
+    callers = enter_environment()
+    try:
+        return rounded(dtype, values)
+    finally:
+        leave_environment(callers)
+
+
+cdef object rounded(dtype, values):
+    cdef np.ndarray given, found
+    cdef Py_ssize_t i
     if dtype.itemsize < 2 or dtype.kind not in "fV":
         dtype = values.dtype if values.dtype.kind == "f" else np.dtype(np.float64)
     if dtype.num == np.NPY_FLOAT and type(values) is np.float64:

@@ -34,7 +34,8 @@ def kept(**options):
 
 @pytest.mark.parametrize("classes", [
     np.arange(10), np.array(list("abcdefghij")), np.array(list("abcdefghij"), object), np.arange(10) / 3,
-    np.array(["a", 1, 2.5, None, True, "f", "g", "h", "i", "j"], object), np.array(["2020-01-01"] * 10, "M8[D]"), None])
+    np.array(["a", 1, 2.5, None, True, "f", "g", "h", "i", "j"], object),
+    np.arange("2020-01-01", "2020-01-11", dtype="M8[D]"), None])
 @pytest.mark.parametrize("name", ["kept", "kept.v1", "kept.npz"])
 def test_what_is_saved_is_loaded(tmp_path, classes, name):
     x = digits()[2]
@@ -80,6 +81,7 @@ def test_probabilities_scores_and_summary():
 @pytest.mark.parametrize(("options", "error", "message"), [
     ({"genome": np.zeros(7, np.uint8)}, ValueError, r"genome is uint8\[296\]; got uint8\[7\]"),
     ({"classes": np.arange(9)}, ValueError, "classes has one for each of the 10 outputs"),
+    ({"classes": [*range(9), 3]}, ValueError, "classes has each once; got 3 at 3 and 9"),
     ({"offset": np.zeros(3)}, ValueError, "offset is a number, or one for each of the 64"),
     ({"scale": [np.nan] * 64}, ValueError, "scale holds a NaN"),
     ({"target_scale": 0}, ValueError, "target_scale holds a NaN, an infinity, or 0"),
@@ -115,5 +117,5 @@ def test_a_damaged_classifier(tmp_path):
         with pytest.raises(ValueError, match=f"is damaged: .*{message}"):
             Classifier.load(tmp_path / "damaged.npz")
     with pytest.raises(TypeError, match="are saved if they are text or numbers"):
-        kept(scale=2.0).__class__(kept().network, kept().genome, np.array([object()] * 10)).save(tmp_path / "x")
+        Classifier(kept().network, kept().genome, np.array([object() for _ in range(10)])).save(tmp_path / "x")
     assert not (tmp_path / "x").exists()

@@ -214,3 +214,14 @@ def test_no_rows(rows):
     assert lw.ponder_loss(logits, logits, reduction="none").shape == (rows,)
     assert [each.shape for each in lw.act_halting(logits)] == [(rows,), (rows,), (rows,), (rows, 3)]
     assert lw.ponder_loss_with_grad(logits, logits)[1].shape == (rows, 3)
+
+
+def test_the_mean_of_an_empty_batch_is_nan():
+    empty = np.zeros((0, 3), np.float32)
+    assert np.isnan(lw.ponder_loss(empty, empty))
+    loss, *grads = lw.ponder_loss_with_grad(empty, empty)
+    assert np.isnan(loss)
+    assert loss.dtype == np.float32
+    assert [grad.shape for grad in (*grads, *lw.ponder_loss_backward(1.0, empty, empty))] == [(0, 3)] * 4
+    assert lw.ponder_loss(empty, empty, reduction="sum") == 0
+    assert lw.ponder_loss(empty, empty, reduction="none").shape == (0,)

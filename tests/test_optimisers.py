@@ -184,3 +184,21 @@ def test_pytorch_has_the_same_steps():
         assert lw.clip_grad_norm(grads, 0.5, norm_type) == pytest.approx(float(expected), rel=1e-6)
         for found, tensor in zip(grads, tensors, strict=True):
             np.testing.assert_allclose(found, tensor.grad, rtol=1e-5)
+
+
+def test_arrays_whose_elements_share_memory_are_refused():
+    memory = np.arange(12.0)
+    strided = np.lib.stride_tricks.as_strided
+    steps = {"sgd_step": lambda param: lw.sgd_step(param, np.ones(param.shape), lr=0.1),
+             "adamw_step": lambda param: lw.adamw_step(param, np.ones(param.shape), *np.zeros((2, *param.shape)), 1),
+             "clip_grad_norm": lambda param: lw.clip_grad_norm(param, 0.1)}
+    for name, step in steps.items():
+        for param in (strided(memory, (4,), (0,)), strided(memory, (4, 3), (8, 8)), strided(memory, (4,), (4,)),
+                      strided(memory, (3, 3), (16, 16))):
+            with pytest.raises(ValueError, match=f"{name}: (param|grads) of shape .* share memory"):
+                step(param)
+            assert np.array_equal(memory, np.arange(12.0))
+        # no two of these do, though rows interlock
+        for param in (np.ones((3, 4)).T, np.ones(9)[::-2], strided(np.ones(12), (3, 2), (16, 24))):
+            step(param)
+            assert (param < 1).all()

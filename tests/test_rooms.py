@@ -17,12 +17,12 @@ PACKAGE = Path(lanewise.__file__).parent
 # what stands here, its own modules, and what is not of this package.
 MAY_IMPORT = {
     "_typing": set(),  # for stubs alone
-    "functions": {"kernels", "bounds"},
-    "ieee754": {"kernels", "bounds", "formats", "packing"},
-    "genome": {"kernels", "bounds", "packing"},
+    "functions": {"kernels", "bounds", "environment"},
+    "ieee754": {"kernels", "bounds", "environment", "formats", "packing"},
+    "genome": {"kernels", "bounds", "environment", "packing"},
     "embedding": {"kernels"},
-    "evolution": {"kernels", "functions", "genome", "packing", "files", "terminal"},
-    "learning": {"kernels", "bounds", "functions", "genome", "files"},
+    "evolution": {"kernels", "environment", "functions", "genome", "packing", "files", "terminal"},
+    "learning": {"kernels", "bounds", "environment", "functions", "genome", "files"},
     "measure": {"lanewise", "kernels", "bounds", "processors", "functions", "ieee754", "genome", "evolution",
                 "learning"},
     "cli": {"lanewise", "kernels", "bounds", "functions", "ieee754", "genome", "evolution", "learning", "measure",
@@ -39,6 +39,7 @@ MAY_IMPORT = {
     "config": {"lanewise", "kernels", "limits", "processors"},  # the version
     "limits": {"lanewise", "kernels", "processors"},  # the version
     "processors": set(),
+    "environment": {"kernels"},
     "packing": {"kernels"},
     "bounds": set(),
     "files": set(),

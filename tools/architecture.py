@@ -33,6 +33,7 @@ ROLES = {  # what a room holds, in a few words; two lines of the picture
     "config.py": "versions, level, threads",
     "limits.py": "threadpoolctl's way to the threads",
     "processors.py": "how many threads by default",
+    "environment.py": "subnormals kept, whoever calls",
     "files.py": "files written whole or not at all",
     "formats.py": "descriptions of formats",
     "packing.py": "two codes per byte",

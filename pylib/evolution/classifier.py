@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..environment import unflushed
 from ..files import read_arrays, replacing
 from ..functions import softmax
 from ..genome.codes import Codebook
@@ -28,7 +29,7 @@ class Classifier:
     network : Network
     genome : ndarray of uint8
     classes : ndarray, optional
-        What each output stands for, of any dtype. None: the outputs are values.
+        What each output stands for, of any dtype, each once. None: the outputs are values.
     offset, scale : ndarray of float64, shape (inputs,)
         Inputs enter the network as ``(x - offset) * scale``, computed in float64; by default as they are.
     target_offset, target_scale : ndarray of float64, shape (outputs,)
@@ -49,6 +50,7 @@ class Classifier:
     features: tuple | None = field(default=None, repr=False)
     label: str | None = field(default=None, repr=False)
 
+    @unflushed
     def __post_init__(self):
         if not isinstance(self.network, Network):
             raise TypeError(f"network is a Network; got {type(self.network).__name__}")
@@ -61,6 +63,10 @@ class Classifier:
             classes = np.array(classes)
             if classes.shape != (outputs,):
                 raise ValueError(f"classes has one for each of the {outputs} outputs; got {list(classes.shape)}")
+            known = [(type(label), label) for label in classes.tolist()]  # 1 is another class than True
+            for k, label in enumerate(known):
+                if label in known[:k]:
+                    raise ValueError(f"classes has each once; got {label[1]!r:.60} at {known.index(label)} and {k}")
         checked = {"genome": genome, "classes": classes}
         for name, length in (("offset", inputs), ("scale", inputs), ("target_offset", outputs),
                              ("target_scale", outputs)):
@@ -82,6 +88,7 @@ class Classifier:
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
+    @unflushed
     def prepare(self, x):
         """Scale inputs as the network wants them.
 
@@ -109,6 +116,7 @@ class Classifier:
             raise ValueError(f"x[{row}, {column}] = {x[row, column]:g} is beyond float32 once it is scaled")
         return scaled
 
+    @unflushed
     def outputs(self, x):
         """Compute what the network puts out: a logit for each class, or values as it has learned them.
 
@@ -125,6 +133,7 @@ class Classifier:
             return np.empty((0, self.network.sizes[-1]), np.float32)
         return self.network.forward(self.genome, prepared)
 
+    @unflushed
     def predict(self, x):
         """Classify inputs, or predict values.
 
@@ -143,6 +152,7 @@ class Classifier:
         values = outputs.astype(np.float64) / self.target_scale + self.target_offset
         return values[:, 0] if values.shape[1] == 1 else values
 
+    @unflushed
     def predict_proba(self, x):
         """Compute a probability for each class: the softmax of the logits.
 
@@ -159,6 +169,7 @@ class Classifier:
             raise TypeError("this predicts values, not classes, and has no probabilities")
         return softmax(self.outputs(x))
 
+    @unflushed
     def score(self, x, y):
         """Compute the share of rows that are classified right, or the coefficient of determination of values.
 

@@ -8,6 +8,7 @@ import operator
 
 import numpy as np
 
+from ..environment import unflushed
 from ..genome.codes import LOG4, Codebook, best_scale, decode, encode
 from ..kernels import activations as _activations
 from ..kernels import population as _kernels
@@ -61,6 +62,7 @@ class Network:
 
     """
 
+    @unflushed
     def __init__(self, sizes, activation="relu", codebook=LOG4, objective="cross_entropy", scales=None, biases=None,
                  *, group=None):
         try:
@@ -83,6 +85,7 @@ class Network:
         self._affine = Affine(self.sizes, scales, biases, group, float(np.abs(codebook.levels).max()))
 
     @classmethod
+    @unflushed
     def quantize(cls, weights, biases=None, codebook=LOG4, activation="relu", objective="cross_entropy", *,
                  per="output", group=None):
         """Make a network, and the genome in it that is nearest to a trained network of floats.
@@ -150,6 +153,7 @@ class Network:
         """How many weights of a row share a scale, where scales are by group."""
         return self._affine.group
 
+    @unflushed
     def weights(self, genome):
         """Turn a genome into the matrices that it stands for, levels times scales, rounded once.
 
@@ -183,6 +187,7 @@ class Network:
         """How many bytes a genome has."""
         return (self.n_weights + 1) // 2
 
+    @unflushed
     def batch(self, x, y=None):
         """Lay out inputs, and what their outputs should be, for evaluation.
 
@@ -232,6 +237,7 @@ class Network:
         return (whole is not None and not self._affine.is_grouped(0) and whole.reach * self._largest_level <= 2**24
                 and 2.0**-126 <= whole.unit * self._level_unit <= 2.0**100)
 
+    @unflushed
     def batch_of(self, x, y=None, goal=None, name="the batch"):
         """Take a batch, also one that another network laid out, if it fits this network.
 
@@ -290,6 +296,7 @@ class Network:
         results = results.astype(np.float32).reshape(population.shape[:-1])
         return results if population.ndim > 1 else float(results)
 
+    @unflushed
     def forward(self, population, x):
         """Compute the logits of each genome.
 
@@ -305,6 +312,7 @@ class Network:
         """
         return self._evaluate(population, x, None, _LOGITS)
 
+    @unflushed
     def loss(self, population, x, y=None):
         """Compute the objective of each genome, the lower the better: by default the mean cross-entropy, in nats.
 
@@ -322,6 +330,7 @@ class Network:
         value = self._evaluate(population, x, y, _OBJECTIVES.index(self.objective))
         return 1 - value if self.objective == "accuracy" else value
 
+    @unflushed
     def accuracy(self, population, x, y=None):
         """Compute the share of rows whose largest logit, the first of equals, is their class's; as `loss` else."""
         return self._evaluate(population, x, y, _ACCURACY)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ..environment import unflushed
 from ..files import check_writable
 from ..genome.codes import LOG4, Codebook, seed_of
 from ..packing import rows_of, weights_in, whole
@@ -258,6 +259,7 @@ def _rate_for(n_weights, mutation, started):
     return changes / places, max(last, 1 / (places * changes))
 
 
+@unflushed
 def evolve(network, x, y=None, *, population=POPULATION, elite=2, parents=None, tournament=1, mutation="flip",
            crossover="uniform", mutation_rate=None, niche_radius=0.0, batch_size=BATCH_SIZE,
            generations=None, seconds=None, target_loss=None, patience=None, restart_after=None, seed=0, islands=1,
@@ -402,6 +404,7 @@ def _finite(where, batch):
     return batch
 
 
+@unflushed
 def minimize(fitness, n_weights, *, codebook=LOG4, scale=1.0, vectorized=False, population=100, elite=2, parents=None,
              tournament=1, mutation="flip", crossover="uniform", mutation_rate=None, niche_radius=0.0,
              generations=None, seconds=None, target_loss=None, patience=None, restart_after=None, seed=0, islands=1,

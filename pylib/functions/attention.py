@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ..environment import unflushed
 from ..kernels import normalize as _normalize
 from ..kernels import softmax as _softmax
 from ..kernels.operands import call, dtype_given
@@ -55,6 +56,7 @@ def _mask_beside(x, mask):
 
 
 @with_bound
+@unflushed
 def masked_softmax(x, mask=None, scale=1.0, *, causal=False, offset=0, out=None):
     """Softmax of scaled and masked scores along the last axis, the row of attention:
     ``softmax(x * scale + mask)``, 0 where a key is hidden.
@@ -127,6 +129,7 @@ def masked_softmax(x, mask=None, scale=1.0, *, causal=False, offset=0, out=None)
 
 
 @with_bound
+@unflushed
 def masked_softmax_backward(grad, y, scale=1.0, *, out=None):
     """Gradient of `masked_softmax` with respect to its scores, from its output: ``y * (grad - sum(grad * y)) * scale``.
 
@@ -190,6 +193,7 @@ def _turned(name, role, x, cos, sin, sign, interleaved, out):
 
 
 @with_bound
+@unflushed
 def rotary_embedding(x, cos, sin, *, interleaved=False, out=None):
     """Rotary position embedding: each pair (a, b) of a row is turned to ``(a cos - b sin, a sin + b cos)``.
 
@@ -240,6 +244,7 @@ def rotary_embedding(x, cos, sin, *, interleaved=False, out=None):
 
 
 @with_bound
+@unflushed
 def rotary_embedding_backward(grad, cos, sin, *, interleaved=False, out=None):
     """Gradient of `rotary_embedding` with respect to its input: the pairs of `grad` are turned back.
 
@@ -273,6 +278,7 @@ def _turns(pairs, base):
 
 
 @with_bound
+@unflushed
 def rotary_tables(positions, n, *, base=10000.0, dtype=np.float32):
     """Cosines and sines for `rotary_embedding`: of ``position * base**(-2 i / n)`` for pair i.
 

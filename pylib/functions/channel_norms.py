@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ..environment import unflushed
 from ..kernels import batch_columns as _columns
 from ..kernels import batch_norm as _batch
 from ..kernels import norms as _norms
@@ -64,6 +65,7 @@ def _moments(kernels, segments, scale):
 
 
 @with_bound
+@unflushed
 def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *, training=False, momentum=0.1,
                eps=1e-5, out=None, return_stats=False):
     """Batch norm: ``(x - mean) / sqrt(variance + eps) * weight + bias`` for each channel, at axis 1.
@@ -148,6 +150,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
 
 
 @with_bound
+@unflushed
 def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out=None):
     """Gradients of `batch_norm`.
 
@@ -221,6 +224,7 @@ def _spread(values, groups):
 
 
 @with_bound
+@unflushed
 def group_norm(x, num_groups, weight=None, bias=None, *, eps=1e-5, out=None, return_stats=False):
     """Group norm: each example's channels, at axis 1, in groups that are layer-normed together.
 
@@ -270,6 +274,7 @@ def group_norm(x, num_groups, weight=None, bias=None, *, eps=1e-5, out=None, ret
 
 
 @with_bound
+@unflushed
 def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=None, eps=1e-5, out=None):
     """Gradients of `group_norm`.
 

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from ..environment import unflushed
 from ..kernels import batch_norm as _batch
 from ._axis import call, from_zero
 from ._documentation import with_bound
@@ -23,6 +24,7 @@ __all__ = ["instance_norm", "instance_norm_backward"]
 
 
 @with_bound
+@unflushed
 def instance_norm(x, weight=None, bias=None, *, eps=1e-5, out=None, return_stats=False, running_mean=None,
                   running_var=None, use_input_stats=True, momentum=0.1):
     """Instance norm: `group_norm` with as many groups as channels; each channel of each example by itself.
@@ -87,6 +89,7 @@ def instance_norm(x, weight=None, bias=None, *, eps=1e-5, out=None, return_stats
 
 
 @with_bound
+@unflushed
 def instance_norm_backward(grad, x, weight=None, *, mean=None, rstd=None, eps=1e-5, out=None, use_input_stats=True):
     """Gradients of `instance_norm`: those of `group_norm` with as many groups as channels.
 

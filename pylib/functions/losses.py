@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..environment import unflushed
 from ..kernels import losses as _kernels
 from ..kernels import point_losses as _point_kernels
 from ..kernels.operands import classified
@@ -117,6 +118,7 @@ def _arriving(name, grad, asked, reduction):
 
 
 @with_bound
+@unflushed
 def cross_entropy(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction="mean", weight=None,
                   ignore_index=None, axis=-1):
     """Cross-entropy of logits and classes: ``logsumexp(logits) - logits[target]``, or the sum over the classes of that
@@ -142,7 +144,8 @@ def cross_entropy(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction=
         weights of the classes asked for, or how many rows are not ignored; that of probabilities by how many rows
         there are.
     weight : array_like, optional
-        Of shape ``(classes,)``, taken in the precision of the computation.
+        Of shape ``(classes,)``, taken in the precision of the computation. As in PyTorch a weight may be negative: it
+        turns the sign of what it multiplies, and a mean divides by the sum as it is, which may be negative or 0.
     ignore_index : int, optional
         Rows of this target, which may be none of the classes, have a loss of 0, whatever their logits are, and no part
         in the mean: it is NaN where all are ignored.
@@ -183,6 +186,7 @@ def cross_entropy(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction=
 
 
 @with_bound
+@unflushed
 def cross_entropy_with_grad(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction="mean", weight=None,
                             ignore_index=None, axis=-1, out=None):
     """Cross-entropy and its gradient with respect to the logits, in one pass.
@@ -208,6 +212,7 @@ def cross_entropy_with_grad(logits, target, *, label_smoothing=0.0, z_loss=0.0, 
 
 
 @with_bound
+@unflushed
 def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction="mean", weight=None,
                            ignore_index=None, axis=-1, out=None):
     """Gradient of `cross_entropy` with respect to the logits.
@@ -255,6 +260,7 @@ def _places(asked):
 
 
 @with_bound
+@unflushed
 def nll_loss(x, target, *, reduction="mean", weight=None, ignore_index=None, axis=-1):
     """Negative log-likelihood of classes: ``-weight[target] * x[target]``, of logarithms of probabilities.
 
@@ -298,6 +304,7 @@ def nll_loss(x, target, *, reduction="mean", weight=None, ignore_index=None, axi
 
 
 @with_bound
+@unflushed
 def nll_loss_backward(grad, x, target, *, reduction="mean", weight=None, ignore_index=None, axis=-1, out=None):
     """Gradient of `nll_loss` with respect to `x`: ``-weight[target] * grad`` at the target, 0 elsewhere.
 

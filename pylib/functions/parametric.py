@@ -6,6 +6,7 @@ from math import inf  # noqa: F401  a default in the source below
 
 import numpy as np
 
+from ..environment import unflushed
 from ..kernels import activations as _kernels
 from ..kernels.batch_norm import total_gufunc
 from ..kernels.operands import any_less, any_zero, apply
@@ -42,6 +43,7 @@ def _is_one(value):
     return type(value) in (int, float) and value == 1
 
 
+@unflushed
 def prelu_backward(grad, x, weight):
     for role, operand in ("grad", grad), ("x", x), ("weight", weight):
         refuse_mask("prelu_backward", role, operand)

@@ -3,6 +3,7 @@ kernels/point_losses.pyx, and the bounds in bounds.py."""
 
 import numpy as np
 
+from ..environment import unflushed
 from ..kernels import losses as _sums
 from ..kernels import point_losses as _kernels
 from ._axis import broadcast_beside, fitting, floating, floats_beside, like, on_axis, refuse_mask, rounded_to
@@ -84,6 +85,7 @@ def _backward(name, grad, x, target, reduction, out, delta=1.0, weights=None):
 
 
 @with_bound
+@unflushed
 def mse(x, target, *, reduction="mean"):
     """Squared error, element by element.
 
@@ -120,6 +122,7 @@ def mse(x, target, *, reduction="mean"):
 
 
 @with_bound
+@unflushed
 def mse_backward(grad, x, target, *, reduction="mean", out=None):
     """Gradient of `mse` with respect to `x`.
 
@@ -152,6 +155,7 @@ def mse_backward(grad, x, target, *, reduction="mean", out=None):
 
 
 @with_bound
+@unflushed
 def l1(x, target, *, reduction="mean"):
     """Absolute error, element by element.
 
@@ -188,6 +192,7 @@ def l1(x, target, *, reduction="mean"):
 
 
 @with_bound
+@unflushed
 def l1_backward(grad, x, target, *, reduction="mean", out=None):
     """Gradient of `l1` with respect to `x`.
 
@@ -220,6 +225,7 @@ def l1_backward(grad, x, target, *, reduction="mean", out=None):
 
 
 @with_bound
+@unflushed
 def huber(x, target, *, reduction="mean", delta=1.0):
     """Huber loss, element by element.
 
@@ -258,6 +264,7 @@ def huber(x, target, *, reduction="mean", delta=1.0):
 
 
 @with_bound
+@unflushed
 def huber_backward(grad, x, target, *, reduction="mean", delta=1.0, out=None):
     """Gradient of `huber` with respect to `x`.
 
@@ -290,6 +297,7 @@ def huber_backward(grad, x, target, *, reduction="mean", delta=1.0, out=None):
 
 
 @with_bound
+@unflushed
 def binary_cross_entropy_with_logits(x, target, *, reduction="mean", weight=None, pos_weight=None):
     """Cross-entropy of logits and probabilities of yes, element by element.
 
@@ -331,6 +339,7 @@ def binary_cross_entropy_with_logits(x, target, *, reduction="mean", weight=None
 
 
 @with_bound
+@unflushed
 def binary_cross_entropy_with_logits_backward(grad, x, target, *, reduction="mean", out=None, weight=None,
                                               pos_weight=None):
     """Gradient of `binary_cross_entropy_with_logits` with respect to `x`.

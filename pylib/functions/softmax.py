@@ -3,6 +3,7 @@ kernels/softmax.pyx, and the bound of each function in bounds.py."""
 
 import numpy as np
 
+from ..environment import unflushed
 from ..kernels import softmax as _kernels
 from ._axis import (
     broadcast_beside,
@@ -164,6 +165,7 @@ def _kept_shape(x, axes):
 
 
 @with_bound
+@unflushed
 def logsumexp(x, axis=-1, *, out=None, keepdims=False, where=None, b=None, return_sign=False):
     """Logarithm of the sum of exponentials: ``log(sum(b * exp(x)))`` along `axis`.
 
@@ -332,6 +334,7 @@ def _spread_grad(x, grad, axis=-1, out=None, where=None, b=None):
 
 
 @with_bound
+@unflushed
 def logsumexp_backward(grad, x, axis=-1, *, out=None, keepdims=False, where=None, b=None):
     """Gradient of `logsumexp` with respect to its input: ``grad * b * exp(x) / sum(b * exp(x))``.
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..environment import unflushed
 from ..packing import pack, plain, unpack
 from .codes import FLOAT4, NF4
 from .packed import (
@@ -26,6 +27,7 @@ GGUF = {"Q4_0": (32, 18, INT4_OFFSET), "Q4_1": (32, 20, UINT4), "IQ4_NL": (32, 1
         "Q4_K": (256, 144, UINT4)}
 
 
+@unflushed
 def read_mxfp4(codes, exponents):
     """Read OCP MXFP4 as ONNX, OpenVINO and torchao keep it: E2M1 codes as they lie, an E8M0 byte for each 32.
 
@@ -47,12 +49,14 @@ def read_mxfp4(codes, exponents):
     return packed_of(unpack(codes), FLOAT4, scale, None, 32)
 
 
+@unflushed
 def write_mxfp4(packed):
     """Write what `read_mxfp4` reads: (codes, exponents)."""
     codes, scale, _ = parts_of(packed, FLOAT4, 32)
     return pack(codes), e8m0_bytes(scale)
 
 
+@unflushed
 def read_gguf(kind, blocks):
     """Read rows of blocks as GGUF files have them.
 
@@ -96,6 +100,7 @@ def read_gguf(kind, blocks):
     return packed_of(codes, codebook, scale.reshape(rows, -1), offset, 32)
 
 
+@unflushed
 def write_gguf(kind, packed):
     """Write what `read_gguf` reads, of a `Packed` with its codebook, groups of 32, and offsets of Q4_1 and Q4_K alone.
 
@@ -174,6 +179,7 @@ def _factored(name, numbers):
     return factor[..., 0].astype(np.float16), six.astype(np.uint8)
 
 
+@unflushed
 def read_bitsandbytes(kind, codes, absmax, shape, blocksize=64):
     """Read what ``bitsandbytes.functional.quantize_4bit`` makes, without its second quantisation of `absmax`.
 
@@ -208,6 +214,7 @@ def read_bitsandbytes(kind, codes, absmax, shape, blocksize=64):
                    blocksize)
 
 
+@unflushed
 def write_bitsandbytes(kind, packed):
     """Write what `read_bitsandbytes` reads: (codes of shape (n / 2, 1), absmax of shape (n / blocksize,))."""
     if kind not in ("NF4", "FP4"):
@@ -217,6 +224,7 @@ def write_bitsandbytes(kind, packed):
     return (codes >> 4 | codes << 4).reshape(-1, 1), scale.reshape(-1)
 
 
+@unflushed
 def read_hqq(codes, scale, zero, shape):
     """Read a layer of HQQ, 4 bits along axis 1: groups as rows, the first half of them in the higher nibbles.
 
@@ -247,6 +255,7 @@ def read_hqq(codes, scale, zero, shape):
     return packed_of(whole, UINT4, scale, offsets_of_zeros(zero.reshape(outputs, -1), scale), group)
 
 
+@unflushed
 def write_hqq(packed):
     """Write what `read_hqq` reads: (codes, scale, zero), the last two float32 of shape (groups, 1).
 

@@ -5,6 +5,7 @@ Codes and weights are codes.py; both are lanewise.genome to the user. Whom to br
 
 import numpy as np
 
+from ..environment import unflushed
 from ..kernels import breeding as _kernels
 from ..kernels import distances as _distances
 from ..packing import contiguous, numbers, one_of, plain, rows_of, weights_in, whole
@@ -79,6 +80,7 @@ def random_population(size, n_weights, rng, *, generation=0, first=0):
     return genomes
 
 
+@unflushed
 def mutate(genomes, rate, rng, out=None, *, kind="flip", codebook=LOG4, n_weights=None, generation=0, first=0):
     """Flip each bit, or change each weight, with probability `rate`, independently.
 
@@ -158,6 +160,7 @@ def crossover(a, b, rng, children=1, *, kind="uniform", n_weights=None, generati
     return child if sibling is None else (child, sibling.reshape(a.shape))
 
 
+@unflushed
 def hamming_distance(a, b, unit="bits"):
     """Count in how many bits, or weights, genomes differ.
 
@@ -184,6 +187,7 @@ def hamming_distance(a, b, unit="bits"):
     return distances.reshape(a.shape[:-1]) if a.ndim > 1 else int(distances[0])
 
 
+@unflushed
 def diversity(population):
     """Compute the mean number of bits in which two genomes of a population differ.
 

@@ -7,6 +7,7 @@ import operator
 
 import numpy as np
 
+from ..environment import unflushed
 from ..kernels import genome as _kernels
 from ..packing import contiguous, numbers, plain, rows_of, weights_in, whole
 
@@ -57,6 +58,7 @@ class Codebook:
 
     """
 
+    @unflushed
     def __init__(self, levels, name="custom"):
         levels = np.array(numbers("levels", levels, np.float32))
         if levels.shape != (16,) or not np.isfinite(levels).all():
@@ -130,6 +132,7 @@ def seed_of(rng):
     return whole("rng", seed, 2**64 - 1)
 
 
+@unflushed
 def best_scale(weights, codebook=LOG4, *, group=None):
     """Find the scale with which a codebook is nearest to weights, by least squares.
 
@@ -206,6 +209,7 @@ def offsets_of(offset, codebook, groups, rows, largest_scale):
     return offsets, largest
 
 
+@unflushed
 def decode(genomes, codebook=LOG4, scale=1.0, *, group=None, n_weights=None, offset=None):
     """Turn codes into weights, ``levels[code] * scale + offset``, rounded once.
 
@@ -246,6 +250,7 @@ def decode(genomes, codebook=LOG4, scale=1.0, *, group=None, n_weights=None, off
     return weights.reshape(*genomes.shape[:-1], n)
 
 
+@unflushed
 def encode(weights, codebook=LOG4, scale=1.0, *, group=None):
     """Turn weights into the codes whose ``level * scale`` is nearest.
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..environment import unflushed
 from ..kernels import linear4 as _kernels
 from ..kernels import linear4_int as _whole
 from ..packing import contiguous, plain, rows_of
@@ -12,6 +13,7 @@ __all__ = ["linear4"]
 _BITS = {"float32": 32, "int16": 16, "int8": 8}
 
 
+@unflushed
 def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset=None,
             activations="float32"):
     """Apply a linear layer whose weights are packed codes: ``x @ decode(codes).T + bias``.

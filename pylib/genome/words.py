@@ -5,6 +5,7 @@ lanewise.genome.formats shows them.
 
 import numpy as np
 
+from ..environment import unflushed
 from ..packing import pack, plain, unpack
 from .packed import INT4_OFFSET, UINT4, array_of, offsets_of_zeros, packed_of, parts_of, shaped, zeros_of
 
@@ -14,6 +15,7 @@ __all__ = ["read_awq", "read_compressed_tensors", "read_gptq", "read_matmulnbits
 _AWQ_ORDER = np.array([0, 2, 4, 6, 1, 3, 5, 7])  # which output the n-th nibble of a word belongs to
 
 
+@unflushed
 def read_matmulnbits(codes, scales, zero_points=None):
     """Read the weights of ONNX Runtime's MatMulNBits of 4 bits.
 
@@ -46,6 +48,7 @@ def read_matmulnbits(codes, scales, zero_points=None):
                    None if zeros is None else offsets_of_zeros(zeros, scales), 2 * size)
 
 
+@unflushed
 def write_matmulnbits(packed):
     """Write what `read_matmulnbits` reads: (codes, scales in float32, zero_points or None)."""
     shifted = packed.offset is not None
@@ -54,6 +57,7 @@ def write_matmulnbits(packed):
     return pack(codes.reshape(len(codes), -1, packed.group)), scale, zeros
 
 
+@unflushed
 def read_mlx(words, scales, biases):
     """Read what ``mlx.core.quantize`` makes with ``mode="affine"`` and 4 bits.
 
@@ -75,12 +79,14 @@ def read_mlx(words, scales, biases):
     return packed_of(_of_words(words), UINT4, scales, biases, 8 * words.shape[1] // scales.shape[1])
 
 
+@unflushed
 def write_mlx(packed):
     """Write what `read_mlx` reads: (words, scales, biases), the last two in float32."""
     codes, scale, offset = parts_of(packed, UINT4, offsets=True)
     return _words(codes), scale, offset
 
 
+@unflushed
 def read_compressed_tensors(words, scale):
     """Read ``weight_packed`` and ``weight_scale`` of compressed-tensors, "pack-quantized" with 4 bits, symmetric.
 
@@ -102,12 +108,14 @@ def read_compressed_tensors(words, scale):
     return packed_of(_of_words(words), INT4_OFFSET, scale, None, 8 * words.shape[1] // scale.shape[1])
 
 
+@unflushed
 def write_compressed_tensors(packed):
     """Write what `read_compressed_tensors` reads: (words, scale in float32)."""
     codes, scale, _ = parts_of(packed, INT4_OFFSET)
     return _words(codes).view(np.int32), scale
 
 
+@unflushed
 def read_gptq(qweight, qzeros, scales, *, zeros_less_one=True):
     """Read a layer of GPTQ, 4 bits, whose inputs are in their own order (``desc_act=False``).
 
@@ -127,6 +135,7 @@ def read_gptq(qweight, qzeros, scales, *, zeros_less_one=True):
     return _with_zeros(_of_words(qweight.T), qzeros, scales, int(zeros_less_one), None)
 
 
+@unflushed
 def write_gptq(packed, *, zeros_less_one=True):
     """Write what `read_gptq` reads: (qweight, qzeros, scales), the last in float32."""
     codes, scale, offset = parts_of(packed, UINT4, offsets=True)
@@ -135,6 +144,7 @@ def write_gptq(packed, *, zeros_less_one=True):
             np.ascontiguousarray(scale.T))
 
 
+@unflushed
 def read_awq(qweight, qzeros, scales):
     """Read a layer of AWQ, 4 bits ("gemm"): the outputs of a word in the order 0 2 4 6 1 3 5 7.
 
@@ -152,6 +162,7 @@ def read_awq(qweight, qzeros, scales):
     return _with_zeros(_reordered(_of_words(qweight), np.argsort(_AWQ_ORDER)).T, qzeros, scales, 0, _AWQ_ORDER)
 
 
+@unflushed
 def write_awq(packed):
     """Write what `read_awq` reads: (qweight, qzeros, scales), the last in float32."""
     codes, scale, offset = parts_of(packed, UINT4, offsets=True)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import packing as _packing
+from ..environment import unflushed
 from ..formats import (
     BINARY32,
     BINARY64,
@@ -82,6 +83,7 @@ def _scale_of(name, value):
     return value
 
 
+@unflushed
 def mx_encode(x, format, *, rounding="nearest", tensor_scale=None):
     """Round numbers into blocks along the last axis that share a scale.
 
@@ -169,6 +171,7 @@ def _largest(x):
     return scale if 0 < scale < math.inf else 1.0
 
 
+@unflushed
 def mx_decode(codes, scales, format, *, tensor_scale=None, dtype=np.float32):
     """The numbers that blocks of codes stand for: each element times its scale.
 

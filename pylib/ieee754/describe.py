@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from ..environment import unflushed
 from ..formats import BINARY64, Format, format_given
 from . import fields
 
@@ -110,6 +111,7 @@ class Description:
         return None if self.error is None else self.error / Fraction(self.ulp)
 
 
+@unflushed
 def parse_number(text):
     """Read a number as people write them, exactly.
 
@@ -152,6 +154,7 @@ def parse_number(text):
     )
 
 
+@unflushed
 def describe(value, format=None):
     """Look at one number in a format.
 
@@ -222,6 +225,7 @@ def _float_of(value):
     return number
 
 
+@unflushed
 def exact_decimal(value):
     """Every digit of a finite Python float; with an exponent only where ten zeros would follow the point.
 

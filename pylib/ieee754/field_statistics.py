@@ -8,6 +8,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from ..environment import unflushed
 from ..formats import FORMATS, Format, format_given
 from ..kernels import ieee754 as _kernels
 from ..packing import as_array
@@ -31,6 +32,7 @@ class FloatLoss(IntEnum):
 
 
 @shared_sections
+@unflushed
 def exponent_histogram(x, *, format=None):
     """How many numbers have each exponent.
 
@@ -87,6 +89,7 @@ class FieldStatistics:
 
 
 @shared_sections
+@unflushed
 def field_statistics(x, *, format=None, formats=None):
     """Which exponents and classes a tensor uses, and how much of it each format would lose.
 

@@ -8,6 +8,7 @@ import functools
 import numpy as np
 
 from .. import packing as _packing
+from ..environment import unflushed
 from ..formats import BINARY32, BINARY64, format_given
 from ..kernels import ieee754 as _kernels
 from .fields import raw_codes, shared_sections, whole_numbers
@@ -20,6 +21,7 @@ _TAKEN = BINARY32.native, BINARY64.native  # dtypes whose numbers the loops take
 
 
 @shared_sections
+@unflushed
 def encode(x, format, *, rounding="nearest", overflow="ieee", seed=None, packed=False, **kwargs):
     """Round numbers into a format, once.
 
@@ -87,6 +89,7 @@ def encode(x, format, *, rounding="nearest", overflow="ieee", seed=None, packed=
 
 
 @shared_sections
+@unflushed
 def decode(codes, format, *, dtype=None, packed=False, n=None, **kwargs):
     """The numbers that codes stand for, exactly.
 
@@ -134,6 +137,7 @@ def decode(codes, format, *, dtype=None, packed=False, n=None, **kwargs):
 
 
 @shared_sections
+@unflushed
 def rounding_error(x, format, *, rounding="nearest", overflow="ieee", **kwargs):
     """What a trip through a format adds to each number: ``decode(encode(x, format), format) - x``.
 

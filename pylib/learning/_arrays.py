@@ -3,12 +3,14 @@
 import numpy as np
 
 from ..bounds import LEARNING_BOUNDS, LEARNING_UNITS
+from ..environment import unflushed
 from ..genome.codes import seed_of
 from ..kernels.operands import check_out, floating, floats_beside, from_zero, refuse_mask, rounded_to, whole
 
-__all__ = ["check_out", "computed", "finish", "floating", "floats_beside", "from_zero", "key_of", "refuse_mask",
+__all__ = ["add", "check_out", "computed", "finish", "floating", "floats_beside", "from_zero", "key_of", "refuse_mask",
            "rounded_to", "whole", "with_bound"]
 
+add = unflushed(np.add)
 _WIDE = (np.dtype(np.float32), np.dtype(np.float64))
 
 

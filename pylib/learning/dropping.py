@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..environment import unflushed
 from ..kernels import layers as _kernels
 from ._arrays import check_out, computed, finish, floating, from_zero, key_of, whole, with_bound
 
@@ -22,6 +23,7 @@ def _drop(name, x, p, rng, generation, out):
 
 
 @with_bound
+@unflushed
 def dropout(x, p, rng, *, generation=0, return_key=False, out=None):
     """Set each element to 0 with probability `p` and divide the others by ``1 - p``.
 
@@ -75,6 +77,7 @@ def dropout(x, p, rng, *, generation=0, return_key=False, out=None):
 
 
 @with_bound
+@unflushed
 def dropout_backward(grad, p, rng, *, generation=0, out=None):
     """Gradient of `dropout`: of the elements that stayed, over ``1 - p``.
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..environment import unflushed
 from . import initial, layers, optimise
 from ._arrays import floating, from_zero, key_of, whole
 
@@ -61,6 +62,7 @@ def _stack(depth, width, activation, norm, init, gain, rng):
     return found
 
 
+@unflushed
 def gradient_flow(depth=20, width=128, activation="tanh", norm=None, init="xavier_uniform", gain=1.0, *, batch=64,
                   inputs=None, rng=0, lr=None):
     """Send a batch forward through a deep stack of equal layers, and a gradient backward.

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from ..environment import unflushed
 from ..kernels import draws as _draws
 from ..kernels import halting as _kernels
 from ._arrays import computed, floating, from_zero, key_of, rounded_to, whole, with_bound
@@ -28,6 +29,7 @@ def _rows(x):
 
 
 @with_bound
+@unflushed
 def halting_distribution(logits, *, log=False):
     """Probability of halting at each step: ``p_n = lambda_n prod(1 - lambda_j, j < n)``, lambda = sigmoid(logits).
 
@@ -105,7 +107,9 @@ def _reduced(of_rows, logits, reduction):
     except (OverflowError, ValueError):  # beyond float64, or infinities of both signs
         with np.errstate(all="ignore"):
             total = float(of_rows.sum())
-    return rounded_to(logits.dtype, np.float64(total / max(1, of_rows.size) if reduction == "mean" else total))
+    if reduction == "mean":
+        total = total / of_rows.size if of_rows.size else math.nan
+    return rounded_to(logits.dtype, np.float64(total))
 
 
 def _scaled(logits, step_losses, grad_logits, p, scale):
@@ -116,6 +120,7 @@ def _scaled(logits, step_losses, grad_logits, p, scale):
 
 
 @with_bound
+@unflushed
 def ponder_loss(logits, step_losses, prior=0.2, beta=0.01, *, reduction="mean"):
     """PonderNet's loss: ``sum(p_n l_n) + beta KL(p || q)`` of each row, p being `halting_distribution` of the logits.
 
@@ -137,7 +142,7 @@ def ponder_loss(logits, step_losses, prior=0.2, beta=0.01, *, reduction="mean"):
     Returns
     -------
     loss : ndarray
-        Of the dtype of `logits`: one number, or with ``reduction="none"`` of shape (...).
+        Of the dtype of `logits`: one number, or with ``reduction="none"`` of shape (...). The mean of nothing is NaN.
 
     Raises
     ------
@@ -164,6 +169,7 @@ def ponder_loss(logits, step_losses, prior=0.2, beta=0.01, *, reduction="mean"):
 
 
 @with_bound
+@unflushed
 def ponder_loss_with_grad(logits, step_losses, prior=0.2, beta=0.01, *, reduction="mean"):
     """PonderNet's loss and its gradients, of one pass. Parameters and errors are those of `ponder_loss`.
 
@@ -189,6 +195,7 @@ def ponder_loss_with_grad(logits, step_losses, prior=0.2, beta=0.01, *, reductio
 
 
 @with_bound
+@unflushed
 def ponder_loss_backward(grad, logits, step_losses, prior=0.2, beta=0.01, *, reduction="mean"):
     """Gradients of `ponder_loss` with respect to the logits and the losses of the steps.
 
@@ -224,6 +231,7 @@ def ponder_loss_backward(grad, logits, step_losses, prior=0.2, beta=0.01, *, red
     return _scaled(logits, step_losses, grad_logits, p, scale)
 
 
+@unflushed
 def sample_halting(logits, rng, *, generation=0):
     """Draw the step at which each row halts, from `halting_distribution`.
 
@@ -273,6 +281,7 @@ def _log(u):
 
 
 @with_bound
+@unflushed
 def act_halting(h, eps=0.01):
     """Halting of adaptive computation time: the first N steps whose probabilities reach ``1 - eps``.
 
@@ -326,6 +335,7 @@ def act_halting(h, eps=0.01):
 
 
 @with_bound
+@unflushed
 def act_halting_backward(grad_cost, grad_weights, steps):
     """Gradient of `act_halting` with respect to `h`; the number of steps is taken as it is, as Graves does.
 

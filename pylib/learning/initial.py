@@ -8,6 +8,7 @@ import operator
 
 import numpy as np
 
+from ..environment import unflushed
 from ..kernels import draws as _kernels
 from ._arrays import from_zero, key_of, whole, with_bound
 
@@ -113,21 +114,25 @@ def _documented(function, torch, source, mode=""):
     return with_bound(function)
 
 
+@unflushed
 def xavier_uniform(shape, rng, gain=1.0, *, dtype=np.float32, generation=0):
     """Uniform weights of variance ``gain^2 * 2 / (fan_in + fan_out)``."""
     return _xavier("xavier_uniform", shape, rng, gain, False, dtype, generation)
 
 
+@unflushed
 def xavier_normal(shape, rng, gain=1.0, *, dtype=np.float32, generation=0):
     """Normal weights of variance ``gain^2 * 2 / (fan_in + fan_out)``."""
     return _xavier("xavier_normal", shape, rng, gain, True, dtype, generation)
 
 
+@unflushed
 def he_uniform(shape, rng, gain="relu", *, mode="fan_in", dtype=np.float32, generation=0):
     """Uniform weights of variance ``gain^2 / fan_in``."""
     return _he("he_uniform", shape, rng, gain, mode, False, dtype, generation)
 
 
+@unflushed
 def he_normal(shape, rng, gain="relu", *, mode="fan_in", dtype=np.float32, generation=0):
     """Normal weights of variance ``gain^2 / fan_in``."""
     return _he("he_normal", shape, rng, gain, mode, True, dtype, generation)

@@ -12,7 +12,7 @@ import numpy as np
 from .. import functions
 from ..files import read_arrays, replacing
 from ..kernels.operands import dtype_given
-from ._arrays import from_zero, key_of
+from ._arrays import add, from_zero, key_of
 from .dropping import dropout, dropout_backward
 from .initial import he_uniform
 from .linear import linear, linear_backward
@@ -339,7 +339,7 @@ class SwiGLU(Layer):
     def backward(self, grad):
         """Fill the gradients of the weights; return that of x."""
         grad_gate, grad_up = functions.swiglu_backward(self.down.backward(grad), *self._forwarded())
-        return self.gate.backward(grad_gate) + self.up.backward(grad_up)
+        return add(self.gate.backward(grad_gate), self.up.backward(grad_up))
 
 
 def _with_children(layers):
@@ -392,8 +392,8 @@ class Residual(Sequential):
 
     def forward(self, x, training=True):
         """Apply the layers, and add what came in."""
-        return x + super().forward(x, training)
+        return add(x, super().forward(x, training))
 
     def backward(self, grad):
         """Go back through the layers, and beside them."""
-        return grad + super().backward(grad)
+        return add(grad, super().backward(grad))

@@ -3,6 +3,7 @@ of the bias is kernels/layers.pyx."""
 
 import numpy as np
 
+from ..environment import unflushed
 from ..kernels import layers as _kernels
 from ._arrays import check_out, computed, floating, floats_beside, rounded_to, with_bound
 
@@ -41,6 +42,7 @@ def _wide(x):
 
 
 @with_bound
+@unflushed
 def linear(x, weight, bias=None, *, out=None):
     """Apply a linear layer: ``x @ weight.T + bias``.
 
@@ -104,6 +106,7 @@ def linear(x, weight, bias=None, *, out=None):
 
 
 @with_bound
+@unflushed
 def linear_backward(grad, x, weight, bias=None, *, grad_x=True, out=(None, None, None)):
     """Gradients of `linear`.
 

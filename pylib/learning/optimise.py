@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from ..environment import unflushed
 from ..kernels import optimise as _kernels
 from ._arrays import computed, floating, from_zero, refuse_mask, whole, with_bound
 
@@ -40,7 +41,30 @@ def _updated(name, role, array, shape):
         raise ValueError(f"{name}: {role} of shape {array.shape} does not fit param of shape {shape}")
     if not array.flags.writeable:
         raise ValueError(f"{name}: {role} is updated in place, and is read-only")
+    if _overlaps_itself(array):
+        raise ValueError(f"{name}: {role} of shape {array.shape} and strides {array.strides} is updated in place, and "
+                         "some of its elements share memory")
     return array
+
+
+def _overlaps_itself(array):
+    # as a broadcast array does, or windows that slide
+    axes = sorted((abs(stride), length) for stride, length in zip(array.strides, array.shape, strict=True)
+                  if length > 1)
+    if not array.size or array.flags.c_contiguous:
+        return False
+    reach = array.itemsize
+    for stride, length in axes:
+        if stride < reach:
+            break
+        reach += stride * (length - 1)
+    else:
+        return False
+    places = np.zeros(1, np.int64)
+    for stride, length in axes:
+        places = np.add.outer(places, stride * np.arange(length)).reshape(-1)
+    places.sort()
+    return bool((np.diff(places) < array.itemsize).any())
 
 
 def _stepped(name, roles, operands, step):
@@ -77,6 +101,7 @@ def _stepped_copies(name, roles, operands, step):
 
 
 @with_bound
+@unflushed
 def sgd_step(param, grad, velocity=None, *, lr, momentum=0.0, dampening=0.0, nesterov=False, weight_decay=0.0):
     """A step of stochastic gradient descent, in place and in one pass.
 
@@ -104,8 +129,8 @@ def sgd_step(param, grad, velocity=None, *, lr, momentum=0.0, dampening=0.0, nes
     Raises
     ------
     ValueError
-        If shapes do not fit, a number is out of range, an array is read-only, two that are updated share memory, or
-        there is momentum and no velocity. Nothing has been changed then.
+        If shapes do not fit, a number is out of range, an array is read-only, two that are updated or
+        two elements of one share memory, or there is momentum and no velocity. Nothing has been changed then.
     TypeError
         If `param` or `velocity` holds anything but float32 or float64.
 
@@ -140,6 +165,7 @@ def sgd_step(param, grad, velocity=None, *, lr, momentum=0.0, dampening=0.0, nes
 
 
 @with_bound
+@unflushed
 def adamw_step(param, grad, first, second, step, *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01):
     """A step of AdamW, in place and in one pass.
 
@@ -166,8 +192,8 @@ def adamw_step(param, grad, first, second, step, *, lr=1e-3, betas=(0.9, 0.999),
     Raises
     ------
     ValueError
-        If shapes do not fit, a number is out of range, an array is read-only, or two that are updated share memory.
-        Nothing has been changed then.
+        If shapes do not fit, a number is out of range, an array is read-only, or two that are updated or
+        two elements of one share memory. Nothing has been changed then.
     TypeError
         If an array that is updated holds anything but float32 or float64.
 
@@ -217,6 +243,7 @@ def _norm(arrays, p):
 
 
 @with_bound
+@unflushed
 def clip_grad_norm(grads, max_norm, norm_type=2.0, *, error_if_nonfinite=False):
     """Scale gradients down in place, where their norm all together is more than `max_norm`.
 
@@ -239,8 +266,8 @@ def clip_grad_norm(grads, max_norm, norm_type=2.0, *, error_if_nonfinite=False):
     Raises
     ------
     ValueError
-        If `max_norm` or `norm_type` is out of range, an array is read-only, two share memory, or the norm is not
-        finite and that is an error. Nothing has been changed then.
+        If `max_norm` or `norm_type` is out of range, an array is read-only, two arrays or two elements of one share
+        memory, or the norm is not finite and that is an error. Nothing has been changed then.
     TypeError
         If an array holds anything but float32 or float64.
 

@@ -3,6 +3,7 @@ variational autoencoder is made of. The arithmetic is kernels/reparameterise.pyx
 
 import numpy as np
 
+from ..environment import unflushed
 from ..kernels import draws as _draws
 from ..kernels import reparameterise as _kernels
 from ._arrays import computed, finish, floating, key_of, rounded_to, whole, with_bound
@@ -34,6 +35,7 @@ def _noise(name, eps, rng, like, generation):
 
 
 @with_bound
+@unflushed
 def reparameterize(mu, logvar, rng=None, eps=None, *, generation=0, return_eps=False, out=None):
     """A sample of a normal distribution as a function of its mean and variance: ``mu + exp(logvar / 2) * eps``.
 
@@ -89,6 +91,7 @@ def reparameterize(mu, logvar, rng=None, eps=None, *, generation=0, return_eps=F
 
 
 @with_bound
+@unflushed
 def reparameterize_backward(grad, logvar, rng=None, eps=None, *, generation=0):
     """Gradients of `reparameterize`: ``grad`` to `mu`, and ``grad * eps * exp(logvar / 2) / 2`` to `logvar`.
 
@@ -128,6 +131,7 @@ def reparameterize_backward(grad, logvar, rng=None, eps=None, *, generation=0):
 
 
 @with_bound
+@unflushed
 def kl_standard_normal(mu, logvar):
     """Kullback-Leibler divergence of normal distributions from the standard normal, summed over the last axis.
 
@@ -175,6 +179,7 @@ def kl_standard_normal(mu, logvar):
 
 
 @with_bound
+@unflushed
 def kl_standard_normal_backward(grad, mu, logvar):
     """Gradients of `kl_standard_normal`: ``grad * mu`` and ``grad * (exp(logvar) - 1) / 2``.
 

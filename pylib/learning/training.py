@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..environment import unflushed
 from ..functions import cross_entropy_with_grad
 from . import layers, optimise
 from ._arrays import key_of
@@ -57,6 +58,7 @@ class Training:
     stopped: str = "epochs"
 
 
+@unflushed
 def train(network, x, y, *, epochs=40, batch_size=32, optimizer="adamw", lr=3e-3, weight_decay=0.01, max_norm=None,
           rng=0, held_out=None, callback=None):
     """Train a classifier on x[rows, features] and classes y[rows].
@@ -123,6 +125,7 @@ def train(network, x, y, *, epochs=40, batch_size=32, optimizer="adamw", lr=3e-3
     return found
 
 
+@unflushed
 def score(network, x, y):
     """The share of rows whose largest logit is their class's."""
     return float((network.forward(x, training=False).argmax(axis=1) == y).mean())
