@@ -38,15 +38,15 @@ cdef inline Weighted weighted_of(const void* x, const void* b) noexcept nogil:
 
 cdef inline f64x term(const Weighted* row, f64x x, f64x b, f64x* low) noexcept nogil:
     # b e^(x - shift) / 2^binary = value + low; 0 where b is, whatever x, and NaN where x is -inf and b infinite
-    cdef f64x zero = splat_f64(0.0), far = b * zero, sum, e, n, half, value
+    cdef f64x zero = splat_f64(0.0), far = b * zero, sum, e, n, half, scaled, value
     cdef f64x floor = splat_f64(row.floor), tiny = splat_f64(5e-324)
     x = x - splat_f64(row.shift)
     e = exp_pair(at_least(x, floor), low, &sum)
     n = whole(sum) - splat_f64(row.binary)
     half = nearest(n, 0.5)  # in two steps, since the power alone may be out of range where the term is not
-    b = b * power2(half)
-    value = b * e
-    low[0] = fma(b, e, -value) + b * low[0]
+    scaled = b * power2(half)
+    value = scaled * e
+    low[0] = fma(scaled, e, -value) + scaled * low[0]
     n = power2(n - half)
     low[0] = where_less(x, floor, far, where_less(magnitude(b), tiny, zero, low[0] * n))
     return where_less(x, floor, far, where_less(magnitude(b), tiny, zero, value * n))
