@@ -222,6 +222,8 @@ cdef object applied(tuple ufuncs, dict keywords, out, tuple arrays, tuple number
     cdef tuple operands = PyTuple_New(n + 1)
     if out is not None and not isinstance(out, (np.ndarray, tuple)) and not hasattr(type(out), "__array_ufunc__"):
         check_out(ufunc.__name__, out)
+    if isinstance(out, np.ndarray) and np.PyArray_TYPE(out) == np.NPY_VOID:  # NumPy's error names no operand
+        check_out(ufunc.__name__, out)
     for k in range(n - given):
         known = known and plain_number(numbers[k])
         some = some or plain_number(numbers[k])
@@ -309,8 +311,8 @@ cdef inline bint taken(np.ndarray x):
     return float_type(x) != NPY_NOTYPE and np.PyArray_ISNOTSWAPPED(x)
 
 
-cdef object as_array(name, role, x):
-    # an array of what is none
+cpdef object as_array(name, role, x):
+    """An array of what is none."""
     try:
         return np.asanyarray(x)
     except (TypeError, ValueError) as error:  # rows of several lengths, more axes than NumPy has

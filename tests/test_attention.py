@@ -1,6 +1,8 @@
 """masked_softmax and rotary_embedding against oracles in high precision, ONNX's reference and what torchtune defines,
 central differences, and themselves: any stride, alias, mask's shape and number of threads gives the same bits."""
 
+import warnings
+
 import lanewise as lw
 import mpmath
 import numpy as np
@@ -279,6 +281,13 @@ def test_rotary_embedding_of_a_known_row():
                                [c - 2 * s, s + 2 * c, 3 * c2 - 4 * s2, 3 * s2 + 4 * c2], rtol=1e-15)
     np.testing.assert_allclose(lw.rotary_embedding(x, cos, sin),
                                [c - 3 * s, 2 * c2 - 4 * s2, s + 3 * c, 2 * s2 + 4 * c2], rtol=1e-15)
+
+
+def test_signalling_tables_warn_of_nothing():
+    signalling = np.array([0x7F800001], np.uint32).view(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(lw.rotary_embedding(np.ones((1, 2)), signalling, signalling)).all()
 
 
 def test_turning_back_is_the_gradient():

@@ -9,7 +9,7 @@ import numpy as np
 from ..environment import unflushed
 from ..kernels import normalize as _normalize
 from ..kernels import softmax as _softmax
-from ..kernels.operands import call, dtype_given
+from ..kernels.operands import as_array, call, dtype_given, rounded_to
 from ._axis import checked, floating, floats_beside, like, on_axis, refuse_mask, whole
 from ._documentation import with_bound
 
@@ -39,14 +39,13 @@ def _flag(name, role, value):
 def _mask_beside(x, mask):
     """A mask as booleans whose rows lie in memory byte after byte, or as numbers of the dtype of `x`."""
     refuse_mask("masked_softmax", "mask", mask)
-    given = np.asarray(mask)
+    given = as_array("masked_softmax", "mask", mask)
     if given.dtype != bool:
         if given.dtype.kind in "iu":
             raise TypeError(f"masked_softmax: mask is of dtype {given.dtype}; expected bool (True where a key is seen) "
                             f"or floats to add")
         given = floats_beside("masked_softmax", "mask", given, x)
-        with np.errstate(all="ignore"):  # what hides a key may be beyond what the dtype holds
-            given = given.astype(x.dtype, copy=False)
+        given = rounded_to(x.dtype, given)  # what hides a key may be beyond what the dtype holds
     try:
         np.broadcast_to(given, x.shape)
     except ValueError:
@@ -174,7 +173,7 @@ def _turned(name, role, x, cos, sin, sign, interleaved, out):
     tables = []
     for table, given in ("cos", cos), ("sin", sin):
         found = floats_beside(name, table, given, x)
-        found = found.astype(np.float64 if x.dtype == np.float64 else np.float32, copy=False)
+        found = rounded_to(np.float64 if x.dtype == np.float64 else np.float32, found)
         if found.ndim == 0 or x.ndim == 0:
             raise ValueError(f"{name}: {role if x.ndim == 0 else table} has no axis of pairs")
         tables.append(np.ascontiguousarray(found))

@@ -5,6 +5,7 @@ import numpy as np
 
 from ..environment import unflushed
 from ..kernels import softmax as _kernels
+from ..kernels.operands import as_array
 from ._axis import (
     broadcast_beside,
     checked,
@@ -32,7 +33,7 @@ def _left(name, x, where, otherwise, role="x"):
     if where is None:
         return x
     refuse_mask(name, "where", where)
-    where = np.asarray(where)
+    where = as_array(name, "where", where)
     if where.dtype != np.bool:
         raise TypeError(f"{name}: where must hold booleans, not {where.dtype}")
     return _kernels.kept(np.ascontiguousarray(x), np.ascontiguousarray(broadcast_beside(name, "where", where, x)),
@@ -381,6 +382,8 @@ def logsumexp_backward(grad, x, axis=-1, *, out=None, keepdims=False, where=None
     if isinstance(axis, int) and x.ndim:
         return _spread_grad(x, statistic(name, "grad", grad, x, axis), axis, out, where, b)
     if isinstance(axis, int):
+        if grad.shape != ():
+            raise ValueError(f"{name}: grad of shape {grad.shape} does not fit x of shape (); it must have shape ()")
         return of_number(name, lambda x, **keywords: _spread_grad(x, grad, **keywords), (x,), out, where=where, b=b)
     return over_axes(_spread_grad, {"x": x}, axis, out, beside={"where": where, "b": b}, statistics={"grad": grad},
                      name=name)

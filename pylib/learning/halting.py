@@ -8,6 +8,7 @@ import numpy as np
 from ..environment import unflushed
 from ..kernels import draws as _draws
 from ..kernels import halting as _kernels
+from ..kernels.operands import as_array
 from ._arrays import computed, floating, from_zero, key_of, rounded_to, whole, with_bound
 
 __all__ = ["act_halting", "act_halting_backward", "halting_distribution", "ponder_loss", "ponder_loss_backward",
@@ -367,7 +368,7 @@ def act_halting_backward(grad_cost, grad_weights, steps):
     """
     name = "act_halting_backward"
     grad_weights, grad_cost = _steps(name, "grad_weights", grad_weights), floating(name, "grad_cost", grad_cost)
-    steps, shape = np.asarray(steps), grad_weights.shape
+    steps, shape = as_array(name, "steps", steps), grad_weights.shape
     if steps.shape != shape[:-1] or grad_cost.shape not in ((), shape[:-1]):
         raise ValueError(f"{name}: steps of shape {steps.shape} and grad_cost of shape {grad_cost.shape} do not fit "
                          f"grad_weights of shape {shape}")
