@@ -8,11 +8,13 @@ import textwrap
 import warnings
 
 import lanewise as lw
+import ml_dtypes
 import numpy as np
 import pytest
 from lanewise import evolution, genome, ieee754, packing
 
 X, RAGGED, HUGE = np.ones((4, 6), np.float32), [[1.0], [1.0, 2.0]], 10**400
+HALF, BRAIN = X.astype(np.float16), X.astype(ml_dtypes.bfloat16)
 GENOMES = np.zeros((2, 3), np.uint8)
 NETWORK = evolution.Network((3, 2))
 
@@ -34,6 +36,10 @@ NETWORK = evolution.Network((3, 2))
     (lambda: lw.logsumexp_backward([1.0, 2.0], 1.0), ValueError, r"logsumexp_backward: grad of shape \(2,\) does"),
     (lambda: lw.softplus_backward(X, X, out=np.zeros((4, 6), "V5")), TypeError, "softplus.*: out must hold floats"),
     (lambda: lw.elu(X, out=np.zeros((4, 6), "V5")), TypeError, "elu.*: out must hold floats"),
+    (lambda: lw.linear(HALF, BRAIN), TypeError, "linear: x of float16 and weight of bfloat16 have no common dtype"),
+    (lambda: lw.linear_backward(X[:, :4], HALF, BRAIN), TypeError, "x of float16 and weight of bfloat16 have no"),
+    (lambda: lw.kl_standard_normal(HALF, BRAIN), TypeError, "mu of float16 and logvar of bfloat16 have no common"),
+    (lambda: lw.kl_standard_normal_backward(1.0, HALF, BRAIN), TypeError, "mu of float16 and logvar of bfloat16 have"),
     (lambda: lw.group_norm(X, 2, eps=HUGE), TypeError, "group_norm: eps must be a number"),
     (lambda: lw.swish(X, HUGE), ValueError, "expected a number that a float holds, not an int of 1329 bits"),
     (lambda: lw.softshrink(X, len), TypeError, "expected numbers or arrays of numbers for parameters, not <built-in"),

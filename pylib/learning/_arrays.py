@@ -7,8 +7,8 @@ from ..environment import unflushed
 from ..genome.codes import seed_of
 from ..kernels.operands import check_out, floating, floats_beside, from_zero, refuse_mask, rounded_to, whole
 
-__all__ = ["add", "check_out", "computed", "finish", "floating", "floats_beside", "from_zero", "key_of", "refuse_mask",
-           "rounded_to", "whole", "with_bound"]
+__all__ = ["add", "check_out", "computed", "finish", "floating", "floats_beside", "from_zero", "key_of", "promoted",
+           "refuse_mask", "rounded_to", "whole", "with_bound"]
 
 add = unflushed(np.add)
 _WIDE = (np.dtype(np.float32), np.dtype(np.float64))
@@ -26,6 +26,15 @@ def key_of(name, rng):
         return seed_of(rng)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name}: {error}") from None
+
+
+def promoted(name, **arrays):
+    """The dtype that arrays promote to."""
+    try:
+        return np.result_type(*arrays.values())
+    except TypeError:  # float16 and bfloat16
+        given = " and ".join(f"{role} of {array.dtype}" for role, array in arrays.items())
+        raise TypeError(f"{name}: {given} have no common dtype; convert one of them") from None
 
 
 def finish(name, y, x, out):

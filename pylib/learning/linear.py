@@ -5,7 +5,7 @@ import numpy as np
 
 from ..environment import unflushed
 from ..kernels import layers as _kernels
-from ._arrays import check_out, computed, floating, floats_beside, rounded_to, with_bound
+from ._arrays import check_out, computed, floating, floats_beside, promoted, rounded_to, with_bound
 
 __all__ = ["linear", "linear_backward"]
 
@@ -84,11 +84,12 @@ def linear(x, weight, bias=None, *, out=None):
         with np.errstate(all="ignore"):
             y = np.matmul(x, weight.T)
             return y if bias is None else np.add(y, bias, y)
+    dtype = promoted("linear", x=x, weight=weight)
     wide, wide_weight = _wide(x), _wide(weight)
     check_out("linear", out)
-    if out is not None and (out.shape != (*x.shape[:-1], weight.shape[0]) or out.dtype != np.result_type(x, weight)):
+    if out is not None and (out.shape != (*x.shape[:-1], weight.shape[0]) or out.dtype != dtype):
         raise ValueError(f"linear: out of shape {out.shape} and {out.dtype} does not fit; expected shape "
-                         f"{(*x.shape[:-1], weight.shape[0])} and {np.result_type(x, weight)}")
+                         f"{(*x.shape[:-1], weight.shape[0])} and {dtype}")
     direct = out is not None and wide is x and wide_weight is weight
     if direct and _overlap(bias, out):
         bias = bias.copy()  # it is read after the product is written
@@ -98,7 +99,7 @@ def linear(x, weight, bias=None, *, out=None):
             y = np.add(y, _wide(bias), out=y if isinstance(y, np.ndarray) else None)
     if direct:
         return out
-    y = rounded_to(np.result_type(x, weight), y)
+    y = rounded_to(dtype, y)
     if out is None:
         return y
     out[...] = y
@@ -173,7 +174,7 @@ def linear_backward(grad, x, weight, bias=None, *, grad_x=True, out=(None, None,
     if _overlap(grad, out[0]) or _overlap(grad, out[1]) or _overlap(grad, out[2]):
         grad = grad.copy()
     if not (_alike(grad, weight) and x.dtype is weight.dtype):
-        dtype = np.result_type(x, weight)
+        dtype = promoted(name, x=x, weight=weight)
         with np.errstate(all="ignore"):  # grad may be beyond it
             grad = computed(grad if grad.dtype == dtype else grad.astype(dtype))
         x, weight = _wide(x), _wide(weight)

@@ -6,7 +6,7 @@ import numpy as np
 from ..environment import unflushed
 from ..kernels import draws as _draws
 from ..kernels import reparameterise as _kernels
-from ._arrays import computed, finish, floating, key_of, rounded_to, whole, with_bound
+from ._arrays import computed, finish, floating, key_of, promoted, rounded_to, whole, with_bound
 
 __all__ = ["kl_standard_normal", "kl_standard_normal_backward", "reparameterize", "reparameterize_backward"]
 
@@ -170,7 +170,7 @@ def kl_standard_normal(mu, logvar):
     mu, logvar = _pair(name, mu, logvar)
     if mu.ndim == 0:
         raise ValueError(f"{name}: mu must have an axis to be summed over, not shape ()")
-    dtype = np.result_type(mu, logvar)
+    dtype = promoted(name, mu=mu, logvar=logvar)
     wide = dtype if dtype.itemsize > 2 else np.dtype(np.float32)
     y = np.zeros(mu.shape[:-1], wide)
     if mu.size:
@@ -211,7 +211,7 @@ def kl_standard_normal_backward(grad, mu, logvar):
     if grad.shape not in ((), mu.shape[:-1]):
         raise ValueError(f"{name}: grad of shape {grad.shape} does not fit; expected shape {mu.shape[:-1]}")
     grad = grad[..., None] if grad.ndim else grad
-    dtype = np.result_type(mu, logvar)
+    dtype = promoted(name, mu=mu, logvar=logvar)
     with np.errstate(all="ignore"):
         narrow = grad.astype(dtype, copy=False)
     if narrow is grad or np.array_equal(narrow, grad, equal_nan=True):
