@@ -261,6 +261,9 @@ def rotary_embedding_backward(grad, cos, sin, *, interleaved=False, out=None):
     return _turned("rotary_embedding_backward", "grad", grad, cos, sin, -1.0, interleaved, out)
 
 
+_MOST_TURNED = 1 << 16  # elements: the exact angle of each pair takes some 20 microseconds, once
+
+
 @functools.lru_cache(maxsize=64)
 def _turns(pairs, base):
     """How many turns a step of one position is, for each pair: base^(-i / pairs) / (2 pi), as high + low."""
@@ -286,7 +289,7 @@ def rotary_tables(positions, n, *, base=10000.0, dtype=np.float32):
     positions : array_like of int or float
         Where the tokens stand, ``np.arange(length)`` for a whole text; up to 2**50.
     n : int
-        How many elements of a row are turned, an even number; n // 2 are the pairs.
+        How many elements of a row are turned, an even number up to 65536; n // 2 are the pairs.
     base : float
         Above 0; the paper's is 10000.
     dtype : {float32, float64}
@@ -300,7 +303,7 @@ def rotary_tables(positions, n, *, base=10000.0, dtype=np.float32):
     TypeError
         If `positions` are no numbers, or `dtype` is another.
     ValueError
-        If `n` is odd or negative, `base` is not above 0, or a position is larger or not finite.
+        If `n` is odd, negative or above 65536, `base` is not above 0, or a position is larger or not finite.
 
     Notes
     -----
@@ -318,8 +321,8 @@ def rotary_tables(positions, n, *, base=10000.0, dtype=np.float32):
     (3, 32)
     """
     n, base = whole("rotary_tables", "n", n), _number("rotary_tables", "base", base)
-    if n < 0 or n % 2:
-        raise ValueError(f"rotary_tables: n must be an even number of elements, not {n}")
+    if not 0 <= n <= _MOST_TURNED or n % 2:
+        raise ValueError(f"rotary_tables: n must be an even number of elements up to {_MOST_TURNED}, not {n!r:.60}")
     if base <= 0:
         raise ValueError(f"rotary_tables: base must be above 0, not {base}")
     dtype = dtype_given("rotary_tables", dtype)
