@@ -1,6 +1,8 @@
 """Several axes at once, axis=None, keepdims, `where` and factors of the functions along an axis: as if the axes were
 one, and as SciPy, NumPy and PyTorch have it."""
 
+import warnings
+
 import lanewise as lw
 import numpy as np
 import oracles
@@ -160,6 +162,15 @@ def test_sums_that_cancel_keep_their_digits(dtype, far):
 def test_limits_of_factors(x, b, log, sign):
     found = lw.logsumexp(np.array(x, float), b=np.array(b, float), return_sign=True)
     np.testing.assert_allclose(found, (log, sign), rtol=1e-15)
+
+
+def test_a_result_beyond_its_place_warns_of_nothing():
+    x, place = np.arange(1.0, 25).reshape(3, 2, 4), np.empty((3, 2, 4), np.float16)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = lw.normalize_backward(1e9 * np.cos(x), x, axis=(0, 2), out=place)
+    assert found is place
+    assert np.isinf(found).any()
 
 
 def test_signs_without_factors():

@@ -60,7 +60,10 @@ class Classifier:
             raise ValueError(f"genome is uint8[{self.network.genome_bytes}]; got {genome.dtype}{list(genome.shape)}")
         classes = self.classes
         if classes is not None:
-            classes = np.array(classes)
+            try:
+                classes = np.array(classes)
+            except ValueError:  # rows of several lengths
+                raise TypeError(f"classes is a list of labels; got {classes!r:.60}") from None
             if classes.shape != (outputs,):
                 raise ValueError(f"classes has one for each of the {outputs} outputs; got {list(classes.shape)}")
             known = [(type(label), label) for label in classes.tolist()]  # 1 is another class than True
@@ -78,7 +81,11 @@ class Classifier:
                 raise ValueError(f"{name} holds a NaN, an infinity{', or 0' * (name == 'target_scale')}")
             checked[name] = array
         if self.features is not None:
-            if isinstance(self.features, str) or np.ndim(self.features) != 1:
+            try:
+                named = not isinstance(self.features, str) and np.ndim(self.features) == 1
+            except ValueError:  # rows of several lengths
+                named = False
+            if not named:
                 raise TypeError(f"features is a list of names; got {self.features!r:.60}")
             checked["features"] = tuple(map(str, self.features))
             if len(checked["features"]) != inputs:

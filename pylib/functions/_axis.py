@@ -133,7 +133,8 @@ def over_axes(function, rows, axis, out=None, *, beside=None, vectors=None, stat
             results[k] = results[k].reshape(vector_shape)
         if kind == "r" and k < len(outs) and outs[k] is not None:
             if places[k] is None:
-                np.copyto(outs[k], _parted(results[k], axes, shape), "same_kind")
+                with np.errstate(all="ignore"):  # a result may be beyond the dtype of its place
+                    np.copyto(outs[k], _parted(results[k], axes, shape), "same_kind")
             results[k] = outs[k]
         elif kind == "r":
             results[k] = _parted(results[k], axes, shape)[()]

@@ -219,9 +219,10 @@ def adamw_step(param, grad, first, second, step, *, lr=1e-3, betas=(0.9, 0.999),
     if not 1 <= step < 2**63:
         raise ValueError(f"{name}: step counts from 1, to 2^63 - 1 at most; got {step if step < 1 else 'a larger one'}")
     try:
-        beta1, beta2 = (from_zero(name, "betas", beta, 1) for beta in betas)
-    except TypeError:
+        beta1, beta2 = betas
+    except (TypeError, ValueError):
         raise TypeError(f"{name}: betas must be two numbers, not {betas!r:.60}") from None
+    beta1, beta2 = from_zero(name, "betas", beta1, 1), from_zero(name, "betas", beta2, 1)
     if beta1 == 1 or beta2 == 1:
         raise ValueError(f"{name}: betas must be below 1, not {betas}")
     _stepped(name, ("param", "grad", "first", "second"), (param, grad, first, second),
