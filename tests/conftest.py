@@ -18,11 +18,12 @@ from lanewise.kernels import BUILT_LEVELS, LEVEL, levels, machine
 LEVELS_HERE = [level for level in levels.supported(machine.cpu_features()) if level in BUILT_LEVELS]
 
 # Commands, files, documentation and the like: Python above the kernels, which is the same at every level. One run of
-# them is enough: .ci/run leaves them out where it repeats the suite at the other levels.
+# them is enough: .ci/run leaves them out where it repeats the suite at the other levels; and the errors of millions of
+# rows, since these levels give the same bits (tests/test_same_bits.py).
 ABOVE_KERNELS = {f"test_{name}" for name in (
-    "architecture", "bench", "bench_files", "bench_report", "classifier", "cli_evolve", "cli_results", "cli_start",
-    "cli_train", "cost_by_size", "data", "evolution_examples", "executors", "files", "flow", "inspect", "interop",
-    "kernel_rooms", "learning_examples", "peer_cases", "places", "rooms", "site", "snippets", "stubs")}
+    "accuracy", "architecture", "bench", "bench_files", "bench_report", "classifier", "cli_evolve", "cli_results",
+    "cli_start", "cli_train", "cost_by_size", "data", "evolution_examples", "executors", "files", "flow", "inspect",
+    "interop", "kernel_rooms", "learning_examples", "peer_cases", "places", "rooms", "site", "snippets", "stubs")}
 
 
 def pytest_report_header():
