@@ -184,6 +184,14 @@ def dtype_given(name, dtype):
         raise TypeError(f"{name}: dtype must be a dtype or the name of one, not {dtype!r:.60}") from None
 
 
+def precision_given(name, dtype):
+    """float32 or float64, given as such or by its name; an error where it is another."""
+    dtype = dtype_given(name, dtype)
+    if dtype != np.float32 and dtype != np.float64:
+        raise TypeError(f"{name}: dtype must be float32 or float64, not {dtype}")
+    return dtype
+
+
 cdef int type_of_call(name, tuple arrays, tuple numbers, dict keywords):
     # The type that a call is computed in, and its Python numbers with it; NPY_NOTYPE where NumPy shall
     # choose
@@ -345,15 +353,21 @@ def whole(name, role, value):
         raise TypeError(f"{name}: {role} must be an int, not {value!r:.60}") from None
 
 
+cpdef double number_given(name, role, object value, expected="a number") except? -1:
+    """One number as a float; an error where it is none."""
+    try:
+        if type(value) is not float and (
+                isinstance(value, (str, bytes)) or np.ndim(value) != 0 or value is np.ma.masked):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(f"{name}: {role} must be {expected}, not {value!r:.60}") from None
+
+
 def from_zero(name, role, value, most=None):
     """A number of 0 or more, up to `most`, as a float; an error where it is another."""
     if type(value) is not float:
-        try:
-            if isinstance(value, (str, bytes)) or np.ndim(value) != 0 or value is np.ma.masked:
-                raise TypeError
-            value = float(value)
-        except (TypeError, ValueError, OverflowError):
-            raise TypeError(f"{name}: {role} must be a number, not {value!r:.60}") from None
+        value = number_given(name, role, value)
     if is_less(value, 0.0) or not <double>value <= (DBL_MAX if most is None else <double>most):
         with default_environment():  # which what is printed depends on
             if most is None:

@@ -257,11 +257,9 @@ cdef inline void masked_row(const real* like, Exponents* row, Py_ssize_t count, 
     # softmax of the first `count` scores, which stand where it goes, and 0 behind them. Of nothing but -inf, or of
     # nothing, it is 0 everywhere; with a NaN or +inf it is NaN everywhere.
     cdef double behind = 0.0
-    if nothing_left(like, row, count):
-        count = 0
-    else:
-        over_sums(like, row, 1, count, threads, False)
-        if count > 0 and element(<const real*>row.y, 0) != element(<const real*>row.y, 0):
+    if count > 0:
+        over_sums(like, row, 1, count, threads, True)
+        if element(<const real*>row.y, 0) != element(<const real*>row.y, 0):
             behind = NAN
     fill(<real*>row.y, behind, count, n)
 
@@ -284,9 +282,9 @@ cdef inline void masked_group(const real* like, Operands* p, Py_ssize_t rows, Py
         row.rest = (<double*>p[r][1 + masked])[0] - row.scale if fabs(row.scale) < INFINITY else 0.0
         map_row(scores, <real*>p[r][3 + masked], &row, counts[r], threads)
         find_tops(like, &own[r], 1, counts[r], threads)
-        alike = alike and counts[r] == n and fabs(own[r].top) < INFINITY
+        alike = alike and counts[r] == n
     if alike:
-        over_sums(like, own, rows, n, threads, False)
+        over_sums(like, own, rows, n, threads, True)
         return
     for r in range(rows):
         masked_row(like, &own[r], counts[r], n, threads)

@@ -43,6 +43,7 @@ NETWORK = evolution.Network((3, 2))
     (lambda: lw.adamw_step(X, X, X, X, 1, lr=0.1, betas={}), TypeError, r"betas must be two numbers, not \{"),
     (lambda: evolution.Classifier(NETWORK, GENOMES[0], classes=RAGGED), TypeError, "classes is a list of labels"),
     (lambda: evolution.Classifier(NETWORK, GENOMES[0], features=RAGGED), TypeError, "features is a list of names"),
+    (lambda: ieee754.mx_decode([1], [1], "nvfp4", tensor_scale=np.ma.masked), TypeError, "tensor_scale must be"),
     (lambda: lw.group_norm(X, 2, eps=HUGE), TypeError, "group_norm: eps must be a number"),
     (lambda: lw.swish(X, HUGE), ValueError, "expected a number that a float holds, not an int of 1329 bits"),
     (lambda: lw.softshrink(X, len), TypeError, "expected numbers or arrays of numbers for parameters, not <built-in"),

@@ -9,7 +9,7 @@ import numpy as np
 from ..environment import unflushed
 from ..kernels import normalize as _normalize
 from ..kernels import softmax as _softmax
-from ..kernels.operands import as_array, call, dtype_given, rounded_to
+from ..kernels.operands import as_array, call, number_given, precision_given, rounded_to
 from ._axis import checked, floating, floats_beside, like, on_axis, refuse_mask, whole
 from ._documentation import with_bound
 
@@ -19,12 +19,7 @@ __all__ = ["masked_softmax", "masked_softmax_backward", "rotary_embedding", "rot
 
 def _number(name, role, value):
     """A finite number as a float."""
-    try:
-        if isinstance(value, (str, bytes)) or np.ndim(value) != 0 or value is np.ma.masked:
-            raise TypeError
-        value = float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise TypeError(f"{name}: {role} must be a number, not {value!r:.60}") from None
+    value = number_given(name, role, value)
     if not math.isfinite(value):
         raise ValueError(f"{name}: {role} must be finite, not {value}")
     return value
@@ -325,10 +320,7 @@ def rotary_tables(positions, n, *, base=10000.0, dtype=np.float32):
         raise ValueError(f"rotary_tables: n must be an even number of elements up to {_MOST_TURNED}, not {n!r:.60}")
     if base <= 0:
         raise ValueError(f"rotary_tables: base must be above 0, not {base}")
-    dtype = dtype_given("rotary_tables", dtype)
-    narrow = {np.dtype("f4"): True, np.dtype("f8"): False}.get(dtype)
-    if narrow is None:
-        raise TypeError(f"rotary_tables: dtype must be float32 or float64, not {dtype}")
+    narrow = precision_given("rotary_tables", dtype) == np.float32
     positions = floating("rotary_tables", "positions", positions).astype(np.float64, copy=False)
     if not (np.abs(positions) <= 2.0**50).all():
         raise ValueError("rotary_tables: positions must be numbers up to 2**50")

@@ -1,9 +1,9 @@
 """Rows of length one, forward and backward. Defaults, checks and documentation; the arithmetic is in
 kernels/normalize.pyx, and the bound of each function in bounds.py."""
 
-import numpy as np
 
 from ..kernels import normalize as _normalize
+from ..kernels.operands import number_given
 from ._axis import checked, from_zero, like, of_number, on_axis, over_axes, several
 from ._documentation import with_bound
 
@@ -11,13 +11,7 @@ __all__ = ["normalize", "normalize_backward"]
 
 
 def _power(name, p):
-    try:
-        if type(p) is not int and type(p) is not float and (
-                isinstance(p, (str, bytes)) or np.ndim(p) != 0 or p is np.ma.masked):
-            raise TypeError
-        number = float(p)
-    except (TypeError, ValueError, OverflowError):
-        raise TypeError(f"{name}: p must be a number that a float holds, not {p!r:.60}") from None
+    number = number_given(name, "p", p, "a number that a float holds")
     if number != number:
         raise ValueError(f"{name}: p must be a number or an infinity, not {p}")
     return number

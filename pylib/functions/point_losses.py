@@ -6,6 +6,7 @@ import numpy as np
 from ..environment import unflushed
 from ..kernels import losses as _sums
 from ..kernels import point_losses as _kernels
+from ..kernels.operands import number_given
 from ._axis import broadcast_beside, fitting, floating, floats_beside, like, on_axis, refuse_mask, rounded_to
 from ._documentation import with_bound
 from .losses import check_reduction
@@ -18,11 +19,7 @@ _NONE, _NONE_FLOAT64 = np.empty(0, np.float32), np.empty(0, np.float64)
 
 
 def _above_zero(name, delta):
-    try:
-        refused = isinstance(delta, (str, bytes)) or np.ndim(delta) != 0 or delta is np.ma.masked
-        number = float(None if refused else delta)
-    except (TypeError, ValueError, OverflowError):
-        raise TypeError(f"{name}: delta must be a number, not {delta!r:.60}") from None
+    number = number_given(name, "delta", delta)
     if not 0 < number < np.inf:
         raise ValueError(f"{name}: delta must be a finite number above 0, not {delta!r:.60}")
     return number

@@ -28,7 +28,7 @@ __all__ = ["log_softmax", "log_softmax_backward", "logsumexp", "logsumexp_backwa
            "softmin", "softmin_backward"]
 
 
-def _left(name, x, where, otherwise, role="x"):
+def _left(name, x, where, otherwise):
     # x, and another number where `where` leaves something out
     if where is None:
         return x

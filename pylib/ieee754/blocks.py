@@ -22,11 +22,10 @@ from ..formats import (
     Format,
 )
 from ..kernels import ieee754 as _kernels
-from ..kernels.operands import dtype_given
+from ..kernels.operands import number_given, precision_given
 from .fields import whole_numbers
 
 __all__ = ["mx_decode", "mx_encode"]
-
 
 
 class _Symmetric(Format):
@@ -71,13 +70,8 @@ def _named(name, given):
 
 def _scale_of(name, value):
     """A tensor's scale as a float32, in a float."""
-    try:
-        if isinstance(value, (str, bytes)) or np.ndim(value) != 0:
-            raise TypeError
-        with np.errstate(all="ignore"):
-            value = float(np.float32(float(value)))
-    except (TypeError, ValueError, OverflowError):
-        raise TypeError(f"{name}: tensor_scale must be a number, not {value!r:.60}") from None
+    with np.errstate(all="ignore"):
+        value = float(np.float32(number_given(name, "tensor_scale", value)))
     if not 0 < value < math.inf:
         raise ValueError(f"{name}: tensor_scale must be a finite float32 above 0, not {value}")
     return value
@@ -207,10 +201,7 @@ def mx_decode(codes, scales, format, *, tensor_scale=None, dtype=np.float32):
     array([  2.,   4., -12.], dtype=float32)
     """
     blocks = _named("mx_decode", format)
-    dtype = dtype_given("mx_decode", dtype)
-    wide = {np.dtype("f4"): BINARY32, np.dtype("f8"): BINARY64}.get(dtype)
-    if wide is None:
-        raise TypeError(f"mx_decode: dtype must be float32 or float64, not {dtype}")
+    wide = BINARY32 if precision_given("mx_decode", dtype) == np.float32 else BINARY64
     if blocks.scale is FLOAT8_E4M3FN:
         tensor_scale = 1.0 if tensor_scale is None else _scale_of("mx_decode", tensor_scale)
     elif tensor_scale is not None:
