@@ -7,9 +7,11 @@ from libc.stdint cimport int64_t
 
 from .lanes cimport F64_LANES, at_most, f32x, f64x, load_f64, magnitude, real, splat_f64, store_f64
 from .loops.chunks cimport CHUNK, each_chunk
+from .loops.dtypes cimport NARROW, WIDE
 from .loops.reductions cimport wide
-from .loops.threads cimport shared_thread_count
-from .math.elementary cimport exp, log1p
+from .loops.threads cimport join_threads, thread_count
+from .math.exponential cimport exp
+from .math.logarithm cimport log1p
 
 np.import_array()
 
@@ -45,7 +47,7 @@ cdef struct Adapting:
     bint narrow
     double enough  # 1 - eps
 
-cdef const int* threads = shared_thread_count()
+join_threads()
 
 
 cdef inline double element(const real* x, Py_ssize_t i) noexcept nogil:
@@ -244,7 +246,7 @@ def ponder(np.ndarray logits, losses, log_p, p, grad_logits, loss, log_u, steps,
     own.rows_of_chunk = max(1, CHUNK // 4 // own.n)
     own.beta, own.log_prior, own.log_rest = beta, log_prior, log_rest
     with nogil:
-        each_chunk(ponder_chunk, &own, (own.rows + own.rows_of_chunk - 1) // own.rows_of_chunk, threads[0])
+        each_chunk(ponder_chunk, &own, (own.rows + own.rows_of_chunk - 1) // own.rows_of_chunk, thread_count[0])
 
 
 def adapt(np.ndarray h, np.ndarray weights, np.ndarray remainder, np.ndarray cost, np.ndarray steps, double enough):
@@ -258,7 +260,7 @@ def adapt(np.ndarray h, np.ndarray weights, np.ndarray remainder, np.ndarray cos
     own.rows_of_chunk = max(1, CHUNK // own.n)
     own.enough = enough
     with nogil:
-        each_chunk(adapt_chunk, &own, (own.rows + own.rows_of_chunk - 1) // own.rows_of_chunk, threads[0])
+        each_chunk(adapt_chunk, &own, (own.rows + own.rows_of_chunk - 1) // own.rows_of_chunk, thread_count[0])
 
 
 cdef Pondering pondering(const void* logits, Py_ssize_t rows, Py_ssize_t n, bint narrow) noexcept nogil:
@@ -273,7 +275,7 @@ cdef Pondering pondering(const void* logits, Py_ssize_t rows, Py_ssize_t n, bint
 
 cdef void halting_distribution_float32(const float* logits, float* log_p, float* p, Py_ssize_t rows,
                                        Py_ssize_t n) noexcept nogil:
-    cdef Pondering own = pondering(logits, rows, n, True)
+    cdef Pondering own = pondering(logits, rows, n, NARROW)
     own.log_p, own.p = log_p, p
     ponder_chunk(&own, 0, 0)
 
@@ -281,7 +283,7 @@ cdef void halting_distribution_float32(const float* logits, float* log_p, float*
 cdef void ponder_loss_float32(const float* logits, const float* step_losses, double log_prior, double log_rest,
                               double beta, double* loss, float* p, float* grad_logits, Py_ssize_t rows,
                               Py_ssize_t n) noexcept nogil:
-    cdef Pondering own = pondering(logits, rows, n, True)
+    cdef Pondering own = pondering(logits, rows, n, NARROW)
     own.losses, own.loss, own.p, own.grad_logits = step_losses, loss, p, grad_logits
     own.log_prior, own.log_rest, own.beta = log_prior, log_rest, beta
     ponder_chunk(&own, 0, 0)
@@ -289,20 +291,22 @@ cdef void ponder_loss_float32(const float* logits, const float* step_losses, dou
 
 cdef void sample_halting_float32(const float* logits, const double* log_u, int64_t* steps, Py_ssize_t rows,
                                  Py_ssize_t n) noexcept nogil:
-    cdef Pondering own = pondering(logits, rows, n, True)
+    cdef Pondering own = pondering(logits, rows, n, NARROW)
     own.log_u, own.steps = log_u, steps
     ponder_chunk(&own, 0, 0)
 
 
 cdef void act_halting_float32(const float* h, double eps, float* weights, float* remainder, float* cost,
                               int64_t* steps, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    cdef Adapting own = Adapting(h, weights, remainder, cost, steps, rows, n, rows, True, 1.0 - eps)
+    cdef Adapting own = Adapting(h, weights, remainder, cost, steps, rows, n, rows, NARROW, 1.0 - eps)
     adapt_chunk(&own, 0, 0)
 
 
+# From here on written by tools/twins.py: the functions above whose names end in _float32, in float64.
+
 cdef void halting_distribution_float64(const double* logits, double* log_p, double* p, Py_ssize_t rows,
                                        Py_ssize_t n) noexcept nogil:
-    cdef Pondering own = pondering(logits, rows, n, False)
+    cdef Pondering own = pondering(logits, rows, n, WIDE)
     own.log_p, own.p = log_p, p
     ponder_chunk(&own, 0, 0)
 
@@ -310,7 +314,7 @@ cdef void halting_distribution_float64(const double* logits, double* log_p, doub
 cdef void ponder_loss_float64(const double* logits, const double* step_losses, double log_prior, double log_rest,
                               double beta, double* loss, double* p, double* grad_logits, Py_ssize_t rows,
                               Py_ssize_t n) noexcept nogil:
-    cdef Pondering own = pondering(logits, rows, n, False)
+    cdef Pondering own = pondering(logits, rows, n, WIDE)
     own.losses, own.loss, own.p, own.grad_logits = step_losses, loss, p, grad_logits
     own.log_prior, own.log_rest, own.beta = log_prior, log_rest, beta
     ponder_chunk(&own, 0, 0)
@@ -318,12 +322,12 @@ cdef void ponder_loss_float64(const double* logits, const double* step_losses, d
 
 cdef void sample_halting_float64(const double* logits, const double* log_u, int64_t* steps, Py_ssize_t rows,
                                  Py_ssize_t n) noexcept nogil:
-    cdef Pondering own = pondering(logits, rows, n, False)
+    cdef Pondering own = pondering(logits, rows, n, WIDE)
     own.log_u, own.steps = log_u, steps
     ponder_chunk(&own, 0, 0)
 
 
 cdef void act_halting_float64(const double* h, double eps, double* weights, double* remainder, double* cost,
                               int64_t* steps, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    cdef Adapting own = Adapting(h, weights, remainder, cost, steps, rows, n, rows, False, 1.0 - eps)
+    cdef Adapting own = Adapting(h, weights, remainder, cost, steps, rows, n, rows, WIDE, 1.0 - eps)
     adapt_chunk(&own, 0, 0)

@@ -10,7 +10,7 @@ from .lanes cimport (
 from .loops.chunks cimport CHUNK, chunks_of, each_chunk
 from .loops.registers cimport lanes, skip, store, store_part
 from .loops.reductions cimport take, wide
-from .loops.threads cimport shared_thread_count
+from .loops.threads cimport join_threads, thread_count
 from .math.random cimport DROPOUT, LINE, Stream, draw
 
 np.import_array()
@@ -36,7 +36,7 @@ cdef struct Summing:
     Py_ssize_t columns
     bint narrow
 
-cdef const int* threads = shared_thread_count()
+join_threads()
 
 
 cdef inline real factor(const real* like, const uint32_t* words, uint32_t dropped, double scale) noexcept nogil:
@@ -123,7 +123,7 @@ def dropout(np.ndarray x, np.ndarray y, double p, uint64_t key, uint32_t generat
     cdef Dropping dropping = dropping_of(np.PyArray_DATA(x), np.PyArray_DATA(y), np.PyArray_SIZE(x),
                                          np.PyArray_TYPE(x) == np.NPY_FLOAT, p, key, generation)
     with nogil:
-        each_chunk(drop_chunk, &dropping, chunks_of(dropping.n), threads[0])
+        each_chunk(drop_chunk, &dropping, chunks_of(dropping.n), thread_count[0])
 
 
 cdef inline void sum_columns(const real* x, real* y, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t start,
@@ -188,4 +188,4 @@ def sum_rows(np.ndarray x, np.ndarray y):
     summing.narrow = np.PyArray_TYPE(x) == np.NPY_FLOAT
     with nogil:
         each_chunk(sum_chunk, &summing, (summing.columns + COLUMNS - 1) // COLUMNS,
-                   threads[0] if summing.rows * summing.columns >= CHUNK * CHUNK // 64 else 1)
+                   thread_count[0] if summing.rows * summing.columns >= CHUNK * CHUNK // 64 else 1)

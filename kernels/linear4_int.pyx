@@ -22,7 +22,7 @@ from .lanes cimport (
 )
 from .loops.largest cimport largest_size
 from .loops.partial_sums cimport PARTS, aligned, meet, prefetch
-from .loops.threads cimport run_chunks, shared_thread_count
+from .loops.threads cimport join_threads, run_chunks, threads_for
 from .loops.whole_products cimport (
     AHEAD, BLOCK, BLOCK_BYTES, BYTES, PAIRS, PANEL, STRIP, WEIGHTS, WORD, Output, Product, add_products, codes_of,
     decode, of_groups, words_of,
@@ -41,10 +41,8 @@ cdef enum:
     ROWS = 8  # rows that share a pass over decoded weights
     BATCH = 128  # rows in a task
     WIDTH = 16  # outputs in a task: their sums stay in the second-level cache
-    # Fewer multiply-adds than this do not repay waking a second thread.
-    THREAD_MIN = 1 << 16
 
-cdef const int* thread_count = shared_thread_count()
+join_threads()
 
 
 cdef inline void pack_bytes(const uint8_t* whole, uint32_t* packed) noexcept nogil:
@@ -228,7 +226,7 @@ cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
     cdef float totals[PARTS]
     cdef float y
     memset(tails, 0, WIDTH * BLOCK_BYTES)
-    for o in range(WIDTH):  # what stands behind the last output is computed and not kept
+    for o in range(WIDTH):  # results behind the last output are computed, but not kept
         row = start + min(o, count - 1)
         outputs[o].codes = of.codes + row * row_bytes
         outputs[o].tail = tails + o * BLOCK_BYTES
@@ -257,7 +255,7 @@ cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
             for o in range(count):
                 decode_strip(of, outputs + o, block, stop, strips + o * STRIP)
             row = 0
-            while row < deep:  # rows meet all strips while these and they are in the first-level cache
+            while row < deep:  # few enough rows that they and all strips stay in the first-level cache
                 for o in range(count):
                     many_rows(of, x + row * length, row_sums + row * of.blocks * PARTS, strips + o * STRIP, block, stop,
                               sums + (row * WIDTH + o * ROWS) * PARTS)
@@ -364,15 +362,15 @@ def linear4_int(const uint8_t[:, ::1] codes, const int16_t[::1] steps, double st
     """y[rows, outputs] = x[rows, inputs] @ weights.T + bias of weights steps[code] * step * scale + offset, x rounded
     to whole numbers of so many bits; bias and offsets may be None."""
     cdef const float* added = NULL
-    cdef const float* shifted = NULL
-    cdef int threads = thread_count[0] if x.shape[0] * x.shape[1] * codes.shape[0] >= THREAD_MIN else 1
+    cdef const float* offsets_at = NULL
+    cdef int threads = threads_for(x.shape[0] * x.shape[1] * codes.shape[0])
     cdef bint done
     if bias is not None:
         added = &bias[0]
     if offsets is not None:
-        shifted = &offsets[0, 0]
+        offsets_at = &offsets[0, 0]
     with nogil:
-        done = linear4_int_float32(&codes[0, 0], &steps[0], step, &scales[0, 0], shifted, group, added, &x[0, 0],
+        done = linear4_int_float32(&codes[0, 0], &steps[0], step, &scales[0, 0], offsets_at, group, added, &x[0, 0],
                                    &y[0, 0], x.shape[0], x.shape[1], codes.shape[0], bits, threads)
     if not done:
         raise MemoryError

@@ -13,13 +13,13 @@ cdef enum:
     WORD = 8  # codes in a word
     BLOCK = 128  # inputs in a block, a word for each partial sum
     BLOCK_BYTES = 64
-    PAIRS = 4  # registers of pairs that the words of a register become
-    BYTES = 2  # and of bytes
+    PAIRS = 4  # one register of words becomes so many registers of pairs
+    BYTES = 2  # or so many of bytes
     PANEL = 4  # blocks decoded at a time: for a task's outputs they fit the first-level cache
-    SUMS = 32  # that a pass has at most
-    WEIGHTS = PANEL * PAIRS * PARTS  # words of an output's strip: its weights
-    STRIP = WEIGHTS + 2 * PANEL * PARTS  # and each one's scales and offsets
-    AHEAD = 32768  # bytes of codes that are sent for: rows are too short for the hardware to foresee the next ones
+    SUMS = 32  # a pass has so many sums at most
+    WEIGHTS = PANEL * PAIRS * PARTS  # words of weights in the strip of an output
+    STRIP = WEIGHTS + 2 * PANEL * PARTS  # with the scales and offsets behind them
+    AHEAD = 32768  # bytes of codes prefetched ahead: rows are too short for the hardware to foresee the next ones
 
 
 cdef struct Output:
@@ -50,7 +50,7 @@ cdef struct Product:
     Py_ssize_t blocks
     Py_ssize_t panel  # blocks of x that lie together
     Py_ssize_t whole  # blocks that have all of their inputs
-    int largest  # activation
+    int largest  # the largest magnitude of an activation as a whole number
     bint always  # every block ends a sum of whole numbers
     bint shared  # all partial sums of a register have the same group
     const uint8_t* ends  # whether whole sums become float32 behind this block
@@ -125,7 +125,7 @@ cdef inline void add_products(const Product* of, const uint32_t* x, Py_ssize_t r
     cdef const int32_t* bases = of.bases
     cdef Py_ssize_t blocks = of.blocks, whole = of.whole
     cdef const uint8_t* codes
-    cdef bint shifted = of.offsets != NULL, shared = of.shared, narrow = of.narrow
+    cdef bint has_offsets = of.offsets != NULL, shared = of.shared, narrow = of.narrow
     cdef const uint32_t* at
     cdef Py_ssize_t block
     cdef int first = 0, part, i, j, k, o, row
@@ -165,11 +165,11 @@ cdef inline void add_products(const Product* of, const uint32_t* x, Py_ssize_t r
                         if decoded:
                             of_strip = <const float*>(strips + o * STRIP + WEIGHTS) + (block - start) * PARTS + part
                             scale = load_f32(of_strip)
-                            if shifted:
+                            if has_offsets:
                                 offset = load_f32(of_strip + PANEL * PARTS)
                         else:
                             scale = of_groups(outputs[o].scales, bases[block], places + block * PARTS + part, shared)
-                            if shifted:
+                            if has_offsets:
                                 offset = of_groups(outputs[o].offsets, bases[block], places + block * PARTS + part,
                                                    shared)
                         for row in range(rows):
@@ -178,7 +178,7 @@ cdef inline void add_products(const Product* of, const uint32_t* x, Py_ssize_t r
                                 total[i] += load_u32(x + row * row_words + (block - start) * words_of(bytes)
                                                      + BYTES * PARTS + part)
                             sum[i] = fma_f32(round_i32_f32(total[i]), scale, sum[i])
-                            if shifted:
+                            if has_offsets:
                                 sum[i] = fma_f32(load_f32(row_sums + (row * blocks + block) * PARTS + part), offset,
                                                  sum[i])
                             total[i] = splat_u32(0)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..environment import unflushed
 from ..kernels import draws as _kernels
+from ..kernels.operands import precision_given
 from ._arrays import from_zero, key_of, whole, with_bound
 
 __all__ = ["he_normal", "he_uniform", "xavier_normal", "xavier_uniform"]
@@ -42,16 +43,11 @@ def _fans(name, shape):
 
 
 def _drawn(name, shape, rng, std, normal, dtype, generation):
-    try:
-        dtype = np.dtype(dtype)
-    except TypeError:
-        dtype = f"{dtype!r:.60}"
-    if dtype not in (np.float32, np.float64):
-        raise TypeError(f"{name}: dtype must be float32 or float64, not {dtype}")
+    dtype = precision_given(name, dtype)
     generation = whole(name, "generation", generation)
     if not 0 <= generation < 2**32:
         raise ValueError(f"{name}: generation must be from 0 to {2**32 - 1}, not {generation}")
-    y = np.empty(shape, dtype.newbyteorder("="))
+    y = np.empty(shape, dtype)
     reach = math.sqrt(3.0) * std
     start, scale = (0.0, std) if normal else (-reach, 2.0 * reach)
     _kernels.fill(y, normal, start, scale, key_of(name, rng), generation)
