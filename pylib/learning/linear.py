@@ -1,6 +1,8 @@
 """A linear layer and its gradients. The products of matrices are NumPy's, of the BLAS that it comes with; the gradient
 of the bias is kernels/layers.pyx."""
 
+import math
+
 import numpy as np
 
 from ..environment import unflushed
@@ -178,8 +180,9 @@ def linear_backward(grad, x, weight, bias=None, *, grad_x=True, out=(None, None,
         with np.errstate(all="ignore"):  # grad may be beyond it
             grad = computed(grad if grad.dtype == dtype else grad.astype(dtype))
         x, weight = _wide(x), _wide(weight)
-    grad = np.ascontiguousarray(grad).reshape(-1, weight.shape[0])
-    rows = x.reshape(-1, x.shape[-1])
+    count = math.prod(x.shape[:-1])
+    grad = np.ascontiguousarray(grad).reshape(count, weight.shape[0])
+    rows = x.reshape(count, x.shape[-1])
     with np.errstate(all="ignore"):
         found_x = _placed(grad, weight, out[0], *results[0]) if grad_x else None
         found_weight = _placed(grad.T, rows, out[1], *results[1])
