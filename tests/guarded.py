@@ -209,6 +209,9 @@ def of_learning(n):
         square = np.ascontiguousarray(grad[:, :1].repeat(3, axis=1))
         yield from {
             "linear": (lw.linear, [x, weight, bias]),
+            "linear relu": (lambda x, weight, bias: lw.linear(x, weight, bias, activation="relu"), [x, weight, bias]),
+            "linear_backward relu": (lambda grad, y, x, weight, bias: lw.linear_backward(
+                grad, x, weight, bias, activation="relu", y=y), [square, square, x, weight, bias]),
             "linear_backward": (lw.linear_backward, [square, x, weight, bias]),
             "dropout": (lambda x: lw.dropout(x, 0.5, 5), [x]),
             "dropout_backward": (lambda grad: lw.dropout_backward(grad, 0.5, 5), [grad]),
