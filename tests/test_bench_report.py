@@ -1,5 +1,6 @@
 """The page of figures: what it concludes, that it needs no network, and that a browser draws it."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -55,10 +56,15 @@ def test_the_page_is_whole(tmp_path):
 
 def test_the_map_has_functions_down_and_sizes_across():
     page = report.page([*cases(), *norms()], machine.describe())
-    assert "<th>function</th><th>1024</th><th>65536</th></tr>" in page
+    assert "<th>function</th><th>1,024</th><th>65,536</th></tr>" in page
     (row,) = re.findall("<tr><th>silu</th>(.*?)</tr>", page)
     assert re.findall(">([0-9.]+)<", row) == ["4.00", "1.00"]
     assert "A gradient against none" not in page
+    rows = Figures("softmax", (1, 1024), 1024, 1, "float32", {"copy": [1.0], "lanewise": [1.0], "torch": [3.0]},
+                   dict.fromkeys(("copy", "lanewise", "torch"), 8192))
+    assert "<th>function</th><th>1,024</th><th>65,536</th></tr>" in report.page([*cases(), rows], machine.describe())
+    page = report.page([*cases(), rows, dataclasses.replace(rows, shape=(4, 256))], machine.describe())
+    assert "<th>function</th><th>1024</th><th>1x1024</th><th>4x256</th><th>65536</th></tr>" in page
 
 
 def test_the_roofline_has_the_copy_above_and_functions_below():

@@ -35,6 +35,14 @@ def _number(value):
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
+def _size(value):
+    # bytes, as people say them
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if value >= unit:
+            return f"{value / unit:g} {name}"
+    return f"{value:g} B"
+
+
 def _scale(low, high, start, end):
     span = max(math.log(high / low), 1e-9)
     return lambda value: start + math.log(value / low) / span * (end - start)
@@ -65,12 +73,12 @@ def chart(title, series, x_name, y_name, *, levels=None, scattered=(), dashed=()
     x_low, x_high, y_low, y_high = x_low / 1.1, x_high * 1.1, y_low / 1.15, y_high * 1.15
     across = _scale(x_low, x_high, _LEFT, _WIDTH - _RIGHT)
     up = _scale(y_low, y_high, _HEIGHT - _BOTTOM, _TOP)
-    base = _HEIGHT - _BOTTOM
+    base, told = _HEIGHT - _BOTTOM, _size if x_name.startswith("bytes") else _number
     parts = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img"><title>{html.escape(title)}</title>'
              f'<text class="name" x="{_LEFT}" y="15">{html.escape(title)}</text>']
     for tick in _ticks(x_low, x_high):
         parts.append(f'<path class="grid" d="M{across(tick):.1f} {_TOP}V{base}"/>'
-                     f'<text x="{across(tick):.1f}" y="{base + 12}" text-anchor="middle">{_number(tick)}</text>')
+                     f'<text x="{across(tick):.1f}" y="{base + 12}" text-anchor="middle">{told(tick)}</text>')
     for tick in _ticks(y_low, y_high):
         parts.append(f'<path class="grid" d="M{_LEFT} {up(tick):.1f}H{_WIDTH - _RIGHT}"/>'
                      f'<text x="{_LEFT - 4}" y="{up(tick) + 3:.1f}" text-anchor="end">{_number(tick)}</text>')
@@ -84,13 +92,13 @@ def chart(title, series, x_name, y_name, *, levels=None, scattered=(), dashed=()
                          f'<text x="{across(end) - 3:.1f}" y="{_TOP + 9}" text-anchor="end">{html.escape(name)}</text>')
     for name, found in series.items():
         shade = colour(name, series)
-        places = [(across(x), up(y), told) for x, y, told in sorted(found)]
+        places = [(across(x), up(y), rests) for x, y, rests in sorted(found)]
         if name not in scattered and len(places) > 1:
             dash = ' stroke-dasharray="4 3"' if name in dashed else ""
             line = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in places)
             parts.append(f'<polyline fill="none" stroke="{shade}" stroke-width="2"{dash} points="{line}"/>')
         radius = 4 if name == "lanewise" else 2.5
-        for x, y, told in places:
+        for x, y, rests in places:
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" fill="{shade}">'
-                         f'<title>{html.escape(told)}</title></circle>')
+                         f'<title>{html.escape(rests)}</title></circle>')
     return "".join(parts) + "</svg>"

@@ -88,13 +88,15 @@ def _map_of_ratios(figures):
     tables = []
     for (peer, kind), cases in _groups(
             [(name, each) for each in figures for name in each.ratio], lambda pair: (pair[0], _kind(pair[1]))).items():
-        by_work = _groups([each for _, each in cases], lambda each: each.work)
-        sizes = sorted({(each.n, _shape(each)) for _, each in cases})
+        cases = [each for _, each in cases]
+        # a column is a number of elements; a shape, where a function was timed in two shapes of as many
+        alone = len({(each.work, each.n) for each in cases}) == len(cases)
+        sizes = sorted({(each.n, "" if alone else _shape(each)) for each in cases})
         rows = []
-        for work, own in by_work.items():
-            at = {(each.n, _shape(each)): each.ratio[peer] for each in own}
+        for work, own in _groups(cases, lambda each: each.work).items():
+            at = {(each.n, "" if alone else _shape(each)): each.ratio[peer] for each in own}
             rows.append(f"<tr><th>{html.escape(work)}</th>{''.join(_cell(at.get(size)) for size in sizes)}</tr>")
-        heads = "".join(f"<th>{shape}</th>" for _, shape in sizes)
+        heads = "".join(f"<th>{shape or f'{n:,}'}</th>" for n, shape in sizes)
         tables.append(f"<table class=map><caption>{html.escape(peer)}: {kind}</caption>"
                       f"<tr><th>function</th>{heads}</tr>{''.join(rows)}</table>")
     if not tables:
@@ -194,7 +196,7 @@ def page(figures, machine, learning=None):
     levels = machine.get("caches") or _USUAL_LEVELS
     about = f"{machine['cpu']['brand_raw']}, level {machine['level']}, " + ", ".join(
         f"{name} {version}" for name, version in machine["versions"].items())
-    warning = f"<p><strong>{html.escape(machine['busy'])}</strong></p>" if machine["busy"] else ""
+    warning = f"<p><strong>{html.escape(machine['busy'].capitalize())}.</strong></p>" if machine["busy"] else ""
     own = [each for each in figures if each.ratio]  # those that are timed for a chart alone have no peers
     norms = list(_norms(figures))
     sections = [
