@@ -32,7 +32,8 @@ def add_bench_parser(subparsers):
     parser.add_argument("--sizes", type=_listed, default=list(benchmark.SIZES), metavar="SIZE,...",
                         help="of L1, L2, memory, numbers of elements, or shapes such as 512x768"
                              " (default: L1,L2,memory)")
-    parser.add_argument("--threads", type=_listed, default=["1"], metavar="N,...", help="(default: 1)")
+    parser.add_argument("--threads", type=_listed, default=["1"], metavar="N,...",
+                        help="how many each function may take (default: 1)")
     parser.add_argument("--dtype", type=_listed, default=["float32"], metavar="DTYPE,...",
                         help=f"of {', '.join(DTYPES)} (default: float32)")
     parser.add_argument("--layout", type=_listed, default=["contiguous"], metavar="LAYOUT,...",
