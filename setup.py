@@ -77,7 +77,7 @@ LINKED = ["-Wl,-s"] if sys.platform == "linux" else []  # symbols that nobody lo
 DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
               "initializedcheck": False, "freethreading_compatible": True, "embedsignature": True}
 HEADERS = ("Python.h", "numpy/arrayobject.h", "numpy/ufuncobject.h", "lanes/lanes.h")
-MANNER = (Cython.__version__, MEMORYVIEWS, DIRECTIVES)
+MANNER = (Cython.__version__, MEMORYVIEWS, DIRECTIVES, OWN_INLINE.pattern)
 COMPILER_MISSING = """Lanewise is compiled from source and found no working C compiler ({error}).
 Install one and try again:  Debian, Ubuntu: apt install gcc    Fedora: dnf install gcc
                             macOS: xcode-select --install      Windows: Visual Studio Build Tools"""
