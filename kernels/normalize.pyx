@@ -291,6 +291,16 @@ def rotary_tables(positions, high, low, bint narrow):
     return cosines, sines
 
 
+def length(np.ndarray x, double p):
+    """The length of all elements of x, C-contiguous float32 or float64, as one row: sum(|x|^p)^(1/p) of any p."""
+    cdef PowerLength row = power_length_of(NULL, np.PyArray_DATA(x), p)
+    if np.PyArray_TYPE(x) == np.NPY_FLOAT:
+        find_length(<const f32x*>NULL, &row, np.PyArray_SIZE(x), 1)
+    else:
+        find_length(<const f64x*>NULL, &row, np.PyArray_SIZE(x), 1)
+    return row.length / row.scale
+
+
 # Through the row machine, for those who call from C.
 
 cdef const Operation* of_normalize = operations_of(normalize_gufunc)

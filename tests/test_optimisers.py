@@ -125,7 +125,7 @@ def test_a_refused_step_changes_nothing(optimiser):
     assert (tied == 1).all()
 
 
-@pytest.mark.parametrize("p", [1, 2])
+@pytest.mark.parametrize("p", [1, 2, 3, 0.5, -2, np.inf, -np.inf, 0])
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("size", [1.0, 1e-30, 1e30])
 def test_clip_grad_norm(p, dtype, size):
@@ -133,8 +133,11 @@ def test_clip_grad_norm(p, dtype, size):
     grads[-1] = np.array(grads[-1], dtype)
     before = [each.copy() for each in grads]
     with mp.workprec(200):
-        exact = mp.fsum(abs(mpf(float(x)))**p for each in before for x in each.ravel())
-        exact = mp.sqrt(exact) if p == 2 else exact
+        sizes = [abs(mpf(float(x))) for each in before for x in each.ravel()]
+        if np.isinf(p):
+            exact = max(sizes) if p > 0 else min(sizes)
+        else:
+            exact = mp.fsum(x**p for x in sizes) ** (mpf(1) / p if p else 1)
     norm = lw.clip_grad_norm(grads, float(exact) / 3, p)
     assert norm == pytest.approx(float(exact), rel=1e-15)
     factor = (float(exact) / 3) / (norm + 1e-6)
@@ -153,29 +156,51 @@ def test_clip_grad_norm_of_the_largest_and_smallest():
     assert lw.clip_grad_norm(grad, 1.0) == np.inf
     assert np.isnan(grad[0])
     assert grad[1] == 0
-    assert np.isnan(lw.clip_grad_norm(np.array([np.nan, 1.0]), 1.0))
+    for norm_type in (2, 1, 3, -1, 0, np.inf, -np.inf):
+        assert np.isnan(lw.clip_grad_norm([np.ones(3), np.array([np.nan, 1.0])], 1.0, norm_type))
+        assert lw.clip_grad_norm([np.zeros(0)], 1.0, norm_type) == lw.clip_grad_norm([], 1.0, norm_type) == 0
+    assert lw.clip_grad_norm(np.full(4, 1e300), 1.0, 3) == pytest.approx(4 ** (1 / 3) * 1e300, rel=1e-14)
 
 
-def test_pytorch_has_the_same_steps():
+SGD = [{}, {"weight_decay": 0.1}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
+       {"momentum": 0.9, "dampening": 0.3, "weight_decay": 0.01}]
+ADAMW = [{}, {"weight_decay": 0.0}, {"lr": 0.1, "betas": (0.5, 0.9), "eps": 1e-3, "weight_decay": 0.3}]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("options", SGD)
+def test_pytorch_has_the_same_steps_of_sgd(options, dtype):
     torch = pytest.importorskip("torch")
-    for options in ({"momentum": 0.9, "weight_decay": 0.1}, {"momentum": 0.9, "nesterov": True}, {}):
-        param, velocity = normal(50, dtype=np.float64), np.zeros(50)
-        tensor = torch.tensor(param.copy(), requires_grad=True)
-        optimiser = torch.optim.SGD([tensor], lr=0.1, **options)
-        for _ in range(5):
-            tensor.grad = torch.tensor(normal(50, dtype=np.float64))
-            optimiser.step()
-            lw.sgd_step(param, tensor.grad.numpy(), velocity if options else None, lr=0.1, **options)
-        np.testing.assert_allclose(param, tensor.detach(), rtol=1e-12)
-    param, first, second = normal(50, dtype=np.float64), np.zeros(50), np.zeros(50)
+    param, velocity = normal(50, dtype=dtype), np.zeros(50, dtype)
     tensor = torch.tensor(param.copy(), requires_grad=True)
-    optimiser = torch.optim.AdamW([tensor], lr=0.1, weight_decay=0.1)
-    for step in range(1, 6):
-        tensor.grad = torch.tensor(normal(50, dtype=np.float64))
+    optimiser = torch.optim.SGD([tensor], lr=0.1, **options)
+    for step in range(100):
+        tensor.grad = torch.tensor(normal(50, dtype=dtype))
         optimiser.step()
-        lw.adamw_step(param, tensor.grad.numpy(), first, second, step, lr=0.1, weight_decay=0.1)
-    np.testing.assert_allclose(param, tensor.detach(), rtol=1e-12)
-    for norm_type in (1, 2):
+        now = {**options, "dampening": 0.0} if step == 0 else options  # PyTorch's first step is not damped
+        lw.sgd_step(param, tensor.grad.numpy(), velocity if "momentum" in options else None, lr=0.1, **now)
+    theirs = tensor.detach().numpy()
+    np.testing.assert_allclose(param, theirs, rtol=0, atol=100 * np.finfo(dtype).eps * np.abs(theirs).max())
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("options", ADAMW)
+def test_pytorch_has_the_same_steps_of_adamw(options, dtype):
+    torch = pytest.importorskip("torch")
+    param, first, second = normal(50, dtype=dtype), np.zeros(50, dtype), np.zeros(50, dtype)
+    tensor = torch.tensor(param.copy(), requires_grad=True)
+    optimiser = torch.optim.AdamW([tensor], **options)
+    for step in range(1, 101):
+        tensor.grad = torch.tensor(normal(50, dtype=dtype))
+        optimiser.step()
+        lw.adamw_step(param, tensor.grad.numpy(), first, second, step, **options)
+    theirs = tensor.detach().numpy()
+    np.testing.assert_allclose(param, theirs, rtol=0, atol=100 * np.finfo(dtype).eps * np.abs(theirs).max())
+
+
+def test_pytorch_clips_to_the_same_norm():
+    torch = pytest.importorskip("torch")
+    for norm_type in (1, 2, 3, 0.5, -1, np.inf, -np.inf):
         grads = [normal(3, 4), normal(5)]
         tensors = [torch.nn.Parameter(torch.tensor(each)) for each in grads]
         for tensor in tensors:

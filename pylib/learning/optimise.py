@@ -6,7 +6,9 @@ import math
 import numpy as np
 
 from ..environment import unflushed
+from ..kernels import normalize as _lengths
 from ..kernels import optimise as _kernels
+from ..kernels.operands import number_given
 from ._arrays import computed, floating, from_zero, refuse_mask, whole, with_bound
 
 __all__ = ["adamw_step", "clip_grad_norm", "sgd_step"]
@@ -230,7 +232,11 @@ def adamw_step(param, grad, first, second, step, *, lr=1e-3, betas=(0.9, 0.999),
 
 
 def _norm(arrays, p):
-    # of all arrays together; where squares leave the range of float64, of numbers brought nearer to 1
+    # of all arrays together; where powers leave the range of float64, of numbers brought nearer to 1
+    if p not in (1, 2):
+        found = np.array([_lengths.length(array, p) for array in arrays if array.size])
+        return float(found.sum() if p == 0 else _lengths.length(found, p) if found.size else 0.0)
+
     def total(scale):
         return sum(_kernels.sum_powers(array, p, scale) for array in arrays)
 
@@ -254,8 +260,9 @@ def clip_grad_norm(grads, max_norm, norm_type=2.0, *, error_if_nonfinite=False):
         Multiplied by ``max_norm / (norm + 1e-6)`` where that is below 1.
     max_norm : float
         0 or more.
-    norm_type : {2, 1}
-        The root of the sum of squares, or the sum of magnitudes.
+    norm_type : float
+        The p of ``sum(|g|**p)**(1 / p)``, any number, such as 2 and 1; inf is the largest magnitude, -inf the smallest,
+        and 0 how many elements are not 0, where PyTorch counts arrays.
     error_if_nonfinite : bool
         Whether a norm that is infinite or NaN is an error. If not, gradients become zeros or NaN, as PyTorch's.
 
@@ -267,10 +274,10 @@ def clip_grad_norm(grads, max_norm, norm_type=2.0, *, error_if_nonfinite=False):
     Raises
     ------
     ValueError
-        If `max_norm` or `norm_type` is out of range, an array is read-only, two arrays or two elements of one share
-        memory, or the norm is not finite and that is an error. Nothing has been changed then.
+        If `max_norm` is out of range, `norm_type` is NaN, an array is read-only, two arrays or two elements of one
+        share memory, or the norm is not finite and that is an error. Nothing has been changed then.
     TypeError
-        If an array holds anything but float32 or float64.
+        If an array holds anything but float32 or float64, or `norm_type` is no number.
 
     Notes
     -----
@@ -291,13 +298,13 @@ def clip_grad_norm(grads, max_norm, norm_type=2.0, *, error_if_nonfinite=False):
     """
     name = "clip_grad_norm"
     max_norm = from_zero(name, "max_norm", max_norm)
-    if norm_type not in (1, 2):
-        raise ValueError(f"{name}: norm_type must be 1 or 2, not {norm_type!r:.60}")
+    p = number_given(name, "norm_type", norm_type, "a number that a float holds")
+    if p != p:
+        raise ValueError(f"{name}: norm_type must be a number or an infinity, not {norm_type}")
     (arrays,) = _lists(name, ("grads",), (grads,))
     for array in arrays:
         _updated(name, "grads", array, getattr(array, "shape", None))
-    norm = _norm([computed(array.astype(array.dtype.newbyteorder("="), copy=False)) for array in arrays],
-                 float(norm_type))
+    norm = _norm([computed(array.astype(array.dtype.newbyteorder("="), copy=False)) for array in arrays], p)
     if error_if_nonfinite and not math.isfinite(norm):
         raise ValueError(f"{name}: the norm is {norm}, and an infinite or NaN norm is an error")
     factor = max_norm / (norm + 1e-6)
