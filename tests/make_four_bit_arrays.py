@@ -1,7 +1,7 @@
 """Makes tests/four_bit_arrays.json: small four-bit tensors of the real libraries, and what these decode them to.
 
 A library that is not installed keeps what the file has. Run it with the libraries to be asked:
-gguf, bitsandbytes, mlx, torchao, onnx and onnxruntime.
+gguf, bitsandbytes, mlx, torchao, onnx and onnxruntime, auto_gptq, autoawq, compressed-tensors, hqq.
 """
 
 import importlib.metadata
@@ -85,6 +85,63 @@ def onnxruntime():
     return made
 
 
+def grouped(outputs):
+    """A layer of 64 inputs in groups of 32: codes, float16 scales and zero points, and what they stand for."""
+    import torch
+
+    rng = np.random.default_rng(3)
+    codes, zeros = (torch.from_numpy(rng.integers(low, 16, (outputs, n))) for low, n in ((0, 64), (1, 2)))
+    scales = torch.from_numpy(rng.uniform(0.01, 0.1, (outputs, 2)).astype(np.float16))
+    layer = torch.nn.Linear(64, outputs, bias=False)
+    layer.weight.data = (codes - zeros.repeat_interleave(32, 1)).float() * scales.repeat_interleave(32, 1).float()
+    return layer, scales, zeros
+
+
+def auto_gptq():
+    import torch
+    from auto_gptq.nn_modules.qlinear.qlinear_cuda_old import QuantLinear
+
+    layer, scales, zeros = grouped(32)
+    packed = QuantLinear(4, 32, 64, 32, False, weight_dtype=torch.float32)
+    packed.pack(layer, scales.float(), zeros.float(), None)
+    given = {"qweight": packed.qweight.numpy(), "qzeros": packed.qzeros.numpy(), "scales": packed.scales.numpy()}
+    return {"GPTQ": (given, packed(torch.eye(64)).numpy().T)}
+
+
+def autoawq():
+    from awq.modules.linear.gemm import WQLinear_GEMM
+    from awq.utils.packing_utils import dequantize_gemm
+
+    layer, scales, zeros = grouped(32)
+    packed = WQLinear_GEMM.from_linear(layer, 4, 32, scales=scales.float().T.contiguous(),
+                                       zeros=zeros.float().T.contiguous())
+    given = {name: getattr(packed, name) for name in ("qweight", "qzeros", "scales")}
+    # as float32, in which a scale times a whole number is exact
+    weights = dequantize_gemm(given["qweight"], given["qzeros"], given["scales"].float(), 4, 32)
+    return {"AWQ": ({name: tensor.numpy() for name, tensor in given.items()}, weights.numpy().T)}
+
+
+def compressed_tensors():
+    import torch
+    from compressed_tensors.compressors.pack_quantized.helpers import pack_to_int32, unpack_from_int32
+
+    layer, scales, _ = grouped(4)
+    whole = (layer.weight.data / scales.float().repeat_interleave(32, 1)).round().clamp(-8, 7)
+    words = pack_to_int32(whole.to(torch.int8), 4)
+    weights = unpack_from_int32(words, 4, whole.shape).float() * scales.float().repeat_interleave(32, 1)
+    return {"int4": ({"words": words.numpy(), "scale": scales.numpy()}, weights.numpy())}
+
+
+def hqq():
+    import torch
+    from hqq.core.quantize import Quantizer
+
+    made, meta = Quantizer.quantize(torch.from_numpy(WEIGHTS[:2]), 4, group_size=32, axis=1, device="cpu",
+                                    compute_dtype=torch.float32, optimize=False)
+    given = {"codes": made.numpy(), "scale": meta["scale"].numpy(), "zero": meta["zero"].numpy()}
+    return {"axis 1": (given, Quantizer.dequantize(made, meta).numpy())}
+
+
 def plain(array):
     array = np.ascontiguousarray(array)
     return {"dtype": array.dtype.name, "shape": list(array.shape), "hex": array.tobytes().hex()}
@@ -93,7 +150,7 @@ def plain(array):
 def main():
     """Ask each library that is here."""
     found = json.loads(FILE.read_text()) if FILE.exists() else {}
-    for ask in (gguf, bitsandbytes, mlx, torchao, onnxruntime):
+    for ask in (gguf, bitsandbytes, mlx, torchao, onnxruntime, auto_gptq, autoawq, compressed_tensors, hqq):
         try:
             version = importlib.metadata.version(ask.__name__)
             made = ask()
