@@ -144,6 +144,14 @@ def free_name(path, taken=os.path.lexists):
     return free
 
 
+def _entries(file):
+    # How many files a zip says at its end that it has: where a length in its directory is damaged, those that follow
+    # are not seen, and would be taken for never written.
+    file.seek(-min(1 << 16, file.seek(0, os.SEEK_END)), os.SEEK_END)
+    tail = file.read()
+    return int.from_bytes(tail[tail.rfind(b"PK\5\6"):][10:12], "little")
+
+
 def read_arrays(path, kind=".npz"):
     """Read all arrays of a ``.npz``.
 
@@ -173,6 +181,8 @@ def read_arrays(path, kind=".npz"):
             raise ValueError(f"{path} is not a readable {kind} ({what})")
         try:
             with np.load(file, allow_pickle=False) as saved:
+                if len(saved.files) != _entries(file):
+                    raise ValueError(f"{_entries(file)} arrays were written, and {len(saved.files)} are found")
                 return {name: saved[name] for name in saved.files}
         except Exception as error:  # a damaged zip raises errors with no common base
             raise ValueError(f"{path} is not a readable {kind} ({error or type(error).__name__})") from None

@@ -149,6 +149,7 @@ def test_an_output_that_cannot_be_written(blobs, capsys):
     (["--batch-size", "100"], "100 is not a multiple of 64, nor all"),
     (["--seed", "-1"], "is not between 0 and 2\\^64 - 1"),
     (["--hidden", "0"], "0 is not positive"),
+    (["--seed=--"], "argument --seed: expected a value; got --"),
 ])
 def test_a_bad_option(capsys, arguments, message):
     with pytest.raises(SystemExit) as stopped:

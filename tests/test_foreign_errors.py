@@ -49,6 +49,9 @@ def gone_forward(layer):
     (lambda: lw.kl_standard_normal_backward(1.0, HALF, BRAIN), TypeError, "mu of float16 and logvar of bfloat16 have"),
     (lambda: lw.adamw_step(X, X, X, X, 1, lr=0.1, betas={}), TypeError, r"betas must be two numbers, not \{"),
     (lambda: evolution.Classifier(NETWORK, GENOMES[0], classes=RAGGED), TypeError, "classes is a list of labels"),
+    (lambda: evolution.Classifier(NETWORK, GENOMES[0], np.ma.array(["a", "b"])), TypeError, "classes is a masked"),
+    (lambda: evolution.Classifier(NETWORK, RAGGED), ValueError, "genome must be an array of numbers"),
+    (lambda: evolution.Classifier(NETWORK, np.ma.array(GENOMES[0])), TypeError, "genome is a masked array"),
     (lambda: evolution.Classifier(NETWORK, GENOMES[0], features=RAGGED), TypeError, "features is a list of names"),
     (lambda: ieee754.mx_decode([1], [1], "nvfp4", tensor_scale=np.ma.masked), TypeError, "tensor_scale must be"),
     (lambda: lw.group_norm(X, 2, eps=HUGE), TypeError, "group_norm: eps must be a number"),
@@ -288,7 +291,11 @@ def test_layers_add_without_a_warning_and_go_back_without_outputs():
     with warnings.catch_warnings(), np.errstate(all="raise"):
         warnings.simplefilter("error")
         y = lw.layers.Residual(lw.layers.Activation("relu")).forward(np.array([3e38, np.inf], np.float32))
+        norm = lw.layers.BatchNorm(2)
+        norm.forward(np.array([[1.0, 2.0], [1e-200, 3.0]]))
+        norm.backward(np.array([[1e300, 1.0], [1e300, 1.0]]))
     assert (y == np.inf).all()
+    assert norm.gradients()["bias"].tolist() == [np.inf, 2.0]
     for outputs, inputs in (0, 3), (3, 0), (0, 0):
         found = lw.linear_backward(np.ones((2, outputs)), np.ones((2, inputs)), np.ones((outputs, inputs)),
                                    np.ones(outputs))

@@ -136,6 +136,9 @@ def main(argv=None):
     for command in COMMANDS:
         module = importlib.import_module(f".{command}", __package__)
         getattr(module, f"add_{command}_parser")(subparsers)
+    for word in sys.argv[1:] if argv is None else argv:
+        if word.startswith("--") and word.endswith("=--"):  # which Python 3.11 and 3.12 take for a list of no values
+            parser.error(f"argument {word[:-3]}: expected a value; got --")
     arguments = parser.parse_args(argv)
     if getattr(arguments, "force", False) and all(getattr(arguments, name, None) is None for name in _FILES):
         say("--force does nothing: it replaces a file that is named, and none is")

@@ -10,7 +10,7 @@ from ..environment import unflushed
 from ..files import read_arrays, replacing
 from ..functions import softmax
 from ..genome.codes import Codebook
-from ..packing import as_array
+from ..packing import as_array, plain
 from .batch import numbers_of
 from .network import Network
 
@@ -55,13 +55,13 @@ class Classifier:
         if not isinstance(self.network, Network):
             raise TypeError(f"network is a Network; got {type(self.network).__name__}")
         inputs, outputs = self.network.sizes[0], self.network.sizes[-1]
-        genome = np.array(self.genome)
+        genome = np.array(plain("genome", self.genome))
         if genome.dtype != np.uint8 or genome.shape != (self.network.genome_bytes,):
             raise ValueError(f"genome is uint8[{self.network.genome_bytes}]; got {genome.dtype}{list(genome.shape)}")
         classes = self.classes
         if classes is not None:
             try:
-                classes = np.array(classes)
+                classes = np.array(plain("classes", classes))
             except ValueError:  # rows of several lengths
                 raise TypeError(f"classes is a list of labels; got {classes!r:.60}") from None
             if classes.shape != (outputs,):

@@ -111,6 +111,7 @@ class Layer:
         self.own_gradients[name] = np.zeros_like(array)
 
     def _filled(self, **gradients):
-        for name, gradient in gradients.items():
-            if name in self.own_gradients:
-                self.own_gradients[name][...] = gradient
+        with np.errstate(all="ignore"):  # a gradient may be beyond the parameters' dtype
+            for name, gradient in gradients.items():
+                if name in self.own_gradients:
+                    self.own_gradients[name][...] = gradient
