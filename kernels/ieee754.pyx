@@ -188,6 +188,11 @@ cdef list operands_of(str function, description, int number, wide_format):
     return [kinds[kind] for kind in SIGNATURES[function].replace(">", "")]
 
 
+cdef Conversion constants_of(description, wide_format, str rounding, bint saturate) except *:
+    # called, not copied to the three places that want them
+    return conversion_of(description, wide_format, rounding, saturate)
+
+
 cdef Registration registration_of(str function, description, wide_format=None, str rounding="nearest",
                                   bint saturate=False) except *:
     # the kernel, its operands, and its constants, which live as long as the process
@@ -202,7 +207,7 @@ cdef Registration registration_of(str function, description, wide_format=None, s
         registration.context = f
     else:
         c = <Conversion*>malloc(sizeof(Conversion))
-        c[0] = conversion_of(description, wide_format, rounding, saturate)
+        c[0] = constants_of(description, wide_format, rounding, saturate)
         registration.context = c
     registration.kernel = <void*><size_t>KERNELS[wide_size, description.code_size][function]
     registration.n_in = SIGNATURES[function].index(">")
@@ -427,8 +432,8 @@ def on_blocks(np.ndarray x, np.ndarray codes, np.ndarray scales, Py_ssize_t bloc
               str rounding, double tensor_scale, bint encoding):
     """Numbers to the codes and scales of their blocks along the last axis, or back. All three arrays are C-contiguous,
     x of float32 or float64, which is `wide_format`, the others of uint8, and they fit."""
-    cdef Conversion c = conversion_of(element, wide_format, rounding, True)
-    cdef Conversion of_scale = conversion_of(scale, wide_format, "nearest", True)
+    cdef Conversion c = constants_of(element, wide_format, rounding, True)
+    cdef Conversion of_scale = constants_of(scale, wide_format, "nearest", True)
     cdef Blocks b
     cdef bint narrow = np.PyArray_TYPE(x) == np.NPY_FLOAT
     cdef int threads = thread_count[0] if np.PyArray_SIZE(x) >= 1 << 15 else 1

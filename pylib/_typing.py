@@ -4,14 +4,20 @@ A string is no number, though NumPy's own ``ArrayLike`` takes one; and a ufunc i
 NumPy says. These say how many arrays each takes, and of what."""
 
 from collections.abc import Iterator
-from typing import Any, Protocol, TypeAlias, TypeVar, overload
+from os import PathLike
+from typing import Any, Protocol, SupportsIndex, TypeAlias, TypeVar, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["Array", "Binary", "Nested", "Numbers", "Out", "Scalar", "SupportsArray", "TernaryPair", "Unary"]
+__all__ = ["Array", "Binary", "Bytes", "Float32", "Nested", "Numbers", "Out", "Path", "Rng", "Scalar", "SupportsArray",
+           "TernaryPair", "Unary"]
 
 Array: TypeAlias = NDArray[Any]
+Bytes: TypeAlias = NDArray[np.uint8]
+Float32: TypeAlias = NDArray[np.float32]
+Path: TypeAlias = str | PathLike[str]
+Rng: TypeAlias = SupportsIndex | np.random.Generator
 Scalar: TypeAlias = float | np.number[Any] | np.bool
 F = TypeVar("F", bound=np.floating[Any])
 T = TypeVar("T", covariant=True)

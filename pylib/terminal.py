@@ -7,6 +7,8 @@ import sys
 
 __all__ = ["confirm", "is_terminal", "say", "show", "show_table"]
 
+_LONGEST_WORD = 24  # characters of a cell that are kept on one line: any number, but not any path
+
 
 def is_terminal(stream):
     """Whether a person sees what is written to a stream."""
@@ -88,12 +90,13 @@ def show_table(title, columns, rows, caption=None):
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, caption=caption, box=SIMPLE_HEAD)
+    table = Table(title=title, caption=caption, box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     for i, (name, numbers) in enumerate(zip(names, right, strict=True)):
-        # what does not fit goes on in the next line: a name that is cut says nothing
-        width = max(map(len, name.split()), default=0)
+        # What does not fit goes on in the next line, between words: a name or a number that is cut says nothing.
+        texts = [name, *(row[i][0] for row in rows)]
+        width = max(min(len(word), _LONGEST_WORD) for text in texts for word in text.split() or [""])
         if i == 0:
-            width = max(len(name), *(len(row[0][0]) for row in rows), 0)
+            width = max(map(len, texts))
         table.add_column(name, justify="right" if numbers else "left", overflow="fold", no_wrap=i == 0, min_width=width)
     for row in rows:
         table.add_row(*(Text(*cell) for cell in row))

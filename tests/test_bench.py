@@ -1,6 +1,7 @@
 """The benchmarks compute what their names say: every contender's result against the formula in float64; and the
 engine's figures against contenders whose duration is known. Files and their comparison are test_bench_files.py's."""
 
+import dataclasses
 import itertools
 import json
 import sys
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from lanewise import cli
 from lanewise.functions.table import GATES
-from lanewise.measure import benchmark, machine, oracles, peers
+from lanewise.measure import benchmark, fresh_peers, machine, oracles, peers
 
 N = 3001
 ELEMENTWISE = [name for name, work in benchmark.WORKS.items() if work.family == "elementwise"]
@@ -174,11 +175,68 @@ def test_torch_and_onnxruntime_compute_the_same(name):
             ("linear4", "mx_encode")))
 
 
+@pytest.mark.parametrize("layout", benchmark.LAYOUTS[1:])
+@pytest.mark.parametrize("name", ["relu", "exp", "sigmoid", "silu_backward", "swiglu", "softmax", "layer_norm"])
+def test_whoever_is_timed_computes_the_same_in_every_layout(name, layout):
+    work = benchmark.WORKS[name]
+    if layout not in work.layouts:
+        pytest.skip(f"{name} is timed {', '.join(work.layouts)}")
+    work = dataclasses.replace(work, layout=layout)
+    assert all(x.flags.c_contiguous == (layout != "strided") for x in work.inputs((3, 64)))
+    figures = benchmark.measure(work, (3, 64), names=("numpy", "scipy", "torch", "onnxruntime"), rounds=1,
+                                clock=itertools.count(0, 10**9).__next__)
+    assert not [reason for reason in figures.skipped.values() if "other values" in reason or "shape" in reason]
+    assert figures.ulp["lanewise"] < 8
+    assert figures.label.endswith(f" 1 thread {layout}")
+    copied = 2 * 4 * 3 * 64 * (layout == "in-place")
+    plain = benchmark.measure(benchmark.WORKS[name], (3, 64), names=(), rounds=1,
+                              clock=itertools.count(0, 10**9).__next__)
+    assert figures.moved["lanewise"] == plain.moved["lanewise"] + copied
+
+
+def test_in_place_is_in_place_and_fresh_is_fresh():
+    work = dataclasses.replace(benchmark.WORKS["tanh"], layout="in-place")
+    x = work.inputs(N)
+    for name in ("lanewise", "numpy"):
+        contender = peers.PREPARE[name](work, x, 1)
+        contender.run()
+        first = contender.result()
+        contender.run()
+        assert contender.result() is first
+        np.testing.assert_allclose(first, np.tanh(x[0]), rtol=1e-6)  # of the input, not of the call before
+    work = dataclasses.replace(work, layout="fresh")
+    for name in ("copy", "lanewise", "numpy"):
+        contender = peers.PREPARE[name](work, x, 1)
+        first = contender.result()
+        contender.run()
+        assert not np.shares_memory(contender.result(), first)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize(("peer", "name"), [
+    *(("torch_compile", name) for name in ("silu", "leaky_relu", "swiglu", "layer_norm", "softmax_backward")),
+    *(("numba", name) for name in fresh_peers._NUMBA),
+    *(("simd_ml_kernels", name) for name in ("relu", "silu", "gelu", "gelu_tanh", "softmax", "layer_norm")),
+    ("evotorch", "population_loss"), ("pygad", "population_loss")])
+def test_who_returns_an_array_of_its_own_computes_the_same(peer, name):
+    work = benchmark.WORKS[name]
+    field, skipped = benchmark.contenders(work, (3, 640), names=(peer,))
+    if peer in skipped:
+        pytest.skip(f"{peer} {skipped[peer]}")
+    _, ours, theirs = field
+    ours.run()
+    theirs.run()
+    assert benchmark.agreement(ours.result(), theirs.result()) is None
+    if work.family == "elementwise":
+        with pytest.raises(peers.UnavailableError, match="array of its own"):
+            work.field[peer](dataclasses.replace(work, layout="in-place"), work.inputs(60), 1)
+
+
 def test_whoever_computes_something_else_is_not_timed(monkeypatch):
     def prepare(work, inputs, threads):
         return peers.Contender("numpy", lambda: None, lambda: np.maximum(inputs[0], np.float32(0.1)))
 
-    monkeypatch.setitem(peers.PREPARE, "numpy", prepare)
+    monkeypatch.setitem(benchmark.WORKS["relu"].field, "numpy", prepare)
     figures = benchmark.measure(benchmark.WORKS["relu"], 500, names=("numpy",), rounds=1)
     assert set(figures.times) == {"copy", "lanewise"}
     assert figures.skipped["numpy"].startswith("computes other values, by up to 0.1")
@@ -224,10 +282,14 @@ def test_command(capsys, tmp_path):
         (["--sizes", "512x0"], "got '512x0'"),
         (["--sizes", "2x3x4"], "got '2x3x4'"),
         (["--sizes", ","], "--sizes: expected at least one; got none"),
-        (["--peers", "jax"], "--peers: expected some of numpy, scipy, torch, onnxruntime, mkl, ml_dtypes; got 'jax'"),
+        (["--peers", "jax"],
+         "--peers: expected some of numpy, scipy, torch, torch_compile, onnxruntime, mkl, ml_dtypes, numba, "
+         "simd_ml_kernels, evotorch, pygad; got 'jax'"),
         (["--threads", "0"], "--threads: expected integers from 1 to 1024; got '0'"),
         (["--dtype", "int8"], "--dtype: expected some of float32, float64, float16, bfloat16; got 'int8'"),
         (["linear4", "--dtype", "float64"], "--dtype: linear4 is timed in float32; got float64"),
+        (["--layout", "padded"], "--layout: expected some of contiguous, strided, in-place, fresh; got 'padded'"),
+        (["linear4", "--layout", "strided"], "--layout: linear4 is timed contiguous; got strided"),
         (["--absolute"], "--absolute is of --compare"),
     ],
 )

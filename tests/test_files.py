@@ -105,6 +105,17 @@ def test_a_table(monkeypatch, capsys, rich):
     assert lines[-1] == "of two" or "of two" in lines
 
 
+def test_a_table_breaks_lines_between_words_and_numbers(capsys, monkeypatch):
+    pytest.importorskip("rich")
+    monkeypatch.setenv("COLUMNS", "50")
+    numbers = ["0.5001", "4,294,967,296", "-1.1754944e-38, 3.4028235e+38"]
+    terminal.show_table("t", ["function", ">error", ">inputs", "where"], [["layer_norm_backward", *numbers]])
+    shown = capsys.readouterr().out
+    for word in ("layer_norm_backward", *" ".join(numbers).split()):
+        assert word in shown
+
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is POSIX's, the device Linux's")
 def test_a_full_disk_is_an_error_that_names_the_file(run_python, tmp_path):
     done = run_python("""

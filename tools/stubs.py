@@ -1,11 +1,14 @@
 """The stubs of the elementwise functions, activations.pyi, gates.pyi and parametric.pyi of pylib/functions, from their
-table there. Run after a change to table.py: python tools/stubs.py. tests/test_stubs.py holds that they are current."""
+table there; and those of torch.py and jax.py, from the same table and their own lists. Run after a change to one of
+them: python tools/stubs.py. tests/test_stubs.py holds that they are current."""
 
+import ast
 import runpy
 from math import inf
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[1] / "pylib" / "functions"
+PACKAGE = Path(__file__).parents[1] / "pylib"
+FOLDER = PACKAGE / "functions"
 TABLE = runpy.run_path(str(FOLDER / "table.py"))  # by its path, since lanewise cannot be imported before it is built
 FUNCTIONS, GATES = TABLE["FUNCTIONS"], TABLE["GATES"]
 BY_HAND = {  # whose signature the table does not say
@@ -14,6 +17,13 @@ BY_HAND = {  # whose signature the table does not say
     "glu_backward": "def glu_backward(grad: Numbers, x: Numbers, axis: int = -1, *, out: Array | None = None) -> "
                     "Array: ...\n",
 }
+TORCH_CROSS_ENTROPY = """\
+def cross_entropy(
+    x: Tensor, target: Tensor, weight: Tensor | None = None,
+    *, ignore_index: int = -100, reduction: Literal["mean", "sum", "none"] = "mean", label_smoothing: float = 0.0,
+    z_loss: float = 0.0,
+) -> Tensor: ...
+"""
 WIDTH = 120
 
 
@@ -49,22 +59,69 @@ def ufuncs(names, forward, backward):
     return "".join(f"{name}: {backward if name.endswith('_backward') else forward}\n" for name in with_backwards(names))
 
 
-def stubs():
-    """Return the text of each stub by the name of its file."""
-    parametric = [name for name, entry in FUNCTIONS.items() if entry.parameters or entry.options]
-    plain = [name for name in FUNCTIONS if name not in parametric]
-    return {
-        "activations.pyi": "from .._typing import Binary, Unary\n\n" + ufuncs(plain, "Unary", "Binary"),
-        "gates.pyi": "from .._typing import Array, Binary, Numbers, TernaryPair\n\n"
-                     f"{ufuncs(GATES, 'Binary', 'TernaryPair')}\n{BY_HAND['glu']}{BY_HAND['glu_backward']}",
-        "parametric.pyi": "from typing import Any\n\nfrom .._typing import Array, Numbers, Out\n\n"
-                          + "".join(map(declared, with_backwards(parametric))),
-    }
+def lists_of(file):
+    """Return what a module says in literals by the names of its own variables; the module is not imported."""
+    found = {}
+    for node in ast.parse((PACKAGE / file).read_text("utf-8")).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            try:
+                found[node.targets[0].id] = ast.literal_eval(node.value)
+            except ValueError:
+                continue
+    return found
+
+
+def framework_functions(array, plain, parametric, gates, norms, axis):
+    """Return the declarations that PyTorch and JAX have in common."""
+    lines = [f"def {name}(x: {array}) -> {array}: ..." for name in plain]
+    for name, parameters in parametric.items():
+        given = ", ".join(f"{key}: float{'' if default is None else f' = {default}'}"
+                          for key, default in parameters.items())
+        lines.append(f"def {name}(x: {array}, {given}) -> {array}: ...")
+    lines += [f"def {name}({gates}) -> {array}: ..." for name in ("geglu", "reglu", "swiglu")]
+    lines += [f"def {name}(x: {array}, {axis}: SupportsIndex = -1) -> {array}: ..." for name in ("softmax",
+                                                                                               "log_softmax")]
+    for name, (vectors, eps) in norms.items():
+        given = ", ".join(f"{vector}: {array} | None = None" for vector in vectors)
+        lines.append(f"def {name}(\n    x: {array}, {given}, *, eps: float = {eps}\n) -> {array}: ...")
+    return "\n".join(lines) + "\n"
+
+
+def of_torch():
+    """Return the stub of lanewise.torch."""
+    plain = [name for name, entry in FUNCTIONS.items() if entry.slope and not entry.parameters]
+    parametric = {name: {key: given.default for key, given in entry.parameters.items()}
+                  for name, entry in FUNCTIONS.items() if entry.slope and entry.parameters and name != "prelu"}
+    return ("from typing import Literal, SupportsIndex\n\nfrom torch import Tensor\n\n"
+            "def operators() -> str: ...\n"
+            + framework_functions("Tensor", plain, parametric, "x: Tensor, up: Tensor", lists_of("torch.py")["_NORMS"],
+                                  "dim")
+            + "def prelu(x: Tensor, weight: Tensor) -> Tensor: ...\n" + TORCH_CROSS_ENTROPY)
+
+
+def of_jax():
+    """Return the stub of lanewise.jax."""
+    lists = lists_of("jax.py")
+    plain = [name for name, entry in FUNCTIONS.items() if entry.slope and not entry.parameters]
+    return ("from typing import SupportsIndex\n\nfrom jax import Array\nfrom jax.typing import ArrayLike\n\n"
+            "def handler() -> str: ...\n"
+            + framework_functions("ArrayLike", plain, lists["_PARAMETRIC"], "gate: ArrayLike, up: ArrayLike",
+                                  lists["_NORMS"], "axis").replace("-> ArrayLike", "-> Array"))
 
 
 def made():
     """The text of each file, as it should be."""
-    return {FOLDER / file: text for file, text in stubs().items()}
+    parametric = [name for name, entry in FUNCTIONS.items() if entry.parameters or entry.options]
+    plain = [name for name in FUNCTIONS if name not in parametric]
+    return {
+        FOLDER / "activations.pyi": "from .._typing import Binary, Unary\n\n" + ufuncs(plain, "Unary", "Binary"),
+        FOLDER / "gates.pyi": "from .._typing import Array, Binary, Numbers, TernaryPair\n\n"
+        f"{ufuncs(GATES, 'Binary', 'TernaryPair')}\n{BY_HAND['glu']}{BY_HAND['glu_backward']}",
+        FOLDER / "parametric.pyi": "from typing import Any\n\nfrom .._typing import Array, Numbers, Out\n\n"
+        + "".join(map(declared, with_backwards(parametric))),
+        PACKAGE / "torch.pyi": of_torch(),
+        PACKAGE / "jax.pyi": of_jax(),
+    }
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def add_accuracy_parser(subparsers):
         description="Measure the error of functions and of their derivatives in ULP of the exact result, and compare it"
                     " with the contract. The exit status is 1 where a bound is exceeded.")
     parser.add_argument("functions", nargs="*", metavar="FUNCTION", help="such as gelu or gelu_backward (default: all)")
-    parser.add_argument("--exhaustive", action="store_true", help="try all 2^32 float32 inputs: a minute a function")
+    parser.add_argument("--exhaustive", action="store_true", help="try all 2^32 float32 inputs: a minute per function")
     parser.add_argument("--dtypes", nargs="+", choices=DTYPES, default=DTYPES, metavar="DTYPE",
                         help=f"of {', '.join(DTYPES)} (default: all)")
     parser.add_argument("--threads", type=int, metavar="N", help="(default: as many as there are CPUs)")

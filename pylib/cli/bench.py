@@ -2,12 +2,13 @@
 files compared. Measuring is measure/benchmark.py's."""
 
 import contextlib
+import dataclasses
 import itertools
 import sys
 import time
 from functools import partial
 
-from ..measure import benchmark, figures, machine, report
+from ..measure import benchmark, figures, learning, machine, report
 from ..measure.ulps import DTYPES
 from ..measure.works import parse_size
 from ..terminal import is_terminal, say, show_table
@@ -21,20 +22,27 @@ def add_bench_parser(subparsers):
     """Add the command and its options."""
     parser = subparsers.add_parser(
         "bench", help="time the functions against the peers that are installed",
-        description="Time functions against NumPy, SciPy, PyTorch, ONNX Runtime, MKL and ml_dtypes, where installed,"
-                    " and against a copy of the same memory, interleaved in one run. Whoever does not compute the same"
-                    " values is not timed. Nothing else should run meanwhile.")
+        description="Time functions against NumPy, SciPy, PyTorch, ONNX Runtime, MKL, ml_dtypes, numba,"
+                    " simd-ml-kernels, EvoTorch and PyGAD, where installed, and against a copy of the same memory,"
+                    " interleaved in one run. Whoever does not compute the same values is not timed. Nothing else"
+                    " should run meanwhile.")
     parser.add_argument("functions", nargs="*", default=_USUAL, metavar="FUNCTION",
                         help=f"of {', '.join(benchmark.WORKS)}; or all of {', '.join(_FAMILIES)}"
                              f" (default: {', '.join(_USUAL)})")
     parser.add_argument("--sizes", type=_listed, default=list(benchmark.SIZES), metavar="SIZE,...",
                         help="of L1, L2, memory, numbers of elements, or shapes such as 512x768"
                              " (default: L1,L2,memory)")
-    parser.add_argument("--threads", type=_listed, default=["1"], metavar="N,...", help="(default: 1)")
+    parser.add_argument("--threads", type=_listed, default=["1"], metavar="N,...",
+                        help="how many each function may take (default: 1)")
     parser.add_argument("--dtype", type=_listed, default=["float32"], metavar="DTYPE,...",
                         help=f"of {', '.join(DTYPES)} (default: float32)")
-    parser.add_argument("--peers", type=_listed, default=list(benchmark.PEERS), metavar="PEER,...",
-                        help=f"of {', '.join(benchmark.PEERS)} (default: all that are installed)")
+    parser.add_argument("--layout", type=_listed, default=["contiguous"], metavar="LAYOUT,...",
+                        help=f"of {', '.join(benchmark.LAYOUTS)} (default: contiguous): strided inputs, results in the"
+                             " place of the input, results that each call allocates")
+    parser.add_argument("--peers", type=_listed, metavar="PEER,...",
+                        default=[name for name in benchmark.PEERS if name not in benchmark.ON_REQUEST],
+                        help=f"of {', '.join(benchmark.PEERS)} (default: all that are installed, but for "
+                             f"{', '.join(benchmark.ON_REQUEST)}, which takes seconds a case)")
     parser.add_argument("--json", metavar="FILE", help="write the figures there too, in pytest-benchmark's format")
     parser.add_argument("--report", metavar="FILE", help="draw the figures there, as one page that a browser opens")
     parser.add_argument("--compare", nargs=2, metavar=("BEFORE", "AFTER"),
@@ -65,8 +73,12 @@ def run(arguments):
     if warning is not None:
         say((f"lanewise: {warning}", "yellow"))
     described, found = machine.describe(), _measure(arguments, works)
-    kept = [keep(path, partial(_write, text=text(found, described)))
-            for path, text in ((arguments.json, figures.as_json), (arguments.report, report.page)) if path is not None]
+    wanted = []
+    if arguments.json is not None:
+        wanted.append((arguments.json, figures.as_json(found, described)))
+    if arguments.report is not None:
+        wanted.append((arguments.report, report.page(found + _norms(arguments), described, _courses())))
+    kept = [keep(path, partial(_write, text=text)) for path, text in wanted]
     failed = [f"{error}; it is in {path}" for path, error in kept if error is not None]
     if failed:
         raise CommandError(", and ".join(failed))
@@ -81,27 +93,51 @@ def _write(path, text):
 
 
 def _measure(arguments, works):
-    tables = list(itertools.product(map(int, arguments.threads), arguments.sizes, arguments.dtype))
-    total = sum(dtype in work.dtypes and work.takes(parse_size(size)) for _, size, dtype in tables for work in works)
+    tables = list(itertools.product(map(int, arguments.threads), arguments.sizes, arguments.dtype, arguments.layout))
+    total = sum(_is_timed(work, *table[1:]) for table in tables for work in works)
     for work, size in itertools.product(works, arguments.sizes):
         if not work.takes(parse_size(size)):
             say(f"{work.name} takes {work.least_rows} rows or more: {size} is left out")
     found, started = [], time.monotonic()
-    for threads, size, dtype in tables:
+    for threads, size, dtype, layout in tables:
         rows = []
         with _status() as status:
             for work in works:
-                if dtype not in work.dtypes or not work.takes(parse_size(size)):
+                if not _is_timed(work, size, dtype, layout):
                     continue
                 done = len(found) + len(rows)
                 left = (time.monotonic() - started) / done * (total - done) if done else None
                 status(f"{done + 1} of {total}: {work.name} {size} {dtype}, {threads} thread{'s' * (threads > 1)}"
                        + ("" if left is None else f"; about {left:.0f} s left"))
-                rows.append(benchmark.measure(work, parse_size(size), threads, dtype, arguments.peers))
+                rows.append(benchmark.measure(dataclasses.replace(work, layout=layout), parse_size(size), threads,
+                                              dtype, arguments.peers))
         if rows:
             _show(rows, size)
         found += rows
     return found
+
+
+def _norms(arguments):
+    # what the report's chart of norms is made of
+    with _status() as status:
+        status("norms in one pass and in two, for the report")
+        return [benchmark.measure(benchmark.WORKS[name], shape, int(arguments.threads[0]), names=())
+                for name, shape in itertools.product(report.NORMS, report.NORM_SHAPES)]
+
+
+def _courses():
+    # learning with a gradient and without, for the report
+    with _status() as status:
+        status("learning with a gradient and without, for the report")
+        try:
+            return learning.courses()
+        except ModuleNotFoundError:
+            say("the report has no chart of learning: its digits come with scikit-learn, which is not installed")
+            return None
+
+
+def _is_timed(work, size, dtype, layout):
+    return dtype in work.dtypes and layout in work.layouts and work.takes(parse_size(size))
 
 
 @contextlib.contextmanager
@@ -146,10 +182,15 @@ def _check(arguments, error):
             from . import require
 
             require("ml_dtypes", "bench")
+    for layout in arguments.layout:
+        if layout not in benchmark.LAYOUTS:
+            raise error(f"--layout: expected some of {', '.join(benchmark.LAYOUTS)}; got {layout!r}")
     for work in works.values():
+        if not set(work.layouts) & set(arguments.layout):
+            raise error(f"--layout: {work.name} is timed {', '.join(work.layouts)}; got {', '.join(arguments.layout)}")
         if not set(work.dtypes) & set(arguments.dtype):
             raise error(f"--dtype: {work.name} is timed in {', '.join(work.dtypes)}; got {', '.join(arguments.dtype)}")
-    for option in ("functions", "sizes", "threads", "dtype"):
+    for option in ("functions", "sizes", "threads", "dtype", "layout"):
         if not getattr(arguments, option):
             raise error(f"--{option}: expected at least one; got none")
     if arguments.absolute:
@@ -176,7 +217,8 @@ def _show(rows, size):
                                                    "green" if ratio >= 1 else "red"))
         lines.append([row.work, "x".join(map(str, row.shape)),
                       (_time(row, "lanewise") + _error(row, "lanewise"), "bold"), f"{row.of_copy:.0%}", *cells])
-    show_table(f"{size}: {first.dtype}, {first.threads} thread{'s' * (first.threads > 1)}",
+    show_table(f"{size}: {first.dtype}, {first.threads} thread{'s' * (first.threads > 1)}"
+               f"{'' if first.layout == 'contiguous' else f', {first.layout}'}",
                ["function", ">shape", ">lanewise", ">of copy", *(f">{name}" for name in peers)], lines,
                "nanoseconds per element, the median of the rounds and half the distance of their quartiles; the peer's"
                " median divided by Lanewise's; the largest error of this run's results")

@@ -22,7 +22,7 @@ def add_flow_parser(subparsers):
         choices=("xavier_uniform", "xavier_normal", "he_uniform", "he_normal", "identity"),
         help="how weights are drawn (default: he_uniform)")
     add("--gain", default="1.4142135623730951", metavar="GAIN",
-        help="a number, or the name of an activation (default: that of relu, the root of 2)")
+        help="a number, or the name of an activation (default: that of relu, the square root of 2)")
     add("--lr", type=types.positive(float), metavar="RATE",
         help="take a step of gradient descent, and go forward again")
     add("--seed", type=types.seed, default=0, metavar="N", help="the seed (default: 0)")

@@ -6,7 +6,16 @@ from functools import partial
 
 import numpy as np
 
-from .peers import Contender, UnavailableError, onnx_contender, prepare_copy, tensor_of, torch_here, torch_result
+from .peers import (
+    Contender,
+    UnavailableError,
+    contiguous_only,
+    onnx_contender,
+    prepare_copy,
+    tensor_of,
+    torch_here,
+    torch_result,
+)
 
 __all__ = ["DRAW", "PREPARE"]
 
@@ -87,6 +96,7 @@ DRAW = {
     "softmax_where": _scores,
     "logsumexp_factors": _factors,
     "normalize_cubes": _normal("rows"),
+    "layer_norm_two_pass": _normal("rows", "row", "row"),
     "binary_cross_entropy_weighted": _weighted_pairs,
 }
 # works that are a function with parameters of its own
@@ -94,6 +104,7 @@ _ASKED = {
     "softmax_where": lambda lw, x, where: lw.softmax(x, where=where),
     "logsumexp_factors": lambda lw, x, b: lw.logsumexp(x, b=b),
     "normalize_cubes": lambda lw, x: lw.normalize(x, 3),
+    "layer_norm_two_pass": lambda lw, x, weight, bias: lw.layer_norm(x, weight, bias, algorithm="two_pass"),
     "binary_cross_entropy_weighted": lambda lw, x, target, weight, pos_weight: lw.binary_cross_entropy_with_logits(
         x, target, weight=weight, pos_weight=pos_weight),
 }
@@ -172,7 +183,7 @@ def prepare_numpy(work, inputs, threads):
         "rotary_embedding": rotary_embedding,
         "rotary_embedding_backward": lambda grad, cos, sin: rotary_embedding(grad, cos, -sin),
         "softmax": softmax, "log_softmax": log_softmax, "logsumexp": logsumexp, "rms_norm": rms_norm,
-        "layer_norm": layer_norm,
+        "layer_norm": layer_norm, "layer_norm_two_pass": layer_norm,
         "add_rms_norm": lambda x, residual, weight: rms_norm(x + residual, weight),
         "softmax_backward": lambda grad, y: y * (grad - (grad * y).sum(-1, keepdims=True)),
         "log_softmax_backward": lambda grad, y: grad - np.exp(y) * grad.sum(-1, keepdims=True),
@@ -233,6 +244,7 @@ def prepare_torch(work, inputs, threads):
         "rotary_embedding_backward": lambda grad, cos, sin: rotary_embedding(grad, cos, -sin),
         "rms_norm": lambda x, weight: functional.rms_norm(x, shape, weight, 1e-6),
         "layer_norm": lambda x, weight, bias: functional.layer_norm(x, shape, weight, bias),
+        "layer_norm_two_pass": lambda x, weight, bias: functional.layer_norm(x, shape, weight, bias),
         "add_rms_norm": lambda x, residual, weight: functional.rms_norm(
             torch.add(x, residual, out=total), shape, weight, 1e-6),
         "batch_norm": lambda x, weight, bias: functional.batch_norm(x, None, None, weight, bias, training=True),
@@ -288,6 +300,7 @@ def prepare_onnxruntime(work, inputs, threads):
     """Prepare ONNX Runtime, a graph of the one operator; float32 only."""
     if work.name not in _ONNX:
         raise UnavailableError("has no such operator")
+    contiguous_only(work)
     operator, attributes = _ONNX[work.name]
     return onnx_contender(operator, "", attributes, inputs, threads)
 

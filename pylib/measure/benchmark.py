@@ -11,9 +11,10 @@ import numpy as np
 from ..processors import usable_cpus
 from .peers import UnavailableError
 from .ulps import DIGITS, errors
-from .works import PEERS, SIZES, WORKS, Work
+from .works import LAYOUTS, ON_REQUEST, PEERS, SIZES, WORKS, Work
 
-__all__ = ["PEERS", "SIZES", "WORKS", "Figures", "Work", "agreement", "contenders", "measure", "usable_cpus"]
+__all__ = ["LAYOUTS", "ON_REQUEST", "PEERS", "SIZES", "WORKS", "Figures", "Work", "agreement", "contenders", "measure",
+           "usable_cpus"]
 
 _BLOCK_NS = 2_000_000  # a block of calls takes about as long: far above the clock's grain, far below a time slice
 _ROUNDS = 15
@@ -40,6 +41,8 @@ class Figures:
         The largest error of those whose errors could be counted.
     skipped : dict of str to str
         Why a peer is missing.
+    layout : str
+        One of `LAYOUTS`.
     """
 
     work: str
@@ -51,12 +54,14 @@ class Figures:
     moved: dict = field(default_factory=dict)
     ulp: dict = field(default_factory=dict)
     skipped: dict = field(default_factory=dict)
+    layout: str = "contiguous"
 
     @property
     def label(self):
         """The case in words, which is the same in every run."""
         return (f"{self.work} {self.dtype} {'x'.join(map(str, self.shape))} "
-                f"{self.threads} thread{'s' * (self.threads > 1)}")
+                f"{self.threads} thread{'s' * (self.threads > 1)}"
+                f"{'' if self.layout == 'contiguous' else f' {self.layout}'}")
 
     @property
     def nanoseconds(self):
@@ -213,7 +218,7 @@ def measure(work, size, threads=1, dtype="float32", names=PEERS, *, rounds=_ROUN
             _block(contender, calls[contender.name], clock)
             times[contender.name].append(_block(contender, calls[contender.name], clock) / n)
     moved = {contender.name: contender.moved for contender in field}
-    return Figures(work.name, shape, n, threads, dtype, times, moved, ulp, skipped)
+    return Figures(work.name, shape, n, threads, dtype, times, moved, ulp, skipped, work.layout)
 
 
 def _calls(contender, clock):

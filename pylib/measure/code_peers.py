@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from .fresh_peers import prepare_evotorch, prepare_pygad
 from .peers import Contender, UnavailableError, onnx_matmul4, prepare_copy, tensor_of, torch_here, torch_result
 
 __all__ = ["ENTRIES", "Entry"]
@@ -255,18 +256,51 @@ def _numpy_population(inputs, threads):
     return losses
 
 
+def _torch_losses(torch, inputs):
+    # of the weights of all networks, a row each
+    def losses(weights):
+        first, second = (part.reshape(len(weights), outputs, width).transpose(1, 2) for part, (width, outputs) in zip(
+            weights.split([a * b for a, b in pairwise(_LAYERS)], dim=1), pairwise(_LAYERS), strict=True))
+        x, y = (torch.from_numpy(each).expand(len(weights), *each.shape) for each in (inputs[0], inputs[2]))
+        z = torch.bmm(torch.relu(torch.bmm(x, first)), second)
+        return torch.nn.functional.cross_entropy(z.transpose(1, 2), y, reduction="none").mean(1)
+
+    return losses
+
+
 def _torch_population(inputs, threads):
+    from .. import genome
+
     torch = torch_here(threads)
-    first, second = (tensor_of(torch, layer).transpose(1, 2) for layer in _layers(inputs))
-    x, y = torch.from_numpy(inputs[0]).expand(len(first), -1, -1), torch.from_numpy(inputs[2]).expand(len(first), -1)
+    losses, weights = _torch_losses(torch, inputs), torch.from_numpy(genome.decode(inputs[1]))
 
     def run():
         with torch.inference_mode():
-            z = torch.bmm(torch.relu(torch.bmm(x, first)), second)
-            found = torch.nn.functional.cross_entropy(z.transpose(1, 2), y, reduction="none")
-            return torch_result(found.mean(1))
+            return torch_result(losses(weights))
 
     return run
+
+
+def _evotorch_population(work, inputs, threads):
+    from .. import genome
+
+    return prepare_evotorch(_torch_losses(torch_here(threads), inputs), genome.decode(inputs[1]), inputs, threads)
+
+
+def _pygad_population(work, inputs, threads):
+    from .. import genome
+
+    x, _, y = inputs
+    places = np.arange(len(y))
+
+    def loss(weights):
+        (width, hidden, outputs), used = _LAYERS, _LAYERS[0] * _LAYERS[1]
+        first, second = weights[:used].reshape(hidden, width), weights[used:].reshape(outputs, hidden)
+        z = np.maximum(x @ first.T, 0) @ second.T
+        z = z - z.max(axis=1, keepdims=True)
+        return (np.log(np.exp(z).sum(axis=1)) - z[places, y]).mean()
+
+    return prepare_pygad(loss, genome.decode(inputs[1]), inputs, threads)
 
 
 def _entries():
@@ -288,8 +322,9 @@ def _entries():
         entry = _entry("genome", _whole_weights4, _our_whole_products(kind), torch=_torch_linear, numpy=_numpy_linear)
         entry.field["onnxruntime"] = _prepare_matmul4
         yield f"linear4_{kind}", entry
-    yield "population_loss", _entry("population", _population, _our_population, numpy=_numpy_population,
-                                    torch=_torch_population)
+    entry = _entry("population", _population, _our_population, numpy=_numpy_population, torch=_torch_population)
+    yield "population_loss", Entry(entry.family, entry.draw, entry.field | {
+        "evotorch": _evotorch_population, "pygad": _pygad_population})
 
 
 def _even(shape, dtype, rng):

@@ -63,7 +63,7 @@ def _entries(figures):
         extra = {
             "format": _FORMAT, "work": figures.work, "shape": list(figures.shape), "n": figures.n,
             "threads": figures.threads, "dtype": figures.dtype, "contender": name, "moved": figures.moved.get(name, 0),
-            "ulp": figures.ulp.get(name), "skipped": figures.skipped,
+            "ulp": figures.ulp.get(name), "skipped": figures.skipped, "layout": figures.layout,
         }
         yield {
             "group": figures.label, "name": f"{name} {figures.label}", "fullname": f"lanewise bench::{figures.label}"
@@ -100,7 +100,7 @@ def read(path):
                 raise KeyError("format")
             case = cases.setdefault(entry["group"], Figures(
                 extra["work"], tuple(extra["shape"]), extra["n"], extra["threads"], extra["dtype"], {}, {}, {},
-                extra["skipped"]))
+                extra["skipped"], extra.get("layout", "contiguous")))
             name = extra["contender"]
             case.times[name] = [seconds / case.n * 1e9 for seconds in entry["stats"]["data"]]
             case.moved[name] = extra["moved"]

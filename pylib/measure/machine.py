@@ -12,9 +12,10 @@ import numpy as np
 from ..kernels import LEVEL
 from ..processors import usable_cpus
 
-__all__ = ["busy", "describe", "versions"]
+__all__ = ["busy", "caches", "describe", "versions"]
 
-_PACKAGES = ("scipy", "torch", "onnxruntime", "mkl", "ml_dtypes")
+_PACKAGES = ("scipy", "torch", "onnxruntime", "mkl", "ml_dtypes", "numba", "simd-ml-kernels", "evotorch", "pygad")
+_CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 _MOST_LOAD = 0.3  # of each CPU, in the mean of the last minute
 
 
@@ -50,6 +51,19 @@ def _cpu():
     return names[0] if names else platform.processor() or platform.machine()
 
 
+def caches():
+    """By name, such as "L2": how many bytes each cache of the first CPU holds; empty where the system does not say."""
+    found = {}
+    for cache in sorted(_CACHES.glob("index*")):
+        try:
+            kind, level, size = ((cache / name).read_text("utf-8").strip() for name in ("type", "level", "size"))
+        except OSError:
+            continue
+        if kind != "Instruction" and size.endswith("K") and size[:-1].isdecimal():
+            found[f"L{level}"] = int(size[:-1]) << 10
+    return found
+
+
 def describe():
     """The machine in pytest-benchmark's words (its ``machine_info``), with the level and the versions."""
     return {
@@ -58,5 +72,6 @@ def describe():
         "python_implementation_version": platform.python_version(), "python_version": platform.python_version(),
         "python_build": list(platform.python_build()), "release": platform.release(), "system": platform.system(),
         "cpu": {"brand_raw": _cpu(), "count": usable_cpus()}, "level": LEVEL, "versions": versions(),
+        "caches": caches(),
         "busy": busy(), "datetime": datetime.datetime.now(datetime.UTC).isoformat(),
     }

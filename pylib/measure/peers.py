@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["PREPARE", "Contender", "UnavailableError", "onnx_contender", "tensor_of", "torch_here", "torch_result"]
+__all__ = ["PREPARE", "Contender", "UnavailableError", "contiguous_only", "onnx_contender", "tensor_of", "torch_here",
+           "torch_result"]
 
 
 class UnavailableError(Exception):
@@ -51,6 +52,20 @@ def _moved(inputs, y):
     return sum(operand.nbytes for operand in inputs) + y.nbytes
 
 
+def _into(name, work, inputs, y, call):
+    # a contender whose call takes the first input and the place of the result, as the layout has them
+    x, rest = inputs[0], inputs[1:]
+    if work.layout == "fresh":
+        return Contender.keeping(name, lambda: call(x, *rest, None), np.asarray, inputs)
+    if work.layout == "in-place":
+        def run():
+            np.copyto(y, x)  # or each call would take the result of the one before
+            call(y, *rest, y)
+
+        return Contender(name, run, lambda: y, _moved(inputs, y) + 2 * x.nbytes)
+    return Contender(name, lambda: call(x, *rest, y), lambda: y, _moved(inputs, y))
+
+
 def torch_here(threads):
     """PyTorch, on so many threads."""
     if importlib.util.find_spec("torch") is None:
@@ -81,6 +96,8 @@ def torch_result(y):
 def prepare_copy(work, inputs, threads):
     """Copy the largest input: what memory allows. With several threads each copies its part."""
     x = max(inputs, key=lambda operand: operand.nbytes)
+    if work.layout == "fresh":
+        return Contender.keeping("copy", x.copy, np.asarray, [x])
     y = np.empty_like(x)
     if threads == 1:
         return Contender("copy", lambda: np.copyto(y, x), lambda: y, 2 * x.nbytes)
@@ -102,6 +119,8 @@ def prepare_lanewise(work, inputs, threads):
 
     lanewise.set_num_threads(threads)
     function, y = getattr(lanewise, work.name), np.empty_like(inputs[0])
+    if work.layout in ("fresh", "in-place"):
+        return _into("lanewise", work, inputs, y, lambda *given: function(*given[:-1], *work.parameters, out=given[-1]))
     run = partial(function, *inputs, *work.parameters, out=y)
     return Contender("lanewise", run, lambda: y, _moved(inputs, y))
 
@@ -155,6 +174,12 @@ def prepare_numpy(work, inputs, threads):
         raise UnavailableError("has no such function")
     if y.dtype.name == "bfloat16":
         raise UnavailableError("has no bfloat16")
+    if work.layout in ("fresh", "in-place"):
+        ufunc = np.maximum if work.name == "relu" else getattr(np, work.name, None)
+        if ufunc is None:
+            raise UnavailableError("has several calls for it, which write into memory allocated beforehand")
+        more = (0,) if work.name == "relu" else ()
+        return _into("numpy", work, inputs, y, lambda x, out: ufunc(x, *more, out=out))
     return Contender("numpy", lambda: functions[work.name](*inputs), lambda: y, _moved(inputs, y))
 
 
@@ -171,9 +196,8 @@ def prepare_scipy(work, inputs, threads):
         from scipy import special
     except ImportError:
         raise UnavailableError("not installed") from None
-    y = np.empty_like(inputs[0])
-    return Contender("scipy", partial(getattr(special, _SCIPY[work.name]), *inputs, out=y), lambda: y,
-                     _moved(inputs, y))
+    function = getattr(special, _SCIPY[work.name])
+    return _into("scipy", work, inputs, np.empty_like(inputs[0]), lambda x, out: function(x, out=out))
 
 
 def prepare_torch(work, inputs, threads):
@@ -217,21 +241,41 @@ def prepare_torch(work, inputs, threads):
         "threshold_backward": lambda grad, x: aten.threshold_backward.grad_input(
             grad, x, *values, grad_input=y),
     }
+
+    def into(function):
+        return lambda x: function(x, out=y)
+
+    def gradient_into(function):
+        return lambda grad, x: function(grad, x, grad_input=y)
+
     for name in ("exp", "expm1", "log", "log1p", "erf", "erfc", "sigmoid", "tanh"):
-        calls[name] = partial(getattr(torch, name), out=y)
+        calls[name] = into(getattr(torch, name))
     for name in ("silu", "gelu", "mish", "hardsigmoid", "hardswish"):
-        calls[name] = partial(getattr(aten, name).out, out=y)
+        calls[name] = into(getattr(aten, name).out)
     for name in ("sigmoid", "tanh", "silu", "gelu", "hardsigmoid"):
-        calls[f"{name}_backward"] = partial(getattr(aten, f"{name}_backward").grad_input, grad_input=y)
+        calls[f"{name}_backward"] = gradient_into(getattr(aten, f"{name}_backward").grad_input)
     if work.name not in calls:
         raise UnavailableError("has no such function")
     tensors, call = [tensor_of(torch, x) for x in inputs], calls[work.name]
 
     def run():
+        nonlocal y
         with torch.inference_mode():
+            if work.layout == "in-place":
+                call(y.copy_(tensors[0]), *tensors[1:])  # or each call would take the result of the one before
+                return
+            if work.layout == "fresh":
+                y = torch.empty_like(y)
             call(*tensors)
 
-    return Contender("torch", run, partial(torch_result, y), _moved(inputs, y))
+    copied = 2 * inputs[0].nbytes if work.layout == "in-place" else 0
+    return Contender("torch", run, lambda: torch_result(y), _moved(inputs, inputs[0]) + copied)
+
+
+def contiguous_only(work):
+    """Refuse other layouts."""
+    if work.layout != "contiguous":
+        raise UnavailableError("is timed on contiguous arrays, into memory that it is given")
 
 
 _ONNX = {  # operator, its domain, its attributes; QuickGelu with alpha = 1 is silu
@@ -260,6 +304,7 @@ _ONNX = {  # operator, its domain, its attributes; QuickGelu with alpha = 1 is s
 
 def prepare_onnxruntime(work, inputs, threads):
     """Prepare ONNX Runtime, a graph of the one operator, input and output bound beforehand; float32 only."""
+    contiguous_only(work)
     if work.name not in _ONNX:
         raise UnavailableError("has no such operator")
     return onnx_contender(*_ONNX[work.name], inputs, threads)
@@ -313,6 +358,7 @@ _MKL_HIGH_ACCURACY = 2  # VML_HA of mkl_vml_defines.h, under 1 ULP: the mode who
 
 def prepare_mkl(work, inputs, threads):
     """Prepare MKL's vector mathematics from the `mkl` package, by its high-accuracy mode."""
+    contiguous_only(work)
     if work.name not in _MKL:
         raise UnavailableError("has no such function")
     if inputs[0].dtype.itemsize == 2:

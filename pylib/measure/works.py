@@ -9,14 +9,20 @@ import numpy as np
 
 from ..bounds import BOUNDS
 from ..functions.table import FUNCTIONS, GATES, usual
-from . import axis_peers, code_peers, peers
+from . import axis_peers, code_peers, fresh_peers, peers
 from .ulps import DTYPES, dtype_of
 
-__all__ = ["PEERS", "SIZES", "WORKS", "Work", "parse_size"]
+__all__ = ["LAYOUTS", "ON_REQUEST", "PEERS", "SIZES", "WORKS", "Work", "parse_size"]
 
 SIZES = {"L1": 1 << 12, "L2": 1 << 16, "memory": 1 << 24}  # where input and output of that many float32 stay
 #: Everybody there can be beside a copy and this library.
-PEERS = ("numpy", "scipy", "torch", "onnxruntime", "mkl", "ml_dtypes")
+PEERS = ("numpy", "scipy", "torch", "torch_compile", "onnxruntime", "mkl", "ml_dtypes", "numba", "simd_ml_kernels",
+         "evotorch", "pygad")
+#: Who is timed only where asked for by name: compiling takes some seconds for each case.
+ON_REQUEST = ("torch_compile",)
+#: How arrays lie and where results go. Strided inputs are every second element of an array twice as long; in place, the
+#: input is copied to the place first, and that is timed too; "fresh" is a result that each call allocates.
+LAYOUTS = ("contiguous", "strided", "in-place", "fresh")
 _ROW = 1024  # elements of a row, where only their number is given
 _NETWORKS = 10
 _MOST_EXAMPLES = 1 << 14
@@ -44,6 +50,10 @@ class Work:
         How many elements a call of a shape has, which its time is divided by.
     least_rows : int
         Fewer are refused by the function itself.
+    layouts : tuple of str
+        Those of `LAYOUTS` that it is timed in.
+    layout : str
+        The one that inputs are drawn and contenders prepared for.
     """
 
     name: str
@@ -56,6 +66,8 @@ class Work:
     shaped: Callable = lambda n: (n,)
     count: Callable = math.prod
     least_rows: int = 1
+    layouts: tuple = LAYOUTS[:2]
+    layout: str = LAYOUTS[0]
 
     def shape(self, size):
         """The shape that a size stands for: a number of elements, or a shape that the work takes."""
@@ -70,7 +82,15 @@ class Work:
     def inputs(self, size, dtype="float32", seed=0):
         """Draw the inputs: the same numbers for the same seed."""
         name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
-        return self.draw(self.shape(size), dtype_of(name), np.random.default_rng(seed))
+        drawn = self.draw(self.shape(size), dtype_of(name), np.random.default_rng(seed))
+        return list(map(_every_second, drawn)) if self.layout == "strided" else drawn
+
+
+def _every_second(x):
+    # the same numbers as a view of an array that is twice as long
+    wide = np.zeros((*x.shape[:-1], 2 * x.shape[-1]), x.dtype)
+    wide[..., ::2] = x
+    return wide[..., ::2]
 
 
 def parse_size(text):
@@ -83,6 +103,7 @@ def parse_size(text):
     return int(text) if len(parts) == 1 else tuple(map(int, parts))
 
 
+_ELEMENTWISE = peers.PREPARE | fresh_peers.ELEMENTWISE
 _DOMAINS = {"log": "positive", "log1p": "positive"}
 
 
@@ -97,7 +118,8 @@ def _elementwise(name):
         grad = [rng.normal(0, 1, shape)] if arity == 2 else []
         return [np.ascontiguousarray(operand.astype(dtype)) for operand in (*grad, x)]
 
-    return Work(name, "elementwise", draw, peers.PREPARE, parameters=usual(name, required=True), values=usual(name))
+    return Work(name, "elementwise", draw, _ELEMENTWISE, parameters=usual(name, required=True), values=usual(name),
+                layouts=LAYOUTS)
 
 
 def _rows(n):
@@ -114,13 +136,14 @@ def _examples(n):
 
 def _registry():
     works = [_elementwise(name) for name in BOUNDS]
-    works += [Work(name, "axis", draw, axis_peers.PREPARE, shaped=_rows, least_rows=1 + (name == "batch_norm"))
+    along_axis = axis_peers.PREPARE | fresh_peers.AXIS
+    works += [Work(name, "axis", draw, along_axis, shaped=_rows, least_rows=1 + (name == "batch_norm"))
               for name, draw in axis_peers.DRAW.items()]
     products = ("linear4", "linear4_int16", "linear4_int8")
     shapes = {**dict.fromkeys(products, _squares), "population_loss": _examples}
     counts = dict.fromkeys(products, lambda shape: shape[0] * shape[1] ** 2)  # multiply-adds
     works += [Work(name, entry.family, entry.draw, entry.field, ("float32",), shaped=shapes.get(name, _rows),
-                   count=counts.get(name, math.prod))
+                   count=counts.get(name, math.prod), layouts=LAYOUTS[:1])
               for name, entry in code_peers.ENTRIES.items()]
     return {work.name: work for work in works}
 
