@@ -48,7 +48,7 @@ def _updated(name, role, array, shape):
 
 
 def _overlaps_itself(array):
-    # as a broadcast array does, or windows that slide
+    # whether elements share memory, as those of a broadcast array or of sliding windows do
     axes = sorted((abs(stride), length) for stride, length in zip(array.strides, array.shape, strict=True)
                   if length > 1)
     if not array.size or array.flags.c_contiguous:
@@ -230,7 +230,7 @@ def adamw_step(param, grad, first, second, step, *, lr=1e-3, betas=(0.9, 0.999),
 
 
 def _norm(arrays, p):
-    # of all arrays together; where squares leave the range of float64, of numbers brought nearer to 1
+    # the norm of all arrays together; where squares would leave the range of float64, numbers are scaled first
     def total(scale):
         return sum(_kernels.sum_powers(array, p, scale) for array in arrays)
 
