@@ -24,7 +24,7 @@ def path_of(path):
 
 
 def _target(path):
-    # what a link points to is written, and the link stays
+    # where the path is a link, the file that it points to is replaced, and the link stays
     return Path(os.path.realpath(os.fsdecode(path)))
 
 

@@ -24,7 +24,7 @@ def _register(threadpoolctl):
 
         user_api = "lanewise"
         internal_api = "lanewise"
-        filename_prefixes = ("machine.", "machine_")  # the module of that name, told by its symbol from any other
+        filename_prefixes = ("machine.", "machine_")  # other libraries of that name lack the symbol
         check_symbols = ("lanewise_num_threads",)
 
         def get_num_threads(self):

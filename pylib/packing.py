@@ -49,7 +49,7 @@ def numbers(name, array, dtype):
         raise TypeError(f"{name} is a number, or an array of numbers; got {array.dtype}")
     if array.dtype == dtype:
         return array
-    with np.errstate(over="ignore"):  # what is beyond becomes infinite
+    with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite
         return array.astype(dtype)
 
 

@@ -127,7 +127,7 @@ def _activation(name, entry):
     call, small, empty = _interface.call_flat, _interface.SMALL, torch.empty_like
 
     def function(x):
-        # an operator that is written in Python takes a small call ten times as long as its kernel
+        # for small arrays an operator written in Python takes ten times as long as its kernel
         if not _needs_no_operator(x):
             return op(x)
         n = x.numel()

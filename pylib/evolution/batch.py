@@ -88,7 +88,7 @@ class Batch:
         rows = min(self.rows, stop * TILE_ROWS) - start * TILE_ROWS
         part = Batch(self._inputs[start:stop], rows, _some(self.classes, start, stop),
                      _some(self.values, start, stop), self._whole)
-        part._largest = self._largest  # which an evaluation of the whole has looked for
+        part._largest = self._largest  # that of the whole batch, which an evaluation has found
         return part
 
     def shuffled(self, order):
@@ -146,7 +146,7 @@ def in_pairs(x, unit):
 
 def as_float32(x):
     """Take an array as float32, C-contiguous."""
-    with np.errstate(over="ignore"):  # what is beyond becomes infinite, as documented
+    with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, as documented
         return contiguous(x.astype(np.float32, copy=False))
 
 

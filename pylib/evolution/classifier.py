@@ -17,7 +17,7 @@ from .network import Network
 __all__ = ["Classifier"]
 
 _FORMAT = "lanewise classifier 1"  # the first files had no objective and no targets, which then are the usual ones
-_WITH_SCALES = "lanewise classifier 2"  # as 1, and with scales or biases, which who knows only 1 would not see
+_WITH_SCALES = "lanewise classifier 2"  # as 1, and with scales or biases, which a reader of 1 would overlook
 
 
 @dataclass(frozen=True, eq=False)

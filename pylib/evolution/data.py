@@ -83,7 +83,7 @@ def _to_unit_variance(x):
     low, high = x.min(axis=0), x.max(axis=0)
     unit = 2.0 ** np.frexp(np.maximum(np.abs(low), np.abs(high)))[1]
     mean = np.clip((x / unit).mean(axis=0) * unit, low, high)
-    mean = np.clip(mean + ((x - mean) / unit).mean(axis=0) * unit, low, high)  # what rounding has left of it
+    mean = np.clip(mean + ((x - mean) / unit).mean(axis=0) * unit, low, high)  # corrects its rounding error
     apart = x - mean
     unit = 2.0 ** np.frexp(np.abs(apart).max(axis=0))[1]
     spread = np.where(high > low, (apart / unit).std(axis=0) * unit, np.inf)

@@ -21,11 +21,12 @@ __all__ = ["ADAPTIVE", "HISTORY", "RUNGS", "FitnessError", "Island", "Plan", "af
 
 #: The mutation rate that each genome inherits and varies: see `evolve`.
 ADAPTIVE = "adaptive"
-# What it can be: products that every machine rounds alike, where a logarithm or a power would not be.
+# The mutation rates that a genome can have. They are made of products, which every machine rounds alike; a logarithm or
+# a power would not be.
 _LADDER = np.cumprod(np.r_[0.25, np.full(95, 0.875)])
 RUNGS = len(_LADDER)
 _FIRST_RUNG = 31  # 0.4%
-MOST_DRAWS = 2**24 - 1  # of a key: beyond, they would be those of another purpose
+MOST_DRAWS = 2**24 - 1  # of one key: further draws would repeat those made for another purpose
 _STRIDE = 2  # rungs up or down that a child may differ from its mother
 
 # the settings that a run and its continuation have in common, beside the rate; when to stop may differ

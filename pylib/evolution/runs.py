@@ -117,7 +117,7 @@ class _Run:
                 raise CheckpointError(f"{resume} is of a run with another fitness: its best genome had a loss of "
                                       f"{best.best_loss:g}, and has another now")
         self.resumed = len(self.at[1])
-        self.before = self.at[1][-1][1] if self.at[1] else 0.0  # seconds of the run that this one continues
+        self.before = self.at[1][-1][1] if self.at[1] else 0.0  # seconds that the continued run had taken
         self.started = self.saved = time.perf_counter()
 
     def seconds(self):
@@ -145,7 +145,7 @@ class _Run:
             length = min(length, self.plan.generations - islands[0].generation)
         done = self.workers.epoch(islands, length, self.seconds())
         islands = [island for island, _ in done]
-        if len(islands) > 1:  # each one's best goes to the next
+        if len(islands) > 1:  # the best genome of each island goes to the next island
             islands = [island.visited_by(islands[i - 1].best) for i, island in enumerate(islands)]
         best = min(islands, key=lambda island: island.best_loss).best
         held_out = self.held_out(best) if self.held_out else (np.nan, np.nan)
@@ -188,7 +188,7 @@ class _Run:
             stopped = "interrupted"
         except Exception as error:
             self.keep(error)
-            with contextlib.suppress(OSError):  # which may be the error itself
+            with contextlib.suppress(OSError):  # the disk may be what failed in the first place
                 self.save()
             raise
         result = self.result(stopped)
@@ -396,7 +396,7 @@ def _judged(network, genome, tested):
 
 
 def _finite(where, batch):
-    # the batch, if its numbers are: what is not finite would make every loss the same NaN, without a word
+    # the batch, or an error where a number is not finite: every loss would then be NaN, and the run would say nothing
     for name, tiles in (("x", None if batch.is_whole else batch.tiles), ("y", batch.values)):
         if tiles is not None and not np.isfinite(tiles).all():
             tile, column, row = np.argwhere(~np.isfinite(tiles))[0]

@@ -106,8 +106,8 @@ def _lines(path):
 
 
 def _header(path, lines, label, names):
-    # The names of the columns if the first row holds them, which the rows after it decide: nothing of a row of data is
-    # a name, and its label is like theirs.
+    # The names of the columns, if the first row holds names. Later rows tell: a row of data has numbers where they
+    # have numbers, and a label like theirs.
     first, rest = lines[0][1], [fields for _, fields in lines[1:]]
     if label is not None:
         if label in first:

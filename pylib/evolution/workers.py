@@ -138,7 +138,7 @@ def _numbers(losses, size, when):
     return given.astype(np.float64)
 
 
-_known = {}  # in a worker: the fitness that it has been sent, by its digest
+_known = {}  # in a worker process: the fitness functions that have been sent to it, by digest
 
 
 def _in_worker(owner, digest, pickled, *arguments):
@@ -169,7 +169,7 @@ class Workers:
         tasks = [(self.plan, island, generations, seconds) for island in islands]
         futures = [self.executor.submit(_in_worker, os.getpid(), self.digest, None, *task) for task in tasks]
         answers = [future.result() for future in futures]
-        # None is the answer of a worker that has not been sent the fitness yet
+        # a worker answers None if the fitness function has not been sent to it yet
         again = {i: self.executor.submit(_in_worker, os.getpid(), self.digest, self.pickled, *tasks[i])
                  for i, answer in enumerate(answers) if answer is None}
         return [again[i].result() if i in again else answer for i, answer in enumerate(answers)]

@@ -40,7 +40,7 @@ def _mask_beside(x, mask):
             raise TypeError(f"masked_softmax: mask is of dtype {given.dtype}; expected bool (True where a key is seen) "
                             f"or floats to add")
         given = floats_beside("masked_softmax", "mask", given, x)
-        given = rounded_to(x.dtype, given)  # what hides a key may be beyond what the dtype holds
+        given = rounded_to(x.dtype, given)  # a number that hides a key may be beyond the dtype, and becomes -inf
     try:
         np.broadcast_to(given, x.shape)
     except ValueError:

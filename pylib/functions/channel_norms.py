@@ -39,7 +39,7 @@ def as_segments(x):
 
 
 def check_updated(name, out, running_mean, running_var):
-    # what training writes to, before it writes anything
+    # checks the arrays that training writes to, before anything is written
     if running_mean is None and running_var is None:
         return
     updated = {"running_mean": running_mean, "running_var": running_var}
@@ -144,7 +144,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
         with np.errstate(all="ignore"):  # a variance may be beyond what its array holds
             if running_mean is not None:
                 running_mean[...] = _batch.blended(kept_mean, mean, momentum, 1.0)
-            if running_var is not None:  # that of the population, which divides by one element less
+            if running_var is not None:  # of the population: divided by one element less
                 running_var[...] = _batch.blended(kept_var, variance, momentum, count / max(count - 1, 1))
     return (y, mean, rstd) if return_stats else y
 

@@ -53,7 +53,7 @@ def _probabilities(name, target, x):
     # the target as an array of the dtype of x where it has one for each class, None where it is of classes
     try:
         found = target if isinstance(target, np.ndarray) else np.asanyarray(target)
-    except (TypeError, ValueError):  # which `classified` says better
+    except (TypeError, ValueError):  # `classified` has the better error for it
         return None
     if found.dtype.kind in "biu" or found.ndim == 0 or found.shape != x.shape:
         return None

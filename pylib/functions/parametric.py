@@ -16,7 +16,7 @@ from .table import FUNCTIONS
 
 _ENTRIES = {name: entry for name, entry in FUNCTIONS.items() if entry.parameters or entry.options}
 __all__ = sorted([*_ENTRIES, *(f"{name}_backward" for name in _ENTRIES)])
-# of each function the ufunc of one dtype, and that of 16-bit numbers and float32 parameters
+# for each function two ufuncs: one whose operands share a dtype, and one of 16-bit numbers with float32 parameters
 _UFUNCS = {name.removesuffix("_short_ufunc"): (getattr(_kernels, name.replace("_short", "")), ufunc)
            for name, ufunc in vars(_kernels).items() if name.endswith("_short_ufunc")}
 for _name, _pair in _UFUNCS.items():

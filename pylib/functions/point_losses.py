@@ -44,7 +44,7 @@ def _each(x, values):
 
 
 def _weights(name, x, weights):
-    # each of them as one for each loss, or as nothing
+    # each of them as an array with one number per loss, or as an empty one where it is not given
     if weights is None:
         return _nothing(x), _nothing(x)
     return [_nothing(x) if values is None else

@@ -34,7 +34,7 @@ def _rates(rate, size):
 
 
 def _output(out, rows, shape):
-    # a fresh array, or the caller's where it can be written in place; else one to be copied into it
+    # a fresh array; or the caller's, if it can be written in place; or else one that is copied into it afterwards
     if out is None:
         return np.empty(rows.shape, np.uint8)
     if not isinstance(out, np.ndarray):

@@ -14,13 +14,13 @@ from ..packing import contiguous, numbers, plain, rows_of, weights_in, whole
 __all__ = ["FLOAT4", "INT4", "LOG4", "LOG4_ZERO", "NF4", "Codebook", "best_scale", "decode", "encode"]
 
 
-_USUAL = 1e-30, 1e30  # scales that float32 holds
+_USUAL = 1e-30, 1e30  # float32 holds any scale between these
 LARGEST = float(np.finfo(np.float32).max)
 _MOST = np.iinfo(np.intp).max
 
 
 def _steps_of(levels):
-    # the levels in whole steps, and the step that comes nearest to all of them: the largest that does
+    # the levels as whole numbers of steps, and the step: the largest of those that come nearest to all levels
     largest = np.abs(levels).max()
     if largest == 0:
         return np.zeros(16, np.int16), 1.0

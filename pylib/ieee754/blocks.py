@@ -39,7 +39,7 @@ class _Symmetric(Format):
 # six bits of fraction
 _INT8 = _Symmetric("mxint8", 1, 6, 1, "integer")
 ROUNDINGS = ("nearest", "half_away", "zero")
-_LARGEST_OF_NVFP4 = 6.0 * 448.0  # of an element, times that of a block's scale
+_LARGEST_OF_NVFP4 = 6.0 * 448.0  # the largest element times the largest scale of a block
 
 
 class _Blocks(NamedTuple):

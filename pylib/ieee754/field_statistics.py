@@ -17,7 +17,7 @@ from .rounding import conversion, decode
 
 __all__ = ["FieldStatistics", "FloatLoss", "exponent_histogram", "field_statistics"]
 
-_CHUNK = 1 << 15  # elements: what is made of them stays in cache
+_CHUNK = 1 << 15  # elements: all intermediate arrays of a chunk stay in cache
 
 
 class FloatLoss(IntEnum):

@@ -260,7 +260,7 @@ def conversion(function, format, rounding="nearest", overflow="ieee"):
     """The ufunc of a function between binary32 or binary64 and a format; an error where an option is unknown."""
     try:
         return _conversion(function, format, rounding, overflow)
-    except TypeError:  # which a cache raises of what cannot be a key
+    except TypeError:  # the cache's, for an argument that cannot be a key
         raise ValueError(f"rounding and overflow are names; got {rounding!r:.60} and {overflow!r:.60}") from None
 
 

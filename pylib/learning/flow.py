@@ -38,7 +38,7 @@ class GradientFlow:
 
 
 def _root_mean_square(x):
-    # of any size: NumPy's own squares may leave the range
+    # for numbers of any size: NumPy's own squares may leave the exponent range
     largest = np.abs(x).max(initial=0.0)
     if largest == 0 or not np.isfinite(largest):
         return float(largest)

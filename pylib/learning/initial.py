@@ -31,7 +31,7 @@ def _gain(name, gain):
 
 
 def _fans(name, shape):
-    # inputs of an output, and outputs of an input; what is behind two axes is a receptive field
+    # how many inputs each output has, and how many outputs each input; axes behind the first two are a receptive field
     try:
         shape = tuple(operator.index(size) for size in shape)
     except TypeError:

@@ -50,7 +50,7 @@ def _updated(name, role, array, shape):
 
 
 def _overlaps_itself(array):
-    # as a broadcast array does, or windows that slide
+    # whether elements share memory, as those of a broadcast array or of sliding windows do
     axes = sorted((abs(stride), length) for stride, length in zip(array.strides, array.shape, strict=True)
                   if length > 1)
     if not array.size or array.flags.c_contiguous:
@@ -232,7 +232,7 @@ def adamw_step(param, grad, first, second, step, *, lr=1e-3, betas=(0.9, 0.999),
 
 
 def _norm(arrays, p):
-    # of all arrays together; where powers leave the range of float64, of numbers brought nearer to 1
+    # the norm of all arrays together; where powers would leave the range of float64, numbers are scaled first
     if p not in (1, 2):
         found = np.array([_lengths.length(array, p) for array in arrays if array.size])
         return float(found.sum() if p == 0 else _lengths.length(found, p) if found.size else 0.0)

@@ -23,7 +23,7 @@ RECIPES = {
     "two-point crossover": {"crossover": "two_point"},
     "linear ranking": {"tournament": 2, "parents": POPULATION},
     "niches of half the mean distance": {"niche_radius": 0.5},
-    # a bit flipped by a fair coin is a fresh one
+    # a bit that a fair coin flips is as random as a new one
     "all but two fresh at random": {"mutation_rate": 1 / 2, "crossover": None},
 }
 
