@@ -5,6 +5,7 @@ LANEWISE_BUILD_LEVELS=avx2,avx512 builds only these levels.
 """
 
 import copy
+import gc
 import hashlib
 import os
 import platform
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import Cython
@@ -28,6 +30,7 @@ from setuptools.command.build_ext import build_ext
 GNU = sys.platform != "win32"
 KERNELS = Path("kernels")
 TRANSLATED = Path("build/lanewise/kernels")  # Cython names a module after its folders, so it is shown these
+NUMPY_HEADERS = Path("build/numpy")  # pip's folder has another name each time, and ccache would find nothing again
 COMPILED = Path("build/compiled", sysconfig.get_config_var("EXT_SUFFIX").strip("."))  # kept from build to build
 
 MODULES = sorted(path.stem for path in KERNELS.glob("*.pyx"))
@@ -43,8 +46,11 @@ FLAGS = ["/O2"] if not GNU else [
     "-fno-math-errno",  # a square root is one instruction
     "-Wno-psabi",  # wide registers cross no module's border, so their calling convention is nobody's business
 ]
-# A call in a loop over registers would spill every register.
-INLINED = ["-DCYTHON_INLINE=__inline__ __attribute__((always_inline, unused))"] if GNU else []
+# A call in a loop over registers would spill every register, so the kernels' own inline functions have a word of
+# their own, put in place of Cython's, which serves its helpers too.
+INLINE = "-DLANEWISE_INLINE=__inline"
+FORCED_INLINE = "-DLANEWISE_INLINE=__inline__ __attribute__((always_inline, unused))" if GNU else INLINE
+OWN_INLINE = re.compile("^static CYTHON_INLINE (?=.*__pyx_f_)", re.MULTILINE)
 # How much the compiler is to optimise, measured module by module in instructions that run and in seconds to compile.
 # A kernel is straight lines of registers, from which most passes of -O2 and -O3 gain nothing for half of the compile
 # time. What it does need: short loops over arrays of registers taken apart (-fpeel-loops), questions that a loop asks
@@ -70,7 +76,8 @@ THREADS = ["-pthread"] if GNU else []
 LINKED = ["-Wl,-s"] if sys.platform == "linux" else []  # symbols that nobody looks up
 DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
               "initializedcheck": False, "freethreading_compatible": True, "embedsignature": True}
-MANNER = (Cython.__version__, MEMORYVIEWS, DIRECTIVES)
+HEADERS = ("Python.h", "numpy/arrayobject.h", "numpy/ufuncobject.h", "lanes/lanes.h")
+MANNER = (Cython.__version__, MEMORYVIEWS, DIRECTIVES, OWN_INLINE.pattern)
 COMPILER_MISSING = """Lanewise is compiled from source and found no working C compiler ({error}).
 Install one and try again:  Debian, Ubuntu: apt install gcc    Fedora: dnf install gcc
                             macOS: xcode-select --install      Windows: Visual Studio Build Tools"""
@@ -105,13 +112,34 @@ class BuildLevels(build_ext):
         if error := self.refusal([]):
             raise SystemExit(COMPILER_MISSING.format(error=error))
         self.leave_out_refused_levels()
+        shutil.rmtree(NUMPY_HEADERS, ignore_errors=True)
+        shutil.copytree(numpy.get_include(), NUMPY_HEADERS)
         self.translate()
         for ext in self.extensions:
             ext.sources = [str(TRANSLATED / f"{module_of(ext)}.c")]
             ext.extra_compile_args += self.effort(ext) + THREADS
             ext.extra_link_args = LINKED + THREADS
         self.extensions.sort(key=lambda ext: -os.path.getsize(ext.sources[0]))  # the longest first: none is waited for
-        super().build_extensions()
+        self.digests = {ext.name: self.contents_of(ext) for ext in self.extensions}
+        with tempfile.TemporaryDirectory() as folder:
+            self.read_headers_once(Path(folder))
+            super().build_extensions()
+
+    def read_headers_once(self, folder):
+        # What every module of a level includes takes half a second to read. Where many are compiled alike, it is read
+        # once for all of them; a compiler that cannot do that, or ccache, reads it each time.
+        self.headers = {}
+        if not GNU or "ccache" in self.compiler.compiler_so[0]:
+            return
+        alike = Counter(manner_of(ext) for ext in self.extensions if level_of(ext) and not self.is_current(ext))
+        for k, manner in enumerate(manner for manner, count in alike.items() if count > 3):
+            header = folder / f"{k}.h"
+            header.write_text("".join(f'#include "{name}"\n' for name in HEADERS))
+            command = [*self.compiler.compiler_so, *manner, *(f"-I{path}" for path in self.compiler.include_dirs)]
+            made = subprocess.run([*command, "-x", "c-header", header, "-o", f"{header}.gch"], check=False,
+                                  stderr=subprocess.DEVNULL)
+            if made.returncode == 0:
+                self.headers[manner] = ["-include", str(header)]
 
     def leave_out_refused_levels(self):
         # by a compiler older than they are
@@ -124,8 +152,8 @@ class BuildLevels(build_ext):
         # other compilers have no word for most of it
         if not GNU:
             return []
-        if level_of(ext) in (None, "baseline"):
-            return PORTABLE if level_of(ext) or module_of(ext) == MEMORYVIEWS else ["-O2"]
+        if level_of(ext) == "baseline" or module_of(ext) == MEMORYVIEWS:
+            return PORTABLE
         asked = EFFORT.get(module_of(ext), EFFORT_OF_LEVEL.get(level_of(ext), FRUGAL + HOISTED))
         if tuple(asked) not in self.known_efforts:
             self.known_efforts[tuple(asked)] = asked if not self.refusal(["-Werror", *asked]) else ["-O3"]
@@ -163,27 +191,37 @@ class BuildLevels(build_ext):
             subprocess.run([sys.executable, "-m", "cython", f"--generate-shared={TRANSLATED / MEMORYVIEWS}.c",
                             f"--module-name=lanewise.kernels.{MEMORYVIEWS}"], check=True)
         workers = self.parallel if sys.platform == "linux" else 0  # they need fork, which only Linux does soundly
+        gc.set_threshold(500_000, 20, 20)  # a third of Cython's time goes into looking through trees that still live
         cythonize([str(TRANSLATED / f"{module}.pyx") for module in anew if module != MEMORYVIEWS], force=True,
                   nthreads=workers, compiler_directives=DIRECTIVES,
                   shared_utility_qualified_name=f"lanewise.kernels.{MEMORYVIEWS}")
         for module in anew:
+            code = TRANSLATED / f"{module}.c"
+            code.write_text(OWN_INLINE.sub("static LANEWISE_INLINE ", code.read_text("utf-8")), "utf-8")
             (TRANSLATED / f"{module}.made_of").write_text(contents[module])
 
     def build_extension(self, ext):
         # the levels share their sources, so each has its own folder; an editable install would throw it away
-        folder = COMPILED / (level_of(ext) or "once")
+        folder = folder_of(ext)
         folder.mkdir(parents=True, exist_ok=True)
         built = Path(self.get_ext_fullpath(ext.name))
-        kept, digest = folder / built.name, self.contents_of(ext)
-        if self.force or not kept.exists() or not is_made_of(digest, folder, module_of(ext)):
-            builder = copy.copy(self)
-            builder.build_temp, builder.force = str(folder), True
-            super(BuildLevels, builder).build_extension(ext)
-            shutil.copy(built, kept)
-            (folder / f"{module_of(ext)}.made_of").write_text(digest)
-        else:
+        kept = folder / built.name
+        if self.is_current(ext):
             built.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(kept, built)
+        else:
+            builder = copy.copy(self)
+            builder.build_temp, builder.force = str(folder), True
+            if level_of(ext):
+                ext.extra_compile_args = self.headers.get(manner_of(ext), []) + ext.extra_compile_args
+            super(BuildLevels, builder).build_extension(ext)
+            shutil.copy(built, kept)
+            (folder / f"{module_of(ext)}.made_of").write_text(self.digests[ext.name])
+
+    def is_current(self, ext):
+        folder = folder_of(ext)
+        return not self.force and (folder / Path(self.get_ext_fullpath(ext.name)).name).exists() and is_made_of(
+            self.digests[ext.name], folder, module_of(ext))
 
     def contents_of(self, ext):
         headers = [path for path in KERNELS.rglob("*.h") if (path.name in ONCE) != (level_of(ext) is not None)]
@@ -222,15 +260,25 @@ def level_of(ext):
     return parts[2] if len(parts) == 4 else None
 
 
+def folder_of(ext):
+    return COMPILED / (level_of(ext) or "once")
+
+
+def manner_of(ext):
+    """How an extension is compiled."""
+    return (*ext.extra_compile_args, *(f"-D{name}={value}" for name, value in ext.define_macros),
+            *(f"-I{path}" for path in ext.include_dirs))
+
+
 def flags_of(level):
     return list(LEVELS["LEVELS"][level].flags) if level else []
 
 
 def compiled_for(level, module):
     package = f"lanewise.kernels.{level}" if level else "lanewise.kernels"
-    flags = FLAGS + flags_of(level) + ([] if level == "baseline" or module == MEMORYVIEWS else INLINED)
+    flags = [*FLAGS, *flags_of(level), INLINE if level in (None, "baseline") else FORCED_INLINE]
     return Extension(f"{package}.{module}", [str(KERNELS / f"{module}.pyx")],
-                     include_dirs=["kernels", numpy.get_include()], extra_compile_args=flags,
+                     include_dirs=["kernels", str(NUMPY_HEADERS)], extra_compile_args=flags,
                      define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")])
 
 

@@ -1,5 +1,5 @@
 # The flat kernels of the activations and their ufuncs. The mathematics is in points/, a file for each family of
-# activations, and in math/elementary.pxd; arrays, dtypes and threads are in loops/maps.pxd and loops/ufuncs.pxd.
+# activations, the elementary functions in math/; arrays, dtypes and threads are in loops/maps.pxd and loops/ufuncs.pxd.
 from libc.stdint cimport uint16_t
 
 cimport numpy as np
@@ -9,7 +9,7 @@ from .loops.doors cimport operand, pass_through
 from .loops.maps cimport map1, map2, map3, map3_to_2, map4
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
 from .loops.ufuncs cimport elementwise, parametric
-from .math cimport elementary
+from .math cimport exponential, logarithm, logistic, normal
 from .points.elu cimport (
     celu, celu_backward, elu, elu_backward, selu, selu_backward, selu_scaled, selu_scaled_backward,
 )
@@ -40,45 +40,45 @@ np.import_ufunc()
 
 
 cdef void exp_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(elementary.exp[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(exponential.exp[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void exp_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(elementary.exp[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(exponential.exp[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void expm1_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(elementary.expm1[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(exponential.expm1[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void expm1_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(elementary.expm1[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(exponential.expm1[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void log_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(elementary.log[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(logarithm.log[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void log_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(elementary.log[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(logarithm.log[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void log1p_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(elementary.log1p[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(logarithm.log1p[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void log1p_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(elementary.log1p[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(logarithm.log1p[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void erf_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(elementary.erf[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(normal.erf[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void erf_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(elementary.erf[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(normal.erf[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void erfc_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(elementary.erfc[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(normal.erfc[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void erfc_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(elementary.erfc[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(normal.erfc[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void relu_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
@@ -103,17 +103,17 @@ cdef void relu_squared_float64(const double* x, double* y, Py_ssize_t n) noexcep
 
 
 cdef void sigmoid_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(elementary.sigmoid[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(logistic.sigmoid[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void sigmoid_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(elementary.sigmoid[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(logistic.sigmoid[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void tanh_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(elementary.tanh[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(logistic.tanh[f32x], <const f32x*>x, <f32x*>y, n)
 
 cdef void tanh_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(elementary.tanh[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(logistic.tanh[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void silu_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:

@@ -30,20 +30,20 @@ np.import_array()
 np.import_ufunc()
 
 cdef enum:
-    GUESSED = 32  # the first examples, from which a guess of the means is made
+    GUESSED = 32  # means are guessed from so many examples at the start
     CHUNK_ROWS = 64  # at least
     MOST_VECTORS = 8
     MOST_OPERANDS = 12
 
-# How the variance of a channel is found again.
+# Why the variance of a channel is computed again.
 cdef enum:
-    POOR = 1  # its deviations were not taken from near its mean
-    LOST = 2  # its squares left float32
+    POOR = 1  # its deviations were taken from a number too far from its mean
+    LOST = 2  # its squares overflowed or vanished in float32
 
 # What is known of each channel, as vectors in the precision of the computation.
 cdef enum:
     MEAN
-    MEAN_REST  # what rounding the mean lost
+    MEAN_REST  # the rounding error of the mean
     RSTD
     SCALE
     WEIGHT
@@ -60,7 +60,7 @@ cdef struct Matrix:
 cdef struct Vectors:
     const void* of[MOST_VECTORS]
 
-cdef struct Row:
+cdef struct Example:
     const void* grad
     const void* x
     Vectors known
@@ -70,7 +70,7 @@ cdef struct Problem:
     Pass work  # over the examples
     Py_ssize_t channels
     Vectors known
-    char* again  # how a channel is summed again
+    char* again  # of each channel: POOR, LOST, or 0 where its sums will do
     const void* scale  # NULL where every scale is 1
     bint folded  # whether few rows are added in float32
 
@@ -82,59 +82,61 @@ cdef pass_function run_float32 = row_machine().pass_float32, run_float64 = row_m
 
 # The terms of two sums, and the maps.
 
-cdef inline void add_deviation(const real* like, const Row* row, Py_ssize_t i, Py_ssize_t n, f64x* sums) noexcept nogil:
-    cdef f64x x = wide(<const real*>row.x, i, n) - wide(<const real*>row.known.of[MEAN], i, n)
+cdef inline void add_deviation(const real* like, const Example* one, Py_ssize_t i, Py_ssize_t n,
+                               f64x* sums) noexcept nogil:
+    cdef f64x x = wide(<const real*>one.x, i, n) - wide(<const real*>one.known.of[MEAN], i, n)
     sums[0] = sums[0] + x
     sums[1] = sums[1] + x * x
 
 
-cdef inline void add_gradient(const real* like, const Row* row, Py_ssize_t i, Py_ssize_t n, f64x* sums) noexcept nogil:
+cdef inline void add_gradient(const real* like, const Example* one, Py_ssize_t i, Py_ssize_t n,
+                              f64x* sums) noexcept nogil:
     # grad and grad * normed
-    cdef f64x grad = wide(<const real*>row.grad, i, n)
-    cdef f64x x = wide(<const real*>row.x, i, n) - wide(<const real*>row.known.of[MEAN], i, n)
-    x = x - wide(<const real*>row.known.of[MEAN_REST], i, n)
+    cdef f64x grad = wide(<const real*>one.grad, i, n)
+    cdef f64x x = wide(<const real*>one.x, i, n) - wide(<const real*>one.known.of[MEAN], i, n)
+    x = x - wide(<const real*>one.known.of[MEAN_REST], i, n)
     sums[0] = sums[0] + grad
-    sums[1] = sums[1] + grad * (x * wide(<const real*>row.known.of[RSTD], i, n))
+    sums[1] = sums[1] + grad * (x * wide(<const real*>one.known.of[RSTD], i, n))
 
 
-cdef inline real known(const real* like, const Row* row, int what, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    return take(<const real*>row.known.of[what], i, n)
+cdef inline real known(const real* like, const Example* one, int what, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    return take(<const real*>one.known.of[what], i, n)
 
 
-cdef inline void fold_deviation(const f32x* like, const Row* row, Py_ssize_t i, Py_ssize_t n,
+cdef inline void fold_deviation(const f32x* like, const Example* one, Py_ssize_t i, Py_ssize_t n,
                                 f32x* sums) noexcept nogil:
-    cdef f32x x = take(<const f32x*>row.x, i, n) - known(like, row, MEAN, i, n)
+    cdef f32x x = take(<const f32x*>one.x, i, n) - known(like, one, MEAN, i, n)
     sums[0] = sums[0] + x
     sums[1] = fma(x, x, sums[1])
 
 
-cdef inline void fold_gradient(const f32x* like, const Row* row, Py_ssize_t i, Py_ssize_t n,
+cdef inline void fold_gradient(const f32x* like, const Example* one, Py_ssize_t i, Py_ssize_t n,
                                f32x* sums) noexcept nogil:
-    cdef f32x grad = take(<const f32x*>row.grad, i, n)
-    cdef f32x x = (take(<const f32x*>row.x, i, n) - known(like, row, MEAN, i, n)) - known(like, row, MEAN_REST, i, n)
+    cdef f32x grad = take(<const f32x*>one.grad, i, n)
+    cdef f32x x = (take(<const f32x*>one.x, i, n) - known(like, one, MEAN, i, n)) - known(like, one, MEAN_REST, i, n)
     sums[0] = sums[0] + grad
-    sums[1] = fma(grad, x * known(like, row, RSTD, i, n), sums[1])
+    sums[1] = fma(grad, x * known(like, one, RSTD, i, n), sums[1])
 
 
-cdef inline real affine(const real* like, const void* row_, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+cdef inline real affine(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # (x - mean) * rstd * weight + bias
-    cdef const Row* row = <const Row*>row_
-    cdef real x = (take(<const real*>row.x, i, n) - known(like, row, MEAN, i, n)) - known(like, row, MEAN_REST, i, n)
-    return fma(x * known(like, row, RSTD, i, n), known(like, row, WEIGHT, i, n), known(like, row, BIAS, i, n))
+    cdef const Example* one = <const Example*>context
+    cdef real x = (take(<const real*>one.x, i, n) - known(like, one, MEAN, i, n)) - known(like, one, MEAN_REST, i, n)
+    return fma(x * known(like, one, RSTD, i, n), known(like, one, WEIGHT, i, n), known(like, one, BIAS, i, n))
 
 
-cdef inline real slope(const real* like, const void* row_, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+cdef inline real slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # (grad - grad_mean - normed * grad_normed_mean) * rstd * weight
-    cdef const Row* row = <const Row*>row_
-    cdef real x = (take(<const real*>row.x, i, n) - known(like, row, MEAN, i, n)) - known(like, row, MEAN_REST, i, n)
-    cdef real grad = take(<const real*>row.grad, i, n) - known(like, row, GRAD_MEAN, i, n)
-    cdef real rstd = known(like, row, RSTD, i, n)
-    grad = fma(-(x * rstd), known(like, row, GRAD_NORMED_MEAN, i, n), grad)
-    return grad * rstd * known(like, row, WEIGHT, i, n)
+    cdef const Example* one = <const Example*>context
+    cdef real x = (take(<const real*>one.x, i, n) - known(like, one, MEAN, i, n)) - known(like, one, MEAN_REST, i, n)
+    cdef real grad = take(<const real*>one.grad, i, n) - known(like, one, GRAD_MEAN, i, n)
+    cdef real rstd = known(like, one, RSTD, i, n)
+    grad = fma(-(x * rstd), known(like, one, GRAD_NORMED_MEAN, i, n), grad)
+    return grad * rstd * known(like, one, WEIGHT, i, n)
 
 
 cdef inline const void* scaled(const real* like, const Problem* problem, void* x) noexcept nogil:
-    # a row, multiplied in its tile by the scales where there are any
+    # a row, which has been multiplied in its tile by the channels' scales if there are any
     cdef Py_ssize_t i
     if problem.scale != NULL:
         for i in range(problem.channels):
@@ -148,14 +150,15 @@ cdef inline const void* scaled(const real* like, const Problem* problem, void* x
 # A few rows: their sums, and their maps.
 
 cdef inline void add_part(
-        void (*add)(const real*, const Row*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, const real* like,
-        const Row* rows, Py_ssize_t count, double* first, double* second, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+        void (*add)(const real*, const Example*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, const real* like,
+        const Example* examples, Py_ssize_t count, double* first, double* second, Py_ssize_t i,
+        Py_ssize_t n) noexcept nogil:
     # of the channels i to i + n
     cdef f64x sums[2]
     cdef Py_ssize_t r
     sums[0], sums[1] = wide(<const f64x*>first, i, n), wide(<const f64x*>second, i, n)
     for r in range(count):
-        add(like, &rows[r], i, n, sums)
+        add(like, &examples[r], i, n, sums)
     if n == F64_LANES:
         store_f64(first + i, sums[0])
         store_f64(second + i, sums[1])
@@ -165,42 +168,43 @@ cdef inline void add_part(
 
 
 cdef inline void fold_part(
-        void (*fold)(const f32x*, const Row*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, const Row* rows,
-        Py_ssize_t count, double* first, double* second, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+        void (*fold)(const f32x*, const Example*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
+        const Example* examples, Py_ssize_t count, double* first, double* second, Py_ssize_t i,
+        Py_ssize_t n) noexcept nogil:
     cdef f32x sums[2]
     cdef Py_ssize_t r
     sums[0] = sums[1] = splat_f32(0.0)
     for r in range(count):
-        fold(NULL, &rows[r], i, n, sums)
+        fold(NULL, &examples[r], i, n, sums)
     add_wide(first + i, sums[0], n)
     add_wide(second + i, sums[1], n)
 
 
 cdef inline void add_rows(
-        void (*fold)(const f32x*, const Row*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
-        void (*add)(const real*, const Row*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, const real* like,
+        void (*fold)(const f32x*, const Example*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
+        void (*add)(const real*, const Example*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, const real* like,
         Operands* p, Py_ssize_t count, Py_ssize_t channels) noexcept nogil:
     # x, grad, problem -> two sums
     cdef const Problem* problem = <const Problem*>p[0][2]
     cdef double* first = <double*>p[0][3]
     cdef double* second = <double*>p[0][4]
-    cdef Row rows[GROUP]
+    cdef Example examples[GROUP]
     cdef Py_ssize_t i = 0, r
     for r in range(count):
-        rows[r].x, rows[r].grad, rows[r].known = scaled(like, problem, p[r][0]), p[r][1], problem.known
+        examples[r].x, examples[r].grad, examples[r].known = scaled(like, problem, p[r][0]), p[r][1], problem.known
     if real is f32x and problem.folded:
         while count == GROUP and i + F32_LANES <= channels:  # which the compiler then knows
-            fold_part(fold, rows, GROUP, first, second, i, F32_LANES)
+            fold_part(fold, examples, GROUP, first, second, i, F32_LANES)
             i += F32_LANES
         while i < channels:
-            fold_part(fold, rows, any_count(count), first, second, i, min(channels - i, <Py_ssize_t>F32_LANES))
+            fold_part(fold, examples, any_count(count), first, second, i, min(channels - i, <Py_ssize_t>F32_LANES))
             i += F32_LANES
         return
     while i + F64_LANES <= channels:
-        add_part(add, like, rows, any_count(count), first, second, i, F64_LANES)
+        add_part(add, like, examples, any_count(count), first, second, i, F64_LANES)
         i += F64_LANES
     if i < channels:
-        add_part(add, like, rows, any_count(count), first, second, i, channels - i)
+        add_part(add, like, examples, any_count(count), first, second, i, channels - i)
 
 
 cdef void deviations_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
@@ -217,17 +221,17 @@ cdef inline void map_rows(real (*point)(const real*, const void*, Py_ssize_t, Py
                           const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int manner) noexcept nogil:
     # x, grad, problem -> y
     cdef const Problem* problem = <const Problem*>p[0][2]
-    cdef Row row, other
+    cdef Example one, other
     cdef Py_ssize_t r = 0
-    row.known, row.streamed = problem.known, manner & STREAMED
+    one.known, one.streamed = problem.known, manner & STREAMED
     while r < rows:
-        row.x, row.grad = scaled(like, problem, p[r][0]), p[r][1]
+        one.x, one.grad = scaled(like, problem, p[r][0]), p[r][1]
         if r + 1 < rows:
-            other = row
+            other = one
             other.x, other.grad = scaled(like, problem, p[r + 1][0]), p[r + 1][1]
-            map_pair(point, <real*>p[r][3], &row, <real*>p[r + 1][3], &other, n, row.streamed)
+            map_pair(point, <real*>p[r][3], &one, <real*>p[r + 1][3], &other, n, one.streamed)
         else:
-            map_block(point, <real*>p[r][3], &row, 0, n, row.streamed)
+            map_block(point, <real*>p[r][3], &one, 0, n, one.streamed)
         r += 2
 
 
@@ -334,8 +338,9 @@ cdef inline double found_mean(const real* like, const Problem* problem, Py_ssize
 
 
 cdef inline bint has_vanished(const Problem* problem, Py_ssize_t i) noexcept nogil:
-    # Whether a channel that neither deviates nor has squares in float32 is not constant: what differs from a mean of
-    # 2^-50 or more differs by 2^-74, whose square float32 holds, and a mean of 0 may be that of numbers or of zeros.
+    # Whether a channel whose deviations and squares are all 0 in float32 may differ from a constant one after all. Near
+    # a mean of 2^-50 or more, neighbouring numbers differ by 2^-74 or more, and float32 holds the square of that. A
+    # mean of 0 may be the mean of zeros, or of numbers too small.
     cdef float mean = (<const float*>problem.known.of[MEAN])[i]
     cdef const Operand* x = &problem.work.of[0]
     cdef const char* code
@@ -351,7 +356,8 @@ cdef inline bint has_vanished(const Problem* problem, Py_ssize_t i) noexcept nog
 
 
 cdef inline bint judge(const real* like, const Problem* problem, Py_ssize_t examples, bint final) noexcept nogil:
-    # Whether a channel's sums have lost digits. Deviations from afar are taken again once, from what is then the mean.
+    # Which channels' sums have lost digits; whether any is POOR. A poor channel is summed a second time, from the mean
+    # that the first sum found, and then no more.
     cdef Py_ssize_t i
     cdef double apart, square
     cdef bint any_poor = False
@@ -371,7 +377,7 @@ cdef inline bint judge(const real* like, const Problem* problem, Py_ssize_t exam
 
 cdef inline void tell(const real* like, const Problem* problem, int which, Py_ssize_t examples, char* mean,
                       Py_ssize_t mean_step, char* variance, Py_ssize_t variance_step) noexcept nogil:
-    # mean and variance of the channels that are summed this way
+    # writes mean and variance of the channels that have been summed for this reason
     cdef Py_ssize_t i
     cdef double apart
     for i in range(problem.channels):
@@ -385,7 +391,7 @@ cdef inline void tell(const real* like, const Problem* problem, int which, Py_ss
 # The kernels.
 
 cdef inline void guess_means(const real* like, Problem* problem, Py_ssize_t examples) noexcept nogil:
-    # from the first examples, whose deviations are taken from the first of all
+    # from the first few examples, by their deviations from the very first
     cdef Pass whole_work = problem.work
     cdef real* mean = <real*>problem.known.of[MEAN]
     cdef Py_ssize_t i, few = min(examples, <Py_ssize_t>GUESSED)

@@ -13,10 +13,10 @@ cimport numpy as np
 from .lanes cimport enter_environment, environment, f32x, f64x, fma, leave_environment, real, splat, splat_f64
 from .loops.registers cimport skip
 from .loops.reductions cimport (
-    Pair, element, first_lanes, map_block, map_row, rounded, sum_block, sum_row, sum_values, take, wide,
+    Pair, element, first_lanes, map_block, map_row, rounded, row_context, sum_block, sum_row, sum_values, take, wide,
 )
 from .loops.operations cimport STREAMED, Operands, along_axis
-from .rowwise.exponent_range cimport ordinary, reciprocal_root, rescue_scale, statistics_scale
+from .rowwise.exponent_range cimport ordinary, reciprocal_square_root, rescue_scale, statistics_scale
 
 np.import_array()
 np.import_ufunc()
@@ -25,7 +25,7 @@ cdef struct Segment:
     const void* grad
     const void* x
     double mean
-    double mean_rest  # what rounding the mean to the segment's precision lost
+    double mean_rest  # the rounding error of `mean`, which has the segment's precision
     double rstd
     double scale
     double weight
@@ -42,56 +42,57 @@ cdef inline void set_mean(const real* like, Segment* segment, double mean) noexc
 
 # The sums, in float64.
 
-cdef inline void add_centred(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+cdef inline void add_centred(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                              f64x* sums) noexcept nogil:
-    cdef f64x x = wide(<const real*>(<const Segment*>row).x, i, n) * splat_f64((<const Segment*>row).scale)
-    x = x - first_lanes(splat_f64((<const Segment*>row).mean), n)
+    cdef f64x x = wide(<const real*>(<const Segment*>context).x, i, n) * splat_f64((<const Segment*>context).scale)
+    x = x - first_lanes(splat_f64((<const Segment*>context).mean), n)
     sums[0] = sums[0] + x
     sums[1] = sums[1] + x * x
 
 
-cdef inline void add_grads(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+cdef inline void add_grads(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                            f64x* sums) noexcept nogil:
-    cdef const Segment* segment = <const Segment*>row
+    cdef const Segment* segment = <const Segment*>context
     cdef f64x grad = wide(<const real*>segment.grad, i, n)
     cdef f64x x = wide(<const real*>segment.x, i, n) * splat_f64(segment.scale)
     x = (x - splat_f64(segment.mean)) - splat_f64(segment.mean_rest)
     sums[0] = sums[0] + grad
-    # what the mean leaves in lanes without an element must not meet an infinite rstd
+    # lanes without an element hold 0 - mean here, which must not meet an infinite rstd
     sums[1] = sums[1] + grad * first_lanes(x * splat_f64(segment.rstd), n)
 
 
-cdef inline void add_value(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+cdef inline void add_value(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                            f64x* sums) noexcept nogil:
-    sums[0] = sums[0] + wide(<const real*>(<const Segment*>row).x, i, n) * splat_f64((<const Segment*>row).scale)
+    cdef const Segment* segment = <const Segment*>context
+    sums[0] = sums[0] + wide(<const real*>segment.x, i, n) * splat_f64(segment.scale)
 
 
-# Of an ordinary segment the compiler knows that the scale is 1, and leaves the product out.
+# An ordinary segment's context is copied, with a scale of 1, so that the compiler leaves out the product with it.
 
-cdef Pair centred(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Segment own = (<const Segment*>row)[0]
+cdef Pair centred(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Segment own = (<const Segment*>context)[0]
     own.scale = 1.0
     return sum_block(add_centred[real], 2, like, &own, start, n)
 
 
-cdef Pair scaled_centred(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Segment own = (<const Segment*>row)[0]
+cdef Pair scaled_centred(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Segment own = (<const Segment*>context)[0]
     return sum_block(add_centred[real], 2, like, &own, start, n)
 
 
-cdef Pair scaled_values(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Segment own = (<const Segment*>row)[0]
+cdef Pair scaled_values(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Segment own = (<const Segment*>context)[0]
     return sum_block(add_value[real], 1, like, &own, start, n)
 
 
-cdef Pair grads(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Segment own = (<const Segment*>row)[0]
+cdef Pair grads(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Segment own = (<const Segment*>context)[0]
     own.scale = 1.0
     return sum_block(add_grads[real], 2, like, &own, start, n)
 
 
-cdef Pair scaled_grads(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Segment own = (<const Segment*>row)[0]
+cdef Pair scaled_grads(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Segment own = (<const Segment*>context)[0]
     return sum_block(add_grads[real], 2, like, &own, start, n)
 
 
@@ -112,18 +113,18 @@ cdef Pair moments(const real* like, const void* x, double scale, Py_ssize_t n, i
 
 # The maps.
 
-cdef inline real affine(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+cdef inline real affine(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # (x - mean) * rstd * weight + bias
-    cdef const Segment* segment = <const Segment*>row
+    cdef const Segment* segment = <const Segment*>context
     cdef real x = take(<const real*>segment.x, i, n)
     x = x * splat(x, segment.scale)
     x = (x - splat(x, segment.mean)) - splat(x, segment.mean_rest)
     return fma(x * splat(x, segment.rstd), splat(x, segment.weight), splat(x, segment.bias))
 
 
-cdef inline real slope(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+cdef inline real slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # (grad - grad_mean - normed * grad_normed_mean) * rstd * weight
-    cdef const Segment* segment = <const Segment*>row
+    cdef const Segment* segment = <const Segment*>context
     cdef real grad = take(<const real*>segment.grad, i, n), x = take(<const real*>segment.x, i, n)
     x = x * splat(x, segment.scale)
     x = ((x - splat(x, segment.mean)) - splat(x, segment.mean_rest)) * splat(x, segment.rstd)
@@ -131,26 +132,24 @@ cdef inline real slope(const real* like, const void* row, Py_ssize_t i, Py_ssize
     return grad * splat(x, segment.rstd) * splat(x, segment.weight) * splat(x, segment.scale)
 
 
-cdef void affine_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Segment own = (<const Segment*>row)[0]
+cdef void affine_block(real* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Segment own = (<const Segment*>context)[0]
     own.scale = 1.0
     map_block(affine[real], y, &own, start, n, own.streamed)
 
 
-cdef void scaled_affine_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Segment own = (<const Segment*>row)[0]
-    map_block(affine[real], y, &own, start, n, own.streamed)
+cdef void scaled_affine_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    map_block(affine[real], y, context, start, n, (<const Segment*>context).streamed)
 
 
-cdef void slope_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Segment own = (<const Segment*>row)[0]
+cdef void slope_block(real* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Segment own = (<const Segment*>context)[0]
     own.scale = 1.0
     map_block(slope[real], y, &own, start, n, own.streamed)
 
 
-cdef void scaled_slope_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Segment own = (<const Segment*>row)[0]
-    map_block(slope[real], y, &own, start, n, own.streamed)
+cdef void scaled_slope_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    map_block(slope[real], y, context, start, n, (<const Segment*>context).streamed)
 
 
 # The gufuncs.
@@ -290,11 +289,11 @@ cdef inline void settle(const real* like, double* mean, double* rstd, double* sc
 
 def settled(bint double_precision, mean, rstd):
     """Mean and rstd of each channel times its scale, and the scales, for arrays of float64 or shorter ones."""
-    cdef np.ndarray means = plain(mean).copy(), roots = plain(rstd).copy()
+    cdef np.ndarray means = plain(mean).copy(), rstds = plain(rstd).copy()
     cdef Py_ssize_t i
     cdef np.ndarray found = np.PyArray_EMPTY(1, np.PyArray_DIMS(means), np.NPY_DOUBLE, 0)
     cdef double* m = <double*>np.PyArray_DATA(means)
-    cdef double* r = <double*>np.PyArray_DATA(roots)
+    cdef double* r = <double*>np.PyArray_DATA(rstds)
     cdef double* s = <double*>np.PyArray_DATA(found)
     cdef environment callers = enter_environment()
     for i in range(np.PyArray_SIZE(means)):
@@ -304,37 +303,37 @@ def settled(bint double_precision, mean, rstd):
         else:
             settle(<const f32x*>NULL, m + i, r + i, s + i)
     leave_environment(callers)
-    return means, roots, found
+    return means, rstds, found
 
 
-def rooted(bint double_precision, mean, variance, scale, double eps):
+def with_rstd(bint double_precision, mean, variance, scale, double eps):
     """The same of mean and variance times a scale, or None where all are 1; and what mean, variance and rstd are
     without one."""
-    cdef np.ndarray means = plain(mean).copy(), variances = plain(variance).copy(), roots, plain_means, plain_roots
+    cdef np.ndarray means = plain(mean).copy(), variances = plain(variance).copy(), rstds, plain_means, plain_rstds
     cdef np.ndarray found = (np.PyArray_EMPTY(1, np.PyArray_DIMS(means), np.NPY_DOUBLE, 0) if scale is None
                              else plain(scale).copy())
     cdef Py_ssize_t i, channels = np.PyArray_SIZE(means)
-    roots = np.PyArray_EMPTY(1, np.PyArray_DIMS(means), np.NPY_DOUBLE, 0)
+    rstds = np.PyArray_EMPTY(1, np.PyArray_DIMS(means), np.NPY_DOUBLE, 0)
     plain_means = np.PyArray_EMPTY(1, np.PyArray_DIMS(means), np.NPY_DOUBLE, 0)
-    plain_roots = np.PyArray_EMPTY(1, np.PyArray_DIMS(means), np.NPY_DOUBLE, 0)
+    plain_rstds = np.PyArray_EMPTY(1, np.PyArray_DIMS(means), np.NPY_DOUBLE, 0)
     cdef double* m = <double*>np.PyArray_DATA(means)
     cdef double* v = <double*>np.PyArray_DATA(variances)
     cdef double* s = <double*>np.PyArray_DATA(found)
-    cdef double* r = <double*>np.PyArray_DATA(roots)
+    cdef double* r = <double*>np.PyArray_DATA(rstds)
     cdef double* without_m = <double*>np.PyArray_DATA(plain_means)
-    cdef double* without_r = <double*>np.PyArray_DATA(plain_roots)
+    cdef double* without_r = <double*>np.PyArray_DATA(plain_rstds)
     cdef environment callers = enter_environment()
     for i in range(channels):
         if scale is None:
             s[i] = 1.0
-        r[i] = 1.0 / sqrt(v[i] + eps) if s[i] == 1.0 else reciprocal_root(eps, s[i], v[i])
+        r[i] = 1.0 / sqrt(v[i] + eps) if s[i] == 1.0 else reciprocal_square_root(eps, s[i], v[i])
         without_m[i], without_r[i], v[i] = m[i] / s[i], r[i] * s[i], v[i] / s[i] / s[i]
         if double_precision:
             settle(<const f64x*>NULL, m + i, r + i, s + i)
         else:
             settle(<const f32x*>NULL, m + i, r + i, s + i)
     leave_environment(callers)
-    return means, roots, found, plain_means, plain_roots, variances
+    return means, rstds, found, plain_means, plain_rstds, variances
 
 
 def blended(kept, batch, double momentum, double factor):

@@ -6,7 +6,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from .lanes cimport F64_LANES, load_u64, lookup16_u8, splat_u64, store_u64, u64x
-from .loops.threads cimport run_chunks, shared_thread_count
+from .loops.threads cimport join_threads, run_chunks, threads_for
 from .math.random cimport CROSSOVER, DIRECTION, MUTATION, LINE, SELECTION, START, Stream, bernoulli, draw
 
 cdef enum:
@@ -16,8 +16,6 @@ cdef enum:
     SPAN = 64  # blocks in a share
     MOST_FLIPS = 64  # in a line of 512 bits, at rates up to 1/32: more have a probability below 2^-53
     TURNS = 16  # draws that a line may take, of 14 places each
-    # Fewer bytes than this do not repay waking a second thread: measured in bench/bench_genome.py.
-    THREAD_MIN = 1 << 18
 
 cdef enum Mutation:
     FLIP = 0  # each bit, with the rate
@@ -30,7 +28,7 @@ cdef enum Exchange:
     BITWISE = 1  # each bit by a fair coin
     RANGE = 2  # all weights between two places
 
-cdef const int* thread_count = shared_thread_count()
+join_threads()
 
 
 cdef struct Share:
@@ -51,10 +49,6 @@ cdef inline Share share_of(Py_ssize_t turn, Py_ssize_t genome_bytes) noexcept no
     share.block = turn % of_genome * SPAN
     share.stop = min(share.block + SPAN, (genome_bytes + BLOCK_BYTES - 1) // BLOCK_BYTES)
     return share
-
-
-cdef inline int threads_for(Py_ssize_t size, Py_ssize_t genome_bytes) noexcept nogil:
-    return thread_count[0] if size * genome_bytes >= THREAD_MIN else 1
 
 
 cdef inline void clear_spare(uint8_t* genome, Py_ssize_t n, Share share, Py_ssize_t genome_bytes) noexcept nogil:
@@ -340,7 +334,7 @@ cdef inline Stream stream_of(const Breeding* of, Share share, uint32_t purpose) 
 
 cdef inline void breed(void (*chunk)(void*, Py_ssize_t, int) noexcept nogil, Breeding* of,
                        Py_ssize_t size) noexcept nogil:
-    run_chunks(chunk, of, size * shares(of.genome_bytes), threads_for(size, of.genome_bytes))
+    run_chunks(chunk, of, size * shares(of.genome_bytes), threads_for(size * of.genome_bytes // 4))
 
 
 cdef void random_chunk(void* context, Py_ssize_t k, int thread) noexcept nogil:

@@ -5,19 +5,13 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from .lanes cimport F64_LANES, any_u64, load_u64, splat_u64, store_u64, u64x
-from .loops.threads cimport run_chunks, shared_thread_count
+from .loops.threads cimport join_threads, run_chunks, threads_for
 
 cdef enum:
     WORDS = 8  # of 64 bits, in the widest register
     PLANES = 33  # binary digits of a count of genomes
-    # Fewer bytes than this do not repay waking a second thread: measured in bench/bench_genome.py.
-    THREAD_MIN = 1 << 18
 
-cdef const int* thread_count = shared_thread_count()
-
-
-cdef inline int threads_for(Py_ssize_t size, Py_ssize_t genome_bytes) noexcept nogil:
-    return thread_count[0] if size * genome_bytes >= THREAD_MIN else 1
+join_threads()
 
 
 cdef inline u64x ones(u64x x, bint by_weight) noexcept nogil:
@@ -94,7 +88,7 @@ def hamming_distance(const uint8_t[:, ::1] a, const uint8_t[:, ::1] b, bint by_w
     of = Pairs(&a[0, 0], &b[0, 0], genome_bytes, genome_bytes if b.shape[0] > 1 else 0, size, by_weight, &distances[0],
                NULL)
     with nogil:
-        run_chunks(distance_of_pair, &of, size, threads_for(size, genome_bytes))
+        run_chunks(distance_of_pair, &of, size, threads_for(size * genome_bytes // 4))
 
 
 cdef Py_ssize_t count_ones(u64x x) noexcept nogil:
@@ -155,7 +149,7 @@ def diversity(const uint8_t[:, ::1] genomes):
         raise MemoryError
     of = Pairs(&genomes[0, 0], NULL, genome_bytes, 0, size, False, NULL, of_places)
     with nogil:
-        run_chunks(pairs_apart_at_place, &of, places, threads_for(size, genome_bytes))
+        run_chunks(pairs_apart_at_place, &of, places, threads_for(size * genome_bytes // 4))
         for i in range(places):
             apart += of_places[i]
         free(of_places)

@@ -5,7 +5,8 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from .lanes cimport F64_LANES, f64x, fma, splat_f64, store_f64, u64x
 from .loops.chunks cimport CHUNK, chunks_of, each_chunk
-from .loops.threads cimport shared_thread_count
+from .loops.dtypes cimport NARROW, WIDE
+from .loops.threads cimport join_threads, thread_count
 from .math.draws cimport normals, uniform
 from .math.random cimport NORMAL, LINE, UNIFORM, Stream, draw
 
@@ -22,7 +23,7 @@ cdef struct Filling:
     double scale  # y = start + scale * draw
     Stream stream
 
-cdef const int* threads = shared_thread_count()
+join_threads()
 
 
 cdef void fill_chunk(void* context, Py_ssize_t k, int thread) noexcept nogil:
@@ -63,22 +64,12 @@ cdef void fill_all(void* y, Py_ssize_t n, bint narrow, double start, double scal
 
 cdef void uniform_float32(uint64_t key, uint32_t generation, double start, double scale, float* y,
                           Py_ssize_t n) noexcept nogil:
-    fill_all(y, n, True, start, scale, Stream(key, generation, 0, UNIFORM))
-
-
-cdef void uniform_float64(uint64_t key, uint32_t generation, double start, double scale, double* y,
-                          Py_ssize_t n) noexcept nogil:
-    fill_all(y, n, False, start, scale, Stream(key, generation, 0, UNIFORM))
+    fill_all(y, n, NARROW, start, scale, Stream(key, generation, 0, UNIFORM))
 
 
 cdef void normal_float32(uint64_t key, uint32_t generation, double mean, double deviation, float* y,
                          Py_ssize_t n) noexcept nogil:
-    fill_all(y, n, True, mean, deviation, Stream(key, generation, 0, NORMAL))
-
-
-cdef void normal_float64(uint64_t key, uint32_t generation, double mean, double deviation, double* y,
-                         Py_ssize_t n) noexcept nogil:
-    fill_all(y, n, False, mean, deviation, Stream(key, generation, 0, NORMAL))
+    fill_all(y, n, NARROW, mean, deviation, Stream(key, generation, 0, NORMAL))
 
 
 def fill(np.ndarray y, bint normal, double start, double scale, uint64_t key, uint32_t generation):
@@ -89,4 +80,16 @@ def fill(np.ndarray y, bint normal, double start, double scale, uint64_t key, ui
     filling.start, filling.scale = start, scale
     filling.stream = Stream(key, generation, 0, NORMAL if normal else UNIFORM)
     with nogil:
-        each_chunk(fill_chunk, &filling, chunks_of(filling.n), threads[0])
+        each_chunk(fill_chunk, &filling, chunks_of(filling.n), thread_count[0])
+
+
+# From here on written by tools/twins.py: the functions above whose names end in _float32, in float64.
+
+cdef void uniform_float64(uint64_t key, uint32_t generation, double start, double scale, double* y,
+                          Py_ssize_t n) noexcept nogil:
+    fill_all(y, n, WIDE, start, scale, Stream(key, generation, 0, UNIFORM))
+
+
+cdef void normal_float64(uint64_t key, uint32_t generation, double mean, double deviation, double* y,
+                         Py_ssize_t n) noexcept nogil:
+    fill_all(y, n, WIDE, mean, deviation, Stream(key, generation, 0, NORMAL))

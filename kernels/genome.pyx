@@ -9,15 +9,13 @@ from .lanes cimport (
     store_part_f32, store_u32, u32x, where_less_f32,
 )
 from .loops.largest cimport largest_size
-from .loops.threads cimport run_chunks, shared_thread_count
+from .loops.threads cimport join_threads, run_chunks, threads_for
 
 cdef enum:
-    # Fewer weights than this do not repay waking a second thread: measured in bench/bench_genome.py.
-    THREAD_MIN = 1 << 16
     STARTS = 120  # scales tried, from the one that reaches the largest weight down to a thirtieth of it
     IMPROVEMENTS = 2
 
-cdef const int* thread_count = shared_thread_count()
+join_threads()
 
 
 cdef bint pack_uint8(const uint8_t* codes, uint8_t* genome, Py_ssize_t n) noexcept nogil:
@@ -70,7 +68,8 @@ cdef void decode_offset_float32(const uint8_t* genome, const float* levels, cons
 
 
 cdef inline f32x nearest(f32x x, const float* thresholds) noexcept nogil:
-    # How many thresholds lie below x, by bisection. The count is held as 2^23 + count, a float32 whose low bits are it.
+    # How many thresholds lie below x, by bisection. The count is held as the float32 2^23 + count, whose low bits are
+    # the count.
     cdef f32x found = splat_f32(8388608.0)
     cdef float step = 8.0
     cdef int _turn
@@ -100,7 +99,7 @@ cdef bint encode_float32(const float* weights, const float* order, const double*
     cdef uint32_t codes[512]
     cdef Py_ssize_t i = 0, done, stop, k
     cdef double middle
-    cdef float sign = 1.0  # the scale's: where it is negative, weights and scale are both negated
+    cdef float sign = 1.0  # of the scale: where it is negative, weights and scale are both negated
     cdef f32x x
     cdef u32x size, seen = splat_u32(0)
     cdef uint32_t over[16]
@@ -112,8 +111,8 @@ cdef bint encode_float32(const float* weights, const float* order, const double*
         if i % group == 0:
             sign = -1.0 if scales[i // group] < 0 else 1.0
             for k in range(1, 16):
-                # The threshold is the largest float32 that still takes the level below: at the middle or under it, and
-                # under it where a weight in the middle takes the level above.
+                # The threshold is the largest float32 that still takes the level below: the middle itself or the last
+                # number before it; surely one before it where a weight right in the middle takes the level above.
                 middle = middles[k] * fabsf(scales[i // group])
                 thresholds[k] = <float>middle
                 if thresholds[k] > middle or (up[k] and thresholds[k] == middle):
@@ -195,10 +194,6 @@ cdef struct Genomes:
     Py_ssize_t group
     Py_ssize_t groups
     bint bad  # set where anything is
-
-
-cdef inline int threads_for(Py_ssize_t numbers) noexcept nogil:
-    return thread_count[0] if numbers >= THREAD_MIN else 1
 
 
 cdef void pack_genome(void* context, Py_ssize_t i, int thread) noexcept nogil:

@@ -1,15 +1,17 @@
-# When to stop: the halting distribution of PonderNet with its loss and gradient, in log space and in float64, and the
+# When to stop: the halting distribution of PonderNet with its loss and gradient, in float64 and in log space, and the
 # halting of adaptive computation time, ACT. A row holds the steps of one input.
 # (Banino, Balaguer, Blundell, "PonderNet: learning to ponder", 2021. Graves, "Adaptive computation time for recurrent
 # neural networks", 2016.)
 cimport numpy as np
 from libc.stdint cimport int64_t
 
-from .lanes cimport F64_LANES, at_most, f32x, f64x, load_f64, magnitude, real, splat_f64, store_f64
+from .lanes cimport F64_LANES, at_most, f32x, f64x, fma, magnitude, real, splat_f64, store_f64, where_less
 from .loops.chunks cimport CHUNK, each_chunk
+from .loops.dtypes cimport NARROW, WIDE
 from .loops.reductions cimport wide
-from .loops.threads cimport shared_thread_count
-from .math.elementary cimport exp, log1p
+from .loops.threads cimport join_threads, thread_count
+from .math.exponential cimport exp
+from .math.logarithm cimport log1p
 
 np.import_array()
 
@@ -33,6 +35,21 @@ cdef struct Pondering:
     double log_prior  # log q of the first step, and what each further step adds
     double log_rest
 
+cdef struct Block:
+    # some steps of a row: lambda, 1 - lambda, the probability of halting there, and what a step adds to the loss
+    double halt[STEPS]
+    double stay[STEPS]
+    double log_halt[STEPS]
+    double log_stay[STEPS]
+    double p[STEPS]
+    double log_p[STEPS]
+    double term[STEPS]
+
+cdef struct Going:
+    # the probability of having come so far without halting
+    double p
+    double log_p
+
 cdef struct Adapting:
     const void* h
     void* weights
@@ -45,7 +62,7 @@ cdef struct Adapting:
     bint narrow
     double enough  # 1 - eps
 
-cdef const int* threads = shared_thread_count()
+join_threads()
 
 
 cdef inline double element(const real* x, Py_ssize_t i) noexcept nogil:
@@ -56,88 +73,113 @@ cdef inline double element(const real* x, Py_ssize_t i) noexcept nogil:
 
 
 cdef inline void put(const real* like, void* y, Py_ssize_t i, double value) noexcept nogil:
-    if y == NULL:
-        return
     if real is f32x:
         (<float*>y)[i] = <float>value
     else:
         (<double*>y)[i] = value
 
 
-cdef inline void log_parts(const real* z, Py_ssize_t n, double* log_halt, double* log_stay) noexcept nogil:
-    # log sigmoid(z) and log sigmoid(-z): the smaller of 0 and z, or of 0 and -z, less log(1 + e^-|z|)
+cdef inline f64x log_one_plus(const real* like, f64x e) noexcept nogil:
+    # log(1 + e) for e from 0 to 1. For results in float32 it is twice the area hyperbolic tangent of s = e / (2 + e) by
+    # its Taylor series: what is left out is below 2^-42 of it.
+    cdef f64x s, square, total
+    cdef int k
+    if real is f32x:
+        s = e / (e + splat_f64(2.0))
+        square = s * s
+        total = splat_f64(2.0 / 23)
+        for k in range(21, 0, -2):
+            total = fma(total, square, splat_f64(2.0 / k))
+        return total * s
+    else:
+        return log1p(e)
+
+
+cdef inline void parts(const real* z, Py_ssize_t n, bint logs, Block* block) noexcept nogil:
+    # lambda = 1 / (1 + e^-z) and 1 - lambda, from e^-|z|, so that the smaller does not cancel; and their logarithms:
+    # the smaller of 0 and z, or of 0 and -z, less log(1 + e^-|z|)
     cdef Py_ssize_t i = 0
-    cdef f64x x, rest, zero = splat_f64(0.0)
+    cdef f64x x, e, rest, larger, smaller, zero = splat_f64(0.0), one = splat_f64(1.0)
     while i < n:
         x = wide(z, i, min(<Py_ssize_t>F64_LANES, n - i))
-        rest = log1p(exp(-magnitude(x)))
-        store_f64(log_halt + i, at_most(x, zero) - rest)
-        store_f64(log_stay + i, at_most(-x, zero) - rest)
+        e = exp(-magnitude(x))
+        larger = one / (one + e)
+        smaller = e * larger
+        store_f64(block.halt + i, where_less(x, zero, smaller, larger))
+        store_f64(block.stay + i, where_less(x, zero, larger, smaller))
+        if logs:
+            rest = log_one_plus(z, e)
+            store_f64(block.log_halt + i, at_most(x, zero) - rest)
+            store_f64(block.log_stay + i, at_most(-x, zero) - rest)
         i += F64_LANES
 
 
-cdef inline void exponentials(double* x, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i = 0
-    while i < n:
-        store_f64(x + i, exp(load_f64(x + i)))
-        i += F64_LANES
+cdef inline Going distributed(const real* z, const Pondering* own, Py_ssize_t row, Py_ssize_t first, bint logs,
+                              Going going, Block* block) noexcept nogil:
+    # The probabilities of the steps of one block, from that of getting there; returns that of going on. A product of
+    # float64 underflows where a probability does; the logarithms do not.
+    cdef Py_ssize_t i, step, count = min(<Py_ssize_t>STEPS, own.n - first), place = row * own.n + first
+    cdef const real* losses = <const real*>own.losses
+    parts(skip_row(z, place), count, logs, block)
+    if first + count == own.n:
+        block.halt[count - 1], block.log_halt[count - 1] = 1.0, 0.0  # the last step takes the rest
+    for i in range(count):
+        block.p[i] = going.p * block.halt[i]
+        going.p *= block.stay[i]
+        if logs:
+            block.log_p[i] = going.log_p + block.log_halt[i]
+            going.log_p += block.log_stay[i]
+        if losses != NULL:
+            # p (l + beta (log p - log q)), 0 in the limit of p = 0
+            step = first + i
+            block.term[i] = 0.0 if block.p[i] == 0.0 else block.p[i] * (
+                element(losses, place + i) + own.beta * (block.log_p[i] - (own.log_prior + step * own.log_rest)))
+    return going
 
 
 cdef inline void ponder_row(const real* z, const Pondering* own, Py_ssize_t row) noexcept nogil:
     # Forward over blocks of steps, then back over them: the gradient of a step asks for the sum of those after it.
-    cdef Py_ssize_t n = own.n, first, count, i, place = row * n
-    cdef double log_halt[STEPS]
-    cdef double log_stay[STEPS]
-    cdef double log_p[STEPS]
-    cdef double p[STEPS]
-    cdef double stayed = 0.0, after = 0.0, loss = 0.0, term, g, kept
-    cdef const real* losses = <const real*>own.losses
-    first = 0
-    while first < n:
-        count = min(<Py_ssize_t>STEPS, n - first)
-        log_parts(skip_row(z, place + first), count, log_halt, log_stay)
+    cdef Py_ssize_t first = 0, count, i, place
+    cdef Block block
+    cdef Going going = Going(1.0, 0.0)
+    cdef double after = 0.0, loss = 0.0
+    cdef bint logs = own.log_p != NULL or own.losses != NULL
+    while first < own.n:
+        going = distributed(z, own, row, first, logs, going, &block)
+        count, place = min(<Py_ssize_t>STEPS, own.n - first), row * own.n + first
         for i in range(count):
-            log_p[i] = stayed + (log_halt[i] if first + i < n - 1 else 0.0)
-            stayed += log_stay[i]
-            p[i] = log_p[i]
-        exponentials(p, count)
-        for i in range(count):
-            put(z, own.log_p, place + first + i, log_p[i])
-            put(z, own.p, place + first + i, p[i])
-            if losses != NULL:
-                loss += weighed(own, losses, place, first + i, log_p[i], p[i])
+            if own.log_p != NULL:
+                put(z, own.log_p, place + i, block.log_p[i])
+            if own.p != NULL:
+                put(z, own.p, place + i, block.p[i])
+            if own.losses != NULL:
+                loss += block.term[i]
         first += STEPS
     if own.loss != NULL:
         own.loss[row] = loss
     if own.grad_logits == NULL:
         return
-    # back: `stayed` is unwound by computing the block's forward again from what stood before it
-    first = (n - 1) // STEPS * STEPS
+    first -= STEPS
     while first >= 0:
-        count = min(<Py_ssize_t>STEPS, n - first)
-        kept = log_before(z, own, place, first)
-        log_parts(skip_row(z, place + first), count, log_halt, log_stay)
-        for i in range(count):
-            log_p[i] = kept + (log_halt[i] if first + i < n - 1 else 0.0)
-            kept += log_stay[i]
-            p[i] = log_p[i]
-        exponentials(p, count)
-        exponentials(log_halt, count)
+        count, place = min(<Py_ssize_t>STEPS, own.n - first), row * own.n + first
+        if own.n > STEPS:  # of a shorter row the only block is still there
+            distributed(z, own, row, first, True, before(z, own, row, first), &block)
         for i in range(count - 1, -1, -1):
-            term = weighed(own, losses, place, first + i, log_p[i], p[i])
-            after += term
-            g = term - log_halt[i] * after if first + i < n - 1 else 0.0
-            put(z, own.grad_logits, place + first + i, g)
+            after += block.term[i]
+            put(z, own.grad_logits, place + i,
+                block.term[i] - block.halt[i] * after if first + i < own.n - 1 else 0.0)
         first -= STEPS
 
 
-cdef inline double weighed(const Pondering* own, const real* losses, Py_ssize_t place, Py_ssize_t step, double log_p,
-                           double p) noexcept nogil:
-    # p (l + beta (log p - log q)), 0 in the limit of p = 0
-    if p == 0.0:
-        return 0.0
-    return p * (element(losses, place + step)
-                + own.beta * (log_p - (own.log_prior + step * own.log_rest)))
+cdef inline Going before(const real* z, const Pondering* own, Py_ssize_t row, Py_ssize_t first) noexcept nogil:
+    # the probability that no step before this one halts
+    cdef Block block
+    cdef Going going = Going(1.0, 0.0)
+    cdef Py_ssize_t start = 0
+    while start < first:
+        going = distributed(z, own, row, start, True, going, &block)
+        start += STEPS
+    return going
 
 
 cdef inline const real* skip_row(const real* x, Py_ssize_t i) noexcept nogil:
@@ -147,32 +189,17 @@ cdef inline const real* skip_row(const real* x, Py_ssize_t i) noexcept nogil:
         return <const real*>(<const double*>x + i)
 
 
-cdef inline double log_before(const real* z, const Pondering* own, Py_ssize_t place, Py_ssize_t first) noexcept nogil:
-    # the logarithm of the probability that no step before this one halts
-    cdef double log_halt[STEPS]
-    cdef double log_stay[STEPS]
-    cdef double stayed = 0.0
-    cdef Py_ssize_t block = 0, i
-    while block < first:
-        log_parts(skip_row(z, place + block), STEPS, log_halt, log_stay)
-        for i in range(STEPS):
-            stayed += log_stay[i]
-        block += STEPS
-    return stayed
-
-
 cdef inline void sample_row(const real* z, const Pondering* own, Py_ssize_t row) noexcept nogil:
     # the first step after which the probability of still going on is below u
     cdef Py_ssize_t first = 0, count, i
-    cdef double log_halt[STEPS]
-    cdef double log_stay[STEPS]
+    cdef Block block
     cdef double stayed = 0.0
     own.steps[row] = own.n - 1
     while first < own.n:
         count = min(<Py_ssize_t>STEPS, own.n - first)
-        log_parts(skip_row(z, row * own.n + first), count, log_halt, log_stay)
+        parts(skip_row(z, row * own.n + first), count, True, &block)
         for i in range(count):
-            stayed += log_stay[i]
+            stayed += block.log_stay[i]
             if stayed < own.log_u[row]:
                 own.steps[row] = first + i
                 return
@@ -244,7 +271,7 @@ def ponder(np.ndarray logits, losses, log_p, p, grad_logits, loss, log_u, steps,
     own.rows_of_chunk = max(1, CHUNK // 4 // own.n)
     own.beta, own.log_prior, own.log_rest = beta, log_prior, log_rest
     with nogil:
-        each_chunk(ponder_chunk, &own, (own.rows + own.rows_of_chunk - 1) // own.rows_of_chunk, threads[0])
+        each_chunk(ponder_chunk, &own, (own.rows + own.rows_of_chunk - 1) // own.rows_of_chunk, thread_count[0])
 
 
 def adapt(np.ndarray h, np.ndarray weights, np.ndarray remainder, np.ndarray cost, np.ndarray steps, double enough):
@@ -258,7 +285,7 @@ def adapt(np.ndarray h, np.ndarray weights, np.ndarray remainder, np.ndarray cos
     own.rows_of_chunk = max(1, CHUNK // own.n)
     own.enough = enough
     with nogil:
-        each_chunk(adapt_chunk, &own, (own.rows + own.rows_of_chunk - 1) // own.rows_of_chunk, threads[0])
+        each_chunk(adapt_chunk, &own, (own.rows + own.rows_of_chunk - 1) // own.rows_of_chunk, thread_count[0])
 
 
 cdef Pondering pondering(const void* logits, Py_ssize_t rows, Py_ssize_t n, bint narrow) noexcept nogil:
@@ -273,7 +300,7 @@ cdef Pondering pondering(const void* logits, Py_ssize_t rows, Py_ssize_t n, bint
 
 cdef void halting_distribution_float32(const float* logits, float* log_p, float* p, Py_ssize_t rows,
                                        Py_ssize_t n) noexcept nogil:
-    cdef Pondering own = pondering(logits, rows, n, True)
+    cdef Pondering own = pondering(logits, rows, n, NARROW)
     own.log_p, own.p = log_p, p
     ponder_chunk(&own, 0, 0)
 
@@ -281,7 +308,7 @@ cdef void halting_distribution_float32(const float* logits, float* log_p, float*
 cdef void ponder_loss_float32(const float* logits, const float* step_losses, double log_prior, double log_rest,
                               double beta, double* loss, float* p, float* grad_logits, Py_ssize_t rows,
                               Py_ssize_t n) noexcept nogil:
-    cdef Pondering own = pondering(logits, rows, n, True)
+    cdef Pondering own = pondering(logits, rows, n, NARROW)
     own.losses, own.loss, own.p, own.grad_logits = step_losses, loss, p, grad_logits
     own.log_prior, own.log_rest, own.beta = log_prior, log_rest, beta
     ponder_chunk(&own, 0, 0)
@@ -289,20 +316,22 @@ cdef void ponder_loss_float32(const float* logits, const float* step_losses, dou
 
 cdef void sample_halting_float32(const float* logits, const double* log_u, int64_t* steps, Py_ssize_t rows,
                                  Py_ssize_t n) noexcept nogil:
-    cdef Pondering own = pondering(logits, rows, n, True)
+    cdef Pondering own = pondering(logits, rows, n, NARROW)
     own.log_u, own.steps = log_u, steps
     ponder_chunk(&own, 0, 0)
 
 
 cdef void act_halting_float32(const float* h, double eps, float* weights, float* remainder, float* cost,
                               int64_t* steps, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    cdef Adapting own = Adapting(h, weights, remainder, cost, steps, rows, n, rows, True, 1.0 - eps)
+    cdef Adapting own = Adapting(h, weights, remainder, cost, steps, rows, n, rows, NARROW, 1.0 - eps)
     adapt_chunk(&own, 0, 0)
 
 
+# From here on written by tools/twins.py: the functions above whose names end in _float32, in float64.
+
 cdef void halting_distribution_float64(const double* logits, double* log_p, double* p, Py_ssize_t rows,
                                        Py_ssize_t n) noexcept nogil:
-    cdef Pondering own = pondering(logits, rows, n, False)
+    cdef Pondering own = pondering(logits, rows, n, WIDE)
     own.log_p, own.p = log_p, p
     ponder_chunk(&own, 0, 0)
 
@@ -310,7 +339,7 @@ cdef void halting_distribution_float64(const double* logits, double* log_p, doub
 cdef void ponder_loss_float64(const double* logits, const double* step_losses, double log_prior, double log_rest,
                               double beta, double* loss, double* p, double* grad_logits, Py_ssize_t rows,
                               Py_ssize_t n) noexcept nogil:
-    cdef Pondering own = pondering(logits, rows, n, False)
+    cdef Pondering own = pondering(logits, rows, n, WIDE)
     own.losses, own.loss, own.p, own.grad_logits = step_losses, loss, p, grad_logits
     own.log_prior, own.log_rest, own.beta = log_prior, log_rest, beta
     ponder_chunk(&own, 0, 0)
@@ -318,12 +347,12 @@ cdef void ponder_loss_float64(const double* logits, const double* step_losses, d
 
 cdef void sample_halting_float64(const double* logits, const double* log_u, int64_t* steps, Py_ssize_t rows,
                                  Py_ssize_t n) noexcept nogil:
-    cdef Pondering own = pondering(logits, rows, n, False)
+    cdef Pondering own = pondering(logits, rows, n, WIDE)
     own.log_u, own.steps = log_u, steps
     ponder_chunk(&own, 0, 0)
 
 
 cdef void act_halting_float64(const double* h, double eps, double* weights, double* remainder, double* cost,
                               int64_t* steps, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    cdef Adapting own = Adapting(h, weights, remainder, cost, steps, rows, n, rows, False, 1.0 - eps)
+    cdef Adapting own = Adapting(h, weights, remainder, cost, steps, rows, n, rows, WIDE, 1.0 - eps)
     adapt_chunk(&own, 0, 0)

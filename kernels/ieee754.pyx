@@ -21,7 +21,7 @@ from .formats.loops cimport (
 from .lanes cimport (
     F32_LANES, F64_LANES, enter_environment, environment, leave_environment, splat_u32, splat_u64, u32x, u64x,
 )
-from .loops.threads cimport run_chunks, shared_thread_count
+from .loops.threads cimport join_threads, run_chunks, thread_count
 from .loops.dtypes cimport UINT8, UINT16, UINT32, UINT64, size_of
 from .loops.ufuncs cimport MAX_OPERANDS, Registration, span, ufunc_of
 
@@ -29,6 +29,7 @@ from . import describe_format
 
 np.import_array()
 np.import_ufunc()
+join_threads()
 
 cdef enum:
     BLOCKS = 512  # of a chunk that threads share
@@ -187,6 +188,11 @@ cdef list operands_of(str function, description, int number, wide_format):
     return [kinds[kind] for kind in SIGNATURES[function].replace(">", "")]
 
 
+cdef Conversion constants_of(description, wide_format, str rounding, bint saturate) except *:
+    # called, not copied to the three places that want them
+    return conversion_of(description, wide_format, rounding, saturate)
+
+
 cdef Registration registration_of(str function, description, wide_format=None, str rounding="nearest",
                                   bint saturate=False) except *:
     # the kernel, its operands, and its constants, which live as long as the process
@@ -201,12 +207,11 @@ cdef Registration registration_of(str function, description, wide_format=None, s
         registration.context = f
     else:
         c = <Conversion*>malloc(sizeof(Conversion))
-        c[0] = conversion_of(description, wide_format, rounding, saturate)
+        c[0] = constants_of(description, wide_format, rounding, saturate)
         registration.context = c
     registration.kernel = <void*><size_t>KERNELS[wide_size, description.code_size][function]
     registration.n_in = SIGNATURES[function].index(">")
     registration.n_out = len(SIGNATURES[function]) - 1 - registration.n_in
-    registration.threads = shared_thread_count()
     registration.lanes = F32_LANES
     for width, _ in operands_of(function, description, 0, wide_format):
         registration.dtypes[k] = {1: UINT8, 2: UINT16, 4: UINT32, 8: UINT64}[width]
@@ -427,11 +432,11 @@ def on_blocks(np.ndarray x, np.ndarray codes, np.ndarray scales, Py_ssize_t bloc
               str rounding, double tensor_scale, bint encoding):
     """Numbers to the codes and scales of their blocks along the last axis, or back. All three arrays are C-contiguous,
     x of float32 or float64, which is `wide_format`, the others of uint8, and they fit."""
-    cdef Conversion c = conversion_of(element, wide_format, rounding, True)
-    cdef Conversion of_scale = conversion_of(scale, wide_format, "nearest", True)
+    cdef Conversion c = constants_of(element, wide_format, rounding, True)
+    cdef Conversion of_scale = constants_of(scale, wide_format, "nearest", True)
     cdef Blocks b
     cdef bint narrow = np.PyArray_TYPE(x) == np.NPY_FLOAT
-    cdef int threads = shared_thread_count()[0] if np.PyArray_SIZE(x) >= 1 << 15 else 1
+    cdef int threads = thread_count[0] if np.PyArray_SIZE(x) >= 1 << 15 else 1
     b.x, b.codes, b.scales = np.PyArray_DATA(x), <uint8_t*>np.PyArray_DATA(codes), <uint8_t*>np.PyArray_DATA(scales)
     b.n, b.block, b.count = np.PyArray_DIM(x, np.PyArray_NDIM(x) - 1), block, np.PyArray_SIZE(scales)
     b.in_row = (b.n + block - 1) // block

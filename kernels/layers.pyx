@@ -1,5 +1,6 @@
-# What layers need beside the other kernels: dropout, whose mask is made of its key whenever it is wanted, and the sum
-# of a gradient over its rows, which is a bias's. Products of matrices are NumPy's.
+# What layers need beside the other kernels: dropout, whose mask is made of its key whenever it is wanted; what follows
+# the product of a linear layer, a bias and relu in one pass; and the way back, the gradient of relu and its sum over
+# the rows, which is a bias's, in one pass too. Products of matrices are NumPy's.
 cimport numpy as np
 from libc.stdint cimport uint32_t, uint64_t
 
@@ -8,10 +9,12 @@ from .lanes cimport (
     splat_f64, splat_u32, splat_u64, store_f64, store_u64, u64x, where_less_i32, where_less_i64, widen_u32_u64,
 )
 from .loops.chunks cimport CHUNK, chunks_of, each_chunk
+from .loops.maps cimport map2
 from .loops.registers cimport lanes, skip, store, store_part
 from .loops.reductions cimport take, wide
-from .loops.threads cimport shared_thread_count
+from .loops.threads cimport join_threads, thread_count
 from .math.random cimport DROPOUT, LINE, Stream, draw
+from .points.relu cimport relu, relu_backward
 
 np.import_array()
 
@@ -29,14 +32,25 @@ cdef struct Dropping:
     double scale
     Stream stream
 
+cdef struct Finishing:
+    void* y
+    const void* bias
+    Py_ssize_t rows
+    Py_ssize_t n
+    Py_ssize_t rows_of_chunk
+    bint narrow
+    bint rectified  # whether relu follows the bias
+
 cdef struct Summing:
-    const void* x
+    const void* grad  # relu's, whose gradient is written to x before it is summed; NULL where x is as it is
+    const void* forward  # relu's output
+    void* x
     void* y
     Py_ssize_t rows
     Py_ssize_t columns
     bint narrow
 
-cdef const int* threads = shared_thread_count()
+join_threads()
 
 
 cdef inline real factor(const real* like, const uint32_t* words, uint32_t dropped, double scale) noexcept nogil:
@@ -123,29 +137,83 @@ def dropout(np.ndarray x, np.ndarray y, double p, uint64_t key, uint32_t generat
     cdef Dropping dropping = dropping_of(np.PyArray_DATA(x), np.PyArray_DATA(y), np.PyArray_SIZE(x),
                                          np.PyArray_TYPE(x) == np.NPY_FLOAT, p, key, generation)
     with nogil:
-        each_chunk(drop_chunk, &dropping, chunks_of(dropping.n), threads[0])
+        each_chunk(drop_chunk, &dropping, chunks_of(dropping.n), thread_count[0])
 
 
-cdef inline void sum_columns(const real* x, real* y, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t start,
-                             Py_ssize_t stop) noexcept nogil:
+cdef inline real plus_bias(real x, real bias) noexcept nogil:
+    return x + bias
+
+
+cdef inline real rectified_plus_bias(real x, real bias) noexcept nogil:
+    return relu(x + bias)
+
+
+cdef inline void finish_some(real* y, const real* bias, const Finishing* own, Py_ssize_t k) noexcept nogil:
+    cdef Py_ssize_t row
+    cdef real* place
+    for row in range(k * own.rows_of_chunk, min(own.rows, (k + 1) * own.rows_of_chunk)):
+        place = <real*>skip(y, row * own.n)
+        if own.rectified:
+            map2(rectified_plus_bias[real], place, bias, place, own.n)
+        else:
+            map2(plus_bias[real], place, bias, place, own.n)
+
+
+cdef void finish_chunk(void* context, Py_ssize_t k, int thread) noexcept nogil:
+    cdef const Finishing* own = <const Finishing*>context
+    if own.narrow:
+        finish_some(<f32x*>own.y, <const f32x*>own.bias, own, k)
+    else:
+        finish_some(<f64x*>own.y, <const f64x*>own.bias, own, k)
+
+
+cdef void bias_relu_float32(const float* bias, float* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    cdef Finishing own = Finishing(y, bias, rows, n, rows, True, True)
+    finish_chunk(&own, 0, 0)
+
+
+cdef void bias_relu_float64(const double* bias, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    cdef Finishing own = Finishing(y, bias, rows, n, rows, False, True)
+    finish_chunk(&own, 0, 0)
+
+
+def finish(np.ndarray y, np.ndarray bias, bint rectified):
+    """y[rows, columns] += bias[columns], then relu where it is asked for; C-contiguous and of one dtype, float32 or
+    float64."""
+    cdef Finishing own
+    own.y, own.bias, own.n = np.PyArray_DATA(y), np.PyArray_DATA(bias), np.PyArray_SIZE(bias)
+    own.rows = np.PyArray_SIZE(y) // own.n if own.n else 0
+    own.rows_of_chunk = max(1, CHUNK // max(1, own.n))
+    own.narrow, own.rectified = np.PyArray_TYPE(y) == np.NPY_FLOAT, rectified
+    with nogil:
+        each_chunk(finish_chunk, &own, (own.rows + own.rows_of_chunk - 1) // own.rows_of_chunk, thread_count[0])
+
+
+cdef inline void sum_columns(real* x, real* y, const Summing* own, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     # row after row in float64: the order does not depend on how many columns there are or who adds them
     cdef f64x total[COLUMNS]
     cdef f64x part[COLUMNS]
     cdef double sums[COLUMNS]
-    cdef Py_ssize_t row = 0, last, i, registers = (stop - start + F64_LANES - 1) // F64_LANES
+    cdef Py_ssize_t row = 0, last, i, place, registers = (stop - start + F64_LANES - 1) // F64_LANES
     for i in range(registers):
         total[i] = splat_f64(0.0)
-    while row < rows:
+    while row < own.rows:
         for i in range(registers):
             part[i] = splat_f64(0.0)
-        last = min(rows, row + SUMMED)
+        last = min(own.rows, row + SUMMED)
         while row < last:
+            place = row * own.columns + start
+            if own.grad != NULL:
+                map2(relu_backward[real], skip(<const real*>own.grad, place), skip(<const real*>own.forward, place),
+                     <real*>skip(x, place), stop - start)
             for i in range(registers):
-                part[i] = part[i] + wide(x, row * columns + start + i * F64_LANES,
+                part[i] = part[i] + wide(<const real*>x, place + i * F64_LANES,
                                          min(<Py_ssize_t>F64_LANES, stop - start - i * F64_LANES))
             row += 1
         for i in range(registers):
             total[i] = total[i] + part[i]
+    if y == NULL:
+        return
     for i in range(registers):
         store_f64(sums + i * F64_LANES, total[i])
     for i in range(start, stop):
@@ -159,33 +227,112 @@ cdef void sum_chunk(void* context, Py_ssize_t k, int thread) noexcept nogil:
     cdef const Summing* own = <const Summing*>context
     cdef Py_ssize_t start = k * COLUMNS, stop = min(own.columns, (k + 1) * <Py_ssize_t>COLUMNS)
     if own.narrow:
-        sum_columns(<const f32x*>own.x, <f32x*>own.y, own.rows, own.columns, start, stop)
+        sum_columns(<f32x*>own.x, <f32x*>own.y, own, start, stop)
     else:
-        sum_columns(<const f64x*>own.x, <f64x*>own.y, own.rows, own.columns, start, stop)
+        sum_columns(<f64x*>own.x, <f64x*>own.y, own, start, stop)
 
 
-cdef void sum_all(const void* x, void* y, Py_ssize_t rows, Py_ssize_t n, bint narrow) noexcept nogil:
-    cdef Summing summing = Summing(x, y, rows, n, narrow)
+cdef void sum_all(const Summing* own) noexcept nogil:
     cdef Py_ssize_t k
-    for k in range((n + COLUMNS - 1) // COLUMNS):
-        sum_chunk(&summing, k, 0)
+    for k in range((own.columns + COLUMNS - 1) // COLUMNS):
+        sum_chunk(<void*>own, k, 0)
 
 
 cdef void sum_rows_float32(const float* x, float* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    sum_all(x, y, rows, n, True)
+    cdef Summing own = Summing(NULL, NULL, <void*>x, y, rows, n, True)
+    sum_all(&own)
 
 
 cdef void sum_rows_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    sum_all(x, y, rows, n, False)
+    cdef Summing own = Summing(NULL, NULL, <void*>x, y, rows, n, False)
+    sum_all(&own)
 
 
-def sum_rows(np.ndarray x, np.ndarray y):
-    """y[columns] = the sum of the rows of x[rows, columns], both C-contiguous and of one dtype, float32 or float64."""
-    cdef Summing summing
-    summing.columns = np.PyArray_SIZE(y)
-    summing.rows = np.PyArray_SIZE(x) // summing.columns if summing.columns else 0
-    summing.x, summing.y = np.PyArray_DATA(x), np.PyArray_DATA(y)
-    summing.narrow = np.PyArray_TYPE(x) == np.NPY_FLOAT
+cdef void bias_relu_backward_float32(const float* grad, const float* y, float* grad_x, float* grad_bias,
+                                     Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    cdef Summing own = Summing(grad, y, grad_x, grad_bias, rows, n, True)
+    sum_all(&own)
+
+
+cdef void bias_relu_backward_float64(const double* grad, const double* y, double* grad_x, double* grad_bias,
+                                     Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    cdef Summing own = Summing(grad, y, grad_x, grad_bias, rows, n, False)
+    sum_all(&own)
+
+
+def sum_rows(np.ndarray x, np.ndarray y, grad=None, forward=None):
+    """y[columns] = the sum of the rows of x[rows, columns], which is first made relu's gradient where `grad` and
+    relu's output are given; all C-contiguous and of one dtype, float32 or float64."""
+    cdef Summing own
+    own.columns = np.PyArray_SIZE(y)
+    own.rows = np.PyArray_SIZE(x) // own.columns if own.columns else 0
+    own.x, own.y = np.PyArray_DATA(x), np.PyArray_DATA(y)
+    own.grad = own.forward = NULL
+    if grad is not None:
+        own.grad, own.forward = np.PyArray_DATA(<np.ndarray?>grad), np.PyArray_DATA(<np.ndarray?>forward)
+    own.narrow = np.PyArray_TYPE(x) == np.NPY_FLOAT
     with nogil:
-        each_chunk(sum_chunk, &summing, (summing.columns + COLUMNS - 1) // COLUMNS,
-                   threads[0] if summing.rows * summing.columns >= CHUNK * CHUNK // 64 else 1)
+        each_chunk(sum_chunk, &own, (own.columns + COLUMNS - 1) // COLUMNS,
+                   thread_count[0] if own.rows * own.columns >= CHUNK * CHUNK // 64 else 1)
+
+
+cdef bint matrix(object x, np.ndarray like, Py_ssize_t rows, Py_ssize_t columns, bint written) except -1:
+    # whether x is an array[rows, columns], or a vector where there are no rows, of the dtype of `like`, as it lies in
+    # memory; any number of rows where that is -1
+    cdef np.ndarray array
+    if not np.PyArray_CheckExact(x):
+        return False
+    array = x
+    if np.PyArray_TYPE(array) != np.PyArray_TYPE(like) or np.PyArray_NDIM(array) != (1 if rows == 0 else 2):
+        return False
+    if not (np.PyArray_ISCARRAY(array) if written else np.PyArray_ISCARRAY_RO(array)):
+        return False
+    if rows == 0:
+        return np.PyArray_DIM(array, 0) == columns
+    return np.PyArray_DIM(array, 1) == columns and (rows == -1 or np.PyArray_DIM(array, 0) == rows)
+
+
+cdef inline bint apart(np.ndarray array, other) except -1:
+    # whether two contiguous arrays share no memory
+    cdef const char* start = <const char*>np.PyArray_DATA(array)
+    cdef const char* start_of_other
+    if other is None:
+        return True
+    start_of_other = <const char*>np.PyArray_DATA(<np.ndarray>other)
+    return (start + np.PyArray_NBYTES(array) <= start_of_other
+            or start_of_other + np.PyArray_NBYTES(<np.ndarray>other) <= start)
+
+
+def plain(x, weight, bias, grad=None, forward=None, tuple out=()):
+    """Whether the operands of a linear layer, or of its way back, are what is most usual: matrices of one dtype,
+    float32 or float64, that fit and lie in C order, and outputs apart from all else. All other operands, wrong ones
+    among them, are looked at in Python."""
+    cdef np.ndarray like
+    cdef Py_ssize_t rows, inputs, outputs, k, j
+    if not np.PyArray_CheckExact(weight):
+        return False
+    like = weight
+    if (np.PyArray_TYPE(like) not in (np.NPY_FLOAT, np.NPY_DOUBLE) or np.PyArray_NDIM(like) != 2
+            or not np.PyArray_ISCARRAY_RO(like) or np.PyArray_SIZE(like) == 0):
+        return False
+    outputs, inputs = np.PyArray_DIM(like, 0), np.PyArray_DIM(like, 1)
+    if not matrix(x, like, -1, inputs, False):
+        return False
+    rows = np.PyArray_DIM(<np.ndarray>x, 0)
+    if rows == 0 or not (bias is None or matrix(bias, like, 0, outputs, False)):
+        return False
+    for operand in grad, forward:
+        if not (operand is None or matrix(operand, like, rows, outputs, False)):
+            return False
+    for k in range(len(out)):
+        if out[k] is None:
+            continue
+        if not matrix(out[k], like, (rows, outputs, 0)[k], outputs if k == 2 else inputs, True):
+            return False
+        for operand in x, weight, bias, grad, forward:
+            if not apart(out[k], operand):
+                return False
+        for j in range(k):
+            if not apart(out[k], out[j]):
+                return False
+    return True

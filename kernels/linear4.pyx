@@ -13,7 +13,7 @@ from .lanes cimport (
     F32_LANES, f32x, fma_f32, load_f32, load_u32, lookup16_f32, splat_f32, store_f32, u32x,
 )
 from .loops.partial_sums cimport PARTS, aligned, meet, prefetch
-from .loops.threads cimport run_chunks, shared_thread_count
+from .loops.threads cimport join_threads, run_chunks, threads_for
 
 cdef extern from *:
     """
@@ -31,14 +31,12 @@ cdef enum:
     ROWS = 4  # rows that share a pass
     BATCH = 128  # rows in a task
     PASSES = 4  # of outputs in a task: their sums stay in the second-level cache
-    FEW = 5  # rows up to which weights go from the registers that they are decoded in straight into the product
-    SHARED = 4  # outputs that then share a load of their inputs
-    FEW_OUTPUTS = 64  # and outputs in a task: what a thread sends for is mostly its own
+    FEW = 5  # up to so many rows, weights are multiplied in the registers that they are decoded in
+    SHARED = 4  # so many outputs then share each load of an input
+    FEW_OUTPUTS = 64  # and outputs in a task: a thread prefetches codes that are mostly its own
     AHEAD = 32768  # bytes of codes prefetched ahead: rows are too short for the hardware to foresee the next ones
-    # Fewer multiply-adds than this do not repay waking a second thread.
-    THREAD_MIN = 1 << 16
 
-cdef const int* thread_count = shared_thread_count()
+join_threads()
 
 
 # All outputs' weights, as they come.
@@ -99,7 +97,7 @@ cdef inline u32x places_of(const Weights* weights, Py_ssize_t block, int part) n
     return load_u32(weights.places + block * PARTS + part)
 
 
-# What a register of weights still lacks: nothing, its groups' scales, or their offsets too.
+# What a register of weights is still to be multiplied by or added to: nothing, its groups' scales, or offsets too.
 cdef enum Groups:
     ONE_GROUP = 0
     SCALED = 1
@@ -348,7 +346,7 @@ cdef bint linear4_offset_float32(const uint8_t* codes, const float* levels, cons
     cdef Py_ssize_t i
     cdef Weights weights
     cdef Product of
-    # a look-up reads PARTS scales, and so must not begin in the last outputs' own
+    # a look-up reads PARTS scales at once, so those of the last outputs are read from a copy with room behind it
     cdef Py_ssize_t last = max(outputs - (PARTS + groups - 1) // groups, 0), last_size = (outputs - last) * groups
     # packed inputs and each thread's tiles on cache lines; the last scales with room behind them, and their places
     cdef float* memory = <float*>malloc((packed_size + threads * own_size + 2 * (last_size + PARTS)
@@ -383,15 +381,15 @@ def linear4(const uint8_t[:, ::1] codes, const float[::1] levels, const float[:,
     None or of the scales' shape."""
     cdef Py_ssize_t rows = x.shape[0], inputs = x.shape[1], outputs = codes.shape[0]
     cdef const float* added = NULL
-    cdef const float* shifted = NULL
-    cdef int threads = thread_count[0] if rows * inputs * outputs >= THREAD_MIN else 1
+    cdef const float* offsets_at = NULL
+    cdef int threads = threads_for(rows * inputs * outputs)
     cdef bint done
     if bias is not None:
         added = &bias[0]
     if offsets is not None:
-        shifted = &offsets[0, 0]
+        offsets_at = &offsets[0, 0]
     with nogil:
-        done = linear4_offset_float32(&codes[0, 0], &levels[0], &scales[0, 0], shifted, group, added, &x[0, 0],
+        done = linear4_offset_float32(&codes[0, 0], &levels[0], &scales[0, 0], offsets_at, group, added, &x[0, 0],
                                       &y[0, 0], rows, inputs, outputs, threads)
     if not done:
         raise MemoryError

@@ -10,7 +10,7 @@
 # (UNSIGNED_MOST); what that adds to a sum is known beforehand. As pairs of 16 bits, two products to a lane: all others.
 #
 # Nothing overflows: a level is at most 128 steps, an activation at most 32639 (as two bytes with signs hold:
-# 127 * 256 + 127), and a lane adds 8 products a block over at most PANEL blocks: 128 * 32639 * 32 < 2^27.
+# 127 * 256 + 127), and a lane adds 8 products a block over at most CHAIN blocks: 128 * 32639 * 32 < 2^27.
 from libc.math cimport NAN
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
@@ -22,29 +22,28 @@ from .lanes cimport (
 )
 from .loops.largest cimport largest_size
 from .loops.partial_sums cimport PARTS, aligned, meet, prefetch
-from .loops.threads cimport run_chunks, shared_thread_count
+from .loops.threads cimport join_threads, run_chunks, threads_for
 from .loops.whole_products cimport (
-    AHEAD, BLOCK, BLOCK_BYTES, BYTES, PAIRS, PANEL, STRIP, WEIGHTS, WORD, Output, Product, add_products, codes_of,
-    decode, of_groups, words_of,
+    AHEAD, BLOCK, BLOCK_BYTES, BYTES, CHAIN, PAIRS, PANEL, STRIP, WEIGHTS, WORD, Output, Product, add_products,
+    codes_of, decode, of_groups, words_of,
 )
 
 cdef extern from *:
     """
     /* outputs that share a pass over a few rows, and over one row: as many sums as registers allow */
-    enum { FEW_PASS = REGISTERS == 32 ? 2 : 1, ONE_PASS = REGISTERS == 32 ? 4 : 2 };
+    enum { FEW_PASS = REGISTERS == 32 ? 2 : 1, ONE_PASS = REGISTERS == 32 ? 4 : 1 };
     """
     const int FEW_PASS
     const int ONE_PASS
 
 cdef enum:
     FEW = 4  # rows that share a pass in which weights are decoded
+    FEW_PANEL = 16  # blocks of theirs that lie together: beside sums and codes they fit the first-level cache
     ROWS = 8  # rows that share a pass over decoded weights
     BATCH = 128  # rows in a task
     WIDTH = 16  # outputs in a task: their sums stay in the second-level cache
-    # Fewer multiply-adds than this do not repay waking a second thread.
-    THREAD_MIN = 1 << 16
 
-cdef const int* thread_count = shared_thread_count()
+join_threads()
 
 
 cdef inline void pack_bytes(const uint8_t* whole, uint32_t* packed) noexcept nogil:
@@ -165,43 +164,55 @@ cdef void decode_strip(const Product* of, const Output* output, Py_ssize_t start
         scales += PARTS
 
 
-cdef void one_row(const Product* of, const uint32_t* x, const float* row_sums, const Output* outputs,
-                  float* sums) noexcept nogil:
-    if of.bytes and of.always:
-        add_products(of, x, 0, row_sums, NULL, outputs, 0, of.blocks, sums, ONE_PASS, 1, PARTS, True, False, True)
+cdef inline void rows_of_codes(const Product* of, const uint32_t* x, Py_ssize_t row_words, const float* row_sums,
+                               const Output* outputs, Py_ssize_t start, Py_ssize_t stop, float* sums, int width,
+                               int rows, int span) noexcept nogil:
+    # of a few rows, which meet weights where these are decoded
+    cdef bint shifted = of.offsets != NULL, usual = of.always and not shifted
+    if of.bytes and usual and of.shared:
+        add_products(of, x, row_words, row_sums, NULL, outputs, start, stop, sums, width, rows, span, True, False, True,
+                     False, True, True)
+    elif of.bytes and usual:
+        add_products(of, x, row_words, row_sums, NULL, outputs, start, stop, sums, width, rows, span, True, False, True,
+                     False, False, True)
+    elif of.bytes and of.always:
+        add_products(of, x, row_words, row_sums, NULL, outputs, start, stop, sums, width, rows, span, True, False, True,
+                     True, of.shared, True)
     elif of.bytes:
-        add_products(of, x, 0, row_sums, NULL, outputs, 0, of.blocks, sums, ONE_PASS, 1, PARTS, True, False, False)
+        add_products(of, x, row_words, row_sums, NULL, outputs, start, stop, sums, width, rows, span, True, False,
+                     False, shifted, of.shared, True)
+    elif usual and of.narrow:
+        add_products(of, x, row_words, row_sums, NULL, outputs, start, stop, sums, width, rows, span, False, False,
+                     True, False, of.shared, True)
     elif of.always:
-        add_products(of, x, 0, row_sums, NULL, outputs, 0, of.blocks, sums, ONE_PASS, 1, PARTS, False, False, True)
+        add_products(of, x, row_words, row_sums, NULL, outputs, start, stop, sums, width, rows, span, False, False,
+                     True, shifted, of.shared, of.narrow)
     else:
-        add_products(of, x, 0, row_sums, NULL, outputs, 0, of.blocks, sums, ONE_PASS, 1, PARTS, False, False, False)
+        add_products(of, x, row_words, row_sums, NULL, outputs, start, stop, sums, width, rows, span, False, False,
+                     False, shifted, of.shared, of.narrow)
 
 
-cdef void few_rows(const Product* of, const uint32_t* x, Py_ssize_t row_words, const float* row_sums,
-                   const Output* outputs, float* sums) noexcept nogil:
-    if of.bytes:
-        add_products(of, x, row_words, row_sums, NULL, outputs, 0, of.blocks, sums, FEW_PASS, FEW, F32_LANES, True,
-                     False, False)
+cdef inline void rows_of_strips(const Product* of, const uint32_t* x, const float* row_sums, const uint32_t* strip,
+                                Py_ssize_t start, Py_ssize_t stop, float* sums, bint bytes) noexcept nogil:
+    # of one output
+    cdef Py_ssize_t row_words = PANEL * words_of(bytes)
+    if of.always and of.offsets == NULL:
+        add_products(of, x, row_words, row_sums, strip, NULL, start, stop, sums, 1, ROWS, F32_LANES, bytes, True, True,
+                     False, True, True)
+    elif of.always:
+        add_products(of, x, row_words, row_sums, strip, NULL, start, stop, sums, 1, ROWS, F32_LANES, bytes, True, True,
+                     True, True, True)
     else:
-        add_products(of, x, row_words, row_sums, NULL, outputs, 0, of.blocks, sums, FEW_PASS, FEW, F32_LANES, False,
-                     False, False)
+        add_products(of, x, row_words, row_sums, strip, NULL, start, stop, sums, 1, ROWS, F32_LANES, bytes, True, False,
+                     of.offsets != NULL, True, True)
 
 
 cdef void many_rows(const Product* of, const uint32_t* x, const float* row_sums, const uint32_t* strip,
                     Py_ssize_t start, Py_ssize_t stop, float* sums) noexcept nogil:
-    # one output
-    if of.bytes and of.always:
-        add_products(of, x, PANEL * words_of(True), row_sums, strip, NULL, start, stop, sums, 1, ROWS, F32_LANES, True,
-                     True, True)
-    elif of.bytes:
-        add_products(of, x, PANEL * words_of(True), row_sums, strip, NULL, start, stop, sums, 1, ROWS, F32_LANES, True,
-                     True, False)
-    elif of.always:
-        add_products(of, x, PANEL * words_of(False), row_sums, strip, NULL, start, stop, sums, 1, ROWS, F32_LANES,
-                     False, True, True)
+    if of.bytes:
+        rows_of_strips(of, x, row_sums, strip, start, stop, sums, True)
     else:
-        add_products(of, x, PANEL * words_of(False), row_sums, strip, NULL, start, stop, sums, 1, ROWS, F32_LANES,
-                     False, True, False)
+        rows_of_strips(of, x, row_sums, strip, start, stop, sums, False)
 
 
 cdef const float* with_room(const float* numbers, Py_ssize_t groups, float* room) noexcept nogil:
@@ -228,7 +239,7 @@ cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
     cdef float totals[PARTS]
     cdef float y
     memset(tails, 0, WIDTH * BLOCK_BYTES)
-    for o in range(WIDTH):  # what stands behind the last output is computed and not kept
+    for o in range(WIDTH):  # results behind the last output are computed, but not kept
         row = start + min(o, count - 1)
         outputs[o].codes = of.codes + row * row_bytes
         outputs[o].tail = tails + o * BLOCK_BYTES
@@ -248,16 +259,17 @@ cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
             o = 0
             while o < count:
                 if deep == 1:
-                    one_row(of, x, row_sums, outputs + o, sums + o * PARTS)
+                    rows_of_codes(of, x, 0, row_sums, outputs + o, block, stop, sums + o * PARTS, ONE_PASS, 1, PARTS)
                     o += ONE_PASS
                 else:
-                    few_rows(of, x, length, row_sums, outputs + o, sums + o * FEW * PARTS)
+                    rows_of_codes(of, x, length, row_sums, outputs + o, block, stop, sums + o * FEW * PARTS, FEW_PASS,
+                                  FEW, F32_LANES)
                     o += FEW_PASS
         else:
             for o in range(count):
                 decode_strip(of, outputs + o, block, stop, strips + o * STRIP)
             row = 0
-            while row < deep:  # rows meet all strips while these and they are in the first-level cache
+            while row < deep:  # few enough rows that they and all strips stay in the first-level cache
                 for o in range(count):
                     many_rows(of, x + row * length, row_sums + row * of.blocks * PARTS, strips + o * STRIP, block, stop,
                               sums + (row * WIDTH + o * ROWS) * PARTS)
@@ -300,7 +312,7 @@ cdef bint product(Product* of, const int16_t* levels, Py_ssize_t group, int thre
     set_levels(of, levels)
     of.packed_rows = 1 if of.rows == 1 else FEW if of.rows <= FEW else (of.rows + ROWS - 1) // ROWS * ROWS
     of.blocks = (of.inputs + BLOCK - 1) // BLOCK
-    of.panel = of.blocks if of.packed_rows <= FEW else PANEL
+    of.panel = PANEL if of.packed_rows > FEW else FEW_PANEL * FEW // of.packed_rows
     of.whole = of.inputs // BLOCK
     of.groups = (of.inputs + group - 1) // group
     of.down = (of.packed_rows + BATCH - 1) // BATCH
@@ -319,13 +331,13 @@ cdef bint product(Product* of, const int16_t* levels, Py_ssize_t group, int thre
     places = <uint32_t*>(of.row_scales + of.packed_rows)
     bases = <int32_t*>(places + of.blocks * PARTS)
     ends = <uint8_t*>(bases + of.blocks)
-    of.always = True
     of.shared = of.groups == 1 or group % (WORD * F32_LANES) == 0
+    of.always = True
     for i in range(of.blocks):
         # no look-up reads past the scales of its output
-        bases[i] = <int32_t>min(i * BLOCK // group, max(of.groups - PARTS, 0))
+        bases[i] = 0 if of.shared else <int32_t>min(i * BLOCK // group, max(of.groups - 8, 0))
         ends[i] = (group % BLOCK != 0 and of.groups > 1) or (i + 1) * BLOCK % group == 0 or (
-            (i + 1) % PANEL == 0 or i + 1 == of.blocks)
+            (i + 1) % CHAIN == 0 or i + 1 == of.blocks)
         of.always = of.always and ends[i]
     for i in range(of.blocks * PARTS):
         places[i] = <uint32_t>(min(i * WORD // group, of.groups - 1) - bases[i // PARTS])
@@ -364,15 +376,15 @@ def linear4_int(const uint8_t[:, ::1] codes, const int16_t[::1] steps, double st
     """y[rows, outputs] = x[rows, inputs] @ weights.T + bias of weights steps[code] * step * scale + offset, x rounded
     to whole numbers of so many bits; bias and offsets may be None."""
     cdef const float* added = NULL
-    cdef const float* shifted = NULL
-    cdef int threads = thread_count[0] if x.shape[0] * x.shape[1] * codes.shape[0] >= THREAD_MIN else 1
+    cdef const float* offsets_at = NULL
+    cdef int threads = threads_for(x.shape[0] * x.shape[1] * codes.shape[0])
     cdef bint done
     if bias is not None:
         added = &bias[0]
     if offsets is not None:
-        shifted = &offsets[0, 0]
+        offsets_at = &offsets[0, 0]
     with nogil:
-        done = linear4_int_float32(&codes[0, 0], &steps[0], step, &scales[0, 0], shifted, group, added, &x[0, 0],
+        done = linear4_int_float32(&codes[0, 0], &steps[0], step, &scales[0, 0], offsets_at, group, added, &x[0, 0],
                                    &y[0, 0], x.shape[0], x.shape[1], codes.shape[0], bits, threads)
     if not done:
         raise MemoryError

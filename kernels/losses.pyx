@@ -16,8 +16,8 @@ from .lanes cimport (
 )
 from .loops.registers cimport itemsize
 from .loops.reductions cimport (
-    Pair, element, element_block, first_lanes, map_block, map_row, merge_row, sum_block, sum_row, sum_values, take,
-    wide,
+    Pair, element, element_block, first_lanes, map_block, map_row, merge_row, row_context, sum_block, sum_row,
+    sum_values, take, wide,
 )
 from .loops.operations cimport GROUP, Operands, along_axis, group_kernel, group_of, run_groups
 from .rowwise.exponentials cimport Exponents, exponents_of, find_logs, larger, largest, set_top, top_block
@@ -26,13 +26,13 @@ np.import_array()
 np.import_ufunc()
 
 cdef enum Asked:
-    # what a row is asked
+    # the form of a row's target
     CLASS
     WEIGHTED_CLASS
     PROBABILITIES
 
 cdef struct Question:
-    # what is asked of a row, and where its loss goes
+    # a row's target and options, and where its loss goes
     Py_ssize_t target  # -1 of probabilities
     const void* wanted  # probabilities, or NULL
     const void* weight  # of each class, or NULL
@@ -47,31 +47,30 @@ cdef struct Slope:
     double offset
 
 
-cdef inline real slope(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    cdef real x = take(<const real*>(<const Slope*>row).x, i, n)
-    return fma(x, splat(x, (<const Slope*>row).factor), splat(x, (<const Slope*>row).offset))
+cdef inline real slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    cdef real x = take(<const real*>(<const Slope*>context).x, i, n)
+    return fma(x, splat(x, (<const Slope*>context).factor), splat(x, (<const Slope*>context).offset))
 
 
-cdef void slope_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Slope own = (<const Slope*>row)[0]
-    map_block(slope[real], y, &own, start, n, False)
+cdef void slope_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    map_block(slope[real], y, context, start, n, False)
 
 
 cdef inline Pair larger_and_sum(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size) noexcept nogil:
     return Pair(larger(a, a_size, b, b_size).first, a.second + b.second)
 
 
-cdef Pair top_and_sum_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+cdef Pair top_and_sum_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # the largest of a block and the sum of its logits, which come from memory once
-    return Pair(top_block(like, row, start, n).first,
-                element_block(like, (<const Exponents*>row).x, start, n).first)
+    return Pair(top_block(like, context, start, n).first,
+                element_block(like, (<const Exponents*>context).x, start, n).first)
 
 
-# What each class has in the loss of a row, a sum of blend[c] (log(sum) - logits[c] + z_loss log(sum)^2):
-#     blend[c] = weight[c] (kept wanted[c] + spread)
-# where label smoothing has kept 1 - label_smoothing for the probabilities that are wanted, and spread is
-# label_smoothing / classes. A class that is asked for has (1 - label_smoothing) weight[target] more, without a row of
-# zeros and a one being made for it.
+# The loss of a row is a sum over its classes, blend[c] (log(sum) - logits[c] + z_loss log(sum)^2), where
+#     blend[c] = weight[c] (kept wanted[c] + spread),
+# kept = 1 - label_smoothing, wanted are the target's probabilities, and spread = label_smoothing / classes. Where the
+# target is a class, `wanted` would be zeros and a single one: kept is 0 then, and the target's own term,
+# (1 - label_smoothing) weight[target], is added apart.
 
 cdef struct Blend:
     const void* x
@@ -104,9 +103,10 @@ cdef inline real take_or(const real* x, Py_ssize_t i, Py_ssize_t n, double value
     return take(x, i, n)
 
 
-cdef inline void add_blend(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums) noexcept nogil:
-    # a class that has nothing in the loss leaves out its logit, which may be infinite
-    cdef const Blend* own = <const Blend*>row
+cdef inline void add_blend(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                           f64x* sums) noexcept nogil:
+    # a class whose blend is 0 leaves out its logit, which may be infinite
+    cdef const Blend* own = <const Blend*>context
     cdef f64x zero = splat_f64(0.0), size
     cdef f64x share = blended(wide_or(<const real*>own.wanted, i, n, 0.0), wide_or(<const real*>own.weight, i, n, 1.0),
                               own, n)
@@ -116,22 +116,21 @@ cdef inline void add_blend(const real* like, const void* row, Py_ssize_t i, Py_s
                                    share * (splat_f64(own.top) - wide(<const real*>own.x, i, n)))
 
 
-cdef inline Pair blend_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Blend own = (<const Blend*>row)[0]
+cdef inline Pair blend_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Blend own = (<const Blend*>context)[0]
     return sum_block(add_blend[real], 2, like, &own, start, n)
 
 
-cdef inline real blended_slope(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    cdef const BlendedSlope* own = <const BlendedSlope*>row
+cdef inline real blended_slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    cdef const BlendedSlope* own = <const BlendedSlope*>context
     cdef real x = take(<const real*>own.blend.x, i, n)
     cdef real share = blended(take_or(<const real*>own.blend.wanted, i, n, 0.0),
                               take_or(<const real*>own.blend.weight, i, n, 1.0), &own.blend, n)
     return fma(x, splat(x, own.factor), share * splat(x, -own.scale))
 
 
-cdef void blended_slope_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef BlendedSlope own = (<const BlendedSlope*>row)[0]
-    map_block(blended_slope[real], y, &own, start, n, False)
+cdef void blended_slope_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    map_block(blended_slope[real], y, context, start, n, False)
 
 
 cdef inline Blend blend_of(const void* x, const Question* asked, double top, Py_ssize_t n) noexcept nogil:
@@ -145,9 +144,8 @@ cdef inline bint is_blended(const Question* asked) noexcept nogil:
 
 cdef inline void cross_entropy(const real* like, Exponents* rows, const Question* questions, Py_ssize_t count,
                                Py_ssize_t n, int threads) noexcept nogil:
-    # -log p[target] = log(sum(e^logits)) - logits[target], smoothed: target has 1 - label_smoothing, and
-    # label_smoothing is shared by all; and z_loss log(sum)^2. The gradient is (1 + 2 z_loss log(sum)) p - what the
-    # target asks for.
+    # loss = sum over c of q[c] (log(sum(e^logits)) - logits[c]) + z_loss log(sum)^2, where q gives 1 - label_smoothing
+    # to the target and shares label_smoothing among all classes. The gradient is (1 + 2 z_loss log(sum)) p - q.
     cdef Pair found
     cdef Blend blend
     cdef double sums[GROUP]
@@ -178,7 +176,7 @@ cdef inline void cross_entropy(const real* like, Exponents* rows, const Question
 
 
 cdef inline double inverse_of_sum(const Exponents* row) noexcept nogil:
-    # what makes the exponentials that are stored those over their sum
+    # the factor that turns the stored exponentials into probabilities
     if fabs(row.top) < INFINITY:
         return ldexp(1.0 / (row.mantissa * (1.0 + row.rest)), -row.raised)
     return INFINITY - INFINITY
@@ -198,7 +196,7 @@ cdef inline void put_element(real* row, Py_ssize_t i, double value) noexcept nog
 
 cdef inline void answer_blended(const real* like, const Exponents* row, const Question* asked, Pair blend, Py_ssize_t n,
                                 int threads) noexcept nogil:
-    # the same of a row whose classes have a blend: its sum, and that of blend (top - logits)
+    # the same where classes have a blend, of which `blend` holds two sums: of blend, and of blend (top - logits)
     cdef real* grad = <real*>row.y
     cdef BlendedSlope slope = BlendedSlope(blend_of(grad, asked, row.top, n), 0.0, row.scale)
     cdef Slope plain = Slope(grad, 0.0, 0.0)
@@ -235,7 +233,7 @@ cdef inline void answer(const real* like, const Exponents* row, const Question* 
     cdef real* grad = <real*>row.y
     cdef Slope own = Slope(grad, 0.0, 0.0)
     cdef double log_sum = row.top + row.log_rest, smoothing = asked.label_smoothing, inverse, pull, p
-    # a factor of 0 leaves out what it would multiply, which may be infinite
+    # where a factor is 0, its product is left out, since the other factor may be infinite
     asked.loss[0] = 0.0
     if smoothing != 1.0:
         asked.loss[0] = (1.0 - smoothing) * ((row.top - asked.logit) + row.log_rest)

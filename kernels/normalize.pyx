@@ -1,7 +1,7 @@
-# normalize: a row over its length, the sum of magnitudes (p = 1), the root of the sum of squares (p = 2) or that of
-# any other p (rowwise/lengths.pxd), and the gradient. And a row whose pairs of elements are turned (rotary embedding),
-# with the tables of cosines and sines. Which rows, dtypes and strides is loops/rows.pxd; the order of sums is
-# loops/reductions.pxd.
+# normalize: a row divided by its length, the sum of magnitudes (p = 1), the square root of the sum of squares (p = 2)
+# or the length of any other p (rowwise/lengths.pxd), and the gradient. And a row whose pairs of elements are turned
+# (rotary embedding), with the tables of cosines and sines. Which rows, dtypes and strides is loops/rows.pxd; the order
+# of sums is loops/reductions.pxd.
 from libc.math cimport ldexp, sqrt
 from libc.string cimport memcpy
 
@@ -11,11 +11,11 @@ import numpy as np
 
 from .lanes cimport (
     F64_LANES, enter_environment, environment, f32x, f64x, fma, leave_environment, load_part_f64, magnitude, real,
-    splat, splat_f64, store_f64, where_less, with_sign, zip_high_f32, zip_high_f64, zip_low_f32, zip_low_f64,
+    splat, splat_f64, store_f64, where_less, with_sign,
 )
 from .loops.maps cimport put_part, take_part
-from .loops.registers cimport itemsize, lanes, load, skip, store, store_part
-from .loops.reductions cimport Pair, first_lanes, map_block, map_row, sum_block, sum_row, take, wide
+from .loops.registers cimport itemsize, lanes, load, skip, store, store_part, zip_high, zip_low
+from .loops.reductions cimport Pair, first_lanes, map_block, map_row, row_context, sum_block, sum_row, take, wide
 from .loops.dtypes cimport FLOAT32, FLOAT64
 from .loops.operations cimport Operands, Operation, RowMachine, along_axis, operations_of, row_machine
 from .rowwise.lengths cimport NOTHING, PowerLength, find_length, power_length_of, power_slopes_block
@@ -30,44 +30,45 @@ cdef struct Length:
     const void* grad
     const void* x
     double p
-    double scale  # a power of two that the row is multiplied by: 1 but for rows near the ends of the exponent range
-    double inverse  # of the length of the scaled row
-    double pull  # backward: what is taken off along the row
+    double scale  # the power of two that the row is multiplied by: 1 but for rows near the ends of the exponent range
+    double inverse  # one over the length of the scaled row
+    double pull  # backward: how much of the row's direction is subtracted from the gradient
 
 
-cdef inline void add_power(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+cdef inline void add_power(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                            f64x* sums) noexcept nogil:
-    cdef f64x x = magnitude(wide(<const real*>(<const Length*>row).x, i, n) * splat_f64((<const Length*>row).scale))
-    if (<const Length*>row).p == 2.0:
+    cdef const Length* length = <const Length*>context
+    cdef f64x x = magnitude(wide(<const real*>length.x, i, n) * splat_f64(length.scale))
+    if length.p == 2.0:
         x = x * x
     sums[0] = sums[0] + x
 
 
-cdef inline void add_grad(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+cdef inline void add_grad(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                           f64x* sums) noexcept nogil:
-    cdef f64x x = wide(<const real*>(<const Length*>row).x, i, n) * splat_f64((<const Length*>row).scale)
-    cdef f64x grad = wide(<const real*>(<const Length*>row).grad, i, n)
-    sums[0] = sums[0] + (x * first_lanes(splat_f64((<const Length*>row).inverse), n)) * grad
+    cdef f64x x = wide(<const real*>(<const Length*>context).x, i, n) * splat_f64((<const Length*>context).scale)
+    cdef f64x grad = wide(<const real*>(<const Length*>context).grad, i, n)
+    sums[0] = sums[0] + (x * first_lanes(splat_f64((<const Length*>context).inverse), n)) * grad
 
 
-cdef Pair powers(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Length own = (<const Length*>row)[0]
+cdef Pair powers(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Length own = (<const Length*>context)[0]
     return sum_block(add_power[real], 1, like, &own, start, n)
 
 
-cdef Pair grads(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Length own = (<const Length*>row)[0]
+cdef Pair grads(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Length own = (<const Length*>context)[0]
     return sum_block(add_grad[real], 1, like, &own, start, n)
 
 
-cdef inline real over_length(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    cdef real x = take(<const real*>(<const Length*>row).x, i, n)
-    return x * splat(x, (<const Length*>row).scale) * splat(x, (<const Length*>row).inverse)
+cdef inline real over_length(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    cdef real x = take(<const real*>(<const Length*>context).x, i, n)
+    return x * splat(x, (<const Length*>context).scale) * splat(x, (<const Length*>context).inverse)
 
 
-cdef inline real slope(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+cdef inline real slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # (grad - along * pull) / length, along = x / length (p = 2) or the sign of x (p = 1)
-    cdef const Length* length = <const Length*>row
+    cdef const Length* length = <const Length*>context
     cdef real x = take(<const real*>length.x, i, n), grad = take(<const real*>length.grad, i, n)
     cdef real zero = splat(x, 0.0), along
     if length.p == 2.0:
@@ -77,14 +78,12 @@ cdef inline real slope(const real* like, const void* row, Py_ssize_t i, Py_ssize
     return fma(-along, splat(x, length.pull), grad) * splat(x, length.inverse) * splat(x, length.scale)
 
 
-cdef void over_length_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Length own = (<const Length*>row)[0]
-    map_block(over_length[real], y, &own, start, n, False)
+cdef void over_length_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    map_block(over_length[real], y, context, start, n, False)
 
 
-cdef void slope_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Length own = (<const Length*>row)[0]
-    map_block(slope[real], y, &own, start, n, False)
+cdef void slope_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    map_block(slope[real], y, context, start, n, False)
 
 
 cdef inline bint measure(const real* like, Length* length, double eps, Py_ssize_t n, int threads) noexcept nogil:
@@ -158,20 +157,6 @@ normalize_backward_gufunc = along_axis(
 
 # Rotary embedding (Su et al., 2021, https://arxiv.org/abs/2104.09864): each pair (a, b) of a row is turned to
 # (a cos - b sin, a sin + b cos). The pairs are neighbours, or element i of the first half and of the second.
-
-cdef inline real zip_low(real a, real b) noexcept nogil:
-    if real is f32x:
-        return zip_low_f32(a, b)
-    else:
-        return zip_low_f64(a, b)
-
-
-cdef inline real zip_high(real a, real b) noexcept nogil:
-    if real is f32x:
-        return zip_high_f32(a, b)
-    else:
-        return zip_high_f64(a, b)
-
 
 cdef inline void part_neighbours(real* pair) noexcept nogil:
     # a0 b0 a1 b1 ... in two registers to the a in one and the b in the other: after as many perfect shuffles as bring

@@ -16,15 +16,15 @@ cimport numpy as np
 from .lanes cimport add_product_f64, f32x, f64x, fma, real, splat, splat_f32, splat_f64
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
 from .loops.reductions cimport (
-    Pair, element, first_lanes, fold_values, map_block, map_pair, map_row, merge_row, rounded, sum_block, sum_either,
-    sum_row, take, wide,
+    Pair, element, first_lanes, fold_values, map_block, map_pair, map_row, merge_row, rounded, row_context, sum_block,
+    sum_either, sum_row, take, wide,
 )
 from .loops.operations cimport (
     ALL, GROUP, STREAMED, Operands, Operation, RowMachine, along_axis, group_kernel, group_of, operations_of,
     row_machine, run_groups,
 )
 from .loops.registers cimport itemsize, skip
-from .rowwise.exponent_range cimport ordinary, reciprocal_root, rescue_scale
+from .rowwise.exponent_range cimport ordinary, reciprocal_square_root, rescue_scale
 from .rowwise.norm_groups cimport Group, group_backward, set_statistics
 
 np.import_array()
@@ -38,7 +38,7 @@ cdef enum Algorithm:
     ONE_PASS
 
 cdef enum:
-    GUESSED = 128  # the first elements, of which a guess is the mean
+    GUESSED = 128  # a mean is guessed from so many elements at the start of its row
 
 cdef struct Norm:
     const void* x
@@ -46,24 +46,24 @@ cdef struct Norm:
     const void* weight
     const void* bias
     double mean
-    double mean_rest  # what the mean has lost by being rounded to the row's precision
+    double mean_rest  # the rounding error of `mean`, which has the row's precision
     double eps
     double rstd
-    double scale  # a power of two the row is multiplied by: 1 but for rows near the ends of the exponent range
+    double scale  # the power of two that the row is multiplied by: 1 but for rows near the ends of the exponent range
     bint streamed
 
 
 # The statistics. Terms are added in float64, where no float32 overflows.
 
-cdef inline void add_value(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+cdef inline void add_value(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                            f64x* sums) noexcept nogil:
-    cdef const Norm* norm = <const Norm*>row
+    cdef const Norm* norm = <const Norm*>context
     sums[0] = sums[0] + wide(<const real*>norm.x, i, n) * splat_f64(norm.scale)
 
 
-cdef inline void add_square(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+cdef inline void add_square(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                             f64x* sums) noexcept nogil:
-    cdef const Norm* norm = <const Norm*>row
+    cdef const Norm* norm = <const Norm*>context
     cdef f64x x = wide(<const real*>norm.x, i, n) * splat_f64(norm.scale)
     if real is f32x:
         sums[0] = add_product_f64(x, x, sums[0])
@@ -71,24 +71,24 @@ cdef inline void add_square(const real* like, const void* row, Py_ssize_t i, Py_
         sums[0] = sums[0] + x * x
 
 
-cdef inline void add_centred(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+cdef inline void add_centred(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                              f64x* sums) noexcept nogil:
-    cdef const Norm* norm = <const Norm*>row
+    cdef const Norm* norm = <const Norm*>context
     cdef f64x x = wide(<const real*>norm.x, i, n) * splat_f64(norm.scale)
     x = x - first_lanes(splat_f64(norm.mean), n)
     sums[0] = sums[0] + x
     sums[1] = sums[1] + x * x
 
 
-cdef inline void fold_square(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+cdef inline void fold_square(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                              f32x* sums) noexcept nogil:
-    cdef f32x x = take(<const f32x*>(<const Norm*>row).x, i, n)
+    cdef f32x x = take(<const f32x*>(<const Norm*>context).x, i, n)
     sums[0] = fma(x, x, sums[0])
 
 
-cdef inline void fold_centred(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+cdef inline void fold_centred(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                               f32x* sums) noexcept nogil:
-    cdef const Norm* norm = <const Norm*>row
+    cdef const Norm* norm = <const Norm*>context
     cdef f32x x = take(<const f32x*>norm.x, i, n) - first_lanes(splat_f32(<float>norm.mean), n)
     sums[0] = sums[0] + x
     sums[1] = fma(x, x, sums[1])
@@ -96,40 +96,41 @@ cdef inline void fold_centred(const f32x* like, const void* row, Py_ssize_t i, P
 
 # The ordinary row. The compiler knows that the scale is 1 and leaves the product out.
 
-cdef Pair squares(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Norm norm = (<const Norm*>row)[0]
+cdef Pair squares(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Norm norm = (<const Norm*>context)[0]
     norm.scale = 1.0
     return sum_either(fold_square, add_square[real], 1, like, &norm, start, n)
 
 
-cdef Pair centred(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+cdef Pair centred(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # the sums of deviations and of their squares
-    cdef Norm norm = (<const Norm*>row)[0]
+    cdef Norm norm = (<const Norm*>context)[0]
     norm.scale = 1.0
     return sum_either(fold_centred, add_centred[real], 2, like, &norm, start, n)
 
 
 # The row near the ends of the exponent range.
 
-cdef Pair scaled_values(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Norm norm = (<const Norm*>row)[0]
+cdef Pair scaled_values(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Norm norm = (<const Norm*>context)[0]
     return sum_block(add_value[real], 1, like, &norm, start, n)
 
 
-cdef Pair scaled_squares(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Norm norm = (<const Norm*>row)[0]
+cdef Pair scaled_squares(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Norm norm = (<const Norm*>context)[0]
     return sum_block(add_square[real], 1, like, &norm, start, n)
 
 
-cdef Pair scaled_centred(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Norm norm = (<const Norm*>row)[0]
+cdef Pair scaled_centred(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Norm norm = (<const Norm*>context)[0]
     return sum_block(add_centred[real], 2, like, &norm, start, n)
 
 
-cdef Pair shifted(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # The mean and the sum of centred squares of a block in one pass. The shift is an element of the block, so it is at
-    # most sqrt(BLOCK) standard deviations from the mean, and the difference below loses at most 12 bits of 53.
-    cdef Norm norm = (<const Norm*>row)[0]
+cdef Pair block_moments(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # The mean and the sum of centred squares of a block in one pass: deviations are taken from the block's first
+    # element. That is at most sqrt(BLOCK) standard deviations from the mean, so the difference below loses at most 12
+    # bits of 53.
+    cdef Norm norm = (<const Norm*>context)[0]
     cdef Pair sums
     norm.mean = element(<const real*>norm.x, start) * norm.scale if n > 0 else 0.0
     sums = sum_block(add_centred[real], 2, like, &norm, start, n)
@@ -144,7 +145,7 @@ cdef inline Pair merge_moments(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_s
 
 # The statistics of a row.
 
-cdef void rms_root(const real* like, Norm* norm, Py_ssize_t n, int threads) noexcept nogil:
+cdef void find_rms_rstd(const real* like, Norm* norm, Py_ssize_t n, int threads) noexcept nogil:
     # rstd of the row times norm.scale
     cdef double square
     norm.scale = 1.0
@@ -153,7 +154,8 @@ cdef void rms_root(const real* like, Norm* norm, Py_ssize_t n, int threads) noex
         norm.rstd = 1.0 / sqrt(square + norm.eps)
         return
     norm.scale = rescue_scale(like, square, 0.0)
-    norm.rstd = reciprocal_root(norm.eps, norm.scale, sum_row(scaled_squares[real], like, norm, n, threads).first / n)
+    square = sum_row(scaled_squares[real], like, norm, n, threads).first / n
+    norm.rstd = reciprocal_square_root(norm.eps, norm.scale, square)
 
 
 cdef inline void find_mean(const real* like, Norm* norm, Py_ssize_t n, int threads) noexcept nogil:
@@ -169,9 +171,9 @@ cdef inline void guess_mean(const real* like, Norm* norm) noexcept nogil:
 
 
 cdef inline double centred_square(const real* like, Norm* norm, Py_ssize_t n, int threads, bint guess) noexcept nogil:
-    # The pass that centres: the variance. Deviations are taken from what is known of the mean; their own mean is what
-    # that has lost. A guess more than a third of a standard deviation off, beside which squares would lose digits, is
-    # made good, and the pass taken again.
+    # The variance, in the pass that takes deviations from the mean as it is known so far. The mean of these deviations
+    # is what was missing. Where a guess was off by more than a third of a standard deviation, the squares have lost
+    # digits: the guess is corrected, and the pass taken again.
     cdef Pair sums = sum_row(centred[real], like, norm, n, threads)
     cdef double apart = sums.first / n
     if guess and apart * apart > sums.second / n * 0.125:
@@ -181,11 +183,11 @@ cdef inline double centred_square(const real* like, Norm* norm, Py_ssize_t n, in
     if guess:
         split_mean(like, norm, norm.mean, apart)
     else:
-        norm.mean_rest = apart  # with it, what rounding the deviations has cost
+        norm.mean_rest = apart  # which holds the rounding errors of the deviations too
     return sums.second / n - apart * apart
 
 
-cdef inline void layer_root(const real* like, Norm* norm, double square, Py_ssize_t n, int threads) noexcept nogil:
+cdef inline void find_layer_rstd(const real* like, Norm* norm, double square, Py_ssize_t n, int threads) noexcept nogil:
     # rstd of the row times norm.scale
     cdef Pair sums
     if ordinary(like, square):
@@ -196,28 +198,28 @@ cdef inline void layer_root(const real* like, Norm* norm, double square, Py_ssiz
     sums = sum_row(scaled_centred[real], like, norm, n, threads)
     sums.first /= n
     split_mean(like, norm, norm.mean, sums.first)
-    norm.rstd = reciprocal_root(norm.eps, norm.scale, sums.second / n - sums.first * sums.first)
+    norm.rstd = reciprocal_square_root(norm.eps, norm.scale, sums.second / n - sums.first * sums.first)
 
 
-cdef inline void one_pass_root(const real* like, Norm* norm, Py_ssize_t n, int threads) noexcept nogil:
+cdef inline void find_one_pass_rstd(const real* like, Norm* norm, Py_ssize_t n, int threads) noexcept nogil:
     cdef Pair moments
     norm.scale = 1.0
-    moments = merge_row(shifted[real], merge_moments, like, norm, n, threads)
+    moments = merge_row(block_moments[real], merge_moments, like, norm, n, threads)
     if not ordinary(like, moments.second / n):
         norm.scale = rescue_scale(like, moments.second / n, moments.first)
-        moments = merge_row(shifted[real], merge_moments, like, norm, n, threads)
+        moments = merge_row(block_moments[real], merge_moments, like, norm, n, threads)
     split_mean(like, norm, moments.first, 0.0)
-    norm.rstd = reciprocal_root(norm.eps, norm.scale, moments.second / n)
+    norm.rstd = reciprocal_square_root(norm.eps, norm.scale, moments.second / n)
 
 
 cdef inline double lost(const real* like, double value) noexcept nogil:
-    # what rounding a value to the row's precision loses of it
+    # the rounding error of a value in the row's precision
     return value - rounded(like, value)
 
 
 cdef inline void split_mean(const real* like, Norm* norm, double mean, double rest) noexcept nogil:
-    # mean + rest as a number of the row's precision and what is left: x - mean is then right to the last bit or
-    # two even where nearly all of x is mean
+    # mean + rest as a number of the row's precision and a remainder: with both, x - mean is right to the last bit or
+    # two, even where x and the mean are nearly the same
     norm.mean = rounded(like, mean + rest)
     norm.mean_rest = (mean - norm.mean) + rest
 
@@ -235,77 +237,74 @@ cdef inline real weighted(const void* weight, const void* bias, real y, const re
     return y
 
 
-cdef inline real rms_point(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+cdef inline real rms_point(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # x * rstd * weight
-    cdef const Norm* norm = <const Norm*>row
+    cdef const Norm* norm = <const Norm*>context
     cdef real x = take(<const real*>norm.x, i, n)
     x = x * splat(x, norm.scale)
     x = fma(x, splat(x, norm.rstd), x * splat(x, lost(like, norm.rstd)))
     return weighted(norm.weight, NULL, x, like, i, n)
 
 
-cdef inline real layer_point(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+cdef inline real layer_point(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # (x - mean) * rstd * weight + bias; x - mean is exact where they are close, mean_rest half its last bit
-    cdef const Norm* norm = <const Norm*>row
+    cdef const Norm* norm = <const Norm*>context
     cdef real x = take(<const real*>norm.x, i, n), rstd = splat(x, norm.rstd)
     x = x * splat(x, norm.scale) - splat(x, norm.mean)
     x = fma(x, rstd, fma(x, splat(x, lost(like, norm.rstd)), splat(x, -norm.mean_rest) * rstd))
     return weighted(norm.weight, norm.bias, x, like, i, n)
 
 
-cdef inline real sum_point(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    cdef const Norm* norm = <const Norm*>row
+cdef inline real sum_point(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    cdef const Norm* norm = <const Norm*>context
     return take(<const real*>norm.x, i, n) + take(<const real*>norm.bias, i, n)
 
 
-cdef void sum_of_rows_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Norm norm = (<const Norm*>row)[0]
-    map_block(sum_point[real], y, &norm, start, n, norm.streamed)
+cdef void sum_of_rows_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    map_block(sum_point[real], y, context, start, n, False)
 
 
-cdef void rms_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Norm norm = (<const Norm*>row)[0]
+cdef void rms_block(real* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Norm norm = (<const Norm*>context)[0]
     norm.scale = 1.0
     map_block(rms_point[real], y, &norm, start, n, norm.streamed)
 
 
-cdef void layer_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Norm norm = (<const Norm*>row)[0]
+cdef void layer_block(real* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Norm norm = (<const Norm*>context)[0]
     norm.scale = 1.0
     map_block(layer_point[real], y, &norm, start, n, norm.streamed)
 
 
 cdef inline bint paired(const Norm* first, const Norm* second) noexcept nogil:
-    # whether two rows had better be written together
+    # whether two rows are written together: their weight and bias are the same, and then loaded once
     return (first.weight != NULL and first.weight == second.weight and first.bias == second.bias
             and not first.streamed and first.scale == 1.0 and second.scale == 1.0)
 
 
 cdef void layer_pair(const real* like, const Norm* first, const Norm* second, Py_ssize_t n) noexcept nogil:
-    # the compiler shall know what they share
+    # copies, from which the compiler sees that scales are 1 and that both rows have one weight and one bias
     cdef Norm one = first[0], two = second[0]
     one.scale = two.scale = 1.0
     two.weight, two.bias = one.weight, one.bias
     map_pair(layer_point[real], <real*>one.y, &one, <real*>two.y, &two, n, False)
 
 
-cdef void scaled_rms_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Norm norm = (<const Norm*>row)[0]
-    map_block(rms_point[real], y, &norm, start, n, norm.streamed)
+cdef void scaled_rms_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    map_block(rms_point[real], y, context, start, n, (<const Norm*>context).streamed)
 
 
-cdef void scaled_layer_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Norm norm = (<const Norm*>row)[0]
-    map_block(layer_point[real], y, &norm, start, n, norm.streamed)
+cdef void scaled_layer_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    map_block(layer_point[real], y, context, start, n, (<const Norm*>context).streamed)
 
 
-# A few rows: each statistic of all of them, then all outputs. While the end of one row's sum is waited for, the next
-# row's is under way.
+# A few rows: each statistic of all of them, then all outputs. The processor begins the next row's sum while it still
+# waits for the last additions of this one.
 
 cdef void rms_rows(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n, int threads) noexcept nogil:
     cdef Py_ssize_t r
     for r in range(rows):
-        rms_root(like, &norms[r], n, threads)
+        find_rms_rstd(like, &norms[r], n, threads)
     for r in range(rows):
         if norms[r].scale == 1.0:
             map_row(rms_block[real], <real*>norms[r].y, &norms[r], n, threads)
@@ -335,18 +334,18 @@ cdef void layer_statistics(const real* like, Norm* norms, Py_ssize_t rows, Py_ss
     cdef Py_ssize_t r
     if algorithm == ONE_PASS:
         for r in range(rows):
-            one_pass_root(like, &norms[r], n, threads)
+            find_one_pass_rstd(like, &norms[r], n, threads)
         return
     if not guess:
         for r in range(rows):
             find_mean(like, &norms[r], n, threads)
-    # a guess waits for its row: rows that come from memory come one after the other
+    # a guess is made just before its row is read: rows are then fetched from memory one after the other
     for r in range(rows):
         if guess:
             guess_mean(like, &norms[r])
         square[r] = centred_square(like, &norms[r], n, threads, guess)
     for r in range(rows):
-        layer_root(like, &norms[r], square[r], n, threads)
+        find_layer_rstd(like, &norms[r], square[r], n, threads)
 
 
 cdef inline double mean_of(const Norm* norm) noexcept nogil:
@@ -373,7 +372,7 @@ cdef void rms_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t 
 
 cdef void add_rms_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                          int manner) noexcept nogil:
-    # x, residual, weight, eps -> y, x + residual, rstd: the sum is normed from the cache that it was written to
+    # x, residual, weight, eps -> y, x + residual, rstd. The sum is still in the cache when it is read again.
     cdef Norm norms[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
@@ -420,7 +419,7 @@ cdef void rms_stats_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ss
     cdef Py_ssize_t r
     for r in range(rows):
         norm = Norm(p[r][0], NULL, NULL, NULL, 0.0, 0.0, (<double*>p[r][1])[0], 0.0, 1.0, False)
-        rms_root(like, &norm, n, threads)
+        find_rms_rstd(like, &norm, n, threads)
         (<double*>p[r][2])[0] = rstd_of(&norm)
 
 
@@ -635,7 +634,7 @@ cdef bint layer_norm_backward_float16(const uint16_t* grad, const uint16_t* x, c
 
 
 cdef inline void repeat_each(const real* values, Py_ssize_t times, Py_ssize_t n, real* row) noexcept nogil:
-    # n of them
+    # row[n], in which each value stands `times` times, one after the other
     cdef Py_ssize_t i
     for i in range(n):
         if real is f32x:
@@ -647,7 +646,7 @@ cdef inline void repeat_each(const real* values, Py_ssize_t times, Py_ssize_t n,
 cdef bint group_norm(const real* x, const real* weight, const real* bias, double eps, real* y, double* mean,
                      double* rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
                      Py_ssize_t groups) noexcept nogil:
-    # a group at a time, whose weights are then a row that all examples share
+    # one group of all examples at a time: its weights are then a row that these examples share
     cdef double unused
     cdef Py_ssize_t own = channels // groups, n = own * size, row = n * itemsize(x), g
     cdef Py_ssize_t of_mean = groups * sizeof(double) if mean != NULL else 0

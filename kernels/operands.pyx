@@ -91,7 +91,7 @@ cdef inline bint plain_number(object value):
 
 
 cdef object as_float(value):
-    # an int as a float; an error where it is larger than all of them
+    # an int as a float; an error where it is beyond the largest float
     try:
         return float(value)
     except OverflowError:
@@ -153,7 +153,7 @@ cdef int computed_in(dtype):
 
 
 cdef object dtype_of(object operand):
-    # that of anything a ufunc takes; of what makes its own arrays, whatever it says
+    # the dtype of anything that a ufunc takes; an object that makes arrays of itself says its own
     dtype = getattr(operand, "dtype", None)
     if dtype is None and hasattr(operand, "to_numpy"):  # a table of columns has a dtype for each
         return operand.to_numpy().dtype
@@ -163,7 +163,7 @@ cdef object dtype_of(object operand):
 
 
 cdef int common(int a, int b):
-    # the type in which operands of two types are computed; -1 stands for a Python number, which has no say
+    # the type in which operands of two types are computed; -1 stands for a Python number, which takes the other's type
     if a == b or b < 0:
         return a
     if a < 0:
@@ -277,7 +277,7 @@ def any_zero(a):
         return np.any(np.asarray(a) == 0.0)
 
 
-# How a kernel is told that there is no weight, or no bias.
+# What stands for a missing weight or bias in a call of a kernel.
 cdef object ABSENT = np.empty(0, np.float32), ABSENT_FLOAT64 = np.empty(0, np.float64)
 
 
@@ -293,7 +293,7 @@ def refuse_mask(name, role, x):
 
 
 cdef object way_in(object dtype):
-    # what an error can advise whoever holds an array of a dtype that is not taken
+    # the end of an error about a dtype that is not taken: what to do instead
     if dtype.kind == "V" and dtype.itemsize == 2 and dtype.names is None:
         return ". np.load gives this for bfloat16: use x.view(ml_dtypes.bfloat16)"
     if dtype.kind == "O":
@@ -442,7 +442,7 @@ cdef inline bint may_share(np.ndarray a, np.ndarray b):
 
 
 cdef bint apart(np.ndarray array, others):
-    # whether it shares no memory with what arrays there are among others
+    # whether it shares no memory with any array among others
     for operand in others:
         if isinstance(operand, np.ndarray) and may_share(array, operand):
             return False

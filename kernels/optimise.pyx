@@ -9,8 +9,9 @@ from .lanes cimport f32x, f64x, fma, magnitude, real, splat, splat_f64, square_r
 from .loops.chunks cimport CHUNK, chunks_of, each_chunk
 from .loops.registers cimport lanes, skip, store, store_part
 from .loops.reductions cimport Pair, sum_block, sum_row, take, wide
-from .loops.threads cimport shared_thread_count
-from .math.elementary cimport expm1, log1p
+from .loops.threads cimport join_threads, thread_count
+from .math.exponential cimport expm1
+from .math.logarithm cimport log1p
 
 np.import_array()
 
@@ -65,7 +66,7 @@ cdef struct Range:
     uintptr_t stop
     bint is_written
 
-cdef const int* threads = shared_thread_count()
+join_threads()
 
 
 cdef inline real sgd_point(real param, real grad, real* velocity, const real* c, bint remembers) noexcept nogil:
@@ -236,7 +237,7 @@ cdef bint taken(Step* step, tuple operands) except -1:
         done = gathered(step, ranges, operands)
         if done:
             with nogil:
-                each_chunk(step_chunk, step, step.chunks, threads[0])
+                each_chunk(step_chunk, step, step.chunks, thread_count[0])
     finally:
         free(ranges)
         free(step.groups)
@@ -291,13 +292,15 @@ def scale(list arrays, double factor):
     return taken(&step, (arrays,))
 
 
-cdef inline void add_power(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums) noexcept nogil:
-    cdef f64x x = magnitude(wide(<const real*>(<const Powers*>row).x, i, n) * splat_f64((<const Powers*>row).scale))
-    sums[0] = sums[0] + (x * x if (<const Powers*>row).p == 2.0 else x)
+cdef inline void add_power(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                           f64x* sums) noexcept nogil:
+    cdef const Powers* own = <const Powers*>context
+    cdef f64x x = magnitude(wide(<const real*>own.x, i, n) * splat_f64(own.scale))
+    sums[0] = sums[0] + (x * x if own.p == 2.0 else x)
 
 
-cdef Pair powers(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Powers own = (<const Powers*>row)[0]
+cdef Pair powers(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Powers own = (<const Powers*>context)[0]
     return sum_block(add_power[real], 1, like, &own, start, n)
 
 
@@ -306,16 +309,11 @@ cdef double sum_powers_float32(const float* x, double p, double scale, Py_ssize_
     return sum_row(powers[f32x], <const f32x*>NULL, &own, n, 1).first
 
 
-cdef double sum_powers_float64(const double* x, double p, double scale, Py_ssize_t n) noexcept nogil:
-    cdef Powers own = Powers(x, p, scale)
-    return sum_row(powers[f64x], <const f64x*>NULL, &own, n, 1).first
-
-
 def sum_powers(np.ndarray x, double p, double scale):
     """The sum of |scale * x| (p = 1) or of its squares (p = 2), of a C-contiguous array of float32 or float64."""
     cdef Powers own = Powers(np.PyArray_DATA(x), p, scale)
     cdef Py_ssize_t n = np.PyArray_SIZE(x)
-    cdef int most = threads[0] if n >= 16 * CHUNK else 1
+    cdef int most = thread_count[0] if n >= 16 * CHUNK else 1
     if np.PyArray_TYPE(x) == np.NPY_FLOAT:
         return sum_row(powers[f32x], <const f32x*>NULL, &own, n, most).first
     return sum_row(powers[f64x], <const f64x*>NULL, &own, n, most).first
@@ -335,13 +333,6 @@ cdef void sgd_step_float32(float* param, const float* grad, float* velocity, dou
     step_one(<const f32x*>NULL, &step, param, grad, velocity, NULL, n)
 
 
-cdef void sgd_step_float64(double* param, const double* grad, double* velocity, double lr, double momentum,
-                           double dampening, bint nesterov, double weight_decay, Py_ssize_t n) noexcept nogil:
-    cdef Step step
-    set_sgd(&step, velocity != NULL, lr, momentum, dampening, nesterov, weight_decay)
-    step_one(<const f64x*>NULL, &step, param, grad, velocity, NULL, n)
-
-
 cdef void adamw_step_float32(float* param, const float* grad, float* first, float* second, double step, double lr,
                              double beta1, double beta2, double eps, double weight_decay,
                              Py_ssize_t n) noexcept nogil:
@@ -350,9 +341,22 @@ cdef void adamw_step_float32(float* param, const float* grad, float* first, floa
     step_one(<const f32x*>NULL, &own, param, grad, first, second, n)
 
 
+# From here on written by tools/twins.py: the functions above whose names end in _float32, in float64.
+
+cdef double sum_powers_float64(const double* x, double p, double scale, Py_ssize_t n) noexcept nogil:
+    cdef Powers own = Powers(x, p, scale)
+    return sum_row(powers[f64x], <const f64x*>NULL, &own, n, 1).first
+
+
+cdef void sgd_step_float64(double* param, const double* grad, double* velocity, double lr, double momentum,
+                           double dampening, bint nesterov, double weight_decay, Py_ssize_t n) noexcept nogil:
+    cdef Step step
+    set_sgd(&step, velocity != NULL, lr, momentum, dampening, nesterov, weight_decay)
+    step_one(<const f64x*>NULL, &step, param, grad, velocity, NULL, n)
+
+
 cdef void adamw_step_float64(double* param, const double* grad, double* first, double* second, double step, double lr,
-                             double beta1, double beta2, double eps, double weight_decay,
-                             Py_ssize_t n) noexcept nogil:
+                             double beta1, double beta2, double eps, double weight_decay, Py_ssize_t n) noexcept nogil:
     cdef Step own
     set_adamw(&own, step, lr, beta1, beta2, eps, weight_decay)
     step_one(<const f64x*>NULL, &own, param, grad, first, second, n)

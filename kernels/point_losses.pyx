@@ -8,9 +8,9 @@ cimport numpy as np
 from .lanes cimport at_least, at_most, f32x, f64x, magnitude, real, splat, where_less
 from .loops.operations cimport Operands, along_axis
 from .loops.reductions cimport (
-    Pair, element, first_lanes, fold_block, map_block, map_row, sum_block, sum_row, take, wide,
+    Pair, element, first_lanes, fold_block, map_block, map_row, row_context, sum_block, sum_row, take, wide,
 )
-from .math.elementary cimport sigmoid
+from .math.logistic cimport sigmoid
 from .points.softplus cimport softplus
 
 np.import_array()
@@ -108,8 +108,8 @@ cdef inline real each(const real* like, const void* values, real none, Py_ssize_
     return take(<const real*>values, i, n) if values != NULL else none
 
 
-cdef inline real value(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    cdef const Pairs* own = <const Pairs*>row
+cdef inline real value(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    cdef const Pairs* own = <const Pairs*>context
     cdef real x = take(<const real*>own.x, i, n)
     cdef real found = value_of(x, take(<const real*>own.target, i, n), each(like, own.yes_weight, x, i, n), own)
     return unless_zero(take(<const real*>own.weight, i, n), found) if own.weight != NULL else found
@@ -119,8 +119,9 @@ cdef inline f64x wide_each(const real* like, const void* values, f64x none, Py_s
     return wide(<const real*>values, i, n) if values != NULL else none
 
 
-cdef inline void add_value(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums) noexcept nogil:
-    cdef const Pairs* own = <const Pairs*>row
+cdef inline void add_value(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                           f64x* sums) noexcept nogil:
+    cdef const Pairs* own = <const Pairs*>context
     cdef f64x x = wide(<const real*>own.x, i, n)
     cdef f64x found = value_of(x, wide(<const real*>own.target, i, n), wide_each(like, own.yes_weight, x, i, n), own)
     if own.weight != NULL:
@@ -128,12 +129,13 @@ cdef inline void add_value(const real* like, const void* row, Py_ssize_t i, Py_s
     sums[0] = sums[0] + first_lanes(found, n)
 
 
-cdef inline void fold_value(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums) noexcept nogil:
-    sums[0] = sums[0] + first_lanes(value(like, row, i, n), n)
+cdef inline void fold_value(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                            f32x* sums) noexcept nogil:
+    sums[0] = sums[0] + first_lanes(value(like, context, i, n), n)
 
 
-cdef inline real slope(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    cdef const Pairs* own = <const Pairs*>row
+cdef inline real slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    cdef const Pairs* own = <const Pairs*>context
     cdef real x = take(<const real*>own.x, i, n)
     cdef real found = slope_of(x, take(<const real*>own.target, i, n), each(like, own.yes_weight, x, i, n), own)
     if own.weight != NULL:
@@ -144,19 +146,17 @@ cdef inline real slope(const real* like, const void* row, Py_ssize_t i, Py_ssize
     return found * take(<const real*>own.grad, i, n)
 
 
-cdef void value_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Pairs own = (<const Pairs*>row)[0]
-    map_block(value[real], y, &own, start, n, False)
+cdef void value_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    map_block(value[real], y, context, start, n, False)
 
 
-cdef void slope_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Pairs own = (<const Pairs*>row)[0]
-    map_block(slope[real], y, &own, start, n, False)
+cdef void slope_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    map_block(slope[real], y, context, start, n, False)
 
 
-cdef Pair sum_of_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+cdef Pair sum_of_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # losses of logits are dear in float64, and none of them is negative
-    cdef Pairs own = (<const Pairs*>row)[0]
+    cdef Pairs own = (<const Pairs*>context)[0]
     if real is f32x:
         if own.kind == LOGITS:
             return fold_block(fold_value, 1, &own, start, n)
@@ -220,17 +220,6 @@ cdef void mse_backward_float32(const float* grad, const float* x, const float* t
     map_row(slope_block[f32x], <f32x*>grad_x, &row, n, 1)
 
 
-cdef void mse_float64(const double* x, const double* target, double* y, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, MSE, 0.0, 1.0)
-    map_row(value_block[f64x], <f64x*>y, &row, n, 1)
-
-
-cdef void mse_backward_float64(const double* grad, const double* x, const double* target, double* grad_x,
-                               Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, MSE, 0.0, 1.0)
-    map_row(slope_block[f64x], <f64x*>grad_x, &row, n, 1)
-
-
 cdef void l1_float32(const float* x, const float* target, float* y, Py_ssize_t n) noexcept nogil:
     cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, L1, 0.0, 1.0)
     map_row(value_block[f32x], <f32x*>y, &row, n, 1)
@@ -240,17 +229,6 @@ cdef void l1_backward_float32(const float* grad, const float* x, const float* ta
                               Py_ssize_t n) noexcept nogil:
     cdef Pairs row = Pairs(x, target, NULL, NULL, grad, L1, 0.0, 1.0)
     map_row(slope_block[f32x], <f32x*>grad_x, &row, n, 1)
-
-
-cdef void l1_float64(const double* x, const double* target, double* y, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, L1, 0.0, 1.0)
-    map_row(value_block[f64x], <f64x*>y, &row, n, 1)
-
-
-cdef void l1_backward_float64(const double* grad, const double* x, const double* target, double* grad_x,
-                              Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, L1, 0.0, 1.0)
-    map_row(slope_block[f64x], <f64x*>grad_x, &row, n, 1)
 
 
 cdef void huber_float32(const float* x, const float* target, double delta, float* y, Py_ssize_t n) noexcept nogil:
@@ -264,17 +242,6 @@ cdef void huber_backward_float32(const float* grad, const float* x, const float*
     map_row(slope_block[f32x], <f32x*>grad_x, &row, n, 1)
 
 
-cdef void huber_float64(const double* x, const double* target, double delta, double* y, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, HUBER, delta, 1.0)
-    map_row(value_block[f64x], <f64x*>y, &row, n, 1)
-
-
-cdef void huber_backward_float64(const double* grad, const double* x, const double* target, double delta,
-                                 double* grad_x, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, HUBER, delta, 1.0)
-    map_row(slope_block[f64x], <f64x*>grad_x, &row, n, 1)
-
-
 cdef void binary_cross_entropy_with_logits_float32(const float* x, const float* target, float* y,
                                                    Py_ssize_t n) noexcept nogil:
     cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, LOGITS, 0.0, 1.0)
@@ -285,6 +252,41 @@ cdef void binary_cross_entropy_with_logits_backward_float32(const float* grad, c
                                                             float* grad_x, Py_ssize_t n) noexcept nogil:
     cdef Pairs row = Pairs(x, target, NULL, NULL, grad, LOGITS, 0.0, 1.0)
     map_row(slope_block[f32x], <f32x*>grad_x, &row, n, 1)
+
+
+# From here on written by tools/twins.py: the functions above whose names end in _float32, in float64.
+
+cdef void mse_float64(const double* x, const double* target, double* y, Py_ssize_t n) noexcept nogil:
+    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, MSE, 0.0, 1.0)
+    map_row(value_block[f64x], <f64x*>y, &row, n, 1)
+
+
+cdef void mse_backward_float64(const double* grad, const double* x, const double* target, double* grad_x,
+                               Py_ssize_t n) noexcept nogil:
+    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, MSE, 0.0, 1.0)
+    map_row(slope_block[f64x], <f64x*>grad_x, &row, n, 1)
+
+
+cdef void l1_float64(const double* x, const double* target, double* y, Py_ssize_t n) noexcept nogil:
+    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, L1, 0.0, 1.0)
+    map_row(value_block[f64x], <f64x*>y, &row, n, 1)
+
+
+cdef void l1_backward_float64(const double* grad, const double* x, const double* target, double* grad_x,
+                              Py_ssize_t n) noexcept nogil:
+    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, L1, 0.0, 1.0)
+    map_row(slope_block[f64x], <f64x*>grad_x, &row, n, 1)
+
+
+cdef void huber_float64(const double* x, const double* target, double delta, double* y, Py_ssize_t n) noexcept nogil:
+    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, HUBER, delta, 1.0)
+    map_row(value_block[f64x], <f64x*>y, &row, n, 1)
+
+
+cdef void huber_backward_float64(const double* grad, const double* x, const double* target, double delta,
+                                 double* grad_x, Py_ssize_t n) noexcept nogil:
+    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, HUBER, delta, 1.0)
+    map_row(slope_block[f64x], <f64x*>grad_x, &row, n, 1)
 
 
 cdef void binary_cross_entropy_with_logits_float64(const double* x, const double* target, double* y,

@@ -9,14 +9,17 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from .lanes cimport (
-    F32_LANES, REGISTERS, add_products_i16, at_least_f32, codes_u32, f32x, fma_f32, load_f32, load_part_f32, load_u32,
-    lookup16_f32, round_i32_f32, splat_f32, splat_u32, store_f32, store_part_f32, u32x, where_less_f32,
+    F32_LANES, F64_LANES, REGISTERS, add_products_i16, at_least_f32, codes_u32, f32x, f64x, fma_f32, load_f32,
+    load_part_f32, load_u32, lookup16_f32, round_i32_f32, splat_f32, splat_u32, store_f32, store_part_f32, u32x,
+    where_less_f32, wide_f32,
 )
-from .loops.threads cimport run_chunks, shared_thread_count
-from .math.elementary cimport exp, log1p
+from .loops.reductions cimport first_lanes, tree
+from .loops.threads cimport join_threads, run_chunks, thread_count
+from .math.exponential cimport exp
+from .math.logarithm cimport log1p
 
 cdef enum:
-    ROWS = 64  # batch rows in a tile
+    ROWS = 64  # batch rows in a tile, of which Python has to know
     OUTPUTS = 6  # outputs that share a pass over their inputs: with 4 registers of rows each, 24 accumulators
     DRAINED = 64  # tiles whose losses are added up in float32 before they join the sum in float64
 
@@ -32,7 +35,9 @@ ctypedef void (*Activation)(const float*, float*, Py_ssize_t) noexcept nogil
 
 cdef const char* ACTIVATION = b"void (float const *, float *, Py_ssize_t)"
 
-cdef const int* thread_count = shared_thread_count()
+join_threads()
+
+TILE_ROWS = ROWS
 
 
 cdef void tile_float32(const float* x, float* tiles, Py_ssize_t rows, Py_ssize_t features) noexcept nogil:
@@ -190,17 +195,13 @@ cdef inline f32x squared_error(const float* z, const float* target, Py_ssize_t o
 
 
 cdef double drained(float* sums) noexcept nogil:
-    # the 64 sums as one, by halves; they start again from zero
-    cdef double tree[ROWS]
-    cdef Py_ssize_t i, half = ROWS // 2
-    for i in range(ROWS):
-        tree[i] = sums[i]
-        sums[i] = 0.0
-    while half > 0:
-        for i in range(half):
-            tree[i] += tree[i + half]
-        half //= 2
-    return tree[0]
+    # the sum of all ROWS sums, added by halves; the sums are set to zero again
+    cdef f64x parts[ROWS]
+    cdef int k
+    for k in range(ROWS // F64_LANES):
+        parts[k] = wide_f32(sums + k * F64_LANES)
+    memset(sums, 0, ROWS * sizeof(float))
+    return tree(parts, ROWS // F64_LANES, 1)
 
 
 cdef double evaluate(const uint32_t* tiles, Py_ssize_t elements, Py_ssize_t rows, const float* target,
@@ -260,16 +261,6 @@ cdef double evaluate(const uint32_t* tiles, Py_ssize_t elements, Py_ssize_t rows
         if tile % DRAINED == DRAINED - 1:
             total += drained(sums)
     return total + drained(sums)
-
-
-cdef inline f32x first_lanes(f32x x, Py_ssize_t n) noexcept nogil:
-    # zeros from lane n on
-    cdef float part[16]
-    cdef Py_ssize_t i
-    store_f32(part, x)
-    for i in range(n, F32_LANES):
-        part[i] = 0.0
-    return load_f32(part)
 
 
 cdef void decode(const uint8_t* genome, const float* levels, float* weights, Py_ssize_t n) noexcept nogil:

@@ -4,11 +4,12 @@ cimport numpy as np
 
 from .lanes cimport f32x, f64x, fma, magnitude, real, splat, where_less
 from .loops.chunks cimport CHUNK, each_chunk
+from .loops.dtypes cimport NARROW, WIDE
 from .loops.maps cimport map3, map3_to_2
 from .loops.reductions cimport Pair, sum_either, sum_row, take, wide
-from .loops.threads cimport shared_thread_count
+from .loops.threads cimport join_threads, thread_count
 from .loops.ufuncs cimport elementwise
-from .math.elementary cimport exp, expm1
+from .math.exponential cimport exp, expm1
 
 np.import_array()
 np.import_ufunc()
@@ -26,7 +27,7 @@ cdef struct Divergence:
     Py_ssize_t rows_of_chunk
     bint narrow
 
-cdef const int* threads = shared_thread_count()
+join_threads()
 
 
 cdef inline real sample(real mu, real logvar, real eps) noexcept nogil:
@@ -58,21 +59,21 @@ cdef inline real divergence_backward(real grad, real mu, real logvar, real* grad
     return grad * mu
 
 
-cdef inline void fold_divergence(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+cdef inline void fold_divergence(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                                  f32x* sums) noexcept nogil:
-    cdef const Latent* own = <const Latent*>row
+    cdef const Latent* own = <const Latent*>context
     # what is not there is 0, whose divergence is 0
     sums[0] = sums[0] + divergence(take(<const f32x*>own.mu, i, n), take(<const f32x*>own.logvar, i, n))
 
 
-cdef inline void add_divergence(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+cdef inline void add_divergence(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                                 f64x* sums) noexcept nogil:
-    cdef const Latent* own = <const Latent*>row
+    cdef const Latent* own = <const Latent*>context
     sums[0] = sums[0] + divergence(wide(<const real*>own.mu, i, n), wide(<const real*>own.logvar, i, n))
 
 
-cdef Pair divergence_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Latent own = (<const Latent*>row)[0]
+cdef Pair divergence_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Latent own = (<const Latent*>context)[0]
     return sum_either(fold_divergence, add_divergence[real], 1, like, &own, start, n)
 
 
@@ -93,29 +94,16 @@ cdef void reparameterize_float32(const float* mu, const float* logvar, const flo
                                  Py_ssize_t n) noexcept nogil:
     map3(sample[f32x], <const f32x*>mu, <const f32x*>logvar, <const f32x*>eps, <f32x*>z, n)
 
-cdef void reparameterize_float64(const double* mu, const double* logvar, const double* eps, double* z,
-                                 Py_ssize_t n) noexcept nogil:
-    map3(sample[f64x], <const f64x*>mu, <const f64x*>logvar, <const f64x*>eps, <f64x*>z, n)
-
 
 cdef void reparameterize_backward_float32(const float* grad, const float* logvar, const float* eps, float* grad_logvar,
                                           Py_ssize_t n) noexcept nogil:
     map3(sample_backward[f32x], <const f32x*>grad, <const f32x*>logvar, <const f32x*>eps, <f32x*>grad_logvar, n)
-
-cdef void reparameterize_backward_float64(const double* grad, const double* logvar, const double* eps,
-                                          double* grad_logvar, Py_ssize_t n) noexcept nogil:
-    map3(sample_backward[f64x], <const f64x*>grad, <const f64x*>logvar, <const f64x*>eps, <f64x*>grad_logvar, n)
 
 
 cdef void kl_standard_normal_backward_float32(const float* grad, const float* mu, const float* logvar, float* grad_mu,
                                               float* grad_logvar, Py_ssize_t n) noexcept nogil:
     map3_to_2(divergence_backward[f32x], <const f32x*>grad, <const f32x*>mu, <const f32x*>logvar, <f32x*>grad_mu,
               <f32x*>grad_logvar, n)
-
-cdef void kl_standard_normal_backward_float64(const double* grad, const double* mu, const double* logvar,
-                                              double* grad_mu, double* grad_logvar, Py_ssize_t n) noexcept nogil:
-    map3_to_2(divergence_backward[f64x], <const f64x*>grad, <const f64x*>mu, <const f64x*>logvar, <f64x*>grad_mu,
-              <f64x*>grad_logvar, n)
 
 
 reparameterize_ufunc = elementwise(
@@ -129,13 +117,7 @@ kl_standard_normal_backward_ufunc = elementwise(
 
 cdef void kl_standard_normal_float32(const float* mu, const float* logvar, float* y, Py_ssize_t rows,
                                      Py_ssize_t n) noexcept nogil:
-    cdef Divergence own = Divergence(mu, logvar, y, rows, n, rows, True)
-    divergence_rows(&own, 0, 0)
-
-
-cdef void kl_standard_normal_float64(const double* mu, const double* logvar, double* y, Py_ssize_t rows,
-                                     Py_ssize_t n) noexcept nogil:
-    cdef Divergence own = Divergence(mu, logvar, y, rows, n, rows, False)
+    cdef Divergence own = Divergence(mu, logvar, y, rows, n, rows, NARROW)
     divergence_rows(&own, 0, 0)
 
 
@@ -148,4 +130,28 @@ def kl_standard_normal(np.ndarray mu, np.ndarray logvar, np.ndarray y):
     own.narrow = np.PyArray_TYPE(mu) == np.NPY_FLOAT
     own.rows_of_chunk = max(1, CHUNK // max(1, own.n))
     with nogil:
-        each_chunk(divergence_rows, &own, (own.rows + own.rows_of_chunk - 1) // own.rows_of_chunk, threads[0])
+        each_chunk(divergence_rows, &own, (own.rows + own.rows_of_chunk - 1) // own.rows_of_chunk, thread_count[0])
+
+
+# From here on written by tools/twins.py: the functions above whose names end in _float32, in float64.
+
+cdef void reparameterize_float64(const double* mu, const double* logvar, const double* eps, double* z,
+                                 Py_ssize_t n) noexcept nogil:
+    map3(sample[f64x], <const f64x*>mu, <const f64x*>logvar, <const f64x*>eps, <f64x*>z, n)
+
+
+cdef void reparameterize_backward_float64(const double* grad, const double* logvar, const double* eps,
+                                          double* grad_logvar, Py_ssize_t n) noexcept nogil:
+    map3(sample_backward[f64x], <const f64x*>grad, <const f64x*>logvar, <const f64x*>eps, <f64x*>grad_logvar, n)
+
+
+cdef void kl_standard_normal_backward_float64(const double* grad, const double* mu, const double* logvar,
+                                              double* grad_mu, double* grad_logvar, Py_ssize_t n) noexcept nogil:
+    map3_to_2(divergence_backward[f64x], <const f64x*>grad, <const f64x*>mu, <const f64x*>logvar, <f64x*>grad_mu,
+              <f64x*>grad_logvar, n)
+
+
+cdef void kl_standard_normal_float64(const double* mu, const double* logvar, double* y, Py_ssize_t rows,
+                                     Py_ssize_t n) noexcept nogil:
+    cdef Divergence own = Divergence(mu, logvar, y, rows, n, rows, WIDE)
+    divergence_rows(&own, 0, 0)

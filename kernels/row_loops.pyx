@@ -9,7 +9,7 @@ cimport numpy as np
 from .lanes cimport f32x, f64x
 from .loops.operations cimport MAX_ROW_OPERANDS, Operation, Pass, RowMachine, loop_function, operand
 from .loops.rows cimport rows_loop, run_pass
-from .loops.threads cimport shared_thread_count
+from .loops.threads cimport join_threads, thread_count
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, size_of
 from .loops.ufuncs cimport NPY_HALF, PyUFunc_RegisterLoopForType, bfloat16_number
 
@@ -136,12 +136,13 @@ cdef object gufunc(bytes name, bytes kinds_in, bytes kinds_out, bytes doc, void*
     cdef void** data = <void**>malloc(3 * sizeof(void*))
     cdef np.PyUFuncGenericFunction* loops = <np.PyUFuncGenericFunction*>malloc(3 * sizeof(np.PyUFuncGenericFunction))
     cdef char* types = <char*>malloc(3 * operands)
+    join_threads()  # here, since this module is imported while the package is
     for n in range(4):
         operation[n].loop = loop_float64 if dtypes[n] == FLOAT64 else loop_float32
         operation[n].kernel = float64 if dtypes[n] == FLOAT64 else float32
         operation[n].dtype, operation[n].summed = dtypes[n], b"a" in kinds
         operation[n].n_in, operation[n].operands = <int>len(kinds_in), operands
-        operation[n].threads = shared_thread_count()
+        operation[n].threads = thread_count
         for k in range(operands):
             operation[n].kinds[k] = kinds[k]
     for n in range(3):

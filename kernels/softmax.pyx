@@ -16,13 +16,15 @@ from .lanes cimport (
     where_less, where_less_i32, where_less_i64, widen_u8_u32, widen_u8_u64,
 )
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
-from .loops.reductions cimport Pair, element, fold_values, map_block, map_row, rounded, sum_either, sum_row, take, wide
+from .loops.reductions cimport (
+    Pair, element, fold_values, map_block, map_row, rounded, row_context, sum_either, sum_row, take, wide,
+)
 from .loops.operations cimport (
     GROUP, STREAMED, Operands, Operation, RowMachine, along_axis, group_kernel, group_of, operations_of, row_machine,
     run_groups,
 )
 from .loops.registers cimport itemsize, lanes
-from .math.elementary cimport exp
+from .math.exponential cimport exp
 from .rowwise.exponentials cimport (
     Exponents, all_block, exponents_of, find_logs, find_tops, set_top, top_not_finite,
 )
@@ -36,8 +38,8 @@ cdef const RowMachine* machine = row_machine()
 cdef struct Gradient:
     const void* grad
     const void* x
-    double value  # what the points need of the row
-    double rest  # and what rounding it to the row's precision lost
+    double value  # the factor, logarithm or sum that the points take, in the row's precision
+    double rest  # and its rounding error
     double sign
     bint streamed
 
@@ -45,52 +47,51 @@ cdef struct Scores:
     const void* x
     const void* mask  # booleans or numbers, or NULL
     double scale
-    double rest  # and what rounding it to the row's precision lost
+    double rest  # and its rounding error, as it has the row's precision
 
 
 # The points.
 
-cdef inline real times(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    cdef real x = take(<const real*>(<const Gradient*>row).x, i, n)
-    return fma(x, splat(x, (<const Gradient*>row).value), x * splat(x, (<const Gradient*>row).rest))
+cdef inline real times(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    cdef real x = take(<const real*>(<const Gradient*>context).x, i, n)
+    return fma(x, splat(x, (<const Gradient*>context).value), x * splat(x, (<const Gradient*>context).rest))
 
 
-cdef inline real less(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    cdef real x = take(<const real*>(<const Gradient*>row).x, i, n)
-    return (x - splat(x, (<const Gradient*>row).value)) - splat(x, (<const Gradient*>row).rest)
+cdef inline real minus_log(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    cdef real x = take(<const real*>(<const Gradient*>context).x, i, n)
+    return (x - splat(x, (<const Gradient*>context).value)) - splat(x, (<const Gradient*>context).rest)
 
 
-cdef inline real softmax_slope(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+cdef inline real softmax_slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # y (grad - sum(grad y))
-    cdef real y = take(<const real*>(<const Gradient*>row).x, i, n)
-    cdef real grad = take(<const real*>(<const Gradient*>row).grad, i, n)
-    return y * ((grad - splat(y, (<const Gradient*>row).value)) * splat(y, (<const Gradient*>row).sign))
+    cdef real y = take(<const real*>(<const Gradient*>context).x, i, n)
+    cdef real grad = take(<const real*>(<const Gradient*>context).grad, i, n)
+    return y * ((grad - splat(y, (<const Gradient*>context).value)) * splat(y, (<const Gradient*>context).sign))
 
 
-cdef inline real log_softmax_slope(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+cdef inline real log_softmax_slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # grad - e^y sum(grad)
-    cdef real y = take(<const real*>(<const Gradient*>row).x, i, n)
-    cdef real grad = take(<const real*>(<const Gradient*>row).grad, i, n)
-    return fma(exp(y), splat(y, -(<const Gradient*>row).value), grad)
+    cdef real y = take(<const real*>(<const Gradient*>context).x, i, n)
+    cdef real grad = take(<const real*>(<const Gradient*>context).grad, i, n)
+    return fma(exp(y), splat(y, -(<const Gradient*>context).value), grad)
 
 
-cdef void times_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Gradient own = (<const Gradient*>row)[0]
-    map_block(times[real], y, &own, start, n, False)
+cdef void times_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    map_block(times[real], y, context, start, n, False)
 
 
-cdef void less_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Gradient own = (<const Gradient*>row)[0]
-    map_block(less[real], y, &own, start, n, own.streamed)
+cdef void minus_log_block(real* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Gradient own = (<const Gradient*>context)[0]
+    map_block(minus_log[real], y, &own, start, n, own.streamed)
 
 
-cdef void softmax_slope_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Gradient own = (<const Gradient*>row)[0]
+cdef void softmax_slope_block(real* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Gradient own = (<const Gradient*>context)[0]
     map_block(softmax_slope[real], y, &own, start, n, own.streamed)
 
 
-cdef void log_softmax_slope_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Gradient own = (<const Gradient*>row)[0]
+cdef void log_softmax_slope_block(real* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Gradient own = (<const Gradient*>context)[0]
     map_block(log_softmax_slope[real], y, &own, start, n, own.streamed)
 
 
@@ -109,64 +110,63 @@ cdef inline real seen(real x, const uint8_t* mask, Py_ssize_t n) noexcept nogil:
         return from_bits_f64(where_less_i64(splat_u64(0), widen_u8_u64(mask), bits_f64(x), bits_f64(hidden)))
 
 
-cdef inline real scaled(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    # an infinity times the remainder of the scale would be one of the other sign, or NaN
-    cdef real x = take(<const real*>(<const Scores*>row).x, i, n), scale = splat(x, (<const Scores*>row).scale)
+cdef inline real scaled(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # an infinite x is left out of the second product, which may be infinite with the other sign, or NaN
+    cdef real x = take(<const real*>(<const Scores*>context).x, i, n), scale = splat(x, (<const Scores*>context).scale)
     cdef real y = x * scale
-    return where_less(magnitude(y), splat(x, INFINITY), fma(x, scale, x * splat(x, (<const Scores*>row).rest)), y)
+    return where_less(magnitude(y), splat(x, INFINITY), fma(x, scale, x * splat(x, (<const Scores*>context).rest)), y)
 
 
-cdef inline real scaled_where(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    return seen(scaled(like, row, i, n), <const uint8_t*>(<const Scores*>row).mask + i, n)
+cdef inline real scaled_where(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    return seen(scaled(like, context, i, n), <const uint8_t*>(<const Scores*>context).mask + i, n)
 
 
-cdef inline real scaled_plus(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    return scaled(like, row, i, n) + take(<const real*>(<const Scores*>row).mask, i, n)
+cdef inline real scaled_plus(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    return scaled(like, context, i, n) + take(<const real*>(<const Scores*>context).mask, i, n)
 
 
-cdef void scaled_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Scores own = (<const Scores*>row)[0]
-    map_block(scaled[real], y, &own, start, n, False)
+cdef void scaled_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    map_block(scaled[real], y, context, start, n, False)
 
 
-cdef void scaled_where_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Scores own = (<const Scores*>row)[0]
-    map_block(scaled_where[real], y, &own, start, n, False)
+cdef void scaled_where_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    map_block(scaled_where[real], y, context, start, n, False)
 
 
-cdef void scaled_plus_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Scores own = (<const Scores*>row)[0]
-    map_block(scaled_plus[real], y, &own, start, n, False)
+cdef void scaled_plus_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    map_block(scaled_plus[real], y, context, start, n, False)
 
 
 # The sum of backward.
 
-cdef inline void add_grad_y(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, f64x* sums) noexcept nogil:
-    sums[0] = sums[0] + wide(<const real*>(<const Gradient*>row).grad, i, n) * wide(
-        <const real*>(<const Gradient*>row).x, i, n)
+cdef inline void add_grad_y(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                            f64x* sums) noexcept nogil:
+    sums[0] = sums[0] + wide(<const real*>(<const Gradient*>context).grad, i, n) * wide(
+        <const real*>(<const Gradient*>context).x, i, n)
 
 
-cdef inline void fold_grad_y(const f32x* like, const void* row, Py_ssize_t i, Py_ssize_t n, f32x* sums) noexcept nogil:
-    cdef f32x grad = take(<const f32x*>(<const Gradient*>row).grad, i, n)
-    sums[0] = fma(grad, take(<const f32x*>(<const Gradient*>row).x, i, n), sums[0])
+cdef inline void fold_grad_y(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                             f32x* sums) noexcept nogil:
+    cdef f32x grad = take(<const f32x*>(<const Gradient*>context).grad, i, n)
+    sums[0] = fma(grad, take(<const f32x*>(<const Gradient*>context).x, i, n), sums[0])
 
 
-cdef Pair grad_y_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Gradient own = (<const Gradient*>row)[0]
+cdef Pair grad_y_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Gradient own = (<const Gradient*>context)[0]
     return sum_either(fold_grad_y, add_grad_y[real], 1, like, &own, start, n)
 
 
-# A few rows: the largest of each, the sum of each, and then the outputs. While the end of one row's sum is waited for,
-# the next row's is under way.
+# A few rows: the largest of each, the sum of each, and then the outputs. The processor begins the next row's sum while
+# it still waits for the last additions of this one.
 
 cdef inline bint nothing_left(const real* like, const Exponents* row, Py_ssize_t n) noexcept nogil:
-    # whether every exponential is 0: a NaN may have been passed over
+    # whether every exponential is 0; since the search for the largest may miss a NaN, the row is looked at again
     return row.top == -INFINITY and top_not_finite(<const real*>row.x, row, n) == -INFINITY
 
 
 cdef inline void softmax(const real* like, Exponents* rows, Py_ssize_t count, Py_ssize_t n, int threads,
                          bint safe) noexcept nogil:
-    # scale e^(sign x) / sum(e^(sign x)); of a row of which nothing is left NaN, or zeros where that is safe
+    # scale e^(sign x) / sum(e^(sign x)); where sign x is -inf throughout, NaN, or zeros if `safe`
     find_tops(like, rows, count, n, threads)
     over_sums(like, rows, count, n, threads, safe)
 
@@ -179,10 +179,10 @@ cdef inline void over_sums(const real* like, Exponents* rows, Py_ssize_t count, 
     cdef Py_ssize_t r
     for r in range(count):
         scaling[r] = Gradient(NULL, rows[r].y, rows[r].scale, 0.0, 1.0, False)
-        # where the largest is infinite, or nothing but NaN is there
+        # where the largest is infinite, or all are NaN
         if not fabs(rows[r].top) < INFINITY:
             if safe and nothing_left(like, &rows[r], n):
-                rows[r].top = scaling[r].value = 0.0  # what is written is tiny, and then multiplied by 0
+                rows[r].top = scaling[r].value = 0.0  # exponentials are then tiny numbers, which are multiplied by 0
                 set_top(like, &rows[r])
             else:
                 scaling[r].x, scaling[r].value = rows[r].x, NAN
@@ -197,8 +197,8 @@ cdef inline void over_sums(const real* like, Exponents* rows, Py_ssize_t count, 
 
 cdef void logsumexp(const real* like, Operands* p, Gradient* logs, Py_ssize_t rows, Py_ssize_t n, int threads,
                     bint careful) noexcept nogil:
-    # log(sum(e^x)) of the first operands in two parts: the largest x, which its own log_softmax is to lose exactly, and
-    # the logarithm relative to it
+    # log(sum(e^x)) of the first operands in two parts: the largest x, whose difference from itself is then exactly 0 in
+    # log_softmax, and the logarithm relative to it
     cdef Exponents own[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
@@ -254,8 +254,8 @@ cdef inline void fill(real* y, double value, Py_ssize_t start, Py_ssize_t n) noe
 
 cdef inline void masked_row(const real* like, Exponents* row, Py_ssize_t count, Py_ssize_t n,
                             int threads) noexcept nogil:
-    # softmax of the first `count` scores, which stand where it goes, and 0 behind them. Of nothing but -inf, or of
-    # nothing, it is 0 everywhere; with a NaN or +inf it is NaN everywhere.
+    # softmax of the first `count` scores, in place, and 0 behind them. Where all of these scores are -inf, or there is
+    # none, it is 0 everywhere; with a NaN or +inf among them it is NaN everywhere.
     cdef double behind = 0.0
     if count > 0:
         over_sums(like, row, 1, count, threads, True)
@@ -267,7 +267,7 @@ cdef inline void masked_row(const real* like, Exponents* row, Py_ssize_t count, 
 cdef inline void masked_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                               void (*scores)(real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
                               bint masked) noexcept nogil:
-    # x, [mask], scale, how many see -> softmax(x scale + mask) of those, and 0
+    # x, [mask], scale, count -> softmax(x scale + mask) of the first `count`, and 0 behind them
     cdef Exponents own[GROUP]
     cdef Py_ssize_t counts[GROUP]
     cdef Py_ssize_t r
@@ -314,7 +314,7 @@ cdef void log_softmax_group(const real* like, Operands* p, Py_ssize_t rows, Py_s
         logs[r].streamed = manner & STREAMED
         if safe and logs[r].value == -INFINITY:
             logs[r].value = logs[r].rest = 0.0  # every x is -inf, and so is its result
-        map_row(less_block[real], <real*>p[r][1], &logs[r], n, threads)
+        map_row(minus_log_block[real], <real*>p[r][1], &logs[r], n, threads)
 
 
 cdef void log_softmax_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
@@ -461,7 +461,7 @@ ctypedef fused bits:
 
 cdef void keep(bits like, const void* x, const uint8_t* where, const void* otherwise, void* y,
                Py_ssize_t n) noexcept nogil:
-    # without a branch, which a random mask would have mispredicted
+    # without a branch, which the processor would often guess wrong
     cdef bits other = (<const bits*>otherwise)[0], mask
     cdef Py_ssize_t i
     for i in range(n):

@@ -3,6 +3,7 @@
 A format is described once, here; the kernels take all their constants from this description. No arrays live here."""
 
 import math
+import operator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -196,7 +197,10 @@ class Format:
 
     def value(self, code):
         """The value of one code as a Python float, which holds every format's values exactly."""
-        code = int(code)
+        try:
+            code = operator.index(code)
+        except TypeError:
+            raise TypeError(f"a code is an int; got {code!r:.60}") from None
         if not 0 <= code < 1 << self.width:
             raise ValueError(f"code={code} is not a code of {self.name}; expected 0 to {(1 << self.width) - 1}")
         sign = -1.0 if code & self.sign_bit else 1.0
@@ -221,6 +225,12 @@ class Format:
         In a format of powers of two a tie goes up, since a significand that is always 1 is always odd, and what is
         smaller than all its values becomes the smallest.
         """
+        try:
+            size = Fraction(size)
+        except (TypeError, ValueError, OverflowError):
+            raise TypeError(f"size is a finite number; got {size!r:.60}") from None
+        if size < 0:
+            raise ValueError(f"size is 0 or more, the sign is told by negative; got {size}")
         sign = self.sign_bit if negative else 0
         if self.specials == "integer":
             steps = min(round(size * Fraction(2) ** (self.bias - 1 + self.mantissa_bits)),

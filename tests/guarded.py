@@ -209,6 +209,9 @@ def of_learning(n):
         square = np.ascontiguousarray(grad[:, :1].repeat(3, axis=1))
         yield from {
             "linear": (lw.linear, [x, weight, bias]),
+            "linear relu": (lambda x, weight, bias: lw.linear(x, weight, bias, activation="relu"), [x, weight, bias]),
+            "linear_backward relu": (lambda grad, y, x, weight, bias: lw.linear_backward(
+                grad, x, weight, bias, activation="relu", y=y), [square, square, x, weight, bias]),
             "linear_backward": (lw.linear_backward, [square, x, weight, bias]),
             "dropout": (lambda x: lw.dropout(x, 0.5, 5), [x]),
             "dropout_backward": (lambda grad: lw.dropout_backward(grad, 0.5, 5), [grad]),
@@ -240,9 +243,37 @@ def of_pairs(n):
                 grad, x, target, reduction="none"), [grad, x, target])
 
 
+def of_formats(n):
+    """Readers and writers of other libraries' four-bit weights by name: their call, and its operands."""
+    formats, inputs = genome.formats, 256 * (1 + n % 3)
+    codes = np.random.default_rng(n).integers(0, 256, (8, inputs // 2)).astype(np.uint8)
+    scale = np.full((8, inputs // 32), 0.5, np.float32)
+    for kind, book, leading in (
+            ("mxfp4", genome.FLOAT4, ()), *(("gguf", book, (kind,)) for kind, (_, _, book) in formats.GGUF.items()),
+            ("bitsandbytes", genome.NF4, ("NF4",)), ("hqq", formats.UINT4, ()), ("mlx", formats.UINT4, ()),
+            ("matmulnbits", formats.UINT4, ()), ("compressed_tensors", formats.INT4_OFFSET, ()),
+            ("gptq", formats.UINT4, ()), ("awq", formats.UINT4, ())):
+        write, read = getattr(formats, f"write_{kind}"), getattr(formats, f"read_{kind}")
+        arrays = [codes, scale, -8 * scale] if book == formats.UINT4 else [codes, scale]
+        packed = formats.Packed(codes, book, scale, *(arrays[2:] or [None]), 32)
+        last = {"hqq": [(8, inputs)], "bitsandbytes": [(8, inputs), 32]}.get(kind, [])
+
+        def writing(codes, scale, offset=None, write=write, leading=leading, book=book):
+            return write(*leading, formats.Packed(codes, book, scale, offset, 32))
+
+        def reading(*given, read=read, leading=leading, last=last):
+            codes, _, scale, *rest = read(*leading, *given, *last)
+            return codes, scale, *(array for array in rest if isinstance(array, np.ndarray))
+
+        yield f"formats.write_{kind}", (writing, arrays)
+        yield f"formats.read_{kind}", (reading, list(as_tuple(write(*leading, packed))))
+    yield "formats.e8m0_scales", (formats.e8m0_scales, [codes & np.uint8(127)])
+    yield "formats.e8m0_bytes", (formats.e8m0_bytes, [scale])
+
+
 def codes_and_networks():
     for n in LENGTHS:
-        for of in (of_genomes, of_numbers, of_networks, of_learning, of_pairs):
+        for of in (of_genomes, of_numbers, of_networks, of_learning, of_pairs, *([of_formats] if n < 4 else [])):
             for name, (function, arrays) in of(n):
                 print(name, n, flush=True)
                 everywhere(lambda given, outs, function=function: as_tuple(function(*given)), arrays, [])
@@ -252,7 +283,8 @@ def names():
     """The public functions that are tried here."""
     tried = {name.partition(",")[0] for name in along_axis.EVERY} | set(UFUNCS) | set(PARAMETRIC) | {
         "glu", "glu_backward"}
-    tried |= {f"genome.{name}" for name, _ in of_genomes(3)} | {f"ieee754.{name}" for name, _ in of_numbers(3)}
+    tried |= {f"genome.{name}" for of in (of_genomes, of_formats) for name, _ in of(3)}
+    tried |= {f"ieee754.{name}" for name, _ in of_numbers(3)}
     return tried | {name for of in (of_networks, of_learning, of_pairs) for name, _ in of(3)}
 
 

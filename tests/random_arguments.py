@@ -302,38 +302,6 @@ LEARNING = {
 }
 
 
-def _classifier(case):
-    numbers = case.rng.standard_normal((2, case.network.sizes[0]))
-    classes = np.array(list("abcdefgh"))[:case.network.sizes[-1]] if case.chance(0.7) else None
-    return lw.evolution.Classifier(case.network, lw.genome.random_population(1, case.network.n_weights, 1)[0], classes,
-                                   *numbers)
-
-
-def _methods(kind, make):
-    return {f"{kind.__name__}.{name}": (lambda case, name=name: getattr(make(case), name), method)
-            for name, method in vars(kind).items() if inspect.isfunction(method) and not name.startswith("_")}
-
-
-def functions():
-    """Every public function by name: how a case gets it, whose signature tells its parameters, and their table."""
-    found = {}
-    for module, table in ((lw, ALONG), (lw.ieee754, FIELDS), (lw.genome, GENOMES), (lw.evolution, RUNS)):
-        for name in module.__all__:
-            value = getattr(module, name)
-            result = isinstance(value, type) and (  # which a call gives or raises, and nobody makes
-                module is lw.ieee754 or name in ("EvolutionResult", "GradientFlow", "State")
-                or issubclass(value, Exception))
-            if callable(value) and not result:
-                short = name if module is lw else f"{module.__name__.rpartition('.')[2]}.{name}"
-                own = CHANNELS if name.startswith(("batch_norm", "group_norm", "instance_norm")) else RUNS if (
-                    name == "Codebook") else LEARNING if name in lw.learning.__all__ else table
-                found[short] = (lambda case, value=value: value, value, own)
-    for kind, make in ((lw.evolution.Network, lambda case: case.network), (lw.evolution.Classifier, _classifier)):
-        found |= {name: (*pair, RUNS) for name, pair in _methods(kind, make).items()}
-    found["Classifier.load"] = (lambda case: lw.evolution.Classifier.load, lw.evolution.Classifier.load, RUNS)
-    return found
-
-
 def _of_a_ufunc(case, p):
     keywords = {name: make(case) for name, make in KEYWORDS.items() if case.chance(p)}
     if keywords.get("out") is None:  # NumPy warns of numbers that nobody has written
@@ -354,7 +322,10 @@ def arguments(case, signature_of, table):
     junk = case.rng.integers(len(parameters) * 4 or 1)  # one in four calls has one argument that is anything
     for k, parameter in enumerate(parameters):
         if parameter.kind is parameter.VAR_KEYWORD:
-            keywords = _of_a_ufunc(case, 0.05) | keywords
+            keywords = (table[parameter.name](case) if parameter.name in table else _of_a_ufunc(case, 0.05)) | keywords
+            continue
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            given += [table[parameter.name](case) for _ in range(case.one_of([0, 1, 2, 2, 3]))]
             continue
         optional = parameter.default is not parameter.empty
         if optional and junk != k and case.chance(0.5) and parameter.name not in ("generations", "population"):

@@ -1,6 +1,6 @@
 """Calls of every public function with random arguments, right ones and wrong ones, in child processes.
 
-    python tests/random_calls.py [--calls 100000] [--seed 0] [--only FUNCTION] [--first NUMBER]
+    python tests/random_calls.py [--calls 100000] [--seed 0] [--only PATTERN] [--first NUMBER]
 
 Each call returns, or raises what Lanewise raises itself with a message of its own: of NumPy's errors only those pass
 that a ufunc raises, since elementwise functions are ufuncs. A crash, a hang, any other error, a warning, something
@@ -11,6 +11,7 @@ though it raised. A number and a seed make a call again: --first NUMBER --calls 
 import argparse
 import contextlib
 import faulthandler
+import fnmatch
 import inspect
 import io
 import os
@@ -25,6 +26,7 @@ from pathlib import Path
 import lanewise as lw
 import numpy as np
 import random_arguments
+import random_functions
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path(lw.__file__).resolve().parent
@@ -135,8 +137,8 @@ def shown(value):
 
 def child(seed, first, calls, only):
     faulthandler.enable()
-    catalogue = random_arguments.functions()
-    catalogue = {name: catalogue[name] for name in catalogue if only is None or name == only}
+    catalogue = random_functions.functions()
+    catalogue = {name: catalogue[name] for name in catalogue if fnmatch.fnmatchcase(name, only or "*")}
     if not catalogue:
         raise SystemExit(f"{only} is no public function")
     with contextlib.suppress(ImportError, ValueError):

@@ -25,7 +25,6 @@ LONG = {  # code files of more lines, and why they are not parted
     "kernels/loops/reductions.pxd": _LOOPS,
     "kernels/loops/ufuncs.pxd": _LOOPS,
     "kernels/operands.pyx": "compiled once for all levels; two modules would call each other for every operand",
-    "kernels/math/elementary.pxd": "functions that share the steps of one exponential and one logarithm",
     "pylib/evolution/runs.py": "half of it documents the settings of two functions",
     "pylib/include/lanewise.h": "made by tools/header.py: a declaration for each function",
 }
@@ -83,17 +82,21 @@ def test_files_in_the_page_exist():
 
 WORDS = {  # in the kernels: a word that has been found to have two meanings, and what is written in its place
     r"\btold\d?\b": "context, or constants",
-    r"\broot\(": "square_root: a root is a zero of a function",
-    r"\bless_\w+": "minus_...: less is smaller than",
-    r"\bRow\b": "Registration: a row is a slice of an array",
+    r"(?<!square)(?<!near)_root\b|\broots\b(?!\.py)|\brooted\b": "square_root, or rstd: a root is a zero of a function",
+    r"\bless_\w+|\bless[\[(]": "minus_...: less is smaller than",
+    r"\bRow\b": "Registration, or Example: a row is a slice of an array",
+    r"const void\* row\b": "context: a row is a slice of an array",
+    r"\bshifted[\[(]": "has_offsets, or block_moments: it named three things",
+    r"\bsent for\b": "prefetched",
+    r"\bthe compiler shall\b|\bhad better\b": "why",
 }
 
 
 @pytest.mark.parametrize("word", WORDS)
 def test_a_word_has_one_meaning(word):
-    headers = [path for room in ("math", "points", "loops", "formats", "rowwise")
-               for path in (ROOT / "kernels" / room).glob("*.pxd")]
-    found = [path.name for path in headers if re.search(word, path.read_text("utf-8"))]
+    sources = [path for room in (".", "math", "points", "loops", "formats", "rowwise")
+               for path in (ROOT / "kernels" / room).glob("*.p[xy][dx]")]
+    found = [path.name for path in sources if re.search(word, path.read_text("utf-8"))]
     assert not found, f"write {WORDS[word]}"
 
 

@@ -83,6 +83,21 @@ def test_sum_rows(dtype, shape):
     same(y, expected)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (3, 7), (300, 64), (129, 65), (5, 1000), (0, 3)])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bias_and_relu(dtype, shape):
+    x, bias, grad = numbers(16, shape, dtype), numbers(17, shape[1], dtype), numbers(18, shape, dtype)
+    y, grad_bias = x.copy(), np.full(shape[1], 7, dtype)
+    door("bias_relu", dtype)(bias, y, *shape)
+    same(y, lw.relu(x + bias))
+    expected = lw.relu_backward(grad, y)
+    door("bias_relu_backward", dtype)(grad, y, grad, grad_bias, *shape)
+    same(grad, expected)
+    found = np.full_like(grad_bias, 7)
+    door("sum_rows", dtype)(expected, found, *shape)
+    same(grad_bias, found)
+
+
 @pytest.mark.parametrize("n", LENGTHS)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_random_numbers(dtype, n):

@@ -16,6 +16,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 import random_arguments
+import random_functions
 
 CALLS = 30  # of each function
 SLOW = {"evolution.evolve": 2, "evolution.evolve_islands": 2, "evolution.minimize": 2, "gradient_flow": 4}
@@ -102,7 +103,7 @@ def _table(name, table):
     return _options(table, ["out"], lambda case: case.array(case.shape) if case.chance(0.5) else None)
 
 
-FUNCTIONS = random_arguments.functions()
+FUNCTIONS = random_functions.functions()
 
 
 def outcome(name, number, flush):

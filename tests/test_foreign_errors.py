@@ -12,11 +12,18 @@ import ml_dtypes
 import numpy as np
 import pytest
 from lanewise import evolution, genome, ieee754, packing
+from lanewise.genome import formats
 
 X, RAGGED, HUGE = np.ones((4, 6), np.float32), [[1.0], [1.0, 2.0]], 10**400
 HALF, BRAIN = X.astype(np.float16), X.astype(ml_dtypes.bfloat16)
 GENOMES = np.zeros((2, 3), np.uint8)
 NETWORK = evolution.Network((3, 2))
+PACKED = formats.Packed(np.zeros((1, 16), np.uint8), formats.UINT4, np.ones((1, 1), np.float32), None, 32)
+
+
+def gone_forward(layer):
+    layer.forward(X)
+    return layer
 
 
 @pytest.mark.parametrize(("call", "error", "message"), [
@@ -50,6 +57,44 @@ NETWORK = evolution.Network((3, 2))
     (lambda: lw.glu(np.float32(1)), ValueError, r"glu: axis -1 is out of range for x of shape \(\)"),
     (lambda: lw.glu_backward(X, X, -2**70), ValueError, "glu_backward: axis -1180591620717411303424 is out of range"),
     (lambda: lw.softmax(X, out=np.zeros((4, 6), int)), TypeError, "softmax: out must hold floats .*, not int64"),
+    (lambda: lw.layers.LayerNorm("a"), TypeError, "LayerNorm: size must be an int, not 'a'"),
+    (lambda: lw.layers.RMSNorm(-1), ValueError, "RMSNorm: size must be from 0 to .*, not -1"),
+    (lambda: lw.layers.BatchNorm(2**200), ValueError, "BatchNorm: size must be from 0 to"),
+    (lambda: lw.layers.LayerNorm(3, dtype=int), TypeError, "LayerNorm: dtype must be one of floats.*, not int64"),
+    (lambda: lw.layers.RMSNorm(3, dtype="U3"), TypeError, "RMSNorm: an array of dtype is of dtype <U3"),
+    (lambda: lw.layers.Linear(2, -1, 1), ValueError, "Linear: outputs must be from 0 to"),
+    (lambda: lw.layers.Linear(2, 3, 1, init=[]), TypeError, r"Linear: init must be callable, .*not \[\]"),
+    (lambda: lw.layers.Linear(2, 3, 1, init=lambda *given, **more: None), TypeError, "Linear: what init returns is"),
+    (lambda: lw.layers.Linear(2, 3, 1, init=lambda *given, **more: X), ValueError, r"has shape \(4, 6\); .*\(3, 2\)"),
+    (lambda: lw.layers.Activation("relu", alpha=1), TypeError, "Activation: relu takes no parameters; got alpha"),
+    (lambda: lw.layers.Activation("elu", out=X), TypeError, "Activation: elu takes alpha; got out"),
+    (lambda: lw.layers.Activation("threshold", value=1), TypeError, "Activation: threshold needs threshold"),
+    (lambda: lw.layers.Residual(lw.layers.Linear(6, 1, 1)).forward(X), ValueError, r"the layers make \(4, 1\) of x of"),
+    (lambda: gone_forward(lw.layers.Residual(lw.layers.Linear(6, 6, 1, input_grad=False))).backward(X), ValueError,
+     "Residual: its first layer computes no gradient of x; expected input_grad=True"),
+    (lambda: gone_forward(lw.layers.Activation("relu")).backward(X[:1]), ValueError, "grad of shape .* does not fit"),
+    (lambda: gone_forward(lw.layers.Dropout(0.5, 1)).backward(X[:1]), ValueError, "grad of shape .* does not fit"),
+    (lambda: lw.he_uniform((2**70, 2), 1), ValueError, "he_uniform: shape .* has more elements than an array can"),
+    (lambda: lw.xavier_normal((0, 2**62), 1), ValueError, "xavier_normal: shape .* has more elements than an array"),
+    (lambda: lw.gradient_flow(2**70, 2), ValueError, "gradient_flow: depth must be at most"),
+    (lambda: lw.embedding.address(["a"]), TypeError, "the name of a C function is a str; got list"),
+    (lambda: lw.embedding.ctypes_function({}), TypeError, "the name of a C function is a str; got dict"),
+    (lambda: ieee754.BINARY16.value(1.5), TypeError, "a code is an int; got 1.5"),
+    (lambda: ieee754.BINARY16.code_of("a"), TypeError, "size is a finite number; got 'a'"),
+    (lambda: ieee754.BINARY16.code_of(-1), ValueError, "size is 0 or more"),
+    (lambda: formats.write_matmulnbits("a"), TypeError, "packed is a Packed; got str"),
+    (lambda: formats.write_mxfp4(PACKED._replace(codebook=0)), TypeError, "codebook is a Codebook such as LOG4; got 0"),
+    (lambda: formats.write_mlx(PACKED._replace(group=0)), ValueError, "groups of 1 or more; got 0"),
+    (lambda: formats.write_mlx(PACKED._replace(scale=["a"])), TypeError, "scale is a number, or an array of numbers"),
+    (lambda: formats.write_mlx(PACKED._replace(scale=[[np.nan]])), ValueError, "the scales hold a NaN"),
+    (lambda: formats.write_awq(PACKED._replace(codes=[1.0])), TypeError, "codes holds uint8; got float64"),
+    (lambda: formats.write_gguf([], PACKED), ValueError, r"kind is one of Q4_0, .*; got \[\]"),
+    (lambda: formats.read_bitsandbytes("NF4", GENOMES, X, 3), TypeError, r"shape is \(outputs, inputs\), .*got 3"),
+    (lambda: formats.read_bitsandbytes("NF4", GENOMES, X, (2, 6), 0), ValueError, "whole blocks of 0, a multiple"),
+    (lambda: formats.read_hqq(GENOMES, X, X, (0, 3)), ValueError, r"1 or more each; got \(0, 3\)"),
+    (lambda: formats.read_matmulnbits(GENOMES[:, None], ["a", "b"]), TypeError, "scales is a number, or an array"),
+    (lambda: formats.e8m0_bytes("a"), TypeError, "scale is a number, or an array of numbers"),
+    (lambda: formats.e8m0_bytes(1 + 2**-40), ValueError, "E8M0 holds powers of two"),
     (lambda: lw.set_num_threads(np.ones(3)), TypeError, "expected an integer of at least 1"),
     (lambda: lw.show_config(np.ones(3)), ValueError, "expected mode 'stdout' or 'dicts'"),
     (lambda: ieee754.encode(X, None), TypeError, "format is a Format or the name of one; got None"),
@@ -213,3 +258,38 @@ def test_dtypes_of_ml_dtypes_are_asked_for_by_name_without_it():
                          r"is not installed: pip install ml_dtypes", line), line
     assert codes == "[16256 16256 16256] None"
     assert unknown == "elu: dtype must be a dtype or the name of one, not 'half-baked'"
+
+
+@pytest.mark.parametrize("kind", ["compressed_tensors", "gptq", "mlx"])
+def test_words_of_four_bits_in_another_byte_order(kind):
+    codes = np.arange(256, dtype=np.uint8).reshape(8, 32)
+    scale, symmetric = np.full((8, 2), 0.5, np.float32), kind == "compressed_tensors"
+    book, offset = (formats.INT4_OFFSET, None) if symmetric else (formats.UINT4, -8 * scale)
+    read, write = getattr(formats, f"read_{kind}"), getattr(formats, f"write_{kind}")
+    arrays = write(formats.Packed(codes, book, scale, offset, 32))
+    for order in "><":
+        found = read(*[array.astype(array.dtype.newbyteorder(order)) for array in arrays])
+        assert (found.codes == codes).all()
+
+
+def test_four_bit_files_of_any_bytes_give_no_warning():
+    infinite = np.full((1, 144), 0x7C, np.uint8)  # scales of infinity times whole numbers, some of them 0
+    infinite[0, 4:16] = 0
+    large = PACKED._replace(codes=np.zeros((1, 128), np.uint8), scale=np.full((1, 8), 3e38, np.float32))
+    with warnings.catch_warnings(), np.errstate(all="raise"):
+        warnings.simplefilter("error")
+        for call in (lambda: formats.read_gguf("Q4_K", infinite), lambda: formats.write_gguf("Q4_K", large),
+                     lambda: formats.write_gguf("Q4_1", large._replace(scale=large.scale * 1e-30))):
+            with pytest.raises(ValueError, match=r"infinity|Q4_K keeps|as float16"):
+                call()
+
+
+def test_layers_add_without_a_warning_and_go_back_without_outputs():
+    with warnings.catch_warnings(), np.errstate(all="raise"):
+        warnings.simplefilter("error")
+        y = lw.layers.Residual(lw.layers.Activation("relu")).forward(np.array([3e38, np.inf], np.float32))
+    assert (y == np.inf).all()
+    for outputs, inputs in (0, 3), (3, 0), (0, 0):
+        found = lw.linear_backward(np.ones((2, outputs)), np.ones((2, inputs)), np.ones((outputs, inputs)),
+                                   np.ones(outputs))
+        assert [array.shape for array in found] == [(2, inputs), (outputs, inputs), (outputs,)]

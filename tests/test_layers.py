@@ -16,6 +16,8 @@ def linear(inputs, outputs, **more):
 NETWORKS = {
     "linear": lambda: linear(5, 3),
     "no bias": lambda: linear(5, 3, bias=False),
+    "relu in the layer": lambda: linear(5, 3, activation="relu"),
+    "relu and no bias": lambda: linear(5, 3, bias=False, activation="relu"),
     "layer norm": lambda: layers.LayerNorm(5, **MORE),
     "rms norm": lambda: layers.RMSNorm(5, **MORE),
     "batch norm": lambda: layers.BatchNorm(5, **MORE),

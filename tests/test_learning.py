@@ -69,6 +69,38 @@ def test_a_bias_gradient_is_summed_in_one_order(columns, dtype):
     assert_within("linear_backward", found[0], wide(grad).sum(0), np.abs(wide(grad)).sum(0))
 
 
+@pytest.mark.parametrize("rows", [1, 32, 700])
+@pytest.mark.parametrize("columns", [1, 10, 65, 257])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_relu_joins_the_bias_with_the_bits_of_relu(dtype, columns, rows):
+    x, weight, bias = normal(rows, 6, dtype=dtype), normal(columns, 6, dtype=dtype), normal(columns, dtype=dtype)
+    grad = normal(rows, columns, dtype=dtype)
+    x[-1, 0], bias[-1] = np.nan, np.inf
+    for shift in (bias, None):
+        y = lw.relu(lw.linear(x, weight, shift))
+        expected = lw.linear_backward(lw.relu_backward(grad, y), x, weight, shift)
+        places = tuple(None if each is None else np.full_like(each, 7) for each in expected)
+        operands = [(x, weight, shift, grad, y)]
+        operands.append([each if each is None else np.repeat(each, 2, 0)[::2] for each in operands[0]])  # no C order
+        for x_, weight_, shift_, grad_, y_ in operands:
+            assert lw.linear(x_, weight_, shift_, activation="relu").tobytes() == y.tobytes()
+            assert lw.linear(x_, weight_, shift_, activation="relu", out=np.empty_like(y)).tobytes() == y.tobytes()
+            for out in ((None, None, None), places):
+                found = lw.linear_backward(grad_, x_, weight_, shift_, activation="relu", y=y_, out=out)
+                for array, of in zip(found, expected, strict=True):
+                    assert (array is None and of is None) or array.tobytes() == of.tobytes()
+
+
+def test_relu_behind_a_layer_of_16_bits():
+    x, weight, bias, grad = (normal(*shape).astype(np.float16) for shape in ((9, 30), (5, 30), (5,), (9, 5)))
+    y = lw.linear(x, weight, bias, activation="relu")
+    assert y.tobytes() == lw.relu(lw.linear(x, weight, bias)).tobytes()
+    found = lw.linear_backward(grad, x, weight, bias, activation="relu", y=y)
+    expected = lw.linear_backward(lw.relu_backward(grad, y), x, weight, bias)
+    for array, of in zip(found, expected, strict=True):
+        assert array.tobytes() == of.tobytes()
+
+
 def test_linear_of_16_bits_is_rounded_once():
     ml_dtypes = pytest.importorskip("ml_dtypes")
     for dtype in (np.float16, ml_dtypes.bfloat16):
@@ -90,7 +122,12 @@ def test_linear_of_16_bits_is_rounded_once():
     (lambda: lw.linear([1.0], [[1.0]], [1.0, 2.0]), ValueError, r"linear: bias of shape \(2,\) does not fit"),
     (lambda: lw.linear(np.ma.array([1.0]), [[1.0]]), TypeError, "linear: x is a masked array"),
     (lambda: lw.linear([1.0], [[1.0]], out=np.zeros(2)), ValueError, r"linear: out of shape \(2,\)"),
+    (lambda: lw.linear([1.0], [[1.0]], activation="tanh"), ValueError, "linear: activation 'tanh' is unknown"),
     (lambda: lw.linear_backward([1.0, 2.0], [1.0], [[1.0]]), ValueError, r"linear_backward: grad of shape \(2,\)"),
+    (lambda: lw.linear_backward(None, np.ones((1, 1)), np.ones((1, 1))), TypeError, "linear_backward: grad"),
+    (lambda: lw.linear_backward([1.0], [1.0], [[1.0]], y=[1.0]), ValueError, "with activation='relu', and with it"),
+    (lambda: lw.linear_backward([1.0], [1.0], [[1.0]], activation="relu"), ValueError, "expected y, what linear"),
+    (lambda: lw.linear_backward([1.0], [1.0], [[1.0]], activation="relu", y=[1.0, 2.0]), ValueError, "y of shape"),
     (lambda: lw.linear_backward([1.0], [1.0], [[1.0]], out=np.zeros(1)), TypeError, "out must be a tuple of three"),
     (lambda: lw.linear_backward([1.0], [1.0], [[1.0]], out=(None, np.zeros((2, 1)), None)), ValueError, "out of shape"),
     (lambda: lw.dropout([1.0], 1.5, 1), ValueError, "dropout: p must be from 0 to 1, not 1.5"),

@@ -85,6 +85,15 @@ def test_a_list_follows_what_a_module_exports(tmp_path):
     assert {"softmax", "softmin_backward"} < set(reference["exported"]("softmax")) < set(lw.__all__)
 
 
+def test_a_twin_is_the_float32_function_in_float64():
+    twins = runpy.run_path(str(ROOT / "tools" / "twins.py"))
+    written = ("cdef void bump_float32(const float* x, double eps, int64_t* at, Py_ssize_t n) noexcept nogil:\n"
+               "    bumped(<const f32x*>x, at, n, NARROW, eps)  # floats\n")
+    assert twins["twins"](f"{written}\n\ncdef int other\n") == [
+        "cdef void bump_float64(const double* x, double eps, int64_t* at, Py_ssize_t n) noexcept nogil:\n"
+        "    bumped(<const f64x*>x, at, n, WIDE, eps)  # floats\n"]
+
+
 def test_forms_are_made_of_a_kernel_as_it_is_written():
     forms = runpy.run_path(str(ROOT / "tools" / "forms.py"))
     kernel = ("cdef void bump_float64(const double* x, const double* width, double* y, Py_ssize_t n) noexcept nogil:\n"

@@ -1,5 +1,6 @@
 """Some thousand of the calls that random_calls.py makes, and that it knows a fault."""
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 pytest.importorskip("ml_dtypes")
 import random_calls
+import random_functions
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits and alarms are POSIX's")
 
@@ -20,13 +22,26 @@ def test_random_calls():
     assert done.returncode == 0, done.stderr
 
 
-def test_every_public_function_is_called():
-    called = set(random_calls.random_arguments.functions())
-    for module, prefix in (lw, ""), (lw.ieee754, "ieee754."), (lw.genome, "genome."), (lw.evolution, "evolution."):
-        public = {prefix + name for name in module.__all__ if callable(getattr(module, name))}
-        types = {prefix + name for name in module.__all__ if isinstance(getattr(module, name), type)}
-        assert public - types <= called
-    assert {"Network.loss", "Network.forward", "Classifier.predict", "Classifier.load", "genome.Codebook"} <= called
+def test_every_public_name_is_called():
+    called = random_functions.functions()
+    tried = {id(function) for _, function, _ in called.values()}
+    assert {"", "embedding", "evolution", "genome", "genome.formats", "ieee754", "layers"} <= set(
+        random_functions.modules())
+    for path, module in random_functions.modules().items():
+        public = [name for name in module.__all__ if callable(getattr(module, name))]
+        assert [name for name in public if id(getattr(module, name)) not in tried and name not in
+                random_functions.RESULTS] == [], path
+    methods = {name.partition(".")[0] for name in called if name[0].isupper()}
+    assert set(random_functions.classes()) - methods - random_functions.RESULTS == {"Codebook"}  # which has none
+    assert {"Network.loss", "Network.quantize", "Classifier.load", "Sequential.backward", "Format.value"} <= set(called)
+
+
+def test_every_parameter_has_something_to_be():
+    for name, (_, function, table) in random_functions.functions().items():
+        if not isinstance(function, np.ufunc):
+            parameters = inspect.signature(function).parameters.values()
+            assert [each.name for each in parameters if each.name not in table and each.name != "self"
+                    and each.kind is not each.VAR_KEYWORD] == [], name
 
 
 @pytest.mark.parametrize(("function", "fault"), [

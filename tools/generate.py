@@ -4,7 +4,7 @@ kernels, stubs, lanewise.h, signatures and the lists of the reference. Run befor
 import runpy
 from pathlib import Path
 
-TOOLS = ("forms", "stubs", "reference", "header")  # header reads the declarations that forms writes
+TOOLS = ("forms", "twins", "stubs", "reference", "header")  # header reads the declarations that forms writes
 
 
 def made(tool):

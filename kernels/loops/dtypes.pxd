@@ -12,6 +12,11 @@ cdef enum Dtype:
     UINT32
     UINT64
 
+cdef enum:
+    # which of two precisions a loop over both has: float64 or float32
+    WIDE = 0
+    NARROW = 1
+
 
 cdef inline Py_ssize_t size_of(Dtype dtype) noexcept nogil:
     if dtype == FLOAT64 or dtype == UINT64:

@@ -9,7 +9,7 @@ cimport numpy as np
 
 from .dtypes cimport Dtype
 from .registers cimport STREAM_BYTES
-from .threads cimport shared_thread_count
+from .threads cimport join_threads
 
 cdef enum:
     MAX_ROW_OPERANDS = 12
@@ -18,26 +18,26 @@ cdef enum:
 
 # What an operand is to a kernel:
 #   r  a row in the dtype of the loop
-#   v  a vector along the row, shared by rows, in the precision of the computation or, where its elements are as far
-#      apart as such are long, in that dtype too; NULL where its length is 0
+#   v  a vector along the row, shared by rows, in the precision of the computation; in a loop of 16-bit floats also in
+#      that dtype, which its stride tells: it is contiguous then. NULL where its length is 0
 #   b  a row of booleans, one byte each, which lie one after the other
 #   s  one float64 per row
 #   i  one int64 per row
-#   a  an output that adds up what rows give to each of its elements, in the precision of the computation. A kernel adds
-#      to float64 or, where ALL says that it has all rows, writes the sums themselves
-#   c  what else a kernel has to know: a pointer, the same for every row
-# and of functions of whole matrices, whose kernels see to their operands themselves:
+#   a  an output that is a sum over all rows, element by element, in the precision of the computation. A kernel adds its
+#      rows to sums in float64; where the flag ALL says that it has all rows at once, it writes the results themselves
+#   c  a context: what else a kernel has to know, by one pointer for all rows
+# And of functions of whole matrices, whose loops deal with dtypes and strides themselves:
 #   m  a matrix, rows of examples, in the dtype of the loop
 #   s  one float64 per column
 #   d  one float64
 
 cdef enum:
-    # how the outputs of a kernel are to be written
+    # flags that tell a kernel how to write its outputs
     STREAMED = 1  # past the caches
-    ALL = 2
+    ALL = 2  # sums over rows as results, since these are all rows
 
 # A kernel on up to GROUP rows: NULL of the rows' precision, pointers to the operands of each, their length, how many
-# threads may share a row, and how to write. While the sum of one row comes to its end, that of the next is under way.
+# threads may share a row, and flags. Several rows at once let the processor begin one row's sum before the last ends.
 ctypedef void* Operands[MAX_ROW_OPERANDS]
 ctypedef void (*group_kernel)(const void* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                               int manner) noexcept nogil
@@ -58,7 +58,7 @@ ctypedef bint (*loop_function)(const Operation* operation, char** args, const np
                                const np.npy_intp* steps) noexcept nogil
 
 cdef struct Operand:
-    # rows of an array (p, q, n), whatever its strides, or what every row shares
+    # rows of an array (p, q, n) of any strides, or an operand that all rows share
     char kind
     char* data
     Py_ssize_t step_p
@@ -69,7 +69,7 @@ cdef struct Operand:
     Py_ssize_t offset  # of the tile in the memory of a thread, of a sum in those of a chunk
 
 cdef struct Pass:
-    # One kernel on all rows, in chunks that are set by the shape, so that sums over rows know nothing of the threads.
+    # One kernel on all rows, in chunks. Their size follows from the shape alone, so that no sum depends on the threads.
     group_kernel kernel
     Dtype dtype
     int n_in
@@ -82,7 +82,7 @@ cdef struct Pass:
     int manner
     Py_ssize_t group  # how many rows the kernel takes at a time
     Py_ssize_t height  # how many rows a tile has
-    Py_ssize_t chunk  # of so many rows
+    Py_ssize_t chunk  # how many rows a chunk has
     Py_ssize_t chunks
     Py_ssize_t n_sums  # how many sums a chunk has
     double* sums
@@ -91,7 +91,7 @@ cdef struct Pass:
     Py_ssize_t tiles_size  # bytes of a worker's tiles and of a note of its own; -1 where no memory could hold them
     char* tiles
     char* memory  # that all of this is in
-    char* more  # and what else the function wants to keep there
+    char* more  # and where the function keeps what it wants to
 
 ctypedef void (*pass_function)(Pass* work) noexcept nogil
 ctypedef object (*gufunc_function)(bytes name, bytes kinds_in, bytes kinds_out, bytes doc, void* float32, void* float64,
@@ -114,7 +114,7 @@ cdef struct RowMachine:
 
 cdef inline const RowMachine* row_machine() except NULL:
     # and the threads that share a row among them
-    shared_thread_count()
+    join_threads()
     return <const RowMachine*>PyCapsule_Import("lanewise.kernels.row_loops.machine", 0)
 
 
@@ -138,8 +138,8 @@ cdef inline const Operation* operations_of(object gufunc):
 
 
 cdef inline Py_ssize_t group_of(Py_ssize_t rows, Py_ssize_t n, Py_ssize_t width, int operands) noexcept nogil:
-    # how many of so many rows of n numbers a kernel takes at a time, which has so many operands of rows of numbers of
-    # so many bytes; rows that come from memory had better come one after the other
+    # How many rows a kernel takes at a time, of n numbers of `width` bytes in each of so many operands: as many as the
+    # first-level cache holds. Fewer where arrays are large, since memory is read fastest one row after the other.
     cdef Py_ssize_t group = GROUP, most = GROUP_BYTES if rows * n * width < STREAM_BYTES else GROUP_BYTES // 4
     while group > 1 and group * n * width * operands > most:
         group //= 2
@@ -148,7 +148,7 @@ cdef inline Py_ssize_t group_of(Py_ssize_t rows, Py_ssize_t n, Py_ssize_t width,
 
 cdef inline void run_groups(group_kernel kernel, char** at, const Py_ssize_t* steps, int operands, Py_ssize_t group,
                             Py_ssize_t rows, Py_ssize_t n, int threads, int manner) noexcept nogil:
-    # rows whose operands are steps apart, `group` at a time
+    # rows at equal distances, `steps` for each operand: `group` rows at a time
     cdef Operands p[GROUP]
     cdef Py_ssize_t first = 0, row, count
     cdef int k

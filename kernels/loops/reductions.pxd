@@ -27,7 +27,7 @@ cdef enum:
     PARTS = 32
     FOLDED_PARTS = 16
     FOLD = 8
-    UNROLLED = 4  # of the eight that a folded sum adds
+    UNROLLED = 4  # so many of the eight terms that a folded sum adds are in the loop at once
     MOST_SUMS = 3
     BLOCK = 4096
 
@@ -35,12 +35,20 @@ cdef struct Pair:
     double first
     double second
 
-# A block of a row, summed or mapped: called once for thousands of elements.
-ctypedef Pair (*sum_function)(const void* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil
-ctypedef void (*map_function)(void* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil
+cdef extern from *:
+    # What a term or a point has to know of its row: a struct of its family. A block that writes takes it by this type,
+    # which says that nothing it writes is in there. Without that, constants would be read again after every store.
+    # A block that adds, or that may write past the caches, copies its struct instead, since this type does not help
+    # there: without copies normalize takes 1.4 times the instructions, on rows of 4096. A copy by memcpy, which could
+    # stand in one place for all structs, stays in memory and costs 20 instructions for every row.
+    ctypedef const void* row_context "const void* CYTHON_RESTRICT"
 
-# A term or a point is a function of a row (a struct of its family) and of the elements i to i + n of it. `like` is a
-# pointer whose type gives the precision; it points nowhere.
+# A block of a row, summed or mapped: called once for thousands of elements.
+ctypedef Pair (*sum_function)(const void* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil
+ctypedef void (*map_function)(void* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil
+
+# A term or a point is a function of a row's context and of the elements i to i + n of the row. `like` is a pointer
+# whose type gives the precision; it points nowhere.
 
 
 cdef inline f64x wide(const real* x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
@@ -78,7 +86,7 @@ cdef inline double rounded(const real* like, double value) noexcept nogil:
 
 
 cdef inline real first_lanes(real x, Py_ssize_t n) noexcept nogil:
-    # x in the first n lanes, 0 in the others: what a term takes from an element must not enter where there is none
+    # x in the first n lanes, 0 in the others: a term must add nothing where there is no element
     cdef real whole[1]
     if n == lanes(<const real*>whole):
         return x
@@ -87,7 +95,7 @@ cdef inline real first_lanes(real x, Py_ssize_t n) noexcept nogil:
 
 
 cdef inline double tree(f64x* sums, int count, int apart) noexcept nogil:
-    # the first half of the partial sums plus the second, and so on: in registers as long as there are two
+    # adds partial sums by halves, the first half to the second and so on: whole registers as long as there are two
     cdef double last[PARTS]
     cdef int k
     count = count // 2
@@ -125,7 +133,7 @@ cdef inline double largest_lane(real x) noexcept nogil:
 
 cdef inline void add_terms(
         void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
-        const real* like, const void* row, Py_ssize_t start, Py_ssize_t n, f64x* sums) noexcept nogil:
+        const real* like, const void* context, Py_ssize_t start, Py_ssize_t n, f64x* sums) noexcept nogil:
     # the partial sums of one block's terms; `add` adds F64_LANES terms to a register of each
     cdef Py_ssize_t i = start, left, stop = start + n
     cdef int k
@@ -133,27 +141,27 @@ cdef inline void add_terms(
         sums[k] = splat_f64(0.0)
     while i + PARTS <= stop:
         for k in range(SUMS):
-            add(like, row, i + k * F64_LANES, F64_LANES, &sums[k * count])
+            add(like, context, i + k * F64_LANES, F64_LANES, &sums[k * count])
         i += PARTS
     for k in range(SUMS):
         left = stop - i - k * F64_LANES
         if left > 0:
-            add(like, row, i + k * F64_LANES, min(left, <Py_ssize_t>F64_LANES), &sums[k * count])
+            add(like, context, i + k * F64_LANES, min(left, <Py_ssize_t>F64_LANES), &sums[k * count])
 
 
 cdef inline void sum_terms(
         void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
-        const real* like, const void* row, Py_ssize_t start, Py_ssize_t n, double* totals) noexcept nogil:
+        const real* like, const void* context, Py_ssize_t start, Py_ssize_t n, double* totals) noexcept nogil:
     # up to MOST_SUMS sums of one block's terms
     cdef f64x sums[MOST_SUMS * SUMS]
     cdef int k
-    add_terms(add, count, like, row, start, n, sums)
+    add_terms(add, count, like, context, start, n, sums)
     for k in range(count):
         totals[k] = tree(sums + k, SUMS, count)
 
 
 cdef inline Pair add_compensated(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size) noexcept nogil:
-    # of pairs of a sum and the rounding errors of its additions (Knuth's two_sum)
+    # The sum of two pairs, each a sum and the rounding errors of its additions (Knuth's two_sum). Sizes are not needed.
     cdef double sum = a.first + b.first
     cdef double part = sum - a.first
     return Pair(sum, (a.second + b.second) + ((a.first - (sum - part)) + (b.first - part)))
@@ -161,14 +169,14 @@ cdef inline Pair add_compensated(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b
 
 cdef inline Pair compensated_block(
         void (*add)(const f64x*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil,
-        const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+        const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # the sum of one block's terms and the rounding errors of its additions, which `add` keeps apart
     cdef f64x sums[2 * SUMS]
     cdef double values[PARTS]
     cdef double losses[PARTS]
     cdef Pair total
     cdef int k
-    add_terms(add, 2, <const f64x*>NULL, row, start, n, sums)
+    add_terms(add, 2, <const f64x*>NULL, context, start, n, sums)
     for k in range(SUMS):
         store_f64(values + k * F64_LANES, sums[2 * k])
         store_f64(losses + k * F64_LANES, sums[2 * k + 1])
@@ -180,17 +188,17 @@ cdef inline Pair compensated_block(
 
 cdef inline Pair sum_block(
         void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
-        const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+        const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # one sum or two
     cdef double totals[MOST_SUMS]
     totals[1] = 0.0
-    sum_terms(add, count, like, row, start, n, totals)
+    sum_terms(add, count, like, context, start, n, totals)
     return Pair(totals[0], totals[1])
 
 
 cdef inline void add_fold(
         void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, int count,
-        const void* row, Py_ssize_t i, Py_ssize_t stop, f64x* sums) noexcept nogil:
+        const void* context, Py_ssize_t i, Py_ssize_t stop, f64x* sums) noexcept nogil:
     # the terms i to stop, FOLD * FOLDED_PARTS at most
     cdef f32x terms[MOST_SUMS * FOLDED_TERMS]
     cdef float folded[FOLDED_PARTS]
@@ -200,13 +208,13 @@ cdef inline void add_fold(
         terms[k] = splat_f32(0.0)
     while i + UNROLLED * FOLDED_PARTS <= stop:
         for k in range(UNROLLED * FOLDED_TERMS):
-            add(NULL, row, i + k * F32_LANES, F32_LANES, &terms[k % FOLDED_TERMS * count])
+            add(NULL, context, i + k * F32_LANES, F32_LANES, &terms[k % FOLDED_TERMS * count])
         i += UNROLLED * FOLDED_PARTS
     while i < stop:
         for k in range(FOLDED_TERMS):
             left = stop - i - k * F32_LANES
             if left > 0:
-                add(NULL, row, i + k * F32_LANES, min(left, <Py_ssize_t>F32_LANES), &terms[k * count])
+                add(NULL, context, i + k * F32_LANES, min(left, <Py_ssize_t>F32_LANES), &terms[k * count])
         i += FOLDED_PARTS
     for j in range(count):
         for k in range(FOLDED_TERMS):
@@ -218,7 +226,7 @@ cdef inline void add_fold(
 
 cdef inline void fold_terms(
         void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, int count,
-        const void* row, Py_ssize_t start, Py_ssize_t n, double* totals) noexcept nogil:
+        const void* context, Py_ssize_t start, Py_ssize_t n, double* totals) noexcept nogil:
     # sum_terms of float32; `add` adds F32_LANES terms
     cdef f64x sums[MOST_SUMS * FOLDED_SUMS]
     cdef Py_ssize_t i = start, stop = start + n
@@ -226,7 +234,7 @@ cdef inline void fold_terms(
     for k in range(count * FOLDED_SUMS):
         sums[k] = splat_f64(0.0)
     while i < stop:
-        add_fold(add, count, row, i, min(i + FOLD * FOLDED_PARTS, stop), sums)
+        add_fold(add, count, context, i, min(i + FOLD * FOLDED_PARTS, stop), sums)
         i += FOLD * FOLDED_PARTS
     for k in range(count):
         totals[k] = tree(sums + k, FOLDED_SUMS, count)
@@ -234,29 +242,29 @@ cdef inline void fold_terms(
 
 cdef inline Pair fold_block(
         void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, int count,
-        const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+        const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef double totals[MOST_SUMS]
     totals[1] = 0.0
-    fold_terms(add, count, row, start, n, totals)
+    fold_terms(add, count, context, start, n, totals)
     return Pair(totals[0], totals[1])
 
 
 cdef inline Pair sum_either(
         void (*folded)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
         void (*added)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
-        const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+        const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # a folded sum where the row is float32, else one in float64
     if real is f32x:
-        return fold_block(folded, count, row, start, n)
+        return fold_block(folded, count, context, start, n)
     else:
-        return sum_block(added, count, like, row, start, n)
+        return sum_block(added, count, like, context, start, n)
 
 
 cdef struct Blocks:
     # the blocks of a row, which threads share
     void* block  # a sum_function or a map_function
     void* y
-    const void* row
+    const void* context
     Py_ssize_t n
     Pair* parts  # the sums of each block
 
@@ -267,21 +275,21 @@ cdef inline Py_ssize_t size_of_block(Py_ssize_t n, Py_ssize_t b) noexcept nogil:
 
 cdef inline void sum_one(void* context, Py_ssize_t b, int thread) noexcept nogil:
     cdef const Blocks* blocks = <const Blocks*>context
-    blocks.parts[b] = (<sum_function>blocks.block)(NULL, blocks.row, b * BLOCK, size_of_block(blocks.n, b))
+    blocks.parts[b] = (<sum_function>blocks.block)(NULL, blocks.context, b * BLOCK, size_of_block(blocks.n, b))
 
 
 ctypedef Pair (*merge_function)(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size) noexcept nogil
-ctypedef Pair (*merge_blocks_function)(sum_function block, merge_function merge, const void* row, Py_ssize_t n,
+ctypedef Pair (*merge_blocks_function)(sum_function block, merge_function merge, const void* context, Py_ssize_t n,
                                        int threads) noexcept nogil
-ctypedef void (*map_blocks_function)(map_function block, void* y, const void* row, Py_ssize_t n,
+ctypedef void (*map_blocks_function)(map_function block, void* y, const void* context, Py_ssize_t n,
                                      int threads) noexcept nogil
 
 
-cdef inline Pair merge_blocks(sum_function block, merge_function merge, const void* row, Py_ssize_t n,
+cdef inline Pair merge_blocks(sum_function block, merge_function merge, const void* context, Py_ssize_t n,
                               int threads) noexcept nogil:
-    # where memory for what the blocks give runs out, one thread merges as it goes
+    # where there is no memory to keep what blocks give, one thread computes and merges block after block
     cdef Py_ssize_t count = (n + BLOCK - 1) // BLOCK, b, size
-    cdef Blocks blocks = Blocks(<void*>block, NULL, row, n, NULL)
+    cdef Blocks blocks = Blocks(<void*>block, NULL, context, n, NULL)
     cdef Pair part, total = Pair(0.0, 0.0)
     if threads > 1:
         blocks.parts = <Pair*>malloc(count * sizeof(Pair))
@@ -289,7 +297,7 @@ cdef inline Pair merge_blocks(sum_function block, merge_function merge, const vo
         run_chunks(sum_one, &blocks, count, threads)
     for b in range(count):
         size = size_of_block(n, b)
-        part = blocks.parts[b] if blocks.parts != NULL else block(NULL, row, b * BLOCK, size)
+        part = blocks.parts[b] if blocks.parts != NULL else block(NULL, context, b * BLOCK, size)
         total = merge(total, b * BLOCK, part, size) if b > 0 else part
     free(blocks.parts)
     return total
@@ -297,12 +305,12 @@ cdef inline Pair merge_blocks(sum_function block, merge_function merge, const vo
 
 cdef inline Pair merge_row(Pair (*block)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
                            Pair (*merge)(Pair, Py_ssize_t, Pair, Py_ssize_t) noexcept nogil,
-                           const real* like, const void* row, Py_ssize_t n, int threads) noexcept nogil:
+                           const real* like, const void* context, Py_ssize_t n, int threads) noexcept nogil:
     # the blocks' results, merged in order
     cdef sum_function one_block = <sum_function>called(<void*>block)
     if n <= BLOCK:
-        return one_block(NULL, row, 0, n)
-    return (<merge_blocks_function>called(<void*>merge_blocks))(one_block, merge, row, n, threads)
+        return one_block(NULL, context, 0, n)
+    return (<merge_blocks_function>called(<void*>merge_blocks))(one_block, merge, context, n, threads)
 
 
 cdef inline Pair add_pairs(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size) noexcept nogil:
@@ -310,8 +318,8 @@ cdef inline Pair add_pairs(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size)
 
 
 cdef inline Pair sum_row(Pair (*block)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
-                         const real* like, const void* row, Py_ssize_t n, int threads) noexcept nogil:
-    return merge_row(block, add_pairs, like, row, n, threads)
+                         const real* like, const void* context, Py_ssize_t n, int threads) noexcept nogil:
+    return merge_row(block, add_pairs, like, context, n, threads)
 
 
 cdef inline void add_element(const real* like, const void* x, Py_ssize_t i, Py_ssize_t n,
@@ -344,7 +352,7 @@ cdef inline double fold_values(const real* x, Py_ssize_t n, int threads) noexcep
 
 
 cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
-                           real* y, const void* row, Py_ssize_t start, Py_ssize_t n, bint streamed) noexcept nogil:
+                           real* y, const void* context, Py_ssize_t start, Py_ssize_t n, bint streamed) noexcept nogil:
     # y[i] = point(i) over one block, by whole registers from y's first register boundary on. Where streaming stores are
     # asked for, the caller has to end them.
     cdef Py_ssize_t i = start, stop = start + n, part = head(skip(y, start), n)
@@ -354,13 +362,13 @@ cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, P
         if part == 0 and stop - i < lanes(y):
             part = stop - i
         if part:
-            store_part(<real*>skip(y, i), point(y, row, i, part), part)
+            store_part(<real*>skip(y, i), point(y, context, i, part), part)
             i += part
             part = 0
         # a short row has no head, and may stand anywhere
         past_caches = streamed and <uintptr_t>skip(y, i) % sizeof(real) == 0
         while i + lanes(y) <= stop:
-            value = point(y, row, i, lanes(y))
+            value = point(y, context, i, lanes(y))
             if past_caches:
                 stream(<real*>skip(y, i), value)
             else:
@@ -369,9 +377,9 @@ cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, P
 
 
 cdef inline void store_pair(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
-                            real* y, const void* row, real* other_y, const void* other_row, Py_ssize_t i,
+                            real* y, const void* context, real* other_y, const void* other_context, Py_ssize_t i,
                             Py_ssize_t n, bint streamed) noexcept nogil:
-    cdef real value = point(y, row, i, n), other = point(y, other_row, i, n)
+    cdef real value = point(y, context, i, n), other = point(y, other_context, i, n)
     if n < lanes(y):
         store_part(<real*>skip(y, i), value, n)
         store_part(<real*>skip(other_y, i), other, n)
@@ -384,7 +392,7 @@ cdef inline void store_pair(real (*point)(const real*, const void*, Py_ssize_t, 
 
 
 cdef inline void map_pair(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
-                          real* y, const void* row, real* other_y, const void* other_row, Py_ssize_t n,
+                          real* y, const void* context, real* other_y, const void* other_context, Py_ssize_t n,
                           bint streamed) noexcept nogil:
     # map_block over two short rows at a time: what the points of both need is loaded once
     cdef bint alike = <uintptr_t>y % sizeof(real) == <uintptr_t>other_y % sizeof(real)
@@ -394,30 +402,30 @@ cdef inline void map_pair(real (*point)(const real*, const void*, Py_ssize_t, Py
         if part == 0 and n - i < lanes(y):
             part = n - i
         if part:
-            store_pair(point, y, row, other_y, other_row, i, part, False)
+            store_pair(point, y, context, other_y, other_context, i, part, False)
             i += part
             part = 0
         past_caches = streamed and alike and <uintptr_t>skip(y, i) % sizeof(real) == 0
         while i + lanes(y) <= n:
-            store_pair(point, y, row, other_y, other_row, i, lanes(y), past_caches)
+            store_pair(point, y, context, other_y, other_context, i, lanes(y), past_caches)
             i += lanes(y)
 
 
 cdef inline void map_one(void* context, Py_ssize_t b, int thread) noexcept nogil:
     cdef const Blocks* blocks = <const Blocks*>context
-    (<map_function>blocks.block)(blocks.y, blocks.row, b * BLOCK, size_of_block(blocks.n, b))
+    (<map_function>blocks.block)(blocks.y, blocks.context, b * BLOCK, size_of_block(blocks.n, b))
     end_stream()
 
 
-cdef inline void map_blocks(map_function block, void* y, const void* row, Py_ssize_t n, int threads) noexcept nogil:
-    cdef Blocks blocks = Blocks(<void*>block, y, row, n, NULL)
+cdef inline void map_blocks(map_function block, void* y, const void* context, Py_ssize_t n, int threads) noexcept nogil:
+    cdef Blocks blocks = Blocks(<void*>block, y, context, n, NULL)
     run_chunks(map_one, &blocks, (n + BLOCK - 1) // BLOCK, threads)
 
 
 cdef inline void map_row(void (*block)(real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
-                         real* y, const void* row, Py_ssize_t n, int threads) noexcept nogil:
+                         real* y, const void* context, Py_ssize_t n, int threads) noexcept nogil:
     cdef map_function one_block = <map_function>called(<void*>block)
     if threads == 1 or n <= BLOCK:
-        one_block(y, row, 0, n)
+        one_block(y, context, 0, n)
     else:
-        (<map_blocks_function>called(<void*>map_blocks))(one_block, y, row, n, threads)
+        (<map_blocks_function>called(<void*>map_blocks))(one_block, y, context, n, threads)

@@ -6,7 +6,7 @@ from libc.stdint cimport uintptr_t
 
 from ..lanes cimport (
     F32_LANES, F64_LANES, f32x, load_f32, load_f64, load_part_f32, load_part_f64, real, store_f32, store_f64,
-    store_part_f32, store_part_f64, stream_f32, stream_f64,
+    store_part_f32, store_part_f64, stream_f32, stream_f64, zip_high_f32, zip_high_f64, zip_low_f32, zip_low_f64,
 )
 
 cdef enum:
@@ -47,6 +47,22 @@ cdef inline void stream(real* p, real x) noexcept nogil:
         stream_f32(<float*>p, x)
     else:
         stream_f64(<double*>p, x)
+
+
+# Two registers to two, whose elements alternate: of a and b, from the first of both on, or from the middle of both on.
+
+cdef inline real zip_low(real a, real b) noexcept nogil:
+    if real is f32x:
+        return zip_low_f32(a, b)
+    else:
+        return zip_low_f64(a, b)
+
+
+cdef inline real zip_high(real a, real b) noexcept nogil:
+    if real is f32x:
+        return zip_high_f32(a, b)
+    else:
+        return zip_high_f64(a, b)
 
 
 cdef inline Py_ssize_t lanes(const real* p) noexcept nogil:

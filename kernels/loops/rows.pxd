@@ -1,8 +1,8 @@
 # The row machine: kernels on rows of any dtype, stride and axis, in chunks that threads share. No mathematics.
 #
 # A kernel takes rows of float32 or float64. Rows that are strided or of 16 bits are brought into a tile first, by whole
-# registers (tiles.pxd), so that a kernel never knows the axis, and its bits do not depend on it. All memory
-# is had before the first row is read, so that running out of it leaves the outputs as they were.
+# registers (tiles.pxd), so that a kernel never knows the axis, and its bits do not depend on it. All memory is asked
+# for before the first row is read, so that running out of it leaves the outputs as they were.
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
@@ -19,29 +19,29 @@ from .tiles cimport PADDING, TILE, direct, own_dtype, put_rows, take_row, take_r
 
 cdef enum:
     LINE = 64
-    PAGE = 4096  # a load waits for a store not long before it whose address is the same but for whole pages
-    CHUNKS = 16  # where sums are added over the chunks
-    MANY_CHUNKS = 64  # where they are not
+    PAGE = 4096  # a load waits for a recent store whose address differs from its own by whole pages
+    CHUNKS = 16  # at most, where each chunk has sums of its own, which are added in the end
+    MANY_CHUNKS = 64  # at most, where there are no such sums
     SUMS_BYTES = 1 << 25
-    SHARED_ROW = 8192  # of fewer elements threads have no good of sharing a row
+    SHARED_ROW = 8192  # elements from which on it pays that threads share a row
 
 
 cdef inline Py_ssize_t whole(Py_ssize_t size, Py_ssize_t unit) noexcept nogil:
-    # up to the end of a unit
+    # rounded up to whole units
     return (size + unit - 1) // unit * unit
 
 
 # Plans.
 
 cdef inline void set_chunks(Pass* work, Py_ssize_t most, Py_ssize_t least, Py_ssize_t unit) noexcept nogil:
-    # at most so many chunks of rows, each of which has at least so many and whole units of them
+    # at most `most` chunks, each of at least `least` rows and of whole units of rows
     work.chunk = whole(max(least, (work.rows + most - 1) // most), unit)
     work.chunks = max(1, (work.rows + work.chunk - 1) // work.chunk)
 
 
 cdef inline void set_sums(Pass* work, bint adjacent) noexcept nogil:
-    # Where one group has all rows, its sums are the gradients: over so few rows they are exact enough. `adjacent` is
-    # whether they can be written where they are wanted.
+    # Where one group has all rows, its sums are the gradients, since a sum of so few rows needs no float64. They are
+    # then written straight to the outputs, which can be done where those are contiguous: `adjacent`.
     cdef Py_ssize_t most
     if adjacent and 0 < work.rows <= GROUP:
         work.manner |= ALL
@@ -64,7 +64,7 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
             transposed = transposed or (one.tiled and one.step_q == size_of(work.dtype) and n > 1)
             streamed = streamed and not one.tiled
             for j in range(work.n_in):
-                # what is read and written in one place stays in the caches
+                # an output in the place of an input stays in the caches, where its input was read
                 streamed = streamed and (k < work.n_in or work.of[j].kind != c'r' or one.data != work.of[j].data)
         elif one.kind == c'v' and one.length > 0:
             one.tiled = one.stride != width and (one.length > 1 or one.stride == size_of(work.dtype))
@@ -75,7 +75,7 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
     work.tiles_size = 0
     if not tiled and work.n_sums == 0:
         return
-    if n // (1 << 20) >= (1 << 20):  # a row may be long without memory, where its stride is 0
+    if n // (1 << 20) >= (1 << 20):  # a row of stride 0 may be longer than any memory
         work.tiles_size = -1
         return
     for k in range(work.operands):
@@ -84,7 +84,7 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
             one.offset = work.tiles_size
             work.tiles_size += whole(((work.height if one.kind == c'r' else 1) * n + PADDING) * width, PAGE)
     if work.tiles_size > 0:
-        work.tiles_size += LINE  # whether vectors are in their tiles yet
+        work.tiles_size += LINE  # for a note: whether vectors are in their tiles yet
 
 
 cdef inline void set_workers(Pass* work, int most, bint rows_can_be_shared) noexcept nogil:
@@ -98,7 +98,7 @@ cdef inline void set_workers(Pass* work, int most, bint rows_can_be_shared) noex
 
 
 cdef inline bint has_memory(Pass* work, Py_ssize_t more) noexcept nogil:
-    # For sums, tiles and `more` bytes, on cache lines.
+    # Whether there is memory for sums, tiles and `more` bytes, each from the start of a cache line.
     cdef Py_ssize_t sums = whole(work.chunks * work.n_sums * sizeof(double), LINE)
     cdef Py_ssize_t size = whole(more, LINE) + sums + work.workers * work.tiles_size
     work.memory, work.tiles, work.sums = NULL, NULL, NULL
@@ -211,7 +211,7 @@ cdef inline void take_chunk_float64(void* work, Py_ssize_t k, int thread) noexce
 
 
 cdef inline void run_pass(const real* like, Pass* work) noexcept nogil:
-    # all chunks; then their sums in order, in the place of the first's
+    # all chunks; then the chunks' sums are added in order, in the place of the first chunk's
     cdef chunk_function take_one
     cdef environment callers
     cdef Py_ssize_t i, chunk
@@ -219,7 +219,7 @@ cdef inline void run_pass(const real* like, Pass* work) noexcept nogil:
     if work.n_sums > 0:
         memset(work.sums, 0, work.chunks * work.n_sums * sizeof(double))
     if work.tiles_size > 0:
-        for worker in range(work.workers):  # none has the vectors in its tiles
+        for worker in range(work.workers):  # the note: not yet
             work.tiles[(worker + 1) * work.tiles_size - LINE] = False
     if real is f32x:
         take_one = <chunk_function>called(<void*>take_chunk_float32)
@@ -237,9 +237,9 @@ cdef inline void run_pass(const real* like, Pass* work) noexcept nogil:
 
 cdef inline void take_operands(Pass* work, const Operation* operation, char** args, const np.npy_intp* dims,
                                const np.npy_intp* steps) noexcept nogil:
-    # As NumPy tells them: how many rows there are, their length and those of vectors; for every operand how far it is
-    # from one to the next, and then, operand after operand, the strides within. What adds up over its rows has them all
-    # within, as (p, q, n).
+    # dims and steps are as NumPy passes them to a loop. dims: how many rows there are, their length, and the lengths of
+    # vectors. steps: for every operand the distance from one row to the next, and then, operand after operand, the
+    # strides within a row. An operation that adds up over its rows has all rows in one call, as an array (p, q, n).
     cdef const np.npy_intp* within = steps + operation.operands
     cdef const np.npy_intp* vector = dims + (4 if operation.summed else 2)
     cdef Py_ssize_t p = dims[1] if operation.summed else 1
@@ -280,7 +280,7 @@ cdef inline void plan(Pass* work, int threads) noexcept nogil:
         if work.of[k].kind == c'a':
             sums += 1
             adjacent = adjacent and work.of[k].stride == width
-    # rows that share an addition are the same rows for any length
+    # where rows are summed, groups have one size, so that the order of the sum does not depend on the rows' length
     work.group = GROUP if sums else group_of(work.rows, work.n, width, max(row_operands, 2))
     lay_out(work)
     if sums:

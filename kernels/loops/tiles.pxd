@@ -4,31 +4,14 @@
 # is done with a tile is rows.pxd.
 from libc.stdint cimport uint16_t
 
-from ..lanes cimport (
-    f32x, load_bfloat16, load_float16, real, store_bfloat16, store_float16, zip_high_f32, zip_high_f64, zip_low_f32,
-    zip_low_f64,
-)
+from ..lanes cimport f32x, load_bfloat16, load_float16, real, store_bfloat16, store_float16
 from .dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
-from .registers cimport lanes, load, skip, store
+from .registers cimport lanes, load, skip, store, zip_high, zip_low
 from .ufuncs cimport SHORT_BLOCK, gather, scatter
 
 cdef enum:
     TILE = 16  # rows: as many as the widest register has lanes
     PADDING = 16  # elements behind a tile, for 16-bit elements are widened by whole registers
-
-
-cdef inline real zip_low(real a, real b) noexcept nogil:
-    if real is f32x:
-        return zip_low_f32(a, b)
-    else:
-        return zip_low_f64(a, b)
-
-
-cdef inline real zip_high(real a, real b) noexcept nogil:
-    if real is f32x:
-        return zip_high_f32(a, b)
-    else:
-        return zip_high_f64(a, b)
 
 
 cdef inline void transpose(real* tile) noexcept nogil:

@@ -24,7 +24,7 @@ from ..lanes cimport (
 )
 from .dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, UINT8, UINT16, UINT32, UINT64, Dtype, is_short, size_of
 from .registers cimport STREAM_BYTES
-from .threads cimport THREAD_MIN, run_chunks, shared_thread_count
+from .threads cimport join_threads, run_chunks, threads_for
 
 cdef extern from *:
     """
@@ -62,7 +62,6 @@ cdef struct Registration:
     int n_in
     int n_out
     Dtype dtypes[MAX_OPERANDS]
-    const int* threads
 
 
 cdef inline void call(const Registration* own, char** p, Py_ssize_t n) noexcept nogil:
@@ -321,8 +320,8 @@ cdef inline void loop(char** args, const np.npy_intp* dims, const np.npy_intp* s
     cdef const Registration* own = <const Registration*>data
     cdef Elements whole
     cdef Py_ssize_t n = dims[0]
-    cdef int threads = own.threads[0]
-    if n < THREAD_MIN or threads == 1:
+    cdef int threads = threads_for(n)
+    if threads == 1:
         span(own, args, steps, 0, n)
         return
     whole = Elements(own, args, steps, n, chunk_size(own, n, threads))
@@ -385,6 +384,7 @@ cdef inline object of_floats(bytes name, void* float32, void* float64, int n_in,
     cdef int[4 * MAX_OPERANDS] types
     cdef int[4] numbers = [NPY_HALF, np.NPY_FLOAT, np.NPY_DOUBLE, bfloat16_number()]
     cdef Dtype[4] dtypes = [FLOAT16, FLOAT32, FLOAT64, BFLOAT16]
+    join_threads()
     for r in range(4):
         if numbers[r] == 0 or (parameters > 0 and not is_short(dtypes[r])):
             continue
@@ -392,7 +392,6 @@ cdef inline object of_floats(bytes name, void* float32, void* float64, int n_in,
         registrations[count].context = NULL
         registrations[count].lanes = 1
         registrations[count].n_in, registrations[count].n_out = n_in, n_out
-        registrations[count].threads = shared_thread_count()
         for k in range(operands):
             registrations[count].dtypes[k] = dtypes[r]
             types[count * operands + k] = numbers[r]

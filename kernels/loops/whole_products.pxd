@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t, uintptr_t
 from libc.string cimport memcpy
 
 from ..lanes cimport (
-    F32_LANES, dot_i16, dot_u8, f32x, fma_f32, load_f32, load_u32, lookup16_f32, lookup16_u8, pair_products_u8,
+    F32_LANES, dot_i16, dot_u8, f32x, fma_f32, load_f32, load_u32, lookup16_u8, lookup8_f32, pair_products_u8,
     round_i32_f32, splat_f32, splat_u32, store_f32, u32x, u64x,
 )
 from .partial_sums cimport PARTS, prefetch
@@ -13,13 +13,14 @@ cdef enum:
     WORD = 8  # codes in a word
     BLOCK = 128  # inputs in a block, a word for each partial sum
     BLOCK_BYTES = 64
-    PAIRS = 4  # registers of pairs that the words of a register become
-    BYTES = 2  # and of bytes
-    PANEL = 4  # blocks decoded at a time: for a task's outputs they fit the first-level cache
-    SUMS = 32  # that a pass has at most
-    WEIGHTS = PANEL * PAIRS * PARTS  # words of an output's strip: its weights
-    STRIP = WEIGHTS + 2 * PANEL * PARTS  # and each one's scales and offsets
-    AHEAD = 32768  # bytes of codes that are sent for: rows are too short for the hardware to foresee the next ones
+    PAIRS = 4  # one register of words becomes so many registers of pairs
+    BYTES = 2  # or so many of bytes
+    CHAIN = 4  # blocks whose whole numbers may be added up before they become float32
+    PANEL = 8  # blocks decoded at a time: for a task's outputs they fit the first-level cache
+    SUMS = 32  # a pass has so many sums at most
+    WEIGHTS = PANEL * PAIRS * PARTS  # words of weights in the strip of an output
+    STRIP = WEIGHTS + 2 * PANEL * PARTS  # with the scales and offsets behind them
+    AHEAD = 32768  # bytes of codes prefetched ahead: rows are too short for the hardware to foresee the next ones
 
 
 cdef struct Output:
@@ -50,7 +51,7 @@ cdef struct Product:
     Py_ssize_t blocks
     Py_ssize_t panel  # blocks of x that lie together
     Py_ssize_t whole  # blocks that have all of their inputs
-    int largest  # activation
+    int largest  # the largest magnitude of an activation as a whole number
     bint always  # every block ends a sum of whole numbers
     bint shared  # all partial sums of a register have the same group
     const uint8_t* ends  # whether whole sums become float32 behind this block
@@ -96,27 +97,53 @@ cdef inline void decode(const uint8_t* sizes, const uint8_t* signs, const uint8_
 
 
 cdef inline f32x of_groups(const float* numbers, int32_t base, const uint32_t* places, bint shared) noexcept nogil:
-    # scales or offsets of an output, of a register of partial sums
+    # scales or offsets of an output, of a register of partial sums: a block has no more than eight groups
     if shared:
-        return splat_f32(numbers[base + <Py_ssize_t>places[0]])
-    return lookup16_f32(numbers + base, load_u32(places))
+        return splat_f32(numbers[places[0]])
+    return lookup8_f32(numbers + base, load_u32(places))
 
 
 cdef inline const uint8_t* codes_of(const Output* output, Py_ssize_t block, Py_ssize_t whole) noexcept nogil:
     return output.codes + block * BLOCK_BYTES if block < whole else output.tail
 
 
+cdef inline u32x whole_sum(const uint32_t* x, const u32x* weights, u32x total, bint bytes) noexcept nogil:
+    # total + weights * x, of a register of partial sums
+    cdef int k
+    if bytes:
+        return dot_u8(weights[0], load_u32(x), weights[1], load_u32(x + PARTS), total)
+    for k in range(PAIRS):
+        total = dot_i16(weights[k], load_u32(x + k * PARTS), total)
+    return total
+
+
+cdef inline f32x numbers_of(const float* of_strip, const Output* output, bint offsets, int32_t base,
+                            const uint32_t* places, bint decoded, bint shared) noexcept nogil:
+    # scales or offsets, of a strip or of an output
+    if decoded:
+        return load_f32(of_strip)
+    return of_groups(output.offsets if offsets else output.scales, base, places, shared)
+
+
+cdef inline f32x ended(u32x total, f32x scale, const float* row_sum, f32x offset, f32x sum,
+                       bint has_offsets) noexcept nogil:
+    # a sum of whole numbers, and of the activations that an offset belongs to, becomes float32
+    sum = fma_f32(round_i32_f32(total), scale, sum)
+    return fma_f32(load_f32(row_sum), offset, sum) if has_offsets else sum
+
+
 cdef inline void add_products(const Product* of, const uint32_t* x, Py_ssize_t row_words, const float* row_sums,
                               const uint32_t* strips, const Output* outputs, Py_ssize_t start, Py_ssize_t stop,
-                              float* sums, int width, int rows, int span, bint bytes, bint decoded,
-                              bint always) noexcept nogil:
+                              float* sums, int width, int rows, int span, bint bytes, bint decoded, bint always,
+                              bint has_offsets, bint shared, bint narrow) noexcept nogil:
     # sums[width][rows][PARTS] += weights * x[rows][row_words], of blocks start to stop, a span of partial sums at a
-    # time. Weights are strips, of which each has STRIP words, or decoded here from codes.
+    # time. Weights are strips, of which each has STRIP words, or decoded here from codes. The last four flags are the
+    # product's: where a caller knows one when this is compiled, no register and no branch is spent on it.
     cdef u32x total[SUMS]
     cdef f32x sum[SUMS]
     cdef u32x weights[PAIRS]
     cdef f32x scale, offset = splat_f32(0.0)
-    cdef const float* of_strip
+    cdef const uint8_t* codes[SUMS]
     cdef uint8_t sizes[PARTS]
     cdef uint8_t signs[PARTS]
     # read once: a store to sums might change what `of` points to, for all that the compiler knows
@@ -124,10 +151,10 @@ cdef inline void add_products(const Product* of, const uint32_t* x, Py_ssize_t r
     cdef const uint32_t* places = of.places
     cdef const int32_t* bases = of.bases
     cdef Py_ssize_t blocks = of.blocks, whole = of.whole
-    cdef const uint8_t* codes
-    cdef bint shifted = of.offsets != NULL, shared = of.shared, narrow = of.narrow
+    cdef const float* of_strip
+    cdef const uint32_t* at_places
     cdef const uint32_t* at
-    cdef Py_ssize_t block
+    cdef Py_ssize_t block, from_block, to_block
     cdef int first = 0, part, i, j, k, o, row
     memcpy(sizes, of.sizes, sizeof(sizes))
     memcpy(signs, of.signs, sizeof(signs))
@@ -136,52 +163,60 @@ cdef inline void add_products(const Product* of, const uint32_t* x, Py_ssize_t r
             for k in range(span // F32_LANES):
                 total[i * (span // F32_LANES) + k] = splat_u32(0)
                 sum[i * (span // F32_LANES) + k] = load_f32(sums + i * PARTS + first + k * F32_LANES)
-        for block in range(start, stop):
-            for o in range(width):
-                if not decoded:
-                    codes = codes_of(outputs + o, block, whole)
-                    if first == 0:
-                        prefetch(<uintptr_t>codes + AHEAD)
-                for j in range(span // F32_LANES):
-                    part = first + j * F32_LANES
-                    if decoded:
-                        for k in range(BYTES if bytes else PAIRS):
-                            weights[k] = load_u32(strips + o * STRIP
-                                                  + ((block - start) * (BYTES if bytes else PAIRS) + k) * PARTS + part)
-                    else:
-                        decode(sizes, signs, codes + 4 * part, weights, bytes, narrow)
-                    for row in range(rows):
-                        i = (o * rows + row) * (span // F32_LANES) + j
-                        at = x + row * row_words + (block - start) * words_of(bytes) + part
-                        if bytes:
-                            total[i] = dot_u8(weights[0], load_u32(at), weights[1], load_u32(at + PARTS), total[i])
-                        else:
-                            for k in range(PAIRS):
-                                total[i] = dot_i16(weights[k], load_u32(at + k * PARTS), total[i])
-            if always or ends[block]:
+        from_block = start
+        while from_block < stop:  # whole blocks, then the last one where it is none
+            to_block = stop if decoded or from_block >= whole else min(stop, whole)
+            if not decoded:
                 for o in range(width):
+                    codes[o] = codes_of(outputs + o, from_block, whole) - from_block * BLOCK_BYTES
+            for block in range(from_block, to_block):
+                for o in range(width):
+                    if not decoded and first == 0:
+                        prefetch(<uintptr_t>(codes[o] + block * BLOCK_BYTES) + AHEAD)
                     for j in range(span // F32_LANES):
                         part = first + j * F32_LANES
                         if decoded:
-                            of_strip = <const float*>(strips + o * STRIP + WEIGHTS) + (block - start) * PARTS + part
-                            scale = load_f32(of_strip)
-                            if shifted:
-                                offset = load_f32(of_strip + PANEL * PARTS)
+                            for k in range(BYTES if bytes else PAIRS):
+                                weights[k] = load_u32(strips + o * STRIP + (
+                                    (block - start) * (BYTES if bytes else PAIRS) + k) * PARTS + part)
                         else:
-                            scale = of_groups(outputs[o].scales, bases[block], places + block * PARTS + part, shared)
-                            if shifted:
-                                offset = of_groups(outputs[o].offsets, bases[block], places + block * PARTS + part,
-                                                   shared)
+                            decode(sizes, signs, codes[o] + block * BLOCK_BYTES + 4 * part, weights, bytes, narrow)
+                        if always:
+                            of_strip = <const float*>(strips + o * STRIP + WEIGHTS) + (block - start) * PARTS + part
+                            at_places = places + block * PARTS + part
+                            scale = numbers_of(of_strip, outputs + o, False, bases[block], at_places, decoded, shared)
+                            if has_offsets:
+                                offset = numbers_of(of_strip + PANEL * PARTS, outputs + o, True, bases[block],
+                                                    at_places, decoded, shared)
                         for row in range(rows):
                             i = (o * rows + row) * (span // F32_LANES) + j
-                            if bytes:
-                                total[i] += load_u32(x + row * row_words + (block - start) * words_of(bytes)
-                                                     + BYTES * PARTS + part)
-                            sum[i] = fma_f32(round_i32_f32(total[i]), scale, sum[i])
-                            if shifted:
-                                sum[i] = fma_f32(load_f32(row_sums + (row * blocks + block) * PARTS + part), offset,
-                                                 sum[i])
-                            total[i] = splat_u32(0)
+                            at = x + row * row_words + (block - start) * words_of(bytes) + part
+                            if always:
+                                sum[i] = ended(
+                                    whole_sum(at, weights, load_u32(at + BYTES * PARTS) if bytes else splat_u32(0),
+                                              bytes),
+                                    scale, row_sums + (row * blocks + block) * PARTS + part, offset, sum[i], has_offsets)
+                            else:
+                                total[i] = whole_sum(at, weights, total[i], bytes)
+                if not always and ends[block]:
+                    for o in range(width):
+                        for j in range(span // F32_LANES):
+                            part = first + j * F32_LANES
+                            of_strip = <const float*>(strips + o * STRIP + WEIGHTS) + (block - start) * PARTS + part
+                            at_places = places + block * PARTS + part
+                            scale = numbers_of(of_strip, outputs + o, False, bases[block], at_places, decoded, shared)
+                            if has_offsets:
+                                offset = numbers_of(of_strip + PANEL * PARTS, outputs + o, True, bases[block],
+                                                    at_places, decoded, shared)
+                            for row in range(rows):
+                                i = (o * rows + row) * (span // F32_LANES) + j
+                                at = x + row * row_words + (block - start) * words_of(bytes) + part
+                                if bytes:
+                                    total[i] += load_u32(at + BYTES * PARTS)
+                                sum[i] = ended(total[i], scale, row_sums + (row * blocks + block) * PARTS + part,
+                                               offset, sum[i], has_offsets)
+                                total[i] = splat_u32(0)
+            from_block = to_block
         for i in range(width * rows):
             for k in range(span // F32_LANES):
                 store_f32(sums + i * PARTS + first + k * F32_LANES, sum[i * (span // F32_LANES) + k])

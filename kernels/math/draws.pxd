@@ -2,7 +2,8 @@
 from libc.stdint cimport uint64_t
 
 from ..lanes cimport f64x, fma, from_bits_f64, splat_f64, splat_u64, square_root, u64x, where_less
-from .elementary cimport log, step
+from .exponential cimport step
+from .logarithm cimport log
 
 
 cdef inline f64x from_one(u64x bits) noexcept nogil:

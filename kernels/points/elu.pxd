@@ -7,7 +7,7 @@
 #     selu(x) = lambda elu(x, alpha), lambda = 1.0507..., alpha = 1.6732...; Klambauer et al., arXiv:1706.02515
 #     selu_scaled(x, alpha, gamma) = gamma elu(x, alpha), ONNX's Selu
 from ..lanes cimport SCALE2_IS_CHEAP, any_less, at_least, at_most, fma, ldexp, magnitude, pick, real, splat, where_less
-from ..math.elementary cimport any_outside, exp_of_pair, expm1_half, power2_of_sum, whole
+from ..math.exponential cimport any_outside, exp_of_pair, expm1_half, power2_of_sum, whole
 from ..math.pairs cimport fast_sum, finite, pair_product, product, scaled
 
 

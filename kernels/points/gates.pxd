@@ -7,10 +7,10 @@
 from ..lanes cimport (
     any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, splat, where_less, with_sign,
 )
-from ..math.elementary cimport (
-    ALL, ODD, any_outside, logistic_divisor, logistic_quotient, normal_tail_parts, reduced, scale2_of_sum,
-    segment_parts, steps, steps_end, whole,
-)
+from ..math.exponential cimport any_outside, scale2_of_sum, whole
+from ..math.logistic cimport logistic_divisor, logistic_quotient, reduced
+from ..math.normal cimport normal_tail_parts
+from ..math.piecewise cimport ALL, ODD, segment_parts, steps, steps_end
 from ..math.pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled
 from ..math.segments cimport SILU_SEGMENTS
 from .gelu cimport gelu_end, gelu_slope, normal_tail_segment

@@ -10,7 +10,7 @@
 # that crosses zero keeps its relative accuracy there, where the terms of the formula cancel: in float32 a segment has
 # its centre on the root, in float64 a polynomial takes over near it (tools/fit/roots.py).
 from ..lanes cimport any_less, at_least, at_most, f32x, fma, magnitude, pick, real, splat, where_less
-from ..math.elementary cimport any_outside, largest, lowering, power2_raised_by
+from ..math.exponential cimport any_outside, largest, lowering, power2_raised_by
 from ..math.pairs cimport fast_sum, pair_product, product, scaled
 
 

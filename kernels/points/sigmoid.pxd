@@ -1,9 +1,10 @@
-# sigmoid(x) = 1 / (1 + e^-x), the logistic function, which math/elementary.pxd has: here are its backward, and the
+# sigmoid(x) = 1 / (1 + e^-x), the logistic function, which math/logistic.pxd has: here are its backward, and the
 # unevaluated form in which swish, softplus and the gates multiply by it.
 #
 #     sigmoid'(x) = y (1 - y), y = sigmoid(x)
 from ..lanes cimport at_most, fma, ldexp, magnitude, pick, real, splat, where_less, with_sign
-from ..math.elementary cimport logistic_divisor, logistic_times_power, reduced, whole
+from ..math.exponential cimport whole
+from ..math.logistic cimport logistic_divisor, logistic_times_power, reduced
 from ..math.pairs cimport pair_quotient
 from .parts cimport any_unusual, gate_lowering, gate_power, where_usual
 

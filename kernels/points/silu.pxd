@@ -6,9 +6,10 @@ from ..lanes cimport (
     LOOKUP_FLOATS, any_less, at_least, at_most, f32x, f64x, fma, ldexp, magnitude, pick, power2, real, scale2, splat,
     where_less, with_sign,
 )
-from ..math.elementary cimport (
-    ALL, LAST, ODD, ROOTED, first_steps_end, largest, logistic_parts, logistic_times, reduced, reflected_pair, segment,
-    segment_parts, sigmoid, step, steps, steps_end, whole,
+from ..math.exponential cimport largest, step, whole
+from ..math.logistic cimport logistic_parts, logistic_times, reduced, sigmoid
+from ..math.piecewise cimport (
+    ALL, LAST, ODD, ROOTED, first_steps_end, reflected_pair, segment, segment_parts, steps, steps_end,
 )
 from ..math.pairs cimport fast_sum, pair_product, scaled, two_sum
 from ..math.segments cimport SILU_SEGMENTS, SILU_SLOPE_SEGMENTS

@@ -10,10 +10,10 @@ from ..lanes cimport (
     LOOKUP_FLOATS, any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, real, scale2, splat, where_less,
     with_sign,
 )
-from ..math.elementary cimport (
-    ALL, LAST, PLAIN, exp_of_pair, first_steps_end, log1p_f64, lowering, quarters, raised_power2, scale2_of_sum,
-    segment, segment_parts, sigmoid_tail, steps, steps_end, whole,
-)
+from ..math.exponential cimport exp_of_pair, lowering, raised_power2, scale2_of_sum, whole
+from ..math.logarithm cimport log1p_f64
+from ..math.logistic cimport sigmoid_tail
+from ..math.piecewise cimport ALL, LAST, PLAIN, first_steps_end, quarters, segment, segment_parts, steps, steps_end
 from ..math.pairs cimport fast_sum, finite, pair_product, two_sum
 from ..math.segments cimport SOFTPLUS_SEGMENTS, SOFTPLUS_TAIL_SEGMENTS
 from .parts cimport any_one, any_other, stretched, times_reflected, where_one

@@ -2,7 +2,7 @@
 #
 #     softsign(x) = x / (1 + |x|), softsign'(x) = 1 / (1 + |x|)^2
 from ..lanes cimport at_most, magnitude, pick, real, splat, where_less, with_sign
-from ..math.elementary cimport largest
+from ..math.exponential cimport largest
 from ..math.pairs cimport pair_quotient, two_sum
 from .parts cimport times_square
 

@@ -4,7 +4,7 @@
 from libc.math cimport INFINITY
 
 from ..lanes cimport at_least, at_most, exponent, fma, magnitude, pick, power2, real, splat, square_root, where_less
-from ..math.elementary cimport largest, nearest
+from ..math.exponential cimport largest, nearest
 from ..math.pairs cimport fast_sum, pair_product, pair_quotient, product, two_sum
 
 

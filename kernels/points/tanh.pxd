@@ -1,9 +1,10 @@
-# tanh(x), which math/elementary.pxd has: here are its backward, and tanhshrink.
+# tanh(x), which math/logistic.pxd has: here are its backward, and tanhshrink.
 #
 #     tanh'(x) = 1 - y^2, y = tanh(x)
 #     tanhshrink(x) = x - tanh(x), tanhshrink'(x) = tanh(x)^2
 from ..lanes cimport f32x, fma, magnitude, pick, real, splat, where_less, with_sign
-from ..math.elementary cimport step, tanh_pair
+from ..math.exponential cimport step
+from ..math.logistic cimport tanh_pair
 from ..math.pairs cimport fast_sum, pair_product, product, scaled
 from .parts cimport times_square
 

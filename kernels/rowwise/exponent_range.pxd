@@ -28,7 +28,7 @@ cdef inline double rescue_scale(const real* like, double square, double mean) no
         return ldexp(1.0, -600)
 
 
-cdef inline double reciprocal_root(double eps, double scale, double square) noexcept nogil:
+cdef inline double reciprocal_square_root(double eps, double scale, double square) noexcept nogil:
     # 1 / sqrt(square + eps) of a row that has been multiplied by scale, and so eps by its square. Where that is too
     # large for float64, square is nothing beside it.
     cdef double least = sqrt(eps) * scale

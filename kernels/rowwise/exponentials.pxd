@@ -15,9 +15,8 @@ from ..loops.reductions cimport (
     PARTS, Pair, add_compensated, compensated_block, first_lanes, fold_terms, largest_lane, merge_row, sum_row,
     sum_terms, take, wide,
 )
-from ..math.elementary cimport (
-    exp_pair, exp_rest, ln2, ln2_low, log1p, log1p_f64, minus_ln2, nearest, nearest_sum, power2_of_sum, whole,
-)
+from ..math.exponential cimport exp_pair, exp_rest, ln2, ln2_low, minus_ln2, nearest, nearest_sum, power2_of_sum, whole
+from ..math.logarithm cimport log1p, log1p_f64
 from ..math.pairs cimport pair_quotient, two_sum
 
 cdef enum:
@@ -31,9 +30,9 @@ cdef struct Exponents:
     double shift
     bint plain  # whether exponents are x itself: sign 1 and shift 0
     double top  # the largest sign * x; NaN where that is infinite and the row has a NaN
-    double top_n  # of e^(top - shift) = 2^n (1 + p)
+    double top_n  # n of e^(top - shift) = 2^n (1 + p)
     int raised  # exponentials are multiplied by 2^raised
-    int more  # and divided by 2^top_n: together, multiplied by 2^more
+    int more  # and divided by 2^top_n: both together are a factor of 2^more
     double least  # an exponent below this gives 0 after scaling
     double mantissa  # e^(top - shift) / 2^top_n
     double rest  # sum(e^(x - top)) - 1
@@ -41,7 +40,7 @@ cdef struct Exponents:
 
 
 cdef inline Exponents exponents_of(const real* like, const void* x, void* y, double sign, double scale) noexcept nogil:
-    # The larger the scale, the more the exponentials are raised, so that one of the least exponent is 0 after scaling.
+    # The larger the scale, the more the exponentials are raised: scaled back, that of the least exponent is 0.
     cdef int size = 0
     frexp(scale, &size)
     if real is f32x:
@@ -52,7 +51,7 @@ cdef inline Exponents exponents_of(const real* like, const void* x, void* y, dou
 
 
 cdef inline real top_of(const real* x, real sign, Py_ssize_t i, Py_ssize_t n, real top) noexcept nogil:
-    # lanes without an element repeat the first
+    # lanes without an element repeat element i
     cdef real padded[1]
     if n == lanes(x):
         return at_least(load(skip(x, i)) * sign, top)
@@ -64,9 +63,9 @@ cdef inline real top_of(const real* x, real sign, Py_ssize_t i, Py_ssize_t n, re
     return at_least(load(<const real*>padded) * sign, top)
 
 
-cdef inline Pair top_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+cdef inline Pair top_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # the largest of a block; a NaN may be missed here, since the sum will be NaN
-    cdef Exponents own = (<const Exponents*>row)[0]
+    cdef Exponents own = (<const Exponents*>context)[0]
     cdef const real* x = <const real*>own.x
     cdef Py_ssize_t i = start, stop = start + n, width = lanes(x)
     cdef real best[4]
@@ -113,8 +112,8 @@ cdef inline real exponent_at(const real* like, const Exponents* row, Py_ssize_t 
     return x if row.plain else first_lanes(fma(x, splat(x, row.sign), splat(x, -row.shift)), n)
 
 
-cdef inline void add_all(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, real* sums) noexcept nogil:
-    cdef const Exponents* own = <const Exponents*>row
+cdef inline void add_all(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n, real* sums) noexcept nogil:
+    cdef const Exponents* own = <const Exponents*>context
     cdef real power
     cdef real p = exponential(like, own, exponent_at(like, own, i, n), i, n, &power)
     sums[0] = sums[0] + first_lanes(fma(p, power, power), n)
@@ -132,15 +131,16 @@ cdef inline void add_one_below(const real* like, const Exponents* own, real x, P
     sums[2] = sums[2] + where_less(x, top, zero, first_lanes(splat(x, 1.0), n))
 
 
-cdef inline void add_below(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n, real* sums) noexcept nogil:
-    cdef const Exponents* own = <const Exponents*>row
+cdef inline void add_below(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                           real* sums) noexcept nogil:
+    cdef const Exponents* own = <const Exponents*>context
     add_one_below(like, own, exponent_at(like, own, i, n), i, n, sums)
 
 
-cdef inline void add_below_wide(const f64x* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+cdef inline void add_below_wide(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                                 f64x* sums) noexcept nogil:
     # add_below in float64, of a row of float32
-    cdef const Exponents* own = <const Exponents*>row
+    cdef const Exponents* own = <const Exponents*>context
     cdef f64x x = wide(<const f32x*>own.x, i, n)
     add_one_below(like, own, first_lanes(fma(x, splat(x, own.sign), splat(x, -own.shift)), n), i, n, sums)
 
@@ -148,10 +148,10 @@ cdef inline void add_below_wide(const f64x* like, const void* row, Py_ssize_t i,
 cdef inline void sum_exponentials(
         void (*folded)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
         void (*added)(const f64x*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
-        const real* like, const void* row, Py_ssize_t start, Py_ssize_t n, double* totals) noexcept nogil:
+        const real* like, const void* context, Py_ssize_t start, Py_ssize_t n, double* totals) noexcept nogil:
     # The sums of a block, for terms of either precision. The calls look alike, but in the first the compiler knows that
     # the row is plain.
-    cdef Exponents own = (<const Exponents*>row)[0]
+    cdef Exponents own = (<const Exponents*>context)[0]
     own.plain = own.sign == 1.0 and own.shift == 0.0
     if real is f32x:
         if own.plain:
@@ -163,17 +163,17 @@ cdef inline void sum_exponentials(
         sum_terms(added, count, like, &own, start, n, totals)
 
 
-cdef inline Pair all_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+cdef inline Pair all_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # every exponential, stored; their sum
     cdef double total
-    sum_exponentials(add_all[f32x], add_all[f64x], 1, like, row, start, n, &total)
+    sum_exponentials(add_all[f32x], add_all[f64x], 1, like, context, start, n, &total)
     return Pair(total, 0.0)
 
 
-cdef inline Pair below_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+cdef inline Pair below_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # the sum without the largest, and how many are the largest
     cdef double totals[3]
-    sum_exponentials(add_below[f32x], add_below[f64x], 3, like, row, start, n, totals)
+    sum_exponentials(add_below[f32x], add_below[f64x], 3, like, context, start, n, totals)
     return Pair(totals[0] + totals[1], totals[2])
 
 
@@ -184,19 +184,19 @@ cdef inline double least_of(const real* like, const Exponents* row) noexcept nog
     return (row.top - row.shift) - (row.raised + digits) * 0.6931471805599453
 
 
-cdef inline Pair below_block_wide(const f32x* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+cdef inline Pair below_block_wide(const f32x* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef double totals[3]
-    cdef Exponents own = (<const Exponents*>row)[0]
+    cdef Exponents own = (<const Exponents*>context)[0]
     own.y = NULL  # which is float32
     own.least = least_of(<const f64x*>NULL, &own)
     sum_terms(add_below_wide, 3, NULL, &own, start, n, totals)
     return Pair(totals[0] + totals[1], totals[2])
 
 
-cdef inline void add_below_exactly(const f64x* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+cdef inline void add_below_exactly(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                                    f64x* sums) noexcept nogil:
     # all exponentials but the largest, in float64, and the rounding errors of their additions
-    cdef const Exponents* own = <const Exponents*>row
+    cdef const Exponents* own = <const Exponents*>context
     cdef f64x x = exponent_at(like, own, i, n), top = splat(x, own.top - own.shift), sum, e, low, lost, power
     e = exp_pair(at_least(x, splat(x, own.least)), &low, &sum)
     power = first_lanes(where_less(x, top, power2_of_sum(sum, own.more), splat(x, 0.0)), n)
@@ -204,8 +204,8 @@ cdef inline void add_below_exactly(const f64x* like, const void* row, Py_ssize_t
     sums[1] = sums[1] + fma(low, power, lost)
 
 
-cdef inline Pair exact_block(const f64x* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    return compensated_block(add_below_exactly, row, start, n)
+cdef inline Pair exact_block(const f64x* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    return compensated_block(add_below_exactly, context, start, n)
 
 
 cdef inline double exact_log(const Exponents* row, double more, Py_ssize_t n, int threads) noexcept nogil:
@@ -229,7 +229,7 @@ cdef inline double largest(const real* like, const Exponents* row, Py_ssize_t n,
 
 
 cdef inline void set_top(const real* like, Exponents* row) noexcept nogil:
-    # what all exponentials are divided by: e^shift and 2^top_n
+    # finds e^shift and 2^top_n, by which all exponentials are divided
     cdef double n[16]
     row.shift = row.top if fabs(row.top) > 1048576.0 else 0.0
     if real is f32x:

@@ -9,15 +9,16 @@ from ..lanes cimport (
     F64_LANES, at_least, at_most, f32x, f64x, fma, load_f64, magnitude, real, scale2, splat_f64, store_f64, where_less,
     with_sign,
 )
-from ..loops.reductions cimport Pair, first_lanes, largest_lane, merge_row, sum_block, sum_row, wide
-from ..math.elementary cimport exp_of_pair, log_f64, whole
+from ..loops.reductions cimport Pair, first_lanes, largest_lane, merge_row, row_context, sum_block, sum_row, wide
+from ..math.exponential cimport exp_of_pair, whole
+from ..math.logarithm cimport log_f64
 from .exponentials cimport larger
 from .wide_rows cimport store_wide
 
 cdef enum Measure:
     POWERS
-    ENDS  # how many are the largest, or the smallest
-    COUNT  # how many are not 0
+    ENDS  # how many magnitudes are the largest, or the smallest
+    COUNT  # how many numbers are not 0
     NOTHING  # of a row whose length is 0 or infinite, unless there is a NaN
 
 cdef struct PowerLength:
@@ -25,13 +26,13 @@ cdef struct PowerLength:
     const void* x
     double p
     Measure measure
-    double scale  # a power of two that the row is multiplied by: 1 but for rows near the ends of the exponent range
+    double scale  # the power of two that the row is multiplied by: 1 but for rows near the ends of the exponent range
     double end  # the largest magnitude, or the smallest, of the scaled row
-    double total  # of the powers of magnitudes over that, or how many there are
+    double total  # the sum of (magnitude / end)^p, or the number that ENDS and COUNT ask for
     double length  # of the scaled row
-    double inverse  # of that or of eps
-    double factor  # backward: of the powers; 0 where the length has no slope
-    double pull  # what is taken off along the row
+    double inverse  # one over that length, or over eps
+    double factor  # backward: what the powers are multiplied by; 0 where the length has no slope
+    double pull  # backward: how much of the row's direction is subtracted from the gradient
 
 
 cdef inline PowerLength power_length_of(const void* grad, const void* x, double p) noexcept nogil:
@@ -62,40 +63,40 @@ cdef inline f64x is_end(f64x size, const PowerLength* row) noexcept nogil:
     return where_less(size, end, zero, where_less(end, size, zero, splat_f64(1.0)))
 
 
-cdef inline f64x scaled_row(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    return wide(<const real*>(<const PowerLength*>row).x, i, n) * splat_f64((<const PowerLength*>row).scale)
+cdef inline f64x scaled_row(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    return wide(<const real*>(<const PowerLength*>context).x, i, n) * splat_f64((<const PowerLength*>context).scale)
 
 
-cdef inline void add_measure(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+cdef inline void add_measure(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                              f64x* sums) noexcept nogil:
-    cdef const PowerLength* own = <const PowerLength*>row
-    cdef f64x size = magnitude(scaled_row(like, row, i, n)), zero = splat_f64(0.0), found = zero
+    cdef const PowerLength* own = <const PowerLength*>context
+    cdef f64x size = magnitude(scaled_row(like, context, i, n)), zero = splat_f64(0.0), found = zero
     if own.measure == POWERS:
         found = power_over_end(size, own, own.p)
     elif own.measure == ENDS:
         found = is_end(size, own)
     elif own.measure == COUNT:
         found = where_less(zero, size, splat_f64(1.0), zero)
-    # a NaN is less than nothing and more than nothing
+    # a NaN is kept: comparisons with it are false, so both choices fall to their last operand
     found = where_less(size, splat_f64(INFINITY), found, where_less(
         splat_f64(1.7976931348623157e308), size, found, size))
     sums[0] = sums[0] + first_lanes(found, n)
 
 
-cdef inline Pair measure_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef PowerLength own = (<const PowerLength*>row)[0]
+cdef inline Pair measure_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef PowerLength own = (<const PowerLength*>context)[0]
     return sum_block(add_measure[real], 1, like, &own, start, n)
 
 
-cdef inline Pair end_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+cdef inline Pair end_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # the largest magnitude of a block, or minus the smallest; a NaN may be passed over
     cdef double lanes_of[8]
     cdef Py_ssize_t i = start, stop = start + n, count, k
     cdef f64x best = splat_f64(-INFINITY), size
-    cdef bint least = (<const PowerLength*>row).p < 0.0
+    cdef bint least = (<const PowerLength*>context).p < 0.0
     while i < stop:
         count = min(stop - i, <Py_ssize_t>F64_LANES)
-        size = magnitude(scaled_row(like, row, i, count))
+        size = magnitude(scaled_row(like, context, i, count))
         if count < F64_LANES:  # the others repeat the first
             store_f64(lanes_of, size)
             for k in range(count, F64_LANES):
@@ -135,14 +136,14 @@ cdef inline void find_length(const real* like, PowerLength* row, Py_ssize_t n, i
         row.length = row.total
 
 
-cdef inline void power_slopes_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+cdef inline void power_slopes_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # (grad - along * pull) / length, along = sign(x) (|x| / length)^(p - 1); 0 where x is, also where p < 1
-    cdef const PowerLength* own = <const PowerLength*>row
+    cdef const PowerLength* own = <const PowerLength*>context
     cdef Py_ssize_t i = start, stop = start + n, count
     cdef f64x x, grad, along
     while i < stop:
         count = min(stop - i, <Py_ssize_t>F64_LANES)
-        x = scaled_row(y, row, i, count)
+        x = scaled_row(y, context, i, count)
         grad = wide(<const real*>own.grad, i, count)
         along = splat_f64(0.0)
         if own.measure == POWERS:

@@ -4,7 +4,9 @@
 from ..lanes cimport F64_LANES, f32x, f64x, fma, real, splat, splat_f32, splat_f64, store_f64
 from ..loops.registers cimport lanes, skip, store, store_part
 from ..loops.operations cimport GROUP
-from ..loops.reductions cimport Pair, first_lanes, fold_block, map_row, rounded, sum_block, sum_row, take, wide
+from ..loops.reductions cimport (
+    Pair, first_lanes, fold_block, map_row, rounded, row_context, sum_block, sum_row, take, wide,
+)
 from .exponent_range cimport statistics_scale
 
 cdef enum Known:
@@ -39,10 +41,10 @@ cdef struct Group:
     bint centred
 
 
-cdef inline void add_terms(const real* like, const void* group_, Py_ssize_t i, Py_ssize_t n,
+cdef inline void add_terms(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                            f64x* sums) noexcept nogil:
     # grad * weight * normed and, where rows are centred, grad * weight, of the group's first row
-    cdef const Group* group = <const Group*>group_
+    cdef const Group* group = <const Group*>context
     cdef f64x grad = wide(<const real*>group.grad[0], i, n)
     cdef f64x x = wide(<const real*>group.x[0], i, n) * splat_f64(group.scale[0])
     if group.weight != NULL:
@@ -54,15 +56,15 @@ cdef inline void add_terms(const real* like, const void* group_, Py_ssize_t i, P
     sums[0] = sums[0] + grad * first_lanes(x * splat_f64(group.rstd[0]), n)
 
 
-cdef inline void add_deviation(const real* like, const void* group_, Py_ssize_t i, Py_ssize_t n,
+cdef inline void add_deviation(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                                f64x* sums) noexcept nogil:
-    cdef const Group* group = <const Group*>group_
+    cdef const Group* group = <const Group*>context
     cdef f64x x = wide(<const real*>group.x[0], i, n) * splat_f64(group.scale[0])
     sums[0] = sums[0] + (x - first_lanes(splat_f64(group.mean[0]), n))
 
 
-cdef inline Pair deviations(const real* like, const void* group, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Group own = (<const Group*>group)[0]
+cdef inline Pair deviations(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Group own = (<const Group*>context)[0]
     return sum_block(add_deviation[real], 1, like, &own, start, n)
 
 
@@ -71,9 +73,9 @@ cdef inline real normed_of(real x, bint centred, real mean, real rest, real rstd
     return fma(x - mean, rstd, rest) if centred else x * rstd
 
 
-cdef inline void fold_term(const void* group_, bint centred, Py_ssize_t i, Py_ssize_t n, f32x* sums) noexcept nogil:
+cdef inline void fold_term(const void* context, bint centred, Py_ssize_t i, Py_ssize_t n, f32x* sums) noexcept nogil:
     # as add_terms, in float32, of an ordinary row
-    cdef const Group* group = <const Group*>group_
+    cdef const Group* group = <const Group*>context
     cdef f32x grad = take(<const f32x*>group.grad[0], i, n), rstd = splat_f32(<float>group.rstd[0])
     cdef f32x normed = normed_of(
         take(<const f32x*>group.x[0], i, n), centred, splat_f32(<float>group.mean[0]),
@@ -85,18 +87,18 @@ cdef inline void fold_term(const void* group_, bint centred, Py_ssize_t i, Py_ss
     sums[0] = fma(grad, first_lanes(normed, n), sums[0])
 
 
-cdef inline void fold_layer_terms(const f32x* like, const void* group, Py_ssize_t i, Py_ssize_t n,
+cdef inline void fold_layer_terms(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                                   f32x* sums) noexcept nogil:
-    fold_term(group, True, i, n, sums)
+    fold_term(context, True, i, n, sums)
 
 
-cdef inline void fold_rms_terms(const f32x* like, const void* group, Py_ssize_t i, Py_ssize_t n,
+cdef inline void fold_rms_terms(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                                 f32x* sums) noexcept nogil:
-    fold_term(group, False, i, n, sums)
+    fold_term(context, False, i, n, sums)
 
 
-cdef inline Pair terms(const real* like, const void* group, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Group own = (<const Group*>group)[0]
+cdef inline Pair terms(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Group own = (<const Group*>context)[0]
     if real is f32x:
         if own.ordinary and own.centred:
             return fold_block(fold_layer_terms, 2, &own, start, n)
@@ -176,9 +178,9 @@ cdef inline Py_ssize_t whole_registers(const real* like, const Group* group, Py_
     return i
 
 
-cdef inline void gradients_block(real* like, const void* group, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+cdef inline void gradients_block(real* like, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef const Group* own = <const Group*>context
     # for a whole group and for a row alone, the compiler knows how many rows there are and what is wanted of them
-    cdef Group own = (<const Group*>group)[0]
     cdef Py_ssize_t i = start, stop = start + n, r
     cdef real known[KNOWN * GROUP]
     cdef bint usual = own.ordinary and own.weight != NULL and own.grad_weight != NULL
@@ -190,15 +192,15 @@ cdef inline void gradients_block(real* like, const void* group, Py_ssize_t start
         known[GRAD_MEAN * GROUP + r] = splat(known[r], own.grad_mean[r])
         known[GRAD_NORMED_MEAN * GROUP + r] = splat(known[r], -own.grad_normed_mean[r])
     if usual and own.rows == GROUP:
-        i = whole_registers(like, &own, GROUP, True, known, i, stop)
+        i = whole_registers(like, own, GROUP, True, known, i, stop)
     elif usual and own.rows == 1:
-        i = whole_registers(like, &own, 1, True, known, i, stop)
+        i = whole_registers(like, own, 1, True, known, i, stop)
     elif own.rows == GROUP:
-        i = whole_registers(like, &own, GROUP, False, known, i, stop)
+        i = whole_registers(like, own, GROUP, False, known, i, stop)
     else:
-        i = whole_registers(like, &own, own.rows, False, known, i, stop)
+        i = whole_registers(like, own, own.rows, False, known, i, stop)
     if i < stop:
-        gradients(like, &own, own.rows, False, known, i, stop - i)
+        gradients(like, own, own.rows, False, known, i, stop - i)
 
 
 cdef inline void group_backward(const real* like, Group* group, int threads) noexcept nogil:

@@ -10,9 +10,10 @@ from ..lanes cimport (
     F64_LANES, at_least, f32x, f64x, fma, magnitude, power2, real, splat_f64, store_f64, where_less,
 )
 from ..loops.reductions cimport (
-    Pair, add_compensated, compensated_block, element, largest_lane, map_row, merge_row, wide,
+    Pair, add_compensated, compensated_block, element, largest_lane, map_row, merge_row, row_context, wide,
 )
-from ..math.elementary cimport exp_pair, log, log_f64, nearest, whole
+from ..math.exponential cimport exp_pair, nearest, whole
+from ..math.logarithm cimport log, log_f64
 from ..math.pairs cimport two_sum
 from .exponentials cimport larger
 from .wide_rows cimport store_wide
@@ -23,11 +24,11 @@ cdef enum:
 cdef struct Weighted:
     const void* x
     const void* b
-    double shift  # of every x: 0, or the largest x + log|b| where that is far from 0
-    double floor  # a shifted x below it gives 0
+    double shift  # what is subtracted from every x: 0, or the largest x + log|b| where that is far from 0
+    double floor  # where x - shift is below it, the term is 0
     double binary  # terms are relative to 2^binary
-    double scale  # backward: what they are multiplied by
-    double sum  # of the terms, and of what its additions lost
+    double scale  # backward: what the terms are multiplied by
+    double sum  # of the terms, and then of the rounding errors of its additions
     double lost
     double sign  # of the sum
 
@@ -52,29 +53,30 @@ cdef inline f64x term(const Weighted* row, f64x x, f64x b, f64x* low) noexcept n
     return where_less(x, floor, far, where_less(magnitude(b), tiny, zero, value * n))
 
 
-cdef inline void add_weighted(const real* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+cdef inline void add_weighted(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                               f64x* sums) noexcept nogil:
-    cdef const Weighted* own = <const Weighted*>row
+    cdef const Weighted* own = <const Weighted*>context
     cdef f64x low, lost
     sums[0] = two_sum(sums[0], term(own, wide(<const real*>own.x, i, n), wide(<const real*>own.b, i, n), &low), &lost)
     sums[1] = sums[1] + (low + lost)
 
 
-cdef inline void add_weighted_f32(const f64x* like, const void* row, Py_ssize_t i, Py_ssize_t n,
+cdef inline void add_weighted_f32(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                                   f64x* sums) noexcept nogil:
-    add_weighted(<const f32x*>NULL, row, i, n, sums)
+    add_weighted(<const f32x*>NULL, context, i, n, sums)
 
 
-cdef inline Pair weighted_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+cdef inline Pair weighted_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     if real is f32x:
-        return compensated_block(add_weighted_f32, row, start, n)
+        return compensated_block(add_weighted_f32, context, start, n)
     else:
-        return compensated_block(add_weighted[f64x], row, start, n)
+        return compensated_block(add_weighted[f64x], context, start, n)
 
 
-cdef inline Pair weighted_top_block(const real* like, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+cdef inline Pair weighted_top_block(const real* like, const void* context, Py_ssize_t start,
+                                    Py_ssize_t n) noexcept nogil:
     # the largest x + log|b| of a block; a NaN may be passed over, since the sum will find it
-    cdef const Weighted* own = <const Weighted*>row
+    cdef const Weighted* own = <const Weighted*>context
     cdef Py_ssize_t i = start, stop = start + n, count
     cdef f64x best = splat_f64(-INFINITY), b
     while i < stop:
@@ -101,7 +103,7 @@ cdef inline double sum_not_finite(const real* like, const Weighted* row, Py_ssiz
 
 
 cdef inline void find_sum(const real* like, Weighted* row, Py_ssize_t n, int threads) noexcept nogil:
-    # all that a row has to be known of
+    # sets all fields that follow from the row's numbers
     cdef double top = merge_row(weighted_top_block[real], larger, like, row, n, threads).first
     cdef Pair sum
     if fabs(top) < INFINITY:
@@ -142,8 +144,8 @@ cdef inline double weighted_log(const Weighted* row) noexcept nogil:
     return row.shift + (n * 0.6931471803691238 + lanes_of[0])
 
 
-cdef inline void slopes_block(real* y, const void* row, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef const Weighted* own = <const Weighted*>row
+cdef inline void slopes_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef const Weighted* own = <const Weighted*>context
     cdef Py_ssize_t i = start, stop = start + n, count
     cdef f64x b, low, value
     while i < stop:

@@ -36,7 +36,6 @@ def _pointer_type(ctype):
     return type(f"pointer_to_{base}", (ctypes.c_void_p,), {"from_param": classmethod(from_param)})
 
 
-@_functools.cache
 def ctypes_function(name):
     """Return a C function as a ctypes object that takes arrays.
 
@@ -69,6 +68,11 @@ def ctypes_function(name):
     >>> x = np.zeros(5, np.float32)
     >>> silu(x, x, x.size)
     """
+    return _function_of(signature(name))
+
+
+@_functools.cache
+def _function_of(of):
     import ctypes
 
     plain = {"void": None, "int": ctypes.c_int, "Py_ssize_t": ctypes.c_ssize_t, "float": ctypes.c_float,
@@ -79,8 +83,7 @@ def ctypes_function(name):
             return _pointer_type(ctype)
         return plain[ctype] if ctype in plain else getattr(ctypes, f"c_{ctype.removesuffix('_t')}")
 
-    of = signature(name)
     prototype = ctypes.CFUNCTYPE(type_of(of.result), *(type_of(ctype) for ctype, _ in of.arguments))
-    function = prototype(address(name))
-    function.__name__, function.__doc__ = name, str(of)
+    function = prototype(address(of.name))
+    function.__name__, function.__doc__ = of.name, str(of)
     return function

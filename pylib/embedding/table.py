@@ -135,11 +135,13 @@ def signature(name):
     >>> str(embedding.signature("silu_float32"))
     'void silu_float32(const float *x, float *y, Py_ssize_t n)'
     """
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a C function is a str; got {type(name).__name__}")
     found = _declared().get(name)
     if found is None:
-        near = difflib.get_close_matches(str(name), _declared(), 3)
+        near = difflib.get_close_matches(name, _declared(), 3)
         hint = f"did you mean {' or '.join(near)}?" if near else "lanewise.embedding.functions() has them all"
-        raise ValueError(f"lanewise has no C function {name!r}: {hint}")
+        raise ValueError(f"lanewise has no C function {name!r:.60}: {hint}")
     return found
 
 

@@ -9,11 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..kernels import population as _kernels
+from ..kernels.population import TILE_ROWS
 from ..packing import as_array, contiguous
 
 __all__ = ["Batch", "as_float32", "in_pairs", "numbers_of", "tiled"]
-
-_ROWS = 64  # batch rows in a tile, as in kernels/population.pyx
 
 
 class _Whole(NamedTuple):
@@ -34,12 +33,12 @@ class Batch:
     """
 
     def __init__(self, inputs, rows, classes=None, values=None, whole=None):
-        tiles = -(-rows // _ROWS)
+        tiles = -(-rows // TILE_ROWS)
         for name, array, dtype in (("inputs", inputs, np.float32 if whole is None else np.uint32),
                                    ("classes", classes, np.float32), ("values", values, np.float32)):
             if array is not None and (array.dtype != dtype or array.ndim != 3
-                                      or array.shape[::2] != (tiles, _ROWS)):
-                raise ValueError(f"{name} of {rows} rows are {np.dtype(dtype)}[{tiles}, ..., {_ROWS}]; "
+                                      or array.shape[::2] != (tiles, TILE_ROWS)):
+                raise ValueError(f"{name} of {rows} rows are {np.dtype(dtype)}[{tiles}, ..., {TILE_ROWS}]; "
                                  f"got {array.dtype}{list(array.shape)}")
         self._inputs, self.classes, self.values = map(_read_only, (inputs, classes, values))
         self.rows, self._whole, self._largest = rows, whole, None
@@ -63,8 +62,8 @@ class Batch:
         if self._whole is None:
             return self._inputs
         count, pairs, _ = self._inputs.shape
-        numbers = self._inputs.view(np.int16).reshape(count, pairs, _ROWS, 2).swapaxes(2, 3)
-        return numbers.reshape(count, 2 * pairs, _ROWS)[:, :self._whole.features] * np.float32(self._whole.unit)
+        numbers = self._inputs.view(np.int16).reshape(count, pairs, TILE_ROWS, 2).swapaxes(2, 3)
+        return numbers.reshape(count, 2 * pairs, TILE_ROWS)[:, :self._whole.features] * np.float32(self._whole.unit)
 
     @property
     def largest_class(self):
@@ -86,7 +85,7 @@ class Batch:
 
     def part(self, start, stop):
         """Tiles start to stop, as a batch on the same memory."""
-        rows = min(self.rows, stop * _ROWS) - start * _ROWS
+        rows = min(self.rows, stop * TILE_ROWS) - start * TILE_ROWS
         part = Batch(self._inputs[start:stop], rows, _some(self.classes, start, stop),
                      _some(self.values, start, stop), self._whole)
         part._largest = self._largest  # which an evaluation of the whole has looked for
@@ -134,14 +133,14 @@ def _in_order(tiles, order):
 
 def tiled(x):
     """Lay [rows, features] out as float32[tiles, features, 64]."""
-    tiles = np.empty((-(-len(x) // _ROWS), x.shape[1], _ROWS), np.float32)
+    tiles = np.empty((-(-len(x) // TILE_ROWS), x.shape[1], TILE_ROWS), np.float32)
     _kernels.tile(as_float32(x), tiles)
     return tiles
 
 
 def in_pairs(x, unit):
     """Lay float32[rows, features] out as pairs of int16, uint32[tiles, ceil(features / 2), 64], each times a unit."""
-    pairs = np.empty((-(-len(x) // _ROWS), -(-x.shape[1] // 2), _ROWS), np.uint32)
+    pairs = np.empty((-(-len(x) // TILE_ROWS), -(-x.shape[1] // 2), TILE_ROWS), np.uint32)
     return pairs, _Whole(x.shape[1], unit, _kernels.tile_pairs(x, unit, pairs))
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from ..environment import unflushed
 from ..files import check_writable
 from ..genome.codes import LOG4, Codebook, seed_of
+from ..kernels.population import TILE_ROWS
 from ..packing import rows_of, weights_in, whole
 from . import checkpoint as _checkpoint
 from .checkpoint import CheckpointError
@@ -356,8 +357,8 @@ def evolve(network, x, y=None, *, population=POPULATION, elite=2, parents=None, 
     if len(batch) == 0 or (y is None and batch is not x):
         raise ValueError("evolve wants at least one row, and a class for each")
     tested = None if held_out is None else _held_out(network, held_out)
-    if batch_size is not None and (whole("batch_size", batch_size, 2**62) % 64 or batch_size == 0):
-        raise ValueError(f"batch_size is a multiple of 64; got {batch_size}")
+    if batch_size is not None and (whole("batch_size", batch_size, 2**62) % TILE_ROWS or batch_size == 0):
+        raise ValueError(f"batch_size is a multiple of {TILE_ROWS}; got {batch_size}")
     return _start(NetworkFitness(network, batch, batch_size),
                   tested and (lambda genome: _judged(network, genome, tested)), network.n_weights, network.codebook,
                   population=population, elite=elite, parents=parents, tournament=tournament,
@@ -400,7 +401,7 @@ def _finite(where, batch):
         if tiles is not None and not np.isfinite(tiles).all():
             tile, column, row = np.argwhere(~np.isfinite(tiles))[0]
             raise ValueError(f"{name}{where} holds a NaN, an infinity or a number beyond float32, "
-                             f"first in row {64 * tile + row}, column {column}")
+                             f"first in row {TILE_ROWS * tile + row}, column {column}")
     return batch
 
 

@@ -12,12 +12,11 @@ import numpy as np
 
 from ..genome.codes import decode
 from ..kernels import machine
+from ..kernels.population import TILE_ROWS
 from ..packing import unpack
 from .islands import FitnessError, after_an_epoch
 
 __all__ = ["NetworkFitness", "OwnFitness", "Workers"]
-
-_TILE = 64  # rows
 
 
 class NetworkFitness:
@@ -79,7 +78,7 @@ class NetworkFitness:
         if self._shuffled[0] != (seed, turn):
             random = np.random.Philox(key=np.array([seed, turn], np.uint64)).random_raw(len(self.batch))
             self._shuffled = (seed, turn), self.batch.shuffled(np.argsort(random, kind="stable"))
-        tiles = self.batch_size // _TILE
+        tiles = self.batch_size // TILE_ROWS
         return self._shuffled[1].part(part * tiles, (part + 1) * tiles)
 
 

@@ -136,7 +136,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
         if kept_mean is None or kept_var is None:
             raise ValueError(f"{name}: inference needs running_mean and running_var")
         mean, variance, scale = kept_mean.astype(np.float64), kept_var.astype(np.float64), None
-    *scaled, mean, rstd, variance = _batch.rooted(double, mean, variance, scale, eps)
+    *scaled, mean, rstd, variance = _batch.with_rstd(double, mean, variance, scale, eps)
     y, _ = fill(name, out, x, kernels.affine_gufunc, (x,), as_segments,
                 lambda place: call(kernels.affine_gufunc, (segments, *scaled, weight, bias), (place,)))
     if training and x.size and not (running_mean is None and running_var is None):

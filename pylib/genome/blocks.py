@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..environment import unflushed
-from ..packing import pack, plain, unpack
+from ..packing import numbers, one_of, pack, plain, unpack, whole
 from .codes import FLOAT4, NF4
 from .packed import (
     FP4,
@@ -14,6 +14,7 @@ from .packed import (
     as_float16,
     e8m0_bytes,
     e8m0_scales,
+    matrix_of,
     offsets_of_zeros,
     packed_of,
     parts_of,
@@ -76,9 +77,7 @@ def read_gguf(kind, blocks):
     ValueError
         If a row does not consist of whole blocks, or a scale is not finite.
     """
-    if kind not in GGUF:
-        raise ValueError(f"kind is one of {', '.join(GGUF)}; got {kind!r}")
-    weights, size, codebook = GGUF[kind]
+    weights, size, codebook = GGUF[one_of("kind", kind, GGUF)]
     blocks = array_of("blocks", blocks, ("uint8",))
     if blocks.shape[1] % size:
         raise ValueError(f"a block of {kind} has {size} bytes; got rows of {blocks.shape[1]}")
@@ -90,7 +89,7 @@ def read_gguf(kind, blocks):
     elif kind == "Q4_K":
         d, least = (_halves(blocks[..., k:k + 2])[..., None] for k in (0, 2))
         six, six_of_least = _sixes(blocks[..., 4:16])
-        scale, offset, halves = d * six, -(least * six_of_least), blocks[..., 16:].reshape(rows, -1, 4, 32)
+        scale, offset, halves = _times(d, six), -_times(least, six_of_least), blocks[..., 16:].reshape(rows, -1, 4, 32)
     else:
         scale, offset = _halves(blocks[..., :2]), _halves(blocks[..., 2:4]) if kind == "Q4_1" else None
         halves = blocks[..., None, size - 16:]
@@ -118,9 +117,7 @@ def write_gguf(kind, packed):
     ValueError
         If the format cannot hold a scale or an offset exactly: nothing is rounded.
     """
-    if kind not in GGUF:
-        raise ValueError(f"kind is one of {', '.join(GGUF)}; got {kind!r}")
-    weights, _, codebook = GGUF[kind]
+    weights, _, codebook = GGUF[one_of("kind", kind, GGUF)]
     codes, scale, offset = parts_of(packed, codebook, 32, kind in ("Q4_1", "Q4_K"))
     rows = len(codes)
     if codes.shape[1] % weights:
@@ -140,7 +137,13 @@ def write_gguf(kind, packed):
 
 
 def _halves(raw):
-    return np.ascontiguousarray(raw).view("<f2")[..., 0].astype(np.float32)
+    with np.errstate(all="ignore"):  # any bits may stand there
+        return np.ascontiguousarray(raw).view("<f2")[..., 0].astype(np.float32)
+
+
+def _times(factor, six):
+    with np.errstate(all="ignore"):  # infinity times 0 is refused later
+        return factor * six
 
 
 def _bytes_of(halves):
@@ -161,21 +164,22 @@ def _of_sixes(six, other):
                           axis=-1)
 
 
-def _factored(name, numbers):
+def _factored(name, given):
     # A float16 and whole numbers from 0 to 63 whose products these are: the largest is 63 times the factor wherever
     # that serves, as quantisers have it.
-    at = np.abs(numbers).argmax(axis=-1, keepdims=True)
-    largest = np.take_along_axis(numbers, at, axis=-1)
+    at = np.abs(given).argmax(axis=-1, keepdims=True)
+    largest = np.take_along_axis(given, at, axis=-1)
     factor, found = np.zeros_like(largest), largest == 0
     for k in range(63, 0, -1):
-        candidate = (largest / np.float32(k)).astype(np.float16).astype(np.float32)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            whole = np.rint(numbers / candidate)
-        fits = ((whole * candidate == numbers) & (whole >= 0) & (whole <= 63)).all(axis=-1, keepdims=True) & ~found
+        with np.errstate(all="ignore"):
+            candidate = (largest / np.float32(k)).astype(np.float16).astype(np.float32)
+            times = np.rint(given / candidate)
+            same = times * candidate == given
+        fits = (same & (times >= 0) & (times <= 63)).all(axis=-1, keepdims=True) & ~found
         factor, found = np.where(fits, candidate, factor), found | fits
     if not found.all():
         raise ValueError(f"Q4_K keeps each {name} of 256 weights as one float16 times 0 to 63; got others")
-    six = np.rint(np.divide(numbers, factor, out=np.zeros_like(numbers), where=factor != 0))
+    six = np.rint(np.divide(given, factor, out=np.zeros_like(given), where=factor != 0))
     return factor[..., 0].astype(np.float16), six.astype(np.uint8)
 
 
@@ -197,13 +201,13 @@ def read_bitsandbytes(kind, codes, absmax, shape, blocksize=64):
     -------
     Packed
     """
-    if kind not in ("NF4", "FP4"):
-        raise ValueError(f"kind is NF4 or FP4; got {kind!r}")
-    outputs, inputs = shape
+    one_of("kind", kind, ("NF4", "FP4"))
+    outputs, inputs = matrix_of(shape)
     codes, absmax = plain("codes", codes), plain("absmax", absmax)
     if codes.dtype != np.uint8 or absmax.dtype != np.float32:
         raise TypeError(f"codes hold uint8 and absmax float32; got {codes.dtype} and {absmax.dtype}")
-    if inputs % blocksize or blocksize % 16:
+    blocksize = whole("blocksize", blocksize, np.iinfo(np.intp).max)
+    if not blocksize or inputs % blocksize or blocksize % 16:
         raise ValueError(f"rows are whole blocks of {blocksize}, a multiple of 16; got {inputs} inputs")
     if 2 * codes.size != outputs * inputs or absmax.size * blocksize != outputs * inputs:
         raise ValueError(f"codes and absmax of [{outputs}, {inputs}] in blocks of {blocksize} have "
@@ -217,8 +221,7 @@ def read_bitsandbytes(kind, codes, absmax, shape, blocksize=64):
 @unflushed
 def write_bitsandbytes(kind, packed):
     """Write what `read_bitsandbytes` reads: (codes of shape (n / 2, 1), absmax of shape (n / blocksize,))."""
-    if kind not in ("NF4", "FP4"):
-        raise ValueError(f"kind is NF4 or FP4; got {kind!r}")
+    one_of("kind", kind, ("NF4", "FP4"))
     codes, scale, _ = parts_of(packed, NF4 if kind == "NF4" else FP4)
     codes = pack(codes)
     return (codes >> 4 | codes << 4).reshape(-1, 1), scale.reshape(-1)
@@ -241,18 +244,18 @@ def read_hqq(codes, scale, zero, shape):
     Packed
     """
     codes = array_of("codes", codes, ("uint8",))
-    outputs, inputs = shape
+    outputs, inputs = matrix_of(shape)
     count, group = 2 * len(codes), codes.shape[1]
     if count * group != outputs * inputs or inputs % group:
         raise ValueError(f"codes of [{outputs}, {inputs}] in groups of {group} are "
                          f"[{outputs * inputs / (2 * group):g}, {group}], whole groups in a row; got "
                          f"{list(codes.shape)}")
-    scale, zero = plain("scale", scale), plain("zero", zero)
+    scale, zero = numbers("scale", scale, np.float32), numbers("zero", zero, np.float32)
     if scale.size != count or zero.size != count:
         raise ValueError(f"scale and zero have one number for each of {count} groups; got {scale.size} and {zero.size}")
     scale = scale.reshape(outputs, -1)
-    whole = np.concatenate([codes >> 4, codes & 15]).reshape(outputs, inputs)
-    return packed_of(whole, UINT4, scale, offsets_of_zeros(zero.reshape(outputs, -1), scale), group)
+    codes = np.concatenate([codes >> 4, codes & 15]).reshape(outputs, inputs)
+    return packed_of(codes, UINT4, scale, offsets_of_zeros(zero.reshape(outputs, -1), scale), group)
 
 
 @unflushed
@@ -268,7 +271,7 @@ def write_hqq(packed):
     groups = codes.reshape(-1, packed.group)
     if len(groups) % 2:
         raise ValueError(f"half of the groups share bytes with the other half; got {len(groups)}")
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         zero = np.where(scale == 0, np.float32(0), -offset / scale)
     if not (offsets_of_zeros(zero, scale) == offset).all():
         raise ValueError("this format keeps a zero point for each group, an offset that is minus so many scales in "

@@ -15,6 +15,8 @@ __all__ = ["FLOAT4", "INT4", "LOG4", "LOG4_ZERO", "NF4", "Codebook", "best_scale
 
 
 _USUAL = 1e-30, 1e30  # scales that float32 holds
+LARGEST = float(np.finfo(np.float32).max)
+_MOST = np.iinfo(np.intp).max
 
 
 def _steps_of(levels):
@@ -43,6 +45,8 @@ class Codebook:
     ----------
     levels : ndarray of 16 float32
         As given.
+    largest : float
+        The largest magnitude among them.
     order : ndarray of 16 float32
         The codes by rising level, which the C function ``encode_float32`` asks for.
     middles : ndarray of 16 float64
@@ -66,6 +70,7 @@ class Codebook:
         self.name = name
         self.levels = levels
         self.levels.flags.writeable = False
+        self.largest = float(np.abs(levels).max())
         # What encode asks for: the codes by rising level, and the middle below each. Of equal levels (+0 and -0)
         # the lowest code is used and the others never are, since no weight lies between their equal middles.
         order = np.lexsort((-np.arange(16), levels))
@@ -169,7 +174,7 @@ def scales_of(scale, group, n, rows):
         group = max(n, 1)
         if type(scale) is float and _USUAL[0] < scale < _USUAL[1]:
             return np.array([[scale]], np.float32), group, scale
-    group = whole("group", group, np.iinfo(np.intp).max)
+    group = whole("group", group, _MOST)
     if group < n and (group == 0 or group % 16):
         raise ValueError(f"group is a multiple of 16, or at least the {n} weights; got {group}")
     groups = max(-(-n // group), 1)
@@ -180,21 +185,26 @@ def scales_of(scale, group, n, rows):
 def _of_groups(name, given, groups, rows):
     # float32[1 or rows, groups] of a number, or one for each group, or for each row and group; and the
     # largest magnitude
-    given = plain(name, given)
-    if given.dtype.name == "float8_e8m0fnu" or given.dtype == np.uint8:
-        raise TypeError(f"{name} holds numbers; got {given.dtype}, which are exponents: "
-                        "lanewise.genome.formats.e8m0_scales makes numbers of them")
-    values = numbers(name, given, np.float32)
+    values = plain(name, given)
+    if values.dtype != np.float32:
+        if values.dtype.name == "float8_e8m0fnu" or values.dtype == np.uint8:
+            raise TypeError(f"{name} holds numbers; got {values.dtype}, which are exponents: "
+                            "lanewise.genome.formats.e8m0_scales makes numbers of them")
+        values = numbers(name, values, np.float32)
     values = contiguous(values)
     largest = _kernels.largest(values.reshape(1, -1))
-    if not largest <= np.finfo(np.float32).max:
+    if not largest <= LARGEST:
         raise ValueError(f"{name} is finite, also in float32")
     if values.ndim > 2 or (values.ndim and values.shape[-1] not in (1, groups)) or (
             values.ndim == 2 and values.shape[0] not in (1, rows)):
         raise ValueError(f"{name} is a number, [{groups}] for the groups or [{rows}, {groups}] for each genome's; "
                          f"got {list(values.shape)}")
-    leading = values.shape[0] if values.ndim == 2 else 1
-    return contiguous(np.broadcast_to(values, (leading, groups))), largest
+    return spread(values, values.shape[0] if values.ndim == 2 else 1, groups), largest
+
+
+def spread(values, rows, groups):
+    """Make float32[rows, groups] of numbers, or of one for all rows or groups."""
+    return values if values.shape == (rows, groups) else contiguous(np.broadcast_to(values, (rows, groups)))
 
 
 def offsets_of(offset, codebook, groups, rows, largest_scale):
@@ -202,8 +212,7 @@ def offsets_of(offset, codebook, groups, rows, largest_scale):
     if offset is None:
         return None, 0.0
     offsets, largest = _of_groups("offset", offset, groups, rows)
-    level = float(np.abs(checked(codebook).levels).max())
-    if not level * largest_scale + largest <= float(np.finfo(np.float32).max):
+    if not checked(codebook).largest * largest_scale + largest <= LARGEST:
         raise ValueError(f"a level times its scale plus its offset is beyond float32: the largest scale is "
                          f"{largest_scale:g}, the largest offset {largest:g}")
     return offsets, largest

@@ -6,7 +6,7 @@ from ..environment import unflushed
 from ..kernels import linear4 as _kernels
 from ..kernels import linear4_int as _whole
 from ..packing import contiguous, plain, rows_of
-from .codes import LOG4, checked, offsets_of, scales_of
+from .codes import LARGEST, LOG4, checked, offsets_of, scales_of, spread
 
 __all__ = ["linear4"]
 
@@ -74,7 +74,7 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset
         raise ValueError(f"codes of {inputs} inputs are [outputs, {(inputs + 1) // 2}]; got {list(codes.shape)}")
     outputs = codes.shape[0]
     scales, group, largest = scales_of(scale, group, inputs, outputs)
-    if not float(np.abs(checked(codebook).levels).max()) * largest <= float(np.finfo(np.float32).max):
+    if not checked(codebook).largest * largest <= LARGEST:
         raise ValueError(f"a level times its scale is beyond float32: the largest scale is {largest:g}")
     offsets, largest_offset = offsets_of(offset, codebook, scales.shape[1], outputs, largest)
     if bias is not None:
@@ -87,8 +87,8 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset
     if inputs == 0:
         y[...] = 0 if bias is None else bias
     elif y.size:
-        scales, offsets = (None if array is None else np.ascontiguousarray(
-            np.broadcast_to(array, (outputs, scales.shape[1]))) for array in (scales, offsets))
+        groups = scales.shape[1]
+        scales, offsets = spread(scales, outputs, groups), None if offsets is None else spread(offsets, outputs, groups)
         if activations == "float32":
             _kernels.linear4(matrix, codebook.levels, scales, offsets, group, bias, rows, y)
         else:
@@ -101,7 +101,7 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset
 def _check_sums(codebook, scale, offset, inputs):
     # sums of 128 steps times 32639 each, before they are brought back to size
     offset /= codebook.step
-    if not (max(scale, 1.0) * 128 + offset) * 32639 * inputs <= float(np.finfo(np.float32).max):
+    if not (max(scale, 1.0) * 128 + offset) * 32639 * inputs <= LARGEST:
         raise ValueError(f"sums of {inputs} whole numbers may be beyond float32 before they are scaled: the largest "
                          f"scale is {scale:g}, the largest offset over the codebook's step {offset:g}; take "
                          "activations='float32'")

@@ -3,12 +3,13 @@
 How others lay them out is blocks.py and words.py.
 """
 
+import operator
 from typing import NamedTuple
 
 import numpy as np
 
-from ..packing import pack, plain, unpack
-from .codes import Codebook, decode
+from ..packing import numbers, pack, plain, unpack, whole
+from .codes import Codebook, checked, decode
 
 __all__ = ["FP4", "INT4_OFFSET", "IQ4_NL", "UINT4", "Packed", "e8m0_bytes", "e8m0_scales"]
 
@@ -50,13 +51,31 @@ class Packed(NamedTuple):
 
 
 def array_of(name, given, dtypes, ndim=2):
-    """Take an array of one of these dtypes, with so many axes and none of them empty."""
+    """Take an array of one of these dtypes, with so many axes and none of them empty, in the machine's byte order."""
     array = plain(name, given)
     if array.dtype.name not in dtypes:
         raise TypeError(f"{name} holds {' or '.join(dtypes)}; got {array.dtype}")
     if array.ndim != ndim or not array.size:
         raise ValueError(f"{name} has {ndim} axes, none of them empty; got {list(array.shape)}")
-    return array
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def matrix_of(shape):
+    """Take the shape of a matrix, (outputs, inputs)."""
+    try:
+        outputs, inputs = (operator.index(size) for size in shape)
+    except (TypeError, ValueError):
+        raise TypeError(f"shape is (outputs, inputs), two ints; got {shape!r:.60}") from None
+    if outputs < 1 or inputs < 1:
+        raise ValueError(f"shape is (outputs, inputs), 1 or more each; got {(outputs, inputs)}")
+    return outputs, inputs
+
+
+def offset_of(packed):
+    """Take the offset of a Packed, or None; an error where it is no Packed."""
+    if not isinstance(packed, Packed):
+        raise TypeError(f"packed is a Packed; got {type(packed).__name__}")
+    return packed.offset
 
 
 def shaped(name, given, shape, dtypes=("float16", "bfloat16", "float32")):
@@ -67,56 +86,63 @@ def shaped(name, given, shape, dtypes=("float16", "bfloat16", "float32")):
     return array
 
 
+def finite(**arrays):
+    """An error where an array holds anything else than finite numbers."""
+    for name, array in arrays.items():
+        if array is not None and not np.isfinite(array).all():
+            raise ValueError(f"the {name}s hold a NaN or an infinity")
+
+
 def packed_of(codes, codebook, scale, offset, group):
     """Make a Packed of one code a byte, if `decode` can take its groups."""
     if group % 16 and group < codes.shape[1]:
         raise ValueError(f"a group has a multiple of 16 weights, or a whole row; got {group} of {codes.shape[1]}")
     scale, offset = (None if array is None else np.ascontiguousarray(array, np.float32) for array in (scale, offset))
-    for name, array in (("scales", scale), ("offsets", offset)):
-        if array is not None and not np.isfinite(array).all():
-            raise ValueError(f"the {name} hold a NaN or an infinity")
+    finite(scale=scale, offset=offset)
     return Packed(pack(codes), codebook, scale, offset, group)
 
 
 def parts_of(packed, codebook, group=None, offsets=False):
     """Take a Packed apart into codes, one a byte, scales and offsets, if the format can hold it."""
-    if not isinstance(packed, Packed):
-        raise TypeError(f"packed is a Packed; got {type(packed).__name__}")
-    if packed.codebook != codebook:
+    given = offset_of(packed)
+    if checked(packed.codebook) != codebook:
         raise ValueError(f"this format has the codebook {codebook.name}; got {packed.codebook.name}")
-    if group is not None and packed.group != group:
-        raise ValueError(f"this format has groups of {group}; got {packed.group}")
-    if packed.offset is not None and not offsets:
+    size = whole("group", packed.group, np.iinfo(np.intp).max)
+    if not size or (group is not None and size != group):
+        raise ValueError(f"this format has groups of {group or '1 or more'}; got {size}")
+    if given is not None and not offsets:
         raise ValueError("this format has no offsets; got some")
-    codes = unpack(packed.codes)
-    scale = np.asarray(packed.scale, np.float32)
-    if scale.shape != (len(codes), -(-codes.shape[1] // packed.group)) or codes.shape[1] % packed.group:
-        raise ValueError(f"scale is [{len(codes)}, {codes.shape[1] / packed.group:g}], for whole groups of "
-                         f"{packed.group}; got {list(scale.shape)}")
-    offset = np.zeros_like(scale) if packed.offset is None else np.asarray(packed.offset, np.float32)
+    codes = unpack(array_of("codes", packed.codes, ("uint8",)))
+    scale = numbers("scale", packed.scale, np.float32)
+    if scale.shape != (len(codes), -(-codes.shape[1] // size)) or codes.shape[1] % size:
+        raise ValueError(f"scale is [{len(codes)}, {codes.shape[1] / size:g}], for whole groups of {size}; got "
+                         f"{list(scale.shape)}")
+    offset = np.zeros_like(scale) if given is None else numbers("offset", given, np.float32)
     if offset.shape != scale.shape:
         raise ValueError(f"offset has the shape of scale, {list(scale.shape)}; got {list(offset.shape)}")
+    finite(scale=scale, offset=offset)
     return codes, scale, offset
 
 
-def as_float16(name, numbers):
+def as_float16(name, given):
     """Take numbers as float16, if they are."""
-    with np.errstate(over="ignore"):
-        halves = numbers.astype(np.float16)
-    if not (halves.astype(np.float32) == numbers).all():
+    with np.errstate(all="ignore"):
+        halves = given.astype(np.float16)
+    if not (halves.astype(np.float32) == given).all():
         raise ValueError(f"this format keeps each {name} as float16; got one that is none, such as "
-                         f"{numbers[halves.astype(np.float32) != numbers][0]:g}")
+                         f"{given[halves.astype(np.float32) != given][0]:g}")
     return halves
 
 
 def offsets_of_zeros(zeros, scale):
     """Turn (code - zero) * scale into code * scale + offset: exact where scales are float16 or bfloat16."""
-    return -(zeros.astype(np.float32) * scale.astype(np.float32))
+    with np.errstate(all="ignore"):
+        return -(zeros.astype(np.float32) * scale.astype(np.float32))
 
 
 def zeros_of(scale, offset, low, high):
     """Find the zero points that offsets stand for."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         zeros = np.where(scale == 0, 8, np.rint(-offset / scale))
     if not ((zeros >= low) & (zeros <= high) & (offsets_of_zeros(zeros, scale) == offset)).all():
         raise ValueError(f"this format keeps a zero point from {low} to {high} for each group, an offset that is "
@@ -167,8 +193,7 @@ def e8m0_bytes(scale):
     ValueError
         If a number is no power of two from 2^-127 to 2^127: nothing is rounded.
     """
-    scale = np.asarray(scale, np.float32)
-    fraction, exponent = np.frexp(scale)
-    if not ((fraction == 0.5) & (exponent >= -126)).all():
+    fraction, exponent = np.frexp(numbers("scale", scale, np.float64))
+    if not ((fraction == 0.5) & (exponent >= -126) & (exponent <= 128)).all():
         raise ValueError("E8M0 holds powers of two from 2^-127 to 2^127; got another scale")
     return (exponent + 126).astype(np.uint8)

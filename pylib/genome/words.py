@@ -6,8 +6,18 @@ lanewise.genome.formats shows them.
 import numpy as np
 
 from ..environment import unflushed
-from ..packing import pack, plain, unpack
-from .packed import INT4_OFFSET, UINT4, array_of, offsets_of_zeros, packed_of, parts_of, shaped, zeros_of
+from ..packing import numbers, pack, plain, unpack
+from .packed import (
+    INT4_OFFSET,
+    UINT4,
+    array_of,
+    offset_of,
+    offsets_of_zeros,
+    packed_of,
+    parts_of,
+    shaped,
+    zeros_of,
+)
 
 __all__ = ["read_awq", "read_compressed_tensors", "read_gptq", "read_matmulnbits", "read_mlx", "write_awq",
            "write_compressed_tensors", "write_gptq", "write_matmulnbits", "write_mlx"]
@@ -34,7 +44,7 @@ def read_matmulnbits(codes, scales, zero_points=None):
     """
     codes = array_of("codes", codes, ("uint8",), 3)
     outputs, blocks, size = codes.shape
-    scales = plain("scales", scales)
+    scales = numbers("scales", scales, np.float32)
     if scales.size != outputs * blocks:
         raise ValueError(f"scales are [{outputs}, {blocks}]; got {list(scales.shape)}")
     scales, zeros = scales.reshape(outputs, blocks), None
@@ -51,7 +61,7 @@ def read_matmulnbits(codes, scales, zero_points=None):
 @unflushed
 def write_matmulnbits(packed):
     """Write what `read_matmulnbits` reads: (codes, scales in float32, zero_points or None)."""
-    shifted = packed.offset is not None
+    shifted = offset_of(packed) is not None
     codes, scale, offset = parts_of(packed, UINT4 if shifted else INT4_OFFSET, offsets=True)
     zeros = pack(zeros_of(scale, offset, 0, 15)) if shifted else None
     return pack(codes.reshape(len(codes), -1, packed.group)), scale, zeros
@@ -132,14 +142,15 @@ def read_gptq(qweight, qzeros, scales, *, zeros_less_one=True):
     Packed
     """
     qweight = array_of("qweight", qweight, ("int32", "uint32"))
-    return _with_zeros(_of_words(qweight.T), qzeros, scales, int(zeros_less_one), None)
+    return _with_zeros(_of_words(qweight.T), qzeros, scales, int(bool(zeros_less_one)), None)
 
 
 @unflushed
 def write_gptq(packed, *, zeros_less_one=True):
     """Write what `read_gptq` reads: (qweight, qzeros, scales), the last in float32."""
     codes, scale, offset = parts_of(packed, UINT4, offsets=True)
-    zeros = zeros_of(scale, offset, int(zeros_less_one), 15 + zeros_less_one) - np.uint8(zeros_less_one)
+    less = int(bool(zeros_less_one))
+    zeros = zeros_of(scale, offset, less, 15 + less) - np.uint8(less)
     return (np.ascontiguousarray(_words(codes).T).view(np.int32), _words(zeros.T).view(np.int32),
             np.ascontiguousarray(scale.T))
 

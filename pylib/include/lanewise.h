@@ -17,7 +17,7 @@
 
 /* Raised when a function changes its meaning: an extension then has to be built again. Functions are only added. */
 #define LANEWISE_ABI 1
-#define LANEWISE_FUNCTIONS 393 /* what this header declares; a later lanewise has them too, in the same places */
+#define LANEWISE_FUNCTIONS 397 /* what this header declares; a later lanewise has them too, in the same places */
 
 typedef struct {
     int abi, functions; /* of the lanewise that is installed */
@@ -704,6 +704,17 @@ typedef struct {
                                                        float *grad_x, Py_ssize_t n);
     void (*hardsigmoid_scaled_backward_scalar_float64)(const double *grad, const double *x, double alpha, double beta,
                                                        double *grad_x, Py_ssize_t n);
+
+    /* lanewise.kernels.layers */
+    /* y[rows, n] = relu(y + bias[n]): what follows the product of a linear layer, in one pass */
+    void (*bias_relu_float32)(const float *bias, float *y, Py_ssize_t rows, Py_ssize_t n);
+    void (*bias_relu_float64)(const double *bias, double *y, Py_ssize_t rows, Py_ssize_t n);
+    /* the way back, of the gradient arriving and of y as bias_relu made it: grad_x[rows, n] = grad where y > 0, else 0,
+     * and grad_bias[n] = the sum of its rows. grad_x may be grad. */
+    void (*bias_relu_backward_float32)(const float *grad, const float *y, float *grad_x, float *grad_bias,
+                                       Py_ssize_t rows, Py_ssize_t n);
+    void (*bias_relu_backward_float64)(const double *grad, const double *y, double *grad_x, double *grad_bias,
+                                       Py_ssize_t rows, Py_ssize_t n);
 } lanewise_table;
 
 #ifdef __cplusplus
@@ -813,7 +824,8 @@ static inline int lanewise_import(void) {
         "selu_scaled_scalar_float64", "hardsigmoid_scaled_scalar_float32", "hardsigmoid_scaled_scalar_float64",
         "softplus_threshold_backward_scalar_float32", "softplus_threshold_backward_scalar_float64",
         "selu_scaled_backward_scalar_float32", "selu_scaled_backward_scalar_float64",
-        "hardsigmoid_scaled_backward_scalar_float32", "hardsigmoid_scaled_backward_scalar_float64"
+        "hardsigmoid_scaled_backward_scalar_float32", "hardsigmoid_scaled_backward_scalar_float64", "bias_relu_float32",
+        "bias_relu_float64", "bias_relu_backward_float32", "bias_relu_backward_float64"
     };
     const lanewise_table *table;
     PyObject *module = PyImport_ImportModule("lanewise.embedding");

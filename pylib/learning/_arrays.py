@@ -5,19 +5,59 @@ import numpy as np
 from ..bounds import LEARNING_BOUNDS, LEARNING_UNITS
 from ..environment import unflushed
 from ..genome.codes import seed_of
-from ..kernels.operands import check_out, floating, floats_beside, from_zero, refuse_mask, rounded_to, whole
+from ..kernels.operands import (
+    check_out,
+    dtype_given,
+    floating,
+    floats_beside,
+    from_zero,
+    refuse_mask,
+    rounded_to,
+    whole,
+)
 
-__all__ = ["add", "check_out", "computed", "finish", "floating", "floats_beside", "from_zero", "key_of", "promoted",
-           "refuse_mask", "rounded_to", "whole", "with_bound"]
+__all__ = ["MOST", "add", "check_out", "computed", "finish", "fitting", "floating", "floats_beside", "floats_given",
+           "from_zero", "key_of", "promoted", "refuse_mask", "rounded_to", "size_given", "whole", "with_bound"]
 
-add = unflushed(np.add)
+MOST = np.iinfo(np.intp).max // 8  # elements that an array can have
 _WIDE = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+@unflushed
+def add(a, b):
+    """The sum of two arrays; what is beyond the dtype becomes an infinity without a warning."""
+    with np.errstate(all="ignore"):
+        return np.add(a, b)
 
 
 def computed(x):
     """`x` as a C-contiguous, aligned array of the dtype it is computed in: 16-bit floats as float32."""
     x = np.asarray(x, x.dtype if x.dtype in _WIDE else np.float32, order="C")
     return x if x.flags.aligned else x.copy()
+
+
+def size_given(name, role, value):
+    """How long an axis is to be; an error where it is none."""
+    size = whole(name, role, value)
+    if not 0 <= size <= MOST:
+        raise ValueError(f"{name}: {role} must be from 0 to {MOST}, not {size}")
+    return size
+
+
+def floats_given(name, dtype):
+    """A dtype of floats, given as such or by its name; an error where it is another."""
+    dtype = dtype_given(name, dtype)
+    if floating(name, "an array of dtype", np.empty(0, dtype)).dtype != dtype:
+        raise TypeError(f"{name}: dtype must be one of floats, such as float32, not {dtype}")
+    return dtype
+
+
+def fitting(name, grad, shape):
+    """A gradient of the shape of what went forward: a mask or a slope of another would fit by chance."""
+    grad = floating(name, "grad", grad)
+    if grad.shape != shape:
+        raise ValueError(f"{name}: grad of shape {grad.shape} does not fit; expected shape {shape}, as of the forward")
+    return grad
 
 
 def key_of(name, rng):

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..environment import unflushed
 from . import initial, layers, optimise
-from ._arrays import floating, from_zero, key_of, whole
+from ._arrays import MOST, floating, from_zero, key_of, whole
 
 __all__ = ["GradientFlow", "gradient_flow"]
 
@@ -115,8 +115,8 @@ def gradient_flow(depth=20, width=128, activation="tanh", norm=None, init="xavie
     name = "gradient_flow"
     sizes = {role: whole(name, role, value) for role, value in (("depth", depth), ("width", width), ("batch", batch))}
     for role, value in sizes.items():
-        if value < 1:
-            raise ValueError(f"{name}: {role} must be 1 or more, not {value}")
+        if value < 1 or value > MOST:
+            raise ValueError(f"{name}: {role} must be {'1 or more' if value < 1 else f'at most {MOST}'}, not {value}")
     for role, value, known in (("norm", norm, (None, *NORMS)), ("init", init, INITS)):
         if value not in known:
             raise ValueError(f"{name}: {role} {value!r:.60} is unknown; expected one of {', '.join(map(str, known))}")

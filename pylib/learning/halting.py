@@ -104,7 +104,7 @@ def _reduced(of_rows, logits, reduction):
     if reduction == "none":
         return rounded_to(logits.dtype, of_rows.reshape(logits.shape[:-1]))
     try:
-        total = math.fsum(of_rows)
+        total = math.fsum(of_rows.tolist())
     except (OverflowError, ValueError):  # beyond float64, or infinities of both signs
         with np.errstate(all="ignore"):
             total = float(of_rows.sum())

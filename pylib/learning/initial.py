@@ -10,7 +10,8 @@ import numpy as np
 
 from ..environment import unflushed
 from ..kernels import draws as _kernels
-from ._arrays import from_zero, key_of, whole, with_bound
+from ..kernels.operands import precision_given
+from ._arrays import MOST, floating, from_zero, key_of, rounded_to, whole, with_bound
 
 __all__ = ["he_normal", "he_uniform", "xavier_normal", "xavier_uniform"]
 
@@ -37,25 +38,32 @@ def _fans(name, shape):
         raise TypeError(f"{name}: shape must be a tuple of ints, (out, in) or longer, not {shape!r:.60}") from None
     if len(shape) < 2 or min(shape) < 0:
         raise ValueError(f"{name}: shape must be (out, in) or longer, none of them negative, not {shape}")
+    if math.prod(max(size, 1) for size in shape) > MOST:  # NumPy's rule for arrays without elements, too
+        raise ValueError(f"{name}: shape {shape} has more elements than an array can have, {MOST}")
     field = math.prod(shape[2:])
     return shape, shape[1] * field, shape[0] * field
 
 
 def _drawn(name, shape, rng, std, normal, dtype, generation):
-    try:
-        dtype = np.dtype(dtype)
-    except TypeError:
-        dtype = f"{dtype!r:.60}"
-    if dtype not in (np.float32, np.float64):
-        raise TypeError(f"{name}: dtype must be float32 or float64, not {dtype}")
+    dtype = precision_given(name, dtype)
     generation = whole(name, "generation", generation)
     if not 0 <= generation < 2**32:
         raise ValueError(f"{name}: generation must be from 0 to {2**32 - 1}, not {generation}")
-    y = np.empty(shape, dtype.newbyteorder("="))
+    y = np.empty(shape, dtype)
     reach = math.sqrt(3.0) * std
     start, scale = (0.0, std) if normal else (-reach, 2.0 * reach)
     _kernels.fill(y, normal, start, scale, key_of(name, rng), generation)
     return y
+
+
+def drawn_by(name, init, shape, rng, gain, dtype):
+    """What an initialisation of the caller's returns, as a new array; an error where it is not what was asked for."""
+    if not callable(init):
+        raise TypeError(f"{name}: init must be callable, such as lanewise.he_uniform, not {init!r:.60}")
+    weight = floating(name, "what init returns", init(shape, rng, gain, dtype=dtype))
+    if weight.shape != shape:
+        raise ValueError(f"{name}: what init returns has shape {weight.shape}; expected {shape}")
+    return np.array(rounded_to(dtype, weight))
 
 
 def _xavier(name, shape, rng, gain, normal, dtype, generation):

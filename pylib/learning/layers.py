@@ -5,127 +5,19 @@ Its parameters and their gradients are arrays that stay where they are, updated 
 made once and handed to `lanewise.sgd_step` or `lanewise.adamw_step`. All arithmetic is the functions'.
 """
 
-import os
-
 import numpy as np
 
 from .. import functions
-from ..files import read_arrays, replacing
-from ..kernels.operands import dtype_given
-from ._arrays import add, from_zero, key_of
+from ..functions.table import FUNCTIONS
+from ..kernels.operands import precision_given
+from ._arrays import add, fitting, floating, floats_given, from_zero, key_of, size_given
 from .dropping import dropout, dropout_backward
-from .initial import he_uniform
-from .linear import linear, linear_backward
+from .initial import drawn_by, he_uniform
+from .layer import Layer
+from .linear import linear, linear_backward, rectified
 
 __all__ = ["Activation", "BatchNorm", "Dropout", "Layer", "LayerNorm", "Linear", "RMSNorm", "Residual", "Sequential",
            "SwiGLU"]
-
-
-class Layer:
-    """What all layers share: names of parameters and gradients, saving and loading.
-
-    A layer of one's own defines `forward` and `backward`, and lists its parameters in ``self.own``: name to array,
-    with an array of gradients of the same name in ``self.own_gradients``.
-    """
-
-    def __init__(self):
-        self.own, self.own_gradients, self.state = {}, {}, {}
-        self.kept = None
-
-    def children(self):
-        """The layers that this one is made of, by name."""
-        return {}
-
-    def _named(self, which):
-        found = dict(getattr(self, which))
-        for name, layer in self.children().items():
-            found.update({f"{name}.{key}": array for key, array in layer._named(which).items()})
-        return found
-
-    def parameters(self):
-        """Every parameter by name: the arrays themselves, which a step updates in place.
-
-        Returns
-        -------
-        dict of str to ndarray
-        """
-        return self._named("own")
-
-    def gradients(self):
-        """The gradient of every parameter, by the same names: filled by each backward, not added to.
-
-        Returns
-        -------
-        dict of str to ndarray
-        """
-        return self._named("own_gradients")
-
-    def arrays(self):
-        """Parameters and running statistics by name: what a file holds.
-
-        Returns
-        -------
-        dict of str to ndarray
-        """
-        return {**self.parameters(), **self._named("state")}
-
-    def save(self, path):
-        """Save parameters and running statistics as an ``.npz``, whole or not at all.
-
-        Parameters
-        ----------
-        path : path-like
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written.
-        """
-        with replacing(path) as file:
-            np.savez(file, **self.arrays())
-
-    def load(self, path):
-        """Fill parameters and running statistics from an ``.npz`` that a network of the same layers saved.
-
-        Parameters
-        ----------
-        path : path-like
-
-        Raises
-        ------
-        ValueError
-            If the file is of another network; nothing has been changed then.
-        OSError
-            If it cannot be read.
-        """
-        own = self.arrays()
-        found = read_arrays(path)
-        missing, more = sorted(set(own) - set(found)), sorted(set(found) - set(own))
-        if missing or more:
-            raise ValueError(f"{os.fspath(path)}: of another network: it lacks {', '.join(missing) or 'nothing'} and "
-                             f"has {', '.join(more) or 'nothing'} besides")
-        for name, array in own.items():
-            if found[name].shape != array.shape or found[name].dtype.newbyteorder("=") != array.dtype:
-                raise ValueError(f"{os.fspath(path)}: {name} is {found[name].dtype}{list(found[name].shape)}; this "
-                                 f"network's is {array.dtype}{list(array.shape)}")
-        for name, array in own.items():
-            array[...] = found[name]
-
-    def _forwarded(self):
-        # what the last forward kept
-        if self.kept is None:
-            raise ValueError(f"{type(self).__name__}: backward belongs to a forward with training=True, and "
-                             "there was none")
-        return self.kept
-
-    def _parameter(self, name, array):
-        self.own[name] = array
-        self.own_gradients[name] = np.zeros_like(array)
-
-    def _filled(self, **gradients):
-        for name, gradient in gradients.items():
-            if name in self.own_gradients:
-                self.own_gradients[name][...] = gradient
 
 
 class Linear(Layer):
@@ -142,32 +34,49 @@ class Linear(Layer):
         As `init` takes it.
     bias : bool
         Whether there is one; it begins at 0.
+    activation : {None, "relu"}
+        Relu in the same pass as the bias, and its gradient in the same pass as the bias's: a quicker
+        ``Linear(...), Activation("relu")``.
     input_grad : bool
         Whether backward computes the gradient of `x`; a network's first layer can do without.
     dtype : {float32, float64}
     """
 
-    def __init__(self, inputs, outputs, rng, *, init=he_uniform, gain="relu", bias=True, input_grad=True,
-                 dtype=np.float32):
+    def __init__(self, inputs, outputs, rng, *, init=he_uniform, gain="relu", bias=True, activation=None,
+                 input_grad=True, dtype=np.float32):
         super().__init__()
-        self.input_grad = input_grad
-        self._parameter("weight", init((outputs, inputs), rng, gain, dtype=dtype))
+        rectified("Linear", activation)
+        self.activation, self.input_grad, self.output = activation, input_grad, None
+        shape = size_given("Linear", "outputs", outputs), size_given("Linear", "inputs", inputs)
+        dtype = precision_given("Linear", dtype)
+        self._parameter("weight", drawn_by("Linear", init, shape, rng, gain, dtype))
         if bias:
-            self._parameter("bias", np.zeros(outputs, dtype))
+            self._parameter("bias", np.zeros(shape[:1], dtype))
 
     def forward(self, x, training=True):
         """Apply the layer to x[..., inputs]."""
+        y = linear(x, self.own["weight"], self.own.get("bias"), activation=self.activation)
         self.kept = x if training else None
-        return linear(x, self.own["weight"], self.own.get("bias"))
+        self.output = y if training and self.activation is not None else None  # what relu's gradient is made of
+        return y
 
     def backward(self, grad):
         """Fill the gradients of weight and bias; return that of x, or None without `input_grad`."""
         x, own = self._forwarded(), self.own_gradients
-        return linear_backward(grad, x, self.own["weight"], self.own.get("bias"), grad_x=self.input_grad,
-                               out=(None, own["weight"], own.get("bias")))[0]
+        return linear_backward(grad, x, self.own["weight"], self.own.get("bias"), activation=self.activation,
+                               y=self.output, grad_x=self.input_grad, out=(None, own["weight"], own.get("bias")))[0]
 
 
 _OF_OUTPUT = ("sigmoid", "tanh")
+
+
+def _check_parameters(name, given):
+    # an error where the function does not take one, or lacks one
+    taken = FUNCTIONS[name].parameters | FUNCTIONS[name].options
+    if strange := [each for each in given if each not in taken]:
+        raise TypeError(f"Activation: {name} takes {', '.join(taken) or 'no parameters'}; got {strange[0]}")
+    if missing := [each for each in taken if taken[each].default is None and each not in given]:
+        raise TypeError(f"Activation: {name} needs {', '.join(missing)}")
 
 
 class Activation(Layer):
@@ -186,19 +95,22 @@ class Activation(Layer):
         known = [each.removesuffix("_backward") for each in functions.activations.__all__ + functions.parametric.__all__
                  if each.endswith("_backward")]
         if name not in known:
-            raise ValueError(f"Activation: {name!r} is unknown; expected one of {', '.join(known)}")
+            raise ValueError(f"Activation: {name!r:.60} is unknown; expected one of {', '.join(known)}")
+        _check_parameters(name, parameters)
         self.name, self.given = name, parameters
         self._function, self._backward = getattr(functions, name), getattr(functions, f"{name}_backward")
 
     def forward(self, x, training=True):
         """Apply the activation."""
+        x = floating("Activation", "x", x)
         y = self._function(x, **self.given)
         self.kept = (y if self.name in _OF_OUTPUT else x) if training else None
         return y
 
     def backward(self, grad):
         """The gradient of x."""
-        return self._backward(grad, self._forwarded(), **self.given)
+        kept = self._forwarded()
+        return self._backward(fitting("Activation", grad, np.shape(kept)), kept, **self.given)
 
 
 class LayerNorm(Layer):
@@ -206,7 +118,7 @@ class LayerNorm(Layer):
 
     def __init__(self, size, *, eps=1e-5, dtype=np.float32):
         super().__init__()
-        dtype = dtype_given("LayerNorm", dtype)
+        size, dtype = size_given("LayerNorm", "size", size), floats_given("LayerNorm", dtype)
         self.eps = from_zero("LayerNorm", "eps", eps)
         self._parameter("weight", np.ones(size, dtype))
         self._parameter("bias", np.zeros(size, dtype))
@@ -231,7 +143,7 @@ class RMSNorm(Layer):
 
     def __init__(self, size, *, eps=1e-6, dtype=np.float32):
         super().__init__()
-        dtype = dtype_given("RMSNorm", dtype)
+        size, dtype = size_given("RMSNorm", "size", size), floats_given("RMSNorm", dtype)
         self.eps = from_zero("RMSNorm", "eps", eps)
         self._parameter("weight", np.ones(size, dtype))
 
@@ -254,7 +166,7 @@ class BatchNorm(Layer):
 
     def __init__(self, size, *, eps=1e-5, momentum=0.1, dtype=np.float32):
         super().__init__()
-        dtype = dtype_given("BatchNorm", dtype)
+        size, dtype = size_given("BatchNorm", "size", size), floats_given("BatchNorm", dtype)
         self.eps, self.momentum = from_zero("BatchNorm", "eps", eps), from_zero("BatchNorm", "momentum", momentum, 1)
         self._parameter("weight", np.ones(size, dtype))
         self._parameter("bias", np.zeros(size, dtype))
@@ -301,12 +213,14 @@ class Dropout(Layer):
         if not training:
             self.kept = None
             return x
-        self.kept, self.forwards = self.forwards, (self.forwards + 1) % 2**32
-        return dropout(x, self.p, self.key, generation=self.kept)
+        y = dropout(x, self.p, self.key, generation=self.forwards)
+        self.kept, self.forwards = (y.shape, self.forwards), (self.forwards + 1) % 2**32
+        return y
 
     def backward(self, grad):
         """The gradient of x."""
-        return dropout_backward(grad, self.p, self.key, generation=self._forwarded())
+        shape, generation = self._forwarded()
+        return dropout_backward(fitting("Dropout", grad, shape), self.p, self.key, generation=generation)
 
 
 class SwiGLU(Layer):
@@ -392,8 +306,15 @@ class Residual(Sequential):
 
     def forward(self, x, training=True):
         """Apply the layers, and add what came in."""
-        return add(x, super().forward(x, training))
+        x = floating("Residual", "x", x)
+        y = super().forward(x, training)
+        if y.shape != x.shape:
+            raise ValueError(f"Residual: the layers make {y.shape} of x of shape {x.shape}; expected that shape")
+        return add(x, y)
 
     def backward(self, grad):
         """Go back through the layers, and beside them."""
-        return add(grad, super().backward(grad))
+        passed = super().backward(grad)
+        if passed is None:
+            raise ValueError("Residual: its first layer computes no gradient of x; expected input_grad=True")
+        return add(grad, passed)

@@ -1,8 +1,11 @@
-"""A linear layer and its gradients. The products of matrices are NumPy's, of the BLAS that it comes with; the gradient
-of the bias is kernels/layers.pyx."""
+"""A linear layer and its gradients. The products of matrices are NumPy's, of the BLAS that it comes with; the bias,
+relu behind it and their gradients are kernels/layers.pyx."""
+
+import math
 
 import numpy as np
 
+from .. import functions
 from ..environment import unflushed
 from ..kernels import layers as _kernels
 from ._arrays import check_out, computed, floating, floats_beside, promoted, rounded_to, with_bound
@@ -41,16 +44,40 @@ def _wide(x):
     return x if x.dtype.itemsize > _NARROW else x.astype(np.float32)
 
 
+_quiet = np.errstate(all="ignore")  # as a decorator it costs half of what a with statement does
+
+
+@_quiet
+def _product(a, b, out=None):
+    return np.matmul(a, b, out)
+
+
+@_quiet
+def _products_backward(grad, x, weight, out, passed_on):
+    return np.matmul(grad, weight, out[0]) if passed_on else None, np.matmul(grad.T, x, out[1])
+
+
+def rectified(name, activation):
+    """Whether relu follows the layer; any other activation is refused."""
+    if activation is None or activation == "relu":
+        return activation is not None
+    raise ValueError(f"{name}: activation {activation!r:.60} is unknown; expected None or 'relu', the one that joins "
+                     "the bias in a pass; others are functions of their own")
+
+
 @with_bound
 @unflushed
-def linear(x, weight, bias=None, *, out=None):
-    """Apply a linear layer: ``x @ weight.T + bias``.
+def linear(x, weight, bias=None, *, activation=None, out=None):
+    """Apply a linear layer: ``x @ weight.T + bias``, and relu behind it where `activation` says so.
 
     Parameters
     ----------
     x : array_like of float16, bfloat16, float32 or float64, shape (..., in)
     weight : array_like, shape (out, in)
     bias : array_like, shape (out,), optional
+    activation : {None, "relu"}
+        What is done in the pass that adds the bias. Of all activations relu alone costs less than a pass over the
+        product, so that it is worth joining.
     out : ndarray of the result's shape and dtype, optional
         Where to put the result; it may overlap an operand.
 
@@ -62,7 +89,7 @@ def linear(x, weight, bias=None, *, out=None):
     Raises
     ------
     ValueError
-        If the shapes do not fit.
+        If the shapes do not fit, or `activation` is another.
     TypeError
         If an array holds no numbers, or is masked.
 
@@ -79,11 +106,14 @@ def linear(x, weight, bias=None, *, out=None):
     >>> lw.linear([[1.0, 2.0]], [[3.0, 4.0]], [0.5])
     array([[11.5]])
     """
+    is_rectified = rectified("linear", activation)
+    if out is None and _kernels.plain(x, weight, bias):
+        y = _product(x, weight.T)
+        if bias is not None:
+            _kernels.finish(y, bias, is_rectified)
+            return y
+        return functions.relu(y, out=y) if is_rectified else y
     x, weight, bias = _operands("linear", x, weight, bias)
-    if out is None and _alike(x, weight) and (bias is None or bias.dtype is x.dtype):
-        with np.errstate(all="ignore"):
-            y = np.matmul(x, weight.T)
-            return y if bias is None else np.add(y, bias, y)
     dtype = promoted("linear", x=x, weight=weight)
     wide, wide_weight = _wide(x), _wide(weight)
     check_out("linear", out)
@@ -97,6 +127,8 @@ def linear(x, weight, bias=None, *, out=None):
         y = np.matmul(wide, wide_weight.T, out=out if direct else None)
         if bias is not None:
             y = np.add(y, _wide(bias), out=y if isinstance(y, np.ndarray) else None)
+    if is_rectified:
+        y = functions.relu(y, out=y if isinstance(y, np.ndarray) else None)
     if direct:
         return out
     y = rounded_to(dtype, y)
@@ -108,15 +140,17 @@ def linear(x, weight, bias=None, *, out=None):
 
 @with_bound
 @unflushed
-def linear_backward(grad, x, weight, bias=None, *, grad_x=True, out=(None, None, None)):
+def linear_backward(grad, x, weight, bias=None, *, activation=None, y=None, grad_x=True, out=(None, None, None)):
     """Gradients of `linear`.
 
     Parameters
     ----------
     grad : array_like, shape (..., out)
         The gradient arriving.
-    x, weight, bias
+    x, weight, bias, activation
         As given to `linear`.
+    y : array_like, shape (..., out), optional
+        What `linear` returned, of which relu's gradient is made. Needed where there is an activation.
     grad_x : bool
         Whether the gradient of `x` is wanted, which a network's first layer passes on to nobody.
     out : tuple of three, each an ndarray or None
@@ -135,7 +169,8 @@ def linear_backward(grad, x, weight, bias=None, *, grad_x=True, out=(None, None,
     Raises
     ------
     ValueError
-        If the shapes do not fit, an output has another shape or dtype than its result, or two share memory.
+        If the shapes do not fit, an output has another shape or dtype than its result, two share memory, or there is
+        one of `activation` and `y` without the other.
     TypeError
         If an array holds no numbers, or is masked.
 
@@ -153,12 +188,29 @@ def linear_backward(grad, x, weight, bias=None, *, grad_x=True, out=(None, None,
     (array([[3., 4.]]), array([[1., 2.]]), array([1.]))
     """
     name = "linear_backward"
+    is_rectified = rectified(name, activation)
+    if is_rectified is (y is None):
+        raise ValueError(f"{name}: expected y, what linear returned, with activation='relu', and with it alone")
+    if grad is not None and isinstance(out, tuple) and len(out) == 3 and _kernels.plain(x, weight, bias, grad, y, out):
+        found_bias = None
+        if bias is not None:
+            found_bias = np.empty(bias.shape, bias.dtype) if out[2] is None else out[2]
+            arriving, grad = (grad, np.empty_like(grad)) if is_rectified else (None, grad)
+            _kernels.sum_rows(grad, found_bias, arriving, y)
+        elif is_rectified:
+            grad = functions.relu_backward(grad, y)
+        return *_products_backward(grad, x, weight, out, grad_x), found_bias
     x, weight, bias = _operands(name, x, weight, bias)
     if not _alike(grad, weight):
         grad = floating(name, "grad", grad)
     if grad.shape != (*x.shape[:-1], weight.shape[0]):
         raise ValueError(f"{name}: grad of shape {grad.shape} does not fit; expected shape "
                          f"{(*x.shape[:-1], weight.shape[0])}")
+    if is_rectified:
+        y = floats_beside(name, "y", y, grad)
+        if y.shape != grad.shape:
+            raise ValueError(f"{name}: y of shape {y.shape} does not fit; expected shape {grad.shape}")
+        grad = functions.relu_backward(grad, y)
     results = (x.shape, x.dtype), (weight.shape, weight.dtype), (weight.shape[:1], weight.dtype)
     if not isinstance(out, tuple) or len(out) != 3:
         raise TypeError(f"{name}: out must be a tuple of three, each an array or None, not {out!r:.60}")
@@ -178,8 +230,9 @@ def linear_backward(grad, x, weight, bias=None, *, grad_x=True, out=(None, None,
         with np.errstate(all="ignore"):  # grad may be beyond it
             grad = computed(grad if grad.dtype == dtype else grad.astype(dtype))
         x, weight = _wide(x), _wide(weight)
-    grad = np.ascontiguousarray(grad).reshape(-1, weight.shape[0])
-    rows = x.reshape(-1, x.shape[-1])
+    count = math.prod(x.shape[:-1])
+    grad = np.ascontiguousarray(grad).reshape(count, weight.shape[0])
+    rows = x.reshape(count, x.shape[-1])
     with np.errstate(all="ignore"):
         found_x = _placed(grad, weight, out[0], *results[0]) if grad_x else None
         found_weight = _placed(grad.T, rows, out[1], *results[1])

@@ -40,11 +40,13 @@ def classifier(sizes, activation="relu", rng=0, dropout=0.0):
     found = []
     for k, (inputs, outputs) in enumerate(pairwise(sizes)):
         hidden = k < len(sizes) - 2
-        found.append(layers.Linear(inputs, outputs, random, gain="relu" if hidden else 1.0, input_grad=k > 0))
-        if hidden:
+        joined = "relu" if hidden and activation == "relu" else None
+        found.append(layers.Linear(inputs, outputs, random, gain="relu" if hidden else 1.0, activation=joined,
+                                   input_grad=k > 0))
+        if hidden and joined is None:
             found.append(layers.Activation(activation))
-            if dropout:
-                found.append(layers.Dropout(dropout, random))
+        if hidden and dropout:
+            found.append(layers.Dropout(dropout, random))
     return layers.Sequential(*found)
 
 

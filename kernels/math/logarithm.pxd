@@ -1,0 +1,119 @@
+# log and log1p on registers. Coefficients are made by the scripts in tools/fit, named beside them with the error they
+# reach.
+from libc.math cimport INFINITY
+
+from ..lanes cimport (
+    at_most, bits_f32, exponent, f32x, f64x, fma, from_bits_f32, lookup16_f32, magnitude, real, round_i32_f32, scale2,
+    splat, splat_u32, u32x, where_less, with_sign,
+)
+from .exponential cimport any_outside, largest, step
+from .pairs cimport fast_sum, product, two_sum
+from .segments cimport LOG_TABLE
+
+
+cdef inline u32x log_place(f32x u) noexcept nogil:
+    # u = 2^n m, m within 1/32 of 1 + index / 16: n + 127 from bit 23 on, and below them the index
+    return bits_f32(u) + splat_u32(1 << 18)
+
+
+cdef inline f32x log_of_rest(u32x place, f32x r, f32x r_low, f32x more) noexcept nogil:
+    # (n + more) ln 2 - log(inverse) + log(1 + r + r_low), the inverse being near that of 1 + index / 16.
+    # r^2 (-1/2 + ...): tools/fit/log.sollya, -0.029 <= r <= 0.0426, error 2^-24.5
+    cdef u32x index = place >> 19
+    cdef f32x n = round_i32_f32(place >> 23) + more
+    cdef f32x q = splat(r, 0.1957820355892181396484375)
+    q = step(q, r, -0.2501399219036102294921875)
+    q = step(q, r, 0.33333551883697509765625)
+    q = step(q, r, -0.5)
+    cdef f32x lost
+    cdef f32x top = fma(n, splat(r, 0.693145751953125), lookup16_f32(&LOG_TABLE[1][0], index))
+    cdef f32x rest = fma(n, splat(r, 1.428605173714459e-06), lookup16_f32(&LOG_TABLE[2][0], index))
+    top = fast_sum(top, r, &lost)
+    return top + (lost + fma(r * r, q, rest + r_low))
+
+
+cdef inline f32x log_f32(f32x u, f32x more) noexcept nogil:
+    # log(u) + more ln 2 for normal u > 0; r = m inverse - 1 does not round where the logarithm is small
+    cdef u32x place = log_place(u), power = place & splat_u32(0xFF800000)
+    cdef f32x m = from_bits_f32(bits_f32(u) - power + splat_u32(0x3F800000))
+    cdef f32x r = fma(m, lookup16_f32(&LOG_TABLE[0][0], place >> 19), splat(u, -1.0))
+    return log_of_rest(place, r, splat(u, -0.0), more)
+
+
+cdef inline f32x log1p_f32(f32x x) noexcept nogil:
+    # log(1 + x) for -1 < x <= 1e30: r = (1 + x) scale - 1, scale = inverse / 2^n; only the product is
+    # rounded where the logarithm is small
+    cdef u32x place = log_place(splat(x, 1.0) + x)
+    cdef f32x scale = from_bits_f32(splat_u32(0x7F000000) - (place & splat_u32(0xFF800000)))
+    scale = scale * lookup16_f32(&LOG_TABLE[0][0], place >> 19)
+    cdef f32x low, part = product(x, scale, &low)
+    cdef f32x r = fast_sum(part + (scale - splat(x, 1.0)), low, &low)
+    return log_of_rest(place, r, low, splat(x, -0.0))
+
+
+cdef inline f64x log_f64(f64x u, f64x u_low, f64x* low) noexcept nogil:
+    # log(u + u_low) for normal u > 0 and u_low within u's last place: n ln 2 + log(1 + f), u = 2^n (1 + f).
+    # tools/fit/log.sollya: sqrt(1/2) <= 1 + f <= sqrt(2), error 2^-59.5
+    cdef f64x whole = exponent(u)
+    cdef f64x m = scale2(u, -whole)
+    cdef f64x sqrt2 = splat(u, 1.4142135623730951), half = splat(u, 0.5)
+    cdef f64x n = where_less(m, sqrt2, whole, whole + splat(u, 1.0))
+    cdef f64x f = where_less(m, sqrt2, m, half * m) - splat(u, 1.0)
+    cdef f64x s = f / (splat(u, 2.0) + f)
+    cdef f64x z = s * s
+    cdef f64x h = half * f * f
+    cdef f64x q = splat(u, 0.14798544835230695)
+    q = step(q, z, 0.15313808209660257)
+    q = step(q, z, 0.1818357310435841)
+    q = step(q, z, 0.2222219841824988)
+    q = step(q, z, 0.2857142874375453)
+    q = step(q, z, 0.3999999999940921)
+    q = step(q, z, 0.6666666666666735)
+    cdef f64x rest = s * fma(z, q, h) - h
+    rest = rest + scale2(u_low, -n) * fma(f, f - splat(u, 1.0), splat(u, 1.0))
+    rest = rest + n * splat(u, 5.497923018708371e-14)
+    cdef f64x top = fast_sum(n * splat(u, 0.6931471805598903), f, &h)
+    return fast_sum(top, rest + h, low)
+
+
+cdef inline f64x log1p_f64(f64x x, f64x x_low, f64x* low) noexcept nogil:
+    # log(1 + x + x_low) for x > -1 and finite
+    cdef f64x u_low
+    cdef f64x u = two_sum(splat(x, 1.0), x, &u_low)
+    return log_f64(u, u_low + x_low, low)
+
+
+cdef inline real log_edges(real x, double pole, real y) noexcept nogil:
+    # y, the logarithm of x - pole, where x is above the pole and finite; -infinity at the pole, infinity at infinity,
+    # NaN below the pole and of a NaN
+    cdef real infinity = splat(x, INFINITY)
+    y = where_less(splat(x, pole), x, y, -infinity)
+    y = where_less(x, splat(x, pole), infinity - infinity, y)
+    return where_less(x, infinity, y, x)
+
+
+cdef inline real log1p(real x) noexcept nogil:
+    cdef real u_low, y, low, huge = splat(x, 1e30)
+    if real is f32x:
+        y = log1p_f32(x)
+        if any_outside(x, splat(x, -0.99999994), huge):
+            y = log_edges(x, -1.0, where_less(x, huge, y, log_f32(x, splat(x, -0.0))))
+    else:
+        y = two_sum(splat(x, 1.0), at_most(x, largest(x)), &u_low)
+        y = log_f64(y, u_low, &low)
+        y = log_edges(x, -1.0, y + low)
+    return with_sign(y, x)
+
+
+cdef inline real log(real x) noexcept nogil:
+    cdef real low, y, least = splat(x, 1.1754943508222875e-38)
+    if real is f32x:
+        y = log_f32(x, splat(x, -0.0))
+        if any_outside(x, least, splat(x, INFINITY)):
+            y = log_f32(where_less(x, least, x * splat(x, 16777216.0), x),
+                        where_less(x, least, splat(x, -24.0), splat(x, 0.0)))
+            y = log_edges(x, 0.0, y)
+        return y
+    else:
+        y = log_f64(magnitude(at_most(x, largest(x))), splat(x, 0.0), &low)
+        return log_edges(x, 0.0, y + low)

@@ -1,0 +1,118 @@
+# The logistic function and tanh on registers, and the parts of them that activations multiply by. Coefficients are
+# those of the exponential and of the segments.
+from ..lanes cimport (
+    LOOKUP_FLOATS, any_less, at_most, f32x, fma, magnitude, pick, power2, real, splat, where_less, with_sign,
+)
+from .exponential cimport exp_parts, exp_rest, lowering, minus_ln2, nearest_sum, one_plus, raised_power2, whole
+from .pairs cimport fast_sum, pair_quotient
+from .piecewise cimport ALL, LAST, ODD, PLAIN, first_steps_end, quarters, reflected, segment, steps, steps_end
+from .segments cimport SIGMOID_SEGMENTS, TANH_SEGMENTS
+
+
+cdef inline real reduced(real a, real* r_low, real* sum) noexcept nogil:
+    # a = r + r_low - n ln 2, n = whole(sum): e^a = 2^-n e^(r + r_low)
+    sum[0] = nearest_sum(a, -1.4426950408889634)
+    return minus_ln2(a, -whole(sum[0]), r_low)
+
+
+cdef inline real logistic_divisor(real r, real r_low, real sum, real* low, real* e, real* e_low) noexcept nogil:
+    # 2^n + e^(r + r_low) = value + low for n <= 0, of which e^(r + r_low) = e + e_low. With a reduced to r and n,
+    # 1 / (1 + e^a) = 2^n / (value + low) and 1 / (1 + e^-a) = (e + e_low) / (value + low)
+    cdef real d, power = raised_power2(sum), down = lowering(r)
+    e[0] = one_plus(r, exp_rest(r, r_low), e_low)
+    d = fma(power, down, e[0])
+    low[0] = fma(power, down, e[0] - d) + e_low[0]
+    return d
+
+
+cdef inline real logistic_quotient(real top, real top_low, real r, real r_low, real power, real down, real* rest,
+                                   real* inverse) noexcept nogil:
+    # (top + top_low) / (2^n + e^(r + r_low)) for 2^n = power down, n <= 0: a first quotient, and
+    # a remainder, whose product with `inverse` is the quotient's error
+    cdef real one = splat(r, 1.0)
+    cdef real d, d_low, r_lost, rest_lost, q
+    cdef real c = fma(power, down, one)
+    d_low = fma(power, down, one - c)
+    d = fast_sum(fast_sum(c, r, &r_lost), exp_rest(r, r_low), &rest_lost)
+    d_low = d_low + (r_lost + rest_lost)
+    inverse[0] = one / d
+    q = top * inverse[0]
+    rest[0] = fma(-q, d_low, fma(-q, d, top) + top_low)
+    return q
+
+
+cdef inline real logistic_times_power(real x, real r, real r_low, real power, real down) noexcept nogil:
+    # power x / (2^n + e^(r + r_low)) for 2^n = power down, n <= 0
+    cdef real rest, inverse
+    cdef real q = logistic_quotient(x * power, splat(x, -0.0), r, r_low, power, down, &rest, &inverse)
+    return fma(rest, inverse, q)
+
+
+cdef inline real logistic_times(real x, real r, real r_low, real sum) noexcept nogil:
+    # 2^n x / (2^n + e^(r + r_low)) for n <= 0, times 2^32 (2^128) as raised_power2 says
+    return logistic_times_power(x, r, r_low, raised_power2(sum), lowering(r))
+
+
+cdef inline real logistic_parts(real a, real a_low, real* low, real* sum) noexcept nogil:
+    # 1 / (1 + e^(a + a_low)) = 2^n (value + low) for a >= 0, n = whole(sum)
+    cdef real r_low, d_low, e, e_low
+    cdef real r = reduced(a, &r_low, sum)
+    cdef real d = logistic_divisor(r, r_low + a_low, sum[0], &d_low, &e, &e_low)
+    return pair_quotient(splat(a, 1.0), splat(a, 0.0), d, d_low, low)
+
+
+cdef inline real tanh_parts(real a, real* low) noexcept nogil:
+    # (e^2a - 1) / (e^2a + 1) for a >= 0 as ((1 - u) + r + rest) / ((1 + u) + r + rest), u = 2^-n
+    cdef real rest, sum, r, u, p, p_low, top, top_low, top_lost, d, d_low, lost
+    cdef real one = splat(a, 1.0)
+    r = exp_parts(at_most(a + a, pick(a, 20.0, 40.0)), &rest, &sum)
+    u = power2(-whole(sum))
+    p = fast_sum(r, rest, &p_low)
+    top = fast_sum(one, -u, &top_lost)
+    top = fast_sum(top, p, &top_low)
+    d = fast_sum(one, u, &lost)
+    d = fast_sum(d, p, &d_low)
+    return pair_quotient(top, top_low + (top_lost + p_low), d, d_low + (lost + p_low), low)
+
+
+cdef inline real sigmoid_by_exp(real x) noexcept nogil:
+    cdef real r_low, sum, zero = splat(x, 0.0), one = splat(x, 1.0), down = lowering(x)
+    cdef real r = reduced(at_most(magnitude(x), pick(x, 105.0, 750.0)), &r_low, &sum)
+    cdef real tail = logistic_times(one, r, r_low, sum)
+    return fma(tail, where_less(x, zero, down, -down), where_less(x, zero, zero, one))
+
+
+cdef inline f32x sigmoid_tail(f32x a, int which) noexcept nogil:
+    # 1 / (1 + e^a) up to where its segments end
+    cdef f32x low
+    return segment(&SIGMOID_SEGMENTS[0][0], 6, PLAIN, which, steps(a), a, &low)
+
+
+cdef inline real sigmoid(real x) noexcept nogil:
+    # 1 / (1 + e^-x), from the tail that is not near 1
+    cdef real y, a = magnitude(x), end = steps_end(x)
+    if real is f32x:
+        y = reflected(x, sigmoid_tail(a, LOOKUP_FLOATS))
+        if any_less(first_steps_end(a), a):
+            if LOOKUP_FLOATS == 8:
+                y = where_less(first_steps_end(a), a, reflected(x, sigmoid_tail(a, LAST)), y)
+            if LOOKUP_FLOATS == 16 or any_less(end, a):
+                y = where_less(end, a, sigmoid_by_exp(x), y)
+        return y
+    else:
+        return sigmoid_by_exp(x)
+
+
+cdef inline real tanh_pair(real a, real* low) noexcept nogil:
+    # tanh(a) for a >= 0; in float32 the value alone is right to 0.7 ULP
+    if real is f32x:
+        a = at_most(a, splat(a, 10.4))
+        return segment(&TANH_SEGMENTS[0][0], 6, ODD, ALL, quarters(a, 2.5, 1.75), a, low)
+    else:
+        return tanh_parts(a, low)
+
+
+cdef inline real tanh(real x) noexcept nogil:
+    cdef real low
+    cdef real t = tanh_pair(magnitude(x), &low)
+    return with_sign(t if real is f32x else t + low, x)
