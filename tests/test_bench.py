@@ -194,6 +194,12 @@ def test_whoever_is_timed_computes_the_same_in_every_layout(name, layout):
     assert figures.moved["lanewise"] == plain.moved["lanewise"] + copied
 
 
+def test_who_takes_seconds_to_compile_is_timed_only_where_asked_for():
+    figures = benchmark.measure(benchmark.WORKS["relu"], 60, rounds=1)
+    assert "torch_compile" not in {*figures.times, *figures.skipped}
+    assert set(figures.times) | set(figures.skipped) == {"copy", "lanewise", *benchmark.USUAL_PEERS}
+
+
 def test_in_place_is_in_place_and_fresh_is_fresh():
     work = dataclasses.replace(benchmark.WORKS["tanh"], layout="in-place")
     x = work.inputs(N)

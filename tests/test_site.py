@@ -1,12 +1,16 @@
 """The reference of the site lists every public function and class, and nothing that is not there."""
 
 import re
+import runpy
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import lanewise as lw
 import pytest
 
-PAGES = Path(__file__).parents[1] / "docs" / "api"
+ROOT = Path(__file__).parents[1]
+PAGES = ROOT / "docs" / "api"
+TEXTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
 WINGS = {"embedding", "evolution", "genome", "ieee754"}
 
 
@@ -41,3 +45,34 @@ def test_the_reference_names_what_a_module_has(module):
 def test_nothing_is_named_twice():
     for module, names in listed().items():
         assert len(names) == len(set(names)), module
+
+
+def anchors(page):
+    """What a link may name of a page: its headings, as GitHub and MyST write them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        parts = urlsplit(target)
+        if parts.scheme:
+            assert parts.scheme == "https", target
+            assert parts.netloc, target
+            continue
+        file = (page.parent / parts.path).resolve() if parts.path else page
+        assert file.exists(), target
+        assert not parts.fragment or parts.fragment in anchors(file), target
+
+
+def test_the_first_chart_has_what_the_benchmarks_page_says():
+    found = runpy.run_path(str(ROOT / "tools" / "first_chart.py"))["points"]()
+    assert {"exp", "tanh", "silu", "gelu"} <= set(found)
+    (ours, our_error), (theirs, their_error) = found["gelu"]
+    page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert re.search(rf"\| `gelu` \| [^\n]*\| {ours} \| {theirs / ours:.2f} \|", page)
+    assert f"| `gelu` | {our_error} |" in page
+    assert their_error > 1e7
+    for text in (ROOT / "README.md", ROOT / "docs" / "index.md"):
+        assert "speed-and-accuracy.png" in text.read_text(encoding="utf-8")

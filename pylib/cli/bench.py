@@ -40,7 +40,7 @@ def add_bench_parser(subparsers):
                         help=f"of {', '.join(benchmark.LAYOUTS)} (default: contiguous): strided inputs, results in the"
                              " place of the input, results that each call allocates")
     parser.add_argument("--peers", type=_listed, metavar="PEER,...",
-                        default=[name for name in benchmark.PEERS if name not in benchmark.ON_REQUEST],
+                        default=list(benchmark.USUAL_PEERS),
                         help=f"of {', '.join(benchmark.PEERS)} (default: all that are installed, but for "
                              f"{', '.join(benchmark.ON_REQUEST)}, which takes seconds a case)")
     parser.add_argument("--json", metavar="FILE", help="write the figures there too, in pytest-benchmark's format")

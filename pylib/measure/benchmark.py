@@ -11,10 +11,10 @@ import numpy as np
 from ..processors import usable_cpus
 from .peers import UnavailableError
 from .ulps import DIGITS, errors
-from .works import LAYOUTS, ON_REQUEST, PEERS, SIZES, WORKS, Work
+from .works import LAYOUTS, ON_REQUEST, PEERS, SIZES, USUAL_PEERS, WORKS, Work
 
-__all__ = ["LAYOUTS", "ON_REQUEST", "PEERS", "SIZES", "WORKS", "Figures", "Work", "agreement", "contenders", "measure",
-           "usable_cpus"]
+__all__ = ["LAYOUTS", "ON_REQUEST", "PEERS", "SIZES", "USUAL_PEERS", "WORKS", "Figures", "Work", "agreement",
+           "contenders", "measure", "usable_cpus"]
 
 _BLOCK_NS = 2_000_000  # a block of calls takes about as long: far above the clock's grain, far below a time slice
 _ROUNDS = 15
@@ -98,7 +98,7 @@ class Figures:
         return last / first - 1
 
 
-def contenders(work, size, threads=1, dtype="float32", names=PEERS):
+def contenders(work, size, threads=1, dtype="float32", names=USUAL_PEERS):
     """Prepare everybody who is installed and knows the work; the copy and this library always.
 
     Returns
@@ -179,7 +179,7 @@ def _block(contender, calls, clock):
     return (clock() - start) / calls
 
 
-def measure(work, size, threads=1, dtype="float32", names=PEERS, *, rounds=_ROUNDS, clock=time.perf_counter_ns,
+def measure(work, size, threads=1, dtype="float32", names=USUAL_PEERS, *, rounds=_ROUNDS, clock=time.perf_counter_ns,
             field=None):
     """Time everybody in turn, round after round, so that whatever slows the machine down slows all alike.
 

@@ -12,14 +12,15 @@ from ..functions.table import FUNCTIONS, GATES, usual
 from . import axis_peers, code_peers, fresh_peers, peers
 from .ulps import DTYPES, dtype_of
 
-__all__ = ["LAYOUTS", "ON_REQUEST", "PEERS", "SIZES", "WORKS", "Work", "parse_size"]
+__all__ = ["LAYOUTS", "ON_REQUEST", "PEERS", "SIZES", "USUAL_PEERS", "WORKS", "Work", "parse_size"]
 
 SIZES = {"L1": 1 << 12, "L2": 1 << 16, "memory": 1 << 24}  # where input and output of that many float32 stay
 #: Everybody there can be beside a copy and this library.
 PEERS = ("numpy", "scipy", "torch", "torch_compile", "onnxruntime", "mkl", "ml_dtypes", "numba", "simd_ml_kernels",
          "evotorch", "pygad")
-#: Who is timed only where asked for by name: compiling takes some seconds for each case.
+#: Who is timed only where asked for by name, since compiling takes some seconds for each case; and all the others.
 ON_REQUEST = ("torch_compile",)
+USUAL_PEERS = tuple(name for name in PEERS if name not in ON_REQUEST)
 #: How arrays lie and where results go. Strided inputs are every second element of an array twice as long; in place, the
 #: input is copied to the place first, and that is timed too; "fresh" is a result that each call allocates.
 LAYOUTS = ("contiguous", "strided", "in-place", "fresh")
