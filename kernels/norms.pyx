@@ -13,19 +13,23 @@ from libc.stdlib cimport free, malloc
 
 cimport numpy as np
 
-from .lanes cimport add_product_f64, f32x, f64x, fma, real, splat, splat_f32, splat_f64
+from .lanes cimport (
+    F64_LANES, add_product_f64, f32x, f64x, fma, load_f64, real, splat, splat_f32, splat_f64, square_root_f64,
+    store_f64,
+)
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
 from .loops.reductions cimport (
-    Pair, element, first_lanes, fold_values, map_block, map_pair, map_row, merge_row, rounded, row_context, sum_block,
-    sum_either, sum_row, take, wide,
+    Pair, add_element, element, first_lanes, fold_element, fold_values, map_block, map_pair, map_row, merge_row,
+    rounded, row_context, sum_block, sum_either, sum_row, take, wide,
 )
 from .loops.operations cimport (
-    ALL, GROUP, STREAMED, Operands, Operation, RowMachine, along_axis, group_kernel, group_of, operations_of,
-    row_machine, run_groups,
+    ALL, GROUP, SHORT_GROUPS, SHORT_ROWS, STREAMED, Operands, Operation, RowMachine, along_axis, group_kernel, group_of,
+    operations_of, row_machine, run_groups, short_kernel, with_short_rows,
 )
 from .loops.registers cimport itemsize, skip
-from .rowwise.exponent_range cimport ordinary, reciprocal_square_root, rescue_scale
-from .rowwise.norm_groups cimport Group, group_backward, set_statistics
+from .loops.short_rows cimport map_short, put_numbers, short_means, sum_short, take_numbers
+from .rowwise.exponent_range cimport all_ordinary, ordinary, reciprocal_square_root, rescue_scale
+from .rowwise.norm_groups cimport Group, group_backward, set_statistics, short_groups_backward
 
 np.import_array()
 np.import_ufunc()
@@ -461,34 +465,183 @@ cdef void layer_backward_kernel(const real* like, Operands* p, Py_ssize_t rows, 
     backward_group(like, p, rows, n, threads, manner, True)
 
 
+# Short rows, side by side.
+
+cdef inline bint short_roots(const real* like, const double* squares, const char* eps, Py_ssize_t eps_step,
+                             double* rstds) noexcept nogil:
+    # whether rows of these mean squares are ordinary; and if so, their 1 / sqrt(square + eps)
+    cdef int k = 0
+    take_numbers(eps, eps_step, rstds)
+    while k < SHORT_ROWS:
+        if not all_ordinary(like, load_f64(squares + k)):
+            return False
+        store_f64(rstds + k, splat_f64(1.0) / square_root_f64(load_f64(squares + k) + load_f64(rstds + k)))
+        k += F64_LANES
+    return True
+
+
+cdef inline bint short_rms(const real* like, const char* x, Py_ssize_t step, const char* eps, Py_ssize_t eps_step,
+                           Py_ssize_t n, double* rstds) noexcept nogil:
+    cdef Norm norm = Norm(NULL, NULL, NULL, NULL, 0.0, 0.0, 0.0, 0.0, 1.0, False)
+    cdef f64x[SHORT_ROWS] parts
+    cdef double[SHORT_ROWS] squares
+    cdef Py_ssize_t r
+    for r in range(SHORT_ROWS):
+        norm.x = x + r * step
+        sum_short(fold_square, add_square[real], 1, like, &norm, n, parts + r)
+    short_means(parts, n, squares)
+    return short_roots(like, squares, eps, eps_step, rstds)
+
+
+cdef inline bint short_layer(const real* like, const char* x, Py_ssize_t step, const char* eps, Py_ssize_t eps_step,
+                             Py_ssize_t n, double* means, double* rests, double* rstds) noexcept nogil:
+    # as find_mean, centred_square and layer_root
+    cdef Norm norm = Norm(NULL, NULL, NULL, NULL, 0.0, 0.0, 0.0, 0.0, 1.0, False)
+    cdef f64x[2 * SHORT_ROWS] parts
+    cdef double[SHORT_ROWS] squares
+    cdef f64x apart
+    cdef Py_ssize_t r
+    for r in range(SHORT_ROWS):
+        sum_short(fold_element, add_element[real], 1, like, x + r * step, n, parts + r)
+    short_means(parts, n, means)
+    for r in range(SHORT_ROWS):
+        means[r] = rounded(like, means[r])
+        norm.x, norm.mean = x + r * step, means[r]
+        sum_short(fold_centred, add_centred[real], 2, like, &norm, n, parts + r)
+    short_means(parts, n, rests)
+    short_means(parts + SHORT_ROWS, n, squares)
+    r = 0
+    while r < SHORT_ROWS:
+        apart = load_f64(rests + r)
+        store_f64(squares + r, load_f64(squares + r) - apart * apart)
+        r += F64_LANES
+    return short_roots(like, squares, eps, eps_step, rstds)
+
+
+cdef bint short_rms_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                           int manner) noexcept nogil:
+    cdef Norm norm = Norm(NULL, NULL, NULL, NULL, 0.0, 0.0, 0.0, 0.0, 1.0, False)
+    cdef double[SHORT_ROWS] rstds
+    cdef Py_ssize_t r
+    if not short_rms(like, at[0], steps[0], at[2], steps[2], n, rstds):
+        return False
+    for r in range(SHORT_ROWS):
+        norm.x, norm.weight, norm.rstd = at[0] + r * steps[0], at[1] + r * steps[1], rstds[r]
+        map_short(rms_point[real], at[3] + r * steps[3], &norm, n)
+    put_numbers(rstds, at[4], steps[4])
+    return True
+
+
+cdef bint short_rms_stats_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                 int manner) noexcept nogil:
+    cdef double[SHORT_ROWS] rstds
+    if not short_rms(like, at[0], steps[0], at[1], steps[1], n, rstds):
+        return False
+    put_numbers(rstds, at[2], steps[2])
+    return True
+
+
+cdef inline void put_means(double* means, const double* rests, char* at, Py_ssize_t step) noexcept nogil:
+    cdef Py_ssize_t r
+    for r in range(SHORT_ROWS):
+        means[r] += rests[r]
+    put_numbers(means, at, step)
+
+
+cdef bint short_layer_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                             int manner) noexcept nogil:
+    cdef Norm norm = Norm(NULL, NULL, NULL, NULL, 0.0, 0.0, 0.0, 0.0, 1.0, False)
+    cdef double[SHORT_ROWS] means
+    cdef double[SHORT_ROWS] rests
+    cdef double[SHORT_ROWS] rstds
+    cdef Py_ssize_t r
+    if not short_layer(like, at[0], steps[0], at[3], steps[3], n, means, rests, rstds):
+        return False
+    for r in range(SHORT_ROWS):
+        norm.x, norm.weight, norm.bias = at[0] + r * steps[0], at[1] + r * steps[1], at[2] + r * steps[2]
+        norm.mean, norm.mean_rest, norm.rstd = means[r], rests[r], rstds[r]
+        map_short(layer_point[real], at[4] + r * steps[4], &norm, n)
+    put_means(means, rests, at[5], steps[5])
+    put_numbers(rstds, at[6], steps[6])
+    return True
+
+
+cdef bint short_layer_stats_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                   int manner) noexcept nogil:
+    cdef double[SHORT_ROWS] means
+    cdef double[SHORT_ROWS] rests
+    cdef double[SHORT_ROWS] rstds
+    if not short_layer(like, at[0], steps[0], at[1], steps[1], n, means, rests, rstds):
+        return False
+    put_means(means, rests, at[2], steps[2])
+    put_numbers(rstds, at[3], steps[3])
+    return True
+
+
+cdef inline bint short_backward(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                bint centred) noexcept nogil:
+    cdef Group[SHORT_GROUPS] groups
+    cdef int rstd = 4 if centred else 3
+    cdef Group* group
+    cdef Py_ssize_t r, k
+    for r in range(SHORT_ROWS):
+        group, k = &groups[r // GROUP], r % GROUP
+        group.grad[k], group.x[k] = at[0] + r * steps[0], at[1] + r * steps[1]
+        group.grad_x[k] = at[rstd + 1] + r * steps[rstd + 1]
+        set_statistics(like, group, k, (<double*>(at[3] + r * steps[3]))[0] if centred else 0.0,
+                       (<double*>(at[rstd] + r * steps[rstd]))[0])
+        if group.scale[k] != 1.0:
+            return False
+    for r in range(SHORT_GROUPS):
+        group = &groups[r]
+        group.weight, group.grad_weight, group.grad_bias = at[2], at[rstd + 2], at[rstd + 3] if centred else NULL
+        group.alone, group.rows, group.n, group.centred, group.ordinary = False, GROUP, n, centred, True
+    short_groups_backward(like, groups, n, centred)
+    return True
+
+
+cdef bint short_rms_backward_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                    int manner) noexcept nogil:
+    return short_backward(like, at, steps, n, False)
+
+
+cdef bint short_layer_backward_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                      int manner) noexcept nogil:
+    return short_backward(like, at, steps, n, True)
+
+
 # The gufuncs.
 
-rms_norm_gufunc = along_axis(
-    b"rms_norm", <void*>rms_kernel[f32x], <void*>rms_kernel[f64x], b"rvs", b"rs", b"x / sqrt(mean(x^2) + eps) * weight")
+rms_norm_gufunc = with_short_rows(along_axis(
+    b"rms_norm", <void*>rms_kernel[f32x], <void*>rms_kernel[f64x], b"rvs", b"rs",
+    b"x / sqrt(mean(x^2) + eps) * weight"), <void*>short_rms_kernel[f32x], <void*>short_rms_kernel[f64x])
 add_rms_norm_gufunc = along_axis(
     b"add_rms_norm", <void*>add_rms_kernel[f32x], <void*>add_rms_kernel[f64x], b"rrvs", b"rrs",
     b"h = x + residual, h / sqrt(mean(h^2) + eps) * weight and h")
-rms_stats_gufunc = along_axis(
+rms_stats_gufunc = with_short_rows(along_axis(
     b"rms_stats", <void*>rms_stats_kernel[f32x], <void*>rms_stats_kernel[f64x], b"rs", b"s",
-    b"1 / sqrt(mean(x^2) + eps)")
-layer_stats_gufunc = along_axis(
+    b"1 / sqrt(mean(x^2) + eps)"), <void*>short_rms_stats_kernel[f32x], <void*>short_rms_stats_kernel[f64x])
+layer_stats_gufunc = with_short_rows(along_axis(
     b"layer_stats", <void*>layer_stats_kernel[f32x], <void*>layer_stats_kernel[f64x], b"rs", b"ss",
-    b"mean, 1 / sqrt(variance + eps)")
-layer_norm_gufunc = along_axis(
+    b"mean, 1 / sqrt(variance + eps)"), <void*>short_layer_stats_kernel[f32x], <void*>short_layer_stats_kernel[f64x])
+layer_norm_gufunc = with_short_rows(along_axis(
     b"layer_norm", <void*>layer_kernel[f32x], <void*>layer_kernel[f64x], b"rvvs", b"rss",
-    b"(x - mean) / sqrt(variance + eps) * weight + bias, the mean guessed and made good")
+    b"(x - mean) / sqrt(variance + eps) * weight + bias, the mean guessed and made good"),
+    <void*>short_layer_kernel[f32x], <void*>short_layer_kernel[f64x])
 layer_norm_two_pass_gufunc = along_axis(
     b"layer_norm_two_pass", <void*>two_pass_kernel[f32x], <void*>two_pass_kernel[f64x], b"rvvs", b"rss",
     b"as layer_norm, the row read twice for its statistics")
 layer_norm_one_pass_gufunc = along_axis(
     b"layer_norm_one_pass", <void*>one_pass_kernel[f32x], <void*>one_pass_kernel[f64x], b"rvvs", b"rss",
     b"as layer_norm, the row read once for its statistics")
-rms_norm_backward_gufunc = along_axis(
+rms_norm_backward_gufunc = with_short_rows(along_axis(
     b"rms_norm_backward", <void*>rms_backward_kernel[f32x], <void*>rms_backward_kernel[f64x], b"rrvs", b"ra",
-    b"grad, x, weight, rstd -> grad_x, grad_weight")
-layer_norm_backward_gufunc = along_axis(
+    b"grad, x, weight, rstd -> grad_x, grad_weight"),
+    <void*>short_rms_backward_kernel[f32x], <void*>short_rms_backward_kernel[f64x])
+layer_norm_backward_gufunc = with_short_rows(along_axis(
     b"layer_norm_backward", <void*>layer_backward_kernel[f32x], <void*>layer_backward_kernel[f64x], b"rrvss", b"raa",
-    b"grad, x, weight, mean, rstd -> grad_x, grad_weight, grad_bias")
+    b"grad, x, weight, mean, rstd -> grad_x, grad_weight, grad_bias"),
+    <void*>short_layer_backward_kernel[f32x], <void*>short_layer_backward_kernel[f64x])
 
 
 # The flat functions.
@@ -499,7 +652,8 @@ cdef inline void rms_norm(const real* x, const real* weight, double eps, real* y
     cdef Py_ssize_t row = n * itemsize(x)
     cdef char** at = [<char*>x, <char*>weight, <char*>&eps, <char*>y, <char*>(rstd if rstd != NULL else &unused)]
     cdef Py_ssize_t* steps = [row, 0, 0, row, <Py_ssize_t>sizeof(double) if rstd != NULL else 0]
-    run_groups(<group_kernel>rms_kernel[real], at, steps, 5, group_of(rows, n, itemsize(x), 2), rows, n, 1, 0)
+    run_groups(<group_kernel>rms_kernel[real], <short_kernel>short_rms_kernel[real], at, steps, 5,
+               group_of(rows, n, itemsize(x), 2), rows, n, 1, 0)
 
 
 cdef inline void layer_norm(const real* x, const real* weight, const real* bias, double eps, real* y, double* mean,
@@ -510,7 +664,8 @@ cdef inline void layer_norm(const real* x, const real* weight, const real* bias,
                       <char*>(mean if mean != NULL else &unused), <char*>(rstd if rstd != NULL else &unused)]
     cdef Py_ssize_t* steps = [row, 0, 0, 0, row, <Py_ssize_t>sizeof(double) if mean != NULL else 0,
                               <Py_ssize_t>sizeof(double) if rstd != NULL else 0]
-    run_groups(<group_kernel>layer_kernel[real], at, steps, 7, group_of(rows, n, itemsize(x), 2), rows, n, 1, 0)
+    run_groups(<group_kernel>layer_kernel[real], <short_kernel>short_layer_kernel[real], at, steps, 7,
+               group_of(rows, n, itemsize(x), 2), rows, n, 1, 0)
 
 
 cdef void rms_norm_float32(const float* x, const float* weight, double eps, float* y, double* rstd, Py_ssize_t rows,
@@ -663,7 +818,8 @@ cdef bint group_norm(const real* x, const real* weight, const real* bias, double
             repeat_each(skip(weight, g * own), size, n, <real*>memory)
         if bias != NULL:
             repeat_each(skip(bias, g * own), size, n, <real*>(memory + row))
-        run_groups(<group_kernel>layer_kernel[real], at, steps, 7, group_of(batch, n, itemsize(x), 2), batch, n, 1, 0)
+        run_groups(<group_kernel>layer_kernel[real], <short_kernel>short_layer_kernel[real], at, steps, 7,
+                   group_of(batch, n, itemsize(x), 2), batch, n, 1, 0)
         at[0] += row
         at[4] += row
         at[5] += sizeof(double) if mean != NULL else 0

@@ -7,7 +7,7 @@ from libc.string cimport strcpy
 cimport numpy as np
 
 from .lanes cimport f32x, f64x
-from .loops.operations cimport MAX_ROW_OPERANDS, Operation, Pass, RowMachine, loop_function, operand
+from .loops.operations cimport DTYPES, MAX_ROW_OPERANDS, Operation, Pass, RowMachine, loop_function, operand
 from .loops.rows cimport rows_loop, run_pass
 from .loops.threads cimport join_threads, thread_count
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, size_of
@@ -132,14 +132,15 @@ cdef object gufunc(bytes name, bytes kinds_in, bytes kinds_out, bytes doc, void*
     cdef int operands = <int>len(kinds), k, n
     cdef int[MAX_ROW_OPERANDS] own
     cdef Dtype* dtypes = [FLOAT16, FLOAT32, FLOAT64, BFLOAT16]  # the last is registered at run time
-    cdef Operation* operation = <Operation*>malloc(4 * sizeof(Operation))
+    cdef Operation* operation = <Operation*>malloc(DTYPES * sizeof(Operation))
     cdef void** data = <void**>malloc(3 * sizeof(void*))
     cdef np.PyUFuncGenericFunction* loops = <np.PyUFuncGenericFunction*>malloc(3 * sizeof(np.PyUFuncGenericFunction))
     cdef char* types = <char*>malloc(3 * operands)
     join_threads()  # here, since this module is imported while the package is
-    for n in range(4):
+    for n in range(DTYPES):
         operation[n].loop = loop_float64 if dtypes[n] == FLOAT64 else loop_float32
         operation[n].kernel = float64 if dtypes[n] == FLOAT64 else float32
+        operation[n].short_kernel = NULL
         operation[n].dtype, operation[n].summed = dtypes[n], b"a" in kinds
         operation[n].n_in, operation[n].operands = <int>len(kinds_in), operands
         operation[n].threads = thread_count

@@ -17,17 +17,20 @@ from .lanes cimport (
 )
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
 from .loops.reductions cimport (
-    Pair, element, fold_values, map_block, map_row, rounded, row_context, sum_either, sum_row, take, wide,
+    Pair, add_element, element, fold_element, fold_values, map_block, map_row, rounded, row_context, sum_either,
+    sum_row, take, wide,
 )
 from .loops.operations cimport (
-    GROUP, STREAMED, Operands, Operation, RowMachine, along_axis, group_kernel, group_of, operations_of, row_machine,
-    run_groups,
+    GROUP, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, Operands, Operation, RowMachine, along_axis, group_kernel, group_of,
+    operations_of, row_machine, run_groups, short_kernel, with_short_rows,
 )
-from .loops.registers cimport itemsize, lanes
+from .loops.registers cimport itemsize, lanes, skip
+from .loops.short_rows cimport map_short, put_numbers, short_totals, sum_short
 from .math.exponential cimport exp
 from .rowwise.exponentials cimport (
     Exponents, all_block, exponents_of, find_logs, find_tops, set_top, top_not_finite,
 )
+from .rowwise.short_exponentials cimport short_logs, short_softmax
 from .rowwise.weighted_exponentials cimport Weighted, find_sum, weighted_log, weighted_of, weighted_slopes
 
 np.import_array()
@@ -383,35 +386,117 @@ cdef void log_softmax_backward_kernel(const real* like, Operands* p, Py_ssize_t 
         map_row(log_softmax_slope_block[real], <real*>p[r][2], &own[r], n, threads)
 
 
+# Short rows, side by side.
+
+cdef bint short_softmax_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                               int manner) noexcept nogil:
+    cdef Gradient scaling = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False)
+    cdef double[SHORT_ROWS] scales
+    cdef double[SHORT_TILE] tile
+    cdef Py_ssize_t r
+    if not short_softmax(like, at[0], steps[0], n, <real*>tile, scales):
+        return False
+    for r in range(SHORT_ROWS):
+        scaling.x, scaling.value = skip(<const real*>tile, r * SHORT), rounded(like, scales[r])
+        scaling.rest = scales[r] - scaling.value
+        map_short(times[real], at[1] + r * steps[1], &scaling, n)
+    return True
+
+
+cdef bint short_log_softmax_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                   int manner) noexcept nogil:
+    cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False)
+    cdef double[SHORT_ROWS] tops
+    cdef double[SHORT_ROWS] logs
+    cdef Py_ssize_t r
+    if not short_logs(like, at[0], steps[0], n, tops, logs, True):
+        return False
+    for r in range(SHORT_ROWS):
+        own.x, own.value, own.rest = at[0] + r * steps[0], tops[r], logs[r]
+        map_short(minus_log[real], at[1] + r * steps[1], &own, n)
+    return True
+
+
+cdef bint short_logsumexp_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                 int manner) noexcept nogil:
+    cdef double[SHORT_ROWS] tops
+    cdef double[SHORT_ROWS] logs
+    cdef Py_ssize_t r
+    if not short_logs(like, at[0], steps[0], n, tops, logs, False):
+        return False
+    for r in range(SHORT_ROWS):
+        tops[r] += logs[r]
+    put_numbers(tops, at[1], steps[1])
+    return True
+
+
+cdef bint short_softmax_backward_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                        int manner) noexcept nogil:
+    cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False)
+    cdef f64x[SHORT_ROWS] parts
+    cdef double[SHORT_ROWS] sums
+    cdef Py_ssize_t r
+    for r in range(SHORT_ROWS):
+        own.grad, own.x = at[0] + r * steps[0], at[1] + r * steps[1]
+        sum_short(fold_grad_y, add_grad_y[real], 1, like, &own, n, parts + r)
+    short_totals(parts, sums)
+    for r in range(SHORT_ROWS):
+        own.grad, own.x, own.value = at[0] + r * steps[0], at[1] + r * steps[1], sums[r]
+        own.sign = (<const double*>(at[2] + r * steps[2]))[0]
+        map_short(softmax_slope[real], at[3] + r * steps[3], &own, n)
+    return True
+
+
+cdef bint short_log_softmax_backward_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                            int manner) noexcept nogil:
+    cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False)
+    cdef f64x[SHORT_ROWS] parts
+    cdef double[SHORT_ROWS] sums
+    cdef Py_ssize_t r
+    for r in range(SHORT_ROWS):
+        sum_short(fold_element, add_element[real], 1, like, at[0] + r * steps[0], n, parts + r)
+    short_totals(parts, sums)
+    for r in range(SHORT_ROWS):
+        own.grad, own.x, own.value = at[0] + r * steps[0], at[1] + r * steps[1], sums[r]
+        map_short(log_softmax_slope[real], at[2] + r * steps[2], &own, n)
+    return True
+
+
 # The flat functions.
 
-cdef inline void contiguous(group_kernel kernel, const real* x, real* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+cdef inline void contiguous(group_kernel kernel, short_kernel shorts, const real* x, real* y, Py_ssize_t rows,
+                            Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t row = n * itemsize(x)
     cdef char** at = [<char*>x, <char*>y]
     cdef Py_ssize_t* steps = [row, row]
-    run_groups(kernel, at, steps, 2, group_of(rows, n, itemsize(x), 2), rows, n, 1, 0)
+    run_groups(kernel, shorts, at, steps, 2, group_of(rows, n, itemsize(x), 2), rows, n, 1, 0)
 
 
 cdef void softmax_float32(const float* x, float* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    contiguous(<group_kernel>softmax_kernel[f32x], <const f32x*>x, <f32x*>y, rows, n)
+    contiguous(<group_kernel>softmax_kernel[f32x], <short_kernel>short_softmax_kernel[f32x],
+               <const f32x*>x, <f32x*>y, rows, n)
 
 
 cdef void softmax_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    contiguous(<group_kernel>softmax_kernel[f64x], <const f64x*>x, <f64x*>y, rows, n)
+    contiguous(<group_kernel>softmax_kernel[f64x], <short_kernel>short_softmax_kernel[f64x],
+               <const f64x*>x, <f64x*>y, rows, n)
 
 
 cdef void log_softmax_float32(const float* x, float* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    contiguous(<group_kernel>log_softmax_kernel[f32x], <const f32x*>x, <f32x*>y, rows, n)
+    contiguous(<group_kernel>log_softmax_kernel[f32x], <short_kernel>short_log_softmax_kernel[f32x],
+               <const f32x*>x, <f32x*>y, rows, n)
 
 
 cdef void log_softmax_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    contiguous(<group_kernel>log_softmax_kernel[f64x], <const f64x*>x, <f64x*>y, rows, n)
+    contiguous(<group_kernel>log_softmax_kernel[f64x], <short_kernel>short_log_softmax_kernel[f64x],
+               <const f64x*>x, <f64x*>y, rows, n)
 
 
 # The gufuncs.
 
-softmax_gufunc = along_axis(
-    b"softmax", <void*>softmax_kernel[f32x], <void*>softmax_kernel[f64x], b"r", b"r", b"exp(x) / sum(exp(x))")
+softmax_gufunc = with_short_rows(along_axis(
+    b"softmax", <void*>softmax_kernel[f32x], <void*>softmax_kernel[f64x], b"r", b"r", b"exp(x) / sum(exp(x))"),
+    <void*>short_softmax_kernel[f32x], <void*>short_softmax_kernel[f64x])
 softmin_gufunc = along_axis(
     b"softmin", <void*>softmin_kernel[f32x], <void*>softmin_kernel[f64x], b"r", b"r", b"exp(-x) / sum(exp(-x))")
 scaled_softmax_gufunc = along_axis(
@@ -426,11 +511,13 @@ masked_softmax_where_gufunc = along_axis(
 masked_softmax_plus_gufunc = along_axis(
     b"masked_softmax_plus", <void*>masked_softmax_plus_kernel[f32x], <void*>masked_softmax_plus_kernel[f64x], b"rrss",
     b"r", b"x, mask, scale, count -> softmax(x scale + mask) of the first count, and 0")
-log_softmax_gufunc = along_axis(
+log_softmax_gufunc = with_short_rows(along_axis(
     b"log_softmax", <void*>log_softmax_kernel[f32x], <void*>log_softmax_kernel[f64x], b"r", b"r",
-    b"x - log(sum(exp(x)))")
-logsumexp_gufunc = along_axis(
-    b"logsumexp", <void*>logsumexp_kernel[f32x], <void*>logsumexp_kernel[f64x], b"r", b"s", b"log(sum(exp(x)))")
+    b"x - log(sum(exp(x)))"),
+    <void*>short_log_softmax_kernel[f32x], <void*>short_log_softmax_kernel[f64x])
+logsumexp_gufunc = with_short_rows(along_axis(
+    b"logsumexp", <void*>logsumexp_kernel[f32x], <void*>logsumexp_kernel[f64x], b"r", b"s", b"log(sum(exp(x)))"),
+    <void*>short_logsumexp_kernel[f32x], <void*>short_logsumexp_kernel[f64x])
 safe_softmax_gufunc = along_axis(
     b"safe_softmax", <void*>safe_softmax_kernel[f32x], <void*>safe_softmax_kernel[f64x], b"rss", b"r",
     b"x, sign, scale -> scale softmax(sign x), zeros where all of sign x is -inf")
@@ -443,12 +530,14 @@ weighted_logsumexp_gufunc = along_axis(
 weighted_logsumexp_backward_gufunc = along_axis(
     b"weighted_logsumexp_backward", <void*>weighted_logsumexp_backward_kernel[f32x],
     <void*>weighted_logsumexp_backward_kernel[f64x], b"rrs", b"r", b"x, b, grad -> grad b exp(x) / sum(b exp(x))")
-softmax_backward_gufunc = along_axis(
+softmax_backward_gufunc = with_short_rows(along_axis(
     b"softmax_backward", <void*>softmax_backward_kernel[f32x], <void*>softmax_backward_kernel[f64x], b"rrs", b"r",
-    b"grad, y, sign -> y (grad - sum(grad y)) sign")
-log_softmax_backward_gufunc = along_axis(
+    b"grad, y, sign -> y (grad - sum(grad y)) sign"),
+    <void*>short_softmax_backward_kernel[f32x], <void*>short_softmax_backward_kernel[f64x])
+log_softmax_backward_gufunc = with_short_rows(along_axis(
     b"log_softmax_backward", <void*>log_softmax_backward_kernel[f32x], <void*>log_softmax_backward_kernel[f64x], b"rr",
-    b"r", b"grad, y -> grad - exp(y) sum(grad)")
+    b"r", b"grad, y -> grad - exp(y) sum(grad)"),
+    <void*>short_log_softmax_backward_kernel[f32x], <void*>short_log_softmax_backward_kernel[f64x])
 
 
 # What `where` leaves out.

@@ -35,6 +35,38 @@ def test_another_row_changes_no_bit(name, dtype):
             assert [part[2].tobytes() for part in found] == expected, (n, value)
 
 
+def hostile(kinds, arrays, turn):
+    """Put numbers beyond the ordinary into a few of the rows, so that these are not computed beside the others."""
+    for kind, array in zip(kinds, arrays, strict=True):
+        if kind == "r" and turn:
+            rows = np.arange(turn, len(array), 7)
+            with np.errstate(all="ignore"):
+                array[rows] *= np.resize([1e30, 1e-30, np.inf, 1.0], len(rows))[:, None].astype(array.dtype)
+                array[turn, -1] = [0.0, np.nan, -np.inf, 2e6, -0.0][turn]
+            array[-1] = 0.0
+
+
+@pytest.mark.parametrize("dtype", oracles.DTYPES)
+@pytest.mark.parametrize("name", along_axis.ALONG)
+def test_rows_side_by_side_have_the_bits_of_each_alone(name, dtype):
+    # several short rows share registers; one alone does not
+    kinds, rows = along_axis.EVERY[name][0], 21
+    for n in (1, 2, 7, 8, 10, 16, 33, 64, 65, 127, 128, 129):
+        if "h" in kinds and n % 2:
+            continue
+        for turn in range(5):
+            arrays = along_axis.operands(name, (rows, n), dtype, seed=turn)
+            hostile(kinds, arrays, turn)
+            with np.errstate(all="ignore"):
+                found = per_row(name, along_axis.results(name, arrays), rows)
+                alone = [per_row(name, along_axis.results(name, [
+                    array if kind in "vh" else array[r:r + 1].copy() for kind, array in zip(kinds, arrays, strict=True)
+                ]), 1) for r in range(rows)]
+            assert found
+            for k, part in enumerate(found):
+                assert along_axis.bits(part) == along_axis.bits([one[k][0] for one in alone]), (n, turn)
+
+
 @pytest.mark.parametrize("dtype", oracles.DTYPES)
 @pytest.mark.parametrize("name", along_axis.CHANNELS)
 @pytest.mark.parametrize("shape", [(40, 6), (3, 6, 5)])

@@ -3,7 +3,8 @@
  * Whoever calls is the first of the threads that share its chunks. It does every chunk that no other thread has begun
  * and waits for those alone that another has begun, so a worker without a processor is never waited for. A worker in
  * turn hands its processor back, where somebody else wants it, between two portions of chunks and not within one. And
- * where a call has waited all the same, the next ones for a while go without workers.
+ * where a call has waited all the same, and so taken longer than it would have alone, the next ones for a while go
+ * without workers.
  *
  * The chunks are cut into portions, and each thread begins with a range of portions of its own, the same ones from call
  * to call, since their data is in its caches; then it takes from the end of the others' ranges. A range is one word: the
@@ -64,7 +65,8 @@ enum {
     WORKER_SPINS = 100 * 1000,    /* nanoseconds: while calls follow one another closely no worker falls asleep */
     CALLER_SPINS = 50 * 1000,     /* beyond the time that a portion takes */
     TURN = 200 * 1000,            /* after so long a worker asks whether somebody else wants its processor */
-    STALL = 200 * 1000,           /* a wait as long as this, beyond a portion, is for a worker that lost its processor */
+    STALL = 200 * 1000,           /* a wait as long as this, beyond a portion, is for a worker that lost its processor; */
+    HARMLESS = 8,                 /* it does no harm where the call took at most this part longer than alone */
     WORTH = 16,                   /* calls go without workers for so many times what a stall has lost, and */
     GROWTH = 4,                   /* so many times longer where the next one follows soon, */
     LONGEST_REST = 2000 * 1000000, /* up to this: then a call in hundreds waits, whatever the calls are */
@@ -276,7 +278,7 @@ static void run_shared(chunk_function chunk, void *context, ptrdiff_t chunks, in
     ptrdiff_t portions = chunks < (ptrdiff_t)threads * PORTIONS ? chunks : (ptrdiff_t)threads * PORTIONS;
     ptrdiff_t portion = (chunks + portions - 1) / portions;
     uint32_t call = ++pool.call, done;
-    int64_t start = now(), spins, time;
+    int64_t begun = now(), start = begun, spins, alone, time;
     int seats = 1;
     portions = (chunks + portion - 1) / portion;
     seats += workers_of((int)(portions < threads ? portions : threads) - 1);
@@ -311,6 +313,7 @@ static void run_shared(chunk_function chunk, void *context, ptrdiff_t chunks, in
     if (done == portions)
         return;
     spins = (time - start) / (done + 1);
+    alone = done > 0 ? (time - start) / done * portions : 0;
     start = time;
     for (uint32_t seen; (seen = GET(pool.finished.number)) + done < portions;) {
         for (int k = 0; k < 64 && PEEK(pool.finished.number) == seen; k++)
@@ -319,8 +322,8 @@ static void run_shared(chunk_function chunk, void *context, ptrdiff_t chunks, in
             sleep_on(&pool.finished, seen);
     }
     time = now();
-    if (time - start > spins + STALL)
-        begin_rest(time, time - start - spins);
+    if (time - start > spins + STALL && time - begun > alone + alone / HARMLESS)
+        begin_rest(time, time - begun - alone);
 }
 
 /* chunk(context, k, thread) for each k below chunks, in any order, on up to so many threads, of which each has a number

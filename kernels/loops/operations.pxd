@@ -7,14 +7,19 @@ from cpython.pycapsule cimport PyCapsule_Import
 
 cimport numpy as np
 
-from .dtypes cimport Dtype
+from .dtypes cimport FLOAT64, Dtype
 from .registers cimport STREAM_BYTES
 from .threads cimport join_threads
 
 cdef enum:
     MAX_ROW_OPERANDS = 12
+    DTYPES = 4  # float16, float32, float64, bfloat16: an operation each
     GROUP = 4  # rows a kernel may take at a time, as long as they are in the first-level cache together
     GROUP_BYTES = 32768
+    SHORT = 128  # elements of a row at most, where SHORT_ROWS of them are computed side by side
+    SHORT_ROWS = 8  # whole registers of float64, and
+    SHORT_GROUPS = 2  # whole groups
+    SHORT_TILE = 1024  # numbers in all
 
 # What an operand is to a kernel:
 #   r  a row in the dtype of the loop
@@ -42,10 +47,16 @@ ctypedef void* Operands[MAX_ROW_OPERANDS]
 ctypedef void (*group_kernel)(const void* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                               int manner) noexcept nogil
 
+# A kernel on SHORT_ROWS short rows, from where the operands of the first one are and how far it is to those of the
+# next. It takes ordinary rows alone: where one is not, it says False and has written nothing.
+ctypedef bint (*short_kernel)(const void* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                              int manner) noexcept nogil
+
 cdef struct Operation:
     # of one dtype
     void* loop  # a loop_function
     void* kernel
+    void* short_kernel  # NULL where there is none
     Dtype dtype
     int n_in
     int operands
@@ -71,6 +82,7 @@ cdef struct Operand:
 cdef struct Pass:
     # One kernel on all rows, in chunks. Their size follows from the shape alone, so that no sum depends on the threads.
     group_kernel kernel
+    short_kernel shorts  # NULL where there is none, or rows are long
     Dtype dtype
     int n_in
     int operands
@@ -137,6 +149,15 @@ cdef inline const Operation* operations_of(object gufunc):
     return <const Operation*>(<np.ufunc>gufunc).data[0]
 
 
+cdef inline object with_short_rows(object gufunc, void* float32, void* float64):
+    # the same function, with kernels for short rows
+    cdef Operation* operation = <Operation*>operations_of(gufunc)
+    cdef int k
+    for k in range(DTYPES):
+        operation[k].short_kernel = float64 if operation[k].dtype == FLOAT64 else float32
+    return gufunc
+
+
 cdef inline Py_ssize_t group_of(Py_ssize_t rows, Py_ssize_t n, Py_ssize_t width, int operands) noexcept nogil:
     # How many rows a kernel takes at a time, of n numbers of `width` bytes in each of so many operands: as many as the
     # first-level cache holds. Fewer where arrays are large, since memory is read fastest one row after the other.
@@ -146,13 +167,21 @@ cdef inline Py_ssize_t group_of(Py_ssize_t rows, Py_ssize_t n, Py_ssize_t width,
     return group
 
 
-cdef inline void run_groups(group_kernel kernel, char** at, const Py_ssize_t* steps, int operands, Py_ssize_t group,
-                            Py_ssize_t rows, Py_ssize_t n, int threads, int manner) noexcept nogil:
-    # rows at equal distances, `steps` for each operand: `group` rows at a time
+cdef inline void run_groups(group_kernel kernel, short_kernel shorts, char** at, const Py_ssize_t* steps, int operands,
+                            Py_ssize_t group, Py_ssize_t rows, Py_ssize_t n, int threads, int manner) noexcept nogil:
+    # rows at equal distances, `steps` for each operand: SHORT_ROWS at a time where they are short and ordinary,
+    # otherwise `group`
     cdef Operands p[GROUP]
-    cdef Py_ssize_t first = 0, row, count
+    cdef Py_ssize_t first = 0, refused = 0, row, count
     cdef int k
     while first < rows:
+        if shorts != NULL and n <= SHORT and first >= refused and first + SHORT_ROWS <= rows:
+            for k in range(operands):
+                p[0][k] = at[k] + first * steps[k]
+            refused = first + SHORT_ROWS
+            if shorts(NULL, <char**>p[0], steps, n, manner):
+                first = refused
+                continue
         count = min(group, rows - first)
         for row in range(count):
             for k in range(operands):

@@ -12,7 +12,7 @@ from ..lanes cimport (
     F32_LANES, F64_LANES, called, end_stream, f32x, f64x, load_f64, load_part_f64, real, splat_f32, splat_f64,
     store_f32, store_f64, wide_f32, wide_part_f32, wide_sum_f32,
 )
-from .registers cimport head, lanes, load, load_part, skip, store, store_part, stream
+from .registers cimport head, itemsize, lanes, load, load_part, skip, store, store_part, stream
 from .threads cimport run_chunks
 
 cdef extern from *:
@@ -30,6 +30,7 @@ cdef enum:
     UNROLLED = 4  # so many of the eight terms that a folded sum adds are in the loop at once
     MOST_SUMS = 3
     BLOCK = 4096
+    LINE = 64  # bytes of a line of a cache
 
 cdef struct Pair:
     double first
@@ -94,16 +95,22 @@ cdef inline real first_lanes(real x, Py_ssize_t n) noexcept nogil:
     return load_part(<const real*>whole, n)
 
 
-cdef inline double tree(f64x* sums, int count, int apart) noexcept nogil:
-    # adds partial sums by halves, the first half to the second and so on: whole registers as long as there are two
-    cdef double last[PARTS]
+cdef inline f64x halved(f64x* sums, int count, int apart) noexcept nogil:
+    # the first half of the partial sums plus the second, and so on as long as there are two registers
     cdef int k
     count = count // 2
     while count > 0:
         for k in range(count):
             sums[k * apart] = sums[k * apart] + sums[(k + count) * apart]
         count = count // 2
-    store_f64(last, sums[0])
+    return sums[0]
+
+
+cdef inline double tree(f64x* sums, int count, int apart) noexcept nogil:
+    # and the halves of the last one
+    cdef double last[PARTS]
+    cdef int k
+    store_f64(last, halved(sums, count, apart))
     count = F64_LANES // 2
     while count > 0:
         for k in range(count):
@@ -354,10 +361,14 @@ cdef inline double fold_values(const real* x, Py_ssize_t n, int threads) noexcep
 cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
                            real* y, const void* context, Py_ssize_t start, Py_ssize_t n, bint streamed) noexcept nogil:
     # y[i] = point(i) over one block, by whole registers from y's first register boundary on. Where streaming stores are
-    # asked for, the caller has to end them.
-    cdef Py_ssize_t i = start, stop = start + n, part = head(skip(y, start), n)
-    cdef bint past_caches
+    # asked for, the caller has to end them. A cache line that is not all of this block's is written in the ordinary
+    # way: what is streamed into a part of one goes to memory by itself, at the cost of several lines.
+    cdef Py_ssize_t i = start, stop = start + n, part = head(skip(y, start), n), streamed_from, streamed_to
     cdef real value
+    streamed_from = streamed_to = stop
+    if streamed and <uintptr_t>skip(y, start + part) % sizeof(real) == 0:
+        streamed_from = start + <Py_ssize_t>(-<uintptr_t>skip(y, start) % LINE) // itemsize(y)
+        streamed_to = stop - <Py_ssize_t>(<uintptr_t>skip(y, stop) % LINE) // itemsize(y)
     while i < stop:
         if part == 0 and stop - i < lanes(y):
             part = stop - i
@@ -365,11 +376,9 @@ cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, P
             store_part(<real*>skip(y, i), point(y, context, i, part), part)
             i += part
             part = 0
-        # a short row has no head, and may stand anywhere
-        past_caches = streamed and <uintptr_t>skip(y, i) % sizeof(real) == 0
         while i + lanes(y) <= stop:
             value = point(y, context, i, lanes(y))
-            if past_caches:
+            if streamed_from <= i < streamed_to:
                 stream(<real*>skip(y, i), value)
             else:
                 store(<real*>skip(y, i), value)

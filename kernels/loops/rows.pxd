@@ -11,7 +11,8 @@ cimport numpy as np
 from ..lanes cimport called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, real
 from .dtypes cimport FLOAT64, size_of
 from .operations cimport (
-    ALL, GROUP, MAX_ROW_OPERANDS, STREAMED, Operand, Operands, Operation, Pass, group_kernel, group_of, run_groups,
+    ALL, GROUP, MAX_ROW_OPERANDS, SHORT, STREAMED, Operand, Operands, Operation, Pass, group_kernel, group_of,
+    run_groups, short_kernel,
 )
 from .registers cimport STREAM_BYTES
 from .threads cimport THREAD_MIN, chunk_function, run_chunks
@@ -71,7 +72,7 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
             varying = varying or (one.tiled and one.step_q != 0)
         tiled = tiled or one.tiled
     work.manner = STREAMED if streamed else 0
-    work.height = work.rows if not tiled else 1 if varying else TILE if transposed else work.group
+    work.height = work.rows if not tiled else 1 if varying else TILE if transposed or n <= SHORT else work.group
     work.tiles_size = 0
     if not tiled and work.n_sums == 0:
         return
@@ -172,7 +173,7 @@ cdef inline void run_chunk(const real* like, const Pass* work, Py_ssize_t start,
             else:
                 at[k] = place(work, one, r)
         if work.flat:
-            run_groups(work.kernel, at, step, work.operands, work.group, rows, n, threads, work.manner)
+            run_groups(work.kernel, work.shorts, at, step, work.operands, work.group, rows, n, threads, work.manner)
         else:
             first = 0
             while first < rows:
@@ -246,6 +247,7 @@ cdef inline void take_operands(Pass* work, const Operation* operation, char** ar
     cdef Operand* one
     cdef int k
     work.kernel, work.dtype = <group_kernel>operation.kernel, operation.dtype
+    work.shorts = <short_kernel>operation.short_kernel
     work.n_in, work.operands, work.n_sums = operation.n_in, operation.operands, 0
     work.q, work.n = dims[2] if operation.summed else dims[0], dims[3] if operation.summed else dims[1]
     work.rows, work.flat = p * work.q, True

@@ -132,8 +132,10 @@ cdef inline void put_row(Dtype dtype, char* y, Py_ssize_t stride, const real* ti
 
 cdef inline void take_rows(Dtype dtype, real* tile, const char* x, Py_ssize_t step, Py_ssize_t stride,
                            Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    # tile[r, i] = x[r, i], row after row
+    # tile[r, i] = x[r, i], row after row; rows that follow one another are one row to what moves them
     cdef Py_ssize_t width = lanes(tile), r = 0
+    if stride == size_of(dtype) and step == n * stride:
+        rows, n = 1, rows * n
     while step == size_of(dtype) and stride != step and r + width <= rows and n >= width:
         if dtype == FLOAT16:
             widen_columns(FLOAT16, <real*>skip(tile, r * n), x + r * step, stride, n)
@@ -151,6 +153,8 @@ cdef inline void put_rows(Dtype dtype, char* y, Py_ssize_t step, Py_ssize_t stri
                           Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
     # y[r, i] = tile[r, i]
     cdef Py_ssize_t width = lanes(tile), r = 0
+    if stride == size_of(dtype) and step == n * stride:
+        rows, n = 1, rows * n
     while step == size_of(dtype) and stride != step and r + width <= rows and n >= width:
         if dtype == FLOAT16:
             narrow_columns(FLOAT16, y + r * step, stride, skip(tile, r * n), n)

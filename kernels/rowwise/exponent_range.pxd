@@ -2,7 +2,7 @@
 # it: which they are, and the power of two that they are multiplied by first. A scale of 1 is an ordinary row's.
 from libc.math cimport fabs, ldexp, sqrt
 
-from ..lanes cimport f32x, real
+from ..lanes cimport all_less_f64, f32x, f64x, real, splat_f64
 
 
 cdef inline bint ordinary(const real* like, double square) noexcept nogil:
@@ -12,6 +12,16 @@ cdef inline bint ordinary(const real* like, double square) noexcept nogil:
         return ldexp(1.0, -60) <= square and square <= ldexp(1.0, 100)
     else:
         return ldexp(1.0, -900) <= square and square <= ldexp(1.0, 900)
+
+
+cdef inline bint all_ordinary(const real* like, f64x squares) noexcept nogil:
+    # whether rows are ordinary, and not at the ends of what is
+    if real is f32x:
+        return (all_less_f64(splat_f64(ldexp(1.0, -60)), squares)
+                and all_less_f64(squares, splat_f64(ldexp(1.0, 100))))
+    else:
+        return (all_less_f64(splat_f64(ldexp(1.0, -900)), squares)
+                and all_less_f64(squares, splat_f64(ldexp(1.0, 900))))
 
 
 cdef inline double rescue_scale(const real* like, double square, double mean) noexcept nogil:

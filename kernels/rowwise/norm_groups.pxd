@@ -3,10 +3,11 @@
 # the sums over groups, is loops/rows.pxd.
 from ..lanes cimport F64_LANES, f32x, f64x, fma, real, splat, splat_f32, splat_f64, store_f64
 from ..loops.registers cimport lanes, skip, store, store_part
-from ..loops.operations cimport GROUP
+from ..loops.operations cimport GROUP, SHORT_GROUPS, SHORT_ROWS
 from ..loops.reductions cimport (
     Pair, first_lanes, fold_block, map_row, rounded, row_context, sum_block, sum_row, take, wide,
 )
+from ..loops.short_rows cimport short_means, sum_short
 from .exponent_range cimport statistics_scale
 
 cdef enum Known:
@@ -209,11 +210,7 @@ cdef inline void group_backward(const real* like, Group* group, int threads) noe
     cdef Pair sums
     cdef Py_ssize_t r
     for r in range(group.rows):
-        row = group[0]
-        row.grad[0], row.x[0] = group.grad[r], group.x[r]
-        row.mean[0], row.mean_rest[0] = group.mean[r], group.mean_rest[r]
-        row.rstd[0], row.scale[0] = group.rstd[r], group.scale[r]
-        row.ordinary = group.scale[r] == 1.0  # its own affair: the sums of a row do not depend on its neighbours
+        take_first(&row, group, r)  # the sums of a row do not depend on its neighbours
         if real is f64x and group.centred:
             # what the mean has lost by being one float64
             row.mean_rest[0] = sum_row(deviations[real], like, &row, group.n, threads).first / group.n
@@ -222,6 +219,48 @@ cdef inline void group_backward(const real* like, Group* group, int threads) noe
         group.grad_normed_mean[r] = sums.first / group.n
         group.grad_mean[r] = sums.second / group.n
     map_row(gradients_block[real], <real*>like, group, group.n, threads)
+
+
+cdef inline void take_first(Group* row, const Group* group, Py_ssize_t r) noexcept nogil:
+    # that row of the group, as the first of its own
+    row.weight, row.centred, row.ordinary = group.weight, group.centred, group.scale[r] == 1.0
+    row.grad[0], row.x[0] = group.grad[r], group.x[r]
+    row.mean[0], row.mean_rest[0] = group.mean[r], group.mean_rest[r]
+    row.rstd[0], row.scale[0] = group.rstd[r], group.scale[r]
+
+
+cdef inline void short_groups_backward(const real* like, Group* groups, Py_ssize_t n, bint centred) noexcept nogil:
+    # group_backward of SHORT_ROWS short and ordinary rows, in whole groups
+    cdef Group row
+    cdef Group* group
+    cdef f64x[2 * SHORT_ROWS] parts
+    cdef double[SHORT_ROWS] means
+    cdef double[SHORT_ROWS] rests
+    cdef Py_ssize_t r
+    if real is f64x and centred:
+        for r in range(SHORT_ROWS):
+            take_first(&row, &groups[r // GROUP], r % GROUP)
+            row.scale[0] = 1.0
+            sum_short(fold_rms_terms, add_deviation[real], 1, like, &row, n, parts + r)
+        short_means(parts, n, rests)
+        for r in range(SHORT_ROWS):
+            groups[r // GROUP].mean_rest[r % GROUP] = rests[r]
+    for r in range(SHORT_ROWS):
+        take_first(&row, &groups[r // GROUP], r % GROUP)
+        row.scale[0], row.centred = 1.0, centred
+        if centred:
+            sum_short(fold_layer_terms, add_terms[real], 2, like, &row, n, parts + r)
+        else:
+            sum_short(fold_rms_terms, add_terms[real], 1, like, &row, n, parts + r)
+    short_means(parts, n, means)
+    if centred:
+        short_means(parts + SHORT_ROWS, n, rests)
+    for r in range(SHORT_ROWS):
+        group = &groups[r // GROUP]
+        group.grad_normed_mean[r % GROUP] = means[r]
+        group.grad_mean[r % GROUP] = rests[r] if centred else 0.0
+    for r in range(SHORT_GROUPS):
+        map_row(gradients_block[real], <real*>like, &groups[r], n, 1)
 
 
 cdef inline void set_statistics(const real* like, Group* group, Py_ssize_t r, double mean,

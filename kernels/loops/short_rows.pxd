@@ -1,0 +1,109 @@
+# Sums and maps of SHORT_ROWS short rows side by side. Their sums have the order of reductions.pxd to the last bit, but
+# the last halves of the rows' partial sums, and what follows from the sums, share registers. No mathematics, no Python.
+from ..lanes cimport (
+    F64_LANES, at_least, f32x, f64x, load_f64, real, splat_f64, store_f64, zip_high_f64, zip_low_f64,
+)
+from .operations cimport SHORT_ROWS
+from .reductions cimport FOLDED_SUMS, MOST_SUMS, SUMS, add_fold, add_terms, halved
+from .registers cimport lanes, load, skip, store, store_part, zip_high, zip_low
+
+
+cdef inline void sum_short(
+        void (*folded)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
+        void (*added)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
+        const real* like, const void* row, Py_ssize_t n, f64x* parts) noexcept nogil:
+    # the last register of partial sums of one row's terms, as sum_either has them; those of the next sum stand
+    # SHORT_ROWS further on
+    if real is f32x:
+        fold_short(folded, count, row, n, parts)
+    else:
+        add_short(added, count, like, row, n, parts)
+
+
+cdef inline void fold_short(
+        void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, int count,
+        const void* row, Py_ssize_t n, f64x* parts) noexcept nogil:
+    cdef f64x sums[MOST_SUMS * FOLDED_SUMS]
+    cdef int k
+    for k in range(count * FOLDED_SUMS):
+        sums[k] = splat_f64(0.0)
+    add_fold(add, count, row, 0, n, sums)
+    for k in range(count):
+        parts[k * SHORT_ROWS] = halved(sums + k, FOLDED_SUMS, count)
+
+
+cdef inline void add_short(
+        void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
+        const real* like, const void* row, Py_ssize_t n, f64x* parts) noexcept nogil:
+    cdef f64x sums[MOST_SUMS * SUMS]
+    cdef int k
+    add_terms(add, count, like, row, 0, n, sums)
+    for k in range(count):
+        parts[k * SHORT_ROWS] = halved(sums + k, SUMS, count)
+
+
+cdef inline void short_totals(f64x* parts, double* totals) noexcept nogil:
+    # Of one sum of every row. Adding the halves of two registers, interleaved, is adding the halves of each.
+    cdef int first = 0, half, k
+    while first < SHORT_ROWS:
+        half = F64_LANES // 2
+        while half > 0:
+            for k in range(half):
+                parts[k] = zip_low_f64(parts[k], parts[k + half]) + zip_high_f64(parts[k], parts[k + half])
+            half = half // 2
+        store_f64(totals + first, parts[0])
+        parts += F64_LANES
+        first += F64_LANES
+
+
+cdef inline void short_means(f64x* parts, Py_ssize_t n, double* means) noexcept nogil:
+    # totals over n
+    cdef int k = 0
+    short_totals(parts, means)
+    while k < SHORT_ROWS:
+        store_f64(means + k, load_f64(means + k) / splat_f64(n))
+        k += F64_LANES
+
+
+cdef inline void short_largest(real* best, real* largest) noexcept nogil:
+    # the largest lane of each of SHORT_ROWS registers, row by row; a NaN may be passed over
+    cdef real other
+    cdef float* floats = <float*>largest
+    cdef int width = <int>lanes(best), rows = min(<int>SHORT_ROWS, width), first = 0, half, k
+    while first < SHORT_ROWS:
+        half = rows // 2
+        while half > 0:
+            for k in range(half):
+                other = zip_low(best[k], best[k + half])
+                best[k] = at_least(other, zip_high(best[k], best[k + half]))
+            half = half // 2
+        store(<real*>skip(<const real*>largest, first), best[0])
+        best += rows
+        first += rows
+    if real is f32x:
+        for k in range(rows if rows < width else 0):  # the second half is of the same rows
+            floats[k] = floats[k + rows] = max(floats[k], floats[k + rows])
+
+
+cdef inline void map_short(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                           void* y, const void* row, Py_ssize_t n) noexcept nogil:
+    # map_block of one short row
+    cdef Py_ssize_t i = 0, width = lanes(<const real*>y)
+    while i + width <= n:
+        store(<real*>skip(<const real*>y, i), point(NULL, row, i, width))
+        i += width
+    if i < n:
+        store_part(<real*>skip(<const real*>y, i), point(NULL, row, i, n - i), n - i)
+
+
+cdef inline void take_numbers(const char* at, Py_ssize_t step, double* values) noexcept nogil:
+    # one float64 of each row
+    cdef int r
+    for r in range(SHORT_ROWS):
+        values[r] = (<const double*>(at + r * step))[0]
+
+
+cdef inline void put_numbers(const double* values, char* at, Py_ssize_t step) noexcept nogil:
+    cdef int r
+    for r in range(SHORT_ROWS):
+        (<double*>(at + r * step))[0] = values[r]

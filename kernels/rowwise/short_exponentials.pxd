@@ -1,0 +1,162 @@
+# exponentials.pxd for SHORT_ROWS short rows side by side: the same exponentials and logarithms to the last bit, of rows
+# whose exponents are x itself and finite. Where a row is another, a function says False and has written nothing.
+from libc.math cimport INFINITY, ldexp
+
+from ..lanes cimport (
+    F64_LANES, all_less, at_least, f32x, f64x, load_f64, magnitude, real, splat, splat_f64, store_f64, where_less,
+)
+from ..loops.operations cimport SHORT, SHORT_ROWS
+from ..loops.reductions cimport element, first_lanes
+from ..loops.registers cimport lanes, load, load_part, skip, store
+from ..loops.short_rows cimport add_short, fold_short, short_largest, short_totals
+from ..math.exponential cimport exp_rest, minus_ln2, nearest
+from ..math.logarithm cimport log1p
+from .exponentials cimport Exponents, add_all, add_below, add_below_wide, exponents_of, least_of
+
+
+cdef inline real present_lanes(const real* like, Py_ssize_t n) noexcept nogil:
+    # 1 where the last register of so many elements has one, else 0
+    cdef Py_ssize_t part = n % lanes(like)
+    cdef real one[1]
+    one[0] = splat(one[0], 1.0)
+    return first_lanes(one[0], part if part else lanes(like))
+
+
+cdef inline void short_tops(const real* like, const char* x, Py_ssize_t step, Py_ssize_t n, real* tops) noexcept nogil:
+    # the largest of each row, as find_tops; a NaN may be passed over
+    cdef real best[SHORT_ROWS]
+    cdef real none = splat(best[0], -INFINITY), present = present_lanes(like, n), last
+    cdef const real* row
+    cdef Py_ssize_t r, i, width = lanes(like)
+    for r in range(SHORT_ROWS):
+        row = <const real*>(x + r * step)
+        best[r] = none
+        i = 0
+        while i + width <= n:
+            best[r] = at_least(load(skip(row, i)), best[r])
+            i += width
+        if i < n:
+            last = where_less(present, splat(last, 0.5), none, load_part(skip(row, i), n - i))
+            best[r] = at_least(last, best[r])
+    short_largest(best, tops)
+
+
+cdef inline bint short_exponents(const real* like, Exponents* own, const char* x, Py_ssize_t step, Py_ssize_t n,
+                                 double* tops, int* more, double* least) noexcept nogil:
+    # find_tops of rows whose exponents are x itself; whether all are
+    cdef real largest[2 * SHORT_ROWS]
+    cdef real whole_n[2 * SHORT_ROWS]
+    cdef Py_ssize_t r = 0
+    short_tops(like, x, step, n, largest)
+    while r < SHORT_ROWS:
+        if not all_less(magnitude(load(skip(<const real*>largest, r))), splat(largest[0], 1048576.0)):
+            return False
+        store(<real*>skip(<const real*>whole_n, r), nearest(load(skip(<const real*>largest, r)), 1.4426950408889634))
+        r += lanes(like)
+    for r in range(SHORT_ROWS):
+        own.top = tops[r] = element(<const real*>largest, r)
+        more[r] = own.raised - <int>element(<const real*>whole_n, r)
+        least[r] = least_of(like, own)
+    return True
+
+
+cdef inline bint short_softmax(const real* like, const char* x, Py_ssize_t step, Py_ssize_t n, real* tile,
+                               double* scales) noexcept nogil:
+    # every exponential, to rows of SHORT numbers, and 1 over the sum of each row
+    cdef Exponents own = exponents_of(like, NULL, NULL, 1.0, 1.0)
+    cdef f64x parts[SHORT_ROWS]
+    cdef double tops[SHORT_ROWS]
+    cdef double least[SHORT_ROWS]
+    cdef int more[SHORT_ROWS]
+    cdef Py_ssize_t r
+    own.plain = True
+    if not short_exponents(like, &own, x, step, n, tops, more, least):
+        return False
+    for r in range(SHORT_ROWS):
+        own.x, own.y, own.more, own.least = x + r * step, <void*>skip(tile, r * SHORT), more[r], least[r]
+        if real is f32x:
+            fold_short(add_all[f32x], 1, &own, n, parts + r)
+        else:
+            add_short(add_all[f64x], 1, like, &own, n, parts + r)
+    short_totals(parts, scales)
+    r = 0
+    while r < SHORT_ROWS:
+        if not all_less(load_f64(scales + r), splat_f64(INFINITY)):  # where a NaN was passed over
+            return False
+        store_f64(scales + r, splat_f64(1.0) / load_f64(scales + r))
+        r += F64_LANES
+    return True
+
+
+cdef inline bint sum_small_again(const real* like, Exponents* own, const char* x, Py_ssize_t step, Py_ssize_t n,
+                                 const double* tops, const int* more, const double* mantissas,
+                                 double* rests) noexcept nogil:
+    # The small sums of rows of float32, in float64; whether no others are small.
+    cdef f64x parts[3 * SHORT_ROWS]
+    cdef double totals[3 * SHORT_ROWS]
+    cdef double lowered = ldexp(1.0, -own.raised)
+    cdef bint small = False
+    cdef int k
+    for k in range(3 * SHORT_ROWS):
+        parts[k] = splat_f64(0.0)
+    for k in range(SHORT_ROWS):
+        if real is f64x:
+            if rests[k] < 64.0:
+                return False
+        elif rests[k] < 2.0:
+            small = True
+            own.x, own.top, own.more = x + k * step, tops[k], more[k]
+            own.least = least_of(<const f64x*>NULL, own)
+            add_short(add_below_wide, 3, <const f64x*>NULL, own, n, parts + k)
+    if small:
+        for k in range(3):
+            short_totals(parts + k * SHORT_ROWS, totals + k * SHORT_ROWS)
+        for k in range(SHORT_ROWS):
+            if rests[k] < 2.0:
+                rests[k] = ((totals[k] + totals[SHORT_ROWS + k]) * lowered / mantissas[k]
+                            + (totals[2 * SHORT_ROWS + k] - 1.0))
+    return True
+
+
+cdef inline bint short_logs(const real* like, const char* x, Py_ssize_t step, Py_ssize_t n, double* tops,
+                            double* logs, bint careful) noexcept nogil:
+    # find_tops and find_logs: the largest of each row, and the logarithm of the sum relative to it
+    cdef Exponents own = exponents_of(like, NULL, NULL, 1.0, 1.0)
+    cdef f64x parts[3 * SHORT_ROWS]
+    cdef double least[SHORT_ROWS]
+    cdef double mantissas[SHORT_ROWS]
+    cdef double totals[3 * SHORT_ROWS]
+    cdef int more[SHORT_ROWS]
+    cdef f64x low, r, rest
+    cdef double lowered = ldexp(1.0, -own.raised)
+    cdef Py_ssize_t k
+    own.plain = True
+    if not short_exponents(like, &own, x, step, n, tops, more, least):
+        return False
+    for k in range(SHORT_ROWS):
+        own.x, own.top, own.more, own.least = x + k * step, tops[k], more[k], least[k]
+        mantissas[k] = own.raised - more[k]
+        if real is f32x:
+            fold_short(add_below[f32x], 3, &own, n, parts + k)
+        else:
+            add_short(add_below[f64x], 3, like, &own, n, parts + k)
+    for k in range(3):
+        short_totals(parts + k * SHORT_ROWS, totals + k * SHORT_ROWS)
+    k = 0
+    while k < SHORT_ROWS:
+        r = minus_ln2(load_f64(tops + k), load_f64(mantissas + k), &low)
+        r = splat_f64(1.0) + (r + exp_rest(r, low))
+        rest = (load_f64(totals + k) + load_f64(totals + SHORT_ROWS + k)) * splat_f64(lowered) / r
+        rest = rest + (load_f64(totals + 2 * SHORT_ROWS + k) - splat_f64(1.0))
+        if not all_less(rest, splat_f64(INFINITY)):
+            return False
+        store_f64(mantissas + k, r)
+        store_f64(logs + k, rest)
+        k += F64_LANES
+    if careful and not sum_small_again(like, &own, x, step, n, tops, more, mantissas, logs):
+        return False
+    k = 0
+    while k < SHORT_ROWS:
+        store_f64(logs + k, log1p(load_f64(logs + k)))
+        k += F64_LANES
+    return True
