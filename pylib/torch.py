@@ -214,7 +214,7 @@ def _norm(name, affine, eps):
         rest = {role: of.numpy() for role, of in zip(statistics, found, strict=False) if of is not None}
         grads = backward(*_arrays(name, (grad, x, *given)), eps=at_eps, out=_shared(name, grad_x), **rest)[1:]
         for tensor, array in zip(given, grads, strict=True):
-            filled.append(_new(x[:0]) if tensor is None else _new(tensor))
+            filled.append(x.new_empty(0) if tensor is None else _row_like(tensor))
             if tensor is not None:
                 _shared(name, filled[-1])[...] = array
         return grad_x, *filled
