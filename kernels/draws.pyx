@@ -3,12 +3,12 @@
 cimport numpy as np
 from libc.stdint cimport uint32_t, uint64_t
 
-from .lanes cimport F64_LANES, f64x, fma, splat_f64, store_f64, u64x
+from .lanes cimport F64_LANES, f64x, fma, load_u64, splat_f64, store_f64, store_u64, u64x
 from .loops.chunks cimport CHUNK, chunks_of, each_chunk
 from .loops.dtypes cimport NARROW, WIDE
 from .loops.threads cimport join_threads, thread_count
 from .math.draws cimport normals, uniform
-from .math.random cimport NORMAL, LINE, UNIFORM, Stream, draw
+from .math.random cimport NORMAL, LINE, UNIFORM, Stream, draw, philox
 
 np.import_array()
 
@@ -70,6 +70,30 @@ cdef void uniform_float32(uint64_t key, uint32_t generation, double start, doubl
 cdef void normal_float32(uint64_t key, uint32_t generation, double mean, double deviation, float* y,
                          Py_ssize_t n) noexcept nogil:
     fill_all(y, n, NARROW, mean, deviation, Stream(key, generation, 0, NORMAL))
+
+
+cdef void philox_uint32(uint64_t key, uint64_t counter_low, uint64_t counter_high, uint32_t* y,
+                        Py_ssize_t n) noexcept nogil:
+    # as many counters at a time as a register has lanes
+    cdef uint64_t[4][F64_LANES] lanes
+    cdef u64x[4] words
+    cdef uint64_t low, high
+    cdef Py_ssize_t i = 0, k
+    cdef int lane, word
+    while i < n:
+        for lane in range(F64_LANES):
+            low = counter_low + <uint64_t>(i // 4 + lane)
+            high = counter_high + (low < counter_low)
+            lanes[0][lane], lanes[1][lane] = low & 0xFFFFFFFFU, low >> 32
+            lanes[2][lane], lanes[3][lane] = high & 0xFFFFFFFFU, high >> 32
+        for word in range(4):
+            words[word] = load_u64(lanes[word])
+        philox(words, key)
+        for word in range(4):
+            store_u64(lanes[word], words[word])
+        for k in range(min(n - i, <Py_ssize_t>(4 * F64_LANES))):
+            y[i + k] = <uint32_t>lanes[k & 3][k >> 2]
+        i += 4 * F64_LANES
 
 
 def fill(np.ndarray y, bint normal, double start, double scale, uint64_t key, uint32_t generation):

@@ -10,3 +10,7 @@ cdef void cross_entropy_float32(const float* logits, const int64_t* target, doub
 cdef void cross_entropy_float64(const double* logits, const int64_t* target, double label_smoothing, double z_loss,
                                 double scale, double* loss, double* grad, Py_ssize_t rows,
                                 Py_ssize_t n) noexcept nogil
+
+# The sum of the losses, in the one order of lanewise.cross_entropy, divided by what a mean is divided by: how many rows
+# count, or the sum of their weights (which this gives too, with a divisor of 1); 1 for reduction="sum"
+cdef double mean_loss_float64(const double* losses, double divisor, Py_ssize_t n) noexcept nogil

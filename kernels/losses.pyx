@@ -297,7 +297,7 @@ cdef void loss_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t 
             target = (<int64_t*>p[r][1])[0]
             if target < 0:
                 loss[0] = 0.0
-                if with_grad:
+                if grad != NULL:
                     memset(grad, 0, n * itemsize(like))
                 continue
         own[count] = exponents_of(like, p[r][0], grad, 1.0, (<double*>p[r][options + 2])[0] if with_grad else 1.0)
@@ -365,9 +365,13 @@ probable_cross_entropy_with_grad_gufunc = along_axis(
     b"logits, probabilities, weight, label_smoothing, z_loss, scale -> loss, grad")
 
 
+cdef double mean_loss_float64(const double* losses, double divisor, Py_ssize_t n) noexcept nogil:
+    return sum_values(<const f64x*>losses, n, 1) / divisor
+
+
 def total(np.ndarray losses, double divisor):
     """sum(losses) / divisor, of float64 numbers that C has laid out."""
     cdef environment callers = enter_environment()
-    cdef double found = sum_values(<const f64x*>np.PyArray_DATA(losses), np.PyArray_SIZE(losses), 1)
+    cdef double found = mean_loss_float64(<const double*>np.PyArray_DATA(losses), divisor, np.PyArray_SIZE(losses))
     leave_environment(callers)
-    return found / divisor
+    return found

@@ -68,3 +68,14 @@ cdef bint group_norm_float32(const float* x, const float* weight, const float* b
 cdef bint group_norm_float64(const double* x, const double* weight, const double* bias, double eps, double* y,
                              double* mean, double* rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
                              Py_ssize_t groups) noexcept nogil
+
+# statistics as the norm gave them, (batch, groups); grad_x may be grad or x, and grad_weight and grad_bias, of each
+# channel, may be NULL
+cdef bint group_norm_backward_float32(const float* grad, const float* x, const float* weight, const double* mean,
+                                      const double* rstd, float* grad_x, float* grad_weight, float* grad_bias,
+                                      Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                                      Py_ssize_t groups) noexcept nogil
+cdef bint group_norm_backward_float64(const double* grad, const double* x, const double* weight, const double* mean,
+                                      const double* rstd, double* grad_x, double* grad_weight, double* grad_bias,
+                                      Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                                      Py_ssize_t groups) noexcept nogil

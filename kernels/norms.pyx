@@ -20,11 +20,11 @@ from .lanes cimport (
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
 from .loops.reductions cimport (
     Pair, add_element, element, first_lanes, fold_element, fold_values, map_block, map_pair, map_row, merge_row,
-    rounded, row_context, sum_block, sum_either, sum_row, take, wide,
+    rounded, row_context, sum_block, sum_either, sum_row, sum_values, take, wide,
 )
 from .loops.operations cimport (
     ALL, GROUP, SHORT_GROUPS, SHORT_ROWS, STREAMED, Operands, Operation, RowMachine, along_axis, group_kernel, group_of,
-    operations_of, row_machine, run_groups, short_kernel, with_short_rows,
+    loop_function, operations_of, row_machine, run_groups, short_kernel, with_short_rows,
 )
 from .loops.registers cimport itemsize, skip
 from .loops.short_rows cimport map_short, put_numbers, short_means, sum_short, take_numbers
@@ -840,3 +840,62 @@ cdef bint group_norm_float64(const double* x, const double* weight, const double
                              Py_ssize_t groups) noexcept nogil:
     return group_norm(<const f64x*>x, <const f64x*>weight, <const f64x*>bias, eps, <f64x*>y, mean, rstd, batch,
                       channels, size, groups)
+
+
+cdef bint group_norm_backward(const real* grad, const real* x, const real* weight, const double* mean,
+                              const double* rstd, real* grad_x, real* grad_weight, real* grad_bias, Py_ssize_t batch,
+                              Py_ssize_t channels, Py_ssize_t size, Py_ssize_t groups) noexcept nogil:
+    # each group is a layer norm over the batch, whose weights are a row that all examples share; the sums over a row's
+    # place are then those of a channel's elements
+    cdef const Operation* found = of_layer_norm_backward
+    cdef Operation operation
+    cdef int one_thread = 1
+    cdef Py_ssize_t n = channels // groups * size, width = itemsize(x), row = n * width, all = groups * row, c
+    cdef char* memory = <char*>malloc(3 * all + 1)
+    cdef char** at = [<char*>grad, <char*>x, NULL, <char*>mean, <char*>rstd, <char*>grad_x, memory, memory + all]
+    cdef np.npy_intp* dims = [groups, batch, 1, n, n if weight != NULL else 0]
+    cdef np.npy_intp* steps = [row, row, row, 8, 8, row, row, row,  # from group to group
+                               all, 0, width, all, 0, width, width, groups * 8, 0, groups * 8, 0, all, 0, width,
+                               width, width]
+    if memory == NULL:
+        return False
+    while found.dtype != (FLOAT32 if width == 4 else FLOAT64):
+        found += 1
+    operation, operation.threads = found[0], &one_thread
+    if weight != NULL:
+        repeat_each(weight, size, groups * n, <real*>(memory + 2 * all))
+        at[2] = memory + 2 * all
+    if not (<loop_function>operation.loop)(&operation, at, dims, steps):
+        free(memory)
+        return False
+    for c in range(channels):
+        put_sum(grad_weight, c, <const real*>memory, size)
+        put_sum(grad_bias, c, <const real*>(memory + all), size)
+    free(memory)
+    return True
+
+
+cdef inline void put_sum(real* sums, Py_ssize_t c, const real* values, Py_ssize_t size) noexcept nogil:
+    # of what a channel has of them
+    if sums == NULL:
+        return
+    if real is f32x:
+        (<float*>sums)[c] = <float>sum_values(skip(values, c * size), size, 1)
+    else:
+        (<double*>sums)[c] = sum_values(skip(values, c * size), size, 1)
+
+
+cdef bint group_norm_backward_float32(const float* grad, const float* x, const float* weight, const double* mean,
+                                      const double* rstd, float* grad_x, float* grad_weight, float* grad_bias,
+                                      Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                                      Py_ssize_t groups) noexcept nogil:
+    return group_norm_backward(<const f32x*>grad, <const f32x*>x, <const f32x*>weight, mean, rstd, <f32x*>grad_x,
+                               <f32x*>grad_weight, <f32x*>grad_bias, batch, channels, size, groups)
+
+
+cdef bint group_norm_backward_float64(const double* grad, const double* x, const double* weight, const double* mean,
+                                      const double* rstd, double* grad_x, double* grad_weight, double* grad_bias,
+                                      Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                                      Py_ssize_t groups) noexcept nogil:
+    return group_norm_backward(<const f64x*>grad, <const f64x*>x, <const f64x*>weight, mean, rstd, <f64x*>grad_x,
+                               <f64x*>grad_weight, <f64x*>grad_bias, batch, channels, size, groups)

@@ -520,15 +520,6 @@ cdef bint find_loop(np.ufunc gufunc, int dtype, Loop* loop):
     return True
 
 
-def loop_of(np.ufunc gufunc, dtype):
-    """The addresses of the loop of a gufunc along an axis for a dtype and of what that is given, and the letters of its
-    operands: for those who call it from C, without the GIL, as `at_once` does."""
-    cdef Loop loop
-    if not find_loop(gufunc, np.dtype(dtype).num, &loop):
-        raise TypeError(f"{(<object>gufunc).__name__} has no loop for {dtype}")
-    return <size_t>loop.function, <size_t>loop.data, kinds_of(gufunc)
-
-
 cdef inline object new_output(np.ndarray x, char kind, int dtype):
     cdef int axes = np.PyArray_NDIM(x)
     if along_row(kind):

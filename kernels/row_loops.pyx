@@ -7,7 +7,9 @@ from libc.string cimport strcpy
 cimport numpy as np
 
 from .lanes cimport f32x, f64x
-from .loops.operations cimport DTYPES, MAX_ROW_OPERANDS, Operation, Pass, RowMachine, loop_function, operand
+from .loops.operations cimport (
+    DTYPES, MAX_ROW_OPERANDS, Operation, Pass, RowMachine, loop_function, operand, operations_of,
+)
 from .loops.rows cimport rows_loop, run_pass
 from .loops.threads cimport join_threads, thread_count
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, size_of
@@ -52,6 +54,13 @@ cdef void loop(char** args, const np.npy_intp* dims, const np.npy_intp* steps, v
             set_memory_error()
 
 
+cdef inline const Operation* operation_of(const Operation* operations, Dtype dtype) noexcept nogil:
+    # the one of a dtype
+    while operations.dtype != dtype:
+        operations += 1
+    return operations
+
+
 cdef bint call(const Operation* operations, Dtype dtype, const operand* operands, int shared, Py_ssize_t rows,
                Py_ssize_t n) noexcept nogil:
     # as NumPy would describe the rows to the loop
@@ -63,10 +72,8 @@ cdef bint call(const Operation* operations, Dtype dtype, const operand* operands
     cdef np.npy_intp* vector
     cdef Py_ssize_t size = size_of(dtype), step
     cdef double unused
-    cdef int k, one_thread = 1
-    while operations.dtype != dtype:
-        operations += 1
-    operation, operation.threads = operations[0], &one_thread
+    cdef int k
+    operation, operation.threads = operation_of(operations, dtype)[0], &one_thread
     vector, within = dims, steps + operation.operands
     if operation.summed:
         dims[0] = dims[1] = 1
@@ -159,6 +166,30 @@ cdef object gufunc(bytes name, bytes kinds_in, bytes kinds_out, bytes doc, void*
         PyUFunc_RegisterLoopForType(ufunc, bfloat16_number(), <np.PyUFuncGenericFunction>loop, own, &operation[3])
     (<dict><object>PyCapsule_Import("lanewise.kernels.machine.kinds_of_operands", 0))[ufunc] = kinds
     return ufunc
+
+
+cdef int one_thread = 1
+
+
+def loops_of(np.ufunc gufunc, bint alone):
+    """What calls a function along rows from C, without the GIL: its letters of operands, how many of them are inputs,
+    and, for float16, bfloat16, float32 and float64, the addresses of a loop and of its operation. `alone` is whether
+    it keeps to the thread that calls it, or shares rows among the threads of Lanewise. The loop gives 0 where there was
+    no memory; no error of Python is set."""
+    cdef const Operation* operations = operations_of(gufunc)
+    cdef const Operation* found
+    cdef Operation* copy
+    addresses = []
+    for dtype in (FLOAT16, BFLOAT16, FLOAT32, FLOAT64):
+        found = operation_of(operations, dtype)
+        if alone:
+            copy = <Operation*>malloc(sizeof(Operation))  # kept as long as the process lives, as what it is a copy of
+            if copy == NULL:
+                raise MemoryError(f"no memory for a loop of {gufunc.__name__}")
+            copy[0] = found[0]
+            copy.threads, found = &one_thread, copy
+        addresses.append((<size_t>found.loop, <size_t>found))
+    return (<bytes>operations.kinds[:operations.operands]).decode(), operations.n_in, addresses
 
 
 cdef RowMachine own_machine = RowMachine(<void*>gufunc, call, rows_float32, rows_float64, pass_float32, pass_float64)

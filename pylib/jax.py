@@ -23,9 +23,9 @@ from .functions.table import FUNCTIONS as _TABLE
 from .kernels import interface as _interface
 from .kernels import norms as _norms
 from .kernels import softmax as _softmax
-from .kernels.operands import loop_of as _loop_of
+from .kernels.row_loops import loops_of as _loops_of
 
-_DTYPES = ("float16", "bfloat16", "float32", "float64")
+_DTYPES = ("float16", "bfloat16", "float32", "float64")  # in the order of loops_of
 _CODES = {"float16": "binary16", "bfloat16": "bfloat16"}
 _GATES = ("geglu", "reglu", "swiglu")
 _PARAMETRIC = {
@@ -36,14 +36,17 @@ _NORMS = {"rms_norm": (("weight",), 1e-6), "layer_norm": (("weight", "bias"), 1e
 # what the handler of rows calls, by its place in this list and that of its dtype
 _LOOPS = {"softmax": _softmax.softmax_gufunc, "softmax_backward": _softmax.softmax_backward_gufunc,
           "log_softmax": _softmax.log_softmax_gufunc, "log_softmax_backward": _softmax.log_softmax_backward_gufunc,
-          "rms_norm": _norms.rms_norm_gufunc, "layer_norm": _norms.layer_norm_gufunc}
+          "rms_norm": _norms.rms_norm_gufunc, "layer_norm": _norms.layer_norm_gufunc,
+          "rms_norm_backward": _norms.rms_norm_backward_gufunc,
+          "layer_norm_backward": _norms.layer_norm_backward_gufunc,
+          "rms_stats": _norms.rms_stats_gufunc, "layer_stats": _norms.layer_stats_gufunc}
 __all__ = ["handler"]
 
 
 def _library():
     """The compiled handler; None where nothing compiles it."""
     headers = _Path(_jax.ffi.include_dir())
-    kept = _compiled.library("xla.c", "CC", ["-std=c11", f"-I{headers}"], [],
+    kept = _compiled.library(("xla.c", "rows.h"), "CC", ["-std=c11", f"-I{headers}"], [],
                              (headers / "xla/ffi/api/c_api.h").read_bytes())
     return None if kept is None else _ctypes.CDLL(str(kept))
 
@@ -61,9 +64,11 @@ def handler():
     if library is None:
         return "callback"
     library.lanewise_set_table(_ctypes.c_void_p(_interface.address_in(_table())))
-    for place, (gufunc, dtype) in enumerate((gufunc, dtype) for gufunc in _LOOPS.values() for dtype in _DTYPES):
-        function, data, kinds = _loop_of(gufunc, _jnp.dtype(dtype))
-        library.lanewise_set_loop(place, _ctypes.c_void_p(function), _ctypes.c_void_p(data), gufunc.nin, kinds)
+    for which, gufunc in enumerate(_LOOPS.values()):
+        kinds, inputs, addresses = _loops_of(gufunc, False)
+        for place, (function, operation) in enumerate(addresses, which * len(_DTYPES)):
+            library.lanewise_set_loop(place, _ctypes.c_void_p(function), _ctypes.c_void_p(operation), inputs,
+                                      kinds.encode())
     for name in ("lanewise_flat", "lanewise_rows"):
         _jax.ffi.register_ffi_target(name, _jax.ffi.pycapsule(getattr(library, name)), platform="cpu")
     return "foreign function"
@@ -105,12 +110,18 @@ def _called(name, python, operands, parameters=(), outputs=1):
                 narrow=_place(f"encode_{codes}_float32"))
 
 
-def _rows(name, x, vectors, number):
-    """Call a function along the last axis on rows, on vectors along them, and on one number."""
-    place = list(_LOOPS).index(name) * len(_DTYPES) + _DTYPES.index(x[0].dtype.name)
-    call = _jax.ffi.ffi_call("lanewise_rows", _jax.ShapeDtypeStruct(x[0].shape, x[0].dtype),
-                             vmap_method="broadcast_all")
-    return call(*x, *vectors, loop=_np.int64(place), number=_np.float64(number))
+def _rows(name, x, vectors, number, results=None, statistics=None):
+    """Call a function along the last axis on rows, on vectors along them, and on one number, or on statistics that
+    another function finds with it. Where rows share the results they are of one element of a batch."""
+    dtype = x[0].dtype.name
+
+    def place(name):
+        return _np.int64(-1 if name is None else list(_LOOPS).index(name) * len(_DTYPES) + _DTYPES.index(dtype))
+
+    call = _jax.ffi.ffi_call("lanewise_rows", results or _jax.ShapeDtypeStruct(x[0].shape, x[0].dtype),
+                             vmap_method="broadcast_all" if results is None else "sequential")
+    return call(*x, *vectors, loop=place(name), number=_np.float64(number), statistics=place(statistics),
+                narrow=_place(f"encode_{_CODES.get(dtype, 'binary16')}_float32"))
 
 
 def _back(function, results, operands):
@@ -121,7 +132,7 @@ def _back(function, results, operands):
     return _jax.pure_callback(back, results, *operands, vmap_method="sequential")
 
 
-def _publish(name, function, operands, parameters, kind="elementwise", shapes="Of one shape; "):
+def _publish(name, function, operands, parameters, kind="elementwise", shapes="Of one shape; ", jit=False):
     listed = "".join(f"\n    {key} : {type_of}\n        {meaning}" for key, (type_of, meaning) in parameters.items())
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"""{name}, {kind}.
@@ -143,7 +154,7 @@ def _publish(name, function, operands, parameters, kind="elementwise", shapes="O
     TypeError
         If a dtype is another one.
     """
-    globals()[name] = function
+    globals()[name] = _jax.jit(function) if jit else function
     __all__.append(name)
 
 
@@ -163,10 +174,10 @@ def _elementwise(name, parameters):
         return (_called(f"{name}_backward", backward, [grad, saved], numbers),)
 
     differentiable.defvjp(run, gradient)
-    compiled = _jax.jit(differentiable, static_argnums=1)
     if not parameters:
-        _publish(name, lambda x: compiled(x, ()), "x", {})
+        _publish(name, lambda x: differentiable(x, ()), "x", {}, jit=True)
         return
+    compiled = _jax.jit(differentiable, static_argnums=1)
     ((key, default),) = parameters.items()
     namespace = {"compiled": compiled}
     exec(f"def function(x, {key}={default}):\n    return compiled(x, (float({key}),))", namespace)
@@ -183,8 +194,7 @@ def _gate(name):
 
     differentiable.defvjp(lambda gate, up: (differentiable(gate, up), (gate, up)), lambda saved, grad: tuple(
         _called(f"{name}_backward", backward, [grad, *saved], outputs=2)))
-    compiled = _jax.jit(differentiable)
-    _publish(name, lambda gate, up: compiled(gate, up), "gate, up", {})
+    _publish(name, lambda gate, up: differentiable(gate, up), "gate, up", {}, jit=True)
 
 
 def _along_axis(name):
@@ -252,11 +262,11 @@ def _norm(name, affine, default):
             grad_x, *grads = backward(grad, x, *given(vectors), eps=eps)
             return grad_x, *(vector if of is None else of for of, vector in zip(grads, vectors, strict=True))
 
-        return tuple(_back(python, like, [grad, x, *vectors]))
+        if handler() == "callback":
+            return tuple(_back(python, like, [grad, x, *vectors]))
+        return tuple(_rows(f"{name}_backward", [grad, x], vectors[:1], eps, like, name.replace("norm", "stats")))
 
     differentiable.defvjp(lambda eps, *operands: (differentiable(eps, *operands), operands), gradient)
-    compiled = _jax.jit(differentiable, static_argnums=0)
-
     def checked(eps, x, *vectors):
         (x,) = _of_one_kind(name, [x])
         if x.ndim == 0:
@@ -268,11 +278,13 @@ def _norm(name, affine, default):
             if was is not None and (vector.shape != x.shape[-1:] or vector.dtype != x.dtype):
                 raise ValueError(f"lanewise.jax.{name} expected a {role} of the length and dtype of a row; got "
                                  f"{vector.shape} {vector.dtype} for x of {x.shape} {x.dtype}")
-        return compiled(float(eps), x, *of)
+        return differentiable(eps, x, *of)
 
-    namespace = {"checked": checked}
+    compiled = _jax.jit(checked, static_argnums=0)
+    namespace = {"compiled": compiled}
     listed = ", ".join(f"{of}=None" for of in affine)
-    exec(f"def function(x, {listed}, *, eps={default}):\n    return checked(eps, x, {', '.join(affine)})", namespace)
+    exec(f"def function(x, {listed}, *, eps={default}):\n    return compiled(float(eps), x, {', '.join(affine)})",
+         namespace)
     parameters = dict.fromkeys(affine, ("array_like, optional", "Of the length and dtype of a row."))
     parameters["eps"] = ("float", f"As of `lanewise.{name}`; not differentiated, and static under jit.")
     _publish(name, namespace["function"], "x", parameters, "along the last axis", "")

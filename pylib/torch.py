@@ -15,6 +15,7 @@ from torch import Tensor
 from . import embedding as _embedding
 from . import functions as _functions
 from .embedding.torch_operators import CPP as _CPP
+from .embedding.torch_operators import along_rows as _along_rows
 from .embedding.torch_operators import define as _define
 from .embedding.torch_operators import elementwise as _elementwise
 from .embedding.torch_operators import filled as _filled
@@ -24,6 +25,9 @@ from .embedding.torch_operators import same_shape as _same_shape
 from .embedding.torch_operators import shared as _shared
 from .functions.table import FUNCTIONS as _TABLE
 from .kernels import interface as _interface
+from .kernels import losses as _losses
+from .kernels import norms as _norms
+from .kernels import softmax as _softmax
 
 __all__ = ["operators"]
 
@@ -91,13 +95,15 @@ def _one_tensor(name, kinds, entry=None):
         return _filled(f"{name}_backward", lambda grad, saved, out: backward(grad, saved, *numbers, out=out), [saved],
                        grad, saved)
 
-    compiled = False
     if entry is not None:
         scalar, count = "_scalar" if kinds else "", len(kinds)
         of_slope = sum(parameter.in_slope for parameter in entry.parameters.values())
         compiled = _elementwise(name, f"{entry.ufunc or name}{scalar}", (1, count, 1, count, 0), entry)
         _elementwise(f"{name}_backward", f"{entry.backward_ufunc or f'{entry.ufunc or name}_backward'}{scalar}",
                      (2, of_slope, 1, count, 1), entry)
+    else:
+        compiled = _along_rows(name, "along dim", getattr(_softmax, f"{name}_gufunc"))
+        _along_rows(f"{name}_backward", "along dim", getattr(_softmax, f"{name}_backward_gufunc"))
     saved = "y" if takes_output else "x"
     _define(f"{name}_backward", f"(Tensor grad, Tensor {saved}{numbers_of}) -> Tensor",
             None if compiled else run_backward, lambda grad, saved, *numbers: _new(saved))
@@ -185,36 +191,60 @@ def _arrays(name, given):
     return [None if tensor is None else _shared(name, tensor) for tensor in given]
 
 
+def _row_like(x):
+    """A tensor of the shape and dtype of another, laid out by C."""
+    return torch.empty_like(x, memory_format=torch.contiguous_format)
+
+
 def _norm(name, affine, eps):
     forward, backward = getattr(_functions, name), getattr(_functions, f"{name}_backward")
     optional = "".join(f", Tensor? {of}" for of in affine)
+    statistics = ("mean", "rstd")[-len(affine):]
+    with_statistics = f"{name}_with_statistics"
 
     def run(x, *arguments):
-        return _filled(name, lambda x, out: forward(x, *_arrays(name, arguments[:-1]), eps=arguments[-1], out=out),
-                       [x], x)
+        y = _row_like(x)
+        forward(_shared(name, x), *_arrays(name, arguments[:-1]), eps=arguments[-1], out=_shared(name, y))
+        return y
 
     def run_backward(grad, x, *arguments):
         _same_shape(f"{name}_backward", x, grad)
-        grad_x, given, filled = _new(x), arguments[:-1], []
-        found = backward(*_arrays(name, (grad, x, *given)), eps=arguments[-1], out=_shared(name, grad_x))[1:]
-        for tensor, array in zip(given, found, strict=True):
-            filled.append(_new(x[:0]) if tensor is None else _new(tensor))
+        given, at_eps, found = arguments[:len(affine)], arguments[len(affine)], arguments[len(affine) + 1:]
+        grad_x, filled = _row_like(x), []
+        rest = {role: of.numpy() for role, of in zip(statistics, found, strict=False) if of is not None}
+        grads = backward(*_arrays(name, (grad, x, *given)), eps=at_eps, out=_shared(name, grad_x), **rest)[1:]
+        for tensor, array in zip(given, grads, strict=True):
+            filled.append(x.new_empty(0) if tensor is None else _row_like(tensor))
             if tensor is not None:
                 _shared(name, filled[-1])[...] = array
         return grad_x, *filled
 
     def like_backward(grad, x, *arguments):
-        return _new(x), *(_new(x[:0]) if tensor is None else _new(tensor) for tensor in arguments[:-1])
+        return _row_like(x), *(x.new_empty(0) if tensor is None else _row_like(tensor)
+                               for tensor in arguments[:len(affine)])
 
+    def like_with_statistics(x, *arguments):
+        return _row_like(x), *(x.new_empty(x.shape[:-1], dtype=torch.float64) for _ in statistics)
+
+    gufunc = getattr(_norms, f"{name}_gufunc")
+    compiled = _along_rows(name, "norm", gufunc)
+    if compiled:
+        _along_rows(with_statistics, "norm with statistics", gufunc)
+        _along_rows(f"{name}_backward", "norm backward", getattr(_norms, f"{name}_backward_gufunc"),
+                    getattr(_norms, f"{name.replace('_norm', '_stats')}_gufunc"))
+        _define(with_statistics, f"(Tensor x{optional}, float eps) -> ({', '.join(['Tensor'] * (len(affine) + 1))})",
+                None, like_with_statistics)
     grads = ", ".join(["Tensor"] * (len(affine) + 1))
-    _define(f"{name}_backward", f"(Tensor grad, Tensor x{optional}, float eps) -> ({grads})", run_backward,
-            like_backward)
-    op = _define(name, f"(Tensor x{optional}, float eps) -> Tensor", run, lambda x, *arguments: _new(x),
-                 f"{name}_backward")
-    text = "".join(f"\n    {of} : Tensor, optional\n        Of the length of a row." for of in affine)
+    found = "".join(f", Tensor? {of}=None" for of in statistics)
+    _define(f"{name}_backward", f"(Tensor grad, Tensor x{optional}, float eps{found}) -> ({grads})",
+            None if compiled else run_backward, like_backward)
+    op = _define(name, f"(Tensor x{optional}, float eps) -> Tensor", None if compiled else run,
+                 lambda x, *arguments: _row_like(x), f"{name}_backward", forward=with_statistics if compiled else None)
+    text = "".join(f"\n    {of} : Tensor, optional\n        Of the length of a row, and of its dtype; of float32 beside"
+                   " 16-bit floats\n        too." for of in affine)
     signature = ", ".join(["x", *(f"{of}=None" for of in affine), "*", f"eps={eps}"])
     _publish(name, _function(op, signature, ", ".join(["x", *affine, "eps"])), f"{name} over the last dimension.",
-             f"{text}\n    eps : float\n        As of `lanewise.{name}`.")
+             f"{text}\n    eps : float\n        As of `lanewise.{name}`.", "Of its shape and dtype, laid out by C.")
 
 
 def _prelu():
@@ -266,18 +296,23 @@ def _cross_entropy():
         return logits.new_empty(logits.shape[:dim] + logits.shape[dim + 1:] if reduction == "none" else ())
 
     def run_backward(grad, logits, *arguments):
-        grad_logits = _new(logits)
+        grad_logits = _row_like(logits)
         given = keywords("cross_entropy_backward", logits, *arguments)
         _functions.cross_entropy_backward(*_arrays("cross_entropy_backward", (grad, logits)), **given,
                                           out=_shared("cross_entropy_backward", grad_logits))
         return grad_logits
 
-    _define("cross_entropy_backward", takes.replace("{}", "grad, Tensor "), run_backward,
-            lambda grad, logits, *arguments: _new(logits))
-    op = _define("cross_entropy", takes.replace("{}", ""), run, like, "cross_entropy_backward")
+    kinds = ("", "weighted_", "probable_")
+    compiled = _along_rows("cross_entropy", "cross_entropy",
+                           *(getattr(_losses, f"{kind}cross_entropy_gufunc") for kind in kinds))
+    _along_rows("cross_entropy_backward", "cross_entropy backward",
+                *(getattr(_losses, f"{kind}cross_entropy_with_grad_gufunc") for kind in kinds))
+    _define("cross_entropy_backward", takes.replace("{}", "grad, Tensor "), None if compiled else run_backward,
+            lambda grad, logits, *arguments: _row_like(logits))
+    op = _define("cross_entropy", takes.replace("{}", ""), None if compiled else run, like, "cross_entropy_backward")
 
     def function(x, target, weight=None, *, ignore_index=-100, reduction="mean", label_smoothing=0.0, z_loss=0.0):
-        if torch.is_grad_enabled() and (target.requires_grad or (weight is not None and weight.requires_grad)):
+        if (target.requires_grad or (weight is not None and weight.requires_grad)) and torch.is_grad_enabled():
             raise NotImplementedError("lanewise.torch.cross_entropy has a gradient for its logits alone: detach() the "
                                       "target and the weight")
         return op(x, target, weight, ignore_index, reduction, label_smoothing, z_loss)

@@ -16,6 +16,7 @@ _MODULE = "a module's path is part of the C interface, so its functions cannot m
 _LOOPS = "one machine, whose parts mean little apart"
 LONG = {  # code files of more lines, and why they are not parted
     "kernels/activations.pyx": f"{_MODULE}: the flat kernels of every activation; half of it is made by tools/forms.py",
+    "kernels/batch_norm.pyx": _MODULE,
     "kernels/breeding.pyx": _MODULE,
     "kernels/ieee754.pyx": _MODULE,
     "kernels/norms.pyx": _MODULE,

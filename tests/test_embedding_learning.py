@@ -186,3 +186,35 @@ def test_losses_of_pairs(name, dtype, n):
     same(y, getattr(lw, f"{name}_backward")(grad, x, target, reduction="none", **keywords))
     door(f"{name}_backward", dtype)(None, x, target, *PAIRS[name], y, n)
     same(y, getattr(lw, f"{name}_backward")(np.ones_like(x), x, target, reduction="none", **keywords))
+
+
+def philox(key, counter):
+    """Philox4x32-10 of one counter, in whole numbers of Python."""
+    words, keys = [counter >> 32 * k & 0xFFFFFFFF for k in range(4)], [key & 0xFFFFFFFF, key >> 32]
+    for _ in range(10):
+        first, second = 0xD2511F53 * words[0], 0xCD9E8D57 * words[2]
+        words = [second >> 32 ^ words[1] ^ keys[0], second & 0xFFFFFFFF, first >> 32 ^ words[3] ^ keys[1],
+                 first & 0xFFFFFFFF]
+        keys = [(keys[0] + 0x9E3779B9) & 0xFFFFFFFF, (keys[1] + 0xBB67AE85) & 0xFFFFFFFF]
+    return words
+
+
+# of its authors: kat_vectors of Random123
+@pytest.mark.parametrize(("key", "counter", "expected"), [
+    (0, 0, [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]),
+    (2**64 - 1, 2**128 - 1, [0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD]),
+    (0x299F31D0A4093822, 0x0370734413198A2E85A308D3243F6A88, [0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1]),
+])
+def test_philox_has_the_words_of_its_authors(key, counter, expected):
+    assert philox(key, counter) == expected
+    for n in (0, 1, 5, 16, 67):
+        y = np.full(n + 1, 7, np.uint32)
+        ctypes_function("philox_uint32")(key, counter & 2**64 - 1, counter >> 64, y, n)
+        words = [word for k in range(n // 4 + 1) for word in philox(key, (counter + k) % 2**128)]
+        assert y.tolist() == [*words[:n], 7]
+
+
+def test_philox_carries():
+    y = np.empty(40, np.uint32)
+    ctypes_function("philox_uint32")(3, 2**64 - 4, 5, y, 40)
+    assert y.tolist() == [word for k in range(10) for word in philox(3, (5 << 64) + 2**64 - 4 + k)]

@@ -134,6 +134,79 @@ def test_norms_over_channels(shape, dtype):
         assert plain.tobytes() == expected[0].tobytes()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 2, 2), (3, 6, 5), (2, 4, 33), (70, 2, 1)])
+def test_batch_norm_in_training(shape, dtype):
+    rng = np.random.default_rng(sum(shape))
+    batch, channels, size = shape
+    x, grad = (rng.normal(3, 2, shape).astype(dtype) for _ in range(2))
+    x[:, 0] *= np.finfo(dtype).tiny ** 0.6  # whose squares vanish
+    weight, bias = rng.normal(3, 1, (2, channels)).astype(dtype)
+    y, stats, sums = np.full_like(x, 7), np.full(channels, 7.0), np.full(channels, 7, dtype)
+    for vectors in ([weight, bias], [None, None]):
+        named = dict(zip(("weight", "bias"), vectors, strict=True))
+        for eps in (1e-5, 0.0):
+            running = np.zeros((2, channels))
+            normed, mean, rstd = lw.batch_norm(x, *running, **named, training=True, momentum=1.0, eps=eps,
+                                               return_stats=True)
+            found = called("batch_norm_training", dtype, [x, *vectors], [eps], [y, stats, stats, stats], shape)
+            unbiased = found.pop(2) * (batch * size / (batch * size - 1))
+            assert unbiased.tobytes() == running[1].tobytes()
+            assert [one.tobytes() for one in found] == [one.tobytes() for one in (normed, mean, rstd)]
+            plain, *_ = called("batch_norm_training", dtype, [x, *vectors], [eps], [y, None, None, None], shape)
+            assert plain.tobytes() == normed.tobytes()
+        for training in (True, False):
+            expected = lw.batch_norm_backward(grad, x, vectors[0], mean=mean, rstd=rstd, training=training)
+            inputs = [grad, x, vectors[0], mean, rstd]
+            found = called("batch_norm_backward", dtype, inputs, [training], [y, sums, sums], shape)
+            assert [one.tobytes() for one in found] == [one.tobytes() for one in expected]
+            plain, *_ = called("batch_norm_backward", dtype, inputs, [training], [y, None, None], shape)
+            assert plain.tobytes() == expected[0].tobytes()
+            given = grad.copy()  # the gradient in its place
+            ctypes_function(f"batch_norm_backward_{dtype}")(given, *inputs[1:], training, given, None, None, *shape)
+            assert given.tobytes() == expected[0].tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 2, 1), (3, 6, 5), (2, 4, 33), (70, 4, 3)])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_group_norm_backward(shape, groups, dtype):
+    rng = np.random.default_rng(sum(shape))
+    x, grad = (rng.normal(3, 2, shape).astype(dtype) for _ in range(2))
+    weight = rng.normal(3, 1, shape[1]).astype(dtype)
+    y, sums = np.full_like(x, 7), np.full(shape[1], 7, dtype)
+    _, mean, rstd = lw.group_norm(x, groups, eps=EPS, return_stats=True)
+    for vector in (weight, None):
+        expected = lw.group_norm_backward(grad, x, groups, vector, mean=mean, rstd=rstd)
+        inputs = [grad, x, vector, mean, rstd]
+        found = called("group_norm_backward", dtype, inputs, [], [y, sums, sums], (*shape, groups))
+        assert [one.tobytes() for one in found] == [one.tobytes() for one in expected]
+        plain, *_ = called("group_norm_backward", dtype, inputs, [], [y, None, None], (*shape, groups))
+        assert plain.tobytes() == expected[0].tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_cross_entropy(shape, dtype):
+    rng = np.random.default_rng(sum(shape))
+    logits, target = rng.normal(0, 3, shape).astype(dtype), rng.integers(-1, shape[1], shape[0])
+    losses, grad, numbers = np.full(shape[0], 7.0), np.full_like(logits, 7), (0.1, 1e-3)
+    keywords = {"label_smoothing": 0.1, "z_loss": 1e-3, "ignore_index": -1}
+    found = called("cross_entropy", dtype, [logits, target], [*numbers, 0.5], [losses, grad], shape)
+    expected = lw.cross_entropy(logits, target, reduction="none", **keywords)
+    assert found[0].astype(dtype).tobytes() == expected.tobytes()
+    halves = np.full(shape[0], 0.5)
+    assert found[1].tobytes() == lw.cross_entropy_backward(halves, logits, target, reduction="none",
+                                                           **keywords).tobytes()
+    (plain, _) = called("cross_entropy", dtype, [logits, target], [*numbers, 0.5], [losses, None], shape)
+    assert plain.tobytes() == found[0].tobytes()
+    for reduction, divisor in (("mean", (target >= 0).sum()), ("sum", 1)):
+        if divisor == 0:
+            continue
+        mean = ctypes_function("mean_loss_float64")(plain, divisor, shape[0])
+        assert np.dtype(dtype).type(mean) == lw.cross_entropy(logits, target, reduction=reduction, **keywords)
+
+
 @pytest.mark.parametrize("dtype", oracles.DTYPES)
 def test_no_rows(dtype):
     for name, inputs, numbers, results, _ in calls(*operands_of((3, 8), dtype)):
@@ -159,5 +232,9 @@ def test_every_function_of_rows_is_tried():
     learning = ("halting", "reparameterise", "layers", "optimise")  # tests/test_embedding_learning.py tries these
     rows = {name for name in functions() if not signature(name).module.endswith(learning)
             and str(signature(name)).endswith("Py_ssize_t rows, Py_ssize_t n)")}
-    assert rows - tried == {"cross_entropy_float32", "cross_entropy_float64"}
+    tried |= {"cross_entropy_float32", "cross_entropy_float64"}
+    assert rows <= tried
     assert tried - rows == {name for name in tried if name.startswith(("batch_norm", "group_norm"))}
+    channels = {name for name in functions() if name.startswith(("batch_norm", "group_norm"))}
+    assert {name.rpartition("_")[0] for name in channels} == {"batch_norm", "batch_norm_training", "group_norm",
+                                                              "batch_norm_backward", "group_norm_backward"}

@@ -14,48 +14,19 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-ml_dtypes = pytest.importorskip("ml_dtypes")
+pytest.importorskip("ml_dtypes")
 
 from lanewise import torch as lt  # noqa: E402
-
-DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
-NAMES = [name for name in lt.__all__ if name != "operators"]
-GATES = {"geglu", "reglu", "swiglu"}
-NORMS = {"rms_norm": 1, "layer_norm": 2}  # how many weights
-# numbers that are none of the defaults
-NUMBERS = {"celu": [0.7], "elu": [1.3], "hardshrink": [0.6], "hardtanh": [-0.3, 1.2], "leaky_relu": [0.03],
-           "softplus": [1.7], "softshrink": [0.4], "squareplus": [2.5], "swish": [1.3], "threshold": [0.2, -3.0]}
-
-
-def tensors_of(name, dtype, shape=(5, 7), requires_grad=False):
-    generator = torch.Generator().manual_seed(3)
-    shapes = [shape] * (2 if name in GATES else 1) + [shape[-1:]] * (1 if name == "prelu" else NORMS.get(name, 0))
-    tensors = [(torch.randn(of, generator=generator, dtype=torch.float64) * 3).to(dtype).requires_grad_(requires_grad)
-               for of in shapes]
-    return tensors + [torch.tensor([1, 0, -100, 6, 2])] * (name == "cross_entropy")
-
-
-def array(tensor):
-    if tensor.dtype == torch.bfloat16:
-        return tensor.detach().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
-    return tensor.detach().numpy()
-
-
-def operator_arguments(name, tensors):
-    op = getattr(torch.ops.lanewise, name).default
-    others = NUMBERS | {"softmax": [-1], "log_softmax": [-1], "rms_norm": [1e-6], "layer_norm": [1e-5],
-                        "cross_entropy": [None, -100, "mean", 0.1, 1e-4]}
-    return op, (*tensors, *others.get(name, []))
-
-
-def expected_of(name, tensors):
-    keywords = {"cross_entropy": {"ignore_index": -100, "label_smoothing": 0.1, "z_loss": 1e-4}}
-    return getattr(lw, name)(*map(array, tensors), *NUMBERS.get(name, []), **keywords.get(name, {}))
-
-
-def published(name, *tensors):
-    keywords = {"label_smoothing": 0.1, "z_loss": 1e-4} if name == "cross_entropy" else {}
-    return getattr(lt, name)(*tensors, *NUMBERS.get(name, []), **keywords)
+from torch_samples import (  # noqa: E402
+    DTYPES,
+    NAMES,
+    NUMBERS,
+    array,
+    expected_of,
+    operator_arguments,
+    published,
+    tensors_of,
+)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -155,14 +126,15 @@ def test_layouts():
 
 def test_subnormals_are_kept_where_the_thread_flushes_them():
     x = torch.full((64,), 1e-39)
-    expected = lw.silu(x.numpy())
-    assert torch.set_flush_denormal(True)
-    try:
-        y = lt.silu(x)
-    finally:
-        torch.set_flush_denormal(False)
-    assert np.array_equal(y.numpy(), expected)
-    assert expected[0] > 0
+    for name in ("silu", "softmax", "rms_norm", "layer_norm"):
+        expected = getattr(lw, name)(x.numpy())
+        assert torch.set_flush_denormal(True)
+        try:
+            y = getattr(lt, name)(x)
+        finally:
+            torch.set_flush_denormal(False)
+        assert np.array_equal(y.numpy(), expected)
+        assert name == "layer_norm" or expected[0] > 0
 
 
 def test_parameters_of_a_module():
@@ -172,6 +144,7 @@ def test_parameters_of_a_module():
         assert not lt.silu(weight).requires_grad
 
 
+@pytest.mark.filterwarnings("ignore:.*batching rule")  # PyTorch calls a gradient of weights for each element
 def test_transforms():
     x, up = torch.randn(3, 7), torch.randn(3)
     assert torch.equal(torch.func.vmap(lt.silu)(x), lt.silu(x))
@@ -182,6 +155,10 @@ def test_transforms():
         grad = torch.func.vmap(torch.func.grad(lambda x: lt.gelu(x).sum()))(x)
         expected = lw.gelu_backward(np.ones((3, 7), np.float32), x.numpy())
         assert np.array_equal(grad.numpy(), expected)
+        grads = torch.func.vmap(torch.func.grad(lambda x: lt.layer_norm(x).square().sum()))(x)
+        y = torch.nn.Parameter(x)
+        lt.layer_norm(y).square().sum().backward()
+        assert torch.equal(grads, y.grad)
 
 
 def test_outputs_can_be_copied():
@@ -258,32 +235,6 @@ def test_prelu_by_channel():
         lt.prelu(torch.ones(2, 3), torch.ones(4))
 
 
-@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-@pytest.mark.parametrize("shape", [(7,), (5, 7), (2, 7, 3, 4)])
-def test_cross_entropy_is_that_of_pytorch(shape, reduction):
-    generator = torch.Generator().manual_seed(4)
-    logits = torch.randn(shape, generator=generator, requires_grad=True)
-    weight = torch.rand(7, generator=generator) + 0.5
-    rest = shape[:min(1, len(shape) - 1)] + shape[min(2, len(shape)):]
-    indices = torch.randint(7, rest, generator=generator)
-    if rest:
-        indices.view(-1)[0] = -100
-    for target in (indices, torch.softmax(torch.randn(shape, generator=generator), min(1, len(shape) - 1))):
-        results = []
-        for function in (lt.cross_entropy, torch.nn.functional.cross_entropy):
-            y = function(logits, target, weight, reduction=reduction, label_smoothing=0.1)
-            results.append((y, *torch.autograd.grad(y.sum(), logits)))
-        for found, expected in zip(*results, strict=True):
-            assert found.shape == expected.shape
-            assert torch.allclose(found, expected, rtol=1e-4, atol=1e-6)
-
-
-def test_cross_entropy_has_no_gradient_for_probabilities():
-    logits, target = torch.randn(2, 3), torch.full((2, 3), 1 / 3, requires_grad=True)
-    with pytest.raises(NotImplementedError, match="for its logits alone"):
-        lt.cross_entropy(logits, target)
-
-
 def test_is_imported_only_when_asked(run_python):
     script = """
         import sys, lanewise
@@ -310,6 +261,7 @@ def test_without_a_compiler(compiler, tmp_path):
     # all of the above once more; where the compiler fails, only that it is noticed
     chosen = [] if compiler == "false" else ["-k", "are_compiled"]
     environment = {**os.environ, "CXX": compiler, "XDG_CACHE_HOME": str(tmp_path), "EXPECTED_OPERATORS": "Python"}
-    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, *chosen],
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__,
+                           str(Path(__file__).with_name("test_torch_rows.py")), *chosen],
                           cwd=Path(__file__).parents[1], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr

@@ -11,13 +11,13 @@ import tempfile
 from pathlib import Path
 
 
-def library(name, variable, options, link_options, made_for):
+def library(sources, variable, options, link_options, made_for):
     """Return the path of a shared library made of a source file of this folder, or None where nothing compiles it.
 
     Parameters
     ----------
-    name : str
-        Of the file, such as ``"xla.c"``.
+    sources : tuple of str
+        The file, such as ``"xla.c"``, and those of this folder that it includes.
     variable : {"CC", "CXX"}
         The environment variable that names another compiler than the one Python was built with.
     options, link_options : list of str
@@ -29,8 +29,8 @@ def library(name, variable, options, link_options, made_for):
     compiler = shutil.which(command[0])
     if compiler is None:
         return None
-    source = Path(__file__).with_name(name)
-    digest = hashlib.sha256(source.read_bytes() + made_for).hexdigest()[:16]
+    source, *others = (Path(__file__).with_name(name) for name in sources)
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in (source, *others)) + made_for).hexdigest()[:16]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "lanewise")
     kept = cache / f"{source.stem}-{digest}-{sysconfig.get_platform()}.so"
     if not kept.exists():

@@ -1,62 +1,18 @@
 /* PyTorch's operators in C++: compiled by lanewise.torch when it is first imported, against the headers that PyTorch
  * installs. One kernel for every elementwise operator, which calls the C function it is given, and one gradient for
- * every operator that has a backward. No mathematics. */
-#include <ATen/Parallel.h>
-#include <ATen/core/dispatch/Dispatcher.h>
-#include <ATen/ops/empty_like.h>
+ * every operator that has a backward; those along rows are in torch_rows.h. No mathematics. */
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/saved_variable.h>
 
 #include <mutex>
 
+#include "torch_operands.h"
+#include "torch_rows.h"
+
 namespace {
 
-using at::Tensor;
-using torch::jit::Stack;
-
 constexpr int MOST = 5;
-constexpr ptrdiff_t BLOCK = 4096;     // bytes of an operand's block: those of all operands stay in the first cache
-constexpr ptrdiff_t GRAIN = 1 << 15;  // elements that are worth a thread
-enum { FLOAT16, BFLOAT16, FLOAT32, FLOAT64, DTYPES };
-
-void (*enter)(uint64_t *);
-void (*leave)(const uint64_t *);
-void (*widen[2])(const void *, float *, ptrdiff_t);
-void (*narrow[2])(const float *, void *, ptrdiff_t);
-
-/* the floating-point environment in which the bits are Python's, whatever the thread has set */
-struct Environment {
-    uint64_t callers[8];
-    Environment() { enter(callers); }
-    ~Environment() { leave(callers); }
-};
-
-int place(const Tensor &x) {
-    switch (x.scalar_type()) {
-        case at::kHalf: return FLOAT16;
-        case at::kBFloat16: return BFLOAT16;
-        case at::kFloat: return FLOAT32;
-        case at::kDouble: return FLOAT64;
-        default: return DTYPES;
-    }
-}
-
-std::string spelt(at::ScalarType dtype) {
-    std::string name = at::toString(dtype);
-    for (auto &[theirs, ours] : {std::pair{"Long", "int64"}, {"Int", "int32"}, {"Short", "int16"}, {"Char", "int8"},
-                                 {"Byte", "uint8"}, {"Bool", "bool"}, {"Half", "float16"}, {"BFloat16", "bfloat16"},
-                                 {"Float", "float32"}, {"Double", "float64"}, {"ComplexFloat", "complex64"},
-                                 {"ComplexDouble", "complex128"}})
-        if (name == theirs) return ours;
-    return name;
-}
-
-std::string shape_and_dtype(const Tensor &x) {
-    std::string text = "(";
-    for (int64_t k = 0; k < x.dim(); k++)
-        text += std::to_string(x.size(k)) + (x.dim() == 1 ? "," : k + 1 < x.dim() ? ", " : "");
-    return text + ") torch." + spelt(x.scalar_type());
-}
+constexpr ptrdiff_t BLOCK = 4096;  // bytes of an operand's block: those of all operands stay in the first cache
 
 struct Elementwise final : c10::OperatorKernel {
     std::string name;
@@ -129,13 +85,8 @@ struct Elementwise final : c10::OperatorKernel {
         stack->erase(stack->begin() + first, stack->end());
         check(given);
         const Tensor &x = tensors[like];
-        const int dtype = place(x);
-        TORCH_CHECK_TYPE(dtype < DTYPES, "lanewise.torch.", name, " expected a CPU tensor of float16, bfloat16, "
-                         "float32 or float64; got one of ", spelt(x.scalar_type()), " on ", x.device().str());
-        for (int k = 0; k < inputs; k++)
-            TORCH_CHECK_VALUE(tensors[k].sizes() == x.sizes() && tensors[k].scalar_type() == x.scalar_type(),
-                              "lanewise.torch.", name, " expected tensors of one shape and dtype; got ",
-                              shape_and_dtype(x), " and ", shape_and_dtype(tensors[k]));
+        const int dtype = checked(name, x);
+        for (int k = 0; k < inputs; k++) same_shape(name, x, tensors[k]);
         for (int k = 0; k < outputs; k++) {
             tensors[inputs + k] = at::empty_like(x);
             data[inputs + k] = (char *)tensors[inputs + k].mutable_data_ptr();
@@ -169,7 +120,7 @@ struct Elementwise final : c10::OperatorKernel {
 /* What stands between an operator and its kernel where gradients are recorded */
 struct Differentiable final : c10::OperatorKernel {
     std::string name;
-    std::optional<c10::OperatorHandle> backward;
+    std::optional<c10::OperatorHandle> backward, forward;  // forward: gives after the result what the backward takes last
     bool takes_output;
 
     struct Gradient final : torch::autograd::Node {
@@ -190,7 +141,7 @@ struct Differentiable final : c10::OperatorKernel {
             if (!grads[0].defined()) return found;
             Stack stack{grads[0]};
             for (size_t k = 0; k < others.size(); k++)
-                stack.push_back(is_saved[k] ? c10::IValue(saved[k].unpack(getptr())) : others[k]);
+                stack.emplace_back(is_saved[k] ? c10::IValue(saved[k].unpack(getptr())) : others[k]);
             of->backward->callBoxed(stack);
             for (size_t k = 0; k < stack.size() && k < found.size(); k++)
                 if (task_should_compute_output(k)) found[k] = std::move(stack[k]).toTensor();
@@ -237,8 +188,18 @@ struct Differentiable final : c10::OperatorKernel {
         }
         {
             at::AutoDispatchBelowADInplaceOrView guard;
-            op.redispatchBoxed(keys & c10::after_autograd_keyset, stack);
+            if (node && forward)
+                forward->callBoxed(*stack);
+            else
+                op.redispatchBoxed(keys & c10::after_autograd_keyset, stack);
         }
+        if (node && forward)
+            for (size_t k = first + 1, found = stack->size(); k < found; k++) {
+                node->saved.emplace_back(stack->at(k).toTensor(), false);
+                node->is_saved.push_back(true);
+                node->others.emplace_back();
+            }
+        if (forward) stack->resize(first + 1);
         if (!node) return;
         for (size_t k = first; k < stack->size(); k++) set_history((*stack)[k].toTensor(), node);
         if (takes_output) node->saved[0] = SavedVariable((*stack)[first].toTensor(), true);
@@ -257,8 +218,9 @@ void register_kernel(const char *name, c10::DispatchKey key, std::unique_ptr<Ker
 
 extern "C" {
 
-/* enter, leave, then decode and encode of float16 and of bfloat16 */
+/* enter, leave, then decode and encode of float16 and of bfloat16, and the mean of losses */
 void lanewise_set_functions(void *const *functions) {
+    mean_loss = (decltype(mean_loss))functions[6];
     enter = (decltype(enter))functions[0];
     leave = (decltype(leave))functions[1];
     for (int k = 0; k < 2; k++) {
@@ -279,14 +241,58 @@ void lanewise_elementwise(const char *name, const int *counts, void *const *func
     register_kernel(name, c10::DispatchKey::CPU, std::move(kernel));
 }
 
-/* backward is NULL where there is none */
-void lanewise_differentiable(const char *name, const char *backward, int takes_output) {
+/* of a function along rows: its kinds, and for each dtype a loop and its operations, of one thread and of several */
+struct lanewise_loops {
+    const char *kinds;
+    void *addresses[DTYPES][3];
+};
+
+/* "along dim", "norm", "norm with statistics", "norm backward", "cross_entropy" or "cross_entropy backward" */
+void lanewise_along_rows(const char *name, const char *what, const lanewise_loops *given) {
+    const std::string is = what;
+    auto loops = [&](int which) {
+        RowLoops of;
+        of.kinds = given[which].kinds;
+        for (int k = 0; k < DTYPES; k++) {
+            of.loop[k] = (row_loop)given[which].addresses[k][0];
+            of.alone[k] = given[which].addresses[k][1], of.shared[k] = given[which].addresses[k][2];
+        }
+        return of;
+    };
+    auto registered = [&](auto kernel) {
+        kernel->name = name;
+        register_kernel(name, c10::DispatchKey::CPU, std::move(kernel));
+    };
+    if (is == "along dim") {
+        auto kernel = std::make_unique<AlongDim>();
+        kernel->loops = loops(0);
+        registered(std::move(kernel));
+    } else if (is == "norm" || is == "norm with statistics") {
+        auto kernel = std::make_unique<Norm>();
+        kernel->loops = loops(0), kernel->with_stats = is != "norm";
+        registered(std::move(kernel));
+    } else if (is == "norm backward") {
+        auto kernel = std::make_unique<NormBackward>();
+        kernel->loops = loops(0), kernel->statistics = loops(1);
+        registered(std::move(kernel));
+    } else {
+        auto kernel = std::make_unique<CrossEntropy>();
+        for (int k = 0; k < 3; k++) kernel->loops[k] = loops(k);
+        kernel->is_backward = is != "cross_entropy";
+        registered(std::move(kernel));
+    }
+}
+
+/* backward is NULL where there is none, and forward where the backward wants nothing but what the operator was given */
+void lanewise_differentiable(const char *name, const char *backward, const char *forward, int takes_output) {
     auto kernel = std::make_unique<Differentiable>();
+    auto found = [](const char *of) {
+        return c10::Dispatcher::singleton().findSchemaOrThrow((std::string("lanewise::") + of).c_str(), "");
+    };
     kernel->name = name;
     kernel->takes_output = takes_output;
-    if (backward)
-        kernel->backward =
-            c10::Dispatcher::singleton().findSchemaOrThrow((std::string("lanewise::") + backward).c_str(), "");
+    if (backward) kernel->backward = found(backward);
+    if (forward) kernel->forward = found(forward);
     register_kernel(name, c10::DispatchKey::Autograd, std::move(kernel));
 }
 }

@@ -8,13 +8,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..kernels.row_loops import loops_of
 from . import compiled
 from .table import address, functions
 
 _LIBRARY = torch.library.Library("lanewise", "DEF")
 _DTYPES = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
 _ENVIRONMENT = ("enter", "leave", "decode_binary16_float32", "encode_binary16_float32", "decode_bfloat16_float32",
-                "encode_bfloat16_float32")
+                "encode_bfloat16_float32", "mean_loss_float64")
+_SOURCES = ("torch.cpp", "torch_operands.h", "torch_rows.h", "rows.h")
+
+
+class _Loops(ctypes.Structure):
+    _fields_ = [("kinds", ctypes.c_char_p), ("addresses", ctypes.c_void_p * 3 * 4)]  # three for each dtype
 
 
 def _library_of_operators():
@@ -25,7 +31,7 @@ def _library_of_operators():
                f"-D_GLIBCXX_USE_CXX11_ABI={int(torch._C._GLIBCXX_USE_CXX11_ABI)}"]
     # not linked with OpenMP: PyTorch brings its own, and two in one process are one too many
     links = [f"-L{folder / 'lib'}", f"-Wl,-rpath,{folder / 'lib'}", "-ltorch_cpu", "-lc10"]
-    kept = compiled.library("torch.cpp", "CXX", options, links, f"{torch.__version__} {options}".encode())
+    kept = compiled.library(_SOURCES, "CXX", options, links, f"{torch.__version__} {options}".encode())
     try:
         library = None if kept is None else ctypes.PyDLL(str(kept))
     except OSError:
@@ -86,11 +92,12 @@ def filled(name, function, outputs, *operands):
     return tuple(made) if len(made) > 1 else made[0]
 
 
-def _differentiable(name, backward, takes_output):
+def _differentiable(name, backward, takes_output, forward):
     """Register the gradient of an operator: another one, of the gradient and of what this one was given, in which its
-    output may stand for its first tensor. Without one it is an error."""
+    output may stand for its first tensor. Without one it is an error. In C++ `forward` may stand for the operator, and
+    gives after the result what the backward takes last."""
     if CPP is not None:
-        CPP.lanewise_differentiable(_text(name), _text(backward), takes_output)
+        CPP.lanewise_differentiable(_text(name), _text(backward), _text(forward), takes_output)
         return
     op = None if backward is None else getattr(torch.ops.lanewise, backward).default
 
@@ -111,13 +118,13 @@ def _differentiable(name, backward, takes_output):
     torch.library.register_autograd(f"lanewise::{name}", gradient, setup_context=keep, lib=_LIBRARY)
 
 
-def define(name, schema, run, like, backward=None, takes_output=False):
-    """Define an operator: `run` is its kernel on the CPU, `like` that on fake tensors."""
+def define(name, schema, run, like, backward=None, takes_output=False, forward=None):
+    """Define an operator: `run` is its kernel on the CPU, None where it has one in C++; `like` that on fake tensors."""
     _LIBRARY.define(f"{name}{schema}")
     if run is not None:
         _LIBRARY.impl(name, run, "CPU")
     torch.library.register_fake(f"lanewise::{name}", like, lib=_LIBRARY)
-    _differentiable(name, backward, takes_output)
+    _differentiable(name, backward, takes_output, forward)
     return getattr(torch.ops.lanewise, name).default
 
 
@@ -152,4 +159,20 @@ def elementwise(name, door, counts, entry=None):
         refused = (*entry.refused[:1], *list(entry.refused[1:]), "", "", "")[:3]
     CPP.lanewise_elementwise(_text(name), (ctypes.c_int * 5)(*counts), _pointers(addresses),
                               (ctypes.c_char_p * 3)(*map(_text, refused)))
+    return True
+
+
+def along_rows(name, what, *gufuncs):
+    """Have C++ call the loops of functions along rows; False where there is no C++. `what` an operator is to it, and
+    which functions that calls, is in torch.cpp."""
+    if CPP is None:
+        return False
+    given = (_Loops * len(gufuncs))()
+    for loops, gufunc in zip(given, gufuncs, strict=True):
+        kinds, _, alone = loops_of(gufunc, True)
+        loops.kinds = kinds.encode()
+        for addresses, (loop, of_one), (_, of_several) in zip(loops.addresses, alone, loops_of(gufunc, False)[2],
+                                                              strict=True):
+            addresses[:] = loop, of_one, of_several
+    CPP.lanewise_along_rows(_text(name), _text(what), given)
     return True

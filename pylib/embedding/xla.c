@@ -5,34 +5,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rows.h"
 #include "xla/ffi/api/c_api.h"
 
-enum { ENTER = 0, LEAVE = 1, MOST = 5, BLOCK = 1024, MOST_OPERANDS = 7, MOST_LOOPS = 64 };
+enum { ENTER = 0, LEAVE = 1, MOST = 5, BLOCK = 1024, MOST_LOOPS = 64 };
 
 static const struct {
     int abi, functions;
     void (*function[1])(void);
 } *table;
 
-/* a loop of a gufunc, as NumPy calls it, and a letter for each operand: r a row, v a vector along it, which may have no
- * length, s a number of each row in float64 */
 typedef struct {
-    void (*function)(char **, const intptr_t *, const intptr_t *, void *);
-    void *data;
+    row_loop function;
+    const void *operation;
     int inputs;
-    char kinds[MOST_OPERANDS + 1];
-} row_loop;
+    char kinds[MOST_ROW_OPERANDS + 1];
+} loop_of_rows;
 
-static row_loop loops[MOST_LOOPS];
+static loop_of_rows loops[MOST_LOOPS];
 
 void lanewise_set_table(const void *address) { table = address; }
 
-void lanewise_set_loop(int place, void *function, void *data, int inputs, const char *kinds) {
-    row_loop *loop = &loops[place];
-    loop->function = (void (*)(char **, const intptr_t *, const intptr_t *, void *))function;
-    loop->data = data;
+void lanewise_set_loop(int place, void *function, const void *operation, int inputs, const char *kinds) {
+    loop_of_rows *loop = &loops[place];
+    loop->function = (row_loop)function;
+    loop->operation = operation;
     loop->inputs = inputs;
-    strncpy(loop->kinds, kinds, MOST_OPERANDS);
+    strncpy(loop->kinds, kinds, MOST_ROW_OPERANDS);
 }
 
 static XLA_FFI_Error *error(const XLA_FFI_CallFrame *frame, const char *message) {
@@ -134,42 +133,74 @@ static intptr_t size_of(const XLA_FFI_Buffer *buffer) {
     return buffer->dtype == XLA_FFI_DataType_F64 ? 8 : buffer->dtype == XLA_FFI_DataType_F32 ? 4 : 2;
 }
 
+static int numbers_of(const loop_of_rows *loop, int start, int stop) {
+    int found = 0;
+    for (int k = start; k < stop; k++) found += loop->kinds[k] == 's';
+    return found;
+}
+
+/* Statistics of rows are float64, which JAX cannot hold without its x64: those that a norm gives are thrown away, and those
+ * that its gradient takes are found again, by another loop. */
 XLA_FFI_Error *lanewise_rows(XLA_FFI_CallFrame *frame) {
-    char *args[MOST_OPERANDS];
-    intptr_t dims[MOST_OPERANDS + 2], steps[2 * MOST_OPERANDS];
+    char *args[MOST_ROW_OPERANDS];
+    intptr_t sizes[MOST_ROW_OPERANDS];
+    float *sums[MOST_ROW_OPERANDS] = {NULL};
     uint64_t callers[8];
-    double *statistics = NULL;
     if (asks_for_version(frame)) return NULL;
-    int64_t place = attribute(frame, "loop");
+    const int64_t place = attribute(frame, "loop"), statistics_place = attribute(frame, "statistics"),
+                  narrow = attribute(frame, "narrow");
     const double *number = value_of(frame, "number");
     if (place < 0 || place >= MOST_LOOPS || loops[place].function == NULL || number == NULL)
         return error(frame, "lanewise: the installed lanewise has no such function: upgrade it");
-    const row_loop *loop = &loops[place];
+    const loop_of_rows *loop = &loops[place], *finder = statistics_place < 0 ? NULL : &loops[statistics_place];
     const XLA_FFI_Buffer *x = frame->args.args[0];
-    const int operands = (int)strlen(loop->kinds);
+    const int operands = (int)strlen(loop->kinds), first_output = loop->inputs;
     const intptr_t n = x->dims[x->rank - 1];
-    if (n == 0 || elements_of(x) == 0) return NULL;
+    if (elements_of(x) == 0) {
+        for (int64_t k = 0; k < frame->rets.size; k++) {
+            const XLA_FFI_Buffer *buffer = frame->rets.rets[k];
+            memset(buffer->data, 0, elements_of(buffer) * size_of(buffer));
+        }
+        return NULL;
+    }
     const intptr_t rows = elements_of(x) / n;
-    int core = operands, vectors = 2, input = 0, output = 0, kept = 0;
-    dims[0] = rows, dims[1] = n, dims[2] = 1;
-    for (int k = loop->inputs; k < operands; k++) kept += loop->kinds[k] == 's';
-    if (kept > 0 && (statistics = malloc(kept * rows * sizeof(double))) == NULL)
-        return error(frame, "lanewise: no memory for the statistics of the rows");
+    const int kept = numbers_of(loop, finder == NULL ? first_output : 0, operands);
+    double *memory = malloc(kept * rows * sizeof(double) + (is_short(x) ? operands * n * sizeof(float) : 0) + 1);
+    if (memory == NULL) return error(frame, "lanewise: no memory for the statistics of the rows");
+    int input = 0, output = 0, numbers = 0;
     for (int k = 0; k < operands; k++) {
-        if (loop->kinds[k] == 's') { /* what a row's number is, JAX cannot hold without its float64 */
-            args[k] = k < loop->inputs ? (char *)number : (char *)(statistics + --kept * rows);
-            steps[k] = k < loop->inputs ? 0 : (intptr_t)sizeof(double);
+        const char kind = loop->kinds[k];
+        if (kind == 's') {
+            const int is_given = k < first_output && finder == NULL;
+            args[k] = is_given ? (char *)number : (char *)(memory + numbers++ * rows);
+            sizes[k] = is_given ? 0 : (intptr_t)sizeof(double);
             continue;
         }
-        const XLA_FFI_Buffer *buffer = k < loop->inputs ? frame->args.args[input++] : frame->rets.rets[output++];
-        args[k] = buffer->data;
-        steps[k] = loop->kinds[k] == 'v' ? 0 : n * size_of(buffer);
-        steps[core++] = size_of(buffer);
-        if (loop->kinds[k] == 'v') dims[vectors++] = elements_of(buffer);
+        const XLA_FFI_Buffer *buffer = k < first_output ? frame->args.args[input++] : frame->rets.rets[output++];
+        args[k] = kind != 'r' && elements_of(buffer) == 0 ? NULL : buffer->data;
+        sizes[k] = size_of(buffer);
+        if (kind == 'a' && is_short(buffer) && args[k] != NULL) { /* it is added up in float32, and rounded once */
+            sums[k] = (float *)(memory + kept * rows) + k * n;
+            args[k] = (char *)sums[k];
+            sizes[k] = sizeof(float);
+        }
     }
+    int done = 1;
     ((void (*)(uint64_t *))table->function[ENTER])(callers);
-    loop->function(args, dims, steps, loop->data);
+    if (finder != NULL) { /* of the second operand, after the gradient */
+        char *found[MOST_ROW_OPERANDS] = {args[1], (char *)number, (char *)memory, (char *)(memory + rows)};
+        const intptr_t found_sizes[] = {sizes[1], 0, sizeof(double), sizeof(double)};
+        done = call_rows(finder->function, finder->operation, finder->kinds, found, found_sizes, rows, n, 1);
+    }
+    if (done) done = call_rows(loop->function, loop->operation, loop->kinds, args, sizes, rows, n, 1);
+    output = 0;
+    for (int k = first_output; k < operands; k++) {
+        if (loop->kinds[k] == 's') continue;
+        const XLA_FFI_Buffer *buffer = frame->rets.rets[output++];
+        if (sums[k] != NULL)
+            ((void (*)(const float *, void *, ptrdiff_t))table->function[narrow])(sums[k], buffer->data, n);
+    }
     ((void (*)(const uint64_t *))table->function[LEAVE])(callers);
-    free(statistics);
-    return NULL;
+    free(memory);
+    return done ? NULL : error(frame, "lanewise: no memory for the rows");
 }
