@@ -114,8 +114,7 @@ class Layer:
     def _forwarded(self):
         # what the last forward kept
         if self.kept is None:
-            raise ValueError(f"{type(self).__name__}: backward belongs to a forward with training=True, and "
-                             "there was none")
+            raise ValueError(f"{type(self).__name__}: backward belongs to a forward with training=True; there was none")
         return self.kept
 
     def _parameter(self, name, array):
@@ -143,8 +142,7 @@ class Linear(Layer):
     bias : bool
         Whether there is one; it begins at 0.
     activation : {None, "relu"}
-        Relu in the same pass as the bias, and its gradient in the same pass as the bias's: a quicker
-        ``Linear(...), Activation("relu")``.
+        Relu in the passes of the bias: a quicker ``Linear(...), Activation("relu")``.
     input_grad : bool
         Whether backward computes the gradient of `x`; a network's first layer can do without.
     dtype : {float32, float64}
@@ -162,8 +160,7 @@ class Linear(Layer):
     def forward(self, x, training=True):
         """Apply the layer to x[..., inputs]."""
         y = linear(x, self.own["weight"], self.own.get("bias"), activation=self.activation)
-        self.kept = x if training else None
-        self.output = y if training and self.activation is not None else None  # what relu's gradient is made of
+        self.kept, self.output = x if training else None, y if training and self.activation else None
         return y
 
     def backward(self, grad):
@@ -212,8 +209,7 @@ class LayerNorm(Layer):
 
     def __init__(self, size, *, eps=1e-5, dtype=np.float32):
         super().__init__()
-        dtype = dtype_given("LayerNorm", dtype)
-        self.eps = from_zero("LayerNorm", "eps", eps)
+        dtype, self.eps = dtype_given("LayerNorm", dtype), from_zero("LayerNorm", "eps", eps)
         self._parameter("weight", np.ones(size, dtype))
         self._parameter("bias", np.zeros(size, dtype))
 
@@ -237,8 +233,7 @@ class RMSNorm(Layer):
 
     def __init__(self, size, *, eps=1e-6, dtype=np.float32):
         super().__init__()
-        dtype = dtype_given("RMSNorm", dtype)
-        self.eps = from_zero("RMSNorm", "eps", eps)
+        dtype, self.eps = dtype_given("RMSNorm", dtype), from_zero("RMSNorm", "eps", eps)
         self._parameter("weight", np.ones(size, dtype))
 
     def forward(self, x, training=True):
