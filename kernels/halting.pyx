@@ -31,6 +31,7 @@ cdef struct Pondering:
     Py_ssize_t n
     Py_ssize_t rows_of_chunk
     bint narrow
+    double scale  # of what is written to p and grad_logits
     double beta
     double log_prior  # log q of the first step, and what each further step adds
     double log_rest
@@ -151,7 +152,7 @@ cdef inline void ponder_row(const real* z, const Pondering* own, Py_ssize_t row)
             if own.log_p != NULL:
                 put(z, own.log_p, place + i, block.log_p[i])
             if own.p != NULL:
-                put(z, own.p, place + i, block.p[i])
+                put(z, own.p, place + i, block.p[i] * own.scale)
             if own.losses != NULL:
                 loss += block.term[i]
         first += STEPS
@@ -167,7 +168,7 @@ cdef inline void ponder_row(const real* z, const Pondering* own, Py_ssize_t row)
         for i in range(count - 1, -1, -1):
             after += block.term[i]
             put(z, own.grad_logits, place + i,
-                block.term[i] - block.halt[i] * after if first + i < own.n - 1 else 0.0)
+                (block.term[i] - block.halt[i] * after) * own.scale if first + i < own.n - 1 else 0.0)
         first -= STEPS
 
 
@@ -255,11 +256,11 @@ cdef void* data_of(object array) except? NULL:
 
 
 def ponder(np.ndarray logits, losses, log_p, p, grad_logits, loss, log_u, steps, double beta, double log_prior,
-           double log_rest):
+           double log_rest, double scale=1.0):
     """Halting distribution, loss and gradient, or sampled steps, of logits[rows, n]; what is None is not asked for.
 
     All are C-contiguous and of the dtype of the logits, float32 or float64; loss and log_u, a number for each row, are
-    float64, and steps int64.
+    float64, and steps int64. What is written to p and grad_logits is multiplied by `scale`.
     """
     cdef Pondering own
     own.n = np.PyArray_DIM(logits, 1)
@@ -269,7 +270,7 @@ def ponder(np.ndarray logits, losses, log_p, p, grad_logits, loss, log_u, steps,
     own.loss, own.log_u, own.steps = <double*>data_of(loss), <double*>data_of(log_u), <int64_t*>data_of(steps)
     own.narrow = np.PyArray_TYPE(logits) == np.NPY_FLOAT
     own.rows_of_chunk = max(1, CHUNK // 4 // own.n)
-    own.beta, own.log_prior, own.log_rest = beta, log_prior, log_rest
+    own.beta, own.log_prior, own.log_rest, own.scale = beta, log_prior, log_rest, scale
     with nogil:
         each_chunk(ponder_chunk, &own, (own.rows + own.rows_of_chunk - 1) // own.rows_of_chunk, thread_count[0])
 
@@ -294,7 +295,7 @@ cdef Pondering pondering(const void* logits, Py_ssize_t rows, Py_ssize_t n, bint
     own.logits, own.rows, own.n, own.rows_of_chunk, own.narrow = logits, rows, n, rows, narrow
     own.losses = own.log_p = own.p = own.grad_logits = NULL
     own.loss, own.log_u, own.steps = NULL, NULL, NULL
-    own.beta = own.log_prior = own.log_rest = 0.0
+    own.beta, own.log_prior, own.log_rest, own.scale = 0.0, 0.0, 0.0, 1.0
     return own
 
 

@@ -1,15 +1,17 @@
 # The reparametrised normal of variational autoencoders, and its divergence from the standard one: forwards and
 # backwards. (Kingma and Welling, "Auto-encoding variational Bayes", 2014, section 2.4 and appendix B.)
 cimport numpy as np
+from libc.math cimport INFINITY
 
-from .lanes cimport f32x, f64x, fma, magnitude, real, splat, where_less
+from .lanes cimport at_least, at_most, f32x, f64x, fma, pick, real, splat, where_less
 from .loops.chunks cimport CHUNK, each_chunk
 from .loops.dtypes cimport NARROW, WIDE
 from .loops.maps cimport map3, map3_to_2
+from .loops.registers cimport lanes, skip
 from .loops.reductions cimport Pair, sum_either, sum_row, take, wide
 from .loops.threads cimport join_threads, thread_count
 from .loops.ufuncs cimport elementwise
-from .math.exponential cimport exp, expm1
+from .math.exponential cimport exp, expm1, expm1_rest, minus_ln2, nearest_sum, power2_of_sum, whole
 
 np.import_array()
 np.import_ufunc()
@@ -27,6 +29,21 @@ cdef struct Divergence:
     Py_ssize_t rows_of_chunk
     bint narrow
 
+cdef struct Slopes:
+    const void* grad  # one for each row, or one
+    const void* mu
+    const void* logvar
+    void* grad_mu
+    void* grad_logvar
+    Py_ssize_t rows
+    Py_ssize_t n
+    Py_ssize_t rows_of_chunk
+    bint narrow
+    bint each_row
+
+cdef enum:
+    SPREAD = 16  # registers that hold a row's gradient
+
 join_threads()
 
 
@@ -40,18 +57,23 @@ cdef inline real sample_backward(real grad, real logvar, real eps) noexcept nogi
     return grad * eps * (exp(logvar * splat(grad, 0.5)) * splat(grad, 0.5))
 
 
-cdef inline real exp_minus_tangent(real x) noexcept nogil:
-    # e^x - 1 - x, which is x^2 / 2 times the sum over k of 2 x^k / (k + 2)! where its terms would cancel
-    cdef real series = splat(x, 1.0), one = splat(x, 1.0)
-    cdef int k, last = 12 if real is f32x else 20  # the first term left out is below 2^-28 (2^-63) of the sum at 1
-    for k in range(last, 2, -1):
-        series = fma(series, x * splat(x, 1.0 / k), one)
-    return where_less(magnitude(x), one, x * x * (series * splat(x, 0.5)), expm1(x) - x)
+cdef inline real half_exp_minus_tangent(real x) noexcept nogil:
+    # (e^x - 1 - x) / 2 of e^x = 2^n (1 + r + rest): where n is 0, x is r and half of `rest` is left, and elsewhere
+    # nothing cancels. Halved lest 2^n overflow; the exponential is taken of a number in its range.
+    cdef real r_low, head, half = splat(x, 0.5), end = pick(x, 89.0, 710.0)
+    cdef real b = at_most(at_least(x, pick(x, -20.0, -40.0)), end)
+    cdef real sum = nearest_sum(b, 1.4426950408889634)
+    cdef real r = minus_ln2(b, whole(sum), &r_low)
+    cdef real power = power2_of_sum(sum, -1)
+    cdef real start = power - half
+    head = fma(power, r, start)
+    r_low = fma(power, expm1_rest(r, r_low), fma(power, r, start - head) + fma(x, -half, head))
+    return where_less(end, x, splat(x, INFINITY), r_low)
 
 
 cdef inline real divergence(real mu, real logvar) noexcept nogil:
     # of one dimension: (mu^2 + e^logvar - 1 - logvar) / 2
-    return fma(mu, mu, exp_minus_tangent(logvar)) * splat(mu, 0.5)
+    return fma(mu * splat(mu, 0.5), mu, half_exp_minus_tangent(logvar))
 
 
 cdef inline real divergence_backward(real grad, real mu, real logvar, real* grad_logvar) noexcept nogil:
@@ -88,6 +110,51 @@ cdef void divergence_rows(void* context, Py_ssize_t k, int thread) noexcept nogi
         else:
             latent = Latent(<const double*>own.mu + row * own.n, <const double*>own.logvar + row * own.n)
             (<double*>own.y)[row] = sum_row(divergence_block[f64x], <const f64x*>NULL, &latent, own.n, 1).first
+
+
+cdef inline void slopes_some(const real* mu, const Slopes* own, Py_ssize_t k) noexcept nogil:
+    # a row's gradient stands in every element of a short array, which the row goes along
+    cdef real spread[SPREAD]
+    cdef Py_ssize_t row, i, j, at, most = SPREAD * lanes(mu)
+    for row in range(k * own.rows_of_chunk, min(own.rows, (k + 1) * own.rows_of_chunk)):
+        j = row if own.each_row else 0
+        if row == k * own.rows_of_chunk or own.each_row:
+            for i in range(SPREAD):
+                if real is f32x:
+                    spread[i] = splat(spread[i], (<const float*>own.grad)[j])
+                else:
+                    spread[i] = splat(spread[i], (<const double*>own.grad)[j])
+        i = 0
+        while i < own.n:
+            at = row * own.n + i
+            map3_to_2(divergence_backward[real], <const real*>spread, skip(mu, at), skip(<const real*>own.logvar, at),
+                      <real*>skip(<const real*>own.grad_mu, at), <real*>skip(<const real*>own.grad_logvar, at),
+                      min(own.n - i, most))
+            i += most
+
+
+cdef void slopes_chunk(void* context, Py_ssize_t k, int thread) noexcept nogil:
+    cdef const Slopes* own = <const Slopes*>context
+    if own.narrow:
+        slopes_some(<const f32x*>own.mu, own, k)
+    else:
+        slopes_some(<const f64x*>own.mu, own, k)
+
+
+def kl_standard_normal_backward(np.ndarray grad, np.ndarray mu, np.ndarray logvar, np.ndarray grad_mu,
+                                np.ndarray grad_logvar):
+    """grad_mu and grad_logvar[rows, n] of mu and logvar[rows, n], and of a gradient for each row or one for all; all
+    C-contiguous and float32, or all float64."""
+    cdef Slopes own
+    own.n = np.PyArray_DIM(mu, np.PyArray_NDIM(mu) - 1)
+    own.rows = np.PyArray_SIZE(mu) // own.n if own.n else 0
+    own.each_row = np.PyArray_NDIM(grad) > 0
+    own.grad, own.mu, own.logvar = np.PyArray_DATA(grad), np.PyArray_DATA(mu), np.PyArray_DATA(logvar)
+    own.grad_mu, own.grad_logvar = np.PyArray_DATA(grad_mu), np.PyArray_DATA(grad_logvar)
+    own.narrow = np.PyArray_TYPE(mu) == np.NPY_FLOAT
+    own.rows_of_chunk = max(1, CHUNK // max(1, own.n))
+    with nogil:
+        each_chunk(slopes_chunk, &own, (own.rows + own.rows_of_chunk - 1) // own.rows_of_chunk, thread_count[0])
 
 
 cdef void reparameterize_float32(const float* mu, const float* logvar, const float* eps, float* z,

@@ -112,7 +112,7 @@ def test_save_and_load(tmp_path):
 def test_errors_say_what_was_given():
     for name in ("linear", "network", "elu", "batch norm", "rms norm", "layer norm", "swiglu"):
         layer = NETWORKS[name]()
-        with pytest.raises(ValueError, match="backward belongs to a forward with training=True, and there was none"):
+        with pytest.raises(ValueError, match="backward belongs to a forward with training=True; there was none"):
             layer.backward(np.ones((6, 2)))
         layer.forward(np.ones((6, 5)), training=False)
         with pytest.raises(ValueError, match=r"backward belongs to a forward"):

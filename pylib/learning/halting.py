@@ -82,7 +82,7 @@ def _prior(name, prior, steps):
 
 
 def _ponder(name, logits, step_losses, prior, beta, reduction, *, loss, grad):
-    # the losses of all rows, and the gradients of their sum
+    # the losses of all rows, and the gradients of their sum, or of their mean where that is asked for
     logits, step_losses = _steps(name, "logits", logits), floating(name, "step_losses", step_losses)
     if step_losses.shape != logits.shape:
         raise ValueError(f"{name}: step_losses of shape {step_losses.shape} does not fit logits of shape "
@@ -96,7 +96,8 @@ def _ponder(name, logits, step_losses, prior, beta, reduction, *, loss, grad):
         losses = computed(step_losses.astype(rows.dtype, copy=False)).reshape(rows.shape)
     p, grad_logits = (np.empty_like(rows), np.empty_like(rows)) if grad else (None, None)
     of_rows = np.empty(len(rows)) if loss else None
-    _kernels.ponder(rows, losses, None, p, grad_logits, of_rows, None, None, beta, log_prior, log_rest)
+    scale = 1.0 / max(1, len(rows)) if reduction == "mean" else 1.0
+    _kernels.ponder(rows, losses, None, p, grad_logits, of_rows, None, None, beta, log_prior, log_rest, scale)
     return logits, step_losses, of_rows, grad_logits, p
 
 
@@ -191,8 +192,8 @@ def ponder_loss_with_grad(logits, step_losses, prior=0.2, beta=0.01, *, reductio
     name = "ponder_loss_with_grad"
     logits, step_losses, of_rows, grad_logits, p = _ponder(name, logits, step_losses, prior, beta, reduction, loss=True,
                                                           grad=True)
-    scale = 1.0 / max(1, of_rows.size) if reduction == "mean" else 1.0
-    return (_reduced(of_rows, logits, reduction), *_scaled(logits, step_losses, grad_logits, p, scale))
+    return (_reduced(of_rows, logits, reduction), rounded_to(logits.dtype, grad_logits.reshape(logits.shape)),
+            rounded_to(step_losses.dtype, p.reshape(logits.shape)))
 
 
 @with_bound
@@ -228,7 +229,7 @@ def ponder_loss_backward(grad, logits, step_losses, prior=0.2, beta=0.01, *, red
     if grad.shape != expected:
         raise ValueError(f"{name}: grad of shape {grad.shape} does not fit a loss of shape {expected}")
     with np.errstate(all="ignore"):  # it may be beyond the dtype
-        scale = grad.astype(grad_logits.dtype).reshape(-1, 1) / (max(1, len(p)) if reduction == "mean" else 1)
+        scale = grad.astype(grad_logits.dtype).reshape(-1, 1)
     return _scaled(logits, step_losses, grad_logits, p, scale)
 
 

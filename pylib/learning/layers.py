@@ -35,8 +35,7 @@ class Linear(Layer):
     bias : bool
         Whether there is one; it begins at 0.
     activation : {None, "relu"}
-        Relu in the same pass as the bias, and its gradient in the same pass as the bias's: a quicker
-        ``Linear(...), Activation("relu")``.
+        Relu in the passes of the bias: a quicker ``Linear(...), Activation("relu")``.
     input_grad : bool
         Whether backward computes the gradient of `x`; a network's first layer can do without.
     dtype : {float32, float64}
@@ -56,8 +55,7 @@ class Linear(Layer):
     def forward(self, x, training=True):
         """Apply the layer to x[..., inputs]."""
         y = linear(x, self.own["weight"], self.own.get("bias"), activation=self.activation)
-        self.kept = x if training else None
-        self.output = y if training and self.activation is not None else None  # what relu's gradient is made of
+        self.kept, self.output = x if training else None, y if training and self.activation else None
         return y
 
     def backward(self, grad):

@@ -210,11 +210,17 @@ def kl_standard_normal_backward(grad, mu, logvar):
     grad = floating(name, "grad", grad)
     if grad.shape not in ((), mu.shape[:-1]):
         raise ValueError(f"{name}: grad of shape {grad.shape} does not fit; expected shape {mu.shape[:-1]}")
-    grad = grad[..., None] if grad.ndim else grad
     dtype = promoted(name, mu=mu, logvar=logvar)
     with np.errstate(all="ignore"):
         narrow = grad.astype(dtype, copy=False)
-    if narrow is grad or np.array_equal(narrow, grad, equal_nan=True):
+    fits = narrow is grad or np.array_equal(narrow, grad, equal_nan=True)
+    if fits and dtype.itemsize > 2 and mu.ndim:
+        mu, logvar = computed(mu.astype(dtype, copy=False)), computed(logvar.astype(dtype, copy=False))
+        found = np.empty_like(mu), np.empty_like(mu)
+        _kernels.kl_standard_normal_backward(computed(narrow), mu, logvar, *found)
+        return found
+    grad, narrow = (each[..., None] if each.ndim else each for each in (grad, narrow))
+    if fits:
         return _kernels.kl_standard_normal_backward_ufunc(narrow, mu, logvar)
     # a gradient that the dtype does not hold is rounded once, with the result
     return tuple(rounded_to(dtype, y) for y in _kernels.kl_standard_normal_backward_ufunc(

@@ -11,7 +11,7 @@ import numpy as np
 from .fresh_peers import prepare_evotorch, prepare_pygad
 from .peers import Contender, UnavailableError, onnx_matmul4, prepare_copy, tensor_of, torch_here, torch_result
 
-__all__ = ["ENTRIES", "Entry"]
+__all__ = ["ENTRIES", "Entry", "entry_of", "ours"]
 
 _LAYERS = (64, 32, 10)
 _RATE = 0.015
@@ -26,8 +26,8 @@ class Entry:
     field: Mapping
 
 
-def _entry(family, draw, lanewise, **others):
-    # whoever is given takes the inputs and a number of threads, and returns what is to be called
+def entry_of(family, draw, lanewise, **others):
+    """An entry: whoever is given takes the inputs and a number of threads, and returns what is to be called."""
     def prepare(name, calls, work, inputs, threads):
         call = calls(inputs, threads)
         return Contender.keeping(name, call, np.asarray, inputs)
@@ -41,7 +41,8 @@ def _numbers(shape, dtype, rng):
     return [rng.standard_normal(shape).astype(dtype)]
 
 
-def _ours(function):
+def ours(function):
+    """The call of a function of this library, which `function` takes and returns what the inputs are given to."""
     def calls(inputs, threads):
         import lanewise as lw
 
@@ -85,8 +86,8 @@ def _format_entries(name):
         numbers = inputs[0].view(_ml_dtype(name))
         return lambda: numbers.astype(np.float32)
 
-    yield f"encode_{name}", _entry("ieee754", _numbers, _ours(encode), **{peer: cast})
-    yield f"decode_{name}", _entry("ieee754", codes, _ours(decode), **{peer: cast_back})
+    yield f"encode_{name}", entry_of("ieee754", _numbers, ours(encode), **{peer: cast})
+    yield f"decode_{name}", entry_of("ieee754", codes, ours(decode), **{peer: cast_back})
 
 
 def _block_entry():
@@ -119,7 +120,7 @@ def _block_entry():
 
         return call
 
-    return _entry("ieee754", blocks, _ours(lambda lw: lambda x: lw.ieee754.mx_encode(x, "mxfp8_e4m3")[0]),
+    return entry_of("ieee754", blocks, ours(lambda lw: lambda x: lw.ieee754.mx_encode(x, "mxfp8_e4m3")[0]),
                   ml_dtypes=composed, torch=torch)
 
 
@@ -179,7 +180,7 @@ def _our_whole_products(kind):
 
         return product
 
-    return _ours(function)
+    return ours(function)
 
 
 def _prepare_matmul4(work, inputs, threads):
@@ -315,14 +316,14 @@ def _entries():
         "crossover": (_genomes(2), lambda lw: lambda a, b: lw.genome.crossover(a, b, 1), {}),
     }
     for name, (draw, function, others) in genome.items():
-        yield name, _entry("genome", draw, _ours(function), **others)
-    yield "linear4", _entry("genome", _weights4, _ours(lambda lw: lw.genome.linear4), torch=_torch_linear,
+        yield name, entry_of("genome", draw, ours(function), **others)
+    yield "linear4", entry_of("genome", _weights4, ours(lambda lw: lw.genome.linear4), torch=_torch_linear,
                             numpy=_numpy_linear)
     for kind in ("int16", "int8"):
-        entry = _entry("genome", _whole_weights4, _our_whole_products(kind), torch=_torch_linear, numpy=_numpy_linear)
+        entry = entry_of("genome", _whole_weights4, _our_whole_products(kind), torch=_torch_linear, numpy=_numpy_linear)
         entry.field["onnxruntime"] = _prepare_matmul4
         yield f"linear4_{kind}", entry
-    entry = _entry("population", _population, _our_population, numpy=_numpy_population, torch=_torch_population)
+    entry = entry_of("population", _population, _our_population, numpy=_numpy_population, torch=_torch_population)
     yield "population_loss", Entry(entry.family, entry.draw, entry.field | {
         "evotorch": _evotorch_population, "pygad": _pygad_population})
 

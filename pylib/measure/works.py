@@ -9,7 +9,7 @@ import numpy as np
 
 from ..bounds import BOUNDS
 from ..functions.table import FUNCTIONS, GATES, usual
-from . import axis_peers, code_peers, fresh_peers, peers
+from . import axis_peers, code_peers, fresh_peers, learning_peers, peers
 from .ulps import DTYPES, dtype_of
 
 __all__ = ["LAYOUTS", "ON_REQUEST", "PEERS", "SIZES", "USUAL_PEERS", "WORKS", "Work", "parse_size"]
@@ -25,6 +25,7 @@ USUAL_PEERS = tuple(name for name in PEERS if name not in ON_REQUEST)
 #: input is copied to the place first, and that is timed too; "fresh" is a result that each call allocates.
 LAYOUTS = ("contiguous", "strided", "in-place", "fresh")
 _ROW = 1024  # elements of a row, where only their number is given
+_LAYER = 256  # of what a linear layer takes and gives
 _NETWORKS = 10
 _MOST_EXAMPLES = 1 << 14
 
@@ -131,6 +132,18 @@ def _squares(n):
     return 1, 16 * max(1, math.isqrt(n) // 16)
 
 
+def _halting(n):
+    return max(1, n // learning_peers.STEPS), learning_peers.STEPS
+
+
+def _features(n):
+    return max(1, n // learning_peers.NETWORK[0]), learning_peers.NETWORK[0]
+
+
+def _layer(n):
+    return max(1, n // _LAYER), _LAYER
+
+
 def _examples(n):
     return _NETWORKS, min(max(64, n // 64), _MOST_EXAMPLES)
 
@@ -141,11 +154,13 @@ def _registry():
     works += [Work(name, "axis", draw, along_axis, shaped=_rows, least_rows=1 + (name == "batch_norm"))
               for name, draw in axis_peers.DRAW.items()]
     products = ("linear4", "linear4_int16", "linear4_int8")
-    shapes = {**dict.fromkeys(products, _squares), "population_loss": _examples}
+    shapes = {**dict.fromkeys(products, _squares), "population_loss": _examples, "training_step": _features,
+              **dict.fromkeys(("linear", "linear_relu", "linear_relu_backward"), _layer),
+              **dict.fromkeys(("halting_distribution", "ponder_loss_with_grad"), _halting)}
     counts = dict.fromkeys(products, lambda shape: shape[0] * shape[1] ** 2)  # multiply-adds
     works += [Work(name, entry.family, entry.draw, entry.field, ("float32",), shaped=shapes.get(name, _rows),
                    count=counts.get(name, math.prod), layouts=LAYOUTS[:1])
-              for name, entry in code_peers.ENTRIES.items()]
+              for name, entry in {**code_peers.ENTRIES, **learning_peers.ENTRIES}.items()]
     return {work.name: work for work in works}
 
 
