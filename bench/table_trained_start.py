@@ -16,6 +16,8 @@ from lanewise.genome import INT4, LOG4
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
+PLACES = 8
+
 
 def digits():
     """The digits as `lanewise evolve` has them, pixels from 0 to 1."""
@@ -24,22 +26,22 @@ def digits():
 
 
 def pictures():
-    """The digits twice as large, each at four random places of a field of 20 x 20, with noise, in 256ths."""
+    """The digits twice as large, each at eight random places of a field of 20 x 20, with noise, in 256ths."""
     rng = np.random.default_rng(0)
     x, y, x_held_out, y_held_out = digits()
     return *_moved(x, y, rng), *_moved(x_held_out, y_held_out, rng)
 
 
 def _moved(x, y, rng):
-    fields = rng.normal(0, 0.1, (4 * len(x), 20, 20))
-    for field, (down, right), picture in zip(fields, rng.integers(0, 5, (4 * len(x), 2)), np.tile(x, (4, 1)),
-                                             strict=True):
+    fields = rng.normal(0, 0.1, (PLACES * len(x), 20, 20))
+    for field, (down, right), picture in zip(fields, rng.integers(0, 5, (len(fields), 2)),
+                                             np.tile(x, (PLACES, 1)), strict=True):
         field[down:down + 16, right:right + 16] += np.kron(picture.reshape(8, 8), np.ones((2, 2)))
-    return np.rint(255 * np.clip(fields, 0, 1)).reshape(len(fields), 400).astype(np.float32) / 256, np.tile(y, 4)
+    return np.rint(255 * np.clip(fields, 0, 1)).reshape(len(fields), 400).astype(np.float32) / 256, np.tile(y, PLACES)
 
 
 #: By name: its rows, hidden layers, generations and seeds.
-PROBLEMS = {"digits, 64-32-10": (digits, (32,), 1000, 3), "moved digits, 400-64-10": (pictures, (64,), 600, 1)}
+PROBLEMS = {"digits, 64-32-10": (digits, (32,), 1000, 5), "moved digits, 400-64-10": (pictures, (64,), 500, 5)}
 
 
 def float_loss(weights, biases, x, y):

@@ -61,6 +61,16 @@ def torchao():
                       made.dequantize(torch.float32).numpy())}
 
 
+def onnx():
+    from onnx import TensorProto, helper, numpy_helper
+
+    codes, made = np.random.default_rng(4).integers(0, 256, (2, 8), np.uint8), {}
+    for kind in ("INT4", "UINT4", "FLOAT4E2M1"):
+        tensor = helper.make_tensor(kind, getattr(TensorProto, kind), (2, 16), codes.tobytes(), raw=True)
+        made[kind] = {"codes": codes}, numpy_helper.to_array(tensor).astype(np.float32)
+    return made
+
+
 def onnxruntime():
     import onnxruntime as ort
     from onnx import TensorProto, helper, numpy_helper
@@ -150,7 +160,7 @@ def plain(array):
 def main():
     """Ask each library that is here."""
     found = json.loads(FILE.read_text()) if FILE.exists() else {}
-    for ask in (gguf, bitsandbytes, mlx, torchao, onnxruntime, auto_gptq, autoawq, compressed_tensors, hqq):
+    for ask in (gguf, bitsandbytes, mlx, torchao, onnx, onnxruntime, auto_gptq, autoawq, compressed_tensors, hqq):
         try:
             version = importlib.metadata.version(ask.__name__)
             made = ask()

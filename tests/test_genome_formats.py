@@ -62,6 +62,15 @@ def test_what_the_real_library_made(name):
     assert (y == found.T).all()
 
 
+@pytest.mark.parametrize(("kind", "codebook"), [("INT4", INT4), ("UINT4", UINT4), ("FLOAT4E2M1", FLOAT4)])
+def test_onnx_s_four_bit_tensors_are_genomes_as_they_lie(kind, codebook):
+    arrays, weights = made("onnx", kind)
+    assert (genome.decode(arrays["codes"], codebook) == weights).all()
+    codes = genome.unpack(arrays["codes"])
+    codes[weights == 0] = 0  # -0 of FLOAT4 is the code of 0 again
+    assert (genome.encode(weights, codebook) == genome.pack(codes)).all()
+
+
 def test_half_of_q4_0_s_scales_are_negative_and_some_are_zero():
     arrays, _ = made("gguf", "Q4_0")
     scale = formats.read_gguf("Q4_0", **arrays).scale
