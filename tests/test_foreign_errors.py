@@ -85,6 +85,8 @@ def gone_forward(layer):
     (lambda: ieee754.BINARY16.value(1.5), TypeError, "a code is an int; got 1.5"),
     (lambda: ieee754.BINARY16.code_of("a"), TypeError, "size is a finite number; got 'a'"),
     (lambda: ieee754.BINARY16.code_of(-1), ValueError, "size is 0 or more"),
+    (lambda: lw.layers.RMSNorm(3).save("a\0b"), ValueError, "expected the path of a file; got one with a null byte"),
+    (lambda: lw.layers.RMSNorm(3).load(b"a\0b"), ValueError, "expected the path of a file; got one with a null byte"),
     (lambda: formats.write_matmulnbits("a"), TypeError, "packed is a Packed; got str"),
     (lambda: formats.write_mxfp4(PACKED._replace(codebook=0)), TypeError, "codebook is a Codebook such as LOG4; got 0"),
     (lambda: formats.write_mlx(PACKED._replace(group=0)), ValueError, "groups of 1 or more; got 0"),
