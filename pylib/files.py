@@ -18,7 +18,10 @@ __all__ = ["check_writable", "free_name", "is_special", "read_arrays", "replacin
 def path_of(path):
     """The path of a file as it was given; an error of what is none, such as a number, which would be an open file's."""
     try:
-        return os.fspath(path)
+        found = os.fspath(path)
+        if os.fsencode(found).find(0) < 0:
+            return found
+        raise ValueError(f"expected the path of a file; got one with a null byte, {found!r:.60}")
     except TypeError:
         raise TypeError(f"expected the path of a file; got {type(path).__name__}") from None
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -100,3 +102,34 @@ def test_other_files_are_refused(written, tmp_path, capsys, text):
     assert "expected a file that `lanewise bench --json` wrote" in capsys.readouterr().err
     assert cli.main(["bench", "--compare", str(tmp_path / "none.json"), str(other)]) == 2
     assert "none.json" in capsys.readouterr().err
+
+
+def places_in(content, way=()):
+    yield way
+    if isinstance(content, (dict, list)):
+        for key, value in content.items() if isinstance(content, dict) else enumerate(content[:1]):
+            yield from places_in(value, (*way, key))
+
+
+def test_files_that_are_wrong_in_one_place(written, tmp_path):
+    right, other = written("a.json", run_of()), tmp_path / "other.json"
+    content, before = json.loads(Path(right).read_text("utf-8")), figures.read(right)
+    refused = 0
+    for way in places_in(content):
+        for wrong in (None, "x", -1, [], {}, math.nan):
+            changed = json.loads(json.dumps({"": content}))
+            place = changed
+            for key in ("", *way)[:-1]:
+                place = place[key]
+            place[("", *way)[-1]] = wrong
+            other.write_text(json.dumps(changed[""]))
+            try:
+                after = figures.read(other)
+            except ValueError:
+                refused += 1
+            else:
+                assert figures.same_machine(before, after) in (True, False)
+                assert len(figures.compare(before, after)) == len(figures.compare(after, before))
+    assert refused > 100
+    other.write_text("[" * 100_000)
+    assert cli.main(["bench", "--compare", right, str(other)]) == 2

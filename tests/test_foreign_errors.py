@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from lanewise import evolution, genome, ieee754, packing
 from lanewise.genome import formats
+from lanewise.kernels import ieee754 as ieee754_kernels
+from lanewise.kernels import layers, softmax
 
 X, RAGGED, HUGE = np.ones((4, 6), np.float32), [[1.0], [1.0, 2.0]], 10**400
 HALF, BRAIN = X.astype(np.float16), X.astype(ml_dtypes.bfloat16)
@@ -85,6 +87,8 @@ def gone_forward(layer):
     (lambda: ieee754.BINARY16.value(1.5), TypeError, "a code is an int; got 1.5"),
     (lambda: ieee754.BINARY16.code_of("a"), TypeError, "size is a finite number; got 'a'"),
     (lambda: ieee754.BINARY16.code_of(-1), ValueError, "size is 0 or more"),
+    (lambda: lw.layers.RMSNorm(3).save("a\0b"), ValueError, "expected the path of a file; got one with a null byte"),
+    (lambda: lw.layers.RMSNorm(3).load(b"a\0b"), ValueError, "expected the path of a file; got one with a null byte"),
     (lambda: formats.write_matmulnbits("a"), TypeError, "packed is a Packed; got str"),
     (lambda: formats.write_mxfp4(PACKED._replace(codebook=0)), TypeError, "codebook is a Codebook such as LOG4; got 0"),
     (lambda: formats.write_mlx(PACKED._replace(group=0)), ValueError, "groups of 1 or more; got 0"),
@@ -211,15 +215,16 @@ def test_a_file_that_cannot_be_written_is_named_as_it_was_given(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def moved(array):
+    room = np.zeros(array.nbytes + 1, np.uint8)
+    found = room[1:].view(array.dtype).reshape(array.shape)
+    found[...] = array
+    assert not found.flags.aligned
+    return found
+
+
 def test_numbers_off_their_boundaries():
     """Kernels are given copies, since C has no such floats (UndefinedBehaviorSanitizer says so of others)."""
-    def moved(array):
-        room = np.zeros(array.nbytes + 1, np.uint8)
-        found = room[1:].view(array.dtype).reshape(array.shape)
-        found[...] = array
-        assert not found.flags.aligned
-        return found
-
     x, scale = np.random.default_rng(0).standard_normal((4, 6)).astype(np.float32), np.full((4, 1), 0.5, np.float32)
     assert packing.contiguous(moved(x)).flags.aligned
     network = evolution.Network((6, 4))
@@ -231,6 +236,29 @@ def test_numbers_off_their_boundaries():
             (lambda r: genome.mutate(codes, r, 1), [scale[:, 0].astype(np.float64)]),
             (lambda x: network.forward(codes.reshape(1, -1), x), [x])):
         assert (function(*given) == function(*map(moved, given))).all()
+
+
+def test_kernels_are_given_arrays_on_their_boundaries(monkeypatch):
+    seen = []
+
+    def watched(kernels, name):
+        function = getattr(kernels, name)
+
+        def watching(*given):
+            seen.append(all(array.flags.aligned for array in given if isinstance(array, np.ndarray)))
+            return function(*given)
+
+        monkeypatch.setattr(kernels, name, watching)
+
+    for kernels, name in ((softmax, "kept"), (layers, "dropout"), (layers, "sum_rows"), (ieee754_kernels, "on_blocks")):
+        watched(kernels, name)
+    x, square, bias = moved(X), moved(np.ones((4, 4), np.float32)), moved(np.ones(4, np.float32))
+    lw.softmax(x, where=X > 0)
+    lw.dropout(x, 0.5, 1, out=moved(X))
+    lw.linear_backward(square, square, square, bias, out=(None, None, bias))
+    ieee754.mx_encode(moved(np.ones((2, 32), np.float32)), "mxfp8_e4m3")
+    assert len(seen) == 4
+    assert all(seen)
 
 
 def test_dtypes_of_ml_dtypes_are_asked_for_by_name_without_it():

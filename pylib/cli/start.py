@@ -39,7 +39,10 @@ def network_and_data(settings, start, data, outputs):
 
     if start is None:
         sizes = data.x.shape[1], *settings["hidden"], outputs
-        return Network(sizes, settings["activation"], objective=settings["objective"]), data
+        try:
+            return Network(sizes, settings["activation"], objective=settings["objective"]), data
+        except ValueError as error:  # beyond what memory can be
+            raise CommandError(f"--hidden: {error}") from None
     path, sizes = shown(settings["start"]), start.network.sizes
     if (sizes[0], sizes[-1]) != (data.x.shape[1], outputs):
         kind = "classes" if data.classes is not None else "values"

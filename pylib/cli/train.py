@@ -123,7 +123,8 @@ def run(arguments):
     try:
         network = training.classifier(sizes, arguments.activation, arguments.seed, arguments.dropout)
     except ValueError as error:
-        raise CommandError(f"--activation: {error}") from None
+        option = "--activation" if str(error).startswith("Activation") else "--hidden"
+        raise CommandError(f"{option}: {error}") from None
     x, held_out = scaled(data)
     say("Training ", ("-".join(map(str, sizes)), "bold"), " in float32 on ", (data.name, "bold"),
         f": {len(x)} rows, {len(held_out)} held out. ", ("Ctrl-C keeps what there is.", "dim"))

@@ -36,6 +36,7 @@ def _left(name, x, where, otherwise):
     where = as_array(name, "where", where)
     if where.dtype != np.bool:
         raise TypeError(f"{name}: where must hold booleans, not {where.dtype}")
+    x = x if x.flags.aligned else x.copy()
     return _kernels.kept(np.ascontiguousarray(x), np.ascontiguousarray(broadcast_beside(name, "where", where, x)),
                          np.array(otherwise, x.dtype))
 

@@ -143,7 +143,7 @@ def mx_encode(x, format, *, rounding="nearest", tensor_scale=None):
     if x.ndim == 0:
         raise ValueError("mx_encode: x has no axis of blocks; expected shape (..., n)")
     wide = BINARY64 if x.dtype.itemsize >= 4 and x.dtype != np.float32 else BINARY32
-    x = np.ascontiguousarray(x, wide.native)
+    x = np.require(x, wide.native, "CA")
     two_scales = blocks.scale is FLOAT8_E4M3FN
     if two_scales:
         tensor_scale = _largest(x) if tensor_scale is None else _scale_of("mx_encode", tensor_scale)

@@ -16,8 +16,9 @@ def _drop(name, x, p, rng, generation, out):
         raise ValueError(f"{name}: generation must be from 0 to {2**32 - 1}, not {generation}")
     check_out(name, out)
     source = computed(x)
-    y = np.empty_like(source) if out is None or out.dtype != source.dtype or not out.flags.c_contiguous or \
-        out.shape != x.shape or (out is not x and np.may_share_memory(out, source)) else out
+    taken = out is not None and out.dtype == source.dtype and out.shape == x.shape and (
+        out.flags.c_contiguous and out.flags.aligned) and (out is x or not np.may_share_memory(out, source))
+    y = out if taken else np.empty_like(source)
     _kernels.dropout(source, y, p, key, generation)
     return (y if y is out else finish(name, y, x, out)), key
 

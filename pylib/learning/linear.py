@@ -231,16 +231,21 @@ def linear_backward(grad, x, weight, bias=None, *, activation=None, y=None, grad
             grad = computed(grad if grad.dtype == dtype else grad.astype(dtype))
         x, weight = _wide(x), _wide(weight)
     count = math.prod(x.shape[:-1])
-    grad = np.ascontiguousarray(grad).reshape(count, weight.shape[0])
+    grad = computed(grad).reshape(count, weight.shape[0])
     rows = x.reshape(count, x.shape[-1])
     with np.errstate(all="ignore"):
         found_x = _placed(grad, weight, out[0], *results[0]) if grad_x else None
         found_weight = _placed(grad.T, rows, out[1], *results[1])
     if bias is None:
         return found_x, found_weight, None
-    place = out[2] if out[2] is not None and out[2].dtype == grad.dtype else np.empty(weight.shape[0], grad.dtype)
+    place = out[2] if _taken(out[2], grad.dtype) else np.empty(weight.shape[0], grad.dtype)
     _kernels.sum_rows(grad, place)
     return found_x, found_weight, _rounded(place, out[2], *results[2])
+
+
+def _taken(place, dtype):
+    # whether a kernel can write there, and not only NumPy
+    return place is not None and place.dtype == dtype and place.flags.aligned
 
 
 def _overlap(array, place):

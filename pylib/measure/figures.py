@@ -83,6 +83,28 @@ def as_json(figures, machine):
     }, indent=1)
 
 
+def _check(content):
+    # an error of what is not of the kind that `as_json` writes
+    def check(good):
+        if not good:
+            raise ValueError
+
+    def number(value, least):
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value < math.inf
+
+    machine = content["machine_info"]
+    check(isinstance(machine["machine"], str) and isinstance(machine["cpu"]["brand_raw"], str))
+    for entry in content["benchmarks"]:
+        extra, seconds = entry["extra_info"], entry["stats"]["data"]
+        check(all(isinstance(extra[name], str) for name in ("work", "dtype", "contender")))
+        check(isinstance(extra["shape"], list) and isinstance(extra["skipped"], dict))
+        check(all(isinstance(n, int) and number(n, 0) for n in (*extra["shape"], extra["threads"], extra["moved"])))
+        check(isinstance(extra["n"], int) and number(extra["n"], 1))
+        check(extra["ulp"] is None or isinstance(extra["ulp"], (int, float)))
+        check(isinstance(seconds, list) and seconds and all(number(each, 0) and each > 0 for each in seconds))
+        check(isinstance(entry["group"], str))
+
+
 def read(path):
     """Read what `as_json` wrote.
 
@@ -93,6 +115,7 @@ def read(path):
     """
     try:
         content = json.loads(Path(path).read_text("utf-8"))
+        _check(content)
         cases = {}
         for entry in content["benchmarks"]:
             extra = entry["extra_info"]
@@ -106,8 +129,11 @@ def read(path):
             case.moved[name] = extra["moved"]
             if extra["ulp"] is not None:
                 case.ulp[name] = extra["ulp"]
+        for case in cases.values():  # ratios are of one round of the one and the other
+            if len({len(case.times["copy"]), len(case.times["lanewise"]), *map(len, case.times.values())}) != 1:
+                raise ValueError
         return Run(content["machine_info"], list(cases.values()))
-    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         raise ValueError(f"{path}: expected a file that `lanewise bench --json` wrote") from None
 
 
