@@ -85,6 +85,7 @@ WRONG = {
     "lw.ieee754.encode(x, 'binary16', rounding='away')": "arg-type",
     "lw.linear(x)": "call-arg",
     "lw.linear(x, 'weight')": "arg-type",
+    "lw.linear(x, x, activation='gelu')": "arg-type",
     "lw.dropout(x, 0.5)": "call-overload",
     "lw.sgd_step(x, x)": "call-overload",
     "lw.he_normal(10, 1)": "arg-type",

@@ -1,11 +1,12 @@
 from collections.abc import Callable
-from typing import Any, Protocol, SupportsIndex
+from typing import Any, Literal, Protocol, SupportsIndex
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .._typing import Array, Numbers, Path, Rng
+from .._typing import Array, Numbers, Rng
 from .initial import he_uniform
+from .layer import Layer as Layer
 
 __all__ = [
     "Activation", "BatchNorm", "Dropout", "Layer", "LayerNorm", "Linear", "RMSNorm", "Residual", "Sequential", "SwiGLU",
@@ -16,24 +17,14 @@ class _Layer(Protocol):
     def forward(self, x: Any, training: bool = ..., /) -> Any: ...
     def backward(self, grad: Any, /) -> Any: ...
 
-class Layer:
-    own: dict[str, Array]
-    own_gradients: dict[str, Array]
-    state: dict[str, Array]
-    kept: Any
-    def __init__(self) -> None: ...
-    def children(self) -> dict[str, Any]: ...
-    def parameters(self) -> dict[str, Array]: ...
-    def gradients(self) -> dict[str, Array]: ...
-    def arrays(self) -> dict[str, Array]: ...
-    def save(self, path: Path) -> None: ...
-    def load(self, path: Path) -> None: ...
-
 class Linear(Layer):
+    activation: str | None
     input_grad: bool
+    output: Array | None
     def __init__(
         self, inputs: SupportsIndex, outputs: SupportsIndex, rng: Rng, *, init: Callable[..., Array] = he_uniform,
-        gain: float | str = "relu", bias: bool = True, input_grad: bool = True, dtype: DTypeLike = np.float32,
+        gain: float | str = "relu", bias: bool = True, activation: Literal["relu"] | None = None,
+        input_grad: bool = True, dtype: DTypeLike = np.float32,
     ) -> None: ...
     def forward(self, x: Numbers, training: bool = True) -> Array: ...
     def backward(self, grad: Numbers) -> Array | None: ...

@@ -26,19 +26,10 @@ def _refuse_in_place(work):
         raise UnavailableError("returns an array of its own")
 
 
-def _torch_functions(torch, work, shape):
-    functional, values = torch.nn.functional, work.values
-
-    def with_values(function):
-        return lambda x: function(x, *values)
-
-    own = {name: getattr(torch, name) for name in ("exp", "expm1", "log", "log1p", "erf", "erfc", "sigmoid", "tanh",
-                                                   "relu", "celu", "selu")}
-    own |= {name: getattr(functional, name) for name in ("relu6", "silu", "gelu", "mish", "softsign", "tanhshrink",
-                                                         "logsigmoid", "hardsigmoid", "hardswish", "cross_entropy")}
-    own |= {name: with_values(getattr(functional, name)) for name in ("leaky_relu", "elu", "softplus", "hardtanh",
-                                                                      "softshrink", "hardshrink")}
-    return own | {
+def _torch_function(torch, work, shape):
+    # PyTorch's function of the name, or what its users write; None where there is neither
+    functional = torch.nn.functional
+    written = {
         "gelu_tanh": lambda x: functional.gelu(x, approximate="tanh"),
         "swiglu": lambda gate, up: functional.silu(gate) * up,
         "geglu": lambda gate, up: functional.gelu(gate) * up,
@@ -53,19 +44,24 @@ def _torch_functions(torch, work, shape):
         "layer_norm": lambda x, weight, bias: functional.layer_norm(x, shape, weight, bias),
         "add_rms_norm": lambda x, residual, weight: functional.rms_norm(x + residual, shape, weight, 1e-6),
         "softmax_backward": lambda grad, y: y * (grad - (grad * y).sum(-1, keepdim=True)),
+        "cross_entropy": functional.cross_entropy,
     }
+    if work.name in written or work.family != "elementwise" or work.name == "prelu":  # whose weight is a tensor
+        return written.get(work.name)
+    function = getattr(torch, work.name, None) or getattr(functional, work.name, None)
+    return function and (lambda x: function(x, *work.values))
 
 
 def prepare_torch_compile(work, inputs, threads):
     """Prepare PyTorch's function as torch.compile makes it, which takes some seconds each; only where asked for."""
     torch = torch_here(threads)
     _refuse_in_place(work)
-    functions = _torch_functions(torch, work, inputs[0].shape[-1:])
-    if work.name not in functions:
+    function = _torch_function(torch, work, inputs[0].shape[-1:])
+    if function is None:
         raise UnavailableError("has no such function")
     tensors = [tensor_of(torch, x) for x in inputs]
     torch._dynamo.reset()  # or it stops compiling after some functions of one code
-    compiled = torch.compile(functions[work.name], dynamic=False)
+    compiled = torch.compile(function, dynamic=False)
 
     def call():
         with torch.inference_mode():
