@@ -17,7 +17,7 @@
 
 /* Raised when a function changes its meaning: an extension then has to be built again. Functions are only added. */
 #define LANEWISE_ABI 1
-#define LANEWISE_FUNCTIONS 393 /* what this header declares; a later lanewise has them too, in the same places */
+#define LANEWISE_FUNCTIONS 416 /* what this header declares; a later lanewise has them too, in the same places */
 
 typedef struct {
     int abi, functions; /* of the lanewise that is installed */
@@ -704,6 +704,64 @@ typedef struct {
                                                        float *grad_x, Py_ssize_t n);
     void (*hardsigmoid_scaled_backward_scalar_float64)(const double *grad, const double *x, double alpha, double beta,
                                                        double *grad_x, Py_ssize_t n);
+    void (*log1mexp_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*log1mexp_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*swiglu_clamped_float32)(const float *gate, const float *up, const float *beta, const float *limit,
+                                   const float *shift, float *y, Py_ssize_t n);
+    void (*swiglu_clamped_float64)(const double *gate, const double *up, const double *beta, const double *limit,
+                                   const double *shift, double *y, Py_ssize_t n);
+    void (*swiglu_clamped_backward_float32)(const float *grad, const float *gate, const float *up, const float *beta,
+                                            const float *limit, const float *shift, float *grad_gate, float *grad_up,
+                                            Py_ssize_t n);
+    void (*swiglu_clamped_backward_float64)(const double *grad, const double *gate, const double *up,
+                                            const double *beta, const double *limit, const double *shift,
+                                            double *grad_gate, double *grad_up, Py_ssize_t n);
+    double (*log1mexp_point_float64)(double x);
+    void (*swiglu_clamped_scalar_float32)(const float *gate, const float *up, float beta, float limit, float shift,
+                                          float *y, Py_ssize_t n);
+    void (*swiglu_clamped_scalar_float64)(const double *gate, const double *up, double beta, double limit, double shift,
+                                          double *y, Py_ssize_t n);
+    void (*swiglu_clamped_backward_scalar_float32)(const float *grad, const float *gate, const float *up, float beta,
+                                                   float limit, float shift, float *grad_gate, float *grad_up,
+                                                   Py_ssize_t n);
+    void (*swiglu_clamped_backward_scalar_float64)(const double *grad, const double *gate, const double *up,
+                                                   double beta, double limit, double shift, double *grad_gate,
+                                                   double *grad_up, Py_ssize_t n);
+
+    /* lanewise.kernels.normalize */
+    /* Rows whose pairs are turned by an angle each: neighbours if interleaved, elements i and i + pairs if not, and 2
+     * pairs <= n. cosines and sines have rows of `pairs` numbers. y may be x, grad_x may be grad. */
+    void (*rotary_embedding_float32)(const float *x, const float *cosines, const float *sines, int interleaved,
+                                     float *y, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t pairs);
+    void (*rotary_embedding_float64)(const double *x, const double *cosines, const double *sines, int interleaved,
+                                     double *y, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t pairs);
+    void (*rotary_embedding_backward_float32)(const float *grad, const float *cosines, const float *sines,
+                                              int interleaved, float *grad_x, Py_ssize_t rows, Py_ssize_t n,
+                                              Py_ssize_t pairs);
+    void (*rotary_embedding_backward_float64)(const double *grad, const double *cosines, const double *sines,
+                                              int interleaved, double *grad_x, Py_ssize_t rows, Py_ssize_t n,
+                                              Py_ssize_t pairs);
+
+    /* lanewise.kernels.softmax */
+    /* Attention's own row: softmax of scale x, 0 where a key is hidden. mask has a byte for each element, not 0 where a
+     * key is seen; of row i the first counts[i] keys are seen, which makes a row causal. Both may be NULL. */
+    int (*masked_softmax_float32)(const float *x, const uint8_t *mask, const double *counts, double scale, float *y,
+                                  Py_ssize_t rows, Py_ssize_t n);
+    int (*masked_softmax_float64)(const double *x, const uint8_t *mask, const double *counts, double scale, double *y,
+                                  Py_ssize_t rows, Py_ssize_t n);
+    int (*masked_softmax_bfloat16)(const uint16_t *x, const uint8_t *mask, const double *counts, double scale,
+                                   uint16_t *y, Py_ssize_t rows, Py_ssize_t n);
+    int (*masked_softmax_float16)(const uint16_t *x, const uint8_t *mask, const double *counts, double scale,
+                                  uint16_t *y, Py_ssize_t rows, Py_ssize_t n);
+    /* the gradient of its scores, y as it gave it; grad_x may be grad or y */
+    int (*masked_softmax_backward_float32)(const float *grad, const float *y, double scale, float *grad_x,
+                                           Py_ssize_t rows, Py_ssize_t n);
+    int (*masked_softmax_backward_float64)(const double *grad, const double *y, double scale, double *grad_x,
+                                           Py_ssize_t rows, Py_ssize_t n);
+    int (*masked_softmax_backward_bfloat16)(const uint16_t *grad, const uint16_t *y, double scale, uint16_t *grad_x,
+                                            Py_ssize_t rows, Py_ssize_t n);
+    int (*masked_softmax_backward_float16)(const uint16_t *grad, const uint16_t *y, double scale, uint16_t *grad_x,
+                                           Py_ssize_t rows, Py_ssize_t n);
 } lanewise_table;
 
 #ifdef __cplusplus
@@ -813,7 +871,15 @@ static inline int lanewise_import(void) {
         "selu_scaled_scalar_float64", "hardsigmoid_scaled_scalar_float32", "hardsigmoid_scaled_scalar_float64",
         "softplus_threshold_backward_scalar_float32", "softplus_threshold_backward_scalar_float64",
         "selu_scaled_backward_scalar_float32", "selu_scaled_backward_scalar_float64",
-        "hardsigmoid_scaled_backward_scalar_float32", "hardsigmoid_scaled_backward_scalar_float64"
+        "hardsigmoid_scaled_backward_scalar_float32", "hardsigmoid_scaled_backward_scalar_float64", "log1mexp_float32",
+        "log1mexp_float64", "swiglu_clamped_float32", "swiglu_clamped_float64", "swiglu_clamped_backward_float32",
+        "swiglu_clamped_backward_float64", "log1mexp_point_float64", "swiglu_clamped_scalar_float32",
+        "swiglu_clamped_scalar_float64", "swiglu_clamped_backward_scalar_float32",
+        "swiglu_clamped_backward_scalar_float64", "rotary_embedding_float32", "rotary_embedding_float64",
+        "rotary_embedding_backward_float32", "rotary_embedding_backward_float64", "masked_softmax_float32",
+        "masked_softmax_float64", "masked_softmax_bfloat16", "masked_softmax_float16",
+        "masked_softmax_backward_float32", "masked_softmax_backward_float64", "masked_softmax_backward_bfloat16",
+        "masked_softmax_backward_float16"
     };
     const lanewise_table *table;
     PyObject *module = PyImport_ImportModule("lanewise.embedding");

@@ -83,7 +83,7 @@ def parse_size(text):
     return int(text) if len(parts) == 1 else tuple(map(int, parts))
 
 
-_DOMAINS = {"log": "positive", "log1p": "positive"}
+_DOMAINS = {"log": "positive", "log1p": "positive", "log1mexp": "positive"}
 
 
 def _elementwise(name):
