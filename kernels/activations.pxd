@@ -40,6 +40,8 @@ cdef void softplus_float32(const float* x, float* y, Py_ssize_t n) noexcept nogi
 cdef void softplus_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil
 cdef void logsigmoid_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil
 cdef void logsigmoid_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil
+cdef void log1mexp_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil
+cdef void log1mexp_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil
 cdef void selu_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil
 cdef void selu_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil
 cdef void tanhshrink_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil
@@ -87,6 +89,10 @@ cdef void glu_float32(const float* x, const float* gate, float* y, Py_ssize_t n)
 cdef void glu_float64(const double* x, const double* gate, double* y, Py_ssize_t n) noexcept nogil
 cdef void swiglu_float32(const float* gate, const float* up, float* y, Py_ssize_t n) noexcept nogil
 cdef void swiglu_float64(const double* gate, const double* up, double* y, Py_ssize_t n) noexcept nogil
+cdef void swiglu_clamped_float32(const float* gate, const float* up, const float* beta, const float* limit,
+                                 const float* shift, float* y, Py_ssize_t n) noexcept nogil
+cdef void swiglu_clamped_float64(const double* gate, const double* up, const double* beta, const double* limit,
+                                 const double* shift, double* y, Py_ssize_t n) noexcept nogil
 cdef void geglu_float32(const float* gate, const float* up, float* y, Py_ssize_t n) noexcept nogil
 cdef void geglu_float64(const double* gate, const double* up, double* y, Py_ssize_t n) noexcept nogil
 cdef void reglu_float32(const float* gate, const float* up, float* y, Py_ssize_t n) noexcept nogil
@@ -184,6 +190,12 @@ cdef void swiglu_backward_float32(const float* grad, const float* gate, const fl
                                   float* grad_up, Py_ssize_t n) noexcept nogil
 cdef void swiglu_backward_float64(const double* grad, const double* gate, const double* up, double* grad_gate,
                                   double* grad_up, Py_ssize_t n) noexcept nogil
+cdef void swiglu_clamped_backward_float32(const float* grad, const float* gate, const float* up, const float* beta,
+                                          const float* limit, const float* shift, float* grad_gate, float* grad_up,
+                                          Py_ssize_t n) noexcept nogil
+cdef void swiglu_clamped_backward_float64(const double* grad, const double* gate, const double* up, const double* beta,
+                                          const double* limit, const double* shift, double* grad_gate, double* grad_up,
+                                          Py_ssize_t n) noexcept nogil
 cdef void geglu_backward_float32(const float* grad, const float* gate, const float* up, float* grad_gate,
                                  float* grad_up, Py_ssize_t n) noexcept nogil
 cdef void geglu_backward_float64(const double* grad, const double* gate, const double* up, double* grad_gate,
@@ -212,6 +224,7 @@ cdef double mish_point_float64(double x) noexcept nogil
 cdef double softsign_point_float64(double x) noexcept nogil
 cdef double softplus_point_float64(double x) noexcept nogil
 cdef double logsigmoid_point_float64(double x) noexcept nogil
+cdef double log1mexp_point_float64(double x) noexcept nogil
 cdef double selu_point_float64(double x) noexcept nogil
 cdef double tanhshrink_point_float64(double x) noexcept nogil
 cdef double hardsigmoid_point_float64(double x) noexcept nogil
@@ -250,6 +263,10 @@ cdef void hardsigmoid_scaled_scalar_float32(const float* x, float alpha, float b
                                             Py_ssize_t n) noexcept nogil
 cdef void hardsigmoid_scaled_scalar_float64(const double* x, double alpha, double beta, double* y,
                                             Py_ssize_t n) noexcept nogil
+cdef void swiglu_clamped_scalar_float32(const float* gate, const float* up, float beta, float limit, float shift,
+                                        float* y, Py_ssize_t n) noexcept nogil
+cdef void swiglu_clamped_scalar_float64(const double* gate, const double* up, double beta, double limit, double shift,
+                                        double* y, Py_ssize_t n) noexcept nogil
 cdef void leaky_relu_backward_scalar_float32(const float* grad, const float* x, float negative_slope, float* grad_x,
                                              Py_ssize_t n) noexcept nogil
 cdef void leaky_relu_backward_scalar_float64(const double* grad, const double* x, double negative_slope, double* grad_x,
@@ -298,6 +315,12 @@ cdef void hardsigmoid_scaled_backward_scalar_float32(const float* grad, const fl
                                                      float* grad_x, Py_ssize_t n) noexcept nogil
 cdef void hardsigmoid_scaled_backward_scalar_float64(const double* grad, const double* x, double alpha, double beta,
                                                      double* grad_x, Py_ssize_t n) noexcept nogil
+cdef void swiglu_clamped_backward_scalar_float32(const float* grad, const float* gate, const float* up, float beta,
+                                                 float limit, float shift, float* grad_gate, float* grad_up,
+                                                 Py_ssize_t n) noexcept nogil
+cdef void swiglu_clamped_backward_scalar_float64(const double* grad, const double* gate, const double* up, double beta,
+                                                 double limit, double shift, double* grad_gate, double* grad_up,
+                                                 Py_ssize_t n) noexcept nogil
 
 # on the bits of 16-bit floats: computed in float32 and rounded once; y may be x. In that environment too
 cdef void relu_float16(const uint16_t* x, uint16_t* y, Py_ssize_t n) noexcept nogil

@@ -6,14 +6,17 @@ cimport numpy as np
 
 from .lanes cimport f32x, f64x
 from .loops.doors cimport operand, pass_through
-from .loops.maps cimport map1, map2, map3, map3_to_2, map4
+from .loops.maps cimport map1, map2, map3, map3_to_2, map4, map_many
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
 from .loops.ufuncs cimport elementwise, parametric
 from .math cimport exponential, logarithm, logistic, normal
 from .points.elu cimport (
     celu, celu_backward, elu, elu_backward, selu, selu_backward, selu_scaled, selu_scaled_backward,
 )
-from .points.gates cimport geglu, geglu_backward, glu, glu_backward, reglu, reglu_backward, swiglu, swiglu_backward
+from .points.gates cimport (
+    geglu, geglu_backward, glu, glu_backward, reglu, reglu_backward, swiglu, swiglu_backward,
+    swiglu_clamped_backward_of, swiglu_clamped_of,
+)
 from .points.gelu cimport gelu, gelu_backward, gelu_tanh, gelu_tanh_backward
 from .points.hard cimport (
     hardsigmoid, hardsigmoid_backward, hardsigmoid_scaled, hardsigmoid_scaled_backward, hardswish, hardswish_backward,
@@ -28,7 +31,7 @@ from .points.shrink cimport hardshrink, shrink_backward, softshrink
 from .points.sigmoid cimport sigmoid_backward
 from .points.silu cimport silu, silu_backward, swish, swish_backward
 from .points.softplus cimport (
-    logsigmoid, logsigmoid_backward, softplus, softplus_backward, softplus_scaled, softplus_scaled_backward,
+    log1mexp, logsigmoid, logsigmoid_backward, softplus, softplus_backward, softplus_scaled, softplus_scaled_backward,
     softplus_threshold, softplus_threshold_backward,
 )
 from .points.softsign cimport softsign, softsign_backward
@@ -163,6 +166,13 @@ cdef void logsigmoid_float32(const float* x, float* y, Py_ssize_t n) noexcept no
 
 cdef void logsigmoid_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
     map1(logsigmoid[f64x], <const f64x*>x, <f64x*>y, n)
+
+
+cdef void log1mexp_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
+    map1(log1mexp[f32x], <const f32x*>x, <f32x*>y, n)
+
+cdef void log1mexp_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
+    map1(log1mexp[f64x], <const f64x*>x, <f64x*>y, n)
 
 
 cdef void selu_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
@@ -305,6 +315,17 @@ cdef void swiglu_float32(const float* gate, const float* up, float* y, Py_ssize_
 
 cdef void swiglu_float64(const double* gate, const double* up, double* y, Py_ssize_t n) noexcept nogil:
     map2(swiglu[f64x], <const f64x*>gate, <const f64x*>up, <f64x*>y, n)
+
+
+cdef void swiglu_clamped_float32(const float* gate, const float* up, const float* beta, const float* limit,
+                                 const float* shift, float* y, Py_ssize_t n) noexcept nogil:
+    cdef operand[6] operands = [gate, up, beta, limit, shift, y]
+    map_many(swiglu_clamped_of[f32x], 5, 1, <f32x**>operands, n)
+
+cdef void swiglu_clamped_float64(const double* gate, const double* up, const double* beta, const double* limit,
+                                 const double* shift, double* y, Py_ssize_t n) noexcept nogil:
+    cdef operand[6] operands = [gate, up, beta, limit, shift, y]
+    map_many(swiglu_clamped_of[f64x], 5, 1, <f64x**>operands, n)
 
 
 cdef void geglu_float32(const float* gate, const float* up, float* y, Py_ssize_t n) noexcept nogil:
@@ -584,6 +605,19 @@ cdef void swiglu_backward_float64(const double* grad, const double* gate, const 
               <f64x*>grad_up, n)
 
 
+cdef void swiglu_clamped_backward_float32(const float* grad, const float* gate, const float* up, const float* beta,
+                                          const float* limit, const float* shift, float* grad_gate, float* grad_up,
+                                          Py_ssize_t n) noexcept nogil:
+    cdef operand[8] operands = [grad, gate, up, beta, limit, shift, grad_gate, grad_up]
+    map_many(swiglu_clamped_backward_of[f32x], 6, 2, <f32x**>operands, n)
+
+cdef void swiglu_clamped_backward_float64(const double* grad, const double* gate, const double* up, const double* beta,
+                                          const double* limit, const double* shift, double* grad_gate, double* grad_up,
+                                          Py_ssize_t n) noexcept nogil:
+    cdef operand[8] operands = [grad, gate, up, beta, limit, shift, grad_gate, grad_up]
+    map_many(swiglu_clamped_backward_of[f64x], 6, 2, <f64x**>operands, n)
+
+
 cdef void geglu_backward_float32(const float* grad, const float* gate, const float* up, float* grad_gate,
                                  float* grad_up, Py_ssize_t n) noexcept nogil:
     map3_to_2(geglu_backward[f32x], <const f32x*>grad, <const f32x*>gate, <const f32x*>up, <f32x*>grad_gate,
@@ -624,6 +658,7 @@ mish_ufunc = elementwise(b"mish", <void*>mish_float32, <void*>mish_float64, 1)
 softsign_ufunc = elementwise(b"softsign", <void*>softsign_float32, <void*>softsign_float64, 1)
 softplus_ufunc = elementwise(b"softplus", <void*>softplus_float32, <void*>softplus_float64, 1)
 logsigmoid_ufunc = elementwise(b"logsigmoid", <void*>logsigmoid_float32, <void*>logsigmoid_float64, 1)
+log1mexp_ufunc = elementwise(b"log1mexp", <void*>log1mexp_float32, <void*>log1mexp_float64, 1)
 selu_ufunc = elementwise(b"selu", <void*>selu_float32, <void*>selu_float64, 1)
 tanhshrink_ufunc = elementwise(b"tanhshrink", <void*>tanhshrink_float32, <void*>tanhshrink_float64, 1)
 hardsigmoid_ufunc = elementwise(b"hardsigmoid", <void*>hardsigmoid_float32, <void*>hardsigmoid_float64, 1)
@@ -656,6 +691,8 @@ hardsigmoid_scaled_ufunc, hardsigmoid_scaled_short_ufunc = parametric(
     b"hardsigmoid_scaled", <void*>hardsigmoid_scaled_float32, <void*>hardsigmoid_scaled_float64, 3, 2)
 glu_ufunc = elementwise(b"glu", <void*>glu_float32, <void*>glu_float64, 2)
 swiglu_ufunc = elementwise(b"swiglu", <void*>swiglu_float32, <void*>swiglu_float64, 2)
+swiglu_clamped_ufunc, swiglu_clamped_short_ufunc = parametric(
+    b"swiglu_clamped", <void*>swiglu_clamped_float32, <void*>swiglu_clamped_float64, 5, 3)
 geglu_ufunc = elementwise(b"geglu", <void*>geglu_float32, <void*>geglu_float64, 2)
 reglu_ufunc = elementwise(b"reglu", <void*>reglu_float32, <void*>reglu_float64, 2)
 relu_backward_ufunc = elementwise(b"relu_backward", <void*>relu_backward_float32, <void*>relu_backward_float64, 2)
@@ -714,16 +751,23 @@ hardsigmoid_scaled_backward_ufunc, hardsigmoid_scaled_backward_short_ufunc = par
 glu_backward_ufunc = elementwise(b"glu_backward", <void*>glu_backward_float32, <void*>glu_backward_float64, 3, 2)
 swiglu_backward_ufunc = elementwise(b"swiglu_backward", <void*>swiglu_backward_float32,
                                     <void*>swiglu_backward_float64, 3, 2)
+swiglu_clamped_backward_ufunc, swiglu_clamped_backward_short_ufunc = parametric(
+    b"swiglu_clamped_backward", <void*>swiglu_clamped_backward_float32, <void*>swiglu_clamped_backward_float64, 6, 3, 2)
 geglu_backward_ufunc = elementwise(b"geglu_backward", <void*>geglu_backward_float32,
                                    <void*>geglu_backward_float64, 3, 2)
 reglu_backward_ufunc = elementwise(b"reglu_backward", <void*>reglu_backward_float32,
                                    <void*>reglu_backward_float64, 3, 2)
 
 # From here on written by tools/forms.py: other forms of the kernels above, for callers from C.
+cdef void passed_to(void* kernel, Dtype dtype, int arrays, int numbers, int outputs, const operand* operands,
+                    Py_ssize_t n) noexcept nogil:
+    # called by each form, not copied to it
+    pass_through(kernel, dtype, arrays, numbers, outputs, operands, n)
+
+
 cdef void passed(void* kernel, Dtype dtype, int arrays, int numbers, const operand* operands,
                  Py_ssize_t n) noexcept nogil:
-    # called by each form, not copied to it
-    pass_through(kernel, dtype, arrays, numbers, operands, n)
+    passed_to(kernel, dtype, arrays, numbers, 1, operands, n)
 
 
 cdef double exp_point_float64(double x) noexcept nogil:
@@ -814,6 +858,11 @@ cdef double softplus_point_float64(double x) noexcept nogil:
 cdef double logsigmoid_point_float64(double x) noexcept nogil:
     cdef double y
     logsigmoid_float64(&x, &y, 1)
+    return y
+
+cdef double log1mexp_point_float64(double x) noexcept nogil:
+    cdef double y
+    log1mexp_float64(&x, &y, 1)
     return y
 
 cdef double selu_point_float64(double x) noexcept nogil:
@@ -946,6 +995,16 @@ cdef void hardsigmoid_scaled_scalar_float64(const double* x, double alpha, doubl
     cdef operand[4] operands = [x, &alpha, &beta, y]
     passed(<void*>hardsigmoid_scaled_float64, FLOAT64, 1, 2, operands, n)
 
+cdef void swiglu_clamped_scalar_float32(const float* gate, const float* up, float beta, float limit, float shift,
+                                        float* y, Py_ssize_t n) noexcept nogil:
+    cdef operand[6] operands = [gate, up, &beta, &limit, &shift, y]
+    passed(<void*>swiglu_clamped_float32, FLOAT32, 2, 3, operands, n)
+
+cdef void swiglu_clamped_scalar_float64(const double* gate, const double* up, double beta, double limit, double shift,
+                                        double* y, Py_ssize_t n) noexcept nogil:
+    cdef operand[6] operands = [gate, up, &beta, &limit, &shift, y]
+    passed(<void*>swiglu_clamped_float64, FLOAT64, 2, 3, operands, n)
+
 cdef void leaky_relu_backward_scalar_float32(const float* grad, const float* x, float negative_slope, float* grad_x,
                                              Py_ssize_t n) noexcept nogil:
     cdef operand[4] operands = [grad, x, &negative_slope, grad_x]
@@ -1066,6 +1125,18 @@ cdef void hardsigmoid_scaled_backward_scalar_float64(const double* grad, const d
     cdef operand[5] operands = [grad, x, &alpha, &beta, grad_x]
     passed(<void*>hardsigmoid_scaled_backward_float64, FLOAT64, 2, 2, operands, n)
 
+cdef void swiglu_clamped_backward_scalar_float32(const float* grad, const float* gate, const float* up, float beta,
+                                                 float limit, float shift, float* grad_gate, float* grad_up,
+                                                 Py_ssize_t n) noexcept nogil:
+    cdef operand[8] operands = [grad, gate, up, &beta, &limit, &shift, grad_gate, grad_up]
+    passed_to(<void*>swiglu_clamped_backward_float32, FLOAT32, 3, 3, 2, operands, n)
+
+cdef void swiglu_clamped_backward_scalar_float64(const double* grad, const double* gate, const double* up, double beta,
+                                                 double limit, double shift, double* grad_gate, double* grad_up,
+                                                 Py_ssize_t n) noexcept nogil:
+    cdef operand[8] operands = [grad, gate, up, &beta, &limit, &shift, grad_gate, grad_up]
+    passed_to(<void*>swiglu_clamped_backward_float64, FLOAT64, 3, 3, 2, operands, n)
+
 cdef void relu_float16(const uint16_t* x, uint16_t* y, Py_ssize_t n) noexcept nogil:
     cdef operand[2] operands = [x, y]
     passed(<void*>relu_float32, FLOAT16, 1, 0, operands, n)
@@ -1142,21 +1213,21 @@ cdef void relu_backward_bfloat16(const uint16_t* grad, const uint16_t* x, uint16
 cdef void sigmoid_backward_float16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x,
                                    Py_ssize_t n) noexcept nogil:
     cdef operand[3] operands = [grad, y, grad_x]
-    passed(<void*>sigmoid_backward_float32, FLOAT16, 2, 0, operands, n)
+    passed_to(<void*>sigmoid_backward_float32, FLOAT16, 1, 0, 2, operands, n)
 
 cdef void sigmoid_backward_bfloat16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x,
                                     Py_ssize_t n) noexcept nogil:
     cdef operand[3] operands = [grad, y, grad_x]
-    passed(<void*>sigmoid_backward_float32, BFLOAT16, 2, 0, operands, n)
+    passed_to(<void*>sigmoid_backward_float32, BFLOAT16, 1, 0, 2, operands, n)
 
 cdef void tanh_backward_float16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x, Py_ssize_t n) noexcept nogil:
     cdef operand[3] operands = [grad, y, grad_x]
-    passed(<void*>tanh_backward_float32, FLOAT16, 2, 0, operands, n)
+    passed_to(<void*>tanh_backward_float32, FLOAT16, 1, 0, 2, operands, n)
 
 cdef void tanh_backward_bfloat16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x,
                                  Py_ssize_t n) noexcept nogil:
     cdef operand[3] operands = [grad, y, grad_x]
-    passed(<void*>tanh_backward_float32, BFLOAT16, 2, 0, operands, n)
+    passed_to(<void*>tanh_backward_float32, BFLOAT16, 1, 0, 2, operands, n)
 
 cdef void silu_backward_float16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x, Py_ssize_t n) noexcept nogil:
     cdef operand[3] operands = [grad, x, grad_x]

@@ -325,3 +325,42 @@ cdef bint normalize_backward_float32(const float* grad, const float* x, double p
 cdef bint normalize_backward_float64(const double* grad, const double* x, double p, double eps, double* grad_x,
                                      Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
     return machine.call(of_normalize_backward, FLOAT64, [grad, x, &p, &eps, grad_x], 1 << 2 | 1 << 3, rows, n)
+
+
+cdef inline void turned_rows(const real* like, const char* x, const char* cosines, const char* sines, double sign,
+                             double interleaved, char* y, Py_ssize_t rows, Py_ssize_t n,
+                             Py_ssize_t pairs) noexcept nogil:
+    cdef Operands p[1]
+    cdef double count = <double>pairs
+    cdef Py_ssize_t r, row = n * itemsize(like), table = pairs * itemsize(like)
+    p[0][3], p[0][4], p[0][5] = <char*>&sign, <char*>&count, <char*>&interleaved
+    for r in range(rows):
+        p[0][0], p[0][6] = <char*>x + r * row, y + r * row
+        p[0][1], p[0][2] = <char*>cosines + r * table, <char*>sines + r * table
+        rotary_kernel(like, p, 1, n, 1, 0)
+
+
+cdef void rotary_embedding_float32(const float* x, const float* cosines, const float* sines, bint interleaved, float* y,
+                                   Py_ssize_t rows, Py_ssize_t n, Py_ssize_t pairs) noexcept nogil:
+    turned_rows(<const f32x*>NULL, <const char*>x, <const char*>cosines, <const char*>sines, 1.0, interleaved, <char*>y,
+                rows, n, pairs)
+
+
+cdef void rotary_embedding_float64(const double* x, const double* cosines, const double* sines, bint interleaved,
+                                   double* y, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t pairs) noexcept nogil:
+    turned_rows(<const f64x*>NULL, <const char*>x, <const char*>cosines, <const char*>sines, 1.0, interleaved, <char*>y,
+                rows, n, pairs)
+
+
+cdef void rotary_embedding_backward_float32(const float* grad, const float* cosines, const float* sines,
+                                            bint interleaved, float* grad_x, Py_ssize_t rows, Py_ssize_t n,
+                                            Py_ssize_t pairs) noexcept nogil:
+    turned_rows(<const f32x*>NULL, <const char*>grad, <const char*>cosines, <const char*>sines, -1.0, interleaved,
+                <char*>grad_x, rows, n, pairs)
+
+
+cdef void rotary_embedding_backward_float64(const double* grad, const double* cosines, const double* sines,
+                                            bint interleaved, double* grad_x, Py_ssize_t rows, Py_ssize_t n,
+                                            Py_ssize_t pairs) noexcept nogil:
+    turned_rows(<const f64x*>NULL, <const char*>grad, <const char*>cosines, <const char*>sines, -1.0, interleaved,
+                <char*>grad_x, rows, n, pairs)

@@ -227,7 +227,8 @@ cdef object applied(tuple ufuncs, dict keywords, out, tuple arrays, tuple number
     cdef object number, ufunc = ufuncs[0]
     cdef int dtype = float_type(arrays[given - 1])
     cdef bint known = not keywords and dtype != NPY_NOTYPE and float_type(arrays[0]) == dtype, some = False
-    cdef tuple operands = PyTuple_New(n + 1)
+    cdef bint together = isinstance(out, tuple)  # outputs in a tuple, which a ufunc takes by keyword alone
+    cdef tuple operands = PyTuple_New(n + (not together))
     if out is not None and not isinstance(out, (np.ndarray, tuple)) and not hasattr(type(out), "__array_ufunc__"):
         check_out(ufunc.__name__, out)
     if isinstance(out, np.ndarray) and np.PyArray_TYPE(out) == np.NPY_VOID:  # NumPy's error names no operand
@@ -254,7 +255,10 @@ cdef object applied(tuple ufuncs, dict keywords, out, tuple arrays, tuple number
         if dtype != NPY_NOTYPE and plain_number(number):
             number = number_of(number, np.NPY_DOUBLE if dtype == np.NPY_DOUBLE else np.NPY_FLOAT)
         put(operands, k, number)
-    put(operands, n, out)
+    if together:
+        keywords["out"] = out
+    else:
+        put(operands, n, out)
     return ufunc(*operands, **keywords) if keywords else ufunc(*operands)
 
 
@@ -275,6 +279,16 @@ def any_zero(a):
         return not is_less(a, 0.0) and not is_less(0.0, a) and a == a
     with default_environment():
         return np.any(np.asarray(a) == 0.0)
+
+
+def refuse_limit(name, limit):
+    """An error where a limit of magnitudes is below 0 or no number."""
+    if type(limit) is float and (is_less(0.0, limit) or limit == 0.0):
+        return
+    any_less(limit, 0.0)  # an error of its own where it is no number at all
+    with default_environment(), np.errstate(all="ignore"):
+        if not np.all(np.asarray(limit) >= 0.0):
+            raise ValueError(f"{name}: limit must be 0 or more; got {limit}")
 
 
 # What stands for a missing weight or bias in a call of a kernel.
@@ -345,12 +359,12 @@ cpdef object floats_beside(name, role, object values, np.ndarray x):
     return floating(name, role, values)
 
 
-def whole(name, role, value):
+def whole(name, role, value, expected="an int"):
     """An int; an error where it is none."""
     try:
         return index(value)
     except TypeError:
-        raise TypeError(f"{name}: {role} must be an int, not {value!r:.60}") from None
+        raise TypeError(f"{name}: {role} must be {expected}, not {value!r:.60}") from None
 
 
 cpdef double number_given(name, role, object value, expected="a number") except? -1:
@@ -376,13 +390,13 @@ def from_zero(name, role, value, most=None):
     return value
 
 
-def checked(name, x, axis):
-    """`x` as an array, and `axis` counted from the front; an error where `x` has no such axis. A number has one axis,
-    of itself."""
+def checked(name, x, axis, expected="an int, a tuple of ints or None"):
+    """`x` as an array, and `axis` counted from the front; an error where `x` has no such axis, or of what a function
+    takes as one. A number has one axis, of itself."""
     cdef np.ndarray array = floating(name, "x", x)
     cdef int axes = np.PyArray_NDIM(array)
     if type(axis) is not int:
-        axis = whole(name, "axis", axis)
+        axis = whole(name, "axis", axis, expected)
     if not -max(axes, 1) <= axis < max(axes, 1):
         raise ValueError(f"{name}: axis {axis} is out of range for x of shape {(<object>array).shape}")
     return array, axis + axes if axis < 0 else axis
@@ -491,6 +505,23 @@ cdef inline bint fits(object operand, int dtype, char kind, np.ndarray x):
         np.PyArray_DIMS(<np.ndarray>operand), np.PyArray_DIMS(x), axes)
 
 
+cdef Py_ssize_t rows_of_vectors(object operand, int dtype, np.ndarray x):
+    # how many rows of x a plain array of vectors is for, one for each, so that others take them in turn; 0 where it is
+    # something else
+    cdef int axes, k
+    cdef Py_ssize_t rows = 1
+    if not np.PyArray_CheckExact(operand) or np.PyArray_TYPE(<np.ndarray>operand) != dtype or (
+            not np.PyArray_ISCARRAY_RO(<np.ndarray>operand)):
+        return 0
+    axes = np.PyArray_NDIM(<np.ndarray>operand)
+    if not 1 < axes <= np.PyArray_NDIM(x) or not np.PyArray_CompareLists(
+            np.PyArray_DIMS(<np.ndarray>operand), np.PyArray_DIMS(x) + np.PyArray_NDIM(x) - axes, axes - 1):
+        return 0
+    for k in range(axes - 1):
+        rows *= np.PyArray_DIM(<np.ndarray>operand, k)
+    return rows
+
+
 cdef inline bint wider(object operand, int dtype):
     # whether it is a plain array of another dtype that a dtype holds
     return np.PyArray_CheckExact(operand) and np.PyArray_TYPE(<np.ndarray>operand) != dtype and (
@@ -558,6 +589,16 @@ cdef bint in_place(np.ndarray operand, np.ndarray out):
             and (<object>operand).shape == (<object>out).shape and (<object>operand).strides == (<object>out).strides)
 
 
+cdef bint takes_its_place(np.ndarray out, bytes kinds, tuple operands):
+    # whether each operand is apart from an output, or the rows that it takes the place of
+    cdef Py_ssize_t k
+    for k in range(len(operands)):
+        if isinstance(operands[k], np.ndarray) and may_share(operands[k], out) and not (
+                kinds[k] in (c"r", c"m") and in_place(operands[k], out)):
+            return False
+    return True
+
+
 cdef tuple kept_apart(object gufunc, bytes kinds, tuple operands, tuple out):
     # The operands, copied where an output would be written over what is still to be read: a row may be an output, and
     # all else may not share its memory.
@@ -604,12 +645,13 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
     # vectors; steps are those from row to row for every operand, then those within rows and vectors. A loop that adds
     # up over its rows has them all in (p, q, n), and runs once. None where there is something else
     cdef bytes kinds = kinds_of(gufunc)
+    cdef const char* kinds_of_operands = kinds
     cdef bint summed = b"a" in kinds
     cdef char* args[MOST]
     cdef np.npy_intp dims[MOST]
     cdef np.npy_intp steps[4 * MOST]
     cdef double numbers[MOST]
-    cdef np.npy_intp n, row
+    cdef np.npy_intp n, row, turn = 0, done = 0
     cdef Loop loop
     cdef int k, axes, dtype, core = gufunc.nargs, vectors = 4 if summed else 2
     cdef object operand
@@ -643,12 +685,21 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
                 with default_environment():
                     operand = np.PyArray_Cast(operand, dtype)
                 cast.append(operand)
+            row = 0 if summed else rows_of_vectors(operand, dtype, x)
+            if row > 0 and turn in (0, row):
+                turn, array = row, operand
+                dims[vectors] = np.PyArray_DIM(array, np.PyArray_NDIM(array) - 1)
+                vectors += 1
+                args[k], steps[core] = np.PyArray_BYTES(array), np.PyArray_ITEMSIZE(array)
+                steps[k] = dims[vectors - 1] * steps[core]
+                core += 1
+                continue
         if k >= gufunc.nin and operand is None:
             operand = new_output(x, kinds[k], dtype)
         elif not fits(operand, dtype, kinds[k], x):
             return None
-        elif k >= gufunc.nin and not (np.PyArray_ISWRITEABLE(operand) and apart(operand, operands) and (
-                apart(operand, made))):
+        elif k >= gufunc.nin and not (np.PyArray_ISWRITEABLE(operand) and apart(operand, made) and (
+                takes_its_place(operand, kinds, operands))):
             return None
         array = operand
         if k >= gufunc.nin:
@@ -665,8 +716,16 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
         if k < gufunc.nin and kinds[k] == c"v":
             dims[vectors] = np.PyArray_DIM(array, 0)
             vectors += 1
+    row, dims[0] = dims[0], turn or dims[0]
     with nogil:
-        loop.function(args, dims, steps, loop.data)
+        while True:
+            loop.function(args, dims, steps, loop.data)
+            done += dims[0]
+            if done >= row or turn == 0:
+                break
+            for k in range(gufunc.nargs):
+                if kinds_of_operands[k] != c"v":
+                    args[k] += turn * steps[k]
     if PyErr_Occurred():
         raise_it()
     results = tuple([array if np.PyArray_NDIM(array) else array[()] for array in made])

@@ -86,7 +86,11 @@ cdef bint call(const Operation* operations, Dtype dtype, const operand* operands
             vector[0] = 0 if operands[k] == NULL else n
             vector += 1
         elif operation.kinds[k] != c'a':
-            step = n * size if operation.kinds[k] == c'r' else 0 if shared >> k & 1 else <Py_ssize_t>sizeof(double)
+            step = 0 if shared >> k & 1 else <Py_ssize_t>sizeof(double)
+            if operation.kinds[k] == c'r':
+                step = n * size
+            elif operation.kinds[k] == c'b':
+                step = n
             if operands[k] == NULL:
                 args[k], step = <char*>&unused, 0
             if operation.summed:
@@ -99,6 +103,9 @@ cdef bint call(const Operation* operations, Dtype dtype, const operand* operands
             within += 1
         elif operation.kinds[k] == c'r' or operation.kinds[k] == c'v':
             within[0] = size
+            within += 1
+        elif operation.kinds[k] == c'b':
+            within[0] = 1
             within += 1
     return (<loop_function>operation.loop)(&operation, args, dims, steps)
 

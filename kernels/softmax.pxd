@@ -1,7 +1,7 @@
 # The softmax family for those who cimport it: contiguous rows of n elements, one after the other.
 #
 # y may be x. One thread; the caller's floating-point flags may be raised.
-from libc.stdint cimport uint16_t
+from libc.stdint cimport uint8_t, uint16_t
 
 cdef void softmax_float32(const float* x, float* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
 cdef void softmax_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
@@ -36,3 +36,24 @@ cdef bint log_softmax_backward_float16(const uint16_t* grad, const uint16_t* y, 
 # one logarithm a row, in float64; the Python function rounds it to the dtype of x
 cdef bint logsumexp_float32(const float* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
 cdef bint logsumexp_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
+
+# Attention's own row: softmax of scale x, 0 where a key is hidden. mask has a byte for each element, not 0 where a key
+# is seen; of row i the first counts[i] keys are seen, which makes a row causal. Both may be NULL.
+cdef bint masked_softmax_float32(const float* x, const uint8_t* mask, const double* counts, double scale, float* y,
+                                 Py_ssize_t rows, Py_ssize_t n) noexcept nogil
+cdef bint masked_softmax_float64(const double* x, const uint8_t* mask, const double* counts, double scale, double* y,
+                                 Py_ssize_t rows, Py_ssize_t n) noexcept nogil
+cdef bint masked_softmax_bfloat16(const uint16_t* x, const uint8_t* mask, const double* counts, double scale,
+                                  uint16_t* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
+cdef bint masked_softmax_float16(const uint16_t* x, const uint8_t* mask, const double* counts, double scale,
+                                 uint16_t* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
+
+# the gradient of its scores, y as it gave it; grad_x may be grad or y
+cdef bint masked_softmax_backward_float32(const float* grad, const float* y, double scale, float* grad_x,
+                                          Py_ssize_t rows, Py_ssize_t n) noexcept nogil
+cdef bint masked_softmax_backward_float64(const double* grad, const double* y, double scale, double* grad_x,
+                                          Py_ssize_t rows, Py_ssize_t n) noexcept nogil
+cdef bint masked_softmax_backward_bfloat16(const uint16_t* grad, const uint16_t* y, double scale, uint16_t* grad_x,
+                                           Py_ssize_t rows, Py_ssize_t n) noexcept nogil
+cdef bint masked_softmax_backward_float16(const uint16_t* grad, const uint16_t* y, double scale, uint16_t* grad_x,
+                                          Py_ssize_t rows, Py_ssize_t n) noexcept nogil

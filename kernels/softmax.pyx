@@ -12,23 +12,24 @@ from libc.string cimport memcpy
 cimport numpy as np
 
 from .lanes cimport (
-    bits_f32, bits_f64, f32x, f64x, fma, from_bits_f32, from_bits_f64, magnitude, real, splat, splat_u32, splat_u64,
+    at_least, bits_f32, bits_f64, f32x, f64x, fma, from_bits_f32, from_bits_f64, magnitude, real, splat, splat_u32,
+    splat_u64,
     where_less, where_less_i32, where_less_i64, widen_u8_u32, widen_u8_u64,
 )
-from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
+from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
 from .loops.reductions cimport (
-    Pair, add_element, element, fold_element, fold_values, map_block, map_row, rounded, row_context, sum_either,
-    sum_row, take, wide,
+    Pair, add_element, element, fold_element, fold_values, largest_lane, map_block, map_row, merge_row, rounded,
+    row_context, sum_either, sum_row, take, wide,
 )
 from .loops.operations cimport (
     GROUP, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, Operands, Operation, RowMachine, along_axis, group_kernel, group_of,
     operations_of, row_machine, run_groups, short_kernel, with_short_rows,
 )
-from .loops.registers cimport itemsize, lanes, skip
+from .loops.registers cimport itemsize, lanes, skip, store, store_part
 from .loops.short_rows cimport map_short, put_numbers, short_totals, sum_short
 from .math.exponential cimport exp
 from .rowwise.exponentials cimport (
-    Exponents, all_block, exponents_of, find_logs, find_tops, set_top, top_not_finite,
+    Exponents, all_block, exponents_of, find_logs, find_tops, larger, set_top, top_not_finite,
 )
 from .rowwise.short_exponentials cimport short_logs, short_softmax
 from .rowwise.weighted_exponentials cimport Weighted, find_sum, weighted_log, weighted_of, weighted_slopes
@@ -49,6 +50,7 @@ cdef struct Gradient:
 cdef struct Scores:
     const void* x
     const void* mask  # booleans or numbers, or NULL
+    void* y
     double scale
     double rest  # and its rounding error, as it has the row's precision
 
@@ -128,16 +130,42 @@ cdef inline real scaled_plus(const real* like, const void* context, Py_ssize_t i
     return scaled(like, context, i, n) + take(<const real*>(<const Scores*>context).mask, i, n)
 
 
-cdef void scaled_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    map_block(scaled[real], y, context, start, n, False)
+cdef inline Pair scores_block(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                              const real* like, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # writes the scores of a block and returns the largest, which takes no pass of its own; a NaN may be missed, since
+    # the sum will be NaN
+    cdef Scores own = (<const Scores*>context)[0]
+    cdef real* y = <real*>own.y
+    cdef Py_ssize_t i = start, stop = start + n, width = lanes(like)
+    cdef real best = splat(best, -INFINITY), other = best, score, next_score
+    cdef real padded[1]
+    while i + 2 * width <= stop:
+        score, next_score = point(like, &own, i, width), point(like, &own, i + width, width)
+        store(<real*>skip(y, i), score)
+        store(<real*>skip(y, i + width), next_score)
+        best, other = at_least(score, best), at_least(next_score, other)
+        i += 2 * width
+    while i < stop:
+        n = min(stop - i, width)
+        score = point(like, &own, i, n)
+        padded[0] = splat(best, -INFINITY)
+        store_part(padded, score, n)
+        store_part(<real*>skip(y, i), score, n)
+        best = at_least(padded[0], best)
+        i += width
+    return Pair(largest_lane(at_least(best, other)), 0.0)
 
 
-cdef void scaled_where_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    map_block(scaled_where[real], y, context, start, n, False)
+cdef Pair scaled_block(const real* like, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    return scores_block(scaled[real], like, context, start, n)
 
 
-cdef void scaled_plus_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    map_block(scaled_plus[real], y, context, start, n, False)
+cdef Pair scaled_where_block(const real* like, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    return scores_block(scaled_where[real], like, context, start, n)
+
+
+cdef Pair scaled_plus_block(const real* like, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    return scores_block(scaled_plus[real], like, context, start, n)
 
 
 # The sum of backward.
@@ -268,7 +296,7 @@ cdef inline void masked_row(const real* like, Exponents* row, Py_ssize_t count, 
 
 
 cdef inline void masked_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                              void (*scores)(real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                              Pair (*scores)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
                               bint masked) noexcept nogil:
     # x, [mask], scale, count -> softmax(x scale + mask) of the first `count`, and 0 behind them
     cdef Exponents own[GROUP]
@@ -281,10 +309,10 @@ cdef inline void masked_group(const real* like, Operands* p, Py_ssize_t rows, Py
         first = (<double*>p[r][2 + masked])[0]
         counts[r] = <Py_ssize_t>max(min(first, <double>n), 0.0)
         own[r] = exponents_of(like, p[r][3 + masked], p[r][3 + masked], 1.0, 1.0)
-        row = Scores(p[r][0], p[r][1], rounded(like, (<double*>p[r][1 + masked])[0]), 0.0)
+        row = Scores(p[r][0], p[r][1], p[r][3 + masked], rounded(like, (<double*>p[r][1 + masked])[0]), 0.0)
         row.rest = (<double*>p[r][1 + masked])[0] - row.scale if fabs(row.scale) < INFINITY else 0.0
-        map_row(scores, <real*>p[r][3 + masked], &row, counts[r], threads)
-        find_tops(like, &own[r], 1, counts[r], threads)
+        own[r].top = merge_row(scores, larger, like, &row, counts[r], threads).first
+        set_top(like, &own[r])
         alike = alike and counts[r] == n
     if alike:
         over_sums(like, own, rows, n, threads, True)
@@ -558,6 +586,16 @@ cdef void keep(bits like, const void* x, const uint8_t* where, const void* other
         (<bits*>y)[i] = ((<const bits*>x)[i] & mask) | (other & ~mask)
 
 
+def causal_counts(np.ndarray x, double offset):
+    """How many keys each query sees, of scores (..., queries, keys): query i those up to i + offset, so that many and
+    one; float64, of shape (..., queries)."""
+    cdef Py_ssize_t queries = np.PyArray_DIM(x, np.PyArray_NDIM(x) - 2), i
+    cdef np.ndarray counts = np.PyArray_EMPTY(np.PyArray_NDIM(x) - 1, np.PyArray_DIMS(x), np.NPY_DOUBLE, 0)
+    for i in range(np.PyArray_SIZE(counts)):
+        (<double*>np.PyArray_DATA(counts))[i] = <double>(i % queries) + offset + 1.0
+    return counts
+
+
 def kept(np.ndarray x, np.ndarray where, np.ndarray otherwise):
     """A new array of x, and of the one number `otherwise` where `where` is False. All three are laid out by C, in the
     byte order of the machine; the latter has the dtype of x, whose elements have 2, 4 or 8 bytes."""
@@ -584,6 +622,8 @@ cdef const Operation* of_log_softmax = operations_of(log_softmax_gufunc)
 cdef const Operation* of_softmax_backward = operations_of(softmax_backward_gufunc)
 cdef const Operation* of_log_softmax_backward = operations_of(log_softmax_backward_gufunc)
 cdef const Operation* of_logsumexp = operations_of(logsumexp_gufunc)
+cdef const Operation* of_masked_softmax = operations_of(masked_softmax_gufunc)
+cdef const Operation* of_masked_softmax_where = operations_of(masked_softmax_where_gufunc)
 cdef double plain_sign = 1.0
 
 
@@ -649,3 +689,54 @@ cdef bint logsumexp_float32(const float* x, double* y, Py_ssize_t rows, Py_ssize
 
 cdef bint logsumexp_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
     return machine.call(of_logsumexp, FLOAT64, [x, y], 0, rows, n)
+
+
+cdef bint masked_rows(Dtype dtype, const void* x, const uint8_t* mask, const double* counts, double scale, void* y,
+                      Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    cdef double all_of_them = <double>n
+    cdef bint alike = counts == NULL
+    if alike:
+        counts = &all_of_them
+    if mask == NULL:
+        return machine.call(of_masked_softmax, dtype, [x, &scale, counts, y], 1 << 1 | alike << 2, rows, n)
+    return machine.call(of_masked_softmax_where, dtype, [x, mask, &scale, counts, y], 1 << 2 | alike << 3, rows, n)
+
+
+cdef bint masked_softmax_float32(const float* x, const uint8_t* mask, const double* counts, double scale, float* y,
+                                 Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return masked_rows(FLOAT32, x, mask, counts, scale, y, rows, n)
+
+
+cdef bint masked_softmax_float64(const double* x, const uint8_t* mask, const double* counts, double scale, double* y,
+                                 Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return masked_rows(FLOAT64, x, mask, counts, scale, y, rows, n)
+
+
+cdef bint masked_softmax_bfloat16(const uint16_t* x, const uint8_t* mask, const double* counts, double scale,
+                                  uint16_t* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return masked_rows(BFLOAT16, x, mask, counts, scale, y, rows, n)
+
+
+cdef bint masked_softmax_float16(const uint16_t* x, const uint8_t* mask, const double* counts, double scale,
+                                 uint16_t* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return masked_rows(FLOAT16, x, mask, counts, scale, y, rows, n)
+
+
+cdef bint masked_softmax_backward_float32(const float* grad, const float* y, double scale, float* grad_x,
+                                          Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_softmax_backward, FLOAT32, [grad, y, &scale, grad_x], 1 << 2, rows, n)
+
+
+cdef bint masked_softmax_backward_float64(const double* grad, const double* y, double scale, double* grad_x,
+                                          Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_softmax_backward, FLOAT64, [grad, y, &scale, grad_x], 1 << 2, rows, n)
+
+
+cdef bint masked_softmax_backward_bfloat16(const uint16_t* grad, const uint16_t* y, double scale, uint16_t* grad_x,
+                                           Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_softmax_backward, BFLOAT16, [grad, y, &scale, grad_x], 1 << 2, rows, n)
+
+
+cdef bint masked_softmax_backward_float16(const uint16_t* grad, const uint16_t* y, double scale, uint16_t* grad_x,
+                                          Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    return machine.call(of_softmax_backward, FLOAT16, [grad, y, &scale, grad_x], 1 << 2, rows, n)

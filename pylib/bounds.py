@@ -16,6 +16,7 @@ BOUNDS = {
     "expm1": {"float32": 1.0, "float64": 1.0},
     "log": {"float32": 1.0, "float64": 1.0},
     "log1p": {"float32": 1.0, "float64": 1.0},
+    "log1mexp": {"float32": 3.0, "float64": 3.0},
     "erf": {"float32": 1.0, "float64": 1.0},
     "erfc": {"float32": 1.0, "float64": 2.0},
     "relu": {"float32": 0.0, "float64": 0.0},

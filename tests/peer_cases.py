@@ -38,8 +38,13 @@ def _onnx_layer_norm(name, attributes, x, *vectors):
 
 
 def _onnx_batch_norm(attributes, x, weight, bias, mean, variance):
-    _need(not attributes.get("training_mode"))  # its running variance is that of the batch, as it is
-    return (lw.batch_norm(x, mean, variance, weight, bias, eps=attributes.get("epsilon", 1e-5)),)
+    eps = attributes.get("epsilon", 1e-5)
+    if not attributes.get("training_mode"):
+        return (lw.batch_norm(x, mean, variance, weight, bias, eps=eps),)
+    # the running variance takes in that of the batch as it is, which PyTorch's does not
+    y, own_mean, rstd = lw.batch_norm(x, weight=weight, bias=bias, training=True, eps=eps, return_stats=True)
+    kept = attributes.get("momentum", 0.9)
+    return y, kept * mean + (1 - kept) * own_mean, kept * variance + (1 - kept) * (rstd**-2 - eps)
 
 
 def _onnx_log_sum(attributes, x, axes=None):
@@ -66,8 +71,7 @@ def _onnx_hardsigmoid(attributes, x):
 
 
 def _onnx_swiglu(attributes, gate, up):
-    _need(attributes.get("alpha", 1.0) == 1)
-    return (lw.swiglu(gate, up),)
+    return (lw.swiglu(gate, up, beta=attributes.get("alpha", 1.0)),)
 
 
 def _onnx_plain(function, *parameters):
@@ -149,15 +153,9 @@ def of_onnx():
 
 # PyTorch: of arrays and what else a call is given, the result.
 
-def _dtype_given(keywords):
-    _need(keywords.pop("dtype", None) is None)
-    return keywords
-
-
 def _of_dim(function):
-    def call(x, dim=None, **keywords):
-        _dtype_given(keywords)
-        return function(x, dim, **keywords)
+    def call(x, dim=None, *, dtype=None):
+        return function(x, dim, dtype=dtype and str(dtype).removeprefix("torch."))
 
     return call
 

@@ -16,9 +16,9 @@ X = np.concatenate([np.linspace(-9, 9, 301), [0.0, -0.0, 1e-40, np.inf, -np.inf,
 NUMBERS = {"leaky_relu": (0.0123456789,), "elu": (0.7,), "celu": (0.7,), "swish": (1.3,), "softplus_scaled": (1.3,),
            "softshrink": (0.4,), "hardshrink": (0.4,), "shrink": (0.4,), "squareplus": (3.0,), "hardtanh": (-1.1, 1.2),
            "threshold": (0.3, 7.0), "threshold_backward": (0.3,), "softplus_threshold": (1.3, 2.0),
-           "selu_scaled": (1.7, 0.6), "hardsigmoid_scaled": (0.2, 0.4)}
+           "selu_scaled": (1.7, 0.6), "hardsigmoid_scaled": (0.2, 0.4), "swiglu_clamped": (1.702, 7.0, 1.0)}
 OPTIONS = {"softplus_threshold": ("beta", "threshold"), "selu_scaled": ("alpha", "gamma"),
-           "hardsigmoid_scaled": ("alpha", "beta")}  # by keyword
+           "hardsigmoid_scaled": ("alpha", "beta"), "swiglu_clamped": ("beta", "limit", "shift")}  # by keyword
 PYTHON_NAMES = {"softplus_scaled": "softplus", "shrink_backward": "softshrink_backward",
                 "softplus_scaled_backward": "softplus_backward",
                 **{f"{name}{end}": f"{name.partition('_')[0]}{end}" for name in OPTIONS for end in ("", "_backward")}}
@@ -76,15 +76,16 @@ def names_of(form):
 def test_one_parameter_for_all_elements(name):
     function, dtype = name.split("_scalar_")
     numbers = NUMBERS.get(function, NUMBERS.get(function.removesuffix("_backward")))
-    operands = [np.roll(X, k).astype(dtype) for k in range(2 if "_backward" in function else 1)]
+    gated = function.startswith("swiglu")
+    operands = [np.roll(X, k).astype(dtype) for k in range(1 + gated + ("_backward" in function))]
     keywords = dict(zip(OPTIONS.get(function.removesuffix("_backward"), ()), numbers, strict=False))
     expected = getattr(lw, PYTHON_NAMES.get(function, function))(*operands, *(() if keywords else numbers), **keywords)
-    y = np.full_like(operands[0], 7)
-    embedding.ctypes_function(name)(*operands, *numbers, y, y.size)
-    assert y.tobytes() == expected.tobytes()
-    in_place = operands[-1]
-    embedding.ctypes_function(name)(*operands[:-1], in_place, *numbers, in_place, y.size)
-    assert in_place.tobytes() == expected.tobytes()
+    expected = expected if isinstance(expected, tuple) else (expected,)
+    found = [np.full_like(operands[0], 7) for _ in expected]
+    embedding.ctypes_function(name)(*operands, *numbers, *found, X.size)
+    assert [y.tobytes() for y in found] == [y.tobytes() for y in expected]
+    embedding.ctypes_function(name)(*operands, *numbers, *operands[-len(found):], X.size)
+    assert [y.tobytes() for y in operands[-len(found):]] == [y.tobytes() for y in expected]
 
 
 @pytest.mark.parametrize("name", names_of("point"))
@@ -95,9 +96,9 @@ def test_one_number(name):
 
 
 def test_what_has_other_forms():
-    assert len(names_of("scalar")) == 50
-    assert len(names_of("point")) == 22
-    assert len([name for name in embedding.functions() if name.endswith(("_float16", "_bfloat16"))]) == 50
+    assert len(names_of("scalar")) == 54
+    assert len(names_of("point")) == 23
+    assert len([name for name in embedding.functions() if name.endswith(("_float16", "_bfloat16"))]) == 54
 
 
 def test_ctypes_function_takes_arrays_addresses_and_none():

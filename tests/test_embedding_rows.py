@@ -62,6 +62,15 @@ def calls(x, grad, weight, bias):
     yield "log_softmax", [x], [], [y], (log_softmax,)
     yield "softmax_backward", [grad, softmax], [], [y], (lw.softmax_backward(grad, softmax),)
     yield "log_softmax_backward", [grad, log_softmax], [], [y], (lw.log_softmax_backward(grad, log_softmax),)
+    mask = (np.arange(x.size).reshape(x.shape) % 3 != 1).view(np.uint8)
+    counts = np.arange(rows) + 2.0
+    masked = lw.masked_softmax(x, mask.view(bool), 0.3)
+    yield "masked_softmax", [x, mask, None], [0.3], [y], (masked,)
+    yield "masked_softmax", [x, None, None], [0.3], [y], (lw.masked_softmax(x, None, 0.3),)
+    yield "masked_softmax", [x, None, counts], [0.3], [y], (lw.masked_softmax(x, None, 0.3, causal=True, offset=1),)
+    yield "masked_softmax", [x, mask, counts], [0.3], [y], (
+        lw.masked_softmax(x, mask.view(bool), 0.3, causal=True, offset=1),)
+    yield "masked_softmax_backward", [grad, masked], [0.3], [y], (lw.masked_softmax_backward(grad, masked, 0.3),)
     if x.itemsize > 2:
         logs = np.full(rows, 7.0)
         yield "logsumexp", [x], [], [logs], (lw.logsumexp(x, out=np.empty(rows)),)
@@ -105,7 +114,7 @@ def test_in_place(dtype):
         if name == "logsumexp":
             continue
         place = 1 if name == "add_rms_norm" else 0  # its second result may be its second operand
-        given = [array.copy() for array in inputs]
+        given = [array if array is None else array.copy() for array in inputs]
         outs = [array.copy() for array in results]
         outs[place] = given[place]
         ctypes_function(f"{name}_{dtype}")(*given, *numbers, *outs, 17, 100)
@@ -238,3 +247,18 @@ def test_every_function_of_rows_is_tried():
     channels = {name for name in functions() if name.startswith(("batch_norm", "group_norm"))}
     assert {name.rpartition("_")[0] for name in channels} == {"batch_norm", "batch_norm_training", "group_norm",
                                                               "batch_norm_backward", "group_norm_backward"}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("rows", "n", "pairs"), [(1, 2, 1), (5, 34, 17), (3, 64, 16), (4, 8, 0)])
+@pytest.mark.parametrize("interleaved", [False, True])
+def test_rotary_embedding(rows, n, pairs, interleaved, dtype):
+    rng = np.random.default_rng(n)
+    x, (cos, sin) = rng.normal(0, 1, (rows, n)).astype(dtype), rng.uniform(-1, 1, (2, rows, pairs)).astype(dtype)
+    for name in ("rotary_embedding", "rotary_embedding_backward"):
+        expected = getattr(lw, name)(x, cos, sin, interleaved=interleaved)
+        found = called(name, dtype, [x, cos, sin], [interleaved], [np.full_like(x, 7)], [rows, n, pairs])
+        assert found[0].tobytes() == expected.tobytes()
+        place = x.copy()
+        ctypes_function(f"{name}_{dtype}")(place, cos, sin, interleaved, place, rows, n, pairs)
+        assert place.tobytes() == expected.tobytes()

@@ -209,3 +209,29 @@ def test_out_and_errors():
         lw.softmax(x, 2)
     with pytest.raises(ValueError, match=r"grad of shape \(2,\) does not fit x of shape \(3, 100\)"):
         lw.softmax_backward(np.zeros(2), x)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "softmin"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("axis", [-1, 0, (0, 1), None])
+def test_dtype_is_that_of_the_computation(name, dtype, axis):
+    """As PyTorch's: x is converted first, which of integers and of narrower floats is exact."""
+    function, wanted = getattr(lw, name), dtype_named(dtype)
+    for x in (np.arange(6).reshape(2, 3), rows("float16", 5), rows("float64", 5), [[0.0, 1e39]]):
+        with np.errstate(all="ignore"):
+            converted = np.asarray(x).astype(wanted)
+        found = function(x, axis, dtype=dtype)
+        assert found.dtype == wanted
+        assert found.tobytes() == function(converted, axis).tobytes()
+    assert function(1, dtype=wanted).dtype == wanted
+    out = np.empty((2, 3), wanted)
+    assert function(np.ones((2, 3)), dtype=dtype, out=out) is out
+
+
+@pytest.mark.parametrize(("dtype", "message"), [
+    (int, "softmax: dtype must be float16, bfloat16, float32 or float64, not int64"),
+    ("float8_e5m2", "softmax: dtype must be float16, bfloat16, float32 or float64, not float8_e5m2"),
+    ("float33", "softmax: dtype must be a dtype or the name of one")])
+def test_dtype_is_one_of_floats(dtype, message):
+    with pytest.raises(TypeError, match=message):
+        lw.softmax([1.0], dtype=dtype)

@@ -18,7 +18,7 @@ REVEALED = {
     "lw.silu([[1.0, 2.0], (3, 4)])": "Any",
     "lw.silu_backward(x, x)": "numpy.ndarray[",
     "lw.mish(x, out=np.empty_like(x))": "numpy.ndarray[",
-    "lw.swiglu_backward(x, x, x)": "tuple[numpy.ndarray[",
+    "lw.geglu_backward(x, x, x)": "tuple[numpy.ndarray[",
     "lw.elu(x, alpha=0.5, out=np.empty_like(x))": "Any",
     "lw.glu(x[:6])": "numpy.ndarray[",
     "lw.prelu_backward(x, x, 0.1)": "tuple[numpy.ndarray[",

@@ -10,16 +10,22 @@ ROOT = Path(__file__).parents[1]
 MODULE, DECLARATIONS = ROOT / "kernels" / "activations.pyx", ROOT / "kernels" / "activations.pxd"
 #: What has a form on the bits of 16-bit floats: networks are run in them.
 SIXTEEN_BITS = ("relu", "sigmoid", "tanh", "silu", "gelu", "gelu_tanh", "mish", "softplus")
-ARRAYS = {"x", "y", "grad", "gate", "up", "grad_x", "grad_gate", "grad_up", "grad_weight"}  # others are parameters
+OUTPUTS = {"y", "grad_x", "grad_gate", "grad_up", "grad_weight"}
+ARRAYS = {"x", "grad", "gate", "up", *OUTPUTS}  # others are parameters
 WIDTH = 120
 KERNEL = re.compile(r"^cdef void (\w+)_(float32|float64)\(([^)]*)\) noexcept nogil:", re.M)
 
 BEGIN = "# From here on written by tools/forms.py: other forms of the kernels above, for callers from C.\n"
 PASSED = """\
+cdef void passed_to(void* kernel, Dtype dtype, int arrays, int numbers, int outputs, const operand* operands,
+                    Py_ssize_t n) noexcept nogil:
+    # called by each form, not copied to it
+    pass_through(kernel, dtype, arrays, numbers, outputs, operands, n)
+
+
 cdef void passed(void* kernel, Dtype dtype, int arrays, int numbers, const operand* operands,
                  Py_ssize_t n) noexcept nogil:
-    # called by each form, not copied to it
-    pass_through(kernel, dtype, arrays, numbers, operands, n)
+    passed_to(kernel, dtype, arrays, numbers, 1, operands, n)
 """
 HEADS = {
     "flat": """\
@@ -48,8 +54,10 @@ POINT = """\
 """
 FORM = """\
     cdef operand[{count}] operands = [{operands}]
-    passed(<void*>{kernel}, {dtype}, {arrays}, {numbers}, operands, n)
+    {passed}, operands, n)
 """
+PASSED_ONE = "passed(<void*>{kernel}, {dtype}, {arrays}, {numbers}"
+PASSED_MORE = "passed_to(<void*>{kernel}, {dtype}, {arrays}, {numbers}, {outputs}"
 
 
 def signature(result, name, arguments, end=""):
@@ -77,8 +85,10 @@ def forms(text):
     for name, dtype, arguments in kernels(text):
         names = [name_of(argument) for argument in arguments[:-1]]
         numbers = [argument for argument in names if argument not in ARRAYS]
-        given = {"kernel": f"{name}_{dtype}", "count": len(names), "numbers": len(numbers),
-                 "arrays": len(names) - len(numbers) - 1}
+        outputs = sum(argument in OUTPUTS for argument in names)
+        given = {"kernel": f"{name}_{dtype}", "numbers": len(numbers), "outputs": outputs,
+                 "arrays": len(names) - len(numbers) - outputs}
+        passed = PASSED_ONE if outputs == 1 else PASSED_MORE
         if names == ["x", "y"] and dtype == "float64":
             found["point"].append(("double", f"{name}_point_float64", ["double x"], POINT.format(name=name)))
         if numbers:
@@ -86,12 +96,12 @@ def forms(text):
                       for argument in arguments]
             operands = ", ".join(f"&{operand}" if operand in numbers else operand for operand in names)
             found["scalar"].append(("void", f"{name}_scalar_{dtype}", values, FORM.format(
-                dtype=dtype.upper(), operands=operands, **given)))
+                count=len(names), operands=operands, passed=passed.format(dtype=dtype.upper(), **given))))
         if name.removesuffix("_backward") in SIXTEEN_BITS and dtype == "float32":
             values = [argument.replace("float*", "uint16_t*") for argument in arguments]
             for short in ("float16", "bfloat16"):
                 found["short"].append(("void", f"{name}_{short}", values, FORM.format(
-                    dtype=short.upper(), operands=", ".join(names), **given)))
+                    count=len(names), operands=", ".join(names), passed=passed.format(dtype=short.upper(), **given))))
     return found
 
 

@@ -16,6 +16,18 @@ BY_HAND = {  # whose signature the table does not say
     "glu": "def glu(x: Numbers, axis: int = -1, *, out: Array | None = None) -> Array: ...\n",
     "glu_backward": "def glu_backward(grad: Numbers, x: Numbers, axis: int = -1, *, out: Array | None = None) -> "
                     "Array: ...\n",
+    "swiglu": """\
+def swiglu(
+    gate: Numbers, up: Numbers, out: Out = None, *, beta: Numbers = 1.0, limit: Numbers = ..., shift: Numbers = 0.0,
+    **keywords: Any,
+) -> Any: ...
+""",
+    "swiglu_backward": """\
+def swiglu_backward(
+    grad: Numbers, gate: Numbers, up: Numbers, out: tuple[Array | None, Array | None] | None = None, *,
+    beta: Numbers = 1.0, limit: Numbers = ..., shift: Numbers = 0.0, **keywords: Any,
+) -> tuple[Any, Any]: ...
+""",
 }
 TORCH_CROSS_ENTROPY = """\
 def cross_entropy(
@@ -115,8 +127,9 @@ def made():
     plain = [name for name in FUNCTIONS if name not in parametric]
     return {
         FOLDER / "activations.pyi": "from .._typing import Binary, Unary\n\n" + ufuncs(plain, "Unary", "Binary"),
-        FOLDER / "gates.pyi": "from .._typing import Array, Binary, Numbers, TernaryPair\n\n"
-        f"{ufuncs(GATES, 'Binary', 'TernaryPair')}\n{BY_HAND['glu']}{BY_HAND['glu_backward']}",
+        FOLDER / "gates.pyi": "from typing import Any\n\nfrom .._typing import Array, Binary, Numbers, Out, TernaryPair\n\n"
+        + ufuncs([name for name in GATES if name not in BY_HAND], "Binary", "TernaryPair") + "\n"
+        + "".join(BY_HAND[name] for name in ("swiglu", "swiglu_backward", "glu", "glu_backward")),
         FOLDER / "parametric.pyi": "from typing import Any\n\nfrom .._typing import Array, Numbers, Out\n\n"
         + "".join(map(declared, with_backwards(parametric))),
         PACKAGE / "torch.pyi": of_torch(),

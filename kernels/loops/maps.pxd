@@ -10,6 +10,10 @@ from .registers cimport (
 )
 
 
+cdef enum:
+    MANY = 8  # inputs of map_many
+
+
 cdef inline Py_ssize_t long_head(const real* y, Py_ssize_t n) noexcept nogil:
     # the same of a function that costs more than what a store across a boundary costs
     return head(y, n) if n > 64 * lanes(y) else 0
@@ -213,3 +217,24 @@ cdef inline void map3_to_2(real (*f)(real, real, real, real*) noexcept nogil, co
             store_part(z, copies[4], n)
             return
         y, z, n = target, other, left
+
+
+cdef inline void map_many(void (*f)(const real*, real*) noexcept nogil, int n_in, int n_out, real** operands,
+                          Py_ssize_t n) noexcept nogil:
+    # the n_out operands behind the first n_in are f of those: a register of each, in one array. Of what has more
+    # operands than the functions above
+    cdef real x[MANY]
+    cdef real y[2]
+    cdef Py_ssize_t i = 0, width = lanes(&x[0]), part
+    cdef int k
+    while i < n:
+        part = min(width, n - i)
+        for k in range(n_in):
+            x[k] = load(skip(operands[k], i)) if part == width else load_part(skip(operands[k], i), part)
+        f(x, y)
+        for k in range(n_out):
+            if part == width:
+                store(<real*>skip(operands[n_in + k], i), y[k])
+            else:
+                store_part(<real*>skip(operands[n_in + k], i), y[k], part)
+        i += width

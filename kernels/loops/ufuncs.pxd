@@ -35,7 +35,7 @@ cdef extern from *:
     const int BLOCK_REGISTERS  # with three cache lines more: no two blocks at the same place of their pages
 
 cdef enum:
-    MAX_OPERANDS = 5
+    MAX_OPERANDS = 8
     CHUNK_MIN = 1 << 13  # elements, beside which taking up a chunk costs nothing
     CHUNKS = 16  # of each thread, of a large array
 
@@ -43,6 +43,10 @@ ctypedef void (*kernel2)(const void*, void*, Py_ssize_t) noexcept nogil
 ctypedef void (*kernel3)(const void*, const void*, void*, Py_ssize_t) noexcept nogil
 ctypedef void (*kernel4)(const void*, const void*, const void*, void*, Py_ssize_t) noexcept nogil
 ctypedef void (*kernel5)(const void*, const void*, const void*, const void*, void*, Py_ssize_t) noexcept nogil
+ctypedef void (*kernel6)(const void*, const void*, const void*, const void*, const void*, void*,
+                         Py_ssize_t) noexcept nogil
+ctypedef void (*kernel8)(const void*, const void*, const void*, const void*, const void*, const void*, void*, void*,
+                         Py_ssize_t) noexcept nogil
 
 ctypedef void (*kernel2_with_context)(const void*, void*, Py_ssize_t, const void*) noexcept nogil
 ctypedef void (*kernel3_with_context)(const void*, const void*, void*, Py_ssize_t, const void*) noexcept nogil
@@ -79,8 +83,12 @@ cdef inline void call(const Registration* own, char** p, Py_ssize_t n) noexcept 
         (<kernel3>own.kernel)(p[0], p[1], p[2], n)
     elif operands == 4:
         (<kernel4>own.kernel)(p[0], p[1], p[2], p[3], n)
-    else:
+    elif operands == 5:
         (<kernel5>own.kernel)(p[0], p[1], p[2], p[3], p[4], n)
+    elif operands == 6:
+        (<kernel6>own.kernel)(p[0], p[1], p[2], p[3], p[4], p[5], n)
+    else:
+        (<kernel8>own.kernel)(p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], n)
 
 
 cdef inline void copy_every(item* y, const item* x, Py_ssize_t step, Py_ssize_t n) noexcept nogil:
@@ -411,8 +419,9 @@ cdef inline object elementwise(bytes name, void* float32, void* float64, int n_i
     return (<floats_function>called(<void*>of_floats))(name, float32, float64, n_in, n_out, 0)
 
 
-cdef inline object parametric(bytes name, void* float32, void* float64, int n_in, int parameters):
+cdef inline object parametric(bytes name, void* float32, void* float64, int n_in, int parameters, int n_out=1):
     # the same, and beside it the ufunc of 16-bit floats whose parameters, the last inputs, are float32: a number such
     # as 0.01 must not be rounded to 16 bits before anything is computed
     cdef floats_function registered = <floats_function>called(<void*>of_floats)
-    return (registered(name, float32, float64, n_in, 1, 0), registered(name, float32, float64, n_in, 1, parameters))
+    return (registered(name, float32, float64, n_in, n_out, 0),
+            registered(name, float32, float64, n_in, n_out, parameters))

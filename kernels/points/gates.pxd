@@ -2,22 +2,24 @@
 #
 #     glu(x, gate) = x sigmoid(gate); Dauphin et al., arXiv:1612.08083
 #     swiglu, geglu, reglu(gate, up) = silu, gelu, relu(gate) times up; Shazeer, arXiv:2002.05202
+#     swiglu_clamped(gate, up, beta, limit, shift) = g sigmoid(beta g) (u + shift), g = min(gate, limit) and
+#         u = min(max(up, -limit), limit); gpt-oss, arXiv:2508.10925
 #
 # A backward returns the gradient of its first operand and stores that of the second.
 from ..lanes cimport (
     any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, splat, where_less, with_sign,
 )
-from ..math.exponential cimport any_outside, scale2_of_sum, whole
+from ..math.exponential cimport any_outside, largest, scale2_of_sum, whole
 from ..math.logistic cimport logistic_divisor, logistic_quotient, reduced
 from ..math.normal cimport normal_tail_parts
 from ..math.piecewise cimport ALL, ODD, segment_parts, steps, steps_end
 from ..math.pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled
 from ..math.segments cimport SILU_SEGMENTS
 from .gelu cimport gelu_end, gelu_slope, normal_tail_segment
-from .parts cimport any_unusual, gate_lowering, gate_power, where_usual
+from .parts cimport any_one, any_other, any_unusual, gate_lowering, gate_power, stretched, where_one, where_usual
 from .relu cimport relu_backward
-from .sigmoid cimport logistic, times_logistic
-from .silu cimport silu_slope
+from .sigmoid cimport logistic, logistic_up_to, times_logistic
+from .silu cimport silu_slope, swish_slope
 
 
 cdef inline real lifted(real x, real* n) noexcept nogil:
@@ -144,6 +146,63 @@ cdef inline real swiglu_backward(real grad, real gate, real up, real* grad_up) n
     cdef real slope = silu_slope(gate, &low)
     grad_up[0] = swiglu(gate, grad)
     return gate_backward(grad, up, slope, low)
+
+
+cdef inline real swish_times(real gate, real up, real beta) noexcept nogil:
+    # gate sigmoid(beta gate) up
+    cdef real p_low, t_low, r_low, sum, x, y, s, s_low, n, rest, inverse, top = largest(gate), zero = splat(gate, 0.0)
+    cdef real t = stretched(gate, beta, &t_low)
+    cdef real a_low = where_less(t, zero, -t_low, t_low)
+    cdef real p = product(gate, up, &p_low)
+    cdef real r = reduced(at_most(magnitude(t), pick(gate, 200.0, 1470.0)), &r_low, &sum)
+    cdef real power = gate_power(sum)
+    s = logistic_quotient(p * power, p_low * power, r, r_low + a_low, power, gate_lowering(p), &rest, &inverse)
+    y = gated(t, p, p_low, s, rest * inverse)
+    if any_unusual(p):
+        # up to where 2^n makes nothing of the largest product; there an infinite gate would give NaN
+        s = logistic_up_to(pick(gate, 300.0, 2200.0), t, a_low, &s_low, &n)
+        x = where_less(n, splat(gate, -100.0), at_most(at_least(gate, -top), top), gate)
+        y = where_usual(p, y, with_sign(product_of_any_size(up, x, s, s_low, n), x * up))
+    return y
+
+
+cdef inline real clamped(real x, real limit) noexcept nogil:
+    # within limit from 0, but NaN where x is NaN
+    return at_most(at_least(x, -limit), limit)
+
+
+cdef inline real swiglu_clamped(real gate, real up, real beta, real limit, real shift) noexcept nogil:
+    cdef real g = at_most(gate, limit), u = clamped(up, limit) + shift, y = u
+    if any_other(beta):
+        y = swish_times(g, u, beta)
+    if any_one(beta):
+        y = where_one(beta, swiglu(g, u), y)
+    return y
+
+
+cdef inline real swiglu_clamped_backward(real grad, real gate, real up, real beta, real limit, real shift,
+                                         real* grad_up) noexcept nogil:
+    # where a clamp holds a number, nothing comes back
+    cdef real t_low, low, slope, y, other, zero = splat(gate, 0.0), g = at_most(gate, limit)
+    cdef real u = clamped(up, limit) + shift
+    y = other = zero
+    if any_other(beta):
+        slope = stretched(g, beta, &t_low)
+        slope = swish_slope(slope, t_low, &low)
+        y, other = gate_backward(grad, u, slope, low), swish_times(g, grad, beta)
+    if any_one(beta):
+        slope = swiglu_backward(grad, g, u, &low)
+        y, other = where_one(beta, slope, y), where_one(beta, low, other)
+    grad_up[0] = where_less(limit, magnitude(up), zero, other)
+    return where_less(limit, gate, zero, y)
+
+
+cdef inline void swiglu_clamped_of(const real* x, real* y) noexcept nogil:
+    y[0] = swiglu_clamped(x[0], x[1], x[2], x[3], x[4])
+
+
+cdef inline void swiglu_clamped_backward_of(const real* x, real* y) noexcept nogil:
+    y[0] = swiglu_clamped_backward(x[0], x[1], x[2], x[3], x[4], x[5], &y[1])
 
 
 cdef inline real geglu_by_exp(real gate, real up) noexcept nogil:

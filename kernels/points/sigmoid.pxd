@@ -15,10 +15,16 @@ cdef inline real sigmoid_backward(real grad, real y) noexcept nogil:
 
 
 cdef inline real logistic(real x, real a_low, real* low, real* n) noexcept nogil:
-    # 1 / (1 + e^-x) = 2^n (value + low), value <= 1, x's magnitude with a_low added to it: e / d, and where x < 0
-    # 2^n / d, which is 2^(n + 1) / 2 d where 1 / d may exceed 1
+    # 1 / (1 + e^-x) = 2^n (value + low), x's magnitude with a_low added to it, as far as 2^n times the largest number
+    # is none that has a place
+    return logistic_up_to(pick(x, 200.0, 1470.0), x, a_low, low, n)
+
+
+cdef inline real logistic_up_to(real end, real x, real a_low, real* low, real* n) noexcept nogil:
+    # the same up to a magnitude of x, value <= 1: e / d, and where x < 0 2^n / d, which is 2^(n + 1) / 2 d where 1 / d
+    # may exceed 1
     cdef real r_low, sum, d_low, e, e_low, k, top, zero = splat(x, 0.0), one = splat(x, 1.0)
-    cdef real r = reduced(at_most(magnitude(x), pick(x, 200.0, 1470.0)), &r_low, &sum)
+    cdef real r = reduced(at_most(magnitude(x), end), &r_low, &sum)
     cdef real d = logistic_divisor(r, r_low + a_low, sum, &d_low, &e, &e_low)
     k = where_less(x, zero, whole(sum), zero)
     n[0] = k + where_less(k, zero, one, zero)

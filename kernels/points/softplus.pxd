@@ -4,14 +4,15 @@
 #     softplus_scaled(x, beta) = log(1 + e^(beta x)) / beta, its slope sigmoid(beta x)
 #     softplus_threshold(x, beta, threshold): the same, but x where beta x > threshold; torch.nn.functional.softplus
 #     logsigmoid(x) = -softplus(-x), logsigmoid'(x) = sigmoid(-x)
+#     log1mexp(x) = log(1 - e^-x); Maechler, "Accurately computing log(1 - exp(-|a|))"
 from libc.math cimport INFINITY
 
 from ..lanes cimport (
     LOOKUP_FLOATS, any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, real, scale2, splat, where_less,
     with_sign,
 )
-from ..math.exponential cimport exp_of_pair, lowering, raised_power2, scale2_of_sum, whole
-from ..math.logarithm cimport log1p_f64
+from ..math.exponential cimport exp, exp_of_pair, expm1, lowering, raised_power2, scale2_of_sum, whole
+from ..math.logarithm cimport log, log1p_f64
 from ..math.logistic cimport sigmoid_tail
 from ..math.piecewise cimport ALL, LAST, PLAIN, first_steps_end, quarters, segment, segment_parts, steps, steps_end
 from ..math.pairs cimport fast_sum, finite, pair_product, two_sum
@@ -150,3 +151,13 @@ cdef inline real logsigmoid(real x) noexcept nogil:
 
 cdef inline real logsigmoid_backward(real grad, real x) noexcept nogil:
     return softplus_backward(grad, -x)
+
+
+cdef inline real log1mexp(real x) noexcept nogil:
+    # up to log 2 the logarithm of 1 - e^-x itself, beyond it that of 1 - e^-x rounded and of the rounding error
+    cdef real one = splat(x, 1.0), zero = splat(x, 0.0), bend = splat(x, 0.6931471805599453)
+    cdef real e = exp(-x)
+    cdef real u = where_less(x, bend, -expm1(-x), one - e)
+    cdef real low = where_less(x, bend, zero, (one - u) - e)
+    # of a u of 1 the logarithm is -e, which keeps the sign of a zero
+    return where_less(u, one, log(u) + low / where_less(zero, u, u, one), -e)

@@ -11,6 +11,7 @@ from ..kernels.operands import (
     call,
     check_out,
     checked,
+    dtype_given,
     floating,
     floats_beside,
     from_zero,
@@ -22,8 +23,8 @@ from ..kernels.operands import (
 )
 
 __all__ = ["as_rows", "backward_on_axis", "broadcast_beside", "call", "checked", "fill", "fitting", "floating",
-           "floats_beside", "from_zero", "like", "of_number", "on_axis", "over_axes", "refuse_mask", "rounded_to",
-           "several", "statistic", "vector", "whole", "whole_axes"]
+           "floats_beside", "from_zero", "like", "of_dtype", "of_number", "on_axis", "over_axes", "refuse_mask",
+           "rounded_to", "several", "statistic", "vector", "whole", "whole_axes"]
 
 
 def like(name, role, other, x):
@@ -44,6 +45,14 @@ def statistic(name, role, values, x, axis):
     return values
 
 
+def of_dtype(name, x, dtype):
+    """`x` converted to a dtype of floats, as a function's `dtype` asks."""
+    x, dtype = floating(name, "x", x), dtype_given(name, dtype)
+    if floating(name, "dtype", np.empty(0, dtype)).dtype != dtype:
+        raise TypeError(f"{name}: dtype must be float16, bfloat16, float32 or float64, not {dtype}")
+    return rounded_to(dtype, x)
+
+
 def of_number(name, function, operands, out, **keywords):
     """A function along an axis of 0-d operands: of arrays of one number, its results without their axis."""
     place = None if out is None else fitting(name, out, ()).reshape(1)
@@ -62,7 +71,7 @@ def whole_axes(name, x, axis):
     """The axes of `x` that a tuple or None names, counted from the front, in their order."""
     if axis is None:
         return tuple(range(x.ndim))
-    axes = tuple(sorted(checked(name, x, one)[1] for one in axis))
+    axes = tuple(sorted(checked(name, x, one, "an int")[1] for one in axis))
     if len(set(axes)) < len(axes):
         raise ValueError(f"{name}: axis {axis} names an axis twice")
     return axes if x.ndim else ()

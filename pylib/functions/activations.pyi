@@ -4,6 +4,7 @@ exp: Unary
 expm1: Unary
 log: Unary
 log1p: Unary
+log1mexp: Unary
 erf: Unary
 erfc: Unary
 relu: Unary

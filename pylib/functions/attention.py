@@ -9,30 +9,36 @@ import numpy as np
 from ..environment import unflushed
 from ..kernels import normalize as _normalize
 from ..kernels import softmax as _softmax
-from ..kernels.operands import as_array, call, number_given, precision_given, rounded_to
+from ..kernels.operands import along, as_array, number_given, precision_given, rounded_to
 from ._axis import checked, floating, floats_beside, like, on_axis, refuse_mask, whole
 from ._documentation import with_bound
 
 __all__ = ["masked_softmax", "masked_softmax_backward", "rotary_embedding", "rotary_embedding_backward",
            "rotary_tables"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _number(name, role, value):
     """A finite number as a float."""
-    value = number_given(name, role, value)
+    if type(value) is not float:
+        value = number_given(name, role, value)
     if not math.isfinite(value):
         raise ValueError(f"{name}: {role} must be finite, not {value}")
     return value
 
 
 def _flag(name, role, value):
-    if not isinstance(value, bool | np.bool_):
+    if value is not True and value is not False and not isinstance(value, np.bool_):
         raise TypeError(f"{name}: {role} must be True or False, not {value!r:.60}")
     return bool(value)
 
 
 def _mask_beside(x, mask):
     """A mask as booleans whose rows lie in memory byte after byte, or as numbers of the dtype of `x`."""
+    if type(mask) is np.ndarray and mask.shape == x.shape and (
+            (mask.dtype.char == "?" and mask.strides[-1] == 1) or mask.dtype == x.dtype):
+        return mask  # which is asked here first, since what follows takes longer than a small softmax
     refuse_mask("masked_softmax", "mask", mask)
     given = as_array("masked_softmax", "mask", mask)
     if given.dtype != bool:
@@ -112,7 +118,7 @@ def masked_softmax(x, mask=None, scale=1.0, *, causal=False, offset=0, out=None)
         if x.ndim == 1:
             raise ValueError(f"masked_softmax: x of shape {x.shape} has no axis of queries; causal expects "
                              f"(..., queries, keys)")
-        count = np.broadcast_to(np.arange(x.shape[-2]) + (offset + 1.0), x.shape[:-1]).copy()
+        count = _softmax.causal_counts(x, min(max(offset, -x.shape[-2]), x.shape[-1]))
     elif offset:
         raise ValueError(f"masked_softmax: offset={offset} is of causal masks; expected causal=True with it")
     if mask is None:
@@ -166,24 +172,27 @@ def masked_softmax_backward(grad, y, scale=1.0, *, out=None):
 def _turned(name, role, x, cos, sin, sign, interleaved, out):
     x = floating(name, role, x)
     tables = []
+    precision = _FLOAT64 if x.dtype == _FLOAT64 else _FLOAT32
     for table, given in ("cos", cos), ("sin", sin):
-        found = floats_beside(name, table, given, x)
-        found = rounded_to(np.float64 if x.dtype == np.float64 else np.float32, found)
+        found = given
+        if type(given) is not np.ndarray or given.dtype is not precision or not given.flags.c_contiguous:
+            found = np.asarray(rounded_to(precision, floats_beside(name, table, given, x)), order="C")
         if found.ndim == 0 or x.ndim == 0:
             raise ValueError(f"{name}: {role if x.ndim == 0 else table} has no axis of pairs")
-        tables.append(np.ascontiguousarray(found))
+        tables.append(found)
     pairs = tables[0].shape[-1]
     if tables[1].shape[-1] != pairs or 2 * pairs > x.shape[-1]:
         raise ValueError(f"{name}: cos and sin of shapes {tables[0].shape} and {tables[1].shape} do not fit {role} of "
                          f"shape {x.shape}; expected one length of at most {x.shape[-1] // 2}, a number for each pair")
+    rows = x.shape[:-1]
     for table, found in zip(("cos", "sin"), tables, strict=True):
-        try:
-            np.broadcast_to(found[..., 0] if pairs else np.empty(found.shape[:-1]), x.shape[:-1])
-        except ValueError:
+        own = found.shape[:-1]
+        if len(own) > len(rows) or any(size not in (1, wanted) for size, wanted in zip(
+                reversed(own), reversed(rows), strict=False)):
             raise ValueError(f"{name}: {table} of shape {found.shape} does not fit {role} of shape {x.shape}; but for "
-                             f"the last axis it must broadcast to {x.shape[:-1]}") from None
+                             f"the last axis it must broadcast to {rows}")
     interleaved = float(_flag(name, "interleaved", interleaved))
-    return call(_normalize.rotary_gufunc, (x, *tables, sign, float(pairs), interleaved), () if out is None else (out,))
+    return along(_normalize.rotary_gufunc, (x, *tables, sign, float(pairs), interleaved), () if out is None else (out,))
 
 
 @with_bound

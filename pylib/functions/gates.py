@@ -1,8 +1,11 @@
 """Gated linear units and their backwards. The numbers are made in lanewise.kernels.activations."""
 
+from math import inf
+
 import numpy as np
 
 from ..kernels import activations as _kernels
+from ..kernels.operands import apply, refuse_limit
 from . import _documentation
 from ._axis import fitting, refuse_mask, whole
 from .table import GATES
@@ -12,14 +15,58 @@ __all__ = sorted(name for forward in ("glu", *GATES) for name in (forward, f"{fo
 _SHAZEER = "Shazeer, 2020, https://arxiv.org/abs/2002.05202"
 _RESULTS = {"grad_gate": "The gradient with respect to gate.", "grad_up": "The gradient with respect to up."}
 
+_OPTIONS = {
+    "beta": "The factor of the gate within the sigmoid, as of `swish`. ONNX's SwiGLU calls it alpha",
+    "limit": "0 or more. The gate is held below it, and `up` within it of 0, before anything else; from what is held "
+             "nothing comes back in the backward",
+    "shift": "What is added to `up`; the sum is rounded. gpt-oss (https://arxiv.org/abs/2508.10925) has 1, beside "
+             "beta=1.702 and limit=7.0",
+}
+_RAISES = "\nRaises\n------\nValueError\n    `limit` is negative or NaN.\n"
+
 for _name, _activation in GATES.items():
     for _ufunc in (_name, f"{_name}_backward"):
-        globals()[_ufunc] = _documentation.named(getattr(_kernels, f"{_ufunc}_ufunc"), _ufunc)
+        _kernel = getattr(_kernels, f"{_ufunc}_ufunc")
+        if _name == "swiglu":
+            _documentation.named(_kernel, f"{_ufunc}_ufunc", _kernels.__name__)
+        else:
+            globals()[_ufunc] = _documentation.named(_kernel, _ufunc)
+for _part in ("", "_backward"):
+    for _short in ("", "_short"):
+        _kernel = f"swiglu_clamped{_part}{_short}_ufunc"
+        _documentation.named(getattr(_kernels, _kernel), _kernel, _kernels.__name__)
+
+
+def _plain(beta, limit, shift):
+    # whether these numbers change nothing
+    return type(beta) is type(limit) is type(shift) is float and beta == 1.0 and limit == inf and shift == 0.0
+
+
+def swiglu(gate, up, out=None, *, beta=1.0, limit=inf, shift=0.0, **keywords):
+    if _plain(beta, limit, shift):
+        return apply((_kernels.swiglu_ufunc,), keywords, out, (gate, up))
+    refuse_limit("swiglu", limit)
+    return apply((_kernels.swiglu_clamped_ufunc, _kernels.swiglu_clamped_short_ufunc), keywords, out, (gate, up),
+                 beta, limit, shift)
+
+
+def swiglu_backward(grad, gate, up, out=None, *, beta=1.0, limit=inf, shift=0.0, **keywords):
+    if _plain(beta, limit, shift):
+        return apply((_kernels.swiglu_backward_ufunc,), keywords, out, (grad, gate, up))
+    refuse_limit("swiglu_backward", limit)
+    return apply((_kernels.swiglu_clamped_backward_ufunc, _kernels.swiglu_clamped_backward_short_ufunc), keywords, out,
+                 (grad, gate, up), beta, limit, shift)
+
+
+for _name, _activation in GATES.items():
+    _options, _refused, _keywords, _more = {}, "", "", ""
+    if _name == "swiglu":
+        _options, _refused, _keywords = _OPTIONS, _RAISES, "; `out` as a keyword"
     globals()[_name].__doc__ = _documentation.forward(
-        _name, f"{_activation}(gate) * up", _SHAZEER, "gate", {"up": "What is gated"})
+        _name, f"{_activation}(gate) * up", _SHAZEER, "gate", {"up": "What is gated", **_options}, _refused)
     globals()[f"{_name}_backward"].__doc__ = _documentation.backward(
         f"{_name}_backward", f"grad * up * {_activation}'(gate), and grad * {_activation}(gate)",
-        {"gate": "The forward's gate", "up": "What was gated"}, _RESULTS)
+        {"gate": "The forward's gate", "up": "What was gated", **_options}, _RESULTS, _refused)
 
 
 def _halves(name, x, axis):

@@ -13,6 +13,7 @@ from ._axis import (
     floating,
     floats_beside,
     like,
+    of_dtype,
     of_number,
     on_axis,
     over_axes,
@@ -42,7 +43,7 @@ def _left(name, x, where, otherwise):
 
 
 @with_bound
-def softmax(x, axis=-1, *, out=None, where=None, safe=False):
+def softmax(x, axis=-1, *, out=None, where=None, safe=False, dtype=None):
     """Softmax: ``exp(x) / sum(exp(x))`` along `axis`.
 
     The largest exponent is subtracted as a whole number, not the largest element: no x - max is rounded, so that
@@ -61,6 +62,9 @@ def softmax(x, axis=-1, *, out=None, where=None, safe=False):
         result 0: zeros in a row that is left out whole, and in one of which nothing but -inf is left.
     safe : bool
         Whether a row of nothing but -inf is zeros, as of ``torch._safe_softmax``, and not NaN.
+    dtype : dtype, optional
+        float16, bfloat16, float32 or float64: what `x` is converted to before anything is computed, and the dtype of
+        the result, as in PyTorch.
 
     Returns
     -------
@@ -72,7 +76,7 @@ def softmax(x, axis=-1, *, out=None, where=None, safe=False):
     ValueError
         If `x` has no such axis, or `where` does not broadcast to it.
     TypeError
-        If `where` does not hold booleans.
+        If `where` does not hold booleans, or `dtype` is another.
 
     Notes
     -----
@@ -84,6 +88,8 @@ def softmax(x, axis=-1, *, out=None, where=None, safe=False):
     >>> lw.softmax([0.0, 0.0])
     array([0.5, 0.5])
     """
+    if dtype is not None:
+        x = of_dtype("softmax", x, dtype)
     if type(axis) is not int and several(axis):
         return over_axes(softmax, {"x": x}, axis, out, beside={"where": where}, safe=safe)
     x, axis = checked("softmax", x, axis)
@@ -96,13 +102,15 @@ def softmax(x, axis=-1, *, out=None, where=None, safe=False):
 
 
 @with_bound
-def softmin(x, axis=-1, *, out=None, where=None, safe=False):
+def softmin(x, axis=-1, *, out=None, where=None, safe=False, dtype=None):
     """Softmin: ``softmax(-x)`` along `axis`. Parameters, result and errors are those of `softmax`.
 
     Notes
     -----
     %(bound)s
     """
+    if dtype is not None:
+        x = of_dtype("softmin", x, dtype)
     if type(axis) is not int and several(axis):
         return over_axes(softmin, {"x": x}, axis, out, beside={"where": where}, safe=safe)
     x, axis = checked("softmin", x, axis)
@@ -115,7 +123,7 @@ def softmin(x, axis=-1, *, out=None, where=None, safe=False):
 
 
 @with_bound
-def log_softmax(x, axis=-1, *, out=None, where=None, safe=False):
+def log_softmax(x, axis=-1, *, out=None, where=None, safe=False, dtype=None):
     """Logarithm of softmax: ``x - log(sum(exp(x)))`` along `axis`.
 
     The largest element is left out of the sum, whose ``log1p`` is taken: where it is nearly all of the sum, its result
@@ -138,6 +146,8 @@ def log_softmax(x, axis=-1, *, out=None, where=None, safe=False):
     >>> lw.log_softmax([0.0, 40.0])
     array([-4.00000000e+01, -4.24835426e-18])
     """
+    if dtype is not None:
+        x = of_dtype("log_softmax", x, dtype)
     if type(axis) is not int and several(axis):
         return over_axes(log_softmax, {"x": x}, axis, out, beside={"where": where}, safe=safe)
     x, axis = checked("log_softmax", x, axis)

@@ -1,17 +1,22 @@
 from typing import Any, Literal, TypeAlias, overload
 
+from numpy.typing import DTypeLike
+
 from .._typing import Array, Numbers
 
 _Axis: TypeAlias = int | tuple[int, ...] | None
 
 def softmax(
-    x: Numbers, axis: _Axis = -1, *, out: Array | None = None, where: Numbers | None = None, safe: bool = False
+    x: Numbers, axis: _Axis = -1, *, out: Array | None = None, where: Numbers | None = None, safe: bool = False,
+    dtype: DTypeLike | None = None,
 ) -> Array: ...
 def softmin(
-    x: Numbers, axis: _Axis = -1, *, out: Array | None = None, where: Numbers | None = None, safe: bool = False
+    x: Numbers, axis: _Axis = -1, *, out: Array | None = None, where: Numbers | None = None, safe: bool = False,
+    dtype: DTypeLike | None = None,
 ) -> Array: ...
 def log_softmax(
-    x: Numbers, axis: _Axis = -1, *, out: Array | None = None, where: Numbers | None = None, safe: bool = False
+    x: Numbers, axis: _Axis = -1, *, out: Array | None = None, where: Numbers | None = None, safe: bool = False,
+    dtype: DTypeLike | None = None,
 ) -> Array: ...
 @overload
 def logsumexp(

@@ -47,6 +47,9 @@ FUNCTIONS = {
     "expm1": Function("e^x - 1, without cancellation near 0", "the exponential function"),
     "log": Function("ln x", "the natural logarithm"),
     "log1p": Function("ln(1 + x), without cancellation near 0", "the natural logarithm"),
+    "log1mexp": Function(
+        "ln(1 - e^-x) of x above 0, without cancellation",
+        "Maechler, 2012, Accurately computing log(1 - exp(-|a|)); jax.nn.log1mexp"),
     "erf": Function("2 / sqrt(pi) * integral of e^(-t^2) from 0 to x", "the error function"),
     "erfc": Function("1 - erf(x), without cancellation where x > 0", "the complementary error function"),
     "relu": Function(

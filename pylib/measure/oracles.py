@@ -241,6 +241,11 @@ _FORMULAS = {
     "log1p": Oracle(
         (np.log1p, mp.log1p), increasing=True, domain=(-1.0, _INFINITY),
         values=((0.0, 0.0), (-0.0, -0.0), (-1.0, -_INFINITY), (_INFINITY, _INFINITY))),
+    "log1mexp": Oracle(
+        (lambda x: np.where(x < 0.7, np.log(-np.expm1(-x)), np.log1p(-np.exp(-np.maximum(x, 0.7)))),
+         lambda x: mp.log(-mp.expm1(-x)) if x < 1 else mp.log1p(-mp.exp(-x))),
+        increasing=True, domain=(0.0, _INFINITY),
+        values=((0.0, -_INFINITY), (-0.0, -_INFINITY), (_INFINITY, -0.0))),
     "erf": Oracle(
         (special.erf, mp.erf), increasing=True, odd=True,
         values=((0.0, 0.0), (-0.0, -0.0), (-_INFINITY, -1.0), (_INFINITY, 1.0))),

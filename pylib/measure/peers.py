@@ -159,7 +159,12 @@ def prepare_numpy(work, inputs, threads):
         np.multiply(scratch, y, out=y)
         np.multiply(y, grad, out=y)
 
+    def log1mexp(x):
+        np.expm1(np.negative(x, out=y), out=y)
+        np.log(np.negative(y, out=y), out=y)
+
     functions = {
+        "log1mexp": log1mexp,
         "relu": lambda x: np.maximum(x, 0, out=y),
         "relu_backward": lambda grad, x: np.multiply(grad, x > 0, out=y),
         "sigmoid": sigmoid,

@@ -106,7 +106,7 @@ def parse_size(text):
 
 
 _ELEMENTWISE = peers.PREPARE | fresh_peers.ELEMENTWISE
-_DOMAINS = {"log": "positive", "log1p": "positive"}
+_DOMAINS = {"log": "positive", "log1p": "positive", "log1mexp": "positive"}
 
 
 def _elementwise(name):
