@@ -495,7 +495,7 @@ cdef inline bint short_rms(const real* like, const char* x, Py_ssize_t step, con
 
 cdef inline bint short_layer(const real* like, const char* x, Py_ssize_t step, const char* eps, Py_ssize_t eps_step,
                              Py_ssize_t n, double* means, double* rests, double* rstds) noexcept nogil:
-    # as find_mean, centred_square and layer_root
+    # as find_mean, centred_square and find_layer_rstd
     cdef Norm norm = Norm(NULL, NULL, NULL, NULL, 0.0, 0.0, 0.0, 0.0, 1.0, False)
     cdef f64x[2 * SHORT_ROWS] parts
     cdef double[SHORT_ROWS] squares

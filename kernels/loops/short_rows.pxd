@@ -11,33 +11,33 @@ from .registers cimport lanes, load, skip, store, store_part, zip_high, zip_low
 cdef inline void sum_short(
         void (*folded)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
         void (*added)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
-        const real* like, const void* row, Py_ssize_t n, f64x* parts) noexcept nogil:
+        const real* like, const void* context, Py_ssize_t n, f64x* parts) noexcept nogil:
     # the last register of partial sums of one row's terms, as sum_either has them; those of the next sum stand
     # SHORT_ROWS further on
     if real is f32x:
-        fold_short(folded, count, row, n, parts)
+        fold_short(folded, count, context, n, parts)
     else:
-        add_short(added, count, like, row, n, parts)
+        add_short(added, count, like, context, n, parts)
 
 
 cdef inline void fold_short(
         void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, int count,
-        const void* row, Py_ssize_t n, f64x* parts) noexcept nogil:
+        const void* context, Py_ssize_t n, f64x* parts) noexcept nogil:
     cdef f64x sums[MOST_SUMS * FOLDED_SUMS]
     cdef int k
     for k in range(count * FOLDED_SUMS):
         sums[k] = splat_f64(0.0)
-    add_fold(add, count, row, 0, n, sums)
+    add_fold(add, count, context, 0, n, sums)
     for k in range(count):
         parts[k * SHORT_ROWS] = halved(sums + k, FOLDED_SUMS, count)
 
 
 cdef inline void add_short(
         void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
-        const real* like, const void* row, Py_ssize_t n, f64x* parts) noexcept nogil:
+        const real* like, const void* context, Py_ssize_t n, f64x* parts) noexcept nogil:
     cdef f64x sums[MOST_SUMS * SUMS]
     cdef int k
-    add_terms(add, count, like, row, 0, n, sums)
+    add_terms(add, count, like, context, 0, n, sums)
     for k in range(count):
         parts[k * SHORT_ROWS] = halved(sums + k, SUMS, count)
 
@@ -86,14 +86,14 @@ cdef inline void short_largest(real* best, real* largest) noexcept nogil:
 
 
 cdef inline void map_short(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
-                           void* y, const void* row, Py_ssize_t n) noexcept nogil:
+                           void* y, const void* context, Py_ssize_t n) noexcept nogil:
     # map_block of one short row
     cdef Py_ssize_t i = 0, width = lanes(<const real*>y)
     while i + width <= n:
-        store(<real*>skip(<const real*>y, i), point(NULL, row, i, width))
+        store(<real*>skip(<const real*>y, i), point(NULL, context, i, width))
         i += width
     if i < n:
-        store_part(<real*>skip(<const real*>y, i), point(NULL, row, i, n - i), n - i)
+        store_part(<real*>skip(<const real*>y, i), point(NULL, context, i, n - i), n - i)
 
 
 cdef inline void take_numbers(const char* at, Py_ssize_t step, double* values) noexcept nogil:

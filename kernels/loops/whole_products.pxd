@@ -195,7 +195,8 @@ cdef inline void add_products(const Product* of, const uint32_t* x, Py_ssize_t r
                                 sum[i] = ended(
                                     whole_sum(at, weights, load_u32(at + BYTES * PARTS) if bytes else splat_u32(0),
                                               bytes),
-                                    scale, row_sums + (row * blocks + block) * PARTS + part, offset, sum[i], has_offsets)
+                                    scale, row_sums + (row * blocks + block) * PARTS + part, offset, sum[i],
+                                    has_offsets)
                             else:
                                 total[i] = whole_sum(at, weights, total[i], bytes)
                 if not always and ends[block]:
