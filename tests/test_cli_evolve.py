@@ -158,12 +158,6 @@ def test_a_bad_option(capsys, arguments, message):
     assert re.search(message, capsys.readouterr().err)
 
 
-@pytest.mark.parametrize("command", ["evolve", "train"])
-def test_a_network_beyond_any_memory(blobs, capsys, command):
-    assert cli.main([command, str(blobs / "blobs.npz"), "--hidden", str(10**25)]) == 2
-    assert "lanewise: --hidden: " in capsys.readouterr().err
-
-
 def test_other_settings(blobs, capsys):
     options = ["--activation", "silu", "--batch-size", 64, "--mutation-rate", "adaptive", "--restart-after", 200,
                "--niche-radius", 0.5, "--output", blobs / "x.npz"]

@@ -103,3 +103,10 @@ def test_compare_sgd_shows_both_in_one_table(here, capsys):
     assert int(line[3]) == 4 * (28 + 6)
     # 240 rows, 40 epochs: forward and both products of the backward, of which the first layer needs one
     assert float(line[4]) == pytest.approx(240 * 40 * (2 * 20 + 3 * 8), rel=0.01)
+
+
+@pytest.mark.parametrize("command", ["evolve", "train"])
+def test_a_network_beyond_any_memory(tmp_path, capsys, command):
+    np.savez(tmp_path / "data.npz", x=np.arange(40.0).reshape(20, 2), y=np.arange(20) % 2)
+    assert main([command, str(tmp_path / "data.npz"), "--hidden", str(10**25)]) == 2
+    assert "lanewise: --hidden: " in capsys.readouterr().err
