@@ -17,7 +17,7 @@
 
 /* Raised when a function changes its meaning: an extension then has to be built again. Functions are only added. */
 #define LANEWISE_ABI 1
-#define LANEWISE_FUNCTIONS 416 /* what this header declares; a later lanewise has them too, in the same places */
+#define LANEWISE_FUNCTIONS 428 /* what this header declares; a later lanewise has them too, in the same places */
 
 typedef struct {
     int abi, functions; /* of the lanewise that is installed */
@@ -762,6 +762,57 @@ typedef struct {
                                             Py_ssize_t rows, Py_ssize_t n);
     int (*masked_softmax_backward_float16)(const uint16_t *grad, const uint16_t *y, double scale, uint16_t *grad_x,
                                            Py_ssize_t rows, Py_ssize_t n);
+
+    /* lanewise.kernels.batch_norm */
+    /* By statistics of the batch, whose channels have two elements or more. Mean, variance (which divides by how many
+     * there are, and not by one less) and rstd of each channel are given back where they are not NULL. These and the
+     * gradients return whether there was memory for a number of each example; where there was none, nothing has been
+     * written. The bits are those of an x of three axes or more, also where size is 1. */
+    int (*batch_norm_training_float32)(const float *x, const float *weight, const float *bias, double eps, float *y,
+                                       double *mean, double *variance, double *rstd, Py_ssize_t batch,
+                                       Py_ssize_t channels, Py_ssize_t size);
+    int (*batch_norm_training_float64)(const double *x, const double *weight, const double *bias, double eps, double *y,
+                                       double *mean, double *variance, double *rstd, Py_ssize_t batch,
+                                       Py_ssize_t channels, Py_ssize_t size);
+    /* training is 1 where the forward's statistics were those of the batch, 0 where they were known. grad_x may be grad
+     * or x; grad_weight and grad_bias, of each channel, may be NULL */
+    int (*batch_norm_backward_float32)(const float *grad, const float *x, const float *weight, const double *mean,
+                                       const double *rstd, int training, float *grad_x, float *grad_weight,
+                                       float *grad_bias, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size);
+    int (*batch_norm_backward_float64)(const double *grad, const double *x, const double *weight, const double *mean,
+                                       const double *rstd, int training, double *grad_x, double *grad_weight,
+                                       double *grad_bias, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size);
+
+    /* lanewise.kernels.draws */
+    /* The generator itself, Philox4x32-10 of Salmon et al.: four words of each counter from a first one, of 128 bits,
+     * on */
+    void (*philox_uint32)(uint64_t key, uint64_t counter_low, uint64_t counter_high, uint32_t *y, Py_ssize_t n);
+
+    /* lanewise.kernels.layers */
+    /* y[rows, n] = relu(y + bias[n]): what follows the product of a linear layer, in one pass */
+    void (*bias_relu_float32)(const float *bias, float *y, Py_ssize_t rows, Py_ssize_t n);
+    void (*bias_relu_float64)(const double *bias, double *y, Py_ssize_t rows, Py_ssize_t n);
+    /* the way back, of the gradient arriving and of y as bias_relu made it: grad_x[rows, n] = grad where y > 0, else 0,
+     * and grad_bias[n] = the sum of its rows. grad_x may be grad. */
+    void (*bias_relu_backward_float32)(const float *grad, const float *y, float *grad_x, float *grad_bias,
+                                       Py_ssize_t rows, Py_ssize_t n);
+    void (*bias_relu_backward_float64)(const double *grad, const double *y, double *grad_x, double *grad_bias,
+                                       Py_ssize_t rows, Py_ssize_t n);
+
+    /* lanewise.kernels.losses */
+    /* The sum of the losses, in the one order of lanewise.cross_entropy, divided by what a mean is divided by: how many
+     * rows count, or the sum of their weights (which this gives too, with a divisor of 1); 1 for reduction="sum" */
+    double (*mean_loss_float64)(const double *losses, double divisor, Py_ssize_t n);
+
+    /* lanewise.kernels.norms */
+    /* statistics as the norm gave them, (batch, groups); grad_x may be grad or x, and grad_weight and grad_bias, of
+     * each channel, may be NULL */
+    int (*group_norm_backward_float32)(const float *grad, const float *x, const float *weight, const double *mean,
+                                       const double *rstd, float *grad_x, float *grad_weight, float *grad_bias,
+                                       Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size, Py_ssize_t groups);
+    int (*group_norm_backward_float64)(const double *grad, const double *x, const double *weight, const double *mean,
+                                       const double *rstd, double *grad_x, double *grad_weight, double *grad_bias,
+                                       Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size, Py_ssize_t groups);
 } lanewise_table;
 
 #ifdef __cplusplus
@@ -879,7 +930,10 @@ static inline int lanewise_import(void) {
         "rotary_embedding_backward_float32", "rotary_embedding_backward_float64", "masked_softmax_float32",
         "masked_softmax_float64", "masked_softmax_bfloat16", "masked_softmax_float16",
         "masked_softmax_backward_float32", "masked_softmax_backward_float64", "masked_softmax_backward_bfloat16",
-        "masked_softmax_backward_float16"
+        "masked_softmax_backward_float16", "batch_norm_training_float32", "batch_norm_training_float64",
+        "batch_norm_backward_float32", "batch_norm_backward_float64", "philox_uint32", "bias_relu_float32",
+        "bias_relu_float64", "bias_relu_backward_float32", "bias_relu_backward_float64", "mean_loss_float64",
+        "group_norm_backward_float32", "group_norm_backward_float64"
     };
     const lanewise_table *table;
     PyObject *module = PyImport_ImportModule("lanewise.embedding");
