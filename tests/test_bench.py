@@ -293,6 +293,9 @@ def test_command(capsys, tmp_path):
          "--peers: expected some of numpy, scipy, torch, torch_compile, onnxruntime, mkl, ml_dtypes, numba, "
          "simd_ml_kernels, evotorch, pygad; got 'jax'"),
         (["--threads", "0"], "--threads: expected integers from 1 to 1024; got '0'"),
+        (["--threads", "9" * 5000], "--threads: expected integers from 1 to 1024; got '999"),
+        (["--sizes", f"512x{'9' * 30}"], f"--sizes: expected at most {1 << 40} elements; got 512x999"),
+        (["--sizes", f"1x{1 << 41}"], f"--sizes: expected at most {1 << 40} elements; got 1x2199023255552"),
         (["--dtype", "int8"], "--dtype: expected some of float32, float64, float16, bfloat16; got 'int8'"),
         (["linear4", "--dtype", "float64"], "--dtype: linear4 is timed in float32; got float64"),
         (["--layout", "padded"], "--layout: expected some of contiguous, strided, in-place, fresh; got 'padded'"),

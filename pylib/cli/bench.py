@@ -173,8 +173,8 @@ def _check(arguments, error):
         if name not in benchmark.PEERS:
             raise error(f"--peers: expected some of {', '.join(benchmark.PEERS)}; got {name!r}")
     for threads in arguments.threads:
-        if not (threads.isdecimal() and 1 <= int(threads) <= 1024):
-            raise error(f"--threads: expected integers from 1 to 1024; got {threads!r}")
+        if not (threads.isdecimal() and len(threads) <= 4 and 1 <= int(threads) <= 1024):
+            raise error(f"--threads: expected integers from 1 to 1024; got {threads!r:.60}")
     for dtype in arguments.dtype:
         if dtype not in DTYPES:
             raise error(f"--dtype: expected some of {', '.join(DTYPES)}; got {dtype!r}")

@@ -57,7 +57,7 @@ def layers(text):
 
 def rows(text):
     """Take a multiple of 64, or all, which is 0."""
-    count = 0 if text == "all" else int(text) if text.isdecimal() else -1
+    count = 0 if text == "all" else int(text) if text.isdecimal() and len(text) < 20 else -1
     if count < 0 or count % 64 or (count == 0 and text != "all"):
         raise _refuse(text, "a multiple of 64, nor all")
     return count

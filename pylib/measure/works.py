@@ -12,8 +12,10 @@ from ..functions.table import FUNCTIONS, GATES, usual
 from . import axis_peers, code_peers, fresh_peers, learning_peers, peers
 from .ulps import DTYPES, dtype_of
 
-__all__ = ["LAYOUTS", "ON_REQUEST", "PEERS", "SIZES", "USUAL_PEERS", "WORKS", "Work", "parse_size"]
+__all__ = ["LAYOUTS", "MOST_ELEMENTS", "ON_REQUEST", "PEERS", "SIZES", "USUAL_PEERS", "WORKS", "Work", "parse_size"]
 
+MOST_ELEMENTS = 1 << 40  # more than a machine has memory for: refused, and no reason to wait for the system to do it
+_DIGITS = 20  # Python reads no number of some thousands
 SIZES = {"L1": 1 << 12, "L2": 1 << 16, "memory": 1 << 24}  # where input and output of that many float32 stay
 #: Everybody there can be beside a copy and this library.
 PEERS = ("numpy", "scipy", "torch", "torch_compile", "onnxruntime", "mkl", "ml_dtypes", "numba", "simd_ml_kernels",
@@ -100,8 +102,10 @@ def parse_size(text):
     if text in SIZES:
         return SIZES[text]
     parts = text.split("x")
-    if len(parts) > 2 or not all(part.isascii() and part.isdecimal() and int(part) > 0 for part in parts):
-        raise ValueError(f"expected L1, L2, memory, a number of elements or a shape such as 512x768; got {text!r}")
+    if len(parts) > 2 or not all(part.isascii() and part.isdecimal() and part.strip("0") for part in parts):
+        raise ValueError(f"expected L1, L2, memory, a number of elements or a shape such as 512x768; got {text!r:.60}")
+    if max(map(len, parts)) > _DIGITS or math.prod(map(int, parts)) > MOST_ELEMENTS:
+        raise ValueError(f"expected at most {MOST_ELEMENTS} elements; got {text:.60}")
     return int(text) if len(parts) == 1 else tuple(map(int, parts))
 
 
