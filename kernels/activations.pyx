@@ -1213,21 +1213,21 @@ cdef void relu_backward_bfloat16(const uint16_t* grad, const uint16_t* x, uint16
 cdef void sigmoid_backward_float16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x,
                                    Py_ssize_t n) noexcept nogil:
     cdef operand[3] operands = [grad, y, grad_x]
-    passed_to(<void*>sigmoid_backward_float32, FLOAT16, 1, 0, 2, operands, n)
+    passed(<void*>sigmoid_backward_float32, FLOAT16, 2, 0, operands, n)
 
 cdef void sigmoid_backward_bfloat16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x,
                                     Py_ssize_t n) noexcept nogil:
     cdef operand[3] operands = [grad, y, grad_x]
-    passed_to(<void*>sigmoid_backward_float32, BFLOAT16, 1, 0, 2, operands, n)
+    passed(<void*>sigmoid_backward_float32, BFLOAT16, 2, 0, operands, n)
 
 cdef void tanh_backward_float16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x, Py_ssize_t n) noexcept nogil:
     cdef operand[3] operands = [grad, y, grad_x]
-    passed_to(<void*>tanh_backward_float32, FLOAT16, 1, 0, 2, operands, n)
+    passed(<void*>tanh_backward_float32, FLOAT16, 2, 0, operands, n)
 
 cdef void tanh_backward_bfloat16(const uint16_t* grad, const uint16_t* y, uint16_t* grad_x,
                                  Py_ssize_t n) noexcept nogil:
     cdef operand[3] operands = [grad, y, grad_x]
-    passed_to(<void*>tanh_backward_float32, BFLOAT16, 1, 0, 2, operands, n)
+    passed(<void*>tanh_backward_float32, BFLOAT16, 2, 0, operands, n)
 
 cdef void silu_backward_float16(const uint16_t* grad, const uint16_t* x, uint16_t* grad_x, Py_ssize_t n) noexcept nogil:
     cdef operand[3] operands = [grad, x, grad_x]

@@ -119,6 +119,17 @@ def elements(dtype):
                 everywhere(lambda given, outs, name=name, operands=operands: as_tuple(getattr(lw, name)(
                     *given[:operands], out=outs[0], **dict(zip(OPTIONS[name], given[operands:], strict=True)))),
                     arrays, [np.zeros(n, dtype)])
+        gated = list(np.random.default_rng(n).uniform(0.1, 0.9, (6, n)).astype(dtype))
+        for name, operands in (("swiglu", 2), ("swiglu_backward", 3)):
+            print(name, n, flush=True)
+            outputs = operands - 1
+            everywhere(lambda given, outs, name=name: as_tuple(getattr(lw, name)(
+                *given, out=tuple(outs) if len(outs) > 1 else outs[0])), gated[:operands],
+                [np.zeros(n, dtype)] * outputs)
+            everywhere(lambda given, outs, name=name, operands=operands: as_tuple(getattr(lw, name)(
+                *given[:operands], out=tuple(outs) if len(outs) > 1 else outs[0],
+                **dict(zip(("beta", "limit", "shift"), given[operands:], strict=True)))), gated[:operands + 3],
+                [np.zeros(n, dtype)] * outputs)
         x, grad = np.random.default_rng(n).standard_normal((2, 3, 2 * n)).astype(dtype)
         print("glu", n, flush=True)
         everywhere(lambda given, outs: (lw.glu(*given, out=outs[0]),), [x], [np.zeros((3, n), dtype)])
@@ -282,7 +293,7 @@ def codes_and_networks():
 def names():
     """The public functions that are tried here."""
     tried = {name.partition(",")[0] for name in along_axis.EVERY} | set(UFUNCS) | set(PARAMETRIC) | {
-        "glu", "glu_backward"}
+        "glu", "glu_backward", "swiglu", "swiglu_backward"}
     tried |= {f"genome.{name}" for of in (of_genomes, of_formats) for name, _ in of(3)}
     tried |= {f"ieee754.{name}" for name, _ in of_numbers(3)}
     return tried | {name for of in (of_networks, of_learning, of_pairs) for name, _ in of(3)}

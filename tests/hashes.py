@@ -21,7 +21,8 @@ def samples(char, n):
     any_bits = rng.integers(0, 256, n * dtype.itemsize, dtype=np.uint8).view(dtype)
     usual = [rng.normal(0, scale, n).astype(dtype) for scale in (0.01, 1, 10, 100)]
     x = np.concatenate([hard, any_bits, *usual])
-    return x, np.concatenate([hard[::-1], rng.permutation(x[len(hard) :])]), rng.permutation(x), rng.permutation(x)
+    shuffled = (rng.permutation(x) for _ in range(4))
+    return x, np.concatenate([hard[::-1], rng.permutation(x[len(hard) :])]), *shuffled
 
 
 def bits(y):

@@ -209,7 +209,7 @@ ALONG = {
     **dict.fromkeys(("x", "y", "grad", "residual", "logits", "gate", "up", "a"), Case.row),
     **dict.fromkeys(("mean", "rstd"), Case.statistic), "weight": Case.vector, "bias": Case.vector, "out": Case.out,
     **dict.fromkeys(("eps", "momentum", "label_smoothing", "z_loss", "alpha", "lambd", "min_val", "max_val", "beta",
-                     "negative_slope", "threshold", "value", "gamma"), _numbers_of),
+                     "negative_slope", "threshold", "value", "gamma", "limit", "shift"), _numbers_of),
     "axis": lambda case: case.one_of([case.axis, -1, 0, case.axis - len(case.shape), 1, np.int8(0), None, (0, -1), ()]),
     "where": lambda case: case.one_of([None, True, case.rng.random(case.shape) < 0.5, case.rng.random() < 0.5]),
     **dict.fromkeys(("keepdims", "safe", "return_sign", "use_input_stats"), _option(True, False)),

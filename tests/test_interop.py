@@ -162,6 +162,8 @@ def with_out():
     x, square = np.full((2, 4), 0.5), np.full((3, 3), 0.5)
     yield from {
         "glu": lambda out: lw.glu(x, out=out), "glu_backward": lambda out: lw.glu_backward(x[:, :2], x, out=out),
+        "swiglu": lambda out: lw.swiglu(x, x, out=out),
+        "swiglu_backward": lambda out: lw.swiglu_backward(x, x, x, out=(out, None)),
         "logsumexp": lambda out: lw.logsumexp(x, out=out), "dropout": lambda out: lw.dropout(x, 0.5, 1, out=out),
         "instance_norm": lambda out: lw.instance_norm(x[None], out=out),
         "dropout_backward": lambda out: lw.dropout_backward(x, 0.5, 1, out=out),

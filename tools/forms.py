@@ -10,8 +10,7 @@ ROOT = Path(__file__).parents[1]
 MODULE, DECLARATIONS = ROOT / "kernels" / "activations.pyx", ROOT / "kernels" / "activations.pxd"
 #: What has a form on the bits of 16-bit floats: networks are run in them.
 SIXTEEN_BITS = ("relu", "sigmoid", "tanh", "silu", "gelu", "gelu_tanh", "mish", "softplus")
-OUTPUTS = {"y", "grad_x", "grad_gate", "grad_up", "grad_weight"}
-ARRAYS = {"x", "grad", "gate", "up", *OUTPUTS}  # others are parameters
+ARRAYS = {"x", "y", "grad", "gate", "up", "grad_x", "grad_gate", "grad_up", "grad_weight"}  # others are parameters
 WIDTH = 120
 KERNEL = re.compile(r"^cdef void (\w+)_(float32|float64)\(([^)]*)\) noexcept nogil:", re.M)
 
@@ -85,7 +84,7 @@ def forms(text):
     for name, dtype, arguments in kernels(text):
         names = [name_of(argument) for argument in arguments[:-1]]
         numbers = [argument for argument in names if argument not in ARRAYS]
-        outputs = sum(argument in OUTPUTS for argument in names)
+        outputs = sum(not argument.startswith("const ") for argument in arguments[:-1])
         given = {"kernel": f"{name}_{dtype}", "numbers": len(numbers), "outputs": outputs,
                  "arrays": len(names) - len(numbers) - outputs}
         passed = PASSED_ONE if outputs == 1 else PASSED_MORE

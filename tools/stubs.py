@@ -127,7 +127,8 @@ def made():
     plain = [name for name in FUNCTIONS if name not in parametric]
     return {
         FOLDER / "activations.pyi": "from .._typing import Binary, Unary\n\n" + ufuncs(plain, "Unary", "Binary"),
-        FOLDER / "gates.pyi": "from typing import Any\n\nfrom .._typing import Array, Binary, Numbers, Out, TernaryPair\n\n"
+        FOLDER / "gates.pyi": "from typing import Any\n\n"
+        "from .._typing import Array, Binary, Numbers, Out, TernaryPair\n\n"
         + ufuncs([name for name in GATES if name not in BY_HAND], "Binary", "TernaryPair") + "\n"
         + "".join(BY_HAND[name] for name in ("swiglu", "swiglu_backward", "glu", "glu_backward")),
         FOLDER / "parametric.pyi": "from typing import Any\n\nfrom .._typing import Array, Numbers, Out\n\n"

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..environment import unflushed
 from ..packing import numbers, pack, plain, unpack, whole
 from .codes import Codebook, checked, decode
 
@@ -150,6 +151,7 @@ def zeros_of(scale, offset, low, high):
     return zeros.astype(np.uint8)
 
 
+@unflushed
 def e8m0_scales(exponents):
     """Turn the bytes of E8M0 into the numbers that they stand for, 2^(byte - 127).
 

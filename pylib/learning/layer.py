@@ -102,8 +102,7 @@ class Layer:
     def _forwarded(self):
         # what the last forward kept
         if self.kept is None:
-            raise ValueError(f"{type(self).__name__}: backward belongs to a forward with training=True, and "
-                             "there was none")
+            raise ValueError(f"{type(self).__name__}: backward belongs to a forward with training=True; there was none")
         return self.kept
 
     def _parameter(self, name, array):

@@ -8,6 +8,7 @@ made once and handed to `lanewise.sgd_step` or `lanewise.adamw_step`. All arithm
 import numpy as np
 
 from .. import functions
+from ..environment import unflushed
 from ..functions.table import FUNCTIONS
 from ..kernels.operands import precision_given
 from ._arrays import add, fitting, floating, floats_given, from_zero, key_of, size_given
@@ -98,6 +99,7 @@ class Activation(Layer):
         self.name, self.given = name, parameters
         self._function, self._backward = getattr(functions, name), getattr(functions, f"{name}_backward")
 
+    @unflushed
     def forward(self, x, training=True):
         """Apply the activation."""
         x = floating("Activation", "x", x)
@@ -105,6 +107,7 @@ class Activation(Layer):
         self.kept = (y if self.name in _OF_OUTPUT else x) if training else None
         return y
 
+    @unflushed
     def backward(self, grad):
         """The gradient of x."""
         kept = self._forwarded()
@@ -302,6 +305,7 @@ class Sequential(Layer):
 class Residual(Sequential):
     """``x + f(x)`` of layers one after the other."""
 
+    @unflushed
     def forward(self, x, training=True):
         """Apply the layers, and add what came in."""
         x = floating("Residual", "x", x)
@@ -310,6 +314,7 @@ class Residual(Sequential):
             raise ValueError(f"Residual: the layers make {y.shape} of x of shape {x.shape}; expected that shape")
         return add(x, y)
 
+    @unflushed
     def backward(self, grad):
         """Go back through the layers, and beside them."""
         passed = super().backward(grad)
