@@ -8,7 +8,8 @@ from libc.stdint cimport int64_t
 from .lanes cimport F64_LANES, at_most, f32x, f64x, fma, magnitude, real, splat_f64, store_f64, where_less
 from .loops.chunks cimport CHUNK, each_chunk
 from .loops.dtypes cimport NARROW, WIDE
-from .loops.reductions cimport wide
+from .loops.reductions cimport element, wide
+from .loops.registers cimport skip
 from .loops.threads cimport join_threads, thread_count
 from .math.exponential cimport exp
 from .math.logarithm cimport log1p
@@ -66,13 +67,6 @@ cdef struct Adapting:
 join_threads()
 
 
-cdef inline double element(const real* x, Py_ssize_t i) noexcept nogil:
-    if real is f32x:
-        return (<const float*>x)[i]
-    else:
-        return (<const double*>x)[i]
-
-
 cdef inline void put(const real* like, void* y, Py_ssize_t i, double value) noexcept nogil:
     if real is f32x:
         (<float*>y)[i] = <float>value
@@ -121,7 +115,7 @@ cdef inline Going distributed(const real* z, const Pondering* own, Py_ssize_t ro
     # float64 underflows where a probability does; the logarithms do not.
     cdef Py_ssize_t i, step, count = min(<Py_ssize_t>STEPS, own.n - first), place = row * own.n + first
     cdef const real* losses = <const real*>own.losses
-    parts(skip_row(z, place), count, logs, block)
+    parts(skip(z, place), count, logs, block)
     if first + count == own.n:
         block.halt[count - 1], block.log_halt[count - 1] = 1.0, 0.0  # the last step takes the rest
     for i in range(count):
@@ -183,13 +177,6 @@ cdef inline Going before(const real* z, const Pondering* own, Py_ssize_t row, Py
     return going
 
 
-cdef inline const real* skip_row(const real* x, Py_ssize_t i) noexcept nogil:
-    if real is f32x:
-        return <const real*>(<const float*>x + i)
-    else:
-        return <const real*>(<const double*>x + i)
-
-
 cdef inline void sample_row(const real* z, const Pondering* own, Py_ssize_t row) noexcept nogil:
     # the first step after which the probability of still going on is below u
     cdef Py_ssize_t first = 0, count, i
@@ -198,7 +185,7 @@ cdef inline void sample_row(const real* z, const Pondering* own, Py_ssize_t row)
     own.steps[row] = own.n - 1
     while first < own.n:
         count = min(<Py_ssize_t>STEPS, own.n - first)
-        parts(skip_row(z, row * own.n + first), count, True, &block)
+        parts(skip(z, row * own.n + first), count, True, &block)
         for i in range(count):
             stayed += block.log_stay[i]
             if stayed < own.log_u[row]:

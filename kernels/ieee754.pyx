@@ -189,7 +189,7 @@ cdef list operands_of(str function, description, int number, wide_format):
 
 
 cdef Conversion constants_of(description, wide_format, str rounding, bint saturate) except *:
-    # called, not copied to the three places that want them
+    # not inline: one copy of the code for all callers
     return conversion_of(description, wide_format, rounding, saturate)
 
 

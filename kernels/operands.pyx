@@ -285,10 +285,12 @@ def refuse_limit(name, limit):
     """An error where a limit of magnitudes is below 0 or no number."""
     if type(limit) is float and (is_less(0.0, limit) or limit == 0.0):
         return
-    any_less(limit, 0.0)  # an error of its own where it is no number at all
+    given = np.asarray(limit)
+    if given.dtype.kind not in "biuf" and given.dtype.name != "bfloat16":
+        raise TypeError(f"{name}: limit must be a number or an array of numbers, not {limit!r:.60}")
     with default_environment(), np.errstate(all="ignore"):
-        if not np.all(np.asarray(limit) >= 0.0):
-            raise ValueError(f"{name}: limit must be 0 or more; got {limit}")
+        if not np.all(given >= 0.0):
+            raise ValueError(f"{name}: limit must be 0 or more; got {limit!r:.60}")
 
 
 # What stands for a missing weight or bias in a call of a kernel.

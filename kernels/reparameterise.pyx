@@ -3,7 +3,7 @@
 cimport numpy as np
 from libc.math cimport INFINITY
 
-from .lanes cimport at_least, at_most, f32x, f64x, fma, pick, real, splat, where_less
+from .lanes cimport any_less, at_least, at_most, f32x, f64x, fma, pick, real, splat, where_less
 from .loops.chunks cimport CHUNK, each_chunk
 from .loops.dtypes cimport NARROW, WIDE
 from .loops.maps cimport map3, map3_to_2
@@ -71,13 +71,26 @@ cdef inline real half_exp_minus_tangent(real x) noexcept nogil:
     return where_less(end, x, splat(x, INFINITY), r_low)
 
 
+cdef inline real with_half_exp(real x, real y) noexcept nogil:
+    # y, but e^x / 2 where x is large: beside it 1 and x are nothing, and e^x itself would overflow first
+    cdef real r_low, head, large = pick(x, 80.0, 700.0), end = pick(x, 89.5, 710.5)
+    if not any_less(large, x):
+        return y
+    cdef real b = at_most(at_least(x, large), end)
+    cdef real sum = nearest_sum(b, 1.4426950408889634)
+    cdef real r = minus_ln2(b, whole(sum), &r_low)
+    cdef real power = power2_of_sum(sum, -2)  # of n up to 129 (1025) a normal number
+    head = fma(power, expm1_rest(r, r_low), fma(power, r, power))
+    return where_less(large, x, where_less(end, x, splat(x, INFINITY), head + head), y)
+
+
 cdef inline real divergence(real mu, real logvar) noexcept nogil:
     # of one dimension: (mu^2 + e^logvar - 1 - logvar) / 2
-    return fma(mu * splat(mu, 0.5), mu, half_exp_minus_tangent(logvar))
+    return fma(mu * splat(mu, 0.5), mu, with_half_exp(logvar, half_exp_minus_tangent(logvar)))
 
 
 cdef inline real divergence_backward(real grad, real mu, real logvar, real* grad_logvar) noexcept nogil:
-    grad_logvar[0] = grad * (expm1(logvar) * splat(mu, 0.5))
+    grad_logvar[0] = grad * with_half_exp(logvar, expm1(logvar) * splat(mu, 0.5))
     return grad * mu
 
 

@@ -13,8 +13,7 @@ cimport numpy as np
 
 from .lanes cimport (
     at_least, bits_f32, bits_f64, f32x, f64x, fma, from_bits_f32, from_bits_f64, magnitude, real, splat, splat_u32,
-    splat_u64,
-    where_less, where_less_i32, where_less_i64, widen_u8_u32, widen_u8_u64,
+    splat_u64, where_less, where_less_i32, where_less_i64, widen_u8_u32, widen_u8_u64,
 )
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
 from .loops.reductions cimport (
@@ -307,7 +306,7 @@ cdef inline void masked_group(const real* like, Operands* p, Py_ssize_t rows, Py
     cdef double first
     for r in range(rows):
         first = (<double*>p[r][2 + masked])[0]
-        counts[r] = <Py_ssize_t>max(min(first, <double>n), 0.0)
+        counts[r] = <Py_ssize_t>min(first, <double>n) if first > 0.0 else 0  # a NaN sees nothing
         own[r] = exponents_of(like, p[r][3 + masked], p[r][3 + masked], 1.0, 1.0)
         row = Scores(p[r][0], p[r][1], p[r][3 + masked], rounded(like, (<double*>p[r][1 + masked])[0]), 0.0)
         row.rest = (<double*>p[r][1 + masked])[0] - row.scale if fabs(row.scale) < INFINITY else 0.0
@@ -516,8 +515,7 @@ cdef void log_softmax_float32(const float* x, float* y, Py_ssize_t rows, Py_ssiz
 
 
 cdef void log_softmax_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    contiguous(<group_kernel>log_softmax_kernel[f64x], <short_kernel>short_log_softmax_kernel[f64x],
-               <const f64x*>x, <f64x*>y, rows, n)
+    contiguous(<group_kernel>log_softmax_kernel[f64x], NULL, <const f64x*>x, <f64x*>y, rows, n)
 
 
 # The gufuncs.
@@ -542,7 +540,7 @@ masked_softmax_plus_gufunc = along_axis(
 log_softmax_gufunc = with_short_rows(along_axis(
     b"log_softmax", <void*>log_softmax_kernel[f32x], <void*>log_softmax_kernel[f64x], b"r", b"r",
     b"x - log(sum(exp(x)))"),
-    <void*>short_log_softmax_kernel[f32x], <void*>short_log_softmax_kernel[f64x])
+    <void*>short_log_softmax_kernel[f32x], NULL)  # sums of float64 rows so short are small, and added in another way
 logsumexp_gufunc = with_short_rows(along_axis(
     b"logsumexp", <void*>logsumexp_kernel[f32x], <void*>logsumexp_kernel[f64x], b"r", b"s", b"log(sum(exp(x)))"),
     <void*>short_logsumexp_kernel[f32x], <void*>short_logsumexp_kernel[f64x])

@@ -96,7 +96,7 @@ class Binary(_Ufunc, Protocol):
 
 
 class TernaryPair(_Ufunc, Protocol):
-    """A ufunc of three arrays that gives two, such as `lanewise.swiglu_backward`."""
+    """A ufunc of three arrays that gives two, such as `lanewise.geglu_backward`."""
 
     @overload
     def __call__(self, a: NDArray[F], b: NDArray[F], c: NDArray[F], /, *, out: None = None, where: Numbers = ...,

@@ -303,6 +303,13 @@ def test_words_of_four_bits_in_another_byte_order(kind):
         assert (found.codes == codes).all()
 
 
+def test_scales_of_bitsandbytes_in_another_byte_order():
+    codes, absmax = np.arange(64, dtype=np.uint8), np.array([0.5, 2.0], np.float32)
+    found = [formats.read_bitsandbytes("NF4", codes, absmax.astype(order), (2, 64), 64) for order in (">f4", "<f4")]
+    assert (found[0].scale == found[1].scale).all()
+    assert found[0].scale.dtype == np.float32
+
+
 def test_four_bit_files_of_any_bytes_give_no_warning():
     infinite = np.full((1, 144), 0x7C, np.uint8)  # scales of infinity times whole numbers, some of them 0
     infinite[0, 4:16] = 0

@@ -27,6 +27,7 @@ NETWORKS = {
                                          layers.Residual(linear(7, 7), layers.LayerNorm(7, **MORE)), linear(7, 2)),
     **{name: lambda name=name: layers.Activation(name) for name in ("tanh", "sigmoid", "gelu", "silu", "softplus")},
     "elu": lambda: layers.Activation("elu", alpha=0.5),
+    "prelu": lambda: layers.Activation("prelu", weight=0.25),
 }
 
 
@@ -107,6 +108,13 @@ def test_save_and_load(tmp_path):
     with pytest.raises(FileNotFoundError):
         network.load(tmp_path / "none.npz")
     assert all(np.array_equal(before[name], array) for name, array in network.arrays().items())
+
+
+def test_a_layer_within_a_network_has_to_pass_gradients_on():
+    network = layers.Sequential(linear(5, 4), linear(4, 3, input_grad=False))
+    y = network.forward(np.ones((6, 5)))
+    with pytest.raises(ValueError, match="Sequential: layer 1 computes no gradient of x, which layer 0 needs"):
+        network.backward(np.ones_like(y))
 
 
 def test_errors_say_what_was_given():

@@ -136,8 +136,10 @@ def test_a_limit_is_a_size(limit):
         lw.swiglu(np.ones(2), np.ones(2), limit=limit)
     with pytest.raises(ValueError, match="swiglu_backward: limit must be 0 or more; got"):
         lw.swiglu_backward(np.ones(2), np.ones(2), np.ones(2), limit=limit)
-    with pytest.raises(TypeError, match="expected numbers"):
+    with pytest.raises(TypeError, match="swiglu: limit must be a number or an array of numbers, not"):
         lw.swiglu(np.ones(2), np.ones(2), limit="7")
+    with pytest.raises(TypeError, match=r"swiglu_backward: out must be a tuple of two arrays, .*; got ndarray"):
+        lw.swiglu_backward(np.ones(2), np.ones(2), np.ones(2), np.empty(2))
 
 
 @pytest.mark.peers

@@ -65,8 +65,8 @@ enum {
     WORKER_SPINS = 100 * 1000,    /* nanoseconds: while calls follow one another closely no worker falls asleep */
     CALLER_SPINS = 50 * 1000,     /* beyond the time that a portion takes */
     TURN = 200 * 1000,            /* after so long a worker asks whether somebody else wants its processor */
-    STALL = 200 * 1000,           /* a wait as long as this, beyond a portion, is for a worker that lost its processor; */
-    HARMLESS = 8,                 /* it does no harm where the call took at most this part longer than alone */
+    STALL = 200 * 1000,           /* a wait as long as this, beyond a portion, is for a worker that lost its processor */
+    HARMLESS = 8,                 /* a stall is let be where the call took at most 1/HARMLESS longer than alone */
     WORTH = 16,                   /* calls go without workers for so many times what a stall has lost, and */
     GROWTH = 4,                   /* so many times longer where the next one follows soon, */
     LONGEST_REST = 2000 * 1000000, /* up to this: then a call in hundreds waits, whatever the calls are */

@@ -221,8 +221,8 @@ cdef inline void map3_to_2(real (*f)(real, real, real, real*) noexcept nogil, co
 
 cdef inline void map_many(void (*f)(const real*, real*) noexcept nogil, int n_in, int n_out, real** operands,
                           Py_ssize_t n) noexcept nogil:
-    # the n_out operands behind the first n_in are f of those: a register of each, in one array. Of what has more
-    # operands than the functions above
+    # the n_out operands behind the first n_in are f of those: a register of each, in one array. For functions of
+    # more operands than those above take.
     cdef real x[MANY]
     cdef real y[2]
     cdef Py_ssize_t i = 0, width = lanes(&x[0]), part

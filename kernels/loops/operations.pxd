@@ -17,9 +17,9 @@ cdef enum:
     GROUP = 4  # rows a kernel may take at a time, as long as they are in the first-level cache together
     GROUP_BYTES = 32768
     SHORT = 128  # elements of a row at most, where SHORT_ROWS of them are computed side by side
-    SHORT_ROWS = 8  # whole registers of float64, and
-    SHORT_GROUPS = 2  # whole groups
-    SHORT_TILE = 1024  # numbers in all
+    SHORT_ROWS = 8  # a multiple of every register's float64 numbers, and of GROUP
+    SHORT_GROUPS = 2  # SHORT_ROWS / GROUP
+    SHORT_TILE = 1024  # SHORT * SHORT_ROWS
 
 # What an operand is to a kernel:
 #   r  a row in the dtype of the loop

@@ -5,7 +5,7 @@ from ..lanes cimport (
 )
 from .operations cimport SHORT_ROWS
 from .reductions cimport FOLDED_SUMS, MOST_SUMS, SUMS, add_fold, add_terms, halved
-from .registers cimport lanes, load, skip, store, store_part, zip_high, zip_low
+from .registers cimport lanes, skip, store, store_part, zip_high, zip_low
 
 
 cdef inline void sum_short(
@@ -43,7 +43,8 @@ cdef inline void add_short(
 
 
 cdef inline void short_totals(f64x* parts, double* totals) noexcept nogil:
-    # Of one sum of every row. Adding the halves of two registers, interleaved, is adding the halves of each.
+    # The totals of one sum, one for each row. Adding the halves of two registers, interleaved, is adding the halves of
+    # each.
     cdef int first = 0, half, k
     while first < SHORT_ROWS:
         half = F64_LANES // 2

@@ -30,7 +30,7 @@ cdef extern from *:
     """
     enum { BLOCK = 512, SHORT_BLOCK = 2 * BLOCK, BLOCK_REGISTERS = (BLOCK + 24) / F64_LANES };
     """
-    const int BLOCK  # float64 elements in an operand's block: all blocks of a function stay in L1
+    const int BLOCK  # float64 elements in an operand's block: all blocks of up to seven operands stay in L1
     const int SHORT_BLOCK  # the same bytes hold this many float32 elements, and a 16-bit block widens to it
     const int BLOCK_REGISTERS  # with three cache lines more: no two blocks at the same place of their pages
 

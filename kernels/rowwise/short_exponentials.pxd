@@ -1,5 +1,5 @@
 # exponentials.pxd for SHORT_ROWS short rows side by side: the same exponentials and logarithms to the last bit, of rows
-# whose exponents are x itself and finite. Where a row is another, a function says False and has written nothing.
+# whose exponents are x itself and finite. Where a row is of another kind, a function says False and writes nothing.
 from libc.math cimport INFINITY, ldexp
 
 from ..lanes cimport (
@@ -43,7 +43,7 @@ cdef inline void short_tops(const real* like, const char* x, Py_ssize_t step, Py
 
 cdef inline bint short_exponents(const real* like, Exponents* own, const char* x, Py_ssize_t step, Py_ssize_t n,
                                  double* tops, int* more, double* least) noexcept nogil:
-    # find_tops of rows whose exponents are x itself; whether all are
+    # find_tops of rows whose exponents are x itself; False where those of a row are not
     cdef real largest[2 * SHORT_ROWS]
     cdef real whole_n[2 * SHORT_ROWS]
     cdef Py_ssize_t r = 0
@@ -88,10 +88,9 @@ cdef inline bint short_softmax(const real* like, const char* x, Py_ssize_t step,
     return True
 
 
-cdef inline bint sum_small_again(const real* like, Exponents* own, const char* x, Py_ssize_t step, Py_ssize_t n,
-                                 const double* tops, const int* more, const double* mantissas,
-                                 double* rests) noexcept nogil:
-    # The small sums of rows of float32, in float64; whether no others are small.
+cdef inline void sum_small_again(Exponents* own, const char* x, Py_ssize_t step, Py_ssize_t n, const double* tops,
+                                 const int* more, const double* mantissas, double* rests) noexcept nogil:
+    # the small sums of rows of float32, in float64
     cdef f64x parts[3 * SHORT_ROWS]
     cdef double totals[3 * SHORT_ROWS]
     cdef double lowered = ldexp(1.0, -own.raised)
@@ -100,10 +99,7 @@ cdef inline bint sum_small_again(const real* like, Exponents* own, const char* x
     for k in range(3 * SHORT_ROWS):
         parts[k] = splat_f64(0.0)
     for k in range(SHORT_ROWS):
-        if real is f64x:
-            if rests[k] < 64.0:
-                return False
-        elif rests[k] < 2.0:
+        if rests[k] < 2.0:
             small = True
             own.x, own.top, own.more = x + k * step, tops[k], more[k]
             own.least = least_of(<const f64x*>NULL, own)
@@ -115,12 +111,12 @@ cdef inline bint sum_small_again(const real* like, Exponents* own, const char* x
             if rests[k] < 2.0:
                 rests[k] = ((totals[k] + totals[SHORT_ROWS + k]) * lowered / mantissas[k]
                             + (totals[2 * SHORT_ROWS + k] - 1.0))
-    return True
 
 
 cdef inline bint short_logs(const real* like, const char* x, Py_ssize_t step, Py_ssize_t n, double* tops,
                             double* logs, bint careful) noexcept nogil:
-    # find_tops and find_logs: the largest of each row, and the logarithm of the sum relative to it
+    # find_tops and find_logs: the largest of each row, and the logarithm of the sum relative to it. Small sums
+    # of float32 are taken again where it is to be careful.
     cdef Exponents own = exponents_of(like, NULL, NULL, 1.0, 1.0)
     cdef f64x parts[3 * SHORT_ROWS]
     cdef double least[SHORT_ROWS]
@@ -153,8 +149,8 @@ cdef inline bint short_logs(const real* like, const char* x, Py_ssize_t step, Py
         store_f64(mantissas + k, r)
         store_f64(logs + k, rest)
         k += F64_LANES
-    if careful and not sum_small_again(like, &own, x, step, n, tops, more, mantissas, logs):
-        return False
+    if careful:
+        sum_small_again(&own, x, step, n, tops, more, mantissas, logs)
     k = 0
     while k < SHORT_ROWS:
         store_f64(logs + k, log1p(load_f64(logs + k)))

@@ -10,7 +10,7 @@ from ..environment import unflushed
 from ..files import read_arrays, replacing
 from ..functions import softmax
 from ..genome.codes import Codebook
-from ..packing import as_array, plain
+from ..packing import plain
 from .batch import numbers_of
 from .network import Network
 
@@ -191,7 +191,7 @@ class Classifier:
         float
         """
         predicted = self.predict(x)
-        y = np.asarray(as_array("y", y)) if self.classes is not None else numbers_of("y", y)
+        y = np.asarray(plain("y", y)) if self.classes is not None else numbers_of("y", y)
         if y.shape != predicted.shape:
             raise ValueError(f"y is {list(predicted.shape)}, as the predictions; got {list(y.shape)}")
         if len(y) == 0:

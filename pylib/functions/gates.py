@@ -51,6 +51,9 @@ def swiglu(gate, up, out=None, *, beta=1.0, limit=inf, shift=0.0, **keywords):
 
 
 def swiglu_backward(grad, gate, up, out=None, *, beta=1.0, limit=inf, shift=0.0, **keywords):
+    if out is not None and not (isinstance(out, tuple) and len(out) == 2):
+        raise TypeError("swiglu_backward: out must be a tuple of two arrays, (grad_gate, grad_up), either of them None "
+                        f"or an array; got {type(out).__name__}")
     if _plain(beta, limit, shift):
         return apply((_kernels.swiglu_backward_ufunc,), keywords, out, (grad, gate, up))
     refuse_limit("swiglu_backward", limit)
@@ -59,14 +62,13 @@ def swiglu_backward(grad, gate, up, out=None, *, beta=1.0, limit=inf, shift=0.0,
 
 
 for _name, _activation in GATES.items():
-    _options, _refused, _keywords, _more = {}, "", "", ""
-    if _name == "swiglu":
-        _options, _refused, _keywords = _OPTIONS, _RAISES, "; `out` as a keyword"
+    _options, _refused = (_OPTIONS, _RAISES) if _name == "swiglu" else ({}, "")
     globals()[_name].__doc__ = _documentation.forward(
         _name, f"{_activation}(gate) * up", _SHAZEER, "gate", {"up": "What is gated", **_options}, _refused)
     globals()[f"{_name}_backward"].__doc__ = _documentation.backward(
         f"{_name}_backward", f"grad * up * {_activation}'(gate), and grad * {_activation}(gate)",
-        {"gate": "The forward's gate", "up": "What was gated", **_options}, _RESULTS, _refused)
+        {"gate": "The forward's gate", "up": "What was gated", **_options}, _RESULTS, _refused,
+        "; `out` as a tuple, (grad_gate, grad_up)" if _name == "swiglu" else "")
 
 
 def _halves(name, x, axis):

@@ -204,6 +204,7 @@ def read_bitsandbytes(kind, codes, absmax, shape, blocksize=64):
     one_of("kind", kind, ("NF4", "FP4"))
     outputs, inputs = matrix_of(shape)
     codes, absmax = plain("codes", codes), plain("absmax", absmax)
+    absmax = absmax.astype(absmax.dtype.newbyteorder("="), copy=False)
     if codes.dtype != np.uint8 or absmax.dtype != np.float32:
         raise TypeError(f"codes hold uint8 and absmax float32; got {codes.dtype} and {absmax.dtype}")
     blocksize = whole("blocksize", blocksize, np.iinfo(np.intp).max)

@@ -111,7 +111,8 @@ class Activation(Layer):
     def backward(self, grad):
         """The gradient of x."""
         kept = self._forwarded()
-        return self._backward(fitting("Activation", grad, np.shape(kept)), kept, **self.given)
+        found = self._backward(fitting("Activation", grad, np.shape(kept)), kept, **self.given)
+        return found[0] if isinstance(found, tuple) else found  # prelu's weight is given, not learnt
 
 
 class LayerNorm(Layer):
@@ -297,8 +298,11 @@ class Sequential(Layer):
 
     def backward(self, grad):
         """Go back through all layers; return the gradient of x, None where the first layer does not compute it."""
-        for layer in reversed(self.layers):
+        for k, layer in reversed(list(enumerate(self.layers))):
             grad = layer.backward(grad)
+            if grad is None and k > 0:
+                raise ValueError(f"{type(self).__name__}: layer {k} computes no gradient of x, which layer {k - 1} "
+                                 "needs; expected input_grad=True")
         return grad
 
 

@@ -59,7 +59,7 @@ def _products_backward(grad, x, weight, out, passed_on):
 
 def rectified(name, activation):
     """Whether relu follows the layer; any other activation is refused."""
-    if activation is None or activation == "relu":
+    if activation is None or (isinstance(activation, str) and activation == "relu"):
         return activation is not None
     raise ValueError(f"{name}: activation {activation!r:.60} is unknown; expected None or 'relu', the one that joins "
                      "the bias in a pass; others are functions of their own")
@@ -189,8 +189,10 @@ def linear_backward(grad, x, weight, bias=None, *, activation=None, y=None, grad
     """
     name = "linear_backward"
     is_rectified = rectified(name, activation)
-    if is_rectified is (y is None):
-        raise ValueError(f"{name}: expected y, what linear returned, with activation='relu', and with it alone")
+    if is_rectified and y is None:
+        raise ValueError(f"{name}: activation='relu' needs y, what linear returned; got None")
+    if y is not None and not is_rectified:
+        raise ValueError(f"{name}: y belongs to activation='relu'; got y and activation=None")
     if grad is not None and isinstance(out, tuple) and len(out) == 3 and _kernels.plain(x, weight, bias, grad, y, out):
         found_bias = None
         if bias is not None:

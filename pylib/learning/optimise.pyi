@@ -1,4 +1,4 @@
-from typing import Literal, SupportsIndex, TypeAlias, overload
+from typing import SupportsIndex, TypeAlias, overload
 
 from .._typing import Array, Numbers
 
@@ -28,6 +28,6 @@ def adamw_step(
     *, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01,
 ) -> None: ...
 def clip_grad_norm(
-    grads: Array | _Arrays, max_norm: float, norm_type: Literal[1, 2] | float = 2.0,
+    grads: Array | _Arrays, max_norm: float, norm_type: float = 2.0,
     *, error_if_nonfinite: bool = False,
 ) -> float: ...

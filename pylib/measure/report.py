@@ -196,7 +196,8 @@ def page(figures, machine, learning=None):
     levels = machine.get("caches") or _USUAL_LEVELS
     about = f"{machine['cpu']['brand_raw']}, level {machine['level']}, " + ", ".join(
         f"{name} {version}" for name, version in machine["versions"].items())
-    warning = f"<p><strong>{html.escape(machine['busy'].capitalize())}.</strong></p>" if machine["busy"] else ""
+    busy = machine["busy"]
+    warning = f"<p><strong>{html.escape(busy[0].upper() + busy[1:])}.</strong></p>" if busy else ""
     own = [each for each in figures if each.ratio]  # those that are timed for a chart alone have no peers
     norms = list(_norms(figures))
     sections = [
