@@ -151,7 +151,8 @@ def test_agrees_with_torch():
     held = leaves[0].clamp(max=7.0), leaves[1].clamp(-7.0, 7.0)
     expected = held[0] * torch.sigmoid(1.702 * held[0]) * (held[1] + 1)
     expected.sum().backward()
-    np.testing.assert_allclose(lw.swiglu(gate, up, **GIVEN[0]), expected.detach().numpy(), rtol=1e-14)
+    # PyTorch's exponential is of 1.702 gate rounded: off by up to |gate| rounding errors
+    np.testing.assert_allclose(lw.swiglu(gate, up, **GIVEN[0]), expected.detach().numpy(), rtol=1e-12)
     found = lw.swiglu_backward(np.ones_like(gate), gate, up, **GIVEN[0])
     for slope, leaf in zip(found, leaves, strict=True):
         np.testing.assert_allclose(slope, leaf.grad.numpy(), rtol=1e-12, atol=1e-15)

@@ -363,8 +363,9 @@ cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, P
     # y[i] = point(i) over one block, by whole registers from y's first register boundary on. Where streaming stores are
     # asked for, the caller has to end them. A cache line that is not all of this block's is written in the ordinary
     # way: what is streamed into a part of one goes to memory by itself, at the cost of several lines.
-    cdef Py_ssize_t i = start, stop = start + n, part = head(skip(y, start), n), streamed_from, streamed_to
+    cdef Py_ssize_t i = start, stop = start + n, part = head(skip(y, start), n), streamed_from, streamed_to, end
     cdef real value
+    cdef bint past_caches
     streamed_from = streamed_to = stop
     if streamed and <uintptr_t>skip(y, start + part) % sizeof(real) == 0:
         streamed_from = start + <Py_ssize_t>(-<uintptr_t>skip(y, start) % LINE) // itemsize(y)
@@ -377,12 +378,16 @@ cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, P
             i += part
             part = 0
         while i + lanes(y) <= stop:
-            value = point(y, context, i, lanes(y))
-            if streamed_from <= i < streamed_to:
-                stream(<real*>skip(y, i), value)
-            else:
-                store(<real*>skip(y, i), value)
-            i += lanes(y)
+            # from line to line one loop of one kind: a question asked of each register costs a quarter of a cheap point
+            past_caches = streamed_from <= i < streamed_to
+            end = min(stop - lanes(y) + 1, streamed_to if past_caches else streamed_from if i < streamed_from else stop)
+            while i < end:
+                value = point(y, context, i, lanes(y))
+                if past_caches:
+                    stream(<real*>skip(y, i), value)
+                else:
+                    store(<real*>skip(y, i), value)
+                i += lanes(y)
 
 
 cdef inline void store_pair(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,

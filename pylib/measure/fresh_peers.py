@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import logging
 import math
+import warnings
 from functools import partial
 
 import numpy as np
@@ -60,15 +61,16 @@ def prepare_torch_compile(work, inputs, threads):
     if function is None:
         raise UnavailableError("has no such function")
     tensors = [tensor_of(torch, x) for x in inputs]
-    torch._dynamo.reset()  # or it stops compiling after some functions of one code
-    compiled = torch.compile(function, dynamic=False)
-
     def call():
         with torch.inference_mode():
             return compiled(*tensors)
 
     try:
-        return Contender.keeping("torch_compile", call, torch_result, inputs)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of its own parts, when they are first imported
+            torch._dynamo.reset()  # or it stops compiling after some functions of one code
+            compiled = torch.compile(function, dynamic=False)
+            return Contender.keeping("torch_compile", call, torch_result, inputs)
     except Exception as error:  # whatever its compiler meets
         raise UnavailableError(f"could not compile it: {type(error).__name__}") from None
 
