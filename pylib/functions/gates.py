@@ -55,7 +55,7 @@ def swiglu_backward(grad, gate, up, out=None, *, beta=1.0, limit=inf, shift=0.0,
         raise TypeError("swiglu_backward: out must be a tuple of two arrays, (grad_gate, grad_up), either of them None "
                         f"or an array; got {type(out).__name__}")
     if _plain(beta, limit, shift):
-        return _kernels.swiglu_backward_ufunc(grad, gate, up, out=out, **keywords)
+        return _kernels.swiglu_backward_ufunc(grad, gate, up, out=out or (None, None), **keywords)
     refuse_limit("swiglu_backward", limit)
     return apply((_kernels.swiglu_clamped_backward_ufunc, _kernels.swiglu_clamped_backward_short_ufunc), keywords, out,
                  (grad, gate, up), beta, limit, shift)
