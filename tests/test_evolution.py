@@ -219,6 +219,7 @@ def test_what_is_recorded_of_classes_learned_as_values():
     ({"parents": 0}, ValueError, "parents is between 1 and the population of 30; got 0"),
     ({"generations": 0}, ValueError, "generations is at least 1; got 0"),
     ({"seconds": -1}, ValueError, "seconds is positive; got -1"),
+    ({"mutation_rate": np.ma.masked_all(1)}, TypeError, "mutation_rate is a masked array"),
     ({"mutation_rate": 1.5}, ValueError, "mutation_rate is between 0 and 1; got 1.5"),
     ({"mutation_rate": (0.1, 0.2, 0.3)}, ValueError, "a pair"),
     ({"tournament": 0}, ValueError, "tournament is at least 1; got 0"),

@@ -335,3 +335,13 @@ def test_layers_add_without_a_warning_and_go_back_without_outputs():
         found = lw.linear_backward(np.ones((2, outputs)), np.ones((2, inputs)), np.ones((outputs, inputs)),
                                    np.ones(outputs))
         assert [array.shape for array in found] == [(2, inputs), (outputs, inputs), (outputs,)]
+
+
+@pytest.mark.parametrize("call", [
+    lambda ragged: lw.softmin_backward(np.ones((2, 3)), np.ones((2, 3)), where=ragged, axis=(0, 1)),
+    lambda ragged: lw.softmax(np.ones((2, 3)), where=ragged),
+    lambda ragged: lw.layer_norm_backward(np.ones((2, 3)), np.ones((2, 3)), axis=(0, 1), mean=ragged, rstd=ragged),
+])
+def test_rows_of_several_lengths_are_named(call):
+    with pytest.raises((TypeError, ValueError), match=r"softm|layer_norm_backward: (mean|rstd)"):
+        call([[1.0], [1.0, 2.0]])

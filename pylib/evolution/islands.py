@@ -104,6 +104,8 @@ class Plan:
             raise ValueError(f"niche_radius is at least 0; got {self.niche_radius!r}")
         if callable(self.mutation_rate) or self.adaptive:
             return
+        if isinstance(self.mutation_rate, np.ma.MaskedArray):
+            raise TypeError("mutation_rate is a masked array, whose mask would not be seen; expected a number or two")
         try:
             rates = [] if np.iscomplexobj(self.mutation_rate) else list(map(float, np.atleast_1d(self.mutation_rate)))
         except (TypeError, ValueError):

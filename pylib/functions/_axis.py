@@ -77,14 +77,21 @@ def whole_axes(name, x, axis):
     return axes if x.ndim else ()
 
 
+def _array(name, role, values):
+    try:
+        return np.asanyarray(values)
+    except (TypeError, ValueError) as error:  # rows of several lengths, more axes than NumPy has
+        raise ValueError(f"{name}: {role} must be an array of numbers; {error}") from None
+
+
 def broadcast_beside(name, role, values, x):
     """An operand that broadcasts to the shape of `x`, in that shape."""
     refuse_mask(name, role, values)
+    array = _array(name, role, values)
     try:
-        return np.broadcast_to(values, x.shape)
+        return np.broadcast_to(array, x.shape)
     except ValueError:
-        raise ValueError(f"{name}: {role} of shape {np.shape(values)} does not broadcast to x of shape {x.shape}"
-                         ) from None
+        raise ValueError(f"{name}: {role} of shape {array.shape} does not broadcast to x of shape {x.shape}") from None
 
 
 def _merged(array, axes):
@@ -127,8 +134,8 @@ def over_axes(function, rows, axis, out=None, *, beside=None, vectors=None, stat
         given[role] = values
     for role, values in (statistics or {}).items():
         expected = tuple(size for k, size in enumerate(shape) if k not in axes)
-        if values is not None and np.shape(values) != expected:
-            raise ValueError(f"{name}: {role} of shape {np.shape(values)} does not fit x of shape {shape}; without "
+        if values is not None and (found := _array(name, role, values).shape) != expected:
+            raise ValueError(f"{name}: {role} of shape {found} does not fit x of shape {shape}; without "
                              f"axes {axes} it must have shape {expected}")
         given[role] = values
     outs = out if isinstance(out, tuple) else (out,)
