@@ -226,7 +226,7 @@ class Format:
         smaller than all its values becomes the smallest.
         """
         try:
-            size = Fraction(size)
+            size = Fraction(operator.index(size) if hasattr(size, "__index__") else size)
         except (TypeError, ValueError, OverflowError):
             raise TypeError(f"size is a finite number; got {size!r:.60}") from None
         if size < 0:

@@ -40,7 +40,7 @@ UFUNC_ERRORS = ("ufunc", "could not be broadcast", "return arrays must be of Arr
                 "Exceeds the limit", "doesn't match the broadcast shape", "'out' must be a tuple of arrays",
                 "inhomogeneous shape", "int too large to convert to float", "expected number, got",
                 "is only allowed as a keyword", "could not convert string",
-                "Iterator operand", "float() argument must be")
+                "Iterator operand", "float() argument must be", "takes no keyword arguments")
 
 
 def is_raised_here(error):

@@ -345,3 +345,19 @@ def test_layers_add_without_a_warning_and_go_back_without_outputs():
 def test_rows_of_several_lengths_are_named(call):
     with pytest.raises((TypeError, ValueError), match=r"softm|layer_norm_backward: (mean|rstd)"):
         call([[1.0], [1.0, 2.0]])
+
+
+@pytest.mark.parametrize("name", ["batch_norm", "group_norm", "rms_norm", "layer_norm", "add_rms_norm"])
+def test_whether_statistics_are_wanted_is_asked_before_anything_is_written(name):
+    x, mean, out = np.arange(8.0).reshape(2, 4), np.zeros(4), np.zeros((2, 4))
+    given = {"batch_norm": ({"running_mean": mean, "running_var": np.ones(4), "training": True}, ()),
+             "group_norm": ({}, (2,)), "add_rms_norm": ({}, (x,))}.get(name, ({}, ()))
+    places = (out, None) if name == "add_rms_norm" else out
+    with pytest.raises(TypeError, match=f"{name}: return_stats must be True or False, not array"):
+        getattr(lw, name)(x, *given[1], **given[0], out=places, return_stats=np.ones(2))
+    assert not mean.any()
+    assert not out.any()
+
+
+def test_a_code_of_a_numpy_integer():
+    assert lw.ieee754.FLOAT4_E2M1FN.code_of(np.int8(3)) == lw.ieee754.FLOAT4_E2M1FN.code_of(3)

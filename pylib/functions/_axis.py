@@ -24,7 +24,7 @@ from ..kernels.operands import (
 
 __all__ = ["as_rows", "backward_on_axis", "broadcast_beside", "call", "checked", "fill", "fitting", "floating",
            "floats_beside", "from_zero", "like", "of_dtype", "of_number", "on_axis", "over_axes", "refuse_mask",
-           "rounded_to", "several", "statistic", "vector", "whole", "whole_axes"]
+           "rounded_to", "several", "statistic", "truth", "vector", "whole", "whole_axes"]
 
 
 def like(name, role, other, x):
@@ -75,6 +75,14 @@ def whole_axes(name, x, axis):
     if len(set(axes)) < len(axes):
         raise ValueError(f"{name}: axis {axis} names an axis twice")
     return axes if x.ndim else ()
+
+
+def truth(name, role, value):
+    """True or False; an error where it is neither, as of an array of two."""
+    try:
+        return bool(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: {role} must be True or False, not {value!r:.60}") from None
 
 
 def _array(name, role, values):

@@ -10,7 +10,7 @@ from ..environment import unflushed
 from ..kernels import batch_columns as _columns
 from ..kernels import batch_norm as _batch
 from ..kernels import norms as _norms
-from ._axis import call, fill, floating, floats_beside, from_zero, like, rounded_to, whole
+from ._axis import call, fill, floating, floats_beside, from_zero, like, rounded_to, truth, whole
 from ._documentation import with_bound
 
 __all__ = ["batch_norm", "batch_norm_backward", "group_norm", "group_norm_backward"]
@@ -113,6 +113,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
     Ioffe and Szegedy, "Batch Normalization", 2015.
     """
     name = "batch_norm"
+    training, return_stats = truth(name, "training", training), truth(name, "return_stats", return_stats)
     x = checked(name, x)
     momentum, eps = from_zero(name, "momentum", momentum, 1), from_zero(name, "eps", eps)
     weight = per_channel(name, "weight", weight, x, 1.0)
@@ -261,6 +262,7 @@ def group_norm(x, num_groups, weight=None, bias=None, *, eps=1e-5, out=None, ret
 
     Wu and He, "Group Normalization", 2018.
     """
+    return_stats = truth("group_norm", "return_stats", return_stats)
     name = "group_norm"
     x = checked(name, x)
     weight, bias = per_channel(name, "weight", weight, x), per_channel(name, "bias", bias, x)

@@ -14,6 +14,7 @@ from ._axis import (
     rounded_to,
     several,
     statistic,
+    truth,
     vector,
 )
 from ._documentation import with_bound
@@ -70,6 +71,7 @@ def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False)
     >>> lw.rms_norm([3.0, 4.0], eps=0.0)
     array([0.84852814, 1.13137085])
     """
+    return_stats = truth("rms_norm", "return_stats", return_stats)
     if type(axis) is not int and several(axis):
         return over_axes(rms_norm, {"x": x}, axis, out, vectors={"weight": weight}, gives="rs", eps=eps,
                          return_stats=return_stats)
@@ -138,6 +140,7 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return
     >>> lw.layer_norm([40000.0, 40001.0, 40002.0, 40003.0], eps=0.0)
     array([-1.34164079, -0.4472136 ,  0.4472136 ,  1.34164079])
     """
+    return_stats = truth("layer_norm", "return_stats", return_stats)
     if not isinstance(algorithm, str) or algorithm not in _LAYER_NORMS:
         raise ValueError(f"layer_norm: algorithm {algorithm!r} is unknown; expected one of {', '.join(_LAYER_NORMS)}")
     if type(axis) is not int and several(axis):
@@ -301,7 +304,7 @@ def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=None, retur
     -----
     %(bound)s
     """
-    out = (None, None) if out is None else out
+    out, return_stats = (None, None) if out is None else out, truth("add_rms_norm", "return_stats", return_stats)
     if not isinstance(out, tuple) or len(out) != 2:
         raise ValueError(f"add_rms_norm: out must be a tuple of two, for y and new_residual, not {type(out).__name__}"
                          f"{f' of {len(out)}' if isinstance(out, tuple) else ''}")
