@@ -148,3 +148,11 @@ def test_no_byte_of_a_file_is_damaged_in_silence(tmp_path):
     for length in range(0, len(whole), 23):
         path.write_bytes(whole[:length])
         assert str(path) in outcome(path)
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).max == np.finfo(np.float64).max, reason="long double is float64 here")
+def test_numbers_beyond_float64_are_said_without_a_warning():
+    rows = np.zeros((2, 64), np.longdouble)
+    rows[1, 3] = np.longdouble(10) ** 4000
+    with pytest.raises(ValueError, match="infinity, first in row 1, column 3"):
+        kept().prepare(rows)

@@ -76,7 +76,8 @@ class Classifier:
             given = numbers_of(name, getattr(self, name))
             if given.shape not in ((), (length,)):
                 raise ValueError(f"{name} is a number, or one for each of the {length}; got {list(given.shape)}")
-            array = np.array(np.broadcast_to(given, length), np.float64)
+            with np.errstate(all="ignore"):  # a long double beyond float64 becomes an infinity
+                array = np.array(np.broadcast_to(given, length), np.float64)
             if not np.isfinite(array).all() or (name == "target_scale" and not array.all()):
                 raise ValueError(f"{name} holds a NaN, an infinity{', or 0' * (name == 'target_scale')}")
             checked[name] = array
@@ -112,7 +113,8 @@ class Classifier:
         inputs = self.network.sizes[0]
         if x.ndim != 2 or x.shape[1] != inputs:
             raise ValueError(f"x is [rows, {inputs}]; got {list(x.shape)}")
-        x = x.astype(np.float64)
+        with np.errstate(all="ignore"):  # a long double beyond float64 becomes an infinity, which is said below
+            x = x.astype(np.float64)
         if not np.isfinite(x).all():
             row, column = np.argwhere(~np.isfinite(x))[0]
             raise ValueError(f"x holds a NaN or an infinity, first in row {row}, column {column}")

@@ -135,7 +135,8 @@ def _numbers(losses, size, when):
             raise FitnessError(f"the fitness gives a number; got None for genome {i} {when}: has it no return?")
         if isinstance(loss, str | bytes | complex):
             raise FitnessError(f"the fitness gives a number; got {loss!r} for genome {i} {when}")
-    return given.astype(np.float64)
+    with np.errstate(all="ignore"):  # a long double beyond float64 is no finite fitness
+        return given.astype(np.float64)
 
 
 _known = {}  # in a worker process: the fitness functions that have been sent to it, by digest
