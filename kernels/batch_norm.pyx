@@ -14,7 +14,8 @@ cimport numpy as np
 from .lanes cimport enter_environment, environment, f32x, f64x, fma, leave_environment, real, splat, splat_f64
 from .loops.registers cimport skip
 from .loops.reductions cimport (
-    Pair, element, first_lanes, map_block, map_row, rounded, row_context, sum_block, sum_row, sum_values, take, wide,
+    Pair, element, first_lanes, map_block, map_row, put_element, rounded, row_context, sum_block, sum_row, sum_values,
+    take, wide,
 )
 from .loops.operations cimport STREAMED, Operands, along_axis
 from .rowwise.exponent_range cimport ordinary, reciprocal_square_root, rescue_scale, statistics_scale
@@ -445,15 +446,6 @@ cdef inline bint by_statistics_of_the_batch(
     return True
 
 
-cdef inline void put_number(real* x, Py_ssize_t i, double value) noexcept nogil:
-    if x == NULL:
-        return
-    if real is f32x:
-        (<float*>x)[i] = <float>value
-    else:
-        (<double*>x)[i] = value
-
-
 cdef inline bint backward(const real* grad, const real* x, const real* weight, const double* mean, const double* rstd,
                           bint training, real* grad_x, real* grad_weight, real* grad_bias, Py_ssize_t batch,
                           Py_ssize_t channels, Py_ssize_t size) noexcept nogil:
@@ -479,8 +471,10 @@ cdef inline bint backward(const real* grad, const real* x, const real* weight, c
             sums_kernel(x, &p, 1, size, 1, 0)
         first = sum_values(<const f64x*>of_grad, batch, 1)
         second = sum_values(<const f64x*>of_normed, batch, 1)
-        put_number(grad_bias, c, first)
-        put_number(grad_weight, c, second)
+        if grad_bias != NULL:
+            put_element(grad_bias, c, first)
+        if grad_weight != NULL:
+            put_element(grad_weight, c, second)
         number[3], number[4], number[5], number[6] = element(weight, c) if weight != NULL else 1.0, first, second, count
         for example in range(batch):
             start = (example * channels + c) * size

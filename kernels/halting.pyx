@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t
 from .lanes cimport F64_LANES, at_most, f32x, f64x, fma, magnitude, real, splat_f64, store_f64, where_less
 from .loops.chunks cimport CHUNK, each_chunk
 from .loops.dtypes cimport NARROW, WIDE
-from .loops.reductions cimport element, wide
+from .loops.reductions cimport element, put_element, wide
 from .loops.registers cimport skip
 from .loops.threads cimport join_threads, thread_count
 from .math.exponential cimport exp
@@ -65,13 +65,6 @@ cdef struct Adapting:
     double enough  # 1 - eps
 
 join_threads()
-
-
-cdef inline void put(const real* like, void* y, Py_ssize_t i, double value) noexcept nogil:
-    if real is f32x:
-        (<float*>y)[i] = <float>value
-    else:
-        (<double*>y)[i] = value
 
 
 cdef inline f64x log_one_plus(const real* like, f64x e) noexcept nogil:
@@ -144,9 +137,9 @@ cdef inline void ponder_row(const real* z, const Pondering* own, Py_ssize_t row)
         count, place = min(<Py_ssize_t>STEPS, own.n - first), row * own.n + first
         for i in range(count):
             if own.log_p != NULL:
-                put(z, own.log_p, place + i, block.log_p[i])
+                put_element(<real*>own.log_p, place + i, block.log_p[i])
             if own.p != NULL:
-                put(z, own.p, place + i, block.p[i] * own.scale)
+                put_element(<real*>own.p, place + i, block.p[i] * own.scale)
             if own.losses != NULL:
                 loss += block.term[i]
         first += STEPS
@@ -161,8 +154,8 @@ cdef inline void ponder_row(const real* z, const Pondering* own, Py_ssize_t row)
             distributed(z, own, row, first, True, before(z, own, row, first), &block)
         for i in range(count - 1, -1, -1):
             after += block.term[i]
-            put(z, own.grad_logits, place + i,
-                (block.term[i] - block.halt[i] * after) * own.scale if first + i < own.n - 1 else 0.0)
+            put_element(<real*>own.grad_logits, place + i,
+                        (block.term[i] - block.halt[i] * after) * own.scale if first + i < own.n - 1 else 0.0)
         first -= STEPS
 
 
@@ -224,10 +217,11 @@ cdef inline void adapt_some(const real* h, const Adapting* own, Py_ssize_t k) no
                 last = i
                 break
         for i in range(own.n):
-            put(h, own.weights, place + i, element(h, place + i) if i < last else 1.0 - before if i == last else 0.0)
+            put_element(<real*>own.weights, place + i,
+                        element(h, place + i) if i < last else 1.0 - before if i == last else 0.0)
         own.steps[row] = last + 1
-        put(h, own.remainder, row, 1.0 - before)
-        put(h, own.cost, row, (last + 1) + (1.0 - before))
+        put_element(<real*>own.remainder, row, 1.0 - before)
+        put_element(<real*>own.cost, row, (last + 1) + (1.0 - before))
 
 
 cdef void adapt_chunk(void* context, Py_ssize_t k, int thread) noexcept nogil:

@@ -16,8 +16,8 @@ from .lanes cimport (
 )
 from .loops.registers cimport itemsize
 from .loops.reductions cimport (
-    Pair, element, element_block, first_lanes, map_block, map_row, merge_row, row_context, sum_block, sum_row,
-    sum_values, take, wide,
+    Pair, element, element_block, first_lanes, map_block, map_row, merge_row, put_element, row_context, sum_block,
+    sum_row, sum_values, take, wide,
 )
 from .loops.operations cimport GROUP, Operands, along_axis, group_kernel, group_of, run_groups
 from .rowwise.exponentials cimport Exponents, exponents_of, find_logs, larger, largest, set_top, top_block
@@ -185,13 +185,6 @@ cdef inline double inverse_of_sum(const Exponents* row) noexcept nogil:
 cdef inline double missed_of(const Exponents* row, const Question* asked, double p) noexcept nogil:
     # 1 - p, without cancellation where the target is the one largest
     return row.rest / (1.0 + row.rest) if asked.logit == row.top else 1.0 - p
-
-
-cdef inline void put_element(real* row, Py_ssize_t i, double value) noexcept nogil:
-    if real is f32x:
-        (<float*>row)[i] = <float>value
-    else:
-        (<double*>row)[i] = value
 
 
 cdef inline void answer_blended(const real* like, const Exponents* row, const Question* asked, Pair blend, Py_ssize_t n,

@@ -20,7 +20,7 @@ from .lanes cimport (
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
 from .loops.reductions cimport (
     Pair, add_element, element, first_lanes, fold_element, fold_values, map_block, map_pair, map_row, merge_row,
-    rounded, row_context, sum_block, sum_either, sum_row, sum_values, take, wide,
+    put_element, rounded, row_context, sum_block, sum_either, sum_row, sum_values, take, wide,
 )
 from .loops.operations cimport (
     ALL, GROUP, SHORT_GROUPS, SHORT_ROWS, STREAMED, Operands, Operation, RowMachine, along_axis, group_kernel, group_of,
@@ -877,12 +877,8 @@ cdef bint group_norm_backward(const real* grad, const real* x, const real* weigh
 
 cdef inline void put_sum(real* sums, Py_ssize_t c, const real* values, Py_ssize_t size) noexcept nogil:
     # of what a channel has of them
-    if sums == NULL:
-        return
-    if real is f32x:
-        (<float*>sums)[c] = <float>sum_values(skip(values, c * size), size, 1)
-    else:
-        (<double*>sums)[c] = sum_values(skip(values, c * size), size, 1)
+    if sums != NULL:
+        put_element(sums, c, sum_values(skip(values, c * size), size, 1))
 
 
 cdef bint group_norm_backward_float32(const float* grad, const float* x, const float* weight, const double* mean,

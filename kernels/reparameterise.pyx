@@ -59,16 +59,15 @@ cdef inline real sample_backward(real grad, real logvar, real eps) noexcept nogi
 
 cdef inline real half_exp_minus_tangent(real x) noexcept nogil:
     # (e^x - 1 - x) / 2 of e^x = 2^n (1 + r + rest): where n is 0, x is r and half of `rest` is left, and elsewhere
-    # nothing cancels. Halved lest 2^n overflow; the exponential is taken of a number in its range.
-    cdef real r_low, head, half = splat(x, 0.5), end = pick(x, 89.0, 710.0)
-    cdef real b = at_most(at_least(x, pick(x, -20.0, -40.0)), end)
+    # nothing cancels. Halved lest 2^n overflow; with_half_exp has what is beyond the range.
+    cdef real r_low, head, half = splat(x, 0.5)
+    cdef real b = at_most(at_least(x, pick(x, -20.0, -40.0)), pick(x, 89.0, 710.0))
     cdef real sum = nearest_sum(b, 1.4426950408889634)
     cdef real r = minus_ln2(b, whole(sum), &r_low)
     cdef real power = power2_of_sum(sum, -1)
     cdef real start = power - half
     head = fma(power, r, start)
-    r_low = fma(power, expm1_rest(r, r_low), fma(power, r, start - head) + fma(x, -half, head))
-    return where_less(end, x, splat(x, INFINITY), r_low)
+    return fma(power, expm1_rest(r, r_low), fma(power, r, start - head) + fma(x, -half, head))
 
 
 cdef inline real with_half_exp(real x, real y) noexcept nogil:

@@ -78,6 +78,13 @@ cdef inline double element(const real* x, Py_ssize_t i) noexcept nogil:
         return (<const double*>x)[i]
 
 
+cdef inline void put_element(real* y, Py_ssize_t i, double value) noexcept nogil:
+    if real is f32x:
+        (<float*>y)[i] = <float>value
+    else:
+        (<double*>y)[i] = value
+
+
 cdef inline double rounded(const real* like, double value) noexcept nogil:
     # to the row's precision
     if real is f32x:
