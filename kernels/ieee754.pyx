@@ -284,18 +284,45 @@ def to_odd(x):
 
 # Blocks of numbers along the last axis that share a scale.
 
+cdef struct BlockFormat:
+    Conversion element
+    Conversion scale
+    bint powers  # whether a scale is a power of two
+    int64_t largest_exponent  # of an element
+    Py_ssize_t block  # how many numbers share a scale; the last of a row may have fewer
+
+
 cdef struct Blocks:
     const void* x  # numbers, or where they go
     uint8_t* codes
     uint8_t* scales
     Py_ssize_t n  # of a row
-    Py_ssize_t block  # how many share a scale; the last of a row may have fewer
+    Py_ssize_t block
     Py_ssize_t in_row
     Py_ssize_t count  # of blocks
     const Conversion* c  # to the format of the elements
     const Conversion* to_scale  # to that of the scales where it is no power of two, else NULL
-    int64_t largest_exponent  # of an element
+    int64_t largest_exponent
     double tensor_scale
+
+
+cdef BlockFormat block_format_of(element, scale, wide_format, str rounding, Py_ssize_t block) except *:
+    cdef BlockFormat f
+    f.element = constants_of(element, wide_format, rounding, True)
+    f.scale = constants_of(scale, wide_format, "nearest", True)
+    f.powers, f.largest_exponent, f.block = scale.mantissa_bits == 0, element.largest_exponent, block
+    return f
+
+
+cdef Blocks blocks_of(const BlockFormat* f, const void* x, const uint8_t* codes, const uint8_t* scales,
+                      double tensor_scale, Py_ssize_t rows, Py_ssize_t n, bint encoding) noexcept nogil:
+    cdef Blocks b
+    b.x, b.codes, b.scales, b.n, b.block = x, <uint8_t*>codes, <uint8_t*>scales, n, f.block
+    b.in_row = (n + f.block - 1) // f.block
+    b.count = rows * b.in_row
+    b.c, b.largest_exponent, b.tensor_scale = &f.element, f.largest_exponent, tensor_scale
+    b.to_scale = NULL if encoding and f.powers else &f.scale
+    return b
 
 
 cdef inline Py_ssize_t start_of(const Blocks* b, Py_ssize_t k) noexcept nogil:
@@ -432,16 +459,13 @@ def on_blocks(np.ndarray x, np.ndarray codes, np.ndarray scales, Py_ssize_t bloc
               str rounding, double tensor_scale, bint encoding):
     """Numbers to the codes and scales of their blocks along the last axis, or back. All three arrays are C-contiguous,
     x of float32 or float64, which is `wide_format`, the others of uint8, and they fit."""
-    cdef Conversion c = constants_of(element, wide_format, rounding, True)
-    cdef Conversion of_scale = constants_of(scale, wide_format, "nearest", True)
-    cdef Blocks b
+    cdef BlockFormat f = block_format_of(element, scale, wide_format, rounding, block)
+    cdef Py_ssize_t n = np.PyArray_DIM(x, np.PyArray_NDIM(x) - 1)
+    cdef Blocks b = blocks_of(&f, np.PyArray_DATA(x), <const uint8_t*>np.PyArray_DATA(codes),
+                              <const uint8_t*>np.PyArray_DATA(scales), tensor_scale, np.PyArray_SIZE(x) // n, n,
+                              encoding)
     cdef bint narrow = np.PyArray_TYPE(x) == np.NPY_FLOAT
     cdef int threads = thread_count[0] if np.PyArray_SIZE(x) >= 1 << 15 else 1
-    b.x, b.codes, b.scales = np.PyArray_DATA(x), <uint8_t*>np.PyArray_DATA(codes), <uint8_t*>np.PyArray_DATA(scales)
-    b.n, b.block, b.count = np.PyArray_DIM(x, np.PyArray_NDIM(x) - 1), block, np.PyArray_SIZE(scales)
-    b.in_row = (b.n + block - 1) // block
-    b.c, b.largest_exponent, b.tensor_scale = &c, element.largest_exponent, tensor_scale
-    b.to_scale = NULL if encoding and scale.mantissa_bits == 0 else &of_scale
     with nogil:
         if encoding and narrow:
             run_chunks(encode_chunk_float32, &b, (b.count + BLOCKS - 1) // BLOCKS, threads)
@@ -656,3 +680,157 @@ cdef void encode_float8_e3m4_float32(const float* x, uint8_t* codes, Py_ssize_t 
 
 cdef void decode_float8_e3m4_float32(const uint8_t* codes, float* y, Py_ssize_t n) noexcept nogil:
     run(&decode_float8_e3m4, codes, y, NULL, NULL, n)
+
+
+# Neighbours, differences and whole numbers of float32 and float64.
+
+cdef Registration next_up32 = registration_of("next_up", describe_format("binary32"))
+cdef Registration next_down32 = registration_of("next_down", describe_format("binary32"))
+cdef Registration ulp_distance32 = registration_of("ulp_distance", describe_format("binary32"))
+cdef Registration is_exact_integer32 = registration_of("is_exact_integer", describe_format("binary32"))
+
+cdef void next_up_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
+    run(&next_up32, x, y, NULL, NULL, n)
+
+cdef void next_down_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
+    run(&next_down32, x, y, NULL, NULL, n)
+
+cdef void ulp_distance_float32(const float* a, const float* b, int64_t* distance, Py_ssize_t n) noexcept nogil:
+    run(&ulp_distance32, a, b, distance, NULL, n)
+
+cdef void is_exact_integer_float32(const float* x, uint8_t* exact, Py_ssize_t n) noexcept nogil:
+    run(&is_exact_integer32, x, exact, NULL, NULL, n)
+
+
+cdef Registration next_up64 = registration_of("next_up", describe_format("binary64"))
+cdef Registration next_down64 = registration_of("next_down", describe_format("binary64"))
+cdef Registration ulp_distance64 = registration_of("ulp_distance", describe_format("binary64"))
+cdef Registration is_exact_integer64 = registration_of("is_exact_integer", describe_format("binary64"))
+
+cdef void next_up_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
+    run(&next_up64, x, y, NULL, NULL, n)
+
+cdef void next_down_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
+    run(&next_down64, x, y, NULL, NULL, n)
+
+cdef void ulp_distance_float64(const double* a, const double* b, int64_t* distance, Py_ssize_t n) noexcept nogil:
+    run(&ulp_distance64, a, b, distance, NULL, n)
+
+cdef void is_exact_integer_float64(const double* x, uint8_t* exact, Py_ssize_t n) noexcept nogil:
+    run(&is_exact_integer64, x, exact, NULL, NULL, n)
+
+
+# Blocks that share a scale: rows of them, chunk after chunk on the caller's thread.
+
+cdef BlockFormat block_format_between(str element, str scale, Py_ssize_t block) except *:
+    return block_format_of(describe_format(element), describe_format(scale), describe_format("binary32"), "nearest",
+                           block)
+
+
+cdef void encode_rows(const BlockFormat* f, const float* x, float tensor_scale, uint8_t* codes, uint8_t* scales,
+                      Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    cdef Blocks b = blocks_of(f, x, codes, scales, tensor_scale, rows, n, True)
+    cdef Py_ssize_t chunk
+    for chunk in range((b.count + BLOCKS - 1) // BLOCKS):
+        encode_chunk_float32(&b, chunk, 0)
+
+
+cdef void decode_rows(const BlockFormat* f, const uint8_t* codes, const uint8_t* scales, float tensor_scale, float* y,
+                      Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    cdef Blocks b = blocks_of(f, y, codes, scales, tensor_scale, rows, n, False)
+    cdef Py_ssize_t chunk
+    for chunk in range((b.count + BLOCKS - 1) // BLOCKS):
+        decode_chunk_float32(&b, chunk, 0)
+
+
+cdef BlockFormat mxfp8_e5m2 = block_format_between("float8_e5m2", "float8_e8m0fnu", 32)
+
+cdef void encode_mxfp8_e5m2_float32(const float* x, uint8_t* codes, uint8_t* scales, Py_ssize_t rows,
+                                    Py_ssize_t n) noexcept nogil:
+    encode_rows(&mxfp8_e5m2, x, 1.0, codes, scales, rows, n)
+
+cdef void decode_mxfp8_e5m2_float32(const uint8_t* codes, const uint8_t* scales, float* y, Py_ssize_t rows,
+                                    Py_ssize_t n) noexcept nogil:
+    decode_rows(&mxfp8_e5m2, codes, scales, 1.0, y, rows, n)
+
+
+cdef BlockFormat mxfp8_e4m3 = block_format_between("float8_e4m3fn", "float8_e8m0fnu", 32)
+
+cdef void encode_mxfp8_e4m3_float32(const float* x, uint8_t* codes, uint8_t* scales, Py_ssize_t rows,
+                                    Py_ssize_t n) noexcept nogil:
+    encode_rows(&mxfp8_e4m3, x, 1.0, codes, scales, rows, n)
+
+cdef void decode_mxfp8_e4m3_float32(const uint8_t* codes, const uint8_t* scales, float* y, Py_ssize_t rows,
+                                    Py_ssize_t n) noexcept nogil:
+    decode_rows(&mxfp8_e4m3, codes, scales, 1.0, y, rows, n)
+
+
+cdef BlockFormat mxfp6_e3m2 = block_format_between("float6_e3m2fn", "float8_e8m0fnu", 32)
+
+cdef void encode_mxfp6_e3m2_float32(const float* x, uint8_t* codes, uint8_t* scales, Py_ssize_t rows,
+                                    Py_ssize_t n) noexcept nogil:
+    encode_rows(&mxfp6_e3m2, x, 1.0, codes, scales, rows, n)
+
+cdef void decode_mxfp6_e3m2_float32(const uint8_t* codes, const uint8_t* scales, float* y, Py_ssize_t rows,
+                                    Py_ssize_t n) noexcept nogil:
+    decode_rows(&mxfp6_e3m2, codes, scales, 1.0, y, rows, n)
+
+
+cdef BlockFormat mxfp6_e2m3 = block_format_between("float6_e2m3fn", "float8_e8m0fnu", 32)
+
+cdef void encode_mxfp6_e2m3_float32(const float* x, uint8_t* codes, uint8_t* scales, Py_ssize_t rows,
+                                    Py_ssize_t n) noexcept nogil:
+    encode_rows(&mxfp6_e2m3, x, 1.0, codes, scales, rows, n)
+
+cdef void decode_mxfp6_e2m3_float32(const uint8_t* codes, const uint8_t* scales, float* y, Py_ssize_t rows,
+                                    Py_ssize_t n) noexcept nogil:
+    decode_rows(&mxfp6_e2m3, codes, scales, 1.0, y, rows, n)
+
+
+cdef BlockFormat mxfp4 = block_format_between("float4_e2m1fn", "float8_e8m0fnu", 32)
+
+cdef void encode_mxfp4_float32(const float* x, uint8_t* codes, uint8_t* scales, Py_ssize_t rows,
+                               Py_ssize_t n) noexcept nogil:
+    encode_rows(&mxfp4, x, 1.0, codes, scales, rows, n)
+
+cdef void decode_mxfp4_float32(const uint8_t* codes, const uint8_t* scales, float* y, Py_ssize_t rows,
+                               Py_ssize_t n) noexcept nogil:
+    decode_rows(&mxfp4, codes, scales, 1.0, y, rows, n)
+
+
+cdef BlockFormat mxint8 = block_format_between("mxint8", "float8_e8m0fnu", 32)
+
+cdef void encode_mxint8_float32(const float* x, uint8_t* codes, uint8_t* scales, Py_ssize_t rows,
+                                Py_ssize_t n) noexcept nogil:
+    encode_rows(&mxint8, x, 1.0, codes, scales, rows, n)
+
+cdef void decode_mxint8_float32(const uint8_t* codes, const uint8_t* scales, float* y, Py_ssize_t rows,
+                                Py_ssize_t n) noexcept nogil:
+    decode_rows(&mxint8, codes, scales, 1.0, y, rows, n)
+
+
+cdef BlockFormat nvfp4 = block_format_between("float4_e2m1fn", "float8_e4m3fn", 16)
+
+cdef void encode_nvfp4_float32(const float* x, float tensor_scale, uint8_t* codes, uint8_t* scales, Py_ssize_t rows,
+                               Py_ssize_t n) noexcept nogil:
+    encode_rows(&nvfp4, x, tensor_scale, codes, scales, rows, n)
+
+cdef void decode_nvfp4_float32(const uint8_t* codes, const uint8_t* scales, float tensor_scale, float* y,
+                               Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    decode_rows(&nvfp4, codes, scales, tensor_scale, y, rows, n)
+
+cdef float nvfp4_scale_float32(const float* x, Py_ssize_t n) noexcept nogil:
+    # among the bits of finite magnitudes the largest number has the largest
+    cdef environment callers = enter_environment()
+    cdef uint32_t magnitude, top = 0
+    cdef float scale
+    cdef Py_ssize_t i
+    for i in range(n):
+        magnitude = (<const uint32_t*>x)[i] & <uint32_t>0x7FFFFFFF
+        if magnitude < <uint32_t>0x7F800000:
+            top = max(top, magnitude)
+    scale = <float>(number_of(top, <uint32_t>0) / 2688.0)  # the largest element times the largest scale of a block
+    if scale == 0.0:
+        scale = 1.0
+    leave_environment(callers)
+    return scale
