@@ -3,12 +3,21 @@
 #
 # Of each channel, mean and variance are known, and weight and bias, which may be NULL. y may be x. One thread; the
 # caller's floating-point flags may be raised.
+from libc.stdint cimport uint16_t
 
 cdef void batch_norm_float32(const float* x, const float* mean, const float* variance, const float* weight,
                              const float* bias, double eps, float* y, Py_ssize_t batch, Py_ssize_t channels,
                              Py_ssize_t size) noexcept nogil
 cdef void batch_norm_float64(const double* x, const double* mean, const double* variance, const double* weight,
                              const double* bias, double eps, double* y, Py_ssize_t batch, Py_ssize_t channels,
+                             Py_ssize_t size) noexcept nogil
+
+# the same of the bits of 16-bit floats, with float32 for each channel
+cdef void batch_norm_bfloat16(const uint16_t* x, const float* mean, const float* variance, const float* weight,
+                              const float* bias, double eps, uint16_t* y, Py_ssize_t batch, Py_ssize_t channels,
+                              Py_ssize_t size) noexcept nogil
+cdef void batch_norm_float16(const uint16_t* x, const float* mean, const float* variance, const float* weight,
+                             const float* bias, double eps, uint16_t* y, Py_ssize_t batch, Py_ssize_t channels,
                              Py_ssize_t size) noexcept nogil
 
 # By statistics of the batch, whose channels have two elements or more. Mean, variance (which divides by how many there

@@ -1,22 +1,50 @@
 # The functions that C code calls. A part of batch_norm.pyx, which has the kernels.
 
+cdef inline void settle_known(const real* like, Segment* segment, Py_ssize_t c, const real* mean, const real* variance,
+                              const real* weight, const real* bias, double eps) noexcept nogil:
+    # what the segments of channel c have in common
+    cdef double m = element(mean, c)
+    segment.rstd, segment.scale, segment.streamed = 1.0 / sqrt(element(variance, c) + eps), 1.0, False
+    settle(like, &m, &segment.rstd, &segment.scale)
+    set_mean(like, segment, m)
+    segment.weight = element(weight, c) if weight != NULL else 1.0
+    segment.bias = element(bias, c) if bias != NULL else 0.0
+
+
 cdef inline void by_known_statistics(const real* x, const real* mean, const real* variance, const real* weight,
                                      const real* bias, double eps, real* y, Py_ssize_t batch, Py_ssize_t channels,
                                      Py_ssize_t size) noexcept nogil:
     cdef Segment segment
-    cdef double m
     cdef Py_ssize_t c, example, start
-    segment.streamed = False
     for c in range(channels):
-        m, segment.rstd, segment.scale = element(mean, c), 1.0 / sqrt(element(variance, c) + eps), 1.0
-        settle(x, &m, &segment.rstd, &segment.scale)
-        set_mean(x, &segment, m)
-        segment.weight = element(weight, c) if weight != NULL else 1.0
-        segment.bias = element(bias, c) if bias != NULL else 0.0
+        settle_known(x, &segment, c, mean, variance, weight, bias, eps)
         for example in range(batch):
             start = (example * channels + c) * size
             segment.x = skip(x, start)
             put_affine(x, &segment, <void*>skip(y, start), size, 1)
+
+
+cdef void short_by_known_statistics(Dtype dtype, const uint16_t* x, const float* mean, const float* variance,
+                                    const float* weight, const float* bias, double eps, uint16_t* y, Py_ssize_t batch,
+                                    Py_ssize_t channels, Py_ssize_t size) noexcept nogil:
+    # the same of 16-bit elements, a block of a segment at a time
+    cdef float block[WIDENED + PADDING]
+    cdef f32x* widened = <f32x*>block
+    cdef Segment segment
+    cdef Py_ssize_t c, example, start, i, n
+    for c in range(channels):
+        settle_known(widened, &segment, c, <const f32x*>mean, <const f32x*>variance, <const f32x*>weight,
+                     <const f32x*>bias, eps)
+        segment.x = block
+        for example in range(batch):
+            start = (example * channels + c) * size
+            i = 0
+            while i < size:
+                n = min(<Py_ssize_t>WIDENED, size - i)
+                take_row(dtype, widened, <const char*>(x + start + i), sizeof(uint16_t), n)
+                put_affine(widened, &segment, block, n, 1)
+                put_row(dtype, <char*>(y + start + i), sizeof(uint16_t), widened, n)
+                i += n
 
 
 cdef void batch_norm_float32(const float* x, const float* mean, const float* variance, const float* weight,
@@ -31,6 +59,18 @@ cdef void batch_norm_float64(const double* x, const double* mean, const double* 
                              Py_ssize_t size) noexcept nogil:
     by_known_statistics(<const f64x*>x, <const f64x*>mean, <const f64x*>variance, <const f64x*>weight,
                         <const f64x*>bias, eps, <f64x*>y, batch, channels, size)
+
+
+cdef void batch_norm_bfloat16(const uint16_t* x, const float* mean, const float* variance, const float* weight,
+                              const float* bias, double eps, uint16_t* y, Py_ssize_t batch, Py_ssize_t channels,
+                              Py_ssize_t size) noexcept nogil:
+    short_by_known_statistics(BFLOAT16, x, mean, variance, weight, bias, eps, y, batch, channels, size)
+
+
+cdef void batch_norm_float16(const uint16_t* x, const float* mean, const float* variance, const float* weight,
+                             const float* bias, double eps, uint16_t* y, Py_ssize_t batch, Py_ssize_t channels,
+                             Py_ssize_t size) noexcept nogil:
+    short_by_known_statistics(FLOAT16, x, mean, variance, weight, bias, eps, y, batch, channels, size)
 
 
 cdef inline Pair of_channel(const real* x, Py_ssize_t batch, Py_ssize_t step, Py_ssize_t size, double scale,

@@ -197,6 +197,50 @@ cdef bint group_norm_float64(const double* x, const double* weight, const double
                       channels, size, groups)
 
 
+cdef bint short_group_norm(Dtype dtype, const uint16_t* x, const float* weight, const float* bias, double eps,
+                           uint16_t* y, double* mean, double* rstd, Py_ssize_t batch, Py_ssize_t channels,
+                           Py_ssize_t size, Py_ssize_t groups) noexcept nogil:
+    # the same of 16-bit elements, one group of one example at a time, in float32
+    cdef double unused
+    cdef Py_ssize_t own = channels // groups, n = own * size, g, example, k
+    cdef float* group = <float*>malloc((3 * n + PADDING) * sizeof(float))
+    cdef float* weights = group + n + PADDING
+    cdef Operands p
+    if group == NULL:
+        return False
+    for g in range(groups):
+        p[0], p[1], p[2], p[3], p[4], p[5], p[6] = group, NULL, NULL, &eps, group, &unused, &unused
+        if weight != NULL:
+            repeat_each(<const f32x*>(weight + g * own), size, n, <f32x*>weights)
+            p[1] = weights
+        if bias != NULL:
+            repeat_each(<const f32x*>(bias + g * own), size, n, <f32x*>(weights + n))
+            p[2] = weights + n
+        for example in range(batch):
+            k = example * groups + g
+            if mean != NULL:
+                p[5] = mean + k
+            if rstd != NULL:
+                p[6] = rstd + k
+            take_row(dtype, <f32x*>group, <const char*>(x + k * n), sizeof(uint16_t), n)
+            layer_kernel(<const f32x*>NULL, &p, 1, n, 1, 0)
+            put_row(dtype, <char*>(y + k * n), sizeof(uint16_t), <const f32x*>group, n)
+    free(group)
+    return True
+
+
+cdef bint group_norm_bfloat16(const uint16_t* x, const float* weight, const float* bias, double eps, uint16_t* y,
+                              double* mean, double* rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                              Py_ssize_t groups) noexcept nogil:
+    return short_group_norm(BFLOAT16, x, weight, bias, eps, y, mean, rstd, batch, channels, size, groups)
+
+
+cdef bint group_norm_float16(const uint16_t* x, const float* weight, const float* bias, double eps, uint16_t* y,
+                             double* mean, double* rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                             Py_ssize_t groups) noexcept nogil:
+    return short_group_norm(FLOAT16, x, weight, bias, eps, y, mean, rstd, batch, channels, size, groups)
+
+
 cdef bint group_norm_backward(const real* grad, const real* x, const real* weight, const double* mean,
                               const double* rstd, real* grad_x, real* grad_weight, real* grad_bias, Py_ssize_t batch,
                               Py_ssize_t channels, Py_ssize_t size, Py_ssize_t groups) noexcept nogil:
