@@ -270,7 +270,7 @@ def test_blas_has_as_many_threads_as_the_others(threads):
 
 @pytest.mark.parametrize(("name", "is_said"), [("linear", True), ("silu", False)])
 def test_who_cannot_hold_blas_is_told(monkeypatch, capsys, name, is_said):
-    monkeypatch.setattr("lanewise.cli.bench.can_hold_blas", lambda: False)
+    monkeypatch.setattr("lanewise.measure.machine.can_hold_blas", lambda: False)
     assert cli.main(["bench", name, "--sizes", "64", "--peers", "numpy"]) == 0
     assert ("threadpoolctl is missing" in capsys.readouterr().err) == is_said
 

@@ -9,7 +9,6 @@ import time
 from functools import partial
 
 from ..measure import benchmark, figures, learning, machine, report
-from ..measure.peers import can_hold_blas
 from ..measure.ulps import DTYPES
 from ..measure.works import parse_size
 from ..terminal import is_terminal, say, show_table
@@ -73,7 +72,7 @@ def run(arguments):
     warning = machine.busy()
     if warning is not None:
         say((f"lanewise: {warning}", "yellow"))
-    if not can_hold_blas() and any(work.family == "learning" for work in works):
+    if not machine.can_hold_blas() and any(work.family == "learning" for work in works):
         say(("lanewise: threadpoolctl is missing, so NumPy's BLAS has as many threads as it likes, whatever --threads "
              "says: pip install threadpoolctl", "yellow"))
     described, found = machine.describe(), _measure(arguments, works)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..processors import usable_cpus
-from .peers import UnavailableError, blas_held_to
+from .machine import blas_held_to
+from .peers import UnavailableError
 from .ulps import DIGITS, errors
 from .works import LAYOUTS, ON_REQUEST, PEERS, SIZES, USUAL_PEERS, WORKS, Work
 

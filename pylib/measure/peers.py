@@ -2,7 +2,6 @@
 PyTorch, ONNX Runtime and MKL, each doing the same named work into memory allocated beforehand. What the other works
 share with them stands here too. Timing is benchmark.py's."""
 
-import contextlib
 import ctypes
 import importlib
 import importlib.metadata
@@ -16,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["PREPARE", "Contender", "UnavailableError", "blas_held_to", "can_hold_blas", "contiguous_only",
-           "onnx_contender", "tensor_of", "torch_here", "torch_result"]
+__all__ = ["PREPARE", "Contender", "UnavailableError", "contiguous_only", "onnx_contender", "tensor_of", "torch_here",
+           "torch_result"]
 
 
 class UnavailableError(Exception):
@@ -75,23 +74,6 @@ def torch_here(threads):
 
     torch.set_num_threads(threads)
     return torch
-
-
-def blas_held_to(threads):
-    """A context in which the BLAS of NumPy and of others has so many threads; as it was where threadpoolctl is missing.
-
-    It has as many as there are processors otherwise, whatever this library and PyTorch are told.
-    """
-    if not can_hold_blas():
-        return contextlib.nullcontext()
-    import threadpoolctl
-
-    return threadpoolctl.threadpool_limits(threads, user_api="blas")
-
-
-def can_hold_blas():
-    """Whether threadpoolctl is installed."""
-    return importlib.util.find_spec("threadpoolctl") is not None
 
 
 def tensor_of(torch, x):
