@@ -78,11 +78,11 @@ def in_default_environment(function, tuple operands, dict keywords):
         leave_environment(callers)
 
 
-ctypedef void (*rows_loop)(char**, const np.npy_intp*, const np.npy_intp*, void*) noexcept nogil
+# What loops/operations.pxd calls a loop_function, which an Operation has first.
+ctypedef bint (*operation_loop)(const void* operation, char**, const np.npy_intp*, const np.npy_intp*) noexcept nogil
 
 cdef struct Loop:
-    rows_loop function
-    void* data
+    void* operation
     int types[MOST]
 
 
@@ -233,6 +233,8 @@ cdef object applied(tuple ufuncs, dict keywords, out, tuple arrays, tuple number
         check_out(ufunc.__name__, out)
     if isinstance(out, np.ndarray) and np.PyArray_TYPE(out) == np.NPY_VOID:  # NumPy's error names no operand
         check_out(ufunc.__name__, out)
+    for k in range(1, given - 1):
+        known = known and float_type(arrays[k]) == dtype
     for k in range(n - given):
         known = known and plain_number(numbers[k])
         some = some or plain_number(numbers[k])
@@ -457,6 +459,15 @@ cdef inline bint may_share(np.ndarray a, np.ndarray b):
     return np.may_share_memory(a, b)
 
 
+def share_memory(a, b):
+    """Whether two arrays have a byte in common, rather than parts of one buffer that lie between each other; True where
+    that would take long to find out."""
+    try:
+        return np.shares_memory(a, b, max_work=1 << 20)
+    except np.exceptions.TooHardError:
+        return True
+
+
 cdef bint apart(np.ndarray array, others):
     # whether it shares no memory with any array among others
     for operand in others:
@@ -537,7 +548,7 @@ cdef bint find_loop(np.ufunc gufunc, int dtype, Loop* loop):
     cdef PyUFunc_Loop1d* registered
     for row in range(gufunc.ntypes):
         if gufunc.types[row * gufunc.nargs] == dtype:
-            loop.function, loop.data = <rows_loop><void*>gufunc.functions[row], gufunc.data[row]
+            loop.operation = gufunc.data[row]
             for k in range(gufunc.nargs):
                 loop.types[k] = gufunc.types[row * gufunc.nargs + k]
             return True
@@ -547,7 +558,7 @@ cdef bint find_loop(np.ufunc gufunc, int dtype, Loop* loop):
     if capsule is None:
         return False
     registered = <PyUFunc_Loop1d*>PyCapsule_GetPointer(capsule, NULL)
-    loop.function, loop.data = <rows_loop><void*>registered.func, registered.data
+    loop.operation = registered.data
     for k in range(gufunc.nargs):
         loop.types[k] = registered.arg_types[k]
     return True
@@ -610,7 +621,7 @@ cdef tuple kept_apart(object gufunc, bytes kinds, tuple operands, tuple out):
         if not isinstance(out[j], np.ndarray):
             continue
         for k in range(j):
-            if isinstance(out[k], np.ndarray) and may_share(out[k], out[j]):
+            if isinstance(out[k], np.ndarray) and may_share(out[k], out[j]) and share_memory(out[k], out[j]):
                 raise ValueError(f"{gufunc.__name__}: outputs {k} and {j} share memory; each must have its own")
         for k in range(len(found)):
             if isinstance(found[k], np.ndarray) and may_share(found[k], out[j]) and not (
@@ -720,16 +731,16 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
             vectors += 1
     row, dims[0] = dims[0], turn or dims[0]
     with nogil:
-        while True:
-            loop.function(args, dims, steps, loop.data)
+        while (<operation_loop*>loop.operation)[0](loop.operation, args, dims, steps):
             done += dims[0]
             if done >= row or turn == 0:
+                done = row
                 break
             for k in range(gufunc.nargs):
                 if kinds_of_operands[k] != c"v":
                     args[k] += turn * steps[k]
-    if PyErr_Occurred():
-        raise_it()
+    if done < row:
+        raise MemoryError(f"{(<object>gufunc).__name__}: no memory for rows that are copied")
     results = tuple([array if np.PyArray_NDIM(array) else array[()] for array in made])
     return results if gufunc.nout > 1 else results[0]
 
