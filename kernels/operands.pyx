@@ -78,11 +78,11 @@ def in_default_environment(function, tuple operands, dict keywords):
         leave_environment(callers)
 
 
-ctypedef void (*rows_loop)(char**, const np.npy_intp*, const np.npy_intp*, void*) noexcept nogil
+# What loops/operations.pxd calls a loop_function, which an Operation has first.
+ctypedef bint (*operation_loop)(const void* operation, char**, const np.npy_intp*, const np.npy_intp*) noexcept nogil
 
 cdef struct Loop:
-    rows_loop function
-    void* data
+    void* operation
     int types[MOST]
 
 
@@ -152,6 +152,15 @@ cdef inline bint may_share(np.ndarray a, np.ndarray b):
         return np.PyArray_BYTES(a) < np.PyArray_BYTES(b) + np.PyArray_NBYTES(b) and (
             np.PyArray_BYTES(b) < np.PyArray_BYTES(a) + np.PyArray_NBYTES(a))
     return np.may_share_memory(a, b)
+
+
+def share_memory(a, b):
+    """Whether two arrays have a byte in common, rather than parts of one buffer that lie between each other; True where
+    that would take long to find out."""
+    try:
+        return np.shares_memory(a, b, max_work=1 << 20)
+    except np.exceptions.TooHardError:
+        return True
 
 
 cdef bint apart(np.ndarray array, others):
@@ -239,7 +248,7 @@ cdef tuple kept_apart(object gufunc, bytes kinds, tuple operands, tuple out):
         if not isinstance(out[j], np.ndarray):
             continue
         for k in range(j):
-            if isinstance(out[k], np.ndarray) and may_share(out[k], out[j]):
+            if isinstance(out[k], np.ndarray) and may_share(out[k], out[j]) and share_memory(out[k], out[j]):
                 raise ValueError(f"{gufunc.__name__}: outputs {k} and {j} share memory; each must have its own")
         for k in range(len(found)):
             if isinstance(found[k], np.ndarray) and may_share(found[k], out[j]) and not (

@@ -54,7 +54,7 @@ cdef inline void set_sums(Pass* work, bint adjacent) noexcept nogil:
 
 cdef inline void lay_out(Pass* work) noexcept nogil:
     # which operands pass through tiles, and where those are in the memory of a worker. A tile holds one vector.
-    cdef Py_ssize_t n = work.n, width = 8 if work.dtype == FLOAT64 else 4
+    cdef Py_ssize_t n = work.n, longest = work.n, width = 8 if work.dtype == FLOAT64 else 4
     cdef Operand* one
     cdef bint transposed = False, varying = False, streamed = work.rows * n * width >= STREAM_BYTES, tiled = False
     cdef int k, j
@@ -70,20 +70,21 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
         elif one.kind == c'v' and one.length > 0:
             one.tiled = one.stride != width and (one.length > 1 or one.stride == size_of(work.dtype))
             varying = varying or (one.tiled and one.step_q != 0)
+            longest = max(longest, one.length)
         tiled = tiled or one.tiled
     work.manner = STREAMED if streamed else 0
     work.height = work.rows if not tiled else 1 if varying else TILE if transposed or n <= SHORT else work.group
     work.tiles_size = 0
     if not tiled and work.n_sums == 0:
         return
-    if n // (1 << 20) >= (1 << 20):  # a row of stride 0 may be longer than any memory
+    if longest // (1 << 20) >= (1 << 20):  # a row of stride 0 may be longer than any memory
         work.tiles_size = -1
         return
     for k in range(work.operands):
         one = &work.of[k]
         if one.tiled:
             one.offset = work.tiles_size
-            work.tiles_size += whole(((work.height if one.kind == c'r' else 1) * n + PADDING) * width, PAGE)
+            work.tiles_size += whole(((work.height * n if one.kind == c'r' else one.length) + PADDING) * width, PAGE)
     if work.tiles_size > 0:
         work.tiles_size += LINE  # for a note: whether vectors are in their tiles yet
 
@@ -167,7 +168,7 @@ cdef inline void run_chunk(const real* like, const Pass* work, Py_ssize_t start,
                 at[k] = tiles + one.offset
                 if one.kind == c'v' and (one.step_q != 0 or (first_chunk and r == start)):
                     take_row(work.dtype if one.stride == size_of(work.dtype) else own_dtype(like), <real*>at[k],
-                             place(work, one, r), one.stride, n)
+                             place(work, one, r), one.stride, one.length)
                 elif one.kind == c'r' and k < work.n_in:
                     move(NULL, True, work, one, at[k], r, rows)
             else:

@@ -10,6 +10,7 @@ from ..environment import unflushed
 from ..kernels import batch_columns as _columns
 from ..kernels import batch_norm as _batch
 from ..kernels import norms as _norms
+from ..kernels.operands import share_memory
 from ._axis import call, fill, floating, floats_beside, from_zero, like, rounded_to, truth, whole
 from ._documentation import with_bound
 
@@ -54,7 +55,7 @@ def check_updated(name, out, running_mean, running_var):
     written = [(role, array) for role, array in (*updated.items(), ("out", out)) if isinstance(array, np.ndarray)]
     for k, (role, array) in enumerate(written):
         for other_role, other in written[:k]:
-            if np.may_share_memory(array, other):
+            if share_memory(array, other):
                 raise ValueError(f"{name}: {other_role} and {role} share memory; each must have its own")
 
 
