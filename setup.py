@@ -172,7 +172,7 @@ class BuildLevels(build_ext):
     def translate(self):
         # what is gone from the sources is gone from build/ too
         sources = {path.relative_to(KERNELS): path for path in KERNELS.rglob("*")
-                   if path.suffix in (".pyx", ".pxd", ".h") or path.name == "__init__.py"}
+                   if path.suffix in (".pyx", ".pxd", ".pxi", ".h") or path.name == "__init__.py"}
         made = {Path(f"{module}{suffix}") for module in (*MODULES, MEMORYVIEWS) for suffix in (".c", ".made_of")}
         for path in TRANSLATED.rglob("*"):
             if path.is_file() and path.relative_to(TRANSLATED) not in {*sources, *made}:

@@ -47,8 +47,8 @@ def is_raised_here(error):
     """Whether the innermost line of a traceback is a `raise` of the package."""
     *_, last = traceback.extract_tb(error.__traceback__)
     path = Path(last.filename)
-    if path.suffix == ".pyx":  # as the compiler was shown it
-        path = ROOT / "kernels" / path.name
+    if path.suffix in (".pyx", ".pxi"):  # as the compiler was shown it
+        (path,) = (ROOT / "kernels").rglob(path.name)
     elif PACKAGE not in path.resolve().parents and ROOT / "pylib" not in path.resolve().parents:
         return False
     lines = path.read_text().splitlines()

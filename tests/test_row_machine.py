@@ -102,5 +102,5 @@ def test_threads_share_rows_or_chunks(shape, axis):
 
 
 def test_one_place_has_threads():
-    sources = [path for path in (ROOT / "kernels").rglob("*") if path.suffix in (".pyx", ".pxd")]
+    sources = [path for path in (ROOT / "kernels").rglob("*") if path.suffix in (".pyx", ".pxd", ".pxi")]
     assert not [path.name for path in sources if re.search(r"prange|parallel\(", path.read_text())]

@@ -1,0 +1,74 @@
+# Short rows, eight at a time, for the same bits. A part of softmax.pyx, which has the kernels of one row at a time.
+
+cdef bint short_softmax_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                               int manner) noexcept nogil:
+    cdef Gradient scaling = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False)
+    cdef double[SHORT_ROWS] scales
+    cdef double[SHORT_TILE] tile
+    cdef Py_ssize_t r
+    if not short_softmax(like, at[0], steps[0], n, <real*>tile, scales):
+        return False
+    for r in range(SHORT_ROWS):
+        scaling.x, scaling.value = skip(<const real*>tile, r * SHORT), rounded(like, scales[r])
+        scaling.rest = scales[r] - scaling.value
+        map_short(times[real], at[1] + r * steps[1], &scaling, n)
+    return True
+
+
+cdef bint short_log_softmax_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                   int manner) noexcept nogil:
+    cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False)
+    cdef double[SHORT_ROWS] tops
+    cdef double[SHORT_ROWS] logs
+    cdef Py_ssize_t r
+    if not short_logs(like, at[0], steps[0], n, tops, logs, True):
+        return False
+    for r in range(SHORT_ROWS):
+        own.x, own.value, own.rest = at[0] + r * steps[0], tops[r], logs[r]
+        map_short(minus_log[real], at[1] + r * steps[1], &own, n)
+    return True
+
+
+cdef bint short_logsumexp_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                 int manner) noexcept nogil:
+    cdef double[SHORT_ROWS] tops
+    cdef double[SHORT_ROWS] logs
+    cdef Py_ssize_t r
+    if not short_logs(like, at[0], steps[0], n, tops, logs, False):
+        return False
+    for r in range(SHORT_ROWS):
+        tops[r] += logs[r]
+    put_numbers(tops, at[1], steps[1])
+    return True
+
+
+cdef bint short_softmax_backward_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                        int manner) noexcept nogil:
+    cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False)
+    cdef f64x[SHORT_ROWS] parts
+    cdef double[SHORT_ROWS] sums
+    cdef Py_ssize_t r
+    for r in range(SHORT_ROWS):
+        own.grad, own.x = at[0] + r * steps[0], at[1] + r * steps[1]
+        sum_short(fold_grad_y, add_grad_y[real], 1, like, &own, n, parts + r)
+    short_totals(parts, sums)
+    for r in range(SHORT_ROWS):
+        own.grad, own.x, own.value = at[0] + r * steps[0], at[1] + r * steps[1], sums[r]
+        own.sign = (<const double*>(at[2] + r * steps[2]))[0]
+        map_short(softmax_slope[real], at[3] + r * steps[3], &own, n)
+    return True
+
+
+cdef bint short_log_softmax_backward_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                            int manner) noexcept nogil:
+    cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False)
+    cdef f64x[SHORT_ROWS] parts
+    cdef double[SHORT_ROWS] sums
+    cdef Py_ssize_t r
+    for r in range(SHORT_ROWS):
+        sum_short(fold_element, add_element[real], 1, like, at[0] + r * steps[0], n, parts + r)
+    short_totals(parts, sums)
+    for r in range(SHORT_ROWS):
+        own.grad, own.x, own.value = at[0] + r * steps[0], at[1] + r * steps[1], sums[r]
+        map_short(log_softmax_slope[real], at[2] + r * steps[2], &own, n)
+    return True
