@@ -104,6 +104,10 @@ cdef bint logsumexp_float64(const double* x, double* y, Py_ssize_t rows, Py_ssiz
     return machine.call(of_logsumexp, FLOAT64, [x, y], 0, rows, n)
 
 
+cdef bint logsumexp_window_float64(double* x, Py_ssize_t n, double* y, void* data) noexcept nogil:
+    return machine.call(of_logsumexp, FLOAT64, [x, y], 0, 1, n)
+
+
 cdef bint logsumexp_backward_float32(const double* grad, const float* x, float* grad_x, Py_ssize_t rows,
                                      Py_ssize_t n) noexcept nogil:
     return machine.call(of_scaled_softmax, FLOAT32, [x, grad, grad_x], 0, rows, n)

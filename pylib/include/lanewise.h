@@ -17,7 +17,7 @@
 
 /* Raised when a function changes its meaning: an extension then has to be built again. Functions are only added. */
 #define LANEWISE_ABI 1
-#define LANEWISE_FUNCTIONS 457 /* what this header declares; a later lanewise has them too, in the same places */
+#define LANEWISE_FUNCTIONS 458 /* what this header declares; a later lanewise has them too, in the same places */
 
 typedef struct {
     int abi, functions; /* of the lanewise that is installed */
@@ -876,6 +876,8 @@ typedef struct {
     int (*logsumexp_backward_float32)(const double *grad, const float *x, float *grad_x, Py_ssize_t rows, Py_ssize_t n);
     int (*logsumexp_backward_float64)(const double *grad, const double *x, double *grad_x, Py_ssize_t rows,
                                       Py_ssize_t n);
+    /* the same of one window of n numbers, for SciPy's generic_filter by its LowLevelCallable; data is not looked at */
+    int (*logsumexp_window_float64)(double *x, Py_ssize_t n, double *y, void *data);
 } lanewise_table;
 
 #ifdef __cplusplus
@@ -1003,7 +1005,7 @@ static inline int lanewise_import(void) {
         "encode_mxint8_float32", "encode_nvfp4_float32", "nvfp4_scale_float32", "decode_mxfp8_e5m2_float32",
         "decode_mxfp8_e4m3_float32", "decode_mxfp6_e3m2_float32", "decode_mxfp6_e2m3_float32", "decode_mxfp4_float32",
         "decode_mxint8_float32", "decode_nvfp4_float32", "group_norm_bfloat16", "group_norm_float16",
-        "logsumexp_backward_float32", "logsumexp_backward_float64"
+        "logsumexp_backward_float32", "logsumexp_backward_float64", "logsumexp_window_float64"
     };
     const lanewise_table *table;
     PyObject *module = PyImport_ImportModule("lanewise.embedding");
