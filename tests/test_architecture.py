@@ -20,6 +20,7 @@ LONG = {  # code files of more lines, and why they are not parted
     "kernels/breeding.pyx": _MODULE,
     "kernels/ieee754.pyx": _MODULE,
     "kernels/norms.pyx": _MODULE,
+    "kernels/point_losses.pyx": _MODULE,
     "kernels/population.pyx": _MODULE,
     "kernels/softmax.pyx": _MODULE,
     "kernels/batch_columns.pyx": _LOOPS,
