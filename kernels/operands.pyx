@@ -306,6 +306,18 @@ def rounded_to(dtype, values):
         leave_environment(callers)
 
 
+cdef object FLOAT32 = np.float32, FLOAT64 = np.float64  # looked up once
+
+
+def number_in(np.dtype dtype, double value):
+    """One number in the dtype that it is returned in, as `rounded_to`."""
+    if dtype.num == np.NPY_DOUBLE:
+        return FLOAT64(value)
+    if dtype.num == np.NPY_FLOAT:
+        return FLOAT32(narrowed(value))
+    return rounded_to(dtype, FLOAT64(value))
+
+
 cdef object rounded(dtype, values):
     cdef np.ndarray given, found
     cdef Py_ssize_t i

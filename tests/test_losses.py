@@ -277,3 +277,22 @@ def test_negative_weights():
     assert entropy == pytest.approx([-2.4076058864593506, 3.540297031402588])
     assert lw.cross_entropy(x, target, weight=[-1, 2, 3]) == pytest.approx(0.5663455724716187)
     assert lw.cross_entropy(x, target, weight=[1, 1, -1]) == np.inf
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_nll_loss_picks_the_same_from_every_layout(dtype, reduction):
+    rng = np.random.default_rng(5)
+    x, target = rng.normal(size=(3, 5, 4, 2)).astype(dtype), rng.integers(0, 5, (3, 4, 2))
+    target[0, 0] = -100
+    options = {"weight": rng.uniform(0.5, 2, 5), "ignore_index": -100, "reduction": reduction}
+    last = np.ascontiguousarray(np.moveaxis(x, 1, -1))
+    expected = lw.nll_loss(last, target, **options)
+    grad = rng.normal(size=expected.shape)
+    slope = np.moveaxis(lw.nll_loss_backward(grad, last, target, **options), -1, 1)
+    assert not slope[0, :, 0].any()
+    for each in (x, np.asfortranarray(x), x[::-1].copy()[::-1]):
+        assert lw.nll_loss(each, target, axis=1, **options).tobytes() == expected.tobytes()
+        out = np.full_like(each, np.nan)
+        assert lw.nll_loss_backward(grad, each, target, axis=1, out=out, **options) is out
+        assert (out == slope).all()

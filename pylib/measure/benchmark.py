@@ -159,7 +159,10 @@ def _compared(work, exact, dtype, field, skipped):
     (lanewise,) = (contender for contender in field if contender.name == "lanewise")
     lanewise.run()
     ours = np.asarray(lanewise.result())
-    terms = None if exact is None or work.family == "elementwise" else np.sqrt(np.mean(exact * exact))
+    terms = None
+    if exact is not None and work.family != "elementwise":
+        finite = exact[np.isfinite(exact)]
+        terms = np.sqrt(np.mean(finite * finite)) if finite.size else None
     for contender in field:
         if contender.name != "copy":
             contender.run()
