@@ -10,6 +10,8 @@ from functools import cached_property
 
 import numpy as np
 
+from .kernels.operands import truth
+
 __all__ = ["BFLOAT16", "BINARY16", "BINARY32", "BINARY64", "FLOAT4_E2M1FN", "FLOAT6_E2M3FN", "FLOAT6_E3M2FN",
            "FLOAT8_E3M4", "FLOAT8_E4M3", "FLOAT8_E4M3B11FNUZ", "FLOAT8_E4M3FN", "FLOAT8_E4M3FNUZ", "FLOAT8_E5M2",
            "FLOAT8_E5M2FNUZ", "FLOAT8_E8M0FNU", "FORMATS", "INT2", "INT4", "INTEGER_FORMATS", "UINT2", "UINT4",
@@ -225,6 +227,7 @@ class Format:
         In a format of powers of two a tie goes up, since a significand that is always 1 is always odd, and what is
         smaller than all its values becomes the smallest.
         """
+        negative = truth("code_of", "negative", negative)
         try:
             size = Fraction(operator.index(size) if hasattr(size, "__index__") else size)
         except (TypeError, ValueError, OverflowError):

@@ -8,6 +8,7 @@ import operator
 import numpy as np
 
 from .kernels import genome as _kernels
+from .kernels import operands as _operands
 
 __all__ = ["pack", "unpack"]
 
@@ -26,10 +27,7 @@ def whole(name, value, largest):
 
 def as_array(name, array):
     """An ndarray or a subclass of it; an error where NumPy makes none."""
-    try:
-        return np.asanyarray(array)
-    except (TypeError, ValueError) as error:  # rows of several lengths, more axes than NumPy has
-        raise ValueError(f"{name} must be an array of numbers; {error}") from None
+    return _operands.as_array(None, name, array)
 
 
 def plain(name, array):

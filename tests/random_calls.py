@@ -77,8 +77,6 @@ def fault_of(error, function, given):
         # but NumPy's of results that nobody has written, and of a name for a dtype that was given
         allowed = ("'where' used without 'out'", "Data type alias")
         return None if any(part in str(error) for part in allowed) else "leaked a warning"
-    if "The truth value of an" in str(error) and isinstance(error, ValueError):  # of a flag that is an array
-        return None
     if not isinstance(error, (*OWN, OverflowError) if is_elementwise(function) else OWN):
         return "raised an error of another type"
     if isinstance(error, MemoryError) or is_raised_here(error):

@@ -93,11 +93,23 @@ cdef inline bint taken(np.ndarray x):
 
 
 cpdef object as_array(name, role, x):
-    """An array of what is none."""
+    """An ndarray or a subclass of it; an error where NumPy makes none, which begins with the role if there is no name.
+    """
     try:
         return np.asanyarray(x)
     except (TypeError, ValueError) as error:  # rows of several lengths, more axes than NumPy has
-        raise ValueError(f"{name}: {role} must be an array of numbers; {error}") from None
+        raise ValueError(f"{named(name, role)} must be an array of numbers; {error}") from None
+
+
+cdef str named(name, role):
+    return role if name is None else f"{name}: {role}"
+
+
+cpdef bint truth(name, role, value) except -1:
+    """What is True or False, of Python or of NumPy; an error where it is neither, such as 1 or an array of one."""
+    if value is not True and value is not False and not isinstance(value, np.bool_):
+        raise TypeError(f"{name}: {role} must be True or False, not {value!r:.60}")
+    return value
 
 
 cpdef object floating(name, role, object x):

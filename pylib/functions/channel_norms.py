@@ -189,6 +189,7 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
     %(bound)s Of float64 results cancel from |mean| / sigma, too.
     """
     name = "batch_norm_backward"
+    training = truth(name, "training", training)
     x = checked(name, x)
     grad = like(name, "grad", grad, x)
     if mean is None or rstd is None:

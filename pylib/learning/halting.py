@@ -9,7 +9,7 @@ from ..environment import unflushed
 from ..kernels import draws as _draws
 from ..kernels import halting as _kernels
 from ..kernels.operands import as_array
-from ._arrays import computed, floating, from_zero, key_of, rounded_to, whole, with_bound
+from ._arrays import computed, floating, from_zero, key_of, rounded_to, truth, whole, with_bound
 
 __all__ = ["act_halting", "act_halting_backward", "halting_distribution", "ponder_loss", "ponder_loss_backward",
            "ponder_loss_with_grad", "sample_halting"]
@@ -65,6 +65,7 @@ def halting_distribution(logits, *, log=False):
     >>> lw.halting_distribution([0.0, 0.0, 0.0])
     array([0.5 , 0.25, 0.25])
     """
+    log = truth("halting_distribution", "log", log)
     logits = _steps("halting_distribution", "logits", logits)
     rows = _rows(logits)
     y = np.empty_like(rows)

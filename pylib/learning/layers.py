@@ -10,7 +10,7 @@ import numpy as np
 from .. import functions
 from ..environment import unflushed
 from ..functions.table import FUNCTIONS
-from ..kernels.operands import precision_given
+from ..kernels.operands import precision_given, truth
 from ._arrays import add, fitting, floating, floats_given, from_zero, key_of, size_given
 from .dropping import dropout, dropout_backward
 from .initial import drawn_by, he_uniform
@@ -46,7 +46,8 @@ class Linear(Layer):
                  input_grad=True, dtype=np.float32):
         super().__init__()
         rectified("Linear", activation)
-        self.activation, self.input_grad, self.output = activation, input_grad, None
+        bias, self.input_grad = truth("Linear", "bias", bias), truth("Linear", "input_grad", input_grad)
+        self.activation, self.output = activation, None
         shape = size_given("Linear", "outputs", outputs), size_given("Linear", "inputs", inputs)
         dtype = precision_given("Linear", dtype)
         self._parameter("weight", drawn_by("Linear", init, shape, rng, gain, dtype))
@@ -55,6 +56,7 @@ class Linear(Layer):
 
     def forward(self, x, training=True):
         """Apply the layer to x[..., inputs]."""
+        training = truth("Linear", "training", training)
         y = linear(x, self.own["weight"], self.own.get("bias"), activation=self.activation)
         self.kept, self.output = x if training else None, y if training and self.activation else None
         return y
@@ -102,6 +104,7 @@ class Activation(Layer):
     @unflushed
     def forward(self, x, training=True):
         """Apply the activation."""
+        training = truth("Activation", "training", training)
         x = floating("Activation", "x", x)
         y = self._function(x, **self.given)
         self.kept = (y if self.name in _OF_OUTPUT else x) if training else None
@@ -127,6 +130,7 @@ class LayerNorm(Layer):
 
     def forward(self, x, training=True):
         """Normalise every row."""
+        training = truth("LayerNorm", "training", training)
         y, mean, rstd = functions.layer_norm(x, self.own["weight"], self.own["bias"], eps=self.eps, return_stats=True)
         self.kept = (x, mean, rstd) if training else None
         return y
@@ -151,6 +155,7 @@ class RMSNorm(Layer):
 
     def forward(self, x, training=True):
         """Normalise every row."""
+        training = truth("RMSNorm", "training", training)
         y, rstd = functions.rms_norm(x, self.own["weight"], eps=self.eps, return_stats=True)
         self.kept = (x, rstd) if training else None
         return y
@@ -178,7 +183,7 @@ class BatchNorm(Layer):
         """Normalise every channel by the batch's statistics, or by the running ones where it is not training."""
         mean, variance = self.state["running_mean"], self.state["running_var"]
         weight, bias = self.own["weight"], self.own["bias"]
-        if not training:
+        if not truth("BatchNorm", "training", training):
             self.kept = None
             return functions.batch_norm(x, mean, variance, weight, bias, eps=self.eps)
         y, batch_mean, rstd = functions.batch_norm(x, mean, variance, weight, bias, training=True, eps=self.eps,
@@ -212,7 +217,7 @@ class Dropout(Layer):
 
     def forward(self, x, training=True):
         """Drop elements of x; without training x passes as it is."""
-        if not training:
+        if not truth("Dropout", "training", training):
             self.kept = None
             return x
         y = dropout(x, self.p, self.key, generation=self.forwards)

@@ -6,7 +6,7 @@ import numpy as np
 from ..environment import unflushed
 from ..kernels import draws as _draws
 from ..kernels import reparameterise as _kernels
-from ._arrays import computed, finish, floating, key_of, promoted, rounded_to, whole, with_bound
+from ._arrays import computed, finish, floating, key_of, promoted, rounded_to, truth, whole, with_bound
 
 __all__ = ["kl_standard_normal", "kl_standard_normal_backward", "reparameterize", "reparameterize_backward"]
 
@@ -83,6 +83,7 @@ def reparameterize(mu, logvar, rng=None, eps=None, *, generation=0, return_eps=F
     array([1.5, 1. ])
     """
     name = "reparameterize"
+    return_eps = truth(name, "return_eps", return_eps)
     mu, logvar = _pair(name, mu, logvar)
     eps = _noise(name, eps, rng, mu, generation)
     z = np.asarray(_kernels.reparameterize_ufunc(mu, logvar, eps))
