@@ -6,7 +6,7 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -96,11 +96,16 @@ def exact(name):
             if not name.endswith("_backward"):
                 return oracle.forward[1](*operands)
             grad, x, *others = operands
-            if oracle.gated:
-                return grad * others[0] * oracle.gated.slope[1](x), grad * oracle.gated.forward[1](x)
-            return grad * oracle.slope[1](x, *others)
+            if gated := oracle.gated:
+                return grad * others[0] * _once(mp.prec, gated.slope[1], x), grad * _once(mp.prec, gated.forward[1], x)
+            return grad * _once(mp.prec, oracle.slope[1], x, *others)
 
     return formula
+
+
+@lru_cache(1 << 13)  # a few thousand numbers are tried with every gradient, and again with all that they gate
+def _once(precision, formula, *operands):
+    return formula(*operands)
 
 
 def caller(name):
@@ -148,8 +153,12 @@ def _normal(x):
     return special.erfc(-x / math.sqrt(2)) / 2
 
 
+def _exact_erfc(x):
+    return mp.erfc(min(x, 1000))  # from here on less than 2^-1000000, for which mpmath takes its time
+
+
 def _exact_normal(x):
-    return mp.erfc(-x / mp.sqrt(2)) / 2
+    return _exact_erfc(-x / mp.sqrt(2)) / 2
 
 
 def _cubic(x):  # gelu_tanh(x) = x sigmoid(cubic(x))
@@ -250,7 +259,7 @@ _FORMULAS = {
         (special.erf, mp.erf), increasing=True, odd=True,
         values=((0.0, 0.0), (-0.0, -0.0), (-_INFINITY, -1.0), (_INFINITY, 1.0))),
     "erfc": Oracle(
-        (special.erfc, mp.erfc),
+        (special.erfc, _exact_erfc),
         values=((0.0, 1.0), (-0.0, 1.0), (-_INFINITY, 2.0), (_INFINITY, 0.0))),
     "relu": Oracle(
         (lambda x: np.maximum(x, 0), lambda x: max(x, 0)),
@@ -377,7 +386,8 @@ ORACLES = {name: replace(oracle, of_output=FUNCTIONS[name].takes == "y", paramet
 def _gated(activation, values, *, halves=False):
     """The oracle of ``activation(gate) * up``: of a gate, with a few values of what it gates."""
     return Oracle(
-        (lambda gate, up: activation.forward[0](gate) * up, lambda gate, up: activation.forward[1](gate) * up),
+        (lambda gate, up: activation.forward[0](gate) * up,
+         lambda gate, up: _once(mp.prec, activation.forward[1], gate) * up),
         parameters=_UPS, values=values, normal_slope_from=activation.normal_slope_from, gated=activation, halves=halves)
 
 
