@@ -31,6 +31,7 @@ static inline f64x wide_sum_f32(const float *p, const float *q) {
     return _mm256_cvtps_pd(_mm_add_ps(_mm_loadu_ps(p), _mm_loadu_ps(q)));
 }
 static inline f64x wide_f32(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
+static inline void narrow_f64_f32(float *p, f64x x) { _mm_storeu_ps(p, _mm256_cvtpd_ps(x)); }
 static inline f64x wide_part_f32(const float *p, ptrdiff_t n) {
     return _mm256_cvtps_pd(_mm_maskload_ps(p, _mm_loadu_si128((const __m128i *)(FIRST_LANES + 8 - n))));
 }

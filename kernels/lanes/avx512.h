@@ -30,6 +30,7 @@ static inline f64x wide_sum_f32(const float *p, const float *q) {
     return _mm512_cvtps_pd(_mm256_add_ps(_mm256_loadu_ps(p), _mm256_loadu_ps(q)));
 }
 static inline f64x wide_f32(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
+static inline void narrow_f64_f32(float *p, f64x x) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(x)); }
 static inline f64x wide_part_f32(const float *p, ptrdiff_t n) {
     return _mm512_cvtps_pd(_mm256_maskz_loadu_ps(first_f64(n), p));
 }

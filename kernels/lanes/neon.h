@@ -43,6 +43,7 @@ static inline f64x wide_sum_f32(const float *p, const float *q) {
     return vcvt_f64_f32(vadd_f32(vld1_f32(p), vld1_f32(q)));
 }
 static inline f64x wide_f32(const float *p) { return vcvt_f64_f32(vld1_f32(p)); }
+static inline void narrow_f64_f32(float *p, f64x x) { vst1_f32(p, vcvt_f32_f64(x)); }
 static inline f64x wide_part_f32(const float *p, ptrdiff_t n) {
     float part[2] = {0};
     memcpy(part, p, (size_t)n * sizeof *p);

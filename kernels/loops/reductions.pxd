@@ -9,8 +9,8 @@ from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
 
 from ..lanes cimport (
-    F32_LANES, F64_LANES, called, end_stream, f32x, f64x, load_f64, load_part_f64, real, splat_f32, splat_f64,
-    store_f32, store_f64, wide_f32, wide_part_f32, wide_sum_f32,
+    F32_LANES, F64_LANES, called, end_stream, f32x, f64x, load_f64, load_part_f64, narrow_f64_f32, real, splat_f32,
+    splat_f64, store_f32, store_f64, wide_f32, wide_part_f32, wide_sum_f32,
 )
 from .registers cimport head, itemsize, lanes, load, load_part, skip, store, store_part, stream
 from .threads cimport run_chunks
@@ -62,6 +62,20 @@ cdef inline f64x wide(const real* x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
         if n == F64_LANES:
             return load_f64(<const double*>x + i)
         return load_part_f64(<const double*>x + i, n)
+
+
+cdef inline void put_wide(real* y, Py_ssize_t i, Py_ssize_t n, f64x x) noexcept nogil:
+    # the first n <= F64_LANES lanes of float64 to the elements from the i-th on, each rounded once
+    cdef double values[F64_LANES]
+    cdef Py_ssize_t k
+    if n < F64_LANES:
+        store_f64(values, x)
+        for k in range(n):
+            put_element(y, i + k, values[k])
+    elif real is f32x:
+        narrow_f64_f32(<float*>y + i, x)
+    else:
+        store_f64(<double*>y + i, x)
 
 
 cdef inline real take(const real* x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:

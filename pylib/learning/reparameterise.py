@@ -175,8 +175,8 @@ def kl_standard_normal(mu, logvar):
     wide = dtype if dtype.itemsize > 2 else np.dtype(np.float32)
     y = np.zeros(mu.shape[:-1], wide)
     if mu.size:
-        _kernels.kl_standard_normal(computed(mu.astype(wide, copy=False)), computed(logvar.astype(wide, copy=False)), y)
-    return finish(name, y, np.empty(0, dtype), None)
+        _kernels.kl_standard_normal(computed(mu, wide), computed(logvar, wide), y)
+    return rounded_to(dtype, y)
 
 
 @with_bound
@@ -212,11 +212,13 @@ def kl_standard_normal_backward(grad, mu, logvar):
     if grad.shape not in ((), mu.shape[:-1]):
         raise ValueError(f"{name}: grad of shape {grad.shape} does not fit; expected shape {mu.shape[:-1]}")
     dtype = promoted(name, mu=mu, logvar=logvar)
-    with np.errstate(all="ignore"):
-        narrow = grad.astype(dtype, copy=False)
-    fits = narrow is grad or np.array_equal(narrow, grad, equal_nan=True)
+    narrow, fits = grad, grad.dtype is dtype
+    if not fits:
+        with np.errstate(all="ignore"):
+            narrow = grad.astype(dtype, copy=False)
+        fits = narrow is grad or np.array_equal(narrow, grad, equal_nan=True)
     if fits and dtype.itemsize > 2 and mu.ndim:
-        mu, logvar = computed(mu.astype(dtype, copy=False)), computed(logvar.astype(dtype, copy=False))
+        mu, logvar = computed(mu, dtype), computed(logvar, dtype)
         found = np.empty_like(mu), np.empty_like(mu)
         _kernels.kl_standard_normal_backward(computed(narrow), mu, logvar, *found)
         return found

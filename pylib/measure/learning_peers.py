@@ -36,6 +36,13 @@ def _divergence(shape, dtype, rng):
     return [rng.standard_normal(shape[:1]).astype(dtype), *_drawn(2)(shape, dtype, rng)]
 
 
+def _divergence_backward(torch, grad, mu, logvar):
+    # both gradients, of which the one that takes an exponential is compared
+    grad = grad[:, None]
+    of_mu = grad * mu
+    return (of_mu, grad * (logvar.exp() - 1) * 0.5)[1]
+
+
 def _halting(shape, dtype, rng):
     return [rng.standard_normal(shape).astype(dtype), rng.exponential(1, shape).astype(dtype)]
 
@@ -177,9 +184,8 @@ def _entries():
         "kl_standard_normal": (_drawn(2), lambda lw: lw.kl_standard_normal,
                                lambda torch, mu, logvar: -0.5 * (1 + logvar - mu * mu - logvar.exp()).sum(1)),
         "kl_standard_normal_backward": (
-            _divergence, lambda lw: lambda *given: np.stack(lw.kl_standard_normal_backward(*given)),
-            lambda torch, grad, mu, logvar: torch.stack(
-                [grad[:, None] * mu, grad[:, None] * (logvar.exp() - 1) * 0.5])),
+            _divergence, lambda lw: lambda *given: lw.kl_standard_normal_backward(*given)[1],
+            _divergence_backward),
         "halting_distribution": (_drawn(1), lambda lw: lw.halting_distribution,
                                  lambda torch, logits: _log_halting(torch, logits).exp()),
     }

@@ -202,6 +202,14 @@ def widened(const float[::1] x, const float[::1] other, double[::1] y, double[::
         i += lanes.F64_LANES
 
 
+def narrowed(const double[::1] x, float[::1] y):
+    """x rounded to float32."""
+    cdef Py_ssize_t i = 0
+    while i < x.shape[0]:
+        lanes.narrow_f64_f32(&y[i], lanes.load_f64(&x[i]))
+        i += lanes.F64_LANES
+
+
 def load_float16(const uint16_t[::1] codes, float[::1] y):
     cdef Py_ssize_t i = 0
     while i < codes.shape[0]:
