@@ -13,7 +13,7 @@ from libc.stdlib cimport free, malloc
 cimport numpy as np
 
 from .lanes cimport enter_environment, environment, f32x, f64x, fma, leave_environment, real, splat, splat_f64
-from .loops.dtypes cimport BFLOAT16, FLOAT16, Dtype
+from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
 from .loops.registers cimport skip
 from .loops.reductions cimport (
     Pair, element, first_lanes, map_block, map_row, put_element, rounded, row_context, sum_block, sum_row, sum_values,

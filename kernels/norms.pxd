@@ -87,3 +87,13 @@ cdef bint group_norm_backward_float64(const double* grad, const double* x, const
                                       const double* rstd, double* grad_x, double* grad_weight, double* grad_bias,
                                       Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
                                       Py_ssize_t groups) noexcept nogil
+
+# of 16 bits as above
+cdef bint group_norm_backward_bfloat16(const uint16_t* grad, const uint16_t* x, const float* weight, const double* mean,
+                                       const double* rstd, uint16_t* grad_x, float* grad_weight, float* grad_bias,
+                                       Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                                       Py_ssize_t groups) noexcept nogil
+cdef bint group_norm_backward_float16(const uint16_t* grad, const uint16_t* x, const float* weight, const double* mean,
+                                      const double* rstd, uint16_t* grad_x, float* grad_weight, float* grad_bias,
+                                      Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                                      Py_ssize_t groups) noexcept nogil

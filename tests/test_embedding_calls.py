@@ -109,7 +109,7 @@ def test_one_number(name):
 def test_what_has_other_forms():
     assert len(names_of("scalar")) == 54
     assert len(names_of("point")) == 23
-    assert len([name for name in embedding.functions() if name.endswith(("_float16", "_bfloat16"))]) == 58
+    assert len([name for name in embedding.functions() if name.endswith(("_float16", "_bfloat16"))]) == 64
 
 
 def test_ctypes_function_takes_arrays_addresses_and_none():

@@ -168,6 +168,38 @@ def test_norms_over_channels_of_16_bits(shape, dtype):
         assert given.tobytes() == expected[0].tobytes()
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("shape", [(1, 2, 2), (3, 6, 5), (2, 4, 33), (70, 2, 1), (2, 2, 3000)])
+def test_training_norms_over_channels_of_16_bits(shape, dtype):
+    rng = np.random.default_rng(sum(shape))
+    x, grad = (rng.normal(3, 2, shape).astype(oracles.dtype_named(dtype)) for _ in range(2))
+    weight, bias = rng.normal(3, 1, (2, shape[1])).astype(np.float32)
+    y, stats, sums = np.full_like(x, 7), np.full(shape[1], 7.0), np.full(shape[1], 7, np.float32)
+    for vectors in ([weight, bias], [None, None]):
+        normed, mean, rstd = lw.batch_norm(x, None, None, *vectors, training=True, eps=EPS, return_stats=True)
+        found = called("batch_norm_training", dtype, [x, *vectors], [EPS], [y, stats, None, stats], shape)
+        assert [one.tobytes() for one in (found[0], found[1], found[3])] == [
+            one.tobytes() for one in (normed, mean, rstd)]
+        place = x.copy()
+        ctypes_function(f"batch_norm_training_{dtype}")(place, *vectors, EPS, place, None, None, None, *shape)
+        assert place.tobytes() == normed.tobytes()
+        for training in (True, False):
+            expected = lw.batch_norm_backward(grad, x, vectors[0], mean=mean, rstd=rstd, training=training)
+            inputs = [grad, x, vectors[0], mean, rstd]
+            found = called("batch_norm_backward", dtype, inputs, [training], [y, sums, sums], shape)
+            assert [one.tobytes() for one in found] == [one.tobytes() for one in expected]
+            for k in range(2):  # the gradient in the place of either
+                given = [grad.copy(), x.copy()]
+                ctypes_function(f"batch_norm_backward_{dtype}")(*given, *inputs[2:], training, given[k], None, None,
+                                                                *shape)
+                assert given[k].tobytes() == expected[0].tobytes()
+        _, mean, rstd = lw.group_norm(x, 2, eps=EPS, return_stats=True)
+        expected = lw.group_norm_backward(grad, x, 2, vectors[0], mean=mean, rstd=rstd)
+        found = called("group_norm_backward", dtype, [grad, x, vectors[0], mean, rstd], [], [y, sums, sums],
+                       (*shape, 2))
+        assert [one.tobytes() for one in found] == [one.tobytes() for one in expected]
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", [(1, 2, 2), (3, 6, 5), (2, 4, 33), (70, 2, 1)])
 def test_batch_norm_in_training(shape, dtype):

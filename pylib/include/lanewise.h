@@ -17,7 +17,7 @@
 
 /* Raised when a function changes its meaning: an extension then has to be built again. Functions are only added. */
 #define LANEWISE_ABI 1
-#define LANEWISE_FUNCTIONS 458 /* what this header declares; a later lanewise has them too, in the same places */
+#define LANEWISE_FUNCTIONS 464 /* what this header declares; a later lanewise has them too, in the same places */
 
 typedef struct {
     int abi, functions; /* of the lanewise that is installed */
@@ -878,6 +878,33 @@ typedef struct {
                                       Py_ssize_t n);
     /* the same of one window of n numbers, for SciPy's generic_filter by its LowLevelCallable; data is not looked at */
     int (*logsumexp_window_float64)(double *x, Py_ssize_t n, double *y, void *data);
+
+    /* lanewise.kernels.batch_norm */
+    /* of 16 bits as above */
+    int (*batch_norm_training_bfloat16)(const uint16_t *x, const float *weight, const float *bias, double eps,
+                                        uint16_t *y, double *mean, double *variance, double *rstd, Py_ssize_t batch,
+                                        Py_ssize_t channels, Py_ssize_t size);
+    int (*batch_norm_training_float16)(const uint16_t *x, const float *weight, const float *bias, double eps,
+                                       uint16_t *y, double *mean, double *variance, double *rstd, Py_ssize_t batch,
+                                       Py_ssize_t channels, Py_ssize_t size);
+    /* of 16 bits as above */
+    int (*batch_norm_backward_bfloat16)(const uint16_t *grad, const uint16_t *x, const float *weight,
+                                        const double *mean, const double *rstd, int training, uint16_t *grad_x,
+                                        float *grad_weight, float *grad_bias, Py_ssize_t batch, Py_ssize_t channels,
+                                        Py_ssize_t size);
+    int (*batch_norm_backward_float16)(const uint16_t *grad, const uint16_t *x, const float *weight, const double *mean,
+                                       const double *rstd, int training, uint16_t *grad_x, float *grad_weight,
+                                       float *grad_bias, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size);
+
+    /* lanewise.kernels.norms */
+    /* of 16 bits as above */
+    int (*group_norm_backward_bfloat16)(const uint16_t *grad, const uint16_t *x, const float *weight,
+                                        const double *mean, const double *rstd, uint16_t *grad_x, float *grad_weight,
+                                        float *grad_bias, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                                        Py_ssize_t groups);
+    int (*group_norm_backward_float16)(const uint16_t *grad, const uint16_t *x, const float *weight, const double *mean,
+                                       const double *rstd, uint16_t *grad_x, float *grad_weight, float *grad_bias,
+                                       Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size, Py_ssize_t groups);
 } lanewise_table;
 
 #ifdef __cplusplus
@@ -1005,7 +1032,9 @@ static inline int lanewise_import(void) {
         "encode_mxint8_float32", "encode_nvfp4_float32", "nvfp4_scale_float32", "decode_mxfp8_e5m2_float32",
         "decode_mxfp8_e4m3_float32", "decode_mxfp6_e3m2_float32", "decode_mxfp6_e2m3_float32", "decode_mxfp4_float32",
         "decode_mxint8_float32", "decode_nvfp4_float32", "group_norm_bfloat16", "group_norm_float16",
-        "logsumexp_backward_float32", "logsumexp_backward_float64", "logsumexp_window_float64"
+        "logsumexp_backward_float32", "logsumexp_backward_float64", "logsumexp_window_float64",
+        "batch_norm_training_bfloat16", "batch_norm_training_float16", "batch_norm_backward_bfloat16",
+        "batch_norm_backward_float16", "group_norm_backward_bfloat16", "group_norm_backward_float16"
     };
     const lanewise_table *table;
     PyObject *module = PyImport_ImportModule("lanewise.embedding");
