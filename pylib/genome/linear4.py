@@ -49,8 +49,8 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset
 
     Notes
     -----
-    With whole numbers the products are exact, and so are their sums over a block of 128 inputs or four of these, as
-    far as these share a scale. For weights w of these levels, a result is within
+    With whole numbers the products are exact, and so are their sums of 8 to 32 inputs that share a
+    scale. For weights w of these levels, a result is within
     ``sum(abs(w)) * max(abs(x)) / (2 * top)`` of the exact one for the rounding of `x`, and within
     ``(inputs / 64 + 16) * 2**-24 * (sum(abs(x * level * scale)) + sum(abs(x * offset)) + abs(bias))`` for float32's,
     x being the rounded one.
