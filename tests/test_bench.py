@@ -155,7 +155,7 @@ def test_whoever_is_timed_computes_the_same(name, dtype):
     figures = benchmark.measure(work, size, dtype=dtype, names=here, rounds=1, clock=itertools.count(0, 10**9).__next__)
     assert not [reason for reason in figures.skipped.values() if "other values" in reason or "shape" in reason]
     assert figures.moved["lanewise"] > 0
-    assert ("lanewise" in figures.ulp) == (dtype != "float64" and work.family in ("elementwise", "axis"))
+    assert ("lanewise" in figures.ulp) == (dtype != "float64" and work.family in ("elementwise", "axis", "options"))
     assert all(error < 8 for error in figures.ulp.values()) or name in ELEMENTWISE
 
 
@@ -172,8 +172,8 @@ def test_torch_and_onnxruntime_compute_the_same(name):
             ours.run()
             contender.run()
             assert benchmark.agreement(ours.result(), contender.result()) is None
-        assert ("torch" in skipped) == (work.family not in ("axis", "learning", "population") and not name.startswith(
-            ("linear4", "mx_encode")))
+        here = ("axis", "options", "learning", "population")
+        assert ("torch" in skipped) == (work.family not in here and not name.startswith(("linear4", "mx_encode")))
 
 
 @pytest.mark.parametrize("layout", benchmark.LAYOUTS[1:])
