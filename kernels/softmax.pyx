@@ -432,8 +432,8 @@ cdef bint short_softmax_kernel(const real* like, char** at, const Py_ssize_t* st
 
 cdef bint short_masked(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n, bint added,
                        bint masked) noexcept nogil:
-    # masked_group of short rows. Scores go to a tile, with -inf behind the first `count`, whose exponential is 0; so
-    # nothing is written where a row has to be computed in the other way.
+    # masked_group of short rows: scores go to a tile, with -inf behind the first `count`, whose exponential is 0, so that
+    # nothing is written where a row has to be computed in the other way
     cdef Gradient scaling = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False)
     cdef Scores row
     cdef double[SHORT_ROWS] scales
