@@ -283,7 +283,8 @@ def test_command(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["sulu"], "no benchmark of 'sulu'; expected some of exp, "),
+        (["sulu"], "no benchmark of 'sulu'; its like are silu"),
+        (["quuux"], "no benchmark of 'quuux'; lanewise bench --list names all"),
         (["--sizes", "L7"],
          "--sizes: expected L1, L2, memory, a number of elements or a shape such as 512x768; got 'L7'"),
         (["--sizes", "512x0"], "got '512x0'"),
@@ -306,6 +307,16 @@ def test_command(capsys, tmp_path):
 def test_command_says_what_is_wrong(capsys, arguments, message):
     assert cli.main(["bench", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_list_names_every_work_once(capsys):
+    assert cli.main(["bench", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    families = " ".join(lines).replace(",", " ").split()
+    names = [name for name in families if not name.endswith(":")]
+    assert sorted(names) == sorted(benchmark.WORKS)
+    assert {name[:-1] for name in families if name.endswith(":")} == {work.family for work in benchmark.WORKS.values()}
+    assert max(map(len, lines)) <= 80
 
 
 @pytest.mark.parametrize("name", ["none/x.json", "", "."])
