@@ -155,7 +155,7 @@ def test_whoever_is_timed_computes_the_same(name, dtype):
     figures = benchmark.measure(work, size, dtype=dtype, names=here, rounds=1, clock=itertools.count(0, 10**9).__next__)
     assert not [reason for reason in figures.skipped.values() if "other values" in reason or "shape" in reason]
     assert figures.moved["lanewise"] > 0
-    assert ("lanewise" in figures.ulp) == (dtype != "float64" and work.family in ("elementwise", "axis"))
+    assert ("lanewise" in figures.ulp) == (dtype != "float64" and work.family in ("elementwise", "axis", "options"))
     assert all(error < 8 for error in figures.ulp.values()) or name in ELEMENTWISE
 
 
@@ -172,8 +172,8 @@ def test_torch_and_onnxruntime_compute_the_same(name):
             ours.run()
             contender.run()
             assert benchmark.agreement(ours.result(), contender.result()) is None
-        assert ("torch" in skipped) == (work.family not in ("axis", "learning", "population") and not name.startswith(
-            ("linear4", "mx_encode")))
+        here = ("axis", "options", "learning", "population")
+        assert ("torch" in skipped) == (work.family not in here and not name.startswith(("linear4", "mx_encode")))
 
 
 @pytest.mark.parametrize("layout", benchmark.LAYOUTS[1:])
@@ -309,7 +309,8 @@ def test_command(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["sulu"], "no benchmark of 'sulu'; expected some of exp, "),
+        (["sulu"], "no benchmark of 'sulu'; its like are silu"),
+        (["quuux"], "no benchmark of 'quuux'; lanewise bench --list names all"),
         (["--sizes", "L7"],
          "--sizes: expected L1, L2, memory, a number of elements or a shape such as 512x768; got 'L7'"),
         (["--sizes", "512x0"], "got '512x0'"),
@@ -332,6 +333,16 @@ def test_command(capsys, tmp_path):
 def test_command_says_what_is_wrong(capsys, arguments, message):
     assert cli.main(["bench", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_list_names_every_work_once(capsys):
+    assert cli.main(["bench", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    families = " ".join(lines).replace(",", " ").split()
+    names = [name for name in families if not name.endswith(":")]
+    assert sorted(names) == sorted(benchmark.WORKS)
+    assert {name[:-1] for name in families if name.endswith(":")} == {work.family for work in benchmark.WORKS.values()}
+    assert max(map(len, lines)) <= 80
 
 
 @pytest.mark.parametrize("name", ["none/x.json", "", "."])

@@ -84,7 +84,7 @@ def _asked(name, x, target, weight, ignore_index, axis, reduction, probable=True
     else:
         _, target = classified(name, np.moveaxis(x, axis, -1), target, ignore_index)
     weighted, weight = weight is not None, vector(name, "weight", weight, x, axis)
-    if weighted:
+    if weighted and (x.itemsize == 2 or weight.dtype != x.dtype):
         weight = rounded_to(_precision(x), weight)
     divisor = float(target.size)
     if reduction != "mean":

@@ -299,5 +299,5 @@ def _attention():
         "torch": _theirs(_interleaved)}
 
 
-ENTRIES = {name: Entry("axis", draw, {"copy": prepare_copy, "lanewise": ours, **others})
+ENTRIES = {name: Entry("options", draw, {"copy": prepare_copy, "lanewise": ours, **others})
            for part in (_losses, _along_axes, _norms, _attention) for name, draw, ours, others in part()}

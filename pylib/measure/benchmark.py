@@ -144,7 +144,8 @@ def agreement(ours, theirs):
 
 def _exact(work, size, dtype, threads):
     # the function in float64 on the same numbers, whose own errors are far below an ULP of what is timed
-    if work.family not in ("elementwise", "axis") or dtype == "float64" or math.prod(work.shape(size)) > _MOST_COUNTED:
+    if work.family not in ("elementwise", "axis", "options") or dtype == "float64" or (
+            math.prod(work.shape(size)) > _MOST_COUNTED):
         return None
     wide = [operand if operand.dtype.kind in "iub" else operand.astype(np.float64)
             for operand in work.inputs(size, dtype)]
