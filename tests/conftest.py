@@ -78,6 +78,32 @@ def run_python(tmp_path):
 
 
 @pytest.fixture
+def levels_agree(run_python, other_level):
+    """Hold that a script prints the same at baseline and at another level."""
+    def held(script):
+        expected, found = (run_python(script, LANEWISE_LEVEL=name) for name in ("baseline", other_level))
+        assert not expected.returncode, expected.stderr
+        assert not found.returncode, found.stderr
+        assert expected.stdout
+        assert found.stdout == expected.stdout
+
+    return held
+
+
+@pytest.fixture
+def bits_agree(run_python, first_level, level):
+    """Hold that a script prints the same at every level, with each number of threads, which is its argument."""
+    def held(script):
+        expected = run_python(script, 1, LANEWISE_LEVEL=first_level)
+        assert not expected.returncode, expected.stderr
+        assert expected.stdout
+        for threads in (1, 2, 3):
+            assert run_python(script, threads, LANEWISE_LEVEL=level).stdout == expected.stdout
+
+    return held
+
+
+@pytest.fixture
 def in_a_child():
     """Return what a function has to say, as bytes, in a forked child; b"" where that dies or hangs for a minute."""
     if not hasattr(os, "fork"):

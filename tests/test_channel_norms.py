@@ -167,10 +167,8 @@ COLUMNS = """
 """
 
 
-def test_levels_agree_on_columns(run_python, other_level):
-    answers = [run_python(COLUMNS, LANEWISE_LEVEL=name) for name in ("baseline", other_level)]
-    assert not any(answer.returncode for answer in answers), answers[-1].stderr
-    assert answers[0].stdout == answers[1].stdout
+def test_levels_agree_on_columns(levels_agree):
+    levels_agree(COLUMNS)
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (2, 6, 5), (2, 6, 3, 4)])
