@@ -264,6 +264,14 @@ cdef object applied(tuple ufuncs, dict keywords, out, tuple arrays, tuple number
     return ufunc(*operands, **keywords) if keywords else ufunc(*operands)
 
 
+def truth(name, role, value):
+    """True or False; an error where it is neither, as of an array of two."""
+    try:
+        return bool(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: {role} must be True or False, not {value!r:.60}") from None
+
+
 def any_less(a, b):
     """Whether a < b anywhere; an error where they are no numbers."""
     if type(a) is float and type(b) is float:
@@ -641,8 +649,8 @@ def call(gufunc, tuple operands, tuple out=(), **keywords):
         operands = kept_apart(gufunc, kinds, operands, out)
     callers = enter_environment()  # for what NumPy converts
     try:
-        if out and converts(kinds, operands, out):
-            with np.errstate(all="ignore"):  # a result may be beyond what `out` holds
+        if converts(kinds, operands, out):
+            with np.errstate(all="ignore"):  # a result may be beyond what `out` holds, and a NaN may signal
                 return unchecked(gufunc, operands, out, keywords)
         return unchecked(gufunc, operands, out, keywords)
     except SystemError as error:  # what Python makes of it where a subclass of ndarray has a say in the result
@@ -695,7 +703,7 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
             if np.PyArray_CheckExact(operand) and np.PyArray_TYPE(<np.ndarray>operand) == np.PyArray_TYPE(x):
                 dtype = np.PyArray_TYPE(x)
             elif wider(operand, dtype):
-                with default_environment():
+                with default_environment(), np.errstate(all="ignore"):  # of a NaN that signals
                     operand = np.PyArray_Cast(operand, dtype)
                 cast.append(operand)
             row = 0 if summed else rows_of_vectors(operand, dtype, x)
@@ -813,8 +821,12 @@ cdef inline check_outputs(np.ufunc gufunc, tuple out):
 
 
 cdef bint converts(bytes kinds, tuple operands, tuple out):
-    # whether NumPy may convert results to what an output holds
+    # whether NumPy may convert operands to the dtype of another, or results to what an output holds
     cdef Py_ssize_t k
+    for k in range(1, len(operands)):
+        if isinstance(operands[0], np.ndarray) and isinstance(operands[k], np.ndarray) and kinds[k] in b"rv" and (
+                np.PyArray_TYPE(<np.ndarray>operands[0]) != np.PyArray_TYPE(<np.ndarray>operands[k])):
+            return True
     for place in out:
         for k in range(len(operands)):
             if isinstance(place, np.ndarray) and kinds[k] in b"rv" and (

@@ -2,6 +2,7 @@
 number of threads nor the order of the work shows. Bounds are those of lanewise/bounds.py."""
 
 import itertools
+import warnings
 
 import lanewise as lw
 import mpmath
@@ -277,3 +278,12 @@ def test_negative_weights():
     assert entropy == pytest.approx([-2.4076058864593506, 3.540297031402588])
     assert lw.cross_entropy(x, target, weight=[-1, 2, 3]) == pytest.approx(0.5663455724716187)
     assert lw.cross_entropy(x, target, weight=[1, 1, -1]) == np.inf
+
+
+def test_no_gradient_of_rows_without_weight_leaks_no_warning():
+    logits, target = np.zeros((3, 4), np.float32), [0, 1, 2]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for function in (lw.cross_entropy_backward, lw.nll_loss_backward):
+            assert np.isnan(function(0.0, logits, target, weight=np.zeros(4))).any()
+            assert not function(0.0, logits, target, ignore_index=1).any()

@@ -18,6 +18,7 @@ from ..kernels.operands import (
     refuse_mask,
     rounded_to,
     summed,
+    truth,
     vector,
     whole,
 )
@@ -75,14 +76,6 @@ def whole_axes(name, x, axis):
     if len(set(axes)) < len(axes):
         raise ValueError(f"{name}: axis {axis} names an axis twice")
     return axes if x.ndim else ()
-
-
-def truth(name, role, value):
-    """True or False; an error where it is neither, as of an array of two."""
-    try:
-        return bool(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name}: {role} must be True or False, not {value!r:.60}") from None
 
 
 def _array(name, role, values):

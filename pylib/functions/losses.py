@@ -85,7 +85,7 @@ def _asked(name, x, target, weight, ignore_index, axis, reduction, probable=True
     elif probabilities is not None:
         divisor = target.size / max(x.shape[axis], 1)
     elif weight.size or ignore_index is not None:
-        divisor = _kernels.total(_point_kernels.weights_of(target, np.require(weight, np.float64, "CA")), 1.0)
+        divisor = _kernels.total(_point_kernels.weights_of(target, np.require(rounded_to(np.float64, weight), None, "CA")), 1.0)
     return _Asked(x, axis, target, weight, kind, divisor)
 
 
@@ -110,7 +110,7 @@ def _with_grad(asked, operands, scale, out):
 
 def _arriving(name, grad, asked, reduction):
     # the gradient of each row's loss
-    grad = floating(name, "grad", grad).astype(np.float64, copy=False)
+    grad = rounded_to(np.float64, floating(name, "grad", grad))
     expected = asked.shape if reduction == "none" else ()
     if grad.shape != expected:
         raise ValueError(f"{name}: grad of shape {grad.shape} does not fit a loss of shape {expected}")
@@ -243,7 +243,10 @@ def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=
     name = "cross_entropy_backward"
     asked, operands = _entropy(name, logits, target, label_smoothing, z_loss, reduction, weight, ignore_index, axis)
     grad = _arriving(name, grad, asked, reduction)
-    return _with_grad(asked, operands, grad * asked.scale if reduction == "mean" else grad, out)[1]
+    if reduction == "mean":
+        with np.errstate(all="ignore"):  # of rows whose weights are 0 the scale is infinite
+            grad = grad * asked.scale
+    return _with_grad(asked, operands, grad, out)[1]
 
 
 def _picked(asked, values, scale):

@@ -13,11 +13,12 @@ from ..kernels.operands import (
     from_zero,
     refuse_mask,
     rounded_to,
+    truth,
     whole,
 )
 
 __all__ = ["MOST", "add", "check_out", "computed", "finish", "fitting", "floating", "floats_beside", "floats_given",
-           "from_zero", "key_of", "promoted", "refuse_mask", "rounded_to", "size_given", "whole", "with_bound"]
+           "from_zero", "key_of", "promoted", "refuse_mask", "rounded_to", "size_given", "truth", "whole", "with_bound"]
 
 MOST = np.iinfo(np.intp).max // 8  # elements that an array can have
 _WIDE = (np.dtype(np.float32), np.dtype(np.float64))

@@ -93,7 +93,7 @@ def _ponder(name, logits, step_losses, prior, beta, reduction, *, loss, grad):
     log_prior, log_rest = _prior(name, prior, logits.shape[-1])
     rows = _rows(logits)
     with np.errstate(over="ignore"):  # what is beyond becomes infinite
-        losses = computed(step_losses.astype(rows.dtype, copy=False)).reshape(rows.shape)
+        losses = computed(rounded_to(rows.dtype, step_losses)).reshape(rows.shape)
     p, grad_logits = (np.empty_like(rows), np.empty_like(rows)) if grad else (None, None)
     of_rows = np.empty(len(rows)) if loss else None
     scale = 1.0 / max(1, len(rows)) if reduction == "mean" else 1.0
@@ -375,7 +375,7 @@ def act_halting_backward(grad_cost, grad_weights, steps):
                          f"grad_weights of shape {shape}")
     if steps.dtype.kind not in "iu" or (steps.size and not (steps.min() >= 1 and steps.max() <= shape[-1])):
         raise ValueError(f"{name}: steps must be ints from 1 to {shape[-1]}, as act_halting returned them")
-    wide = grad_weights.astype(np.float64)
+    wide = rounded_to(np.float64, grad_weights)
     last = (steps - 1)[..., None]
     with np.errstate(all="ignore"):
         found = wide - np.take_along_axis(wide, last, -1) - grad_cost.astype(np.float64)[..., None]
