@@ -126,9 +126,8 @@ def is_repeatable(name, function, given, keywords):
     it updates its arguments these are apart."""
     values = [*given, *keywords.values()]
     if is_elementwise(function):  # what is masked, or is nobody's choice, has any value
-        out = keywords.get("out")
-        whole = keywords.get("where") is None or (out is not None and None not in (out if type(out) is tuple else ()))
-        if not whole or any(isinstance(value, np.ma.MaskedArray) for value in flat(values)):
+        partly = keywords.get("where") is not None and any(place is None for place in flat([keywords.get("out")]))
+        if partly or any(isinstance(value, np.ma.MaskedArray) for value in flat(values)):
             return False
     if name in IN_PLACE and any(itertools.starmap(np.may_share_memory, itertools.combinations(arrays_in(given), 2))):
         return False

@@ -85,7 +85,8 @@ def _asked(name, x, target, weight, ignore_index, axis, reduction, probable=True
     elif probabilities is not None:
         divisor = target.size / max(x.shape[axis], 1)
     elif weight.size or ignore_index is not None:
-        divisor = _kernels.total(_point_kernels.weights_of(target, np.require(rounded_to(np.float64, weight), None, "CA")), 1.0)
+        wide = np.require(rounded_to(np.float64, weight), None, "CA")
+        divisor = _kernels.total(_point_kernels.weights_of(target, wide), 1.0)
     return _Asked(x, axis, target, weight, kind, divisor)
 
 
