@@ -268,8 +268,8 @@ def call(gufunc, tuple operands, tuple out=(), **keywords):
         operands = kept_apart(gufunc, kinds, operands, out)
     callers = enter_environment()  # for what NumPy converts
     try:
-        if out and converts(kinds, operands, out):
-            with np.errstate(all="ignore"):  # a result may be beyond what `out` holds
+        if converts(kinds, operands, out):
+            with np.errstate(all="ignore"):  # a result may be beyond what `out` holds, and a NaN may signal
                 return unchecked(gufunc, operands, out, keywords)
         return unchecked(gufunc, operands, out, keywords)
     except SystemError as error:  # what Python makes of it where a subclass of ndarray has a say in the result
@@ -350,8 +350,12 @@ cdef inline check_outputs(np.ufunc gufunc, tuple out):
 
 
 cdef bint converts(bytes kinds, tuple operands, tuple out):
-    # whether NumPy may convert results to what an output holds
+    # whether NumPy may convert operands to the dtype of another, or results to what an output holds
     cdef Py_ssize_t k
+    for k in range(1, len(operands)):
+        if isinstance(operands[0], np.ndarray) and isinstance(operands[k], np.ndarray) and kinds[k] in b"rv" and (
+                np.PyArray_TYPE(<np.ndarray>operands[0]) != np.PyArray_TYPE(<np.ndarray>operands[k])):
+            return True
     for place in out:
         for k in range(len(operands)):
             if isinstance(place, np.ndarray) and kinds[k] in b"rv" and (

@@ -1,6 +1,7 @@
 # Losses of numbers that have been picked by their class, and the weights of classes that means divide by; losses of
 # pairs of numbers, each, their sum, and their gradient. What a target may be is checked in pylib/functions/losses.py;
 # cross-entropy is losses.pyx.
+from libc.math cimport INFINITY, fabs
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
@@ -9,7 +10,7 @@ cimport numpy as np
 from .lanes cimport at_least, at_most, f32x, f64x, magnitude, real, splat, where_less
 from .loops.operations cimport Operands, along_axis
 from .loops.reductions cimport (
-    Pair, first_lanes, map_block, map_row, row_context, sum_block, sum_either, sum_row, take, wide,
+    Pair, first_lanes, fold_block, map_block, map_row, row_context, sum_block, sum_row, take, wide,
 )
 from .math.logistic cimport sigmoid
 from .points.softplus cimport softplus
@@ -72,9 +73,10 @@ cdef inline real value_of(real x, real target, real yes_weight, const Pairs* row
 
 
 cdef inline real slope_of(real x, real target, real yes_weight, const Pairs* row, Kind kind) noexcept nogil:
+    # of mse half of it
     cdef real d = x - target, zero = splat(x, 0.0), one = splat(x, 1.0)
     if kind == MSE:
-        return d + d
+        return d
     if kind == L1:
         return where_less(zero, d, one, where_less(d, zero, -one, d))
     if kind == HUBER:
@@ -154,12 +156,15 @@ cdef inline real slope(const real* like, const void* context, Py_ssize_t i, Py_s
     cdef const Pairs* own = <const Pairs*>context
     cdef real x = take(<const real*>own.x, i, n)
     cdef real found = slope_of(x, take(<const real*>own.target, i, n), each(like, own.yes_weight, x, i, n), own, kind)
+    cdef real scale, grad
     if own.weight != NULL:
         found = unless_zero(take(<const real*>own.weight, i, n), found)
-    found = found * splat(x, own.scale)
+    scale = splat(x, 2.0 * own.scale if kind == MSE else own.scale)
     if own.grad == NULL:
-        return found
-    return found * take(<const real*>own.grad, i, n)
+        return found * scale
+    # in an order in which nothing overflows on the way
+    grad = take(<const real*>own.grad, i, n)
+    return where_less(splat(x, 1.0), magnitude(found), found * (grad * scale), found * scale * grad)
 
 
 cdef inline real square_slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
@@ -203,15 +208,20 @@ cdef void slope_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t
 
 
 cdef Pair sum_of_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # losses of logits are dear in float64, and none of them is negative
+    # losses of logits are dear in float64, and without weights none of them is negative
     cdef Pairs own = (<const Pairs*>context)[0]
+    cdef Pair found
     if own.kind == MSE:
         return sum_block(add_square[real], 1, like, &own, start, n)
     if own.kind == L1:
         return sum_block(add_distance[real], 1, like, &own, start, n)
     if own.kind == HUBER:
         return sum_block(add_huber[real], 1, like, &own, start, n)
-    return sum_either(fold_entropy, add_entropy[real], 1, like, &own, start, n)
+    if real is f32x:
+        found = fold_block(fold_entropy, 1, &own, start, n)
+        if fabs(found.first) < INFINITY:
+            return found
+    return sum_block(add_entropy[real], 1, like, &own, start, n)
 
 
 cdef inline Pairs pairs_of(void** p) noexcept nogil:

@@ -47,7 +47,7 @@ def numbers(name, array, dtype):
         raise TypeError(f"{name} is a number, or an array of numbers; got {array.dtype}")
     if array.dtype == dtype:
         return array
-    with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite
+    with np.errstate(over="ignore", invalid="ignore"):  # a number beyond float32 becomes infinite; a NaN may signal
         return array.astype(dtype)
 
 
@@ -71,7 +71,7 @@ def held(name, array, dtype):
     if found.dtype == dtype:
         return found
     if np.can_cast(found.dtype, dtype) and found.dtype != bool:
-        return found.astype(dtype)
+        return numbers(name, found, dtype) if dtype.kind == "f" else found.astype(dtype)
     if not hasattr(array, "dtype") and found.dtype.kind in ("iuf" if dtype.kind == "f" else "iu"):
         if dtype.kind == "f":
             return numbers(name, found, dtype)

@@ -2,6 +2,7 @@
 number of threads nor the order of the work shows. Bounds are those of lanewise/bounds.py."""
 
 import itertools
+import warnings
 
 import lanewise as lw
 import mpmath
@@ -296,3 +297,12 @@ def test_nll_loss_picks_the_same_from_every_layout(dtype, reduction):
         out = np.full_like(each, np.nan)
         assert lw.nll_loss_backward(grad, each, target, axis=1, out=out, **options) is out
         assert (out == slope).all()
+
+
+def test_no_gradient_of_rows_without_weight_leaks_no_warning():
+    logits, target = np.zeros((3, 4), np.float32), [0, 1, 2]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for function in (lw.cross_entropy_backward, lw.nll_loss_backward):
+            assert np.isnan(function(0.0, logits, target, weight=np.zeros(4))).any()
+            assert not function(0.0, logits, target, ignore_index=1).any()

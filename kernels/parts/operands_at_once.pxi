@@ -111,7 +111,7 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
             if np.PyArray_CheckExact(operand) and np.PyArray_TYPE(<np.ndarray>operand) == np.PyArray_TYPE(x):
                 dtype = np.PyArray_TYPE(x)
             elif wider(operand, dtype):
-                with default_environment():
+                with default_environment(), np.errstate(all="ignore"):  # of a NaN that signals
                     operand = np.PyArray_Cast(operand, dtype)
                 cast.append(operand)
             row = 0 if summed else rows_of_vectors(operand, dtype, x)

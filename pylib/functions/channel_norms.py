@@ -137,7 +137,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
     else:
         if kept_mean is None or kept_var is None:
             raise ValueError(f"{name}: inference needs running_mean and running_var")
-        mean, variance, scale = kept_mean.astype(np.float64), kept_var.astype(np.float64), None
+        mean, variance, scale = rounded_to(np.float64, kept_mean), rounded_to(np.float64, kept_var), None
     *scaled, mean, rstd, variance = _batch.with_rstd(double, mean, variance, scale, eps)
     y, _ = fill(name, out, x, kernels.affine_gufunc, (x,), as_segments,
                 lambda place: call(kernels.affine_gufunc, (segments, *scaled, weight, bias), (place,)))

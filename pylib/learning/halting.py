@@ -95,8 +95,7 @@ def _ponder(name, logits, step_losses, prior, beta, reduction, *, loss, grad):
     rows = _rows(logits)
     losses = step_losses
     if losses.dtype != rows.dtype:
-        with np.errstate(over="ignore"):  # what is beyond becomes infinite
-            losses = losses.astype(rows.dtype)
+        losses = rounded_to(rows.dtype, losses)  # what is beyond becomes infinite
     losses = computed(losses).reshape(rows.shape)
     p, grad_logits = (np.empty_like(rows), np.empty_like(rows)) if grad else (None, None)
     of_rows = np.empty(len(rows)) if loss else None
@@ -375,7 +374,7 @@ def act_halting_backward(grad_cost, grad_weights, steps):
                          f"grad_weights of shape {shape}")
     if steps.dtype.kind not in "iu" or (steps.size and not (steps.min() >= 1 and steps.max() <= shape[-1])):
         raise ValueError(f"{name}: steps must be ints from 1 to {shape[-1]}, as act_halting returned them")
-    wide = grad_weights.astype(np.float64)
+    wide = rounded_to(np.float64, grad_weights)
     last = (steps - 1)[..., None]
     with np.errstate(all="ignore"):
         found = wide - np.take_along_axis(wide, last, -1) - grad_cost.astype(np.float64)[..., None]

@@ -86,7 +86,8 @@ def reparameterize(mu, logvar, rng=None, eps=None, *, generation=0, return_eps=F
     return_eps = truth(name, "return_eps", return_eps)
     mu, logvar = _pair(name, mu, logvar)
     eps = _noise(name, eps, rng, mu, generation)
-    z = np.asarray(_kernels.reparameterize_ufunc(mu, logvar, eps))
+    with np.errstate(all="ignore"):  # NumPy converts operands of several dtypes
+        z = np.asarray(_kernels.reparameterize_ufunc(mu, logvar, eps))
     z = finish(name, z, mu, out)
     return (z, eps) if return_eps else z
 
@@ -127,7 +128,8 @@ def reparameterize_backward(grad, logvar, rng=None, eps=None, *, generation=0):
     if grad.shape != logvar.shape:
         raise ValueError(f"{name}: grad of shape {grad.shape} does not fit logvar of shape {logvar.shape}")
     eps = _noise(name, eps, rng, logvar, generation)
-    found = np.asarray(_kernels.reparameterize_backward_ufunc(grad, logvar, eps))
+    with np.errstate(all="ignore"):
+        found = np.asarray(_kernels.reparameterize_backward_ufunc(grad, logvar, eps))
     return grad, finish(name, found, logvar, None)
 
 
@@ -175,7 +177,7 @@ def kl_standard_normal(mu, logvar):
     wide = dtype if dtype.itemsize > 2 else np.dtype(np.float32)
     y = np.zeros(mu.shape[:-1], wide)
     if mu.size:
-        _kernels.kl_standard_normal(computed(mu, wide), computed(logvar, wide), y)
+        _kernels.kl_standard_normal(computed(rounded_to(wide, mu)), computed(rounded_to(wide, logvar)), y)
     return rounded_to(dtype, y)
 
 
@@ -216,9 +218,9 @@ def kl_standard_normal_backward(grad, mu, logvar):
     if not fits:
         with np.errstate(all="ignore"):
             narrow = grad.astype(dtype, copy=False)
-        fits = narrow is grad or np.array_equal(narrow, grad, equal_nan=True)
+            fits = narrow is grad or np.array_equal(narrow, grad, equal_nan=True)
     if fits and dtype.itemsize > 2 and mu.ndim:
-        mu, logvar = computed(mu, dtype), computed(logvar, dtype)
+        mu, logvar = computed(rounded_to(dtype, mu)), computed(rounded_to(dtype, logvar))
         found = np.empty_like(mu), np.empty_like(mu)
         _kernels.kl_standard_normal_backward(computed(narrow), mu, logvar, *found)
         return found
@@ -227,4 +229,4 @@ def kl_standard_normal_backward(grad, mu, logvar):
         return _kernels.kl_standard_normal_backward_ufunc(narrow, mu, logvar)
     # a gradient that the dtype does not hold is rounded once, with the result
     return tuple(rounded_to(dtype, y) for y in _kernels.kl_standard_normal_backward_ufunc(
-        grad, mu.astype(grad.dtype), logvar.astype(grad.dtype)))
+        grad, rounded_to(grad.dtype, mu), rounded_to(grad.dtype, logvar)))
