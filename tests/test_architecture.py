@@ -19,6 +19,7 @@ LONG = {  # code files of more lines, and why they are not parted
     "kernels/batch_norm.pyx": _MODULE,
     "kernels/breeding.pyx": _MODULE,
     "kernels/ieee754.pyx": _MODULE,
+    "kernels/losses.pyx": _MODULE,
     "kernels/norms.pyx": _MODULE,
     "kernels/population.pyx": _MODULE,
     "kernels/softmax.pyx": _MODULE,
