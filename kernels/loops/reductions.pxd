@@ -238,18 +238,24 @@ cdef inline void add_fold(
         for k in range(UNROLLED * FOLDED_TERMS):
             add(NULL, context, i + k * F32_LANES, F32_LANES, &terms[k % FOLDED_TERMS * count])
         i += UNROLLED * FOLDED_PARTS
-    while i < stop:
+    while i + FOLDED_PARTS <= stop:
+        for k in range(FOLDED_TERMS):
+            add(NULL, context, i + k * F32_LANES, F32_LANES, &terms[k * count])
+        i += FOLDED_PARTS
+    if i < stop:
         for k in range(FOLDED_TERMS):
             left = stop - i - k * F32_LANES
             if left > 0:
                 add(NULL, context, i + k * F32_LANES, min(left, <Py_ssize_t>F32_LANES), &terms[k * count])
-        i += FOLDED_PARTS
     for j in range(count):
-        for k in range(FOLDED_TERMS):
+        for k in range(FOLDED_TERMS // 2):  # the halves are registers, but for the widest
+            terms[k * count + j] = terms[k * count + j] + terms[(k + FOLDED_TERMS // 2) * count + j]
+        for k in range(max(1, FOLDED_TERMS // 2)):
             store_f32(folded + k * F32_LANES, terms[k * count + j])
         for k in range(FOLDED_SUMS):
-            sums[k * count + j] = sums[k * count + j] + wide_sum_f32(
-                folded + k * F64_LANES, folded + FOLDED_PARTS // 2 + k * F64_LANES)
+            sums[k * count + j] = sums[k * count + j] + (
+                wide_f32(folded + k * F64_LANES) if FOLDED_TERMS > 1
+                else wide_sum_f32(folded + k * F64_LANES, folded + FOLDED_PARTS // 2 + k * F64_LANES))
 
 
 cdef inline void fold_terms(
