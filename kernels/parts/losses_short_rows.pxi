@@ -1,5 +1,5 @@
-# The losses of short rows, eight at a time, for the same bits. A part of losses.pyx, which has the kernels of one row at a
-# time.
+# The losses of short rows, eight at a time, for the same bits. A part of losses.pyx, which has the kernels of one row
+# at a time.
 
 cdef bint short_losses(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                        bint with_grad) noexcept nogil:
