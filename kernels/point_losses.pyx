@@ -1,6 +1,7 @@
 # Losses of numbers that have been picked by their class, and the weights of classes that means divide by; losses of
-# pairs of numbers, each, their sum, and their gradient. What a target
-# may be is checked in pylib/functions/losses.py; cross-entropy is losses.pyx.
+# pairs of numbers, each, their sum, and their gradient. What a target may be is checked in pylib/functions/losses.py;
+# cross-entropy is losses.pyx.
+from libc.math cimport INFINITY, fabs
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
@@ -9,7 +10,7 @@ cimport numpy as np
 from .lanes cimport at_least, at_most, f32x, f64x, magnitude, real, splat, where_less
 from .loops.operations cimport Operands, along_axis
 from .loops.reductions cimport (
-    Pair, first_lanes, map_block, map_row, row_context, sum_block, sum_either, sum_row, take, wide,
+    Pair, first_lanes, fold_block, map_block, map_row, row_context, sum_block, sum_row, take, wide,
 )
 from .math.logistic cimport sigmoid
 from .points.softplus cimport softplus
@@ -21,94 +22,7 @@ cdef enum:
     LAID_OUT = np.NPY_ARRAY_CARRAY_RO
 
 
-ctypedef fused number:
-    float
-    double
-
-
-cdef void pick(number like, const void* x, np.ndarray target, const double* weight, double scale, double* losses,
-               Py_ssize_t classes, Py_ssize_t inner, Py_ssize_t step) noexcept:
-    # -scale weight[target] x[target] of every row, 0 where it is ignored: of rows beside one another, `inner` of them,
-    # whose classes are `step` elements apart
-    cdef const number* row = <const number*>x
-    cdef const int64_t* asked = <const int64_t*>np.PyArray_DATA(target)
-    cdef Py_ssize_t i = 0, j, count = np.PyArray_SIZE(target)
-    while i < count:
-        for j in range(inner):
-            losses[i] = 0.0
-            if asked[i] >= 0:
-                losses[i] = -scale * row[asked[i] * step + j] * (weight[asked[i]] if weight != NULL else 1.0)
-            i += 1
-        row += classes * inner
-
-
-def losses_of(np.ndarray x, np.ndarray target, weight, double scale, int axis, bint picked):
-    """-scale weight[target] x[target] of every row along an axis, 0 where the row is ignored, in float64; where it is
-    `picked`, a row of x has that one class alone. `x` is of float32 or float64 and laid out by C, the target int64,
-    which fits; a weight of nothing stands for ones."""
-    cdef Py_ssize_t inner = inner_of(x, axis)
-    cdef np.ndarray found = np.PyArray_EMPTY(np.PyArray_NDIM(target), np.PyArray_DIMS(target), np.NPY_DOUBLE, 0)
-    cdef np.ndarray weights
-    cdef const double* weight_of = NULL
-    cdef double* losses = <double*>np.PyArray_DATA(found)
-    if np.PyArray_SIZE(weight) > 0:
-        weights = np.PyArray_FROMANY(weight, np.NPY_DOUBLE, 0, 0, LAID_OUT)
-        weight_of = <const double*>np.PyArray_DATA(weights)
-    if np.PyArray_TYPE(x) == np.NPY_DOUBLE:
-        pick(<double>0.0, np.PyArray_DATA(x), target, weight_of, scale, losses, np.PyArray_DIM(x, axis), inner,
-             0 if picked else inner)
-    else:
-        pick(<float>0.0, np.PyArray_DATA(x), target, weight_of, scale, losses, np.PyArray_DIM(x, axis), inner,
-             0 if picked else inner)
-    return found
-
-
-def placed(np.ndarray y, np.ndarray target, np.ndarray values, int axis):
-    """Zeros in `y` but where the target picks, along an axis, which gets the values. All are laid out by C, the target
-    is int64 and fits, and the values have the dtype of `y`."""
-    cdef char* row = np.PyArray_BYTES(y)
-    cdef const char* value = np.PyArray_BYTES(values)
-    cdef const int64_t* asked = <const int64_t*>np.PyArray_DATA(target)
-    cdef Py_ssize_t inner = inner_of(y, axis), size = np.PyArray_ITEMSIZE(y), i = 0, j
-    memset(row, 0, np.PyArray_NBYTES(y))
-    while i < np.PyArray_SIZE(target):
-        for j in range(inner):
-            if asked[i] >= 0:
-                memcpy(row + (asked[i] * inner + j) * size, value + i * size, size)
-            i += 1
-        row += np.PyArray_DIM(y, axis) * inner * size
-
-
-cdef Py_ssize_t inner_of(np.ndarray x, int axis):
-    # how many elements lie between two neighbours along an axis
-    cdef Py_ssize_t inner = 1
-    cdef int k
-    for k in range(axis + 1, np.PyArray_NDIM(x)):
-        inner *= np.PyArray_DIM(x, k)
-    return inner
-
-
-def weights_of(np.ndarray target, weight):
-    """The weight of every row, for a mean: that of its class, 0 where the row is ignored. `target` is int64 and laid
-    out by C."""
-    cdef np.ndarray found = np.PyArray_EMPTY(1, [np.PyArray_SIZE(target)], np.NPY_DOUBLE, 0)
-    cdef np.ndarray wide_weight = np.PyArray_FROMANY(weight, np.NPY_DOUBLE, 0, 0, LAID_OUT)
-    cdef const int64_t* classes = <const int64_t*>np.PyArray_DATA(target)
-    cdef const double* of_class = <const double*>np.PyArray_DATA(wide_weight)
-    cdef double* of_row = <double*>np.PyArray_DATA(found)
-    cdef Py_ssize_t i
-    for i in range(np.PyArray_SIZE(target)):
-        of_row[i] = 0.0 if classes[i] < 0 else of_class[classes[i]]
-    return found
-
-
-def count_of(np.ndarray target):
-    """How many rows are not ignored, as a float. `target` is int64 and laid out by C."""
-    cdef const int64_t* classes = <const int64_t*>np.PyArray_DATA(target)
-    cdef Py_ssize_t i, count = 0
-    for i in range(np.PyArray_SIZE(target)):
-        count += classes[i] >= 0
-    return <double>count
+include "parts/point_losses_picked.pxi"
 
 
 # Losses of pairs.
@@ -159,9 +73,10 @@ cdef inline real value_of(real x, real target, real yes_weight, const Pairs* row
 
 
 cdef inline real slope_of(real x, real target, real yes_weight, const Pairs* row, Kind kind) noexcept nogil:
+    # of mse half of it
     cdef real d = x - target, zero = splat(x, 0.0), one = splat(x, 1.0)
     if kind == MSE:
-        return d + d
+        return d
     if kind == L1:
         return where_less(zero, d, one, where_less(d, zero, -one, d))
     if kind == HUBER:
@@ -241,12 +156,15 @@ cdef inline real slope(const real* like, const void* context, Py_ssize_t i, Py_s
     cdef const Pairs* own = <const Pairs*>context
     cdef real x = take(<const real*>own.x, i, n)
     cdef real found = slope_of(x, take(<const real*>own.target, i, n), each(like, own.yes_weight, x, i, n), own, kind)
+    cdef real scale, grad
     if own.weight != NULL:
         found = unless_zero(take(<const real*>own.weight, i, n), found)
-    found = found * splat(x, own.scale)
+    scale = splat(x, 2.0 * own.scale if kind == MSE else own.scale)
     if own.grad == NULL:
-        return found
-    return found * take(<const real*>own.grad, i, n)
+        return found * scale
+    # in an order in which nothing overflows on the way
+    grad = take(<const real*>own.grad, i, n)
+    return where_less(splat(x, 1.0), magnitude(found), found * (grad * scale), found * scale * grad)
 
 
 cdef inline real square_slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
@@ -290,15 +208,20 @@ cdef void slope_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t
 
 
 cdef Pair sum_of_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # losses of logits are dear in float64, and none of them is negative
+    # losses of logits are dear in float64, and without weights none of them is negative
     cdef Pairs own = (<const Pairs*>context)[0]
+    cdef Pair found
     if own.kind == MSE:
         return sum_block(add_square[real], 1, like, &own, start, n)
     if own.kind == L1:
         return sum_block(add_distance[real], 1, like, &own, start, n)
     if own.kind == HUBER:
         return sum_block(add_huber[real], 1, like, &own, start, n)
-    return sum_either(fold_entropy, add_entropy[real], 1, like, &own, start, n)
+    if real is f32x:
+        found = fold_block(fold_entropy, 1, &own, start, n)
+        if fabs(found.first) < INFINITY:
+            return found
+    return sum_block(add_entropy[real], 1, like, &own, start, n)
 
 
 cdef inline Pairs pairs_of(void** p) noexcept nogil:

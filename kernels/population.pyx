@@ -40,13 +40,7 @@ join_threads()
 TILE_ROWS = ROWS
 
 
-cdef void tile_float32(const float* x, float* tiles, Py_ssize_t rows, Py_ssize_t features) noexcept nogil:
-    cdef Py_ssize_t tile, feature, row, count = (rows + ROWS - 1) // ROWS
-    memset(tiles, 0, count * ROWS * features * sizeof(float))
-    for tile in range(count):
-        for feature in range(features):
-            for row in range(min(ROWS, rows - tile * ROWS)):
-                tiles[(tile * features + feature) * ROWS + row] = x[(tile * ROWS + row) * features + feature]
+include "parts/population_batches.pxi"
 
 
 # What a layer multiplies and adds: float32, or pairs of int16 whose sums are exact.
@@ -263,117 +257,7 @@ cdef double evaluate(const uint32_t* tiles, Py_ssize_t elements, Py_ssize_t rows
     return total + drained(sums)
 
 
-cdef void decode(const uint8_t* genome, const float* levels, float* weights, Py_ssize_t n) noexcept nogil:
-    # weights has room for whole registers, and the genome's last bytes are read from a copy
-    cdef uint8_t last[16]
-    cdef Py_ssize_t i = 0, whole = n // 16 * 16
-    while i < whole:
-        store_f32(weights + i, lookup16_f32(levels, codes_u32(genome, i)))
-        i += F32_LANES
-    memset(last, 0, sizeof(last))
-    memcpy(last, genome + i // 2, (n + 1) // 2 - i // 2)
-    while i < n:
-        store_f32(weights + i, lookup16_f32(levels, codes_u32(last, i - whole)))
-        i += F32_LANES
-
-
-cdef void scale_groups(float* weights, const float* scales, const Py_ssize_t* groups, const Py_ssize_t* sizes,
-                       Py_ssize_t layers) noexcept nogil:
-    # Each weight times its group's scale, in the layers that have groups: scales[outputs][ceil(inputs / group)] of one
-    # after the other. A group has whole registers, but for an output's last.
-    cdef Py_ssize_t k, _output, i, stop
-    cdef f32x scale
-    for k in range(layers):
-        if groups[k] == 0:
-            weights += sizes[k] * sizes[k + 1]
-            continue
-        for _output in range(sizes[k + 1]):
-            i = 0
-            while i < sizes[k]:
-                stop = min(i + groups[k], sizes[k])
-                scale = splat_f32(scales[0])
-                scales += 1
-                while i < stop:
-                    store_part_f32(weights + i, load_part_f32(weights + i, min(F32_LANES, stop - i)) * scale,
-                                   min(F32_LANES, stop - i))
-                    i += F32_LANES
-                i = stop
-            weights += sizes[k]
-
-
-cdef void decode_pairs(const uint8_t* genome, Py_ssize_t last, const uint32_t* table, Py_ssize_t inputs,
-                       Py_ssize_t outputs, uint32_t* pairs) noexcept nogil:
-    # pairs[outputs][ceil(inputs / 2)]: the table has the two levels of each byte. Where inputs are odd, every second
-    # output begins in the midst of a byte; and whatever follows an output's last weight meets a zero.
-    cdef Py_ssize_t output, k, byte, n = (inputs + 1) // 2
-    for output in range(outputs):
-        byte = output * inputs // 2
-        for k in range(n):
-            if output * inputs % 2 == 0:
-                pairs[output * n + k] = table[genome[byte + k]]
-            else:
-                pairs[output * n + k] = table[genome[byte + k] >> 4 | (genome[min(byte + k + 1, last)] & 15) << 4]
-
-
-def tile(const float[:, ::1] x, float[:, :, ::1] tiles):
-    """Lay a batch out for evaluation: x[rows, features] as tiles[ceil(rows / 64), features, 64]."""
-    if x.shape[0] > 0 and x.shape[1] > 0:
-        with nogil:
-            tile_float32(&x[0, 0], &tiles[0, 0, 0], x.shape[0], x.shape[1])
-
-
-cdef double unit_of_float32(const float* x, Py_ssize_t n) noexcept nogil:
-    cdef double unit = 2.0 ** 60, largest = 0.0
-    cdef Py_ssize_t i
-    for i in range(n):
-        largest = max(largest, fabs(x[i]))
-        if not fabs(x[i]) < INFINITY:
-            return 0.0
-        while rint(x[i] / unit) * unit != x[i]:
-            unit *= 0.5
-        if largest > 32767 * unit:
-            return 0.0
-    return unit
-
-
-def unit_of(const float[:, ::1] x):
-    """Find the largest power of two, 2^60 at most, that all are multiples of, none beyond 32767 times; 0 for none."""
-    return unit_of_float32(&x[0, 0], x.shape[0] * x.shape[1])
-
-
-def tile_pairs(const float[:, ::1] x, double unit, uint32_t[:, :, ::1] tiles):
-    """Lay a batch out in units, as pairs of int16: tiles[ceil(rows / 64), ceil(features / 2), 64], the first one low.
-
-    Returns the largest sum of a row's magnitudes.
-    """
-    cdef Py_ssize_t row, k
-    cdef int16_t number
-    cdef int64_t reach = 0, total
-    tiles[...] = 0
-    with nogil:
-        for row in range(x.shape[0]):
-            total = 0
-            for k in range(x.shape[1]):
-                number = <int16_t>(x[row, k] / unit)
-                total += abs(<int>number)
-                tiles[row // ROWS, k // 2, row % ROWS] |= <uint32_t><uint16_t>number << 16 * (k % 2)
-            reach = max(reach, total)
-    return reach
-
-
-def shuffle(const uint32_t[:, :, ::1] tiles, const Py_ssize_t[::1] order, uint32_t[:, :, ::1] shuffled):
-    """Lay the rows of a batch out in another order."""
-    cdef Py_ssize_t tile, k, row, part
-    cdef const uint32_t* rows[ROWS]
-    shuffled[...] = 0
-    with nogil:
-        for tile in range(tiles.shape[0]):
-            part = min(ROWS, order.shape[0] - tile * ROWS)
-            for row in range(part):
-                rows[row] = &tiles[order[tile * ROWS + row] // ROWS, 0, order[tile * ROWS + row] % ROWS]
-            for k in range(tiles.shape[1]):
-                for row in range(part):
-                    shuffled[tile, k, row] = rows[row][k * ROWS]
+include "parts/population_decoding.pxi"
 
 
 def is_activation(kernel):

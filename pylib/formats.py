@@ -10,6 +10,8 @@ from functools import cached_property
 
 import numpy as np
 
+from .kernels.operands import truth
+
 __all__ = ["BFLOAT16", "BINARY16", "BINARY32", "BINARY64", "FLOAT4_E2M1FN", "FLOAT6_E2M3FN", "FLOAT6_E3M2FN",
            "FLOAT8_E3M4", "FLOAT8_E4M3", "FLOAT8_E4M3B11FNUZ", "FLOAT8_E4M3FN", "FLOAT8_E4M3FNUZ", "FLOAT8_E5M2",
            "FLOAT8_E5M2FNUZ", "FLOAT8_E8M0FNU", "FORMATS", "INT2", "INT4", "INTEGER_FORMATS", "UINT2", "UINT4",
@@ -225,6 +227,7 @@ class Format:
         In a format of powers of two a tie goes up, since a significand that is always 1 is always odd, and what is
         smaller than all its values becomes the smallest.
         """
+        negative = truth("code_of", "negative", negative)
         try:
             size = Fraction(operator.index(size) if hasattr(size, "__index__") else size)
         except (TypeError, ValueError, OverflowError):
@@ -286,6 +289,22 @@ _ALIASES = {"float64": BINARY64, "double": BINARY64, "float32": BINARY32, "singl
             "e5m2fnuz": FLOAT8_E5M2FNUZ, "e4m3fnuz": FLOAT8_E4M3FNUZ, "e4m3b11fnuz": FLOAT8_E4M3B11FNUZ,
             "e3m4": FLOAT8_E3M4,
             "e2m3fn": FLOAT6_E2M3FN, "e2m3": FLOAT6_E2M3FN, "e2m1fn": FLOAT4_E2M1FN, "e2m1": FLOAT4_E2M1FN}
+
+
+class _Symmetric(Format):
+    """Integers that leave their most negative code unused, as OCP's specification of blocks advises."""
+
+    @property
+    def smallest_magnitude(self):
+        return self.largest_code
+
+
+MXINT8 = _Symmetric("mxint8", 1, 6, 1, "integer")  # six bits of fraction; of blocks alone, so none of FORMATS
+
+
+def described(name):
+    """The format of a name, for the kernels: also of the elements that only blocks have."""
+    return MXINT8 if name == MXINT8.name else format_named(name)
 
 
 def format_named(name):

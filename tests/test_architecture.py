@@ -10,23 +10,14 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
-PLACES = re.findall(r"`([\w/.]+\.(?:pyx|pxd|py)):(\w+)`", PAGE.read_text("utf-8"))
+PLACES = re.findall(r"`([\w/.]+\.(?:pyx|pxd|pxi|py)):(\w+)`", PAGE.read_text("utf-8"))
 LINES = 400
-_MODULE = "a module's path is part of the C interface, so its functions cannot move"
 _LOOPS = "one machine, whose parts mean little apart"
 LONG = {  # code files of more lines, and why they are not parted
-    "kernels/activations.pyx": f"{_MODULE}: the flat kernels of every activation; half of it is made by tools/forms.py",
-    "kernels/batch_norm.pyx": _MODULE,
-    "kernels/breeding.pyx": _MODULE,
-    "kernels/ieee754.pyx": _MODULE,
-    "kernels/norms.pyx": _MODULE,
-    "kernels/point_losses.pyx": _MODULE,
-    "kernels/population.pyx": _MODULE,
-    "kernels/softmax.pyx": _MODULE,
-    "kernels/batch_columns.pyx": _LOOPS,
+    "kernels/activations.pyx": "a list to look things up in: two short functions and a registration for each",
+    "kernels/parts/activations_forms.pxi": "made by tools/forms.py: a function for each kernel and form",
     "kernels/loops/reductions.pxd": _LOOPS,
     "kernels/loops/ufuncs.pxd": _LOOPS,
-    "kernels/operands.pyx": "compiled once for all levels; two modules would call each other for every operand",
     "pylib/evolution/runs.py": "half of it documents the settings of two functions",
     "pylib/include/lanewise.h": "made by tools/header.py: a declaration for each function",
 }
@@ -96,8 +87,8 @@ WORDS = {  # in the kernels: a word that has been found to have two meanings, an
 
 @pytest.mark.parametrize("word", WORDS)
 def test_a_word_has_one_meaning(word):
-    sources = [path for room in (".", "math", "points", "loops", "formats", "rowwise")
-               for path in (ROOT / "kernels" / room).glob("*.p[xy][dx]")]
+    sources = [path for room in (".", "parts", "math", "points", "loops", "formats", "rowwise")
+               for path in (ROOT / "kernels" / room).glob("*.p[xy][dxi]")]
     found = [path.name for path in sources if re.search(word, path.read_text("utf-8"))]
     assert not found, f"write {WORDS[word]}"
 
@@ -105,7 +96,7 @@ def test_a_word_has_one_meaning(word):
 def code_files():
     for folder in ("kernels", "pylib", "tests", "tools", "bench"):
         for path in (ROOT / folder).rglob("*"):
-            if path.suffix in (".py", ".pyx", ".pxd", ".pyi", ".h") and "pylib/kernels" not in path.as_posix():
+            if path.suffix in (".py", ".pyx", ".pxd", ".pxi", ".pyi", ".h") and "pylib/kernels" not in path.as_posix():
                 yield path.relative_to(ROOT).as_posix(), len(path.read_text("utf-8").splitlines())
 
 

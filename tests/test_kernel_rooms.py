@@ -9,6 +9,7 @@ from Cython.Build.Dependencies import create_dependency_tree
 
 KERNELS = Path(__file__).resolve().parent.parent / "kernels"
 MODULE = "module"  # a .pyx and its .pxd, whose path is frozen: they stand in no room
+PARTS = KERNELS / "parts"  # of modules that would be long without them, each included by its own
 ROOMS = {  # what a room may build on beside itself
     "lanes": set(),
     "math": {"lanes"},
@@ -26,7 +27,7 @@ STATEMENT = re.compile(r"^\s*from (?P<source>[.\w]+) c?import (?P<names>\([^)]*\
 
 
 def sources():
-    return sorted(path for path in KERNELS.rglob("*") if path.suffix in (".pyx", ".pxd"))
+    return sorted(path for path in KERNELS.rglob("*") if path.suffix in (".pyx", ".pxd", ".pxi"))
 
 
 def name_of(path):
@@ -34,7 +35,7 @@ def name_of(path):
 
 
 def room_of(path):
-    return path.parent.name if path.parent != KERNELS else MODULE
+    return path.parent.name if path.parent not in (KERNELS, PARTS) else MODULE
 
 
 def imported(text, folder):
@@ -107,6 +108,20 @@ def test_every_header_has_a_room():
     assert not list(KERNELS.glob("*/*.pyx")), "a module in a folder would have another cimport path"
     for room in ROOMS:
         assert (KERNELS / room / "__init__.pxd").exists(), f"without it Cython takes {room}/ for no package"
+
+
+def test_parts_belong_to_one_module_each():
+    included = {}
+    for path in KERNELS.rglob("*.p[xy][dxi]"):
+        for part in re.findall(r'^\s*include "(.*)"', path.read_text(), re.M):
+            included.setdefault(part, []).append(path.name)
+    parts = sorted(PARTS.iterdir())
+    assert set(included) == {name_of(path) for path in parts}
+    for path in parts:
+        (module,) = included[name_of(path)]
+        assert path.suffix == ".pxi"
+        assert path.name.startswith(f"{Path(module).stem}_")
+        assert not STATEMENT.search(path.read_text()), "what a module imports stands at its head"
 
 
 def test_rooms_are_a_stair():

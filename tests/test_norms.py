@@ -1,7 +1,6 @@
 """The norms against oracles in 200 bits, central differences, PyTorch, and themselves: any axis, stride, dtype, level
 and number of threads gives the same bits. Bounds are those of bounds.py; gradients are test_norms_backward.py's."""
 
-import json
 from functools import partial
 
 import lanewise as lw
@@ -219,10 +218,8 @@ HASHES = """
 """
 
 
-def test_levels_agree(run_python, other_level):
-    answers = [run_python(HASHES, LANEWISE_LEVEL=name) for name in ("baseline", other_level)]
-    assert not any(answer.returncode for answer in answers), answers[-1].stderr
-    assert json.loads(answers[0].stdout) == json.loads(answers[1].stdout)
+def test_levels_agree(levels_agree):
+    levels_agree(HASHES)
 
 
 def test_out_and_in_place():

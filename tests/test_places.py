@@ -13,7 +13,7 @@ from lanewise.functions.table import FUNCTIONS
 ROOT = Path(__file__).parents[1]
 ACTIVATIONS = [name for name, entry in FUNCTIONS.items() if entry.slope]
 ALONG_AN_AXIS = sorted(ROW_BOUNDS.keys() & set(lw.__all__))
-KINDS = {".py", ".pyi", ".pyx", ".pxd", ".h", ".md", ".txt", ".toml", ".json", ".sh"}
+KINDS = {".py", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".md", ".txt", ".toml", ".json", ".sh"}
 MADE = re.compile("pylib/kernels/|docs/(_build|api/generated)/")  # by the build, and by that of the site
 NUMBERS = ("", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 generate = runpy.run_path(str(ROOT / "tools" / "generate.py"))
@@ -102,7 +102,7 @@ def test_forms_are_made_of_a_kernel_as_it_is_written():
     assert forms["signature"](result, name, arguments, ":") + body == (
         "cdef void bump_scalar_float64(const double* x, double width, double* y, Py_ssize_t n) noexcept nogil:\n"
         "    cdef operand[3] operands = [x, &width, y]\n"
-        "    passed(<void*>bump_float64, FLOAT64, 1, 1, operands, n)\n")
+        "    passed(<void*>bump_float64, FLOAT64, 1, 1, 1, operands, n)\n")
     assert not forms["forms"](kernel)["point"]
     ((_, name, arguments, _),) = forms["forms"](kernel.replace("const double* width, ", ""))["point"]
     assert (name, arguments) == ("bump_point_float64", ["double x"])

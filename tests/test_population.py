@@ -289,11 +289,8 @@ print(digest.hexdigest())
 """
 
 
-def test_same_bits_on_every_level_and_thread_count(run_python, first_level, level):
-    expected = run_python(PROGRAM, 1, LANEWISE_LEVEL=first_level)
-    assert expected.returncode == 0, expected.stderr
-    for threads in (1, 2, 3):
-        assert run_python(PROGRAM, threads, LANEWISE_LEVEL=level).stdout == expected.stdout
+def test_same_bits_on_every_level_and_thread_count(bits_agree):
+    bits_agree(PROGRAM)
 
 
 MEMORY = """

@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "packing": {"kernels"},
     "bounds": set(),
     "files": set(),
-    "formats": set(),
+    "formats": {"kernels"},
     "terminal": set(),
 }
 

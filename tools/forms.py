@@ -1,6 +1,7 @@
-"""What follows from the flat kernels of kernels/activations.pyx: at that file's end their other forms, for callers from
-C (of one number, of one parameter for all elements, of 16-bit floats), and in activations.pxd the declarations of all.
-Run after a kernel has been added, before the build: python tools/forms.py. tests/test_places.py holds both current."""
+"""What follows from the flat kernels of kernels/activations.pyx: in parts/activations_forms.pxi their other forms, for
+callers from C (of one number, of one parameter for all elements, of 16-bit floats), and in activations.pxd the
+declarations of all. Run after a kernel has been added, before the build: python tools/forms.py. tests/test_places.py
+holds both current."""
 
 import re
 import textwrap
@@ -8,23 +9,23 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 MODULE, DECLARATIONS = ROOT / "kernels" / "activations.pyx", ROOT / "kernels" / "activations.pxd"
+FORMS = ROOT / "kernels" / "parts" / "activations_forms.pxi"
 #: What has a form on the bits of 16-bit floats: networks are run in them.
 SIXTEEN_BITS = ("relu", "sigmoid", "tanh", "silu", "gelu", "gelu_tanh", "mish", "softplus")
 ARRAYS = {"x", "y", "grad", "gate", "up", "grad_x", "grad_gate", "grad_up", "grad_weight"}  # others are parameters
 WIDTH = 120
 KERNEL = re.compile(r"^cdef void (\w+)_(float32|float64)\(([^)]*)\) noexcept nogil:", re.M)
 
-BEGIN = "# From here on written by tools/forms.py: other forms of the kernels above, for callers from C.\n"
-PASSED = """\
-cdef void passed_to(void* kernel, Dtype dtype, int arrays, int numbers, int outputs, const operand* operands,
-                    Py_ssize_t n) noexcept nogil:
+HEAD = """\
+# Other forms of the flat kernels of the activations, for callers from C; a part of activations.pyx, from which
+# tools/forms.py writes it.
+
+cdef void passed(void* kernel, Dtype dtype, int arrays, int numbers, int outputs, const operand* operands,
+                 Py_ssize_t n) noexcept nogil:
     # called by each form, not copied to it
     pass_through(kernel, dtype, arrays, numbers, outputs, operands, n)
 
 
-cdef void passed(void* kernel, Dtype dtype, int arrays, int numbers, const operand* operands,
-                 Py_ssize_t n) noexcept nogil:
-    passed_to(kernel, dtype, arrays, numbers, 1, operands, n)
 """
 HEADS = {
     "flat": """\
@@ -53,10 +54,8 @@ POINT = """\
 """
 FORM = """\
     cdef operand[{count}] operands = [{operands}]
-    {passed}, operands, n)
+    passed(<void*>{kernel}, {dtype}, {arrays}, {numbers}, {outputs}, operands, n)
 """
-PASSED_ONE = "passed(<void*>{kernel}, {dtype}, {arrays}, {numbers}"
-PASSED_MORE = "passed_to(<void*>{kernel}, {dtype}, {arrays}, {numbers}, {outputs}"
 
 
 def signature(result, name, arguments, end=""):
@@ -70,7 +69,7 @@ def signature(result, name, arguments, end=""):
 
 def kernels(text):
     """(name, dtype, arguments) of the flat kernels of the module."""
-    for name, dtype, arguments in KERNEL.findall(text.partition(BEGIN)[0]):
+    for name, dtype, arguments in KERNEL.findall(text):
         yield name, dtype, [" ".join(argument.split()) for argument in arguments.split(",")]
 
 
@@ -87,7 +86,6 @@ def forms(text):
         outputs = sum(not argument.startswith("const ") for argument in arguments[:-1])
         given = {"kernel": f"{name}_{dtype}", "numbers": len(numbers), "outputs": outputs,
                  "arrays": len(names) - len(numbers) - outputs}
-        passed = PASSED_ONE if outputs == 1 else PASSED_MORE
         if names == ["x", "y"] and dtype == "float64":
             found["point"].append(("double", f"{name}_point_float64", ["double x"], POINT.format(name=name)))
         if numbers:
@@ -95,12 +93,12 @@ def forms(text):
                       for argument in arguments]
             operands = ", ".join(f"&{operand}" if operand in numbers else operand for operand in names)
             found["scalar"].append(("void", f"{name}_scalar_{dtype}", values, FORM.format(
-                count=len(names), operands=operands, passed=passed.format(dtype=dtype.upper(), **given))))
+                count=len(names), operands=operands, dtype=dtype.upper(), **given)))
         if name.removesuffix("_backward") in SIXTEEN_BITS and dtype == "float32":
             values = [argument.replace("float*", "uint16_t*") for argument in arguments]
             for short in ("float16", "bfloat16"):
                 found["short"].append(("void", f"{name}_{short}", values, FORM.format(
-                    count=len(names), operands=", ".join(names), passed=passed.format(dtype=short.upper(), **given))))
+                    count=len(names), operands=", ".join(names), dtype=short.upper(), **given)))
     return found
 
 
@@ -112,7 +110,7 @@ def made():
               for kind in by_kind.values() for result, name, arguments, body in kind]
     declared = {"flat": [signature("void", f"{name}_{dtype}", arguments) for name, dtype, arguments in kernels(text)],
                 **{kind: [signature(*form[:3]) for form in found] for kind, found in by_kind.items()}}
-    return {MODULE: text.partition(BEGIN)[0] + BEGIN + PASSED + "\n\n" + "\n".join(bodies),
+    return {FORMS: HEAD + "\n".join(bodies),
             DECLARATIONS: "\n".join(HEADS[kind] + "".join(lines) for kind, lines in declared.items())}
 
 

@@ -77,6 +77,9 @@ def run(arguments):
     warning = machine.busy()
     if warning is not None:
         say((f"lanewise: {warning}", "yellow"))
+    if not machine.can_hold_blas() and any(work.family == "learning" for work in works):
+        say(("lanewise: threadpoolctl is missing, so NumPy's BLAS has as many threads as it likes, whatever --threads "
+             "says: pip install threadpoolctl", "yellow"))
     described, found = machine.describe(), _measure(arguments, works)
     wanted = []
     if arguments.json is not None:

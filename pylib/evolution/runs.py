@@ -15,6 +15,7 @@ import numpy as np
 from ..environment import unflushed
 from ..files import check_writable
 from ..genome.codes import LOG4, Codebook, seed_of
+from ..kernels.operands import truth
 from ..kernels.population import TILE_ROWS
 from ..packing import rows_of, weights_in, whole
 from . import checkpoint as _checkpoint
@@ -350,6 +351,7 @@ def evolve(network, x, y=None, *, population=POPULATION, elite=2, parents=None, 
     CheckpointError
         If `resume` is damaged, or of a run with other settings, network or data: it says which.
     """
+    progress = truth("evolve", "progress", progress)
     if not isinstance(network, Network):
         raise TypeError(f"network is a Network; got {type(network).__name__}")
     batch = _finite("", network.batch_of(x, y, network.objective if y is not None or isinstance(x, Batch)
@@ -441,6 +443,7 @@ def minimize(fitness, n_weights, *, codebook=LOG4, scale=1.0, vectorized=False, 
     FitnessError
         If the fitness raises, or gives something else than numbers; its `result` is the run up to then.
     """
+    vectorized, progress = truth("minimize", "vectorized", vectorized), truth("minimize", "progress", progress)
     if not callable(fitness):
         raise TypeError(f"fitness is a function of weights; got {type(fitness).__name__}")
     n_weights = whole("n_weights", n_weights, 2**62)

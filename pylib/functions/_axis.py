@@ -7,6 +7,7 @@ import numpy as np
 
 from ..kernels.operands import (
     along,
+    as_array,
     axes_of,
     call,
     check_out,
@@ -20,6 +21,7 @@ from ..kernels.operands import (
     refuse_mask,
     rounded_to,
     summed,
+    truth,
     vector,
     whole,
 )
@@ -79,25 +81,10 @@ def whole_axes(name, x, axis):
     return axes if x.ndim else ()
 
 
-def truth(name, role, value):
-    """True or False; an error where it is neither, as of an array of two."""
-    try:
-        return bool(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name}: {role} must be True or False, not {value!r:.60}") from None
-
-
-def _array(name, role, values):
-    try:
-        return np.asanyarray(values)
-    except (TypeError, ValueError) as error:  # rows of several lengths, more axes than NumPy has
-        raise ValueError(f"{name}: {role} must be an array of numbers; {error}") from None
-
-
 def broadcast_beside(name, role, values, x):
     """An operand that broadcasts to the shape of `x`, in that shape."""
     refuse_mask(name, role, values)
-    array = _array(name, role, values)
+    array = as_array(name, role, values)
     try:
         return np.broadcast_to(array, x.shape)
     except ValueError:
@@ -150,7 +137,7 @@ def over_axes(function, rows, axis, out=None, *, beside=None, vectors=None, stat
         given[role] = values
     for role, values in (statistics or {}).items():
         expected = tuple(size for k, size in enumerate(shape) if k not in axes)
-        if values is not None and (found := _array(name, role, values).shape) != expected:
+        if values is not None and (found := as_array(name, role, values).shape) != expected:
             raise ValueError(f"{name}: {role} of shape {found} does not fit x of shape {shape}; without "
                              f"axes {axes} it must have shape {expected}")
         given[role] = values

@@ -9,7 +9,7 @@ import numpy as np
 from ..environment import unflushed
 from ..kernels import normalize as _normalize
 from ..kernels import softmax as _softmax
-from ..kernels.operands import along, as_array, number_given, precision_given, rounded_to
+from ..kernels.operands import along, as_array, number_given, precision_given, rounded_to, truth
 from ._axis import checked, floating, floats_beside, like, on_axis, refuse_mask, whole
 from ._documentation import with_bound
 
@@ -26,12 +26,6 @@ def _number(name, role, value):
     if not math.isfinite(value):
         raise ValueError(f"{name}: {role} must be finite, not {value}")
     return value
-
-
-def _flag(name, role, value):
-    if value is not True and value is not False and not isinstance(value, np.bool_):
-        raise TypeError(f"{name}: {role} must be True or False, not {value!r:.60}")
-    return bool(value)
 
 
 def _mask_beside(x, mask):
@@ -114,7 +108,7 @@ def masked_softmax(x, mask=None, scale=1.0, *, causal=False, offset=0, out=None)
     if x.ndim == 0:
         raise ValueError("masked_softmax: x has no axis of keys; expected shape (..., keys)")
     count = float(x.shape[-1])
-    if _flag("masked_softmax", "causal", causal):
+    if truth("masked_softmax", "causal", causal):
         if x.ndim == 1:
             raise ValueError(f"masked_softmax: x of shape {x.shape} has no axis of queries; causal expects "
                              f"(..., queries, keys)")
@@ -191,7 +185,7 @@ def _turned(name, role, x, cos, sin, sign, interleaved, out):
                 reversed(own), reversed(rows), strict=False)):
             raise ValueError(f"{name}: {table} of shape {found.shape} does not fit {role} of shape {x.shape}; but for "
                              f"the last axis it must broadcast to {rows}")
-    interleaved = float(_flag(name, "interleaved", interleaved))
+    interleaved = float(truth(name, "interleaved", interleaved))
     return along(_normalize.rotary_gufunc, (x, *tables, sign, float(pairs), interleaved), () if out is None else (out,))
 
 
@@ -330,7 +324,7 @@ def rotary_tables(positions, n, *, base=10000.0, dtype=np.float32):
     if base <= 0:
         raise ValueError(f"rotary_tables: base must be above 0, not {base}")
     narrow = precision_given("rotary_tables", dtype) == np.float32
-    positions = floating("rotary_tables", "positions", positions).astype(np.float64, copy=False)
+    positions = rounded_to(np.float64, floating("rotary_tables", "positions", positions))
     if not (np.abs(positions) <= 2.0**50).all():
         raise ValueError("rotary_tables: positions must be numbers up to 2**50")
     return _normalize.rotary_tables(positions, *_turns(n // 2, base), narrow)

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..environment import unflushed
 from ..kernels import batch_norm as _batch
-from ._axis import call, from_zero
+from ._axis import call, from_zero, truth
 from ._documentation import with_bound
 from .channel_norms import (
     as_segments,
@@ -61,6 +61,8 @@ def instance_norm(x, weight=None, bias=None, *, eps=1e-5, out=None, return_stats
     Source: ``torch.nn.functional.instance_norm``.
     """
     name = "instance_norm"
+    use_input_stats = truth(name, "use_input_stats", use_input_stats)
+    return_stats = truth(name, "return_stats", return_stats)
     x = checked(name, x)
     momentum = from_zero(name, "momentum", momentum, 1)
     if (running_mean is None) != (running_var is None) or (running_mean is None and not use_input_stats):
@@ -102,7 +104,7 @@ def instance_norm_backward(grad, x, weight=None, *, mean=None, rstd=None, eps=1e
     """
     name = "instance_norm_backward"
     x = checked(name, x)
-    if use_input_stats:
+    if truth(name, "use_input_stats", use_input_stats):
         return group_norm_backward(grad, x, x.shape[1], weight, mean=mean, rstd=rstd, eps=eps, out=out)
     if mean is None or rstd is None:
         raise ValueError(f"{name}: mean and rstd must be given, as instance_norm returns them with return_stats")

@@ -92,7 +92,8 @@ def _asked(name, x, target, weight, ignore_index, axis, reduction, probable=True
     elif probabilities is not None:
         divisor = target.size / max(x.shape[axis], 1)
     elif weighted:
-        divisor = _kernels.total(_point_kernels.weights_of(target, weight), 1.0)
+        wide = np.require(rounded_to(np.float64, weight), None, "CA")
+        divisor = _kernels.total(_point_kernels.weights_of(target, wide), 1.0)
     elif ignore_index is not None:
         divisor = _point_kernels.count_of(target)
     return _Asked(x, axis, target, weight, kind, divisor)
@@ -119,7 +120,7 @@ def _with_grad(asked, operands, scale, out):
 
 def _arriving(name, grad, asked, reduction):
     # the gradient of each row's loss
-    grad = floating(name, "grad", grad).astype(np.float64, copy=False)
+    grad = rounded_to(np.float64, floating(name, "grad", grad))
     expected = asked.shape if reduction == "none" else ()
     if grad.shape != expected:
         raise ValueError(f"{name}: grad of shape {grad.shape} does not fit a loss of shape {expected}")
@@ -252,13 +253,16 @@ def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=
     name = "cross_entropy_backward"
     asked, operands = _entropy(name, logits, target, label_smoothing, z_loss, reduction, weight, ignore_index, axis)
     grad = _arriving(name, grad, asked, reduction)
-    return _with_grad(asked, operands, grad * asked.scale if reduction == "mean" else grad, out)[1]
+    if reduction == "mean":
+        with np.errstate(all="ignore"):  # of rows whose weights are 0 the scale is infinite
+            grad = grad * asked.scale
+    return _with_grad(asked, operands, grad, out)[1]
 
 
 def _of_picked(asked, values, scale):
     # -scale weight[target] values, of what has been picked from each row
     values = np.require(rounded_to(_precision(values), values), requirements="CA")
-    return _point_kernels.losses_of(values, asked.target, asked.weight, scale, asked.axis, True)
+    return _point_kernels.losses_of(values, asked.target, rounded_to(np.float64, asked.weight), scale, asked.axis, True)
 
 
 def _refuse_no_class(asked):
@@ -312,7 +316,7 @@ def nll_loss(x, target, *, reduction="mean", weight=None, ignore_index=None, axi
         places = np.expand_dims(np.maximum(target, 0), axis)
         losses = _of_picked(asked, np.take_along_axis(x, places, axis), 1.0)
     else:
-        losses = _point_kernels.losses_of(x, target, asked.weight, 1.0, axis, False)
+        losses = _point_kernels.losses_of(x, target, rounded_to(np.float64, asked.weight), 1.0, axis, False)
     return _reduced(losses, reduction, asked.divisor, asked.x.dtype)
 
 

@@ -21,6 +21,7 @@ from ._axis import (
     rounded_to,
     several,
     statistic,
+    truth,
     whole_axes,
 )
 from ._documentation import with_bound
@@ -50,6 +51,7 @@ def _left(name, x, where, otherwise):
 def _soft(function, plain, x, axis, out, where, safe, dtype):
     # softmax, softmin or log_softmax, whose rows without `where` and `safe` are `plain`
     name = function.__name__
+    safe = truth(name, "safe", safe)
     if dtype is not None:
         x = of_dtype(name, x, dtype)
     if type(axis) is not int and several(axis):
@@ -229,6 +231,7 @@ def logsumexp(x, axis=-1, *, out=None, keepdims=False, where=None, b=None, retur
     (np.float64(1.541324854612918), np.float64(-1.0))
     """
     name = "logsumexp"
+    keepdims, return_sign = truth(name, "keepdims", keepdims), truth(name, "return_sign", return_sign)
     if type(axis) is not int and several(axis):
         x = floating(name, "x", x)
         axes = whole_axes(name, x, axis)
@@ -251,6 +254,18 @@ def logsumexp(x, axis=-1, *, out=None, keepdims=False, where=None, b=None, retur
         with np.errstate(all="ignore"):  # a result may be beyond what `out` holds
             np.copyto(fitting(name, out, np.shape(logs)), logs, "same_kind")
     return (y, rounded_to(x.dtype, signs)) if return_sign else y
+
+
+def _of_output(backward, gufunc, grad, y, axis, out, where, *sign):
+    # what the backwards share that take the forward's output
+    name = backward.__name__
+    if type(axis) is not int and several(axis):
+        return over_axes(backward, {"grad": grad, "x": y}, axis, out, beside={"where": where})
+    y, axis = checked(name, y, axis)
+    grad = _left(name, like(name, "grad", grad, y), where, 0.0)
+    if y.ndim == 0:
+        return of_number(name, backward, (grad, y), out)
+    return on_axis(gufunc, (grad, y, *sign), axis, y.ndim, out)
 
 
 @with_bound
@@ -284,13 +299,7 @@ def softmax_backward(grad, y, axis=-1, *, out=None, where=None):
     -----
     %(bound)s
     """
-    if type(axis) is not int and several(axis):
-        return over_axes(softmax_backward, {"grad": grad, "x": y}, axis, out, beside={"where": where})
-    y, axis = checked("softmax_backward", y, axis)
-    grad = _left("softmax_backward", like("softmax_backward", "grad", grad, y), where, 0.0)
-    if y.ndim == 0:
-        return of_number("softmax_backward", softmax_backward, (grad, y), out)
-    return on_axis(_kernels.softmax_backward_gufunc, (grad, y, 1.0), axis, y.ndim, out)
+    return _of_output(softmax_backward, _kernels.softmax_backward_gufunc, grad, y, axis, out, where, 1.0)
 
 
 @with_bound
@@ -303,13 +312,7 @@ def softmin_backward(grad, y, axis=-1, *, out=None, where=None):
     -----
     %(bound)s
     """
-    if type(axis) is not int and several(axis):
-        return over_axes(softmin_backward, {"grad": grad, "x": y}, axis, out, beside={"where": where})
-    y, axis = checked("softmin_backward", y, axis)
-    grad = _left("softmin_backward", like("softmin_backward", "grad", grad, y), where, 0.0)
-    if y.ndim == 0:
-        return of_number("softmin_backward", softmin_backward, (grad, y), out)
-    return on_axis(_kernels.softmax_backward_gufunc, (grad, y, -1.0), axis, y.ndim, out)
+    return _of_output(softmin_backward, _kernels.softmax_backward_gufunc, grad, y, axis, out, where, -1.0)
 
 
 @with_bound
@@ -322,13 +325,7 @@ def log_softmax_backward(grad, y, axis=-1, *, out=None, where=None):
     -----
     %(bound)s
     """
-    if type(axis) is not int and several(axis):
-        return over_axes(log_softmax_backward, {"grad": grad, "x": y}, axis, out, beside={"where": where})
-    y, axis = checked("log_softmax_backward", y, axis)
-    grad = _left("log_softmax_backward", like("log_softmax_backward", "grad", grad, y), where, 0.0)
-    if y.ndim == 0:
-        return of_number("log_softmax_backward", log_softmax_backward, (grad, y), out)
-    return on_axis(_kernels.log_softmax_backward_gufunc, (grad, y), axis, y.ndim, out)
+    return _of_output(log_softmax_backward, _kernels.log_softmax_backward_gufunc, grad, y, axis, out, where)
 
 
 def _spread_grad(x, grad, axis=-1, out=None, where=None, b=None):
@@ -377,6 +374,7 @@ def logsumexp_backward(grad, x, axis=-1, *, out=None, keepdims=False, where=None
     %(bound)s
     """
     name = "logsumexp_backward"
+    keepdims = truth(name, "keepdims", keepdims)
     x = floating(name, "x", x)
     grad = floating(name, "grad", grad)
     if type(axis) is not int and several(axis):

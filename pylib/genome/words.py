@@ -6,6 +6,7 @@ lanewise.genome.formats shows them.
 import numpy as np
 
 from ..environment import unflushed
+from ..kernels.operands import truth
 from ..packing import numbers, pack, plain, unpack
 from .packed import (
     INT4_OFFSET,
@@ -141,15 +142,16 @@ def read_gptq(qweight, qzeros, scales, *, zeros_less_one=True):
     -------
     Packed
     """
+    less = int(truth("read_gptq", "zeros_less_one", zeros_less_one))
     qweight = array_of("qweight", qweight, ("int32", "uint32"))
-    return _with_zeros(_of_words(qweight.T), qzeros, scales, int(bool(zeros_less_one)), None)
+    return _with_zeros(_of_words(qweight.T), qzeros, scales, less, None)
 
 
 @unflushed
 def write_gptq(packed, *, zeros_less_one=True):
     """Write what `read_gptq` reads: (qweight, qzeros, scales), the last in float32."""
+    less = int(truth("write_gptq", "zeros_less_one", zeros_less_one))
     codes, scale, offset = parts_of(packed, UINT4, offsets=True)
-    less = int(bool(zeros_less_one))
     zeros = zeros_of(scale, offset, less, 15 + less) - np.uint8(less)
     return (np.ascontiguousarray(_words(codes).T).view(np.int32), _words(zeros.T).view(np.int32),
             np.ascontiguousarray(scale.T))

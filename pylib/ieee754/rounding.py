@@ -11,6 +11,7 @@ from .. import packing as _packing
 from ..environment import unflushed
 from ..formats import BINARY32, BINARY64, format_given
 from ..kernels import ieee754 as _kernels
+from ..kernels.operands import truth
 from .fields import raw_codes, shared_sections, whole_numbers
 
 __all__ = ["decode", "encode", "pack", "rounding_error", "unpack"]
@@ -70,7 +71,7 @@ def encode(x, format, *, rounding="nearest", overflow="ieee", seed=None, packed=
     smallest), a tie goes up, and what is smaller than all its numbers becomes the smallest.
     """
     format = format_given(format, optional=False, integers=True)
-    if _is_true("packed", packed):
+    if truth("encode", "packed", packed):
         _check_packed(format)
         if kwargs.get("out") is not None:
             raise TypeError("packed codes are a new array; expected no out with packed=True")
@@ -119,7 +120,7 @@ def decode(codes, format, *, dtype=None, packed=False, n=None, **kwargs):
         a format whose codes have not four bits, or ``n`` does not fit.
     """
     format = format_given(format, optional=False, integers=True)
-    if _is_true("packed", packed):
+    if truth("decode", "packed", packed):
         _check_packed(format)
         codes = unpack(codes, n)
     elif n is not None:
@@ -216,14 +217,6 @@ def unpack(packed, n=None):
     if n is not None and (_packing.whole("n", n, np.iinfo(np.intp).max) + 1) // 2 != packed.shape[-1]:
         raise ValueError(f"n={n} codes take {(n + 1) // 2} bytes; packed has {packed.shape[-1]}")
     return _packing.unpack(packed, n)
-
-
-def _is_true(name, value):
-    if value is False or value is True:
-        return value
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} is True or False; got {value!r:.60}")
-    return value
 
 
 def _check_packed(format):

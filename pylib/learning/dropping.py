@@ -4,7 +4,7 @@ import numpy as np
 
 from ..environment import unflushed
 from ..kernels import layers as _kernels
-from ._arrays import check_out, computed, finish, floating, from_zero, key_of, whole, with_bound
+from ._arrays import check_out, computed, finish, floating, from_zero, key_of, truth, whole, with_bound
 
 __all__ = ["dropout", "dropout_backward"]
 
@@ -72,6 +72,7 @@ def dropout(x, p, rng, *, generation=0, return_key=False, out=None):
     >>> lw.dropout([1.0, 1.0, 1.0, 1.0, 1.0, 1.0], 0.5, 3)
     array([2., 2., 2., 0., 2., 0.])
     """
+    return_key = truth("dropout", "return_key", return_key)
     x = floating("dropout", "x", x)
     y, key = _drop("dropout", x, p, rng, generation, out)
     return (y, key) if return_key else y

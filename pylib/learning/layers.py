@@ -10,7 +10,7 @@ import numpy as np
 from .. import functions
 from ..environment import unflushed
 from ..functions.table import FUNCTIONS
-from ..kernels.operands import precision_given
+from ..kernels.operands import precision_given, truth
 from ._arrays import add, fitting, floating, floats_given, from_zero, key_of, size_given
 from .dropping import dropout, dropout_backward
 from .initial import drawn_by, he_uniform
@@ -46,15 +46,22 @@ class Linear(Layer):
                  input_grad=True, dtype=np.float32):
         super().__init__()
         rectified("Linear", activation)
-        self.activation, self.input_grad, self.output = activation, input_grad, None
+        bias, self.input_grad = truth("Linear", "bias", bias), truth("Linear", "input_grad", input_grad)
+        self.activation, self.output = activation, None
         shape = size_given("Linear", "outputs", outputs), size_given("Linear", "inputs", inputs)
         dtype = precision_given("Linear", dtype)
         self._parameter("weight", drawn_by("Linear", init, shape, rng, gain, dtype))
         if bias:
             self._parameter("bias", np.zeros(shape[:1], dtype))
 
+    def _arguments(self):
+        outputs, inputs = self.own["weight"].shape
+        told = f"{inputs}, {outputs}" + (", bias=False" if "bias" not in self.own else "")
+        return told + (f", activation={self.activation!r}" if self.activation else "")
+
     def forward(self, x, training=True):
         """Apply the layer to x[..., inputs]."""
+        training = truth("Linear", "training", training)
         y = linear(x, self.own["weight"], self.own.get("bias"), activation=self.activation)
         self.kept, self.output = x if training else None, y if training and self.activation else None
         return y
@@ -99,9 +106,13 @@ class Activation(Layer):
         self.name, self.given = name, parameters
         self._function, self._backward = getattr(functions, name), getattr(functions, f"{name}_backward")
 
+    def _arguments(self):
+        return ", ".join([repr(self.name), *(f"{role}={value!r}" for role, value in self.given.items())])
+
     @unflushed
     def forward(self, x, training=True):
         """Apply the activation."""
+        training = truth("Activation", "training", training)
         x = floating("Activation", "x", x)
         y = self._function(x, **self.given)
         self.kept = (y if self.name in _OF_OUTPUT else x) if training else None
@@ -115,7 +126,12 @@ class Activation(Layer):
         return found[0] if isinstance(found, tuple) else found  # prelu's weight is given, not learnt
 
 
-class LayerNorm(Layer):
+class _Norm(Layer):
+    def _arguments(self):
+        return str(self.own["weight"].size)
+
+
+class LayerNorm(_Norm):
     """`lanewise.layer_norm` over the last axis, of `size` elements, with a weight and a bias."""
 
     def __init__(self, size, *, eps=1e-5, dtype=np.float32):
@@ -127,6 +143,7 @@ class LayerNorm(Layer):
 
     def forward(self, x, training=True):
         """Normalise every row."""
+        training = truth("LayerNorm", "training", training)
         y, mean, rstd = functions.layer_norm(x, self.own["weight"], self.own["bias"], eps=self.eps, return_stats=True)
         self.kept = (x, mean, rstd) if training else None
         return y
@@ -140,7 +157,7 @@ class LayerNorm(Layer):
         return grad_x
 
 
-class RMSNorm(Layer):
+class RMSNorm(_Norm):
     """`lanewise.rms_norm` over the last axis, of `size` elements, with a weight."""
 
     def __init__(self, size, *, eps=1e-6, dtype=np.float32):
@@ -151,6 +168,7 @@ class RMSNorm(Layer):
 
     def forward(self, x, training=True):
         """Normalise every row."""
+        training = truth("RMSNorm", "training", training)
         y, rstd = functions.rms_norm(x, self.own["weight"], eps=self.eps, return_stats=True)
         self.kept = (x, rstd) if training else None
         return y
@@ -163,7 +181,7 @@ class RMSNorm(Layer):
         return grad_x
 
 
-class BatchNorm(Layer):
+class BatchNorm(_Norm):
     """`lanewise.batch_norm` of x[batch, size] or x[batch, size, ...], with running statistics."""
 
     def __init__(self, size, *, eps=1e-5, momentum=0.1, dtype=np.float32):
@@ -178,7 +196,7 @@ class BatchNorm(Layer):
         """Normalise every channel by the batch's statistics, or by the running ones where it is not training."""
         mean, variance = self.state["running_mean"], self.state["running_var"]
         weight, bias = self.own["weight"], self.own["bias"]
-        if not training:
+        if not truth("BatchNorm", "training", training):
             self.kept = None
             return functions.batch_norm(x, mean, variance, weight, bias, eps=self.eps)
         y, batch_mean, rstd = functions.batch_norm(x, mean, variance, weight, bias, training=True, eps=self.eps,
@@ -210,9 +228,12 @@ class Dropout(Layer):
         super().__init__()
         self.p, self.key, self.forwards = from_zero("Dropout", "p", p, 1), key_of("Dropout", rng), 0
 
+    def _arguments(self):
+        return f"{self.p:g}"
+
     def forward(self, x, training=True):
         """Drop elements of x; without training x passes as it is."""
-        if not training:
+        if not truth("Dropout", "training", training):
             self.kept = None
             return x
         y = dropout(x, self.p, self.key, generation=self.forwards)

@@ -8,7 +8,7 @@ import numpy as np
 from .. import functions
 from ..environment import unflushed
 from ..kernels import layers as _kernels
-from ._arrays import check_out, computed, floating, floats_beside, promoted, rounded_to, with_bound
+from ._arrays import check_out, computed, floating, floats_beside, promoted, rounded_to, truth, with_bound
 
 __all__ = ["linear", "linear_backward"]
 
@@ -41,7 +41,7 @@ def _operands(name, x, weight, bias):
 
 def _wide(x):
     # 16-bit floats are computed in float32
-    return x if x.dtype.itemsize > _NARROW else x.astype(np.float32)
+    return x if x.dtype.itemsize > _NARROW else rounded_to(np.float32, x)
 
 
 _quiet = np.errstate(all="ignore")  # as a decorator it costs half of what a with statement does
@@ -188,6 +188,7 @@ def linear_backward(grad, x, weight, bias=None, *, activation=None, y=None, grad
     (array([[3., 4.]]), array([[1., 2.]]), array([1.]))
     """
     name = "linear_backward"
+    grad_x = truth(name, "grad_x", grad_x)
     is_rectified = rectified(name, activation)
     if is_rectified and y is None:
         raise ValueError(f"{name}: activation='relu' needs y, what linear returned; got None")

@@ -8,8 +8,8 @@ import numpy as np
 from ..environment import unflushed
 from ..kernels import normalize as _lengths
 from ..kernels import optimise as _kernels
-from ..kernels.operands import number_given
-from ._arrays import computed, floating, from_zero, refuse_mask, whole, with_bound
+from ..kernels.operands import number_given, share_memory
+from ._arrays import computed, floating, from_zero, refuse_mask, truth, whole, with_bound
 
 __all__ = ["adamw_step", "clip_grad_norm", "sgd_step"]
 
@@ -90,7 +90,7 @@ def _stepped_copies(name, roles, operands, step):
                 continue
             array = _updated(name, role, array, getattr(arrays[0], "shape", None))
             for other, former in written:
-                if np.shares_memory(array, former):
+                if share_memory(array, former):
                     raise ValueError(f"{name}: {role} shares memory with {other}, and both are updated in place")
             written.append((role, array))
             copies[place].append(np.array(array, arrays[0].dtype.newbyteorder("="), order="C"))
@@ -157,13 +157,14 @@ def sgd_step(param, grad, velocity=None, *, lr, momentum=0.0, dampening=0.0, nes
     dampening, weight_decay = from_zero(name, "dampening", dampening, 1), from_zero(name, "weight_decay", weight_decay)
     if momentum and velocity is None:
         raise ValueError(f"{name}: momentum {momentum:g} needs velocity, an array of zeros before the first step")
+    nesterov = truth(name, "nesterov", nesterov)
     if nesterov and (momentum == 0 or dampening != 0):
         raise ValueError(f"{name}: nesterov needs momentum and no dampening, not momentum {momentum:g} and dampening "
                          f"{dampening:g}")
     roles, operands = (("param", "grad"), (param, grad)) if velocity is None else (
         ("param", "grad", "velocity"), (param, grad, velocity))
     _stepped(name, roles, operands,
-             lambda arrays: _kernels.sgd(arrays, lr, momentum, dampening, bool(nesterov), weight_decay))
+             lambda arrays: _kernels.sgd(arrays, lr, momentum, dampening, nesterov, weight_decay))
 
 
 @with_bound
@@ -297,6 +298,7 @@ def clip_grad_norm(grads, max_norm, norm_type=2.0, *, error_if_nonfinite=False):
     array([0.6, 0.8])
     """
     name = "clip_grad_norm"
+    error_if_nonfinite = truth(name, "error_if_nonfinite", error_if_nonfinite)
     max_norm = from_zero(name, "max_norm", max_norm)
     p = number_given(name, "norm_type", norm_type, "a number that a float holds")
     if p != p:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..processors import usable_cpus
+from .machine import blas_held_to
 from .peers import UnavailableError
 from .ulps import DIGITS, errors
 from .works import LAYOUTS, ON_REQUEST, PEERS, SIZES, USUAL_PEERS, WORKS, Work
@@ -187,7 +188,7 @@ def measure(work, size, threads=1, dtype="float32", names=USUAL_PEERS, *, rounds
             field=None):
     """Time everybody in turn, round after round, so that whatever slows the machine down slows all alike.
 
-    Whoever does not compute what this library computes is not timed.
+    Whoever does not compute what this library computes is not timed. NumPy's BLAS has as many threads as the others.
 
     Parameters
     ----------
@@ -209,6 +210,11 @@ def measure(work, size, threads=1, dtype="float32", names=USUAL_PEERS, *, rounds
     -------
     Figures
     """
+    with blas_held_to(threads):
+        return _measure(work, size, threads, dtype, names, rounds, clock, field)
+
+
+def _measure(work, size, threads, dtype, names, rounds, clock, field):
     skipped, ulp, shape = {}, {}, work.shape(size)
     n = work.count(shape)
     if field is None:

@@ -1,0 +1,143 @@
+# Short rows, eight at a time, for the same bits. A part of norms.pyx, which has the kernels of one row at a time.
+
+cdef inline bint short_roots(const real* like, const double* squares, const char* eps, Py_ssize_t eps_step,
+                             double* rstds) noexcept nogil:
+    # whether rows of these mean squares are ordinary; and if so, their 1 / sqrt(square + eps)
+    cdef int k = 0
+    take_numbers(eps, eps_step, rstds)
+    while k < SHORT_ROWS:
+        if not all_ordinary(like, load_f64(squares + k)):
+            return False
+        store_f64(rstds + k, splat_f64(1.0) / square_root_f64(load_f64(squares + k) + load_f64(rstds + k)))
+        k += F64_LANES
+    return True
+
+
+cdef inline bint short_rms(const real* like, const char* x, Py_ssize_t step, const char* eps, Py_ssize_t eps_step,
+                           Py_ssize_t n, double* rstds) noexcept nogil:
+    cdef Norm norm = Norm(NULL, NULL, NULL, NULL, 0.0, 0.0, 0.0, 0.0, 1.0, False)
+    cdef f64x[SHORT_ROWS] parts
+    cdef double[SHORT_ROWS] squares
+    cdef Py_ssize_t r
+    for r in range(SHORT_ROWS):
+        norm.x = x + r * step
+        sum_short(fold_square, add_square[real], 1, like, &norm, n, parts + r)
+    short_means(parts, n, squares)
+    return short_roots(like, squares, eps, eps_step, rstds)
+
+
+cdef inline bint short_layer(const real* like, const char* x, Py_ssize_t step, const char* eps, Py_ssize_t eps_step,
+                             Py_ssize_t n, double* means, double* rests, double* rstds) noexcept nogil:
+    # as find_mean, centred_square and find_layer_rstd
+    cdef Norm norm = Norm(NULL, NULL, NULL, NULL, 0.0, 0.0, 0.0, 0.0, 1.0, False)
+    cdef f64x[2 * SHORT_ROWS] parts
+    cdef double[SHORT_ROWS] squares
+    cdef f64x apart
+    cdef Py_ssize_t r
+    for r in range(SHORT_ROWS):
+        sum_short(fold_element, add_element[real], 1, like, x + r * step, n, parts + r)
+    short_means(parts, n, means)
+    for r in range(SHORT_ROWS):
+        means[r] = rounded(like, means[r])
+        norm.x, norm.mean = x + r * step, means[r]
+        sum_short(fold_centred, add_centred[real], 2, like, &norm, n, parts + r)
+    short_means(parts, n, rests)
+    short_means(parts + SHORT_ROWS, n, squares)
+    r = 0
+    while r < SHORT_ROWS:
+        apart = load_f64(rests + r)
+        store_f64(squares + r, load_f64(squares + r) - apart * apart)
+        r += F64_LANES
+    return short_roots(like, squares, eps, eps_step, rstds)
+
+
+cdef bint short_rms_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                           int manner) noexcept nogil:
+    cdef Norm norm = Norm(NULL, NULL, NULL, NULL, 0.0, 0.0, 0.0, 0.0, 1.0, False)
+    cdef double[SHORT_ROWS] rstds
+    cdef Py_ssize_t r
+    if not short_rms(like, at[0], steps[0], at[2], steps[2], n, rstds):
+        return False
+    for r in range(SHORT_ROWS):
+        norm.x, norm.weight, norm.rstd = at[0] + r * steps[0], at[1] + r * steps[1], rstds[r]
+        map_short(rms_point[real], at[3] + r * steps[3], &norm, n)
+    put_numbers(rstds, at[4], steps[4])
+    return True
+
+
+cdef bint short_rms_stats_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                 int manner) noexcept nogil:
+    cdef double[SHORT_ROWS] rstds
+    if not short_rms(like, at[0], steps[0], at[1], steps[1], n, rstds):
+        return False
+    put_numbers(rstds, at[2], steps[2])
+    return True
+
+
+cdef inline void put_means(double* means, const double* rests, char* at, Py_ssize_t step) noexcept nogil:
+    cdef Py_ssize_t r
+    for r in range(SHORT_ROWS):
+        means[r] += rests[r]
+    put_numbers(means, at, step)
+
+
+cdef bint short_layer_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                             int manner) noexcept nogil:
+    cdef Norm norm = Norm(NULL, NULL, NULL, NULL, 0.0, 0.0, 0.0, 0.0, 1.0, False)
+    cdef double[SHORT_ROWS] means
+    cdef double[SHORT_ROWS] rests
+    cdef double[SHORT_ROWS] rstds
+    cdef Py_ssize_t r
+    if not short_layer(like, at[0], steps[0], at[3], steps[3], n, means, rests, rstds):
+        return False
+    for r in range(SHORT_ROWS):
+        norm.x, norm.weight, norm.bias = at[0] + r * steps[0], at[1] + r * steps[1], at[2] + r * steps[2]
+        norm.mean, norm.mean_rest, norm.rstd = means[r], rests[r], rstds[r]
+        map_short(layer_point[real], at[4] + r * steps[4], &norm, n)
+    put_means(means, rests, at[5], steps[5])
+    put_numbers(rstds, at[6], steps[6])
+    return True
+
+
+cdef bint short_layer_stats_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                   int manner) noexcept nogil:
+    cdef double[SHORT_ROWS] means
+    cdef double[SHORT_ROWS] rests
+    cdef double[SHORT_ROWS] rstds
+    if not short_layer(like, at[0], steps[0], at[1], steps[1], n, means, rests, rstds):
+        return False
+    put_means(means, rests, at[2], steps[2])
+    put_numbers(rstds, at[3], steps[3])
+    return True
+
+
+cdef inline bint short_backward(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                bint centred) noexcept nogil:
+    cdef Group[SHORT_GROUPS] groups
+    cdef int rstd = 4 if centred else 3
+    cdef Group* group
+    cdef Py_ssize_t r, k
+    for r in range(SHORT_ROWS):
+        group, k = &groups[r // GROUP], r % GROUP
+        group.grad[k], group.x[k] = at[0] + r * steps[0], at[1] + r * steps[1]
+        group.grad_x[k] = at[rstd + 1] + r * steps[rstd + 1]
+        set_statistics(like, group, k, (<double*>(at[3] + r * steps[3]))[0] if centred else 0.0,
+                       (<double*>(at[rstd] + r * steps[rstd]))[0])
+        if group.scale[k] != 1.0:
+            return False
+    for r in range(SHORT_GROUPS):
+        group = &groups[r]
+        group.weight, group.grad_weight, group.grad_bias = at[2], at[rstd + 2], at[rstd + 3] if centred else NULL
+        group.alone, group.rows, group.n, group.centred, group.ordinary = False, GROUP, n, centred, True
+    short_groups_backward(like, groups, n, centred)
+    return True
+
+
+cdef bint short_rms_backward_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                    int manner) noexcept nogil:
+    return short_backward(like, at, steps, n, False)
+
+
+cdef bint short_layer_backward_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                      int manner) noexcept nogil:
+    return short_backward(like, at, steps, n, True)

@@ -1,0 +1,70 @@
+# A batch laid out for evaluation, in tiles of 64 rows. A part of population.pyx.
+
+cdef void tile_float32(const float* x, float* tiles, Py_ssize_t rows, Py_ssize_t features) noexcept nogil:
+    cdef Py_ssize_t tile, feature, row, count = (rows + ROWS - 1) // ROWS
+    memset(tiles, 0, count * ROWS * features * sizeof(float))
+    for tile in range(count):
+        for feature in range(features):
+            for row in range(min(ROWS, rows - tile * ROWS)):
+                tiles[(tile * features + feature) * ROWS + row] = x[(tile * ROWS + row) * features + feature]
+
+
+def tile(const float[:, ::1] x, float[:, :, ::1] tiles):
+    """Lay a batch out for evaluation: x[rows, features] as tiles[ceil(rows / 64), features, 64]."""
+    if x.shape[0] > 0 and x.shape[1] > 0:
+        with nogil:
+            tile_float32(&x[0, 0], &tiles[0, 0, 0], x.shape[0], x.shape[1])
+
+
+cdef double unit_of_float32(const float* x, Py_ssize_t n) noexcept nogil:
+    cdef double unit = 2.0 ** 60, largest = 0.0
+    cdef Py_ssize_t i
+    for i in range(n):
+        largest = max(largest, fabs(x[i]))
+        if not fabs(x[i]) < INFINITY:
+            return 0.0
+        while rint(x[i] / unit) * unit != x[i]:
+            unit *= 0.5
+        if largest > 32767 * unit:
+            return 0.0
+    return unit
+
+
+def unit_of(const float[:, ::1] x):
+    """Find the largest power of two, 2^60 at most, that all are multiples of, none beyond 32767 times; 0 for none."""
+    return unit_of_float32(&x[0, 0], x.shape[0] * x.shape[1])
+
+
+def tile_pairs(const float[:, ::1] x, double unit, uint32_t[:, :, ::1] tiles):
+    """Lay a batch out in units, as pairs of int16: tiles[ceil(rows / 64), ceil(features / 2), 64], the first one low.
+
+    Returns the largest sum of a row's magnitudes.
+    """
+    cdef Py_ssize_t row, k
+    cdef int16_t number
+    cdef int64_t reach = 0, total
+    tiles[...] = 0
+    with nogil:
+        for row in range(x.shape[0]):
+            total = 0
+            for k in range(x.shape[1]):
+                number = <int16_t>(x[row, k] / unit)
+                total += abs(<int>number)
+                tiles[row // ROWS, k // 2, row % ROWS] |= <uint32_t><uint16_t>number << 16 * (k % 2)
+            reach = max(reach, total)
+    return reach
+
+
+def shuffle(const uint32_t[:, :, ::1] tiles, const Py_ssize_t[::1] order, uint32_t[:, :, ::1] shuffled):
+    """Lay the rows of a batch out in another order."""
+    cdef Py_ssize_t tile, k, row, part
+    cdef const uint32_t* rows[ROWS]
+    shuffled[...] = 0
+    with nogil:
+        for tile in range(tiles.shape[0]):
+            part = min(ROWS, order.shape[0] - tile * ROWS)
+            for row in range(part):
+                rows[row] = &tiles[order[tile * ROWS + row] // ROWS, 0, order[tile * ROWS + row] % ROWS]
+            for k in range(tiles.shape[1]):
+                for row in range(part):
+                    shuffled[tile, k, row] = rows[row][k * ROWS]

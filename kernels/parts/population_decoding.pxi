@@ -1,0 +1,52 @@
+# The weights of a genome, as layers take them. A part of population.pyx.
+
+cdef void decode(const uint8_t* genome, const float* levels, float* weights, Py_ssize_t n) noexcept nogil:
+    # weights has room for whole registers, and the genome's last bytes are read from a copy
+    cdef uint8_t last[16]
+    cdef Py_ssize_t i = 0, whole = n // 16 * 16
+    while i < whole:
+        store_f32(weights + i, lookup16_f32(levels, codes_u32(genome, i)))
+        i += F32_LANES
+    memset(last, 0, sizeof(last))
+    memcpy(last, genome + i // 2, (n + 1) // 2 - i // 2)
+    while i < n:
+        store_f32(weights + i, lookup16_f32(levels, codes_u32(last, i - whole)))
+        i += F32_LANES
+
+
+cdef void scale_groups(float* weights, const float* scales, const Py_ssize_t* groups, const Py_ssize_t* sizes,
+                       Py_ssize_t layers) noexcept nogil:
+    # Each weight times its group's scale, in the layers that have groups: scales[outputs][ceil(inputs / group)] of one
+    # after the other. A group has whole registers, but for an output's last.
+    cdef Py_ssize_t k, _output, i, stop
+    cdef f32x scale
+    for k in range(layers):
+        if groups[k] == 0:
+            weights += sizes[k] * sizes[k + 1]
+            continue
+        for _output in range(sizes[k + 1]):
+            i = 0
+            while i < sizes[k]:
+                stop = min(i + groups[k], sizes[k])
+                scale = splat_f32(scales[0])
+                scales += 1
+                while i < stop:
+                    store_part_f32(weights + i, load_part_f32(weights + i, min(F32_LANES, stop - i)) * scale,
+                                   min(F32_LANES, stop - i))
+                    i += F32_LANES
+                i = stop
+            weights += sizes[k]
+
+
+cdef void decode_pairs(const uint8_t* genome, Py_ssize_t last, const uint32_t* table, Py_ssize_t inputs,
+                       Py_ssize_t outputs, uint32_t* pairs) noexcept nogil:
+    # pairs[outputs][ceil(inputs / 2)]: the table has the two levels of each byte. Where inputs are odd, every second
+    # output begins in the midst of a byte; and whatever follows an output's last weight meets a zero.
+    cdef Py_ssize_t output, k, byte, n = (inputs + 1) // 2
+    for output in range(outputs):
+        byte = output * inputs // 2
+        for k in range(n):
+            if output * inputs % 2 == 0:
+                pairs[output * n + k] = table[genome[byte + k]]
+            else:
+                pairs[output * n + k] = table[genome[byte + k] >> 4 | (genome[min(byte + k + 1, last)] & 15) << 4]
