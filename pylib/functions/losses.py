@@ -261,7 +261,7 @@ def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=
 
 def _of_picked(asked, values, scale):
     # -scale weight[target] values, of what has been picked from each row
-    values = np.ascontiguousarray(rounded_to(_precision(values), values))
+    values = np.require(rounded_to(_precision(values), values), requirements="CA")
     return _point_kernels.losses_of(values, asked.target, rounded_to(np.float64, asked.weight), scale, asked.axis, True)
 
 
@@ -312,7 +312,7 @@ def nll_loss(x, target, *, reduction="mean", weight=None, ignore_index=None, axi
     asked = _asked("nll_loss", x, target, weight, ignore_index, axis, reduction, probable=False)
     _refuse_no_class(asked)
     x, target, axis = asked.x, asked.target, asked.axis
-    if not x.flags.c_contiguous or x.itemsize == 2:
+    if not (x.flags.c_contiguous and x.flags.aligned) or x.itemsize == 2:
         places = np.expand_dims(np.maximum(target, 0), axis)
         losses = _of_picked(asked, np.take_along_axis(x, places, axis), 1.0)
     else:
