@@ -392,3 +392,11 @@ def test_names_are_never_cut(monkeypatch, capsys):
     shown = capsys.readouterr().out
     assert "log_softmax_backward" in shown
     assert "…" not in shown
+
+
+@pytest.mark.parametrize(("name", "arrays"), [("sgd_step", 5), ("adamw_step", 7)])
+def test_a_step_moves_what_it_remembers_too(name, arrays):
+    # parameters and what is remembered are read and written, the gradient is read
+    work = benchmark.WORKS[name]
+    inputs = work.inputs((8, 64))
+    assert work.field["lanewise"](work, inputs, 1).moved == arrays * inputs[0].nbytes

@@ -2,7 +2,7 @@
 beside NumPy's and ml_dtypes' casts, what users of NumPy write and PyTorch."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 
@@ -26,11 +26,13 @@ class Entry:
     field: Mapping
 
 
-def entry_of(family, draw, lanewise, **others):
-    """An entry: whoever is given takes the inputs and a number of threads, and returns what is to be called."""
+def entry_of(family, draw, lanewise, *, more=0, **others):
+    """An entry: whoever is given takes the inputs and a number of threads, and returns what is to be called. `more` is
+    how many arrays like the first input are read or written besides what is given and returned."""
     def prepare(name, calls, work, inputs, threads):
         call = calls(inputs, threads)
-        return Contender.keeping(name, call, np.asarray, inputs)
+        contender = Contender.keeping(name, call, np.asarray, inputs)
+        return replace(contender, moved=contender.moved + more * inputs[0].nbytes)
 
     calls = {"lanewise": lanewise, **others}
     field = {"copy": prepare_copy, **{name: partial(prepare, name, each) for name, each in calls.items()}}

@@ -36,13 +36,6 @@ def _divergence(shape, dtype, rng):
     return [rng.standard_normal(shape[:1]).astype(dtype), *_drawn(2)(shape, dtype, rng)]
 
 
-def _divergence_backward(torch, grad, mu, logvar):
-    # both gradients, of which the one that takes an exponential is compared
-    grad = grad[:, None]
-    of_mu = grad * mu
-    return (of_mu, grad * (logvar.exp() - 1) * 0.5)[1]
-
-
 def _halting(shape, dtype, rng):
     return [rng.standard_normal(shape).astype(dtype), rng.exponential(1, shape).astype(dtype)]
 
@@ -59,7 +52,10 @@ def _composed(function, *, grad=False):
 
         def run():
             with torch.set_grad_enabled(grad):
-                return function(torch, *tensors).detach().numpy()
+                found = function(torch, *tensors)
+                if isinstance(found, tuple):
+                    return tuple(each.detach().numpy() for each in found)
+                return found.detach().numpy()
 
         return run
 
@@ -184,8 +180,8 @@ def _entries():
         "kl_standard_normal": (_drawn(2), lambda lw: lw.kl_standard_normal,
                                lambda torch, mu, logvar: -0.5 * (1 + logvar - mu * mu - logvar.exp()).sum(1)),
         "kl_standard_normal_backward": (
-            _divergence, lambda lw: lambda *given: lw.kl_standard_normal_backward(*given)[1],
-            _divergence_backward),
+            _divergence, lambda lw: lw.kl_standard_normal_backward,
+            lambda torch, grad, mu, logvar: (grad[:, None] * mu, grad[:, None] * (logvar.exp() - 1) * 0.5)),
         "halting_distribution": (_drawn(1), lambda lw: lw.halting_distribution,
                                  lambda torch, logits: _log_halting(torch, logits).exp()),
     }
@@ -196,10 +192,10 @@ def _entries():
         torch=_composed(_ponder, grad=True))
     yield "sgd_step", entry_of(
         "learning", _drawn(2), _our_step("sgd_step", 1, lambda step, *arrays: step(*arrays, lr=_LR, momentum=0.9)),
-        torch=_their_step("SGD", momentum=0.9))
+        more=2, torch=_their_step("SGD", momentum=0.9))
     yield "adamw_step", entry_of(
         "learning", _drawn(2), _our_step("adamw_step", 2, lambda step, *arrays: step(*arrays, 10, lr=_LR)),
-        torch=_their_step("AdamW"))
+        more=4, torch=_their_step("AdamW"))
     yield "training_step", entry_of("learning", _classes, _our_training, torch=_their_training)
 
 
