@@ -275,8 +275,8 @@ cdef inline double scale_of(double mean, double variance, double eps) noexcept n
     return rescue_scale(<const f64x*>NULL, variance, mean)
 
 
-cdef inline double root_of(double variance, double scale, double eps) noexcept nogil:
-    # rstd, of a variance times the square of its scale
+cdef inline double rstd_from(double variance, double scale, double eps) noexcept nogil:
+    # of a variance times the square of its scale
     return 1.0 / sqrt(variance + eps) if scale == 1.0 else reciprocal_square_root(eps, scale, variance)
 
 
@@ -342,7 +342,7 @@ def with_rstd(bint double_precision, mean, variance, scale, double eps):
     for i in range(channels):
         if scale is None:
             s[i] = 1.0
-        r[i] = root_of(v[i], s[i], eps)
+        r[i] = rstd_from(v[i], s[i], eps)
         without_m[i], without_r[i], v[i] = m[i] / s[i], r[i] * s[i], v[i] / s[i] / s[i]
         if double_precision:
             settle(<const f64x*>NULL, m + i, r + i, s + i)

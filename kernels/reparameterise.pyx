@@ -11,7 +11,7 @@ from .loops.registers cimport lanes, skip
 from .loops.reductions cimport Pair, sum_either, sum_row, take, wide
 from .loops.threads cimport join_threads, thread_count
 from .loops.ufuncs cimport elementwise
-from .math.exponential cimport exp, expm1, expm1_rest, minus_ln2, nearest_sum, power2_of_sum, whole
+from .math.exponential cimport exp, expm1, expm1_half_parts, expm1_parts, power2_of_sum
 
 np.import_array()
 np.import_ufunc()
@@ -60,26 +60,19 @@ cdef inline real sample_backward(real grad, real logvar, real eps) noexcept nogi
 cdef inline real half_exp_minus_tangent(real x) noexcept nogil:
     # (e^x - 1 - x) / 2 of e^x = 2^n (1 + r + rest): where n is 0, x is r and half of `rest` is left, and elsewhere
     # nothing cancels. Halved lest 2^n overflow; with_half_exp has what is beyond the range.
-    cdef real r_low, head, half = splat(x, 0.5)
-    cdef real b = at_most(at_least(x, pick(x, -20.0, -40.0)), pick(x, 89.0, 710.0))
-    cdef real sum = nearest_sum(b, 1.4426950408889634)
-    cdef real r = minus_ln2(b, whole(sum), &r_low)
-    cdef real power = power2_of_sum(sum, -1)
-    cdef real start = power - half
-    head = fma(power, r, start)
-    return fma(power, expm1_rest(r, r_low), fma(power, r, start - head) + fma(x, -half, head))
+    cdef real power, start, missed, rest
+    cdef real head = expm1_half_parts(x, &power, &start, &missed, &rest)
+    return fma(power, rest, missed + fma(x, splat(x, -0.5), head))
 
 
 cdef inline real with_half_exp(real x, real y) noexcept nogil:
     # y, but e^x / 2 where x is large: beside it 1 and x are nothing, and e^x itself would overflow first
-    cdef real r_low, head, large = pick(x, 80.0, 700.0), end = pick(x, 89.5, 710.5)
+    cdef real rest, sum, large = pick(x, 80.0, 700.0), end = pick(x, 89.5, 710.5)
     if not any_less(large, x):
         return y
-    cdef real b = at_most(at_least(x, large), end)
-    cdef real sum = nearest_sum(b, 1.4426950408889634)
-    cdef real r = minus_ln2(b, whole(sum), &r_low)
+    cdef real r = expm1_parts(at_most(at_least(x, large), end), &rest, &sum)
     cdef real power = power2_of_sum(sum, -2)  # of n up to 129 (1025) a normal number
-    head = fma(power, expm1_rest(r, r_low), fma(power, r, power))
+    cdef real head = fma(power, rest, fma(power, r, power))
     return where_less(large, x, where_less(end, x, splat(x, INFINITY), head + head), y)
 
 

@@ -75,7 +75,8 @@ def test_files_in_the_page_exist():
 
 WORDS = {  # in the kernels: a word that has been found to have two meanings, and what is written in its place
     r"\btold\d?\b": "context, or constants",
-    r"(?<!square)(?<!near)_root\b|\broots\b(?!\.py)|\brooted\b": "square_root, or rstd: a root is a zero of a function",
+    r"(?<!square)(?<!near)_roots?\b|\broots?_|\broots\b(?!\.py)|\brooted\b":
+        "square_root, or rstd: a root is a zero of a function",
     r"\bless_\w+|\bless[\[(]": "minus_...: less is smaller than",
     r"\bRow\b": "Registration, or Example: a row is a slice of an array",
     r"const void\* row\b": "context: a row is a slice of an array",

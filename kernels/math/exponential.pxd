@@ -192,17 +192,32 @@ cdef inline real expm1_rest(real r, real r_low) noexcept nogil:
         return exp_rest(r, r_low)
 
 
+cdef inline real expm1_parts(real x, real* rest, real* sum) noexcept nogil:
+    # as exp_parts, of a `rest` that is right where the 1 cancels
+    cdef real r_low
+    sum[0] = nearest_sum(x, 1.4426950408889634)
+    cdef real r = minus_ln2(x, whole(sum[0]), &r_low)
+    rest[0] = expm1_rest(r, r_low)
+    return r
+
+
+cdef inline real expm1_half_parts(real x, real* power, real* start, real* missed, real* rest) noexcept nogil:
+    # (e^x - 1) / 2 = value + missed + power rest, from 2^n (1 + r + rest) - 1, but for the rounding error of `start`,
+    # which is `power` less 1/2. Halved lest 2^n overflow, so not for subnormal x
+    cdef real sum
+    cdef real r = expm1_parts(at_most(at_least(x, pick(x, -20.0, -40.0)), pick(x, 89.0, 710.0)), rest, &sum)
+    power[0] = power2_of_sum(sum, -1)
+    start[0] = power[0] - splat(x, 0.5)
+    cdef real h = fma(power[0], r, start[0])
+    missed[0] = fma(power[0], r, start[0] - h)
+    return h
+
+
 cdef inline real expm1_half(real x, real* low) noexcept nogil:
-    # (e^x - 1) / 2 = value + low, from 2^n (1 + r + rest) - 1; halved lest 2^n overflow, so not for subnormal x
-    cdef real r_low, h
-    cdef real b = at_most(at_least(x, pick(x, -20.0, -40.0)), pick(x, 89.0, 710.0))
-    cdef real sum = nearest_sum(b, 1.4426950408889634)
-    cdef real r = minus_ln2(b, whole(sum), &r_low)
-    cdef real rest = expm1_rest(r, r_low)
-    cdef real power = power2_of_sum(sum, -1)
-    cdef real start = power - splat(x, 0.5)
-    h = fma(power, r, start)
-    low[0] = fma(power, rest, fma(power, r, start - h) + ((power - start) - splat(x, 0.5)))
+    # (e^x - 1) / 2 = value + low
+    cdef real power, start, missed, rest
+    cdef real h = expm1_half_parts(x, &power, &start, &missed, &rest)
+    low[0] = fma(power, rest, missed + ((power - start) - splat(x, 0.5)))
     return h
 
 

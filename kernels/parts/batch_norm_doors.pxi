@@ -136,7 +136,7 @@ cdef bint by_statistics_of_the_batch(
             segment.scale = scale_of(found.first, found.second, eps)
             if segment.scale != 1.0:
                 found = of_channel(dtype, weight, x, c * size, batch, step, size, segment.scale, memory)
-        m, segment.rstd = found.first, root_of(found.second, segment.scale, eps)
+        m, segment.rstd = found.first, rstd_from(found.second, segment.scale, eps)
         if mean != NULL:
             mean[c] = m / segment.scale
         if variance != NULL:

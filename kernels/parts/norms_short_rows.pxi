@@ -1,6 +1,6 @@
 # Short rows, eight at a time, for the same bits. A part of norms.pyx, which has the kernels of one row at a time.
 
-cdef inline bint short_roots(const real* like, const double* squares, const char* eps, Py_ssize_t eps_step,
+cdef inline bint short_rstds(const real* like, const double* squares, const char* eps, Py_ssize_t eps_step,
                              double* rstds) noexcept nogil:
     # whether rows of these mean squares are ordinary; and if so, their 1 / sqrt(square + eps)
     cdef int k = 0
@@ -23,7 +23,7 @@ cdef inline bint short_rms(const real* like, const char* x, Py_ssize_t step, con
         norm.x = x + r * step
         sum_short(fold_square, add_square[real], 1, like, &norm, n, parts + r)
     short_means(parts, n, squares)
-    return short_roots(like, squares, eps, eps_step, rstds)
+    return short_rstds(like, squares, eps, eps_step, rstds)
 
 
 cdef inline bint short_layer(const real* like, const char* x, Py_ssize_t step, const char* eps, Py_ssize_t eps_step,
@@ -48,7 +48,7 @@ cdef inline bint short_layer(const real* like, const char* x, Py_ssize_t step, c
         apart = load_f64(rests + r)
         store_f64(squares + r, load_f64(squares + r) - apart * apart)
         r += F64_LANES
-    return short_roots(like, squares, eps, eps_step, rstds)
+    return short_rstds(like, squares, eps, eps_step, rstds)
 
 
 cdef bint short_rms_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,

@@ -1,5 +1,5 @@
-# The loop of a function along an axis, called at once where its operands are such that NumPy would do nothing before it
-# but find that out. A part of operands.pyx.
+# Calls of a function along an axis that go straight to its loop: where all operands are plain contiguous arrays of the
+# right dtype, NumPy would only find out that it has nothing to convert and nothing to copy. A part of operands.pyx.
 
 cdef inline bint fits(object operand, int dtype, char kind, np.ndarray x):
     # whether it is an array that a loop can take as it stands: as x, as x without its last axis, or a vector along that
@@ -41,14 +41,14 @@ cdef inline bint wider(object operand, int dtype):
 
 cdef bint find_loop(np.ufunc gufunc, int dtype, Loop* loop):
     # the loop whose first operand is of a dtype: of NumPy's own, or registered
-    cdef int row, k
+    cdef int registration, k
     cdef object capsule
     cdef PyUFunc_Loop1d* registered
-    for row in range(gufunc.ntypes):
-        if gufunc.types[row * gufunc.nargs] == dtype:
-            loop.operation = gufunc.data[row]
+    for registration in range(gufunc.ntypes):
+        if gufunc.types[registration * gufunc.nargs] == dtype:
+            loop.operation = gufunc.data[registration]
             for k in range(gufunc.nargs):
-                loop.types[k] = gufunc.types[row * gufunc.nargs + k]
+                loop.types[k] = gufunc.types[registration * gufunc.nargs + k]
             return True
     if dtype < NPY_USERDEF or gufunc.userloops == NULL:
         return False
@@ -80,7 +80,7 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
     cdef np.npy_intp dims[MOST]
     cdef np.npy_intp steps[4 * MOST]
     cdef double numbers[MOST]
-    cdef np.npy_intp n, row, turn = 0, done = 0
+    cdef np.npy_intp n, rows, step, own_rows, turn = 0, done = 0
     cdef Loop loop
     cdef int k, axes, dtype, core = gufunc.nargs, vectors = 4 if summed else 2
     cdef object operand
@@ -114,9 +114,9 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
                 with default_environment(), np.errstate(all="ignore"):  # of a NaN that signals
                     operand = np.PyArray_Cast(operand, dtype)
                 cast.append(operand)
-            row = 0 if summed else rows_of_vectors(operand, dtype, x)
-            if row > 0 and turn in (0, row):
-                turn, array = row, operand
+            own_rows = 0 if summed else rows_of_vectors(operand, dtype, x)
+            if own_rows > 0 and turn in (0, own_rows):
+                turn, array = own_rows, operand
                 dims[vectors] = np.PyArray_DIM(array, np.PyArray_NDIM(array) - 1)
                 vectors += 1
                 args[k], steps[core] = np.PyArray_BYTES(array), np.PyArray_ITEMSIZE(array)
@@ -134,10 +134,10 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
         if k >= gufunc.nin:
             made.append(array)
         args[k] = np.PyArray_BYTES(array)
-        row = np.PyArray_ITEMSIZE(array) * (n if whole_row(kinds[k]) else 1)
-        steps[k] = 0 if summed or along_row(kinds[k]) else row
+        step = np.PyArray_ITEMSIZE(array) * (n if whole_row(kinds[k]) else 1)  # from row to row
+        steps[k] = 0 if summed or along_row(kinds[k]) else step
         if summed and not along_row(kinds[k]):
-            steps[core] = steps[core + 1] = row
+            steps[core] = steps[core + 1] = step
             core += 2
         if whole_row(kinds[k]) or along_row(kinds[k]):
             steps[core] = np.PyArray_ITEMSIZE(array)
@@ -145,17 +145,17 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
         if k < gufunc.nin and kinds[k] == c"v":
             dims[vectors] = np.PyArray_DIM(array, 0)
             vectors += 1
-    row, dims[0] = dims[0], turn or dims[0]
+    rows, dims[0] = dims[0], turn or dims[0]
     with nogil:
         while (<operation_loop*>loop.operation)[0](loop.operation, args, dims, steps):
             done += dims[0]
-            if done >= row or turn == 0:
-                done = row
+            if done >= rows or turn == 0:
+                done = rows
                 break
             for k in range(gufunc.nargs):
                 if kinds_of_operands[k] != c"v":
                     args[k] += turn * steps[k]
-    if done < row:
+    if done < rows:
         raise MemoryError(f"{(<object>gufunc).__name__}: no memory for rows that are copied")
     results = tuple([array if np.PyArray_NDIM(array) else array[()] for array in made])
     return results if gufunc.nout > 1 else results[0]
