@@ -43,6 +43,7 @@ MEMORYVIEWS = "memoryviews"
 FLAGS = ["/O2"] if not GNU else [
     "-ffp-contract=off",  # a * b + c is two roundings where the source says two: same bits from every compiler
     "-g0",  # what debugging a kernel needs takes half of the compile time and most of a wheel
+    "-fno-asynchronous-unwind-tables",  # of C, through which no exception passes
     "-fno-math-errno",  # a square root is one instruction
     "-Wno-psabi",  # wide registers cross no module's border, so their calling convention is nobody's business
 ]
@@ -51,6 +52,12 @@ FLAGS = ["/O2"] if not GNU else [
 INLINE = "-DLANEWISE_INLINE=__inline"
 FORCED_INLINE = "-DLANEWISE_INLINE=__inline__ __attribute__((always_inline, unused))" if GNU else INLINE
 OWN_INLINE = re.compile("^static CYTHON_INLINE (?=.*__pyx_f_)", re.MULTILINE)
+# What takes a call's arguments apart is a fifth of a module, and runs once for an array: at each level it is compiled
+# for its size, which takes less time too, and its function is kept out of it, so that this is compiled for speed. Where
+# most of a module is about Python objects, so are all functions that return one, but for those that give the
+# interpreter's lock back: they go on to loop over elements. What is compiled once stands in the way of every call.
+OF_OBJECTS = re.compile(r"^static (?=PyObject \*(__pyx_\w+)\([^;{}]*\{\n(.*?)^\}$)", re.MULTILINE | re.DOTALL)
+FOR_SIZE = ("ieee754", "row_loops")
 # How much the compiler is to optimise, measured module by module in instructions that run and in seconds to compile.
 # A kernel is straight lines of registers, from which most passes of -O2 and -O3 gain nothing for half of the compile
 # time. What it does need: short loops over arrays of registers taken apart (-fpeel-loops), questions that a loop asks
@@ -73,11 +80,12 @@ EFFORT_OF_LEVEL = {"avx512": THOROUGH}  # of the other modules; FRUGAL and HOIST
 # The portable level has no registers to spill and is there to be right: nobody waits for its optimiser.
 PORTABLE = ["-O1"]
 THREADS = ["-pthread"] if GNU else []
-LINKED = ["-Wl,-s"] if sys.platform == "linux" else []  # symbols that nobody looks up
+# Symbols that nobody looks up; a page between code and data for each of seventy files.
+LINKED = ["-Wl,-s", "-Wl,-z,noseparate-code"] if sys.platform == "linux" else []
 DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
               "initializedcheck": False, "freethreading_compatible": True, "embedsignature": True}
 HEADERS = ("Python.h", "numpy/arrayobject.h", "numpy/ufuncobject.h", "lanes/lanes.h")
-MANNER = (Cython.__version__, MEMORYVIEWS, DIRECTIVES, OWN_INLINE.pattern)
+MANNER = (Cython.__version__, MEMORYVIEWS, DIRECTIVES, OWN_INLINE.pattern, OF_OBJECTS.pattern, FOR_SIZE)
 COMPILER_MISSING = """Lanewise is compiled from source and found no working C compiler ({error}).
 Install one and try again:  Debian, Ubuntu: apt install gcc    Fedora: dnf install gcc
                             macOS: xcode-select --install      Windows: Visual Studio Build Tools"""
@@ -197,7 +205,7 @@ class BuildLevels(build_ext):
                   shared_utility_qualified_name=f"lanewise.kernels.{MEMORYVIEWS}")
         for module in anew:
             code = TRANSLATED / f"{module}.c"
-            code.write_text(OWN_INLINE.sub("static LANEWISE_INLINE ", code.read_text("utf-8")), "utf-8")
+            code.write_text(adapted(module, code.read_text("utf-8")), "utf-8")
             (TRANSLATED / f"{module}.made_of").write_text(contents[module])
 
     def build_extension(self, ext):
@@ -244,6 +252,18 @@ def digest_of(manner, paths):
     for path in sorted(map(str, paths)):
         digest.update(Path(path).read_bytes())
     return digest.hexdigest()
+
+
+def adapted(module, code):
+    """What Cython wrote, in the words of this build: which functions are forced inline, and which are for size."""
+    def place(match):
+        name, body = match.groups()
+        if "__pyx_pw_" in name or (module in FOR_SIZE and "PyEval_SaveThread" not in body):
+            return "static CYTHON_SMALL_CODE "
+        return "static __attribute__((noinline, hot)) " if "__pyx_pf_" in name else "static "
+
+    code = OWN_INLINE.sub("static LANEWISE_INLINE ", code)
+    return OF_OBJECTS.sub(place, code) if GNU and module not in UNLEVELLED else code
 
 
 def is_made_of(digest, folder, module):

@@ -9,7 +9,7 @@ def test_work(against_peers, name, n, threads):
     against_peers(WORKS[name], n, threads)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16"])
-@pytest.mark.parametrize("name", [name for name, work in WORKS.items() if len(work.dtypes) > 1])
+@pytest.mark.parametrize(("name", "dtype"), [
+    (name, dtype) for name, work in WORKS.items() for dtype in work.dtypes if dtype != "float32"])
 def test_dtype(against_peers, name, n, dtype):
     against_peers(WORKS[name], n, dtype=dtype)

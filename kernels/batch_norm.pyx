@@ -7,21 +7,27 @@
 # Where squares, differences or reciprocals would leave the exponent range, a channel is multiplied by a power of two
 # first, its scale; mean and rstd are then those of x * scale. rowwise/exponent_range.pxd says which channels these are.
 from libc.math cimport INFINITY, ldexp, sqrt
+from libc.stdint cimport uint16_t
 from libc.stdlib cimport free, malloc
 
 cimport numpy as np
 
 from .lanes cimport enter_environment, environment, f32x, f64x, fma, leave_environment, real, splat, splat_f64
+from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
 from .loops.registers cimport skip
 from .loops.reductions cimport (
     Pair, element, first_lanes, map_block, map_row, put_element, rounded, row_context, sum_block, sum_row, sum_values,
     take, wide,
 )
 from .loops.operations cimport STREAMED, Operands, along_axis
+from .loops.tiles cimport PADDING, put_row, take_row
 from .rowwise.exponent_range cimport ordinary, reciprocal_square_root, rescue_scale, statistics_scale
 
 np.import_array()
 np.import_ufunc()
+
+cdef enum:
+    WIDENED = 1024  # elements of 16 bits at a time
 
 cdef struct Segment:
     const void* grad

@@ -3,9 +3,10 @@
 cimport numpy as np
 from libc.stdint cimport uint32_t, uint64_t
 
-from .lanes cimport F64_LANES, f64x, fma, load_u64, splat_f64, store_f64, store_u64, u64x
+from .lanes cimport F64_LANES, f32x, f64x, fma, load_u64, real, splat_f64, store_u64, u64x
 from .loops.chunks cimport CHUNK, chunks_of, each_chunk
 from .loops.dtypes cimport NARROW, WIDE
+from .loops.reductions cimport put_wide
 from .loops.threads cimport join_threads, thread_count
 from .math.draws cimport normals, uniform
 from .math.random cimport NORMAL, LINE, UNIFORM, Stream, draw, philox
@@ -14,6 +15,7 @@ np.import_array()
 
 cdef enum:
     DRAWN = 2 * LINE  # numbers that a line of counters makes: one from each 64 bits
+    LINES = 8  # that are made together
 
 cdef struct Filling:
     void* y
@@ -26,33 +28,44 @@ cdef struct Filling:
 join_threads()
 
 
+cdef inline void fill_lines(real* y, const Filling* filling, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    # The numbers from `start` on, LINES lines at most: their random bits first, then what is made of them. Between the
+    # steps of one number nothing can be done at once, but between lines everything.
+    cdef uint64_t random[2][LINES * LINE]
+    cdef Stream stream = filling.stream
+    cdef uint64_t line = <uint64_t>(start // DRAWN)
+    cdef Py_ssize_t count = min(<Py_ssize_t>LINES, (stop - start + DRAWN - 1) // DRAWN) * LINE, i = 0, at
+    cdef u64x bits[2]
+    cdef f64x one, other, scale = splat_f64(filling.scale), offset = splat_f64(filling.start)
+    while i < count:
+        # a counter has 32 bits, of which three are the place in its line
+        stream.individual = <uint32_t>(line + i // LINE >> 29)
+        draw(&stream, line + i // LINE, <int>(i % LINE), 0, bits)
+        store_u64(random[0] + i, bits[0])
+        store_u64(random[1] + i, bits[1])
+        i += F64_LANES
+    i = 0
+    while i < count:
+        bits[0], bits[1] = load_u64(random[0] + i), load_u64(random[1] + i)
+        if stream.purpose == NORMAL:
+            normals(<const real*>y, bits[0], bits[1], &one, &other)
+        else:
+            one, other = uniform(bits[0]), uniform(bits[1])
+        at = start + i // LINE * DRAWN + i % LINE
+        put_wide(y, at, min(<Py_ssize_t>F64_LANES, stop - at), fma(one, scale, offset))
+        put_wide(y, at + LINE, min(<Py_ssize_t>F64_LANES, stop - at - LINE), fma(other, scale, offset))
+        i += F64_LANES
+
+
 cdef void fill_chunk(void* context, Py_ssize_t k, int thread) noexcept nogil:
     cdef const Filling* filling = <const Filling*>context
-    cdef Stream stream = filling.stream
-    cdef Py_ssize_t i = k * CHUNK, j, stop = min(filling.n, (k + 1) * <Py_ssize_t>CHUNK)
-    cdef uint64_t line
-    cdef double drawn[DRAWN]
-    cdef u64x bits[2]
-    cdef f64x one, other, scale = splat_f64(filling.scale), start = splat_f64(filling.start)
+    cdef Py_ssize_t i = k * CHUNK, stop = min(filling.n, (k + 1) * <Py_ssize_t>CHUNK)
     while i < stop:
-        line = <uint64_t>(i // DRAWN)
-        stream.individual = <uint32_t>(line >> 29)  # a counter has 32 bits, of which three are the place in its line
-        j = 0
-        while j < LINE:
-            draw(&stream, line, <int>j, 0, bits)
-            if stream.purpose == NORMAL:
-                normals(bits[0], bits[1], &one, &other)
-            else:
-                one, other = uniform(bits[0]), uniform(bits[1])
-            store_f64(drawn + j, fma(one, scale, start))
-            store_f64(drawn + LINE + j, fma(other, scale, start))
-            j += F64_LANES
-        for j in range(min(<Py_ssize_t>DRAWN, stop - i)):
-            if filling.narrow:
-                (<float*>filling.y)[i + j] = <float>drawn[j]
-            else:
-                (<double*>filling.y)[i + j] = drawn[j]
-        i += DRAWN
+        if filling.narrow:
+            fill_lines(<f32x*>filling.y, filling, i, stop)
+        else:
+            fill_lines(<f64x*>filling.y, filling, i, stop)
+        i += LINES * DRAWN
 
 
 cdef void fill_all(void* y, Py_ssize_t n, bint narrow, double start, double scale, Stream stream) noexcept nogil:

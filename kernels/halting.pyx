@@ -8,16 +8,23 @@ from libc.stdint cimport int64_t
 from .lanes cimport F64_LANES, at_most, f32x, f64x, fma, magnitude, real, splat_f64, store_f64, where_less
 from .loops.chunks cimport CHUNK, each_chunk
 from .loops.dtypes cimport NARROW, WIDE
-from .loops.reductions cimport element, put_element, wide
-from .loops.registers cimport skip
+from .loops.reductions cimport element, put_element, put_wide, sum_values, wide
+from .loops.side_by_side cimport gather, scatter
 from .loops.threads cimport join_threads, thread_count
-from .math.exponential cimport exp
+from .math.exponential cimport exp, ln2, nearest_sum, raised_by, whole
 from .math.logarithm cimport log1p
 
 np.import_array()
 
 cdef enum:
     STEPS = 64  # whose logarithms are taken at once
+
+cdef extern from *:
+    """
+    static const double INVERSE_FACTORIALS[12] = {1, 1, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040,
+        1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800};
+    """
+    const double INVERSE_FACTORIALS[12]
 
 cdef struct Pondering:
     const void* logits
@@ -38,19 +45,25 @@ cdef struct Pondering:
     double log_rest
 
 cdef struct Block:
-    # some steps of a row: lambda, 1 - lambda, the probability of halting there, and what a step adds to the loss
-    double halt[STEPS]
-    double stay[STEPS]
-    double log_halt[STEPS]
-    double log_stay[STEPS]
-    double p[STEPS]
-    double log_p[STEPS]
-    double term[STEPS]
+    # Some steps of rows side by side, a row a lane: the logits and in the end their gradients, the losses of the steps,
+    # lambda, the probability of halting there, and what a step adds to the loss.
+    f64x z[STEPS]
+    f64x losses[STEPS]
+    f64x halt[STEPS]
+    f64x p[STEPS]
+    f64x log_p[STEPS]
+    f64x term[STEPS]
+
+cdef struct Step:
+    f64x halt
+    f64x stay
+    f64x log_halt
+    f64x log_stay
 
 cdef struct Going:
     # the probability of having come so far without halting
-    double p
-    double log_p
+    f64x p
+    f64x log_p
 
 cdef struct Adapting:
     const void* h
@@ -67,133 +80,162 @@ cdef struct Adapting:
 join_threads()
 
 
-cdef inline f64x log_one_plus(const real* like, f64x e) noexcept nogil:
-    # log(1 + e) for e from 0 to 1. For results in float32 it is twice the area hyperbolic tangent of s = e / (2 + e) by
-    # its Taylor series: what is left out is below 2^-42 of it.
-    cdef f64x s, square, total
+cdef inline f64x exp_minus(const real* like, f64x a) noexcept nogil:
+    # e^-a for a from 0 on. For results in float32 by the Taylor series of what is left of a beside n ln 2: what is left
+    # out is below 2^-47, and 0 stands for what is below 2^-1009.
+    cdef f64x end = splat_f64(700.0), b, sum, r, total
     cdef int k
     if real is f32x:
-        s = e / (e + splat_f64(2.0))
-        square = s * s
-        total = splat_f64(2.0 / 23)
-        for k in range(21, 0, -2):
-            total = fma(total, square, splat_f64(2.0 / k))
-        return total * s
+        b = at_most(a, end)
+        sum = nearest_sum(b, -1.4426950408889634)
+        r = -fma(whole(sum), ln2(b), b)
+        total = splat_f64(INVERSE_FACTORIALS[11])
+        for k in range(10, -1, -1):
+            total = fma(total, r, splat_f64(INVERSE_FACTORIALS[k]))
+        return where_less(end, a, splat_f64(0.0), raised_by(total, sum))
     else:
-        return log1p(e)
+        return exp(-a)
 
 
-cdef inline void parts(const real* z, Py_ssize_t n, bint logs, Block* block) noexcept nogil:
-    # lambda = 1 / (1 + e^-z) and 1 - lambda, from e^-|z|, so that the smaller does not cancel; and their logarithms:
-    # the smaller of 0 and z, or of 0 and -z, less log(1 + e^-|z|)
-    cdef Py_ssize_t i = 0
-    cdef f64x x, e, rest, larger, smaller, zero = splat_f64(0.0), one = splat_f64(1.0)
-    while i < n:
-        x = wide(z, i, min(<Py_ssize_t>F64_LANES, n - i))
-        e = exp(-magnitude(x))
-        larger = one / (one + e)
-        smaller = e * larger
-        store_f64(block.halt + i, where_less(x, zero, smaller, larger))
-        store_f64(block.stay + i, where_less(x, zero, larger, smaller))
-        if logs:
-            rest = log_one_plus(z, e)
-            store_f64(block.log_halt + i, at_most(x, zero) - rest)
-            store_f64(block.log_stay + i, at_most(-x, zero) - rest)
-        i += F64_LANES
+cdef inline f64x log_one_plus(f64x s) noexcept nogil:
+    # log(1 + e) of s = e / (2 + e) for e from 0 to 1: twice the area hyperbolic tangent of s by its Taylor series. What
+    # is left out is below 2^-42 of it.
+    cdef f64x square = s * s, total = splat_f64(2.0 / 23)
+    cdef int k
+    for k in range(21, 0, -2):
+        total = fma(total, square, splat_f64(2.0 / k))
+    return total * s
 
 
-cdef inline Going distributed(const real* z, const Pondering* own, Py_ssize_t row, Py_ssize_t first, bint logs,
-                              Going going, Block* block) noexcept nogil:
-    # The probabilities of the steps of one block, from that of getting there; returns that of going on. A product of
-    # float64 underflows where a probability does; the logarithms do not.
-    cdef Py_ssize_t i, step, count = min(<Py_ssize_t>STEPS, own.n - first), place = row * own.n + first
-    cdef const real* losses = <const real*>own.losses
-    parts(skip(z, place), count, logs, block)
-    if first + count == own.n:
-        block.halt[count - 1], block.log_halt[count - 1] = 1.0, 0.0  # the last step takes the rest
+cdef inline Step halting(const real* like, f64x x, bint logs) noexcept nogil:
+    # lambda = 1 / (1 + e^-x) and 1 - lambda, from e^-|x|, so that the smaller does not cancel; and their logarithms:
+    # the smaller of 0 and x, or of 0 and -x, less log(1 + e^-|x|)
+    cdef Step step
+    cdef f64x e = exp_minus(like, magnitude(x)), rest, larger, smaller, inverse, zero = splat_f64(0.0)
+    cdef f64x below = e + splat_f64(1.0), more = e + splat_f64(2.0)
+    if real is f32x and logs:
+        # one division for both quotients
+        inverse = splat_f64(1.0) / (below * more)
+        larger = inverse * more
+        rest = log_one_plus(e * (inverse * below))
+    else:
+        larger = splat_f64(1.0) / below
+        rest = log1p(e) if logs else zero
+    smaller = e * larger
+    step.halt, step.stay = where_less(x, zero, smaller, larger), where_less(x, zero, larger, smaller)
+    step.log_halt, step.log_stay = at_most(x, zero) - rest, at_most(-x, zero) - rest
+    return step
+
+
+cdef inline void distributed(const real* z, const Pondering* own, Py_ssize_t row, Py_ssize_t first, bint logs,
+                             Going* going, Block* block) noexcept nogil:
+    # The probabilities of the steps of one block, from that of getting there, which becomes that of going on. A product
+    # of float64 underflows where a probability does; the logarithms do not.
+    cdef Py_ssize_t i, count = min(<Py_ssize_t>STEPS, own.n - first)
+    cdef Step step
+    cdef f64x p, log_p, g, zero = splat_f64(0.0), beta = splat_f64(own.beta)
+    gather(z, own.rows, own.n, row, first, count, block.z)
+    if own.losses != NULL:
+        gather(<const real*>own.losses, own.rows, own.n, row, first, count, block.losses)
     for i in range(count):
-        block.p[i] = going.p * block.halt[i]
-        going.p *= block.stay[i]
+        step = halting(z, block.z[i], logs)
+        if first + i == own.n - 1:
+            step.halt, step.log_halt = splat_f64(1.0), zero  # the last step takes the rest
+        block.halt[i] = step.halt
+        p = going.p * step.halt
+        going.p = going.p * step.stay
+        block.p[i] = p * splat_f64(own.scale)
         if logs:
-            block.log_p[i] = going.log_p + block.log_halt[i]
-            going.log_p += block.log_stay[i]
-        if losses != NULL:
-            # p (l + beta (log p - log q)), 0 in the limit of p = 0
-            step = first + i
-            block.term[i] = 0.0 if block.p[i] == 0.0 else block.p[i] * (
-                element(losses, place + i) + own.beta * (block.log_p[i] - (own.log_prior + step * own.log_rest)))
-    return going
+            log_p = going.log_p + step.log_halt
+            going.log_p = going.log_p + step.log_stay
+            block.log_p[i] = log_p
+            if own.losses != NULL:
+                # p (l + beta (log p - log q)), 0 in the limit of p = 0
+                g = block.losses[i] + beta * (log_p - splat_f64(own.log_prior + (first + i) * own.log_rest))
+                block.term[i] = where_less(zero, p, p * g, p)
 
 
-cdef inline void ponder_row(const real* z, const Pondering* own, Py_ssize_t row) noexcept nogil:
-    # Forward over blocks of steps, then back over them: the gradient of a step asks for the sum of those after it.
-    cdef Py_ssize_t first = 0, count, i, place
+cdef inline Going from_start() noexcept nogil:
+    return Going(splat_f64(1.0), splat_f64(0.0))
+
+
+cdef inline void ponder_rows(const real* z, const Pondering* own, Py_ssize_t row) noexcept nogil:
+    # As many rows as a register has lanes, forward over blocks of steps, then back over them: the gradient of a step
+    # asks for the sum of those after it.
+    cdef Py_ssize_t first = 0, count, i
     cdef Block block
-    cdef Going going = Going(1.0, 0.0)
-    cdef double after = 0.0, loss = 0.0
+    cdef Going going = from_start()
+    cdef f64x after = splat_f64(0.0), loss = splat_f64(0.0), scale = splat_f64(own.scale)
     cdef bint logs = own.log_p != NULL or own.losses != NULL
     while first < own.n:
-        going = distributed(z, own, row, first, logs, going, &block)
-        count, place = min(<Py_ssize_t>STEPS, own.n - first), row * own.n + first
-        for i in range(count):
-            if own.log_p != NULL:
-                put_element(<real*>own.log_p, place + i, block.log_p[i])
-            if own.p != NULL:
-                put_element(<real*>own.p, place + i, block.p[i] * own.scale)
-            if own.losses != NULL:
-                loss += block.term[i]
+        distributed(z, own, row, first, logs, &going, &block)
+        count = min(<Py_ssize_t>STEPS, own.n - first)
+        if own.log_p != NULL:
+            scatter(block.log_p, own.rows, own.n, row, first, count, <real*>own.log_p)
+        if own.p != NULL:
+            scatter(block.p, own.rows, own.n, row, first, count, <real*>own.p)
+        if own.losses != NULL:
+            for i in range(count):
+                loss = loss + block.term[i]
         first += STEPS
     if own.loss != NULL:
-        own.loss[row] = loss
+        put_wide(<f64x*>own.loss, row, min(own.rows - row, <Py_ssize_t>F64_LANES), loss)
     if own.grad_logits == NULL:
         return
     first -= STEPS
     while first >= 0:
-        count, place = min(<Py_ssize_t>STEPS, own.n - first), row * own.n + first
-        if own.n > STEPS:  # of a shorter row the only block is still there
-            distributed(z, own, row, first, True, before(z, own, row, first), &block)
+        count = min(<Py_ssize_t>STEPS, own.n - first)
+        if own.n > STEPS:  # of shorter rows the only block is still there
+            going = before(z, own, row, first)
+            distributed(z, own, row, first, True, &going, &block)
         for i in range(count - 1, -1, -1):
-            after += block.term[i]
-            put_element(<real*>own.grad_logits, place + i,
-                        (block.term[i] - block.halt[i] * after) * own.scale if first + i < own.n - 1 else 0.0)
+            after = after + block.term[i]
+            block.z[i] = (block.term[i] - block.halt[i] * after) * scale
+        if first + count == own.n:
+            block.z[count - 1] = splat_f64(0.0)
+        scatter(block.z, own.rows, own.n, row, first, count, <real*>own.grad_logits)
         first -= STEPS
 
 
 cdef inline Going before(const real* z, const Pondering* own, Py_ssize_t row, Py_ssize_t first) noexcept nogil:
     # the probability that no step before this one halts
     cdef Block block
-    cdef Going going = Going(1.0, 0.0)
+    cdef Going going = from_start()
     cdef Py_ssize_t start = 0
     while start < first:
-        going = distributed(z, own, row, start, True, going, &block)
+        distributed(z, own, row, start, True, &going, &block)
         start += STEPS
     return going
 
 
-cdef inline void sample_row(const real* z, const Pondering* own, Py_ssize_t row) noexcept nogil:
-    # the first step after which the probability of still going on is below u
-    cdef Py_ssize_t first = 0, count, i
-    cdef Block block
-    cdef double stayed = 0.0
-    own.steps[row] = own.n - 1
+cdef inline void sample_rows(const real* z, const Pondering* own, Py_ssize_t row) noexcept nogil:
+    # The first step after which the probability of still going on is below u. It only falls, so that the steps before
+    # it are those where it is not.
+    cdef Py_ssize_t first = 0, count = 0, i, some = min(own.rows - row, <Py_ssize_t>F64_LANES)
+    cdef f64x z_of[STEPS]
+    cdef double steps[F64_LANES]
+    cdef f64x stayed = splat_f64(0.0), taken = splat_f64(0.0), one = splat_f64(1.0), zero = splat_f64(0.0)
+    cdef f64x log_u = wide(<const f64x*>own.log_u, row, some)
     while first < own.n:
         count = min(<Py_ssize_t>STEPS, own.n - first)
-        parts(skip(z, row * own.n + first), count, True, &block)
+        gather(z, own.rows, own.n, row, first, count, z_of)
         for i in range(count):
-            stayed += block.log_stay[i]
-            if stayed < own.log_u[row]:
-                own.steps[row] = first + i
-                return
+            stayed = stayed + halting(z, z_of[i], True).log_stay
+            taken = taken + where_less(stayed, log_u, zero, one)
         first += STEPS
+    store_f64(steps, at_most(taken, splat_f64(own.n - 1)))
+    for i in range(some):
+        own.steps[row + i] = <int64_t>steps[i]
 
 
 cdef inline void ponder_some(const real* z, const Pondering* own, Py_ssize_t k) noexcept nogil:
-    cdef Py_ssize_t row
-    for row in range(k * own.rows_of_chunk, min(own.rows, (k + 1) * own.rows_of_chunk)):
+    cdef Py_ssize_t row = k * own.rows_of_chunk, stop = min(own.rows, (k + 1) * own.rows_of_chunk)
+    while row < stop:
         if own.steps != NULL:
-            sample_row(z, own, row)
+            sample_rows(z, own, row)
         else:
-            ponder_row(z, own, row)
+            ponder_rows(z, own, row)
+        row += F64_LANES
 
 
 cdef void ponder_chunk(void* context, Py_ssize_t k, int thread) noexcept nogil:
@@ -241,19 +283,23 @@ def ponder(np.ndarray logits, losses, log_p, p, grad_logits, loss, log_u, steps,
     """Halting distribution, loss and gradient, or sampled steps, of logits[rows, n]; what is None is not asked for.
 
     All are C-contiguous and of the dtype of the logits, float32 or float64; loss and log_u, a number for each row, are
-    float64, and steps int64. What is written to p and grad_logits is multiplied by `scale`.
+    float64, and steps int64. What is written to p and grad_logits is multiplied by `scale`. Returned is the sum of the
+    rows' losses, in one order.
     """
     cdef Pondering own
+    cdef double total
     own.n = np.PyArray_DIM(logits, 1)
     own.rows = np.PyArray_DIM(logits, 0)
     own.logits, own.losses = np.PyArray_DATA(logits), data_of(losses)
     own.log_p, own.p, own.grad_logits = data_of(log_p), data_of(p), data_of(grad_logits)
     own.loss, own.log_u, own.steps = <double*>data_of(loss), <double*>data_of(log_u), <int64_t*>data_of(steps)
     own.narrow = np.PyArray_TYPE(logits) == np.NPY_FLOAT
-    own.rows_of_chunk = max(1, CHUNK // 4 // own.n)
+    own.rows_of_chunk = (CHUNK // 4 // own.n // F64_LANES + 1) * F64_LANES
     own.beta, own.log_prior, own.log_rest, own.scale = beta, log_prior, log_rest, scale
     with nogil:
         each_chunk(ponder_chunk, &own, (own.rows + own.rows_of_chunk - 1) // own.rows_of_chunk, thread_count[0])
+        total = sum_values(<const f64x*>own.loss, own.rows, 1) if own.loss != NULL else 0.0
+    return total
 
 
 def adapt(np.ndarray h, np.ndarray weights, np.ndarray remainder, np.ndarray cost, np.ndarray steps, double enough):

@@ -2,7 +2,7 @@
 #
 # All work on contiguous arrays of n elements that do not overlap, on one thread, and leave the floating-point flags
 # and rounding of the caller as they were. A code is a number's bits, unsigned, 0 in what a byte has above them.
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 
 # sign (0 or 1), biased exponent and mantissa, as they stand in the number
@@ -54,3 +54,51 @@ cdef void decode_float8_e8m0fnu_float32(const uint8_t* codes, float* y, Py_ssize
 cdef void decode_float6_e3m2fn_float32(const uint8_t* codes, float* y, Py_ssize_t n) noexcept nogil
 cdef void decode_float6_e2m3fn_float32(const uint8_t* codes, float* y, Py_ssize_t n) noexcept nogil
 cdef void decode_float4_e2m1fn_float32(const uint8_t* codes, float* y, Py_ssize_t n) noexcept nogil
+
+# the neighbours above and below, as IEEE 754's nextUp and nextDown; how many numbers a and b are apart (two NaNs 0, a
+# NaN and a number 2^63 - 1); 1 where x is whole and counts exactly (up to 2^24, of float64 to 2^53), else 0
+cdef void next_up_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil
+cdef void next_down_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil
+cdef void ulp_distance_float32(const float* a, const float* b, int64_t* distance, Py_ssize_t n) noexcept nogil
+cdef void is_exact_integer_float32(const float* x, uint8_t* exact, Py_ssize_t n) noexcept nogil
+cdef void next_up_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil
+cdef void next_down_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil
+cdef void ulp_distance_float64(const double* a, const double* b, int64_t* distance, Py_ssize_t n) noexcept nogil
+cdef void is_exact_integer_float64(const double* x, uint8_t* exact, Py_ssize_t n) noexcept nogil
+
+# Rows of n numbers in blocks that share a scale, 32 each (of nvfp4 16), of which the last of a row may have fewer:
+# codes[rows, n], one a byte, and scales[rows, ceil(n / block)], as lanewise.ieee754.mx_encode describes them; numbers
+# go to the nearest, ties to even
+cdef void encode_mxfp8_e5m2_float32(const float* x, uint8_t* codes, uint8_t* scales, Py_ssize_t rows,
+                                    Py_ssize_t n) noexcept nogil
+cdef void encode_mxfp8_e4m3_float32(const float* x, uint8_t* codes, uint8_t* scales, Py_ssize_t rows,
+                                    Py_ssize_t n) noexcept nogil
+cdef void encode_mxfp6_e3m2_float32(const float* x, uint8_t* codes, uint8_t* scales, Py_ssize_t rows,
+                                    Py_ssize_t n) noexcept nogil
+cdef void encode_mxfp6_e2m3_float32(const float* x, uint8_t* codes, uint8_t* scales, Py_ssize_t rows,
+                                    Py_ssize_t n) noexcept nogil
+cdef void encode_mxfp4_float32(const float* x, uint8_t* codes, uint8_t* scales, Py_ssize_t rows,
+                               Py_ssize_t n) noexcept nogil
+cdef void encode_mxint8_float32(const float* x, uint8_t* codes, uint8_t* scales, Py_ssize_t rows,
+                                Py_ssize_t n) noexcept nogil
+cdef void encode_nvfp4_float32(const float* x, float tensor_scale, uint8_t* codes, uint8_t* scales, Py_ssize_t rows,
+                               Py_ssize_t n) noexcept nogil
+
+# the scale of the array that lanewise.ieee754.mx_encode chooses for n numbers: the largest finite magnitude over 2688
+cdef float nvfp4_scale_float32(const float* x, Py_ssize_t n) noexcept nogil
+
+# each element times the scale of its block; NaN where that is NaN
+cdef void decode_mxfp8_e5m2_float32(const uint8_t* codes, const uint8_t* scales, float* y, Py_ssize_t rows,
+                                    Py_ssize_t n) noexcept nogil
+cdef void decode_mxfp8_e4m3_float32(const uint8_t* codes, const uint8_t* scales, float* y, Py_ssize_t rows,
+                                    Py_ssize_t n) noexcept nogil
+cdef void decode_mxfp6_e3m2_float32(const uint8_t* codes, const uint8_t* scales, float* y, Py_ssize_t rows,
+                                    Py_ssize_t n) noexcept nogil
+cdef void decode_mxfp6_e2m3_float32(const uint8_t* codes, const uint8_t* scales, float* y, Py_ssize_t rows,
+                                    Py_ssize_t n) noexcept nogil
+cdef void decode_mxfp4_float32(const uint8_t* codes, const uint8_t* scales, float* y, Py_ssize_t rows,
+                               Py_ssize_t n) noexcept nogil
+cdef void decode_mxint8_float32(const uint8_t* codes, const uint8_t* scales, float* y, Py_ssize_t rows,
+                                Py_ssize_t n) noexcept nogil
+cdef void decode_nvfp4_float32(const uint8_t* codes, const uint8_t* scales, float tensor_scale, float* y,
+                               Py_ssize_t rows, Py_ssize_t n) noexcept nogil

@@ -14,13 +14,18 @@ cimport numpy as np
 from .lanes cimport (
     enter_environment, environment, f32x, f64x, fma, leave_environment, magnitude, real, splat, splat_f64, where_less,
 )
-from .loops.registers cimport itemsize
+from .loops.registers cimport itemsize, skip
 from .loops.reductions cimport (
     Pair, element, element_block, first_lanes, map_block, map_row, merge_row, put_element, row_context, sum_block,
     sum_row, sum_values, take, wide,
 )
-from .loops.operations cimport GROUP, Operands, along_axis, group_kernel, group_of, run_groups
+from .loops.operations cimport (
+    GROUP, SHORT, SHORT_ROWS, SHORT_TILE, Operands, along_axis, group_kernel, group_of, run_groups, short_kernel,
+    with_short_rows,
+)
+from .loops.short_rows cimport map_short
 from .rowwise.exponentials cimport Exponents, exponents_of, find_logs, larger, largest, set_top, top_block
+from .rowwise.short_exponentials cimport short_logs
 
 np.import_array()
 np.import_ufunc()
@@ -172,7 +177,7 @@ cdef inline void cross_entropy(const real* like, Exponents* rows, const Question
         if is_blended(&questions[r]):
             answer_blended(like, &rows[r], &questions[r], blends[r], n, threads)
         else:
-            answer(like, &rows[r], &questions[r], sums[r], n, threads)
+            answer(like, &rows[r], &questions[r], <real*>rows[r].y, sums[r], n, threads)
 
 
 cdef inline double inverse_of_sum(const Exponents* row) noexcept nogil:
@@ -220,11 +225,10 @@ cdef inline void answer_blended(const real* like, const Exponents* row, const Qu
             blend.first * p - own * missed_of(row, asked, p) - weight * slope.blend.spread + all * pull * p))
 
 
-cdef inline void answer(const real* like, const Exponents* row, const Question* asked, double sum, Py_ssize_t n,
-                        int threads) noexcept nogil:
+cdef inline void answer(const real* like, const Exponents* row, const Question* asked, real* grad, double sum,
+                        Py_ssize_t n, int threads) noexcept nogil:
     # the loss of one row and, where it is asked for, the gradient
-    cdef real* grad = <real*>row.y
-    cdef Slope own = Slope(grad, 0.0, 0.0)
+    cdef Slope own = Slope(row.y, 0.0, 0.0)
     cdef double log_sum = row.top + row.log_rest, smoothing = asked.label_smoothing, inverse, pull, p
     # where a factor is 0, its product is left out, since the other factor may be infinite
     asked.loss[0] = 0.0
@@ -237,14 +241,20 @@ cdef inline void answer(const real* like, const Exponents* row, const Question* 
     if grad == NULL:
         return
     inverse = inverse_of_sum(row)
-    p = element(grad, asked.target) * inverse
+    p = element(<const real*>row.y, asked.target) * inverse
     pull = 2.0 * asked.z_loss * log_sum
     own.factor = (1.0 + pull) * row.scale * inverse
     own.offset = -(smoothing / n) * row.scale
-    map_row(slope_block[real], grad, &own, n, threads)
+    if n <= SHORT:
+        map_short(slope[real], grad, &own, n)
+    else:
+        map_row(slope_block[real], grad, &own, n, threads)
     if fabs(row.top) < INFINITY:
         put_element(grad, asked.target,
                     (smoothing - missed_of(row, asked, p) + (pull * p - smoothing / n)) * row.scale)
+
+
+include "parts/losses_short_rows.pxi"
 
 
 cdef inline void cross_entropy_rows(const real* logits, const int64_t* target, double label_smoothing, double z_loss,
@@ -255,8 +265,8 @@ cdef inline void cross_entropy_rows(const real* logits, const int64_t* target, d
                       <char*>grad]
     cdef Py_ssize_t* steps = [row, <Py_ssize_t>sizeof(int64_t), 0, 0, 0, <Py_ssize_t>sizeof(double),
                               row if grad != NULL else 0]
-    run_groups(<group_kernel>gradient_kernel[real], NULL, at, steps, 7, group_of(rows, n, itemsize(logits), 2), rows,
-               n, 1, 0)
+    run_groups(<group_kernel>gradient_kernel[real], <short_kernel>short_gradient_kernel[real], at, steps, 7,
+               group_of(rows, n, itemsize(logits), 2), rows, n, 1, 0)
 
 
 cdef void cross_entropy_float32(const float* logits, const int64_t* target, double label_smoothing, double z_loss,
@@ -336,12 +346,14 @@ cdef void probable_gradient_kernel(const real* like, Operands* p, Py_ssize_t row
     loss_group(like, p, rows, n, threads, PROBABILITIES, True)
 
 
-cross_entropy_gufunc = along_axis(
+cross_entropy_gufunc = with_short_rows(along_axis(
     b"cross_entropy", <void*>loss_kernel[f32x], <void*>loss_kernel[f64x], b"riss", b"s",
-    b"logits, target, label_smoothing, z_loss -> loss")
-cross_entropy_with_grad_gufunc = along_axis(
+    b"logits, target, label_smoothing, z_loss -> loss"),
+    <void*>short_loss_kernel[f32x], <void*>short_loss_kernel[f64x])
+cross_entropy_with_grad_gufunc = with_short_rows(along_axis(
     b"cross_entropy_with_grad", <void*>gradient_kernel[f32x], <void*>gradient_kernel[f64x], b"risss", b"sr",
-    b"logits, target, label_smoothing, z_loss, scale -> loss, grad")
+    b"logits, target, label_smoothing, z_loss, scale -> loss, grad"),
+    <void*>short_gradient_kernel[f32x], <void*>short_gradient_kernel[f64x])
 weighted_cross_entropy_gufunc = along_axis(
     b"weighted_cross_entropy", <void*>weighted_loss_kernel[f32x], <void*>weighted_loss_kernel[f64x], b"rivss", b"s",
     b"logits, target, weight, label_smoothing, z_loss -> loss")

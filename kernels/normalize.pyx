@@ -251,7 +251,7 @@ cdef inline void tables_of(double position, const double* high, const double* lo
     rest = fma(at, load_part_f64(low, n), fma(at, turns, -product))
     whole = (product + rounding) - rounding
     whole = where_less(product, whole, whole - splat_f64(1.0), whole)
-    turn((product - whole) + rest, &cosine, &sine)
+    turn(<const f64x*>NULL, (product - whole) + rest, &cosine, &sine)
     store_f64(found, cosine)
     store_f64(found + 8, sine)
     for i in range(n):

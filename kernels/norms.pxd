@@ -69,6 +69,14 @@ cdef bint group_norm_float64(const double* x, const double* weight, const double
                              double* mean, double* rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
                              Py_ssize_t groups) noexcept nogil
 
+# the same of the bits of 16-bit floats, with float32 for each channel
+cdef bint group_norm_bfloat16(const uint16_t* x, const float* weight, const float* bias, double eps, uint16_t* y,
+                              double* mean, double* rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                              Py_ssize_t groups) noexcept nogil
+cdef bint group_norm_float16(const uint16_t* x, const float* weight, const float* bias, double eps, uint16_t* y,
+                             double* mean, double* rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                             Py_ssize_t groups) noexcept nogil
+
 # statistics as the norm gave them, (batch, groups); grad_x may be grad or x, and grad_weight and grad_bias, of each
 # channel, may be NULL
 cdef bint group_norm_backward_float32(const float* grad, const float* x, const float* weight, const double* mean,
@@ -77,5 +85,15 @@ cdef bint group_norm_backward_float32(const float* grad, const float* x, const f
                                       Py_ssize_t groups) noexcept nogil
 cdef bint group_norm_backward_float64(const double* grad, const double* x, const double* weight, const double* mean,
                                       const double* rstd, double* grad_x, double* grad_weight, double* grad_bias,
+                                      Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                                      Py_ssize_t groups) noexcept nogil
+
+# of 16 bits as above
+cdef bint group_norm_backward_bfloat16(const uint16_t* grad, const uint16_t* x, const float* weight, const double* mean,
+                                       const double* rstd, uint16_t* grad_x, float* grad_weight, float* grad_bias,
+                                       Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                                       Py_ssize_t groups) noexcept nogil
+cdef bint group_norm_backward_float16(const uint16_t* grad, const uint16_t* x, const float* weight, const double* mean,
+                                      const double* rstd, uint16_t* grad_x, float* grad_weight, float* grad_bias,
                                       Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
                                       Py_ssize_t groups) noexcept nogil

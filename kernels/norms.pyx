@@ -17,7 +17,7 @@ from .lanes cimport (
     F64_LANES, add_product_f64, f32x, f64x, fma, load_f64, real, splat, splat_f32, splat_f64, square_root_f64,
     store_f64,
 )
-from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64
+from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, size_of
 from .loops.reductions cimport (
     Pair, add_element, element, first_lanes, fold_element, fold_values, map_block, map_pair, map_row, merge_row,
     put_element, rounded, row_context, sum_block, sum_either, sum_row, sum_values, take, wide,
@@ -28,6 +28,7 @@ from .loops.operations cimport (
 )
 from .loops.registers cimport itemsize, skip
 from .loops.short_rows cimport map_short, put_numbers, short_means, sum_short, take_numbers
+from .loops.tiles cimport PADDING, put_row, take_row
 from .rowwise.exponent_range cimport all_ordinary, ordinary, reciprocal_square_root, rescue_scale
 from .rowwise.norm_groups cimport Group, group_backward, set_statistics, short_groups_backward
 

@@ -78,11 +78,11 @@ def in_default_environment(function, tuple operands, dict keywords):
         leave_environment(callers)
 
 
-ctypedef void (*rows_loop)(char**, const np.npy_intp*, const np.npy_intp*, void*) noexcept nogil
+# What loops/operations.pxd calls a loop_function, which an Operation has first.
+ctypedef bint (*operation_loop)(const void* operation, char**, const np.npy_intp*, const np.npy_intp*) noexcept nogil
 
 cdef struct Loop:
-    rows_loop function
-    void* data
+    void* operation
     int types[MOST]
 
 
@@ -152,6 +152,15 @@ cdef inline bint may_share(np.ndarray a, np.ndarray b):
         return np.PyArray_BYTES(a) < np.PyArray_BYTES(b) + np.PyArray_NBYTES(b) and (
             np.PyArray_BYTES(b) < np.PyArray_BYTES(a) + np.PyArray_NBYTES(a))
     return np.may_share_memory(a, b)
+
+
+def share_memory(a, b):
+    """Whether two arrays have a byte in common, rather than parts of one buffer that lie between each other; True where
+    that would take long to find out."""
+    try:
+        return np.shares_memory(a, b, max_work=1 << 20)
+    except np.exceptions.TooHardError:
+        return True
 
 
 cdef bint apart(np.ndarray array, others):
@@ -239,7 +248,7 @@ cdef tuple kept_apart(object gufunc, bytes kinds, tuple operands, tuple out):
         if not isinstance(out[j], np.ndarray):
             continue
         for k in range(j):
-            if isinstance(out[k], np.ndarray) and may_share(out[k], out[j]):
+            if isinstance(out[k], np.ndarray) and may_share(out[k], out[j]) and share_memory(out[k], out[j]):
                 raise ValueError(f"{gufunc.__name__}: outputs {k} and {j} share memory; each must have its own")
         for k in range(len(found)):
             if isinstance(found[k], np.ndarray) and may_share(found[k], out[j]) and not (
@@ -259,8 +268,8 @@ def call(gufunc, tuple operands, tuple out=(), **keywords):
         operands = kept_apart(gufunc, kinds, operands, out)
     callers = enter_environment()  # for what NumPy converts
     try:
-        if out and converts(kinds, operands, out):
-            with np.errstate(all="ignore"):  # a result may be beyond what `out` holds
+        if converts(kinds, operands, out):
+            with np.errstate(all="ignore"):  # a result may be beyond what `out` holds, and a NaN may signal
                 return unchecked(gufunc, operands, out, keywords)
         return unchecked(gufunc, operands, out, keywords)
     except SystemError as error:  # what Python makes of it where a subclass of ndarray has a say in the result
@@ -297,6 +306,18 @@ def rounded_to(dtype, values):
         leave_environment(callers)
 
 
+cdef object FLOAT32 = np.float32, FLOAT64 = np.float64  # looked up once
+
+
+def number_in(np.dtype dtype, double value):
+    """One number in the dtype that it is returned in, as `rounded_to`."""
+    if dtype.num == np.NPY_DOUBLE:
+        return FLOAT64(value)
+    if dtype.num == np.NPY_FLOAT:
+        return FLOAT32(narrowed(value))
+    return rounded_to(dtype, FLOAT64(value))
+
+
 cdef object rounded(dtype, values):
     cdef np.ndarray given, found
     cdef Py_ssize_t i
@@ -329,8 +350,12 @@ cdef inline check_outputs(np.ufunc gufunc, tuple out):
 
 
 cdef bint converts(bytes kinds, tuple operands, tuple out):
-    # whether NumPy may convert results to what an output holds
+    # whether NumPy may convert operands to the dtype of another, or results to what an output holds
     cdef Py_ssize_t k
+    for k in range(1, len(operands)):
+        if isinstance(operands[0], np.ndarray) and isinstance(operands[k], np.ndarray) and kinds[k] in b"rv" and (
+                np.PyArray_TYPE(<np.ndarray>operands[0]) != np.PyArray_TYPE(<np.ndarray>operands[k])):
+            return True
     for place in out:
         for k in range(len(operands)):
             if isinstance(place, np.ndarray) and kinds[k] in b"rv" and (

@@ -1,14 +1,16 @@
 # Losses of numbers that have been picked by their class, and the weights of classes that means divide by; losses of
-# pairs of numbers, each, their sum, and their gradient. What a target
-# may be is checked in pylib/functions/losses.py; cross-entropy is losses.pyx.
+# pairs of numbers, each, their sum, and their gradient. What a target may be is checked in pylib/functions/losses.py;
+# cross-entropy is losses.pyx.
+from libc.math cimport INFINITY, fabs
 from libc.stdint cimport int64_t
+from libc.string cimport memcpy, memset
 
 cimport numpy as np
 
 from .lanes cimport at_least, at_most, f32x, f64x, magnitude, real, splat, where_less
 from .loops.operations cimport Operands, along_axis
 from .loops.reductions cimport (
-    Pair, element, first_lanes, fold_block, map_block, map_row, row_context, sum_block, sum_row, take, wide,
+    Pair, first_lanes, fold_block, map_block, map_row, row_context, sum_block, sum_row, take, wide,
 )
 from .math.logistic cimport sigmoid
 from .points.softplus cimport softplus
@@ -16,35 +18,11 @@ from .points.softplus cimport softplus
 np.import_array()
 np.import_ufunc()
 
-
-cdef void picked_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                        int manner) noexcept nogil:
-    # one number a row, which has been picked from it by its target, weight, scale -> -scale weight[target] picked
-    cdef Py_ssize_t r, target
-    for r in range(rows):
-        target = (<int64_t*>p[r][1])[0]
-        (<double*>p[r][4])[0] = 0.0
-        if target >= 0:
-            (<double*>p[r][4])[0] = -(<double*>p[r][3])[0] * element(<const real*>p[r][0], 0) * (
-                element(<const real*>p[r][2], target) if p[r][2] != NULL else 1.0)
+cdef enum:
+    LAID_OUT = np.NPY_ARRAY_CARRAY_RO
 
 
-picked_loss_gufunc = along_axis(b"nll_loss", <void*>picked_kernel[f32x], <void*>picked_kernel[f64x], b"rivs", b"s",
-                                b"picked, target, weight, scale -> -scale * weight[target] * picked")
-
-
-def weights_of(np.ndarray target, np.ndarray weight):
-    """The weight of every row, for a mean: that of its class, 1 where classes have none, 0 where the row is ignored.
-    `target` is int64 and `weight` float64 or empty, both laid out by C."""
-    cdef np.ndarray found = np.PyArray_EMPTY(1, [np.PyArray_SIZE(target)], np.NPY_DOUBLE, 0)
-    cdef const int64_t* classes = <const int64_t*>np.PyArray_DATA(target)
-    cdef const double* of_class = <const double*>np.PyArray_DATA(weight)
-    cdef double* of_row = <double*>np.PyArray_DATA(found)
-    cdef bint weighted = np.PyArray_SIZE(weight) > 0
-    cdef Py_ssize_t i
-    for i in range(np.PyArray_SIZE(target)):
-        of_row[i] = 0.0 if classes[i] < 0 else of_class[classes[i]] if weighted else 1.0
-    return found
+include "parts/point_losses_picked.pxi"
 
 
 # Losses of pairs.
@@ -77,28 +55,31 @@ cdef inline real yes_of(real target, real weight, const Pairs* row) noexcept nog
     return target * weight if row.yes_weight != NULL else target
 
 
-cdef inline real value_of(real x, real target, real yes_weight, const Pairs* row) noexcept nogil:
+# The kind is a constant in every loop, so that none of them asks for it at every register.
+
+cdef inline real value_of(real x, real target, real yes_weight, const Pairs* row, Kind kind) noexcept nogil:
     # mse d^2, l1 |d|, huber d^2 / 2 up to delta and delta (|d| - delta / 2) from there on, d = x - target; of logits
     # yes_weight target log(1 + e^-x) + (1 - target) log(1 + e^x), no part of which cancels
     cdef real d = x - target, size = magnitude(d), delta
-    if row.kind == MSE:
+    if kind == MSE:
         return d * d
-    if row.kind == L1:
+    if kind == L1:
         return size
-    if row.kind == HUBER:
+    if kind == HUBER:
         delta = splat(x, row.delta)
         return where_less(delta, size, delta * (size - splat(x, 0.5) * delta), splat(x, 0.5) * d * d)
     return unless_zero(yes_of(target, yes_weight, row), softplus(-x)) + unless_zero(
         splat(x, 1.0) - target, softplus(x))
 
 
-cdef inline real slope_of(real x, real target, real yes_weight, const Pairs* row) noexcept nogil:
+cdef inline real slope_of(real x, real target, real yes_weight, const Pairs* row, Kind kind) noexcept nogil:
+    # of mse half of it
     cdef real d = x - target, zero = splat(x, 0.0), one = splat(x, 1.0)
-    if row.kind == MSE:
-        return d + d
-    if row.kind == L1:
+    if kind == MSE:
+        return d
+    if kind == L1:
         return where_less(zero, d, one, where_less(d, zero, -one, d))
-    if row.kind == HUBER:
+    if kind == HUBER:
         return at_least(at_most(d, splat(x, row.delta)), splat(x, -row.delta))
     return (one - target) * sigmoid(x) - yes_of(target, yes_weight, row) * sigmoid(-x)
 
@@ -108,59 +89,139 @@ cdef inline real each(const real* like, const void* values, real none, Py_ssize_
     return take(<const real*>values, i, n) if values != NULL else none
 
 
-cdef inline real value(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+cdef inline real value(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n, Kind kind) noexcept nogil:
     cdef const Pairs* own = <const Pairs*>context
     cdef real x = take(<const real*>own.x, i, n)
-    cdef real found = value_of(x, take(<const real*>own.target, i, n), each(like, own.yes_weight, x, i, n), own)
+    cdef real found = value_of(x, take(<const real*>own.target, i, n), each(like, own.yes_weight, x, i, n), own, kind)
     return unless_zero(take(<const real*>own.weight, i, n), found) if own.weight != NULL else found
+
+
+cdef inline real square(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    return value(like, context, i, n, MSE)
+
+
+cdef inline real distance(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    return value(like, context, i, n, L1)
+
+
+cdef inline real huber(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    return value(like, context, i, n, HUBER)
+
+
+cdef inline real entropy(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    return value(like, context, i, n, LOGITS)
 
 
 cdef inline f64x wide_each(const real* like, const void* values, f64x none, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     return wide(<const real*>values, i, n) if values != NULL else none
 
 
-cdef inline void add_value(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
-                           f64x* sums) noexcept nogil:
+cdef inline void add_value(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n, f64x* sums,
+                           Kind kind) noexcept nogil:
     cdef const Pairs* own = <const Pairs*>context
     cdef f64x x = wide(<const real*>own.x, i, n)
-    cdef f64x found = value_of(x, wide(<const real*>own.target, i, n), wide_each(like, own.yes_weight, x, i, n), own)
+    cdef f64x found = value_of(x, wide(<const real*>own.target, i, n), wide_each(like, own.yes_weight, x, i, n), own,
+                               kind)
     if own.weight != NULL:
         found = unless_zero(wide(<const real*>own.weight, i, n), found)
     sums[0] = sums[0] + first_lanes(found, n)
 
 
-cdef inline void fold_value(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
-                            f32x* sums) noexcept nogil:
-    sums[0] = sums[0] + first_lanes(value(like, context, i, n), n)
+cdef inline void add_square(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                            f64x* sums) noexcept nogil:
+    add_value(like, context, i, n, sums, MSE)
 
 
-cdef inline real slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+cdef inline void add_distance(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                              f64x* sums) noexcept nogil:
+    add_value(like, context, i, n, sums, L1)
+
+
+cdef inline void add_huber(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                           f64x* sums) noexcept nogil:
+    add_value(like, context, i, n, sums, HUBER)
+
+
+cdef inline void add_entropy(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                             f64x* sums) noexcept nogil:
+    add_value(like, context, i, n, sums, LOGITS)
+
+
+cdef inline void fold_entropy(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                              f32x* sums) noexcept nogil:
+    sums[0] = sums[0] + first_lanes(value(like, context, i, n, LOGITS), n)
+
+
+cdef inline real slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n, Kind kind) noexcept nogil:
     cdef const Pairs* own = <const Pairs*>context
     cdef real x = take(<const real*>own.x, i, n)
-    cdef real found = slope_of(x, take(<const real*>own.target, i, n), each(like, own.yes_weight, x, i, n), own)
+    cdef real found = slope_of(x, take(<const real*>own.target, i, n), each(like, own.yes_weight, x, i, n), own, kind)
+    cdef real scale, grad
     if own.weight != NULL:
         found = unless_zero(take(<const real*>own.weight, i, n), found)
-    found = found * splat(x, own.scale)
+    scale = splat(x, 2.0 * own.scale if kind == MSE else own.scale)
     if own.grad == NULL:
-        return found
-    return found * take(<const real*>own.grad, i, n)
+        return found * scale
+    # in an order in which nothing overflows on the way
+    grad = take(<const real*>own.grad, i, n)
+    return where_less(splat(x, 1.0), magnitude(found), found * (grad * scale), found * scale * grad)
+
+
+cdef inline real square_slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    return slope(like, context, i, n, MSE)
+
+
+cdef inline real distance_slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    return slope(like, context, i, n, L1)
+
+
+cdef inline real huber_slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    return slope(like, context, i, n, HUBER)
+
+
+cdef inline real entropy_slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    return slope(like, context, i, n, LOGITS)
 
 
 cdef void value_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    map_block(value[real], y, context, start, n, False)
+    cdef Kind kind = (<const Pairs*>context).kind
+    if kind == MSE:
+        map_block(square[real], y, context, start, n, False)
+    elif kind == L1:
+        map_block(distance[real], y, context, start, n, False)
+    elif kind == HUBER:
+        map_block(huber[real], y, context, start, n, False)
+    else:
+        map_block(entropy[real], y, context, start, n, False)
 
 
 cdef void slope_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    map_block(slope[real], y, context, start, n, False)
+    cdef Kind kind = (<const Pairs*>context).kind
+    if kind == MSE:
+        map_block(square_slope[real], y, context, start, n, False)
+    elif kind == L1:
+        map_block(distance_slope[real], y, context, start, n, False)
+    elif kind == HUBER:
+        map_block(huber_slope[real], y, context, start, n, False)
+    else:
+        map_block(entropy_slope[real], y, context, start, n, False)
 
 
 cdef Pair sum_of_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # losses of logits are dear in float64, and none of them is negative
+    # losses of logits are dear in float64, and without weights none of them is negative
     cdef Pairs own = (<const Pairs*>context)[0]
+    cdef Pair found
+    if own.kind == MSE:
+        return sum_block(add_square[real], 1, like, &own, start, n)
+    if own.kind == L1:
+        return sum_block(add_distance[real], 1, like, &own, start, n)
+    if own.kind == HUBER:
+        return sum_block(add_huber[real], 1, like, &own, start, n)
     if real is f32x:
-        if own.kind == LOGITS:
-            return fold_block(fold_value, 1, &own, start, n)
-    return sum_block(add_value[real], 1, like, &own, start, n)
+        found = fold_block(fold_entropy, 1, &own, start, n)
+        if fabs(found.first) < INFINITY:
+            return found
+    return sum_block(add_entropy[real], 1, like, &own, start, n)
 
 
 cdef inline Pairs pairs_of(void** p) noexcept nogil:

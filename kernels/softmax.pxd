@@ -37,6 +37,15 @@ cdef bint log_softmax_backward_float16(const uint16_t* grad, const uint16_t* y, 
 cdef bint logsumexp_float32(const float* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
 cdef bint logsumexp_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil
 
+# the same of one window of n numbers, for SciPy's generic_filter by its LowLevelCallable; data is not looked at
+cdef bint logsumexp_window_float64(double* x, Py_ssize_t n, double* y, void* data) noexcept nogil
+
+# its gradient, of one number arriving at each row
+cdef bint logsumexp_backward_float32(const double* grad, const float* x, float* grad_x, Py_ssize_t rows,
+                                     Py_ssize_t n) noexcept nogil
+cdef bint logsumexp_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t rows,
+                                     Py_ssize_t n) noexcept nogil
+
 # Attention's own row: softmax of scale x, 0 where a key is hidden. mask has a byte for each element, not 0 where a key
 # is seen; of row i the first counts[i] keys are seen, which makes a row causal. Both may be NULL.
 cdef bint masked_softmax_float32(const float* x, const uint8_t* mask, const double* counts, double scale, float* y,

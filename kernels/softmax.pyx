@@ -292,15 +292,18 @@ softmin_gufunc = along_axis(
 scaled_softmax_gufunc = along_axis(
     b"scaled_softmax", <void*>scaled_softmax_kernel[f32x], <void*>scaled_softmax_kernel[f64x], b"rs", b"r",
     b"x, scale -> scale softmax(x)")
-masked_softmax_gufunc = along_axis(
+masked_softmax_gufunc = with_short_rows(along_axis(
     b"masked_softmax", <void*>masked_softmax_kernel[f32x], <void*>masked_softmax_kernel[f64x], b"rss", b"r",
-    b"x, scale, count -> softmax(x scale) of the first count, and 0")
-masked_softmax_where_gufunc = along_axis(
+    b"x, scale, count -> softmax(x scale) of the first count, and 0"),
+    <void*>short_masked_kernel[f32x], <void*>short_masked_kernel[f64x])
+masked_softmax_where_gufunc = with_short_rows(along_axis(
     b"masked_softmax_where", <void*>masked_softmax_where_kernel[f32x], <void*>masked_softmax_where_kernel[f64x],
-    b"rbss", b"r", b"x, mask, scale, count -> softmax(x scale where mask) of the first count, and 0")
-masked_softmax_plus_gufunc = along_axis(
+    b"rbss", b"r", b"x, mask, scale, count -> softmax(x scale where mask) of the first count, and 0"),
+    <void*>short_masked_where_kernel[f32x], <void*>short_masked_where_kernel[f64x])
+masked_softmax_plus_gufunc = with_short_rows(along_axis(
     b"masked_softmax_plus", <void*>masked_softmax_plus_kernel[f32x], <void*>masked_softmax_plus_kernel[f64x], b"rrss",
-    b"r", b"x, mask, scale, count -> softmax(x scale + mask) of the first count, and 0")
+    b"r", b"x, mask, scale, count -> softmax(x scale + mask) of the first count, and 0"),
+    <void*>short_masked_plus_kernel[f32x], <void*>short_masked_plus_kernel[f64x])
 log_softmax_gufunc = with_short_rows(along_axis(
     b"log_softmax", <void*>log_softmax_kernel[f32x], <void*>log_softmax_kernel[f64x], b"r", b"r",
     b"x - log(sum(exp(x)))"),

@@ -62,9 +62,9 @@ else:
 
 
 def _describe_format(name):
-    from .formats import format_named
+    from .formats import described
 
-    return format_named(name)
+    return described(name)
 
 
 kernels.describe_format = _describe_format  # for kernels.ieee754, which imports nothing of this layer

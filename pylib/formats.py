@@ -291,6 +291,22 @@ _ALIASES = {"float64": BINARY64, "double": BINARY64, "float32": BINARY32, "singl
             "e2m3fn": FLOAT6_E2M3FN, "e2m3": FLOAT6_E2M3FN, "e2m1fn": FLOAT4_E2M1FN, "e2m1": FLOAT4_E2M1FN}
 
 
+class _Symmetric(Format):
+    """Integers that leave their most negative code unused, as OCP's specification of blocks advises."""
+
+    @property
+    def smallest_magnitude(self):
+        return self.largest_code
+
+
+MXINT8 = _Symmetric("mxint8", 1, 6, 1, "integer")  # six bits of fraction; of blocks alone, so none of FORMATS
+
+
+def described(name):
+    """The format of a name, for the kernels: also of the elements that only blocks have."""
+    return MXINT8 if name == MXINT8.name else format_named(name)
+
+
 def format_named(name):
     """The format of a name: its own, NumPy's (``float32``) or the short one (``e4m3fn``). ``e4m3`` alone is OCP's,
     which is float8_e4m3fn; the one of that kind with infinities is ``float8_e4m3``.

@@ -124,6 +124,18 @@ def _rows(name, x, vectors, number, results=None, statistics=None):
                 narrow=_place(f"encode_{_CODES.get(dtype, 'binary16')}_float32"))
 
 
+def _only_once(name, call, *operands):
+    """A call within a gradient, which has no derivative of its own: JAX would say so of a foreign function."""
+    last = _jax.custom_jvp(call)
+
+    @last.defjvp
+    def refuse(primals, tangents):
+        raise NotImplementedError(f"lanewise.jax.{name} has a gradient, and the gradient has none: Lanewise has no "
+                                  "second derivatives")
+
+    return last(*operands)
+
+
 def _back(function, results, operands):
     """Have JAX call back into Python, an element of a batch at a time."""
     def back(*arrays):
@@ -171,7 +183,8 @@ def _elementwise(name, parameters):
         return y, y if takes_output else x
 
     def gradient(numbers, saved, grad):
-        return (_called(f"{name}_backward", backward, [grad, saved], numbers),)
+        return (_only_once(name, lambda *operands: _called(f"{name}_backward", backward, operands, numbers), grad,
+                           saved),)
 
     differentiable.defvjp(run, gradient)
     if not parameters:
@@ -192,8 +205,11 @@ def _gate(name):
     def differentiable(gate, up):
         return _called(name, forward, [gate, up])
 
-    differentiable.defvjp(lambda gate, up: (differentiable(gate, up), (gate, up)), lambda saved, grad: tuple(
-        _called(f"{name}_backward", backward, [grad, *saved], outputs=2)))
+    def gradient(saved, grad):
+        return tuple(_only_once(name, lambda *operands: _called(f"{name}_backward", backward, operands, outputs=2),
+                                grad, *saved))
+
+    differentiable.defvjp(lambda gate, up: (differentiable(gate, up), (gate, up)), gradient)
     _publish(name, lambda gate, up: differentiable(gate, up), "gate, up", {}, jit=True)
 
 
@@ -214,7 +230,10 @@ def _along_axis(name):
         y = differentiable(x, axis)
         return y, y
 
-    differentiable.defvjp(run, lambda axis, y, grad: (along(f"{name}_backward", backward, [grad, y], axis),))
+    def gradient(axis, y, grad):
+        return (_only_once(name, lambda *operands: along(f"{name}_backward", backward, operands, axis), grad, y),)
+
+    differentiable.defvjp(run, gradient)
     compiled = _jax.jit(differentiable, static_argnums=1)
 
     def function(x, axis=-1):
@@ -262,11 +281,15 @@ def _norm(name, affine, default):
             grad_x, *grads = backward(grad, x, *given(vectors), eps=eps)
             return grad_x, *(vector if of is None else of for of, vector in zip(grads, vectors, strict=True))
 
-        if handler() == "callback":
-            return tuple(_back(python, like, [grad, x, *vectors]))
-        return tuple(_rows(f"{name}_backward", [grad, x], vectors[:1], eps, like, name.replace("norm", "stats")))
+        def call(grad, x, *vectors):
+            if handler() == "callback":
+                return _back(python, like, [grad, x, *vectors])
+            return _rows(f"{name}_backward", [grad, x], vectors[:1], eps, like, name.replace("norm", "stats"))
+
+        return tuple(_only_once(name, call, grad, x, *vectors))
 
     differentiable.defvjp(lambda eps, *operands: (differentiable(eps, *operands), operands), gradient)
+
     def checked(eps, x, *vectors):
         (x,) = _of_one_kind(name, [x])
         if x.ndim == 0:
@@ -275,9 +298,11 @@ def _norm(name, affine, default):
             raise ValueError(f"lanewise.jax.{name} expected an eps of 0 or more, and finite; got {eps}")
         of = [_jnp.zeros(0, x.dtype) if vector is None else _jnp.asarray(vector) for vector in vectors]
         for role, vector, was in zip(affine, of, vectors, strict=True):
-            if was is not None and (vector.shape != x.shape[-1:] or vector.dtype != x.dtype):
-                raise ValueError(f"lanewise.jax.{name} expected a {role} of the length and dtype of a row; got "
-                                 f"{vector.shape} {vector.dtype} for x of {x.shape} {x.dtype}")
+            fits = vector.dtype == x.dtype or (vector.dtype == _np.float32 and x.dtype.name in _CODES)
+            if was is not None and (vector.shape != x.shape[-1:] or not fits):
+                raise ValueError(f"lanewise.jax.{name} expected a {role} of the length and dtype of a row, or of "
+                                 f"float32 beside 16-bit floats; got {vector.shape} {vector.dtype} for x of {x.shape} "
+                                 f"{x.dtype}")
         return differentiable(eps, x, *of)
 
     compiled = _jax.jit(checked, static_argnums=0)
@@ -285,7 +310,8 @@ def _norm(name, affine, default):
     listed = ", ".join(f"{of}=None" for of in affine)
     exec(f"def function(x, {listed}, *, eps={default}):\n    return compiled(float(eps), x, {', '.join(affine)})",
          namespace)
-    parameters = dict.fromkeys(affine, ("array_like, optional", "Of the length and dtype of a row."))
+    parameters = dict.fromkeys(affine, ("array_like, optional", "Of the length and dtype of a row, or of float32 "
+                               "beside\n        16-bit floats."))
     parameters["eps"] = ("float", f"As of `lanewise.{name}`; not differentiated, and static under jit.")
     _publish(name, namespace["function"], "x", parameters, "along the last axis", "")
 

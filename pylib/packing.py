@@ -47,7 +47,7 @@ def numbers(name, array, dtype):
         raise TypeError(f"{name} is a number, or an array of numbers; got {array.dtype}")
     if array.dtype == dtype:
         return array
-    with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite
+    with np.errstate(over="ignore", invalid="ignore"):  # a number beyond float32 becomes infinite; a NaN may signal
         return array.astype(dtype)
 
 
@@ -64,11 +64,25 @@ def contiguous(array):
     return array if array.flags.aligned else array.copy()
 
 
+def held(name, array, dtype):
+    """An ndarray of a dtype, of an array whose every number that dtype has, such as one of another byte order, or of a
+    list of numbers; an error of other arrays, whose numbers would be rounded or cut."""
+    found, dtype = plain(name, array), np.dtype(dtype)
+    if found.dtype == dtype:
+        return found
+    if np.can_cast(found.dtype, dtype) and found.dtype != bool:
+        return numbers(name, found, dtype) if dtype.kind == "f" else found.astype(dtype)
+    if not hasattr(array, "dtype") and found.dtype.kind in ("iuf" if dtype.kind == "f" else "iu"):
+        if dtype.kind == "f":
+            return numbers(name, found, dtype)
+        if found.size and found.min() >= 0 and found.max() <= np.iinfo(dtype).max:
+            return found.astype(dtype)
+    raise TypeError(f"{name} holds {dtype}; got {found.dtype}")
+
+
 def rows_of(name, array, dtype):
     # as a C-contiguous matrix with one row for each index of the leading axes
-    array = plain(name, array)
-    if array.dtype != dtype:
-        raise TypeError(f"{name} holds {np.dtype(dtype)}; got {array.dtype}")
+    array = held(name, array, dtype)
     if array.ndim == 0:
         raise ValueError(f"{name} has at least one axis; got a scalar")
     return contiguous(array).reshape(-1, array.shape[-1]) if array.size else array.reshape(
@@ -141,7 +155,7 @@ def unpack(genomes, n_weights=None):
     ndarray of uint8, shape (..., n)
 
     """
-    genomes = plain("genomes", genomes)
+    genomes = held("genomes", genomes, np.uint8)
     rows = rows_of("genomes", genomes, np.uint8)
     codes = np.empty((rows.shape[0], weights_in("genomes", rows, n_weights)), np.uint8)
     _kernels.unpack(rows, codes)

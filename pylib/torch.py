@@ -19,8 +19,10 @@ from .embedding.torch_operators import along_rows as _along_rows
 from .embedding.torch_operators import define as _define
 from .embedding.torch_operators import elementwise as _elementwise
 from .embedding.torch_operators import filled as _filled
+from .embedding.torch_operators import in_float32_under_autocast as _in_float32_under_autocast
 from .embedding.torch_operators import new as _new
 from .embedding.torch_operators import over_a_batch as _over_a_batch
+from .embedding.torch_operators import rows_over_a_batch as _rows_over_a_batch
 from .embedding.torch_operators import same_shape as _same_shape
 from .embedding.torch_operators import shared as _shared
 from .functions.table import FUNCTIONS as _TABLE
@@ -112,6 +114,9 @@ def _one_tensor(name, kinds, entry=None):
     if entry is not None:
         _over_a_batch(name)
         _over_a_batch(f"{name}_backward")
+    else:
+        _rows_over_a_batch(name, 1)
+        _rows_over_a_batch(f"{name}_backward", 2)
     return op
 
 
@@ -240,6 +245,9 @@ def _norm(name, affine, eps):
             None if compiled else run_backward, like_backward)
     op = _define(name, f"(Tensor x{optional}, float eps) -> Tensor", None if compiled else run,
                  lambda x, *arguments: _row_like(x), f"{name}_backward", forward=with_statistics if compiled else None)
+    for of in (name, with_statistics) if compiled else (name,):
+        _rows_over_a_batch(of, 1, len(affine))
+    _rows_over_a_batch(f"{name}_backward", 2, len(affine), sums=True)
     text = "".join(f"\n    {of} : Tensor, optional\n        Of the length of a row, and of its dtype; of float32 beside"
                    " 16-bit floats\n        too." for of in affine)
     signature = ", ".join(["x", *(f"{of}=None" for of in affine), "*", f"eps={eps}"])
@@ -310,6 +318,7 @@ def _cross_entropy():
     _define("cross_entropy_backward", takes.replace("{}", "grad, Tensor "), None if compiled else run_backward,
             lambda grad, logits, *arguments: _row_like(logits))
     op = _define("cross_entropy", takes.replace("{}", ""), None if compiled else run, like, "cross_entropy_backward")
+    _in_float32_under_autocast("cross_entropy")
 
     def function(x, target, weight=None, *, ignore_index=-100, reduction="mean", label_smoothing=0.0, z_loss=0.0):
         if (target.requires_grad or (weight is not None and weight.requires_grad)) and torch.is_grad_enabled():

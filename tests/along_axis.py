@@ -80,7 +80,11 @@ ALONG = {
     "cross_entropy_with_grad, probabilities": ("rrv", lambda x, target, weight, out: lw.cross_entropy_with_grad(
         x, target, weight=weight, z_loss=1e-4, reduction="none", out=out and out[0])),
     "nll_loss": ("rt", losses(lw.nll_loss)),
+    "nll_loss, weighted": ("rtv", lambda x, target, weight, out: (
+        lw.nll_loss(x, target, weight=weight, reduction="none"),)),
     "nll_loss_backward": ("srt", one(lw.nll_loss_backward, reduction="none")),
+    "nll_loss_backward, weighted": ("srtv", lambda grad, x, target, weight, out: (lw.nll_loss_backward(
+        grad, x, target, weight=weight, reduction="none", out=out and out[0]),)),
     "cross_entropy_backward": ("srt", one(lw.cross_entropy_backward, reduction="none")),
 }
 CHANNELS = {
@@ -99,7 +103,7 @@ CHANNELS = {
 }
 EVERY = {**ALONG, **CHANNELS}
 TWO_OUTPUTS = {"add_rms_norm"}
-NO_OUT = {"logsumexp", "logsumexp, b", "cross_entropy", "cross_entropy, weighted", "nll_loss"}
+NO_OUT = {"logsumexp", "logsumexp, b", "cross_entropy", "cross_entropy, weighted", "nll_loss", "nll_loss, weighted"}
 
 
 def operands(name, shape, dtype, seed=0):

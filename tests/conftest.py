@@ -19,11 +19,14 @@ LEVELS_HERE = [level for level in levels.supported(machine.cpu_features()) if le
 
 # Commands, files, documentation and the like: Python above the kernels, which is the same at every level. One run of
 # them is enough: .ci/run leaves them out where it repeats the suite at the other levels; and the errors of millions of
-# rows, since these levels give the same bits (tests/test_same_bits.py).
+# rows, since these levels give the same bits (tests/test_same_bits.py). So is a test that goes through all levels by
+# itself, as one with a fixture of EACH_LEVEL does.
 ABOVE_KERNELS = {f"test_{name}" for name in (
     "accuracy", "architecture", "bench", "bench_files", "bench_report", "classifier", "cli_evolve", "cli_results",
     "cli_start", "cli_train", "cost_by_size", "data", "evolution_examples", "executors", "files", "flow", "inspect",
-    "interop", "kernel_rooms", "learning_examples", "peer_cases", "places", "rooms", "site", "snippets", "stubs")}
+    "interop", "kernel_rooms", "learning_examples", "levels", "peer_cases", "places", "rooms", "site", "snippets",
+    "stubs")}
+EACH_LEVEL = {"level", "first_level", "other_level"}
 
 
 def pytest_report_header():
@@ -34,7 +37,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if {"built", "embedding"} & set(item.fixturenames):
             item.add_marker("compiler")
-        if item.path.stem in ABOVE_KERNELS:
+        if item.path.stem in ABOVE_KERNELS or EACH_LEVEL & set(item.fixturenames):
             item.add_marker("above_kernels")
 
 

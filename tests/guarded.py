@@ -258,19 +258,21 @@ def of_formats(n):
     """Readers and writers of other libraries' four-bit weights by name: their call, and its operands."""
     formats, inputs = genome.formats, 256 * (1 + n % 3)
     codes = np.random.default_rng(n).integers(0, 256, (8, inputs // 2)).astype(np.uint8)
-    scale = np.full((8, inputs // 32), 0.5, np.float32)
     for kind, book, leading in (
-            ("mxfp4", genome.FLOAT4, ()), *(("gguf", book, (kind,)) for kind, (_, _, book) in formats.GGUF.items()),
+            ("mxfp4", genome.FLOAT4, ()), ("nvfp4", genome.FLOAT4, ()),
+            *(("gguf", book, (kind,)) for kind, (_, _, book) in formats.GGUF.items()),
             ("bitsandbytes", genome.NF4, ("NF4",)), ("hqq", formats.UINT4, ()), ("mlx", formats.UINT4, ()),
             ("matmulnbits", formats.UINT4, ()), ("compressed_tensors", formats.INT4_OFFSET, ()),
             ("gptq", formats.UINT4, ()), ("awq", formats.UINT4, ())):
         write, read = getattr(formats, f"write_{kind}"), getattr(formats, f"read_{kind}")
+        group = 16 if "nvfp4" in (kind, *map(str.lower, leading)) else 32
+        scale = np.full((8, inputs // group), 0.5, np.float32)
         arrays = [codes, scale, -8 * scale] if book == formats.UINT4 else [codes, scale]
-        packed = formats.Packed(codes, book, scale, *(arrays[2:] or [None]), 32)
+        packed = formats.Packed(codes, book, scale, *(arrays[2:] or [None]), group)
         last = {"hqq": [(8, inputs)], "bitsandbytes": [(8, inputs), 32]}.get(kind, [])
 
-        def writing(codes, scale, offset=None, write=write, leading=leading, book=book):
-            return write(*leading, formats.Packed(codes, book, scale, offset, 32))
+        def writing(codes, scale, offset=None, write=write, leading=leading, book=book, group=group):
+            return write(*leading, formats.Packed(codes, book, scale, offset, group))
 
         def reading(*given, read=read, leading=leading, last=last):
             codes, _, scale, *rest = read(*leading, *given, *last)

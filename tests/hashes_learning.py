@@ -37,6 +37,7 @@ def results(dtype):
     yield "kl_standard_normal_backward", lw.kl_standard_normal_backward(dtype(2), mu, logvar)
     yield "halting_distribution", (lw.halting_distribution(rows), lw.halting_distribution(rows, log=True))
     yield "ponder_loss_with_grad", lw.ponder_loss_with_grad(rows, rows * rows, reduction="none")
+    yield "ponder_loss", lw.ponder_loss(rows, rows * rows)
     yield "sample_halting", lw.sample_halting(rows, 5)
     yield "act_halting", lw.act_halting(lw.sigmoid(rows) / dtype(9))
 

@@ -28,6 +28,9 @@ def gguf():
     made["IQ4_NL"] = np.concatenate([halves, rng.integers(0, 256, (2, 16), np.uint8)], axis=1)
     made["Q4_K"] = np.concatenate([halves[:1], np.array([[0.001]], np.float16).view(np.uint8),
                                    rng.integers(0, 256, (1, 140), np.uint8)], axis=1)
+    made["IQ4_XS"] = np.concatenate([halves[:1], rng.integers(0, 256, (1, 134), np.uint8)], axis=1)
+    made["NVFP4"] = np.concatenate([rng.integers(0, 127, (2, 4), np.uint8), rng.integers(0, 256, (2, 32), np.uint8)],
+                                   axis=1)
     return {kind: ({"blocks": blocks}, gguf.quants.dequantize(blocks, kinds[kind])) for kind, blocks in made.items()}
 
 
@@ -54,9 +57,15 @@ def mlx():
 def torchao():
     import torch
     from torchao.prototype.mx_formats.mx_tensor import MXTensor
+    from torchao.prototype.mx_formats.nvfp4_tensor import NVFP4Tensor, per_tensor_amax_to_scale
 
-    made = MXTensor.to_mx(torch.from_numpy(WEIGHTS[:2]), torch.float4_e2m1fn_x2, 32)
-    return {"MXFP4": ({"codes": made.qdata.view(torch.uint8).numpy(),
+    weights = torch.from_numpy(WEIGHTS[:2])
+    nvfp4 = NVFP4Tensor.to_nvfp4(weights, per_tensor_scale=per_tensor_amax_to_scale(weights.abs().max()))
+    made = MXTensor.to_mx(weights, torch.float4_e2m1fn_x2, 32)
+    return {"NVFP4": ({"codes": nvfp4.qdata.numpy(), "scales": nvfp4.scale.view(torch.uint8).numpy(),
+                       "multiplier": nvfp4.per_tensor_scale.numpy().reshape(1)},
+                      nvfp4.dequantize(torch.float32).numpy()),
+            "MXFP4": ({"codes": made.qdata.view(torch.uint8).numpy(),
                        "exponents": made.scale.view(torch.uint8).numpy().reshape(2, 2)},
                       made.dequantize(torch.float32).numpy())}
 
@@ -139,7 +148,27 @@ def compressed_tensors():
     whole = (layer.weight.data / scales.float().repeat_interleave(32, 1)).round().clamp(-8, 7)
     words = pack_to_int32(whole.to(torch.int8), 4)
     weights = unpack_from_int32(words, 4, whole.shape).float() * scales.float().repeat_interleave(32, 1)
-    return {"int4": ({"words": words.numpy(), "scale": scales.numpy()}, weights.numpy())}
+    return {"int4": ({"words": words.numpy(), "scale": scales.numpy()}, weights.numpy()), "NVFP4": _nvfp4()}
+
+
+def _nvfp4():
+    import torch
+    from compressed_tensors.compressors import NVFP4PackedCompressor
+    from compressed_tensors.compressors.nvfp4.helpers import unpack_fp4_from_uint8
+    from compressed_tensors.quantization import preset_name_to_scheme
+    from compressed_tensors.quantization.lifecycle.forward import dequantize
+
+    weights, scheme = torch.from_numpy(WEIGHTS[:2]), preset_name_to_scheme("NVFP4A16", ["Linear"])
+    common = (448 * 6 / weights.abs().max()).reshape(1)
+    scale = (weights.reshape(2, 4, 16).abs().amax(dim=2) / 6 * common).to(torch.float8_e4m3fn)
+    made = NVFP4PackedCompressor.compress({"weight": weights, "weight_scale": scale.float(),
+                                           "weight_global_scale": common}, scheme)
+    given = {"codes": made["weight_packed"].numpy(), "scales": made["weight_scale"].view(torch.uint8).numpy(),
+             "divisor": common.numpy()}
+    # as float32: its decompressor rounds to bfloat16
+    whole = unpack_fp4_from_uint8(made["weight_packed"], 2, 64, torch.float32)
+    return given, dequantize(whole, made["weight_scale"].float(), args=scheme.weights, global_scale=common,
+                             dtype=torch.float32).numpy()
 
 
 def hqq():

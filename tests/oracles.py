@@ -51,7 +51,12 @@ def logsumexp(x):
 
 
 def log_softmax(x):
-    return np.array([[-mpmath.log(sum(mpmath.exp(v - top) for v in row)) for top in row] for row in x], dtype=object)
+    found = []
+    for row in x:
+        top = max(row)  # beside which nothing cancels: what follows is a sum of negative numbers
+        rest = mpmath.log(sum(mpmath.exp(v - top) for v in row))
+        found.append([(v - top) - rest for v in row])
+    return np.array(found, dtype=object)
 
 
 def softmax(x):

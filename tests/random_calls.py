@@ -5,7 +5,8 @@
 Each call returns, or raises what Lanewise raises itself with a message of its own: of NumPy's errors only those pass
 that a ufunc raises, since elementwise functions are ufuncs. A crash, a hang, any other error, a warning, something
 printed or an "Exception ignored" is a fault; so are arrays that a call changed though they were none of its outputs, or
-though it raised. A number and a seed make a call again: --first NUMBER --calls 1.
+though it raised, and results that are not those of the same numbers in plain memory, each array apart from the others.
+A number and a seed make a call again: --first NUMBER --calls 1.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import faulthandler
 import fnmatch
 import inspect
 import io
+import itertools
 import os
 import signal
 import subprocess
@@ -32,6 +34,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path(lw.__file__).resolve().parent
 CALLS_IN_A_PROCESS = 2000
 SECONDS = 120  # that a call may take on a busy machine
+PRODUCTS = ("linear", "linear_backward", "gradient_flow")  # of NumPy, whose order of sums depends on the layout
+UPDATED = ("running_mean", "running_var")
 IN_PLACE = ("sgd_step", "adamw_step", "clip_grad_norm")
 OWN = (TypeError, ValueError, MemoryError, OSError, lw.evolution.FitnessError, lw.evolution.CheckpointError)
 # errors of a ufunc, of the call itself: what was given is of a wrong type, dtype or shape, or cannot be written to
@@ -85,6 +89,62 @@ def fault_of(error, function, given):
     return "let another's error through"
 
 
+def in_plain_memory(value):
+    """A copy of an array as a caller would usually have it, contiguous and in the machine's byte order, apart from all
+    others; of anything else the thing itself."""
+    if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray) and not value.dtype.hasobject:
+        own = value.dtype.newbyteorder("=") if value.dtype.kind in "iufc" else value.dtype
+        return np.array(value.view(np.ndarray), own, order="C", copy=True)
+    return type(value)(map(in_plain_memory, value)) if type(value) in (tuple, list) else value
+
+
+def bits(values):
+    """What was returned, as far as it is arrays and numbers: their shapes and bits, every NaN the same."""
+    found = []
+    for value in values if isinstance(values, tuple | list) else (values,):
+        if isinstance(value, tuple | list):
+            found += bits(value)
+        elif isinstance(value, np.ndarray | np.generic | float) and not isinstance(value, np.ma.MaskedArray):
+            array = np.asarray(value)
+            if array.dtype.kind in "iufcbV" and not array.dtype.hasobject and array.dtype.names is None:
+                array = array.astype(array.dtype.newbyteorder("=")) if array.dtype.kind in "iufc" else array
+                if array.dtype.type is not np.void and (array != array).any():
+                    array = np.where(array == array, array, array.dtype.type(np.nan))
+                found.append((array.shape, array.tobytes()))
+    return found
+
+
+def flat(values):
+    for value in values:
+        yield from flat(value) if type(value) in (tuple, list) else (value,)
+
+
+def is_repeatable(name, function, given, keywords):
+    """Whether a call gives the same again: it draws from no generator, keeps no state, writes every result, and where
+    it updates its arguments these are apart."""
+    values = [*given, *keywords.values()]
+    if is_elementwise(function):  # what is masked, or is nobody's choice, has any value
+        partly = keywords.get("where") is not None and any(place is None for place in flat([keywords.get("out")]))
+        if partly or any(isinstance(value, np.ma.MaskedArray) for value in flat(values)):
+            return False
+    if name in IN_PLACE and any(itertools.starmap(np.may_share_memory, itertools.combinations(arrays_in(given), 2))):
+        return False
+    return name not in PRODUCTS and "." not in name.removeprefix("ieee754.").removeprefix("genome.") and not any(
+        isinstance(value, np.random.Generator) for value in values)
+
+
+def differs(function, results, plain, plain_keywords):
+    """How what a call gave, and what it wrote, differs from what the same numbers in plain memory give; or None."""
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            expected = function(*plain, **plain_keywords)
+    except Exception as error:
+        return f"raised nothing, but of the same numbers in plain memory {type(error).__name__}: {str(error)[:200]}"
+    written = [plain_keywords.get(role) for role in UPDATED] + (list(plain) if function.__name__ in IN_PLACE else [])
+    return None if bits([expected, written]) == bits(results) else "gave other results than in plain memory"
+
+
 def call(seed, number, catalogue, chosen=None):
     """Make one call, with random arguments or those chosen; return its description and what is wrong with it, or None.
     """
@@ -94,7 +154,8 @@ def call(seed, number, catalogue, chosen=None):
     given, keywords = chosen or random_arguments.arguments(case, function, table)
     told = ", ".join([*map(shown, given), *(f"{k}={shown(value)}" for k, value in keywords.items())])
     arrays = [(array, array.tobytes()) for array in arrays_in([*given, *keywords.values()])]
-    outputs = list(arrays_in([keywords.get(role) for role in ("out", "running_mean", "running_var")]))
+    outputs = list(arrays_in([keywords.get(role) for role in ("out", *UPDATED)]))
+    plain = [in_plain_memory(value) for value in given], {k: in_plain_memory(v) for k, v in keywords.items()}
     outputs += arrays_in([*given, *keywords.values()]) if name in IN_PLACE else []
     print(number, name, flush=True)
     unraisable, printed = [], io.StringIO()
@@ -103,7 +164,10 @@ def call(seed, number, catalogue, chosen=None):
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             warnings.simplefilter("error")
-            of_case(case)(*given, **keywords)
+            found = of_case(case)(*given, **keywords)
+        if is_repeatable(name, function, given, keywords):
+            written = [keywords.get(role) for role in UPDATED] + (list(given) if name in IN_PLACE else [])
+            fault = differs(function, [found, written], *plain)
     except Exception as error:
         outputs = [] if not isinstance(error, Warning) else outputs
         paths = [value for value in (*given, *keywords.values()) if isinstance(value, str | bytes)]

@@ -85,7 +85,8 @@ def _after_a_forward(make):
 
 def _packed_for(case, kind):
     # a matrix that the format of this name can hold
-    books = {"mxfp4": genome.FLOAT4, "bitsandbytes": case.one_of([genome.NF4, formats.FP4]), "hqq": formats.UINT4,
+    books = {"mxfp4": genome.FLOAT4, "nvfp4": genome.FLOAT4,
+             "bitsandbytes": case.one_of([genome.NF4, formats.FP4]), "hqq": formats.UINT4,
              "compressed_tensors": formats.INT4_OFFSET,
              "matmulnbits": case.one_of([formats.INT4_OFFSET, formats.UINT4])}
     book = books.get(kind, formats.UINT4)
@@ -94,7 +95,8 @@ def _packed_for(case, kind):
         book = formats.GGUF[case.kind][2]
     elif kind == "bitsandbytes":
         case.kind = book.name
-    outputs, inputs, group = case.one_of([8, 16]), case.one_of([256, 512]), 32
+    outputs, inputs = case.one_of([8, 16]), case.one_of([256, 512])
+    group = 16 if "nvfp4" in (kind, kind == "gguf" and case.kind.lower()) else 32
     codes = case.rng.integers(0, 16, (outputs, inputs)).astype(np.uint8)
     scale = np.exp2(case.rng.integers(-3, 4, (outputs, 1))).astype(np.float32).repeat(inputs // group, axis=1)
     offset = -case.rng.integers(1, 15, scale.shape).astype(np.float32) * scale if book == formats.UINT4 else None
@@ -103,7 +105,7 @@ def _packed_for(case, kind):
 
 def _packed(case):
     # what some format can hold, or what a caller may have put together
-    made = _packed_for(case, case.one_of(["mxfp4", "gguf", "bitsandbytes", "hqq", "matmulnbits", "mlx"]))
+    made = _packed_for(case, case.one_of(["mxfp4", "nvfp4", "gguf", "bitsandbytes", "hqq", "matmulnbits", "mlx"]))
     if case.chance(0.7):
         return made
     role = case.one_of(list(formats.Packed._fields))
@@ -116,7 +118,7 @@ def _read(kind):
     # parameters of a reader: what its writer made, in some layout, and now and then something else
     write, read = getattr(formats, f"write_{kind}"), getattr(formats, f"read_{kind}")
     own = [name for name in inspect.signature(read).parameters
-           if name not in ("kind", "shape", "blocksize", "zeros_less_one")]
+           if name not in ("kind", "shape", "blocksize", "zeros_less_one", "multiplier", "divisor")]
 
     def made(case, place):
         if not hasattr(case, "written"):
@@ -137,11 +139,13 @@ def _read(kind):
 
     return {name: lambda case, place=place: made(case, place) for place, name in enumerate(own)} | {
         "kind": lambda case: getattr(case, "kind", case.one_of(["NF4", "Q4_K", "no"])), "shape": matrix,
-        "blocksize": _option(32, 32, 32, 64, 0, -16), "zeros_less_one": _option(True, False)}
+        "blocksize": _option(32, 32, 32, 64, 0, -16), "zeros_less_one": _option(True, False),
+        "multiplier": _option(None, None, 1.0, 0.3, 0), "divisor": _option(None, None, 1.0, 3.0, -1)}
 
 
 WRITERS = {"packed": _packed, "kind": _option(*formats.GGUF, "NF4", "FP4", "no"),
-           "zeros_less_one": _option(True, False),
+           "zeros_less_one": _option(True, False), "multiplier": _option(None, None, 1.0, 0.5),
+           "divisor": _option(None, None, 1.0, 2.0),
            "scale": lambda case: case.array(case.shape, "f"), "exponents": lambda case: case.array(case.shape, "u1")}
 LAYERS = LEARNING | {
     "inputs": _size, "outputs": _size, "size": _size, "hidden": _option(1, 5, 0), "bias": _option(True, False),

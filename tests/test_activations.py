@@ -48,6 +48,7 @@ def test_oracles_agree(name):
                 assert abs(oracles.mpf(float(y)) - expected) <= abs(expected) * 2.0**-40, operands
 
 
+@pytest.mark.above_kernels  # test_same_bits.py compares the levels on the numbers that are measured here
 @every([*BOUNDS, *GATE_BOUNDS])
 @every_dtype()
 def test_bound(name, dtype):

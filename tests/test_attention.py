@@ -320,3 +320,27 @@ def test_rotary_tables(base):
     assert cos[0, 0] == np.float32(np.cos(5))
     assert sin[0, 0] == -np.float32(np.sin(5))
     assert cos[1, 0] == np.float32(np.cos(5.5))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("keys", [1, 3, 8, 29, 64, 128])
+def test_short_rows_side_by_side_are_those_computed_alone(keys, dtype):
+    rng = np.random.default_rng(keys)
+    x = (rng.normal(size=(20, keys)) * 4).astype(dtype)
+    seen = rng.random(x.shape) < 0.7
+    seen[3] = False
+    seen[5, keys // 2] = False
+    x[5, keys // 2] = np.nan
+    x[17] = np.inf
+    added = np.where(seen, rng.normal(size=x.shape), -np.inf).astype(dtype)
+    for mask in (None, seen, added):
+        together = lw.masked_softmax(x, mask, 0.7)
+        alone = [lw.masked_softmax(x[r], None if mask is None else mask[r], 0.7) for r in range(20)]
+        np.testing.assert_array_equal(together, np.stack(alone))
+        place = x.copy()
+        np.testing.assert_array_equal(lw.masked_softmax(place, mask, 0.7, out=place), together)
+        causal = lw.masked_softmax(x, mask, 0.7, causal=True, offset=2)
+        for r in range(20):
+            row = lw.masked_softmax(x[r, :r + 3], None if mask is None else mask[r, :r + 3], 0.7)
+            np.testing.assert_array_equal(causal[r, :r + 3], row)
+            np.testing.assert_array_equal(causal[r, r + 3:], np.nan if np.isnan(row).any() else 0)

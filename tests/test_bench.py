@@ -155,7 +155,7 @@ def test_whoever_is_timed_computes_the_same(name, dtype):
     figures = benchmark.measure(work, size, dtype=dtype, names=here, rounds=1, clock=itertools.count(0, 10**9).__next__)
     assert not [reason for reason in figures.skipped.values() if "other values" in reason or "shape" in reason]
     assert figures.moved["lanewise"] > 0
-    assert ("lanewise" in figures.ulp) == (dtype != "float64" and work.family in ("elementwise", "axis"))
+    assert ("lanewise" in figures.ulp) == (dtype != "float64" and work.family in ("elementwise", "axis", "options"))
     assert all(error < 8 for error in figures.ulp.values()) or name in ELEMENTWISE
 
 
@@ -172,8 +172,8 @@ def test_torch_and_onnxruntime_compute_the_same(name):
             ours.run()
             contender.run()
             assert benchmark.agreement(ours.result(), contender.result()) is None
-        assert ("torch" in skipped) == (work.family not in ("axis", "learning", "population") and not name.startswith(
-            ("linear4", "mx_encode")))
+        here = ("axis", "options", "learning", "population")
+        assert ("torch" in skipped) == (work.family not in here and not name.startswith(("linear4", "mx_encode")))
 
 
 @pytest.mark.parametrize("layout", benchmark.LAYOUTS[1:])
@@ -249,6 +249,32 @@ def test_whoever_computes_something_else_is_not_timed(monkeypatch):
     assert figures.skipped["numpy"].startswith("computes other values, by up to 0.1")
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_blas_has_as_many_threads_as_the_others(threads):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    clock, seen = Clockwork(), set()
+
+    def blas():
+        return {each["num_threads"] for each in threadpoolctl.threadpool_info() if each["user_api"] == "blas"}
+
+    def run():
+        seen.update(blas())
+        clock.now += 10**9  # so that once is enough
+
+    before = blas()
+    field = [peers.Contender(name, run, lambda: None, 8) for name in ("copy", "lanewise")]
+    benchmark.measure(benchmark.WORKS["linear"], 64, threads, rounds=1, clock=lambda: clock.now, field=field)
+    assert seen == {threads}
+    assert blas() == before
+
+
+@pytest.mark.parametrize(("name", "is_said"), [("linear", True), ("silu", False)])
+def test_who_cannot_hold_blas_is_told(monkeypatch, capsys, name, is_said):
+    monkeypatch.setattr("lanewise.measure.machine.can_hold_blas", lambda: False)
+    assert cli.main(["bench", name, "--sizes", "64", "--peers", "numpy"]) == 0
+    assert ("threadpoolctl is missing" in capsys.readouterr().err) == is_said
+
+
 @pytest.mark.parametrize(("theirs", "message"), [
     ([1.0, 2.0, np.nan], None), ([1.0, 2.0 + 1e-14, np.nan], None), ([1.0, 2.0 + 1e-12, np.nan], "other values"),
     ([1.0, np.nan, np.nan], "other values"), ([1.0, np.inf, np.nan], "other values"),
@@ -283,7 +309,8 @@ def test_command(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["sulu"], "no benchmark of 'sulu'; expected some of exp, "),
+        (["sulu"], "no benchmark of 'sulu'; its like are silu"),
+        (["quuux"], "no benchmark of 'quuux'; lanewise bench --list names all"),
         (["--sizes", "L7"],
          "--sizes: expected L1, L2, memory, a number of elements or a shape such as 512x768; got 'L7'"),
         (["--sizes", "512x0"], "got '512x0'"),
@@ -306,6 +333,16 @@ def test_command(capsys, tmp_path):
 def test_command_says_what_is_wrong(capsys, arguments, message):
     assert cli.main(["bench", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_list_names_every_work_once(capsys):
+    assert cli.main(["bench", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    families = " ".join(lines).replace(",", " ").split()
+    names = [name for name in families if not name.endswith(":")]
+    assert sorted(names) == sorted(benchmark.WORKS)
+    assert {name[:-1] for name in families if name.endswith(":")} == {work.family for work in benchmark.WORKS.values()}
+    assert max(map(len, lines)) <= 80
 
 
 @pytest.mark.parametrize("name", ["none/x.json", "", "."])

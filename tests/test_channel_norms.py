@@ -122,6 +122,15 @@ def test_columns_of_any_stride_and_number_of_threads(dtype, shape):
         assert lw.batch_norm(x, weight=weight, bias=bias, training=True).tobytes() == y.astype(x.dtype).tobytes()
 
 
+@pytest.mark.parametrize("dtype", oracles.DTYPES)
+def test_segments_of_one_element_are_columns(dtype):
+    x, grad = numbers(2, 301, 5, dtype=dtype)
+    weight, bias = numbers(2, 5)
+    expected = columns_of(x, grad, weight, bias)
+    for shape in ((301, 5, 1), (301, 5, 1, 1)):
+        assert columns_of(x.reshape(shape), grad.reshape(shape), weight, bias) == expected
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_hard_columns(dtype):
     x = np.random.default_rng(0).standard_normal((500, 9))

@@ -54,8 +54,19 @@ def test_signature():
 def test_an_unknown_name(call):
     with pytest.raises(ValueError, match="no C function 'silu_float23': did you mean silu_float32"):
         call("silu_float23")
+    with pytest.raises(ValueError, match=r"'gelu': did you mean gelu_float32 or gelu_float64 or gelu_"):
+        call("gelu")
+    with pytest.raises(ValueError, match="did you mean silu_float32 or"):
+        call("SILU_float32")
     with pytest.raises(ValueError, match=r"functions\(\) has them all"):
         call("?")
+
+
+def test_a_mask_of_booleans():
+    x, mask = np.linspace(-2, 2, 12, dtype=np.float32).reshape(3, 4), np.arange(12).reshape(3, 4) % 3 > 0
+    y = np.empty_like(x)
+    embedding.ctypes_function("masked_softmax_float32")(x, mask, None, 1.0, y, 3, 4)
+    assert y.tobytes() == lw.masked_softmax(x, mask, 1.0).tobytes()
 
 
 @pytest.mark.parametrize(("name", "function", "dtype"), list(elementwise()))
@@ -98,7 +109,7 @@ def test_one_number(name):
 def test_what_has_other_forms():
     assert len(names_of("scalar")) == 54
     assert len(names_of("point")) == 23
-    assert len([name for name in embedding.functions() if name.endswith(("_float16", "_bfloat16"))]) == 54
+    assert len([name for name in embedding.functions() if name.endswith(("_float16", "_bfloat16"))]) == 64
 
 
 def test_ctypes_function_takes_arrays_addresses_and_none():

@@ -74,6 +74,7 @@ def calls(x, grad, weight, bias):
     if x.itemsize > 2:
         logs = np.full(rows, 7.0)
         yield "logsumexp", [x], [], [logs], (lw.logsumexp(x, out=np.empty(rows)),)
+        yield "logsumexp_backward", [stats / 3, x], [], [y], (lw.logsumexp_backward(stats / 3, x),)
         for p in (1, 2):
             yield "normalize", [x], [float(p), 1e-12], [y], (lw.normalize(x, p),)
             yield "normalize_backward", [grad, x], [float(p), 1e-12], [y], (lw.normalize_backward(grad, x, p),)
@@ -111,7 +112,7 @@ def test_what_may_be_null(shape, dtype):
 @pytest.mark.parametrize("dtype", oracles.DTYPES)
 def test_in_place(dtype):
     for name, inputs, numbers, results, expected in calls(*operands_of((17, 100), dtype)):
-        if name == "logsumexp":
+        if name.startswith("logsumexp"):  # whose first operand is not of the shape of its result
             continue
         place = 1 if name == "add_rms_norm" else 0  # its second result may be its second operand
         given = [array if array is None else array.copy() for array in inputs]
@@ -141,6 +142,62 @@ def test_norms_over_channels(shape, dtype):
         assert [one.tobytes() for one in found] == [one.tobytes() for one in expected]
         plain, *_ = called("group_norm", dtype, [x, *vectors], [EPS], [y, None, None], (batch, channels, size, 2))
         assert plain.tobytes() == expected[0].tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("shape", [(1, 2, 1), (3, 6, 5), (2, 4, 33), (5, 8), (2, 2, 3000), (0, 4, 3), (3, 2, 0)])
+def test_norms_over_channels_of_16_bits(shape, dtype):
+    rng = np.random.default_rng(sum(shape))
+    batch, channels, size = (*shape, 1)[:3]
+    x = rng.normal(3, 2, shape).astype(oracles.dtype_named(dtype))
+    mean, weight, bias = rng.normal(3, 1, (3, channels)).astype(np.float32)
+    variance = rng.uniform(0.1, 4, channels).astype(np.float32)
+    y, stats = np.full_like(x, 7), np.full((batch, 2), 7.0)
+    for vectors in ([weight, bias], [None, None]):
+        (found,) = called("batch_norm", dtype, [x, mean, variance, *vectors], [EPS], [y], (batch, channels, size))
+        assert found.tobytes() == lw.batch_norm(x, mean, variance, *vectors, eps=EPS).tobytes()
+        given = x.copy()
+        ctypes_function(f"batch_norm_{dtype}")(given, mean, variance, *vectors, EPS, given, batch, channels, size)
+        assert given.tobytes() == found.tobytes()
+        sizes = batch, channels, size, 2
+        found = called("group_norm", dtype, [x, *vectors], [EPS], [y, stats, stats], sizes)
+        expected = lw.group_norm(x, 2, *vectors, eps=EPS, return_stats=True)
+        assert [one.tobytes() for one in found] == [one.tobytes() for one in expected]
+        given = x.copy()
+        ctypes_function(f"group_norm_{dtype}")(given, *vectors, EPS, given, None, None, *sizes)
+        assert given.tobytes() == expected[0].tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("shape", [(1, 2, 2), (3, 6, 5), (2, 4, 33), (70, 2, 1), (2, 2, 3000)])
+def test_training_norms_over_channels_of_16_bits(shape, dtype):
+    rng = np.random.default_rng(sum(shape))
+    x, grad = (rng.normal(3, 2, shape).astype(oracles.dtype_named(dtype)) for _ in range(2))
+    weight, bias = rng.normal(3, 1, (2, shape[1])).astype(np.float32)
+    y, stats, sums = np.full_like(x, 7), np.full(shape[1], 7.0), np.full(shape[1], 7, np.float32)
+    for vectors in ([weight, bias], [None, None]):
+        normed, mean, rstd = lw.batch_norm(x, None, None, *vectors, training=True, eps=EPS, return_stats=True)
+        found = called("batch_norm_training", dtype, [x, *vectors], [EPS], [y, stats, None, stats], shape)
+        assert [one.tobytes() for one in (found[0], found[1], found[3])] == [
+            one.tobytes() for one in (normed, mean, rstd)]
+        place = x.copy()
+        ctypes_function(f"batch_norm_training_{dtype}")(place, *vectors, EPS, place, None, None, None, *shape)
+        assert place.tobytes() == normed.tobytes()
+        for training in (True, False):
+            expected = lw.batch_norm_backward(grad, x, vectors[0], mean=mean, rstd=rstd, training=training)
+            inputs = [grad, x, vectors[0], mean, rstd]
+            found = called("batch_norm_backward", dtype, inputs, [training], [y, sums, sums], shape)
+            assert [one.tobytes() for one in found] == [one.tobytes() for one in expected]
+            for k in range(2):  # the gradient in the place of either
+                given = [grad.copy(), x.copy()]
+                ctypes_function(f"batch_norm_backward_{dtype}")(*given, *inputs[2:], training, given[k], None, None,
+                                                                *shape)
+                assert given[k].tobytes() == expected[0].tobytes()
+        _, mean, rstd = lw.group_norm(x, 2, eps=EPS, return_stats=True)
+        expected = lw.group_norm_backward(grad, x, 2, vectors[0], mean=mean, rstd=rstd)
+        found = called("group_norm_backward", dtype, [grad, x, vectors[0], mean, rstd], [], [y, sums, sums],
+                       (*shape, 2))
+        assert [one.tobytes() for one in found] == [one.tobytes() for one in expected]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -237,8 +294,9 @@ def test_no_memory():
 
 def test_every_function_of_rows_is_tried():
     tried = {f"{name}_{dtype}" for dtype in oracles.DTYPES for name, *_ in calls(*operands_of((3, 8), dtype))}
-    tried |= {f"{name}_norm_{dtype}" for name in ("batch", "group") for dtype in ("float32", "float64")}
-    learning = ("halting", "reparameterise", "layers", "optimise")  # tests/test_embedding_learning.py tries these
+    tried |= {f"{name}_norm_{dtype}" for name in ("batch", "group") for dtype in oracles.DTYPES}
+    # tests/test_embedding_learning.py and tests/test_ieee754_embedded.py try these
+    learning = ("halting", "reparameterise", "layers", "optimise", "ieee754")
     rows = {name for name in functions() if not signature(name).module.endswith(learning)
             and str(signature(name)).endswith("Py_ssize_t rows, Py_ssize_t n)")}
     tried |= {"cross_entropy_float32", "cross_entropy_float64"}

@@ -95,6 +95,15 @@ def test_scipy_integrates(name):
     assert integral(name, -3, 5) == integrate.quad(lambda x: float(getattr(lw, name)(x)), -3, 5)[0]
 
 
+def test_scipy_filters():
+    ndimage = pytest.importorskip("scipy.ndimage")
+    smooth_maximum_filter = loaded(EXAMPLES / "with_scipy.py").smooth_maximum_filter
+    image = np.random.default_rng(7).normal(0, 3, (9, 13))
+    expected = ndimage.generic_filter(image, lw.logsumexp, 3)
+    assert smooth_maximum_filter(image, 3).tobytes() == expected.tobytes()
+    assert (expected >= ndimage.maximum_filter(image, 3)).all()
+
+
 def test_the_block_of_a_transformer_trains():
     torch = pytest.importorskip("torch")
     block = loaded(EXAMPLES / "with_torch.py").FeedForward(16, 32)

@@ -3,6 +3,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
@@ -46,6 +47,27 @@ def test_pack_refuses_a_code_above_15():
 def test_log4_is_sign_and_exponent():
     weights = genome.decode(genome.pack(np.arange(16, dtype=np.uint8)))
     assert weights.tolist() == [2.0**-e for e in range(8)] + [-(2.0**-e) for e in range(8)]
+
+
+def test_numbers_that_float32_and_bytes_that_uint8_hold():
+    """Of another byte order, narrower, or in a list."""
+    x = np.random.default_rng(4).integers(-8, 8, (3, 32)).astype(np.float32) / 8
+    codes, bias = genome.encode(x), np.float32([1, 2, 3])
+    scale, y = genome.best_scale(x), genome.linear4(x, codes, bias=bias)
+    for other in (x.astype(">f4"), x.astype(np.float16), x.astype(ml_dtypes.bfloat16), x.tolist(), x[::-1][::-1]):
+        assert (genome.encode(other) == codes).all()
+        assert (genome.best_scale(other) == scale).all()
+        assert (genome.linear4(other, codes.tolist(), bias=bias.astype(">f4")) == y).all()
+    assert (genome.linear4(x, codes, bias=[1, 2, 3]) == y).all()
+    assert (genome.decode(codes.tolist()) == genome.decode(codes)).all()
+    assert (genome.unpack(codes.tolist()) == genome.unpack(codes)).all()
+    assert genome.diversity(codes.tolist()) == genome.diversity(codes)
+    for wrong in ([[300]], [[-1]], [[1.0]], np.array([[1]]), np.array([[True]])):
+        with pytest.raises(TypeError, match=r"genomes holds uint8; got (int64|float64|bool)"):
+            genome.decode(wrong)
+    for wrong in (x.astype(float), x.astype(int), [["a"]], x > 0):
+        with pytest.raises(TypeError, match="weights holds float32; got "):
+            genome.encode(wrong)
 
 
 @pytest.mark.parametrize("n", LENGTHS)
@@ -252,6 +274,7 @@ def test_errors(call, error, message):
 PROGRAM = """
 import hashlib
 import sys
+import ml_dtypes
 import numpy as np
 from lanewise import genome, ieee754
 from lanewise.kernels import machine

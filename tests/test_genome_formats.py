@@ -29,6 +29,8 @@ CASES = {
        for kind in ("NF4", "FP4")},
     "mlx": ("mlx", "affine", formats.read_mlx, formats.write_mlx),
     "torchao": ("torchao", "MXFP4", formats.read_mxfp4, formats.write_mxfp4),
+    "torchao, NVFP4": ("torchao", "NVFP4", formats.read_nvfp4, formats.write_nvfp4),
+    "compressed_tensors, NVFP4": ("compressed_tensors", "NVFP4", formats.read_nvfp4, formats.write_nvfp4),
     "onnxruntime": ("onnxruntime", "MatMulNBits", formats.read_matmulnbits,
                     lambda packed: formats.write_matmulnbits(packed)[:2]),
     "auto_gptq": ("auto_gptq", "GPTQ", formats.read_gptq, formats.write_gptq),
@@ -46,6 +48,7 @@ def test_what_the_real_library_made(name):
     library, key, read, write = CASES[name]
     arrays, weights = made(library, key)
     packed = read(**arrays)
+    common = {name: arrays.pop(name) for name in ("multiplier", "divisor") if name in arrays}
     found = packed.weights()
     if library in ("mlx", "onnxruntime", "hqq") and packed.offset is not None:
         # they round a scale times a code first, a scale times a zero point, or a code less a zero point that is no
@@ -53,7 +56,7 @@ def test_what_the_real_library_made(name):
         assert (np.abs(found - weights) <= 2.0**-23 * 16 * np.abs(packed.scale).max()).all()
     else:
         assert found.tobytes() == (weights + np.float32(0)).tobytes() or (found == weights).all()
-    for given, written in zip(arrays.values(), write(packed), strict=True):
+    for given, written in zip(arrays.values(), write(packed, **common), strict=True):
         assert written.dtype == (np.float32 if given.dtype == np.float16 else given.dtype)
         assert written.astype(given.dtype).tobytes() == given.tobytes()
     # what was read is what a layer takes
@@ -155,6 +158,32 @@ def test_e8m0_is_told_from_numbers():
             genome.linear4(np.ones((1, 32), np.float32), codes, FLOAT4, exponents)
 
 
+def test_every_e4m3_scale_of_nvfp4():
+    codes = np.full((254, 8), 0x22, np.uint8)
+    scales = np.uint8([code for code in range(256) if code & 127 != 127]).reshape(-1, 1)
+    for given in (scales, scales.view(ml_dtypes.float8_e4m3fn)):
+        packed = formats.read_nvfp4(codes, given)
+        numbers = scales.view(ml_dtypes.float8_e4m3fn).astype(np.float32)
+        assert packed.scale.tobytes() == numbers.tobytes()
+        assert (packed.weights() == numbers).all()
+        assert (formats.write_nvfp4(packed)[1] == scales).all()
+    for name, scaled in (("multiplier", numbers * np.float32(0.3)), ("divisor", numbers / np.float32(0.3))):
+        packed = formats.read_nvfp4(codes, scales, **{name: 0.3})
+        assert packed.scale.tobytes() == scaled.tobytes()
+        assert (formats.write_nvfp4(packed, **{name: 0.3})[1] == scales).all()
+
+
+def test_every_scale_of_iq4_xs():
+    # the largest magnitude is 32 below zero and 31 above it
+    rng = np.random.default_rng(3)
+    six = np.concatenate([np.arange(-32, 32).reshape(8, 8), rng.integers(-31, 32, (50, 8)), np.zeros((1, 8), int)])
+    scale = (np.float16(rng.normal(size=(59, 1))).astype(np.float32) * six).astype(np.float32)
+    packed = Packed(rng.integers(0, 256, (59, 128)).astype(np.uint8), IQ4_NL, scale, None, 32)
+    again = formats.read_gguf("IQ4_XS", formats.write_gguf("IQ4_XS", packed))
+    assert (again.scale == scale).all()
+    assert (again.codes == packed.codes).all()
+
+
 def test_tables_are_not_mistaken_for_others():
     assert FP4 != FLOAT4
     assert INT4_OFFSET != INT4
@@ -164,13 +193,15 @@ def test_tables_are_not_mistaken_for_others():
 ARRAYS = {name: made(library, key)[0] for name, (library, key, *_) in CASES.items()}
 BLOCKS = ARRAYS["gguf Q4_0"]["blocks"]
 INTS = np.zeros((8, 16), np.int32), np.zeros((2, 2), np.int32), np.ones((2, 16), np.float32)
+CODES = np.zeros((1, 16), np.uint8)
+TWO = Packed(CODES, FLOAT4, np.float32([[1, 0.3]]), None, 16)
 ONE = Packed(np.zeros((1, 16), np.uint8), UINT4, np.ones((1, 1), np.float32), None, 32)
 
 
 @pytest.mark.parametrize(("call", "error", "message"), [
     (lambda: formats.read_gguf("Q4_0", BLOCKS[:, :-1]), ValueError, "block of Q4_0 has 18 bytes; got rows of 35"),
     (lambda: formats.read_gguf("Q4_1", BLOCKS), ValueError, "block of Q4_1 has 20 bytes; got rows of 36"),
-    (lambda: formats.read_gguf("Q5_0", BLOCKS), ValueError, "kind is one of Q4_0, Q4_1, IQ4_NL, MXFP4, Q4_K; got"),
+    (lambda: formats.read_gguf("Q5_0", BLOCKS), ValueError, "kind is one of Q4_0, Q4_1, IQ4_NL, MXFP4, Q4_K, IQ4_X"),
     (lambda: formats.read_gguf("Q4_0", BLOCKS.view(np.int8)), TypeError, "blocks holds uint8; got int8"),
     (lambda: formats.read_gguf("Q4_0", BLOCKS[0]), ValueError, "blocks has 2 axes"),
     (lambda: formats.read_gguf("Q4_0", np.full((1, 18), 255, np.uint8)), ValueError, "scales hold a NaN"),
@@ -178,6 +209,24 @@ ONE = Packed(np.zeros((1, 16), np.uint8), UINT4, np.ones((1, 1), np.float32), No
     (lambda: formats.read_mxfp4(np.zeros((1, 17), np.uint8), np.zeros((1, 1), np.uint8)), ValueError, "16 bytes of"),
     (lambda: formats.read_mxfp4(np.zeros((1, 16), np.uint8), np.zeros((1, 2), np.uint8)), ValueError, r"is \[1, 1\]"),
     (lambda: formats.read_mxfp4(np.zeros((1, 16), np.uint8), np.ones((1, 1), np.float32)), TypeError, "got float32"),
+    (lambda: formats.read_gguf("NVFP4", np.full((1, 36), 127, np.uint8)), ValueError, "127 or 255 of E4M3 is NaN"),
+    (lambda: formats.read_gguf("NVFP4", np.full((1, 36), 129, np.uint8)), ValueError, "has no sign"),
+    (lambda: formats.read_gguf("NVFP4", np.full((1, 34), 1, np.uint8)), ValueError, "NVFP4 has 36 bytes; got rows of"),
+    (lambda: formats.read_gguf("IQ4_XS", np.full((1, 137), 1, np.uint8)), ValueError, "IQ4_XS has 136 bytes"),
+    (lambda: formats.read_nvfp4(CODES, np.ones((1, 1), np.uint8)), ValueError, r"scales is \[1, 2\]; got \[1, 1\]"),
+    (lambda: formats.read_nvfp4(CODES[:, :9], np.ones((1, 2), np.uint8)), ValueError, "8 bytes of codes; got rows of"),
+    (lambda: formats.read_nvfp4(CODES, np.ones((1, 2), np.float32)), TypeError, "uint8 or float8_e4m3fn; got float32"),
+    (lambda: formats.read_nvfp4(CODES, np.uint8([[1, 255]])), ValueError, "127 or 255 of E4M3 is NaN"),
+    (lambda: formats.read_nvfp4(CODES, np.uint8([[1, 2]]), multiplier=2.0, divisor=0.5), ValueError, "one of them"),
+    (lambda: formats.read_nvfp4(CODES, np.uint8([[1, 2]]), multiplier=np.ones(2)), ValueError, "multiplier is one fin"),
+    (lambda: formats.read_nvfp4(CODES, np.uint8([[1, 2]]), divisor=0), ValueError, "divisor is one finite number"),
+    (lambda: formats.read_nvfp4(CODES, np.uint8([[1, 126]]), multiplier=3e38), ValueError, "scales hold a NaN or an"),
+    (lambda: formats.write_nvfp4(TWO, multiplier=0.5), ValueError, "a number of E4M3, times what .* such as 0.3"),
+    (lambda: formats.write_nvfp4(TWO._replace(group=32, scale=np.ones((1, 1)))), ValueError, "groups of 16; got 32"),
+    (lambda: formats.write_gguf("NVFP4", Packed(np.zeros((1, 32), np.uint8), FLOAT4, np.float32([[1, -1, 1, 1]]), None,
+                                                16)), ValueError, "no sign; got a negative one"),
+    (lambda: formats.write_gguf("IQ4_XS", Packed(np.zeros((1, 128), np.uint8), IQ4_NL, np.float32([[1] * 7 + [2**-9]]),
+                                                 None, 32)), ValueError, "IQ4_XS keeps .* one float16 times -32 to 31"),
     (lambda: formats.e8m0_bytes(np.float32([3])), ValueError, "powers of two"),
     (lambda: formats.e8m0_bytes(np.float32([0])), ValueError, "powers of two"),
     (lambda: formats.e8m0_bytes(np.float32([-1])), ValueError, "powers of two"),

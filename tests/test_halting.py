@@ -225,3 +225,42 @@ def test_the_mean_of_an_empty_batch_is_nan():
     assert [grad.shape for grad in (*grads, *lw.ponder_loss_backward(1.0, empty, empty))] == [(0, 3)] * 4
     assert lw.ponder_loss(empty, empty, reduction="sum") == 0
     assert lw.ponder_loss(empty, empty, reduction="none").shape == (0,)
+
+
+@pytest.mark.parametrize("size", [88.0, 100.0, 103.9, 699.0, 701.0, 1e30, np.inf])
+def test_extreme_logits_are_those_of_float64(size):
+    # float32 has series of its own, whose exponential ends at 700
+    logits = np.array([[size, 0.5, -1.0], [-size, 0.5, -1.0], [0.5, size, size], [0.5, -size, size], [-size] * 3,
+                       [size] * 3, [0.5, size, np.nan]])
+    losses = np.arange(1.0, 22.0).reshape(7, 3)
+    wide = [lw.halting_distribution(logits), lw.halting_distribution(logits, log=True),
+            *lw.ponder_loss_with_grad(logits, losses, reduction="none")]
+    logits, losses = logits.astype(np.float32), losses.astype(np.float32)
+    single = [lw.halting_distribution(logits), lw.halting_distribution(logits, log=True),
+              *lw.ponder_loss_with_grad(logits, losses, reduction="none")]
+    for found, expected in zip(single, wide, strict=True):
+        np.testing.assert_allclose(found[:6], expected[:6], rtol=2e-7, atol=1e-37)
+    assert np.isfinite(single[2][:4]).all()
+    nothing = np.full((1, 3), np.nan, np.float32)
+    assert np.isnan(lw.halting_distribution(nothing)).all()
+    assert np.isnan(lw.halting_distribution(nothing, log=True)).all()
+    loss, grad, _ = lw.ponder_loss_with_grad(nothing, nothing)
+    assert np.isnan(loss)
+    assert np.isnan(grad[0, :2]).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_row_is_its_own(dtype):
+    # rows are taken some at a time: neither how many there are nor where a row stands changes a bit of it
+    logits, losses = RNG.normal(-1, 2, (19, 70)).astype(dtype), RNG.exponential(1, (19, 70)).astype(dtype)
+    together = [*lw.ponder_loss_with_grad(logits, losses, reduction="none"), lw.halting_distribution(logits, log=True)]
+    for row in range(19):
+        here = slice(row, row + 1)
+        alone = [*lw.ponder_loss_with_grad(logits[here], losses[here], reduction="none"),
+                 lw.halting_distribution(logits[here], log=True)]
+        assert all(a.tobytes() == b[here].tobytes() for a, b in zip(alone, together, strict=True))
+    poisoned = logits.copy()
+    poisoned[7] = np.nan
+    found = lw.ponder_loss_with_grad(poisoned, losses, reduction="none")
+    assert all(np.array_equal(np.delete(a, 7, 0), np.delete(b, 7, 0))
+               for a, b in zip(found, together[:3], strict=True))

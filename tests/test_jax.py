@@ -100,9 +100,28 @@ def test_norms_of_a_batch(way):
     same(lj.rms_norm(x), lw.rms_norm(x))
 
 
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
+@pytest.mark.parametrize("name", NORMS)
+def test_float32_weights_beside_16_bits(way, name, dtype):
+    x, *weights = operands(name, dtype, (3, 40))
+    weights = [np.linspace(-1, 2, of.size, dtype=np.float32) for of in weights]
+    same(getattr(lj, name)(x, *weights), getattr(lw, name)(x, *weights))
+    _, pull = jax.vjp(getattr(lj, name), x, *weights)
+    grad = np.ones_like(x)
+    for found, of in zip(pull(grad), getattr(lw, f"{name}_backward")(grad, x, *weights), strict=True):
+        same(found, of)
+
+
+@pytest.mark.parametrize("name", ["silu", "elu", "swiglu", "log_softmax", "layer_norm"])
+def test_a_gradient_of_a_gradient_is_refused(way, name):
+    x = operands(name, np.float32, (2, 5))
+    with pytest.raises(NotImplementedError, match=f"lanewise.jax.{name} has a gradient, and the gradient has none"):
+        jax.grad(lambda of: jax.grad(lambda of: getattr(lj, name)(of, *x[1:]).sum())(of).sum())(x[0])
+
+
 def test_norms_refuse():
     x = np.ones((2, 3), np.float32)
-    with pytest.raises(ValueError, match=r"expected a weight of the length and dtype of a row; got \(2,\) float32 for"):
+    with pytest.raises(ValueError, match=r"a weight of the length and dtype of a row, or.*got \(2,\) float32 for"):
         lj.rms_norm(x, np.ones(2, np.float32))
     with pytest.raises(ValueError, match="expected an eps of 0 or more, and finite; got -1"):
         lj.layer_norm(x, eps=-1)

@@ -26,19 +26,29 @@ def test_products_i16(registers):
 
 def test_products_u8(registers):
     most = registers.unsigned_most()
-    assert 64 <= most <= 255
-    for sign, top in ((1, most), (-1, most), (0, most), (0, 128)):
-        w = rng.integers(0, top, (2, 1024, 4), np.uint8, endpoint=True)
-        x = rng.integers(-128 if top == 128 else -127, 127, (2, 1024, 4), np.int8, endpoint=True)
-        if sign:
-            w[:, :512], x[:, :512] = top, 127 * sign
+    assert 32 <= most <= 255
+    cases = [(largest, most, count) for largest in (127, -128, 0) for count in (1, 2, 4)]
+    for largest, top, count in [*cases, (0, 128, 1)]:
+        w = rng.integers(0, top, (count, 1024, 4), np.uint8, endpoint=True)
+        x = rng.integers(-128, 127, (count, 1024, 4), np.int8, endpoint=True)
+        if largest:
+            w[:, :512], x[:, :512] = top, largest
         products = w.astype(np.int64) * x
         if top == 128:
             found = np.empty(1024, np.uint32)
             registers.pair_products_u8(w[0].view(np.uint32)[:, 0], x[0].view(np.uint32)[:, 0], found)
             assert np.array_equal(found.view(np.int16), products[0].reshape(-1, 2).sum(axis=1))
-        else:
+            continue
+        for shift in (0, 8):
             sums = any_bits(np.int32, 1024).astype(np.int64)
             found = sums.astype(np.uint32)
-            registers.dot_u8(w.view(np.uint32)[..., 0], x.view(np.uint32)[..., 0], found)
-            assert np.array_equal(found, (sums + products.sum(axis=(0, 2))).astype(np.uint32))
+            registers.dot_u8(w.view(np.uint32)[..., 0], x.view(np.uint32)[..., 0], shift, found)
+            assert np.array_equal(found, (sums + (products.sum(axis=(0, 2)) << shift)).astype(np.uint32))
+
+
+def test_transposed_u32(registers):
+    # chunk c of four words is lane c // 4 + 4 * (c % 4), its word r in register r
+    y = np.empty((4, 16), np.uint32)
+    registers.transposed_u32(np.arange(64, dtype=np.uint32), y)
+    chunks = np.arange(64).reshape(16, 4)
+    assert np.array_equal(y.T, chunks.reshape(4, 4, 4).swapaxes(0, 1).reshape(16, 4))

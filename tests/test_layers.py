@@ -165,6 +165,61 @@ def test_pytorch_has_the_same_gradients():
     assert step == 19
 
 
+def torch_block(torch):
+    class Block(torch.nn.Module):
+        """x + down(silu(gate(norm(x))) * up(norm(x)))."""
+
+        def __init__(self):
+            super().__init__()
+            self.norm = torch.nn.RMSNorm(5, eps=1e-6)
+            self.gate, self.up = (torch.nn.Linear(5, 8, bias=False) for _ in range(2))
+            self.down = torch.nn.Linear(8, 5, bias=False)
+
+        def forward(self, x):
+            y = self.norm(x)
+            return x + self.down(torch.nn.functional.silu(self.gate(y)) * self.up(y))
+
+    return Block()
+
+
+PEERS = {
+    "linear": lambda torch: torch.nn.Linear(5, 3),
+    "no bias": lambda torch: torch.nn.Linear(5, 3, bias=False),
+    "relu in the layer": lambda torch: torch.nn.Sequential(torch.nn.Linear(5, 3), torch.nn.ReLU()),
+    "layer norm": lambda torch: torch.nn.LayerNorm(5),
+    "rms norm": lambda torch: torch.nn.RMSNorm(5, eps=1e-6),
+    "batch norm": lambda torch: torch.nn.BatchNorm1d(5),
+    "residual": torch_block,
+    "tanh": lambda torch: torch.nn.Tanh(),
+    "sigmoid": lambda torch: torch.nn.Sigmoid(),
+    "gelu": lambda torch: torch.nn.GELU(),
+    "silu": lambda torch: torch.nn.SiLU(),
+    "softplus": lambda torch: torch.nn.Softplus(),
+    "elu": lambda torch: torch.nn.ELU(0.5),
+}
+
+
+@pytest.mark.parametrize("name", list(PEERS))
+def test_each_layer_is_pytorchs(name):
+    torch = pytest.importorskip("torch")
+    layer, peer = spread(NETWORKS[name]()), PEERS[name](torch).double()
+    for tensor, array in zip(peer.parameters(), layer.parameters().values(), strict=True):
+        tensor.data = torch.tensor(array.copy())
+    for _ in range(3):  # gradients are not added to, and running statistics move on
+        x = RNG.normal(size=(6, 5))
+        given = torch.tensor(x, requires_grad=True)
+        peer.zero_grad()
+        found, expected = layer.forward(x), peer(given)
+        np.testing.assert_allclose(found, expected.detach(), rtol=1e-9, atol=1e-12)
+        grad = RNG.normal(size=found.shape)
+        expected.backward(torch.tensor(grad))
+        np.testing.assert_allclose(layer.backward(grad), given.grad, rtol=1e-7, atol=1e-11)
+        for tensor, array in zip(peer.parameters(), layer.gradients().values(), strict=True):
+            np.testing.assert_allclose(array, tensor.grad, rtol=1e-7, atol=1e-11)
+    expected = peer.eval()(torch.tensor(x)).detach()
+    np.testing.assert_allclose(layer.forward(x, training=False), expected, rtol=1e-9, atol=1e-12)
+
+
 def test_a_layer_in_two_places_is_refused():
     # the second forward would leave the first place's backward the wrong input
     layer = layers.Linear(3, 3, rng=1)
@@ -172,3 +227,34 @@ def test_a_layer_in_two_places_is_refused():
                     lambda: layers.Sequential(layer, layers.Residual(layers.Sequential(layer)))):
         with pytest.raises(ValueError, match="the same Linear is in it twice"):
             network()
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name not in ("batch norm", "network")])
+def test_a_batch_of_nothing(name):
+    # the statistics of an empty batch are nobody's, so that batch norm has none
+    layer = spread(NETWORKS[name]())
+    y = layer.forward(np.empty((0, 5)))
+    assert y.shape[0] == 0
+    assert layer.backward(y).shape == (0, 5)
+    assert all(not gradient.any() for gradient in layer.gradients().values())
+
+
+@pytest.mark.parametrize("p", [0, 1])
+def test_dropout_of_nothing_and_of_all(p):
+    layer, x = layers.Dropout(p, 3), RNG.normal(size=(4, 50)).astype(np.float32)
+    assert np.array_equal(layer.forward(x), x * (1 - p))
+    assert np.array_equal(layer.backward(x), x * (1 - p))
+
+
+def test_a_network_is_shown_with_its_layers():
+    network = layers.Sequential(layers.Linear(4, 3, 1, activation="relu"), layers.Dropout(0.25, 1),
+                                layers.Residual(layers.LayerNorm(3), layers.Activation("elu", alpha=0.5)),
+                                layers.Linear(3, 2, 1, bias=False))
+    assert repr(network) == """\
+Sequential() of 27 parameters:
+    0: Linear(4, 3, activation='relu')
+    1: Dropout(0.25)
+    2: Residual() of 6 parameters:
+        0: LayerNorm(3)
+        1: Activation('elu', alpha=0.5)
+    3: Linear(3, 2, bias=False)"""

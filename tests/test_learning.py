@@ -322,3 +322,14 @@ def test_numbers_without_an_axis(dtype):
                  lambda: lw.reparameterize_backward(x, x, 1)[1], lambda: lw.kl_standard_normal_backward(x, x, x)[0],
                  lambda: lw.mse_backward(x, x, x)):
         assert (call().shape, call().dtype) == ((), dtype)
+
+
+def test_flags_that_are_arrays_are_refused_before_anything_is_written():
+    x, out = np.ones((2, 3)), np.full((2, 3), 7.0)
+    generator = np.random.default_rng(1)
+    for call in (lambda flag: lw.dropout(x, 0.5, generator, return_key=flag, out=out),
+                 lambda flag: lw.reparameterize(x, x, generator, return_eps=flag, out=out)):
+        with pytest.raises(TypeError, match=r"return_\w+ must be True or False, not array"):
+            call(np.ones(2))
+    assert (out == 7).all()
+    assert generator.random() == np.random.default_rng(1).random()

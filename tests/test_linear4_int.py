@@ -10,7 +10,10 @@ LARGEST = {"int16": 32639, "int8": 127}
 # blocks, fill some, and are more than a look-up's sixteen
 SHAPES = [(1, 1, 1, None), (3, 7, 1, None), (10, 64, 5, 16), (17, 129, 4, 48), (50, 300, 33, None), (24, 128, 1, 32),
           (31, 1000, 2, 16), (16, 1100, 3, 144), (40, 1025, 130, 80), (6, 1536, 4, 256), (2, 40, 300, None),
-          (5, 2000, 1, 384), (9, 800, 6, 1 << 62)]
+          (5, 2000, 1, 384), (9, 800, 6, 1 << 62),
+          # deep blocks: one row, few and many, with groups of 32 to a whole block and more, and a last block in part
+          (18, 1024, 3, 32), (5, 1500, 1, 32), (33, 2048, 40, 64), (4, 1536, 150, 96), (3, 4000, 4, 512),
+          (2, 450, 9, None)]
 CODEBOOKS = [LOG4, NF4, FLOAT4, INT4, Codebook(np.linspace(-0.3, 0.011, 16))]
 kinds = pytest.mark.parametrize("kind", ["int16", "int8"])
 
@@ -177,14 +180,16 @@ from lanewise.kernels import machine
 machine.set_num_threads(int(sys.argv[1]))
 digest = hashlib.sha256()
 rng = np.random.default_rng(1)
-for outputs, inputs, rows, group in ((40, 1000, 1, None), (37, 1100, 3, 48), (70, 700, 150, 16), (20, 2048, 5, 256)):
+for outputs, inputs, rows, group in ((40, 1000, 1, None), (37, 1100, 3, 48), (70, 700, 150, 16), (20, 2048, 5, 256),
+                                     (17, 1000, 1, 32), (19, 1500, 4, 64), (18, 1024, 70, 32)):
     codes = genome.random_population(outputs, inputs, 1)
     x = rng.normal(size=(rows, inputs)).astype(np.float32)
     scales = rng.uniform(0.5, 2, (outputs, -(-inputs // (group or inputs)))).astype(np.float32)
     for offset in (None, scales / 3):
-        for kind in ("int16", "int8"):
-            digest.update(genome.linear4(x, codes, genome.NF4, scales, group=group, offset=offset,
-                                         activations=kind).tobytes())
+        for codebook in (genome.NF4, genome.LOG4, genome.INT4, genome.FLOAT4):
+            for kind in ("int16", "int8"):
+                digest.update(genome.linear4(x, codes, codebook, scales, group=group, offset=offset,
+                                             activations=kind).tobytes())
 print(digest.hexdigest())
 """
 

@@ -2,6 +2,7 @@
 number of threads nor the order of the work shows. Bounds are those of lanewise/bounds.py."""
 
 import itertools
+import warnings
 
 import lanewise as lw
 import mpmath
@@ -227,8 +228,10 @@ def test_an_infinite_logit_meets_no_factor_of_0(dtype):
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 def test_the_gradient_in_the_place_of_the_logits(dtype):
-    for n in (1, 2, 3, 8, 40, 5000):
+    for n, broken in itertools.product((1, 2, 3, 8, 40, 5000), (False, True)):
         logits, target = problem(dtype, n, count=9)
+        if broken:
+            logits[3, n // 2] = np.nan  # found after the exponentials of the rows beside it
         for options in ({}, {"label_smoothing": 0.2}, {"z_loss": 1e-3}):
             loss, grad = lw.cross_entropy_with_grad(logits, target, reduction="none", **options)
             place = logits.copy()
@@ -277,3 +280,31 @@ def test_negative_weights():
     assert entropy == pytest.approx([-2.4076058864593506, 3.540297031402588])
     assert lw.cross_entropy(x, target, weight=[-1, 2, 3]) == pytest.approx(0.5663455724716187)
     assert lw.cross_entropy(x, target, weight=[1, 1, -1]) == np.inf
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_nll_loss_picks_the_same_from_every_layout(dtype, reduction):
+    rng = np.random.default_rng(5)
+    x, target = rng.normal(size=(3, 5, 4, 2)).astype(dtype), rng.integers(0, 5, (3, 4, 2))
+    target[0, 0] = -100
+    options = {"weight": rng.uniform(0.5, 2, 5), "ignore_index": -100, "reduction": reduction}
+    last = np.ascontiguousarray(np.moveaxis(x, 1, -1))
+    expected = lw.nll_loss(last, target, **options)
+    grad = rng.normal(size=expected.shape)
+    slope = np.moveaxis(lw.nll_loss_backward(grad, last, target, **options), -1, 1)
+    assert not slope[0, :, 0].any()
+    for each in (x, np.asfortranarray(x), x[::-1].copy()[::-1]):
+        assert lw.nll_loss(each, target, axis=1, **options).tobytes() == expected.tobytes()
+        out = np.full_like(each, np.nan)
+        assert lw.nll_loss_backward(grad, each, target, axis=1, out=out, **options) is out
+        assert (out == slope).all()
+
+
+def test_no_gradient_of_rows_without_weight_leaks_no_warning():
+    logits, target = np.zeros((3, 4), np.float32), [0, 1, 2]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for function in (lw.cross_entropy_backward, lw.nll_loss_backward):
+            assert np.isnan(function(0.0, logits, target, weight=np.zeros(4))).any()
+            assert not function(0.0, logits, target, ignore_index=1).any()

@@ -1,7 +1,11 @@
 """How much of what ONNX and PyTorch test these operators by can be said here, and that all of it is right."""
 
+import re
 from collections import Counter
+from pathlib import Path
 
+import lanewise as lw
+import numpy as np
 import peer_cases
 import pytest
 
@@ -36,3 +40,34 @@ def test_a_wrong_result_is_counted():
     peer_cases._judged(counts, "one", lambda: 2, lambda found: found == 2)
     peer_cases._judged(counts, "one", lambda: peer_cases._need(False), None)
     assert counts == {("one", "wrong"): 1, ("one", "right"): 1, ("one", "cannot be expressed"): 1}
+
+
+def names_elsewhere():
+    # the pairs of expressions of docs/faq.md, theirs and ours
+    page = (Path(__file__).parents[1] / "docs" / "faq.md").read_text("utf-8")
+    for line in re.findall(r"^\| `(?:F|special|np)\..*$", page, re.M):
+        theirs, ours = (re.findall("`(.*?)`", cell) for cell in line.strip("| ").split(" | "))
+        yield from zip(theirs, ours, strict=True)
+
+
+def arrays():
+    rng = np.random.default_rng(3)
+    x, t = rng.normal(size=(2, 5, 7))
+    return {"x": x, "t": t, "mask": rng.random((5, 7)) < 0.8, "p": rng.random((5, 7)),
+            "images": rng.normal(size=(2, 4, 6)), "places": rng.integers(0, 4, (2, 6))}
+
+
+@pytest.mark.parametrize(("theirs", "ours"), list(names_elsewhere()))
+def test_names_of_the_page_do_the_same(theirs, ours):
+    if theirs.startswith("F."):
+        torch = pytest.importorskip("torch")
+        names = {"torch": torch, "F": torch.nn.functional, **{
+            name: torch.from_numpy(each) for name, each in arrays().items()}}
+        expected = eval(theirs, names).numpy()
+    else:
+        expected = eval(theirs, {"np": np, "special": pytest.importorskip("scipy.special"), **arrays()})
+    np.testing.assert_allclose(eval(ours, {"np": np, "lw": lw, **arrays()}), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_the_page_has_names():
+    assert len(list(names_elsewhere())) > 12

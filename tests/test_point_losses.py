@@ -135,3 +135,18 @@ def test_a_weight_of_0_leaves_out_what_is_infinite():
         loss([1.0, 2.0, 3.0], target, pos_weight=[1.0, 2.0])
     with pytest.raises(TypeError, match="weight is a masked array"):
         loss([1.0], [1.0], weight=np.ma.masked_less([1.0], 2))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_nothing_overflows_on_the_way(dtype):
+    """A gradient or a mean within the dtype is found, whatever twice a difference or a sum of losses would be."""
+    largest = np.finfo(dtype).max
+    x, zeros = np.array([largest, -0.75 * largest, 1.0], dtype), np.zeros(3, dtype)
+    expected = np.array([2 / 3, -0.5, 0]) * largest
+    assert lw.mse_backward(1.0, x, zeros)[:2] == pytest.approx(expected[:2], rel=1e-6)
+    grad = np.array([0.25, -0.5, largest], dtype)
+    found = lw.mse_backward(grad, np.array([largest, largest, 0.25], dtype), zeros, reduction="none")
+    assert found == pytest.approx(np.array([0.5, -1.0, 0.5]) * largest, rel=1e-6)
+    if dtype is np.float32:  # float64 has nothing wider to add up in
+        many = np.full(100, largest)
+        assert lw.binary_cross_entropy_with_logits(many, np.zeros(100, dtype)) == largest

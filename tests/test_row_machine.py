@@ -4,6 +4,7 @@ copied shows in no bit."""
 import re
 from pathlib import Path
 
+import along_axis
 import lanewise as lw
 import ml_dtypes
 import numpy as np
@@ -49,6 +50,43 @@ def test_functions_of_matrices_are_not_taken_for_those_of_rows():
     mean, variance = operands.along(batch_columns.moments_gufunc, (x, ones), ())
     assert mean == pytest.approx(x.mean(0))
     assert variance == pytest.approx(x.var(0))
+
+
+def in_other_memory(array):
+    """The same numbers apart from one another, backwards in memory, off the boundaries of their size, and swapped."""
+    apart = np.full((*array.shape, 3), 77).astype(array.dtype)
+    apart[..., 1] = array
+    unaligned = np.zeros(array.nbytes + 1, np.uint8)[1:].view(array.dtype).reshape(array.shape)
+    unaligned[...] = array
+    found = [apart[..., 1], array[..., ::-1].copy()[..., ::-1], array[::-1].copy()[::-1], unaligned]
+    return found if array.dtype == ml_dtypes.bfloat16 else [*found, array.astype(array.dtype.newbyteorder())]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("name", along_axis.EVERY)
+def test_the_memory_of_each_operand_changes_no_bit(name, dtype):
+    for shape in [(5, 12), (2, 40)] if name in along_axis.ALONG else [(5, 6), (3, 4, 7)]:
+        arrays = along_axis.operands(name, shape, dtype)
+        expected = along_axis.bits(along_axis.results(name, arrays))
+        for k, array in enumerate(arrays):
+            for other in in_other_memory(array):
+                found = along_axis.results(name, [*arrays[:k], other, *arrays[k + 1:]])
+                assert along_axis.bits(found) == expected, (shape, k, other.strides)
+
+
+def test_what_lies_between_one_another_shares_no_memory():
+    x = np.random.default_rng(0).standard_normal((5, 7))
+    for both in (np.empty((5, 14)), np.empty((5, 7, 2))):
+        out = (both[:, :7], both[:, 7:]) if both.ndim == 2 else (both[..., 0], both[..., 1])
+        expected = lw.add_rms_norm(x, 2 * x)
+        assert along_axis.bits(lw.add_rms_norm(x, 2 * x, out=out)) == along_axis.bits(expected)
+        assert along_axis.bits(out) == along_axis.bits(expected)
+    statistics, mean, variance = np.ones((7, 2)), np.ones(7), np.ones(7)
+    y = lw.batch_norm(x, mean, variance, training=True)
+    assert along_axis.bits([lw.batch_norm(x, *statistics.T, training=True)]) == along_axis.bits([y])
+    assert along_axis.bits(statistics.T) == along_axis.bits([mean, variance])
+    with pytest.raises(ValueError, match="running_mean and running_var share memory"):
+        lw.batch_norm(x, statistics[:, 0], statistics.reshape(-1)[:7], training=True)
 
 
 def results(x, grad, weight, axis):

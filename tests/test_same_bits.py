@@ -7,6 +7,7 @@ from pathlib import Path
 import lanewise as lw
 import numpy as np
 import pytest
+from lanewise.bounds import BOUNDS
 from lanewise.kernels import BUILT_LEVELS, activations, levels, machine
 
 LEVELS_HERE = [level for level in levels.supported(machine.cpu_features()) if level in BUILT_LEVELS]
@@ -24,8 +25,9 @@ CASES = [
 TESTS = str(Path(__file__).parent)
 
 
+@pytest.mark.above_kernels
 @pytest.mark.parametrize(("script", "least"), [("hashes", 3 * len(UFUNCS)), ("hashes_rows", 2500),
-                                              ("hashes_learning", 40)])
+                                              ("hashes_learning", 40), ("hashes_measured", 4 * len(BOUNDS))])
 def test_levels_agree(run_python, script, least):
     found = {}
     for level in LEVELS_HERE:

@@ -57,6 +57,33 @@ def test_bound(given, dtype):
     assert accuracy.errors(grad_up, ups, dtype).max() <= bound("swiglu_backward", dtype)
 
 
+@pytest.mark.parametrize("given", [{}, GIVEN[0]])
+def test_operands_of_several_dtypes(given):
+    rng = np.random.default_rng(2)
+    halves = rng.normal(size=(3, 20)).astype(np.float16)
+    for dtype in (np.float32, np.float64):
+        wide = halves.astype(dtype)
+        for k in range(3):
+            operands = [wide[j] if j == k else halves[j] for j in range(3)]
+            for found, expected in zip(lw.swiglu_backward(*operands, **given), lw.swiglu_backward(*wide, **given),
+                                       strict=True):
+                assert found.dtype == dtype
+                assert (found == expected).all()
+
+
+def test_outputs_over_one_another():
+    rng = np.random.default_rng(2)
+    operands, out = rng.normal(size=(3, 20)), np.full(30, 7.0)
+    for places in ((out[:20], out[:20]), (out[:20], out[10:])):
+        for given in ({}, GIVEN[0]):
+            with pytest.raises(ValueError, match="swiglu_backward: outputs 0 and 1 share memory"):
+                lw.swiglu_backward(*operands, out=places, **given)
+    assert (out == 7).all()
+    both = np.empty((20, 2))
+    lw.swiglu_backward(*operands, out=(both[:, 0], both[:, 1]))
+    assert (lw.swiglu_backward(*operands) == both.T).all()
+
+
 @pytest.mark.parametrize(("dtype", "least", "most"), [("float32", -37, 37), ("float64", -300, 300)])
 def test_numbers_of_any_size(dtype, least, most):
     """Neither a product on the way nor the sigmoid's exponent leaves its place, however small beta is."""

@@ -1,6 +1,8 @@
 """lanewise.torch along rows, with the real PyTorch: softmaxes, norms and cross_entropy of any layout have the bits of
 lw's functions, forward and backward, and refuse what those refuse. Skipped where PyTorch is not installed."""
 
+import functools
+
 import lanewise as lw
 import numpy as np
 import pytest
@@ -183,3 +185,52 @@ def test_cross_entropy_has_no_gradient_for_probabilities():
     logits, target = torch.randn(2, 3), torch.full((2, 3), 1 / 3, requires_grad=True)
     with pytest.raises(NotImplementedError, match="for its logits alone"):
         lt.cross_entropy(logits, target)
+
+
+@pytest.mark.filterwarnings("error")  # PyTorch's where it has no rule and calls the operator for each element
+@pytest.mark.parametrize("place", [0, 1])
+def test_vmap_of_rows(place):
+    x = torch.randn(4, 3, 6)
+    of = x.movedim(0, place)
+    weight, bias = torch.randn(2, 6)
+    vmap = functools.partial(torch.func.vmap, in_dims=place)
+    for dim in (0, 1, -1):
+        expected = torch.stack([lt.log_softmax(one, dim) for one in x])
+        assert torch.equal(vmap(lambda x, dim=dim: lt.log_softmax(x, dim))(of), expected)
+    expected = lt.layer_norm(x, weight, bias)
+    assert torch.equal(vmap(lambda x: lt.layer_norm(x, weight, bias))(of), expected)
+    many = torch.randn(4, 6)
+    expected = torch.stack([lt.rms_norm(*pair) for pair in zip(x, many, strict=True)])
+    assert torch.equal(torch.func.vmap(lt.rms_norm, in_dims=(place, 0))(of, many), expected)
+    numbers = torch.randn(5)
+    assert torch.equal(torch.func.vmap(lt.softmax)(numbers), torch.ones(5))
+    assert torch.equal(torch.func.vmap(lt.layer_norm)(numbers), torch.zeros(5))
+
+
+@pytest.mark.skipif(lt.operators() != "C++", reason="PyTorch refuses gradients that are registered in Python")
+@pytest.mark.filterwarnings("error")
+def test_gradients_of_each_element_of_a_batch():
+    x, weight, bias = torch.randn(4, 3, 6), torch.randn(6), torch.randn(6)
+
+    def loss(x, weight, bias):
+        return lt.softmax(lt.layer_norm(x, weight, bias), 0).square().sum()
+
+    found = torch.func.vmap(torch.func.grad(loss, argnums=(0, 1, 2)), in_dims=(0, None, None))(x, weight, bias)
+    for k in range(4):
+        inputs = [of.clone().requires_grad_() for of in (x[k], weight, bias)]
+        expected = torch.autograd.grad(loss(*inputs), inputs)
+        assert all(torch.equal(all_of[k], of) for all_of, of in zip(found, expected, strict=True))
+    jacobian = torch.func.jacrev(lt.rms_norm)(x[0])
+    assert torch.allclose(jacobian, torch.autograd.functional.jacobian(lt.rms_norm, x[0]))
+
+
+def test_autocast():
+    x, weight, target = torch.randn(4, 8), torch.ones(8, requires_grad=True), torch.arange(4)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        hidden = torch.nn.functional.linear(x, torch.randn(8, 8))
+        y = lt.layer_norm(hidden, weight)  # weights stay float32
+        loss = lt.cross_entropy(y, target)
+    assert (hidden.dtype, y.dtype, loss.dtype) == (torch.bfloat16, torch.bfloat16, torch.float32)  # as PyTorch's own
+    assert torch.equal(loss, lt.cross_entropy(y.float(), target))
+    loss.backward()
+    assert weight.grad.dtype == torch.float32

@@ -3,6 +3,13 @@
     lanewise bench $(python -c "from lanewise.bounds import BOUNDS; print(*BOUNDS)") --sizes L1,L2 --json cache.json
     lanewise bench relu silu tanh mish --sizes memory --threads 1,2 --peers torch --json memory.json
     python tools/benchmark_table.py cache.json memory.json
+
+and that of functions with options:
+
+    lanewise bench options cross_entropy cross_entropy_with_grad softmax_where logsumexp_factors normalize_cubes \\
+        binary_cross_entropy_weighted masked_softmax masked_softmax_backward rotary_embedding \\
+        rotary_embedding_backward --sizes L1,L2 --peers torch,scipy --json options.json
+    python tools/benchmark_table.py options.json
 """
 
 import sys
@@ -48,10 +55,11 @@ def in_memory(figures):
 
 
 def main():
-    cache, memory = sys.argv[1:]
+    cache, *memory = sys.argv[1:]
     in_cache(read(cache).figures)
-    print()
-    in_memory(read(memory).figures)
+    for file in memory:
+        print()
+        in_memory(read(file).figures)
 
 
 if __name__ == "__main__":

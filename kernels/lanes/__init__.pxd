@@ -36,6 +36,7 @@ cdef extern from "lanes/lanes.h" nogil:
 
     f64x wide_f32(const float* p)  # F64_LANES float32 as float64
     f64x wide_part_f32(const float* p, Py_ssize_t n)
+    void narrow_f64_f32(float* p, f64x x)  # F64_LANES float64, rounded to float32
     f64x wide_sum_f32(const float* p, const float* q)  # p + q in float32, as float64
     f32x zip_low_f32(f32x a, f32x b)  # a0 b0 a1 b1 ..., from the first halves
     f32x zip_high_f32(f32x a, f32x b)  # and from the second halves
@@ -77,14 +78,17 @@ cdef extern from "lanes/lanes.h" nogil:
     u64x lookup16_u8(const uint8_t* table, u64x index)  # byte by byte; every byte of the index is below 16
     f32x lookup8_f32(const float* table, u32x index)  # by the low three bits
     f32x lookup16_f32(const float* table, u32x index)  # by the low four bits
+    # four registers that lie 16 words apart: of each four words of theirs, word r of all four stands in y[r].
+    # A register of one lane takes four words in a row.
+    void transposed_u32(const uint32_t* p, u32x* y)
     # lanes as pairs of signed numbers of 16 bits, one pair w for all lanes of two registers x[0] and x[1]:
     # sums[i] += w0 x0 + w1 x1, and what overflows wraps
     void add_products_i16(const uint32_t* w, const u32x* x, u32x* sums)
     # lanes as pairs of signed numbers of 16 bits: sum + w0 x0 + w1 x1 lane by lane, and what overflows wraps
     u32x dot_i16(u32x w, u32x x, u32x sum)
-    # lanes as bytes, those of w up to UNSIGNED_MOST and those of x with signs and above -128: sum + all eight products
-    # of two registers each, lane by lane, and what overflows wraps
-    u32x dot_u8(u32x w0, u32x x0, u32x w1, u32x x1, u32x sum)
+    # up to four registers w, and as many of x in memory, of bytes, those of w up to UNSIGNED_MOST and those of x with
+    # signs: sum + all products * 2^shift, of 0 or 8, lane by lane, and what overflows wraps
+    u32x dot_u8(const u32x* w, const uint32_t* x, int registers, int shift, u32x sum)
     # lanes as bytes, those of x with signs: w0 x0 + w1 x1 of neighbours as signed numbers of 16 bits, which hold them
     u32x pair_products_u8(u32x w, u32x x)
     f32x round_i32_f32(u32x x)  # signed numbers as float32, to nearest

@@ -5,7 +5,7 @@ typedef __m256 f32x;
 typedef __m256d f64x;
 typedef uint32_t u32x __attribute__((vector_size(32)));
 typedef uint64_t u64x __attribute__((vector_size(32)));
-enum { F32_LANES = 8, F64_LANES = 4, REGISTERS = 16, UNSIGNED_MOST = 64, LOOKUP_FLOATS = 8, SCALE2_IS_CHEAP = 0 };
+enum { F32_LANES = 8, F64_LANES = 4, REGISTERS = 16, UNSIGNED_MOST = 32, LOOKUP_FLOATS = 8, SCALE2_IS_CHEAP = 0 };
 
 static const int32_t FIRST_LANES[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
 static inline __m256i first_f32(ptrdiff_t n) { return _mm256_loadu_si256((const __m256i *)(FIRST_LANES + 8 - n)); }
@@ -31,6 +31,7 @@ static inline f64x wide_sum_f32(const float *p, const float *q) {
     return _mm256_cvtps_pd(_mm_add_ps(_mm_loadu_ps(p), _mm_loadu_ps(q)));
 }
 static inline f64x wide_f32(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
+static inline void narrow_f64_f32(float *p, f64x x) { _mm_storeu_ps(p, _mm256_cvtpd_ps(x)); }
 static inline f64x wide_part_f32(const float *p, ptrdiff_t n) {
     return _mm256_cvtps_pd(_mm_maskload_ps(p, _mm_loadu_si128((const __m128i *)(FIRST_LANES + 8 - n))));
 }
@@ -78,6 +79,14 @@ static inline f32x lookup8_f32(const float *table, u32x index) {
 static inline f32x lookup16_f32(const float *table, u32x index) {
     return _mm256_blendv_ps(lookup8_f32(table, index), lookup8_f32(table + 8, index), (__m256)(index << 28));
 }
+static inline void transposed_u32(const uint32_t *p, u32x *y) {
+    __m256i a = (__m256i)load_u32(p), b = (__m256i)load_u32(p + 16);
+    __m256i c = (__m256i)load_u32(p + 32), d = (__m256i)load_u32(p + 48);
+    __m256i ab = _mm256_unpacklo_epi32(a, b), cd = _mm256_unpacklo_epi32(c, d);
+    y[0] = (u32x)_mm256_unpacklo_epi64(ab, cd), y[1] = (u32x)_mm256_unpackhi_epi64(ab, cd);
+    ab = _mm256_unpackhi_epi32(a, b), cd = _mm256_unpackhi_epi32(c, d);
+    y[2] = (u32x)_mm256_unpacklo_epi64(ab, cd), y[3] = (u32x)_mm256_unpackhi_epi64(ab, cd);
+}
 static inline u32x dot_i16(u32x w, u32x x, u32x sum) {
     /* one after the other, since GCC would compute all products of a loop before it adds them, and spill them */
     u32x product;
@@ -85,10 +94,13 @@ static inline u32x dot_i16(u32x w, u32x x, u32x sum) {
     return sum;
 }
 static inline u32x pair_products_u8(u32x w, u32x x) { return (u32x)_mm256_maddubs_epi16((__m256i)w, (__m256i)x); }
-static inline u32x dot_u8(u32x w0, u32x x0, u32x w1, u32x x1, u32x sum) {
-    /* four products add up to 4 * 64 * 127 at most, which 16 bits hold */
-    __m256i four = _mm256_add_epi16((__m256i)pair_products_u8(w0, x0), (__m256i)pair_products_u8(w1, x1));
-    return sum + (u32x)_mm256_madd_epi16(four, _mm256_set1_epi16(1));
+static inline u32x dot_u8(const u32x *w, const uint32_t *x, int registers, int shift, u32x sum) {
+    /* four registers of products add up to 8 * 32 * 127 or -8 * 32 * 128, which 16 bits hold; see dot_i16 */
+    u32x products = pair_products_u8(w[0], load_u32(x)), next;
+    for (int k = 1; k < registers; k++)
+        __asm__("vpmaddubsw %3, %2, %1\n\tvpaddw %1, %0, %0" : "+x"(products), "=&x"(next)
+                : "x"(w[k]), "xm"(load_u32(x + k * F32_LANES)));
+    return sum + (u32x)_mm256_madd_epi16((__m256i)products, _mm256_set1_epi16((int16_t)(1 << shift)));
 }
 static inline void add_products_i16(const uint32_t *w, const u32x *x, u32x *sums) {
     sums[0] += (u32x)_mm256_madd_epi16((__m256i)splat_u32(*w), (__m256i)x[0]);

@@ -30,6 +30,7 @@ static inline f64x wide_sum_f32(const float *p, const float *q) {
     return _mm512_cvtps_pd(_mm256_add_ps(_mm256_loadu_ps(p), _mm256_loadu_ps(q)));
 }
 static inline f64x wide_f32(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
+static inline void narrow_f64_f32(float *p, f64x x) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(x)); }
 static inline f64x wide_part_f32(const float *p, ptrdiff_t n) {
     return _mm512_cvtps_pd(_mm256_maskz_loadu_ps(first_f64(n), p));
 }
@@ -100,19 +101,31 @@ static inline u32x dot_i16(u32x w, u32x x, u32x sum) {
     return sum;
 }
 #endif
+static inline void transposed_u32(const uint32_t *p, u32x *y) {
+    __m512i a = (__m512i)load_u32(p), b = (__m512i)load_u32(p + 16);
+    __m512i c = (__m512i)load_u32(p + 32), d = (__m512i)load_u32(p + 48);
+    __m512i ab = _mm512_unpacklo_epi32(a, b), cd = _mm512_unpacklo_epi32(c, d);
+    y[0] = (u32x)_mm512_unpacklo_epi64(ab, cd), y[1] = (u32x)_mm512_unpackhi_epi64(ab, cd);
+    ab = _mm512_unpackhi_epi32(a, b), cd = _mm512_unpackhi_epi32(c, d);
+    y[2] = (u32x)_mm512_unpacklo_epi64(ab, cd), y[3] = (u32x)_mm512_unpackhi_epi64(ab, cd);
+}
 static inline u32x pair_products_u8(u32x w, u32x x) { return (u32x)_mm512_maddubs_epi16((__m512i)w, (__m512i)x); }
 #ifdef LANEWISE_AVX512VNNI
 enum { UNSIGNED_MOST = 255 };
-static inline u32x dot_u8(u32x w0, u32x x0, u32x w1, u32x x1, u32x sum) {
-    sum = (u32x)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)w0, (__m512i)x0);
-    return (u32x)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)w1, (__m512i)x1);
+static inline u32x dot_u8(const u32x *w, const uint32_t *x, int registers, int shift, u32x sum) {
+    __m512i products = shift ? _mm512_setzero_si512() : (__m512i)sum;
+    for (int k = 0; k < registers; k++)
+        products = _mm512_dpbusd_epi32(products, (__m512i)w[k], (__m512i)load_u32(x + k * F32_LANES));
+    return shift ? sum + ((u32x)products << shift) : (u32x)products;
 }
 #else
-enum { UNSIGNED_MOST = 64 };
-static inline u32x dot_u8(u32x w0, u32x x0, u32x w1, u32x x1, u32x sum) {
-    /* four products add up to 4 * 64 * 127 at most, which 16 bits hold */
-    __m512i four = _mm512_add_epi16((__m512i)pair_products_u8(w0, x0), (__m512i)pair_products_u8(w1, x1));
-    return sum + (u32x)_mm512_madd_epi16(four, _mm512_set1_epi16(1));
+enum { UNSIGNED_MOST = 32 };
+static inline u32x dot_u8(const u32x *w, const uint32_t *x, int registers, int shift, u32x sum) {
+    /* four registers of products add up to 8 * 32 * 127 or -8 * 32 * 128, which 16 bits hold */
+    __m512i products = (__m512i)pair_products_u8(w[0], load_u32(x));
+    for (int k = 1; k < registers; k++)
+        products = _mm512_add_epi16(products, (__m512i)pair_products_u8(w[k], load_u32(x + k * F32_LANES)));
+    return sum + (u32x)_mm512_madd_epi16(products, _mm512_set1_epi16((int16_t)(1 << shift)));
 }
 #endif
 static inline f32x round_i32_f32(u32x x) { return _mm512_cvtepi32_ps((__m512i)x); }

@@ -37,6 +37,7 @@ static inline f64x splat_f64(double a) { return a; }
 /* float32 to float64; one lane has nothing to interleave */
 static inline f64x wide_sum_f32(const float *p, const float *q) { return *p + *q; }
 static inline f64x wide_f32(const float *p) { return *p; }
+static inline void narrow_f64_f32(float *p, f64x x) { *p = (float)x; }
 static inline f64x wide_part_f32(const float *p, ptrdiff_t n) { return n > 0 ? *p : 0; }
 static inline f32x zip_low_f32(f32x a, f32x b) { (void)b; return a; }
 static inline f32x zip_high_f32(f32x a, f32x b) { (void)a; return b; }
@@ -68,6 +69,7 @@ static inline int32_t low_i16(u32x x) { return (int16_t)(uint16_t)x; }
 static inline u32x dot_i16(u32x w, u32x x, u32x sum) {
     return sum + (u32x)(low_i16(w) * low_i16(x)) + (u32x)(low_i16(w >> 16) * low_i16(x >> 16));
 }
+static inline void transposed_u32(const uint32_t *p, u32x *y) { memcpy(y, p, 4 * sizeof *y); }
 static inline int32_t product_of_bytes(u32x w, u32x x, int byte) {
     return (uint8_t)(w >> 8 * byte) * (int8_t)(uint8_t)(x >> 8 * byte);
 }
@@ -75,9 +77,9 @@ static inline u32x pair_products_u8(u32x w, u32x x) {
     u32x low = (u32x)(product_of_bytes(w, x, 0) + product_of_bytes(w, x, 1));
     return (low & 0xFFFF) | (u32x)(product_of_bytes(w, x, 2) + product_of_bytes(w, x, 3)) << 16;
 }
-static inline u32x dot_u8(u32x w0, u32x x0, u32x w1, u32x x1, u32x sum) {
-    for (int byte = 0; byte < 4; byte++)
-        sum += (u32x)(product_of_bytes(w0, x0, byte) + product_of_bytes(w1, x1, byte));
+static inline u32x dot_u8(const u32x *w, const uint32_t *x, int registers, int shift, u32x sum) {
+    for (int k = 0; k < registers; k++)
+        for (int byte = 0; byte < 4; byte++) sum += (u32x)product_of_bytes(w[k], x[k], byte) << shift;
     return sum;
 }
 static inline void add_products_i16(const uint32_t *w, const u32x *x, u32x *sums) {

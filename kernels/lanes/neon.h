@@ -43,6 +43,7 @@ static inline f64x wide_sum_f32(const float *p, const float *q) {
     return vcvt_f64_f32(vadd_f32(vld1_f32(p), vld1_f32(q)));
 }
 static inline f64x wide_f32(const float *p) { return vcvt_f64_f32(vld1_f32(p)); }
+static inline void narrow_f64_f32(float *p, f64x x) { vst1_f32(p, vcvt_f32_f64(x)); }
 static inline f64x wide_part_f32(const float *p, ptrdiff_t n) {
     float part[2] = {0};
     memcpy(part, p, (size_t)n * sizeof *p);
@@ -86,16 +87,24 @@ static inline u32x dot_i16(u32x w, u32x x, u32x sum) {
     int32x4_t low = vmull_s16(vget_low_s16((int16x8_t)w), vget_low_s16((int16x8_t)x));
     return sum + (u32x)vpaddq_s32(low, vmull_high_s16((int16x8_t)w, (int16x8_t)x));
 }
+static inline void transposed_u32(const uint32_t *p, u32x *y) {
+    uint32x4_t a = vld1q_u32(p), b = vld1q_u32(p + 16), c = vld1q_u32(p + 32), d = vld1q_u32(p + 48);
+    uint64x2_t ab = (uint64x2_t)vzip1q_u32(a, b), cd = (uint64x2_t)vzip1q_u32(c, d);
+    y[0] = (u32x)vzip1q_u64(ab, cd), y[1] = (u32x)vzip2q_u64(ab, cd);
+    ab = (uint64x2_t)vzip2q_u32(a, b), cd = (uint64x2_t)vzip2q_u32(c, d);
+    y[2] = (u32x)vzip1q_u64(ab, cd), y[3] = (u32x)vzip2q_u64(ab, cd);
+}
 static inline u32x pair_products_u8(u32x w, u32x x) {
     uint8x16_t a = (uint8x16_t)w;
     int8x16_t b = (int8x16_t)x;
     int16x8_t low = vmulq_s16((int16x8_t)vmovl_u8(vget_low_u8(a)), vmovl_s8(vget_low_s8(b)));
     return (u32x)vpaddq_s16(low, vmulq_s16((int16x8_t)vmovl_high_u8(a), vmovl_high_s8(b)));
 }
-static inline u32x dot_u8(u32x w0, u32x x0, u32x w1, u32x x1, u32x sum) {
-    /* four products add up to 4 * 64 * 127 at most, which 16 bits hold */
-    int16x8_t four = vaddq_s16((int16x8_t)pair_products_u8(w0, x0), (int16x8_t)pair_products_u8(w1, x1));
-    return (u32x)vpadalq_s16((int32x4_t)sum, four);
+static inline u32x dot_u8(const u32x *w, const uint32_t *x, int registers, int shift, u32x sum) {
+    int32x4_t products = vdupq_n_s32(0);
+    for (int k = 0; k < registers; k++)
+        products = vpadalq_s16(products, (int16x8_t)pair_products_u8(w[k], load_u32(x + k * F32_LANES)));
+    return sum + ((u32x)products << shift);
 }
 static inline void add_products_i16(const uint32_t *w, const u32x *x, u32x *sums) {
     u32x weights = splat_u32(*w);

@@ -23,8 +23,8 @@ cdef enum:
 
 # What an operand is to a kernel:
 #   r  a row in the dtype of the loop
-#   v  a vector along the row, shared by rows, in the precision of the computation; in a loop of 16-bit floats also in
-#      that dtype, which its stride tells: it is contiguous then. NULL where its length is 0
+#   v  a vector, mostly along the row, shared by rows, in the precision of the computation; in a loop of 16-bit floats
+#      also in that dtype, which its stride tells: it is contiguous then. NULL where its length is 0
 #   b  a row of booleans, one byte each, which lie one after the other
 #   s  one float64 per row
 #   i  one int64 per row
@@ -54,7 +54,7 @@ ctypedef bint (*short_kernel)(const void* like, char** at, const Py_ssize_t* ste
 
 cdef struct Operation:
     # of one dtype
-    void* loop  # a loop_function
+    void* loop  # a loop_function; it stays first, where operands.pyx looks for it
     void* kernel
     void* short_kernel  # NULL where there is none
     Dtype dtype

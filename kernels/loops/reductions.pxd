@@ -9,8 +9,8 @@ from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
 
 from ..lanes cimport (
-    F32_LANES, F64_LANES, called, end_stream, f32x, f64x, load_f64, load_part_f64, real, splat_f32, splat_f64,
-    store_f32, store_f64, wide_f32, wide_part_f32, wide_sum_f32,
+    F32_LANES, F64_LANES, called, end_stream, f32x, f64x, load_f64, load_part_f64, narrow_f64_f32, real, splat_f32,
+    splat_f64, store_f32, store_f64, wide_f32, wide_part_f32, wide_sum_f32,
 )
 from .registers cimport head, itemsize, lanes, load, load_part, skip, store, store_part, stream
 from .threads cimport run_chunks
@@ -62,6 +62,20 @@ cdef inline f64x wide(const real* x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
         if n == F64_LANES:
             return load_f64(<const double*>x + i)
         return load_part_f64(<const double*>x + i, n)
+
+
+cdef inline void put_wide(real* y, Py_ssize_t i, Py_ssize_t n, f64x x) noexcept nogil:
+    # the first n <= F64_LANES lanes of float64 to the elements from the i-th on, each rounded once
+    cdef double values[F64_LANES]
+    cdef Py_ssize_t k
+    if n < F64_LANES:
+        store_f64(values, x)
+        for k in range(n):
+            put_element(y, i + k, values[k])
+    elif real is f32x:
+        narrow_f64_f32(<float*>y + i, x)
+    else:
+        store_f64(<double*>y + i, x)
 
 
 cdef inline real take(const real* x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
@@ -224,18 +238,24 @@ cdef inline void add_fold(
         for k in range(UNROLLED * FOLDED_TERMS):
             add(NULL, context, i + k * F32_LANES, F32_LANES, &terms[k % FOLDED_TERMS * count])
         i += UNROLLED * FOLDED_PARTS
-    while i < stop:
+    while i + FOLDED_PARTS <= stop:
+        for k in range(FOLDED_TERMS):
+            add(NULL, context, i + k * F32_LANES, F32_LANES, &terms[k * count])
+        i += FOLDED_PARTS
+    if i < stop:
         for k in range(FOLDED_TERMS):
             left = stop - i - k * F32_LANES
             if left > 0:
                 add(NULL, context, i + k * F32_LANES, min(left, <Py_ssize_t>F32_LANES), &terms[k * count])
-        i += FOLDED_PARTS
     for j in range(count):
-        for k in range(FOLDED_TERMS):
+        for k in range(FOLDED_TERMS // 2):  # the halves are registers, but for the widest
+            terms[k * count + j] = terms[k * count + j] + terms[(k + FOLDED_TERMS // 2) * count + j]
+        for k in range(max(1, FOLDED_TERMS // 2)):
             store_f32(folded + k * F32_LANES, terms[k * count + j])
         for k in range(FOLDED_SUMS):
-            sums[k * count + j] = sums[k * count + j] + wide_sum_f32(
-                folded + k * F64_LANES, folded + FOLDED_PARTS // 2 + k * F64_LANES)
+            sums[k * count + j] = sums[k * count + j] + (
+                wide_f32(folded + k * F64_LANES) if FOLDED_TERMS > 1
+                else wide_sum_f32(folded + k * F64_LANES, folded + FOLDED_PARTS // 2 + k * F64_LANES))
 
 
 cdef inline void fold_terms(

@@ -8,7 +8,10 @@ from libc.string cimport memset
 
 cimport numpy as np
 
-from ..lanes cimport called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, real
+from ..lanes cimport (
+    F64_LANES, called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_f64, real,
+    store_f64,
+)
 from .dtypes cimport FLOAT64, size_of
 from .operations cimport (
     ALL, GROUP, MAX_ROW_OPERANDS, SHORT, STREAMED, Operand, Operands, Operation, Pass, group_kernel, group_of,
@@ -54,7 +57,7 @@ cdef inline void set_sums(Pass* work, bint adjacent) noexcept nogil:
 
 cdef inline void lay_out(Pass* work) noexcept nogil:
     # which operands pass through tiles, and where those are in the memory of a worker. A tile holds one vector.
-    cdef Py_ssize_t n = work.n, width = 8 if work.dtype == FLOAT64 else 4
+    cdef Py_ssize_t n = work.n, longest = work.n, width = 8 if work.dtype == FLOAT64 else 4
     cdef Operand* one
     cdef bint transposed = False, varying = False, streamed = work.rows * n * width >= STREAM_BYTES, tiled = False
     cdef int k, j
@@ -70,20 +73,21 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
         elif one.kind == c'v' and one.length > 0:
             one.tiled = one.stride != width and (one.length > 1 or one.stride == size_of(work.dtype))
             varying = varying or (one.tiled and one.step_q != 0)
+            longest = max(longest, one.length)
         tiled = tiled or one.tiled
     work.manner = STREAMED if streamed else 0
     work.height = work.rows if not tiled else 1 if varying else TILE if transposed or n <= SHORT else work.group
     work.tiles_size = 0
     if not tiled and work.n_sums == 0:
         return
-    if n // (1 << 20) >= (1 << 20):  # a row of stride 0 may be longer than any memory
+    if longest // (1 << 20) >= (1 << 20):  # a row of stride 0 may be longer than any memory
         work.tiles_size = -1
         return
     for k in range(work.operands):
         one = &work.of[k]
         if one.tiled:
             one.offset = work.tiles_size
-            work.tiles_size += whole(((work.height if one.kind == c'r' else 1) * n + PADDING) * width, PAGE)
+            work.tiles_size += whole(((work.height * n if one.kind == c'r' else one.length) + PADDING) * width, PAGE)
     if work.tiles_size > 0:
         work.tiles_size += LINE  # for a note: whether vectors are in their tiles yet
 
@@ -100,7 +104,8 @@ cdef inline void set_workers(Pass* work, int most, bint rows_can_be_shared) noex
 
 cdef inline bint has_memory(Pass* work, Py_ssize_t more) noexcept nogil:
     # Whether there is memory for sums, tiles and `more` bytes, each from the start of a cache line.
-    cdef Py_ssize_t sums = whole(work.chunks * work.n_sums * sizeof(double), LINE)
+    cdef Py_ssize_t kept = work.chunks if work.workers > 1 else min(work.chunks, <Py_ssize_t>2)  # as sums_of says
+    cdef Py_ssize_t sums = whole(kept * work.n_sums * sizeof(double), LINE)
     cdef Py_ssize_t size = whole(more, LINE) + sums + work.workers * work.tiles_size
     work.memory, work.tiles, work.sums = NULL, NULL, NULL
     if work.tiles_size >= 0 and size == 0:
@@ -167,7 +172,7 @@ cdef inline void run_chunk(const real* like, const Pass* work, Py_ssize_t start,
                 at[k] = tiles + one.offset
                 if one.kind == c'v' and (one.step_q != 0 or (first_chunk and r == start)):
                     take_row(work.dtype if one.stride == size_of(work.dtype) else own_dtype(like), <real*>at[k],
-                             place(work, one, r), one.stride, n)
+                             place(work, one, r), one.stride, one.length)
                 elif one.kind == c'r' and k < work.n_in:
                     move(NULL, True, work, one, at[k], r, rows)
             else:
@@ -191,14 +196,38 @@ cdef inline void run_chunk(const real* like, const Pass* work, Py_ssize_t start,
         r += rows
 
 
+cdef inline double* sums_of(const Pass* work, Py_ssize_t k) noexcept nogil:
+    # those of a chunk. Where one worker takes all chunks in order, each after the first is added to the first as soon
+    # as it is done: two places, which stay in the caches, are enough.
+    return work.sums + (k if work.workers > 1 else min(k, <Py_ssize_t>1)) * work.n_sums
+
+
+cdef inline void add_sums(const Pass* work, Py_ssize_t k) noexcept nogil:
+    # those of a chunk, to those of the first
+    cdef double* total = work.sums
+    cdef const double* own = sums_of(work, k)
+    cdef Py_ssize_t i = 0
+    while i + F64_LANES <= work.n_sums:
+        store_f64(total + i, load_f64(total + i) + load_f64(own + i))
+        i += F64_LANES
+    while i < work.n_sums:
+        total[i] += own[i]
+        i += 1
+
+
 cdef inline void take_chunk(const real* like, const Pass* work, Py_ssize_t k, int thread) noexcept nogil:
     cdef char* tiles = work.tiles + thread * work.tiles_size
+    cdef double* sums = sums_of(work, k)
     cdef bint first_chunk = True
+    if work.n_sums > 0:
+        memset(sums, 0, work.n_sums * sizeof(double))
     if work.tiles_size > 0:
         first_chunk = not tiles[work.tiles_size - LINE]
         tiles[work.tiles_size - LINE] = True
-    run_chunk(like, work, k * work.chunk, min(work.rows, (k + 1) * work.chunk), work.sums + k * work.n_sums, tiles,
-              first_chunk, work.threads if work.workers == 1 else 1)
+    run_chunk(like, work, k * work.chunk, min(work.rows, (k + 1) * work.chunk), sums, tiles, first_chunk,
+              work.threads if work.workers == 1 else 1)
+    if work.workers == 1 and k > 0 and work.n_sums > 0:
+        add_sums(work, k)
     if work.manner & STREAMED:
         end_stream()
 
@@ -212,13 +241,11 @@ cdef inline void take_chunk_float64(void* work, Py_ssize_t k, int thread) noexce
 
 
 cdef inline void run_pass(const real* like, Pass* work) noexcept nogil:
-    # all chunks; then the chunks' sums are added in order, in the place of the first chunk's
+    # all chunks, whose sums are added in order, in the place of the first chunk's
     cdef chunk_function take_one
     cdef environment callers
-    cdef Py_ssize_t i, chunk
+    cdef Py_ssize_t chunk
     cdef int worker
-    if work.n_sums > 0:
-        memset(work.sums, 0, work.chunks * work.n_sums * sizeof(double))
     if work.tiles_size > 0:
         for worker in range(work.workers):  # the note: not yet
             work.tiles[(worker + 1) * work.tiles_size - LINE] = False
@@ -227,11 +254,11 @@ cdef inline void run_pass(const real* like, Pass* work) noexcept nogil:
     else:
         take_one = <chunk_function>called(<void*>take_chunk_float64)
     run_chunks(take_one, work, work.chunks, work.workers)
-    callers = enter_environment()
-    for chunk in range(1, work.chunks):
-        for i in range(work.n_sums):
-            work.sums[i] += work.sums[chunk * work.n_sums + i]
-    leave_environment(callers)
+    if work.workers > 1 and work.n_sums > 0:
+        callers = enter_environment()
+        for chunk in range(1, work.chunks):
+            add_sums(work, chunk)
+        leave_environment(callers)
 
 
 # Gufuncs.

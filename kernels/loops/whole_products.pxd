@@ -1,25 +1,30 @@
-# linear4_int's inner loop: what a product of whole numbers is made of, codes turned into levels, and registers of them
-# times registers of activations. Which rows and outputs meet, and where their memory is, is linear4_int.pyx's.
+# linear4_int's inner loop: what a product of whole numbers is made of. Codes are turned into levels, which stay in
+# registers while the rows of activations pass by. Which rows and outputs meet, and where their memory is, is
+# linear4_int.pyx's.
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uintptr_t
 from libc.string cimport memcpy
 
 from ..lanes cimport (
-    F32_LANES, dot_i16, dot_u8, f32x, fma_f32, load_f32, load_u32, lookup16_u8, lookup8_f32, pair_products_u8,
-    round_i32_f32, splat_f32, splat_u32, store_f32, u32x, u64x,
+    F32_LANES, dot_i16, dot_u8, f32x, fma_f32, load_f32, load_u32, lookup16_f32, lookup16_u8, lookup8_f32,
+    pair_products_u8, round_i32_f32, splat_f32, splat_u32, store_f32, store_u32, transposed_u32, u32x, u64x,
 )
 from .partial_sums cimport PARTS, prefetch
 
+cdef extern from *:
+    """
+    enum { SLICES = 16 / F32_LANES, HELD = REGISTERS / 2 };
+    """
+    const int SLICES  # of a block: registers of partial sums
+    const int HELD  # registers of weights that wait for the rows to pass by
+
 cdef enum:
     WORD = 8  # codes in a word
-    BLOCK = 128  # inputs in a block, a word for each partial sum
-    BLOCK_BYTES = 64
+    SHALLOW = PARTS * WORD  # inputs in a block that has one word for each partial sum
+    WORDS = 4  # of each partial sum in a deep block
+    DEEP = SHALLOW * WORDS
     PAIRS = 4  # one register of words becomes so many registers of pairs
     BYTES = 2  # or so many of bytes
-    CHAIN = 4  # blocks whose whole numbers may be added up before they become float32
-    PANEL = 8  # blocks decoded at a time: for a task's outputs they fit the first-level cache
-    SUMS = 32  # a pass has so many sums at most
-    WEIGHTS = PANEL * PAIRS * PARTS  # words of weights in the strip of an output
-    STRIP = WEIGHTS + 2 * PANEL * PARTS  # with the scales and offsets behind them
+    BATCH = 128  # rows in a task
     AHEAD = 32768  # bytes of codes prefetched ahead: rows are too short for the hardware to foresee the next ones
 
 
@@ -32,12 +37,14 @@ cdef struct Output:
 
 cdef struct Product:
     const uint8_t* codes
-    bint bytes  # the form in which integers meet
+    int planes  # of bytes, in which integers meet: one, two, or none where they meet as pairs
     bint narrow  # as pairs: all levels are signed bytes
     # of each code's level: as bytes, above the lowest; as pairs, itself if narrow, or its magnitude
     uint8_t sizes[PARTS]
     uint8_t signs[PARTS]  # 1, 0 and -1: as pairs that are not narrow
     int lowest
+    bint straight  # as bytes: sizes are the codes, but for these bits of theirs
+    uint32_t flips
     double step
     const float* scales
     const float* offsets  # what is added to each weight, or NULL
@@ -48,177 +55,204 @@ cdef struct Product:
     Py_ssize_t inputs
     Py_ssize_t outputs
     Py_ssize_t groups
+    int depth  # words of a partial sum in a block
     Py_ssize_t blocks
-    Py_ssize_t panel  # blocks of x that lie together
     Py_ssize_t whole  # blocks that have all of their inputs
     int largest  # the largest magnitude of an activation as a whole number
-    bint always  # every block ends a sum of whole numbers
     bint shared  # all partial sums of a register have the same group
-    const uint8_t* ends  # whether whole sums become float32 behind this block
+    bint wide  # a block may have more than eight groups
     const int32_t* bases  # of each block: from where in an output's scales its places count
     const uint32_t* places  # of each block and partial sum
-    Py_ssize_t packed_rows
-    uint32_t* packed  # one panel of all rows after the other, see `pack_row`
+    uint32_t* packed  # all rows of one slice after the other, see `pack_row`
     double* row_scales  # what a whole sum of this row stands for, before the group's scale
-    float* row_sums  # of each row, block and partial sum: its activations since the last end, over the step
+    float* row_sums  # of each block, row and partial sum: its activations, over the step
     Py_ssize_t down  # tasks of the same outputs
-    float* own  # strips, scales, offsets and sums of each thread
+    float* own  # last blocks, scales, offsets and sums of each thread
     Py_ssize_t own_size
 
 
-cdef inline Py_ssize_t words_of(bint bytes) noexcept nogil:
-    # of a row and block in `packed`: as bytes, also what each sum begins with
-    return (BYTES + 1) * PARTS if bytes else PAIRS * PARTS
+cdef inline Py_ssize_t words_of(int planes, int depth) noexcept nogil:
+    # of a row and slice in `packed`: as bytes, also what each sum begins with
+    return (BYTES * planes * depth + 1 if planes else PAIRS * depth) * F32_LANES
 
 
 cdef inline u32x looked_up(const uint8_t* table, u32x index) noexcept nogil:
     return <u32x>lookup16_u8(table, <u64x>index)
 
 
-cdef inline void decode(const uint8_t* sizes, const uint8_t* signs, const uint8_t* codes, u32x* weights,
-                        bint bytes, bint narrow) noexcept nogil:
-    # a register of words as bytes or as pairs, in the order of `packed`
-    cdef u32x words = load_u32(<const uint32_t*>codes), nibbles = splat_u32(0x0F0F0F0F)
-    cdef u32x even = splat_u32(0x00FF00FF), one = splat_u32(0x00010001)
+cdef inline void decode_bytes(const Product* of, u32x words, u32x* weights, bint straight) noexcept nogil:
+    # a register of words, in the order of `packed`
+    cdef u32x nibbles = splat_u32(0x0F0F0F0F)
+    cdef int k
+    if straight:
+        words = words ^ splat_u32(of.flips)
+    for k in range(BYTES):
+        weights[k] = words >> 4 * k & nibbles
+        if not straight:
+            weights[k] = looked_up(of.sizes, weights[k])
+
+
+cdef inline void decode_pairs(const Product* of, u32x words, u32x* weights, bint narrow) noexcept nogil:
+    cdef u32x nibbles = splat_u32(0x0F0F0F0F), even = splat_u32(0x00FF00FF), one = splat_u32(0x00010001)
     cdef u32x index, size, sign
     cdef int k
     for k in range(2):
         index = words >> 4 * k & nibbles
-        size = looked_up(sizes, index)
-        if bytes:
-            weights[k] = size
-        elif narrow:
+        size = looked_up(of.sizes, index)
+        if narrow:
             weights[2 * k] = pair_products_u8(one, size)
             weights[2 * k + 1] = pair_products_u8(one << 8, size)
         else:
-            sign = looked_up(signs, index)
+            sign = looked_up(of.signs, index)
             weights[2 * k] = pair_products_u8(size, sign & even)
             weights[2 * k + 1] = pair_products_u8(size, sign & ~even)
 
 
-cdef inline f32x of_groups(const float* numbers, int32_t base, const uint32_t* places, bint shared) noexcept nogil:
-    # scales or offsets of an output, of a register of partial sums: a block has no more than eight groups
-    if shared:
+cdef inline f32x of_groups(const Product* of, const float* numbers, Py_ssize_t block, int first) noexcept nogil:
+    # scales or offsets of an output, of a register of partial sums
+    cdef const uint32_t* places = of.places + block * PARTS + first
+    if of.shared:
         return splat_f32(numbers[places[0]])
-    return lookup8_f32(numbers + base, load_u32(places))
+    numbers += of.bases[block]
+    return lookup16_f32(numbers, load_u32(places)) if of.wide else lookup8_f32(numbers, load_u32(places))
 
 
-cdef inline const uint8_t* codes_of(const Output* output, Py_ssize_t block, Py_ssize_t whole) noexcept nogil:
-    return output.codes + block * BLOCK_BYTES if block < whole else output.tail
-
-
-cdef inline u32x whole_sum(const uint32_t* x, const u32x* weights, u32x total, bint bytes) noexcept nogil:
-    # total + weights * x, of a register of partial sums
+cdef inline void words_at(const Output* output, Py_ssize_t block, Py_ssize_t whole, int first, u32x* words,
+                          int depth) noexcept nogil:
+    # the codes of a register of partial sums
+    cdef const uint8_t* codes = output.tail if block >= whole else output.codes + block * (SHALLOW // 2 * depth)
     cdef int k
-    if bytes:
-        return dot_u8(weights[0], load_u32(x), weights[1], load_u32(x + PARTS), total)
-    for k in range(PAIRS):
-        total = dot_i16(weights[k], load_u32(x + k * PARTS), total)
+    if first == 0:
+        for k in range(depth):
+            prefetch(<uintptr_t>codes + 64 * k + AHEAD)
+    if depth == 1:
+        words[0] = load_u32(<const uint32_t*>codes + first)
+    else:
+        transposed_u32(<const uint32_t*>codes + first + first % 4 * (PARTS - 1), words)
+
+
+cdef inline void decode_words(const Product* of, const u32x* words, u32x* weights, int planes,
+                              int count) noexcept nogil:
+    cdef int k
+    for k in range(count):
+        if planes and of.straight:
+            decode_bytes(of, words[k], weights + BYTES * k, True)
+        elif planes:
+            decode_bytes(of, words[k], weights + BYTES * k, False)
+        elif of.narrow:
+            decode_pairs(of, words[k], weights + PAIRS * k, True)
+        else:
+            decode_pairs(of, words[k], weights + PAIRS * k, False)
+
+
+cdef inline u32x sum_of_bytes(const u32x* weights, const uint32_t* x, u32x total, int registers,
+                              int shift) noexcept nogil:
+    cdef int k = 0
+    while k < registers:
+        total = dot_u8(weights + k, x + k * F32_LANES, min(registers, 4), shift, total)
+        k += 4
     return total
 
 
-cdef inline f32x numbers_of(const float* of_strip, const Output* output, bint offsets, int32_t base,
-                            const uint32_t* places, bint decoded, bint shared) noexcept nogil:
-    # scales or offsets, of a strip or of an output
-    if decoded:
-        return load_f32(of_strip)
-    return of_groups(output.offsets if offsets else output.scales, base, places, shared)
+cdef inline u32x sum_of_planes(const u32x* weights, const uint32_t* x, int planes, int depth) noexcept nogil:
+    cdef int registers = BYTES * depth
+    cdef u32x total = load_u32(x + planes * registers * F32_LANES)
+    if planes == 2:
+        total = sum_of_bytes(weights, x, total, registers, 8)
+    return sum_of_bytes(weights, x + (planes - 1) * registers * F32_LANES, total, registers, 0)
 
 
-cdef inline f32x ended(u32x total, f32x scale, const float* row_sum, f32x offset, f32x sum,
-                       bint has_offsets) noexcept nogil:
+cdef inline u32x sum_of_pairs(const u32x* weights, const uint32_t* x, u32x total, int count) noexcept nogil:
+    cdef int k
+    for k in range(PAIRS * count):
+        total = dot_i16(weights[k], load_u32(x + k * F32_LANES), total)
+    return total
+
+
+cdef inline f32x with_whole(f32x sum, u32x total, f32x scale, const float* row_sums, f32x offset,
+                            bint has_offsets) noexcept nogil:
     # a sum of whole numbers, and of the activations that an offset belongs to, becomes float32
     sum = fma_f32(round_i32_f32(total), scale, sum)
-    return fma_f32(load_f32(row_sum), offset, sum) if has_offsets else sum
+    return fma_f32(load_f32(row_sums), offset, sum) if has_offsets else sum
 
 
-cdef inline void add_products(const Product* of, const uint32_t* x, Py_ssize_t row_words, const float* row_sums,
-                              const uint32_t* strips, const Output* outputs, Py_ssize_t start, Py_ssize_t stop,
-                              float* sums, int width, int rows, int span, bint bytes, bint decoded, bint always,
-                              bint has_offsets, bint shared, bint narrow) noexcept nogil:
-    # sums[width][rows][PARTS] += weights * x[rows][row_words], of blocks start to stop, a span of partial sums at a
-    # time. Weights are strips, of which each has STRIP words, or decoded here from codes. The last four flags are the
-    # product's: where a caller knows one when this is compiled, no register and no branch is spent on it.
-    cdef u32x total[SUMS]
-    cdef f32x sum[SUMS]
-    cdef u32x weights[PAIRS]
+cdef inline void add_row(const Product* of, const uint32_t* x, const float* row_sums, const Output* output, float* sums,
+                         int planes, int depth, bint has_offsets) noexcept nogil:
+    # sums[PARTS] += weights * x, of the only row and one output, the sums in registers. Of this and the next, the last
+    # three are the product's: where a caller knows them when this is compiled, weights stay in registers.
+    cdef u32x words[WORDS]
+    cdef u32x weights[PAIRS * WORDS]
+    cdef f32x sum[SLICES]
     cdef f32x scale, offset = splat_f32(0.0)
-    cdef const uint8_t* codes[SUMS]
-    cdef uint8_t sizes[PARTS]
-    cdef uint8_t signs[PARTS]
-    # read once: a store to sums might change what `of` points to, for all that the compiler knows
-    cdef const uint8_t* ends = of.ends
-    cdef const uint32_t* places = of.places
-    cdef const int32_t* bases = of.bases
-    cdef Py_ssize_t blocks = of.blocks, whole = of.whole
-    cdef const float* of_strip
-    cdef const uint32_t* at_places
+    cdef Py_ssize_t block, blocks = of.blocks, whole = of.whole
+    cdef int slice, word
+    cdef u32x total
+    for slice in range(SLICES):
+        sum[slice] = load_f32(sums + slice * F32_LANES)
+    for block in range(blocks):
+        for slice in range(SLICES):
+            words_at(output, block, whole, slice * F32_LANES, words, depth)
+            scale = of_groups(of, output.scales, block, slice * F32_LANES)
+            if has_offsets:
+                offset = of_groups(of, output.offsets, block, slice * F32_LANES)
+            if planes:
+                decode_words(of, words, weights, planes, depth)
+                total = sum_of_planes(weights, x, planes, depth)
+            else:
+                total = splat_u32(0)
+                for word in range(depth):
+                    decode_words(of, words + word, weights, planes, 1)
+                    total = sum_of_pairs(weights, x + word * PAIRS * F32_LANES, total, 1)
+            sum[slice] = with_whole(sum[slice], total, scale, row_sums, offset, has_offsets)
+            x += words_of(planes, depth)
+            row_sums += F32_LANES
+    for slice in range(SLICES):
+        store_f32(sums + slice * F32_LANES, sum[slice])
+
+
+cdef inline void add_rows(const Product* of, const uint32_t* x, const float* row_sums, Py_ssize_t rows,
+                          const Output* output, Py_ssize_t start, Py_ssize_t stop, float* sums, int planes, int depth,
+                          bint has_offsets) noexcept nogil:
+    # sums[rows][PARTS] += weights * x, of slices start to stop of one output
+    cdef u32x words[WORDS]
+    cdef u32x weights[PAIRS * WORDS]
+    cdef uint32_t carried[BATCH * F32_LANES]
+    cdef f32x scale, offset = splat_f32(0.0)
+    cdef const float* at_sums = row_sums
     cdef const uint32_t* at
-    cdef Py_ssize_t block, from_block, to_block
-    cdef int first = 0, part, i, j, k, o, row
-    memcpy(sizes, of.sizes, sizeof(sizes))
-    memcpy(signs, of.signs, sizeof(signs))
-    while first < PARTS:
-        for i in range(width * rows):
-            for k in range(span // F32_LANES):
-                total[i * (span // F32_LANES) + k] = splat_u32(0)
-                sum[i * (span // F32_LANES) + k] = load_f32(sums + i * PARTS + first + k * F32_LANES)
-        from_block = start
-        while from_block < stop:  # whole blocks, then the last one where it is none
-            to_block = stop if decoded or from_block >= whole else min(stop, whole)
-            if not decoded:
-                for o in range(width):
-                    codes[o] = codes_of(outputs + o, from_block, whole) - from_block * BLOCK_BYTES
-            for block in range(from_block, to_block):
-                for o in range(width):
-                    if not decoded and first == 0:
-                        prefetch(<uintptr_t>(codes[o] + block * BLOCK_BYTES) + AHEAD)
-                    for j in range(span // F32_LANES):
-                        part = first + j * F32_LANES
-                        if decoded:
-                            for k in range(BYTES if bytes else PAIRS):
-                                weights[k] = load_u32(strips + o * STRIP + (
-                                    (block - start) * (BYTES if bytes else PAIRS) + k) * PARTS + part)
-                        else:
-                            decode(sizes, signs, codes[o] + block * BLOCK_BYTES + 4 * part, weights, bytes, narrow)
-                        if always:
-                            of_strip = <const float*>(strips + o * STRIP + WEIGHTS) + (block - start) * PARTS + part
-                            at_places = places + block * PARTS + part
-                            scale = numbers_of(of_strip, outputs + o, False, bases[block], at_places, decoded, shared)
-                            if has_offsets:
-                                offset = numbers_of(of_strip + PANEL * PARTS, outputs + o, True, bases[block],
-                                                    at_places, decoded, shared)
-                        for row in range(rows):
-                            i = (o * rows + row) * (span // F32_LANES) + j
-                            at = x + row * row_words + (block - start) * words_of(bytes) + part
-                            if always:
-                                sum[i] = ended(
-                                    whole_sum(at, weights, load_u32(at + BYTES * PARTS) if bytes else splat_u32(0),
-                                              bytes),
-                                    scale, row_sums + (row * blocks + block) * PARTS + part, offset, sum[i],
-                                    has_offsets)
-                            else:
-                                total[i] = whole_sum(at, weights, total[i], bytes)
-                if not always and ends[block]:
-                    for o in range(width):
-                        for j in range(span // F32_LANES):
-                            part = first + j * F32_LANES
-                            of_strip = <const float*>(strips + o * STRIP + WEIGHTS) + (block - start) * PARTS + part
-                            at_places = places + block * PARTS + part
-                            scale = numbers_of(of_strip, outputs + o, False, bases[block], at_places, decoded, shared)
-                            if has_offsets:
-                                offset = numbers_of(of_strip + PANEL * PARTS, outputs + o, True, bases[block],
-                                                    at_places, decoded, shared)
-                            for row in range(rows):
-                                i = (o * rows + row) * (span // F32_LANES) + j
-                                at = x + row * row_words + (block - start) * words_of(bytes) + part
-                                if bytes:
-                                    total[i] += load_u32(at + BYTES * PARTS)
-                                sum[i] = ended(total[i], scale, row_sums + (row * blocks + block) * PARTS + part,
-                                               offset, sum[i], has_offsets)
-                                total[i] = splat_u32(0)
-            from_block = to_block
-        for i in range(width * rows):
-            for k in range(span // F32_LANES):
-                store_f32(sums + i * PARTS + first + k * F32_LANES, sum[i * (span // F32_LANES) + k])
-        first += span
+    cdef uint32_t* kept
+    cdef float* sum
+    cdef Py_ssize_t row_words = words_of(planes, depth), between = of.rows * row_words, slice, block, _row
+    # not all weights have a register: as pairs, the sums of some of them are carried over to the others
+    cdef int first, count = depth if planes else min(depth, HELD // PAIRS), word
+    cdef u32x total
+    for slice in range(start, stop):
+        block = slice // SLICES
+        first = slice % SLICES * F32_LANES
+        words_at(output, block, of.whole, first, words, depth)
+        scale = of_groups(of, output.scales, block, first)
+        if has_offsets:
+            offset = of_groups(of, output.offsets, block, first)
+            at_sums = row_sums + block * of.rows * PARTS + first
+        word = 0
+        while word < depth:
+            decode_words(of, words + word, weights, planes, count)
+            at = x + (slice - start) * between + word * PAIRS * F32_LANES  # of planes, word is 0
+            sum = sums + first
+            kept = carried
+            for _row in range(rows):
+                if planes:
+                    total = sum_of_planes(weights, at, planes, depth)
+                else:
+                    total = load_u32(kept) if word else splat_u32(0)
+                    total = sum_of_pairs(weights, at, total, count)
+                if word + count < depth:
+                    store_u32(kept, total)
+                else:
+                    store_f32(sum, with_whole(load_f32(sum), total, scale, at_sums, offset, has_offsets))
+                    sum += PARTS
+                    if has_offsets:
+                        at_sums += PARTS
+                at += row_words
+                kept += F32_LANES
+            word += count

@@ -1,17 +1,44 @@
 # Blocks of numbers along the last axis that share a scale. A part of ieee754.pyx.
 
+cdef struct BlockFormat:
+    Conversion element
+    Conversion scale
+    bint powers  # whether a scale is a power of two
+    int64_t largest_exponent  # of an element
+    Py_ssize_t block  # how many numbers share a scale; the last of a row may have fewer
+
+
 cdef struct Blocks:
     const void* x  # numbers, or where they go
     uint8_t* codes
     uint8_t* scales
     Py_ssize_t n  # of a row
-    Py_ssize_t block  # how many share a scale; the last of a row may have fewer
+    Py_ssize_t block
     Py_ssize_t in_row
     Py_ssize_t count  # of blocks
     const Conversion* c  # to the format of the elements
     const Conversion* to_scale  # to that of the scales where it is no power of two, else NULL
-    int64_t largest_exponent  # of an element
+    int64_t largest_exponent
     double tensor_scale
+
+
+cdef BlockFormat block_format_of(element, scale, wide_format, str rounding, Py_ssize_t block) except *:
+    cdef BlockFormat f
+    f.element = constants_of(element, wide_format, rounding, True)
+    f.scale = constants_of(scale, wide_format, "nearest", True)
+    f.powers, f.largest_exponent, f.block = scale.mantissa_bits == 0, element.largest_exponent, block
+    return f
+
+
+cdef Blocks blocks_of(const BlockFormat* f, const void* x, const uint8_t* codes, const uint8_t* scales,
+                      double tensor_scale, Py_ssize_t rows, Py_ssize_t n, bint encoding) noexcept nogil:
+    cdef Blocks b
+    b.x, b.codes, b.scales, b.n, b.block = x, <uint8_t*>codes, <uint8_t*>scales, n, f.block
+    b.in_row = (n + f.block - 1) // f.block
+    b.count = rows * b.in_row
+    b.c, b.largest_exponent, b.tensor_scale = &f.element, f.largest_exponent, tensor_scale
+    b.to_scale = NULL if encoding and f.powers else &f.scale
+    return b
 
 
 cdef inline Py_ssize_t start_of(const Blocks* b, Py_ssize_t k) noexcept nogil:
@@ -148,16 +175,13 @@ def on_blocks(np.ndarray x, np.ndarray codes, np.ndarray scales, Py_ssize_t bloc
               str rounding, double tensor_scale, bint encoding):
     """Numbers to the codes and scales of their blocks along the last axis, or back. All three arrays are C-contiguous,
     x of float32 or float64, which is `wide_format`, the others of uint8, and they fit."""
-    cdef Conversion c = constants_of(element, wide_format, rounding, True)
-    cdef Conversion of_scale = constants_of(scale, wide_format, "nearest", True)
-    cdef Blocks b
+    cdef BlockFormat f = block_format_of(element, scale, wide_format, rounding, block)
+    cdef Py_ssize_t n = np.PyArray_DIM(x, np.PyArray_NDIM(x) - 1)
+    cdef Blocks b = blocks_of(&f, np.PyArray_DATA(x), <const uint8_t*>np.PyArray_DATA(codes),
+                              <const uint8_t*>np.PyArray_DATA(scales), tensor_scale, np.PyArray_SIZE(x) // n, n,
+                              encoding)
     cdef bint narrow = np.PyArray_TYPE(x) == np.NPY_FLOAT
     cdef int threads = thread_count[0] if np.PyArray_SIZE(x) >= 1 << 15 else 1
-    b.x, b.codes, b.scales = np.PyArray_DATA(x), <uint8_t*>np.PyArray_DATA(codes), <uint8_t*>np.PyArray_DATA(scales)
-    b.n, b.block, b.count = np.PyArray_DIM(x, np.PyArray_NDIM(x) - 1), block, np.PyArray_SIZE(scales)
-    b.in_row = (b.n + block - 1) // block
-    b.c, b.largest_exponent, b.tensor_scale = &c, element.largest_exponent, tensor_scale
-    b.to_scale = NULL if encoding and scale.mantissa_bits == 0 else &of_scale
     with nogil:
         if encoding and narrow:
             run_chunks(encode_chunk_float32, &b, (b.count + BLOCKS - 1) // BLOCKS, threads)

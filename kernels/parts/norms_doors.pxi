@@ -197,35 +197,80 @@ cdef bint group_norm_float64(const double* x, const double* weight, const double
                       channels, size, groups)
 
 
-cdef bint group_norm_backward(const real* grad, const real* x, const real* weight, const double* mean,
-                              const double* rstd, real* grad_x, real* grad_weight, real* grad_bias, Py_ssize_t batch,
+cdef bint short_group_norm(Dtype dtype, const uint16_t* x, const float* weight, const float* bias, double eps,
+                           uint16_t* y, double* mean, double* rstd, Py_ssize_t batch, Py_ssize_t channels,
+                           Py_ssize_t size, Py_ssize_t groups) noexcept nogil:
+    # the same of 16-bit elements, one group of one example at a time, in float32
+    cdef double unused
+    cdef Py_ssize_t own = channels // groups, n = own * size, g, example, k
+    cdef float* group = <float*>malloc((3 * n + PADDING) * sizeof(float))
+    cdef float* weights = group + n + PADDING
+    cdef Operands p
+    if group == NULL:
+        return False
+    for g in range(groups):
+        p[0], p[1], p[2], p[3], p[4], p[5], p[6] = group, NULL, NULL, &eps, group, &unused, &unused
+        if weight != NULL:
+            repeat_each(<const f32x*>(weight + g * own), size, n, <f32x*>weights)
+            p[1] = weights
+        if bias != NULL:
+            repeat_each(<const f32x*>(bias + g * own), size, n, <f32x*>(weights + n))
+            p[2] = weights + n
+        for example in range(batch):
+            k = example * groups + g
+            if mean != NULL:
+                p[5] = mean + k
+            if rstd != NULL:
+                p[6] = rstd + k
+            take_row(dtype, <f32x*>group, <const char*>(x + k * n), sizeof(uint16_t), n)
+            layer_kernel(<const f32x*>NULL, &p, 1, n, 1, 0)
+            put_row(dtype, <char*>(y + k * n), sizeof(uint16_t), <const f32x*>group, n)
+    free(group)
+    return True
+
+
+cdef bint group_norm_bfloat16(const uint16_t* x, const float* weight, const float* bias, double eps, uint16_t* y,
+                              double* mean, double* rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                              Py_ssize_t groups) noexcept nogil:
+    return short_group_norm(BFLOAT16, x, weight, bias, eps, y, mean, rstd, batch, channels, size, groups)
+
+
+cdef bint group_norm_float16(const uint16_t* x, const float* weight, const float* bias, double eps, uint16_t* y,
+                             double* mean, double* rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                             Py_ssize_t groups) noexcept nogil:
+    return short_group_norm(FLOAT16, x, weight, bias, eps, y, mean, rstd, batch, channels, size, groups)
+
+
+cdef bint group_norm_backward(Dtype dtype, const void* grad, const void* x, const real* weight, const double* mean,
+                              const double* rstd, void* grad_x, real* grad_weight, real* grad_bias, Py_ssize_t batch,
                               Py_ssize_t channels, Py_ssize_t size, Py_ssize_t groups) noexcept nogil:
     # each group is a layer norm over the batch, whose weights are a row that all examples share; the sums over a row's
     # place are then those of a channel's elements
     cdef const Operation* found = of_layer_norm_backward
     cdef Operation operation
     cdef int one_thread = 1
-    cdef Py_ssize_t n = channels // groups * size, width = itemsize(x), row = n * width, all = groups * row, c
-    cdef char* memory = <char*>malloc(3 * all + 1)
-    cdef char** at = [<char*>grad, <char*>x, NULL, <char*>mean, <char*>rstd, <char*>grad_x, memory, memory + all]
+    cdef Py_ssize_t n = channels // groups * size, width = size_of(dtype), row = n * width, all = groups * row, c
+    cdef Py_ssize_t wide = itemsize(weight), vector = n * wide, vectors = groups * vector
+    cdef char* memory = <char*>malloc(3 * vectors + 1)
+    cdef char** at = [<char*>grad, <char*>x, NULL, <char*>mean, <char*>rstd, <char*>grad_x, memory, memory + vectors]
     cdef np.npy_intp* dims = [groups, batch, 1, n, n if weight != NULL else 0]
-    cdef np.npy_intp* steps = [row, row, row, 8, 8, row, row, row,  # from group to group
-                               all, 0, width, all, 0, width, width, groups * 8, 0, groups * 8, 0, all, 0, width,
-                               width, width]
+    cdef np.npy_intp* steps = [row, row, vector, 8, 8, row, vector, vector,  # from group to group
+                               all, 0, width, all, 0, width, wide, groups * 8, 0, groups * 8, 0, all, 0, width,
+                               wide, wide]
     if memory == NULL:
         return False
-    while found.dtype != (FLOAT32 if width == 4 else FLOAT64):
+    while found.dtype != dtype:
         found += 1
     operation, operation.threads = found[0], &one_thread
     if weight != NULL:
-        repeat_each(weight, size, groups * n, <real*>(memory + 2 * all))
-        at[2] = memory + 2 * all
+        repeat_each(weight, size, groups * n, <real*>(memory + 2 * vectors))
+        at[2] = memory + 2 * vectors
     if not (<loop_function>operation.loop)(&operation, at, dims, steps):
         free(memory)
         return False
     for c in range(channels):
         put_sum(grad_weight, c, <const real*>memory, size)
-        put_sum(grad_bias, c, <const real*>(memory + all), size)
+        put_sum(grad_bias, c, <const real*>(memory + vectors), size)
     free(memory)
     return True
 
@@ -240,13 +285,29 @@ cdef bint group_norm_backward_float32(const float* grad, const float* x, const f
                                       const double* rstd, float* grad_x, float* grad_weight, float* grad_bias,
                                       Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
                                       Py_ssize_t groups) noexcept nogil:
-    return group_norm_backward(<const f32x*>grad, <const f32x*>x, <const f32x*>weight, mean, rstd, <f32x*>grad_x,
-                               <f32x*>grad_weight, <f32x*>grad_bias, batch, channels, size, groups)
+    return group_norm_backward(FLOAT32, grad, x, <const f32x*>weight, mean, rstd, grad_x, <f32x*>grad_weight,
+                               <f32x*>grad_bias, batch, channels, size, groups)
 
 
 cdef bint group_norm_backward_float64(const double* grad, const double* x, const double* weight, const double* mean,
                                       const double* rstd, double* grad_x, double* grad_weight, double* grad_bias,
                                       Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
                                       Py_ssize_t groups) noexcept nogil:
-    return group_norm_backward(<const f64x*>grad, <const f64x*>x, <const f64x*>weight, mean, rstd, <f64x*>grad_x,
-                               <f64x*>grad_weight, <f64x*>grad_bias, batch, channels, size, groups)
+    return group_norm_backward(FLOAT64, grad, x, <const f64x*>weight, mean, rstd, grad_x, <f64x*>grad_weight,
+                               <f64x*>grad_bias, batch, channels, size, groups)
+
+
+cdef bint group_norm_backward_bfloat16(const uint16_t* grad, const uint16_t* x, const float* weight, const double* mean,
+                                       const double* rstd, uint16_t* grad_x, float* grad_weight, float* grad_bias,
+                                       Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                                       Py_ssize_t groups) noexcept nogil:
+    return group_norm_backward(BFLOAT16, grad, x, <const f32x*>weight, mean, rstd, grad_x, <f32x*>grad_weight,
+                               <f32x*>grad_bias, batch, channels, size, groups)
+
+
+cdef bint group_norm_backward_float16(const uint16_t* grad, const uint16_t* x, const float* weight, const double* mean,
+                                      const double* rstd, uint16_t* grad_x, float* grad_weight, float* grad_bias,
+                                      Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                                      Py_ssize_t groups) noexcept nogil:
+    return group_norm_backward(FLOAT16, grad, x, <const f32x*>weight, mean, rstd, grad_x, <f32x*>grad_weight,
+                               <f32x*>grad_bias, batch, channels, size, groups)

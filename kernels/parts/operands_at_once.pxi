@@ -46,7 +46,7 @@ cdef bint find_loop(np.ufunc gufunc, int dtype, Loop* loop):
     cdef PyUFunc_Loop1d* registered
     for registration in range(gufunc.ntypes):
         if gufunc.types[registration * gufunc.nargs] == dtype:
-            loop.function, loop.data = <rows_loop><void*>gufunc.functions[registration], gufunc.data[registration]
+            loop.operation = gufunc.data[registration]
             for k in range(gufunc.nargs):
                 loop.types[k] = gufunc.types[registration * gufunc.nargs + k]
             return True
@@ -56,7 +56,7 @@ cdef bint find_loop(np.ufunc gufunc, int dtype, Loop* loop):
     if capsule is None:
         return False
     registered = <PyUFunc_Loop1d*>PyCapsule_GetPointer(capsule, NULL)
-    loop.function, loop.data = <rows_loop><void*>registered.func, registered.data
+    loop.operation = registered.data
     for k in range(gufunc.nargs):
         loop.types[k] = registered.arg_types[k]
     return True
@@ -111,7 +111,7 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
             if np.PyArray_CheckExact(operand) and np.PyArray_TYPE(<np.ndarray>operand) == np.PyArray_TYPE(x):
                 dtype = np.PyArray_TYPE(x)
             elif wider(operand, dtype):
-                with default_environment():
+                with default_environment(), np.errstate(all="ignore"):  # of a NaN that signals
                     operand = np.PyArray_Cast(operand, dtype)
                 cast.append(operand)
             own_rows = 0 if summed else rows_of_vectors(operand, dtype, x)
@@ -147,15 +147,15 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
             vectors += 1
     rows, dims[0] = dims[0], turn or dims[0]
     with nogil:
-        while True:
-            loop.function(args, dims, steps, loop.data)
+        while (<operation_loop*>loop.operation)[0](loop.operation, args, dims, steps):
             done += dims[0]
             if done >= rows or turn == 0:
+                done = rows
                 break
             for k in range(gufunc.nargs):
                 if kinds_of_operands[k] != c"v":
                     args[k] += turn * steps[k]
-    if PyErr_Occurred():
-        raise_it()
+    if done < rows:
+        raise MemoryError(f"{(<object>gufunc).__name__}: no memory for rows that are copied")
     results = tuple([array if np.PyArray_NDIM(array) else array[()] for array in made])
     return results if gufunc.nout > 1 else results[0]

@@ -173,6 +173,85 @@ def checked(name, x, axis, expected="an int, a tuple of ints or None"):
     return array, axis + axes if axis < 0 else axis
 
 
+def last_axes(x, axis):
+    """How many axes a tuple, or None for all, names; 0 where these are not the last ones of `x` in their order, or `x`
+    is no array that rows can be taken from as it lies in memory."""
+    cdef Py_ssize_t k, count, axes
+    if not np.PyArray_CheckExact(x) or not taken(x) or not np.PyArray_ISCARRAY_RO(<np.ndarray>x):
+        return 0
+    axes = np.PyArray_NDIM(<np.ndarray>x)
+    if axis is None:
+        return axes
+    count = len(<tuple?>axis)
+    for k in range(count):
+        one = (<tuple>axis)[k]
+        if type(one) is not int or one != axes - count + k and one != k - count:
+            return 0
+    return count if count <= axes else 0
+
+
+cdef object merged(array, np.ndarray x, int first, int count):
+    # a view of an array of the shape of x from its axis `first` on, with its last `count` axes as one; None of anything
+    # else
+    cdef np.npy_intp sizes[64]
+    cdef np.PyArray_Dims dims
+    cdef int k, axes = np.PyArray_NDIM(x) - first
+    if not np.PyArray_CheckExact(array) or not np.PyArray_IS_C_CONTIGUOUS(<np.ndarray>array) or (
+            np.PyArray_NDIM(<np.ndarray>array) != axes) or not np.PyArray_CompareLists(
+            np.PyArray_DIMS(<np.ndarray>array), np.PyArray_DIMS(x) + first, axes):
+        return None
+    dims.ptr, dims.len = sizes, axes - count + 1
+    sizes[axes - count] = 1
+    for k in range(axes):
+        if k < axes - count:
+            sizes[k] = np.PyArray_DIM(x, first + k)
+        else:
+            sizes[axes - count] *= np.PyArray_DIM(x, first + k)
+    return np.PyArray_Newshape(array, &dims, np.NPY_CORDER)
+
+
+def over_last_axes(function, np.ndarray x, int count, dict rows, out, dict beside, dict vectors, dict statistics,
+                   str gives, dict keywords):
+    """`over_axes` of plain arrays along the last `count` axes of x, which are merged as they lie in memory; None of
+    others. What does not fit is none of these, so that its error is raised there."""
+    cdef int axes = np.PyArray_NDIM(x), k
+    cdef object role, array, place = None, found
+    cdef np.PyArray_Dims shape
+    cdef list operands = [], results
+    cdef dict given = dict(keywords)
+    for array in rows.values():
+        place = merged(array, x, 0, count)
+        if place is None:
+            return None
+        operands.append(place)
+    place = None
+    if out is not None:
+        place = merged(out, x, 0, count)
+        if place is None:
+            return None
+    given["axis"], given["out"] = -1, place
+    for k, wanted in enumerate((beside, vectors)):
+        for role, array in wanted.items():
+            given[role] = array if array is None else merged(array, x, (axes - count) * k, count)
+            if array is not None and given[role] is None:
+                return None
+    for role, array in statistics.items():
+        if array is not None and (not np.PyArray_CheckExact(array) or (
+                np.PyArray_NDIM(<np.ndarray>array) != axes - count) or not np.PyArray_CompareLists(
+                np.PyArray_DIMS(<np.ndarray>array), np.PyArray_DIMS(x), axes - count)):
+            return None
+        given[role] = array
+    found = function(*operands, **given)
+    shape.ptr, shape.len = np.PyArray_DIMS(x), axes
+    results = list(found) if isinstance(found, tuple) else [found]
+    for k in range(len(results)):
+        if gives[k] == "r":
+            results[k] = np.PyArray_Newshape(results[k], &shape, np.NPY_CORDER) if out is None else out
+        elif gives[k] == "v" and results[k] is not None:
+            results[k] = results[k].reshape((<object>x).shape[axes - count:])
+    return tuple(results) if isinstance(found, tuple) else results[0]
+
+
 def classified(name, logits, target, ignore_index=None):
     """Logits as an array, and the class asked for in each row as C-contiguous int64, -1 where it is the one to ignore;
     an error where they do not fit."""

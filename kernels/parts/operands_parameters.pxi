@@ -75,6 +75,8 @@ cdef object applied(tuple ufuncs, dict keywords, out, tuple arrays, tuple number
         check_out(ufunc.__name__, out)
     if isinstance(out, np.ndarray) and np.PyArray_TYPE(out) == np.NPY_VOID:  # NumPy's error names no operand
         check_out(ufunc.__name__, out)
+    for k in range(1, given - 1):
+        known = known and float_type(arrays[k]) == dtype
     for k in range(n - given):
         known = known and plain_number(numbers[k])
         some = some or plain_number(numbers[k])

@@ -34,6 +34,7 @@ cdef const Operation* of_log_softmax = operations_of(log_softmax_gufunc)
 cdef const Operation* of_softmax_backward = operations_of(softmax_backward_gufunc)
 cdef const Operation* of_log_softmax_backward = operations_of(log_softmax_backward_gufunc)
 cdef const Operation* of_logsumexp = operations_of(logsumexp_gufunc)
+cdef const Operation* of_scaled_softmax = operations_of(scaled_softmax_gufunc)
 cdef const Operation* of_masked_softmax = operations_of(masked_softmax_gufunc)
 cdef const Operation* of_masked_softmax_where = operations_of(masked_softmax_where_gufunc)
 cdef double plain_sign = 1.0
@@ -101,6 +102,20 @@ cdef bint logsumexp_float32(const float* x, double* y, Py_ssize_t rows, Py_ssize
 
 cdef bint logsumexp_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
     return machine.call(of_logsumexp, FLOAT64, [x, y], 0, rows, n)
+
+
+cdef bint logsumexp_window_float64(double* x, Py_ssize_t n, double* y, void* data) noexcept nogil:
+    return machine.call(of_logsumexp, FLOAT64, [x, y], 0, 1, n)
+
+
+cdef bint logsumexp_backward_float32(const double* grad, const float* x, float* grad_x, Py_ssize_t rows,
+                                     Py_ssize_t n) noexcept nogil:
+    return machine.call(of_scaled_softmax, FLOAT32, [x, grad, grad_x], 0, rows, n)
+
+
+cdef bint logsumexp_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t rows,
+                                     Py_ssize_t n) noexcept nogil:
+    return machine.call(of_scaled_softmax, FLOAT64, [x, grad, grad_x], 0, rows, n)
 
 
 cdef bint masked_rows(Dtype dtype, const void* x, const uint8_t* mask, const double* counts, double scale, void* y,

@@ -15,13 +15,66 @@ cdef bint short_softmax_kernel(const real* like, char** at, const Py_ssize_t* st
     return True
 
 
+cdef bint short_masked(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n, bint added,
+                       bint masked) noexcept nogil:
+    # masked_group of short rows: scores go to a tile, with -inf behind the first `count`, whose exponential is 0, so
+    # that nothing is written where a row has to be computed in the other way
+    cdef Gradient scaling = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False)
+    cdef Scores row
+    cdef double[SHORT_ROWS] scales
+    cdef double[SHORT_TILE] scores
+    cdef double[SHORT_TILE] tile
+    cdef Py_ssize_t r, count
+    cdef double scale, first
+    cdef real* y
+    for r in range(SHORT_ROWS):
+        scale = (<const double*>(at[1 + masked] + r * steps[1 + masked]))[0]
+        first = (<const double*>(at[2 + masked] + r * steps[2 + masked]))[0]
+        count = <Py_ssize_t>min(first, <double>n) if first > 0.0 else 0
+        y = <real*>skip(<const real*>scores, r * SHORT)
+        row = Scores(at[0] + r * steps[0], at[1] + r * steps[1], y, rounded(like, scale), 0.0)
+        row.rest = scale - row.scale if fabs(row.scale) < INFINITY else 0.0
+        if added:
+            map_short(scaled_plus[real], <char*>y, &row, n)
+        elif masked:
+            map_short(scaled_where[real], <char*>y, &row, n)
+        else:
+            map_short(scaled[real], <char*>y, &row, n)
+        fill(y, -INFINITY, count, n)
+    if not short_softmax(like, <const char*>scores, SHORT * itemsize(like), n, <real*>tile, scales):
+        return False
+    for r in range(SHORT_ROWS):
+        scaling.x, scaling.value = skip(<const real*>tile, r * SHORT), rounded(like, scales[r])
+        scaling.rest = scales[r] - scaling.value
+        map_short(times[real], at[3 + masked] + r * steps[3 + masked], &scaling, n)
+    return True
+
+
+cdef bint short_masked_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                              int manner) noexcept nogil:
+    return short_masked(like, at, steps, n, False, False)
+
+
+cdef bint short_masked_where_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                    int manner) noexcept nogil:
+    return short_masked(like, at, steps, n, False, True)
+
+
+cdef bint short_masked_plus_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                   int manner) noexcept nogil:
+    return short_masked(like, at, steps, n, True, True)
+
+
 cdef bint short_log_softmax_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                                    int manner) noexcept nogil:
     cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False)
+    cdef Exponents plain = exponents_of(like, NULL, NULL, 1.0, 1.0)
     cdef double[SHORT_ROWS] tops
+    cdef double[SHORT_ROWS] mantissas
+    cdef double[SHORT_ROWS] rests
     cdef double[SHORT_ROWS] logs
     cdef Py_ssize_t r
-    if not short_logs(like, at[0], steps[0], n, tops, logs, True):
+    if not short_logs(like, &plain, at[0], steps[0], n, tops, mantissas, rests, logs, True):
         return False
     for r in range(SHORT_ROWS):
         own.x, own.value, own.rest = at[0] + r * steps[0], tops[r], logs[r]
@@ -31,10 +84,13 @@ cdef bint short_log_softmax_kernel(const real* like, char** at, const Py_ssize_t
 
 cdef bint short_logsumexp_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                                  int manner) noexcept nogil:
+    cdef Exponents plain = exponents_of(like, NULL, NULL, 1.0, 1.0)
     cdef double[SHORT_ROWS] tops
+    cdef double[SHORT_ROWS] mantissas
+    cdef double[SHORT_ROWS] rests
     cdef double[SHORT_ROWS] logs
     cdef Py_ssize_t r
-    if not short_logs(like, at[0], steps[0], n, tops, logs, False):
+    if not short_logs(like, &plain, at[0], steps[0], n, tops, mantissas, rests, logs, False):
         return False
     for r in range(SHORT_ROWS):
         tops[r] += logs[r]

@@ -7,12 +7,15 @@
 #
 # A backward returns the gradient of its first operand and stores that of the second.
 from ..lanes cimport (
-    any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, splat, where_less, with_sign,
+    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, splat, where_less,
+    with_sign,
 )
 from ..math.exponential cimport any_outside, largest, scale2_of_sum, whole
 from ..math.logistic cimport logistic_divisor, logistic_quotient, reduced
 from ..math.normal cimport normal_tail_parts
-from ..math.piecewise cimport ALL, ODD, segment_parts, steps, steps_end
+from ..math.piecewise cimport (
+    ALL, LAST, ODD, any_past_first, first_steps_end, segment_parts, steps, steps_end,
+)
 from ..math.pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled
 from ..math.segments cimport SILU_SEGMENTS
 from .gelu cimport gelu_end, gelu_slope, normal_tail_segment
@@ -101,9 +104,19 @@ cdef inline real rise_minus_product(real gate, real m, real s, real s_rest, real
     return y
 
 
-cdef inline real where_normal(real a, real y) noexcept nogil:
-    # y, but 0 where the gate's magnitude a is so tiny that its activation has few digits
-    return where_less(a, gate_lowering(a), splat(a, 0.0), y)
+# Segments serve where neither operand nor the product is of an unusual size: there nothing on the way underflows,
+# overflows or is NaN. `large` is what the operands come to beside the end of the segments.
+cdef inline real by_segments(real large, real end, real y) noexcept nogil:
+    # |y|, but 0 where an operand is too large
+    return where_less(large, end, magnitude(y), splat(y, 0.0))
+
+
+cdef inline int any_by_exp(real seen) noexcept nogil:
+    return any_less(seen, gate_lowering(seen))
+
+
+cdef inline real where_by_exp(real seen, real yes, real no) noexcept nogil:
+    return where_less(seen, gate_lowering(seen), yes, no)
 
 
 cdef inline real gate_backward(real grad, real up, real slope, real low) noexcept nogil:
@@ -126,16 +139,22 @@ cdef inline real swiglu_by_exp(real gate, real up) noexcept nogil:
     return y
 
 
+cdef inline f32x swiglu_segment(f32x gate, f32x up, f32x a, int which) noexcept nogil:
+    cdef f32x rest, s = segment_parts(&SILU_SEGMENTS[0][0], 6, ODD, which, steps(a), a, &rest)
+    cdef f32x y = rise_minus_product(gate, splat(a, 0.5), s, rest, &rest)
+    return fma(y, up, rest * up)
+
+
 cdef inline real swiglu(real gate, real up) noexcept nogil:
     # silu(gate) up; Shazeer, arXiv:2002.05202
-    cdef real y, s, rest, a = magnitude(gate), seen
+    cdef real y, a = magnitude(gate), seen
     if real is f32x:
-        s = segment_parts(&SILU_SEGMENTS[0][0], 6, ODD, ALL, steps(a), a, &rest)
-        y = rise_minus_product(gate, splat(a, 0.5), s, rest, &rest)
-        y = fma(y, up, rest * up)
-        seen = where_less(a, steps_end(a), where_normal(a, y), splat(y, 0.0))
-        if any_unusual(seen):
-            y = where_usual(seen, y, swiglu_by_exp(gate, up))
+        y = swiglu_segment(gate, up, a, LOOKUP_FLOATS)
+        if LOOKUP_FLOATS == 8 and any_less(first_steps_end(a), a):
+            y = where_less(first_steps_end(a), a, swiglu_segment(gate, up, a, LAST), y)
+        seen = by_segments(at_least(a, magnitude(up) * splat(up, 7.450580596923828e-09)), steps_end(a), y)
+        if any_by_exp(seen):
+            y = where_by_exp(seen, swiglu_by_exp(gate, up), y)
         return y
     else:
         return swiglu_by_exp(gate, up)
@@ -223,16 +242,23 @@ cdef inline real geglu_by_exp(real gate, real up) noexcept nogil:
     return y
 
 
+cdef inline f32x geglu_segment(f32x gate, f32x up, f32x a, int which) noexcept nogil:
+    cdef f32x rest, s = normal_tail_segment(a, which, &rest)
+    cdef f32x y = rise_minus_product(gate, a, s, rest, &rest)
+    return fma(y, up, rest * up)
+
+
 cdef inline real geglu(real gate, real up) noexcept nogil:
     # gelu(gate) up; Shazeer, arXiv:2002.05202
-    cdef real y, s, rest, seen, end = gelu_end(gate), a = at_most(magnitude(gate), end)
+    cdef real y, seen, end = gelu_end(gate), a = at_most(magnitude(gate), end)
     if real is f32x:
-        s = normal_tail_segment(a, ALL, &rest)
-        y = rise_minus_product(gate, a, s, rest, &rest)
-        y = fma(y, up, rest * up)
-        seen = where_less(-end, gate, where_normal(a, y), splat(y, 0.0))
-        if any_unusual(seen):
-            y = where_usual(seen, y, geglu_by_exp(gate, up))
+        y = geglu_segment(gate, up, a, LOOKUP_FLOATS)
+        if any_past_first(a, 3.59):
+            y = geglu_segment(gate, up, a, ALL)
+        seen = at_least(magnitude(gate), magnitude(up)) * splat(up, 3.725290298461914e-09)
+        seen = by_segments(at_least(-gate, seen), end, y)
+        if any_by_exp(seen):
+            y = where_by_exp(seen, geglu_by_exp(gate, up), y)
         return y
     else:
         return geglu_by_exp(gate, up)

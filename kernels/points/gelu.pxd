@@ -95,9 +95,11 @@ cdef inline real gelu_slope_by_exp(real x, real* low) noexcept nogil:
 
 cdef inline real gelu_slope(real x, real* low) noexcept nogil:
     # Phi(x) + x phi(x)
-    cdef real k, rest, slope, end = gelu_slope_end(x)
+    cdef real k, rest, slope, end = gelu_slope_end(x), a = at_most(magnitude(x), end)
     if real is f32x:
-        k = gelu_slope_parts(at_most(magnitude(x), end), ALL, &rest)
+        k = gelu_slope_parts(a, LOOKUP_FLOATS, &rest)
+        if any_past_first(a, 3.81):
+            k = gelu_slope_parts(a, ALL, &rest)
         slope = reflected_pair(x, k, rest, low)
         if any_less(x, -end):
             k = gelu_slope_by_exp(x, &rest)

@@ -9,7 +9,7 @@ from ..lanes cimport (
 from ..math.exponential cimport largest, step, whole
 from ..math.logistic cimport logistic_parts, logistic_times, reduced, sigmoid
 from ..math.piecewise cimport (
-    ALL, LAST, ODD, ROOTED, first_steps_end, reflected_pair, segment, segment_parts, steps, steps_end,
+    LAST, ODD, ROOTED, first_steps_end, reflected_pair, segment, segment_parts, steps, steps_end,
 )
 from ..math.pairs cimport fast_sum, pair_product, scaled, two_sum
 from ..math.segments cimport SILU_SEGMENTS, SILU_SLOPE_SEGMENTS
@@ -91,9 +91,12 @@ cdef inline real silu_slope_by_exp(real x, real* low) noexcept nogil:
 
 cdef inline real silu_slope(real x, real* low) noexcept nogil:
     # s (1 + x (1 - s)), s = sigmoid(x)
-    cdef real k, rest, slope, a = magnitude(x), end = steps_end(x)
+    cdef real k, rest, far, slope, a = magnitude(x), end = steps_end(x)
     if real is f32x:
-        k = silu_slope_parts(a, ALL, &rest)
+        k = silu_slope_parts(a, LOOKUP_FLOATS, &rest)
+        if LOOKUP_FLOATS == 8 and any_less(first_steps_end(a), a):
+            k = where_less(first_steps_end(a), a, silu_slope_parts(a, LAST, &far), k)
+            rest = where_less(first_steps_end(a), a, far, rest)
         slope = reflected_pair(x, k, rest, low)
         if any_less(end, a):
             k = silu_slope_by_exp(x, &rest)

@@ -49,12 +49,26 @@ cdef inline f64x power(f64x base, f64x base_low, double exponent) noexcept nogil
     return scale2(e + low, whole(sum))
 
 
+cdef inline f64x square_or_cube(f64x base, f64x base_low, bint cube) noexcept nogil:
+    # (base + base_low)^2 or ^3, with what its products lose
+    cdef f64x value = base * base, lost
+    lost = fma(base, base, -value) + (base + base) * base_low
+    if cube:
+        lost = fma(lost, base, value * base_low) + fma(value, base, -(value * base))
+        value = value * base
+    return value + lost
+
+
 cdef inline f64x power_over_end(f64x size, const PowerLength* row, double exponent) noexcept nogil:
     # (size / end)^exponent; 0 where the size is 0, or infinite beside a finite end
     cdef f64x end = splat_f64(row.end), zero = splat_f64(0.0), largest = splat_f64(1.7976931348623157e308)
     cdef f64x ratio = size / end
-    cdef f64x low = fma(-ratio, end, size) / end
-    return where_less(size, splat_f64(5e-324), zero, where_less(largest, ratio, zero, power(ratio, low, exponent)))
+    cdef f64x low = fma(-ratio, end, size) / end, found
+    if exponent == 3.0 or exponent == 2.0:  # of p = 3, and of its gradient
+        found = square_or_cube(ratio, low, exponent == 3.0)
+    else:
+        found = power(ratio, low, exponent)
+    return where_less(size, splat_f64(5e-324), zero, where_less(largest, ratio, zero, found))
 
 
 cdef inline f64x is_end(f64x size, const PowerLength* row) noexcept nogil:

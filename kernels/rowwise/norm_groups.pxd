@@ -20,6 +20,9 @@ cdef enum Known:
     GRAD_NORMED_MEAN  # negated
     KNOWN  # how many these are
 
+cdef enum:
+    COLUMNS = 128  # registers of a row that a tile has
+
 cdef struct Group:
     # up to GROUP rows: normed = (x * scale - mean - mean_rest) * rstd, and
     # grad_x = (grad * weight - grad_mean - normed * grad_normed_mean) * rstd * scale
@@ -28,6 +31,9 @@ cdef struct Group:
     void* grad_bias
     bint alone  # whether these have the row's precision and this group's sums are all; otherwise they add up float64
     Py_ssize_t rows
+    Py_ssize_t first  # the rows of which gradients are computed now
+    Py_ssize_t count
+    void* carried  # what the rows before have added, of a tile's columns and of the part of a register that may follow
     Py_ssize_t n
     const void* grad[GROUP]
     const void* x[GROUP]
@@ -40,7 +46,6 @@ cdef struct Group:
     double grad_normed_mean[GROUP]
     bint ordinary  # whether every scale is 1
     bint centred
-
 
 cdef inline void add_terms(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                            f64x* sums) noexcept nogil:
@@ -136,26 +141,24 @@ cdef inline void keep_sum(void* sums, bint alone, real x, Py_ssize_t i, Py_ssize
         store_part(<real*>y, x + splat(x, 0.0), n)
 
 
-cdef inline void gradients(const real* like, const Group* group, Py_ssize_t rows, bint usual, const real* known,
-                           Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    # the elements i to i + n of every row's gradient, and what they add to the gradients of weight and bias
-    cdef real weight, x, grad, normed, grad_weight, grad_bias
+cdef inline void gradients(const real* like, const Group* group, Py_ssize_t first, Py_ssize_t rows, bint usual,
+                           bint centred, const real* known, Py_ssize_t i, Py_ssize_t n, real* sums) noexcept nogil:
+    # the elements i to i + n of the gradients of some rows, and what they add to the gradients of weight and bias
+    cdef real weight, x, grad, normed
     cdef Py_ssize_t r
     weight = take(<const real*>(group.weight if usual or group.weight != NULL else group.x[0]), i, n)
-    grad_weight = splat(weight, 0.0)
-    grad_bias = grad_weight
-    for r in range(rows):
+    for r in range(first, first + rows):
         grad = take(<const real*>group.grad[r], i, n)
         x = take(<const real*>group.x[r], i, n)
         if not (usual or group.ordinary):
             x = x * known[SCALE * GROUP + r]
-        normed = normed_of(x, group.centred, known[MEAN * GROUP + r], known[MEAN_REST * GROUP + r],
-                           known[RSTD * GROUP + r])
-        grad_weight = fma(grad, normed, grad_weight)
-        grad_bias = grad_bias + grad
+        normed = normed_of(x, centred, known[MEAN * GROUP + r], known[MEAN_REST * GROUP + r], known[RSTD * GROUP + r])
+        sums[0] = fma(grad, normed, sums[0])
+        if centred:
+            sums[1] = sums[1] + grad
         if usual or group.weight != NULL:
             grad = grad * weight
-        if group.centred:
+        if centred:
             grad = grad - known[GRAD_MEAN * GROUP + r]
         grad = fma(normed, known[GRAD_NORMED_MEAN * GROUP + r], grad) * known[RSTD * GROUP + r]
         if not (usual or group.ordinary):
@@ -164,61 +167,108 @@ cdef inline void gradients(const real* like, const Group* group, Py_ssize_t rows
             store(<real*>skip(<const real*>group.grad_x[r], i), grad)
         else:
             store_part(<real*>skip(<const real*>group.grad_x[r], i), grad, n)
+
+
+cdef inline void keep_sums(const Group* group, bint usual, bint centred, const real* sums, Py_ssize_t i,
+                           Py_ssize_t n) noexcept nogil:
     if usual or group.grad_weight != NULL:
-        keep_sum(group.grad_weight, group.alone, grad_weight, i, n)
-    if group.grad_bias != NULL:
-        keep_sum(group.grad_bias, group.alone, grad_bias, i, n)
+        keep_sum(group.grad_weight, group.alone, sums[0], i, n)
+    if centred and (usual or group.grad_bias != NULL):
+        keep_sum(group.grad_bias, group.alone, sums[1], i, n)
 
 
-cdef inline Py_ssize_t whole_registers(const real* like, const Group* group, Py_ssize_t rows, bint usual,
-                                       const real* known, Py_ssize_t i, Py_ssize_t stop) noexcept nogil:
-    # where they end
+cdef inline void rows_of_tile(const real* like, const Group* group, Py_ssize_t first, Py_ssize_t rows, bint usual,
+                              bint centred, bint opens, bint closes, const real* known, Py_ssize_t i, Py_ssize_t stop,
+                              real* carried) noexcept nogil:
+    # The whole registers of some rows. Their sums begin with 0 or with those carried from the rows before, and are
+    # carried on to the rows that follow or are kept.
+    cdef real sums[2]
     while i + lanes(like) <= stop:
-        gradients(like, group, rows, usual, known, i, lanes(like))
+        sums[0] = splat(sums[0], 0.0) if opens else carried[0]
+        sums[1] = splat(sums[1], 0.0) if opens else carried[1]
+        gradients(like, group, first, rows, usual, centred, known, i, lanes(like), sums)
+        if closes:
+            keep_sums(group, usual, centred, sums, i, lanes(like))
+        else:
+            carried[0], carried[1] = sums[0], sums[1]
+        carried += 2
         i += lanes(like)
-    return i
+
+
+cdef inline void usual_tile(const real* like, const Group* group, bint centred, const real* known, Py_ssize_t i,
+                            Py_ssize_t stop) noexcept nogil:
+    # a row alone, or a group by two rows at a time, whose constants all stand in registers
+    cdef real* carried = <real*>group.carried
+    if group.rows == 1:
+        rows_of_tile(like, group, 0, 1, True, centred, True, True, known, i, stop, carried)
+        return
+    if group.first == 0:
+        rows_of_tile(like, group, 0, 2, True, centred, True, False, known, i, stop, carried)
+    if group.first + group.count == GROUP:
+        rows_of_tile(like, group, 2, 2, True, centred, False, True, known, i, stop, carried)
+
+
+cdef inline bint is_usual(const Group* group) noexcept nogil:
+    return (group.ordinary and (group.rows == GROUP or group.rows == 1) and group.weight != NULL
+            and group.grad_weight != NULL and group.centred == (group.grad_bias != NULL))
 
 
 cdef inline void gradients_block(real* like, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # A tile of columns after the other: what rows add to the sums stays in the first-level cache until the next rows
+    # come.
     cdef const Group* own = <const Group*>context
-    # for a whole group and for a row alone, the compiler knows how many rows there are and what is wanted of them
-    cdef Py_ssize_t i = start, stop = start + n, r
+    cdef Py_ssize_t i = start, stop = start + n, whole = stop - n % lanes(like), end, r, last = own.first + own.count
     cdef real known[KNOWN * GROUP]
-    cdef bint usual = own.ordinary and own.weight != NULL and own.grad_weight != NULL
-    for r in range(own.rows):
+    cdef real* carried = <real*>own.carried
+    cdef bint usual = is_usual(own)
+    for r in range(own.first, last):
         known[SCALE * GROUP + r] = splat(known[r], own.scale[r])
         known[MEAN * GROUP + r] = splat(known[r], own.mean[r])
         known[MEAN_REST * GROUP + r] = splat(known[r], -own.mean_rest[r]) * splat(known[r], own.rstd[r])
         known[RSTD * GROUP + r] = splat(known[r], own.rstd[r])
         known[GRAD_MEAN * GROUP + r] = splat(known[r], own.grad_mean[r])
         known[GRAD_NORMED_MEAN * GROUP + r] = splat(known[r], -own.grad_normed_mean[r])
-    if usual and own.rows == GROUP:
-        i = whole_registers(like, own, GROUP, True, known, i, stop)
-    elif usual and own.rows == 1:
-        i = whole_registers(like, own, 1, True, known, i, stop)
-    elif own.rows == GROUP:
-        i = whole_registers(like, own, GROUP, False, known, i, stop)
-    else:
-        i = whole_registers(like, own, own.rows, False, known, i, stop)
+    while i < whole:
+        end = min(whole, i + COLUMNS * lanes(like))
+        if usual and own.centred:  # the compiler knows what is wanted
+            usual_tile(like, own, True, known, i, end)
+        elif usual:
+            usual_tile(like, own, False, known, i, end)
+        else:
+            for r in range(own.rows):
+                rows_of_tile(like, own, r, 1, False, own.centred, r == 0, r == own.rows - 1, known, i, end, carried)
+        i = end
     if i < stop:
-        gradients(like, own, own.rows, False, known, i, stop - i)
+        carried += 2 * COLUMNS
+        if own.first == 0:
+            carried[0] = carried[1] = splat(carried[0], 0.0)
+        gradients(like, own, own.first, own.count, False, own.centred, known, i, stop - i, carried)
+        if last == own.rows:
+            keep_sums(own, False, own.centred, carried, i, stop - i)
 
 
 cdef inline void group_backward(const real* like, Group* group, int threads) noexcept nogil:
-    # the sums of each row, then the gradients of all
+    # The sums of each row, then the gradients: of two rows that are still in the first-level cache, where a tile holds
+    # rows of this length, or of all.
+    cdef real carried[2 * COLUMNS + 2]
     cdef Group row
     cdef Pair sums
     cdef Py_ssize_t r
-    for r in range(group.rows):
-        take_first(&row, group, r)  # the sums of a row do not depend on its neighbours
-        if real is f64x and group.centred:
-            # what the mean has lost by being one float64
-            row.mean_rest[0] = sum_row(deviations[real], like, &row, group.n, threads).first / group.n
-            group.mean_rest[r] = row.mean_rest[0]
-        sums = sum_row(terms[real], like, &row, group.n, threads)
-        group.grad_normed_mean[r] = sums.first / group.n
-        group.grad_mean[r] = sums.second / group.n
-    map_row(gradients_block[real], <real*>like, group, group.n, threads)
+    group.carried, group.first, group.count = carried, 0, group.rows
+    if is_usual(group) and group.rows == GROUP and group.n <= COLUMNS * lanes(like):
+        group.count = 2
+    while group.first < group.rows:
+        for r in range(group.first, group.first + group.count):
+            take_first(&row, group, r)  # the sums of a row do not depend on its neighbours
+            if real is f64x and group.centred:
+                # what the mean has lost by being one float64
+                row.mean_rest[0] = sum_row(deviations[real], like, &row, group.n, threads).first / group.n
+                group.mean_rest[r] = row.mean_rest[0]
+            sums = sum_row(terms[real], like, &row, group.n, threads)
+            group.grad_normed_mean[r] = sums.first / group.n
+            group.grad_mean[r] = sums.second / group.n
+        map_row(gradients_block[real], <real*>like, group, group.n, threads)
+        group.first += group.count
 
 
 cdef inline void take_first(Group* row, const Group* group, Py_ssize_t r) noexcept nogil:
@@ -236,6 +286,7 @@ cdef inline void short_groups_backward(const real* like, Group* groups, Py_ssize
     cdef f64x[2 * SHORT_ROWS] parts
     cdef double[SHORT_ROWS] means
     cdef double[SHORT_ROWS] rests
+    cdef real carried[2 * COLUMNS + 2]
     cdef Py_ssize_t r
     if real is f64x and centred:
         for r in range(SHORT_ROWS):
@@ -260,6 +311,7 @@ cdef inline void short_groups_backward(const real* like, Group* groups, Py_ssize
         group.grad_normed_mean[r % GROUP] = means[r]
         group.grad_mean[r % GROUP] = rests[r] if centred else 0.0
     for r in range(SHORT_GROUPS):
+        groups[r].carried, groups[r].first, groups[r].count = carried, 0, GROUP
         map_row(gradients_block[real], <real*>like, &groups[r], n, 1)
 
 

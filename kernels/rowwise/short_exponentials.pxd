@@ -113,29 +113,31 @@ cdef inline void sum_small_again(Exponents* own, const char* x, Py_ssize_t step,
                             + (totals[2 * SHORT_ROWS + k] - 1.0))
 
 
-cdef inline bint short_logs(const real* like, const char* x, Py_ssize_t step, Py_ssize_t n, double* tops,
-                            double* logs, bint careful) noexcept nogil:
-    # find_tops and find_logs: the largest of each row, and the logarithm of the sum relative to it. Small sums
-    # of float32 are taken again where it is to be careful.
-    cdef Exponents own = exponents_of(like, NULL, NULL, 1.0, 1.0)
+cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_ssize_t step, Py_ssize_t n,
+                            double* tops, double* mantissas, double* rests, double* logs, bint careful) noexcept nogil:
+    # find_tops and find_logs: the largest of each row, and the logarithm of the sum relative to it. Exponentials that
+    # are wanted go to rows of SHORT numbers from own.y on. Small sums of float32 are taken again where it is to be
+    # careful.
+    cdef const real* tile = <const real*>own.y
     cdef f64x parts[3 * SHORT_ROWS]
     cdef double least[SHORT_ROWS]
-    cdef double mantissas[SHORT_ROWS]
     cdef double totals[3 * SHORT_ROWS]
     cdef int more[SHORT_ROWS]
     cdef f64x low, r, rest
     cdef double lowered = ldexp(1.0, -own.raised)
     cdef Py_ssize_t k
     own.plain = True
-    if not short_exponents(like, &own, x, step, n, tops, more, least):
+    if not short_exponents(like, own, x, step, n, tops, more, least):
         return False
     for k in range(SHORT_ROWS):
         own.x, own.top, own.more, own.least = x + k * step, tops[k], more[k], least[k]
+        if tile != NULL:
+            own.y = <void*>skip(tile, k * SHORT)
         mantissas[k] = own.raised - more[k]
         if real is f32x:
-            fold_short(add_below[f32x], 3, &own, n, parts + k)
+            fold_short(add_below[f32x], 3, own, n, parts + k)
         else:
-            add_short(add_below[f64x], 3, like, &own, n, parts + k)
+            add_short(add_below[f64x], 3, like, own, n, parts + k)
     for k in range(3):
         short_totals(parts + k * SHORT_ROWS, totals + k * SHORT_ROWS)
     k = 0
@@ -147,12 +149,12 @@ cdef inline bint short_logs(const real* like, const char* x, Py_ssize_t step, Py
         if not all_less(rest, splat_f64(INFINITY)):
             return False
         store_f64(mantissas + k, r)
-        store_f64(logs + k, rest)
+        store_f64(rests + k, rest)
         k += F64_LANES
     if careful:
-        sum_small_again(&own, x, step, n, tops, more, mantissas, logs)
+        sum_small_again(own, x, step, n, tops, more, mantissas, rests)
     k = 0
     while k < SHORT_ROWS:
-        store_f64(logs + k, log1p(load_f64(logs + k)))
+        store_f64(logs + k, log1p(load_f64(rests + k)))
         k += F64_LANES
     return True

@@ -3,8 +3,10 @@ files compared. Measuring is measure/benchmark.py's."""
 
 import contextlib
 import dataclasses
+import difflib
 import itertools
 import sys
+import textwrap
 import time
 from functools import partial
 
@@ -27,8 +29,9 @@ def add_bench_parser(subparsers):
                     " interleaved in one run. Whoever does not compute the same values is not timed. Nothing else"
                     " should run meanwhile.")
     parser.add_argument("functions", nargs="*", default=_USUAL, metavar="FUNCTION",
-                        help=f"of {', '.join(benchmark.WORKS)}; or all of {', '.join(_FAMILIES)}"
+                        help=f"those that --list names, or all of {', '.join(_FAMILIES)}"
                              f" (default: {', '.join(_USUAL)})")
+    parser.add_argument("--list", action="store_true", help="measure nothing; name the functions of every family")
     parser.add_argument("--sizes", type=_listed, default=list(benchmark.SIZES), metavar="SIZE,...",
                         help="of L1, L2, memory, numbers of elements, or shapes such as 512x768"
                              " (default: L1,L2,memory)")
@@ -62,6 +65,8 @@ def run(arguments):
     """Measure and print, or compare."""
     from . import CommandError, check_outputs, keep
 
+    if arguments.list:
+        return _list()
     if arguments.compare is not None:
         return _compare(arguments, CommandError)
     works = _check(arguments, CommandError)
@@ -72,6 +77,9 @@ def run(arguments):
     warning = machine.busy()
     if warning is not None:
         say((f"lanewise: {warning}", "yellow"))
+    if not machine.can_hold_blas() and any(work.family == "learning" for work in works):
+        say(("lanewise: threadpoolctl is missing, so NumPy's BLAS has as many threads as it likes, whatever --threads "
+             "says: pip install threadpoolctl", "yellow"))
     described, found = machine.describe(), _measure(arguments, works)
     wanted = []
     if arguments.json is not None:
@@ -82,6 +90,13 @@ def run(arguments):
     failed = [f"{error}; it is in {path}" for path, error in kept if error is not None]
     if failed:
         raise CommandError(", and ".join(failed))
+    return 0
+
+
+def _list():
+    for family in _FAMILIES:
+        names = ", ".join(work.name for work in benchmark.WORKS.values() if work.family == family)
+        print(textwrap.fill(f"{family}: {names}", 80, subsequent_indent="  "))
     return 0
 
 
@@ -162,8 +177,9 @@ def _check(arguments, error):
         elif name in benchmark.WORKS:
             works[name] = benchmark.WORKS[name]
         else:
-            raise error(f"no benchmark of {name!r}; expected some of {', '.join(benchmark.WORKS)}, or all of "
-                        f"{', '.join(_FAMILIES)}")
+            near = difflib.get_close_matches(name, [*benchmark.WORKS, *_FAMILIES], 3)
+            like = f"its like are {', '.join(near)}; " if near else ""
+            raise error(f"no benchmark of {name!r:.60}; {like}lanewise bench --list names all")
     for size in arguments.sizes:
         try:
             parse_size(size)

@@ -38,6 +38,12 @@ def _number(text):
         return text
 
 
+def _gain(text):
+    # as it is shown
+    number = _number(text)
+    return number if isinstance(number, str) else f"{number:.4g}"
+
+
 def run(arguments):
     """Compute, print and draw."""
     from ..learning import gradient_flow
@@ -56,14 +62,14 @@ def run(arguments):
         again = flow.updated is not None
         rows = [[str(k + 1), *(f"{values[k]:.3g}" for values in (flow.activation, flow.gradient, flow.slope)),
                  *([f"{flow.updated[k]:.3g}"] if again else [])] for k in range(arguments.depth)]
-        show_table(f"{activation}, {arguments.norm or 'no norm'}, {arguments.init}, gain {arguments.gain}",
+        show_table(f"{activation}, {arguments.norm or 'no norm'}, {arguments.init}, gain {_gain(arguments.gain)}",
                    [">layer", ">output", ">gradient", ">slope", *([">output after a step"] if again else [])], rows)
     if arguments.output is not None:
         from .figures import flows
 
         try:
             flows(found, f"{arguments.depth} layers of {arguments.width}, {arguments.norm or 'no norm'}, "
-                         f"{arguments.init}, gain {arguments.gain}", arguments.output)
+                         f"{arguments.init}, gain {_gain(arguments.gain)}", arguments.output)
         except (OSError, ValueError) as error:
             raise CommandError(error) from None
         show(("figure: ", "dim"), (arguments.output, "bold"))

@@ -25,8 +25,9 @@ def _pointer_type(ctype):
         if not isinstance(value, np.ndarray):
             raise TypeError(f"{wanted}; got {type(value).__name__}")
         flags = value.flags
-        # a 16-bit code is what the bits of a float16 or a bfloat16 are
+        # a 16-bit code is what the bits of a float16 or a bfloat16 are, and a byte of a mask what a bool is
         same = value.dtype == dtype or (base == "uint16_t" and value.dtype.itemsize == 2 and value.dtype.kind in "fV")
+        same = same or (base == "uint8_t" and value.dtype.kind == "b")
         if not (same and value.dtype.isnative and flags.c_contiguous and flags.aligned):
             raise TypeError(f"{wanted}; got {value.dtype} of shape {value.shape} and strides {value.strides}")
         if written and not flags.writeable:
@@ -40,8 +41,8 @@ def ctypes_function(name):
     """Return a C function as a ctypes object that takes arrays.
 
     A call lets go of the GIL. Each pointer is a C-contiguous array of the dtype its C type means (of ``uint16_t`` also
-    the float16 or bfloat16 whose codes they are), an address as an int, or None where NULL is allowed. How many
-    elements there are is not checked: ``n`` is the caller's word.
+    the float16 or bfloat16 whose codes they are, of ``uint8_t`` also bool), an address as an int, or None where NULL is
+    allowed. How many elements there are is not checked: ``n`` is the caller's word.
 
     Parameters
     ----------
@@ -75,13 +76,13 @@ def ctypes_function(name):
 def _function_of(of):
     import ctypes
 
-    plain = {"void": None, "int": ctypes.c_int, "Py_ssize_t": ctypes.c_ssize_t, "float": ctypes.c_float,
-             "double": ctypes.c_double}
+    plain = {"void": None, "void *": ctypes.c_void_p, "int": ctypes.c_int, "Py_ssize_t": ctypes.c_ssize_t,
+             "float": ctypes.c_float, "double": ctypes.c_double}
 
     def type_of(ctype):
-        if ctype.endswith("*"):
-            return _pointer_type(ctype)
-        return plain[ctype] if ctype in plain else getattr(ctypes, f"c_{ctype.removesuffix('_t')}")
+        if ctype in plain:
+            return plain[ctype]
+        return _pointer_type(ctype) if ctype.endswith("*") else getattr(ctypes, f"c_{ctype.removesuffix('_t')}")
 
     prototype = ctypes.CFUNCTYPE(type_of(of.result), *(type_of(ctype) for ctype, _ in of.arguments))
     function = prototype(address(of.name))

@@ -139,7 +139,10 @@ def signature(name):
         raise TypeError(f"the name of a C function is a str; got {type(name).__name__}")
     found = _declared().get(name)
     if found is None:
-        near = difflib.get_close_matches(name, _declared(), 3)
+        wanted = name.strip().lower()
+        # a name without its dtype is the commonest slip
+        near = [of for of in _declared() if of.startswith((f"{wanted}_float", f"{wanted}_bfloat"))]
+        near = near or difflib.get_close_matches(wanted, _declared(), 3)
         hint = f"did you mean {' or '.join(near)}?" if near else "lanewise.embedding.functions() has them all"
         raise ValueError(f"lanewise has no C function {name!r:.60}: {hint}")
     return found

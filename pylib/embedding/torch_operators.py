@@ -144,6 +144,42 @@ def over_a_batch(name):
     torch.library.register_vmap(f"lanewise::{name}", batched, lib=_LIBRARY)
 
 
+def rows_over_a_batch(name, rows, vectors=0, sums=False):
+    """Have torch.func.vmap call an operator along rows once, on the rows of the whole batch.
+
+    The first arguments are `rows` tensors of rows, and then so many `vectors` along them, which may be None; tensors
+    behind these are of the rows again. Where each element of the batch has vectors of its own, or `sums` over its own
+    rows, the operator is called for one element after the other.
+    """
+    op = getattr(torch.ops.lanewise, name).default
+    own = slice(rows, rows + vectors)
+
+    def batched(info, in_dims, *arguments):
+        size, given = info.batch_size, list(zip(arguments, in_dims, strict=True))
+        apart = any(at is not None or (sums and of is not None) for of, at in given[own])
+        if apart or any(of.dim() == (at is not None) for of, at in given[:rows]):  # or an element is one number
+            found = [op(*(of if at is None else of.select(at, k) for of, at in given)) for k in range(size)]
+            several = isinstance(found[0], tuple)
+            found = tuple(map(torch.stack, zip(*found, strict=True))) if several else torch.stack(found)
+            return found, (0,) * len(found) if several else 0
+        joined = [of.movedim(at, 0) if at is not None else of.expand(size, *of.shape) if isinstance(of, Tensor) else of
+                  for of, at in given]
+        joined[own] = arguments[own]
+        if isinstance(joined[-1], int) and joined[-1] >= 0:  # the dimension
+            joined[-1] += 1
+        found = op(*joined)
+        if not isinstance(found, tuple):
+            return found, 0
+        return found, (0, *[None if sums else 0] * vectors)
+
+    torch.library.register_vmap(f"lanewise::{name}", batched, lib=_LIBRARY)
+
+
+def in_float32_under_autocast(name):
+    """Have torch.autocast widen the operands of an operator, as it does those of PyTorch's losses."""
+    torch.library.register_autocast(f"lanewise::{name}", "cpu", torch.float32, lib=_LIBRARY)
+
+
 def elementwise(name, door, counts, entry=None):
     """Have C++ call the C functions of an operator; False where there is no C++.
 

@@ -146,7 +146,7 @@ def in_pairs(x, unit):
 
 def as_float32(x):
     """Take an array as float32, C-contiguous."""
-    with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, as documented
+    with np.errstate(over="ignore", invalid="ignore"):  # a number beyond float32 becomes infinite, as documented
         return contiguous(x.astype(np.float32, copy=False))
 
 

@@ -12,7 +12,7 @@ from ..environment import unflushed
 from ..genome.codes import LOG4, Codebook, best_scale, decode, encode
 from ..kernels import activations as _activations
 from ..kernels import population as _kernels
-from ..packing import one_of, pack, plain, rows_of, unpack, weights_in
+from ..packing import held, one_of, pack, rows_of, unpack, weights_in
 from .affine import Affine
 from .batch import Batch, as_float32, in_pairs, numbers_of, tiled
 
@@ -277,7 +277,7 @@ class Network:
     def _evaluate(self, population, x, y, goal):
         batch = self.batch_of(x, y, None if goal == _LOGITS else _OBJECTIVES[goal])
         target = _NOTHING if goal == _LOGITS else batch.values if goal == _SQUARED_ERROR else batch.classes
-        population = plain("population", population)
+        population = held("population", population, np.uint8)
         rows = rows_of("population", population, np.uint8)
         weights_in("genomes", rows, self.n_weights)
         if len(batch) == 0:

@@ -16,6 +16,8 @@ from ..kernels.operands import (
     floating,
     floats_beside,
     from_zero,
+    last_axes,
+    over_last_axes,
     refuse_mask,
     rounded_to,
     summed,
@@ -109,8 +111,14 @@ def over_axes(function, rows, axis, out=None, *, beside=None, vectors=None, stat
     their names, x last; `beside` others that broadcast to it, `vectors` weights of the shape of these axes, and
     `statistics` numbers a row. `gives` has a letter for each result: r as x, v as a vector, s one a row; a place in
     `out` for each of the first, which is a tuple where a function wants one."""
-    name = name or function.__name__
     *others, (_, x) = rows.items()
+    count = last_axes(x, axis)
+    if count:
+        found = over_last_axes(function, x, count, rows, out, beside or {}, vectors or {}, statistics or {}, gives,
+                               keywords)
+        if found is not None:
+            return found
+    name = name or function.__name__
     x = floating(name, "x", x)
     axes = whole_axes(name, x, axis)
     shape, vector_shape = x.shape, tuple(x.shape[k] for k in axes)

@@ -324,7 +324,7 @@ def rotary_tables(positions, n, *, base=10000.0, dtype=np.float32):
     if base <= 0:
         raise ValueError(f"rotary_tables: base must be above 0, not {base}")
     narrow = precision_given("rotary_tables", dtype) == np.float32
-    positions = floating("rotary_tables", "positions", positions).astype(np.float64, copy=False)
+    positions = rounded_to(np.float64, floating("rotary_tables", "positions", positions))
     if not (np.abs(positions) <= 2.0**50).all():
         raise ValueError("rotary_tables: positions must be numbers up to 2**50")
     return _normalize.rotary_tables(positions, *_turns(n // 2, base), narrow)

@@ -10,6 +10,7 @@ from ..environment import unflushed
 from ..kernels import batch_columns as _columns
 from ..kernels import batch_norm as _batch
 from ..kernels import norms as _norms
+from ..kernels.operands import share_memory
 from ._axis import call, fill, floating, floats_beside, from_zero, like, rounded_to, truth, whole
 from ._documentation import with_bound
 
@@ -38,6 +39,11 @@ def as_segments(x):
     return x.reshape(*x.shape[:2], math.prod(x.shape[2:])) if x.ndim > 2 else x
 
 
+def _by_channel(x):
+    # the same, but (batch, channels) too where segments are of one element: a pass takes all channels at once then
+    return x.reshape(x.shape[:2]) if math.prod(x.shape[2:]) == 1 else as_segments(x)
+
+
 def check_updated(name, out, running_mean, running_var):
     # checks the arrays that training writes to, before anything is written
     if running_mean is None and running_var is None:
@@ -54,7 +60,7 @@ def check_updated(name, out, running_mean, running_var):
     written = [(role, array) for role, array in (*updated.items(), ("out", out)) if isinstance(array, np.ndarray)]
     for k, (role, array) in enumerate(written):
         for other_role, other in written[:k]:
-            if np.may_share_memory(array, other):
+            if share_memory(array, other):
                 raise ValueError(f"{name}: {other_role} and {role} share memory; each must have its own")
 
 
@@ -120,7 +126,8 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
     bias = per_channel(name, "bias", bias, x, 0.0)
     kept_mean = per_channel(name, "running_mean", running_mean, x)
     kept_var = per_channel(name, "running_var", running_var, x)
-    segments, kernels, double = as_segments(x), _columns if x.ndim == 2 else _batch, x.dtype.itemsize == 8
+    segments, double = _by_channel(x), x.dtype.itemsize == 8
+    kernels = _columns if segments.ndim == 2 else _batch
     if training:
         count = x.size // x.shape[1] if x.shape[1] else 0
         if count == 1:
@@ -136,9 +143,9 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
     else:
         if kept_mean is None or kept_var is None:
             raise ValueError(f"{name}: inference needs running_mean and running_var")
-        mean, variance, scale = kept_mean.astype(np.float64), kept_var.astype(np.float64), None
+        mean, variance, scale = rounded_to(np.float64, kept_mean), rounded_to(np.float64, kept_var), None
     *scaled, mean, rstd, variance = _batch.with_rstd(double, mean, variance, scale, eps)
-    y, _ = fill(name, out, x, kernels.affine_gufunc, (x,), as_segments,
+    y, _ = fill(name, out, x, kernels.affine_gufunc, (x,), _by_channel,
                 lambda place: call(kernels.affine_gufunc, (segments, *scaled, weight, bias), (place,)))
     if training and x.size and not (running_mean is None and running_var is None):
         # last, since weight and bias may stand there
@@ -195,15 +202,16 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
         raise ValueError(f"{name}: mean and rstd must be given, as batch_norm returns them with return_stats")
     weight = per_channel(name, "weight", weight, x, 1.0)
     mean, rstd = per_channel(name, "mean", mean, x), per_channel(name, "rstd", rstd, x)
-    arrays, kernels = (as_segments(grad), as_segments(x)), _columns if x.ndim == 2 else _batch
+    arrays = _by_channel(grad), _by_channel(x)
+    kernels = _columns if arrays[0].ndim == 2 else _batch
     scaled = _batch.settled(8 in (x.dtype.itemsize, grad.dtype.itemsize), mean, rstd)
     sums = call(kernels.sums_gufunc, (*arrays, *scaled))
-    if x.ndim > 2:
+    if kernels is _batch:
         sums = [call(_batch.total_gufunc, (part,), axis=0) for part in sums]
     grad_bias, grad_weight = sums
     count = x.size // max(x.shape[1], 1) if training else np.inf
     operands = *arrays, *scaled, weight, grad_bias, grad_weight, count
-    grad_x, _ = fill(name, out, x, kernels.slope_gufunc, (grad, x), as_segments,
+    grad_x, _ = fill(name, out, x, kernels.slope_gufunc, (grad, x), _by_channel,
                      lambda place: call(kernels.slope_gufunc, operands, (place,)))
     dtype = np.float64 if x.dtype == np.float64 else np.float32
     return grad_x, rounded_to(dtype, grad_weight), rounded_to(dtype, grad_bias)

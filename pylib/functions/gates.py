@@ -5,7 +5,7 @@ from math import inf
 import numpy as np
 
 from ..kernels import activations as _kernels
-from ..kernels.operands import apply, refuse_limit
+from ..kernels.operands import apply, refuse_limit, share_memory
 from . import _documentation
 from ._axis import fitting, refuse_mask, whole
 from .table import GATES
@@ -22,7 +22,7 @@ _OPTIONS = {
     "shift": "What is added to `up`; the sum is rounded. gpt-oss (https://arxiv.org/abs/2508.10925) has 1, beside "
              "beta=1.702 and limit=7.0",
 }
-_RAISES = "\nRaises\n------\nValueError\n    `limit` is negative or NaN.\n"
+_RAISES = "\nRaises\n------\nValueError\n    `limit` is negative or NaN{}.\n"
 
 for _name, _activation in GATES.items():
     for _ufunc in (_name, f"{_name}_backward"):
@@ -37,23 +37,31 @@ for _part in ("", "_backward"):
         _documentation.named(getattr(_kernels, _kernel), _kernel, _kernels.__name__)
 
 
+_ONE, _ZERO = 1.0, 0.0  # swiglu knows its defaults by these objects: asking for their values would take 0.3 us
+_swiglu = _kernels.swiglu_ufunc
+
+
 def _plain(beta, limit, shift):
     # whether these numbers change nothing
     return type(beta) is type(limit) is type(shift) is float and beta == 1.0 and limit == inf and shift == 0.0
 
 
-def swiglu(gate, up, out=None, *, beta=1.0, limit=inf, shift=0.0, **keywords):
+def swiglu(gate, up, out=None, *, beta=_ONE, limit=inf, shift=_ZERO, **keywords):
+    if beta is _ONE and limit is inf and shift is _ZERO and not keywords:
+        return _swiglu(gate, up, out=out)
     if _plain(beta, limit, shift):
-        return _kernels.swiglu_ufunc(gate, up, out=out, **keywords)
+        return _swiglu(gate, up, out=out, **keywords)
     refuse_limit("swiglu", limit)
     return apply((_kernels.swiglu_clamped_ufunc, _kernels.swiglu_clamped_short_ufunc), keywords, out, (gate, up),
                  beta, limit, shift)
 
 
-def swiglu_backward(grad, gate, up, out=None, *, beta=1.0, limit=inf, shift=0.0, **keywords):
+def swiglu_backward(grad, gate, up, out=None, *, beta=_ONE, limit=inf, shift=_ZERO, **keywords):
     if out is not None and not (isinstance(out, tuple) and len(out) == 2):
         raise TypeError("swiglu_backward: out must be a tuple of two arrays, (grad_gate, grad_up), either of them None "
                         f"or an array; got {type(out).__name__}")
+    if out is not None and isinstance(out[0], np.ndarray) and isinstance(out[1], np.ndarray) and share_memory(*out):
+        raise ValueError("swiglu_backward: outputs 0 and 1 share memory; each must have its own")
     if _plain(beta, limit, shift):
         return _kernels.swiglu_backward_ufunc(grad, gate, up, out=out or (None, None), **keywords)
     refuse_limit("swiglu_backward", limit)
@@ -64,10 +72,11 @@ def swiglu_backward(grad, gate, up, out=None, *, beta=1.0, limit=inf, shift=0.0,
 for _name, _activation in GATES.items():
     _options, _refused = (_OPTIONS, _RAISES) if _name == "swiglu" else ({}, "")
     globals()[_name].__doc__ = _documentation.forward(
-        _name, f"{_activation}(gate) * up", _SHAZEER, "gate", {"up": "What is gated", **_options}, _refused)
+        _name, f"{_activation}(gate) * up", _SHAZEER, "gate", {"up": "What is gated", **_options}, _refused.format(""))
     globals()[f"{_name}_backward"].__doc__ = _documentation.backward(
         f"{_name}_backward", f"grad * up * {_activation}'(gate), and grad * {_activation}(gate)",
-        {"gate": "The forward's gate", "up": "What was gated", **_options}, _RESULTS, _refused,
+        {"gate": "The forward's gate", "up": "What was gated", **_options}, _RESULTS,
+        _refused.format(", or two outputs share memory"),
         "; `out` as a tuple, (grad_gate, grad_up)" if _name == "swiglu" else "")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from ..environment import unflushed
 from ..kernels import losses as _kernels
 from ..kernels import point_losses as _point_kernels
-from ..kernels.operands import classified
+from ..kernels.operands import classified, number_in
 from ._axis import checked, fitting, floating, from_zero, on_axis, rounded_to, vector, whole
 from ._documentation import with_bound
 
@@ -60,6 +60,11 @@ def _probabilities(name, target, x):
     return rounded_to(x.dtype, floating(name, "target", found))
 
 
+def _precision(x):
+    # that of the computation
+    return np.float64 if x.dtype == np.float64 else np.float32
+
+
 def _asked(name, x, target, weight, ignore_index, axis, reduction, probable=True):
     check_reduction(name, reduction)
     x = floating(name, "logits" if probable else "x", x)
@@ -78,14 +83,19 @@ def _asked(name, x, target, weight, ignore_index, axis, reduction, probable=True
         _, target = classified(name, x, target, ignore_index)
     else:
         _, target = classified(name, np.moveaxis(x, axis, -1), target, ignore_index)
-    weight = rounded_to(np.float64 if x.dtype == np.float64 else np.float32, vector(name, "weight", weight, x, axis))
+    weighted, weight = weight is not None, vector(name, "weight", weight, x, axis)
+    if weighted and (x.itemsize == 2 or weight.dtype != x.dtype):
+        weight = rounded_to(_precision(x), weight)
     divisor = float(target.size)
     if reduction != "mean":
         divisor = 1.0
     elif probabilities is not None:
         divisor = target.size / max(x.shape[axis], 1)
-    elif weight.size or ignore_index is not None:
-        divisor = _kernels.total(_point_kernels.weights_of(target, np.require(weight, np.float64, "CA")), 1.0)
+    elif weighted:
+        wide = np.require(rounded_to(np.float64, weight), None, "CA")
+        divisor = _kernels.total(_point_kernels.weights_of(target, wide), 1.0)
+    elif ignore_index is not None:
+        divisor = _point_kernels.count_of(target)
     return _Asked(x, axis, target, weight, kind, divisor)
 
 
@@ -98,8 +108,8 @@ def _entropy(name, logits, target, label_smoothing, z_loss, reduction, weight, i
 
 def _reduced(losses, reduction, divisor, dtype):
     if reduction == "none":
-        return rounded_to(dtype, losses)
-    return rounded_to(dtype, np.float64(_kernels.total(np.ascontiguousarray(losses), divisor)))
+        return rounded_to(dtype, losses[()])
+    return number_in(dtype, _kernels.total(np.ascontiguousarray(losses), divisor))
 
 
 def _with_grad(asked, operands, scale, out):
@@ -110,7 +120,7 @@ def _with_grad(asked, operands, scale, out):
 
 def _arriving(name, grad, asked, reduction):
     # the gradient of each row's loss
-    grad = floating(name, "grad", grad).astype(np.float64, copy=False)
+    grad = rounded_to(np.float64, floating(name, "grad", grad))
     expected = asked.shape if reduction == "none" else ()
     if grad.shape != expected:
         raise ValueError(f"{name}: grad of shape {grad.shape} does not fit a loss of shape {expected}")
@@ -243,20 +253,21 @@ def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=
     name = "cross_entropy_backward"
     asked, operands = _entropy(name, logits, target, label_smoothing, z_loss, reduction, weight, ignore_index, axis)
     grad = _arriving(name, grad, asked, reduction)
-    return _with_grad(asked, operands, grad * asked.scale if reduction == "mean" else grad, out)[1]
+    if reduction == "mean":
+        with np.errstate(all="ignore"):  # of rows whose weights are 0 the scale is infinite
+            grad = grad * asked.scale
+    return _with_grad(asked, operands, grad, out)[1]
 
 
-def _picked(asked, values, scale):
-    # -scale weight[target] values, one number a row
-    operands = values[..., None], asked.target, asked.weight, scale
-    return on_axis(_point_kernels.picked_loss_gufunc, operands, values.ndim, values.ndim + 1)
+def _of_picked(asked, values, scale):
+    # -scale weight[target] values, of what has been picked from each row
+    values = np.ascontiguousarray(rounded_to(_precision(values), values))
+    return _point_kernels.losses_of(values, asked.target, rounded_to(np.float64, asked.weight), scale, asked.axis, True)
 
 
-def _places(asked):
-    # where each row has what its target picks; of rows that are ignored, any place
+def _refuse_no_class(asked):
     if asked.target.size and not asked.x.size:
         raise ValueError(f"nll_loss: x of shape {asked.x.shape} has no class to choose")
-    return np.expand_dims(np.maximum(asked.target, 0), asked.axis)
 
 
 @with_bound
@@ -299,8 +310,14 @@ def nll_loss(x, target, *, reduction="mean", weight=None, ignore_index=None, axi
     1.75
     """
     asked = _asked("nll_loss", x, target, weight, ignore_index, axis, reduction, probable=False)
-    values = np.take_along_axis(asked.x, _places(asked), asked.axis).reshape(asked.shape)
-    return _reduced(_picked(asked, values, 1.0), reduction, asked.divisor, asked.x.dtype)
+    _refuse_no_class(asked)
+    x, target, axis = asked.x, asked.target, asked.axis
+    if not x.flags.c_contiguous or x.itemsize == 2:
+        places = np.expand_dims(np.maximum(target, 0), axis)
+        losses = _of_picked(asked, np.take_along_axis(x, places, axis), 1.0)
+    else:
+        losses = _point_kernels.losses_of(x, target, rounded_to(np.float64, asked.weight), 1.0, axis, False)
+    return _reduced(losses, reduction, asked.divisor, asked.x.dtype)
 
 
 @with_bound
@@ -334,9 +351,13 @@ def nll_loss_backward(grad, x, target, *, reduction="mean", weight=None, ignore_
     name = "nll_loss_backward"
     asked = _asked(name, x, target, weight, ignore_index, axis, reduction, probable=False)
     grad = _arriving(name, grad, asked, reduction)
-    values = rounded_to(asked.x.dtype, _picked(asked, np.broadcast_to(grad, asked.shape), asked.scale))
-    places = _places(asked)  # apart from `out`, which may be the target
+    grad = grad if grad.shape == asked.shape else np.full(asked.shape, grad)
+    values = np.ascontiguousarray(rounded_to(
+        asked.x.dtype, _of_picked(asked, np.expand_dims(grad, asked.axis), asked.scale)))
     out = np.empty_like(asked.x, order="C") if out is None else fitting(name, out, asked.x.shape)
-    out[...] = 0
-    np.put_along_axis(out, places, np.expand_dims(values, asked.axis), asked.axis)
+    place = out if out.flags.carray and out.dtype == asked.x.dtype else np.empty(asked.x.shape, asked.x.dtype)
+    target = asked.target.copy() if np.may_share_memory(asked.target, place) else asked.target
+    _point_kernels.placed(place, target, values, asked.axis)
+    if place is not out:
+        np.copyto(out, place, "same_kind")
     return out

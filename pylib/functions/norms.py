@@ -310,8 +310,9 @@ def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=None, retur
                          f"{f' of {len(out)}' if isinstance(out, tuple) else ''}")
     if type(axis) is not int and several(axis):
         return over_axes(lambda residual, x, **keywords: add_rms_norm(x, residual, **keywords),
-                         {"residual": residual, "x": x}, axis, out, vectors={"weight": weight}, gives="rrs",
-                         name="add_rms_norm", eps=eps, return_stats=return_stats)
+                         {"residual": residual, "x": x}, axis, out if any(place is not None for place in out) else None,
+                         vectors={"weight": weight}, gives="rrs", name="add_rms_norm", eps=eps,
+                         return_stats=return_stats)
     x, axis = checked("add_rms_norm", x, axis)
     residual = like("add_rms_norm", "residual", residual, x)
     eps = from_zero("add_rms_norm", "eps", eps)

@@ -6,7 +6,7 @@ import numpy as np
 from ..environment import unflushed
 from ..kernels import losses as _sums
 from ..kernels import point_losses as _kernels
-from ..kernels.operands import number_given
+from ..kernels.operands import number_given, number_in
 from ._axis import broadcast_beside, fitting, floating, floats_beside, like, on_axis, refuse_mask, rounded_to
 from ._documentation import with_bound
 from .losses import check_reduction
@@ -58,7 +58,7 @@ def _loss(name, x, target, reduction, delta=1.0, weights=None):
     if reduction == "none":
         return on_axis(_kernels.pair_losses_gufunc, operands, 0, 1).reshape(x.shape)
     total = np.atleast_1d(on_axis(_kernels.sum_of_pair_losses_gufunc, operands, 0, 1))
-    return rounded_to(x.dtype, np.float64(_sums.total(total, float(x.size) if reduction == "mean" else 1.0)))
+    return number_in(x.dtype, _sums.total(total, float(x.size) if reduction == "mean" else 1.0))
 
 
 def _backward(name, grad, x, target, reduction, out, delta=1.0, weights=None):

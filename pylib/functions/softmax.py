@@ -30,17 +30,47 @@ __all__ = ["log_softmax", "log_softmax_backward", "logsumexp", "logsumexp_backwa
            "softmin", "softmin_backward"]
 
 
+def _where(name, where, x):
+    # `where` as booleans of the shape of x
+    refuse_mask(name, "where", where)
+    where = where if isinstance(where, np.ndarray) else as_array(name, "where", where)
+    if where.dtype != np.bool:
+        raise TypeError(f"{name}: where must hold booleans, not {where.dtype}")
+    return where if where.shape == x.shape else broadcast_beside(name, "where", where, x)
+
+
 def _left(name, x, where, otherwise):
     # x, and another number where `where` leaves something out
     if where is None:
         return x
-    refuse_mask(name, "where", where)
-    where = as_array(name, "where", where)
-    if where.dtype != np.bool:
-        raise TypeError(f"{name}: where must hold booleans, not {where.dtype}")
+    where = np.ascontiguousarray(_where(name, where, x))
     x = x if x.flags.aligned else x.copy()
-    return _kernels.kept(np.ascontiguousarray(x), np.ascontiguousarray(broadcast_beside(name, "where", where, x)),
-                         np.array(otherwise, x.dtype))
+    return _kernels.kept(np.ascontiguousarray(x), where, np.array(otherwise, x.dtype))
+
+
+def _soft(function, plain, x, axis, out, where, safe, dtype):
+    # softmax, softmin or log_softmax, whose rows without `where` and `safe` are `plain`
+    name = function.__name__
+    safe = truth(name, "safe", safe)
+    if dtype is not None:
+        x = of_dtype(name, x, dtype)
+    if type(axis) is not int and several(axis):
+        return over_axes(function, {"x": x}, axis, out, beside={"where": where}, safe=safe)
+    x, axis = checked(name, x, axis)
+    if x.ndim == 0:
+        return of_number(name, function, (x,), out, where=where, safe=safe)
+    if where is None and not safe:
+        return on_axis(plain, (x,), axis, x.ndim, out)
+    if function is log_softmax:
+        x = _left(name, x, where, -np.inf)
+        return on_axis(_kernels.safe_log_softmax_gufunc, (x,), axis, x.ndim, out)
+    sign = -1.0 if function is softmin else 1.0
+    if where is None:
+        return on_axis(_kernels.safe_softmax_gufunc, (x, sign, 1.0), axis, x.ndim, out)
+    where = _where(name, where, x)  # hidden as attention hides a key, while x is read
+    if where.strides[axis] != 1:  # booleans lie one after the other along a row
+        where = np.moveaxis(np.ascontiguousarray(np.moveaxis(where, axis, -1)), -1, axis)
+    return on_axis(_kernels.masked_softmax_where_gufunc, (x, where, sign, float(x.shape[axis])), axis, x.ndim, out)
 
 
 @with_bound
@@ -89,18 +119,7 @@ def softmax(x, axis=-1, *, out=None, where=None, safe=False, dtype=None):
     >>> lw.softmax([0.0, 0.0])
     array([0.5, 0.5])
     """
-    safe = truth("softmax", "safe", safe)
-    if dtype is not None:
-        x = of_dtype("softmax", x, dtype)
-    if type(axis) is not int and several(axis):
-        return over_axes(softmax, {"x": x}, axis, out, beside={"where": where}, safe=safe)
-    x, axis = checked("softmax", x, axis)
-    if x.ndim == 0:
-        return of_number("softmax", softmax, (x,), out, where=where, safe=safe)
-    if safe or where is not None:
-        x = _left("softmax", x, where, -np.inf)
-        return on_axis(_kernels.safe_softmax_gufunc, (x, 1.0, 1.0), axis, x.ndim, out)
-    return on_axis(_kernels.softmax_gufunc, (x,), axis, x.ndim, out)
+    return _soft(softmax, _kernels.softmax_gufunc, x, axis, out, where, safe, dtype)
 
 
 @with_bound
@@ -111,18 +130,7 @@ def softmin(x, axis=-1, *, out=None, where=None, safe=False, dtype=None):
     -----
     %(bound)s
     """
-    safe = truth("softmin", "safe", safe)
-    if dtype is not None:
-        x = of_dtype("softmin", x, dtype)
-    if type(axis) is not int and several(axis):
-        return over_axes(softmin, {"x": x}, axis, out, beside={"where": where}, safe=safe)
-    x, axis = checked("softmin", x, axis)
-    if x.ndim == 0:
-        return of_number("softmin", softmin, (x,), out, where=where, safe=safe)
-    if safe or where is not None:
-        x = _left("softmin", x, where, np.inf)
-        return on_axis(_kernels.safe_softmax_gufunc, (x, -1.0, 1.0), axis, x.ndim, out)
-    return on_axis(_kernels.softmin_gufunc, (x,), axis, x.ndim, out)
+    return _soft(softmin, _kernels.softmin_gufunc, x, axis, out, where, safe, dtype)
 
 
 @with_bound
@@ -149,18 +157,7 @@ def log_softmax(x, axis=-1, *, out=None, where=None, safe=False, dtype=None):
     >>> lw.log_softmax([0.0, 40.0])
     array([-4.00000000e+01, -4.24835426e-18])
     """
-    safe = truth("log_softmax", "safe", safe)
-    if dtype is not None:
-        x = of_dtype("log_softmax", x, dtype)
-    if type(axis) is not int and several(axis):
-        return over_axes(log_softmax, {"x": x}, axis, out, beside={"where": where}, safe=safe)
-    x, axis = checked("log_softmax", x, axis)
-    if x.ndim == 0:
-        return of_number("log_softmax", log_softmax, (x,), out, where=where, safe=safe)
-    if safe or where is not None:
-        x = _left("log_softmax", x, where, -np.inf)
-        return on_axis(_kernels.safe_log_softmax_gufunc, (x,), axis, x.ndim, out)
-    return on_axis(_kernels.log_softmax_gufunc, (x,), axis, x.ndim, out)
+    return _soft(log_softmax, _kernels.log_softmax_gufunc, x, axis, out, where, safe, dtype)
 
 
 def _log_sums(x, axis, where=None, b=None, out=None):

@@ -1,4 +1,4 @@
-"""Four-bit weights in blocks of bytes: GGUF, MXFP4, bitsandbytes and HQQ. lanewise.genome.formats shows them."""
+"""Four-bit weights in blocks of bytes: GGUF, MXFP4, NVFP4, bitsandbytes and HQQ. lanewise.genome.formats shows them."""
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from .packed import (
     UINT4,
     array_of,
     as_float16,
+    e4m3_bytes,
+    e4m3_scales,
     e8m0_bytes,
     e8m0_scales,
     matrix_of,
@@ -20,12 +22,12 @@ from .packed import (
     parts_of,
 )
 
-__all__ = ["GGUF", "read_bitsandbytes", "read_gguf", "read_hqq", "read_mxfp4", "write_bitsandbytes", "write_gguf",
-           "write_hqq", "write_mxfp4"]
+__all__ = ["GGUF", "read_bitsandbytes", "read_gguf", "read_hqq", "read_mxfp4", "read_nvfp4", "write_bitsandbytes",
+           "write_gguf", "write_hqq", "write_mxfp4", "write_nvfp4"]
 
 #: Of each kind of block in a GGUF file: how many weights and how many bytes a block has, and the codebook.
 GGUF = {"Q4_0": (32, 18, INT4_OFFSET), "Q4_1": (32, 20, UINT4), "IQ4_NL": (32, 18, IQ4_NL), "MXFP4": (32, 17, FLOAT4),
-        "Q4_K": (256, 144, UINT4)}
+        "Q4_K": (256, 144, UINT4), "IQ4_XS": (256, 136, IQ4_NL), "NVFP4": (64, 36, FLOAT4)}
 
 
 @unflushed
@@ -58,19 +60,73 @@ def write_mxfp4(packed):
 
 
 @unflushed
+def read_nvfp4(codes, scales, *, multiplier=None, divisor=None):
+    """Read NVFP4: E2M1 codes as they lie, an E4M3 byte for each 16, and one number that all scales have in common.
+
+    Which way that number goes differs, and nothing in a file says it. compressed-tensors divides by its
+    ``weight_global_scale``, which is a `divisor`. ModelOpt's ``weight_scale_2`` and torchao's ``per_tensor_scale`` are
+    a `multiplier`.
+
+    Parameters
+    ----------
+    codes : array_like of uint8, shape (outputs, inputs / 2)
+    scales : array_like of uint8 or float8_e4m3fn, shape (outputs, inputs / 16)
+    multiplier, divisor : float, optional
+        At most one of the two, above zero: as float32, what every scale is multiplied or divided by.
+
+    Returns
+    -------
+    Packed
+        With groups of 16.
+    """
+    codes = array_of("codes", codes, ("uint8",))
+    if codes.shape[1] % 8:
+        raise ValueError(f"a block of NVFP4 has 8 bytes of codes; got rows of {codes.shape[1]}")
+    scale = e4m3_scales(scales, *_common(multiplier, divisor))
+    if scale.shape != (len(codes), codes.shape[1] // 8):
+        raise ValueError(f"scales is [{len(codes)}, {codes.shape[1] // 8}]; got {list(scale.shape)}")
+    return packed_of(unpack(codes), FLOAT4, scale, None, 16)
+
+
+@unflushed
+def write_nvfp4(packed, *, multiplier=None, divisor=None):
+    """Write what `read_nvfp4` reads with the same number in common: (codes, scales as uint8).
+
+    Raises
+    ------
+    ValueError
+        If a scale is no number of E4M3, times that number: nothing is rounded.
+    """
+    codes, scale, _ = parts_of(packed, FLOAT4, 16)
+    return pack(codes), e4m3_bytes(scale, *_common(multiplier, divisor))
+
+
+def _common(multiplier, divisor):
+    # the number that all scales have in common, and whether they are divided by it
+    if multiplier is not None and divisor is not None:
+        raise ValueError("multiplier and divisor are the same number in two conventions; give one of them")
+    name = "multiplier" if divisor is None else "divisor"
+    given = 1 if multiplier is None and divisor is None else multiplier if divisor is None else divisor
+    number = numbers(name, given, np.float32)
+    if number.size != 1 or not 0 < number.reshape(()) < np.inf:
+        raise ValueError(f"{name} is one finite number above zero; got {given!r:.60}")
+    return number.reshape(()), divisor is not None
+
+
+@unflushed
 def read_gguf(kind, blocks):
     """Read rows of blocks as GGUF files have them.
 
     Parameters
     ----------
-    kind : {"Q4_0", "Q4_1", "IQ4_NL", "MXFP4", "Q4_K"}
+    kind : {"Q4_0", "Q4_1", "IQ4_NL", "MXFP4", "Q4_K", "IQ4_XS", "NVFP4"}
     blocks : array_like of uint8, shape (outputs, bytes)
-        Of a row one block after the other, 32 weights each, of Q4_K 256.
+        Of a row one block after the other, 32 weights each, of Q4_K and IQ4_XS 256, of NVFP4 64.
 
     Returns
     -------
     Packed
-        With groups of 32. Decoded, the numbers of ``gguf.quants.dequantize``, to the bit.
+        With groups of 32, of NVFP4 of 16. Decoded, the numbers of ``gguf.quants.dequantize``, to the bit.
 
     Raises
     ------
@@ -86,6 +142,14 @@ def read_gguf(kind, blocks):
     if kind == "MXFP4":
         # ggml's table is doubled and its scale halved: together E2M1 times E8M0, but that 255 is no NaN there
         scale, offset, halves = e8m0_scales(blocks[..., 0]), None, blocks[..., None, 1:]
+    elif kind == "NVFP4":
+        scale, offset, halves = e4m3_scales(blocks[..., :4]), None, blocks[..., 4:].reshape(rows, -1, 4, 8)
+        if (blocks[..., :4] > 127).any():
+            raise ValueError("a scale of NVFP4 in GGUF has no sign; got one with the highest bit")
+    elif kind == "IQ4_XS":
+        six = _signed_sixes(blocks[..., 2:8])
+        scale, offset, halves = _times(_halves(blocks[..., :2])[..., None], six), None, blocks[..., 8:].reshape(
+            rows, -1, 8, 16)
     elif kind == "Q4_K":
         d, least = (_halves(blocks[..., k:k + 2])[..., None] for k in (0, 2))
         six, six_of_least = _sixes(blocks[..., 4:16])
@@ -96,12 +160,12 @@ def read_gguf(kind, blocks):
     # a byte holds elements j and j + half of the run
     codes = np.stack([halves & 15, halves >> 4], axis=-2).reshape(rows, blocks.shape[1] * weights)
     offset = None if offset is None else offset.reshape(rows, -1)
-    return packed_of(codes, codebook, scale.reshape(rows, -1), offset, 32)
+    return packed_of(codes, codebook, scale.reshape(rows, -1), offset, _group_of(kind))
 
 
 @unflushed
 def write_gguf(kind, packed):
-    """Write what `read_gguf` reads, of a `Packed` with its codebook, groups of 32, and offsets of Q4_1 and Q4_K alone.
+    """Write what `read_gguf` reads, of a `Packed` with its codebook and groups, and offsets of Q4_1 and Q4_K alone.
 
     Parameters
     ----------
@@ -118,22 +182,33 @@ def write_gguf(kind, packed):
         If the format cannot hold a scale or an offset exactly: nothing is rounded.
     """
     weights, _, codebook = GGUF[one_of("kind", kind, GGUF)]
-    codes, scale, offset = parts_of(packed, codebook, 32, kind in ("Q4_1", "Q4_K"))
+    codes, scale, offset = parts_of(packed, codebook, _group_of(kind), kind in ("Q4_1", "Q4_K"))
     rows = len(codes)
     if codes.shape[1] % weights:
         raise ValueError(f"a block of {kind} has {weights} weights; got rows of {codes.shape[1]}")
-    runs = codes.reshape(rows, codes.shape[1] // weights, -1, 2, 32 if kind == "Q4_K" else 16)
+    runs = codes.reshape(rows, codes.shape[1] // weights, -1, 2, {"Q4_K": 32, "NVFP4": 8}.get(kind, 16))
     halves = (runs[..., 0, :] | runs[..., 1, :] << 4).reshape(*runs.shape[:2], -1)
     if kind == "MXFP4":
         head = [e8m0_bytes(scale)[..., None]]
+    elif kind == "NVFP4":
+        if np.signbit(scale).any():
+            raise ValueError("a scale of NVFP4 in GGUF has no sign; got a negative one")
+        head = [e4m3_bytes(scale).reshape(rows, -1, 4)]
+    elif kind == "IQ4_XS":
+        d, six = _factored(kind, "scale", scale.reshape(rows, -1, 8), -32, 31)
+        head = [_bytes_of(d), _of_signed_sixes(six)]
     elif kind == "Q4_K":
-        d, six = _factored("scale", scale.reshape(rows, -1, 8))
-        least, six_of_least = _factored("offset", -offset.reshape(rows, -1, 8))
+        d, six = _factored(kind, "scale", scale.reshape(rows, -1, 8), 0, 63)
+        least, six_of_least = _factored(kind, "offset", -offset.reshape(rows, -1, 8), 0, 63)
         head = [_bytes_of(d), _bytes_of(least), _of_sixes(six, six_of_least)]
     else:
         head = [_bytes_of(as_float16("scale", scale))]
         head += [_bytes_of(as_float16("offset", offset))] if kind == "Q4_1" else []
     return np.concatenate([*head, halves], axis=-1).reshape(rows, -1)
+
+
+def _group_of(kind):
+    return 16 if kind == "NVFP4" else 32
 
 
 def _halves(raw):
@@ -164,23 +239,37 @@ def _of_sixes(six, other):
                           axis=-1)
 
 
-def _factored(name, given):
-    # A float16 and whole numbers from 0 to 63 whose products these are: the largest is 63 times the factor wherever
-    # that serves, as quantisers have it.
+def _signed_sixes(raw):
+    # IQ4_XS: eight numbers of six bits, less 32: the upper two bits of all, then the lower four, the first one lowest
+    high = np.ascontiguousarray(raw[..., :2]).view("<u2") >> np.arange(0, 16, 2, np.uint16) & 3
+    low = np.stack([raw[..., 2:] & 15, raw[..., 2:] >> 4], axis=-1).reshape(high.shape)
+    return (low | high << 4).astype(np.float32) - 32
+
+
+def _of_signed_sixes(six):
+    six = (six + 32).astype(np.uint16)
+    high = (six >> 4 << np.arange(0, 16, 2, np.uint16)).sum(axis=-1, dtype=np.uint16, keepdims=True)
+    low = six[..., ::2] & 15 | (six[..., 1::2] & 15) << 4
+    return np.concatenate([high.astype("<u2").view(np.uint8), low.astype(np.uint8)], axis=-1)
+
+
+def _factored(kind, name, given, low, high):
+    # A float16 and whole numbers in a range whose products these are: the one of largest magnitude is the end of the
+    # range of largest magnitude times the factor wherever that serves, as quantisers have it.
     at = np.abs(given).argmax(axis=-1, keepdims=True)
     largest = np.take_along_axis(given, at, axis=-1)
     factor, found = np.zeros_like(largest), largest == 0
-    for k in range(63, 0, -1):
+    for k in sorted({*range(low, high + 1)} - {0}, key=abs, reverse=True):
         with np.errstate(all="ignore"):
             candidate = (largest / np.float32(k)).astype(np.float16).astype(np.float32)
             times = np.rint(given / candidate)
             same = times * candidate == given
-        fits = (same & (times >= 0) & (times <= 63)).all(axis=-1, keepdims=True) & ~found
+        fits = (same & (times >= low) & (times <= high)).all(axis=-1, keepdims=True) & ~found
         factor, found = np.where(fits, candidate, factor), found | fits
     if not found.all():
-        raise ValueError(f"Q4_K keeps each {name} of 256 weights as one float16 times 0 to 63; got others")
+        raise ValueError(f"{kind} keeps each {name} of 256 weights as one float16 times {low} to {high}; got others")
     six = np.rint(np.divide(given, factor, out=np.zeros_like(given), where=factor != 0))
-    return factor[..., 0].astype(np.float16), six.astype(np.uint8)
+    return factor[..., 0].astype(np.float16), six.astype(np.int8 if low < 0 else np.uint8)
 
 
 @unflushed

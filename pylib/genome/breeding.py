@@ -8,7 +8,7 @@ import numpy as np
 from ..environment import unflushed
 from ..kernels import breeding as _kernels
 from ..kernels import distances as _distances
-from ..packing import contiguous, numbers, one_of, plain, rows_of, weights_in, whole
+from ..packing import contiguous, held, numbers, one_of, rows_of, weights_in, whole
 from .codes import LOG4, checked, seed_of
 
 __all__ = ["crossover", "diversity", "hamming_distance", "mutate", "random_population"]
@@ -110,7 +110,7 @@ def mutate(genomes, rate, rng, out=None, *, kind="flip", codebook=LOG4, n_weight
     ndarray of uint8, of the shape of `genomes`
 
     """
-    genomes = plain("genomes", genomes)
+    genomes = held("genomes", genomes, np.uint8)
     rows = rows_of("genomes", genomes, np.uint8)
     n = weights_in("genomes", rows, n_weights)
     rates = _rates(rate, rows.shape[0])
@@ -147,7 +147,7 @@ def crossover(a, b, rng, children=1, *, kind="uniform", n_weights=None, generati
     one_of("kind", kind, _CROSSOVERS)
     if not (type(children) is int or isinstance(children, np.integer)) or children not in (1, 2):
         raise ValueError(f"children is 1 or 2; got {children!r:.60}")
-    a, b = plain("a", a), plain("b", b)
+    a, b = held("a", a, np.uint8), held("b", b, np.uint8)
     if a.shape != b.shape:
         raise ValueError(f"a and b have one shape; got {list(a.shape)} and {list(b.shape)}")
     rows, others = rows_of("a", a, np.uint8), rows_of("b", b, np.uint8)
@@ -177,7 +177,7 @@ def hamming_distance(a, b, unit="bits"):
 
     """
     one_of("unit", unit, ("bits", "weights"))
-    a, b = plain("a", a), plain("b", b)
+    a, b = held("a", a, np.uint8), held("b", b, np.uint8)
     if b.shape not in (a.shape, a.shape[-1:]):
         raise ValueError(f"b has the shape of a, {list(a.shape)}, or of one genome; got {list(b.shape)}")
     rows, others = rows_of("a", a, np.uint8), rows_of("b", b, np.uint8)
@@ -201,7 +201,7 @@ def diversity(population):
     float
         Every pair is counted, in time proportional to the size: exact up to 2^53 differences.
     """
-    population = plain("population", population)
+    population = held("population", population, np.uint8)
     rows = rows_of("population", population, np.uint8)
     if population.ndim != 2 or len(rows) < 2:
         raise ValueError(f"population is [size, bytes] with a size of at least 2; got {list(population.shape)}")

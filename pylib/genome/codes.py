@@ -9,7 +9,7 @@ import numpy as np
 
 from ..environment import unflushed
 from ..kernels import genome as _kernels
-from ..packing import contiguous, numbers, plain, rows_of, weights_in, whole
+from ..packing import contiguous, held, numbers, plain, rows_of, weights_in, whole
 
 __all__ = ["FLOAT4", "INT4", "LOG4", "LOG4_ZERO", "NF4", "Codebook", "best_scale", "decode", "encode"]
 
@@ -155,7 +155,7 @@ def best_scale(weights, codebook=LOG4, *, group=None):
         For `encode` and `decode`. The best of 120 starts, each improved once: not proven the best of all.
         1 where all weights are zero.
     """
-    weights = plain("weights", weights)
+    weights = held("weights", weights, np.float32)
     rows = rows_of("weights", weights, np.float32)
     if weights.ndim > 2 or not rows.size:
         raise ValueError(f"weights are [n] or [rows, n], and some; got {list(weights.shape)}")
@@ -249,7 +249,7 @@ def decode(genomes, codebook=LOG4, scale=1.0, *, group=None, n_weights=None, off
         If a shape does not fit, or a scale or offset is not finite in float32.
 
     """
-    genomes = plain("genomes", genomes)
+    genomes = held("genomes", genomes, np.uint8)
     rows = rows_of("genomes", genomes, np.uint8)
     n = weights_in("genomes", rows, n_weights)
     scales, group, largest = scales_of(scale, group, n, rows.shape[0])
@@ -284,7 +284,7 @@ def encode(weights, codebook=LOG4, scale=1.0, *, group=None):
         If a weight is NaN.
 
     """
-    weights = plain("weights", weights)
+    weights = held("weights", weights, np.float32)
     rows = rows_of("weights", weights, np.float32)
     n = rows.shape[1]
     scales, group, _ = scales_of(scale, group, n, rows.shape[0])

@@ -14,10 +14,12 @@ from .blocks import (
     read_gguf,
     read_hqq,
     read_mxfp4,
+    read_nvfp4,
     write_bitsandbytes,
     write_gguf,
     write_hqq,
     write_mxfp4,
+    write_nvfp4,
 )
 from .packed import FP4, INT4_OFFSET, IQ4_NL, UINT4, Packed, e8m0_bytes, e8m0_scales
 from .words import (
@@ -35,5 +37,5 @@ from .words import (
 
 __all__ = ["FP4", "GGUF", "INT4_OFFSET", "IQ4_NL", "UINT4", "Packed", "e8m0_bytes", "e8m0_scales", "read_awq",
            "read_bitsandbytes", "read_compressed_tensors", "read_gguf", "read_gptq", "read_hqq", "read_matmulnbits",
-           "read_mlx", "read_mxfp4", "write_awq", "write_bitsandbytes", "write_compressed_tensors", "write_gguf",
-           "write_gptq", "write_hqq", "write_matmulnbits", "write_mlx", "write_mxfp4"]
+           "read_mlx", "read_mxfp4", "read_nvfp4", "write_awq", "write_bitsandbytes", "write_compressed_tensors",
+           "write_gguf", "write_gptq", "write_hqq", "write_matmulnbits", "write_mlx", "write_mxfp4", "write_nvfp4"]

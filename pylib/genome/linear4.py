@@ -5,7 +5,7 @@ import numpy as np
 from ..environment import unflushed
 from ..kernels import linear4 as _kernels
 from ..kernels import linear4_int as _whole
-from ..packing import contiguous, plain, rows_of
+from ..packing import contiguous, held, rows_of
 from .codes import LARGEST, LOG4, checked, offsets_of, scales_of, spread
 
 __all__ = ["linear4"]
@@ -49,8 +49,8 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset
 
     Notes
     -----
-    With whole numbers the products are exact, and so are their sums over a block of 128 inputs or four of these, as
-    far as these share a scale. For weights w of these levels, a result is within
+    With whole numbers the products are exact, and so are their sums of 8 to 32 inputs that share a
+    scale. For weights w of these levels, a result is within
     ``sum(abs(w)) * max(abs(x)) / (2 * top)`` of the exact one for the rounding of `x`, and within
     ``(inputs / 64 + 16) * 2**-24 * (sum(abs(x * level * scale)) + sum(abs(x * offset)) + abs(bias))`` for float32's,
     x being the rounded one.
@@ -66,7 +66,7 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset
     """
     if not isinstance(activations, str) or activations not in _BITS:
         raise ValueError(f"activations is one of {', '.join(_BITS)}; got {activations!r:.60}")
-    x, codes = plain("x", x), plain("codes", codes)
+    x, codes = held("x", x, np.float32), held("codes", codes, np.uint8)
     rows = rows_of("x", x, np.float32)
     matrix = rows_of("codes", codes, np.uint8)
     inputs = rows.shape[1]
@@ -78,9 +78,7 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset
         raise ValueError(f"a level times its scale is beyond float32: the largest scale is {largest:g}")
     offsets, largest_offset = offsets_of(offset, codebook, scales.shape[1], outputs, largest)
     if bias is not None:
-        bias = contiguous(plain("bias", bias))
-        if bias.dtype != np.float32:
-            raise TypeError(f"bias holds float32; got {bias.dtype}")
+        bias = contiguous(held("bias", bias, np.float32))
         if bias.shape != (outputs,):
             raise ValueError(f"bias is [{outputs}], a number for each output; got {list(bias.shape)}")
     y = np.empty((rows.shape[0], outputs), np.float32)

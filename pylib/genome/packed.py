@@ -14,6 +14,9 @@ from .codes import Codebook, checked, decode
 
 __all__ = ["FP4", "INT4_OFFSET", "IQ4_NL", "UINT4", "Packed", "e8m0_bytes", "e8m0_scales"]
 
+# what the codes 0 to 126 of E4M3 stand for; 127 is NaN, and 128 more is the same below zero
+_E4M3 = np.array([np.ldexp(code % 8 + 8 * (code > 7), max(code // 8, 1) - 10) for code in range(127)], np.float32)
+
 #: The code is the weight, 0 to 15: GGUF's Q4_1 and Q4_K, GPTQ, AWQ, HQQ, mlx, with an offset for each group.
 UINT4 = Codebook(range(16), "UINT4")
 #: The code less 8, which is not two's complement: GGUF's Q4_0, ONNX Runtime's MatMulNBits, compressed-tensors.
@@ -149,6 +152,33 @@ def zeros_of(scale, offset, low, high):
         raise ValueError(f"this format keeps a zero point from {low} to {high} for each group, an offset that is "
                          "minus so many scales; got another offset")
     return zeros.astype(np.uint8)
+
+
+def e4m3_scales(given, factor=1, divided=False):
+    """Take E4M3 bytes as numbers, times a factor or divided by it."""
+    given = plain("scales", given)
+    if given.dtype != np.uint8 and given.dtype.name != "float8_e4m3fn":
+        raise TypeError(f"scales holds uint8 or float8_e4m3fn; got {given.dtype}")
+    bits = given.view(np.uint8)
+    if ((bits & 127) == 127).any():
+        raise ValueError("the scale 127 or 255 of E4M3 is NaN, and no scale")
+    sizes = _of_e4m3(factor, divided)[bits & 127]
+    return np.where(bits > 127, -sizes, sizes)
+
+
+def e4m3_bytes(scale, factor=1, divided=False):
+    """Turn numbers into E4M3 bytes: the inverse of `e4m3_scales`."""
+    sizes, wanted = _of_e4m3(factor, divided), np.abs(scale)
+    codes = np.minimum(np.searchsorted(sizes, wanted), 126)
+    if not (sizes[codes] == wanted).all():
+        raise ValueError("this format keeps each scale as a number of E4M3, times what all scales have in common; got "
+                         f"one that is none, such as {wanted[sizes[codes] != wanted][0]:g}")
+    return (codes | np.signbit(scale) * 128).astype(np.uint8)
+
+
+def _of_e4m3(factor, divided):
+    with np.errstate(all="ignore"):
+        return _E4M3 / factor if divided else _E4M3 * factor
 
 
 @unflushed

@@ -19,6 +19,7 @@ from ..formats import (
     FLOAT8_E4M3FN,
     FLOAT8_E5M2,
     FLOAT8_E8M0FNU,
+    MXINT8,
     Format,
 )
 from ..kernels import ieee754 as _kernels
@@ -28,16 +29,6 @@ from .fields import whole_numbers
 __all__ = ["mx_decode", "mx_encode"]
 
 
-class _Symmetric(Format):
-    """Integers that leave their most negative code unused, as OCP's specification advises."""
-
-    @property
-    def smallest_magnitude(self):
-        return self.largest_code
-
-
-# six bits of fraction
-_INT8 = _Symmetric("mxint8", 1, 6, 1, "integer")
 ROUNDINGS = ("nearest", "half_away", "zero")
 _LARGEST_OF_NVFP4 = 6.0 * 448.0  # the largest element times the largest scale of a block
 
@@ -55,7 +46,7 @@ BLOCKS = {
     "mxfp6_e3m2": _Blocks(FLOAT6_E3M2FN, FLOAT8_E8M0FNU, 32),
     "mxfp6_e2m3": _Blocks(FLOAT6_E2M3FN, FLOAT8_E8M0FNU, 32),
     "mxfp4": _Blocks(FLOAT4_E2M1FN, FLOAT8_E8M0FNU, 32),
-    "mxint8": _Blocks(_INT8, FLOAT8_E8M0FNU, 32),
+    "mxint8": _Blocks(MXINT8, FLOAT8_E8M0FNU, 32),
     "nvfp4": _Blocks(FLOAT4_E2M1FN, FLOAT8_E4M3FN, 16),
 }
 

@@ -17,7 +17,7 @@
 
 /* Raised when a function changes its meaning: an extension then has to be built again. Functions are only added. */
 #define LANEWISE_ABI 1
-#define LANEWISE_FUNCTIONS 428 /* what this header declares; a later lanewise has them too, in the same places */
+#define LANEWISE_FUNCTIONS 464 /* what this header declares; a later lanewise has them too, in the same places */
 
 typedef struct {
     int abi, functions; /* of the lanewise that is installed */
@@ -813,6 +813,98 @@ typedef struct {
     int (*group_norm_backward_float64)(const double *grad, const double *x, const double *weight, const double *mean,
                                        const double *rstd, double *grad_x, double *grad_weight, double *grad_bias,
                                        Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size, Py_ssize_t groups);
+
+    /* lanewise.kernels.batch_norm */
+    /* the same of the bits of 16-bit floats, with float32 for each channel */
+    void (*batch_norm_bfloat16)(const uint16_t *x, const float *mean, const float *variance, const float *weight,
+                                const float *bias, double eps, uint16_t *y, Py_ssize_t batch, Py_ssize_t channels,
+                                Py_ssize_t size);
+    void (*batch_norm_float16)(const uint16_t *x, const float *mean, const float *variance, const float *weight,
+                               const float *bias, double eps, uint16_t *y, Py_ssize_t batch, Py_ssize_t channels,
+                               Py_ssize_t size);
+
+    /* lanewise.kernels.ieee754 */
+    /* the neighbours above and below, as IEEE 754's nextUp and nextDown; how many numbers a and b are apart (two NaNs
+     * 0, a NaN and a number 2^63 - 1); 1 where x is whole and counts exactly (up to 2^24, of float64 to 2^53), else 0 */
+    void (*next_up_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*next_down_float32)(const float *x, float *y, Py_ssize_t n);
+    void (*ulp_distance_float32)(const float *a, const float *b, int64_t *distance, Py_ssize_t n);
+    void (*is_exact_integer_float32)(const float *x, uint8_t *exact, Py_ssize_t n);
+    void (*next_up_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*next_down_float64)(const double *x, double *y, Py_ssize_t n);
+    void (*ulp_distance_float64)(const double *a, const double *b, int64_t *distance, Py_ssize_t n);
+    void (*is_exact_integer_float64)(const double *x, uint8_t *exact, Py_ssize_t n);
+    /* Rows of n numbers in blocks that share a scale, 32 each (of nvfp4 16), of which the last of a row may have fewer:
+     * codes[rows, n], one a byte, and scales[rows, ceil(n / block)], as lanewise.ieee754.mx_encode describes them;
+     * numbers go to the nearest, ties to even */
+    void (*encode_mxfp8_e5m2_float32)(const float *x, uint8_t *codes, uint8_t *scales, Py_ssize_t rows, Py_ssize_t n);
+    void (*encode_mxfp8_e4m3_float32)(const float *x, uint8_t *codes, uint8_t *scales, Py_ssize_t rows, Py_ssize_t n);
+    void (*encode_mxfp6_e3m2_float32)(const float *x, uint8_t *codes, uint8_t *scales, Py_ssize_t rows, Py_ssize_t n);
+    void (*encode_mxfp6_e2m3_float32)(const float *x, uint8_t *codes, uint8_t *scales, Py_ssize_t rows, Py_ssize_t n);
+    void (*encode_mxfp4_float32)(const float *x, uint8_t *codes, uint8_t *scales, Py_ssize_t rows, Py_ssize_t n);
+    void (*encode_mxint8_float32)(const float *x, uint8_t *codes, uint8_t *scales, Py_ssize_t rows, Py_ssize_t n);
+    void (*encode_nvfp4_float32)(const float *x, float tensor_scale, uint8_t *codes, uint8_t *scales, Py_ssize_t rows,
+                                 Py_ssize_t n);
+    /* the scale of the array that lanewise.ieee754.mx_encode chooses for n numbers: the largest finite magnitude over
+     * 2688 */
+    float (*nvfp4_scale_float32)(const float *x, Py_ssize_t n);
+    /* each element times the scale of its block; NaN where that is NaN */
+    void (*decode_mxfp8_e5m2_float32)(const uint8_t *codes, const uint8_t *scales, float *y, Py_ssize_t rows,
+                                      Py_ssize_t n);
+    void (*decode_mxfp8_e4m3_float32)(const uint8_t *codes, const uint8_t *scales, float *y, Py_ssize_t rows,
+                                      Py_ssize_t n);
+    void (*decode_mxfp6_e3m2_float32)(const uint8_t *codes, const uint8_t *scales, float *y, Py_ssize_t rows,
+                                      Py_ssize_t n);
+    void (*decode_mxfp6_e2m3_float32)(const uint8_t *codes, const uint8_t *scales, float *y, Py_ssize_t rows,
+                                      Py_ssize_t n);
+    void (*decode_mxfp4_float32)(const uint8_t *codes, const uint8_t *scales, float *y, Py_ssize_t rows, Py_ssize_t n);
+    void (*decode_mxint8_float32)(const uint8_t *codes, const uint8_t *scales, float *y, Py_ssize_t rows, Py_ssize_t n);
+    void (*decode_nvfp4_float32)(const uint8_t *codes, const uint8_t *scales, float tensor_scale, float *y,
+                                 Py_ssize_t rows, Py_ssize_t n);
+
+    /* lanewise.kernels.norms */
+    /* the same of the bits of 16-bit floats, with float32 for each channel */
+    int (*group_norm_bfloat16)(const uint16_t *x, const float *weight, const float *bias, double eps, uint16_t *y,
+                               double *mean, double *rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                               Py_ssize_t groups);
+    int (*group_norm_float16)(const uint16_t *x, const float *weight, const float *bias, double eps, uint16_t *y,
+                              double *mean, double *rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                              Py_ssize_t groups);
+
+    /* lanewise.kernels.softmax */
+    /* its gradient, of one number arriving at each row */
+    int (*logsumexp_backward_float32)(const double *grad, const float *x, float *grad_x, Py_ssize_t rows, Py_ssize_t n);
+    int (*logsumexp_backward_float64)(const double *grad, const double *x, double *grad_x, Py_ssize_t rows,
+                                      Py_ssize_t n);
+    /* the same of one window of n numbers, for SciPy's generic_filter by its LowLevelCallable; data is not looked at */
+    int (*logsumexp_window_float64)(double *x, Py_ssize_t n, double *y, void *data);
+
+    /* lanewise.kernels.batch_norm */
+    /* of 16 bits as above */
+    int (*batch_norm_training_bfloat16)(const uint16_t *x, const float *weight, const float *bias, double eps,
+                                        uint16_t *y, double *mean, double *variance, double *rstd, Py_ssize_t batch,
+                                        Py_ssize_t channels, Py_ssize_t size);
+    int (*batch_norm_training_float16)(const uint16_t *x, const float *weight, const float *bias, double eps,
+                                       uint16_t *y, double *mean, double *variance, double *rstd, Py_ssize_t batch,
+                                       Py_ssize_t channels, Py_ssize_t size);
+    /* of 16 bits as above */
+    int (*batch_norm_backward_bfloat16)(const uint16_t *grad, const uint16_t *x, const float *weight,
+                                        const double *mean, const double *rstd, int training, uint16_t *grad_x,
+                                        float *grad_weight, float *grad_bias, Py_ssize_t batch, Py_ssize_t channels,
+                                        Py_ssize_t size);
+    int (*batch_norm_backward_float16)(const uint16_t *grad, const uint16_t *x, const float *weight, const double *mean,
+                                       const double *rstd, int training, uint16_t *grad_x, float *grad_weight,
+                                       float *grad_bias, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size);
+
+    /* lanewise.kernels.norms */
+    /* of 16 bits as above */
+    int (*group_norm_backward_bfloat16)(const uint16_t *grad, const uint16_t *x, const float *weight,
+                                        const double *mean, const double *rstd, uint16_t *grad_x, float *grad_weight,
+                                        float *grad_bias, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                                        Py_ssize_t groups);
+    int (*group_norm_backward_float16)(const uint16_t *grad, const uint16_t *x, const float *weight, const double *mean,
+                                       const double *rstd, uint16_t *grad_x, float *grad_weight, float *grad_bias,
+                                       Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size, Py_ssize_t groups);
 } lanewise_table;
 
 #ifdef __cplusplus
@@ -933,7 +1025,16 @@ static inline int lanewise_import(void) {
         "masked_softmax_backward_float16", "batch_norm_training_float32", "batch_norm_training_float64",
         "batch_norm_backward_float32", "batch_norm_backward_float64", "philox_uint32", "bias_relu_float32",
         "bias_relu_float64", "bias_relu_backward_float32", "bias_relu_backward_float64", "mean_loss_float64",
-        "group_norm_backward_float32", "group_norm_backward_float64"
+        "group_norm_backward_float32", "group_norm_backward_float64", "batch_norm_bfloat16", "batch_norm_float16",
+        "next_up_float32", "next_down_float32", "ulp_distance_float32", "is_exact_integer_float32", "next_up_float64",
+        "next_down_float64", "ulp_distance_float64", "is_exact_integer_float64", "encode_mxfp8_e5m2_float32",
+        "encode_mxfp8_e4m3_float32", "encode_mxfp6_e3m2_float32", "encode_mxfp6_e2m3_float32", "encode_mxfp4_float32",
+        "encode_mxint8_float32", "encode_nvfp4_float32", "nvfp4_scale_float32", "decode_mxfp8_e5m2_float32",
+        "decode_mxfp8_e4m3_float32", "decode_mxfp6_e3m2_float32", "decode_mxfp6_e2m3_float32", "decode_mxfp4_float32",
+        "decode_mxint8_float32", "decode_nvfp4_float32", "group_norm_bfloat16", "group_norm_float16",
+        "logsumexp_backward_float32", "logsumexp_backward_float64", "logsumexp_window_float64",
+        "batch_norm_training_bfloat16", "batch_norm_training_float16", "batch_norm_backward_bfloat16",
+        "batch_norm_backward_float16", "group_norm_backward_bfloat16", "group_norm_backward_float16"
     };
     const lanewise_table *table;
     PyObject *module = PyImport_ImportModule("lanewise.embedding");

@@ -32,9 +32,14 @@ def add(a, b):
         return np.add(a, b)
 
 
-def computed(x):
-    """`x` as a C-contiguous, aligned array of the dtype it is computed in: 16-bit floats as float32."""
-    x = np.asarray(x, x.dtype if x.dtype in _WIDE else np.float32, order="C")
+def computed(x, dtype=None):
+    """`x` as a C-contiguous, aligned array of the dtype it is computed in: its own, float32 for 16-bit floats, or one
+    that is given."""
+    if dtype is None:
+        dtype = x.dtype if x.dtype in _WIDE else _WIDE[0]
+    if type(x) is np.ndarray and x.dtype is dtype and x.flags.c_contiguous and x.flags.aligned:
+        return x
+    x = np.asarray(x, dtype.newbyteorder("="), order="C")
     return x if x.flags.aligned else x.copy()
 
 
@@ -72,6 +77,9 @@ def key_of(name, rng):
 
 def promoted(name, **arrays):
     """The dtype that arrays promote to."""
+    first, *others = (array.dtype for array in arrays.values())
+    if first in _WIDE and all(each is first for each in others):
+        return first.newbyteorder("=")
     try:
         return np.result_type(*arrays.values())
     except TypeError:  # float16 and bfloat16

@@ -83,7 +83,7 @@ def _prior(name, prior, steps):
 
 
 def _ponder(name, logits, step_losses, prior, beta, reduction, *, loss, grad):
-    # the losses of all rows, and the gradients of their sum, or of their mean where that is asked for
+    # the losses of all rows and their sum, and the gradients of their sum, or of their mean where that is asked for
     logits, step_losses = _steps(name, "logits", logits), floating(name, "step_losses", step_losses)
     if step_losses.shape != logits.shape:
         raise ValueError(f"{name}: step_losses of shape {step_losses.shape} does not fit logits of shape "
@@ -93,23 +93,21 @@ def _ponder(name, logits, step_losses, prior, beta, reduction, *, loss, grad):
     beta = from_zero(name, "beta", beta)
     log_prior, log_rest = _prior(name, prior, logits.shape[-1])
     rows = _rows(logits)
-    with np.errstate(over="ignore"):  # what is beyond becomes infinite
-        losses = computed(step_losses.astype(rows.dtype, copy=False)).reshape(rows.shape)
+    losses = step_losses
+    if losses.dtype != rows.dtype:
+        losses = rounded_to(rows.dtype, losses)  # what is beyond becomes infinite
+    losses = computed(losses).reshape(rows.shape)
     p, grad_logits = (np.empty_like(rows), np.empty_like(rows)) if grad else (None, None)
     of_rows = np.empty(len(rows)) if loss else None
     scale = 1.0 / max(1, len(rows)) if reduction == "mean" else 1.0
-    _kernels.ponder(rows, losses, None, p, grad_logits, of_rows, None, None, beta, log_prior, log_rest, scale)
-    return logits, step_losses, of_rows, grad_logits, p
+    total = _kernels.ponder(rows, losses, None, p, grad_logits, of_rows, None, None, beta, log_prior, log_rest, scale)
+    return logits, step_losses, (of_rows, total), grad_logits, p
 
 
-def _reduced(of_rows, logits, reduction):
+def _reduced(found, logits, reduction):
+    of_rows, total = found
     if reduction == "none":
         return rounded_to(logits.dtype, of_rows.reshape(logits.shape[:-1]))
-    try:
-        total = math.fsum(of_rows.tolist())
-    except (OverflowError, ValueError):  # beyond float64, or infinities of both signs
-        with np.errstate(all="ignore"):
-            total = float(of_rows.sum())
     if reduction == "mean":
         total = total / of_rows.size if of_rows.size else math.nan
     return rounded_to(logits.dtype, np.float64(total))
@@ -167,8 +165,8 @@ def ponder_loss(logits, step_losses, prior=0.2, beta=0.01, *, reduction="mean"):
     2.0
     """
     name = "ponder_loss"
-    logits, _, of_rows, _, _ = _ponder(name, logits, step_losses, prior, beta, reduction, loss=True, grad=False)
-    return _reduced(of_rows, logits, reduction)
+    logits, _, found, _, _ = _ponder(name, logits, step_losses, prior, beta, reduction, loss=True, grad=False)
+    return _reduced(found, logits, reduction)
 
 
 @with_bound
@@ -191,9 +189,9 @@ def ponder_loss_with_grad(logits, step_losses, prior=0.2, beta=0.01, *, reductio
     %(bound)s
     """
     name = "ponder_loss_with_grad"
-    logits, step_losses, of_rows, grad_logits, p = _ponder(name, logits, step_losses, prior, beta, reduction, loss=True,
-                                                          grad=True)
-    return (_reduced(of_rows, logits, reduction), rounded_to(logits.dtype, grad_logits.reshape(logits.shape)),
+    logits, step_losses, found, grad_logits, p = _ponder(name, logits, step_losses, prior, beta, reduction, loss=True,
+                                                        grad=True)
+    return (_reduced(found, logits, reduction), rounded_to(logits.dtype, grad_logits.reshape(logits.shape)),
             rounded_to(step_losses.dtype, p.reshape(logits.shape)))
 
 
@@ -376,7 +374,7 @@ def act_halting_backward(grad_cost, grad_weights, steps):
                          f"grad_weights of shape {shape}")
     if steps.dtype.kind not in "iu" or (steps.size and not (steps.min() >= 1 and steps.max() <= shape[-1])):
         raise ValueError(f"{name}: steps must be ints from 1 to {shape[-1]}, as act_halting returned them")
-    wide = grad_weights.astype(np.float64)
+    wide = rounded_to(np.float64, grad_weights)
     last = (steps - 1)[..., None]
     with np.errstate(all="ignore"):
         found = wide - np.take_along_axis(wide, last, -1) - grad_cost.astype(np.float64)[..., None]

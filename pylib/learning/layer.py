@@ -24,6 +24,26 @@ class Layer:
         """The layers that this one is made of, by name."""
         return {}
 
+    def parameter_count(self):
+        """How many numbers the parameters hold together.
+
+        Returns
+        -------
+        int
+        """
+        return sum(array.size for array in self.parameters().values())
+
+    def _arguments(self):
+        # what it was made with, as it is written
+        return ""
+
+    def __repr__(self):
+        shown = f"{type(self).__name__}({self._arguments()})"
+        if not self.children():
+            return shown
+        inside = [f"\n    {name}: " + repr(child).replace("\n", "\n    ") for name, child in self.children().items()]
+        return f"{shown} of {self.parameter_count()} parameters:{''.join(inside)}"
+
     def _named(self, which):
         found = dict(getattr(self, which))
         for name, layer in self.children().items():

@@ -54,6 +54,11 @@ class Linear(Layer):
         if bias:
             self._parameter("bias", np.zeros(shape[:1], dtype))
 
+    def _arguments(self):
+        outputs, inputs = self.own["weight"].shape
+        told = f"{inputs}, {outputs}" + (", bias=False" if "bias" not in self.own else "")
+        return told + (f", activation={self.activation!r}" if self.activation else "")
+
     def forward(self, x, training=True):
         """Apply the layer to x[..., inputs]."""
         training = truth("Linear", "training", training)
@@ -101,6 +106,9 @@ class Activation(Layer):
         self.name, self.given = name, parameters
         self._function, self._backward = getattr(functions, name), getattr(functions, f"{name}_backward")
 
+    def _arguments(self):
+        return ", ".join([repr(self.name), *(f"{role}={value!r}" for role, value in self.given.items())])
+
     @unflushed
     def forward(self, x, training=True):
         """Apply the activation."""
@@ -118,7 +126,12 @@ class Activation(Layer):
         return found[0] if isinstance(found, tuple) else found  # prelu's weight is given, not learnt
 
 
-class LayerNorm(Layer):
+class _Norm(Layer):
+    def _arguments(self):
+        return str(self.own["weight"].size)
+
+
+class LayerNorm(_Norm):
     """`lanewise.layer_norm` over the last axis, of `size` elements, with a weight and a bias."""
 
     def __init__(self, size, *, eps=1e-5, dtype=np.float32):
@@ -144,7 +157,7 @@ class LayerNorm(Layer):
         return grad_x
 
 
-class RMSNorm(Layer):
+class RMSNorm(_Norm):
     """`lanewise.rms_norm` over the last axis, of `size` elements, with a weight."""
 
     def __init__(self, size, *, eps=1e-6, dtype=np.float32):
@@ -168,7 +181,7 @@ class RMSNorm(Layer):
         return grad_x
 
 
-class BatchNorm(Layer):
+class BatchNorm(_Norm):
     """`lanewise.batch_norm` of x[batch, size] or x[batch, size, ...], with running statistics."""
 
     def __init__(self, size, *, eps=1e-5, momentum=0.1, dtype=np.float32):
@@ -214,6 +227,9 @@ class Dropout(Layer):
     def __init__(self, p, rng):
         super().__init__()
         self.p, self.key, self.forwards = from_zero("Dropout", "p", p, 1), key_of("Dropout", rng), 0
+
+    def _arguments(self):
+        return f"{self.p:g}"
 
     def forward(self, x, training=True):
         """Drop elements of x; without training x passes as it is."""

@@ -41,7 +41,7 @@ def _operands(name, x, weight, bias):
 
 def _wide(x):
     # 16-bit floats are computed in float32
-    return x if x.dtype.itemsize > _NARROW else x.astype(np.float32)
+    return x if x.dtype.itemsize > _NARROW else rounded_to(np.float32, x)
 
 
 _quiet = np.errstate(all="ignore")  # as a decorator it costs half of what a with statement does

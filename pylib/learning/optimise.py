@@ -8,7 +8,7 @@ import numpy as np
 from ..environment import unflushed
 from ..kernels import normalize as _lengths
 from ..kernels import optimise as _kernels
-from ..kernels.operands import number_given
+from ..kernels.operands import number_given, share_memory
 from ._arrays import computed, floating, from_zero, refuse_mask, truth, whole, with_bound
 
 __all__ = ["adamw_step", "clip_grad_norm", "sgd_step"]
@@ -90,7 +90,7 @@ def _stepped_copies(name, roles, operands, step):
                 continue
             array = _updated(name, role, array, getattr(arrays[0], "shape", None))
             for other, former in written:
-                if np.shares_memory(array, former):
+                if share_memory(array, former):
                     raise ValueError(f"{name}: {role} shares memory with {other}, and both are updated in place")
             written.append((role, array))
             copies[place].append(np.array(array, arrays[0].dtype.newbyteorder("="), order="C"))

@@ -86,7 +86,8 @@ def reparameterize(mu, logvar, rng=None, eps=None, *, generation=0, return_eps=F
     return_eps = truth(name, "return_eps", return_eps)
     mu, logvar = _pair(name, mu, logvar)
     eps = _noise(name, eps, rng, mu, generation)
-    z = np.asarray(_kernels.reparameterize_ufunc(mu, logvar, eps))
+    with np.errstate(all="ignore"):  # NumPy converts operands of several dtypes
+        z = np.asarray(_kernels.reparameterize_ufunc(mu, logvar, eps))
     z = finish(name, z, mu, out)
     return (z, eps) if return_eps else z
 
@@ -127,7 +128,8 @@ def reparameterize_backward(grad, logvar, rng=None, eps=None, *, generation=0):
     if grad.shape != logvar.shape:
         raise ValueError(f"{name}: grad of shape {grad.shape} does not fit logvar of shape {logvar.shape}")
     eps = _noise(name, eps, rng, logvar, generation)
-    found = np.asarray(_kernels.reparameterize_backward_ufunc(grad, logvar, eps))
+    with np.errstate(all="ignore"):
+        found = np.asarray(_kernels.reparameterize_backward_ufunc(grad, logvar, eps))
     return grad, finish(name, found, logvar, None)
 
 
@@ -175,8 +177,8 @@ def kl_standard_normal(mu, logvar):
     wide = dtype if dtype.itemsize > 2 else np.dtype(np.float32)
     y = np.zeros(mu.shape[:-1], wide)
     if mu.size:
-        _kernels.kl_standard_normal(computed(mu.astype(wide, copy=False)), computed(logvar.astype(wide, copy=False)), y)
-    return finish(name, y, np.empty(0, dtype), None)
+        _kernels.kl_standard_normal(computed(rounded_to(wide, mu)), computed(rounded_to(wide, logvar)), y)
+    return rounded_to(dtype, y)
 
 
 @with_bound
@@ -212,11 +214,13 @@ def kl_standard_normal_backward(grad, mu, logvar):
     if grad.shape not in ((), mu.shape[:-1]):
         raise ValueError(f"{name}: grad of shape {grad.shape} does not fit; expected shape {mu.shape[:-1]}")
     dtype = promoted(name, mu=mu, logvar=logvar)
-    with np.errstate(all="ignore"):
-        narrow = grad.astype(dtype, copy=False)
-    fits = narrow is grad or np.array_equal(narrow, grad, equal_nan=True)
+    narrow, fits = grad, grad.dtype is dtype
+    if not fits:
+        with np.errstate(all="ignore"):
+            narrow = grad.astype(dtype, copy=False)
+            fits = narrow is grad or np.array_equal(narrow, grad, equal_nan=True)
     if fits and dtype.itemsize > 2 and mu.ndim:
-        mu, logvar = computed(mu.astype(dtype, copy=False)), computed(logvar.astype(dtype, copy=False))
+        mu, logvar = computed(rounded_to(dtype, mu)), computed(rounded_to(dtype, logvar))
         found = np.empty_like(mu), np.empty_like(mu)
         _kernels.kl_standard_normal_backward(computed(narrow), mu, logvar, *found)
         return found
@@ -225,4 +229,4 @@ def kl_standard_normal_backward(grad, mu, logvar):
         return _kernels.kl_standard_normal_backward_ufunc(narrow, mu, logvar)
     # a gradient that the dtype does not hold is rounded once, with the result
     return tuple(rounded_to(dtype, y) for y in _kernels.kl_standard_normal_backward_ufunc(
-        grad, mu.astype(grad.dtype), logvar.astype(grad.dtype)))
+        grad, rounded_to(grad.dtype, mu), rounded_to(grad.dtype, logvar)))

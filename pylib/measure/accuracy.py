@@ -15,7 +15,7 @@ from ..kernels import ulps as _kernels
 from . import oracles
 from .ulps import DIGITS, DTYPES, LEAST, MOST, dtype_of, errors
 
-__all__ = ["DTYPES", "Accuracy", "chunks", "count_chunks", "dtype_of", "errors", "measure"]
+__all__ = ["DTYPES", "Accuracy", "chunks", "computed", "count_chunks", "dtype_of", "errors", "measure"]
 
 _CHUNK = 1 << 14  # elements: a chunk's float64 arrays are small enough for malloc to keep, not to map anew
 _STEP = 1009  # a sample of float32 takes every bit pattern of this many: a prime, so that all low bits occur
@@ -193,20 +193,17 @@ def measure(function, dtype, exhaustive=False, threads=None, progress=None):
     """
     import lanewise
 
-    compute, exact = oracles.caller(function), oracles.exact(function)
-    wide = compute if exhaustive and dtype == "float32" else oracles.wide(function)
+    exact = oracles.exact(function)
+    wide = oracles.caller(function) if exhaustive and dtype == "float32" else oracles.wide(function)
     found = Accuracy(function, dtype)
-    # what is gated is of the dtype of the gate; a parameter beside 16-bit numbers is a float32
-    gated = oracles.of_function(function).gated is not None
-    held = np.float32 if dtype in ("float16", "bfloat16") and not gated else dtype_of(dtype).type
 
     def try_chunk(chunk):
         operands, parameters = chunk
         here = Accuracy(function, dtype)
         if not operands[0].size:
             return here
-        narrow = [held(parameter) for parameter in parameters]
-        results = _several(compute(*operands, *(narrow if gated else map(float, narrow))))
+        narrow = _held(function, dtype, parameters)
+        results = computed(function, dtype, operands, parameters)
         if dtype == "float64":
             by_element = (_several(exact(*each, *map(float, narrow))) for each in zip(*operands, strict=True))
             errors_of = [errors(y, expected, dtype)
@@ -232,6 +229,20 @@ def measure(function, dtype, exhaustive=False, threads=None, progress=None):
     finally:
         lanewise.set_num_threads(before)
     return found
+
+
+def computed(function, dtype, operands, parameters):
+    """The results of a function on one of its `chunks`, as a tuple."""
+    narrow = _held(function, dtype, parameters)
+    gated = oracles.of_function(function).gated
+    return _several(oracles.caller(function)(*operands, *(narrow if gated else map(float, narrow))))
+
+
+def _held(function, dtype, parameters):
+    # what is gated is of the dtype of the gate; a parameter beside 16-bit numbers is a float32
+    gated = oracles.of_function(function).gated
+    held = np.float32 if dtype in ("float16", "bfloat16") and not gated else dtype_of(dtype).type
+    return [held(parameter) for parameter in parameters]
 
 
 def _several(found):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..processors import usable_cpus
+from .machine import blas_held_to
 from .peers import UnavailableError
 from .ulps import DIGITS, errors
 from .works import LAYOUTS, ON_REQUEST, PEERS, SIZES, USUAL_PEERS, WORKS, Work
@@ -143,7 +144,8 @@ def agreement(ours, theirs):
 
 def _exact(work, size, dtype, threads):
     # the function in float64 on the same numbers, whose own errors are far below an ULP of what is timed
-    if work.family not in ("elementwise", "axis") or dtype == "float64" or math.prod(work.shape(size)) > _MOST_COUNTED:
+    if work.family not in ("elementwise", "axis", "options") or dtype == "float64" or (
+            math.prod(work.shape(size)) > _MOST_COUNTED):
         return None
     wide = [operand if operand.dtype.kind in "iub" else operand.astype(np.float64)
             for operand in work.inputs(size, dtype)]
@@ -158,7 +160,10 @@ def _compared(work, exact, dtype, field, skipped):
     (lanewise,) = (contender for contender in field if contender.name == "lanewise")
     lanewise.run()
     ours = np.asarray(lanewise.result())
-    terms = None if exact is None or work.family == "elementwise" else np.sqrt(np.mean(exact * exact))
+    terms = None
+    if exact is not None and work.family != "elementwise":
+        finite = exact[np.isfinite(exact)]
+        terms = np.sqrt(np.mean(finite * finite)) if finite.size else None
     for contender in field:
         if contender.name != "copy":
             contender.run()
@@ -183,7 +188,7 @@ def measure(work, size, threads=1, dtype="float32", names=USUAL_PEERS, *, rounds
             field=None):
     """Time everybody in turn, round after round, so that whatever slows the machine down slows all alike.
 
-    Whoever does not compute what this library computes is not timed.
+    Whoever does not compute what this library computes is not timed. NumPy's BLAS has as many threads as the others.
 
     Parameters
     ----------
@@ -205,6 +210,11 @@ def measure(work, size, threads=1, dtype="float32", names=USUAL_PEERS, *, rounds
     -------
     Figures
     """
+    with blas_held_to(threads):
+        return _measure(work, size, threads, dtype, names, rounds, clock, field)
+
+
+def _measure(work, size, threads, dtype, names, rounds, clock, field):
     skipped, ulp, shape = {}, {}, work.shape(size)
     n = work.count(shape)
     if field is None:

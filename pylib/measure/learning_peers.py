@@ -26,8 +26,21 @@ def _layer(shape, dtype, rng):
     return [rng.standard_normal(each).astype(dtype) for each in (shape, (size, size), size, shape)]
 
 
+def _layer_after_relu(shape, dtype, rng):
+    # as _layer, and what the layer put out: one forward's, since two products' roundings differ about relu's corner
+    x, weight, bias, grad = _layer(shape, dtype, rng)
+    return [x, weight, bias, grad, np.maximum(x @ weight.T + bias, 0)]
+
+
 def _divergence(shape, dtype, rng):
     return [rng.standard_normal(shape[:1]).astype(dtype), *_drawn(2)(shape, dtype, rng)]
+
+
+def _divergence_backward(torch, grad, mu, logvar):
+    # both gradients, of which the one that takes an exponential is compared
+    grad = grad[:, None]
+    of_mu = grad * mu
+    return (of_mu, grad * (logvar.exp() - 1) * 0.5)[1]
 
 
 def _halting(shape, dtype, rng):
@@ -53,19 +66,15 @@ def _composed(function, *, grad=False):
     return calls
 
 
-def _linear_backward(torch, x, weight, bias, grad):
-    grad = grad * (torch.relu(torch.nn.functional.linear(x, weight, bias)) > 0)
+def _linear_backward(torch, x, weight, bias, grad, y):
+    grad = grad * (y > 0)
     torch.mm(grad, weight)
     grad.sum(0)
     return torch.mm(grad.T, x)
 
 
 def _our_linear_backward(lw):
-    def both(x, weight, bias, grad):
-        y = lw.linear(x, weight, bias, activation="relu")
-        return lw.linear_backward(grad, x, weight, bias, activation="relu", y=y)[1]
-
-    return both
+    return lambda x, weight, bias, grad, y: lw.linear_backward(grad, x, weight, bias, activation="relu", y=y)[1]
 
 
 def _log_halting(torch, logits):
@@ -166,7 +175,7 @@ def _entries():
                    lambda torch, x, weight, bias, grad: torch.nn.functional.linear(x, weight, bias)),
         "linear_relu": (_layer, lambda lw: lambda x, weight, bias, grad: lw.linear(x, weight, bias, activation="relu"),
                         lambda torch, x, weight, bias, grad: torch.relu(torch.nn.functional.linear(x, weight, bias))),
-        "linear_relu_backward": (_layer, _our_linear_backward, _linear_backward),
+        "linear_relu_backward": (_layer_after_relu, _our_linear_backward, _linear_backward),
         "reparameterize": (_drawn(3), lambda lw: lambda mu, logvar, eps: lw.reparameterize(mu, logvar, eps=eps),
                            lambda torch, mu, logvar, eps: mu + torch.exp(0.5 * logvar) * eps),
         "reparameterize_backward": (
@@ -175,9 +184,8 @@ def _entries():
         "kl_standard_normal": (_drawn(2), lambda lw: lw.kl_standard_normal,
                                lambda torch, mu, logvar: -0.5 * (1 + logvar - mu * mu - logvar.exp()).sum(1)),
         "kl_standard_normal_backward": (
-            _divergence, lambda lw: lambda *given: np.stack(lw.kl_standard_normal_backward(*given)),
-            lambda torch, grad, mu, logvar: torch.stack(
-                [grad[:, None] * mu, grad[:, None] * (logvar.exp() - 1) * 0.5])),
+            _divergence, lambda lw: lambda *given: lw.kl_standard_normal_backward(*given)[1],
+            _divergence_backward),
         "halting_distribution": (_drawn(1), lambda lw: lw.halting_distribution,
                                  lambda torch, logits: _log_halting(torch, logits).exp()),
     }

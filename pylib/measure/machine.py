@@ -1,7 +1,10 @@
-"""What a run of benchmarks says of the machine: its name, versions, level, and whether others are using it."""
+"""What a run of benchmarks says of the machine: its name, versions, level, and whether others are using it; and how
+many threads of it BLAS has meanwhile."""
 
+import contextlib
 import datetime
 import importlib.metadata
+import importlib.util
 import os
 import platform
 from pathlib import Path
@@ -12,7 +15,7 @@ import numpy as np
 from ..kernels import LEVEL
 from ..processors import usable_cpus
 
-__all__ = ["busy", "caches", "describe", "versions"]
+__all__ = ["blas_held_to", "busy", "caches", "can_hold_blas", "describe", "versions"]
 
 _PACKAGES = ("scipy", "torch", "onnxruntime", "mkl", "ml_dtypes", "numba", "simd-ml-kernels", "evotorch", "pygad")
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
@@ -29,6 +32,23 @@ def busy():
         return None
     return (f"this machine is busy: a load of {load:.1f} on {cpus} CPU{'s' * (cpus > 1)} before anything was timed; "
             "ratios say more than nanoseconds, and small differences say nothing")
+
+
+def blas_held_to(threads):
+    """A context in which the BLAS of NumPy and of others has so many threads; as it was where threadpoolctl is missing.
+
+    It has as many as there are processors otherwise, whatever this library and PyTorch are told.
+    """
+    if not can_hold_blas():
+        return contextlib.nullcontext()
+    import threadpoolctl
+
+    return threadpoolctl.threadpool_limits(threads, user_api="blas")
+
+
+def can_hold_blas():
+    """Whether threadpoolctl is installed."""
+    return importlib.util.find_spec("threadpoolctl") is not None
 
 
 def versions():

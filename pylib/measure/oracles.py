@@ -6,7 +6,7 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -96,11 +96,16 @@ def exact(name):
             if not name.endswith("_backward"):
                 return oracle.forward[1](*operands)
             grad, x, *others = operands
-            if oracle.gated:
-                return grad * others[0] * oracle.gated.slope[1](x), grad * oracle.gated.forward[1](x)
-            return grad * oracle.slope[1](x, *others)
+            if gated := oracle.gated:
+                return grad * others[0] * _once(mp.prec, gated.slope[1], x), grad * _once(mp.prec, gated.forward[1], x)
+            return grad * _once(mp.prec, oracle.slope[1], x, *others)
 
     return formula
+
+
+@lru_cache(1 << 13)  # a few thousand numbers are tried with every gradient, and again with all that they gate
+def _once(precision, formula, *operands):
+    return formula(*operands)
 
 
 def caller(name):
@@ -149,7 +154,7 @@ def _normal(x):
 
 
 def _exact_normal(x):
-    return mp.erfc(-x / mp.sqrt(2)) / 2
+    return mp.erfc(min(-x / mp.sqrt(2), 1000)) / 2  # beyond 1000 it is below 2^-1000000, and takes mpmath a long time
 
 
 def _cubic(x):  # gelu_tanh(x) = x sigmoid(cubic(x))
@@ -250,7 +255,7 @@ _FORMULAS = {
         (special.erf, mp.erf), increasing=True, odd=True,
         values=((0.0, 0.0), (-0.0, -0.0), (-_INFINITY, -1.0), (_INFINITY, 1.0))),
     "erfc": Oracle(
-        (special.erfc, mp.erfc),
+        (special.erfc, lambda x: mp.erfc(min(x, 1000))),
         values=((0.0, 1.0), (-0.0, 1.0), (-_INFINITY, 2.0), (_INFINITY, 0.0))),
     "relu": Oracle(
         (lambda x: np.maximum(x, 0), lambda x: max(x, 0)),
@@ -377,7 +382,8 @@ ORACLES = {name: replace(oracle, of_output=FUNCTIONS[name].takes == "y", paramet
 def _gated(activation, values, *, halves=False):
     """The oracle of ``activation(gate) * up``: of a gate, with a few values of what it gates."""
     return Oracle(
-        (lambda gate, up: activation.forward[0](gate) * up, lambda gate, up: activation.forward[1](gate) * up),
+        (lambda gate, up: activation.forward[0](gate) * up,
+         lambda gate, up: _once(mp.prec, activation.forward[1], gate) * up),
         parameters=_UPS, values=values, normal_slope_from=activation.normal_slope_from, gated=activation, halves=halves)
 
 

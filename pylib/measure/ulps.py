@@ -71,15 +71,17 @@ def _by_mpmath(y, exact, dtype, terms):
 
     terms = np.broadcast_to(np.asarray(terms, object), exact.shape)
     with mp.workprec(PRECISION):
-        found = [_of_number(mp, *each, dtype) for each in zip(y.ravel(), exact.ravel(), terms.ravel(), strict=True)]
+        top = mp.ldexp(1, MOST[dtype] + 1)
+        found = [_of_number(mp, *each, dtype, top)
+                 for each in zip(y.astype(np.float64).ravel().tolist(), exact.ravel(), terms.ravel(), strict=True)]
     return np.array(found, np.float64).reshape(y.shape)
 
 
-def _of_number(mp, y, exact, term, dtype):
-    y, top = mp.mpf(float(y)), mp.mpf(2) ** (MOST[dtype] + 1)
-    if mp.isnan(exact) or mp.isnan(y):
-        return 0.0 if mp.isnan(exact) and mp.isnan(y) else math.inf
-    y, exact = (min(max(value, -top), top) for value in (y, exact))
+def _of_number(mp, y, exact, term, dtype, top):
+    if math.isnan(y) or mp.isnan(exact):
+        return 0.0 if math.isnan(y) and mp.isnan(exact) else math.inf
+    exact = min(max(exact, -top), top)
+    y = mp.mpf(y) if abs(y) < top else mp.sign(y) * top
     size = max(abs(exact), term)
-    power = mp.frexp(size)[1] - 1 if size else LEAST[dtype]
-    return float(abs(y - exact) / mp.mpf(2) ** (min(max(power, LEAST[dtype]), MOST[dtype]) + 1 - DIGITS[dtype]))
+    power = mp.mag(size) - 1 if size else LEAST[dtype]
+    return float(mp.ldexp(abs(y - exact), DIGITS[dtype] - 1 - min(max(power, LEAST[dtype]), MOST[dtype])))

@@ -202,6 +202,14 @@ def widened(const float[::1] x, const float[::1] other, double[::1] y, double[::
         i += lanes.F64_LANES
 
 
+def narrowed(const double[::1] x, float[::1] y):
+    """x rounded to float32."""
+    cdef Py_ssize_t i = 0
+    while i < x.shape[0]:
+        lanes.narrow_f64_f32(&y[i], lanes.load_f64(&x[i]))
+        i += lanes.F64_LANES
+
+
 def load_float16(const uint16_t[::1] codes, float[::1] y):
     cdef Py_ssize_t i = 0
     while i < codes.shape[0]:
@@ -272,14 +280,29 @@ def unsigned_most():
     return lanes.UNSIGNED_MOST
 
 
-def dot_u8(const uint32_t[:, ::1] w, const uint32_t[:, ::1] x, uint32_t[::1] sums):
-    """Both operands of two rows."""
+def dot_u8(const uint32_t[:, ::1] w, const uint32_t[:, ::1] x, int shift, uint32_t[::1] sums):
+    """Both operands of up to four rows."""
+    cdef lanes.u32x weights[4]
+    cdef uint32_t numbers[4 * 16]
     cdef Py_ssize_t i = 0
+    cdef int k
     while i < sums.shape[0]:
-        lanes.store_u32(&sums[i], lanes.dot_u8(lanes.load_u32(&w[0, i]), lanes.load_u32(&x[0, i]),
-                                               lanes.load_u32(&w[1, i]), lanes.load_u32(&x[1, i]),
-                                               lanes.load_u32(&sums[i])))
+        for k in range(w.shape[0]):
+            weights[k] = lanes.load_u32(&w[k, i])
+            lanes.store_u32(numbers + k * lanes.F32_LANES, lanes.load_u32(&x[k, i]))
+        lanes.store_u32(&sums[i], lanes.dot_u8(weights, numbers, <int>w.shape[0], shift, lanes.load_u32(&sums[i])))
         i += lanes.F32_LANES
+
+
+def transposed_u32(const uint32_t[::1] x, uint32_t[:, ::1] y):
+    """Of 64 words; in y, a register after the other has its four rows, as many columns as it has lanes."""
+    cdef lanes.u32x words[4]
+    cdef int first = 0, k
+    while first < 16:
+        lanes.transposed_u32(&x[first + first % 4 * 15], words)
+        for k in range(4):
+            lanes.store_u32(&y[k, first], words[k])
+        first += lanes.F32_LANES
 
 
 def pair_products_u8(const uint32_t[::1] w, const uint32_t[::1] x, uint32_t[::1] products):

@@ -1,0 +1,90 @@
+# Losses of numbers that have been picked by their class. A part of point_losses.pyx.
+
+ctypedef fused number:
+    float
+    double
+
+
+cdef void pick(number like, const void* x, np.ndarray target, const double* weight, double scale, double* losses,
+               Py_ssize_t classes, Py_ssize_t inner, Py_ssize_t step) noexcept:
+    # -scale weight[target] x[target] of every row, 0 where it is ignored: of rows beside one another, `inner` of them,
+    # whose classes are `step` elements apart
+    cdef const number* row = <const number*>x
+    cdef const int64_t* asked = <const int64_t*>np.PyArray_DATA(target)
+    cdef Py_ssize_t i = 0, j, count = np.PyArray_SIZE(target)
+    while i < count:
+        for j in range(inner):
+            losses[i] = 0.0
+            if asked[i] >= 0:
+                losses[i] = -scale * row[asked[i] * step + j] * (weight[asked[i]] if weight != NULL else 1.0)
+            i += 1
+        row += classes * inner
+
+
+def losses_of(np.ndarray x, np.ndarray target, weight, double scale, int axis, bint picked):
+    """-scale weight[target] x[target] of every row along an axis, 0 where the row is ignored, in float64; where it is
+    `picked`, a row of x has that one class alone. `x` is of float32 or float64 and laid out by C, the target int64,
+    which fits; a weight of nothing stands for ones."""
+    cdef Py_ssize_t inner = inner_of(x, axis)
+    cdef np.ndarray found = np.PyArray_EMPTY(np.PyArray_NDIM(target), np.PyArray_DIMS(target), np.NPY_DOUBLE, 0)
+    cdef np.ndarray weights
+    cdef const double* weight_of = NULL
+    cdef double* losses = <double*>np.PyArray_DATA(found)
+    if np.PyArray_SIZE(weight) > 0:
+        weights = np.PyArray_FROMANY(weight, np.NPY_DOUBLE, 0, 0, LAID_OUT)
+        weight_of = <const double*>np.PyArray_DATA(weights)
+    if np.PyArray_TYPE(x) == np.NPY_DOUBLE:
+        pick(<double>0.0, np.PyArray_DATA(x), target, weight_of, scale, losses, np.PyArray_DIM(x, axis), inner,
+             0 if picked else inner)
+    else:
+        pick(<float>0.0, np.PyArray_DATA(x), target, weight_of, scale, losses, np.PyArray_DIM(x, axis), inner,
+             0 if picked else inner)
+    return found
+
+
+def placed(np.ndarray y, np.ndarray target, np.ndarray values, int axis):
+    """Zeros in `y` but where the target picks, along an axis, which gets the values. All are laid out by C, the target
+    is int64 and fits, and the values have the dtype of `y`."""
+    cdef char* row = np.PyArray_BYTES(y)
+    cdef const char* value = np.PyArray_BYTES(values)
+    cdef const int64_t* asked = <const int64_t*>np.PyArray_DATA(target)
+    cdef Py_ssize_t inner = inner_of(y, axis), size = np.PyArray_ITEMSIZE(y), i = 0, j
+    memset(row, 0, np.PyArray_NBYTES(y))
+    while i < np.PyArray_SIZE(target):
+        for j in range(inner):
+            if asked[i] >= 0:
+                memcpy(row + (asked[i] * inner + j) * size, value + i * size, size)
+            i += 1
+        row += np.PyArray_DIM(y, axis) * inner * size
+
+
+cdef Py_ssize_t inner_of(np.ndarray x, int axis):
+    # how many elements lie between two neighbours along an axis
+    cdef Py_ssize_t inner = 1
+    cdef int k
+    for k in range(axis + 1, np.PyArray_NDIM(x)):
+        inner *= np.PyArray_DIM(x, k)
+    return inner
+
+
+def weights_of(np.ndarray target, weight):
+    """The weight of every row, for a mean: that of its class, 0 where the row is ignored. `target` is int64 and laid
+    out by C."""
+    cdef np.ndarray found = np.PyArray_EMPTY(1, [np.PyArray_SIZE(target)], np.NPY_DOUBLE, 0)
+    cdef np.ndarray wide_weight = np.PyArray_FROMANY(weight, np.NPY_DOUBLE, 0, 0, LAID_OUT)
+    cdef const int64_t* classes = <const int64_t*>np.PyArray_DATA(target)
+    cdef const double* of_class = <const double*>np.PyArray_DATA(wide_weight)
+    cdef double* of_row = <double*>np.PyArray_DATA(found)
+    cdef Py_ssize_t i
+    for i in range(np.PyArray_SIZE(target)):
+        of_row[i] = 0.0 if classes[i] < 0 else of_class[classes[i]]
+    return found
+
+
+def count_of(np.ndarray target):
+    """How many rows are not ignored, as a float. `target` is int64 and laid out by C."""
+    cdef const int64_t* classes = <const int64_t*>np.PyArray_DATA(target)
+    cdef Py_ssize_t i, count = 0
+    for i in range(np.PyArray_SIZE(target)):
+        count += classes[i] >= 0
+    return <double>count
