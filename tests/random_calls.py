@@ -127,7 +127,7 @@ def is_repeatable(name, function, given, keywords):
         partly = keywords.get("where") is not None and any(place is None for place in flat([keywords.get("out")]))
         if partly or any(isinstance(value, np.ma.MaskedArray) for value in flat(values)):
             return False
-    if name in IN_PLACE and any(itertools.starmap(np.may_share_memory, itertools.combinations(arrays_in(given), 2))):
+    if name in IN_PLACE and any(itertools.starmap(np.may_share_memory, itertools.combinations(arrays_in(values), 2))):
         return False
     return name not in PRODUCTS and "." not in name.removeprefix("ieee754.").removeprefix("genome.") and not any(
         isinstance(value, np.random.Generator) for value in values)
