@@ -249,32 +249,6 @@ def test_whoever_computes_something_else_is_not_timed(monkeypatch):
     assert figures.skipped["numpy"].startswith("computes other values, by up to 0.1")
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_blas_has_as_many_threads_as_the_others(threads):
-    threadpoolctl = pytest.importorskip("threadpoolctl")
-    clock, seen = Clockwork(), set()
-
-    def blas():
-        return {each["num_threads"] for each in threadpoolctl.threadpool_info() if each["user_api"] == "blas"}
-
-    def run():
-        seen.update(blas())
-        clock.now += 10**9  # so that once is enough
-
-    before = blas()
-    field = [peers.Contender(name, run, lambda: None, 8) for name in ("copy", "lanewise")]
-    benchmark.measure(benchmark.WORKS["linear"], 64, threads, rounds=1, clock=lambda: clock.now, field=field)
-    assert seen == {threads}
-    assert blas() == before
-
-
-@pytest.mark.parametrize(("name", "is_said"), [("linear", True), ("silu", False)])
-def test_who_cannot_hold_blas_is_told(monkeypatch, capsys, name, is_said):
-    monkeypatch.setattr("lanewise.measure.machine.can_hold_blas", lambda: False)
-    assert cli.main(["bench", name, "--sizes", "64", "--peers", "numpy"]) == 0
-    assert ("threadpoolctl is missing" in capsys.readouterr().err) == is_said
-
-
 @pytest.mark.parametrize(("theirs", "message"), [
     ([1.0, 2.0, np.nan], None), ([1.0, 2.0 + 1e-14, np.nan], None), ([1.0, 2.0 + 1e-12, np.nan], "other values"),
     ([1.0, np.nan, np.nan], "other values"), ([1.0, np.inf, np.nan], "other values"),

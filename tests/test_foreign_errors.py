@@ -108,7 +108,7 @@ def gone_forward(layer):
     (lambda: ieee754.decode(GENOMES, None), TypeError, "format is a Format or the name of one; got None"),
     (lambda: ieee754.compose(0, 1, 2, None), TypeError, "format is a Format or the name of one; got None"),
     (lambda: ieee754.encode(X, "e5m2", rounding=["up"]), ValueError, r"rounding and overflow are names; got \['up'\]"),
-    (lambda: ieee754.encode(X, "e2m1", packed=np.ones(2)), TypeError, "packed is True or False"),
+    (lambda: ieee754.encode(X, "e2m1", packed=np.ones(2)), TypeError, "packed must be True or False"),
     (lambda: ieee754.encode(X, "e2m1", packed=True, out=np.empty((4, 6), np.uint8)), TypeError, "expected no out with"),
     (lambda: ieee754.decode(GENOMES, "e5m2", dtype="no such"), TypeError, "dtype is float32 or float64; got 'no such'"),
     (lambda: ieee754.unpack(GENOMES, n="6"), TypeError, "n is an int; got str"),

@@ -126,7 +126,7 @@ def test_threads_share_rows_or_chunks(shape, axis):
     weight = rng.normal(0, 1, shape[axis]).astype(np.float32)
     threads, found = lw.get_num_threads(), []
     try:
-        for count in (1, 2, 3, 8, 40):
+        for count in (1, 2, 2, 2, 2, 3, 3, 8, 40):  # a race shows in some calls only
             lw.set_num_threads(count)
             rows, *sums = results(x, grad, weight, axis)
             found.append([part.tobytes() for part in (*rows, *sums[0], *sums[1])])

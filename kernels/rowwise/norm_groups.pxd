@@ -33,7 +33,8 @@ cdef struct Group:
     Py_ssize_t rows
     Py_ssize_t first  # the rows of which gradients are computed now
     Py_ssize_t count
-    void* carried  # what the rows before have added, of a tile's columns and of the part of a register that may follow
+    void* carried  # what the rows before have added, of a tile's columns and of the part of a register that may follow;
+    # NULL where the rows come at once, since threads may share them: each block then has a place of its own
     Py_ssize_t n
     const void* grad[GROUP]
     const void* x[GROUP]
@@ -196,9 +197,8 @@ cdef inline void rows_of_tile(const real* like, const Group* group, Py_ssize_t f
 
 
 cdef inline void usual_tile(const real* like, const Group* group, bint centred, const real* known, Py_ssize_t i,
-                            Py_ssize_t stop) noexcept nogil:
+                            Py_ssize_t stop, real* carried) noexcept nogil:
     # a row alone, or a group by two rows at a time, whose constants all stand in registers
-    cdef real* carried = <real*>group.carried
     if group.rows == 1:
         rows_of_tile(like, group, 0, 1, True, centred, True, True, known, i, stop, carried)
         return
@@ -219,7 +219,8 @@ cdef inline void gradients_block(real* like, row_context context, Py_ssize_t sta
     cdef const Group* own = <const Group*>context
     cdef Py_ssize_t i = start, stop = start + n, whole = stop - n % lanes(like), end, r, last = own.first + own.count
     cdef real known[KNOWN * GROUP]
-    cdef real* carried = <real*>own.carried
+    cdef real own_carried[2 * COLUMNS + 2]
+    cdef real* carried = <real*>own.carried if own.carried != NULL else own_carried
     cdef bint usual = is_usual(own)
     for r in range(own.first, last):
         known[SCALE * GROUP + r] = splat(known[r], own.scale[r])
@@ -231,9 +232,9 @@ cdef inline void gradients_block(real* like, row_context context, Py_ssize_t sta
     while i < whole:
         end = min(whole, i + COLUMNS * lanes(like))
         if usual and own.centred:  # the compiler knows what is wanted
-            usual_tile(like, own, True, known, i, end)
+            usual_tile(like, own, True, known, i, end, carried)
         elif usual:
-            usual_tile(like, own, False, known, i, end)
+            usual_tile(like, own, False, known, i, end, carried)
         else:
             for r in range(own.rows):
                 rows_of_tile(like, own, r, 1, False, own.centred, r == 0, r == own.rows - 1, known, i, end, carried)
@@ -254,9 +255,9 @@ cdef inline void group_backward(const real* like, Group* group, int threads) noe
     cdef Group row
     cdef Pair sums
     cdef Py_ssize_t r
-    group.carried, group.first, group.count = carried, 0, group.rows
+    group.carried, group.first, group.count = NULL, 0, group.rows
     if is_usual(group) and group.rows == GROUP and group.n <= COLUMNS * lanes(like):
-        group.count = 2
+        group.carried, group.count = carried, 2
     while group.first < group.rows:
         for r in range(group.first, group.first + group.count):
             take_first(&row, group, r)  # the sums of a row do not depend on its neighbours
