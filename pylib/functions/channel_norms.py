@@ -40,8 +40,8 @@ def as_segments(x):
 
 
 def _by_channel(x):
-    # the same, but (batch, channels) too where segments are of one element: what is done to each element alone takes all
-    # channels at once then, for the same bits. Sums are in the order of segments, which the C functions have.
+    # the same, but (batch, channels) too where segments are of one element: what is done to each element alone takes
+    # all channels at once then, for the same bits. Sums are in the order of segments, which the C functions have.
     return x.reshape(x.shape[:2]) if math.prod(x.shape[2:]) == 1 else as_segments(x)
 
 
