@@ -15,6 +15,7 @@ LINES = 400
 _LOOPS = "one machine, whose parts mean little apart"
 LONG = {  # code files of more lines, and why they are not parted
     "kernels/activations.pyx": "a list to look things up in: two short functions and a registration for each",
+    "kernels/operands.pyx": "its errors come from here, and of parts Cython's tracebacks name other functions",
     "kernels/parts/activations_forms.pxi": "made by tools/forms.py: a function for each kernel and form",
     "kernels/loops/reductions.pxd": _LOOPS,
     "kernels/loops/ufuncs.pxd": _LOOPS,
@@ -99,6 +100,13 @@ def code_files():
         for path in (ROOT / folder).rglob("*"):
             if path.suffix in (".py", ".pyx", ".pxd", ".pxi", ".pyi", ".h") and "pylib/kernels" not in path.as_posix():
                 yield path.relative_to(ROOT).as_posix(), len(path.read_text("utf-8").splitlines())
+
+
+def test_parts_of_modules_raise_nothing():
+    # a traceback would name another function: findings/cython_include_traceback.sh
+    parts = sorted((ROOT / "kernels" / "parts").glob("*.pxi"))
+    assert parts
+    assert not [path.name for path in parts if re.search(r"^\s*raise\b", path.read_text("utf-8"), re.MULTILINE)]
 
 
 def test_code_files_are_short():
