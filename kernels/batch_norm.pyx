@@ -12,14 +12,20 @@ from libc.stdlib cimport free, malloc
 
 cimport numpy as np
 
-from .lanes cimport enter_environment, environment, f32x, f64x, fma, leave_environment, real, splat, splat_f64
+from .lanes cimport (
+    any_count, enter_environment, environment, f32x, f64x, fma, leave_environment, real, splat, splat_f64,
+)
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
 from .loops.registers cimport skip
 from .loops.reductions cimport (
-    Pair, element, first_lanes, map_block, map_row, put_element, rounded, row_context, sum_block, sum_row, sum_values,
-    take, wide,
+    Pair, add_element, element, first_lanes, map_block, map_row, put_element, rounded, row_context, sum_block, sum_row,
+    sum_values, take, wide,
 )
-from .loops.operations cimport STREAMED, Operands, along_axis
+from .loops.operations cimport (
+    MAX_ROW_OPERANDS, SHORT_ROWS, STREAMED, Operands, Operation, along_axis, loop_function, operations_of,
+    with_short_rows,
+)
+from .loops.short_rows cimport add_short, map_short, put_numbers, short_means, short_totals
 from .loops.tiles cimport PADDING, put_row, take_row
 from .rowwise.exponent_range cimport ordinary, reciprocal_square_root, rescue_scale, statistics_scale
 
@@ -248,17 +254,32 @@ cdef void total_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_
         (<double*>p[r][1])[0] = sum_values(<const real*>p[r][0], n, threads)
 
 
-moments_gufunc = along_axis(b"moments", <void*>moments_kernel[f32x], <void*>moments_kernel[f64x], b"rs", b"ss",
-                            b"x, scale -> mean, variance")
-merged_gufunc = along_axis(b"merged_moments", <void*>merged_kernel[f32x], <void*>merged_kernel[f64x], b"rr", b"ss",
-                           b"means, variances -> mean, variance")
-affine_gufunc = along_axis(b"affine", <void*>affine_kernel[f32x], <void*>affine_kernel[f64x], b"rsssss", b"r",
-                           b"x, mean, rstd, scale, weight, bias -> y")
-sums_gufunc = along_axis(b"batch_sums", <void*>sums_kernel[f32x], <void*>sums_kernel[f64x], b"rrsss", b"ss",
-                         b"grad, x, mean, rstd, scale -> sum(grad), sum(grad * normed)")
-slope_gufunc = along_axis(b"batch_slope", <void*>slope_kernel[f32x], <void*>slope_kernel[f64x], b"rrsssssss", b"r",
-                          b"grad, x, mean, rstd, scale, weight, sum(grad), sum(grad * normed), count -> grad_x")
-total_gufunc = along_axis(b"total", <void*>total_kernel[f32x], <void*>total_kernel[f64x], b"r", b"s", b"sum(x)")
+include "parts/batch_norm_short_rows.pxi"
+
+
+moments_gufunc = with_short_rows(
+    along_axis(b"moments", <void*>moments_kernel[f32x], <void*>moments_kernel[f64x], b"rs", b"ss",
+               b"x, scale -> mean, variance"),
+    <void*>short_moments_kernel[f32x], <void*>short_moments_kernel[f64x])
+merged_gufunc = with_short_rows(
+    along_axis(b"merged_moments", <void*>merged_kernel[f32x], <void*>merged_kernel[f64x], b"rr", b"ss",
+               b"means, variances -> mean, variance"),
+    <void*>short_merged_kernel[f32x], <void*>short_merged_kernel[f64x])
+affine_gufunc = with_short_rows(
+    along_axis(b"affine", <void*>affine_kernel[f32x], <void*>affine_kernel[f64x], b"rsssss", b"r",
+               b"x, mean, rstd, scale, weight, bias -> y"),
+    <void*>short_affine_kernel[f32x], <void*>short_affine_kernel[f64x])
+sums_gufunc = with_short_rows(
+    along_axis(b"batch_sums", <void*>sums_kernel[f32x], <void*>sums_kernel[f64x], b"rrsss", b"ss",
+               b"grad, x, mean, rstd, scale -> sum(grad), sum(grad * normed)"),
+    <void*>short_sums_kernel[f32x], <void*>short_sums_kernel[f64x])
+slope_gufunc = with_short_rows(
+    along_axis(b"batch_slope", <void*>slope_kernel[f32x], <void*>slope_kernel[f64x], b"rrsssssss", b"r",
+               b"grad, x, mean, rstd, scale, weight, sum(grad), sum(grad * normed), count -> grad_x"),
+    <void*>short_slope_kernel[f32x], <void*>short_slope_kernel[f64x])
+total_gufunc = with_short_rows(
+    along_axis(b"total", <void*>total_kernel[f32x], <void*>total_kernel[f64x], b"r", b"s", b"sum(x)"),
+    <void*>short_total_kernel[f32x], <void*>short_total_kernel[f64x])
 
 
 # The statistics of each channel, as arrays of float64.
@@ -365,6 +386,9 @@ def blended(kept, batch, double momentum, double factor):
         y[i] = (1.0 - momentum) * old[i] + momentum * (new[i] * factor)
     leave_environment(callers)
     return found
+
+
+include "parts/batch_norm_at_once.pxi"
 
 
 include "parts/batch_norm_doors.pxi"

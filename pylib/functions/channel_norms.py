@@ -16,6 +16,10 @@ from ._documentation import with_bound
 
 __all__ = ["batch_norm", "batch_norm_backward", "group_norm", "group_norm_backward"]
 
+# what plain (batch, channels) arrays are given to
+_COLUMNS_FORWARD = _columns.moments_gufunc, _columns.affine_gufunc
+_COLUMNS_BACKWARD = _columns.sums_gufunc, _columns.slope_gufunc
+
 
 def checked(name, x):
     x = floating(name, "x", x)
@@ -121,6 +125,10 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
     """
     name = "batch_norm"
     training, return_stats = truth(name, "training", training), truth(name, "return_stats", return_stats)
+    found = _batch.forward_at_once(_COLUMNS_FORWARD, x, running_mean, running_var, weight, bias, training, momentum,
+                                   eps, out)
+    if found is not None:
+        return found if return_stats else found[0]
     x = checked(name, x)
     momentum, eps = from_zero(name, "momentum", momentum, 1), from_zero(name, "eps", eps)
     weight = per_channel(name, "weight", weight, x, 1.0)
@@ -199,6 +207,9 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
     """
     name = "batch_norm_backward"
     training = truth(name, "training", training)
+    found = _batch.backward_at_once(_COLUMNS_BACKWARD, grad, x, weight, mean, rstd, training, out)
+    if found is not None:
+        return found
     x = checked(name, x)
     grad = like(name, "grad", grad, x)
     if mean is None or rstd is None:

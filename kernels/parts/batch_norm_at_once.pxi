@@ -1,0 +1,357 @@
+# Batch norm of plain arrays: C-contiguous float32 or float64, and vectors of either. Everything between the checks and
+# the results is done in one call, because in small shapes it costs more than the sums. A part of batch_norm.pyx.
+#
+# What is anything else, and what is in error, gives None, and channel_norms.py goes its longer way: the bits are the
+# same.
+
+cdef enum:
+    NUMBERS = 7  # vectors of float64 that a call keeps of its channels
+    # Elements of a segment, and of an example, up to which a map takes examples as rows of so many columns: numbers
+    # of a channel then stand in a vector once for each of its elements, which a few examples pay for.
+    MOST_REPEATED = 64
+    MOST_COLUMNS = 8192
+    FEWEST_EXAMPLES = 8
+
+cdef struct Layout:
+    # how x lies in memory, and the operations of its dtype
+    Dtype dtype
+    Py_ssize_t width
+    Py_ssize_t batch
+    Py_ssize_t channels
+    Py_ssize_t size
+    const Operation* statistics  # the moments, or the sums of gradients
+    const Operation* mapped
+    const Operation* mapped_columns
+
+
+cdef const Operation* for_dtype(object gufunc, Dtype dtype):
+    cdef const Operation* operation = operations_of(gufunc)
+    while operation.dtype != dtype:
+        operation += 1
+    return operation
+
+
+cdef bint lay_out(Layout* layout, object x, object statistics, object mapped, tuple of_columns):
+    # whether x is plain and of something; segments of one element are columns
+    cdef int k
+    if not np.PyArray_CheckExact(x) or np.PyArray_NDIM(<np.ndarray>x) < 2 or (
+            np.PyArray_TYPE(<np.ndarray>x) not in (np.NPY_FLOAT, np.NPY_DOUBLE)) or (
+            not np.PyArray_ISCARRAY_RO(<np.ndarray>x)) or np.PyArray_SIZE(x) == 0:
+        return False
+    layout.dtype = FLOAT64 if np.PyArray_TYPE(<np.ndarray>x) == np.NPY_DOUBLE else FLOAT32
+    layout.width = size_of(layout.dtype)
+    layout.batch, layout.channels, layout.size = np.PyArray_DIM(x, 0), np.PyArray_DIM(x, 1), 1
+    for k in range(2, np.PyArray_NDIM(<np.ndarray>x)):
+        layout.size *= np.PyArray_DIM(x, k)
+    layout.statistics = for_dtype(of_columns[0] if layout.size == 1 else statistics, layout.dtype)
+    layout.mapped, layout.mapped_columns = for_dtype(mapped, layout.dtype), for_dtype(of_columns[1], layout.dtype)
+    return True
+
+
+cdef bint is_vector(object values, const Layout* layout):
+    # whether it is a plain vector with a number for each channel
+    return np.PyArray_CheckExact(values) and np.PyArray_TYPE(<np.ndarray>values) in (np.NPY_FLOAT, np.NPY_DOUBLE) and (
+        np.PyArray_ISCARRAY_RO(<np.ndarray>values) and np.PyArray_NDIM(<np.ndarray>values) == 1
+        and np.PyArray_DIM(values, 0) == layout.channels)
+
+
+cdef void take_vector(double* numbers, object values, double default, const Layout* layout):
+    cdef Py_ssize_t c
+    cdef const char* data = NULL if values is None else np.PyArray_BYTES(<np.ndarray>values)
+    cdef bint doubles = data != NULL and np.PyArray_TYPE(<np.ndarray>values) == np.NPY_DOUBLE
+    for c in range(layout.channels):
+        numbers[c] = default if data == NULL else (<const double*>data)[c] if doubles else (<const float*>data)[c]
+
+
+cdef bint meet(object a, object b):
+    # whether the memory of two plain arrays, where there are two, overlaps
+    return a is not None and b is not None and (
+        np.PyArray_BYTES(<np.ndarray>a) < np.PyArray_BYTES(<np.ndarray>b) + np.PyArray_NBYTES(<np.ndarray>b)
+        and np.PyArray_BYTES(<np.ndarray>b) < np.PyArray_BYTES(<np.ndarray>a) + np.PyArray_NBYTES(<np.ndarray>a))
+
+
+cdef bint takes_place(object out, object operand):
+    # whether it is apart from an operand, or takes its place element by element
+    return not meet(out, operand) or np.PyArray_BYTES(<np.ndarray>out) == np.PyArray_BYTES(<np.ndarray>operand)
+
+
+cdef bint is_like(object array, object x):
+    # whether it is plain, of the shape and dtype of x
+    return np.PyArray_CheckExact(array) and np.PyArray_ISCARRAY_RO(<np.ndarray>array) and (
+        np.PyArray_TYPE(<np.ndarray>array) == np.PyArray_TYPE(<np.ndarray>x)
+        and np.PyArray_SAMESHAPE(<np.ndarray>array, <np.ndarray>x))
+
+
+cdef object place_for(object out, object x):
+    # where results go: `out`, or new memory; None where `out` is not plain
+    if out is None:
+        return np.PyArray_EMPTY(np.PyArray_NDIM(<np.ndarray>x), np.PyArray_DIMS(<np.ndarray>x),
+                                np.PyArray_TYPE(<np.ndarray>x), 0)
+    return out if is_like(out, x) and np.PyArray_ISWRITEABLE(<np.ndarray>out) and takes_place(out, x) else None
+
+
+cdef bint over_examples(const Layout* layout, const Operation* operation, char** args) noexcept nogil:
+    # whether there was memory for an operation on all of x. Of segments, each example gives numbers of its own.
+    cdef np.npy_intp dims[3]
+    cdef np.npy_intp steps[3 * MAX_ROW_OPERANDS]
+    cdef char* own[MAX_ROW_OPERANDS]
+    cdef Py_ssize_t example, row = layout.size * layout.width
+    cdef int k, within = operation.operands
+    for k in range(operation.operands):
+        steps[k] = 0
+        if operation.kinds[k] == c'm':
+            steps[within], steps[within + 1] = layout.channels * layout.width, layout.width
+            within += 2
+        elif layout.size == 1 and operation.kinds[k] == c's':
+            steps[within] = sizeof(double)
+            within += 1
+        elif operation.kinds[k] == c'r':
+            steps[k], steps[within] = row, layout.width
+            within += 1
+        else:
+            steps[k] = sizeof(double)
+    if layout.size == 1:
+        dims[0], dims[1], dims[2] = 1, layout.batch, layout.channels
+        return (<loop_function>operation.loop)(operation, args, dims, steps)
+    for example in range(layout.batch):
+        for k in range(operation.operands):
+            own[k] = args[k]
+            if operation.kinds[k] == c'r' or k >= operation.n_in:
+                own[k] += example * layout.channels * steps[k]
+        dims[0], dims[1] = layout.channels, layout.size
+        if not (<loop_function>operation.loop)(operation, own, dims, steps):
+            return False
+    return True
+
+
+cdef bint map_examples(const Layout* layout, char** args, const double* scale) noexcept nogil:
+    # the map of all of x, whose numbers for each channel `scale` is one of; a product with another scale than 1 may not
+    # be rounded by columns as it is by segments
+    cdef Layout flat = layout[0]
+    cdef char* own[MAX_ROW_OPERANDS]
+    cdef double* memory
+    cdef double* vector
+    cdef const double* given
+    cdef Py_ssize_t c, i
+    cdef int k
+    cdef bint done
+    flat.channels, flat.size = layout.channels * layout.size, 1
+    if layout.size == 1:
+        return over_examples(layout, layout.mapped_columns, args)
+    done = layout.size > MOST_REPEATED or flat.channels > MOST_COLUMNS or layout.batch < FEWEST_EXAMPLES
+    for c in range(layout.channels):
+        done = done or scale[c] != 1.0
+    memory = NULL if done else <double*>malloc(flat.channels * NUMBERS * sizeof(double))
+    if memory == NULL:
+        return over_examples(layout, layout.mapped, args)
+    vector = memory
+    for k in range(layout.mapped_columns.operands):
+        own[k] = args[k]
+        if layout.mapped_columns.kinds[k] == c's':
+            own[k], given = <char*>vector, <const double*>args[k]
+            for c in range(layout.channels):
+                for i in range(layout.size):
+                    vector[i] = given[c]
+                vector += layout.size
+    done = over_examples(&flat, layout.mapped_columns, own)
+    free(memory)
+    return done
+
+
+cdef bint over_channels(const Layout* layout, const Operation* operation, char** args) noexcept nogil:
+    # the same of an operation on what examples have given, to numbers of each channel
+    cdef np.npy_intp dims[2]
+    cdef np.npy_intp steps[2 * MAX_ROW_OPERANDS]
+    cdef int k
+    for k in range(operation.operands):
+        steps[k], steps[operation.operands + k] = sizeof(double), layout.channels * sizeof(double)
+    dims[0], dims[1] = layout.channels, layout.batch
+    return (<loop_function>operation.loop)(operation, args, dims, steps)
+
+
+cdef bint two_statistics(const Layout* layout, char** args, int given, double* more, const Operation* merge,
+                         bint together) noexcept nogil:
+    # Two numbers of each channel, where args[given] and the next one point: moments, which are merged together from
+    # those of examples in `more`, or sums.
+    cdef char* own[MAX_ROW_OPERANDS]
+    cdef char* merged[4]
+    cdef np.npy_intp dims[2]
+    cdef np.npy_intp steps[5]
+    cdef Py_ssize_t numbers = layout.batch * layout.channels
+    cdef int k
+    if layout.size == 1:
+        return over_examples(layout, layout.statistics, args)
+    for k in range(given):
+        own[k] = args[k]
+    own[given], own[given + 1] = <char*>more, <char*>(more + numbers)
+    if together:
+        # the scale is 1, so that segments of all examples are alike
+        dims[0], dims[1] = numbers, layout.size
+        steps[0], steps[1], steps[2], steps[3] = layout.size * layout.width, 0, sizeof(double), sizeof(double)
+        steps[4] = layout.width
+        if not (<loop_function>layout.statistics.loop)(layout.statistics, own, dims, steps):
+            return False
+        merged[0], merged[1], merged[2], merged[3] = own[given], own[given + 1], args[given], args[given + 1]
+        return over_channels(layout, merge, merged)
+    if not over_examples(layout, layout.statistics, own):
+        return False
+    for k in range(2):
+        merged[0], merged[1] = own[given + k], args[given + k]
+        if not over_channels(layout, merge, merged):
+            return False
+    return True
+
+
+cdef double* memory_of(const Layout* layout) except NULL:
+    # for vectors of the channels, and numbers of each example's
+    cdef double* memory = <double*>malloc(
+        sizeof(double) * layout.channels * (NUMBERS + (2 * layout.batch if layout.size > 1 else 0)))
+    if memory == NULL:
+        raise MemoryError("batch_norm: no memory for the statistics of channels")
+    return memory
+
+
+cdef void put_blended(object running, const double* batch, double momentum, double factor, const Layout* layout):
+    # (1 - momentum) * running + momentum * (batch * factor), as `blended`
+    cdef Py_ssize_t c
+    cdef char* data
+    cdef bint doubles
+    if running is None:
+        return
+    data, doubles = np.PyArray_BYTES(<np.ndarray>running), np.PyArray_TYPE(<np.ndarray>running) == np.NPY_DOUBLE
+    for c in range(layout.channels):
+        if doubles:
+            (<double*>data)[c] = (1.0 - momentum) * (<double*>data)[c] + momentum * (batch[c] * factor)
+        else:
+            (<float*>data)[c] = <float>(
+                (1.0 - momentum) * <double>(<float*>data)[c] + momentum * (batch[c] * factor))
+
+
+cdef inline void settle_in(Dtype dtype, double* mean, double* rstd, double* scale) noexcept nogil:
+    if dtype == FLOAT64:
+        settle(<const f64x*>NULL, mean, rstd, scale)
+    else:
+        settle(<const f32x*>NULL, mean, rstd, scale)
+
+
+cdef bint can_be_updated(object running, const Layout* layout, object out):
+    return running is None or (is_vector(running, layout) and np.PyArray_ISWRITEABLE(<np.ndarray>running)
+                               and not meet(running, out))
+
+
+def forward_at_once(tuple of_columns, x, running_mean, running_var, weight, bias, bint training, momentum, eps, out):
+    """batch_norm of plain arrays: the result, mean and rstd. None of anything else, and where channels have a scale."""
+    cdef Layout layout
+    cdef object y, mean, rstd
+    cdef double* numbers
+    cdef double* n[6]
+    cdef char* args[7]
+    cdef double added, share, factor
+    cdef const Operation* merge = for_dtype(merged_gufunc, FLOAT64)
+    cdef Py_ssize_t c, count
+    cdef bint done = True, rescued = False
+    if type(momentum) is not float or type(eps) is not float or (
+            not lay_out(&layout, x, moments_gufunc, affine_gufunc, of_columns)):
+        return None
+    share, added, count = momentum, eps, layout.batch * layout.size
+    if not (0.0 <= share <= 1.0 and 0.0 <= added < INFINITY) or not (weight is None or is_vector(weight, &layout)) or (
+            not (bias is None or is_vector(bias, &layout))):
+        return None
+    y = place_for(out, x)
+    if y is None:
+        return None
+    if training:
+        if count == 1 or not can_be_updated(running_mean, &layout, y) or (
+                not can_be_updated(running_var, &layout, y)) or meet(running_mean, running_var):
+            return None
+    elif running_mean is None or running_var is None or not is_vector(running_mean, &layout) or (
+            not is_vector(running_var, &layout)):
+        return None
+    mean = np.PyArray_EMPTY(1, np.PyArray_DIMS(x) + 1, np.NPY_DOUBLE, 0)
+    rstd = np.PyArray_EMPTY(1, np.PyArray_DIMS(x) + 1, np.NPY_DOUBLE, 0)
+    numbers = memory_of(&layout)
+    for c in range(6):  # mean, rstd, scale, weight, bias, variance
+        n[c] = numbers + c * layout.channels
+    take_vector(n[2], None, 1.0, &layout)
+    take_vector(n[3], weight, 1.0, &layout)
+    take_vector(n[4], bias, 0.0, &layout)
+    args[0] = np.PyArray_BYTES(<np.ndarray>x)
+    if training:
+        args[1], args[2], args[3] = <char*>n[2], <char*>n[0], <char*>n[5]
+        with nogil:
+            done = two_statistics(&layout, args, 2, numbers + NUMBERS * layout.channels, merge, True)
+    else:
+        take_vector(n[0], running_mean, 0.0, &layout)
+        take_vector(n[5], running_var, 0.0, &layout)
+    for c in range(layout.channels if done else 0):
+        if training and layout.dtype == FLOAT64 and scale_of(n[0][c], n[5][c], added) != 1.0:
+            rescued = True
+            break
+        n[1][c] = rstd_from(n[5][c], 1.0, added)
+        (<double*>np.PyArray_DATA(mean))[c], (<double*>np.PyArray_DATA(rstd))[c] = n[0][c], n[1][c]
+        n[2][c] = 1.0
+        settle_in(layout.dtype, n[0] + c, n[1] + c, n[2] + c)
+    if done and not rescued:
+        for c in range(5):
+            args[1 + c] = <char*>n[c]
+        args[6] = np.PyArray_BYTES(<np.ndarray>y)
+        with nogil:
+            done = map_examples(&layout, args, n[2])
+    if done and training and not rescued:
+        factor = count / <double>max(count - 1, <Py_ssize_t>1)
+        put_blended(running_mean, <const double*>np.PyArray_DATA(mean), share, 1.0, &layout)
+        put_blended(running_var, n[5], share, factor, &layout)
+    free(numbers)
+    if not done:
+        raise MemoryError("batch_norm: no memory for rows that are copied")
+    return None if rescued else (y, mean, rstd)
+
+
+def backward_at_once(tuple of_columns, grad, x, weight, mean, rstd, bint training, out):
+    """batch_norm_backward of plain arrays: gradients of x, weight and bias. None of anything else."""
+    cdef Layout layout
+    cdef object grad_x, grad_weight, grad_bias
+    cdef double* numbers
+    cdef double* n[NUMBERS]
+    cdef char* args[10]
+    cdef const Operation* merge = for_dtype(total_gufunc, FLOAT64)
+    cdef Py_ssize_t c
+    cdef bint done
+    if not lay_out(&layout, x, sums_gufunc, slope_gufunc, of_columns) or not is_like(grad, x) or (
+            not is_vector(mean, &layout) or not is_vector(rstd, &layout)) or (
+            not (weight is None or is_vector(weight, &layout))):
+        return None
+    grad_x = place_for(out, x)
+    if grad_x is None or not takes_place(grad_x, grad):
+        return None
+    grad_weight = np.PyArray_EMPTY(1, np.PyArray_DIMS(x) + 1, np.PyArray_TYPE(<np.ndarray>x), 0)
+    grad_bias = np.PyArray_EMPTY(1, np.PyArray_DIMS(x) + 1, np.PyArray_TYPE(<np.ndarray>x), 0)
+    numbers = memory_of(&layout)
+    for c in range(NUMBERS):  # mean, rstd, scale, weight, sum of grad, sum of grad * normed, count
+        n[c] = numbers + c * layout.channels
+    take_vector(n[0], mean, 0.0, &layout)
+    take_vector(n[1], rstd, 0.0, &layout)
+    take_vector(n[2], None, 1.0, &layout)
+    take_vector(n[3], weight, 1.0, &layout)
+    take_vector(n[6], None, layout.batch * layout.size if training else INFINITY, &layout)
+    for c in range(layout.channels):
+        settle_in(layout.dtype, n[0] + c, n[1] + c, n[2] + c)
+    args[0], args[1] = np.PyArray_BYTES(<np.ndarray>grad), np.PyArray_BYTES(<np.ndarray>x)
+    args[2], args[3], args[4], args[5], args[6] = <char*>n[0], <char*>n[1], <char*>n[2], <char*>n[4], <char*>n[5]
+    with nogil:
+        done = two_statistics(&layout, args, 5, numbers + NUMBERS * layout.channels, merge, False)
+        for c in range(4):
+            args[5 + c] = <char*>n[3 + c]
+        args[9] = np.PyArray_BYTES(<np.ndarray>grad_x)
+        done = done and map_examples(&layout, args, n[2])
+    if done:
+        for c in range(layout.channels):
+            if layout.dtype == FLOAT64:
+                (<double*>np.PyArray_DATA(grad_bias))[c], (<double*>np.PyArray_DATA(grad_weight))[c] = n[4][c], n[5][c]
+            else:
+                (<float*>np.PyArray_DATA(grad_bias))[c] = <float>n[4][c]
+                (<float*>np.PyArray_DATA(grad_weight))[c] = <float>n[5][c]
+    free(numbers)
+    if not done:
+        raise MemoryError("batch_norm_backward: no memory for rows that are copied")
+    return grad_x, grad_weight, grad_bias
