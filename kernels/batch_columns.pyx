@@ -14,8 +14,8 @@ from libc.stdlib cimport free
 cimport numpy as np
 
 from .lanes cimport (
-    F32_LANES, F64_LANES, any_count, enter_environment, environment, f32x, f64x, fma, leave_environment, real,
-    splat_f32, store_f64, store_part_f64,
+    F32_LANES, F64_LANES, any_count, enter_environment, environment, f32x, f64x, fma, leave_environment,
+    load_f64, real, splat_f32, splat_f64, store_f64, store_part_f64,
 )
 from .loops.operations cimport (
     GROUP, STREAMED, Operand, Operands, Operation, Pass, group_kernel, on_matrices, pass_function, row_machine,
@@ -169,82 +169,10 @@ cdef void add_all(const real* like, Problem* problem, bint folded) noexcept nogi
     run(like, problem)
 
 
-cdef inline double found_mean(const real* like, const Problem* problem, Py_ssize_t i,
-                              Py_ssize_t examples) noexcept nogil:
-    # of so many examples, from their deviations
-    return element(<const real*>problem.known.of[MEAN], i) + problem.work.sums[i] / examples
-
-
-cdef inline bint has_vanished(const Problem* problem, Py_ssize_t i) noexcept nogil:
-    # Whether a channel whose deviations and squares are all 0 in float32 may differ from a constant one after all. Near
-    # a mean of 2^-50 or more, neighbouring numbers differ by 2^-74 or more, and float32 holds the square of that. A
-    # mean of 0 may be the mean of zeros, or of numbers too small.
-    cdef float mean = (<const float*>problem.known.of[MEAN])[i]
-    cdef const Operand* x = &problem.work.of[0]
-    cdef const char* code
-    cdef Py_ssize_t example
-    if mean != 0.0:
-        return fabs(mean) < ldexp(1.0, -50)
-    for example in range(problem.work.rows):
-        code = x.data + example * x.step_q + i * x.stride
-        if ((<const uint32_t*>code)[0] << 1 if problem.work.dtype == FLOAT32 else
-                <uint32_t>(<const uint16_t*>code)[0] << 17) != 0:
-            return True
-    return False
-
-
-cdef inline bint judge(const real* like, const Problem* problem, Py_ssize_t examples, bint final) noexcept nogil:
-    # Which channels' sums have lost digits; whether any is POOR. A poor channel is summed a second time, from the mean
-    # that the first sum found, and then no more.
-    cdef Py_ssize_t i
-    cdef double apart, square
-    cdef bint any_poor = False
-    for i in range(problem.channels):
-        if final and problem.again[i] != POOR:
-            continue
-        apart = problem.work.sums[i] / examples
-        square = problem.work.sums[problem.channels + i] / examples
-        problem.again[i] = POOR if apart * apart > 0.5 * square and not final else 0
-        if real is f32x:
-            if not ldexp(1.0, -60) < square < ldexp(1.0, 100) and (
-                    not apart == square == 0.0 or has_vanished(problem, i)):
-                problem.again[i] = LOST
-        any_poor = any_poor or problem.again[i] == POOR
-    return any_poor
-
-
-cdef inline void tell(const real* like, const Problem* problem, int which, Py_ssize_t examples, char* mean,
-                      Py_ssize_t mean_step, char* variance, Py_ssize_t variance_step) noexcept nogil:
-    # writes mean and variance of the channels that have been summed for this reason
-    cdef Py_ssize_t i
-    cdef double apart
-    for i in range(problem.channels):
-        if problem.again[i] == which:
-            apart = problem.work.sums[i] / examples
-            (<double*>(mean + i * mean_step))[0] = found_mean(like, problem, i, examples)
-            (<double*>(variance + i * variance_step))[0] = (
-                problem.work.sums[problem.channels + i] / examples - apart * apart)
+include "parts/batch_columns_statistics.pxi"
 
 
 # The kernels.
-
-cdef inline void guess_means(const real* like, Problem* problem, Py_ssize_t examples) noexcept nogil:
-    # from the first few examples, by their deviations from the very first
-    cdef Pass whole_work = problem.work
-    cdef real* mean = <real*>problem.known.of[MEAN]
-    cdef Py_ssize_t i, few = min(examples, <Py_ssize_t>GUESSED)
-    for i in range(problem.channels):
-        set_known(like, problem, MEAN, i, 0.0)
-    if examples > 0:
-        take_row(problem.work.dtype, mean, problem.work.of[0].data, problem.work.of[0].stride, problem.channels)
-        scaled(like, problem, mean)
-    problem.work.rows = problem.work.chunk = few
-    problem.work.chunks = problem.work.workers = 1
-    add_all(like, problem, False)
-    problem.work = whole_work
-    for i in range(problem.channels):
-        set_known(like, problem, MEAN, i, found_mean(like, problem, i, few))
-
 
 cdef bint moments_kernel(const real* like, const Operation* operation, char** args, Py_ssize_t examples,
                          Py_ssize_t channels, const np.npy_intp* steps) noexcept nogil:
@@ -258,25 +186,25 @@ cdef bint moments_kernel(const real* like, const Operation* operation, char** ar
                  examples, channels, args[1], steps[2]):
         return False
     guess_means(like, &problem, examples)
-    add_all(like, &problem, True)
-    if judge(like, &problem, examples, False):
-        tell(like, &problem, 0, examples, args[2], steps[3], args[3], steps[4])
+    average_all(like, &problem, True, examples)
+    if judge(like, &problem, False):
+        tell(like, &problem, 0, args[2], steps[3], args[3], steps[4])
         for i in range(channels):
-            set_known(like, &problem, MEAN, i, found_mean(like, &problem, i, examples))
-        add_all(like, &problem, True)
-        tell(like, &problem, POOR, examples, args[2], steps[3], args[3], steps[4])
-        judge(like, &problem, examples, True)
+            set_known(like, &problem, MEAN, i, found_mean(like, &problem, i))
+        average_all(like, &problem, True, examples)
+        tell(like, &problem, POOR, args[2], steps[3], args[3], steps[4])
+        judge(like, &problem, True)
     else:
-        tell(like, &problem, 0, examples, args[2], steps[3], args[3], steps[4])
+        tell(like, &problem, 0, args[2], steps[3], args[3], steps[4])
     for i in range(channels):
         any_lost = any_lost or problem.again[i] == LOST
         set_known(like, &problem, MEAN, i, 0.0)
     if any_lost:
-        add_all(like, &problem, False)
+        average_all(like, &problem, False, examples)
         for i in range(channels):
-            set_known(like, &problem, MEAN, i, found_mean(like, &problem, i, examples))
-        add_all(like, &problem, False)
-        tell(like, &problem, LOST, examples, args[2], steps[3], args[3], steps[4])
+            set_known(like, &problem, MEAN, i, found_mean(like, &problem, i))
+        average_all(like, &problem, False, examples)
+        tell(like, &problem, LOST, args[2], steps[3], args[3], steps[4])
     free(problem.work.memory)
     return True
 

@@ -321,7 +321,8 @@ cdef inline void settle(const real* like, double* mean, double* rstd, double* sc
     cdef double wanted
     if scale[0] == 1.0:
         wanted = statistics_scale(like, mean[0], rstd[0])
-        mean[0], rstd[0], scale[0] = mean[0] * wanted, rstd[0] / wanted, wanted
+        if wanted != 1.0:
+            mean[0], rstd[0], scale[0] = mean[0] * wanted, rstd[0] / wanted, wanted
 
 
 def settled(bint double_precision, mean, rstd):

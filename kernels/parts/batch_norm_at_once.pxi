@@ -8,7 +8,7 @@ cdef enum:
     NUMBERS = 7  # vectors of float64 that a call keeps of its channels
     # Elements of a segment, and of an example, up to which a map takes examples as rows of so many columns: numbers
     # of a channel then stand in a vector once for each of its elements, which a few examples pay for.
-    MOST_REPEATED = 64
+    MOST_REPEATED = 32
     MOST_COLUMNS = 8192
     FEWEST_EXAMPLES = 8
 

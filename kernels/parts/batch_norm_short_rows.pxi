@@ -35,7 +35,9 @@ cdef bint short_moments_kernel(const real* like, char** at, const Py_ssize_t* st
     cdef double[SHORT_ROWS] variances
     if not all_unscaled(at[1], steps[1]):
         return False
-    if n == 16:  # segments of 4 by 4 and of 2 by 2, whose loops then are none
+    if n == 49:  # segments of 7 by 7, 4 by 4 and 2 by 2, whose loops the compiler then lays out
+        short_moments(like, at[0], steps[0], 49, means, variances)
+    elif n == 16:
         short_moments(like, at[0], steps[0], 16, means, variances)
     elif n == 4:
         short_moments(like, at[0], steps[0], 4, means, variances)
@@ -99,7 +101,9 @@ cdef bint short_sums_kernel(const real* like, char** at, const Py_ssize_t* steps
                             int manner) noexcept nogil:
     if not all_unscaled(at[4], steps[4]):
         return False
-    if n == 16:
+    if n == 49:
+        short_sums(like, at, steps, 49)
+    elif n == 16:
         short_sums(like, at, steps, 16)
     elif n == 4:
         short_sums(like, at, steps, 4)
