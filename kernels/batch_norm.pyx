@@ -389,6 +389,10 @@ def blended(kept, batch, double momentum, double factor):
     return found
 
 
+cdef int no_memory(str what) except -1:
+    raise MemoryError(what)
+
+
 include "parts/batch_norm_at_once.pxi"
 
 

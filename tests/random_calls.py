@@ -43,7 +43,7 @@ UFUNC_ERRORS = ("ufunc", "could not be broadcast", "return arrays must be of Arr
                 "must have exactly as many entries as there are ufunc outputs", "Cannot cast", "no loop with signature",
                 "Exceeds the limit", "doesn't match the broadcast shape", "'out' must be a tuple of arrays",
                 "inhomogeneous shape", "int too large to convert to float", "expected number, got",
-                "is only allowed as a keyword", "could not convert string",
+                "is only allowed as a keyword", "could not convert string", "setting an array element with a sequence",
                 "Iterator operand", "float() argument must be", "takes no keyword arguments")
 
 

@@ -122,22 +122,6 @@ def test_columns_of_any_stride_and_number_of_threads(dtype, shape):
         assert lw.batch_norm(x, weight=weight, bias=bias, training=True).tobytes() == y.astype(x.dtype).tobytes()
 
 
-@pytest.mark.parametrize("dtype", oracles.DTYPES)
-def test_what_is_done_to_each_element_does_not_know_segments_of_one(dtype):
-    x, grad = numbers(2, 301, 5, dtype=dtype)
-    weight, bias = numbers(2, 5)
-    mean, rstd, variance = x.mean(0).astype(np.float64), 1 / x.std(0).astype(np.float64), x.var(0).astype(np.float64)
-
-    def results(shape):
-        y = lw.batch_norm(x.reshape(shape), mean, variance, weight, bias)
-        backward = lw.batch_norm_backward(grad.reshape(shape), x.reshape(shape), weight, mean=mean, rstd=rstd)
-        return y.tobytes(), backward[0].tobytes()
-
-    expected = results(x.shape)
-    for shape in ((301, 5, 1), (301, 5, 1, 1)):
-        assert results(shape) == expected
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_hard_columns(dtype):
     x = np.random.default_rng(0).standard_normal((500, 9))

@@ -3,6 +3,7 @@
 import functools
 import inspect
 
+import lanewise as lw
 import numpy as np
 import pytest
 import random_functions
@@ -48,3 +49,20 @@ def test_a_flag_is_true_or_false_and_nothing_else(name, role, tmp_path, monkeypa
         with pytest.raises(TypeError, match=rf"^\w+: {role} must be True or False, not "):
             call(**{role: wrong})
     assert [array.tobytes() for array in arrays] == before
+
+
+@pytest.mark.parametrize("named", [
+    lambda name: lw.ponder_loss([[0.0, 1.0]], [[1.0, 2.0]], reduction=name),
+    lambda name: lw.cross_entropy([[0.0, 1.0]], [0], reduction=name),
+    lambda name: lw.layer_norm([1.0, 2.0], algorithm=name),
+    lambda name: lw.he_normal((3, 4), 1, mode=name),
+    lambda name: lw.gradient_flow(2, 8, norm=name),
+    lambda name: lw.gradient_flow(2, 8, init=name),
+    lambda name: lw.layers.Activation(name),
+    lambda name: lw.ieee754.mx_encode([1.0], "mxfp4", rounding=name),
+    lambda name: lw.evolution.Network([2, 3], activation=name),
+    lambda name: lw.evolution.Network.quantize([np.ones((3, 2))], per=name)])
+@pytest.mark.parametrize("name", [np.array([1.0, 2.0]), [1, 2], 3, {}], ids=repr)
+def test_what_is_no_name_is_refused_as_an_unknown_one(named, name):
+    with pytest.raises(ValueError, match=r"unknown|must be '|is one of|is 'output' or"):
+        named(name)

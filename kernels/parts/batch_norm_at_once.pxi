@@ -19,6 +19,7 @@ cdef struct Layout:
     Py_ssize_t batch
     Py_ssize_t channels
     Py_ssize_t size
+    bint columns  # whether x is (batch, channels), whose sums go by columns
     const Operation* statistics  # the moments, or the sums of gradients
     const Operation* mapped
     const Operation* mapped_columns
@@ -32,7 +33,7 @@ cdef const Operation* for_dtype(object gufunc, Dtype dtype):
 
 
 cdef bint lay_out(Layout* layout, object x, object statistics, object mapped, tuple of_columns):
-    # whether x is plain and of something; segments of one element are columns
+    # whether x is plain and of something
     cdef int k
     if not np.PyArray_CheckExact(x) or np.PyArray_NDIM(<np.ndarray>x) < 2 or (
             np.PyArray_TYPE(<np.ndarray>x) not in (np.NPY_FLOAT, np.NPY_DOUBLE)) or (
@@ -43,7 +44,8 @@ cdef bint lay_out(Layout* layout, object x, object statistics, object mapped, tu
     layout.batch, layout.channels, layout.size = np.PyArray_DIM(x, 0), np.PyArray_DIM(x, 1), 1
     for k in range(2, np.PyArray_NDIM(<np.ndarray>x)):
         layout.size *= np.PyArray_DIM(x, k)
-    layout.statistics = for_dtype(of_columns[0] if layout.size == 1 else statistics, layout.dtype)
+    layout.columns = np.PyArray_NDIM(<np.ndarray>x) == 2
+    layout.statistics = for_dtype(of_columns[0] if layout.columns else statistics, layout.dtype)
     layout.mapped, layout.mapped_columns = for_dtype(mapped, layout.dtype), for_dtype(of_columns[1], layout.dtype)
     return True
 
@@ -97,12 +99,13 @@ cdef bint over_examples(const Layout* layout, const Operation* operation, char**
     cdef char* own[MAX_ROW_OPERANDS]
     cdef Py_ssize_t example, row = layout.size * layout.width
     cdef int k, within = operation.operands
+    cdef bint by_columns = operation.kinds[0] == c'm'
     for k in range(operation.operands):
         steps[k] = 0
         if operation.kinds[k] == c'm':
             steps[within], steps[within + 1] = layout.channels * layout.width, layout.width
             within += 2
-        elif layout.size == 1 and operation.kinds[k] == c's':
+        elif by_columns and operation.kinds[k] == c's':
             steps[within] = sizeof(double)
             within += 1
         elif operation.kinds[k] == c'r':
@@ -110,7 +113,7 @@ cdef bint over_examples(const Layout* layout, const Operation* operation, char**
             within += 1
         else:
             steps[k] = sizeof(double)
-    if layout.size == 1:
+    if by_columns:
         dims[0], dims[1], dims[2] = 1, layout.batch, layout.channels
         return (<loop_function>operation.loop)(operation, args, dims, steps)
     for example in range(layout.batch):
@@ -136,7 +139,7 @@ cdef bint map_examples(const Layout* layout, char** args, const double* scale) n
     cdef int k
     cdef bint done
     flat.channels, flat.size = layout.channels * layout.size, 1
-    if layout.size == 1:
+    if layout.columns:
         return over_examples(layout, layout.mapped_columns, args)
     done = layout.size > MOST_REPEATED or flat.channels > MOST_COLUMNS or layout.batch < FEWEST_EXAMPLES
     for c in range(layout.channels):
@@ -179,7 +182,7 @@ cdef bint two_statistics(const Layout* layout, char** args, int given, double* m
     cdef np.npy_intp steps[5]
     cdef Py_ssize_t numbers = layout.batch * layout.channels
     cdef int k
-    if layout.size == 1:
+    if layout.columns:
         return over_examples(layout, layout.statistics, args)
     for k in range(given):
         own[k] = args[k]
@@ -205,9 +208,9 @@ cdef bint two_statistics(const Layout* layout, char** args, int given, double* m
 cdef double* memory_of(const Layout* layout) except NULL:
     # for vectors of the channels, and numbers of each example's
     cdef double* memory = <double*>malloc(
-        sizeof(double) * layout.channels * (NUMBERS + (2 * layout.batch if layout.size > 1 else 0)))
+        sizeof(double) * layout.channels * (NUMBERS + (0 if layout.columns else 2 * layout.batch)))
     if memory == NULL:
-        raise MemoryError("batch_norm: no memory for the statistics of channels")
+        no_memory("batch_norm: no memory for the statistics of channels")
     return memory
 
 
@@ -303,7 +306,7 @@ def forward_at_once(tuple of_columns, x, running_mean, running_var, weight, bias
         put_blended(running_var, n[5], share, factor, &layout)
     free(numbers)
     if not done:
-        raise MemoryError("batch_norm: no memory for rows that are copied")
+        no_memory("batch_norm: no memory for rows that are copied")
     return None if rescued else (y, mean, rstd)
 
 
@@ -353,5 +356,5 @@ def backward_at_once(tuple of_columns, grad, x, weight, mean, rstd, bint trainin
                 (<float*>np.PyArray_DATA(grad_weight))[c] = <float>n[5][c]
     free(numbers)
     if not done:
-        raise MemoryError("batch_norm_backward: no memory for rows that are copied")
+        no_memory("batch_norm_backward: no memory for rows that are copied")
     return grad_x, grad_weight, grad_bias

@@ -118,8 +118,8 @@ class Network:
 
         """
         matrices = _matrices(weights)
-        if per not in ("output", "layer"):
-            raise ValueError(f"per is 'output' or 'layer'; got {per!r}")
+        if not isinstance(per, str) or per not in ("output", "layer"):
+            raise ValueError(f"per is 'output' or 'layer'; got {per!r:.60}")
         if group is not None and per == "layer":
             raise ValueError("group is of the weights of a row, and per='layer' has one scale for all rows")
         if not isinstance(codebook, Codebook):

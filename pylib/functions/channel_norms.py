@@ -43,12 +43,6 @@ def as_segments(x):
     return x.reshape(*x.shape[:2], math.prod(x.shape[2:])) if x.ndim > 2 else x
 
 
-def _by_channel(x):
-    # the same, but (batch, channels) too where segments are of one element: what is done to each element alone takes
-    # all channels at once then, for the same bits. Sums are in the order of segments, which the C functions have.
-    return x.reshape(x.shape[:2]) if math.prod(x.shape[2:]) == 1 else as_segments(x)
-
-
 def check_updated(name, out, running_mean, running_var):
     # checks the arrays that training writes to, before anything is written
     if running_mean is None and running_var is None:
@@ -136,9 +130,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
     kept_mean = per_channel(name, "running_mean", running_mean, x)
     kept_var = per_channel(name, "running_var", running_var, x)
     segments, double = as_segments(x), x.dtype.itemsize == 8
-    kernels = _columns if segments.ndim == 2 else _batch
-    elements = _by_channel(x)
-    affine = (_columns if elements.ndim == 2 else _batch).affine_gufunc
+    kernels = _columns if x.ndim == 2 else _batch
     if training:
         count = x.size // x.shape[1] if x.shape[1] else 0
         if count == 1:
@@ -156,8 +148,8 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
             raise ValueError(f"{name}: inference needs running_mean and running_var")
         mean, variance, scale = rounded_to(np.float64, kept_mean), rounded_to(np.float64, kept_var), None
     *scaled, mean, rstd, variance = _batch.with_rstd(double, mean, variance, scale, eps)
-    y, _ = fill(name, out, x, affine, (x,), _by_channel,
-                lambda place: call(affine, (elements, *scaled, weight, bias), (place,)))
+    y, _ = fill(name, out, x, kernels.affine_gufunc, (x,), as_segments,
+                lambda place: call(kernels.affine_gufunc, (segments, *scaled, weight, bias), (place,)))
     if training and x.size and not (running_mean is None and running_var is None):
         # last, since weight and bias may stand there
         with np.errstate(all="ignore"):  # a variance may be beyond what its array holds
@@ -216,17 +208,16 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
         raise ValueError(f"{name}: mean and rstd must be given, as batch_norm returns them with return_stats")
     weight = per_channel(name, "weight", weight, x, 1.0)
     mean, rstd = per_channel(name, "mean", mean, x), per_channel(name, "rstd", rstd, x)
-    kernels, arrays = _columns if x.ndim == 2 else _batch, (_by_channel(grad), _by_channel(x))
-    slope = (_columns if arrays[0].ndim == 2 else _batch).slope_gufunc
+    kernels, arrays = _columns if x.ndim == 2 else _batch, (as_segments(grad), as_segments(x))
     scaled = _batch.settled(8 in (x.dtype.itemsize, grad.dtype.itemsize), mean, rstd)
-    sums = call(kernels.sums_gufunc, (as_segments(grad), as_segments(x), *scaled))
+    sums = call(kernels.sums_gufunc, (*arrays, *scaled))
     if kernels is _batch:
         sums = [call(_batch.total_gufunc, (part,), axis=0) for part in sums]
     grad_bias, grad_weight = sums
     count = x.size // max(x.shape[1], 1) if training else np.inf
     operands = *arrays, *scaled, weight, grad_bias, grad_weight, count
-    grad_x, _ = fill(name, out, x, slope, (grad, x), _by_channel,
-                     lambda place: call(slope, operands, (place,)))
+    grad_x, _ = fill(name, out, x, kernels.slope_gufunc, (grad, x), as_segments,
+                     lambda place: call(kernels.slope_gufunc, operands, (place,)))
     dtype = np.float64 if x.dtype == np.float64 else np.float32
     return grad_x, rounded_to(dtype, grad_weight), rounded_to(dtype, grad_bias)
 

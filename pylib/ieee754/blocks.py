@@ -124,8 +124,8 @@ def mx_encode(x, format, *, rounding="nearest", tensor_scale=None):
     array([ 1., 96., -3.], dtype=float32)
     """
     blocks = _named("mx_encode", format)
-    if rounding not in ROUNDINGS:
-        raise ValueError(f"mx_encode: rounding={rounding!r} is unknown; expected one of {', '.join(ROUNDINGS)}")
+    if not isinstance(rounding, str) or rounding not in ROUNDINGS:
+        raise ValueError(f"mx_encode: rounding={rounding!r:.60} is unknown; expected one of {', '.join(ROUNDINGS)}")
     x = _packing.plain("x", x)
     if x.dtype.kind == "O" or (x.dtype.kind not in "biuf" and x.dtype.name != "bfloat16") or (
             x.dtype.kind == "f" and x.dtype.itemsize > 8):

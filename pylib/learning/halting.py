@@ -88,7 +88,7 @@ def _ponder(name, logits, step_losses, prior, beta, reduction, *, loss, grad):
     if step_losses.shape != logits.shape:
         raise ValueError(f"{name}: step_losses of shape {step_losses.shape} does not fit logits of shape "
                          f"{logits.shape}")
-    if reduction not in _REDUCTIONS:
+    if not isinstance(reduction, str) or reduction not in _REDUCTIONS:
         raise ValueError(f"{name}: reduction {reduction!r:.60} is unknown; expected one of {', '.join(_REDUCTIONS)}")
     beta = from_zero(name, "beta", beta)
     log_prior, log_rest = _prior(name, prior, logits.shape[-1])

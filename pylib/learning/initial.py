@@ -74,7 +74,7 @@ def _xavier(name, shape, rng, gain, normal, dtype, generation):
 
 def _he(name, shape, rng, gain, mode, normal, dtype, generation):
     shape, fan_in, fan_out = _fans(name, shape)
-    if mode not in ("fan_in", "fan_out"):
+    if not isinstance(mode, str) or mode not in ("fan_in", "fan_out"):
         raise ValueError(f"{name}: mode must be 'fan_in' or 'fan_out', not {mode!r:.60}")
     std = _gain(name, gain) / math.sqrt(max(1, fan_in if mode == "fan_in" else fan_out))
     return _drawn(name, shape, rng, std, normal, dtype, generation)

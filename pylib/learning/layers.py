@@ -100,7 +100,7 @@ class Activation(Layer):
         super().__init__()
         known = [each.removesuffix("_backward") for each in functions.activations.__all__ + functions.parametric.__all__
                  if each.endswith("_backward")]
-        if name not in known:
+        if not isinstance(name, str) or name not in known:
             raise ValueError(f"Activation: {name!r:.60} is unknown; expected one of {', '.join(known)}")
         _check_parameters(name, parameters)
         self.name, self.given = name, parameters

@@ -88,8 +88,8 @@ def train(network, x, y, *, epochs=40, batch_size=32, optimizer="adamw", lr=3e-3
     -------
     Training
     """
-    if optimizer not in OPTIMIZERS:
-        raise ValueError(f"train: optimizer {optimizer!r} is unknown; expected one of {', '.join(OPTIMIZERS)}")
+    if not isinstance(optimizer, str) or optimizer not in OPTIMIZERS:
+        raise ValueError(f"train: optimizer {optimizer!r:.60} is unknown; expected one of {', '.join(OPTIMIZERS)}")
     parameters, gradients = list(network.parameters().values()), list(network.gradients().values())
     first, second = ([np.zeros_like(each) for each in parameters] for _ in range(2))
     order = np.random.default_rng(key_of("train", rng))
