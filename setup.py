@@ -43,7 +43,7 @@ MEMORYVIEWS = "memoryviews"
 FLAGS = ["/O2"] if not GNU else [
     "-ffp-contract=off",  # a * b + c is two roundings where the source says two: same bits from every compiler
     "-g0",  # what debugging a kernel needs takes half of the compile time and most of a wheel
-    "-fno-asynchronous-unwind-tables",  # of C, through which no exception passes
+    "-fno-asynchronous-unwind-tables",  # for exceptions and debuggers: C throws none, a backtrace ends at a kernel
     "-fno-math-errno",  # a square root is one instruction
     "-Wno-psabi",  # wide registers cross no module's border, so their calling convention is nobody's business
 ]
@@ -55,7 +55,8 @@ OWN_INLINE = re.compile("^static CYTHON_INLINE (?=.*__pyx_f_)", re.MULTILINE)
 # What takes a call's arguments apart is a fifth of a module, and runs once for an array: at each level it is compiled
 # for its size, which takes less time too, and its function is kept out of it, so that this is compiled for speed. Where
 # most of a module is about Python objects, so are all functions that return one, but for those that give the
-# interpreter's lock back: they go on to loop over elements. What is compiled once stands in the way of every call.
+# interpreter's lock back: they go on to loop over elements. Modules that are compiled once stay as they are, since
+# every call goes through them.
 OF_OBJECTS = re.compile(r"^static (?=PyObject \*(__pyx_\w+)\([^;{}]*\{\n(.*?)^\}$)", re.MULTILINE | re.DOTALL)
 FOR_SIZE = ("ieee754", "row_loops")
 # How much the compiler is to optimise, measured module by module in instructions that run and in seconds to compile.
@@ -80,7 +81,7 @@ EFFORT_OF_LEVEL = {"avx512": THOROUGH}  # of the other modules; FRUGAL and HOIST
 # The portable level has no registers to spill and is there to be right: nobody waits for its optimiser.
 PORTABLE = ["-O1"]
 THREADS = ["-pthread"] if GNU else []
-# Symbols that nobody looks up; a page between code and data for each of seventy files.
+# Left out: symbols that nobody looks up, and the padding to a page between code and data, which seventy files have.
 LINKED = ["-Wl,-s", "-Wl,-z,noseparate-code"] if sys.platform == "linux" else []
 DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
               "initializedcheck": False, "freethreading_compatible": True, "embedsignature": True}

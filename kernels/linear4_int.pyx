@@ -58,7 +58,7 @@ cdef inline void pack_bytes(const int16_t* whole, uint32_t* packed, int planes) 
 
 
 cdef inline void pack_pairs(const int16_t* whole, uint32_t* packed) noexcept nogil:
-    # numbers i and i + 4 of eight: those of an even i first, as `decode` has their bytes
+    # numbers i and i + 4 of eight: those of an even i first, as `decode_pairs` has their bytes
     cdef uint32_t two[PAIRS]
     cdef int part, k
     for part in range(PARTS):

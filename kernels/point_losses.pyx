@@ -1,7 +1,7 @@
 # Losses of numbers that have been picked by their class, and the weights of classes that means divide by; losses of
 # pairs of numbers, each, their sum, and their gradient. What a target may be is checked in pylib/functions/losses.py;
 # cross-entropy is losses.pyx.
-from libc.math cimport INFINITY, fabs
+from libc.math cimport INFINITY, fabs, frexp, ldexp
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
@@ -43,6 +43,7 @@ cdef struct Pairs:
     Kind kind
     double delta
     double scale
+    double power  # of two: slopes are multiplied by scale and then by it, since a float32 may not hold the product
 
 
 cdef inline real unless_zero(real factor, real value) noexcept nogil:
@@ -156,15 +157,16 @@ cdef inline real slope(const real* like, const void* context, Py_ssize_t i, Py_s
     cdef const Pairs* own = <const Pairs*>context
     cdef real x = take(<const real*>own.x, i, n)
     cdef real found = slope_of(x, take(<const real*>own.target, i, n), each(like, own.yes_weight, x, i, n), own, kind)
-    cdef real scale, grad
+    cdef real grad
     if own.weight != NULL:
         found = unless_zero(take(<const real*>own.weight, i, n), found)
-    scale = splat(x, 2.0 * own.scale if kind == MSE else own.scale)
     if own.grad == NULL:
-        return found * scale
+        return found * splat(x, own.scale) * splat(x, own.power)
     # in an order in which nothing overflows on the way
     grad = take(<const real*>own.grad, i, n)
-    return where_less(splat(x, 1.0), magnitude(found), found * (grad * scale), found * scale * grad)
+    if kind != MSE:
+        return found * grad
+    return where_less(splat(x, 1.0), magnitude(found), found * (grad + grad), (found + found) * grad)
 
 
 cdef inline real square_slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
@@ -226,7 +228,7 @@ cdef Pair sum_of_block(const real* like, const void* context, Py_ssize_t start, 
 
 cdef inline Pairs pairs_of(void** p) noexcept nogil:
     # x, target, weight, yes_weight, kind, delta
-    return Pairs(p[0], p[1], p[2], p[3], NULL, <Kind><int>(<double*>p[4])[0], (<double*>p[5])[0], 1.0)
+    return Pairs(p[0], p[1], p[2], p[3], NULL, <Kind><int>(<double*>p[4])[0], (<double*>p[5])[0], 1.0, 1.0)
 
 
 cdef void values_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
@@ -249,6 +251,16 @@ cdef void sums_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t
         (<double*>p[r][6])[0] = sum_row(sum_of_block[real], like, &row, n, threads).first
 
 
+cdef inline void set_scale(Pairs* row, double scale) noexcept nogil:
+    # of mse twice that, whose slope is half of what it should be
+    cdef int exponent
+    row.scale, row.power = scale, 2.0 if row.kind == MSE else 1.0
+    if fabs(scale) < INFINITY:
+        row.scale = frexp(scale, &exponent)
+        exponent += row.kind == MSE
+        row.scale, row.power = ldexp(row.scale, exponent // 2), ldexp(1.0, exponent - exponent // 2)
+
+
 cdef void slopes_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                         int manner) noexcept nogil:
     # ..., grad, scale -> grad_x
@@ -256,7 +268,8 @@ cdef void slopes_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize
     cdef Py_ssize_t r
     for r in range(rows):
         row = pairs_of(p[r])
-        row.grad, row.scale = p[r][6], (<double*>p[r][7])[0]
+        row.grad = p[r][6]
+        set_scale(&row, (<double*>p[r][7])[0])
         map_row(slope_block[real], <real*>p[r][8], &row, n, threads)
 
 
@@ -271,92 +284,92 @@ pair_losses_backward_gufunc = along_axis(
 
 
 cdef void mse_float32(const float* x, const float* target, float* y, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, MSE, 0.0, 1.0)
+    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, MSE, 0.0, 1.0, 1.0)
     map_row(value_block[f32x], <f32x*>y, &row, n, 1)
 
 
 cdef void mse_backward_float32(const float* grad, const float* x, const float* target, float* grad_x,
                                Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, MSE, 0.0, 1.0)
+    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, MSE, 0.0, 1.0, 1.0)
     map_row(slope_block[f32x], <f32x*>grad_x, &row, n, 1)
 
 
 cdef void l1_float32(const float* x, const float* target, float* y, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, L1, 0.0, 1.0)
+    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, L1, 0.0, 1.0, 1.0)
     map_row(value_block[f32x], <f32x*>y, &row, n, 1)
 
 
 cdef void l1_backward_float32(const float* grad, const float* x, const float* target, float* grad_x,
                               Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, L1, 0.0, 1.0)
+    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, L1, 0.0, 1.0, 1.0)
     map_row(slope_block[f32x], <f32x*>grad_x, &row, n, 1)
 
 
 cdef void huber_float32(const float* x, const float* target, double delta, float* y, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, HUBER, delta, 1.0)
+    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, HUBER, delta, 1.0, 1.0)
     map_row(value_block[f32x], <f32x*>y, &row, n, 1)
 
 
 cdef void huber_backward_float32(const float* grad, const float* x, const float* target, double delta, float* grad_x,
                                  Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, HUBER, delta, 1.0)
+    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, HUBER, delta, 1.0, 1.0)
     map_row(slope_block[f32x], <f32x*>grad_x, &row, n, 1)
 
 
 cdef void binary_cross_entropy_with_logits_float32(const float* x, const float* target, float* y,
                                                    Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, LOGITS, 0.0, 1.0)
+    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, LOGITS, 0.0, 1.0, 1.0)
     map_row(value_block[f32x], <f32x*>y, &row, n, 1)
 
 
 cdef void binary_cross_entropy_with_logits_backward_float32(const float* grad, const float* x, const float* target,
                                                             float* grad_x, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, LOGITS, 0.0, 1.0)
+    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, LOGITS, 0.0, 1.0, 1.0)
     map_row(slope_block[f32x], <f32x*>grad_x, &row, n, 1)
 
 
 # From here on written by tools/twins.py: the functions above whose names end in _float32, in float64.
 
 cdef void mse_float64(const double* x, const double* target, double* y, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, MSE, 0.0, 1.0)
+    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, MSE, 0.0, 1.0, 1.0)
     map_row(value_block[f64x], <f64x*>y, &row, n, 1)
 
 
 cdef void mse_backward_float64(const double* grad, const double* x, const double* target, double* grad_x,
                                Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, MSE, 0.0, 1.0)
+    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, MSE, 0.0, 1.0, 1.0)
     map_row(slope_block[f64x], <f64x*>grad_x, &row, n, 1)
 
 
 cdef void l1_float64(const double* x, const double* target, double* y, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, L1, 0.0, 1.0)
+    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, L1, 0.0, 1.0, 1.0)
     map_row(value_block[f64x], <f64x*>y, &row, n, 1)
 
 
 cdef void l1_backward_float64(const double* grad, const double* x, const double* target, double* grad_x,
                               Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, L1, 0.0, 1.0)
+    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, L1, 0.0, 1.0, 1.0)
     map_row(slope_block[f64x], <f64x*>grad_x, &row, n, 1)
 
 
 cdef void huber_float64(const double* x, const double* target, double delta, double* y, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, HUBER, delta, 1.0)
+    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, HUBER, delta, 1.0, 1.0)
     map_row(value_block[f64x], <f64x*>y, &row, n, 1)
 
 
 cdef void huber_backward_float64(const double* grad, const double* x, const double* target, double delta,
                                  double* grad_x, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, HUBER, delta, 1.0)
+    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, HUBER, delta, 1.0, 1.0)
     map_row(slope_block[f64x], <f64x*>grad_x, &row, n, 1)
 
 
 cdef void binary_cross_entropy_with_logits_float64(const double* x, const double* target, double* y,
                                                    Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, LOGITS, 0.0, 1.0)
+    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, LOGITS, 0.0, 1.0, 1.0)
     map_row(value_block[f64x], <f64x*>y, &row, n, 1)
 
 
 cdef void binary_cross_entropy_with_logits_backward_float64(const double* grad, const double* x, const double* target,
                                                             double* grad_x, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, LOGITS, 0.0, 1.0)
+    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, LOGITS, 0.0, 1.0, 1.0)
     map_row(slope_block[f64x], <f64x*>grad_x, &row, n, 1)

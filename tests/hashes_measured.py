@@ -9,12 +9,12 @@ from hashes import bits
 from lanewise.bounds import BOUNDS, GATE_BOUNDS
 from lanewise.measure import accuracy
 
-SPREAD = 1 << 15  # a chunk of float32 numbers from everywhere is shorter, one of neighbourhoods longer
+SPREAD = range(1 << 14, 1 << 15)  # how long a chunk of float32 numbers from everywhere is; neighbourhoods are not
 
 
 def share_of(name, dtype, size):
     if dtype == "float32":
-        return 31 if size < SPREAD else 1
+        return 31 if size in SPREAD else 1
     return 3 if dtype != "float64" and name.endswith("_backward") else 1
 
 

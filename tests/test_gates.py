@@ -247,3 +247,14 @@ def test_prelu_backward_agrees_with_torch():
     grad_x, grad_weight = lw.prelu_backward(grad, x, weight[:, np.newaxis].astype(np.float64))
     np.testing.assert_allclose(grad_x, inputs[0].grad.numpy(), rtol=1e-13)
     np.testing.assert_allclose(grad_weight[:, 0], inputs[1].grad.numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["swiglu", "geglu"])
+def test_a_product_too_small_keeps_its_sign(name, dtype):
+    gate = np.array([-253.5, -2000.0, -np.inf, -1e-45, -0.0, 0.0, 3.0], dtype)
+    for up in (5.7e-24, -5.7e-24, 1e-30, -1e-30, 0.0, -0.0):
+        found = getattr(lw, name)(gate, np.asarray(up, dtype))
+        known = ~np.isnan(found)
+        assert known[[0, 1, 3, 4, 5, 6]].all()
+        assert (np.signbit(found) == (np.signbit(gate) != np.signbit(up)))[known].all()

@@ -150,3 +150,20 @@ def test_nothing_overflows_on_the_way(dtype):
     if dtype is np.float32:  # float64 has nothing wider to add up in
         many = np.full(100, largest)
         assert lw.binary_cross_entropy_with_logits(many, np.zeros(100, dtype)) == largest
+
+
+@pytest.mark.parametrize(("dtype", "grad", "distance", "n"), [
+    ("f", 3e38, 1e-3, 1), ("f", 2e38, 0.0, 3), ("f", -3e38, 0.25, 1), ("f", 1e-37, 1e30, 1000),
+    ("f", 1e-44, 1e38, 1000), ("f", 1e-3, 1e-37, 7), ("d", 1.7e308, 1e-3, 1), ("d", 2e307, 0.0, 3),
+    ("d", 1e-303, 1e30, 1000)])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_no_step_of_a_slope_leaves_the_range_or_loses_digits(dtype, grad, distance, n, reduction):
+    x, target = np.full(n, distance, dtype), np.zeros(n, dtype)
+    grad = np.dtype(dtype).type(grad)
+    share = np.longdouble(grad) / (n if reduction == "mean" else 1)
+    for found, exact in ((lw.mse_backward(grad, x, target, reduction=reduction), 2 * np.longdouble(x[0]) * share),
+                         (lw.huber_backward(grad, x, target, reduction=reduction, delta=float(x[0]) + 1.0),
+                          np.longdouble(x[0]) * share)):
+        if abs(exact) <= np.finfo(dtype).max:
+            ulp = np.longdouble(max(np.spacing(abs(x.dtype.type(exact))), np.finfo(dtype).smallest_subnormal))
+            assert (np.abs(found - exact) <= 1.5 * ulp).all(), (found[0], exact)

@@ -1,7 +1,6 @@
 """The softmax family against oracles in 200 bits, SciPy's limits, central differences, and itself: any axis, stride,
 dtype, level and number of threads gives the same bits. Bounds are those of lanewise/bounds.py."""
 
-
 import lanewise as lw
 import numpy as np
 import oracles

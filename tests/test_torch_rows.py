@@ -197,6 +197,9 @@ def test_vmap_of_rows(place):
     for dim in (0, 1, -1):
         expected = torch.stack([lt.log_softmax(one, dim) for one in x])
         assert torch.equal(vmap(lambda x, dim=dim: lt.log_softmax(x, dim))(of), expected)
+    for dim in (-3, 2):
+        with pytest.raises(IndexError, match=f"from -2 to 1, not {dim}"):
+            vmap(lambda x, dim=dim: lt.softmax(x, dim))(of)
     expected = lt.layer_norm(x, weight, bias)
     assert torch.equal(vmap(lambda x: lt.layer_norm(x, weight, bias))(of), expected)
     many = torch.randn(4, 6)
@@ -205,6 +208,10 @@ def test_vmap_of_rows(place):
     numbers = torch.randn(5)
     assert torch.equal(torch.func.vmap(lt.softmax)(numbers), torch.ones(5))
     assert torch.equal(torch.func.vmap(lt.layer_norm)(numbers), torch.zeros(5))
+    assert torch.func.vmap(lt.softmax)(numbers[:0]).shape == (0,)
+    assert torch.func.vmap(lt.rms_norm)(x[:0], many[:0]).shape == (0, 3, 6)
+    assert vmap(lambda x: lt.layer_norm(x, weight, bias))(x.movedim(0, place)[(slice(None),) * place + (slice(0),)]
+                                                          ).shape == (0, 3, 6)
 
 
 @pytest.mark.skipif(lt.operators() != "C++", reason="PyTorch refuses gradients that are registered in Python")

@@ -3,7 +3,7 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from ..lanes cimport at_least_i32, at_least_i64, bits_f32, bits_f64, from_bits_f32, from_bits_f64, u32x, u64x
+from ..lanes cimport at_least_i32, at_least_i64, bits_f32, bits_f64, from_bits_f32, from_bits_f64, u32x
 from .codes cimport Conversion, directed_of, nearest_of, spread, wide_of, word
 from .loops cimport lanes, load, store
 

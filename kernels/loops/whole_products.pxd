@@ -2,7 +2,6 @@
 # registers while the rows of activations pass by. Which rows and outputs meet, and where their memory is, is
 # linear4_int.pyx's.
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uintptr_t
-from libc.string cimport memcpy
 
 from ..lanes cimport (
     F32_LANES, dot_i16, dot_u8, f32x, fma_f32, load_f32, load_u32, lookup16_f32, lookup16_u8, lookup8_f32,

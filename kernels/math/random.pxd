@@ -3,7 +3,7 @@
 # A stream is indexed by position, never by lane: its bits are the same on every level and in any order of work.
 from libc.stdint cimport uint32_t, uint64_t
 
-from ..lanes cimport F64_LANES, any_u64, load_u64, multiply_low_u64, splat_u64, u64x
+from ..lanes cimport any_u64, load_u64, multiply_low_u64, splat_u64, u64x
 
 cdef enum:
     LINE = 8  # 64-bit words that are drawn together, the width of the widest register

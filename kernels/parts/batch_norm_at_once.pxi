@@ -6,8 +6,8 @@
 
 cdef enum:
     NUMBERS = 7  # vectors of float64 that a call keeps of its channels
-    # Elements of a segment, and of an example, up to which a map takes examples as rows of so many columns: numbers
-    # of a channel then stand in a vector once for each of its elements, which a few examples pay for.
+    # A short segment is mapped as columns: each example is one row, and a channel's numbers are repeated for each of
+    # its elements. That pays up to so many elements of a segment, so many of an example, and from so many examples on.
     MOST_REPEATED = 32
     MOST_COLUMNS = 8192
     FEWEST_EXAMPLES = 8
@@ -174,8 +174,8 @@ cdef bint over_channels(const Layout* layout, const Operation* operation, char**
 
 cdef bint two_statistics(const Layout* layout, char** args, int given, double* more, const Operation* merge,
                          bint together) noexcept nogil:
-    # Two numbers of each channel, where args[given] and the next one point: moments, which are merged together from
-    # those of examples in `more`, or sums.
+    # Writes two numbers of each channel to where args[given] and args[given + 1] point. `together`: mean and variance,
+    # merged from those of examples, which go to `more`. Otherwise two sums, added over the examples.
     cdef char* own[MAX_ROW_OPERANDS]
     cdef char* merged[4]
     cdef np.npy_intp dims[2]

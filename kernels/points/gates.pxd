@@ -93,7 +93,7 @@ cdef inline real gated(real gate, real p, real p_low, real tail, real tail_low) 
     cdef real down = gate_lowering(p)
     cdef real y = fma(tail, -down, p)
     y = y + (fma(tail, -down, p - y) + fma(tail_low, -down, p_low))
-    return where_less(gate, splat(p, 0.0), (tail + tail_low) * down, y)
+    return where_less(gate, splat(p, 0.0), with_sign((tail + tail_low) * down, p), y)  # also where it is 0
 
 
 cdef inline real rise_minus_product(real gate, real m, real s, real s_rest, real* low) noexcept nogil:
@@ -105,9 +105,10 @@ cdef inline real rise_minus_product(real gate, real m, real s, real s_rest, real
 
 
 # Segments serve where neither operand nor the product is of an unusual size: there nothing on the way underflows,
-# overflows or is NaN. `large` is what the operands come to beside the end of the segments.
+# overflows or is NaN. `large` is the larger of the gate and a small share of `up`: below `end` the gate lies within the
+# segments, and the product cannot overflow.
 cdef inline real by_segments(real large, real end, real y) noexcept nogil:
-    # |y|, but 0 where an operand is too large
+    # |y|, but 0, which sends a lane to the formula, where an operand is too large
     return where_less(large, end, magnitude(y), splat(y, 0.0))
 
 

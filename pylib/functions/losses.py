@@ -359,5 +359,6 @@ def nll_loss_backward(grad, x, target, *, reduction="mean", weight=None, ignore_
     target = asked.target.copy() if np.may_share_memory(asked.target, place) else asked.target
     _point_kernels.placed(place, target, values, asked.axis)
     if place is not out:
-        np.copyto(out, place, "same_kind")
+        with np.errstate(all="ignore"):  # a narrower `out` may not hold them
+            np.copyto(out, place, "same_kind")
     return out
