@@ -43,7 +43,8 @@ cdef struct Pairs:
     Kind kind
     double delta
     double scale
-    double power  # of two: slopes are multiplied by scale and then by it, since a float32 may not hold the product
+    double power  # of two: slopes are multiplied by scale and then by it, since a float32 may not hold the product.
+    # Of mse it has the 2 of the slope.
 
 
 cdef inline real unless_zero(real factor, real value) noexcept nogil:
@@ -290,7 +291,7 @@ cdef void mse_float32(const float* x, const float* target, float* y, Py_ssize_t 
 
 cdef void mse_backward_float32(const float* grad, const float* x, const float* target, float* grad_x,
                                Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, MSE, 0.0, 1.0, 1.0)
+    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, MSE, 0.0, 1.0, 2.0)
     map_row(slope_block[f32x], <f32x*>grad_x, &row, n, 1)
 
 
@@ -337,7 +338,7 @@ cdef void mse_float64(const double* x, const double* target, double* y, Py_ssize
 
 cdef void mse_backward_float64(const double* grad, const double* x, const double* target, double* grad_x,
                                Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, MSE, 0.0, 1.0, 1.0)
+    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, MSE, 0.0, 1.0, 2.0)
     map_row(slope_block[f64x], <f64x*>grad_x, &row, n, 1)
 
 

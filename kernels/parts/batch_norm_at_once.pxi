@@ -172,6 +172,14 @@ cdef bint over_channels(const Layout* layout, const Operation* operation, char**
     return (<loop_function>operation.loop)(operation, args, dims, steps)
 
 
+cdef void of_elements(const Layout* layout, const void* x, double* means, double* variances) noexcept nogil:
+    # mean and variance of segments of one element
+    cdef Py_ssize_t i
+    for i in range(layout.batch * layout.channels):
+        means[i] = (<const double*>x)[i] if layout.dtype == FLOAT64 else (<const float*>x)[i]
+        variances[i] = means[i] - means[i]  # NaN of what is not finite
+
+
 cdef bint two_statistics(const Layout* layout, char** args, int given, double* more, const Operation* merge,
                          bint together) noexcept nogil:
     # Writes two numbers of each channel to where args[given] and args[given + 1] point. `together`: mean and variance,
@@ -189,12 +197,15 @@ cdef bint two_statistics(const Layout* layout, char** args, int given, double* m
     own[given], own[given + 1] = <char*>more, <char*>(more + numbers)
     if together:
         # the scale is 1, so that segments of all examples are alike
+        merged[0], merged[1], merged[2], merged[3] = own[given], own[given + 1], args[given], args[given + 1]
+        if layout.size == 1:
+            of_elements(layout, args[0], more, more + numbers)
+            return over_channels(layout, merge, merged)
         dims[0], dims[1] = numbers, layout.size
         steps[0], steps[1], steps[2], steps[3] = layout.size * layout.width, 0, sizeof(double), sizeof(double)
         steps[4] = layout.width
         if not (<loop_function>layout.statistics.loop)(layout.statistics, own, dims, steps):
             return False
-        merged[0], merged[1], merged[2], merged[3] = own[given], own[given + 1], args[given], args[given + 1]
         return over_channels(layout, merge, merged)
     if not over_examples(layout, layout.statistics, own):
         return False
