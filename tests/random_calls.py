@@ -108,6 +108,8 @@ def bits(values):
             array = np.asarray(value)
             if array.dtype.kind in "iufcbV" and not array.dtype.hasobject and array.dtype.names is None:
                 array = array.astype(array.dtype.newbyteorder("=")) if array.dtype.kind in "iufc" else array
+                if array.dtype.type is np.longdouble:  # whose padding has no value
+                    array = array.astype(np.float64)
                 if array.dtype.type is not np.void and (array != array).any():
                     array = np.where(array == array, array, array.dtype.type(np.nan))
                 found.append((array.shape, array.tobytes()))
