@@ -325,6 +325,13 @@ cdef inline void settle(const real* like, double* mean, double* rstd, double* sc
             mean[0], rstd[0], scale[0] = mean[0] * wanted, rstd[0] / wanted, wanted
 
 
+cdef inline void settle_in(bint double_precision, double* mean, double* rstd, double* scale) noexcept nogil:
+    if double_precision:
+        settle(<const f64x*>NULL, mean, rstd, scale)
+    else:
+        settle(<const f32x*>NULL, mean, rstd, scale)
+
+
 def settled(bint double_precision, mean, rstd):
     """Mean and rstd of each channel times its scale, and the scales, for arrays of float64 or shorter ones."""
     cdef np.ndarray means = plain(mean).copy(), rstds = plain(rstd).copy()
@@ -336,10 +343,7 @@ def settled(bint double_precision, mean, rstd):
     cdef environment callers = enter_environment()
     for i in range(np.PyArray_SIZE(means)):
         s[i] = 1.0
-        if double_precision:
-            settle(<const f64x*>NULL, m + i, r + i, s + i)
-        else:
-            settle(<const f32x*>NULL, m + i, r + i, s + i)
+        settle_in(double_precision, m + i, r + i, s + i)
     leave_environment(callers)
     return means, rstds, found
 
@@ -366,10 +370,7 @@ def with_rstd(bint double_precision, mean, variance, scale, double eps):
             s[i] = 1.0
         r[i] = rstd_from(v[i], s[i], eps)
         without_m[i], without_r[i], v[i] = m[i] / s[i], r[i] * s[i], v[i] / s[i] / s[i]
-        if double_precision:
-            settle(<const f64x*>NULL, m + i, r + i, s + i)
-        else:
-            settle(<const f32x*>NULL, m + i, r + i, s + i)
+        settle_in(double_precision, m + i, r + i, s + i)
     leave_environment(callers)
     return means, rstds, found, plain_means, plain_rstds, variances
 
@@ -384,7 +385,7 @@ def blended(kept, batch, double momentum, double factor):
     cdef Py_ssize_t i
     cdef environment callers = enter_environment()
     for i in range(np.PyArray_SIZE(olds)):
-        y[i] = (1.0 - momentum) * old[i] + momentum * (new[i] * factor)
+        y[i] = blend(old[i], new[i], momentum, factor)
     leave_environment(callers)
     return found
 

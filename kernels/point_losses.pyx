@@ -227,6 +227,24 @@ cdef Pair sum_of_block(const real* like, const void* context, Py_ssize_t start, 
     return sum_block(add_entropy[real], 1, like, &own, start, n)
 
 
+cdef inline void set_scale(Pairs* row, double scale) noexcept nogil:
+    # of mse twice that, whose slope is half of what it should be
+    cdef int exponent, part
+    row.scale, row.power = scale, 2.0 if row.kind == MSE else 1.0
+    if 0.0 < fabs(scale) < INFINITY:
+        row.scale = 2.0 * frexp(scale, &exponent)  # from 1 to 2
+        exponent += (row.kind == MSE) - 1
+        part = (exponent - (exponent < 0)) // 2  # rounded down: what is scaled down is so by either factor
+        row.scale, row.power = ldexp(row.scale, part), ldexp(1.0, exponent - part)
+
+
+cdef inline Pairs pair_of(const void* x, const void* target, const void* grad, Kind kind, double delta) noexcept nogil:
+    # of plain vectors, without weights
+    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, kind, delta, 1.0, 1.0)
+    set_scale(&row, 1.0)
+    return row
+
+
 cdef inline Pairs pairs_of(void** p) noexcept nogil:
     # x, target, weight, yes_weight, kind, delta
     return Pairs(p[0], p[1], p[2], p[3], NULL, <Kind><int>(<double*>p[4])[0], (<double*>p[5])[0], 1.0, 1.0)
@@ -252,16 +270,6 @@ cdef void sums_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t
         (<double*>p[r][6])[0] = sum_row(sum_of_block[real], like, &row, n, threads).first
 
 
-cdef inline void set_scale(Pairs* row, double scale) noexcept nogil:
-    # of mse twice that, whose slope is half of what it should be
-    cdef int exponent
-    row.scale, row.power = scale, 2.0 if row.kind == MSE else 1.0
-    if fabs(scale) < INFINITY:
-        row.scale = frexp(scale, &exponent)
-        exponent += row.kind == MSE
-        row.scale, row.power = ldexp(row.scale, exponent // 2), ldexp(1.0, exponent - exponent // 2)
-
-
 cdef void slopes_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                         int manner) noexcept nogil:
     # ..., grad, scale -> grad_x
@@ -285,92 +293,92 @@ pair_losses_backward_gufunc = along_axis(
 
 
 cdef void mse_float32(const float* x, const float* target, float* y, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, MSE, 0.0, 1.0, 1.0)
+    cdef Pairs row = pair_of(x, target, NULL, MSE, 0.0)
     map_row(value_block[f32x], <f32x*>y, &row, n, 1)
 
 
 cdef void mse_backward_float32(const float* grad, const float* x, const float* target, float* grad_x,
                                Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, MSE, 0.0, 1.0, 2.0)
+    cdef Pairs row = pair_of(x, target, grad, MSE, 0.0)
     map_row(slope_block[f32x], <f32x*>grad_x, &row, n, 1)
 
 
 cdef void l1_float32(const float* x, const float* target, float* y, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, L1, 0.0, 1.0, 1.0)
+    cdef Pairs row = pair_of(x, target, NULL, L1, 0.0)
     map_row(value_block[f32x], <f32x*>y, &row, n, 1)
 
 
 cdef void l1_backward_float32(const float* grad, const float* x, const float* target, float* grad_x,
                               Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, L1, 0.0, 1.0, 1.0)
+    cdef Pairs row = pair_of(x, target, grad, L1, 0.0)
     map_row(slope_block[f32x], <f32x*>grad_x, &row, n, 1)
 
 
 cdef void huber_float32(const float* x, const float* target, double delta, float* y, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, HUBER, delta, 1.0, 1.0)
+    cdef Pairs row = pair_of(x, target, NULL, HUBER, delta)
     map_row(value_block[f32x], <f32x*>y, &row, n, 1)
 
 
 cdef void huber_backward_float32(const float* grad, const float* x, const float* target, double delta, float* grad_x,
                                  Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, HUBER, delta, 1.0, 1.0)
+    cdef Pairs row = pair_of(x, target, grad, HUBER, delta)
     map_row(slope_block[f32x], <f32x*>grad_x, &row, n, 1)
 
 
 cdef void binary_cross_entropy_with_logits_float32(const float* x, const float* target, float* y,
                                                    Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, LOGITS, 0.0, 1.0, 1.0)
+    cdef Pairs row = pair_of(x, target, NULL, LOGITS, 0.0)
     map_row(value_block[f32x], <f32x*>y, &row, n, 1)
 
 
 cdef void binary_cross_entropy_with_logits_backward_float32(const float* grad, const float* x, const float* target,
                                                             float* grad_x, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, LOGITS, 0.0, 1.0, 1.0)
+    cdef Pairs row = pair_of(x, target, grad, LOGITS, 0.0)
     map_row(slope_block[f32x], <f32x*>grad_x, &row, n, 1)
 
 
 # From here on written by tools/twins.py: the functions above whose names end in _float32, in float64.
 
 cdef void mse_float64(const double* x, const double* target, double* y, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, MSE, 0.0, 1.0, 1.0)
+    cdef Pairs row = pair_of(x, target, NULL, MSE, 0.0)
     map_row(value_block[f64x], <f64x*>y, &row, n, 1)
 
 
 cdef void mse_backward_float64(const double* grad, const double* x, const double* target, double* grad_x,
                                Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, MSE, 0.0, 1.0, 2.0)
+    cdef Pairs row = pair_of(x, target, grad, MSE, 0.0)
     map_row(slope_block[f64x], <f64x*>grad_x, &row, n, 1)
 
 
 cdef void l1_float64(const double* x, const double* target, double* y, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, L1, 0.0, 1.0, 1.0)
+    cdef Pairs row = pair_of(x, target, NULL, L1, 0.0)
     map_row(value_block[f64x], <f64x*>y, &row, n, 1)
 
 
 cdef void l1_backward_float64(const double* grad, const double* x, const double* target, double* grad_x,
                               Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, L1, 0.0, 1.0, 1.0)
+    cdef Pairs row = pair_of(x, target, grad, L1, 0.0)
     map_row(slope_block[f64x], <f64x*>grad_x, &row, n, 1)
 
 
 cdef void huber_float64(const double* x, const double* target, double delta, double* y, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, HUBER, delta, 1.0, 1.0)
+    cdef Pairs row = pair_of(x, target, NULL, HUBER, delta)
     map_row(value_block[f64x], <f64x*>y, &row, n, 1)
 
 
 cdef void huber_backward_float64(const double* grad, const double* x, const double* target, double delta,
                                  double* grad_x, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, HUBER, delta, 1.0, 1.0)
+    cdef Pairs row = pair_of(x, target, grad, HUBER, delta)
     map_row(slope_block[f64x], <f64x*>grad_x, &row, n, 1)
 
 
 cdef void binary_cross_entropy_with_logits_float64(const double* x, const double* target, double* y,
                                                    Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, NULL, LOGITS, 0.0, 1.0, 1.0)
+    cdef Pairs row = pair_of(x, target, NULL, LOGITS, 0.0)
     map_row(value_block[f64x], <f64x*>y, &row, n, 1)
 
 
 cdef void binary_cross_entropy_with_logits_backward_float64(const double* grad, const double* x, const double* target,
                                                             double* grad_x, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, LOGITS, 0.0, 1.0, 1.0)
+    cdef Pairs row = pair_of(x, target, grad, LOGITS, 0.0)
     map_row(slope_block[f64x], <f64x*>grad_x, &row, n, 1)

@@ -10,8 +10,10 @@ import signal
 import subprocess
 import sys
 import textwrap
+import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from lanewise.kernels import BUILT_LEVELS, LEVEL, levels, machine
 
@@ -39,6 +41,16 @@ def pytest_collection_modifyitems(items):
             item.add_marker("compiler")
         if item.path.stem in ABOVE_KERNELS or EACH_LEVEL & set(item.fixturenames):
             item.add_marker("above_kernels")
+
+
+@pytest.fixture(autouse=True)
+def numbers_of_its_own(request):
+    """What a module's generator draws for a test does not depend on which tests its process has run before."""
+    for module in (request.module, sys.modules.get("learning_bounds")):
+        for generator in vars(module).values() if module else ():
+            if isinstance(generator, np.random.Generator):
+                own = np.random.default_rng(zlib.crc32(request.node.name.encode()))
+                generator.bit_generator.state = own.bit_generator.state
 
 
 @pytest.fixture(params=LEVELS_HERE)

@@ -57,12 +57,28 @@ cdef bint is_vector(object values, const Layout* layout):
         and np.PyArray_DIM(values, 0) == layout.channels)
 
 
+cdef inline double number_at(const void* data, bint doubles, Py_ssize_t i) noexcept nogil:
+    # of an array of float64, or of float32
+    return element(<const f64x*>data, i) if doubles else element(<const f32x*>data, i)
+
+
+cdef inline void put_number(void* data, bint doubles, Py_ssize_t i, double value) noexcept nogil:
+    if doubles:
+        put_element(<f64x*>data, i, value)
+    else:
+        put_element(<f32x*>data, i, value)
+
+
+cdef bint has_doubles(object values):
+    return np.PyArray_TYPE(<np.ndarray>values) == np.NPY_DOUBLE
+
+
 cdef void take_vector(double* numbers, object values, double default, const Layout* layout):
     cdef Py_ssize_t c
     cdef const char* data = NULL if values is None else np.PyArray_BYTES(<np.ndarray>values)
-    cdef bint doubles = data != NULL and np.PyArray_TYPE(<np.ndarray>values) == np.NPY_DOUBLE
+    cdef bint doubles = data != NULL and has_doubles(values)
     for c in range(layout.channels):
-        numbers[c] = default if data == NULL else (<const double*>data)[c] if doubles else (<const float*>data)[c]
+        numbers[c] = default if data == NULL else number_at(data, doubles, c)
 
 
 cdef bint meet(object a, object b):
@@ -176,7 +192,7 @@ cdef void of_elements(const Layout* layout, const void* x, double* means, double
     # mean and variance of segments of one element
     cdef Py_ssize_t i
     for i in range(layout.batch * layout.channels):
-        means[i] = (<const double*>x)[i] if layout.dtype == FLOAT64 else (<const float*>x)[i]
+        means[i] = number_at(x, layout.dtype == FLOAT64, i)
         variances[i] = means[i] - means[i]  # NaN of what is not finite
 
 
@@ -225,27 +241,20 @@ cdef double* memory_of(const Layout* layout) except NULL:
     return memory
 
 
+cdef inline double blend(double kept, double batch, double momentum, double factor) noexcept nogil:
+    return (1.0 - momentum) * kept + momentum * (batch * factor)
+
+
 cdef void put_blended(object running, const double* batch, double momentum, double factor, const Layout* layout):
-    # (1 - momentum) * running + momentum * (batch * factor), as `blended`
+    # running statistics of either precision after a batch
     cdef Py_ssize_t c
     cdef char* data
     cdef bint doubles
     if running is None:
         return
-    data, doubles = np.PyArray_BYTES(<np.ndarray>running), np.PyArray_TYPE(<np.ndarray>running) == np.NPY_DOUBLE
+    data, doubles = np.PyArray_BYTES(<np.ndarray>running), has_doubles(running)
     for c in range(layout.channels):
-        if doubles:
-            (<double*>data)[c] = (1.0 - momentum) * (<double*>data)[c] + momentum * (batch[c] * factor)
-        else:
-            (<float*>data)[c] = <float>(
-                (1.0 - momentum) * <double>(<float*>data)[c] + momentum * (batch[c] * factor))
-
-
-cdef inline void settle_in(Dtype dtype, double* mean, double* rstd, double* scale) noexcept nogil:
-    if dtype == FLOAT64:
-        settle(<const f64x*>NULL, mean, rstd, scale)
-    else:
-        settle(<const f32x*>NULL, mean, rstd, scale)
+        put_number(data, doubles, c, blend(number_at(data, doubles, c), batch[c], momentum, factor))
 
 
 cdef bint can_be_updated(object running, const Layout* layout, object out):
@@ -304,7 +313,7 @@ def forward_at_once(tuple of_columns, x, running_mean, running_var, weight, bias
         n[1][c] = rstd_from(n[5][c], 1.0, added)
         (<double*>np.PyArray_DATA(mean))[c], (<double*>np.PyArray_DATA(rstd))[c] = n[0][c], n[1][c]
         n[2][c] = 1.0
-        settle_in(layout.dtype, n[0] + c, n[1] + c, n[2] + c)
+        settle_in(layout.dtype == FLOAT64, n[0] + c, n[1] + c, n[2] + c)
     if done and not rescued:
         for c in range(5):
             args[1 + c] = <char*>n[c]
@@ -349,7 +358,7 @@ def backward_at_once(tuple of_columns, grad, x, weight, mean, rstd, bint trainin
     take_vector(n[3], weight, 1.0, &layout)
     take_vector(n[6], None, layout.batch * layout.size if training else INFINITY, &layout)
     for c in range(layout.channels):
-        settle_in(layout.dtype, n[0] + c, n[1] + c, n[2] + c)
+        settle_in(layout.dtype == FLOAT64, n[0] + c, n[1] + c, n[2] + c)
     args[0], args[1] = np.PyArray_BYTES(<np.ndarray>grad), np.PyArray_BYTES(<np.ndarray>x)
     args[2], args[3], args[4], args[5], args[6] = <char*>n[0], <char*>n[1], <char*>n[2], <char*>n[4], <char*>n[5]
     with nogil:
@@ -360,11 +369,8 @@ def backward_at_once(tuple of_columns, grad, x, weight, mean, rstd, bint trainin
         done = done and map_examples(&layout, args, n[2])
     if done:
         for c in range(layout.channels):
-            if layout.dtype == FLOAT64:
-                (<double*>np.PyArray_DATA(grad_bias))[c], (<double*>np.PyArray_DATA(grad_weight))[c] = n[4][c], n[5][c]
-            else:
-                (<float*>np.PyArray_DATA(grad_bias))[c] = <float>n[4][c]
-                (<float*>np.PyArray_DATA(grad_weight))[c] = <float>n[5][c]
+            put_number(np.PyArray_DATA(grad_bias), layout.dtype == FLOAT64, c, n[4][c])
+            put_number(np.PyArray_DATA(grad_weight), layout.dtype == FLOAT64, c, n[5][c])
     free(numbers)
     if not done:
         no_memory("batch_norm_backward: no memory for rows that are copied")

@@ -48,6 +48,7 @@ cdef struct Group:
     bint ordinary  # whether every scale is 1
     bint centred
 
+
 cdef inline void add_terms(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                            f64x* sums) noexcept nogil:
     # grad * weight * normed and, where rows are centred, grad * weight, of the group's first row

@@ -156,13 +156,13 @@ def rows_over_a_batch(name, rows, vectors=0, sums=False):
 
     def batched(info, in_dims, *arguments):
         size, given = info.batch_size, list(zip(arguments, in_dims, strict=True))
-        apart = any(at is not None or (sums and of is not None) for of, at in given[own])
         if size == 0:  # shapes are those of a batch of one
             one = [of if at is None else of.new_zeros((*of.shape[:at], 1, *of.shape[at + 1:])) for of, at in given]
             found, places = batched(info._replace(batch_size=1), in_dims, *one)
             if not isinstance(found, tuple):
                 return found[:0], places
             return tuple(of if at is None else of[:0] for of, at in zip(found, places, strict=True)), places
+        apart = any(at is not None or (sums and of is not None) for of, at in given[own])
         if apart or any(of.dim() == (at is not None) for of, at in given[:rows]):  # or an element is one number
             found = [op(*(of if at is None else of.select(at, k) for of, at in given)) for k in range(size)]
             several = isinstance(found[0], tuple)

@@ -129,8 +129,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
     bias = per_channel(name, "bias", bias, x, 0.0)
     kept_mean = per_channel(name, "running_mean", running_mean, x)
     kept_var = per_channel(name, "running_var", running_var, x)
-    segments, double = as_segments(x), x.dtype.itemsize == 8
-    kernels = _columns if x.ndim == 2 else _batch
+    segments, kernels, double = as_segments(x), _columns if x.ndim == 2 else _batch, x.dtype.itemsize == 8
     if training:
         count = x.size // x.shape[1] if x.shape[1] else 0
         if count == 1:
@@ -208,10 +207,10 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
         raise ValueError(f"{name}: mean and rstd must be given, as batch_norm returns them with return_stats")
     weight = per_channel(name, "weight", weight, x, 1.0)
     mean, rstd = per_channel(name, "mean", mean, x), per_channel(name, "rstd", rstd, x)
-    kernels, arrays = _columns if x.ndim == 2 else _batch, (as_segments(grad), as_segments(x))
+    arrays, kernels = (as_segments(grad), as_segments(x)), _columns if x.ndim == 2 else _batch
     scaled = _batch.settled(8 in (x.dtype.itemsize, grad.dtype.itemsize), mean, rstd)
     sums = call(kernels.sums_gufunc, (*arrays, *scaled))
-    if kernels is _batch:
+    if x.ndim > 2:
         sums = [call(_batch.total_gufunc, (part,), axis=0) for part in sums]
     grad_bias, grad_weight = sums
     count = x.size // max(x.shape[1], 1) if training else np.inf

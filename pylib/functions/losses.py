@@ -92,8 +92,7 @@ def _asked(name, x, target, weight, ignore_index, axis, reduction, probable=True
     elif probabilities is not None:
         divisor = target.size / max(x.shape[axis], 1)
     elif weighted:
-        wide = np.require(rounded_to(np.float64, weight), None, "CA")
-        divisor = _kernels.total(_point_kernels.weights_of(target, wide), 1.0)
+        divisor = _kernels.total(_point_kernels.weights_of(target, rounded_to(np.float64, weight)), 1.0)
     elif ignore_index is not None:
         divisor = _point_kernels.count_of(target)
     return _Asked(x, axis, target, weight, kind, divisor)

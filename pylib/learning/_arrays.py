@@ -32,11 +32,9 @@ def add(a, b):
         return np.add(a, b)
 
 
-def computed(x, dtype=None):
-    """`x` as a C-contiguous, aligned array of the dtype it is computed in: its own, float32 for 16-bit floats, or one
-    that is given."""
-    if dtype is None:
-        dtype = x.dtype if x.dtype in _WIDE else _WIDE[0]
+def computed(x):
+    """`x` as a C-contiguous, aligned array of the dtype it is computed in: 16-bit floats as float32."""
+    dtype = x.dtype if x.dtype in _WIDE else _WIDE[0]
     if type(x) is np.ndarray and x.dtype is dtype and x.flags.c_contiguous and x.flags.aligned:
         return x
     x = np.asarray(x, dtype.newbyteorder("="), order="C")

@@ -93,10 +93,7 @@ def _ponder(name, logits, step_losses, prior, beta, reduction, *, loss, grad):
     beta = from_zero(name, "beta", beta)
     log_prior, log_rest = _prior(name, prior, logits.shape[-1])
     rows = _rows(logits)
-    losses = step_losses
-    if losses.dtype != rows.dtype:
-        losses = rounded_to(rows.dtype, losses)  # what is beyond becomes infinite
-    losses = computed(losses).reshape(rows.shape)
+    losses = computed(rounded_to(rows.dtype, step_losses)).reshape(rows.shape)  # what is beyond becomes infinite
     p, grad_logits = (np.empty_like(rows), np.empty_like(rows)) if grad else (None, None)
     of_rows = np.empty(len(rows)) if loss else None
     scale = 1.0 / max(1, len(rows)) if reduction == "mean" else 1.0
