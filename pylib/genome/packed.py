@@ -12,8 +12,7 @@ from ..environment import unflushed
 from ..packing import numbers, pack, plain, unpack, whole
 from .codes import Codebook, checked, decode
 
-__all__ = ["FP4", "INT4_OFFSET", "IQ4_NL", "UINT4", "Packed", "e4m3_bytes", "e4m3_scales", "e8m0_bytes",
-           "e8m0_scales"]
+__all__ = ["FP4", "INT4_OFFSET", "IQ4_NL", "UINT4", "Packed", "e8m0_bytes", "e8m0_scales"]
 
 # what the codes 0 to 126 of E4M3 stand for; 127 is NaN, and 128 more is the same below zero
 _E4M3 = np.array([np.ldexp(code % 8 + 8 * (code > 7), max(code // 8, 1) - 10) for code in range(127)], np.float32)
