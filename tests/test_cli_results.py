@@ -153,3 +153,25 @@ def test_losses_without_a_logarithm_are_drawn(here, value):
     figures.training_curve(history, (3, 2), "data", here / "curve.svg")
     flow = GradientFlow(*np.full((3, 3), value))
     figures.flows({"relu": flow}, "title", here / "curve.svg")
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["train", ""], "expected the name of a file; got an empty one"),
+    (["evolve", ""], "expected the name of a file; got an empty one"),
+    (["evolve", "--start", ""], "No such file or directory: ''"),
+    (["train", "../data.npz", "--label", ""], "no array ; it holds x, y"),
+    (["bench", "--compare", "", ""], "No such file or directory: ''"),
+    (["bench", "--sizes", ""], "--sizes: expected at least one; got none"),
+    (["bench", "--threads", " "], "--threads: expected at least one; got none"),
+    (["bench", "--dtype", ","], "--dtype: expected at least one; got none"),
+    (["bench", "--layout", ""], "--layout: expected at least one; got none"),
+    (["flow", "--seed", ""], "argument --seed: '' is not a whole number"),
+    (["evolve", "--mutation-rate", " "], "argument --mutation-rate: ' ' is not one rate"),
+])
+def test_an_empty_value_is_said_to_be_empty(here, capsys, words, message):
+    try:
+        status = cli.main(words)
+    except SystemExit as ended:
+        status = ended.code
+    assert status == 2
+    assert message in told(capsys)
