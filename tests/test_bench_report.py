@@ -30,7 +30,7 @@ def norms():
 
 def test_the_conclusion_is_computed():
     assert report.conclusion(cases()) == (
-        "In the geometric mean torch's time is 2.00 times Lanewise's (2 cases, slower in 1).")
+        "In the geometric mean torch takes 2.00 times as long as Lanewise (2 cases; Lanewise is faster in 1).")
     restless = cases()
     restless[0].times["torch"][:] = [3.0, 5.0]
     assert report.conclusion(restless).endswith("In 1 of 2 cases the rounds differ by more than 10%: measure again.")

@@ -219,7 +219,7 @@ def _time(row, name):
 
 
 def _error(row, name):
-    return f" {row.ulp[name]:.3g} ULP" if name in row.ulp else ""
+    return f"\n{row.ulp[name]:.3g} ULP" if name in row.ulp else ""
 
 
 def _show(rows, size):
@@ -229,22 +229,29 @@ def _show(rows, size):
         cells = []
         for name in peers:
             ratio = row.ratio.get(name)
-            cells.append("" if ratio is None else (f"{_time(row, name)} {ratio:.2f}x{_error(row, name)}",
+            cells.append("" if ratio is None else (f"{_time(row, name)}\n{ratio:.2f}x{_error(row, name)}",
                                                    "green" if ratio >= 1 else "red"))
         lines.append([row.work, "x".join(map(str, row.shape)),
                       (_time(row, "lanewise") + _error(row, "lanewise"), "bold"), f"{row.of_copy:.0%}", *cells])
     show_table(f"{size}: {first.dtype}, {first.threads} thread{'s' * (first.threads > 1)}"
                f"{'' if first.layout == 'contiguous' else f', {first.layout}'}",
                ["function", ">shape", ">lanewise", ">of copy", *(f">{name}" for name in peers)], lines,
-               "nanoseconds per element, the median of the rounds and half the distance of their quartiles; the peer's"
-               " median divided by Lanewise's; the largest error of this run's results")
+               "Nanoseconds per element: the median of the rounds, ± half the distance between their quartiles. x: the"
+               " peer's median divided by Lanewise's, so above 1 Lanewise is faster. ULP: this run's largest error.",
+               keep=4)
+    everywhere = {}
     for name in benchmark.PEERS:
         reasons = {}
         for row in rows:
             if name in row.skipped:
                 reasons.setdefault(row.skipped[name], []).append(row.work)
         for reason, works in reasons.items():
-            say(f"{name} {reason}" + ("" if len(works) == len(rows) else f": {', '.join(works)}"))
+            if len(works) == len(rows):
+                everywhere.setdefault(reason, []).append(name)
+            else:
+                say(f"{name} {reason}: {', '.join(works)}")
+    for reason, names in everywhere.items():
+        say(f"not timed ({reason}): {', '.join(names)}")
     drifting = [row.work for row in rows if abs(row.drift) > _DRIFT]
     if drifting:
         say(("lanewise: the machine's speed changed while these were timed; measure them again: "

@@ -48,12 +48,12 @@ def conclusion(figures):
             ratios.setdefault(name, []).append(ratio)
     if not ratios:
         return f"{len(figures)} cases were timed beside a copy alone: no peer was there to compare with."
-    parts = [f"{name}'s time is {np.exp(np.mean(np.log(taken))):.2f} times Lanewise's ({len(taken)} "
-             f"case{'s' * (len(taken) > 1)}, slower in {sum(ratio > 1 for ratio in taken)})"
+    parts = [f"{name} takes {np.exp(np.mean(np.log(taken))):.2f} times as long as Lanewise ({len(taken)} "
+             f"case{'s' * (len(taken) > 1)}; Lanewise is faster in {sum(ratio > 1 for ratio in taken)})"
              for name, taken in ratios.items()]
     unsure = sum(max(map(each.spread, each.times)) > _UNSURE for each in figures)
     doubt = f" In {unsure} of {len(figures)} cases the rounds differ by more than {_UNSURE:.0%}: measure again."
-    return "In the geometric mean " + "; ".join(parts) + "." + (doubt if unsure else "")
+    return "In the geometric mean " + ", ".join(parts) + "." + (doubt if unsure else "")
 
 
 def _legend(names):
