@@ -157,6 +157,13 @@ def unpack(genomes, n_weights=None):
     -------
     ndarray of uint8, shape (..., n)
 
+    Raises
+    ------
+    TypeError
+        If `genomes` does not hold uint8.
+    ValueError
+        If `genomes` has no axis, or `n_weights` does not fit its bytes.
+
     """
     genomes = held("genomes", genomes, np.uint8)
     rows = rows_of("genomes", genomes, np.uint8)

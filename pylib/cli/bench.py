@@ -181,7 +181,7 @@ def _check(arguments, error):
             works[name] = benchmark.WORKS[name]
         else:
             near = difflib.get_close_matches(name, [*benchmark.WORKS, *_FAMILIES], 3)
-            like = f"its like are {', '.join(near)}; " if near else ""
+            like = f"similar names are {', '.join(near)}; " if near else ""
             raise error(f"no benchmark of {name!r:.60}; {like}lanewise bench --list names all")
     for size in arguments.sizes:
         try:

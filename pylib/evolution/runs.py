@@ -349,8 +349,13 @@ def evolve(network, x, y=None, *, population=POPULATION, elite=2, parents=None, 
 
     Raises
     ------
+    TypeError, ValueError
+        If an argument is no such thing, beyond its range, or does not fit the network: it says which, and nothing has
+        run.
     CheckpointError
         If `resume` is damaged, or of a run with other settings, network or data: it says which.
+    OSError
+        If `checkpoint` cannot be written. After that the error has the run up to then, as its `result`.
     """
     progress = truth("evolve", "progress", progress)
     if not isinstance(network, Network):
@@ -441,6 +446,8 @@ def minimize(fitness, n_weights, *, codebook=LOG4, scale=1.0, vectorized=False, 
 
     Raises
     ------
+    TypeError, ValueError, CheckpointError, OSError
+        As `evolve`.
     FitnessError
         If the fitness raises, or gives something else than numbers; its `result` is the run up to then.
     """
