@@ -45,7 +45,7 @@ def add_bench_parser(subparsers):
     parser.add_argument("--peers", type=_listed, metavar="PEER,...",
                         default=list(benchmark.USUAL_PEERS),
                         help=f"of {', '.join(benchmark.PEERS)} (default: all that are installed, but for "
-                             f"{', '.join(benchmark.ON_REQUEST)}, which takes seconds a case)")
+                             f"{', '.join(benchmark.ON_REQUEST)}, which takes seconds per case)")
     parser.add_argument("--json", metavar="FILE", help="write the figures there too, in pytest-benchmark's format")
     parser.add_argument("--report", metavar="FILE", help="draw the figures there, as one page that a browser opens")
     parser.add_argument("--compare", nargs=2, metavar=("BEFORE", "AFTER"),
