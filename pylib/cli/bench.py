@@ -273,7 +273,7 @@ def _compare(arguments, error):
     times = [{each.label: each.nanoseconds["lanewise"] for each in run.figures} for run in (before, after)]
     lines, slower = [], [change for change in changes if change.beyond_noise and change.change > 0]
     for change in changes:
-        verdict = ("within the noise", "") if not change.beyond_noise else (
+        verdict = ("unclear", "") if not change.beyond_noise else (
             ("slower", "red") if change.change > 0 else ("faster", "green"))
         absolute = [f"{of[change.label]:.3f}" for of in times] if arguments.absolute else []
         lines.append([change.label, f"{change.before:.2f}", f"{change.after:.2f}", f"{change.change:+.1%}",
