@@ -1,33 +1,38 @@
 # Batch norm: statistics of segments and their merging over a batch, the affine map, and the gradients. A segment is
 # what one example holds of one channel; examples of a channel are merged by equal-sized groups. Where that is one
-# number, examples are rows of all channels, and a register holds neighbouring channels: batch_columns.pyx. Which rows,
-# dtypes and strides is loops/rows.pxd; the order of sums is loops/reductions.pxd; what axes mean is
+# number, examples are rows of all channels, and a register holds neighbouring channels: parts/batch_norm_columns.pxi.
+# Which rows, dtypes and strides is loops/rows.pxd; the order of sums is loops/reductions.pxd; what axes mean is
 # pylib/functions/channel_norms.py.
 #
 # Where squares, differences or reciprocals would leave the exponent range, a channel is multiplied by a power of two
 # first, its scale; mean and rstd are then those of x * scale. rowwise/exponent_range.pxd says which channels these are.
-from libc.math cimport INFINITY, ldexp, sqrt
-from libc.stdint cimport uint16_t
+from libc.math cimport INFINITY, fabs, ldexp, sqrt
+from libc.stdint cimport uint16_t, uint32_t
 from libc.stdlib cimport free, malloc
 
 cimport numpy as np
 
 from .lanes cimport (
-    any_count, enter_environment, environment, f32x, f64x, fma, leave_environment, real, splat, splat_f64,
+    F32_LANES, F64_LANES, any_count, enter_environment, environment, f32x, f64x, fma, leave_environment, load_f64, real,
+    splat, splat_f32, splat_f64, store_f64, store_part_f64,
 )
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
-from .loops.registers cimport skip
-from .loops.reductions cimport (
-    Pair, add_element, element, first_lanes, map_block, map_row, put_element, rounded, row_context, sum_block, sum_row,
-    sum_values, take, wide,
-)
 from .loops.operations cimport (
-    MAX_ROW_OPERANDS, SHORT_ROWS, STREAMED, Operands, Operation, along_axis, loop_function, operations_of,
-    with_short_rows,
+    GROUP, MAX_ROW_OPERANDS, SHORT_ROWS, STREAMED, Operand, Operands, Operation, Pass, along_axis, group_kernel,
+    loop_function, on_matrices, operations_of, pass_function, row_machine, with_short_rows,
 )
+from .loops.reductions cimport (
+    FOLD, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, SUMS, Pair, add_element, add_float_terms, add_fold, add_more_terms,
+    add_pairs, element, end_fold, first_lanes, map_block, map_pair, map_row, put_element, rounded, row_context,
+    sum_block, sum_row, sum_values, take, tree, wide,
+)
+from .loops.registers cimport skip
+from .loops.rows cimport CHUNKS, LINE, has_memory, lay_out, set_chunks, set_workers, whole
 from .loops.short_rows cimport add_short, map_short, put_numbers, short_means, short_totals
-from .loops.tiles cimport PADDING, put_row, take_row
+from .loops.threads cimport THREAD_MIN, run_chunks, thread_count
+from .loops.tiles cimport PADDING, direct, put_row, take_row
 from .rowwise.exponent_range cimport ordinary, reciprocal_square_root, rescue_scale, statistics_scale
+from .rowwise.norm_groups cimport add_wide
 
 np.import_array()
 np.import_ufunc()
@@ -68,8 +73,7 @@ cdef inline void add_grads(const real* like, const void* context, Py_ssize_t i, 
                            f64x* sums) noexcept nogil:
     cdef const Segment* segment = <const Segment*>context
     cdef f64x grad = wide(<const real*>segment.grad, i, n)
-    cdef f64x x = wide(<const real*>segment.x, i, n) * splat_f64(segment.scale)
-    x = (x - splat_f64(segment.mean)) - splat_f64(segment.mean_rest)
+    cdef f64x x = (wide(<const real*>segment.x, i, n) - splat_f64(segment.mean)) - splat_f64(segment.mean_rest)
     sums[0] = sums[0] + grad
     # lanes without an element hold 0 - mean here, which must not meet an infinite rstd
     sums[1] = sums[1] + grad * first_lanes(x * splat_f64(segment.rstd), n)
@@ -97,17 +101,6 @@ cdef Pair scaled_centred(const real* like, const void* context, Py_ssize_t start
 cdef Pair scaled_values(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Segment own = (<const Segment*>context)[0]
     return sum_block(add_value[real], 1, like, &own, start, n)
-
-
-cdef Pair grads(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Segment own = (<const Segment*>context)[0]
-    own.scale = 1.0
-    return sum_block(add_grads[real], 2, like, &own, start, n)
-
-
-cdef Pair scaled_grads(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Segment own = (<const Segment*>context)[0]
-    return sum_block(add_grads[real], 2, like, &own, start, n)
 
 
 cdef Pair moments(const real* like, const void* x, double scale, Py_ssize_t n, int threads) noexcept nogil:
@@ -210,27 +203,9 @@ cdef void affine_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize
         put_affine(like, &segment, p[r][6], n, threads)
 
 
-cdef void sums_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                      int manner) noexcept nogil:
-    # grad, x, mean, rstd, scale -> sum(grad), sum(grad * normed)
-    cdef Segment segment
-    cdef Pair found
-    cdef Py_ssize_t r
-    for r in range(rows):
-        segment.grad, segment.x = p[r][0], p[r][1]
-        segment.rstd, segment.scale = (<double*>p[r][3])[0], (<double*>p[r][4])[0]
-        set_mean(like, &segment, (<double*>p[r][2])[0])
-        if segment.scale == 1.0:
-            found = sum_row(grads[real], like, &segment, n, threads)
-        else:
-            found = sum_row(scaled_grads[real], like, &segment, n, threads)
-        (<double*>p[r][5])[0], (<double*>p[r][6])[0] = found.first, found.second
-
-
 cdef void slope_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                        int manner) noexcept nogil:
-    # grad, x, mean, rstd, scale, weight, sum(grad), sum(grad * normed), count -> grad_x; an infinite count leaves the
-    # sums out
+    # grad, x, mean, rstd, scale, weight, mean(grad), mean(grad * normed) -> grad_x
     cdef Segment segment
     cdef Py_ssize_t r
     for r in range(rows):
@@ -238,12 +213,11 @@ cdef void slope_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_
         set_mean(like, &segment, (<double*>p[r][2])[0])
         segment.rstd, segment.scale = (<double*>p[r][3])[0], (<double*>p[r][4])[0]
         segment.weight = (<double*>p[r][5])[0]
-        segment.grad_mean = (<double*>p[r][6])[0] / (<double*>p[r][8])[0]
-        segment.grad_normed_mean = (<double*>p[r][7])[0] / (<double*>p[r][8])[0]
+        segment.grad_mean, segment.grad_normed_mean = (<double*>p[r][6])[0], (<double*>p[r][7])[0]
         if segment.scale == 1.0:
-            map_row(slope_block[real], <real*>p[r][9], &segment, n, threads)
+            map_row(slope_block[real], <real*>p[r][8], &segment, n, threads)
         else:
-            map_row(scaled_slope_block[real], <real*>p[r][9], &segment, n, threads)
+            map_row(scaled_slope_block[real], <real*>p[r][8], &segment, n, threads)
 
 
 cdef void total_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
@@ -254,6 +228,7 @@ cdef void total_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_
         (<double*>p[r][1])[0] = sum_values(<const real*>p[r][0], n, threads)
 
 
+include "parts/batch_norm_sums.pxi"
 include "parts/batch_norm_short_rows.pxi"
 
 
@@ -269,17 +244,21 @@ affine_gufunc = with_short_rows(
     along_axis(b"affine", <void*>affine_kernel[f32x], <void*>affine_kernel[f64x], b"rsssss", b"r",
                b"x, mean, rstd, scale, weight, bias -> y"),
     <void*>short_affine_kernel[f32x], <void*>short_affine_kernel[f64x])
-sums_gufunc = with_short_rows(
-    along_axis(b"batch_sums", <void*>sums_kernel[f32x], <void*>sums_kernel[f64x], b"rrsss", b"ss",
-               b"grad, x, mean, rstd, scale -> sum(grad), sum(grad * normed)"),
-    <void*>short_sums_kernel[f32x], <void*>short_sums_kernel[f64x])
+sums_gufunc = on_matrices(
+    b"batch_sums", NULL, NULL, b"mmddd", b"dd", b"grad, x, mean, rstd, scale -> sum(grad), sum(grad * normed)",
+    <void*>sums_loop, <void*>sums_loop)
 slope_gufunc = with_short_rows(
-    along_axis(b"batch_slope", <void*>slope_kernel[f32x], <void*>slope_kernel[f64x], b"rrsssssss", b"r",
-               b"grad, x, mean, rstd, scale, weight, sum(grad), sum(grad * normed), count -> grad_x"),
+    along_axis(b"batch_slope", <void*>slope_kernel[f32x], <void*>slope_kernel[f64x], b"rrssssss", b"r",
+               b"grad, x, mean, rstd, scale, weight, mean(grad), mean(grad * normed) -> grad_x"),
     <void*>short_slope_kernel[f32x], <void*>short_slope_kernel[f64x])
 total_gufunc = with_short_rows(
     along_axis(b"total", <void*>total_kernel[f32x], <void*>total_kernel[f64x], b"r", b"s", b"sum(x)"),
     <void*>short_total_kernel[f32x], <void*>short_total_kernel[f64x])
+
+
+include "parts/batch_norm_columns_rows.pxi"
+include "parts/batch_norm_columns.pxi"
+include "parts/batch_norm_columns_statistics.pxi"
 
 
 # The statistics of each channel, as arrays of float64.
@@ -290,7 +269,7 @@ cdef np.ndarray plain(object values):
 
 
 cdef inline double scale_of(double mean, double variance, double eps) noexcept nogil:
-    # beside a larger eps what a lost square was does not show
+    # an eps that is not tiny hides squares that underflowed
     if ordinary(<const f64x*>NULL, variance + (eps if eps > ldexp(1.0, -800) else 0.0)):
         return 1.0
     return rescue_scale(<const f64x*>NULL, variance, mean)
@@ -299,6 +278,10 @@ cdef inline double scale_of(double mean, double variance, double eps) noexcept n
 cdef inline double rstd_from(double variance, double scale, double eps) noexcept nogil:
     # of a variance times the square of its scale
     return 1.0 / sqrt(variance + eps) if scale == 1.0 else reciprocal_square_root(eps, scale, variance)
+
+
+cdef inline double average(double sum, double count) noexcept nogil:
+    return 0.0 if count == INFINITY else sum / count
 
 
 def scales(mean, variance, double eps):
@@ -317,7 +300,7 @@ def scales(mean, variance, double eps):
 
 
 cdef inline void settle(const real* like, double* mean, double* rstd, double* scale) noexcept nogil:
-    # to the scale that an array of that precision wants; what has a scale, keeps it
+    # mean and rstd as those of a row times the scale that its precision asks for; a scale that is set already stays
     cdef double wanted
     if scale[0] == 1.0:
         wanted = statistics_scale(like, mean[0], rstd[0])
@@ -387,6 +370,17 @@ def blended(kept, batch, double momentum, double factor):
     for i in range(np.PyArray_SIZE(olds)):
         y[i] = blend(old[i], new[i], momentum, factor)
     leave_environment(callers)
+    return found
+
+
+def averages(sums, double count):
+    """Sums of float64 divided by how many there are of each; 0 for an infinite count, which leaves the sums out."""
+    cdef np.ndarray totals = plain(sums)
+    cdef np.ndarray found = np.PyArray_EMPTY(1, np.PyArray_DIMS(totals), np.NPY_DOUBLE, 0)
+    cdef const double* total = <const double*>np.PyArray_DATA(totals)
+    cdef Py_ssize_t i
+    for i in range(np.PyArray_SIZE(totals)):
+        (<double*>np.PyArray_DATA(found))[i] = average(total[i], count)
     return found
 
 

@@ -43,8 +43,8 @@ cdef struct Pairs:
     Kind kind
     double delta
     double scale
-    double power  # of two: slopes are multiplied by scale and then by it, since a float32 may not hold the product.
-    # Of mse it has the 2 of the slope.
+    double power  # a power of two by which slopes are multiplied after `scale`: float32 may not hold the product of
+    # both. The 2 in the slope of mse is in it.
 
 
 cdef inline real unless_zero(real factor, real value) noexcept nogil:
@@ -75,7 +75,7 @@ cdef inline real value_of(real x, real target, real yes_weight, const Pairs* row
 
 
 cdef inline real slope_of(real x, real target, real yes_weight, const Pairs* row, Kind kind) noexcept nogil:
-    # of mse half of it
+    # of mse half of the slope, whose 2 is multiplied last (Pairs.power)
     cdef real d = x - target, zero = splat(x, 0.0), one = splat(x, 1.0)
     if kind == MSE:
         return d
@@ -87,7 +87,7 @@ cdef inline real slope_of(real x, real target, real yes_weight, const Pairs* row
 
 
 cdef inline real each(const real* like, const void* values, real none, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    # of a vector that need not be there
+    # elements of a vector, or `none` where there is no vector
     return take(<const real*>values, i, n) if values != NULL else none
 
 
@@ -163,7 +163,7 @@ cdef inline real slope(const real* like, const void* context, Py_ssize_t i, Py_s
         found = unless_zero(take(<const real*>own.weight, i, n), found)
     if own.grad == NULL:
         return found * splat(x, own.scale) * splat(x, own.power)
-    # in an order in which nothing overflows on the way
+    # the order keeps every step from overflowing
     grad = take(<const real*>own.grad, i, n)
     if kind != MSE:
         return found * grad
@@ -228,13 +228,13 @@ cdef Pair sum_of_block(const real* like, const void* context, Py_ssize_t start, 
 
 
 cdef inline void set_scale(Pairs* row, double scale) noexcept nogil:
-    # of mse twice that, whose slope is half of what it should be
+    # by what slopes are multiplied: twice `scale` for mse, since slope_of gives half of its slope
     cdef int exponent, part
     row.scale, row.power = scale, 2.0 if row.kind == MSE else 1.0
     if 0.0 < fabs(scale) < INFINITY:
         row.scale = 2.0 * frexp(scale, &exponent)  # from 1 to 2
         exponent += (row.kind == MSE) - 1
-        part = (exponent - (exponent < 0)) // 2  # rounded down: what is scaled down is so by either factor
+        part = (exponent - (exponent < 0)) // 2  # rounded down: of a product below 1 no factor is above it
         row.scale, row.power = ldexp(row.scale, part), ldexp(1.0, exponent - part)
 
 

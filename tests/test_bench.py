@@ -283,7 +283,7 @@ def test_command(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["sulu"], "no benchmark of 'sulu'; its like are silu"),
+        (["sulu"], "no benchmark of 'sulu'; similar names are silu"),
         (["quuux"], "no benchmark of 'quuux'; lanewise bench --list names all"),
         (["--sizes", "L7"],
          "--sizes: expected L1, L2, memory, a number of elements or a shape such as 512x768; got 'L7'"),

@@ -101,12 +101,16 @@ def columns_of(x, grad, weight, bias):
 
 
 @pytest.mark.parametrize("dtype", oracles.DTYPES)
-@pytest.mark.parametrize("shape", [(2, 1), (7, 3), (130, 37), (1100, 64)])
-def test_columns_of_any_stride_and_number_of_threads(dtype, shape):
+@pytest.mark.parametrize("shape", [(2, 1), (7, 3), (130, 37), (1100, 64), (70, 3, 1, 1), (20, 3, 3, 3), (64, 70, 4, 4),
+                                   (1001, 2, 7, 7), (7, 3, 65), (3, 2, 40000)])
+def test_channels_of_any_stride_and_number_of_threads(dtype, shape):
     x, grad = numbers(2, *shape, dtype=dtype)
     weight, bias = numbers(2, shape[1])
     expected = columns_of(x, grad, weight, bias)
-    double = np.zeros((2 * shape[0], 3 * shape[1]), x.dtype)
+    if x[0, 0].size == 1:  # as many axes as one likes behind the channels
+        assert columns_of(x.reshape(*shape[:2], 1), grad.reshape(*shape[:2], 1), weight, bias) == expected
+        assert columns_of(x.reshape(shape[:2]), grad.reshape(shape[:2]), weight, bias) == expected
+    double = np.zeros((2 * shape[0], 3 * shape[1], *shape[2:]), x.dtype)
     double[::2, ::3] = x
     before = lw.get_num_threads()
     for other in (np.asfortranarray(x), double[::2, ::3], x[::-1].copy()[::-1]):
@@ -146,8 +150,11 @@ def test_hard_columns(dtype):
     # four of these leave float32
     grad = np.full_like(x, np.finfo(np.float32).max / 2)
     grad[250:] *= -1
-    with np.errstate(over="ignore"):  # the gradient of weight leaves it for good
-        assert (lw.batch_norm_backward(grad[:, :1], x[:, :1], mean=mean[:1], rstd=rstd[:1])[2] == 0).all()
+    for shape in ((500, 1), (50, 1, 10), (2, 1, 250)):
+        with np.errstate(over="ignore"):  # the gradient of weight leaves it for good
+            of_first = lw.batch_norm_backward(grad[:, :1].reshape(shape), x[:, :1].reshape(shape), mean=mean[:1],
+                                              rstd=rstd[:1])
+        assert (of_first[2] == 0).all()
 
 
 COLUMNS = """
@@ -157,7 +164,7 @@ COLUMNS = """
 
     found = hashlib.sha256()
     for dtype in (np.float16, np.float32, np.float64):
-        for shape in ((2, 1), (33, 7), (500, 100)):
+        for shape in ((2, 1), (33, 7), (500, 100), (19, 5, 3, 3), (6, 4, 70), (2, 1, 33000)):
             x, grad = np.random.default_rng(0).standard_normal((2, *shape)).astype(dtype)
             x[:, 0] = 3
             y, mean, rstd = lw.batch_norm(x, training=True, return_stats=True)

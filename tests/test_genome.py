@@ -62,7 +62,10 @@ def test_numbers_that_float32_and_bytes_that_uint8_hold():
     assert (genome.decode(codes.tolist()) == genome.decode(codes)).all()
     assert (genome.unpack(codes.tolist()) == genome.unpack(codes)).all()
     assert genome.diversity(codes.tolist()) == genome.diversity(codes)
-    for wrong in ([[300]], [[-1]], [[1.0]], np.array([[1]]), np.array([[True]])):
+    for wrong in (300, -1, 2**40):
+        with pytest.raises(ValueError, match=f"genomes holds numbers from 0 to 255; got {wrong}"):
+            genome.decode([[1, wrong]])
+    for wrong in ([[1.0]], np.array([[1]]), np.array([[300]]), np.array([[True]])):
         with pytest.raises(TypeError, match=r"genomes holds uint8; got (int64|float64|bool)"):
             genome.decode(wrong)
     for wrong in (x.astype(float), x.astype(int), [["a"]], x > 0):

@@ -9,10 +9,10 @@ import lanewise as lw
 import ml_dtypes
 import numpy as np
 import pytest
-from lanewise.kernels import batch_columns, batch_norm, losses, normalize, norms, operands, softmax
+from lanewise.kernels import batch_norm, losses, normalize, norms, operands, softmax
 
 ROOT = Path(__file__).resolve().parent.parent
-MODULES = [batch_columns, batch_norm, losses, normalize, norms, softmax]
+MODULES = [batch_norm, losses, normalize, norms, softmax]
 GUFUNCS = {f"{module.__name__.rpartition('.')[2]}.{name}": gufunc for module in MODULES
            for name, gufunc in vars(module).items() if isinstance(gufunc, np.ufunc)}
 WITHIN = {"(n)": 1, "(p,q,n)": 1, "()": (), "(p,q)": ()}
@@ -46,8 +46,8 @@ def test_only_what_is_registered_is_called(function):
 
 def test_functions_of_matrices_are_not_taken_for_those_of_rows():
     x, ones = np.arange(12, dtype=np.float32).reshape(3, 4), np.ones(4)
-    assert operands.summed(batch_columns.moments_gufunc, (x, ones), ()) is None
-    mean, variance = operands.along(batch_columns.moments_gufunc, (x, ones), ())
+    assert operands.summed(batch_norm.column_moments_gufunc, (x, ones), ()) is None
+    mean, variance = operands.along(batch_norm.column_moments_gufunc, (x, ones), ())
     assert mean == pytest.approx(x.mean(0))
     assert variance == pytest.approx(x.var(0))
 

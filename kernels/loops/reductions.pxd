@@ -162,11 +162,19 @@ cdef inline double largest_lane(real x) noexcept nogil:
 cdef inline void add_terms(
         void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
         const real* like, const void* context, Py_ssize_t start, Py_ssize_t n, f64x* sums) noexcept nogil:
-    # the partial sums of one block's terms; `add` adds F64_LANES terms to a register of each
-    cdef Py_ssize_t i = start, left, stop = start + n
+    # the partial sums of one block's terms
     cdef int k
     for k in range(count * SUMS):
         sums[k] = splat_f64(0.0)
+    add_more_terms(add, count, like, context, start, n, sums)
+
+
+cdef inline void add_more_terms(
+        void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
+        const real* like, const void* context, Py_ssize_t start, Py_ssize_t n, f64x* sums) noexcept nogil:
+    # to partial sums that there are; `add` adds F64_LANES terms to a register of each
+    cdef Py_ssize_t i = start, left, stop = start + n
+    cdef int k
     while i + PARTS <= stop:
         for k in range(SUMS):
             add(like, context, i + k * F64_LANES, F64_LANES, &sums[k * count])
@@ -229,11 +237,18 @@ cdef inline void add_fold(
         const void* context, Py_ssize_t i, Py_ssize_t stop, f64x* sums) noexcept nogil:
     # the terms i to stop, FOLD * FOLDED_PARTS at most
     cdef f32x terms[MOST_SUMS * FOLDED_TERMS]
-    cdef float folded[FOLDED_PARTS]
-    cdef Py_ssize_t left
-    cdef int j, k
+    cdef int k
     for k in range(count * FOLDED_TERMS):
         terms[k] = splat_f32(0.0)
+    add_float_terms(add, count, context, i, stop, terms)
+    end_fold(count, terms, sums)
+
+
+cdef inline void add_float_terms(
+        void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, int count,
+        const void* context, Py_ssize_t i, Py_ssize_t stop, f32x* terms) noexcept nogil:
+    cdef Py_ssize_t left
+    cdef int k
     while i + UNROLLED * FOLDED_PARTS <= stop:
         for k in range(UNROLLED * FOLDED_TERMS):
             add(NULL, context, i + k * F32_LANES, F32_LANES, &terms[k % FOLDED_TERMS * count])
@@ -247,6 +262,11 @@ cdef inline void add_fold(
             left = stop - i - k * F32_LANES
             if left > 0:
                 add(NULL, context, i + k * F32_LANES, min(left, <Py_ssize_t>F32_LANES), &terms[k * count])
+
+
+cdef inline void end_fold(int count, f32x* terms, f64x* sums) noexcept nogil:
+    cdef float folded[FOLDED_PARTS]
+    cdef int j, k
     for j in range(count):
         for k in range(FOLDED_TERMS // 2):  # the halves are registers, but for the widest
             terms[k * count + j] = terms[k * count + j] + terms[(k + FOLDED_TERMS // 2) * count + j]

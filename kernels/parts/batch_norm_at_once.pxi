@@ -5,12 +5,18 @@
 # same.
 
 cdef enum:
-    NUMBERS = 7  # vectors of float64 that a call keeps of its channels
+    NUMBERS = 8  # vectors of float64 that a call keeps of its channels
     # A short segment is mapped as columns: each example is one row, and a channel's numbers are repeated for each of
     # its elements. That pays up to so many elements of a segment, so many of an example, and from so many examples on.
     MOST_REPEATED = 32
     MOST_COLUMNS = 8192
     FEWEST_EXAMPLES = 8
+
+# what functions without Python objects call, of all dtypes
+cdef const Operation* merges = operations_of(merged_gufunc)
+cdef const Operation* column_moments = operations_of(column_moments_gufunc)
+cdef const Operation* column_sums = operations_of(column_sums_gufunc)
+cdef const Operation* column_slopes = operations_of(column_slope_gufunc)
 
 cdef struct Layout:
     # how x lies in memory, and the operations of its dtype
@@ -19,20 +25,24 @@ cdef struct Layout:
     Py_ssize_t batch
     Py_ssize_t channels
     Py_ssize_t size
-    bint columns  # whether x is (batch, channels), whose sums go by columns
+    bint columns  # whether segments are single elements, whose sums go by columns
     const Operation* statistics  # the moments, or the sums of gradients
     const Operation* mapped
     const Operation* mapped_columns
 
 
-cdef const Operation* for_dtype(object gufunc, Dtype dtype):
-    cdef const Operation* operation = operations_of(gufunc)
+cdef const Operation* of_dtype(const Operation* operation, Dtype dtype) noexcept nogil:
     while operation.dtype != dtype:
         operation += 1
     return operation
 
 
-cdef bint lay_out(Layout* layout, object x, object statistics, object mapped, tuple of_columns):
+cdef const Operation* for_dtype(object gufunc, Dtype dtype):
+    return of_dtype(operations_of(gufunc), dtype)
+
+
+cdef bint describe(Layout* layout, object x, object statistics, object mapped, object of_columns,
+                   object mapped_columns):
     # whether x is plain and of something
     cdef int k
     if not np.PyArray_CheckExact(x) or np.PyArray_NDIM(<np.ndarray>x) < 2 or (
@@ -44,9 +54,9 @@ cdef bint lay_out(Layout* layout, object x, object statistics, object mapped, tu
     layout.batch, layout.channels, layout.size = np.PyArray_DIM(x, 0), np.PyArray_DIM(x, 1), 1
     for k in range(2, np.PyArray_NDIM(<np.ndarray>x)):
         layout.size *= np.PyArray_DIM(x, k)
-    layout.columns = np.PyArray_NDIM(<np.ndarray>x) == 2
-    layout.statistics = for_dtype(of_columns[0] if layout.columns else statistics, layout.dtype)
-    layout.mapped, layout.mapped_columns = for_dtype(mapped, layout.dtype), for_dtype(of_columns[1], layout.dtype)
+    layout.columns = layout.size == 1
+    layout.statistics = for_dtype(of_columns if layout.columns else statistics, layout.dtype)
+    layout.mapped, layout.mapped_columns = for_dtype(mapped, layout.dtype), for_dtype(mapped_columns, layout.dtype)
     return True
 
 
@@ -144,8 +154,8 @@ cdef bint over_examples(const Layout* layout, const Operation* operation, char**
 
 
 cdef bint map_examples(const Layout* layout, char** args, const double* scale) noexcept nogil:
-    # the map of all of x, whose numbers for each channel `scale` is one of; a product with another scale than 1 may not
-    # be rounded by columns as it is by segments
+    # Whether there was memory for the map of all of x. Short segments are mapped as columns, but only where all scales
+    # are 1: a product with another scale may be rounded otherwise by columns than by segments.
     cdef Layout flat = layout[0]
     cdef char* own[MAX_ROW_OPERANDS]
     cdef double* memory
@@ -178,7 +188,7 @@ cdef bint map_examples(const Layout* layout, char** args, const double* scale) n
 
 
 cdef bint over_channels(const Layout* layout, const Operation* operation, char** args) noexcept nogil:
-    # the same of an operation on what examples have given, to numbers of each channel
+    # the same of an operation from the examples' numbers to one number for each channel
     cdef np.npy_intp dims[2]
     cdef np.npy_intp steps[2 * MAX_ROW_OPERANDS]
     cdef int k
@@ -188,54 +198,30 @@ cdef bint over_channels(const Layout* layout, const Operation* operation, char**
     return (<loop_function>operation.loop)(operation, args, dims, steps)
 
 
-cdef void of_elements(const Layout* layout, const void* x, double* means, double* variances) noexcept nogil:
-    # mean and variance of segments of one element
-    cdef Py_ssize_t i
-    for i in range(layout.batch * layout.channels):
-        means[i] = number_at(x, layout.dtype == FLOAT64, i)
-        variances[i] = means[i] - means[i]  # NaN of what is not finite
-
-
-cdef bint two_statistics(const Layout* layout, char** args, int given, double* more, const Operation* merge,
-                         bint together) noexcept nogil:
-    # Writes two numbers of each channel to where args[given] and args[given + 1] point. `together`: mean and variance,
-    # merged from those of examples, which go to `more`. Otherwise two sums, added over the examples.
-    cdef char* own[MAX_ROW_OPERANDS]
+cdef bint moments_of_all(const Layout* layout, char** args, double* more) noexcept nogil:
+    # x, scale -> mean and variance of each channel, merged from those of examples, which go to `more`. The scale is 1,
+    # so that segments of all examples are alike.
+    cdef char* own[4]
     cdef char* merged[4]
     cdef np.npy_intp dims[2]
     cdef np.npy_intp steps[5]
-    cdef Py_ssize_t numbers = layout.batch * layout.channels
-    cdef int k
     if layout.columns:
         return over_examples(layout, layout.statistics, args)
-    for k in range(given):
-        own[k] = args[k]
-    own[given], own[given + 1] = <char*>more, <char*>(more + numbers)
-    if together:
-        # the scale is 1, so that segments of all examples are alike
-        merged[0], merged[1], merged[2], merged[3] = own[given], own[given + 1], args[given], args[given + 1]
-        if layout.size == 1:
-            of_elements(layout, args[0], more, more + numbers)
-            return over_channels(layout, merge, merged)
-        dims[0], dims[1] = numbers, layout.size
-        steps[0], steps[1], steps[2], steps[3] = layout.size * layout.width, 0, sizeof(double), sizeof(double)
-        steps[4] = layout.width
-        if not (<loop_function>layout.statistics.loop)(layout.statistics, own, dims, steps):
-            return False
-        return over_channels(layout, merge, merged)
-    if not over_examples(layout, layout.statistics, own):
-        return False
-    for k in range(2):
-        merged[0], merged[1] = own[given + k], args[given + k]
-        if not over_channels(layout, merge, merged):
-            return False
-    return True
+    own[0], own[1] = args[0], args[1]
+    merged[0] = own[2] = <char*>more
+    merged[1] = own[3] = <char*>(more + layout.batch * layout.channels)
+    merged[2], merged[3] = args[2], args[3]
+    dims[0], dims[1] = layout.batch * layout.channels, layout.size
+    steps[0], steps[1], steps[2], steps[3] = layout.size * layout.width, 0, sizeof(double), sizeof(double)
+    steps[4] = layout.width
+    return (<loop_function>layout.statistics.loop)(layout.statistics, own, dims, steps) and (
+        over_channels(layout, of_dtype(merges, FLOAT64), merged))
 
 
-cdef double* memory_of(const Layout* layout) except NULL:
-    # for vectors of the channels, and numbers of each example's
+cdef double* memory_of(const Layout* layout, bint of_examples) except NULL:
+    # for vectors of the channels, and for two numbers of each channel in each example where they are asked for
     cdef double* memory = <double*>malloc(
-        sizeof(double) * layout.channels * (NUMBERS + (0 if layout.columns else 2 * layout.batch)))
+        sizeof(double) * layout.channels * (NUMBERS + (2 * layout.batch if of_examples and not layout.columns else 0)))
     if memory == NULL:
         no_memory("batch_norm: no memory for the statistics of channels")
     return memory
@@ -262,7 +248,7 @@ cdef bint can_be_updated(object running, const Layout* layout, object out):
                                and not meet(running, out))
 
 
-def forward_at_once(tuple of_columns, x, running_mean, running_var, weight, bias, bint training, momentum, eps, out):
+def forward_at_once(x, running_mean, running_var, weight, bias, bint training, momentum, eps, out):
     """batch_norm of plain arrays: the result, mean and rstd. None of anything else, and where channels have a scale."""
     cdef Layout layout
     cdef object y, mean, rstd
@@ -270,11 +256,10 @@ def forward_at_once(tuple of_columns, x, running_mean, running_var, weight, bias
     cdef double* n[6]
     cdef char* args[7]
     cdef double added, share, factor
-    cdef const Operation* merge = for_dtype(merged_gufunc, FLOAT64)
     cdef Py_ssize_t c, count
     cdef bint done = True, rescued = False
     if type(momentum) is not float or type(eps) is not float or (
-            not lay_out(&layout, x, moments_gufunc, affine_gufunc, of_columns)):
+            not describe(&layout, x, moments_gufunc, affine_gufunc, column_moments_gufunc, column_affine_gufunc)):
         return None
     share, added, count = momentum, eps, layout.batch * layout.size
     if not (0.0 <= share <= 1.0 and 0.0 <= added < INFINITY) or not (weight is None or is_vector(weight, &layout)) or (
@@ -292,7 +277,7 @@ def forward_at_once(tuple of_columns, x, running_mean, running_var, weight, bias
         return None
     mean = np.PyArray_EMPTY(1, np.PyArray_DIMS(x) + 1, np.NPY_DOUBLE, 0)
     rstd = np.PyArray_EMPTY(1, np.PyArray_DIMS(x) + 1, np.NPY_DOUBLE, 0)
-    numbers = memory_of(&layout)
+    numbers = memory_of(&layout, True)
     for c in range(6):  # mean, rstd, scale, weight, bias, variance
         n[c] = numbers + c * layout.channels
     take_vector(n[2], None, 1.0, &layout)
@@ -302,7 +287,7 @@ def forward_at_once(tuple of_columns, x, running_mean, running_var, weight, bias
     if training:
         args[1], args[2], args[3] = <char*>n[2], <char*>n[0], <char*>n[5]
         with nogil:
-            done = two_statistics(&layout, args, 2, numbers + NUMBERS * layout.channels, merge, True)
+            done = moments_of_all(&layout, args, numbers + NUMBERS * layout.channels)
     else:
         take_vector(n[0], running_mean, 0.0, &layout)
         take_vector(n[5], running_var, 0.0, &layout)
@@ -330,47 +315,54 @@ def forward_at_once(tuple of_columns, x, running_mean, running_var, weight, bias
     return None if rescued else (y, mean, rstd)
 
 
-def backward_at_once(tuple of_columns, grad, x, weight, mean, rstd, bint training, out):
+def backward_at_once(grad, x, weight, mean, rstd, bint training, out):
     """batch_norm_backward of plain arrays: gradients of x, weight and bias. None of anything else."""
     cdef Layout layout
     cdef object grad_x, grad_weight, grad_bias
     cdef double* numbers
     cdef double* n[NUMBERS]
-    cdef char* args[10]
-    cdef const Operation* merge = for_dtype(total_gufunc, FLOAT64)
+    cdef void* sums[2]
+    cdef double count
+    cdef char* args[9]
     cdef Py_ssize_t c
-    cdef bint done
-    if not lay_out(&layout, x, sums_gufunc, slope_gufunc, of_columns) or not is_like(grad, x) or (
-            not is_vector(mean, &layout) or not is_vector(rstd, &layout)) or (
+    cdef bint done = True
+    if not describe(&layout, x, sums_gufunc, slope_gufunc, column_sums_gufunc, column_slope_gufunc) or (
+            not is_like(grad, x)) or (not is_vector(mean, &layout) or not is_vector(rstd, &layout)) or (
             not (weight is None or is_vector(weight, &layout))):
         return None
     grad_x = place_for(out, x)
     if grad_x is None or not takes_place(grad_x, grad):
         return None
+    count = layout.batch * layout.size if training else INFINITY
     grad_weight = np.PyArray_EMPTY(1, np.PyArray_DIMS(x) + 1, np.PyArray_TYPE(<np.ndarray>x), 0)
     grad_bias = np.PyArray_EMPTY(1, np.PyArray_DIMS(x) + 1, np.PyArray_TYPE(<np.ndarray>x), 0)
-    numbers = memory_of(&layout)
-    for c in range(NUMBERS):  # mean, rstd, scale, weight, sum of grad, sum of grad * normed, count
+    sums[0], sums[1] = np.PyArray_DATA(grad_bias), np.PyArray_DATA(grad_weight)
+    numbers = memory_of(&layout, False)
+    for c in range(NUMBERS):  # mean, rstd, scale, weight, the sums of grad and of grad * normed, and their averages
         n[c] = numbers + c * layout.channels
     take_vector(n[0], mean, 0.0, &layout)
     take_vector(n[1], rstd, 0.0, &layout)
     take_vector(n[2], None, 1.0, &layout)
     take_vector(n[3], weight, 1.0, &layout)
-    take_vector(n[6], None, layout.batch * layout.size if training else INFINITY, &layout)
     for c in range(layout.channels):
         settle_in(layout.dtype == FLOAT64, n[0] + c, n[1] + c, n[2] + c)
     args[0], args[1] = np.PyArray_BYTES(<np.ndarray>grad), np.PyArray_BYTES(<np.ndarray>x)
     args[2], args[3], args[4], args[5], args[6] = <char*>n[0], <char*>n[1], <char*>n[2], <char*>n[4], <char*>n[5]
     with nogil:
-        done = two_statistics(&layout, args, 5, numbers + NUMBERS * layout.channels, merge, False)
-        for c in range(4):
-            args[5 + c] = <char*>n[3 + c]
-        args[9] = np.PyArray_BYTES(<np.ndarray>grad_x)
+        if layout.columns:
+            done = over_examples(&layout, layout.statistics, args)
+        else:
+            sums_of_plain(layout.dtype, args[0], args[1], n[0], n[1], n[2], n[4], n[5], layout.batch, layout.channels,
+                          layout.size, thread_count[0])
+        for c in range(layout.channels):
+            n[6][c], n[7][c] = average(n[4][c], count), average(n[5][c], count)
+        args[5], args[6], args[7] = <char*>n[3], <char*>n[6], <char*>n[7]
+        args[8] = np.PyArray_BYTES(<np.ndarray>grad_x)
         done = done and map_examples(&layout, args, n[2])
     if done:
         for c in range(layout.channels):
-            put_number(np.PyArray_DATA(grad_bias), layout.dtype == FLOAT64, c, n[4][c])
-            put_number(np.PyArray_DATA(grad_weight), layout.dtype == FLOAT64, c, n[5][c])
+            put_number(sums[0], layout.dtype == FLOAT64, c, n[4][c])
+            put_number(sums[1], layout.dtype == FLOAT64, c, n[5][c])
     free(numbers)
     if not done:
         no_memory("batch_norm_backward: no memory for rows that are copied")

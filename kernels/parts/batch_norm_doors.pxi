@@ -117,25 +117,72 @@ cdef inline Pair of_channel(Dtype dtype, const real* like, const void* x, Py_ssi
     return Pair(of_means.first, of_means.second + of_variances.first)
 
 
+cdef bint by_columns(const Operation* operations, Dtype dtype, char** args, Py_ssize_t batch,
+                     Py_ssize_t channels) noexcept nogil:
+    # whether there was memory for an operation on segments of one element, on one thread
+    cdef Operation own = of_dtype(operations, dtype)[0]
+    cdef Layout layout
+    cdef int threads = 1
+    own.threads = &threads
+    layout.batch, layout.channels, layout.size, layout.width = batch, channels, 1, size_of(dtype)
+    return over_examples(&layout, &own, args)
+
+
+cdef double* moments_of_columns(const real* like, Dtype dtype, const void* x, double eps, Py_ssize_t batch,
+                                Py_ssize_t channels) noexcept nogil:
+    # means, variances and scales, as batch_norm of Python has them; NULL where there was no memory
+    cdef double* found = <double*>malloc(3 * channels * sizeof(double))
+    cdef double* scale = found + 2 * channels
+    cdef char* args[4]
+    cdef Py_ssize_t c
+    cdef bint done, rescued = False
+    if found == NULL:
+        return NULL
+    args[0], args[1], args[2], args[3] = <char*>x, <char*>scale, <char*>found, <char*>(found + channels)
+    for c in range(channels):
+        scale[c] = 1.0
+    done = by_columns(column_moments, dtype, args, batch, channels)
+    if real is f64x and done:
+        for c in range(channels):
+            scale[c] = scale_of(found[c], found[channels + c], eps)
+            rescued = rescued or scale[c] != 1.0
+        done = not rescued or by_columns(column_moments, dtype, args, batch, channels)
+    if done:
+        return found
+    free(found)
+    return NULL
+
+
 cdef bint by_statistics_of_the_batch(
         Dtype dtype, const void* x, const real* weight, const real* bias, double eps, void* y, double* mean,
         double* variance, double* rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size) noexcept nogil:
-    cdef double* memory = memory_for(dtype, batch, size)
-    cdef real* widened = <real*>(memory + 2 * batch)
+    cdef double* memory
+    cdef double* columns = NULL
+    cdef real* widened
     cdef Segment segment
     cdef Pair found
     cdef double m
     cdef Py_ssize_t c, example, start, step = channels * size
-    if memory == NULL:
+    if batch * step == 0:
+        return True
+    memory = memory_for(dtype, batch, size)
+    if size == 1 and memory != NULL:
+        columns = moments_of_columns(weight, dtype, x, eps, batch, channels)
+    if memory == NULL or (size == 1 and columns == NULL):
+        free(memory)
         return False
+    widened = <real*>(memory + 2 * batch)
     segment.streamed = False
-    for c in range(channels if batch * size > 0 else 0):
+    for c in range(channels):
         segment.scale = 1.0
-        found = of_channel(dtype, weight, x, c * size, batch, step, size, 1.0, memory)
-        if real is f64x:
-            segment.scale = scale_of(found.first, found.second, eps)
-            if segment.scale != 1.0:
-                found = of_channel(dtype, weight, x, c * size, batch, step, size, segment.scale, memory)
+        if columns != NULL:
+            found, segment.scale = Pair(columns[c], columns[channels + c]), columns[2 * channels + c]
+        else:
+            found = of_channel(dtype, weight, x, c * size, batch, step, size, 1.0, memory)
+            if real is f64x:
+                segment.scale = scale_of(found.first, found.second, eps)
+                if segment.scale != 1.0:
+                    found = of_channel(dtype, weight, x, c * size, batch, step, size, segment.scale, memory)
         m, segment.rstd = found.first, rstd_from(found.second, segment.scale, eps)
         if mean != NULL:
             mean[c] = m / segment.scale
@@ -153,53 +200,58 @@ cdef bint by_statistics_of_the_batch(
             put_affine(weight, &segment, place_of(dtype, y, start, widened), size, 1)
             put_segment(dtype, y, start, size, widened)
     free(memory)
+    free(columns)
     return True
 
 
 cdef bint backward(Dtype dtype, const void* grad, const void* x, const real* weight, const double* mean,
                    const double* rstd, bint training, void* grad_x, real* grad_weight, real* grad_bias,
                    Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size) noexcept nogil:
-    # a channel at a time: its sums, and then the gradients of its elements
-    cdef double* of_grad = memory_for(dtype, batch, size)
-    cdef double* of_normed = of_grad + batch
-    cdef real* widened = <real*>(of_normed + batch)
+    cdef double* memory = memory_for(dtype, NUMBERS * channels, size)
+    cdef real* widened = <real*>(memory + 2 * NUMBERS * channels)
     cdef real* second_widened = <real*>skip(<const real*>widened, size + PADDING)
-    cdef double first, second, count = batch * size if training else INFINITY
+    cdef double count = batch * size if training else INFINITY
+    cdef double* n[NUMBERS]  # as backward_at_once has them
+    cdef char* args[9]
     cdef Operands p
-    cdef double number[8]
     cdef Py_ssize_t c, example, start
     cdef int k
-    if of_grad == NULL:
+    cdef bint done = memory != NULL
+    if not done:
         return False
+    for k in range(NUMBERS):
+        n[k] = memory + k * channels
     for c in range(channels):
-        number[0], number[1], number[2] = mean[c], rstd[c], 1.0
-        settle(weight, &number[0], &number[1], &number[2])
-        for example in range(batch):
+        n[0][c], n[1][c], n[2][c] = mean[c], rstd[c], 1.0
+        settle(weight, n[0] + c, n[1] + c, n[2] + c)
+        n[3][c] = element(weight, c) if weight != NULL else 1.0
+    args[0], args[1] = <char*>grad, <char*>x
+    args[2], args[3], args[4], args[5], args[6] = <char*>n[0], <char*>n[1], <char*>n[2], <char*>n[4], <char*>n[5]
+    if size == 1:
+        done = by_columns(column_sums, dtype, args, batch, channels)
+    else:
+        sums_of_plain(dtype, grad, x, n[0], n[1], n[2], n[4], n[5], batch, channels, size, 1)
+    for c in range(channels if done else 0):
+        n[6][c], n[7][c] = average(n[4][c], count), average(n[5][c], count)
+    args[5], args[6], args[7], args[8] = <char*>n[3], <char*>n[6], <char*>n[7], <char*>grad_x
+    if size == 1:
+        done = done and by_columns(column_slopes, dtype, args, batch, channels)
+    for c in range(channels if done else 0):
+        for k in range(6):
+            p[2 + k] = <double*>args[2 + k] + c
+        for example in range(batch if size > 1 else 0):
             start = (example * channels + c) * size
             p[0] = <void*>segment_of(dtype, grad, start, size, widened)
             p[1] = <void*>segment_of(dtype, x, start, size, second_widened)
-            p[5], p[6] = of_grad + example, of_normed + example
-            for k in range(3):
-                p[2 + k] = &number[k]
-            sums_kernel(weight, &p, 1, size, 1, 0)
-        first = sum_values(<const f64x*>of_grad, batch, 1)
-        second = sum_values(<const f64x*>of_normed, batch, 1)
-        if grad_bias != NULL:
-            put_element(grad_bias, c, first)
-        if grad_weight != NULL:
-            put_element(grad_weight, c, second)
-        number[3], number[4], number[5], number[6] = element(weight, c) if weight != NULL else 1.0, first, second, count
-        for example in range(batch):
-            start = (example * channels + c) * size
-            p[0] = <void*>segment_of(dtype, grad, start, size, widened)
-            p[1] = <void*>segment_of(dtype, x, start, size, second_widened)
-            p[9] = place_of(dtype, grad_x, start, widened)
-            for k in range(7):
-                p[2 + k] = &number[k]
+            p[8] = place_of(dtype, grad_x, start, widened)
             slope_kernel(weight, &p, 1, size, 1, 0)
             put_segment(dtype, grad_x, start, size, widened)
-    free(of_grad)
-    return True
+        if grad_bias != NULL:
+            put_element(grad_bias, c, n[4][c])
+        if grad_weight != NULL:
+            put_element(grad_weight, c, n[5][c])
+    free(memory)
+    return done
 
 
 cdef bint batch_norm_training_float32(const float* x, const float* weight, const float* bias, double eps, float* y,

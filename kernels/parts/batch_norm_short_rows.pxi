@@ -80,43 +80,10 @@ cdef bint short_affine_kernel(const real* like, char** at, const Py_ssize_t* ste
     return True
 
 
-cdef inline void short_sums(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n) noexcept nogil:
-    cdef Segment segment
-    cdef f64x[2 * SHORT_ROWS] parts
-    cdef double[SHORT_ROWS] totals
-    cdef Py_ssize_t r
-    segment.scale = 1.0
-    for r in range(SHORT_ROWS):
-        segment.grad, segment.x = at[0] + r * steps[0], at[1] + r * steps[1]
-        set_mean(like, &segment, (<double*>(at[2] + r * steps[2]))[0])
-        segment.rstd = (<double*>(at[3] + r * steps[3]))[0]
-        add_short(add_grads[real], 2, like, &segment, n, parts + r)
-    short_totals(parts, totals)
-    put_numbers(totals, at[5], steps[5])
-    short_totals(parts + SHORT_ROWS, totals)
-    put_numbers(totals, at[6], steps[6])
-
-
-cdef bint short_sums_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
-                            int manner) noexcept nogil:
-    if not all_unscaled(at[4], steps[4]):
-        return False
-    if n == 49:
-        short_sums(like, at, steps, 49)
-    elif n == 16:
-        short_sums(like, at, steps, 16)
-    elif n == 4:
-        short_sums(like, at, steps, 4)
-    else:
-        short_sums(like, at, steps, any_count(n))
-    return True
-
-
 cdef bint short_slope_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                              int manner) noexcept nogil:
     cdef Segment segment
     cdef Py_ssize_t r
-    cdef double count
     if not all_unscaled(at[4], steps[4]):
         return False
     segment.scale = 1.0
@@ -124,10 +91,10 @@ cdef bint short_slope_kernel(const real* like, char** at, const Py_ssize_t* step
         segment.grad, segment.x = at[0] + r * steps[0], at[1] + r * steps[1]
         set_mean(like, &segment, (<double*>(at[2] + r * steps[2]))[0])
         segment.rstd = (<double*>(at[3] + r * steps[3]))[0]
-        segment.weight, count = (<double*>(at[5] + r * steps[5]))[0], (<double*>(at[8] + r * steps[8]))[0]
-        segment.grad_mean = (<double*>(at[6] + r * steps[6]))[0] / count
-        segment.grad_normed_mean = (<double*>(at[7] + r * steps[7]))[0] / count
-        map_short(slope[real], at[9] + r * steps[9], &segment, n)
+        segment.weight = (<double*>(at[5] + r * steps[5]))[0]
+        segment.grad_mean = (<double*>(at[6] + r * steps[6]))[0]
+        segment.grad_normed_mean = (<double*>(at[7] + r * steps[7]))[0]
+        map_short(slope[real], at[8] + r * steps[8], &segment, n)
     return True
 
 

@@ -170,6 +170,9 @@ def _status():
 
 
 def _check(arguments, error):
+    for option in ("sizes", "threads", "dtype", "layout"):
+        if not getattr(arguments, option):
+            raise error(f"--{option}: expected at least one; got none")
     works = {}
     for name in arguments.functions:
         if name in _FAMILIES:
@@ -178,7 +181,7 @@ def _check(arguments, error):
             works[name] = benchmark.WORKS[name]
         else:
             near = difflib.get_close_matches(name, [*benchmark.WORKS, *_FAMILIES], 3)
-            like = f"its like are {', '.join(near)}; " if near else ""
+            like = f"similar names are {', '.join(near)}; " if near else ""
             raise error(f"no benchmark of {name!r:.60}; {like}lanewise bench --list names all")
     for size in arguments.sizes:
         try:
@@ -206,9 +209,6 @@ def _check(arguments, error):
             raise error(f"--layout: {work.name} is timed {', '.join(work.layouts)}; got {', '.join(arguments.layout)}")
         if not set(work.dtypes) & set(arguments.dtype):
             raise error(f"--dtype: {work.name} is timed in {', '.join(work.dtypes)}; got {', '.join(arguments.dtype)}")
-    for option in ("functions", "sizes", "threads", "dtype", "layout"):
-        if not getattr(arguments, option):
-            raise error(f"--{option}: expected at least one; got none")
     if arguments.absolute:
         raise error("--absolute is of --compare; nanoseconds are always shown where they are measured")
     return list(works.values())

@@ -17,7 +17,8 @@ from ..genome.breeding import _CROSSOVERS, _MUTATIONS, diversity, hamming_distan
 from ..genome.codes import Codebook
 from ..kernels import breeding as _kernels
 
-__all__ = ["ADAPTIVE", "HISTORY", "RUNGS", "FitnessError", "Island", "Plan", "after_an_epoch", "seed_of_island"]
+__all__ = ["ADAPTIVE", "HISTORY", "RUNGS", "FitnessError", "Island", "Plan", "after_an_epoch", "seed_of_island",
+           "table_of"]
 
 #: The mutation rate that each genome inherits and varies: see `evolve`.
 ADAPTIVE = "adaptive"
@@ -267,6 +268,12 @@ def _ranked(population, losses, most, radius):
     return np.r_[np.array(best, np.intp), ranked[~np.isin(ranked, best)]][:most]
 
 
+def table_of(rows):
+    """Rows of a history as it is handed out and saved: a loss beyond float32 becomes an infinity there."""
+    with np.errstate(all="ignore"):
+        return np.array(rows, HISTORY)
+
+
 def after_a_generation(plan, island, fitness, progress):
     """Breed an island's next generation and rank it: the island then, and its row of the history."""
     population, rungs = island.next_generation(plan)
@@ -284,7 +291,9 @@ def after_a_generation(plan, island, fitness, progress):
     best, best_loss = (parents[0], float(first_loss)) if improved else (island.best, island.best_loss)
     since = generation if improved else island.improved
     finite = losses[np.isfinite(losses)]
-    row = (generation, 0.0, best_loss, finite.mean() if finite.size else np.nan, losses.size - finite.size,
+    with np.errstate(all="ignore"):  # the sum of losses may be beyond float64
+        mean_loss = finite.mean() if finite.size else np.nan
+    row = (generation, 0.0, best_loss, mean_loss, losses.size - finite.size,
            _LADDER[rungs].mean() if plan.adaptive else rate, apart / max(8 * population.shape[1], 1), np.nan)
     started = island.started
     if plan.restart_after is not None and generation - max(since, started) >= plan.restart_after:

@@ -20,7 +20,7 @@ from ..kernels.population import TILE_ROWS
 from ..packing import rows_of, weights_in, whole
 from . import checkpoint as _checkpoint
 from .checkpoint import CheckpointError
-from .islands import HISTORY, Island, Plan
+from .islands import Island, Plan, table_of
 from .network import Batch, Network
 from .workers import NetworkFitness, OwnFitness, Workers
 
@@ -131,7 +131,7 @@ class _Run:
         islands, history = self.at
         best = self.best()
         population = np.concatenate([island.next_generation(self.plan)[0] for island in islands])
-        return EvolutionResult(best.best, best.best_loss, population, np.array(history, HISTORY), self.plan.seed,
+        return EvolutionResult(best.best, best.best_loss, population, table_of(history), self.plan.seed,
                                stopped, self.resumed)
 
     def save(self):
@@ -151,9 +151,10 @@ class _Run:
         best = min(islands, key=lambda island: island.best_loss).best
         held_out = self.held_out(best) if self.held_out else (np.nan, np.nan)
         seconds = self.seconds()
-        rows = [(of_all[0][0], seconds, min(row[2] for row in of_all), np.mean([row[3] for row in of_all]),
-                 sum(row[4] for row in of_all), of_all[0][5], np.mean([row[6] for row in of_all]), *held_out)
-                for of_all in zip(*(rows for _, rows in done), strict=True)]
+        with np.errstate(all="ignore"):  # the sum of mean losses may be beyond float64
+            rows = [(of_all[0][0], seconds, min(row[2] for row in of_all), np.mean([row[3] for row in of_all]),
+                     sum(row[4] for row in of_all), of_all[0][5], np.mean([row[6] for row in of_all]), *held_out)
+                    for of_all in zip(*(rows for _, rows in done), strict=True)]
         self.at = islands, history + rows
 
     def stopped_by_callback(self):
@@ -348,8 +349,13 @@ def evolve(network, x, y=None, *, population=POPULATION, elite=2, parents=None, 
 
     Raises
     ------
+    TypeError, ValueError
+        If an argument is no such thing, beyond its range, or does not fit the network: it says which, and nothing has
+        run.
     CheckpointError
         If `resume` is damaged, or of a run with other settings, network or data: it says which.
+    OSError
+        If `checkpoint` cannot be written. After that the error has the run up to then, as its `result`.
     """
     progress = truth("evolve", "progress", progress)
     if not isinstance(network, Network):
@@ -440,6 +446,8 @@ def minimize(fitness, n_weights, *, codebook=LOG4, scale=1.0, vectorized=False, 
 
     Raises
     ------
+    TypeError, ValueError, CheckpointError, OSError
+        As `evolve`.
     FitnessError
         If the fitness raises, or gives something else than numbers; its `result` is the run up to then.
     """

@@ -1,5 +1,5 @@
 """Norms over channels: batch and group norm, forward and backward, with channels at axis 1. Defaults, checks and
-documentation; the arithmetic is in kernels/: batch_norm.pyx, batch_columns.pyx and, a group being a row, norms.pyx.
+documentation; the arithmetic is in kernels/: batch_norm.pyx and, a group being a row, norms.pyx.
 """
 
 import math
@@ -7,7 +7,6 @@ import math
 import numpy as np
 
 from ..environment import unflushed
-from ..kernels import batch_columns as _columns
 from ..kernels import batch_norm as _batch
 from ..kernels import norms as _norms
 from ..kernels.operands import share_memory
@@ -15,10 +14,6 @@ from ._axis import call, fill, floating, floats_beside, from_zero, like, rounded
 from ._documentation import with_bound
 
 __all__ = ["batch_norm", "batch_norm_backward", "group_norm", "group_norm_backward"]
-
-# what plain (batch, channels) arrays are given to
-_COLUMNS_FORWARD = _columns.moments_gufunc, _columns.affine_gufunc
-_COLUMNS_BACKWARD = _columns.sums_gufunc, _columns.slope_gufunc
 
 
 def checked(name, x):
@@ -39,8 +34,9 @@ def per_channel(name, role, values, x, default=None):
 
 
 def as_segments(x):
-    """`x` with a segment, what one example holds of one channel, as its last axis; (batch, channels) as it is."""
-    return x.reshape(*x.shape[:2], math.prod(x.shape[2:])) if x.ndim > 2 else x
+    """`x` with a segment, what one example holds of one channel, as its last axis, or without it where that is one."""
+    size = math.prod(x.shape[2:])
+    return x.reshape(*x.shape[:2], size) if size != 1 else x.reshape(x.shape[:2])
 
 
 def check_updated(name, out, running_mean, running_var):
@@ -63,10 +59,12 @@ def check_updated(name, out, running_mean, running_var):
                 raise ValueError(f"{name}: {other_role} and {role} share memory; each must have its own")
 
 
-def _moments(kernels, segments, scale):
+def _moments(segments, scale):
     # mean and variance of each channel times its scale
-    mean, variance = call(kernels.moments_gufunc, (segments, scale))
-    return call(_batch.merged_gufunc, (mean.T, variance.T)) if segments.ndim > 2 else (mean, variance)
+    if segments.ndim == 2:
+        return call(_batch.column_moments_gufunc, (segments, scale))
+    mean, variance = call(_batch.moments_gufunc, (segments, scale))
+    return call(_batch.merged_gufunc, (mean.T, variance.T))
 
 
 @with_bound
@@ -119,8 +117,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
     """
     name = "batch_norm"
     training, return_stats = truth(name, "training", training), truth(name, "return_stats", return_stats)
-    found = _batch.forward_at_once(_COLUMNS_FORWARD, x, running_mean, running_var, weight, bias, training, momentum,
-                                   eps, out)
+    found = _batch.forward_at_once(x, running_mean, running_var, weight, bias, training, momentum, eps, out)
     if found is not None:
         return found if return_stats else found[0]
     x = checked(name, x)
@@ -129,26 +126,27 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
     bias = per_channel(name, "bias", bias, x, 0.0)
     kept_mean = per_channel(name, "running_mean", running_mean, x)
     kept_var = per_channel(name, "running_var", running_var, x)
-    segments, kernels, double = as_segments(x), _columns if x.ndim == 2 else _batch, x.dtype.itemsize == 8
+    segments, double = as_segments(x), x.dtype.itemsize == 8
+    affine = _batch.column_affine_gufunc if segments.ndim == 2 else _batch.affine_gufunc
     if training:
         count = x.size // x.shape[1] if x.shape[1] else 0
         if count == 1:
             raise ValueError(f"{name}: training needs more than one element per channel; x of shape {x.shape} has 1")
         check_updated(name, out, running_mean, running_var)
         scale = None
-        mean, variance = (_moments(kernels, segments, np.ones(x.shape[1])) if x.size else
+        mean, variance = (_moments(segments, np.ones(x.shape[1])) if x.size else
                           (np.full(x.shape[1], np.nan),) * 2)
         if double and x.size:
             scale = _batch.scales(mean, variance, eps)
         if scale is not None:
-            mean, variance = _moments(kernels, segments, scale)
+            mean, variance = _moments(segments, scale)
     else:
         if kept_mean is None or kept_var is None:
             raise ValueError(f"{name}: inference needs running_mean and running_var")
         mean, variance, scale = rounded_to(np.float64, kept_mean), rounded_to(np.float64, kept_var), None
     *scaled, mean, rstd, variance = _batch.with_rstd(double, mean, variance, scale, eps)
-    y, _ = fill(name, out, x, kernels.affine_gufunc, (x,), as_segments,
-                lambda place: call(kernels.affine_gufunc, (segments, *scaled, weight, bias), (place,)))
+    y, _ = fill(name, out, x, affine, (x,), as_segments,
+                lambda place: call(affine, (segments, *scaled, weight, bias), (place,)))
     if training and x.size and not (running_mean is None and running_var is None):
         # last, since weight and bias may stand there
         with np.errstate(all="ignore"):  # a variance may be beyond what its array holds
@@ -198,7 +196,7 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
     """
     name = "batch_norm_backward"
     training = truth(name, "training", training)
-    found = _batch.backward_at_once(_COLUMNS_BACKWARD, grad, x, weight, mean, rstd, training, out)
+    found = _batch.backward_at_once(grad, x, weight, mean, rstd, training, out)
     if found is not None:
         return found
     x = checked(name, x)
@@ -207,16 +205,17 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
         raise ValueError(f"{name}: mean and rstd must be given, as batch_norm returns them with return_stats")
     weight = per_channel(name, "weight", weight, x, 1.0)
     mean, rstd = per_channel(name, "mean", mean, x), per_channel(name, "rstd", rstd, x)
-    arrays, kernels = (as_segments(grad), as_segments(x)), _columns if x.ndim == 2 else _batch
+    arrays = as_segments(grad), as_segments(x)
     scaled = _batch.settled(8 in (x.dtype.itemsize, grad.dtype.itemsize), mean, rstd)
-    sums = call(kernels.sums_gufunc, (*arrays, *scaled))
-    if x.ndim > 2:
-        sums = [call(_batch.total_gufunc, (part,), axis=0) for part in sums]
+    if arrays[1].ndim == 2:
+        slope, sums = _batch.column_slope_gufunc, call(_batch.column_sums_gufunc, (*arrays, *scaled))
+    else:
+        slope = _batch.slope_gufunc
+        sums = call(_batch.sums_gufunc, (*(array.swapaxes(0, 1) for array in arrays), *scaled))
     grad_bias, grad_weight = sums
     count = x.size // max(x.shape[1], 1) if training else np.inf
-    operands = *arrays, *scaled, weight, grad_bias, grad_weight, count
-    grad_x, _ = fill(name, out, x, kernels.slope_gufunc, (grad, x), as_segments,
-                     lambda place: call(kernels.slope_gufunc, operands, (place,)))
+    operands = *arrays, *scaled, weight, *(_batch.averages(of_all, count) for of_all in sums)
+    grad_x, _ = fill(name, out, x, slope, (grad, x), as_segments, lambda place: call(slope, operands, (place,)))
     dtype = np.float64 if x.dtype == np.float64 else np.float32
     return grad_x, rounded_to(dtype, grad_weight), rounded_to(dtype, grad_bias)
 

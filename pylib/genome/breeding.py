@@ -70,6 +70,13 @@ def random_population(size, n_weights, rng, *, generation=0, first=0):
     -------
     ndarray of uint8, shape (size, ceil(n_weights / 2))
 
+    Raises
+    ------
+    TypeError
+        If `rng` is no seed and no generator, or another argument no int.
+    ValueError
+        If a number is negative or beyond its range, or no memory could hold the genomes.
+
     """
     size = whole("size", size, 2**32 - 1)
     n_weights = whole("n_weights", n_weights, np.iinfo(np.intp).max)
@@ -109,6 +116,15 @@ def mutate(genomes, rate, rng, out=None, *, kind="flip", codebook=LOG4, n_weight
     -------
     ndarray of uint8, of the shape of `genomes`
 
+    Raises
+    ------
+    TypeError
+        If `genomes` does not hold uint8, `rate` holds no numbers, `out` is no array, `rng` is no seed and no generator,
+        or `codebook` is none.
+    ValueError
+        If a rate is not between 0 and 1, or there is not one for all or one for each; if `kind` is unknown, `n_weights`
+        does not fit, or `out` has another shape or dtype or is read-only.
+
     """
     genomes = held("genomes", genomes, np.uint8)
     rows = rows_of("genomes", genomes, np.uint8)
@@ -143,6 +159,13 @@ def crossover(a, b, rng, children=1, *, kind="uniform", n_weights=None, generati
     -------
     ndarray of uint8, of the shape of `a`, or a pair of them
 
+    Raises
+    ------
+    TypeError
+        If a parent does not hold uint8, or `rng` is no seed and no generator.
+    ValueError
+        If the parents differ in shape, `kind` is unknown, `children` is neither 1 nor 2, or `n_weights` does not fit.
+
     """
     one_of("kind", kind, _CROSSOVERS)
     if not (type(children) is int or isinstance(children, np.integer)) or children not in (1, 2):
@@ -175,6 +198,13 @@ def hamming_distance(a, b, unit="bits"):
     -------
     ndarray of intp, shape (...), or an int for one genome
 
+    Raises
+    ------
+    TypeError
+        If `a` or `b` does not hold uint8.
+    ValueError
+        If `b` has neither the shape of `a` nor that of one genome, or `unit` is unknown.
+
     """
     one_of("unit", unit, ("bits", "weights"))
     a, b = held("a", a, np.uint8), held("b", b, np.uint8)
@@ -200,6 +230,13 @@ def diversity(population):
     -------
     float
         Every pair is counted, in time proportional to the size: exact up to 2^53 differences.
+
+    Raises
+    ------
+    TypeError
+        If `population` does not hold uint8.
+    ValueError
+        If it is no matrix, or has fewer than two genomes.
     """
     population = held("population", population, np.uint8)
     rows = rows_of("population", population, np.uint8)

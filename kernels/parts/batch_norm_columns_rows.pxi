@@ -1,4 +1,4 @@
-# A few examples, as rows of all channels: their sums, and their maps. A part of batch_columns.pyx.
+# A few examples, as rows of all channels: their sums, and their maps. A part of batch_norm.pyx.
 
 # The terms of two sums, and the maps.
 
@@ -38,14 +38,14 @@ cdef inline void fold_gradient(const f32x* like, const Example* one, Py_ssize_t 
     sums[1] = fma(grad, x * known(like, one, RSTD, i, n), sums[1])
 
 
-cdef inline real affine(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+cdef inline real column_affine(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # (x - mean) * rstd * weight + bias
     cdef const Example* one = <const Example*>context
     cdef real x = (take(<const real*>one.x, i, n) - known(like, one, MEAN, i, n)) - known(like, one, MEAN_REST, i, n)
     return fma(x * known(like, one, RSTD, i, n), known(like, one, WEIGHT, i, n), known(like, one, BIAS, i, n))
 
 
-cdef inline real slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+cdef inline real column_slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # (grad - grad_mean - normed * grad_normed_mean) * rstd * weight
     cdef const Example* one = <const Example*>context
     cdef real x = (take(<const real*>one.x, i, n) - known(like, one, MEAN, i, n)) - known(like, one, MEAN_REST, i, n)
@@ -157,9 +157,9 @@ cdef inline void map_rows(real (*point)(const real*, const void*, Py_ssize_t, Py
 
 cdef void affine_rows(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                       int manner) noexcept nogil:
-    map_rows(affine[real], like, p, rows, n, manner)
+    map_rows(column_affine[real], like, p, rows, n, manner)
 
 
 cdef void slope_rows(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                      int manner) noexcept nogil:
-    map_rows(slope[real], like, p, rows, n, manner)
+    map_rows(column_slope[real], like, p, rows, n, manner)

@@ -1,4 +1,4 @@
-# Means and variances of columns, from the sums of their deviations. A part of batch_columns.pyx.
+# Means and variances of columns, from the sums of their deviations. A part of batch_norm.pyx.
 
 cdef void average_all(const real* like, Problem* problem, bint folded, Py_ssize_t examples) noexcept nogil:
     # the averages of both sums over so many examples, divided register by register: a division takes as long as

@@ -1,33 +1,12 @@
 # Batch norm where an example holds one number of each channel: x is (examples, channels), a channel a column. Registers
 # hold neighbouring channels, and rows are read as they stand in memory: for the statistics once, or twice where the
-# first examples were no guess of the means, and once for the map. The formulas are those of batch_norm.pyx.
+# first examples gave a poor guess of the means, and once for the map. The formulas are those of batch_norm.pyx.
 #
 # A few rows are added in the precision of the computation, and those sums in float64; a channel where float32
 # overflows, or its squares vanish, is added in float64. A channel near the ends of the exponent range is multiplied by
 # a power of two, its scale, and its mean and rstd are then those of x * scale. What is done for one channel changes no
-# bit of another. A chunk adds its rows in order, and the chunks, set by the shape alone, are added in
-# order, so that nobody sees the number of threads.
-from libc.math cimport INFINITY, fabs, ldexp
-from libc.stdint cimport uint16_t, uint32_t
-from libc.stdlib cimport free
-
-cimport numpy as np
-
-from .lanes cimport (
-    F32_LANES, F64_LANES, any_count, enter_environment, environment, f32x, f64x, fma, leave_environment,
-    load_f64, real, splat_f32, splat_f64, store_f64, store_part_f64,
-)
-from .loops.operations cimport (
-    GROUP, STREAMED, Operand, Operands, Operation, Pass, group_kernel, on_matrices, pass_function, row_machine,
-)
-from .loops.reductions cimport element, map_block, map_pair, rounded, take, wide
-from .loops.rows cimport CHUNKS, LINE, has_memory, lay_out, set_chunks, set_workers, whole
-from .loops.tiles cimport PADDING, take_row
-from .loops.dtypes cimport FLOAT32
-from .rowwise.norm_groups cimport add_wide
-
-np.import_array()
-np.import_ufunc()
+# bit of another. A chunk adds its rows in order, and the chunks, which the shape alone sets, are added in
+# order: the number of threads changes no bit.
 
 cdef enum:
     GUESSED = 32  # means are guessed from so many examples at the start
@@ -80,9 +59,6 @@ ctypedef bint (*columns_kernel)(const void* like, const Operation* operation, ch
 cdef pass_function run_float32 = row_machine().pass_float32, run_float64 = row_machine().pass_float64
 
 
-include "parts/batch_columns_rows.pxi"
-
-
 # Problems.
 
 cdef inline void set_known(const real* like, const Problem* problem, int what, Py_ssize_t i,
@@ -93,12 +69,12 @@ cdef inline void set_known(const real* like, const Problem* problem, int what, P
         (<double*>problem.known.of[what])[i] = value
 
 
-cdef void know(const real* like, const Problem* problem, int what, const char* values, Py_ssize_t step,
-               double divisor) noexcept nogil:
+cdef void know(const real* like, const Problem* problem, int what, const char* values,
+               Py_ssize_t step) noexcept nogil:
     # a vector of float64
     cdef Py_ssize_t i
     for i in range(problem.channels):
-        set_known(like, problem, what, i, (<const double*>(values + i * step))[0] / divisor)
+        set_known(like, problem, what, i, (<const double*>(values + i * step))[0])
 
 
 cdef void know_mean(const real* like, const Problem* problem, const char* values,
@@ -119,9 +95,9 @@ cdef inline Operand operand(char kind, Matrix matrix, Py_ssize_t offset) noexcep
     return Operand(kind, matrix.data, 0, matrix.step, matrix.stride, 0, False, offset)
 
 
-cdef bint begin(const real* like, const Operation* operation, group_kernel kernel, Problem* problem, Matrix grad,
-                Matrix x, Matrix y, Py_ssize_t examples, Py_ssize_t channels, const char* scale,
-                Py_ssize_t scale_step) noexcept nogil:
+cdef bint begin_columns(const real* like, const Operation* operation, group_kernel kernel, Problem* problem,
+                        Matrix grad, Matrix x, Matrix y, Py_ssize_t examples, Py_ssize_t channels, const char* scale,
+                        Py_ssize_t scale_step) noexcept nogil:
     # Whether there is memory for a problem: its pass over x and, where there is one, grad, to y or to sums; and the
     # vectors of its channels.
     cdef Pass* work = &problem.work
@@ -151,12 +127,12 @@ cdef bint begin(const real* like, const Operation* operation, group_kernel kerne
         problem.known.of[i] = work.more + i * size
     problem.again = work.more + MOST_VECTORS * size
     if rescued:
-        know(like, problem, SCALE, scale, scale_step, 1.0)
+        know(like, problem, SCALE, scale, scale_step)
         problem.scale = problem.known.of[SCALE]
     return True
 
 
-cdef inline void run(const real* like, Problem* problem) noexcept nogil:
+cdef inline void run_columns(const real* like, Problem* problem) noexcept nogil:
     if real is f32x:
         run_float32(&problem.work)
     else:
@@ -166,24 +142,21 @@ cdef inline void run(const real* like, Problem* problem) noexcept nogil:
 cdef void add_all(const real* like, Problem* problem, bint folded) noexcept nogil:
     # the two sums of every channel
     problem.folded = folded
-    run(like, problem)
-
-
-include "parts/batch_columns_statistics.pxi"
+    run_columns(like, problem)
 
 
 # The kernels.
 
-cdef bint moments_kernel(const real* like, const Operation* operation, char** args, Py_ssize_t examples,
-                         Py_ssize_t channels, const np.npy_intp* steps) noexcept nogil:
+cdef bint column_moments_kernel(const real* like, const Operation* operation, char** args, Py_ssize_t examples,
+                                Py_ssize_t channels, const np.npy_intp* steps) noexcept nogil:
     # x, scale -> mean, variance of x * scale. Deviations are taken from a guess of the mean, and where that costs a
     # bit, from the mean; where squares leave float32, all is float64.
     cdef Problem problem
     cdef Matrix none = Matrix(NULL, 0, 0)
     cdef Py_ssize_t i
     cdef bint any_lost = False
-    if not begin(like, operation, <group_kernel>deviations_kernel[real], &problem, none, matrix(args[0], steps), none,
-                 examples, channels, args[1], steps[2]):
+    if not begin_columns(like, operation, <group_kernel>deviations_kernel[real], &problem, none,
+                         matrix(args[0], steps), none, examples, channels, args[1], steps[2]):
         return False
     guess_means(like, &problem, examples)
     average_all(like, &problem, True, examples)
@@ -209,34 +182,34 @@ cdef bint moments_kernel(const real* like, const Operation* operation, char** ar
     return True
 
 
-cdef bint affine_kernel(const real* like, const Operation* operation, char** args, Py_ssize_t examples,
-                        Py_ssize_t channels, const np.npy_intp* steps) noexcept nogil:
+cdef bint column_affine_kernel(const real* like, const Operation* operation, char** args, Py_ssize_t examples,
+                               Py_ssize_t channels, const np.npy_intp* steps) noexcept nogil:
     # x, mean, rstd, scale, weight, bias -> y
     cdef Problem problem
-    if not begin(like, operation, <group_kernel>affine_rows[real], &problem, Matrix(NULL, 0, 0), matrix(args[0], steps),
-                 matrix(args[6], steps + 7), examples, channels, args[3], steps[4]):
+    if not begin_columns(like, operation, <group_kernel>affine_rows[real], &problem, Matrix(NULL, 0, 0),
+                         matrix(args[0], steps), matrix(args[6], steps + 7), examples, channels, args[3], steps[4]):
         return False
     know_mean(like, &problem, args[1], steps[2])
-    know(like, &problem, RSTD, args[2], steps[3], 1.0)
-    know(like, &problem, WEIGHT, args[4], steps[5], 1.0)
-    know(like, &problem, BIAS, args[5], steps[6], 1.0)
-    run(like, &problem)
+    know(like, &problem, RSTD, args[2], steps[3])
+    know(like, &problem, WEIGHT, args[4], steps[5])
+    know(like, &problem, BIAS, args[5], steps[6])
+    run_columns(like, &problem)
     free(problem.work.memory)
     return True
 
 
-cdef bint sums_kernel(const real* like, const Operation* operation, char** args, Py_ssize_t examples,
-                      Py_ssize_t channels, const np.npy_intp* steps) noexcept nogil:
+cdef bint column_sums_kernel(const real* like, const Operation* operation, char** args, Py_ssize_t examples,
+                             Py_ssize_t channels, const np.npy_intp* steps) noexcept nogil:
     # grad, x, mean, rstd, scale -> sum(grad), sum(grad * normed)
     cdef Problem problem
     cdef const double* sums
     cdef Py_ssize_t i
     cdef bint any_lost = False
-    if not begin(like, operation, <group_kernel>gradients_kernel[real], &problem, matrix(args[0], steps),
-                 matrix(args[1], steps + 2), Matrix(NULL, 0, 0), examples, channels, args[4], steps[6]):
+    if not begin_columns(like, operation, <group_kernel>gradients_kernel[real], &problem, matrix(args[0], steps),
+                         matrix(args[1], steps + 2), Matrix(NULL, 0, 0), examples, channels, args[4], steps[6]):
         return False
     know_mean(like, &problem, args[2], steps[4])
-    know(like, &problem, RSTD, args[3], steps[5], 1.0)
+    know(like, &problem, RSTD, args[3], steps[5])
     add_all(like, &problem, True)
     sums = problem.work.sums
     for i in range(channels):
@@ -256,26 +229,25 @@ cdef bint sums_kernel(const real* like, const Operation* operation, char** args,
     return True
 
 
-cdef bint slope_kernel(const real* like, const Operation* operation, char** args, Py_ssize_t examples,
-                       Py_ssize_t channels, const np.npy_intp* steps) noexcept nogil:
-    # grad, x, mean, rstd, scale, weight, sum(grad), sum(grad * normed), count -> grad_x; an infinite count leaves the
-    # sums out
+cdef bint column_slope_kernel(const real* like, const Operation* operation, char** args, Py_ssize_t examples,
+                              Py_ssize_t channels, const np.npy_intp* steps) noexcept nogil:
+    # grad, x, mean, rstd, scale, weight, mean(grad), mean(grad * normed) -> grad_x
     cdef Problem problem
     cdef Py_ssize_t i
-    cdef double count = (<double*>args[8])[0]
-    if not begin(like, operation, <group_kernel>slope_rows[real], &problem, matrix(args[0], steps),
-                 matrix(args[1], steps + 2), matrix(args[9], steps + 10), examples, channels, args[4], steps[6]):
+    if not begin_columns(like, operation, <group_kernel>slope_rows[real], &problem, matrix(args[0], steps),
+                         matrix(args[1], steps + 2), matrix(args[8], steps + 10), examples, channels,
+                         args[4], steps[6]):
         return False
     know_mean(like, &problem, args[2], steps[4])
-    know(like, &problem, RSTD, args[3], steps[5], 1.0)
-    know(like, &problem, WEIGHT, args[5], steps[7], 1.0)
-    know(like, &problem, GRAD_MEAN, args[6], steps[8], count)
-    know(like, &problem, GRAD_NORMED_MEAN, args[7], steps[9], count)
+    know(like, &problem, RSTD, args[3], steps[5])
+    know(like, &problem, WEIGHT, args[5], steps[7])
+    know(like, &problem, GRAD_MEAN, args[6], steps[8])
+    know(like, &problem, GRAD_NORMED_MEAN, args[7], steps[9])
     if problem.scale != NULL:
-        for i in range(channels):  # what a scaled row is divided by comes back with the weight
+        for i in range(channels):  # rstd is that of x * scale: the weight brings the scale back
             set_known(like, &problem, WEIGHT, i, element(<const real*>problem.known.of[WEIGHT], i)
                       * element(<const real*>problem.known.of[SCALE], i))
-    run(like, &problem)
+    run_columns(like, &problem)
     free(problem.work.memory)
     return True
 
@@ -313,15 +285,15 @@ cdef object of_columns(bytes name, void* float32, void* float64, bytes kinds_in,
                        <void*>columns_float64)
 
 
-moments_gufunc = of_columns(
-    b"column_moments", <void*>moments_kernel[f32x], <void*>moments_kernel[f64x], b"ms", b"ss",
+column_moments_gufunc = of_columns(
+    b"column_moments", <void*>column_moments_kernel[f32x], <void*>column_moments_kernel[f64x], b"ms", b"ss",
     b"x, scale -> mean, variance")
-affine_gufunc = of_columns(
-    b"column_affine", <void*>affine_kernel[f32x], <void*>affine_kernel[f64x], b"msssss", b"m",
+column_affine_gufunc = of_columns(
+    b"column_affine", <void*>column_affine_kernel[f32x], <void*>column_affine_kernel[f64x], b"msssss", b"m",
     b"x, mean, rstd, scale, weight, bias -> y")
-sums_gufunc = of_columns(
-    b"column_sums", <void*>sums_kernel[f32x], <void*>sums_kernel[f64x], b"mmsss", b"ss",
+column_sums_gufunc = of_columns(
+    b"column_sums", <void*>column_sums_kernel[f32x], <void*>column_sums_kernel[f64x], b"mmsss", b"ss",
     b"grad, x, mean, rstd, scale -> sum(grad), sum(grad * normed)")
-slope_gufunc = of_columns(
-    b"column_slope", <void*>slope_kernel[f32x], <void*>slope_kernel[f64x], b"mmssssssd", b"m",
-    b"grad, x, mean, rstd, scale, weight, sum(grad), sum(grad * normed), count -> grad_x")
+column_slope_gufunc = of_columns(
+    b"column_slope", <void*>column_slope_kernel[f32x], <void*>column_slope_kernel[f64x], b"mmssssss", b"m",
+    b"grad, x, mean, rstd, scale, weight, mean(grad), mean(grad * normed) -> grad_x")

@@ -1,0 +1,256 @@
+# The sums of a channel's gradients: grad, and grad * normed. A part of batch_norm.pyx.
+#
+# A channel is a segment of each example. Terms of float32 are added in float32 by eights, and the sums of those in
+# float64, as folded sums of rows are; but where segments are short, the next ones go on with the eights of the first,
+# so that none has ends of its own to add up. A channel whose float32 sums overflow is added in float64. A channel is
+# cut into pieces, set by the shape alone, whose sums are added in order, so that nobody sees the number of threads.
+
+cdef enum:
+    PIECE = 1 << 15  # elements of a channel that a thread adds up at a time
+    CHANNELS_AT_ONCE = 1 << 14  # elements of as many channels as are one chunk of the work
+    FOLDED = 128  # elements that are added to one set of float32 sums: FOLD * FOLDED_PARTS
+
+cdef struct Channel:
+    Dtype dtype
+    const char* grad
+    const char* x
+    Py_ssize_t grad_step  # from one example to the next
+    Py_ssize_t x_step
+    Py_ssize_t grad_stride  # from one element of a segment to the next
+    Py_ssize_t x_stride
+    Py_ssize_t examples
+    Py_ssize_t size
+    Segment known
+
+cdef struct Channels:
+    Channel first
+    Py_ssize_t count
+    Py_ssize_t grad_step  # from one channel to the next, as all that follow
+    Py_ssize_t x_step
+    const char* mean
+    const char* rstd
+    const char* scale
+    char* of_grad
+    char* of_normed
+    Py_ssize_t mean_step
+    Py_ssize_t rstd_step
+    Py_ssize_t scale_step
+    Py_ssize_t of_grad_step
+    Py_ssize_t of_normed_step
+    Py_ssize_t together  # channels of a chunk
+    Py_ssize_t pieces  # of a channel
+    Pair* parts  # the sums of each piece of each channel
+
+
+cdef inline void fold_grads(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                            f32x* sums) noexcept nogil:
+    # Lanes without an element have a grad of 0. Where rstd is infinite, no sum is finite, and float64 is asked.
+    cdef const Segment* segment = <const Segment*>context
+    cdef f32x grad = take(<const f32x*>segment.grad, i, n), x = take(<const f32x*>segment.x, i, n)
+    x = (x - splat(x, segment.mean)) - splat(x, segment.mean_rest)
+    sums[0] = sums[0] + grad
+    sums[1] = fma(grad, x * splat(x, segment.rstd), sums[1])
+
+
+cdef void copy_part(const real* like, const Channel* channel, Py_ssize_t example, Py_ssize_t start, Py_ssize_t n,
+                    double* tiles) noexcept nogil:
+    # in the precision of the computation, x multiplied by its scale
+    cdef double* tile = tiles + FOLDED + PADDING
+    cdef Py_ssize_t i
+    take_row(channel.dtype, <real*>tiles, channel.grad + example * channel.grad_step + start * channel.grad_stride,
+             channel.grad_stride, n)
+    take_row(channel.dtype, <real*>tile, channel.x + example * channel.x_step + start * channel.x_stride,
+             channel.x_stride, n)
+    for i in range(n if channel.known.scale != 1.0 else 0):
+        if real is f32x:
+            (<float*>tile)[i] *= <float>channel.known.scale
+        else:
+            tile[i] *= channel.known.scale
+
+
+cdef inline void point_at(const real* like, const Channel* channel, bint in_place, Py_ssize_t example, Py_ssize_t start,
+                          Py_ssize_t n, Segment* segment, double* tiles) noexcept nogil:
+    # to a part of a segment where it stands, or to a copy
+    if in_place:
+        segment.grad = channel.grad + example * channel.grad_step + start * channel.grad_stride
+        segment.x = channel.x + example * channel.x_step + start * channel.x_stride
+    else:
+        copy_part(like, channel, example, start, n, tiles)
+        segment.grad, segment.x = tiles, tiles + FOLDED + PADDING
+
+
+cdef inline Pair add_segments(const real* like, const Channel* channel, bint in_place, bint folded, Py_ssize_t example,
+                              Py_ssize_t stop, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # of a few examples the elements start to start + n of their segments
+    cdef Segment segment = channel.known
+    cdef double tiles[2 * (FOLDED + PADDING)]
+    cdef f64x sums[2 * SUMS]
+    cdef f32x terms[2 * FOLDED_TERMS]
+    cdef Py_ssize_t end = start + n, i, length, last, together
+    cdef int k, registers = FOLDED_SUMS if folded else SUMS
+    segment.scale = 1.0
+    for k in range(2 * registers):
+        sums[k] = splat_f64(0.0)
+    together = max(1, FOLD // ((n + FOLDED_PARTS - 1) // FOLDED_PARTS))
+    while example < stop:
+        if real is f32x and folded and together > 1:
+            for k in range(2 * FOLDED_TERMS):
+                terms[k] = splat_f32(0.0)
+            last = min(example + together, stop)
+            while example < last:
+                point_at(like, channel, in_place, example, start, n, &segment, tiles)
+                add_float_terms(fold_grads, 2, &segment, 0, n, terms)
+                example += 1
+            end_fold(2, terms, sums)
+            continue
+        i = start
+        while i < end:
+            length = min(end - i, <Py_ssize_t>FOLDED)
+            point_at(like, channel, in_place, example, i, length, &segment, tiles)
+            if real is f32x and folded:
+                add_fold(fold_grads, 2, &segment, 0, length, sums)
+            else:
+                add_more_terms(add_grads[real], 2, like, &segment, 0, length, sums)
+            i += length
+        example += 1
+    return Pair(tree(sums, registers, 2), tree(sums + 1, registers, 2))
+
+
+cdef inline Py_ssize_t examples_of_piece(const Channel* channel) noexcept nogil:
+    # in whole folds
+    cdef Py_ssize_t count = PIECE // channel.size
+    return count if count < FOLD else count // FOLD * FOLD
+
+
+cdef inline Py_ssize_t pieces_of(const Channel* channel) noexcept nogil:
+    cdef Py_ssize_t count
+    if channel.size > PIECE:
+        return channel.examples * ((channel.size + PIECE - 1) // PIECE)
+    count = examples_of_piece(channel)
+    return (channel.examples + count - 1) // count
+
+
+cdef Pair sums_of_piece(const real* like, const Channel* channel, Py_ssize_t piece, bint folded) noexcept nogil:
+    cdef Py_ssize_t example, stop, start = 0, n = channel.size, count
+    cdef bint in_place = channel.known.scale == 1.0 and (
+        direct(channel.dtype, channel.grad_stride, n) and direct(channel.dtype, channel.x_stride, n))
+    if n > PIECE:
+        count = (n + PIECE - 1) // PIECE
+        example, start = piece // count, piece % count * PIECE
+        stop, n = example + 1, min(n - start, <Py_ssize_t>PIECE)
+    else:
+        count = examples_of_piece(channel)
+        example = piece * count
+        stop = min(example + count, channel.examples)
+    if in_place:
+        if real is f32x and folded:
+            return add_segments(like, channel, True, True, example, stop, start, n)
+        if real is f64x:
+            return add_segments(like, channel, True, False, example, stop, start, n)
+    if real is f32x and folded:
+        return add_segments(like, channel, False, True, example, stop, start, n)
+    return add_segments(like, channel, False, False, example, stop, start, n)
+
+
+cdef Channel channel_at(const real* like, const Channels* all, Py_ssize_t c) noexcept nogil:
+    cdef Channel channel = all.first
+    channel.grad += c * all.grad_step
+    channel.x += c * all.x_step
+    set_mean(like, &channel.known, (<const double*>(all.mean + c * all.mean_step))[0])
+    channel.known.rstd = (<const double*>(all.rstd + c * all.rstd_step))[0]
+    channel.known.scale = (<const double*>(all.scale + c * all.scale_step))[0]
+    return channel
+
+
+cdef void sum_channel(const real* like, const Channels* all, Py_ssize_t c) noexcept nogil:
+    cdef Channel channel = channel_at(like, all, c)
+    cdef Pair total
+    cdef Py_ssize_t piece
+    cdef int again
+    for again in range(2 if real is f32x else 1):
+        total = Pair(0.0, 0.0)
+        for piece in range(all.pieces):
+            total = add_pairs(total, 0, all.parts[c * all.pieces + piece] if all.parts != NULL and again == 0
+                              else sums_of_piece(like, &channel, piece, again == 0), 0)
+        if fabs(total.first) < INFINITY and fabs(total.second) < INFINITY:
+            break
+    (<double*>(all.of_grad + c * all.of_grad_step))[0] = total.first
+    (<double*>(all.of_normed + c * all.of_normed_step))[0] = total.second
+
+
+cdef void sum_one_piece(void* context, Py_ssize_t number, int thread) noexcept nogil:
+    cdef const Channels* all = <const Channels*>context
+    cdef Py_ssize_t c = number // all.pieces, piece = number % all.pieces
+    cdef environment callers = enter_environment()
+    cdef Channel channel
+    if all.first.dtype == FLOAT64:
+        channel = channel_at(<const f64x*>NULL, all, c)
+        all.parts[number] = sums_of_piece(<const f64x*>NULL, &channel, piece, True)
+    else:
+        channel = channel_at(<const f32x*>NULL, all, c)
+        all.parts[number] = sums_of_piece(<const f32x*>NULL, &channel, piece, True)
+    leave_environment(callers)
+
+
+cdef void sum_a_few(void* context, Py_ssize_t number, int thread) noexcept nogil:
+    # the channels of one chunk
+    cdef const Channels* all = <const Channels*>context
+    cdef Py_ssize_t c
+    cdef environment callers = enter_environment()
+    for c in range(number * all.together, min((number + 1) * all.together, all.count)):
+        if all.first.dtype == FLOAT64:
+            sum_channel(<const f64x*>NULL, all, c)
+        else:
+            sum_channel(<const f32x*>NULL, all, c)
+    leave_environment(callers)
+
+
+cdef void sum_channels(Channels* all, int threads) noexcept nogil:
+    # Threads share the channels, or the pieces of a few channels; where there is no memory for what pieces give, one
+    # thread does all.
+    cdef Py_ssize_t elements_of_one = all.first.examples * all.first.size
+    all.pieces, all.parts = pieces_of(&all.first) if all.first.size > 0 else 0, NULL
+    all.together = max(1, CHANNELS_AT_ONCE // max(elements_of_one, 1))
+    if all.count * elements_of_one < THREAD_MIN:
+        threads = 1
+    if threads > 1 and all.count < 4 * threads and all.pieces > 1:
+        all.parts = <Pair*>malloc(all.count * all.pieces * sizeof(Pair))
+        if all.parts != NULL:
+            run_chunks(sum_one_piece, all, all.count * all.pieces, threads)
+        threads = 1
+    run_chunks(sum_a_few, all, (all.count + all.together - 1) // all.together, threads)
+    free(all.parts)
+
+
+cdef bint sums_loop(const Operation* operation, char** args, const np.npy_intp* dims,
+                    const np.npy_intp* steps) noexcept nogil:
+    # grad, x (both channels, examples, elements), mean, rstd, scale -> sum(grad), sum(grad * normed)
+    cdef Channels all
+    cdef Channel* first = &all.first
+    first.dtype, first.examples, first.size = operation.dtype, dims[1], dims[2]
+    first.grad, first.grad_step, first.grad_stride = args[0], steps[7], steps[8]
+    first.x, first.x_step, first.x_stride = args[1], steps[9], steps[10]
+    all.count, all.grad_step, all.x_step = dims[0], steps[0], steps[1]
+    all.mean, all.mean_step, all.rstd, all.rstd_step = args[2], steps[2], args[3], steps[3]
+    all.scale, all.scale_step = args[4], steps[4]
+    all.of_grad, all.of_grad_step, all.of_normed, all.of_normed_step = args[5], steps[5], args[6], steps[6]
+    sum_channels(&all, operation.threads[0])
+    return True
+
+
+cdef void sums_of_plain(Dtype dtype, const void* grad, const void* x, const double* mean, const double* rstd,
+                        const double* scale, double* of_grad, double* of_normed, Py_ssize_t batch, Py_ssize_t channels,
+                        Py_ssize_t size, int threads) noexcept nogil:
+    # the same of arrays as C lays them out
+    cdef Channels all
+    cdef Channel* first = &all.first
+    cdef Py_ssize_t width = size_of(dtype)
+    first.dtype, first.examples, first.size = dtype, batch, size
+    first.grad, first.x = <const char*>grad, <const char*>x
+    first.grad_step = first.x_step = channels * size * width
+    first.grad_stride = first.x_stride = width
+    all.count, all.grad_step, all.x_step = channels, size * width, size * width
+    all.mean, all.rstd, all.scale = <const char*>mean, <const char*>rstd, <const char*>scale
+    all.of_grad, all.of_normed = <char*>of_grad, <char*>of_normed
+    all.mean_step = all.rstd_step = all.scale_step = all.of_grad_step = all.of_normed_step = sizeof(double)
+    sum_channels(&all, threads)
