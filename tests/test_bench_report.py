@@ -87,6 +87,15 @@ def test_what_is_within_the_range_of_an_axis_is_within_the_picture():
     assert "far" not in texts
 
 
+def test_names_fit_a_phone_and_a_chart():
+    long = dataclasses.replace(cases()[0], work="binary_cross_entropy_with_logits_backward")
+    page = report.page([*cases(), long], machine.describe())
+    assert "<th>binary_<wbr>cross_<wbr>entropy_<wbr>with_<wbr>logits_<wbr>backward</th>" in page
+    (size,) = re.findall(r'<text class="name" style="font-size:([\d.]+)px"[^>]*>binary_cross_entropy', page)
+    assert float(size) * 0.62 * len("binary_cross_entropy_with_logits_backward: float32, 1 thread") < 340 - 44
+    assert 'class="name" x="44" y="15">silu: float32, 1 thread<' in page
+
+
 def test_learning_is_thinned_evenly_and_ends_where_it_ended():
     course = [(k / 100, 1 / k) for k in range(1, 2001)]
     kept = learning._thinned(course)

@@ -45,7 +45,7 @@ def add_bench_parser(subparsers):
     parser.add_argument("--peers", type=_listed, metavar="PEER,...",
                         default=list(benchmark.USUAL_PEERS),
                         help=f"of {', '.join(benchmark.PEERS)} (default: all that are installed, but for "
-                             f"{', '.join(benchmark.ON_REQUEST)}, which takes seconds a case)")
+                             f"{', '.join(benchmark.ON_REQUEST)}, which takes seconds per case)")
     parser.add_argument("--json", metavar="FILE", help="write the figures there too, in pytest-benchmark's format")
     parser.add_argument("--report", metavar="FILE", help="draw the figures there, as one page that a browser opens")
     parser.add_argument("--compare", nargs=2, metavar=("BEFORE", "AFTER"),
@@ -273,7 +273,7 @@ def _compare(arguments, error):
     times = [{each.label: each.nanoseconds["lanewise"] for each in run.figures} for run in (before, after)]
     lines, slower = [], [change for change in changes if change.beyond_noise and change.change > 0]
     for change in changes:
-        verdict = ("within the noise", "") if not change.beyond_noise else (
+        verdict = ("unclear", "") if not change.beyond_noise else (
             ("slower", "red") if change.change > 0 else ("faster", "green"))
         absolute = [f"{of[change.label]:.3f}" for of in times] if arguments.absolute else []
         lines.append([change.label, f"{change.before:.2f}", f"{change.after:.2f}", f"{change.change:+.1%}",
