@@ -59,11 +59,6 @@ cdef inline real yes_of(real target, real weight, const Pairs* row) noexcept nog
 
 # The kind is a constant in every loop, so that none of them asks for it at every register.
 
-cdef inline real half_apart(real x, real target) noexcept nogil:
-    # half of x - target, of numbers whose difference is beyond the range
-    return x * splat(x, 0.5) - target * splat(x, 0.5)
-
-
 cdef inline real largest(real like) noexcept nogil:
     return splat(like, 3.4028234663852886e38 if real is f32x else 1.7976931348623157e308)
 
@@ -71,16 +66,16 @@ cdef inline real largest(real like) noexcept nogil:
 cdef inline real value_of(real x, real target, real yes_weight, const Pairs* row, Kind kind) noexcept nogil:
     # mse d^2, l1 |d|, huber d^2 / 2 up to delta and delta (|d| - delta / 2) from there on, d = x - target; of logits
     # yes_weight target log(1 + e^-x) + (1 - target) log(1 + e^x), no part of which cancels
-    cdef real d = x - target, size = magnitude(d), delta, found, far
+    cdef real d = x - target, size = magnitude(d), delta, found, far, half = splat(x, 0.5)
     if kind == MSE:
         return d * d
     if kind == L1:
         return size
     if kind == HUBER:
         delta = splat(x, row.delta)
-        found = where_less(delta, size, delta * (size - splat(x, 0.5) * delta), splat(x, 0.5) * d * d)
-        if any_less(largest(x), size):
-            far = delta * (magnitude(half_apart(x, target)) - splat(x, 0.25) * delta)
+        found = where_less(delta, size, delta * (size - half * delta), half * d * d)
+        if any_less(largest(x), size):  # the difference is beyond the range: half of it, and so of the loss, is not
+            far = delta * (magnitude(half * x - half * target) - splat(x, 0.25) * delta)
             found = where_less(largest(x), size, where_less(delta, size, far + far, size), found)
         return found
     return unless_zero(yes_of(target, yes_weight, row), softplus(-x)) + unless_zero(
@@ -186,7 +181,7 @@ cdef inline real slope(const real* like, const void* context, Py_ssize_t i, Py_s
         found = unless_zero(take(<const real*>own.weight, i, n), found)
     cdef real y = times_grad(found, own, i, n, kind)
     if kind == MSE and any_less(largest(x), magnitude(found)):
-        half = times_grad(half_apart(x, target), own, i, n, kind)
+        half = times_grad(splat(x, 0.5) * x - splat(x, 0.5) * target, own, i, n, kind)
         y = where_less(largest(x), magnitude(found), half + half, y)
     return y
 
