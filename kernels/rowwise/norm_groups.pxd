@@ -5,9 +5,9 @@ from ..lanes cimport F64_LANES, f32x, f64x, fma, real, splat, splat_f32, splat_f
 from ..loops.registers cimport lanes, skip, store, store_part
 from ..loops.operations cimport GROUP, SHORT_GROUPS, SHORT_ROWS
 from ..loops.reductions cimport (
-    Pair, first_lanes, fold_block, map_row, rounded, row_context, sum_block, sum_row, take, wide,
+    Pair, first_lanes, fold_block, map_block, map_row, rounded, row_context, sum_block, sum_row, take, wide,
 )
-from ..loops.short_rows cimport short_means, sum_short
+from ..loops.short_rows cimport map_short, short_means, sum_short
 from .exponent_range cimport statistics_scale
 
 cdef enum Known:
@@ -249,6 +249,28 @@ cdef inline void gradients_block(real* like, row_context context, Py_ssize_t sta
             keep_sums(own, False, own.centred, carried, i, stop - i)
 
 
+cdef inline bint learns_nothing(const Group* group) noexcept nogil:
+    return group.weight == NULL and group.grad_weight == NULL and group.grad_bias == NULL
+
+
+cdef inline real row_gradient(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # `gradients` of the group's first row alone, where nothing is learned
+    cdef const Group* own = <const Group*>context
+    cdef real grad = take(<const real*>own.grad[0], i, n), x = take(<const real*>own.x[0], i, n)
+    cdef real rstd = splat(x, own.rstd[0])
+    if not own.ordinary:
+        x = x * splat(x, own.scale[0])
+    x = normed_of(x, own.centred, splat(x, own.mean[0]), splat(x, -own.mean_rest[0]) * rstd, rstd)
+    if own.centred:
+        grad = grad - splat(x, own.grad_mean[0])
+    grad = fma(x, splat(x, -own.grad_normed_mean[0]), grad) * rstd
+    return grad if own.ordinary else grad * splat(x, own.scale[0])
+
+
+cdef inline void row_gradient_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    map_block(row_gradient[real], y, context, start, n, False)
+
+
 cdef inline void group_backward(const real* like, Group* group, int threads) noexcept nogil:
     # The sums of each row, then the gradients: of two rows that are still in the first-level cache, where a tile holds
     # rows of this length, or of all.
@@ -256,6 +278,7 @@ cdef inline void group_backward(const real* like, Group* group, int threads) noe
     cdef Group row
     cdef Pair sums
     cdef Py_ssize_t r
+    cdef bint unlearned = learns_nothing(group)
     group.carried, group.first, group.count = NULL, 0, group.rows
     if is_usual(group) and group.rows == GROUP and group.n <= COLUMNS * lanes(like):
         group.carried, group.count = carried, 2
@@ -269,7 +292,11 @@ cdef inline void group_backward(const real* like, Group* group, int threads) noe
             sums = sum_row(terms[real], like, &row, group.n, threads)
             group.grad_normed_mean[r] = sums.first / group.n
             group.grad_mean[r] = sums.second / group.n
-        map_row(gradients_block[real], <real*>like, group, group.n, threads)
+            if unlearned:
+                row.grad_normed_mean[0], row.grad_mean[0] = group.grad_normed_mean[r], group.grad_mean[r]
+                map_row(row_gradient_block[real], <real*>group.grad_x[r], &row, group.n, threads)
+        if not unlearned:
+            map_row(gradients_block[real], <real*>like, group, group.n, threads)
         group.first += group.count
 
 
@@ -312,6 +339,13 @@ cdef inline void short_groups_backward(const real* like, Group* groups, Py_ssize
         group = &groups[r // GROUP]
         group.grad_normed_mean[r % GROUP] = means[r]
         group.grad_mean[r % GROUP] = rests[r] if centred else 0.0
+    if learns_nothing(groups):
+        for r in range(SHORT_ROWS):
+            group = &groups[r // GROUP]
+            take_first(&row, group, r % GROUP)
+            row.grad_normed_mean[0], row.grad_mean[0] = means[r], rests[r] if centred else 0.0
+            map_short(row_gradient[real], group.grad_x[r % GROUP], &row, n)
+        return
     for r in range(SHORT_GROUPS):
         groups[r].carried, groups[r].first, groups[r].count = carried, 0, GROUP
         map_row(gradients_block[real], <real*>like, &groups[r], n, 1)

@@ -206,6 +206,12 @@ def fill(name, out, x, gufunc, operands, shaped, filled):
     return out, result
 
 
+def gradient_on_axis(name, gufunc, operands, axis, out):
+    """The gradient of `x` alone: call a gufunc on grad, x and statistics."""
+    x = operands[1]
+    return on_axis(gufunc, operands, axis, x.ndim, *(() if out is None else (fitting(name, out, x.shape),)))
+
+
 def backward_on_axis(name, gufunc, operands, axis, out):
     """Call a gufunc on (p, q, n) of these operands, grad, x, weight and statistics: the gradient of `x` in its shape,
     then those of the vectors."""

@@ -7,6 +7,7 @@ from ._axis import (
     backward_on_axis,
     checked,
     from_zero,
+    gradient_on_axis,
     like,
     of_number,
     on_axis,
@@ -205,9 +206,11 @@ def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1, out
     if rstd is None:
         rstd = on_axis(_norms.rms_stats_gufunc, (x, eps), axis, x.ndim)
     rstd = statistic("rms_norm_backward", "rstd", rstd, x, axis)
+    if weight is None:
+        return gradient_on_axis("rms_norm_backward", _norms.rms_norm_gradient_gufunc, (grad, x, rstd), axis, out), None
     grad_x, grad_weight = backward_on_axis(
         "rms_norm_backward", _norms.rms_norm_backward_gufunc, (grad, x, vectors, rstd), axis, out)
-    return grad_x, None if weight is None else rounded_to(vectors.dtype, grad_weight)
+    return grad_x, rounded_to(vectors.dtype, grad_weight)
 
 
 @with_bound
@@ -263,6 +266,8 @@ def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None
     if rstd is None:
         mean, rstd = on_axis(_norms.layer_stats_gufunc, (x, eps), axis, x.ndim)
     mean, rstd = statistic(name, "mean", mean, x, axis), statistic(name, "rstd", rstd, x, axis)
+    if weight is None and bias is None:
+        return gradient_on_axis(name, _norms.layer_norm_gradient_gufunc, (grad, x, mean, rstd), axis, out), None, None
     grad_x, grad_weight, grad_bias = backward_on_axis(
         name, _norms.layer_norm_backward_gufunc, (grad, x, weights, mean, rstd), axis, out)
     return (grad_x, None if weight is None else rounded_to(weights.dtype, grad_weight),
