@@ -59,6 +59,28 @@ def test_backward_takes_the_statistics_of_forward():
             assert a is None or a.tobytes() == b.tobytes()
 
 
+@pytest.mark.parametrize("dtype", oracles.DTYPES)
+@pytest.mark.parametrize("shape", [(3, 1), (11, 7), (9, 128), (6, 129), (2, 5000)])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_without_weights_as_with_ones(dtype, shape, axis):
+    dtype = oracles.dtype_named(dtype)
+    grad, x = np.random.default_rng(0).standard_normal((2, *shape)).astype(dtype)
+    x[0] *= dtype.type(1e30) if dtype.itemsize > 2 else 3  # a row that is scaled
+    x[-1, -1] = np.nan
+    ones = np.ones(shape[axis], dtype)
+    for function, vectors in ((lw.rms_norm_backward, [ones]), (lw.layer_norm_backward, [ones, ones])):
+        expected = function(grad, x, *vectors, axis=axis)[0]
+        found, *others = function(grad, x, axis=axis)
+        assert others == [None] * len(vectors)
+        place = grad.copy()
+        assert function(place, x, axis=axis, out=place)[0] is place
+        for array in (expected, found, place):
+            array[np.isnan(array)] = np.nan  # whose signs are nobody's
+        assert found.tobytes() == place.tobytes() == expected.tobytes()
+        with pytest.raises(ValueError, match=r"out of shape .* does not fit"):
+            function(grad, x, axis=axis, out=np.empty(3, dtype))
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_few_rows_add_up_as_many_do(dtype, count):
