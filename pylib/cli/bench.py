@@ -252,6 +252,8 @@ def _show(rows, size):
                 say(f"{name} {reason}: {', '.join(works)}")
     for reason, names in everywhere.items():
         say(f"not timed ({reason}): {', '.join(names)}")
+        if reason == "not installed" and {"torch", "onnxruntime"} & set(names):
+            say("pip install 'lanewise[bench]' installs the usual peers")
     drifting = [row.work for row in rows if abs(row.drift) > _DRIFT]
     if drifting:
         say(("lanewise: the machine's speed changed while these were timed; measure them again: "
