@@ -347,6 +347,16 @@ def test_reasons_and_a_busy_machine_are_said(monkeypatch, capsys):
     assert "not timed (has no such function): mkl\n" in said
 
 
+@pytest.mark.parametrize(("missing", "told"), [("torch", True), ("pygad", False)])
+def test_how_to_install_peers_is_said(capsys, missing, told):
+    row = benchmark.Figures("relu", (60,), 60, 1, "float32", {"copy": [1.0], "lanewise": [1.0]},
+                            {"copy": 8, "lanewise": 8}, skipped={missing: "not installed"})
+    cli.bench._show([row], "60", None)
+    said = capsys.readouterr().err
+    assert f"not timed (not installed): {missing}\n" in said
+    assert ("pip install 'lanewise[bench]'" in said) == told
+
+
 def test_a_size_that_a_work_refuses_is_left_out(capsys):
     assert cli.main(["bench", "batch_norm", "softmax", "--sizes", "1x64", "--peers", "numpy"]) == 0
     shown = capsys.readouterr()

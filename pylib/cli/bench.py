@@ -17,6 +17,8 @@ from ..terminal import is_terminal, say, show_table
 
 _USUAL = ("relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "mish", "softplus", "silu_backward", "gelu_backward")
 _FAMILIES = tuple(dict.fromkeys(work.family for work in benchmark.WORKS.values()))
+_LEGEND = ("Nanoseconds per element: the median of the rounds, ± half the distance between their quartiles. x: the"
+           " peer's median divided by Lanewise's, so above 1 Lanewise is faster. ULP: this run's largest error.")
 _DRIFT = 0.15  # of the copy from the first rounds to the last, beyond which a line says so
 
 
@@ -127,7 +129,7 @@ def _measure(arguments, works):
                 rows.append(benchmark.measure(dataclasses.replace(work, layout=layout), parse_size(size), threads,
                                               dtype, arguments.peers))
         if rows:
-            _show(rows, size)
+            _show(rows, size, None if found else _LEGEND)
         found += rows
     return found
 
@@ -222,7 +224,7 @@ def _error(row, name):
     return f"\n{row.ulp[name]:.3g} ULP" if name in row.ulp else ""
 
 
-def _show(rows, size):
+def _show(rows, size, legend):
     first, peers = rows[0], [name for name in benchmark.PEERS if any(name in row.ratio for row in rows)]
     lines = []
     for row in rows:
@@ -235,10 +237,7 @@ def _show(rows, size):
                       (_time(row, "lanewise") + _error(row, "lanewise"), "bold"), f"{row.of_copy:.0%}", *cells])
     show_table(f"{size}: {first.dtype}, {first.threads} thread{'s' * (first.threads > 1)}"
                f"{'' if first.layout == 'contiguous' else f', {first.layout}'}",
-               ["function", ">shape", ">lanewise", ">of copy", *(f">{name}" for name in peers)], lines,
-               "Nanoseconds per element: the median of the rounds, ± half the distance between their quartiles. x: the"
-               " peer's median divided by Lanewise's, so above 1 Lanewise is faster. ULP: this run's largest error.",
-               keep=4)
+               ["function", ">shape", ">lanewise", ">of copy", *(f">{name}" for name in peers)], lines, legend, keep=4)
     everywhere = {}
     for name in benchmark.PEERS:
         reasons = {}
@@ -252,6 +251,8 @@ def _show(rows, size):
                 say(f"{name} {reason}: {', '.join(works)}")
     for reason, names in everywhere.items():
         say(f"not timed ({reason}): {', '.join(names)}")
+        if reason == "not installed" and {"torch", "onnxruntime"} & set(names):
+            say("pip install 'lanewise[bench]' installs the usual peers")
     drifting = [row.work for row in rows if abs(row.drift) > _DRIFT]
     if drifting:
         say(("lanewise: the machine's speed changed while these were timed; measure them again: "
