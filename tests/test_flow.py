@@ -16,6 +16,13 @@ def test_a_chain_of_slopes():
     assert doubled.gradient.tolist() == [16, 8, 4, 2]
 
 
+def test_signals_that_vanish_are_zeros():
+    flow = lw.gradient_flow(3, 8, gain=0.0, batch=4)  # weights of 0
+    assert (flow.activation == 0).all()
+    assert (flow.gradient == 0).all()
+    assert (flow.slope == 1).all()
+
+
 def test_slopes_are_the_means_of_derivatives():
     x = np.array([[0.3, -0.7], [1.2, 0.1]])
     flow = lw.gradient_flow(2, 2, "tanh", init="identity", inputs=x)

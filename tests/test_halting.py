@@ -171,6 +171,15 @@ def test_act(dtype, steps):
     np.testing.assert_allclose(weights.sum(-1), 1, rtol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_act_halts_where_the_sum_is_just_enough(dtype):
+    count, remainder, cost, weights = lw.act_halting(np.array([[0.5, 0.25, 0.25], [0.5, 0.125, 0.25]], dtype), 0.25)
+    assert (count == [2, 3]).all()
+    assert (remainder == [0.5, 0.375]).all()
+    assert (cost == [2.5, 3.375]).all()
+    assert (weights == [[0.5, 0.5, 0], [0.5, 0.125, 0.375]]).all()
+
+
 def test_act_backward_is_the_derivative():
     h, grad_cost, grad_weights = RNG.uniform(0, 0.4, (20, 6)), RNG.normal(size=20), RNG.normal(size=(20, 6))
     steps = lw.act_halting(h)[0]

@@ -136,6 +136,8 @@ def test_linear_of_16_bits_is_rounded_once():
     (lambda: lw.dropout([1.0], 0.5, "a"), TypeError, "dropout: rng is an int or a np.random.Generator; got str"),
     (lambda: lw.dropout([1.0], 0.5, -1), ValueError, "dropout: rng is between 0 and"),
     (lambda: lw.dropout([1.0], 0.5, 1, generation=2**32), ValueError, "dropout: generation must be from 0"),
+    (lambda: lw.he_normal((2, 2), 1, generation=2**32), ValueError, "he_normal: generation must be from 0 to"),
+    (lambda: lw.xavier_uniform((2, 2), 1, generation=-1), ValueError, "xavier_uniform: generation .* not -1"),
     (lambda: lw.dropout([1.0], 0.5, 1, out=np.zeros(2)), ValueError, "dropout: out of shape"),
     (lambda: lw.dropout_backward([1.0], 0.5, np.random.default_rng(1)), TypeError, "rng must be the key of the"),
     (lambda: lw.sgd_step([1.0], [1.0], lr=1), TypeError, "sgd_step: param is updated in place and must be an ndarray"),
