@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from ..files import check_writable, free_name, is_special
-from ..terminal import confirm, say
+from ..terminal import confirm, say, spell_out
 
 #: The options that name a file to write.
 _FILES = ("output", "checkpoint", "json", "report", "plot")
@@ -130,6 +130,7 @@ def _other_folders(path):
 
 def main(argv=None):
     """Run a command; return the exit status."""
+    spell_out()
     parser = argparse.ArgumentParser(
         prog="lanewise", description="Neural-network kernels for the CPU, and what they are good for.")
     subparsers = parser.add_subparsers(metavar="command", required=True)
