@@ -3,11 +3,29 @@
 Without rich everything is said as plain text. A process may have no standard streams at all, or closed ones.
 """
 
+import codecs
+import contextlib
 import sys
 
-__all__ = ["confirm", "is_terminal", "say", "show", "show_table"]
+__all__ = ["confirm", "is_terminal", "say", "show", "show_table", "spell_out"]
+
+# what stands for signs of the commands' own where a stream's encoding has no such sign
+_PLAIN = {"█": "#", "±": "+-"}
 
 _LONGEST_WORD = 24  # characters of a cell that are kept on one line: any number, but not any path
+
+
+def _plain(error):
+    text = error.object[error.start:error.end]
+    return "".join(_PLAIN.get(sign) or sign.encode("ascii", "backslashreplace").decode() for sign in text), error.end
+
+
+def spell_out():
+    """Let the standard streams spell out what their encoding has no sign for, as a pipe's on Windows has not."""
+    codecs.register_error("lanewise", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # there is none, it is another kind, or closed
+            stream.reconfigure(errors="lanewise")
 
 
 def is_terminal(stream):

@@ -191,3 +191,27 @@ def test_a_file_of_no_rows(here, capsys, shape):
         for data in ("x.npz", "x.npy"):
             assert cli.main(["predict", "model.npz", data]) == 0
             assert capsys.readouterr() == ("", "")
+
+
+def test_a_stream_that_lacks_a_sign_has_it_spelt_out(here, run_python):
+    # as a pipe on Windows: an error would come after the work, in the midst of a table
+    np.save(here / "x.npy", np.ones((3, 2)))
+    done = run_python("""
+        import subprocess, sys
+
+        import lanewise as lw
+        import numpy as np
+
+        network = lw.evolution.Network((2, 2))
+        kept = lw.evolution.Classifier(network, np.zeros(network.genome_bytes, np.uint8), ["\\u00e4\\u4e00", "b"])
+        kept.save("model.npz")
+        for command in (["inspect", "x.npy"], ["predict", "model.npz", "x.npy"], ["inspect", "no\\u00e4.npy"]):
+            done = subprocess.run([sys.executable, "-X", "utf8=0", "-m", "lanewise", *command], capture_output=True,
+                                  env=__import__("os").environ | {"PYTHONIOENCODING": "ascii"})
+            assert b"Traceback" not in done.stderr, done.stderr
+            print(ascii((done.stdout + done.stderr).decode("ascii")))
+    """)
+    inspected, predicted, missing = done.stdout.splitlines()
+    assert "2^0 ########" in inspected
+    assert set(predicted.strip("'").split("\\n")) <= {r"\\xe4\\u4e00", "b", ""}
+    assert r"cannot read no\\xe4.npy" in missing

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from ..files import check_writable, free_name, is_special
-from ..terminal import confirm, say
+from ..terminal import confirm, say, spell_out
 
 #: The options that name a file to write.
 _FILES = ("output", "checkpoint", "json", "report", "plot")
@@ -141,6 +141,7 @@ def make_parser():
 
 def main(argv=None):
     """Run a command; return the exit status."""
+    spell_out()
     parser = make_parser()
     for word in sys.argv[1:] if argv is None else argv:
         if word.startswith("--") and word.endswith("=--"):  # which Python 3.11 and 3.12 take for a list of no values
