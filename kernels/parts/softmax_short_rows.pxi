@@ -98,8 +98,8 @@ cdef bint short_logsumexp_kernel(const real* like, char** at, const Py_ssize_t* 
     return True
 
 
-cdef bint short_softmax_backward_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
-                                        int manner) noexcept nogil:
+cdef inline void short_softmax_slopes(const real* like, char** at, const Py_ssize_t* steps,
+                                      Py_ssize_t n) noexcept nogil:
     cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False)
     cdef f64x[SHORT_ROWS] parts
     cdef double[SHORT_ROWS] sums
@@ -112,6 +112,16 @@ cdef bint short_softmax_backward_kernel(const real* like, char** at, const Py_ss
         own.grad, own.x, own.value = at[0] + r * steps[0], at[1] + r * steps[1], sums[r]
         own.sign = (<const double*>(at[2] + r * steps[2]))[0]
         map_short(softmax_slope[real], at[3] + r * steps[3], &own, n)
+
+
+cdef bint short_softmax_backward_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                        int manner) noexcept nogil:
+    if n == 32:  # and 64: lengths whose loops the compiler then lays out
+        short_softmax_slopes(like, at, steps, 32)
+    elif n == 64:
+        short_softmax_slopes(like, at, steps, 64)
+    else:
+        short_softmax_slopes(like, at, steps, any_count(n))
     return True
 
 
