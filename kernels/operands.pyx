@@ -19,7 +19,13 @@ cdef extern from "Python.h":
     ctypedef PyObject* (*vectorcallfunc)(PyObject*, PyObject**, size_t, PyObject*)
     vectorcallfunc PyVectorcall_Function(PyObject* function)
 
+    Py_ssize_t PyVectorcall_NARGS(size_t flags)
+
 cdef extern from "numpy/ufuncobject.h":
+    ctypedef struct PyUFuncObject:
+        int nin
+        vectorcallfunc vectorcall
+
     ctypedef struct PyUFunc_Loop1d:
         np.PyUFuncGenericFunction func
         void* data
@@ -165,6 +171,8 @@ def any_less(a, b):
     """Whether a < b anywhere; an error where they are no numbers."""
     if type(a) is float and type(b) is float:
         return is_less(a, b)
+    for given in (a, b):
+        refuse_tensor(None, "a parameter", given)
     try:
         with default_environment(), np.errstate(all="ignore"):  # a Python number beyond the dtype of the other
             return bool(np.any(np.asarray(a) < np.asarray(b)))
@@ -243,6 +251,41 @@ cpdef object as_array(name, role, x):
         raise ValueError(f"{named(name, role)} must be an array of numbers; {error}") from None
 
 
+cpdef int refuse_tensor(name, role, x) except -1:
+    """An error where a tensor of PyTorch is given, whose gradient the result would not have."""
+    if hasattr(type(x), "__torch_function__"):  # what PyTorch says a tensor is known by
+        raise TypeError(f"{named(name, role)} is a {type(x).__module__}.{type(x).__name__}, whose gradient would be "
+                        f"lost; use lanewise.torch for tensors, or tensor.detach().numpy()")
+    return 0
+
+
+cpdef object array_given(name, role, x):
+    """`as_array` of what may have a gradient."""
+    refuse_tensor(name, role, x)
+    return as_array(name, role, x)
+
+
+cdef vectorcallfunc call_of_ufuncs = NULL  # NumPy's own, the same of all
+
+
+cdef PyObject* call_without_tensors(PyObject* ufunc, PyObject** operands, size_t flags,
+                                    PyObject* names) except? NULL:
+    cdef Py_ssize_t k
+    for k in range(min(PyVectorcall_NARGS(flags), <Py_ssize_t>(<PyUFuncObject*>ufunc).nin)):
+        if not np.PyArray_CheckExact(<object>operands[k]) and not plain_number(<object>operands[k]):
+            refuse_tensor((<object>ufunc).__name__, "an operand", <object>operands[k])
+    return call_of_ufuncs(ufunc, operands, flags, names)
+
+
+def refuse_tensors(np.ufunc ufunc):
+    """Have a ufunc refuse PyTorch's tensors, which NumPy would make arrays of, and tensors of the results."""
+    global call_of_ufuncs
+    cdef PyUFuncObject* of = <PyUFuncObject*>ufunc
+    if call_of_ufuncs == NULL:
+        call_of_ufuncs = of.vectorcall
+    of.vectorcall = <vectorcallfunc>call_without_tensors
+
+
 cdef str named(name, role):
     return role if name is None else f"{name}: {role}"
 
@@ -257,7 +300,7 @@ cpdef bint truth(name, role, value) except -1:
 cpdef object floating(name, role, object x):
     """`x` as an array of the machine's floats; integers become float64, and dtypes below 16 bits float32."""
     if not isinstance(x, np.ndarray):
-        x = as_array(name, role, x)
+        x = array_given(name, role, x)
     if not np.PyArray_CheckExact(x):
         refuse_mask(name, role, x)
     return x if taken(x) else converted(name, role, x)
@@ -266,7 +309,7 @@ cpdef object floating(name, role, object x):
 cpdef object floats_beside(name, role, object values, np.ndarray x):
     """The same of weights and the like: integers become float32, or float64 where `x` is."""
     if not isinstance(values, np.ndarray):
-        values = as_array(name, role, values)
+        values = array_given(name, role, values)
     if values.dtype.kind in "biu":
         values = values.astype(np.float64 if np.PyArray_TYPE(x) == np.NPY_DOUBLE else np.float32)
     return floating(name, role, values)
@@ -408,7 +451,7 @@ def classified(name, logits, target, ignore_index=None):
         ignored = ignore_index
         layout |= np.NPY_ARRAY_ENSURECOPY
     refuse_mask(name, "target", target)
-    asked = np.asarray(as_array(name, "target", target))
+    asked = np.asarray(target if isinstance(target, np.ndarray) else array_given(name, "target", target))
     if not np.PyTypeNum_ISINTEGER(np.PyArray_TYPE(asked)) and np.PyArray_SIZE(asked) > 0:
         raise TypeError(f"{name}: target must hold integers, not {(<object>asked).dtype}")
     if np.PyArray_NDIM(x) == 0 or np.PyArray_NDIM(asked) != np.PyArray_NDIM(x) - 1 or not np.PyArray_CompareLists(
@@ -499,6 +542,7 @@ cdef int type_of_call(name, tuple arrays, tuple numbers, dict keywords):
         return computed_in(dtype_given(name, keywords["dtype"]))
     for operand in arrays + numbers:
         if not plain_number(operand):
+            refuse_tensor(name, "an operand", operand)
             dtype = common(dtype, computed_in(dtype_of(operand)))
     return np.NPY_DOUBLE if dtype < 0 else dtype
 

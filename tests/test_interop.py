@@ -117,19 +117,39 @@ def test_jax_bfloat16():
     assert y.dtype == pytest.importorskip("ml_dtypes").bfloat16
 
 
-def test_torch():
+HAVE_GRADIENTS = {*(name for name, value in vars(lw).items() if isinstance(value, np.ufunc)), *parametric.__all__,
+                  *(name.partition(",")[0] for name in along_axis.EVERY), "glu", "glu_backward", "swiglu",
+                  "swiglu_backward", "mse", "linear", "reparameterize", "kl_standard_normal", "halting_distribution"}
+
+
+@pytest.mark.parametrize("name", sorted(HAVE_GRADIENTS))
+def test_tensors_are_refused_with_the_way_in(name):
+    # with a gradient, which would be lost, and without one too; nothing of PyTorch's or of NumPy's is printed
+    torch = pytest.importorskip("torch")
+    function = getattr(lw, name)
+    more = {"batch_norm_backward": {"mean": A[0], "rstd": A[0]}, "group_norm": {"num_groups": 1}}.get(name, {})
+    if isinstance(function, np.ufunc):
+        count = function.nin
+    else:
+        parameters = inspect.signature(function).parameters.values()
+        count = max(1, sum(p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty and p.name not in more
+                           for p in parameters))
+    for tensor in (torch.ones(2, 3), torch.ones(2, 3, requires_grad=True), torch.nn.Parameter(torch.ones(2, 3)),
+                   torch.ones(2, 3, dtype=torch.bfloat16)):
+        for first in (tensor, A):  # as the first operand and as the others
+            if first is A and count == 1:
+                continue
+            with pytest.raises(TypeError, match=r"is a torch\..*use lanewise\.torch for tensors, or tensor\.detach"):
+                function(first, *[tensor] * (count - 1), **more)
+
+
+def test_bits_are_read_from_tensors():
+    # which have no gradient: a tensor that has one is refused by PyTorch
     torch = pytest.importorskip("torch")
     x = torch.from_numpy(A.copy())
-    with pytest.warns(DeprecationWarning, match="__array_wrap__"):
-        y = lw.silu(x)
-    assert type(y) is torch.Tensor
-    assert not y.requires_grad
-    assert type(lw.softmax(x)) is np.ndarray
-    for function, error in ((lw.silu, TypeError), (lw.softmax, ValueError)):  # PyTorch's own, and ours around it
-        with pytest.raises(RuntimeError, match=r"tensor\.detach\(\)\.numpy\(\)"):
-            function(x.clone().requires_grad_())
-        with pytest.raises(error, match="BFloat16"):
-            function(x.to(torch.bfloat16))
+    assert np.array_equal(lw.ieee754.encode(x, "e4m3"), lw.ieee754.encode(A, "e4m3"))
+    with pytest.raises((ValueError, RuntimeError), match=r"tensor\.detach\(\)\.numpy\(\)"):
+        lw.ieee754.encode(x.requires_grad_(), "e4m3")
 
 
 class Foreign:

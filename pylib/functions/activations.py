@@ -2,6 +2,7 @@
 each stands in table.py; the numbers are made in lanewise.kernels.activations; the bounds stand in lanewise.bounds."""
 
 from ..kernels import activations as _kernels
+from ..kernels.operands import refuse_tensors as _refuse_tensors
 from . import _documentation
 from .table import FUNCTIONS
 
@@ -24,5 +25,8 @@ def _documented():
     return found
 
 
+for _name, _ufunc in vars(_kernels).items():  # those of the gates and of functions with parameters too
+    if _name.endswith("_ufunc"):
+        _refuse_tensors(_ufunc)
 globals().update(_documented())
 __all__ = list(_documented())

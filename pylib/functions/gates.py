@@ -5,7 +5,7 @@ from math import inf
 import numpy as np
 
 from ..kernels import activations as _kernels
-from ..kernels.operands import apply, refuse_limit, share_memory
+from ..kernels.operands import apply, array_given, refuse_limit, share_memory
 from . import _documentation
 from ._axis import fitting, refuse_mask, whole
 from .table import GATES
@@ -120,7 +120,7 @@ def glu(x, axis=-1, *, out=None):
 
     Source: Dauphin et al., 2016, https://arxiv.org/abs/1612.08083.
     """
-    halves = _halves("glu", np.asanyarray(x), axis)
+    halves = _halves("glu", array_given("glu", "x", x), axis)
     return _kernels.glu_ufunc(*halves, out=None if out is None else fitting("glu", out, halves[0].shape))
 
 
@@ -155,7 +155,7 @@ def glu_backward(grad, x, axis=-1, *, out=None):
     """
     refuse_mask("glu_backward", "x", x)
     refuse_mask("glu_backward", "grad", grad)
-    x, grad = np.asanyarray(x), np.asanyarray(grad)
+    x, grad = array_given("glu_backward", "x", x), array_given("glu_backward", "grad", grad)
     halves = _halves("glu_backward", x, axis)
     if grad.shape != halves[0].shape:
         raise ValueError(f"glu_backward: grad of shape {grad.shape} does not fit x of shape {x.shape}; expected "

@@ -8,7 +8,7 @@ import numpy as np
 from ..environment import unflushed
 from ..kernels import losses as _kernels
 from ..kernels import point_losses as _point_kernels
-from ..kernels.operands import classified, number_in
+from ..kernels.operands import array_given, classified, number_in
 from ._axis import checked, fitting, floating, from_zero, on_axis, rounded_to, vector, whole
 from ._documentation import with_bound
 
@@ -52,7 +52,7 @@ def check_reduction(name, reduction):
 def _probabilities(name, target, x):
     # the target as an array of the dtype of x where it has one for each class, None where it is of classes
     try:
-        found = target if isinstance(target, np.ndarray) else np.asanyarray(target)
+        found = target if isinstance(target, np.ndarray) else array_given(name, "target", target)
     except (TypeError, ValueError):  # `classified` has the better error for it
         return None
     if found.dtype.kind in "biu" or found.ndim == 0 or found.shape != x.shape:
