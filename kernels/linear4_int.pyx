@@ -21,20 +21,19 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from .lanes cimport (
-    F32_LANES, F64_LANES, UNSIGNED_MOST, bits_f64, load_u64, narrow_u64_u16, narrow_u64_u32, splat_f64, splat_u32,
-    splat_u64, store_u32, u32x, u64x, wide_f32,
+    F32_LANES, F64_LANES, UNSIGNED_MOST, bits_f64, load_u64, narrow_f64_f32, narrow_u64_u16, narrow_u64_u32,
+    splat_f64, splat_u32, splat_u64, store_u32, u32x, u64x, wide_f32,
 )
 from .loops.largest cimport largest_size
 from .loops.partial_sums cimport PARTS, aligned, meet
 from .loops.threads cimport join_threads, run_chunks, threads_for
 from .loops.whole_products cimport (
-    BATCH, BYTES, DEEP, PAIRS, SHALLOW, SLICES, WORD, WORDS, Output, Product, add_row, add_rows, sum_of_planes,
+    BATCH, BYTES, DEEP, FEW, PAIRS, SHALLOW, SLICES, WORD, WORDS, Output, Product, add_row, add_rows, sums_of_planes,
     words_of,
 )
 
 cdef enum:
     WIDTH = 16  # outputs in a task: their sums stay in the second-level cache
-    FEW = 4  # rows for which decoding takes longer than a second plane does
     NEAR = 6144  # words of activations that stay in the first-level cache beside sums and codes
 
 join_threads()
@@ -80,6 +79,7 @@ cdef void pack_row(void* context, Py_ssize_t row, int thread) noexcept nogil:
     cdef int64_t sums[PARTS]
     cdef uint32_t words[PAIRS * PARTS]
     cdef u32x ones[BYTES * WORDS]
+    cdef u32x total[1]
     cdef uint32_t* packed
     cdef uint32_t* at
     cdef uint32_t top
@@ -133,8 +133,8 @@ cdef void pack_row(void* context, Py_ssize_t row, int thread) noexcept nogil:
             for slice in range(SLICES):
                 at = packed + slice * of.rows * slice_words
                 store_u32(at + slice_words - F32_LANES, splat_u32(0))
-                store_u32(at + slice_words - F32_LANES, splat_u32(<uint32_t>of.lowest) * sum_of_planes(
-                    ones, at, of.planes, of.depth))
+                sums_of_planes(ones, at, 0, 1, total, of.planes, of.depth)
+                store_u32(at + slice_words - F32_LANES, splat_u32(<uint32_t>of.lowest) * total[0])
         if of.offsets != NULL:
             for part in range(PARTS):
                 of.row_sums[(turn // of.depth * of.rows + row) * PARTS + part] = <float>(sums[part] / of.step)
@@ -187,13 +187,13 @@ cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
     cdef Py_ssize_t slice_words = words_of(of.planes, of.depth), slices = of.blocks * SLICES
     # so many rows at a time and so many slices of them stay in the first-level cache
     cdef Py_ssize_t parts = (deep * slice_words + NEAR - 1) // NEAR, some = (deep + parts - 1) // parts
-    cdef Py_ssize_t panel = slices if of.rows == 1 else max(NEAR // (some * slice_words), 1), slice = 0, stop, o, row, k
+    cdef Py_ssize_t panel = slices if of.rows == 1 else max(NEAR // (some * slice_words), 1), slice = 0, stop, o, row
     cdef uint8_t* tails = <uint8_t*>(of.own + thread * of.own_size)
     cdef float* rooms = <float*>(tails + WIDTH * SHALLOW // 2 * of.depth)
     cdef float* sums = rooms + 2 * WIDTH * PARTS
     cdef Output outputs[WIDTH]
-    cdef float totals[PARTS]
-    cdef float y
+    cdef float totals[WIDTH]
+    cdef float* y
     memset(tails, 0, WIDTH * SHALLOW // 2 * of.depth)
     for o in range(count):
         row = start + o
@@ -214,16 +214,18 @@ cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
                            sums + (o * deep + row) * PARTS)
             row += some
         slice = stop
-    i = 0
-    while i < WIDTH * deep:
-        meet(sums + i * PARTS, totals)
-        for k in range(F32_LANES):
-            o = start + (i + k) // deep
-            row = first + (i + k) % deep
-            if o < of.outputs:
-                y = <float>(totals[k] * of.row_scales[row])
-                of.y[row * of.outputs + o] = y + (of.bias[o] if of.bias != NULL else <float>0.0)
-        i += F32_LANES
+    for row in range(deep):
+        o = 0
+        while o < WIDTH:
+            meet(sums + (o * deep + row) * PARTS, deep * PARTS, totals + o)
+            o += F32_LANES
+        o = 0
+        while o < WIDTH:
+            narrow_f64_f32(totals + o, wide_f32(totals + o) * splat_f64(of.row_scales[first + row]))
+            o += F64_LANES
+        y = of.y + (first + row) * of.outputs + start
+        for o in range(count):
+            y[o] = totals[o] + (of.bias[start + o] if of.bias != NULL else <float>0.0)
 
 
 cdef void set_levels(Product* of, const int16_t* levels) noexcept nogil:

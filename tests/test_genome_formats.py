@@ -1,4 +1,5 @@
 # Four-bit weights as others write them, beside arrays that the real libraries have made (make_four_bit_arrays.py).
+import inspect
 import json
 from pathlib import Path
 
@@ -142,6 +143,12 @@ def test_compressed_tensors_as_its_packer_packs():
     again, scales = formats.write_compressed_tensors(packed)
     assert again.view(np.uint32).tolist() == words.tolist()
     assert (scales == scale).all()
+
+
+def test_readers_and_writers_say_what_they_refuse():
+    for name in formats.__all__:
+        if name.startswith(("read_", "write_")):
+            assert "\nRaises\n------\n" in inspect.getdoc(getattr(formats, name)), name
 
 
 def test_e8m0_is_told_from_numbers():

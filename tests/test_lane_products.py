@@ -46,6 +46,32 @@ def test_products_u8(registers):
             assert np.array_equal(found, (sums + (products.sum(axis=(0, 2)) << shift)).astype(np.uint32))
 
 
+def test_two_rows_of_pairs(registers):
+    for count in (2, 4, 8):
+        w, x = any_bits(np.int16, count * 1024 * 2), any_bits(np.int16, 2 * count * 1024 * 2)
+        w[:600], x[:600] = -32768, -32768
+        w, x = w.reshape(count, 1024, 2), x.reshape(2, count, 1024, 2)
+        sums = any_bits(np.int32, 2 * 1024).reshape(2, 1024)
+        found = sums.view(np.uint32).copy()
+        registers.dots(w.view(np.uint32)[..., 0], x.view(np.uint32)[..., 0], -1, found)
+        assert np.array_equal(found, (sums + (w.astype(np.int64) * x).sum(axis=(1, 3))).astype(np.uint32))
+
+
+def test_two_rows_of_bytes(registers):
+    most = registers.unsigned_most()
+    for count in (2, 8):
+        for largest in (127, -128):
+            w = rng.integers(0, most, (count, 1024, 4), np.uint8, endpoint=True)
+            x = rng.integers(-128, 127, (2, count, 1024, 4), np.int8, endpoint=True)
+            w[:, :512], x[:, :, :512] = most, largest
+            products = (w.astype(np.int64) * x).sum(axis=(1, 3))
+            for shift in (0, 8):
+                sums = any_bits(np.int32, 2 * 1024).reshape(2, 1024).astype(np.int64)
+                found = sums.astype(np.uint32)
+                registers.dots(w.view(np.uint32)[..., 0], x.view(np.uint32)[..., 0], shift, found)
+                assert np.array_equal(found, (sums + (products << shift)).astype(np.uint32))
+
+
 def test_transposed_u32(registers):
     # chunk c of four words is lane c // 4 + 4 * (c % 4), its word r in register r
     y = np.empty((4, 16), np.uint32)

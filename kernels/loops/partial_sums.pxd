@@ -22,15 +22,16 @@ cdef inline float* aligned(void* memory) noexcept nogil:
     return <float*>((<uintptr_t>memory + 63) // 64 * 64)
 
 
-cdef inline void meet(const float* sums, float* totals) noexcept nogil:
-    # totals[F32_LANES] of sums[F32_LANES][PARTS], each by halves. Once the halves of a sum share a register, two
-    # registers become one: zipped, the first halves of both stand beside the second halves of both.
+cdef inline void meet(const float* sums, Py_ssize_t step, float* totals) noexcept nogil:
+    # totals[F32_LANES] of as many sums[PARTS], each `step` floats after the one before, by halves. Once the halves of a
+    # sum share a register, two registers become one: zipped, the first halves of both stand beside the second halves of
+    # both.
     cdef f32x parts[PARTS]
     cdef f32x all_of[PARTS]
     cdef Py_ssize_t i, k, half
     for i in range(F32_LANES):
         for k in range(PARTS // F32_LANES):
-            parts[k] = load_f32(sums + i * PARTS + k * F32_LANES)
+            parts[k] = load_f32(sums + i * step + k * F32_LANES)
         half = PARTS // F32_LANES // 2
         while half > 0:
             for k in range(half):

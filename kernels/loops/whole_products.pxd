@@ -4,8 +4,9 @@
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uintptr_t
 
 from ..lanes cimport (
-    F32_LANES, dot_i16, dot_u8, f32x, fma_f32, load_f32, load_u32, lookup16_f32, lookup16_u8, lookup8_f32,
-    pair_products_u8, round_i32_f32, splat_f32, splat_u32, store_f32, store_u32, transposed_u32, u32x, u64x,
+    F32_LANES, dot_i16, dot_u8, dots_i16, dots_u8, f32x, fma_f32, load_f32, load_u32, lookup16_f32, lookup16_u8,
+    lookup8_f32, pair_products_u8, round_i32_f32, splat_f32, splat_u32, store_f32, store_u32, transposed_u32, u32x,
+    u64x,
 )
 from .partial_sums cimport PARTS, prefetch
 
@@ -24,6 +25,7 @@ cdef enum:
     PAIRS = 4  # one register of words becomes so many registers of pairs
     BYTES = 2  # or so many of bytes
     BATCH = 128  # rows in a task
+    FEW = 4  # rows for which decoding takes longer than a second plane does
     AHEAD = 32768  # bytes of codes prefetched ahead: rows are too short for the hardware to foresee the next ones
 
 
@@ -144,28 +146,36 @@ cdef inline void decode_words(const Product* of, const u32x* words, u32x* weight
             decode_pairs(of, words[k], weights + PAIRS * k, False)
 
 
-cdef inline u32x sum_of_bytes(const u32x* weights, const uint32_t* x, u32x total, int registers,
-                              int shift) noexcept nogil:
+cdef inline void add_bytes(const u32x* weights, const uint32_t* x, Py_ssize_t step, int rows, u32x* totals,
+                           int registers, int shift) noexcept nogil:
     cdef int k = 0
+    if rows == 2:
+        dots_u8(weights, x, step, registers, shift, totals)
+        return
     while k < registers:
-        total = dot_u8(weights + k, x + k * F32_LANES, min(registers, 4), shift, total)
+        totals[0] = dot_u8(weights + k, x + k * F32_LANES, min(registers, 4), shift, totals[0])
         k += 4
-    return total
 
 
-cdef inline u32x sum_of_planes(const u32x* weights, const uint32_t* x, int planes, int depth) noexcept nogil:
-    cdef int registers = BYTES * depth
-    cdef u32x total = load_u32(x + planes * registers * F32_LANES)
+cdef inline void sums_of_planes(const u32x* weights, const uint32_t* x, Py_ssize_t step, int rows, u32x* totals,
+                                int planes, int depth) noexcept nogil:
+    # of one row or two, `step` words apart
+    cdef int registers = BYTES * depth, row
+    for row in range(rows):
+        totals[row] = load_u32(x + row * step + planes * registers * F32_LANES)
     if planes == 2:
-        total = sum_of_bytes(weights, x, total, registers, 8)
-    return sum_of_bytes(weights, x + (planes - 1) * registers * F32_LANES, total, registers, 0)
+        add_bytes(weights, x, step, rows, totals, registers, 8)
+    add_bytes(weights, x + (planes - 1) * registers * F32_LANES, step, rows, totals, registers, 0)
 
 
-cdef inline u32x sum_of_pairs(const u32x* weights, const uint32_t* x, u32x total, int count) noexcept nogil:
+cdef inline void add_pairs(const u32x* weights, const uint32_t* x, Py_ssize_t step, int rows, u32x* totals,
+                           int count) noexcept nogil:
     cdef int k
+    if rows == 2:
+        dots_i16(weights, x, step, PAIRS * count, totals)
+        return
     for k in range(PAIRS * count):
-        total = dot_i16(weights[k], load_u32(x + k * F32_LANES), total)
-    return total
+        totals[0] = dot_i16(weights[k], load_u32(x + k * F32_LANES), totals[0])
 
 
 cdef inline f32x with_whole(f32x sum, u32x total, f32x scale, const float* row_sums, f32x offset,
@@ -185,7 +195,7 @@ cdef inline void add_row(const Product* of, const uint32_t* x, const float* row_
     cdef f32x scale, offset = splat_f32(0.0)
     cdef Py_ssize_t block, blocks = of.blocks, whole = of.whole
     cdef int slice, word
-    cdef u32x total
+    cdef u32x total[1]
     for slice in range(SLICES):
         sum[slice] = load_f32(sums + slice * F32_LANES)
     for block in range(blocks):
@@ -196,17 +206,38 @@ cdef inline void add_row(const Product* of, const uint32_t* x, const float* row_
                 offset = of_groups(of, output.offsets, block, slice * F32_LANES)
             if planes:
                 decode_words(of, words, weights, planes, depth)
-                total = sum_of_planes(weights, x, planes, depth)
+                sums_of_planes(weights, x, 0, 1, total, planes, depth)
             else:
-                total = splat_u32(0)
+                total[0] = splat_u32(0)
                 for word in range(depth):
                     decode_words(of, words + word, weights, planes, 1)
-                    total = sum_of_pairs(weights, x + word * PAIRS * F32_LANES, total, 1)
-            sum[slice] = with_whole(sum[slice], total, scale, row_sums, offset, has_offsets)
+                    add_pairs(weights, x + word * PAIRS * F32_LANES, 0, 1, total, 1)
+            sum[slice] = with_whole(sum[slice], total[0], scale, row_sums, offset, has_offsets)
             x += words_of(planes, depth)
             row_sums += F32_LANES
     for slice in range(SLICES):
         store_f32(sums + slice * F32_LANES, sum[slice])
+
+
+cdef inline void meet_rows(const u32x* weights, const uint32_t* x, Py_ssize_t step, int rows, uint32_t* kept,
+                           bint begun, bint ends, float* sums, f32x scale, const float* row_sums, f32x offset,
+                           int planes, int depth, int count, bint has_offsets) noexcept nogil:
+    # sums += weights * x, of one row or two; as pairs, what has `begun` with other weights stands in `kept`, and what
+    # does not end with these goes there
+    cdef u32x totals[2]
+    cdef int row
+    if planes:
+        sums_of_planes(weights, x, step, rows, totals, planes, depth)
+    else:
+        for row in range(rows):
+            totals[row] = load_u32(kept + row * F32_LANES) if begun else splat_u32(0)
+        add_pairs(weights, x, step, rows, totals, count)
+    for row in range(rows):
+        if ends:
+            store_f32(sums + row * PARTS, with_whole(load_f32(sums + row * PARTS), totals[row], scale,
+                                                     row_sums + row * PARTS, offset, has_offsets))
+        else:
+            store_u32(kept + row * F32_LANES, totals[row])
 
 
 cdef inline void add_rows(const Product* of, const uint32_t* x, const float* row_sums, Py_ssize_t rows,
@@ -219,12 +250,11 @@ cdef inline void add_rows(const Product* of, const uint32_t* x, const float* row
     cdef f32x scale, offset = splat_f32(0.0)
     cdef const float* at_sums = row_sums
     cdef const uint32_t* at
-    cdef uint32_t* kept
-    cdef float* sum
-    cdef Py_ssize_t row_words = words_of(planes, depth), between = of.rows * row_words, slice, block, _row
+    cdef Py_ssize_t row_words = words_of(planes, depth), between = of.rows * row_words, slice, block, row
+    # two rows at a time where that pays; two planes leave no registers for it
+    cdef Py_ssize_t two = rows // 2 * 2 if planes < 2 and rows > FEW else 0
     # not all weights have a register: as pairs, the sums of some of them are carried over to the others
     cdef int first, count = depth if planes else min(depth, HELD // PAIRS), word
-    cdef u32x total
     for slice in range(start, stop):
         block = slice // SLICES
         first = slice % SLICES * F32_LANES
@@ -237,21 +267,15 @@ cdef inline void add_rows(const Product* of, const uint32_t* x, const float* row
         while word < depth:
             decode_words(of, words + word, weights, planes, count)
             at = x + (slice - start) * between + word * PAIRS * F32_LANES  # of planes, word is 0
-            sum = sums + first
-            kept = carried
-            for _row in range(rows):
-                if planes:
-                    total = sum_of_planes(weights, at, planes, depth)
-                else:
-                    total = load_u32(kept) if word else splat_u32(0)
-                    total = sum_of_pairs(weights, at, total, count)
-                if word + count < depth:
-                    store_u32(kept, total)
-                else:
-                    store_f32(sum, with_whole(load_f32(sum), total, scale, at_sums, offset, has_offsets))
-                    sum += PARTS
-                    if has_offsets:
-                        at_sums += PARTS
-                at += row_words
-                kept += F32_LANES
+            row = 0
+            while row < two:
+                meet_rows(weights, at + row * row_words, row_words, 2, carried + row * F32_LANES, word > 0,
+                          word + count >= depth, sums + row * PARTS + first, scale, at_sums + row * PARTS, offset,
+                          planes, depth, count, has_offsets)
+                row += 2
+            while row < rows:
+                meet_rows(weights, at + row * row_words, row_words, 1, carried + row * F32_LANES, word > 0,
+                          word + count >= depth, sums + row * PARTS + first, scale, at_sums + row * PARTS, offset,
+                          planes, depth, count, has_offsets)
+                row += 1
             word += count

@@ -61,7 +61,13 @@ def read_mxfp4(codes, exponents):
 
 @unflushed
 def write_mxfp4(packed):
-    """Write what `read_mxfp4` reads: (codes, exponents). Errors are those of `write_gguf`."""
+    """Write what `read_mxfp4` reads: (codes, exponents).
+
+    Raises
+    ------
+    ValueError
+        If the codebook or the groups are others, or a scale is no power of two from 2^-127 to 2^127.
+    """
     codes, scale, _ = parts_of(packed, FLOAT4, 32)
     return pack(codes), e8m0_bytes(scale)
 
@@ -70,9 +76,8 @@ def write_mxfp4(packed):
 def read_nvfp4(codes, scales, *, multiplier=None, divisor=None):
     """Read NVFP4: E2M1 codes as they lie, an E4M3 byte for each 16, and one number that all scales have in common.
 
-    Which way that number goes differs, and nothing in a file says it. compressed-tensors divides by its
-    ``weight_global_scale``, which is a `divisor`. ModelOpt's ``weight_scale_2`` and torchao's ``per_tensor_scale`` are
-    a `multiplier`.
+    Nothing in a file says which way that number goes: compressed-tensors divides by its ``weight_global_scale``, a
+    `divisor`; ModelOpt's ``weight_scale_2`` and torchao's ``per_tensor_scale`` are a `multiplier`.
 
     Parameters
     ----------
@@ -273,8 +278,7 @@ def _of_signed_sixes(six):
 def _factored(kind, name, given, low, high):
     # A float16 and whole numbers in a range whose products these are: the one of largest magnitude is the end of the
     # range of largest magnitude times the factor wherever that serves, as quantisers have it.
-    at = np.abs(given).argmax(axis=-1, keepdims=True)
-    largest = np.take_along_axis(given, at, axis=-1)
+    largest = np.take_along_axis(given, np.abs(given).argmax(axis=-1, keepdims=True), axis=-1)
     factor, found = np.zeros_like(largest), largest == 0
     for k in sorted({*range(low, high + 1)} - {0}, key=abs, reverse=True):
         with np.errstate(all="ignore"):
@@ -337,7 +341,10 @@ def read_bitsandbytes(kind, codes, absmax, shape, blocksize=64):
 def write_bitsandbytes(kind, packed):
     """Write what `read_bitsandbytes` reads: (codes of shape (n / 2, 1), absmax of shape (n / blocksize,)).
 
-    Errors are those of `write_gguf`.
+    Raises
+    ------
+    ValueError
+        If the codebook is another one, or there are offsets.
     """
     one_of("kind", kind, ("NF4", "FP4"))
     codes, scale, _ = parts_of(packed, NF4 if kind == "NF4" else FP4)
@@ -362,6 +369,11 @@ def read_hqq(codes, scale, zero, shape):
     Returns
     -------
     Packed
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array is of another dtype or size, a row no whole groups, or a scale not finite.
     """
     codes = array_of("codes", codes, ("uint8",))
     outputs, inputs = matrix_of(shape)

@@ -44,6 +44,13 @@ def read_matmulnbits(codes, scales, zero_points=None):
     -------
     Packed
         Of whole blocks: where inputs are fewer, cut `weights()`, or fill x with zeros.
+
+    Raises
+    ------
+    TypeError
+        If an array is of another dtype.
+    ValueError
+        If an array has another size, or a scale is not finite.
     """
     codes = array_of("codes", codes, ("uint8",), 3)
     outputs, blocks, size = codes.shape
@@ -65,7 +72,10 @@ def read_matmulnbits(codes, scales, zero_points=None):
 def write_matmulnbits(packed):
     """Write what `read_matmulnbits` reads: (codes, scales in float32, zero_points or None).
 
-    Errors are those of `write_gguf`.
+    Raises
+    ------
+    ValueError
+        If the codebook is another one, or an offset is not minus 0 to 15 times its scale.
     """
     shifted = offset_of(packed) is not None
     codes, scale, offset = parts_of(packed, UINT4 if shifted else INT4_OFFSET, offsets=True)
@@ -87,6 +97,13 @@ def read_mlx(words, scales, biases):
     Returns
     -------
     Packed
+
+    Raises
+    ------
+    TypeError
+        If an array is of another dtype.
+    ValueError
+        If `scales` or `biases` have another shape, or hold what is not finite.
     """
     words = array_of("words", words, ("uint32",))
     scales = array_of("scales", scales, ("float16", "bfloat16", "float32"))
@@ -101,7 +118,10 @@ def read_mlx(words, scales, biases):
 def write_mlx(packed):
     """Write what `read_mlx` reads: (words, scales, biases), the last two in float32.
 
-    Errors are those of `write_gguf`.
+    Raises
+    ------
+    ValueError
+        If the codebook is another one, or inputs are no multiple of 8.
     """
     codes, scale, offset = parts_of(packed, UINT4, offsets=True)
     return _words(codes), scale, offset
@@ -122,6 +142,13 @@ def read_compressed_tensors(words, scale):
     Returns
     -------
     Packed
+
+    Raises
+    ------
+    TypeError
+        If an array is of another dtype.
+    ValueError
+        If `scale` has another shape, or holds what is not finite.
     """
     words = array_of("words", words, ("int32", "uint32"))
     scale = array_of("scale", scale, ("float16", "bfloat16", "float32"))
@@ -135,7 +162,10 @@ def read_compressed_tensors(words, scale):
 def write_compressed_tensors(packed):
     """Write what `read_compressed_tensors` reads: (words, scale in float32).
 
-    Errors are those of `write_gguf`.
+    Raises
+    ------
+    ValueError
+        If the codebook is another one, there are offsets, or inputs are no multiple of 8.
     """
     codes, scale, _ = parts_of(packed, INT4_OFFSET)
     return _words(codes).view(np.int32), scale
@@ -158,6 +188,13 @@ def read_gptq(qweight, qzeros, scales, *, zeros_less_one=True):
     Returns
     -------
     Packed
+
+    Raises
+    ------
+    TypeError
+        If an array is of another dtype.
+    ValueError
+        If `qzeros` or `scales` do not fit `qweight`, or a scale is not finite.
     """
     less = int(truth("read_gptq", "zeros_less_one", zeros_less_one))
     qweight = array_of("qweight", qweight, ("int32", "uint32"))
@@ -168,7 +205,11 @@ def read_gptq(qweight, qzeros, scales, *, zeros_less_one=True):
 def write_gptq(packed, *, zeros_less_one=True):
     """Write what `read_gptq` reads: (qweight, qzeros, scales), the last in float32.
 
-    Errors are those of `write_gguf`.
+    Raises
+    ------
+    ValueError
+        If the codebook is another one, an offset is not minus a zero point times its scale, or
+        inputs or outputs are no multiple of 8.
     """
     less = int(truth("write_gptq", "zeros_less_one", zeros_less_one))
     codes, scale, offset = parts_of(packed, UINT4, offsets=True)
@@ -192,6 +233,13 @@ def read_awq(qweight, qzeros, scales):
     Returns
     -------
     Packed
+
+    Raises
+    ------
+    TypeError
+        If an array is of another dtype.
+    ValueError
+        If `qzeros` or `scales` do not fit `qweight`, or a scale is not finite.
     """
     qweight = array_of("qweight", qweight, ("int32", "uint32"))
     return _with_zeros(_reordered(_of_words(qweight), np.argsort(_AWQ_ORDER)).T, qzeros, scales, 0, _AWQ_ORDER)
@@ -201,7 +249,11 @@ def read_awq(qweight, qzeros, scales):
 def write_awq(packed):
     """Write what `read_awq` reads: (qweight, qzeros, scales), the last in float32.
 
-    Errors are those of `write_gguf`.
+    Raises
+    ------
+    ValueError
+        If the codebook is another one, an offset is not minus a zero point times its scale, or
+        outputs are no multiple of 8.
     """
     codes, scale, offset = parts_of(packed, UINT4, offsets=True)
     zeros = zeros_of(scale, offset, 0, 15)

@@ -294,6 +294,28 @@ def dot_u8(const uint32_t[:, ::1] w, const uint32_t[:, ::1] x, int shift, uint32
         i += lanes.F32_LANES
 
 
+def dots(const uint32_t[:, ::1] w, const uint32_t[:, :, ::1] x, int shift, uint32_t[:, ::1] sums):
+    """dots_u8 with a shift of 0 or 8, else dots_i16: registers w[count] and two rows x[count], eight at most."""
+    cdef lanes.u32x weights[8]
+    cdef lanes.u32x totals[2]
+    cdef uint32_t numbers[2 * 8 * 16]
+    cdef Py_ssize_t i = 0, step = w.shape[0] * lanes.F32_LANES
+    cdef int k, row, count = <int>w.shape[0]
+    while i < sums.shape[1]:
+        for row in range(2):
+            totals[row] = lanes.load_u32(&sums[row, i])
+            for k in range(count):
+                weights[k] = lanes.load_u32(&w[k, i])
+                lanes.store_u32(numbers + row * step + k * lanes.F32_LANES, lanes.load_u32(&x[row, k, i]))
+        if shift < 0:
+            lanes.dots_i16(weights, numbers, step, count, totals)
+        else:
+            lanes.dots_u8(weights, numbers, step, count, shift, totals)
+        for row in range(2):
+            lanes.store_u32(&sums[row, i], totals[row])
+        i += lanes.F32_LANES
+
+
 def transposed_u32(const uint32_t[::1] x, uint32_t[:, ::1] y):
     """Of 64 words; in y, a register after the other has its four rows, as many columns as it has lanes."""
     cdef lanes.u32x words[4]
