@@ -819,6 +819,11 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
                 steps[k] = dims[vectors - 1] * steps[core]
                 core += 1
                 continue
+        if operand is ABSENT and kinds[k] == c"a":
+            args[k], steps[k], steps[core] = NULL, 0, 0
+            core += 1
+            made.append(ABSENT)
+            continue
         if k >= gufunc.nin and operand is None:
             operand = new_output(x, kinds[k], dtype)
         elif not fits(operand, dtype, kinds[k], x):
@@ -946,6 +951,9 @@ def along(np.ufunc gufunc, tuple operands, tuple out):
     return call(gufunc, operands, out) if found is None else found
 
 
-def summed(np.ufunc gufunc, tuple operands, tuple out):
-    """The same of a gufunc that also adds up over the rows, of (p, q, n); None where an array is another."""
+def summed(np.ufunc gufunc, tuple operands, tuple out, tuple wanted=()):
+    """The same of a gufunc that also adds up over the rows, of (p, q, n); None where an array is another. A sum that
+    is not `wanted` is not made, and is empty."""
+    if wanted:
+        out = (out or (None,)) + tuple([None if each else ABSENT for each in wanted])
     return at_once(gufunc, operands, out)

@@ -175,3 +175,19 @@ def test_an_empty_value_is_said_to_be_empty(here, capsys, words, message):
         status = ended.code
     assert status == 2
     assert message in told(capsys)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (0, 3, 1)])
+def test_a_file_of_no_rows(here, capsys, shape):
+    x = np.zeros(shape)
+    np.savez("x.npz", x=x, y=np.zeros(0, int))
+    np.save("x.npy", x)
+    for command in ("evolve", "train"):
+        assert cli.main([command, "x.npz"]) == 2
+        assert told(capsys) == "lanewise: x.npz: 0 rows; at least 10 are wanted"
+    for objective, classes in (("cross_entropy", ["down", "up"]), ("mse", None)):
+        network = lw.evolution.Network((3, 2), objective=objective)
+        Classifier(network, np.zeros(network.genome_bytes, np.uint8), classes).save("model.npz")
+        for data in ("x.npz", "x.npy"):
+            assert cli.main(["predict", "model.npz", data]) == 0
+            assert capsys.readouterr() == ("", "")

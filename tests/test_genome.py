@@ -266,6 +266,7 @@ def test_the_guide_s_table_of_errors(codebook):
     (lambda: genome.decode(np.zeros(40, np.uint8), scale=np.nan), ValueError, "scale is finite"),
     (lambda: genome.decode(np.zeros(40, np.uint8), scale=1e39), ValueError, "scale is finite, also in float32"),
     (lambda: genome.decode(np.zeros(40, np.uint8), group=20), ValueError, "multiple of 16.*got 20"),
+    (lambda: genome.decode(np.zeros(40, np.uint8), group=0), ValueError, "multiple of 16.*got 0"),
     (lambda: genome.Codebook(range(15)), ValueError, "16 finite levels"),
     (lambda: genome.hamming_distance(np.zeros(4, np.uint8), np.zeros(4, np.uint8), "nibbles"), ValueError, "'nibbles'"),
 ])

@@ -59,6 +59,28 @@ def test_backward_takes_the_statistics_of_forward():
             assert a is None or a.tobytes() == b.tobytes()
 
 
+@pytest.mark.parametrize("dtype", oracles.DTYPES)
+@pytest.mark.parametrize("shape", [(3, 1), (11, 7), (9, 128), (6, 129), (2, 5000)])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_without_weights_as_with_ones(dtype, shape, axis):
+    dtype = oracles.dtype_named(dtype)
+    grad, x = np.random.default_rng(0).standard_normal((2, *shape)).astype(dtype)
+    x[0] *= dtype.type(1e30) if dtype.itemsize > 2 else 3  # a row that is scaled
+    x[-1, -1] = np.nan
+    ones = np.ones(shape[axis], dtype)
+    for function, vectors in ((lw.rms_norm_backward, [ones]), (lw.layer_norm_backward, [ones, ones])):
+        expected = function(grad, x, *vectors, axis=axis)[0]
+        found, *others = function(grad, x, axis=axis)
+        assert others == [None] * len(vectors)
+        place = grad.copy()
+        assert function(place, x, axis=axis, out=place)[0] is place
+        for array in (expected, found, place):
+            array[np.isnan(array)] = np.nan  # whose signs are nobody's
+        assert found.tobytes() == place.tobytes() == expected.tobytes()
+        with pytest.raises(ValueError, match=r"out of shape .* does not fit"):
+            function(grad, x, axis=axis, out=np.empty(3, dtype))
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_few_rows_add_up_as_many_do(dtype, count):
@@ -76,6 +98,26 @@ def test_few_rows_add_up_as_many_do(dtype, count):
             few = backward(values[1][:count], values[0][:count], *arguments)
             assert few[0].tobytes() == many[0][:count].tobytes()
             assert [y.tobytes() for y in few[1:]] == [y.tobytes() for y in many[1:]]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 3), (3, 70), (4, 768), (9, 5), (13, 1100), (2, 3, 40)])
+def test_without_a_weight_the_bits_are_those_of_ones(dtype, shape):
+    # no sum over rows is then made, and that of a missing bias is not either
+    x, grad = (rows(dtype, shape[-1], 2, count=int(np.prod(shape[:-1])), seed=seed).reshape(shape) for seed in (0, 1))
+    x[0] *= 1.0 if dtype == "float16" else 2.0 ** (80 if dtype == "float32" else 600)  # scaled, and so not usual
+    ones = np.ones(shape[-1], dtype)
+    for some in (x, x[1:]):
+        of = grad[len(grad) - len(some):]
+        alone, *nothing = lw.layer_norm_backward(of, some)
+        assert nothing == [None, None]
+        expected = lw.layer_norm_backward(of, some, ones, ones)
+        assert alone.tobytes() == expected[0].tobytes()
+        for y, wanted in zip(lw.layer_norm_backward(of, some, ones)[:2], expected, strict=False):
+            assert y.tobytes() == wanted.tobytes()
+        for y, wanted in zip(lw.layer_norm_backward(of, some, None, ones)[::2], expected[::2], strict=True):
+            assert y.tobytes() == wanted.tobytes()
+        assert lw.rms_norm_backward(of, some)[0].tobytes() == lw.rms_norm_backward(of, some, ones)[0].tobytes()
 
 
 def test_layer_norm_gradient_knows_no_shift():

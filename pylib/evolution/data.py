@@ -5,6 +5,7 @@ a classifier and its genome are kept by classifier.py.
 """
 
 import gzip
+import math
 import os
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -219,7 +220,7 @@ def _check_finite(path, x):
 def _inputs(path, x):
     if x.ndim < 2 or x.shape[1:] == (0,) or x.dtype.kind not in "biuf":
         raise DataError(f"{path}: x is numbers, [rows, features]; got {x.dtype}{list(x.shape)}")
-    return x.reshape(len(x), -1).astype(np.float64)
+    return x.reshape(len(x), math.prod(x.shape[1:])).astype(np.float64)
 
 
 def _read_npy(path):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..genome.breeding import _CROSSOVERS, _MUTATIONS, diversity, hamming_distance, random_population
+from ..genome.breeding import CROSSOVERS, MUTATIONS, diversity, hamming_distance, random_population
 from ..genome.codes import Codebook
 from ..kernels import breeding as _kernels
 
@@ -89,10 +89,10 @@ class Plan:
                 raise ValueError(f"{name} is at least {low}; got {value}")
             if name == "tournament" and value > MOST_DRAWS:
                 raise ValueError(f"tournament is at most {MOST_DRAWS}; got {value}")
-        if not isinstance(self.mutation, str) or self.mutation not in _MUTATIONS:
-            raise ValueError(f"mutation is one of {', '.join(_MUTATIONS)}; got {self.mutation!r}")
-        if self.crossover is not None and not (isinstance(self.crossover, str) and self.crossover in _CROSSOVERS):
-            raise ValueError(f"crossover is None or one of {', '.join(_CROSSOVERS)}; got {self.crossover!r}")
+        if not isinstance(self.mutation, str) or self.mutation not in MUTATIONS:
+            raise ValueError(f"mutation is one of {', '.join(MUTATIONS)}; got {self.mutation!r}")
+        if self.crossover is not None and not (isinstance(self.crossover, str) and self.crossover in CROSSOVERS):
+            raise ValueError(f"crossover is None or one of {', '.join(CROSSOVERS)}; got {self.crossover!r}")
         for name in ("seconds", "target_loss", "niche_radius"):
             value = getattr(self, name)
             if not isinstance(value, numbers.Real) and (value is not None or name == "niche_radius"):
@@ -245,14 +245,14 @@ class Island:
         mothers, fathers = np.empty((2, len(children)), np.intp)
         _kernels.choose_parents(np.arange(len(parents)), may_breed, plan.tournament, mothers, fathers, *key)
         _kernels.crossover(parents, mothers, parents, fathers if plan.crossover else mothers, children, None,
-                           plan.n_weights, *_CROSSOVERS[plan.crossover or "uniform"], *key)
+                           plan.n_weights, *CROSSOVERS[plan.crossover or "uniform"], *key)
         rates = np.array([self.rate])
         if plan.adaptive:
             dice = np.random.Philox(key=np.array(key, np.uint64)).random_raw(len(children)) % (2 * _STRIDE + 1)
             lowest = np.searchsorted(-_LADDER, -0.5 / max(4 * plan.n_weights, 2))  # half a flip in a child
             rungs[:] = np.clip(theirs[mothers] + dice.astype(int) - _STRIDE, 1, min(lowest, len(_LADDER) - 1))
             rates = _LADDER[rungs]
-        _kernels.mutate(children, children, plan.n_weights, rates, _MUTATIONS.index(plan.mutation),
+        _kernels.mutate(children, children, plan.n_weights, rates, MUTATIONS.index(plan.mutation),
                         plan.codebook.tables, *key)
 
 

@@ -365,7 +365,7 @@ class Network:
 
     @unflushed
     def accuracy(self, population, x, y=None):
-        """Compute the share of rows whose largest logit, the first of equals, is their class's; as `loss` else."""
+        """Compute the share of rows whose largest logit, the first of equals, is their class's; otherwise as `loss`."""
         return self._evaluate(population, x, y, _ACCURACY)
 
 

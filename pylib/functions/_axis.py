@@ -206,12 +206,13 @@ def fill(name, out, x, gufunc, operands, shaped, filled):
     return out, result
 
 
-def backward_on_axis(name, gufunc, operands, axis, out):
+def backward_on_axis(name, gufunc, operands, axis, out, *vectors):
     """Call a gufunc on (p, q, n) of these operands, grad, x, weight and statistics: the gradient of `x` in its shape,
-    then those of the vectors."""
+    then those of the vectors, which mean nothing where the vector is None."""
     grad, x, weight, *statistics = operands
     if axis == x.ndim - 1:
-        found = summed(gufunc, operands, () if out is None else (fitting(name, out, x.shape),))
+        found = summed(gufunc, operands, () if out is None else (fitting(name, out, x.shape),),
+                       tuple(vector is not None for vector in vectors))
         if found is not None:
             return found
     rows = as_rows(x, axis)

@@ -207,7 +207,7 @@ def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1, out
         rstd = on_axis(_norms.rms_stats_gufunc, (x, eps), axis, x.ndim)
     rstd = statistic("rms_norm_backward", "rstd", rstd, x, axis)
     grad_x, grad_weight = backward_on_axis(
-        "rms_norm_backward", _norms.rms_norm_backward_gufunc, (grad, x, vectors, rstd), axis, out)
+        "rms_norm_backward", _norms.rms_norm_backward_gufunc, (grad, x, vectors, rstd), axis, out, weight)
     return grad_x, None if weight is None else rounded_to(vectors.dtype, grad_weight)
 
 
@@ -265,7 +265,7 @@ def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None
         mean, rstd = on_axis(_norms.layer_stats_gufunc, (x, eps), axis, x.ndim)
     mean, rstd = statistic(name, "mean", mean, x, axis), statistic(name, "rstd", rstd, x, axis)
     grad_x, grad_weight, grad_bias = backward_on_axis(
-        name, _norms.layer_norm_backward_gufunc, (grad, x, weights, mean, rstd), axis, out)
+        name, _norms.layer_norm_backward_gufunc, (grad, x, weights, mean, rstd), axis, out, weight, bias)
     return (grad_x, None if weight is None else rounded_to(weights.dtype, grad_weight),
             None if bias is None else rounded_to(biases.dtype, grad_bias))
 

@@ -13,8 +13,8 @@ from .codes import LOG4, checked, seed_of
 
 __all__ = ["crossover", "diversity", "hamming_distance", "mutate", "random_population"]
 
-_MUTATIONS = ("flip", "gray", "step", "redraw")  # in the order of the enumeration in kernels/breeding.pyx
-_CROSSOVERS = {"uniform": (0, 0), "bitwise": (1, 0), "one_point": (2, 1), "two_point": (2, 2)}
+MUTATIONS = ("flip", "gray", "step", "redraw")  # in the order of the enumeration in kernels/breeding.pyx
+CROSSOVERS = {"uniform": (0, 0), "bitwise": (1, 0), "one_point": (2, 1), "two_point": (2, 2)}
 
 
 def _key(rng, generation, first):
@@ -130,10 +130,10 @@ def mutate(genomes, rate, rng, out=None, *, kind="flip", codebook=LOG4, n_weight
     rows = rows_of("genomes", genomes, np.uint8)
     n = weights_in("genomes", rows, n_weights)
     rates = _rates(rate, rows.shape[0])
-    one_of("kind", kind, _MUTATIONS)
+    one_of("kind", kind, MUTATIONS)
     key = _key(rng, generation, first)
     y = _output(out, rows, genomes.shape)
-    _kernels.mutate(rows, y, n, rates, _MUTATIONS.index(kind), checked(codebook).tables, *key)
+    _kernels.mutate(rows, y, n, rates, MUTATIONS.index(kind), checked(codebook).tables, *key)
     return _finish(y, out, genomes.shape)
 
 
@@ -167,7 +167,7 @@ def crossover(a, b, rng, children=1, *, kind="uniform", n_weights=None, generati
         If the parents differ in shape, `kind` is unknown, `children` is neither 1 nor 2, or `n_weights` does not fit.
 
     """
-    one_of("kind", kind, _CROSSOVERS)
+    one_of("kind", kind, CROSSOVERS)
     if not (type(children) is int or isinstance(children, np.integer)) or children not in (1, 2):
         raise ValueError(f"children is 1 or 2; got {children!r:.60}")
     a, b = held("a", a, np.uint8), held("b", b, np.uint8)
@@ -178,7 +178,7 @@ def crossover(a, b, rng, children=1, *, kind="uniform", n_weights=None, generati
     pairs = np.arange(rows.shape[0])
     child = np.empty_like(rows)
     sibling = np.empty_like(rows) if children == 2 else None
-    _kernels.crossover(rows, pairs, others, pairs, child, sibling, n, *_CROSSOVERS[kind], *_key(rng, generation, first))
+    _kernels.crossover(rows, pairs, others, pairs, child, sibling, n, *CROSSOVERS[kind], *_key(rng, generation, first))
     child = child.reshape(a.shape)
     return child if sibling is None else (child, sibling.reshape(a.shape))
 

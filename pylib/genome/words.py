@@ -30,6 +30,8 @@ _AWQ_ORDER = np.array([0, 2, 4, 6, 1, 3, 5, 7])  # which output the n-th nibble 
 def read_matmulnbits(codes, scales, zero_points=None):
     """Read the weights of ONNX Runtime's MatMulNBits of 4 bits.
 
+    Errors are those of `read_bitsandbytes`.
+
     Parameters
     ----------
     codes : array_like of uint8, shape (outputs, blocks, bytes)
@@ -42,14 +44,6 @@ def read_matmulnbits(codes, scales, zero_points=None):
     -------
     Packed
         Of whole blocks: where inputs are fewer, cut `weights()`, or fill x with zeros.
-
-    Raises
-    ------
-    TypeError
-        If an array is of another dtype, or another argument of another kind.
-    ValueError
-        If shapes do not fit together, a group is neither a multiple of 16 weights nor a whole row, or a number is not
-        finite.
     """
     codes = array_of("codes", codes, ("uint8",), 3)
     outputs, blocks, size = codes.shape
@@ -71,12 +65,7 @@ def read_matmulnbits(codes, scales, zero_points=None):
 def write_matmulnbits(packed):
     """Write what `read_matmulnbits` reads: (codes, scales in float32, zero_points or None).
 
-    Raises
-    ------
-    TypeError
-        If `packed` is no `Packed`.
-    ValueError
-        If its codebook, groups or offsets are none that the format has.
+    Errors are those of `write_gguf`.
     """
     shifted = offset_of(packed) is not None
     codes, scale, offset = parts_of(packed, UINT4 if shifted else INT4_OFFSET, offsets=True)
@@ -88,6 +77,8 @@ def write_matmulnbits(packed):
 def read_mlx(words, scales, biases):
     """Read what ``mlx.core.quantize`` makes with ``mode="affine"`` and 4 bits.
 
+    Errors are those of `read_bitsandbytes`.
+
     Parameters
     ----------
     words : array_like of uint32, shape (outputs, inputs / 8)
@@ -96,14 +87,6 @@ def read_mlx(words, scales, biases):
     Returns
     -------
     Packed
-
-    Raises
-    ------
-    TypeError
-        If an array is of another dtype, or another argument of another kind.
-    ValueError
-        If shapes do not fit together, a group is neither a multiple of 16 weights nor a whole row, or a number is not
-        finite.
     """
     words = array_of("words", words, ("uint32",))
     scales = array_of("scales", scales, ("float16", "bfloat16", "float32"))
@@ -118,12 +101,7 @@ def read_mlx(words, scales, biases):
 def write_mlx(packed):
     """Write what `read_mlx` reads: (words, scales, biases), the last two in float32.
 
-    Raises
-    ------
-    TypeError
-        If `packed` is no `Packed`.
-    ValueError
-        If its codebook, groups or offsets are none that the format has.
+    Errors are those of `write_gguf`.
     """
     codes, scale, offset = parts_of(packed, UINT4, offsets=True)
     return _words(codes), scale, offset
@@ -132,6 +110,8 @@ def write_mlx(packed):
 @unflushed
 def read_compressed_tensors(words, scale):
     """Read ``weight_packed`` and ``weight_scale`` of compressed-tensors, "pack-quantized" with 4 bits, symmetric.
+
+    Errors are those of `read_bitsandbytes`.
 
     Parameters
     ----------
@@ -142,14 +122,6 @@ def read_compressed_tensors(words, scale):
     Returns
     -------
     Packed
-
-    Raises
-    ------
-    TypeError
-        If an array is of another dtype, or another argument of another kind.
-    ValueError
-        If shapes do not fit together, a group is neither a multiple of 16 weights nor a whole row, or a number is not
-        finite.
     """
     words = array_of("words", words, ("int32", "uint32"))
     scale = array_of("scale", scale, ("float16", "bfloat16", "float32"))
@@ -163,12 +135,7 @@ def read_compressed_tensors(words, scale):
 def write_compressed_tensors(packed):
     """Write what `read_compressed_tensors` reads: (words, scale in float32).
 
-    Raises
-    ------
-    TypeError
-        If `packed` is no `Packed`.
-    ValueError
-        If its codebook, groups or offsets are none that the format has.
+    Errors are those of `write_gguf`.
     """
     codes, scale, _ = parts_of(packed, INT4_OFFSET)
     return _words(codes).view(np.int32), scale
@@ -177,6 +144,8 @@ def write_compressed_tensors(packed):
 @unflushed
 def read_gptq(qweight, qzeros, scales, *, zeros_less_one=True):
     """Read a layer of GPTQ, 4 bits, whose inputs are in their own order (``desc_act=False``).
+
+    Errors are those of `read_bitsandbytes`.
 
     Parameters
     ----------
@@ -189,14 +158,6 @@ def read_gptq(qweight, qzeros, scales, *, zeros_less_one=True):
     Returns
     -------
     Packed
-
-    Raises
-    ------
-    TypeError
-        If an array is of another dtype, or another argument of another kind.
-    ValueError
-        If shapes do not fit together, a group is neither a multiple of 16 weights nor a whole row, or a number is not
-        finite.
     """
     less = int(truth("read_gptq", "zeros_less_one", zeros_less_one))
     qweight = array_of("qweight", qweight, ("int32", "uint32"))
@@ -207,12 +168,7 @@ def read_gptq(qweight, qzeros, scales, *, zeros_less_one=True):
 def write_gptq(packed, *, zeros_less_one=True):
     """Write what `read_gptq` reads: (qweight, qzeros, scales), the last in float32.
 
-    Raises
-    ------
-    TypeError
-        If `packed` is no `Packed`.
-    ValueError
-        If its codebook, groups or offsets are none that the format has.
+    Errors are those of `write_gguf`.
     """
     less = int(truth("write_gptq", "zeros_less_one", zeros_less_one))
     codes, scale, offset = parts_of(packed, UINT4, offsets=True)
@@ -225,6 +181,8 @@ def write_gptq(packed, *, zeros_less_one=True):
 def read_awq(qweight, qzeros, scales):
     """Read a layer of AWQ, 4 bits ("gemm"): the outputs of a word in the order 0 2 4 6 1 3 5 7.
 
+    Errors are those of `read_bitsandbytes`.
+
     Parameters
     ----------
     qweight : array_like of int32 or uint32, shape (inputs, outputs / 8)
@@ -234,14 +192,6 @@ def read_awq(qweight, qzeros, scales):
     Returns
     -------
     Packed
-
-    Raises
-    ------
-    TypeError
-        If an array is of another dtype, or another argument of another kind.
-    ValueError
-        If shapes do not fit together, a group is neither a multiple of 16 weights nor a whole row, or a number is not
-        finite.
     """
     qweight = array_of("qweight", qweight, ("int32", "uint32"))
     return _with_zeros(_reordered(_of_words(qweight), np.argsort(_AWQ_ORDER)).T, qzeros, scales, 0, _AWQ_ORDER)
@@ -251,12 +201,7 @@ def read_awq(qweight, qzeros, scales):
 def write_awq(packed):
     """Write what `read_awq` reads: (qweight, qzeros, scales), the last in float32.
 
-    Raises
-    ------
-    TypeError
-        If `packed` is no `Packed`.
-    ValueError
-        If its codebook, groups or offsets are none that the format has.
+    Errors are those of `write_gguf`.
     """
     codes, scale, offset = parts_of(packed, UINT4, offsets=True)
     zeros = zeros_of(scale, offset, 0, 15)
