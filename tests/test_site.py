@@ -77,6 +77,14 @@ def test_links_lead_somewhere(page):
         assert not parts.fragment or parts.fragment in anchors(file), target
 
 
+def test_sources_are_addresses_of_papers():
+    texts = [getattr(lw, name).__doc__ or "" for name in lw.__all__]
+    found = {url.rstrip(".;,)") for text in texts for url in re.findall(r"https?://[^\s>]+", text)}
+    assert len(found) > 10
+    assert {url for url in found if not re.fullmatch(
+        r"https://(arxiv\.org/abs/\d{4}\.\d{5}|icml\.cc/Conferences/\d{4}/papers/\d+\.pdf)", url)} == set()
+
+
 def test_the_first_chart_has_what_the_benchmarks_page_says():
     found = runpy.run_path(str(ROOT / "tools" / "first_chart.py"))["points"]()
     assert {"exp", "tanh", "silu", "gelu"} <= set(found)

@@ -121,7 +121,7 @@ ALLOWED = {
     r".*__all__|.*__match_args__|.*__post_init__": "not called by anybody",
     r"lanewise\.evolution\.batch\.(as_float32|in_pairs|numbers_of|tiled)": "shared within evolution",
     r"lanewise\.evolution\.checkpoint\.(load|notes|save)": "shared within evolution",
-    r"lanewise\.evolution\.islands\.(ADAPTIVE|RUNGS|Island|Plan|after_an_epoch|seed_of_island)":
+    r"lanewise\.evolution\.islands\.(ADAPTIVE|RUNGS|Island|Plan|after_an_epoch|seed_of_island|table_of)":
         "shared within evolution",
     r"lanewise\.evolution\.table\.(is_missing|read_csv)": "shared within evolution",
     r"lanewise\.evolution\.classifier\.Classifier\.(target_)?(offset|scale)": "arrays, whatever the default",
