@@ -356,8 +356,6 @@ def write_bitsandbytes(kind, packed):
 def read_hqq(codes, scale, zero, shape):
     """Read a layer of HQQ, 4 bits along axis 1: groups as rows, the first half of them in the higher nibbles.
 
-    Errors are those of `read_bitsandbytes`.
-
     Parameters
     ----------
     codes : array_like of uint8, shape (groups / 2, group)

@@ -30,8 +30,6 @@ _AWQ_ORDER = np.array([0, 2, 4, 6, 1, 3, 5, 7])  # which output the n-th nibble 
 def read_matmulnbits(codes, scales, zero_points=None):
     """Read the weights of ONNX Runtime's MatMulNBits of 4 bits.
 
-    Errors are those of `read_bitsandbytes`.
-
     Parameters
     ----------
     codes : array_like of uint8, shape (outputs, blocks, bytes)
@@ -87,8 +85,6 @@ def write_matmulnbits(packed):
 def read_mlx(words, scales, biases):
     """Read what ``mlx.core.quantize`` makes with ``mode="affine"`` and 4 bits.
 
-    Errors are those of `read_bitsandbytes`.
-
     Parameters
     ----------
     words : array_like of uint32, shape (outputs, inputs / 8)
@@ -131,8 +127,6 @@ def write_mlx(packed):
 def read_compressed_tensors(words, scale):
     """Read ``weight_packed`` and ``weight_scale`` of compressed-tensors, "pack-quantized" with 4 bits, symmetric.
 
-    Errors are those of `read_bitsandbytes`.
-
     Parameters
     ----------
     words : array_like of int32 or uint32, shape (outputs, inputs / 8)
@@ -174,8 +168,6 @@ def write_compressed_tensors(packed):
 @unflushed
 def read_gptq(qweight, qzeros, scales, *, zeros_less_one=True):
     """Read a layer of GPTQ, 4 bits, whose inputs are in their own order (``desc_act=False``).
-
-    Errors are those of `read_bitsandbytes`.
 
     Parameters
     ----------
@@ -221,8 +213,6 @@ def write_gptq(packed, *, zeros_less_one=True):
 @unflushed
 def read_awq(qweight, qzeros, scales):
     """Read a layer of AWQ, 4 bits ("gemm"): the outputs of a word in the order 0 2 4 6 1 3 5 7.
-
-    Errors are those of `read_bitsandbytes`.
 
     Parameters
     ----------
