@@ -7,6 +7,8 @@ LANEWISE_BUILD_LEVELS=avx2,avx512 builds only these levels.
 import copy
 import gc
 import hashlib
+import multiprocessing
+import multiprocessing.connection
 import os
 import platform
 import re
@@ -21,8 +23,10 @@ from pathlib import Path
 
 import Cython
 import numpy
-from Cython.Build import cythonize
 from Cython.Build.Dependencies import create_dependency_tree
+from Cython.Compiler import Errors
+from Cython.Compiler.Main import CompilationOptions, Context, compile_single, default_options
+from Cython.Compiler.Scanning import FileSourceDescriptor
 from setuptools import Extension, setup
 from setuptools.command.build import build
 from setuptools.command.build_ext import build_ext
@@ -46,6 +50,8 @@ FLAGS = ["/O2"] if not GNU else [
     "-fno-asynchronous-unwind-tables",  # for exceptions and debuggers: C throws none, a backtrace ends at a kernel
     "-fno-math-errno",  # a square root is one instruction
     "-Wno-psabi",  # wide registers cross no module's border, so their calling convention is nobody's business
+    "-Wno-all",  # Python asks for warnings: to look for them is a tenth of the time, and Cython's C has many
+    "-Werror=implicit-function-declaration",  # but what Cython forgot to write is no function of another file
 ]
 # A call in a loop over registers would spill every register, so the kernels' own inline functions have a word of
 # their own, put in place of Cython's, which serves its helpers too.
@@ -84,7 +90,8 @@ THREADS = ["-pthread"] if GNU else []
 # Left out: symbols that nobody looks up, and the padding to a page between code and data, which seventy files have.
 LINKED = ["-Wl,-s", "-Wl,-z,noseparate-code"] if sys.platform == "linux" else []
 DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
-              "initializedcheck": False, "freethreading_compatible": True, "embedsignature": True}
+              "initializedcheck": False, "freethreading_compatible": True, "embedsignature": True,
+              "emit_code_comments": False}  # a third of what the compiler would read, and nobody else reads it
 HEADERS = ("Python.h", "numpy/arrayobject.h", "numpy/ufuncobject.h", "lanes/lanes.h")
 MANNER = (Cython.__version__, MEMORYVIEWS, DIRECTIVES, OWN_INLINE.pattern, OF_OBJECTS.pattern, FOR_SIZE)
 COMPILER_MISSING = """Lanewise is compiled from source and found no working C compiler ({error}).
@@ -196,17 +203,19 @@ class BuildLevels(build_ext):
                     for module in MODULES} | {MEMORYVIEWS: digest_of(MANNER, [])}
         anew = [module for module, digest in contents.items() if self.force or not (
             (TRANSLATED / f"{module}.c").exists() and is_made_of(digest, TRANSLATED, module))]
-        if MEMORYVIEWS in anew:
-            subprocess.run([sys.executable, "-m", "cython", f"--generate-shared={TRANSLATED / MEMORYVIEWS}.c",
-                            f"--module-name=lanewise.kernels.{MEMORYVIEWS}"], check=True)
-        workers = self.parallel if sys.platform == "linux" else 0  # they need fork, which only Linux does soundly
-        gc.set_threshold(500_000, 20, 20)  # a third of Cython's time goes into looking through trees that still live
-        cythonize([str(TRANSLATED / f"{module}.pyx") for module in anew if module != MEMORYVIEWS], force=True,
-                  nthreads=workers, compiler_directives=DIRECTIVES,
-                  shared_utility_qualified_name=f"lanewise.kernels.{MEMORYVIEWS}")
         for module in anew:
-            code = TRANSLATED / f"{module}.c"
-            code.write_text(adapted(module, code.read_text("utf-8")), "utf-8")
+            (TRANSLATED / f"{module}.made_of").unlink(missing_ok=True)
+        gc.set_threshold(500_000, 20, 20)  # a third of Cython's time goes into looking through trees that still live
+        anew.sort(key=lambda module: -sum(path.stat().st_size for path in KERNELS.rglob(f"{module}*.p[yx][xi]")))
+        if sys.platform == "linux":  # the one system where fork is sound
+            begun = Declarations.from_options(options_of(None))
+            registered = [module for module in anew if module not in (*UNLEVELLED, MEMORYVIEWS)]
+            begun.read_what_several_cimport(registered, tree)
+            in_children(lambda module: translate(module, begun if module in registered else None), anew, self.parallel)
+        else:
+            for module in anew:
+                translate(module)
+        for module in anew:
             (TRANSLATED / f"{module}.made_of").write_text(contents[module])
 
     def build_extension(self, ext):
@@ -245,6 +254,76 @@ class BuildLevels(build_ext):
         for level in {level_of(ext) for ext in self.extensions} - {None}:
             (KERNELS / level).mkdir()
         super().copy_extensions_to_source()
+
+
+class Declarations(Context):
+    """What Cython knows while it translates a module. More than half of its time goes into .pxd files, which it reads
+    again for each module. Here those that several modules cimport are read once, and the translation of each begins
+    with them, in a process of its own. What each cimports is remembered: a module is to hold what it asks for only. All
+    this is of Cython's inside, which is why pyproject.toml bounds its version."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.seen_from = {}
+
+    def find_module(self, *args, **options):
+        before, self.pxds = self.pxds, {}
+        scope = super().find_module(*args, **options)
+        self.pxds = before | self.seen_from.setdefault(scope, self.pxds)
+        return scope
+
+    def read_what_several_cimport(self, modules, tree):
+        count = Counter(path for module in modules for path in tree.all_dependencies(str(TRANSLATED / f"{module}.pyx")))
+        several = [Path(path) for path in sorted(count) if count[path] > 1 and path.endswith(".pxd")]
+        position = FileSourceDescriptor(os.path.abspath(TRANSLATED / "__init__.pxd")), 1, 0
+        self.setup_errors(self.options, None)
+        for path in several:
+            if path.is_relative_to(TRANSLATED):
+                parts = path.relative_to(TRANSLATED.parent.parent).with_suffix("").parts
+                self.find_module(".".join(part for part in parts if part != "__init__"), pos=position)
+        if Errors.get_errors_count():
+            raise SystemExit("a .pxd file was not understood")
+        self.pxds = {}
+
+
+def options_of(module):
+    return CompilationOptions(default_options, output_file=str(TRANSLATED / f"{module}.c"),
+                              compiler_directives=DIRECTIVES,
+                              shared_utility_qualified_name=f"lanewise.kernels.{MEMORYVIEWS}")
+
+
+def translate(module, begun=None):
+    """Have Cython write a module's C, beginning with declarations that are read already, and put it in our words."""
+    code = TRANSLATED / f"{module}.c"
+    if module == MEMORYVIEWS:
+        subprocess.run([sys.executable, "-m", "cython", f"--generate-shared={code}",
+                        f"--module-name=lanewise.kernels.{module}"], check=True)
+    else:
+        print(f"Cythonizing {module}.pyx", flush=True)
+        options = options_of(module)
+        begun = begun or Declarations.from_options(options)
+        begun.options = options
+        source = str(code.with_suffix(".pyx"))
+        if compile_single(source, options, f"lanewise.kernels.{module}", context=begun).num_errors:
+            raise SystemExit(f"{module}.pyx was not translated")
+    code.write_text(adapted(module, code.read_text("utf-8")), "utf-8")
+
+
+def in_children(work, items, most):
+    """Call work with each item, each in a process of its own that begins as this one is; at most so many at once."""
+    gc.freeze()
+    fork, running, failed = multiprocessing.get_context("fork"), {}, []
+    for k, item in enumerate(items):
+        child = fork.Process(target=work, args=(item,))
+        child.start()
+        running[child.sentinel] = item, child
+        while len(running) == most or (running and k == len(items) - 1):
+            for sentinel in multiprocessing.connection.wait(running):
+                item, child = running.pop(sentinel)
+                child.join()
+                failed += [item] * (child.exitcode != 0)
+    if failed:
+        raise SystemExit(f"not translated: {', '.join(map(str, failed))}")
 
 
 def digest_of(manner, paths):

@@ -36,7 +36,8 @@ def pytest_report_collectionfinish(config, items):
     if config.getoption("benchmark_disable"):
         return None
     seconds = sum(SECONDS[is_quick(item)] for item in items)
-    return f"{len(items)} cases: about {max(1, round(seconds / 60))} minutes"
+    about = f"{seconds} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+    return f"{len(items)} case{'s' * (len(items) != 1)}: about {about}"
 
 
 @pytest.fixture(params=SIZES)

@@ -10,6 +10,7 @@ version = release = lanewise.__version__
 extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}  # autosummary writes the latter
 exclude_patterns = ["_build"]
+templates_path = ["_templates"]  # a page of the reference is called by its name alone: the sidebar is narrow
 
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3

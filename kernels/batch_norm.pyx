@@ -269,7 +269,7 @@ cdef np.ndarray plain(object values):
 
 
 cdef inline double scale_of(double mean, double variance, double eps) noexcept nogil:
-    # beside a larger eps what a lost square was does not show
+    # an eps that is not tiny hides squares that underflowed
     if ordinary(<const f64x*>NULL, variance + (eps if eps > ldexp(1.0, -800) else 0.0)):
         return 1.0
     return rescue_scale(<const f64x*>NULL, variance, mean)
@@ -300,7 +300,7 @@ def scales(mean, variance, double eps):
 
 
 cdef inline void settle(const real* like, double* mean, double* rstd, double* scale) noexcept nogil:
-    # to the scale that an array of that precision wants; what has a scale, keeps it
+    # mean and rstd as those of a row times the scale that its precision asks for; a scale that is set already stays
     cdef double wanted
     if scale[0] == 1.0:
         wanted = statistics_scale(like, mean[0], rstd[0])

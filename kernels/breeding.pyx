@@ -1,5 +1,5 @@
 # Breeding packed 4-bit genomes: random starts, mutation, crossover, choice of parents. Populations are worked on in
-# blocks of 512 bytes, side by side on all threads, each block from random bits of its own place. Codes and weights are
+# blocks of 512 bytes, side by side on all threads; a block's random bits are those of its place. Codes and weights are
 # genome.pyx, how far genomes are apart distances.pyx, the generator math/random.pxd; whom to breed is decided in
 # Python.
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
@@ -107,7 +107,7 @@ cdef inline void two_places(const Stream* stream, uint64_t n, int points, uint64
     places[0] = 1 + words[0] % places_left
     places[1] = n
     if points == 2:
-        # the other is any but the first
+        # the second place is drawn among those that are not the first
         store_u64(words, random[1])
         places[1] = 1 + (places[0] + words[0] % (n - 1)) % n
         if places[1] < places[0]:

@@ -112,7 +112,7 @@ cdef bint encode_float32(const float* weights, const float* order, const double*
             sign = -1.0 if scales[i // group] < 0 else 1.0
             for k in range(1, 16):
                 # The threshold is the largest float32 that still takes the level below: the middle itself or the last
-                # number before it; surely one before it where a weight right in the middle takes the level above.
+                # number before it. It is surely before it where a weight right in the middle takes the level above.
                 middle = middles[k] * fabsf(scales[i // group])
                 thresholds[k] = <float>middle
                 if thresholds[k] > middle or (up[k] and thresholds[k] == middle):

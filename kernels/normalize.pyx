@@ -18,7 +18,7 @@ from .loops.registers cimport itemsize, lanes, load, skip, store, store_part, zi
 from .loops.reductions cimport Pair, first_lanes, map_block, map_row, row_context, sum_block, sum_row, take, wide
 from .loops.dtypes cimport FLOAT32, FLOAT64
 from .loops.operations cimport Operands, Operation, RowMachine, along_axis, operations_of, row_machine
-from .rowwise.lengths cimport NOTHING, PowerLength, find_length, power_length_of, power_slopes_block
+from .rowwise.lengths cimport NOTHING, PowerLength, find_length, power_length_of, power_slopes_block, scale_beside
 from .math.draws cimport turn
 
 np.import_array()
@@ -89,6 +89,7 @@ cdef void slope_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t
 cdef inline bint measure(const real* like, Length* length, double eps, Py_ssize_t n, int threads) noexcept nogil:
     # sets scale and inverse; whether the row is at least eps long
     cdef double total, least = -100 if real is f32x else -900, most = 100 if real is f32x else 900
+    cdef bint reaches
     length.scale = 1.0
     total = sum_row(powers[real], like, length, n, threads).first
     if not (ldexp(1.0, <int>least) <= total and total <= ldexp(1.0, <int>most)):
@@ -99,8 +100,12 @@ cdef inline bint measure(const real* like, Length* length, double eps, Py_ssize_
         total = sum_row(powers[real], like, length, n, threads).first
     if length.p == 2.0:
         total = sqrt(total)
-    length.inverse = 1.0 / (eps * length.scale if total < eps * length.scale else total)
-    return total >= eps * length.scale
+    reaches = total >= eps * length.scale
+    if total < eps * length.scale:
+        length.scale = scale_beside(like, length.scale, eps)
+        total = eps * length.scale
+    length.inverse = 1.0 / total
+    return reaches
 
 
 cdef inline bint measure_any(const real* like, Length* length, PowerLength* power, double eps, Py_ssize_t n,
@@ -108,10 +113,12 @@ cdef inline bint measure_any(const real* like, Length* length, PowerLength* powe
     # the same of any p
     power[0] = power_length_of(length.grad, length.x, length.p)
     find_length(like, power, n, threads)
-    length.scale = power.scale
-    length.inverse = power.inverse = 1.0 / (eps * power.scale if power.length < eps * power.scale else power.length)
     if power.length < eps * power.scale:
         power.measure = NOTHING  # the length is eps, which has no slope
+        power.scale = scale_beside(like, power.scale, eps)
+        power.length = eps * power.scale
+    length.scale = power.scale
+    length.inverse = power.inverse = 1.0 / power.length
     return power.measure != NOTHING
 
 

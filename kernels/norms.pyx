@@ -275,39 +275,27 @@ cdef void layer_stats_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_
 # Backward.
 
 cdef inline void backward_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads, int manner,
-                                bint centred, bint learned) noexcept nogil:
-    # grad, x, [weight,] [mean,] rstd -> grad_x[, grad_weight][, grad_bias]
+                                bint centred) noexcept nogil:
+    # grad, x, weight, [mean,] rstd -> grad_x, grad_weight[, grad_bias]
     cdef Group group
-    cdef int first = 3 if learned else 2, rstd = first + 1 if centred else first
+    cdef int rstd = 4 if centred else 3
     cdef Py_ssize_t r
-    group.weight = group.grad_weight = group.grad_bias = NULL
-    if learned:
-        group.weight, group.grad_weight, group.grad_bias = p[0][2], p[0][rstd + 2], p[0][rstd + 3] if centred else NULL
+    group.weight, group.grad_weight, group.grad_bias = p[0][2], p[0][rstd + 2], p[0][rstd + 3] if centred else NULL
     group.alone, group.rows, group.n, group.centred = manner & ALL, rows, n, centred
     for r in range(rows):
         group.grad[r], group.x[r], group.grad_x[r] = p[r][0], p[r][1], p[r][rstd + 1]
-        set_statistics(like, &group, r, (<double*>p[r][first])[0] if centred else 0.0, (<double*>p[r][rstd])[0])
+        set_statistics(like, &group, r, (<double*>p[r][3])[0] if centred else 0.0, (<double*>p[r][rstd])[0])
     group_backward(like, &group, threads)
 
 
 cdef void rms_backward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                               int manner) noexcept nogil:
-    backward_group(like, p, rows, n, threads, manner, False, True)
+    backward_group(like, p, rows, n, threads, manner, False)
 
 
 cdef void layer_backward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                                 int manner) noexcept nogil:
-    backward_group(like, p, rows, n, threads, manner, True, True)
-
-
-cdef void rms_gradient_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                              int manner) noexcept nogil:
-    backward_group(like, p, rows, n, threads, manner, False, False)
-
-
-cdef void layer_gradient_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                                int manner) noexcept nogil:
-    backward_group(like, p, rows, n, threads, manner, True, False)
+    backward_group(like, p, rows, n, threads, manner, True)
 
 
 include "parts/norms_short_rows.pxi"
@@ -345,13 +333,6 @@ layer_norm_backward_gufunc = with_short_rows(along_axis(
     b"layer_norm_backward", <void*>layer_backward_kernel[f32x], <void*>layer_backward_kernel[f64x], b"rrvss", b"raa",
     b"grad, x, weight, mean, rstd -> grad_x, grad_weight, grad_bias"),
     <void*>short_layer_backward_kernel[f32x], <void*>short_layer_backward_kernel[f64x])
-rms_norm_gradient_gufunc = with_short_rows(along_axis(
-    b"rms_norm_gradient", <void*>rms_gradient_kernel[f32x], <void*>rms_gradient_kernel[f64x], b"rrs", b"r",
-    b"grad, x, rstd -> grad_x"), <void*>short_rms_gradient_kernel[f32x], <void*>short_rms_gradient_kernel[f64x])
-layer_norm_gradient_gufunc = with_short_rows(along_axis(
-    b"layer_norm_gradient", <void*>layer_gradient_kernel[f32x], <void*>layer_gradient_kernel[f64x], b"rrss", b"r",
-    b"grad, x, mean, rstd -> grad_x"),
-    <void*>short_layer_gradient_kernel[f32x], <void*>short_layer_gradient_kernel[f64x])
 
 
 include "parts/norms_doors.pxi"

@@ -1,5 +1,5 @@
-# What a call costs besides its numbers: parameters made operands, checks, and loops called at once, without a pass of
-# NumPy's for each. Compiled once, without a level.
+# What a call does before any arithmetic: it makes operands of parameters, checks them, and calls a loop directly where
+# NumPy would have nothing to convert. Compiled once, without a level.
 from cpython.exc cimport PyErr_Occurred
 from cpython.object cimport PyObject_Call
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_Import
@@ -489,8 +489,8 @@ cdef object number_of(object value, int precision):
 
 
 cdef int type_of_call(name, tuple arrays, tuple numbers, dict keywords):
-    # The type that a call is computed in, and its Python numbers with it; NPY_NOTYPE where NumPy shall
-    # choose
+    # The type that a call is computed in, and its Python numbers with it; NPY_NOTYPE where NumPy has
+    # to choose
     cdef int dtype = -1
     cdef object operand
     if "signature" in keywords or "sig" in keywords:
@@ -613,7 +613,7 @@ cdef inline bint along_row(char kind):
 
 
 cdef int raise_it() except -1:
-    # the error that is set
+    # raises the error that a loop has set
     return -1
 
 
@@ -819,6 +819,11 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
                 steps[k] = dims[vectors - 1] * steps[core]
                 core += 1
                 continue
+        if operand is ABSENT and kinds[k] == c"a":
+            args[k], steps[k], steps[core] = NULL, 0, 0
+            core += 1
+            made.append(ABSENT)
+            continue
         if k >= gufunc.nin and operand is None:
             operand = new_output(x, kinds[k], dtype)
         elif not fits(operand, dtype, kinds[k], x):
@@ -946,6 +951,9 @@ def along(np.ufunc gufunc, tuple operands, tuple out):
     return call(gufunc, operands, out) if found is None else found
 
 
-def summed(np.ufunc gufunc, tuple operands, tuple out):
-    """The same of a gufunc that also adds up over the rows, of (p, q, n); None where an array is another."""
+def summed(np.ufunc gufunc, tuple operands, tuple out, tuple wanted=()):
+    """The same of a gufunc that also adds up over the rows, of (p, q, n); None where an array is another. A sum that
+    is not `wanted` is not made, and is empty."""
+    if wanted:
+        out = (out or (None,)) + tuple([None if each else ABSENT for each in wanted])
     return at_once(gufunc, operands, out)

@@ -7,7 +7,7 @@ from libc.string cimport memcpy, memset
 
 cimport numpy as np
 
-from .lanes cimport at_least, at_most, f32x, f64x, magnitude, real, splat, where_less
+from .lanes cimport any_less, at_least, at_most, f32x, f64x, magnitude, real, splat, where_less
 from .loops.operations cimport Operands, along_axis
 from .loops.reductions cimport (
     Pair, first_lanes, fold_block, map_block, map_row, row_context, sum_block, sum_row, take, wide,
@@ -43,8 +43,8 @@ cdef struct Pairs:
     Kind kind
     double delta
     double scale
-    double power  # of two: slopes are multiplied by scale and then by it, since a float32 may not hold the product.
-    # Of mse it has the 2 of the slope.
+    double power  # a power of two by which slopes are multiplied after `scale`: float32 may not hold the product of
+    # both. The 2 in the slope of mse is in it.
 
 
 cdef inline real unless_zero(real factor, real value) noexcept nogil:
@@ -59,23 +59,31 @@ cdef inline real yes_of(real target, real weight, const Pairs* row) noexcept nog
 
 # The kind is a constant in every loop, so that none of them asks for it at every register.
 
+cdef inline real largest(real like) noexcept nogil:
+    return splat(like, 3.4028234663852886e38 if real is f32x else 1.7976931348623157e308)
+
+
 cdef inline real value_of(real x, real target, real yes_weight, const Pairs* row, Kind kind) noexcept nogil:
     # mse d^2, l1 |d|, huber d^2 / 2 up to delta and delta (|d| - delta / 2) from there on, d = x - target; of logits
     # yes_weight target log(1 + e^-x) + (1 - target) log(1 + e^x), no part of which cancels
-    cdef real d = x - target, size = magnitude(d), delta
+    cdef real d = x - target, size = magnitude(d), delta, found, far, half = splat(x, 0.5)
     if kind == MSE:
         return d * d
     if kind == L1:
         return size
     if kind == HUBER:
         delta = splat(x, row.delta)
-        return where_less(delta, size, delta * (size - splat(x, 0.5) * delta), splat(x, 0.5) * d * d)
+        found = where_less(delta, size, delta * (size - half * delta), half * d * d)
+        if any_less(largest(x), size):  # the difference is beyond the range: half of it, and so of the loss, is not
+            far = delta * (magnitude(half * x - half * target) - splat(x, 0.25) * delta)
+            found = where_less(largest(x), size, where_less(delta, size, far + far, size), found)
+        return found
     return unless_zero(yes_of(target, yes_weight, row), softplus(-x)) + unless_zero(
         splat(x, 1.0) - target, softplus(x))
 
 
 cdef inline real slope_of(real x, real target, real yes_weight, const Pairs* row, Kind kind) noexcept nogil:
-    # of mse half of it
+    # of mse half of the slope, whose 2 is multiplied last (Pairs.power)
     cdef real d = x - target, zero = splat(x, 0.0), one = splat(x, 1.0)
     if kind == MSE:
         return d
@@ -87,7 +95,7 @@ cdef inline real slope_of(real x, real target, real yes_weight, const Pairs* row
 
 
 cdef inline real each(const real* like, const void* values, real none, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    # of a vector that need not be there
+    # elements of a vector, or `none` where there is no vector
     return take(<const real*>values, i, n) if values != NULL else none
 
 
@@ -154,20 +162,28 @@ cdef inline void fold_entropy(const f32x* like, const void* context, Py_ssize_t 
     sums[0] = sums[0] + first_lanes(value(like, context, i, n, LOGITS), n)
 
 
-cdef inline real slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n, Kind kind) noexcept nogil:
-    cdef const Pairs* own = <const Pairs*>context
-    cdef real x = take(<const real*>own.x, i, n)
-    cdef real found = slope_of(x, take(<const real*>own.target, i, n), each(like, own.yes_weight, x, i, n), own, kind)
+cdef inline real times_grad(real found, const Pairs* own, Py_ssize_t i, Py_ssize_t n, Kind kind) noexcept nogil:
     cdef real grad
-    if own.weight != NULL:
-        found = unless_zero(take(<const real*>own.weight, i, n), found)
     if own.grad == NULL:
-        return found * splat(x, own.scale) * splat(x, own.power)
-    # in an order in which nothing overflows on the way
+        return found * splat(found, own.scale) * splat(found, own.power)
+    # the order keeps every step from overflowing
     grad = take(<const real*>own.grad, i, n)
     if kind != MSE:
         return found * grad
-    return where_less(splat(x, 1.0), magnitude(found), found * (grad + grad), (found + found) * grad)
+    return where_less(splat(found, 1.0), magnitude(found), found * (grad + grad), (found + found) * grad)
+
+
+cdef inline real slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n, Kind kind) noexcept nogil:
+    cdef const Pairs* own = <const Pairs*>context
+    cdef real x = take(<const real*>own.x, i, n), target = take(<const real*>own.target, i, n), half
+    cdef real found = slope_of(x, target, each(like, own.yes_weight, x, i, n), own, kind)
+    if own.weight != NULL:
+        found = unless_zero(take(<const real*>own.weight, i, n), found)
+    cdef real y = times_grad(found, own, i, n, kind)
+    if kind == MSE and any_less(largest(x), magnitude(found)):
+        half = times_grad(splat(x, 0.5) * x - splat(x, 0.5) * target, own, i, n, kind)
+        y = where_less(largest(x), magnitude(found), half + half, y)
+    return y
 
 
 cdef inline real square_slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
@@ -227,21 +243,21 @@ cdef Pair sum_of_block(const real* like, const void* context, Py_ssize_t start, 
     return sum_block(add_entropy[real], 1, like, &own, start, n)
 
 
-cdef inline void set_scale(Pairs* row, double scale) noexcept nogil:
-    # of mse twice that, whose slope is half of what it should be
+cdef inline void set_scale(Pairs* row, double scale, int of_scale) noexcept nogil:
+    # by what slopes are multiplied: scale * 2^of_scale, and twice that for mse, since slope_of gives half of its slope
     cdef int exponent, part
     row.scale, row.power = scale, 2.0 if row.kind == MSE else 1.0
     if 0.0 < fabs(scale) < INFINITY:
         row.scale = 2.0 * frexp(scale, &exponent)  # from 1 to 2
-        exponent += (row.kind == MSE) - 1
-        part = (exponent - (exponent < 0)) // 2  # rounded down: what is scaled down is so by either factor
+        exponent += of_scale + (row.kind == MSE) - 1
+        part = (exponent - (exponent < 0)) // 2  # rounded down: of a product below 1 no factor is above it
         row.scale, row.power = ldexp(row.scale, part), ldexp(1.0, exponent - part)
 
 
 cdef inline Pairs pair_of(const void* x, const void* target, const void* grad, Kind kind, double delta) noexcept nogil:
     # of plain vectors, without weights
     cdef Pairs row = Pairs(x, target, NULL, NULL, grad, kind, delta, 1.0, 1.0)
-    set_scale(&row, 1.0)
+    set_scale(&row, 1.0, 0)
     return row
 
 
@@ -272,14 +288,14 @@ cdef void sums_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t
 
 cdef void slopes_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                         int manner) noexcept nogil:
-    # ..., grad, scale -> grad_x
+    # ..., grad, scale, its exponent -> grad_x
     cdef Pairs row
     cdef Py_ssize_t r
     for r in range(rows):
         row = pairs_of(p[r])
         row.grad = p[r][6]
-        set_scale(&row, (<double*>p[r][7])[0])
-        map_row(slope_block[real], <real*>p[r][8], &row, n, threads)
+        set_scale(&row, (<double*>p[r][7])[0], <int>(<double*>p[r][8])[0])
+        map_row(slope_block[real], <real*>p[r][9], &row, n, threads)
 
 
 pair_losses_gufunc = along_axis(b"pair_losses", <void*>values_kernel[f32x], <void*>values_kernel[f64x], b"rrvvss", b"r",
@@ -288,8 +304,8 @@ sum_of_pair_losses_gufunc = along_axis(
     b"sum_of_pair_losses", <void*>sums_kernel[f32x], <void*>sums_kernel[f64x], b"rrvvss", b"s",
     b"x, target, weight, yes_weight, kind, delta -> the sum of the losses")
 pair_losses_backward_gufunc = along_axis(
-    b"pair_losses_backward", <void*>slopes_kernel[f32x], <void*>slopes_kernel[f64x], b"rrvvssvs", b"r",
-    b"x, target, weight, yes_weight, kind, delta, grad, scale -> grad_x")
+    b"pair_losses_backward", <void*>slopes_kernel[f32x], <void*>slopes_kernel[f64x], b"rrvvssvss", b"r",
+    b"x, target, weight, yes_weight, kind, delta, grad, scale, its exponent -> grad_x")
 
 
 cdef void mse_float32(const float* x, const float* target, float* y, Py_ssize_t n) noexcept nogil:

@@ -28,10 +28,7 @@ from .kernels.row_loops import loops_of as _loops_of
 _DTYPES = ("float16", "bfloat16", "float32", "float64")  # in the order of loops_of
 _CODES = {"float16": "binary16", "bfloat16": "bfloat16"}
 _GATES = ("geglu", "reglu", "swiglu")
-_PARAMETRIC = {
-    "celu": {"alpha": 1.0}, "elu": {"alpha": 1.0}, "leaky_relu": {"negative_slope": 0.01}, "squareplus": {"b": 4.0},
-    "swish": {"beta": 1.0},
-}
+_PARAMETRIC = ("celu", "elu", "leaky_relu", "squareplus", "swish")
 _NORMS = {"rms_norm": (("weight",), 1e-6), "layer_norm": (("weight", "bias"), 1e-5)}
 # what the handler of rows calls, by its place in this list and that of its dtype
 _LOOPS = {"softmax": _softmax.softmax_gufunc, "softmax_backward": _softmax.softmax_backward_gufunc,
@@ -318,8 +315,8 @@ def _norm(name, affine, default):
 
 for _name in [name for name, entry in _TABLE.items() if entry.slope and not entry.parameters]:
     _elementwise(_name, {})
-for _name, _parameters in _PARAMETRIC.items():
-    _elementwise(_name, _parameters)
+for _name in _PARAMETRIC:
+    _elementwise(_name, {role: given.default for role, given in _TABLE[_name].parameters.items()})
 for _name in _GATES:
     _gate(_name)
 for _name in ("softmax", "log_softmax"):

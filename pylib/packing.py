@@ -75,8 +75,11 @@ def held(name, array, dtype):
     if not hasattr(array, "dtype") and found.dtype.kind in ("iuf" if dtype.kind == "f" else "iu"):
         if dtype.kind == "f":
             return numbers(name, found, dtype)
-        if found.size and found.min() >= 0 and found.max() <= np.iinfo(dtype).max:
-            return found.astype(dtype)
+        info = np.iinfo(dtype)
+        if found.size and not info.min <= found.min() <= found.max() <= info.max:
+            raise ValueError(f"{name} holds numbers from {info.min} to {info.max}; got "
+                             f"{found.min() if found.min() < info.min else found.max()}")
+        return found.astype(dtype)
     raise TypeError(f"{name} holds {dtype}; got {found.dtype}")
 
 
@@ -153,6 +156,13 @@ def unpack(genomes, n_weights=None):
     Returns
     -------
     ndarray of uint8, shape (..., n)
+
+    Raises
+    ------
+    TypeError
+        If `genomes` does not hold uint8.
+    ValueError
+        If `genomes` has no axis, or `n_weights` does not fit its bytes.
 
     """
     genomes = held("genomes", genomes, np.uint8)

@@ -57,7 +57,7 @@ def confirm(question):
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def show_table(title, columns, rows, caption=None):
+def show_table(title, columns, rows, caption=None, keep=None):
     """Print a table.
 
     Parameters
@@ -66,16 +66,21 @@ def show_table(title, columns, rows, caption=None):
     columns : sequence of str
         Their names. A name that begins with ``>`` is of a column of numbers, set to the right.
     rows : sequence of sequences
-        Of str, or pairs of a str and its style.
+        Of str, or pairs of a str and its style. Where the table is wider than the terminal, the lines of a cell
+        stand below one another; elsewhere they are one line.
     caption : str, optional
+    keep : int, optional
+        A table that is still too wide is shown in parts, each with this many of its first columns.
     """
     if sys.stdout is None or getattr(sys.stdout, "closed", False):
         return
     names = [name.removeprefix(">") for name in columns]
     right = [name.startswith(">") for name in columns]
     rows = [[(cell, "") if isinstance(cell, str) else cell for cell in row] for row in rows]
+    one_line = [[(text.replace("\n", " "), style) for text, style in row] for row in rows]
     console = _console()
     if console is None:
+        rows = one_line
         widths = [max(map(len, column)) for column in zip(names, *([text for text, _ in row] for row in rows),
                                                           strict=True)]
         print(title)
@@ -85,21 +90,48 @@ def show_table(title, columns, rows, caption=None):
         if caption:
             print(caption)
         return
-    from rich.box import SIMPLE_HEAD
     from rich.measure import Measurement
+
+    def table(rows, chosen, caption):
+        return _table(title, [names[i] for i in chosen], [right[i] for i in chosen],
+                      [[row[i] for i in chosen] for row in rows], caption)
+
+    def width(of, which):
+        return getattr(Measurement.get(console, console.options.update(max_width=1 << 20), of), which)
+
+    chosen, limit = list(range(len(names))), console.width
+    if width(table(one_line, chosen, caption), "maximum") <= limit:
+        console.print(table(one_line, chosen, caption))
+        return
+    first, others = chosen[:keep], chosen[keep:] if keep else []
+    while True:
+        taken = len(others)
+        while taken > 1 and width(table(rows, first + others[:taken], None), "minimum") > limit:
+            taken -= 1
+        part, others = first + others[:taken], others[taken:]
+        drawn = table(rows, part, None if others else caption)
+        # a table that cannot fold into a narrow terminal is as wide as it must be: no column is left out
+        console.width = max(limit, width(drawn, "minimum"))
+        console.print(drawn, crop=False)
+        if not others:
+            return
+
+
+def _table(title, names, right, rows, caption):
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, caption=caption, box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    table = Table(title=title, caption=caption, caption_justify="left", box=SIMPLE_HEAD, collapse_padding=True,
+                  pad_edge=False)
     for i, (name, numbers) in enumerate(zip(names, right, strict=True)):
         # What does not fit goes on in the next line, between words: a name or a number that is cut says nothing.
         texts = [name, *(row[i][0] for row in rows)]
-        width = max(min(len(word), _LONGEST_WORD) for text in texts for word in text.split() or [""])
+        whole = [part for text in texts for part in (text.split("\n") if "\n" in text else text.split())]
+        width = max((min(len(part), _LONGEST_WORD) for part in whole), default=0)
         if i == 0:
             width = max(map(len, texts))
         table.add_column(name, justify="right" if numbers else "left", overflow="fold", no_wrap=i == 0, min_width=width)
     for row in rows:
         table.add_row(*(Text(*cell) for cell in row))
-    # a table that cannot fold into a narrow terminal is as wide as it must be: no column is left out
-    console.width = max(console.width, Measurement.get(console, console.options, table).minimum)
-    console.print(table, crop=False)
+    return table

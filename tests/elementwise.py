@@ -15,6 +15,9 @@ BACKWARD = [name for name in BOUNDS if name.endswith("_backward")]
 FORMULAS = [*ORACLES, *(f"{name}_backward" for name, oracle in ORACLES.items() if oracle.slope or oracle.gated)]
 WITHOUT_DEFAULTS = (*GATES, *(name for name in FUNCTIONS if usual(name, required=True)))
 SIXTEEN_BITS = ("float16", "bfloat16")
+# of every function with parameters: numbers that are not their defaults, and that no 16-bit format holds
+UNUSUAL = {name: tuple(0.91 * value + 0.013 for value in usual(name))
+           for name, entry in FUNCTIONS.items() if entry.parameters}
 
 
 def every(names):

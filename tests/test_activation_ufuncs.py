@@ -12,6 +12,7 @@ from elementwise import (
     FORMULAS,
     FORWARD,
     SIXTEEN_BITS,
+    UNUSUAL,
     WITHOUT_DEFAULTS,
     all_numbers,
     bits,
@@ -25,28 +26,24 @@ from elementwise import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lanewise.bounds import BOUNDS, bound
-from lanewise.functions.table import FUNCTIONS, usual
 from lanewise.measure import accuracy, oracles
 from lanewise.measure.oracles import ORACLES
-
-NOT_SHORT = {name: tuple(0.91 * value + 0.013 for value in usual(name))  # parameters that no 16-bit format holds
-             for name, entry in FUNCTIONS.items() if entry.parameters}
 
 
 def test_every_parametric_function_is_tried_with_a_number_of_more_than_16_bits():
     parametric = {name for name, oracle in ORACLES.items() if oracle.parameters != ((),)}
-    assert set(NOT_SHORT) == parametric - set(oracles.GATED)
-    for parameter in sum(NOT_SHORT.values(), ()):
+    assert set(UNUSUAL) == parametric - set(oracles.GATED)
+    for parameter in sum(UNUSUAL.values(), ()):
         assert all(accuracy.dtype_of(dtype).type(parameter) != np.float32(parameter) for dtype in SIXTEEN_BITS)
 
 
-@every([name for name in FORMULAS if name.removesuffix("_backward") in NOT_SHORT and name in (*BOUNDS, *NOT_SHORT)])
+@every([name for name in FORMULAS if name.removesuffix("_backward") in UNUSUAL and name in (*BOUNDS, *UNUSUAL)])
 @every_dtype(*SIXTEEN_BITS)
 def test_a_number_is_a_float32_beside_16_bits(name, dtype):
     """Over all inputs, with the bound; the same with keywords, of one number, and where a gradient is a number."""
     x, function = all_numbers(dtype), getattr(lw, name)
     x = x[np.isfinite(x)]
-    parameters = NOT_SHORT[name.removesuffix("_backward")]
+    parameters = UNUSUAL[name.removesuffix("_backward")]
     grad = [np.ones_like(x)] * name.endswith("_backward")
     y = function(*grad, x, *parameters)
     assert y.dtype == x.dtype
@@ -62,15 +59,15 @@ def test_a_number_is_a_float32_beside_16_bits(name, dtype):
         assert bits(function(*grad, x.astype(np.float32), *parameters, dtype=dtype)) == bits(y)
 
 
-@every(NOT_SHORT)
+@every(UNUSUAL)
 def test_arrays_of_parameters_decide_the_dtype_as_numpy_says(name):
     for short in SIXTEEN_BITS:
         x = normal(dtype=accuracy.dtype_of(short))
         for wide in (np.float32, np.float64):
-            for parameters in ([wide(p) for p in NOT_SHORT[name]], [np.array([p], wide) for p in NOT_SHORT[name]]):
+            for parameters in ([wide(p) for p in UNUSUAL[name]], [np.array([p], wide) for p in UNUSUAL[name]]):
                 y = getattr(lw, name)(x, *parameters)
                 assert y.dtype == wide
-                assert bits(y) == bits(getattr(lw, name)(x.astype(wide), *NOT_SHORT[name]))
+                assert bits(y) == bits(getattr(lw, name)(x.astype(wide), *UNUSUAL[name]))
 
 
 def test_a_threshold_between_two_numbers():
@@ -85,7 +82,7 @@ def test_dtypes_below_16_bits(name, dtype):
     """Results and parameters are at least float16."""
     ml_dtypes = pytest.importorskip("ml_dtypes")
     x = np.array([0, 0.5, 1, -1] if dtype != "uint4" else [0, 1, 2, 15]).astype(getattr(ml_dtypes, dtype))
-    parameters = list(NOT_SHORT.get(name, ())) or [x] * (name in oracles.GATED)
+    parameters = list(UNUSUAL.get(name, ())) or [x] * (name in oracles.GATED)
     y = getattr(lw, name)(x, *parameters)
     assert y.dtype in (np.float16, np.float32)
     wide = [x.astype(y.dtype) if p is x else p for p in parameters]

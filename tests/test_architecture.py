@@ -1,12 +1,17 @@
 """What docs/architecture.md says is so: its picture and its table are made from the import lines, every name in its
-walks exists, and code files are short. Who may import whom is held by test_rooms.py and test_kernel_rooms.py."""
+walks exists, its walks are in the order of the calls, and code files are short. Who may import whom is held by
+test_rooms.py and test_kernel_rooms.py."""
 
 import re
 import runpy
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import lanewise as lw
+import numpy as np
 import pytest
+from lanewise.evolution import Network, evolve
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
@@ -67,6 +72,49 @@ def test_there_are_walks():
 def test_names_in_the_walks_exist(file, name):
     defined = rf'^\s*(def {name}\(|class {name}\b|(cdef|const) [^(]*\b{name}[\[(]|(\w+\.)?{name} = |"{name}": )'
     assert re.search(defined, (ROOT / file).read_text("utf-8"), re.M), f"{file} has no {name}"
+
+
+def walked(title):
+    """The Python functions and classes that a walk names, in its order, as (file, name)."""
+    text = PAGE.read_text("utf-8").partition(f"\n### {title}\n")[2].partition("\n## ")[0].partition("\n### ")[0]
+    return [place for place in re.findall(r"`(pylib/[\w/]+\.py):(\w+)`", text)
+            if re.search(rf"^\s*(def|class) {place[1]}\b", (ROOT / place[0]).read_text("utf-8"), re.M)]
+
+
+def called(act):
+    """The functions of the package that a call runs, in the order in which they are first called; a class for its
+    instances."""
+    package, found = Path(lw.__file__).parent.resolve(), {}
+
+    def note(frame, event, _argument):
+        path, name = Path(frame.f_code.co_filename).resolve(), frame.f_code.co_name
+        if event == "call" and package in path.parents:
+            name = type(frame.f_locals["self"]).__name__ if name == "__post_init__" else name
+            found.setdefault((f"pylib/{path.relative_to(package).as_posix()}", name))
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        act()
+    finally:
+        sys.setprofile(before)
+    return list(found)
+
+
+def normalised(_folder):
+    lw.layer_norm(np.ones((3, 5), np.float32))
+
+
+def evolved(folder):
+    x, network = np.eye(8, 3), Network((3, 4, 2))
+    evolve(network, x, np.arange(8) % 2, generations=2, population=8, progress=False, checkpoint=folder / "run.npz")
+
+
+@pytest.mark.parametrize(("title", "act", "count"), [
+    ("layer_norm along an axis", normalised, 2), ("A generation of evolve", evolved, 8)])
+def test_a_walk_is_in_the_order_of_the_calls(title, act, count, tmp_path):
+    told = walked(title)
+    assert len(told) == count
+    assert [place for place in called(lambda: act(tmp_path)) if place in told] == told
 
 
 def test_files_in_the_page_exist():

@@ -283,7 +283,7 @@ def test_command(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["sulu"], "no benchmark of 'sulu'; its like are silu"),
+        (["sulu"], "no benchmark of 'sulu'; similar names are silu"),
         (["quuux"], "no benchmark of 'quuux'; lanewise bench --list names all"),
         (["--sizes", "L7"],
          "--sizes: expected L1, L2, memory, a number of elements or a shape such as 512x768; got 'L7'"),
@@ -344,7 +344,17 @@ def test_reasons_and_a_busy_machine_are_said(monkeypatch, capsys):
     said = capsys.readouterr().err
     assert "this machine is busy: a load of 9.5 on " in said
     assert "numpy has no such function: mish\n" in said
-    assert "mkl has no such function\n" in said
+    assert "not timed (has no such function): mkl\n" in said
+
+
+@pytest.mark.parametrize(("missing", "told"), [("torch", True), ("pygad", False)])
+def test_how_to_install_peers_is_said(capsys, missing, told):
+    row = benchmark.Figures("relu", (60,), 60, 1, "float32", {"copy": [1.0], "lanewise": [1.0]},
+                            {"copy": 8, "lanewise": 8}, skipped={missing: "not installed"})
+    cli.bench._show([row], "60", None)
+    said = capsys.readouterr().err
+    assert f"not timed (not installed): {missing}\n" in said
+    assert ("pip install 'lanewise[bench]'" in said) == told
 
 
 def test_a_size_that_a_work_refuses_is_left_out(capsys):

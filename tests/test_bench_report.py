@@ -30,7 +30,7 @@ def norms():
 
 def test_the_conclusion_is_computed():
     assert report.conclusion(cases()) == (
-        "In the geometric mean torch's time is 2.00 times Lanewise's (2 cases, slower in 1).")
+        "In the geometric mean torch takes 2.00 times as long as Lanewise (2 cases; Lanewise is faster in 1).")
     restless = cases()
     restless[0].times["torch"][:] = [3.0, 5.0]
     assert report.conclusion(restless).endswith("In 1 of 2 cases the rounds differ by more than 10%: measure again.")
@@ -85,6 +85,15 @@ def test_what_is_within_the_range_of_an_axis_is_within_the_picture():
     texts = [text.text for text in chart.iter("text")]
     assert "L1" in texts
     assert "far" not in texts
+
+
+def test_names_fit_a_phone_and_a_chart():
+    long = dataclasses.replace(cases()[0], work="binary_cross_entropy_with_logits_backward")
+    page = report.page([*cases(), long], machine.describe())
+    assert "<th>binary_<wbr>cross_<wbr>entropy_<wbr>with_<wbr>logits_<wbr>backward</th>" in page
+    (size,) = re.findall(r'<text class="name" style="font-size:([\d.]+)px"[^>]*>binary_cross_entropy', page)
+    assert float(size) * 0.62 * len("binary_cross_entropy_with_logits_backward: float32, 1 thread") < 340 - 44
+    assert 'class="name" x="44" y="15">silu: float32, 1 thread<' in page
 
 
 def test_learning_is_thinned_evenly_and_ends_where_it_ended():

@@ -26,6 +26,15 @@ def test_random_population_from_its_key(n):
     assert (longer[:, :n // 2] == population[:, :n // 2]).all()
 
 
+@pytest.mark.parametrize("place", ["generation", "first"])
+def test_places_have_32_bits(place):
+    last, before = (genome.random_population(1, 64, 3, **{place: 2**32 - k}) for k in (1, 2))
+    assert (last != before).any()
+    for beyond in (-1, 2**32):
+        with pytest.raises(ValueError, match=f"{place} is between 0 and 4294967295; got {beyond}"):
+            genome.random_population(1, 64, 3, **{place: beyond})
+
+
 def test_codes_are_even():
     counts = np.bincount(genome.unpack(genome.random_population(20, 50001, 1), 50001).ravel(), minlength=16)
     expected = counts.sum() / 16

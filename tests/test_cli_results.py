@@ -8,6 +8,7 @@ import pytest
 from lanewise import cli, files
 from lanewise.cli import figures
 from lanewise.evolution.classifier import Classifier
+from lanewise.learning.flow import GradientFlow
 
 pytest.importorskip("matplotlib")
 
@@ -139,3 +140,54 @@ def test_a_force_that_does_nothing_says_so(here, capsys, command):
     assert "--force does nothing" in told(capsys)
     assert cli.main(["flow", "--depth", "2", "--width", "3", "--force", "--output", "x.png"]) == 0
     assert "--force does nothing" not in told(capsys)
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan, 0.0, -1.0])
+def test_losses_without_a_logarithm_are_drawn(here, value):
+    # a curve that cannot be drawn would end a run that is done with a traceback
+    network = lw.evolution.Network((3, 2))
+    history = np.zeros(3, lw.evolution.HISTORY)
+    for name in ("loss", "mean_loss", "accuracy"):
+        history[name] = value
+    figures.learning_curve(history, network, "data", here / "curve.svg")
+    figures.training_curve(history, (3, 2), "data", here / "curve.svg")
+    flow = GradientFlow(*np.full((3, 3), value))
+    figures.flows({"relu": flow}, "title", here / "curve.svg")
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["train", ""], "expected the name of a file; got an empty one"),
+    (["evolve", ""], "expected the name of a file; got an empty one"),
+    (["evolve", "--start", ""], "No such file or directory: ''"),
+    (["train", "../data.npz", "--label", ""], "no array ; it holds x, y"),
+    (["bench", "--compare", "", ""], "No such file or directory: ''"),
+    (["bench", "--sizes", ""], "--sizes: expected at least one; got none"),
+    (["bench", "--threads", " "], "--threads: expected at least one; got none"),
+    (["bench", "--dtype", ","], "--dtype: expected at least one; got none"),
+    (["bench", "--layout", ""], "--layout: expected at least one; got none"),
+    (["flow", "--seed", ""], "argument --seed: '' is not a whole number"),
+    (["evolve", "--mutation-rate", " "], "argument --mutation-rate: ' ' is not one rate"),
+])
+def test_an_empty_value_is_said_to_be_empty(here, capsys, words, message):
+    try:
+        status = cli.main(words)
+    except SystemExit as ended:
+        status = ended.code
+    assert status == 2
+    assert message in told(capsys)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (0, 3, 1)])
+def test_a_file_of_no_rows(here, capsys, shape):
+    x = np.zeros(shape)
+    np.savez("x.npz", x=x, y=np.zeros(0, int))
+    np.save("x.npy", x)
+    for command in ("evolve", "train"):
+        assert cli.main([command, "x.npz"]) == 2
+        assert told(capsys) == "lanewise: x.npz: 0 rows; at least 10 are wanted"
+    for objective, classes in (("cross_entropy", ["down", "up"]), ("mse", None)):
+        network = lw.evolution.Network((3, 2), objective=objective)
+        Classifier(network, np.zeros(network.genome_bytes, np.uint8), classes).save("model.npz")
+        for data in ("x.npz", "x.npy"):
+            assert cli.main(["predict", "model.npz", data]) == 0
+            assert capsys.readouterr() == ("", "")

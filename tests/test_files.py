@@ -115,6 +115,21 @@ def test_a_table_breaks_lines_between_words_and_numbers(capsys, monkeypatch):
         assert word in shown
 
 
+@pytest.mark.parametrize(("width", "expected"), [
+    (80, ["name a b c", "x 1.0 ±2% 3 ULP 4.0 5.0"]),
+    (26, ["name a b c", "x 1.0 ±2% 4.0 5.0", "3 ULP"]),  # the lines of a cell below one another
+    (21, ["name a b", "x 1.0 ±2% 4.0", "3 ULP", "name a c", "x 1.0 ±2% 5.0", "3 ULP"]),  # in parts
+])
+def test_a_table_that_is_too_wide_is_folded_and_then_parted(capsys, monkeypatch, width, expected):
+    pytest.importorskip("rich")
+    monkeypatch.setenv("COLUMNS", str(width))
+    terminal.show_table("t", ["name", ">a", ">b", ">c"], [["x", "1.0 ±2%\n3 ULP", "4.0", "5.0"]], "end", keep=2)
+    shown = capsys.readouterr().out.splitlines()
+    found = [" ".join(line.split()) for line in shown if line.strip() and not line.strip().startswith("─")]
+    assert [line for line in found if line not in ("t", "end")] == expected
+    assert found[-1] == "end"
+    assert all(len(line) <= width for line in shown)
+
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is POSIX's, the device Linux's")
 def test_a_full_disk_is_an_error_that_names_the_file(run_python, tmp_path):

@@ -62,7 +62,10 @@ def test_numbers_that_float32_and_bytes_that_uint8_hold():
     assert (genome.decode(codes.tolist()) == genome.decode(codes)).all()
     assert (genome.unpack(codes.tolist()) == genome.unpack(codes)).all()
     assert genome.diversity(codes.tolist()) == genome.diversity(codes)
-    for wrong in ([[300]], [[-1]], [[1.0]], np.array([[1]]), np.array([[True]])):
+    for wrong in (300, -1, 2**40):
+        with pytest.raises(ValueError, match=f"genomes holds numbers from 0 to 255; got {wrong}"):
+            genome.decode([[1, wrong]])
+    for wrong in ([[1.0]], np.array([[1]]), np.array([[300]]), np.array([[True]])):
         with pytest.raises(TypeError, match=r"genomes holds uint8; got (int64|float64|bool)"):
             genome.decode(wrong)
     for wrong in (x.astype(float), x.astype(int), [["a"]], x > 0):
@@ -263,6 +266,7 @@ def test_the_guide_s_table_of_errors(codebook):
     (lambda: genome.decode(np.zeros(40, np.uint8), scale=np.nan), ValueError, "scale is finite"),
     (lambda: genome.decode(np.zeros(40, np.uint8), scale=1e39), ValueError, "scale is finite, also in float32"),
     (lambda: genome.decode(np.zeros(40, np.uint8), group=20), ValueError, "multiple of 16.*got 20"),
+    (lambda: genome.decode(np.zeros(40, np.uint8), group=0), ValueError, "multiple of 16.*got 0"),
     (lambda: genome.Codebook(range(15)), ValueError, "16 finite levels"),
     (lambda: genome.hamming_distance(np.zeros(4, np.uint8), np.zeros(4, np.uint8), "nibbles"), ValueError, "'nibbles'"),
 ])

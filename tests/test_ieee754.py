@@ -195,6 +195,22 @@ def test_statistics_count_everything():
         sizes = np.abs(x[np.isfinite(x) & (np.abs(x) >= statistics.format.smallest_normal)].astype(np.float64))
         assert statistics.exponent_range == (math.frexp(sizes.min())[1] - 1, math.frexp(sizes.max())[1] - 1)
     assert ieee754.field_statistics(np.zeros(0, np.float32)).exponent_range is None
+    assert ieee754.field_statistics(np.float16([65504, 2**-14])).exponent_range == (-14, 15)  # from end to end
+
+
+def test_statistics_are_compared_whole():
+    statistics = ieee754.field_statistics(np.float32([1, 2]))
+    assert statistics == ieee754.field_statistics(np.float32([2, 1]))
+    other_exponents = ieee754.field_statistics(np.float32([1, 4]))
+    assert (statistics.classes, statistics.losses) == (other_exponents.classes, other_exponents.losses)
+    assert statistics != other_exponents
+    other_losses = ieee754.field_statistics(np.float32([1, 2.0000002]))
+    assert statistics.classes == other_losses.classes
+    assert np.array_equal(statistics.exponents, other_losses.exponents)
+    assert statistics != other_losses
+    assert statistics != ieee754.field_statistics(np.float32([1, -2]))
+    assert statistics != ieee754.field_statistics(np.float16([1, 2]))
+    assert statistics != 2
 
 
 def test_ufunc_keywords():

@@ -251,6 +251,7 @@ def one_more(array):
     ("history", lambda a: a[:-1]), ("history", lambda a: a["loss"]), ("history", lambda a: a[::-1]),
     ("history", lambda a: a[:0]), ("fingerprint", lambda a: np.array("{")), ("fingerprint", lambda a: np.array("[1]")),
     ("fingerprint", lambda a: np.array('{"seed": 3}')), ("fingerprint", lambda a: np.zeros(3)),
+    ("fingerprint", lambda a: np.array('{"seed": [3]}')), ("fingerprint", lambda a: np.array('{"seed": "ab"}')),
     *((name, lambda a: None) for name in ("parents_0", "rungs_1", "history", "seed_0", "fingerprint", "rate_1")),
 ])
 def test_a_checkpoint_that_does_not_fit_together(tmp_path, name, change):

@@ -140,6 +140,8 @@ def test_linear_of_16_bits_is_rounded_once():
     (lambda: lw.dropout_backward([1.0], 0.5, np.random.default_rng(1)), TypeError, "rng must be the key of the"),
     (lambda: lw.sgd_step([1.0], [1.0], lr=1), TypeError, "sgd_step: param is updated in place and must be an ndarray"),
     (lambda: lw.sgd_step([np.zeros(1)], 1.0, lr=1), TypeError, "sgd_step: grad must be an array as param is, or"),
+    (lambda: lw.sgd_step(1.0, 1.0, lr=1), TypeError, "sgd_step: param must be an array, or a list of arrays, not"),
+    (lambda: lw.clip_grad_norm(3, 1.0), TypeError, "clip_grad_norm: grads must be an array, or a list of arrays, not"),
     (lambda: lw.sgd_step(np.zeros(1, int), [1.0], lr=1), TypeError, "sgd_step: param .* must hold float32"),
     (lambda: lw.sgd_step(np.zeros(2), np.zeros(3), lr=1), ValueError, r"sgd_step: grad of shape \(3,\) does not fit"),
     (lambda: lw.sgd_step(np.zeros(2), np.zeros(2), lr=-1), ValueError, "sgd_step: lr must be a finite number"),

@@ -308,3 +308,10 @@ def test_no_gradient_of_rows_without_weight_leaks_no_warning():
         for function in (lw.cross_entropy_backward, lw.nll_loss_backward):
             assert np.isnan(function(0.0, logits, target, weight=np.zeros(4))).any()
             assert not function(0.0, logits, target, ignore_index=1).any()
+
+
+def test_a_mean_within_float64_is_found_whatever_the_sum():
+    logits, target = np.array([[1e308, 0.0]] * 8), np.ones(8, int)
+    assert lw.cross_entropy(logits, target) == pytest.approx(1e308, rel=1e-15)
+    assert lw.nll_loss(logits, 1 - target) == pytest.approx(-1e308, rel=1e-15)
+    assert lw.cross_entropy(np.array([[np.inf, 0.0]] * 8), target) == np.inf

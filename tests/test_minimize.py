@@ -135,3 +135,14 @@ def test_a_short_genome_s_default_rate():
                      progress=False).history["mutation_rate"]
     assert rates[0] == MUTATION_RATE[0]
     assert rates[-1] == pytest.approx(MUTATION_RATE[1], rel=0.04)
+
+
+@pytest.mark.parametrize("islands", [1, 2])
+@pytest.mark.parametrize(("value", "shown"), [(1e39, np.inf), (-1.5e308, -np.inf), (1e-300, 0)])
+def test_losses_beyond_float32_warn_nobody(tmp_path, value, shown, islands):
+    # an error of a warning would end the run and lose its result
+    with np.errstate(all="raise"):
+        found = minimize(lambda w: value, 4, generations=2, population=4, islands=islands, progress=False,
+                         checkpoint=tmp_path / "run.npz")
+    assert found.loss == value
+    assert found.history["loss"].tolist() == [shown] * 2

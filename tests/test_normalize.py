@@ -108,3 +108,29 @@ def test_errors():
             lw.normalize(x, p)
     with pytest.raises(ValueError, match="normalize_backward: p must be a number or an infinity, not nan"):
         lw.normalize_backward(x, x, np.nan)
+
+
+@pytest.mark.parametrize(("p", "x", "eps", "expected"), [
+    (0, [1.0, 5e-324, -1e308, 0.0], 1e-12, [1 / 3, 0, -1e308 / 3, 0]),  # every number but 0 counts
+    (-1.5, [2e-308, -1e154], 1e-30, [2e-278, -1e184]),
+    (-np.inf, [1e-300, 1e200], 1e-12, [1e-288, 1e212]),
+    (-2, [2e-308, 1.0, 1e308], 1e300, [0, 1e-300, 1e8]),
+])
+def test_a_row_of_any_size_beside_eps(p, x, eps, expected):
+    assert lw.normalize(x, p, eps=eps) == pytest.approx(np.array(expected), rel=1e-14, abs=0)
+
+
+def test_a_row_of_any_size_beside_eps_in_float32():
+    x = np.float32([1e-45, 3e38, -1.0])
+    assert lw.normalize(x, -1, eps=1e-3) == pytest.approx(np.float32([1e-42, np.inf, -1e3]), rel=1e-6)
+    assert lw.normalize(x, -1, eps=1e300).tolist() == [0, 0, 0]
+    # the largest over the smallest is within the dtype
+    assert lw.normalize(np.float32([0.99e-18, 2.97e20]), -np.inf)[1] == pytest.approx(2.97e20 / 1e-12, rel=1e-6)
+    assert lw.normalize(np.float32([0.99e-18, 2.97e20]), -np.inf, eps=0)[1] == pytest.approx(3e38, rel=1e-6)
+
+
+@pytest.mark.parametrize(("dtype", "grad"), [(np.float32, 1e-35), (np.float64, 1e-200)])
+@pytest.mark.parametrize("p", [1, 2, 3, -1])
+def test_a_small_gradient_of_a_row_shorter_than_eps_keeps_its_digits(p, dtype, grad):
+    x, grad = np.zeros(3, dtype), np.array([grad, -grad, 0], dtype)
+    assert lw.normalize_backward(grad, x, p) == pytest.approx(grad / dtype(1e-12), rel=1e-6, abs=0)

@@ -100,6 +100,26 @@ def test_few_rows_add_up_as_many_do(dtype, count):
             assert [y.tobytes() for y in few[1:]] == [y.tobytes() for y in many[1:]]
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 3), (3, 70), (4, 768), (9, 5), (13, 1100), (2, 3, 40)])
+def test_without_a_weight_the_bits_are_those_of_ones(dtype, shape):
+    # no sum over rows is then made, and that of a missing bias is not either
+    x, grad = (rows(dtype, shape[-1], 2, count=int(np.prod(shape[:-1])), seed=seed).reshape(shape) for seed in (0, 1))
+    x[0] *= 1.0 if dtype == "float16" else 2.0 ** (80 if dtype == "float32" else 600)  # scaled, and so not usual
+    ones = np.ones(shape[-1], dtype)
+    for some in (x, x[1:]):
+        of = grad[len(grad) - len(some):]
+        alone, *nothing = lw.layer_norm_backward(of, some)
+        assert nothing == [None, None]
+        expected = lw.layer_norm_backward(of, some, ones, ones)
+        assert alone.tobytes() == expected[0].tobytes()
+        for y, wanted in zip(lw.layer_norm_backward(of, some, ones)[:2], expected, strict=False):
+            assert y.tobytes() == wanted.tobytes()
+        for y, wanted in zip(lw.layer_norm_backward(of, some, None, ones)[::2], expected[::2], strict=True):
+            assert y.tobytes() == wanted.tobytes()
+        assert lw.rms_norm_backward(of, some)[0].tobytes() == lw.rms_norm_backward(of, some, ones)[0].tobytes()
+
+
 def test_layer_norm_gradient_knows_no_shift():
     # adding a constant to a row changes nothing, so the gradient of a row sums to 0
     x, grad = rows("float64", 300), rows("float64", 300, seed=1)

@@ -147,15 +147,29 @@ def test_nothing_overflows_on_the_way(dtype):
     grad = np.array([0.25, -0.5, largest], dtype)
     found = lw.mse_backward(grad, np.array([largest, largest, 0.25], dtype), zeros, reduction="none")
     assert found == pytest.approx(np.array([0.5, -1.0, 0.5]) * largest, rel=1e-6)
-    if dtype is np.float32:  # float64 has nothing wider to add up in
-        many = np.full(100, largest)
-        assert lw.binary_cross_entropy_with_logits(many, np.zeros(100, dtype)) == largest
+    many = np.full(100, largest)
+    for name in ("l1", "huber", "binary_cross_entropy_with_logits"):
+        assert getattr(lw, name)(many, np.zeros(100, dtype)) == pytest.approx(largest, rel=1e-6), name
+        assert getattr(lw, name)(np.full(100, np.inf, dtype), np.zeros(100, dtype)) == np.inf
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_difference_beyond_the_range_has_a_loss_and_a_gradient(dtype):
+    largest = np.finfo(dtype).max
+    x, target = np.array([largest, -largest, largest / 2, 3.0], dtype), np.array([-largest, largest, -1, 1], dtype)
+    halves = np.array([1, -1, 0.25, 2 / largest / 2], dtype) * largest  # of x - target
+    assert lw.mse_backward(0.001, x, target) == pytest.approx(halves * dtype(0.001), rel=1e-6)
+    grad = np.array([0.125, -0.25, 0, 1], dtype)
+    assert lw.mse_backward(grad, x, target, reduction="none") == pytest.approx(4 * grad * halves, rel=1e-6)
+    found = lw.huber(x, target, delta=0.25, reduction="none")
+    assert found == pytest.approx([largest / 2, largest / 2, largest / 8, 0.46875], rel=1e-6)
+    assert lw.huber(x, target, delta=largest, reduction="none")[0] == np.inf
 
 
 @pytest.mark.parametrize(("dtype", "grad", "distance", "n"), [
     ("f", 3e38, 1e-3, 1), ("f", 2e38, 0.0, 3), ("f", -3e38, 0.25, 1), ("f", 1e-37, 1e30, 1000),
     ("f", 1e-44, 1e38, 1000), ("f", 1e-3, 1e-37, 7), ("d", 1.7e308, 1e-3, 1), ("d", 2e307, 0.0, 3),
-    ("d", 1e-303, 1e30, 1000)])
+    ("d", 1e-303, 1e30, 1000), ("d", 1e-307, 1e30, 1000), ("d", 5e-324, 1e300, 7)])
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_no_step_of_a_slope_leaves_the_range_or_loses_digits(dtype, grad, distance, n, reduction):
     x, target = np.full(n, distance, dtype), np.zeros(n, dtype)

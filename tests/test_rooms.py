@@ -74,6 +74,18 @@ def files():
     return [file for file in sorted(PACKAGE.rglob("*.py")) if room_of(file) != "kernels"]
 
 
+def borrowed(text):
+    """The private names that a file imports from another, but for modules of its own folder."""
+    return [alias.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom) and node.module
+            for alias in node.names if alias.name.startswith("_") and not alias.name.startswith("__")]
+
+
+def test_a_private_name_stays_in_its_file():
+    assert borrowed("from . import _axis\nfrom .a import __version__\nfrom .a import b, _c as d") == ["_c"]
+    found = {file.relative_to(PACKAGE).as_posix(): borrowed(file.read_text(encoding="utf-8")) for file in files()}
+    assert not {file: names for file, names in found.items() if names}
+
+
 def test_every_room_is_in_the_table():
     assert {room_of(file) for file in files()} == set(MAY_IMPORT)
 

@@ -259,11 +259,15 @@ def test_integers_are_rounded_once(format, rounding):
         out = np.zeros(len(codes))
         assert ieee754.rounding_error(integers, format, rounding=rounding, overflow="saturate", out=out) is out
         assert (out == errors).all()
+        every_second = np.arange(len(codes)) % 2 == 0
+        out = np.full(len(codes), 7.0)
+        ieee754.rounding_error(integers, format, rounding=rounding, overflow="saturate", out=out, where=every_second)
+        assert (out == np.where(every_second, errors, 7)).all()
 
 
 def test_what_no_float64_holds_is_refused():
     with pytest.raises(TypeError, match=r"binary64 takes integers up to 2\*\*53; got 9007199254740993"):
-        ieee754.encode(np.array([1, 2**53 + 1]), BINARY64)
+        ieee754.encode(np.array([1, -2**53, 2**53 + 1]), BINARY64)
     assert ieee754.decode(ieee754.encode(2**53, BINARY64), BINARY64) == 2**53
     for x in (np.longdouble(1), np.array([Decimal("0.1")])):
         for f in (ieee754.encode, ieee754.rounding_error):

@@ -1,5 +1,6 @@
 """The reference of the site lists every public function and class, and nothing that is not there."""
 
+import inspect
 import re
 import runpy
 from pathlib import Path
@@ -40,6 +41,16 @@ def test_the_reference_names_what_a_wing_has(wing):
 @pytest.mark.parametrize("module", [lw.genome.formats, lw.layers])
 def test_the_reference_names_what_a_module_has(module):
     assert set(listed()[module.__name__]) == set(module.__all__)
+
+
+def test_every_function_says_what_it_refuses():
+    without = {"lanewise.get_include", "lanewise.get_num_threads",  # take nothing, or anything
+               "lanewise.embedding.get_include", "lanewise.embedding.functions"}
+    silent = {f"{module.__name__}.{name}"
+              for module in (lw, lw.ieee754, lw.genome, lw.genome.formats, lw.evolution, lw.embedding)
+              for name in module.__all__ if inspect.isroutine(function := getattr(module, name))
+              if not re.search(r"Raises\n *---|[Ee]rrors are those of|As for every np\.ufunc", function.__doc__)}
+    assert silent == without
 
 
 def test_nothing_is_named_twice():

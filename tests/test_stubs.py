@@ -1,6 +1,7 @@
 """What a type checker sees: the stubs say what the modules have, and a user's snippet is checked as it should be."""
 
 import json
+import operator
 import runpy
 import shutil
 import subprocess
@@ -108,6 +109,9 @@ codes = lw.genome.random_population(4, 20, 1)
 network = lw.evolution.Network((64, 32, 10), objective="mse")
 packed = lw.genome.formats.Packed(codes, lw.genome.formats.UINT4, x, None, 32)
 """ + "".join(f"reveal_type({code})\n" for code in REVEALED)
+WINGS = ("embedding", "evolution", "genome", "genome.formats", "ieee754", "layers", "learning")
+NAMES = [f"lw.{name}" for name in lanewise.__all__] + [
+    f"lw.{wing}.{name}" for wing in WINGS for name in operator.attrgetter(f"{wing}.__all__")(lanewise)]
 # modules whose stubs are held to what runs, and those of their folders
 STUBBED = ["lanewise._typing", "lanewise.bounds", "lanewise.config", "lanewise.embedding", "lanewise.evolution",
            "lanewise.formats", "lanewise.functions", "lanewise.genome", "lanewise.ieee754", "lanewise.learning",
@@ -141,6 +145,8 @@ def test_stubs_are_as_the_table_says():
 def snippet(tmp_path_factory):
     file = tmp_path_factory.mktemp("snippet") / "snippet.py"
     file.write_text(SNIPPET + "\n".join(WRONG) + "\n")
+    named = "".join(f"reveal_type({name})\n" for name in NAMES)
+    (file.parent / "names.py").write_text(f"import lanewise as lw\n\n{named}")
     return file
 
 
@@ -149,8 +155,13 @@ FIRST_WRONG = len(SNIPPET.splitlines()) + 1
 
 def test_mypy_on_a_snippet(snippet):
     pytest.importorskip("mypy")
-    command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--show-error-codes", "snippet.py"]
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--show-error-codes", "snippet.py",
+               "names.py"]
     checked = subprocess.run(command, cwd=snippet.parent, capture_output=True, text=True).stdout
+    named = [line for line in checked.splitlines() if line.startswith("names.py")]
+    assert not [line for line in named if " error: " in line]
+    types = [line.partition('"')[2].removesuffix('"') for line in named if "note: Revealed type" in line]
+    assert [name for name, kind in zip(NAMES, types, strict=True) if kind == "Any"] == []
     lines = [line for line in checked.splitlines() if line.startswith("snippet.py")]
     revealed = [line.partition('"')[2] for line in lines if "note: Revealed type" in line]
     for (code, kind), found in zip(REVEALED.items(), revealed, strict=True):
@@ -166,9 +177,13 @@ def test_pyright_on_a_snippet(snippet):
     if pyright is None:
         pytest.skip("pyright is not installed")
     (snippet.parent / "pyrightconfig.json").write_text(json.dumps({"typeCheckingMode": "standard"}))
-    done = subprocess.run([pyright, "--outputjson", "--pythonpath", sys.executable, "snippet.py"], cwd=snippet.parent,
-                          capture_output=True, text=True)
-    found = json.loads(done.stdout)["generalDiagnostics"]
+    done = subprocess.run([pyright, "--outputjson", "--pythonpath", sys.executable, "snippet.py", "names.py"],
+                          cwd=snippet.parent, capture_output=True, text=True)
+    everything = json.loads(done.stdout)["generalDiagnostics"]
+    named = [each for each in everything if each["file"].endswith("names.py")]
+    assert [each["message"] for each in named if each["severity"] == "error" or "Unknown" in each["message"]] == []
+    assert len(named) == len(NAMES)
+    found = [each for each in everything if each["file"].endswith("snippet.py")]
     assert sum(each["severity"] == "information" for each in found) == len(REVEALED)
     assert not [each["message"] for each in found if "partially unknown" in each["message"]]
     wrong = {each["range"]["start"]["line"] + 1 for each in found if each["severity"] == "error"}

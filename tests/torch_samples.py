@@ -3,15 +3,15 @@
 import lanewise as lw
 import ml_dtypes
 import torch
+from elementwise import UNUSUAL
 from lanewise import torch as lt
 
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 NAMES = [name for name in lt.__all__ if name != "operators"]
 GATES = {"geglu", "reglu", "swiglu"}
 NORMS = {"rms_norm": 1, "layer_norm": 2}  # how many weights
-# numbers that are none of the defaults
-NUMBERS = {"celu": [0.7], "elu": [1.3], "hardshrink": [0.6], "hardtanh": [-0.3, 1.2], "leaky_relu": [0.03],
-           "softplus": [1.7], "softshrink": [0.4], "squareplus": [2.5], "swish": [1.3], "threshold": [0.2, -3.0]}
+# numbers that are none of the defaults; prelu's are a tensor
+NUMBERS = {name: list(numbers) for name, numbers in UNUSUAL.items() if name != "prelu"}
 
 
 def tensors_of(name, dtype, shape=(5, 7), requires_grad=False):

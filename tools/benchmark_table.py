@@ -48,7 +48,7 @@ def in_cache(figures):
 
 def in_memory(figures):
     of = {(f.work, f.threads): f.nanoseconds for f in figures}
-    table(["function", "one thread", "two threads", "times", "PyTorch, two threads", "copy, two threads"],
+    table(["function", "one thread", "two threads", "times as fast", "PyTorch, two threads", "copy, two threads"],
           [[f"`{work}`", f"{one['lanewise']:.3f}", f"{two['lanewise']:.3f}", f"{one['lanewise'] / two['lanewise']:.2f}",
             f"{two['torch']:.3f}", f"{two['copy']:.3f}"]
            for work, one, two in ((work, of[work, 1], of[work, 2]) for work in dict.fromkeys(w for w, _ in of))])

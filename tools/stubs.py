@@ -99,11 +99,15 @@ def framework_functions(array, plain, parametric, gates, norms, axis):
     return "\n".join(lines) + "\n"
 
 
+def defaults_of(names):
+    return {name: {key: given.default for key, given in FUNCTIONS[name].parameters.items()} for name in names}
+
+
 def of_torch():
     """Return the stub of lanewise.torch."""
     plain = [name for name, entry in FUNCTIONS.items() if entry.slope and not entry.parameters]
-    parametric = {name: {key: given.default for key, given in entry.parameters.items()}
-                  for name, entry in FUNCTIONS.items() if entry.slope and entry.parameters and name != "prelu"}
+    parametric = defaults_of(name for name, entry in FUNCTIONS.items()
+                             if entry.slope and entry.parameters and name != "prelu")
     return ("from typing import Literal, SupportsIndex\n\nfrom torch import Tensor\n\n"
             "def operators() -> str: ...\n"
             + framework_functions("Tensor", plain, parametric, "x: Tensor, up: Tensor", lists_of("torch.py")["_NORMS"],
@@ -117,7 +121,8 @@ def of_jax():
     plain = [name for name, entry in FUNCTIONS.items() if entry.slope and not entry.parameters]
     return ("from typing import SupportsIndex\n\nfrom jax import Array\nfrom jax.typing import ArrayLike\n\n"
             "def handler() -> str: ...\n"
-            + framework_functions("ArrayLike", plain, lists["_PARAMETRIC"], "gate: ArrayLike, up: ArrayLike",
+            + framework_functions("ArrayLike", plain, defaults_of(lists["_PARAMETRIC"]),
+                                  "gate: ArrayLike, up: ArrayLike",
                                   lists["_NORMS"], "axis").replace("-> ArrayLike", "-> Array"))
 
 

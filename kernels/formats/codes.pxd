@@ -219,8 +219,8 @@ cdef inline word next_down_of(word code, const Format* f) noexcept nogil:
 
 
 cdef inline word distance_of(word a, word b, const Format* f) noexcept nogil:
-    # how many steps lie between: 0 between zeros and between NaNs; what no signed number holds, and
-    # what is between a NaN and a number, is the largest one
+    # how many steps lie between: 0 between zeros and between NaNs; the largest signed number between a NaN and a
+    # number, and where there are more steps than it
     cdef word none = spread(a, 0), ones = ~none, top = spread(a, f.infinity), m_a, m_b, nan_a, nan_b, distance
     m_a = magnitude_of(a, f)
     m_b = magnitude_of(b, f)

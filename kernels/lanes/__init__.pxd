@@ -22,8 +22,8 @@ cdef extern from "lanes/lanes.h" nogil:
     const int LOOKUP_FLOATS  # 8 or 16: how many floats one instruction looks up among
     const bint SCALE2_IS_CHEAP  # whether scale2 and ldexp are an instruction
 
-    void* called(void* function)  # to be called, not copied to where it is wanted
-    Py_ssize_t any_count(Py_ssize_t n)  # n, which the compiler shall not know
+    void* called(void* function)  # a function that the compiler calls, and does not copy to the place of the call
+    Py_ssize_t any_count(Py_ssize_t n)  # n, hidden from the compiler
 
     environment enter_environment()
     void leave_environment(environment callers)

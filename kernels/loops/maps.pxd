@@ -15,7 +15,7 @@ cdef enum:
 
 
 cdef inline Py_ssize_t long_head(const real* y, Py_ssize_t n) noexcept nogil:
-    # the same of a function that costs more than what a store across a boundary costs
+    # head() for loops whose function costs more than a store across a boundary: it pays in long arrays alone
     return head(y, n) if n > 64 * lanes(y) else 0
 
 

@@ -100,10 +100,10 @@ cdef struct Pass:
     double* sums
     int threads
     int workers  # how many of them take chunks; where it is one, the threads share each row
-    Py_ssize_t tiles_size  # bytes of a worker's tiles and of a note of its own; -1 where no memory could hold them
+    Py_ssize_t tiles_size  # bytes of a worker's tiles and of its note (rows.pxd); -1 where no memory could hold them
     char* tiles
-    char* memory  # that all of this is in
-    char* more  # and where the function keeps what it wants to
+    char* memory  # in which sums and tiles are
+    char* more  # and behind them what the function asked for
 
 ctypedef void (*pass_function)(Pass* work) noexcept nogil
 ctypedef object (*gufunc_function)(bytes name, bytes kinds_in, bytes kinds_out, bytes doc, void* float32, void* float64,
@@ -125,7 +125,7 @@ cdef struct RowMachine:
 
 
 cdef inline const RowMachine* row_machine() except NULL:
-    # and the threads that share a row among them
+    # the one of this level, by its capsule; the module joins the pool of threads too
     join_threads()
     return <const RowMachine*>PyCapsule_Import("lanewise.kernels.row_loops.machine", 0)
 

@@ -73,7 +73,7 @@ cdef inline Py_ssize_t lanes(const real* p) noexcept nogil:
 
 
 cdef inline Py_ssize_t itemsize(const real* p) noexcept nogil:
-    # bytes an element
+    # bytes per element
     return <Py_ssize_t>sizeof(real) // lanes(p)
 
 

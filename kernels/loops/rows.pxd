@@ -27,6 +27,7 @@ cdef enum:
     CHUNKS = 16  # at most, where each chunk has sums of its own, which are added in the end
     MANY_CHUNKS = 64  # at most, where there are no such sums
     SUMS_BYTES = 1 << 25
+    UNWANTED = -1  # the offset of sums that nobody wants
     SHARED_ROW = 8192  # elements from which on it pays that threads share a row
 
 
@@ -164,7 +165,8 @@ cdef inline void run_chunk(const real* like, const Pass* work, Py_ssize_t start,
             one = &work.of[k]
             step[k] = n * width if one.tiled and one.kind == c'r' else 0 if one.tiled else one.step_q
             if one.kind == c'a':
-                at[k] = one.data if work.manner & ALL else <char*>(sums + one.offset)
+                at[k] = (NULL if one.offset == UNWANTED else one.data if work.manner & ALL
+                         else <char*>(sums + one.offset))
             elif one.kind == c'v' and one.length == 0:
                 at[k] = NULL
                 step[k] = 0
@@ -295,6 +297,8 @@ cdef inline void take_operands(Pass* work, const Operation* operation, char** ar
         if one.kind == c'v':
             one.length = vector[0]
             vector += 1
+        elif one.kind == c'a' and one.data == NULL:
+            one.offset = UNWANTED
         elif one.kind == c'a':
             one.offset = work.n_sums
             work.n_sums += work.n
@@ -308,7 +312,7 @@ cdef inline void plan(Pass* work, int threads) noexcept nogil:
         row_operands += work.of[k].kind == c'r'
         if work.of[k].kind == c'a':
             sums += 1
-            adjacent = adjacent and work.of[k].stride == width
+            adjacent = adjacent and (work.of[k].stride == width or work.of[k].offset == UNWANTED)
     # where rows are summed, groups have one size, so that the order of the sum does not depend on the rows' length
     work.group = GROUP if sums else group_of(work.rows, work.n, width, max(row_operands, 2))
     lay_out(work)

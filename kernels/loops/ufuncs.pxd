@@ -36,7 +36,7 @@ cdef extern from *:
 
 cdef enum:
     MAX_OPERANDS = 8
-    CHUNK_MIN = 1 << 13  # elements, beside which taking up a chunk costs nothing
+    CHUNK_MIN = 1 << 13  # elements: beside their work, taking up a chunk costs nothing
     CHUNKS = 16  # of each thread, of a large array
 
 ctypedef void (*kernel2)(const void*, void*, Py_ssize_t) noexcept nogil

@@ -154,8 +154,8 @@ cdef bint over_examples(const Layout* layout, const Operation* operation, char**
 
 
 cdef bint map_examples(const Layout* layout, char** args, const double* scale) noexcept nogil:
-    # the map of all of x, whose numbers for each channel `scale` is one of; a product with another scale than 1 may not
-    # be rounded by columns as it is by segments
+    # Whether there was memory for the map of all of x. Short segments are mapped as columns, but only where all scales
+    # are 1: a product with another scale may be rounded otherwise by columns than by segments.
     cdef Layout flat = layout[0]
     cdef char* own[MAX_ROW_OPERANDS]
     cdef double* memory
@@ -188,7 +188,7 @@ cdef bint map_examples(const Layout* layout, char** args, const double* scale) n
 
 
 cdef bint over_channels(const Layout* layout, const Operation* operation, char** args) noexcept nogil:
-    # the same of an operation on what examples have given, to numbers of each channel
+    # the same of an operation from the examples' numbers to one number for each channel
     cdef np.npy_intp dims[2]
     cdef np.npy_intp steps[2 * MAX_ROW_OPERANDS]
     cdef int k
@@ -219,7 +219,7 @@ cdef bint moments_of_all(const Layout* layout, char** args, double* more) noexce
 
 
 cdef double* memory_of(const Layout* layout, bint of_examples) except NULL:
-    # for vectors of the channels, and numbers of each example's
+    # for vectors of the channels, and for two numbers of each channel in each example where they are asked for
     cdef double* memory = <double*>malloc(
         sizeof(double) * layout.channels * (NUMBERS + (2 * layout.batch if of_examples and not layout.columns else 0)))
     if memory == NULL:

@@ -1,12 +1,12 @@
 # Batch norm where an example holds one number of each channel: x is (examples, channels), a channel a column. Registers
 # hold neighbouring channels, and rows are read as they stand in memory: for the statistics once, or twice where the
-# first examples were no guess of the means, and once for the map. The formulas are those of batch_norm.pyx.
+# first examples gave a poor guess of the means, and once for the map. The formulas are those of batch_norm.pyx.
 #
 # A few rows are added in the precision of the computation, and those sums in float64; a channel where float32
 # overflows, or its squares vanish, is added in float64. A channel near the ends of the exponent range is multiplied by
 # a power of two, its scale, and its mean and rstd are then those of x * scale. What is done for one channel changes no
-# bit of another. A chunk adds its rows in order, and the chunks, set by the shape alone, are added in
-# order, so that nobody sees the number of threads.
+# bit of another. A chunk adds its rows in order, and the chunks, which the shape alone sets, are added in
+# order: the number of threads changes no bit.
 
 cdef enum:
     GUESSED = 32  # means are guessed from so many examples at the start
@@ -244,7 +244,7 @@ cdef bint column_slope_kernel(const real* like, const Operation* operation, char
     know(like, &problem, GRAD_MEAN, args[6], steps[8])
     know(like, &problem, GRAD_NORMED_MEAN, args[7], steps[9])
     if problem.scale != NULL:
-        for i in range(channels):  # what a scaled row is divided by comes back with the weight
+        for i in range(channels):  # rstd is that of x * scale: the weight brings the scale back
             set_known(like, &problem, WEIGHT, i, element(<const real*>problem.known.of[WEIGHT], i)
                       * element(<const real*>problem.known.of[SCALE], i))
     run_columns(like, &problem)

@@ -111,26 +111,23 @@ cdef bint short_layer_stats_kernel(const real* like, char** at, const Py_ssize_t
     return True
 
 
-cdef inline bint short_backward(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n, bint centred,
-                                bint learned) noexcept nogil:
-    # as backward_group
+cdef inline bint short_backward(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                bint centred) noexcept nogil:
     cdef Group[SHORT_GROUPS] groups
-    cdef int first = 3 if learned else 2, rstd = first + 1 if centred else first
+    cdef int rstd = 4 if centred else 3
     cdef Group* group
     cdef Py_ssize_t r, k
     for r in range(SHORT_ROWS):
         group, k = &groups[r // GROUP], r % GROUP
         group.grad[k], group.x[k] = at[0] + r * steps[0], at[1] + r * steps[1]
         group.grad_x[k] = at[rstd + 1] + r * steps[rstd + 1]
-        set_statistics(like, group, k, (<double*>(at[first] + r * steps[first]))[0] if centred else 0.0,
+        set_statistics(like, group, k, (<double*>(at[3] + r * steps[3]))[0] if centred else 0.0,
                        (<double*>(at[rstd] + r * steps[rstd]))[0])
         if group.scale[k] != 1.0:
             return False
     for r in range(SHORT_GROUPS):
         group = &groups[r]
-        group.weight = group.grad_weight = group.grad_bias = NULL
-        if learned:
-            group.weight, group.grad_weight, group.grad_bias = at[2], at[rstd + 2], at[rstd + 3] if centred else NULL
+        group.weight, group.grad_weight, group.grad_bias = at[2], at[rstd + 2], at[rstd + 3] if centred else NULL
         group.alone, group.rows, group.n, group.centred, group.ordinary = False, GROUP, n, centred, True
     short_groups_backward(like, groups, n, centred)
     return True
@@ -138,19 +135,9 @@ cdef inline bint short_backward(const real* like, char** at, const Py_ssize_t* s
 
 cdef bint short_rms_backward_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                                     int manner) noexcept nogil:
-    return short_backward(like, at, steps, n, False, True)
+    return short_backward(like, at, steps, n, False)
 
 
 cdef bint short_layer_backward_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                                       int manner) noexcept nogil:
-    return short_backward(like, at, steps, n, True, True)
-
-
-cdef bint short_rms_gradient_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
-                                    int manner) noexcept nogil:
-    return short_backward(like, at, steps, n, False, False)
-
-
-cdef bint short_layer_gradient_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
-                                      int manner) noexcept nogil:
-    return short_backward(like, at, steps, n, True, False)
+    return short_backward(like, at, steps, n, True)

@@ -110,7 +110,7 @@ cdef inline void masked_group(const real* like, Operands* p, Py_ssize_t rows, Py
     cdef double first
     for r in range(rows):
         first = (<double*>p[r][2 + masked])[0]
-        counts[r] = <Py_ssize_t>min(first, <double>n) if first > 0.0 else 0  # a NaN sees nothing
+        counts[r] = <Py_ssize_t>min(first, <double>n) if first > 0.0 else 0  # a NaN as the count hides all
         own[r] = exponents_of(like, p[r][3 + masked], p[r][3 + masked], 1.0, 1.0)
         row = Scores(p[r][0], p[r][1], p[r][3 + masked], rounded(like, (<double*>p[r][1 + masked])[0]), 0.0)
         row.rest = (<double*>p[r][1 + masked])[0] - row.scale if fabs(row.scale) < INFINITY else 0.0

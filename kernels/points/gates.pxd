@@ -26,7 +26,7 @@ from .silu cimport silu_slope, swish_slope
 
 
 cdef inline real lifted(real x, real* n) noexcept nogil:
-    # x, but a tiny one times 2^60 (2^400), which n makes good: the rounding error of a product with x is then no
+    # x, but a tiny one times 2^60 (2^400), and n less by as much: the rounding error of a product with x is then no
     # subnormal
     cdef real tiny = pick(x, 8.470329472543003e-22, 3.054936363499605e-151)
     n[0] = n[0] + where_less(magnitude(x), tiny, pick(x, -60.0, -400.0), splat(x, 0.0))
@@ -42,8 +42,8 @@ cdef inline real glu(real x, real gate) noexcept nogil:
 
 
 cdef inline real lowered(real x, real* n) noexcept nogil:
-    # x, but a huge one times 2^-65 (2^-520), which n makes good: a product with x then does not overflow before the
-    # power of two comes in
+    # x, but a huge one times 2^-65 (2^-520), and n more by as much: a product with x then does not overflow before it
+    # is multiplied by 2^n
     cdef real huge = pick(x, 1.152921504606847e+18, 3.273390607896142e+150)
     n[0] = n[0] + where_less(magnitude(x), huge, splat(x, 0.0), pick(x, 65.0, 520.0))
     return x * where_less(magnitude(x), huge, splat(x, 1.0), pick(x, 2.710505431213761e-20, 2.913414348125081e-157))
@@ -179,7 +179,7 @@ cdef inline real swish_times(real gate, real up, real beta) noexcept nogil:
     s = logistic_quotient(p * power, p_low * power, r, r_low + a_low, power, gate_lowering(p), &rest, &inverse)
     y = gated(t, p, p_low, s, rest * inverse)
     if any_unusual(p):
-        # up to where 2^n makes nothing of the largest product; there an infinite gate would give NaN
+        # cut off where 2^n times the largest product is 0; the gate is limited there, since infinity times 0 is NaN
         s = logistic_up_to(pick(gate, 300.0, 2200.0), t, a_low, &s_low, &n)
         x = where_less(n, splat(gate, -100.0), at_most(at_least(gate, -top), top), gate)
         y = where_usual(p, y, with_sign(product_of_any_size(up, x, s, s_low, n), x * up))
@@ -187,7 +187,7 @@ cdef inline real swish_times(real gate, real up, real beta) noexcept nogil:
 
 
 cdef inline real clamped(real x, real limit) noexcept nogil:
-    # within limit from 0, but NaN where x is NaN
+    # x, but at most `limit` from 0; a NaN stays one
     return at_most(at_least(x, -limit), limit)
 
 
@@ -202,7 +202,7 @@ cdef inline real swiglu_clamped(real gate, real up, real beta, real limit, real 
 
 cdef inline real swiglu_clamped_backward(real grad, real gate, real up, real beta, real limit, real shift,
                                          real* grad_up) noexcept nogil:
-    # where a clamp holds a number, nothing comes back
+    # the gradient of an operand is 0 where its clamp holds it back
     cdef real t_low, low, slope, y, other, zero = splat(gate, 0.0), g = at_most(gate, limit)
     cdef real u = clamped(up, limit) + shift
     y = other = zero

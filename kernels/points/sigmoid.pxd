@@ -15,14 +15,14 @@ cdef inline real sigmoid_backward(real grad, real y) noexcept nogil:
 
 
 cdef inline real logistic(real x, real a_low, real* low, real* n) noexcept nogil:
-    # 1 / (1 + e^-x) = 2^n (value + low), x's magnitude with a_low added to it, as far as 2^n times the largest number
-    # is none that has a place
+    # 1 / (1 + e^-x) = 2^n (value + low), with a_low added to the magnitude of x. Beyond 200 (1470) the magnitude is cut
+    # off: there the product of 2^n and the largest number is 0
     return logistic_up_to(pick(x, 200.0, 1470.0), x, a_low, low, n)
 
 
 cdef inline real logistic_up_to(real end, real x, real a_low, real* low, real* n) noexcept nogil:
-    # the same up to a magnitude of x, value <= 1: e / d, and where x < 0 2^n / d, which is 2^(n + 1) / 2 d where 1 / d
-    # may exceed 1
+    # the same with the magnitude cut off at `end`, and value <= 1: e / d, or 2^n / d where x < 0. As 1 / d may exceed 1
+    # there, the value is half of it, and n one larger
     cdef real r_low, sum, d_low, e, e_low, k, top, zero = splat(x, 0.0), one = splat(x, 1.0)
     cdef real r = reduced(at_most(magnitude(x), end), &r_low, &sum)
     cdef real d = logistic_divisor(r, r_low + a_low, sum, &d_low, &e, &e_low)
@@ -33,7 +33,7 @@ cdef inline real logistic_up_to(real end, real x, real a_low, real* low, real* n
 
 
 cdef inline real times_logistic(real grad, real t, real a_low) noexcept nogil:
-    # grad / (1 + e^-t), t's magnitude with a_low added to it. This is a gated product (parts.pxd) of one factor, in
+    # grad / (1 + e^-t), with a_low added to the magnitude of t. This is a gated product (parts.pxd) of one factor, in
     # which a grad of 0 is of usual size too.
     cdef real r_low, sum, y, s, low, n, zero = splat(t, 0.0), down = gate_lowering(t)
     cdef real r = reduced(at_most(magnitude(t), pick(t, 200.0, 1470.0)), &r_low, &sum)

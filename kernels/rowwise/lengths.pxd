@@ -35,6 +35,25 @@ cdef struct PowerLength:
     double pull  # backward: how much of the row's direction is subtracted from the gradient
 
 
+cdef inline double far_of(const real* like) noexcept nogil:
+    # A row whose largest or smallest magnitude is farther from 1 is multiplied by a power of two. What becomes infinite
+    # then would be so over the length.
+    return 4e18 if real is f32x else 1e290
+
+
+cdef inline int digits_of(const real* like) noexcept nogil:
+    # of that power
+    return 60 if real is f32x else 600
+
+
+cdef inline double scale_beside(const real* like, double scale, double eps) noexcept nogil:
+    # of a row that is shorter than eps, and divided by it: the scale of a tiny row would bring numbers of a usual size
+    # out of the range
+    if eps < 1.0 / far_of(like):
+        return scale
+    return 1.0 if eps <= far_of(like) else ldexp(1.0, -digits_of(like))
+
+
 cdef inline PowerLength power_length_of(const void* grad, const void* x, double p) noexcept nogil:
     return PowerLength(grad, x, p, POWERS, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
@@ -127,12 +146,14 @@ cdef inline double end_of(const real* like, const PowerLength* row, Py_ssize_t n
 
 cdef inline void find_length(const real* like, PowerLength* row, Py_ssize_t n, int threads) noexcept nogil:
     cdef double values[8]
-    cdef double far = 1e18 if real is f32x else 1e290
-    cdef int digits = 60 if real is f32x else 600
+    cdef double far = far_of(like)
+    cdef int digits = digits_of(like)
     row.end = end_of(like, row, n, threads)
     if row.end > 0.0 and not 1.0 / far <= row.end <= far:
         row.scale = ldexp(1.0, -digits if row.end > 1.0 else digits)
         row.end = end_of(like, row, n, threads)
+    if row.p == 0.0:  # where a subnormal number counts too
+        row.scale = 1.0
     row.measure = COUNT if row.p == 0.0 else NOTHING if not 0.0 < row.end < INFINITY else (
         ENDS if fabs(row.p) == INFINITY else POWERS)
     row.total = sum_row(measure_block[real], like, row, n, threads).first
@@ -145,7 +166,7 @@ cdef inline void find_length(const real* like, PowerLength* row, Py_ssize_t n, i
     elif row.measure == ENDS:
         row.factor = 1.0 / row.total
     elif row.measure == COUNT:
-        row.length, row.scale = row.total, 1.0
+        row.length = row.total
     if row.total != row.total:
         row.length = row.total
 

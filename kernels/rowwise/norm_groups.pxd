@@ -5,9 +5,9 @@ from ..lanes cimport F64_LANES, f32x, f64x, fma, real, splat, splat_f32, splat_f
 from ..loops.registers cimport lanes, skip, store, store_part
 from ..loops.operations cimport GROUP, SHORT_GROUPS, SHORT_ROWS
 from ..loops.reductions cimport (
-    Pair, first_lanes, fold_block, map_block, map_row, rounded, row_context, sum_block, sum_row, take, wide,
+    Pair, first_lanes, fold_block, map_row, rounded, row_context, sum_block, sum_row, take, wide,
 )
-from ..loops.short_rows cimport map_short, short_means, sum_short
+from ..loops.short_rows cimport short_means, sum_short
 from .exponent_range cimport statistics_scale
 
 cdef enum Known:
@@ -19,6 +19,12 @@ cdef enum Known:
     GRAD_MEAN
     GRAD_NORMED_MEAN  # negated
     KNOWN  # how many these are
+
+cdef enum Wanted:
+    # what the compiler knows of a group
+    NOTHING_KNOWN
+    ALL_GRADIENTS  # rows of scale 1 with a weight, whose gradient is wanted
+    GRAD_X_ALONE  # rows of scale 1 without a weight, of which no sum is wanted
 
 cdef enum:
     COLUMNS = 128  # registers of a row that a tile has
@@ -143,27 +149,30 @@ cdef inline void keep_sum(void* sums, bint alone, real x, Py_ssize_t i, Py_ssize
         store_part(<real*>y, x + splat(x, 0.0), n)
 
 
-cdef inline void gradients(const real* like, const Group* group, Py_ssize_t first, Py_ssize_t rows, bint usual,
+cdef inline void gradients(const real* like, const Group* group, Py_ssize_t first, Py_ssize_t rows, Wanted wanted,
                            bint centred, const real* known, Py_ssize_t i, Py_ssize_t n, real* sums) noexcept nogil:
     # the elements i to i + n of the gradients of some rows, and what they add to the gradients of weight and bias
+    cdef bint weighted = wanted == ALL_GRADIENTS or (wanted == NOTHING_KNOWN and group.weight != NULL)
+    cdef bint scaled = wanted == NOTHING_KNOWN and not group.ordinary
     cdef real weight, x, grad, normed
     cdef Py_ssize_t r
-    weight = take(<const real*>(group.weight if usual or group.weight != NULL else group.x[0]), i, n)
+    weight = take(<const real*>(group.weight if weighted else group.x[first]), i, n)
     for r in range(first, first + rows):
         grad = take(<const real*>group.grad[r], i, n)
         x = take(<const real*>group.x[r], i, n)
-        if not (usual or group.ordinary):
+        if scaled:
             x = x * known[SCALE * GROUP + r]
         normed = normed_of(x, centred, known[MEAN * GROUP + r], known[MEAN_REST * GROUP + r], known[RSTD * GROUP + r])
-        sums[0] = fma(grad, normed, sums[0])
-        if centred:
-            sums[1] = sums[1] + grad
-        if usual or group.weight != NULL:
+        if wanted != GRAD_X_ALONE:
+            sums[0] = fma(grad, normed, sums[0])
+            if centred:
+                sums[1] = sums[1] + grad
+        if weighted:
             grad = grad * weight
         if centred:
             grad = grad - known[GRAD_MEAN * GROUP + r]
         grad = fma(normed, known[GRAD_NORMED_MEAN * GROUP + r], grad) * known[RSTD * GROUP + r]
-        if not (usual or group.ordinary):
+        if scaled:
             grad = grad * known[SCALE * GROUP + r]
         if n == lanes(like):
             store(<real*>skip(<const real*>group.grad_x[r], i), grad)
@@ -171,15 +180,15 @@ cdef inline void gradients(const real* like, const Group* group, Py_ssize_t firs
             store_part(<real*>skip(<const real*>group.grad_x[r], i), grad, n)
 
 
-cdef inline void keep_sums(const Group* group, bint usual, bint centred, const real* sums, Py_ssize_t i,
+cdef inline void keep_sums(const Group* group, Wanted wanted, bint centred, const real* sums, Py_ssize_t i,
                            Py_ssize_t n) noexcept nogil:
-    if usual or group.grad_weight != NULL:
+    if wanted == ALL_GRADIENTS or group.grad_weight != NULL:
         keep_sum(group.grad_weight, group.alone, sums[0], i, n)
-    if centred and (usual or group.grad_bias != NULL):
+    if centred and group.grad_bias != NULL:
         keep_sum(group.grad_bias, group.alone, sums[1], i, n)
 
 
-cdef inline void rows_of_tile(const real* like, const Group* group, Py_ssize_t first, Py_ssize_t rows, bint usual,
+cdef inline void rows_of_tile(const real* like, const Group* group, Py_ssize_t first, Py_ssize_t rows, Wanted wanted,
                               bint centred, bint opens, bint closes, const real* known, Py_ssize_t i, Py_ssize_t stop,
                               real* carried) noexcept nogil:
     # The whole registers of some rows. Their sums begin with 0 or with those carried from the rows before, and are
@@ -188,30 +197,41 @@ cdef inline void rows_of_tile(const real* like, const Group* group, Py_ssize_t f
     while i + lanes(like) <= stop:
         sums[0] = splat(sums[0], 0.0) if opens else carried[0]
         sums[1] = splat(sums[1], 0.0) if opens else carried[1]
-        gradients(like, group, first, rows, usual, centred, known, i, lanes(like), sums)
-        if closes:
-            keep_sums(group, usual, centred, sums, i, lanes(like))
-        else:
+        gradients(like, group, first, rows, wanted, centred, known, i, lanes(like), sums)
+        if closes and wanted != GRAD_X_ALONE:
+            keep_sums(group, wanted, centred, sums, i, lanes(like))
+        elif not closes:
             carried[0], carried[1] = sums[0], sums[1]
         carried += 2
         i += lanes(like)
 
 
-cdef inline void usual_tile(const real* like, const Group* group, bint centred, const real* known, Py_ssize_t i,
-                            Py_ssize_t stop, real* carried) noexcept nogil:
+cdef inline void known_tile(const real* like, const Group* group, Wanted wanted, bint centred, const real* known,
+                            Py_ssize_t i, Py_ssize_t stop, real* carried) noexcept nogil:
     # a row alone, or a group by two rows at a time, whose constants all stand in registers
+    cdef Py_ssize_t r
+    if wanted == GRAD_X_ALONE:
+        for r in range(group.first, group.first + group.count):
+            rows_of_tile(like, group, r, 1, wanted, centred, True, True, known, i, stop, carried)
+        return
     if group.rows == 1:
-        rows_of_tile(like, group, 0, 1, True, centred, True, True, known, i, stop, carried)
+        rows_of_tile(like, group, 0, 1, wanted, centred, True, True, known, i, stop, carried)
         return
     if group.first == 0:
-        rows_of_tile(like, group, 0, 2, True, centred, True, False, known, i, stop, carried)
+        rows_of_tile(like, group, 0, 2, wanted, centred, True, False, known, i, stop, carried)
     if group.first + group.count == GROUP:
-        rows_of_tile(like, group, 2, 2, True, centred, False, True, known, i, stop, carried)
+        rows_of_tile(like, group, 2, 2, wanted, centred, False, True, known, i, stop, carried)
 
 
-cdef inline bint is_usual(const Group* group) noexcept nogil:
-    return (group.ordinary and (group.rows == GROUP or group.rows == 1) and group.weight != NULL
-            and group.grad_weight != NULL and group.centred == (group.grad_bias != NULL))
+cdef inline Wanted wanted_of(const Group* group) noexcept nogil:
+    cdef bint whole = group.rows == GROUP or group.rows == 1
+    if not group.ordinary:
+        return NOTHING_KNOWN
+    if group.weight == NULL and group.grad_weight == NULL and (not group.centred or group.grad_bias == NULL):
+        return GRAD_X_ALONE
+    if whole and group.weight != NULL and group.grad_weight != NULL:
+        return ALL_GRADIENTS
+    return NOTHING_KNOWN
 
 
 cdef inline void gradients_block(real* like, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
@@ -222,7 +242,7 @@ cdef inline void gradients_block(real* like, row_context context, Py_ssize_t sta
     cdef real known[KNOWN * GROUP]
     cdef real own_carried[2 * COLUMNS + 2]
     cdef real* carried = <real*>own.carried if own.carried != NULL else own_carried
-    cdef bint usual = is_usual(own)
+    cdef Wanted wanted = wanted_of(own)
     for r in range(own.first, last):
         known[SCALE * GROUP + r] = splat(known[r], own.scale[r])
         known[MEAN * GROUP + r] = splat(known[r], own.mean[r])
@@ -232,56 +252,41 @@ cdef inline void gradients_block(real* like, row_context context, Py_ssize_t sta
         known[GRAD_NORMED_MEAN * GROUP + r] = splat(known[r], -own.grad_normed_mean[r])
     while i < whole:
         end = min(whole, i + COLUMNS * lanes(like))
-        if usual and own.centred:  # the compiler knows what is wanted
-            usual_tile(like, own, True, known, i, end, carried)
-        elif usual:
-            usual_tile(like, own, False, known, i, end, carried)
+        if wanted == ALL_GRADIENTS and own.centred:
+            known_tile(like, own, ALL_GRADIENTS, True, known, i, end, carried)
+        elif wanted == ALL_GRADIENTS:
+            known_tile(like, own, ALL_GRADIENTS, False, known, i, end, carried)
+        elif wanted == GRAD_X_ALONE and own.centred:
+            known_tile(like, own, GRAD_X_ALONE, True, known, i, end, carried)
+        elif wanted == GRAD_X_ALONE:
+            known_tile(like, own, GRAD_X_ALONE, False, known, i, end, carried)
         else:
             for r in range(own.rows):
-                rows_of_tile(like, own, r, 1, False, own.centred, r == 0, r == own.rows - 1, known, i, end, carried)
+                rows_of_tile(like, own, r, 1, NOTHING_KNOWN, own.centred, r == 0, r == own.rows - 1, known, i, end,
+                             carried)
         i = end
     if i < stop:
         carried += 2 * COLUMNS
-        if own.first == 0:
+        if own.first == 0 or wanted == GRAD_X_ALONE:
             carried[0] = carried[1] = splat(carried[0], 0.0)
-        gradients(like, own, own.first, own.count, False, own.centred, known, i, stop - i, carried)
+        gradients(like, own, own.first, own.count, NOTHING_KNOWN, own.centred, known, i, stop - i, carried)
         if last == own.rows:
-            keep_sums(own, False, own.centred, carried, i, stop - i)
-
-
-cdef inline bint learns_nothing(const Group* group) noexcept nogil:
-    return group.weight == NULL and group.grad_weight == NULL and group.grad_bias == NULL
-
-
-cdef inline real row_gradient(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    # `gradients` of the group's first row alone, where nothing is learned
-    cdef const Group* own = <const Group*>context
-    cdef real grad = take(<const real*>own.grad[0], i, n), x = take(<const real*>own.x[0], i, n)
-    cdef real rstd = splat(x, own.rstd[0])
-    if not own.ordinary:
-        x = x * splat(x, own.scale[0])
-    x = normed_of(x, own.centred, splat(x, own.mean[0]), splat(x, -own.mean_rest[0]) * rstd, rstd)
-    if own.centred:
-        grad = grad - splat(x, own.grad_mean[0])
-    grad = fma(x, splat(x, -own.grad_normed_mean[0]), grad) * rstd
-    return grad if own.ordinary else grad * splat(x, own.scale[0])
-
-
-cdef inline void row_gradient_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    map_block(row_gradient[real], y, context, start, n, False)
+            keep_sums(own, NOTHING_KNOWN, own.centred, carried, i, stop - i)
 
 
 cdef inline void group_backward(const real* like, Group* group, int threads) noexcept nogil:
     # The sums of each row, then the gradients: of two rows that are still in the first-level cache, where a tile holds
-    # rows of this length, or of all.
+    # rows of this length or nobody wants sums over rows, or of all.
     cdef real carried[2 * COLUMNS + 2]
     cdef Group row
     cdef Pair sums
     cdef Py_ssize_t r
-    cdef bint unlearned = learns_nothing(group)
+    cdef Wanted wanted = wanted_of(group)
     group.carried, group.first, group.count = NULL, 0, group.rows
-    if is_usual(group) and group.rows == GROUP and group.n <= COLUMNS * lanes(like):
+    if wanted == ALL_GRADIENTS and group.rows == GROUP and group.n <= COLUMNS * lanes(like):
         group.carried, group.count = carried, 2
+    elif wanted == GRAD_X_ALONE:
+        group.count = 2 if group.rows == GROUP else 1
     while group.first < group.rows:
         for r in range(group.first, group.first + group.count):
             take_first(&row, group, r)  # the sums of a row do not depend on its neighbours
@@ -292,11 +297,7 @@ cdef inline void group_backward(const real* like, Group* group, int threads) noe
             sums = sum_row(terms[real], like, &row, group.n, threads)
             group.grad_normed_mean[r] = sums.first / group.n
             group.grad_mean[r] = sums.second / group.n
-            if unlearned:
-                row.grad_normed_mean[0], row.grad_mean[0] = group.grad_normed_mean[r], group.grad_mean[r]
-                map_row(row_gradient_block[real], <real*>group.grad_x[r], &row, group.n, threads)
-        if not unlearned:
-            map_row(gradients_block[real], <real*>like, group, group.n, threads)
+        map_row(gradients_block[real], <real*>like, group, group.n, threads)
         group.first += group.count
 
 
@@ -339,13 +340,6 @@ cdef inline void short_groups_backward(const real* like, Group* groups, Py_ssize
         group = &groups[r // GROUP]
         group.grad_normed_mean[r % GROUP] = means[r]
         group.grad_mean[r % GROUP] = rests[r] if centred else 0.0
-    if learns_nothing(groups):
-        for r in range(SHORT_ROWS):
-            group = &groups[r // GROUP]
-            take_first(&row, group, r % GROUP)
-            row.grad_normed_mean[0], row.grad_mean[0] = means[r], rests[r] if centred else 0.0
-            map_short(row_gradient[real], group.grad_x[r % GROUP], &row, n)
-        return
     for r in range(SHORT_GROUPS):
         groups[r].carried, groups[r].first, groups[r].count = carried, 0, GROUP
         map_row(gradients_block[real], <real*>like, &groups[r], n, 1)

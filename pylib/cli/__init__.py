@@ -128,14 +128,20 @@ def _other_folders(path):
     yield "/dev/shm"
 
 
-def main(argv=None):
-    """Run a command; return the exit status."""
+def make_parser():
+    """The parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="lanewise", description="Neural-network kernels for the CPU, and what they are good for.")
     subparsers = parser.add_subparsers(metavar="command", required=True)
     for command in COMMANDS:
         module = importlib.import_module(f".{command}", __package__)
         getattr(module, f"add_{command}_parser")(subparsers)
+    return parser
+
+
+def main(argv=None):
+    """Run a command; return the exit status."""
+    parser = make_parser()
     for word in sys.argv[1:] if argv is None else argv:
         if word.startswith("--") and word.endswith("=--"):  # which Python 3.11 and 3.12 take for a list of no values
             parser.error(f"argument {word[:-3]}: expected a value; got --")

@@ -15,24 +15,24 @@ DTYPES = ("float32", "float64", "float16", "bfloat16")
 _HEAD = "| function | dtype | bound | largest error | where | correctly rounded | inputs | errors |"
 _PREFACE = """# Accuracy
 
-The largest error of every function and of its derivative, in ULP of the exact result: an error of 0.5 is the least that
-rounding allows. This page is written by
+The largest error of every function and of its derivative, in ULP (units in the last place) of the exact result. No
+rounded result can be promised to be nearer than 0.5. The tests assert the bounds. This page is written by
 
     lanewise accuracy --exhaustive --output docs/accuracy.md
 
-and the tests assert the bounds. What is tried:
+What is tried:
 
-- float32: every one of the 2^32 inputs where the column of inputs counts billions, against the same function in
-  float64; elsewhere every 1009th and critical neighbourhoods, against a formula in float64;
-- float16 and bfloat16: every one of the 65 536 inputs, against the same formulas in float64;
+- float32: all 2^32 inputs if the column of inputs counts billions, against the same function in float64. Otherwise
+  every 1009th input and critical neighbourhoods, against a formula in float64.
+- float16 and bfloat16: all 65 536 inputs, against the same formulas in float64.
 - float64: random numbers of every scale, and the neighbours of every place where a formula changes, cancels or
-  saturates, against mpmath in 200 bits;
-- a backward: a gradient of 1, then gradients drawn from all bit patterns. Where it takes the forward's output, what is
-  exact is the slope at the output it is given;
-- a gated unit: the gate as the input of any other, with a few values of what it gates;
-- a function along an axis: random rows of 1 to 10 000 elements, some far from 0 or nearly constant, against its formula
-  in float64, or for float64 in the C compiler's long double. Where results cancel, an error is counted in ULP of what
-  they cancel from: the terms of a difference, or the root mean square of the row.
+  saturates, against mpmath in 200 bits.
+- A backward: a gradient of 1, then gradients drawn from all bit patterns. If it takes the forward's output, the exact
+  result is computed from the output that it is given.
+- A gated unit: the gate as the input of any other function, with a few values of what it gates.
+- A function along an axis: random rows of 1 to 10 000 elements, some far from 0 or nearly constant, against its formula
+  in float64, or for float64 in the C compiler's long double. If results cancel, an error is counted in ULP of what they
+  cancel from: the terms of a difference, or the root mean square of the row.
 
 The last column is a histogram: a bar for each eighth of an ULP, as high as the logarithm of its count.
 

@@ -17,6 +17,8 @@ from ..terminal import is_terminal, say, show_table
 
 _USUAL = ("relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "mish", "softplus", "silu_backward", "gelu_backward")
 _FAMILIES = tuple(dict.fromkeys(work.family for work in benchmark.WORKS.values()))
+_LEGEND = ("Nanoseconds per element: the median of the rounds, ± half the distance between their quartiles. x: the"
+           " peer's median divided by Lanewise's, so above 1 Lanewise is faster. ULP: this run's largest error.")
 _DRIFT = 0.15  # of the copy from the first rounds to the last, beyond which a line says so
 
 
@@ -45,7 +47,7 @@ def add_bench_parser(subparsers):
     parser.add_argument("--peers", type=_listed, metavar="PEER,...",
                         default=list(benchmark.USUAL_PEERS),
                         help=f"of {', '.join(benchmark.PEERS)} (default: all that are installed, but for "
-                             f"{', '.join(benchmark.ON_REQUEST)}, which takes seconds a case)")
+                             f"{', '.join(benchmark.ON_REQUEST)}, which takes seconds per case)")
     parser.add_argument("--json", metavar="FILE", help="write the figures there too, in pytest-benchmark's format")
     parser.add_argument("--report", metavar="FILE", help="draw the figures there, as one page that a browser opens")
     parser.add_argument("--compare", nargs=2, metavar=("BEFORE", "AFTER"),
@@ -127,7 +129,7 @@ def _measure(arguments, works):
                 rows.append(benchmark.measure(dataclasses.replace(work, layout=layout), parse_size(size), threads,
                                               dtype, arguments.peers))
         if rows:
-            _show(rows, size)
+            _show(rows, size, None if found else _LEGEND)
         found += rows
     return found
 
@@ -170,6 +172,9 @@ def _status():
 
 
 def _check(arguments, error):
+    for option in ("sizes", "threads", "dtype", "layout"):
+        if not getattr(arguments, option):
+            raise error(f"--{option}: expected at least one; got none")
     works = {}
     for name in arguments.functions:
         if name in _FAMILIES:
@@ -178,7 +183,7 @@ def _check(arguments, error):
             works[name] = benchmark.WORKS[name]
         else:
             near = difflib.get_close_matches(name, [*benchmark.WORKS, *_FAMILIES], 3)
-            like = f"its like are {', '.join(near)}; " if near else ""
+            like = f"similar names are {', '.join(near)}; " if near else ""
             raise error(f"no benchmark of {name!r:.60}; {like}lanewise bench --list names all")
     for size in arguments.sizes:
         try:
@@ -206,9 +211,6 @@ def _check(arguments, error):
             raise error(f"--layout: {work.name} is timed {', '.join(work.layouts)}; got {', '.join(arguments.layout)}")
         if not set(work.dtypes) & set(arguments.dtype):
             raise error(f"--dtype: {work.name} is timed in {', '.join(work.dtypes)}; got {', '.join(arguments.dtype)}")
-    for option in ("functions", "sizes", "threads", "dtype", "layout"):
-        if not getattr(arguments, option):
-            raise error(f"--{option}: expected at least one; got none")
     if arguments.absolute:
         raise error("--absolute is of --compare; nanoseconds are always shown where they are measured")
     return list(works.values())
@@ -219,32 +221,38 @@ def _time(row, name):
 
 
 def _error(row, name):
-    return f" {row.ulp[name]:.3g} ULP" if name in row.ulp else ""
+    return f"\n{row.ulp[name]:.3g} ULP" if name in row.ulp else ""
 
 
-def _show(rows, size):
+def _show(rows, size, legend):
     first, peers = rows[0], [name for name in benchmark.PEERS if any(name in row.ratio for row in rows)]
     lines = []
     for row in rows:
         cells = []
         for name in peers:
             ratio = row.ratio.get(name)
-            cells.append("" if ratio is None else (f"{_time(row, name)} {ratio:.2f}x{_error(row, name)}",
+            cells.append("" if ratio is None else (f"{_time(row, name)}\n{ratio:.2f}x{_error(row, name)}",
                                                    "green" if ratio >= 1 else "red"))
         lines.append([row.work, "x".join(map(str, row.shape)),
                       (_time(row, "lanewise") + _error(row, "lanewise"), "bold"), f"{row.of_copy:.0%}", *cells])
     show_table(f"{size}: {first.dtype}, {first.threads} thread{'s' * (first.threads > 1)}"
                f"{'' if first.layout == 'contiguous' else f', {first.layout}'}",
-               ["function", ">shape", ">lanewise", ">of copy", *(f">{name}" for name in peers)], lines,
-               "nanoseconds per element, the median of the rounds and half the distance of their quartiles; the peer's"
-               " median divided by Lanewise's; the largest error of this run's results")
+               ["function", ">shape", ">lanewise", ">of copy", *(f">{name}" for name in peers)], lines, legend, keep=4)
+    everywhere = {}
     for name in benchmark.PEERS:
         reasons = {}
         for row in rows:
             if name in row.skipped:
                 reasons.setdefault(row.skipped[name], []).append(row.work)
         for reason, works in reasons.items():
-            say(f"{name} {reason}" + ("" if len(works) == len(rows) else f": {', '.join(works)}"))
+            if len(works) == len(rows):
+                everywhere.setdefault(reason, []).append(name)
+            else:
+                say(f"{name} {reason}: {', '.join(works)}")
+    for reason, names in everywhere.items():
+        say(f"not timed ({reason}): {', '.join(names)}")
+        if reason == "not installed" and {"torch", "onnxruntime"} & set(names):
+            say("pip install 'lanewise[bench]' installs the usual peers")
     drifting = [row.work for row in rows if abs(row.drift) > _DRIFT]
     if drifting:
         say(("lanewise: the machine's speed changed while these were timed; measure them again: "
@@ -266,7 +274,7 @@ def _compare(arguments, error):
     times = [{each.label: each.nanoseconds["lanewise"] for each in run.figures} for run in (before, after)]
     lines, slower = [], [change for change in changes if change.beyond_noise and change.change > 0]
     for change in changes:
-        verdict = ("within the noise", "") if not change.beyond_noise else (
+        verdict = ("unclear", "") if not change.beyond_noise else (
             ("slower", "red") if change.change > 0 else ("faster", "green"))
         absolute = [f"{of[change.label]:.3f}" for of in times] if arguments.absolute else []
         lines.append([change.label, f"{change.before:.2f}", f"{change.after:.2f}", f"{change.change:+.1%}",

@@ -97,7 +97,7 @@ def _settings(arguments):
         arguments.data = arguments.data_given
     given = {name: getattr(arguments, name) for name in SETTINGS if getattr(arguments, name) is not None}
     for name in ("data", "start"):
-        if name in given:
+        if given.get(name):
             given[name] = os.path.abspath(given[name])
     former = {}
     if arguments.resume is not None:

@@ -32,6 +32,11 @@ def _save(figure, path):
     return path
 
 
+def _scale(values):
+    # that of an axis: one of logarithms cannot be drawn where there is nothing to show on it
+    return "log" if (np.isfinite(values) & (values > 0)).any() else "linear"
+
+
 def learning_curve(history, network, name, path):
     """Draw best and mean loss, accuracy or loss held out, diversity and mutation rate against generations.
 
@@ -61,7 +66,7 @@ def learning_curve(history, network, name, path):
     finite = np.where(np.isfinite(history["mean_loss"]), history["mean_loss"], np.nan)
     losses.fill_between(generation, history["loss"], finite, color=_LOSS, alpha=0.12, linewidth=0)
     losses.plot(generation, history["loss"], color=_LOSS, linewidth=2)
-    losses.set(xlim=(1, max(len(generation), 2)), yscale="log")
+    losses.set(xlim=(1, max(len(generation), 2)), yscale=_scale(history["loss"]))
     losses.set_ylabel("loss of the best (shaded: up to the mean)", color=_LOSS)
     losses.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
     losses.yaxis.set_minor_formatter(FuncFormatter(lambda y, _: ""))
@@ -140,7 +145,7 @@ def training_curve(history, sizes, name, path):
     losses = figure.add_subplot()
     accuracies = losses.twinx()
     losses.plot(epoch, history["loss"], color=_LOSS, linewidth=2)
-    losses.set(xlim=(1, max(len(history), 2)), yscale="log", xlabel="epoch")
+    losses.set(xlim=(1, max(len(history), 2)), yscale=_scale(history["loss"]), xlabel="epoch")
     losses.set_ylabel("loss", color=_LOSS)
     if not np.isnan(history["accuracy"]).all():
         _draw_accuracy(accuracies, epoch, history["accuracy"])
@@ -183,8 +188,8 @@ def flows(found, title, path):
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(colors=_QUIET)
         axes.grid(axis="y", color="#e5e7eb", linewidth=0.8)
-    for axes in parts[:2]:
-        axes.set_yscale("log")
+    for axes, part in zip(parts, ("activation", "gradient"), strict=False):
+        axes.set_yscale(_scale(np.concatenate([getattr(flow, part) for flow in found.values()])))
     parts[2].set_ylim(0, None)
     figure.legend(*parts[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     figure.suptitle(title, x=0.01, ha="left", weight="bold", size=12)

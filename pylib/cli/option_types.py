@@ -6,7 +6,7 @@ __all__ = ["layers", "number", "positive", "radius", "rate", "rows", "seed", "sh
 
 
 def _refuse(text, expected):
-    return argparse.ArgumentTypeError(f"{text} is not {expected}")
+    return argparse.ArgumentTypeError(f"{text if text.strip() else repr(text)} is not {expected}")
 
 
 def positive(kind):

@@ -38,12 +38,12 @@ def run(arguments):
         model = Classifier.load(arguments.model)
         x, y = data.load_inputs(arguments.data, model.network.sizes[0], model.features, model.label)
         predicted = model.predict(x)
-        rows = predicted.reshape(len(x), -1).tolist()
+        rows = (predicted if predicted.ndim == 2 else predicted[:, None]).tolist()
         header = []
         if arguments.probabilities:
             rows = [row + shares for row, shares in zip(rows, model.predict_proba(x).tolist(), strict=True)]
             header = [["predicted", *map(str, model.classes.tolist())]]
-        right = None if y is None else _score(model, x, y)
+        right = None if y is None or not len(y) else _score(model, x, y)
     except (OSError, ValueError, TypeError) as error:
         raise CommandError(error) from None
     text = io.StringIO()

@@ -8,7 +8,7 @@ from . import CommandError
 
 def shown(path):
     """A path as a person would write it: beside where they are, without the way there."""
-    relative = os.path.relpath(path)
+    relative = os.path.relpath(path) if path else ""
     return path if relative.startswith(os.pardir) else relative
 
 

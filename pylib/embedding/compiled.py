@@ -41,7 +41,7 @@ def library(sources, variable, options, link_options, made_for):
                 for step in (["-O2", "-fPIC", *options, "-c", source, "-o", compiled],
                              ["-shared", compiled, *link_options, "-o", made]):
                     subprocess.run([compiler, *command[1:], *step], check=True, capture_output=True)
-                made.replace(kept)  # whole, if another process does the same
+                made.replace(kept)  # in one step: another process may make it at the same time
         except (OSError, subprocess.CalledProcessError):
             return None
     return kept

@@ -208,8 +208,8 @@ def elementwise(name, door, counts, entry=None):
 
 
 def along_rows(name, what, *gufuncs):
-    """Have C++ call the loops of functions along rows; False where there is no C++. `what` an operator is to it, and
-    which functions that calls, is in torch.cpp."""
+    """Have C++ call the loops of functions along rows; False where there is no C++. `what` is the name by which
+    torch.cpp knows the kind of operator, such as "norm", and which of the functions it calls when."""
     if CPP is None:
         return False
     given = (_Loops * len(gufuncs))()

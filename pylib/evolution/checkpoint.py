@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from ..files import read_arrays, replacing
-from .islands import HISTORY, RUNGS, Island, seed_of_island
+from .islands import HISTORY, RUNGS, Island, seed_of_island, table_of
 
 __all__ = ["CheckpointError", "Destination", "load", "notes", "save"]
 
@@ -49,7 +49,7 @@ def save(path, fingerprint, islands, history):
     """Write a checkpoint in the place of the last: a reader sees the one or the other, whole."""
     arrays = {f"{part.name}_{i}": np.array(getattr(island, part.name), np.uint64 if part.name == "seed" else None)
               for i, island in enumerate(islands) for part in fields(Island)}
-    arrays["history"] = np.array(history, HISTORY)
+    arrays["history"] = table_of(history)
     arrays["fingerprint"] = np.array(json.dumps(fingerprint))
     arrays["notes"] = np.array(json.dumps(getattr(path, "notes", {})))
     with replacing(path) as file:

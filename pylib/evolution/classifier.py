@@ -38,6 +38,14 @@ class Classifier:
         The inputs' names.
     label : str, optional
         The name of what is predicted.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of another kind.
+    ValueError
+        If one has another length than the network has inputs or outputs, a class stands there twice, or a number is
+        not finite, or 0 in `target_scale`.
     """
 
     network: Network
@@ -108,6 +116,13 @@ class Classifier:
         Returns
         -------
         ndarray of float32, shape (rows, inputs)
+
+        Raises
+        ------
+        TypeError
+            If x holds no numbers.
+        ValueError
+            If x has another shape, or a number is not finite, or beyond float32 once it is scaled.
         """
         x = numbers_of("x", x)
         inputs = self.network.sizes[0]
@@ -129,6 +144,8 @@ class Classifier:
     def outputs(self, x):
         """Compute what the network puts out: a logit for each class, or values as it has learned them.
 
+        Errors are those of `prepare`.
+
         Parameters
         ----------
         x : array_like of float, shape (rows, inputs)
@@ -144,7 +161,7 @@ class Classifier:
 
     @unflushed
     def predict(self, x):
-        """Classify inputs, or predict values.
+        """Classify inputs, or predict values. Errors are those of `prepare`.
 
         Parameters
         ----------
@@ -173,6 +190,11 @@ class Classifier:
         -------
         ndarray of float32, shape (rows, outputs)
             In the order of `classes`. A network that was evolved for "mse" or "accuracy" has not learned probabilities.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `prepare`; TypeError too where values are predicted, which have no probabilities.
         """
         if self.classes is None:
             raise TypeError("this predicts values, not classes, and has no probabilities")
@@ -191,6 +213,11 @@ class Classifier:
         Returns
         -------
         float
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `prepare`; ValueError too if y has another shape than the predictions, no rows, or none of the classes.
         """
         predicted = self.predict(x)
         y = np.asarray(plain("y", y)) if self.classes is not None else numbers_of("y", y)
@@ -231,7 +258,15 @@ class Classifier:
         return "\n".join(f"{name:<12}{value}" for name, value in lines)
 
     def save(self, path):
-        """Write to a file, under just this name, that `load` reads; it replaces an old one once it is whole."""
+        """Write to a file, under just this name, that `load` reads; it replaces an old one once it is whole.
+
+        Raises
+        ------
+        TypeError
+            If `path` is none, or the classes are objects other than text and numbers.
+        OSError
+            If the file cannot be written.
+        """
         arrays = {"genome": self.genome, "sizes": self.network.sizes, "activation": self.network.activation,
                   "objective": self.network.objective, "levels": self.network.codebook.levels,
                   "codebook": self.network.codebook.name, "offset": self.offset, "scale": self.scale,

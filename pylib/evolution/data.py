@@ -5,6 +5,8 @@ a classifier and its genome are kept by classifier.py.
 """
 
 import gzip
+import math
+import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -149,7 +151,7 @@ def load(path, label=None, values=False):
     path = _checked(path)
     notes, features = [], None
     if path.suffix.lower() == ".npz":
-        x, y = _read_npz(path, label or "y")
+        x, y = _read_npz(path, "y" if label is None else label)
     else:
         x, y, features, label, notes = read_csv(path, label, values)
     if len(x) < 2 * HELD_OUT:
@@ -189,7 +191,7 @@ def load_inputs(path, features, names=None, label=None):
     elif suffix == ".npy":
         x, y, found = _read_npy(path), None, None
     else:
-        (x, y), found = _read_npz(path, label or "y", labelled=False), None
+        (x, y), found = _read_npz(path, "y" if label is None else label, labelled=False), None
     if x.shape[1] != features:
         which = f" ({', '.join(found)})" if found else ""
         raise DataError(f"{path}: {x.shape[1]} features a row{which}; the network has {features} inputs")
@@ -198,6 +200,8 @@ def load_inputs(path, features, names=None, label=None):
 
 
 def _checked(path, suffixes=(".npz", ".csv")):
+    if not os.fsdecode(path):
+        raise DataError("expected the name of a file; got an empty one")
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}")
@@ -216,7 +220,7 @@ def _check_finite(path, x):
 def _inputs(path, x):
     if x.ndim < 2 or x.shape[1:] == (0,) or x.dtype.kind not in "biuf":
         raise DataError(f"{path}: x is numbers, [rows, features]; got {x.dtype}{list(x.shape)}")
-    return x.reshape(len(x), -1).astype(np.float64)
+    return x.reshape(len(x), math.prod(x.shape[1:])).astype(np.float64)
 
 
 def _read_npy(path):

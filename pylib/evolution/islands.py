@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..genome.breeding import _CROSSOVERS, _MUTATIONS, diversity, hamming_distance, random_population
+from ..genome.breeding import CROSSOVERS, MUTATIONS, diversity, hamming_distance, random_population
 from ..genome.codes import Codebook
 from ..kernels import breeding as _kernels
 
-__all__ = ["ADAPTIVE", "HISTORY", "RUNGS", "FitnessError", "Island", "Plan", "after_an_epoch", "seed_of_island"]
+__all__ = ["ADAPTIVE", "HISTORY", "RUNGS", "FitnessError", "Island", "Plan", "after_an_epoch", "seed_of_island",
+           "table_of"]
 
 #: The mutation rate that each genome inherits and varies: see `evolve`.
 ADAPTIVE = "adaptive"
@@ -88,10 +89,10 @@ class Plan:
                 raise ValueError(f"{name} is at least {low}; got {value}")
             if name == "tournament" and value > MOST_DRAWS:
                 raise ValueError(f"tournament is at most {MOST_DRAWS}; got {value}")
-        if not isinstance(self.mutation, str) or self.mutation not in _MUTATIONS:
-            raise ValueError(f"mutation is one of {', '.join(_MUTATIONS)}; got {self.mutation!r}")
-        if self.crossover is not None and not (isinstance(self.crossover, str) and self.crossover in _CROSSOVERS):
-            raise ValueError(f"crossover is None or one of {', '.join(_CROSSOVERS)}; got {self.crossover!r}")
+        if not isinstance(self.mutation, str) or self.mutation not in MUTATIONS:
+            raise ValueError(f"mutation is one of {', '.join(MUTATIONS)}; got {self.mutation!r}")
+        if self.crossover is not None and not (isinstance(self.crossover, str) and self.crossover in CROSSOVERS):
+            raise ValueError(f"crossover is None or one of {', '.join(CROSSOVERS)}; got {self.crossover!r}")
         for name in ("seconds", "target_loss", "niche_radius"):
             value = getattr(self, name)
             if not isinstance(value, numbers.Real) and (value is not None or name == "niche_radius"):
@@ -244,14 +245,14 @@ class Island:
         mothers, fathers = np.empty((2, len(children)), np.intp)
         _kernels.choose_parents(np.arange(len(parents)), may_breed, plan.tournament, mothers, fathers, *key)
         _kernels.crossover(parents, mothers, parents, fathers if plan.crossover else mothers, children, None,
-                           plan.n_weights, *_CROSSOVERS[plan.crossover or "uniform"], *key)
+                           plan.n_weights, *CROSSOVERS[plan.crossover or "uniform"], *key)
         rates = np.array([self.rate])
         if plan.adaptive:
             dice = np.random.Philox(key=np.array(key, np.uint64)).random_raw(len(children)) % (2 * _STRIDE + 1)
             lowest = np.searchsorted(-_LADDER, -0.5 / max(4 * plan.n_weights, 2))  # half a flip in a child
             rungs[:] = np.clip(theirs[mothers] + dice.astype(int) - _STRIDE, 1, min(lowest, len(_LADDER) - 1))
             rates = _LADDER[rungs]
-        _kernels.mutate(children, children, plan.n_weights, rates, _MUTATIONS.index(plan.mutation),
+        _kernels.mutate(children, children, plan.n_weights, rates, MUTATIONS.index(plan.mutation),
                         plan.codebook.tables, *key)
 
 
@@ -265,6 +266,12 @@ def _ranked(population, losses, most, radius):
         best.append(left[0])
         left = left[hamming_distance(population[left], population[left[0]]) >= radius]
     return np.r_[np.array(best, np.intp), ranked[~np.isin(ranked, best)]][:most]
+
+
+def table_of(rows):
+    """Rows of a history as it is handed out and saved: a loss beyond float32 becomes an infinity there."""
+    with np.errstate(all="ignore"):
+        return np.array(rows, HISTORY)
 
 
 def after_a_generation(plan, island, fitness, progress):
@@ -284,7 +291,9 @@ def after_a_generation(plan, island, fitness, progress):
     best, best_loss = (parents[0], float(first_loss)) if improved else (island.best, island.best_loss)
     since = generation if improved else island.improved
     finite = losses[np.isfinite(losses)]
-    row = (generation, 0.0, best_loss, finite.mean() if finite.size else np.nan, losses.size - finite.size,
+    with np.errstate(all="ignore"):  # the sum of losses may be beyond float64
+        mean_loss = finite.mean() if finite.size else np.nan
+    row = (generation, 0.0, best_loss, mean_loss, losses.size - finite.size,
            _LADDER[rungs].mean() if plan.adaptive else rate, apart / max(8 * population.shape[1], 1), np.nan)
     started = island.started
     if plan.restart_after is not None and generation - max(since, started) >= plan.restart_after:

@@ -164,6 +164,13 @@ class Network:
         Returns
         -------
         list of ndarray of float32, shape (outputs, inputs)
+
+        Raises
+        ------
+        TypeError
+            If `genome` does not hold uint8.
+        ValueError
+            If it is not one genome, or of another number of weights.
         """
         rows = rows_of("genome", genome, np.uint8)
         if np.ndim(genome) != 1:
@@ -200,6 +207,13 @@ class Network:
         Returns
         -------
         Batch
+
+        Raises
+        ------
+        TypeError
+            If x or y holds no numbers, or classes are no ints.
+        ValueError
+            If a shape does not fit the network, or a class is not one of its outputs.
 
         """
         x = numbers_of("x", x)
@@ -252,6 +266,13 @@ class Network:
         Returns
         -------
         Batch
+
+        Raises
+        ------
+        TypeError
+            If there is a y beside a Batch, or `batch` raises it.
+        ValueError
+            If the batch does not fit the network, or has nothing that `goal` is measured by.
         """
         if not isinstance(x, Batch):
             batch = self.batch(x, y)
@@ -309,6 +330,13 @@ class Network:
         -------
         ndarray of float32, shape (size, rows, outputs) or (rows, outputs)
 
+        Raises
+        ------
+        TypeError
+            If `population` does not hold uint8, or x no numbers.
+        ValueError
+            If genomes have another number of bytes than `genome_bytes`, or x does not fit the network or has no rows.
+
         """
         return self._evaluate(population, x, None, _LOGITS)
 
@@ -326,13 +354,18 @@ class Network:
         ndarray of float32, shape (size,), or a float for one genome
             Summed in one fixed order: the same bits on any number of threads.
 
+        Raises
+        ------
+        TypeError, ValueError
+            As `forward`, and where `batch_of` refuses x and y.
+
         """
         value = self._evaluate(population, x, y, _OBJECTIVES.index(self.objective))
         return 1 - value if self.objective == "accuracy" else value
 
     @unflushed
     def accuracy(self, population, x, y=None):
-        """Compute the share of rows whose largest logit, the first of equals, is their class's; as `loss` else."""
+        """Compute the share of rows whose largest logit, the first of equals, is their class's; otherwise as `loss`."""
         return self._evaluate(population, x, y, _ACCURACY)
 
 

@@ -20,7 +20,7 @@ from ..kernels.population import TILE_ROWS
 from ..packing import rows_of, weights_in, whole
 from . import checkpoint as _checkpoint
 from .checkpoint import CheckpointError
-from .islands import HISTORY, Island, Plan
+from .islands import Island, Plan, table_of
 from .network import Batch, Network
 from .workers import NetworkFitness, OwnFitness, Workers
 
@@ -131,7 +131,7 @@ class _Run:
         islands, history = self.at
         best = self.best()
         population = np.concatenate([island.next_generation(self.plan)[0] for island in islands])
-        return EvolutionResult(best.best, best.best_loss, population, np.array(history, HISTORY), self.plan.seed,
+        return EvolutionResult(best.best, best.best_loss, population, table_of(history), self.plan.seed,
                                stopped, self.resumed)
 
     def save(self):
@@ -151,9 +151,10 @@ class _Run:
         best = min(islands, key=lambda island: island.best_loss).best
         held_out = self.held_out(best) if self.held_out else (np.nan, np.nan)
         seconds = self.seconds()
-        rows = [(of_all[0][0], seconds, min(row[2] for row in of_all), np.mean([row[3] for row in of_all]),
-                 sum(row[4] for row in of_all), of_all[0][5], np.mean([row[6] for row in of_all]), *held_out)
-                for of_all in zip(*(rows for _, rows in done), strict=True)]
+        with np.errstate(all="ignore"):  # the sum of mean losses may be beyond float64
+            rows = [(of_all[0][0], seconds, min(row[2] for row in of_all), np.mean([row[3] for row in of_all]),
+                     sum(row[4] for row in of_all), of_all[0][5], np.mean([row[6] for row in of_all]), *held_out)
+                    for of_all in zip(*(rows for _, rows in done), strict=True)]
         self.at = islands, history + rows
 
     def stopped_by_callback(self):
@@ -282,11 +283,11 @@ def evolve(network, x, y=None, *, population=POPULATION, elite=2, parents=None, 
     parents : int, optional
         How many of the best may breed, by default 30 in a hundred.
     tournament : int
-        Each parent is the best of so many draws: 1 draws all alike; 2, with all as `parents`, is linear
+        Each parent is the best of so many draws. With 1 all are equally likely; 2, with all as `parents`, is linear
         ranking.
     mutation : {"flip", "gray", "step", "redraw"}
-        As `kind` of `lanewise.genome.mutate`. "redraw" finds its way out of local optima that the others, which move
-        to a near code, cannot leave.
+        As `kind` of `lanewise.genome.mutate`. "redraw" can leave local optima that the others, which move to a near
+        code, cannot.
     crossover : {"uniform", "bitwise", "one_point", "two_point"} or None
         As `kind` of `lanewise.genome.crossover`; None copies one parent.
     mutation_rate : float, pair of float, callable or "adaptive", optional
@@ -297,12 +298,12 @@ def evolve(network, x, y=None, *, population=POPULATION, elite=2, parents=None, 
         "adaptive" lets every genome carry its own: it begins at 0.4%, and a child's is its mother's times 0.875 to the
         power of a number drawn from -2 to 2.
     niche_radius : float
-        Preserve diversity by clearing: of genomes nearer to one another than this times the population's mean distance
-        only the best breeds, or passes on, until there are no others. 0 clears none.
+        Preserve diversity by clearing: of genomes nearer to one another than this times the population's mean distance,
+        only the best breeds or passes on, unless too few are left. 0 clears none.
     batch_size : int or None
-        How many rows a generation is shown, a multiple of 64: every generation others, of rows shuffled for each pass
-        by a key of the seed. The first in rank is then judged by all rows, and `loss` is that of the best of these.
-        None, and as many as there are or more, is all rows.
+        How many rows a generation is shown, a multiple of 64. The rows are shuffled for each pass by a key of the seed,
+        and each generation is shown the next ones. The first in rank is then evaluated on all rows, and `loss` is that
+        of the best of these. None, or at least as many as there are, shows all rows.
     generations : int, optional
         When to stop; `GENERATIONS` if no `seconds` are given either.
     seconds : float, optional
@@ -323,23 +324,25 @@ def evolve(network, x, y=None, *, population=POPULATION, elite=2, parents=None, 
         Where islands are evolved: a process pool, ``dask.distributed.Client(...).get_executor()``, ``mpi4py.futures``.
         The batch travels once to each worker, then only the parents' packed genomes do. A worker uses one thread.
     checkpoint : path-like, optional
-        Where to write the run's state every 30 seconds and at its end, also on Ctrl-C. That it can be written is
-        found out before the first generation. If it cannot be later, the error's `result` is the run up to then.
+        Where to write the run's state every 30 seconds and at its end, also on Ctrl-C. Whether it can be written is
+        checked before the first generation. If it cannot be written later, the error's `result` is the run up to then.
     resume : path-like, optional
-        A checkpoint to continue from, to the bits of an unbroken run: of the same network, data and settings, of which
-        only those that say when to stop may be others. A finished run comes back as it is.
+        A checkpoint to continue from, to the bits of an unbroken run. Network, data and settings must be the same,
+        except for the settings that say when to stop. A finished run comes back as it is.
     held_out : pair (x, y) or Batch, optional
-        Rows and their classes, on which the best genome's accuracy is recorded, and its loss where the objective is
-        "mse"; for which they may have values as well. It decides nothing.
+        Rows with their classes (or values, for the objective "mse"). The best genome's accuracy on them is recorded, or
+        its loss for "mse". They decide nothing.
     callback : callable, optional
-        Called with a `State` after each generation, or each epoch of several islands; a true answer stops the run.
+        Called with a `State` after each generation, or each epoch of several islands. If it returns True, the run
+        stops.
     progress : bool
         Whether to show a bar on standard error (where rich is installed and a person watches).
     start : array_like of uint8, shape (bytes,) or (some, bytes), optional
-        What to start from instead of at random: a genome, as of `Network.quantize`, or at most `population` of them, as
-        `population` of an earlier result. The first generation is made of these and, for the rest, of children of them;
-        the result is no worse than the best of them. `mutation_rate` is then by default 0.02% throughout, but at least
-        one change in a child and at most two: what is good already gains nothing from many changes at a time.
+        What to start from instead of random genomes: one genome, such as that of `Network.quantize`, or at most
+        `population` of them, such as the `population` of an earlier result. The first generation consists of these and
+        of their children, and the result is no worse than the best of them. The default of `mutation_rate` is then
+        0.02% throughout, but at least one change per child and at most two: what is already good gains nothing from
+        many changes at once.
 
     Returns
     -------
@@ -348,8 +351,13 @@ def evolve(network, x, y=None, *, population=POPULATION, elite=2, parents=None, 
 
     Raises
     ------
+    TypeError, ValueError
+        If an argument is of the wrong kind, out of its range, or does not fit the network. The error says which, and
+        nothing has run.
     CheckpointError
         If `resume` is damaged, or of a run with other settings, network or data: it says which.
+    OSError
+        If `checkpoint` cannot be written. After that the error has the run up to then, as its `result`.
     """
     progress = truth("evolve", "progress", progress)
     if not isinstance(network, Network):
@@ -431,8 +439,8 @@ def minimize(fitness, n_weights, *, codebook=LOG4, scale=1.0, vectorized=False, 
     generations, seconds, target_loss, patience, restart_after, seed
         As in `evolve`.
     islands, migration, executor, checkpoint, resume, callback, progress, start
-        As in `evolve`; an executor of processes wants a fitness that can be pickled. What `resume` can find out of
-        another fitness is that the best genome has another loss.
+        As in `evolve`. An executor of processes needs a fitness that can be pickled. `resume` notices another fitness
+        only if the best genome has another loss.
 
     Returns
     -------
@@ -440,6 +448,8 @@ def minimize(fitness, n_weights, *, codebook=LOG4, scale=1.0, vectorized=False, 
 
     Raises
     ------
+    TypeError, ValueError, CheckpointError, OSError
+        As `evolve`.
     FitnessError
         If the fitness raises, or gives something else than numbers; its `result` is the run up to then.
     """

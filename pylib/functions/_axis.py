@@ -206,18 +206,13 @@ def fill(name, out, x, gufunc, operands, shaped, filled):
     return out, result
 
 
-def gradient_on_axis(name, gufunc, operands, axis, out):
-    """The gradient of `x` alone: call a gufunc on grad, x and statistics."""
-    x = operands[1]
-    return on_axis(gufunc, operands, axis, x.ndim, *(() if out is None else (fitting(name, out, x.shape),)))
-
-
-def backward_on_axis(name, gufunc, operands, axis, out):
+def backward_on_axis(name, gufunc, operands, axis, out, *vectors):
     """Call a gufunc on (p, q, n) of these operands, grad, x, weight and statistics: the gradient of `x` in its shape,
-    then those of the vectors."""
+    then those of the vectors, which mean nothing where the vector is None."""
     grad, x, weight, *statistics = operands
     if axis == x.ndim - 1:
-        found = summed(gufunc, operands, () if out is None else (fitting(name, out, x.shape),))
+        found = summed(gufunc, operands, () if out is None else (fitting(name, out, x.shape),),
+                       tuple(vector is not None for vector in vectors))
         if found is not None:
             return found
     rows = as_rows(x, axis)

@@ -75,8 +75,9 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
 
     In training, mean and variance are those of the batch and its spatial axes, and `running_mean` and `running_var`, if
     given, are updated in place: ``running = (1 - momentum) * running + momentum * batch``, the variance unbiased, as
-    PyTorch does. In inference they are `running_mean` and `running_var`. A mean is one float64: enough for float32,
-    whose results are as accurate as those of `layer_norm`; for float64 its last place is |mean| / sigma of a result's.
+    PyTorch does. In inference they are `running_mean` and `running_var`. Means are kept in float64.
+    In float32 results are then as accurate as those of `layer_norm`; in float64 the rounding of the mean costs
+    |mean| / sigma ULP.
 
     Parameters
     ----------
@@ -94,7 +95,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
     out : ndarray, optional
         Where to put the result.
     return_stats : bool
-        Also return `mean` and `rstd`, which `batch_norm_backward` wants.
+        Also return `mean` and `rstd`, which `batch_norm_backward` needs.
 
     Returns
     -------
@@ -106,12 +107,12 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
     Raises
     ------
     ValueError
-        If a shape does not fit, inference lacks running statistics, or a channel in training has one element;
+        If a shape does not fit, inference lacks running statistics, a channel in training has only one element, or
         `momentum` or `eps` is out of its range. A batch of nothing gives nothing, and leaves running statistics alone.
 
     Notes
     -----
-    %(bound)s Of float64 results cancel from |mean| / sigma, too.
+    %(bound)s In float64, |mean| / sigma is one of the terms that results cancel from.
 
     Ioffe and Szegedy, "Batch Normalization", 2015.
     """
@@ -192,7 +193,7 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
 
     Notes
     -----
-    %(bound)s Of float64 results cancel from |mean| / sigma, too.
+    %(bound)s In float64, |mean| / sigma is one of the terms that results cancel from.
     """
     name = "batch_norm_backward"
     training = truth(name, "training", training)

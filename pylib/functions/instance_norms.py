@@ -95,8 +95,8 @@ def instance_norm(x, weight=None, bias=None, *, eps=1e-5, out=None, return_stats
 def instance_norm_backward(grad, x, weight=None, *, mean=None, rstd=None, eps=1e-5, out=None, use_input_stats=True):
     """Gradients of `instance_norm`: those of `group_norm` with as many groups as channels.
 
-    Without `use_input_stats` they are those of `batch_norm` in inference, of `mean` and `rstd` as the forward returned
-    them.
+    Parameters, results and errors are those of `group_norm_backward`. Without `use_input_stats` they are those of
+    `batch_norm_backward` in inference, and `mean` and `rstd` must be given, as the forward returned them.
 
     Notes
     -----

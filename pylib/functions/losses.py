@@ -156,8 +156,8 @@ def cross_entropy(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction=
         Of shape ``(classes,)``, taken in the precision of the computation. As in PyTorch a weight may be negative: it
         turns the sign of what it multiplies, and a mean divides by the sum as it is, which may be negative or 0.
     ignore_index : int, optional
-        Rows of this target, which may be none of the classes, have a loss of 0, whatever their logits are, and no part
-        in the mean: it is NaN where all are ignored.
+        Rows with this target, which need not be one of the classes, have a loss of 0, whatever their logits are, and do
+        not count in the mean. The mean is NaN if all rows are ignored.
     axis : int
         The axis of the classes: 1 for ``(batch, classes, height, width)``.
 
@@ -200,7 +200,7 @@ def cross_entropy_with_grad(logits, target, *, label_smoothing=0.0, z_loss=0.0, 
                             ignore_index=None, axis=-1, out=None):
     """Cross-entropy and its gradient with respect to the logits, in one pass.
 
-    Nothing of the size of the logits is made but the gradient. Parameters and errors are those of `cross_entropy`.
+    No array of the size of the logits is made except the gradient. Parameters and errors are those of `cross_entropy`.
 
     Returns
     -------

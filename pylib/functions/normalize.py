@@ -28,7 +28,7 @@ def normalize(x, p=2, axis=-1, *, eps=1e-12, out=None):
     p : float
         Which length: any number; inf is the largest magnitude, -inf the smallest, and 0 how many elements are not 0.
     axis : int, tuple of int or None
-        The axis that holds a row, or several that do together, or None: all of them.
+        The axis along which a row lies, a tuple of axes that hold a row together, or None for all axes.
     eps : float
         The least length to divide by: finite, 0 or more.
     out : ndarray, optional

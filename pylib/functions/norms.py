@@ -7,7 +7,6 @@ from ._axis import (
     backward_on_axis,
     checked,
     from_zero,
-    gradient_on_axis,
     like,
     of_number,
     on_axis,
@@ -30,19 +29,20 @@ _LAYER_NORMS = {"shifted": _norms.layer_norm_gufunc, "two_pass": _norms.layer_no
 def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False):
     """Root mean square norm: ``x / sqrt(mean(x**2) + eps) * weight`` along `axis`.
 
-    The row is read once for its statistic, a sum of squares: sixteen at a time in the precision of the computation, and
-    those sums in float64. A row whose squares would leave the exponent range is scaled by a power of two first.
+    The row is read once for its statistic, a sum of squares: sixteen elements are added in the precision of the
+    computation, and these sums in float64. If the squares of a row would overflow or vanish, it is first scaled by a
+    power of two.
 
     Parameters
     ----------
     x : array_like
         float32, float64, float16 or bfloat16. float16 and bfloat16 are computed in float32 and rounded once.
     weight : array_like, optional
-        Of shape ``(x.shape[axis],)``; of several axes it has the shape of these.
+        Of shape ``(x.shape[axis],)``; if `axis` is a tuple, of the shape of these axes.
     eps : float
         Added to the mean square: finite, 0 or more.
     axis : int, tuple of int or None
-        The axis that holds a row, or several that do together, or None: all of them.
+        The axis along which a row lies, a tuple of axes that hold a row together, or None for all axes.
     out : ndarray, optional
         Where to put the result; may be `x`.
     return_stats : bool
@@ -89,31 +89,31 @@ def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False)
 def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return_stats=False, algorithm="shifted"):
     """Layer norm: ``(x - mean) / sqrt(variance + eps) * weight + bias`` along `axis`.
 
-    Statistics are summed sixteen elements at a time in the precision of the computation, and those sums in float64.
-    x - mean is right to the last bits even where nearly all of x is mean, since the mean is carried in two parts.
+    Sixteen elements are added in the precision of the computation, and these sums in float64. The mean is kept as a sum
+    of two numbers, so that x - mean is right to the last bits even if the mean is much larger than the deviations.
 
     Parameters
     ----------
     x : array_like
         float32, float64, float16 or bfloat16. float16 and bfloat16 are computed in float32 and rounded once.
     weight, bias : array_like, optional
-        Of shape ``(x.shape[axis],)``; of several axes they have the shape of these: with ``axis=(-2, -1)`` that of the
-        last two, PyTorch's normalized_shape.
+        Of shape ``(x.shape[axis],)``; if `axis` is a tuple, of the shape of these axes: ``axis=(-2, -1)`` stands for a
+        normalized_shape of two axes in PyTorch.
     eps : float
         Added to the variance: finite, 0 or more.
     axis : int, tuple of int or None
-        The axis that holds a row, or several that do together, or None: all of them.
+        The axis along which a row lies, a tuple of axes that hold a row together, or None for all axes.
     out : ndarray, optional
         Where to put the result; may be `x`.
     return_stats : bool
         Also return `mean` and `rstd`, which `layer_norm_backward` can use.
     algorithm : {"shifted", "two_pass", "one_pass"}
-        How the row is read for its statistics. "shifted" takes the mean of the first 128 elements for a guess and sums
-        what all elements deviate from it, and the squares of that; a guess that would cost the variance accuracy (more
-        than a third of a standard deviation from the mean) is made good, and the row read again. "two_pass" finds the
-        mean, then centred squares. "one_pass" merges shifted sums of blocks by the formula of Chan, Golub and LeVeque;
-        in float64 it loses up to 12 bits of the variance to a block that starts with an outlier, in float32, float16
-        and bfloat16 nothing that shows.
+        How the row is read for its statistics. "shifted" guesses the mean from the first 128 elements, and sums the
+        deviations from that guess and their squares. If the guess is more than a third of a standard deviation away
+        from the mean, which would make the variance less accurate, the row is read again. "two_pass" finds the mean
+        first, and then sums the squares of the deviations. "one_pass" merges the sums of blocks by the formula of Chan,
+        Golub and LeVeque; in float64, a block that starts with an outlier costs the variance up to 12 bits, in
+        float32, float16 and bfloat16 none that show.
 
     Returns
     -------
@@ -172,7 +172,7 @@ def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1, out
     weight : array_like, optional
         As given to the forward.
     rstd : array_like, optional
-        As the forward returned it; computed again where it is not given.
+        As the forward returned it; computed again if not given.
     eps, axis
         As given to the forward; `eps` is not used where `rstd` is given.
     out : ndarray, optional
@@ -206,11 +206,9 @@ def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1, out
     if rstd is None:
         rstd = on_axis(_norms.rms_stats_gufunc, (x, eps), axis, x.ndim)
     rstd = statistic("rms_norm_backward", "rstd", rstd, x, axis)
-    if weight is None:
-        return gradient_on_axis("rms_norm_backward", _norms.rms_norm_gradient_gufunc, (grad, x, rstd), axis, out), None
     grad_x, grad_weight = backward_on_axis(
-        "rms_norm_backward", _norms.rms_norm_backward_gufunc, (grad, x, vectors, rstd), axis, out)
-    return grad_x, rounded_to(vectors.dtype, grad_weight)
+        "rms_norm_backward", _norms.rms_norm_backward_gufunc, (grad, x, vectors, rstd), axis, out, weight)
+    return grad_x, None if weight is None else rounded_to(vectors.dtype, grad_weight)
 
 
 @with_bound
@@ -266,17 +264,15 @@ def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None
     if rstd is None:
         mean, rstd = on_axis(_norms.layer_stats_gufunc, (x, eps), axis, x.ndim)
     mean, rstd = statistic(name, "mean", mean, x, axis), statistic(name, "rstd", rstd, x, axis)
-    if weight is None and bias is None:
-        return gradient_on_axis(name, _norms.layer_norm_gradient_gufunc, (grad, x, mean, rstd), axis, out), None, None
     grad_x, grad_weight, grad_bias = backward_on_axis(
-        name, _norms.layer_norm_backward_gufunc, (grad, x, weights, mean, rstd), axis, out)
+        name, _norms.layer_norm_backward_gufunc, (grad, x, weights, mean, rstd), axis, out, weight, bias)
     return (grad_x, None if weight is None else rounded_to(weights.dtype, grad_weight),
             None if bias is None else rounded_to(biases.dtype, grad_bias))
 
 
 @with_bound
 def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False):
-    """Add and norm: ``rms_norm(x + residual, weight)`` and the sum, in one go.
+    """Add and norm: ``rms_norm(x + residual, weight)`` and ``x + residual``, in one call.
 
     Its gradient is that of `rms_norm` at the sum, plus the gradient that arrives at the sum: for both `x` and
     `residual`.

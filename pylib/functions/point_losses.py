@@ -1,6 +1,8 @@
 """Losses of pairs of numbers and their gradients. Defaults, checks and documentation; the arithmetic is in
 kernels/point_losses.pyx, and the bounds in bounds.py."""
 
+import math
+
 import numpy as np
 
 from ..environment import unflushed
@@ -15,6 +17,7 @@ __all__ = ["binary_cross_entropy_with_logits", "binary_cross_entropy_with_logits
            "l1", "l1_backward", "mse", "mse_backward"]
 
 _KINDS = {"mse": 0.0, "l1": 1.0, "huber": 2.0, "binary_cross_entropy_with_logits": 3.0}
+_SMALL = 2.0**-64  # by which losses are multiplied where their sum is beyond float64
 _NONE, _NONE_FLOAT64 = np.empty(0, np.float32), np.empty(0, np.float64)
 
 
@@ -52,13 +55,20 @@ def _weights(name, x, weights):
             for role, values in weights.items()]
 
 
+def _sum(operands, divisor):
+    return _sums.total(np.atleast_1d(on_axis(_kernels.sum_of_pair_losses_gufunc, operands, 0, 1)), divisor)
+
+
 def _loss(name, x, target, reduction, delta=1.0, weights=None):
     x, *pairs = _pairs(name, x, target, reduction)
     operands = (*pairs, *_weights(name, x, weights), _KINDS[name], delta)
     if reduction == "none":
         return on_axis(_kernels.pair_losses_gufunc, operands, 0, 1).reshape(x.shape)
-    total = np.atleast_1d(on_axis(_kernels.sum_of_pair_losses_gufunc, operands, 0, 1))
-    return number_in(x.dtype, _sums.total(total, float(x.size) if reduction == "mean" else 1.0))
+    total = _sum(operands, float(x.size) if reduction == "mean" else 1.0)
+    if reduction == "mean" and math.isinf(total) and x.dtype == np.float64:  # beyond which the sum may be, not the mean
+        weight = np.ones(x.size) if operands[2] is _NONE_FLOAT64 else operands[2]
+        total = _sum((*pairs, weight * _SMALL, *operands[3:]), x.size * _SMALL)
+    return number_in(x.dtype, total)
 
 
 def _backward(name, grad, x, target, reduction, out, delta=1.0, weights=None):
@@ -67,12 +77,14 @@ def _backward(name, grad, x, target, reduction, out, delta=1.0, weights=None):
     expected = x.shape if reduction == "none" else ()
     if grad.shape != expected:
         raise ValueError(f"{name}: grad of shape {grad.shape} does not fit a loss of shape {expected}")
-    each, scale = _nothing(x), 1.0
+    each, scale, exponent = _nothing(x), 1.0, 0
     if reduction == "none":
         each = _each(x, grad)
     else:
-        scale = float(grad) / max(x.size, 1) if reduction == "mean" else float(grad)
-    operands = (*pairs, *_weights(name, x, weights), _KINDS[name.removesuffix("_backward")], delta, each, scale)
+        scale, exponent = math.frexp(float(grad))  # apart, lest the share of a small gradient is subnormal
+        scale = scale / max(x.size, 1) if reduction == "mean" else scale
+    operands = (*pairs, *_weights(name, x, weights), _KINDS[name.removesuffix("_backward")], delta, each, scale,
+                float(exponent))
     found = on_axis(_kernels.pair_losses_backward_gufunc, operands, 0, 1, None).reshape(x.shape)
     if out is None:
         return found

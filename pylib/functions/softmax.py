@@ -77,22 +77,22 @@ def _soft(function, plain, x, axis, out, where, safe, dtype):
 def softmax(x, axis=-1, *, out=None, where=None, safe=False, dtype=None):
     """Softmax: ``exp(x) / sum(exp(x))`` along `axis`.
 
-    The largest exponent is subtracted as a whole number, not the largest element: no x - max is rounded, so that
-    small results are as accurate as large ones.
+    What is subtracted is not the largest element but the largest exponent of two, a whole number. So no difference
+    x - max is rounded, and small results are as accurate as large ones.
 
     Parameters
     ----------
     x : array_like
         float32, float64, float16 or bfloat16. float16 and bfloat16 are computed in float32 and rounded once.
     axis : int, tuple of int or None
-        The axis whose results sum to one, or several that do together, or None: all of them.
+        The axis whose results sum to one, a tuple of axes whose results do together, or None for all axes.
     out : ndarray, optional
         Where to put the result; may be `x`.
     where : array_like of bool, optional
-        Broadcasts to the shape of `x`. What is False there, whatever stands in `x`, has no part in the sum and the
-        result 0: zeros in a row that is left out whole, and in one of which nothing but -inf is left.
+        Broadcasts to the shape of `x`. Elements where it is False are left out of the sum, whatever their value, and
+        their result is 0. So a row that is left out entirely is zeros, and so is one of which only -inf is left.
     safe : bool
-        Whether a row of nothing but -inf is zeros, as of ``torch._safe_softmax``, and not NaN.
+        Whether a row of nothing but -inf gives zeros, as in ``torch._safe_softmax``, and not NaN.
     dtype : dtype, optional
         float16, bfloat16, float32 or float64: what `x` is converted to before anything is computed, and the dtype of
         the result, as in PyTorch.
@@ -137,10 +137,10 @@ def softmin(x, axis=-1, *, out=None, where=None, safe=False, dtype=None):
 def log_softmax(x, axis=-1, *, out=None, where=None, safe=False, dtype=None):
     """Logarithm of softmax: ``x - log(sum(exp(x)))`` along `axis`.
 
-    The largest element is left out of the sum, whose ``log1p`` is taken: where it is nearly all of the sum, its result
-    is the small negative number that it should be, not -0, and right to one ULP. For that the sum of the others is
-    taken again in higher precision where it is small. Parameters and errors are those of `softmax`; where that
-    is 0, the result here is -inf.
+    The largest element is left out of the sum, and ``log1p`` is taken of the rest. So if that element is nearly all of
+    the sum, its result is a small negative number, right to one ULP, and not -0; where the sum of the others is small,
+    it is computed again in higher precision. Parameters and errors are those of `softmax`; where the softmax is 0, the
+    result is -inf.
 
     Returns
     -------
@@ -182,7 +182,7 @@ def _kept_shape(x, axes):
 def logsumexp(x, axis=-1, *, out=None, keepdims=False, where=None, b=None, return_sign=False):
     """Logarithm of the sum of exponentials: ``log(sum(b * exp(x)))`` along `axis`.
 
-    With `b` terms are numbers of twice the precision, and so is their sum: of one that cancels nothing is lost but its
+    With `b`, terms are computed and summed in twice the precision, so that a sum that cancels loses no more than its
     leading digits.
 
     Parameters
@@ -190,13 +190,13 @@ def logsumexp(x, axis=-1, *, out=None, keepdims=False, where=None, b=None, retur
     x : array_like
         float32, float64, float16 or bfloat16.
     axis : int, tuple of int or None
-        The axis to sum over, or several, or None: all of them.
+        The axis to sum over, a tuple of axes, or None for all axes.
     out : ndarray, optional
         Where to put the result.
     keepdims : bool
         Whether axes that are summed over stay, with a length of 1.
     where : array_like of bool, optional
-        Broadcasts to the shape of `x`. What is False there, whatever stands in `x`, has no part in the sum.
+        Broadcasts to the shape of `x`. Elements where it is False are left out of the sum, whatever their value.
     b : array_like, optional
         The factors of the exponentials, which broadcast to the shape of `x`; they may be negative. A factor of 0
         leaves out its exponential, which may be infinite or NaN.
@@ -281,7 +281,7 @@ def softmax_backward(grad, y, axis=-1, *, out=None, where=None):
     out : ndarray, optional
         Where to put the result.
     where : array_like of bool, optional
-        As given to `softmax`: what it leaves out gets 0, and the gradient arriving there is not looked at.
+        As given to `softmax`: elements that it leaves out get 0, and the gradient arriving there is ignored.
 
     Returns
     -------

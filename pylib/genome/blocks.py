@@ -42,6 +42,13 @@ def read_mxfp4(codes, exponents):
     Returns
     -------
     Packed
+
+    Raises
+    ------
+    TypeError
+        If `codes` or `exponents` is of another dtype.
+    ValueError
+        If a row does not consist of whole blocks, a block has no exponent, or an exponent is NaN.
     """
     codes = array_of("codes", codes, ("uint8",))
     if codes.shape[1] % 16:
@@ -54,7 +61,7 @@ def read_mxfp4(codes, exponents):
 
 @unflushed
 def write_mxfp4(packed):
-    """Write what `read_mxfp4` reads: (codes, exponents)."""
+    """Write what `read_mxfp4` reads: (codes, exponents). Errors are those of `write_gguf`."""
     codes, scale, _ = parts_of(packed, FLOAT4, 32)
     return pack(codes), e8m0_bytes(scale)
 
@@ -78,6 +85,14 @@ def read_nvfp4(codes, scales, *, multiplier=None, divisor=None):
     -------
     Packed
         With groups of 16.
+
+    Raises
+    ------
+    TypeError
+        If `codes` or `scales` is of another dtype, or the number in common is none.
+    ValueError
+        If a row does not consist of whole blocks, a block has no scale, a scale is not finite, or `multiplier` or
+        `divisor` is not finite and above zero, or both are given.
     """
     codes = array_of("codes", codes, ("uint8",))
     if codes.shape[1] % 8:
@@ -178,8 +193,10 @@ def write_gguf(kind, packed):
 
     Raises
     ------
+    TypeError
+        If `packed` is no `Packed`.
     ValueError
-        If the format cannot hold a scale or an offset exactly: nothing is rounded.
+        If the format has not its codebook, groups or offsets, or cannot hold a number exactly: nothing is rounded.
     """
     weights, _, codebook = GGUF[one_of("kind", kind, GGUF)]
     codes, scale, offset = parts_of(packed, codebook, _group_of(kind), kind in ("Q4_1", "Q4_K"))
@@ -289,6 +306,14 @@ def read_bitsandbytes(kind, codes, absmax, shape, blocksize=64):
     Returns
     -------
     Packed
+
+    Raises
+    ------
+    TypeError
+        If an array is of another dtype, or another argument of another kind.
+    ValueError
+        If shapes do not fit together, a group is neither a multiple of 16 weights nor a whole row, or a number is not
+        finite.
     """
     one_of("kind", kind, ("NF4", "FP4"))
     outputs, inputs = matrix_of(shape)
@@ -310,7 +335,10 @@ def read_bitsandbytes(kind, codes, absmax, shape, blocksize=64):
 
 @unflushed
 def write_bitsandbytes(kind, packed):
-    """Write what `read_bitsandbytes` reads: (codes of shape (n / 2, 1), absmax of shape (n / blocksize,))."""
+    """Write what `read_bitsandbytes` reads: (codes of shape (n / 2, 1), absmax of shape (n / blocksize,)).
+
+    Errors are those of `write_gguf`.
+    """
     one_of("kind", kind, ("NF4", "FP4"))
     codes, scale, _ = parts_of(packed, NF4 if kind == "NF4" else FP4)
     codes = pack(codes)
@@ -320,6 +348,8 @@ def write_bitsandbytes(kind, packed):
 @unflushed
 def read_hqq(codes, scale, zero, shape):
     """Read a layer of HQQ, 4 bits along axis 1: groups as rows, the first half of them in the higher nibbles.
+
+    Errors are those of `read_bitsandbytes`.
 
     Parameters
     ----------

@@ -13,8 +13,8 @@ from .codes import LOG4, checked, seed_of
 
 __all__ = ["crossover", "diversity", "hamming_distance", "mutate", "random_population"]
 
-_MUTATIONS = ("flip", "gray", "step", "redraw")  # in the order of the enumeration in kernels/breeding.pyx
-_CROSSOVERS = {"uniform": (0, 0), "bitwise": (1, 0), "one_point": (2, 1), "two_point": (2, 2)}
+MUTATIONS = ("flip", "gray", "step", "redraw")  # in the order of the enumeration in kernels/breeding.pyx
+CROSSOVERS = {"uniform": (0, 0), "bitwise": (1, 0), "one_point": (2, 1), "two_point": (2, 2)}
 
 
 def _key(rng, generation, first):
@@ -70,6 +70,13 @@ def random_population(size, n_weights, rng, *, generation=0, first=0):
     -------
     ndarray of uint8, shape (size, ceil(n_weights / 2))
 
+    Raises
+    ------
+    TypeError
+        If `rng` is no seed and no generator, or another argument no int.
+    ValueError
+        If a number is negative or beyond its range, or no memory could hold the genomes.
+
     """
     size = whole("size", size, 2**32 - 1)
     n_weights = whole("n_weights", n_weights, np.iinfo(np.intp).max)
@@ -109,15 +116,24 @@ def mutate(genomes, rate, rng, out=None, *, kind="flip", codebook=LOG4, n_weight
     -------
     ndarray of uint8, of the shape of `genomes`
 
+    Raises
+    ------
+    TypeError
+        If `genomes` does not hold uint8, `rate` holds no numbers, `out` is no array, `rng` is no seed and no generator,
+        or `codebook` is none.
+    ValueError
+        If a rate is not between 0 and 1, or there is not one for all or one for each; if `kind` is unknown, `n_weights`
+        does not fit, or `out` has another shape or dtype or is read-only.
+
     """
     genomes = held("genomes", genomes, np.uint8)
     rows = rows_of("genomes", genomes, np.uint8)
     n = weights_in("genomes", rows, n_weights)
     rates = _rates(rate, rows.shape[0])
-    one_of("kind", kind, _MUTATIONS)
+    one_of("kind", kind, MUTATIONS)
     key = _key(rng, generation, first)
     y = _output(out, rows, genomes.shape)
-    _kernels.mutate(rows, y, n, rates, _MUTATIONS.index(kind), checked(codebook).tables, *key)
+    _kernels.mutate(rows, y, n, rates, MUTATIONS.index(kind), checked(codebook).tables, *key)
     return _finish(y, out, genomes.shape)
 
 
@@ -143,8 +159,15 @@ def crossover(a, b, rng, children=1, *, kind="uniform", n_weights=None, generati
     -------
     ndarray of uint8, of the shape of `a`, or a pair of them
 
+    Raises
+    ------
+    TypeError
+        If a parent does not hold uint8, or `rng` is no seed and no generator.
+    ValueError
+        If the parents differ in shape, `kind` is unknown, `children` is neither 1 nor 2, or `n_weights` does not fit.
+
     """
-    one_of("kind", kind, _CROSSOVERS)
+    one_of("kind", kind, CROSSOVERS)
     if not (type(children) is int or isinstance(children, np.integer)) or children not in (1, 2):
         raise ValueError(f"children is 1 or 2; got {children!r:.60}")
     a, b = held("a", a, np.uint8), held("b", b, np.uint8)
@@ -155,7 +178,7 @@ def crossover(a, b, rng, children=1, *, kind="uniform", n_weights=None, generati
     pairs = np.arange(rows.shape[0])
     child = np.empty_like(rows)
     sibling = np.empty_like(rows) if children == 2 else None
-    _kernels.crossover(rows, pairs, others, pairs, child, sibling, n, *_CROSSOVERS[kind], *_key(rng, generation, first))
+    _kernels.crossover(rows, pairs, others, pairs, child, sibling, n, *CROSSOVERS[kind], *_key(rng, generation, first))
     child = child.reshape(a.shape)
     return child if sibling is None else (child, sibling.reshape(a.shape))
 
@@ -174,6 +197,13 @@ def hamming_distance(a, b, unit="bits"):
     Returns
     -------
     ndarray of intp, shape (...), or an int for one genome
+
+    Raises
+    ------
+    TypeError
+        If `a` or `b` does not hold uint8.
+    ValueError
+        If `b` has neither the shape of `a` nor that of one genome, or `unit` is unknown.
 
     """
     one_of("unit", unit, ("bits", "weights"))
@@ -200,6 +230,13 @@ def diversity(population):
     -------
     float
         Every pair is counted, in time proportional to the size: exact up to 2^53 differences.
+
+    Raises
+    ------
+    TypeError
+        If `population` does not hold uint8.
+    ValueError
+        If it is no matrix, or has fewer than two genomes.
     """
     population = held("population", population, np.uint8)
     rows = rows_of("population", population, np.uint8)

@@ -60,6 +60,13 @@ class Codebook:
         The size of a step: of 128 divisions of the largest level the one that comes nearest to all levels. What
         ``steps * step`` misses of them is exactly zero for LOG4, LOG4_ZERO, FLOAT4 and INT4.
 
+    Raises
+    ------
+    TypeError
+        If `levels` holds no numbers.
+    ValueError
+        If there are not 16 of them, or one is not finite in float32.
+
     """
 
     @unflushed
@@ -154,6 +161,14 @@ def best_scale(weights, codebook=LOG4, *, group=None):
     ndarray of float32, shape (groups,) or (rows, groups)
         For `encode` and `decode`. The best of 120 starts, each improved once: not proven the best of all.
         1 where all weights are zero.
+
+    Raises
+    ------
+    TypeError
+        If `weights` does not hold float32, or `codebook` is none.
+    ValueError
+        If there are no weights, one is not finite, or `group` is neither a multiple of 16 nor as many
+        as there are, or more.
     """
     weights = held("weights", weights, np.float32)
     rows = rows_of("weights", weights, np.float32)
@@ -280,8 +295,10 @@ def encode(weights, codebook=LOG4, scale=1.0, *, group=None):
 
     Raises
     ------
+    TypeError
+        If `weights` does not hold float32, or `codebook` is none.
     ValueError
-        If a weight is NaN.
+        If a weight is NaN, or a scale or `group` is one that `decode` refuses.
 
     """
     weights = held("weights", weights, np.float32)

@@ -30,6 +30,8 @@ _AWQ_ORDER = np.array([0, 2, 4, 6, 1, 3, 5, 7])  # which output the n-th nibble 
 def read_matmulnbits(codes, scales, zero_points=None):
     """Read the weights of ONNX Runtime's MatMulNBits of 4 bits.
 
+    Errors are those of `read_bitsandbytes`.
+
     Parameters
     ----------
     codes : array_like of uint8, shape (outputs, blocks, bytes)
@@ -61,7 +63,10 @@ def read_matmulnbits(codes, scales, zero_points=None):
 
 @unflushed
 def write_matmulnbits(packed):
-    """Write what `read_matmulnbits` reads: (codes, scales in float32, zero_points or None)."""
+    """Write what `read_matmulnbits` reads: (codes, scales in float32, zero_points or None).
+
+    Errors are those of `write_gguf`.
+    """
     shifted = offset_of(packed) is not None
     codes, scale, offset = parts_of(packed, UINT4 if shifted else INT4_OFFSET, offsets=True)
     zeros = pack(zeros_of(scale, offset, 0, 15)) if shifted else None
@@ -71,6 +76,8 @@ def write_matmulnbits(packed):
 @unflushed
 def read_mlx(words, scales, biases):
     """Read what ``mlx.core.quantize`` makes with ``mode="affine"`` and 4 bits.
+
+    Errors are those of `read_bitsandbytes`.
 
     Parameters
     ----------
@@ -92,7 +99,10 @@ def read_mlx(words, scales, biases):
 
 @unflushed
 def write_mlx(packed):
-    """Write what `read_mlx` reads: (words, scales, biases), the last two in float32."""
+    """Write what `read_mlx` reads: (words, scales, biases), the last two in float32.
+
+    Errors are those of `write_gguf`.
+    """
     codes, scale, offset = parts_of(packed, UINT4, offsets=True)
     return _words(codes), scale, offset
 
@@ -100,6 +110,8 @@ def write_mlx(packed):
 @unflushed
 def read_compressed_tensors(words, scale):
     """Read ``weight_packed`` and ``weight_scale`` of compressed-tensors, "pack-quantized" with 4 bits, symmetric.
+
+    Errors are those of `read_bitsandbytes`.
 
     Parameters
     ----------
@@ -121,7 +133,10 @@ def read_compressed_tensors(words, scale):
 
 @unflushed
 def write_compressed_tensors(packed):
-    """Write what `read_compressed_tensors` reads: (words, scale in float32)."""
+    """Write what `read_compressed_tensors` reads: (words, scale in float32).
+
+    Errors are those of `write_gguf`.
+    """
     codes, scale, _ = parts_of(packed, INT4_OFFSET)
     return _words(codes).view(np.int32), scale
 
@@ -129,6 +144,8 @@ def write_compressed_tensors(packed):
 @unflushed
 def read_gptq(qweight, qzeros, scales, *, zeros_less_one=True):
     """Read a layer of GPTQ, 4 bits, whose inputs are in their own order (``desc_act=False``).
+
+    Errors are those of `read_bitsandbytes`.
 
     Parameters
     ----------
@@ -149,7 +166,10 @@ def read_gptq(qweight, qzeros, scales, *, zeros_less_one=True):
 
 @unflushed
 def write_gptq(packed, *, zeros_less_one=True):
-    """Write what `read_gptq` reads: (qweight, qzeros, scales), the last in float32."""
+    """Write what `read_gptq` reads: (qweight, qzeros, scales), the last in float32.
+
+    Errors are those of `write_gguf`.
+    """
     less = int(truth("write_gptq", "zeros_less_one", zeros_less_one))
     codes, scale, offset = parts_of(packed, UINT4, offsets=True)
     zeros = zeros_of(scale, offset, less, 15 + less) - np.uint8(less)
@@ -160,6 +180,8 @@ def write_gptq(packed, *, zeros_less_one=True):
 @unflushed
 def read_awq(qweight, qzeros, scales):
     """Read a layer of AWQ, 4 bits ("gemm"): the outputs of a word in the order 0 2 4 6 1 3 5 7.
+
+    Errors are those of `read_bitsandbytes`.
 
     Parameters
     ----------
@@ -177,7 +199,10 @@ def read_awq(qweight, qzeros, scales):
 
 @unflushed
 def write_awq(packed):
-    """Write what `read_awq` reads: (qweight, qzeros, scales), the last in float32."""
+    """Write what `read_awq` reads: (qweight, qzeros, scales), the last in float32.
+
+    Errors are those of `write_gguf`.
+    """
     codes, scale, offset = parts_of(packed, UINT4, offsets=True)
     zeros = zeros_of(scale, offset, 0, 15)
     return (_words(_reordered(codes.T, _AWQ_ORDER)).view(np.int32),

@@ -1,4 +1,4 @@
-"""What the functions for learning share: arrays as the kernels take them, and results in the dtype they are due."""
+"""What the functions for learning share: arrays as the kernels take them, and results in their dtype."""
 
 import numpy as np
 

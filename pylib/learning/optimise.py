@@ -23,7 +23,8 @@ def _lists(name, roles, operands):
     found = []
     for role, operand in zip(roles, operands, strict=True):
         if not isinstance(operand, (list, tuple)):
-            raise TypeError(f"{name}: {role} must be an array as param is, or a list of arrays as param is, not "
+            as_first = "" if role == roles[0] else f" as {roles[0]} is"
+            raise TypeError(f"{name}: {role} must be an array{as_first}, or a list of arrays{as_first}, not "
                             f"{type(operand).__name__}")
         if len(operand) != len(operands[0]):
             raise ValueError(f"{name}: {len(operand)} arrays of {role} do not fit {len(operands[0])} of {roles[0]}")

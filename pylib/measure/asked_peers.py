@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from .axis_peers import _normal
+from .axis_peers import normal
 from .code_peers import Entry
 from .peers import Contender, UnavailableError, prepare_copy, tensor_of, torch_here, torch_result
 
@@ -69,7 +69,7 @@ def _blocks(*kinds):
     # rows as blocks, whose last two axes count as one
     def draw(shape, dtype, rng):
         inner = math.gcd(shape[-1], 32)
-        drawn = _normal(*kinds)(shape, dtype, rng)
+        drawn = normal(*kinds)(shape, dtype, rng)
         return [x.reshape(*x.shape[:-1], shape[-1] // inner, inner) for x in drawn]
 
     return draw
@@ -223,7 +223,7 @@ def _losses():
         yield f"cross_entropy_{name}", draw, _ours("cross_entropy", *names, **parameters), {"torch": _theirs(theirs)}
         yield (f"cross_entropy_{name}_with_grad", draw, _ours("cross_entropy_with_grad", *names, chosen=1, into=True,
                                                               **parameters), {"torch": _gradient(theirs, alone=False)})
-    pairs = {name: (_normal("rows", "rows"), (), _functional(f"{name}_loss")) for name in ("mse", "l1", "huber")}
+    pairs = {name: (normal("rows", "rows"), (), _functional(f"{name}_loss")) for name in ("mse", "l1", "huber")}
     entropy = "binary_cross_entropy_with_logits"
     losses = {
         "cross_entropy": ("cross_entropy", _logits, (), _functional("cross_entropy")),
@@ -241,7 +241,7 @@ def _losses():
 
 
 def _along_axes():
-    rows = _normal("rows")
+    rows = normal("rows")
     for name in ("softmax", "log_softmax"):
         def flat(torch, x, name=name):
             return getattr(x.flatten(-2), name)(-1).view(x.shape)
@@ -274,7 +274,7 @@ def _along_axes():
 
 
 def _norms():
-    rows, blocks = _normal("rows"), _blocks("rows", "row", "row")
+    rows, blocks = normal("rows"), _blocks("rows", "row", "row")
     yield "layer_norm_axes", blocks, _ours("layer_norm", "weight", "bias", axis=(-2, -1), into=True), {
         "torch": _theirs(lambda torch, x, *vectors: torch.nn.functional.layer_norm(x, x.shape[-2:], *vectors))}
     yield "rms_norm_axes", _blocks("rows", "row"), _ours("rms_norm", "weight", axis=(-2, -1), into=True), {

@@ -23,7 +23,7 @@ _GROUPS = 32
 _SCALE = 0.125  # of scores: keys of 64 numbers
 
 
-def _normal(*kinds):
+def normal(*kinds):
     # arrays of the shape ("rows") or of a row's length ("row")
     def draw(shape, dtype, rng):
         return [rng.standard_normal(shape if kind == "rows" else shape[-1:]).astype(dtype) for kind in kinds]
@@ -71,32 +71,32 @@ def _weighted_pairs(shape, dtype, rng):
 
 
 DRAW = {
-    "rms_norm": _normal("rows", "row"),
-    "add_rms_norm": _normal("rows", "rows", "row"),
-    "layer_norm": _normal("rows", "row", "row"),
-    "batch_norm": _normal("rows", "row", "row"),
-    "group_norm": _normal("rows", "row", "row"),
-    "normalize": _normal("rows"),
-    "softmax": _normal("rows"),
-    "softmin": _normal("rows"),
+    "rms_norm": normal("rows", "row"),
+    "add_rms_norm": normal("rows", "rows", "row"),
+    "layer_norm": normal("rows", "row", "row"),
+    "batch_norm": normal("rows", "row", "row"),
+    "group_norm": normal("rows", "row", "row"),
+    "normalize": normal("rows"),
+    "softmax": normal("rows"),
+    "softmin": normal("rows"),
     "masked_softmax": _scores,
     "masked_softmax_backward": _of_output("softmax"),
     "rotary_embedding": _pairs,
     "rotary_embedding_backward": _pairs,
-    "log_softmax": _normal("rows"),
-    "logsumexp": _normal("rows"),
+    "log_softmax": normal("rows"),
+    "logsumexp": normal("rows"),
     "cross_entropy": _logits,
     "cross_entropy_with_grad": _logits,
-    "rms_norm_backward": _normal("rows", "rows", "row"),
-    "layer_norm_backward": _normal("rows", "rows", "row"),
-    "normalize_backward": _normal("rows", "rows"),
+    "rms_norm_backward": normal("rows", "rows", "row"),
+    "layer_norm_backward": normal("rows", "rows", "row"),
+    "normalize_backward": normal("rows", "rows"),
     "softmax_backward": _of_output("softmax"),
     "log_softmax_backward": _of_output("log_softmax"),
     "logsumexp_backward": _gradient_of_rows,
     "softmax_where": _scores,
     "logsumexp_factors": _factors,
-    "normalize_cubes": _normal("rows"),
-    "layer_norm_two_pass": _normal("rows", "row", "row"),
+    "normalize_cubes": normal("rows"),
+    "layer_norm_two_pass": normal("rows", "row", "row"),
     "binary_cross_entropy_weighted": _weighted_pairs,
 }
 # works that are a function with parameters of its own

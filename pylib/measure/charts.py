@@ -13,6 +13,7 @@ COLOURS = {"lanewise": "#d9480f", "copy": "#868e96", "numpy": "#1c7ed6", "scipy"
            "numba": "#66a80f", "simd_ml_kernels": "#a0522d", "evotorch": "#7048e8", "pygad": "#f59f00"}
 _OTHERS = ("#1c7ed6", "#2f9e44", "#ae3ec9", "#e67700", "#0c8599", "#5c7cfa")
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 340, 240, 44, 10, 26, 38
+_LONGEST_TITLE = 42  # characters that fit at full size
 
 
 def colour(name, names):
@@ -74,8 +75,9 @@ def chart(title, series, x_name, y_name, *, levels=None, scattered=(), dashed=()
     across = _scale(x_low, x_high, _LEFT, _WIDTH - _RIGHT)
     up = _scale(y_low, y_high, _HEIGHT - _BOTTOM, _TOP)
     base, told = _HEIGHT - _BOTTOM, _size if x_name.startswith("bytes") else _number
+    smaller = f' style="font-size:{11 * _LONGEST_TITLE / len(title):.1f}px"' if len(title) > _LONGEST_TITLE else ""
     parts = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img"><title>{html.escape(title)}</title>'
-             f'<text class="name" x="{_LEFT}" y="15">{html.escape(title)}</text>']
+             f'<text class="name"{smaller} x="{_LEFT}" y="15">{html.escape(title)}</text>']
     for tick in _ticks(x_low, x_high):
         parts.append(f'<path class="grid" d="M{across(tick):.1f} {_TOP}V{base}"/>'
                      f'<text x="{across(tick):.1f}" y="{base + 12}" text-anchor="middle">{told(tick)}</text>')

@@ -5,7 +5,6 @@ Across runs only ratios to the copy of the same run mean anything, and across ma
 import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -114,7 +113,8 @@ def read(path):
         If the file is no JSON, or not of `lanewise bench --json`.
     """
     try:
-        content = json.loads(Path(path).read_text("utf-8"))
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
         _check(content)
         cases = {}
         for entry in content["benchmarks"]:

@@ -37,7 +37,8 @@ svg{width:100%;height:auto}svg text{fill:var(--fore);font-size:9.5px}svg .name{f
 caption{text-align:left;font-weight:600;padding:.5rem 0 .2rem}
 td,th{padding:.15rem .6rem;text-align:right;white-space:nowrap}
 th:first-child{text-align:left;position:sticky;left:0;background:var(--back)}
-.map td{color:#111}.map td:empty{background:none}"""
+.map td{color:#111}.map td:empty{background:none}
+@media(max-width:40rem){table{font-size:.8rem}td,th{padding:.15rem .3rem}th:first-child{white-space:normal}}"""
 
 
 def conclusion(figures):
@@ -48,12 +49,12 @@ def conclusion(figures):
             ratios.setdefault(name, []).append(ratio)
     if not ratios:
         return f"{len(figures)} cases were timed beside a copy alone: no peer was there to compare with."
-    parts = [f"{name}'s time is {np.exp(np.mean(np.log(taken))):.2f} times Lanewise's ({len(taken)} "
-             f"case{'s' * (len(taken) > 1)}, slower in {sum(ratio > 1 for ratio in taken)})"
+    parts = [f"{name} takes {np.exp(np.mean(np.log(taken))):.2f} times as long as Lanewise ({len(taken)} "
+             f"case{'s' * (len(taken) > 1)}; Lanewise is faster in {sum(ratio > 1 for ratio in taken)})"
              for name, taken in ratios.items()]
     unsure = sum(max(map(each.spread, each.times)) > _UNSURE for each in figures)
     doubt = f" In {unsure} of {len(figures)} cases the rounds differ by more than {_UNSURE:.0%}: measure again."
-    return "In the geometric mean " + "; ".join(parts) + "." + (doubt if unsure else "")
+    return "In the geometric mean " + ", ".join(parts) + "." + (doubt if unsure else "")
 
 
 def _legend(names):
@@ -95,7 +96,8 @@ def _map_of_ratios(figures):
         rows = []
         for work, own in _groups(cases, lambda each: each.work).items():
             at = {(each.n, "" if alone else _shape(each)): each.ratio[peer] for each in own}
-            rows.append(f"<tr><th>{html.escape(work)}</th>{''.join(_cell(at.get(size)) for size in sizes)}</tr>")
+            named = html.escape(work).replace("_", "_<wbr>")
+            rows.append(f"<tr><th>{named}</th>{''.join(_cell(at.get(size)) for size in sizes)}</tr>")
         heads = "".join(f"<th>{shape or f'{n:,}'}</th>" for n, shape in sizes)
         tables.append(f"<table class=map><caption>{html.escape(peer)}: {kind}</caption>"
                       f"<tr><th>function</th>{heads}</tr>{''.join(rows)}</table>")
@@ -219,7 +221,7 @@ def page(figures, machine, learning=None):
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>lanewise bench</title><style>{_STYLE}</style></head><body>
 <h1>lanewise bench</h1><p id="conclusion">{html.escape(conclusion(own or figures))}</p>{warning}
-<p>{html.escape(about)}; {html.escape(machine["datetime"])}</p>{_legend(names)}
+<p>{html.escape(about)}; {html.escape(machine["datetime"][:16].replace("T", " "))} UTC</p>{_legend(names)}
 {"".join(sections)}
 <script type="application/json" id="figures">{data}</script>
 <script type="application/json" id="learning">{more}</script>

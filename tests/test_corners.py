@@ -1,0 +1,57 @@
+"""Where other libraries give NaN, zero or a wrapped number: the table in docs/faq.md; findings/ has their side."""
+
+import lanewise as lw
+import numpy as np
+import pytest
+
+
+def row(*numbers, dtype=np.float32):
+    return np.array([numbers], dtype)
+
+
+def test_a_masked_class_does_not_spoil_a_one_hot_target():
+    logits, target = row(-np.inf, 0, 0), row(0, 1, 0)
+    loss, grad = lw.cross_entropy_with_grad(logits, target)
+    assert loss == lw.cross_entropy(logits, target) == lw.cross_entropy(logits, np.array([1])) == np.float32(np.log(2))
+    np.testing.assert_array_equal(grad, row(0, -0.5, 0.5))
+
+
+def test_zeros_of_float16_have_a_direction_of_zeros():
+    np.testing.assert_array_equal(lw.normalize(row(0, 0, 0, dtype=np.float16)), row(0, 0, 0))
+
+
+@pytest.mark.parametrize("x", [-10.0, -17.0, -20.0, -88.0])
+def test_sigmoid_far_below_zero_has_all_its_digits(x):
+    exact = np.exp(x) / (1 + np.exp(x))
+    np.testing.assert_allclose(lw.sigmoid(np.float32(x)), exact, rtol=2**-23)
+    np.testing.assert_allclose(lw.swish(np.float32(x), 1.0), x * exact, rtol=2**-22)
+
+
+@pytest.mark.parametrize("x", [-1e-8, -3e-8, -1e-6])
+def test_elu_and_its_like_are_lines_next_to_zero(x):
+    slope = 1.0507009873554805 * 1.6732632423543772
+    for found, exact in ((lw.elu(np.float32(x)), np.expm1(x)), (lw.celu(np.float32(x)), np.expm1(x)),
+                         (lw.selu(np.float32(x)), slope * np.expm1(x))):
+        np.testing.assert_allclose(found, exact, rtol=2**-22)
+
+
+def test_squares_beyond_float16_do_not_make_zeros_of_a_norm():
+    x = row(300, -300, 300, 1, dtype=np.float16)
+    exact = x.astype(np.float64)
+    np.testing.assert_allclose(lw.rms_norm(x), exact / np.sqrt((exact**2).mean()), rtol=2**-11)
+    centred = exact - exact.mean()
+    np.testing.assert_allclose(lw.layer_norm(x), centred / centred.std(), rtol=2**-10)
+
+
+@pytest.mark.parametrize(("name", "given", "expected"), [
+    ("float8_e4m3fn", [448, 464, 465, 480, 1e6, np.inf], [448, 448, np.nan, np.nan, np.nan, np.nan]),
+    ("float8_e5m2", [57344, 61439, 61441, 65000, np.inf], [57344, 57344, np.inf, np.inf, np.inf]),
+    ("float8_e8m0fnu", [-3, 0, 3, 2.0**-127], [np.nan, np.nan, 4, 2.0**-127]),
+    ("int4", [7.5, 8, -9], [7, 7, -8]),
+])
+def test_numbers_beyond_a_format(name, given, expected):
+    codes = lw.ieee754.encode(np.array(given, np.float32), name)
+    np.testing.assert_array_equal(lw.ieee754.decode(codes, name), expected)
+    if name == "float8_e4m3fn":
+        codes = lw.ieee754.encode(np.array(given, np.float32), name, overflow="saturate")
+        np.testing.assert_array_equal(lw.ieee754.decode(codes, name), 448)
