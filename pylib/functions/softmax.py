@@ -182,8 +182,8 @@ def _kept_shape(x, axes):
 def logsumexp(x, axis=-1, *, out=None, keepdims=False, where=None, b=None, return_sign=False):
     """Logarithm of the sum of exponentials: ``log(sum(b * exp(x)))`` along `axis`.
 
-    With `b` terms are numbers of twice the precision, and so is their sum: of one that cancels nothing is lost but its
-    leading digits.
+    With `b`, where the sum cancels or is close to 1, terms are numbers of twice the precision, and so is their sum: of
+    one that cancels nothing is lost but its leading digits.
 
     Parameters
     ----------
