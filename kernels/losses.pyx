@@ -12,18 +12,23 @@ from libc.string cimport memset
 cimport numpy as np
 
 from .lanes cimport (
-    enter_environment, environment, f32x, f64x, fma, leave_environment, magnitude, real, splat, splat_f64, where_less,
+    enter_environment, environment, f32x, f64x, fma, leave_environment, magnitude, real, splat, splat_f64,
+    store_part_f64, where_less,
 )
-from .loops.registers cimport itemsize, skip
+from .loops.columns cimport (
+    MOST_LANES, add_columns, halves, narrowed, put_column_numbers, take_column_numbers, widened,
+)
+from .loops.registers cimport itemsize, lanes, load, skip, store
 from .loops.reductions cimport (
     Pair, element, element_block, first_lanes, map_block, map_row, merge_row, put_element, row_context, sum_block,
     sum_row, sum_values, take, wide,
 )
 from .loops.operations cimport (
     GROUP, SHORT, SHORT_ROWS, SHORT_TILE, Operands, along_axis, group_kernel, group_of, run_groups, short_kernel,
-    with_short_rows,
+    with_columns, with_short_rows,
 )
 from .loops.short_rows cimport map_short
+from .rowwise.column_exponentials cimport Columns, column_logs, columns_of
 from .rowwise.exponentials cimport Exponents, exponents_of, find_logs, larger, largest, set_top, top_block
 from .rowwise.short_exponentials cimport short_logs
 
@@ -71,80 +76,7 @@ cdef Pair top_and_sum_block(const real* like, const void* context, Py_ssize_t st
                 element_block(like, (<const Exponents*>context).x, start, n).first)
 
 
-# The loss of a row is a sum over its classes, blend[c] (log(sum) - logits[c] + z_loss log(sum)^2), where
-#     blend[c] = weight[c] (kept wanted[c] + spread),
-# kept = 1 - label_smoothing, wanted are the target's probabilities, and spread = label_smoothing / classes. Where the
-# target is a class, `wanted` would be zeros and a single one: kept is 0 then, and the target's own term,
-# (1 - label_smoothing) weight[target], is added apart.
-
-cdef struct Blend:
-    const void* x
-    const void* wanted
-    const void* weight
-    double kept
-    double spread
-    double top
-
-cdef struct BlendedSlope:
-    Blend blend
-    double factor
-    double scale
-
-
-cdef inline real blended(real wanted, real weight, const Blend* row, Py_ssize_t n) noexcept nogil:
-    return first_lanes(fma(wanted, splat(wanted, row.kept), splat(wanted, row.spread)) * weight, n)
-
-
-cdef inline f64x wide_or(const real* x, Py_ssize_t i, Py_ssize_t n, double value) noexcept nogil:
-    if x == NULL:
-        return splat_f64(value)
-    return wide(x, i, n)
-
-
-cdef inline real take_or(const real* x, Py_ssize_t i, Py_ssize_t n, double value) noexcept nogil:
-    cdef real like[1]
-    if x == NULL:
-        return splat(like[0], value)
-    return take(x, i, n)
-
-
-cdef inline void add_blend(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
-                           f64x* sums) noexcept nogil:
-    # a class whose blend is 0 leaves out its logit, which may be infinite
-    cdef const Blend* own = <const Blend*>context
-    cdef f64x zero = splat_f64(0.0), size
-    cdef f64x share = blended(wide_or(<const real*>own.wanted, i, n, 0.0), wide_or(<const real*>own.weight, i, n, 1.0),
-                              own, n)
-    size = magnitude(share)
-    sums[0] = sums[0] + share
-    sums[1] = sums[1] + where_less(size, splat_f64(5e-324), zero,
-                                   share * (splat_f64(own.top) - wide(<const real*>own.x, i, n)))
-
-
-cdef inline Pair blend_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Blend own = (<const Blend*>context)[0]
-    return sum_block(add_blend[real], 2, like, &own, start, n)
-
-
-cdef inline real blended_slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    cdef const BlendedSlope* own = <const BlendedSlope*>context
-    cdef real x = take(<const real*>own.blend.x, i, n)
-    cdef real share = blended(take_or(<const real*>own.blend.wanted, i, n, 0.0),
-                              take_or(<const real*>own.blend.weight, i, n, 1.0), &own.blend, n)
-    return fma(x, splat(x, own.factor), share * splat(x, -own.scale))
-
-
-cdef void blended_slope_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    map_block(blended_slope[real], y, context, start, n, False)
-
-
-cdef inline Blend blend_of(const void* x, const Question* asked, double top, Py_ssize_t n) noexcept nogil:
-    return Blend(x, asked.wanted, asked.weight, 1.0 - asked.label_smoothing if asked.wanted != NULL else 0.0,
-                 asked.label_smoothing / n, top)
-
-
-cdef inline bint is_blended(const Question* asked) noexcept nogil:
-    return asked.wanted != NULL or asked.weight != NULL
+include "parts/losses_blended.pxi"
 
 
 cdef inline void cross_entropy(const real* like, Exponents* rows, const Question* questions, Py_ssize_t count,
@@ -225,36 +157,51 @@ cdef inline void answer_blended(const real* like, const Exponents* row, const Qu
             blend.first * p - own * missed_of(row, asked, p) - weight * slope.blend.spread + all * pull * p))
 
 
+cdef inline f64x loss_of(f64x top, f64x log_rest, f64x logit, f64x sum, double smoothing, double z_loss,
+                         Py_ssize_t n) noexcept nogil:
+    # the losses of rows, whose logits have these sums. Where a factor is 0, its product is left out, since the other
+    # factor may be infinite
+    cdef f64x log_sum = top + log_rest, loss = splat_f64(0.0)
+    if smoothing != 1.0:
+        loss = splat_f64(1.0 - smoothing) * ((top - logit) + log_rest)
+    if z_loss != 0.0:
+        loss = loss + splat_f64(z_loss) * log_sum * log_sum
+    if smoothing != 0.0:
+        loss = loss + splat_f64(smoothing) * ((top - sum / splat_f64(n)) + log_rest)
+    return loss
+
+
+cdef inline double slope_at_target(const Exponents* row, const Question* asked, double stored, Py_ssize_t n,
+                                   Slope* own) noexcept nogil:
+    # the gradient at the target, whose exponential is `stored`, and what makes exponentials the gradient elsewhere
+    cdef double inverse = inverse_of_sum(row), smoothing = asked.label_smoothing
+    cdef double p = stored * inverse, pull = 2.0 * asked.z_loss * (row.top + row.log_rest)
+    own.factor = (1.0 + pull) * row.scale * inverse
+    own.offset = -(smoothing / n) * row.scale
+    return (smoothing - missed_of(row, asked, p) + (pull * p - smoothing / n)) * row.scale
+
+
 cdef inline void answer(const real* like, const Exponents* row, const Question* asked, real* grad, double sum,
                         Py_ssize_t n, int threads) noexcept nogil:
     # the loss of one row and, where it is asked for, the gradient
     cdef Slope own = Slope(row.y, 0.0, 0.0)
-    cdef double log_sum = row.top + row.log_rest, smoothing = asked.label_smoothing, inverse, pull, p
-    # where a factor is 0, its product is left out, since the other factor may be infinite
-    asked.loss[0] = 0.0
-    if smoothing != 1.0:
-        asked.loss[0] = (1.0 - smoothing) * ((row.top - asked.logit) + row.log_rest)
-    if asked.z_loss != 0.0:
-        asked.loss[0] += asked.z_loss * log_sum * log_sum
-    if smoothing != 0.0:
-        asked.loss[0] += smoothing * ((row.top - sum / n) + row.log_rest)
+    cdef double at_target
+    store_part_f64(asked.loss, loss_of(
+        splat_f64(row.top), splat_f64(row.log_rest), splat_f64(asked.logit), splat_f64(sum), asked.label_smoothing,
+        asked.z_loss, n), 1)
     if grad == NULL:
         return
-    inverse = inverse_of_sum(row)
-    p = element(<const real*>row.y, asked.target) * inverse
-    pull = 2.0 * asked.z_loss * log_sum
-    own.factor = (1.0 + pull) * row.scale * inverse
-    own.offset = -(smoothing / n) * row.scale
+    at_target = slope_at_target(row, asked, element(<const real*>row.y, asked.target), n, &own)
     if n <= SHORT:
         map_short(slope[real], grad, &own, n)
     else:
         map_row(slope_block[real], grad, &own, n, threads)
     if fabs(row.top) < INFINITY:
-        put_element(grad, asked.target,
-                    (smoothing - missed_of(row, asked, p) + (pull * p - smoothing / n)) * row.scale)
+        put_element(grad, asked.target, at_target)
 
 
 include "parts/losses_short_rows.pxi"
+include "parts/losses_columns.pxi"
 
 
 cdef inline void cross_entropy_rows(const real* logits, const int64_t* target, double label_smoothing, double z_loss,
@@ -346,14 +293,16 @@ cdef void probable_gradient_kernel(const real* like, Operands* p, Py_ssize_t row
     loss_group(like, p, rows, n, threads, PROBABILITIES, True)
 
 
-cross_entropy_gufunc = with_short_rows(along_axis(
+cross_entropy_gufunc = with_columns(with_short_rows(along_axis(
     b"cross_entropy", <void*>loss_kernel[f32x], <void*>loss_kernel[f64x], b"riss", b"s",
     b"logits, target, label_smoothing, z_loss -> loss"),
-    <void*>short_loss_kernel[f32x], <void*>short_loss_kernel[f64x])
-cross_entropy_with_grad_gufunc = with_short_rows(along_axis(
+    <void*>short_loss_kernel[f32x], <void*>short_loss_kernel[f64x]),
+    <void*>loss_columns[f32x], <void*>loss_columns[f64x])
+cross_entropy_with_grad_gufunc = with_columns(with_short_rows(along_axis(
     b"cross_entropy_with_grad", <void*>gradient_kernel[f32x], <void*>gradient_kernel[f64x], b"risss", b"sr",
     b"logits, target, label_smoothing, z_loss, scale -> loss, grad"),
-    <void*>short_gradient_kernel[f32x], <void*>short_gradient_kernel[f64x])
+    <void*>short_gradient_kernel[f32x], <void*>short_gradient_kernel[f64x]),
+    <void*>gradient_columns[f32x], <void*>gradient_columns[f64x])
 weighted_cross_entropy_gufunc = along_axis(
     b"weighted_cross_entropy", <void*>weighted_loss_kernel[f32x], <void*>weighted_loss_kernel[f64x], b"rivss", b"s",
     b"logits, target, weight, label_smoothing, z_loss -> loss")

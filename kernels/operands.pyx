@@ -906,6 +906,81 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
     return results if gufunc.nout > 1 else results[0]
 
 
+cdef object across_at_once(np.ufunc gufunc, tuple operands, tuple out, int axis):
+    # at_once along another axis than the last: the rows of each index before it are neighbours in memory, and one call.
+    # None where there is something else
+    cdef bytes kinds = kinds_of(gufunc)
+    cdef char* args[MOST]
+    cdef np.npy_intp dims[MOST]
+    cdef np.npy_intp steps[2 * MOST]
+    cdef np.npy_intp turns[MOST]  # from the rows of one index to those of the next
+    cdef np.npy_intp without[64]
+    cdef double numbers[MOST]
+    cdef np.npy_intp n, outer = 1, rows = 1, size, done = 0
+    cdef Loop loop
+    cdef int k, axes, core = gufunc.nargs, vectors = 2
+    cdef object operand
+    cdef np.ndarray x, array
+    cdef list made = []
+    check_count(gufunc, operands, out)
+    if not np.PyArray_CheckExact(operands[0]):
+        return None
+    x = operands[0]
+    axes = np.PyArray_NDIM(x)
+    if np.PyArray_SIZE(x) == 0 or not find_loop(gufunc, np.PyArray_TYPE(x), &loop):
+        return None
+    n = np.PyArray_DIM(x, axis)
+    for k in range(axes):
+        if k < axis:
+            outer *= np.PyArray_DIM(x, k)
+        elif k > axis:
+            rows *= np.PyArray_DIM(x, k)
+        if k != axis:
+            without[k - (k > axis)] = np.PyArray_DIM(x, k)
+    dims[0], dims[1] = rows, n
+    for k in range(gufunc.nargs):
+        operand = operands[k] if k < gufunc.nin else out[k - gufunc.nin] if k - gufunc.nin < len(out) else None
+        steps[k] = turns[k] = 0
+        if k < gufunc.nin and kinds[k] == c"s" and type(operand) in (float, int):
+            numbers[k] = operand
+            args[k] = <char*>&numbers[k]
+            continue
+        if k >= gufunc.nin and operand is None and kinds[k] == c"r":
+            operand = np.PyArray_EMPTY(axes, np.PyArray_DIMS(x), loop.types[k], 0)
+        elif k >= gufunc.nin and operand is None:
+            operand = np.PyArray_EMPTY(axes - 1, without, loop.types[k], 0)
+        elif not np.PyArray_CheckExact(operand) or np.PyArray_TYPE(<np.ndarray>operand) != loop.types[k] or (
+                not np.PyArray_ISCARRAY_RO(<np.ndarray>operand)) or (k >= gufunc.nin and not (
+                np.PyArray_ISWRITEABLE(operand) and apart(operand, made) and (
+                    takes_its_place(operand, kinds, operands)))):
+            return None
+        array = operand
+        if k >= gufunc.nin:
+            made.append(array)
+        args[k], size = np.PyArray_BYTES(array), np.PyArray_ITEMSIZE(array)
+        if kinds[k] == c"r" and np.PyArray_SAMESHAPE(array, x):
+            steps[k], steps[core], turns[k] = size, rows * size, n * rows * size
+            core += 1
+        elif kinds[k] == c"v" and np.PyArray_NDIM(array) == 1 and np.PyArray_DIM(array, 0) in (0, n):
+            steps[core], dims[vectors] = size, np.PyArray_DIM(array, 0)
+            core += 1
+            vectors += 1
+        elif kinds[k] in b"si" and np.PyArray_NDIM(array) == axes - 1 and (
+                np.PyArray_CompareLists(np.PyArray_DIMS(array), without, axes - 1)):
+            steps[k], turns[k] = size, rows * size
+        else:
+            return None
+    with nogil:
+        while done < outer and (<operation_loop*>loop.operation)[0](loop.operation, args, dims, steps):
+            done += 1
+            for k in range(gufunc.nargs):
+                args[k] += turns[k]
+    if done < outer:
+        raise MemoryError(f"{(<object>gufunc).__name__}: no memory for rows that are copied")
+    results = tuple([array if np.PyArray_NDIM(array) else array[()] for array in made])
+    return results if gufunc.nout > 1 else results[0]
+
+
 cdef inline float narrowed(double value) noexcept nogil:
     # rounded, and an infinity from where rounding makes one, without the flag that NumPy would warn of
     if value >= 3.4028235677973366e38:
@@ -993,6 +1068,13 @@ def along(np.ufunc gufunc, tuple operands, tuple out):
     check_outputs(gufunc, out)
     found = at_once(gufunc, operands, out)
     return call(gufunc, operands, out) if found is None else found
+
+
+def across(np.ufunc gufunc, tuple operands, tuple out, int axis):
+    """The same along another axis, counted from the front, of the first operand."""
+    check_outputs(gufunc, out)
+    found = across_at_once(gufunc, operands, out, axis)
+    return call(gufunc, operands, out, axes=axes_of(gufunc, axis)) if found is None else found
 
 
 def summed(np.ufunc gufunc, tuple operands, tuple out, tuple wanted=()):

@@ -12,15 +12,11 @@ from .loops.operations cimport Operands, along_axis
 from .loops.reductions cimport (
     Pair, first_lanes, fold_block, map_block, map_row, row_context, sum_block, sum_row, take, wide,
 )
-from .math.logistic cimport sigmoid
+from .math.logistic cimport sigmoids
 from .points.softplus cimport softplus
 
 np.import_array()
 np.import_ufunc()
-
-cdef enum:
-    LAID_OUT = np.NPY_ARRAY_CARRAY_RO
-
 
 include "parts/point_losses_picked.pxi"
 
@@ -84,14 +80,15 @@ cdef inline real value_of(real x, real target, real yes_weight, const Pairs* row
 
 cdef inline real slope_of(real x, real target, real yes_weight, const Pairs* row, Kind kind) noexcept nogil:
     # of mse half of the slope, whose 2 is multiplied last (Pairs.power)
-    cdef real d = x - target, zero = splat(x, 0.0), one = splat(x, 1.0)
+    cdef real d = x - target, zero = splat(x, 0.0), one = splat(x, 1.0), yes, no
     if kind == MSE:
         return d
     if kind == L1:
         return where_less(zero, d, one, where_less(d, zero, -one, d))
     if kind == HUBER:
         return at_least(at_most(d, splat(x, row.delta)), splat(x, -row.delta))
-    return (one - target) * sigmoid(x) - yes_of(target, yes_weight, row) * sigmoid(-x)
+    yes = sigmoids(x, &no)
+    return (one - target) * yes - yes_of(target, yes_weight, row) * no
 
 
 cdef inline real each(const real* like, const void* values, real none, Py_ssize_t i, Py_ssize_t n) noexcept nogil:

@@ -22,16 +22,22 @@ from .loops.reductions cimport (
 )
 from .loops.operations cimport (
     GROUP, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, Operands, Operation, RowMachine, along_axis, group_kernel, group_of,
-    operations_of, row_machine, run_groups, short_kernel, with_short_rows,
+    operations_of, row_machine, run_groups, short_kernel, with_columns, with_short_rows,
 )
-from .loops.registers cimport itemsize, lanes, skip, store, store_part
+from .loops.registers cimport itemsize, lanes, load, skip, store, store_part
+from .loops.columns cimport (
+    MOST_LANES, halves, narrowed, put_column_numbers, sum_columns, take_column_numbers, wide_halves,
+)
 from .loops.short_rows cimport map_short, put_numbers, short_totals, sum_short
 from .math.exponential cimport exp
+from .rowwise.column_exponentials cimport Columns, column_logs, column_softmax, columns_of
 from .rowwise.exponentials cimport (
     Exponents, all_block, exponents_of, find_logs, find_tops, larger, set_top, top_not_finite,
 )
 from .rowwise.short_exponentials cimport short_logs, short_softmax
-from .rowwise.weighted_exponentials cimport Weighted, find_sum, weighted_log, weighted_of, weighted_slopes
+from .rowwise.weighted_exponentials cimport (
+    Weighted, find_sum, quick_log, weighted_log, weighted_of, weighted_slopes,
+)
 
 np.import_array()
 np.import_ufunc()
@@ -239,8 +245,9 @@ cdef void weighted_logsumexp_kernel(const real* like, Operands* p, Py_ssize_t ro
     cdef Py_ssize_t r
     for r in range(rows):
         own = weighted_of(p[r][0], p[r][1])
-        find_sum(like, &own, n, threads)
-        (<double*>p[r][2])[0] = weighted_log(&own)
+        if not quick_log(like, &own, n, threads, <double*>p[r][2]):
+            find_sum(like, &own, n, threads)
+            (<double*>p[r][2])[0] = weighted_log(&own)
         (<double*>p[r][3])[0] = own.sign
 
 
@@ -280,13 +287,15 @@ cdef void log_softmax_backward_kernel(const real* like, Operands* p, Py_ssize_t 
 
 
 include "parts/softmax_short_rows.pxi"
+include "parts/softmax_columns.pxi"
 
 
 # The gufuncs.
 
-softmax_gufunc = with_short_rows(along_axis(
+softmax_gufunc = with_columns(with_short_rows(along_axis(
     b"softmax", <void*>softmax_kernel[f32x], <void*>softmax_kernel[f64x], b"r", b"r", b"exp(x) / sum(exp(x))"),
-    <void*>short_softmax_kernel[f32x], <void*>short_softmax_kernel[f64x])
+    <void*>short_softmax_kernel[f32x], <void*>short_softmax_kernel[f64x]),
+    <void*>softmax_columns[f32x], <void*>softmax_columns[f64x])
 softmin_gufunc = along_axis(
     b"softmin", <void*>softmin_kernel[f32x], <void*>softmin_kernel[f64x], b"r", b"r", b"exp(-x) / sum(exp(-x))")
 scaled_softmax_gufunc = along_axis(
@@ -304,13 +313,15 @@ masked_softmax_plus_gufunc = with_short_rows(along_axis(
     b"masked_softmax_plus", <void*>masked_softmax_plus_kernel[f32x], <void*>masked_softmax_plus_kernel[f64x], b"rrss",
     b"r", b"x, mask, scale, count -> softmax(x scale + mask) of the first count, and 0"),
     <void*>short_masked_plus_kernel[f32x], <void*>short_masked_plus_kernel[f64x])
-log_softmax_gufunc = with_short_rows(along_axis(
+log_softmax_gufunc = with_columns(with_short_rows(along_axis(
     b"log_softmax", <void*>log_softmax_kernel[f32x], <void*>log_softmax_kernel[f64x], b"r", b"r",
     b"x - log(sum(exp(x)))"),
-    <void*>short_log_softmax_kernel[f32x], NULL)  # sums of float64 rows so short are small, and added in another way
-logsumexp_gufunc = with_short_rows(along_axis(
+    <void*>short_log_softmax_kernel[f32x], NULL),  # sums of float64 rows so short are small, and added in another way
+    <void*>log_softmax_columns[f32x], NULL)
+logsumexp_gufunc = with_columns(with_short_rows(along_axis(
     b"logsumexp", <void*>logsumexp_kernel[f32x], <void*>logsumexp_kernel[f64x], b"r", b"s", b"log(sum(exp(x)))"),
-    <void*>short_logsumexp_kernel[f32x], <void*>short_logsumexp_kernel[f64x])
+    <void*>short_logsumexp_kernel[f32x], <void*>short_logsumexp_kernel[f64x]),
+    <void*>logsumexp_columns[f32x], <void*>logsumexp_columns[f64x])
 safe_softmax_gufunc = along_axis(
     b"safe_softmax", <void*>safe_softmax_kernel[f32x], <void*>safe_softmax_kernel[f64x], b"rss", b"r",
     b"x, sign, scale -> scale softmax(sign x), zeros where all of sign x is -inf")
@@ -323,14 +334,16 @@ weighted_logsumexp_gufunc = along_axis(
 weighted_logsumexp_backward_gufunc = along_axis(
     b"weighted_logsumexp_backward", <void*>weighted_logsumexp_backward_kernel[f32x],
     <void*>weighted_logsumexp_backward_kernel[f64x], b"rrs", b"r", b"x, b, grad -> grad b exp(x) / sum(b exp(x))")
-softmax_backward_gufunc = with_short_rows(along_axis(
+softmax_backward_gufunc = with_columns(with_short_rows(along_axis(
     b"softmax_backward", <void*>softmax_backward_kernel[f32x], <void*>softmax_backward_kernel[f64x], b"rrs", b"r",
     b"grad, y, sign -> y (grad - sum(grad y)) sign"),
-    <void*>short_softmax_backward_kernel[f32x], <void*>short_softmax_backward_kernel[f64x])
-log_softmax_backward_gufunc = with_short_rows(along_axis(
+    <void*>short_softmax_backward_kernel[f32x], <void*>short_softmax_backward_kernel[f64x]),
+    <void*>softmax_backward_columns[f32x], <void*>softmax_backward_columns[f64x])
+log_softmax_backward_gufunc = with_columns(with_short_rows(along_axis(
     b"log_softmax_backward", <void*>log_softmax_backward_kernel[f32x], <void*>log_softmax_backward_kernel[f64x], b"rr",
     b"r", b"grad, y -> grad - exp(y) sum(grad)"),
-    <void*>short_log_softmax_backward_kernel[f32x], <void*>short_log_softmax_backward_kernel[f64x])
+    <void*>short_log_softmax_backward_kernel[f32x], <void*>short_log_softmax_backward_kernel[f64x]),
+    <void*>log_softmax_backward_columns[f32x], <void*>log_softmax_backward_columns[f64x])
 
 
 include "parts/softmax_doors.pxi"

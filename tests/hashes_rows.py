@@ -40,6 +40,8 @@ def row_functions(x, grad, weight, bias, target):
     yield "softmin", lw.softmin(x)
     yield "log_softmax", lw.log_softmax(x)
     yield "logsumexp", lw.logsumexp(x)
+    yield "logsumexp factors", lw.logsumexp(x, b=np.abs(grad))
+    yield "logsumexp factors of both signs", lw.logsumexp(x, b=grad, return_sign=True)
     yield "softmax_backward", lw.softmax_backward(grad, y)
     yield "softmin_backward", lw.softmin_backward(grad, y)
     yield "masked_softmax causal", lw.masked_softmax(x, scale=0.3, causal=True, offset=x.shape[-1] // 2)
@@ -56,6 +58,13 @@ def row_functions(x, grad, weight, bias, target):
     yield "logsumexp_backward", lw.logsumexp_backward(grad[..., 0].copy(), x)
     yield "cross_entropy", lw.cross_entropy(x, target, label_smoothing=0.1, z_loss=1e-3, reduction="none")
     yield "cross_entropy_with_grad", lw.cross_entropy_with_grad(x, target)
+    yield "softmax first axis", lw.softmax(x, 0)
+    yield "softmax_backward first axis", lw.softmax_backward(grad, y, 0)
+    yield "log_softmax first axis", lw.log_softmax(x, 0)
+    yield "log_softmax_backward first axis", lw.log_softmax_backward(grad, -np.abs(y), 0)
+    yield "logsumexp first axis", lw.logsumexp(x, 0)
+    yield "cross_entropy_with_grad first axis", lw.cross_entropy_with_grad(
+        x, np.arange(x.shape[-1]) % len(x), axis=0, label_smoothing=0.1, z_loss=1e-3, reduction="none")
     if len(x) == 1:
         return  # nothing to take a variance of
     mean, rstd = x.mean(0, dtype=np.float64), 1 / np.sqrt(x.var(0, dtype=np.float64) + 1e-5)

@@ -23,6 +23,7 @@ LONG = {  # code files of more lines, and why they are not parted
     "kernels/operands.pyx": "its errors come from here, and of parts Cython's tracebacks name other functions",
     "kernels/parts/activations_forms.pxi": "made by tools/forms.py: a function for each kernel and form",
     "kernels/loops/reductions.pxd": _LOOPS,
+    "kernels/loops/rows.pxd": _LOOPS,
     "kernels/loops/ufuncs.pxd": _LOOPS,
     "pylib/evolution/runs.py": "half of it documents the settings of two functions",
     "tests/lanes/registers.pyx": "a list too: a function for each primitive of kernels/lanes",

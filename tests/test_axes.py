@@ -150,6 +150,27 @@ def test_sums_that_cancel_keep_their_digits(dtype, far):
     assert oracles.error(lw.logsumexp_backward(np.ones(40), x, b=b), slope, dtype) <= bound("logsumexp_backward", dtype)
 
 
+@pytest.mark.parametrize("dtype", oracles.DTYPES)
+@pytest.mark.parametrize("n", [5, 300])
+def test_sums_that_do_not_cancel_are_as_right(dtype, n):
+    # they are taken in the row's own precision, and of other factors, or where the logarithm is small, in twice that
+    rng = np.random.default_rng(n)
+    own = oracles.dtype_named(dtype)
+    x, b = rng.normal(0, 2, (12, n)).astype(own), rng.uniform(0.5, 2, (12, n)).astype(own)
+    b[::2] *= -1
+    b[1::4, ::3] = 0
+    x[1::4, ::3] = np.nan
+    b[2] *= 2.0**21 if dtype in ("float32", "float64") else 1
+    x[3] -= lw.logsumexp(x[3], b=np.abs(b[3])) - own.type(0.25)  # a small logarithm
+    b[4] *= 2.0**-12
+    exact = [sum(oracles.mpmath.exp(u) * v for u, v in zip(*rows, strict=True) if v)
+             for rows in zip(oracles.exactly(np.where(b == 0, own.type(0), x)), oracles.exactly(b), strict=True)]
+    logs, signs = lw.logsumexp(x, b=b, return_sign=True)
+    expected = np.array([oracles.mpmath.log(abs(value)) for value in exact], dtype=object)
+    assert oracles.error(logs, expected, dtype) <= bound("logsumexp", dtype)
+    assert (signs == [1 if value > 0 else -1 for value in exact]).all()
+
+
 @pytest.mark.parametrize(("x", "b", "log", "sign"), [
     ([1, 1], [1, -1], -INF, 0), ([INF, 1], [0, 1], 1, 1), ([np.nan, 1], [0, 1], 1, 1), ([INF, 1], [1, -1], INF, 1),
     ([INF, 1], [-1, 1], INF, -1), ([INF, INF], [1, -1], np.nan, np.nan), ([-INF, -INF], [1, -1], -INF, 0),

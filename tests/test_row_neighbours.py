@@ -68,6 +68,50 @@ def test_rows_side_by_side_have_the_bits_of_each_alone(name, dtype):
                 assert along_axis.bits(part) == along_axis.bits([one[k][0] for one in alone]), (n, turn)
 
 
+# of an axis, numbers a row, and a class a row
+ACROSS = {
+    "softmax": ("r", lambda axis, x: [lw.softmax(x, axis)]),
+    "log_softmax": ("r", lambda axis, x: [lw.log_softmax(x, axis)]),
+    "logsumexp": ("r", lambda axis, x: [lw.logsumexp(x, axis)]),
+    "softmax_backward": ("rr", lambda axis, grad, y: [lw.softmax_backward(grad, y, axis)]),
+    "log_softmax_backward": ("rr", lambda axis, grad, y: [lw.log_softmax_backward(grad, y, axis)]),
+    "cross_entropy": ("rt", lambda axis, x, target: [lw.cross_entropy(
+        x, target, axis=axis, ignore_index=0, reduction="none")]),
+    "cross_entropy_with_grad": ("rt", lambda axis, x, target: lw.cross_entropy_with_grad(
+        x, target, axis=axis, ignore_index=0, reduction="none")),
+    "cross_entropy_with_grad, smoothed": ("rt", lambda axis, x, target: lw.cross_entropy_with_grad(
+        x, target, axis=axis, label_smoothing=0.1, z_loss=1e-3)[::-1]),
+    "cross_entropy_backward": ("rts", lambda axis, x, target, grad: [lw.cross_entropy_backward(
+        grad, x, target, axis=axis, reduction="none")]),
+}
+
+
+@pytest.mark.parametrize("dtype", oracles.DTYPES)
+@pytest.mark.parametrize("name", ACROSS)
+def test_rows_that_are_neighbours_in_memory_have_the_bits_of_others(name, dtype):
+    # along the first axis or a middle one, a row is a lane of registers
+    kinds, call = ACROSS[name]
+    own, rows = oracles.dtype_named(dtype), 38
+    for n in (1, 2, 3, 7, 8, 9, 16, 17, 31, 33, 64, 127, 128, 129):
+        for turn in range(5):
+            rng = np.random.default_rng(turn)
+            made = {"r": lambda rng=rng, n=n: rng.normal(0, 2, (rows, n)).astype(own),
+                    "t": lambda rng=rng, n=n: rng.integers(0, n, rows), "s": lambda rng=rng: rng.normal(0, 1, rows)}
+            arrays = [made[kind]() for kind in kinds]
+            hostile(kinds, arrays, turn)
+            with np.errstate(all="ignore"):
+                expected = call(-1, *arrays)
+                first = call(0, *(array.T.copy() for array in arrays))
+                middle = call(1, *(np.ascontiguousarray(np.moveaxis(array.reshape(2, 19, -1), 1, -1)).reshape(
+                    (2, n, 19) if kind == "r" else (2, 19)) for kind, array in zip(kinds, arrays, strict=True)))
+            for k, part in enumerate(expected):
+                back = [np.asarray(first[k]).T, np.asarray(middle[k])]
+                if np.ndim(part) == 2:
+                    back[1] = np.moveaxis(back[1], 1, -1)
+                for found in back:
+                    assert along_axis.bits([found.reshape(np.shape(part))]) == along_axis.bits([part]), (n, turn)
+
+
 @pytest.mark.parametrize("dtype", oracles.DTYPES)
 @pytest.mark.parametrize("name", [name for name in along_axis.CHANNELS if name not in TOGETHER])
 @pytest.mark.parametrize("shape", [(40, 6), (3, 6, 5)])

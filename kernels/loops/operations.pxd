@@ -52,11 +52,18 @@ ctypedef void (*group_kernel)(const void* like, Operands* p, Py_ssize_t rows, Py
 ctypedef bint (*short_kernel)(const void* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                               int manner) noexcept nogil
 
+# A kernel on rows that are neighbours in memory, as many as a register of their precision has lanes: a row a lane. It
+# is given how far it is from one row to the next, which for rows of numbers is one number, and from one element of a
+# row to the next. It too takes ordinary rows of up to SHORT elements alone, or says False and has written nothing.
+ctypedef bint (*column_kernel)(const void* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
+                               Py_ssize_t n, int manner) noexcept nogil
+
 cdef struct Operation:
     # of one dtype
     void* loop  # a loop_function; it stays first, where operands.pyx looks for it
     void* kernel
     void* short_kernel  # NULL where there is none
+    void* column_kernel  # NULL where there is none
     Dtype dtype
     int n_in
     int operands
@@ -82,7 +89,8 @@ cdef struct Operand:
 cdef struct Pass:
     # One kernel on all rows, in chunks. Their size follows from the shape alone, so that no sum depends on the threads.
     group_kernel kernel
-    short_kernel shorts  # NULL where there is none, or rows are long
+    short_kernel shorts  # NULL where there is none
+    column_kernel columns  # NULL where there is none, or rows are not neighbours in memory
     Dtype dtype
     int n_in
     int operands
@@ -155,6 +163,15 @@ cdef inline object with_short_rows(object gufunc, void* float32, void* float64):
     cdef int k
     for k in range(DTYPES):
         operation[k].short_kernel = float64 if operation[k].dtype == FLOAT64 else float32
+    return gufunc
+
+
+cdef inline object with_columns(object gufunc, void* float32, void* float64):
+    # the same function, with kernels for rows that are neighbours in memory
+    cdef Operation* operation = <Operation*>operations_of(gufunc)
+    cdef int k
+    for k in range(DTYPES):
+        operation[k].column_kernel = float64 if operation[k].dtype == FLOAT64 else float32
     return gufunc
 
 

@@ -12,14 +12,14 @@ from ..lanes cimport (
     F64_LANES, called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_f64, real,
     store_f64,
 )
-from .dtypes cimport FLOAT64, size_of
+from .dtypes cimport FLOAT64, is_short, size_of
 from .operations cimport (
-    ALL, GROUP, MAX_ROW_OPERANDS, SHORT, STREAMED, Operand, Operands, Operation, Pass, group_kernel, group_of,
-    run_groups, short_kernel,
+    ALL, GROUP, MAX_ROW_OPERANDS, SHORT, STREAMED, Operand, Operands, Operation, Pass, column_kernel, group_kernel,
+    group_of, run_groups, short_kernel,
 )
-from .registers cimport STREAM_BYTES
+from .registers cimport STREAM_BYTES, lanes
 from .threads cimport THREAD_MIN, chunk_function, run_chunks
-from .tiles cimport PADDING, TILE, direct, own_dtype, put_rows, take_row, take_rows
+from .tiles cimport PADDING, TILE, direct, narrow_across, own_dtype, put_rows, take_row, take_rows, widen_across
 
 cdef enum:
     LINE = 64
@@ -28,6 +28,7 @@ cdef enum:
     MANY_CHUNKS = 64  # at most, where there are no such sums
     SUMS_BYTES = 1 << 25
     UNWANTED = -1  # the offset of sums that nobody wants
+    COLUMN_BYTES = 16384  # half of what the smallest of today's first-level caches holds
     SHARED_ROW = 8192  # elements from which on it pays that threads share a row
 
 
@@ -149,6 +150,45 @@ ctypedef void (*move_function)(const void* like, bint taking, const Pass* work, 
                                Py_ssize_t row, Py_ssize_t rows) noexcept nogil
 
 
+cdef inline bint collides(const Operand* one, Py_ssize_t n) noexcept nogil:
+    # whether so few sets of the first-level cache hold the lines of a column that it would not keep them
+    return one.kind == c'r' and n * min(one.stride & -one.stride, <Py_ssize_t>PAGE) > COLUMN_BYTES
+
+
+cdef inline Py_ssize_t run_columns(const real* like, const Pass* work, Py_ssize_t row, Py_ssize_t stop,
+                                   char* tiles) noexcept nogil:
+    # how many rows from here on a kernel of neighbouring rows took. Some pass through their tiles, where they are
+    # neighbours too: those of 16 bits, and those that the cache would not keep
+    cdef char* at[MAX_ROW_OPERANDS]
+    cdef Py_ssize_t steps[MAX_ROW_OPERANDS]
+    cdef Py_ssize_t strides[MAX_ROW_OPERANDS]
+    cdef Py_ssize_t rows = lanes(like), width = 4 if real is f32x else 8, done = 0
+    cdef bint staged = is_short(work.dtype)
+    cdef const Operand* one
+    cdef int k
+    for k in range(work.operands):
+        staged = staged or collides(&work.of[k], work.n)
+    if staged and row + TILE <= stop:
+        rows = TILE
+    for k in range(work.operands):
+        one = &work.of[k]
+        at[k], steps[k], strides[k] = place(work, one, row), one.step_q, one.stride
+        if staged and one.kind == c'r':
+            at[k], steps[k], strides[k] = tiles + one.offset, width, rows * width
+            if k < work.n_in:
+                widen_across(work.dtype, <real*>at[k], place(work, one, row), one.stride, rows, work.n)
+    while done < rows and work.columns(NULL, at, steps, strides, work.n, work.manner):
+        done += lanes(like)
+        for k in range(work.operands):
+            at[k] += lanes(like) * steps[k]
+    for k in range(work.n_in, work.operands):
+        one = &work.of[k]
+        if staged and one.kind == c'r':
+            narrow_across(work.dtype, place(work, one, row), one.stride, <const real*>(tiles + one.offset), rows, done,
+                          work.n)
+    return done
+
+
 cdef inline void run_chunk(const real* like, const Pass* work, Py_ssize_t start, Py_ssize_t stop, double* sums,
                            char* tiles, bint first_chunk, int threads) noexcept nogil:
     # row after row, `group` at a time from the chunk's start
@@ -160,6 +200,11 @@ cdef inline void run_chunk(const real* like, const Pass* work, Py_ssize_t start,
     cdef move_function move = <move_function>called(<void*>move_tile[real])
     cdef int k
     while r < stop:
+        if work.columns != NULL and r + lanes(like) <= stop:
+            rows = run_columns(like, work, r, stop, tiles)
+            r += rows
+            if rows > 0:
+                continue
         rows = min(work.height, stop - r)
         for k in range(work.operands):
             one = &work.of[k]
@@ -276,7 +321,7 @@ cdef inline void take_operands(Pass* work, const Operation* operation, char** ar
     cdef Operand* one
     cdef int k
     work.kernel, work.dtype = <group_kernel>operation.kernel, operation.dtype
-    work.shorts = <short_kernel>operation.short_kernel
+    work.shorts, work.columns = <short_kernel>operation.short_kernel, <column_kernel>operation.column_kernel
     work.n_in, work.operands, work.n_sums = operation.n_in, operation.operands, 0
     work.q, work.n = dims[2] if operation.summed else dims[0], dims[3] if operation.summed else dims[1]
     work.rows, work.flat = p * work.q, True
@@ -304,6 +349,11 @@ cdef inline void take_operands(Pass* work, const Operation* operation, char** ar
             work.n_sums += work.n
 
 
+cdef inline bint is_across(const Pass* work, const Operand* one) noexcept nogil:
+    # whether a kernel of neighbouring rows can take an operand
+    return one.step_q == size_of(work.dtype) if one.kind == c'r' else not one.tiled and one.kind != c'b'
+
+
 cdef inline void plan(Pass* work, int threads) noexcept nogil:
     cdef Py_ssize_t width = 8 if work.dtype == FLOAT64 else 4
     cdef int k, row_operands = 0, sums = 0
@@ -316,6 +366,9 @@ cdef inline void plan(Pass* work, int threads) noexcept nogil:
     # where rows are summed, groups have one size, so that the order of the sum does not depend on the rows' length
     work.group = GROUP if sums else group_of(work.rows, work.n, width, max(row_operands, 2))
     lay_out(work)
+    for k in range(work.operands):
+        if work.n > SHORT or not is_across(work, &work.of[k]):
+            work.columns = NULL
     if sums:
         set_sums(work, adjacent)
     else:

@@ -102,6 +102,26 @@ cdef inline void narrow_columns(Dtype dtype, char* y, Py_ssize_t stride, const r
         i += width
 
 
+# Neighbouring rows as they stand, some whole registers of them: element i of each, side by side, to a tile and back.
+
+cdef inline void widen_across(Dtype dtype, real* tile, const char* x, Py_ssize_t stride, Py_ssize_t rows,
+                              Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i, k, width = lanes(tile)
+    for i in range(n):
+        for k in range(rows // width):
+            store(<real*>skip(tile, i * rows + k * width), widen(
+                dtype, tile, x + i * stride + k * width * size_of(dtype)))
+
+
+cdef inline void narrow_across(Dtype dtype, char* y, Py_ssize_t stride, const real* tile, Py_ssize_t rows,
+                               Py_ssize_t done, Py_ssize_t n) noexcept nogil:
+    # the first `done` of these rows
+    cdef Py_ssize_t i, k, width = lanes(tile)
+    for i in range(n):
+        for k in range(done // width):
+            narrow(dtype, y + i * stride + k * width * size_of(dtype), load(skip(tile, i * rows + k * width)))
+
+
 cdef inline void take_row(Dtype dtype, real* tile, const char* x, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i = 0
     if stride == size_of(dtype):

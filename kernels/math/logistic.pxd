@@ -75,11 +75,18 @@ cdef inline real tanh_parts(real a, real* low) noexcept nogil:
     return pair_quotient(top, top_low + (top_lost + p_low), d, d_low + (lost + p_low), low)
 
 
-cdef inline real sigmoid_by_exp(real x) noexcept nogil:
-    cdef real r_low, sum, zero = splat(x, 0.0), one = splat(x, 1.0), down = lowering(x)
+cdef inline real of_raised_tail(real x, real tail) noexcept nogil:
+    # 1 / (1 + e^-x) from the tail, times 2^32 (2^128)
+    cdef real zero = splat(x, 0.0), down = lowering(x)
+    return fma(tail, where_less(x, zero, down, -down), where_less(x, zero, zero, splat(x, 1.0)))
+
+
+cdef inline real sigmoids_by_exp(real x, real* other) noexcept nogil:
+    cdef real r_low, sum
     cdef real r = reduced(at_most(magnitude(x), pick(x, 105.0, 750.0)), &r_low, &sum)
-    cdef real tail = logistic_times(one, r, r_low, sum)
-    return fma(tail, where_less(x, zero, down, -down), where_less(x, zero, zero, one))
+    cdef real tail = logistic_times(splat(x, 1.0), r, r_low, sum)
+    other[0] = of_raised_tail(-x, tail)
+    return of_raised_tail(x, tail)
 
 
 cdef inline f32x sigmoid_tail(f32x a, int which) noexcept nogil:
@@ -88,19 +95,27 @@ cdef inline f32x sigmoid_tail(f32x a, int which) noexcept nogil:
     return segment(&SIGMOID_SEGMENTS[0][0], 6, PLAIN, which, steps(a), a, &low)
 
 
-cdef inline real sigmoid(real x) noexcept nogil:
-    # 1 / (1 + e^-x), from the tail that is not near 1
-    cdef real y, a = magnitude(x), end = steps_end(x)
+cdef inline real sigmoids(real x, real* other) noexcept nogil:
+    # 1 / (1 + e^-x) and 1 / (1 + e^x), from the tail that is not near 1
+    cdef real y, tail, far, far_other, a = magnitude(x), end = steps_end(x)
     if real is f32x:
-        y = reflected(x, sigmoid_tail(a, LOOKUP_FLOATS))
+        tail = sigmoid_tail(a, LOOKUP_FLOATS)
+        y, other[0] = reflected(x, tail), reflected(-x, tail)
         if any_less(first_steps_end(a), a):
             if LOOKUP_FLOATS == 8:
-                y = where_less(first_steps_end(a), a, reflected(x, sigmoid_tail(a, LAST)), y)
+                tail = where_less(first_steps_end(a), a, sigmoid_tail(a, LAST), tail)
+                y, other[0] = reflected(x, tail), reflected(-x, tail)
             if LOOKUP_FLOATS == 16 or any_less(end, a):
-                y = where_less(end, a, sigmoid_by_exp(x), y)
+                far = sigmoids_by_exp(x, &far_other)
+                y, other[0] = where_less(end, a, far, y), where_less(end, a, far_other, other[0])
         return y
     else:
-        return sigmoid_by_exp(x)
+        return sigmoids_by_exp(x, other)
+
+
+cdef inline real sigmoid(real x) noexcept nogil:
+    cdef real other
+    return sigmoids(x, &other)
 
 
 cdef inline real tanh_pair(real a, real* low) noexcept nogil:

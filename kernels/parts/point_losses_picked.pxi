@@ -5,7 +5,25 @@ ctypedef fused number:
     double
 
 
-cdef void pick(number like, const void* x, np.ndarray target, const double* weight, double scale, double* losses,
+cdef struct Weights:
+    # of each class, of either precision; NULL of both where there are none
+    const float* narrow
+    const double* wide
+
+
+cdef inline double weight_of(Weights weights, Py_ssize_t i) noexcept nogil:
+    return weights.narrow[i] if weights.narrow != NULL else weights.wide[i] if weights.wide != NULL else 1.0
+
+
+cdef inline Weights weights_in(np.ndarray weight) noexcept:
+    if np.PyArray_SIZE(weight) == 0:
+        return Weights(NULL, NULL)
+    if np.PyArray_TYPE(weight) == np.NPY_FLOAT:
+        return Weights(<const float*>np.PyArray_DATA(weight), NULL)
+    return Weights(NULL, <const double*>np.PyArray_DATA(weight))
+
+
+cdef void pick(number like, const void* x, np.ndarray target, Weights weights, double scale, double* losses,
                Py_ssize_t classes, Py_ssize_t inner, Py_ssize_t step) noexcept:
     # -scale weight[target] x[target] of every row, 0 where it is ignored: of rows beside one another, `inner` of them,
     # whose classes are `step` elements apart
@@ -16,28 +34,24 @@ cdef void pick(number like, const void* x, np.ndarray target, const double* weig
         for j in range(inner):
             losses[i] = 0.0
             if asked[i] >= 0:
-                losses[i] = -scale * row[asked[i] * step + j] * (weight[asked[i]] if weight != NULL else 1.0)
+                losses[i] = -scale * row[asked[i] * step + j] * weight_of(weights, asked[i])
             i += 1
         row += classes * inner
 
 
-def losses_of(np.ndarray x, np.ndarray target, weight, double scale, int axis, bint picked):
+def losses_of(np.ndarray x, np.ndarray target, np.ndarray weight, double scale, int axis, bint picked):
     """-scale weight[target] x[target] of every row along an axis, 0 where the row is ignored, in float64; where it is
-    `picked`, a row of x has that one class alone. `x` is of float32 or float64 and laid out by C, the target int64,
-    which fits; a weight of nothing stands for ones."""
+    `picked`, a row of x has that one class alone. `x` and the weight are of float32 or float64 and laid out by C, the
+    target int64, which fits; a weight of nothing stands for ones."""
     cdef Py_ssize_t inner = inner_of(x, axis)
     cdef np.ndarray found = np.PyArray_EMPTY(np.PyArray_NDIM(target), np.PyArray_DIMS(target), np.NPY_DOUBLE, 0)
-    cdef np.ndarray weights
-    cdef const double* weight_of = NULL
     cdef double* losses = <double*>np.PyArray_DATA(found)
-    if np.PyArray_SIZE(weight) > 0:
-        weights = np.PyArray_FROMANY(weight, np.NPY_DOUBLE, 0, 0, LAID_OUT)
-        weight_of = <const double*>np.PyArray_DATA(weights)
+    cdef Weights weights = weights_in(weight)
     if np.PyArray_TYPE(x) == np.NPY_DOUBLE:
-        pick(<double>0.0, np.PyArray_DATA(x), target, weight_of, scale, losses, np.PyArray_DIM(x, axis), inner,
+        pick(<double>0.0, np.PyArray_DATA(x), target, weights, scale, losses, np.PyArray_DIM(x, axis), inner,
              0 if picked else inner)
     else:
-        pick(<float>0.0, np.PyArray_DATA(x), target, weight_of, scale, losses, np.PyArray_DIM(x, axis), inner,
+        pick(<float>0.0, np.PyArray_DATA(x), target, weights, scale, losses, np.PyArray_DIM(x, axis), inner,
              0 if picked else inner)
     return found
 
@@ -67,17 +81,16 @@ cdef Py_ssize_t inner_of(np.ndarray x, int axis):
     return inner
 
 
-def weights_of(np.ndarray target, weight):
-    """The weight of every row, for a mean: that of its class, 0 where the row is ignored. `target` is int64 and laid
-    out by C."""
+def weights_of(np.ndarray target, np.ndarray weight):
+    """The weight of every row, for a mean: that of its class, 0 where the row is ignored. `target` is int64, the weight
+    of float32 or float64, and both are laid out by C."""
     cdef np.ndarray found = np.PyArray_EMPTY(1, [np.PyArray_SIZE(target)], np.NPY_DOUBLE, 0)
-    cdef np.ndarray wide_weight = np.PyArray_FROMANY(weight, np.NPY_DOUBLE, 0, 0, LAID_OUT)
     cdef const int64_t* classes = <const int64_t*>np.PyArray_DATA(target)
-    cdef const double* of_class = <const double*>np.PyArray_DATA(wide_weight)
+    cdef Weights weights = weights_in(weight)
     cdef double* of_row = <double*>np.PyArray_DATA(found)
     cdef Py_ssize_t i
     for i in range(np.PyArray_SIZE(target)):
-        of_row[i] = 0.0 if classes[i] < 0 else of_class[classes[i]]
+        of_row[i] = 0.0 if classes[i] < 0 else weight_of(weights, classes[i])
     return found
 
 

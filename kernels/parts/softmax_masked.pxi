@@ -28,6 +28,8 @@ cdef inline real scaled(const real* like, const void* context, Py_ssize_t i, Py_
     # an infinite x is left out of the second product, which may be infinite with the other sign, or NaN
     cdef real x = take(<const real*>(<const Scores*>context).x, i, n), scale = splat(x, (<const Scores*>context).scale)
     cdef real y = x * scale
+    if (<const Scores*>context).rest == 0.0:
+        return y
     return where_less(magnitude(y), splat(x, INFINITY), fma(x, scale, x * splat(x, (<const Scores*>context).rest)), y)
 
 

@@ -88,14 +88,20 @@ cdef inline Pair larger(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size) no
     return a if a.first > b.first else b
 
 
+cdef inline real exp_rest_of(real x, real least, real* sum) noexcept nogil:
+    # p, with e^x = 2^n (1 + p) of an exponent of `least` or more; n is the sum's
+    cdef real clamped = at_least(x, least), whole_n, r
+    sum[0] = nearest_sum(clamped, 1.4426950408889634)
+    whole_n = whole(sum[0])
+    r = fma(whole_n, ln2_low(x), fma(whole_n, -ln2(x), clamped))
+    return exp_rest(splat(x, -0.0), r)
+
+
 cdef inline real exponential(const real* like, const Exponents* row, real x, Py_ssize_t i, Py_ssize_t n,
                              real* power) noexcept nogil:
     # Returns p, with e^x 2^more = power (1 + p) of an exponent x; stores it where that is asked for.
-    cdef real clamped = at_least(x, splat(x, row.least)), sum, whole_n, r, p, y
-    sum = nearest_sum(clamped, 1.4426950408889634)
-    whole_n = whole(sum)
-    r = fma(whole_n, ln2_low(x), fma(whole_n, -ln2(x), clamped))
-    p = exp_rest(splat(x, -0.0), r)
+    cdef real sum, y
+    cdef real p = exp_rest_of(x, splat(x, row.least), &sum)
     power[0] = power2_of_sum(sum, row.more)
     if row.y != NULL:
         y = fma(p, power[0], power[0])
@@ -119,16 +125,21 @@ cdef inline void add_all(const real* like, const void* context, Py_ssize_t i, Py
     sums[0] = sums[0] + first_lanes(fma(p, power, power), n)
 
 
-cdef inline void add_one_below(const real* like, const Exponents* own, real x, Py_ssize_t i, Py_ssize_t n,
-                               real* sums) noexcept nogil:
+cdef inline void add_to_three(real p, real power, real x, real top, Py_ssize_t n, real* sums) noexcept nogil:
     # Three sums: of the exponentials' powers of two, of the remainders above these, apart so that little of either is
     # rounded; and how many elements are the largest.
-    cdef real zero = splat(x, 0.0), top = splat(x, own.top - own.shift), power
-    cdef real p = exponential(like, own, x, i, n, &power)
+    cdef real zero = splat(x, 0.0)
     power = first_lanes(where_less(x, top, power, zero), n)
     sums[0] = sums[0] + power
     sums[1] = fma(p, power, sums[1])
     sums[2] = sums[2] + where_less(x, top, zero, first_lanes(splat(x, 1.0), n))
+
+
+cdef inline void add_one_below(const real* like, const Exponents* own, real x, Py_ssize_t i, Py_ssize_t n,
+                               real* sums) noexcept nogil:
+    cdef real power
+    cdef real p = exponential(like, own, x, i, n, &power)
+    add_to_three(p, power, x, splat(x, own.top - own.shift), n, sums)
 
 
 cdef inline void add_below(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
@@ -177,11 +188,13 @@ cdef inline Pair below_block(const real* like, const void* context, Py_ssize_t s
     return Pair(totals[0] + totals[1], totals[2])
 
 
+cdef inline double least_below(const real* like, int raised) noexcept nogil:
+    # how far below the largest an exponent gives 0 after scaling
+    return (raised + (124 if real is f32x else 1020)) * 0.6931471805599453
+
+
 cdef inline double least_of(const real* like, const Exponents* row) noexcept nogil:
-    cdef int digits = 1020
-    if real is f32x:
-        digits = 124
-    return (row.top - row.shift) - (row.raised + digits) * 0.6931471805599453
+    return (row.top - row.shift) - least_below(like, row.raised)
 
 
 cdef inline Pair below_block_wide(const f32x* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
@@ -256,6 +269,18 @@ cdef inline double rest_of(const Exponents* row, Pair sum) noexcept nogil:
     return ldexp(sum.first, -row.raised) / row.mantissa + (sum.second - 1.0)
 
 
+cdef inline f64x mantissa_of(f64x top, f64x exponent) noexcept nogil:
+    # e^top / 2^exponent, the nearest power
+    cdef f64x low
+    cdef f64x r = minus_ln2(top, exponent, &low)
+    return splat_f64(1.0) + (r + exp_rest(r, low))
+
+
+cdef inline f64x rest_of_sums(f64x powers, f64x remainders, f64x tops, double lowered, f64x mantissa) noexcept nogil:
+    # sum(e^(x - top)) - 1 of add_to_three's sums
+    return (powers + remainders) * splat_f64(lowered) / mantissa + (tops - splat_f64(1.0))
+
+
 cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, Py_ssize_t n, int threads,
                            bint careful) noexcept nogil:
     # After find_tops, for rows whose largest is finite, eight at most: the sum of e^(x - top) without one of the
@@ -267,7 +292,6 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
     cdef double mantissas[MANY]
     cdef double logs[MANY]
     cdef Pair sums[MANY]
-    cdef f64x low, r
     cdef Py_ssize_t k
     for k in range(MANY):
         tops[k] = exponents[k] = logs[k] = 0.0
@@ -277,8 +301,7 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
             tops[k], exponents[k] = rows[k].top - rows[k].shift, rows[k].top_n
     k = 0
     while k < count:
-        r = minus_ln2(load_f64(tops + k), load_f64(exponents + k), &low)
-        store_f64(mantissas + k, splat_f64(1.0) + (r + exp_rest(r, low)))
+        store_f64(mantissas + k, mantissa_of(load_f64(tops + k), load_f64(exponents + k)))
         k += F64_LANES
     for k in range(count):
         if fabs(rows[k].top) < INFINITY:

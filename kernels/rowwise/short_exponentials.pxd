@@ -9,9 +9,11 @@ from ..loops.operations cimport SHORT, SHORT_ROWS
 from ..loops.reductions cimport element, first_lanes
 from ..loops.registers cimport lanes, load, load_part, skip, store
 from ..loops.short_rows cimport add_short, fold_short, short_largest, short_totals
-from ..math.exponential cimport exp_rest, minus_ln2, nearest
+from ..math.exponential cimport nearest
 from ..math.logarithm cimport log1p
-from .exponentials cimport Exponents, add_all, add_below, add_below_wide, exponents_of, least_of
+from .exponentials cimport (
+    Exponents, add_all, add_below, add_below_wide, exponents_of, least_of, mantissa_of, rest_of_sums,
+)
 
 
 cdef inline real present_lanes(const real* like, Py_ssize_t n) noexcept nogil:
@@ -123,7 +125,7 @@ cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_
     cdef double least[SHORT_ROWS]
     cdef double totals[3 * SHORT_ROWS]
     cdef int more[SHORT_ROWS]
-    cdef f64x low, r, rest
+    cdef f64x mantissa, rest
     cdef double lowered = ldexp(1.0, -own.raised)
     cdef Py_ssize_t k
     own.plain = True
@@ -142,13 +144,12 @@ cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_
         short_totals(parts + k * SHORT_ROWS, totals + k * SHORT_ROWS)
     k = 0
     while k < SHORT_ROWS:
-        r = minus_ln2(load_f64(tops + k), load_f64(mantissas + k), &low)
-        r = splat_f64(1.0) + (r + exp_rest(r, low))
-        rest = (load_f64(totals + k) + load_f64(totals + SHORT_ROWS + k)) * splat_f64(lowered) / r
-        rest = rest + (load_f64(totals + 2 * SHORT_ROWS + k) - splat_f64(1.0))
+        mantissa = mantissa_of(load_f64(tops + k), load_f64(mantissas + k))
+        rest = rest_of_sums(load_f64(totals + k), load_f64(totals + SHORT_ROWS + k),
+                            load_f64(totals + 2 * SHORT_ROWS + k), lowered, mantissa)
         if not all_less(rest, splat_f64(INFINITY)):
             return False
-        store_f64(mantissas + k, r)
+        store_f64(mantissas + k, mantissa)
         store_f64(rests + k, rest)
         k += F64_LANES
     if careful:

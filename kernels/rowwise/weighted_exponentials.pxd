@@ -1,24 +1,30 @@
 # The sum of weighted exponentials, sum(b e^x), for logsumexp with weights: weights of either sign, so that the sum may
 # cancel. The gufuncs are in softmax.pyx, the sum without weights in exponentials.pxd.
 #
-# A term is taken relative to the largest: b e^x / 2^k, in float64 for rows of either precision, as a pair of numbers
+# Most sums are far from 1 and do not cancel. They are taken in the row's own precision first, and kept where the
+# logarithm is so large beside the rounding errors that nothing would be gained. Of the others each
+# term is taken relative to the largest: b e^x / 2^k, in float64 for rows of either precision, as a pair of numbers
 # whose low part holds what rounding lost. The sum keeps what its additions lose, and the logarithm has both parts: its
 # result is right to the last digits near 0 too, and what cancels loses no more than its own leading digits.
 from libc.math cimport INFINITY, NAN, copysign, fabs, frexp, ldexp, rint
 
 from ..lanes cimport (
-    F64_LANES, at_least, f32x, f64x, fma, magnitude, power2, real, splat_f64, store_f64, where_less,
+    F64_LANES, at_least, f32x, f64x, fma, magnitude, power2, real, splat, splat_f64, store_f64, where_less,
 )
 from ..loops.reductions cimport (
-    Pair, add_compensated, compensated_block, element, largest_lane, map_row, merge_row, row_context, wide,
+    Pair, add_compensated, compensated_block, element, first_lanes, fold_terms, largest_lane, map_row, merge_row,
+    row_context, sum_row, sum_terms, take, wide,
 )
+from ..loops.registers cimport lanes
 from ..math.exponential cimport exp_pair, nearest, whole
 from ..math.logarithm cimport log, log_f64
 from ..math.pairs cimport two_sum
-from .exponentials cimport larger
+from .exponentials cimport Exponents, exponential, exponents_of, larger, set_top
 from .wide_rows cimport store_wide
 
 cdef enum:
+    LARGEST_TOP = 1 << 20  # up to which, and to which b, a sum is taken in the row's own precision
+    LARGEST_FACTOR = 1 << 20
     REACH = 1600  # how far x may be below the largest x + log|b|, before b e^x is 0 beside it for every b
 
 cdef struct Weighted:
@@ -31,6 +37,12 @@ cdef struct Weighted:
     double sum  # of the terms, and then of the rounding errors of its additions
     double lost
     double sign  # of the sum
+
+
+cdef struct Quick:
+    # a row whose sum is taken in its own precision
+    Exponents row
+    const void* b
 
 
 cdef inline Weighted weighted_of(const void* x, const void* b) noexcept nogil:
@@ -100,6 +112,68 @@ cdef inline double sum_not_finite(const real* like, const Weighted* row, Py_ssiz
         if x == INFINITY or fabs(b) == INFINITY:
             sum += copysign(INFINITY, b)
     return sum
+
+
+cdef inline Pair quick_top_block(const real* like, const void* context, Py_ssize_t start,
+                                 Py_ssize_t n) noexcept nogil:
+    # the largest x whose b is not 0, and the largest |b|; a NaN may be passed over, since the sum will be NaN
+    cdef const Weighted* own = <const Weighted*>context
+    cdef Py_ssize_t i = start, stop = start + n, count, width = lanes(like)
+    cdef real none = splat(none, -INFINITY), zero = splat(none, 0.0), best = none, most = zero, b
+    while i < stop:
+        count = min(stop - i, width)
+        b = magnitude(take(<const real*>own.b, i, count))
+        best = at_least(where_less(zero, b, take(<const real*>own.x, i, count), none), best)
+        most = at_least(b, most)
+        i += width
+    return Pair(largest_lane(best), largest_lane(most))
+
+
+cdef inline Pair larger_pair(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size) noexcept nogil:
+    return Pair(max(a.first, b.first), max(a.second, b.second))
+
+
+cdef inline void add_quick(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                           real* sums) noexcept nogil:
+    # Three sums: of b times the exponentials' powers of two, of the remainders above these, and of the first's
+    # magnitudes
+    cdef const Quick* own = <const Quick*>context
+    cdef real power
+    cdef real p = exponential(like, &own.row, take(<const real*>own.row.x, i, n), i, n, &power)
+    power = first_lanes(take(<const real*>own.b, i, n) * power, n)
+    sums[0] = sums[0] + power
+    sums[1] = fma(p, power, sums[1])
+    sums[2] = sums[2] + magnitude(power)
+
+
+cdef inline Pair quick_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Quick own = (<const Quick*>context)[0]
+    cdef double totals[3]
+    if real is f32x:
+        fold_terms(add_quick[f32x], 3, &own, start, n, totals)
+    else:
+        sum_terms(add_quick[f64x], 3, like, &own, start, n, totals)
+    return Pair(totals[0] + totals[1], totals[2])
+
+
+cdef inline bint quick_log(const real* like, Weighted* row, Py_ssize_t n, int threads,
+                           double* result) noexcept nogil:
+    # Whether the logarithm is right if taken so. The sum's rounding errors are a few units of all magnitudes together,
+    # which is a part of a unit of the logarithm where that is several times as large.
+    cdef Pair found = merge_row(quick_top_block[real], larger_pair, like, row, n, threads)
+    cdef Quick own
+    if not (fabs(found.first) < LARGEST_TOP and found.second < LARGEST_FACTOR):
+        return False
+    own.row, own.b = exponents_of(like, row.x, NULL, 1.0, 1.0), row.b
+    own.row.top = found.first
+    set_top(like, &own.row)
+    found = sum_row(quick_block[real], like, &own, n, threads)
+    if not 1.0 <= found.second < INFINITY or not fabs(found.first) < INFINITY or found.first == 0.0:
+        return False
+    row.shift, row.binary, row.sum, row.lost = 0.0, -own.row.more, found.first, 0.0
+    row.sign = copysign(1.0, row.sum)
+    result[0] = weighted_log(row)
+    return fabs(result[0] * found.first) >= 4.0 * found.second
 
 
 cdef inline void find_sum(const real* like, Weighted* row, Py_ssize_t n, int threads) noexcept nogil:

@@ -6,9 +6,9 @@ import math
 import numpy as np
 
 from ..kernels.operands import (
+    across,
     along,
     as_array,
-    axes_of,
     call,
     check_out,
     checked,
@@ -162,9 +162,9 @@ def over_axes(function, rows, axis, out=None, *, beside=None, vectors=None, stat
 
 def on_axis(gufunc, operands, axis, ndim, *out):
     """Call a gufunc on rows along `axis`. The first outputs may be given."""
-    if axis == ndim - 1:
+    if axis in (-1, ndim - 1):
         return along(gufunc, operands, out)
-    return call(gufunc, operands, out, axes=axes_of(gufunc, axis))
+    return across(gufunc, operands, out, axis % ndim)
 
 
 def as_rows(x, axis):

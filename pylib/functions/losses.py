@@ -86,13 +86,15 @@ def _asked(name, x, target, weight, ignore_index, axis, reduction, probable=True
     weighted, weight = weight is not None, vector(name, "weight", weight, x, axis)
     if weighted and (x.itemsize == 2 or weight.dtype != x.dtype):
         weight = rounded_to(_precision(x), weight)
+    if weighted and not (weight.flags.c_contiguous and weight.flags.aligned):
+        weight = weight.copy()
     divisor = float(target.size)
     if reduction != "mean":
         divisor = 1.0
     elif probabilities is not None:
         divisor = target.size / max(x.shape[axis], 1)
     elif weighted:
-        divisor = _kernels.total(_point_kernels.weights_of(target, rounded_to(np.float64, weight)), 1.0)
+        divisor = _kernels.total(_point_kernels.weights_of(target, weight), 1.0)
     elif ignore_index is not None:
         divisor = _point_kernels.count_of(target)
     return _Asked(x, axis, target, weight, kind, divisor)
@@ -261,7 +263,7 @@ def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=
 def _of_picked(asked, values, scale):
     # -scale weight[target] values, of what has been picked from each row
     values = np.require(rounded_to(_precision(values), values), requirements="CA")
-    return _point_kernels.losses_of(values, asked.target, rounded_to(np.float64, asked.weight), scale, asked.axis, True)
+    return _point_kernels.losses_of(values, asked.target, asked.weight, scale, asked.axis, True)
 
 
 def _refuse_no_class(asked):
@@ -315,7 +317,7 @@ def nll_loss(x, target, *, reduction="mean", weight=None, ignore_index=None, axi
         places = np.expand_dims(np.maximum(target, 0), axis)
         losses = _of_picked(asked, np.take_along_axis(x, places, axis), 1.0)
     else:
-        losses = _point_kernels.losses_of(x, target, rounded_to(np.float64, asked.weight), 1.0, axis, False)
+        losses = _point_kernels.losses_of(x, target, asked.weight, 1.0, axis, False)
     return _reduced(losses, reduction, asked.divisor, asked.x.dtype)
 
 

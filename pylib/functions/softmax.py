@@ -182,8 +182,8 @@ def _kept_shape(x, axes):
 def logsumexp(x, axis=-1, *, out=None, keepdims=False, where=None, b=None, return_sign=False):
     """Logarithm of the sum of exponentials: ``log(sum(b * exp(x)))`` along `axis`.
 
-    With `b`, terms are computed and summed in twice the precision, so that a sum that cancels loses no more than its
-    leading digits.
+    With `b`, where the sum cancels or is close to 1, terms are computed and summed in twice the precision, so that a
+    sum that cancels loses no more than its leading digits.
 
     Parameters
     ----------

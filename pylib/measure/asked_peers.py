@@ -11,7 +11,7 @@ from .axis_peers import normal
 from .code_peers import Entry
 from .peers import Contender, UnavailableError, prepare_copy, tensor_of, torch_here, torch_result
 
-__all__ = ["ENTRIES"]
+__all__ = ["ENTRIES", "call_of", "torch_call"]
 
 _IGNORED = -100
 _Z_LOSS = 1e-4
@@ -146,7 +146,7 @@ def _interleaved(torch, x, cos, sin):
     return torch.stack((a * cos - b * sin, a * sin + b * cos), -1).flatten(-2)
 
 
-def _ours(function, *names, chosen=None, first=(), into=False, **parameters):
+def call_of(function, *names, chosen=None, first=(), into=False, **parameters):
     """Lanewise's function of the inputs, the last of which are given by these names; `chosen` is which of its results
     is compared. Where it is `into`, that goes to memory allocated beforehand."""
     def prepare(work, inputs, threads):
@@ -164,7 +164,8 @@ def _ours(function, *names, chosen=None, first=(), into=False, **parameters):
     return prepare
 
 
-def _theirs(function):
+def torch_call(function):
+    """What PyTorch's users write, a function of PyTorch and the inputs."""
     def prepare(work, inputs, threads):
         torch = torch_here(threads)
         tensors = [tensor_of(torch, each) for each in inputs]
@@ -220,9 +221,11 @@ def _losses():
         "images": (_images, (), {"axis": 1}, _functional("cross_entropy")),
     }
     for name, (draw, names, parameters, theirs) in entropy.items():
-        yield f"cross_entropy_{name}", draw, _ours("cross_entropy", *names, **parameters), {"torch": _theirs(theirs)}
-        yield (f"cross_entropy_{name}_with_grad", draw, _ours("cross_entropy_with_grad", *names, chosen=1, into=True,
-                                                              **parameters), {"torch": _gradient(theirs, alone=False)})
+        yield f"cross_entropy_{name}", draw, call_of("cross_entropy", *names, **parameters), {
+            "torch": torch_call(theirs)}
+        yield f"cross_entropy_{name}_with_grad", draw, call_of(
+            "cross_entropy_with_grad", *names, chosen=1, into=True, **parameters), {
+                "torch": _gradient(theirs, alone=False)}
     pairs = {name: (normal("rows", "rows"), (), _functional(f"{name}_loss")) for name in ("mse", "l1", "huber")}
     entropy = "binary_cross_entropy_with_logits"
     losses = {
@@ -235,8 +238,8 @@ def _losses():
     }
     for name, (function, draw, names, theirs) in losses.items():
         if name not in ("cross_entropy", "binary_cross_entropy_weighted"):  # which axis_peers has
-            yield name, draw, _ours(function, *names), {"torch": _theirs(theirs)}
-        yield (f"{name}_backward", draw, _ours(f"{function}_backward", *names, first=(1.0,), into=True),
+            yield name, draw, call_of(function, *names), {"torch": torch_call(theirs)}
+        yield (f"{name}_backward", draw, call_of(f"{function}_backward", *names, first=(1.0,), into=True),
                {"torch": _gradient(theirs, alone=True)})
 
 
@@ -252,13 +255,13 @@ def _along_axes():
         def first(torch, x, name=name):
             return getattr(x, name)(0)
 
-        yield (f"{name}_axes", _blocks("rows"), _ours(name, axis=(-2, -1), into=True),
-               {"torch": _theirs(flat), "scipy": _scipy(name, axis=(-2, -1))})
-        yield (f"{name}_first_axis", rows, _ours(name, axis=0, into=True),
-               {"torch": _theirs(first), "scipy": _scipy(name, axis=0)})
+        yield (f"{name}_axes", _blocks("rows"), call_of(name, axis=(-2, -1), into=True),
+               {"torch": torch_call(flat), "scipy": _scipy(name, axis=(-2, -1))})
+        yield (f"{name}_first_axis", rows, call_of(name, axis=0, into=True),
+               {"torch": torch_call(first), "scipy": _scipy(name, axis=0)})
         if name == "log_softmax":  # axis_peers has the other
-            yield f"{name}_where", _seen, _ours(name, "where"), {"torch": _theirs(where)}
-    yield "softmax_safe", rows, _ours("softmax", safe=True, into=True), {"torch": _theirs(
+            yield f"{name}_where", _seen, call_of(name, "where"), {"torch": torch_call(where)}
+    yield "softmax_safe", rows, call_of("softmax", safe=True, into=True), {"torch": torch_call(
         lambda torch, x: torch.ops.aten._safe_softmax(x, -1))}
     sums = {"logsumexp_axes": (_blocks("rows"), {"axis": (-2, -1)}, {"dim": (-2, -1)}),
             "logsumexp_of_all": (rows, {"axis": None}, {"dim": (0, 1)}),
@@ -268,35 +271,36 @@ def _along_axes():
         def total(torch, x, theirs=theirs):
             return torch.logsumexp(x, **theirs)
 
-        yield name, draw, _ours("logsumexp", **ours), {"torch": _theirs(total), "scipy": _scipy("logsumexp", **ours)}
-    yield "logsumexp_where", _seen, _ours("logsumexp", "where"), {"torch": _theirs(
+        yield name, draw, call_of("logsumexp", **ours), {
+            "torch": torch_call(total), "scipy": _scipy("logsumexp", **ours)}
+    yield "logsumexp_where", _seen, call_of("logsumexp", "where"), {"torch": torch_call(
         lambda torch, x, seen: x.masked_fill(~seen, -torch.inf).logsumexp(-1))}
 
 
 def _norms():
     rows, blocks = normal("rows"), _blocks("rows", "row", "row")
-    yield "layer_norm_axes", blocks, _ours("layer_norm", "weight", "bias", axis=(-2, -1), into=True), {
-        "torch": _theirs(lambda torch, x, *vectors: torch.nn.functional.layer_norm(x, x.shape[-2:], *vectors))}
-    yield "rms_norm_axes", _blocks("rows", "row"), _ours("rms_norm", "weight", axis=(-2, -1), into=True), {
-        "torch": _theirs(lambda torch, x, weight: torch.nn.functional.rms_norm(x, x.shape[-2:], weight, 1e-6))}
-    yield "normalize_axes", _blocks("rows"), _ours("normalize", axis=(-2, -1), into=True), {
-        "torch": _theirs(_normalized)}
+    yield "layer_norm_axes", blocks, call_of("layer_norm", "weight", "bias", axis=(-2, -1), into=True), {
+        "torch": torch_call(lambda torch, x, *vectors: torch.nn.functional.layer_norm(x, x.shape[-2:], *vectors))}
+    yield "rms_norm_axes", _blocks("rows", "row"), call_of("rms_norm", "weight", axis=(-2, -1), into=True), {
+        "torch": torch_call(lambda torch, x, weight: torch.nn.functional.rms_norm(x, x.shape[-2:], weight, 1e-6))}
+    yield "normalize_axes", _blocks("rows"), call_of("normalize", axis=(-2, -1), into=True), {
+        "torch": torch_call(_normalized)}
     for name, p in (("sums", 1), ("largest", math.inf)):
-        yield f"normalize_{name}", rows, _ours("normalize", p=p, into=True), {
-            "torch": _theirs(_functional("normalize", p=float(p), dim=-1))}
-    yield "instance_norm", lambda *drawn: _channels(*drawn)[:3], _ours("instance_norm", "weight", "bias"), {
-        "torch": _theirs(_instance_norm)}
-    yield "instance_norm_running", _channels, _ours("instance_norm", "weight", "bias", "running_mean", "running_var"), {
-        "torch": _theirs(_instance_norm)}
+        yield f"normalize_{name}", rows, call_of("normalize", p=p, into=True), {
+            "torch": torch_call(_functional("normalize", p=float(p), dim=-1))}
+    yield "instance_norm", lambda *drawn: _channels(*drawn)[:3], call_of("instance_norm", "weight", "bias"), {
+        "torch": torch_call(_instance_norm)}
+    yield "instance_norm_running", _channels, call_of(
+        "instance_norm", "weight", "bias", "running_mean", "running_var"), {"torch": torch_call(_instance_norm)}
 
 
 def _attention():
-    yield "masked_softmax_added", _added, _ours("masked_softmax", "mask", scale=_SCALE, into=True), {
-        "torch": _theirs(_masked)}
-    yield "masked_softmax_causal", _causal, _ours("masked_softmax", scale=_SCALE, causal=True, into=True), {
-        "torch": _theirs(_causal_softmax)}
-    yield "rotary_embedding_interleaved", _pairs, _ours("rotary_embedding", interleaved=True, into=True), {
-        "torch": _theirs(_interleaved)}
+    yield "masked_softmax_added", _added, call_of("masked_softmax", "mask", scale=_SCALE, into=True), {
+        "torch": torch_call(_masked)}
+    yield "masked_softmax_causal", _causal, call_of("masked_softmax", scale=_SCALE, causal=True, into=True), {
+        "torch": torch_call(_causal_softmax)}
+    yield "rotary_embedding_interleaved", _pairs, call_of("rotary_embedding", interleaved=True, into=True), {
+        "torch": torch_call(_interleaved)}
 
 
 ENTRIES = {name: Entry("options", draw, {"copy": prepare_copy, "lanewise": ours, **others})

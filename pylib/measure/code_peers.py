@@ -92,17 +92,22 @@ def _format_entries(name):
     yield f"decode_{name}", entry_of("ieee754", codes, ours(decode), **{peer: cast_back})
 
 
-def _block_entry():
+def _block_entries(name, element):
     # blocks of 32 with a power of two each, beside NumPy's scaling and ml_dtypes' cast, and PyTorch's of both
     from ..ieee754 import format_named
 
-    format = format_named("float8_e4m3fn")
+    format = format_named(element)
 
     def blocks(shape, dtype, rng):
         return [rng.standard_normal((shape[0], -(-shape[1] // 32) * 32)).astype(dtype)]
 
+    def coded(shape, dtype, rng):
+        from .. import ieee754
+
+        return list(ieee754.mx_encode(*blocks(shape, dtype, rng), name))
+
     def composed(inputs, threads):
-        x, dtype = inputs[0].reshape(-1, 32), _ml_dtype(format.name)
+        x, dtype = inputs[0].reshape(-1, 32), _ml_dtype(element)
 
         def call():
             power = np.frexp(np.abs(x).max(-1, keepdims=True))[1] - 1 - format.largest_exponent
@@ -117,13 +122,45 @@ def _block_entry():
 
         def call():
             power = library.frexp(x.abs().amax(-1, keepdim=True)).exponent - 1 - format.largest_exponent
-            scaled = library.ldexp(x, -power).clamp_(-largest, largest).to(library.float8_e4m3fn)
+            scaled = library.ldexp(x, -power).clamp_(-largest, largest).to(getattr(library, element))
             return scaled.view(library.uint8).numpy().reshape(inputs[0].shape)
 
         return call
 
-    return entry_of("ieee754", blocks, ours(lambda lw: lambda x: lw.ieee754.mx_encode(x, "mxfp8_e4m3")[0]),
-                  ml_dtypes=composed, torch=torch)
+    def read(inputs, threads):
+        codes, scales = inputs[0].reshape(-1, 32).view(_ml_dtype(element)), inputs[1].reshape(-1, 1)
+
+        def call():
+            numbers = np.ldexp(codes.astype(np.float32), scales.astype(np.int32) - 127)
+            return numbers.reshape(inputs[0].shape)
+
+        return call
+
+    others = {"ml_dtypes": composed} | ({"torch": torch} if element.startswith("float8") else {})
+    yield f"mx_encode_{name}", entry_of("ieee754", blocks, ours(
+        lambda lw: lambda x: lw.ieee754.mx_encode(x, name)[0]), **others)
+    yield f"mx_decode_{name}", entry_of("ieee754", coded, ours(
+        lambda lw: lambda codes, scales: lw.ieee754.mx_decode(codes, scales, name)), ml_dtypes=read)
+
+
+def _nvfp4_entry():
+    # blocks of 16, whose scales in E4M3 are of the array's own; with those of the array and of its blocks given back
+    def blocks(shape, dtype, rng):
+        return [rng.standard_normal((shape[0], -(-shape[1] // 16) * 16)).astype(dtype)]
+
+    def composed(inputs, threads):
+        x, small, narrow = inputs[0].reshape(-1, 16), _ml_dtype("float4_e2m1fn"), _ml_dtype("float8_e4m3fn")
+
+        def call():
+            largest = np.abs(x).max(-1, keepdims=True)
+            scale = largest.max() / np.float32(2688)
+            scales = np.clip(largest / np.float32(6) / scale, 0.015625, 448).astype(narrow).astype(np.float32)
+            return np.clip(x / (scales * scale), -6, 6).astype(small).view(np.uint8).reshape(inputs[0].shape)
+
+        return call
+
+    return entry_of("ieee754", blocks, ours(lambda lw: lambda x: lw.ieee754.mx_encode(x, "nvfp4")[0]),
+                    ml_dtypes=composed)
 
 
 def _genomes(count):
@@ -307,9 +344,12 @@ def _pygad_population(work, inputs, threads):
 
 
 def _entries():
-    for name in ("bfloat16", "binary16", "float8_e4m3fn"):
+    for name in ("bfloat16", "binary16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz",
+                 "float8_e4m3", "float8_e3m4", "float6_e2m3fn", "float4_e2m1fn"):
         yield from _format_entries(name)
-    yield "mx_encode_mxfp8_e4m3", _block_entry()
+    for name, element in (("mxfp8_e4m3", "float8_e4m3fn"), ("mxfp8_e5m2", "float8_e5m2"), ("mxfp4", "float4_e2m1fn")):
+        yield from _block_entries(name, element)
+    yield "mx_encode_nvfp4", _nvfp4_entry()
     genome = {
         "genome_decode": (_genomes(1), lambda lw: lw.genome.decode, {"numpy": _numpy_decode}),
         "genome_encode": (_even, lambda lw: lw.genome.encode, {"numpy": _numpy_encode}),

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..bounds import BOUNDS
 from ..functions.table import FUNCTIONS, GATES, usual
-from . import asked_peers, axis_peers, code_peers, fresh_peers, learning_peers, peers
+from . import asked_peers, axis_peers, code_peers, fresh_peers, learning_peers, parameter_peers, peers
 from .ulps import DTYPES, dtype_of
 
 __all__ = ["LAYOUTS", "MOST_ELEMENTS", "ON_REQUEST", "PEERS", "SIZES", "USUAL_PEERS", "WORKS", "Work", "parse_size"]
@@ -158,7 +158,7 @@ def _registry():
     works += [Work(name, "axis", draw, along_axis, shaped=_rows, least_rows=1 + (name == "batch_norm"))
               for name, draw in axis_peers.DRAW.items()]
     works += [Work(name, entry.family, entry.draw, entry.field, ("float32", "float64"), shaped=_rows)
-              for name, entry in asked_peers.ENTRIES.items()]
+              for name, entry in {**asked_peers.ENTRIES, **parameter_peers.ENTRIES}.items()]
     products = ("linear4", "linear4_int16", "linear4_int8")
     shapes = {**dict.fromkeys(products, _squares), "population_loss": _examples, "training_step": _features,
               **dict.fromkeys(("linear", "linear_relu", "linear_relu_backward"), _layer),

@@ -1,0 +1,146 @@
+# Sums of neighbouring rows, a row in each lane: an element of all of them is one register. Their order is that of
+# reductions.pxd to the last bit, of rows of up to SHORT elements. No mathematics, no Python.
+from ..lanes cimport (
+    F64_LANES, f32x, f64x, load_f64, narrow_f64_f32, real, splat_f32, splat_f64, store_f32, store_f64, wide_f32,
+)
+from .reductions cimport FOLD, FOLDED_PARTS, MOST_SUMS, PARTS, halved
+from .registers cimport load
+
+cdef extern from *:
+    """
+    enum { HALVES = F32_LANES / F64_LANES };
+    """
+    const int HALVES  # registers of float64 for the lanes of one of float32
+
+cdef enum:
+    MOST_LANES = 16
+
+# A term is a function of a context and of which element it is of; it adds the term of each lane to a register for each
+# sum. Totals are float64: a register for each half of the lanes, and then those of the next sum. Sums that are whole
+# numbers, the last `whole` ones, are exact in any order.
+
+
+cdef inline int halves(const real* like) noexcept nogil:
+    return HALVES if real is f32x else 1
+
+
+cdef inline f64x widened(const float* x, int half) noexcept nogil:
+    # half of the lanes of a register in memory, as float64
+    return wide_f32(x + half * F64_LANES)
+
+
+cdef inline void wide_halves(real x, f64x* wide) noexcept nogil:
+    # all lanes as float64
+    cdef float values[MOST_LANES]
+    cdef int half
+    if real is f32x:
+        store_f32(values, x)
+        for half in range(HALVES):
+            wide[half] = widened(values, half)
+    else:
+        wide[0] = x
+
+
+cdef inline real narrowed(const real* like, const f64x* wide) noexcept nogil:
+    # and back, each rounded once
+    cdef real found[1]
+    cdef int half
+    if real is f32x:
+        for half in range(HALVES):
+            narrow_f64_f32(<float*>found + half * F64_LANES, wide[half])
+        return load(<const real*>found)
+    else:
+        return wide[0]
+
+
+cdef inline int parts_of(Py_ssize_t n, int most) noexcept nogil:
+    # how many partial sums there are to add by halves: those of no element are 0
+    cdef int parts = most
+    while parts // 2 >= n:
+        parts = parts // 2
+    return parts
+
+
+cdef inline void fold_columns(void (*add)(const f32x*, const void*, Py_ssize_t, f32x*) noexcept nogil, int count,
+                              int whole, const void* context, Py_ssize_t n, f64x* totals) noexcept nogil:
+    # fold_terms of each lane
+    cdef f32x first[MOST_SUMS]
+    cdef f32x second[MOST_SUMS]
+    cdef f64x sums[MOST_SUMS * FOLD * MOST_LANES]
+    cdef f64x wide[MOST_LANES]
+    cdef Py_ssize_t i
+    cdef int j, k, half, parts = parts_of(n, FOLD), split = count - whole
+    for j in range(count):
+        first[j] = second[j] = splat_f32(0.0)
+    for k in range(parts):
+        for j in range(split):
+            first[j] = second[j] = splat_f32(0.0)
+        i = k
+        while i + FOLD < n:
+            add(NULL, context, i, first)
+            add(NULL, context, i + FOLD, second)
+            i += FOLDED_PARTS
+        if i < n:
+            add(NULL, context, i, first)
+        for j in range(split):
+            wide_halves(first[j] + second[j], wide)
+            for half in range(HALVES):
+                sums[(j * HALVES + half) * FOLD + k] = wide[half]
+    for k in range(split * HALVES):
+        totals[k] = halved(sums + k * FOLD, parts, 1)
+    for j in range(split, count):
+        wide_halves(first[j] + second[j], totals + j * HALVES)
+
+
+cdef inline void add_columns(void (*add)(const f64x*, const void*, Py_ssize_t, f64x*) noexcept nogil, int count,
+                             int whole, const void* context, Py_ssize_t n, f64x* totals) noexcept nogil:
+    # sum_terms of each lane
+    cdef f64x sums[MOST_SUMS * PARTS]
+    cdef f64x own[MOST_SUMS]
+    cdef Py_ssize_t i
+    cdef int j, k, parts = parts_of(n, PARTS), split = count - whole
+    for j in range(count):
+        own[j] = splat_f64(0.0)
+    for k in range(parts):
+        for j in range(split):
+            own[j] = splat_f64(0.0)
+        i = k
+        while i < n:
+            add(NULL, context, i, own)
+            i += PARTS
+        for j in range(split):
+            sums[j * PARTS + k] = own[j]
+    for j in range(split):
+        totals[j] = halved(sums + j * PARTS, parts, 1)
+    for j in range(split, count):
+        totals[j] = own[j]
+
+
+cdef inline void sum_columns(void (*folded)(const f32x*, const void*, Py_ssize_t, f32x*) noexcept nogil,
+                             void (*added)(const f64x*, const void*, Py_ssize_t, f64x*) noexcept nogil, int count,
+                             int whole, const real* like, const void* context, Py_ssize_t n,
+                             f64x* totals) noexcept nogil:
+    # a folded sum where rows are float32, else one in float64
+    if real is f32x:
+        fold_columns(folded, count, whole, context, n, totals)
+    else:
+        add_columns(added, count, whole, context, n, totals)
+
+
+cdef inline void take_column_numbers(const char* at, Py_ssize_t step, int count, f64x* values) noexcept nogil:
+    # one float64 of each row
+    cdef double numbers[MOST_LANES]
+    cdef int k
+    for k in range(count * F64_LANES):
+        numbers[k] = (<const double*>(at + k * step))[0]
+    for k in range(count):
+        values[k] = load_f64(numbers + k * F64_LANES)
+
+
+cdef inline void put_column_numbers(const f64x* values, int count, char* at, Py_ssize_t step) noexcept nogil:
+    cdef double numbers[MOST_LANES]
+    cdef int k
+    for k in range(count):
+        store_f64(numbers + k * F64_LANES, values[k])
+    for k in range(count * F64_LANES):
+        (<double*>(at + k * step))[0] = numbers[k]

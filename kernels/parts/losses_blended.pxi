@@ -1,0 +1,77 @@
+# Losses of rows whose classes have weights, or whose targets are probabilities: their sums and slopes. A part of
+# losses.pyx.
+
+# The loss of a row is a sum over its classes, blend[c] (log(sum) - logits[c] + z_loss log(sum)^2), where
+#     blend[c] = weight[c] (kept wanted[c] + spread),
+# kept = 1 - label_smoothing, wanted are the target's probabilities, and spread = label_smoothing / classes. Where the
+# target is a class, `wanted` would be zeros and a single one: kept is 0 then, and the target's own term,
+# (1 - label_smoothing) weight[target], is added apart.
+
+cdef struct Blend:
+    const void* x
+    const void* wanted
+    const void* weight
+    double kept
+    double spread
+    double top
+
+cdef struct BlendedSlope:
+    Blend blend
+    double factor
+    double scale
+
+
+cdef inline real blended(real wanted, real weight, const Blend* row, Py_ssize_t n) noexcept nogil:
+    return first_lanes(fma(wanted, splat(wanted, row.kept), splat(wanted, row.spread)) * weight, n)
+
+
+cdef inline f64x wide_or(const real* x, Py_ssize_t i, Py_ssize_t n, double value) noexcept nogil:
+    if x == NULL:
+        return splat_f64(value)
+    return wide(x, i, n)
+
+
+cdef inline real take_or(const real* x, Py_ssize_t i, Py_ssize_t n, double value) noexcept nogil:
+    cdef real like[1]
+    if x == NULL:
+        return splat(like[0], value)
+    return take(x, i, n)
+
+
+cdef inline void add_blend(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                           f64x* sums) noexcept nogil:
+    # a class whose blend is 0 leaves out its logit, which may be infinite
+    cdef const Blend* own = <const Blend*>context
+    cdef f64x zero = splat_f64(0.0), size
+    cdef f64x share = blended(wide_or(<const real*>own.wanted, i, n, 0.0), wide_or(<const real*>own.weight, i, n, 1.0),
+                              own, n)
+    size = magnitude(share)
+    sums[0] = sums[0] + share
+    sums[1] = sums[1] + where_less(size, splat_f64(5e-324), zero,
+                                   share * (splat_f64(own.top) - wide(<const real*>own.x, i, n)))
+
+
+cdef inline Pair blend_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef Blend own = (<const Blend*>context)[0]
+    return sum_block(add_blend[real], 2, like, &own, start, n)
+
+
+cdef inline real blended_slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    cdef const BlendedSlope* own = <const BlendedSlope*>context
+    cdef real x = take(<const real*>own.blend.x, i, n)
+    cdef real share = blended(take_or(<const real*>own.blend.wanted, i, n, 0.0),
+                              take_or(<const real*>own.blend.weight, i, n, 1.0), &own.blend, n)
+    return fma(x, splat(x, own.factor), share * splat(x, -own.scale))
+
+
+cdef void blended_slope_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    map_block(blended_slope[real], y, context, start, n, False)
+
+
+cdef inline Blend blend_of(const void* x, const Question* asked, double top, Py_ssize_t n) noexcept nogil:
+    return Blend(x, asked.wanted, asked.weight, 1.0 - asked.label_smoothing if asked.wanted != NULL else 0.0,
+                 asked.label_smoothing / n, top)
+
+
+cdef inline bint is_blended(const Question* asked) noexcept nogil:
+    return asked.wanted != NULL or asked.weight != NULL

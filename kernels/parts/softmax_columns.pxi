@@ -1,0 +1,116 @@
+# Neighbouring rows, a row in each lane, for the same bits. A part of softmax.pyx, which has the kernels of one row at a
+# time.
+
+cdef struct GradientColumns:
+    const char* grad
+    Py_ssize_t grad_stride
+    const char* y
+    Py_ssize_t y_stride
+
+
+cdef inline real split(const real* like, f64x* values, real* rest) noexcept nogil:
+    # numbers of float64 rounded to the rows' precision, and their rounding errors
+    cdef f64x wide[MOST_LANES]
+    cdef real value = narrowed(like, values)
+    cdef int half
+    wide_halves(value, wide)
+    for half in range(halves(like)):
+        values[half] = values[half] - wide[half]
+    rest[0] = narrowed(like, values)
+    return value
+
+
+cdef bint softmax_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides, Py_ssize_t n,
+                          int manner) noexcept nogil:
+    cdef double[SHORT_TILE] tile
+    cdef Columns own = columns_of(like, at[0], strides[0], tile, 1.0)
+    cdef f64x scales[MOST_LANES]
+    cdef real value, rest, x
+    cdef Py_ssize_t i
+    if not column_softmax(like, &own, n, scales):
+        return False
+    value = split(like, scales, &rest)
+    for i in range(n):
+        x = load(skip(<const real*>tile, i * lanes(like)))
+        store(<real*>(at[1] + i * strides[1]), fma(x, value, x * rest))
+    return True
+
+
+cdef bint log_softmax_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
+                              Py_ssize_t n, int manner) noexcept nogil:
+    cdef Columns own = columns_of(like, at[0], strides[0], NULL, 1.0)
+    cdef f64x tops[MOST_LANES]
+    cdef f64x mantissas[MOST_LANES]
+    cdef f64x rests[MOST_LANES]
+    cdef f64x logs[MOST_LANES]
+    cdef real top, log
+    cdef Py_ssize_t i
+    if not column_logs(like, &own, n, tops, mantissas, rests, logs, True):
+        return False
+    top, log = narrowed(like, tops), narrowed(like, logs)
+    for i in range(n):
+        store(<real*>(at[1] + i * strides[1]), (load(<const real*>(at[0] + i * strides[0])) - top) - log)
+    return True
+
+
+cdef bint logsumexp_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
+                            Py_ssize_t n, int manner) noexcept nogil:
+    cdef Columns own = columns_of(like, at[0], strides[0], NULL, 1.0)
+    cdef f64x tops[MOST_LANES]
+    cdef f64x mantissas[MOST_LANES]
+    cdef f64x rests[MOST_LANES]
+    cdef f64x logs[MOST_LANES]
+    cdef int half
+    if not column_logs(like, &own, n, tops, mantissas, rests, logs, False):
+        return False
+    for half in range(halves(like)):
+        logs[half] = tops[half] + logs[half]
+    put_column_numbers(logs, halves(like), at[1], steps[1])
+    return True
+
+
+cdef inline void add_column_grad_y(const f64x* like, const void* context, Py_ssize_t i, f64x* sums) noexcept nogil:
+    cdef const GradientColumns* own = <const GradientColumns*>context
+    sums[0] = sums[0] + load(<const f64x*>(own.grad + i * own.grad_stride)) * load(
+        <const f64x*>(own.y + i * own.y_stride))
+
+
+cdef inline void fold_column_grad_y(const f32x* like, const void* context, Py_ssize_t i, f32x* sums) noexcept nogil:
+    cdef const GradientColumns* own = <const GradientColumns*>context
+    sums[0] = fma(load(<const f32x*>(own.grad + i * own.grad_stride)), load(
+        <const f32x*>(own.y + i * own.y_stride)), sums[0])
+
+
+cdef inline void add_column_grad(const real* like, const void* context, Py_ssize_t i, real* sums) noexcept nogil:
+    cdef const GradientColumns* own = <const GradientColumns*>context
+    sums[0] = sums[0] + load(<const real*>(own.grad + i * own.grad_stride))
+
+
+cdef bint softmax_backward_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
+                                   Py_ssize_t n, int manner) noexcept nogil:
+    cdef GradientColumns own = GradientColumns(at[0], strides[0], at[1], strides[1])
+    cdef f64x sums[MOST_LANES]
+    cdef f64x signs[MOST_LANES]
+    cdef real sum, sign, grad
+    cdef Py_ssize_t i
+    sum_columns(fold_column_grad_y, add_column_grad_y, 1, 0, like, &own, n, sums)
+    take_column_numbers(at[2], steps[2], halves(like), signs)
+    sum, sign = narrowed(like, sums), narrowed(like, signs)
+    for i in range(n):
+        grad = (load(<const real*>(at[0] + i * strides[0])) - sum) * sign
+        store(<real*>(at[3] + i * strides[3]), load(<const real*>(at[1] + i * strides[1])) * grad)
+    return True
+
+
+cdef bint log_softmax_backward_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
+                                       Py_ssize_t n, int manner) noexcept nogil:
+    cdef GradientColumns own = GradientColumns(at[0], strides[0], at[1], strides[1])
+    cdef f64x sums[MOST_LANES]
+    cdef real sum
+    cdef Py_ssize_t i
+    sum_columns(add_column_grad[f32x], add_column_grad[f64x], 1, 0, like, &own, n, sums)
+    sum = -narrowed(like, sums)
+    for i in range(n):
+        store(<real*>(at[2] + i * strides[2]), fma(
+            exp(load(<const real*>(at[1] + i * strides[1]))), sum, load(<const real*>(at[0] + i * strides[0]))))
+    return True
