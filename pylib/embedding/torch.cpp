@@ -88,7 +88,7 @@ struct Elementwise final : c10::OperatorKernel {
         const int dtype = checked(name, x);
         for (int k = 0; k < inputs; k++) same_shape(name, x, tensors[k]);
         for (int k = 0; k < outputs; k++) {
-            tensors[inputs + k] = at::empty_like(x);
+            tensors[inputs + k] = like_it(x);
             data[inputs + k] = (char *)tensors[inputs + k].mutable_data_ptr();
         }
         const Tensor &y = tensors[inputs];

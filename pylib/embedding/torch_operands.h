@@ -1,5 +1,6 @@
 /* What the operators of torch.cpp and torch_rows.h share: dtypes, what is refused, the floating-point environment. */
 #pragma once
+#include <ATen/EmptyTensor.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/empty_like.h>
@@ -37,6 +38,16 @@ int place(const Tensor &x) {
         case at::kDouble: return FLOAT64;
         default: return DTYPES;
     }
+}
+
+/* Not filled. By no dispatcher, which takes longer than a small kernel: all of this is below it, on the CPU. */
+Tensor contiguous(at::IntArrayRef sizes, at::ScalarType dtype) { return at::detail::empty_cpu(sizes, dtype); }
+
+/* of the shape, the dtype and the layout of another */
+Tensor like_it(const Tensor &x) {
+    if (!x.is_contiguous()) return at::empty_like(x);
+    Tensor y = contiguous(x.sizes(), x.scalar_type());
+    return y.strides() == x.strides() ? y : at::empty_like(x);  // other strides of dimensions of length 1
 }
 
 std::string spelt(at::ScalarType dtype) {

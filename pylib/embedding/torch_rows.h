@@ -105,7 +105,7 @@ std::optional<Tensor> fitting(const std::string &name, int which, std::optional<
 at::IntArrayRef without_last(at::IntArrayRef sizes) { return sizes.slice(0, sizes.empty() ? 0 : sizes.size() - 1); }
 
 Tensor new_statistic(const Tensor &x) {
-    Tensor found = at::empty(without_last(x.sizes()), at::kDouble);
+    Tensor found = contiguous(without_last(x.sizes()), at::kDouble);
     return x.numel() ? found : found.zero_();  // of rows of no numbers
 }
 
@@ -160,7 +160,7 @@ struct AlongDim final : c10::OperatorKernel {
         const int dtype = checked(name, x);
         const int64_t dim = c10::maybe_wrap_dim(stack->back().toInt(), x.dim());
         stack->erase(stack->begin() + first, stack->end());
-        Tensor y = at::empty_like(x);
+        Tensor y = like_it(x);
         const double one = 1;
         RowOperand operands[MOST_ROW_OPERANDS];
         int filled = 0;
@@ -183,22 +183,22 @@ struct Norm final : c10::OperatorKernel {
     bool with_stats;
 
     void operator()(const c10::OperatorHandle &op, c10::DispatchKeySet, Stack *stack) const {
-        std::vector<std::optional<Tensor>> vectors;
+        std::optional<Tensor> vectors[2];
         const int count = (int)op.schema().arguments().size() - 2;
         const size_t first = stack->size() - count - 2;
         Tensor x = std::move((*stack)[first]).toTensor();
         const int dtype = checked(name, x);
         const int64_t n = x.dim() ? x.size(-1) : 1;
         for (int k = 0; k < count; k++)
-            vectors.push_back(fitting(name, k, tensor_of(std::move((*stack)[first + 1 + k])), x, n));
+            vectors[k] = fitting(name, k, tensor_of(std::move((*stack)[first + 1 + k])), x, n);
         const double eps = stack->back().toDouble();
         check_number(name, "eps", eps, INFINITY);
         stack->erase(stack->begin() + first, stack->end());
         x = x.contiguous();
-        Tensor y = at::empty_like(x, at::MemoryFormat::Contiguous);
+        Tensor y = contiguous(x.sizes(), x.scalar_type());
         RowOperand operands[MOST_ROW_OPERANDS] = {row(x)};
         int filled = 1;
-        for (auto &values : vectors) operands[filled++] = vector(values);
+        for (int k = 0; k < count; k++) operands[filled++] = vector(vectors[k]);
         operands[filled++] = number(&eps);
         operands[filled++] = row(y);
         stack->emplace_back(y);
@@ -237,7 +237,7 @@ struct NormBackward final : c10::OperatorKernel {
             for (int k = 0; k < count; k++) operands[2 + k] = numbers(*(stats[k] = new_statistic(x)));
             on_rows(statistics, dtype, rows, operands);
         }
-        Tensor grad_x = at::empty_like(x, at::MemoryFormat::Contiguous);
+        Tensor grad_x = contiguous(x.sizes(), x.scalar_type());
         RowOperand operands[MOST_ROW_OPERANDS] = {row(grad), row(x), vector(vectors[0])};
         int filled = 3;
         for (int k = 0; k < count; k++) {
@@ -248,7 +248,7 @@ struct NormBackward final : c10::OperatorKernel {
         }
         operands[filled++] = row(grad_x);
         for (int k = 0; k < count; k++) {
-            if (vectors[k]) sums[k] = at::empty({n}, dtype == FLOAT64 ? at::kDouble : at::kFloat);
+            if (vectors[k]) sums[k] = contiguous({n}, dtype == FLOAT64 ? at::kDouble : at::kFloat);
             operands[filled++] = vector(sums[k]);
         }
         if (rows.p > 0)
@@ -261,7 +261,7 @@ struct NormBackward final : c10::OperatorKernel {
                 round_to(y, sums[k]->const_data_ptr<float>());
                 sums[k] = y;
             }
-            stack->emplace_back(sums[k] ? *sums[k] : at::empty({0}, x.options()));
+            stack->emplace_back(sums[k] ? *sums[k] : contiguous({0}, x.scalar_type()));
         }
     }
 };
