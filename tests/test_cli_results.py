@@ -215,3 +215,15 @@ def test_a_stream_that_lacks_a_sign_has_it_spelt_out(here, run_python):
     assert "2^0 ########" in inspected
     assert set(predicted.strip("'").split("\\n")) <= {r"\\xe4\\u4e00", "b", ""}
     assert r"cannot read no\\xe4.npy" in missing
+
+
+def test_labels_that_are_none_of_the_classes(here, capsys):
+    network = lw.evolution.Network((3, 2))
+    Classifier(network, np.zeros(network.genome_bytes, np.uint8), [0, 1]).save("model.npz")
+    (here / "cwd/x.csv").write_text("1,2,3,up\n4,5,6,down\n")
+    assert cli.main(["predict", "model.npz", "x.csv"]) == 2
+    assert "y holds none of the classes [0, 1]; got <U4, such as 'up'" in told(capsys)
+    network = lw.evolution.Network((3, 1), objective="mse")
+    Classifier(network, np.zeros(network.genome_bytes, np.uint8)).save("model.npz")
+    assert cli.main(["predict", "model.npz", "x.csv"]) == 2
+    assert "the labels are values, to compare with what is predicted; got <U4, such as 'up'" in told(capsys)

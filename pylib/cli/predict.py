@@ -3,6 +3,7 @@
 A few lines over classifier.py and data.py of lanewise.evolution.
 """
 
+import contextlib
 import csv
 import io
 import sys
@@ -60,9 +61,15 @@ def run(arguments):
 
 def _score(model, x, y):
     if model.classes is None:
-        return f"coefficient of determination {model.score(x, y.astype(float).reshape(model.predict(x).shape)):.4f}"
+        try:
+            y = y.astype(float)
+        except ValueError:
+            raise ValueError(f"the labels are values, to compare with what is predicted; got {y.dtype}, such as "
+                             f"{y.tolist()[0]!r}") from None
+        return f"coefficient of determination {model.score(x, y.reshape(model.predict(x).shape)):.4f}"
     # labels of a .csv are text, whatever those were that the network has learned
     labels = y if model.classes.dtype.kind != "U" else y.astype(str)
     if y.dtype.kind == "U" and model.classes.dtype.kind in "iuf":
-        labels = y.astype(float)
+        with contextlib.suppress(ValueError):  # that are no numbers are none of its classes
+            labels = y.astype(float)
     return f"{model.score(x, labels):.2%} of {len(x)} rows are right"
