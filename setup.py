@@ -69,10 +69,11 @@ FOR_SIZE = ("ieee754", "row_loops")
 # A kernel is straight lines of registers, from which most passes of -O2 and -O3 gain nothing for half of the compile
 # time. What it does need: short loops over arrays of registers taken apart (-fpeel-loops), questions that a loop asks
 # each time asked once before it (-funswitch-loops), and small matters of loads, jumps and places.
-FRUGAL = ["-O1", "-fpeel-loops", "-funswitch-loops", "-fstrict-aliasing", "-finline-small-functions", "-ftree-vrp",
-          "-fgcse", "-fcse-follow-jumps", "-frerun-cse-after-loop", "-fexpensive-optimizations", "-fpeephole2",
-          "-fcaller-saves", "-fipa-ra", "-fstore-merging", "-fhoist-adjacent-loads", "-foptimize-sibling-calls",
-          "-freorder-blocks-algorithm=stc", "-freorder-blocks-and-partition", "-falign-loops", "-falign-functions"]
+PLAIN = ["-O1", "-fstrict-aliasing", "-finline-small-functions", "-fcse-follow-jumps", "-fpeephole2", "-fcaller-saves",
+         "-fipa-ra", "-fstore-merging", "-fhoist-adjacent-loads", "-foptimize-sibling-calls",
+         "-freorder-blocks-algorithm=stc", "-freorder-blocks-and-partition", "-falign-loops", "-falign-functions"]
+FRUGAL = [*PLAIN, "-fpeel-loops", "-funswitch-loops", "-ftree-vrp", "-fgcse", "-frerun-cse-after-loop",
+          "-fexpensive-optimizations"]
 HOISTED = ["-ftree-pre", "-fcode-hoisting"]  # what two branches both compute is computed before them
 VECTORS = ["-ftree-loop-vectorize", "-ftree-slp-vectorize", "-fvect-cost-model=dynamic"]  # of loops of plain numbers
 # Products keep more numbers at hand than there are registers, and all of -O3's ways of sparing them pay there; so do
@@ -170,6 +171,8 @@ class BuildLevels(build_ext):
             return []
         if level_of(ext) == "baseline" or module_of(ext) == MEMORYVIEWS:
             return PORTABLE
+        if level_of(ext) is None:  # calls, where no loop runs
+            return PLAIN if not self.refusal(["-Werror", *PLAIN]) else ["-O2"]
         asked = EFFORT.get(module_of(ext), EFFORT_OF_LEVEL.get(level_of(ext), FRUGAL + HOISTED))
         if tuple(asked) not in self.known_efforts:
             self.known_efforts[tuple(asked)] = asked if not self.refusal(["-Werror", *asked]) else ["-O3"]
