@@ -30,6 +30,12 @@ def escape_bars(app, what, name, obj, options, lines):
                 for line in lines]
 
 
+def skip_aliases(app, what, name, obj, skip, options):
+    """The fields of a named tuple are told in its docstring; what Python says of each is no help."""
+    return True if (getattr(obj, "__doc__", None) or "").startswith("Alias for field number") else None
+
+
 def setup(app):
     """Sphinx calls this."""
+    app.connect("autodoc-skip-member", skip_aliases)
     app.connect("autodoc-process-docstring", escape_bars)
