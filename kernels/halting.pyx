@@ -258,6 +258,8 @@ cdef inline void adapt_some(const real* h, const Adapting* own, Py_ssize_t k) no
             if not total < own.enough:
                 last = i
                 break
+        if total != total:
+            before = total  # a NaN that was met is no probability, and nothing is known of what remains
         for i in range(own.n):
             put_element(<real*>own.weights, place + i,
                         element(h, place + i) if i < last else 1.0 - before if i == last else 0.0)

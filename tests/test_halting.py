@@ -180,6 +180,16 @@ def test_act_halts_where_the_sum_is_just_enough(dtype):
     assert (weights == [[0.5, 0.5, 0], [0.5, 0.125, 0.375]]).all()
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_of_a_nan_that_act_halting_meets_nothing_is_known(dtype):
+    h = np.array([[0.25, np.nan, 0.5], [0.25, 0.75, np.nan]], dtype)
+    count, remainder, cost, weights = lw.act_halting(h, 0.01)
+    np.testing.assert_array_equal(count, [2, 2])
+    np.testing.assert_array_equal(remainder, [np.nan, 0.75])
+    np.testing.assert_array_equal(cost, [np.nan, 2.75])
+    np.testing.assert_array_equal(weights, [[0.25, np.nan, 0], [0.25, 0.75, 0]])
+
+
 def test_act_backward_is_the_derivative():
     h, grad_cost, grad_weights = RNG.uniform(0, 0.4, (20, 6)), RNG.normal(size=20), RNG.normal(size=(20, 6))
     steps = lw.act_halting(h)[0]

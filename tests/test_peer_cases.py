@@ -45,8 +45,8 @@ def test_a_wrong_result_is_counted():
 def names_elsewhere():
     # the pairs of expressions of docs/faq.md, theirs and ours
     page = (Path(__file__).parents[1] / "docs" / "faq.md").read_text("utf-8")
-    for line in re.findall(r"^\| `(?:F|special|np)\..*$", page, re.M):
-        theirs, ours = (re.findall("`(.*?)`", cell) for cell in line.strip("| ").split(" | "))
+    for theirs, ours in re.findall(r"^\| (`(?:F|special|np)\.[^|]*) \| ([^|]*) \|$", page, re.M):
+        theirs, ours = (re.findall("`(.*?)`", cell) for cell in (theirs, ours))
         yield from zip(theirs, ours, strict=True)
 
 

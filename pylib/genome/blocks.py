@@ -1,4 +1,4 @@
-"""Four-bit weights in blocks of bytes: GGUF, MXFP4, NVFP4, bitsandbytes and HQQ. lanewise.genome.formats shows them."""
+"""Four-bit weights in blocks of bytes: GGUF, MXFP4, NVFP4 and bitsandbytes. lanewise.genome.formats shows them."""
 
 import numpy as np
 
@@ -17,13 +17,12 @@ from .packed import (
     e8m0_bytes,
     e8m0_scales,
     matrix_of,
-    offsets_of_zeros,
     packed_of,
     parts_of,
 )
 
-__all__ = ["GGUF", "read_bitsandbytes", "read_gguf", "read_hqq", "read_mxfp4", "read_nvfp4", "write_bitsandbytes",
-           "write_gguf", "write_hqq", "write_mxfp4", "write_nvfp4"]
+__all__ = ["GGUF", "read_bitsandbytes", "read_gguf", "read_mxfp4", "read_nvfp4", "write_bitsandbytes", "write_gguf",
+           "write_mxfp4", "write_nvfp4"]
 
 #: Of each kind of block in a GGUF file: how many weights and how many bytes a block has, and the codebook.
 GGUF = {"Q4_0": (32, 18, INT4_OFFSET), "Q4_1": (32, 20, UINT4), "IQ4_NL": (32, 18, IQ4_NL), "MXFP4": (32, 17, FLOAT4),
@@ -350,61 +349,3 @@ def write_bitsandbytes(kind, packed):
     codes, scale, _ = parts_of(packed, NF4 if kind == "NF4" else FP4)
     codes = pack(codes)
     return (codes >> 4 | codes << 4).reshape(-1, 1), scale.reshape(-1)
-
-
-@unflushed
-def read_hqq(codes, scale, zero, shape):
-    """Read a layer of HQQ, 4 bits along axis 1: groups as rows, the first half of them in the higher nibbles.
-
-    Parameters
-    ----------
-    codes : array_like of uint8, shape (groups / 2, group)
-        Of all groups of the matrix, row by row.
-    scale, zero : array_like of float, of `groups` elements
-    shape : (int, int)
-        (outputs, inputs).
-
-    Returns
-    -------
-    Packed
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an array is of another dtype or size, a row no whole groups, or a scale not finite.
-    """
-    codes = array_of("codes", codes, ("uint8",))
-    outputs, inputs = matrix_of(shape)
-    count, group = 2 * len(codes), codes.shape[1]
-    if count * group != outputs * inputs or inputs % group:
-        raise ValueError(f"codes of [{outputs}, {inputs}] in groups of {group} are "
-                         f"[{outputs * inputs / (2 * group):g}, {group}], whole groups in a row; got "
-                         f"{list(codes.shape)}")
-    scale, zero = numbers("scale", scale, np.float32), numbers("zero", zero, np.float32)
-    if scale.size != count or zero.size != count:
-        raise ValueError(f"scale and zero have one number for each of {count} groups; got {scale.size} and {zero.size}")
-    scale = scale.reshape(outputs, -1)
-    codes = np.concatenate([codes >> 4, codes & 15]).reshape(outputs, inputs)
-    return packed_of(codes, UINT4, scale, offsets_of_zeros(zero.reshape(outputs, -1), scale), group)
-
-
-@unflushed
-def write_hqq(packed):
-    """Write what `read_hqq` reads: (codes, scale, zero), the last two float32 of shape (groups, 1).
-
-    Raises
-    ------
-    ValueError
-        If the number of groups is odd, or an offset is no zero point times its scale in float32.
-    """
-    codes, scale, offset = parts_of(packed, UINT4, offsets=True)
-    groups = codes.reshape(-1, packed.group)
-    if len(groups) % 2:
-        raise ValueError(f"half of the groups share bytes with the other half; got {len(groups)}")
-    with np.errstate(all="ignore"):
-        zero = np.where(scale == 0, np.float32(0), -offset / scale)
-    if not (offsets_of_zeros(zero, scale) == offset).all():
-        raise ValueError("this format keeps a zero point for each group, an offset that is minus so many scales in "
-                         "float32; got another offset")
-    first, second = groups[:len(groups) // 2], groups[len(groups) // 2:]
-    return first << 4 | second, scale.reshape(-1, 1), zero.reshape(-1, 1)

@@ -1,12 +1,12 @@
 from typing import Final, Literal, SupportsIndex, TypeAlias
 
-from .._typing import Array, Bytes, Float32, Numbers
+from .._typing import Bytes, Float32, Numbers
 from .codes import Codebook
 from .packed import Packed
 
 __all__ = [
-    "GGUF", "read_bitsandbytes", "read_gguf", "read_hqq", "read_mxfp4", "read_nvfp4", "write_bitsandbytes",
-    "write_gguf", "write_hqq", "write_mxfp4", "write_nvfp4",
+    "GGUF", "read_bitsandbytes", "read_gguf", "read_mxfp4", "read_nvfp4", "write_bitsandbytes", "write_gguf",
+    "write_mxfp4", "write_nvfp4",
 ]
 
 _Kind: TypeAlias = Literal["Q4_0", "Q4_1", "IQ4_NL", "MXFP4", "Q4_K", "IQ4_XS", "NVFP4"]
@@ -27,5 +27,3 @@ def read_bitsandbytes(
     blocksize: SupportsIndex = 64,
 ) -> Packed: ...
 def write_bitsandbytes(kind: Literal["NF4", "FP4"], packed: Packed) -> tuple[Bytes, Float32]: ...
-def read_hqq(codes: Numbers, scale: Numbers, zero: Numbers, shape: tuple[int, int]) -> Packed: ...
-def write_hqq(packed: Packed) -> tuple[Bytes, Float32, Array]: ...

@@ -1,4 +1,4 @@
-"""Four-bit weights in words of eight, and with zero points: mlx, GPTQ, AWQ, compressed-tensors and MatMulNBits.
+"""Four-bit weights in words of eight, and with zero points: mlx, GPTQ, AWQ, compressed-tensors, MatMulNBits, HQQ.
 
 lanewise.genome.formats shows them.
 """
@@ -12,6 +12,7 @@ from .packed import (
     INT4_OFFSET,
     UINT4,
     array_of,
+    matrix_of,
     offset_of,
     offsets_of_zeros,
     packed_of,
@@ -20,8 +21,8 @@ from .packed import (
     zeros_of,
 )
 
-__all__ = ["read_awq", "read_compressed_tensors", "read_gptq", "read_matmulnbits", "read_mlx", "write_awq",
-           "write_compressed_tensors", "write_gptq", "write_matmulnbits", "write_mlx"]
+__all__ = ["read_awq", "read_compressed_tensors", "read_gptq", "read_hqq", "read_matmulnbits", "read_mlx", "write_awq",
+           "write_compressed_tensors", "write_gptq", "write_hqq", "write_matmulnbits", "write_mlx"]
 
 _AWQ_ORDER = np.array([0, 2, 4, 6, 1, 3, 5, 7])  # which output the n-th nibble of a word belongs to
 
@@ -282,3 +283,61 @@ def _with_zeros(codes, qzeros, scales, less, order):
     zeros = _of_words(qzeros)
     zeros = (zeros if order is None else _reordered(zeros, np.argsort(order))) + np.uint8(less)
     return packed_of(codes, UINT4, scales.T, offsets_of_zeros(zeros, scales).T, inputs // len(scales))
+
+
+@unflushed
+def read_hqq(codes, scale, zero, shape):
+    """Read a layer of HQQ, 4 bits along axis 1: groups as rows, the first half of them in the higher nibbles.
+
+    Parameters
+    ----------
+    codes : array_like of uint8, shape (groups / 2, group)
+        Of all groups of the matrix, row by row.
+    scale, zero : array_like of float, of `groups` elements
+    shape : (int, int)
+        (outputs, inputs).
+
+    Returns
+    -------
+    Packed
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array is of another dtype or size, a row no whole groups, or a scale not finite.
+    """
+    codes = array_of("codes", codes, ("uint8",))
+    outputs, inputs = matrix_of(shape)
+    count, group = 2 * len(codes), codes.shape[1]
+    if count * group != outputs * inputs or inputs % group:
+        raise ValueError(f"codes of [{outputs}, {inputs}] in groups of {group} are "
+                         f"[{outputs * inputs / (2 * group):g}, {group}], whole groups in a row; got "
+                         f"{list(codes.shape)}")
+    scale, zero = numbers("scale", scale, np.float32), numbers("zero", zero, np.float32)
+    if scale.size != count or zero.size != count:
+        raise ValueError(f"scale and zero have one number for each of {count} groups; got {scale.size} and {zero.size}")
+    scale = scale.reshape(outputs, -1)
+    codes = np.concatenate([codes >> 4, codes & 15]).reshape(outputs, inputs)
+    return packed_of(codes, UINT4, scale, offsets_of_zeros(zero.reshape(outputs, -1), scale), group)
+
+
+@unflushed
+def write_hqq(packed):
+    """Write what `read_hqq` reads: (codes, scale, zero), the last two float32 of shape (groups, 1).
+
+    Raises
+    ------
+    ValueError
+        If the number of groups is odd, or an offset is no zero point times its scale in float32.
+    """
+    codes, scale, offset = parts_of(packed, UINT4, offsets=True)
+    groups = codes.reshape(-1, packed.group)
+    if len(groups) % 2:
+        raise ValueError(f"half of the groups share bytes with the other half; got {len(groups)}")
+    with np.errstate(all="ignore"):
+        zero = np.where(scale == 0, np.float32(0), -offset / scale)
+    if not (offsets_of_zeros(zero, scale) == offset).all():
+        raise ValueError("this format keeps a zero point for each group, an offset that is minus so many scales in "
+                         "float32; got another offset")
+    first, second = groups[:len(groups) // 2], groups[len(groups) // 2:]
+    return first << 4 | second, scale.reshape(-1, 1), zero.reshape(-1, 1)

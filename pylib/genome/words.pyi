@@ -3,12 +3,12 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .._typing import Bytes, Float32, Numbers
+from .._typing import Array, Bytes, Float32, Numbers
 from .packed import Packed
 
 __all__ = [
-    "read_awq", "read_compressed_tensors", "read_gptq", "read_matmulnbits", "read_mlx", "write_awq",
-    "write_compressed_tensors", "write_gptq", "write_matmulnbits", "write_mlx",
+    "read_awq", "read_compressed_tensors", "read_gptq", "read_hqq", "read_matmulnbits", "read_mlx", "write_awq",
+    "write_compressed_tensors", "write_gptq", "write_hqq", "write_matmulnbits", "write_mlx",
 ]
 
 _Int32: TypeAlias = NDArray[np.int32]
@@ -23,3 +23,5 @@ def read_gptq(qweight: Numbers, qzeros: Numbers, scales: Numbers, *, zeros_less_
 def write_gptq(packed: Packed, *, zeros_less_one: bool = True) -> tuple[_Int32, _Int32, Float32]: ...
 def read_awq(qweight: Numbers, qzeros: Numbers, scales: Numbers) -> Packed: ...
 def write_awq(packed: Packed) -> tuple[_Int32, _Int32, Float32]: ...
+def read_hqq(codes: Numbers, scale: Numbers, zero: Numbers, shape: tuple[int, int]) -> Packed: ...
+def write_hqq(packed: Packed) -> tuple[Bytes, Float32, Array]: ...

@@ -299,7 +299,8 @@ def act_halting(h, eps=0.01):
     cost : ndarray, shape (...)
         The ponder cost, N + R.
     weights : ndarray of the shape of `h`
-        What each step's output counts: h, the remainder at the last step, 0 after it.
+        What each step's output counts: h, the remainder at the last step, 0 after it. A NaN among the first N steps is
+        the last of them, and makes remainder and cost NaN.
 
     Raises
     ------

@@ -4,7 +4,7 @@ functions or what its users write, and ONNX Runtime's operators. The functions a
 import numpy as np
 
 from .asked_peers import call_of, torch_call
-from .axis_peers import _normal
+from .axis_peers import normal
 from .code_peers import Entry
 from .peers import onnx_contender, prepare_copy
 
@@ -76,7 +76,7 @@ def _swish_gate(torch, gate, up):
 
 
 def _entries():
-    x, pair = _normal("rows"), _normal("rows", "rows")
+    x, pair = normal("rows"), normal("rows", "rows")
     clamped = {"beta": _GATE, "limit": _LIMIT, "shift": 1.0}
     works = {
         "softplus_threshold": ("softplus", x, {"threshold": _THRESHOLD}, _softplus, None),
