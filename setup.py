@@ -320,7 +320,7 @@ def in_children(work, items, most):
         child = fork.Process(target=work, args=(item,))
         child.start()
         running[child.sentinel] = item, child
-        while len(running) == most or (running and k == len(items) - 1):
+        while len(running) >= max(most or 1, 1) or (running and k == len(items) - 1):
             for sentinel in multiprocessing.connection.wait(running):
                 item, child = running.pop(sentinel)
                 child.join()

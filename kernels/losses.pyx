@@ -322,7 +322,7 @@ probable_cross_entropy_with_grad_gufunc = along_axis(
 cdef double mean_loss_float64(const double* losses, double divisor, Py_ssize_t n) noexcept nogil:
     cdef double found = sum_values(<const f64x*>losses, n, 1) / divisor, scale = ldexp(1.0, -64)
     cdef Py_ssize_t i
-    if fabs(found) == INFINITY:  # the sum may be beyond the range, and the mean not
+    if not fabs(found) < INFINITY:  # a sum may be beyond the range (of two signs: NaN), and the mean not
         found = 0.0
         for i in range(n):
             found += losses[i] * scale

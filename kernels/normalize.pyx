@@ -18,7 +18,9 @@ from .loops.registers cimport itemsize, lanes, load, skip, store, store_part, zi
 from .loops.reductions cimport Pair, first_lanes, map_block, map_row, row_context, sum_block, sum_row, take, wide
 from .loops.dtypes cimport FLOAT32, FLOAT64
 from .loops.operations cimport Operands, Operation, RowMachine, along_axis, operations_of, row_machine
-from .rowwise.lengths cimport NOTHING, PowerLength, find_length, power_length_of, power_slopes_block, scale_beside
+from .rowwise.lengths cimport (
+    NOTHING, PowerLength, find_length, one_over, power_length_of, power_slopes_block, scale_beside,
+)
 from .math.draws cimport turn
 
 np.import_array()
@@ -104,7 +106,7 @@ cdef inline bint measure(const real* like, Length* length, double eps, Py_ssize_
     if total < eps * length.scale:
         length.scale = scale_beside(like, length.scale, eps)
         total = eps * length.scale
-    length.inverse = 1.0 / total
+    length.inverse = one_over(like, total)
     return reaches
 
 
@@ -118,7 +120,7 @@ cdef inline bint measure_any(const real* like, Length* length, PowerLength* powe
         power.scale = scale_beside(like, power.scale, eps)
         power.length = eps * power.scale
     length.scale = power.scale
-    length.inverse = power.inverse = 1.0 / power.length
+    length.inverse = power.inverse = one_over(like, power.length)
     return power.measure != NOTHING
 
 

@@ -303,3 +303,17 @@ def test_errors():
              r"softmax_backward: grad of shape \(3,\) does not fit x")):
         with pytest.raises(error, match=message):
             call()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sliding_windows_beside_columns_that_collide(dtype):
+    """Neighbouring rows that overlap need no tile, and one that shares cache lines with its neighbours has one."""
+    x = np.lib.stride_tricks.as_strided(np.random.default_rng(0).random(5000).astype(dtype), (40, 2048),
+                                        2 * (np.dtype(dtype).itemsize,))
+    other, target = np.full(x.shape, 0.025, dtype), np.arange(x.shape[1]) % 40
+    for function, operands in ((lw.softmax, (x,)), (lw.log_softmax, (x,)), (lw.softmax_backward, (x, other)),
+                               (lw.softmax_backward, (other, x)), (lw.log_softmax_backward, (x, other)),
+                               (lambda x, **kwargs: lw.cross_entropy_with_grad(x, target, **kwargs)[1], (x,))):
+        expected = function(*map(np.copy, operands), axis=0)
+        found = function(*operands, axis=0, out=np.empty(x.shape, dtype))
+        assert found.tobytes() == expected.tobytes()

@@ -10,6 +10,7 @@ import lanewise as lw
 import numpy as np
 import pytest
 from lanewise import cli
+from lanewise.cli import bench
 from lanewise.functions.table import GATES
 from lanewise.measure import benchmark, fresh_peers, machine, oracles, peers
 
@@ -351,7 +352,7 @@ def test_reasons_and_a_busy_machine_are_said(monkeypatch, capsys):
 def test_how_to_install_peers_is_said(capsys, missing, told):
     row = benchmark.Figures("relu", (60,), 60, 1, "float32", {"copy": [1.0], "lanewise": [1.0]},
                             {"copy": 8, "lanewise": 8}, skipped={missing: "not installed"})
-    cli.bench._show([row], "60", None)
+    bench._show([row], "60", None)
     said = capsys.readouterr().err
     assert f"not timed (not installed): {missing}\n" in said
     assert ("pip install 'lanewise[bench]'" in said) == told

@@ -102,7 +102,7 @@ X, Y = np.eye(20), np.arange(20) % 2
 
 @pytest.mark.parametrize(("name", "content", "message"), [
     ("a.txt", "1,2", r"expected a \.npz with x and y, or a \.csv with the label last; got \.txt"),
-    ("a.npz", {"x": X}, "no array y; it holds x"),
+    ("a.npz", {"x": X}, "no array 'y'; it holds x"),
     ("a.npz", {"x": X, "y": Y[:7]}, r"one label for each of the 20 rows; got \[7\]"),
     ("a.npz", {"x": Y, "y": Y}, r"x is numbers, \[rows, features\]; got int64\[20\]"),
     ("a.npz", {"x": X.astype(str), "y": Y}, "x is numbers"),

@@ -159,7 +159,7 @@ def test_losses_without_a_logarithm_are_drawn(here, value):
     (["train", ""], "expected the name of a file; got an empty one"),
     (["evolve", ""], "expected the name of a file; got an empty one"),
     (["evolve", "--start", ""], "No such file or directory: ''"),
-    (["train", "../data.npz", "--label", ""], "no array ; it holds x, y"),
+    (["train", "../data.npz", "--label", ""], "no array ''; it holds x, y"),
     (["bench", "--compare", "", ""], "No such file or directory: ''"),
     (["bench", "--sizes", ""], "--sizes: expected at least one; got none"),
     (["bench", "--threads", " "], "--threads: expected at least one; got none"),
@@ -207,7 +207,7 @@ def test_a_stream_that_lacks_a_sign_has_it_spelt_out(here, run_python):
         kept.save("model.npz")
         for command in (["inspect", "x.npy"], ["predict", "model.npz", "x.npy"], ["inspect", "no\\u00e4.npy"]):
             done = subprocess.run([sys.executable, "-X", "utf8=0", "-m", "lanewise", *command], capture_output=True,
-                                  env=__import__("os").environ | {"PYTHONIOENCODING": "ascii"})
+                                  env=__import__("os").environ | {"PYTHONIOENCODING": "ascii", "LC_ALL": "C.UTF-8"})
             assert b"Traceback" not in done.stderr, done.stderr
             print(ascii((done.stdout + done.stderr).decode("ascii")))
     """)
@@ -226,4 +226,4 @@ def test_labels_that_are_none_of_the_classes(here, capsys):
     network = lw.evolution.Network((3, 1), objective="mse")
     Classifier(network, np.zeros(network.genome_bytes, np.uint8)).save("model.npz")
     assert cli.main(["predict", "model.npz", "x.csv"]) == 2
-    assert "the labels are values, to compare with what is predicted; got <U4, such as 'up'" in told(capsys)
+    assert "the network predicts values, so labels must be numbers; got <U4, such as 'up'" in told(capsys)

@@ -16,6 +16,14 @@ def test_a_masked_class_does_not_spoil_a_one_hot_target():
     np.testing.assert_array_equal(grad, row(0, -0.5, 0.5))
 
 
+def test_a_vocabulary_of_equal_logits_in_float16():
+    logits = np.zeros((1, 70_000), np.float16)
+    exact = np.float16(np.log(70_000))
+    assert lw.logsumexp(logits) == lw.cross_entropy(logits, np.array([0])) == exact
+    np.testing.assert_array_equal(lw.log_softmax(logits), -exact)
+    np.testing.assert_array_equal(lw.softmax(logits), np.float16(1 / 70_000))
+
+
 def test_zeros_of_float16_have_a_direction_of_zeros():
     np.testing.assert_array_equal(lw.normalize(row(0, 0, 0, dtype=np.float16)), row(0, 0, 0))
 

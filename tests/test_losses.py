@@ -315,3 +315,11 @@ def test_a_mean_within_float64_is_found_whatever_the_sum():
     assert lw.cross_entropy(logits, target) == pytest.approx(1e308, rel=1e-15)
     assert lw.nll_loss(logits, 1 - target) == pytest.approx(-1e308, rel=1e-15)
     assert lw.cross_entropy(np.array([[np.inf, 0.0]] * 8), target) == np.inf
+
+
+def test_a_mean_whose_partial_sums_are_infinite_of_both_signs():
+    largest = np.finfo(float).max
+    signs = np.where(np.arange(160) % 16 < 8, largest, -largest)
+    assert abs(lw.nll_loss(np.column_stack([signs, signs]), np.zeros(160, int))) < largest / 1e15
+    zeros = np.zeros(160)
+    assert abs(lw.binary_cross_entropy_with_logits(zeros, zeros, weight=signs)) < largest / 1e15

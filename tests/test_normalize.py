@@ -134,3 +134,13 @@ def test_a_row_of_any_size_beside_eps_in_float32():
 def test_a_small_gradient_of_a_row_shorter_than_eps_keeps_its_digits(p, dtype, grad):
     x, grad = np.zeros(3, dtype), np.array([grad, -grad, 0], dtype)
     assert lw.normalize_backward(grad, x, p) == pytest.approx(grad / dtype(1e-12), rel=1e-6, abs=0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("p", [0, 0.5, 1, 2, 3, -1, np.inf, -np.inf])
+@pytest.mark.parametrize("eps", [1e-45, 1e-320])
+def test_zeros_over_an_eps_that_has_no_inverse(dtype, p, eps):
+    assert not lw.normalize(np.zeros((2, 3), dtype), p, eps=eps).any()
+    x = np.array([1e-30, 2e-30, 0])  # whose length is 0 where p is below 0
+    if p < 0 and dtype == "float64":
+        np.testing.assert_allclose(lw.normalize(x, p, eps=eps), [1e-30 / eps, 2e-30 / eps, 0], rtol=1e-15)

@@ -177,3 +177,12 @@ def test_backward_where_a_difference_leaves_the_range(dtype):
     np.testing.assert_allclose(grad_weight, (wide_grad * normed).sum(0).astype(float), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(grad_bias, wide_grad.sum(0).astype(float), rtol=1e-6)
     assert (np.abs(grad_x) <= 8 / wide.std(-1, keepdims=True)).all()
+
+
+def test_the_sum_for_a_weight_does_not_depend_on_the_bias_or_the_layout():
+    base = np.random.default_rng(0).standard_normal((17, 1_100_001))  # sums for two such vectors leave one chunk
+    spread = base[:, :-1]
+    x, weight = spread.copy(), np.ones(spread.shape[1])
+    expected = lw.layer_norm_backward(x, x, weight, weight)[1].tobytes()
+    assert lw.layer_norm_backward(x, x, weight)[1].tobytes() == expected
+    assert lw.layer_norm_backward(spread, spread, weight)[1].tobytes() == expected

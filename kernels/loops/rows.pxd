@@ -45,15 +45,16 @@ cdef inline void set_chunks(Pass* work, Py_ssize_t most, Py_ssize_t least, Py_ss
     work.chunks = max(1, (work.rows + work.chunk - 1) // work.chunk)
 
 
-cdef inline void set_sums(Pass* work, bint adjacent) noexcept nogil:
+cdef inline void set_sums(Pass* work, bint adjacent, int outputs) noexcept nogil:
     # Where one group has all rows, its sums are the gradients, since a sum of so few rows needs no float64. They are
-    # then written straight to the outputs, which can be done where those are contiguous: `adjacent`.
+    # then written straight to the outputs, which can be done where those are contiguous: `adjacent`. The chunks are
+    # those of all `outputs`, wanted or not, so that the order of a sum does not depend on what else is wanted.
     cdef Py_ssize_t most
     if adjacent and 0 < work.rows <= GROUP:
         work.manner |= ALL
         work.chunk, work.chunks, work.n_sums = work.rows, 1, 0
         return
-    most = max(1, min(<Py_ssize_t>CHUNKS, SUMS_BYTES // (8 * max(work.n_sums, 1))))
+    most = max(1, min(<Py_ssize_t>CHUNKS, SUMS_BYTES // (8 * max(outputs * work.n, 1))))
     set_chunks(work, most, 1, TILE)
 
 
@@ -157,8 +158,8 @@ cdef inline bint collides(const Operand* one, Py_ssize_t n) noexcept nogil:
 
 cdef inline Py_ssize_t run_columns(const real* like, const Pass* work, Py_ssize_t row, Py_ssize_t stop,
                                    char* tiles) noexcept nogil:
-    # how many rows from here on a kernel of neighbouring rows took. Some pass through their tiles, where they are
-    # neighbours too: those of 16 bits, and those that the cache would not keep
+    # how many rows from here on a kernel of neighbouring rows took. Operands that have tiles pass through them, where
+    # rows are neighbours too, if the dtype has 16 bits or the cache would not keep the columns of one operand
     cdef char* at[MAX_ROW_OPERANDS]
     cdef Py_ssize_t steps[MAX_ROW_OPERANDS]
     cdef Py_ssize_t strides[MAX_ROW_OPERANDS]
@@ -173,7 +174,7 @@ cdef inline Py_ssize_t run_columns(const real* like, const Pass* work, Py_ssize_
     for k in range(work.operands):
         one = &work.of[k]
         at[k], steps[k], strides[k] = place(work, one, row), one.step_q, one.stride
-        if staged and one.kind == c'r':
+        if staged and one.kind == c'r' and one.tiled:
             at[k], steps[k], strides[k] = tiles + one.offset, width, rows * width
             if k < work.n_in:
                 widen_across(work.dtype, <real*>at[k], place(work, one, row), one.stride, rows, work.n)
@@ -183,7 +184,7 @@ cdef inline Py_ssize_t run_columns(const real* like, const Pass* work, Py_ssize_
             at[k] += lanes(like) * steps[k]
     for k in range(work.n_in, work.operands):
         one = &work.of[k]
-        if staged and one.kind == c'r':
+        if staged and one.kind == c'r' and one.tiled:
             narrow_across(work.dtype, place(work, one, row), one.stride, <const real*>(tiles + one.offset), rows, done,
                           work.n)
     return done
@@ -370,7 +371,7 @@ cdef inline void plan(Pass* work, int threads) noexcept nogil:
         if work.n > SHORT or not is_across(work, &work.of[k]):
             work.columns = NULL
     if sums:
-        set_sums(work, adjacent)
+        set_sums(work, adjacent, sums)
     else:
         set_chunks(work, MANY_CHUNKS, 1, max(<Py_ssize_t>GROUP, work.height if work.height == TILE else 1))
     set_workers(work, threads, True)

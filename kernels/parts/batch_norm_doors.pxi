@@ -96,7 +96,7 @@ cdef inline void put_segment(Dtype dtype, void* y, Py_ssize_t start, Py_ssize_t 
 
 
 cdef inline double* memory_for(Dtype dtype, Py_ssize_t batch, Py_ssize_t size) noexcept nogil:
-    # two numbers of each example, and behind these two widened segments
+    # two numbers of each of `batch`, and behind these two widened segments
     cdef Py_ssize_t widened = 2 * (size + PADDING) * sizeof(float) if is_short(dtype) else 1
     return <double*>malloc(2 * batch * sizeof(double) + widened)
 

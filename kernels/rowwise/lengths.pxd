@@ -3,6 +3,7 @@
 #
 # A magnitude is taken relative to the largest (to the smallest where p < 0), so that no power leaves the exponent
 # range. The ratio, its logarithm and what they lose are pairs: a power is right to the last digits for every p.
+from libc.float cimport DBL_MAX, FLT_MAX
 from libc.math cimport INFINITY, fabs, ldexp
 
 from ..lanes cimport (
@@ -46,12 +47,21 @@ cdef inline int digits_of(const real* like) noexcept nogil:
     return 60 if real is f32x else 600
 
 
+cdef inline double last_of(const real* like) noexcept nogil:
+    return FLT_MAX if real is f32x else DBL_MAX
+
+
 cdef inline double scale_beside(const real* like, double scale, double eps) noexcept nogil:
     # of a row that is shorter than eps, and divided by it: the scale of a tiny row would bring numbers of a usual size
-    # out of the range
+    # out of the range, and without a scale one over a tiny eps is out of it
     if eps < 1.0 / far_of(like):
-        return scale
+        return ldexp(1.0, digits_of(like)) if scale == 1.0 and eps < 1.0 / last_of(like) else scale
     return 1.0 if eps <= far_of(like) else ldexp(1.0, -digits_of(like))
+
+
+cdef inline double one_over(const real* like, double length) noexcept nogil:
+    # of a length above 0 at most the largest number of the precision: one over a tinier eps would make NaN of zeros
+    return min(1.0 / length, last_of(like)) if length > 0.0 else 1.0 / length
 
 
 cdef inline PowerLength power_length_of(const void* grad, const void* x, double p) noexcept nogil:

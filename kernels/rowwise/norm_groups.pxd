@@ -40,7 +40,7 @@ cdef struct Group:
     Py_ssize_t first  # the rows of which gradients are computed now
     Py_ssize_t count
     void* carried  # what the rows before have added, of a tile's columns and of the part of a register that may follow;
-    # NULL where the rows come at once, since threads may share them: each block then has a place of its own
+    # NULL where no sums are carried, or all rows come at once: threads may share these, and each block has its place
     Py_ssize_t n
     const void* grad[GROUP]
     const void* x[GROUP]

@@ -64,7 +64,7 @@ def _score(model, x, y):
         try:
             y = y.astype(float)
         except ValueError:
-            raise ValueError(f"the labels are values, to compare with what is predicted; got {y.dtype}, such as "
+            raise ValueError(f"the network predicts values, so labels must be numbers; got {y.dtype}, such as "
                              f"{y.tolist()[0]!r}") from None
         return f"coefficient of determination {model.score(x, y.reshape(model.predict(x).shape)):.4f}"
     # labels of a .csv are text, whatever those were that the network has learned

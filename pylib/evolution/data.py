@@ -241,7 +241,7 @@ def _read_npz(path, label, labelled=True):
                 label = "y"  # a name may be of the .csv that the network has learned from
             missing = [name for name in ("x", label) if name not in arrays.files and (labelled or name == "x")]
             if missing:
-                raise DataError(f"{path}: no array {' or '.join(missing)}; "
+                raise DataError(f"{path}: no array {' or '.join(map(repr, missing))}; "
                                 f"it holds {', '.join(arrays.files) or 'none'}")
             x, y = arrays["x"], arrays[label] if label in arrays.files else None
     except DataError:

@@ -106,6 +106,8 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
 
     Raises
     ------
+    TypeError
+        If an array holds no numbers, is masked, or is a tensor of PyTorch.
     ValueError
         If a shape does not fit, inference lacks running statistics, a channel in training has only one element, or
         `momentum` or `eps` is out of its range. A batch of nothing gives nothing, and leaves running statistics alone.
@@ -188,6 +190,8 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
 
     Raises
     ------
+    TypeError
+        If an array holds no numbers, is masked, or is a tensor of PyTorch.
     ValueError
         If a shape does not fit that of `x`.
 
@@ -266,6 +270,8 @@ def group_norm(x, num_groups, weight=None, bias=None, *, eps=1e-5, out=None, ret
 
     Raises
     ------
+    TypeError
+        If an array holds no numbers, is masked, or is a tensor of PyTorch.
     ValueError
         If the channels do not divide into the groups, or a shape does not fit.
 
@@ -313,6 +319,8 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
 
     Raises
     ------
+    TypeError
+        If an array holds no numbers, is masked, or is a tensor of PyTorch.
     ValueError
         If the channels do not divide into the groups, or a shape does not fit.
 

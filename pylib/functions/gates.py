@@ -111,6 +111,8 @@ def glu(x, axis=-1, *, out=None):
 
     Raises
     ------
+    TypeError
+        If an array holds no numbers, is masked, or is a tensor of PyTorch.
     ValueError
         The length along `axis` is odd, or `x` has no such axis.
 
@@ -146,6 +148,8 @@ def glu_backward(grad, x, axis=-1, *, out=None):
 
     Raises
     ------
+    TypeError
+        If an array holds no numbers, is masked, or is a tensor of PyTorch.
     ValueError
         The length along `axis` is odd, `x` has no such axis, or `grad` does not fit.
 

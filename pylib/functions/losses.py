@@ -244,6 +244,8 @@ def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=
 
     Raises
     ------
+    TypeError
+        If an array holds no numbers, is masked, or is a tensor of PyTorch.
     ValueError
         If `grad` does not have the shape of the loss; and as `cross_entropy`.
 
@@ -342,6 +344,8 @@ def nll_loss_backward(grad, x, target, *, reduction="mean", weight=None, ignore_
 
     Raises
     ------
+    TypeError
+        If an array holds no numbers, is masked, or is a tensor of PyTorch.
     ValueError
         If `grad` does not have the shape of the loss; and as `nll_loss`.
 

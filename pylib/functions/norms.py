@@ -57,6 +57,8 @@ def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False)
 
     Raises
     ------
+    TypeError
+        If an array holds no numbers, is masked, or is a tensor of PyTorch.
     ValueError
         If `weight` does not have the length of `axis`, `x` has no such axis, or `eps` is out of its range.
 
@@ -124,6 +126,8 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return
 
     Raises
     ------
+    TypeError
+        If an array holds no numbers, is masked, or is a tensor of PyTorch.
     ValueError
         If `weight` or `bias` does not have the length of `axis`, `x` has no such axis, the algorithm is unknown, or
         `eps` is out of its range.
@@ -187,6 +191,8 @@ def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1, out
 
     Raises
     ------
+    TypeError
+        If an array holds no numbers, is masked, or is a tensor of PyTorch.
     ValueError
         If a shape does not fit that of `x`.
 
@@ -241,6 +247,8 @@ def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None
 
     Raises
     ------
+    TypeError
+        If an array holds no numbers, is masked, or is a tensor of PyTorch.
     ValueError
         If a shape does not fit that of `x`, or one of `mean` and `rstd` is given without the other.
 
@@ -297,6 +305,8 @@ def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=None, retur
 
     Raises
     ------
+    TypeError
+        If an array holds no numbers, is masked, or is a tensor of PyTorch.
     ValueError
         If the shapes differ, `weight` does not have the length of `axis`, `x` has no such axis, or `out` is not a tuple
         of two.

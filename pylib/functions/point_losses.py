@@ -65,7 +65,7 @@ def _loss(name, x, target, reduction, delta=1.0, weights=None):
     if reduction == "none":
         return on_axis(_kernels.pair_losses_gufunc, operands, 0, 1).reshape(x.shape)
     total = _sum(operands, float(x.size) if reduction == "mean" else 1.0)
-    if reduction == "mean" and math.isinf(total) and x.dtype == np.float64:  # beyond which the sum may be, not the mean
+    if reduction == "mean" and not math.isfinite(total) and x.dtype == np.float64:  # the sum may be, the mean not
         weight = np.ones(x.size) if operands[2] is _NONE_FLOAT64 else operands[2]
         total = _sum((*pairs, weight * _SMALL, *operands[3:]), x.size * _SMALL)
     return number_in(x.dtype, total)
@@ -153,6 +153,8 @@ def mse_backward(grad, x, target, *, reduction="mean", out=None):
 
     Raises
     ------
+    TypeError
+        If an array holds no numbers, is masked, or is a tensor of PyTorch.
     ValueError
         If `grad` does not have the shape of the loss; and as `mse`.
 
@@ -223,6 +225,8 @@ def l1_backward(grad, x, target, *, reduction="mean", out=None):
 
     Raises
     ------
+    TypeError
+        If an array holds no numbers, is masked, or is a tensor of PyTorch.
     ValueError
         If `grad` does not have the shape of the loss; and as `l1`.
 
@@ -295,6 +299,8 @@ def huber_backward(grad, x, target, *, reduction="mean", delta=1.0, out=None):
 
     Raises
     ------
+    TypeError
+        If an array holds no numbers, is masked, or is a tensor of PyTorch.
     ValueError
         If `grad` does not have the shape of the loss; and as `huber`.
 
@@ -372,6 +378,8 @@ def binary_cross_entropy_with_logits_backward(grad, x, target, *, reduction="mea
 
     Raises
     ------
+    TypeError
+        If an array holds no numbers, is masked, or is a tensor of PyTorch.
     ValueError
         If `grad` does not have the shape of the loss; and as `binary_cross_entropy_with_logits`.
 

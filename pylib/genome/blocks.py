@@ -64,6 +64,8 @@ def write_mxfp4(packed):
 
     Raises
     ------
+    TypeError
+        If `packed` is no `Packed`.
     ValueError
         If the codebook or the groups are others, or a scale is no power of two from 2^-127 to 2^127.
     """
@@ -113,6 +115,8 @@ def write_nvfp4(packed, *, multiplier=None, divisor=None):
 
     Raises
     ------
+    TypeError
+        If `packed` is no `Packed`.
     ValueError
         If a scale is no number of E4M3, times that number: nothing is rounded.
     """
@@ -342,6 +346,8 @@ def write_bitsandbytes(kind, packed):
 
     Raises
     ------
+    TypeError
+        If `packed` is no `Packed`.
     ValueError
         If the codebook is another one, or there are offsets.
     """

@@ -73,6 +73,8 @@ def write_matmulnbits(packed):
 
     Raises
     ------
+    TypeError
+        If `packed` is no `Packed`.
     ValueError
         If the codebook is another one, or an offset is not minus 0 to 15 times its scale.
     """
@@ -117,6 +119,8 @@ def write_mlx(packed):
 
     Raises
     ------
+    TypeError
+        If `packed` is no `Packed`.
     ValueError
         If the codebook is another one, or inputs are no multiple of 8.
     """
@@ -159,6 +163,8 @@ def write_compressed_tensors(packed):
 
     Raises
     ------
+    TypeError
+        If `packed` is no `Packed`.
     ValueError
         If the codebook is another one, there are offsets, or inputs are no multiple of 8.
     """
@@ -200,6 +206,8 @@ def write_gptq(packed, *, zeros_less_one=True):
 
     Raises
     ------
+    TypeError
+        If `packed` is no `Packed`.
     ValueError
         If the codebook is another one, an offset is not minus a zero point times its scale, or
         inputs or outputs are no multiple of 8.
@@ -242,6 +250,8 @@ def write_awq(packed):
 
     Raises
     ------
+    TypeError
+        If `packed` is no `Packed`.
     ValueError
         If the codebook is another one, an offset is not minus a zero point times its scale, or
         outputs are no multiple of 8.
@@ -327,6 +337,8 @@ def write_hqq(packed):
 
     Raises
     ------
+    TypeError
+        If `packed` is no `Packed`.
     ValueError
         If the number of groups is odd, or an offset is no zero point times its scale in float32.
     """

@@ -766,8 +766,8 @@ typedef struct {
     /* lanewise.kernels.batch_norm */
     /* By statistics of the batch, whose channels have two elements or more. Mean, variance (which divides by how many
      * there are, and not by one less) and rstd of each channel are given back where they are not NULL. These and the
-     * gradients return whether there was memory for a number of each example; where there was none, nothing has been
-     * written. The bits are those of Python's functions. */
+     * gradients return whether there was memory for the sums; where there was none, nothing has been written. The bits
+     * are those of Python's functions. */
     int (*batch_norm_training_float32)(const float *x, const float *weight, const float *bias, double eps, float *y,
                                        double *mean, double *variance, double *rstd, Py_ssize_t batch,
                                        Py_ssize_t channels, Py_ssize_t size);
