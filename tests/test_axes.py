@@ -317,3 +317,12 @@ def test_sliding_windows_beside_columns_that_collide(dtype):
         expected = function(*map(np.copy, operands), axis=0)
         found = function(*operands, axis=0, out=np.empty(x.shape, dtype))
         assert found.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("function", [lw.softmax_backward, lw.log_softmax_backward, lw.masked_softmax_backward])
+def test_neighbouring_rows_of_no_elements(function, dtype):
+    x = np.lib.stride_tricks.as_strided(np.zeros(40, dtype), (33, 0), 2 * (np.dtype(dtype).itemsize,))
+    assert function(x, x).shape == function(x, x, out=x.copy()).shape == (33, 0)
+    if function is not lw.masked_softmax_backward:
+        assert function(x.T, x.T, axis=0).shape == (0, 33)

@@ -368,7 +368,7 @@ cdef inline void plan(Pass* work, int threads) noexcept nogil:
     work.group = GROUP if sums else group_of(work.rows, work.n, width, max(row_operands, 2))
     lay_out(work)
     for k in range(work.operands):
-        if work.n > SHORT or not is_across(work, &work.of[k]):
+        if not 0 < work.n <= SHORT or not is_across(work, &work.of[k]):
             work.columns = NULL
     if sums:
         set_sums(work, adjacent, sums)
