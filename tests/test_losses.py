@@ -323,3 +323,10 @@ def test_a_mean_whose_partial_sums_are_infinite_of_both_signs():
     assert abs(lw.nll_loss(np.column_stack([signs, signs]), np.zeros(160, int))) < largest / 1e15
     zeros = np.zeros(160)
     assert abs(lw.binary_cross_entropy_with_logits(zeros, zeros, weight=signs)) < largest / 1e15
+
+
+@pytest.mark.parametrize("axis", [np.array([1.0, 2.0]), [-1], "row"])
+def test_an_axis_of_a_number_is_an_int_too(axis):
+    for function in (lw.cross_entropy, lw.nll_loss):
+        with pytest.raises(TypeError, match="axis must be an int, not"):
+            function(np.float32(-0.7), 0, axis=axis)

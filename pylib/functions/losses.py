@@ -68,7 +68,7 @@ def _precision(x):
 def _asked(name, x, target, weight, ignore_index, axis, reduction, probable=True):
     check_reduction(name, reduction)
     x = floating(name, "logits" if probable else "x", x)
-    if x.ndim > 0 or axis != -1:
+    if x.ndim > 0 or np.ndim(axis) > 0 or axis != -1:
         x, axis = checked(name, x, axis, "an int")
     axis = axis if x.ndim else -1
     probabilities = _probabilities(name, target, x) if probable else None
