@@ -54,7 +54,7 @@ ctypedef bint (*short_kernel)(const void* like, char** at, const Py_ssize_t* ste
 
 # A kernel on rows that are neighbours in memory, as many as a register of their precision has lanes: a row a lane. It
 # is given how far it is from one row to the next, which for rows of numbers is one number, and from one element of a
-# row to the next. It too takes ordinary rows of up to SHORT elements alone, or says False and has written nothing.
+# row to the next. It too takes ordinary rows of 1 to SHORT elements alone, or says False and has written nothing.
 ctypedef bint (*column_kernel)(const void* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
                                Py_ssize_t n, int manner) noexcept nogil
 
@@ -110,8 +110,8 @@ cdef struct Pass:
     int workers  # how many of them take chunks; where it is one, the threads share each row
     Py_ssize_t tiles_size  # bytes of a worker's tiles and of its note (rows.pxd); -1 where no memory could hold them
     char* tiles
-    char* memory  # in which sums and tiles are
-    char* more  # and behind them what the function asked for
+    char* memory  # in which all of this is
+    char* more  # in front, what the function asked for
 
 ctypedef void (*pass_function)(Pass* work) noexcept nogil
 ctypedef object (*gufunc_function)(bytes name, bytes kinds_in, bytes kinds_out, bytes doc, void* float32, void* float64,

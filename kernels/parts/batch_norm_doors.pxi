@@ -95,10 +95,10 @@ cdef inline void put_segment(Dtype dtype, void* y, Py_ssize_t start, Py_ssize_t 
             put_row(dtype, <char*>y + start * size_of(dtype), sizeof(uint16_t), widened, size)
 
 
-cdef inline double* memory_for(Dtype dtype, Py_ssize_t batch, Py_ssize_t size) noexcept nogil:
-    # two numbers of each of `batch`, and behind these two widened segments
+cdef inline double* memory_for(Dtype dtype, Py_ssize_t numbers, Py_ssize_t size) noexcept nogil:
+    # so many numbers, and behind these two widened segments
     cdef Py_ssize_t widened = 2 * (size + PADDING) * sizeof(float) if is_short(dtype) else 1
-    return <double*>malloc(2 * batch * sizeof(double) + widened)
+    return <double*>malloc(numbers * sizeof(double) + widened)
 
 
 cdef inline Pair of_channel(Dtype dtype, const real* like, const void* x, Py_ssize_t first, Py_ssize_t batch,
@@ -165,7 +165,7 @@ cdef bint by_statistics_of_the_batch(
     cdef Py_ssize_t c, example, start, step = channels * size
     if batch * step == 0:
         return True
-    memory = memory_for(dtype, batch, size)
+    memory = memory_for(dtype, 2 * batch, size)
     if size == 1 and memory != NULL:
         columns = moments_of_columns(weight, dtype, x, eps, batch, channels)
     if memory == NULL or (size == 1 and columns == NULL):
@@ -208,7 +208,7 @@ cdef bint backward(Dtype dtype, const void* grad, const void* x, const real* wei
                    const double* rstd, bint training, void* grad_x, real* grad_weight, real* grad_bias,
                    Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size) noexcept nogil:
     cdef double* memory = memory_for(dtype, NUMBERS * channels, size)
-    cdef real* widened = <real*>(memory + 2 * NUMBERS * channels)
+    cdef real* widened = <real*>(memory + NUMBERS * channels)
     cdef real* second_widened = <real*>skip(<const real*>widened, size + PADDING)
     cdef double count = batch * size if training else INFINITY
     cdef double* n[NUMBERS]  # as backward_at_once has them

@@ -8,7 +8,9 @@ from ..loops.columns cimport HALVES, MOST_LANES, add_columns, halves, narrowed, 
 from ..loops.registers cimport lanes, load, skip, store
 from ..math.exponential cimport nearest, nearest_sum, power2_of_sum, raised_by
 from ..math.logarithm cimport log1p
-from .exponentials cimport add_to_three, exp_rest_of, exponents_of, least_below, mantissa_of, rest_of_sums
+from .exponentials cimport (
+    LARGEST_TOP, add_to_three, exp_rest_of, exponents_of, least_below, mantissa_of, rest_of_sums,
+)
 
 cdef enum:
     REGISTER = 8  # float64 numbers that any register fits in
@@ -61,7 +63,7 @@ cdef inline bint find_column_tops(const real* like, Columns* own, Py_ssize_t n) 
         best[0] = at_least(load(<const real*>(own.x + i * own.stride)), best[0])
         i += 1
     top = at_least(at_least(best[0], best[1]), at_least(best[2], best[3]))
-    if not all_less(magnitude(top), splat(top, 1048576.0)):
+    if not all_less(magnitude(top), splat(top, LARGEST_TOP)):
         return False
     set_tops(top, own)
     return True

@@ -21,6 +21,7 @@ from ..math.pairs cimport pair_quotient, two_sum
 
 cdef enum:
     MANY = 8  # rows whose scalars share registers: no fewer than the lanes of any register, or the rows of a kernel
+    LARGEST_TOP = 1 << 20  # up to which the largest x of a row needs no shift
 
 cdef struct Exponents:
     const void* x
@@ -244,7 +245,7 @@ cdef inline double largest(const real* like, const Exponents* row, Py_ssize_t n,
 cdef inline void set_top(const real* like, Exponents* row) noexcept nogil:
     # finds e^shift and 2^top_n, by which all exponentials are divided
     cdef double n[16]
-    row.shift = row.top if fabs(row.top) > 1048576.0 else 0.0
+    row.shift = row.top if fabs(row.top) > LARGEST_TOP else 0.0
     if real is f32x:
         store(<real*>n, nearest(splat_f32(<float>(row.top - row.shift)), 1.4426950408889634))
         row.top_n = (<float*>n)[0]

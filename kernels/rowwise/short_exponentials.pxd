@@ -12,7 +12,7 @@ from ..loops.short_rows cimport add_short, fold_short, short_largest, short_tota
 from ..math.exponential cimport nearest
 from ..math.logarithm cimport log1p
 from .exponentials cimport (
-    Exponents, add_all, add_below, add_below_wide, exponents_of, least_of, mantissa_of, rest_of_sums,
+    LARGEST_TOP, Exponents, add_all, add_below, add_below_wide, exponents_of, least_of, mantissa_of, rest_of_sums,
 )
 
 
@@ -51,7 +51,7 @@ cdef inline bint short_exponents(const real* like, Exponents* own, const char* x
     cdef Py_ssize_t r = 0
     short_tops(like, x, step, n, largest)
     while r < SHORT_ROWS:
-        if not all_less(magnitude(load(skip(<const real*>largest, r))), splat(largest[0], 1048576.0)):
+        if not all_less(magnitude(load(skip(<const real*>largest, r))), splat(largest[0], LARGEST_TOP)):
             return False
         store(<real*>skip(<const real*>whole_n, r), nearest(load(skip(<const real*>largest, r)), 1.4426950408889634))
         r += lanes(like)

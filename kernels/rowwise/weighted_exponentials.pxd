@@ -2,10 +2,10 @@
 # cancel. The gufuncs are in softmax.pyx, the sum without weights in exponentials.pxd.
 #
 # Most sums are far from 1 and do not cancel. They are taken in the row's own precision first, and kept where the
-# logarithm is so large beside the rounding errors that nothing would be gained. Of the others each
-# term is taken relative to the largest: b e^x / 2^k, in float64 for rows of either precision, as a pair of numbers
-# whose low part holds what rounding lost. The sum keeps what its additions lose, and the logarithm has both parts: its
-# result is right to the last digits near 0 too, and what cancels loses no more than its own leading digits.
+# logarithm is so large beside the rounding errors that nothing would be gained. Of the others each term is taken
+# relative to the largest: b e^x / 2^k, in float64 for rows of either precision, as a pair of numbers whose low part
+# holds what rounding lost. The sum keeps what its additions lose, and the logarithm has both parts: its result is right
+# to the last digits near 0 too, and what cancels loses no more than its own leading digits.
 from libc.math cimport INFINITY, NAN, copysign, fabs, frexp, ldexp, rint
 
 from ..lanes cimport (
@@ -19,12 +19,11 @@ from ..loops.registers cimport lanes
 from ..math.exponential cimport exp_pair, nearest, whole
 from ..math.logarithm cimport log, log_f64
 from ..math.pairs cimport two_sum
-from .exponentials cimport Exponents, exponential, exponents_of, larger, set_top
+from .exponentials cimport LARGEST_TOP, Exponents, exponential, exponents_of, larger, set_top
 from .wide_rows cimport store_wide
 
 cdef enum:
-    LARGEST_TOP = 1 << 20  # up to which, and to which b, a sum is taken in the row's own precision
-    LARGEST_FACTOR = 1 << 20
+    LARGEST_FACTOR = 1 << 20  # up to which b a sum is taken in the row's own precision
     REACH = 1600  # how far x may be below the largest x + log|b|, before b e^x is 0 beside it for every b
 
 cdef struct Weighted:
@@ -181,7 +180,7 @@ cdef inline void find_sum(const real* like, Weighted* row, Py_ssize_t n, int thr
     cdef double top = merge_row(weighted_top_block[real], larger, like, row, n, threads).first
     cdef Pair sum
     if fabs(top) < INFINITY:
-        row.shift = top if fabs(top) > 1048576.0 else 0.0
+        row.shift = top if fabs(top) > LARGEST_TOP else 0.0
         row.floor = top - row.shift - REACH
         row.binary = rint((top - row.shift) * 1.4426950408889634)
         sum = merge_row(weighted_block[real], add_compensated, like, row, n, threads)
