@@ -92,14 +92,7 @@ cdef struct Loop:
     int types[MOST]
 
 
-cdef int bfloat16_number() except -1:
-    try:
-        from ml_dtypes import bfloat16
-    except ImportError:
-        return NPY_NOTYPE
-    return np.dtype(bfloat16).num
-
-cdef int BFLOAT16 = bfloat16_number()
+cdef int BFLOAT16 = (<int*>PyCapsule_Import("lanewise.kernels.machine.bfloat16_number", 0))[0] or NPY_NOTYPE
 
 
 cdef inline bint is_short(int dtype):

@@ -4,6 +4,7 @@
 # stack: gathered (and widened to float32), computed, scattered (and rounded once). One loop is thus shared by all
 # functions, and a function of floats costs one kernel per precision. A kernel of whole registers (lanes > 1) gets
 # its tail in blocks too, whose padding it may read and write.
+from cpython.pycapsule cimport PyCapsule_Import
 from libc.stdint cimport uint8_t, uint16_t, uintptr_t
 from libc.stdlib cimport malloc
 from libc.string cimport memcpy, strcpy
@@ -374,14 +375,9 @@ cdef inline object ufunc_of(bytes name, bytes doc, const Registration* registrat
     return ufunc
 
 
-cdef inline int bfloat16_number():
-    # NumPy's number of ml_dtypes' type, which is registered at run time; 0 where that is not installed
-    from numpy import dtype
-    try:
-        from ml_dtypes import bfloat16
-    except ImportError:
-        return 0
-    return dtype(bfloat16).num
+cdef inline int bfloat16_number() except -1:
+    # NumPy's number of ml_dtypes' type, 0 where that is not installed
+    return (<int*>PyCapsule_Import("lanewise.kernels.machine.bfloat16_number", 0))[0]
 
 
 cdef inline object of_floats(bytes name, void* float32, void* float64, int n_in, int n_out, int parameters):
