@@ -36,6 +36,30 @@ def test_sample_and_backward(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_of_deviations_beyond_the_range(dtype):
+    # what they are multiplied by may bring them back
+    reach, n, rng = 200 if dtype == np.float32 else 1500, 2000, np.random.default_rng(7)
+    logvar = rng.uniform(-2 * reach, 2 * reach, n).astype(dtype)
+    eps, grad = (rng.normal(size=(2, n)) * np.exp(rng.uniform(-reach / 4, reach / 4, (2, n)))).astype(dtype)
+    eps[:50] = grad[50:100] = 0
+    z = lw.reparameterize(np.zeros(n, dtype), logvar, eps=eps)
+    grad_logvar = lw.reparameterize_backward(grad, logvar, eps=eps)[1]
+    with mp.workprec(200):
+        added = [mp.exp(mpf(float(v)) / 2) * mpf(float(e)) for v, e in zip(logvar, eps, strict=True)]
+        slopes = [mpf(float(g)) * a / 2 for g, a in zip(grad, added, strict=True)]
+        for name, found, exact in (("reparameterize", z, added), ("reparameterize_backward", grad_logvar, slopes)):
+            inside = np.array([abs(each) < float(np.finfo(dtype).max) for each in exact])
+            assert_within(name, found[inside], np.array(exact)[inside])
+            assert np.isinf(found[~inside]).all()
+    # a variance that is a number, however large, has a deviation that is one, of which 0 times is 0
+    large = np.full(4, np.finfo(dtype).max)
+    assert lw.reparameterize(np.full(4, dtype(3)), large, eps=np.zeros(4, dtype)).tolist() == [3] * 4
+    assert np.isnan(lw.reparameterize(large, np.full(4, dtype(np.inf)), eps=np.zeros(4, dtype))).all()
+    assert lw.reparameterize(large, np.full(4, dtype(-np.inf)), eps=np.ones(4, dtype)).tolist() == large.tolist()
+    assert np.isnan(lw.reparameterize(large, np.full(4, dtype(np.nan)), eps=np.zeros(4, dtype))).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("dimensions", [1, 2, 17, 400])
 def test_divergence_and_backward(dtype, dimensions):
     mu, logvar, _ = operands(dtype, 400)
