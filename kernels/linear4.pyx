@@ -351,12 +351,16 @@ cdef bint linear4_offset_float32(const uint8_t* codes, const float* levels, cons
     # packed inputs and each thread's tiles on cache lines; the last scales with room behind them, and their places
     cdef float* memory = <float*>malloc((packed_size + threads * own_size + 2 * (last_size + PARTS)
                                          + blocks * PARTS + 16) * sizeof(float))
-    cdef float* packed = aligned(memory)
-    cdef float* last_scales = packed + packed_size + threads * own_size
-    cdef float* last_offsets = last_scales + last_size + PARTS
-    cdef uint32_t* places = <uint32_t*>(last_offsets + last_size + PARTS)
+    cdef float* packed
+    cdef float* last_scales
+    cdef float* last_offsets
+    cdef uint32_t* places
     if memory == NULL:
         return False
+    packed = aligned(memory)
+    last_scales = packed + packed_size + threads * own_size
+    last_offsets = last_scales + last_size + PARTS
+    places = <uint32_t*>(last_offsets + last_size + PARTS)
     memcpy(last_scales, scales + last * groups, last_size * sizeof(float))
     memset(last_scales + last_size, 0, PARTS * sizeof(float))
     memset(last_offsets, 0, (last_size + PARTS) * sizeof(float))
