@@ -235,6 +235,22 @@ cdef inline bint taken(np.ndarray x):
     return float_type(x) != NPY_NOTYPE and np.PyArray_ISNOTSWAPPED(x)
 
 
+def plain(*arrays):
+    """Whether these are NumPy's own arrays, of one shape and all float32 or all float64, as a kernel takes them where
+    they lie: there is nothing to convert, and nothing about dtypes and shapes to refuse."""
+    cdef np.ndarray first, array
+    cdef object given
+    for given in arrays:
+        if not np.PyArray_CheckExact(given) or not np.PyArray_ISCARRAY_RO(<np.ndarray>given):
+            return False
+    first = arrays[0]
+    for given in arrays:
+        array = given
+        if np.PyArray_TYPE(array) != np.PyArray_TYPE(first) or not np.PyArray_SAMESHAPE(array, first):
+            return False
+    return np.PyArray_TYPE(first) == np.NPY_FLOAT or np.PyArray_TYPE(first) == np.NPY_DOUBLE
+
+
 cpdef object as_array(name, role, x):
     """An ndarray or a subclass of it; an error where NumPy makes none, which begins with the role if there is no name.
     """

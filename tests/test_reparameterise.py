@@ -84,6 +84,41 @@ def test_divergence_and_backward(dtype, dimensions):
     assert_within("kl_standard_normal_backward", grad_logvar.ravel(), of_logvar)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_divergence_of_logvar_alone(dtype):
+    # about 0, where e^x - 1 - x cancels; about the first powers of two; and where another way of the exponential begins
+    near = 20.0 if dtype == np.float32 else 40.0
+    logvar = np.concatenate([
+        RNG.uniform(-0.6, 0.6, 900), RNG.uniform(-3, 3, 600), RNG.uniform(-1.5 * near, 1.5 * near, 400),
+        RNG.uniform(-2, 2, 99) * 10.0**RNG.uniform(-30, -1, 99), np.log(2) * np.arange(-60, 60) / 2,
+        [near, -near, np.nextafter(near, 0), -np.nextafter(near, 0)]]).astype(dtype)
+    mu, grad = np.zeros((len(logvar), 1), dtype), RNG.uniform(0.5, 2, len(logvar)).astype(dtype)
+    with mp.workprec(300):
+        exact = [mp.expm1(mpf(float(v))) for v in logvar]
+        of_logvar = [mpf(float(g)) * e / 2 for g, e in zip(grad, exact, strict=True)]
+        exact = [(e - mpf(float(v))) / 2 for e, v in zip(exact, logvar, strict=True)]
+    assert_within("kl_standard_normal", lw.kl_standard_normal(mu, logvar[:, None]), exact)
+    found = lw.kl_standard_normal_backward(grad, mu, logvar[:, None])[1]
+    assert_within("kl_standard_normal_backward", found.ravel(), of_logvar)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_divergence_of_what_is_no_usual_number(dtype):
+    logvar = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, -1e30, 1e30, 0.5], dtype)[:, None]
+    mu = np.zeros_like(logvar)
+    usual = lw.kl_standard_normal(mu[7:], logvar[7:])[0]
+    np.testing.assert_array_equal(lw.kl_standard_normal(mu, logvar),
+                                  np.array([0, 0, np.inf, np.inf, np.nan, 5e29, np.inf, usual], dtype))
+    slope = lw.kl_standard_normal_backward(dtype(1), mu, logvar)[1].ravel()
+    at_half = lw.kl_standard_normal_backward(dtype(1), mu[7:], logvar[7:])[1].item()
+    np.testing.assert_array_equal(slope, np.array([0, -0.0, np.inf, -0.5, np.nan, -0.5, np.inf, at_half], dtype))
+    assert np.signbit(slope[:2]).tolist() == [False, True]
+    # a register of eight has the bits of rows of one
+    assert lw.kl_standard_normal_backward(dtype(1), mu.T, logvar.T)[1].tobytes() == slope.tobytes()
+    assert lw.kl_standard_normal(np.zeros((1, 9), dtype), np.repeat(logvar[7:], 9, 1))[0] == pytest.approx(
+        9 * float(usual), rel=1e-6)
+
+
 def test_backwards_are_derivatives():
     mu, logvar, eps, grad = (normal(3, 4) for _ in range(4))
     step = 1e-6
