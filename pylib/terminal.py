@@ -5,6 +5,7 @@ Without rich everything is said as plain text. A process may have no standard st
 
 import codecs
 import contextlib
+import re
 import sys
 
 __all__ = ["confirm", "is_terminal", "say", "show", "show_table", "spell_out"]
@@ -88,7 +89,8 @@ def show_table(title, columns, rows, caption=None, keep=None):
         stand below one another; elsewhere they are one line.
     caption : str, optional
     keep : int, optional
-        A table that is still too wide is shown in parts, each with this many of its first columns.
+        A table that is still too wide is shown in parts, each with this many of its first columns. If a part is too
+        wide by itself, the first column goes on in the next line after an underscore or a space.
     """
     if sys.stdout is None or getattr(sys.stdout, "closed", False):
         return
@@ -127,12 +129,25 @@ def show_table(title, columns, rows, caption=None, keep=None):
         while taken > 1 and width(table(rows, first + others[:taken], None), "minimum") > limit:
             taken -= 1
         part, others = first + others[:taken], others[taken:]
-        drawn = table(rows, part, None if others else caption)
+        below = None if others else caption
+        drawn = table(rows, part, below)
+        if width(drawn, "minimum") > limit:
+            drawn = table([[(_folded(row[0][0]), row[0][1]), *row[1:]] for row in rows], part, below)
         # a table that cannot fold into a narrow terminal is as wide as it must be: no column is left out
         console.width = max(limit, width(drawn, "minimum"))
         console.print(drawn, crop=False)
         if not others:
             return
+
+
+def _folded(name):
+    # lines of few characters, broken where a reader joins them again at a glance
+    lines = [""]
+    for piece in re.findall(r"[^_ ]*[_ ]?", name):
+        if len(lines[-1] + piece) > _LONGEST_WORD:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(line.rstrip(" ") for line in lines)
 
 
 def _table(title, names, right, rows, caption):
@@ -148,7 +163,7 @@ def _table(title, names, right, rows, caption):
         whole = [part for text in texts for part in (text.split("\n") if "\n" in text else text.split())]
         width = max((min(len(part), _LONGEST_WORD) for part in whole), default=0)
         if i == 0:
-            width = max(map(len, texts))
+            width = max(len(line) for text in texts for line in text.split("\n"))
         table.add_column(name, justify="right" if numbers else "left", overflow="fold", no_wrap=i == 0, min_width=width)
     for row in rows:
         table.add_row(*(Text(*cell) for cell in row))

@@ -4,6 +4,7 @@ engine's figures against contenders whose duration is known. Files and their com
 import dataclasses
 import itertools
 import json
+import re
 import sys
 
 import lanewise as lw
@@ -12,15 +13,11 @@ import pytest
 from lanewise import cli
 from lanewise.cli import bench
 from lanewise.functions.table import GATES
-from lanewise.measure import benchmark, fresh_peers, machine, oracles, peers
+from lanewise.measure import axis_peers, benchmark, fresh_peers, machine, oracles, peers
 
 N = 3001
 ELEMENTWISE = [name for name, work in benchmark.WORKS.items() if work.family == "elementwise"]
 OTHERS = [name for name in benchmark.WORKS if name not in ELEMENTWISE]
-TORCH_LACKS = {"relu_squared", "relu_squared_backward", "swish", "swish_backward", "squareplus", "squareplus_backward",
-               # as one function, at least
-               "celu_backward", "selu_backward", "softsign_backward", "tanhshrink_backward", "logsigmoid_backward",
-               "log1mexp"}
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +67,7 @@ def test_numpy_computes_the_formula(name, dtype):
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_torch_computes_the_formula(name, dtype, threads):
     pytest.importorskip("torch")
-    assert check(name, "torch", dtype, threads) == (name not in TORCH_LACKS)
+    assert check(name, "torch", dtype, threads)
 
 
 @pytest.mark.peers
@@ -156,8 +153,10 @@ def test_whoever_is_timed_computes_the_same(name, dtype):
     figures = benchmark.measure(work, size, dtype=dtype, names=here, rounds=1, clock=itertools.count(0, 10**9).__next__)
     assert not [reason for reason in figures.skipped.values() if "other values" in reason or "shape" in reason]
     assert figures.moved["lanewise"] > 0
-    assert ("lanewise" in figures.ulp) == (dtype != "float64" and work.family in ("elementwise", "axis", "options"))
-    assert all(error < 8 for error in figures.ulp.values()) or name in ELEMENTWISE
+    assert ("lanewise" in figures.ulp) == (dtype != "float64" and not name.startswith(("encode", "decode", "mx_"))
+                                           and (work.family != "genome" or name.startswith("linear4")))
+    most = 16 if name.startswith("linear4") else 8  # NumPy's products of float32
+    assert all(error < most for error in figures.ulp.values()) or name in ELEMENTWISE
 
 
 @pytest.mark.peers
@@ -168,9 +167,9 @@ def test_torch_and_onnxruntime_compute_the_same(name):
     work = benchmark.WORKS[name]
     for dtype in work.dtypes:
         field, skipped = benchmark.contenders(work, (3, 64), 1, dtype, ("torch", "onnxruntime"))
-        (ours,) = (contender for contender in field if contender.name == "lanewise")
-        for contender in field[1:]:
-            ours.run()
+        _, ours, *others = field
+        ours.run()
+        for contender in others:  # each runs as often: an optimiser's step goes on from the one before
             contender.run()
             assert benchmark.agreement(ours.result(), contender.result()) is None
         here = ("axis", "options", "learning", "population")
@@ -185,7 +184,8 @@ def test_learning_is_timed_at_any_size(name):
 
 
 @pytest.mark.parametrize("layout", benchmark.LAYOUTS[1:])
-@pytest.mark.parametrize("name", ["relu", "exp", "sigmoid", "silu_backward", "swiglu", "softmax", "layer_norm"])
+@pytest.mark.parametrize("name", ["relu", "exp", "sigmoid", "silu_backward", "swiglu", "cross_entropy",
+                                  *axis_peers.PLACED])
 def test_whoever_is_timed_computes_the_same_in_every_layout(name, layout):
     work = benchmark.WORKS[name]
     if layout not in work.layouts:
@@ -197,6 +197,8 @@ def test_whoever_is_timed_computes_the_same_in_every_layout(name, layout):
     assert not [reason for reason in figures.skipped.values() if "other values" in reason or "shape" in reason]
     assert figures.ulp["lanewise"] < 8
     assert figures.label.endswith(f" 1 thread {layout}")
+    if layout == "in-place" and work.family == "axis":
+        assert figures.skipped["numpy"] in ("returns an array of its own", "has no such function")
     copied = 2 * 4 * 3 * 64 * (layout == "in-place")
     plain = benchmark.measure(benchmark.WORKS[name], (3, 64), names=(), rounds=1,
                               clock=itertools.count(0, 10**9).__next__)
@@ -257,6 +259,36 @@ def test_whoever_computes_something_else_is_not_timed(monkeypatch):
     assert figures.skipped["numpy"].startswith("computes other values, by up to 0.1")
 
 
+@pytest.mark.parametrize("when", ["prepared", "called"])
+def test_a_peer_that_fails_costs_its_own_figures_alone(monkeypatch, when):
+    def prepare(work, inputs, threads):
+        def run():
+            raise RuntimeError("no kernel\nfor it")
+
+        if when == "prepared":
+            run()
+        return peers.Contender("numpy", run, lambda: None)
+
+    monkeypatch.setitem(benchmark.WORKS["relu"].field, "numpy", prepare)
+    figures = benchmark.measure(benchmark.WORKS["relu"], 500, names=("numpy",), rounds=1)
+    assert set(figures.times) == {"copy", "lanewise"}
+    assert figures.skipped == {"numpy": "failed with RuntimeError: no kernel"}
+
+
+def test_a_step_that_is_compared_has_run_as_often_as_the_others():
+    figures = benchmark.measure(benchmark.WORKS["sgd_step"], (3, 64), names=("torch",), rounds=1)
+    assert all(error < 1 for error in figures.ulp.values())
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (2, 64)])
+def test_every_work_takes_every_shape_or_says_why_not(shape):
+    for work in benchmark.WORKS.values():
+        if work.refusal(shape) is None:
+            benchmark.measure(work, shape, names=(), rounds=1)
+        else:
+            assert work.name in ("batch_norm", "training_step", "linear4", "linear4_int16", "linear4_int8")
+
+
 @pytest.mark.parametrize(("theirs", "message"), [
     ([1.0, 2.0, np.nan], None), ([1.0, 2.0 + 1e-14, np.nan], None), ([1.0, 2.0 + 1e-12, np.nan], "other values"),
     ([1.0, np.nan, np.nan], "other values"), ([1.0, np.inf, np.nan], "other values"),
@@ -306,10 +338,13 @@ def test_command(capsys, tmp_path):
         (["--sizes", f"512x{'9' * 30}"], f"--sizes: expected at most {1 << 40} elements; got 512x999"),
         (["--sizes", f"1x{1 << 41}"], f"--sizes: expected at most {1 << 40} elements; got 1x2199023255552"),
         (["--dtype", "int8"], "--dtype: expected some of float32, float64, float16, bfloat16; got 'int8'"),
-        (["linear4", "--dtype", "float64"], "--dtype: linear4 is timed in float32; got float64"),
+        (["linear4_int8", "--dtype", "float64"], "--dtype: linear4_int8 is timed in float32; got float64"),
         (["--layout", "padded"], "--layout: expected some of contiguous, strided, in-place, fresh; got 'padded'"),
         (["linear4", "--layout", "strided"], "--layout: linear4 is timed contiguous; got strided"),
         (["--absolute"], "--absolute is of --compare"),
+        (["training_step", "--sizes", "64x65"], "--sizes: training_step takes rows of 64; got 64x65"),
+        (["linear4", "--sizes", "3x5"], "--sizes: linear4 takes rows of a multiple of 16; got 3x5"),
+        (["batch_norm", "--sizes", "1x64"], "--sizes: batch_norm takes 2 rows or more; got 1x64"),
     ],
 )
 def test_command_says_what_is_wrong(capsys, arguments, message):
@@ -384,6 +419,19 @@ def test_names_are_never_cut(monkeypatch, capsys):
     shown = capsys.readouterr().out
     assert "log_softmax_backward" in shown
     assert "…" not in shown
+
+
+def test_the_longest_names_fit_a_terminal_and_are_whole(monkeypatch, capsys):
+    pytest.importorskip("rich")
+    monkeypatch.setenv("COLUMNS", "80")
+    rows = [benchmark.Figures(name, (16384, 1024), 1 << 24, 1, "float32", {
+        peer: [12345.678, 1.0, 99999.0] for peer in ("copy", "lanewise", "torch")}, dict.fromkeys(
+            ("copy", "lanewise"), 1), {"lanewise": 5e7}) for name in benchmark.WORKS]
+    bench._show(rows, "memory", "A caption.")
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    assert re.search(r"binary_cross_entropy_ .*\n +with_logits_backward ", shown)
+    assert " layer_norm_backward " in shown
 
 
 @pytest.mark.parametrize(("name", "arrays"), [("sgd_step", 5), ("adamw_step", 7)])

@@ -113,8 +113,9 @@ def _measure(arguments, works):
     tables = list(itertools.product(map(int, arguments.threads), arguments.sizes, arguments.dtype, arguments.layout))
     total = sum(_is_timed(work, *table[1:]) for table in tables for work in works)
     for work, size in itertools.product(works, arguments.sizes):
-        if not work.takes(parse_size(size)):
-            say(f"{work.name} takes {work.least_rows} rows or more: {size} is left out")
+        refusal = work.refusal(parse_size(size))
+        if refusal is not None:
+            say(f"{work.name} {refusal}: {size} is left out")
     found, started = [], time.monotonic()
     for threads, size, dtype, layout in tables:
         rows = []
@@ -154,7 +155,7 @@ def _courses():
 
 
 def _is_timed(work, size, dtype, layout):
-    return dtype in work.dtypes and layout in work.layouts and work.takes(parse_size(size))
+    return dtype in work.dtypes and layout in work.layouts and work.refusal(parse_size(size)) is None
 
 
 @contextlib.contextmanager
@@ -203,6 +204,9 @@ def _check(arguments, error):
             from . import require
 
             require("ml_dtypes", "bench")
+    if works and all(work.refusal(parse_size(size)) for work in works.values() for size in arguments.sizes):
+        work = next(iter(works.values()))
+        raise error(f"--sizes: {work.name} {work.refusal(parse_size(arguments.sizes[0]))}; got {arguments.sizes[0]}")
     for layout in arguments.layout:
         if layout not in benchmark.LAYOUTS:
             raise error(f"--layout: expected some of {', '.join(benchmark.LAYOUTS)}; got {layout!r}")

@@ -10,6 +10,8 @@ from .peers import (
     Contender,
     UnavailableError,
     contiguous_only,
+    into_layout,
+    not_in_place,
     onnx_contender,
     prepare_copy,
     tensor_of,
@@ -17,7 +19,7 @@ from .peers import (
     torch_result,
 )
 
-__all__ = ["DRAW", "PREPARE"]
+__all__ = ["DRAW", "PLACED", "PREPARE"]
 
 _GROUPS = 32
 _SCALE = 0.125  # of scores: keys of 64 numbers
@@ -99,6 +101,9 @@ DRAW = {
     "layer_norm_two_pass": normal("rows", "row", "row"),
     "binary_cross_entropy_weighted": _weighted_pairs,
 }
+#: Those whose result has the shape of the first input and can be given a place, so that it may be the input's.
+PLACED = ("rms_norm", "layer_norm", "group_norm", "normalize", "softmax", "softmin", "log_softmax", "masked_softmax",
+          "masked_softmax_backward", "rotary_embedding", "rotary_embedding_backward")
 # works that are a function with parameters of its own
 _ASKED = {
     "softmax_where": lambda lw, x, where: lw.softmax(x, where=where),
@@ -128,15 +133,15 @@ def prepare_lanewise(work, inputs, threads):
 
     lw.set_num_threads(threads)
     x, rest, function, chosen = inputs[0], inputs[1:], getattr(lw, work.name, None), _first
-    if work.name in _ASKED:
+    if work.name in PLACED:
+        before = (_groups(x),) if work.name == "group_norm" else ()
+        after = (_SCALE,) if work.name.startswith("masked_softmax") else ()
+        if work.layout in ("fresh", "in-place"):
+            return into_layout("lanewise", work, inputs, np.empty_like(x), lambda x, *given: function(
+                x, *before, *given[:-1], *after, out=given[-1]))
+        call = partial(function, x, *before, *rest, *after, out=np.empty_like(x))
+    elif work.name in _ASKED:
         call = partial(_ASKED[work.name], lw, *inputs)
-    elif work.name in ("rms_norm", "layer_norm", "normalize", "softmax", "softmin", "log_softmax") or (
-            work.name.startswith("rotary")):
-        call = partial(function, *inputs, out=np.empty_like(x))
-    elif work.name.startswith("masked_softmax"):
-        call = partial(function, *inputs, _SCALE, out=np.empty_like(x))
-    elif work.name == "group_norm":
-        call = partial(function, x, _groups(x), *rest, out=np.empty_like(x))
     elif work.name == "batch_norm":
         call = partial(function, x, weight=rest[0], bias=rest[1], training=True)
     elif work.name == "layer_norm_backward":
@@ -153,6 +158,8 @@ def prepare_lanewise(work, inputs, threads):
 
 def prepare_numpy(work, inputs, threads):
     """Prepare what users of NumPy write; on one thread always."""
+    not_in_place(work)
+
     def softmax(x):
         e = np.exp(x - x.max(-1, keepdims=True))
         return e / e.sum(-1, keepdims=True)
@@ -204,6 +211,7 @@ def prepare_scipy(work, inputs, threads):
         raise UnavailableError("not installed") from None
     if work.name not in ("softmax", "log_softmax", "logsumexp", "logsumexp_factors"):
         raise UnavailableError("has no such function")
+    not_in_place(work)
     if inputs[0].dtype.itemsize == 2:
         raise UnavailableError("would sum in 16 bits")
     if work.name == "logsumexp_factors":
@@ -216,6 +224,7 @@ def prepare_torch(work, inputs, threads):
     """Prepare PyTorch, eager: forwards, and the gradients it has a function of, directly; the others by autograd, of
     which only the backward is timed."""
     torch = torch_here(threads)
+    not_in_place(work)
     functional, aten = torch.nn.functional, torch.ops.aten
     tensors = [tensor_of(torch, operand) for operand in inputs]
     shape, groups = tensors[0].shape[-1:], _groups(inputs[0])
@@ -258,6 +267,13 @@ def prepare_torch(work, inputs, threads):
         "softmax_backward": lambda grad, y: aten._softmax_backward_data.out(grad, y, -1, y.dtype, grad_input=out),
         "log_softmax_backward": lambda grad, y: aten._log_softmax_backward_data.out(grad, y, -1, y.dtype, out=out),
     }
+    if work.layout == "fresh":
+        forwards |= {
+            "softmax": lambda x: torch.softmax(x, -1),
+            "log_softmax": lambda x: torch.log_softmax(x, -1),
+            "masked_softmax": lambda x, mask: (x * _SCALE).masked_fill_(hidden, -torch.inf).softmax(-1),
+            "masked_softmax_backward": lambda grad, y: aten._softmax_backward_data(grad, y, -1, y.dtype).mul_(_SCALE),
+        }
     if work.name == "layer_norm_backward":
         grad, x, weight = tensors
         with torch.inference_mode():

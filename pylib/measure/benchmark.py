@@ -116,7 +116,15 @@ def contenders(work, size, threads=1, dtype="float32", names=USUAL_PEERS):
             chosen.append(work.field[name](work, inputs, threads))
         except UnavailableError as reason:
             skipped[name] = str(reason)
+        except Exception as error:
+            if name in ("copy", "lanewise"):
+                raise
+            skipped[name] = _failed(error)  # a peer's fault costs its own figures, not those of the run
     return chosen, skipped
+
+
+def _failed(error):
+    return f"failed with {type(error).__name__}: {str(error).strip().partition(chr(10))[0]:.80}"
 
 
 def agreement(ours, theirs):
@@ -144,12 +152,11 @@ def agreement(ours, theirs):
 
 def _exact(work, size, dtype, threads):
     # the function in float64 on the same numbers, whose own errors are far below an ULP of what is timed
-    if work.family not in ("elementwise", "axis", "options") or dtype == "float64" or (
-            math.prod(work.shape(size)) > _MOST_COUNTED):
+    if work.exact is None or dtype == "float64" or math.prod(work.shape(size)) > _MOST_COUNTED:
         return None
     wide = [operand if operand.dtype.kind in "iub" else operand.astype(np.float64)
             for operand in work.inputs(size, dtype)]
-    contender = work.field["lanewise"](work, wide, threads)
+    contender = work.field[work.exact](work, wide, threads)
     contender.run()
     return np.asarray(contender.result())
 
@@ -166,8 +173,12 @@ def _compared(work, exact, dtype, field, skipped):
         terms = np.sqrt(np.mean(finite * finite)) if finite.size else None
     for contender in field:
         if contender.name != "copy":
-            contender.run()
-            reason = agreement(ours, contender.result())
+            try:
+                if contender is not lanewise:  # each has run as often: an optimiser's step goes on from the one before
+                    contender.run()
+                reason = agreement(ours, contender.result())
+            except Exception as error:
+                reason = _failed(error)
             if reason is not None:
                 skipped[contender.name] = reason
                 continue

@@ -194,6 +194,10 @@ def _numpy_distance(inputs, threads):
     return lambda: np.bitwise_count(inputs[0] ^ inputs[1]).sum(axis=1, dtype=np.intp)
 
 
+def _other_numbers(inputs, threads):
+    raise UnavailableError("draws other random numbers")
+
+
 def _weights4(shape, dtype, rng):
     rows, size = shape
     return [rng.standard_normal((rows, size)).astype(dtype), rng.integers(0, 256, (size, size // 2), np.uint8)]
@@ -233,17 +237,20 @@ def _dense(inputs):
     if len(inputs) == 2:
         return inputs[0], genome.decode(inputs[1])
     x, codes, scales = inputs
-    return x, genome.decode(codes, genome.INT4, scales, group=_block(x.shape[1]))
+    return x, genome.decode(codes, genome.INT4, scales.astype(np.float32), group=_block(x.shape[1]))
 
 
 def _numpy_linear(inputs, threads):
     x, weights = _dense(inputs)
+    if x.dtype.itemsize == 2:
+        raise UnavailableError("would sum in 16 bits")
     return partial(np.matmul, x, weights.T)
 
 
 def _torch_linear(inputs, threads):
     torch = torch_here(threads)
-    x, weights = (tensor_of(torch, operand) for operand in _dense(inputs))
+    x, weights = _dense(inputs)
+    x, weights = (tensor_of(torch, operand) for operand in (x, weights.astype(x.dtype)))
 
     def run():
         with torch.inference_mode():
@@ -350,12 +357,13 @@ def _entries():
     for name, element in (("mxfp8_e4m3", "float8_e4m3fn"), ("mxfp8_e5m2", "float8_e5m2"), ("mxfp4", "float4_e2m1fn")):
         yield from _block_entries(name, element)
     yield "mx_encode_nvfp4", _nvfp4_entry()
+    others_draw = dict.fromkeys(("numpy", "torch", "evotorch", "pygad"), _other_numbers)
     genome = {
         "genome_decode": (_genomes(1), lambda lw: lw.genome.decode, {"numpy": _numpy_decode}),
         "genome_encode": (_even, lambda lw: lw.genome.encode, {"numpy": _numpy_encode}),
         "hamming_distance": (_genomes(2), lambda lw: lw.genome.hamming_distance, {"numpy": _numpy_distance}),
-        "mutate": (_genomes(1), lambda lw: lambda genomes: lw.genome.mutate(genomes, _RATE, 1), {}),
-        "crossover": (_genomes(2), lambda lw: lambda a, b: lw.genome.crossover(a, b, 1), {}),
+        "mutate": (_genomes(1), lambda lw: lambda genomes: lw.genome.mutate(genomes, _RATE, 1), others_draw),
+        "crossover": (_genomes(2), lambda lw: lambda a, b: lw.genome.crossover(a, b, 1), others_draw),
     }
     for name, (draw, function, others) in genome.items():
         yield name, entry_of("genome", draw, ours(function), **others)

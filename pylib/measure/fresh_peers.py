@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from .peers import Contender, UnavailableError, tensor_of, torch_here, torch_result
+from .peers import Contender, UnavailableError, not_in_place, tensor_of, torch_here, torch_result
 
 __all__ = ["AXIS", "ELEMENTWISE", "prepare_evotorch", "prepare_pygad"]
 
@@ -20,11 +20,6 @@ def _here(module):
     if importlib.util.find_spec(module) is None:
         raise UnavailableError("not installed")
     return importlib.import_module(module)
-
-
-def _refuse_in_place(work):
-    if work.layout == "in-place":
-        raise UnavailableError("returns an array of its own")
 
 
 def _torch_function(torch, work, shape):
@@ -56,7 +51,7 @@ def _torch_function(torch, work, shape):
 def prepare_torch_compile(work, inputs, threads):
     """Prepare PyTorch's function as torch.compile makes it, which takes some seconds each; only where asked for."""
     torch = torch_here(threads)
-    _refuse_in_place(work)
+    not_in_place(work)
     function = _torch_function(torch, work, inputs[0].shape[-1:])
     if function is None:
         raise UnavailableError("has no such function")
@@ -94,7 +89,7 @@ _NUMBA = {
 def prepare_numba(work, inputs, threads):
     """Prepare the formula as numba.vectorize compiles it; on one thread always."""
     numba = _here("numba")
-    _refuse_in_place(work)
+    not_in_place(work)
     if work.name not in _NUMBA:
         raise UnavailableError("has no such function")
     dtype = inputs[0].dtype
@@ -108,7 +103,7 @@ def prepare_numba(work, inputs, threads):
 def prepare_simd_ml_kernels(work, inputs, threads):
     """Prepare the function of simd-ml-kernels; float32 only, and on one thread always."""
     library = _here("simd_ml_kernels")
-    _refuse_in_place(work)
+    not_in_place(work)
     if work.name not in ("relu", "silu", "gelu", "gelu_tanh", "softmax", "layer_norm"):
         raise UnavailableError("has no such function")
     if inputs[0].dtype != np.float32:
@@ -142,8 +137,10 @@ def prepare_evotorch(losses, weights, inputs, threads):
     torch = torch_here(threads)
     if importlib.util.find_spec("evotorch") is None:
         raise UnavailableError("not installed")
-    from evotorch import Problem
-    from evotorch.decorators import vectorized
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of PyTorch, for what it imports
+        from evotorch import Problem
+        from evotorch.decorators import vectorized
 
     logging.getLogger("evotorch").setLevel(logging.WARNING)
     problem = Problem("min", vectorized(losses), solution_length=weights.shape[1], initial_bounds=(-1, 1),

@@ -1,10 +1,12 @@
 """The contenders of a benchmark of learning: a linear layer, optimisers' steps, a training step, the reparametrised
 normal and halting, beside what users of PyTorch compose of its functions. Each returns one array, which is compared."""
 
+import itertools
+
 import numpy as np
 
 from .code_peers import entry_of, ours
-from .peers import tensor_of, torch_here
+from .peers import tensor_of, torch_here, torch_result
 
 __all__ = ["ENTRIES", "NETWORK", "STEPS"]
 
@@ -58,9 +60,7 @@ def _composed(function, *, grad=False):
         def run():
             with torch.set_grad_enabled(grad):
                 found = function(torch, *tensors)
-                if isinstance(found, tuple):
-                    return tuple(each.detach().numpy() for each in found)
-                return found.detach().numpy()
+                return tuple(map(torch_result, found)) if isinstance(found, tuple) else torch_result(found)
 
         return run
 
@@ -87,7 +87,7 @@ def _log_halting(torch, logits):
 
 
 def _ponder(torch, logits, losses):
-    log_q = torch.arange(logits.shape[1]) * np.log(0.8)
+    log_q = torch.arange(logits.shape[1], dtype=torch.float64) * np.log(0.8)
     log_q = (log_q - torch.logsumexp(log_q, 0)).to(logits.dtype)
     log_p = _log_halting(torch, logits)
     return (log_p.exp() * (losses + 0.01 * (log_p - log_q))).sum(1).mean()
@@ -113,10 +113,10 @@ def _our_step(name, count, step):
 
         lw.set_num_threads(threads)
         param, grad = inputs[0].copy(), inputs[1]
-        remembered = [np.zeros_like(param) for _ in range(count)]
+        remembered, turns = [np.zeros_like(param) for _ in range(count)], itertools.count(1)
 
         def run():
-            step(getattr(lw, name), param, grad, *remembered)
+            step(getattr(lw, name), next(turns), param, grad, *remembered)
             return param
 
         return run
@@ -209,10 +209,10 @@ def _entries():
         "learning", _halting, ours(lambda lw: lambda *given: lw.ponder_loss_with_grad(*given)[1]),
         torch=_composed(_ponder_backward, grad=True))
     yield "sgd_step", entry_of(
-        "learning", _drawn(2), _our_step("sgd_step", 1, lambda step, *arrays: step(*arrays, lr=_LR, momentum=0.9)),
+        "learning", _drawn(2), _our_step("sgd_step", 1, lambda step, _, *arrays: step(*arrays, lr=_LR, momentum=0.9)),
         more=2, torch=_their_step("SGD", momentum=0.9))
     yield "adamw_step", entry_of(
-        "learning", _drawn(2), _our_step("adamw_step", 2, lambda step, *arrays: step(*arrays, 10, lr=_LR)),
+        "learning", _drawn(2), _our_step("adamw_step", 2, lambda step, turn, *arrays: step(*arrays, turn, lr=_LR)),
         more=4, torch=_their_step("AdamW"))
     yield "training_step", entry_of("learning", _classes, _our_training, torch=_their_training)
 

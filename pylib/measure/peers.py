@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["PREPARE", "Contender", "UnavailableError", "contiguous_only", "onnx_contender", "tensor_of", "torch_here",
-           "torch_result"]
+__all__ = ["PREPARE", "Contender", "UnavailableError", "contiguous_only", "into_layout", "not_in_place",
+           "onnx_contender", "tensor_of", "torch_here", "torch_result"]
 
 
 class UnavailableError(Exception):
@@ -52,8 +52,8 @@ def _moved(inputs, y):
     return sum(operand.nbytes for operand in inputs) + y.nbytes
 
 
-def _into(name, work, inputs, y, call):
-    # a contender whose call takes the first input and the place of the result, as the layout has them
+def into_layout(name, work, inputs, y, call):
+    """A contender whose call takes the inputs and the place of the result, as the layout has them."""
     x, rest = inputs[0], inputs[1:]
     if work.layout == "fresh":
         return Contender.keeping(name, lambda: call(x, *rest, None), np.asarray, inputs)
@@ -120,7 +120,8 @@ def prepare_lanewise(work, inputs, threads):
     lanewise.set_num_threads(threads)
     function, y = getattr(lanewise, work.name), np.empty_like(inputs[0])
     if work.layout in ("fresh", "in-place"):
-        return _into("lanewise", work, inputs, y, lambda *given: function(*given[:-1], *work.parameters, out=given[-1]))
+        return into_layout("lanewise", work, inputs, y, lambda *given: function(
+            *given[:-1], *work.parameters, out=given[-1]))
     run = partial(function, *inputs, *work.parameters, out=y)
     return Contender("lanewise", run, lambda: y, _moved(inputs, y))
 
@@ -184,11 +185,12 @@ def prepare_numpy(work, inputs, threads):
         if ufunc is None:
             raise UnavailableError("has several calls for it, which write into memory allocated beforehand")
         more = (0,) if work.name == "relu" else ()
-        return _into("numpy", work, inputs, y, lambda x, out: ufunc(x, *more, out=out))
+        return into_layout("numpy", work, inputs, y, lambda x, out: ufunc(x, *more, out=out))
     return Contender("numpy", lambda: functions[work.name](*inputs), lambda: y, _moved(inputs, y))
 
 
-_SCIPY = {"sigmoid": "expit", "logsigmoid": "log_expit", "erf": "erf", "erfc": "erfc"}
+_SCIPY = {"sigmoid": "expit", "logsigmoid": "log_expit", "erf": "erf", "erfc": "erfc", "expm1": "expm1",
+          "log1p": "log1p"}
 
 
 def prepare_scipy(work, inputs, threads):
@@ -202,7 +204,10 @@ def prepare_scipy(work, inputs, threads):
     except ImportError:
         raise UnavailableError("not installed") from None
     function = getattr(special, _SCIPY[work.name])
-    return _into("scipy", work, inputs, np.empty_like(inputs[0]), lambda x, out: function(x, out=out))
+    return into_layout("scipy", work, inputs, np.empty_like(inputs[0]), lambda x, out: function(x, out=out))
+
+
+_SELU = (1.6732632423543772, 1.0507009873554805)  # depth and scale
 
 
 def prepare_torch(work, inputs, threads):
@@ -210,6 +215,11 @@ def prepare_torch(work, inputs, threads):
     torch = torch_here(threads)
     aten, y = torch.ops.aten, tensor_of(torch, np.empty_like(inputs[0]))
     weight, values = torch.tensor(work.values[:1], dtype=y.dtype), work.values
+
+    def swish_backward(grad, x):
+        share = torch.sigmoid(x * values[0])
+        return torch.mul((1 - share).mul_(x).mul_(values[0]).add_(1).mul_(share), grad, out=y)
+
     calls = {
         "relu": lambda x: torch.clamp_min(x, 0, out=y),
         "relu6": lambda x: aten.hardtanh.out(x, 0.0, 6.0, out=y),
@@ -245,12 +255,28 @@ def prepare_torch(work, inputs, threads):
         "hardshrink_backward": lambda grad, x: aten.hardshrink_backward.grad_input(grad, x, *values, grad_input=y),
         "threshold_backward": lambda grad, x: aten.threshold_backward.grad_input(
             grad, x, *values, grad_input=y),
+        # what its users write; x may lie where the result goes
+        "log1mexp": lambda x: torch.log(torch.expm1(-x).neg_(), out=y),
+        "relu_squared": lambda x: torch.square(torch.clamp_min(x, 0, out=y), out=y),
+        "relu_squared_backward": lambda grad, x: torch.mul(torch.clamp_min(x, 0).mul_(2), grad, out=y),
+        "swish": lambda x: torch.mul(torch.sigmoid(x * values[0]), x, out=y),
+        "swish_backward": swish_backward,
+        "logsigmoid_backward": lambda grad, x: torch.mul(torch.sigmoid(-x), grad, out=y),
+        "celu_backward": lambda grad, x: aten.elu_backward.grad_input(
+            grad, values[0], 1.0, 1 / values[0], False, x, grad_input=y),
+        "selu_backward": lambda grad, x: aten.elu_backward.grad_input(
+            grad, *_SELU, 1.0, False, x, grad_input=y),
+        "softsign_backward": lambda grad, x: torch.div(grad, x.abs().add_(1).square_(), out=y),
+        "tanhshrink_backward": lambda grad, x: torch.mul(torch.tanh(x).square_(), grad, out=y),
+        "squareplus": lambda x: torch.mul(torch.sqrt(x * x + values[0]).add_(x), 0.5, out=y),
+        "squareplus_backward": lambda grad, x: torch.mul(
+            x.div(torch.sqrt(x * x + values[0])).add_(1).mul_(0.5), grad, out=y),
     }
 
     def into(function):
         return lambda x: function(x, out=y)
 
-    def gradient_into(function):
+    def gradientinto_layout(function):
         return lambda grad, x: function(grad, x, grad_input=y)
 
     for name in ("exp", "expm1", "log", "log1p", "erf", "erfc", "sigmoid", "tanh"):
@@ -258,7 +284,7 @@ def prepare_torch(work, inputs, threads):
     for name in ("silu", "gelu", "mish", "hardsigmoid", "hardswish"):
         calls[name] = into(getattr(aten, name).out)
     for name in ("sigmoid", "tanh", "silu", "gelu", "hardsigmoid"):
-        calls[f"{name}_backward"] = gradient_into(getattr(aten, f"{name}_backward").grad_input)
+        calls[f"{name}_backward"] = gradientinto_layout(getattr(aten, f"{name}_backward").grad_input)
     if work.name not in calls:
         raise UnavailableError("has no such function")
     tensors, call = [tensor_of(torch, x) for x in inputs], calls[work.name]
@@ -275,6 +301,12 @@ def prepare_torch(work, inputs, threads):
 
     copied = 2 * inputs[0].nbytes if work.layout == "in-place" else 0
     return Contender("torch", run, lambda: torch_result(y), _moved(inputs, inputs[0]) + copied)
+
+
+def not_in_place(work):
+    """Refuse results in the place of the input."""
+    if work.layout == "in-place":
+        raise UnavailableError("returns an array of its own")
 
 
 def contiguous_only(work):

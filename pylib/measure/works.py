@@ -54,6 +54,12 @@ class Work:
         How many elements a call of a shape has, which its time is divided by.
     least_rows : int
         Fewer are refused by the function itself.
+    row : int or None
+        The only length of a row that it takes.
+    multiple : int
+        What the length of a row must be a multiple of.
+    exact : str or None
+        Who computes, of the inputs in float64, what errors are counted from; None where results are codes.
     layouts : tuple of str
         Those of `LAYOUTS` that it is timed in.
     layout : str
@@ -70,6 +76,9 @@ class Work:
     shaped: Callable = lambda n: (n,)
     count: Callable = math.prod
     least_rows: int = 1
+    row: int | None = None
+    multiple: int = 1
+    exact: str | None = "lanewise"
     layouts: tuple = LAYOUTS[:2]
     layout: str = LAYOUTS[0]
 
@@ -79,9 +88,14 @@ class Work:
         wanted = self.shaped(math.prod(shape))
         return shape if len(shape) == len(wanted) or self.family == "elementwise" else wanted
 
-    def takes(self, size):
-        """Whether a size has rows enough."""
-        return self.shape(size)[0] >= self.least_rows
+    def refusal(self, size):
+        """Why a size cannot be timed, in words that follow the work's name; None where it can."""
+        shape = self.shape(size)
+        if shape[0] < self.least_rows:
+            return f"takes {self.least_rows} rows or more"
+        if shape[-1] % self.multiple:
+            return f"takes rows of a multiple of {self.multiple}"
+        return None if self.row in (None, shape[-1]) else f"takes rows of {self.row}"
 
     def inputs(self, size, dtype="float32", seed=0):
         """Draw the inputs: the same numbers for the same seed."""
@@ -152,12 +166,22 @@ def _examples(n):
     return _NETWORKS, min(max(64, n // 64), _MOST_EXAMPLES)
 
 
+def _dtypes(name, family):
+    # steps would be rounded away in 16 bits
+    if name in ("sgd_step", "adamw_step"):
+        return "float32", "float64"
+    if name.startswith("encode_") or (family == "learning" and name != "training_step"):
+        return DTYPES
+    return ("float32",)
+
+
 def _registry():
     works = [_elementwise(name) for name in BOUNDS]
     along_axis = axis_peers.PREPARE | fresh_peers.AXIS
-    works += [Work(name, "axis", draw, along_axis, shaped=_rows, least_rows=1 + (name == "batch_norm"))
+    works += [Work(name, "axis", draw, along_axis, shaped=_rows, least_rows=1 + (name == "batch_norm"),
+                   layouts=LAYOUTS if name in axis_peers.PLACED else LAYOUTS[:2])
               for name, draw in axis_peers.DRAW.items()]
-    works += [Work(name, entry.family, entry.draw, entry.field, ("float32", "float64"), shaped=_rows)
+    works += [Work(name, entry.family, entry.draw, entry.field, shaped=_rows)
               for name, entry in {**asked_peers.ENTRIES, **parameter_peers.ENTRIES}.items()]
     products = ("linear4", "linear4_int16", "linear4_int8")
     shapes = {**dict.fromkeys(products, _squares), "population_loss": _examples, "training_step": _features,
@@ -165,8 +189,12 @@ def _registry():
               **dict.fromkeys(("halting_distribution", "ponder_loss", "ponder_loss_with_grad", "act_halting"),
                               _halting)}
     counts = dict.fromkeys(products, lambda shape: shape[0] * shape[1] ** 2)  # multiply-adds
-    works += [Work(name, entry.family, entry.draw, entry.field, ("float32",), shaped=shapes.get(name, _rows),
-                   count=counts.get(name, math.prod), layouts=LAYOUTS[:1])
+    rows = {"training_step": learning_peers.NETWORK[0]}
+    dense = dict.fromkeys((*products, "population_loss"), "numpy")  # this library's own take no float64
+    works += [Work(name, entry.family, entry.draw, entry.field, _dtypes(name, entry.family),
+                   shaped=shapes.get(name, _rows), count=counts.get(name, math.prod), row=rows.get(name),
+                   multiple=16 if name in products else 1, layouts=LAYOUTS[:1],
+                   exact="lanewise" if entry.family == "learning" else dense.get(name))
               for name, entry in {**code_peers.ENTRIES, **learning_peers.ENTRIES}.items()]
     return {work.name: work for work in works}
 
