@@ -1,4 +1,5 @@
-"""Rows that must be copied, and no memory for it: a MemoryError, and outputs as they were."""
+"""Rows that must be copied, and no memory for it: a MemoryError that says what was wanted and how many bytes, and outputs as
+they were."""
 
 import sys
 from pathlib import Path
@@ -29,6 +30,12 @@ def limit(more):
     resource.setrlimit(resource.RLIMIT_AS, (used + more if more else resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
+def said(error):
+    # what there was no memory for, and its size: as NumPy says it, in bytes or their multiples
+    words = str(error)
+    return "MemoryError" if " bytes" in words or "iB for an array" in words else repr(error)
+
+
 def strided(array):
     # whose rows do not stand as a kernel takes them
     wide = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype)
@@ -47,8 +54,8 @@ for name in names if len(sys.argv) == 5 else ():
         try:
             along_axis.results(name, arrays, outs)
             found = "no error"
-        except MemoryError:
-            found = "MemoryError"
+        except MemoryError as error:
+            found = said(error)
         except BaseException as error:
             found = repr(error)
         limit(0)
@@ -117,8 +124,8 @@ for name, call in {
     try:
         call()
         found = "no error"
-    except MemoryError:
-        found = "MemoryError"
+    except MemoryError as error:
+        found = said(error)
     except BaseException as error:
         found = repr(error)
     limit(0)
