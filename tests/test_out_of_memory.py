@@ -1,5 +1,5 @@
-"""Rows that must be copied, and no memory for it: a MemoryError that says what was wanted and how many bytes, and outputs as
-they were."""
+"""Rows that must be copied, and no memory for it: a MemoryError that says what was wanted and how many bytes, and
+outputs as they were."""
 
 import sys
 from pathlib import Path
