@@ -396,4 +396,4 @@ def linear4(const uint8_t[:, ::1] codes, const float[::1] levels, const float[:,
         done = linear4_offset_float32(&codes[0, 0], &levels[0], &scales[0, 0], offsets_at, group, added, &x[0, 0],
                                       &y[0, 0], rows, inputs, outputs, threads)
     if not done:
-        raise MemoryError
+        raise MemoryError(f"linear4: no memory for copies of inputs, at least {rows * inputs * sizeof(float)} bytes")

@@ -343,4 +343,5 @@ def linear4_int(const uint8_t[:, ::1] codes, const int16_t[::1] steps, double st
         done = linear4_int_float32(&codes[0, 0], &steps[0], step, &scales[0, 0], offsets_at, group, added, &x[0, 0],
                                    &y[0, 0], x.shape[0], x.shape[1], codes.shape[0], bits, threads)
     if not done:
-        raise MemoryError
+        raise MemoryError(f"linear4: no memory for copies of inputs in {bits} bits, at least "
+                          f"{x.shape[0] * x.shape[1] * bits // 8} bytes")

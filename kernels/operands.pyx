@@ -670,6 +670,13 @@ cdef int raise_it() except -1:
     return -1
 
 
+cdef int no_memory_for_rows(gufunc, x, Py_ssize_t axis) except -1:
+    # raises the error of a loop that wanted copies of the rows of its first operand
+    cdef Py_ssize_t n = x.shape[axis % x.ndim] if x.ndim else 1
+    raise MemoryError(f"{gufunc.__name__}: no memory to copy rows of {n} elements, which as numbers that are computed "
+                      f"with take {n * (8 if x.dtype == np.float64 else 4)} bytes each")
+
+
 cdef object unchecked(object gufunc, tuple operands, tuple out, dict keywords):
     # gufunc(*operands, *out, **keywords), where a loop may have left an error behind beside a result
     cdef PyObject* arguments[2 * MOST + MOST_KEYWORDS]
@@ -739,9 +746,13 @@ def call(gufunc, tuple operands, tuple out=(), **keywords):
             with np.errstate(all="ignore"):  # a result may be beyond what `out` holds, and a NaN may signal
                 return unchecked(gufunc, operands, out, keywords)
         return unchecked(gufunc, operands, out, keywords)
-    except SystemError as error:  # what Python makes of it where a subclass of ndarray has a say in the result
-        if isinstance(error.__cause__, MemoryError):
-            raise error.__cause__ from None
+    except (MemoryError, SystemError) as error:
+        # a SystemError is what Python makes of it where a subclass of ndarray has a say in the result
+        found = error.__cause__ if isinstance(error, SystemError) else error
+        if isinstance(found, MemoryError) and not found.args:  # NumPy's own has words
+            no_memory_for_rows(gufunc, np.asarray(operands[0]), keywords["axes"][0] if "axes" in keywords else -1)
+        if isinstance(found, MemoryError):
+            raise found from None
         raise
     finally:
         leave_environment(callers)
@@ -910,7 +921,7 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
                 if kinds_of_operands[k] != c"v":
                     args[k] += turn * steps[k]
     if done < rows:
-        raise MemoryError(f"{(<object>gufunc).__name__}: no memory for rows that are copied")
+        no_memory_for_rows(gufunc, x, axes - 1)
     results = tuple([array if np.PyArray_NDIM(array) else array[()] for array in made])
     return results if gufunc.nout > 1 else results[0]
 
@@ -985,7 +996,7 @@ cdef object across_at_once(np.ufunc gufunc, tuple operands, tuple out, int axis)
             for k in range(gufunc.nargs):
                 args[k] += turns[k]
     if done < outer:
-        raise MemoryError(f"{(<object>gufunc).__name__}: no memory for rows that are copied")
+        no_memory_for_rows(gufunc, x, axis)
     results = tuple([array if np.PyArray_NDIM(array) else array[()] for array in made])
     return results if gufunc.nout > 1 else results[0]
 

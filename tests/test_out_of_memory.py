@@ -1,4 +1,5 @@
-"""Rows that must be copied, and no memory for it: a MemoryError, and outputs as they were."""
+"""Rows that must be copied, and no memory for it: a MemoryError that says what was wanted and how many bytes, and
+outputs as they were."""
 
 import sys
 from pathlib import Path
@@ -32,6 +33,13 @@ def limit(more):
 
 strided = long_calls.apart_in_memory
 
+
+def said(error):
+    # what there was no memory for, and its size: as NumPy says it, in bytes or their multiples
+    words = str(error)
+    return "MemoryError" if " bytes" in words or "iB for an array" in words else repr(error)
+
+
 for name in names if len(sys.argv) == 5 else ():
     for dtype in ("float16", "float64"):
         arrays = along_axis.operands(name, shape, dtype)
@@ -43,8 +51,8 @@ for name in names if len(sys.argv) == 5 else ():
         try:
             along_axis.results(name, arrays, outs)
             found = "no error"
-        except MemoryError:
-            found = "MemoryError"
+        except MemoryError as error:
+            found = said(error)
         except BaseException as error:
             found = repr(error)
         limit(0)
@@ -62,8 +70,8 @@ for name, call in calls.items():
     try:
         call()
         found = "no error"
-    except MemoryError:
-        found = "MemoryError"
+    except MemoryError as error:
+        found = said(error)
     except BaseException as error:
         found = repr(error)
     limit(0)
