@@ -250,7 +250,8 @@ cdef bint group_norm_backward(Dtype dtype, const void* grad, const void* x, cons
     cdef const Operation* found = of_layer_norm_backward
     cdef Operation operation
     cdef int one_thread = 1
-    cdef Py_ssize_t n = channels // max(groups, 1) * size, width = size_of(dtype), row = n * width, all = groups * row, c
+    cdef Py_ssize_t n = channels // max(groups, 1) * size, width = size_of(dtype), row = n * width, c
+    cdef Py_ssize_t all = groups * row
     cdef Py_ssize_t wide = itemsize(weight), vector = n * wide, vectors = groups * vector
     cdef char* memory = <char*>malloc(3 * vectors + 1)
     cdef char** at = [<char*>grad, <char*>x, NULL, <char*>mean, <char*>rstd, <char*>grad_x, memory, NULL]
