@@ -83,9 +83,16 @@ for shape in ((2, 3, 40), (3, 2, 40_000)) if sys.argv[4] == "CHANNELS" else ((40
 print(asking)
 """
 OTHERS = """
+from lanewise.kernels import row_loops, softmax
+
 out = np.zeros((3, 3200))
 many, calls = long_calls.calls(3200, 50, out)
 calls["diversity"] = lambda: lw.genome.diversity(np.zeros((64, 100), np.uint8))
+# what is registered when it is first asked for
+new = (lw.ieee754.Format(f"format {k}", 4, 3, 7) for k in range(1000))
+calls["a new format"] = lambda: lw.ieee754.encode(np.ones(3, "f"), next(new))
+calls["fields of a new format"] = lambda: lw.ieee754.decompose(np.ones(3, np.uint8), format=next(new))
+calls["loops_of"] = lambda: len(row_loops.loops_of(softmax.softmax_gufunc, True))
 for name, call in calls.items():
     refused(name, call, many[0] if name.endswith("_step") else (out,))
 print(asking)
@@ -150,7 +157,7 @@ def test_functions_along_an_axis(run_python, shim, which, threads):
 
 
 def test_other_functions(run_python, shim):
-    check(run_python, shim, OTHERS, 2, "OTHERS", 17)
+    check(run_python, shim, OTHERS, 2, "OTHERS", 20)
 
 
 def test_the_c_interface(run_python, shim):

@@ -337,18 +337,25 @@ cdef inline void loop(char** args, const np.npy_intp* dims, const np.npy_intp* s
     run_chunks(chunk_of_elements, &whole, (n + whole.chunk - 1) // whole.chunk, threads)
 
 
+cdef inline void* for_good(Py_ssize_t size) except NULL:
+    # memory for what NumPy keeps a pointer to: it is never freed
+    cdef void* memory = malloc(size)
+    if memory == NULL:
+        raise MemoryError
+    return memory
+
+
 cdef inline object ufunc_of(bytes name, bytes doc, const Registration* registrations, const int* types, int count):
     # An np.ufunc of these loops; types holds NumPy's type number of each operand, one registration after another. Loops
-    # of types that are registered at run time are added last. NumPy keeps the pointers, so what they point to is never
-    # freed.
+    # of types that are registered at run time are added last.
     cdef int n_in = registrations[0].n_in, n_out = registrations[0].n_out, operands = n_in + n_out, k, r, own = 0
-    cdef Registration* kept = <Registration*>malloc(count * sizeof(Registration))
-    cdef void** data = <void**>malloc(count * sizeof(void*))
-    cdef np.PyUFuncGenericFunction* loops = <np.PyUFuncGenericFunction*>malloc(
+    cdef Registration* kept = <Registration*>for_good(count * sizeof(Registration))
+    cdef void** data = <void**>for_good(count * sizeof(void*))
+    cdef np.PyUFuncGenericFunction* loops = <np.PyUFuncGenericFunction*>for_good(
         count * sizeof(np.PyUFuncGenericFunction))
-    cdef char* own_types = <char*>malloc(count * operands)
-    cdef char* kept_name = <char*>malloc(len(name) + 1)
-    cdef char* kept_doc = <char*>malloc(len(doc) + 1)
+    cdef char* own_types = <char*>for_good(count * operands)
+    cdef char* kept_name = <char*>for_good(len(name) + 1)
+    cdef char* kept_doc = <char*>for_good(len(doc) + 1)
     cdef bint[32] registered
     strcpy(kept_name, name)
     strcpy(kept_doc, doc)

@@ -158,7 +158,7 @@ cdef bint group_norm(const real* x, const real* weight, const real* bias, double
                      Py_ssize_t groups) noexcept nogil:
     # one group of all examples at a time: its weights are then a row that these examples share
     cdef double unused
-    cdef Py_ssize_t own = channels // groups, n = own * size, row = n * itemsize(x), g
+    cdef Py_ssize_t own = channels // max(groups, 1), n = own * size, row = n * itemsize(x), g
     cdef Py_ssize_t of_mean = groups * sizeof(double) if mean != NULL else 0
     cdef Py_ssize_t of_rstd = groups * sizeof(double) if rstd != NULL else 0
     cdef Py_ssize_t* steps = [groups * row, 0, 0, 0, groups * row, of_mean, of_rstd]
@@ -202,7 +202,7 @@ cdef bint short_group_norm(Dtype dtype, const uint16_t* x, const float* weight, 
                            Py_ssize_t size, Py_ssize_t groups) noexcept nogil:
     # the same of 16-bit elements, one group of one example at a time, in float32
     cdef double unused
-    cdef Py_ssize_t own = channels // groups, n = own * size, g, example, k
+    cdef Py_ssize_t own = channels // max(groups, 1), n = own * size, g, example, k
     cdef float* group = <float*>malloc((3 * n + PADDING) * sizeof(float))
     cdef float* weights
     cdef Operands p
@@ -250,7 +250,8 @@ cdef bint group_norm_backward(Dtype dtype, const void* grad, const void* x, cons
     cdef const Operation* found = of_layer_norm_backward
     cdef Operation operation
     cdef int one_thread = 1
-    cdef Py_ssize_t n = channels // groups * size, width = size_of(dtype), row = n * width, all = groups * row, c
+    cdef Py_ssize_t n = channels // max(groups, 1) * size, width = size_of(dtype), row = n * width, c
+    cdef Py_ssize_t all = groups * row
     cdef Py_ssize_t wide = itemsize(weight), vector = n * wide, vectors = groups * vector
     cdef char* memory = <char*>malloc(3 * vectors + 1)
     cdef char** at = [<char*>grad, <char*>x, NULL, <char*>mean, <char*>rstd, <char*>grad_x, memory, NULL]
