@@ -84,8 +84,8 @@ join_threads()
 
 
 cdef inline f64x of_degree_eleven(f64x x, const double* c) noexcept nogil:
-    # The polynomial of these coefficients, in fours (Estrin): fewer than half of the steps of Horner's scheme have to wait
-    # for one another.
+    # the polynomial of these coefficients, in fours (Estrin): by Horner's scheme, more than twice as many steps have to
+    # wait for one another
     cdef f64x square = x * x, fourth = square * square
     cdef f64x fours[3]
     cdef int k
