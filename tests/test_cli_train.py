@@ -106,6 +106,21 @@ def test_epochs_and_layers_of_figures_are_whole(count, monkeypatch):
             assert all(tick == round(tick) for tick in axes.get_xticks())
 
 
+def test_the_figure_of_a_flow_shows_the_outputs_after_a_step(monkeypatch):
+    pytest.importorskip("matplotlib")
+    from lanewise.cli import figures
+
+    monkeypatch.setattr(figures, "_save", lambda figure, path: figure)
+    exploding = lw.gradient_flow(12, 16, "relu", None, "he_uniform", 2.0, lr=0.01)
+    figure = figures.flows({"relu": exploding, "tanh": lw.gradient_flow(12, 16)}, "", None)
+    before, after, other = figure.axes[0].lines
+    np.testing.assert_array_equal(before.get_ydata(), exploding.activation)
+    np.testing.assert_array_equal(after.get_ydata(), exploding.updated)
+    assert before.get_color() == after.get_color() != other.get_color()
+    assert [len(axes.lines) for axes in figure.axes] == [3, 2, 2]
+    assert [text.get_text() for text in figure.legends[0].texts] == ["relu", "relu, after a step", "tanh"]
+
+
 def test_compare_sgd_shows_both_in_one_table(here, capsys):
     assert main(["evolve", "data.npz", "--generations", "20", "--hidden", "4", "--population", "20", "--batch-size",
                  "64", "--compare-sgd"]) == 0
