@@ -6,6 +6,7 @@ The functions stand in ``lanewise.functions``; the wings ``lanewise.embedding``,
 when they are first used.
 """
 
+from sys import modules as _modules
 from typing import TYPE_CHECKING
 
 from . import functions, kernels
@@ -58,7 +59,8 @@ else:
             from . import learning
 
             return globals().setdefault(name, getattr(learning, name))
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # by name and obj Python finds what is spelled like it: "Did you mean: 'silu'?"
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=_modules[__name__])
 
 
 def _describe_format(name):

@@ -5,13 +5,13 @@ NumPy says. These say how many arrays each takes, and of what."""
 
 from collections.abc import Iterator
 from os import PathLike
-from typing import Any, Protocol, SupportsIndex, TypeAlias, TypeVar, overload
+from typing import Any, Literal, Protocol, SupportsIndex, TypeAlias, TypedDict, TypeVar, Unpack, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["Array", "Binary", "Bytes", "Float32", "Nested", "Numbers", "Out", "Path", "Rng", "Scalar", "SupportsArray",
-           "TernaryPair", "Unary"]
+__all__ = ["Array", "Binary", "Bytes", "F", "Float32", "Into", "Keywords", "Nested", "Numbers", "Out", "Path", "Rng",
+           "Scalar", "SupportsArray", "TernaryPair", "Unary", "Where"]
 
 Array: TypeAlias = NDArray[Any]
 Bytes: TypeAlias = NDArray[np.uint8]
@@ -43,6 +43,28 @@ Numbers: TypeAlias = Scalar | SupportsArray | Nested[Scalar | SupportsArray]
 Out: TypeAlias = Array | tuple[Array] | None
 
 
+class Keywords(TypedDict, total=False):
+    """What every ufunc takes, whatever it returns."""
+
+    casting: Literal["no", "equiv", "safe", "same_kind", "unsafe"]
+    order: Literal["K", "A", "C", "F"]
+    subok: bool
+    signature: Any
+
+
+class Where(Keywords, total=False):
+    """And what decides where there are results, and of which dtype."""
+
+    where: Numbers
+    dtype: DTypeLike
+
+
+class Into(Where, total=False):
+    """And where they go."""
+
+    out: Array | tuple[Array | None, ...] | None
+
+
 class _Ufunc(Protocol):
     # what both have of np.ufunc
     @property
@@ -64,18 +86,19 @@ class Unary(_Ufunc, Protocol):
 
     @overload
     def __call__(self, x: NDArray[F], /, out: None = None, *, where: Numbers = ..., dtype: None = ...,
-                 **keywords: Any) -> NDArray[F]: ...
+                 **keywords: Unpack[Keywords]) -> NDArray[F]: ...
     @overload
-    def __call__(self, x: F, /, out: None = None, *, where: Numbers = ..., dtype: None = ..., **keywords: Any) -> F: ...
+    def __call__(self, x: F, /, out: None = None, *, where: Numbers = ..., dtype: None = ...,
+                 **keywords: Unpack[Keywords]) -> F: ...
     @overload
     def __call__(self, x: float, /, out: None = None, *, where: Numbers = ..., dtype: None = ...,
-                 **keywords: Any) -> np.float64: ...
+                 **keywords: Unpack[Keywords]) -> np.float64: ...
     @overload
     def __call__(self, x: Numbers, /, out: NDArray[F] | tuple[NDArray[F]], *, where: Numbers = ...,
-                 dtype: DTypeLike = ..., **keywords: Any) -> NDArray[F]: ...
+                 dtype: DTypeLike = ..., **keywords: Unpack[Keywords]) -> NDArray[F]: ...
     @overload
     def __call__(self, x: Numbers, /, out: Out = None, *, where: Numbers = ..., dtype: DTypeLike = ...,
-                 **keywords: Any) -> Any: ...
+                 **keywords: Unpack[Keywords]) -> Any: ...
 
 
 class Binary(_Ufunc, Protocol):
@@ -83,16 +106,16 @@ class Binary(_Ufunc, Protocol):
 
     @overload
     def __call__(self, a: NDArray[F], b: NDArray[F], /, out: None = None, *, where: Numbers = ..., dtype: None = ...,
-                 **keywords: Any) -> NDArray[F]: ...
+                 **keywords: Unpack[Keywords]) -> NDArray[F]: ...
     @overload
     def __call__(self, a: F, b: F, /, out: None = None, *, where: Numbers = ..., dtype: None = ...,
-                 **keywords: Any) -> F: ...
+                 **keywords: Unpack[Keywords]) -> F: ...
     @overload
     def __call__(self, a: Numbers, b: Numbers, /, out: NDArray[F] | tuple[NDArray[F]], *, where: Numbers = ...,
-                 dtype: DTypeLike = ..., **keywords: Any) -> NDArray[F]: ...
+                 dtype: DTypeLike = ..., **keywords: Unpack[Keywords]) -> NDArray[F]: ...
     @overload
     def __call__(self, a: Numbers, b: Numbers, /, out: Out = None, *, where: Numbers = ..., dtype: DTypeLike = ...,
-                 **keywords: Any) -> Any: ...
+                 **keywords: Unpack[Keywords]) -> Any: ...
 
 
 class TernaryPair(_Ufunc, Protocol):
@@ -100,7 +123,7 @@ class TernaryPair(_Ufunc, Protocol):
 
     @overload
     def __call__(self, a: NDArray[F], b: NDArray[F], c: NDArray[F], /, *, out: None = None, where: Numbers = ...,
-                 dtype: None = ..., **keywords: Any) -> tuple[NDArray[F], NDArray[F]]: ...
+                 dtype: None = ..., **keywords: Unpack[Keywords]) -> tuple[NDArray[F], NDArray[F]]: ...
     @overload
     def __call__(self, a: Numbers, b: Numbers, c: Numbers, /, *, out: tuple[Array | None, Array | None] | None = None,
-                 where: Numbers = ..., dtype: DTypeLike = ..., **keywords: Any) -> tuple[Any, Any]: ...
+                 where: Numbers = ..., dtype: DTypeLike = ..., **keywords: Unpack[Keywords]) -> tuple[Any, Any]: ...

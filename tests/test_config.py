@@ -94,6 +94,14 @@ def test_dir_shows_public_names_only():
     assert all(hasattr(lw, name) for name in shown)
 
 
+def test_a_name_that_is_not_there_is_told_beside_one_that_is(run_python):
+    assert "Did you mean: 'silu'?" in run_python("import lanewise; lanewise.SiLU").stderr
+
+
+def test_the_command_says_its_version(run_python):
+    assert run_python("from lanewise import cli; cli.main(['--version'])").stdout == f"lanewise {lw.__version__}\n"
+
+
 def test_imports_without_docstrings(run_python):
     found = run_python("import lanewise as lw, lanewise.evolution; print(lw.relu(2.0), lw.softmax([0.0]))",
                        PYTHONOPTIMIZE="2")

@@ -1,5 +1,6 @@
 """The reference of the site lists every public function and class, and nothing that is not there."""
 
+import enum
 import inspect
 import re
 import runpy
@@ -56,6 +57,16 @@ def test_every_function_says_what_it_refuses():
 def test_nothing_is_named_twice():
     for module, names in listed().items():
         assert len(names) == len(set(names)), module
+
+
+@pytest.mark.parametrize("cls", [
+    each for each in (getattr(lw.ieee754, name) for name in lw.ieee754.__all__)
+    if isinstance(each, type) and issubclass(each, enum.Enum)])
+def test_members_of_an_enumeration_say_what_they_mean(cls):
+    # Sphinx shows a member that has such a comment, and no other
+    said = re.findall(r"^ +#: (\d+): \S.*\n +(\w+) = (\d+)$", inspect.getsource(cls), re.M)
+    assert [(name, int(number)) for told, name, number in said if told == number] == [
+        (member.name, member.value) for member in cls]
 
 
 def anchors(page):

@@ -17,15 +17,21 @@ BY_HAND = {  # whose signature the table does not say
     "glu_backward": "def glu_backward(grad: Numbers, x: Numbers, axis: int = -1, *, out: Array | None = None) -> "
                     "Array: ...\n",
     "swiglu": """\
+@overload
+def swiglu(
+    gate: NDArray[F], up: NDArray[F], out: None = None, *, beta: float = 1.0, limit: float = ..., shift: float = 0.0,
+    where: Numbers = ..., dtype: None = ..., **keywords: Unpack[Keywords],
+) -> NDArray[F]: ...
+@overload
 def swiglu(
     gate: Numbers, up: Numbers, out: Out = None, *, beta: Numbers = 1.0, limit: Numbers = ..., shift: Numbers = 0.0,
-    **keywords: Any,
+    **keywords: Unpack[Where],
 ) -> Any: ...
 """,
     "swiglu_backward": """\
 def swiglu_backward(
     grad: Numbers, gate: Numbers, up: Numbers, out: tuple[Array | None, Array | None] | None = None, *,
-    beta: Numbers = 1.0, limit: Numbers = ..., shift: Numbers = 0.0, **keywords: Any,
+    beta: Numbers = 1.0, limit: Numbers = ..., shift: Numbers = 0.0, **keywords: Unpack[Where],
 ) -> tuple[Any, Any]: ...
 """,
 }
@@ -52,18 +58,32 @@ def declared(name):
     if name in BY_HAND:
         return BY_HAND[name]
     backward = name.endswith("_backward")
-    operands = ["grad: Numbers"] * backward + ["x: Numbers"]
     entry = FUNCTIONS[name.removesuffix("_backward")]
-    for parameter, given in entry.parameters.items():
-        needed = given.in_slope or not backward
-        default = "" if needed and given.default is None else f" = {given.default}"
-        operands.append(f"{parameter}: Numbers{'' if needed else ' | None'}{default}")
-    out = ["*", "out: Out = None"] if entry.parameters else ["out: Out = None", "*"]
-    options = [f"{option}: Numbers = {'...' if given.default == inf else given.default}"
-               for option, given in entry.options.items()]
-    first, keywords = ", ".join(operands), ", ".join([*out, *options, "**keywords: Any"])
-    line = f"def {name}({first}, {keywords}) -> Any: ...\n"
-    return line if len(line) <= WIDTH + 1 else f"def {name}(\n    {first},\n    {keywords},\n) -> Any: ...\n"
+
+    def overload(operand, number, result):
+        # one of them: what operands are, what parameters are, what comes of it; the last one takes all keywords
+        operands = [f"grad: {operand}"] * backward + [f"x: {operand}"]
+        for parameter, given in entry.parameters.items():
+            needed = given.in_slope or not backward
+            default = "" if needed and given.default is None else f" = {given.default}"
+            operands.append(f"{parameter}: {number}{'' if needed else ' | None'}{default}")
+        last = operand == "Numbers"
+        place = f"out: {'Out' if last else 'None'} = None"
+        out = ["*", place] if entry.parameters else [place, "*"]
+        options = [f"{option}: {number} = {'...' if given.default == inf else given.default}"
+                   for option, given in entry.options.items()]
+        more = ["**keywords: Unpack[Where]"] if last else [
+            "where: Numbers = ...", "dtype: None = ...", "**keywords: Unpack[Keywords]"]
+        first, keywords = ", ".join(operands), ", ".join([*out, *options, *more])
+        line = f"def {name}({first}, {keywords}) -> {result}: ...\n"
+        if len(keywords) > WIDTH - len("    ,"):
+            keywords = f"{', '.join([*out, *options])},\n    {', '.join(more)}"
+        return "@overload\n" + (
+            line if len(line) <= WIDTH + 1 else f"def {name}(\n    {first},\n    {keywords},\n) -> {result}: ...\n")
+
+    # a parameter that is an array or a scalar of NumPy has a dtype of its own, which may decide the result's
+    kinds = [("NDArray[F]", "float", "NDArray[F]"), ("F", "float", "F"), ("float", "float", "np.float64")]
+    return "".join(overload(*kind) for kind in [*kinds, ("Numbers", "Numbers", "Any")])
 
 
 def ufuncs(names, forward, backward):
@@ -132,11 +152,12 @@ def made():
     plain = [name for name in FUNCTIONS if name not in parametric]
     return {
         FOLDER / "activations.pyi": "from .._typing import Binary, Unary\n\n" + ufuncs(plain, "Unary", "Binary"),
-        FOLDER / "gates.pyi": "from typing import Any\n\n"
-        "from .._typing import Array, Binary, Numbers, Out, TernaryPair\n\n"
+        FOLDER / "gates.pyi": "from typing import Any, Unpack, overload\n\nfrom numpy.typing import NDArray\n\n"
+        "from .._typing import Array, Binary, F, Keywords, Numbers, Out, TernaryPair, Where\n\n"
         + ufuncs([name for name in GATES if name not in BY_HAND], "Binary", "TernaryPair") + "\n"
         + "".join(BY_HAND[name] for name in ("swiglu", "swiglu_backward", "glu", "glu_backward")),
-        FOLDER / "parametric.pyi": "from typing import Any\n\nfrom .._typing import Array, Numbers, Out\n\n"
+        FOLDER / "parametric.pyi": "from typing import Any, Unpack, overload\n\nimport numpy as np\n"
+        "from numpy.typing import NDArray\n\nfrom .._typing import Array, F, Keywords, Numbers, Out, Where\n\n"
         + "".join(map(declared, with_backwards(parametric))),
         PACKAGE / "torch.pyi": of_torch(),
         PACKAGE / "jax.pyi": of_jax(),

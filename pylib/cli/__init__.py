@@ -10,6 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import lanewise
+
 from ..files import check_writable, free_name, is_special
 from ..terminal import confirm, say, spell_out
 
@@ -132,6 +134,8 @@ def make_parser():
     """The parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="lanewise", description="Neural-network kernels for the CPU, and what they are good for.")
+    parser.add_argument("--version", action="version", version=f"lanewise {lanewise.__version__}",
+                        help="say which version this is")
     subparsers = parser.add_subparsers(metavar="command", required=True)
     for command in COMMANDS:
         module = importlib.import_module(f".{command}", __package__)

@@ -23,11 +23,17 @@ _CHUNK = 1 << 15  # elements: all intermediate arrays of a chunk stay in cache
 class FloatLoss(IntEnum):
     """What a number meets when it is rounded to nearest into a format."""
 
+    #: 0: the format has it; zero too.
     EXACT = 0
+    #: 1: it becomes a normal number beside it.
     ROUNDED = 1
+    #: 2: it becomes a subnormal number beside it, of which leading digits are missing.
     ROUNDED_SUBNORMAL = 2
+    #: 3: it is no zero, and becomes one.
     ROUNDED_TO_ZERO = 3
+    #: 4: it is finite, and beyond the largest number of the format.
     OUT_OF_RANGE = 4
+    #: 5: an infinity or a NaN.
     NOT_FINITE = 5
 
 

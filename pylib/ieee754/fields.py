@@ -43,17 +43,30 @@ def shared_sections(function):
 
 
 class FloatClass(IntEnum):
-    """The ten classes of IEEE 754-2019, section 5.7.2, in its order."""
+    """The ten classes of IEEE 754-2019, section 5.7.2, in its order: each element of an array is of one of them.
 
+    `classify` returns their numbers.
+    """
+
+    #: 0: a NaN that operations turn into a quiet one, and for which they signal an invalid operation.
     SIGNALING_NAN = 0
+    #: 1: any other NaN; also the NaN of a format that has only one.
     QUIET_NAN = 1
+    #: 2: -inf.
     NEGATIVE_INFINITY = 2
+    #: 3: below zero, with all digits of its format.
     NEGATIVE_NORMAL = 3
+    #: 4: below zero, and so near to it that leading digits are missing.
     NEGATIVE_SUBNORMAL = 4
+    #: 5: -0.0.
     NEGATIVE_ZERO = 5
+    #: 6: 0.0.
     POSITIVE_ZERO = 6
+    #: 7: above zero, and so near to it that leading digits are missing.
     POSITIVE_SUBNORMAL = 7
+    #: 8: above zero, with all digits of its format.
     POSITIVE_NORMAL = 8
+    #: 9: inf.
     POSITIVE_INFINITY = 9
 
 
