@@ -174,9 +174,7 @@ class BuildLevels(build_ext):
         # other compilers have no word for most of it
         if not GNU:
             return []
-        if module_of(ext) == MEMORYVIEWS:
-            return PORTABLE
-        if level_of(ext) == "baseline":
+        if level_of(ext) == "baseline" or module_of(ext) == MEMORYVIEWS:
             asked, otherwise = PORTABLE + UNCOPIED, PORTABLE
         elif level_of(ext) is None:  # calls, where no loop runs
             asked, otherwise = PLAIN, ["-O2"]
