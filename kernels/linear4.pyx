@@ -244,7 +244,7 @@ cdef void few_rows(const Weights* weights, Py_ssize_t start, Py_ssize_t stop, co
                 else:
                     sums_of_a_row(weights, output + k * SHARED, x, sums + k * SHARED * PARTS, ONE_GROUP)
             for k in range((count + F32_LANES - 1) // F32_LANES):
-                meet(sums + k * F32_LANES * PARTS, PARTS, totals + k * F32_LANES)
+                meet(sums + k * F32_LANES * PARTS, PARTS, F32_LANES, totals + k * F32_LANES)
             for k in range(count):
                 y[row * outputs + start + k] = totals[k] + (bias[start + k] if bias != NULL else <float>0.0)
         start += PARTS
@@ -275,7 +275,7 @@ cdef void many_rows(const Weights* weights, Py_ssize_t start, Py_ssize_t stop, c
     for o in range(stop - start):
         row = 0
         while row < last - first:
-            meet(sums + (o * BATCH + row) * PARTS, PARTS, totals)
+            meet(sums + (o * BATCH + row) * PARTS, PARTS, F32_LANES, totals)
             for k in range(min(F32_LANES, last - first - row)):
                 y[(first + row + k) * outputs + start + o] = (
                     totals[k] + (bias[start + o] if bias != NULL else <float>0.0))

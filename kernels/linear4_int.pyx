@@ -16,16 +16,16 @@
 # Nothing overflows: a level is at most 128 steps, an activation at most 32639 (as two bytes with signs hold:
 # 127 * 256 + 127), and a lane adds 32 products: 128 * 32639 * 32 < 2^27.
 from libc.math cimport NAN
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from .lanes cimport (
     F32_LANES, F64_LANES, UNSIGNED_MOST, bits_f64, load_u64, narrow_f64_f32, narrow_u64_u16, narrow_u64_u32,
-    splat_f64, splat_u32, splat_u64, store_u32, u32x, u64x, wide_f32,
+    narrow_u64_u8, splat_f64, splat_u32, splat_u64, store_u32, u32x, u64x, wide_f32,
 )
 from .loops.largest cimport largest_size
-from .loops.partial_sums cimport PARTS, aligned, meet, put_biases
+from .loops.partial_sums cimport PARTS, aligned, meet, prefetch, put_biases
 from .loops.threads cimport join_threads, run_chunks, threads_for
 from .loops.whole_products cimport (
     BATCH, BYTES, DEEP, FEW, PAIRS, SHALLOW, SLICES, WORD, WORDS, Output, Product, add_row, add_rows, sums_of_planes,
@@ -34,26 +34,22 @@ from .loops.whole_products cimport (
 
 cdef enum:
     WIDTH = 16  # outputs in a task: their sums stay in the second-level cache
-    NEAR = 6144  # words of activations that stay in the first-level cache beside sums and codes
+    NEAR = 4608  # words of activations that stay in the first-level cache beside sums and codes
+    LINE = 16  # floats in a cache line
 
 join_threads()
 
 
-cdef inline void pack_bytes(const int16_t* whole, uint32_t* packed, int planes) noexcept nogil:
-    # of every eight bytes the even ones, then the odd ones: of the higher bytes first, where there are two planes
-    cdef uint8_t bytes[SHALLOW]
+cdef inline void pack_bytes(const uint8_t* bytes, uint32_t* packed) noexcept nogil:
+    # of every eight bytes the even ones, then the odd ones
     cdef u64x words
-    cdef int part, plane, i, k
-    for plane in range(planes):
-        for i in range(SHALLOW):
-            bytes[i] = <uint8_t>(whole[i] + 128 >> 8 if plane + 1 < planes else whole[i])
-        part = 0
-        while part < PARTS:
-            for k in range(2):
-                words = load_u64(<const uint64_t*>bytes + part) >> 8 * k & splat_u64(0x00FF00FF00FF00FF)
-                words = (words | words >> 8) & splat_u64(0x0000FFFF0000FFFF)
-                narrow_u64_u32(packed + (BYTES * plane + k) * PARTS + part, words | words >> 16)
-            part += F64_LANES
+    cdef int part = 0, k
+    while part < PARTS:
+        for k in range(BYTES):
+            words = load_u64(<const uint64_t*>bytes + part) >> 8 * k & splat_u64(0x00FF00FF00FF00FF)
+            words = (words | words >> 8) & splat_u64(0x0000FFFF0000FFFF)
+            narrow_u64_u32(packed + k * PARTS + part, words | words >> 16)
+        part += F64_LANES
 
 
 cdef inline void pack_pairs(const int16_t* whole, uint32_t* packed) noexcept nogil:
@@ -72,10 +68,12 @@ cdef void pack_row(void* context, Py_ssize_t row, int thread) noexcept nogil:
     cdef const Product* of = <const Product*>context
     cdef const float* x = of.x + row * of.inputs
     cdef Py_ssize_t slice_words = words_of(of.planes, of.depth), start, slice
+    cdef Py_ssize_t between = slice_words if of.rows == 1 else of.blocks * of.rows * slice_words
     cdef int count = BYTES if of.planes else PAIRS, turn, i, k, plane, part, word, of_four
     cdef const float* source
     cdef float padded[SHALLOW]
     cdef int16_t whole[SHALLOW]
+    cdef uint8_t bytes[2][SHALLOW]  # those of the higher plane first, where there are two
     cdef int64_t sums[PARTS]
     cdef uint32_t words[PAIRS * PARTS]
     cdef u32x ones[BYTES * WORDS]
@@ -95,11 +93,12 @@ cdef void pack_row(void* context, Py_ssize_t row, int thread) noexcept nogil:
         if top != 0:
             factor = of.largest / <double>largest
     memset(whole, 0, sizeof(whole))
+    memset(bytes, 0, sizeof(bytes))
     memset(sums, 0, sizeof(sums))
     for k in range(BYTES * WORDS):
         ones[k] = splat_u32(0x01010101)
     for turn in range(of.blocks * of.depth):  # 128 inputs at a time
-        packed = of.packed + (turn // of.depth * SLICES * of.rows + row) * slice_words
+        packed = of.packed + (turn // of.depth * (SLICES if of.rows == 1 else of.rows) + row) * slice_words
         start = turn * SHALLOW
         if factor != 0:
             source = x + start
@@ -110,30 +109,39 @@ cdef void pack_row(void* context, Py_ssize_t row, int thread) noexcept nogil:
             i = 0
             while i < SHALLOW:  # to nearest, ties to even, by the addition of 1.5 * 2^52: the low bits are the number
                 moved = bits_f64(wide_f32(source + i) * splat_f64(factor) + splat_f64(6755399441055744.0))
-                narrow_u64_u16(<uint16_t*>whole + i, moved)
+                if of.planes == 2:
+                    narrow_u64_u8(bytes[0] + i, moved + splat_u64(128) >> 8)
+                if of.planes:
+                    narrow_u64_u8(bytes[of.planes - 1] + i, moved)
+                if of.planes == 0 or of.offsets != NULL:
+                    narrow_u64_u16(<uint16_t*>whole + i, moved)
                 i += F64_LANES
-        if of.planes:
-            pack_bytes(whole, words, of.planes)
-        else:
+        if of.planes == 0:
             pack_pairs(whole, words)
+        for plane in range(of.planes):
+            pack_bytes(bytes[plane], words + plane * BYTES * PARTS)
         of_four = turn % of.depth
-        for i in range(PARTS):
-            part = i if of.depth == 1 else i // WORDS * WORDS + of_four
-            word = 0 if of.depth == 1 else i % WORDS
-            at = packed + part // F32_LANES * of.rows * slice_words + word * count * F32_LANES + part % F32_LANES
+        i = 0
+        while i < PARTS:  # a part at a time, which has one word of them or four in a row
+            part = i if of.depth == 1 else i + of_four
+            at = packed + part // F32_LANES * between + part % F32_LANES
             for plane in range(max(of.planes, 1)):
                 for k in range(count):
-                    at[(plane * count * of.depth + k) * F32_LANES] = words[(plane * count + k) * PARTS + i]
+                    for word in range(of.depth):
+                        at[word * count * F32_LANES] = words[(plane * count + k) * PARTS + i + word]
+                    at += F32_LANES
+                at += (of.depth - 1) * count * F32_LANES
             if of.offsets != NULL:
-                for k in range(WORD):
+                for k in range(WORD * of.depth):
                     sums[part] += whole[i * WORD + k]
+            i += of.depth
         if of_four + 1 < of.depth:
             continue
         if of.planes:
             for slice in range(SLICES):
-                at = packed + slice * of.rows * slice_words
+                at = packed + slice * between
                 store_u32(at + slice_words - F32_LANES, splat_u32(0))
-                sums_of_planes(ones, at, 0, 1, total, of.planes, of.depth)
+                sums_of_planes(ones, at, 0, 1, total, of.planes, of.depth, 4)
                 store_u32(at + slice_words - F32_LANES, splat_u32(<uint32_t>of.lowest) * total[0])
         if of.offsets != NULL:
             for part in range(PARTS):
@@ -151,32 +159,37 @@ cdef const float* with_room(const float* numbers, Py_ssize_t groups, float* room
 
 
 cdef inline void rows_of_output(const Product* of, const uint32_t* x, const float* row_sums, Py_ssize_t rows,
-                                const Output* output, Py_ssize_t start, Py_ssize_t stop, float* sums, int planes,
-                                int depth) noexcept nogil:
+                                const Output* output, const Output* after, Py_ssize_t start, Py_ssize_t stop,
+                                float* sums, Py_ssize_t deep, int planes, int depth, int at_once) noexcept nogil:
     if of.rows == 1 and of.offsets == NULL:
-        add_row(of, x, row_sums, output, sums, planes, depth, False)
+        add_row(of, x, row_sums, output, sums, planes, depth, 4, False)
     elif of.rows == 1:
-        add_row(of, x, row_sums, output, sums, planes, depth, True)
+        add_row(of, x, row_sums, output, sums, planes, depth, 4, True)
     elif of.offsets == NULL:
-        add_rows(of, x, row_sums, rows, output, start, stop, sums, planes, depth, False)
+        add_rows(of, x, row_sums, rows, output, after, start, stop, sums, deep, planes, depth, at_once, False)
     else:
-        add_rows(of, x, row_sums, rows, output, start, stop, sums, planes, depth, True)
+        add_rows(of, x, row_sums, rows, output, after, start, stop, sums, deep, planes, depth, at_once, True)
 
 
 cdef void add_output(const Product* of, const uint32_t* x, const float* row_sums, Py_ssize_t rows,
-                     const Output* output, Py_ssize_t start, Py_ssize_t stop, float* sums) noexcept nogil:
+                     const Output* output, const Output* after, Py_ssize_t start, Py_ssize_t stop, float* sums,
+                     Py_ssize_t deep) noexcept nogil:
     if of.planes == 1 and of.depth == 1:
-        rows_of_output(of, x, row_sums, rows, output, start, stop, sums, 1, 1)
+        rows_of_output(of, x, row_sums, rows, output, after, start, stop, sums, deep, 1, 1, 4)
+    elif of.planes == 1 and of.small:
+        rows_of_output(of, x, row_sums, rows, output, after, start, stop, sums, deep, 1, WORDS, 8)
     elif of.planes == 1:
-        rows_of_output(of, x, row_sums, rows, output, start, stop, sums, 1, WORDS)
+        rows_of_output(of, x, row_sums, rows, output, after, start, stop, sums, deep, 1, WORDS, 4)
     elif of.planes == 2 and of.depth == 1:
-        rows_of_output(of, x, row_sums, rows, output, start, stop, sums, 2, 1)
+        rows_of_output(of, x, row_sums, rows, output, after, start, stop, sums, deep, 2, 1, 4)
+    elif of.planes == 2 and of.small:
+        rows_of_output(of, x, row_sums, rows, output, after, start, stop, sums, deep, 2, WORDS, 8)
     elif of.planes == 2:
-        rows_of_output(of, x, row_sums, rows, output, start, stop, sums, 2, WORDS)
+        rows_of_output(of, x, row_sums, rows, output, after, start, stop, sums, deep, 2, WORDS, 4)
     elif of.depth == 1:
-        rows_of_output(of, x, row_sums, rows, output, start, stop, sums, 0, 1)
+        rows_of_output(of, x, row_sums, rows, output, after, start, stop, sums, deep, 0, 1, 4)
     else:
-        rows_of_output(of, x, row_sums, rows, output, start, stop, sums, 0, WORDS)
+        rows_of_output(of, x, row_sums, rows, output, after, start, stop, sums, deep, 0, WORDS, 4)
 
 
 cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
@@ -204,20 +217,25 @@ cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
             of.offsets + row * of.groups, of.groups, rooms + (WIDTH + o) * PARTS)
         memcpy(tails + o * (SHALLOW // 2 * of.depth), outputs[o].codes + whole_bytes, row_bytes - whole_bytes)
     memset(sums, 0, WIDTH * deep * PARTS * sizeof(float))
+    o = 0
+    while of.rows > 1 and o < count * of.groups:  # those of the next task
+        prefetch(<uintptr_t>of.scales + ((start + WIDTH) * of.groups + o) * sizeof(float))
+        o += LINE
     while slice < slices:
         stop = min(slice + panel, slices)
         row = 0
         while row < deep:
             for o in range(count):
                 add_output(of, of.packed + (slice * of.rows + first + row) * slice_words,
-                           of.row_sums + (first + row) * PARTS, min(some, deep - row), outputs + o, slice, stop,
-                           sums + (o * deep + row) * PARTS)
+                           of.row_sums + (first + row) * PARTS, min(some, deep - row), outputs + o,
+                           outputs + min(o + 1, count - 1), slice, stop,
+                           sums + (o * SLICES * deep + row) * F32_LANES, deep)
             row += some
         slice = stop
     for row in range(deep):
         o = 0
         while o < WIDTH:
-            meet(sums + (o * deep + row) * PARTS, deep * PARTS, totals + o)
+            meet(sums + (o * SLICES * deep + row) * F32_LANES, deep * PARTS, deep * F32_LANES, totals + o)
             o += F32_LANES
         o = 0
         while o < WIDTH:
@@ -233,7 +251,13 @@ cdef void set_levels(Product* of, const int16_t* levels) noexcept nogil:
     for i in range(PARTS):
         lowest = min(lowest, levels[i])
         most = max(most, levels[i])
-    of.planes = 0 if most - lowest > UNSIGNED_MOST else 1 if of.largest <= 127 else 2 if of.rows <= FEW else 0
+    of.small = most - lowest <= UNSIGNED_MOST // 2
+    if most - lowest > UNSIGNED_MOST:
+        of.planes = 0
+    elif of.largest <= 127:
+        of.planes = 1
+    else:
+        of.planes = 2 if of.rows <= FEW else 0
     of.narrow = most < 128
     of.lowest = lowest
     for i in range(PARTS):

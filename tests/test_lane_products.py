@@ -27,7 +27,8 @@ def test_products_i16(registers):
 def test_products_u8(registers):
     most = registers.unsigned_most()
     assert 32 <= most <= 255
-    cases = [(largest, most, count) for largest in (127, -128, 0) for count in (1, 2, 4)]
+    cases = [(largest, top, count) for largest in (127, -128, 0)
+             for top, count in ((most, 1), (most, 2), (most, 4), (most // 2, 8))]
     for largest, top, count in [*cases, (0, 128, 1)]:
         w = rng.integers(0, top, (count, 1024, 4), np.uint8, endpoint=True)
         x = rng.integers(-128, 127, (count, 1024, 4), np.int8, endpoint=True)
@@ -46,30 +47,32 @@ def test_products_u8(registers):
             assert np.array_equal(found, (sums + (products.sum(axis=(0, 2)) << shift)).astype(np.uint32))
 
 
-def test_two_rows_of_pairs(registers):
-    for count in (2, 4, 8):
-        w, x = any_bits(np.int16, count * 1024 * 2), any_bits(np.int16, 2 * count * 1024 * 2)
+def test_four_rows_of_pairs(registers):
+    for count in (1, 4, 8):
+        w, x = any_bits(np.int16, count * 1024 * 2), any_bits(np.int16, 4 * count * 1024 * 2)
         w[:600], x[:600] = -32768, -32768
-        w, x = w.reshape(count, 1024, 2), x.reshape(2, count, 1024, 2)
-        sums = any_bits(np.int32, 2 * 1024).reshape(2, 1024)
+        w, x = w.reshape(count, 1024, 2), x.reshape(4, count, 1024, 2)
+        sums = any_bits(np.int32, 4 * 1024).reshape(4, 1024)
         found = sums.view(np.uint32).copy()
-        registers.dots(w.view(np.uint32)[..., 0], x.view(np.uint32)[..., 0], -1, found)
+        registers.dots(w.view(np.uint32)[..., 0], x.view(np.uint32)[..., 0], 0, 0, found)
         assert np.array_equal(found, (sums + (w.astype(np.int64) * x).sum(axis=(1, 3))).astype(np.uint32))
 
 
-def test_two_rows_of_bytes(registers):
+def test_four_runs_of_bytes(registers):
+    # of one plane in each of four rows, and of two planes in each of two
     most = registers.unsigned_most()
-    for count in (2, 8):
+    for count, at_once, top in ((2, 4, most), (8, 4, most), (8, 8, most // 2)):
         for largest in (127, -128):
-            w = rng.integers(0, most, (count, 1024, 4), np.uint8, endpoint=True)
-            x = rng.integers(-128, 127, (2, count, 1024, 4), np.int8, endpoint=True)
-            w[:, :512], x[:, :, :512] = most, largest
+            w = rng.integers(0, top, (count, 1024, 4), np.uint8, endpoint=True)
+            x = rng.integers(-128, 127, (4, count, 1024, 4), np.int8, endpoint=True)
+            w[:, :512], x[:, :, :512] = top, largest
             products = (w.astype(np.int64) * x).sum(axis=(1, 3))
-            for shift in (0, 8):
-                sums = any_bits(np.int32, 2 * 1024).reshape(2, 1024).astype(np.int64)
+            for planes in (1, 2):
+                sums = any_bits(np.int32, 4 // planes * 1024).reshape(-1, 1024).astype(np.int64)
                 found = sums.astype(np.uint32)
-                registers.dots(w.view(np.uint32)[..., 0], x.view(np.uint32)[..., 0], shift, found)
-                assert np.array_equal(found, (sums + (products << shift)).astype(np.uint32))
+                registers.dots(w.view(np.uint32)[..., 0], x.view(np.uint32)[..., 0], at_once, planes, found)
+                added = products if planes == 1 else products[::2] * 256 + products[1::2]
+                assert np.array_equal(found, (sums + added).astype(np.uint32))
 
 
 def test_transposed_u32(registers):

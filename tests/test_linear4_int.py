@@ -84,6 +84,23 @@ def test_the_largest_sums(sign):
 
 
 @kinds
+@pytest.mark.parametrize("top", [15, 16, 17, 32, 33])
+def test_the_largest_sums_of_bytes(top, kind):
+    # sums of 16 bits hold eight registers of products of levels up to 16, and four of those up to 32
+    codebook = Codebook([*range(15), top])
+    assert codebook.steps.tolist() == [*range(15), top]
+    size = LARGEST[kind]
+    for number in (size, -size, -32384 if kind == "int16" else -128):  # the last has a lower byte of -128
+        x = np.full((7, 2048), max(number, -size), np.float32)
+        x[:, 512] = size
+        exact = (np.rint(x[0]).astype(np.int64) * top).sum()
+        for rows in (1, 2, 4, 7):
+            y = genome.linear4(x[:rows], np.full((3, 1024), 0xFF, np.uint8), codebook, group=64, activations=kind,
+                               scale=np.ones((3, 32), np.float32))
+            np.testing.assert_allclose(y, exact, rtol=1e-6)
+
+
+@kinds
 @pytest.mark.parametrize(("outputs", "inputs", "rows", "group"), SHAPES)
 def test_a_row_is_the_same_alone_or_among_others(outputs, inputs, rows, group, kind):
     x, codes, scales, bias, offsets = case(outputs, inputs, rows, group)

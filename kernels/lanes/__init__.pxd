@@ -87,12 +87,14 @@ cdef extern from "lanes/lanes.h" nogil:
     # lanes as pairs of signed numbers of 16 bits: sum + w0 x0 + w1 x1 lane by lane, and what overflows wraps
     u32x dot_i16(u32x w, u32x x, u32x sum)
     # up to four registers w, and as many of x in memory, of bytes, those of w up to UNSIGNED_MOST and those of x with
-    # signs: sum + all products * 2^shift, of 0 or 8, lane by lane, and what overflows wraps
+    # signs: sum + all products * 2^shift, of 0 or 8, lane by lane, and what overflows wraps. Eight registers, if the
+    # bytes of w are at most UNSIGNED_MOST // 2.
     u32x dot_u8(const u32x* w, const uint32_t* x, int registers, int shift, u32x sum)
-    # the same for two rows of x in memory, `step` words apart: to sums[row] an even number of registers of pairs is
-    # added, or two or eight of bytes
+    # the same for rows of x in memory, `step` words apart, to each its sum: registers of pairs and four rows; or two or
+    # eight registers of bytes, of which so many at once are what dot_u8 takes, and four rows of one plane, or two of
+    # two, of which the first is times 2^8 and the second stands behind it
     void dots_i16(const u32x* w, const uint32_t* x, Py_ssize_t step, int registers, u32x* sums)
-    void dots_u8(const u32x* w, const uint32_t* x, Py_ssize_t step, int registers, int shift, u32x* sums)
+    void dots_u8(const u32x* w, const uint32_t* x, Py_ssize_t step, int registers, int at_once, int planes, u32x* sums)
     # lanes as bytes, those of x with signs: w0 x0 + w1 x1 of neighbours as signed numbers of 16 bits, which hold them
     u32x pair_products_u8(u32x w, u32x x)
     f32x round_i32_f32(u32x x)  # signed numbers as float32, to nearest

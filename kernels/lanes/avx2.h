@@ -95,50 +95,44 @@ static inline u32x dot_i16(u32x w, u32x x, u32x sum) {
 }
 static inline u32x pair_products_u8(u32x w, u32x x) { return (u32x)_mm256_maddubs_epi16((__m256i)w, (__m256i)x); }
 static inline u32x dot_u8(const u32x *w, const uint32_t *x, int registers, int shift, u32x sum) {
-    /* four registers of products add up to 8 * 32 * 127 or -8 * 32 * 128, which 16 bits hold; see dot_i16 */
+    /* four registers of products add up to 8 * 32 * 127 or -8 * 32 * 128, which 16 bits hold, and so do eight of half of
+     * that; see dot_i16 */
     u32x products = pair_products_u8(w[0], load_u32(x)), next;
     for (int k = 1; k < registers; k++)
         __asm__("vpmaddubsw %3, %2, %1\n\tvpaddw %1, %0, %0" : "+x"(products), "=&x"(next)
                 : "x"(w[k]), "xm"(load_u32(x + k * F32_LANES)));
     return sum + (u32x)_mm256_madd_epi16((__m256i)products, _mm256_set1_epi16((int16_t)(1 << shift)));
 }
-/* Two rows and two halves of the registers in turn: additions to one sum wait for each other, and of a single sum no more
- * than one is done in a cycle, in which two products are. */
-static inline void add_pairs_of_two(u32x w, const uint32_t *x, const uint32_t *y, u32x *sums) {
-    u32x of_x, of_y;
-    __asm__("vpmaddwd %5, %4, %2\n\tvpmaddwd %6, %4, %3\n\tvpaddd %2, %0, %0\n\tvpaddd %3, %1, %1"
-            : "+x"(sums[0]), "+x"(sums[1]), "=&x"(of_x), "=&x"(of_y) : "x"(w), "xm"(load_u32(x)), "xm"(load_u32(y)));
-}
-static inline void add_bytes_of_two(u32x w, const uint32_t *x, const uint32_t *y, u32x *sums) {
-    u32x of_x, of_y;
-    __asm__("vpmaddubsw %5, %4, %2\n\tvpmaddubsw %6, %4, %3\n\tvpaddw %2, %0, %0\n\tvpaddw %3, %1, %1"
-            : "+x"(sums[0]), "+x"(sums[1]), "=&x"(of_x), "=&x"(of_y) : "x"(w), "xm"(load_u32(x)), "xm"(load_u32(y)));
-}
+/* Four sums in turn: additions to one sum wait for each other, and of a single sum no more than one is done in a cycle, in
+ * which two products are. */
+#define ADD_IN_TURN(MULTIPLY, ADD, w, x, one, two, sums) do { \
+        u32x product, other; \
+        __asm__(MULTIPLY " %7, %6, %4\n\t" MULTIPLY " %8, %6, %5\n\t" ADD " %4, %0, %0\n\t" ADD " %5, %1, %1\n\t" \
+                MULTIPLY " %9, %6, %4\n\t" MULTIPLY " %10, %6, %5\n\t" ADD " %4, %2, %2\n\t" ADD " %5, %3, %3" \
+                : "+x"((sums)[0]), "+x"((sums)[1]), "+x"((sums)[2]), "+x"((sums)[3]), "=&x"(product), "=&x"(other) \
+                : "x"(w), "xm"(load_u32(x)), "xm"(load_u32((x) + (one))), "xm"(load_u32((x) + (two))), \
+                  "xm"(load_u32((x) + (one) + (two)))); \
+    } while (0)
 static inline void dots_i16(const u32x *w, const uint32_t *x, ptrdiff_t step, int registers, u32x *sums) {
-    const int half = registers / 2;
-    const uint32_t *y = x + step;
-    u32x later[2] = {(u32x)_mm256_madd_epi16((__m256i)w[half], (__m256i)load_u32(x + half * F32_LANES)),
-                     (u32x)_mm256_madd_epi16((__m256i)w[half], (__m256i)load_u32(y + half * F32_LANES))};
-    for (int k = 0; k < half; k++) {
-        add_pairs_of_two(w[k], x + k * F32_LANES, y + k * F32_LANES, sums);
-        if (k) add_pairs_of_two(w[half + k], x + (half + k) * F32_LANES, y + (half + k) * F32_LANES, later);
-    }
-    sums[0] += later[0], sums[1] += later[1];
+    for (int k = 0; k < registers; k++, x += F32_LANES)
+        ADD_IN_TURN("vpmaddwd", "vpaddd", w[k], x, step, 2 * step, sums);
 }
-static inline void dots_u8(const u32x *w, const uint32_t *x, ptrdiff_t step, int registers, int shift, u32x *sums) {
-    const int half = registers / 2; /* four at most, see dot_u8 */
-    const uint32_t *y = x + step;
-    const __m256i factor = _mm256_set1_epi16((int16_t)(1 << shift));
-    u32x first[2] = {pair_products_u8(w[0], load_u32(x)), pair_products_u8(w[0], load_u32(y))};
-    u32x later[2] = {pair_products_u8(w[half], load_u32(x + half * F32_LANES)),
-                     pair_products_u8(w[half], load_u32(y + half * F32_LANES))};
-    for (int k = 1; k < half; k++) {
-        add_bytes_of_two(w[k], x + k * F32_LANES, y + k * F32_LANES, first);
-        add_bytes_of_two(w[half + k], x + (half + k) * F32_LANES, y + (half + k) * F32_LANES, later);
+static inline void dots_u8(const u32x *w, const uint32_t *x, ptrdiff_t step, int registers, int at_once, int planes,
+                           u32x *sums) {
+    const ptrdiff_t one = planes == 2 ? registers * F32_LANES : step, two = planes == 2 ? step : 2 * step;
+    for (int first = 0; first < registers; first += at_once) {
+        const uint32_t *at = x + first * F32_LANES;
+        u32x products[4] = {pair_products_u8(w[first], load_u32(at)), pair_products_u8(w[first], load_u32(at + one)),
+                            pair_products_u8(w[first], load_u32(at + two)),
+                            pair_products_u8(w[first], load_u32(at + two + one))};
+        for (int k = 1; k < at_once && k < registers; k++) {
+            at += F32_LANES;
+            ADD_IN_TURN("vpmaddubsw", "vpaddw", w[first + k], at, one, two, products);
+        }
+        for (int i = 0; i < 4; i++)
+            sums[i / planes] += (u32x)_mm256_madd_epi16(
+                (__m256i)products[i], _mm256_set1_epi16((int16_t)(planes == 2 && i % 2 == 0 ? 256 : 1)));
     }
-    for (int row = 0; row < 2; row++)
-        sums[row] += (u32x)_mm256_madd_epi16((__m256i)first[row], factor)
-            + (u32x)_mm256_madd_epi16((__m256i)later[row], factor);
 }
 static inline void add_products_i16(const uint32_t *w, const u32x *x, u32x *sums) {
     sums[0] += (u32x)_mm256_madd_epi16((__m256i)splat_u32(*w), (__m256i)x[0]);

@@ -121,7 +121,8 @@ static inline u32x dot_u8(const u32x *w, const uint32_t *x, int registers, int s
 #else
 enum { UNSIGNED_MOST = 32 };
 static inline u32x dot_u8(const u32x *w, const uint32_t *x, int registers, int shift, u32x sum) {
-    /* four registers of products add up to 8 * 32 * 127 or -8 * 32 * 128, which 16 bits hold */
+    /* four registers of products add up to 8 * 32 * 127 or -8 * 32 * 128, which 16 bits hold, and so do eight of half of
+     * that */
     __m512i products = (__m512i)pair_products_u8(w[0], load_u32(x));
     for (int k = 1; k < registers; k++)
         products = _mm512_add_epi16(products, (__m512i)pair_products_u8(w[k], load_u32(x + k * F32_LANES)));

@@ -39,15 +39,18 @@ static inline f64x ldexp_f64(f64x x, f64x n) {
 }
 #endif
 
-#if !defined(LANEWISE_AVX2) /* where two rows in turn take less time */
+#if !defined(LANEWISE_AVX2) /* where several sums in turn take less time */
 static inline void dots_i16(const u32x *w, const uint32_t *x, ptrdiff_t step, int registers, u32x *sums) {
-    for (int row = 0; row < 2; row++)
+    for (int row = 0; row < 4; row++)
         for (int k = 0; k < registers; k++) sums[row] = dot_i16(w[k], load_u32(x + row * step + k * F32_LANES), sums[row]);
 }
-static inline void dots_u8(const u32x *w, const uint32_t *x, ptrdiff_t step, int registers, int shift, u32x *sums) {
-    for (int row = 0; row < 2; row++)
-        for (int k = 0; k < registers; k += 4)
-            sums[row] = dot_u8(w + k, x + row * step + k * F32_LANES, registers < 4 ? registers : 4, shift, sums[row]);
+static inline void dots_u8(const u32x *w, const uint32_t *x, ptrdiff_t step, int registers, int at_once, int planes,
+                           u32x *sums) {
+    for (int row = 0; row < 4 / planes; row++)
+        for (int plane = 0; plane < planes; plane++)
+            for (int k = 0; k < registers; k += at_once)
+                sums[row] = dot_u8(w + k, x + row * step + (plane * registers + k) * F32_LANES,
+                                   registers < at_once ? registers : at_once, plane + 1 < planes ? 8 : 0, sums[row]);
 }
 #endif
 

@@ -7,11 +7,14 @@ cdef extern from *:
     """
     #ifdef __GNUC__
     #define prefetch(address) __builtin_prefetch((const void *)(address), 0, 2)
+    #define prefetch_near(address) __builtin_prefetch((const void *)(address), 0, 3)
     #else
     #define prefetch(address) ((void)0)
+    #define prefetch_near(address) ((void)0)
     #endif
     """
-    void prefetch(uintptr_t address) noexcept nogil
+    void prefetch(uintptr_t address) noexcept nogil  # into the second-level cache
+    void prefetch_near(uintptr_t address) noexcept nogil  # into the first
 
 cdef enum:
     PARTS = 16  # partial sums of an output
@@ -22,16 +25,16 @@ cdef inline float* aligned(void* memory) noexcept nogil:
     return <float*>((<uintptr_t>memory + 63) // 64 * 64)
 
 
-cdef inline void meet(const float* sums, Py_ssize_t step, float* totals) noexcept nogil:
-    # totals[F32_LANES] of as many sums[PARTS], each `step` floats after the one before, by halves. Once the halves of a
-    # sum share a register, two registers become one: zipped, the first halves of both stand beside the second halves of
-    # both.
+cdef inline void meet(const float* sums, Py_ssize_t step, Py_ssize_t between, float* totals) noexcept nogil:
+    # totals[F32_LANES] of as many sums[PARTS], each `step` floats after the one before, and each register of a sum
+    # `between` floats after the one before, by halves. Once the halves of a sum share a register, two registers become
+    # one: zipped, the first halves of both stand beside the second halves of both.
     cdef f32x parts[PARTS]
     cdef f32x all_of[PARTS]
     cdef Py_ssize_t i, k, half
     for i in range(F32_LANES):
         for k in range(PARTS // F32_LANES):
-            parts[k] = load_f32(sums + i * step + k * F32_LANES)
+            parts[k] = load_f32(sums + i * step + k * between)
         half = PARTS // F32_LANES // 2
         while half > 0:
             for k in range(half):

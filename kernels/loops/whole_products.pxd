@@ -8,7 +8,7 @@ from ..lanes cimport (
     lookup8_f32, pair_products_u8, round_i32_f32, splat_f32, splat_u32, store_f32, store_u32, transposed_u32, u32x,
     u64x,
 )
-from .partial_sums cimport PARTS, prefetch
+from .partial_sums cimport PARTS, prefetch, prefetch_near
 
 cdef extern from *:
     """
@@ -26,6 +26,7 @@ cdef enum:
     BYTES = 2  # or so many of bytes
     BATCH = 128  # rows in a task
     FEW = 4  # rows for which decoding takes longer than a second plane does
+    IN_TURN = 4  # sums that are added to in turn
     AHEAD = 32768  # bytes of codes prefetched ahead: rows are too short for the hardware to foresee the next ones
 
 
@@ -44,6 +45,7 @@ cdef struct Product:
     uint8_t sizes[PARTS]
     uint8_t signs[PARTS]  # 1, 0 and -1: as pairs that are not narrow
     int lowest
+    bint small  # as bytes: eight registers of products add up to 16 bits, not only four
     bint straight  # as bytes: sizes are the codes, but for these bits of theirs
     uint32_t flips
     double step
@@ -64,7 +66,9 @@ cdef struct Product:
     bint wide  # a block may have more than eight groups
     const int32_t* bases  # of each block: from where in an output's scales its places count
     const uint32_t* places  # of each block and partial sum
-    uint32_t* packed  # all rows of one slice after the other, see `pack_row`
+    # all rows of one slice after the other, see `pack_row`: the first slices of all blocks, then the second ones, so
+    # that half of the sums are in use at a time; of a single row, all slices of one block after the other
+    uint32_t* packed
     double* row_scales  # what a whole sum of this row stands for, before the group's scale
     float* row_sums  # of each block, row and partial sum: its activations, over the step
     Py_ssize_t down  # tasks of the same outputs
@@ -146,32 +150,27 @@ cdef inline void decode_words(const Product* of, const u32x* words, u32x* weight
             decode_pairs(of, words[k], weights + PAIRS * k, False)
 
 
-cdef inline void add_bytes(const u32x* weights, const uint32_t* x, Py_ssize_t step, int rows, u32x* totals,
-                           int registers, int shift) noexcept nogil:
-    cdef int k = 0
-    if rows == 2:
-        dots_u8(weights, x, step, registers, shift, totals)
-        return
-    while k < registers:
-        totals[0] = dot_u8(weights + k, x + k * F32_LANES, min(registers, 4), shift, totals[0])
-        k += 4
-
-
 cdef inline void sums_of_planes(const u32x* weights, const uint32_t* x, Py_ssize_t step, int rows, u32x* totals,
-                                int planes, int depth) noexcept nogil:
-    # of one row or two, `step` words apart
-    cdef int registers = BYTES * depth, row
+                                int planes, int depth, int at_once) noexcept nogil:
+    # of one row, or of as many as are taken in turn, `step` words apart
+    cdef int registers = BYTES * depth, row, plane, k
     for row in range(rows):
         totals[row] = load_u32(x + row * step + planes * registers * F32_LANES)
-    if planes == 2:
-        add_bytes(weights, x, step, rows, totals, registers, 8)
-    add_bytes(weights, x + (planes - 1) * registers * F32_LANES, step, rows, totals, registers, 0)
+    if rows > 1:
+        dots_u8(weights, x, step, registers, at_once, planes, totals)
+        return
+    for plane in range(planes):
+        k = 0
+        while k < registers:
+            totals[0] = dot_u8(weights + k, x + (plane * registers + k) * F32_LANES, min(registers, at_once),
+                               8 if plane + 1 < planes else 0, totals[0])
+            k += at_once
 
 
 cdef inline void add_pairs(const u32x* weights, const uint32_t* x, Py_ssize_t step, int rows, u32x* totals,
                            int count) noexcept nogil:
     cdef int k
-    if rows == 2:
+    if rows > 1:
         dots_i16(weights, x, step, PAIRS * count, totals)
         return
     for k in range(PAIRS * count):
@@ -186,9 +185,9 @@ cdef inline f32x with_whole(f32x sum, u32x total, f32x scale, const float* row_s
 
 
 cdef inline void add_row(const Product* of, const uint32_t* x, const float* row_sums, const Output* output, float* sums,
-                         int planes, int depth, bint has_offsets) noexcept nogil:
+                         int planes, int depth, int at_once, bint has_offsets) noexcept nogil:
     # sums[PARTS] += weights * x, of the only row and one output, the sums in registers. Of this and the next, the last
-    # three are the product's: where a caller knows them when this is compiled, weights stay in registers.
+    # four are the product's: where a caller knows them when this is compiled, weights stay in registers.
     cdef u32x words[WORDS]
     cdef u32x weights[PAIRS * WORDS]
     cdef f32x sum[SLICES]
@@ -206,7 +205,7 @@ cdef inline void add_row(const Product* of, const uint32_t* x, const float* row_
                 offset = of_groups(of, output.offsets, block, slice * F32_LANES)
             if planes:
                 decode_words(of, words, weights, planes, depth)
-                sums_of_planes(weights, x, 0, 1, total, planes, depth)
+                sums_of_planes(weights, x, 0, 1, total, planes, depth, at_once)
             else:
                 total[0] = splat_u32(0)
                 for word in range(depth):
@@ -221,44 +220,49 @@ cdef inline void add_row(const Product* of, const uint32_t* x, const float* row_
 
 cdef inline void meet_rows(const u32x* weights, const uint32_t* x, Py_ssize_t step, int rows, uint32_t* kept,
                            bint begun, bint ends, float* sums, f32x scale, const float* row_sums, f32x offset,
-                           int planes, int depth, int count, bint has_offsets) noexcept nogil:
-    # sums += weights * x, of one row or two; as pairs, what has `begun` with other weights stands in `kept`, and what
-    # does not end with these goes there
-    cdef u32x totals[2]
+                           int planes, int depth, int at_once, int count, bint has_offsets) noexcept nogil:
+    # sums += weights * x, of one row or of those in turn; as pairs, what has `begun` with other weights stands in
+    # `kept`, and what does not end with these goes there
+    cdef u32x totals[IN_TURN]
     cdef int row
     if planes:
-        sums_of_planes(weights, x, step, rows, totals, planes, depth)
+        sums_of_planes(weights, x, step, rows, totals, planes, depth, at_once)
     else:
         for row in range(rows):
             totals[row] = load_u32(kept + row * F32_LANES) if begun else splat_u32(0)
         add_pairs(weights, x, step, rows, totals, count)
     for row in range(rows):
         if ends:
-            store_f32(sums + row * PARTS, with_whole(load_f32(sums + row * PARTS), totals[row], scale,
-                                                     row_sums + row * PARTS, offset, has_offsets))
+            store_f32(sums + row * F32_LANES, with_whole(load_f32(sums + row * F32_LANES), totals[row], scale,
+                                                         row_sums + row * PARTS, offset, has_offsets))
         else:
             store_u32(kept + row * F32_LANES, totals[row])
 
 
 cdef inline void add_rows(const Product* of, const uint32_t* x, const float* row_sums, Py_ssize_t rows,
-                          const Output* output, Py_ssize_t start, Py_ssize_t stop, float* sums, int planes, int depth,
-                          bint has_offsets) noexcept nogil:
-    # sums[rows][PARTS] += weights * x, of slices start to stop of one output
+                          const Output* output, const Output* after, Py_ssize_t start, Py_ssize_t stop, float* sums,
+                          Py_ssize_t deep, int planes, int depth, int at_once, bint has_offsets) noexcept nogil:
+    # sums[SLICES][deep][F32_LANES] += weights * x of so many rows of them, of slices start to stop of one output, in
+    # the order of `packed`
     cdef u32x words[WORDS]
     cdef u32x weights[PAIRS * WORDS]
     cdef uint32_t carried[BATCH * F32_LANES]
     cdef f32x scale, offset = splat_f32(0.0)
     cdef const float* at_sums = row_sums
+    cdef float* at_row = sums + start // of.blocks * deep * F32_LANES
     cdef const uint32_t* at
-    cdef Py_ssize_t row_words = words_of(planes, depth), between = of.rows * row_words, slice, block, row
-    # two rows at a time where that pays; two planes leave no registers for it
-    cdef Py_ssize_t two = rows // 2 * 2 if planes < 2 and rows > FEW else 0
+    cdef Py_ssize_t row_words = words_of(planes, depth), between = of.rows * row_words, slice, row
+    cdef Py_ssize_t block = start % of.blocks
+    cdef int together = IN_TURN // max(planes, 1)
     # not all weights have a register: as pairs, the sums of some of them are carried over to the others
-    cdef int first, count = depth if planes else min(depth, HELD // PAIRS), word
+    cdef int count = depth if planes else min(depth, HELD // PAIRS), word, k
+    cdef int first = <int>(start // of.blocks) * F32_LANES
     for slice in range(start, stop):
-        block = slice // SLICES
-        first = slice % SLICES * F32_LANES
         words_at(output, block, of.whole, first, words, depth)
+        if rows > FEW:  # otherwise there is no time in which they could arrive
+            for k in range(depth):
+                prefetch_near(<uintptr_t>after.codes + block * (SHALLOW // 2 * depth) + 64 * k)
+            prefetch_near(<uintptr_t>(after.scales + of.bases[block]))
         scale = of_groups(of, output.scales, block, first)
         if has_offsets:
             offset = of_groups(of, output.offsets, block, first)
@@ -268,14 +272,19 @@ cdef inline void add_rows(const Product* of, const uint32_t* x, const float* row
             decode_words(of, words + word, weights, planes, count)
             at = x + (slice - start) * between + word * PAIRS * F32_LANES  # of planes, word is 0
             row = 0
-            while row < two:
-                meet_rows(weights, at + row * row_words, row_words, 2, carried + row * F32_LANES, word > 0,
-                          word + count >= depth, sums + row * PARTS + first, scale, at_sums + row * PARTS, offset,
-                          planes, depth, count, has_offsets)
-                row += 2
+            while row + together <= rows:
+                meet_rows(weights, at + row * row_words, row_words, together, carried + row * F32_LANES, word > 0,
+                          word + count >= depth, at_row + row * F32_LANES, scale, at_sums + row * PARTS, offset,
+                          planes, depth, at_once, count, has_offsets)
+                row += together
             while row < rows:
                 meet_rows(weights, at + row * row_words, row_words, 1, carried + row * F32_LANES, word > 0,
-                          word + count >= depth, sums + row * PARTS + first, scale, at_sums + row * PARTS, offset,
-                          planes, depth, count, has_offsets)
+                          word + count >= depth, at_row + row * F32_LANES, scale, at_sums + row * PARTS, offset,
+                          planes, depth, at_once, count, has_offsets)
                 row += 1
             word += count
+        block += 1
+        if block == of.blocks:
+            block = 0
+            first += F32_LANES
+            at_row += deep * F32_LANES

@@ -3,6 +3,7 @@
 How others lay them out is blocks.py and words.py.
 """
 
+import math
 import operator
 from typing import NamedTuple
 
@@ -88,6 +89,14 @@ def shaped(name, given, shape, dtypes=("float16", "bfloat16", "float32")):
     if array.shape != shape:
         raise ValueError(f"{name} is {list(shape)}; got {list(array.shape)}")
     return array
+
+
+def flat_or(name, given, shape, dtypes=("float16", "bfloat16", "float32", "float64")):
+    """Take an array of this shape, or of as many elements along one axis, in this shape."""
+    array = array_of(name, given, dtypes, plain(name, given).ndim)
+    if array.shape not in (shape, (math.prod(shape),)):
+        raise ValueError(f"{name} is {list(shape)}, or the same along one axis; got {list(array.shape)}")
+    return array.reshape(shape)
 
 
 def finite(**arrays):

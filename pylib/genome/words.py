@@ -7,11 +7,12 @@ import numpy as np
 
 from ..environment import unflushed
 from ..kernels.operands import truth
-from ..packing import numbers, pack, plain, unpack
+from ..packing import numbers, pack, unpack
 from .packed import (
     INT4_OFFSET,
     UINT4,
     array_of,
+    flat_or,
     matrix_of,
     offset_of,
     offsets_of_zeros,
@@ -35,8 +36,8 @@ def read_matmulnbits(codes, scales, zero_points=None):
     ----------
     codes : array_like of uint8, shape (outputs, blocks, bytes)
         The lower nibble first.
-    scales : array_like of float, of outputs * blocks elements
-    zero_points : array_like of uint8, of outputs * ceil(blocks / 2) elements, optional
+    scales : array_like of float, shape (outputs, blocks) or (outputs * blocks,)
+    zero_points : array_like of uint8, shape (outputs, ceil(blocks / 2)) or as many along one axis, optional
         Packed as the codes are; by default 8 for all.
 
     Returns
@@ -49,20 +50,13 @@ def read_matmulnbits(codes, scales, zero_points=None):
     TypeError
         If an array is of another dtype.
     ValueError
-        If an array has another size, or a scale is not finite.
+        If an array has another shape, or a scale is not finite.
     """
     codes = array_of("codes", codes, ("uint8",), 3)
     outputs, blocks, size = codes.shape
-    scales = numbers("scales", scales, np.float32)
-    if scales.size != outputs * blocks:
-        raise ValueError(f"scales are [{outputs}, {blocks}]; got {list(scales.shape)}")
-    scales, zeros = scales.reshape(outputs, blocks), None
+    scales, zeros = numbers("scales", flat_or("scales", scales, (outputs, blocks)), np.float32), None
     if zero_points is not None:
-        zero_points = plain("zero_points", zero_points)
-        if zero_points.dtype != np.uint8 or zero_points.size != outputs * ((blocks + 1) // 2):
-            raise ValueError(f"zero_points are uint8[{outputs}, {(blocks + 1) // 2}]; got {zero_points.dtype}"
-                             f"{list(zero_points.shape)}")
-        zeros = unpack(zero_points.reshape(outputs, -1), blocks)
+        zeros = unpack(flat_or("zero_points", zero_points, (outputs, (blocks + 1) // 2), ("uint8",)), blocks)
     return packed_of(unpack(codes).reshape(outputs, -1), INT4_OFFSET if zeros is None else UINT4, scales,
                    None if zeros is None else offsets_of_zeros(zeros, scales), 2 * size)
 
@@ -303,7 +297,7 @@ def read_hqq(codes, scale, zero, shape):
     ----------
     codes : array_like of uint8, shape (groups / 2, group)
         Of all groups of the matrix, row by row.
-    scale, zero : array_like of float, of `groups` elements
+    scale, zero : array_like of float, shape (groups, 1) or (groups,)
     shape : (int, int)
         (outputs, inputs).
 
@@ -314,7 +308,7 @@ def read_hqq(codes, scale, zero, shape):
     Raises
     ------
     TypeError, ValueError
-        If an array is of another dtype or size, a row no whole groups, or a scale not finite.
+        If an array is of another dtype or shape, a row no whole groups, or a scale not finite.
     """
     codes = array_of("codes", codes, ("uint8",))
     outputs, inputs = matrix_of(shape)
@@ -323,9 +317,8 @@ def read_hqq(codes, scale, zero, shape):
         raise ValueError(f"codes of [{outputs}, {inputs}] in groups of {group} are "
                          f"[{outputs * inputs / (2 * group):g}, {group}], whole groups in a row; got "
                          f"{list(codes.shape)}")
-    scale, zero = numbers("scale", scale, np.float32), numbers("zero", zero, np.float32)
-    if scale.size != count or zero.size != count:
-        raise ValueError(f"scale and zero have one number for each of {count} groups; got {scale.size} and {zero.size}")
+    scale, zero = (numbers(name, flat_or(name, given, (count, 1)), np.float32)
+                   for name, given in (("scale", scale), ("zero", zero)))
     scale = scale.reshape(outputs, -1)
     codes = np.concatenate([codes >> 4, codes & 15]).reshape(outputs, inputs)
     return packed_of(codes, UINT4, scale, offsets_of_zeros(zero.reshape(outputs, -1), scale), group)

@@ -281,9 +281,9 @@ def unsigned_most():
 
 
 def dot_u8(const uint32_t[:, ::1] w, const uint32_t[:, ::1] x, int shift, uint32_t[::1] sums):
-    """Both operands of up to four rows."""
-    cdef lanes.u32x weights[4]
-    cdef uint32_t numbers[4 * 16]
+    """Both operands of up to eight rows."""
+    cdef lanes.u32x weights[8]
+    cdef uint32_t numbers[8 * 16]
     cdef Py_ssize_t i = 0
     cdef int k
     while i < sums.shape[0]:
@@ -294,24 +294,25 @@ def dot_u8(const uint32_t[:, ::1] w, const uint32_t[:, ::1] x, int shift, uint32
         i += lanes.F32_LANES
 
 
-def dots(const uint32_t[:, ::1] w, const uint32_t[:, :, ::1] x, int shift, uint32_t[:, ::1] sums):
-    """dots_u8 with a shift of 0 or 8, else dots_i16: registers w[count] and two rows x[count], eight at most."""
+def dots(const uint32_t[:, ::1] w, const uint32_t[:, :, ::1] x, int at_once, int planes, uint32_t[:, ::1] sums):
+    """dots_u8 with one or two planes, else dots_i16: registers w[count] and four runs x[count], eight at most."""
     cdef lanes.u32x weights[8]
-    cdef lanes.u32x totals[2]
-    cdef uint32_t numbers[2 * 8 * 16]
-    cdef Py_ssize_t i = 0, step = w.shape[0] * lanes.F32_LANES
+    cdef lanes.u32x totals[4]
+    cdef uint32_t numbers[4 * 8 * 16]
+    cdef Py_ssize_t i = 0, run = w.shape[0] * lanes.F32_LANES
     cdef int k, row, count = <int>w.shape[0]
     while i < sums.shape[1]:
-        for row in range(2):
-            totals[row] = lanes.load_u32(&sums[row, i])
+        for row in range(4):
             for k in range(count):
                 weights[k] = lanes.load_u32(&w[k, i])
-                lanes.store_u32(numbers + row * step + k * lanes.F32_LANES, lanes.load_u32(&x[row, k, i]))
-        if shift < 0:
-            lanes.dots_i16(weights, numbers, step, count, totals)
+                lanes.store_u32(numbers + row * run + k * lanes.F32_LANES, lanes.load_u32(&x[row, k, i]))
+        for row in range(sums.shape[0]):
+            totals[row] = lanes.load_u32(&sums[row, i])
+        if planes:
+            lanes.dots_u8(weights, numbers, planes * run, count, at_once, planes, totals)
         else:
-            lanes.dots_u8(weights, numbers, step, count, shift, totals)
-        for row in range(2):
+            lanes.dots_i16(weights, numbers, run, count, totals)
+        for row in range(sums.shape[0]):
             lanes.store_u32(&sums[row, i], totals[row])
         i += lanes.F32_LANES
 
