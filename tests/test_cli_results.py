@@ -227,3 +227,18 @@ def test_labels_that_are_none_of_the_classes(here, capsys):
     Classifier(network, np.zeros(network.genome_bytes, np.uint8)).save("model.npz")
     assert cli.main(["predict", "model.npz", "x.csv"]) == 2
     assert "the network predicts values, so labels must be numbers; got <U4, such as 'up'" in told(capsys)
+
+
+@pytest.mark.parametrize("command", [
+    "evolve data.npz --output data.npz", "evolve data.npz --output run.npz --checkpoint run.npz",
+    "evolve data.npz --checkpoint ./data.npz", "train data.npz --output ../cwd/data.npz",
+    "predict other.npz data.npz --output data.npz",
+    "predict other.npz data.npz --output other.npz"])
+def test_what_is_read_is_never_replaced(here, capsys, command):
+    content = (here / "data.npz").read_bytes()
+    for name in ("data.npz", "other.npz", "run.npz"):
+        (here / "cwd" / name).write_bytes(content)
+    assert cli.main([*command.split(), "--force"]) == 2
+    assert "is read; choose another name for the result" in told(capsys)
+    for name in ("data.npz", "other.npz", "run.npz"):
+        assert (here / "cwd" / name).read_bytes() == content

@@ -117,6 +117,20 @@ def test_jax_bfloat16():
     assert y.dtype == pytest.importorskip("ml_dtypes").bfloat16
 
 
+def test_methods_of_ufuncs_lose_no_gradient():
+    # NumPy has no hook in them: what requires a gradient is refused by PyTorch
+    torch = pytest.importorskip("torch")
+    tensor, backward = torch.ones(3, requires_grad=True), lw.sigmoid_backward
+    for call in (lambda: backward.outer(np.ones(2), tensor), lambda: backward.reduce(tensor),
+                 lambda: backward.accumulate(tensor), lambda: backward.reduceat(tensor, [0]),
+                 lambda: backward.at(np.ones(3), [0, 1, 2], tensor)):
+        with pytest.raises(RuntimeError, match="requires grad"):
+            call()
+    with pytest.raises(TypeError, match="must be array"):
+        lw.silu.at(tensor, [0])
+    assert np.array_equal(backward.outer(np.ones(2), tensor.detach()), backward.outer(np.ones(2), np.ones(3, "f4")))
+
+
 HAVE_GRADIENTS = {*(name for name, value in vars(lw).items() if isinstance(value, np.ufunc)), *parametric.__all__,
                   *(name.partition(",")[0] for name in along_axis.EVERY), "glu", "glu_backward", "swiglu",
                   "swiglu_backward", "mse", "linear", "reparameterize", "kl_standard_normal", "halting_distribution"}

@@ -68,6 +68,23 @@ def check_outputs(option, paths, force):
             raise CommandError(f"{option}: {names} would be lost; --force replaces, or choose another name")
 
 
+def refuse_what_is_read(option, path, read):
+    """An error where a result would take the place of a file that the command reads, with or without ``--force``.
+
+    Parameters
+    ----------
+    option : str
+        That names the result.
+    path : path-like or None
+        The result.
+    read : sequence of path-like or None
+    """
+    for source in read:
+        if path is not None and source is not None and os.path.exists(path) and os.path.exists(source) and (
+                os.path.samefile(path, source)) and not is_special(path):
+            raise CommandError(f"{option} {path}: {source} is read; choose another name for the result")
+
+
 def check_figure(option, path, force):
     """Find out, before the work, whether a figure can be drawn there; as `check_outputs`."""
     require("matplotlib", "demo")

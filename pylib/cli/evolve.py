@@ -11,7 +11,7 @@ import signal
 from pathlib import Path
 
 from ..terminal import say, show, show_table
-from . import CommandError, add_force, check_outputs, keep, require
+from . import CommandError, add_force, check_outputs, keep, refuse_what_is_read, require
 from . import option_types as types
 from .start import network_and_data, read_start, shown
 
@@ -230,6 +230,8 @@ def run(arguments):
     settings, given = _settings(arguments)
     _check(arguments, settings, given)
     kept = arguments.checkpoint if arguments.checkpoint is not None else arguments.resume
+    refuse_what_is_read("--output", given.get("output"), (settings["data"], arguments.resume, kept))
+    refuse_what_is_read("--checkpoint", kept, (settings["data"], settings["start"]))
     if kept is not None:
         goes_on = arguments.resume is not None and os.path.realpath(kept) == os.path.realpath(arguments.resume)
         check_outputs("--checkpoint", [kept], arguments.force or goes_on)

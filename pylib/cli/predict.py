@@ -9,7 +9,7 @@ import io
 import sys
 
 from ..terminal import say
-from . import CommandError, add_force, check_outputs
+from . import CommandError, add_force, check_outputs, refuse_what_is_read
 
 
 def add_predict_parser(subparsers):
@@ -34,6 +34,7 @@ def run(arguments):
     from ..files import replacing
 
     if arguments.output is not None:
+        refuse_what_is_read("--output", arguments.output, (arguments.model, arguments.data))
         check_outputs("--output", [arguments.output], arguments.force)
     try:
         model = Classifier.load(arguments.model)

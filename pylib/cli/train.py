@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from ..terminal import is_terminal, say, show
-from . import CommandError, add_force, check_outputs, keep
+from . import CommandError, add_force, check_outputs, keep, refuse_what_is_read
 from . import option_types as types
 
 
@@ -118,6 +118,7 @@ def run(arguments):
     from ..learning import training
 
     data = load_data(arguments.data, arguments.label)
+    refuse_what_is_read("--output", arguments.output, (arguments.data,))
     npz, png = _paths(arguments.output, arguments.force)
     sizes = (data.x.shape[1], *arguments.hidden, len(data.classes))
     try:
