@@ -9,7 +9,7 @@ import numpy as np
 
 from ..bounds import BOUNDS
 from ..functions.table import FUNCTIONS, GATES, usual
-from . import asked_peers, axis_peers, code_peers, fresh_peers, learning_peers, parameter_peers, peers
+from . import asked_peers, axis_peers, code_peers, fresh_peers, learning_peers, onnx_peers, parameter_peers, peers
 from .ulps import DTYPES, dtype_of
 
 __all__ = ["LAYOUTS", "MOST_ELEMENTS", "ON_REQUEST", "PEERS", "SIZES", "USUAL_PEERS", "WORKS", "Work", "parse_size"]
@@ -123,7 +123,7 @@ def parse_size(text):
     return int(text) if len(parts) == 1 else tuple(map(int, parts))
 
 
-_ELEMENTWISE = peers.PREPARE | fresh_peers.ELEMENTWISE
+_ELEMENTWISE = peers.PREPARE | fresh_peers.ELEMENTWISE | {"onnxruntime": onnx_peers.prepare_onnxruntime}
 _DOMAINS = {"log": "positive", "log1p": "positive", "log1mexp": "positive"}
 
 
