@@ -1,10 +1,11 @@
 """What a second thread costs or gains beside busy processes: mean and 99th percentile of a call with the default number
-of threads, divided by those of one thread.
+of threads, divided by those of one thread. The last columns are one thread again, divided by one thread: how far off
+1 a figure of this run may be by chance.
 
     python bench/beside_busy.py [--busy 0,1,2,4] [--seconds 2] [--rounds 4]
 
 Each figure is of processes of its own, which take turns, so that both kinds meet the same machine and the workers begin
-asleep. Bounds: both ratios at most 1.15 with any number of busy processes.
+asleep. Bounds: both ratios at most 1.15 with any number of busy processes, beside what one thread again shows.
 """
 
 import argparse
@@ -73,16 +74,17 @@ def measure(name, threads, seconds):
 
 
 def compare(name, seconds, rounds):
-    """Return the times of one thread and of the default, from processes that take turns."""
-    times = {1: [], 0: []}
+    """Return mean and 99th percentile, in us, of one thread, of the default, and of one thread again, from processes
+    that take turns."""
+    times = {"one": [], "default": [], "again": []}
     for _ in range(rounds):
-        for threads, found in times.items():
+        for kind, found in times.items():
             with tempfile.TemporaryDirectory() as folder:
                 file = Path(folder, "times.json")
-                subprocess.run([sys.executable, __file__, "--measure", name, "--threads", str(threads), "--seconds",
-                                str(seconds), "--into", str(file)], check=True)
+                subprocess.run([sys.executable, __file__, "--measure", name, "--into", str(file), "--seconds",
+                                str(seconds), "--threads", "0" if kind == "default" else "1"], check=True)
                 found += json.loads(file.read_text())
-    return times[1], times[0]
+    return ((np.mean(found) * 1e6, np.percentile(found, 99) * 1e6) for found in times.values())
 
 
 def main():
@@ -98,16 +100,17 @@ def main():
     if arguments.measure:
         arguments.into.write_text(json.dumps(measure(arguments.measure, arguments.threads, arguments.seconds)))
         return
-    print("| busy processes | work | one thread: mean, p99 (us) | default: mean, p99 (us) | mean | p99 |")
-    print("|---|---|---|---|---|---|")
+    print("| busy processes | work | one thread: mean, p99 (us) | default: mean, p99 (us) | mean | p99 "
+          "| one again: mean | p99 |")
+    print("|---|---|---|---|---|---|---|---|")
     for busy in map(int, arguments.busy.split(",")):
         others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(busy)]
         try:
             for name in WORKS:
-                one, default = ((np.mean(times) * 1e6, np.percentile(times, 99) * 1e6)
-                                for times in compare(name, arguments.seconds, arguments.rounds))
+                one, default, again = compare(name, arguments.seconds, arguments.rounds)
                 print(f"| {busy} | {name} | {one[0]:.1f}, {one[1]:.1f} | {default[0]:.1f}, {default[1]:.1f} | "
-                      f"{default[0] / one[0]:.2f} | {default[1] / one[1]:.2f} |", flush=True)
+                      f"{default[0] / one[0]:.2f} | {default[1] / one[1]:.2f} | {again[0] / one[0]:.2f} | "
+                      f"{again[1] / one[1]:.2f} |", flush=True)
         finally:
             for other in others:
                 other.kill()

@@ -384,8 +384,8 @@ def averages(sums, double count):
     return found
 
 
-cdef int no_memory(str what) except -1:
-    raise MemoryError(what)
+cdef int no_memory(str name, str what, Py_ssize_t size) except -1:
+    raise MemoryError(f"{name}: no memory for {what}, {size} bytes")
 
 
 include "parts/batch_norm_at_once.pxi"

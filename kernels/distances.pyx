@@ -146,7 +146,7 @@ def diversity(const uint8_t[:, ::1] genomes):
     cdef double* of_places = <double*>malloc(places * sizeof(double))
     cdef Pairs of
     if of_places == NULL:
-        raise MemoryError
+        raise MemoryError(f"diversity: no memory for the sums of places, {places * sizeof(double)} bytes")
     of = Pairs(&genomes[0, 0], NULL, genome_bytes, 0, size, False, NULL, of_places)
     with nogil:
         run_chunks(pairs_apart_at_place, &of, places, threads_for(size * genome_bytes // 4))

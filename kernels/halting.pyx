@@ -23,8 +23,11 @@ cdef extern from *:
     """
     static const double INVERSE_FACTORIALS[12] = {1, 1, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040,
         1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800};
+    static const double TWO_BY_ODD[12] = {2, 2.0 / 3, 2.0 / 5, 2.0 / 7, 2.0 / 9, 2.0 / 11, 2.0 / 13, 2.0 / 15, 2.0 / 17,
+        2.0 / 19, 2.0 / 21, 2.0 / 23};
     """
     const double INVERSE_FACTORIALS[12]
+    const double TWO_BY_ODD[12]
 
 cdef struct Pondering:
     const void* logits
@@ -80,19 +83,27 @@ cdef struct Adapting:
 join_threads()
 
 
+cdef inline f64x of_degree_eleven(f64x x, const double* c) noexcept nogil:
+    # the polynomial of these coefficients, in fours (Estrin): by Horner's scheme, more than twice as many steps have to
+    # wait for one another
+    cdef f64x square = x * x, fourth = square * square
+    cdef f64x fours[3]
+    cdef int k
+    for k in range(3):
+        fours[k] = fma(fma(splat_f64(c[4 * k + 3]), x, splat_f64(c[4 * k + 2])), square,
+                       fma(splat_f64(c[4 * k + 1]), x, splat_f64(c[4 * k])))
+    return fma(fma(fours[2], fourth, fours[1]), fourth, fours[0])
+
+
 cdef inline f64x exp_minus(const real* like, f64x a) noexcept nogil:
     # e^-a for a from 0 on. For results in float32 by the Taylor series of what is left of a beside n ln 2: what is left
     # out is below 2^-47, and 0 stands for what is below 2^-1009.
-    cdef f64x end = splat_f64(700.0), b, sum, r, total
-    cdef int k
+    cdef f64x end = splat_f64(700.0), b, sum, r
     if real is f32x:
         b = at_most(a, end)
         sum = nearest_sum(b, -1.4426950408889634)
         r = -fma(whole(sum), ln2(b), b)
-        total = splat_f64(INVERSE_FACTORIALS[11])
-        for k in range(10, -1, -1):
-            total = fma(total, r, splat_f64(INVERSE_FACTORIALS[k]))
-        return where_less(end, a, splat_f64(0.0), raised_by(total, sum))
+        return where_less(end, a, splat_f64(0.0), raised_by(of_degree_eleven(r, INVERSE_FACTORIALS), sum))
     else:
         return exp(-a)
 
@@ -100,11 +111,7 @@ cdef inline f64x exp_minus(const real* like, f64x a) noexcept nogil:
 cdef inline f64x log_one_plus(f64x s) noexcept nogil:
     # log(1 + e) of s = e / (2 + e) for e from 0 to 1: twice the area hyperbolic tangent of s by its Taylor series. What
     # is left out is below 2^-42 of it.
-    cdef f64x square = s * s, total = splat_f64(2.0 / 23)
-    cdef int k
-    for k in range(21, 0, -2):
-        total = fma(total, square, splat_f64(2.0 / k))
-    return total * s
+    return of_degree_eleven(s * s, TWO_BY_ODD) * s
 
 
 cdef inline Step halting(const real* like, f64x x, bint logs) noexcept nogil:

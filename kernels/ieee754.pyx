@@ -4,7 +4,6 @@
 # functions of one register stand in formats/codes.pxd, the loops in formats/loops.pxd; names, defaults and errors in
 # pylib/.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport malloc
 from libc.string cimport memcpy, memset
 
 cimport numpy as np
@@ -23,7 +22,7 @@ from .lanes cimport (
 )
 from .loops.threads cimport join_threads, run_chunks, thread_count
 from .loops.dtypes cimport UINT8, UINT16, UINT32, UINT64, size_of
-from .loops.ufuncs cimport MAX_OPERANDS, Registration, span, ufunc_of
+from .loops.ufuncs cimport MAX_OPERANDS, Registration, for_good, span, ufunc_of
 
 from . import describe_format
 
@@ -202,11 +201,11 @@ cdef Registration registration_of(str function, description, wide_format=None, s
     cdef int k = 0
     wide_size = 0 if wide_format is None else wide_format.code_size
     if wide_format is None:
-        f = <Format*>malloc(sizeof(Format))
+        f = <Format*>for_good(sizeof(Format))
         f[0] = format_of(description)
         registration.context = f
     else:
-        c = <Conversion*>malloc(sizeof(Conversion))
+        c = <Conversion*>for_good(sizeof(Conversion))
         c[0] = constants_of(description, wide_format, rounding, saturate)
         registration.context = c
     registration.kernel = <void*><size_t>KERNELS[wide_size, description.code_size][function]

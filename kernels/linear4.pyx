@@ -12,7 +12,7 @@ from libc.string cimport memcpy, memset
 from .lanes cimport (
     F32_LANES, f32x, fma_f32, load_f32, load_u32, lookup16_f32, splat_f32, store_f32, u32x,
 )
-from .loops.partial_sums cimport PARTS, aligned, meet, prefetch
+from .loops.partial_sums cimport PARTS, aligned, meet, prefetch, put_biases
 from .loops.threads cimport join_threads, run_chunks, threads_for
 
 cdef extern from *:
@@ -333,6 +333,7 @@ cdef bint linear4_float32(const uint8_t* codes, const float* levels, const float
 cdef bint linear4_offset_float32(const uint8_t* codes, const float* levels, const float* scales, const float* offsets,
                                  Py_ssize_t group, const float* bias, const float* x, float* y, Py_ssize_t rows,
                                  Py_ssize_t inputs, Py_ssize_t outputs, int num_threads) noexcept nogil:
+    group = max(group, 1)  # as it is where there are inputs
     cdef int threads = max(num_threads, 1)
     cdef Py_ssize_t blocks = max((inputs + BLOCK - 1) // BLOCK, 1), groups = max((inputs + group - 1) // group, 1)
     cdef bint few = rows <= FEW
@@ -348,15 +349,23 @@ cdef bint linear4_offset_float32(const uint8_t* codes, const float* levels, cons
     cdef Product of
     # a look-up reads PARTS scales at once, so those of the last outputs are read from a copy with room behind it
     cdef Py_ssize_t last = max(outputs - (PARTS + groups - 1) // groups, 0), last_size = (outputs - last) * groups
+    cdef float* memory
+    cdef float* packed
+    cdef float* last_scales
+    cdef float* last_offsets
+    cdef uint32_t* places
+    if inputs < 1:  # nor are there scales
+        put_biases(bias, y, rows, outputs)
+        return True
     # packed inputs and each thread's tiles on cache lines; the last scales with room behind them, and their places
-    cdef float* memory = <float*>malloc((packed_size + threads * own_size + 2 * (last_size + PARTS)
-                                         + blocks * PARTS + 16) * sizeof(float))
-    cdef float* packed = aligned(memory)
-    cdef float* last_scales = packed + packed_size + threads * own_size
-    cdef float* last_offsets = last_scales + last_size + PARTS
-    cdef uint32_t* places = <uint32_t*>(last_offsets + last_size + PARTS)
+    memory = <float*>malloc((packed_size + threads * own_size + 2 * (last_size + PARTS) + blocks * PARTS + 16)
+                            * sizeof(float))
     if memory == NULL:
         return False
+    packed = aligned(memory)
+    last_scales = packed + packed_size + threads * own_size
+    last_offsets = last_scales + last_size + PARTS
+    places = <uint32_t*>(last_offsets + last_size + PARTS)
     memcpy(last_scales, scales + last * groups, last_size * sizeof(float))
     memset(last_scales + last_size, 0, PARTS * sizeof(float))
     memset(last_offsets, 0, (last_size + PARTS) * sizeof(float))
@@ -380,16 +389,12 @@ def linear4(const uint8_t[:, ::1] codes, const float[::1] levels, const float[:,
     """y[rows, outputs] = x[rows, inputs] @ weights.T + bias, where bias is None or one number an output, and offsets
     None or of the scales' shape."""
     cdef Py_ssize_t rows = x.shape[0], inputs = x.shape[1], outputs = codes.shape[0]
-    cdef const float* added = NULL
-    cdef const float* offsets_at = NULL
+    cdef const float* added = &bias[0] if bias is not None else NULL
+    cdef const float* offsets_at = &offsets[0, 0] if offsets is not None else NULL
     cdef int threads = threads_for(rows * inputs * outputs)
     cdef bint done
-    if bias is not None:
-        added = &bias[0]
-    if offsets is not None:
-        offsets_at = &offsets[0, 0]
     with nogil:
         done = linear4_offset_float32(&codes[0, 0], &levels[0], &scales[0, 0], offsets_at, group, added, &x[0, 0],
                                       &y[0, 0], rows, inputs, outputs, threads)
     if not done:
-        raise MemoryError
+        raise MemoryError(f"linear4: no memory for copies of inputs, at least {rows * inputs * sizeof(float)} bytes")

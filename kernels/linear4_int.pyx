@@ -25,7 +25,7 @@ from .lanes cimport (
     splat_f64, splat_u32, splat_u64, store_u32, u32x, u64x, wide_f32,
 )
 from .loops.largest cimport largest_size
-from .loops.partial_sums cimport PARTS, aligned, meet
+from .loops.partial_sums cimport PARTS, aligned, meet, put_biases
 from .loops.threads cimport join_threads, run_chunks, threads_for
 from .loops.whole_products cimport (
     BATCH, BYTES, DEEP, FEW, PAIRS, SHALLOW, SLICES, WORD, WORDS, Output, Product, add_row, add_rows, sums_of_planes,
@@ -311,13 +311,10 @@ cdef bint linear4_int_float32(const uint8_t* codes, const int16_t* steps, double
                               Py_ssize_t rows, Py_ssize_t inputs, Py_ssize_t outputs, int bits,
                               int num_threads) noexcept nogil:
     cdef Product of
-    cdef Py_ssize_t row, o
     if bits != 8 and bits != 16:
         return False
     if inputs < 1:
-        for row in range(rows):
-            for o in range(outputs):
-                y[row * outputs + o] = bias[o] if bias != NULL else <float>0.0
+        put_biases(bias, y, rows, outputs)
         return True
     if rows < 1 or outputs < 1:
         return True
@@ -343,4 +340,5 @@ def linear4_int(const uint8_t[:, ::1] codes, const int16_t[::1] steps, double st
         done = linear4_int_float32(&codes[0, 0], &steps[0], step, &scales[0, 0], offsets_at, group, added, &x[0, 0],
                                    &y[0, 0], x.shape[0], x.shape[1], codes.shape[0], bits, threads)
     if not done:
-        raise MemoryError
+        raise MemoryError(f"linear4: no memory for copies of inputs in {bits} bits, at least "
+                          f"{x.shape[0] * x.shape[1] * bits // 8} bytes")

@@ -1,6 +1,7 @@
 # The machine: which features its CPU has, and the threads among which kernels share their chunks. Compiled once,
 # without a level, since the import asks it before it chooses one (levels.py), and since there is one pool of threads
-# whatever the level. Kernel modules have the thread count and the pool by capsules (loops/threads.pxd).
+# whatever the level. Kernel modules have the thread count and the pool by capsules (loops/threads.pxd), and so what is
+# asked once for all of them: NumPy's number of bfloat16.
 from cpython.pycapsule cimport PyCapsule_New
 
 cdef extern from "lanes/machine.h" nogil:
@@ -27,6 +28,21 @@ thread_count_of_others = PyCapsule_New(&counts.others, "lanewise.kernels.machine
 chunk_runner = PyCapsule_New(<void*>run_chunks, "lanewise.kernels.machine.chunk_runner", NULL)
 cdef dict kinds = {}  # of bytes, one letter an operand: loops/operations.pxd says what they mean
 kinds_of_operands = PyCapsule_New(<void*>kinds, "lanewise.kernels.machine.kinds_of_operands", NULL)
+
+
+cdef int number_of_bfloat16() except -1:
+    from numpy import dtype
+    try:
+        from ml_dtypes import bfloat16
+    except ImportError:
+        return 0
+    return dtype(bfloat16).num
+
+
+# NumPy's number of ml_dtypes' type, which is registered at run time; 0 where that is not installed. To look for what is
+# not there takes as long as making an np.ufunc, so it is looked for once.
+cdef int number = number_of_bfloat16()
+bfloat16_number = PyCapsule_New(&number, "lanewise.kernels.machine.bfloat16_number", NULL)
 
 
 def cpu_features():

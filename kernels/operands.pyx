@@ -92,14 +92,7 @@ cdef struct Loop:
     int types[MOST]
 
 
-cdef int bfloat16_number() except -1:
-    try:
-        from ml_dtypes import bfloat16
-    except ImportError:
-        return NPY_NOTYPE
-    return np.dtype(bfloat16).num
-
-cdef int BFLOAT16 = bfloat16_number()
+cdef int BFLOAT16 = (<int*>PyCapsule_Import("lanewise.kernels.machine.bfloat16_number", 0))[0] or NPY_NOTYPE
 
 
 cdef inline bint is_short(int dtype):
@@ -240,6 +233,22 @@ cdef object converted(name, role, object x):
 cdef inline bint taken(np.ndarray x):
     # whether the loops take its numbers as they lie in memory
     return float_type(x) != NPY_NOTYPE and np.PyArray_ISNOTSWAPPED(x)
+
+
+def plain(*arrays):
+    """Whether these are NumPy's own arrays, of one shape and all float32 or all float64, as a kernel takes them where
+    they lie: there is nothing to convert, and nothing about dtypes and shapes to refuse."""
+    cdef np.ndarray first, array
+    cdef object given
+    for given in arrays:
+        if not np.PyArray_CheckExact(given) or not np.PyArray_ISCARRAY_RO(<np.ndarray>given):
+            return False
+    first = arrays[0]
+    for given in arrays:
+        array = given
+        if np.PyArray_TYPE(array) != np.PyArray_TYPE(first) or not np.PyArray_SAMESHAPE(array, first):
+            return False
+    return np.PyArray_TYPE(first) == np.NPY_FLOAT or np.PyArray_TYPE(first) == np.NPY_DOUBLE
 
 
 cpdef object as_array(name, role, x):
@@ -661,6 +670,13 @@ cdef int raise_it() except -1:
     return -1
 
 
+cdef int no_memory_for_rows(gufunc, x, Py_ssize_t axis) except -1:
+    # raises the error of a loop that wanted copies of the rows of its first operand
+    cdef Py_ssize_t n = x.shape[axis % x.ndim] if x.ndim else 1
+    raise MemoryError(f"{gufunc.__name__}: no memory to copy rows of {n} elements, which as numbers that are computed "
+                      f"with take {n * (8 if x.dtype == np.float64 else 4)} bytes each")
+
+
 cdef object unchecked(object gufunc, tuple operands, tuple out, dict keywords):
     # gufunc(*operands, *out, **keywords), where a loop may have left an error behind beside a result
     cdef PyObject* arguments[2 * MOST + MOST_KEYWORDS]
@@ -730,9 +746,13 @@ def call(gufunc, tuple operands, tuple out=(), **keywords):
             with np.errstate(all="ignore"):  # a result may be beyond what `out` holds, and a NaN may signal
                 return unchecked(gufunc, operands, out, keywords)
         return unchecked(gufunc, operands, out, keywords)
-    except SystemError as error:  # what Python makes of it where a subclass of ndarray has a say in the result
-        if isinstance(error.__cause__, MemoryError):
-            raise error.__cause__ from None
+    except (MemoryError, SystemError) as error:
+        # a SystemError is what Python makes of it where a subclass of ndarray has a say in the result
+        found = error.__cause__ if isinstance(error, SystemError) else error
+        if isinstance(found, MemoryError) and not found.args:  # NumPy's own has words
+            no_memory_for_rows(gufunc, np.asarray(operands[0]), keywords["axes"][0] if "axes" in keywords else -1)
+        if isinstance(found, MemoryError):
+            raise found from None
         raise
     finally:
         leave_environment(callers)
@@ -901,7 +921,7 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
                 if kinds_of_operands[k] != c"v":
                     args[k] += turn * steps[k]
     if done < rows:
-        raise MemoryError(f"{(<object>gufunc).__name__}: no memory for rows that are copied")
+        no_memory_for_rows(gufunc, x, axes - 1)
     results = tuple([array if np.PyArray_NDIM(array) else array[()] for array in made])
     return results if gufunc.nout > 1 else results[0]
 
@@ -976,7 +996,7 @@ cdef object across_at_once(np.ufunc gufunc, tuple operands, tuple out, int axis)
             for k in range(gufunc.nargs):
                 args[k] += turns[k]
     if done < outer:
-        raise MemoryError(f"{(<object>gufunc).__name__}: no memory for rows that are copied")
+        no_memory_for_rows(gufunc, x, axis)
     results = tuple([array if np.PyArray_NDIM(array) else array[()] for array in made])
     return results if gufunc.nout > 1 else results[0]
 

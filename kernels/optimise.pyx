@@ -233,7 +233,8 @@ cdef bint taken(Step* step, tuple operands) except -1:
     ranges = <Range*>malloc((step.count + 1) * OPERANDS * sizeof(Range))
     try:
         if step.groups == NULL or ranges == NULL:
-            raise MemoryError
+            raise MemoryError(f"no memory for a list of {step.count} arrays, "
+                              f"{(step.count + 1) * (sizeof(Group) + OPERANDS * sizeof(Range))} bytes")
         done = gathered(step, ranges, operands)
         if done:
             with nogil:

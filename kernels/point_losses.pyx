@@ -7,12 +7,13 @@ from libc.string cimport memcpy, memset
 
 cimport numpy as np
 
-from .lanes cimport any_less, at_least, at_most, f32x, f64x, magnitude, real, splat, where_less
+from .lanes cimport any_less, at_least, at_most, f32x, f64x, magnitude, pick, real, splat, where_less
 from .loops.operations cimport Operands, along_axis
 from .loops.reductions cimport (
     Pair, first_lanes, fold_block, map_block, map_row, row_context, sum_block, sum_row, take, wide,
 )
 from .math.logistic cimport sigmoids
+from .points.sigmoid cimport times_logistic
 from .points.softplus cimport softplus
 
 np.import_array()
@@ -21,79 +22,7 @@ np.import_ufunc()
 include "parts/point_losses_picked.pxi"
 
 
-# Losses of pairs.
-
-cdef enum Kind:
-    # in the order of _KINDS in pylib/functions/point_losses.py
-    MSE
-    L1
-    HUBER
-    LOGITS
-
-cdef struct Pairs:
-    const void* x
-    const void* target
-    const void* weight  # of each loss, or NULL
-    const void* yes_weight  # of logits: what the target is multiplied by, or NULL
-    const void* grad  # arriving at each loss, or NULL
-    Kind kind
-    double delta
-    double scale
-    double power  # a power of two by which slopes are multiplied after `scale`: float32 may not hold the product of
-    # both. The 2 in the slope of mse is in it.
-
-
-cdef inline real unless_zero(real factor, real value) noexcept nogil:
-    # factor * value, 0 where the factor is, for value may be infinite
-    return where_less(magnitude(factor), splat(factor, 5e-324 if real is f64x else 1e-45), splat(factor, 0.0),
-                      factor * value)
-
-
-cdef inline real yes_of(real target, real weight, const Pairs* row) noexcept nogil:
-    return target * weight if row.yes_weight != NULL else target
-
-
-# The kind is a constant in every loop, so that none of them asks for it at every register.
-
-cdef inline real largest(real like) noexcept nogil:
-    return splat(like, 3.4028234663852886e38 if real is f32x else 1.7976931348623157e308)
-
-
-cdef inline real value_of(real x, real target, real yes_weight, const Pairs* row, Kind kind) noexcept nogil:
-    # mse d^2, l1 |d|, huber d^2 / 2 up to delta and delta (|d| - delta / 2) from there on, d = x - target; of logits
-    # yes_weight target log(1 + e^-x) + (1 - target) log(1 + e^x), no part of which cancels
-    cdef real d = x - target, size = magnitude(d), delta, found, far, half = splat(x, 0.5)
-    if kind == MSE:
-        return d * d
-    if kind == L1:
-        return size
-    if kind == HUBER:
-        delta = splat(x, row.delta)
-        found = where_less(delta, size, delta * (size - half * delta), half * d * d)
-        if any_less(largest(x), size):  # the difference is beyond the range: half of it, and so of the loss, is not
-            far = delta * (magnitude(half * x - half * target) - splat(x, 0.25) * delta)
-            found = where_less(largest(x), size, where_less(delta, size, far + far, size), found)
-        return found
-    return unless_zero(yes_of(target, yes_weight, row), softplus(-x)) + unless_zero(
-        splat(x, 1.0) - target, softplus(x))
-
-
-cdef inline real slope_of(real x, real target, real yes_weight, const Pairs* row, Kind kind) noexcept nogil:
-    # of mse half of the slope, whose 2 is multiplied last (Pairs.power)
-    cdef real d = x - target, zero = splat(x, 0.0), one = splat(x, 1.0), yes, no
-    if kind == MSE:
-        return d
-    if kind == L1:
-        return where_less(zero, d, one, where_less(d, zero, -one, d))
-    if kind == HUBER:
-        return at_least(at_most(d, splat(x, row.delta)), splat(x, -row.delta))
-    yes = sigmoids(x, &no)
-    return (one - target) * yes - yes_of(target, yes_weight, row) * no
-
-
-cdef inline real each(const real* like, const void* values, real none, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    # elements of a vector, or `none` where there is no vector
-    return take(<const real*>values, i, n) if values != NULL else none
+include "parts/point_losses_pairs.pxi"
 
 
 cdef inline real value(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n, Kind kind) noexcept nogil:
@@ -170,6 +99,26 @@ cdef inline real times_grad(real found, const Pairs* own, Py_ssize_t i, Py_ssize
     return where_less(splat(found, 1.0), magnitude(found), found * (grad + grad), (found + found) * grad)
 
 
+cdef inline real far_out(real like) noexcept nogil:
+    # from where on the smaller of both sigmoids is subnormal
+    return pick(like, 87.0, 708.0)
+
+
+cdef inline real far_slope(real x, real target, real y, const Pairs* own, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # times_grad of the slope of logits that are far out: the gradient multiplies before a sigmoid has lost bits as a
+    # subnormal number. `y`, which had them lost, where those products are beyond the range.
+    cdef real grad, found
+    if own.grad == NULL:
+        grad = splat(x, own.scale) * splat(x, own.power)
+    else:
+        grad = take(<const real*>own.grad, i, n)
+    if own.weight != NULL:
+        grad = grad * take(<const real*>own.weight, i, n)
+    found = times_logistic(grad * (splat(x, 1.0) - target), x, splat(x, 0.0)) - times_logistic(
+        grad * yes_of(target, each(&x, own.yes_weight, x, i, n), own), -x, splat(x, 0.0))
+    return where_less(magnitude(found), splat(x, INFINITY), found, y)
+
+
 cdef inline real slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n, Kind kind) noexcept nogil:
     cdef const Pairs* own = <const Pairs*>context
     cdef real x = take(<const real*>own.x, i, n), target = take(<const real*>own.target, i, n), half
@@ -180,6 +129,8 @@ cdef inline real slope(const real* like, const void* context, Py_ssize_t i, Py_s
     if kind == MSE and any_less(largest(x), magnitude(found)):
         half = times_grad(splat(x, 0.5) * x - splat(x, 0.5) * target, own, i, n, kind)
         y = where_less(largest(x), magnitude(found), half + half, y)
+    if kind == LOGITS and any_less(far_out(x), magnitude(x)):
+        y = where_less(far_out(x), magnitude(x), far_slope(x, target, y, own, i, n), y)
     return y
 
 
@@ -340,13 +291,13 @@ cdef void huber_backward_float32(const float* grad, const float* x, const float*
 
 cdef void binary_cross_entropy_with_logits_float32(const float* x, const float* target, float* y,
                                                    Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = pair_of(x, target, NULL, LOGITS, 0.0)
+    cdef Pairs row = pair_of(x, target, NULL, LOGITS, 1.0)
     map_row(value_block[f32x], <f32x*>y, &row, n, 1)
 
 
 cdef void binary_cross_entropy_with_logits_backward_float32(const float* grad, const float* x, const float* target,
                                                             float* grad_x, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = pair_of(x, target, grad, LOGITS, 0.0)
+    cdef Pairs row = pair_of(x, target, grad, LOGITS, 1.0)
     map_row(slope_block[f32x], <f32x*>grad_x, &row, n, 1)
 
 
@@ -387,11 +338,11 @@ cdef void huber_backward_float64(const double* grad, const double* x, const doub
 
 cdef void binary_cross_entropy_with_logits_float64(const double* x, const double* target, double* y,
                                                    Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = pair_of(x, target, NULL, LOGITS, 0.0)
+    cdef Pairs row = pair_of(x, target, NULL, LOGITS, 1.0)
     map_row(value_block[f64x], <f64x*>y, &row, n, 1)
 
 
 cdef void binary_cross_entropy_with_logits_backward_float64(const double* grad, const double* x, const double* target,
                                                             double* grad_x, Py_ssize_t n) noexcept nogil:
-    cdef Pairs row = pair_of(x, target, grad, LOGITS, 0.0)
+    cdef Pairs row = pair_of(x, target, grad, LOGITS, 1.0)
     map_row(slope_block[f64x], <f64x*>grad_x, &row, n, 1)

@@ -343,7 +343,7 @@ def evaluate_population(const uint8_t[:, ::1] genomes, const uint32_t[:, :, ::1]
     scratch_size = (n + 31) // 16 * 16 + 2 * widest * ROWS
     scratch = <float*>malloc((threads * scratch_size + 16) * sizeof(float))
     if scratch == NULL:
-        raise MemoryError
+        raise MemoryError(f"no memory for decoded genomes, {(threads * scratch_size + 16) * sizeof(float)} bytes")
     of = Evaluation(
         &genomes[0, 0], genomes.shape[1], &tiles[0, 0, 0], tiles.shape[1], rows, &target[0], &sizes[0], layers, widest,
         n, skipped, activation, &levels[0], &table[0], unit, <const Affine*>&affines[0, 0], &groups[0],

@@ -3,15 +3,20 @@
 cimport numpy as np
 from libc.math cimport INFINITY
 
-from .lanes cimport any_less, at_least, at_most, f32x, f64x, fma, pick, real, splat, where_less
+from .lanes cimport (
+    all_less, any_less, at_least, at_most, called, f32x, f64x, fma, magnitude, pick, power2, real, splat, where_less,
+    with_sign,
+)
 from .loops.chunks cimport CHUNK, each_chunk
 from .loops.dtypes cimport NARROW, WIDE
 from .loops.maps cimport map3, map3_to_2
-from .loops.registers cimport lanes, skip
-from .loops.reductions cimport Pair, sum_either, sum_row, take, wide
+from .loops.registers cimport lanes, skip, store, store_part
+from .loops.reductions cimport Pair, element, sum_either, sum_row, take, wide
 from .loops.threads cimport join_threads, thread_count
 from .loops.ufuncs cimport elementwise
-from .math.exponential cimport exp, expm1, expm1_half_parts, expm1_parts, power2_of_sum
+from .math.exponential cimport (
+    exp, exp_parts, expm1_parts, expm1_rest, largest, ln2, minus_ln2, nearest, nearest_sum, power2_of_sum, whole,
+)
 
 np.import_array()
 np.import_ufunc()
@@ -41,48 +46,127 @@ cdef struct Slopes:
     bint narrow
     bint each_row
 
-cdef enum:
-    SPREAD = 16  # registers that hold a row's gradient
-
 join_threads()
 
 
+cdef inline real far_out(real like) noexcept nogil:
+    # from where on e^x or e^-x is no normal number
+    return pick(like, 87.0, 708.0)
+
+
+cdef inline real least_normal(real like) noexcept nogil:
+    return pick(like, 1.1754943508222875e-38, 2.2250738585072014e-308)
+
+
+cdef inline real far_product(real less, real more, real x, double factor) noexcept nogil:
+    # factor less more e^x for |less| <= |more| and a power of two. A part of the power of two in e^x goes with each
+    # number, so that neither leaves the range where the result is in it: two thirds with the smaller one where that
+    # raises it, or with the larger one where that lowers it, and the whole there if the other is beyond 1 that way.
+    cdef real rest, sum, third, last, first, second, whole_there, zero = splat(x, 0.0), one = splat(x, 1.0), end, turn
+    end = pick(x, 250.0, 2100.0)
+    cdef real r = exp_parts(at_most(at_least(x, -end), end), &rest, &sum)
+    turn = nearest(whole(sum), 1.0 / 3.0)
+    third = power2(turn)
+    last = power2(whole(sum) - (turn + turn))
+    first, second = where_less(x, zero, more, less), where_less(x, zero, less, more)
+    whole_there = where_less(magnitude(second), one, where_less(x, zero, one, zero), where_less(x, zero, zero, one))
+    first = first * third * (third * splat(x, factor)) * where_less(zero, whole_there, last, one) * (one + (r + rest))
+    return first * (second * where_less(zero, whole_there, one, last))
+
+
 cdef inline real sample(real mu, real logvar, real eps) noexcept nogil:
-    # mu + exp(logvar / 2) eps
-    return fma(exp(logvar * splat(mu, 0.5)), eps, mu)
+    # mu + exp(logvar / 2) eps. The exponential of an infinity is exact.
+    cdef real half = logvar * splat(mu, 0.5), away = magnitude(half), y = fma(exp(half), eps, mu), one, far
+    if any_less(far_out(mu), away):
+        one, away = splat(mu, 1.0), where_less(away, splat(mu, INFINITY), away, splat(mu, 0.0))
+        far = where_less(magnitude(eps), one, far_product(eps, one, half, 1.0), far_product(one, eps, half, 1.0))
+        y = where_less(far_out(mu), away, far + mu, y)
+    return y
 
 
 cdef inline real sample_backward(real grad, real logvar, real eps) noexcept nogil:
     # with respect to logvar; with respect to mu it is the gradient arriving
-    return grad * eps * (exp(logvar * splat(grad, 0.5)) * splat(grad, 0.5))
+    cdef real half = logvar * splat(grad, 0.5), product = grad * eps, size = magnitude(product), y, deviation, away
+    cdef real less, more, inner, zero = splat(grad, 0.0)
+    deviation = exp(half) * splat(grad, 0.5)
+    y = product * deviation
+    if not all_less(magnitude(half), far_out(grad)) or any_less(size, least_normal(grad)) or any_less(
+            largest(grad), size):
+        less = where_less(magnitude(grad), magnitude(eps), grad, eps)
+        more = where_less(magnitude(grad), magnitude(eps), eps, grad)
+        # a product that is no normal number: of the smaller one first, or of the larger one where that lowers it
+        inner = where_less(zero, half, less * deviation * more, y)
+        y = where_less(size, least_normal(grad), inner, where_less(largest(grad), size, more * deviation * less, y))
+        away = where_less(magnitude(half), splat(grad, INFINITY), magnitude(half), zero)
+        y = where_less(far_out(grad), away, far_product(less, more, half, 0.5), y)
+    return y
 
 
-cdef inline real half_exp_minus_tangent(real x) noexcept nogil:
-    # (e^x - 1 - x) / 2 of e^x = 2^n (1 + r + rest): where n is 0, x is r and half of `rest` is left, and elsewhere
-    # nothing cancels. Halved lest 2^n overflow; with_half_exp has what is beyond the range.
-    cdef real power, start, missed, rest
-    cdef real head = expm1_half_parts(x, &power, &start, &missed, &rest)
-    return fma(power, rest, missed + fma(x, splat(x, -0.5), head))
+cdef inline real near(real like) noexcept nogil:
+    # The exponential is taken in one way below it in magnitude, and in another beyond: there, on the left, e^x is
+    # nothing beside 1.
+    return pick(like, 20.0, 40.0)
 
 
-cdef inline real with_half_exp(real x, real y) noexcept nogil:
-    # y, but e^x / 2 where x is large: beside it 1 and x are nothing, and e^x itself would overflow first
-    cdef real rest, sum, large = pick(x, 80.0, 700.0), end = pick(x, 89.5, 710.5)
-    if not any_less(large, x):
-        return y
-    cdef real r = expm1_parts(at_most(at_least(x, large), end), &rest, &sum)
+cdef inline real half_exp_parts(real x, real* n, real* r, real* rest) noexcept nogil:
+    # e^x / 2 = power (1 + r + rest), returning power, for |x| < near; x = n ln2(x) + r exactly. In float32 the steps of
+    # expm1_rest's polynomial are taken in pairs, and of r alone: what r_low would add to it is 0.3 ULP at most.
+    cdef real r_low, square, first, second, third, sum = nearest_sum(x, 1.4426950408889634)
+    n[0] = whole(sum)
+    r[0] = minus_ln2(x, n[0], &r_low)
+    if real is f32x:
+        square = r[0] * r[0]
+        first = fma(r[0], splat(x, 0.1666666716337204), splat(x, 0.5))
+        second = fma(r[0], splat(x, 0.00833317730575800), splat(x, 0.041666511446237564))
+        third = fma(r[0], splat(x, 0.00019972329027950764), splat(x, 0.0013930501881986856))
+        rest[0] = fma(square, fma(fma(third, square, second), square, first), r_low)
+    else:
+        rest[0] = expm1_rest(r[0], r_low)
+    return power2_of_sum(sum, -1)
+
+
+cdef inline real half_exp_far(real x) noexcept nogil:
+    # e^x / 2 for x from near on: infinite only where half is beyond the range, not where e^x is
+    cdef real rest, sum, end = pick(x, 89.5, 710.5)
+    cdef real r = expm1_parts(at_most(at_least(x, near(x)), end), &rest, &sum)
     cdef real power = power2_of_sum(sum, -2)  # of n up to 129 (1025) a normal number
-    cdef real head = fma(power, rest, fma(power, r, power))
-    return where_less(large, x, where_less(end, x, splat(x, INFINITY), head + head), y)
+    cdef real quarter = fma(power, r + rest, power)
+    return where_less(end, x, splat(x, INFINITY), quarter + quarter)
+
+
+cdef real divergence_far(real x, real y) noexcept nogil:
+    # y where |x| < near, (e^x - 1 - x) / 2 elsewhere
+    cdef real line = fma(at_most(x, pick(x, 128.0, 1024.0)), splat(x, -0.5), splat(x, -0.5))
+    return where_less(magnitude(x), near(x), y, where_less(x, splat(x, 0.0), line, half_exp_far(x) + line))
+
+
+cdef real slope_far(real x, real y) noexcept nogil:
+    # y where |x| < near, (e^x - 1) / 2 elsewhere
+    return where_less(magnitude(x), near(x), y, where_less(x, splat(x, 0.0), splat(x, -0.5), half_exp_far(x)))
 
 
 cdef inline real divergence(real mu, real logvar) noexcept nogil:
-    # of one dimension: (mu^2 + e^logvar - 1 - logvar) / 2
-    return fma(mu * splat(mu, 0.5), mu, with_half_exp(logvar, half_exp_minus_tangent(logvar)))
+    # Of one dimension: (mu^2 + e^logvar - 1 - logvar) / 2. Where logvar is n ln 2 + r, and half of its exponential is
+    # power (1 + r + rest), the second part is start (1 + r) - n ln 2 / 2 + power rest, start being power - 1/2. What
+    # cancels in the first sums is exact.
+    cdef real n, r, rest, half = splat(mu, 0.5)
+    cdef real power = half_exp_parts(logvar, &n, &r, &rest)
+    cdef real start = power - half
+    cdef real y = fma(power, rest, fma(start, r, fma(n, ln2(mu) * -half, start)))
+    if not all_less(magnitude(logvar), near(logvar)):  # seldom, and so called, not copied to here
+        y = (<real (*)(real, real) noexcept nogil>called(<void*>divergence_far[real]))(logvar, y)
+    return fma(mu * half, mu, y)
 
 
 cdef inline real divergence_backward(real grad, real mu, real logvar, real* grad_logvar) noexcept nogil:
-    grad_logvar[0] = grad * with_half_exp(logvar, expm1(logvar) * splat(mu, 0.5))
+    cdef real n, r, rest
+    cdef real power = half_exp_parts(logvar, &n, &r, &rest)
+    cdef real start = power - splat(mu, 0.5)
+    cdef real y = fma(power, r, start)
+    y = with_sign(y + fma(power, rest, fma(power, r, start - y)), logvar)  # the sign of -0 too
+    if not all_less(magnitude(logvar), near(logvar)):
+        y = (<real (*)(real, real) noexcept nogil>called(<void*>slope_far[real]))(logvar, y)
+    grad_logvar[0] = grad * y
     return grad * mu
 
 
@@ -118,24 +202,25 @@ cdef void divergence_rows(void* context, Py_ssize_t k, int thread) noexcept nogi
 
 
 cdef inline void slopes_some(const real* mu, const Slopes* own, Py_ssize_t k) noexcept nogil:
-    # a row's gradient stands in every element of a short array, which the row goes along
-    cdef real spread[SPREAD]
-    cdef Py_ssize_t row, i, j, at, most = SPREAD * lanes(mu)
+    cdef const real* logvar = <const real*>own.logvar
+    cdef real* grad_mu = <real*>own.grad_mu
+    cdef real* grad_logvar = <real*>own.grad_logvar
+    cdef real grad, of_mu, of_logvar
+    cdef Py_ssize_t row, at, left
     for row in range(k * own.rows_of_chunk, min(own.rows, (k + 1) * own.rows_of_chunk)):
-        j = row if own.each_row else 0
-        if row == k * own.rows_of_chunk or own.each_row:
-            for i in range(SPREAD):
-                if real is f32x:
-                    spread[i] = splat(spread[i], (<const float*>own.grad)[j])
-                else:
-                    spread[i] = splat(spread[i], (<const double*>own.grad)[j])
-        i = 0
-        while i < own.n:
-            at = row * own.n + i
-            map3_to_2(divergence_backward[real], <const real*>spread, skip(mu, at), skip(<const real*>own.logvar, at),
-                      <real*>skip(<const real*>own.grad_mu, at), <real*>skip(<const real*>own.grad_logvar, at),
-                      min(own.n - i, most))
-            i += most
+        grad = splat(grad, element(<const real*>own.grad, row if own.each_row else 0))
+        at, left = row * own.n, own.n
+        while left > 0:
+            of_mu = divergence_backward(grad, take(mu, at, min(left, lanes(mu))),
+                                        take(logvar, at, min(left, lanes(mu))), &of_logvar)
+            if left < lanes(mu):
+                store_part(<real*>skip(grad_mu, at), of_mu, left)
+                store_part(<real*>skip(grad_logvar, at), of_logvar, left)
+            else:
+                store(<real*>skip(grad_mu, at), of_mu)
+                store(<real*>skip(grad_logvar, at), of_logvar)
+            at += lanes(mu)
+            left -= lanes(mu)
 
 
 cdef void slopes_chunk(void* context, Py_ssize_t k, int thread) noexcept nogil:

@@ -1,7 +1,6 @@
 # The row machine of loops/rows.pxd, compiled once a level for the modules whose kernels it runs, and how functions
 # along an axis become gufuncs. Other modules find both by a capsule, through loops/operations.pxd.
 from cpython.pycapsule cimport PyCapsule_Import, PyCapsule_New
-from libc.stdlib cimport malloc
 from libc.string cimport strcpy
 
 cimport numpy as np
@@ -13,7 +12,7 @@ from .loops.operations cimport (
 from .loops.rows cimport rows_loop, run_pass
 from .loops.threads cimport join_threads, thread_count
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, size_of
-from .loops.ufuncs cimport NPY_HALF, PyUFunc_RegisterLoopForType, bfloat16_number
+from .loops.ufuncs cimport NPY_HALF, PyUFunc_RegisterLoopForType, bfloat16_number, for_good
 
 cdef extern from "Python.h":
     void* set_memory_error "PyErr_NoMemory"() noexcept
@@ -110,9 +109,8 @@ cdef bint call(const Operation* operations, Dtype dtype, const operand* operands
     return (<loop_function>operation.loop)(&operation, args, dims, steps)
 
 
-cdef char* kept(bytes text):
-    # NumPy keeps the pointers it is given, as long as the process lives
-    cdef char* copy = <char*>malloc(len(text) + 1)
+cdef char* kept(bytes text) except NULL:
+    cdef char* copy = <char*>for_good(len(text) + 1)
     strcpy(copy, text)
     return copy
 
@@ -146,10 +144,11 @@ cdef object gufunc(bytes name, bytes kinds_in, bytes kinds_out, bytes doc, void*
     cdef int operands = <int>len(kinds), k, n
     cdef int[MAX_ROW_OPERANDS] own
     cdef Dtype* dtypes = [FLOAT16, FLOAT32, FLOAT64, BFLOAT16]  # the last is registered at run time
-    cdef Operation* operation = <Operation*>malloc(DTYPES * sizeof(Operation))
-    cdef void** data = <void**>malloc(3 * sizeof(void*))
-    cdef np.PyUFuncGenericFunction* loops = <np.PyUFuncGenericFunction*>malloc(3 * sizeof(np.PyUFuncGenericFunction))
-    cdef char* types = <char*>malloc(3 * operands)
+    cdef Operation* operation = <Operation*>for_good(DTYPES * sizeof(Operation))
+    cdef void** data = <void**>for_good(3 * sizeof(void*))
+    cdef np.PyUFuncGenericFunction* loops = <np.PyUFuncGenericFunction*>for_good(
+        3 * sizeof(np.PyUFuncGenericFunction))
+    cdef char* types = <char*>for_good(3 * operands)
     join_threads()  # here, since this module is imported while the package is
     for n in range(DTYPES):
         operation[n].loop = loop_float64 if dtypes[n] == FLOAT64 else loop_float32
@@ -190,9 +189,7 @@ def loops_of(np.ufunc gufunc, bint alone):
     for dtype in (FLOAT16, BFLOAT16, FLOAT32, FLOAT64):
         found = operation_of(operations, dtype)
         if alone:
-            copy = <Operation*>malloc(sizeof(Operation))  # kept as long as the process lives, as what it is a copy of
-            if copy == NULL:
-                raise MemoryError(f"no memory for a loop of {gufunc.__name__}")
+            copy = <Operation*>for_good(sizeof(Operation))
             copy[0] = found[0]
             copy.threads, found = &one_thread, copy
         addresses.append((<size_t>found.loop, <size_t>found))

@@ -9,6 +9,8 @@ which a large gradient shows.
 Every public function of floats is here. One that is by definition another, of the same numbers or their negatives, has
 that one's name in place of its bounds."""
 
+from collections import ChainMap
+
 SIXTEEN = 0.51  # computed in float32 and rounded once
 
 BOUNDS = {
@@ -177,6 +179,7 @@ LEARNING_UNITS = {
     "act_halting": "1, for up to 100 steps",
     "act_halting_backward": "the largest of the terms",
 }
+_ALL = ChainMap(BOUNDS, GATE_BOUNDS, ROW_BOUNDS)
 
 
 def functions():
@@ -186,7 +189,7 @@ def functions():
 
 def of(function):
     """The bounds of a function in ULP, by the name of a dtype: float32 or float64."""
-    found = {**BOUNDS, **GATE_BOUNDS, **ROW_BOUNDS}[function]
+    found = _ALL[function]
     return of(found) if isinstance(found, str) else found
 
 

@@ -1,7 +1,6 @@
 """What `threadpoolctl.threadpool_limits` needs to limit this library too. threadpoolctl is not imported here: it is
 told of the kernels' threads when it is there, or once somebody imports it."""
 
-import importlib.abc
 import sys
 
 from .kernels import machine
@@ -41,7 +40,7 @@ def _register(threadpoolctl):
     threadpoolctl.register(LanewiseController)
 
 
-class _Finder(importlib.abc.MetaPathFinder):
+class _Finder:  # no subclass of importlib.abc's, whose import takes longer than all of the package's Python
     # finds threadpoolctl as it would be found without it, until it has been imported
 
     def find_spec(self, name, path=None, target=None):
@@ -56,7 +55,7 @@ class _Finder(importlib.abc.MetaPathFinder):
         return None
 
 
-class _Loader(importlib.abc.Loader):
+class _Loader:
     def __init__(self, loader, finder):
         self.loader, self.finder = loader, finder
 

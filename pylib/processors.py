@@ -3,7 +3,6 @@ control group. How many threads kernels use is in config.py."""
 
 import math
 import os
-from pathlib import Path
 
 __all__ = ["MOST_THREADS", "default_thread_count", "quota", "usable_cpus"]
 
@@ -68,7 +67,7 @@ def quota(root="/"):
         None where there is no limit, or no control group.
     """
     found = []
-    for line in _read(Path(root, "proc/self/cgroup")).splitlines():
+    for line in _read(os.path.join(root, "proc/self/cgroup")).splitlines():
         _, controllers, path = line.split(":", 2)
         if not controllers:  # version 2
             mounts, limit_of = ("", "unified"), _limit_of_version_2
@@ -76,22 +75,22 @@ def quota(root="/"):
             mounts, limit_of = ("cpu", controllers), _limit_of_version_1
         else:
             continue
+        names = [name for name in path.split("/") if name]
         for mount in mounts:
-            top = Path(root, "sys/fs/cgroup", mount)
-            group = Path(top, path.lstrip("/"))
-            found += [limit_of(folder) for folder in (group, *group.parents) if folder.is_relative_to(top)]
+            found += [limit_of(os.path.join(root, "sys/fs/cgroup", mount, *names[:depth]))
+                      for depth in range(len(names) + 1)]
     limits = [limit for limit in found if limit is not None]
     return max(1, math.ceil(min(limits))) if limits else None
 
 
 def _limit_of_version_2(folder):
     # "max 100000", or microseconds of CPU time and of the period in which they may be used
-    return _ratio(_read(folder / "cpu.max").split())
+    return _ratio(_read(os.path.join(folder, "cpu.max")).split())
 
 
 def _limit_of_version_1(folder):
     # -1 is no limit
-    return _ratio([_read(folder / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period")])
+    return _ratio([_read(os.path.join(folder, f"cpu.cfs_{name}_us")).strip() for name in ("quota", "period")])
 
 
 def _ratio(numbers):
@@ -103,6 +102,7 @@ def _ratio(numbers):
 def _read(path):
     # "" where it cannot be read: another system, an older kernel, a sandbox
     try:
-        return path.read_text()
+        with open(path, encoding="utf-8") as file:
+            return file.read()
     except (OSError, UnicodeDecodeError):
         return ""

@@ -35,7 +35,14 @@ def pytest_report_header():
     return f"lanewise: level {LEVEL} of {', '.join(LEVELS_HERE)}; {machine.get_num_threads()} threads"
 
 
-def pytest_collection_modifyitems(items):
+def pytest_addoption(parser):
+    parser.addoption("--every", type=int, default=1, metavar="N", help="run the first test and every N-th after it")
+
+
+def pytest_collection_modifyitems(config, items):
+    left = [item for k, item in enumerate(items) if k % config.getoption("every")]
+    config.hook.pytest_deselected(items=left)
+    items[:] = items[::config.getoption("every")]
     for item in items:
         if {"built", "embedding"} & set(item.fixturenames):
             item.add_marker("compiler")

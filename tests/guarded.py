@@ -21,6 +21,7 @@ from lanewise.functions.table import FUNCTIONS
 SIZE = 1 << 18
 PAGE = mmap.PAGESIZE
 LENGTHS = range(1, 71)
+MANY = 17
 protect = ctypes.CDLL(None, use_errno=True).mprotect
 protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 
@@ -76,7 +77,9 @@ def rows(dtype):
     for name in along_axis.EVERY:
         count = 0 if name in along_axis.NO_OUT else 2 if name in along_axis.TWO_OUTPUTS else 1
         for n in LENGTHS:
-            shape = (3, n) if name in along_axis.ALONG else (2, n) if n % 2 else (2, 3, n)
+            # of some lengths as many rows as kernels take side by side, in every way, and one more
+            several = MANY if n % 5 == 3 or n > 68 else 3
+            shape = (several, n) if name in along_axis.ALONG else (several - 1, n) if n % 2 else (several - 1, 3, n)
             arrays = along_axis.operands(name, shape, dtype)
             main = arrays[along_axis.EVERY[name][0].index("r")]
             print(name, shape, flush=True)
@@ -161,6 +164,11 @@ def of_genomes(n):
         "linear4 int16": (lambda x, c, s, b: np.concatenate([genome.linear4(
             x, c, genome.NF4, s, b, group=16, offset=s, activations="int16") for x in (x, x[:1])]),
             [weights[:2], genomes, scales, np.ones(3, np.float32)]),
+        **{f"linear4 of many {kind}": (lambda x, c, s, b, kind=kind: genome.linear4(
+            x, c, genome.NF4, s, b, group=16, offset=s, activations=kind),
+            [np.resize(weights, (7, n)), np.resize(genomes, (MANY, genomes.shape[1])),
+             np.resize(scales, (MANY, scales.shape[1])), np.ones(MANY, np.float32)])
+           for kind in ("float32", "int16", "int8") if n % 5 == 3},
     }.items()
 
 
@@ -215,9 +223,9 @@ def stepped(step):
 def of_learning(n):
     """Functions of learning by name: their call, and its operands for rows of n."""
     for dtype in (np.float32, np.float64):
-        x, grad, weight, half = np.random.default_rng(n).uniform(0.1, 0.9, (4, 3, n)).astype(dtype)
-        bias = np.ones(3, dtype)
-        square = np.ascontiguousarray(grad[:, :1].repeat(3, axis=1))
+        x, grad, weight, half = np.random.default_rng(n).uniform(0.1, 0.9, (4, 5, n)).astype(dtype)
+        bias = np.ones(5, dtype)
+        square = np.ascontiguousarray(grad[:, :1].repeat(5, axis=1))
         yield from {
             "linear": (lw.linear, [x, weight, bias]),
             "linear relu": (lambda x, weight, bias: lw.linear(x, weight, bias, activation="relu"), [x, weight, bias]),
@@ -233,7 +241,7 @@ def of_learning(n):
             "reparameterize": (lambda mu, logvar: lw.reparameterize(mu, logvar, 5), [x, grad]),
             "reparameterize_backward": (lambda grad, logvar: lw.reparameterize_backward(grad, logvar, 5), [x, grad]),
             "kl_standard_normal": (lw.kl_standard_normal, [x, grad]),
-            "kl_standard_normal_backward": (lw.kl_standard_normal_backward, [np.ones(3, dtype), x, grad]),
+            "kl_standard_normal_backward": (lw.kl_standard_normal_backward, [np.ones(5, dtype), x, grad]),
             "halting_distribution": (lw.halting_distribution, [x]),
             "ponder_loss": (lw.ponder_loss, [x, grad]),
             "ponder_loss_with_grad": (lw.ponder_loss_with_grad, [x, grad]),

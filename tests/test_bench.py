@@ -171,6 +171,13 @@ def test_torch_and_onnxruntime_compute_the_same(name):
         assert ("torch" in skipped) == (work.family not in here and not name.startswith(("linear4", "mx_encode_mxfp8")))
 
 
+@pytest.mark.parametrize("name", [name for name, work in benchmark.WORKS.items() if work.family == "learning"])
+def test_learning_is_timed_at_any_size(name):
+    figures = benchmark.measure(benchmark.WORKS[name], (7, 24), names=(), rounds=1,
+                                clock=itertools.count(0, 10**9).__next__)
+    assert set(figures.times) == {"copy", "lanewise"}
+
+
 @pytest.mark.parametrize("layout", benchmark.LAYOUTS[1:])
 @pytest.mark.parametrize("name", ["relu", "exp", "sigmoid", "silu_backward", "swiglu", "cross_entropy",
                                   *axis_peers.PLACED])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from lanewise.cli import main
 from lanewise.files import read_arrays
+from lanewise.learning import training
 
 
 @pytest.fixture
@@ -89,6 +90,35 @@ def test_flow_prints_a_line_for_each_layer_and_draws(here, capsys):
     assert "output after a step" in shown
     assert "relu" in shown
     assert "tanh" in shown
+
+
+@pytest.mark.parametrize("count", [2, 3, 20])
+def test_epochs_and_layers_of_figures_are_whole(count, monkeypatch):
+    pytest.importorskip("matplotlib")
+    from lanewise.cli import figures
+
+    monkeypatch.setattr(figures, "_save", lambda figure, path: figure)
+    history = np.ones(count, training.HISTORY)
+    drawn = [figures.training_curve(history, (4, 2), "nothing", None),
+             figures.flows({"a stack": lw.gradient_flow(count, 4, "tanh")}, "", None)]
+    for figure in drawn:
+        for axes in figure.axes:
+            assert all(tick == round(tick) for tick in axes.get_xticks())
+
+
+def test_the_figure_of_a_flow_shows_the_outputs_after_a_step(monkeypatch):
+    pytest.importorskip("matplotlib")
+    from lanewise.cli import figures
+
+    monkeypatch.setattr(figures, "_save", lambda figure, path: figure)
+    exploding = lw.gradient_flow(12, 16, "relu", None, "he_uniform", 2.0, lr=0.01)
+    figure = figures.flows({"relu": exploding, "tanh": lw.gradient_flow(12, 16)}, "", None)
+    before, after, other = figure.axes[0].lines
+    np.testing.assert_array_equal(before.get_ydata(), exploding.activation)
+    np.testing.assert_array_equal(after.get_ydata(), exploding.updated)
+    assert before.get_color() == after.get_color() != other.get_color()
+    assert [len(axes.lines) for axes in figure.axes] == [3, 2, 2]
+    assert [text.get_text() for text in figure.legends[0].texts] == ["relu", "relu, after a step", "tanh"]
 
 
 def test_compare_sgd_shows_both_in_one_table(here, capsys):

@@ -37,6 +37,29 @@ def test_import_needs_numpy_only(run_python):
     assert run_python(script).stdout == "[]\n"
 
 
+def test_import_looks_once_for_what_is_not_installed_and_brings_no_slow_module(run_python):
+    script = """
+        import sys
+        import numpy
+
+        class Absent:
+            times = 0
+
+            def find_spec(self, name, path=None, target=None):
+                if name == "ml_dtypes":
+                    self.times += 1
+                    raise ModuleNotFoundError(name)
+
+        absent, before = Absent(), set(sys.modules)
+        sys.meta_path.insert(0, absent)
+        import lanewise
+        # each of them takes longer than what Python does of this package
+        slow = {"dataclasses", "importlib.abc", "importlib.resources", "inspect", "pathlib", "subprocess", "tempfile"}
+        print(absent.times, sorted((set(sys.modules) - before) & slow))
+    """
+    assert run_python(script).stdout == "1 []\n"
+
+
 def test_import_leaves_the_wings_until_they_are_used(run_python):
     script = """
         import sys

@@ -97,6 +97,11 @@ def test_the_label_s_column_by_its_name(tmp_path):
     assert data.load(tmp_path / "t.npz", "sign").classes.tolist() == [0, 1]
 
 
+def test_names_that_stand_there_twice_are_named(tmp_path):
+    with pytest.raises(data.DataError, match="line 4 repeats the names of line 1"):
+        load(tmp_path, "a,b,sign", *ROWS[:2], "a,b,sign", *ROWS[2:])
+
+
 @pytest.mark.parametrize("header", [",a,b,sign", "Unnamed: 0,a,b,sign", ",0,1,2"])
 def test_the_index_that_pandas_writes_is_noticed(tmp_path, header):
     d = load(tmp_path, header, *(f"{i},{row}" for i, row in enumerate(ROWS)))

@@ -325,6 +325,29 @@ def test_a_mean_whose_partial_sums_are_infinite_of_both_signs():
     assert abs(lw.binary_cross_entropy_with_logits(zeros, zeros, weight=signs)) < largest / 1e15
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [5e-324, 1e-310, 1e-40, 1.5e-45, 1e37, 1e307, 6e307])
+def test_a_mean_is_that_of_weights_of_any_size(dtype, size):
+    # their sum may be beyond the range, and the inverse of it; of the smallest numbers only whole multiples are left
+    if not float(np.finfo(dtype).smallest_subnormal) <= size <= float(np.finfo(dtype).max) / 3:
+        pytest.skip("no number of the dtype")
+    rng = np.random.default_rng(0)
+    x, target = rng.normal(size=(12, 4)).astype(dtype), rng.integers(0, 4, 12)
+    target[3] = -100
+    for small in ([1.0, 2.0, 3.0, 2.0], [1.0, -2.0, 3.0, 2.0]):
+        weight, options = np.array(small, dtype) * dtype(size), {"ignore_index": -100}
+        for function in (lw.nll_loss, lw.cross_entropy):
+            expected = function(x, target, weight=small, **options)
+            np.testing.assert_allclose(function(x, target, weight=weight, **options), expected, rtol=1e-6)
+        for function in (lw.nll_loss_backward, lw.cross_entropy_backward):
+            expected = function(dtype(1.5), x, target, weight=small, **options)
+            found = function(dtype(1.5), x, target, weight=weight, **options)
+            np.testing.assert_allclose(found, expected, rtol=1e-6)
+    weight[0] = np.nan
+    assert np.isnan(lw.nll_loss(x[:1], [0], weight=weight))
+    assert lw.nll_loss(x[:1], [0], weight=[np.inf, 1, 1, 1], reduction="sum") == -np.inf * np.sign(x[0, 0])
+
+
 @pytest.mark.parametrize("axis", [np.array([1.0, 2.0]), [-1], "row"])
 def test_an_axis_of_a_number_is_an_int_too(axis):
     for function in (lw.cross_entropy, lw.nll_loss):

@@ -6,6 +6,7 @@ import oracles
 import pytest
 from lanewise.bounds import bound
 from lanewise.measure.ulps import errors
+from mpmath import mp, mpf
 
 TORCH = {"mse": "mse_loss", "l1": "l1_loss", "huber": "huber_loss",
          "binary_cross_entropy_with_logits": "binary_cross_entropy_with_logits"}
@@ -181,3 +182,38 @@ def test_no_step_of_a_slope_leaves_the_range_or_loses_digits(dtype, grad, distan
         if abs(exact) <= np.finfo(dtype).max:
             ulp = np.longdouble(max(np.spacing(abs(x.dtype.type(exact))), np.finfo(dtype).smallest_subnormal))
             assert (np.abs(found - exact) <= 1.5 * ulp).all(), (found[0], exact)
+
+
+def test_a_mean_within_float64_of_terms_that_are_not():
+    largest, none = np.finfo(float).max, np.zeros(3)
+    far, other = np.r_[largest, none], np.r_[-largest, none]
+    assert lw.l1(far, other) == largest / 2
+    for delta in (1.0, 1e-5, 0.5):
+        assert lw.huber(far, other, delta=delta) == pytest.approx(largest / 2 * delta, rel=1e-15)
+    assert lw.mse(np.r_[2e154, np.zeros(9)], np.zeros(10)) == pytest.approx(4e307, rel=1e-15)
+    assert lw.huber(np.r_[2e154, np.zeros(9)], np.zeros(10), delta=3e154) == pytest.approx(2e307, rel=1e-15)
+    logits, loss = np.r_[-1e200, np.zeros(99)], lw.binary_cross_entropy_with_logits
+    yes = np.r_[1.0, np.zeros(99)]
+    assert loss(logits, yes, pos_weight=1e109) == pytest.approx(1e307, rel=1e-14)
+    assert loss(logits, yes, weight=1e109) == pytest.approx(1e307, rel=1e-14)
+    assert loss([-1e300, -1e300, 1.0], [1.0, 1.0, 1.0], weight=[1e9, -1e9, 1.0], reduction="sum") == 0
+    for name in ("mse", "l1", "huber"):  # beyond the range honestly, or of what is no number
+        assert getattr(lw, name)(far, other, reduction="sum") == np.inf
+        assert getattr(lw, name)(np.r_[np.inf, none], other) == np.inf
+        assert np.isnan(getattr(lw, name)(np.r_[np.nan, none], other))
+    with np.errstate(all="raise"):
+        assert lw.l1(np.r_[largest, 1e-300, none], np.r_[-largest, none, 1e-310]) == pytest.approx(largest / 2.5)
+
+
+@pytest.mark.parametrize(("dtype", "ends", "grads"), [(np.float32, (80, 170), (1e20, 3e38)),
+                                                      (np.float64, (700, 1400), (1e200, 1e308))])
+def test_the_slope_of_far_logits_loses_no_bits(dtype, ends, grads):
+    x, name = np.linspace(*ends, 400, dtype=dtype), "binary_cross_entropy_with_logits_backward"
+    for grad in grads:
+        with mp.workprec(300):
+            exact = np.array([mpf(float(dtype(grad))) / (1 + mp.exp(mpf(float(each)))) for each in x])
+        for options in ({}, {"weight": np.ones_like(x)}, {"pos_weight": np.ones_like(x)}):
+            found = getattr(lw, name)(dtype(grad), -x, np.zeros_like(x), reduction="sum", **options)
+            assert errors(found, exact, np.dtype(dtype).name).max() <= bound(name, np.dtype(dtype).name)
+            found = getattr(lw, name)(np.full_like(x, grad), x, np.ones_like(x), reduction="none", **options)
+            assert errors(-found, exact, np.dtype(dtype).name).max() <= bound(name, np.dtype(dtype).name)

@@ -36,6 +36,30 @@ def test_sample_and_backward(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_of_deviations_beyond_the_range(dtype):
+    # what they are multiplied by may bring them back
+    reach, n, rng = 200 if dtype == np.float32 else 1500, 2000, np.random.default_rng(7)
+    logvar = rng.uniform(-2 * reach, 2 * reach, n).astype(dtype)
+    eps, grad = (rng.normal(size=(2, n)) * np.exp(rng.uniform(-reach / 4, reach / 4, (2, n)))).astype(dtype)
+    eps[:50] = grad[50:100] = 0
+    z = lw.reparameterize(np.zeros(n, dtype), logvar, eps=eps)
+    grad_logvar = lw.reparameterize_backward(grad, logvar, eps=eps)[1]
+    with mp.workprec(200):
+        added = [mp.exp(mpf(float(v)) / 2) * mpf(float(e)) for v, e in zip(logvar, eps, strict=True)]
+        slopes = [mpf(float(g)) * a / 2 for g, a in zip(grad, added, strict=True)]
+        for name, found, exact in (("reparameterize", z, added), ("reparameterize_backward", grad_logvar, slopes)):
+            inside = np.array([abs(each) < float(np.finfo(dtype).max) for each in exact])
+            assert_within(name, found[inside], np.array(exact)[inside])
+            assert np.isinf(found[~inside]).all()
+    # a variance that is a number, however large, has a deviation that is one, of which 0 times is 0
+    large = np.full(4, np.finfo(dtype).max)
+    assert lw.reparameterize(np.full(4, dtype(3)), large, eps=np.zeros(4, dtype)).tolist() == [3] * 4
+    assert np.isnan(lw.reparameterize(large, np.full(4, dtype(np.inf)), eps=np.zeros(4, dtype))).all()
+    assert lw.reparameterize(large, np.full(4, dtype(-np.inf)), eps=np.ones(4, dtype)).tolist() == large.tolist()
+    assert np.isnan(lw.reparameterize(large, np.full(4, dtype(np.nan)), eps=np.zeros(4, dtype))).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("dimensions", [1, 2, 17, 400])
 def test_divergence_and_backward(dtype, dimensions):
     mu, logvar, _ = operands(dtype, 400)
@@ -58,6 +82,41 @@ def test_divergence_and_backward(dtype, dimensions):
     assert_within("kl_standard_normal", found, exact)
     assert_within("kl_standard_normal_backward", grad_mu.ravel(), of_mu)
     assert_within("kl_standard_normal_backward", grad_logvar.ravel(), of_logvar)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_divergence_of_logvar_alone(dtype):
+    # about 0, where e^x - 1 - x cancels; about the first powers of two; and where another way of the exponential begins
+    near = 20.0 if dtype == np.float32 else 40.0
+    logvar = np.concatenate([
+        RNG.uniform(-0.6, 0.6, 900), RNG.uniform(-3, 3, 600), RNG.uniform(-1.5 * near, 1.5 * near, 400),
+        RNG.uniform(-2, 2, 99) * 10.0**RNG.uniform(-30, -1, 99), np.log(2) * np.arange(-60, 60) / 2,
+        [near, -near, np.nextafter(near, 0), -np.nextafter(near, 0)]]).astype(dtype)
+    mu, grad = np.zeros((len(logvar), 1), dtype), RNG.uniform(0.5, 2, len(logvar)).astype(dtype)
+    with mp.workprec(300):
+        exact = [mp.expm1(mpf(float(v))) for v in logvar]
+        of_logvar = [mpf(float(g)) * e / 2 for g, e in zip(grad, exact, strict=True)]
+        exact = [(e - mpf(float(v))) / 2 for e, v in zip(exact, logvar, strict=True)]
+    assert_within("kl_standard_normal", lw.kl_standard_normal(mu, logvar[:, None]), exact)
+    found = lw.kl_standard_normal_backward(grad, mu, logvar[:, None])[1]
+    assert_within("kl_standard_normal_backward", found.ravel(), of_logvar)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_divergence_of_what_is_no_usual_number(dtype):
+    logvar = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, -1e30, 1e30, 0.5], dtype)[:, None]
+    mu = np.zeros_like(logvar)
+    usual = lw.kl_standard_normal(mu[7:], logvar[7:])[0]
+    np.testing.assert_array_equal(lw.kl_standard_normal(mu, logvar),
+                                  np.array([0, 0, np.inf, np.inf, np.nan, 5e29, np.inf, usual], dtype))
+    slope = lw.kl_standard_normal_backward(dtype(1), mu, logvar)[1].ravel()
+    at_half = lw.kl_standard_normal_backward(dtype(1), mu[7:], logvar[7:])[1].item()
+    np.testing.assert_array_equal(slope, np.array([0, -0.0, np.inf, -0.5, np.nan, -0.5, np.inf, at_half], dtype))
+    assert np.signbit(slope[:2]).tolist() == [False, True]
+    # a register of eight has the bits of rows of one
+    assert lw.kl_standard_normal_backward(dtype(1), mu.T, logvar.T)[1].tobytes() == slope.tobytes()
+    assert lw.kl_standard_normal(np.zeros((1, 9), dtype), np.repeat(logvar[7:], 9, 1))[0] == pytest.approx(
+        9 * float(usual), rel=1e-6)
 
 
 def test_backwards_are_derivatives():

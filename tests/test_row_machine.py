@@ -142,3 +142,15 @@ def test_threads_share_rows_or_chunks(shape, axis):
 def test_one_place_has_threads():
     sources = [path for path in (ROOT / "kernels").rglob("*") if path.suffix in (".pyx", ".pxd", ".pxi")]
     assert not [path.name for path in sources if re.search(r"prange|parallel\(", path.read_text())]
+
+
+def test_rows_of_no_elements_take_no_time(run_python):
+    done = run_python("""
+        import lanewise as lw
+        import numpy as np
+        x = np.empty((1 << 50, 0), np.float32)
+        for result in (lw.softmax(x), lw.log_softmax(x), lw.softmax_backward(x, x), lw.normalize(x),
+                       lw.masked_softmax(x), lw.layer_norm(x.T, axis=1)):
+            print(result.shape)
+        """, timeout=30)
+    assert done.stdout.split("\n")[:6] == [*["(1125899906842624, 0)"] * 5, "(0, 1125899906842624)"], done.stderr

@@ -121,10 +121,8 @@ print(digest.hexdigest())
 """
 
 
-def test_same_bits_on_every_level(run_python, level):
-    expected = run_python(PROGRAM, LANEWISE_LEVEL="baseline")
-    assert expected.returncode == 0, expected.stderr
-    assert run_python(PROGRAM, LANEWISE_LEVEL=level).stdout == expected.stdout
+def test_same_bits_on_every_level(levels_agree):
+    levels_agree(PROGRAM)
 
 
 def test_a_run_starts_from_what_it_is_given():

@@ -37,8 +37,9 @@ def update():
     found = {}
     for lr in (1e-6, 1e-4):
         flow = lw.gradient_flow(DEPTH, 128, "relu", None, "he_uniform", 2.0, lr=lr)
-        found["before"] = flow
-        found[f"after a step of {lr:g}"] = type(flow)(flow.updated, flow.gradient, flow.slope)
+        found["before"] = type(flow)(flow.activation, flow.gradient, flow.slope)
+        nothing = np.full(DEPTH, np.nan)  # gradient and slope are those before the step
+        found[f"after a step of {lr:g}"] = type(flow)(flow.updated, nothing, nothing)
         print(f"lr {lr:g}: output {flow.activation[-1]:.3g} before, {flow.updated[-1]:.3g} after")
     flows(found, "ReLU, He, gain 2: before a step of gradient descent, and after it",
           IMAGES / "gradient-flow-update.png")

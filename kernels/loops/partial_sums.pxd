@@ -44,3 +44,11 @@ cdef inline void meet(const float* sums, Py_ssize_t step, float* totals) noexcep
             all_of[i] = zip_low_f32(all_of[i], all_of[i + half]) + zip_high_f32(all_of[i], all_of[i + half])
         half //= 2
     store_f32(totals, all_of[0])
+
+
+cdef inline void put_biases(const float* bias, float* y, Py_ssize_t rows, Py_ssize_t outputs) noexcept nogil:
+    # y[rows][outputs] of sums that have no terms
+    cdef Py_ssize_t row, o
+    for row in range(rows):
+        for o in range(outputs):
+            y[row * outputs + o] = bias[o] if bias != NULL else <float>0.0

@@ -393,6 +393,14 @@ cdef inline void put_sums(const real* like, const Pass* work) noexcept nogil:
     leave_environment(callers)
 
 
+cdef inline bint only_rows_are_written(const Pass* work) noexcept nogil:
+    cdef int k
+    for k in range(work.n_in, work.operands):
+        if work.of[k].kind != c'r':
+            return False
+    return True
+
+
 cdef inline bint rows_loop(const real* like, const Operation* operation, char** args, const np.npy_intp* dims,
                            const np.npy_intp* steps) noexcept nogil:
     cdef Pass work
@@ -401,6 +409,8 @@ cdef inline bint rows_loop(const real* like, const Operation* operation, char** 
     if count == 0:
         return True
     take_operands(&work, operation, args, dims, steps)
+    if work.n == 0 and only_rows_are_written(&work):  # however many rows there are: no element is in memory
+        return True
     plan(&work, operation.threads[0])
     if not has_memory(&work, 0):
         return False

@@ -4,6 +4,7 @@
 # stack: gathered (and widened to float32), computed, scattered (and rounded once). One loop is thus shared by all
 # functions, and a function of floats costs one kernel per precision. A kernel of whole registers (lanes > 1) gets
 # its tail in blocks too, whose padding it may read and write.
+from cpython.pycapsule cimport PyCapsule_Import
 from libc.stdint cimport uint8_t, uint16_t, uintptr_t
 from libc.stdlib cimport malloc
 from libc.string cimport memcpy, strcpy
@@ -336,18 +337,25 @@ cdef inline void loop(char** args, const np.npy_intp* dims, const np.npy_intp* s
     run_chunks(chunk_of_elements, &whole, (n + whole.chunk - 1) // whole.chunk, threads)
 
 
+cdef inline void* for_good(Py_ssize_t size) except NULL:
+    # memory for what NumPy keeps a pointer to: it is never freed
+    cdef void* memory = malloc(size)
+    if memory == NULL:
+        raise MemoryError
+    return memory
+
+
 cdef inline object ufunc_of(bytes name, bytes doc, const Registration* registrations, const int* types, int count):
     # An np.ufunc of these loops; types holds NumPy's type number of each operand, one registration after another. Loops
-    # of types that are registered at run time are added last. NumPy keeps the pointers, so what they point to is never
-    # freed.
+    # of types that are registered at run time are added last.
     cdef int n_in = registrations[0].n_in, n_out = registrations[0].n_out, operands = n_in + n_out, k, r, own = 0
-    cdef Registration* kept = <Registration*>malloc(count * sizeof(Registration))
-    cdef void** data = <void**>malloc(count * sizeof(void*))
-    cdef np.PyUFuncGenericFunction* loops = <np.PyUFuncGenericFunction*>malloc(
+    cdef Registration* kept = <Registration*>for_good(count * sizeof(Registration))
+    cdef void** data = <void**>for_good(count * sizeof(void*))
+    cdef np.PyUFuncGenericFunction* loops = <np.PyUFuncGenericFunction*>for_good(
         count * sizeof(np.PyUFuncGenericFunction))
-    cdef char* own_types = <char*>malloc(count * operands)
-    cdef char* kept_name = <char*>malloc(len(name) + 1)
-    cdef char* kept_doc = <char*>malloc(len(doc) + 1)
+    cdef char* own_types = <char*>for_good(count * operands)
+    cdef char* kept_name = <char*>for_good(len(name) + 1)
+    cdef char* kept_doc = <char*>for_good(len(doc) + 1)
     cdef bint[32] registered
     strcpy(kept_name, name)
     strcpy(kept_doc, doc)
@@ -374,14 +382,9 @@ cdef inline object ufunc_of(bytes name, bytes doc, const Registration* registrat
     return ufunc
 
 
-cdef inline int bfloat16_number():
-    # NumPy's number of ml_dtypes' type, which is registered at run time; 0 where that is not installed
-    from numpy import dtype
-    try:
-        from ml_dtypes import bfloat16
-    except ImportError:
-        return 0
-    return dtype(bfloat16).num
+cdef inline int bfloat16_number() except -1:
+    # NumPy's number of ml_dtypes' type, 0 where that is not installed
+    return (<int*>PyCapsule_Import("lanewise.kernels.machine.bfloat16_number", 0))[0]
 
 
 cdef inline object of_floats(bytes name, void* float32, void* float64, int n_in, int n_out, int parameters):

@@ -218,12 +218,18 @@ cdef bint moments_of_all(const Layout* layout, char** args, double* more) noexce
         over_channels(layout, of_dtype(merges, FLOAT64), merged))
 
 
+cdef int no_memory_for_rows(str name, const Layout* layout) except -1:
+    cdef Py_ssize_t n = layout.channels if layout.columns else layout.size
+    no_memory(name, f"copies of rows of {n} elements", n * (8 if layout.dtype == FLOAT64 else 4))
+
+
 cdef double* memory_of(const Layout* layout, bint of_examples) except NULL:
     # for vectors of the channels, and for two numbers of each channel in each example where they are asked for
-    cdef double* memory = <double*>malloc(
-        sizeof(double) * layout.channels * (NUMBERS + (2 * layout.batch if of_examples and not layout.columns else 0)))
+    cdef Py_ssize_t size = sizeof(double) * layout.channels * (
+        NUMBERS + (2 * layout.batch if of_examples and not layout.columns else 0))
+    cdef double* memory = <double*>malloc(size)
     if memory == NULL:
-        no_memory("batch_norm: no memory for the statistics of channels")
+        no_memory("batch_norm", "the statistics of channels", size)
     return memory
 
 
@@ -311,7 +317,7 @@ def forward_at_once(x, running_mean, running_var, weight, bias, bint training, m
         put_blended(running_var, n[5], share, factor, &layout)
     free(numbers)
     if not done:
-        no_memory("batch_norm: no memory for rows that are copied")
+        no_memory_for_rows("batch_norm", &layout)
     return None if rescued else (y, mean, rstd)
 
 
@@ -365,5 +371,5 @@ def backward_at_once(grad, x, weight, mean, rstd, bint training, out):
             put_number(sums[1], layout.dtype == FLOAT64, c, n[5][c])
     free(numbers)
     if not done:
-        no_memory("batch_norm_backward: no memory for rows that are copied")
+        no_memory_for_rows("batch_norm_backward", &layout)
     return grad_x, grad_weight, grad_bias

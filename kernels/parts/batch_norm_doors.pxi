@@ -132,12 +132,13 @@ cdef double* moments_of_columns(const real* like, Dtype dtype, const void* x, do
                                 Py_ssize_t channels) noexcept nogil:
     # means, variances and scales, as batch_norm of Python has them; NULL where there was no memory
     cdef double* found = <double*>malloc(3 * channels * sizeof(double))
-    cdef double* scale = found + 2 * channels
+    cdef double* scale
     cdef char* args[4]
     cdef Py_ssize_t c
     cdef bint done, rescued = False
     if found == NULL:
         return NULL
+    scale = found + 2 * channels
     args[0], args[1], args[2], args[3] = <char*>x, <char*>scale, <char*>found, <char*>(found + channels)
     for c in range(channels):
         scale[c] = 1.0
@@ -208,8 +209,8 @@ cdef bint backward(Dtype dtype, const void* grad, const void* x, const real* wei
                    const double* rstd, bint training, void* grad_x, real* grad_weight, real* grad_bias,
                    Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size) noexcept nogil:
     cdef double* memory = memory_for(dtype, NUMBERS * channels, size)
-    cdef real* widened = <real*>(memory + NUMBERS * channels)
-    cdef real* second_widened = <real*>skip(<const real*>widened, size + PADDING)
+    cdef real* widened
+    cdef real* second_widened
     cdef double count = batch * size if training else INFINITY
     cdef double* n[NUMBERS]  # as backward_at_once has them
     cdef char* args[9]
@@ -219,6 +220,8 @@ cdef bint backward(Dtype dtype, const void* grad, const void* x, const real* wei
     cdef bint done = memory != NULL
     if not done:
         return False
+    widened = <real*>(memory + NUMBERS * channels)
+    second_widened = <real*>skip(<const real*>widened, size + PADDING)
     for k in range(NUMBERS):
         n[k] = memory + k * channels
     for c in range(channels):

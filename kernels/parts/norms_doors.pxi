@@ -158,7 +158,7 @@ cdef bint group_norm(const real* x, const real* weight, const real* bias, double
                      Py_ssize_t groups) noexcept nogil:
     # one group of all examples at a time: its weights are then a row that these examples share
     cdef double unused
-    cdef Py_ssize_t own = channels // groups, n = own * size, row = n * itemsize(x), g
+    cdef Py_ssize_t own = channels // max(groups, 1), n = own * size, row = n * itemsize(x), g
     cdef Py_ssize_t of_mean = groups * sizeof(double) if mean != NULL else 0
     cdef Py_ssize_t of_rstd = groups * sizeof(double) if rstd != NULL else 0
     cdef Py_ssize_t* steps = [groups * row, 0, 0, 0, groups * row, of_mean, of_rstd]
@@ -202,12 +202,13 @@ cdef bint short_group_norm(Dtype dtype, const uint16_t* x, const float* weight, 
                            Py_ssize_t size, Py_ssize_t groups) noexcept nogil:
     # the same of 16-bit elements, one group of one example at a time, in float32
     cdef double unused
-    cdef Py_ssize_t own = channels // groups, n = own * size, g, example, k
+    cdef Py_ssize_t own = channels // max(groups, 1), n = own * size, g, example, k
     cdef float* group = <float*>malloc((3 * n + PADDING) * sizeof(float))
-    cdef float* weights = group + n + PADDING
+    cdef float* weights
     cdef Operands p
     if group == NULL:
         return False
+    weights = group + n + PADDING
     for g in range(groups):
         p[0], p[1], p[2], p[3], p[4], p[5], p[6] = group, NULL, NULL, &eps, group, &unused, &unused
         if weight != NULL:
@@ -249,16 +250,18 @@ cdef bint group_norm_backward(Dtype dtype, const void* grad, const void* x, cons
     cdef const Operation* found = of_layer_norm_backward
     cdef Operation operation
     cdef int one_thread = 1
-    cdef Py_ssize_t n = channels // groups * size, width = size_of(dtype), row = n * width, all = groups * row, c
+    cdef Py_ssize_t n = channels // max(groups, 1) * size, width = size_of(dtype), row = n * width, c
+    cdef Py_ssize_t all = groups * row
     cdef Py_ssize_t wide = itemsize(weight), vector = n * wide, vectors = groups * vector
     cdef char* memory = <char*>malloc(3 * vectors + 1)
-    cdef char** at = [<char*>grad, <char*>x, NULL, <char*>mean, <char*>rstd, <char*>grad_x, memory, memory + vectors]
+    cdef char** at = [<char*>grad, <char*>x, NULL, <char*>mean, <char*>rstd, <char*>grad_x, memory, NULL]
     cdef np.npy_intp* dims = [groups, batch, 1, n, n if weight != NULL else 0]
     cdef np.npy_intp* steps = [row, row, vector, 8, 8, row, vector, vector,  # from group to group
                                all, 0, width, all, 0, width, wide, groups * 8, 0, groups * 8, 0, all, 0, width,
                                wide, wide]
     if memory == NULL:
         return False
+    at[7] = memory + vectors
     while found.dtype != dtype:
         found += 1
     operation, operation.threads = found[0], &one_thread

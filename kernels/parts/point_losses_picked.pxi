@@ -1,4 +1,4 @@
-# Losses of numbers that have been picked by their class. A part of point_losses.pyx.
+# Losses of numbers that have been picked by their class, and the weights of classes. A part of point_losses.pyx.
 
 ctypedef fused number:
     float
@@ -23,8 +23,8 @@ cdef inline Weights weights_in(np.ndarray weight) noexcept:
     return Weights(NULL, <const double*>np.PyArray_DATA(weight))
 
 
-cdef void pick(number like, const void* x, np.ndarray target, Weights weights, double scale, double* losses,
-               Py_ssize_t classes, Py_ssize_t inner, Py_ssize_t step) noexcept:
+cdef void weigh_picked(number like, const void* x, np.ndarray target, Weights weights, double scale, double* losses,
+                       Py_ssize_t classes, Py_ssize_t inner, Py_ssize_t step) noexcept:
     # -scale weight[target] x[target] of every row, 0 where it is ignored: of rows beside one another, `inner` of them,
     # whose classes are `step` elements apart
     cdef const number* row = <const number*>x
@@ -48,11 +48,11 @@ def losses_of(np.ndarray x, np.ndarray target, np.ndarray weight, double scale, 
     cdef double* losses = <double*>np.PyArray_DATA(found)
     cdef Weights weights = weights_in(weight)
     if np.PyArray_TYPE(x) == np.NPY_DOUBLE:
-        pick(<double>0.0, np.PyArray_DATA(x), target, weights, scale, losses, np.PyArray_DIM(x, axis), inner,
-             0 if picked else inner)
+        weigh_picked(<double>0.0, np.PyArray_DATA(x), target, weights, scale, losses, np.PyArray_DIM(x, axis), inner,
+                     0 if picked else inner)
     else:
-        pick(<float>0.0, np.PyArray_DATA(x), target, weights, scale, losses, np.PyArray_DIM(x, axis), inner,
-             0 if picked else inner)
+        weigh_picked(<float>0.0, np.PyArray_DATA(x), target, weights, scale, losses, np.PyArray_DIM(x, axis), inner,
+                     0 if picked else inner)
     return found
 
 
@@ -91,6 +91,31 @@ def weights_of(np.ndarray target, np.ndarray weight):
     cdef Py_ssize_t i
     for i in range(np.PyArray_SIZE(target)):
         of_row[i] = 0.0 if classes[i] < 0 else weight_of(weights, classes[i])
+    return found
+
+
+def of_moderate_size(np.ndarray target, np.ndarray weight):
+    """The weights of a mean, which divides by those that the target picks: all of them times a power of two, which does
+    not change the mean, where the picked ones are so large or small that their sum or their inverse is beyond the
+    range. `target` is int64, the weight of float32 or float64, and both are laid out by C."""
+    cdef const int64_t* classes = <const int64_t*>np.PyArray_DATA(target)
+    cdef Weights weights = weights_in(weight)
+    cdef np.ndarray found
+    cdef double most = 0.0
+    cdef Py_ssize_t i
+    cdef int exponent
+    for i in range(np.PyArray_SIZE(target)):
+        if classes[i] >= 0 and fabs(weight_of(weights, classes[i])) > most:
+            most = fabs(weight_of(weights, classes[i]))
+    if 2.0**-64 <= most < 2.0**64 or most == 0.0 or most == INFINITY:
+        return weight
+    frexp(most, &exponent)
+    found = np.PyArray_NewCopy(weight, np.NPY_CORDER)
+    for i in range(np.PyArray_SIZE(found)):
+        if weights.narrow != NULL:
+            (<float*>np.PyArray_DATA(found))[i] = <float>ldexp(weights.narrow[i], -exponent)
+        else:
+            (<double*>np.PyArray_DATA(found))[i] = ldexp(weights.wide[i], -exponent)
     return found
 
 

@@ -83,6 +83,7 @@ def learning_curve(history, network, name, path):
     rates = below.twinx()
     below.plot(generation, history["diversity"], color=_DIVERSITY, linewidth=1.5)
     below.set(xlabel="generation", ylim=(0, None))
+    below.locator_params(axis="x", integer=True)
     below.set_ylabel("bits that differ", color=_DIVERSITY)
     rates.plot(generation, history["mutation_rate"], color=_QUIET, linewidth=1.5, linestyle=(0, (4, 2)))
     rates.set(ylim=(0, None))
@@ -146,6 +147,7 @@ def training_curve(history, sizes, name, path):
     accuracies = losses.twinx()
     losses.plot(epoch, history["loss"], color=_LOSS, linewidth=2)
     losses.set(xlim=(1, max(len(history), 2)), yscale=_scale(history["loss"]), xlabel="epoch")
+    losses.locator_params(axis="x", integer=True)
     losses.set_ylabel("loss", color=_LOSS)
     if not np.isnan(history["accuracy"]).all():
         _draw_accuracy(accuracies, epoch, history["accuracy"])
@@ -159,6 +161,8 @@ def training_curve(history, sizes, name, path):
 
 def flows(found, title, path):
     """Draw activations, gradients and slopes of deep stacks, layer by layer.
+
+    Activations after a step of gradient descent are dashed lines beside those before it.
 
     Parameters
     ----------
@@ -180,16 +184,22 @@ def flows(found, title, path):
     for name, flow in found.items():
         layer = np.arange(1, len(flow.activation) + 1)
         for axes, values in zip(parts, (flow.activation, flow.gradient, flow.slope), strict=True):
-            axes.plot(layer, np.where(np.isfinite(values) & (values > 0), values, np.nan), linewidth=2, label=name)
+            (line,) = axes.plot(layer, np.where(np.isfinite(values) & (values > 0), values, np.nan), linewidth=2,
+                                label=name)
+        if flow.updated is not None:
+            parts[0].plot(layer, np.where(np.isfinite(flow.updated) & (flow.updated > 0), flow.updated, np.nan),
+                          "--", color=line.get_color(), linewidth=2, label=f"{name}, after a step")
     for axes, label in zip(parts, ("size of a layer's output", "size of the gradient passed on", "mean slope"),
                            strict=True):
         axes.set(xlabel="layer", xlim=(1, None))
+        axes.locator_params(axis="x", integer=True)
         axes.set_title(label, loc="left", size=10)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(colors=_QUIET)
+        axes.tick_params(which="both", colors=_QUIET)
         axes.grid(axis="y", color="#e5e7eb", linewidth=0.8)
-    for axes, part in zip(parts, ("activation", "gradient"), strict=False):
-        axes.set_yscale(_scale(np.concatenate([getattr(flow, part) for flow in found.values()])))
+    for axes, shown in zip(parts, (("activation", "updated"), ("gradient",)), strict=False):
+        values = [getattr(flow, part) for flow in found.values() for part in shown]
+        axes.set_yscale(_scale(np.concatenate([each for each in values if each is not None])))
     parts[2].set_ylim(0, None)
     figure.legend(*parts[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     figure.suptitle(title, x=0.01, ha="left", weight="bold", size=12)

@@ -123,6 +123,9 @@ def _header(path, lines, label, names):
         return first if len(first) > 2 or any(not fields[0].isdecimal() for fields in rest) else None
     if not any(not _is_number(field) and not is_missing(field) for field in features):
         return None
+    for number, fields in lines[1:]:
+        if fields == first and not any(map(_is_number, features)):
+            raise DataError(f"{path}: line {number} repeats the names of line {lines[0][0]}")
     labels = [fields[-1] for fields in rest]
     like_the_others = last in labels or (_is_number(last) and all(map(_is_number, labels)))
     named = last not in labels and not any(map(_is_number, features))

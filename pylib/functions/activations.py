@@ -28,5 +28,6 @@ def _documented():
 for _name, _ufunc in vars(_kernels).items():  # those of the gates and of functions with parameters too
     if _name.endswith("_ufunc"):
         _refuse_tensors(_ufunc)
-globals().update(_documented())
-__all__ = list(_documented())
+_FOUND = _documented()
+globals().update(_FOUND)
+__all__ = list(_FOUND)

@@ -94,6 +94,7 @@ def _asked(name, x, target, weight, ignore_index, axis, reduction, probable=True
     elif probabilities is not None:
         divisor = target.size / max(x.shape[axis], 1)
     elif weighted:
+        weight = _point_kernels.of_moderate_size(target, weight)
         divisor = _kernels.total(_point_kernels.weights_of(target, weight), 1.0)
     elif ignore_index is not None:
         divisor = _point_kernels.count_of(target)

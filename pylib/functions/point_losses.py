@@ -17,7 +17,7 @@ __all__ = ["binary_cross_entropy_with_logits", "binary_cross_entropy_with_logits
            "l1", "l1_backward", "mse", "mse_backward"]
 
 _KINDS = {"mse": 0.0, "l1": 1.0, "huber": 2.0, "binary_cross_entropy_with_logits": 3.0}
-_SMALL = 2.0**-64  # by which losses are multiplied where their sum is beyond float64
+_SMALL = 2.0**-64  # by which numbers are multiplied where a sum of losses is beyond float64
 _NONE, _NONE_FLOAT64 = np.empty(0, np.float32), np.empty(0, np.float64)
 
 
@@ -59,15 +59,24 @@ def _sum(operands, divisor):
     return _sums.total(np.atleast_1d(on_axis(_kernels.sum_of_pair_losses_gufunc, operands, 0, 1)), divisor)
 
 
+def _smaller(operands, divisor):
+    # the same loss of smaller numbers, none of whose terms is beyond the range, and what to divide their sum by
+    x, target, *weights, kind, delta = operands
+    power = 2 if kind in (_KINDS["mse"], _KINDS["huber"]) else 1
+    if kind != _KINDS["binary_cross_entropy_with_logits"]:  # whose delta multiplies it
+        with np.errstate(all="ignore"):  # what falls below the range is nothing beside the large ones
+            x, target = x * _SMALL, target * _SMALL
+    return (x, target, *weights, kind, delta * _SMALL), divisor * _SMALL**power
+
+
 def _loss(name, x, target, reduction, delta=1.0, weights=None):
     x, *pairs = _pairs(name, x, target, reduction)
     operands = (*pairs, *_weights(name, x, weights), _KINDS[name], delta)
     if reduction == "none":
         return on_axis(_kernels.pair_losses_gufunc, operands, 0, 1).reshape(x.shape)
-    total = _sum(operands, float(x.size) if reduction == "mean" else 1.0)
-    if reduction == "mean" and not math.isfinite(total) and x.dtype == np.float64:  # the sum may be, the mean not
-        weight = np.ones(x.size) if operands[2] is _NONE_FLOAT64 else operands[2]
-        total = _sum((*pairs, weight * _SMALL, *operands[3:]), x.size * _SMALL)
+    total = _sum(operands, divisor := float(x.size) if reduction == "mean" else 1.0)
+    if not math.isfinite(total) and x.dtype == np.float64:  # terms may be, and the result not
+        total = _sum(*_smaller(operands, divisor))
     return number_in(x.dtype, total)
 
 

@@ -11,6 +11,7 @@ from ..kernels.operands import (
     floating,
     floats_beside,
     from_zero,
+    plain,
     refuse_mask,
     rounded_to,
     truth,
@@ -18,7 +19,7 @@ from ..kernels.operands import (
 )
 
 __all__ = ["MOST", "add", "check_out", "computed", "finish", "fitting", "floating", "floats_beside", "floats_given",
-           "from_zero", "key_of", "promoted", "refuse_mask", "rounded_to", "size_given", "truth", "whole",
+           "from_zero", "key_of", "plain", "promoted", "refuse_mask", "rounded_to", "size_given", "truth", "whole",
            "with_bound"]
 
 MOST = np.iinfo(np.intp).max // 8  # elements that an array can have
@@ -75,8 +76,9 @@ def key_of(name, rng):
 
 def promoted(name, **arrays):
     """The dtype that arrays promote to."""
-    first, *others = (array.dtype for array in arrays.values())
-    if first in _WIDE and all(each is first for each in others):
+    dtypes = [array.dtype for array in arrays.values()]
+    first = dtypes[0]
+    if first in _WIDE and dtypes.count(first) == len(dtypes):
         return first  # the object itself, which callers compare by identity
     try:
         return np.result_type(*arrays.values())

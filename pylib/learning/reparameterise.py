@@ -6,12 +6,14 @@ import numpy as np
 from ..environment import unflushed
 from ..kernels import draws as _draws
 from ..kernels import reparameterise as _kernels
-from ._arrays import computed, finish, floating, key_of, promoted, rounded_to, truth, whole, with_bound
+from ._arrays import computed, finish, floating, key_of, plain, promoted, rounded_to, truth, whole, with_bound
 
 __all__ = ["kl_standard_normal", "kl_standard_normal_backward", "reparameterize", "reparameterize_backward"]
 
 
 def _pair(name, mu, logvar):
+    if plain(mu, logvar):
+        return mu, logvar
     mu, logvar = floating(name, "mu", mu), floating(name, "logvar", logvar)
     if mu.shape != logvar.shape:
         raise ValueError(f"{name}: logvar of shape {logvar.shape} does not fit mu of shape {mu.shape}")
@@ -32,6 +34,20 @@ def _noise(name, eps, rng, like, generation):
     eps = np.empty(like.shape, np.float64 if like.dtype == np.float64 else np.float32)
     _draws.fill(eps, True, 0.0, 1.0, key_of(name, rng), generation)
     return eps
+
+
+def _at_hand(dtype, mu, logvar):
+    """As the kernels take rows."""
+    if plain(mu, logvar):
+        return mu, logvar
+    return computed(rounded_to(dtype, mu)), computed(rounded_to(dtype, logvar))
+
+
+def _mapped(ufunc, *operands):
+    if plain(*operands):
+        return np.asarray(ufunc(*operands))
+    with np.errstate(all="ignore"):  # NumPy converts operands of several dtypes
+        return np.asarray(ufunc(*operands))
 
 
 @with_bound
@@ -86,9 +102,7 @@ def reparameterize(mu, logvar, rng=None, eps=None, *, generation=0, return_eps=F
     return_eps = truth(name, "return_eps", return_eps)
     mu, logvar = _pair(name, mu, logvar)
     eps = _noise(name, eps, rng, mu, generation)
-    with np.errstate(all="ignore"):  # NumPy converts operands of several dtypes
-        z = np.asarray(_kernels.reparameterize_ufunc(mu, logvar, eps))
-    z = finish(name, z, mu, out)
+    z = finish(name, _mapped(_kernels.reparameterize_ufunc, mu, logvar, eps), mu, out)
     return (z, eps) if return_eps else z
 
 
@@ -128,9 +142,7 @@ def reparameterize_backward(grad, logvar, rng=None, eps=None, *, generation=0):
     if grad.shape != logvar.shape:
         raise ValueError(f"{name}: grad of shape {grad.shape} does not fit logvar of shape {logvar.shape}")
     eps = _noise(name, eps, rng, logvar, generation)
-    with np.errstate(all="ignore"):
-        found = np.asarray(_kernels.reparameterize_backward_ufunc(grad, logvar, eps))
-    return grad, finish(name, found, logvar, None)
+    return grad, finish(name, _mapped(_kernels.reparameterize_backward_ufunc, grad, logvar, eps), logvar, None)
 
 
 @with_bound
@@ -173,11 +185,11 @@ def kl_standard_normal(mu, logvar):
     mu, logvar = _pair(name, mu, logvar)
     if mu.ndim == 0:
         raise ValueError(f"{name}: mu must have an axis to be summed over, not shape ()")
-    dtype = promoted(name, mu=mu, logvar=logvar)
+    dtype = mu.dtype if plain(mu, logvar) else promoted(name, mu=mu, logvar=logvar)
     wide = dtype if dtype.itemsize > 2 else np.dtype(np.float32)
     y = np.zeros(mu.shape[:-1], wide)
     if mu.size:
-        _kernels.kl_standard_normal(computed(rounded_to(wide, mu)), computed(rounded_to(wide, logvar)), y)
+        _kernels.kl_standard_normal(*_at_hand(wide, mu, logvar), y)
     return rounded_to(dtype, y)
 
 
@@ -213,14 +225,14 @@ def kl_standard_normal_backward(grad, mu, logvar):
     grad = floating(name, "grad", grad)
     if grad.shape not in ((), mu.shape[:-1]):
         raise ValueError(f"{name}: grad of shape {grad.shape} does not fit; expected shape {mu.shape[:-1]}")
-    dtype = promoted(name, mu=mu, logvar=logvar)
+    dtype = mu.dtype if plain(mu, logvar) else promoted(name, mu=mu, logvar=logvar)
     narrow, fits = grad, grad.dtype is dtype
     if not fits:
         with np.errstate(all="ignore"):
             narrow = grad.astype(dtype, copy=False)
             fits = narrow is grad or np.array_equal(narrow, grad, equal_nan=True)
     if fits and dtype.itemsize > 2 and mu.ndim:
-        mu, logvar = computed(rounded_to(dtype, mu)), computed(rounded_to(dtype, logvar))
+        mu, logvar = _at_hand(dtype, mu, logvar)
         found = np.empty_like(mu), np.empty_like(mu)
         _kernels.kl_standard_normal_backward(computed(narrow), mu, logvar, *found)
         return found

@@ -42,6 +42,11 @@ def _halting(shape, dtype, rng):
     return [rng.standard_normal(shape).astype(dtype), rng.exponential(1, shape).astype(dtype)]
 
 
+def _probabilities(shape, dtype, rng):
+    # in whole 64ths, whose sums are exact: whoever adds them halts at the same step
+    return [(rng.integers(1, 16, shape) / 64).astype(dtype)]
+
+
 def _classes(shape, dtype, rng):
     return [*_drawn(1)(shape, dtype, rng), rng.integers(0, NETWORK[-1], shape[0])]
 
@@ -82,12 +87,23 @@ def _log_halting(torch, logits):
 
 
 def _ponder(torch, logits, losses):
-    leaf, others = logits.detach().requires_grad_(), losses.detach().requires_grad_()
     log_q = torch.arange(logits.shape[1], dtype=torch.float64) * np.log(0.8)
     log_q = (log_q - torch.logsumexp(log_q, 0)).to(logits.dtype)
-    log_p = _log_halting(torch, leaf)
-    loss = (log_p.exp() * (others + 0.01 * (log_p - log_q))).sum(1).mean()
-    return torch.autograd.grad(loss, (leaf, others))[0]
+    log_p = _log_halting(torch, logits)
+    return (log_p.exp() * (losses + 0.01 * (log_p - log_q))).sum(1).mean()
+
+
+def _ponder_backward(torch, logits, losses):
+    leaf, others = logits.detach().requires_grad_(), losses.detach().requires_grad_()
+    return torch.autograd.grad(_ponder(torch, leaf, others), (leaf, others))[0]
+
+
+def _act(torch, h):
+    sums, index = torch.cumsum(h, 1), torch.arange(h.shape[1])
+    reached = sums >= 0.99
+    reached[:, -1] = True
+    last = reached.int().argmax(1, keepdim=True)
+    return torch.where(index < last, h, torch.where(index == last, 1 - (sums - h), torch.zeros_like(h)))
 
 
 def _our_step(name, count, step):
@@ -129,7 +145,7 @@ def _our_training(inputs, threads):
 
     lw.set_num_threads(threads)
     x, target = inputs
-    network = lw.layers.Sequential(lw.layers.Linear(*NETWORK[:2], 1, activation="relu", input_grad=False),
+    network = lw.layers.Sequential(lw.layers.Linear(x.shape[1], NETWORK[1], 1, activation="relu", input_grad=False),
                                    lw.layers.Linear(*NETWORK[1:], 2, gain=1.0))
     parameters, gradients = list(network.parameters().values()), list(network.gradients().values())
     velocities = [np.zeros_like(each) for each in parameters]
@@ -148,7 +164,7 @@ def _their_training(inputs, threads):
 
     torch = torch_here(threads)
     nn, (x, target) = torch.nn, (torch.from_numpy(each) for each in inputs)
-    network = nn.Sequential(nn.Linear(*NETWORK[:2]), nn.ReLU(), nn.Linear(*NETWORK[1:]))
+    network = nn.Sequential(nn.Linear(x.shape[1], NETWORK[1]), nn.ReLU(), nn.Linear(*NETWORK[1:]))
     with torch.no_grad():
         for layer, key, gain in ((network[0], 1, "relu"), (network[2], 2, 1.0)):
             layer.weight.copy_(torch.from_numpy(lw.he_uniform(tuple(layer.weight.shape), key, gain)))
@@ -184,12 +200,14 @@ def _entries():
             lambda torch, grad, mu, logvar: (grad[:, None] * mu, grad[:, None] * (logvar.exp() - 1) * 0.5)),
         "halting_distribution": (_drawn(1), lambda lw: lw.halting_distribution,
                                  lambda torch, logits: _log_halting(torch, logits).exp()),
+        "ponder_loss": (_halting, lambda lw: lw.ponder_loss, _ponder),
+        "act_halting": (_probabilities, lambda lw: lambda h: lw.act_halting(h)[3], _act),
     }
     for name, (draw, function, composed) in rows.items():
         yield name, entry_of("learning", draw, ours(function), torch=_composed(composed))
     yield "ponder_loss_with_grad", entry_of(
         "learning", _halting, ours(lambda lw: lambda *given: lw.ponder_loss_with_grad(*given)[1]),
-        torch=_composed(_ponder, grad=True))
+        torch=_composed(_ponder_backward, grad=True))
     yield "sgd_step", entry_of(
         "learning", _drawn(2), _our_step("sgd_step", 1, lambda step, _, *arrays: step(*arrays, lr=_LR, momentum=0.9)),
         more=2, torch=_their_step("SGD", momentum=0.9))

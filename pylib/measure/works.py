@@ -186,7 +186,8 @@ def _registry():
     products = ("linear4", "linear4_int16", "linear4_int8")
     shapes = {**dict.fromkeys(products, _squares), "population_loss": _examples, "training_step": _features,
               **dict.fromkeys(("linear", "linear_relu", "linear_relu_backward"), _layer),
-              **dict.fromkeys(("halting_distribution", "ponder_loss_with_grad"), _halting)}
+              **dict.fromkeys(("halting_distribution", "ponder_loss", "ponder_loss_with_grad", "act_halting"),
+                              _halting)}
     counts = dict.fromkeys(products, lambda shape: shape[0] * shape[1] ** 2)  # multiply-adds
     rows = {"training_step": learning_peers.NETWORK[0]}
     dense = dict.fromkeys((*products, "population_loss"), "numpy")  # this library's own take no float64
