@@ -53,7 +53,6 @@ def test_command(capsys, tmp_path):
         (["--layout", "padded"], "--layout: expected some of contiguous, strided, in-place, fresh; got 'padded'"),
         (["linear4", "--layout", "strided"], "--layout: linear4 is timed contiguous; got strided"),
         (["--absolute"], "--absolute is of --compare"),
-        (["training_step", "--sizes", "64x65"], "--sizes: training_step takes rows of 64; got 64x65"),
         (["linear4", "--sizes", "3x5"], "--sizes: linear4 takes rows of a multiple of 16; got 3x5"),
         (["batch_norm", "--sizes", "1x64"], "--sizes: batch_norm takes 2 rows or more; got 1x64"),
     ],
