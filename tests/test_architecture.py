@@ -25,6 +25,7 @@ LONG = {  # code files of more lines, and why they are not parted
     "kernels/loops/reductions.pxd": _LOOPS,
     "kernels/loops/rows.pxd": _LOOPS,
     "kernels/loops/ufuncs.pxd": _LOOPS,
+    "pylib/functions/parametric.pyi": "made by tools/stubs.py: four signatures for each function",
     "pylib/evolution/runs.py": "half of it documents the settings of two functions",
     "tests/lanes/registers.pyx": "a list too: a function for each primitive of kernels/lanes",
     "pylib/include/lanewise.h": "made by tools/header.py: a declaration for each function",

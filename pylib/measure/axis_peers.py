@@ -6,13 +6,13 @@ from functools import partial
 
 import numpy as np
 
+from .onnx_peers import onnx_contender
 from .peers import (
     Contender,
     UnavailableError,
     contiguous_only,
     into_layout,
     not_in_place,
-    onnx_contender,
     prepare_copy,
     tensor_of,
     torch_here,

@@ -9,7 +9,8 @@ from itertools import pairwise
 import numpy as np
 
 from .fresh_peers import prepare_evotorch, prepare_pygad
-from .peers import Contender, UnavailableError, onnx_matmul4, prepare_copy, tensor_of, torch_here, torch_result
+from .onnx_peers import onnx_matmul4
+from .peers import Contender, UnavailableError, prepare_copy, tensor_of, torch_here, torch_result
 
 __all__ = ["ENTRIES", "Entry", "entry_of", "ours"]
 

@@ -6,7 +6,8 @@ import numpy as np
 from .asked_peers import call_of, torch_call
 from .axis_peers import normal
 from .code_peers import Entry
-from .peers import onnx_contender, prepare_copy
+from .onnx_peers import onnx_contender
+from .peers import prepare_copy
 
 __all__ = ["ENTRIES"]
 

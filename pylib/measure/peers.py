@@ -1,6 +1,6 @@
 """The contenders of a benchmark of elementwise functions: this library and, where they are installed, NumPy, SciPy,
-PyTorch, ONNX Runtime and MKL, each doing the same named work into memory allocated beforehand. What the other works
-share with them stands here too. Timing is benchmark.py's."""
+PyTorch and MKL, each doing the same named work into memory allocated beforehand. What the other works share with them
+stands here too. ONNX Runtime is onnx_peers.py's, timing benchmark.py's."""
 
 import ctypes
 import importlib
@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["PREPARE", "Contender", "UnavailableError", "contiguous_only", "into_layout", "not_in_place",
-           "onnx_contender", "tensor_of", "torch_here", "torch_result"]
+__all__ = ["PREPARE", "Contender", "UnavailableError", "contiguous_only", "into_layout", "moved_of",
+           "not_in_place", "tensor_of", "torch_here", "torch_result"]
 
 
 class UnavailableError(Exception):
@@ -48,7 +48,8 @@ class Contender:
         return cls(name, run, lambda: chosen(kept[0]), moved)
 
 
-def _moved(inputs, y):
+def moved_of(inputs, y):
+    """The bytes of what is read and of what is written."""
     return sum(operand.nbytes for operand in inputs) + y.nbytes
 
 
@@ -62,8 +63,8 @@ def into_layout(name, work, inputs, y, call):
             np.copyto(y, x)  # or each call would take the result of the one before
             call(y, *rest, y)
 
-        return Contender(name, run, lambda: y, _moved(inputs, y) + 2 * x.nbytes)
-    return Contender(name, lambda: call(x, *rest, y), lambda: y, _moved(inputs, y))
+        return Contender(name, run, lambda: y, moved_of(inputs, y) + 2 * x.nbytes)
+    return Contender(name, lambda: call(x, *rest, y), lambda: y, moved_of(inputs, y))
 
 
 def torch_here(threads):
@@ -123,7 +124,7 @@ def prepare_lanewise(work, inputs, threads):
         return into_layout("lanewise", work, inputs, y, lambda *given: function(
             *given[:-1], *work.parameters, out=given[-1]))
     run = partial(function, *inputs, *work.parameters, out=y)
-    return Contender("lanewise", run, lambda: y, _moved(inputs, y))
+    return Contender("lanewise", run, lambda: y, moved_of(inputs, y))
 
 
 def prepare_numpy(work, inputs, threads):
@@ -186,7 +187,7 @@ def prepare_numpy(work, inputs, threads):
             raise UnavailableError("has several calls for it, which write into memory allocated beforehand")
         more = (0,) if work.name == "relu" else ()
         return into_layout("numpy", work, inputs, y, lambda x, out: ufunc(x, *more, out=out))
-    return Contender("numpy", lambda: functions[work.name](*inputs), lambda: y, _moved(inputs, y))
+    return Contender("numpy", lambda: functions[work.name](*inputs), lambda: y, moved_of(inputs, y))
 
 
 _SCIPY = {"sigmoid": "expit", "logsigmoid": "log_expit", "erf": "erf", "erfc": "erfc", "expm1": "expm1",
@@ -300,7 +301,7 @@ def prepare_torch(work, inputs, threads):
             call(*tensors)
 
     copied = 2 * inputs[0].nbytes if work.layout == "in-place" else 0
-    return Contender("torch", run, lambda: torch_result(y), _moved(inputs, inputs[0]) + copied)
+    return Contender("torch", run, lambda: torch_result(y), moved_of(inputs, inputs[0]) + copied)
 
 
 def not_in_place(work):
@@ -313,80 +314,6 @@ def contiguous_only(work):
     """Refuse other layouts."""
     if work.layout != "contiguous":
         raise UnavailableError("is timed on contiguous arrays, into memory that it is given")
-
-
-_ONNX = {  # operator, its domain, its attributes; QuickGelu with alpha = 1 is silu
-    "relu": ("Relu", "", {}),
-    "sigmoid": ("Sigmoid", "", {}),
-    "tanh": ("Tanh", "", {}),
-    "gelu": ("Gelu", "", {}),
-    "silu": ("QuickGelu", "com.microsoft", {"alpha": 1.0}),
-    "exp": ("Exp", "", {}),
-    "log": ("Log", "", {}),
-    "erf": ("Erf", "", {}),
-    "gelu_tanh": ("Gelu", "", {"approximate": "tanh"}),
-    "leaky_relu": ("LeakyRelu", "", {"alpha": 0.01}),
-    "elu": ("Elu", "", {}),
-    "celu": ("Celu", "", {}),
-    "selu": ("Selu", "", {}),
-    "softplus": ("Softplus", "", {}),
-    "softsign": ("Softsign", "", {}),
-    "mish": ("Mish", "", {}),
-    "hardsigmoid": ("HardSigmoid", "", {"alpha": 1 / 6, "beta": 0.5}),
-    "hardswish": ("HardSwish", "", {}),
-    "softshrink": ("Shrink", "", {"lambd": 0.5, "bias": 0.5}),
-    "hardshrink": ("Shrink", "", {"lambd": 0.5, "bias": 0.0}),
-}
-
-
-def prepare_onnxruntime(work, inputs, threads):
-    """Prepare ONNX Runtime, a graph of the one operator, input and output bound beforehand; float32 only."""
-    contiguous_only(work)
-    if work.name not in _ONNX:
-        raise UnavailableError("has no such operator")
-    return onnx_contender(*_ONNX[work.name], inputs, threads)
-
-
-def onnx_contender(operator, domain, attributes, inputs, threads):
-    """Prepare one operator of ONNX Runtime, whose output has the shape of its first input; float32 only."""
-    return _onnx(operator, domain, attributes, inputs, {}, np.empty_like(inputs[0]), threads)
-
-
-def onnx_matmul4(x, codes, scales, block, threads):
-    """Prepare ONNX Runtime's product with 4-bit weights and int8 activations, of codes of INT4 with a scale a block."""
-    constants = {"weights": (codes ^ 0x88).reshape(len(codes), -1, block // 2), "scales": scales.ravel()}
-    attributes = {"K": x.shape[1], "N": len(codes), "bits": 4, "block_size": block, "accuracy_level": 4}
-    y = np.empty((len(x), len(codes)), np.float32)
-    return _onnx("MatMulNBits", "com.microsoft", attributes, [x], constants, y, threads)
-
-
-def _onnx(operator, domain, attributes, inputs, constants, y, threads):
-    if any(importlib.util.find_spec(module) is None for module in ("onnx", "onnxruntime")):
-        raise UnavailableError("not installed")
-    if inputs[0].dtype != np.float32:
-        raise UnavailableError("is timed in float32 only")
-    import onnxruntime
-    from onnx import TensorProto, helper, numpy_helper
-
-    names = [f"x{k}" for k in range(len(inputs))]
-    graph = helper.make_graph(
-        [helper.make_node(operator, [*names, *constants], ["y"], domain=domain, **attributes)],
-        operator,
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, x.shape)
-         for name, x in zip(names, inputs, strict=True)],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, y.shape)],
-        [numpy_helper.from_array(array, name) for name, array in constants.items()],
-    )
-    opsets = [helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)]
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    binding = session.io_binding()
-    for name, x in zip(names, inputs, strict=True):
-        binding.bind_input(name, "cpu", 0, np.float32, x.shape, x.ctypes.data)
-    binding.bind_output("y", "cpu", 0, np.float32, y.shape, y.ctypes.data)
-    return Contender("onnxruntime", lambda: session.run_with_iobinding(binding), lambda: y, _moved(inputs, y))
 
 
 _MKL = {"exp": "Exp", "expm1": "Expm1", "log": "Ln", "log1p": "Log1p", "erf": "Erf", "erfc": "Erfc", "tanh": "Tanh"}
@@ -416,7 +343,7 @@ def prepare_mkl(work, inputs, threads):
         ctypes.c_int(x.size), ctypes.c_void_p(x.ctypes.data), ctypes.c_void_p(y.ctypes.data),
         ctypes.c_int64(_MKL_HIGH_ACCURACY),
     )
-    return Contender("mkl", lambda: function(*arguments), lambda: y, _moved(inputs, y))
+    return Contender("mkl", lambda: function(*arguments), lambda: y, moved_of(inputs, y))
 
 
 PREPARE = {
@@ -425,6 +352,5 @@ PREPARE = {
     "numpy": prepare_numpy,
     "scipy": prepare_scipy,
     "torch": prepare_torch,
-    "onnxruntime": prepare_onnxruntime,
     "mkl": prepare_mkl,
 }

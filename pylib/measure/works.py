@@ -9,7 +9,7 @@ import numpy as np
 
 from ..bounds import BOUNDS
 from ..functions.table import FUNCTIONS, GATES, usual
-from . import asked_peers, axis_peers, code_peers, fresh_peers, learning_peers, parameter_peers, peers
+from . import asked_peers, axis_peers, code_peers, fresh_peers, learning_peers, onnx_peers, parameter_peers, peers
 from .ulps import DTYPES, dtype_of
 
 __all__ = ["LAYOUTS", "MOST_ELEMENTS", "ON_REQUEST", "PEERS", "SIZES", "USUAL_PEERS", "WORKS", "Work", "parse_size"]
@@ -54,8 +54,6 @@ class Work:
         How many elements a call of a shape has, which its time is divided by.
     least_rows : int
         Fewer are refused by the function itself.
-    row : int or None
-        The only length of a row that it takes.
     multiple : int
         What the length of a row must be a multiple of.
     exact : str or None
@@ -76,7 +74,6 @@ class Work:
     shaped: Callable = lambda n: (n,)
     count: Callable = math.prod
     least_rows: int = 1
-    row: int | None = None
     multiple: int = 1
     exact: str | None = "lanewise"
     layouts: tuple = LAYOUTS[:2]
@@ -93,9 +90,7 @@ class Work:
         shape = self.shape(size)
         if shape[0] < self.least_rows:
             return f"takes {self.least_rows} rows or more"
-        if shape[-1] % self.multiple:
-            return f"takes rows of a multiple of {self.multiple}"
-        return None if self.row in (None, shape[-1]) else f"takes rows of {self.row}"
+        return f"takes rows of a multiple of {self.multiple}" if shape[-1] % self.multiple else None
 
     def inputs(self, size, dtype="float32", seed=0):
         """Draw the inputs: the same numbers for the same seed."""
@@ -123,7 +118,7 @@ def parse_size(text):
     return int(text) if len(parts) == 1 else tuple(map(int, parts))
 
 
-_ELEMENTWISE = peers.PREPARE | fresh_peers.ELEMENTWISE
+_ELEMENTWISE = peers.PREPARE | fresh_peers.ELEMENTWISE | {"onnxruntime": onnx_peers.prepare_onnxruntime}
 _DOMAINS = {"log": "positive", "log1p": "positive", "log1mexp": "positive"}
 
 
@@ -189,10 +184,9 @@ def _registry():
               **dict.fromkeys(("halting_distribution", "ponder_loss", "ponder_loss_with_grad", "act_halting"),
                               _halting)}
     counts = dict.fromkeys(products, lambda shape: shape[0] * shape[1] ** 2)  # multiply-adds
-    rows = {"training_step": learning_peers.NETWORK[0]}
     dense = dict.fromkeys((*products, "population_loss"), "numpy")  # this library's own take no float64
     works += [Work(name, entry.family, entry.draw, entry.field, _dtypes(name, entry.family),
-                   shaped=shapes.get(name, _rows), count=counts.get(name, math.prod), row=rows.get(name),
+                   shaped=shapes.get(name, _rows), count=counts.get(name, math.prod),
                    multiple=16 if name in products else 1, layouts=LAYOUTS[:1],
                    exact="lanewise" if entry.family == "learning" else dense.get(name))
               for name, entry in {**code_peers.ENTRIES, **learning_peers.ENTRIES}.items()]
