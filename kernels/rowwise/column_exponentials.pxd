@@ -159,5 +159,5 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
                 own = register_of(like, columns, k, n)
                 sum_small_columns(&own, n, <const double*>(tops + first), <const double*>(exponents + first),
                                   <const double*>(mantissas + first), <double*>(rests + first))
-        log_rests(like, <const double*>(rests + first), <double*>(logs + first))
+        log_rests(like, <const double*>(rests + first), <double*>(logs + first), lanes(like))
     return True

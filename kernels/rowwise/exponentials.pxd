@@ -6,6 +6,7 @@
 # longer exact, is a shift subtracted from the row first. Exponentials are multiplied by a power of two, `raised`, so
 # that none is subnormal before it meets its scale: it is rounded there, once.
 from libc.math cimport INFINITY, NAN, fabs, frexp, ldexp
+from libc.string cimport memset
 
 from ..lanes cimport (
     F32_LANES, F64_LANES, at_least, f32x, f64x, fma, load_f32, load_f64, narrow_f64_f32, real, splat, splat_f32,
@@ -305,14 +306,17 @@ cdef inline f64x rest_of_sums(f64x below, f64x tops, double lowered, f64x mantis
     return below * splat_f64(lowered) / mantissa + (tops - splat_f64(1.0))
 
 
-cdef inline void log_rests(const real* like, const double* rests, double* logs) noexcept nogil:
-    # log(1 + rest) of as many float64 numbers as a register of the rows' precision has lanes: right to that precision
+cdef inline void log_rests(const real* like, const double* rests, double* logs, Py_ssize_t most) noexcept nogil:
+    # log(1 + rest) of as many float64 numbers as a register of the rows' precision has lanes, or of `most` where there
+    # are fewer: right to that precision
     cdef float parts[2 * MANY]
     cdef f32x low
     cdef f64x rest
-    cdef Py_ssize_t k = 0
+    cdef Py_ssize_t k = 0, count = min(most, <Py_ssize_t>F32_LANES)
     if real is f32x:
-        while k < F32_LANES:
+        if count < F32_LANES:
+            memset(parts, 0, sizeof(parts))
+        while k < count:
             rest = load_f64(rests + k)
             narrow_f64_f32(parts + k, rest)
             narrow_f64_f32(parts + MANY + k, rest - wide_f32(parts + k))
@@ -320,7 +324,7 @@ cdef inline void log_rests(const real* like, const double* rests, double* logs) 
         store_f32(parts, log1p_pair_f32(load_f32(parts), load_f32(parts + MANY), &low))
         store_f32(parts + MANY, low)
         k = 0
-        while k < F32_LANES:  # of a tiny rest the lower part may be no normal number
+        while k < count:  # of a tiny rest the lower part may be no normal number
             rest = load_f64(rests + k)
             store_f64(logs + k, where_less(
                 rest, splat_f64(1e-9), rest, wide_f32(parts + k) + wide_f32(parts + MANY + k)))
@@ -362,7 +366,7 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
             rows[k].top = top_not_finite(<const real*>rows[k].x, &rows[k], n)
     k = 0
     while k < count:
-        log_rests(like, logs + k, logs + k)
+        log_rests(like, logs + k, logs + k, MANY - k)
         k += lanes(like)
     for k in range(count):
         rows[k].log_rest = logs[k]

@@ -145,6 +145,6 @@ cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_
             sum_small_again(own, x, step, n, tops, more, mantissas, rests)
     k = 0
     while k < SHORT_ROWS:
-        log_rests(like, rests + k, logs + k)
+        log_rests(like, rests + k, logs + k, SHORT_ROWS - k)
         k += lanes(like)
     return True
