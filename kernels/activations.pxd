@@ -89,6 +89,10 @@ cdef void glu_float32(const float* x, const float* gate, float* y, Py_ssize_t n)
 cdef void glu_float64(const double* x, const double* gate, double* y, Py_ssize_t n) noexcept nogil
 cdef void swiglu_float32(const float* gate, const float* up, float* y, Py_ssize_t n) noexcept nogil
 cdef void swiglu_float64(const double* gate, const double* up, double* y, Py_ssize_t n) noexcept nogil
+cdef void swiglu_beta_float32(const float* gate, const float* up, const float* beta, float* y,
+                              Py_ssize_t n) noexcept nogil
+cdef void swiglu_beta_float64(const double* gate, const double* up, const double* beta, double* y,
+                              Py_ssize_t n) noexcept nogil
 cdef void swiglu_clamped_float32(const float* gate, const float* up, const float* beta, const float* limit,
                                  const float* shift, float* y, Py_ssize_t n) noexcept nogil
 cdef void swiglu_clamped_float64(const double* gate, const double* up, const double* beta, const double* limit,
@@ -263,6 +267,10 @@ cdef void hardsigmoid_scaled_scalar_float32(const float* x, float alpha, float b
                                             Py_ssize_t n) noexcept nogil
 cdef void hardsigmoid_scaled_scalar_float64(const double* x, double alpha, double beta, double* y,
                                             Py_ssize_t n) noexcept nogil
+cdef void swiglu_beta_scalar_float32(const float* gate, const float* up, float beta, float* y,
+                                     Py_ssize_t n) noexcept nogil
+cdef void swiglu_beta_scalar_float64(const double* gate, const double* up, double beta, double* y,
+                                     Py_ssize_t n) noexcept nogil
 cdef void swiglu_clamped_scalar_float32(const float* gate, const float* up, float beta, float limit, float shift,
                                         float* y, Py_ssize_t n) noexcept nogil
 cdef void swiglu_clamped_scalar_float64(const double* gate, const double* up, double beta, double limit, double shift,

@@ -15,7 +15,7 @@ from .points.elu cimport (
 )
 from .points.gates cimport (
     geglu, geglu_backward, glu, glu_backward, reglu, reglu_backward, swiglu, swiglu_backward,
-    swiglu_clamped_backward_of, swiglu_clamped_of,
+    swiglu_beta, swiglu_clamped_backward_of, swiglu_clamped_of,
 )
 from .points.gelu cimport gelu, gelu_backward, gelu_tanh, gelu_tanh_backward
 from .points.hard cimport (
@@ -315,6 +315,15 @@ cdef void swiglu_float32(const float* gate, const float* up, float* y, Py_ssize_
 
 cdef void swiglu_float64(const double* gate, const double* up, double* y, Py_ssize_t n) noexcept nogil:
     map2(swiglu[f64x], <const f64x*>gate, <const f64x*>up, <f64x*>y, n)
+
+
+cdef void swiglu_beta_float32(const float* gate, const float* up, const float* beta, float* y,
+                              Py_ssize_t n) noexcept nogil:
+    map3(swiglu_beta[f32x], <const f32x*>gate, <const f32x*>up, <const f32x*>beta, <f32x*>y, n)
+
+cdef void swiglu_beta_float64(const double* gate, const double* up, const double* beta, double* y,
+                              Py_ssize_t n) noexcept nogil:
+    map3(swiglu_beta[f64x], <const f64x*>gate, <const f64x*>up, <const f64x*>beta, <f64x*>y, n)
 
 
 cdef void swiglu_clamped_float32(const float* gate, const float* up, const float* beta, const float* limit,
@@ -691,6 +700,8 @@ hardsigmoid_scaled_ufunc, hardsigmoid_scaled_short_ufunc = parametric(
     b"hardsigmoid_scaled", <void*>hardsigmoid_scaled_float32, <void*>hardsigmoid_scaled_float64, 3, 2)
 glu_ufunc = elementwise(b"glu", <void*>glu_float32, <void*>glu_float64, 2)
 swiglu_ufunc = elementwise(b"swiglu", <void*>swiglu_float32, <void*>swiglu_float64, 2)
+swiglu_beta_ufunc, swiglu_beta_short_ufunc = parametric(
+    b"swiglu_beta", <void*>swiglu_beta_float32, <void*>swiglu_beta_float64, 3, 1)
 swiglu_clamped_ufunc, swiglu_clamped_short_ufunc = parametric(
     b"swiglu_clamped", <void*>swiglu_clamped_float32, <void*>swiglu_clamped_float64, 5, 3)
 geglu_ufunc = elementwise(b"geglu", <void*>geglu_float32, <void*>geglu_float64, 2)

@@ -28,7 +28,7 @@ from .loops.operations cimport (
     with_columns, with_short_rows,
 )
 from .loops.short_rows cimport map_short
-from .rowwise.column_exponentials cimport Columns, column_logs, columns_of
+from .rowwise.column_exponentials cimport Columns, column_logs, columns_of, register_of
 from .rowwise.exponentials cimport Exponents, exponents_of, find_logs, larger, largest, set_top, top_block
 from .rowwise.short_exponentials cimport short_logs
 

@@ -7,7 +7,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, PyObject
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.float cimport DBL_MAX
 from libc.math cimport INFINITY
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 cimport numpy as np
 
@@ -446,9 +446,29 @@ def over_last_axes(function, np.ndarray x, int count, dict rows, out, dict besid
     return tuple(results) if isinstance(found, tuple) else results[0]
 
 
-def classified(name, logits, target, ignore_index=None):
-    """Logits as an array, and the class asked for in each row as C-contiguous int64, -1 where it is the one to ignore;
-    an error where they do not fit."""
+cdef bint without_axis(np.ndarray one, np.ndarray x, int axis):
+    # whether an array has the shape of `x` without this axis
+    cdef int k, ndim = np.PyArray_NDIM(one)
+    if ndim != np.PyArray_NDIM(x) - 1:
+        return False
+    for k in range(ndim):
+        if np.PyArray_DIM(one, k) != np.PyArray_DIM(x, k + (k >= axis)):
+            return False
+    return True
+
+
+cdef bint all_below(const int64_t* numbers, Py_ssize_t count, int64_t end) noexcept nogil:
+    # whether all are from 0 to end - 1
+    cdef bint outside = False
+    cdef Py_ssize_t i
+    for i in range(count):
+        outside |= <uint64_t>numbers[i] >= <uint64_t>end
+    return not outside
+
+
+def classified(name, logits, target, ignore_index=None, int axis=-1):
+    """Logits as an array, and the class asked for in each row along `axis` as C-contiguous int64, -1 where it is the
+    one to ignore; an error where they do not fit."""
     cdef np.ndarray x = floating(name, "logits", logits), asked, indices
     cdef Py_ssize_t i, classes
     cdef int64_t* classes_asked
@@ -463,13 +483,15 @@ def classified(name, logits, target, ignore_index=None):
     asked = np.asarray(target if isinstance(target, np.ndarray) else array_given(name, "target", target))
     if not np.PyTypeNum_ISINTEGER(np.PyArray_TYPE(asked)) and np.PyArray_SIZE(asked) > 0:
         raise TypeError(f"{name}: target must hold integers, not {(<object>asked).dtype}")
-    if np.PyArray_NDIM(x) == 0 or np.PyArray_NDIM(asked) != np.PyArray_NDIM(x) - 1 or not np.PyArray_CompareLists(
-            np.PyArray_DIMS(asked), np.PyArray_DIMS(x), np.PyArray_NDIM(asked)):
+    axis = axis % max(np.PyArray_NDIM(x), 1)
+    if not without_axis(asked, x, axis):
         raise ValueError(f"{name}: target of shape {(<object>asked).shape} does not fit logits of shape "
-                         f"{(<object>x).shape}; expected {(<object>x).shape[:max(np.PyArray_NDIM(x) - 1, 0)]}")
-    classes = np.PyArray_DIM(x, np.PyArray_NDIM(x) - 1)
+                         f"{(<object>x).shape}; expected {(<object>x).shape[:axis] + (<object>x).shape[axis + 1:]}")
+    classes = np.PyArray_DIM(x, axis)
     indices = np.PyArray_FROMANY(asked, np.NPY_INT64, 0, 0, layout)
     classes_asked = <int64_t*>np.PyArray_DATA(indices)
+    if not ignoring and all_below(classes_asked, np.PyArray_SIZE(indices), classes):
+        return x, indices
     for i in range(np.PyArray_SIZE(indices)):
         if ignoring and classes_asked[i] == ignored:
             classes_asked[i] = -1

@@ -30,7 +30,7 @@ from .loops.columns cimport (
 )
 from .loops.short_rows cimport map_short, put_numbers, short_totals, sum_short
 from .math.exponential cimport exp
-from .rowwise.column_exponentials cimport Columns, column_logs, column_softmax, columns_of
+from .rowwise.column_exponentials cimport Columns, column_logs, column_softmax, columns_of, register_of
 from .rowwise.exponentials cimport (
     Exponents, all_block, exponents_of, find_logs, find_tops, larger, set_top, top_not_finite,
 )

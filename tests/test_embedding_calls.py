@@ -16,9 +16,11 @@ X = np.concatenate([np.linspace(-9, 9, 301), [0.0, -0.0, 1e-40, np.inf, -np.inf,
 # the parameters of the functions that have a form for one number; below, of those whose name is not the public one's
 NUMBERS = UNUSUAL | {
     "softplus_scaled": (1.3,), "shrink": (0.4,), "threshold_backward": (0.3,), "softplus_threshold": (1.3, 2.0),
-    "selu_scaled": (1.7, 0.6), "hardsigmoid_scaled": (0.2, 0.4), "swiglu_clamped": (1.702, 7.0, 1.0)}
+    "selu_scaled": (1.7, 0.6), "hardsigmoid_scaled": (0.2, 0.4), "swiglu_beta": (1.702,),
+    "swiglu_clamped": (1.702, 7.0, 1.0)}
 OPTIONS = {"softplus_threshold": ("beta", "threshold"), "selu_scaled": ("alpha", "gamma"),
-           "hardsigmoid_scaled": ("alpha", "beta"), "swiglu_clamped": ("beta", "limit", "shift")}  # by keyword
+           "hardsigmoid_scaled": ("alpha", "beta"), "swiglu_beta": ("beta",),
+           "swiglu_clamped": ("beta", "limit", "shift")}  # by keyword
 PYTHON_NAMES = {"softplus_scaled": "softplus", "shrink_backward": "softshrink_backward",
                 "softplus_scaled_backward": "softplus_backward",
                 **{f"{name}{end}": f"{name.partition('_')[0]}{end}" for name in OPTIONS for end in ("", "_backward")}}

@@ -300,9 +300,10 @@ def test_narrowed(registers):
     with np.errstate(all="ignore"):
         x = whole_registers(np.concatenate([any_bits(np.float64, 4096), any_bits(np.float32, 4096).astype(np.float64), [
             1 + 2**-24, 1 + 3 * 2**-24, 3.4028235677973366e38, 3.4028235677973362e38, 2**-149, 2**-150]]))
-        y = np.empty(len(x), np.float32)
-        registers.narrowed(x, y)
+        y, joined = np.empty((2, len(x)), np.float32)
+        registers.narrowed(x, y, joined)
         assert_same(y, x.astype(np.float32))
+        assert_same(joined, x.astype(np.float32))
 
 
 def test_load_float16(registers):

@@ -37,6 +37,7 @@ cdef extern from "lanes/lanes.h" nogil:
     f64x wide_f32(const float* p)  # F64_LANES float32 as float64
     f64x wide_part_f32(const float* p, Py_ssize_t n)
     void narrow_f64_f32(float* p, f64x x)  # F64_LANES float64, rounded to float32
+    f32x narrow_halves(const f64x* x)  # the registers that hold as many float64 as F32_LANES, in order
     f64x wide_sum_f32(const float* p, const float* q)  # p + q in float32, as float64
     f32x zip_low_f32(f32x a, f32x b)  # a0 b0 a1 b1 ..., from the first halves
     f32x zip_high_f32(f32x a, f32x b)  # and from the second halves

@@ -1,10 +1,9 @@
 # Sums of neighbouring rows, a row in each lane: an element of all of them is one register. Their order is that of
 # reductions.pxd to the last bit, of rows of up to SHORT elements. No mathematics, no Python.
 from ..lanes cimport (
-    F64_LANES, f32x, f64x, load_f64, narrow_f64_f32, real, splat_f32, splat_f64, store_f32, store_f64, wide_f32,
+    F64_LANES, f32x, f64x, load_f64, narrow_halves, real, splat_f32, splat_f64, store_f32, store_f64, wide_f32,
 )
 from .reductions cimport FOLD, FOLDED_PARTS, MOST_SUMS, PARTS, halved
-from .registers cimport load
 
 cdef extern from *:
     """
@@ -43,12 +42,8 @@ cdef inline void wide_halves(real x, f64x* wide) noexcept nogil:
 
 cdef inline real narrowed(const real* like, const f64x* wide) noexcept nogil:
     # and back, each rounded once
-    cdef real found[1]
-    cdef int half
     if real is f32x:
-        for half in range(HALVES):
-            narrow_f64_f32(<float*>found + half * F64_LANES, wide[half])
-        return load(<const real*>found)
+        return narrow_halves(wide)
     else:
         return wide[0]
 
@@ -131,16 +126,20 @@ cdef inline void take_column_numbers(const char* at, Py_ssize_t step, int count,
     # one float64 of each row
     cdef double numbers[MOST_LANES]
     cdef int k
-    for k in range(count * F64_LANES):
-        numbers[k] = (<const double*>(at + k * step))[0]
+    cdef const double* own = <const double*>at
+    if step != sizeof(double):
+        own = numbers
+        for k in range(count * F64_LANES):
+            numbers[k] = (<const double*>(at + k * step))[0]
     for k in range(count):
-        values[k] = load_f64(numbers + k * F64_LANES)
+        values[k] = load_f64(own + k * F64_LANES)
 
 
 cdef inline void put_column_numbers(const f64x* values, int count, char* at, Py_ssize_t step) noexcept nogil:
     cdef double numbers[MOST_LANES]
     cdef int k
+    cdef double* own = <double*>at if step == sizeof(double) else numbers
     for k in range(count):
-        store_f64(numbers + k * F64_LANES, values[k])
-    for k in range(count * F64_LANES):
+        store_f64(own + k * F64_LANES, values[k])
+    for k in range(0 if step == sizeof(double) else count * F64_LANES):
         (<double*>(at + k * step))[0] = numbers[k]

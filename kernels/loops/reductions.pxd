@@ -28,7 +28,7 @@ cdef enum:
     FOLDED_PARTS = 16
     FOLD = 8
     UNROLLED = 4  # so many of the eight terms that a folded sum adds are in the loop at once
-    MOST_SUMS = 3
+    MOST_SUMS = 4
     BLOCK = 4096
     LINE = 64  # bytes of a line of a cache
 

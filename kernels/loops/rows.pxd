@@ -163,14 +163,14 @@ cdef inline Py_ssize_t run_columns(const real* like, const Pass* work, Py_ssize_
     cdef char* at[MAX_ROW_OPERANDS]
     cdef Py_ssize_t steps[MAX_ROW_OPERANDS]
     cdef Py_ssize_t strides[MAX_ROW_OPERANDS]
-    cdef Py_ssize_t rows = lanes(like), width = 4 if real is f32x else 8, done = 0
+    cdef Py_ssize_t width = 4 if real is f32x else 8, rows, done = 0
+    cdef int registers = LINE // sizeof(real)
     cdef bint staged = is_short(work.dtype)
     cdef const Operand* one
     cdef int k
     for k in range(work.operands):
         staged = staged or collides(&work.of[k], work.n)
-    if staged and row + TILE <= stop:
-        rows = TILE
+    rows = min(<Py_ssize_t>TILE if staged else registers * lanes(like), (stop - row) // lanes(like) * lanes(like))
     for k in range(work.operands):
         one = &work.of[k]
         at[k], steps[k], strides[k] = place(work, one, row), one.step_q, one.stride
@@ -178,10 +178,16 @@ cdef inline Py_ssize_t run_columns(const real* like, const Pass* work, Py_ssize_
             at[k], steps[k], strides[k] = tiles + one.offset, width, rows * width
             if k < work.n_in:
                 widen_across(work.dtype, <real*>at[k], place(work, one, row), one.stride, rows, work.n)
-    while done < rows and work.columns(NULL, at, steps, strides, work.n, work.manner):
-        done += lanes(like)
-        for k in range(work.operands):
-            at[k] += lanes(like) * steps[k]
+    while done < rows:
+        registers = min(registers, <int>((rows - done) // lanes(like)))
+        if work.columns(NULL, at, steps, strides, work.n, registers, work.manner):
+            done += registers * lanes(like)
+            for k in range(work.operands):
+                at[k] += registers * lanes(like) * steps[k]
+        elif registers > 1:
+            registers = 1  # only some of these rows may be of another kind
+        else:
+            break
     for k in range(work.n_in, work.operands):
         one = &work.of[k]
         if staged and one.kind == c'r' and one.tiled:

@@ -104,8 +104,8 @@ cdef inline void narrow_columns(Dtype dtype, char* y, Py_ssize_t stride, const r
 
 # Neighbouring rows as they stand, some whole registers of them: element i of each, side by side, to a tile and back.
 
-cdef inline void widen_across(Dtype dtype, real* tile, const char* x, Py_ssize_t stride, Py_ssize_t rows,
-                              Py_ssize_t n) noexcept nogil:
+cdef inline void widen_across_of(Dtype dtype, real* tile, const char* x, Py_ssize_t stride, Py_ssize_t rows,
+                                 Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i, k, width = lanes(tile)
     for i in range(n):
         for k in range(rows // width):
@@ -113,13 +113,33 @@ cdef inline void widen_across(Dtype dtype, real* tile, const char* x, Py_ssize_t
                 dtype, tile, x + i * stride + k * width * size_of(dtype)))
 
 
-cdef inline void narrow_across(Dtype dtype, char* y, Py_ssize_t stride, const real* tile, Py_ssize_t rows,
-                               Py_ssize_t done, Py_ssize_t n) noexcept nogil:
-    # the first `done` of these rows
+cdef inline void widen_across(Dtype dtype, real* tile, const char* x, Py_ssize_t stride, Py_ssize_t rows,
+                              Py_ssize_t n) noexcept nogil:
+    if dtype == FLOAT16:
+        widen_across_of(FLOAT16, tile, x, stride, rows, n)
+    elif dtype == BFLOAT16:
+        widen_across_of(BFLOAT16, tile, x, stride, rows, n)
+    else:
+        widen_across_of(own_dtype(tile), tile, x, stride, rows, n)
+
+
+cdef inline void narrow_across_of(Dtype dtype, char* y, Py_ssize_t stride, const real* tile, Py_ssize_t rows,
+                                  Py_ssize_t done, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i, k, width = lanes(tile)
     for i in range(n):
         for k in range(done // width):
             narrow(dtype, y + i * stride + k * width * size_of(dtype), load(skip(tile, i * rows + k * width)))
+
+
+cdef inline void narrow_across(Dtype dtype, char* y, Py_ssize_t stride, const real* tile, Py_ssize_t rows,
+                               Py_ssize_t done, Py_ssize_t n) noexcept nogil:
+    # the first `done` of these rows
+    if dtype == FLOAT16:
+        narrow_across_of(FLOAT16, y, stride, tile, rows, done, n)
+    elif dtype == BFLOAT16:
+        narrow_across_of(BFLOAT16, y, stride, tile, rows, done, n)
+    else:
+        narrow_across_of(own_dtype(tile), y, stride, tile, rows, done, n)
 
 
 cdef inline void take_row(Dtype dtype, real* tile, const char* x, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:

@@ -16,8 +16,8 @@ cdef inline u32x log_place(f32x u) noexcept nogil:
     return bits_f32(u) + splat_u32(1 << 18)
 
 
-cdef inline f32x log_of_rest(u32x place, f32x r, f32x r_low, f32x more) noexcept nogil:
-    # (n + more) ln 2 - log(inverse) + log(1 + r + r_low), the inverse being near that of 1 + index / 16.
+cdef inline f32x log_of_rest(u32x place, f32x r, f32x r_low, f32x more, f32x* low) noexcept nogil:
+    # (n + more) ln 2 - log(inverse) + log(1 + r + r_low) = value + low, the inverse being near that of 1 + index / 16.
     # r^2 (-1/2 + ...): tools/fit/log.sollya, -0.029 <= r <= 0.0426, error 2^-24.5
     cdef u32x index = place >> 19
     cdef f32x n = round_i32_f32(place >> 23) + more
@@ -29,26 +29,42 @@ cdef inline f32x log_of_rest(u32x place, f32x r, f32x r_low, f32x more) noexcept
     cdef f32x top = fma(n, splat(r, 0.693145751953125), lookup16_f32(&LOG_TABLE[1][0], index))
     cdef f32x rest = fma(n, splat(r, 1.428605173714459e-06), lookup16_f32(&LOG_TABLE[2][0], index))
     top = fast_sum(top, r, &lost)
-    return top + (lost + fma(r * r, q, rest + r_low))
+    low[0] = lost + fma(r * r, q, rest + r_low)
+    return top
 
 
 cdef inline f32x log_f32(f32x u, f32x more) noexcept nogil:
     # log(u) + more ln 2 for normal u > 0; r = m inverse - 1 does not round where the logarithm is small
     cdef u32x place = log_place(u), power = place & splat_u32(0xFF800000)
     cdef f32x m = from_bits_f32(bits_f32(u) - power + splat_u32(0x3F800000))
-    cdef f32x r = fma(m, lookup16_f32(&LOG_TABLE[0][0], place >> 19), splat(u, -1.0))
-    return log_of_rest(place, r, splat(u, -0.0), more)
+    cdef f32x r = fma(m, lookup16_f32(&LOG_TABLE[0][0], place >> 19), splat(u, -1.0)), low
+    cdef f32x y = log_of_rest(place, r, splat(u, -0.0), more, &low)
+    return y + low
+
+
+cdef inline f32x log1p_rest(f32x x, u32x* place, f32x* scale, f32x* low) noexcept nogil:
+    # r + low = (1 + x) scale - 1 for -1 < x <= 1e30, scale = inverse / 2^n; only the product is rounded where the
+    # logarithm is small
+    place[0] = log_place(splat(x, 1.0) + x)
+    scale[0] = from_bits_f32(splat_u32(0x7F000000) - (place[0] & splat_u32(0xFF800000)))
+    scale[0] = scale[0] * lookup16_f32(&LOG_TABLE[0][0], place[0] >> 19)
+    cdef f32x lost, part = product(x, scale[0], &lost)
+    return fast_sum(part + (scale[0] - splat(x, 1.0)), lost, low)
 
 
 cdef inline f32x log1p_f32(f32x x) noexcept nogil:
-    # log(1 + x) for -1 < x <= 1e30: r = (1 + x) scale - 1, scale = inverse / 2^n; only the product is
-    # rounded where the logarithm is small
-    cdef u32x place = log_place(splat(x, 1.0) + x)
-    cdef f32x scale = from_bits_f32(splat_u32(0x7F000000) - (place & splat_u32(0xFF800000)))
-    scale = scale * lookup16_f32(&LOG_TABLE[0][0], place >> 19)
-    cdef f32x low, part = product(x, scale, &low)
-    cdef f32x r = fast_sum(part + (scale - splat(x, 1.0)), low, &low)
-    return log_of_rest(place, r, low, splat(x, -0.0))
+    # log(1 + x) for -1 < x <= 1e30
+    cdef u32x place
+    cdef f32x scale, low, r = log1p_rest(x, &place, &scale, &low)
+    cdef f32x y = log_of_rest(place, r, low, splat(x, -0.0), &low)
+    return y + low
+
+
+cdef inline f32x log1p_pair_f32(f32x x, f32x x_low, f32x* low) noexcept nogil:
+    # log(1 + x + x_low) = value + low for -1 < x <= 1e30, error relative to it 2^-28
+    cdef u32x place
+    cdef f32x scale, r_low, r = log1p_rest(x, &place, &scale, &r_low)
+    return log_of_rest(place, r, fma(x_low, scale, r_low), splat(x, -0.0), low)
 
 
 cdef inline f64x log_f64(f64x u, f64x u_low, f64x* low) noexcept nogil:

@@ -232,6 +232,16 @@ cdef void hardsigmoid_scaled_scalar_float64(const double* x, double alpha, doubl
     cdef operand[4] operands = [x, &alpha, &beta, y]
     passed(<void*>hardsigmoid_scaled_float64, FLOAT64, 1, 2, 1, operands, n)
 
+cdef void swiglu_beta_scalar_float32(const float* gate, const float* up, float beta, float* y,
+                                     Py_ssize_t n) noexcept nogil:
+    cdef operand[4] operands = [gate, up, &beta, y]
+    passed(<void*>swiglu_beta_float32, FLOAT32, 2, 1, 1, operands, n)
+
+cdef void swiglu_beta_scalar_float64(const double* gate, const double* up, double beta, double* y,
+                                     Py_ssize_t n) noexcept nogil:
+    cdef operand[4] operands = [gate, up, &beta, y]
+    passed(<void*>swiglu_beta_float64, FLOAT64, 2, 1, 1, operands, n)
+
 cdef void swiglu_clamped_scalar_float32(const float* gate, const float* up, float beta, float limit, float shift,
                                         float* y, Py_ssize_t n) noexcept nogil:
     cdef operand[6] operands = [gate, up, &beta, &limit, &shift, y]

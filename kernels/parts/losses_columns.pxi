@@ -34,7 +34,7 @@ cdef inline bint same_numbers(const char* at, Py_ssize_t step, Py_ssize_t count)
 
 
 cdef inline bint column_losses(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
-                               Py_ssize_t n, bint with_grad) noexcept nogil:
+                               Py_ssize_t n, int registers, bint with_grad) noexcept nogil:
     # loss_group of classes, of rows that have one smoothing, z-loss and scale. Exponentials go to a tile, since the
     # gradient may stand in the place of the logits, which another kernel reads where this one says False.
     cdef double[SHORT_TILE] tile
@@ -46,79 +46,85 @@ cdef inline bint column_losses(const real* like, char** at, const Py_ssize_t* st
     cdef f64x sums[MOST_LANES]
     cdef f64x losses[MOST_LANES]
     cdef double smoothing = (<const double*>at[2])[0], z_loss = (<const double*>at[3])[0], scale = 1.0
-    cdef int half, count = halves(like)
-    cdef Py_ssize_t r, target, result = 5 if with_grad else 4
-    cdef Columns own
+    cdef int k, count = registers * halves(like)
+    cdef bint ignored = False
+    cdef Py_ssize_t r, target, rows = registers * lanes(like), result = 5 if with_grad else 4
+    cdef Columns columns, own
     for r in range(2, result):
-        if not same_numbers(at[r], steps[r], lanes(like)):
+        if not same_numbers(at[r], steps[r], rows):
             return False
     if with_grad:
         scale = (<const double*>at[4])[0]
-    own = columns_of(like, at[0], strides[0], tile if with_grad else NULL, scale)
-    if not column_logs(like, &own, n, tops, mantissas, rests, logs, False):
+    columns = columns_of(like, at[0], strides[0], tile if with_grad else NULL, scale)
+    if not column_logs(like, &columns, registers, n, tops, mantissas, rests, logs, False):
         return False
-    for r in range(lanes(like)):
+    for r in range(rows):
         target = (<const int64_t*>(at[1] + r * steps[1]))[0]
+        ignored |= target < 0
         logits[r] = element(<const real*>(at[0] + target * strides[0]), r) if target >= 0 else 0.0
     take_column_numbers(<const char*>logits, sizeof(double), count, losses)
-    if smoothing != 0.0:
-        sum_logits(like, &own, n, sums)
-    for half in range(count):
-        losses[half] = loss_of(tops[half], logs[half], losses[half], sums[half] if smoothing != 0.0 else tops[half],
-                               smoothing, z_loss, n)
+    for k in range(registers if smoothing != 0.0 else 0):
+        own = register_of(like, &columns, k, n)
+        sum_logits(like, &own, n, sums + k * halves(like))
+    for k in range(count):
+        losses[k] = loss_of(tops[k], logs[k], losses[k], sums[k] if smoothing != 0.0 else tops[k], smoothing, z_loss, n)
     put_column_numbers(losses, count, at[result], steps[result])
-    for r in range(lanes(like)):
+    for r in range(rows if ignored else 0):
         if (<const int64_t*>(at[1] + r * steps[1]))[0] < 0:
             (<double*>(at[result] + r * steps[result]))[0] = 0.0
     if with_grad:
-        put_slopes(like, at, steps, strides, n, <const real*>tile, logits, tops, mantissas, rests, logs)
+        put_slopes(like, at, steps, strides, n, registers, <const real*>tile, logits, tops, mantissas, rests, logs)
     return True
 
 
 cdef inline void put_slopes(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
-                            Py_ssize_t n, const real* tile, const double* logits, const f64x* tops,
+                            Py_ssize_t n, int registers, const real* tile, const double* logits, const f64x* tops,
                             const f64x* mantissas, const f64x* rests, const f64x* logs) noexcept nogil:
     # the gradient, of exponentials in a tile; zeros where a row is ignored
     cdef double[4 * MOST_LANES] found
     cdef double[MOST_LANES] factors
     cdef double[MOST_LANES] offsets
     cdef double[MOST_LANES] at_targets
-    cdef f64x wide[MOST_LANES]
+    cdef f64x wide_factors[MOST_LANES]
+    cdef f64x wide_offsets[MOST_LANES]
     cdef Exponents row = exponents_of(like, NULL, NULL, 1.0, (<const double*>at[4])[0])
     cdef Question asked
     cdef Slope slope
     cdef real factor, offset
-    cdef int count = halves(like)
-    cdef Py_ssize_t r, i, target
+    cdef int k, count = registers * halves(like)
+    cdef Py_ssize_t r, i, target, rows = registers * lanes(like), width = lanes(like)
     put_column_numbers(tops, count, <char*>found, sizeof(double))
     put_column_numbers(mantissas, count, <char*>(found + MOST_LANES), sizeof(double))
     put_column_numbers(rests, count, <char*>(found + 2 * MOST_LANES), sizeof(double))
     put_column_numbers(logs, count, <char*>(found + 3 * MOST_LANES), sizeof(double))
-    for r in range(lanes(like)):
+    for r in range(rows):
         target, factors[r], offsets[r] = (<const int64_t*>(at[1] + r * steps[1]))[0], 0.0, 0.0
         if target >= 0:
             row.top, row.mantissa = found[r], found[MOST_LANES + r]
             row.rest, row.log_rest = found[2 * MOST_LANES + r], found[3 * MOST_LANES + r]
             asked = Question(target, NULL, NULL, logits[r], (<const double*>at[2])[0], (<const double*>at[3])[0], NULL)
-            at_targets[r] = slope_at_target(&row, &asked, element(tile, target * lanes(like) + r), n, &slope)
+            at_targets[r] = slope_at_target(&row, &asked, element(
+                tile, (r // width * n + target) * width + r % width), n, &slope)
             factors[r], offsets[r] = slope.factor, slope.offset
-    take_column_numbers(<const char*>factors, sizeof(double), count, wide)
-    factor = narrowed(like, wide)
-    take_column_numbers(<const char*>offsets, sizeof(double), count, wide)
-    offset = narrowed(like, wide)
-    for i in range(n):
-        store(<real*>(at[6] + i * strides[6]), fma(load(skip(tile, i * lanes(like))), factor, offset))
-    for r in range(lanes(like)):
+    take_column_numbers(<const char*>factors, sizeof(double), count, wide_factors)
+    take_column_numbers(<const char*>offsets, sizeof(double), count, wide_offsets)
+    for k in range(registers):
+        factor = narrowed(like, wide_factors + k * halves(like))
+        offset = narrowed(like, wide_offsets + k * halves(like))
+        for i in range(n):
+            store(<real*>(at[6] + k * sizeof(real) + i * strides[6]), fma(
+                load(skip(tile, (k * n + i) * width)), factor, offset))
+    for r in range(rows):
         target = (<const int64_t*>(at[1] + r * steps[1]))[0]
         if target >= 0:
             put_element(<real*>(at[6] + target * strides[6]), r, at_targets[r])
 
 
 cdef bint loss_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides, Py_ssize_t n,
-                       int manner) noexcept nogil:
-    return column_losses(like, at, steps, strides, n, False)
+                       int registers, int manner) noexcept nogil:
+    return column_losses(like, at, steps, strides, n, registers, False)
 
 
 cdef bint gradient_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
-                           Py_ssize_t n, int manner) noexcept nogil:
-    return column_losses(like, at, steps, strides, n, True)
+                           Py_ssize_t n, int registers, int manner) noexcept nogil:
+    return column_losses(like, at, steps, strides, n, registers, True)

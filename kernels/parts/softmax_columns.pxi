@@ -8,6 +8,12 @@ cdef struct GradientColumns:
     Py_ssize_t y_stride
 
 
+cdef inline GradientColumns gradient_columns_of(const real* like, char** at, const Py_ssize_t* strides,
+                                                Py_ssize_t k) noexcept nogil:
+    # the k-th register of rows
+    return GradientColumns(at[0] + k * sizeof(real), strides[0], at[1] + k * sizeof(real), strides[1])
+
+
 cdef inline real split(const real* like, f64x* values, real* rest) noexcept nogil:
     # numbers of float64 rounded to the rows' precision, and their rounding errors
     cdef f64x wide[MOST_LANES]
@@ -21,51 +27,63 @@ cdef inline real split(const real* like, f64x* values, real* rest) noexcept nogi
 
 
 cdef bint softmax_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides, Py_ssize_t n,
-                          int manner) noexcept nogil:
+                          int registers, int manner) noexcept nogil:
     cdef double[SHORT_TILE] tile
-    cdef Columns own = columns_of(like, at[0], strides[0], tile, 1.0)
+    cdef Columns columns = columns_of(like, at[0], strides[0], tile, 1.0), own
     cdef f64x scales[MOST_LANES]
     cdef real value, rest, x
-    cdef Py_ssize_t i
-    if not column_softmax(like, &own, n, scales):
+    cdef Py_ssize_t i, step = strides[1]
+    cdef char* y
+    cdef int k
+    if not column_softmax(like, &columns, registers, n, scales):
         return False
-    value = split(like, scales, &rest)
-    for i in range(n):
-        x = load(skip(<const real*>tile, i * lanes(like)))
-        store(<real*>(at[1] + i * strides[1]), fma(x, value, x * rest))
+    for k in range(registers):
+        value = split(like, scales + k * halves(like), &rest)
+        own, y = register_of(like, &columns, k, n), at[1] + k * sizeof(real)
+        for i in range(n):
+            x = load(skip(<const real*>own.y, i * lanes(like)))
+            store(<real*>y, fma(x, value, x * rest))
+            y += step
     return True
 
 
 cdef bint log_softmax_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
-                              Py_ssize_t n, int manner) noexcept nogil:
+                              Py_ssize_t n, int registers, int manner) noexcept nogil:
     cdef Columns own = columns_of(like, at[0], strides[0], NULL, 1.0)
     cdef f64x tops[MOST_LANES]
     cdef f64x mantissas[MOST_LANES]
     cdef f64x rests[MOST_LANES]
     cdef f64x logs[MOST_LANES]
     cdef real top, log
-    cdef Py_ssize_t i
-    if not column_logs(like, &own, n, tops, mantissas, rests, logs, True):
+    cdef const char* x
+    cdef char* y
+    cdef Py_ssize_t i, step = strides[1]
+    cdef int k
+    if not column_logs(like, &own, registers, n, tops, mantissas, rests, logs, True):
         return False
-    top, log = narrowed(like, tops), narrowed(like, logs)
-    for i in range(n):
-        store(<real*>(at[1] + i * strides[1]), (load(<const real*>(at[0] + i * strides[0])) - top) - log)
+    for k in range(registers):
+        top, log = narrowed(like, tops + k * halves(like)), narrowed(like, logs + k * halves(like))
+        x, y = at[0] + k * sizeof(real), at[1] + k * sizeof(real)
+        for i in range(n):
+            store(<real*>y, (load(<const real*>x) - top) - log)
+            x += own.stride
+            y += step
     return True
 
 
 cdef bint logsumexp_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
-                            Py_ssize_t n, int manner) noexcept nogil:
+                            Py_ssize_t n, int registers, int manner) noexcept nogil:
     cdef Columns own = columns_of(like, at[0], strides[0], NULL, 1.0)
     cdef f64x tops[MOST_LANES]
     cdef f64x mantissas[MOST_LANES]
     cdef f64x rests[MOST_LANES]
     cdef f64x logs[MOST_LANES]
-    cdef int half
-    if not column_logs(like, &own, n, tops, mantissas, rests, logs, False):
+    cdef int k
+    if not column_logs(like, &own, registers, n, tops, mantissas, rests, logs, False):
         return False
-    for half in range(halves(like)):
-        logs[half] = tops[half] + logs[half]
-    put_column_numbers(logs, halves(like), at[1], steps[1])
+    for k in range(registers * halves(like)):
+        logs[k] = tops[k] + logs[k]
+    put_column_numbers(logs, registers * halves(like), at[1], steps[1])
     return True
 
 
@@ -87,30 +105,35 @@ cdef inline void add_column_grad(const real* like, const void* context, Py_ssize
 
 
 cdef bint softmax_backward_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
-                                   Py_ssize_t n, int manner) noexcept nogil:
-    cdef GradientColumns own = GradientColumns(at[0], strides[0], at[1], strides[1])
+                                   Py_ssize_t n, int registers, int manner) noexcept nogil:
+    cdef GradientColumns own
     cdef f64x sums[MOST_LANES]
     cdef f64x signs[MOST_LANES]
     cdef real sum, sign, grad
-    cdef Py_ssize_t i
-    sum_columns(fold_column_grad_y, add_column_grad_y, 1, 0, like, &own, n, sums)
-    take_column_numbers(at[2], steps[2], halves(like), signs)
-    sum, sign = narrowed(like, sums), narrowed(like, signs)
-    for i in range(n):
-        grad = (load(<const real*>(at[0] + i * strides[0])) - sum) * sign
-        store(<real*>(at[3] + i * strides[3]), load(<const real*>(at[1] + i * strides[1])) * grad)
+    cdef Py_ssize_t i, k
+    for k in range(registers):
+        own = gradient_columns_of(like, at, strides, k)
+        sum_columns(fold_column_grad_y, add_column_grad_y, 1, 0, like, &own, n, sums)
+        take_column_numbers(at[2] + k * lanes(like) * steps[2], steps[2], halves(like), signs)
+        sum, sign = narrowed(like, sums), narrowed(like, signs)
+        for i in range(n):
+            grad = (load(<const real*>(own.grad + i * strides[0])) - sum) * sign
+            store(<real*>(at[3] + k * sizeof(real) + i * strides[3]), load(<const real*>(
+                own.y + i * strides[1])) * grad)
     return True
 
 
 cdef bint log_softmax_backward_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
-                                       Py_ssize_t n, int manner) noexcept nogil:
-    cdef GradientColumns own = GradientColumns(at[0], strides[0], at[1], strides[1])
+                                       Py_ssize_t n, int registers, int manner) noexcept nogil:
+    cdef GradientColumns own
     cdef f64x sums[MOST_LANES]
     cdef real sum
-    cdef Py_ssize_t i
-    sum_columns(add_column_grad[f32x], add_column_grad[f64x], 1, 0, like, &own, n, sums)
-    sum = -narrowed(like, sums)
-    for i in range(n):
-        store(<real*>(at[2] + i * strides[2]), fma(
-            exp(load(<const real*>(at[1] + i * strides[1]))), sum, load(<const real*>(at[0] + i * strides[0]))))
+    cdef Py_ssize_t i, k
+    for k in range(registers):
+        own = gradient_columns_of(like, at, strides, k)
+        sum_columns(add_column_grad[f32x], add_column_grad[f64x], 1, 0, like, &own, n, sums)
+        sum = -narrowed(like, sums)
+        for i in range(n):
+            store(<real*>(at[2] + k * sizeof(real) + i * strides[2]), fma(
+                exp(load(<const real*>(own.y + i * strides[1]))), sum, load(<const real*>(own.grad + i * strides[0]))))
     return True

@@ -2,6 +2,7 @@
 #
 #     glu(x, gate) = x sigmoid(gate); Dauphin et al., arXiv:1612.08083
 #     swiglu, geglu, reglu(gate, up) = silu, gelu, relu(gate) times up; Shazeer, arXiv:2002.05202
+#     swiglu_beta(gate, up, beta) = gate sigmoid(beta gate) up; Ramachandran, Zoph and Le, arXiv:1710.05941
 #     swiglu_clamped(gate, up, beta, limit, shift) = g sigmoid(beta g) (u + shift), g = min(gate, limit) and
 #         u = min(max(up, -limit), limit); gpt-oss, arXiv:2508.10925
 #
@@ -96,12 +97,16 @@ cdef inline real gated(real gate, real p, real p_low, real tail, real tail_low) 
     return where_less(gate, splat(p, 0.0), with_sign((tail + tail_low) * down, p), y)  # also where it is 0
 
 
-cdef inline real rise_minus_product(real gate, real m, real s, real s_rest, real* low) noexcept nogil:
-    # max(gate, 0) - m (s + s_rest)
-    cdef real rise = at_least(gate, splat(gate, -0.0))
+cdef inline real minus_product(real rise, real m, real s, real s_rest, real* low) noexcept nogil:
+    # rise - m (s + s_rest)
     cdef real y = fma(-m, s, rise)
     low[0] = fma(-m, s_rest, fma(-m, s, rise - y))
     return y
+
+
+cdef inline real rise_minus_product(real gate, real m, real s, real s_rest, real* low) noexcept nogil:
+    # max(gate, 0) - m (s + s_rest)
+    return minus_product(at_least(gate, splat(gate, -0.0)), m, s, s_rest, low)
 
 
 # Segments serve where neither operand nor the product is of an unusual size: there nothing on the way underflows,
@@ -168,8 +173,7 @@ cdef inline real swiglu_backward(real grad, real gate, real up, real* grad_up) n
     return gate_backward(grad, up, slope, low)
 
 
-cdef inline real swish_times(real gate, real up, real beta) noexcept nogil:
-    # gate sigmoid(beta gate) up
+cdef inline real swish_times_by_exp(real gate, real up, real beta) noexcept nogil:
     cdef real p_low, t_low, r_low, sum, x, y, s, s_low, n, rest, inverse, top = largest(gate), zero = splat(gate, 0.0)
     cdef real t = stretched(gate, beta, &t_low)
     cdef real a_low = where_less(t, zero, -t_low, t_low)
@@ -186,18 +190,51 @@ cdef inline real swish_times(real gate, real up, real beta) noexcept nogil:
     return y
 
 
+cdef inline f32x swish_segment(f32x up, f32x beta, f32x t, f32x t_low, f32x rise, f32x a, int which) noexcept nogil:
+    # (rise - s / (2 beta)) up, s = 2 a sigmoid(-a); by the slope of s, s (1 - a + s / 2) / a, it takes in what t lacks
+    cdef f32x rest, s = segment_parts(&SILU_SEGMENTS[0][0], 6, ODD, which, steps(a), a, &rest)
+    cdef f32x half = splat(a, 0.5), share = half / beta, lost = fma(-share, beta, half)
+    rest = fma(s * (t_low / t), fma(s, half, splat(a, 1.0) - a), rest)
+    cdef f32x y = minus_product(rise, share, s, fma(lost + lost, s, rest), &rest)
+    return fma(y, up, rest * up)
+
+
+cdef inline real swish_times(real gate, real up, real beta) noexcept nogil:
+    # gate sigmoid(beta gate) up
+    cdef real t_low, t, y, a, rise, seen, zero = splat(gate, 0.0)
+    if real is f32x:
+        t = product(gate, beta, &t_low)
+        a, rise = magnitude(t), where_less(t, zero, zero, gate)
+        y = swish_segment(up, beta, t, t_low, rise, a, LOOKUP_FLOATS)
+        if LOOKUP_FLOATS == 8 and any_less(first_steps_end(a), a):
+            y = where_less(first_steps_end(a), a, swish_segment(up, beta, t, t_low, rise, a, LAST), y)
+        seen = at_least(magnitude(gate), magnitude(up)) * splat(up, 7.450580596923828e-09)
+        seen = where_less(a, splat(a, 1e-20), steps_end(a), at_least(a, seen))  # of a tiny product, nothing is left
+        seen = by_segments(seen, steps_end(a), y)
+        if any_by_exp(seen):
+            y = where_by_exp(seen, swish_times_by_exp(gate, up, beta), y)
+        return y
+    else:
+        return swish_times_by_exp(gate, up, beta)
+
+
+cdef inline real swiglu_beta(real gate, real up, real beta) noexcept nogil:
+    # the same, with swiglu's own bits where beta is 1
+    cdef real y = up
+    if any_other(beta):
+        y = swish_times(gate, up, beta)
+    if any_one(beta):
+        y = where_one(beta, swiglu(gate, up), y)
+    return y
+
+
 cdef inline real clamped(real x, real limit) noexcept nogil:
     # x, but at most `limit` from 0; a NaN stays one
     return at_most(at_least(x, -limit), limit)
 
 
 cdef inline real swiglu_clamped(real gate, real up, real beta, real limit, real shift) noexcept nogil:
-    cdef real g = at_most(gate, limit), u = clamped(up, limit) + shift, y = u
-    if any_other(beta):
-        y = swish_times(g, u, beta)
-    if any_one(beta):
-        y = where_one(beta, swiglu(g, u), y)
-    return y
+    return swiglu_beta(at_most(gate, limit), clamped(up, limit) + shift, beta)
 
 
 cdef inline real swiglu_clamped_backward(real grad, real gate, real up, real beta, real limit, real shift,

@@ -3,13 +3,15 @@
 # nothing.
 from libc.math cimport INFINITY, ldexp
 
-from ..lanes cimport all_less, any_less, at_least, f32x, f64x, fma, magnitude, real, splat, splat_f64, where_less
-from ..loops.columns cimport HALVES, MOST_LANES, add_columns, halves, narrowed, sum_columns, wide_halves, widened
+from ..lanes cimport F32_LANES, all_less, at_least, f32x, f64x, fma, magnitude, real, splat, splat_f64
+from ..loops.columns cimport MOST_LANES, halves, sum_columns, wide_halves
+from ..loops.operations cimport SHORT
+from ..loops.reductions cimport sum_row
 from ..loops.registers cimport lanes, load, skip, store
 from ..math.exponential cimport nearest, nearest_sum, power2_of_sum, raised_by
-from ..math.logarithm cimport log1p
 from .exponentials cimport (
-    LARGEST_TOP, add_to_three, exp_rest_of, exponents_of, least_below, mantissa_of, rest_of_sums,
+    FEW, LARGEST_TOP, SUMS_BELOW, Exponents, add_to_four, below_block_wide, below_of, exp_parts_of, exp_rest_of,
+    exponents_of, least_below, log_rests, mantissa_of, rest_of, rest_of_sums, small,
 )
 
 cdef enum:
@@ -18,7 +20,7 @@ cdef enum:
 cdef struct Columns:
     const char* x
     Py_ssize_t stride  # from one element of a row to the next
-    void* y  # where the exponentials go, a register for each element; NULL where only their sum is wanted
+    void* y  # where exponentials go, a register for each element and row; NULL where only their sum is wanted
     int raised  # exponentials are multiplied by 2^raised
     int half  # which half of the lanes is taken as float64, of rows of float32
     # a register each:
@@ -35,16 +37,20 @@ cdef inline Columns columns_of(const real* like, const char* x, Py_ssize_t strid
     return own
 
 
+cdef inline Columns register_of(const real* like, const Columns* columns, int k, Py_ssize_t n) noexcept nogil:
+    # the k-th register of them
+    cdef Columns own = columns[0]
+    own.x += k * sizeof(real)
+    if own.y != NULL:
+        own.y = <void*>skip(<const real*>own.y, k * n * lanes(like))
+    return own
+
+
 cdef inline void set_tops(real top, Columns* own) noexcept nogil:
     # what follows from the largest of each row
-    cdef f64x wide[MOST_LANES]
-    cdef int half
-    wide_halves(top, wide)
-    for half in range(halves(&top)):
-        wide[half] = wide[half] - splat_f64(least_below(&top, own.raised))
     store(<real*>own.top, top)
     store(<real*>own.power, power2_of_sum(nearest_sum(-top, 1.4426950408889634), own.raised))
-    store(<real*>own.least, narrowed(&top, wide))
+    store(<real*>own.least, top - splat(top, least_below(&top, own.raised)))
 
 
 cdef inline bint find_column_tops(const real* like, Columns* own, Py_ssize_t n) noexcept nogil:
@@ -69,91 +75,89 @@ cdef inline bint find_column_tops(const real* like, Columns* own, Py_ssize_t n) 
     return True
 
 
-cdef inline real exponential_of(real x, const Columns* own, real* power) noexcept nogil:
-    # p, with e^x 2^more = power (1 + p)
-    cdef real sum
-    cdef real p = exp_rest_of(x, load(<const real*>own.least), &sum)
-    power[0] = raised_by(load(<const real*>own.power), sum)
-    return p
-
-
-cdef inline void put_exponential(real p, real power, const Columns* own, Py_ssize_t i) noexcept nogil:
-    if own.y != NULL:
-        store(<real*>skip(<const real*>own.y, i * lanes(&p)), fma(p, power, power))
-
-
 cdef inline void add_column(const real* like, const void* context, Py_ssize_t i, real* sums) noexcept nogil:
     cdef const Columns* own = <const Columns*>context
-    cdef real power
-    cdef real p = exponential_of(load(<const real*>(own.x + i * own.stride)), own, &power)
-    put_exponential(p, power, own, i)
-    sums[0] = sums[0] + fma(p, power, power)
+    cdef real x = load(<const real*>(own.x + i * own.stride)), sum
+    cdef real p = exp_rest_of(x, load(<const real*>own.least), &sum), power = raised_by(
+        load(<const real*>own.power), sum)
+    p = fma(p, power, power)
+    store(<real*>skip(<const real*>own.y, i * lanes(like)), p)
+    sums[0] = sums[0] + p
 
 
 cdef inline void add_column_below(const real* like, const void* context, Py_ssize_t i, real* sums) noexcept nogil:
     cdef const Columns* own = <const Columns*>context
-    cdef real x = load(<const real*>(own.x + i * own.stride)), power
-    cdef real p = exponential_of(x, own, &power)
-    put_exponential(p, power, own, i)
-    add_to_three(p, power, x, load(<const real*>own.top), lanes(like), sums)
+    cdef real x = load(<const real*>(own.x + i * own.stride)), rest, sum
+    cdef real r = exp_parts_of(x, load(<const real*>own.least), &rest, &sum), power = raised_by(
+        load(<const real*>own.power), sum)
+    if own.y != NULL:
+        store(<real*>skip(<const real*>own.y, i * lanes(like)), fma(r + rest, power, power))
+    add_to_four(r, rest, power, x, load(<const real*>own.top), lanes(like), sums)
 
 
-cdef inline void add_column_below_wide(const f64x* like, const void* context, Py_ssize_t i, f64x* sums) noexcept nogil:
-    # the same in float64, of half of the lanes of rows of float32
-    cdef const Columns* own = <const Columns*>context
-    cdef f64x x = widened(<const float*>(own.x + i * own.stride), own.half), power
-    cdef f64x p = exponential_of(x, own, &power)
-    add_to_three(p, power, x, load(<const f64x*>own.top), lanes(like), sums)
-
-
-cdef inline bint column_softmax(const real* like, const Columns* columns, Py_ssize_t n, f64x* scales) noexcept nogil:
+cdef inline bint column_softmax(const real* like, const Columns* columns, int registers, Py_ssize_t n,
+                                f64x* scales) noexcept nogil:
     # every exponential, and 1 over the sum of each row
-    cdef Columns own = columns[0]
-    cdef int half
-    if not find_column_tops(like, &own, n):
-        return False
-    sum_columns(add_column[f32x], add_column[f64x], 1, 0, like, &own, n, scales)
-    for half in range(halves(like)):
-        if not all_less(scales[half], splat_f64(INFINITY)):  # where a NaN was passed over
+    cdef Columns own
+    cdef int k
+    for k in range(registers):
+        own = register_of(like, columns, k, n)
+        if not find_column_tops(like, &own, n):
             return False
-        scales[half] = splat_f64(1.0) / scales[half]
+        sum_columns(add_column[f32x], add_column[f64x], 1, 0, like, &own, n, scales + k * halves(like))
+    for k in range(registers * halves(like)):
+        if not all_less(scales[k], splat_f64(INFINITY)):  # where a NaN was passed over
+            return False
+        scales[k] = splat_f64(1.0) / scales[k]
     return True
 
 
-cdef inline f64x small_rest(const Columns* columns, f64x top, f64x mantissa, double lowered, f64x rest, int half,
-                            Py_ssize_t n) noexcept nogil:
-    # the small sums of half of the rows of float32, in float64
-    cdef Columns own = columns[0]
-    cdef f64x totals[3]
-    own.half = half
-    set_tops(top, &own)
-    add_columns(add_column_below_wide, 3, 1, &own, n, totals)
-    return where_less(rest, splat_f64(2.0), rest_of_sums(totals[0], totals[1], totals[2], lowered, mantissa), rest)
+cdef inline void sum_small_columns(const Columns* own, Py_ssize_t n, const double* tops, const double* exponents,
+                                   const double* mantissas, double* rests) noexcept nogil:
+    # the small sums of rows of float32, in float64
+    cdef float[SHORT] x
+    cdef Exponents row = exponents_of(<const f32x*>NULL, x, NULL, 1.0, 1.0)
+    cdef Py_ssize_t r, i
+    row.raised = own.raised
+    for r in range(F32_LANES):
+        if small(<const f32x*>NULL, rests[r], n):
+            for i in range(n):
+                x[i] = (<const float*>(own.x + i * own.stride))[r]
+            row.top, row.more, row.mantissa = tops[r], row.raised - <int>exponents[r], mantissas[r]
+            rests[r] = rest_of(&row, sum_row(below_block_wide, <const f32x*>NULL, &row, n, 1))
 
 
-cdef inline bint column_logs(const real* like, const Columns* columns, Py_ssize_t n, f64x* tops, f64x* mantissas,
-                             f64x* rests, f64x* logs, bint careful) noexcept nogil:
-    # find_tops and find_logs: the largest of each row, and the logarithm of the sum relative to it. Small sums of
-    # float32 are taken again where it is to be careful.
-    cdef Columns own = columns[0]
-    cdef f64x totals[3 * MOST_LANES]
+cdef inline bint column_logs(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
+                             f64x* mantissas, f64x* rests, f64x* logs, bint careful) noexcept nogil:
+    # find_tops and find_logs: the largest of each row, and the logarithm of the sum relative to it. Small sums are
+    # taken again where it is to be careful.
+    cdef Columns own
+    cdef f64x totals[SUMS_BELOW * MOST_LANES]
     cdef f64x exponents[MOST_LANES]
-    cdef double lowered = ldexp(1.0, -own.raised)
-    cdef int half, count = halves(like)
-    if not find_column_tops(like, &own, n):
-        return False
-    wide_halves(load(<const real*>own.top), tops)
-    wide_halves(nearest(load(<const real*>own.top), 1.4426950408889634), exponents)
-    sum_columns(add_column_below[f32x], add_column_below[f64x], 3, 1, like, &own, n, totals)
-    for half in range(count):
-        mantissas[half] = mantissa_of(tops[half], exponents[half])
-        rests[half] = rest_of_sums(totals[half], totals[count + half], totals[2 * count + half], lowered,
-                                   mantissas[half])
-        if not all_less(rests[half], splat_f64(INFINITY)):
+    cdef f64x below[MOST_LANES]
+    cdef f64x equal[MOST_LANES]
+    cdef double lowered = ldexp(1.0, -columns.raised)
+    cdef int k, half, first, count = halves(like)
+    for k in range(registers):
+        own, first = register_of(like, columns, k, n), k * count
+        if not find_column_tops(like, &own, n):
             return False
-    for half in range(count):
+        wide_halves(load(<const real*>own.top), tops + first)
+        wide_halves(nearest(load(<const real*>own.top), 1.4426950408889634), exponents + first)
+        sum_columns(add_column_below[f32x], add_column_below[f64x], SUMS_BELOW, 1, like, &own, n, totals)
+        for half in range(count):
+            below[first + half], equal[first + half] = below_of(totals + half, count), totals[3 * count + half]
+    for k in range(registers * count):
+        mantissas[k] = mantissa_of(tops[k], exponents[k])
+        rests[k] = rest_of_sums(below[k], equal[k], lowered, mantissas[k])
+        if not all_less(rests[k], splat_f64(INFINITY)):
+            return False
+    for k in range(registers):
+        first = k * count
         if real is f32x:
-            if careful and any_less(rests[half], splat_f64(2.0)):
-                rests[half] = small_rest(&own, tops[half], mantissas[half], lowered, rests[half], half, n)
-        logs[half] = log1p(rests[half])
+            if careful and n > FEW:
+                own = register_of(like, columns, k, n)
+                sum_small_columns(&own, n, <const double*>(tops + first), <const double*>(exponents + first),
+                                  <const double*>(mantissas + first), <double*>(rests + first))
+        log_rests(like, <const double*>(rests + first), <double*>(logs + first), lanes(like))
     return True

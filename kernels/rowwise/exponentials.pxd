@@ -6,9 +6,11 @@
 # longer exact, is a shift subtracted from the row first. Exponentials are multiplied by a power of two, `raised`, so
 # that none is subnormal before it meets its scale: it is rounded there, once.
 from libc.math cimport INFINITY, NAN, fabs, frexp, ldexp
+from libc.string cimport memset
 
 from ..lanes cimport (
-    F64_LANES, at_least, f32x, f64x, fma, load_f64, real, splat, splat_f32, splat_f64, store_f64, where_less,
+    F32_LANES, F64_LANES, at_least, f32x, f64x, fma, load_f32, load_f64, narrow_f64_f32, real, splat, splat_f32,
+    splat_f64, store_f32, store_f64, where_less, wide_f32,
 )
 from ..loops.registers cimport lanes, load, load_part, skip, store, store_part
 from ..loops.reductions cimport (
@@ -16,12 +18,14 @@ from ..loops.reductions cimport (
     sum_terms, take, wide,
 )
 from ..math.exponential cimport exp_pair, exp_rest, ln2, ln2_low, minus_ln2, nearest, nearest_sum, power2_of_sum, whole
-from ..math.logarithm cimport log1p, log1p_f64
+from ..math.logarithm cimport log1p, log1p_f64, log1p_pair_f32
 from ..math.pairs cimport pair_quotient, two_sum
 
 cdef enum:
-    MANY = 8  # rows whose scalars share registers: no fewer than the lanes of any register, or the rows of a kernel
+    MANY = 16  # rows whose scalars share registers: no fewer than the lanes of any register, or the rows of a kernel
     LARGEST_TOP = 1 << 20  # up to which the largest x of a row needs no shift
+    SUMS_BELOW = 4  # of add_to_four
+    FEW = 8  # elements, of which no two meet in float32
 
 cdef struct Exponents:
     const void* x
@@ -98,19 +102,22 @@ cdef inline real exp_rest_of(real x, real least, real* sum) noexcept nogil:
     return exp_rest(splat(x, -0.0), r)
 
 
-cdef inline real exponential(const real* like, const Exponents* row, real x, Py_ssize_t i, Py_ssize_t n,
-                             real* power) noexcept nogil:
-    # Returns p, with e^x 2^more = power (1 + p) of an exponent x; stores it where that is asked for.
-    cdef real sum, y
-    cdef real p = exp_rest_of(x, splat(x, row.least), &sum)
-    power[0] = power2_of_sum(sum, row.more)
+cdef inline real exp_parts_of(real x, real least, real* rest, real* sum) noexcept nogil:
+    # r, with e^x = 2^n (1 + r + rest) of an exponent of `least` or more; r is not rounded
+    cdef real clamped = at_least(x, least), low
+    sum[0] = nearest_sum(clamped, 1.4426950408889634)
+    cdef real r = minus_ln2(clamped, whole(sum[0]), &low)
+    rest[0] = exp_rest(r, low)
+    return r
+
+
+cdef inline void put_exponential(const Exponents* row, real y, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # where that is asked for
     if row.y != NULL:
-        y = fma(p, power[0], power[0])
-        if n == lanes(like):
+        if n == lanes(&y):
             store(<real*>skip(<const real*>row.y, i), y)
         else:
             store_part(<real*>skip(<const real*>row.y, i), y, n)
-    return p
 
 
 cdef inline real exponent_at(const real* like, const Exponents* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
@@ -121,26 +128,31 @@ cdef inline real exponent_at(const real* like, const Exponents* row, Py_ssize_t 
 
 cdef inline void add_all(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n, real* sums) noexcept nogil:
     cdef const Exponents* own = <const Exponents*>context
-    cdef real power
-    cdef real p = exponential(like, own, exponent_at(like, own, i, n), i, n, &power)
-    sums[0] = sums[0] + first_lanes(fma(p, power, power), n)
+    cdef real sum, x = exponent_at(like, own, i, n)
+    cdef real p = exp_rest_of(x, splat(x, own.least), &sum), power = power2_of_sum(sum, own.more)
+    p = fma(p, power, power)
+    put_exponential(own, p, i, n)
+    sums[0] = sums[0] + first_lanes(p, n)
 
 
-cdef inline void add_to_three(real p, real power, real x, real top, Py_ssize_t n, real* sums) noexcept nogil:
-    # Three sums: of the exponentials' powers of two, of the remainders above these, apart so that little of either is
-    # rounded; and how many elements are the largest.
+cdef inline void add_to_four(real r, real rest, real power, real x, real top, Py_ssize_t n, real* sums) noexcept nogil:
+    # Sums of power (1 + r + rest) below the largest: of each part apart, so that little of any is rounded. And how many
+    # elements are the largest.
     cdef real zero = splat(x, 0.0)
     power = first_lanes(where_less(x, top, power, zero), n)
     sums[0] = sums[0] + power
-    sums[1] = fma(p, power, sums[1])
-    sums[2] = sums[2] + where_less(x, top, zero, first_lanes(splat(x, 1.0), n))
+    sums[1] = fma(r, power, sums[1])
+    sums[2] = fma(rest, power, sums[2])
+    sums[3] = sums[3] + where_less(x, top, zero, first_lanes(splat(x, 1.0), n))
 
 
 cdef inline void add_one_below(const real* like, const Exponents* own, real x, Py_ssize_t i, Py_ssize_t n,
                                real* sums) noexcept nogil:
-    cdef real power
-    cdef real p = exponential(like, own, x, i, n, &power)
-    add_to_three(p, power, x, splat(x, own.top - own.shift), n, sums)
+    # an exponential, stored; the sums of add_to_four
+    cdef real rest, sum
+    cdef real r = exp_parts_of(x, splat(x, own.least), &rest, &sum), power = power2_of_sum(sum, own.more)
+    put_exponential(own, fma(r + rest, power, power), i, n)
+    add_to_four(r, rest, power, x, splat(x, own.top - own.shift), n, sums)
 
 
 cdef inline void add_below(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
@@ -184,14 +196,15 @@ cdef inline Pair all_block(const real* like, const void* context, Py_ssize_t sta
 
 cdef inline Pair below_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # the sum without the largest, and how many are the largest
-    cdef double totals[3]
-    sum_exponentials(add_below[f32x], add_below[f64x], 3, like, context, start, n, totals)
-    return Pair(totals[0] + totals[1], totals[2])
+    cdef double totals[SUMS_BELOW]
+    sum_exponentials(add_below[f32x], add_below[f64x], SUMS_BELOW, like, context, start, n, totals)
+    return Pair(totals[0] + (totals[1] + totals[2]), totals[3])
 
 
 cdef inline double least_below(const real* like, int raised) noexcept nogil:
     # how far below the largest an exponent gives 0 after scaling
-    return (raised + (124 if real is f32x else 1020)) * 0.6931471805599453
+    cdef double below = (raised + (124 if real is f32x else 1020)) * 0.6931471805599453
+    return <float>below if real is f32x else below
 
 
 cdef inline double least_of(const real* like, const Exponents* row) noexcept nogil:
@@ -199,12 +212,18 @@ cdef inline double least_of(const real* like, const Exponents* row) noexcept nog
 
 
 cdef inline Pair below_block_wide(const f32x* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef double totals[3]
+    cdef double totals[SUMS_BELOW]
     cdef Exponents own = (<const Exponents*>context)[0]
     own.y = NULL  # which is float32
     own.least = least_of(<const f64x*>NULL, &own)
-    sum_terms(add_below_wide, 3, NULL, &own, start, n, totals)
-    return Pair(totals[0] + totals[1], totals[2])
+    sum_terms(add_below_wide, SUMS_BELOW, NULL, &own, start, n, totals)
+    return Pair(totals[0] + (totals[1] + totals[2]), totals[3])
+
+
+cdef inline bint small(const real* like, double rest, Py_ssize_t n) noexcept nogil:
+    # whether a careful caller has the sum of a row of float32 taken again: among more elements than a few, small ones
+    # may have been lost beside larger ones
+    return real is f32x and n > FEW and rest < 2.0
 
 
 cdef inline void add_below_exactly(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
@@ -277,14 +296,46 @@ cdef inline f64x mantissa_of(f64x top, f64x exponent) noexcept nogil:
     return splat_f64(1.0) + (r + exp_rest(r, low))
 
 
-cdef inline f64x rest_of_sums(f64x powers, f64x remainders, f64x tops, double lowered, f64x mantissa) noexcept nogil:
-    # sum(e^(x - top)) - 1 of add_to_three's sums
-    return (powers + remainders) * splat_f64(lowered) / mantissa + (tops - splat_f64(1.0))
+cdef inline f64x below_of(const f64x* sums, int apart) noexcept nogil:
+    # the sum of all exponentials below the largest, of add_to_four's sums
+    return sums[0] + (sums[apart] + sums[2 * apart])
+
+
+cdef inline f64x rest_of_sums(f64x below, f64x tops, double lowered, f64x mantissa) noexcept nogil:
+    # sum(e^(x - top)) - 1
+    return below * splat_f64(lowered) / mantissa + (tops - splat_f64(1.0))
+
+
+cdef inline void log_rests(const real* like, const double* rests, double* logs, Py_ssize_t most) noexcept nogil:
+    # log(1 + rest) of as many float64 numbers as a register of the rows' precision has lanes, or of `most` where there
+    # are fewer: right to that precision
+    cdef float parts[2 * MANY]
+    cdef f32x low
+    cdef f64x rest
+    cdef Py_ssize_t k = 0, count = min(most, <Py_ssize_t>F32_LANES)
+    if real is f32x:
+        if count < F32_LANES:
+            memset(parts, 0, sizeof(parts))
+        while k < count:
+            rest = load_f64(rests + k)
+            narrow_f64_f32(parts + k, rest)
+            narrow_f64_f32(parts + MANY + k, rest - wide_f32(parts + k))
+            k += F64_LANES
+        store_f32(parts, log1p_pair_f32(load_f32(parts), load_f32(parts + MANY), &low))
+        store_f32(parts + MANY, low)
+        k = 0
+        while k < count:  # of a tiny rest the lower part may be no normal number
+            rest = load_f64(rests + k)
+            store_f64(logs + k, where_less(
+                rest, splat_f64(1e-9), rest, wide_f32(parts + k) + wide_f32(parts + MANY + k)))
+            k += F64_LANES
+    else:
+        store_f64(logs, log1p(load_f64(rests)))
 
 
 cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, Py_ssize_t n, int threads,
                            bint careful) noexcept nogil:
-    # After find_tops, for rows whose largest is finite, eight at most: the sum of e^(x - top) without one of the
+    # After find_tops, for rows whose largest is finite, GROUP at most: the sum of e^(x - top) without one of the
     # largest, so that log1p of it is right where the largest is nearly all of the sum. A careful caller has small sums
     # computed again, in float64, or, of rows in float64, with the rounding errors of their additions. The scalars of
     # all rows share registers.
@@ -308,16 +359,15 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
         if fabs(rows[k].top) < INFINITY:
             rows[k].mantissa = mantissas[k]
             rows[k].rest = rest_of(&rows[k], sums[k])
-            if real is f32x:
-                if careful and rows[k].rest < 2.0:
-                    rows[k].rest = rest_of(&rows[k], sum_row(below_block_wide, like, &rows[k], n, threads))
+            if careful and small(like, rows[k].rest, n):
+                rows[k].rest = rest_of(&rows[k], sum_row(below_block_wide, <const f32x*>NULL, &rows[k], n, threads))
             logs[k] = rows[k].rest
         else:
             rows[k].top = top_not_finite(<const real*>rows[k].x, &rows[k], n)
     k = 0
     while k < count:
-        store_f64(logs + k, log1p(load_f64(logs + k)))  # the project's own: every machine has the same bits
-        k += F64_LANES
+        log_rests(like, logs + k, logs + k, MANY - k)
+        k += lanes(like)
     for k in range(count):
         rows[k].log_rest = logs[k]
         if real is f64x:

@@ -6,13 +6,13 @@ from ..lanes cimport (
     F64_LANES, all_less, at_least, f32x, f64x, load_f64, magnitude, real, splat, splat_f64, store_f64, where_less,
 )
 from ..loops.operations cimport SHORT, SHORT_ROWS
-from ..loops.reductions cimport element, first_lanes
+from ..loops.reductions cimport Pair, element, first_lanes, sum_row
 from ..loops.registers cimport lanes, load, load_part, skip, store
 from ..loops.short_rows cimport add_short, fold_short, short_largest, short_totals
 from ..math.exponential cimport nearest
-from ..math.logarithm cimport log1p
 from .exponentials cimport (
-    LARGEST_TOP, Exponents, add_all, add_below, add_below_wide, exponents_of, least_of, mantissa_of, rest_of_sums,
+    FEW, LARGEST_TOP, SUMS_BELOW, Exponents, add_all, add_below, below_block_wide, below_of, exponents_of, least_of,
+    log_rests, mantissa_of, rest_of, rest_of_sums, small,
 )
 
 
@@ -93,41 +93,28 @@ cdef inline bint short_softmax(const real* like, const char* x, Py_ssize_t step,
 cdef inline void sum_small_again(Exponents* own, const char* x, Py_ssize_t step, Py_ssize_t n, const double* tops,
                                  const int* more, const double* mantissas, double* rests) noexcept nogil:
     # the small sums of rows of float32, in float64
-    cdef f64x parts[3 * SHORT_ROWS]
-    cdef double totals[3 * SHORT_ROWS]
-    cdef double lowered = ldexp(1.0, -own.raised)
-    cdef bint small = False
+    cdef Pair sum
     cdef int k
-    for k in range(3 * SHORT_ROWS):
-        parts[k] = splat_f64(0.0)
     for k in range(SHORT_ROWS):
-        if rests[k] < 2.0:
-            small = True
-            own.x, own.top, own.more = x + k * step, tops[k], more[k]
-            own.least = least_of(<const f64x*>NULL, own)
-            add_short(add_below_wide, 3, <const f64x*>NULL, own, n, parts + k)
-    if small:
-        for k in range(3):
-            short_totals(parts + k * SHORT_ROWS, totals + k * SHORT_ROWS)
-        for k in range(SHORT_ROWS):
-            if rests[k] < 2.0:
-                rests[k] = ((totals[k] + totals[SHORT_ROWS + k]) * lowered / mantissas[k]
-                            + (totals[2 * SHORT_ROWS + k] - 1.0))
+        if small(<const f32x*>NULL, rests[k], n):
+            own.x, own.top, own.more, own.mantissa = x + k * step, tops[k], more[k], mantissas[k]
+            sum = sum_row(below_block_wide, <const f32x*>NULL, own, n, 1)
+            rests[k] = rest_of(own, sum)
 
 
 cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_ssize_t step, Py_ssize_t n,
                             double* tops, double* mantissas, double* rests, double* logs, bint careful) noexcept nogil:
     # find_tops and find_logs: the largest of each row, and the logarithm of the sum relative to it. Exponentials that
-    # are wanted go to rows of SHORT numbers from own.y on. Small sums of float32 are taken again where it is to be
-    # careful.
+    # are wanted go to rows of SHORT numbers from own.y on. Small sums are taken again where it is to be careful.
     cdef const real* tile = <const real*>own.y
-    cdef f64x parts[3 * SHORT_ROWS]
+    cdef f64x parts[SUMS_BELOW * SHORT_ROWS]
     cdef double least[SHORT_ROWS]
-    cdef double totals[3 * SHORT_ROWS]
+    cdef double totals[SUMS_BELOW * SHORT_ROWS]
+    cdef f64x sums[SUMS_BELOW]
     cdef int more[SHORT_ROWS]
     cdef f64x mantissa, rest
     cdef double lowered = ldexp(1.0, -own.raised)
-    cdef Py_ssize_t k
+    cdef Py_ssize_t k, j
     own.plain = True
     if not short_exponents(like, own, x, step, n, tops, more, least):
         return False
@@ -137,25 +124,27 @@ cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_
             own.y = <void*>skip(tile, k * SHORT)
         mantissas[k] = own.raised - more[k]
         if real is f32x:
-            fold_short(add_below[f32x], 3, own, n, parts + k)
+            fold_short(add_below[f32x], SUMS_BELOW, own, n, parts + k)
         else:
-            add_short(add_below[f64x], 3, like, own, n, parts + k)
-    for k in range(3):
+            add_short(add_below[f64x], SUMS_BELOW, like, own, n, parts + k)
+    for k in range(SUMS_BELOW):
         short_totals(parts + k * SHORT_ROWS, totals + k * SHORT_ROWS)
     k = 0
     while k < SHORT_ROWS:
         mantissa = mantissa_of(load_f64(tops + k), load_f64(mantissas + k))
-        rest = rest_of_sums(load_f64(totals + k), load_f64(totals + SHORT_ROWS + k),
-                            load_f64(totals + 2 * SHORT_ROWS + k), lowered, mantissa)
+        for j in range(SUMS_BELOW):
+            sums[j] = load_f64(totals + j * SHORT_ROWS + k)
+        rest = rest_of_sums(below_of(sums, 1), sums[3], lowered, mantissa)
         if not all_less(rest, splat_f64(INFINITY)):
             return False
         store_f64(mantissas + k, mantissa)
         store_f64(rests + k, rest)
         k += F64_LANES
-    if careful:
-        sum_small_again(own, x, step, n, tops, more, mantissas, rests)
+    if real is f32x:
+        if careful and n > FEW:
+            sum_small_again(own, x, step, n, tops, more, mantissas, rests)
     k = 0
     while k < SHORT_ROWS:
-        store_f64(logs + k, log1p(load_f64(rests + k)))
-        k += F64_LANES
+        log_rests(like, rests + k, logs + k, SHORT_ROWS - k)
+        k += lanes(like)
     return True

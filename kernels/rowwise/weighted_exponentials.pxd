@@ -16,10 +16,10 @@ from ..loops.reductions cimport (
     row_context, sum_row, sum_terms, take, wide,
 )
 from ..loops.registers cimport lanes
-from ..math.exponential cimport exp_pair, nearest, whole
+from ..math.exponential cimport exp_pair, nearest, power2_of_sum, whole
 from ..math.logarithm cimport log, log_f64
 from ..math.pairs cimport two_sum
-from .exponentials cimport LARGEST_TOP, Exponents, exponential, exponents_of, larger, set_top
+from .exponentials cimport LARGEST_TOP, Exponents, exp_rest_of, exponents_of, larger, set_top
 from .wide_rows cimport store_wide
 
 cdef enum:
@@ -137,8 +137,8 @@ cdef inline void add_quick(const real* like, const void* context, Py_ssize_t i, 
     # Three sums: of b times the exponentials' powers of two, of the remainders above these, and of the first's
     # magnitudes
     cdef const Quick* own = <const Quick*>context
-    cdef real power
-    cdef real p = exponential(like, &own.row, take(<const real*>own.row.x, i, n), i, n, &power)
+    cdef real x = take(<const real*>own.row.x, i, n), sum
+    cdef real p = exp_rest_of(x, splat(x, own.row.least), &sum), power = power2_of_sum(sum, own.row.more)
     power = first_lanes(take(<const real*>own.b, i, n) * power, n)
     sums[0] = sums[0] + power
     sums[1] = fma(p, power, sums[1])

@@ -31,9 +31,9 @@ for _name, _activation in GATES.items():
             _documentation.named(_kernel, f"{_ufunc}_ufunc", _kernels.__name__)
         else:
             globals()[_ufunc] = _documentation.named(_kernel, _ufunc)
-for _part in ("", "_backward"):
+for _part in ("beta", "clamped", "clamped_backward"):
     for _short in ("", "_short"):
-        _kernel = f"swiglu_clamped{_part}{_short}_ufunc"
+        _kernel = f"swiglu_{_part}{_short}_ufunc"
         _documentation.named(getattr(_kernels, _kernel), _kernel, _kernels.__name__)
 
 
@@ -51,6 +51,8 @@ def swiglu(gate, up, out=None, *, beta=_ONE, limit=inf, shift=_ZERO, **keywords)
         return _swiglu(gate, up, out=out)
     if _plain(beta, limit, shift):
         return _swiglu(gate, up, out=out, **keywords)
+    if limit is inf and shift is _ZERO:
+        return apply((_kernels.swiglu_beta_ufunc, _kernels.swiglu_beta_short_ufunc), keywords, out, (gate, up), beta)
     refuse_limit("swiglu", limit)
     return apply((_kernels.swiglu_clamped_ufunc, _kernels.swiglu_clamped_short_ufunc), keywords, out, (gate, up),
                  beta, limit, shift)

@@ -79,10 +79,8 @@ def _asked(name, x, target, weight, ignore_index, axis, reduction, probable=True
     kind = "class" if weight is None else "weighted"
     if probabilities is not None:
         target, kind = probabilities, "probabilities"
-    elif axis == x.ndim - 1:
-        _, target = classified(name, x, target, ignore_index)
     else:
-        _, target = classified(name, np.moveaxis(x, axis, -1), target, ignore_index)
+        _, target = classified(name, x, target, ignore_index, axis)
     weighted, weight = weight is not None, vector(name, "weight", weight, x, axis)
     if weighted and (x.itemsize == 2 or weight.dtype != x.dtype):
         weight = rounded_to(_precision(x), weight)

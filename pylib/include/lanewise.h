@@ -17,7 +17,7 @@
 
 /* Raised when a function changes its meaning: an extension then has to be built again. Functions are only added. */
 #define LANEWISE_ABI 1
-#define LANEWISE_FUNCTIONS 464 /* what this header declares; a later lanewise has them too, in the same places */
+#define LANEWISE_FUNCTIONS 468 /* what this header declares; a later lanewise has them too, in the same places */
 
 typedef struct {
     int abi, functions; /* of the lanewise that is installed */
@@ -905,6 +905,12 @@ typedef struct {
     int (*group_norm_backward_float16)(const uint16_t *grad, const uint16_t *x, const float *weight, const double *mean,
                                        const double *rstd, uint16_t *grad_x, float *grad_weight, float *grad_bias,
                                        Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size, Py_ssize_t groups);
+
+    /* lanewise.kernels.activations */
+    void (*swiglu_beta_float32)(const float *gate, const float *up, const float *beta, float *y, Py_ssize_t n);
+    void (*swiglu_beta_float64)(const double *gate, const double *up, const double *beta, double *y, Py_ssize_t n);
+    void (*swiglu_beta_scalar_float32)(const float *gate, const float *up, float beta, float *y, Py_ssize_t n);
+    void (*swiglu_beta_scalar_float64)(const double *gate, const double *up, double beta, double *y, Py_ssize_t n);
 } lanewise_table;
 
 #ifdef __cplusplus
@@ -1034,7 +1040,8 @@ static inline int lanewise_import(void) {
         "decode_mxint8_float32", "decode_nvfp4_float32", "group_norm_bfloat16", "group_norm_float16",
         "logsumexp_backward_float32", "logsumexp_backward_float64", "logsumexp_window_float64",
         "batch_norm_training_bfloat16", "batch_norm_training_float16", "batch_norm_backward_bfloat16",
-        "batch_norm_backward_float16", "group_norm_backward_bfloat16", "group_norm_backward_float16"
+        "batch_norm_backward_float16", "group_norm_backward_bfloat16", "group_norm_backward_float16",
+        "swiglu_beta_float32", "swiglu_beta_float64", "swiglu_beta_scalar_float32", "swiglu_beta_scalar_float64"
     };
     const lanewise_table *table;
     PyObject *module = PyImport_ImportModule("lanewise.embedding");

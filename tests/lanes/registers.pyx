@@ -202,12 +202,21 @@ def widened(const float[::1] x, const float[::1] other, double[::1] y, double[::
         i += lanes.F64_LANES
 
 
-def narrowed(const double[::1] x, float[::1] y):
-    """x rounded to float32."""
-    cdef Py_ssize_t i = 0
+def narrowed(const double[::1] x, float[::1] y, float[::1] joined):
+    """x rounded to float32, by registers of float64 and by those of float32."""
+    cdef Py_ssize_t i = 0, k
+    cdef f64x parts[16]
     while i < x.shape[0]:
         lanes.narrow_f64_f32(&y[i], lanes.load_f64(&x[i]))
         i += lanes.F64_LANES
+    i = 0
+    while i < x.shape[0]:
+        k = 0
+        while k < lanes.F32_LANES:
+            parts[k // lanes.F64_LANES] = lanes.load_f64(&x[i + k])
+            k += lanes.F64_LANES
+        lanes.store_f32(&joined[i], lanes.narrow_halves(parts))
+        i += lanes.F32_LANES
 
 
 def load_float16(const uint16_t[::1] codes, float[::1] y):
