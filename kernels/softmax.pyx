@@ -17,12 +17,13 @@ from .lanes cimport (
 )
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
 from .loops.reductions cimport (
-    Pair, add_element, element, fold_element, fold_values, largest_lane, map_block, map_row, merge_row, rounded,
-    row_context, sum_either, sum_row, take, wide,
+    Pair, add_element, element, fold_block, fold_element, fold_values, largest_lane, map_bfloat16, map_block, map_row,
+    merge_row, rounded, row_context, sum_either, sum_row, take, take_either, wide,
 )
 from .loops.operations cimport (
-    GROUP, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, Operands, Operation, RowMachine, along_axis, group_kernel, group_of,
-    operations_of, row_machine, run_groups, short_kernel, with_columns, with_short_rows,
+    BFLOAT16_ROWS, GROUP, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, Operands, Operation, RowMachine, along_axis,
+    group_kernel, group_of, operations_of, row_machine, run_groups, short_kernel, taking_bfloat16, with_columns,
+    with_short_rows,
 )
 from .loops.registers cimport itemsize, lanes, load, skip, store, store_part
 from .loops.columns cimport (
@@ -51,6 +52,7 @@ cdef struct Gradient:
     double rest  # and its rounding error
     double sign
     bint streamed
+    bint bfloat16  # whether rows are of bfloat16
 
 
 # The points.
@@ -67,9 +69,10 @@ cdef inline real minus_log(const real* like, const void* context, Py_ssize_t i, 
 
 cdef inline real softmax_slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # y (grad - sum(grad y))
-    cdef real y = take(<const real*>(<const Gradient*>context).x, i, n)
-    cdef real grad = take(<const real*>(<const Gradient*>context).grad, i, n)
-    return y * ((grad - splat(y, (<const Gradient*>context).value)) * splat(y, (<const Gradient*>context).sign))
+    cdef const Gradient* own = <const Gradient*>context
+    cdef real y = take_either(own.bfloat16, <const real*>own.x, i, n)
+    cdef real grad = take_either(own.bfloat16, <const real*>own.grad, i, n)
+    return y * ((grad - splat(y, own.value)) * splat(y, own.sign))
 
 
 cdef inline real log_softmax_slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
@@ -90,6 +93,13 @@ cdef void minus_log_block(real* y, const void* context, Py_ssize_t start, Py_ssi
 
 cdef void softmax_slope_block(real* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Gradient own = (<const Gradient*>context)[0]
+    # once for rows of bfloat16 and once for others, where the compiler knows which
+    if real is f32x:
+        if own.bfloat16:
+            own.bfloat16 = True
+            map_bfloat16(softmax_slope[f32x], <uint16_t*>y, &own, start, n)
+            return
+    own.bfloat16 = False
     map_block(softmax_slope[real], y, &own, start, n, own.streamed)
 
 
@@ -108,12 +118,18 @@ cdef inline void add_grad_y(const real* like, const void* context, Py_ssize_t i,
 
 cdef inline void fold_grad_y(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                              f32x* sums) noexcept nogil:
-    cdef f32x grad = take(<const f32x*>(<const Gradient*>context).grad, i, n)
-    sums[0] = fma(grad, take(<const f32x*>(<const Gradient*>context).x, i, n), sums[0])
+    cdef const Gradient* own = <const Gradient*>context
+    cdef f32x grad = take_either(own.bfloat16, <const f32x*>own.grad, i, n)
+    sums[0] = fma(grad, take_either(own.bfloat16, <const f32x*>own.x, i, n), sums[0])
 
 
 cdef Pair grad_y_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Gradient own = (<const Gradient*>context)[0]
+    if real is f32x:
+        if own.bfloat16:
+            own.bfloat16 = True
+            return fold_block(fold_grad_y, 1, &own, start, n)
+    own.bfloat16 = False
     return sum_either(fold_grad_y, add_grad_y[real], 1, like, &own, start, n)
 
 
@@ -139,7 +155,7 @@ cdef inline void over_sums(const real* like, Exponents* rows, Py_ssize_t count, 
     cdef double scale
     cdef Py_ssize_t r
     for r in range(count):
-        scaling[r] = Gradient(NULL, rows[r].y, rows[r].scale, 0.0, 1.0, False)
+        scaling[r] = Gradient(NULL, rows[r].y, rows[r].scale, 0.0, 1.0, False, False)
         # where the largest is infinite, or all are NaN
         if not fabs(rows[r].top) < INFINITY:
             if safe and nothing_left(like, &rows[r], n):
@@ -167,7 +183,7 @@ cdef void logsumexp(const real* like, Operands* p, Gradient* logs, Py_ssize_t ro
     find_tops(like, own, rows, n, threads)
     find_logs(like, own, rows, n, threads, careful)
     for r in range(rows):
-        logs[r] = Gradient(NULL, p[r][0], own[r].top, own[r].log_rest, 1.0, False)
+        logs[r] = Gradient(NULL, p[r][0], own[r].top, own[r].log_rest, 1.0, False, False)
 
 
 # The kernels.
@@ -268,7 +284,8 @@ cdef void softmax_backward_kernel(const real* like, Operands* p, Py_ssize_t rows
     cdef Gradient own[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
-        own[r] = Gradient(p[r][0], p[r][1], 0.0, 0.0, (<double*>p[r][2])[0], manner & STREAMED)
+        own[r] = Gradient(p[r][0], p[r][1], 0.0, 0.0, (<double*>p[r][2])[0], manner & STREAMED,
+                          manner & BFLOAT16_ROWS)
         own[r].value = sum_row(grad_y_block[real], like, &own[r], n, threads).first
     for r in range(rows):
         map_row(softmax_slope_block[real], <real*>p[r][3], &own[r], n, threads)
@@ -280,7 +297,7 @@ cdef void log_softmax_backward_kernel(const real* like, Operands* p, Py_ssize_t 
     cdef Gradient own[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
-        own[r] = Gradient(p[r][0], p[r][1], 0.0, 0.0, 1.0, manner & STREAMED)
+        own[r] = Gradient(p[r][0], p[r][1], 0.0, 0.0, 1.0, manner & STREAMED, False)
         own[r].value = fold_values(<const real*>p[r][0], n, threads)
     for r in range(rows):
         map_row(log_softmax_slope_block[real], <real*>p[r][2], &own[r], n, threads)
@@ -334,11 +351,11 @@ weighted_logsumexp_gufunc = along_axis(
 weighted_logsumexp_backward_gufunc = along_axis(
     b"weighted_logsumexp_backward", <void*>weighted_logsumexp_backward_kernel[f32x],
     <void*>weighted_logsumexp_backward_kernel[f64x], b"rrs", b"r", b"x, b, grad -> grad b exp(x) / sum(b exp(x))")
-softmax_backward_gufunc = with_columns(with_short_rows(along_axis(
+softmax_backward_gufunc = taking_bfloat16(with_columns(with_short_rows(along_axis(
     b"softmax_backward", <void*>softmax_backward_kernel[f32x], <void*>softmax_backward_kernel[f64x], b"rrs", b"r",
     b"grad, y, sign -> y (grad - sum(grad y)) sign"),
     <void*>short_softmax_backward_kernel[f32x], <void*>short_softmax_backward_kernel[f64x]),
-    <void*>softmax_backward_columns[f32x], <void*>softmax_backward_columns[f64x])
+    <void*>softmax_backward_columns[f32x], <void*>softmax_backward_columns[f64x]))
 log_softmax_backward_gufunc = with_columns(with_short_rows(along_axis(
     b"log_softmax_backward", <void*>log_softmax_backward_kernel[f32x], <void*>log_softmax_backward_kernel[f64x], b"rr",
     b"r", b"grad, y -> grad - exp(y) sum(grad)"),

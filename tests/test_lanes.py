@@ -345,10 +345,11 @@ def test_store_float16(registers):
     assert np.array_equal(codes[~number], (nan >> 16 & 0x8000) | 0x7E00 | (nan >> 13 & 0x3FF))
 
 
-def test_store_bfloat16(registers):
+@pytest.mark.parametrize("store", ["store_bfloat16", "store_bfloat16_pair"])
+def test_store_bfloat16(registers, store):
     x = around((CODES.astype(np.uint32) << 16).view(np.float32))
     codes = np.empty(len(x), np.uint16)
-    registers.store_bfloat16(x, codes)
+    getattr(registers, store)(x, codes)
     nan = np.isnan(x)
     assert np.array_equal(codes[nan], bits(x[nan]) >> 16 | 0x40)
     finite = np.isfinite(x)

@@ -74,6 +74,22 @@ def test_the_memory_of_each_operand_changes_no_bit(name, dtype):
                 assert along_axis.bits(found) == expected, (shape, k, other.strides)
 
 
+STANDING = [name for name in along_axis.ALONG if name.startswith(("softmax_backward", "softmin_backward"))]
+
+
+@pytest.mark.parametrize("n", [32, 45, 64, 100, 129, 137, 144, 4109])
+@pytest.mark.parametrize("name", STANDING)
+def test_rows_of_bfloat16_where_they_stand(name, n):
+    # such rows are read and written without a float32 copy, which may change no bit
+    arrays = along_axis.operands(name, (9, n), "bfloat16")  # enough rows for short ones to share registers
+    arrays[0][1, n - 1], arrays[0][2, 3], arrays[0][3, ::2] = np.nan, np.inf, 3e38
+    expected = along_axis.bits(along_axis.results(name, [in_other_memory(arrays[0])[0], *arrays[1:]]))
+    assert along_axis.bits(along_axis.results(name, arrays)) == expected
+    own = arrays[0].copy()
+    along_axis.ALONG[name][1](own, *arrays[1:], out=(own,))
+    assert along_axis.bits([own]) == expected[:1]
+
+
 def test_what_lies_between_one_another_shares_no_memory():
     x = np.random.default_rng(0).standard_normal((5, 7))
     for both in (np.empty((5, 14)), np.empty((5, 7, 2))):

@@ -33,6 +33,7 @@ cdef extern from "lanes/lanes.h" nogil:
     f32x load_bfloat16(const uint16_t* p)
     void store_float16(uint16_t* p, f32x x)
     void store_bfloat16(uint16_t* p, f32x x)
+    void store_bfloat16_pair(uint16_t* p, f32x x, f32x next)  # 2 * F32_LANES numbers
 
     f64x wide_f32(const float* p)  # F64_LANES float32 as float64
     f64x wide_part_f32(const float* p, Py_ssize_t n)

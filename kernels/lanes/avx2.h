@@ -200,18 +200,36 @@ static inline void store_float16(uint16_t *p, f32x x) {
     _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 static inline f32x load_bfloat16(const uint16_t *p) {
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
+    /* both halves are loaded in both places, and each picks its own: one instruction beside the load */
+    __m256i places = _mm256_setr_epi8(-1, -1, 0, 1, -1, -1, 2, 3, -1, -1, 4, 5, -1, -1, 6, 7,
+                                      -1, -1, 8, 9, -1, -1, 10, 11, -1, -1, 12, 13, -1, -1, 14, 15);
+    __m256i codes = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)p));
+    return _mm256_castsi256_ps(_mm256_shuffle_epi8(codes, places));
+}
+/* The upper half of each lane is a bfloat16, rounded to nearest even by integers: what is added to an even one is less
+ * by 1. A NaN keeps its head, made quiet. */
+static inline __m256i rounded_number(f32x x) {
+    __m256i bits = _mm256_castps_si256(x);
+    __m256i even = _mm256_cmpeq_epi32(_mm256_and_si256(bits, _mm256_set1_epi32(0x10000)), _mm256_setzero_si256());
+    return _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x8000)), even);
+}
+static inline __m256i rounded_bfloat16(f32x x) {
+    __m256i quiet = _mm256_or_si256(_mm256_castps_si256(x), _mm256_set1_epi32(0x00400000));
+    __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+    return _mm256_blendv_epi8(rounded_number(x), quiet, nan);
 }
 static inline void store_bfloat16(uint16_t *p, f32x x) {
-    /* to nearest even by integers; a NaN keeps its head, made quiet */
-    __m256i bits = _mm256_castps_si256(x);
-    __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
-    __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7FFF)));
-    __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x00400000));
-    rounded = _mm256_blendv_epi8(rounded, quiet, _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q)));
-    rounded = _mm256_srli_epi32(rounded, 16);
-    rounded = _mm256_permute4x64_epi64(_mm256_packus_epi32(rounded, rounded), 0x08);
-    _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(rounded));
+    __m256i heads = _mm256_srli_epi32(rounded_bfloat16(x), 16);
+    heads = _mm256_permute4x64_epi64(_mm256_packus_epi32(heads, heads), 0x08);
+    _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(heads));
+}
+static inline void store_bfloat16_pair(uint16_t *p, f32x x, f32x next) {
+    /* two registers fill one, and one question looks for a NaN in both */
+    __m256i first = rounded_number(x), second = rounded_number(next);
+    if (__builtin_expect(_mm256_movemask_ps(_mm256_cmp_ps(x, next, _CMP_UNORD_Q)), 0))
+        first = rounded_bfloat16(x), second = rounded_bfloat16(next);
+    __m256i heads = _mm256_packus_epi32(_mm256_srli_epi32(first, 16), _mm256_srli_epi32(second, 16));
+    _mm256_storeu_si256((__m256i *)p, _mm256_permute4x64_epi64(heads, 0xD8));
 }
 
 /* arithmetic */

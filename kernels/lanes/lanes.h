@@ -39,6 +39,13 @@ static inline f64x ldexp_f64(f64x x, f64x n) {
 }
 #endif
 
+#if !defined(LANEWISE_AVX2) /* where a register of results has room for two */
+static inline void store_bfloat16_pair(uint16_t *p, f32x x, f32x next) {
+    store_bfloat16(p, x);
+    store_bfloat16(p + F32_LANES, next);
+}
+#endif
+
 #if !defined(LANEWISE_AVX2) /* where several sums in turn take less time */
 static inline void dots_i16(const u32x *w, const uint32_t *x, ptrdiff_t step, int registers, u32x *sums) {
     for (int row = 0; row < 4; row++)

@@ -7,7 +7,7 @@ from cpython.pycapsule cimport PyCapsule_Import
 
 cimport numpy as np
 
-from .dtypes cimport FLOAT64, Dtype
+from .dtypes cimport BFLOAT16, FLOAT64, Dtype
 from .registers cimport STREAM_BYTES
 from .threads cimport join_threads
 
@@ -40,6 +40,7 @@ cdef enum:
     # flags that tell a kernel how to write its outputs
     STREAMED = 1  # past the caches
     ALL = 2  # sums over rows as results, since these are all rows
+    BFLOAT16_ROWS = 4  # as bfloat16, which rows of inputs are too, where they stand
 
 # A kernel on up to GROUP rows: NULL of the rows' precision, pointers to the operands of each, their length, how many
 # threads may share a row, and flags. Several rows at once let the processor begin one row's sum before the last ends.
@@ -70,6 +71,7 @@ cdef struct Operation:
     int n_in
     int operands
     bint summed  # whether it adds up over its rows
+    bint takes_bfloat16  # whether its kernel can take rows of bfloat16 where they stand
     char kinds[MAX_ROW_OPERANDS]
     const int* threads
 
@@ -94,6 +96,7 @@ cdef struct Pass:
     short_kernel shorts  # NULL where there is none
     column_kernel columns  # NULL where there is none, or rows are not neighbours in memory
     Dtype dtype
+    bint takes_bfloat16
     int n_in
     int operands
     Operand of[MAX_ROW_OPERANDS]
@@ -174,6 +177,15 @@ cdef inline object with_columns(object gufunc, void* float32, void* float64):
     cdef int k
     for k in range(DTYPES):
         operation[k].column_kernel = float64 if operation[k].dtype == FLOAT64 else float32
+    return gufunc
+
+
+cdef inline object taking_bfloat16(object gufunc):
+    # the same function, whose kernel takes rows of bfloat16 where they stand, if BFLOAT16_ROWS says so
+    cdef Operation* operation = <Operation*>operations_of(gufunc)
+    cdef int k
+    for k in range(DTYPES):
+        operation[k].takes_bfloat16 = operation[k].dtype == BFLOAT16
     return gufunc
 
 

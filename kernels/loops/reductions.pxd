@@ -5,12 +5,13 @@
 # time: in float32 it adds each eight that stand 16 apart, then the first eight of these 16 sums to the last eight, and
 # then adds those eight to partial sums in float64. In the end the partial sums are added by halves, or, where rounding
 # errors are kept, one after the other. The result depends neither on the number of lanes nor on the number of threads.
-from libc.stdint cimport uintptr_t
+from libc.stdint cimport uint16_t, uintptr_t
 from libc.stdlib cimport free, malloc
 
 from ..lanes cimport (
-    F32_LANES, F64_LANES, called, end_stream, f32x, f64x, load_f64, load_part_f64, narrow_f64_f32, real, splat_f32,
-    splat_f64, store_f32, store_f64, wide_f32, wide_part_f32, wide_sum_f32,
+    F32_LANES, F64_LANES, called, end_stream, f32x, f64x, load_bfloat16, load_f64, load_part_f64, narrow_f64_f32, real,
+    splat, splat_f32, splat_f64, store_bfloat16, store_bfloat16_pair, store_f32, store_f64, wide_f32, wide_part_f32,
+    wide_sum_f32,
 )
 from .registers cimport head, itemsize, lanes, load, load_part, skip, store, store_part, stream
 from .threads cimport run_chunks
@@ -27,7 +28,6 @@ cdef enum:
     PARTS = 32
     FOLDED_PARTS = 16
     FOLD = 8
-    UNROLLED = 4  # so many of the eight terms that a folded sum adds are in the loop at once
     MOST_SUMS = 4
     BLOCK = 4096
     LINE = 64  # bytes of a line of a cache
@@ -85,6 +85,20 @@ cdef inline real take(const real* x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     return load_part(skip(x, i), n)
 
 
+cdef inline real take_either(bint bfloat16, const real* x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # the same, of a row that may be of bfloat16
+    cdef uint16_t part[F32_LANES]
+    cdef Py_ssize_t k
+    if real is f32x:
+        if bfloat16:
+            if n == F32_LANES:
+                return load_bfloat16(<const uint16_t*>x + i)
+            for k in range(F32_LANES):
+                part[k] = (<const uint16_t*>x)[i + k] if k < n else 0
+            return load_bfloat16(part)
+    return take(x, i, n)
+
+
 cdef inline double element(const real* x, Py_ssize_t i) noexcept nogil:
     if real is f32x:
         return (<const float*>x)[i]
@@ -119,6 +133,8 @@ cdef inline real first_lanes(real x, Py_ssize_t n) noexcept nogil:
 cdef inline f64x halved(f64x* sums, int count, int apart) noexcept nogil:
     # the first half of the partial sums plus the second, and so on as long as there are two registers
     cdef int k
+    if count == 2:
+        return sums[0] + sums[apart]
     count = count // 2
     while count > 0:
         for k in range(count):
@@ -232,16 +248,50 @@ cdef inline Pair sum_block(
     return Pair(totals[0], totals[1])
 
 
+# A folded sum has few registers where these are wide. They are then named one by one, since the compiler keeps an array
+# in registers only if no loop has an index into it.
+
+cdef inline void clear(real* x, int count) noexcept nogil:
+    cdef int k
+    if count > 6:
+        for k in range(count):
+            x[k] = splat(x[k], 0.0)
+        return
+    x[0] = splat(x[0], 0.0)
+    if count > 1:
+        x[1] = x[0]
+    if count > 2:
+        x[2] = x[0]
+    if count > 3:
+        x[3] = x[0]
+    if count > 4:
+        x[4] = x[0]
+    if count > 5:
+        x[5] = x[0]
+
+
 cdef inline void add_fold(
         void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, int count,
         const void* context, Py_ssize_t i, Py_ssize_t stop, f64x* sums) noexcept nogil:
     # the terms i to stop, FOLD * FOLDED_PARTS at most
     cdef f32x terms[MOST_SUMS * FOLDED_TERMS]
-    cdef int k
-    for k in range(count * FOLDED_TERMS):
-        terms[k] = splat_f32(0.0)
+    clear(terms, count * FOLDED_TERMS)
     add_float_terms(add, count, context, i, stop, terms)
     end_fold(count, terms, sums)
+
+
+cdef inline void add_parts(
+        void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, int count,
+        const void* context, Py_ssize_t i, f32x* terms) noexcept nogil:
+    # FOLDED_PARTS terms, one to each partial sum
+    cdef int k
+    if FOLDED_TERMS > 2:
+        for k in range(FOLDED_TERMS):
+            add(NULL, context, i + k * F32_LANES, F32_LANES, &terms[k * count])
+        return
+    add(NULL, context, i, F32_LANES, terms)
+    if FOLDED_TERMS == 2:
+        add(NULL, context, i + F32_LANES, F32_LANES, terms + count)
 
 
 cdef inline void add_float_terms(
@@ -249,33 +299,55 @@ cdef inline void add_float_terms(
         const void* context, Py_ssize_t i, Py_ssize_t stop, f32x* terms) noexcept nogil:
     cdef Py_ssize_t left
     cdef int k
-    while i + UNROLLED * FOLDED_PARTS <= stop:
-        for k in range(UNROLLED * FOLDED_TERMS):
-            add(NULL, context, i + k * F32_LANES, F32_LANES, &terms[k % FOLDED_TERMS * count])
-        i += UNROLLED * FOLDED_PARTS
+    while i + 4 * FOLDED_PARTS <= stop:
+        add_parts(add, count, context, i, terms)
+        add_parts(add, count, context, i + FOLDED_PARTS, terms)
+        add_parts(add, count, context, i + 2 * FOLDED_PARTS, terms)
+        add_parts(add, count, context, i + 3 * FOLDED_PARTS, terms)
+        i += 4 * FOLDED_PARTS
     while i + FOLDED_PARTS <= stop:
-        for k in range(FOLDED_TERMS):
-            add(NULL, context, i + k * F32_LANES, F32_LANES, &terms[k * count])
+        add_parts(add, count, context, i, terms)
         i += FOLDED_PARTS
-    if i < stop:
+    left = stop - i
+    if FOLDED_TERMS > 2:
         for k in range(FOLDED_TERMS):
             left = stop - i - k * F32_LANES
             if left > 0:
                 add(NULL, context, i + k * F32_LANES, min(left, <Py_ssize_t>F32_LANES), &terms[k * count])
+    elif FOLDED_TERMS == 2 and left > F32_LANES:
+        add(NULL, context, i, F32_LANES, terms)
+        add(NULL, context, i + F32_LANES, left - F32_LANES, terms + count)
+    elif left > 0:
+        add(NULL, context, i, left, terms)
+
+
+cdef inline void end_one(int count, f32x* terms, f64x* sums) noexcept nogil:
+    # the first of `count` sums
+    cdef float folded[FOLDED_PARTS]
+    cdef int k
+    if FOLDED_TERMS == 2:
+        store_f32(folded, terms[0] + terms[count])
+        sums[0] = sums[0] + wide_f32(folded)
+        sums[count] = sums[count] + wide_f32(folded + F64_LANES)
+        return
+    for k in range(FOLDED_TERMS // 2):  # the halves are registers, but for the widest
+        terms[k * count] = terms[k * count] + terms[(k + FOLDED_TERMS // 2) * count]
+    for k in range(max(1, FOLDED_TERMS // 2)):
+        store_f32(folded + k * F32_LANES, terms[k * count])
+    for k in range(FOLDED_SUMS):
+        sums[k * count] = sums[k * count] + (
+            wide_f32(folded + k * F64_LANES) if FOLDED_TERMS > 1
+            else wide_sum_f32(folded + k * F64_LANES, folded + FOLDED_PARTS // 2 + k * F64_LANES))
 
 
 cdef inline void end_fold(int count, f32x* terms, f64x* sums) noexcept nogil:
-    cdef float folded[FOLDED_PARTS]
-    cdef int j, k
-    for j in range(count):
-        for k in range(FOLDED_TERMS // 2):  # the halves are registers, but for the widest
-            terms[k * count + j] = terms[k * count + j] + terms[(k + FOLDED_TERMS // 2) * count + j]
-        for k in range(max(1, FOLDED_TERMS // 2)):
-            store_f32(folded + k * F32_LANES, terms[k * count + j])
-        for k in range(FOLDED_SUMS):
-            sums[k * count + j] = sums[k * count + j] + (
-                wide_f32(folded + k * F64_LANES) if FOLDED_TERMS > 1
-                else wide_sum_f32(folded + k * F64_LANES, folded + FOLDED_PARTS // 2 + k * F64_LANES))
+    end_one(count, terms, sums)
+    if count > 1:
+        end_one(count, terms + 1, sums + 1)
+    if count > 2:
+        end_one(count, terms + 2, sums + 2)
+    if count > 3:
+        end_one(count, terms + 3, sums + 3)
 
 
 cdef inline void fold_terms(
@@ -284,14 +356,17 @@ cdef inline void fold_terms(
     # sum_terms of float32; `add` adds F32_LANES terms
     cdef f64x sums[MOST_SUMS * FOLDED_SUMS]
     cdef Py_ssize_t i = start, stop = start + n
-    cdef int k
-    for k in range(count * FOLDED_SUMS):
-        sums[k] = splat_f64(0.0)
+    clear(sums, count * FOLDED_SUMS)
     while i < stop:
         add_fold(add, count, context, i, min(i + FOLD * FOLDED_PARTS, stop), sums)
         i += FOLD * FOLDED_PARTS
-    for k in range(count):
-        totals[k] = tree(sums + k, FOLDED_SUMS, count)
+    totals[0] = tree(sums, FOLDED_SUMS, count)
+    if count > 1:
+        totals[1] = tree(sums + 1, FOLDED_SUMS, count)
+    if count > 2:
+        totals[2] = tree(sums + 2, FOLDED_SUMS, count)
+    if count > 3:
+        totals[3] = tree(sums + 3, FOLDED_SUMS, count)
 
 
 cdef inline Pair fold_block(
@@ -405,36 +480,87 @@ cdef inline double fold_values(const real* x, Py_ssize_t n, int threads) noexcep
     return sum_row(folded_element_block[real], x, x, n, threads).first
 
 
-cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
-                           real* y, const void* context, Py_ssize_t start, Py_ssize_t n, bint streamed) noexcept nogil:
-    # y[i] = point(i) over one block, by whole registers from y's first register boundary on. Where streaming stores are
-    # asked for, the caller has to end them. A cache line that is not all of this block's is written in the ordinary
-    # way: what is streamed into a part of one goes to memory by itself, at the cost of several lines.
-    cdef Py_ssize_t i = start, stop = start + n, part = head(skip(y, start), n), streamed_from, streamed_to, end
+cdef inline void map_streamed(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                              real* y, const void* context, Py_ssize_t i, Py_ssize_t stop) noexcept nogil:
+    # Whole registers past the caches, from a register's boundary on. A cache line that is not all of this block's is
+    # written in the ordinary way: what is streamed into a part of one goes to memory by itself, at the cost of several
+    # lines.
+    cdef Py_ssize_t streamed_from = i + <Py_ssize_t>(-<uintptr_t>skip(y, i) % LINE) // itemsize(y)
+    cdef Py_ssize_t streamed_to = stop - <Py_ssize_t>(<uintptr_t>skip(y, stop) % LINE) // itemsize(y)
+    cdef Py_ssize_t end
     cdef real value
     cdef bint past_caches
-    streamed_from = streamed_to = stop
-    if streamed and <uintptr_t>skip(y, start + part) % sizeof(real) == 0:
-        streamed_from = start + <Py_ssize_t>(-<uintptr_t>skip(y, start) % LINE) // itemsize(y)
-        streamed_to = stop - <Py_ssize_t>(<uintptr_t>skip(y, stop) % LINE) // itemsize(y)
-    while i < stop:
-        if part == 0 and stop - i < lanes(y):
-            part = stop - i
-        if part:
+    while i + lanes(y) <= stop:
+        # from line to line one loop of one kind: a question asked of each register costs a quarter of a cheap point
+        past_caches = streamed_from <= i < streamed_to
+        end = min(stop - lanes(y) + 1, streamed_to if past_caches else streamed_from if i < streamed_from else stop)
+        while i < end:
+            value = point(y, context, i, lanes(y))
+            if past_caches:
+                stream(<real*>skip(y, i), value)
+            else:
+                store(<real*>skip(y, i), value)
+            i += lanes(y)
+
+
+cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                           real* y, const void* context, Py_ssize_t start, Py_ssize_t n, bint streamed) noexcept nogil:
+    # y[i] = point(i) over one block, by whole registers from y's first register boundary on. What stands before it, and
+    # behind the last pair of registers, are whole registers too, which overlap with others: they are computed first,
+    # since y may be where x is, and written last, since a part of a register is written slowly. Where streaming stores
+    # are asked for, the caller has to end them.
+    cdef Py_ssize_t width = lanes(y), stop = start + n, part = head(skip(y, start), n), i = start + part, left, k
+    cdef Py_ssize_t at[3]
+    cdef real edges[3]
+    cdef real value, next_value
+    if n < 2 * width:
+        i = start
+        while i < stop:
+            part = min(stop - i, width)
             store_part(<real*>skip(y, i), point(y, context, i, part), part)
             i += part
-            part = 0
-        while i + lanes(y) <= stop:
-            # from line to line one loop of one kind: a question asked of each register costs a quarter of a cheap point
-            past_caches = streamed_from <= i < streamed_to
-            end = min(stop - lanes(y) + 1, streamed_to if past_caches else streamed_from if i < streamed_from else stop)
-            while i < end:
-                value = point(y, context, i, lanes(y))
-                if past_caches:
-                    stream(<real*>skip(y, i), value)
-                else:
-                    store(<real*>skip(y, i), value)
-                i += lanes(y)
+        return
+    streamed = streamed and <uintptr_t>skip(y, i) % sizeof(real) == 0
+    left = (n - part) % (width if streamed else 2 * width)
+    at[0], at[1], at[2] = start if part else -1, stop - 2 * width if left > width else -1, stop - width if left else -1
+    for k in range(3):
+        if at[k] >= 0:
+            edges[k] = point(y, context, at[k], width)
+    if streamed:
+        map_streamed(point, y, context, i, stop)
+    else:
+        while i + 2 * width <= stop:
+            value, next_value = point(y, context, i, width), point(y, context, i + width, width)
+            store(<real*>skip(y, i), value)
+            store(<real*>skip(y, i + width), next_value)
+            i += 2 * width
+    for k in range(3):
+        if at[k] >= 0:
+            store(<real*>skip(y, at[k]), edges[k])
+
+
+cdef inline void map_bfloat16(f32x (*point)(const f32x*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                              uint16_t* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # map_block where results are rounded to bfloat16 as they are written
+    cdef uint16_t part[F32_LANES]
+    cdef Py_ssize_t width = F32_LANES, i = start, stop = start + n, k
+    cdef f32x value, next_value, last = splat_f32(0.0), next_to_last = last
+    if n < 2 * width:
+        while i < stop:
+            n = min(stop - i, width)
+            store_bfloat16(part, point(NULL, context, i, n))
+            for k in range(n):
+                y[i + k] = part[k]
+            i += n
+        return
+    if n % (2 * width) > 0:
+        next_to_last, last = point(NULL, context, stop - 2 * width, width), point(NULL, context, stop - width, width)
+    while i + 2 * width <= stop:
+        value, next_value = point(NULL, context, i, width), point(NULL, context, i + width, width)
+        store_bfloat16_pair(y + i, value, next_value)
+        i += 2 * width
+    if i < stop:
+        store_bfloat16_pair(y + stop - 2 * width, next_to_last, last)
 
 
 cdef inline void store_pair(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
@@ -457,19 +583,26 @@ cdef inline void map_pair(real (*point)(const real*, const void*, Py_ssize_t, Py
                           bint streamed) noexcept nogil:
     # map_block over two short rows at a time: what the points of both need is loaded once
     cdef bint alike = <uintptr_t>y % sizeof(real) == <uintptr_t>other_y % sizeof(real)
-    cdef Py_ssize_t i = 0, part = head(y, n) if alike else 0
-    cdef bint past_caches
-    while i < n:
-        if part == 0 and n - i < lanes(y):
-            part = n - i
-        if part:
-            store_pair(point, y, context, other_y, other_context, i, part, False)
-            i += part
-            part = 0
-        past_caches = streamed and alike and <uintptr_t>skip(y, i) % sizeof(real) == 0
-        while i + lanes(y) <= n:
-            store_pair(point, y, context, other_y, other_context, i, lanes(y), past_caches)
-            i += lanes(y)
+    cdef Py_ssize_t width = lanes(y), i = head(y, n) if alike else 0, k
+    cdef Py_ssize_t at[2]
+    cdef real edges[4]
+    if n < width:
+        if n > 0:
+            store_pair(point, y, context, other_y, other_context, 0, n, False)
+        return
+    at[0], at[1] = 0 if i else -1, n - width if (n - i) % width else -1
+    for k in range(2):
+        if at[k] >= 0:
+            edges[2 * k] = point(y, context, at[k], width)
+            edges[2 * k + 1] = point(y, other_context, at[k], width)
+    streamed = streamed and alike and <uintptr_t>skip(y, i) % sizeof(real) == 0
+    while i + width <= n:
+        store_pair(point, y, context, other_y, other_context, i, width, streamed)
+        i += width
+    for k in range(2):
+        if at[k] >= 0:
+            store(<real*>skip(y, at[k]), edges[2 * k])
+            store(<real*>skip(other_y, at[k]), edges[2 * k + 1])
 
 
 cdef inline void map_one(void* context, Py_ssize_t b, int thread) noexcept nogil:

@@ -1,7 +1,8 @@
 # The row machine: kernels on rows of any dtype, stride and axis, in chunks that threads share. No mathematics.
 #
 # A kernel takes rows of float32 or float64. Rows that are strided or of 16 bits are brought into a tile first, by whole
-# registers (tiles.pxd), so that a kernel never knows the axis, and its bits do not depend on it. All memory is asked
+# registers (tiles.pxd), so that a kernel never knows the axis, and its bits do not depend on it. A kernel that says so
+# is given rows of bfloat16 where they stand, if all are contiguous, and finds the same bits. All memory is asked
 # for before the first row is read, so that running out of it leaves the outputs as they were.
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
@@ -14,8 +15,8 @@ from ..lanes cimport (
 )
 from .dtypes cimport FLOAT64, is_short, size_of
 from .operations cimport (
-    ALL, GROUP, MAX_ROW_OPERANDS, SHORT, STREAMED, Operand, Operands, Operation, Pass, column_kernel, group_kernel,
-    group_of, run_groups, short_kernel,
+    ALL, BFLOAT16_ROWS, GROUP, MAX_ROW_OPERANDS, SHORT, STREAMED, Operand, Operands, Operation, Pass, column_kernel,
+    group_kernel, group_of, run_groups, short_kernel,
 )
 from .registers cimport STREAM_BYTES, lanes
 from .threads cimport THREAD_MIN, chunk_function, run_chunks
@@ -29,6 +30,7 @@ cdef enum:
     SUMS_BYTES = 1 << 25
     UNWANTED = -1  # the offset of sums that nobody wants
     COLUMN_BYTES = 16384  # half of what the smallest of today's first-level caches holds
+    STANDING = 32  # elements from which on it pays that a kernel takes rows of bfloat16 where they stand
     SHARED_ROW = 8192  # elements from which on it pays that threads share a row
 
 
@@ -63,11 +65,15 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
     cdef Py_ssize_t n = work.n, longest = work.n, width = 8 if work.dtype == FLOAT64 else 4
     cdef Operand* one
     cdef bint transposed = False, varying = False, streamed = work.rows * n * width >= STREAM_BYTES, tiled = False
+    cdef bint stand = work.takes_bfloat16 and n >= STANDING, rows_tiled = False
     cdef int k, j
+    for k in range(work.operands):
+        stand = stand and (work.of[k].kind != c'r' or work.of[k].stride == size_of(work.dtype))
     for k in range(work.operands):
         one = &work.of[k]
         if one.kind == c'r':
-            one.tiled = one.tiled or not direct(work.dtype, one.stride, n)
+            one.tiled = one.tiled or not (stand or direct(work.dtype, one.stride, n))
+            rows_tiled = rows_tiled or one.tiled
             transposed = transposed or (one.tiled and one.step_q == size_of(work.dtype) and n > 1)
             streamed = streamed and not one.tiled
             for j in range(work.n_in):
@@ -78,8 +84,8 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
             varying = varying or (one.tiled and one.step_q != 0)
             longest = max(longest, one.length)
         tiled = tiled or one.tiled
-    work.manner = STREAMED if streamed else 0
-    work.height = work.rows if not tiled else 1 if varying else TILE if transposed or n <= SHORT else work.group
+    work.manner = BFLOAT16_ROWS if stand else STREAMED if streamed else 0
+    work.height = 1 if varying else work.rows if not rows_tiled else TILE if transposed or n <= SHORT else work.group
     work.tiles_size = 0
     if not tiled and work.n_sums == 0:
         return
@@ -328,6 +334,7 @@ cdef inline void take_operands(Pass* work, const Operation* operation, char** ar
     cdef Operand* one
     cdef int k
     work.kernel, work.dtype = <group_kernel>operation.kernel, operation.dtype
+    work.takes_bfloat16 = operation.takes_bfloat16
     work.shorts, work.columns = <short_kernel>operation.short_kernel, <column_kernel>operation.column_kernel
     work.n_in, work.operands, work.n_sums = operation.n_in, operation.operands, 0
     work.q, work.n = dims[2] if operation.summed else dims[0], dims[3] if operation.summed else dims[1]

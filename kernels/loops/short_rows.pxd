@@ -90,11 +90,16 @@ cdef inline void map_short(real (*point)(const real*, const void*, Py_ssize_t, P
                            void* y, const void* context, Py_ssize_t n) noexcept nogil:
     # map_block of one short row
     cdef Py_ssize_t i = 0, width = lanes(<const real*>y)
-    while i + width <= n:
+    cdef real last
+    if n < width:
+        if n > 0:
+            store_part(<real*>y, point(NULL, context, 0, n), n)
+        return
+    last = point(NULL, context, n - width, width)
+    while i + width < n:
         store(<real*>skip(<const real*>y, i), point(NULL, context, i, width))
         i += width
-    if i < n:
-        store_part(<real*>skip(<const real*>y, i), point(NULL, context, i, n - i), n - i)
+    store(<real*>skip(<const real*>y, n - width), last)
 
 
 cdef inline void take_numbers(const char* at, Py_ssize_t step, double* values) noexcept nogil:

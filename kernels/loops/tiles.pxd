@@ -4,7 +4,7 @@
 # is done with a tile is rows.pxd.
 from libc.stdint cimport uint16_t
 
-from ..lanes cimport f32x, load_bfloat16, load_float16, real, store_bfloat16, store_float16
+from ..lanes cimport f32x, load_bfloat16, load_float16, real, store_bfloat16, store_bfloat16_pair, store_float16
 from .dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
 from .registers cimport lanes, load, skip, store, zip_high, zip_low
 from .ufuncs cimport SHORT_BLOCK, gather, scatter
@@ -69,6 +69,10 @@ cdef inline Py_ssize_t widen_registers(Dtype dtype, real* tile, const char* x, P
 
 cdef inline Py_ssize_t narrow_registers(Dtype dtype, char* y, const real* tile, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i = 0
+    if real is f32x:
+        while dtype == BFLOAT16 and i + 2 * lanes(tile) <= n:
+            store_bfloat16_pair(<uint16_t*>y + i, load(skip(tile, i)), load(skip(tile, i + lanes(tile))))
+            i += 2 * lanes(tile)
     while i + lanes(tile) <= n:
         narrow(dtype, y + i * size_of(dtype), load(skip(tile, i)))
         i += lanes(tile)

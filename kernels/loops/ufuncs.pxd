@@ -21,7 +21,7 @@ cdef extern from "numpy/arrayobject.h":
 
 from ..lanes cimport (
     F32_LANES, called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_bfloat16,
-    load_f32, load_float16, store_bfloat16, store_f32, store_float16, stream_f32,
+    load_f32, load_float16, store_bfloat16, store_bfloat16_pair, store_f32, store_float16, stream_f32,
 )
 from .dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, UINT8, UINT16, UINT32, UINT64, Dtype, is_short, size_of
 from .registers cimport STREAM_BYTES
@@ -204,6 +204,9 @@ cdef inline void put(Dtype dtype, char* y, Py_ssize_t step, const void* block, P
     if not is_short(dtype):
         move(dtype, y, step, block, n, streamed)
         return
+    while dtype == BFLOAT16 and i + 2 * F32_LANES <= n:
+        store_bfloat16_pair(target + i, load_f32(x + i), load_f32(x + i + F32_LANES))
+        i += 2 * F32_LANES
     while i < n:
         if dtype == FLOAT16:
             store_float16(target + i, load_f32(x + i))

@@ -2,7 +2,7 @@
 
 cdef bint short_softmax_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                                int manner) noexcept nogil:
-    cdef Gradient scaling = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False)
+    cdef Gradient scaling = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False, False)
     cdef double[SHORT_ROWS] scales
     cdef double[SHORT_TILE] tile
     cdef Py_ssize_t r
@@ -19,7 +19,7 @@ cdef bint short_masked(const real* like, char** at, const Py_ssize_t* steps, Py_
                        bint masked) noexcept nogil:
     # masked_group of short rows: scores go to a tile, with -inf behind the first `count`, whose exponential is 0, so
     # that nothing is written where a row has to be computed in the other way
-    cdef Gradient scaling = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False)
+    cdef Gradient scaling = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False, False)
     cdef Scores row
     cdef double[SHORT_ROWS] scales
     cdef double[SHORT_TILE] scores
@@ -67,7 +67,7 @@ cdef bint short_masked_plus_kernel(const real* like, char** at, const Py_ssize_t
 
 cdef bint short_log_softmax_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                                    int manner) noexcept nogil:
-    cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False)
+    cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False, False)
     cdef Exponents plain = exponents_of(like, NULL, NULL, 1.0, 1.0)
     cdef double[SHORT_ROWS] tops
     cdef double[SHORT_ROWS] mantissas
@@ -98,9 +98,9 @@ cdef bint short_logsumexp_kernel(const real* like, char** at, const Py_ssize_t* 
     return True
 
 
-cdef inline void short_softmax_slopes(const real* like, char** at, const Py_ssize_t* steps,
-                                      Py_ssize_t n) noexcept nogil:
-    cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False)
+cdef inline void short_softmax_slopes(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                      bint bfloat16) noexcept nogil:
+    cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False, bfloat16)
     cdef f64x[SHORT_ROWS] parts
     cdef double[SHORT_ROWS] sums
     cdef Py_ssize_t r
@@ -111,23 +111,31 @@ cdef inline void short_softmax_slopes(const real* like, char** at, const Py_ssiz
     for r in range(SHORT_ROWS):
         own.grad, own.x, own.value = at[0] + r * steps[0], at[1] + r * steps[1], sums[r]
         own.sign = (<const double*>(at[2] + r * steps[2]))[0]
+        if real is f32x:
+            if bfloat16:
+                map_bfloat16(softmax_slope[f32x], <uint16_t*>(at[3] + r * steps[3]), &own, 0, n)
+                continue
         map_short(softmax_slope[real], at[3] + r * steps[3], &own, n)
 
 
 cdef bint short_softmax_backward_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                                         int manner) noexcept nogil:
+    if real is f32x:
+        if manner & BFLOAT16_ROWS:
+            short_softmax_slopes(like, at, steps, any_count(n), True)
+            return True
     if n == 32:  # and 64: lengths whose loops the compiler then lays out
-        short_softmax_slopes(like, at, steps, 32)
+        short_softmax_slopes(like, at, steps, 32, False)
     elif n == 64:
-        short_softmax_slopes(like, at, steps, 64)
+        short_softmax_slopes(like, at, steps, 64, False)
     else:
-        short_softmax_slopes(like, at, steps, any_count(n))
+        short_softmax_slopes(like, at, steps, any_count(n), False)
     return True
 
 
 cdef bint short_log_softmax_backward_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                                             int manner) noexcept nogil:
-    cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False)
+    cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False, False)
     cdef f64x[SHORT_ROWS] parts
     cdef double[SHORT_ROWS] sums
     cdef Py_ssize_t r

@@ -7,7 +7,7 @@ from ..loops.operations cimport GROUP, SHORT_GROUPS, SHORT_ROWS
 from ..loops.reductions cimport (
     Pair, first_lanes, fold_block, map_row, rounded, row_context, sum_block, sum_row, take, wide,
 )
-from ..loops.short_rows cimport short_means, sum_short
+from ..loops.short_rows cimport fold_short, short_means, sum_short
 from .exponent_range cimport statistics_scale
 
 cdef enum Known:
@@ -87,14 +87,15 @@ cdef inline real normed_of(real x, bint centred, real mean, real rest, real rstd
     return fma(x - mean, rstd, rest) if centred else x * rstd
 
 
-cdef inline void fold_term(const void* context, bint centred, Py_ssize_t i, Py_ssize_t n, f32x* sums) noexcept nogil:
+cdef inline void fold_term(const void* context, bint centred, bint weighted, Py_ssize_t i, Py_ssize_t n,
+                           f32x* sums) noexcept nogil:
     # as add_terms, in float32, of an ordinary row
     cdef const Group* group = <const Group*>context
     cdef f32x grad = take(<const f32x*>group.grad[0], i, n), rstd = splat_f32(<float>group.rstd[0])
     cdef f32x normed = normed_of(
         take(<const f32x*>group.x[0], i, n), centred, splat_f32(<float>group.mean[0]),
         splat_f32(<float>-group.mean_rest[0]) * rstd, rstd)
-    if group.weight != NULL:
+    if weighted:
         grad = grad * take(<const f32x*>group.weight, i, n)
     if centred:
         sums[1] = sums[1] + grad
@@ -103,19 +104,33 @@ cdef inline void fold_term(const void* context, bint centred, Py_ssize_t i, Py_s
 
 cdef inline void fold_layer_terms(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                                   f32x* sums) noexcept nogil:
-    fold_term(context, True, i, n, sums)
+    fold_term(context, True, False, i, n, sums)
+
+
+cdef inline void fold_weighted_layer_terms(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                                           f32x* sums) noexcept nogil:
+    fold_term(context, True, True, i, n, sums)
 
 
 cdef inline void fold_rms_terms(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                                 f32x* sums) noexcept nogil:
-    fold_term(context, False, i, n, sums)
+    fold_term(context, False, False, i, n, sums)
+
+
+cdef inline void fold_weighted_rms_terms(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                                         f32x* sums) noexcept nogil:
+    fold_term(context, False, True, i, n, sums)
 
 
 cdef inline Pair terms(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Group own = (<const Group*>context)[0]
     if real is f32x:
+        if own.ordinary and own.centred and own.weight != NULL:
+            return fold_block(fold_weighted_layer_terms, 2, &own, start, n)
         if own.ordinary and own.centred:
             return fold_block(fold_layer_terms, 2, &own, start, n)
+        if own.ordinary and own.weight != NULL:
+            return fold_block(fold_weighted_rms_terms, 1, &own, start, n)
         if own.ordinary:
             return fold_block(fold_rms_terms, 1, &own, start, n)
     return sum_block(add_terms[real], 2, like, &own, start, n)
@@ -329,6 +344,13 @@ cdef inline void short_groups_backward(const real* like, Group* groups, Py_ssize
     for r in range(SHORT_ROWS):
         take_first(&row, &groups[r // GROUP], r % GROUP)
         row.scale[0], row.centred = 1.0, centred
+        if real is f32x:
+            if row.weight != NULL:
+                if centred:
+                    fold_short(fold_weighted_layer_terms, 2, &row, n, parts + r)
+                else:
+                    fold_short(fold_weighted_rms_terms, 1, &row, n, parts + r)
+                continue
         if centred:
             sum_short(fold_layer_terms, add_terms[real], 2, like, &row, n, parts + r)
         else:

@@ -247,6 +247,13 @@ def store_bfloat16(const float[::1] x, uint16_t[::1] codes):
         i += lanes.F32_LANES
 
 
+def store_bfloat16_pair(const float[::1] x, uint16_t[::1] codes):
+    cdef Py_ssize_t i = 0
+    while i < x.shape[0]:
+        lanes.store_bfloat16_pair(&codes[i], lanes.load_f32(&x[i]), lanes.load_f32(&x[i + lanes.F32_LANES]))
+        i += 2 * lanes.F32_LANES
+
+
 def lookup8(const float[::1] table, const uint32_t[::1] index, float[::1] y):
     cdef Py_ssize_t i = 0
     while i < index.shape[0]:
