@@ -88,9 +88,9 @@ THOROUGH = ["-O3", "-fno-tree-vectorize", "-fno-tree-slp-vectorize", "-fno-ipa-c
 EFFORT = {"activations": FRUGAL + VECTORS, "breeding": FRUGAL + VECTORS, "ieee754": FRUGAL + HOISTED + VECTORS,
           "linear4": THOROUGH, "linear4_int": THOROUGH, "population": THOROUGH}
 EFFORT_OF_LEVEL = {"avx512": THOROUGH}  # of the other modules; FRUGAL and HOISTED where none is named
-# The portable level has no registers to spill and is there to be right: nobody waits for its optimiser. Where inlining
-# would make the code longer, it has calls: a quarter less of code, for loops that take up to a third longer.
+# The portable level has no registers to spill and is there to be right: nobody waits for its optimiser.
 PORTABLE = ["-O1"]
+# Where inlining would make the code of memoryviews longer, it has calls.
 UNCOPIED = [f"--param={limit}=0" for limit in ("inline-unit-growth", "large-function-growth", "large-unit-insns")]
 THREADS = ["-pthread"] if GNU else []
 # Left out: symbols that nobody looks up, and the padding to a page between code and data, which seventy files have.
@@ -174,8 +174,10 @@ class BuildLevels(build_ext):
         # other compilers have no word for most of it
         if not GNU:
             return []
-        if level_of(ext) == "baseline" or module_of(ext) == MEMORYVIEWS:
+        if module_of(ext) == MEMORYVIEWS:
             asked, otherwise = PORTABLE + UNCOPIED, PORTABLE
+        elif level_of(ext) == "baseline":
+            asked = otherwise = PORTABLE
         elif level_of(ext) is None:  # calls, where no loop runs
             asked, otherwise = PLAIN, ["-O2"]
         else:

@@ -93,7 +93,8 @@ def shaped(name, given, shape, dtypes=("float16", "bfloat16", "float32")):
 
 def flat_or(name, given, shape, dtypes=("float16", "bfloat16", "float32", "float64")):
     """Take an array of this shape, or of as many elements along one axis, in this shape."""
-    array = array_of(name, given, dtypes, plain(name, given).ndim)
+    array = plain(name, given)
+    array = array_of(name, numbers(name, array, array.dtype), dtypes, array.ndim)
     if array.shape not in (shape, (math.prod(shape),)):
         raise ValueError(f"{name} is {list(shape)}, or the same along one axis; got {list(array.shape)}")
     return array.reshape(shape)
