@@ -483,7 +483,8 @@ def classified(name, logits, target, ignore_index=None, int axis=-1):
     asked = np.asarray(target if isinstance(target, np.ndarray) else array_given(name, "target", target))
     if not np.PyTypeNum_ISINTEGER(np.PyArray_TYPE(asked)) and np.PyArray_SIZE(asked) > 0:
         raise TypeError(f"{name}: target must hold integers, not {(<object>asked).dtype}")
-    axis = axis % max(np.PyArray_NDIM(x), 1)
+    if axis < 0:
+        axis += np.PyArray_NDIM(x)
     if not without_axis(asked, x, axis):
         raise ValueError(f"{name}: target of shape {(<object>asked).shape} does not fit logits of shape "
                          f"{(<object>x).shape}; expected {(<object>x).shape[:axis] + (<object>x).shape[axis + 1:]}")

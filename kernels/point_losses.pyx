@@ -7,11 +7,12 @@ from libc.string cimport memcpy, memset
 
 cimport numpy as np
 
-from .lanes cimport any_less, at_least, at_most, f32x, f64x, magnitude, pick, real, splat, where_less
+from .lanes cimport any_less, at_least, at_most, f32x, f64x, magnitude, real, splat, where_less
 from .loops.operations cimport Operands, along_axis
 from .loops.reductions cimport (
     Pair, first_lanes, fold_block, map_block, map_row, row_context, sum_block, sum_row, take, wide,
 )
+from .math.exponential cimport far_out, largest, least_normal
 from .math.logistic cimport sigmoids
 from .points.sigmoid cimport times_logistic
 from .points.softplus cimport softplus
@@ -99,24 +100,22 @@ cdef inline real times_grad(real found, const Pairs* own, Py_ssize_t i, Py_ssize
     return where_less(splat(found, 1.0), magnitude(found), found * (grad + grad), (found + found) * grad)
 
 
-cdef inline real far_out(real like) noexcept nogil:
-    # from where on the smaller of both sigmoids is subnormal
-    return pick(like, 87.0, 708.0)
-
-
 cdef inline real far_slope(real x, real target, real y, const Pairs* own, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # times_grad of the slope of logits that are far out: the gradient multiplies before a sigmoid has lost bits as a
-    # subnormal number. `y`, which had them lost, where those products are beyond the range.
-    cdef real grad, found
+    # subnormal number. `y`, which had them lost, where those products are beyond the range or subnormal themselves:
+    # then the smaller sigmoid adds nothing.
+    cdef real grad, found, size
     if own.grad == NULL:
         grad = splat(x, own.scale) * splat(x, own.power)
     else:
         grad = take(<const real*>own.grad, i, n)
+    size = magnitude(grad)
     if own.weight != NULL:
         grad = grad * take(<const real*>own.weight, i, n)
+        size = at_most(size, magnitude(grad))
     found = times_logistic(grad * (splat(x, 1.0) - target), x, splat(x, 0.0)) - times_logistic(
         grad * yes_of(target, each(&x, own.yes_weight, x, i, n), own), -x, splat(x, 0.0))
-    return where_less(magnitude(found), splat(x, INFINITY), found, y)
+    return where_less(size, least_normal(x), y, where_less(magnitude(found), splat(x, INFINITY), found, y))
 
 
 cdef inline real slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n, Kind kind) noexcept nogil:

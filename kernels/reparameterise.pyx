@@ -4,8 +4,8 @@ cimport numpy as np
 from libc.math cimport INFINITY
 
 from .lanes cimport (
-    all_less, any_less, at_least, at_most, called, f32x, f64x, fma, magnitude, pick, power2, real, splat, where_less,
-    with_sign,
+    all_less, any_less, at_least, at_most, called, exponent, f32x, f64x, fma, magnitude, pick, real, scale2, splat,
+    where_less, with_sign,
 )
 from .loops.chunks cimport CHUNK, each_chunk
 from .loops.dtypes cimport NARROW, WIDE
@@ -15,7 +15,8 @@ from .loops.reductions cimport Pair, element, sum_either, sum_row, take, wide
 from .loops.threads cimport join_threads, thread_count
 from .loops.ufuncs cimport elementwise
 from .math.exponential cimport (
-    exp, exp_parts, expm1_parts, expm1_rest, largest, ln2, minus_ln2, nearest, nearest_sum, power2_of_sum, whole,
+    exp, exp_parts, expm1_parts, expm1_rest, far_out, largest, least_normal, ln2, minus_ln2, nearest_sum, power2_of_sum,
+    whole,
 )
 
 np.import_array()
@@ -49,56 +50,42 @@ cdef struct Slopes:
 join_threads()
 
 
-cdef inline real far_out(real like) noexcept nogil:
-    # from where on e^x or e^-x is no normal number
-    return pick(like, 87.0, 708.0)
+cdef inline real apart(real x, real* n) noexcept nogil:
+    # x / 2^n, between 1 and 2 in magnitude; 0 and what is not finite stay as they are
+    cdef real most = splat(x, 1100.0)
+    n[0] = at_most(at_least(exponent(x), -most), most)
+    return scale2(x, -n[0])
 
 
-cdef inline real least_normal(real like) noexcept nogil:
-    return pick(like, 1.1754943508222875e-38, 2.2250738585072014e-308)
-
-
-cdef inline real far_product(real less, real more, real x, double factor) noexcept nogil:
-    # factor less more e^x for |less| <= |more| and a power of two. A part of the power of two in e^x goes with each
-    # number, so that neither leaves the range where the result is in it: two thirds with the smaller one where that
-    # raises it, or with the larger one where that lowers it, and the whole there if the other is beyond 1 that way.
-    cdef real rest, sum, third, last, first, second, whole_there, zero = splat(x, 0.0), one = splat(x, 1.0), end, turn
-    end = pick(x, 250.0, 2100.0)
+cdef inline real far_product(real a, real b, real x, double factor) noexcept nogil:
+    # factor a b e^x for a power of two. The powers of two of all numbers come last and are added, so that nothing
+    # leaves the range, and no bit is lost before the result is rounded to a subnormal number.
+    cdef real rest, sum, a_n, b_n, end = pick(x, 300.0, 2200.0)
     cdef real r = exp_parts(at_most(at_least(x, -end), end), &rest, &sum)
-    turn = nearest(whole(sum), 1.0 / 3.0)
-    third = power2(turn)
-    last = power2(whole(sum) - (turn + turn))
-    first, second = where_less(x, zero, more, less), where_less(x, zero, less, more)
-    whole_there = where_less(magnitude(second), one, where_less(x, zero, one, zero), where_less(x, zero, zero, one))
-    first = first * third * (third * splat(x, factor)) * where_less(zero, whole_there, last, one) * (one + (r + rest))
-    return first * (second * where_less(zero, whole_there, one, last))
+    cdef real product = apart(a, &a_n) * apart(b, &b_n) * (splat(x, 1.0) + (r + rest))
+    return scale2(product * splat(x, factor), whole(sum) + (a_n + b_n))
 
 
 cdef inline real sample(real mu, real logvar, real eps) noexcept nogil:
     # mu + exp(logvar / 2) eps. The exponential of an infinity is exact.
-    cdef real half = logvar * splat(mu, 0.5), away = magnitude(half), y = fma(exp(half), eps, mu), one, far
+    cdef real half = logvar * splat(mu, 0.5), away = magnitude(half), y = fma(exp(half), eps, mu)
     if any_less(far_out(mu), away):
-        one, away = splat(mu, 1.0), where_less(away, splat(mu, INFINITY), away, splat(mu, 0.0))
-        far = where_less(magnitude(eps), one, far_product(eps, one, half, 1.0), far_product(one, eps, half, 1.0))
-        y = where_less(far_out(mu), away, far + mu, y)
+        away = where_less(away, splat(mu, INFINITY), away, splat(mu, 0.0))
+        y = where_less(far_out(mu), away, far_product(eps, splat(mu, 1.0), half, 1.0) + mu, y)
     return y
 
 
 cdef inline real sample_backward(real grad, real logvar, real eps) noexcept nogil:
     # with respect to logvar; with respect to mu it is the gradient arriving
-    cdef real half = logvar * splat(grad, 0.5), product = grad * eps, size = magnitude(product), y, deviation, away
-    cdef real less, more, inner, zero = splat(grad, 0.0)
-    deviation = exp(half) * splat(grad, 0.5)
-    y = product * deviation
+    cdef real half = logvar * splat(grad, 0.5), product = grad * eps, size = magnitude(product), away, far
+    cdef real y = product * (exp(half) * splat(grad, 0.5))
     if not all_less(magnitude(half), far_out(grad)) or any_less(size, least_normal(grad)) or any_less(
             largest(grad), size):
-        less = where_less(magnitude(grad), magnitude(eps), grad, eps)
-        more = where_less(magnitude(grad), magnitude(eps), eps, grad)
-        # a product that is no normal number: of the smaller one first, or of the larger one where that lowers it
-        inner = where_less(zero, half, less * deviation * more, y)
-        y = where_less(size, least_normal(grad), inner, where_less(largest(grad), size, more * deviation * less, y))
-        away = where_less(magnitude(half), splat(grad, INFINITY), magnitude(half), zero)
-        y = where_less(far_out(grad), away, far_product(less, more, half, 0.5), y)
+        far = far_product(grad, eps, half, 0.5)
+        away = magnitude(half)
+        away = where_less(away, splat(grad, INFINITY), away, splat(grad, 0.0))
+        y = where_less(far_out(grad), away, far, y)
+        y = where_less(size, least_normal(grad), far, where_less(largest(grad), size, far, y))
     return y
 
 

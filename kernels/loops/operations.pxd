@@ -56,8 +56,7 @@ ctypedef bint (*short_kernel)(const void* like, char** at, const Py_ssize_t* ste
 # A kernel on rows that are neighbours in memory, a row a lane: some whole registers of them, a cache line of numbers at
 # most. While the processor waits for what follows from the sums of one register, it computes the next one's. The kernel
 # is given how far it is from one row to the next, which for rows of numbers is one number, and from one element of a
-# row to the next. It too takes ordinary rows of 1 to SHORT elements alone, or says False and
-# has written nothing.
+# row to the next. It too takes ordinary rows of 1 to SHORT elements alone, or says False and has written nothing.
 ctypedef bint (*column_kernel)(const void* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
                                Py_ssize_t n, int registers, int manner) noexcept nogil
 

@@ -380,6 +380,8 @@ cdef inline void plan(Pass* work, int threads) noexcept nogil:
     # where rows are summed, groups have one size, so that the order of the sum does not depend on the rows' length
     work.group = GROUP if sums else group_of(work.rows, work.n, width, max(row_operands, 2))
     lay_out(work)
+    if work.manner & BFLOAT16_ROWS:
+        work.columns = NULL  # it takes numbers of the rows' precision
     for k in range(work.operands):
         if not 0 < work.n <= SHORT or not is_across(work, &work.of[k]):
             work.columns = NULL

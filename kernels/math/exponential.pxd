@@ -22,6 +22,15 @@ cdef inline real largest(real like) noexcept nogil:
     return pick(like, 3.4028234663852886e+38, 1.7976931348623157e+308)
 
 
+cdef inline real least_normal(real like) noexcept nogil:
+    return pick(like, 1.1754943508222875e-38, 2.2250738585072014e-308)
+
+
+cdef inline real far_out(real like) noexcept nogil:
+    # from where on e^-x is no normal number
+    return pick(like, 87.0, 708.0)
+
+
 cdef inline real step(real p, real x, double c) noexcept nogil:
     # one step of Horner's scheme
     return fma(p, x, splat(x, c))
@@ -201,22 +210,12 @@ cdef inline real expm1_parts(real x, real* rest, real* sum) noexcept nogil:
     return r
 
 
-cdef inline real expm1_half_parts(real x, real* power, real* start, real* missed, real* rest) noexcept nogil:
-    # (e^x - 1) / 2 = value + missed + power rest, from 2^n (1 + r + rest) - 1, but for the rounding error of `start`,
-    # which is `power` less 1/2. Halved lest 2^n overflow, so not for subnormal x
-    cdef real sum
-    cdef real r = expm1_parts(at_most(at_least(x, pick(x, -20.0, -40.0)), pick(x, 89.0, 710.0)), rest, &sum)
-    power[0] = power2_of_sum(sum, -1)
-    start[0] = power[0] - splat(x, 0.5)
-    cdef real h = fma(power[0], r, start[0])
-    missed[0] = fma(power[0], r, start[0] - h)
-    return h
-
-
 cdef inline real expm1_half(real x, real* low) noexcept nogil:
-    # (e^x - 1) / 2 = value + low
-    cdef real power, start, missed, rest
-    cdef real h = expm1_half_parts(x, &power, &start, &missed, &rest)
+    # (e^x - 1) / 2 = value + low, from 2^n (1 + r + rest) - 1, halved lest 2^n overflow; so not for subnormal x
+    cdef real rest, sum
+    cdef real r = expm1_parts(at_most(at_least(x, pick(x, -20.0, -40.0)), pick(x, 89.0, 710.0)), &rest, &sum)
+    cdef real power = power2_of_sum(sum, -1), start = power - splat(x, 0.5), h = fma(power, r, start)
+    cdef real missed = fma(power, r, start - h)
     low[0] = fma(power, rest, missed + ((power - start) - splat(x, 0.5)))
     return h
 

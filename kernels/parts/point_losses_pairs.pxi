@@ -32,10 +32,6 @@ cdef inline real yes_of(real target, real weight, const Pairs* row) noexcept nog
 
 # The kind is a constant in every loop, so that none of them asks for it at every register.
 
-cdef inline real largest(real like) noexcept nogil:
-    return splat(like, 3.4028234663852886e38 if real is f32x else 1.7976931348623157e308)
-
-
 cdef inline real value_of(real x, real target, real yes_weight, const Pairs* row, Kind kind) noexcept nogil:
     # mse d^2, l1 |d|, huber d^2 / 2 up to delta and delta (|d| - delta / 2) from there on, d = x - target; of logits
     # yes_weight target log(1 + e^-x) + (1 - target) log(1 + e^x), no part of which cancels
