@@ -342,10 +342,9 @@ cdef bint linear4_offset_float32(const uint8_t* codes, const float* levels, cons
     cdef Py_ssize_t panels = (blocks + panel_blocks - 1) // panel_blocks
     cdef Py_ssize_t width = FEW_OUTPUTS if few else PASSES * OUTPUTS
     cdef Py_ssize_t across = (outputs + width - 1) // width, down = 1 if few else (rows + BATCH - 1) // BATCH
-    cdef Py_ssize_t packed_size = packed_rows * blocks * BLOCK
+    cdef Py_ssize_t packed_size = packed_rows * blocks * BLOCK, i
     cdef Py_ssize_t own_size = 0 if few else width * (STRIP + BATCH * PARTS)
     cdef int busy = <int>min(<Py_ssize_t>threads, max(across * down, 1))  # more would have tiles for nothing
-    cdef Py_ssize_t i
     cdef Weights weights
     cdef Product of
     # a look-up reads PARTS scales at once, so those of the last outputs are read from a copy with room behind it
