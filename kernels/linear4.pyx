@@ -342,9 +342,9 @@ cdef bint linear4_offset_float32(const uint8_t* codes, const float* levels, cons
     cdef Py_ssize_t panels = (blocks + panel_blocks - 1) // panel_blocks
     cdef Py_ssize_t width = FEW_OUTPUTS if few else PASSES * OUTPUTS
     cdef Py_ssize_t across = (outputs + width - 1) // width, down = 1 if few else (rows + BATCH - 1) // BATCH
-    cdef Py_ssize_t packed_size = packed_rows * blocks * BLOCK
+    cdef Py_ssize_t packed_size = packed_rows * blocks * BLOCK, i
     cdef Py_ssize_t own_size = 0 if few else width * (STRIP + BATCH * PARTS)
-    cdef Py_ssize_t i
+    cdef int busy = <int>min(<Py_ssize_t>threads, max(across * down, 1))  # more would have tiles for nothing
     cdef Weights weights
     cdef Product of
     # a look-up reads PARTS scales at once, so those of the last outputs are read from a copy with room behind it
@@ -358,12 +358,12 @@ cdef bint linear4_offset_float32(const uint8_t* codes, const float* levels, cons
         put_biases(bias, y, rows, outputs)
         return True
     # packed inputs and each thread's tiles on cache lines; the last scales with room behind them, and their places
-    memory = <float*>malloc((packed_size + threads * own_size + 2 * (last_size + PARTS) + blocks * PARTS + 16)
+    memory = <float*>malloc((packed_size + busy * own_size + 2 * (last_size + PARTS) + blocks * PARTS + 16)
                             * sizeof(float))
     if memory == NULL:
         return False
     packed = aligned(memory)
-    last_scales = packed + packed_size + threads * own_size
+    last_scales = packed + packed_size + busy * own_size
     last_offsets = last_scales + last_size + PARTS
     places = <uint32_t*>(last_offsets + last_size + PARTS)
     memcpy(last_scales, scales + last * groups, last_size * sizeof(float))
@@ -378,7 +378,7 @@ cdef bint linear4_offset_float32(const uint8_t* codes, const float* levels, cons
     of = Product(weights, bias, x, y, rows, outputs, few, packed, packed_rows, panel_blocks, panels, width, down,
                  packed + packed_size, own_size)
     run_chunks(pack_panel, &of, packed_rows * panels, threads)
-    run_chunks(do_task, &of, across * down, threads)
+    run_chunks(do_task, &of, across * down, busy)
     free(memory)
     return True
 

@@ -299,7 +299,8 @@ cdef void set_places(const Product* of, Py_ssize_t group, int32_t* bases, uint32
 
 cdef bint product(Product* of, const int16_t* levels, Py_ssize_t group, int threads) noexcept nogil:
     # all of it, of a Product whose operands and sizes are set; whether there was memory for it
-    cdef Py_ssize_t sums_size, packed_size
+    cdef Py_ssize_t sums_size, packed_size, tasks
+    cdef int busy
     cdef int32_t* bases
     cdef uint32_t* places
     cdef float* memory
@@ -308,15 +309,17 @@ cdef bint product(Product* of, const int16_t* levels, Py_ssize_t group, int thre
     set_blocks(of, group)
     of.down = (of.rows + BATCH - 1) // BATCH
     of.own_size = WIDTH * (SHALLOW // 8 * of.depth + 2 * PARTS + min(BATCH, of.rows) * PARTS)
+    tasks = (of.outputs + WIDTH - 1) // WIDTH * of.down
+    busy = <int>min(<Py_ssize_t>threads, max(tasks, 1))  # more would have tiles for nothing
     packed_size = of.rows * of.blocks * SLICES * words_of(of.planes, of.depth)
     sums_size = 0 if of.offsets == NULL else of.rows * of.blocks * PARTS
     # all of them begin on cache lines, except the last three
-    memory = <float*>malloc((packed_size + threads * of.own_size + sums_size + 2 * of.rows + 16
+    memory = <float*>malloc((packed_size + busy * of.own_size + sums_size + 2 * of.rows + 16
                              + of.blocks * (PARTS + 1)) * sizeof(float))
     if memory == NULL:
         return False
     of.own = aligned(memory)
-    of.row_sums = of.own + threads * of.own_size
+    of.row_sums = of.own + busy * of.own_size
     of.packed = <uint32_t*>(of.row_sums + sums_size)
     of.row_scales = <double*>(of.packed + packed_size)
     places = <uint32_t*>(of.row_scales + of.rows)
@@ -325,7 +328,7 @@ cdef bint product(Product* of, const int16_t* levels, Py_ssize_t group, int thre
     of.bases = bases
     of.places = places
     run_chunks(pack_row, of, of.rows, threads)
-    run_chunks(do_task, of, (of.outputs + WIDTH - 1) // WIDTH * of.down, threads)
+    run_chunks(do_task, of, tasks, busy)
     free(memory)
     return True
 

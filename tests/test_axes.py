@@ -326,3 +326,18 @@ def test_neighbouring_rows_of_no_elements(function, dtype):
     assert function(x, x).shape == function(x, x, out=x.copy()).shape == (33, 0)
     if function is not lw.masked_softmax_backward:
         assert function(x.T, x.T, axis=0).shape == (0, 33)
+
+
+@pytest.mark.parametrize("dtype", oracles.DTYPES)
+@pytest.mark.parametrize("shape", [(2**50, 256, 0), (0, 256, 2**50), (2**50, 0), (2**40, 0, 2**10), (2**50, 3, 0, 2)])
+def test_a_batch_of_no_elements_is_done_at_once_whatever_its_shape(dtype, shape):
+    x = np.empty(shape, dtype)
+    zero, one = np.zeros(shape[1]), np.ones(shape[1])
+    assert lw.batch_norm(x, zero, one).shape == shape
+    assert lw.batch_norm(x, zero, one, training=True, out=x) is x
+    assert not zero.any()
+    assert one.all()
+    for training in (True, False):
+        grad_x, *sums = lw.batch_norm_backward(x, x, mean=zero, rstd=one, training=training)
+        assert grad_x.shape == shape
+        assert all(part.shape == zero.shape and not part.any() for part in sums)

@@ -259,3 +259,11 @@ def test_the_formats_without_negative_zero():
         assert format.nan_code == 0x80
         assert np.isnan(format.value(0x80))
         assert format.infinity_code is None
+
+
+def test_integers_are_rounded_once():
+    unit = 2**59  # the scale of a block whose largest is 6 of these
+    x = np.array([6 * unit, 5 * unit // 2 + 1, 5 * unit // 2, 5 * unit // 2 - 1, -5 * unit // 2 - 1])
+    expected = np.array([6, 3, 2, 2, -3]) * float(unit)
+    for given in (x, x.astype(x.dtype.newbyteorder()), x.tolist()):
+        assert (ieee754.mx_decode(*ieee754.mx_encode(given, "mxfp4"), "mxfp4") == expected).all()

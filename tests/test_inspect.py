@@ -171,6 +171,20 @@ def test_decimals_and_long_doubles_are_rounded_once():
     assert describe(np.bool_(True)).value == 1
 
 
+def test_numbers_far_beyond_any_format_are_described_or_refused_at_once():
+    for text in ("1e999999999999", "-1e-1000000000"):
+        for value in (text, Decimal(text)):
+            with pytest.raises(ValueError, match="is beyond every format; expected an exponent of at most 20000"):
+                describe(value)
+    assert describe(Decimal("-0e999999999")).code == 1 << 63
+    for kind in (str, Decimal):
+        assert describe(kind("-snan")).kind == "signalling NaN"
+        assert describe(kind("1e5000")).value == math.inf
+        assert repr(describe(kind("1e5000"), BINARY32)) == (
+            f"Description(format={BINARY32!r}, code={BINARY32.infinity_code}, literal=Fraction(...))")
+    assert repr(describe("1/3")).endswith("literal=Fraction(1, 3))")
+
+
 def run_inspect(capsys, *arguments):
     status = main(["inspect", *arguments])
     found = capsys.readouterr()

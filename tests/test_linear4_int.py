@@ -224,7 +224,7 @@ def test_c_interface(outputs, inputs, rows, group, kind):
     for codebook, offset, added in ((NF4, offsets, bias), (INT4, None, None)):
         y = np.full((rows, outputs), np.nan, np.float32)
         arguments = (codes, codebook.steps, codebook.step, scales, offset, group, added, x, y, rows, inputs, outputs)
-        for threads in (-1, 2):
+        for threads in (-1, 2, 2**31 - 1):
             y[...] = np.nan
             assert function(*arguments, int(kind[3:]), threads)
             expected = genome.linear4(x, codes, codebook, scales, added, group=group, offset=offset, activations=kind)

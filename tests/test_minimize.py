@@ -34,7 +34,7 @@ def test_nan_ranks_last():
 
 
 def test_a_fitness_of_the_wrong_shape():
-    with pytest.raises(FitnessError, match=r"one number per genome, \[10\]; got \[10, 4\]"):
+    with pytest.raises(FitnessError, match=r"^the fitness gives one number per genome, \[10\]; got \[10, 4\] in"):
         minimize(lambda weights: weights, 4, vectorized=True, population=10, parents=2, progress=False)
     with pytest.raises(TypeError, match="fitness is a function of weights; got int"):
         minimize(3, 4)
@@ -89,6 +89,8 @@ def test_minus_infinity_ranks_last_too():
     ({"executor": 3}, TypeError, "executor is a concurrent.futures.Executor; got int"),
     ({"mutation_rate": lambda progress: 2.0}, ValueError, r"mutation_rate\(0\) is between 0 and 1; got 2.0"),
     ({"mutation_rate": lambda progress: np.nan}, ValueError, r"mutation_rate\(0\) is between 0 and 1; got nan"),
+    ({"mutation_rate": lambda progress: "0.1"}, TypeError, r"mutation_rate\(0\) is a number from 0 to 1; got '0.1'"),
+    ({"mutation_rate": lambda progress: 10**400}, TypeError, r"mutation_rate\(0\) is a number from 0 to 1; got 1000"),
     ({"mutation_rate": lambda progress: None}, TypeError, r"mutation_rate\(0\) is a number from 0 to 1; got None"),
     ({"mutation_rate": (0.1, None)}, ValueError, "mutation_rate is a number, a pair"),
     ({"mutation_rate": np.nan}, ValueError, "mutation_rate is between 0 and 1; got nan"),

@@ -344,7 +344,7 @@ cdef inline void* for_good(Py_ssize_t size) except NULL:
     # memory for what NumPy keeps a pointer to: it is never freed
     cdef void* memory = malloc(size)
     if memory == NULL:
-        raise MemoryError
+        raise MemoryError(f"no memory for {size} bytes of a ufunc's loops")
     return memory
 
 

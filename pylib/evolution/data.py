@@ -18,6 +18,7 @@ from .table import DataError, is_missing, read_csv
 __all__ = ["DataError", "DataSet", "load", "load_digits", "load_inputs"]
 
 HELD_OUT = 5  # every fifth row is held out, of each class
+_OF_VALUES = "Values, not classes, are learned by lanewise evolve --objective mse"
 _LARGEST = 1e300  # beyond, differences and means would overflow
 
 
@@ -56,7 +57,19 @@ def _of_each_class(y):
     return held_out
 
 
+def _are_values(classes, rows):
+    # whether classes, of which one has too few rows, look like measurements
+    try:
+        numbers = classes.astype(np.float64)
+    except (TypeError, ValueError):
+        return False
+    return classes.dtype.kind in "iufSU" and bool(2 * len(numbers) > rows or (numbers != np.floor(numbers)).any())
+
+
 def _split(source, x, labels, scaling, held_out_of, **more):
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        raise DataError(f"{source}: {labels.shape[1]} labels per row; a class is one. {_OF_VALUES}")
+    labels = labels.reshape(len(labels))
     classes, y = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise DataError(f"{source}: every row has the label {str(classes[0])!r}; at least two classes are wanted")
@@ -64,7 +77,7 @@ def _split(source, x, labels, scaling, held_out_of, **more):
     if set(y[~held_out]) != set(range(len(classes))):
         missing = classes[sorted(set(range(len(classes))) - set(y[~held_out]))[0]]
         raise DataError(f"{source}: too few rows of class {str(missing)!r}: one row in {HELD_OUT} is held out, "
-                        "and none is left to learn from")
+                        f"and none is left to learn from{f'. {_OF_VALUES}' if _are_values(classes, len(y)) else ''}")
     return DataSet(Path(source).name, x[~held_out], y[~held_out], x[held_out], y[held_out], classes,
                    *scaling(x[~held_out]), **more)
 

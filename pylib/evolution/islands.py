@@ -150,11 +150,11 @@ class Plan:
         if callable(self.mutation_rate):
             rate = self.mutation_rate(progress)
             try:
-                rate = math.nan if isinstance(rate, str) else float(rate)
-            except (TypeError, ValueError):
-                raise TypeError(f"mutation_rate({progress:g}) is a number from 0 to 1; got {rate!r}") from None
+                rate = float(None if isinstance(rate, str | bytes) else rate)  # which would read them
+            except (TypeError, ValueError, OverflowError):
+                raise TypeError(f"mutation_rate({progress:g}) is a number from 0 to 1; got {rate!r:.60}") from None
             if not 0 <= rate <= 1:
-                raise ValueError(f"mutation_rate({progress:g}) is between 0 and 1; got {rate!r}")
+                raise ValueError(f"mutation_rate({progress:g}) is between 0 and 1; got {rate!r:.60}")
             return rate
         if self.adaptive:
             return 0.0

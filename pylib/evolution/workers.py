@@ -127,7 +127,7 @@ def _numbers(losses, size, when):
         raise FitnessError(f"the fitness gives numbers; got a masked array with hidden elements {when}")
     given = np.asarray(losses)
     if given.shape != (size,):
-        raise ValueError(f"fitness gives one number per genome, [{size}]; got {list(given.shape)}")
+        raise FitnessError(f"the fitness gives one number per genome, [{size}]; got {list(given.shape)} {when}")
     if given.dtype.kind not in "biufOV":
         raise FitnessError(f"the fitness gives numbers; got {given.dtype} {when}")
     for i, loss in enumerate(given.tolist() if given.dtype.kind == "O" else ()):

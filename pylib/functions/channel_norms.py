@@ -149,7 +149,7 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
         mean, variance, scale = rounded_to(np.float64, kept_mean), rounded_to(np.float64, kept_var), None
     *scaled, mean, rstd, variance = _batch.with_rstd(double, mean, variance, scale, eps)
     y, _ = fill(name, out, x, affine, (x,), as_segments,
-                lambda place: call(affine, (segments, *scaled, weight, bias), (place,)))
+                lambda place: call(affine, (segments, *scaled, weight, bias), (place,)) if x.size else None)
     if training and x.size and not (running_mean is None and running_var is None):
         # last, since weight and bias may stand there
         with np.errstate(all="ignore"):  # a variance may be beyond what its array holds
@@ -212,7 +212,9 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
     mean, rstd = per_channel(name, "mean", mean, x), per_channel(name, "rstd", rstd, x)
     arrays = as_segments(grad), as_segments(x)
     scaled = _batch.settled(8 in (x.dtype.itemsize, grad.dtype.itemsize), mean, rstd)
-    if arrays[1].ndim == 2:
+    if not x.size:  # a loop over rows of no elements may not end
+        slope, sums = _batch.slope_gufunc, np.zeros((2, x.shape[1]))
+    elif arrays[1].ndim == 2:
         slope, sums = _batch.column_slope_gufunc, call(_batch.column_sums_gufunc, (*arrays, *scaled))
     else:
         slope = _batch.slope_gufunc
@@ -220,7 +222,8 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
     grad_bias, grad_weight = sums
     count = x.size // max(x.shape[1], 1) if training else np.inf
     operands = *arrays, *scaled, weight, *(_batch.averages(of_all, count) for of_all in sums)
-    grad_x, _ = fill(name, out, x, slope, (grad, x), as_segments, lambda place: call(slope, operands, (place,)))
+    grad_x, _ = fill(name, out, x, slope, (grad, x), as_segments,
+                     lambda place: call(slope, operands, (place,)) if x.size else None)
     dtype = np.float64 if x.dtype == np.float64 else np.float32
     return grad_x, rounded_to(dtype, grad_weight), rounded_to(dtype, grad_bias)
 

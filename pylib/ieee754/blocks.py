@@ -25,6 +25,7 @@ from ..formats import (
 from ..kernels import ieee754 as _kernels
 from ..kernels.operands import number_given, precision_given
 from .fields import whole_numbers
+from .rounding import check_whole
 
 __all__ = ["mx_decode", "mx_encode"]
 
@@ -126,13 +127,17 @@ def mx_encode(x, format, *, rounding="nearest", tensor_scale=None):
     blocks = _named("mx_encode", format)
     if not isinstance(rounding, str) or rounding not in ROUNDINGS:
         raise ValueError(f"mx_encode: rounding={rounding!r:.60} is unknown; expected one of {', '.join(ROUNDINGS)}")
-    x = _packing.plain("x", x)
+    given, x = x, _packing.plain("x", x)
+    check_whole(given, x)
     if x.dtype.kind == "O" or (x.dtype.kind not in "biuf" and x.dtype.name != "bfloat16") or (
             x.dtype.kind == "f" and x.dtype.itemsize > 8):
         raise TypeError(f"mx_encode: numbers of dtype {x.dtype}; expected float16, bfloat16, float32, float64 or "
                         f"integers")
     if x.ndim == 0:
         raise ValueError("mx_encode: x has no axis of blocks; expected shape (..., n)")
+    if x.dtype.kind in "iu" and x.dtype.itemsize == 8:
+        near, _ = _kernels.to_odd(x)  # float64 that a second rounding takes for the integer
+        x = x if near is None else near
     wide = BINARY64 if x.dtype.itemsize >= 4 and x.dtype != np.float32 else BINARY32
     x = np.require(x, wide.native, "CA")
     two_scales = blocks.scale is FLOAT8_E4M3FN

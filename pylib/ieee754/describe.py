@@ -17,6 +17,7 @@ from . import fields
 __all__ = ["Description", "describe", "exact_decimal", "parse_number"]
 
 _MAX_EXPONENT = 20_000  # of ten or two, in a literal: what is beyond is beyond every format, and slow
+_BEYOND = f"{{!r}} is beyond every format; expected an exponent of at most {_MAX_EXPONENT}"
 _POWER = re.compile(r"(?P<sign>[+-]?)(?P<base>\d+)\s*(?:\*\*|\^)\s*(?P<exponent>[+-]?\d+)")
 _HEX = re.compile(r"(?P<sign>[+-]?)0x(?P<whole>[0-9a-f]*)\.?(?P<part>[0-9a-f]*)(?:p(?P<exponent>[+-]?\d+))?", re.I)
 _DECIMAL = re.compile(r"[+-]?(?:\d+(?:_\d+)*\.?\d*|\.\d+)(?:e(?P<exponent>[+-]?\d+))?", re.I)
@@ -34,6 +35,13 @@ class Description:
     """The number's bits, as an unsigned int."""
     literal: Fraction | None
     """What was asked for, exactly; None for infinity and NaN."""
+
+    def __repr__(self):
+        try:
+            literal = repr(self.literal)
+        except ValueError:  # of more digits than Python writes
+            literal = "Fraction(...)"
+        return f"Description(format={self.format!r}, code={self.code}, literal={literal})"
 
     @property
     def value(self):
@@ -139,7 +147,7 @@ def parse_number(text):
     exponent = next((m["exponent"] for m in (_POWER.fullmatch(stripped), _HEX.fullmatch(stripped),
                                              _DECIMAL.fullmatch(stripped)) if m and m["exponent"]), "0")
     if len(stripped) > 5000 or abs(int(exponent)) > _MAX_EXPONENT:
-        raise ValueError(f"{text[:40]!r} is beyond every format; expected an exponent of at most {_MAX_EXPONENT}")
+        raise ValueError(_BEYOND.format(text[:40]))
     if (match := _POWER.fullmatch(stripped)) and int(match["base"]) <= 10**6:
         if int(match["base"]) == 0 and int(exponent) < 0:
             raise ValueError(f"{text!r} divides by zero")
@@ -209,9 +217,14 @@ def describe(value, format=None):
 
 def _size_of(value):
     # the magnitude of a float, or of a number that has more digits than one, as parse_number gives it
+    if isinstance(value, Decimal):
+        if value.is_snan():
+            return "snan"
+        if value.is_finite() and value and abs(value.adjusted()) > _MAX_EXPONENT:
+            raise ValueError(_BEYOND.format(str(value)[:40]))
     if value != value:
         return "nan"
-    return "inf" if abs(value) == math.inf else abs(Fraction(*value.as_integer_ratio()))
+    return "inf" if value in (math.inf, -math.inf) else abs(Fraction(*value.as_integer_ratio()))
 
 
 def _float_of(value):

@@ -4,6 +4,7 @@ The arithmetic is in lanewise.kernels.ieee754; here are options and errors. All 
 """
 
 import functools
+from numbers import Integral
 
 import numpy as np
 
@@ -224,13 +225,24 @@ def _check_packed(format):
         raise ValueError(f"packed codes have four bits; those of {format.name} have {format.width}")
 
 
+def check_whole(given, x):
+    """Refuse integers that are lost in `x`, which NumPy made of this: it makes float64 of lists of integers beyond
+    int64 beside others, and of integers beside floats."""
+    if isinstance(given, np.ndarray | float) or x.dtype != np.float64:
+        return
+    for each, near in zip(np.asarray(given, object).flat, x.flat, strict=False):
+        if isinstance(each, Integral) and int(each) != float(near):
+            raise TypeError(f"{each} in a list is more than float64 holds; expected an array of integers")
+
+
 def _numbers(x, format):
     """What the ufuncs take of `x`, and the remainder, which is None for all but integers that float64 does not hold:
     these are rounded to odd, which a second rounding does not notice."""
     dtype = getattr(x, "dtype", None)
     if dtype is _TAKEN[0] or dtype is _TAKEN[1]:
         return x, None
-    x = x if isinstance(dtype, np.dtype) else _packing.as_array("x", x)
+    given, x = x, x if isinstance(dtype, np.dtype) else _packing.as_array("x", x)
+    check_whole(given, x)
     if x.dtype.kind == "O" or (x.dtype.kind == "f" and x.dtype.itemsize > 8):
         raise TypeError(f"numbers of dtype {x.dtype} are more than float64 holds; expected float16, bfloat16, float32, "
                         f"float64 or integers")
