@@ -217,3 +217,20 @@ def test_the_slope_of_far_logits_loses_no_bits(dtype, ends, grads):
             assert errors(found, exact, np.dtype(dtype).name).max() <= bound(name, np.dtype(dtype).name)
             found = getattr(lw, name)(np.full_like(x, grad), x, np.ones_like(x), reduction="none", **options)
             assert errors(-found, exact, np.dtype(dtype).name).max() <= bound(name, np.dtype(dtype).name)
+
+
+@pytest.mark.parametrize(("dtype", "x", "tiny"), [(np.float32, 88, 1e-38), (np.float64, 710, 1e-308)])
+def test_a_gradient_that_is_subnormal_beside_a_large_weight_keeps_its_bits(dtype, x, tiny):
+    # of logits that are far out, and of a mean, which divides the gradient
+    logits, grads = np.full(1000, x, dtype), dtype(tiny) * np.array([3, 0.37, 1e-3], dtype)
+    for grad in grads:
+        for sign, target, options in ((1, 0.25, {"weight": np.full_like(logits, 1e6)}),
+                                      (-1, 1.0, {"pos_weight": np.full_like(logits, 1e7)})):
+            found = lw.binary_cross_entropy_with_logits_backward(grad, sign * logits, np.full_like(logits, target),
+                                                                 **options)
+            with mp.workprec(300):
+                near = 1 / (1 + mp.exp(-mpf(x)))
+                slope = (near - mpf(target)) * mpf(10) ** 6 if sign > 0 else -near * mpf(10) ** 7
+                exact = np.array([mpf(float(grad)) * slope / 1000])
+            name, precision = "binary_cross_entropy_with_logits_backward", np.dtype(dtype).name
+            assert errors(np.abs(found[:1]), abs(exact), precision).max() <= bound(name, precision)

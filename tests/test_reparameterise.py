@@ -60,6 +60,30 @@ def test_of_deviations_beyond_the_range(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_products_whose_parts_leave_the_range(dtype):
+    # results in the last binade, and of a gradient and a number whose product is subnormal or beyond the range alone
+    info, rng = np.finfo(dtype), np.random.default_rng(8)
+    top, low = float(np.log(info.max)), float(np.log(info.smallest_normal))
+    logs = rng.uniform(low, top, (2, 3000))  # of the gradient's and the number's magnitude
+    total = np.r_[rng.uniform(top - 0.7, top, 1000), rng.uniform(low, low + 40, 1000), rng.uniform(low, top, 1000)]
+    grad, eps = np.exp(logs).astype(dtype)
+    grad[:500], eps[1000:1500] = 1, info.smallest_subnormal * rng.integers(1, 9, 500)
+    half = total - np.log(grad.astype(np.float64)) - np.log(eps.astype(np.float64)) + np.log(2)
+    logvar = (2 * half).astype(dtype)
+    with mp.workprec(300):
+        deviations = [mp.exp(mpf(float(v)) / 2) for v in logvar]
+        slopes = [mpf(float(g)) * mpf(float(e)) * d / 2 for g, e, d in zip(grad, eps, deviations, strict=True)]
+        samples = [mpf(float(e)) * d for e, d in zip(eps, deviations, strict=True)]
+    for name, found, exact in (
+            ("reparameterize_backward", lw.reparameterize_backward(grad, logvar, eps=eps)[1], slopes),
+            ("reparameterize", lw.reparameterize(np.zeros_like(eps), logvar, eps=eps), samples)):
+        inside = np.array([each < float(info.max) for each in exact])
+        assert inside.sum() > 900
+        assert_within(name, found[inside], np.array(exact)[inside])
+        assert np.isinf(found[~inside]).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("dimensions", [1, 2, 17, 400])
 def test_divergence_and_backward(dtype, dimensions):
     mu, logvar, _ = operands(dtype, 400)

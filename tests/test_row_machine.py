@@ -90,6 +90,20 @@ def test_rows_of_bfloat16_where_they_stand(name, n):
     assert along_axis.bits([own]) == expected[:1]
 
 
+@pytest.mark.parametrize("n", [31, 32, 33, 64, 127, 128, 129])
+@pytest.mark.parametrize("name", STANDING)
+def test_one_row_of_bfloat16_that_is_a_column(name, n):
+    # its elements stand as those of a row, and its neighbours, of which it has none, as those of a column
+    arrays = along_axis.operands(name, (1, n), "bfloat16")
+    expected = along_axis.bits(along_axis.results(name, arrays))
+    columns = [array.reshape(n, 1) for array in arrays]
+    whole = np.full((n + 64, 1), 7, arrays[0].dtype)
+    getattr(lw, name)(*columns, axis=0, out=whole[32:n + 32])
+    assert along_axis.bits([whole[32:n + 32].reshape(1, n)]) == expected
+    assert (whole[:32] == 7).all()
+    assert (whole[n + 32:] == 7).all()
+
+
 def test_what_lies_between_one_another_shares_no_memory():
     x = np.random.default_rng(0).standard_normal((5, 7))
     for both in (np.empty((5, 14)), np.empty((5, 7, 2))):
