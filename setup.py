@@ -90,8 +90,6 @@ EFFORT = {"activations": FRUGAL + VECTORS, "breeding": FRUGAL + VECTORS, "ieee75
 EFFORT_OF_LEVEL = {"avx512": THOROUGH}  # of the other modules; FRUGAL and HOISTED where none is named
 # The portable level has no registers to spill and is there to be right: nobody waits for its optimiser.
 PORTABLE = ["-O1"]
-# Where inlining would make the code of memoryviews longer, it has calls.
-UNCOPIED = [f"--param={limit}=0" for limit in ("inline-unit-growth", "large-function-growth", "large-unit-insns")]
 THREADS = ["-pthread"] if GNU else []
 # Left out: symbols that nobody looks up, and the padding to a page between code and data, which seventy files have.
 LINKED = ["-Wl,-s", "-Wl,-z,noseparate-code"] if sys.platform == "linux" else []
@@ -174,16 +172,13 @@ class BuildLevels(build_ext):
         # other compilers have no word for most of it
         if not GNU:
             return []
-        if module_of(ext) == MEMORYVIEWS:
-            asked, otherwise = PORTABLE + UNCOPIED, PORTABLE
-        elif level_of(ext) == "baseline":
-            asked = otherwise = PORTABLE
-        elif level_of(ext) is None:  # calls, where no loop runs
-            asked, otherwise = PLAIN, ["-O2"]
-        else:
-            asked, otherwise = EFFORT.get(module_of(ext), EFFORT_OF_LEVEL.get(level_of(ext), FRUGAL + HOISTED)), ["-O3"]
+        if level_of(ext) == "baseline" or module_of(ext) == MEMORYVIEWS:
+            return PORTABLE
+        if level_of(ext) is None:  # calls, where no loop runs
+            return PLAIN if not self.refusal(["-Werror", *PLAIN]) else ["-O2"]
+        asked = EFFORT.get(module_of(ext), EFFORT_OF_LEVEL.get(level_of(ext), FRUGAL + HOISTED))
         if tuple(asked) not in self.known_efforts:
-            self.known_efforts[tuple(asked)] = asked if not self.refusal(["-Werror", *asked]) else otherwise
+            self.known_efforts[tuple(asked)] = asked if not self.refusal(["-Werror", *asked]) else ["-O3"]
         return self.known_efforts[tuple(asked)]
 
     def refusal(self, flags):

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static void *(*granted)(size_t);
-static long first, asked; /* the first that is refused, or 0; how often Lanewise has asked since that was said */
+static _Atomic long first, asked; /* the first that is refused, or 0; how often Lanewise has asked since that was said */
 
 void refuse_from(long k) {
     first = k;

@@ -270,7 +270,9 @@ def test_a_peer_that_fails_costs_its_own_figures_alone(monkeypatch, when):
     assert figures.skipped == {"numpy": "failed with RuntimeError: no kernel"}
 
 
+@pytest.mark.peers
 def test_a_step_that_is_compared_has_run_as_often_as_the_others():
+    pytest.importorskip("torch")
     figures = benchmark.measure(benchmark.WORKS["sgd_step"], (3, 64), names=("torch",), rounds=1)
     assert all(error < 1 for error in figures.ulp.values())
 
@@ -279,7 +281,7 @@ def test_a_step_that_is_compared_has_run_as_often_as_the_others():
 def test_every_work_takes_every_shape_or_says_why_not(shape):
     for work in benchmark.WORKS.values():
         if work.refusal(shape) is None:
-            benchmark.measure(work, shape, names=(), rounds=1)
+            benchmark.measure(work, shape, names=(), rounds=1, clock=itertools.count(0, 10**9).__next__)
         else:
             assert work.name in ("batch_norm", "linear4", "linear4_int16", "linear4_int8")
 

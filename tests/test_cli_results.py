@@ -230,7 +230,7 @@ def test_labels_that_are_none_of_the_classes(here, capsys):
 
 
 @pytest.mark.parametrize("command", [
-    "evolve data.npz --output data.npz", "evolve data.npz --output run.npz --checkpoint run.npz",
+    "evolve data.npz --output data.npz", "evolve data.npz --start other.npz --output other.npz",
     "evolve data.npz --checkpoint ./data.npz", "train data.npz --output ../cwd/data.npz",
     "predict other.npz data.npz --output data.npz",
     "predict other.npz data.npz --output other.npz"])
@@ -242,3 +242,15 @@ def test_what_is_read_is_never_replaced(here, capsys, command):
     assert "is read; choose another name for the result" in told(capsys)
     for name in ("data.npz", "other.npz", "run.npz"):
         assert (here / "cwd" / name).read_bytes() == content
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_result_and_a_checkpoint_are_two_files(here, capsys, exists):
+    content = (here / "data.npz").read_bytes()
+    (here / "cwd/data.npz").write_bytes(content)
+    if exists:
+        (here / "cwd/run.npz").write_bytes(content)
+    command = ["evolve", "data.npz", "--output", "run.npz", "--checkpoint", "../cwd/run.npz", "--force"]
+    assert cli.main(command) == 2
+    assert "the checkpoint is kept there; choose another name for the result" in told(capsys)
+    assert (here / "cwd/run.npz").exists() == exists

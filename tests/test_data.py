@@ -100,6 +100,8 @@ def test_the_label_s_column_by_its_name(tmp_path):
 def test_names_that_stand_there_twice_are_named(tmp_path):
     with pytest.raises(data.DataError, match="line 4 repeats the names of line 1"):
         load(tmp_path, "a,b,sign", *ROWS[:2], "a,b,sign", *ROWS[2:])
+    with pytest.raises(data.DataError, match="line 1 has 'red' where a number is wanted"):
+        load(tmp_path, "red,blue,yes", "green,blue,no", "red,blue,yes")
 
 
 @pytest.mark.parametrize("header", [",a,b,sign", "Unnamed: 0,a,b,sign", ",0,1,2"])

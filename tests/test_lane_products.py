@@ -48,7 +48,7 @@ def test_products_u8(registers):
 
 
 def test_four_rows_of_pairs(registers):
-    for count in (1, 4, 8):
+    for count in (1, 2, 4, 8):
         w, x = any_bits(np.int16, count * 1024 * 2), any_bits(np.int16, 4 * count * 1024 * 2)
         w[:600], x[:600] = -32768, -32768
         w, x = w.reshape(count, 1024, 2), x.reshape(4, count, 1024, 2)

@@ -53,6 +53,8 @@ def refused(what, call, outs):
         shim.refuse_from(0)
         if asked < first:
             break
+        if first == 99:
+            print(what, "asks for memory more often than is tried")
         asking += first == 1
         if found != "MemoryError" and found != expected:
             print(what, "refused the", first, "th time:", found if isinstance(found, str) else "another result")

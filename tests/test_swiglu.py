@@ -185,8 +185,9 @@ def test_agrees_with_torch():
         np.testing.assert_allclose(slope, leaf.grad.numpy(), rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.parametrize("defaults", [{}, {"limit": float("inf")}, {"shift": 0.0}])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_beta_alone_keeps_the_sign_of_a_zero(dtype):
-    found = lw.swiglu(np.array([2, -2, 0, -0.0], dtype), np.array([-0.0, -0.0, 3, 3], dtype), beta=1.7)
+def test_beta_alone_keeps_the_sign_of_a_zero(dtype, defaults):
+    found = lw.swiglu(np.array([2, -2, 0, -0.0], dtype), np.array([-0.0, -0.0, 3, 3], dtype), beta=1.7, **defaults)
     assert not found.any()
     assert np.array_equal(np.signbit(found), [True, False, False, True])

@@ -230,7 +230,10 @@ def run(arguments):
     settings, given = _settings(arguments)
     _check(arguments, settings, given)
     kept = arguments.checkpoint if arguments.checkpoint is not None else arguments.resume
-    refuse_what_is_read("--output", given.get("output"), (settings["data"], arguments.resume, kept))
+    result = given.get("output")
+    refuse_what_is_read("--output", result, (settings["data"], settings["start"], arguments.resume))
+    if result is not None and kept is not None and os.path.realpath(result) == os.path.realpath(kept):
+        raise CommandError(f"--output {result}: the checkpoint is kept there; choose another name for the result")
     refuse_what_is_read("--checkpoint", kept, (settings["data"], settings["start"]))
     if kept is not None:
         goes_on = arguments.resume is not None and os.path.realpath(kept) == os.path.realpath(arguments.resume)

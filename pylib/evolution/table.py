@@ -124,7 +124,8 @@ def _header(path, lines, label, names):
     if not any(not _is_number(field) and not is_missing(field) for field in features):
         return None
     for number, fields in lines[1:]:
-        if fields == first and not any(map(_is_number, features)):
+        if fields == first and not any(map(_is_number, features)) and any(
+                any(map(_is_number, others[:-1])) for others in rest):  # as they do not where all columns are words
             raise DataError(f"{path}: line {number} repeats the names of line {lines[0][0]}")
     labels = [fields[-1] for fields in rest]
     like_the_others = last in labels or (_is_number(last) and all(map(_is_number, labels)))

@@ -51,7 +51,7 @@ def swiglu(gate, up, out=None, *, beta=_ONE, limit=inf, shift=_ZERO, **keywords)
         return _swiglu(gate, up, out=out)
     if _plain(beta, limit, shift):
         return _swiglu(gate, up, out=out, **keywords)
-    if limit is inf and shift is _ZERO:
+    if type(limit) is type(shift) is float and limit == inf and shift == 0.0:
         return apply((_kernels.swiglu_beta_ufunc, _kernels.swiglu_beta_short_ufunc), keywords, out, (gate, up), beta)
     refuse_limit("swiglu", limit)
     return apply((_kernels.swiglu_clamped_ufunc, _kernels.swiglu_clamped_short_ufunc), keywords, out, (gate, up),

@@ -243,15 +243,12 @@ def _dense(inputs):
 
 def _numpy_linear(inputs, threads):
     x, weights = _dense(inputs)
-    if x.dtype.itemsize == 2:
-        raise UnavailableError("would sum in 16 bits")
     return partial(np.matmul, x, weights.T)
 
 
 def _torch_linear(inputs, threads):
     torch = torch_here(threads)
-    x, weights = _dense(inputs)
-    x, weights = (tensor_of(torch, operand) for operand in (x, weights.astype(x.dtype)))
+    x, weights = (tensor_of(torch, operand) for operand in _dense(inputs))
 
     def run():
         with torch.inference_mode():

@@ -277,7 +277,7 @@ def prepare_torch(work, inputs, threads):
     def into(function):
         return lambda x: function(x, out=y)
 
-    def gradientinto_layout(function):
+    def gradient_into(function):
         return lambda grad, x: function(grad, x, grad_input=y)
 
     for name in ("exp", "expm1", "log", "log1p", "erf", "erfc", "sigmoid", "tanh"):
@@ -285,7 +285,7 @@ def prepare_torch(work, inputs, threads):
     for name in ("silu", "gelu", "mish", "hardsigmoid", "hardswish"):
         calls[name] = into(getattr(aten, name).out)
     for name in ("sigmoid", "tanh", "silu", "gelu", "hardsigmoid"):
-        calls[f"{name}_backward"] = gradientinto_layout(getattr(aten, f"{name}_backward").grad_input)
+        calls[f"{name}_backward"] = gradient_into(getattr(aten, f"{name}_backward").grad_input)
     if work.name not in calls:
         raise UnavailableError("has no such function")
     tensors, call = [tensor_of(torch, x) for x in inputs], calls[work.name]
