@@ -389,14 +389,10 @@ def linear4(const uint8_t[:, ::1] codes, const float[::1] levels, const float[:,
     """y[rows, outputs] = x[rows, inputs] @ weights.T + bias, where bias is None or one number an output, and offsets
     None or of the scales' shape."""
     cdef Py_ssize_t rows = x.shape[0], inputs = x.shape[1], outputs = codes.shape[0]
-    cdef const float* added = NULL
-    cdef const float* offsets_at = NULL
+    cdef const float* added = <float*>&bias[0] if bias is not None else NULL
+    cdef const float* offsets_at = <float*>&offsets[0, 0] if offsets is not None else NULL
     cdef int threads = threads_for(rows * inputs * outputs)
     cdef bint done
-    if bias is not None:
-        added = &bias[0]
-    if offsets is not None:
-        offsets_at = &offsets[0, 0]
     with nogil:
         done = linear4_offset_float32(&codes[0, 0], &levels[0], &scales[0, 0], offsets_at, group, added, &x[0, 0],
                                       &y[0, 0], rows, inputs, outputs, threads)

@@ -24,10 +24,10 @@ LEVELS_HERE = [level for level in levels.supported(machine.cpu_features()) if le
 # rows, since these levels give the same bits (tests/test_same_bits.py). So is a test that goes through all levels by
 # itself, as one with a fixture of EACH_LEVEL does.
 ABOVE_KERNELS = {f"test_{name}" for name in (
-    "accuracy", "architecture", "bench", "bench_blas", "bench_command", "bench_files", "bench_report", "classifier", "cli_evolve",
-    "cli_results", "cli_start", "cli_train", "cost_by_size", "data", "defaults", "evolution_examples", "executors",
-    "files", "flags", "flow", "inspect", "interop", "kernel_rooms", "learning_examples", "levels", "peer_cases",
-    "places", "rooms", "site", "snippets", "stubs")}
+    "accuracy", "architecture", "bench", "bench_blas", "bench_command", "bench_files", "bench_report", "classifier",
+    "cli_evolve", "cli_results", "cli_start", "cli_train", "cost_by_size", "data", "defaults", "evolution_examples",
+    "executors", "files", "flags", "flow", "inspect", "interop", "kernel_rooms", "learning_examples", "levels",
+    "peer_cases", "places", "rooms", "site", "snippets", "stubs")}
 EACH_LEVEL = {"level", "first_level", "other_level"}
 
 
