@@ -129,8 +129,8 @@ class Case:
         return self.one_of([
             None, True, "a", "", b"x", object(), 1j, np.nan, np.inf, -1, 0, 1, 2, 0.5, -0.0, 2**31, 2**63, 2**64,
             2**200, 10**400, -2**70, 1e300, decimal.Decimal("1.5"), fractions.Fraction(1, 3), [], (),
-            [[1.0], [1.0, 2.0]], [None], {}, {1: 2}, {3}, len, np.float64, np.float64(2), np.int8(3), np.str_("b"),
-            Ellipsis, slice(3),
+            [[1.0], [1.0, 2.0]], [None], {}, {1: 2}, {3}, lambda *given, **named: None, np.float64,
+            np.float64(2), np.int8(3), np.str_("b"), Ellipsis, slice(3),
             np.array(["a"]), np.array(None), np.ma.masked, Foreign(), range(3), "mean", [1, 2, 3], np.array([1.0, 2.0]),
             np.zeros((0, 3)), np.array(2.5), np.array(2), memoryview(b"abc"), np.bool_(True), np.datetime64(1, "s"),
             [1, "a"], [[]], [object()], np.zeros((1,) * 40),

@@ -84,10 +84,17 @@ def encode(x, format, *, rounding="nearest", overflow="ieee", seed=None, packed=
         raise ValueError("stochastic rounding needs a seed: an int or a numpy.random.Generator")
     if not format.has_subnormals:
         raise ValueError(f"stochastic rounding into {format.name} is not defined: its numbers are not evenly spaced")
-    rng = seed if isinstance(seed, np.random.Generator) else np.random.Generator(np.random.Philox(seed))
+    rng = seed if isinstance(seed, np.random.Generator) else np.random.Generator(_stream(seed))
     x = np.asanyarray(x)
     noise = rng.integers(0, 1 << 32, size=x.shape, dtype=np.uint32)
     return conversion("encode_stochastic", format, "stochastic", overflow)(x, noise, **kwargs)
+
+
+def _stream(seed):
+    try:
+        return np.random.Philox(seed)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"seed is an int, 0 or more, or a numpy.random.Generator; got {seed!r:.60}") from None
 
 
 @shared_sections

@@ -117,6 +117,7 @@ def gradient_flow(depth=20, width=128, activation="tanh", norm=None, init="xavie
     for role, value in sizes.items():
         if value < 1 or value > MOST:
             raise ValueError(f"{name}: {role} must be {'1 or more' if value < 1 else f'at most {MOST}'}, not {value}")
+    depth, width, batch = sizes.values()
     for role, value, known in (("norm", norm, (None, *NORMS)), ("init", init, INITS)):
         if not isinstance(value, str | None) or value not in known:
             raise ValueError(f"{name}: {role} {value!r:.60} is unknown; expected one of {', '.join(map(str, known))}")
