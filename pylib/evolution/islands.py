@@ -49,6 +49,14 @@ class FitnessError(RuntimeError):
     result = None
 
 
+def _is_float64(number):
+    try:
+        float(number)
+    except OverflowError:  # an int or a fraction
+        return False
+    return True
+
+
 @dataclass(frozen=True)
 class Plan:
     """What stays the same throughout a run, checked."""
@@ -97,6 +105,8 @@ class Plan:
             value = getattr(self, name)
             if not isinstance(value, numbers.Real) and (value is not None or name == "niche_radius"):
                 raise TypeError(f"{name} is a number; got {value!r}")
+            if value is not None and not _is_float64(value):
+                raise ValueError(f"{name} is beyond float64; got {value!r:.60}")
         if self.seconds is not None and not self.seconds > 0:
             raise ValueError(f"seconds is positive; got {self.seconds!r}")
         if self.target_loss is not None and math.isnan(self.target_loss):
@@ -111,11 +121,13 @@ class Plan:
             rates = [] if np.iscomplexobj(self.mutation_rate) else list(map(float, np.atleast_1d(self.mutation_rate)))
         except (TypeError, ValueError):
             rates = []
+        except OverflowError:
+            rates = [np.inf]
         if isinstance(self.mutation_rate, str) or not rates or np.shape(self.mutation_rate) not in ((), (2,)):
             raise ValueError("mutation_rate is a number, a pair (first, last), a function of the progress or "
                              f"{ADAPTIVE!r}; got {self.mutation_rate!r}")
         if not all(0 <= rate <= 1 for rate in rates):
-            raise ValueError(f"mutation_rate is between 0 and 1; got {self.mutation_rate!r}")
+            raise ValueError(f"mutation_rate is between 0 and 1; got {self.mutation_rate!r:.60}")
 
     @property
     def adaptive(self):
