@@ -235,8 +235,8 @@ def _check_packed(format):
 def check_whole(given, x):
     """Refuse integers that are lost in `x`, which NumPy made of this: it makes float64 of lists of integers beyond
     int64 beside others, and of integers beside floats."""
-    if isinstance(given, np.ndarray | float) or x.dtype != np.float64:
-        return
+    if isinstance(given, np.ndarray | float) or x.dtype != np.float64 or not (np.abs(x) >= 2.0**53).any():
+        return  # float64 has every smaller integer
     for each, near in zip(np.asarray(given, object).flat, x.flat, strict=False):
         if isinstance(each, Integral) and int(each) != float(near):
             raise TypeError(f"{each} in a list is more than float64 holds; expected an array of integers")
