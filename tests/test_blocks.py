@@ -144,6 +144,24 @@ def test_partial_blocks_strides_and_dtypes(name, n):
         assert ieee754.mx_decode(made[0].view(element), made[1].view(scale), name, **options).tobytes() == y.tobytes()
 
 
+@pytest.mark.parametrize("name", BLOCKS)
+def test_blocks_along_another_axis(name):
+    x = np.random.default_rng(2).standard_normal((40, 3, 35)).astype(np.float32)
+    for axis in 0, 1, -3, 2:
+        codes, scales, *rest = ieee754.mx_encode(x, name, axis=axis)
+        last_codes, last_scales, *last_rest = ieee754.mx_encode(np.moveaxis(x, axis, -1), name)
+        np.testing.assert_array_equal(codes, np.moveaxis(last_codes, -1, axis))
+        np.testing.assert_array_equal(scales, np.moveaxis(last_scales, -1, axis))
+        assert rest == last_rest
+        assert codes.flags.c_contiguous
+        assert scales.flags.c_contiguous
+        options = {"tensor_scale": rest[0]} if rest else {}
+        y = ieee754.mx_decode(codes, scales, name, axis=axis, **options)
+        last = ieee754.mx_decode(last_codes, last_scales, name, **options)
+        np.testing.assert_array_equal(y, np.moveaxis(last, -1, axis))
+        assert y.flags.c_contiguous
+
+
 def test_threads_change_no_bit():
     x = np.random.default_rng(0).standard_normal((500, 1000)).astype(np.float32)
     before, found = lw.get_num_threads(), []
@@ -196,6 +214,9 @@ def test_two_scales():
     (lambda: ieee754.mx_decode([1], [1], "mxfp4", dtype="f2"), TypeError, "dtype must be float32 or float64, not"),
     (lambda: ieee754.mx_decode([1], [1], "mxfp4", tensor_scale=1.0), ValueError, "tensor_scale is of nvfp4"),
     (lambda: ieee754.mx_decode(1, 1, "mxfp4"), ValueError, "codes have no axis of blocks"),
+    (lambda: ieee754.mx_encode([1.0], "mxfp4", axis=1), ValueError, "mx_encode: axis 1 is out of range for x of shape"),
+    (lambda: ieee754.mx_encode([1.0], "mxfp4", axis=None), TypeError, "mx_encode: axis must be an int, not None"),
+    (lambda: ieee754.mx_decode([[1], [2]], [[1], [1]], "mxfp4", axis=0), ValueError, r"expected \(1, 1\)"),
 ])
 def test_what_is_refused(call, error, message):
     with pytest.raises(error, match=message):

@@ -23,7 +23,7 @@ from ..formats import (
     Format,
 )
 from ..kernels import ieee754 as _kernels
-from ..kernels.operands import number_given, precision_given
+from ..kernels.operands import number_given, precision_given, whole
 from .fields import whole_numbers
 from .rounding import check_whole
 
@@ -70,8 +70,8 @@ def _scale_of(name, value):
 
 
 @unflushed
-def mx_encode(x, format, *, rounding="nearest", tensor_scale=None):
-    """Round numbers into blocks along the last axis that share a scale.
+def mx_encode(x, format, *, axis=-1, rounding="nearest", tensor_scale=None):
+    """Round numbers into blocks along an axis that share a scale.
 
     Parameters
     ----------
@@ -82,6 +82,8 @@ def mx_encode(x, format, *, rounding="nearest", tensor_scale=None):
         elements of float4_e2m1fn, a scale in float8_e4m3fn, and a float32 for the whole array. The elements of mxint8
         are integers in two's complement from -127 to 127, in steps of 2**-6. The last block of a row may have fewer
         numbers.
+    axis : int
+        The axis of the blocks, n long; the last one by default.
     rounding : {"nearest", "half_away", "zero"}
         As for ``encode``.
     tensor_scale : float, optional
@@ -90,10 +92,10 @@ def mx_encode(x, format, *, rounding="nearest", tensor_scale=None):
 
     Returns
     -------
-    codes : ndarray of uint8, shape (..., n)
-        The codes of the elements; ``pack`` puts those of four bits two per byte.
+    codes : ndarray of uint8
+        The codes of the elements, of the shape of `x`; ``pack`` puts those of four bits two per byte.
     scales : ndarray of uint8, shape (..., ceil(n / block))
-        The codes of the scales.
+        The codes of the scales, along the same axis.
     tensor_scale : numpy.float32
         Of nvfp4 alone.
 
@@ -102,7 +104,7 @@ def mx_encode(x, format, *, rounding="nearest", tensor_scale=None):
     TypeError
         If `x` is of a dtype that float64 does not hold, or `format` or `tensor_scale` is of another type.
     ValueError
-        If a name is unknown, `x` has no axis, or `tensor_scale` is not above 0 or is of another format's.
+        If a name is unknown, `x` has no such axis, or `tensor_scale` is not above 0 or is of another format's.
 
     Notes
     -----
@@ -135,11 +137,12 @@ def mx_encode(x, format, *, rounding="nearest", tensor_scale=None):
                         f"integers")
     if x.ndim == 0:
         raise ValueError("mx_encode: x has no axis of blocks; expected shape (..., n)")
+    axis = _axis("mx_encode", "x", x, axis)
     if x.dtype.kind in "iu" and x.dtype.itemsize == 8:
         near, _ = _kernels.to_odd(x)  # float64 that a second rounding takes for the integer
         x = x if near is None else near
     wide = BINARY64 if x.dtype.itemsize >= 4 and x.dtype != np.float32 else BINARY32
-    x = np.require(x, wide.native, "CA")
+    x = np.require(np.moveaxis(x, axis, -1), wide.native, "CA")
     two_scales = blocks.scale is FLOAT8_E4M3FN
     if two_scales:
         tensor_scale = _largest(x) if tensor_scale is None else _scale_of("mx_encode", tensor_scale)
@@ -150,7 +153,19 @@ def mx_encode(x, format, *, rounding="nearest", tensor_scale=None):
     if x.size:
         _kernels.on_blocks(x, codes, scales, blocks.size, blocks.element, blocks.scale, wide, rounding,
                            tensor_scale if two_scales else 1.0, True)
+    codes, scales = _moved(codes, -1, axis), _moved(scales, -1, axis)
     return (codes, scales, np.float32(tensor_scale)) if two_scales else (codes, scales)
+
+
+def _axis(name, role, array, axis):
+    axis = whole(name, "axis", axis)
+    if not -array.ndim <= axis < array.ndim:
+        raise ValueError(f"{name}: axis {axis} is out of range for {role} of shape {array.shape}")
+    return axis % array.ndim
+
+
+def _moved(array, axis, to):
+    return np.ascontiguousarray(np.moveaxis(array, axis, to))
 
 
 def _largest(x):
@@ -162,7 +177,7 @@ def _largest(x):
 
 
 @unflushed
-def mx_decode(codes, scales, format, *, tensor_scale=None, dtype=np.float32):
+def mx_decode(codes, scales, format, *, axis=-1, tensor_scale=None, dtype=np.float32):
     """The numbers that blocks of codes stand for: each element times its scale.
 
     Parameters
@@ -173,6 +188,8 @@ def mx_decode(codes, scales, format, *, tensor_scale=None, dtype=np.float32):
         The codes of the scales.
     format : str
         As for `mx_encode`.
+    axis : int
+        The axis of the blocks, as for `mx_encode`.
     tensor_scale : float, optional
         The scale of the whole array, which nvfp4 has; 1 by default.
     dtype : {float32, float64}
@@ -180,15 +197,15 @@ def mx_decode(codes, scales, format, *, tensor_scale=None, dtype=np.float32):
 
     Returns
     -------
-    ndarray, shape (..., n)
-        NaN where the scale is one.
+    ndarray
+        Of the shape of `codes`; NaN where the scale is one.
 
     Raises
     ------
     TypeError
         If codes or scales are not whole numbers, or the dtype is another.
     ValueError
-        If a code does not fit a byte, the shapes do not fit, or the name is unknown.
+        If a code does not fit a byte, the shapes do not fit, there is no such axis, or the name is unknown.
 
     Examples
     --------
@@ -206,15 +223,17 @@ def mx_decode(codes, scales, format, *, tensor_scale=None, dtype=np.float32):
         ("codes", codes, blocks.element), ("scales", scales, blocks.scale)))
     if codes.ndim == 0:
         raise ValueError("mx_decode: codes have no axis of blocks; expected shape (..., n)")
-    expected = (*codes.shape[:-1], -(-codes.shape[-1] // blocks.size))
+    axis = _axis("mx_decode", "codes", codes, axis)
+    expected = (*codes.shape[:axis], -(-codes.shape[axis] // blocks.size), *codes.shape[axis + 1:])
     if scales.shape != expected:
         raise ValueError(f"mx_decode: scales of shape {scales.shape} do not fit codes of shape {codes.shape}; expected "
                          f"{expected}")
+    codes, scales = _moved(codes, axis, -1), _moved(scales, axis, -1)
     y = np.empty(codes.shape, wide.native)
     if y.size:
         _kernels.on_blocks(y, codes, scales, blocks.size, blocks.element, blocks.scale, wide, "nearest",
                            tensor_scale or 1.0, False)
-    return y
+    return _moved(y, -1, axis)
 
 
 def _bytes(name, given, format):
