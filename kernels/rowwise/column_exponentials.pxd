@@ -10,7 +10,7 @@ from ..loops.reductions cimport sum_row
 from ..loops.registers cimport lanes, load, skip, store
 from ..math.exponential cimport nearest, nearest_sum, power2_of_sum, raised_by
 from .exponentials cimport (
-    FEW, LARGEST_TOP, SUMS_BELOW, Exponents, add_to_four, below_block_wide, below_of, exp_parts_of, exp_rest_of,
+    FEW, LARGEST_TOP, SUMS_BELOW, Exponents, add_to_three, below_block_wide, below_of, exp_parts_of, exp_rest_of,
     exponents_of, least_below, log_rests, mantissa_of, rest_of, rest_of_sums, small,
 )
 
@@ -92,7 +92,7 @@ cdef inline void add_column_below(const real* like, const void* context, Py_ssiz
         load(<const real*>own.power), sum)
     if own.y != NULL:
         store(<real*>skip(<const real*>own.y, i * lanes(like)), fma(r + rest, power, power))
-    add_to_four(r, rest, power, x, load(<const real*>own.top), lanes(like), sums)
+    add_to_three(r, rest, power, x, load(<const real*>own.top), lanes(like), sums)
 
 
 cdef inline bint column_softmax(const real* like, const Columns* columns, int registers, Py_ssize_t n,
@@ -146,7 +146,7 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
         wide_halves(nearest(load(<const real*>own.top), 1.4426950408889634), exponents + first)
         sum_columns(add_column_below[f32x], add_column_below[f64x], SUMS_BELOW, 1, like, &own, n, totals)
         for half in range(count):
-            below[first + half], equal[first + half] = below_of(totals + half, count), totals[3 * count + half]
+            below[first + half], equal[first + half] = below_of(totals + half, count), totals[2 * count + half]
     for k in range(registers * count):
         mantissas[k] = mantissa_of(tops[k], exponents[k])
         rests[k] = rest_of_sums(below[k], equal[k], lowered, mantissas[k])

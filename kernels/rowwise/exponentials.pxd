@@ -24,7 +24,7 @@ from ..math.pairs cimport pair_quotient, two_sum
 cdef enum:
     MANY = 16  # rows whose scalars share registers: no fewer than the lanes of any register, or the rows of a kernel
     LARGEST_TOP = 1 << 20  # up to which the largest x of a row needs no shift
-    SUMS_BELOW = 4  # of add_to_four
+    SUMS_BELOW = 3  # of add_to_three
     FEW = 8  # elements, of which no two meet in float32
 
 cdef struct Exponents:
@@ -135,24 +135,24 @@ cdef inline void add_all(const real* like, const void* context, Py_ssize_t i, Py
     sums[0] = sums[0] + first_lanes(p, n)
 
 
-cdef inline void add_to_four(real r, real rest, real power, real x, real top, Py_ssize_t n, real* sums) noexcept nogil:
-    # Sums of power (1 + r + rest) below the largest: of each part apart, so that little of any is rounded. And how many
-    # elements are the largest.
+cdef inline void add_to_three(real r, real rest, real power, real x, real top, Py_ssize_t n,
+                              real* sums) noexcept nogil:
+    # Sums of power (1 + r + rest) below the largest: of the powers and of the smaller parts apart, so that little of
+    # either is rounded. And how many elements are the largest.
     cdef real zero = splat(x, 0.0)
     power = first_lanes(where_less(x, top, power, zero), n)
     sums[0] = sums[0] + power
-    sums[1] = fma(r, power, sums[1])
-    sums[2] = fma(rest, power, sums[2])
-    sums[3] = sums[3] + where_less(x, top, zero, first_lanes(splat(x, 1.0), n))
+    sums[1] = fma(rest, power, fma(r, power, sums[1]))
+    sums[2] = sums[2] + where_less(x, top, zero, first_lanes(splat(x, 1.0), n))
 
 
 cdef inline void add_one_below(const real* like, const Exponents* own, real x, Py_ssize_t i, Py_ssize_t n,
                                real* sums) noexcept nogil:
-    # an exponential, stored; the sums of add_to_four
+    # an exponential, stored; the sums of add_to_three
     cdef real rest, sum
     cdef real r = exp_parts_of(x, splat(x, own.least), &rest, &sum), power = power2_of_sum(sum, own.more)
     put_exponential(own, fma(r + rest, power, power), i, n)
-    add_to_four(r, rest, power, x, splat(x, own.top - own.shift), n, sums)
+    add_to_three(r, rest, power, x, splat(x, own.top - own.shift), n, sums)
 
 
 cdef inline void add_below(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
@@ -198,7 +198,7 @@ cdef inline Pair below_block(const real* like, const void* context, Py_ssize_t s
     # the sum without the largest, and how many are the largest
     cdef double totals[SUMS_BELOW]
     sum_exponentials(add_below[f32x], add_below[f64x], SUMS_BELOW, like, context, start, n, totals)
-    return Pair(totals[0] + (totals[1] + totals[2]), totals[3])
+    return Pair(totals[0] + totals[1], totals[2])
 
 
 cdef inline double least_below(const real* like, int raised) noexcept nogil:
@@ -217,7 +217,7 @@ cdef inline Pair below_block_wide(const f32x* like, const void* context, Py_ssiz
     own.y = NULL  # which is float32
     own.least = least_of(<const f64x*>NULL, &own)
     sum_terms(add_below_wide, SUMS_BELOW, NULL, &own, start, n, totals)
-    return Pair(totals[0] + (totals[1] + totals[2]), totals[3])
+    return Pair(totals[0] + totals[1], totals[2])
 
 
 cdef inline bint small(const real* like, double rest, Py_ssize_t n) noexcept nogil:
@@ -297,8 +297,8 @@ cdef inline f64x mantissa_of(f64x top, f64x exponent) noexcept nogil:
 
 
 cdef inline f64x below_of(const f64x* sums, int apart) noexcept nogil:
-    # the sum of all exponentials below the largest, of add_to_four's sums
-    return sums[0] + (sums[apart] + sums[2 * apart])
+    # the sum of all exponentials below the largest, of add_to_three's sums
+    return sums[0] + sums[apart]
 
 
 cdef inline f64x rest_of_sums(f64x below, f64x tops, double lowered, f64x mantissa) noexcept nogil:

@@ -134,7 +134,7 @@ cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_
         mantissa = mantissa_of(load_f64(tops + k), load_f64(mantissas + k))
         for j in range(SUMS_BELOW):
             sums[j] = load_f64(totals + j * SHORT_ROWS + k)
-        rest = rest_of_sums(below_of(sums, 1), sums[3], lowered, mantissa)
+        rest = rest_of_sums(below_of(sums, 1), sums[2], lowered, mantissa)
         if not all_less(rest, splat_f64(INFINITY)):
             return False
         store_f64(mantissas + k, mantissa)
