@@ -30,7 +30,8 @@ from .loops.registers cimport itemsize, skip
 from .loops.short_rows cimport map_short, put_numbers, short_means, sum_short, take_numbers
 from .loops.tiles cimport PADDING, put_row, take_row
 from .rowwise.exponent_range cimport all_ordinary, ordinary, reciprocal_square_root, rescue_scale
-from .rowwise.norm_groups cimport Group, group_backward, set_statistics, short_groups_backward
+from .rowwise.norm_groups cimport group_backward, short_groups_backward
+from .rowwise.norm_terms cimport Group, set_statistics
 
 np.import_array()
 np.import_ufunc()
