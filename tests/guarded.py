@@ -64,7 +64,9 @@ def placed(arrays, at_end, layout, first=0):
 def everywhere(call, arrays, result):
     """Calls with operands and outputs beside guards; the results of all layouts have the same bits."""
     expected = None
-    for layout in ("plain", "backwards", "apart", "turned"):
+    # an array of one axis lies in memory turned as it lies plain
+    turned = ["turned"] if any(array.ndim > 1 for array in (*arrays, *result)) else []
+    for layout in ("plain", "backwards", "apart", *turned):
         for at_end in (True, False):
             operands = placed(arrays, at_end, layout)
             outs = tuple(placed(result, at_end, layout, len(arrays)))

@@ -7,11 +7,11 @@ from ..loops.operations cimport GROUP, SHORT_GROUPS, SHORT_ROWS
 from ..loops.reductions cimport (
     Pair, first_lanes, fold_block, map_row, rounded, row_context, sum_block, sum_row, take, wide,
 )
-from ..loops.short_rows cimport fold_short, short_means, sum_short
+from ..loops.short_rows cimport add_short, fold_short, short_means
 from .exponent_range cimport statistics_scale
 
 cdef enum Known:
-    # what is known of each row of a group, as registers: known[what * GROUP + row]
+    # what is known of each row of a group in the row's precision
     SCALE
     MEAN
     MEAN_REST  # times -rstd
@@ -37,6 +37,7 @@ cdef struct Group:
     void* grad_bias
     bint alone  # whether these have the row's precision and this group's sums are all; otherwise they add up float64
     Py_ssize_t rows
+    Py_ssize_t at  # the row that is being summed
     Py_ssize_t first  # the rows of which gradients are computed now
     Py_ssize_t count
     void* carried  # what the rows before have added, of a tile's columns and of the part of a register that may follow;
@@ -49,10 +50,39 @@ cdef struct Group:
     double mean_rest[GROUP]
     double rstd[GROUP]
     double scale[GROUP]
-    double grad_mean[GROUP]
-    double grad_normed_mean[GROUP]
+    double known[KNOWN * GROUP]  # [what * GROUP + row], of rows of float64
+    float known_f32[KNOWN * GROUP]
     bint ordinary  # whether every scale is 1
     bint centred
+
+
+cdef inline void know(const real* like, Group* group, Known what, Py_ssize_t r, double value) noexcept nogil:
+    if real is f32x:
+        group.known_f32[what * GROUP + r] = <float>value
+    else:
+        group.known[what * GROUP + r] = value
+
+
+cdef inline real known(const real* like, const Group* group, Known what, Py_ssize_t r) noexcept nogil:
+    if real is f32x:
+        return splat_f32(group.known_f32[what * GROUP + r])
+    else:
+        return splat_f64(group.known[what * GROUP + r])
+
+
+cdef inline void know_rest(const real* like, Group* group, Py_ssize_t r) noexcept nogil:
+    if real is f32x:
+        group.known_f32[MEAN_REST * GROUP + r] = <float>-group.mean_rest[r] * group.known_f32[RSTD * GROUP + r]
+    else:
+        group.known[MEAN_REST * GROUP + r] = -group.mean_rest[r] * group.known[RSTD * GROUP + r]
+
+
+cdef inline void take_first(Group* row, const Group* group, Py_ssize_t r) noexcept nogil:
+    # what the sums of that row need, as the first of a group of its own
+    row.weight, row.centred = group.weight, group.centred
+    row.grad[0], row.x[0] = group.grad[r], group.x[r]
+    row.mean[0], row.mean_rest[0] = group.mean[r], group.mean_rest[r]
+    row.rstd[0], row.scale[0] = group.rstd[r], group.scale[r]
 
 
 cdef inline void add_terms(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
@@ -78,7 +108,8 @@ cdef inline void add_deviation(const real* like, const void* context, Py_ssize_t
 
 
 cdef inline Pair deviations(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Group own = (<const Group*>context)[0]
+    cdef Group own
+    take_first(&own, <const Group*>context, (<const Group*>context).at)
     return sum_block(add_deviation[real], 1, like, &own, start, n)
 
 
@@ -87,16 +118,33 @@ cdef inline real normed_of(real x, bint centred, real mean, real rest, real rstd
     return fma(x - mean, rstd, rest) if centred else x * rstd
 
 
+cdef struct Terms:
+    # an ordinary row of a group, in float32
+    const f32x* grad
+    const f32x* x
+    const f32x* weight
+    f32x mean
+    f32x mean_rest
+    f32x rstd
+
+
+cdef inline Terms terms_of(const Group* group, Py_ssize_t r) noexcept nogil:
+    cdef const f32x* like = NULL
+    cdef Terms row
+    row.grad, row.x, row.weight = <const f32x*>group.grad[r], <const f32x*>group.x[r], <const f32x*>group.weight
+    row.mean, row.rstd = known(like, group, MEAN, r), known(like, group, RSTD, r)
+    row.mean_rest = known(like, group, MEAN_REST, r)
+    return row
+
+
 cdef inline void fold_term(const void* context, bint centred, bint weighted, Py_ssize_t i, Py_ssize_t n,
                            f32x* sums) noexcept nogil:
-    # as add_terms, in float32, of an ordinary row
-    cdef const Group* group = <const Group*>context
-    cdef f32x grad = take(<const f32x*>group.grad[0], i, n), rstd = splat_f32(<float>group.rstd[0])
-    cdef f32x normed = normed_of(
-        take(<const f32x*>group.x[0], i, n), centred, splat_f32(<float>group.mean[0]),
-        splat_f32(<float>-group.mean_rest[0]) * rstd, rstd)
+    # as add_terms, in float32
+    cdef const Terms* row = <const Terms*>context
+    cdef f32x grad = take(row.grad, i, n)
+    cdef f32x normed = normed_of(take(row.x, i, n), centred, row.mean, row.mean_rest, row.rstd)
     if weighted:
-        grad = grad * take(<const f32x*>group.weight, i, n)
+        grad = grad * take(row.weight, i, n)
     if centred:
         sums[1] = sums[1] + grad
     sums[0] = fma(grad, first_lanes(normed, n), sums[0])
@@ -123,16 +171,20 @@ cdef inline void fold_weighted_rms_terms(const f32x* like, const void* context, 
 
 
 cdef inline Pair terms(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Group own = (<const Group*>context)[0]
+    cdef const Group* group = <const Group*>context
+    cdef Terms row
+    cdef Group own
     if real is f32x:
-        if own.ordinary and own.centred and own.weight != NULL:
-            return fold_block(fold_weighted_layer_terms, 2, &own, start, n)
-        if own.ordinary and own.centred:
-            return fold_block(fold_layer_terms, 2, &own, start, n)
-        if own.ordinary and own.weight != NULL:
-            return fold_block(fold_weighted_rms_terms, 1, &own, start, n)
-        if own.ordinary:
-            return fold_block(fold_rms_terms, 1, &own, start, n)
+        if group.scale[group.at] == 1.0:
+            row = terms_of(group, group.at)
+            if group.centred and row.weight != NULL:
+                return fold_block(fold_weighted_layer_terms, 2, &row, start, n)
+            if group.centred:
+                return fold_block(fold_layer_terms, 2, &row, start, n)
+            if row.weight != NULL:
+                return fold_block(fold_weighted_rms_terms, 1, &row, start, n)
+            return fold_block(fold_rms_terms, 1, &row, start, n)
+    take_first(&own, group, group.at)
     return sum_block(add_terms[real], 2, like, &own, start, n)
 
 
@@ -165,19 +217,20 @@ cdef inline void keep_sum(void* sums, bint alone, real x, Py_ssize_t i, Py_ssize
 
 
 cdef inline void gradients(const real* like, const Group* group, Py_ssize_t first, Py_ssize_t rows, Wanted wanted,
-                           bint centred, const real* known, Py_ssize_t i, Py_ssize_t n, real* sums) noexcept nogil:
+                           bint centred, Py_ssize_t i, Py_ssize_t n, real* sums) noexcept nogil:
     # the elements i to i + n of the gradients of some rows, and what they add to the gradients of weight and bias
     cdef bint weighted = wanted == ALL_GRADIENTS or (wanted == NOTHING_KNOWN and group.weight != NULL)
     cdef bint scaled = wanted == NOTHING_KNOWN and not group.ordinary
-    cdef real weight, x, grad, normed
+    cdef real weight, x, grad, normed, rstd
     cdef Py_ssize_t r
     weight = take(<const real*>(group.weight if weighted else group.x[first]), i, n)
     for r in range(first, first + rows):
         grad = take(<const real*>group.grad[r], i, n)
         x = take(<const real*>group.x[r], i, n)
         if scaled:
-            x = x * known[SCALE * GROUP + r]
-        normed = normed_of(x, centred, known[MEAN * GROUP + r], known[MEAN_REST * GROUP + r], known[RSTD * GROUP + r])
+            x = x * known(like, group, SCALE, r)
+        rstd = known(like, group, RSTD, r)
+        normed = normed_of(x, centred, known(like, group, MEAN, r), known(like, group, MEAN_REST, r), rstd)
         if wanted != GRAD_X_ALONE:
             sums[0] = fma(grad, normed, sums[0])
             if centred:
@@ -185,10 +238,10 @@ cdef inline void gradients(const real* like, const Group* group, Py_ssize_t firs
         if weighted:
             grad = grad * weight
         if centred:
-            grad = grad - known[GRAD_MEAN * GROUP + r]
-        grad = fma(normed, known[GRAD_NORMED_MEAN * GROUP + r], grad) * known[RSTD * GROUP + r]
+            grad = grad - known(like, group, GRAD_MEAN, r)
+        grad = fma(normed, known(like, group, GRAD_NORMED_MEAN, r), grad) * rstd
         if scaled:
-            grad = grad * known[SCALE * GROUP + r]
+            grad = grad * known(like, group, SCALE, r)
         if n == lanes(like):
             store(<real*>skip(<const real*>group.grad_x[r], i), grad)
         else:
@@ -204,7 +257,7 @@ cdef inline void keep_sums(const Group* group, Wanted wanted, bint centred, cons
 
 
 cdef inline void rows_of_tile(const real* like, const Group* group, Py_ssize_t first, Py_ssize_t rows, Wanted wanted,
-                              bint centred, bint opens, bint closes, const real* known, Py_ssize_t i, Py_ssize_t stop,
+                              bint centred, bint opens, bint closes, Py_ssize_t i, Py_ssize_t stop,
                               real* carried) noexcept nogil:
     # The whole registers of some rows. Their sums begin with 0 or with those carried from the rows before, and are
     # carried on to the rows that follow or are kept.
@@ -212,7 +265,7 @@ cdef inline void rows_of_tile(const real* like, const Group* group, Py_ssize_t f
     while i + lanes(like) <= stop:
         sums[0] = splat(sums[0], 0.0) if opens else carried[0]
         sums[1] = splat(sums[1], 0.0) if opens else carried[1]
-        gradients(like, group, first, rows, wanted, centred, known, i, lanes(like), sums)
+        gradients(like, group, first, rows, wanted, centred, i, lanes(like), sums)
         if closes and wanted != GRAD_X_ALONE:
             keep_sums(group, wanted, centred, sums, i, lanes(like))
         elif not closes:
@@ -221,21 +274,21 @@ cdef inline void rows_of_tile(const real* like, const Group* group, Py_ssize_t f
         i += lanes(like)
 
 
-cdef inline void known_tile(const real* like, const Group* group, Wanted wanted, bint centred, const real* known,
-                            Py_ssize_t i, Py_ssize_t stop, real* carried) noexcept nogil:
+cdef inline void known_tile(const real* like, const Group* group, Wanted wanted, bint centred, Py_ssize_t i,
+                            Py_ssize_t stop, real* carried) noexcept nogil:
     # a row alone, or a group by two rows at a time, whose constants all stand in registers
     cdef Py_ssize_t r
     if wanted == GRAD_X_ALONE:
         for r in range(group.first, group.first + group.count):
-            rows_of_tile(like, group, r, 1, wanted, centred, True, True, known, i, stop, carried)
+            rows_of_tile(like, group, r, 1, wanted, centred, True, True, i, stop, carried)
         return
     if group.rows == 1:
-        rows_of_tile(like, group, 0, 1, wanted, centred, True, True, known, i, stop, carried)
+        rows_of_tile(like, group, 0, 1, wanted, centred, True, True, i, stop, carried)
         return
     if group.first == 0:
-        rows_of_tile(like, group, 0, 2, wanted, centred, True, False, known, i, stop, carried)
+        rows_of_tile(like, group, 0, 2, wanted, centred, True, False, i, stop, carried)
     if group.first + group.count == GROUP:
-        rows_of_tile(like, group, 2, 2, wanted, centred, False, True, known, i, stop, carried)
+        rows_of_tile(like, group, 2, 2, wanted, centred, False, True, i, stop, carried)
 
 
 cdef inline Wanted wanted_of(const Group* group) noexcept nogil:
@@ -254,37 +307,28 @@ cdef inline void gradients_block(real* like, row_context context, Py_ssize_t sta
     # come.
     cdef const Group* own = <const Group*>context
     cdef Py_ssize_t i = start, stop = start + n, whole = stop - n % lanes(like), end, r, last = own.first + own.count
-    cdef real known[KNOWN * GROUP]
     cdef real own_carried[2 * COLUMNS + 2]
     cdef real* carried = <real*>own.carried if own.carried != NULL else own_carried
     cdef Wanted wanted = wanted_of(own)
-    for r in range(own.first, last):
-        known[SCALE * GROUP + r] = splat(known[r], own.scale[r])
-        known[MEAN * GROUP + r] = splat(known[r], own.mean[r])
-        known[MEAN_REST * GROUP + r] = splat(known[r], -own.mean_rest[r]) * splat(known[r], own.rstd[r])
-        known[RSTD * GROUP + r] = splat(known[r], own.rstd[r])
-        known[GRAD_MEAN * GROUP + r] = splat(known[r], own.grad_mean[r])
-        known[GRAD_NORMED_MEAN * GROUP + r] = splat(known[r], -own.grad_normed_mean[r])
     while i < whole:
         end = min(whole, i + COLUMNS * lanes(like))
         if wanted == ALL_GRADIENTS and own.centred:
-            known_tile(like, own, ALL_GRADIENTS, True, known, i, end, carried)
+            known_tile(like, own, ALL_GRADIENTS, True, i, end, carried)
         elif wanted == ALL_GRADIENTS:
-            known_tile(like, own, ALL_GRADIENTS, False, known, i, end, carried)
+            known_tile(like, own, ALL_GRADIENTS, False, i, end, carried)
         elif wanted == GRAD_X_ALONE and own.centred:
-            known_tile(like, own, GRAD_X_ALONE, True, known, i, end, carried)
+            known_tile(like, own, GRAD_X_ALONE, True, i, end, carried)
         elif wanted == GRAD_X_ALONE:
-            known_tile(like, own, GRAD_X_ALONE, False, known, i, end, carried)
+            known_tile(like, own, GRAD_X_ALONE, False, i, end, carried)
         else:
             for r in range(own.rows):
-                rows_of_tile(like, own, r, 1, NOTHING_KNOWN, own.centred, r == 0, r == own.rows - 1, known, i, end,
-                             carried)
+                rows_of_tile(like, own, r, 1, NOTHING_KNOWN, own.centred, r == 0, r == own.rows - 1, i, end, carried)
         i = end
     if i < stop:
         carried += 2 * COLUMNS
         if own.first == 0 or wanted == GRAD_X_ALONE:
             carried[0] = carried[1] = splat(carried[0], 0.0)
-        gradients(like, own, own.first, own.count, NOTHING_KNOWN, own.centred, known, i, stop - i, carried)
+        gradients(like, own, own.first, own.count, NOTHING_KNOWN, own.centred, i, stop - i, carried)
         if last == own.rows:
             keep_sums(own, NOTHING_KNOWN, own.centred, carried, i, stop - i)
 
@@ -293,7 +337,6 @@ cdef inline void group_backward(const real* like, Group* group, int threads) noe
     # The sums of each row, then the gradients: of two rows that are still in the first-level cache, where a tile holds
     # rows of this length or nobody wants sums over rows, or of all.
     cdef real carried[2 * COLUMNS + 2]
-    cdef Group row
     cdef Pair sums
     cdef Py_ssize_t r
     cdef Wanted wanted = wanted_of(group)
@@ -304,30 +347,23 @@ cdef inline void group_backward(const real* like, Group* group, int threads) noe
         group.count = 2 if group.rows == GROUP else 1
     while group.first < group.rows:
         for r in range(group.first, group.first + group.count):
-            take_first(&row, group, r)  # the sums of a row do not depend on its neighbours
+            group.at = r
             if real is f64x and group.centred:
                 # what the mean has lost by being one float64
-                row.mean_rest[0] = sum_row(deviations[real], like, &row, group.n, threads).first / group.n
-                group.mean_rest[r] = row.mean_rest[0]
-            sums = sum_row(terms[real], like, &row, group.n, threads)
-            group.grad_normed_mean[r] = sums.first / group.n
-            group.grad_mean[r] = sums.second / group.n
+                group.mean_rest[r] = sum_row(deviations[real], like, group, group.n, threads).first / group.n
+                know_rest(like, group, r)
+            sums = sum_row(terms[real], like, group, group.n, threads)
+            know(like, group, GRAD_NORMED_MEAN, r, -sums.first / group.n)
+            know(like, group, GRAD_MEAN, r, sums.second / group.n)
         map_row(gradients_block[real], <real*>like, group, group.n, threads)
         group.first += group.count
-
-
-cdef inline void take_first(Group* row, const Group* group, Py_ssize_t r) noexcept nogil:
-    # that row of the group, as the first of its own
-    row.weight, row.centred, row.ordinary = group.weight, group.centred, group.scale[r] == 1.0
-    row.grad[0], row.x[0] = group.grad[r], group.x[r]
-    row.mean[0], row.mean_rest[0] = group.mean[r], group.mean_rest[r]
-    row.rstd[0], row.scale[0] = group.rstd[r], group.scale[r]
 
 
 cdef inline void short_groups_backward(const real* like, Group* groups, Py_ssize_t n, bint centred) noexcept nogil:
     # group_backward of SHORT_ROWS short and ordinary rows, in whole groups
     cdef Group row
     cdef Group* group
+    cdef Terms own
     cdef f64x[2 * SHORT_ROWS] parts
     cdef double[SHORT_ROWS] means
     cdef double[SHORT_ROWS] rests
@@ -336,32 +372,33 @@ cdef inline void short_groups_backward(const real* like, Group* groups, Py_ssize
     if real is f64x and centred:
         for r in range(SHORT_ROWS):
             take_first(&row, &groups[r // GROUP], r % GROUP)
-            row.scale[0] = 1.0
-            sum_short(fold_rms_terms, add_deviation[real], 1, like, &row, n, parts + r)
+            add_short(add_deviation[real], 1, like, &row, n, parts + r)
         short_means(parts, n, rests)
         for r in range(SHORT_ROWS):
             groups[r // GROUP].mean_rest[r % GROUP] = rests[r]
+            know_rest(like, &groups[r // GROUP], r % GROUP)
     for r in range(SHORT_ROWS):
-        take_first(&row, &groups[r // GROUP], r % GROUP)
-        row.scale[0], row.centred = 1.0, centred
         if real is f32x:
-            if row.weight != NULL:
+            own = terms_of(&groups[r // GROUP], r % GROUP)
+            if own.weight != NULL:
                 if centred:
-                    fold_short(fold_weighted_layer_terms, 2, &row, n, parts + r)
+                    fold_short(fold_weighted_layer_terms, 2, &own, n, parts + r)
                 else:
-                    fold_short(fold_weighted_rms_terms, 1, &row, n, parts + r)
-                continue
-        if centred:
-            sum_short(fold_layer_terms, add_terms[real], 2, like, &row, n, parts + r)
+                    fold_short(fold_weighted_rms_terms, 1, &own, n, parts + r)
+            elif centred:
+                fold_short(fold_layer_terms, 2, &own, n, parts + r)
+            else:
+                fold_short(fold_rms_terms, 1, &own, n, parts + r)
         else:
-            sum_short(fold_rms_terms, add_terms[real], 1, like, &row, n, parts + r)
+            take_first(&row, &groups[r // GROUP], r % GROUP)
+            add_short(add_terms[real], 2 if centred else 1, like, &row, n, parts + r)
     short_means(parts, n, means)
     if centred:
         short_means(parts + SHORT_ROWS, n, rests)
     for r in range(SHORT_ROWS):
         group = &groups[r // GROUP]
-        group.grad_normed_mean[r % GROUP] = means[r]
-        group.grad_mean[r % GROUP] = rests[r] if centred else 0.0
+        know(like, group, GRAD_NORMED_MEAN, r % GROUP, -means[r])
+        know(like, group, GRAD_MEAN, r % GROUP, rests[r] if centred else 0.0)
     for r in range(SHORT_GROUPS):
         groups[r].carried, groups[r].first, groups[r].count = carried, 0, GROUP
         map_row(gradients_block[real], <real*>like, &groups[r], n, 1)
@@ -376,3 +413,7 @@ cdef inline void set_statistics(const real* like, Group* group, Py_ssize_t r, do
     group.rstd[r] = rstd / scale
     group.mean[r] = rounded(like, mean * scale)
     group.mean_rest[r] = mean * scale - group.mean[r]
+    know(like, group, SCALE, r, scale)
+    know(like, group, MEAN, r, group.mean[r])
+    know(like, group, RSTD, r, group.rstd[r])
+    know_rest(like, group, r)

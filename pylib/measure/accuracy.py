@@ -3,6 +3,7 @@ inputs of a dtype. What is exact is oracles.py's, what is allowed bounds.py's, w
 cli/accuracy.py's."""
 
 import collections
+import functools
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -154,9 +155,14 @@ def _numbers(dtype, exhaustive):
         for start in range(0, 1 << 8 * size, _CHUNK):
             yield np.arange(start, start + _CHUNK, dtype=np.uint64).astype(f"u{size}").view(dtype_of(dtype))
     else:
-        yield from np.array_split(neighbourhoods(dtype, 500), 2)
-        codes = np.arange(0, 1 << 32, _STEP, dtype=np.uint64).astype(np.uint32)
-        yield from np.array_split(codes.view(np.float32), codes.size // _CHUNK)
+        yield from _sample_of_float32()
+
+
+@functools.cache  # 17 MB, asked for by each function
+def _sample_of_float32():
+    near, everywhere = neighbourhoods("float32", 500), np.arange(0, 1 << 32, _STEP, dtype=np.uint64).astype(np.uint32)
+    near.flags.writeable = everywhere.flags.writeable = False
+    return *np.array_split(near, 2), *np.array_split(everywhere.view(np.float32), everywhere.size // _CHUNK)
 
 
 def _grads(dtype, n, turn, chunk):
