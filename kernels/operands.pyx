@@ -605,6 +605,8 @@ cdef object applied(tuple ufuncs, dict keywords, out, tuple arrays, tuple number
         check_out(ufunc.__name__, out)
     if isinstance(out, np.ndarray) and np.PyArray_TYPE(out) == np.NPY_VOID:  # NumPy's error names no operand
         check_out(ufunc.__name__, out)
+    if isinstance(keywords.get("dtype"), str):  # of which NumPy would not say that ml_dtypes is missing
+        keywords["dtype"] = dtype_given(ufunc.__name__, keywords["dtype"])
     for k in range(1, given - 1):
         known = known and float_type(arrays[k]) == dtype
     for k in range(n - given):

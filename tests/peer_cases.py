@@ -74,6 +74,34 @@ def _onnx_swiglu(attributes, gate, up):
     return (lw.swiglu(gate, up, beta=attributes.get("alpha", 1.0)),)
 
 
+def _onnx_rotary(attributes, x, cos, sin, position_ids=None):
+    pairs = x
+    if x.ndim == 3:  # (batch, positions, heads * n)
+        pairs = x.reshape(*x.shape[:2], attributes["num_heads"], -1).swapaxes(1, 2)
+    if position_ids is not None:
+        cos, sin = cos[position_ids], sin[position_ids]
+    y = lw.rotary_embedding(pairs, cos[:, None], sin[:, None], interleaved=bool(attributes.get("interleaved", 0)))
+    return (y if x.ndim == 4 else y.swapaxes(1, 2).reshape(x.shape),)
+
+
+def _onnx_cast(attributes, x, like=None):
+    # into a format and, to be compared, back
+    from onnx import helper
+
+    known = {"float16": "binary16", "float32": "binary32", "float64": "binary64"}
+    dtype = helper.tensor_dtype_to_np_dtype(attributes["to"]) if like is None else like.dtype
+    if x.dtype.itemsize == 1 and x.dtype.name not in ("int8", "uint8"):
+        x = lw.ieee754.decode(x, x.dtype.name)
+    if dtype.name in ("int8", "uint8"):
+        return (x,)
+    name = known.get(dtype.name, dtype.name)
+    _need("int" not in name or (lw.ieee754.decode(lw.ieee754.encode(x, name), name) == x).all())  # ONNX's wrap around
+    saturates = "float8" in name and attributes.get("saturate", 1)
+    rounding = attributes.get("round_mode", b"up").decode() if name == "float8_e8m0fnu" else "nearest"
+    codes = lw.ieee754.encode(x, name, rounding=rounding, overflow="saturate" if saturates else "ieee")
+    return (lw.ieee754.decode(codes, name, dtype=np.float64),)
+
+
 def _onnx_plain(function, *parameters):
     # parameters are names of attributes and their defaults
     return lambda attributes, *inputs: (
@@ -90,7 +118,8 @@ _ONNX = {
     "Gelu": lambda attributes, x: ((lw.gelu_tanh if attributes.get("approximate") == b"tanh" else lw.gelu)(x),),
     "ThresholdedRelu": lambda attributes, x: (lw.threshold(x, attributes.get("alpha", 1.0), 0.0),),
     "Selu": lambda attributes, x: (lw.selu(x, **attributes),), "HardSigmoid": _onnx_hardsigmoid,
-    "Shrink": _onnx_shrink, "SwiGLU": _onnx_swiglu,
+    "Shrink": _onnx_shrink, "SwiGLU": _onnx_swiglu, "RotaryEmbedding": _onnx_rotary,
+    "Cast": _onnx_cast, "CastLike": _onnx_cast,
     "Softmax": _onnx_plain(lw.softmax, ("axis", -1)), "LogSoftmax": _onnx_plain(lw.log_softmax, ("axis", -1)),
     "ReduceLogSumExp": _onnx_log_sum,
     "LpNormalization": lambda attributes, x: (lw.normalize(x, attributes.get("p", 2), attributes.get("axis", -1)),),

@@ -317,6 +317,19 @@ def test_a_mean_within_float64_is_found_whatever_the_sum():
     assert lw.cross_entropy(np.array([[np.inf, 0.0]] * 8), target) == np.inf
 
 
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.2, 1.0])
+def test_a_mean_over_classes_without_weight_is_nan(label_smoothing):
+    # as PyTorch's, whose two parts are 0 / 0 and infinite where labels are smoothed
+    x, target = np.arange(6.0).reshape(2, 3), [0, -100]
+    given = {"weight": [0.0, 1.0, 2.0], "ignore_index": -100, "label_smoothing": label_smoothing}
+    loss, grad = lw.cross_entropy_with_grad(x, target, **given)
+    assert np.isnan([lw.cross_entropy(x, target, **given), loss]).all()
+    for found in grad, lw.cross_entropy_backward(1.0, x, target, **given):
+        assert np.isnan(found[0]).all()
+        assert (found[1] == 0).all()
+    assert np.isfinite(lw.cross_entropy(x, target, reduction="sum", **given))
+
+
 def test_a_mean_whose_partial_sums_are_infinite_of_both_signs():
     largest = np.finfo(float).max
     signs = np.where(np.arange(160) % 16 < 8, largest, -largest)

@@ -163,6 +163,24 @@ cdef inline real exp_of_pair(real x, real x_low, real* low, real* sum) noexcept 
     return one_plus(r, rest, low)
 
 
+cdef inline real early_exp_of_pair(real x, real x_low, real* low, real* sum) noexcept nogil:
+    # exp_of_pair; in float32 the sum of both is right to 2^-25.4 only, and the value is there in fewer steps that wait
+    # for each other, since r_low comes in last. The coefficients are exp_rest's.
+    cdef real n, r, square, q, p, one = splat(x, 1.0)
+    if real is f32x:
+        sum[0] = nearest_sum(x, 1.4426950408889634)
+        n = whole(sum[0])
+        r = fma(n, -ln2(x), x)
+        square = r * r
+        q = fma(splat(r, 0.0013782460009679198), square, step(splat(r, 0.00836866907775402), r, 0.04166896268725395))
+        q = fma(q, square, step(splat(r, 0.1666652113199234), r, 0.49999991059303284))
+        p = fast_sum(one, fma(square, q, r), low)
+        low[0] = fma(fma(n, ln2_low(x), x_low), p, low[0])
+        return p
+    else:
+        return exp_of_pair(x, x_low, low, sum)
+
+
 cdef inline real exp_pair(real x, real* low, real* sum) noexcept nogil:
     return exp_of_pair(x, splat(x, -0.0), low, sum)
 

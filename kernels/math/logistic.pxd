@@ -1,9 +1,11 @@
 # The logistic function and tanh on registers, and the parts of them that activations multiply by. Coefficients are
 # those of the exponential and of the segments.
 from ..lanes cimport (
-    LOOKUP_FLOATS, any_less, at_most, f32x, fma, magnitude, pick, power2, real, splat, where_less, with_sign,
+    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, fma, magnitude, pick, power2, real, splat, where_less, with_sign,
 )
-from .exponential cimport exp_parts, exp_rest, lowering, minus_ln2, nearest_sum, one_plus, raised_power2, whole
+from .exponential cimport (
+    early_exp_of_pair, exp_parts, exp_rest, lowering, minus_ln2, nearest_sum, one_plus, raised_by, raised_power2, whole,
+)
 from .pairs cimport fast_sum, pair_quotient
 from .piecewise cimport ALL, LAST, ODD, PLAIN, first_steps_end, quarters, reflected, segment, steps, steps_end
 from .segments cimport SIGMOID_SEGMENTS, TANH_SEGMENTS
@@ -59,6 +61,14 @@ cdef inline real logistic_parts(real a, real a_low, real* low, real* sum) noexce
     cdef real r = reduced(a, &r_low, sum)
     cdef real d = logistic_divisor(r, r_low + a_low, sum[0], &d_low, &e, &e_low)
     return pair_quotient(splat(a, 1.0), splat(a, 0.0), d, d_low, low)
+
+
+cdef inline f32x times_logistic_f32(f32x p, f32x p_low, f32x t, f32x t_low) noexcept nogil:
+    # (p + p_low) / (1 + e^-(t + t_low)) for |t| <= 60, as long as neither p nor the result is near the ends of the range
+    cdef f32x sum, m_low, d_low, one = splat(t, 1.0), m = early_exp_of_pair(-t, -t_low, &m_low, &sum)
+    cdef f32x e = raised_by(m, sum), d = e + one, inverse = one / d, y = p * inverse
+    d_low = fma(m_low, raised_by(one, sum), (at_least(e, one) - d) + at_most(e, one))
+    return fma(fma(-y, d, p) + fma(-y, d_low, p_low), inverse, y)
 
 
 cdef inline real tanh_parts(real a, real* low) noexcept nogil:

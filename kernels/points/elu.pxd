@@ -7,7 +7,7 @@
 #     selu(x) = lambda elu(x, alpha), lambda = 1.0507..., alpha = 1.6732...; Klambauer et al., arXiv:1706.02515
 #     selu_scaled(x, alpha, gamma) = gamma elu(x, alpha), ONNX's Selu
 from ..lanes cimport SCALE2_IS_CHEAP, any_less, at_least, at_most, fma, ldexp, magnitude, pick, real, splat, where_less
-from ..math.exponential cimport any_outside, exp_of_pair, expm1_half, power2_of_sum, whole
+from ..math.exponential cimport any_outside, early_exp_of_pair, expm1_half, power2_of_sum, whole
 from ..math.pairs cimport fast_sum, finite, pair_product, product, scaled
 
 
@@ -23,7 +23,7 @@ cdef inline real exp_times_any(real t, real t_low, real c, real c_low, real* low
     # c e^(t + t_low), which is 0 from -200 (-1500) down for any c
     cdef real one = splat(t, 1.0), e, e_low, sum, n
     cdef real down = where_less(pick(t, 1e37, 1e307), magnitude(c), splat(t, 0.25), one)  # lest c e^r overflow
-    e = exp_of_pair(at_least(t, pick(t, -200.0, -1500.0)), t_low, &e_low, &sum)
+    e = early_exp_of_pair(at_least(t, pick(t, -200.0, -1500.0)), t_low, &e_low, &sum)
     e = pair_product(e, e_low, c * down, c_low, &e_low)  # before 2^n, which may leave the low part no digits
     n = whole(sum) + where_less(down, one, splat(t, 2.0), splat(t, 0.0))
     low[0] = finite(ldexp(e_low, n))
@@ -36,7 +36,7 @@ cdef inline real exp_slope(real t, real t_low, real c, real c_low, real top, rea
     if SCALE2_IS_CHEAP:
         e = exp_times_any(down, t_low, c, c_low, &e_low)
     else:
-        e = exp_of_pair(down, t_low, &e_low, &sum)
+        e = early_exp_of_pair(down, t_low, &e_low, &sum)
         e = pair_product(e, e_low, c, c_low, &e_low)
         if any_less(t, splat(t, -50.0)) or any_outside(magnitude(e), splat(t, 1e-9), splat(t, 1e9)):
             e = exp_times_any(down, t_low, c, c_low, &e_low)

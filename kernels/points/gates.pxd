@@ -8,11 +8,11 @@
 #
 # A backward returns the gradient of its first operand and stores that of the second.
 from ..lanes cimport (
-    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, splat, where_less,
-    with_sign,
+    LOOKUP_FLOATS, all_less, any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, splat,
+    where_less, with_sign,
 )
 from ..math.exponential cimport any_outside, largest, scale2_of_sum, whole
-from ..math.logistic cimport logistic_divisor, logistic_quotient, reduced
+from ..math.logistic cimport logistic_divisor, logistic_quotient, reduced, times_logistic_f32
 from ..math.normal cimport normal_tail_parts
 from ..math.piecewise cimport (
     ALL, LAST, ODD, any_past_first, first_steps_end, segment_parts, steps, steps_end,
@@ -97,16 +97,11 @@ cdef inline real gated(real gate, real p, real p_low, real tail, real tail_low) 
     return where_less(gate, splat(p, 0.0), with_sign((tail + tail_low) * down, p), y)  # also where it is 0
 
 
-cdef inline real minus_product(real rise, real m, real s, real s_rest, real* low) noexcept nogil:
-    # rise - m (s + s_rest)
-    cdef real y = fma(-m, s, rise)
-    low[0] = fma(-m, s_rest, fma(-m, s, rise - y))
-    return y
-
-
 cdef inline real rise_minus_product(real gate, real m, real s, real s_rest, real* low) noexcept nogil:
     # max(gate, 0) - m (s + s_rest)
-    return minus_product(at_least(gate, splat(gate, -0.0)), m, s, s_rest, low)
+    cdef real rise = at_least(gate, splat(gate, -0.0)), y = fma(-m, s, rise)
+    low[0] = fma(-m, s_rest, fma(-m, s, rise - y))
+    return y
 
 
 # Segments serve where neither operand nor the product is of an unusual size: there nothing on the way underflows,
@@ -190,29 +185,15 @@ cdef inline real swish_times_by_exp(real gate, real up, real beta) noexcept nogi
     return y
 
 
-cdef inline f32x swish_segment(f32x up, f32x beta, f32x t, f32x t_low, f32x rise, f32x a, int which) noexcept nogil:
-    # (rise - s / (2 beta)) up, s = 2 a sigmoid(-a); by the slope of s, s (1 - a + s / 2) / a, it takes in what t lacks
-    cdef f32x rest, s = segment_parts(&SILU_SEGMENTS[0][0], 6, ODD, which, steps(a), a, &rest)
-    cdef f32x half = splat(a, 0.5), share = half / beta, lost = fma(-share, beta, half)
-    rest = fma(s * (t_low / t), fma(s, half, splat(a, 1.0) - a), rest)
-    cdef f32x y = minus_product(rise, share, s, fma(lost + lost, s, rest), &rest)
-    return fma(y, up, rest * up)
-
-
 cdef inline real swish_times(real gate, real up, real beta) noexcept nogil:
     # gate sigmoid(beta gate) up
-    cdef real t_low, t, y, a, rise, seen, zero = splat(gate, 0.0)
+    cdef real t_low, p_low, t, p, y, large, end
     if real is f32x:
-        t = product(gate, beta, &t_low)
-        a, rise = magnitude(t), where_less(t, zero, zero, gate)
-        y = swish_segment(up, beta, t, t_low, rise, a, LOOKUP_FLOATS)
-        if LOOKUP_FLOATS == 8 and any_less(first_steps_end(a), a):
-            y = where_less(first_steps_end(a), a, swish_segment(up, beta, t, t_low, rise, a, LAST), y)
-        seen = at_least(magnitude(gate), magnitude(up)) * splat(up, 7.450580596923828e-09)
-        seen = where_less(a, splat(a, 1e-20), steps_end(a), at_least(a, seen))  # of a tiny product, nothing is left
-        seen = by_segments(seen, steps_end(a), y)
-        if any_by_exp(seen):
-            y = where_by_exp(seen, swish_times_by_exp(gate, up, beta), y)
+        t, p, end = product(gate, beta, &t_low), product(gate, up, &p_low), splat(gate, 60.0)
+        y = times_logistic_f32(p, p_low, t, t_low)
+        large = at_least(magnitude(p) * splat(p, 5.587935447692871e-08), magnitude(t))
+        if not (all_less(large, end) and all_less(gate_lowering(p), magnitude(y))):
+            y = where_by_exp(by_segments(large, end, y), swish_times_by_exp(gate, up, beta), y)
         return y
     else:
         return swish_times_by_exp(gate, up, beta)

@@ -9,7 +9,7 @@
 # ..._slope is f'(x) as an unevaluated sum of two numbers, by which ..._backward multiplies grad, to round once. A slope
 # that crosses zero keeps its relative accuracy there, where the terms of the formula cancel: in float32 a segment has
 # its centre on the root, in float64 a polynomial takes over near it (tools/fit/roots.py).
-from ..lanes cimport any_less, at_least, at_most, f32x, fma, magnitude, pick, real, splat, where_less
+from ..lanes cimport all_less, any_less, at_least, at_most, f32x, fma, magnitude, pick, real, splat, where_less
 from ..math.exponential cimport any_outside, largest, lowering, power2_raised_by
 from ..math.pairs cimport fast_sum, pair_product, product, scaled
 
@@ -69,7 +69,7 @@ cdef inline int any_one(real beta) noexcept nogil:
 
 cdef inline int any_other(real beta) noexcept nogil:
     # whether any is not 1, a NaN included
-    return any_less(where_one(beta, splat(beta, 1.0), splat(beta, 0.0)), splat(beta, 0.5))
+    return not all_less(magnitude(beta - splat(beta, 1.0)), splat(beta, 1e-30))
 
 
 cdef inline real where_one(real beta, real yes, real no) noexcept nogil:

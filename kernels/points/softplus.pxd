@@ -131,8 +131,9 @@ cdef inline real softplus_scaled_backward(real grad, real x, real beta) noexcept
 
 cdef inline real beyond(real x, real beta, real threshold, real yes, real no) noexcept nogil:
     # yes where beta x > threshold, no elsewhere; of the product before it is rounded
-    cdef real t_low
-    cdef real t = stretched(x, beta, &t_low)
+    cdef real t = x, t_low = splat(x, 0.0)
+    if any_other(beta):
+        t = stretched(x, beta, &t_low)
     return where_less(threshold - t, t_low, yes, no)
 
 

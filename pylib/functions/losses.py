@@ -93,7 +93,8 @@ def _asked(name, x, target, weight, ignore_index, axis, reduction, probable=True
         divisor = target.size / max(x.shape[axis], 1)
     elif weighted:
         weight = _point_kernels.of_moderate_size(target, weight)
-        divisor = _kernels.total(_point_kernels.weights_of(target, weight), 1.0)
+        weights = _point_kernels.weights_of(target, weight)
+        divisor = _kernels.total(weights, 1.0) if weights.any() else np.nan  # smoothed losses over 0 would be infinite
     elif ignore_index is not None:
         divisor = _point_kernels.count_of(target)
     return _Asked(x, axis, target, weight, kind, divisor)
@@ -158,7 +159,7 @@ def cross_entropy(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction=
         turns the sign of what it multiplies, and a mean divides by the sum as it is, which may be negative or 0.
     ignore_index : int, optional
         Rows with this target, which need not be one of the classes, have a loss of 0, whatever their logits are, and do
-        not count in the mean. The mean is NaN if all rows are ignored.
+        not count in the mean. The mean is NaN if all rows are ignored, or no class asked for has a weight but 0.
     axis : int
         The axis of the classes: 1 for ``(batch, classes, height, width)``.
 
