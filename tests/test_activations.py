@@ -31,6 +31,7 @@ def test_every_function_has_an_oracle():
     assert [name for name in BOUNDS if not callable(getattr(lw, name, None))] == []
 
 
+@pytest.mark.above_kernels  # formulas alone
 @every(FORMULAS)
 def test_oracles_agree(name):
     """The float64 formula carries the digits that judging float32 needs, by the exact one."""
