@@ -129,7 +129,7 @@ def test_a_wrong_function_is_noticed(monkeypatch):
 
 def test_float64_formulas_stand_in_for_the_exact(monkeypatch):
     """An exhaustive run takes float64 as exact: the same errors, as against the independent formulas."""
-    monkeypatch.setattr(accuracy, "_numbers", lambda dtype, exhaustive: [np.linspace(-20, 20, 40_001).astype(dtype)])
+    monkeypatch.setattr(accuracy, "_numbers", lambda dtype, *_: [np.linspace(-20, 20, 40_001).astype(dtype)])
     for name in (*BOUNDS, *GATE_BOUNDS):
         sampled, exhaustive = (accuracy.measure(name, "float32", whole) for whole in (False, True))
         assert exhaustive.largest == pytest.approx(sampled.largest, abs=1e-6)
@@ -137,7 +137,7 @@ def test_float64_formulas_stand_in_for_the_exact(monkeypatch):
 
 
 def test_all_of_float32():
-    numbers = accuracy._numbers("float32", True)
+    numbers = accuracy._numbers("float32", True, 1)
     first, second = next(numbers), next(numbers)
     assert first.view(np.uint32)[0] == 0
     assert second.view(np.uint32)[0] == first.view(np.uint32)[-1] + 1

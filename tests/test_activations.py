@@ -19,6 +19,7 @@ from elementwise import (
     every_dtype,
     parameters_of,
 )
+from hashes_measured import STEP
 from lanewise.bounds import BOUNDS, GATE_BOUNDS, bound
 from lanewise.measure import accuracy, oracles
 from lanewise.measure.oracles import ORACLES
@@ -30,6 +31,7 @@ def test_every_function_has_an_oracle():
     assert [name for name in BOUNDS if not callable(getattr(lw, name, None))] == []
 
 
+@pytest.mark.above_kernels  # formulas alone
 @every(FORMULAS)
 def test_oracles_agree(name):
     """The float64 formula carries the digits that judging float32 needs, by the exact one."""
@@ -52,7 +54,7 @@ def test_oracles_agree(name):
 @every([*BOUNDS, *GATE_BOUNDS])
 @every_dtype()
 def test_bound(name, dtype):
-    found = accuracy.measure(name, dtype)
+    found = accuracy.measure(name, dtype, step=STEP)
     assert found.inputs > (400 if dtype == "float64" else 30_000)
     largest = found.largest
     assert largest <= bound(name, dtype), f"at {found.at}"

@@ -17,14 +17,18 @@ from lanewise.evolution import Network, evolve
 from small_runs import run, same
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.fixture(scope="module", params=[1, 2])
+def workers(request):
+    """Processes, of which each has what it imports and whatever an earlier run has left."""
+    with concurrent.futures.ProcessPoolExecutor(request.param, multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
 @pytest.mark.parametrize("options", [{}, {"batch_size": 64}, {"mutation_rate": "adaptive", "restart_after": 4},
                                      {"niche_radius": 0.5}],
                          ids=lambda options: " ".join(options) or "plain")
 def test_processes_give_the_same_bits(workers, options):
-    spawn = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(workers, spawn) as pool:
-        assert same(run(islands=3, executor=pool, **options), run(islands=3, **options))
+    assert same(run(islands=3, executor=workers, **options), run(islands=3, **options))
 
 
 class Counted(concurrent.futures.Executor):

@@ -1,5 +1,6 @@
 """What a type checker sees: the stubs say what the modules have, and a user's snippet is checked as it should be."""
 
+import importlib.util
 import json
 import operator
 import runpy
@@ -216,11 +217,12 @@ def test_stubs_say_what_runs(tmp_path):
     stubtest(tmp_path, STUBBED)
 
 
-@pytest.mark.parametrize("framework", ["torch", "jax"])
-def test_stubs_of_frameworks_say_what_runs(tmp_path, framework):
+def test_stubs_of_frameworks_say_what_runs(tmp_path):
     pytest.importorskip("mypy")
-    pytest.importorskip(framework)
-    stubtest(tmp_path, [f"lanewise.{framework}"])
+    here = [framework for framework in ("torch", "jax") if importlib.util.find_spec(framework)]
+    if not here:
+        pytest.skip("neither torch nor jax is installed")
+    stubtest(tmp_path, [f"lanewise.{framework}" for framework in here])  # what both import mypy reads once
 
 
 def test_every_public_module_has_a_stub_or_none_to_have():

@@ -114,17 +114,17 @@ def adversarial(dtype, reach, per_scale, seed=0):
     return np.concatenate([neighbourhoods(dtype, reach), np.concatenate([x, *usual]).astype(dtype_of(dtype))])
 
 
-def chunks(function, dtype, exhaustive=False):
+def chunks(function, dtype, exhaustive=False, step=_STEP):
     """The operands to try, chunk by chunk, with what they are to be computed with: (operands, parameters).
 
-    Sixteen bits are always tried whole; float32 whole where `exhaustive`. A backward is given a gradient of 1, then
-    gradients of every scale.
+    Sixteen bits are always tried whole; float32 whole where `exhaustive`, else one of `step` bit patterns. A backward
+    is given a gradient of 1, then gradients of every scale.
     """
     oracle, backward = oracles.of_function(function), function.endswith("_backward")
     low, high = oracle.slope_domain if backward else oracle.domain
     for parameters in oracle.parameters:
         for turn in range(_TURNS.get(dtype, 2) if backward else 1):
-            for k, x in enumerate(_numbers(dtype, exhaustive)):
+            for k, x in enumerate(_numbers(dtype, exhaustive, step)):
                 # a gradient of 1 that is multiplied by `up` is as any other
                 one = turn == 0 and (oracle.gated is None or parameters == (1.0,))
                 least = low if one else max(low, oracle.normal_slope_from[dtype == "float64"])
@@ -147,7 +147,7 @@ def count_chunks(function, dtype, exhaustive=False):
     return turns * len(oracles.of_function(function).parameters) * arrays
 
 
-def _numbers(dtype, exhaustive):
+def _numbers(dtype, exhaustive, step):
     size = dtype_of(dtype).itemsize
     if dtype == "float64":
         yield adversarial(dtype, 12, 4)
@@ -155,12 +155,12 @@ def _numbers(dtype, exhaustive):
         for start in range(0, 1 << 8 * size, _CHUNK):
             yield np.arange(start, start + _CHUNK, dtype=np.uint64).astype(f"u{size}").view(dtype_of(dtype))
     else:
-        yield from _sample_of_float32()
+        yield from _sample_of_float32(step)
 
 
-@functools.cache  # 17 MB, asked for by each function
-def _sample_of_float32():
-    near, everywhere = neighbourhoods("float32", 500), np.arange(0, 1 << 32, _STEP, dtype=np.uint64).astype(np.uint32)
+@functools.lru_cache(1)  # 17 MB, asked for by each function
+def _sample_of_float32(step):
+    near, everywhere = neighbourhoods("float32", 500), np.arange(0, 1 << 32, step, dtype=np.uint64).astype(np.uint32)
     near.flags.writeable = everywhere.flags.writeable = False
     return *np.array_split(near, 2), *np.array_split(everywhere.view(np.float32), everywhere.size // _CHUNK)
 
@@ -177,7 +177,7 @@ def _grads(dtype, n, turn, chunk):
     return np.resize(rng.permutation(grads), n)
 
 
-def measure(function, dtype, exhaustive=False, threads=None, progress=None):
+def measure(function, dtype, exhaustive=False, threads=None, progress=None, step=_STEP):
     """Measure one function in one dtype.
 
     Parameters
@@ -192,6 +192,8 @@ def measure(function, dtype, exhaustive=False, threads=None, progress=None):
         How many chunks to work on at a time; as many as there are CPUs, if not given.
     progress : callable, optional
         Called after every chunk, of which there are `count_chunks`.
+    step : int, optional
+        Of how many bit patterns of float32 one is tried where not all are: a prime, so that all low bits occur.
 
     Returns
     -------
@@ -228,7 +230,7 @@ def measure(function, dtype, exhaustive=False, threads=None, progress=None):
     lanewise.set_num_threads(1)  # a chunk is below what repays a second thread anyway
     try:
         with ThreadPoolExecutor(workers) as pool:
-            for part in _in_order(pool, try_chunk, chunks(function, dtype, exhaustive), 4 * workers):
+            for part in _in_order(pool, try_chunk, chunks(function, dtype, exhaustive, step), 4 * workers):
                 found.add(part)
                 if progress:
                     progress()
