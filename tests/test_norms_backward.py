@@ -186,3 +186,24 @@ def test_the_sum_for_a_weight_does_not_depend_on_the_bias_or_the_layout():
     expected = lw.layer_norm_backward(x, x, weight, weight)[1].tobytes()
     assert lw.layer_norm_backward(x, x, weight)[1].tobytes() == expected
     assert lw.layer_norm_backward(spread, spread, weight)[1].tobytes() == expected
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("count", "n"), [(1, 5003), (4, 263), (4, 1024), (9, 300), (9, 1100)])
+def test_gradients_may_stand_anywhere(dtype, count, n):
+    # whole registers begin at a boundary of grad_x, wherever that is in its row; what stands around it is left alone
+    x, grad, weight = rows(dtype, n, 3, 1, count), rows(dtype, n, 0, 1, count, 1), rows(dtype, n, seed=2)[0]
+    for vectors in ((weight, weight), (weight, None), (None, None)):
+        expected = [None if y is None else y.tobytes() for y in lw.layer_norm_backward(grad, x, *vectors)]
+        for offset in range(1, 17):
+            memory = np.full(x.size + 32, 7, dtype)
+            first = -memory.ctypes.data % 64 // memory.itemsize + offset
+            out = memory[first : first + x.size].reshape(x.shape)
+            for source in (None, x, grad):
+                if source is not None:
+                    out[...] = source
+                operands = [out if operand is source else operand for operand in (grad, x)]
+                found = lw.layer_norm_backward(*operands, *vectors, out=out)
+                assert [None if y is None else y.tobytes() for y in found] == expected
+            assert np.all(memory[:first] == 7)
+            assert np.all(memory[first + x.size :] == 7)

@@ -1,7 +1,7 @@
 # Gradients of a few rows of rms_norm or layer_norm: the sums of each row (norm_terms.pxd), then the gradients of x, and
 # what the rows add to those of weight and bias. Which rows these are, and the sums over groups, is loops/rows.pxd.
 from ..lanes cimport F64_LANES, f32x, f64x, fma, real, splat, store_f64
-from ..loops.registers cimport lanes, skip, store, store_part
+from ..loops.registers cimport head, lanes, skip, store, store_part
 from ..loops.operations cimport GROUP, SHORT_GROUPS, SHORT_ROWS
 from ..loops.reductions cimport Pair, map_row, row_context, sum_row, take, wide
 from ..loops.short_rows cimport add_short, fold_short, short_means
@@ -19,6 +19,7 @@ cdef enum Wanted:
 
 cdef enum:
     COLUMNS = 128  # registers of a row that a tile has
+    ALIGNED = 256  # elements of a row from which on it pays that whole registers begin at a boundary
 
 
 cdef inline void add_wide(double* sums, real x, Py_ssize_t n) noexcept nogil:
@@ -137,14 +138,15 @@ cdef inline Wanted wanted_of(const Group* group) noexcept nogil:
 
 cdef inline void gradients_block(real* like, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # A tile of columns after the other: what rows add to the sums stays in the first-level cache until the next rows
-    # come.
+    # come. Whole registers begin at the first of grad_x: a store across two lines of the cache is slow.
     cdef const Group* own = <const Group*>context
-    cdef Py_ssize_t i = start, stop = start + n, whole = stop - n % lanes(like), end, r, last = own.first + own.count
-    cdef real own_carried[2 * COLUMNS + 2]
+    cdef Py_ssize_t part = head(skip(<const real*>own.grad_x[0], start), n) if n >= ALIGNED else 0
+    cdef Py_ssize_t i = start + part, stop = start + n, rest = (n - part) % lanes(like), end, r
+    cdef real own_carried[2 * COLUMNS + 4]
     cdef real* carried = <real*>own.carried if own.carried != NULL else own_carried
     cdef Wanted wanted = wanted_of(own)
-    while i < whole:
-        end = min(whole, i + COLUMNS * lanes(like))
+    while i < stop - rest:
+        end = min(stop - rest, i + COLUMNS * lanes(like))
         if wanted == ALL_GRADIENTS and own.centred:
             known_tile(like, own, ALL_GRADIENTS, True, i, end, carried)
         elif wanted == ALL_GRADIENTS:
@@ -157,19 +159,26 @@ cdef inline void gradients_block(real* like, row_context context, Py_ssize_t sta
             for r in range(own.rows):
                 rows_of_tile(like, own, r, 1, NOTHING_KNOWN, own.centred, r == 0, r == own.rows - 1, i, end, carried)
         i = end
-    if i < stop:
-        carried += 2 * COLUMNS
-        if own.first == 0 or wanted == GRAD_X_ALONE:
-            carried[0] = carried[1] = splat(carried[0], 0.0)
-        gradients(like, own, own.first, own.count, NOTHING_KNOWN, own.centred, i, stop - i, carried)
-        if last == own.rows:
-            keep_sums(own, NOTHING_KNOWN, own.centred, carried, i, stop - i)
+    carried += 2 * COLUMNS
+    i, end = start, start + part
+    while True:
+        # what stands before the whole registers and behind them
+        if i < end:
+            if own.first == 0 or wanted == GRAD_X_ALONE:
+                carried[0] = carried[1] = splat(carried[0], 0.0)
+            gradients(like, own, own.first, own.count, NOTHING_KNOWN, own.centred, i, end - i, carried)
+            if own.first + own.count == own.rows:
+                keep_sums(own, NOTHING_KNOWN, own.centred, carried, i, end - i)
+        if end == stop:
+            break
+        i, end = stop - rest, stop
+        carried += 2
 
 
 cdef inline void group_backward(const real* like, Group* group, int threads) noexcept nogil:
     # The sums of each row, then the gradients: of two rows that are still in the first-level cache, where a tile holds
     # rows of this length or nobody wants sums over rows, or of all.
-    cdef real carried[2 * COLUMNS + 2]
+    cdef real carried[2 * COLUMNS + 4]
     cdef Pair sums
     cdef Py_ssize_t r
     cdef Wanted wanted = wanted_of(group)
@@ -200,7 +209,7 @@ cdef inline void short_groups_backward(const real* like, Group* groups, Py_ssize
     cdef f64x[2 * SHORT_ROWS] parts
     cdef double[SHORT_ROWS] means
     cdef double[SHORT_ROWS] rests
-    cdef real carried[2 * COLUMNS + 2]
+    cdef real carried[2 * COLUMNS + 4]
     cdef Py_ssize_t r
     if real is f64x and centred:
         for r in range(SHORT_ROWS):

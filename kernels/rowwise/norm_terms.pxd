@@ -26,8 +26,9 @@ cdef struct Group:
     Py_ssize_t at  # the row that is being summed
     Py_ssize_t first  # the rows of which gradients are computed now
     Py_ssize_t count
-    void* carried  # what the rows before have added, of a tile's columns and of the part of a register that may follow;
-    # NULL where no sums are carried, or all rows come at once: threads may share these, and each block has its place
+    void* carried  # what the rows before have added, of a tile's columns and of the parts of a register that may stand
+    # before and behind. NULL where no sums are carried, or all rows come at once: threads may share these, and each
+    # block has its place
     Py_ssize_t n
     const void* grad[GROUP]
     const void* x[GROUP]
