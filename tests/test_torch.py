@@ -56,6 +56,7 @@ def test_gradients(name):
     assert torch.autograd.gradcheck(lambda *tensors: published(name, *tensors), tensors)
 
 
+@pytest.mark.above_kernels  # how PyTorch has registered them
 @pytest.mark.parametrize("name", NAMES)
 def test_library_checks(name):
     tensors = tensors_of(name, torch.float32, requires_grad=name != "cross_entropy")
@@ -235,6 +236,7 @@ def test_prelu_by_channel():
         lt.prelu(torch.ones(2, 3), torch.ones(4))
 
 
+@pytest.mark.above_kernels
 def test_is_imported_only_when_asked(run_python):
     script = """
         import sys, lanewise
@@ -253,6 +255,7 @@ def test_operators_are_compiled():
     assert lt.operators() == os.environ.get("EXPECTED_OPERATORS", "C++")
 
 
+@pytest.mark.above_kernels  # the operators in Python, which call the same loops
 @pytest.mark.compiler
 @pytest.mark.parametrize("compiler", ["/nowhere/c++", "false"])
 def test_without_a_compiler(compiler, tmp_path):

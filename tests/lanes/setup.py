@@ -8,7 +8,8 @@ from Cython.Build import cythonize
 from lanewise.kernels.levels import LEVELS
 from setuptools import Extension, setup
 
-COMMON_FLAGS = ["/O2"] if sys.platform == "win32" else ["-O2", "-ffp-contract=off", "-fno-math-errno", "-Wno-psabi"]
+# -O1 takes 10 s, -O2 16, most of them for what Cython writes around the registers
+COMMON_FLAGS = ["/O2"] if sys.platform == "win32" else ["-O1", "-ffp-contract=off", "-fno-math-errno", "-Wno-psabi"]
 
 registers = Extension(
     "registers",
