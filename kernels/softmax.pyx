@@ -33,7 +33,7 @@ from .loops.short_rows cimport map_short, put_numbers, short_totals, sum_short
 from .math.exponential cimport exp
 from .rowwise.column_exponentials cimport Columns, column_logs, column_softmax, columns_of, register_of
 from .rowwise.exponentials cimport (
-    Exponents, all_block, exponents_of, find_logs, find_tops, larger, set_top, top_not_finite,
+    Exponents, all_block, exponents_of, find_logs, find_tops, larger, least_of_zero, set_top, top_not_finite,
 )
 from .rowwise.short_exponentials cimport short_logs, short_softmax
 from .rowwise.weighted_exponentials cimport (
@@ -165,6 +165,8 @@ cdef inline void over_sums(const real* like, Exponents* rows, Py_ssize_t count, 
                 scaling[r].x, scaling[r].value = rows[r].x, NAN
     for r in range(count):
         if scaling[r].value == scaling[r].value:
+            if scaling[r].value != 0.0:
+                rows[r].least = least_of_zero(like, rows[r].more)
             scale = scaling[r].value / sum_row(all_block[real], like, &rows[r], n, threads).first
             scaling[r].value = rounded(like, scale)
             scaling[r].rest = scale - scaling[r].value if fabs(scaling[r].value) < INFINITY else 0.0

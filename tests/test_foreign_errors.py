@@ -274,7 +274,8 @@ def test_dtypes_of_ml_dtypes_are_asked_for_by_name_without_it():
         import lanewise as lw, numpy as np
         x = np.ones(3, np.float32)
         for call in (lambda: lw.elu(x, dtype="bfloat16"), lambda: lw.softplus(x, dtype="bfloat16"),
-                     lambda: lw.swiglu(x, x, dtype="bfloat16"), lambda: lw.rotary_tables([0], 2, dtype="bfloat16"),
+                     lambda: lw.swiglu(x, x, beta=2.0, dtype="bfloat16"),
+                     lambda: lw.rotary_tables([0], 2, dtype="bfloat16"),
                      lambda: lw.layers.LayerNorm(3, dtype="bfloat16"), lambda: lw.layers.RMSNorm(3, dtype="bfloat16"),
                      lambda: lw.layers.BatchNorm(3, dtype="bfloat16"),
                      lambda: lw.ieee754.mx_decode([1], [1], "mxfp4", dtype="float8_e5m2")):
@@ -292,8 +293,8 @@ def test_dtypes_of_ml_dtypes_are_asked_for_by_name_without_it():
     *missing, codes, unknown = run.stdout.splitlines()
     assert len(missing) == 8
     for line in missing:
-        assert re.search(r"(elu|softplus|swiglu|rotary_tables|Norm|mx_decode): (bfloat16|float8_e5m2) is a dtype of ml_dtypes, which "
-                         r"is not installed: pip install ml_dtypes", line), line
+        assert re.search(r"(elu|softplus|swiglu_beta|rotary_tables|Norm|mx_decode): (bfloat16|float8_e5m2) is a dtype "
+                         r"of ml_dtypes, which is not installed: pip install ml_dtypes", line), line
     assert codes == "[16256 16256 16256] None"
     assert unknown == "elu: dtype must be a dtype or the name of one, not 'half-baked'"
 

@@ -231,3 +231,13 @@ def test_dtype_is_that_of_the_computation(name, dtype, axis):
 def test_dtype_is_one_of_floats(dtype, message):
     with pytest.raises(TypeError, match=message):
         lw.softmax([1.0], dtype=dtype)
+
+
+@pytest.mark.parametrize(("dtype", "grad"), [(np.float32, 1e30), (np.float64, 1e300)])
+@pytest.mark.parametrize("n", [3, 40, 200])
+def test_a_score_of_minus_infinity_has_no_gradient_however_large_the_one_arriving(dtype, grad, n):
+    x = np.full((9, n), -np.inf, dtype)
+    x[:, 0], x[:, 1] = 0, -2000
+    expected = np.zeros_like(x)
+    expected[:, 0] = grad
+    np.testing.assert_array_equal(lw.logsumexp_backward(np.full(9, grad, dtype), x), expected)

@@ -64,7 +64,7 @@ cdef inline real logistic_parts(real a, real a_low, real* low, real* sum) noexce
 
 
 cdef inline f32x times_logistic_f32(f32x p, f32x p_low, f32x t, f32x t_low) noexcept nogil:
-    # (p + p_low) / (1 + e^-(t + t_low)) for |t| <= 60, as long as neither p nor the result is near the ends of the range
+    # (p + p_low) / (1 + e^-(t + t_low)) for |t| <= 60, where neither p nor the result is near the ends of the range
     cdef f32x sum, m_low, d_low, one = splat(t, 1.0), m = early_exp_of_pair(-t, -t_low, &m_low, &sum)
     cdef f32x e = raised_by(m, sum), d = e + one, inverse = one / d, y = p * inverse
     d_low = fma(m_low, raised_by(one, sum), (at_least(e, one) - d) + at_most(e, one))

@@ -211,6 +211,12 @@ cdef inline double least_of(const real* like, const Exponents* row) noexcept nog
     return (row.top - row.shift) - least_below(like, row.raised)
 
 
+cdef inline double least_of_zero(const real* like, int more) noexcept nogil:
+    # An exponent below this gives 0 before scaling, in `add_all`: there the power of two is 0. A product that
+    # underflows takes some processors longer than others do, and in masked rows there are many.
+    return -(more + (127 if real is f32x else 1023)) * 0.6931471805599453
+
+
 cdef inline Pair below_block_wide(const f32x* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef double totals[SUMS_BELOW]
     cdef Exponents own = (<const Exponents*>context)[0]

@@ -12,7 +12,7 @@ from ..loops.short_rows cimport add_short, fold_short, short_largest, short_tota
 from ..math.exponential cimport nearest
 from .exponentials cimport (
     FEW, LARGEST_TOP, SUMS_BELOW, Exponents, add_all, add_below, below_block_wide, below_of, exponents_of, least_of,
-    log_rests, mantissa_of, rest_of, rest_of_sums, small,
+    least_of_zero, log_rests, mantissa_of, rest_of, rest_of_sums, small,
 )
 
 
@@ -75,7 +75,8 @@ cdef inline bint short_softmax(const real* like, const char* x, Py_ssize_t step,
     if not short_exponents(like, &own, x, step, n, tops, more, least):
         return False
     for r in range(SHORT_ROWS):
-        own.x, own.y, own.more, own.least = x + r * step, <void*>skip(tile, r * SHORT), more[r], least[r]
+        own.x, own.y, own.more = x + r * step, <void*>skip(tile, r * SHORT), more[r]
+        own.least = least_of_zero(like, more[r])
         if real is f32x:
             fold_short(add_all[f32x], 1, &own, n, parts + r)
         else:
