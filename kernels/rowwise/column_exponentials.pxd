@@ -3,15 +3,17 @@
 # nothing.
 from libc.math cimport INFINITY, ldexp
 
-from ..lanes cimport F32_LANES, all_less, at_least, f32x, f64x, fma, magnitude, real, splat, splat_f64
-from ..loops.columns cimport MOST_LANES, halves, sum_columns, wide_halves
-from ..loops.operations cimport SHORT
-from ..loops.reductions cimport sum_row
+from ..lanes cimport (
+    F64_LANES, all_less, any_less, at_least, f32x, f64x, fma, magnitude, narrow_halves, real, splat, splat_f64,
+    where_less,
+)
+from ..loops.columns cimport MOST_LANES, halves, parts_of, sum_columns, wide_halves
+from ..loops.reductions cimport PARTS, halved
 from ..loops.registers cimport lanes, load, skip, store
 from ..math.exponential cimport nearest, nearest_sum, power2_of_sum, raised_by
 from .exponentials cimport (
-    FEW, LARGEST_TOP, SUMS_BELOW, Exponents, add_to_four, below_block_wide, below_of, exp_parts_of, exp_rest_of,
-    exponents_of, least_below, log_rests, mantissa_of, rest_of, rest_of_sums, small,
+    FEW, LARGEST_TOP, MANY, SMALL, SUMS_BELOW, add_to_four, below_of, exp_parts_of, exp_rest_of, exponents_of,
+    least_below, log_rests, mantissa_of, put_parts_below, rest_of_sums, wide_exponential,
 )
 
 cdef enum:
@@ -112,19 +114,32 @@ cdef inline bint column_softmax(const real* like, const Columns* columns, int re
     return True
 
 
-cdef inline void sum_small_columns(const Columns* own, Py_ssize_t n, const double* tops, const double* exponents,
-                                   const double* mantissas, double* rests) noexcept nogil:
-    # the small sums of rows of float32, in float64
-    cdef float[SHORT] x
-    cdef Exponents row = exponents_of(<const f32x*>NULL, x, NULL, 1.0, 1.0)
-    cdef Py_ssize_t r, i
-    row.raised = own.raised
-    for r in range(F32_LANES):
-        if small(<const f32x*>NULL, rests[r], n):
-            for i in range(n):
-                x[i] = (<const float*>(own.x + i * own.stride))[r]
-            row.top, row.more, row.mantissa = tops[r], row.raised - <int>exponents[r], mantissas[r]
-            rests[r] = rest_of(&row, sum_row(below_block_wide, <const f32x*>NULL, &row, n, 1))
+cdef inline void sum_small_columns(const Columns* own, Py_ssize_t n, double lowered, const f64x* equal,
+                                   const f64x* mantissas, f64x* rests) noexcept nogil:
+    # The small sums of a register of rows of float32, as below_block_wide; `equal` says how many elements are the
+    # largest. Terms are those of sum_terms, and so is their order.
+    cdef float[3 * MANY] parts
+    cdef f64x sums[MOST_LANES * PARTS]
+    cdef f64x most = splat_f64(SMALL), sum
+    cdef f32x x, r, rest, n_sum, least = load(<const f32x*>own.least), top = load(<const f32x*>own.top)
+    cdef Py_ssize_t i
+    cdef int half, k, count = parts_of(n, PARTS), small = 0
+    for half in range(halves(<const f32x*>NULL)):
+        small |= any_less(rests[half], most)
+    for k in range(count if small else 0):
+        for half in range(halves(<const f32x*>NULL)):
+            sums[half * PARTS + k] = splat_f64(0.0)
+        i = k
+        while i < n:
+            x = load(<const f32x*>(own.x + i * own.stride))
+            r = exp_parts_of(x, least, &rest, &n_sum)
+            put_parts_below(x, least, top, r, rest, raised_by(load(<const f32x*>own.power), n_sum), parts)
+            for half in range(halves(<const f32x*>NULL)):
+                sums[half * PARTS + k] = sums[half * PARTS + k] + wide_exponential(parts + half * F64_LANES)
+            i += PARTS
+    for half in range(halves(<const f32x*>NULL) if small else 0):
+        sum = rest_of_sums(halved(sums + half * PARTS, count, 1), equal[half], lowered, mantissas[half])
+        rests[half] = where_less(rests[half], most, sum, rests[half])
 
 
 cdef inline bint column_logs(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
@@ -157,7 +172,7 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
         if real is f32x:
             if careful and n > FEW:
                 own = register_of(like, columns, k, n)
-                sum_small_columns(&own, n, <const double*>(tops + first), <const double*>(exponents + first),
-                                  <const double*>(mantissas + first), <double*>(rests + first))
+                set_tops(narrow_halves(tops + first), &own)
+                sum_small_columns(&own, n, lowered, equal + first, mantissas + first, rests + first)
         log_rests(like, <const double*>(rests + first), <double*>(logs + first), lanes(like))
     return True

@@ -14,8 +14,8 @@ from ..lanes cimport (
 )
 from ..loops.registers cimport lanes, load, load_part, skip, store, store_part
 from ..loops.reductions cimport (
-    PARTS, Pair, add_compensated, compensated_block, first_lanes, fold_terms, largest_lane, merge_row, sum_row,
-    sum_terms, take, wide,
+    PARTS, Pair, add_compensated, compensated_block, first_lanes, fold_terms, largest_lane, merge_row, sum_block,
+    sum_row, sum_terms, take, wide,
 )
 from ..math.exponential cimport exp_pair, exp_rest, ln2, ln2_low, minus_ln2, nearest, nearest_sum, power2_of_sum, whole
 from ..math.logarithm cimport log1p, log1p_f64, log1p_pair_f32
@@ -26,6 +26,7 @@ cdef enum:
     LARGEST_TOP = 1 << 20  # up to which the largest x of a row needs no shift
     SUMS_BELOW = 4  # of add_to_four
     FEW = 8  # elements, of which no two meet in float32
+    SMALL = 2  # a sum beside the largest below this is small
 
 cdef struct Exponents:
     const void* x
@@ -161,12 +162,30 @@ cdef inline void add_below(const real* like, const void* context, Py_ssize_t i, 
     add_one_below(like, own, exponent_at(like, own, i, n), i, n, sums)
 
 
+cdef inline void put_parts_below(f32x x, f32x least, f32x top, f32x r, f32x rest, f32x power,
+                                 float* parts) noexcept nogil:
+    # for wide_exponential: no power where an exponential is one of the largest, or nothing beside them
+    cdef f32x zero = splat(x, 0.0)
+    store_f32(parts, r)
+    store_f32(parts + MANY, rest)
+    store_f32(parts + 2 * MANY, where_less(x, top, where_less(x, least, zero, power), zero))
+
+
+cdef inline f64x wide_exponential(const float* parts) noexcept nogil:
+    # power (1 + r + rest) as float64
+    cdef f64x power = wide_f32(parts + 2 * MANY)
+    return fma(wide_f32(parts) + wide_f32(parts + MANY), power, power)
+
+
 cdef inline void add_below_wide(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                                 f64x* sums) noexcept nogil:
-    # add_below in float64, of a row of float32
+    # the exponentials of add_below, of a row of float32, to a sum in float64
     cdef const Exponents* own = <const Exponents*>context
-    cdef f64x x = wide(<const f32x*>own.x, i, n)
-    add_one_below(like, own, first_lanes(fma(x, splat(x, own.sign), splat(x, -own.shift)), n), i, n, sums)
+    cdef float[3 * MANY] parts
+    cdef f32x rest, sum, x = exponent_at(<const f32x*>NULL, own, i, n), least = splat(x, own.least)
+    cdef f32x r = exp_parts_of(x, least, &rest, &sum)
+    put_parts_below(x, least, splat(x, own.top - own.shift), r, rest, power2_of_sum(sum, own.more), parts)
+    sums[0] = sums[0] + first_lanes(wide_exponential(parts), n)
 
 
 cdef inline void sum_exponentials(
@@ -212,18 +231,14 @@ cdef inline double least_of(const real* like, const Exponents* row) noexcept nog
 
 
 cdef inline Pair below_block_wide(const f32x* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef double totals[SUMS_BELOW]
     cdef Exponents own = (<const Exponents*>context)[0]
-    own.y = NULL  # which is float32
-    own.least = least_of(<const f64x*>NULL, &own)
-    sum_terms(add_below_wide, SUMS_BELOW, NULL, &own, start, n, totals)
-    return Pair(totals[0] + (totals[1] + totals[2]), totals[3])
+    return sum_block(add_below_wide, 1, <const f64x*>NULL, &own, start, n)
 
 
 cdef inline bint small(const real* like, double rest, Py_ssize_t n) noexcept nogil:
     # whether a careful caller has the sum of a row of float32 taken again: among more elements than a few, small ones
     # may have been lost beside larger ones
-    return real is f32x and n > FEW and rest < 2.0
+    return real is f32x and n > FEW and rest < SMALL
 
 
 cdef inline void add_below_exactly(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
@@ -360,7 +375,8 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
             rows[k].mantissa = mantissas[k]
             rows[k].rest = rest_of(&rows[k], sums[k])
             if careful and small(like, rows[k].rest, n):
-                rows[k].rest = rest_of(&rows[k], sum_row(below_block_wide, <const f32x*>NULL, &rows[k], n, threads))
+                rows[k].rest = rest_of(&rows[k], Pair(
+                    sum_row(below_block_wide, <const f32x*>NULL, &rows[k], n, threads).first, sums[k].second))
             logs[k] = rows[k].rest
         else:
             rows[k].top = top_not_finite(<const real*>rows[k].x, &rows[k], n)

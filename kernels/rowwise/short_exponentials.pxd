@@ -91,15 +91,16 @@ cdef inline bint short_softmax(const real* like, const char* x, Py_ssize_t step,
 
 
 cdef inline void sum_small_again(Exponents* own, const char* x, Py_ssize_t step, Py_ssize_t n, const double* tops,
-                                 const int* more, const double* mantissas, double* rests) noexcept nogil:
-    # the small sums of rows of float32, in float64
+                                 const int* more, const double* least, const double* equal, const double* mantissas,
+                                 double* rests) noexcept nogil:
+    # the small sums of rows of float32, in float64; `equal` says how many elements are the largest
     cdef Pair sum
     cdef int k
     for k in range(SHORT_ROWS):
         if small(<const f32x*>NULL, rests[k], n):
-            own.x, own.top, own.more, own.mantissa = x + k * step, tops[k], more[k], mantissas[k]
+            own.x, own.top, own.more, own.mantissa, own.least = x + k * step, tops[k], more[k], mantissas[k], least[k]
             sum = sum_row(below_block_wide, <const f32x*>NULL, own, n, 1)
-            rests[k] = rest_of(own, sum)
+            rests[k] = rest_of(own, Pair(sum.first, equal[k]))
 
 
 cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_ssize_t step, Py_ssize_t n,
@@ -142,7 +143,8 @@ cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_
         k += F64_LANES
     if real is f32x:
         if careful and n > FEW:
-            sum_small_again(own, x, step, n, tops, more, mantissas, rests)
+            sum_small_again(own, x, step, n, tops, more, least, totals + (SUMS_BELOW - 1) * SHORT_ROWS, mantissas,
+                            rests)
     k = 0
     while k < SHORT_ROWS:
         log_rests(like, rests + k, logs + k, SHORT_ROWS - k)
