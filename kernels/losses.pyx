@@ -24,8 +24,8 @@ from .loops.reductions cimport (
     sum_row, sum_values, take, wide,
 )
 from .loops.operations cimport (
-    GROUP, SHORT, SHORT_ROWS, SHORT_TILE, TURNED, Operands, along_axis, group_kernel, group_of, run_groups, short_kernel,
-    with_columns, with_short_rows,
+    GROUP, SHORT, SHORT_ROWS, SHORT_TILE, TURNED, Operands, along_axis, group_kernel, group_of, run_groups,
+    short_kernel, with_columns, with_short_rows,
 )
 from .loops.short_rows cimport map_short
 from .rowwise.column_exponentials cimport Columns, column_logs, columns_of, register_of

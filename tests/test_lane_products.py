@@ -80,7 +80,8 @@ def test_turned_f32(registers):
     turned, back = np.zeros((4, 16), np.float32), np.zeros((16, 5), np.float32)
     registers.turned_f32(x, turned, back)
     assert (turned == x[:, :4].T).all()
-    assert (back[:, :4] == x[:, :4]).all() and not back[:, 4:].any()
+    assert (back[:, :4] == x[:, :4]).all()
+    assert not back[:, 4:].any()
 
 
 def test_transposed_u32(registers):

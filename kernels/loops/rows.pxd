@@ -10,17 +10,19 @@ from libc.string cimport memset
 cimport numpy as np
 
 from ..lanes cimport (
-    F32_LANES, F64_LANES, called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_f64, real,
-    store_f64,
+    F32_LANES, F64_LANES, called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_f64,
+    real, store_f64,
 )
 from .dtypes cimport FLOAT64, is_short, size_of
 from .operations cimport (
-    ALL, BFLOAT16_ROWS, GROUP, MAX_ROW_OPERANDS, MOST_TURNED, SHORT, STREAMED, TURNED_TILE, Operand, Operands, Operation,
-    Pass, column_kernel, group_kernel, group_of, run_groups, short_kernel,
+    ALL, BFLOAT16_ROWS, GROUP, MAX_ROW_OPERANDS, MOST_TURNED, SHORT, STREAMED, TURNED_TILE, Operand, Operands,
+    Operation, Pass, column_kernel, group_kernel, group_of, run_groups, short_kernel,
 )
 from .registers cimport STREAM_BYTES, lanes
 from .threads cimport THREAD_MIN, chunk_function, run_chunks
-from .tiles cimport PADDING, TILE, direct, narrow_across, own_dtype, put_rows, take_row, take_rows, turn, turn_back, widen_across
+from .tiles cimport (
+    PADDING, TILE, direct, narrow_across, own_dtype, put_rows, take_row, take_rows, turn, turn_back, widen_across,
+)
 
 cdef enum:
     LINE = 64

@@ -4,8 +4,8 @@
 from libc.math cimport INFINITY, ldexp
 
 from ..lanes cimport (
-    F64_LANES, all_less, any_less, at_least, f32x, f64x, fma, magnitude, narrow_halves, real, splat, splat_f64,
-    where_less,
+    F32_LANES, F64_LANES, all_less, any_less, at_least, f32x, f64x, fma, magnitude, narrow_halves, real, splat,
+    splat_f64, where_less,
 )
 from ..loops.columns cimport MOST_LANES, halves, parts_of, sum_columns, wide_halves
 from ..loops.reductions cimport PARTS, halved
@@ -114,32 +114,57 @@ cdef inline bint column_softmax(const real* like, const Columns* columns, int re
     return True
 
 
-cdef inline void sum_small_columns(const Columns* own, Py_ssize_t n, double lowered, const f64x* equal,
-                                   const f64x* mantissas, f64x* rests) noexcept nogil:
-    # The small sums of a register of rows of float32, as below_block_wide; `equal` says how many elements are the
-    # largest. Terms are those of sum_terms, and so is their order.
+cdef inline f32x put_column_below(const Columns* own, f32x top, Py_ssize_t i, float* parts) noexcept nogil:
+    # for wide_exponential, of a register of rows; gives 1 where an element is the largest, else 0
+    cdef f32x least = load(<const f32x*>own.least), x = load(<const f32x*>(own.x + i * own.stride)), rest, sum
+    cdef f32x r = exp_parts_of(x, least, &rest, &sum), power = raised_by(load(<const f32x*>own.power), sum)
+    if own.y != NULL:
+        store(<f32x*>skip(<const f32x*>own.y, i * F32_LANES), fma(r + rest, power, power))
+    put_parts_below(x, least, top, r, rest, power, parts)
+    return where_less(x, top, splat(x, 0.0), splat(x, 1.0))
+
+
+cdef inline void sum_columns_wide(const Columns* own, Py_ssize_t n, f64x* below, f64x* equal) noexcept nogil:
+    # Of a register of rows of float32: the sum of the exponentials below the largest, in float64 and in the order of
+    # sum_terms, and how many elements are the largest.
     cdef float[3 * MANY] parts
     cdef f64x sums[MOST_LANES * PARTS]
-    cdef f64x most = splat_f64(SMALL), sum
-    cdef f32x x, r, rest, n_sum, least = load(<const f32x*>own.least), top = load(<const f32x*>own.top)
+    cdef f64x* at
+    cdef f32x top = load(<const f32x*>own.top), tops = splat(top, 0.0)
     cdef Py_ssize_t i
-    cdef int half, k, count = parts_of(n, PARTS), small = 0
+    cdef int half, k, count = parts_of(n, PARTS), registers = halves(<const f32x*>NULL)
+    for k in range(<int>n, count):
+        for half in range(registers):
+            sums[half * PARTS + k] = splat_f64(0.0)
+    for i in range(n):
+        tops = tops + put_column_below(own, top, i, parts)
+        at = sums + i % PARTS
+        for half in range(registers):
+            if i < PARTS:
+                at[0] = wide_exponential(parts + half * F64_LANES)
+            else:
+                at[0] = at[0] + wide_exponential(parts + half * F64_LANES)
+            at += PARTS
+    for half in range(registers):
+        below[half] = halved(sums + half * PARTS, count, 1)
+    wide_halves(tops, equal)
+
+
+cdef inline void sum_small_columns(Columns* own, Py_ssize_t n, double lowered, const f64x* mantissas,
+                                   f64x* rests) noexcept nogil:
+    # the small sums of a register of rows of float32, in float64
+    cdef f64x below[MOST_LANES]
+    cdef f64x equal[MOST_LANES]
+    cdef f64x most = splat_f64(SMALL)
+    cdef int half, small = 0
     for half in range(halves(<const f32x*>NULL)):
         small |= any_less(rests[half], most)
-    for k in range(count if small else 0):
+    if small:
+        own.y = NULL  # where exponentials are already
+        sum_columns_wide(own, n, below, equal)
         for half in range(halves(<const f32x*>NULL)):
-            sums[half * PARTS + k] = splat_f64(0.0)
-        i = k
-        while i < n:
-            x = load(<const f32x*>(own.x + i * own.stride))
-            r = exp_parts_of(x, least, &rest, &n_sum)
-            put_parts_below(x, least, top, r, rest, raised_by(load(<const f32x*>own.power), n_sum), parts)
-            for half in range(halves(<const f32x*>NULL)):
-                sums[half * PARTS + k] = sums[half * PARTS + k] + wide_exponential(parts + half * F64_LANES)
-            i += PARTS
-    for half in range(halves(<const f32x*>NULL) if small else 0):
-        sum = rest_of_sums(halved(sums + half * PARTS, count, 1), equal[half], lowered, mantissas[half])
-        rests[half] = where_less(rests[half], most, sum, rests[half])
+            rests[half] = where_less(
+                rests[half], most, rest_of_sums(below[half], equal[half], lowered, mantissas[half]), rests[half])
 
 
 cdef inline bint column_logs(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
@@ -159,6 +184,10 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
             return False
         wide_halves(load(<const real*>own.top), tops + first)
         wide_halves(nearest(load(<const real*>own.top), 1.4426950408889634), exponents + first)
+        if real is f32x:
+            if n <= FEW:
+                sum_columns_wide(&own, n, below + first, equal + first)
+                continue
         sum_columns(add_column_below[f32x], add_column_below[f64x], SUMS_BELOW, 1, like, &own, n, totals)
         for half in range(count):
             below[first + half], equal[first + half] = below_of(totals + half, count), totals[3 * count + half]
@@ -173,6 +202,6 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
             if careful and n > FEW:
                 own = register_of(like, columns, k, n)
                 set_tops(narrow_halves(tops + first), &own)
-                sum_small_columns(&own, n, lowered, equal + first, mantissas + first, rests + first)
+                sum_small_columns(&own, n, lowered, mantissas + first, rests + first)
         log_rests(like, <const double*>(rests + first), <double*>(logs + first), lanes(like))
     return True

@@ -25,7 +25,7 @@ cdef enum:
     MANY = 16  # rows whose scalars share registers: no fewer than the lanes of any register, or the rows of a kernel
     LARGEST_TOP = 1 << 20  # up to which the largest x of a row needs no shift
     SUMS_BELOW = 4  # of add_to_four
-    FEW = 8  # elements, of which no two meet in float32
+    FEW = 32  # elements of a row of float32, up to which its exponentials are added in float64: no more than PARTS
     SMALL = 2  # a sum beside the largest below this is small
 
 cdef struct Exponents:
@@ -188,6 +188,21 @@ cdef inline void add_below_wide(const f64x* like, const void* context, Py_ssize_
     sums[0] = sums[0] + first_lanes(wide_exponential(parts), n)
 
 
+cdef inline void add_few_below(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                               f64x* sums) noexcept nogil:
+    # the same with the exponential stored, and how many elements are the largest
+    cdef const Exponents* own = <const Exponents*>context
+    cdef float[3 * MANY] parts
+    cdef f32x rest, sum, x = exponent_at(<const f32x*>NULL, own, i, n), least = splat(x, own.least)
+    cdef f32x r = exp_parts_of(x, least, &rest, &sum), power = power2_of_sum(sum, own.more)
+    cdef f32x top = splat(x, own.top - own.shift)
+    put_exponential(own, fma(r + rest, power, power), i, n)
+    put_parts_below(x, least, top, r, rest, power, parts)
+    sums[0] = sums[0] + first_lanes(wide_exponential(parts), n)
+    store_f32(parts, where_less(x, top, splat(x, 0.0), splat(x, 1.0)))
+    sums[1] = sums[1] + first_lanes(wide_f32(parts), n)
+
+
 cdef inline void sum_exponentials(
         void (*folded)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
         void (*added)(const f64x*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
@@ -216,6 +231,9 @@ cdef inline Pair all_block(const real* like, const void* context, Py_ssize_t sta
 cdef inline Pair below_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # the sum without the largest, and how many are the largest
     cdef double totals[SUMS_BELOW]
+    if real is f32x:
+        if start + n <= FEW:
+            return sum_block(add_few_below, 2, <const f64x*>NULL, context, start, n)
     sum_exponentials(add_below[f32x], add_below[f64x], SUMS_BELOW, like, context, start, n, totals)
     return Pair(totals[0] + (totals[1] + totals[2]), totals[3])
 
@@ -236,8 +254,8 @@ cdef inline Pair below_block_wide(const f32x* like, const void* context, Py_ssiz
 
 
 cdef inline bint small(const real* like, double rest, Py_ssize_t n) noexcept nogil:
-    # whether a careful caller has the sum of a row of float32 taken again: among more elements than a few, small ones
-    # may have been lost beside larger ones
+    # whether a careful caller has the sum of a row of float32 taken again: small elements may have been lost beside
+    # larger ones, unless the row is so short that it was added in float64
     return real is f32x and n > FEW and rest < SMALL
 
 

@@ -11,8 +11,8 @@ from ..loops.registers cimport lanes, load, load_part, skip, store
 from ..loops.short_rows cimport add_short, fold_short, short_largest, short_totals
 from ..math.exponential cimport nearest
 from .exponentials cimport (
-    FEW, LARGEST_TOP, SUMS_BELOW, Exponents, add_all, add_below, below_block_wide, below_of, exponents_of, least_of,
-    log_rests, mantissa_of, rest_of, rest_of_sums, small,
+    FEW, LARGEST_TOP, SUMS_BELOW, Exponents, add_all, add_below, add_few_below, below_block_wide, below_of,
+    exponents_of, least_of, log_rests, mantissa_of, rest_of, rest_of_sums, small,
 )
 
 
@@ -115,6 +115,7 @@ cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_
     cdef int more[SHORT_ROWS]
     cdef f64x mantissa, rest
     cdef double lowered = ldexp(1.0, -own.raised)
+    cdef bint few = real is f32x and n <= FEW
     cdef Py_ssize_t k, j
     own.plain = True
     if not short_exponents(like, own, x, step, n, tops, more, least):
@@ -125,17 +126,21 @@ cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_
             own.y = <void*>skip(tile, k * SHORT)
         mantissas[k] = own.raised - more[k]
         if real is f32x:
-            fold_short(add_below[f32x], SUMS_BELOW, own, n, parts + k)
+            if few:
+                add_short(add_few_below, 2, <const f64x*>NULL, own, n, parts + k)
+            else:
+                fold_short(add_below[f32x], SUMS_BELOW, own, n, parts + k)
         else:
             add_short(add_below[f64x], SUMS_BELOW, like, own, n, parts + k)
-    for k in range(SUMS_BELOW):
+    for k in range(2 if few else SUMS_BELOW):
         short_totals(parts + k * SHORT_ROWS, totals + k * SHORT_ROWS)
     k = 0
     while k < SHORT_ROWS:
         mantissa = mantissa_of(load_f64(tops + k), load_f64(mantissas + k))
-        for j in range(SUMS_BELOW):
+        for j in range(2 if few else SUMS_BELOW):
             sums[j] = load_f64(totals + j * SHORT_ROWS + k)
-        rest = rest_of_sums(below_of(sums, 1), sums[3], lowered, mantissa)
+        rest = rest_of_sums(sums[0] if few else below_of(sums, 1), sums[1 if few else SUMS_BELOW - 1], lowered,
+                            mantissa)
         if not all_less(rest, splat_f64(INFINITY)):
             return False
         store_f64(mantissas + k, mantissa)
