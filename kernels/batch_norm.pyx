@@ -22,7 +22,7 @@ from .loops.operations cimport (
     loop_function, on_matrices, operations_of, pass_function, row_machine, with_short_rows,
 )
 from .loops.reductions cimport (
-    FOLD, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, SUMS, Pair, add_element, add_float_terms, add_fold, add_more_terms,
+    FOLD, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, SUMS, Pair, add_element, add_float_terms, add_folds, add_more_terms,
     add_pairs, element, end_fold, first_lanes, map_block, map_pair, map_row, put_element, rounded, row_context,
     sum_block, sum_row, sum_values, take, tree, wide,
 )

@@ -3,7 +3,7 @@
 from ..lanes cimport (
     F64_LANES, f32x, f64x, load_f64, narrow_halves, real, splat_f32, splat_f64, store_f32, store_f64, wide_f32,
 )
-from .reductions cimport FOLD, FOLDED_PARTS, MOST_SUMS, PARTS, halved
+from .reductions cimport FOLDED_PARTS, MOST_SUMS, PARTS, halved
 
 cdef extern from *:
     """
@@ -13,6 +13,7 @@ cdef extern from *:
 
 cdef enum:
     MOST_LANES = 16
+    APART = 8  # FOLDED_PARTS / 2: so far apart stand the terms that meet in float32
 
 # A term is a function of a context and of which element it is of; it adds the term of each lane to a register for each
 # sum. Totals are float64: a register for each half of the lanes, and then those of the next sum. Sums that are whole
@@ -56,33 +57,51 @@ cdef inline int parts_of(Py_ssize_t n, int most) noexcept nogil:
     return parts
 
 
+cdef inline void add_widened(f32x x, f64x* sums) noexcept nogil:
+    # each half of the lanes to its sum, which are APART apart
+    cdef f64x wide[MOST_LANES]
+    cdef int half
+    wide_halves(x, wide)
+    for half in range(HALVES):
+        sums[half * APART] = sums[half * APART] + wide[half]
+
+
 cdef inline void fold_columns(void (*add)(const f32x*, const void*, Py_ssize_t, f32x*) noexcept nogil, int count,
                               int whole, const void* context, Py_ssize_t n, f64x* totals) noexcept nogil:
     # fold_terms of each lane
     cdef f32x first[MOST_SUMS]
     cdef f32x second[MOST_SUMS]
-    cdef f64x sums[MOST_SUMS * FOLD * MOST_LANES]
-    cdef f64x wide[MOST_LANES]
+    cdef f32x first_four[MOST_SUMS]
+    cdef f32x second_four[MOST_SUMS]
+    cdef f64x sums[MOST_SUMS * APART * MOST_LANES]
     cdef Py_ssize_t i
-    cdef int j, k, half, parts = parts_of(n, FOLD), split = count - whole
-    for j in range(count):
+    cdef int j, k, parts = parts_of(n, APART), split = count - whole
+    for j in range(split, count):
         first[j] = second[j] = splat_f32(0.0)
     for k in range(parts):
         for j in range(split):
-            first[j] = second[j] = splat_f32(0.0)
+            first[j] = second[j] = first_four[j] = second_four[j] = splat_f32(-0.0)
+        for j in range(split * HALVES):
+            sums[j * APART + k] = splat_f64(0.0)
         i = k
-        while i + FOLD < n:
+        while i + APART < n:
             add(NULL, context, i, first)
-            add(NULL, context, i + FOLD, second)
+            add(NULL, context, i + APART, second)
             i += FOLDED_PARTS
+            if i & FOLDED_PARTS == 0:  # after a pair of each
+                for j in range(split):
+                    first_four[j], second_four[j] = first_four[j] + first[j], second_four[j] + second[j]
+                    first[j] = second[j] = splat_f32(-0.0)
+                if i & 2 * FOLDED_PARTS == 0:  # after four
+                    for j in range(split):
+                        add_widened(first_four[j] + second_four[j], sums + j * HALVES * APART + k)
+                        first_four[j] = second_four[j] = splat_f32(-0.0)
         if i < n:
             add(NULL, context, i, first)
         for j in range(split):
-            wide_halves(first[j] + second[j], wide)
-            for half in range(HALVES):
-                sums[(j * HALVES + half) * FOLD + k] = wide[half]
+            add_widened((first_four[j] + first[j]) + (second_four[j] + second[j]), sums + j * HALVES * APART + k)
     for k in range(split * HALVES):
-        totals[k] = halved(sums + k * FOLD, parts, 1)
+        totals[k] = halved(sums + k * APART, parts, 1)
     for j in range(split, count):
         wide_halves(first[j] + second[j], totals + j * HALVES)
 

@@ -1,10 +1,12 @@
 # Sums and maps along a row, in one place: the order of every sum is fixed here. No mathematics, no Python.
 #
 # A row is cut into blocks of BLOCK elements, whose sums are added in order. In a block, a sum in float64 throughout
-# (sum_terms) adds element i to partial sum i % 32. A folded sum of float32 terms (fold_terms) takes 128 terms at a
-# time: in float32 it adds each eight that stand 16 apart, then the first eight of these 16 sums to the last eight, and
-# then adds those eight to partial sums in float64. In the end the partial sums are added by halves, or, where rounding
-# errors are kept, one after the other. The result depends neither on the number of lanes nor on the number of threads.
+# (sum_terms) adds element i to partial sum i % 32. A folded sum of float32 terms (fold_terms) takes 64 terms at a time:
+# in float32 it adds each four that stand 16 apart, as two pairs, then the first eight of these 16 sums to the last
+# eight, and then adds those eight to partial sums in float64. So a term meets three additions in float32, and small
+# terms beside a large one lose no more than three halves of its last place, whatever their number. In the end the
+# partial sums are added by halves, or, where rounding errors are kept, one after the other. The result depends neither
+# on the number of lanes nor on the number of threads.
 from libc.stdint cimport uint16_t, uintptr_t
 from libc.stdlib cimport free, malloc
 
@@ -27,7 +29,7 @@ cdef extern from *:
 cdef enum:
     PARTS = 32
     FOLDED_PARTS = 16
-    FOLD = 8
+    FOLD = 4
     MOST_SUMS = 4
     BLOCK = 4096
     LINE = 64  # bytes of a line of a cache
@@ -251,13 +253,13 @@ cdef inline Pair sum_block(
 # A folded sum has few registers where these are wide. They are then named one by one, since the compiler keeps an array
 # in registers only if no loop has an index into it.
 
-cdef inline void clear(real* x, int count) noexcept nogil:
+cdef inline void fill(real* x, int count, double value) noexcept nogil:
     cdef int k
     if count > 6:
         for k in range(count):
-            x[k] = splat(x[k], 0.0)
+            x[k] = splat(x[k], value)
         return
-    x[0] = splat(x[0], 0.0)
+    x[0] = splat(x[0], value)
     if count > 1:
         x[1] = x[0]
     if count > 2:
@@ -268,16 +270,6 @@ cdef inline void clear(real* x, int count) noexcept nogil:
         x[4] = x[0]
     if count > 5:
         x[5] = x[0]
-
-
-cdef inline void add_fold(
-        void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, int count,
-        const void* context, Py_ssize_t i, Py_ssize_t stop, f64x* sums) noexcept nogil:
-    # the terms i to stop, FOLD * FOLDED_PARTS at most
-    cdef f32x terms[MOST_SUMS * FOLDED_TERMS]
-    clear(terms, count * FOLDED_TERMS)
-    add_float_terms(add, count, context, i, stop, terms)
-    end_fold(count, terms, sums)
 
 
 cdef inline void add_parts(
@@ -297,14 +289,9 @@ cdef inline void add_parts(
 cdef inline void add_float_terms(
         void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, int count,
         const void* context, Py_ssize_t i, Py_ssize_t stop, f32x* terms) noexcept nogil:
+    # each to its partial sum, one after the other
     cdef Py_ssize_t left
     cdef int k
-    while i + 4 * FOLDED_PARTS <= stop:
-        add_parts(add, count, context, i, terms)
-        add_parts(add, count, context, i + FOLDED_PARTS, terms)
-        add_parts(add, count, context, i + 2 * FOLDED_PARTS, terms)
-        add_parts(add, count, context, i + 3 * FOLDED_PARTS, terms)
-        i += 4 * FOLDED_PARTS
     while i + FOLDED_PARTS <= stop:
         add_parts(add, count, context, i, terms)
         i += FOLDED_PARTS
@@ -319,6 +306,53 @@ cdef inline void add_float_terms(
         add(NULL, context, i + F32_LANES, left - F32_LANES, terms + count)
     elif left > 0:
         add(NULL, context, i, left, terms)
+
+
+cdef inline void add_registers(f32x* x, const f32x* y, int count) noexcept nogil:
+    cdef int k
+    if count > 6:
+        for k in range(count):
+            x[k] = x[k] + y[k]
+        return
+    x[0] = x[0] + y[0]
+    if count > 1:
+        x[1] = x[1] + y[1]
+    if count > 2:
+        x[2] = x[2] + y[2]
+    if count > 3:
+        x[3] = x[3] + y[3]
+    if count > 4:
+        x[4] = x[4] + y[4]
+    if count > 5:
+        x[5] = x[5] + y[5]
+
+
+cdef inline void add_folds(
+        void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, int count,
+        const void* context, Py_ssize_t i, Py_ssize_t stop, f64x* sums) noexcept nogil:
+    # The terms i to stop, by FOLD * FOLDED_PARTS. To add a number to -0 is nothing to do, which the compiler knows.
+    cdef f32x terms[MOST_SUMS * FOLDED_TERMS]
+    cdef f32x second[MOST_SUMS * FOLDED_TERMS]
+    cdef Py_ssize_t middle
+    while i + 4 * FOLDED_PARTS <= stop:
+        fill(terms, count * FOLDED_TERMS, -0.0)
+        fill(second, count * FOLDED_TERMS, -0.0)
+        add_parts(add, count, context, i, terms)
+        add_parts(add, count, context, i + FOLDED_PARTS, terms)
+        add_parts(add, count, context, i + 2 * FOLDED_PARTS, second)
+        add_parts(add, count, context, i + 3 * FOLDED_PARTS, second)
+        add_registers(terms, second, count * FOLDED_TERMS)
+        end_fold(count, terms, sums)
+        i += 4 * FOLDED_PARTS
+    if i < stop:
+        fill(terms, count * FOLDED_TERMS, -0.0)
+        middle = min(i + 2 * FOLDED_PARTS, stop)
+        add_float_terms(add, count, context, i, middle, terms)
+        if middle < stop:
+            fill(second, count * FOLDED_TERMS, -0.0)
+            add_float_terms(add, count, context, middle, stop, second)
+            add_registers(terms, second, count * FOLDED_TERMS)
+        end_fold(count, terms, sums)
 
 
 cdef inline void end_one(int count, f32x* terms, f64x* sums) noexcept nogil:
@@ -355,11 +389,8 @@ cdef inline void fold_terms(
         const void* context, Py_ssize_t start, Py_ssize_t n, double* totals) noexcept nogil:
     # sum_terms of float32; `add` adds F32_LANES terms
     cdef f64x sums[MOST_SUMS * FOLDED_SUMS]
-    cdef Py_ssize_t i = start, stop = start + n
-    clear(sums, count * FOLDED_SUMS)
-    while i < stop:
-        add_fold(add, count, context, i, min(i + FOLD * FOLDED_PARTS, stop), sums)
-        i += FOLD * FOLDED_PARTS
+    fill(sums, count * FOLDED_SUMS, 0.0)
+    add_folds(add, count, context, start, start + n, sums)
     totals[0] = tree(sums, FOLDED_SUMS, count)
     if count > 1:
         totals[1] = tree(sums + 1, FOLDED_SUMS, count)

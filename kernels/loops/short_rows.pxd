@@ -4,7 +4,7 @@ from ..lanes cimport (
     F64_LANES, at_least, f32x, f64x, load_f64, real, splat_f64, store_f64, zip_high_f64, zip_low_f64,
 )
 from .operations cimport SHORT_ROWS
-from .reductions cimport FOLDED_SUMS, MOST_SUMS, SUMS, add_fold, add_terms, halved
+from .reductions cimport FOLDED_SUMS, MOST_SUMS, SUMS, add_folds, add_terms, fill, halved
 from .registers cimport lanes, skip, store, store_part, zip_high, zip_low
 
 
@@ -25,9 +25,8 @@ cdef inline void fold_short(
         const void* context, Py_ssize_t n, f64x* parts) noexcept nogil:
     cdef f64x sums[MOST_SUMS * FOLDED_SUMS]
     cdef int k
-    for k in range(count * FOLDED_SUMS):
-        sums[k] = splat_f64(0.0)
-    add_fold(add, count, context, 0, n, sums)
+    fill(sums, count * FOLDED_SUMS, 0.0)
+    add_folds(add, count, context, 0, n, sums)
     for k in range(count):
         parts[k * SHORT_ROWS] = halved(sums + k, FOLDED_SUMS, count)
 

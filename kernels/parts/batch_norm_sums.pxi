@@ -1,14 +1,14 @@
 # The sums of a channel's gradients: grad, and grad * normed. A part of batch_norm.pyx.
 #
-# A channel is a segment of each example. Terms of float32 are added in float32 by eights, and the sums of those in
-# float64, as folded sums of rows are; but where segments are short, the next ones go on with the eights of the first,
+# A channel is a segment of each example. Terms of float32 are added in float32 by fours, and the sums of those in
+# float64, as folded sums of rows are; but where segments are short, the next ones go on with the fours of the first,
 # so that none has ends of its own to add up. A channel whose float32 sums overflow is added in float64. A channel is
 # cut into pieces, set by the shape alone, whose sums are added in order, so that nobody sees the number of threads.
 
 cdef enum:
     PIECE = 1 << 15  # elements of a channel that a thread adds up at a time
     CHANNELS_AT_ONCE = 1 << 14  # elements of as many channels as are one chunk of the work
-    FOLDED = 128  # elements that are added to one set of float32 sums: FOLD * FOLDED_PARTS
+    FOLDED = 128  # elements that are added up at a time: whole folds
 
 cdef struct Channel:
     Dtype dtype
@@ -108,7 +108,7 @@ cdef inline Pair add_segments(const real* like, const Channel* channel, bint in_
             length = min(end - i, <Py_ssize_t>FOLDED)
             point_at(like, channel, in_place, example, i, length, &segment, tiles)
             if real is f32x and folded:
-                add_fold(fold_grads, 2, &segment, 0, length, sums)
+                add_folds(fold_grads, 2, &segment, 0, length, sums)
             else:
                 add_more_terms(add_grads[real], 2, like, &segment, 0, length, sums)
             i += length

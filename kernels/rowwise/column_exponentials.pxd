@@ -11,9 +11,9 @@ from ..loops.columns cimport MOST_LANES, halves, parts_of, sum_columns, wide_hal
 from ..loops.reductions cimport PARTS, halved
 from ..loops.registers cimport lanes, load, skip, store
 from ..math.exponential cimport nearest, nearest_sum, power2_of_sum, raised_by
+from .exponential_parts cimport MANY, add_to_three, exp_parts_of, exp_rest_of, put_parts_below, wide_exponential
 from .exponentials cimport (
-    FEW, LARGEST_TOP, MANY, SMALL, SUMS_BELOW, add_to_four, below_of, exp_parts_of, exp_rest_of, exponents_of,
-    least_below, log_rests, mantissa_of, put_parts_below, rest_of_sums, wide_exponential,
+    FEW, LARGEST_TOP, SMALL, SUMS_BELOW, below_of, exponents_of, least_below, log_rests, mantissa_of, rest_of_sums,
 )
 
 cdef enum:
@@ -94,7 +94,7 @@ cdef inline void add_column_below(const real* like, const void* context, Py_ssiz
         load(<const real*>own.power), sum)
     if own.y != NULL:
         store(<real*>skip(<const real*>own.y, i * lanes(like)), fma(r + rest, power, power))
-    add_to_four(r, rest, power, x, load(<const real*>own.top), lanes(like), sums)
+    add_to_three(r, rest, power, x, load(<const real*>own.top), lanes(like), sums)
 
 
 cdef inline bint column_softmax(const real* like, const Columns* columns, int registers, Py_ssize_t n,
@@ -190,7 +190,7 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
                 continue
         sum_columns(add_column_below[f32x], add_column_below[f64x], SUMS_BELOW, 1, like, &own, n, totals)
         for half in range(count):
-            below[first + half], equal[first + half] = below_of(totals + half, count), totals[3 * count + half]
+            below[first + half], equal[first + half] = below_of(totals + half, count), totals[2 * count + half]
     for k in range(registers * count):
         mantissas[k] = mantissa_of(tops[k], exponents[k])
         rests[k] = rest_of_sums(below[k], equal[k], lowered, mantissas[k])

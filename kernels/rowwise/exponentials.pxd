@@ -17,14 +17,14 @@ from ..loops.reductions cimport (
     PARTS, Pair, add_compensated, compensated_block, first_lanes, fold_terms, largest_lane, merge_row, sum_block,
     sum_row, sum_terms, take, wide,
 )
-from ..math.exponential cimport exp_pair, exp_rest, ln2, ln2_low, minus_ln2, nearest, nearest_sum, power2_of_sum, whole
+from ..math.exponential cimport exp_pair, exp_rest, minus_ln2, nearest, power2_of_sum
 from ..math.logarithm cimport log1p, log1p_f64, log1p_pair_f32
 from ..math.pairs cimport pair_quotient, two_sum
+from .exponential_parts cimport MANY, add_to_three, exp_parts_of, exp_rest_of, put_parts_below, wide_exponential
 
 cdef enum:
-    MANY = 16  # rows whose scalars share registers: no fewer than the lanes of any register, or the rows of a kernel
     LARGEST_TOP = 1 << 20  # up to which the largest x of a row needs no shift
-    SUMS_BELOW = 4  # of add_to_four
+    SUMS_BELOW = 3  # of add_to_three
     FEW = 32  # elements of a row of float32, up to which its exponentials are added in float64: no more than PARTS
     SMALL = 2  # a sum beside the largest below this is small
 
@@ -94,24 +94,6 @@ cdef inline Pair larger(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size) no
     return a if a.first > b.first else b
 
 
-cdef inline real exp_rest_of(real x, real least, real* sum) noexcept nogil:
-    # p, with e^x = 2^n (1 + p) of an exponent of `least` or more; n is the sum's
-    cdef real clamped = at_least(x, least), whole_n, r
-    sum[0] = nearest_sum(clamped, 1.4426950408889634)
-    whole_n = whole(sum[0])
-    r = fma(whole_n, ln2_low(x), fma(whole_n, -ln2(x), clamped))
-    return exp_rest(splat(x, -0.0), r)
-
-
-cdef inline real exp_parts_of(real x, real least, real* rest, real* sum) noexcept nogil:
-    # r, with e^x = 2^n (1 + r + rest) of an exponent of `least` or more; r is not rounded
-    cdef real clamped = at_least(x, least), low
-    sum[0] = nearest_sum(clamped, 1.4426950408889634)
-    cdef real r = minus_ln2(clamped, whole(sum[0]), &low)
-    rest[0] = exp_rest(r, low)
-    return r
-
-
 cdef inline void put_exponential(const Exponents* row, real y, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # where that is asked for
     if row.y != NULL:
@@ -136,45 +118,19 @@ cdef inline void add_all(const real* like, const void* context, Py_ssize_t i, Py
     sums[0] = sums[0] + first_lanes(p, n)
 
 
-cdef inline void add_to_four(real r, real rest, real power, real x, real top, Py_ssize_t n, real* sums) noexcept nogil:
-    # Sums of power (1 + r + rest) below the largest: of each part apart, so that little of any is rounded. And how many
-    # elements are the largest.
-    cdef real zero = splat(x, 0.0)
-    power = first_lanes(where_less(x, top, power, zero), n)
-    sums[0] = sums[0] + power
-    sums[1] = fma(r, power, sums[1])
-    sums[2] = fma(rest, power, sums[2])
-    sums[3] = sums[3] + where_less(x, top, zero, first_lanes(splat(x, 1.0), n))
-
-
 cdef inline void add_one_below(const real* like, const Exponents* own, real x, Py_ssize_t i, Py_ssize_t n,
                                real* sums) noexcept nogil:
-    # an exponential, stored; the sums of add_to_four
+    # an exponential, stored; the sums of add_to_three
     cdef real rest, sum
     cdef real r = exp_parts_of(x, splat(x, own.least), &rest, &sum), power = power2_of_sum(sum, own.more)
     put_exponential(own, fma(r + rest, power, power), i, n)
-    add_to_four(r, rest, power, x, splat(x, own.top - own.shift), n, sums)
+    add_to_three(r, rest, power, x, splat(x, own.top - own.shift), n, sums)
 
 
 cdef inline void add_below(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                            real* sums) noexcept nogil:
     cdef const Exponents* own = <const Exponents*>context
     add_one_below(like, own, exponent_at(like, own, i, n), i, n, sums)
-
-
-cdef inline void put_parts_below(f32x x, f32x least, f32x top, f32x r, f32x rest, f32x power,
-                                 float* parts) noexcept nogil:
-    # for wide_exponential: no power where an exponential is one of the largest, or nothing beside them
-    cdef f32x zero = splat(x, 0.0)
-    store_f32(parts, r)
-    store_f32(parts + MANY, rest)
-    store_f32(parts + 2 * MANY, where_less(x, top, where_less(x, least, zero, power), zero))
-
-
-cdef inline f64x wide_exponential(const float* parts) noexcept nogil:
-    # power (1 + r + rest) as float64
-    cdef f64x power = wide_f32(parts + 2 * MANY)
-    return fma(wide_f32(parts) + wide_f32(parts + MANY), power, power)
 
 
 cdef inline void add_below_wide(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
@@ -235,7 +191,7 @@ cdef inline Pair below_block(const real* like, const void* context, Py_ssize_t s
         if start + n <= FEW:
             return sum_block(add_few_below, 2, <const f64x*>NULL, context, start, n)
     sum_exponentials(add_below[f32x], add_below[f64x], SUMS_BELOW, like, context, start, n, totals)
-    return Pair(totals[0] + (totals[1] + totals[2]), totals[3])
+    return Pair(totals[0] + totals[1], totals[2])
 
 
 cdef inline double least_below(const real* like, int raised) noexcept nogil:
@@ -330,8 +286,8 @@ cdef inline f64x mantissa_of(f64x top, f64x exponent) noexcept nogil:
 
 
 cdef inline f64x below_of(const f64x* sums, int apart) noexcept nogil:
-    # the sum of all exponentials below the largest, of add_to_four's sums
-    return sums[0] + (sums[apart] + sums[2 * apart])
+    # the sum of all exponentials below the largest, of add_to_three's sums
+    return sums[0] + sums[apart]
 
 
 cdef inline f64x rest_of_sums(f64x below, f64x tops, double lowered, f64x mantissa) noexcept nogil:
