@@ -21,7 +21,7 @@ from .loops.reductions cimport (
     merge_row, rounded, row_context, sum_either, sum_row, take, take_either, wide,
 )
 from .loops.operations cimport (
-    BFLOAT16_ROWS, GROUP, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, Operands, Operation, RowMachine, along_axis,
+    BFLOAT16_ROWS, GROUP, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, TURNED, Operands, Operation, RowMachine, along_axis,
     group_kernel, group_of, operations_of, row_machine, run_groups, short_kernel, taking_bfloat16, with_columns,
     with_short_rows,
 )
@@ -314,7 +314,7 @@ include "parts/softmax_columns.pxi"
 softmax_gufunc = with_columns(with_short_rows(along_axis(
     b"softmax", <void*>softmax_kernel[f32x], <void*>softmax_kernel[f64x], b"r", b"r", b"exp(x) / sum(exp(x))"),
     <void*>short_softmax_kernel[f32x], <void*>short_softmax_kernel[f64x]),
-    <void*>softmax_columns[f32x], <void*>softmax_columns[f64x])
+    <void*>softmax_columns[f32x], <void*>softmax_columns[f64x], 32)
 softmin_gufunc = along_axis(
     b"softmin", <void*>softmin_kernel[f32x], <void*>softmin_kernel[f64x], b"r", b"r", b"exp(-x) / sum(exp(-x))")
 scaled_softmax_gufunc = along_axis(
@@ -336,11 +336,11 @@ log_softmax_gufunc = with_columns(with_short_rows(along_axis(
     b"log_softmax", <void*>log_softmax_kernel[f32x], <void*>log_softmax_kernel[f64x], b"r", b"r",
     b"x - log(sum(exp(x)))"),
     <void*>short_log_softmax_kernel[f32x], NULL),  # sums of float64 rows so short are small, and added in another way
-    <void*>log_softmax_columns[f32x], NULL)
+    <void*>log_softmax_columns[f32x], NULL, TURNED)
 logsumexp_gufunc = with_columns(with_short_rows(along_axis(
     b"logsumexp", <void*>logsumexp_kernel[f32x], <void*>logsumexp_kernel[f64x], b"r", b"s", b"log(sum(exp(x)))"),
     <void*>short_logsumexp_kernel[f32x], <void*>short_logsumexp_kernel[f64x]),
-    <void*>logsumexp_columns[f32x], <void*>logsumexp_columns[f64x])
+    <void*>logsumexp_columns[f32x], <void*>logsumexp_columns[f64x], TURNED)
 safe_softmax_gufunc = along_axis(
     b"safe_softmax", <void*>safe_softmax_kernel[f32x], <void*>safe_softmax_kernel[f64x], b"rss", b"r",
     b"x, sign, scale -> scale softmax(sign x), zeros where all of sign x is -inf")
@@ -357,12 +357,12 @@ softmax_backward_gufunc = taking_bfloat16(with_columns(with_short_rows(along_axi
     b"softmax_backward", <void*>softmax_backward_kernel[f32x], <void*>softmax_backward_kernel[f64x], b"rrs", b"r",
     b"grad, y, sign -> y (grad - sum(grad y)) sign"),
     <void*>short_softmax_backward_kernel[f32x], <void*>short_softmax_backward_kernel[f64x]),
-    <void*>softmax_backward_columns[f32x], <void*>softmax_backward_columns[f64x]))
+    <void*>softmax_backward_columns[f32x], <void*>softmax_backward_columns[f64x], 0))
 log_softmax_backward_gufunc = with_columns(with_short_rows(along_axis(
     b"log_softmax_backward", <void*>log_softmax_backward_kernel[f32x], <void*>log_softmax_backward_kernel[f64x], b"rr",
     b"r", b"grad, y -> grad - exp(y) sum(grad)"),
     <void*>short_log_softmax_backward_kernel[f32x], <void*>short_log_softmax_backward_kernel[f64x]),
-    <void*>log_softmax_backward_columns[f32x], <void*>log_softmax_backward_columns[f64x])
+    <void*>log_softmax_backward_columns[f32x], <void*>log_softmax_backward_columns[f64x], 0)
 
 
 include "parts/softmax_doors.pxi"

@@ -75,6 +75,15 @@ def test_four_runs_of_bytes(registers):
                 assert np.array_equal(found, (sums + added).astype(np.uint32))
 
 
+def test_turned_f32(registers):
+    x = np.arange(16 * 7, dtype=np.float32).reshape(16, 7)
+    turned, back = np.zeros((4, 16), np.float32), np.zeros((16, 5), np.float32)
+    registers.turned_f32(x, turned, back)
+    assert (turned == x[:, :4].T).all()
+    assert (back[:, :4] == x[:, :4]).all()
+    assert not back[:, 4:].any()
+
+
 def test_transposed_u32(registers):
     # chunk c of four words is lane c // 4 + 4 * (c % 4), its word r in register r
     y = np.empty((4, 16), np.uint32)

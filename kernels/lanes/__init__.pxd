@@ -44,6 +44,10 @@ cdef extern from "lanes/lanes.h" nogil:
     f32x zip_high_f32(f32x a, f32x b)  # and from the second halves
     f64x zip_low_f64(f64x a, f64x b)
     f64x zip_high_f64(f64x a, f64x b)
+    # of rows of float32, `step` bytes apart, as many as F32_LANES: four numbers of each, number k of all rows in y[k];
+    # and back, which changes y
+    void load_turned_f32(const char* p, Py_ssize_t step, f32x* y)
+    void store_turned_f32(char* p, Py_ssize_t step, f32x* y)
 
     u32x load_u32(const uint32_t* p)
     void store_u32(uint32_t* p, u32x x)

@@ -50,6 +50,25 @@ static inline f64x zip_low_f64(f64x a, f64x b) {
 static inline f64x zip_high_f64(f64x a, f64x b) {
     return _mm256_permute2f128_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b), 0x31);
 }
+static inline void turn_quads(__m256 *x) {
+    /* each half by itself: number k of register r becomes number r of register k */
+    __m256 low = _mm256_unpacklo_ps(x[0], x[1]), high = _mm256_unpackhi_ps(x[0], x[1]);
+    __m256 other_low = _mm256_unpacklo_ps(x[2], x[3]), other_high = _mm256_unpackhi_ps(x[2], x[3]);
+    x[0] = _mm256_shuffle_ps(low, other_low, 0x44), x[1] = _mm256_shuffle_ps(low, other_low, 0xEE);
+    x[2] = _mm256_shuffle_ps(high, other_high, 0x44), x[3] = _mm256_shuffle_ps(high, other_high, 0xEE);
+}
+static inline void load_turned_f32(const char *p, ptrdiff_t step, f32x *y) {
+    for (int k = 0; k < 4; k++, p += step)
+        y[k] = _mm256_set_m128(_mm_loadu_ps((const float *)(p + 4 * step)), _mm_loadu_ps((const float *)p));
+    turn_quads(y);
+}
+static inline void store_turned_f32(char *p, ptrdiff_t step, f32x *y) {
+    turn_quads(y);
+    for (int k = 0; k < 4; k++, p += step) {
+        _mm_storeu_ps((float *)p, _mm256_castps256_ps128(y[k]));
+        _mm_storeu_ps((float *)(p + 4 * step), _mm256_extractf128_ps(y[k], 1));
+    }
+}
 
 /* integers: the operators of C work lane by lane on these types */
 static inline u32x load_u32(const uint32_t *p) { return (u32x)_mm256_loadu_si256((const __m256i *)p); }

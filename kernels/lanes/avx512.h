@@ -52,6 +52,31 @@ static inline f64x zip_low_f64(f64x a, f64x b) {
 static inline f64x zip_high_f64(f64x a, f64x b) {
     return _mm512_permutex2var_pd(a, _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15), b);
 }
+static inline void turn_quads(__m512 *x) {
+    /* each quarter by itself: number k of register r becomes number r of register k */
+    __m512 low = _mm512_unpacklo_ps(x[0], x[1]), high = _mm512_unpackhi_ps(x[0], x[1]);
+    __m512 other_low = _mm512_unpacklo_ps(x[2], x[3]), other_high = _mm512_unpackhi_ps(x[2], x[3]);
+    x[0] = _mm512_shuffle_ps(low, other_low, 0x44), x[1] = _mm512_shuffle_ps(low, other_low, 0xEE);
+    x[2] = _mm512_shuffle_ps(high, other_high, 0x44), x[3] = _mm512_shuffle_ps(high, other_high, 0xEE);
+}
+static inline void load_turned_f32(const char *p, ptrdiff_t step, f32x *y) {
+    for (int k = 0; k < 4; k++, p += step) {
+        __m512 x = _mm512_castps128_ps512(_mm_loadu_ps((const float *)p));
+        x = _mm512_insertf32x4(x, _mm_loadu_ps((const float *)(p + 4 * step)), 1);
+        x = _mm512_insertf32x4(x, _mm_loadu_ps((const float *)(p + 8 * step)), 2);
+        y[k] = _mm512_insertf32x4(x, _mm_loadu_ps((const float *)(p + 12 * step)), 3);
+    }
+    turn_quads(y);
+}
+static inline void store_turned_f32(char *p, ptrdiff_t step, f32x *y) {
+    turn_quads(y);
+    for (int k = 0; k < 4; k++, p += step) {
+        _mm_storeu_ps((float *)p, _mm512_castps512_ps128(y[k]));
+        _mm_storeu_ps((float *)(p + 4 * step), _mm512_extractf32x4_ps(y[k], 1));
+        _mm_storeu_ps((float *)(p + 8 * step), _mm512_extractf32x4_ps(y[k], 2));
+        _mm_storeu_ps((float *)(p + 12 * step), _mm512_extractf32x4_ps(y[k], 3));
+    }
+}
 
 /* integers: the operators of C work lane by lane on these types */
 static inline u32x load_u32(const uint32_t *p) { return (u32x)_mm512_loadu_si512(p); }

@@ -54,6 +54,21 @@ static inline f32x zip_low_f32(f32x a, f32x b) { return vzip1q_f32(a, b); }
 static inline f32x zip_high_f32(f32x a, f32x b) { return vzip2q_f32(a, b); }
 static inline f64x zip_low_f64(f64x a, f64x b) { return vzip1q_f64(a, b); }
 static inline f64x zip_high_f64(f64x a, f64x b) { return vzip2q_f64(a, b); }
+static inline void turn_quads(float32x4_t *x) {
+    /* number k of register r becomes number r of register k */
+    float64x2_t low = (float64x2_t)vzip1q_f32(x[0], x[1]), high = (float64x2_t)vzip2q_f32(x[0], x[1]);
+    float64x2_t other_low = (float64x2_t)vzip1q_f32(x[2], x[3]), other_high = (float64x2_t)vzip2q_f32(x[2], x[3]);
+    x[0] = (float32x4_t)vzip1q_f64(low, other_low), x[1] = (float32x4_t)vzip2q_f64(low, other_low);
+    x[2] = (float32x4_t)vzip1q_f64(high, other_high), x[3] = (float32x4_t)vzip2q_f64(high, other_high);
+}
+static inline void load_turned_f32(const char *p, ptrdiff_t step, f32x *y) {
+    for (int k = 0; k < 4; k++) y[k] = vld1q_f32((const float *)(p + k * step));
+    turn_quads(y);
+}
+static inline void store_turned_f32(char *p, ptrdiff_t step, f32x *y) {
+    turn_quads(y);
+    for (int k = 0; k < 4; k++) vst1q_f32((float *)(p + k * step), y[k]);
+}
 
 /* integers: the operators of C work lane by lane on these types */
 static inline u32x load_u32(const uint32_t *p) { return (u32x)vld1q_u32(p); }

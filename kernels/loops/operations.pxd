@@ -20,6 +20,9 @@ cdef enum:
     SHORT_ROWS = 8  # a multiple of every register's float64 numbers, and of GROUP
     SHORT_GROUPS = 2  # SHORT_ROWS / GROUP
     SHORT_TILE = 1024  # SHORT * SHORT_ROWS
+    TURNED = 64  # elements of a row at most that is copied to where rows are neighbours
+    MOST_TURNED = 2  # operands that are such rows
+    TURNED_TILE = 1024  # TURNED * 16 rows, which are a cache line of numbers
 
 # What an operand is to a kernel:
 #   r  a row in the dtype of the loop
@@ -66,6 +69,7 @@ cdef struct Operation:
     void* kernel
     void* short_kernel  # NULL where there is none
     void* column_kernel  # NULL where there is none
+    Py_ssize_t turned  # elements of a row up to which it pays to turn rows for that kernel, TURNED at most
     Dtype dtype
     int n_in
     int operands
@@ -93,7 +97,9 @@ cdef struct Pass:
     # One kernel on all rows, in chunks. Their size follows from the shape alone, so that no sum depends on the threads.
     group_kernel kernel
     short_kernel shorts  # NULL where there is none
-    column_kernel columns  # NULL where there is none, or rows are not neighbours in memory
+    column_kernel columns  # NULL where there is none
+    Py_ssize_t turned  # up to which length rows are turned for it
+    bint across  # whether rows are neighbours in memory, as it takes them
     Dtype dtype
     bint takes_bfloat16
     int n_in
@@ -170,12 +176,14 @@ cdef inline object with_short_rows(object gufunc, void* float32, void* float64):
     return gufunc
 
 
-cdef inline object with_columns(object gufunc, void* float32, void* float64):
-    # the same function, with kernels for rows that are neighbours in memory
+cdef inline object with_columns(object gufunc, void* float32, void* float64, Py_ssize_t turned):
+    # The same function, with kernels for rows that are neighbours in memory. Rows of up to `turned` elements that are
+    # computed in float32 are copied to where they are neighbours.
     cdef Operation* operation = <Operation*>operations_of(gufunc)
     cdef int k
     for k in range(DTYPES):
         operation[k].column_kernel = float64 if operation[k].dtype == FLOAT64 else float32
+        operation[k].turned = 0 if operation[k].dtype == FLOAT64 else turned
     return gufunc
 
 

@@ -10,17 +10,19 @@ from libc.string cimport memset
 cimport numpy as np
 
 from ..lanes cimport (
-    F64_LANES, called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_f64, real,
-    store_f64,
+    F32_LANES, F64_LANES, called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_f64,
+    real, store_f64,
 )
 from .dtypes cimport FLOAT64, is_short, size_of
 from .operations cimport (
-    ALL, BFLOAT16_ROWS, GROUP, MAX_ROW_OPERANDS, SHORT, STREAMED, Operand, Operands, Operation, Pass, column_kernel,
-    group_kernel, group_of, run_groups, short_kernel,
+    ALL, BFLOAT16_ROWS, GROUP, MAX_ROW_OPERANDS, MOST_TURNED, SHORT, STREAMED, TURNED_TILE, Operand, Operands,
+    Operation, Pass, column_kernel, group_kernel, group_of, run_groups, short_kernel,
 )
 from .registers cimport STREAM_BYTES, lanes
 from .threads cimport THREAD_MIN, chunk_function, run_chunks
-from .tiles cimport PADDING, TILE, direct, narrow_across, own_dtype, put_rows, take_row, take_rows, widen_across
+from .tiles cimport (
+    PADDING, TILE, direct, narrow_across, own_dtype, put_rows, take_row, take_rows, turn, turn_back, widen_across,
+)
 
 cdef enum:
     LINE = 64
@@ -202,6 +204,59 @@ cdef inline Py_ssize_t run_columns(const real* like, const Pass* work, Py_ssize_
     return done
 
 
+cdef inline Py_ssize_t run_turned(const Pass* work, char** at, const Py_ssize_t* step,
+                                  Py_ssize_t rows) noexcept nogil:
+    # how many of these short rows of float32, from the first on, a kernel of neighbouring rows took: of their copies
+    # that stand side by side
+    cdef float[MOST_TURNED * TURNED_TILE] tiles
+    cdef char* here[MAX_ROW_OPERANDS]
+    cdef Py_ssize_t steps[MAX_ROW_OPERANDS]
+    cdef Py_ssize_t strides[MAX_ROW_OPERANDS]
+    cdef Py_ssize_t width = 4, done = 0
+    cdef float* tile = tiles
+    cdef int registers = <int>min(LINE // width, rows) // F32_LANES, k
+    rows = registers * F32_LANES
+    for k in range(work.operands):
+        here[k], steps[k], strides[k] = at[k], step[k], 0
+        if work.of[k].kind == c'r':
+            here[k], steps[k], strides[k] = <char*>tile, width, rows * width
+            if k < work.n_in:
+                turn(tile, at[k], step[k], rows, work.n)
+            tile += rows * work.n
+    while done < rows:
+        registers = min(registers, <int>((rows - done) // F32_LANES))
+        if work.columns(NULL, here, steps, strides, work.n, registers, work.manner):
+            done += registers * F32_LANES
+            for k in range(work.operands):
+                here[k] += registers * F32_LANES * steps[k]
+        elif registers > 1:
+            registers = 1  # only some of these rows may be of another kind
+        else:
+            break
+    for k in range(work.n_in, work.operands):
+        if work.of[k].kind == c'r':
+            turn_back(at[k], step[k], <const float*>here[k] - done, rows, done, work.n)
+    return done
+
+
+cdef inline void run_rows(const real* like, const Pass* work, char** at, const Py_ssize_t* step, Py_ssize_t rows,
+                          int threads) noexcept nogil:
+    # rows at equal distances, where a kernel can take them
+    cdef Py_ssize_t taken, n = work.n
+    cdef int k
+    if real is f32x:
+        while n <= work.turned and rows >= F32_LANES > 1:  # a register of one lane is a row already
+            taken = run_turned(work, at, step, rows)
+            if taken == 0:
+                taken = F32_LANES
+                run_groups(work.kernel, work.shorts, at, step, work.operands, work.group, taken, n, threads,
+                           work.manner)
+            for k in range(work.operands):
+                at[k] += taken * step[k]
+            rows -= taken
+    run_groups(work.kernel, work.shorts, at, step, work.operands, work.group, rows, n, threads, work.manner)
+
+
 cdef inline void run_chunk(const real* like, const Pass* work, Py_ssize_t start, Py_ssize_t stop, double* sums,
                            char* tiles, bint first_chunk, int threads) noexcept nogil:
     # row after row, `group` at a time from the chunk's start
@@ -213,7 +268,7 @@ cdef inline void run_chunk(const real* like, const Pass* work, Py_ssize_t start,
     cdef move_function move = <move_function>called(<void*>move_tile[real])
     cdef int k
     while r < stop:
-        if work.columns != NULL and r + lanes(like) <= stop:
+        if work.across and r + lanes(like) <= stop:
             rows = run_columns(like, work, r, stop, tiles)
             r += rows
             if rows > 0:
@@ -238,7 +293,7 @@ cdef inline void run_chunk(const real* like, const Pass* work, Py_ssize_t start,
             else:
                 at[k] = place(work, one, r)
         if work.flat:
-            run_groups(work.kernel, work.shorts, at, step, work.operands, work.group, rows, n, threads, work.manner)
+            run_rows(like, work, at, step, rows, threads)
         else:
             first = 0
             while first < rows:
@@ -336,6 +391,7 @@ cdef inline void take_operands(Pass* work, const Operation* operation, char** ar
     work.kernel, work.dtype = <group_kernel>operation.kernel, operation.dtype
     work.takes_bfloat16 = operation.takes_bfloat16
     work.shorts, work.columns = <short_kernel>operation.short_kernel, <column_kernel>operation.column_kernel
+    work.turned = operation.turned
     work.n_in, work.operands, work.n_sums = operation.n_in, operation.operands, 0
     work.q, work.n = dims[2] if operation.summed else dims[0], dims[3] if operation.summed else dims[1]
     work.rows, work.flat = p * work.q, True
@@ -380,11 +436,12 @@ cdef inline void plan(Pass* work, int threads) noexcept nogil:
     # where rows are summed, groups have one size, so that the order of the sum does not depend on the rows' length
     work.group = GROUP if sums else group_of(work.rows, work.n, width, max(row_operands, 2))
     lay_out(work)
-    if work.manner & BFLOAT16_ROWS:
-        work.columns = NULL  # it takes numbers of the rows' precision
+    # kernels of neighbouring rows take numbers of the rows' precision
+    work.across = work.columns != NULL and 0 < work.n <= SHORT and not work.manner & BFLOAT16_ROWS
+    if not work.across:
+        work.turned = 0
     for k in range(work.operands):
-        if not 0 < work.n <= SHORT or not is_across(work, &work.of[k]):
-            work.columns = NULL
+        work.across = work.across and is_across(work, &work.of[k])
     if sums:
         set_sums(work, adjacent, sums)
     else:

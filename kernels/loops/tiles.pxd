@@ -4,7 +4,10 @@
 # is done with a tile is rows.pxd.
 from libc.stdint cimport uint16_t
 
-from ..lanes cimport f32x, load_bfloat16, load_float16, real, store_bfloat16, store_bfloat16_pair, store_float16
+from ..lanes cimport (
+    F32_LANES, f32x, load_bfloat16, load_f32, load_float16, load_turned_f32, real, store_bfloat16, store_bfloat16_pair,
+    store_f32, store_float16, store_turned_f32,
+)
 from .dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
 from .registers cimport lanes, load, skip, store, zip_high, zip_low
 from .ufuncs cimport SHORT_BLOCK, gather, scatter
@@ -144,6 +147,56 @@ cdef inline void narrow_across(Dtype dtype, char* y, Py_ssize_t stride, const re
         narrow_across_of(BFLOAT16, y, stride, tile, rows, done, n)
     else:
         narrow_across_of(own_dtype(tile), y, stride, tile, rows, done, n)
+
+
+# Rows of float32 turned: element i of each, side by side, to a tile of some whole registers of rows, and back.
+
+cdef inline void turn(float* tile, const char* x, Py_ssize_t step, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
+    cdef f32x four[4]
+    cdef float* own
+    cdef Py_ssize_t i, r = 0
+    while r < rows and n >= 4:
+        i = 0
+        while i < n:
+            i = min(i, n - 4)
+            load_turned_f32(x + i * 4, step, four)
+            own = tile + i * rows
+            store_f32(own, four[0])
+            store_f32(own + rows, four[1])
+            store_f32(own + 2 * rows, four[2])
+            store_f32(own + 3 * rows, four[3])
+            i += 4
+        x += F32_LANES * step
+        tile += F32_LANES
+        r += F32_LANES
+    for r in range(rows if n < 4 else 0):
+        for i in range(n):
+            tile[i * rows + r] = (<const float*>(x + r * step))[i]
+
+
+cdef inline void turn_back(char* y, Py_ssize_t step, const float* tile, Py_ssize_t rows, Py_ssize_t done,
+                           Py_ssize_t n) noexcept nogil:
+    # the first `done` of these rows
+    cdef f32x four[4]
+    cdef const float* own
+    cdef Py_ssize_t i, r = 0
+    while r < done and n >= 4:
+        i = 0
+        while i < n:
+            i = min(i, n - 4)
+            own = tile + i * rows
+            four[0] = load_f32(own)
+            four[1] = load_f32(own + rows)
+            four[2] = load_f32(own + 2 * rows)
+            four[3] = load_f32(own + 3 * rows)
+            store_turned_f32(y + i * 4, step, four)
+            i += 4
+        y += F32_LANES * step
+        tile += F32_LANES
+        r += F32_LANES
+    for r in range(done if n < 4 else 0):
+        for i in range(n):
+            (<float*>(y + r * step))[i] = tile[i * rows + r]
 
 
 cdef inline void take_row(Dtype dtype, real* tile, const char* x, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:

@@ -124,7 +124,11 @@ cdef bint short_softmax_backward_kernel(const real* like, char** at, const Py_ss
         if manner & BFLOAT16_ROWS:
             short_softmax_slopes(like, at, steps, any_count(n), True)
             return True
-    if n == 32:  # and 64: lengths whose loops the compiler then lays out
+    if n == 8:  # and 16, 32 and 64: lengths whose loops the compiler then lays out
+        short_softmax_slopes(like, at, steps, 8, False)
+    elif n == 16:
+        short_softmax_slopes(like, at, steps, 16, False)
+    elif n == 32:
         short_softmax_slopes(like, at, steps, 32, False)
     elif n == 64:
         short_softmax_slopes(like, at, steps, 64, False)

@@ -3,15 +3,17 @@
 # nothing.
 from libc.math cimport INFINITY, ldexp
 
-from ..lanes cimport F32_LANES, all_less, at_least, f32x, f64x, fma, magnitude, real, splat, splat_f64
-from ..loops.columns cimport MOST_LANES, halves, sum_columns, wide_halves
-from ..loops.operations cimport SHORT
-from ..loops.reductions cimport sum_row
+from ..lanes cimport (
+    F32_LANES, F64_LANES, all_less, any_less, at_least, f32x, f64x, fma, magnitude, narrow_halves, real, splat,
+    splat_f64, where_less,
+)
+from ..loops.columns cimport MOST_LANES, halves, parts_of, sum_columns, wide_halves
+from ..loops.reductions cimport PARTS, halved
 from ..loops.registers cimport lanes, load, skip, store
 from ..math.exponential cimport nearest, nearest_sum, power2_of_sum, raised_by
+from .exponential_parts cimport MANY, add_to_three, exp_parts_of, exp_rest_of, put_parts_below, wide_exponential
 from .exponentials cimport (
-    FEW, LARGEST_TOP, SUMS_BELOW, Exponents, add_to_three, below_block_wide, below_of, exp_parts_of, exp_rest_of,
-    exponents_of, least_below, log_rests, mantissa_of, rest_of, rest_of_sums, small,
+    FEW, LARGEST_TOP, SMALL, SUMS_BELOW, below_of, exponents_of, least_below, log_rests, mantissa_of, rest_of_sums,
 )
 
 cdef enum:
@@ -112,19 +114,57 @@ cdef inline bint column_softmax(const real* like, const Columns* columns, int re
     return True
 
 
-cdef inline void sum_small_columns(const Columns* own, Py_ssize_t n, const double* tops, const double* exponents,
-                                   const double* mantissas, double* rests) noexcept nogil:
-    # the small sums of rows of float32, in float64
-    cdef float[SHORT] x
-    cdef Exponents row = exponents_of(<const f32x*>NULL, x, NULL, 1.0, 1.0)
-    cdef Py_ssize_t r, i
-    row.raised = own.raised
-    for r in range(F32_LANES):
-        if small(<const f32x*>NULL, rests[r], n):
-            for i in range(n):
-                x[i] = (<const float*>(own.x + i * own.stride))[r]
-            row.top, row.more, row.mantissa = tops[r], row.raised - <int>exponents[r], mantissas[r]
-            rests[r] = rest_of(&row, sum_row(below_block_wide, <const f32x*>NULL, &row, n, 1))
+cdef inline f32x put_column_below(const Columns* own, f32x top, Py_ssize_t i, float* parts) noexcept nogil:
+    # for wide_exponential, of a register of rows; gives 1 where an element is the largest, else 0
+    cdef f32x least = load(<const f32x*>own.least), x = load(<const f32x*>(own.x + i * own.stride)), rest, sum
+    cdef f32x r = exp_parts_of(x, least, &rest, &sum), power = raised_by(load(<const f32x*>own.power), sum)
+    if own.y != NULL:
+        store(<f32x*>skip(<const f32x*>own.y, i * F32_LANES), fma(r + rest, power, power))
+    put_parts_below(x, least, top, r, rest, power, parts)
+    return where_less(x, top, splat(x, 0.0), splat(x, 1.0))
+
+
+cdef inline void sum_columns_wide(const Columns* own, Py_ssize_t n, f64x* below, f64x* equal) noexcept nogil:
+    # Of a register of rows of float32: the sum of the exponentials below the largest, in float64 and in the order of
+    # sum_terms, and how many elements are the largest.
+    cdef float[3 * MANY] parts
+    cdef f64x sums[MOST_LANES * PARTS]
+    cdef f64x* at
+    cdef f32x top = load(<const f32x*>own.top), tops = splat(top, 0.0)
+    cdef Py_ssize_t i
+    cdef int half, k, count = parts_of(n, PARTS), registers = halves(<const f32x*>NULL)
+    for k in range(<int>n, count):
+        for half in range(registers):
+            sums[half * PARTS + k] = splat_f64(0.0)
+    for i in range(n):
+        tops = tops + put_column_below(own, top, i, parts)
+        at = sums + i % PARTS
+        for half in range(registers):
+            if i < PARTS:
+                at[0] = wide_exponential(parts + half * F64_LANES)
+            else:
+                at[0] = at[0] + wide_exponential(parts + half * F64_LANES)
+            at += PARTS
+    for half in range(registers):
+        below[half] = halved(sums + half * PARTS, count, 1)
+    wide_halves(tops, equal)
+
+
+cdef inline void sum_small_columns(Columns* own, Py_ssize_t n, double lowered, const f64x* mantissas,
+                                   f64x* rests) noexcept nogil:
+    # the small sums of a register of rows of float32, in float64
+    cdef f64x below[MOST_LANES]
+    cdef f64x equal[MOST_LANES]
+    cdef f64x most = splat_f64(SMALL)
+    cdef int half, small = 0
+    for half in range(halves(<const f32x*>NULL)):
+        small |= any_less(rests[half], most)
+    if small:
+        own.y = NULL  # where exponentials are already
+        sum_columns_wide(own, n, below, equal)
+        for half in range(halves(<const f32x*>NULL)):
+            rests[half] = where_less(
+                rests[half], most, rest_of_sums(below[half], equal[half], lowered, mantissas[half]), rests[half])
 
 
 cdef inline bint column_logs(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
@@ -144,6 +184,10 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
             return False
         wide_halves(load(<const real*>own.top), tops + first)
         wide_halves(nearest(load(<const real*>own.top), 1.4426950408889634), exponents + first)
+        if real is f32x:
+            if n <= FEW:
+                sum_columns_wide(&own, n, below + first, equal + first)
+                continue
         sum_columns(add_column_below[f32x], add_column_below[f64x], SUMS_BELOW, 1, like, &own, n, totals)
         for half in range(count):
             below[first + half], equal[first + half] = below_of(totals + half, count), totals[2 * count + half]
@@ -157,7 +201,7 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
         if real is f32x:
             if careful and n > FEW:
                 own = register_of(like, columns, k, n)
-                sum_small_columns(&own, n, <const double*>(tops + first), <const double*>(exponents + first),
-                                  <const double*>(mantissas + first), <double*>(rests + first))
+                set_tops(narrow_halves(tops + first), &own)
+                sum_small_columns(&own, n, lowered, mantissas + first, rests + first)
         log_rests(like, <const double*>(rests + first), <double*>(logs + first), lanes(like))
     return True

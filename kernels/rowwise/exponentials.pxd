@@ -14,18 +14,19 @@ from ..lanes cimport (
 )
 from ..loops.registers cimport lanes, load, load_part, skip, store, store_part
 from ..loops.reductions cimport (
-    PARTS, Pair, add_compensated, compensated_block, first_lanes, fold_terms, largest_lane, merge_row, sum_row,
-    sum_terms, take, wide,
+    PARTS, Pair, add_compensated, compensated_block, first_lanes, fold_terms, largest_lane, merge_row, sum_block,
+    sum_row, sum_terms, take, wide,
 )
-from ..math.exponential cimport exp_pair, exp_rest, ln2, ln2_low, minus_ln2, nearest, nearest_sum, power2_of_sum, whole
+from ..math.exponential cimport exp_pair, exp_rest, minus_ln2, nearest, power2_of_sum
 from ..math.logarithm cimport log1p, log1p_f64, log1p_pair_f32
 from ..math.pairs cimport pair_quotient, two_sum
+from .exponential_parts cimport MANY, add_to_three, exp_parts_of, exp_rest_of, put_parts_below, wide_exponential
 
 cdef enum:
-    MANY = 16  # rows whose scalars share registers: no fewer than the lanes of any register, or the rows of a kernel
     LARGEST_TOP = 1 << 20  # up to which the largest x of a row needs no shift
     SUMS_BELOW = 3  # of add_to_three
-    FEW = 8  # elements, of which no two meet in float32
+    FEW = 32  # elements of a row of float32, up to which its exponentials are added in float64: no more than PARTS
+    SMALL = 2  # a sum beside the largest below this is small
 
 cdef struct Exponents:
     const void* x
@@ -93,24 +94,6 @@ cdef inline Pair larger(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size) no
     return a if a.first > b.first else b
 
 
-cdef inline real exp_rest_of(real x, real least, real* sum) noexcept nogil:
-    # p, with e^x = 2^n (1 + p) of an exponent of `least` or more; n is the sum's
-    cdef real clamped = at_least(x, least), whole_n, r
-    sum[0] = nearest_sum(clamped, 1.4426950408889634)
-    whole_n = whole(sum[0])
-    r = fma(whole_n, ln2_low(x), fma(whole_n, -ln2(x), clamped))
-    return exp_rest(splat(x, -0.0), r)
-
-
-cdef inline real exp_parts_of(real x, real least, real* rest, real* sum) noexcept nogil:
-    # r, with e^x = 2^n (1 + r + rest) of an exponent of `least` or more; r is not rounded
-    cdef real clamped = at_least(x, least), low
-    sum[0] = nearest_sum(clamped, 1.4426950408889634)
-    cdef real r = minus_ln2(clamped, whole(sum[0]), &low)
-    rest[0] = exp_rest(r, low)
-    return r
-
-
 cdef inline void put_exponential(const Exponents* row, real y, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # where that is asked for
     if row.y != NULL:
@@ -135,17 +118,6 @@ cdef inline void add_all(const real* like, const void* context, Py_ssize_t i, Py
     sums[0] = sums[0] + first_lanes(p, n)
 
 
-cdef inline void add_to_three(real r, real rest, real power, real x, real top, Py_ssize_t n,
-                              real* sums) noexcept nogil:
-    # Sums of power (1 + r + rest) below the largest: of the powers and of the smaller parts apart, so that little of
-    # either is rounded. And how many elements are the largest.
-    cdef real zero = splat(x, 0.0)
-    power = first_lanes(where_less(x, top, power, zero), n)
-    sums[0] = sums[0] + power
-    sums[1] = fma(rest, power, fma(r, power, sums[1]))
-    sums[2] = sums[2] + where_less(x, top, zero, first_lanes(splat(x, 1.0), n))
-
-
 cdef inline void add_one_below(const real* like, const Exponents* own, real x, Py_ssize_t i, Py_ssize_t n,
                                real* sums) noexcept nogil:
     # an exponential, stored; the sums of add_to_three
@@ -163,10 +135,28 @@ cdef inline void add_below(const real* like, const void* context, Py_ssize_t i, 
 
 cdef inline void add_below_wide(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                                 f64x* sums) noexcept nogil:
-    # add_below in float64, of a row of float32
+    # the exponentials of add_below, of a row of float32, to a sum in float64
     cdef const Exponents* own = <const Exponents*>context
-    cdef f64x x = wide(<const f32x*>own.x, i, n)
-    add_one_below(like, own, first_lanes(fma(x, splat(x, own.sign), splat(x, -own.shift)), n), i, n, sums)
+    cdef float[3 * MANY] parts
+    cdef f32x rest, sum, x = exponent_at(<const f32x*>NULL, own, i, n), least = splat(x, own.least)
+    cdef f32x r = exp_parts_of(x, least, &rest, &sum)
+    put_parts_below(x, least, splat(x, own.top - own.shift), r, rest, power2_of_sum(sum, own.more), parts)
+    sums[0] = sums[0] + first_lanes(wide_exponential(parts), n)
+
+
+cdef inline void add_few_below(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                               f64x* sums) noexcept nogil:
+    # the same with the exponential stored, and how many elements are the largest
+    cdef const Exponents* own = <const Exponents*>context
+    cdef float[3 * MANY] parts
+    cdef f32x rest, sum, x = exponent_at(<const f32x*>NULL, own, i, n), least = splat(x, own.least)
+    cdef f32x r = exp_parts_of(x, least, &rest, &sum), power = power2_of_sum(sum, own.more)
+    cdef f32x top = splat(x, own.top - own.shift)
+    put_exponential(own, fma(r + rest, power, power), i, n)
+    put_parts_below(x, least, top, r, rest, power, parts)
+    sums[0] = sums[0] + first_lanes(wide_exponential(parts), n)
+    store_f32(parts, where_less(x, top, splat(x, 0.0), splat(x, 1.0)))
+    sums[1] = sums[1] + first_lanes(wide_f32(parts), n)
 
 
 cdef inline void sum_exponentials(
@@ -197,6 +187,9 @@ cdef inline Pair all_block(const real* like, const void* context, Py_ssize_t sta
 cdef inline Pair below_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # the sum without the largest, and how many are the largest
     cdef double totals[SUMS_BELOW]
+    if real is f32x:
+        if start + n <= FEW:
+            return sum_block(add_few_below, 2, <const f64x*>NULL, context, start, n)
     sum_exponentials(add_below[f32x], add_below[f64x], SUMS_BELOW, like, context, start, n, totals)
     return Pair(totals[0] + totals[1], totals[2])
 
@@ -218,18 +211,14 @@ cdef inline double least_of_zero(const real* like, int more) noexcept nogil:
 
 
 cdef inline Pair below_block_wide(const f32x* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef double totals[SUMS_BELOW]
     cdef Exponents own = (<const Exponents*>context)[0]
-    own.y = NULL  # which is float32
-    own.least = least_of(<const f64x*>NULL, &own)
-    sum_terms(add_below_wide, SUMS_BELOW, NULL, &own, start, n, totals)
-    return Pair(totals[0] + totals[1], totals[2])
+    return sum_block(add_below_wide, 1, <const f64x*>NULL, &own, start, n)
 
 
 cdef inline bint small(const real* like, double rest, Py_ssize_t n) noexcept nogil:
-    # whether a careful caller has the sum of a row of float32 taken again: among more elements than a few, small ones
-    # may have been lost beside larger ones
-    return real is f32x and n > FEW and rest < 2.0
+    # whether a careful caller has the sum of a row of float32 taken again: small elements may have been lost beside
+    # larger ones, unless the row is so short that it was added in float64
+    return real is f32x and n > FEW and rest < SMALL
 
 
 cdef inline void add_below_exactly(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
@@ -366,7 +355,8 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
             rows[k].mantissa = mantissas[k]
             rows[k].rest = rest_of(&rows[k], sums[k])
             if careful and small(like, rows[k].rest, n):
-                rows[k].rest = rest_of(&rows[k], sum_row(below_block_wide, <const f32x*>NULL, &rows[k], n, threads))
+                rows[k].rest = rest_of(&rows[k], Pair(
+                    sum_row(below_block_wide, <const f32x*>NULL, &rows[k], n, threads).first, sums[k].second))
             logs[k] = rows[k].rest
         else:
             rows[k].top = top_not_finite(<const real*>rows[k].x, &rows[k], n)

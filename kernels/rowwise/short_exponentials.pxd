@@ -11,8 +11,8 @@ from ..loops.registers cimport lanes, load, load_part, skip, store
 from ..loops.short_rows cimport add_short, fold_short, short_largest, short_totals
 from ..math.exponential cimport nearest
 from .exponentials cimport (
-    FEW, LARGEST_TOP, SUMS_BELOW, Exponents, add_all, add_below, below_block_wide, below_of, exponents_of, least_of,
-    least_of_zero, log_rests, mantissa_of, rest_of, rest_of_sums, small,
+    FEW, LARGEST_TOP, SUMS_BELOW, Exponents, add_all, add_below, add_few_below, below_block_wide, below_of,
+    exponents_of, least_of, least_of_zero, log_rests, mantissa_of, rest_of, rest_of_sums, small,
 )
 
 
@@ -92,15 +92,16 @@ cdef inline bint short_softmax(const real* like, const char* x, Py_ssize_t step,
 
 
 cdef inline void sum_small_again(Exponents* own, const char* x, Py_ssize_t step, Py_ssize_t n, const double* tops,
-                                 const int* more, const double* mantissas, double* rests) noexcept nogil:
-    # the small sums of rows of float32, in float64
+                                 const int* more, const double* least, const double* equal, const double* mantissas,
+                                 double* rests) noexcept nogil:
+    # the small sums of rows of float32, in float64; `equal` says how many elements are the largest
     cdef Pair sum
     cdef int k
     for k in range(SHORT_ROWS):
         if small(<const f32x*>NULL, rests[k], n):
-            own.x, own.top, own.more, own.mantissa = x + k * step, tops[k], more[k], mantissas[k]
+            own.x, own.top, own.more, own.mantissa, own.least = x + k * step, tops[k], more[k], mantissas[k], least[k]
             sum = sum_row(below_block_wide, <const f32x*>NULL, own, n, 1)
-            rests[k] = rest_of(own, sum)
+            rests[k] = rest_of(own, Pair(sum.first, equal[k]))
 
 
 cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_ssize_t step, Py_ssize_t n,
@@ -115,6 +116,7 @@ cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_
     cdef int more[SHORT_ROWS]
     cdef f64x mantissa, rest
     cdef double lowered = ldexp(1.0, -own.raised)
+    cdef bint few = real is f32x and n <= FEW
     cdef Py_ssize_t k, j
     own.plain = True
     if not short_exponents(like, own, x, step, n, tops, more, least):
@@ -125,17 +127,21 @@ cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_
             own.y = <void*>skip(tile, k * SHORT)
         mantissas[k] = own.raised - more[k]
         if real is f32x:
-            fold_short(add_below[f32x], SUMS_BELOW, own, n, parts + k)
+            if few:
+                add_short(add_few_below, 2, <const f64x*>NULL, own, n, parts + k)
+            else:
+                fold_short(add_below[f32x], SUMS_BELOW, own, n, parts + k)
         else:
             add_short(add_below[f64x], SUMS_BELOW, like, own, n, parts + k)
-    for k in range(SUMS_BELOW):
+    for k in range(2 if few else SUMS_BELOW):
         short_totals(parts + k * SHORT_ROWS, totals + k * SHORT_ROWS)
     k = 0
     while k < SHORT_ROWS:
         mantissa = mantissa_of(load_f64(tops + k), load_f64(mantissas + k))
-        for j in range(SUMS_BELOW):
+        for j in range(2 if few else SUMS_BELOW):
             sums[j] = load_f64(totals + j * SHORT_ROWS + k)
-        rest = rest_of_sums(below_of(sums, 1), sums[2], lowered, mantissa)
+        rest = rest_of_sums(sums[0] if few else below_of(sums, 1), sums[1 if few else SUMS_BELOW - 1], lowered,
+                            mantissa)
         if not all_less(rest, splat_f64(INFINITY)):
             return False
         store_f64(mantissas + k, mantissa)
@@ -143,7 +149,8 @@ cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_
         k += F64_LANES
     if real is f32x:
         if careful and n > FEW:
-            sum_small_again(own, x, step, n, tops, more, mantissas, rests)
+            sum_small_again(own, x, step, n, tops, more, least, totals + (SUMS_BELOW - 1) * SHORT_ROWS, mantissas,
+                            rests)
     k = 0
     while k < SHORT_ROWS:
         log_rests(like, rests + k, logs + k, SHORT_ROWS - k)

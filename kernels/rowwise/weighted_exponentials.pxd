@@ -19,7 +19,8 @@ from ..loops.registers cimport lanes
 from ..math.exponential cimport exp_pair, nearest, power2_of_sum, whole
 from ..math.logarithm cimport log, log_f64
 from ..math.pairs cimport two_sum
-from .exponentials cimport LARGEST_TOP, Exponents, exp_rest_of, exponents_of, larger, set_top
+from .exponential_parts cimport exp_rest_of
+from .exponentials cimport LARGEST_TOP, Exponents, exponents_of, larger, set_top
 from .wide_rows cimport store_wide
 
 cdef enum:

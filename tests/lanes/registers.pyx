@@ -344,6 +344,18 @@ def transposed_u32(const uint32_t[::1] x, uint32_t[:, ::1] y):
         first += lanes.F32_LANES
 
 
+def turned_f32(const float[:, ::1] x, float[:, ::1] turned, float[:, ::1] back):
+    """Of four numbers in each of 16 rows; the rows of x and back may be longer."""
+    cdef lanes.f32x four[4]
+    cdef Py_ssize_t first = 0, k
+    while first < 16:
+        lanes.load_turned_f32(<const char*>&x[first, 0], x.strides[0], four)
+        for k in range(4):
+            lanes.store_f32(&turned[k, first], four[k])
+        lanes.store_turned_f32(<char*>&back[first, 0], back.strides[0], four)
+        first += lanes.F32_LANES
+
+
 def pair_products_u8(const uint32_t[::1] w, const uint32_t[::1] x, uint32_t[::1] products):
     cdef Py_ssize_t i = 0
     while i < x.shape[0]:
