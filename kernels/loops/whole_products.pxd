@@ -24,7 +24,7 @@ cdef enum:
     DEEP = SHALLOW * WORDS
     PAIRS = 4  # one register of words becomes so many registers of pairs
     BYTES = 2  # or so many of bytes
-    BATCH = 40  # rows in a task: half of the sums stay in the first-level cache, the activations in the second-level one
+    BATCH = 40  # rows in a task: half of the sums stay in the first-level cache, activations in the second-level one
     FEW = 4  # rows for which decoding takes longer than a second plane does
     IN_TURN = 4  # sums that are added to in turn
     AHEAD = 32768  # bytes of codes prefetched ahead: rows are too short for the hardware to foresee the next ones
