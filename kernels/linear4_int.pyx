@@ -21,19 +21,19 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from .lanes cimport (
-    F32_LANES, F64_LANES, UNSIGNED_MOST, bits_f64, load_u64, narrow_f64_f32, narrow_u64_u16, narrow_u64_u32,
-    narrow_u64_u8, splat_f64, splat_u32, splat_u64, store_u32, u32x, u64x, wide_f32,
+    F32_LANES, F64_LANES, UNSIGNED_MOST, bits_f64, load_f32, load_u64, narrow_f64_f32, narrow_u64_u16, narrow_u64_u32,
+    narrow_u64_u8, splat_f32, splat_f64, splat_u32, splat_u64, store_f32, store_u32, u32x, u64x, wide_f32,
 )
 from .loops.largest cimport largest_size
 from .loops.partial_sums cimport PARTS, aligned, meet, prefetch, put_biases
 from .loops.threads cimport join_threads, run_chunks, threads_for
 from .loops.whole_products cimport (
-    BATCH, BYTES, DEEP, FEW, PAIRS, SHALLOW, SLICES, WORD, WORDS, Output, Product, add_row, add_rows, sums_of_planes,
-    words_of,
+    BATCH, BYTES, DEEP, FEW, IN_TURN, PAIRS, SHALLOW, SLICES, WORD, WORDS, Output, Product, add_row, add_rows,
+    sums_of_planes, words_of,
 )
 
 cdef enum:
-    WIDTH = 16  # outputs in a task: their sums stay in the second-level cache
+    WIDTH = 16  # outputs in a task
     NEAR = 4608  # words of activations that stay in the first-level cache beside sums and codes
     LINE = 16  # floats in a cache line
 
@@ -68,7 +68,8 @@ cdef void pack_row(void* context, Py_ssize_t row, int thread) noexcept nogil:
     cdef const Product* of = <const Product*>context
     cdef const float* x = of.x + row * of.inputs
     cdef Py_ssize_t slice_words = words_of(of.planes, of.depth), start, slice
-    cdef Py_ssize_t between = slice_words if of.rows == 1 else of.blocks * of.rows * slice_words
+    cdef Py_ssize_t first = row // of.batch * of.batch, deep = min(of.batch, of.rows - first)
+    cdef Py_ssize_t between = slice_words if of.rows == 1 else of.blocks * deep * slice_words
     cdef int count = BYTES if of.planes else PAIRS, turn, i, k, plane, part, word, of_four
     cdef const float* source
     cdef float padded[SHALLOW]
@@ -98,7 +99,8 @@ cdef void pack_row(void* context, Py_ssize_t row, int thread) noexcept nogil:
     for k in range(BYTES * WORDS):
         ones[k] = splat_u32(0x01010101)
     for turn in range(of.blocks * of.depth):  # 128 inputs at a time
-        packed = of.packed + (turn // of.depth * (SLICES if of.rows == 1 else of.rows) + row) * slice_words
+        packed = of.packed + (first * of.blocks * SLICES + turn // of.depth * (SLICES if of.rows == 1 else deep)
+                              + row - first) * slice_words
         start = turn * SHALLOW
         if factor != 0:
             source = x + start
@@ -158,55 +160,66 @@ cdef const float* with_room(const float* numbers, Py_ssize_t groups, float* room
     return room
 
 
-cdef inline void rows_of_output(const Product* of, const uint32_t* x, const float* row_sums, Py_ssize_t rows,
-                                const Output* output, const Output* after, Py_ssize_t start, Py_ssize_t stop,
-                                float* sums, Py_ssize_t deep, int planes, int depth, int at_once) noexcept nogil:
-    if of.rows == 1 and of.offsets == NULL:
-        add_row(of, x, row_sums, output, sums, planes, depth, 4, False)
-    elif of.rows == 1:
-        add_row(of, x, row_sums, output, sums, planes, depth, 4, True)
-    elif of.offsets == NULL:
-        add_rows(of, x, row_sums, rows, output, after, start, stop, sums, deep, planes, depth, at_once, False)
-    else:
-        add_rows(of, x, row_sums, rows, output, after, start, stop, sums, deep, planes, depth, at_once, True)
+cdef inline void in_form(const Product* of, const uint32_t* x, const float* row_sums, Py_ssize_t rows,
+                         const Output* outputs, Py_ssize_t count, Py_ssize_t start, Py_ssize_t stop, int first,
+                         float* sums, Py_ssize_t deep, int planes, int depth, int at_once) noexcept nogil:
+    cdef Py_ssize_t o
+    cdef const Output* after
+    for o in range(count):
+        after = outputs + min(o + 1, count - 1)
+        if of.rows == 1 and of.offsets == NULL:
+            add_row(of, x, row_sums, outputs + o, sums, planes, depth, 4, False)
+        elif of.rows == 1:
+            add_row(of, x, row_sums, outputs + o, sums, planes, depth, 4, True)
+        elif of.offsets == NULL:
+            add_rows(of, x, row_sums, rows, outputs + o, after, start, stop, first, sums, deep, planes, depth, at_once,
+                     False)
+        else:
+            add_rows(of, x, row_sums, rows, outputs + o, after, start, stop, first, sums, deep, planes, depth, at_once,
+                     True)
+        sums += SLICES * deep * F32_LANES
 
 
-cdef void add_output(const Product* of, const uint32_t* x, const float* row_sums, Py_ssize_t rows,
-                     const Output* output, const Output* after, Py_ssize_t start, Py_ssize_t stop, float* sums,
-                     Py_ssize_t deep) noexcept nogil:
+cdef void add_outputs(const Product* of, const uint32_t* x, const float* row_sums, Py_ssize_t rows,
+                      const Output* outputs, Py_ssize_t count, Py_ssize_t start, Py_ssize_t stop, int first,
+                      float* sums, Py_ssize_t deep) noexcept nogil:
+    # sums[count][SLICES][deep][F32_LANES] += weights * x, of so many rows of them, of blocks start to stop and of the
+    # register that begins with partial sum `first`; of a single row, of all registers
     if of.planes == 1 and of.depth == 1:
-        rows_of_output(of, x, row_sums, rows, output, after, start, stop, sums, deep, 1, 1, 4)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, 1, 4)
     elif of.planes == 1 and of.small:
-        rows_of_output(of, x, row_sums, rows, output, after, start, stop, sums, deep, 1, WORDS, 8)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, WORDS, 8)
     elif of.planes == 1:
-        rows_of_output(of, x, row_sums, rows, output, after, start, stop, sums, deep, 1, WORDS, 4)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, WORDS, 4)
     elif of.planes == 2 and of.depth == 1:
-        rows_of_output(of, x, row_sums, rows, output, after, start, stop, sums, deep, 2, 1, 4)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, 1, 4)
     elif of.planes == 2 and of.small:
-        rows_of_output(of, x, row_sums, rows, output, after, start, stop, sums, deep, 2, WORDS, 8)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, WORDS, 8)
     elif of.planes == 2:
-        rows_of_output(of, x, row_sums, rows, output, after, start, stop, sums, deep, 2, WORDS, 4)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, WORDS, 4)
     elif of.depth == 1:
-        rows_of_output(of, x, row_sums, rows, output, after, start, stop, sums, deep, 0, 1, 4)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 0, 1, 4)
     else:
-        rows_of_output(of, x, row_sums, rows, output, after, start, stop, sums, deep, 0, WORDS, 4)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 0, WORDS, 4)
 
 
 cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
     cdef const Product* of = <const Product*>context
-    cdef Py_ssize_t start = i // of.down * WIDTH, first = i % of.down * BATCH
-    cdef Py_ssize_t count = min(WIDTH, of.outputs - start), deep = min(BATCH, of.rows - first)
+    cdef Py_ssize_t start = i % of.across * WIDTH, first = i // of.across * of.batch
+    cdef Py_ssize_t count = min(WIDTH, of.outputs - start), deep = min(of.batch, of.rows - first)
     cdef Py_ssize_t row_bytes = (of.inputs + 1) // 2, whole_bytes = of.whole * SHALLOW // 2 * of.depth
-    cdef Py_ssize_t slice_words = words_of(of.planes, of.depth), slices = of.blocks * SLICES
+    cdef Py_ssize_t slice_words = words_of(of.planes, of.depth)
     # so many rows at a time and so many slices of them stay in the first-level cache
     cdef Py_ssize_t parts = (deep * slice_words + NEAR - 1) // NEAR, some = (deep + parts - 1) // parts
-    cdef Py_ssize_t panel = slices if of.rows == 1 else max(NEAR // (some * slice_words), 1), slice = 0, stop, o, row
+    cdef Py_ssize_t panel = of.blocks if of.rows == 1 else max(NEAR // (some * slice_words), 1), block, o, row
+    cdef const uint32_t* x = of.packed + first * of.blocks * SLICES * slice_words
     cdef uint8_t* tails = <uint8_t*>(of.own + thread * of.own_size)
     cdef float* rooms = <float*>(tails + WIDTH * SHALLOW // 2 * of.depth)
     cdef float* sums = rooms + 2 * WIDTH * PARTS
     cdef Output outputs[WIDTH]
     cdef float totals[WIDTH]
     cdef float* y
+    cdef int slice
     memset(tails, 0, WIDTH * SHALLOW // 2 * of.depth)
     for o in range(count):
         row = start + o
@@ -221,17 +234,17 @@ cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
     while of.rows > 1 and o < count * of.groups:  # those of the next task
         prefetch(<uintptr_t>of.scales + ((start + WIDTH) * of.groups + o) * sizeof(float))
         o += LINE
-    while slice < slices:
-        stop = min(slice + panel, slices)
-        row = 0
-        while row < deep:
-            for o in range(count):
-                add_output(of, of.packed + (slice * of.rows + first + row) * slice_words,
-                           of.row_sums + (first + row) * PARTS, min(some, deep - row), outputs + o,
-                           outputs + min(o + 1, count - 1), slice, stop,
-                           sums + (o * SLICES * deep + row) * F32_LANES, deep)
-            row += some
-        slice = stop
+    for slice in range(1 if of.rows == 1 else SLICES):
+        block = 0
+        while block < of.blocks:
+            row = 0
+            while row < deep:
+                add_outputs(of, x + row * slice_words, of.row_sums + (first + row) * PARTS, min(some, deep - row),
+                            outputs, count, block, min(block + panel, of.blocks), slice * F32_LANES,
+                            sums + (slice * deep + row) * F32_LANES, deep)
+                row += some
+            x += min(panel, of.blocks - block) * deep * slice_words
+            block += panel
     for row in range(deep):
         o = 0
         while o < WIDTH:
@@ -242,8 +255,14 @@ cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
             narrow_f64_f32(totals + o, wide_f32(totals + o) * splat_f64(of.row_scales[first + row]))
             o += F64_LANES
         y = of.y + (first + row) * of.outputs + start
-        for o in range(count):
+        o = 0
+        while o + F32_LANES <= count:
+            store_f32(y + o, load_f32(totals + o) + (
+                load_f32(of.bias + start + o) if of.bias != NULL else splat_f32(0.0)))
+            o += F32_LANES
+        while o < count:
             y[o] = totals[o] + (of.bias[start + o] if of.bias != NULL else <float>0.0)
+            o += 1
 
 
 cdef void set_levels(Product* of, const int16_t* levels) noexcept nogil:
@@ -299,7 +318,7 @@ cdef void set_places(const Product* of, Py_ssize_t group, int32_t* bases, uint32
 
 cdef bint product(Product* of, const int16_t* levels, Py_ssize_t group, int threads) noexcept nogil:
     # all of it, of a Product whose operands and sizes are set; whether there was memory for it
-    cdef Py_ssize_t sums_size, packed_size, tasks
+    cdef Py_ssize_t sums_size, packed_size, tasks, parts = (of.rows + BATCH - 1) // BATCH
     cdef int busy
     cdef int32_t* bases
     cdef uint32_t* places
@@ -307,9 +326,10 @@ cdef bint product(Product* of, const int16_t* levels, Py_ssize_t group, int thre
     group = min(group, of.inputs)
     set_levels(of, levels)
     set_blocks(of, group)
-    of.down = (of.rows + BATCH - 1) // BATCH
-    of.own_size = WIDTH * (SHALLOW // 8 * of.depth + 2 * PARTS + min(BATCH, of.rows) * PARTS)
-    tasks = (of.outputs + WIDTH - 1) // WIDTH * of.down
+    of.batch = (of.rows + parts * IN_TURN - 1) // (parts * IN_TURN) * IN_TURN
+    of.across = (of.outputs + WIDTH - 1) // WIDTH
+    of.own_size = WIDTH * (SHALLOW // 8 * of.depth + 2 * PARTS + min(of.batch, of.rows) * PARTS)
+    tasks = of.across * ((of.rows + of.batch - 1) // of.batch)
     busy = <int>min(<Py_ssize_t>threads, max(tasks, 1))  # more would have tiles for nothing
     packed_size = of.rows * of.blocks * SLICES * words_of(of.planes, of.depth)
     sums_size = 0 if of.offsets == NULL else of.rows * of.blocks * PARTS

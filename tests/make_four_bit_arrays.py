@@ -50,8 +50,13 @@ def mlx():
     from mlx import core
 
     words, scales, biases = core.quantize(core.array(WEIGHTS[:2]), group_size=32, bits=4)
-    return {"affine": ({"words": np.array(words), "scales": np.array(scales), "biases": np.array(biases)},
+    made = {"affine": ({"words": np.array(words), "scales": np.array(scales), "biases": np.array(biases)},
                        np.array(core.dequantize(words, scales, biases, group_size=32, bits=4)))}
+    for mode, name in (("mxfp4", "exponents"), ("nvfp4", "scales")):
+        words, scales = core.quantize(core.array(WEIGHTS[:2]), mode=mode)
+        weights = core.dequantize(words, scales, mode=mode).astype(core.float32)
+        made[mode] = {"codes": np.array(words), name: np.array(scales)}, np.array(weights)
+    return made
 
 
 def torchao():

@@ -20,6 +20,11 @@ def made(library, name):
     return arrays, arrays.pop("weights")
 
 
+def in_words(arrays):
+    # mlx has eight codes to a word, its other arrays as others have them
+    return arrays[0].view(np.uint32), *arrays[1:]
+
+
 # what the library has made, its reader on it, and what writes it again as a tuple
 CASES = {
     **{f"gguf {kind}": ("gguf", kind, lambda blocks, kind=kind: formats.read_gguf(kind, blocks),
@@ -29,6 +34,10 @@ CASES = {
                                 lambda packed, kind=kind: formats.write_bitsandbytes(kind, packed))
        for kind in ("NF4", "FP4")},
     "mlx": ("mlx", "affine", formats.read_mlx, formats.write_mlx),
+    "mlx mxfp4": ("mlx", "mxfp4", lambda codes, exponents: formats.read_mxfp4(codes.view(np.uint8), exponents),
+                  lambda packed: in_words(formats.write_mxfp4(packed))),
+    "mlx nvfp4": ("mlx", "nvfp4", lambda codes, scales: formats.read_nvfp4(codes.view(np.uint8), scales),
+                  lambda packed: in_words(formats.write_nvfp4(packed))),
     "torchao": ("torchao", "MXFP4", formats.read_mxfp4, formats.write_mxfp4),
     "torchao, NVFP4": ("torchao", "NVFP4", formats.read_nvfp4, formats.write_nvfp4),
     "compressed_tensors, NVFP4": ("compressed_tensors", "NVFP4", formats.read_nvfp4, formats.write_nvfp4),

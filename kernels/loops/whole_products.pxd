@@ -24,7 +24,7 @@ cdef enum:
     DEEP = SHALLOW * WORDS
     PAIRS = 4  # one register of words becomes so many registers of pairs
     BYTES = 2  # or so many of bytes
-    BATCH = 128  # rows in a task
+    BATCH = 40  # rows in a task: half of the sums stay in the first-level cache, activations in the second-level one
     FEW = 4  # rows for which decoding takes longer than a second plane does
     IN_TURN = 4  # sums that are added to in turn
     AHEAD = 32768  # bytes of codes prefetched ahead: rows are too short for the hardware to foresee the next ones
@@ -66,12 +66,13 @@ cdef struct Product:
     bint wide  # a block may have more than eight groups
     const int32_t* bases  # of each block: from where in an output's scales its places count
     const uint32_t* places  # of each block and partial sum
-    # all rows of one slice after the other, see `pack_row`: the first slices of all blocks, then the second ones, so
-    # that half of the sums are in use at a time; of a single row, all slices of one block after the other
+    # of each batch all rows of one slice after the other, see `pack_row`: the first slices of all blocks, then the
+    # second ones, so that half of the sums are in use at a time; of a single row, all slices of one block in a row
     uint32_t* packed
     double* row_scales  # what a whole sum of this row stands for, before the group's scale
     float* row_sums  # of each block, row and partial sum: its activations, over the step
-    Py_ssize_t down  # tasks of the same outputs
+    Py_ssize_t batch  # rows in a task: as equal as whole IN_TURN allow
+    Py_ssize_t across  # tasks of the same rows, which are done one after the other
     float* own  # last blocks, scales, offsets and sums of each thread
     Py_ssize_t own_size
 
@@ -240,24 +241,22 @@ cdef inline void meet_rows(const u32x* weights, const uint32_t* x, Py_ssize_t st
 
 
 cdef inline void add_rows(const Product* of, const uint32_t* x, const float* row_sums, Py_ssize_t rows,
-                          const Output* output, const Output* after, Py_ssize_t start, Py_ssize_t stop, float* sums,
-                          Py_ssize_t deep, int planes, int depth, int at_once, bint has_offsets) noexcept nogil:
-    # sums[SLICES][deep][F32_LANES] += weights * x of so many rows of them, of slices start to stop of one output, in
-    # the order of `packed`
+                          const Output* output, const Output* after, Py_ssize_t start, Py_ssize_t stop, int first,
+                          float* sums, Py_ssize_t deep, int planes, int depth, int at_once,
+                          bint has_offsets) noexcept nogil:
+    # sums[rows][F32_LANES] += weights * x of blocks start to stop of one output, of the register that begins with
+    # partial sum `first`
     cdef u32x words[WORDS]
     cdef u32x weights[PAIRS * WORDS]
     cdef uint32_t carried[BATCH * F32_LANES]
     cdef f32x scale, offset = splat_f32(0.0)
     cdef const float* at_sums = row_sums
-    cdef float* at_row = sums + start // of.blocks * deep * F32_LANES
     cdef const uint32_t* at
-    cdef Py_ssize_t row_words = words_of(planes, depth), between = of.rows * row_words, slice, row
-    cdef Py_ssize_t block = start % of.blocks
+    cdef Py_ssize_t row_words = words_of(planes, depth), between = deep * row_words, block, row
     cdef int together = IN_TURN // max(planes, 1)
     # not all weights have a register: as pairs, the sums of some of them are carried over to the others
     cdef int count = depth if planes else min(depth, HELD // PAIRS), word, k
-    cdef int first = <int>(start // of.blocks) * F32_LANES
-    for slice in range(start, stop):
+    for block in range(start, stop):
         words_at(output, block, of.whole, first, words, depth)
         if rows > FEW:  # otherwise there is no time in which they could arrive
             for k in range(depth):
@@ -270,21 +269,16 @@ cdef inline void add_rows(const Product* of, const uint32_t* x, const float* row
         word = 0
         while word < depth:
             decode_words(of, words + word, weights, planes, count)
-            at = x + (slice - start) * between + word * PAIRS * F32_LANES  # of planes, word is 0
+            at = x + (block - start) * between + word * PAIRS * F32_LANES  # of planes, word is 0
             row = 0
             while row + together <= rows:
                 meet_rows(weights, at + row * row_words, row_words, together, carried + row * F32_LANES, word > 0,
-                          word + count >= depth, at_row + row * F32_LANES, scale, at_sums + row * PARTS, offset,
+                          word + count >= depth, sums + row * F32_LANES, scale, at_sums + row * PARTS, offset,
                           planes, depth, at_once, count, has_offsets)
                 row += together
             while row < rows:
                 meet_rows(weights, at + row * row_words, row_words, 1, carried + row * F32_LANES, word > 0,
-                          word + count >= depth, at_row + row * F32_LANES, scale, at_sums + row * PARTS, offset,
+                          word + count >= depth, sums + row * F32_LANES, scale, at_sums + row * PARTS, offset,
                           planes, depth, at_once, count, has_offsets)
                 row += 1
             word += count
-        block += 1
-        if block == of.blocks:
-            block = 0
-            first += F32_LANES
-            at_row += deep * F32_LANES

@@ -36,6 +36,7 @@ def read_mxfp4(codes, exponents):
     Parameters
     ----------
     codes : array_like of uint8, shape (outputs, inputs / 2)
+        The words of mlx's ``mode="mxfp4"`` are such bytes: ``words.view(np.uint8)``.
     exponents : array_like of uint8 or float8_e8m0fnu, shape (outputs, inputs / 32)
 
     Returns
@@ -83,6 +84,7 @@ def read_nvfp4(codes, scales, *, multiplier=None, divisor=None):
     Parameters
     ----------
     codes : array_like of uint8, shape (outputs, inputs / 2)
+        The words of mlx's ``mode="nvfp4"`` are such bytes, ``words.view(np.uint8)``, and have no number in common.
     scales : array_like of uint8 or float8_e4m3fn, shape (outputs, inputs / 16)
     multiplier, divisor : float, optional
         At most one of the two, above zero: as float32, what every scale is multiplied or divided by.
