@@ -24,6 +24,7 @@ from pathlib import Path
 import Cython
 import numpy
 from Cython.Build.Dependencies import create_dependency_tree
+from Cython.Build.SharedModule import generate_shared_module
 from Cython.Compiler import Errors
 from Cython.Compiler.Main import CompilationOptions, Context, compile_single, default_options
 from Cython.Compiler.Scanning import FileSourceDescriptor
@@ -291,8 +292,10 @@ def translate(module, begun=None):
     """Have Cython write a module's C, beginning with declarations that are read already, and put it in our words."""
     code = TRANSLATED / f"{module}.c"
     if module == MEMORYVIEWS:
-        subprocess.run([sys.executable, "-m", "cython", f"--generate-shared={code}",
-                        f"--module-name=lanewise.kernels.{module}"], check=True)
+        options = CompilationOptions(default_options, shared_c_file_path=str(code),
+                                     module_name=f"lanewise.kernels.{module}")
+        if generate_shared_module(options)[0] is not None:
+            raise SystemExit("Cython did not write its own code for memoryviews")
     else:
         print(f"Cythonizing {module}.pyx", flush=True)
         options = options_of(module)
