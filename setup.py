@@ -24,6 +24,7 @@ from pathlib import Path
 import Cython
 import numpy
 from Cython.Build.Dependencies import create_dependency_tree
+from Cython.Build.SharedModule import generate_shared_module
 from Cython.Compiler import Errors
 from Cython.Compiler.Main import CompilationOptions, Context, compile_single, default_options
 from Cython.Compiler.Scanning import FileSourceDescriptor
@@ -39,6 +40,7 @@ COMPILED = Path("build/compiled", sysconfig.get_config_var("EXT_SUFFIX").strip("
 
 MODULES = sorted(path.stem for path in KERNELS.glob("*.pyx"))
 LEVELS = runpy.run_path(str(KERNELS / "levels.py"))
+TRANSLATION = Path("translation.py")
 # What runs before a level is chosen, and what has no registers, is compiled once: so is what Cython's memoryviews need.
 UNLEVELLED = ("interface", "machine", "operands", "ulps")
 ONCE = ("machine.h", "pool.h")  # the headers of these alone
@@ -53,21 +55,9 @@ FLAGS = ["/O2"] if not GNU else [
     "-Wno-all",  # Python asks for warnings: to look for them is a tenth of the time, and Cython's C has many
     "-Werror=implicit-function-declaration",  # but what Cython forgot to write is no function of another file
 ]
-# A call in a loop over registers would spill every register, so the kernels' own inline functions have a word of
-# their own, put in place of Cython's, which serves its helpers too.
+# the word of the kernels' own inline functions, which translation.py puts in place of Cython's
 INLINE = "-DLANEWISE_INLINE=__inline"
 FORCED_INLINE = "-DLANEWISE_INLINE=__inline__ __attribute__((always_inline, unused))" if GNU else INLINE
-OWN_INLINE = re.compile("^static CYTHON_INLINE (?=.*__pyx_f_)", re.MULTILINE)
-# What takes a call's arguments apart is a fifth of a module, and runs once for an array: at each level it is compiled
-# for its size, which takes less time too, and its function is kept out of it, so that this is compiled for speed. Where
-# most of a module is about Python objects, so are all functions that return one, but for those that give the
-# interpreter's lock back: they go on to loop over elements. Modules that are compiled once stay as they are, since
-# every call goes through them.
-OF_OBJECTS = re.compile(r"^static (?=PyObject \*(__pyx_\w+)\([^;{}]*\{\n(.*?)^\}$)", re.MULTILINE | re.DOTALL)
-FOR_SIZE = ("ieee754", "row_loops")
-# Cython has a function write the lengths of a module's strings on its stack, element by element, at each import. They
-# are constants.
-ON_STACK = "    const struct { const unsigned int length"
 # How much the compiler is to optimise, measured module by module in instructions that run and in seconds to compile.
 # A kernel is straight lines of registers, from which most passes of -O2 and -O3 gain nothing for half of the compile
 # time. What it does need: short loops over arrays of registers taken apart (-fpeel-loops), questions that a loop asks
@@ -97,7 +87,7 @@ DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "c
               "initializedcheck": False, "freethreading_compatible": True, "embedsignature": True,
               "emit_code_comments": False}  # a third of what the compiler would read, and nobody else reads it
 HEADERS = ("Python.h", "numpy/arrayobject.h", "numpy/ufuncobject.h", "lanes/lanes.h")
-MANNER = (Cython.__version__, MEMORYVIEWS, DIRECTIVES, OWN_INLINE.pattern, OF_OBJECTS.pattern, FOR_SIZE, ON_STACK)
+MANNER = (Cython.__version__, MEMORYVIEWS, DIRECTIVES, UNLEVELLED, TRANSLATION.read_bytes())
 COMPILER_MISSING = """Lanewise is compiled from source and found no working C compiler ({error}).
 Install one and try again:  Debian, Ubuntu: apt install gcc    Fedora: dnf install gcc
                             macOS: xcode-select --install      Windows: Visual Studio Build Tools"""
@@ -302,8 +292,10 @@ def translate(module, begun=None):
     """Have Cython write a module's C, beginning with declarations that are read already, and put it in our words."""
     code = TRANSLATED / f"{module}.c"
     if module == MEMORYVIEWS:
-        subprocess.run([sys.executable, "-m", "cython", f"--generate-shared={code}",
-                        f"--module-name=lanewise.kernels.{module}"], check=True)
+        options = CompilationOptions(default_options, shared_c_file_path=str(code),
+                                     module_name=f"lanewise.kernels.{module}")
+        if generate_shared_module(options)[0] is not None:
+            raise SystemExit("Cython did not write its own code for memoryviews")
     else:
         print(f"Cythonizing {module}.pyx", flush=True)
         options = options_of(module)
@@ -312,7 +304,8 @@ def translate(module, begun=None):
         source = str(code.with_suffix(".pyx"))
         if compile_single(source, options, f"lanewise.kernels.{module}", context=begun).num_errors:
             raise SystemExit(f"{module}.pyx was not translated")
-    code.write_text(adapted(module, code.read_text("utf-8")), "utf-8")
+    adapted = runpy.run_path(str(TRANSLATION))["adapted"]
+    code.write_text(adapted(module, code.read_text("utf-8"), GNU and module not in UNLEVELLED), "utf-8")
 
 
 def in_children(work, items, most):
@@ -338,18 +331,6 @@ def digest_of(manner, paths):
     for path in sorted(map(str, paths)):
         digest.update(Path(path).read_bytes())
     return digest.hexdigest()
-
-
-def adapted(module, code):
-    """What Cython wrote, in the words of this build: which functions are forced inline, and which are for size."""
-    def place(match):
-        name, body = match.groups()
-        if "__pyx_pw_" in name or (module in FOR_SIZE and "PyEval_SaveThread" not in body):
-            return "static CYTHON_SMALL_CODE "
-        return "static __attribute__((noinline, hot)) " if "__pyx_pf_" in name else "static "
-
-    code = OWN_INLINE.sub("static LANEWISE_INLINE ", code).replace(ON_STACK, f"    static {ON_STACK.strip()}")
-    return OF_OBJECTS.sub(place, code) if GNU and module not in UNLEVELLED else code
 
 
 def is_made_of(digest, folder, module):
