@@ -10,7 +10,7 @@ from ..loops.reductions cimport sum_row
 from ..loops.registers cimport lanes, load, skip, store
 from ..math.exponential cimport nearest, nearest_sum, power2_of_sum, raised_by
 from .exponentials cimport (
-    FEW, LARGEST_TOP, SUMS_BELOW, Exponents, add_to_three, below_block_wide, below_of, exp_parts_of, exp_rest_of,
+    LARGEST_TOP, SUMS_BELOW, Exponents, add_to_three, below_block_wide, below_of, exp_parts_of, exp_rest_of,
     exponents_of, least_below, log_rests, mantissa_of, rest_of, rest_of_sums, small,
 )
 
@@ -113,14 +113,14 @@ cdef inline bint column_softmax(const real* like, const Columns* columns, int re
 
 
 cdef inline void sum_small_columns(const Columns* own, Py_ssize_t n, const double* tops, const double* exponents,
-                                   const double* mantissas, double* rests) noexcept nogil:
+                                   const double* mantissas, double* rests, double near) noexcept nogil:
     # the small sums of rows of float32, in float64
     cdef float[SHORT] x
     cdef Exponents row = exponents_of(<const f32x*>NULL, x, NULL, 1.0, 1.0)
     cdef Py_ssize_t r, i
     row.raised = own.raised
     for r in range(F32_LANES):
-        if small(<const f32x*>NULL, rests[r], n):
+        if small(<const f32x*>NULL, rests[r], tops[r], near, n):
             for i in range(n):
                 x[i] = (<const float*>(own.x + i * own.stride))[r]
             row.top, row.more, row.mantissa = tops[r], row.raised - <int>exponents[r], mantissas[r]
@@ -128,9 +128,9 @@ cdef inline void sum_small_columns(const Columns* own, Py_ssize_t n, const doubl
 
 
 cdef inline bint column_logs(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
-                             f64x* mantissas, f64x* rests, f64x* logs, bint careful) noexcept nogil:
+                             f64x* mantissas, f64x* rests, f64x* logs, double near) noexcept nogil:
     # find_tops and find_logs: the largest of each row, and the logarithm of the sum relative to it. Small sums are
-    # taken again where it is to be careful.
+    # taken again as there.
     cdef Columns own
     cdef f64x totals[SUMS_BELOW * MOST_LANES]
     cdef f64x exponents[MOST_LANES]
@@ -155,9 +155,9 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
     for k in range(registers):
         first = k * count
         if real is f32x:
-            if careful and n > FEW:
+            if near > 0.0:
                 own = register_of(like, columns, k, n)
                 sum_small_columns(&own, n, <const double*>(tops + first), <const double*>(exponents + first),
-                                  <const double*>(mantissas + first), <double*>(rests + first))
+                                  <const double*>(mantissas + first), <double*>(rests + first), near)
         log_rests(like, <const double*>(rests + first), <double*>(logs + first), lanes(like))
     return True
