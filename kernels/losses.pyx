@@ -16,7 +16,7 @@ from .lanes cimport (
     store_part_f64, where_less,
 )
 from .loops.columns cimport (
-    MOST_LANES, add_columns, halves, narrowed, put_column_numbers, take_column_numbers, widened,
+    MOST_LANES, halves, narrowed, put_column_numbers, sum_column_elements, take_column_numbers,
 )
 from .loops.registers cimport itemsize, lanes, load, skip, store
 from .loops.reductions cimport (
@@ -104,7 +104,7 @@ cdef inline void cross_entropy(const real* like, Exponents* rows, const Question
             rows[r].top = largest(like, &rows[r], n, threads)
     for r in range(count):
         set_top(like, &rows[r])
-    find_logs(like, rows, count, n, threads, False)
+    find_logs(like, rows, count, n, threads, 0.0)
     for r in range(count):
         if is_blended(&questions[r]):
             answer_blended(like, &rows[r], &questions[r], blends[r], n, threads)

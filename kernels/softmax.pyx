@@ -17,8 +17,8 @@ from .lanes cimport (
 )
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
 from .loops.reductions cimport (
-    Pair, add_element, element, fold_block, fold_element, fold_values, largest_lane, map_bfloat16, map_block, map_row,
-    merge_row, rounded, row_context, sum_either, sum_row, take, take_either, wide,
+    Pair, add_element, element, fold_block, largest_lane, map_bfloat16, map_block, map_row, merge_row, rounded,
+    row_context, sum_either, sum_row, sum_values, take, take_either, wide,
 )
 from .loops.operations cimport (
     BFLOAT16_ROWS, GROUP, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, TURNED, Operands, Operation, RowMachine, along_axis,
@@ -27,13 +27,14 @@ from .loops.operations cimport (
 )
 from .loops.registers cimport itemsize, lanes, load, skip, store, store_part
 from .loops.columns cimport (
-    MOST_LANES, halves, narrowed, put_column_numbers, sum_columns, take_column_numbers, wide_halves,
+    MOST_LANES, halves, narrowed, put_column_numbers, sum_column_elements, sum_columns, take_column_numbers,
+    wide_halves,
 )
-from .loops.short_rows cimport map_short, put_numbers, short_totals, sum_short
+from .loops.short_rows cimport add_short, map_short, put_numbers, short_totals, sum_short
 from .math.exponential cimport exp
 from .rowwise.column_exponentials cimport Columns, column_logs, column_softmax, columns_of, register_of
 from .rowwise.exponentials cimport (
-    Exponents, all_block, exponents_of, find_logs, find_tops, larger, least_of_zero, set_top, top_not_finite,
+    NEAR, Exponents, all_block, exponents_of, find_logs, find_tops, larger, least_of_zero, set_top, top_not_finite,
 )
 from .rowwise.short_exponentials cimport short_logs, short_softmax
 from .rowwise.weighted_exponentials cimport (
@@ -175,7 +176,7 @@ cdef inline void over_sums(const real* like, Exponents* rows, Py_ssize_t count, 
 
 
 cdef void logsumexp(const real* like, Operands* p, Gradient* logs, Py_ssize_t rows, Py_ssize_t n, int threads,
-                    bint careful) noexcept nogil:
+                    double near) noexcept nogil:
     # log(sum(e^x)) of the first operands in two parts: the largest x, whose difference from itself is then exactly 0 in
     # log_softmax, and the logarithm relative to it
     cdef Exponents own[GROUP]
@@ -183,7 +184,7 @@ cdef void logsumexp(const real* like, Operands* p, Gradient* logs, Py_ssize_t ro
     for r in range(rows):
         own[r] = exponents_of(like, p[r][0], NULL, 1.0, 1.0)
     find_tops(like, own, rows, n, threads)
-    find_logs(like, own, rows, n, threads, careful)
+    find_logs(like, own, rows, n, threads, near)
     for r in range(rows):
         logs[r] = Gradient(NULL, p[r][0], own[r].top, own[r].log_rest, 1.0, False, False)
 
@@ -229,7 +230,7 @@ cdef void log_softmax_group(const real* like, Operands* p, Py_ssize_t rows, Py_s
                             bint safe) noexcept nogil:
     cdef Gradient logs[GROUP]
     cdef Py_ssize_t r
-    logsumexp(like, p, logs, rows, n, threads, True)
+    logsumexp(like, p, logs, rows, n, threads, INFINITY)
     for r in range(rows):
         logs[r].streamed = manner & STREAMED
         if safe and logs[r].value == -INFINITY:
@@ -251,7 +252,7 @@ cdef void logsumexp_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ss
                            int manner) noexcept nogil:
     cdef Gradient logs[GROUP]
     cdef Py_ssize_t r
-    logsumexp(like, p, logs, rows, n, threads, False)
+    logsumexp(like, p, logs, rows, n, threads, NEAR)
     for r in range(rows):
         (<double*>p[r][1])[0] = logs[r].value + logs[r].rest
 
@@ -300,7 +301,7 @@ cdef void log_softmax_backward_kernel(const real* like, Operands* p, Py_ssize_t 
     cdef Py_ssize_t r
     for r in range(rows):
         own[r] = Gradient(p[r][0], p[r][1], 0.0, 0.0, 1.0, manner & STREAMED, False)
-        own[r].value = fold_values(<const real*>p[r][0], n, threads)
+        own[r].value = sum_values(<const real*>p[r][0], n, threads)
     for r in range(rows):
         map_row(log_softmax_slope_block[real], <real*>p[r][2], &own[r], n, threads)
 

@@ -71,8 +71,6 @@ cdef inline void fold_columns(void (*add)(const f32x*, const void*, Py_ssize_t, 
     # fold_terms of each lane
     cdef f32x first[MOST_SUMS]
     cdef f32x second[MOST_SUMS]
-    cdef f32x first_four[MOST_SUMS]
-    cdef f32x second_four[MOST_SUMS]
     cdef f64x sums[MOST_SUMS * APART * MOST_LANES]
     cdef Py_ssize_t i
     cdef int j, k, parts = parts_of(n, APART), split = count - whole
@@ -80,7 +78,7 @@ cdef inline void fold_columns(void (*add)(const f32x*, const void*, Py_ssize_t, 
         first[j] = second[j] = splat_f32(0.0)
     for k in range(parts):
         for j in range(split):
-            first[j] = second[j] = first_four[j] = second_four[j] = splat_f32(-0.0)
+            first[j] = second[j] = splat_f32(-0.0)
         for j in range(split * HALVES):
             sums[j * APART + k] = splat_f64(0.0)
         i = k
@@ -88,18 +86,14 @@ cdef inline void fold_columns(void (*add)(const f32x*, const void*, Py_ssize_t, 
             add(NULL, context, i, first)
             add(NULL, context, i + APART, second)
             i += FOLDED_PARTS
-            if i & FOLDED_PARTS == 0:  # after a pair of each
+            if i & FOLDED_PARTS == 0:  # after two of each
                 for j in range(split):
-                    first_four[j], second_four[j] = first_four[j] + first[j], second_four[j] + second[j]
+                    add_widened(first[j] + second[j], sums + j * HALVES * APART + k)
                     first[j] = second[j] = splat_f32(-0.0)
-                if i & 2 * FOLDED_PARTS == 0:  # after four
-                    for j in range(split):
-                        add_widened(first_four[j] + second_four[j], sums + j * HALVES * APART + k)
-                        first_four[j] = second_four[j] = splat_f32(-0.0)
         if i < n:
             add(NULL, context, i, first)
         for j in range(split):
-            add_widened((first_four[j] + first[j]) + (second_four[j] + second[j]), sums + j * HALVES * APART + k)
+            add_widened(first[j] + second[j], sums + j * HALVES * APART + k)
     for k in range(split * HALVES):
         totals[k] = halved(sums + k * APART, parts, 1)
     for j in range(split, count):
@@ -128,6 +122,36 @@ cdef inline void add_columns(void (*add)(const f64x*, const void*, Py_ssize_t, f
         totals[j] = halved(sums + j * PARTS, parts, 1)
     for j in range(split, count):
         totals[j] = own[j]
+
+
+cdef struct Elements:
+    # of neighbouring rows
+    const char* x
+    Py_ssize_t stride  # from one element of a row to the next
+    int half  # which half of the lanes is taken, of rows of float32
+
+
+cdef inline void add_column_element(const f64x* like, const void* context, Py_ssize_t i, f64x* sums) noexcept nogil:
+    cdef const Elements* own = <const Elements*>context
+    sums[0] = sums[0] + load_f64(<const double*>(own.x + i * own.stride))
+
+
+cdef inline void add_widened_element(const f64x* like, const void* context, Py_ssize_t i, f64x* sums) noexcept nogil:
+    cdef const Elements* own = <const Elements*>context
+    sums[0] = sums[0] + widened(<const float*>(own.x + i * own.stride), own.half)
+
+
+cdef inline void sum_column_elements(const real* like, const char* x, Py_ssize_t stride, Py_ssize_t n,
+                                     f64x* totals) noexcept nogil:
+    # the sums of the rows themselves, in float64
+    cdef Elements own = Elements(x, stride, 0)
+    cdef int half
+    for half in range(halves(like)):
+        own.half = half
+        if real is f32x:
+            add_columns(add_widened_element, 1, 0, &own, n, &totals[half])
+        else:
+            add_columns(add_column_element, 1, 0, &own, n, &totals[half])
 
 
 cdef inline void sum_columns(void (*folded)(const f32x*, const void*, Py_ssize_t, f32x*) noexcept nogil,

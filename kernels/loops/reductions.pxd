@@ -1,12 +1,12 @@
 # Sums and maps along a row, in one place: the order of every sum is fixed here. No mathematics, no Python.
 #
 # A row is cut into blocks of BLOCK elements, whose sums are added in order. In a block, a sum in float64 throughout
-# (sum_terms) adds element i to partial sum i % 32. A folded sum of float32 terms (fold_terms) takes 64 terms at a time:
-# in float32 it adds each four that stand 16 apart, as two pairs, then the first eight of these 16 sums to the last
-# eight, and then adds those eight to partial sums in float64. So a term meets three additions in float32, and small
-# terms beside a large one lose no more than three halves of its last place, whatever their number. In the end the
-# partial sums are added by halves, or, where rounding errors are kept, one after the other. The result depends neither
-# on the number of lanes nor on the number of threads.
+# (sum_terms) adds element i to partial sum i % 32. A folded sum of float32 terms (fold_terms) takes 32 terms at a time:
+# in float32 it adds the two that stand 16 apart, then the first eight of these 16 sums to the last eight, and then adds
+# those eight to partial sums in float64. So a term meets two additions in float32, and the small terms beside a large
+# one lose no more than its last place, whatever their number. In the end the partial sums are added by halves, or,
+# where rounding errors are kept, one after the other. The result depends neither on the number of lanes nor on the
+# number of threads.
 from libc.stdint cimport uint16_t, uintptr_t
 from libc.stdlib cimport free, malloc
 
@@ -29,8 +29,8 @@ cdef extern from *:
 cdef enum:
     PARTS = 32
     FOLDED_PARTS = 16
-    FOLD = 4
-    MOST_SUMS = 4
+    FOLD = 2
+    MOST_SUMS = 3
     BLOCK = 4096
     LINE = 64  # bytes of a line of a cache
 
@@ -308,51 +308,31 @@ cdef inline void add_float_terms(
         add(NULL, context, i, left, terms)
 
 
-cdef inline void add_registers(f32x* x, const f32x* y, int count) noexcept nogil:
-    cdef int k
-    if count > 6:
-        for k in range(count):
-            x[k] = x[k] + y[k]
-        return
-    x[0] = x[0] + y[0]
-    if count > 1:
-        x[1] = x[1] + y[1]
-    if count > 2:
-        x[2] = x[2] + y[2]
-    if count > 3:
-        x[3] = x[3] + y[3]
-    if count > 4:
-        x[4] = x[4] + y[4]
-    if count > 5:
-        x[5] = x[5] + y[5]
+cdef inline void add_fold(
+        void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, int count,
+        const void* context, Py_ssize_t i, f64x* sums) noexcept nogil:
+    # FOLD * FOLDED_PARTS terms. To add a number to -0 is nothing to do, which the compiler knows.
+    cdef f32x terms[MOST_SUMS * FOLDED_TERMS]
+    fill(terms, count * FOLDED_TERMS, -0.0)
+    add_parts(add, count, context, i, terms)
+    add_parts(add, count, context, i + FOLDED_PARTS, terms)
+    end_fold(count, terms, sums)
 
 
 cdef inline void add_folds(
         void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, int count,
         const void* context, Py_ssize_t i, Py_ssize_t stop, f64x* sums) noexcept nogil:
-    # The terms i to stop, by FOLD * FOLDED_PARTS. To add a number to -0 is nothing to do, which the compiler knows.
+    # the terms i to stop
     cdef f32x terms[MOST_SUMS * FOLDED_TERMS]
-    cdef f32x second[MOST_SUMS * FOLDED_TERMS]
-    cdef Py_ssize_t middle
-    while i + 4 * FOLDED_PARTS <= stop:
+    while i + 2 * FOLD * FOLDED_PARTS <= stop:
+        add_fold(add, count, context, i, sums)
+        add_fold(add, count, context, i + FOLD * FOLDED_PARTS, sums)
+        i += 2 * FOLD * FOLDED_PARTS
+    while i < stop:
         fill(terms, count * FOLDED_TERMS, -0.0)
-        fill(second, count * FOLDED_TERMS, -0.0)
-        add_parts(add, count, context, i, terms)
-        add_parts(add, count, context, i + FOLDED_PARTS, terms)
-        add_parts(add, count, context, i + 2 * FOLDED_PARTS, second)
-        add_parts(add, count, context, i + 3 * FOLDED_PARTS, second)
-        add_registers(terms, second, count * FOLDED_TERMS)
+        add_float_terms(add, count, context, i, min(i + FOLD * FOLDED_PARTS, stop), terms)
         end_fold(count, terms, sums)
-        i += 4 * FOLDED_PARTS
-    if i < stop:
-        fill(terms, count * FOLDED_TERMS, -0.0)
-        middle = min(i + 2 * FOLDED_PARTS, stop)
-        add_float_terms(add, count, context, i, middle, terms)
-        if middle < stop:
-            fill(second, count * FOLDED_TERMS, -0.0)
-            add_float_terms(add, count, context, middle, stop, second)
-            add_registers(terms, second, count * FOLDED_TERMS)
-        end_fold(count, terms, sums)
+        i += FOLD * FOLDED_PARTS
 
 
 cdef inline void end_one(int count, f32x* terms, f64x* sums) noexcept nogil:
@@ -380,8 +360,6 @@ cdef inline void end_fold(int count, f32x* terms, f64x* sums) noexcept nogil:
         end_one(count, terms + 1, sums + 1)
     if count > 2:
         end_one(count, terms + 2, sums + 2)
-    if count > 3:
-        end_one(count, terms + 3, sums + 3)
 
 
 cdef inline void fold_terms(
@@ -396,8 +374,6 @@ cdef inline void fold_terms(
         totals[1] = tree(sums + 1, FOLDED_SUMS, count)
     if count > 2:
         totals[2] = tree(sums + 2, FOLDED_SUMS, count)
-    if count > 3:
-        totals[3] = tree(sums + 3, FOLDED_SUMS, count)
 
 
 cdef inline Pair fold_block(

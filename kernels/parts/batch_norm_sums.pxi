@@ -1,7 +1,7 @@
 # The sums of a channel's gradients: grad, and grad * normed. A part of batch_norm.pyx.
 #
-# A channel is a segment of each example. Terms of float32 are added in float32 by fours, and the sums of those in
-# float64, as folded sums of rows are; but where segments are short, the next ones go on with the fours of the first,
+# A channel is a segment of each example. Terms of float32 are added in float32 by twos, and the sums of those in
+# float64, as folded sums of rows are; but where segments are short, the next ones go on with the twos of the first,
 # so that none has ends of its own to add up. A channel whose float32 sums overflow is added in float64. A channel is
 # cut into pieces, set by the shape alone, whose sums are added in order, so that nobody sees the number of threads.
 

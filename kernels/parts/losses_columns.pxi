@@ -1,29 +1,6 @@
 # The losses of neighbouring rows, a row in each lane, for the same bits. A part of losses.pyx, which has the kernels of
 # one row at a time.
 
-cdef inline void add_column_logit(const f64x* like, const void* context, Py_ssize_t i, f64x* sums) noexcept nogil:
-    cdef const Columns* own = <const Columns*>context
-    sums[0] = sums[0] + load(<const f64x*>(own.x + i * own.stride))
-
-
-cdef inline void add_widened_logit(const f64x* like, const void* context, Py_ssize_t i, f64x* sums) noexcept nogil:
-    # of half of the lanes of rows of float32
-    cdef const Columns* own = <const Columns*>context
-    sums[0] = sums[0] + widened(<const float*>(own.x + i * own.stride), own.half)
-
-
-cdef inline void sum_logits(const real* like, const Columns* columns, Py_ssize_t n, f64x* sums) noexcept nogil:
-    # the sum of each row's logits
-    cdef Columns own = columns[0]
-    cdef int half
-    for half in range(halves(like)):
-        own.half = half
-        if real is f32x:
-            add_columns(add_widened_logit, 1, 0, &own, n, &sums[half])
-        else:
-            add_columns(add_column_logit, 1, 0, &own, n, &sums[half])
-
-
 cdef inline bint same_numbers(const char* at, Py_ssize_t step, Py_ssize_t count) noexcept nogil:
     # whether all rows have one
     cdef Py_ssize_t r
@@ -56,7 +33,7 @@ cdef inline bint column_losses(const real* like, char** at, const Py_ssize_t* st
     if with_grad:
         scale = (<const double*>at[4])[0]
     columns = columns_of(like, at[0], strides[0], tile if with_grad else NULL, scale)
-    if not column_logs(like, &columns, registers, n, tops, mantissas, rests, logs, False):
+    if not column_logs(like, &columns, registers, n, tops, mantissas, rests, logs, 0.0):
         return False
     for r in range(rows):
         target = (<const int64_t*>(at[1] + r * steps[1]))[0]
@@ -65,7 +42,7 @@ cdef inline bint column_losses(const real* like, char** at, const Py_ssize_t* st
     take_column_numbers(<const char*>logits, sizeof(double), count, losses)
     for k in range(registers if smoothing != 0.0 else 0):
         own = register_of(like, &columns, k, n)
-        sum_logits(like, &own, n, sums + k * halves(like))
+        sum_column_elements(like, own.x, own.stride, n, sums + k * halves(like))
     for k in range(count):
         losses[k] = loss_of(tops[k], logs[k], losses[k], sums[k] if smoothing != 0.0 else tops[k], smoothing, z_loss, n)
     put_column_numbers(losses, count, at[result], steps[result])

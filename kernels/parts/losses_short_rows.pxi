@@ -26,7 +26,7 @@ cdef bint short_losses(const real* like, char** at, const Py_ssize_t* steps, Py_
                                 (<const double*>(at[3] + r * steps[3]))[0],
                                 <double*>(at[result] + r * steps[result]))
         sums[r] = element_block(like, x, 0, n).first if questions[r].label_smoothing != 0.0 else 0.0
-    if not short_logs(like, &own, at[0], steps[0], n, tops, mantissas, rests, logs, False):
+    if not short_logs(like, &own, at[0], steps[0], n, tops, mantissas, rests, logs, 0.0):
         return False
     for r in range(SHORT_ROWS):
         own.y = <void*>skip(<const real*>tile, r * SHORT)

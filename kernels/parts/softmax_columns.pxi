@@ -59,7 +59,7 @@ cdef bint log_softmax_columns(const real* like, char** at, const Py_ssize_t* ste
     cdef char* y
     cdef Py_ssize_t i, step = strides[1]
     cdef int k
-    if not column_logs(like, &own, registers, n, tops, mantissas, rests, logs, True):
+    if not column_logs(like, &own, registers, n, tops, mantissas, rests, logs, INFINITY):
         return False
     for k in range(registers):
         top, log = narrowed(like, tops + k * halves(like)), narrowed(like, logs + k * halves(like))
@@ -79,7 +79,7 @@ cdef bint logsumexp_columns(const real* like, char** at, const Py_ssize_t* steps
     cdef f64x rests[MOST_LANES]
     cdef f64x logs[MOST_LANES]
     cdef int k
-    if not column_logs(like, &own, registers, n, tops, mantissas, rests, logs, False):
+    if not column_logs(like, &own, registers, n, tops, mantissas, rests, logs, NEAR):
         return False
     for k in range(registers * halves(like)):
         logs[k] = tops[k] + logs[k]
@@ -97,11 +97,6 @@ cdef inline void fold_column_grad_y(const f32x* like, const void* context, Py_ss
     cdef const GradientColumns* own = <const GradientColumns*>context
     sums[0] = fma(load(<const f32x*>(own.grad + i * own.grad_stride)), load(
         <const f32x*>(own.y + i * own.y_stride)), sums[0])
-
-
-cdef inline void add_column_grad(const real* like, const void* context, Py_ssize_t i, real* sums) noexcept nogil:
-    cdef const GradientColumns* own = <const GradientColumns*>context
-    sums[0] = sums[0] + load(<const real*>(own.grad + i * own.grad_stride))
 
 
 cdef bint softmax_backward_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
@@ -131,7 +126,7 @@ cdef bint log_softmax_backward_columns(const real* like, char** at, const Py_ssi
     cdef Py_ssize_t i, k
     for k in range(registers):
         own = gradient_columns_of(like, at, strides, k)
-        sum_columns(add_column_grad[f32x], add_column_grad[f64x], 1, 0, like, &own, n, sums)
+        sum_column_elements(like, own.grad, own.grad_stride, n, sums)
         sum = -narrowed(like, sums)
         for i in range(n):
             store(<real*>(at[2] + k * sizeof(real) + i * strides[2]), fma(

@@ -74,7 +74,7 @@ cdef bint short_log_softmax_kernel(const real* like, char** at, const Py_ssize_t
     cdef double[SHORT_ROWS] rests
     cdef double[SHORT_ROWS] logs
     cdef Py_ssize_t r
-    if not short_logs(like, &plain, at[0], steps[0], n, tops, mantissas, rests, logs, True):
+    if not short_logs(like, &plain, at[0], steps[0], n, tops, mantissas, rests, logs, INFINITY):
         return False
     for r in range(SHORT_ROWS):
         own.x, own.value, own.rest = at[0] + r * steps[0], tops[r], logs[r]
@@ -90,7 +90,7 @@ cdef bint short_logsumexp_kernel(const real* like, char** at, const Py_ssize_t* 
     cdef double[SHORT_ROWS] rests
     cdef double[SHORT_ROWS] logs
     cdef Py_ssize_t r
-    if not short_logs(like, &plain, at[0], steps[0], n, tops, mantissas, rests, logs, False):
+    if not short_logs(like, &plain, at[0], steps[0], n, tops, mantissas, rests, logs, NEAR):
         return False
     for r in range(SHORT_ROWS):
         tops[r] += logs[r]
@@ -144,7 +144,7 @@ cdef bint short_log_softmax_backward_kernel(const real* like, char** at, const P
     cdef double[SHORT_ROWS] sums
     cdef Py_ssize_t r
     for r in range(SHORT_ROWS):
-        sum_short(fold_element, add_element[real], 1, like, at[0] + r * steps[0], n, parts + r)
+        add_short(add_element[real], 1, like, at[0] + r * steps[0], n, parts + r)
     short_totals(parts, sums)
     for r in range(SHORT_ROWS):
         own.grad, own.x, own.value = at[0] + r * steps[0], at[1] + r * steps[1], sums[r]

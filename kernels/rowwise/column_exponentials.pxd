@@ -150,27 +150,28 @@ cdef inline void sum_columns_wide(const Columns* own, Py_ssize_t n, f64x* below,
     wide_halves(tops, equal)
 
 
-cdef inline void sum_small_columns(Columns* own, Py_ssize_t n, double lowered, const f64x* mantissas,
-                                   f64x* rests) noexcept nogil:
-    # the small sums of a register of rows of float32, in float64
+cdef inline void sum_small_columns(Columns* own, Py_ssize_t n, double lowered, const f64x* tops, const f64x* mantissas,
+                                   f64x* rests, double near) noexcept nogil:
+    # the small sums of a register of rows of float32 whose largest is no farther from 0 than `near`, in float64
     cdef f64x below[MOST_LANES]
     cdef f64x equal[MOST_LANES]
-    cdef f64x most = splat_f64(SMALL)
+    cdef f64x most[MOST_LANES]
     cdef int half, small = 0
     for half in range(halves(<const f32x*>NULL)):
-        small |= any_less(rests[half], most)
+        most[half] = where_less(magnitude(tops[half]), splat_f64(near), splat_f64(SMALL), splat_f64(0.0))
+        small |= any_less(rests[half], most[half])
     if small:
         own.y = NULL  # where exponentials are already
         sum_columns_wide(own, n, below, equal)
         for half in range(halves(<const f32x*>NULL)):
             rests[half] = where_less(
-                rests[half], most, rest_of_sums(below[half], equal[half], lowered, mantissas[half]), rests[half])
+                rests[half], most[half], rest_of_sums(below[half], equal[half], lowered, mantissas[half]), rests[half])
 
 
 cdef inline bint column_logs(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
-                             f64x* mantissas, f64x* rests, f64x* logs, bint careful) noexcept nogil:
+                             f64x* mantissas, f64x* rests, f64x* logs, double near) noexcept nogil:
     # find_tops and find_logs: the largest of each row, and the logarithm of the sum relative to it. Small sums are
-    # taken again where it is to be careful.
+    # taken again as there.
     cdef Columns own
     cdef f64x totals[SUMS_BELOW * MOST_LANES]
     cdef f64x exponents[MOST_LANES]
@@ -199,9 +200,9 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
     for k in range(registers):
         first = k * count
         if real is f32x:
-            if careful and n > FEW:
+            if near > 0.0 and n > FEW:
                 own = register_of(like, columns, k, n)
                 set_tops(narrow_halves(tops + first), &own)
-                sum_small_columns(&own, n, lowered, mantissas + first, rests + first)
+                sum_small_columns(&own, n, lowered, tops + first, mantissas + first, rests + first, near)
         log_rests(like, <const double*>(rests + first), <double*>(logs + first), lanes(like))
     return True

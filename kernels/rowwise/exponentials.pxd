@@ -27,6 +27,7 @@ cdef enum:
     SUMS_BELOW = 3  # of add_to_three
     FEW = 32  # elements of a row of float32, up to which its exponentials are added in float64: no more than PARTS
     SMALL = 2  # a sum beside the largest below this is small
+    NEAR = 4  # a logarithm of a sum, this far from 0 or farther, has no digit left for what float32 loses
 
 cdef struct Exponents:
     const void* x
@@ -215,10 +216,11 @@ cdef inline Pair below_block_wide(const f32x* like, const void* context, Py_ssiz
     return sum_block(add_below_wide, 1, <const f64x*>NULL, &own, start, n)
 
 
-cdef inline bint small(const real* like, double rest, Py_ssize_t n) noexcept nogil:
-    # whether a careful caller has the sum of a row of float32 taken again: small elements may have been lost beside
-    # larger ones, unless the row is so short that it was added in float64
-    return real is f32x and n > FEW and rest < SMALL
+cdef inline bint small(const real* like, double rest, double top, double near, Py_ssize_t n) noexcept nogil:
+    # Whether the sum of a row of float32 is taken again: small elements may have been lost beside larger ones, which
+    # shows where the logarithm is small and the largest no farther from 0 than `near`. A few elements were added in
+    # float64.
+    return real is f32x and n > FEW and rest < SMALL and fabs(top) < near
 
 
 cdef inline void add_below_exactly(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
@@ -329,11 +331,11 @@ cdef inline void log_rests(const real* like, const double* rests, double* logs, 
 
 
 cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, Py_ssize_t n, int threads,
-                           bint careful) noexcept nogil:
+                           double near) noexcept nogil:
     # After find_tops, for rows whose largest is finite, GROUP at most: the sum of e^(x - top) without one of the
-    # largest, so that log1p of it is right where the largest is nearly all of the sum. A careful caller has small sums
-    # computed again, in float64, or, of rows in float64, with the rounding errors of their additions. The scalars of
-    # all rows share registers.
+    # largest, so that log1p of it is right where the largest is nearly all of the sum. Where the largest is no farther
+    # from 0 than `near`, small sums are computed again, in float64; and those of float64, if `near` is infinite, with
+    # the rounding errors of their additions. The scalars of all rows share registers.
     cdef double tops[MANY]
     cdef double exponents[MANY]
     cdef double mantissas[MANY]
@@ -354,7 +356,7 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
         if fabs(rows[k].top) < INFINITY:
             rows[k].mantissa = mantissas[k]
             rows[k].rest = rest_of(&rows[k], sums[k])
-            if careful and small(like, rows[k].rest, n):
+            if small(like, rows[k].rest, rows[k].top, near, n):
                 rows[k].rest = rest_of(&rows[k], Pair(
                     sum_row(below_block_wide, <const f32x*>NULL, &rows[k], n, threads).first, sums[k].second))
             logs[k] = rows[k].rest
@@ -367,7 +369,7 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
     for k in range(count):
         rows[k].log_rest = logs[k]
         if real is f64x:
-            if careful and rows[k].rest < 64.0 and fabs(rows[k].top) < INFINITY:
+            if near == INFINITY and rows[k].rest < 64.0 and fabs(rows[k].top) < INFINITY:
                 rows[k].log_rest = exact_log(&rows[k], sums[k].second - 1.0, n, threads)
 
 

@@ -93,21 +93,21 @@ cdef inline bint short_softmax(const real* like, const char* x, Py_ssize_t step,
 
 cdef inline void sum_small_again(Exponents* own, const char* x, Py_ssize_t step, Py_ssize_t n, const double* tops,
                                  const int* more, const double* least, const double* equal, const double* mantissas,
-                                 double* rests) noexcept nogil:
+                                 double* rests, double near) noexcept nogil:
     # the small sums of rows of float32, in float64; `equal` says how many elements are the largest
     cdef Pair sum
     cdef int k
     for k in range(SHORT_ROWS):
-        if small(<const f32x*>NULL, rests[k], n):
+        if small(<const f32x*>NULL, rests[k], tops[k], near, n):
             own.x, own.top, own.more, own.mantissa, own.least = x + k * step, tops[k], more[k], mantissas[k], least[k]
             sum = sum_row(below_block_wide, <const f32x*>NULL, own, n, 1)
             rests[k] = rest_of(own, Pair(sum.first, equal[k]))
 
 
 cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_ssize_t step, Py_ssize_t n,
-                            double* tops, double* mantissas, double* rests, double* logs, bint careful) noexcept nogil:
+                            double* tops, double* mantissas, double* rests, double* logs, double near) noexcept nogil:
     # find_tops and find_logs: the largest of each row, and the logarithm of the sum relative to it. Exponentials that
-    # are wanted go to rows of SHORT numbers from own.y on. Small sums are taken again where it is to be careful.
+    # are wanted go to rows of SHORT numbers from own.y on. Small sums are taken again as there.
     cdef const real* tile = <const real*>own.y
     cdef f64x parts[SUMS_BELOW * SHORT_ROWS]
     cdef double least[SHORT_ROWS]
@@ -148,9 +148,9 @@ cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_
         store_f64(rests + k, rest)
         k += F64_LANES
     if real is f32x:
-        if careful and n > FEW:
+        if near > 0.0 and n > FEW:
             sum_small_again(own, x, step, n, tops, more, least, totals + (SUMS_BELOW - 1) * SHORT_ROWS, mantissas,
-                            rests)
+                            rests, near)
     k = 0
     while k < SHORT_ROWS:
         log_rests(like, rests + k, logs + k, SHORT_ROWS - k)

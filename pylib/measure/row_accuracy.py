@@ -17,8 +17,10 @@ _ELEMENTS = {"float32": 1 << 17, "float64": 1 << 15, "float16": 1 << 15, "bfloat
 
 _EPS = 1e-5  # of all gradients of norms
 
-#: What a function is tried on: lengths of rows, with means and standard deviations.
-CASES = tuple((n, *scale) for n in _LENGTHS for scale in _SCALES)
+#: What a function is tried on: lengths of rows, with means and standard deviations, or with what one element of a row
+#: has so much of that float32 would lose all others beside it.
+CASES = (*((n, *scale) for n in _LENGTHS for scale in _SCALES),
+         *((n, name) for n in (33, 64, 100, 128, 129, 1000, 4096) for name in ("exponential", "logarithm", "square")))
 
 
 def measure_rows(function, dtype, progress=None, elements=None):
@@ -43,17 +45,46 @@ def measure_rows(function, dtype, progress=None, elements=None):
     """
     found = Accuracy(function, dtype)
     wide = np.longdouble if dtype == "float64" else np.float64
-    for seed, (n, mean, sigma) in enumerate(CASES):
+    for seed, (n, *kind) in enumerate(CASES):
+        if len(kind) == 1 and dtype != "float32":
+            if progress:
+                progress()
+            continue
         rng = np.random.default_rng(seed)
         count = max(2, (elements or _ELEMENTS[dtype]) // n)
-        x = (rng.standard_normal((count, n)) * sigma + mean).astype(dtype_of(dtype))
-        others = [rng.standard_normal(shape).astype(dtype_of(dtype)) for shape in ((count, n), n, n)]
+        if len(kind) == 2:
+            x, grad = rng.standard_normal((count, n)) * kind[1] + kind[0], rng.standard_normal((count, n))
+        else:
+            x, grad = _swallowing(rng, count, n, *kind), _swallowing(rng, count, n, "magnitude")
+        others = [array.astype(dtype_of(dtype)) for array in (grad, rng.standard_normal(n), rng.standard_normal(n))]
+        x = x.astype(dtype_of(dtype))
         for y, exact, terms in _TRIALS[function](wide, rng, x, *others):
             here = errors(np.asarray(y), exact, dtype, np.broadcast_to(terms, exact.shape))
             found.add(Accuracy.of(function, dtype, here.ravel(), [np.asarray(y).astype(np.float64).ravel()]))
         if progress:
             progress()
     return found
+
+
+
+def _swallowing(rng, count, n, name):
+    # Rows of which one element, at every place in turn, has an exponential, a square or a magnitude of about 2^24 times
+    # each other's; of a logarithm two elements, near 0, have such exponentials.
+    rows, at = np.arange(count), np.arange(count) % n
+    if name == "square":
+        x = rng.uniform(0.5, 1.5, (count, n)) * 2 ** rng.uniform(-14, -10, (count, 1)) * rng.choice([-1, 1], (count, n))
+    elif name == "magnitude":
+        x = rng.uniform(0.5, 1.5, (count, n)) * 2 ** rng.uniform(-26, -22, (count, 1))
+    else:
+        x = rng.standard_normal((count, n)) * rng.uniform(0, 1, (count, 1))
+    if name == "exponential":
+        x[rows, at] += rng.uniform(12, 20, count)
+    elif name == "logarithm":
+        x -= rng.uniform(12, 19, (count, 1))
+        x[rows, at], x[rows, (at + rng.integers(1, n, count)) % n] = rng.uniform(-1, 0, (2, count))
+    else:
+        x[rows, at] = rng.uniform(1, 2, count)
+    return x
 
 
 
@@ -71,9 +102,10 @@ def _layer_norm(wide, rng, x, grad, weight, bias):
     exact, _ = formulas.normed(x.astype(wide), True, eps)
     yield lw.layer_norm(x, eps=float(eps)), exact, formulas.rms(exact)
     product = exact * weight.astype(wide)
-    yield lw.layer_norm(x, weight, eps=float(eps)), product, formulas.rms(product)
+    size = np.maximum(np.abs(product), np.abs(weight.astype(wide)))  # of a normed number, but 1 at least, times weight
+    yield lw.layer_norm(x, weight, eps=float(eps)), product, np.maximum(size, formulas.rms(product))
     y = product + bias.astype(wide)
-    yield lw.layer_norm(x, weight, bias, eps=float(eps)), y, np.maximum(np.abs(product), formulas.rms(y))
+    yield lw.layer_norm(x, weight, bias, eps=float(eps)), y, np.maximum(size, formulas.rms(y))
 
 
 def _add_rms_norm(wide, rng, x, grad, weight, bias):
