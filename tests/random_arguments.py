@@ -230,6 +230,7 @@ KEYWORDS = {"where": lambda case: case.one_of([True, case.rng.random(case.shape)
             "casting": _option("same_kind", "unsafe", "no"), "order": _option("C", "F", "K"),
             "subok": _option(True, False)}
 FIELDS = {
+    "axis": ALONG["axis"],
     **dict.fromkeys(("x", "codes", "a", "b", "packed_codes", "sign", "exponent", "mantissa"), lambda case: case.array(
         case.shape, case.one_of([case.dtype, "u1", "u2", "u4", "u8", "i8", "e"]))),
     "format": Case.format, "formats": lambda case: case.one_of([None, [Case.format(case)], ["binary16"], []]),

@@ -245,7 +245,7 @@ cdef inline void run_rows(const real* like, const Pass* work, char** at, const P
     cdef Py_ssize_t taken, n = work.n
     cdef int k
     if real is f32x:
-        while n <= work.turned and rows >= F32_LANES > 1:  # a register of one lane is a row already
+        while 0 < n <= work.turned and rows >= F32_LANES > 1:  # a register of one lane is a row already
             taken = run_turned(work, at, step, rows)
             if taken == 0:
                 taken = F32_LANES

@@ -384,7 +384,9 @@ def _gated(activation, values, *, halves=False):
     return Oracle(
         (lambda gate, up: activation.forward[0](gate) * up,
          lambda gate, up: _once(mp.prec, activation.forward[1], gate) * up),
-        parameters=_UPS, values=values, normal_slope_from=activation.normal_slope_from, gated=activation, halves=halves)
+        parameters=_UPS, values=values, gated=activation, halves=halves,
+        # so much nearer that the slope times the least of the values is normal too
+        normal_slope_from=tuple(gate + 0.6 for gate in activation.normal_slope_from))
 
 
 _LOGISTIC_BY_INPUT = Oracle(
