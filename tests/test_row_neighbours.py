@@ -68,10 +68,19 @@ def test_rows_side_by_side_have_the_bits_of_each_alone(name, dtype):
                 assert along_axis.bits(part) == along_axis.bits([one[k][0] for one in alone]), (n, turn)
 
 
+def _weights(x, axis):
+    return np.linspace(-0.5, 2, x.shape[axis]).astype(x.dtype)
+
+
 # of an axis, numbers a row, and a class a row
 ACROSS = {
     "softmax": ("r", lambda axis, x: [lw.softmax(x, axis)]),
     "log_softmax": ("r", lambda axis, x: [lw.log_softmax(x, axis)]),
+    "softmin": ("r", lambda axis, x: [lw.softmin(x, axis)]),
+    "softmax, safe": ("r", lambda axis, x: [lw.softmax(x, axis, safe=True), lw.softmin(x, axis, safe=True),
+                                            lw.log_softmax(x, axis, safe=True)]),
+    "softmax, where": ("rr", lambda axis, x, other: [function(x, axis, where=other > -1) for function in (
+        lw.softmax, lw.softmin, lw.log_softmax)]),
     "logsumexp": ("r", lambda axis, x: [lw.logsumexp(x, axis)]),
     "softmax_backward": ("rr", lambda axis, grad, y: [lw.softmax_backward(grad, y, axis)]),
     "log_softmax_backward": ("rr", lambda axis, grad, y: [lw.log_softmax_backward(grad, y, axis)]),
@@ -81,6 +90,16 @@ ACROSS = {
         x, target, axis=axis, ignore_index=0, reduction="none")),
     "cross_entropy_with_grad, smoothed": ("rt", lambda axis, x, target: lw.cross_entropy_with_grad(
         x, target, axis=axis, label_smoothing=0.1, z_loss=1e-3)[::-1]),
+    "cross_entropy, weighted": ("rt", lambda axis, x, target: [lw.cross_entropy(
+        x, target, axis=axis, ignore_index=0, reduction="none", weight=_weights(x, axis))]),
+    "cross_entropy_with_grad, weighted": ("rt", lambda axis, x, target: lw.cross_entropy_with_grad(
+        x, target, axis=axis, ignore_index=0, reduction="none", weight=_weights(x, axis), z_loss=1e-3)),
+    "cross_entropy_with_grad, weighted and smoothed": ("rt", lambda axis, x, target: lw.cross_entropy_with_grad(
+        x, target, axis=axis, ignore_index=0, weight=_weights(x, axis), label_smoothing=0.1)[1:]),
+    "cross_entropy_with_grad, probabilities": ("rr", lambda axis, x, wanted: lw.cross_entropy_with_grad(
+        x, np.maximum(wanted, 0), axis=axis, reduction="none", z_loss=1e-3)),
+    "cross_entropy_with_grad, probabilities and weights": ("rr", lambda axis, x, wanted: lw.cross_entropy_with_grad(
+        x, np.maximum(wanted, 0), axis=axis, weight=_weights(x, axis), label_smoothing=0.1)[1:]),
     "cross_entropy_backward": ("rts", lambda axis, x, target, grad: [lw.cross_entropy_backward(
         grad, x, target, axis=axis, reduction="none")]),
 }
