@@ -7,20 +7,14 @@ import numpy as np
 from . import row_formulas as formulas
 from .accuracy import Accuracy
 from .attention_accuracy import ATTENTION
-from .ulps import dtype_of, errors
+from .row_cases import CASES, rows_of
+from .ulps import errors
 
 __all__ = ["CASES", "measure_rows"]
 
-_LENGTHS = (1, 2, 3, 7, 16, 33, 64, 65, 128, 200, 768, 4096, 10_000)
-_SCALES = ((0, 1), (3, 1), (2000, 1), (-1e-3, 20), (0, 1e-4))  # mean and standard deviation of a row
 _ELEMENTS = {"float32": 1 << 17, "float64": 1 << 15, "float16": 1 << 15, "bfloat16": 1 << 15}  # of a length and scale
 
 _EPS = 1e-5  # of all gradients of norms
-
-#: What a function is tried on: lengths of rows, with means and standard deviations, or with what one element of a row
-#: has so much of that float32 would lose all others beside it.
-CASES = (*((n, *scale) for n in _LENGTHS for scale in _SCALES),
-         *((n, name) for n in (33, 64, 100, 128, 129, 1000, 4096) for name in ("exponential", "logarithm", "square")))
 
 
 def measure_rows(function, dtype, progress=None, elements=None):
@@ -45,49 +39,15 @@ def measure_rows(function, dtype, progress=None, elements=None):
     """
     found = Accuracy(function, dtype)
     wide = np.longdouble if dtype == "float64" else np.float64
-    for seed, (n, *kind) in enumerate(CASES):
-        if len(kind) == 1 and dtype != "float32":
-            if progress:
-                progress()
-            continue
+    for seed, case in enumerate(CASES):
         rng = np.random.default_rng(seed)
-        count = max(2, (elements or _ELEMENTS[dtype]) // n)
-        if len(kind) == 2:
-            x, grad = rng.standard_normal((count, n)) * kind[1] + kind[0], rng.standard_normal((count, n))
-        else:
-            x, grad = _swallowing(rng, count, n, *kind), _swallowing(rng, count, n, "magnitude")
-        others = [array.astype(dtype_of(dtype)) for array in (grad, rng.standard_normal(n), rng.standard_normal(n))]
-        x = x.astype(dtype_of(dtype))
-        for y, exact, terms in _TRIALS[function](wide, rng, x, *others):
+        given = rows_of(case, rng, elements or _ELEMENTS[dtype], dtype)
+        for y, exact, terms in _TRIALS[function](wide, rng, *given) if given else ():
             here = errors(np.asarray(y), exact, dtype, np.broadcast_to(terms, exact.shape))
             found.add(Accuracy.of(function, dtype, here.ravel(), [np.asarray(y).astype(np.float64).ravel()]))
         if progress:
             progress()
     return found
-
-
-
-def _swallowing(rng, count, n, name):
-    # Rows of which one element, at every place in turn, has an exponential, a square or a magnitude of about 2^24 times
-    # each other's; of a logarithm two elements, near 0, have such exponentials.
-    rows, at = np.arange(count), np.arange(count) % n
-    if name == "square":
-        x = rng.uniform(0.5, 1.5, (count, n)) * 2 ** rng.uniform(-14, -10, (count, 1)) * rng.choice([-1, 1], (count, n))
-    elif name == "magnitude":
-        x = rng.uniform(0.5, 1.5, (count, n)) * 2 ** rng.uniform(-26, -22, (count, 1))
-    else:
-        x = rng.standard_normal((count, n)) * rng.uniform(0, 1, (count, 1))
-    if name == "exponential":
-        x[rows, at] += rng.uniform(12, 20, count)
-    elif name == "logarithm":
-        x -= rng.uniform(12, 19, (count, 1))
-        x[rows, at], x[rows, (at + rng.integers(1, n, count)) % n] = rng.uniform(-1, 0, (2, count))
-    else:
-        x[rows, at] = rng.uniform(1, 2, count)
-    return x
-
-
-
 
 
 def _rms_norm(wide, rng, x, grad, weight, bias):
@@ -248,8 +208,6 @@ def _normalize_backward(wide, rng, x, grad, weight, bias):
                (np.abs(wide_grad) + np.abs(along) * np.abs(product).sum(-1, keepdims=True)) / length)
 
 
-
-
 def _softmax(wide, rng, x, grad, weight, bias):
     top, log_rest = formulas.log_sum(x.astype(wide))
     yield lw.softmax(x), np.exp((x.astype(wide) - top) - log_rest), 0
@@ -285,7 +243,6 @@ def _softmin_backward(wide, rng, x, grad, weight, bias):
     y = lw.softmin(x)
     exact, terms = formulas.softmax_gradient(grad.astype(wide), y.astype(wide))
     yield lw.softmin_backward(grad, y), -exact, terms
-
 
 
 def _log_softmax_backward(wide, rng, x, grad, weight, bias):
