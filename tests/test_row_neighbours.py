@@ -5,6 +5,7 @@ import lanewise as lw
 import numpy as np
 import oracles
 import pytest
+from lanewise.kernels import losses
 
 FOREIGN = [np.inf, -np.inf, np.nan, 1e31, -1e31, 1e-42, 0.0]
 TOGETHER = {"group_norm, one group"}  # whose channels are normed together
@@ -129,6 +130,36 @@ def test_rows_that_are_neighbours_in_memory_have_the_bits_of_others(name, dtype)
                     back[1] = np.moveaxis(back[1], 1, -1)
                 for found in back:
                     assert along_axis.bits([found.reshape(np.shape(part))]) == along_axis.bits([part]), (n, turn)
+
+
+@pytest.mark.parametrize("dtype", oracles.DTYPES)
+@pytest.mark.parametrize("name", ACROSS)
+def test_many_rows_of_a_wider_array_have_the_bits_of_others(name, dtype):
+    # as many registers of rows at once as a kernel takes; and elements whole pages apart, which pass through tiles
+    kinds, call = ACROSS[name]
+    own, rows, rng = oracles.dtype_named(dtype), 201, np.random.default_rng(3)
+    for n in (3, 9, 16, 17, 128):
+        arrays = [rng.normal(0, 2, (rows, n)).astype(own) if kind == "r" else
+                  rng.integers(0, n, rows) if kind == "t" else rng.normal(0, 1, rows) for kind in kinds]
+        hostile(kinds, arrays, 3)
+        wider = [np.zeros((n, 4096), own) if kind == "r" else array for kind, array in zip(kinds, arrays, strict=True)]
+        for kind, room, array in zip(kinds, wider, arrays, strict=True):
+            if kind == "r":
+                room[:, :rows] = array.T
+        with np.errstate(all="ignore"):
+            expected = call(-1, *arrays)
+            found = call(0, *(room[..., :rows] for room in wider))
+        for part, own_part in zip(expected, found, strict=True):
+            assert along_axis.bits([np.asarray(own_part).T]) == along_axis.bits([part]), n
+
+
+def test_neighbouring_rows_may_have_weights_of_their_own():
+    x = np.random.default_rng(0).normal(size=(10, 40)).astype(np.float32)
+    weights, target = np.abs(x.T[::-1]).copy(), np.arange(40) % 10
+    for across in (weights, weights[0]):
+        side_by_side, alone = (losses.weighted_cross_entropy_gufunc(rows, target, across, 0.1, 0.0)
+                               for rows in (x.T, x.T.copy()))
+        assert along_axis.bits(side_by_side) == along_axis.bits(alone)
 
 
 @pytest.mark.parametrize("dtype", oracles.DTYPES)

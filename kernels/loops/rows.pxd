@@ -175,8 +175,9 @@ cdef inline Py_ssize_t run_columns(const real* like, const Pass* work, Py_ssize_
     cdef Py_ssize_t steps[MAX_ROW_OPERANDS]
     cdef Py_ssize_t strides[MAX_ROW_OPERANDS]
     cdef Py_ssize_t width = 4 if real is f32x else 8, rows, done = 0
-    cdef int registers = max(LINE // sizeof(real), min(
-        <Py_ssize_t>MOST_REGISTERS, SHORT_TILE * sizeof(double) // (work.n * sizeof(real))))
+    cdef Py_ssize_t size = sizeof(real)
+    cdef int registers = <int>max(LINE // size, min(
+        <Py_ssize_t>MOST_REGISTERS, SHORT_TILE * <Py_ssize_t>sizeof(double) // (work.n * size)))
     cdef bint staged = is_short(work.dtype)
     cdef const Operand* one
     cdef int k

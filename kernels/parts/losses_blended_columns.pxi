@@ -66,7 +66,7 @@ cdef inline void put_blended_slopes(const BlendColumns* own, char* grad, Py_ssiz
 
 cdef bint blended_columns(const f32x* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
                           Py_ssize_t n, int registers, bint probable, bint with_grad) noexcept nogil:
-    # loss_group of such rows, that have one smoothing, z-loss and scale
+    # loss_group of such rows, that have the same weights, smoothing, z-loss and scale
     cdef double[SHORT_TILE] tile
     cdef f64x tops[MOST_LANES]
     cdef f64x mantissas[MOST_LANES]
@@ -85,10 +85,12 @@ cdef bint blended_columns(const f32x* like, char** at, const Py_ssize_t* steps, 
     cdef Columns columns = columns_of(like, at[0], strides[0], tile if with_grad else NULL, scale)
     cdef BlendColumns own
     cdef Blended answer
+    if at[2] != NULL and steps[2] != 0:
+        return False
     for r in range(3, result):
         if not same_numbers(at[r], steps[r], rows):
             return False
-    if not column_logs(like, &columns, registers, n, tops, mantissas, rests, logs, False):
+    if not column_logs(like, &columns, registers, n, tops, mantissas, rests, logs, 0.0):
         return False
     own.wanted, own.wanted_stride = at[1] if probable else NULL, strides[1]
     own.blend = Blend(NULL, NULL, at[2], 1.0 - smoothing if probable else 0.0, smoothing / n, 0.0)
