@@ -12,11 +12,12 @@ from libc.string cimport memset
 cimport numpy as np
 
 from .lanes cimport (
-    enter_environment, environment, f32x, f64x, fma, leave_environment, magnitude, real, splat, splat_f64,
-    store_part_f64, where_less,
+    F64_LANES, enter_environment, environment, f32x, f64x, fma, leave_environment, load_f64, magnitude, real, splat,
+    splat_f32, splat_f64, store_f64, store_part_f64, where_less,
 )
 from .loops.columns cimport (
-    MOST_LANES, halves, narrowed, put_column_numbers, sum_column_elements, take_column_numbers,
+    HALVES, MOST_LANES, MOST_ROWS, add_columns, halves, narrowed, put_column_numbers, sum_column_elements,
+    take_column_numbers, widened,
 )
 from .loops.registers cimport itemsize, lanes, load, skip, store
 from .loops.reductions cimport (
@@ -28,7 +29,7 @@ from .loops.operations cimport (
     short_kernel, with_columns, with_short_rows,
 )
 from .loops.short_rows cimport map_short
-from .rowwise.column_exponentials cimport Columns, column_logs, columns_of, register_of
+from .rowwise.column_exponentials cimport REGISTER, Columns, column_logs, columns_of, register_of
 from .rowwise.exponentials cimport Exponents, exponents_of, find_logs, larger, largest, set_top, top_block
 from .rowwise.short_exponentials cimport short_logs
 
@@ -124,37 +125,56 @@ cdef inline double missed_of(const Exponents* row, const Question* asked, double
     return row.rest / (1.0 + row.rest) if asked.logit == row.top else 1.0 - p
 
 
+cdef inline Blended blended_loss(const real* like, const Exponents* row, const Question* asked,
+                                 Pair blend) noexcept nogil:
+    # puts the loss
+    cdef Blended own = Blended(blend.first, 0.0, 0.0, 0.0, 0.0)
+    cdef double log_sum = row.top + row.log_rest
+    if asked.wanted == NULL:
+        own.weight = element(<const real*>asked.weight, asked.target)
+        own.kept = (1.0 - asked.label_smoothing) * own.weight
+    own.all, own.pull = blend.first + own.kept, 2.0 * asked.z_loss * log_sum
+    asked.loss[0] = blend.second + blend.first * row.log_rest
+    if own.kept != 0.0:
+        asked.loss[0] += own.kept * ((row.top - asked.logit) + row.log_rest)
+    if asked.z_loss != 0.0:
+        asked.loss[0] += own.all * asked.z_loss * log_sum * log_sum
+    if row.top != row.top:
+        asked.loss[0] = row.top
+    return own
+
+
+cdef inline double blended_factor(const Exponents* row, const Blended* own) noexcept nogil:
+    return own.all * (1.0 + own.pull) * row.scale * inverse_of_sum(row)
+
+
+cdef inline double blended_slope_at_target(const Exponents* row, const Question* asked, const Blended* own,
+                                           double stored, double spread) noexcept nogil:
+    # whose exponential is `stored`
+    cdef double p = stored * inverse_of_sum(row)
+    return row.scale * (own.blend * p - own.kept * missed_of(row, asked, p) - own.weight * spread
+                        + own.all * own.pull * p)
+
+
 cdef inline void answer_blended(const real* like, const Exponents* row, const Question* asked, Pair blend, Py_ssize_t n,
                                 int threads) noexcept nogil:
     # the same where classes have a blend, of which `blend` holds two sums: of blend, and of blend (top - logits)
     cdef real* grad = <real*>row.y
     cdef BlendedSlope slope = BlendedSlope(blend_of(grad, asked, row.top, n), 0.0, row.scale)
     cdef Slope plain = Slope(grad, 0.0, 0.0)
-    cdef double log_sum = row.top + row.log_rest, weight = 0.0, own = 0.0, all, pull, p = 0.0
-    if asked.wanted == NULL:
-        weight = element(<const real*>asked.weight, asked.target)
-        own = (1.0 - asked.label_smoothing) * weight
-    all = blend.first + own
-    asked.loss[0] = blend.second + blend.first * row.log_rest
-    if own != 0.0:
-        asked.loss[0] += own * ((row.top - asked.logit) + row.log_rest)
-    if asked.z_loss != 0.0:
-        asked.loss[0] += all * asked.z_loss * log_sum * log_sum
-    if row.top != row.top:
-        asked.loss[0] = row.top
+    cdef Blended own = blended_loss(like, row, asked, blend)
+    cdef double stored = 0.0
     if grad == NULL:
         return
-    pull = 2.0 * asked.z_loss * log_sum
     if asked.wanted == NULL:
-        p = element(grad, asked.target) * inverse_of_sum(row)
-    slope.factor = plain.factor = all * (1.0 + pull) * row.scale * inverse_of_sum(row)
+        stored = element(grad, asked.target)
+    slope.factor = plain.factor = blended_factor(row, &own)
     if asked.wanted == NULL and slope.blend.spread == 0.0:
         map_row(slope_block[real], grad, &plain, n, threads)
     else:
         map_row(blended_slope_block[real], grad, &slope, n, threads)
     if asked.wanted == NULL and fabs(row.top) < INFINITY:
-        put_element(grad, asked.target, row.scale * (
-            blend.first * p - own * missed_of(row, asked, p) - weight * slope.blend.spread + all * pull * p))
+        put_element(grad, asked.target, blended_slope_at_target(row, asked, &own, stored, slope.blend.spread))
 
 
 cdef inline f64x loss_of(f64x top, f64x log_rest, f64x logit, f64x sum, double smoothing, double z_loss,
@@ -202,6 +222,7 @@ cdef inline void answer(const real* like, const Exponents* row, const Question* 
 
 include "parts/losses_short_rows.pxi"
 include "parts/losses_columns.pxi"
+include "parts/losses_blended_columns.pxi"
 
 
 cdef inline void cross_entropy_rows(const real* logits, const int64_t* target, double label_smoothing, double z_loss,
@@ -303,20 +324,21 @@ cross_entropy_with_grad_gufunc = with_columns(with_short_rows(along_axis(
     b"logits, target, label_smoothing, z_loss, scale -> loss, grad"),
     <void*>short_gradient_kernel[f32x], <void*>short_gradient_kernel[f64x]),
     <void*>gradient_columns[f32x], <void*>gradient_columns[f64x], 32)
-weighted_cross_entropy_gufunc = along_axis(
+weighted_cross_entropy_gufunc = with_columns(along_axis(
     b"weighted_cross_entropy", <void*>weighted_loss_kernel[f32x], <void*>weighted_loss_kernel[f64x], b"rivss", b"s",
-    b"logits, target, weight, label_smoothing, z_loss -> loss")
-weighted_cross_entropy_with_grad_gufunc = along_axis(
+    b"logits, target, weight, label_smoothing, z_loss -> loss"), <void*>weighted_loss_columns, NULL, 0)
+weighted_cross_entropy_with_grad_gufunc = with_columns(along_axis(
     b"weighted_cross_entropy_with_grad", <void*>weighted_gradient_kernel[f32x],
     <void*>weighted_gradient_kernel[f64x], b"rivsss", b"sr",
-    b"logits, target, weight, label_smoothing, z_loss, scale -> loss, grad")
-probable_cross_entropy_gufunc = along_axis(
+    b"logits, target, weight, label_smoothing, z_loss, scale -> loss, grad"), <void*>weighted_gradient_columns, NULL, 0)
+probable_cross_entropy_gufunc = with_columns(along_axis(
     b"probable_cross_entropy", <void*>probable_loss_kernel[f32x], <void*>probable_loss_kernel[f64x], b"rrvss", b"s",
-    b"logits, probabilities, weight, label_smoothing, z_loss -> loss")
-probable_cross_entropy_with_grad_gufunc = along_axis(
+    b"logits, probabilities, weight, label_smoothing, z_loss -> loss"), <void*>probable_loss_columns, NULL, 0)
+probable_cross_entropy_with_grad_gufunc = with_columns(along_axis(
     b"probable_cross_entropy_with_grad", <void*>probable_gradient_kernel[f32x],
     <void*>probable_gradient_kernel[f64x], b"rrvsss", b"sr",
-    b"logits, probabilities, weight, label_smoothing, z_loss, scale -> loss, grad")
+    b"logits, probabilities, weight, label_smoothing, z_loss, scale -> loss, grad"),
+    <void*>probable_gradient_columns, NULL, 0)
 
 
 cdef double mean_loss_float64(const double* losses, double divisor, Py_ssize_t n) noexcept nogil:

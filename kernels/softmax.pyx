@@ -316,8 +316,9 @@ softmax_gufunc = with_columns(with_short_rows(along_axis(
     b"softmax", <void*>softmax_kernel[f32x], <void*>softmax_kernel[f64x], b"r", b"r", b"exp(x) / sum(exp(x))"),
     <void*>short_softmax_kernel[f32x], <void*>short_softmax_kernel[f64x]),
     <void*>softmax_columns[f32x], <void*>softmax_columns[f64x], 32)
-softmin_gufunc = along_axis(
-    b"softmin", <void*>softmin_kernel[f32x], <void*>softmin_kernel[f64x], b"r", b"r", b"exp(-x) / sum(exp(-x))")
+softmin_gufunc = with_columns(along_axis(
+    b"softmin", <void*>softmin_kernel[f32x], <void*>softmin_kernel[f64x], b"r", b"r", b"exp(-x) / sum(exp(-x))"),
+    <void*>softmin_columns[f32x], <void*>softmin_columns[f64x], 0)
 scaled_softmax_gufunc = along_axis(
     b"scaled_softmax", <void*>scaled_softmax_kernel[f32x], <void*>scaled_softmax_kernel[f64x], b"rs", b"r",
     b"x, scale -> scale softmax(x)")
@@ -342,12 +343,14 @@ logsumexp_gufunc = with_columns(with_short_rows(along_axis(
     b"logsumexp", <void*>logsumexp_kernel[f32x], <void*>logsumexp_kernel[f64x], b"r", b"s", b"log(sum(exp(x)))"),
     <void*>short_logsumexp_kernel[f32x], <void*>short_logsumexp_kernel[f64x]),
     <void*>logsumexp_columns[f32x], <void*>logsumexp_columns[f64x], TURNED)
-safe_softmax_gufunc = along_axis(
+safe_softmax_gufunc = with_columns(along_axis(
     b"safe_softmax", <void*>safe_softmax_kernel[f32x], <void*>safe_softmax_kernel[f64x], b"rss", b"r",
-    b"x, sign, scale -> scale softmax(sign x), zeros where all of sign x is -inf")
-safe_log_softmax_gufunc = along_axis(
+    b"x, sign, scale -> scale softmax(sign x), zeros where all of sign x is -inf"),
+    <void*>safe_softmax_columns[f32x], <void*>safe_softmax_columns[f64x], 0)
+safe_log_softmax_gufunc = with_columns(along_axis(
     b"safe_log_softmax", <void*>safe_log_softmax_kernel[f32x], <void*>safe_log_softmax_kernel[f64x], b"r", b"r",
-    b"x - log(sum(exp(x))), -inf where all of x is")
+    b"x - log(sum(exp(x))), -inf where all of x is"),
+    <void*>log_softmax_columns[f32x], NULL, 0)
 weighted_logsumexp_gufunc = along_axis(
     b"weighted_logsumexp", <void*>weighted_logsumexp_kernel[f32x], <void*>weighted_logsumexp_kernel[f64x], b"rr", b"ss",
     b"x, b -> log(abs(sum(b exp(x)))), sign")

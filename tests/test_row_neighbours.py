@@ -5,6 +5,7 @@ import lanewise as lw
 import numpy as np
 import oracles
 import pytest
+from lanewise.kernels import losses
 
 FOREIGN = [np.inf, -np.inf, np.nan, 1e31, -1e31, 1e-42, 0.0]
 TOGETHER = {"group_norm, one group"}  # whose channels are normed together
@@ -68,10 +69,19 @@ def test_rows_side_by_side_have_the_bits_of_each_alone(name, dtype):
                 assert along_axis.bits(part) == along_axis.bits([one[k][0] for one in alone]), (n, turn)
 
 
+def _weights(x, axis):
+    return np.linspace(-0.5, 2, x.shape[axis]).astype(x.dtype)
+
+
 # of an axis, numbers a row, and a class a row
 ACROSS = {
     "softmax": ("r", lambda axis, x: [lw.softmax(x, axis)]),
     "log_softmax": ("r", lambda axis, x: [lw.log_softmax(x, axis)]),
+    "softmin": ("r", lambda axis, x: [lw.softmin(x, axis)]),
+    "softmax, safe": ("r", lambda axis, x: [lw.softmax(x, axis, safe=True), lw.softmin(x, axis, safe=True),
+                                            lw.log_softmax(x, axis, safe=True)]),
+    "softmax, where": ("rr", lambda axis, x, other: [function(x, axis, where=other > -1) for function in (
+        lw.softmax, lw.softmin, lw.log_softmax)]),
     "logsumexp": ("r", lambda axis, x: [lw.logsumexp(x, axis)]),
     "softmax_backward": ("rr", lambda axis, grad, y: [lw.softmax_backward(grad, y, axis)]),
     "log_softmax_backward": ("rr", lambda axis, grad, y: [lw.log_softmax_backward(grad, y, axis)]),
@@ -81,6 +91,16 @@ ACROSS = {
         x, target, axis=axis, ignore_index=0, reduction="none")),
     "cross_entropy_with_grad, smoothed": ("rt", lambda axis, x, target: lw.cross_entropy_with_grad(
         x, target, axis=axis, label_smoothing=0.1, z_loss=1e-3)[::-1]),
+    "cross_entropy, weighted": ("rt", lambda axis, x, target: [lw.cross_entropy(
+        x, target, axis=axis, ignore_index=0, reduction="none", weight=_weights(x, axis))]),
+    "cross_entropy_with_grad, weighted": ("rt", lambda axis, x, target: lw.cross_entropy_with_grad(
+        x, target, axis=axis, ignore_index=0, reduction="none", weight=_weights(x, axis), z_loss=1e-3)),
+    "cross_entropy_with_grad, weighted and smoothed": ("rt", lambda axis, x, target: lw.cross_entropy_with_grad(
+        x, target, axis=axis, ignore_index=0, weight=_weights(x, axis), label_smoothing=0.1)[1:]),
+    "cross_entropy_with_grad, probabilities": ("rr", lambda axis, x, wanted: lw.cross_entropy_with_grad(
+        x, np.maximum(wanted, 0), axis=axis, reduction="none", z_loss=1e-3)),
+    "cross_entropy_with_grad, probabilities and weights": ("rr", lambda axis, x, wanted: lw.cross_entropy_with_grad(
+        x, np.maximum(wanted, 0), axis=axis, weight=_weights(x, axis), label_smoothing=0.1)[1:]),
     "cross_entropy_backward": ("rts", lambda axis, x, target, grad: [lw.cross_entropy_backward(
         grad, x, target, axis=axis, reduction="none")]),
 }
@@ -110,6 +130,36 @@ def test_rows_that_are_neighbours_in_memory_have_the_bits_of_others(name, dtype)
                     back[1] = np.moveaxis(back[1], 1, -1)
                 for found in back:
                     assert along_axis.bits([found.reshape(np.shape(part))]) == along_axis.bits([part]), (n, turn)
+
+
+@pytest.mark.parametrize("dtype", oracles.DTYPES)
+@pytest.mark.parametrize("name", ACROSS)
+def test_many_rows_of_a_wider_array_have_the_bits_of_others(name, dtype):
+    # as many registers of rows at once as a kernel takes; and elements whole pages apart, which pass through tiles
+    kinds, call = ACROSS[name]
+    own, rows, rng = oracles.dtype_named(dtype), 201, np.random.default_rng(3)
+    for n in (3, 9, 16, 17, 128):
+        arrays = [rng.normal(0, 2, (rows, n)).astype(own) if kind == "r" else
+                  rng.integers(0, n, rows) if kind == "t" else rng.normal(0, 1, rows) for kind in kinds]
+        hostile(kinds, arrays, 3)
+        wider = [np.zeros((n, 4096), own) if kind == "r" else array for kind, array in zip(kinds, arrays, strict=True)]
+        for kind, room, array in zip(kinds, wider, arrays, strict=True):
+            if kind == "r":
+                room[:, :rows] = array.T
+        with np.errstate(all="ignore"):
+            expected = call(-1, *arrays)
+            found = call(0, *(room[..., :rows] for room in wider))
+        for part, own_part in zip(expected, found, strict=True):
+            assert along_axis.bits([np.asarray(own_part).T]) == along_axis.bits([part]), n
+
+
+def test_neighbouring_rows_may_have_weights_of_their_own():
+    x = np.random.default_rng(0).normal(size=(10, 40)).astype(np.float32)
+    weights, target = np.abs(x.T[::-1]).copy(), np.arange(40) % 10
+    for across in (weights, weights[0]):
+        side_by_side, alone = (losses.weighted_cross_entropy_gufunc(rows, target, across, 0.1, 0.0)
+                               for rows in (x.T, x.T.copy()))
+        assert along_axis.bits(side_by_side) == along_axis.bits(alone)
 
 
 @pytest.mark.parametrize("dtype", oracles.DTYPES)

@@ -3,7 +3,7 @@
 from ..lanes cimport (
     F64_LANES, f32x, f64x, load_f64, narrow_halves, real, splat_f32, splat_f64, store_f32, store_f64, wide_f32,
 )
-from .reductions cimport FOLDED_PARTS, MOST_SUMS, PARTS, halved
+from .reductions cimport FOLDED_PARTS, MOST_SUMS, PARTS
 
 cdef extern from *:
     """
@@ -13,6 +13,8 @@ cdef extern from *:
 
 cdef enum:
     MOST_LANES = 16
+    MOST_HALVES = 2
+    MOST_ROWS = 128  # lanes of MOST_REGISTERS of the widest register
     APART = 8  # FOLDED_PARTS / 2: so far apart stand the terms that meet in float32
 
 # A term is a function of a context and of which element it is of; it adds the term of each lane to a register for each
@@ -49,21 +51,25 @@ cdef inline real narrowed(const real* like, const f64x* wide) noexcept nogil:
         return wide[0]
 
 
-cdef inline int parts_of(Py_ssize_t n, int most) noexcept nogil:
-    # how many partial sums there are to add by halves: those of no element are 0
-    cdef int parts = most
-    while parts // 2 >= n:
-        parts = parts // 2
-    return parts
+cdef inline void halve(f64x* sums, Py_ssize_t parts, Py_ssize_t most, Py_ssize_t width) noexcept nogil:
+    # `halved` of `most` partial sums of `width` registers each. Only the first `parts` of them have an element.
+    cdef Py_ssize_t k
+    cdef const f64x* second
+    while most > 1:
+        most = most // 2
+        second = sums + most * width
+        for k in range((parts - most) * width):
+            sums[k] = sums[k] + second[k]
+        parts = min(parts, most)
 
 
 cdef inline void add_widened(f32x x, f64x* sums) noexcept nogil:
-    # each half of the lanes to its sum, which are APART apart
-    cdef f64x wide[MOST_LANES]
+    # each half of the lanes to its sum
+    cdef f64x wide[MOST_HALVES]
     cdef int half
     wide_halves(x, wide)
     for half in range(HALVES):
-        sums[half * APART] = sums[half * APART] + wide[half]
+        sums[half] = sums[half] + wide[half]
 
 
 cdef inline void fold_columns(void (*add)(const f32x*, const void*, Py_ssize_t, f32x*) noexcept nogil, int count,
@@ -71,31 +77,35 @@ cdef inline void fold_columns(void (*add)(const f32x*, const void*, Py_ssize_t, 
     # fold_terms of each lane
     cdef f32x first[MOST_SUMS]
     cdef f32x second[MOST_SUMS]
-    cdef f64x sums[MOST_SUMS * APART * MOST_LANES]
-    cdef Py_ssize_t i
-    cdef int j, k, parts = parts_of(n, APART), split = count - whole
+    cdef f64x sums[MOST_SUMS * APART * MOST_HALVES]
+    cdef f64x* own = sums
+    cdef Py_ssize_t i, k, parts = min(n, <Py_ssize_t>APART)
+    cdef int j, split = count - whole, width = split * HALVES
     for j in range(split, count):
         first[j] = second[j] = splat_f32(0.0)
     for k in range(parts):
         for j in range(split):
             first[j] = second[j] = splat_f32(-0.0)
-        for j in range(split * HALVES):
-            sums[j * APART + k] = splat_f64(0.0)
+        for j in range(width):
+            own[j] = splat_f64(0.0)
         i = k
-        while i + APART < n:
-            add(NULL, context, i, first)
-            add(NULL, context, i + APART, second)
-            i += FOLDED_PARTS
-            if i & FOLDED_PARTS == 0:  # after two of each
-                for j in range(split):
-                    add_widened(first[j] + second[j], sums + j * HALVES * APART + k)
-                    first[j] = second[j] = splat_f32(-0.0)
+        if n > APART:
+            while i + APART < n:
+                add(NULL, context, i, first)
+                add(NULL, context, i + APART, second)
+                i += FOLDED_PARTS
+                if i & FOLDED_PARTS == 0:  # after two of each
+                    for j in range(split):
+                        add_widened(first[j] + second[j], own + j * HALVES)
+                        first[j] = second[j] = splat_f32(-0.0)
         if i < n:
             add(NULL, context, i, first)
         for j in range(split):
-            add_widened(first[j] + second[j], sums + j * HALVES * APART + k)
-    for k in range(split * HALVES):
-        totals[k] = halved(sums + k * APART, parts, 1)
+            add_widened(first[j] + second[j], own + j * HALVES)
+        own += width
+    halve(sums, parts, APART, width)
+    for k in range(width):
+        totals[k] = sums[k]
     for j in range(split, count):
         wide_halves(first[j] + second[j], totals + j * HALVES)
 
@@ -105,8 +115,8 @@ cdef inline void add_columns(void (*add)(const f64x*, const void*, Py_ssize_t, f
     # sum_terms of each lane
     cdef f64x sums[MOST_SUMS * PARTS]
     cdef f64x own[MOST_SUMS]
-    cdef Py_ssize_t i
-    cdef int j, k, parts = parts_of(n, PARTS), split = count - whole
+    cdef Py_ssize_t i, k, parts = min(n, <Py_ssize_t>PARTS)
+    cdef int j, split = count - whole
     for j in range(count):
         own[j] = splat_f64(0.0)
     for k in range(parts):
@@ -117,9 +127,10 @@ cdef inline void add_columns(void (*add)(const f64x*, const void*, Py_ssize_t, f
             add(NULL, context, i, own)
             i += PARTS
         for j in range(split):
-            sums[j * PARTS + k] = own[j]
+            sums[k * split + j] = own[j]
+    halve(sums, parts, PARTS, split)
     for j in range(split):
-        totals[j] = halved(sums + j * PARTS, parts, 1)
+        totals[j] = sums[j]
     for j in range(split, count):
         totals[j] = own[j]
 
@@ -167,7 +178,7 @@ cdef inline void sum_columns(void (*folded)(const f32x*, const void*, Py_ssize_t
 
 cdef inline void take_column_numbers(const char* at, Py_ssize_t step, int count, f64x* values) noexcept nogil:
     # one float64 of each row
-    cdef double numbers[MOST_LANES]
+    cdef double numbers[MOST_ROWS]
     cdef int k
     cdef const double* own = <const double*>at
     if step != sizeof(double):
@@ -179,7 +190,7 @@ cdef inline void take_column_numbers(const char* at, Py_ssize_t step, int count,
 
 
 cdef inline void put_column_numbers(const f64x* values, int count, char* at, Py_ssize_t step) noexcept nogil:
-    cdef double numbers[MOST_LANES]
+    cdef double numbers[MOST_ROWS]
     cdef int k
     cdef double* own = <double*>at if step == sizeof(double) else numbers
     for k in range(count):

@@ -23,6 +23,7 @@ cdef enum:
     TURNED = 64  # elements of a row at most that is copied to where rows are neighbours
     MOST_TURNED = 2  # operands that are such rows
     TURNED_TILE = 1024  # TURNED * 16 rows, which are a cache line of numbers
+    MOST_REGISTERS = 8  # of neighbouring rows
 
 # What an operand is to a kernel:
 #   r  a row in the dtype of the loop
@@ -56,10 +57,12 @@ ctypedef void (*group_kernel)(const void* like, Operands* p, Py_ssize_t rows, Py
 ctypedef bint (*short_kernel)(const void* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                               int manner) noexcept nogil
 
-# A kernel on rows that are neighbours in memory, a row a lane: some whole registers of them, a cache line of numbers at
-# most. While the processor waits for what follows from the sums of one register, it computes the next one's. The kernel
-# is given how far it is from one row to the next, which for rows of numbers is one number, and from one element of a
-# row to the next. It too takes ordinary rows of 1 to SHORT elements alone, or says False and has written nothing.
+# A kernel on rows that are neighbours in memory, a row a lane: some whole registers of them. That is a cache line of
+# numbers at most, or, where rows are short, up to MOST_REGISTERS whose elements take no more room than SHORT_TILE
+# numbers of float64. While the processor waits for what follows from the sums of one register, it computes the next
+# one's. The kernel is given how far it is from one row to the next, which for rows of numbers is one number, and from
+# one element of a row to the next. It too takes ordinary rows of 1 to SHORT elements alone, or says False and has
+# written nothing.
 ctypedef bint (*column_kernel)(const void* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
                                Py_ssize_t n, int registers, int manner) noexcept nogil
 

@@ -15,8 +15,8 @@ from ..lanes cimport (
 )
 from .dtypes cimport FLOAT64, is_short, size_of
 from .operations cimport (
-    ALL, BFLOAT16_ROWS, GROUP, MAX_ROW_OPERANDS, MOST_TURNED, SHORT, STREAMED, TURNED_TILE, Operand, Operands,
-    Operation, Pass, column_kernel, group_kernel, group_of, run_groups, short_kernel,
+    ALL, BFLOAT16_ROWS, GROUP, MAX_ROW_OPERANDS, MOST_REGISTERS, MOST_TURNED, SHORT, SHORT_TILE, STREAMED, TURNED_TILE,
+    Operand, Operands, Operation, Pass, column_kernel, group_kernel, group_of, run_groups, short_kernel,
 )
 from .registers cimport STREAM_BYTES, lanes
 from .threads cimport THREAD_MIN, chunk_function, run_chunks
@@ -32,6 +32,7 @@ cdef enum:
     SUMS_BYTES = 1 << 25
     UNWANTED = -1  # the offset of sums that nobody wants
     COLUMN_BYTES = 16384  # half of what the smallest of today's first-level caches holds
+    COLUMN_TILE = 2048  # elements of neighbouring rows: as many float32 as take the room of SHORT_TILE float64
     STANDING = 32  # elements from which on it pays that a kernel takes rows of bfloat16 where they stand
     SHARED_ROW = 8192  # elements from which on it pays that threads share a row
 
@@ -68,6 +69,7 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
     cdef Operand* one
     cdef bint transposed = False, varying = False, streamed = work.rows * n * width >= STREAM_BYTES, tiled = False
     cdef bint stand = work.takes_bfloat16 and n >= STANDING, rows_tiled = False
+    cdef Py_ssize_t column_tile = COLUMN_TILE if work.columns != NULL and n <= SHORT else 0
     cdef int k, j
     for k in range(work.operands):
         stand = stand and (work.of[k].kind != c'r' or work.of[k].stride == size_of(work.dtype))
@@ -98,7 +100,8 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
         one = &work.of[k]
         if one.tiled:
             one.offset = work.tiles_size
-            work.tiles_size += whole(((work.height * n if one.kind == c'r' else one.length) + PADDING) * width, PAGE)
+            longest = max(work.height * n, column_tile) if one.kind == c'r' else one.length
+            work.tiles_size += whole((longest + PADDING) * width, PAGE)
     if work.tiles_size > 0:
         work.tiles_size += LINE  # for a note: whether vectors are in their tiles yet
 
@@ -172,16 +175,20 @@ cdef inline Py_ssize_t run_columns(const real* like, const Pass* work, Py_ssize_
     cdef Py_ssize_t steps[MAX_ROW_OPERANDS]
     cdef Py_ssize_t strides[MAX_ROW_OPERANDS]
     cdef Py_ssize_t width = 4 if real is f32x else 8, rows, done = 0
-    cdef int registers = LINE // sizeof(real)
+    cdef Py_ssize_t size = sizeof(real)
+    cdef int registers = <int>max(LINE // size, min(
+        <Py_ssize_t>MOST_REGISTERS, SHORT_TILE * <Py_ssize_t>sizeof(double) // (work.n * size)))
     cdef bint staged = is_short(work.dtype)
     cdef const Operand* one
     cdef int k
     for k in range(work.operands):
         staged = staged or collides(&work.of[k], work.n)
-    rows = min(<Py_ssize_t>TILE if staged else registers * lanes(like), (stop - row) // lanes(like) * lanes(like))
+    rows = min(registers * lanes(like), (stop - row) // lanes(like) * lanes(like))
     for k in range(work.operands):
         one = &work.of[k]
         at[k], steps[k], strides[k] = place(work, one, row), one.step_q, one.stride
+        if one.kind == c'v' and one.length == 0:
+            at[k] = NULL
         if staged and one.kind == c'r' and one.tiled:
             at[k], steps[k], strides[k] = tiles + one.offset, width, rows * width
             if k < work.n_in:

@@ -21,6 +21,15 @@ cdef struct BlendedSlope:
     double scale
 
 
+cdef struct Blended:
+    # of one row
+    double blend  # of all classes together
+    double weight  # of the target
+    double kept  # what the target has of its weight
+    double all
+    double pull  # of the z-loss
+
+
 cdef inline real blended(real wanted, real weight, const Blend* row, Py_ssize_t n) noexcept nogil:
     return first_lanes(fma(wanted, splat(wanted, row.kept), splat(wanted, row.spread)) * weight, n)
 

@@ -15,7 +15,7 @@ cdef inline bint column_losses(const real* like, char** at, const Py_ssize_t* st
     # loss_group of classes, of rows that have one smoothing, z-loss and scale. Exponentials go to a tile, since the
     # gradient may stand in the place of the logits, which another kernel reads where this one says False.
     cdef double[SHORT_TILE] tile
-    cdef double[MOST_LANES] logits
+    cdef double[MOST_ROWS] logits
     cdef f64x tops[MOST_LANES]
     cdef f64x mantissas[MOST_LANES]
     cdef f64x rests[MOST_LANES]
@@ -58,10 +58,10 @@ cdef inline void put_slopes(const real* like, char** at, const Py_ssize_t* steps
                             Py_ssize_t n, int registers, const real* tile, const double* logits, const f64x* tops,
                             const f64x* mantissas, const f64x* rests, const f64x* logs) noexcept nogil:
     # the gradient, of exponentials in a tile; zeros where a row is ignored
-    cdef double[4 * MOST_LANES] found
-    cdef double[MOST_LANES] factors
-    cdef double[MOST_LANES] offsets
-    cdef double[MOST_LANES] at_targets
+    cdef double[4 * MOST_ROWS] found
+    cdef double[MOST_ROWS] factors
+    cdef double[MOST_ROWS] offsets
+    cdef double[MOST_ROWS] at_targets
     cdef f64x wide_factors[MOST_LANES]
     cdef f64x wide_offsets[MOST_LANES]
     cdef Exponents row = exponents_of(like, NULL, NULL, 1.0, (<const double*>at[4])[0])
@@ -71,14 +71,14 @@ cdef inline void put_slopes(const real* like, char** at, const Py_ssize_t* steps
     cdef int k, count = registers * halves(like)
     cdef Py_ssize_t r, i, target, rows = registers * lanes(like), width = lanes(like)
     put_column_numbers(tops, count, <char*>found, sizeof(double))
-    put_column_numbers(mantissas, count, <char*>(found + MOST_LANES), sizeof(double))
-    put_column_numbers(rests, count, <char*>(found + 2 * MOST_LANES), sizeof(double))
-    put_column_numbers(logs, count, <char*>(found + 3 * MOST_LANES), sizeof(double))
+    put_column_numbers(mantissas, count, <char*>(found + MOST_ROWS), sizeof(double))
+    put_column_numbers(rests, count, <char*>(found + 2 * MOST_ROWS), sizeof(double))
+    put_column_numbers(logs, count, <char*>(found + 3 * MOST_ROWS), sizeof(double))
     for r in range(rows):
         target, factors[r], offsets[r] = (<const int64_t*>(at[1] + r * steps[1]))[0], 0.0, 0.0
         if target >= 0:
-            row.top, row.mantissa = found[r], found[MOST_LANES + r]
-            row.rest, row.log_rest = found[2 * MOST_LANES + r], found[3 * MOST_LANES + r]
+            row.top, row.mantissa = found[r], found[MOST_ROWS + r]
+            row.rest, row.log_rest = found[2 * MOST_ROWS + r], found[3 * MOST_ROWS + r]
             asked = Question(target, NULL, NULL, logits[r], (<const double*>at[2])[0], (<const double*>at[3])[0], NULL)
             at_targets[r] = slope_at_target(&row, &asked, element(
                 tile, (r // width * n + target) * width + r % width), n, &slope)

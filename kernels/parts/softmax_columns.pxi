@@ -26,25 +26,53 @@ cdef inline real split(const real* like, f64x* values, real* rest) noexcept nogi
     return value
 
 
-cdef bint softmax_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides, Py_ssize_t n,
-                          int registers, int manner) noexcept nogil:
+cdef inline bint softmax_of_columns(const real* like, const char* x, Py_ssize_t stride, char* y, Py_ssize_t step,
+                                    Py_ssize_t n, int registers, bint negative) noexcept nogil:
+    # softmax(x), or softmax(-x)
     cdef double[SHORT_TILE] tile
-    cdef Columns columns = columns_of(like, at[0], strides[0], tile, 1.0), own
+    cdef Columns columns, own
     cdef f64x scales[MOST_LANES]
-    cdef real value, rest, x
-    cdef Py_ssize_t i, step = strides[1]
-    cdef char* y
+    cdef real value, rest, p
+    cdef char* place
+    cdef Py_ssize_t i
     cdef int k
+    columns = columns_of(like, x, stride, tile, 1.0)
+    if negative:  # exponentials take the place of their exponents
+        for k in range(registers):
+            for i in range(n):
+                store(<real*>skip(<const real*>tile, (k * n + i) * lanes(like)),
+                      -load(<const real*>(x + k * sizeof(real) + i * stride)))
+        columns.x, columns.stride, columns.apart = <const char*>tile, sizeof(real), n * sizeof(real)
     if not column_softmax(like, &columns, registers, n, scales):
         return False
     for k in range(registers):
         value = split(like, scales + k * halves(like), &rest)
-        own, y = register_of(like, &columns, k, n), at[1] + k * sizeof(real)
+        own, place = register_of(like, &columns, k, n), y + k * sizeof(real)
         for i in range(n):
-            x = load(skip(<const real*>own.y, i * lanes(like)))
-            store(<real*>y, fma(x, value, x * rest))
-            y += step
+            p = load(skip(<const real*>own.y, i * lanes(like)))
+            store(<real*>place, fma(p, value, p * rest))
+            place += step
     return True
+
+
+cdef bint softmax_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides, Py_ssize_t n,
+                          int registers, int manner) noexcept nogil:
+    return softmax_of_columns(like, at[0], strides[0], at[1], strides[1], n, registers, False)
+
+
+cdef bint softmin_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides, Py_ssize_t n,
+                          int registers, int manner) noexcept nogil:
+    return softmax_of_columns(like, at[0], strides[0], at[1], strides[1], n, registers, True)
+
+
+cdef bint safe_softmax_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
+                               Py_ssize_t n, int registers, int manner) noexcept nogil:
+    # rows with a finite number, to which nothing has to be done
+    cdef Py_ssize_t r
+    for r in range(registers * lanes(like)):
+        if (<const double*>(at[2] + r * steps[2]))[0] != 1.0:
+            return False
+    return softmax_of_columns(like, at[0], strides[0], at[3], strides[3], n, registers, (<const double*>at[1])[0] < 0.0)
 
 
 cdef bint log_softmax_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
@@ -105,16 +133,20 @@ cdef bint softmax_backward_columns(const real* like, char** at, const Py_ssize_t
     cdef f64x sums[MOST_LANES]
     cdef f64x signs[MOST_LANES]
     cdef real sum, sign, grad
-    cdef Py_ssize_t i, k
+    cdef Py_ssize_t i, k, step = strides[3]
+    cdef const char* grads
+    cdef const char* y
+    cdef char* place
     for k in range(registers):
         own = gradient_columns_of(like, at, strides, k)
         sum_columns(fold_column_grad_y, add_column_grad_y, 1, 0, like, &own, n, sums)
         take_column_numbers(at[2] + k * lanes(like) * steps[2], steps[2], halves(like), signs)
         sum, sign = narrowed(like, sums), narrowed(like, signs)
+        grads, y, place = own.grad, own.y, at[3] + k * sizeof(real)
         for i in range(n):
-            grad = (load(<const real*>(own.grad + i * strides[0])) - sum) * sign
-            store(<real*>(at[3] + k * sizeof(real) + i * strides[3]), load(<const real*>(
-                own.y + i * strides[1])) * grad)
+            grad = (load(<const real*>grads) - sum) * sign
+            store(<real*>place, load(<const real*>y) * grad)
+            grads, y, place = grads + own.grad_stride, y + own.y_stride, place + step
     return True
 
 
@@ -123,12 +155,16 @@ cdef bint log_softmax_backward_columns(const real* like, char** at, const Py_ssi
     cdef GradientColumns own
     cdef f64x sums[MOST_LANES]
     cdef real sum
-    cdef Py_ssize_t i, k
+    cdef Py_ssize_t i, k, step = strides[2]
+    cdef const char* grads
+    cdef const char* y
+    cdef char* place
     for k in range(registers):
         own = gradient_columns_of(like, at, strides, k)
         sum_column_elements(like, own.grad, own.grad_stride, n, sums)
         sum = -narrowed(like, sums)
+        grads, y, place = own.grad, own.y, at[2] + k * sizeof(real)
         for i in range(n):
-            store(<real*>(at[2] + k * sizeof(real) + i * strides[2]), fma(
-                exp(load(<const real*>(own.y + i * strides[1]))), sum, load(<const real*>(own.grad + i * strides[0]))))
+            store(<real*>place, fma(exp(load(<const real*>y)), sum, load(<const real*>grads)))
+            grads, y, place = grads + own.grad_stride, y + own.y_stride, place + step
     return True

@@ -7,8 +7,8 @@ from ..lanes cimport (
     F32_LANES, F64_LANES, all_less, any_less, at_least, f32x, f64x, fma, magnitude, narrow_halves, real, splat,
     splat_f64, where_less,
 )
-from ..loops.columns cimport MOST_LANES, halves, parts_of, sum_columns, wide_halves
-from ..loops.reductions cimport PARTS, halved
+from ..loops.columns cimport HALVES, MOST_HALVES, MOST_LANES, halve, halves, sum_columns, wide_halves
+from ..loops.reductions cimport PARTS
 from ..loops.registers cimport lanes, load, skip, store
 from ..math.exponential cimport nearest, nearest_sum, power2_of_sum, raised_by
 from .exponential_parts cimport MANY, add_to_three, exp_parts_of, exp_rest_of, put_parts_below, wide_exponential
@@ -22,6 +22,7 @@ cdef enum:
 cdef struct Columns:
     const char* x
     Py_ssize_t stride  # from one element of a row to the next
+    Py_ssize_t apart  # from one register of rows to the next
     void* y  # where exponentials go, a register for each element and row; NULL where only their sum is wanted
     int raised  # exponentials are multiplied by 2^raised
     int half  # which half of the lanes is taken as float64, of rows of float32
@@ -34,7 +35,7 @@ cdef struct Columns:
 cdef inline Columns columns_of(const real* like, const char* x, Py_ssize_t stride, void* y,
                                double scale) noexcept nogil:
     cdef Columns own
-    own.x, own.stride, own.y, own.half = x, stride, y, 0
+    own.x, own.stride, own.apart, own.y, own.half = x, stride, sizeof(real), y, 0
     own.raised = exponents_of(like, NULL, NULL, 1.0, scale).raised
     return own
 
@@ -42,7 +43,7 @@ cdef inline Columns columns_of(const real* like, const char* x, Py_ssize_t strid
 cdef inline Columns register_of(const real* like, const Columns* columns, int k, Py_ssize_t n) noexcept nogil:
     # the k-th register of them
     cdef Columns own = columns[0]
-    own.x += k * sizeof(real)
+    own.x += k * own.apart
     if own.y != NULL:
         own.y = <void*>skip(<const real*>own.y, k * n * lanes(like))
     return own
@@ -128,42 +129,39 @@ cdef inline void sum_columns_wide(const Columns* own, Py_ssize_t n, f64x* below,
     # Of a register of rows of float32: the sum of the exponentials below the largest, in float64 and in the order of
     # sum_terms, and how many elements are the largest.
     cdef float[3 * MANY] parts
-    cdef f64x sums[MOST_LANES * PARTS]
+    cdef f64x sums[MOST_HALVES * PARTS]
     cdef f64x* at
     cdef f32x top = load(<const f32x*>own.top), tops = splat(top, 0.0)
     cdef Py_ssize_t i
-    cdef int half, k, count = parts_of(n, PARTS), registers = halves(<const f32x*>NULL)
-    for k in range(<int>n, count):
-        for half in range(registers):
-            sums[half * PARTS + k] = splat_f64(0.0)
+    cdef int half
     for i in range(n):
         tops = tops + put_column_below(own, top, i, parts)
-        at = sums + i % PARTS
-        for half in range(registers):
+        at = sums + i % PARTS * HALVES
+        for half in range(HALVES):
             if i < PARTS:
-                at[0] = wide_exponential(parts + half * F64_LANES)
+                at[half] = wide_exponential(parts + half * F64_LANES)
             else:
-                at[0] = at[0] + wide_exponential(parts + half * F64_LANES)
-            at += PARTS
-    for half in range(registers):
-        below[half] = halved(sums + half * PARTS, count, 1)
+                at[half] = at[half] + wide_exponential(parts + half * F64_LANES)
+    halve(sums, min(n, <Py_ssize_t>PARTS), PARTS, HALVES)
+    for half in range(HALVES):
+        below[half] = sums[half]
     wide_halves(tops, equal)
 
 
 cdef inline void sum_small_columns(Columns* own, Py_ssize_t n, double lowered, const f64x* tops, const f64x* mantissas,
                                    f64x* rests, double near) noexcept nogil:
     # the small sums of a register of rows of float32 whose largest is no farther from 0 than `near`, in float64
-    cdef f64x below[MOST_LANES]
-    cdef f64x equal[MOST_LANES]
-    cdef f64x most[MOST_LANES]
+    cdef f64x below[MOST_HALVES]
+    cdef f64x equal[MOST_HALVES]
+    cdef f64x most[MOST_HALVES]
     cdef int half, small = 0
-    for half in range(halves(<const f32x*>NULL)):
+    for half in range(HALVES):
         most[half] = where_less(magnitude(tops[half]), splat_f64(near), splat_f64(SMALL), splat_f64(0.0))
         small |= any_less(rests[half], most[half])
     if small:
         own.y = NULL  # where exponentials are already
         sum_columns_wide(own, n, below, equal)
-        for half in range(halves(<const f32x*>NULL)):
+        for half in range(HALVES):
             rests[half] = where_less(
                 rests[half], most[half], rest_of_sums(below[half], equal[half], lowered, mantissas[half]), rests[half])
 
