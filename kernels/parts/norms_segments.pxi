@@ -1,0 +1,198 @@
+# Gradients of groups of channels that have several elements each: a segment is what an example has of a channel. Its
+# two sums give the gradients of weight and bias and, times the channel's weight, the means of its group. Then each
+# element is read once more. A part of norms.pyx.
+
+cdef enum:
+    SEGMENT = 16  # elements of a segment from which on this is faster than a weight and two sums for each element
+    GROUPS_AT_ONCE = 16384  # elements of the groups of a chunk
+    EXAMPLES_AT_ONCE = 32
+
+cdef struct Groups:
+    # grad, x (both elements, channels), weight, mean, rstd -> grad_x, sum(grad * normed), sum(grad)
+    Dtype dtype
+    char** at
+    const np.npy_intp* steps  # from group to group
+    const np.npy_intp* within  # from element to element and from channel to channel of a matrix, or of a row of numbers
+    Py_ssize_t count
+    Py_ssize_t size
+    Py_ssize_t channels  # of a group
+    Py_ssize_t together  # groups of a chunk
+    int threads  # that share a segment
+    char* tiles  # two of each thread, for groups that kernels cannot take where they stand; or NULL
+    Py_ssize_t tile  # elements
+
+
+cdef inline real channel_gradient(const Group* group, bint scaled, const real* like, Py_ssize_t i,
+                                  Py_ssize_t n) noexcept nogil:
+    # (grad * weight - grad_mean - normed * grad_normed_mean) * rstd * scale
+    cdef real grad = take(<const real*>group.grad[0], i, n), x = take(<const real*>group.x[0], i, n)
+    cdef real rstd = known(like, group, RSTD, 0)
+    if scaled:
+        x = x * known(like, group, SCALE, 0)
+    x = normed_of(x, True, known(like, group, MEAN, 0), known(like, group, MEAN_REST, 0), rstd)
+    grad = fma(grad, known(like, group, WEIGHT, 0), -known(like, group, GRAD_MEAN, 0))
+    grad = fma(x, known(like, group, GRAD_NORMED_MEAN, 0), grad) * rstd
+    return grad * known(like, group, SCALE, 0) if scaled else grad
+
+
+cdef inline real channel_point(const real* like, const void* group, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    return channel_gradient(<const Group*>group, False, like, i, n)
+
+
+cdef inline real scaled_channel_point(const real* like, const void* group, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    return channel_gradient(<const Group*>group, True, like, i, n)
+
+
+cdef void channel_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    map_block(channel_point[real], y, context, start, n, False)
+
+
+cdef void scaled_channel_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    map_block(scaled_channel_point[real], y, context, start, n, False)
+
+
+cdef Pair wide_terms(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    return sum_block(wide_term[real], 2, like, context, start, n)
+
+
+cdef Pair sums_of_segment(const real* like, Group* group, Py_ssize_t n, int threads) noexcept nogil:
+    # of grad * normed and of grad; in float64 where float32 has overflowed
+    cdef Pair sums = sum_row(terms[real], like, group, n, threads)
+    if real is f32x and group.ordinary and not (fabs(sums.first) < INFINITY and fabs(sums.second) < INFINITY):
+        sums = sum_row(wide_terms[real], like, group, n, threads)
+    return sums
+
+
+cdef void take_channels(const real* like, const Groups* all, int operand, const char* at, real* tile) noexcept nogil:
+    cdef const np.npy_intp* within = all.within + 2 * operand
+    cdef Py_ssize_t c
+    for c in range(all.channels):
+        take_row(all.dtype, <real*>skip(tile, c * all.size), at + c * within[1], within[0], all.size)
+
+
+cdef inline void* segment_of(const Groups* all, const real* tile, char* at, Py_ssize_t c,
+                             Py_ssize_t step) noexcept nogil:
+    return <void*>skip(tile, c * all.size) if tile != NULL else <void*>(at + c * step)
+
+
+cdef void gradients_of_group(const real* like, const Groups* all, Py_ssize_t number, int thread) noexcept nogil:
+    cdef Group group
+    cdef char* at[8]
+    cdef Py_ssize_t n = all.size, elements = n * all.channels, c
+    cdef const np.npy_intp* within = all.within
+    cdef real* grads = NULL
+    cdef real* xs = NULL
+    cdef Pair sums, total = Pair(0.0, 0.0)
+    cdef double weight, rest = 0.0
+    cdef real* y
+    cdef int k
+    for k in range(8):
+        at[k] = all.at[k] + number * all.steps[k]
+    if all.tiles != NULL:
+        grads = <real*>(all.tiles + 2 * thread * all.tile * itemsize(like))
+        xs = <real*>skip(grads, all.tile)
+        take_channels(like, all, 0, at[0], grads)
+        take_channels(like, all, 1, at[1], xs)
+    group.weight, group.centred, group.at, group.rows, group.n = NULL, True, 0, 1, n
+    set_statistics(like, &group, 0, (<const double*>at[3])[0], (<const double*>at[4])[0])
+    if real is f64x:
+        for c in range(all.channels):
+            group.x[0] = segment_of(all, xs, at[1], c, within[3])
+            rest += sum_row(deviations[real], like, &group, n, all.threads).first
+        group.mean_rest[0] = rest / elements
+        know_rest(like, &group, 0)
+    for c in range(all.channels):
+        group.grad[0] = segment_of(all, grads, at[0], c, within[1])
+        group.x[0] = segment_of(all, xs, at[1], c, within[3])
+        sums = sums_of_segment(like, &group, n, all.threads)
+        weight = (<const double*>(at[2] + c * within[4]))[0]
+        total = Pair(total.first + weight * sums.first, total.second + weight * sums.second)
+        (<double*>(at[6] + c * within[7]))[0] = sums.first
+        (<double*>(at[7] + c * within[8]))[0] = sums.second
+    know(like, &group, GRAD_NORMED_MEAN, 0, -total.first / elements)
+    know(like, &group, GRAD_MEAN, 0, total.second / elements)
+    for c in range(all.channels):
+        group.grad[0] = segment_of(all, grads, at[0], c, within[1])
+        group.x[0] = segment_of(all, xs, at[1], c, within[3])
+        know(like, &group, WEIGHT, 0, (<const double*>(at[2] + c * within[4]))[0])
+        y = <real*>segment_of(all, grads, at[5], c, within[6])
+        if group.ordinary:
+            map_row(channel_block[real], y, &group, n, all.threads)
+        else:
+            map_row(scaled_channel_block[real], y, &group, n, all.threads)
+        if grads != NULL:
+            put_row(all.dtype, at[5] + c * within[6], within[5], y, n)
+
+
+cdef void gradients_of_chunk(void* context, Py_ssize_t chunk, int thread) noexcept nogil:
+    cdef const Groups* all = <const Groups*>context
+    cdef environment callers = enter_environment()
+    cdef Py_ssize_t number
+    for number in range(chunk * all.together, min((chunk + 1) * all.together, all.count)):
+        if all.dtype == FLOAT64:
+            gradients_of_group(<const f64x*>NULL, all, number, thread)
+        else:
+            gradients_of_group(<const f32x*>NULL, all, number, thread)
+    leave_environment(callers)
+
+
+cdef bint segments_loop(const Operation* operation, char** args, const np.npy_intp* dims,
+                        const np.npy_intp* steps) noexcept nogil:
+    # Threads share the groups, or the segments of fewer groups than there are threads.
+    cdef Groups all
+    cdef Dtype dtype = operation.dtype
+    cdef const np.npy_intp* within = steps + 8
+    cdef Py_ssize_t n = dims[1] * dims[2], chunks
+    cdef int threads = operation.threads[0] if dims[0] * n >= THREAD_MIN else 1
+    all.dtype, all.at, all.steps, all.within = dtype, args, steps, within
+    all.count, all.size, all.channels = dims[0], dims[1], dims[2]
+    all.together = max(1, GROUPS_AT_ONCE // max(n, 1))
+    chunks = (all.count + all.together - 1) // all.together
+    all.threads = threads if chunks < threads else 1
+    threads = 1 if chunks < threads else threads
+    all.tiles, all.tile = NULL, n + PADDING
+    if not (direct(dtype, within[0], dims[1]) and direct(dtype, within[2], dims[1])
+            and direct(dtype, within[5], dims[1])):
+        all.tiles = <char*>malloc(2 * threads * all.tile * (sizeof(double) if dtype == FLOAT64 else sizeof(float)))
+        if all.tiles == NULL:
+            return False
+    run_chunks(gradients_of_chunk, &all, chunks, threads)
+    free(all.tiles)
+    return True
+
+
+group_norm_backward_gufunc = on_matrices(
+    b"group_norm_backward", NULL, NULL, b"mmsdd", b"mss",
+    b"grad, x, weight, mean, rstd -> grad_x, sum(grad * normed), sum(grad), of each channel of a group",
+    <void*>segments_loop, <void*>segments_loop)
+least_segment = SEGMENT
+
+
+cdef void add_examples(const double* sums, Py_ssize_t examples, Py_ssize_t channels, double* some,
+                       double* totals) noexcept nogil:
+    # totals[channel] of sums[example, channel], by some examples at a time
+    cdef Py_ssize_t first = 0, example, c
+    memset(totals, 0, channels * sizeof(double))
+    while first < examples:
+        memset(some, 0, channels * sizeof(double))
+        for example in range(first, min(first + EXAMPLES_AT_ONCE, examples)):
+            for c in range(channels):
+                some[c] += sums[example * channels + c]
+        for c in range(channels):
+            totals[c] += some[c]
+        first += EXAMPLES_AT_ONCE
+
+
+def totals_of_examples(np.ndarray sums):
+    """Sums of float64 over the middle one of three axes, of an array as C lays it out."""
+    cdef np.npy_intp* shape = np.PyArray_DIMS(sums)
+    cdef Py_ssize_t examples = shape[1], channels = shape[2], k
+    cdef np.npy_intp* kept = [shape[0] + 1, channels]  # a row more, for the sums of some examples
+    cdef np.ndarray found = np.PyArray_EMPTY(2, kept, np.NPY_DOUBLE, 0)
+    cdef double* totals = <double*>np.PyArray_DATA(found)
+    cdef environment callers = enter_environment()
+    for k in range(shape[0]):
+        add_examples(<const double*>np.PyArray_DATA(sums) + k * examples * channels, examples, channels,
+                     totals + shape[0] * channels, totals + k * channels)
+    leave_environment(callers)
+    return found[:-1]
