@@ -29,7 +29,7 @@ from .loops.operations cimport (
 )
 from .loops.registers cimport itemsize, skip
 from .loops.short_rows cimport map_short, put_numbers, short_means, sum_short, take_numbers
-from .loops.threads cimport THREAD_MIN, run_chunks
+from .loops.threads cimport THREAD_MIN, run_chunks, thread_count
 from .loops.tiles cimport PADDING, direct, put_row, take_row
 from .rowwise.exponent_range cimport all_ordinary, ordinary, reciprocal_square_root, rescue_scale
 from .rowwise.norm_groups cimport group_backward, short_groups_backward

@@ -242,42 +242,6 @@ cdef bint group_norm_float16(const uint16_t* x, const float* weight, const float
     return short_group_norm(FLOAT16, x, weight, bias, eps, y, mean, rstd, batch, channels, size, groups)
 
 
-cdef inline void put_sum(real* sums, Py_ssize_t c, double sum) noexcept nogil:
-    if sums != NULL:
-        put_element(sums, c, sum)
-
-
-cdef bint segments_backward(Dtype dtype, const void* grad, const void* x, const real* weight, const double* mean,
-                            const double* rstd, void* grad_x, real* grad_weight, real* grad_bias, Py_ssize_t batch,
-                            Py_ssize_t channels, Py_ssize_t size, Py_ssize_t groups) noexcept nogil:
-    cdef Operation operation
-    cdef int one_thread = 1
-    cdef Py_ssize_t all = batch * channels, own = channels // groups, width = size_of(dtype), segment = size * width
-    cdef Py_ssize_t wide = sizeof(double), numbers = own * wide, group = own * segment, k, c
-    cdef double* weights = <double*>malloc((3 * all + channels) * wide)
-    cdef double* sums = weights + all
-    cdef double* totals = sums + 2 * all
-    cdef char** at = [<char*>grad, <char*>x, <char*>weights, <char*>mean, <char*>rstd, <char*>grad_x, <char*>sums,
-                      <char*>(sums + all)]
-    cdef np.npy_intp* dims = [batch * groups, size, own]
-    cdef np.npy_intp* steps = [group, group, numbers, wide, wide, group, numbers, numbers,  # from group to group
-                               width, segment, width, segment, wide, width, segment, wide, wide]
-    if weights == NULL:
-        return False
-    operation.dtype, operation.threads = dtype, &one_thread
-    for k in range(all):
-        weights[k] = element(weight, k % channels) if weight != NULL else 1.0
-    if not segments_loop(&operation, at, dims, steps):
-        free(weights)
-        return False
-    for k in range(2):
-        add_examples(sums + k * all, batch, channels, weights, totals)
-        for c in range(channels):
-            put_sum(grad_bias if k else grad_weight, c, totals[c])
-    free(weights)
-    return True
-
-
 cdef bint group_norm_backward(Dtype dtype, const void* grad, const void* x, const real* weight, const double* mean,
                               const double* rstd, void* grad_x, real* grad_weight, real* grad_bias, Py_ssize_t batch,
                               Py_ssize_t channels, Py_ssize_t size, Py_ssize_t groups) noexcept nogil:
@@ -297,7 +261,7 @@ cdef bint group_norm_backward(Dtype dtype, const void* grad, const void* x, cons
                                wide, wide]
     if size >= SEGMENT and batch * channels > 0:
         return segments_backward(dtype, grad, x, weight, mean, rstd, grad_x, grad_weight, grad_bias, batch, channels,
-                                 size, groups)
+                                 size, groups, &one_thread)
     memory = <char*>malloc(3 * vectors + 1)
     if memory == NULL:
         return False

@@ -196,3 +196,92 @@ def totals_of_examples(np.ndarray sums):
                      totals + shape[0] * channels, totals + k * channels)
     leave_environment(callers)
     return found[:-1]
+
+
+cdef inline void put_sum(real* sums, Py_ssize_t c, double sum) noexcept nogil:
+    if sums != NULL:
+        put_element(sums, c, sum)
+
+
+cdef bint segments_backward(Dtype dtype, const void* grad, const void* x, const real* weight, const double* mean,
+                            const double* rstd, void* grad_x, real* grad_weight, real* grad_bias, Py_ssize_t batch,
+                            Py_ssize_t channels, Py_ssize_t size, Py_ssize_t groups, const int* threads) noexcept nogil:
+    # the same of arrays as C lays them out, and the sums over examples
+    cdef Operation operation
+    cdef Py_ssize_t all = batch * channels, own = channels // groups, width = size_of(dtype), segment = size * width
+    cdef Py_ssize_t wide = sizeof(double), numbers = own * wide, group = own * segment, k, c
+    cdef double* weights = <double*>malloc((3 * all + channels) * wide)
+    cdef double* sums = weights + all
+    cdef double* totals = sums + 2 * all
+    cdef char** at = [<char*>grad, <char*>x, <char*>weights, <char*>mean, <char*>rstd, <char*>grad_x, <char*>sums,
+                      <char*>(sums + all)]
+    cdef np.npy_intp* dims = [batch * groups, size, own]
+    cdef np.npy_intp* steps = [group, group, numbers, wide, wide, group, numbers, numbers,  # from group to group
+                               width, segment, width, segment, wide, width, segment, wide, wide]
+    if weights == NULL:
+        return False
+    operation.dtype, operation.threads = dtype, threads
+    for k in range(all):
+        weights[k] = element(weight, k % channels) if weight != NULL else 1.0
+    if not segments_loop(&operation, at, dims, steps):
+        free(weights)
+        return False
+    for k in range(2):
+        add_examples(sums + k * all, batch, channels, weights, totals)
+        for c in range(channels):
+            put_sum(grad_bias if k else grad_weight, c, totals[c])
+    free(weights)
+    return True
+
+
+cdef bint is_plain(object array, int type):
+    return np.PyArray_CheckExact(array) and np.PyArray_TYPE(<np.ndarray>array) == type and (
+        np.PyArray_ISCARRAY_RO(<np.ndarray>array))
+
+
+cdef inline void* data_of(object array):
+    return np.PyArray_DATA(<np.ndarray>array) if array is not None else NULL
+
+
+def backward_at_once(grad, x, num_groups, weight, mean, rstd):
+    """group_norm_backward of plain arrays whose channels have several elements: gradients of x, weight and bias. None
+    of anything else, or where there is no memory."""
+    cdef int type = np.PyArray_TYPE(<np.ndarray>x) if np.PyArray_CheckExact(x) else -1, k
+    cdef Py_ssize_t batch, channels, size = 1, groups
+    cdef object grad_x, grad_weight, grad_bias
+    cdef const void* operands[5]
+    cdef void* results[3]
+    cdef bint done
+    if (type != np.NPY_FLOAT and type != np.NPY_DOUBLE) or not is_plain(x, type) or not is_plain(grad, type) or (
+            np.PyArray_NDIM(<np.ndarray>x) < 3 or np.PyArray_SIZE(x) == 0 or num_groups.__class__ is not int) or (
+            not np.PyArray_SAMESHAPE(<np.ndarray>grad, <np.ndarray>x)):
+        return None
+    batch, channels = np.PyArray_DIM(x, 0), np.PyArray_DIM(x, 1)
+    for k in range(2, np.PyArray_NDIM(<np.ndarray>x)):
+        size *= np.PyArray_DIM(x, k)
+    if size < SEGMENT or not 1 <= num_groups <= channels or channels % num_groups or not (
+            weight is None or (is_plain(weight, type) and np.PyArray_NDIM(<np.ndarray>weight) == 1
+                               and np.PyArray_DIM(weight, 0) == channels)):
+        return None
+    groups = num_groups
+    for statistic in (mean, rstd):
+        if not is_plain(statistic, np.NPY_DOUBLE) or np.PyArray_NDIM(<np.ndarray>statistic) != 2 or (
+                np.PyArray_DIM(statistic, 0) != batch or np.PyArray_DIM(statistic, 1) != groups):
+            return None
+    grad_x = np.PyArray_EMPTY(np.PyArray_NDIM(<np.ndarray>x), np.PyArray_DIMS(x), type, 0)
+    grad_weight = np.PyArray_EMPTY(1, np.PyArray_DIMS(x) + 1, type, 0)
+    grad_bias = np.PyArray_EMPTY(1, np.PyArray_DIMS(x) + 1, type, 0)
+    operands[:] = [data_of(grad), data_of(x), data_of(weight), data_of(mean), data_of(rstd)]
+    results[:] = [data_of(grad_x), data_of(grad_weight), data_of(grad_bias)]
+    with nogil:
+        if type == np.NPY_DOUBLE:
+            done = segments_backward(
+                FLOAT64, operands[0], operands[1], <const f64x*>operands[2], <const double*>operands[3],
+                <const double*>operands[4], results[0], <f64x*>results[1], <f64x*>results[2], batch, channels, size,
+                groups, thread_count)
+        else:
+            done = segments_backward(
+                FLOAT32, operands[0], operands[1], <const f32x*>operands[2], <const double*>operands[3],
+                <const double*>operands[4], results[0], <f32x*>results[1], <f32x*>results[2], batch, channels, size,
+                groups, thread_count)
+    return (grad_x, grad_weight, grad_bias) if done else None
