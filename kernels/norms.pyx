@@ -24,18 +24,20 @@ from .loops.reductions cimport (
     put_element, rounded, row_context, sum_block, sum_either, sum_row, sum_values, take, wide,
 )
 from .loops.operations cimport (
-    ALL, GROUP, SHORT_GROUPS, SHORT_ROWS, STREAMED, Operands, Operation, RowMachine, along_axis, group_kernel, group_of,
-    loop_function, on_matrices, operations_of, row_machine, run_groups, short_kernel, with_short_rows,
+    ALL, GROUP, SHORT, SHORT_GROUPS, SHORT_ROWS, STREAMED, Operands, Operation, RowMachine, along_axis, group_kernel,
+    group_of, loop_function, on_matrices, operations_of, row_machine, run_groups, short_kernel, with_short_rows,
 )
 from .loops.registers cimport itemsize, skip
-from .loops.short_rows cimport map_short, put_numbers, short_means, sum_short, take_numbers
+from .loops.short_rows cimport (
+    fold_short, map_short, put_numbers, short_means, short_totals, sum_short, take_numbers,
+)
 from .loops.threads cimport THREAD_MIN, run_chunks, thread_count
 from .loops.tiles cimport PADDING, direct, put_row, take_row
 from .rowwise.exponent_range cimport all_ordinary, ordinary, reciprocal_square_root, rescue_scale
 from .rowwise.norm_groups cimport group_backward, short_groups_backward
 from .rowwise.norm_terms cimport (
-    GRAD_MEAN, GRAD_NORMED_MEAN, MEAN, MEAN_REST, RSTD, SCALE, WEIGHT, Group, add_terms as wide_term, deviations, know,
-    know_rest, known, normed_of, set_statistics, terms,
+    GRAD_MEAN, GRAD_NORMED_MEAN, MEAN, MEAN_REST, RSTD, SCALE, WEIGHT, Group, Terms, add_terms as wide_term, deviations,
+    fold_layer_terms, know, know_rest, known, normed_of, set_statistics, terms, terms_of,
 )
 
 np.import_array()

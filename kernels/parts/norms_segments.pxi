@@ -44,7 +44,10 @@ cdef inline real scaled_channel_point(const real* like, const void* group, Py_ss
 
 
 cdef void channel_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    map_block(channel_point[real], y, context, start, n, False)
+    if n <= SHORT and start == 0:
+        map_short(channel_point[real], y, context, n)
+    else:
+        map_block(channel_point[real], y, context, start, n, False)
 
 
 cdef void scaled_channel_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
@@ -55,24 +58,46 @@ cdef Pair wide_terms(const real* like, const void* context, Py_ssize_t start, Py
     return sum_block(wide_term[real], 2, like, context, start, n)
 
 
-cdef Pair sums_of_segment(const real* like, Group* group, Py_ssize_t n, int threads) noexcept nogil:
-    # of grad * normed and of grad; in float64 where float32 has overflowed
-    cdef Pair sums = sum_row(terms[real], like, group, n, threads)
-    if real is f32x and group.ordinary and not (fabs(sums.first) < INFINITY and fabs(sums.second) < INFINITY):
-        sums = sum_row(wide_terms[real], like, group, n, threads)
-    return sums
-
-
 cdef void take_channels(const real* like, const Groups* all, int operand, const char* at, real* tile) noexcept nogil:
     cdef const np.npy_intp* within = all.within + 2 * operand
     cdef Py_ssize_t c
     for c in range(all.channels):
-        take_row(all.dtype, <real*>skip(tile, c * all.size), at + c * within[1], within[0], all.size)
+        take_row(FLOAT64 if real is f64x else all.dtype, <real*>skip(tile, c * all.size), at + c * within[1], within[0],
+                 all.size)
 
 
 cdef inline void* segment_of(const Groups* all, const real* tile, char* at, Py_ssize_t c,
                              Py_ssize_t step) noexcept nogil:
     return <void*>skip(tile, c * all.size) if tile != NULL else <void*>(at + c * step)
+
+
+cdef inline void put_sums(const Groups* all, char** at, Py_ssize_t c, double of_normed, double of_grad) noexcept nogil:
+    (<double*>(at[6] + c * all.within[7]))[0] = of_normed
+    (<double*>(at[7] + c * all.within[8]))[0] = of_grad
+
+
+cdef void fold_short_channels(const Groups* all, const Group* group, char** at, const f32x* grads,
+                              const f32x* xs) noexcept nogil:
+    # the sums of short segments of an ordinary group, SHORT_ROWS side by side
+    cdef Terms own = terms_of(group, 0)
+    cdef f64x[2 * SHORT_ROWS] parts
+    cdef double[SHORT_ROWS] of_normed
+    cdef double[SHORT_ROWS] of_grad
+    cdef Py_ssize_t first = 0, count, r, c
+    for r in range(2 * SHORT_ROWS):
+        parts[r] = splat_f64(0.0)
+    while first < all.channels:
+        count = min(<Py_ssize_t>SHORT_ROWS, all.channels - first)
+        for r in range(count):
+            c = first + r
+            own.grad = <const f32x*>segment_of(all, grads, at[0], c, all.within[1])
+            own.x = <const f32x*>segment_of(all, xs, at[1], c, all.within[3])
+            fold_short(fold_layer_terms, 2, &own, all.size, parts + r)
+        short_totals(parts, of_normed)
+        short_totals(parts + SHORT_ROWS, of_grad)
+        for r in range(count):
+            put_sums(all, at, first + r, of_normed[r], of_grad[r])
+        first += count
 
 
 cdef void gradients_of_group(const real* like, const Groups* all, Py_ssize_t number, int thread) noexcept nogil:
@@ -84,6 +109,9 @@ cdef void gradients_of_group(const real* like, const Groups* all, Py_ssize_t num
     cdef real* xs = NULL
     cdef Pair sums, total = Pair(0.0, 0.0)
     cdef double weight, rest = 0.0
+    cdef const double* of_normed
+    cdef const double* of_grad
+    cdef bint side_by_side = False
     cdef real* y
     cdef int k
     for k in range(8):
@@ -101,14 +129,23 @@ cdef void gradients_of_group(const real* like, const Groups* all, Py_ssize_t num
             rest += sum_row(deviations[real], like, &group, n, all.threads).first
         group.mean_rest[0] = rest / elements
         know_rest(like, &group, 0)
+    if real is f32x:
+        side_by_side = n <= SHORT and group.ordinary
+        if side_by_side:
+            fold_short_channels(all, &group, at, grads, xs)
     for c in range(all.channels):
         group.grad[0] = segment_of(all, grads, at[0], c, within[1])
         group.x[0] = segment_of(all, xs, at[1], c, within[3])
-        sums = sums_of_segment(like, &group, n, all.threads)
+        if not side_by_side:
+            sums = sum_row(terms[real], like, &group, n, all.threads)
+            put_sums(all, at, c, sums.first, sums.second)
+        of_normed, of_grad = <double*>(at[6] + c * within[7]), <double*>(at[7] + c * within[8])
+        if real is f32x and group.ordinary and not (fabs(of_normed[0]) < INFINITY and fabs(of_grad[0]) < INFINITY):
+            # in float64 where float32 has overflowed
+            sums = sum_row(wide_terms[real], like, &group, n, all.threads)
+            put_sums(all, at, c, sums.first, sums.second)
         weight = (<const double*>(at[2] + c * within[4]))[0]
-        total = Pair(total.first + weight * sums.first, total.second + weight * sums.second)
-        (<double*>(at[6] + c * within[7]))[0] = sums.first
-        (<double*>(at[7] + c * within[8]))[0] = sums.second
+        total = Pair(total.first + weight * of_normed[0], total.second + weight * of_grad[0])
     know(like, &group, GRAD_NORMED_MEAN, 0, -total.first / elements)
     know(like, &group, GRAD_MEAN, 0, total.second / elements)
     for c in range(all.channels):
@@ -121,7 +158,7 @@ cdef void gradients_of_group(const real* like, const Groups* all, Py_ssize_t num
         else:
             map_row(scaled_channel_block[real], y, &group, n, all.threads)
         if grads != NULL:
-            put_row(all.dtype, at[5] + c * within[6], within[5], y, n)
+            put_row(FLOAT64 if real is f64x else all.dtype, at[5] + c * within[6], within[5], y, n)
 
 
 cdef void gradients_of_chunk(void* context, Py_ssize_t chunk, int thread) noexcept nogil:
