@@ -7,15 +7,16 @@
 # and Chan's), once from a guess of the mean, and another time where that was poor. A row that fits the first-level
 # cache comes from memory once; a row beyond the second-level cache comes two or three times. Backward, grad and x are
 # read once for the two sums of the row and once, from the first-level cache, for the gradients.
-from libc.math cimport sqrt
+from libc.math cimport INFINITY, fabs, sqrt
 from libc.stdint cimport uint16_t
 from libc.stdlib cimport free, malloc
+from libc.string cimport memset
 
 cimport numpy as np
 
 from .lanes cimport (
-    F64_LANES, add_product_f64, f32x, f64x, fma, load_f64, real, splat, splat_f32, splat_f64, square_root_f64,
-    store_f64,
+    F64_LANES, add_product_f64, enter_environment, environment, f32x, f64x, fma, leave_environment, load_f64, real,
+    splat, splat_f32, splat_f64, square_root_f64, store_f64,
 )
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, size_of
 from .loops.reductions cimport (
@@ -23,15 +24,21 @@ from .loops.reductions cimport (
     put_element, rounded, row_context, sum_block, sum_either, sum_row, sum_values, take, wide,
 )
 from .loops.operations cimport (
-    ALL, GROUP, SHORT_GROUPS, SHORT_ROWS, STREAMED, Operands, Operation, RowMachine, along_axis, group_kernel, group_of,
-    loop_function, operations_of, row_machine, run_groups, short_kernel, with_short_rows,
+    ALL, GROUP, SHORT, SHORT_GROUPS, SHORT_ROWS, STREAMED, Operands, Operation, RowMachine, along_axis, group_kernel,
+    group_of, loop_function, on_matrices, operations_of, row_machine, run_groups, short_kernel, with_short_rows,
 )
 from .loops.registers cimport itemsize, skip
-from .loops.short_rows cimport map_short, put_numbers, short_means, sum_short, take_numbers
-from .loops.tiles cimport PADDING, put_row, take_row
+from .loops.short_rows cimport (
+    fold_short, map_short, put_numbers, short_means, short_totals, sum_short, take_numbers,
+)
+from .loops.threads cimport THREAD_MIN, run_chunks, thread_count
+from .loops.tiles cimport PADDING, direct, put_row, take_row
 from .rowwise.exponent_range cimport all_ordinary, ordinary, reciprocal_square_root, rescue_scale
 from .rowwise.norm_groups cimport group_backward, short_groups_backward
-from .rowwise.norm_terms cimport Group, set_statistics
+from .rowwise.norm_terms cimport (
+    GRAD_MEAN, GRAD_NORMED_MEAN, MEAN, MEAN_REST, RSTD, SCALE, WEIGHT, Group, Terms, add_terms as wide_term, deviations,
+    fold_layer_terms, know, know_rest, known, normed_of, set_statistics, terms, terms_of,
+)
 
 np.import_array()
 np.import_ufunc()
@@ -336,4 +343,5 @@ layer_norm_backward_gufunc = with_short_rows(along_axis(
     <void*>short_layer_backward_kernel[f32x], <void*>short_layer_backward_kernel[f64x])
 
 
+include "parts/norms_segments.pxi"
 include "parts/norms_doors.pxi"

@@ -245,23 +245,27 @@ cdef bint group_norm_float16(const uint16_t* x, const float* weight, const float
 cdef bint group_norm_backward(Dtype dtype, const void* grad, const void* x, const real* weight, const double* mean,
                               const double* rstd, void* grad_x, real* grad_weight, real* grad_bias, Py_ssize_t batch,
                               Py_ssize_t channels, Py_ssize_t size, Py_ssize_t groups) noexcept nogil:
-    # each group is a layer norm over the batch, whose weights are a row that all examples share; the sums over a row's
-    # place are then those of a channel's elements
+    # where channels have few elements, each group is a layer norm over the batch, whose weights are a row that all
+    # examples share; the sums over a row's place are then those of a channel's elements
     cdef const Operation* found = of_layer_norm_backward
     cdef Operation operation
     cdef int one_thread = 1
     cdef Py_ssize_t n = channels // max(groups, 1) * size, width = size_of(dtype), row = n * width, c
     cdef Py_ssize_t all = groups * row
     cdef Py_ssize_t wide = itemsize(weight), vector = n * wide, vectors = groups * vector
-    cdef char* memory = <char*>malloc(3 * vectors + 1)
-    cdef char** at = [<char*>grad, <char*>x, NULL, <char*>mean, <char*>rstd, <char*>grad_x, memory, NULL]
+    cdef char* memory
+    cdef char** at = [<char*>grad, <char*>x, NULL, <char*>mean, <char*>rstd, <char*>grad_x, NULL, NULL]
     cdef np.npy_intp* dims = [groups, batch, 1, n, n if weight != NULL else 0]
     cdef np.npy_intp* steps = [row, row, vector, 8, 8, row, vector, vector,  # from group to group
                                all, 0, width, all, 0, width, wide, groups * 8, 0, groups * 8, 0, all, 0, width,
                                wide, wide]
+    if size >= SEGMENT and batch * channels > 0:
+        return segments_backward(dtype, grad, x, weight, mean, rstd, grad_x, grad_weight, grad_bias, batch, channels,
+                                 size, groups, &one_thread)
+    memory = <char*>malloc(3 * vectors + 1)
     if memory == NULL:
         return False
-    at[7] = memory + vectors
+    at[6], at[7] = memory, memory + vectors
     while found.dtype != dtype:
         found += 1
     operation, operation.threads = found[0], &one_thread
@@ -272,16 +276,10 @@ cdef bint group_norm_backward(Dtype dtype, const void* grad, const void* x, cons
         free(memory)
         return False
     for c in range(channels):
-        put_sum(grad_weight, c, <const real*>memory, size)
-        put_sum(grad_bias, c, <const real*>(memory + vectors), size)
+        put_sum(grad_weight, c, sum_values(skip(<const real*>memory, c * size), size, 1))
+        put_sum(grad_bias, c, sum_values(skip(<const real*>(memory + vectors), c * size), size, 1))
     free(memory)
     return True
-
-
-cdef inline void put_sum(real* sums, Py_ssize_t c, const real* values, Py_ssize_t size) noexcept nogil:
-    # of what a channel has of them
-    if sums != NULL:
-        put_element(sums, c, sum_values(skip(values, c * size), size, 1))
 
 
 cdef bint group_norm_backward_float32(const float* grad, const float* x, const float* weight, const double* mean,

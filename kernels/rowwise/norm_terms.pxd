@@ -13,6 +13,7 @@ cdef enum Known:
     RSTD
     GRAD_MEAN
     GRAD_NORMED_MEAN  # negated
+    WEIGHT  # where it is one number for a row
     KNOWN  # how many these are
 
 cdef struct Group:

@@ -244,6 +244,25 @@ def _spread(values, groups):
     return np.repeat(values, groups.shape[1] * groups.shape[2] // max(len(values), 1)).reshape(groups.shape[1:])
 
 
+def _backward_by_segments(name, grad, x, weight, shape, mean, rstd, out):
+    # from the sums of each channel of each example
+    batch, channels = x.shape[:2]
+    shape = batch * shape[1], channels // shape[1], math.prod(x.shape[2:])  # groups, their channels, and elements
+
+    def by_channel(array):
+        return array.reshape(shape).swapaxes(1, 2)
+
+    weights, sums = np.empty((batch, channels)), np.empty((2, *shape[:2]))
+    weights[...] = 1 if weight is None else rounded_to(np.float64, weight)
+    gufunc, weights = _norms.group_norm_backward_gufunc, weights.reshape(shape[:2])
+    grad_x, _ = fill(
+        name, out, x, gufunc, (grad, x), by_channel,
+        lambda place: call(gufunc, (by_channel(grad), by_channel(x), weights, mean.reshape(-1), rstd.reshape(-1)),
+                           (place, *sums)))
+    totals = _norms.totals_of_examples(sums.reshape(2, batch, channels))
+    return grad_x, *rounded_to(np.float64 if 8 in (x.dtype.itemsize, grad.dtype.itemsize) else np.float32, totals)
+
+
 @with_bound
 @unflushed
 def group_norm(x, num_groups, weight=None, bias=None, *, eps=1e-5, out=None, return_stats=False):
@@ -332,6 +351,10 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
     %(bound)s
     """
     name = "group_norm_backward"
+    if out is None and eps.__class__ is float and 0 <= eps < math.inf:
+        found = _norms.backward_at_once(grad, x, num_groups, weight, mean, rstd)
+        if found is not None:
+            return found
     x = checked(name, x)
     grad = like(name, "grad", grad, x)
     weight = per_channel(name, "weight", weight, x)
@@ -345,6 +368,9 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
         raise ValueError(f"{name}: mean of shape {mean.shape} and rstd of shape {rstd.shape} do not fit; expected "
                          f"{groups.shape[:2]}")
 
+    if x.size and math.prod(x.shape[2:]) >= _norms.least_segment:
+        return _backward_by_segments(name, grad, x, weight, groups.shape, mean, rstd, out)
+
     def by_group(array):
         return array.reshape(groups.shape).transpose(1, 0, 2)[:, :, None]
 
@@ -355,7 +381,7 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
             (by_group(grad), by_group(groups), _spread(weight, groups), mean.T[..., None], rstd.T[..., None]),
             (place,)))
     grad_weight, grad_bias = (
-        rounded_to(part.dtype, call(_batch.total_gufunc, (
+        part.reshape(x.shape[1]) if part.size == x.shape[1] else rounded_to(part.dtype, call(_batch.total_gufunc, (
             part.reshape(x.shape[1], part.size // max(x.shape[1], 1)),)))
         for part in sums)
     return grad_x, grad_weight, grad_bias

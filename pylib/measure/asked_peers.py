@@ -19,6 +19,7 @@ _SMOOTHING = 0.1
 _CLASSES = 16  # of images, whose classes are at axis 1
 _SCALE = 0.125
 _CHANNELS = 8
+_GROUPS = 2
 
 
 # How inputs are drawn, of a shape of rows.
@@ -80,6 +81,14 @@ def _channels(shape, dtype, rng):
     places = max(2, shape[-1] // _CHANNELS)
     vectors = [rng.standard_normal(_CHANNELS), rng.standard_normal(_CHANNELS), np.zeros(_CHANNELS), np.ones(_CHANNELS)]
     return [rng.standard_normal((shape[0], _CHANNELS, places)).astype(dtype), *(each.astype(dtype) for each in vectors)]
+
+
+def _group_gradients(shape, dtype, rng):
+    # grad, x, weight, and the statistics of the forward
+    x, weight, *_ = _channels(shape, dtype, rng)
+    groups = x.reshape(len(x), _GROUPS, -1).astype(np.float64)
+    return [rng.standard_normal(x.shape).astype(dtype), x, weight, groups.mean(-1),
+            1 / np.sqrt(groups.var(-1) + 1e-5)]
 
 
 def _seen(shape, dtype, rng):
@@ -279,6 +288,15 @@ def _along_axes():
         lambda torch, x, seen: x.masked_fill(~seen, -torch.inf).logsumexp(-1))}
 
 
+def _torch_group_backward(work, inputs, threads):
+    # statistics in the dtype that PyTorch's forward gives them
+    torch = torch_here(threads)
+    grad, x, weight, *statistics = (tensor_of(torch, each) for each in inputs)
+    call = partial(torch.ops.aten.native_group_norm_backward, grad, x, *(each.to(x.dtype) for each in statistics),
+                   weight, *x.shape, _GROUPS, [True, True, True])
+    return Contender.keeping("torch", call, lambda found: torch_result(found[0]), inputs)
+
+
 def _norms():
     rows, blocks = normal("rows"), _blocks("rows", "row", "row")
     yield "layer_norm_axes", blocks, call_of("layer_norm", "weight", "bias", axis=(-2, -1), into=True), {
@@ -294,6 +312,8 @@ def _norms():
         "torch": torch_call(_instance_norm)}
     yield "instance_norm_running", _channels, call_of(
         "instance_norm", "weight", "bias", "running_mean", "running_var"), {"torch": torch_call(_instance_norm)}
+    yield "group_norm_backward", _group_gradients, call_of(
+        "group_norm_backward", "weight", "mean", "rstd", num_groups=_GROUPS, chosen=0), {"torch": _torch_group_backward}
 
 
 def _attention():
