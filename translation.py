@@ -16,7 +16,9 @@ FOR_SIZE = ("ieee754", "row_loops")
 # are constants.
 ON_STACK = "    const struct { const unsigned int length"
 # A function, or its declaration alone. Cython writes them from the first column, and the last brace too.
-FUNCTION = re.compile(r"^static [^;{}=\n]*?\b(\w+)\([^;{}]*\)(?: ?(\{)\n.*?^\}\n|;[^\n]*\n)", re.MULTILINE | re.DOTALL)
+FUNCTION = re.compile(
+    r"^static [^;{}=\n]*?\b(\w+)\([^;{}]*\)(?: ?(\{)\n.*?^\}\n|;[ \t]*(?:/\*[^\n]*\*/)?[ \t]*\n)",
+    re.MULTILINE | re.DOTALL)
 CONDITION = re.compile(r"^[ \t]*#[ \t]*(if|endif)", re.MULTILINE)
 NAME = re.compile(r"[A-Za-z_]\w*")
 

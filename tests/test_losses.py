@@ -10,6 +10,7 @@ import numpy as np
 import oracles
 import pytest
 from lanewise.bounds import bound
+from lanewise.kernels import losses
 from oracles import DTYPES, dtype_named, error, exactly
 
 OPTIONS = [{}, {"label_smoothing": 0.1}, {"z_loss": 1e-4}, {"label_smoothing": 0.3, "z_loss": 0.01}]
@@ -369,3 +370,10 @@ def test_an_axis_of_a_number_is_an_int_too(axis):
     for function in (lw.cross_entropy, lw.nll_loss):
         with pytest.raises(TypeError, match="axis must be an int, not"):
             function(np.float32(-0.7), 0, axis=axis)
+
+
+def test_no_weights_are_none_whatever_the_layout():
+    x, target = np.random.default_rng(0).normal(size=(40, 10)).astype(np.float32), np.arange(40) % 10
+    weighted = losses.weighted_cross_entropy_gufunc
+    given = target, np.zeros(0, np.float32), 0.1, 0.0
+    np.testing.assert_array_equal(weighted(np.asfortranarray(x), *given), weighted(x, *given))

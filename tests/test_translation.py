@@ -8,6 +8,7 @@ CODE = """\
 static int unused(int); /*proto*/
 static int never_written(void);
 static int used(int);
+static int undefined(void); static int beside = 3;
 #define CALL(x) in_macro(x)
 static int in_macro(int x) {
   return x;
@@ -46,7 +47,7 @@ def test_functions_that_nothing_calls_are_left_out():
     kept = without_unused(CODE)
     for gone in ("unused(", "never_written"):
         assert gone not in kept
-    assert kept.startswith("static int used(int);\n#define CALL")
+    assert kept.startswith("static int used(int);\nstatic int undefined(void); static int beside = 3;\n#define CALL")
     lines = iter(CODE.splitlines())
     assert all(line in lines for line in kept.splitlines()), "what is kept is as it was"
 

@@ -85,7 +85,7 @@ cdef bint blended_columns(const f32x* like, char** at, const Py_ssize_t* steps, 
     cdef Columns columns = columns_of(like, at[0], strides[0], tile if with_grad else NULL, scale)
     cdef BlendColumns own
     cdef Blended answer
-    if at[2] != NULL and steps[2] != 0:
+    if steps[2] != 0 if at[2] != NULL else not probable:
         return False
     for r in range(3, result):
         if not same_numbers(at[r], steps[r], rows):

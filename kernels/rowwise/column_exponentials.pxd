@@ -169,7 +169,7 @@ cdef inline void sum_small_columns(Columns* own, Py_ssize_t n, double lowered, c
 cdef inline bint column_logs(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
                              f64x* mantissas, f64x* rests, f64x* logs, double near) noexcept nogil:
     # find_tops and find_logs: the largest of each row, and the logarithm of the sum relative to it. Small sums are
-    # taken again as there.
+    # taken again as in find_logs.
     cdef Columns own
     cdef f64x totals[SUMS_BELOW * MOST_LANES]
     cdef f64x exponents[MOST_LANES]

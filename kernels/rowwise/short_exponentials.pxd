@@ -107,7 +107,7 @@ cdef inline void sum_small_again(Exponents* own, const char* x, Py_ssize_t step,
 cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_ssize_t step, Py_ssize_t n,
                             double* tops, double* mantissas, double* rests, double* logs, double near) noexcept nogil:
     # find_tops and find_logs: the largest of each row, and the logarithm of the sum relative to it. Exponentials that
-    # are wanted go to rows of SHORT numbers from own.y on. Small sums are taken again as there.
+    # are wanted go to rows of SHORT numbers from own.y on. Small sums are taken again as in find_logs.
     cdef const real* tile = <const real*>own.y
     cdef f64x parts[SUMS_BELOW * SHORT_ROWS]
     cdef double least[SHORT_ROWS]
