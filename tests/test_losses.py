@@ -277,8 +277,8 @@ def test_errors_name_the_position():
 def test_negative_weights():
     # as torch.nn.functional has them: what PyTorch 2.13 gives for these
     x, target = np.float32([[1.0, 2.0, 3.0], [0.5, 0.1, 0.2]]), [0, 2]
-    for weight, losses, mean in (([-1, 2, 3], [1.0, -0.6], 0.2), ([1, 1, -1], [-1.0, 0.2], -np.inf)):
-        assert lw.nll_loss(x, target, weight=weight, reduction="none") == pytest.approx(losses)
+    for weight, each, mean in (([-1, 2, 3], [1.0, -0.6], 0.2), ([1, 1, -1], [-1.0, 0.2], -np.inf)):
+        assert lw.nll_loss(x, target, weight=weight, reduction="none") == pytest.approx(each)
         assert lw.nll_loss(x, target, weight=weight) == pytest.approx(mean)
     entropy = lw.cross_entropy(x, target, weight=[-1, 2, 3], reduction="none")
     assert entropy == pytest.approx([-2.4076058864593506, 3.540297031402588])
