@@ -112,3 +112,26 @@ print(found.hexdigest())
 
 def test_bits_are_those_of_every_level_and_number_of_threads(bits_agree):
     bits_agree(BITS)
+
+
+@pytest.mark.parametrize("size", [31, 32, 129, 5000])
+def test_a_channel_whose_sums_are_beyond_the_range_may_have_no_weight(size):
+    grad, x = numbers(2, 4, size, dtype="float64"), numbers(2, 4, size, dtype="float64", seed=1)
+    weight = np.array([1.0, 0.0, 1.0, 1.0])
+    expected = lw.group_norm_backward(grad, x, 2, weight)[0]
+    grad[:, 1] = 1e307
+    found = lw.group_norm_backward(grad, x, 2, weight)[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+    small = lw.group_norm_backward(grad, x, 2, np.array([1.0, 1e-307, 1.0, 1.0]))[0]
+    same = lw.group_norm_backward(grad * [[[1], [1e-307], [1], [1]]], x, 2)[0]
+    np.testing.assert_allclose(small, same, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("size", [31, 32, 129])
+@pytest.mark.parametrize("weight", [1e-50, 1e-44, 1e39])
+def test_a_weight_in_float64_keeps_its_range(weight, size):
+    grad, x = numbers(2, 4, size) * np.float32(1e30 if weight < 1 else 1e-30), numbers(2, 4, size, seed=1)
+    weights = np.full(4, weight)
+    found = lw.group_norm_backward(grad, x, 2, weights)
+    for part, exact in zip(found, lw.group_norm_backward(grad.astype(float), x.astype(float), 2, weights), strict=True):
+        np.testing.assert_allclose(part, exact, rtol=1e-4, atol=1e-5 * np.abs(exact).max())

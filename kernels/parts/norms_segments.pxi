@@ -3,7 +3,7 @@
 # element is read once more. A part of norms.pyx.
 
 cdef enum:
-    SEGMENT = 16  # elements of a segment from which on this is faster than a weight and two sums for each element
+    SEGMENT = 32  # elements of a segment from which on this is faster than a weight and two sums for each element
     GROUPS_AT_ONCE = 16384  # elements of the groups of a chunk
     EXAMPLES_AT_ONCE = 32
 
@@ -56,6 +56,21 @@ cdef void scaled_channel_block(real* y, row_context context, Py_ssize_t start, P
 
 cdef Pair wide_terms(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     return sum_block(wide_term[real], 2, like, context, start, n)
+
+
+cdef inline void weighted_channel_term(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                                       f64x* sums) noexcept nogil:
+    # as wide_term, times the channel's weight
+    cdef const Group* group = <const Group*>context
+    cdef f64x grad = take(<const f64x*>group.grad[0], i, n) * known(like, group, WEIGHT, 0)
+    cdef f64x x = take(<const f64x*>group.x[0], i, n) * splat_f64(group.scale[0])
+    x = (x - splat_f64(group.mean[0])) - splat_f64(group.mean_rest[0])
+    sums[1] = sums[1] + grad
+    sums[0] = sums[0] + grad * first_lanes(x * splat_f64(group.rstd[0]), n)
+
+
+cdef Pair weighted_terms(const f64x* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    return sum_block(weighted_channel_term, 2, like, context, start, n)
 
 
 cdef void take_channels(const real* like, const Groups* all, int operand, const char* at, real* tile) noexcept nogil:
@@ -145,7 +160,13 @@ cdef void gradients_of_group(const real* like, const Groups* all, Py_ssize_t num
             sums = sum_row(wide_terms[real], like, &group, n, all.threads)
             put_sums(all, at, c, sums.first, sums.second)
         weight = (<const double*>(at[2] + c * within[4]))[0]
-        total = Pair(total.first + weight * of_normed[0], total.second + weight * of_grad[0])
+        sums = Pair(weight * of_normed[0], weight * of_grad[0])
+        if real is f64x:
+            if not (fabs(of_normed[0]) < INFINITY and fabs(of_grad[0]) < INFINITY):
+                # a channel's sums may be beyond the range, and those of a group that gives it no weight are not
+                know(like, &group, WEIGHT, 0, weight)
+                sums = sum_row(weighted_terms, like, &group, n, all.threads)
+        total = Pair(total.first + sums.first, total.second + sums.second)
     know(like, &group, GRAD_NORMED_MEAN, 0, -total.first / elements)
     know(like, &group, GRAD_MEAN, 0, total.second / elements)
     for c in range(all.channels):
@@ -245,8 +266,8 @@ cdef bint segments_backward(Dtype dtype, const void* grad, const void* x, const 
                             Py_ssize_t channels, Py_ssize_t size, Py_ssize_t groups, const int* threads) noexcept nogil:
     # the same of arrays as C lays them out, and the sums over examples
     cdef Operation operation
-    cdef Py_ssize_t all = batch * channels, own = channels // groups, width = size_of(dtype), segment = size * width
-    cdef Py_ssize_t wide = sizeof(double), numbers = own * wide, group = own * segment, k, c
+    cdef Py_ssize_t all = batch * channels, own = channels // max(groups, 1), width = size_of(dtype), k, c
+    cdef Py_ssize_t segment = size * width, wide = sizeof(double), numbers = own * wide, group = own * segment
     cdef double* weights = <double*>malloc((3 * all + channels) * wide)
     cdef double* sums = weights + all
     cdef double* totals = sums + 2 * all

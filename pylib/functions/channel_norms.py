@@ -368,7 +368,8 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
         raise ValueError(f"{name}: mean of shape {mean.shape} and rstd of shape {rstd.shape} do not fit; expected "
                          f"{groups.shape[:2]}")
 
-    if x.size and math.prod(x.shape[2:]) >= _norms.least_segment:
+    wider = weight is not None and weight.dtype == np.float64 and np.float64 not in (x.dtype, grad.dtype)
+    if x.size and math.prod(x.shape[2:]) >= _norms.least_segment and not wider:
         return _backward_by_segments(name, grad, x, weight, groups.shape, mean, rstd, out)
 
     def by_group(array):
