@@ -241,3 +241,17 @@ def test_a_score_of_minus_infinity_has_no_gradient_however_large_the_one_arrivin
     expected = np.zeros_like(x)
     expected[:, 0] = grad
     np.testing.assert_array_equal(lw.logsumexp_backward(np.full(9, grad, dtype), x), expected)
+
+
+@pytest.mark.parametrize("function", [lw.softmax, lw.softmin, lw.log_softmax])
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_where_may_lie_in_any_way(function, axis):
+    rng = np.random.default_rng(0)
+    x, where = rng.standard_normal((4, 5, 6)).astype(np.float32), rng.random((4, 5, 6)) < 0.5
+    expected = function(x, axis, where=where)
+    for other in np.asfortranarray(where), np.repeat(where, 2, -1)[..., ::2], where[..., ::-1].copy()[..., ::-1]:
+        np.testing.assert_array_equal(function(x, axis, where=other), expected)
+        np.testing.assert_array_equal(function(np.asfortranarray(x), axis, where=other), expected)
+    for some in where[:1], where[:, :1], where[..., :1]:
+        np.testing.assert_array_equal(function(x, axis, where=some),
+                                      function(x, axis, where=np.broadcast_to(some, x.shape).copy()))

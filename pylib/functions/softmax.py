@@ -67,7 +67,9 @@ def _soft(function, plain, x, axis, out, where, safe, dtype):
     sign = -1.0 if function is softmin else 1.0
     if where is not None:
         where = _where(name, where, x)
-        if axis != x.ndim - 1 and where.strides[axis] != 1:  # neighbouring rows are computed side by side
+        if axis == x.ndim - 1:  # booleans lie one after the other along a row
+            where = where if where.strides[axis] == 1 else np.ascontiguousarray(where)
+        elif where.strides[axis] != 1:  # neighbouring rows are computed side by side
             x, where = _left(name, x, where, -sign * np.inf), None
     if where is None:
         return on_axis(_kernels.safe_softmax_gufunc, (x, sign, 1.0), axis, x.ndim, out)
