@@ -94,8 +94,8 @@ def _asked(name, x, target, weight, ignore_index, axis, reduction, probable=True
     elif weighted:
         weight = _point_kernels.of_moderate_size(target, weight)
         weights = _point_kernels.weights_of(target, weight)
-        # smoothed losses over 0 would be infinite
-        divisor = _kernels.total(weights, 1.0) if np.count_nonzero(weights) else np.nan
+        # without any weight 0 / 0, since smoothed losses over 0 would be infinite
+        divisor = _kernels.total(weights, 1.0 if np.count_nonzero(weights) else 0.0)
     elif ignore_index is not None:
         divisor = _point_kernels.count_of(target)
     return _Asked(x, axis, target, weight, kind, divisor)
