@@ -63,3 +63,15 @@ def test_no_warning(name, first, second):
             return
     parts = found if isinstance(found, tuple) else (found,)
     assert any(np.isnan(np.asarray(part, np.float64)).any() for part in parts if part is not None)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_statistics_may_signal(dtype):
+    x = np.random.default_rng(0).standard_normal((5, 5, 40)).astype(dtype)
+    signalling = np.full(5, 0x7F800001, np.uint32).view(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for mean, rstd in ((signalling, np.ones(5)), (np.ones(5, np.float32), signalling)):
+            for found in (lw.batch_norm_backward(x, x, mean=mean, rstd=rstd), lw.group_norm_backward(
+                    x, x, 1, mean=mean[:, None], rstd=rstd[:, None])):
+                assert np.isnan(found[0]).all()

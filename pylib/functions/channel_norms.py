@@ -209,7 +209,7 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
     if mean is None or rstd is None:
         raise ValueError(f"{name}: mean and rstd must be given, as batch_norm returns them with return_stats")
     weight = per_channel(name, "weight", weight, x, 1.0)
-    mean, rstd = per_channel(name, "mean", mean, x), per_channel(name, "rstd", rstd, x)
+    mean, rstd = (rounded_to(np.float64, per_channel(name, *each, x)) for each in (("mean", mean), ("rstd", rstd)))
     arrays = as_segments(grad), as_segments(x)
     scaled = _batch.settled(8 in (x.dtype.itemsize, grad.dtype.itemsize), mean, rstd)
     if not x.size:  # a loop over rows of no elements may not end
@@ -361,7 +361,7 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
     groups = _grouped(name, x, num_groups)
     eps = from_zero(name, "eps", eps)
     if mean is not None and rstd is not None:
-        mean, rstd = floating(name, "mean", mean), floating(name, "rstd", rstd)
+        mean, rstd = (rounded_to(np.float64, floating(name, *each)) for each in (("mean", mean), ("rstd", rstd)))
     else:
         mean, rstd = call(_norms.layer_stats_gufunc, (groups, eps))
     if mean.shape != groups.shape[:2] or rstd.shape != groups.shape[:2]:
