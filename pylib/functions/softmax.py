@@ -66,14 +66,13 @@ def _soft(function, plain, x, axis, out, where, safe, dtype):
         return on_axis(_kernels.safe_log_softmax_gufunc, (x,), axis, x.ndim, out)
     sign = -1.0 if function is softmin else 1.0
     if where is not None:
-        where = _where(name, where, x)
-        if axis == x.ndim - 1:  # booleans lie one after the other along a row
-            where = where if where.strides[axis] == 1 else np.ascontiguousarray(where)
+        where = _where(name, where, x)  # hidden as attention hides a key
+        if where.strides[axis] != 1 and axis == x.ndim - 1:
+            where = np.ascontiguousarray(where)
         elif where.strides[axis] != 1:  # neighbouring rows are computed side by side
             x, where = _left(name, x, where, -sign * np.inf), None
     if where is None:
         return on_axis(_kernels.safe_softmax_gufunc, (x, sign, 1.0), axis, x.ndim, out)
-    # hidden as attention hides a key, while x is read
     return on_axis(_kernels.masked_softmax_where_gufunc, (x, where, sign, float(x.shape[axis])), axis, x.ndim, out)
 
 
