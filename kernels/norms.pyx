@@ -36,8 +36,8 @@ from .loops.tiles cimport PADDING, direct, put_row, take_row
 from .rowwise.exponent_range cimport all_ordinary, ordinary, reciprocal_square_root, rescue_scale
 from .rowwise.norm_groups cimport group_backward, short_groups_backward
 from .rowwise.norm_terms cimport (
-    GRAD_MEAN, GRAD_NORMED_MEAN, MEAN, MEAN_REST, RSTD, SCALE, WEIGHT, Group, Terms, add_terms as wide_term, deviations,
-    fold_layer_terms, know, know_rest, known, normed_of, set_statistics, terms, terms_of,
+    GRAD_MEAN, GRAD_NORMED_MEAN, MEAN, MEAN_REST, RSTD, SCALE, WEIGHT, Group, Terms, add_terms as wide_term,
+    add_terms_of, deviations, fold_layer_terms, know, know_rest, known, normed_of, set_statistics, terms, terms_of,
 )
 
 np.import_array()

@@ -167,6 +167,24 @@ cdef inline bint collides(const Operand* one, Py_ssize_t n) noexcept nogil:
     return one.kind == c'r' and n * min(one.stride & -one.stride, <Py_ssize_t>PAGE) > COLUMN_BYTES
 
 
+cdef inline Py_ssize_t by_registers(const Pass* work, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
+                                    Py_ssize_t rows, int registers, int width) noexcept nogil:
+    # how many of these rows, from the first on, a kernel of neighbouring rows takes; `at` goes on by as many
+    cdef Py_ssize_t done = 0
+    cdef int k
+    while done < rows:
+        registers = min(registers, <int>((rows - done) // width))
+        if work.columns(NULL, at, steps, strides, work.n, registers, work.manner):
+            done += registers * width
+            for k in range(work.operands):
+                at[k] += registers * width * steps[k]
+        elif registers > 1:
+            registers = 1  # only some of these rows may be of another kind
+        else:
+            break
+    return done
+
+
 cdef inline Py_ssize_t run_columns(const real* like, const Pass* work, Py_ssize_t row, Py_ssize_t stop,
                                    char* tiles) noexcept nogil:
     # how many rows from here on a kernel of neighbouring rows took. Operands that have tiles pass through them, where
@@ -174,7 +192,7 @@ cdef inline Py_ssize_t run_columns(const real* like, const Pass* work, Py_ssize_
     cdef char* at[MAX_ROW_OPERANDS]
     cdef Py_ssize_t steps[MAX_ROW_OPERANDS]
     cdef Py_ssize_t strides[MAX_ROW_OPERANDS]
-    cdef Py_ssize_t width = 4 if real is f32x else 8, rows, done = 0
+    cdef Py_ssize_t width = 4 if real is f32x else 8, rows, done
     cdef Py_ssize_t size = sizeof(real)
     cdef int registers = <int>max(LINE // size, min(
         <Py_ssize_t>MOST_REGISTERS, SHORT_TILE * <Py_ssize_t>sizeof(double) // (work.n * size)))
@@ -193,16 +211,7 @@ cdef inline Py_ssize_t run_columns(const real* like, const Pass* work, Py_ssize_
             at[k], steps[k], strides[k] = tiles + one.offset, width, rows * width
             if k < work.n_in:
                 widen_across(work.dtype, <real*>at[k], place(work, one, row), one.stride, rows, work.n)
-    while done < rows:
-        registers = min(registers, <int>((rows - done) // lanes(like)))
-        if work.columns(NULL, at, steps, strides, work.n, registers, work.manner):
-            done += registers * lanes(like)
-            for k in range(work.operands):
-                at[k] += registers * lanes(like) * steps[k]
-        elif registers > 1:
-            registers = 1  # only some of these rows may be of another kind
-        else:
-            break
+    done = by_registers(work, at, steps, strides, rows, registers, lanes(like))
     for k in range(work.n_in, work.operands):
         one = &work.of[k]
         if staged and one.kind == c'r' and one.tiled:
@@ -219,7 +228,7 @@ cdef inline Py_ssize_t run_turned(const Pass* work, char** at, const Py_ssize_t*
     cdef char* here[MAX_ROW_OPERANDS]
     cdef Py_ssize_t steps[MAX_ROW_OPERANDS]
     cdef Py_ssize_t strides[MAX_ROW_OPERANDS]
-    cdef Py_ssize_t width = 4, done = 0
+    cdef Py_ssize_t width = 4, done
     cdef float* tile = tiles
     cdef int registers = <int>min(LINE // width, rows) // F32_LANES, k
     rows = registers * F32_LANES
@@ -230,16 +239,7 @@ cdef inline Py_ssize_t run_turned(const Pass* work, char** at, const Py_ssize_t*
             if k < work.n_in:
                 turn(tile, at[k], step[k], rows, work.n)
             tile += rows * work.n
-    while done < rows:
-        registers = min(registers, <int>((rows - done) // F32_LANES))
-        if work.columns(NULL, here, steps, strides, work.n, registers, work.manner):
-            done += registers * F32_LANES
-            for k in range(work.operands):
-                here[k] += registers * F32_LANES * steps[k]
-        elif registers > 1:
-            registers = 1  # only some of these rows may be of another kind
-        else:
-            break
+    done = by_registers(work, here, steps, strides, rows, registers, F32_LANES)
     for k in range(work.n_in, work.operands):
         if work.of[k].kind == c'r':
             turn_back(at[k], step[k], <const float*>here[k] - done, rows, done, work.n)

@@ -62,11 +62,7 @@ cdef inline void weighted_channel_term(const f64x* like, const void* context, Py
                                        f64x* sums) noexcept nogil:
     # as wide_term, times the channel's weight
     cdef const Group* group = <const Group*>context
-    cdef f64x grad = take(<const f64x*>group.grad[0], i, n) * known(like, group, WEIGHT, 0)
-    cdef f64x x = take(<const f64x*>group.x[0], i, n) * splat_f64(group.scale[0])
-    x = (x - splat_f64(group.mean[0])) - splat_f64(group.mean_rest[0])
-    sums[1] = sums[1] + grad
-    sums[0] = sums[0] + grad * first_lanes(x * splat_f64(group.rstd[0]), n)
+    add_terms_of(like, group, take(<const f64x*>group.grad[0], i, n) * known(like, group, WEIGHT, 0), i, n, sums)
 
 
 cdef Pair weighted_terms(const f64x* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:

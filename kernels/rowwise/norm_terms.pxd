@@ -76,19 +76,25 @@ cdef inline void take_first(Group* row, const Group* group, Py_ssize_t r) noexce
     row.rstd[0], row.scale[0] = group.rstd[r], group.scale[r]
 
 
-cdef inline void add_terms(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
-                           f64x* sums) noexcept nogil:
-    # grad * weight * normed and, where rows are centred, grad * weight, of the group's first row
-    cdef const Group* group = <const Group*>context
-    cdef f64x grad = wide(<const real*>group.grad[0], i, n)
+cdef inline void add_terms_of(const real* like, const Group* group, f64x grad, Py_ssize_t i, Py_ssize_t n,
+                              f64x* sums) noexcept nogil:
+    # of grad, which is weighted already, and the group's first row
     cdef f64x x = wide(<const real*>group.x[0], i, n) * splat_f64(group.scale[0])
-    if group.weight != NULL:
-        grad = grad * wide(<const real*>group.weight, i, n)
     if group.centred:
         x = (x - splat_f64(group.mean[0])) - splat_f64(group.mean_rest[0])
         sums[1] = sums[1] + grad
     # the mean is taken from lanes without an element too: what is left there must not meet an infinite rstd
     sums[0] = sums[0] + grad * first_lanes(x * splat_f64(group.rstd[0]), n)
+
+
+cdef inline void add_terms(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                           f64x* sums) noexcept nogil:
+    # grad * weight * normed and, where rows are centred, grad * weight, of the group's first row
+    cdef const Group* group = <const Group*>context
+    cdef f64x grad = wide(<const real*>group.grad[0], i, n)
+    if group.weight != NULL:
+        grad = grad * wide(<const real*>group.weight, i, n)
+    add_terms_of(like, group, grad, i, n, sums)
 
 
 cdef inline void add_deviation(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,

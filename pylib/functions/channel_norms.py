@@ -244,7 +244,7 @@ def _spread(values, groups):
     return np.repeat(values, groups.shape[1] * groups.shape[2] // max(len(values), 1)).reshape(groups.shape[1:])
 
 
-def _backward_by_segments(name, grad, x, weight, shape, mean, rstd, out):
+def _backward_by_segments(name, grad, x, weight, shape, mean, rstd, double, out):
     # from the sums of each channel of each example
     batch, channels = x.shape[:2]
     shape = batch * shape[1], channels // shape[1], math.prod(x.shape[2:])  # groups, their channels, and elements
@@ -260,7 +260,7 @@ def _backward_by_segments(name, grad, x, weight, shape, mean, rstd, out):
         lambda place: call(gufunc, (by_channel(grad), by_channel(x), weights, mean.reshape(-1), rstd.reshape(-1)),
                            (place, *sums)))
     totals = _norms.totals_of_examples(sums.reshape(2, batch, channels))
-    return grad_x, *rounded_to(np.float64 if 8 in (x.dtype.itemsize, grad.dtype.itemsize) else np.float32, totals)
+    return grad_x, *rounded_to(np.float64 if double else np.float32, totals)
 
 
 @with_bound
@@ -368,9 +368,10 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
         raise ValueError(f"{name}: mean of shape {mean.shape} and rstd of shape {rstd.shape} do not fit; expected "
                          f"{groups.shape[:2]}")
 
-    wider = weight is not None and weight.dtype == np.float64 and np.float64 not in (x.dtype, grad.dtype)
-    if x.size and math.prod(x.shape[2:]) >= _norms.least_segment and not wider:
-        return _backward_by_segments(name, grad, x, weight, groups.shape, mean, rstd, out)
+    double = 8 in (x.dtype.itemsize, grad.dtype.itemsize)
+    keeps_weight = double or weight is None or weight.dtype != np.float64  # float32 would lose its range
+    if x.size and math.prod(x.shape[2:]) >= _norms.least_segment and keeps_weight:
+        return _backward_by_segments(name, grad, x, weight, groups.shape, mean, rstd, double, out)
 
     def by_group(array):
         return array.reshape(groups.shape).transpose(1, 0, 2)[:, :, None]
