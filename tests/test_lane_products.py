@@ -18,10 +18,21 @@ def test_products_i16(registers):
     for w in [*every, *any_bits(np.int16, 20).reshape(-1, 2)]:
         y, z = sums.view(np.uint32).copy(), sums.view(np.uint32).copy()
         pair, halves = w.view(np.uint32)[0], x.view(np.uint32)[:, 0]
-        registers.add_products_i16(pair, halves, y)
+        registers.add_products(pair, halves, False, y)
         assert np.array_equal(y, (sums + (x.astype(np.int64) * w).sum(axis=1)).astype(np.uint32))  # modulo 2^32
         registers.dot_i16(np.where(np.arange(len(x)) % 3, pair, 0).astype(np.uint32), halves, z)
         assert np.array_equal(z, np.where(np.arange(len(x)) % 3, y, sums.view(np.uint32)))
+
+
+def test_products_of_four_bytes(registers):
+    ends = np.array([0, 1, 127, 128, 255], np.uint8)
+    every = np.stack(np.meshgrid(ends, ends, ends, ends), axis=-1).reshape(-1, 4)
+    x = np.concatenate([every, any_bits(np.uint8, 4 * (1024 - len(every))).reshape(-1, 4)])
+    sums = any_bits(np.int32, len(x))
+    for w in [*every.view(np.int8)[::7], *any_bits(np.int8, 80).reshape(-1, 4)]:
+        y = sums.view(np.uint32).copy()
+        registers.add_products(w.view(np.uint32)[0], x.view(np.uint32)[:, 0], True, y)
+        assert np.array_equal(y, (sums + (x.astype(np.int64) * w).sum(axis=1)).astype(np.uint32))  # modulo 2^32
 
 
 def test_products_u8(registers):

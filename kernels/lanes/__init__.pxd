@@ -21,6 +21,7 @@ cdef extern from "lanes/lanes.h" nogil:
     const int UNSIGNED_MOST  # the largest number that dot_u8 takes as unsigned byte
     const int LOOKUP_FLOATS  # 8 or 16: how many floats one instruction looks up among
     const bint SCALE2_IS_CHEAP  # whether scale2 and ldexp are an instruction
+    const bint BYTES_ARE_FAST  # whether add_products_u8 takes as long as add_products_i16
 
     void* called(void* function)  # a function that the compiler calls, and does not copy to the place of the call
     Py_ssize_t any_count(Py_ssize_t n)  # n, hidden from the compiler
@@ -90,6 +91,8 @@ cdef extern from "lanes/lanes.h" nogil:
     # lanes as pairs of signed numbers of 16 bits, one pair w for all lanes of two registers x[0] and x[1]:
     # sums[i] += w0 x0 + w1 x1, and what overflows wraps
     void add_products_i16(const uint32_t* w, const u32x* x, u32x* sums)
+    # the same of four bytes, those of w with signs and those of x without
+    void add_products_u8(const uint32_t* w, const u32x* x, u32x* sums)
     # lanes as pairs of signed numbers of 16 bits: sum + w0 x0 + w1 x1 lane by lane, and what overflows wraps
     u32x dot_i16(u32x w, u32x x, u32x sum)
     # up to four registers w, and as many of x in memory, of bytes, those of w up to UNSIGNED_MOST and those of x with

@@ -39,6 +39,17 @@ static inline f64x ldexp_f64(f64x x, f64x n) {
 }
 #endif
 
+#if !defined(LANEWISE_AVX512VNNI) /* which has an instruction for it */
+enum { BYTES_ARE_FAST = 0 };
+static inline void add_products_u8(const uint32_t *w, const u32x *x, u32x *sums) {
+    /* as pairs of the even bytes and of the odd ones */
+    u32x even = splat_u32((uint16_t)(int8_t)*w | (uint32_t)(int8_t)(*w >> 16) << 16);
+    u32x odd = splat_u32((uint16_t)(int8_t)(*w >> 8) | (uint32_t)(int8_t)(*w >> 24) << 16);
+    for (int i = 0; i < 2; i++)
+        sums[i] = dot_i16(odd, x[i] >> 8 & splat_u32(0xFF00FF), dot_i16(even, x[i] & splat_u32(0xFF00FF), sums[i]));
+}
+#endif
+
 #if !defined(LANEWISE_AVX2) /* where a register of results has room for two */
 static inline void store_bfloat16_pair(uint16_t *p, f32x x, f32x next) {
     store_bfloat16(p, x);

@@ -268,8 +268,8 @@ def lookup16(const float[::1] table, const uint32_t[::1] index, float[::1] y):
         i += lanes.F32_LANES
 
 
-def add_products_i16(uint32_t w, const uint32_t[::1] x, uint32_t[::1] sums):
-    """To two registers at a time, so lengths are multiples of 32."""
+def add_products(uint32_t w, const uint32_t[::1] x, bint of_bytes, uint32_t[::1] sums):
+    """add_products_u8, else add_products_i16: to two registers at a time, so lengths are multiples of 32."""
     cdef Py_ssize_t i = 0
     cdef u32x two[2]
     cdef u32x added[2]
@@ -278,7 +278,10 @@ def add_products_i16(uint32_t w, const uint32_t[::1] x, uint32_t[::1] sums):
         two[1] = lanes.load_u32(&x[i + lanes.F32_LANES])
         added[0] = lanes.load_u32(&sums[i])
         added[1] = lanes.load_u32(&sums[i + lanes.F32_LANES])
-        lanes.add_products_i16(&w, two, added)
+        if of_bytes:
+            lanes.add_products_u8(&w, two, added)
+        else:
+            lanes.add_products_i16(&w, two, added)
         lanes.store_u32(&sums[i], added[0])
         lanes.store_u32(&sums[i + lanes.F32_LANES], added[1])
         i += 2 * lanes.F32_LANES
