@@ -9,9 +9,9 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from .lanes cimport (
-    F32_LANES, F64_LANES, REGISTERS, add_products_i16, at_least_f32, codes_u32, f32x, f64x, fma_f32, load_f32,
-    load_part_f32, load_u32, lookup16_f32, round_i32_f32, splat_f32, splat_u32, store_f32, store_part_f32, u32x,
-    where_less_f32, wide_f32,
+    BYTES_ARE_FAST, F32_LANES, F64_LANES, REGISTERS, add_products_i16, add_products_u8, at_least_f32, codes_u32, f32x,
+    f64x, fma_f32, load_f32, load_part_f32, load_u32, lookup16_f32, round_i32_f32, splat_f32, splat_u32, store_f32,
+    store_part_f32, u32x, where_less_f32, wide_f32,
 )
 from .loops.reductions cimport first_lanes, tree
 from .loops.threads cimport join_threads, run_chunks, thread_count
@@ -38,118 +38,11 @@ cdef const char* ACTIVATION = b"void (float const *, float *, Py_ssize_t)"
 join_threads()
 
 TILE_ROWS = ROWS
+MOST_IN_WORD = 4 if BYTES_ARE_FAST else 2  # whole numbers that a word of a batch may have
 
 
 include "parts/population_batches.pxi"
-
-
-# What a layer multiplies and adds: float32, or pairs of int16 whose sums are exact.
-ctypedef fused terms:
-    f32x
-    u32x
-
-
-cdef inline terms load(const terms* p) noexcept nogil:
-    if terms is f32x:
-        return load_f32(<const float*>p)
-    else:
-        return load_u32(<const uint32_t*>p)
-
-
-cdef inline void add_products(const terms* weight, const terms* column, terms* sums) noexcept nogil:
-    # one weight, for two registers of rows
-    if terms is f32x:
-        sums[0] = fma_f32(splat_f32((<const float*>weight)[0]), column[0], sums[0])
-        sums[1] = fma_f32(splat_f32((<const float*>weight)[0]), column[1], sums[1])
-    else:
-        add_products_i16(<const uint32_t*>weight, column, sums)
-
-
-# What becomes of an output's sum: sum * scale + bias, rounded once. With 1 and -0 it is the sum, to the bit.
-cdef struct Affine:
-    float scale
-    float bias
-
-
-cdef inline const terms* element(const terms* p, Py_ssize_t i) noexcept nogil:
-    # pointers to `terms` are to float32 or uint32 in memory, each of them a lane
-    return <const terms*>(<const float*>p + i)
-
-
-cdef inline terms zeros(const terms* _p) noexcept nogil:
-    if terms is f32x:
-        return splat_f32(0.0)
-    else:
-        return splat_u32(0)
-
-
-cdef inline f32x in_units(terms x, float unit) noexcept nogil:
-    if terms is f32x:
-        return x
-    else:
-        return round_i32_f32(x) * splat_f32(unit)
-
-
-cdef inline void dense(const terms* x, const terms* weights, Py_ssize_t inputs, float unit, const Affine* affine,
-                       float* y, bint rectified, int outputs, int registers) noexcept nogil:
-    # y[outputs][ROWS] = weights[outputs][inputs] @ x[inputs][ROWS], scaled and biased, for the rows of a few registers.
-    # Both counts are constants where this is inlined, so that the sums never leave their registers.
-    cdef terms sums[OUTPUTS][4]
-    cdef terms column[4]
-    cdef f32x value
-    cdef Py_ssize_t k
-    cdef int i, j
-    for i in range(outputs):
-        for j in range(registers):
-            sums[i][j] = zeros(x)
-    for k in range(inputs):
-        for j in range(registers):
-            column[j] = load(element(x, k * ROWS + j * F32_LANES))
-        for i in range(outputs):
-            for j in range(0, registers, 2):
-                add_products(element(weights, i * inputs + k), &column[j], &sums[i][j])
-    for i in range(outputs):
-        for j in range(registers):
-            value = fma_f32(in_units(sums[i][j], unit), splat_f32(affine[i].scale), splat_f32(affine[i].bias))
-            if rectified:
-                value = at_least_f32(value, splat_f32(0.0))
-            store_f32(y + i * ROWS + j * F32_LANES, value)
-
-
-cdef inline void few(const terms* x, const terms* weights, Py_ssize_t inputs, float unit, const Affine* affine,
-                     float* y, bint rectified, Py_ssize_t outputs, int registers) noexcept nogil:
-    if outputs == 6:
-        dense(x, weights, inputs, unit, affine, y, rectified, 6, registers)
-    elif outputs == 5:
-        dense(x, weights, inputs, unit, affine, y, rectified, 5, registers)
-    elif outputs == 4:
-        dense(x, weights, inputs, unit, affine, y, rectified, 4, registers)
-    elif outputs == 3:
-        dense(x, weights, inputs, unit, affine, y, rectified, 3, registers)
-    elif outputs == 2:
-        dense(x, weights, inputs, unit, affine, y, rectified, 2, registers)
-    else:
-        dense(x, weights, inputs, unit, affine, y, rectified, 1, registers)
-
-
-cdef void layer(const terms* x, const terms* weights, Py_ssize_t inputs, float unit, const Affine* affine, float* y,
-                Py_ssize_t outputs, bint rectified, Py_ssize_t rows) noexcept nogil:
-    # One layer over one tile, as far as it has rows: outputs in passes of nearly equal size, six at most. `inputs`
-    # counts elements of x.
-    cdef Py_ssize_t passes = (outputs + OUTPUTS - 1) // OUTPUTS, turn, start, stop, row = 0
-    cdef const terms* w
-    while row < rows:
-        for turn in range(passes):
-            start = turn * outputs // passes
-            stop = (turn + 1) * outputs // passes
-            w = element(weights, start * inputs)
-            if REGISTERS == 32 and rows - row > 2 * F32_LANES:
-                few(element(x, row), w, inputs, unit, affine + start, y + start * ROWS + row, rectified, stop - start,
-                    4)
-            else:
-                few(element(x, row), w, inputs, unit, affine + start, y + start * ROWS + row, rectified, stop - start,
-                    2)
-        row += F32_LANES * (4 if REGISTERS == 32 else 2)
+include "parts/population_layers.pxi"
 
 
 cdef inline f32x cross_entropy(const float* z, Py_ssize_t classes, f32x target) noexcept nogil:
@@ -200,7 +93,7 @@ cdef double drained(float* sums) noexcept nogil:
 
 cdef double evaluate(const uint32_t* tiles, Py_ssize_t elements, Py_ssize_t rows, const float* target,
                      const Py_ssize_t* sizes, Py_ssize_t layers, Activation activation, const float* weights,
-                     float unit, const Affine* affines, float* front, float* back, Goal goal,
+                     const Rest** rests, float unit, const Affine* affines, float* front, float* back, Goal goal,
                      float* logits) noexcept nogil:
     # One decoded genome over all tiles of [elements][ROWS]: the sum of what the goal asks, over rows.
     cdef float sums[ROWS]
@@ -222,12 +115,12 @@ cdef double evaluate(const uint32_t* tiles, Py_ssize_t elements, Py_ssize_t rows
         for k in range(layers):
             rectified = k + 1 < layers and activation == NULL
             if k > 0:
-                layer(<const f32x*>x, <const f32x*>w, sizes[k], 1.0, affine, y, sizes[k + 1], rectified, part)
+                layer(<const f32x*>x, <const f32x*>w, NULL, sizes[k], 1.0, affine, y, sizes[k + 1], rectified, part)
             elif unit == 0.0:
-                layer(<const f32x*>(tiles + tile * elements * ROWS), <const f32x*>w, elements, 1.0, affine, y, sizes[1],
-                      rectified, part)
+                layer(<const f32x*>(tiles + tile * elements * ROWS), <const f32x*>w, NULL, elements, 1.0, affine, y,
+                      sizes[1], rectified, part)
             else:
-                layer(<const u32x*>(tiles + tile * elements * ROWS), <const u32x*>w, elements, unit, affine, y,
+                layer(<const u32x*>(tiles + tile * elements * ROWS), <const u32x*>w, rests, elements, unit, affine, y,
                       sizes[1], rectified, part)
             if k + 1 < layers:
                 if activation != NULL:
@@ -278,6 +171,7 @@ cdef struct Evaluation:
     Py_ssize_t widest
     Py_ssize_t n
     Py_ssize_t skipped  # weights of the first layer that are not decoded to floats
+    Py_ssize_t rests  # floats of the scratch that the rests of the first layer's weights take; 0 if it is not in quads
     Activation activation
     const float* levels
     const uint32_t* table
@@ -289,7 +183,8 @@ cdef struct Evaluation:
     double* results
     float* logits
     Py_ssize_t genome_logits
-    float* scratch  # each thread's weights, with room for a last register, and two layers of a tile, on cache lines
+    # each thread's weights, with room for a last register, rests, and two layers of a tile, on cache lines
+    float* scratch
     Py_ssize_t scratch_size
 
 
@@ -298,35 +193,40 @@ cdef void evaluate_genome(void* context, Py_ssize_t i, int thread) noexcept nogi
     cdef const uint8_t* genome = of.genomes + i * of.genome_bytes
     cdef float* own = of.scratch + thread * of.scratch_size
     cdef float* front = own + of.scratch_size - of.widest * ROWS
+    cdef float* back = front - of.widest * ROWS
+    cdef const Rest** rests = <const Rest**>(back - of.rests) if of.rests else NULL
     decode(genome + of.skipped // 2, of.levels, own + of.skipped, of.n - of.skipped)
-    if of.unit != 0.0:  # in their place, which is no smaller
+    if of.rests:  # in their place, which is no smaller
+        decode_quads(genome, of.genome_bytes - 1, of.table, of.sizes[0], of.sizes[1], <uint32_t*>own, rests)
+    elif of.unit != 0.0:
         decode_pairs(genome, of.genome_bytes - 1, of.table, of.sizes[0], of.sizes[1], <uint32_t*>own)
     if of.group_scales != NULL:
         scale_groups(own, of.group_scales, of.groups, of.sizes, of.layers)
-    of.results[i] = evaluate(of.tiles, of.elements, of.rows, of.target, of.sizes, of.layers, of.activation, own,
-                             of.unit, of.affines, front - of.widest * ROWS, front, of.goal,
+    of.results[i] = evaluate(of.tiles, of.elements, of.rows, of.target, of.sizes, of.layers, of.activation, own, rests,
+                             of.unit, of.affines, back, front, of.goal,
                              of.logits + i * of.genome_logits if of.goal == LOGITS else NULL)
 
 
 def evaluate_population(const uint8_t[:, ::1] genomes, const uint32_t[:, :, ::1] tiles, Py_ssize_t rows,
                         const float[::1] target, const Py_ssize_t[::1] sizes, object kernel, const float[::1] levels,
-                        const int16_t[::1] whole_levels, float unit, const float[:, ::1] affines,
+                        const int16_t[::1] whole_levels, int in_word, float unit, const float[:, ::1] affines,
                         const Py_ssize_t[::1] groups, const float[::1] group_scales, int goal, double[::1] results,
                         float[:, :, ::1] logits):
     """Evaluate each genome: results[i] is a sum over rows; logits is filled if they are the goal.
 
-    tiles are the bits of float32, as from `tile`; or, with a unit other than 0, pairs as from `tile_pairs`, for the
-    first layer to be computed in integers. The unit is then that of the products of x and whole_levels, the levels as
-    integers. Where no sum of such products' magnitudes exceeds 2^24, float32 holds every partial sum in any order
-    without rounding, and so the bits are the same.
+    tiles are the bits of float32, as from `tile`; or, with a unit other than 0, words of two or four whole numbers as
+    from `tile_whole`, for the first layer to be computed in integers. The unit is then that of the products of x and
+    whole_levels, the levels as integers, of which words of four take those from -256 to 254. Where no sum of such
+    products' magnitudes exceeds 2^24, float32 holds every partial sum in any order without rounding, and so the bits
+    are the same.
     affines has for each output of each layer what its sum is multiplied by and what is then added. groups has for each
-    layer how many weights of a row share one of the group_scales, and 0 where none do, as in a first layer of pairs.
+    layer how many weights of a row share one of the group_scales, and 0 where none do, as in a first layer of words.
     target has a class for each row of each tile, or [tiles, outputs, 64] values; kernel is an activation, or None for
     relu.
     """
     cdef Activation activation = NULL if kernel is None else <Activation>PyCapsule_GetPointer(kernel, ACTIVATION)
     cdef Py_ssize_t k, layers = sizes.shape[0] - 1, n = 0, widest = 1, scratch_size, size = genomes.shape[0]
-    cdef Py_ssize_t skipped = 0
+    cdef Py_ssize_t skipped = 0, rests = 0
     cdef int threads = min(thread_count[0], size)
     cdef uint32_t table[256]
     cdef Evaluation of
@@ -338,15 +238,20 @@ def evaluate_population(const uint8_t[:, ::1] genomes, const uint32_t[:, :, ::1]
         return
     if unit != 0.0:
         skipped = sizes[0] * sizes[1] // 16 * 16  # weights of the first layer, as whole registers
+        if in_word == 4:
+            rests = (sizes[1] * (tiles.shape[1] + 1) * 2 + 2 + 15) // 16 * 16
         for k in range(256):
-            table[k] = <uint16_t>whole_levels[k & 15] | <uint32_t><uint16_t>whole_levels[k >> 4] << 16
-    scratch_size = (n + 31) // 16 * 16 + 2 * widest * ROWS
+            if rests:
+                table[k] = two_bytes(whole_levels[k & 15], whole_levels[k >> 4])
+            else:
+                table[k] = <uint16_t>whole_levels[k & 15] | <uint32_t><uint16_t>whole_levels[k >> 4] << 16
+    scratch_size = (n + 31) // 16 * 16 + rests + 2 * widest * ROWS
     scratch = <float*>malloc((threads * scratch_size + 16) * sizeof(float))
     if scratch == NULL:
         raise MemoryError(f"no memory for decoded genomes, {(threads * scratch_size + 16) * sizeof(float)} bytes")
     of = Evaluation(
         &genomes[0, 0], genomes.shape[1], &tiles[0, 0, 0], tiles.shape[1], rows, &target[0], &sizes[0], layers, widest,
-        n, skipped, activation, &levels[0], &table[0], unit, <const Affine*>&affines[0, 0], &groups[0],
+        n, skipped, rests, activation, &levels[0], &table[0], unit, <const Affine*>&affines[0, 0], &groups[0],
         NULL, <Goal>goal, &results[0], NULL, rows * sizes[layers],
         <float*>((<uintptr_t>scratch + 63) // 64 * 64), scratch_size)
     if group_scales.shape[0]:

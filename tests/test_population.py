@@ -6,9 +6,11 @@ import lanewise as lw
 import numpy as np
 import pytest
 from lanewise import genome
+from lanewise.evolution.batch import in_words
 from lanewise.evolution.network import ACTIVATIONS, Batch, Network
 from lanewise.genome import FLOAT4, INT4, LOG4, LOG4_ZERO, NF4, Codebook
 from lanewise.kernels import LEVEL
+from lanewise.kernels.population import MOST_IN_WORD
 
 SIZES = [(64, 32, 10), (1, 1), (3, 2), (5, 7, 2), (17, 13, 11, 3), (4, 6, 5, 4, 3, 2), (130, 65, 33)]
 
@@ -111,6 +113,9 @@ def in_integers(batch):
 WHOLE = {
     "digits": ((64, 32, 10), lambda rng: rng.integers(0, 17, (130, 64)) / 16),
     "pictures": ((784, 20, 10), lambda rng: rng.integers(0, 256, (70, 784), np.uint8)),
+    "bytes, an odd number of inputs": ((63, 7, 3), lambda rng: rng.integers(0, 256, (200, 63), np.uint8)),
+    "bytes, an odd number of weights": ((5, 3), lambda rng: rng.integers(0, 256, (64, 5)) * 2.0**20),
+    "two inputs": ((2, 9, 2), lambda rng: rng.integers(0, 9, (63, 2))),
     "int8, an odd number of inputs": ((63, 7, 3), lambda rng: rng.integers(-128, 128, (200, 63))),
     "an odd number of weights": ((5, 3), lambda rng: rng.integers(-128, 128, (64, 5)) * 2.0**-20),
     "an even number, of an odd number of inputs": ((5, 2), lambda rng: rng.integers(-9, 9, (64, 5))),
@@ -144,6 +149,48 @@ def test_whole_numbers_are_summed_in_integers_to_the_same_bits(inputs, codebook)
         network.forward(population, plain)[:, :64]).tobytes()
 
 
+def words_of(batch):
+    return batch._whole.in_word
+
+
+def test_what_is_kept_as_bytes():
+    assert (4 if LEVEL == "avx512vnni" else 2) == MOST_IN_WORD
+    network, x = Network((3, 2)), np.array([[0.0, 255, 1]])
+    assert words_of(network.batch(x)) == words_of(network.batch(x * 2.0**-20)) == MOST_IN_WORD
+    for unlike in (x + 1, x - 1, x / 2 + 2, -x):
+        assert words_of(network.batch(unlike)) == 2
+    for lowest, most, fits in ((-256, 254, True), (-257, 0, False), (0, 255, False)):
+        codebook = Codebook([lowest, *range(1, 15), most])
+        assert words_of(Network((3, 2), codebook=codebook).batch(x)) == (MOST_IN_WORD if fits else 2)
+
+
+@pytest.mark.parametrize("inputs", [1, 4, 7, 40, 41])
+def test_levels_beyond_a_byte(inputs):
+    codebook = Codebook([-256, -255, -254, -130, -129, -128, -127, -1, 0, 1, 126, 127, 128, 129, 253, 254])
+    network = Network((inputs, 13), codebook=codebook)
+    population = genome.random_population(5, network.n_weights, 1)
+    population[0], population[1] = 0, 255  # nothing but the lowest and the highest
+    x = np.random.default_rng(1).integers(0, 256, (150, inputs)).astype(float)
+    x[0] = 255
+    batch = network.batch(x)
+    assert words_of(batch) == MOST_IN_WORD
+    assert network.forward(population, batch).tobytes() == in_float64(network, population, x).astype(
+        np.float32).tobytes()
+
+
+def test_bytes_serve_a_level_that_does_not_multiply_them():
+    # a process of another machine may have made them
+    network, population, x, y = case((9, 4, 3), 130)
+    x = np.floor(85 * (x + 1))
+    words, whole = in_words(x.astype(np.float32), 1.0, 4)
+    batch = Batch(words, len(x), network.batch(x, y).classes, whole=whole)
+    again = pickle.loads(pickle.dumps(batch))
+    assert words_of(again) == MOST_IN_WORD
+    assert batch.digest() == again.digest() == network.batch(x, y).digest()
+    for given in (batch, again, again.part(0, 3)):
+        assert (network.loss(population, given) == network.loss(population, x, y)).all()
+
+
 def test_what_float32_would_round_is_left_to_float32():
     network = Network((4, 3))  # levels up to 128 of its smallest
     x = np.full((2, 4), 32767.0)
@@ -165,10 +212,12 @@ def test_what_float32_would_round_is_left_to_float32():
     assert in_integers(network.batch(np.full((3, 5), 2.0**40)))
 
 
-def test_a_batch_of_integers_serves_a_network_of_other_levels():
-    x, y = np.arange(20.0).reshape(4, 5), np.arange(4) % 3
-    batch, other = Network((5, 3)).batch(x, y), Network((5, 3), codebook=NF4)
-    population = genome.random_population(3, 15, 1)
+@pytest.mark.parametrize("inputs", [1, 2, 3, 5])
+@pytest.mark.parametrize("codebook", [NF4, Codebook([*range(0, 4800, 300)])], ids=["NF4", "beyond bytes"])
+def test_a_batch_of_integers_serves_a_network_of_other_levels(inputs, codebook):
+    x, y = np.arange(4.0 * inputs).reshape(4, inputs), np.arange(4) % 3
+    batch, other = Network((inputs, 3)).batch(x, y), Network((inputs, 3), codebook=codebook)
+    population = genome.random_population(3, 3 * inputs, 1)
     assert in_integers(batch)
     assert (other.loss(population, batch) == other.loss(population, x, y)).all()
 

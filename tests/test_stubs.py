@@ -132,7 +132,7 @@ STUBBED = ["lanewise._typing", "lanewise.bounds", "lanewise.config", "lanewise.e
 # what need not be in the stubs, and why
 ALLOWED = {
     r".*__all__|.*__match_args__|.*__post_init__": "not called by anybody",
-    r"lanewise\.evolution\.batch\.(as_float32|in_pairs|numbers_of|tiled)": "shared within evolution",
+    r"lanewise\.evolution\.batch\.(as_float32|in_words|numbers_of|tiled)": "shared within evolution",
     r"lanewise\.evolution\.checkpoint\.(load|notes|save)": "shared within evolution",
     r"lanewise\.evolution\.islands\.(ADAPTIVE|RUNGS|Island|Plan|after_an_epoch|seed_of_island|table_of)":
         "shared within evolution",

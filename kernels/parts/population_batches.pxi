@@ -35,12 +35,14 @@ def unit_of(const float[:, ::1] x):
     return unit_of_float32(&x[0, 0], x.shape[0] * x.shape[1])
 
 
-def tile_pairs(const float[:, ::1] x, double unit, uint32_t[:, :, ::1] tiles):
-    """Lay a batch out in units, as pairs of int16: tiles[ceil(rows / 64), ceil(features / 2), 64], the first one low.
+def tile_whole(const float[:, ::1] x, double unit, int in_word, uint32_t[:, :, ::1] tiles):
+    """Lay a batch out in units, in words of two int16 or four uint8: tiles[ceil(rows / 64), words, 64], the first low.
 
     Returns the largest sum of a row's magnitudes.
     """
     cdef Py_ssize_t row, k
+    cdef int bits = 32 // in_word
+    cdef uint32_t mask = (1u << bits) - 1
     cdef int16_t number
     cdef int64_t reach = 0, total
     tiles[...] = 0
@@ -50,7 +52,7 @@ def tile_pairs(const float[:, ::1] x, double unit, uint32_t[:, :, ::1] tiles):
             for k in range(x.shape[1]):
                 number = <int16_t>(x[row, k] / unit)
                 total += abs(<int>number)
-                tiles[row // ROWS, k // 2, row % ROWS] |= <uint32_t><uint16_t>number << 16 * (k % 2)
+                tiles[row // ROWS, k // in_word, row % ROWS] |= (<uint32_t>number & mask) << bits * (k % in_word)
             reach = max(reach, total)
     return reach
 

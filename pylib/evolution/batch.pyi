@@ -9,7 +9,7 @@ class Batch:
     rows: int
     def __init__(
         self, inputs: Array, rows: int, classes: Array | None = None, values: Array | None = None,
-        whole: tuple[int, float, int] | None = None,
+        whole: tuple[int, int, float, int] | None = None,
     ) -> None: ...
     def __len__(self) -> int: ...
     @property

@@ -14,7 +14,7 @@ from ..kernels import activations as _activations
 from ..kernels import population as _kernels
 from ..packing import held, one_of, pack, rows_of, unpack, weights_in
 from .affine import Affine
-from .batch import Batch, as_float32, in_pairs, numbers_of, tiled
+from .batch import Batch, as_float32, in_words, numbers_of, tiled
 
 __all__ = ["ACTIVATIONS", "Batch", "Network"]
 
@@ -82,6 +82,8 @@ class Network:
         self._level_unit = _kernels.unit_of(codebook.levels[None])  # 0 where the levels are not whole
         self._whole_levels = (codebook.levels / (self._level_unit or np.inf)).astype(np.int16)
         self._largest_level = int(np.abs(self._whole_levels).max())
+        in_bytes = self._whole_levels.min() >= -256 and self._whole_levels.max() <= 254  # as the sum of two
+        self._most_in_word = _kernels.MOST_IN_WORD if in_bytes else 2
         self._affine = Affine(self.sizes, scales, biases, group, float(np.abs(codebook.levels).max()))
 
     @classmethod
@@ -237,18 +239,20 @@ class Network:
         return Batch(inputs, len(x), tiled(y[:, None]), values, whole)
 
     def _inputs_of(self, x):
-        # as pairs of int16 where the first layer is exact with them, or as float32
+        # as whole numbers where the first layer is exact with them, bytes if they fit, or as float32
         x = as_float32(x)
         unit = _kernels.unit_of(x) if self._level_unit and len(x) else 0.0
         if unit:
-            pairs, whole = in_pairs(x, unit)
+            are_bytes = x.min() >= 0 and x.max() <= 255 * unit
+            words, whole = in_words(x, unit, self._most_in_word if are_bytes else 2)
             if self._is_exact(whole):
-                return pairs, whole
+                return words, whole
         return tiled(x), None
 
     def _is_exact(self, whole):
         # whether float32 would hold every sum of the first layer, in any order, without rounding
-        return (whole is not None and not self._affine.is_grouped(0) and whole.reach * self._largest_level <= 2**24
+        return (whole is not None and whole.in_word <= self._most_in_word and not self._affine.is_grouped(0)
+                and whole.reach * self._largest_level <= 2**24
                 and 2.0**-126 <= whole.unit * self._level_unit <= 2.0**100)
 
     @unflushed
@@ -307,10 +311,13 @@ class Network:
         logits = np.empty((len(rows), len(batch), self.sizes[-1]), np.float32) if goal == _LOGITS else _NOTHING
         kernel = None if self.activation == "relu" else ACTIVATIONS[self.activation]
         exact = self._is_exact(batch._whole)
-        inputs, unit = (batch._inputs, batch._whole.unit * self._level_unit) if exact else (batch.tiles, 0.0)
+        inputs, in_word, unit = batch.tiles, 1, 0.0
+        if exact:
+            inputs, in_word, unit = batch._inputs, batch._whole.in_word, batch._whole.unit * self._level_unit
         _kernels.evaluate_population(rows, inputs.view(np.uint32), len(batch), target.reshape(-1), self._sizes, kernel,
-                                     self.codebook.levels, self._whole_levels, unit, self._affine.of_outputs,
-                                     self._affine.groups, self._affine.group_scales, goal, results, logits)
+                                     self.codebook.levels, self._whole_levels, in_word, unit,
+                                     self._affine.of_outputs, self._affine.groups, self._affine.group_scales, goal,
+                                     results, logits)
         if goal == _LOGITS:
             return logits.reshape(*population.shape[:-1], *logits.shape[1:])
         results /= len(batch) * (self.sizes[-1] if goal == _SQUARED_ERROR else 1)
