@@ -21,8 +21,9 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from .lanes cimport (
-    F32_LANES, F64_LANES, UNSIGNED_MOST, bits_f64, load_f32, load_u64, narrow_f64_f32, narrow_u64_u16, narrow_u64_u32,
-    narrow_u64_u8, splat_f32, splat_f64, splat_u32, splat_u64, store_f32, store_u32, u32x, u64x, wide_f32,
+    ABREAST, F32_LANES, F64_LANES, UNSIGNED_MOST, bits_f64, load_f32, load_u64, narrow_f64_f32, narrow_u64_u16,
+    narrow_u64_u32, narrow_u64_u8, splat_f32, splat_f64, splat_u32, splat_u64, store_f32, store_u32, u32x, u64x,
+    wide_f32,
 )
 from .loops.largest cimport largest_size
 from .loops.partial_sums cimport PARTS, aligned, meet, prefetch, put_biases
@@ -33,7 +34,7 @@ from .loops.whole_products cimport (
 )
 
 cdef enum:
-    WIDTH = 16  # outputs in a task
+    WIDTH = 16  # outputs in a task: any that are abreast fit
     NEAR = 4608  # words of activations that stay in the first-level cache beside sums and codes
     LINE = 16  # floats in a cache line
 
@@ -143,7 +144,7 @@ cdef void pack_row(void* context, Py_ssize_t row, int thread) noexcept nogil:
             for slice in range(SLICES):
                 at = packed + slice * between
                 store_u32(at + slice_words - F32_LANES, splat_u32(0))
-                sums_of_planes(ones, at, 0, 1, total, of.planes, of.depth, 4)
+                sums_of_planes(ones, 1, at, 0, 1, total, of.planes, of.depth, 4)
                 store_u32(at + slice_words - F32_LANES, splat_u32(<uint32_t>of.lowest) * total[0])
         if of.offsets != NULL:
             for part in range(PARTS):
@@ -162,22 +163,23 @@ cdef const float* with_room(const float* numbers, Py_ssize_t groups, float* room
 
 cdef inline void in_form(const Product* of, const uint32_t* x, const float* row_sums, Py_ssize_t rows,
                          const Output* outputs, Py_ssize_t count, Py_ssize_t start, Py_ssize_t stop, int first,
-                         float* sums, Py_ssize_t deep, int planes, int depth, int at_once) noexcept nogil:
-    cdef Py_ssize_t o
+                         float* sums, Py_ssize_t deep, int planes, int depth, int at_once, int abreast) noexcept nogil:
+    cdef Py_ssize_t o = 0
     cdef const Output* after
-    for o in range(count):
-        after = outputs + min(o + 1, count - 1)
+    while o < count:
+        after = outputs + o + (abreast if o + abreast < count else 0)
         if of.rows == 1 and of.offsets == NULL:
-            add_row(of, x, row_sums, outputs + o, sums, planes, depth, 4, False)
+            add_row(of, x, row_sums, outputs + o, sums, planes, depth, 4, abreast, False)
         elif of.rows == 1:
-            add_row(of, x, row_sums, outputs + o, sums, planes, depth, 4, True)
+            add_row(of, x, row_sums, outputs + o, sums, planes, depth, 4, abreast, True)
         elif of.offsets == NULL:
             add_rows(of, x, row_sums, rows, outputs + o, after, start, stop, first, sums, deep, planes, depth, at_once,
-                     False)
+                     abreast, False)
         else:
             add_rows(of, x, row_sums, rows, outputs + o, after, start, stop, first, sums, deep, planes, depth, at_once,
-                     True)
-        sums += SLICES * deep * F32_LANES
+                     abreast, True)
+        sums += abreast * SLICES * deep * F32_LANES
+        o += abreast
 
 
 cdef void add_outputs(const Product* of, const uint32_t* x, const float* row_sums, Py_ssize_t rows,
@@ -185,22 +187,23 @@ cdef void add_outputs(const Product* of, const uint32_t* x, const float* row_sum
                       float* sums, Py_ssize_t deep) noexcept nogil:
     # sums[count][SLICES][deep][F32_LANES] += weights * x, of so many rows of them, of blocks start to stop and of the
     # register that begins with partial sum `first`; of a single row, of all registers
+    cdef bint small = UNSIGNED_MOST < 255 and of.small  # otherwise any number of registers at once is the same
     if of.planes == 1 and of.depth == 1:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, 1, 4)
-    elif of.planes == 1 and of.small:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, WORDS, 8)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, 1, 4, ABREAST)
+    elif of.planes == 1 and small:
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, WORDS, 8, ABREAST)
     elif of.planes == 1:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, WORDS, 4)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, WORDS, 4, ABREAST)
     elif of.planes == 2 and of.depth == 1:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, 1, 4)
-    elif of.planes == 2 and of.small:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, WORDS, 8)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, 1, 4, ABREAST)
+    elif of.planes == 2 and small:
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, WORDS, 8, ABREAST)
     elif of.planes == 2:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, WORDS, 4)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, WORDS, 4, ABREAST)
     elif of.depth == 1:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 0, 1, 4)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 0, 1, 4, 1)
     else:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 0, WORDS, 4)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 0, WORDS, 4, 1)
 
 
 cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
@@ -229,6 +232,8 @@ cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
         outputs[o].offsets = outputs[o].scales if of.offsets == NULL else with_room(
             of.offsets + row * of.groups, of.groups, rooms + (WIDTH + o) * PARTS)
         memcpy(tails + o * (SHALLOW // 2 * of.depth), outputs[o].codes + whole_bytes, row_bytes - whole_bytes)
+    for o in range(count, min(count + ABREAST - 1, WIDTH)):  # which an output without a neighbour has abreast
+        outputs[o] = outputs[count - 1]
     memset(sums, 0, WIDTH * deep * PARTS * sizeof(float))
     o = 0
     while of.rows > 1 and o < count * of.groups:  # those of the next task
@@ -276,7 +281,7 @@ cdef void set_levels(Product* of, const int16_t* levels) noexcept nogil:
     elif of.largest <= 127:
         of.planes = 1
     else:
-        of.planes = 2 if of.rows <= FEW else 0
+        of.planes = 2 if of.rows <= FEW or ABREAST > 1 else 0
     of.narrow = most < 128
     of.lowest = lowest
     for i in range(PARTS):
@@ -300,7 +305,7 @@ cdef void set_blocks(Product* of, Py_ssize_t group) noexcept nogil:
     of.blocks = deep if of.depth == WORDS else shallow
     of.whole = of.inputs // size
     of.shared = of.groups == 1 or group % (WORD * F32_LANES if of.depth == 1 else DEEP) == 0
-    of.wide = of.depth == WORDS and group < DEEP // 8
+    of.wide = F32_LANES == PARTS or (of.depth == WORDS and group < DEEP // 8)
 
 
 cdef void set_places(const Product* of, Py_ssize_t group, int32_t* bases, uint32_t* places) noexcept nogil:
@@ -308,8 +313,7 @@ cdef void set_places(const Product* of, Py_ssize_t group, int32_t* bases, uint32
     cdef int part
     for block in range(of.blocks):
         # no look-up reads past the scales of its output
-        bases[block] = 0 if of.shared else <int32_t>min(
-            block * size // group, max(of.groups - (16 if of.wide else 8), 0))
+        bases[block] = <int32_t>min(block * size // group, max(of.groups - (16 if of.wide else 8), 0))
         for part in range(PARTS):
             first = part * WORD if of.depth == 1 else (part % WORDS * WORDS + part // WORDS) * WORD * WORDS
             places[block * PARTS + part] = <uint32_t>(

@@ -1,6 +1,8 @@
 """Integer products of kernels/lanes, at every level, against integers of 64 bits: the largest ones too, with which a
 sum of 16 bits would overflow first."""
 
+import itertools
+
 import numpy as np
 
 rng = np.random.default_rng(7)
@@ -65,25 +67,26 @@ def test_four_rows_of_pairs(registers):
         w, x = w.reshape(count, 1024, 2), x.reshape(4, count, 1024, 2)
         sums = any_bits(np.int32, 4 * 1024).reshape(4, 1024)
         found = sums.view(np.uint32).copy()
-        registers.dots(w.view(np.uint32)[..., 0], x.view(np.uint32)[..., 0], 0, 0, found)
+        registers.dots(w.view(np.uint32)[None, ..., 0], x.view(np.uint32)[..., 0], 0, 0, found[None])
         assert np.array_equal(found, (sums + (w.astype(np.int64) * x).sum(axis=(1, 3))).astype(np.uint32))
 
 
 def test_four_runs_of_bytes(registers):
-    # of one plane in each of four rows, and of two planes in each of two
-    most = registers.unsigned_most()
+    # of one plane in each of four rows, and of two planes in each of two; of outputs that are abreast, of two rows or one
+    most, outputs = registers.unsigned_most(), registers.abreast()
     for count, at_once, top in ((2, 4, most), (8, 4, most), (8, 8, most // 2)):
-        for largest in (127, -128):
-            w = rng.integers(0, top, (count, 1024, 4), np.uint8, endpoint=True)
-            x = rng.integers(-128, 127, (4, count, 1024, 4), np.int8, endpoint=True)
-            w[:, :512], x[:, :, :512] = top, largest
-            products = (w.astype(np.int64) * x).sum(axis=(1, 3))
-            for planes in (1, 2):
-                sums = any_bits(np.int32, 4 // planes * 1024).reshape(-1, 1024).astype(np.int64)
-                found = sums.astype(np.uint32)
-                registers.dots(w.view(np.uint32)[..., 0], x.view(np.uint32)[..., 0], at_once, planes, found)
-                added = products if planes == 1 else products[::2] * 256 + products[1::2]
-                assert np.array_equal(found, (sums + added).astype(np.uint32))
+        for largest, planes, rows in itertools.product((127, -128), (1, 2), (4, 2) if outputs == 1 else (2, 1)):
+            if outputs == 1 and rows * planes != 4:
+                continue
+            w = rng.integers(0, top, (outputs, count, 1024, 4), np.uint8, endpoint=True)
+            x = rng.integers(-128, 127, (rows * planes, count, 1024, 4), np.int8, endpoint=True)
+            w[:, :, :512], x[:, :, :512] = top, largest
+            products = (w[:, None].astype(np.int64) * x).sum(axis=(2, 4))
+            sums = any_bits(np.int32, outputs * rows * 1024).reshape(outputs, rows, 1024).astype(np.int64)
+            found = sums.astype(np.uint32)
+            registers.dots(w.view(np.uint32)[..., 0], x.view(np.uint32)[..., 0], at_once, planes, found)
+            added = products if planes == 1 else products[:, ::2] * 256 + products[:, 1::2]
+            assert np.array_equal(found, (sums + added).astype(np.uint32))
 
 
 def test_turned_f32(registers):

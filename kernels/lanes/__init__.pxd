@@ -19,6 +19,7 @@ cdef extern from "lanes/lanes.h" nogil:
     const Py_ssize_t F64_LANES
     const Py_ssize_t REGISTERS  # how many of them the level has
     const int UNSIGNED_MOST  # the largest number that dot_u8 takes as unsigned byte
+    const int ABREAST  # outputs that dots_u8 multiplies with what it loads
     const int LOOKUP_FLOATS  # 8 or 16: how many floats one instruction looks up among
     const bint SCALE2_IS_CHEAP  # whether scale2 and ldexp are an instruction
     const bint BYTES_ARE_FAST  # whether add_products_u8 takes as long as add_products_i16
@@ -101,9 +102,11 @@ cdef extern from "lanes/lanes.h" nogil:
     u32x dot_u8(const u32x* w, const uint32_t* x, int registers, int shift, u32x sum)
     # the same for rows of x in memory, `step` words apart, to each its sum: registers of pairs and four rows; or two or
     # eight registers of bytes, of which so many at once are what dot_u8 takes, and four rows of one plane, or two of
-    # two, of which the first is times 2^8 and the second stands behind it
+    # two, of which the first is times 2^8 and the second stands behind it. Where two outputs are abreast: registers of
+    # one and of the other, rows of the one and of the other, one or two rows
     void dots_i16(const u32x* w, const uint32_t* x, Py_ssize_t step, int registers, u32x* sums)
-    void dots_u8(const u32x* w, const uint32_t* x, Py_ssize_t step, int registers, int at_once, int planes, u32x* sums)
+    void dots_u8(const u32x* w, const uint32_t* x, Py_ssize_t step, int rows, int registers, int at_once, int planes,
+                 u32x* sums)
     # lanes as bytes, those of x with signs: w0 x0 + w1 x1 of neighbours as signed numbers of 16 bits, which hold them
     u32x pair_products_u8(u32x w, u32x x)
     f32x round_i32_f32(u32x x)  # signed numbers as float32, to nearest

@@ -139,9 +139,10 @@ static inline void dots_i16(const u32x *w, const uint32_t *x, ptrdiff_t step, in
     for (int k = 0; k < registers; k++, x += F32_LANES)
         ADD_IN_TURN("vpmaddwd", "vpaddd", w[k], x, step, 2 * step, sums);
 }
-static inline void dots_u8(const u32x *w, const uint32_t *x, ptrdiff_t step, int registers, int at_once, int planes,
-                           u32x *sums) {
+static inline void dots_u8(const u32x *w, const uint32_t *x, ptrdiff_t step, int rows, int registers, int at_once,
+                           int planes, u32x *sums) {
     const ptrdiff_t one = planes == 2 ? registers * F32_LANES : step, two = planes == 2 ? step : 2 * step;
+    (void)rows;
     for (int first = 0; first < registers; first += at_once) {
         const uint32_t *at = x + first * F32_LANES;
         u32x products[4] = {pair_products_u8(w[first], load_u32(at)), pair_products_u8(w[first], load_u32(at + one)),

@@ -135,9 +135,13 @@ static inline u32x dot_i16(u32x w, u32x x, u32x sum) {
     return sum;
 }
 #endif
+/* what was loaded, in a register: GCC would load it again for each use */
+static inline __m512i held(u32x x) {
+    __asm__("" : "+v"(x));
+    return (__m512i)x;
+}
 static inline void transposed_u32(const uint32_t *p, u32x *y) {
-    __m512i a = (__m512i)load_u32(p), b = (__m512i)load_u32(p + 16);
-    __m512i c = (__m512i)load_u32(p + 32), d = (__m512i)load_u32(p + 48);
+    __m512i a = held(load_u32(p)), b = held(load_u32(p + 16)), c = held(load_u32(p + 32)), d = held(load_u32(p + 48));
     __m512i ab = _mm512_unpacklo_epi32(a, b), cd = _mm512_unpacklo_epi32(c, d);
     y[0] = (u32x)_mm512_unpacklo_epi64(ab, cd), y[1] = (u32x)_mm512_unpackhi_epi64(ab, cd);
     ab = _mm512_unpackhi_epi32(a, b), cd = _mm512_unpackhi_epi32(c, d);
@@ -145,12 +149,31 @@ static inline void transposed_u32(const uint32_t *p, u32x *y) {
 }
 static inline u32x pair_products_u8(u32x w, u32x x) { return (u32x)_mm512_maddubs_epi16((__m512i)w, (__m512i)x); }
 #ifdef LANEWISE_AVX512VNNI
-enum { UNSIGNED_MOST = 255 };
+enum { UNSIGNED_MOST = 255, ABREAST = 2 };
 static inline u32x dot_u8(const u32x *w, const uint32_t *x, int registers, int shift, u32x sum) {
     __m512i products = shift ? _mm512_setzero_si512() : (__m512i)sum;
     for (int k = 0; k < registers; k++)
         products = _mm512_dpbusd_epi32(products, (__m512i)w[k], (__m512i)load_u32(x + k * F32_LANES));
     return shift ? sum + ((u32x)products << shift) : (u32x)products;
+}
+/* Two outputs share what is loaded, since to load a register takes as long as to multiply it. */
+static inline void dots_u8(const u32x *w, const uint32_t *x, ptrdiff_t step, int rows, int registers, int at_once,
+                           int planes, u32x *sums) {
+    __m512i totals[4], numbers;
+    (void)at_once;
+    for (int i = 0; i < ABREAST * rows; i++) totals[i] = planes == 2 ? _mm512_setzero_si512() : (__m512i)sums[i];
+    for (int plane = 0; plane < planes; plane++) {
+        for (int k = 0; k < registers; k++)
+            for (int row = 0; row < rows; row++) {
+                numbers = held(load_u32(x + row * step + (plane * registers + k) * F32_LANES));
+                for (int o = 0; o < ABREAST; o++)
+                    totals[o * rows + row] =
+                        _mm512_dpbusd_epi32(totals[o * rows + row], (__m512i)w[o * registers + k], numbers);
+            }
+        for (int i = 0; plane + 1 < planes && i < ABREAST * rows; i++)
+            totals[i] = (__m512i)(sums[i] + ((u32x)totals[i] << 8));
+    }
+    for (int i = 0; i < ABREAST * rows; i++) sums[i] = (u32x)totals[i];
 }
 #else
 enum { UNSIGNED_MOST = 32 };

@@ -62,9 +62,15 @@ static inline void dots_i16(const u32x *w, const uint32_t *x, ptrdiff_t step, in
     for (int row = 0; row < 4; row++)
         for (int k = 0; k < registers; k++) sums[row] = dot_i16(w[k], load_u32(x + row * step + k * F32_LANES), sums[row]);
 }
-static inline void dots_u8(const u32x *w, const uint32_t *x, ptrdiff_t step, int registers, int at_once, int planes,
-                           u32x *sums) {
-    for (int row = 0; row < 4 / planes; row++)
+#endif
+
+#if !defined(LANEWISE_AVX512VNNI)
+enum { ABREAST = 1 };
+#endif
+#if !defined(LANEWISE_AVX2) && !defined(LANEWISE_AVX512VNNI)
+static inline void dots_u8(const u32x *w, const uint32_t *x, ptrdiff_t step, int rows, int registers, int at_once,
+                           int planes, u32x *sums) {
+    for (int row = 0; row < rows; row++)
         for (int plane = 0; plane < planes; plane++)
             for (int k = 0; k < registers; k += at_once)
                 sums[row] = dot_u8(w + k, x + row * step + (plane * registers + k) * F32_LANES,

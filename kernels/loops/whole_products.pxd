@@ -4,9 +4,9 @@
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uintptr_t
 
 from ..lanes cimport (
-    F32_LANES, dot_i16, dot_u8, dots_i16, dots_u8, f32x, fma_f32, load_f32, load_u32, lookup16_f32, lookup16_u8,
-    lookup8_f32, pair_products_u8, round_i32_f32, splat_f32, splat_u32, store_f32, store_u32, transposed_u32, u32x,
-    u64x,
+    ABREAST, F32_LANES, dot_i16, dot_u8, dots_i16, dots_u8, f32x, fma_f32, load_f32, load_u32, lookup16_f32,
+    lookup16_u8, lookup8_f32, pair_products_u8, round_i32_f32, splat_f32, splat_u32, store_f32, store_u32,
+    transposed_u32, u32x, u64x,
 )
 from .partial_sums cimport PARTS, prefetch, prefetch_near
 
@@ -27,6 +27,7 @@ cdef enum:
     BATCH = 40  # rows in a task: half of the sums stay in the first-level cache, activations in the second-level one
     FEW = 4  # rows for which decoding takes longer than a second plane does
     IN_TURN = 4  # sums that are added to in turn
+    MOST_ABREAST = 2  # room for outputs that are taken together
     AHEAD = 32768  # bytes of codes prefetched ahead: rows are too short for the hardware to foresee the next ones
 
 
@@ -117,9 +118,11 @@ cdef inline void decode_pairs(const Product* of, u32x words, u32x* weights, bint
 cdef inline f32x of_groups(const Product* of, const float* numbers, Py_ssize_t block, int first) noexcept nogil:
     # scales or offsets of an output, of a register of partial sums
     cdef const uint32_t* places = of.places + block * PARTS + first
+    numbers += of.bases[block]
+    if F32_LANES == PARTS:  # where a look-up among sixteen is one instruction, there are no questions
+        return lookup16_f32(numbers, load_u32(places))
     if of.shared:
         return splat_f32(numbers[places[0]])
-    numbers += of.bases[block]
     return lookup16_f32(numbers, load_u32(places)) if of.wide else lookup8_f32(numbers, load_u32(places))
 
 
@@ -137,28 +140,43 @@ cdef inline void words_at(const Output* output, Py_ssize_t block, Py_ssize_t who
         transposed_u32(<const uint32_t*>codes + first + first % 4 * (PARTS - 1), words)
 
 
+cdef inline void numbers_of(const Product* of, const Output* outputs, Py_ssize_t block, Py_ssize_t whole, int first,
+                            u32x* words, f32x* scales, f32x* offsets, int depth, int abreast,
+                            bint has_offsets) noexcept nogil:
+    # codes, scales and offsets of outputs that are abreast, of a register of partial sums
+    cdef int o
+    for o in range(abreast):
+        words_at(outputs + o, block, whole, first, words + o * depth, depth)
+        scales[o] = of_groups(of, outputs[o].scales, block, first)
+        offsets[o] = of_groups(of, outputs[o].offsets, block, first) if has_offsets else splat_f32(0.0)
+
+
 cdef inline void decode_words(const Product* of, const u32x* words, u32x* weights, int planes,
                               int count) noexcept nogil:
     cdef int k
-    for k in range(count):
-        if planes and of.straight:
+    if planes and of.straight:
+        for k in range(count):
             decode_bytes(of, words[k], weights + BYTES * k, True)
-        elif planes:
+    elif planes:
+        for k in range(count):
             decode_bytes(of, words[k], weights + BYTES * k, False)
-        elif of.narrow:
+    elif of.narrow:
+        for k in range(count):
             decode_pairs(of, words[k], weights + PAIRS * k, True)
-        else:
+    else:
+        for k in range(count):
             decode_pairs(of, words[k], weights + PAIRS * k, False)
 
 
-cdef inline void sums_of_planes(const u32x* weights, const uint32_t* x, Py_ssize_t step, int rows, u32x* totals,
-                                int planes, int depth, int at_once) noexcept nogil:
-    # of one row, or of as many as are taken in turn, `step` words apart
-    cdef int registers = BYTES * depth, row, plane, k
+cdef inline void sums_of_planes(const u32x* weights, int outputs, const uint32_t* x, Py_ssize_t step, int rows,
+                                u32x* totals, int planes, int depth, int at_once) noexcept nogil:
+    # of one output and row, or of all that are abreast, of one row or of those in turn, `step` words apart
+    cdef int registers = BYTES * depth, o, row, plane, k
     for row in range(rows):
-        totals[row] = load_u32(x + row * step + planes * registers * F32_LANES)
-    if rows > 1:
-        dots_u8(weights, x, step, registers, at_once, planes, totals)
+        for o in range(outputs):
+            totals[o * rows + row] = load_u32(x + row * step + planes * registers * F32_LANES)
+    if rows > 1 or outputs > 1:
+        dots_u8(weights, x, step, rows, registers, at_once, planes, totals)
         return
     for plane in range(planes):
         k = 0
@@ -185,100 +203,104 @@ cdef inline f32x with_whole(f32x sum, u32x total, f32x scale, const float* row_s
     return fma_f32(load_f32(row_sums), offset, sum) if has_offsets else sum
 
 
-cdef inline void add_row(const Product* of, const uint32_t* x, const float* row_sums, const Output* output, float* sums,
-                         int planes, int depth, int at_once, bint has_offsets) noexcept nogil:
-    # sums[PARTS] += weights * x, of the only row and one output, the sums in registers. Of this and the next, the last
-    # four are the product's: where a caller knows them when this is compiled, weights stay in registers.
-    cdef u32x words[WORDS]
+cdef inline void add_row(const Product* of, const uint32_t* x, const float* row_sums, const Output* outputs,
+                         float* sums, int planes, int depth, int at_once, int abreast, bint has_offsets) noexcept nogil:
+    # sums[abreast][PARTS] += weights * x, of the only row, the sums in registers. Of this and the next, the last five are
+    # the product's: where a caller knows them when this is compiled, weights stay in registers.
+    cdef u32x words[MOST_ABREAST * WORDS]
     cdef u32x weights[PAIRS * WORDS]
-    cdef f32x sum[SLICES]
-    cdef f32x scale, offset = splat_f32(0.0)
+    cdef f32x sum[MOST_ABREAST * SLICES]
+    cdef f32x scales[MOST_ABREAST]
+    cdef f32x offsets[MOST_ABREAST]
     cdef Py_ssize_t block, blocks = of.blocks, whole = of.whole
-    cdef int slice, word
-    cdef u32x total[1]
-    for slice in range(SLICES):
+    cdef int slice, word, o
+    cdef u32x totals[MOST_ABREAST]
+    for slice in range(abreast * SLICES):
         sum[slice] = load_f32(sums + slice * F32_LANES)
     for block in range(blocks):
         for slice in range(SLICES):
-            words_at(output, block, whole, slice * F32_LANES, words, depth)
-            scale = of_groups(of, output.scales, block, slice * F32_LANES)
-            if has_offsets:
-                offset = of_groups(of, output.offsets, block, slice * F32_LANES)
+            numbers_of(of, outputs, block, whole, slice * F32_LANES, words, scales, offsets, depth, abreast, has_offsets)
             if planes:
-                decode_words(of, words, weights, planes, depth)
-                sums_of_planes(weights, x, 0, 1, total, planes, depth, at_once)
+                decode_words(of, words, weights, planes, abreast * depth)
+                sums_of_planes(weights, abreast, x, 0, 1, totals, planes, depth, at_once)
             else:
-                total[0] = splat_u32(0)
+                totals[0] = splat_u32(0)
                 for word in range(depth):
                     decode_words(of, words + word, weights, planes, 1)
-                    add_pairs(weights, x + word * PAIRS * F32_LANES, 0, 1, total, 1)
-            sum[slice] = with_whole(sum[slice], total[0], scale, row_sums, offset, has_offsets)
+                    add_pairs(weights, x + word * PAIRS * F32_LANES, 0, 1, totals, 1)
+            for o in range(abreast):
+                sum[o * SLICES + slice] = with_whole(sum[o * SLICES + slice], totals[o], scales[o], row_sums, offsets[o],
+                                                     has_offsets)
             x += words_of(planes, depth)
             row_sums += F32_LANES
-    for slice in range(SLICES):
+    for slice in range(abreast * SLICES):
         store_f32(sums + slice * F32_LANES, sum[slice])
 
 
 cdef inline void meet_rows(const u32x* weights, const uint32_t* x, Py_ssize_t step, int rows, uint32_t* kept,
-                           bint begun, bint ends, float* sums, f32x scale, const float* row_sums, f32x offset,
-                           int planes, int depth, int at_once, int count, bint has_offsets) noexcept nogil:
-    # sums += weights * x, of one row or of those in turn; as pairs, what has `begun` with other weights stands in
-    # `kept`, and what does not end with these goes there
+                           bint begun, bint ends, float* sums, Py_ssize_t apart, const f32x* scales,
+                           const float* row_sums, const f32x* offsets, int planes, int depth, int at_once, int abreast,
+                           int count, bint has_offsets) noexcept nogil:
+    # sums += weights * x, of one row or of those in turn, those of outputs so many floats apart; as pairs, what has
+    # `begun` with other weights stands in `kept`, and what does not end with these goes there
     cdef u32x totals[IN_TURN]
-    cdef int row
+    cdef float* at
+    cdef int row, o
     if planes:
-        sums_of_planes(weights, x, step, rows, totals, planes, depth, at_once)
+        sums_of_planes(weights, abreast, x, step, rows, totals, planes, depth, at_once)
     else:
         for row in range(rows):
             totals[row] = load_u32(kept + row * F32_LANES) if begun else splat_u32(0)
         add_pairs(weights, x, step, rows, totals, count)
-    for row in range(rows):
-        if ends:
-            store_f32(sums + row * F32_LANES, with_whole(load_f32(sums + row * F32_LANES), totals[row], scale,
-                                                         row_sums + row * PARTS, offset, has_offsets))
-        else:
-            store_u32(kept + row * F32_LANES, totals[row])
+    for o in range(abreast):
+        for row in range(rows):
+            at = sums + o * apart + row * F32_LANES
+            if ends:
+                store_f32(at, with_whole(load_f32(at), totals[o * rows + row], scales[o], row_sums + row * PARTS,
+                                         offsets[o], has_offsets))
+            else:
+                store_u32(kept + row * F32_LANES, totals[row])
 
 
 cdef inline void add_rows(const Product* of, const uint32_t* x, const float* row_sums, Py_ssize_t rows,
-                          const Output* output, const Output* after, Py_ssize_t start, Py_ssize_t stop, int first,
-                          float* sums, Py_ssize_t deep, int planes, int depth, int at_once,
+                          const Output* outputs, const Output* after, Py_ssize_t start, Py_ssize_t stop, int first,
+                          float* sums, Py_ssize_t deep, int planes, int depth, int at_once, int abreast,
                           bint has_offsets) noexcept nogil:
-    # sums[rows][F32_LANES] += weights * x of blocks start to stop of one output, of the register that begins with
-    # partial sum `first`
-    cdef u32x words[WORDS]
+    # sums[abreast][rows][F32_LANES] += weights * x of blocks start to stop, of the register that begins with partial
+    # sum `first`
+    cdef u32x words[MOST_ABREAST * WORDS]
     cdef u32x weights[PAIRS * WORDS]
     cdef uint32_t carried[BATCH * F32_LANES]
-    cdef f32x scale, offset = splat_f32(0.0)
+    cdef f32x scales[MOST_ABREAST]
+    cdef f32x offsets[MOST_ABREAST]
     cdef const float* at_sums = row_sums
     cdef const uint32_t* at
-    cdef Py_ssize_t row_words = words_of(planes, depth), between = deep * row_words, block, row
-    cdef int together = IN_TURN // max(planes, 1)
+    cdef Py_ssize_t row_words = words_of(planes, depth), between = deep * row_words, apart = SLICES * deep * F32_LANES
+    cdef Py_ssize_t block, row
+    cdef int together = IN_TURN // max(planes, abreast)
     # not all weights have a register: as pairs, the sums of some of them are carried over to the others
-    cdef int count = depth if planes else min(depth, HELD // PAIRS), word, k
+    cdef int count = depth if planes else min(depth, HELD // PAIRS), word, k, o
     for block in range(start, stop):
-        words_at(output, block, of.whole, first, words, depth)
-        if rows > FEW:  # otherwise there is no time in which they could arrive
-            for k in range(depth):
-                prefetch_near(<uintptr_t>after.codes + block * (SHALLOW // 2 * depth) + 64 * k)
-            prefetch_near(<uintptr_t>(after.scales + of.bases[block]))
-        scale = of_groups(of, output.scales, block, first)
+        numbers_of(of, outputs, block, of.whole, first, words, scales, offsets, depth, abreast, has_offsets)
         if has_offsets:
-            offset = of_groups(of, output.offsets, block, first)
             at_sums = row_sums + block * of.rows * PARTS + first
+        for o in range(abreast if rows > FEW else 0):  # otherwise there is no time in which they could arrive
+            for k in range(depth):
+                prefetch_near(<uintptr_t>after[o].codes + block * (SHALLOW // 2 * depth) + 64 * k)
+            prefetch_near(<uintptr_t>(after[o].scales + of.bases[block]))
         word = 0
         while word < depth:
-            decode_words(of, words + word, weights, planes, count)
+            decode_words(of, words + word, weights, planes, abreast * count)
             at = x + (block - start) * between + word * PAIRS * F32_LANES  # of planes, word is 0
             row = 0
             while row + together <= rows:
                 meet_rows(weights, at + row * row_words, row_words, together, carried + row * F32_LANES, word > 0,
-                          word + count >= depth, sums + row * F32_LANES, scale, at_sums + row * PARTS, offset,
-                          planes, depth, at_once, count, has_offsets)
+                          word + count >= depth, sums + row * F32_LANES, apart, scales, at_sums + row * PARTS, offsets,
+                          planes, depth, at_once, abreast, count, has_offsets)
                 row += together
             while row < rows:
                 meet_rows(weights, at + row * row_words, row_words, 1, carried + row * F32_LANES, word > 0,
-                          word + count >= depth, sums + row * F32_LANES, scale, at_sums + row * PARTS, offset,
-                          planes, depth, at_once, count, has_offsets)
+                          word + count >= depth, sums + row * F32_LANES, apart, scales, at_sums + row * PARTS, offsets,
+                          planes, depth, at_once, abreast, count, has_offsets)
                 row += 1
             word += count

@@ -313,26 +313,32 @@ def dot_u8(const uint32_t[:, ::1] w, const uint32_t[:, ::1] x, int shift, uint32
         i += lanes.F32_LANES
 
 
-def dots(const uint32_t[:, ::1] w, const uint32_t[:, :, ::1] x, int at_once, int planes, uint32_t[:, ::1] sums):
-    """dots_u8 with one or two planes, else dots_i16: registers w[count] and four runs x[count], eight at most."""
-    cdef lanes.u32x weights[8]
+def abreast():
+    return lanes.ABREAST
+
+
+def dots(const uint32_t[:, :, ::1] w, const uint32_t[:, :, ::1] x, int at_once, int planes, uint32_t[:, :, ::1] sums):
+    """dots_u8 with one or two planes, else dots_i16: registers w[outputs, count], as many outputs as are abreast, and up
+    to four runs x[rows * planes, count] to sums[outputs, rows]; at most eight registers of an output."""
+    cdef lanes.u32x weights[2 * 8]
     cdef lanes.u32x totals[4]
     cdef uint32_t numbers[4 * 8 * 16]
-    cdef Py_ssize_t i = 0, run = w.shape[0] * lanes.F32_LANES
-    cdef int k, row, count = <int>w.shape[0]
-    while i < sums.shape[1]:
-        for row in range(4):
-            for k in range(count):
-                weights[k] = lanes.load_u32(&w[k, i])
-                lanes.store_u32(numbers + row * run + k * lanes.F32_LANES, lanes.load_u32(&x[row, k, i]))
-        for row in range(sums.shape[0]):
-            totals[row] = lanes.load_u32(&sums[row, i])
+    cdef int k, run, o, count = <int>w.shape[1], rows = <int>sums.shape[1]
+    cdef Py_ssize_t i = 0, words = count * lanes.F32_LANES
+    while i < sums.shape[2]:
+        for k in range(count):
+            for run in range(x.shape[0]):
+                lanes.store_u32(numbers + run * words + k * lanes.F32_LANES, lanes.load_u32(&x[run, k, i]))
+            for o in range(w.shape[0]):
+                weights[o * count + k] = lanes.load_u32(&w[o, k, i])
+        for k in range(w.shape[0] * rows):
+            totals[k] = lanes.load_u32(&sums[k // rows, k % rows, i])
         if planes:
-            lanes.dots_u8(weights, numbers, planes * run, count, at_once, planes, totals)
+            lanes.dots_u8(weights, numbers, planes * words, rows, count, at_once, planes, totals)
         else:
-            lanes.dots_i16(weights, numbers, run, count, totals)
-        for row in range(sums.shape[0]):
-            lanes.store_u32(&sums[row, i], totals[row])
+            lanes.dots_i16(weights, numbers, words, count, totals)
+        for k in range(w.shape[0] * rows):
+            lanes.store_u32(&sums[k // rows, k % rows, i], totals[k])
         i += lanes.F32_LANES
 
 
