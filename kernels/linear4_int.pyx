@@ -78,8 +78,8 @@ cdef void pack_row(void* context, Py_ssize_t row, int thread) noexcept nogil:
     cdef uint8_t bytes[2][SHALLOW]  # those of the higher plane first, where there are two
     cdef int64_t sums[PARTS]
     cdef uint32_t words[PAIRS * PARTS]
-    cdef u32x ones[BYTES * WORDS]
-    cdef u32x total[1]
+    cdef u32x ones[ABREAST * BYTES * WORDS]
+    cdef u32x totals[ABREAST]
     cdef uint32_t* packed
     cdef uint32_t* at
     cdef uint32_t top
@@ -97,7 +97,7 @@ cdef void pack_row(void* context, Py_ssize_t row, int thread) noexcept nogil:
     memset(whole, 0, sizeof(whole))
     memset(bytes, 0, sizeof(bytes))
     memset(sums, 0, sizeof(sums))
-    for k in range(BYTES * WORDS):
+    for k in range(ABREAST * BYTES * WORDS):
         ones[k] = splat_u32(0x01010101)
     for turn in range(of.blocks * of.depth):  # 128 inputs at a time
         packed = of.packed + (first * of.blocks * SLICES + turn // of.depth * (SLICES if of.rows == 1 else deep)
@@ -144,8 +144,8 @@ cdef void pack_row(void* context, Py_ssize_t row, int thread) noexcept nogil:
             for slice in range(SLICES):
                 at = packed + slice * between
                 store_u32(at + slice_words - F32_LANES, splat_u32(0))
-                sums_of_planes(ones, 1, at, 0, 1, total, of.planes, of.depth, 4)
-                store_u32(at + slice_words - F32_LANES, splat_u32(<uint32_t>of.lowest) * total[0])
+                sums_of_planes(ones, at, 0, 1, 0, totals, of.planes, of.depth, 4)
+                store_u32(at + slice_words - F32_LANES, splat_u32(<uint32_t>of.lowest) * totals[0])
         if of.offsets != NULL:
             for part in range(PARTS):
                 of.row_sums[(turn // of.depth * of.rows + row) * PARTS + part] = <float>(sums[part] / of.step)
@@ -223,7 +223,8 @@ cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
     cdef float totals[WIDTH]
     cdef float* y
     cdef int slice
-    memset(tails, 0, WIDTH * SHALLOW // 2 * of.depth)
+    if of.whole < of.blocks:
+        memset(tails, 0, WIDTH * SHALLOW // 2 * of.depth)
     for o in range(count):
         row = start + o
         outputs[o].codes = of.codes + row * row_bytes
@@ -231,7 +232,8 @@ cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
         outputs[o].scales = with_room(of.scales + row * of.groups, of.groups, rooms + o * PARTS)
         outputs[o].offsets = outputs[o].scales if of.offsets == NULL else with_room(
             of.offsets + row * of.groups, of.groups, rooms + (WIDTH + o) * PARTS)
-        memcpy(tails + o * (SHALLOW // 2 * of.depth), outputs[o].codes + whole_bytes, row_bytes - whole_bytes)
+        if of.whole < of.blocks:
+            memcpy(tails + o * (SHALLOW // 2 * of.depth), outputs[o].codes + whole_bytes, row_bytes - whole_bytes)
     for o in range(count, min(count + ABREAST - 1, WIDTH)):  # which an output without a neighbour has abreast
         outputs[o] = outputs[count - 1]
     memset(sums, 0, WIDTH * deep * PARTS * sizeof(float))

@@ -71,22 +71,33 @@ def test_four_rows_of_pairs(registers):
         assert np.array_equal(found, (sums + (w.astype(np.int64) * x).sum(axis=(1, 3))).astype(np.uint32))
 
 
-def test_four_runs_of_bytes(registers):
-    # of one plane in each of four rows, and of two planes in each of two; of outputs that are abreast, of two rows or one
+def test_runs_of_bytes(registers):
+    # of one plane in each of four rows, and of two planes in each of two; of outputs that are abreast, in each of two
+    # rows; and of one row, where the weights of odd registers may be sixteen times as large
     most, outputs = registers.unsigned_most(), registers.abreast()
     for count, at_once, top in ((2, 4, most), (8, 4, most), (8, 8, most // 2)):
-        for largest, planes, rows in itertools.product((127, -128), (1, 2), (4, 2) if outputs == 1 else (2, 1)):
-            if outputs == 1 and rows * planes != 4:
-                continue
+        for largest, planes, alone in itertools.product((127, -128), (1, 2), (False, True)):
+            rows = 1 if alone else 4 // max(planes, outputs)
+            lift = 4 if alone and outputs > 1 else 0
             w = rng.integers(0, top, (outputs, count, 1024, 4), np.uint8, endpoint=True)
             x = rng.integers(-128, 127, (rows * planes, count, 1024, 4), np.int8, endpoint=True)
             w[:, :, :512], x[:, :, :512] = top, largest
-            products = (w[:, None].astype(np.int64) * x).sum(axis=(2, 4))
+            w[:, 1::2] &= 0xF0 if lift else 0xFF
+            products = w[:, None].astype(np.int64) * x
+            products[:, :, 1::2] >>= lift
+            products = products.sum(axis=(2, 4))
             sums = any_bits(np.int32, outputs * rows * 1024).reshape(outputs, rows, 1024).astype(np.int64)
             found = sums.astype(np.uint32)
-            registers.dots(w.view(np.uint32)[..., 0], x.view(np.uint32)[..., 0], at_once, planes, found)
+            registers.dots(w.view(np.uint32)[..., 0], x.view(np.uint32)[..., 0], at_once, planes, found, lift)
             added = products if planes == 1 else products[:, ::2] * 256 + products[:, 1::2]
             assert np.array_equal(found, (sums + added).astype(np.uint32))
+
+
+def test_where_other_u32(registers):
+    a, b, mask = any_bits(np.uint32, 3 * 64).reshape(3, 64)
+    y = np.empty(64, np.uint32)
+    registers.where_other(a, b, mask, y)
+    assert np.array_equal(y, (a ^ b) & mask)
 
 
 def test_turned_f32(registers):

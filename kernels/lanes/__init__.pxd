@@ -103,10 +103,14 @@ cdef extern from "lanes/lanes.h" nogil:
     # the same for rows of x in memory, `step` words apart, to each its sum: registers of pairs and four rows; or two or
     # eight registers of bytes, of which so many at once are what dot_u8 takes, and four rows of one plane, or two of
     # two, of which the first is times 2^8 and the second stands behind it. Where two outputs are abreast: registers of
-    # one and of the other, rows of the one and of the other, one or two rows
+    # one and of the other, sums of the one and of the other, one or two rows
     void dots_i16(const u32x* w, const uint32_t* x, Py_ssize_t step, int registers, u32x* sums)
     void dots_u8(const u32x* w, const uint32_t* x, Py_ssize_t step, int rows, int registers, int at_once, int planes,
                  u32x* sums)
+    # dots_u8 of one row; where two outputs are abreast, products of the registers w[1], w[3] ... are divided by 2^lift
+    # (which is 0 elsewhere), of which their sums are whole multiples
+    void dots_of_row_u8(const u32x* w, const uint32_t* x, int registers, int at_once, int planes, int lift, u32x* sums)
+    u32x where_other_u32(u32x a, u32x b, u32x mask)  # (a ^ b) & mask
     # lanes as bytes, those of x with signs: w0 x0 + w1 x1 of neighbours as signed numbers of 16 bits, which hold them
     u32x pair_products_u8(u32x w, u32x x)
     f32x round_i32_f32(u32x x)  # signed numbers as float32, to nearest

@@ -85,6 +85,9 @@ static inline void store_u32(uint32_t *p, u32x x) { _mm512_storeu_si512(p, (__m5
 static inline void store_u64(uint64_t *p, u64x x) { _mm512_storeu_si512(p, (__m512i)x); }
 static inline u32x splat_u32(uint32_t a) { return (u32x)_mm512_set1_epi32((int32_t)a); }
 static inline u64x splat_u64(uint64_t a) { return (u64x)_mm512_set1_epi64((int64_t)a); }
+static inline u32x where_other_u32(u32x a, u32x b, u32x mask) {
+    return (u32x)_mm512_ternarylogic_epi32((__m512i)a, (__m512i)b, (__m512i)mask, 0x28);
+}
 static inline u32x bits_f32(f32x x) { return (u32x)x; }
 static inline u64x bits_f64(f64x x) { return (u64x)x; }
 static inline f32x from_bits_f32(u32x x) { return (f32x)x; }
@@ -174,6 +177,28 @@ static inline void dots_u8(const u32x *w, const uint32_t *x, ptrdiff_t step, int
             totals[i] = (__m512i)(sums[i] + ((u32x)totals[i] << 8));
     }
     for (int i = 0; i < ABREAST * rows; i++) sums[i] = (u32x)totals[i];
+}
+/* The sums of even and of odd registers wait for each other less than one sum does. */
+static inline void dots_of_row_u8(const u32x *w, const uint32_t *x, int registers, int at_once, int planes, int lift,
+                                  u32x *sums) {
+    __m512i totals[ABREAST][2], numbers;
+    (void)at_once;
+    for (int o = 0; o < ABREAST; o++) {
+        totals[o][0] = planes == 2 ? _mm512_setzero_si512() : (__m512i)sums[o];
+        totals[o][1] = _mm512_setzero_si512();
+    }
+    for (int plane = 0; plane < planes; plane++) {
+        for (int k = 0; k < registers; k++) {
+            numbers = held(load_u32(x + (plane * registers + k) * F32_LANES));
+            for (int o = 0; o < ABREAST; o++)
+                totals[o][k % 2] = _mm512_dpbusd_epi32(totals[o][k % 2], (__m512i)w[o * registers + k], numbers);
+        }
+        for (int o = 0; plane + 1 < planes && o < ABREAST; o++) {
+            totals[o][0] = (__m512i)(sums[o] + ((u32x)totals[o][0] << 8));
+            totals[o][1] = (__m512i)((u32x)totals[o][1] << 8);
+        }
+    }
+    for (int o = 0; o < ABREAST; o++) sums[o] = (u32x)totals[o][0] + (u32x)_mm512_sra_epi32(totals[o][1], _mm_cvtsi32_si128(lift));
 }
 #else
 enum { UNSIGNED_MOST = 32 };

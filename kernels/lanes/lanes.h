@@ -64,17 +64,25 @@ static inline void dots_i16(const u32x *w, const uint32_t *x, ptrdiff_t step, in
 }
 #endif
 
+#if !defined(LANEWISE_AVX512)
+static inline u32x where_other_u32(u32x a, u32x b, u32x mask) { return (a ^ b) & mask; }
+#endif
+
 #if !defined(LANEWISE_AVX512VNNI)
 enum { ABREAST = 1 };
+static inline void dots_of_row_u8(const u32x *w, const uint32_t *x, int registers, int at_once, int planes, int lift,
+                                  u32x *sums) {
+    (void)lift; /* 0, where weights of one output alone are multiplied */
+    for (int plane = 0; plane < planes; plane++)
+        for (int k = 0; k < registers; k += at_once)
+            sums[0] = dot_u8(w + k, x + (plane * registers + k) * F32_LANES, registers < at_once ? registers : at_once,
+                             plane + 1 < planes ? 8 : 0, sums[0]);
+}
 #endif
 #if !defined(LANEWISE_AVX2) && !defined(LANEWISE_AVX512VNNI)
 static inline void dots_u8(const u32x *w, const uint32_t *x, ptrdiff_t step, int rows, int registers, int at_once,
                            int planes, u32x *sums) {
-    for (int row = 0; row < rows; row++)
-        for (int plane = 0; plane < planes; plane++)
-            for (int k = 0; k < registers; k += at_once)
-                sums[row] = dot_u8(w + k, x + row * step + (plane * registers + k) * F32_LANES,
-                                   registers < at_once ? registers : at_once, plane + 1 < planes ? 8 : 0, sums[row]);
+    for (int row = 0; row < rows; row++) dots_of_row_u8(w, x + row * step, registers, at_once, planes, 0, sums + row);
 }
 #endif
 

@@ -4,9 +4,9 @@
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uintptr_t
 
 from ..lanes cimport (
-    ABREAST, F32_LANES, dot_i16, dot_u8, dots_i16, dots_u8, f32x, fma_f32, load_f32, load_u32, lookup16_f32,
-    lookup16_u8, lookup8_f32, pair_products_u8, round_i32_f32, splat_f32, splat_u32, store_f32, store_u32,
-    transposed_u32, u32x, u64x,
+    ABREAST, F32_LANES, dot_i16, dots_i16, dots_of_row_u8, dots_u8, f32x, fma_f32, load_f32, load_u32,
+    lookup16_f32, lookup16_u8, lookup8_f32, pair_products_u8, round_i32_f32, splat_f32, splat_u32, store_f32,
+    store_u32, transposed_u32, u32x, u64x, where_other_u32,
 )
 from .partial_sums cimport PARTS, prefetch, prefetch_near
 
@@ -87,16 +87,19 @@ cdef inline u32x looked_up(const uint8_t* table, u32x index) noexcept nogil:
     return <u32x>lookup16_u8(table, <u64x>index)
 
 
-cdef inline void decode_bytes(const Product* of, u32x words, u32x* weights, bint straight) noexcept nogil:
-    # a register of words, in the order of `packed`
+cdef inline void decode_bytes(const Product* of, u32x words, u32x* weights, bint straight, bint in_place) noexcept nogil:
+    # a register of words, in the order of `packed`; straight and in place, the second is 16 times its levels
     cdef u32x nibbles = splat_u32(0x0F0F0F0F)
     cdef int k
-    if straight:
+    if straight and not in_place:
         words = words ^ splat_u32(of.flips)
     for k in range(BYTES):
-        weights[k] = words >> 4 * k & nibbles
-        if not straight:
-            weights[k] = looked_up(of.sizes, weights[k])
+        if straight and in_place:
+            weights[k] = where_other_u32(words, splat_u32(of.flips), nibbles << 4 * k)
+        else:
+            weights[k] = words >> 4 * k & nibbles
+            if not straight:
+                weights[k] = looked_up(of.sizes, weights[k])
 
 
 cdef inline void decode_pairs(const Product* of, u32x words, u32x* weights, bint narrow) noexcept nogil:
@@ -151,15 +154,15 @@ cdef inline void numbers_of(const Product* of, const Output* outputs, Py_ssize_t
         offsets[o] = of_groups(of, outputs[o].offsets, block, first) if has_offsets else splat_f32(0.0)
 
 
-cdef inline void decode_words(const Product* of, const u32x* words, u32x* weights, int planes,
-                              int count) noexcept nogil:
+cdef inline void decode_words(const Product* of, const u32x* words, u32x* weights, int planes, int count,
+                              bint in_place) noexcept nogil:
     cdef int k
     if planes and of.straight:
         for k in range(count):
-            decode_bytes(of, words[k], weights + BYTES * k, True)
+            decode_bytes(of, words[k], weights + BYTES * k, True, in_place)
     elif planes:
         for k in range(count):
-            decode_bytes(of, words[k], weights + BYTES * k, False)
+            decode_bytes(of, words[k], weights + BYTES * k, False, in_place)
     elif of.narrow:
         for k in range(count):
             decode_pairs(of, words[k], weights + PAIRS * k, True)
@@ -168,22 +171,17 @@ cdef inline void decode_words(const Product* of, const u32x* words, u32x* weight
             decode_pairs(of, words[k], weights + PAIRS * k, False)
 
 
-cdef inline void sums_of_planes(const u32x* weights, int outputs, const uint32_t* x, Py_ssize_t step, int rows,
+cdef inline void sums_of_planes(const u32x* weights, const uint32_t* x, Py_ssize_t step, int rows, int lift,
                                 u32x* totals, int planes, int depth, int at_once) noexcept nogil:
-    # of one output and row, or of all that are abreast, of one row or of those in turn, `step` words apart
-    cdef int registers = BYTES * depth, o, row, plane, k
+    # of all outputs that are abreast, of one row or of those in turn, `step` words apart; lift is as decoded in place
+    cdef int registers = BYTES * depth, o, row
     for row in range(rows):
-        for o in range(outputs):
+        for o in range(ABREAST):
             totals[o * rows + row] = load_u32(x + row * step + planes * registers * F32_LANES)
-    if rows > 1 or outputs > 1:
+    if rows > 1:
         dots_u8(weights, x, step, rows, registers, at_once, planes, totals)
-        return
-    for plane in range(planes):
-        k = 0
-        while k < registers:
-            totals[0] = dot_u8(weights + k, x + (plane * registers + k) * F32_LANES, min(registers, at_once),
-                               8 if plane + 1 < planes else 0, totals[0])
-            k += at_once
+    else:
+        dots_of_row_u8(weights, x, registers, at_once, planes, lift, totals)
 
 
 cdef inline void add_pairs(const u32x* weights, const uint32_t* x, Py_ssize_t step, int rows, u32x* totals,
@@ -221,12 +219,12 @@ cdef inline void add_row(const Product* of, const uint32_t* x, const float* row_
         for slice in range(SLICES):
             numbers_of(of, outputs, block, whole, slice * F32_LANES, words, scales, offsets, depth, abreast, has_offsets)
             if planes:
-                decode_words(of, words, weights, planes, abreast * depth)
-                sums_of_planes(weights, abreast, x, 0, 1, totals, planes, depth, at_once)
+                decode_words(of, words, weights, planes, abreast * depth, ABREAST > 1)
+                sums_of_planes(weights, x, 0, 1, 4 if ABREAST > 1 and of.straight else 0, totals, planes, depth, at_once)
             else:
                 totals[0] = splat_u32(0)
                 for word in range(depth):
-                    decode_words(of, words + word, weights, planes, 1)
+                    decode_words(of, words + word, weights, planes, 1, False)
                     add_pairs(weights, x + word * PAIRS * F32_LANES, 0, 1, totals, 1)
             for o in range(abreast):
                 sum[o * SLICES + slice] = with_whole(sum[o * SLICES + slice], totals[o], scales[o], row_sums, offsets[o],
@@ -247,7 +245,7 @@ cdef inline void meet_rows(const u32x* weights, const uint32_t* x, Py_ssize_t st
     cdef float* at
     cdef int row, o
     if planes:
-        sums_of_planes(weights, abreast, x, step, rows, totals, planes, depth, at_once)
+        sums_of_planes(weights, x, step, rows, 0, totals, planes, depth, at_once)
     else:
         for row in range(rows):
             totals[row] = load_u32(kept + row * F32_LANES) if begun else splat_u32(0)
@@ -290,7 +288,7 @@ cdef inline void add_rows(const Product* of, const uint32_t* x, const float* row
             prefetch_near(<uintptr_t>(after[o].scales + of.bases[block]))
         word = 0
         while word < depth:
-            decode_words(of, words + word, weights, planes, abreast * count)
+            decode_words(of, words + word, weights, planes, abreast * count, False)
             at = x + (block - start) * between + word * PAIRS * F32_LANES  # of planes, word is 0
             row = 0
             while row + together <= rows:

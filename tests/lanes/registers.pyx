@@ -317,9 +317,19 @@ def abreast():
     return lanes.ABREAST
 
 
-def dots(const uint32_t[:, :, ::1] w, const uint32_t[:, :, ::1] x, int at_once, int planes, uint32_t[:, :, ::1] sums):
-    """dots_u8 with one or two planes, else dots_i16: registers w[outputs, count], as many outputs as are abreast, and up
-    to four runs x[rows * planes, count] to sums[outputs, rows]; at most eight registers of an output."""
+def where_other(const uint32_t[::1] a, const uint32_t[::1] b, const uint32_t[::1] mask, uint32_t[::1] y):
+    cdef Py_ssize_t i = 0
+    while i < y.shape[0]:
+        lanes.store_u32(&y[i], lanes.where_other_u32(lanes.load_u32(&a[i]), lanes.load_u32(&b[i]),
+                                                     lanes.load_u32(&mask[i])))
+        i += lanes.F32_LANES
+
+
+def dots(const uint32_t[:, :, ::1] w, const uint32_t[:, :, ::1] x, int at_once, int planes, uint32_t[:, :, ::1] sums,
+         int lift=0):
+    """dots_u8 with one or two planes, dots_of_row_u8 of one row, else dots_i16: registers w[outputs, count], as many
+    outputs as are abreast, and up to four runs x[rows * planes, count] to sums[outputs, rows]; at most eight registers
+    of an output."""
     cdef lanes.u32x weights[2 * 8]
     cdef lanes.u32x totals[4]
     cdef uint32_t numbers[4 * 8 * 16]
@@ -333,7 +343,9 @@ def dots(const uint32_t[:, :, ::1] w, const uint32_t[:, :, ::1] x, int at_once, 
                 weights[o * count + k] = lanes.load_u32(&w[o, k, i])
         for k in range(w.shape[0] * rows):
             totals[k] = lanes.load_u32(&sums[k // rows, k % rows, i])
-        if planes:
+        if planes and rows == 1:
+            lanes.dots_of_row_u8(weights, numbers, count, at_once, planes, lift, totals)
+        elif planes:
             lanes.dots_u8(weights, numbers, planes * words, rows, count, at_once, planes, totals)
         else:
             lanes.dots_i16(weights, numbers, words, count, totals)
