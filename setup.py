@@ -100,9 +100,13 @@ def wanted_levels():
     if unknown := [name for name in asked if name not in here]:
         raise SystemExit(f"LANEWISE_BUILD_LEVELS names {', '.join(unknown)}; this machine's levels are "
                          f"{', '.join(here)}")
-    # a level that holds a few modules only goes on to its parents for the others
-    partial = [name for name in asked if LEVELS["LEVELS"][name].modules]
-    return [name for name in here if name in asked or any(name in LEVELS["lineage"](level) for level in partial)]
+    # a level that holds a few modules only goes on to its parents for the others, as far as one that holds all
+    wanted = set(asked)
+    for level in map(LEVELS["LEVELS"].get, asked):
+        while level.modules:
+            level = LEVELS["LEVELS"][level.parent]
+            wanted.add(level.name)
+    return [name for name in here if name in wanted]
 
 
 class Build(build):

@@ -1,6 +1,7 @@
 """Choosing a level: the best is taken, LANEWISE_LEVEL overrides, and a bad name is an ImportError that says why.
 That all levels compute the same bits is test_same_bits.py's."""
 
+import platform
 import shutil
 from pathlib import Path
 
@@ -123,9 +124,10 @@ def test_installation_with_fewer_levels(run_python, tmp_path, copied):
 
 
 def test_level_of_a_few_modules_goes_on_to_its_parents(run_python, tmp_path, copied):
-    lineage = [level for level in levels.lineage(BEST_LEVEL) if level in BUILT_LEVELS]
+    whole = [level for level in BUILT_LEVELS if not levels.LEVELS[level].modules]
+    lineage = [level for level in levels.lineage(BEST_LEVEL) if level in whole]
     if len(lineage) == 1:
-        pytest.skip("this installation has one level")
+        pytest.skip("this installation has one level of all modules")
     for file in (copied / lineage[0]).glob("softmax.*"):
         file.unlink()
     script = """
@@ -147,3 +149,24 @@ def test_no_level_that_the_machine_runs(run_python, tmp_path, copied):
     error = error_of(run_python(LESSER.format(features=()), LANEWISE_LEVEL=None, PYTHONPATH=str(tmp_path)))
     assert error == (f"ImportError: this installation of lanewise has the levels {BEST_LEVEL}, and this machine runs "
                      "baseline: install it again on this machine")
+
+
+@pytest.mark.above_kernels
+@pytest.mark.parametrize(("asked", "built"), [
+    ("avx2", {"avx2"}), ("avx512,baseline", {"avx512", "baseline"}),
+    ("avx512vnni", {"avx512vnni", "avx512"})])  # a parent has the modules that a level of a few does not hold
+def test_levels_that_a_build_is_asked_for(run_python, asked, built):
+    setup = Path(__file__).parents[1] / "setup.py"
+    if not setup.exists() or platform.machine() not in levels.LEVELS["avx2"].machines:
+        pytest.skip("needs the build, on x86-64")
+    script = f"""
+        import os, runpy, setuptools
+        given = {{}}
+        setuptools.setup = lambda **keywords: given.update(keywords)
+        os.chdir({str(setup.parent)!r})
+        runpy.run_path("setup.py")
+        print(*(module.name for module in given["ext_modules"]))
+    """
+    found = run_python(script, LANEWISE_BUILD_LEVELS=asked)
+    names = [name.split(".") for name in found.stdout.split()]
+    assert {name[2] for name in names if len(name) == 4} == built, found.stderr
