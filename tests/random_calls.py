@@ -84,6 +84,8 @@ def fault_of(error, function, given):
         return "raised an error of another type"
     if isinstance(error, MemoryError) or is_raised_here(error):
         return None if str(error) or isinstance(error, MemoryError) else "raised an error that says nothing"
+    if traceback.extract_tb(error.__traceback__)[-1].name == "drawn_by":  # an initialisation of the caller's
+        return None
     if isinstance(error, OSError) and error.filename in given:  # the system's error, of the path that was given
         return None
     if is_elementwise(function) and any(part in str(error) for part in UFUNC_ERRORS):
@@ -137,7 +139,14 @@ def is_repeatable(name, function, given, keywords):
         isinstance(value, np.random.Generator) for value in values)
 
 
-def differs(function, results, plain, plain_keywords):
+def updated_by(keywords):
+    """The roles of statistics that a call may update: not those that it only read, and then wrote `out` over."""
+    outputs = list(arrays_in([keywords.get("out")]))
+    return [role for role in UPDATED if not any(
+        np.may_share_memory(array, out) for array in arrays_in([keywords.get(role)]) for out in outputs)]
+
+
+def differs(function, results, roles, plain, plain_keywords):
     """How what a call gave, and what it wrote, differs from what the same numbers in plain memory give; or None."""
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
@@ -145,7 +154,7 @@ def differs(function, results, plain, plain_keywords):
             expected = function(*plain, **plain_keywords)
     except Exception as error:
         return f"raised nothing, but of the same numbers in plain memory {type(error).__name__}: {str(error)[:200]}"
-    written = [plain_keywords.get(role) for role in UPDATED] + (list(plain) if function.__name__ in IN_PLACE else [])
+    written = [plain_keywords.get(role) for role in roles] + (list(plain) if function.__name__ in IN_PLACE else [])
     return None if bits([expected, written]) == bits(results) else "gave other results than in plain memory"
 
 
@@ -170,8 +179,9 @@ def call(seed, number, catalogue, chosen=None):
             warnings.simplefilter("error")
             found = of_case(case)(*given, **keywords)
         if is_repeatable(name, function, given, keywords):
-            written = [keywords.get(role) for role in UPDATED] + (list(given) if name in IN_PLACE else [])
-            fault = differs(function, [found, written], *plain)
+            roles = updated_by(keywords)
+            written = [keywords.get(role) for role in roles] + (list(given) if name in IN_PLACE else [])
+            fault = differs(function, [found, written], roles, *plain)
     except Exception as error:
         outputs = [] if not isinstance(error, Warning) else outputs
         paths = [value for value in (*given, *keywords.values()) if isinstance(value, str | bytes)]

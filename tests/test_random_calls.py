@@ -59,7 +59,19 @@ def test_what_a_call_changes_is_known():
     assert "none of its outputs" in found
 
 
-@pytest.mark.parametrize(("function", "given"), [(lw.softmax, (np.zeros(3), 5)), (lw.relu, (object(),))])
-def test_errors_that_are_none_of_its_faults(function, given):
-    _, found = random_calls.call(0, 0, {"function": (lambda case: function, function, {})}, (given, {}))
+@pytest.mark.parametrize(("function", "given", "keywords"), [
+    (lw.softmax, (np.zeros(3), 5), {}), (lw.relu, (object(),), {}),
+    (lw.layers.Linear, (2, 3, 1), {"init": np.float64})])
+def test_errors_that_are_none_of_its_faults(function, given, keywords):
+    _, found = random_calls.call(0, 0, {"function": (lambda case: function, function, {})}, (given, keywords))
+    assert found is None
+
+
+@pytest.mark.parametrize("name", ["batch_norm", "instance_norm"])
+def test_out_may_be_written_over_statistics_that_are_read(name):
+    memory = np.linspace(1, 2, 16, dtype=np.float32)
+    function, x = getattr(lw, name), np.ones((1, 2, 8), np.float32)
+    read = {"running_mean": memory[:2], "running_var": memory[2:4], "out": memory.reshape(1, 2, 8)}
+    read |= {"use_input_stats": False} if name == "instance_norm" else {}
+    _, found = random_calls.call(0, 0, {name: (lambda case: function, function, {})}, ([x], read))
     assert found is None
