@@ -196,7 +196,7 @@ cdef void evaluate_genome(void* context, Py_ssize_t i, int thread) noexcept nogi
     cdef float* back = front - of.widest * ROWS
     cdef const Rest** rests = <const Rest**>(back - of.rests) if of.rests else NULL
     decode(genome + of.skipped // 2, of.levels, own + of.skipped, of.n - of.skipped)
-    if of.rests:  # in their place, which is no smaller
+    if BYTES_ARE_FAST and of.rests:  # in their place, which is no smaller
         decode_quads(genome, of.genome_bytes - 1, of.table, of.sizes[0], of.sizes[1], <uint32_t*>own, rests)
     elif of.unit != 0.0:
         decode_pairs(genome, of.genome_bytes - 1, of.table, of.sizes[0], of.sizes[1], <uint32_t*>own)
@@ -218,7 +218,7 @@ def evaluate_population(const uint8_t[:, ::1] genomes, const uint32_t[:, :, ::1]
     from `tile_whole`, for the first layer to be computed in integers. The unit is then that of the products of x and
     whole_levels, the levels as integers, of which words of four take those from -256 to 254. Where no sum of such
     products' magnitudes exceeds 2^24, float32 holds every partial sum in any order without rounding, and so the bits
-    are the same.
+    are the same; the first layer's scales times the unit are to be normal numbers of float32 too, or 0.
     affines has for each output of each layer what its sum is multiplied by and what is then added. groups has for each
     layer how many weights of a row share one of the group_scales, and 0 where none do, as in a first layer of words.
     target has a class for each row of each tile, or [tiles, outputs, 64] values; kernel is an activation, or None for
@@ -238,7 +238,7 @@ def evaluate_population(const uint8_t[:, ::1] genomes, const uint32_t[:, :, ::1]
         return
     if unit != 0.0:
         skipped = sizes[0] * sizes[1] // 16 * 16  # weights of the first layer, as whole registers
-        if in_word == 4:
+        if BYTES_ARE_FAST and in_word == 4:
             rests = (sizes[1] * (tiles.shape[1] + 1) * 2 + 2 + 15) // 16 * 16
         for k in range(256):
             if rests:

@@ -207,6 +207,14 @@ def test_what_float32_would_round_is_left_to_float32():
         x[1, 2] = unlike
         assert not in_integers(network.batch(x))
     assert not in_integers(network.batch(np.full((3, 5), 1e-45)))  # its products would be below float32
+    for scale, fits in ((2.0**-119, True), (2.0**-120, False), (0.0, True), (2.0**127, True)):
+        of_scale = Network((5, 3), scales=[[1.0, -scale, 0.5]])
+        batch = of_scale.batch(np.ones((3, 5)), [0, 1, 2])  # its unit is that of the levels, 2^-7
+        assert in_integers(batch) == fits
+        population = genome.random_population(7, 15, 1)
+        assert of_scale.forward(population, batch).tobytes() == of_scale.forward(
+            population, Batch(batch.tiles, 3)).tobytes()
+    assert not in_integers(Network((5, 3), scales=[2.0**120]).batch(np.full((3, 5), 2.0**14)))
     custom = Codebook([*range(0, 65536, 4369)])
     assert not in_integers(Network((5, 3), codebook=custom).batch(np.ones((3, 5))))  # 65535 is no int16
     assert in_integers(network.batch(np.full((3, 5), 2.0**40)))

@@ -49,11 +49,11 @@ cdef inline terms zeros(const terms* _p) noexcept nogil:
         return splat_u32(0)
 
 
-cdef inline f32x in_units(terms x, float unit) noexcept nogil:
+cdef inline f32x as_floats(terms x) noexcept nogil:
     if terms is f32x:
         return x
     else:
-        return round_i32_f32(x) * splat_f32(unit)
+        return round_i32_f32(x)
 
 
 cdef inline void add_rests(const uint32_t* x, const Rest* rest, const Rest* end, u32x* sums,
@@ -72,6 +72,7 @@ cdef inline void dense(const terms* x, const terms* weights, const Rest** rests,
                        const Affine* affine, float* y, bint rectified, int outputs, int registers,
                        bint quads) noexcept nogil:
     # y[outputs][ROWS] = weights[outputs][inputs] @ x[inputs][ROWS], scaled and biased, for the rows of a few registers.
+    # Times a unit, which is a power of two, a scale is not rounded.
     # The last three are constants where this is inlined, so that the sums never leave their registers.
     cdef terms sums[OUTPUTS][4]
     cdef terms column[4]
@@ -102,7 +103,7 @@ cdef inline void dense(const terms* x, const terms* weights, const Rest** rests,
                 add_rests(<const uint32_t*>x, rests[5], rests[6], sums[5], registers)
     for i in range(outputs):
         for j in range(registers):
-            value = fma_f32(in_units(sums[i][j], unit), splat_f32(affine[i].scale), splat_f32(affine[i].bias))
+            value = fma_f32(as_floats(sums[i][j]), splat_f32(affine[i].scale * unit), splat_f32(affine[i].bias))
             if rectified:
                 value = at_least_f32(value, splat_f32(0.0))
             store_f32(y + i * ROWS + j * F32_LANES, value)

@@ -41,6 +41,8 @@ class Affine:
             raise ValueError(f"a level times its scale is beyond float32: the largest scale is {largest:g}")
         # times 1 plus -0 is every number itself, +0 and -0 among them
         self.of_outputs = np.concatenate([self._of_outputs(k) for k in range(len(self.layers))])
+        first = np.abs(self.of_outputs[:sizes[1], 0])
+        self.range_of_first = float(first.min(initial=1.0, where=first > 0)), float(first.max())  # of magnitudes
         self.groups = np.array([self.group if self.is_grouped(k) else 0 for k in range(len(self.layers))], np.intp)
         self.group_scales = np.concatenate([np.empty(0, np.float32), *(
             self.scales[k].ravel() for k in range(len(self.layers)) if self.is_grouped(k))])

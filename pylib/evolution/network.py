@@ -250,10 +250,13 @@ class Network:
         return tiled(x), None
 
     def _is_exact(self, whole):
-        # whether float32 would hold every sum of the first layer, in any order, without rounding
-        return (whole is not None and whole.in_word <= self._most_in_word and not self._affine.is_grouped(0)
-                and whole.reach * self._largest_level <= 2**24
-                and 2.0**-126 <= whole.unit * self._level_unit <= 2.0**100)
+        # whether float32 would hold every sum of the first layer, in any order, without rounding, and its scales in
+        # units
+        if whole is None or whole.in_word > self._most_in_word or self._affine.is_grouped(0):
+            return False
+        unit, (lowest, highest) = whole.unit * self._level_unit, self._affine.range_of_first
+        return (whole.reach * self._largest_level <= 2**24 and 2.0**-126 <= unit <= 2.0**100
+                and 2.0**-126 <= unit * lowest and unit * highest < 2.0**127)
 
     @unflushed
     def batch_of(self, x, y=None, goal=None, name="the batch"):
