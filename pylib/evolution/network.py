@@ -314,9 +314,10 @@ class Network:
         logits = np.empty((len(rows), len(batch), self.sizes[-1]), np.float32) if goal == _LOGITS else _NOTHING
         kernel = None if self.activation == "relu" else ACTIVATIONS[self.activation]
         exact = self._is_exact(batch._whole)
-        inputs, in_word, unit = batch.tiles, 1, 0.0
         if exact:
             inputs, in_word, unit = batch._inputs, batch._whole.in_word, batch._whole.unit * self._level_unit
+        else:
+            inputs, in_word, unit = batch.tiles, 1, 0.0
         _kernels.evaluate_population(rows, inputs.view(np.uint32), len(batch), target.reshape(-1), self._sizes, kernel,
                                      self.codebook.levels, self._whole_levels, in_word, unit,
                                      self._affine.of_outputs, self._affine.groups, self._affine.group_scales, goal,
