@@ -200,6 +200,22 @@ def test_whoever_is_timed_computes_the_same_in_every_layout(name, layout):
     assert figures.moved["lanewise"] == plain.moved["lanewise"] + copied
 
 
+@pytest.mark.peers
+@pytest.mark.parametrize("name", [name for name, work in benchmark.WORKS.items()
+                                  if work.family in ("axis", "elementwise")])
+def test_where_a_peer_has_a_place_for_its_result_lanewise_has_one_too(name):
+    # an array of its own for each call costs page faults, which are half of the time where arrays are large
+    pytest.importorskip("torch")
+    field, _ = benchmark.contenders(benchmark.WORKS[name], (8, 64), names=("numpy", "torch"))
+    placed = {}
+    for contender in field:
+        contender.run()
+        first = np.asarray(contender.result())
+        contender.run()
+        placed[contender.name] = np.shares_memory(first, contender.result())
+    assert placed["lanewise"] or not (placed.get("numpy") or placed.get("torch"))
+
+
 def test_who_takes_seconds_to_compile_is_timed_only_where_asked_for():
     figures = benchmark.measure(benchmark.WORKS["relu"], 60, rounds=1)
     assert "torch_compile" not in {*figures.times, *figures.skipped}

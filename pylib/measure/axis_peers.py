@@ -102,8 +102,9 @@ DRAW = {
     "binary_cross_entropy_weighted": _weighted_pairs,
 }
 #: Those whose result has the shape of the first input and can be given a place, so that it may be the input's.
-PLACED = ("rms_norm", "layer_norm", "group_norm", "normalize", "softmax", "softmin", "log_softmax", "masked_softmax",
-          "masked_softmax_backward", "rotary_embedding", "rotary_embedding_backward")
+PLACED = ("rms_norm", "layer_norm", "group_norm", "normalize", "softmax", "softmax_backward", "softmin", "log_softmax",
+          "log_softmax_backward", "masked_softmax", "masked_softmax_backward", "rotary_embedding",
+          "rotary_embedding_backward")
 # works that are a function with parameters of its own
 _ASKED = {
     "softmax_where": lambda lw, x, where: lw.softmax(x, where=where),
@@ -271,6 +272,8 @@ def prepare_torch(work, inputs, threads):
         forwards |= {
             "softmax": lambda x: torch.softmax(x, -1),
             "log_softmax": lambda x: torch.log_softmax(x, -1),
+            "softmax_backward": lambda grad, y: aten._softmax_backward_data(grad, y, -1, y.dtype),
+            "log_softmax_backward": lambda grad, y: aten._log_softmax_backward_data(grad, y, -1, y.dtype),
             "masked_softmax": lambda x, mask: (x * _SCALE).masked_fill_(hidden, -torch.inf).softmax(-1),
             "masked_softmax_backward": lambda grad, y: aten._softmax_backward_data(grad, y, -1, y.dtype).mul_(_SCALE),
         }
