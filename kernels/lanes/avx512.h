@@ -254,19 +254,40 @@ static inline void store_float16(uint16_t *p, f32x x) {
     _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 static inline f32x load_bfloat16(const uint16_t *p) {
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
+    /* each code to the upper half of its lane: one instruction beside the load */
+    __m512i places = _mm512_set_epi32(15 << 16, 14 << 16, 13 << 16, 12 << 16, 11 << 16, 10 << 16, 9 << 16, 8 << 16,
+                                      7 << 16, 6 << 16, 5 << 16, 4 << 16, 3 << 16, 2 << 16, 1 << 16, 0);
+    __m512i codes = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)p));
+    return _mm512_castsi512_ps(_mm512_maskz_permutexvar_epi16(0xAAAAAAAA, places, codes));
+}
+/* The upper half of each lane is a bfloat16, rounded to nearest even by integers (the CPU's own conversion flushes
+ * subnormals). A NaN keeps its head, made quiet. */
+static inline __m512i rounded_number(f32x x) {
+    __m512i bits = _mm512_castps_si512(x), more = _mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF));
+    return _mm512_mask_sub_epi32(more, _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000)), more,
+                                 _mm512_set1_epi32(-1));
+}
+static inline __m512i rounded_bfloat16(f32x x) {
+    return _mm512_mask_or_epi32(rounded_number(x), _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), _mm512_castps_si512(x),
+                                _mm512_set1_epi32(0x00400000));
+}
+static inline __m512i heads_of(__m512i first, __m512i second) {
+    /* the upper halves of two registers, in one */
+    __m512i heads = _mm512_set_epi32(63 << 16 | 61, 59 << 16 | 57, 55 << 16 | 53, 51 << 16 | 49, 47 << 16 | 45,
+                                     43 << 16 | 41, 39 << 16 | 37, 35 << 16 | 33, 31 << 16 | 29, 27 << 16 | 25,
+                                     23 << 16 | 21, 19 << 16 | 17, 15 << 16 | 13, 11 << 16 | 9, 7 << 16 | 5, 3 << 16 | 1);
+    return _mm512_permutex2var_epi16(first, heads, second);
 }
 static inline void store_bfloat16(uint16_t *p, f32x x) {
-    /* to nearest even by integers (the CPU's own conversion flushes subnormals); a NaN keeps its head, made quiet */
-    __m512i bits = _mm512_castps_si512(x);
-    __mmask16 odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000));
-    __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
-    __m512i rounded = _mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF));
-    rounded = _mm512_mask_sub_epi32(rounded, odd, rounded, _mm512_set1_epi32(-1));
-    rounded = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x00400000));
-    __m512i heads = _mm512_set_epi32(0, 0, 0, 0, 0, 0, 0, 0, 31 << 16 | 29, 27 << 16 | 25, 23 << 16 | 21, 19 << 16 | 17,
-                                     15 << 16 | 13, 11 << 16 | 9, 7 << 16 | 5, 3 << 16 | 1);
-    _mm256_storeu_si256((__m256i *)p, _mm512_castsi512_si256(_mm512_permutexvar_epi16(heads, rounded)));
+    __m512i rounded = rounded_bfloat16(x);
+    _mm256_storeu_si256((__m256i *)p, _mm512_castsi512_si256(heads_of(rounded, rounded)));
+}
+static inline void store_bfloat16_pair(uint16_t *p, f32x x, f32x next) {
+    /* one question looks for a NaN in both */
+    __m512i first = rounded_number(x), second = rounded_number(next);
+    if (__builtin_expect(_mm512_cmp_ps_mask(x, next, _CMP_UNORD_Q), 0))
+        first = rounded_bfloat16(x), second = rounded_bfloat16(next);
+    _mm512_storeu_si512(p, heads_of(first, second));
 }
 
 /* arithmetic */

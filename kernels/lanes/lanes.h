@@ -50,7 +50,7 @@ static inline void add_products_u8(const uint32_t *w, const u32x *x, u32x *sums)
 }
 #endif
 
-#if !defined(LANEWISE_AVX2) /* where a register of results has room for two */
+#if !defined(LANEWISE_AVX2) && !defined(LANEWISE_AVX512) /* where a register of results has room for two */
 static inline void store_bfloat16_pair(uint16_t *p, f32x x, f32x next) {
     store_bfloat16(p, x);
     store_bfloat16(p + F32_LANES, next);

@@ -251,6 +251,7 @@ def store_bfloat16_pair(const float[::1] x, uint16_t[::1] codes):
     """Two registers at a time, so lengths are multiples of 32."""
     cdef Py_ssize_t i = 0
     while i < x.shape[0]:
+        i = min(i, x.shape[0] - 2 * lanes.F32_LANES)  # the last pair may overlap with the one before
         lanes.store_bfloat16_pair(&codes[i], lanes.load_f32(&x[i]), lanes.load_f32(&x[i + lanes.F32_LANES]))
         i += 2 * lanes.F32_LANES
 
