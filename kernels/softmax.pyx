@@ -17,8 +17,8 @@ from .lanes cimport (
 )
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
 from .loops.reductions cimport (
-    Pair, add_element, element, fold_block, largest_lane, map_bfloat16, map_block, map_row, merge_row, rounded,
-    row_context, sum_either, sum_row, sum_values, take, take_either, wide,
+    Pair, add_element, element, fold_block, largest_lane, map_bfloat16, map_block, map_row, merge_row, product_block,
+    rounded, row_context, sum_block, sum_row, sum_values, take, take_either, wide,
 )
 from .loops.operations cimport (
     BFLOAT16_ROWS, GROUP, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, TURNED, Operands, Operation, RowMachine, along_axis,
@@ -30,7 +30,7 @@ from .loops.columns cimport (
     MOST_LANES, halves, narrowed, put_column_numbers, sum_column_elements, sum_columns, take_column_numbers,
     wide_halves,
 )
-from .loops.short_rows cimport add_short, map_short, put_numbers, short_totals, sum_short
+from .loops.short_rows cimport add_short, fold_short, map_short, multiply_short, put_numbers, short_totals
 from .math.exponential cimport exp
 from .rowwise.column_exponentials cimport Columns, column_logs, column_softmax, columns_of, register_of
 from .rowwise.exponentials cimport (
@@ -111,10 +111,10 @@ cdef void log_softmax_slope_block(real* y, const void* context, Py_ssize_t start
 
 # The sum of backward.
 
-cdef inline void add_grad_y(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+cdef inline void add_grad_y(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                             f64x* sums) noexcept nogil:
-    sums[0] = sums[0] + wide(<const real*>(<const Gradient*>context).grad, i, n) * wide(
-        <const real*>(<const Gradient*>context).x, i, n)
+    cdef const Gradient* own = <const Gradient*>context
+    sums[0] = sums[0] + take(<const f64x*>own.grad, i, n) * take(<const f64x*>own.x, i, n)
 
 
 cdef inline void fold_grad_y(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
@@ -130,8 +130,10 @@ cdef Pair grad_y_block(const real* like, const void* context, Py_ssize_t start, 
         if own.bfloat16:
             own.bfloat16 = True
             return fold_block(fold_grad_y, 1, &own, start, n)
-    own.bfloat16 = False
-    return sum_either(fold_grad_y, add_grad_y[real], 1, like, &own, start, n)
+        own.bfloat16 = False
+        return product_block(fold_grad_y, <const float*>own.grad, <const float*>own.x, &own, start, n)
+    else:
+        return sum_block(add_grad_y, 1, like, &own, start, n)
 
 
 # A few rows: the largest of each, the sum of each, and then the outputs. The processor begins the next row's sum while

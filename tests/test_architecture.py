@@ -28,6 +28,7 @@ LONG = {  # code files of more lines, and why they are not parted
     "pylib/functions/parametric.pyi": "made by tools/stubs.py: four signatures for each function",
     "pylib/evolution/runs.py": "half of it documents the settings of two functions",
     "tests/lanes/registers.pyx": "a list too: a function for each primitive of kernels/lanes",
+    "tests/test_lanes.py": "and a test for each",
     "pylib/include/lanewise.h": "made by tools/header.py: a declaration for each function",
 }
 

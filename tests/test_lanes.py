@@ -296,6 +296,29 @@ def test_widened(registers):
         assert_same(sums, (x + other).astype(np.float64))
 
 
+def test_sums_of_lanes_are_taken_by_halves(registers):
+    x = whole_registers(np.concatenate([any_bits(np.float64, 4096), np.random.default_rng(1).standard_normal(4096)]))
+    by_halves = x.reshape(-1, registers.F64_LANES)
+    y = np.empty(len(by_halves))
+    registers.sums(x, y)
+    with np.errstate(all="ignore"):
+        while by_halves.shape[1] > 1:
+            by_halves = by_halves[:, :by_halves.shape[1] // 2] + by_halves[:, by_halves.shape[1] // 2:]
+        assert_same(y, by_halves[:, 0])
+
+
+def test_fold_products(registers):
+    x, y = any_bits(np.float32, 32 * 256)[:32 * 256], any_bits(np.float32, 32 * 256)[::-1][:32 * 256].copy()
+    before = np.random.default_rng(0).standard_normal((256, 8))
+    sums = before.copy()
+    registers.fold_products(x, y, sums)
+    with np.errstate(all="ignore"):
+        (x, next_x), (y, next_y) = (np.ascontiguousarray(z.reshape(256, 2, 16).swapaxes(0, 1)) for z in (x, y))
+        both = x * y
+        registers.fma(next_x.ravel(), next_y.ravel(), both.ravel(), both.ravel())
+        assert_same(sums, before + (both[:, :8] + both[:, 8:]).astype(np.float64))
+
+
 def test_narrowed(registers):
     with np.errstate(all="ignore"):
         x = whole_registers(np.concatenate([any_bits(np.float64, 4096), any_bits(np.float32, 4096).astype(np.float64), [

@@ -42,6 +42,8 @@ cdef extern from "lanes/lanes.h" nogil:
     void narrow_f64_f32(float* p, f64x x)  # F64_LANES float64, rounded to float32
     f32x narrow_halves(const f64x* x)  # the registers that hold as many float64 as F32_LANES, in order
     f64x wide_sum_f32(const float* p, const float* q)  # p + q in float32, as float64
+    # 32 products of float32 to eight sums of float64: each and the one 16 further on in one fma, then these by halves
+    void fold_products_f32(const float* x, const float* y, f64x* sums)
     f32x zip_low_f32(f32x a, f32x b)  # a0 b0 a1 b1 ..., from the first halves
     f32x zip_high_f32(f32x a, f32x b)  # and from the second halves
     f64x zip_low_f64(f64x a, f64x b)
@@ -144,6 +146,7 @@ cdef extern from "lanes/lanes.h" nogil:
     f64x fma_f64(f64x a, f64x b, f64x c)
     f64x add_product_f64(f64x a, f64x b, f64x c)  # a * b + c where a * b is exact, so that fusing changes nothing
     f64x square_root_f64(f64x x)
+    double sum_f64(f64x x)  # of the lanes, by halves: the first half plus the second, and so on
     f64x at_least_f64(f64x x, f64x low)
     f64x at_most_f64(f64x x, f64x high)
     f64x magnitude_f64(f64x x)

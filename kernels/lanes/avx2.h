@@ -35,6 +35,15 @@ static inline void narrow_f64_f32(float *p, f64x x) { _mm_storeu_ps(p, _mm256_cv
 static inline f32x narrow_halves(const f64x *x) {
     return _mm256_set_m128(_mm256_cvtpd_ps(x[1]), _mm256_cvtpd_ps(x[0]));
 }
+static inline f32x two_products(const float *x, const float *y) {
+    f32x product = _mm256_mul_ps(_mm256_loadu_ps(x), _mm256_loadu_ps(y));
+    return _mm256_fmadd_ps(_mm256_loadu_ps(x + 16), _mm256_loadu_ps(y + 16), product);
+}
+static inline void fold_products_f32(const float *x, const float *y, f64x *sums) {
+    f32x folded = _mm256_add_ps(two_products(x, y), two_products(x + 8, y + 8));
+    sums[0] = _mm256_add_pd(sums[0], _mm256_cvtps_pd(_mm256_castps256_ps128(folded)));
+    sums[1] = _mm256_add_pd(sums[1], _mm256_cvtps_pd(_mm256_extractf128_ps(folded, 1)));
+}
 static inline f64x wide_part_f32(const float *p, ptrdiff_t n) {
     return _mm256_cvtps_pd(_mm_maskload_ps(p, _mm_loadu_si128((const __m128i *)(FIRST_LANES + 8 - n))));
 }
@@ -258,6 +267,10 @@ static inline f64x fma_f64(f64x a, f64x b, f64x c) { return _mm256_fmadd_pd(a, b
 static inline f64x add_product_f64(f64x a, f64x b, f64x c) { return _mm256_fmadd_pd(a, b, c); }
 static inline f32x square_root_f32(f32x x) { return _mm256_sqrt_ps(x); }
 static inline f64x square_root_f64(f64x x) { return _mm256_sqrt_pd(x); }
+static inline double sum_f64(f64x x) {
+    __m128d two = _mm_add_pd(_mm256_castpd256_pd128(x), _mm256_extractf128_pd(x, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+}
 static inline f32x at_least_f32(f32x x, f32x low) { return _mm256_max_ps(low, x); }
 static inline f64x at_least_f64(f64x x, f64x low) { return _mm256_max_pd(low, x); }
 static inline f32x at_most_f32(f32x x, f32x high) { return _mm256_min_ps(high, x); }

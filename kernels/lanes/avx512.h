@@ -35,6 +35,15 @@ static inline f32x narrow_halves(const f64x *x) {
     __m512d low = _mm512_castps_pd(_mm512_castps256_ps512(_mm512_cvtpd_ps(x[0])));
     return _mm512_castpd_ps(_mm512_insertf64x4(low, _mm256_castps_pd(_mm512_cvtpd_ps(x[1])), 1));
 }
+static inline __m256 two_products(const float *x, const float *y) {
+    __m256 product = _mm256_mul_ps(_mm256_loadu_ps(x), _mm256_loadu_ps(y));
+    return _mm256_fmadd_ps(_mm256_loadu_ps(x + 16), _mm256_loadu_ps(y + 16), product);
+}
+static inline void fold_products_f32(const float *x, const float *y, f64x *sums) {
+    /* by halves of registers from the start: the whole ones cross a line of the cache wherever x is not aligned, for
+     * which Zen 4 waits long where that line is not in the first cache */
+    *sums = _mm512_add_pd(*sums, _mm512_cvtps_pd(_mm256_add_ps(two_products(x, y), two_products(x + 8, y + 8))));
+}
 static inline f64x wide_part_f32(const float *p, ptrdiff_t n) {
     return _mm512_cvtps_pd(_mm256_maskz_loadu_ps(first_f64(n), p));
 }
@@ -296,6 +305,11 @@ static inline f64x fma_f64(f64x a, f64x b, f64x c) { return _mm512_fmadd_pd(a, b
 static inline f64x add_product_f64(f64x a, f64x b, f64x c) { return _mm512_fmadd_pd(a, b, c); }
 static inline f32x square_root_f32(f32x x) { return _mm512_sqrt_ps(x); }
 static inline f64x square_root_f64(f64x x) { return _mm512_sqrt_pd(x); }
+static inline double sum_f64(f64x x) {
+    __m256d four = _mm256_add_pd(_mm512_castpd512_pd256(x), _mm512_extractf64x4_pd(x, 1));
+    __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+}
 static inline f32x at_least_f32(f32x x, f32x low) { return _mm512_max_ps(low, x); }
 static inline f64x at_least_f64(f64x x, f64x low) { return _mm512_max_pd(low, x); }
 static inline f32x at_most_f32(f32x x, f32x high) { return _mm512_min_ps(high, x); }

@@ -145,6 +145,7 @@ static inline f64x fma_f64(f64x a, f64x b, f64x c) { return fma(a, b, c); }
 static inline f64x add_product_f64(f64x a, f64x b, f64x c) { return a * b + c; }
 static inline f32x square_root_f32(f32x x) { return sqrtf(x); }
 static inline f64x square_root_f64(f64x x) { return sqrt(x); }
+static inline double sum_f64(f64x x) { return x; }
 static inline f32x at_least_f32(f32x x, f32x low) { return low > x ? low : x; }
 static inline f64x at_least_f64(f64x x, f64x low) { return low > x ? low : x; }
 static inline f32x at_most_f32(f32x x, f32x high) { return high < x ? high : x; }

@@ -50,6 +50,16 @@ static inline void add_products_u8(const uint32_t *w, const u32x *x, u32x *sums)
 }
 #endif
 
+#if !defined(LANEWISE_AVX2) && !defined(LANEWISE_AVX512) /* where these are few registers, which need no memory */
+static inline void fold_products_f32(const float *x, const float *y, f64x *sums) {
+    float folded[16];
+    for (int k = 0; k < 16; k += F32_LANES)
+        store_f32(folded + k, fma_f32(load_f32(x + k + 16), load_f32(y + k + 16), load_f32(x + k) * load_f32(y + k)));
+    for (int k = 0; k < 8; k += F64_LANES)
+        sums[k / F64_LANES] = sums[k / F64_LANES] + wide_sum_f32(folded + k, folded + 8 + k);
+}
+#endif
+
 #if !defined(LANEWISE_AVX2) && !defined(LANEWISE_AVX512) /* where a register of results has room for two */
 static inline void store_bfloat16_pair(uint16_t *p, f32x x, f32x next) {
     store_bfloat16(p, x);

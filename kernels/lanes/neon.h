@@ -177,6 +177,7 @@ static inline f64x fma_f64(f64x a, f64x b, f64x c) { return vfmaq_f64(c, a, b); 
 static inline f64x add_product_f64(f64x a, f64x b, f64x c) { return vfmaq_f64(c, a, b); }
 static inline f32x square_root_f32(f32x x) { return vsqrtq_f32(x); }
 static inline f64x square_root_f64(f64x x) { return vsqrtq_f64(x); }
+static inline double sum_f64(f64x x) { return vgetq_lane_f64(x, 0) + vgetq_lane_f64(x, 1); }
 static inline f32x where_less_f32(f32x a, f32x b, f32x yes, f32x no) { return vbslq_f32(vcltq_f32(a, b), yes, no); }
 static inline f64x where_less_f64(f64x a, f64x b, f64x yes, f64x no) { return vbslq_f64(vcltq_f64(a, b), yes, no); }
 static inline f32x at_least_f32(f32x x, f32x low) { return where_less_f32(x, low, low, x); }

@@ -213,6 +213,8 @@ cdef inline void run_groups(group_kernel kernel, short_kernel shorts, char** at,
     # rows at equal distances, `steps` for each operand: SHORT_ROWS at a time where they are short and ordinary,
     # otherwise `group`
     cdef Operands p[GROUP]
+    cdef char** own
+    cdef char* one
     cdef Py_ssize_t first = 0, refused = 0, row, count
     cdef int k
     while first < rows:
@@ -224,8 +226,10 @@ cdef inline void run_groups(group_kernel kernel, short_kernel shorts, char** at,
                 first = refused
                 continue
         count = min(group, rows - first)
-        for row in range(count):
-            for k in range(operands):
-                p[row][k] = at[k] + (first + row) * steps[k]
+        for k in range(operands):  # operand after operand, of which there are few: not laid out for all there can be
+            own, one = <char**>p + k, at[k] + first * steps[k]
+            for row in range(count):
+                own[row * MAX_ROW_OPERANDS] = one
+                one += steps[k]
         kernel(NULL, p, count, n, threads, manner)
         first += count

@@ -11,9 +11,9 @@ from libc.stdint cimport uint16_t, uintptr_t
 from libc.stdlib cimport free, malloc
 
 from ..lanes cimport (
-    F32_LANES, F64_LANES, called, end_stream, f32x, f64x, load_bfloat16, load_f64, load_part_f64, narrow_f64_f32, real,
-    splat, splat_f32, splat_f64, store_bfloat16, store_bfloat16_pair, store_f32, store_f64, wide_f32, wide_part_f32,
-    wide_sum_f32,
+    F32_LANES, F64_LANES, called, end_stream, f32x, f64x, fold_products_f32, load_bfloat16, load_f64, load_part_f64,
+    narrow_f64_f32, real, splat, splat_f32, splat_f64, store_bfloat16, store_bfloat16_pair, store_f32, store_f64,
+    sum_f64, wide_f32, wide_part_f32, wide_sum_f32,
 )
 from .registers cimport head, itemsize, lanes, load, load_part, skip, store, store_part, stream
 from .threads cimport run_chunks
@@ -147,15 +147,7 @@ cdef inline f64x halved(f64x* sums, int count, int apart) noexcept nogil:
 
 cdef inline double tree(f64x* sums, int count, int apart) noexcept nogil:
     # and the halves of the last one
-    cdef double last[PARTS]
-    cdef int k
-    store_f64(last, halved(sums, count, apart))
-    count = F64_LANES // 2
-    while count > 0:
-        for k in range(count):
-            last[k] += last[k + count]
-        count = count // 2
-    return last[0]
+    return sum_f64(halved(sums, count, apart))
 
 
 cdef inline double largest_lane(real x) noexcept nogil:
@@ -335,6 +327,19 @@ cdef inline void add_folds(
         i += FOLD * FOLDED_PARTS
 
 
+cdef inline void add_products(
+        void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
+        const float* x, const float* y, const void* context, Py_ssize_t start, Py_ssize_t stop,
+        f64x* sums) noexcept nogil:
+    # add_folds where term i of `add` is x[i] y[i]
+    cdef Py_ssize_t i = start
+    while i + FOLD * FOLDED_PARTS <= stop:
+        fold_products_f32(x + i, y + i, sums)
+        i += FOLD * FOLDED_PARTS
+    if i < stop:
+        add_folds(add, 1, context, i, stop, sums)
+
+
 cdef inline void end_one(int count, f32x* terms, f64x* sums) noexcept nogil:
     # the first of `count` sums
     cdef float folded[FOLDED_PARTS]
@@ -383,6 +388,16 @@ cdef inline Pair fold_block(
     totals[1] = 0.0
     fold_terms(add, count, context, start, n, totals)
     return Pair(totals[0], totals[1])
+
+
+cdef inline Pair product_block(
+        void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
+        const float* x, const float* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # fold_block where term i of `add` is x[i] y[i]
+    cdef f64x sums[FOLDED_SUMS]
+    fill(sums, FOLDED_SUMS, 0.0)
+    add_products(add, x, y, context, start, start + n, sums)
+    return Pair(tree(sums, FOLDED_SUMS, 1), 0.0)
 
 
 cdef inline Pair sum_either(

@@ -4,7 +4,7 @@ from ..lanes cimport (
     F64_LANES, at_least, f32x, f64x, load_f64, real, splat_f64, store_f64, zip_high_f64, zip_low_f64,
 )
 from .operations cimport SHORT_ROWS
-from .reductions cimport FOLDED_SUMS, MOST_SUMS, SUMS, add_folds, add_terms, fill, halved
+from .reductions cimport FOLDED_SUMS, MOST_SUMS, SUMS, add_folds, add_products, add_terms, fill, halved
 from .registers cimport lanes, skip, store, store_part, zip_high, zip_low
 
 
@@ -29,6 +29,16 @@ cdef inline void fold_short(
     add_folds(add, count, context, 0, n, sums)
     for k in range(count):
         parts[k * SHORT_ROWS] = halved(sums + k, FOLDED_SUMS, count)
+
+
+cdef inline void multiply_short(
+        void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
+        const float* x, const float* y, const void* context, Py_ssize_t n, f64x* parts) noexcept nogil:
+    # fold_short where term i of `add` is x[i] y[i]
+    cdef f64x sums[FOLDED_SUMS]
+    fill(sums, FOLDED_SUMS, 0.0)
+    add_products(add, x, y, context, 0, n, sums)
+    parts[0] = halved(sums, FOLDED_SUMS, 1)
 
 
 cdef inline void add_short(

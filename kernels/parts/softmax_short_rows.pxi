@@ -106,7 +106,12 @@ cdef inline void short_softmax_slopes(const real* like, char** at, const Py_ssiz
     cdef Py_ssize_t r
     for r in range(SHORT_ROWS):
         own.grad, own.x = at[0] + r * steps[0], at[1] + r * steps[1]
-        sum_short(fold_grad_y, add_grad_y[real], 1, like, &own, n, parts + r)
+        if real is f64x:
+            add_short(add_grad_y, 1, like, &own, n, parts + r)
+        elif bfloat16:
+            fold_short(fold_grad_y, 1, &own, n, parts + r)
+        else:
+            multiply_short(fold_grad_y, <const float*>own.grad, <const float*>own.x, &own, n, parts + r)
     short_totals(parts, sums)
     for r in range(SHORT_ROWS):
         own.grad, own.x, own.value = at[0] + r * steps[0], at[1] + r * steps[1], sums[r]

@@ -202,6 +202,25 @@ def widened(const float[::1] x, const float[::1] other, double[::1] y, double[::
         i += lanes.F64_LANES
 
 
+def sums(const double[::1] x, double[::1] y):
+    """The sum of the lanes of each register."""
+    cdef Py_ssize_t i
+    for i in range(y.shape[0]):
+        y[i] = lanes.sum_f64(lanes.load_f64(&x[i * lanes.F64_LANES]))
+
+
+def fold_products(const float[::1] x, const float[::1] y, double[:, ::1] sums):
+    """The products of 32 numbers each added to eight sums."""
+    cdef Py_ssize_t i, k
+    cdef f64x registers[8]
+    for i in range(sums.shape[0]):
+        for k in range(8 // lanes.F64_LANES):
+            registers[k] = lanes.load_f64(&sums[i, k * lanes.F64_LANES])
+        lanes.fold_products_f32(&x[32 * i], &y[32 * i], registers)
+        for k in range(8 // lanes.F64_LANES):
+            lanes.store_f64(&sums[i, k * lanes.F64_LANES], registers[k])
+
+
 def narrowed(const double[::1] x, float[::1] y, float[::1] joined):
     """x rounded to float32, by registers of float64 and by those of float32."""
     cdef Py_ssize_t i = 0, k
