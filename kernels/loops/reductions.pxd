@@ -11,9 +11,9 @@ from libc.stdint cimport uint16_t, uintptr_t
 from libc.stdlib cimport free, malloc
 
 from ..lanes cimport (
-    F32_LANES, F64_LANES, called, end_stream, f32x, f64x, fold_products_f32, load_bfloat16, load_f64, load_part_f64,
-    narrow_f64_f32, real, splat, splat_f32, splat_f64, store_bfloat16, store_bfloat16_pair, store_f32, store_f64,
-    sum_f64, wide_f32, wide_part_f32, wide_sum_f32,
+    F32_LANES, F64_LANES, add_product_f64, called, end_stream, f32x, f64x, fold_products_f32, load_bfloat16, load_f64,
+    load_part_f64, narrow_f64_f32, real, splat, splat_f32, splat_f64, store_bfloat16, store_bfloat16_pair, store_f32,
+    store_f64, sum_f64, wide_f32, wide_part_f32, wide_sum_f32,
 )
 from .registers cimport head, itemsize, lanes, load, load_part, skip, store, store_part, stream
 from .threads cimport run_chunks
@@ -320,11 +320,13 @@ cdef inline void add_folds(
         add_fold(add, count, context, i, sums)
         add_fold(add, count, context, i + FOLD * FOLDED_PARTS, sums)
         i += 2 * FOLD * FOLDED_PARTS
-    while i < stop:
-        fill(terms, count * FOLDED_TERMS, -0.0)
-        add_float_terms(add, count, context, i, min(i + FOLD * FOLDED_PARTS, stop), terms)
-        end_fold(count, terms, sums)
+    if i + FOLD * FOLDED_PARTS <= stop:
+        add_fold(add, count, context, i, sums)
         i += FOLD * FOLDED_PARTS
+    if i < stop:
+        fill(terms, count * FOLDED_TERMS, -0.0)
+        add_float_terms(add, count, context, i, stop, terms)
+        end_fold(count, terms, sums)
 
 
 cdef inline void add_products(
@@ -343,6 +345,7 @@ cdef inline void add_products(
 cdef inline void end_one(int count, f32x* terms, f64x* sums) noexcept nogil:
     # the first of `count` sums
     cdef float folded[FOLDED_PARTS]
+    cdef f64x both
     cdef int k
     if FOLDED_TERMS == 2:
         store_f32(folded, terms[0] + terms[count])
@@ -354,9 +357,14 @@ cdef inline void end_one(int count, f32x* terms, f64x* sums) noexcept nogil:
     for k in range(max(1, FOLDED_TERMS // 2)):
         store_f32(folded + k * F32_LANES, terms[k * count])
     for k in range(FOLDED_SUMS):
-        sums[k * count] = sums[k * count] + (
-            wide_f32(folded + k * F64_LANES) if FOLDED_TERMS > 1
-            else wide_sum_f32(folded + k * F64_LANES, folded + FOLDED_PARTS // 2 + k * F64_LANES))
+        if FOLDED_TERMS > 1:
+            sums[k * count] = sums[k * count] + wide_f32(folded + k * F64_LANES)
+            continue
+        both = wide_sum_f32(folded + k * F64_LANES, folded + FOLDED_PARTS // 2 + k * F64_LANES)
+        if count > 1:  # times 1, where the pipes that only add and convert are busier than those that multiply
+            sums[k * count] = add_product_f64(both, splat_f64(1.0), sums[k * count])
+        else:
+            sums[k * count] = sums[k * count] + both
 
 
 cdef inline void end_fold(int count, f32x* terms, f64x* sums) noexcept nogil:
