@@ -1,9 +1,9 @@
 # Gradients of a few rows of rms_norm or layer_norm: the sums of each row (norm_terms.pxd), then the gradients of x, and
 # what the rows add to those of weight and bias. Which rows these are, and the sums over groups, is loops/rows.pxd.
-from ..lanes cimport F64_LANES, f32x, f64x, fma, real, splat, store_f64
-from ..loops.registers cimport head, lanes, skip, store, store_part
+from ..lanes cimport F64_LANES, REGISTERS, f32x, f64x, fma, load_f64, real, splat, store_f64
+from ..loops.registers cimport head, itemsize, lanes, skip, store, store_part
 from ..loops.operations cimport GROUP, SHORT_GROUPS, SHORT_ROWS
-from ..loops.reductions cimport Pair, map_row, row_context, sum_row, take, wide
+from ..loops.reductions cimport Pair, element, map_row, row_context, sum_row, take, wide
 from ..loops.short_rows cimport add_short, fold_short, short_means
 from .norm_terms cimport (
     GRAD_MEAN, GRAD_NORMED_MEAN, MEAN, MEAN_REST, RSTD, SCALE, Group, Terms, add_deviation, add_terms, deviations,
@@ -19,6 +19,7 @@ cdef enum Wanted:
 
 cdef enum:
     COLUMNS = 128  # registers of a row that a tile has
+    AT_ONCE_BYTES = 24576  # of grad and x, beside what is written
     ALIGNED = 256  # elements of a row from which on it pays that whole registers begin at a boundary
 
 
@@ -27,16 +28,12 @@ cdef inline void add_wide(double* sums, real x, Py_ssize_t n) noexcept nogil:
     cdef double part[16]
     cdef Py_ssize_t i = 0
     store(<real*>part, x)
-    while i < lanes(<const real*>part):
-        if n == lanes(<const real*>part):
-            store_f64(sums + i, wide(<const f64x*>(sums + i), 0, F64_LANES) + wide(<const real*>part, i, F64_LANES))
+    while i + F64_LANES <= n:
+        store_f64(sums + i, load_f64(sums + i) + wide(<const real*>part, i, F64_LANES))
         i += F64_LANES
-    if n < lanes(<const real*>part):
-        for i in range(n):
-            if real is f32x:
-                sums[i] += (<float*>part)[i]
-            else:
-                sums[i] += part[i]
+    while i < n:
+        sums[i] += element(<const real*>part, i)
+        i += 1
 
 
 cdef inline void keep_sum(void* sums, bint alone, real x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
@@ -108,9 +105,14 @@ cdef inline void rows_of_tile(const real* like, const Group* group, Py_ssize_t f
         i += lanes(like)
 
 
+cdef inline bint at_once(const real* like, Py_ssize_t n) noexcept nogil:
+    # whether the registers hold the constants of a whole group, and the first-level cache its rows of this length
+    return REGISTERS >= 32 and n * GROUP * 2 * <Py_ssize_t>itemsize(like) <= AT_ONCE_BYTES
+
+
 cdef inline void known_tile(const real* like, const Group* group, Wanted wanted, bint centred, Py_ssize_t i,
                             Py_ssize_t stop, real* carried) noexcept nogil:
-    # a row alone, or a group by two rows at a time, whose constants all stand in registers
+    # a row alone, or a group at once or by two rows at a time, whose constants all stand in registers
     cdef Py_ssize_t r
     if wanted == GRAD_X_ALONE:
         for r in range(group.first, group.first + group.count):
@@ -118,6 +120,9 @@ cdef inline void known_tile(const real* like, const Group* group, Wanted wanted,
         return
     if group.rows == 1:
         rows_of_tile(like, group, 0, 1, wanted, centred, True, True, i, stop, carried)
+        return
+    if at_once(like, group.n) and group.count == GROUP:
+        rows_of_tile(like, group, 0, GROUP, wanted, centred, True, True, i, stop, carried)
         return
     if group.first == 0:
         rows_of_tile(like, group, 0, 2, wanted, centred, True, False, i, stop, carried)
@@ -184,7 +189,7 @@ cdef inline void group_backward(const real* like, Group* group, int threads) noe
     cdef Wanted wanted = wanted_of(group)
     group.carried, group.first, group.count = NULL, 0, group.rows
     if wanted == ALL_GRADIENTS and group.rows == GROUP and group.n <= COLUMNS * lanes(like):
-        group.carried, group.count = carried, 2
+        group.carried, group.count = carried, GROUP if at_once(like, group.n) else 2
     elif wanted == GRAD_X_ALONE:
         group.count = 2 if group.rows == GROUP else 1
     while group.first < group.rows:
