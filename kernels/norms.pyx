@@ -7,16 +7,16 @@
 # and Chan's), once from a guess of the mean, and another time where that was poor. A row that fits the first-level
 # cache comes from memory once; a row beyond the second-level cache comes two or three times. Backward, grad and x are
 # read once for the two sums of the row and once, from the first-level cache, for the gradients.
-from libc.math cimport INFINITY, fabs, sqrt
-from libc.stdint cimport uint16_t
+from libc.math cimport INFINITY, fabs, ldexp, sqrt
+from libc.stdint cimport uint16_t, uintptr_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 cimport numpy as np
 
 from .lanes cimport (
-    F64_LANES, add_product_f64, enter_environment, environment, f32x, f64x, fma, leave_environment, load_f64, real,
-    splat, splat_f32, splat_f64, square_root_f64, store_f64,
+    F64_LANES, add_product_f64, all_less_f64, enter_environment, environment, f32x, f64x, fma, leave_environment,
+    load_f64, magnitude_f64, narrow_f64_f32, real, splat, splat_f32, splat_f64, square_root_f64, store_f64, wide_f32,
 )
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, size_of
 from .loops.reductions cimport (
@@ -121,6 +121,11 @@ cdef void layer_block(real* y, const void* context, Py_ssize_t start, Py_ssize_t
     map_block(layer_point[real], y, &norm, start, n, norm.streamed)
 
 
+cdef inline bint places_alike(const void* y, const void* other, const real* like) noexcept nogil:
+    # whether both stand equally far from a register's boundary
+    return <uintptr_t>y % sizeof(real) == <uintptr_t>other % sizeof(real)
+
+
 cdef inline bint paired(const Norm* first, const Norm* second) noexcept nogil:
     # whether two rows are written together: their weight and bias are the same, and then loaded once
     return (first.weight != NULL and first.weight == second.weight and first.bias == second.bias
@@ -159,16 +164,22 @@ cdef void rms_rows(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n,
 
 cdef inline void layer_rows(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n, int threads,
                             Algorithm algorithm) noexcept nogil:
-    cdef Py_ssize_t r = 0
+    cdef Norm* order[GROUP]
+    cdef Py_ssize_t r
     layer_statistics(like, norms, rows, n, threads, algorithm)
+    for r in range(rows):
+        order[r] = &norms[r]
+    if rows == GROUP and places_alike(norms[0].y, norms[2].y, like) and not places_alike(norms[0].y, norms[1].y, like):
+        order[1], order[2] = order[2], order[1]  # so that registers begin at boundaries of both rows of a pair
+    r = 0
     while r < rows:
-        if r + 1 < rows and paired(&norms[r], &norms[r + 1]):
-            layer_pair(like, &norms[r], &norms[r + 1], n)
+        if r + 1 < rows and paired(order[r], order[r + 1]):
+            layer_pair(like, order[r], order[r + 1], n)
             r += 1
-        elif norms[r].scale == 1.0:
-            map_row(layer_block[real], <real*>norms[r].y, &norms[r], n, threads)
+        elif order[r].scale == 1.0:
+            map_row(layer_block[real], <real*>order[r].y, order[r], n, threads)
         else:
-            map_row(scaled_layer_block[real], <real*>norms[r].y, &norms[r], n, threads)
+            map_row(scaled_layer_block[real], <real*>order[r].y, order[r], n, threads)
         r += 1
 
 
@@ -181,13 +192,12 @@ cdef void layer_statistics(const real* like, Norm* norms, Py_ssize_t rows, Py_ss
         for r in range(rows):
             find_one_pass_rstd(like, &norms[r], n, threads)
         return
-    if not guess:
-        for r in range(rows):
-            find_mean(like, &norms[r], n, threads)
-    # a guess is made just before its row is read: rows are then fetched from memory one after the other
-    for r in range(rows):
+    for r in range(rows):  # one row's need not wait for another's
         if guess:
             guess_mean(like, &norms[r])
+        else:
+            find_mean(like, &norms[r], n, threads)
+    for r in range(rows):
         square[r] = centred_square(like, &norms[r], n, threads, guess)
     for r in range(rows):
         find_layer_rstd(like, &norms[r], square[r], n, threads)

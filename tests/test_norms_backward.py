@@ -207,3 +207,24 @@ def test_gradients_may_stand_anywhere(dtype, count, n):
                 assert [None if y is None else y.tobytes() for y in found] == expected
             assert np.all(memory[:first] == 7)
             assert np.all(memory[first + x.size :] == 7)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [1, 16, 32, 33, 100, 128])
+def test_short_rows_side_by_side_have_the_bits_of_each_alone(dtype, n):
+    # their statistics too are taken eight at a time: where they are neighbours or not, and unless one is at the ends of
+    # the exponent range
+    x, grad, weight = rows(dtype, n, 3, 2, 16), rows(dtype, n, 0, 1, 16, 1), rows(dtype, n, 1, 1, 1, 2)[0]
+    _, mean, rstd = lw.layer_norm(x, weight, return_stats=True)
+    for large in (1.0, 2.0 ** (105 if dtype == "float32" else 905)):
+        x[5], mean[5], rstd[5] = x[5] / large, mean[5] / large, rstd[5] * large
+        found = lw.layer_norm_backward(grad, x, weight, mean=mean, rstd=rstd)[0]
+        spaced = lw.layer_norm_backward(grad, x, weight, mean=np.repeat(mean, 3)[::3], rstd=np.repeat(rstd, 2)[::2])[0]
+        assert spaced.tobytes() == found.tobytes()
+        found_rms = lw.rms_norm_backward(grad, x, weight, rstd=rstd)[0]
+        for r in range(len(x)):
+            one = slice(r, r + 1)
+            alone = lw.layer_norm_backward(grad[one], x[one], weight, mean=mean[one], rstd=rstd[one])[0]
+            assert alone.tobytes() == found[one].tobytes()
+            alone = lw.rms_norm_backward(grad[one], x[one], weight, rstd=rstd[one])[0]
+            assert alone.tobytes() == found_rms[one].tobytes()

@@ -111,24 +111,68 @@ cdef bint short_layer_stats_kernel(const real* like, char** at, const Py_ssize_t
     return True
 
 
+cdef inline const double* numbers_of_rows(const char* at, Py_ssize_t step, double* values) noexcept nogil:
+    # one float64 of each row, where they stand if they are neighbours: a register is not loaded from eight fresh stores
+    if step == sizeof(double):
+        return <const double*>at
+    take_numbers(at, step, values)
+    return values
+
+
+cdef inline bint short_statistics(Group* groups, const double* means, const double* rstds) noexcept nogil:
+    # set_statistics of SHORT_ROWS rows of float32, and whether all of them are ordinary, and not at the ends of what is
+    cdef float[SHORT_ROWS] mean
+    cdef float[SHORT_ROWS] rest
+    cdef float[SHORT_ROWS] rstd
+    cdef f64x own, exact, ends = splat_f64(ldexp(1.0, 100))
+    cdef Py_ssize_t k = 0
+    while k < SHORT_ROWS:
+        own, exact = load_f64(rstds + k), splat_f64(0.0)
+        if means != NULL:
+            exact = load_f64(means + k)
+        if not (all_less_f64(splat_f64(ldexp(1.0, -100)), own) and all_less_f64(own, ends)
+                and all_less_f64(magnitude_f64(exact), ends)):
+            return False
+        narrow_f64_f32(rstd + k, own)
+        narrow_f64_f32(mean + k, exact)
+        # the product of two float32 is exact in float64, and so rounded once
+        narrow_f64_f32(rest + k, wide_f32(mean + k) - exact)
+        narrow_f64_f32(rest + k, wide_f32(rest + k) * wide_f32(rstd + k))
+        k += F64_LANES
+    for k in range(SHORT_GROUPS):
+        groups[k].scale[0] = groups[k].scale[1] = groups[k].scale[2] = groups[k].scale[3] = 1.0
+        memcpy(&groups[k].known_f32[MEAN * GROUP], mean + k * GROUP, GROUP * sizeof(float))
+        memcpy(&groups[k].known_f32[MEAN_REST * GROUP], rest + k * GROUP, GROUP * sizeof(float))
+        memcpy(&groups[k].known_f32[RSTD * GROUP], rstd + k * GROUP, GROUP * sizeof(float))
+    return True
+
+
 cdef inline bint short_backward(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                                 bint centred) noexcept nogil:
     cdef Group[SHORT_GROUPS] groups
+    cdef double[SHORT_ROWS] own_means
+    cdef double[SHORT_ROWS] own_rstds
     cdef int rstd = 4 if centred else 3
+    cdef const double* rstds = numbers_of_rows(at[rstd], steps[rstd], own_rstds)
+    cdef const double* means = numbers_of_rows(at[3], steps[3], own_means) if centred else NULL
     cdef Group* group
     cdef Py_ssize_t r, k
-    for r in range(SHORT_ROWS):
-        group, k = &groups[r // GROUP], r % GROUP
-        group.grad[k], group.x[k] = at[0] + r * steps[0], at[1] + r * steps[1]
-        group.grad_x[k] = at[rstd + 1] + r * steps[rstd + 1]
-        set_statistics(like, group, k, (<double*>(at[3] + r * steps[3]))[0] if centred else 0.0,
-                       (<double*>(at[rstd] + r * steps[rstd]))[0])
-        if group.scale[k] != 1.0:
+    if real is f32x:
+        if not short_statistics(groups, means, rstds):
             return False
+    else:
+        for r in range(SHORT_ROWS):
+            set_statistics(like, &groups[r // GROUP], r % GROUP, means[r] if centred else 0.0, rstds[r])
+            if groups[r // GROUP].scale[r % GROUP] != 1.0:
+                return False
     for r in range(SHORT_GROUPS):
         group = &groups[r]
         group.weight, group.grad_weight, group.grad_bias = at[2], at[rstd + 2], at[rstd + 3] if centred else NULL
         group.alone, group.rows, group.n, group.centred, group.ordinary = False, GROUP, n, centred, True
+        for k in range(GROUP):
+            group.grad[k] = at[0] + (r * GROUP + k) * steps[0]
+            group.x[k] = at[1] + (r * GROUP + k) * steps[1]
+            group.grad_x[k] = at[rstd + 1] + (r * GROUP + k) * steps[rstd + 1]
     short_groups_backward(like, groups, n, centred)
     return True
 
