@@ -35,6 +35,7 @@ cdef extern from "numpy/arrayobject.h":
     const int NPY_HALF
     const int NPY_NOTYPE
     const int NPY_USERDEF
+    object PyArray_Scalar(void* data, np.dtype dtype, object base)
 
 cdef extern from "lanes/environment.h":
     ctypedef struct environment:
@@ -458,12 +459,12 @@ cdef bint without_axis(np.ndarray one, np.ndarray x, int axis):
 
 
 cdef bint all_below(const int64_t* numbers, Py_ssize_t count, int64_t end) noexcept nogil:
-    # whether all are from 0 to end - 1
-    cdef bint outside = False
+    # whether all are from 0 to end - 1: neither they nor their differences from the last have a sign
+    cdef uint64_t signs = 0, last = <uint64_t>(end - 1)
     cdef Py_ssize_t i
     for i in range(count):
-        outside |= <uint64_t>numbers[i] >= <uint64_t>end
-    return not outside
+        signs |= <uint64_t>numbers[i] | (last - <uint64_t>numbers[i])
+    return not signs >> 63
 
 
 def classified(name, logits, target, ignore_index=None, int axis=-1):
@@ -1049,16 +1050,17 @@ def rounded_to(dtype, values):
         leave_environment(callers)
 
 
-cdef object FLOAT32 = np.float32, FLOAT64 = np.float64  # looked up once
+cdef np.dtype FLOAT32 = np.dtype(np.float32), FLOAT64 = np.dtype(np.float64)
 
 
 def number_in(np.dtype dtype, double value):
     """One number in the dtype that it is returned in, as `rounded_to`."""
-    if dtype.num == np.NPY_DOUBLE:
-        return FLOAT64(value)
+    cdef float narrow
     if dtype.num == np.NPY_FLOAT:
-        return FLOAT32(narrowed(value))
-    return rounded_to(dtype, FLOAT64(value))
+        narrow = narrowed(value)
+        return PyArray_Scalar(&narrow, FLOAT32, None)
+    number = PyArray_Scalar(&value, FLOAT64, None)
+    return number if dtype.num == np.NPY_DOUBLE else rounded_to(dtype, number)
 
 
 cdef object rounded(dtype, values):

@@ -2,8 +2,8 @@
 # pairs of numbers, each, their sum, and their gradient. What a target may be is checked in pylib/functions/losses.py;
 # cross-entropy is losses.pyx.
 from libc.math cimport INFINITY, fabs, frexp, ldexp
-from libc.stdint cimport int64_t
-from libc.string cimport memcpy, memset
+from libc.stdint cimport int16_t, int32_t, int64_t
+from libc.string cimport memset
 
 cimport numpy as np
 
