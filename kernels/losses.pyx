@@ -47,6 +47,7 @@ cdef struct Question:
     Py_ssize_t target  # -1 of probabilities
     const void* wanted  # probabilities, or NULL
     const void* weight  # of each class, or NULL
+    double factor  # the weight of the target's class; 1 without weights
     double logit  # of the target, taken before the gradient may stand in the place of the logits
     double label_smoothing
     double z_loss
@@ -131,7 +132,7 @@ cdef inline Blended blended_loss(const real* like, const Exponents* row, const Q
     cdef Blended own = Blended(blend.first, 0.0, 0.0, 0.0, 0.0)
     cdef double log_sum = row.top + row.log_rest
     if asked.wanted == NULL:
-        own.weight = element(<const real*>asked.weight, asked.target)
+        own.weight = asked.factor
         own.kept = (1.0 - asked.label_smoothing) * own.weight
     own.all, own.pull = blend.first + own.kept, 2.0 * asked.z_loss * log_sum
     asked.loss[0] = blend.second + blend.first * row.log_rest
@@ -177,15 +178,16 @@ cdef inline void answer_blended(const real* like, const Exponents* row, const Qu
         put_element(grad, asked.target, blended_slope_at_target(row, asked, &own, stored, slope.blend.spread))
 
 
-cdef inline f64x loss_of(f64x top, f64x log_rest, f64x logit, f64x sum, double smoothing, double z_loss,
+cdef inline f64x loss_of(f64x top, f64x log_rest, f64x logit, f64x sum, f64x weight, double smoothing, double z_loss,
                          Py_ssize_t n) noexcept nogil:
-    # the losses of rows, whose logits have these sums. Where a factor is 0, its product is left out, since the other
-    # factor may be infinite
-    cdef f64x log_sum = top + log_rest, loss = splat_f64(0.0)
+    # The losses of rows, whose logits have these sums; with smoothing they have no weights. Where a factor is 0, its
+    # product is left out, since the other factor may be infinite
+    cdef f64x log_sum = top + log_rest, loss = splat_f64(0.0), zero = splat_f64(0.0)
     if smoothing != 1.0:
-        loss = splat_f64(1.0 - smoothing) * ((top - logit) + log_rest)
+        loss = zero + where_less(magnitude(weight), splat_f64(5e-324), zero,
+                                 splat_f64(1.0 - smoothing) * weight * ((top - logit) + log_rest))
     if z_loss != 0.0:
-        loss = loss + splat_f64(z_loss) * log_sum * log_sum
+        loss = loss + weight * splat_f64(z_loss) * log_sum * log_sum
     if smoothing != 0.0:
         loss = loss + splat_f64(smoothing) * ((top - sum / splat_f64(n)) + log_rest)
     return loss
@@ -196,9 +198,9 @@ cdef inline double slope_at_target(const Exponents* row, const Question* asked, 
     # the gradient at the target, whose exponential is `stored`, and what makes exponentials the gradient elsewhere
     cdef double inverse = inverse_of_sum(row), smoothing = asked.label_smoothing
     cdef double p = stored * inverse, pull = 2.0 * asked.z_loss * (row.top + row.log_rest)
-    own.factor = (1.0 + pull) * row.scale * inverse
+    own.factor = asked.factor * (1.0 + pull) * row.scale * inverse
     own.offset = -(smoothing / n) * row.scale
-    return (smoothing - missed_of(row, asked, p) + (pull * p - smoothing / n)) * row.scale
+    return asked.factor * (smoothing - missed_of(row, asked, p) + (pull * p - smoothing / n)) * row.scale
 
 
 cdef inline void answer(const real* like, const Exponents* row, const Question* asked, real* grad, double sum,
@@ -207,8 +209,8 @@ cdef inline void answer(const real* like, const Exponents* row, const Question* 
     cdef Slope own = Slope(row.y, 0.0, 0.0)
     cdef double at_target
     store_part_f64(asked.loss, loss_of(
-        splat_f64(row.top), splat_f64(row.log_rest), splat_f64(asked.logit), splat_f64(sum), asked.label_smoothing,
-        asked.z_loss, n), 1)
+        splat_f64(row.top), splat_f64(row.log_rest), splat_f64(asked.logit), splat_f64(sum), splat_f64(asked.factor),
+        asked.label_smoothing, asked.z_loss, n), 1)
     if grad == NULL:
         return
     at_target = slope_at_target(row, asked, element(<const real*>row.y, asked.target), n, &own)
@@ -221,8 +223,8 @@ cdef inline void answer(const real* like, const Exponents* row, const Question* 
 
 
 include "parts/losses_short_rows.pxi"
-include "parts/losses_columns.pxi"
 include "parts/losses_blended_columns.pxi"
+include "parts/losses_columns.pxi"
 
 
 cdef inline void cross_entropy_rows(const real* logits, const int64_t* target, double label_smoothing, double z_loss,
@@ -255,6 +257,7 @@ cdef void loss_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t 
     cdef Exponents own[GROUP]
     cdef Question questions[GROUP]
     cdef Py_ssize_t r, target = -1, count = 0
+    cdef double factor = 1.0
     cdef int options = 2 if asked == CLASS else 3, results = options + (3 if with_grad else 2)
     cdef double* loss
     cdef void* grad
@@ -277,7 +280,9 @@ cdef void loss_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t 
             wanted = p[r][1]
         if asked != CLASS:
             weight = p[r][2]
-        questions[count] = Question(target, wanted, weight,
+        if asked == WEIGHTED_CLASS and weight != NULL:
+            factor = element(<const real*>weight, target)
+        questions[count] = Question(target, wanted, weight, factor,
                                     element(<const real*>p[r][0], target) if target >= 0 else 0.0,
                                     (<double*>p[r][options])[0], (<double*>p[r][options + 1])[0], loss)
         count += 1
@@ -324,13 +329,17 @@ cross_entropy_with_grad_gufunc = with_columns(with_short_rows(along_axis(
     b"logits, target, label_smoothing, z_loss, scale -> loss, grad"),
     <void*>short_gradient_kernel[f32x], <void*>short_gradient_kernel[f64x]),
     <void*>gradient_columns[f32x], <void*>gradient_columns[f64x], 32)
-weighted_cross_entropy_gufunc = with_columns(along_axis(
+weighted_cross_entropy_gufunc = with_columns(with_short_rows(along_axis(
     b"weighted_cross_entropy", <void*>weighted_loss_kernel[f32x], <void*>weighted_loss_kernel[f64x], b"rivss", b"s",
-    b"logits, target, weight, label_smoothing, z_loss -> loss"), <void*>weighted_loss_columns, NULL, 0)
-weighted_cross_entropy_with_grad_gufunc = with_columns(along_axis(
+    b"logits, target, weight, label_smoothing, z_loss -> loss"),
+    <void*>short_weighted_loss_kernel[f32x], <void*>short_weighted_loss_kernel[f64x]),
+    <void*>weighted_loss_columns[f32x], <void*>weighted_loss_columns[f64x], TURNED)
+weighted_cross_entropy_with_grad_gufunc = with_columns(with_short_rows(along_axis(
     b"weighted_cross_entropy_with_grad", <void*>weighted_gradient_kernel[f32x],
     <void*>weighted_gradient_kernel[f64x], b"rivsss", b"sr",
-    b"logits, target, weight, label_smoothing, z_loss, scale -> loss, grad"), <void*>weighted_gradient_columns, NULL, 0)
+    b"logits, target, weight, label_smoothing, z_loss, scale -> loss, grad"),
+    <void*>short_weighted_gradient_kernel[f32x], <void*>short_weighted_gradient_kernel[f64x]),
+    <void*>weighted_gradient_columns[f32x], <void*>weighted_gradient_columns[f64x], 32)
 probable_cross_entropy_gufunc = with_columns(along_axis(
     b"probable_cross_entropy", <void*>probable_loss_kernel[f32x], <void*>probable_loss_kernel[f64x], b"rrvss", b"s",
     b"logits, probabilities, weight, label_smoothing, z_loss -> loss"), <void*>probable_loss_columns, NULL, 0)

@@ -83,4 +83,5 @@ cdef inline Blend blend_of(const void* x, const Question* asked, double top, Py_
 
 
 cdef inline bint is_blended(const Question* asked) noexcept nogil:
-    return asked.wanted != NULL or asked.weight != NULL
+    # weights alone are a factor of a row
+    return asked.wanted != NULL or (asked.weight != NULL and asked.label_smoothing != 0.0)

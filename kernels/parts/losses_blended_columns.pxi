@@ -64,6 +64,15 @@ cdef inline void put_blended_slopes(const BlendColumns* own, char* grad, Py_ssiz
                 load(skip(tile, (k * n + i) * lanes(tile))), factor, share))
 
 
+cdef inline bint same_numbers(const char* at, Py_ssize_t step, Py_ssize_t count) noexcept nogil:
+    # whether all rows have one
+    cdef Py_ssize_t r
+    for r in range(1, count if step else 0):
+        if (<const double*>(at + r * step))[0] != (<const double*>at)[0]:
+            return False
+    return True
+
+
 cdef bint blended_columns(const f32x* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
                           Py_ssize_t n, int registers, bint probable, bint with_grad) noexcept nogil:
     # loss_group of such rows, that have the same weights, smoothing, z-loss and scale
@@ -98,13 +107,15 @@ cdef bint blended_columns(const f32x* like, char** at, const Py_ssize_t* steps, 
     if own.blend.kept != 0.0 or own.blend.spread != 0.0:
         sum_blends(&columns, &own, registers, n, tops, blends)
     for r in range(rows):
-        asked = Question(target, own.wanted, at[2], 0.0, smoothing, z_loss, <double*>(at[result] + r * steps[result]))
+        asked = Question(target, own.wanted, at[2], 1.0, 0.0, smoothing, z_loss,
+                         <double*>(at[result] + r * steps[result]))
         factors[r], scales[r], at_targets[r] = 0.0, scale, 0.0
         if not probable:
             asked.target = (<const int64_t*>(at[1] + r * steps[1]))[0]
             if asked.target < 0:
                 asked.loss[0] = scales[r] = 0.0
                 continue
+            asked.factor = weight_of(&own, asked.target)
             asked.logit = element(<const f32x*>(at[0] + asked.target * strides[0]), r)
         row.top, row.mantissa = (<double*>tops)[r], (<double*>mantissas)[r]
         row.rest, row.log_rest = (<double*>rests)[r], (<double*>logs)[r]
@@ -122,16 +133,6 @@ cdef bint blended_columns(const f32x* like, char** at, const Py_ssize_t* steps, 
         if target >= 0:
             put_element(<f32x*>(at[7] + target * strides[7]), r, at_targets[r])
     return True
-
-
-cdef bint weighted_loss_columns(const f32x* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
-                                Py_ssize_t n, int registers, int manner) noexcept nogil:
-    return blended_columns(like, at, steps, strides, n, registers, False, False)
-
-
-cdef bint weighted_gradient_columns(const f32x* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
-                                    Py_ssize_t n, int registers, int manner) noexcept nogil:
-    return blended_columns(like, at, steps, strides, n, registers, False, True)
 
 
 cdef bint probable_loss_columns(const f32x* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
