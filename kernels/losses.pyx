@@ -26,7 +26,7 @@ from .loops.reductions cimport (
 )
 from .loops.operations cimport (
     GROUP, SHORT, SHORT_ROWS, SHORT_TILE, TURNED, Operands, along_axis, group_kernel, group_of, run_groups,
-    short_kernel, with_columns, with_short_rows,
+    short_kernel, with_columns, with_short_rows, without_copies,
 )
 from .loops.short_rows cimport map_short
 from .rowwise.column_exponentials cimport REGISTER, Columns, column_logs, columns_of, register_of
@@ -319,21 +319,21 @@ cdef void probable_gradient_kernel(const real* like, Operands* p, Py_ssize_t row
     loss_group(like, p, rows, n, threads, PROBABILITIES, True)
 
 
-cross_entropy_gufunc = with_columns(with_short_rows(along_axis(
+cross_entropy_gufunc = without_copies(with_columns(with_short_rows(along_axis(
     b"cross_entropy", <void*>loss_kernel[f32x], <void*>loss_kernel[f64x], b"riss", b"s",
     b"logits, target, label_smoothing, z_loss -> loss"),
     <void*>short_loss_kernel[f32x], <void*>short_loss_kernel[f64x]),
-    <void*>loss_columns[f32x], <void*>loss_columns[f64x], TURNED)
+    <void*>loss_columns[f32x], <void*>loss_columns[f64x], TURNED), False)
 cross_entropy_with_grad_gufunc = with_columns(with_short_rows(along_axis(
     b"cross_entropy_with_grad", <void*>gradient_kernel[f32x], <void*>gradient_kernel[f64x], b"risss", b"sr",
     b"logits, target, label_smoothing, z_loss, scale -> loss, grad"),
     <void*>short_gradient_kernel[f32x], <void*>short_gradient_kernel[f64x]),
     <void*>gradient_columns[f32x], <void*>gradient_columns[f64x], 32)
-weighted_cross_entropy_gufunc = with_columns(with_short_rows(along_axis(
+weighted_cross_entropy_gufunc = without_copies(with_columns(with_short_rows(along_axis(
     b"weighted_cross_entropy", <void*>weighted_loss_kernel[f32x], <void*>weighted_loss_kernel[f64x], b"rivss", b"s",
     b"logits, target, weight, label_smoothing, z_loss -> loss"),
     <void*>short_weighted_loss_kernel[f32x], <void*>short_weighted_loss_kernel[f64x]),
-    <void*>weighted_loss_columns[f32x], <void*>weighted_loss_columns[f64x], TURNED)
+    <void*>weighted_loss_columns[f32x], <void*>weighted_loss_columns[f64x], TURNED), False)
 weighted_cross_entropy_with_grad_gufunc = with_columns(with_short_rows(along_axis(
     b"weighted_cross_entropy_with_grad", <void*>weighted_gradient_kernel[f32x],
     <void*>weighted_gradient_kernel[f64x], b"rivsss", b"sr",

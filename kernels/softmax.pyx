@@ -21,9 +21,9 @@ from .loops.reductions cimport (
     rounded, row_context, sum_block, sum_row, sum_values, take, take_either, wide,
 )
 from .loops.operations cimport (
-    BFLOAT16_ROWS, GROUP, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, TURNED, Operands, Operation, RowMachine, along_axis,
-    group_kernel, group_of, operations_of, row_machine, run_groups, short_kernel, taking_bfloat16, with_columns,
-    with_short_rows,
+    BFLOAT16_ROWS, GROUP, MOST_REGISTERS, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, TURNED, Operands, Operation,
+    RowMachine, along_axis, group_kernel, group_of, operations_of, row_machine, run_groups, short_kernel,
+    taking_bfloat16, with_columns, with_short_rows, without_copies,
 )
 from .loops.registers cimport itemsize, lanes, load, skip, store, store_part
 from .loops.columns cimport (
@@ -336,39 +336,39 @@ masked_softmax_plus_gufunc = with_short_rows(along_axis(
     b"masked_softmax_plus", <void*>masked_softmax_plus_kernel[f32x], <void*>masked_softmax_plus_kernel[f64x], b"rrss",
     b"r", b"x, mask, scale, count -> softmax(x scale + mask) of the first count, and 0"),
     <void*>short_masked_plus_kernel[f32x], <void*>short_masked_plus_kernel[f64x])
-log_softmax_gufunc = with_columns(with_short_rows(along_axis(
+log_softmax_gufunc = without_copies(with_columns(with_short_rows(along_axis(
     b"log_softmax", <void*>log_softmax_kernel[f32x], <void*>log_softmax_kernel[f64x], b"r", b"r",
     b"x - log(sum(exp(x)))"),
     <void*>short_log_softmax_kernel[f32x], NULL),  # sums of float64 rows so short are small, and added in another way
-    <void*>log_softmax_columns[f32x], NULL, TURNED)
-logsumexp_gufunc = with_columns(with_short_rows(along_axis(
+    <void*>log_softmax_columns[f32x], NULL, TURNED), False)
+logsumexp_gufunc = without_copies(with_columns(with_short_rows(along_axis(
     b"logsumexp", <void*>logsumexp_kernel[f32x], <void*>logsumexp_kernel[f64x], b"r", b"s", b"log(sum(exp(x)))"),
     <void*>short_logsumexp_kernel[f32x], <void*>short_logsumexp_kernel[f64x]),
-    <void*>logsumexp_columns[f32x], <void*>logsumexp_columns[f64x], TURNED)
+    <void*>logsumexp_columns[f32x], <void*>logsumexp_columns[f64x], TURNED), False)
 safe_softmax_gufunc = with_columns(along_axis(
     b"safe_softmax", <void*>safe_softmax_kernel[f32x], <void*>safe_softmax_kernel[f64x], b"rss", b"r",
     b"x, sign, scale -> scale softmax(sign x), zeros where all of sign x is -inf"),
     <void*>safe_softmax_columns[f32x], <void*>safe_softmax_columns[f64x], 0)
-safe_log_softmax_gufunc = with_columns(along_axis(
+safe_log_softmax_gufunc = without_copies(with_columns(along_axis(
     b"safe_log_softmax", <void*>safe_log_softmax_kernel[f32x], <void*>safe_log_softmax_kernel[f64x], b"r", b"r",
     b"x - log(sum(exp(x))), -inf where all of x is"),
-    <void*>log_softmax_columns[f32x], NULL, 0)
+    <void*>log_softmax_columns[f32x], NULL, 0), False)
 weighted_logsumexp_gufunc = along_axis(
     b"weighted_logsumexp", <void*>weighted_logsumexp_kernel[f32x], <void*>weighted_logsumexp_kernel[f64x], b"rr", b"ss",
     b"x, b -> log(abs(sum(b exp(x)))), sign")
 weighted_logsumexp_backward_gufunc = along_axis(
     b"weighted_logsumexp_backward", <void*>weighted_logsumexp_backward_kernel[f32x],
     <void*>weighted_logsumexp_backward_kernel[f64x], b"rrs", b"r", b"x, b, grad -> grad b exp(x) / sum(b exp(x))")
-softmax_backward_gufunc = taking_bfloat16(with_columns(with_short_rows(along_axis(
+softmax_backward_gufunc = without_copies(taking_bfloat16(with_columns(with_short_rows(along_axis(
     b"softmax_backward", <void*>softmax_backward_kernel[f32x], <void*>softmax_backward_kernel[f64x], b"rrs", b"r",
     b"grad, y, sign -> y (grad - sum(grad y)) sign"),
     <void*>short_softmax_backward_kernel[f32x], <void*>short_softmax_backward_kernel[f64x]),
-    <void*>softmax_backward_columns[f32x], <void*>softmax_backward_columns[f64x], 0))
-log_softmax_backward_gufunc = with_columns(with_short_rows(along_axis(
+    <void*>softmax_backward_columns[f32x], <void*>softmax_backward_columns[f64x], 0)), True)
+log_softmax_backward_gufunc = without_copies(with_columns(with_short_rows(along_axis(
     b"log_softmax_backward", <void*>log_softmax_backward_kernel[f32x], <void*>log_softmax_backward_kernel[f64x], b"rr",
     b"r", b"grad, y -> grad - exp(y) sum(grad)"),
     <void*>short_log_softmax_backward_kernel[f32x], <void*>short_log_softmax_backward_kernel[f64x]),
-    <void*>log_softmax_backward_columns[f32x], <void*>log_softmax_backward_columns[f64x], 0)
+    <void*>log_softmax_backward_columns[f32x], <void*>log_softmax_backward_columns[f64x], 0), False)
 
 
 include "parts/softmax_doors.pxi"

@@ -112,7 +112,7 @@ def test_rows_that_are_neighbours_in_memory_have_the_bits_of_others(name, dtype)
     # along the first axis or a middle one, a row is a lane of registers
     kinds, call = ACROSS[name]
     own, rows = oracles.dtype_named(dtype), 38
-    for n in (1, 2, 3, 7, 8, 9, 16, 17, 31, 33, 64, 127, 128, 129):
+    for n in (1, 2, 3, 7, 8, 9, 16, 17, 31, 33, 64, 127, 128, 129, 300):
         for turn in range(5):
             rng = np.random.default_rng(turn)
             made = {"r": lambda rng=rng, n=n: rng.normal(0, 2, (rows, n)).astype(own),
@@ -138,11 +138,12 @@ def test_many_rows_of_a_wider_array_have_the_bits_of_others(name, dtype):
     # as many registers of rows at once as a kernel takes; and elements whole pages apart, which pass through tiles
     kinds, call = ACROSS[name]
     own, rows, rng = oracles.dtype_named(dtype), 201, np.random.default_rng(3)
-    for n in (3, 9, 16, 17, 128):
+    for n in (3, 9, 16, 17, 128, 300, 4096, 4097):
         arrays = [rng.normal(0, 2, (rows, n)).astype(own) if kind == "r" else
                   rng.integers(0, n, rows) if kind == "t" else rng.normal(0, 1, rows) for kind in kinds]
         hostile(kinds, arrays, 3)
-        wider = [np.zeros((n, 4096), own) if kind == "r" else array for kind, array in zip(kinds, arrays, strict=True)]
+        wider = [np.zeros((n, 4096 if n < 4096 else 256), own) if kind == "r" else array
+                 for kind, array in zip(kinds, arrays, strict=True)]
         for kind, room, array in zip(kinds, wider, arrays, strict=True):
             if kind == "r":
                 room[:, :rows] = array.T

@@ -3,6 +3,7 @@
 from ..lanes cimport (
     F64_LANES, f32x, f64x, load_f64, narrow_halves, real, splat_f32, splat_f64, store_f32, store_f64, wide_f32,
 )
+from .operations cimport MOST_REGISTERS
 from .reductions cimport FOLDED_PARTS, MOST_SUMS, PARTS
 
 cdef extern from *:
@@ -63,51 +64,56 @@ cdef inline void halve(f64x* sums, Py_ssize_t parts, Py_ssize_t most, Py_ssize_t
         parts = min(parts, most)
 
 
-cdef inline void add_widened(f32x x, f64x* sums) noexcept nogil:
-    # each half of the lanes to its sum
+cdef inline void add_widened(f32x x, f64x* sums, bint first) noexcept nogil:
+    # each half of the lanes to its sum, or to 0, which makes a 0 of either sign 0
     cdef f64x wide[MOST_HALVES]
     cdef int half
     wide_halves(x, wide)
     for half in range(HALVES):
-        sums[half] = sums[half] + wide[half]
+        sums[half] = (splat_f64(0.0) if first else sums[half]) + wide[half]
 
 
 cdef inline void fold_columns(void (*add)(const f32x*, const void*, Py_ssize_t, f32x*) noexcept nogil, int count,
-                              int whole, const void* context, Py_ssize_t n, f64x* totals) noexcept nogil:
-    # fold_terms of each lane
-    cdef f32x first[MOST_SUMS]
-    cdef f32x second[MOST_SUMS]
-    cdef f64x sums[MOST_SUMS * APART * MOST_HALVES]
-    cdef f64x* own = sums
-    cdef Py_ssize_t i, k, parts = min(n, <Py_ssize_t>APART)
-    cdef int j, split = count - whole, width = split * HALVES
-    for j in range(split, count):
-        first[j] = second[j] = splat_f32(0.0)
-    for k in range(parts):
-        for j in range(split):
-            first[j] = second[j] = splat_f32(-0.0)
-        for j in range(width):
-            own[j] = splat_f64(0.0)
-        i = k
-        if n > APART:
-            while i + APART < n:
-                add(NULL, context, i, first)
-                add(NULL, context, i + APART, second)
-                i += FOLDED_PARTS
-                if i & FOLDED_PARTS == 0:  # after two of each
-                    for j in range(split):
-                        add_widened(first[j] + second[j], own + j * HALVES)
-                        first[j] = second[j] = splat_f32(-0.0)
-        if i < n:
-            add(NULL, context, i, first)
-        for j in range(split):
-            add_widened(first[j] + second[j], own + j * HALVES)
-        own += width
+                              int whole, const char* contexts, Py_ssize_t apart, int registers, Py_ssize_t n,
+                              f64x* totals) noexcept nogil:
+    # fold_terms of each lane of some registers, whose contexts are so many bytes apart. An element of all of them is
+    # read before the next element, since they are neighbours in memory.
+    cdef f32x terms[2 * MOST_SUMS]
+    cdef f32x counts[2 * MOST_SUMS * MOST_REGISTERS]
+    cdef f64x sums[MOST_SUMS * APART * MOST_HALVES * MOST_REGISTERS]
+    cdef Py_ssize_t i, first, k, parts = min(n, <Py_ssize_t>APART)
+    cdef int j, r, half, split = count - whole, width = split * HALVES * registers
+    cdef const char* context
+    cdef f32x* own
+    for j in range(2 * count * registers):
+        counts[j] = splat_f32(0.0)
+    first = 0
+    while first < n:
+        for k in range(min(parts, n - first)):
+            for r in range(registers):
+                context, own = contexts + r * apart, counts + 2 * r * count
+                for j in range(split):
+                    terms[j] = terms[count + j] = splat_f32(-0.0)
+                for j in range(split, count):
+                    terms[j], terms[count + j] = own[j], own[count + j]
+                for half in range(2):
+                    i = first + k + half * FOLDED_PARTS
+                    if i < n:
+                        add(NULL, context, i, terms)
+                    if i + APART < n:
+                        add(NULL, context, i + APART, terms + count)
+                for j in range(split):
+                    add_widened(terms[j] + terms[count + j], sums + k * width + (r * split + j) * HALVES, first == 0)
+                for j in range(split, count):
+                    own[j], own[count + j] = terms[j], terms[count + j]
+        first += 2 * FOLDED_PARTS
     halve(sums, parts, APART, width)
-    for k in range(width):
-        totals[k] = sums[k]
-    for j in range(split, count):
-        wide_halves(first[j] + second[j], totals + j * HALVES)
+    for r in range(registers):
+        for k in range(split * HALVES):
+            totals[r * count * HALVES + k] = sums[r * split * HALVES + k]
+        own = counts + 2 * r * count
+        for j in range(split, count):
+            wide_halves(own[j] + own[count + j], totals + (r * count + j) * HALVES)
 
 
 cdef inline void add_columns(void (*add)(const f64x*, const void*, Py_ssize_t, f64x*) noexcept nogil, int count,
@@ -167,13 +173,15 @@ cdef inline void sum_column_elements(const real* like, const char* x, Py_ssize_t
 
 cdef inline void sum_columns(void (*folded)(const f32x*, const void*, Py_ssize_t, f32x*) noexcept nogil,
                              void (*added)(const f64x*, const void*, Py_ssize_t, f64x*) noexcept nogil, int count,
-                             int whole, const real* like, const void* context, Py_ssize_t n,
-                             f64x* totals) noexcept nogil:
-    # a folded sum where rows are float32, else one in float64
+                             int whole, const real* like, const void* contexts, Py_ssize_t apart, int registers,
+                             Py_ssize_t n, f64x* totals) noexcept nogil:
+    # folded sums where rows are float32, else in float64: `count` of each register
+    cdef int r
     if real is f32x:
-        fold_columns(folded, count, whole, context, n, totals)
+        fold_columns(folded, count, whole, <const char*>contexts, apart, registers, n, totals)
     else:
-        add_columns(added, count, whole, context, n, totals)
+        for r in range(registers):
+            add_columns(added, count, whole, <const char*>contexts + r * apart, n, totals + r * count)
 
 
 cdef inline void take_column_numbers(const char* at, Py_ssize_t step, int count, f64x* values) noexcept nogil:

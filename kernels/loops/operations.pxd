@@ -24,6 +24,7 @@ cdef enum:
     MOST_TURNED = 2  # operands that are such rows
     TURNED_TILE = 1024  # TURNED * 16 rows, which are a cache line of numbers
     MOST_REGISTERS = 8  # of neighbouring rows
+    LONG_COLUMNS = 4096  # elements whose sums have one order: BLOCK of reductions.pxd
 
 # What an operand is to a kernel:
 #   r  a row in the dtype of the loop
@@ -62,7 +63,7 @@ ctypedef bint (*short_kernel)(const void* like, char** at, const Py_ssize_t* ste
 # numbers of float64. While the processor waits for what follows from the sums of one register, it computes the next
 # one's. The kernel is given how far it is from one row to the next, which for rows of numbers is one number, and from
 # one element of a row to the next. It too takes ordinary rows of 1 to SHORT elements alone, or says False and has
-# written nothing.
+# written nothing. One that keeps no copy of the rows takes MOST_REGISTERS of them, of up to LONG_COLUMNS elements.
 ctypedef bint (*column_kernel)(const void* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
                                Py_ssize_t n, int registers, int manner) noexcept nogil
 
@@ -80,6 +81,8 @@ cdef struct Operation:
     bint takes_bfloat16  # whether its kernel can take rows of bfloat16 where they stand
     char kinds[MAX_ROW_OPERANDS]
     const int* threads
+    bint copies  # whether the kernel of neighbouring rows keeps a copy of them
+    bint by_elements  # whether it reads an element of all rows before the next
 
 # Whether there was memory for it: where there was none, nothing has been written.
 ctypedef bint (*loop_function)(const Operation* operation, char** args, const np.npy_intp* dims,
@@ -125,6 +128,8 @@ cdef struct Pass:
     char* tiles
     char* memory  # in which all of this is
     char* more  # in front, what the function asked for
+    bint copies  # as Operation says
+    bint by_elements
 
 ctypedef void (*pass_function)(Pass* work) noexcept nogil
 ctypedef object (*gufunc_function)(bytes name, bytes kinds_in, bytes kinds_out, bytes doc, void* float32, void* float64,
@@ -187,6 +192,16 @@ cdef inline object with_columns(object gufunc, void* float32, void* float64, Py_
     for k in range(DTYPES):
         operation[k].column_kernel = float64 if operation[k].dtype == FLOAT64 else float32
         operation[k].turned = 0 if operation[k].dtype == FLOAT64 else turned
+        operation[k].copies, operation[k].by_elements = True, False
+    return gufunc
+
+
+cdef inline object without_copies(object gufunc, bint by_elements):
+    # the same function, whose kernel for neighbouring rows keeps no copy of them
+    cdef Operation* operation = <Operation*>operations_of(gufunc)
+    cdef int k
+    for k in range(DTYPES):
+        operation[k].copies, operation[k].by_elements = False, by_elements
     return gufunc
 
 

@@ -15,8 +15,8 @@ from ..lanes cimport (
 )
 from .dtypes cimport FLOAT64, is_short, size_of
 from .operations cimport (
-    ALL, BFLOAT16_ROWS, GROUP, MAX_ROW_OPERANDS, MOST_REGISTERS, MOST_TURNED, SHORT, SHORT_TILE, STREAMED, TURNED_TILE,
-    Operand, Operands, Operation, Pass, column_kernel, group_kernel, group_of, run_groups, short_kernel,
+    ALL, BFLOAT16_ROWS, GROUP, LONG_COLUMNS, MAX_ROW_OPERANDS, MOST_REGISTERS, MOST_TURNED, SHORT, SHORT_TILE, STREAMED,
+    TURNED_TILE, Operand, Operands, Operation, Pass, column_kernel, group_kernel, group_of, run_groups, short_kernel,
 )
 from .registers cimport STREAM_BYTES, lanes
 from .threads cimport THREAD_MIN, chunk_function, run_chunks
@@ -188,19 +188,22 @@ cdef inline Py_ssize_t by_registers(const Pass* work, char** at, const Py_ssize_
 cdef inline Py_ssize_t run_columns(const real* like, const Pass* work, Py_ssize_t row, Py_ssize_t stop,
                                    char* tiles) noexcept nogil:
     # how many rows from here on a kernel of neighbouring rows took. Operands that have tiles pass through them, where
-    # rows are neighbours too, if the dtype has 16 bits or the cache would not keep the columns of one operand
+    # rows are neighbours too, if the dtype has 16 bits, or the cache would not keep the columns of one operand, which
+    # the kernel reads one after the other
     cdef char* at[MAX_ROW_OPERANDS]
     cdef Py_ssize_t steps[MAX_ROW_OPERANDS]
     cdef Py_ssize_t strides[MAX_ROW_OPERANDS]
     cdef Py_ssize_t width = 4 if real is f32x else 8, rows, done
     cdef Py_ssize_t size = sizeof(real)
-    cdef int registers = <int>max(LINE // size, min(
-        <Py_ssize_t>MOST_REGISTERS, SHORT_TILE * <Py_ssize_t>sizeof(double) // (work.n * size)))
     cdef bint staged = is_short(work.dtype)
+    cdef int registers = MOST_REGISTERS
     cdef const Operand* one
     cdef int k
-    for k in range(work.operands):
+    for k in range(work.operands if work.n <= SHORT and not work.by_elements else 0):
         staged = staged or collides(&work.of[k], work.n)
+    if staged or work.copies:
+        registers = <int>max(LINE // size, min(
+            <Py_ssize_t>MOST_REGISTERS, SHORT_TILE * <Py_ssize_t>sizeof(double) // (work.n * size)))
     rows = min(registers * lanes(like), (stop - row) // lanes(like) * lanes(like))
     for k in range(work.operands):
         one = &work.of[k]
@@ -398,7 +401,7 @@ cdef inline void take_operands(Pass* work, const Operation* operation, char** ar
     work.kernel, work.dtype = <group_kernel>operation.kernel, operation.dtype
     work.takes_bfloat16 = operation.takes_bfloat16
     work.shorts, work.columns = <short_kernel>operation.short_kernel, <column_kernel>operation.column_kernel
-    work.turned = operation.turned
+    work.turned, work.copies, work.by_elements = operation.turned, operation.copies, operation.by_elements
     work.n_in, work.operands, work.n_sums = operation.n_in, operation.operands, 0
     work.q, work.n = dims[2] if operation.summed else dims[0], dims[3] if operation.summed else dims[1]
     work.rows, work.flat = p * work.q, True
@@ -444,7 +447,8 @@ cdef inline void plan(Pass* work, int threads) noexcept nogil:
     work.group = GROUP if sums else group_of(work.rows, work.n, width, max(row_operands, 2))
     lay_out(work)
     # kernels of neighbouring rows take numbers of the rows' precision
-    work.across = work.columns != NULL and 0 < work.n <= SHORT and not work.manner & BFLOAT16_ROWS
+    work.across = work.columns != NULL and 0 < work.n and not work.manner & BFLOAT16_ROWS and work.n <= (
+        SHORT if work.copies or is_short(work.dtype) else LONG_COLUMNS)
     if not work.across:
         work.turned = 0
     for k in range(work.operands):

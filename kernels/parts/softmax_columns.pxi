@@ -129,24 +129,27 @@ cdef inline void fold_column_grad_y(const f32x* like, const void* context, Py_ss
 
 cdef bint softmax_backward_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
                                    Py_ssize_t n, int registers, int manner) noexcept nogil:
-    cdef GradientColumns own
+    cdef GradientColumns own[MOST_REGISTERS]
     cdef f64x sums[MOST_LANES]
     cdef f64x signs[MOST_LANES]
-    cdef real sum, sign, grad
-    cdef Py_ssize_t i, k, step = strides[3]
-    cdef const char* grads
-    cdef const char* y
-    cdef char* place
+    cdef real sum[MOST_REGISTERS]
+    cdef real sign[MOST_REGISTERS]
+    cdef real grad
+    cdef Py_ssize_t i, place
+    cdef int k
     for k in range(registers):
-        own = gradient_columns_of(like, at, strides, k)
-        sum_columns(fold_column_grad_y, add_column_grad_y, 1, 0, like, &own, n, sums)
-        take_column_numbers(at[2] + k * lanes(like) * steps[2], steps[2], halves(like), signs)
-        sum, sign = narrowed(like, sums), narrowed(like, signs)
-        grads, y, place = own.grad, own.y, at[3] + k * sizeof(real)
-        for i in range(n):
-            grad = (load(<const real*>grads) - sum) * sign
-            store(<real*>place, load(<const real*>y) * grad)
-            grads, y, place = grads + own.grad_stride, y + own.y_stride, place + step
+        own[k] = gradient_columns_of(like, at, strides, k)
+    sum_columns(fold_column_grad_y, add_column_grad_y, 1, 0, like, own, sizeof(GradientColumns), registers, n, sums)
+    take_column_numbers(at[2], steps[2], registers * halves(like), signs)
+    for k in range(registers):
+        sum[k] = narrowed(like, sums + k * halves(like))
+        sign[k] = narrowed(like, signs + k * halves(like))
+    for i in range(n):
+        for k in range(registers):
+            place = k * sizeof(real)
+            grad = (load(<const real*>(at[0] + i * strides[0] + place)) - sum[k]) * sign[k]
+            store(<real*>(at[3] + i * strides[3] + place),
+                  load(<const real*>(at[1] + i * strides[1] + place)) * grad)
     return True
 
 

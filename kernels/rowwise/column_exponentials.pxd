@@ -4,10 +4,11 @@
 from libc.math cimport INFINITY, ldexp
 
 from ..lanes cimport (
-    F32_LANES, F64_LANES, all_less, any_less, at_least, f32x, f64x, fma, magnitude, narrow_halves, real, splat,
+    F32_LANES, F64_LANES, all_less, any_less, at_least, f32x, f64x, fma, magnitude, real, splat,
     splat_f64, where_less,
 )
 from ..loops.columns cimport HALVES, MOST_HALVES, MOST_LANES, halve, halves, sum_columns, wide_halves
+from ..loops.operations cimport MOST_REGISTERS
 from ..loops.reductions cimport PARTS
 from ..loops.registers cimport lanes, load, skip, store
 from ..math.exponential cimport nearest, nearest_sum, power2_of_sum, raised_by
@@ -56,25 +57,25 @@ cdef inline void set_tops(real top, Columns* own) noexcept nogil:
     store(<real*>own.least, top - splat(top, least_below(&top, own.raised)))
 
 
-cdef inline bint find_column_tops(const real* like, Columns* own, Py_ssize_t n) noexcept nogil:
-    # False where the largest of a row is beyond what is computed without a shift; a NaN may be passed over
-    cdef real best[4]
-    cdef real top
-    cdef Py_ssize_t i = 0
-    cdef int k
-    for k in range(4):
-        best[k] = splat(top, -INFINITY)
-    while i + 4 <= n:
-        for k in range(4):
-            best[k] = at_least(load(<const real*>(own.x + (i + k) * own.stride)), best[k])
-        i += 4
-    while i < n:
-        best[0] = at_least(load(<const real*>(own.x + i * own.stride)), best[0])
-        i += 1
-    top = at_least(at_least(best[0], best[1]), at_least(best[2], best[3]))
-    if not all_less(magnitude(top), splat(top, LARGEST_TOP)):
-        return False
-    set_tops(top, own)
+cdef inline bint find_column_tops(const real* like, const Columns* columns, Columns* own, int registers,
+                                  Py_ssize_t n) noexcept nogil:
+    # Sets out each register of them. False where the largest of a row is beyond what is computed without a shift; a NaN
+    # may be passed over. An element of all registers is read before the next, since they are neighbours in memory.
+    cdef real best[MOST_REGISTERS]
+    cdef const char* x = columns.x
+    cdef Py_ssize_t _i
+    cdef int r
+    for r in range(registers):
+        best[r] = splat(best[r], -INFINITY)
+    for _i in range(n):
+        for r in range(registers):
+            best[r] = at_least(load(<const real*>(x + r * columns.apart)), best[r])
+        x += columns.stride
+    for r in range(registers):
+        own[r] = register_of(like, columns, r, n)
+        if not all_less(magnitude(best[r]), splat(best[r], LARGEST_TOP)):
+            return False
+        set_tops(best[r], &own[r])
     return True
 
 
@@ -101,13 +102,12 @@ cdef inline void add_column_below(const real* like, const void* context, Py_ssiz
 cdef inline bint column_softmax(const real* like, const Columns* columns, int registers, Py_ssize_t n,
                                 f64x* scales) noexcept nogil:
     # every exponential, and 1 over the sum of each row
-    cdef Columns own
+    cdef Columns own[MOST_REGISTERS]
     cdef int k
+    if not find_column_tops(like, columns, own, registers, n):
+        return False
     for k in range(registers):
-        own = register_of(like, columns, k, n)
-        if not find_column_tops(like, &own, n):
-            return False
-        sum_columns(add_column[f32x], add_column[f64x], 1, 0, like, &own, n, scales + k * halves(like))
+        sum_columns(add_column[f32x], add_column[f64x], 1, 0, like, &own[k], 0, 1, n, scales + k * halves(like))
     for k in range(registers * halves(like)):
         if not all_less(scales[k], splat_f64(INFINITY)):  # where a NaN was passed over
             return False
@@ -170,24 +170,24 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
                              f64x* mantissas, f64x* rests, f64x* logs, double near) noexcept nogil:
     # find_tops and find_logs: the largest of each row, and the logarithm of the sum relative to it. Small sums are
     # taken again as in find_logs.
-    cdef Columns own
+    cdef Columns own[MOST_REGISTERS]
     cdef f64x totals[SUMS_BELOW * MOST_LANES]
     cdef f64x exponents[MOST_LANES]
     cdef f64x below[MOST_LANES]
     cdef f64x equal[MOST_LANES]
     cdef double lowered = ldexp(1.0, -columns.raised)
     cdef int k, half, first, count = halves(like)
+    if not find_column_tops(like, columns, own, registers, n):
+        return False
     for k in range(registers):
-        own, first = register_of(like, columns, k, n), k * count
-        if not find_column_tops(like, &own, n):
-            return False
-        wide_halves(load(<const real*>own.top), tops + first)
-        wide_halves(nearest(load(<const real*>own.top), 1.4426950408889634), exponents + first)
+        first = k * count
+        wide_halves(load(<const real*>own[k].top), tops + first)
+        wide_halves(nearest(load(<const real*>own[k].top), 1.4426950408889634), exponents + first)
         if real is f32x:
             if n <= FEW:
-                sum_columns_wide(&own, n, below + first, equal + first)
+                sum_columns_wide(&own[k], n, below + first, equal + first)
                 continue
-        sum_columns(add_column_below[f32x], add_column_below[f64x], SUMS_BELOW, 1, like, &own, n, totals)
+        sum_columns(add_column_below[f32x], add_column_below[f64x], SUMS_BELOW, 1, like, &own[k], 0, 1, n, totals)
         for half in range(count):
             below[first + half], equal[first + half] = below_of(totals + half, count), totals[2 * count + half]
     for k in range(registers * count):
@@ -199,8 +199,6 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
         first = k * count
         if real is f32x:
             if near > 0.0 and n > FEW:
-                own = register_of(like, columns, k, n)
-                set_tops(narrow_halves(tops + first), &own)
-                sum_small_columns(&own, n, lowered, tops + first, mantissas + first, rests + first, near)
+                sum_small_columns(&own[k], n, lowered, tops + first, mantissas + first, rests + first, near)
         log_rests(like, <const double*>(rests + first), <double*>(logs + first), lanes(like))
     return True
