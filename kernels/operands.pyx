@@ -1,6 +1,6 @@
 # What a call does before any arithmetic: it makes operands of parameters, checks them, and calls a loop directly where
 # NumPy would have nothing to convert. Compiled once, without a level.
-from cpython.exc cimport PyErr_Occurred
+from cpython.exc cimport PyErr_ExceptionMatches, PyErr_Fetch, PyErr_Occurred, PyErr_Restore
 from cpython.object cimport PyObject_Call
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_Import
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, PyObject
@@ -11,6 +11,7 @@ from libc.stdint cimport int64_t, uint64_t
 
 cimport numpy as np
 
+import re
 from operator import index
 
 import numpy as np
@@ -161,17 +162,30 @@ def precision_given(name, dtype):
     return dtype
 
 
-def any_less(a, b):
-    """Whether a < b anywhere; an error where they are no numbers."""
+def refuse_no_numbers(name, role, operand):
+    """An error where something is neither a number that the loops take nor an array of such."""
+    if plain_number(operand):
+        return
+    array = as_array(name, role, operand)
+    if computed_in(array.dtype) == NPY_NOTYPE and not hasattr(operand, "dtype"):
+        raise TypeError(f"{named(name, role)} must be a number or an array of numbers, not {operand!r:.60}")
+    if computed_in(array.dtype) == NPY_NOTYPE:
+        converted(name, role, array)  # has the words
+
+
+def any_less(name, role, a, other, b):
+    """Whether a < b anywhere; an error where they are no numbers, which names the function and their roles."""
     if type(a) is float and type(b) is float:
         return is_less(a, b)
-    for given in (a, b):
-        refuse_tensor(None, "a parameter", given)
+    for its, given in (role, a), (other, b):
+        refuse_tensor(name, its, given)
+        refuse_no_numbers(name, its, given)
     try:
         with default_environment(), np.errstate(all="ignore"):  # a Python number beyond the dtype of the other
             return bool(np.any(np.asarray(a) < np.asarray(b)))
-    except (TypeError, ValueError):
-        raise TypeError(f"expected numbers or arrays of numbers for parameters, not {a!r:.60} and {b!r:.60}") from None
+    except ValueError:
+        raise ValueError(f"{name}: {role} and {other} must broadcast; their shapes are {np.shape(a)} and {np.shape(b)}"
+                         ) from None
 
 
 def any_zero(a):
@@ -186,11 +200,9 @@ def refuse_limit(name, limit):
     """An error where a limit of magnitudes is below 0 or no number."""
     if type(limit) is float and (is_less(0.0, limit) or limit == 0.0):
         return
-    given = np.asarray(limit)
-    if given.dtype.kind not in "biuf" and given.dtype.name != "bfloat16":
-        raise TypeError(f"{name}: limit must be a number or an array of numbers, not {limit!r:.60}")
+    refuse_no_numbers(name, "limit", limit)
     with default_environment(), np.errstate(all="ignore"):
-        if not np.all(given >= 0.0):
+        if not np.all(np.asarray(limit) >= 0.0):
             raise ValueError(f"{name}: limit must be 0 or more; got {limit!r:.60}")
 
 
@@ -281,10 +293,38 @@ cdef vectorcallfunc call_of_ufuncs = NULL  # NumPy's own, the same of all
 cdef PyObject* call_without_tensors(PyObject* ufunc, PyObject** operands, size_t flags,
                                     PyObject* names) except? NULL:
     cdef Py_ssize_t k
+    cdef PyObject* found
     for k in range(min(PyVectorcall_NARGS(flags), <Py_ssize_t>(<PyUFuncObject*>ufunc).nin)):
         if not np.PyArray_CheckExact(<object>operands[k]) and not plain_number(<object>operands[k]):
             refuse_tensor((<object>ufunc).__name__, "an operand", <object>operands[k])
-    return call_of_ufuncs(ufunc, operands, flags, names)
+    found = call_of_ufuncs(ufunc, operands, flags, names)
+    if found == NULL and names != NULL and BFLOAT16 != NPY_NOTYPE and PyErr_ExceptionMatches(TypeError):
+        return in_bfloat16(<object>ufunc, operands, PyVectorcall_NARGS(flags), <tuple>names)
+    return found
+
+
+cdef PyObject* in_bfloat16(object ufunc, PyObject** operands, Py_ssize_t given, tuple names) except? NULL:
+    # After an error of NumPy: where dtype=bfloat16 was asked for, NumPy finds no loop if it has to convert operands, and
+    # it finds the same loop by its signature.
+    cdef PyObject* kind
+    cdef PyObject* error
+    cdef PyObject* trace
+    cdef Py_ssize_t k
+    PyErr_Fetch(&kind, &error, &trace)
+    cdef dict keywords = {names[k]: <object>operands[given + k] for k in range(len(names))}
+    cdef object dtype = np.PyArray_DescrFromType(BFLOAT16)
+    cdef bint asked = dtype == keywords.pop("dtype", None)
+    for k in range(min(given, <Py_ssize_t>ufunc.nin) if asked else 0):
+        asked = asked and computed_in(dtype_of(<object>operands[k])) != NPY_NOTYPE  # NumPy would drop imaginary parts
+    if not asked:
+        PyErr_Restore(kind, error, trace)
+        return NULL
+    Py_XDECREF(kind)
+    Py_XDECREF(error)
+    Py_XDECREF(trace)
+    result = ufunc(*[<object>operands[k] for k in range(given)], **keywords, signature=(dtype,) * ufunc.nargs)
+    Py_INCREF(result)
+    return <PyObject*>result
 
 
 def refuse_tensors(np.ufunc ufunc):
@@ -564,19 +604,19 @@ cdef object number_of(object value, int precision):
     return operand
 
 
-cdef int type_of_call(name, tuple arrays, tuple numbers, dict keywords):
+cdef int type_of_call(tuple roles, tuple operands, dict keywords):
     # The type that a call is computed in, and its Python numbers with it; NPY_NOTYPE where NumPy has
     # to choose
     cdef int dtype = -1
-    cdef object operand
+    cdef Py_ssize_t k
     if "signature" in keywords or "sig" in keywords:
         return NPY_NOTYPE
     if keywords.get("dtype") is not None:
-        return computed_in(dtype_given(name, keywords["dtype"]))
-    for operand in arrays + numbers:
-        if not plain_number(operand):
-            refuse_tensor(name, "an operand", operand)
-            dtype = common(dtype, computed_in(dtype_of(operand)))
+        return computed_in(dtype_given(roles[0], keywords["dtype"]))
+    for k in range(len(operands)):
+        if not plain_number(operands[k]):
+            refuse_tensor(roles[0], roles[k + 1], operands[k])
+            dtype = common(dtype, computed_in(dtype_of(operands[k])))
     return np.NPY_DOUBLE if dtype < 0 else dtype
 
 
@@ -585,17 +625,31 @@ cdef inline void put(tuple operands, Py_ssize_t k, object operand):
     PyTuple_SET_ITEM(operands, k, operand)
 
 
-def apply(tuple ufuncs, dict keywords, out, tuple arrays, *numbers):
+def apply(tuple roles, tuple ufuncs, dict keywords, out, tuple arrays, *numbers):
     """ufunc(*arrays, *numbers, out, **keywords). Python numbers become parameters in the precision of the computation,
-    which for 16-bit arrays is float32: of two ufuncs the second takes those."""
+    which for 16-bit arrays is float32: of two ufuncs the second takes those. The roles are what errors name: the public
+    function, and its operands in this order."""
     cdef environment callers = enter_environment()
     try:
-        return applied(ufuncs, keywords, out, arrays, numbers)
+        return applied(roles, ufuncs, keywords, out, arrays, numbers)
+    except TypeError as error:
+        refuse_operands(str(error), roles, ufuncs[0].__name__, arrays + numbers)
+        raise
     finally:
         leave_environment(callers)
 
 
-cdef object applied(tuple ufuncs, dict keywords, out, tuple arrays, tuple numbers):
+cdef int refuse_operands(str said, tuple roles, str kernel, tuple operands) except -1:
+    # NumPy's error names the ufunc, which is not public, and not the operand that is no number
+    cdef Py_ssize_t k
+    if not re.search(rf"(^|ufunc '?){kernel}\b(?!:)", said):
+        return 0
+    for k in range(len(operands)):
+        refuse_no_numbers(roles[0], roles[k + 1], operands[k])
+    raise TypeError(said.replace(kernel, roles[0])) from None
+
+
+cdef object applied(tuple roles, tuple ufuncs, dict keywords, out, tuple arrays, tuple numbers):
     cdef Py_ssize_t k, given = len(arrays), n = given + len(numbers)
     cdef object number, ufunc = ufuncs[0]
     cdef int dtype = float_type(arrays[given - 1])
@@ -603,11 +657,11 @@ cdef object applied(tuple ufuncs, dict keywords, out, tuple arrays, tuple number
     cdef bint together = isinstance(out, tuple)  # outputs in a tuple, which a ufunc takes by keyword alone
     cdef tuple operands = PyTuple_New(n + (not together))
     if out is not None and not isinstance(out, (np.ndarray, tuple)) and not hasattr(type(out), "__array_ufunc__"):
-        check_out(ufunc.__name__, out)
+        check_out(roles[0], out)
     if isinstance(out, np.ndarray) and np.PyArray_TYPE(out) == np.NPY_VOID:  # NumPy's error names no operand
-        check_out(ufunc.__name__, out)
+        check_out(roles[0], out)
     if isinstance(keywords.get("dtype"), str):  # of which NumPy would not say that ml_dtypes is missing
-        keywords["dtype"] = dtype_given(ufunc.__name__, keywords["dtype"])
+        keywords["dtype"] = dtype_given(roles[0], keywords["dtype"])
     for k in range(1, given - 1):
         known = known and float_type(arrays[k]) == dtype
     for k in range(n - given):
@@ -616,10 +670,13 @@ cdef object applied(tuple ufuncs, dict keywords, out, tuple arrays, tuple number
     if not some:
         dtype = NPY_NOTYPE
     elif not known:
-        dtype = type_of_call(ufunc.__name__, arrays, numbers, keywords)
+        dtype = type_of_call(roles, arrays + numbers, keywords)
     if is_short(dtype):
         ufunc = ufuncs[1]
         if keywords.pop("dtype", None) is not None:  # `dtype` is that of all operands but the parameters
+            for k in range(given):  # of complex numbers NumPy would drop the imaginary parts for bfloat16
+                if computed_in(dtype_of(arrays[k])) == NPY_NOTYPE:
+                    refuse_no_numbers(roles[0], roles[k + 1], arrays[k])
             own = np.PyArray_DescrFromType(dtype)
             keywords["signature"] = (own,) * given + (np.dtype(np.float32),) * (n - given) + (own,)
     for k in range(given):

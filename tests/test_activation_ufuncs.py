@@ -2,6 +2,7 @@
 floating-point environment the caller has. What it computes is test_activations.py's."""
 
 import ctypes
+import inspect
 import platform
 import sys
 
@@ -26,6 +27,7 @@ from elementwise import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lanewise.bounds import BOUNDS, bound
+from lanewise.functions import parametric
 from lanewise.measure import accuracy, oracles
 from lanewise.measure.oracles import ORACLES
 
@@ -258,3 +260,49 @@ def test_value_depends_on_the_number_alone(name, data):
     finally:
         lw.set_num_threads(before)
     assert bits(y) == bits(expected)
+
+
+@pytest.mark.parametrize("name", [*parametric.__all__, "swiglu", "swiglu_backward"])
+def test_errors_name_the_public_function_and_its_operand(name):
+    function = getattr(lw, name)
+    roles = [role for role, given in inspect.signature(function).parameters.items()
+             if role != "out" and given.kind is not given.VAR_KEYWORD]
+    usual = {role: np.ones(3) if role in ("x", "grad", "gate", "up") else 2.0 if role == "max_val" else 1.5
+             for role in roles}
+    for role in roles:
+        if (name, role) == ("threshold_backward", "value"):  # which the slope does not have
+            continue
+        for wrong, said in (("abc", "must be a number or an array of numbers, not 'abc'"),
+                            (None, "must be a number or an array of numbers, not None"),
+                            (np.ones(3, complex), "is of dtype complex128; expected float16, bfloat16, float32, ")):
+            with pytest.raises(TypeError, match=f"^{name}: {role} {said}"):
+                function(**usual | {role: wrong})
+
+
+@pytest.mark.parametrize("given", [str, np.dtype, lambda name: np.dtype(name).type], ids=["name", "dtype", "type"])
+def test_bfloat16_is_computed_in_where_it_is_asked_for(given):
+    # NumPy finds a loop of a ufunc by `dtype` alone only for dtypes of its own
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    dtype = given("bfloat16")
+    x = np.linspace(-3, 3, 40, dtype=np.float32)
+    brain = x.astype(ml_dtypes.bfloat16)
+    out = np.empty_like(brain)
+    calls = [(lw.silu, (x,), (brain,)), (lw.softplus, (x,), (brain,)), (lw.elu, (x, 1.5), (brain, 1.5)),
+             (lw.swiglu, (x, x), (brain, brain)), (lw.silu_backward, (x, brain), (brain, brain)),
+             (lw.silu, ([1, 2],), (np.array([1, 2], dtype),)), (lw.silu, (x.astype(np.float64),), (brain,))]
+    for function, given, narrow in calls:
+        found = function(*given, dtype=dtype)
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(found, function(*narrow))
+    out = np.empty_like(brain)
+    assert lw.silu(x, out=out, dtype=dtype) is out
+    np.testing.assert_array_equal(out, lw.silu(brain))
+    for wrong in (x * 1j, "abc", np.array([1.0, 2.0], object)):  # which NumPy would take, without the imaginary parts
+        with pytest.raises(TypeError, match="No loop matching"):
+            lw.silu(wrong, dtype=dtype)
+        with pytest.raises(TypeError, match=r"elu: x (is of dtype|must be a number)"):
+            lw.elu(wrong, 1.5, dtype=dtype)
+    with pytest.raises(TypeError, match="No loop matching"):
+        lw.silu(x, dtype=complex)
+    with pytest.raises(ValueError, match="broadcast"):
+        lw.swiglu(x, np.ones(5), dtype=dtype)

@@ -31,7 +31,8 @@ for _name, _activation in GATES.items():
             _documentation.named(_kernel, f"{_ufunc}_ufunc", _kernels.__name__)
         else:
             globals()[_ufunc] = _documentation.named(_kernel, _ufunc)
-for _part in ("beta", "clamped", "clamped_backward"):
+_PARTS = ("beta", "clamped", "clamped_backward")
+for _part in _PARTS:
     for _short in ("", "_short"):
         _kernel = f"swiglu_{_part}{_short}_ufunc"
         _documentation.named(getattr(_kernels, _kernel), _kernel, _kernels.__name__)
@@ -39,6 +40,10 @@ for _part in ("beta", "clamped", "clamped_backward"):
 
 _ONE, _ZERO = 1.0, 0.0  # swiglu knows its defaults by these objects: asking for their values would take 0.3 us
 _swiglu = _kernels.swiglu_ufunc
+_ROLES = ("swiglu", "gate", "up", *_OPTIONS)  # for errors
+_BACKWARD_ROLES = ("swiglu_backward", "grad", *_ROLES[1:])
+_BETA, _CLAMPED, _CLAMPED_BACKWARD = (
+    (getattr(_kernels, f"swiglu_{_part}_ufunc"), getattr(_kernels, f"swiglu_{_part}_short_ufunc")) for _part in _PARTS)
 
 
 def _plain(beta, limit, shift):
@@ -52,10 +57,9 @@ def swiglu(gate, up, out=None, *, beta=_ONE, limit=inf, shift=_ZERO, **keywords)
     if _plain(beta, limit, shift):
         return _swiglu(gate, up, out=out, **keywords)
     if type(limit) is type(shift) is float and limit == inf and shift == 0.0:
-        return apply((_kernels.swiglu_beta_ufunc, _kernels.swiglu_beta_short_ufunc), keywords, out, (gate, up), beta)
+        return apply(_ROLES, _BETA, keywords, out, (gate, up), beta)
     refuse_limit("swiglu", limit)
-    return apply((_kernels.swiglu_clamped_ufunc, _kernels.swiglu_clamped_short_ufunc), keywords, out, (gate, up),
-                 beta, limit, shift)
+    return apply(_ROLES, _CLAMPED, keywords, out, (gate, up), beta, limit, shift)
 
 
 def swiglu_backward(grad, gate, up, out=None, *, beta=_ONE, limit=inf, shift=_ZERO, **keywords):
@@ -67,8 +71,7 @@ def swiglu_backward(grad, gate, up, out=None, *, beta=_ONE, limit=inf, shift=_ZE
     if _plain(beta, limit, shift):
         return _kernels.swiglu_backward_ufunc(grad, gate, up, out=out or (None, None), **keywords)
     refuse_limit("swiglu_backward", limit)
-    return apply((_kernels.swiglu_clamped_backward_ufunc, _kernels.swiglu_clamped_backward_short_ufunc), keywords, out,
-                 (grad, gate, up), beta, limit, shift)
+    return apply(_BACKWARD_ROLES, _CLAMPED_BACKWARD, keywords, out, (grad, gate, up), beta, limit, shift)
 
 
 for _name, _activation in GATES.items():

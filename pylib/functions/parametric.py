@@ -25,7 +25,7 @@ for _name, _pair in _UFUNCS.items():
 
 
 def _refuse_negative(function, name, value):
-    if any_less(value, 0.0):
+    if any_less(function, name, value, "0", 0.0):
         raise ValueError(f"{function}: {name} must be 0 or more; got {value}")
 
 
@@ -35,7 +35,7 @@ def _refuse_zero(function, name, value):
 
 
 def _refuse_exceeding(function, low_name, low, high_name, high):
-    if any_less(high, low):
+    if any_less(function, high_name, high, low_name, low):
         raise ValueError(f"{function}: {low_name} must not exceed {high_name}; got {low} and {high}")
 
 
@@ -45,9 +45,10 @@ def _is_one(value):
 
 @unflushed
 def prelu_backward(grad, x, weight):
-    for role, operand in ("grad", grad), ("x", x), ("weight", weight):
+    roles = ("prelu_backward", "grad", "x", "weight")
+    for role, operand in zip(roles[1:], (grad, x, weight), strict=True):
         refuse_mask("prelu_backward", role, operand)
-    grad_x = apply(_UFUNCS["leaky_relu_backward"], {}, None, (grad, x), weight)
+    grad_x = apply(roles, _UFUNCS["leaky_relu_backward"], {}, None, (grad, x), weight)
     each = np.broadcast_to(_kernels.prelu_weight_backward_ufunc(grad, x, dtype=np.float64), np.shape(grad_x))
     lengths = (1,) * (each.ndim - np.ndim(weight)) + np.shape(weight)
     # the axes along which one weight serves all come last, and are summed as one row, whose order is fixed
@@ -59,13 +60,13 @@ def prelu_backward(grad, x, weight):
 
 _FUNCTION = """
 def {function}({signature}, **keywords):
-    {refusal}{general}{shortcut}return apply({ufuncs}, keywords, out, ({operands},){given})
+    {refusal}{general}{shortcut}return apply({roles}, {ufuncs}, keywords, out, ({operands},){given})
 """
 _SHORTCUT = """if _is_one({given}):
-        return apply(({plain},), keywords, out, ({operands},))
+        return apply({roles}, ({plain},), keywords, out, ({operands},))
     """
 _GENERAL = """if {options}:
-        return apply(_UFUNCS[{ufunc!r}], keywords, out, ({operands},), {given})
+        return apply({roles}, _UFUNCS[{ufunc!r}], keywords, out, ({operands},), {given})
     """
 _REFUSALS = {"negative": "_refuse_negative", "zero": "_refuse_zero", "exceeding": "_refuse_exceeding"}
 
@@ -79,14 +80,14 @@ def _refusal(function, entry):
     return f"{_REFUSALS[kind]}({function!r}, {given})\n    "
 
 
-def _general(entry, backward, operands):
+def _general(entry, backward, operands, roles):
     # the call that takes the options too, where one is not its default, or nothing
     if not entry.options:
         return ""
     return _GENERAL.format(
         options=" or ".join(f"type({name}) is not float or {name} != {option.default}"
                             for name, option in entry.options.items()),
-        ufunc=f"{entry.general}{'_backward' * backward}", operands=operands,
+        ufunc=f"{entry.general}{'_backward' * backward}", operands=operands, roles=roles,
         given=", ".join([*entry.parameters, *entry.options]))
 
 
@@ -100,13 +101,16 @@ def _source(name, entry, backward):
     # without a parameter it takes `out` where every np.ufunc does
     signature += ["*", "out=None"] if signature else ["out=None", "*"]
     signature += [f"{option}={given.default}" for option, given in entry.options.items()]
-    given = ", ".join(parameter for parameter, given in entry.parameters.items() if given.in_slope or not backward)
+    names = [parameter for parameter, given in entry.parameters.items() if given.in_slope or not backward]
+    roles = (function, *operands.split(", "), *names, *entry.options)
+    given = ", ".join(names)
     plain = f"_kernels.{entry.plain}{'_backward' * backward}_ufunc"
     return _FUNCTION.format(
-        function=function, operands=operands, signature=", ".join([operands, *signature]), given=given and f", {given}",
-        ufuncs=f"_UFUNCS[{ufunc!r}]" if given else f"(_kernels.{ufunc}_ufunc,)", refusal=_refusal(function, entry),
-        general=_general(entry, backward, operands),
-        shortcut=_SHORTCUT.format(given=given, plain=plain, operands=operands) if entry.plain else "")
+        function=function, operands=operands, roles=roles, signature=", ".join([operands, *signature]),
+        given=given and f", {given}", refusal=_refusal(function, entry),
+        ufuncs=f"_UFUNCS[{ufunc!r}]" if given else f"(_kernels.{ufunc}_ufunc,)",
+        general=_general(entry, backward, operands, roles),
+        shortcut=_SHORTCUT.format(given=given, plain=plain, operands=operands, roles=roles) if entry.plain else "")
 
 
 # Written out and compiled, as collections.namedtuple does: each has the names and defaults of its entry and costs no
