@@ -341,3 +341,21 @@ def test_a_batch_of_no_elements_is_done_at_once_whatever_its_shape(dtype, shape)
         grad_x, *sums = lw.batch_norm_backward(x, x, mean=zero, rstd=one, training=training)
         assert grad_x.shape == shape
         assert all(part.shape == zero.shape and not part.any() for part in sums)
+
+
+@pytest.mark.parametrize("dtype", oracles.DTYPES)
+@pytest.mark.parametrize(("shape", "axis"), [((2**29, 2**30, 0), -1), ((0, 2**40), 0), ((2**20, 0, 2**30), 1)])
+def test_norms_of_rows_of_no_elements_are_done_at_once(dtype, shape, axis):
+    x, none = np.empty(shape, dtype), np.empty(0, dtype)
+    for found in (lw.rms_norm(x, none, axis=axis), lw.layer_norm(x, none, none, axis=axis),
+                  *lw.add_rms_norm(x, x, axis=axis)):
+        assert (found.shape, found.dtype) == (shape, dtype)
+    assert lw.layer_norm(x, axis=axis, out=x) is x
+    with pytest.raises(ValueError, match="layer_norm: weight"):
+        lw.layer_norm(x, np.ones(1), axis=axis)
+    with pytest.raises(ValueError, match="layer_norm: out of shape"):
+        lw.layer_norm(x, axis=axis, out=none.reshape(0, 1, 1, 1))
+    y, mean, rstd = lw.layer_norm(np.empty((3, 0), dtype), return_stats=True)
+    assert y.shape == (3, 0)
+    assert np.isnan(mean).all()
+    assert np.isnan(rstd).all()

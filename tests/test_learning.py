@@ -338,3 +338,13 @@ def test_flags_that_are_arrays_are_refused_before_anything_is_written():
             call(np.ones(2))
     assert (out == 7).all()
     assert generator.random() == np.random.default_rng(1).random()
+
+
+@pytest.mark.parametrize("dtype", ["float16", *FLOATS])
+def test_a_product_of_no_elements_is_done_at_once(dtype):
+    x, weight, bias = np.empty((2**40, 0, 1024), dtype), np.ones((5, 1024), dtype), np.ones(5, dtype)
+    assert lw.linear(x, weight, bias).shape == (2**40, 0, 5)
+    assert lw.linear(x[:3], weight, bias, activation="relu").dtype == dtype
+    out = np.empty((2**40, 0, 5), dtype)
+    assert lw.linear(x, weight, out=out) is out
+    assert (lw.linear(np.empty((3, 0), dtype), np.empty((5, 0), dtype), bias) == 1).all()

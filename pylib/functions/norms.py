@@ -1,11 +1,13 @@
 """Norms along an axis, forward and backward. Defaults, checks and documentation; the arithmetic is in
 kernels/norms.pyx, and the bound of each function in bounds.py."""
 
+import numpy as np
 
 from ..kernels import norms as _norms
 from ._axis import (
     backward_on_axis,
     checked,
+    fitting,
     from_zero,
     like,
     of_number,
@@ -23,6 +25,17 @@ __all__ = ["add_rms_norm", "layer_norm", "layer_norm_backward", "rms_norm", "rms
 
 _LAYER_NORMS = {"shifted": _norms.layer_norm_gufunc, "two_pass": _norms.layer_norm_two_pass_gufunc,
                 "one_pass": _norms.layer_norm_one_pass_gufunc}
+
+
+def _of_rows(gufunc, x, operands, axis, out, statistics):
+    # on_axis; of rows without elements their statistics, a number for each, are made only where they are wanted
+    if statistics or x.shape[axis]:
+        return on_axis(gufunc, operands, axis, x.ndim, *out)
+    none = tuple(slice(None if k == axis % x.ndim else 0) for k in range(x.ndim))
+    places = [place if place is None else fitting(gufunc.__name__, place, x.shape)[none] for place in out]
+    found = on_axis(gufunc, tuple(each[none] if np.shape(each) == x.shape else each for each in operands), axis, x.ndim,
+                    *places)
+    return [np.empty(x.shape, made.dtype) if place is None else place for place, made in zip(out, found, strict=False)]
 
 
 @with_bound
@@ -83,8 +96,8 @@ def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False)
     if x.ndim == 0:
         return of_number("rms_norm", rms_norm, (x,), out, weight=weight, eps=eps, return_stats=return_stats)
     weight = vector("rms_norm", "weight", weight, x, axis)
-    y, rstd = on_axis(_norms.rms_norm_gufunc, (x, weight, eps), axis, x.ndim, out)
-    return (y, rstd) if return_stats else y
+    y, *rstd = _of_rows(_norms.rms_norm_gufunc, x, (x, weight, eps), axis, (out,), return_stats)
+    return (y, *rstd) if return_stats else y
 
 
 @with_bound
@@ -158,8 +171,8 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return
                          return_stats=return_stats, algorithm=algorithm)
     weight = vector("layer_norm", "weight", weight, x, axis)
     bias = vector("layer_norm", "bias", bias, x, axis)
-    y, mean, rstd = on_axis(_LAYER_NORMS[algorithm], (x, weight, bias, eps), axis, x.ndim, out)
-    return (y, mean, rstd) if return_stats else y
+    y, *statistics = _of_rows(_LAYER_NORMS[algorithm], x, (x, weight, bias, eps), axis, (out,), return_stats)
+    return (y, *statistics) if return_stats else y
 
 
 @with_bound
@@ -330,5 +343,5 @@ def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=None, retur
     if x.ndim == 0:
         raise ValueError("add_rms_norm: x of shape () has no axis; expected at least one")
     weight = vector("add_rms_norm", "weight", weight, x, axis)
-    y, total, rstd = on_axis(_norms.add_rms_norm_gufunc, (x, residual, weight, eps), axis, x.ndim, *out)
-    return (y, total, rstd) if return_stats else (y, total)
+    y, total, *rstd = _of_rows(_norms.add_rms_norm_gufunc, x, (x, residual, weight, eps), axis, out, return_stats)
+    return (y, total, *rstd) if return_stats else (y, total)

@@ -120,6 +120,8 @@ def linear(x, weight, bias=None, *, activation=None, out=None):
     if out is not None and (out.shape != (*x.shape[:-1], weight.shape[0]) or out.dtype != dtype):
         raise ValueError(f"linear: out of shape {out.shape} and {out.dtype} does not fit; expected shape "
                          f"{(*x.shape[:-1], weight.shape[0])} and {dtype}")
+    if 0 in (*x.shape[:-1], weight.shape[0]):  # NumPy would go through all matrices without elements
+        return np.empty((*x.shape[:-1], weight.shape[0]), dtype) if out is None else out
     direct = out is not None and wide is x and wide_weight is weight
     if direct and _overlap(bias, out):
         bias = bias.copy()  # it is read after the product is written
