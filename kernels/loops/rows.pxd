@@ -202,8 +202,8 @@ cdef inline Py_ssize_t run_columns(const real* like, const Pass* work, Py_ssize_
     for k in range(work.operands if work.n <= SHORT and not work.by_elements else 0):
         staged = staged or collides(&work.of[k], work.n)
     if staged or work.copies:
-        registers = <int>max(LINE // size, min(
-            <Py_ssize_t>MOST_REGISTERS, SHORT_TILE * <Py_ssize_t>sizeof(double) // (work.n * size)))
+        registers = <int>min(<Py_ssize_t>MOST_REGISTERS, max(
+            LINE // size, SHORT_TILE * <Py_ssize_t>sizeof(double) // (work.n * size)))
     rows = min(registers * lanes(like), (stop - row) // lanes(like) * lanes(like))
     for k in range(work.operands):
         one = &work.of[k]
