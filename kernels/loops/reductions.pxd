@@ -12,9 +12,10 @@ from libc.stdlib cimport free, malloc
 
 from ..lanes cimport (
     F32_LANES, F64_LANES, add_product_f64, called, end_stream, f32x, f64x, fold_products_f32, load_bfloat16, load_f64,
-    load_part_f64, narrow_f64_f32, real, splat, splat_f32, splat_f64, store_bfloat16, store_bfloat16_pair, store_f32,
-    store_f64, sum_f64, wide_f32, wide_part_f32, wide_sum_f32,
+    load_float16, load_part_f64, narrow_f64_f32, real, splat, splat_f32, splat_f64, store_bfloat16, store_bfloat16_pair,
+    store_f32, store_f64, store_float16, sum_f64, wide_f32, wide_part_f32, wide_sum_f32,
 )
+from .dtypes cimport BFLOAT16, FLOAT32, Dtype, is_short
 from .registers cimport head, itemsize, lanes, load, load_part, skip, store, store_part, stream
 from .threads cimport run_chunks
 
@@ -87,18 +88,27 @@ cdef inline real take(const real* x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     return load_part(skip(x, i), n)
 
 
-cdef inline real take_either(bint bfloat16, const real* x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    # the same, of a row that may be of bfloat16
+cdef inline f32x load_short(Dtype dtype, const uint16_t* x) noexcept nogil:
+    return load_bfloat16(x) if dtype == BFLOAT16 else load_float16(x)
+
+
+cdef inline real take_of(Dtype dtype, const real* x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # the same, of a row that may be of 16-bit elements
     cdef uint16_t part[F32_LANES]
     cdef Py_ssize_t k
     if real is f32x:
-        if bfloat16:
+        if is_short(dtype):
             if n == F32_LANES:
-                return load_bfloat16(<const uint16_t*>x + i)
+                return load_short(dtype, <const uint16_t*>x + i)
             for k in range(F32_LANES):
                 part[k] = (<const uint16_t*>x)[i + k] if k < n else 0
-            return load_bfloat16(part)
+            return load_short(dtype, part)
     return take(x, i, n)
+
+
+cdef inline real take_either(bint bfloat16, const real* x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # the same, of a row that may be of bfloat16
+    return take_of(BFLOAT16 if bfloat16 else FLOAT32, x, i, n)
 
 
 cdef inline double element(const real* x, Py_ssize_t i) noexcept nogil:
@@ -569,16 +579,32 @@ cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, P
             store(<real*>skip(y, at[k]), edges[k])
 
 
-cdef inline void map_bfloat16(f32x (*point)(const f32x*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
-                              uint16_t* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # map_block where results are rounded to bfloat16 as they are written
+cdef inline void store_short(Dtype dtype, uint16_t* y, f32x x) noexcept nogil:
+    if dtype == BFLOAT16:
+        store_bfloat16(y, x)
+    else:
+        store_float16(y, x)
+
+
+cdef inline void store_short_pair(Dtype dtype, uint16_t* y, f32x x, f32x next_x) noexcept nogil:
+    if dtype == BFLOAT16:
+        store_bfloat16_pair(y, x, next_x)
+    else:
+        store_float16(y, x)
+        store_float16(y + F32_LANES, next_x)
+
+
+cdef inline void map_shorts(Dtype dtype,
+                            f32x (*point)(const f32x*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                            uint16_t* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # map_block where results are rounded to 16 bits as they are written
     cdef uint16_t part[F32_LANES]
     cdef Py_ssize_t width = F32_LANES, i = start, stop = start + n, k
     cdef f32x value, next_value, last = splat_f32(0.0), next_to_last = last
     if n < 2 * width:
         while i < stop:
             n = min(stop - i, width)
-            store_bfloat16(part, point(NULL, context, i, n))
+            store_short(dtype, part, point(NULL, context, i, n))
             for k in range(n):
                 y[i + k] = part[k]
             i += n
@@ -587,10 +613,15 @@ cdef inline void map_bfloat16(f32x (*point)(const f32x*, const void*, Py_ssize_t
         next_to_last, last = point(NULL, context, stop - 2 * width, width), point(NULL, context, stop - width, width)
     while i + 2 * width <= stop:
         value, next_value = point(NULL, context, i, width), point(NULL, context, i + width, width)
-        store_bfloat16_pair(y + i, value, next_value)
+        store_short_pair(dtype, y + i, value, next_value)
         i += 2 * width
     if i < stop:
-        store_bfloat16_pair(y + stop - 2 * width, next_to_last, last)
+        store_short_pair(dtype, y + stop - 2 * width, next_to_last, last)
+
+
+cdef inline void map_bfloat16(f32x (*point)(const f32x*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                              uint16_t* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    map_shorts(BFLOAT16, point, y, context, start, n)
 
 
 cdef inline void store_pair(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
