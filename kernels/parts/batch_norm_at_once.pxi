@@ -1,5 +1,6 @@
-# Batch norm of plain arrays: C-contiguous float32 or float64, and vectors of either. Everything between the checks and
-# the results is done in one call, because in small shapes it costs more than the sums. A part of batch_norm.pyx.
+# Batch norm of plain arrays: C-contiguous, of any dtype that it computes, and vectors of any of these. Everything
+# between the checks and the results is done in one call, because in small shapes it costs more than the sums. A part of
+# batch_norm.pyx.
 #
 # What is anything else, and what is in error, gives None, and channel_norms.py goes its longer way: the bits are the
 # same.
@@ -7,16 +8,18 @@
 cdef enum:
     NUMBERS = 8  # vectors of float64 that a call keeps of its channels
     # A short segment is mapped as columns: each example is one row, and a channel's numbers are repeated for each of
-    # its elements. That pays up to so many elements of a segment, so many of an example, and from so many examples on.
-    MOST_REPEATED = 32
+    # its elements. That pays up to so many elements of a segment, and from so many examples on. So many columns are
+    # taken at a time that what is known of them stays in the second-level cache.
+    MOST_REPEATED = 256
     MOST_COLUMNS = 8192
     FEWEST_EXAMPLES = 8
 
 # what functions without Python objects call, of all dtypes
-cdef const Operation* merges = operations_of(merged_gufunc)
 cdef const Operation* column_moments = operations_of(column_moments_gufunc)
 cdef const Operation* column_sums = operations_of(column_sums_gufunc)
+cdef const Operation* column_affines = operations_of(column_affine_gufunc)
 cdef const Operation* column_slopes = operations_of(column_slope_gufunc)
+cdef int bfloat16 = bfloat16_number() or NPY_HALF  # NumPy's number of its type, where there is one
 
 cdef struct Layout:
     # how x lies in memory, and the operations of its dtype
@@ -26,7 +29,7 @@ cdef struct Layout:
     Py_ssize_t channels
     Py_ssize_t size
     bint columns  # whether segments are single elements, whose sums go by columns
-    const Operation* statistics  # the moments, or the sums of gradients
+    const Operation* statistics  # by columns: the moments, or the sums of gradients
     const Operation* mapped
     const Operation* mapped_columns
 
@@ -41,30 +44,39 @@ cdef const Operation* for_dtype(object gufunc, Dtype dtype):
     return of_dtype(operations_of(gufunc), dtype)
 
 
-cdef bint describe(Layout* layout, object x, object statistics, object mapped, object of_columns,
-                   object mapped_columns):
+cdef bint is_plain(object values):
+    # whether it is an array of floats as C lays them out
+    return np.PyArray_CheckExact(values) and np.PyArray_ISCARRAY_RO(<np.ndarray>values) and (
+        np.PyArray_TYPE(<np.ndarray>values) in (np.NPY_FLOAT, np.NPY_DOUBLE, NPY_HALF, bfloat16))
+
+
+cdef Dtype dtype_of(object values):
+    # of such an array
+    cdef int number = np.PyArray_TYPE(<np.ndarray>values)
+    return FLOAT32 if number == np.NPY_FLOAT else FLOAT64 if number == np.NPY_DOUBLE else (
+        FLOAT16 if number == NPY_HALF else BFLOAT16)
+
+
+cdef bint describe(Layout* layout, object x, object statistics, object mapped, object mapped_columns):
     # whether x is plain and of something
     cdef int k
-    if not np.PyArray_CheckExact(x) or np.PyArray_NDIM(<np.ndarray>x) < 2 or (
-            np.PyArray_TYPE(<np.ndarray>x) not in (np.NPY_FLOAT, np.NPY_DOUBLE)) or (
-            not np.PyArray_ISCARRAY_RO(<np.ndarray>x)) or np.PyArray_SIZE(x) == 0:
+    if not is_plain(x) or np.PyArray_NDIM(<np.ndarray>x) < 2 or np.PyArray_SIZE(x) == 0:
         return False
-    layout.dtype = FLOAT64 if np.PyArray_TYPE(<np.ndarray>x) == np.NPY_DOUBLE else FLOAT32
+    layout.dtype = dtype_of(x)
     layout.width = size_of(layout.dtype)
     layout.batch, layout.channels, layout.size = np.PyArray_DIM(x, 0), np.PyArray_DIM(x, 1), 1
     for k in range(2, np.PyArray_NDIM(<np.ndarray>x)):
         layout.size *= np.PyArray_DIM(x, k)
     layout.columns = layout.size == 1
-    layout.statistics = for_dtype(of_columns if layout.columns else statistics, layout.dtype)
+    layout.statistics = for_dtype(statistics, layout.dtype)
     layout.mapped, layout.mapped_columns = for_dtype(mapped, layout.dtype), for_dtype(mapped_columns, layout.dtype)
     return True
 
 
 cdef bint is_vector(object values, const Layout* layout):
     # whether it is a plain vector with a number for each channel
-    return np.PyArray_CheckExact(values) and np.PyArray_TYPE(<np.ndarray>values) in (np.NPY_FLOAT, np.NPY_DOUBLE) and (
-        np.PyArray_ISCARRAY_RO(<np.ndarray>values) and np.PyArray_NDIM(<np.ndarray>values) == 1
-        and np.PyArray_DIM(values, 0) == layout.channels)
+    return is_plain(values) and np.PyArray_NDIM(<np.ndarray>values) == 1 and (
+        np.PyArray_DIM(values, 0) == layout.channels)
 
 
 cdef inline double number_at(const void* data, bint doubles, Py_ssize_t i) noexcept nogil:
@@ -84,11 +96,18 @@ cdef bint has_doubles(object values):
 
 
 cdef void take_vector(double* numbers, object values, double default, const Layout* layout):
-    cdef Py_ssize_t c
+    cdef float widened[WIDENED + PADDING]
+    cdef Py_ssize_t c, start = 0, n
+    cdef Dtype dtype = FLOAT64 if values is None else dtype_of(values)
     cdef const char* data = NULL if values is None else np.PyArray_BYTES(<np.ndarray>values)
-    cdef bint doubles = data != NULL and has_doubles(values)
-    for c in range(layout.channels):
-        numbers[c] = default if data == NULL else number_at(data, doubles, c)
+    while is_short(dtype) and start < layout.channels:
+        n = min(<Py_ssize_t>WIDENED, layout.channels - start)
+        take_row(dtype, <f32x*>widened, data + start * sizeof(uint16_t), sizeof(uint16_t), n)
+        for c in range(n):
+            numbers[start + c] = widened[c]
+        start += n
+    for c in range(start, layout.channels):
+        numbers[c] = default if data == NULL else number_at(data, dtype == FLOAT64, c)
 
 
 cdef bint meet(object a, object b):
@@ -105,7 +124,7 @@ cdef bint takes_place(object out, object operand):
 
 cdef bint is_like(object array, object x):
     # whether it is plain, of the shape and dtype of x
-    return np.PyArray_CheckExact(array) and np.PyArray_ISCARRAY_RO(<np.ndarray>array) and (
+    return is_plain(array) and (
         np.PyArray_TYPE(<np.ndarray>array) == np.PyArray_TYPE(<np.ndarray>x)
         and np.PyArray_SAMESHAPE(<np.ndarray>array, <np.ndarray>x))
 
@@ -153,69 +172,44 @@ cdef bint over_examples(const Layout* layout, const Operation* operation, char**
     return True
 
 
-cdef bint map_examples(const Layout* layout, char** args, const double* scale) noexcept nogil:
-    # Whether there was memory for the map of all of x. Short segments are mapped as columns, but only where all scales
-    # are 1: a product with another scale may be rounded otherwise by columns than by segments.
-    cdef Layout flat = layout[0]
+cdef bint map_repeated(const Layout* layout, char** args) noexcept nogil:
+    # whether there was memory for the map of short segments as columns, some channels at a time
+    cdef const Operation* operation = layout.mapped_columns
+    cdef Py_ssize_t together = max(1, MOST_COLUMNS // layout.size), step = layout.width * layout.size, c = 0, count
     cdef char* own[MAX_ROW_OPERANDS]
-    cdef double* memory
-    cdef double* vector
-    cdef const double* given
-    cdef Py_ssize_t c, i
-    cdef int k
-    cdef bint done
-    flat.channels, flat.size = layout.channels * layout.size, 1
-    if layout.columns:
-        return over_examples(layout, layout.mapped_columns, args)
-    done = layout.size > MOST_REPEATED or flat.channels > MOST_COLUMNS or layout.batch < FEWEST_EXAMPLES
-    for c in range(layout.channels):
-        done = done or scale[c] != 1.0
-    memory = NULL if done else <double*>malloc(flat.channels * NUMBERS * sizeof(double))
-    if memory == NULL:
-        return over_examples(layout, layout.mapped, args)
-    vector = memory
-    for k in range(layout.mapped_columns.operands):
-        own[k] = args[k]
-        if layout.mapped_columns.kinds[k] == c's':
-            own[k], given = <char*>vector, <const double*>args[k]
-            for c in range(layout.channels):
-                for i in range(layout.size):
-                    vector[i] = given[c]
-                vector += layout.size
-    done = over_examples(&flat, layout.mapped_columns, own)
-    free(memory)
+    cdef np.npy_intp steps[2 * MAX_ROW_OPERANDS]
+    cdef int k, within
+    cdef bint done = True
+    while c < layout.channels and done:
+        count, within = min(together, layout.channels - c), 0
+        for k in range(operation.operands):
+            own[k] = args[k] + c * (step if operation.kinds[k] == c'm' else <Py_ssize_t>sizeof(double))
+            steps[within] = sizeof(double)
+            if operation.kinds[k] == c'm':
+                steps[within], steps[within + 1] = layout.channels * step, layout.width
+                within += 1
+            within += 1
+        done = columns_of(operation, own, layout.batch, count * layout.size, steps, layout.size)
+        c += count
     return done
 
 
-cdef bint over_channels(const Layout* layout, const Operation* operation, char** args) noexcept nogil:
-    # the same of an operation from the examples' numbers to one number for each channel
-    cdef np.npy_intp dims[2]
-    cdef np.npy_intp steps[2 * MAX_ROW_OPERANDS]
-    cdef int k
-    for k in range(operation.operands):
-        steps[k], steps[operation.operands + k] = sizeof(double), layout.channels * sizeof(double)
-    dims[0], dims[1] = layout.channels, layout.batch
-    return (<loop_function>operation.loop)(operation, args, dims, steps)
-
-
-cdef bint moments_of_all(const Layout* layout, char** args, double* more) noexcept nogil:
-    # x, scale -> mean and variance of each channel, merged from those of examples, which go to `more`. The scale is 1,
-    # so that segments of all examples are alike.
-    cdef char* own[4]
-    cdef char* merged[4]
-    cdef np.npy_intp dims[2]
-    cdef np.npy_intp steps[5]
+cdef bint map_examples(const Layout* layout, char** args, const double* scale) noexcept nogil:
+    # Whether there was memory for the map of all of x. Short segments are mapped as columns, but only where all scales
+    # are 1: a product with another scale may be rounded otherwise by columns than by segments.
+    cdef Py_ssize_t c
+    cdef bint rescued = False
     if layout.columns:
-        return over_examples(layout, layout.statistics, args)
-    own[0], own[1] = args[0], args[1]
-    merged[0] = own[2] = <char*>more
-    merged[1] = own[3] = <char*>(more + layout.batch * layout.channels)
-    merged[2], merged[3] = args[2], args[3]
-    dims[0], dims[1] = layout.batch * layout.channels, layout.size
-    steps[0], steps[1], steps[2], steps[3] = layout.size * layout.width, 0, sizeof(double), sizeof(double)
-    steps[4] = layout.width
-    return (<loop_function>layout.statistics.loop)(layout.statistics, own, dims, steps) and (
-        over_channels(layout, of_dtype(merges, FLOAT64), merged))
+        return over_examples(layout, layout.mapped_columns, args)
+    for c in range(layout.channels):
+        rescued = rescued or scale[c] != 1.0
+    if not rescued and layout.batch >= FEWEST_EXAMPLES and layout.size <= MOST_REPEATED:
+        return map_repeated(layout, args)
+    if rescued or not is_short(layout.dtype):
+        return over_examples(layout, layout.mapped, args)
+    map_short_segments(layout.dtype, layout.mapped.n_in > 6, args, layout.batch, layout.channels, layout.size,
+                       thread_count[0])
+    return True
 
 
 cdef int no_memory_for_rows(str name, const Layout* layout) except -1:
@@ -223,10 +217,9 @@ cdef int no_memory_for_rows(str name, const Layout* layout) except -1:
     no_memory(name, f"copies of rows of {n} elements", n * (8 if layout.dtype == FLOAT64 else 4))
 
 
-cdef double* memory_of(const Layout* layout, bint of_examples) except NULL:
-    # for vectors of the channels, and for two numbers of each channel in each example where they are asked for
-    cdef Py_ssize_t size = sizeof(double) * layout.channels * (
-        NUMBERS + (2 * layout.batch if of_examples and not layout.columns else 0))
+cdef double* memory_of(const Layout* layout) except NULL:
+    # for vectors of the channels
+    cdef Py_ssize_t size = sizeof(double) * layout.channels * NUMBERS
     cdef double* memory = <double*>malloc(size)
     if memory == NULL:
         no_memory("batch_norm", "the statistics of channels", size)
@@ -250,8 +243,9 @@ cdef void put_blended(object running, const double* batch, double momentum, doub
 
 
 cdef bint can_be_updated(object running, const Layout* layout, object out):
-    return running is None or (is_vector(running, layout) and np.PyArray_ISWRITEABLE(<np.ndarray>running)
-                               and not meet(running, out))
+    return running is None or (
+        is_vector(running, layout) and not is_short(dtype_of(running)) and np.PyArray_ISWRITEABLE(<np.ndarray>running)
+        and not meet(running, out))
 
 
 def forward_at_once(x, running_mean, running_var, weight, bias, bint training, momentum, eps, out):
@@ -265,7 +259,7 @@ def forward_at_once(x, running_mean, running_var, weight, bias, bint training, m
     cdef Py_ssize_t c, count
     cdef bint done = True, rescued = False
     if type(momentum) is not float or type(eps) is not float or (
-            not describe(&layout, x, moments_gufunc, affine_gufunc, column_moments_gufunc, column_affine_gufunc)):
+            not describe(&layout, x, column_moments_gufunc, affine_gufunc, column_affine_gufunc)):
         return None
     share, added, count = momentum, eps, layout.batch * layout.size
     if not (0.0 <= share <= 1.0 and 0.0 <= added < INFINITY) or not (weight is None or is_vector(weight, &layout)) or (
@@ -283,7 +277,7 @@ def forward_at_once(x, running_mean, running_var, weight, bias, bint training, m
         return None
     mean = np.PyArray_EMPTY(1, np.PyArray_DIMS(x) + 1, np.NPY_DOUBLE, 0)
     rstd = np.PyArray_EMPTY(1, np.PyArray_DIMS(x) + 1, np.NPY_DOUBLE, 0)
-    numbers = memory_of(&layout, True)
+    numbers = memory_of(&layout)
     for c in range(6):  # mean, rstd, scale, weight, bias, variance
         n[c] = numbers + c * layout.channels
     take_vector(n[2], None, 1.0, &layout)
@@ -293,7 +287,11 @@ def forward_at_once(x, running_mean, running_var, weight, bias, bint training, m
     if training:
         args[1], args[2], args[3] = <char*>n[2], <char*>n[0], <char*>n[5]
         with nogil:
-            done = moments_of_all(&layout, args, numbers + NUMBERS * layout.channels)
+            if layout.columns:
+                done = over_examples(&layout, layout.statistics, args)
+            else:
+                sums_of_plain(layout.dtype, NULL, args[0], NULL, NULL, n[2], n[0], n[5], layout.batch,
+                              layout.channels, layout.size, thread_count[0])
     else:
         take_vector(n[0], running_mean, 0.0, &layout)
         take_vector(n[5], running_var, 0.0, &layout)
@@ -321,6 +319,27 @@ def forward_at_once(x, running_mean, running_var, weight, bias, bint training, m
     return None if rescued else (y, mean, rstd)
 
 
+cdef void set_inference(double** n, Py_ssize_t channels) noexcept nogil:
+    # Numbers of channels, by which affine makes of a gradient that of x: grad * rstd * weight. No mean is subtracted,
+    # unless it is none, which makes the results NaN; and a bias of -0 changes no product, be it 0.
+    cdef Py_ssize_t c
+    for c in range(channels):
+        n[0][c], n[3][c], n[2][c], n[6][c] = n[0][c] - n[0][c], n[3][c] * n[2][c], 1.0, -0.0
+
+
+cdef int set_slopes(bint training, char** args, double** n, Py_ssize_t channels, void* grad_x) noexcept nogil:
+    # the operands that the gradient of x is made of, after grad and, in training, x; where the result stands in them
+    cdef int k
+    if training:
+        args[5], args[6], args[7], args[8] = <char*>n[3], <char*>n[6], <char*>n[7], <char*>grad_x
+        return 8
+    set_inference(n, channels)
+    for k in range(4):
+        args[1 + k] = <char*>n[k]
+    args[5], args[6] = <char*>n[6], <char*>grad_x
+    return 6
+
+
 def backward_at_once(grad, x, weight, mean, rstd, bint training, out):
     """batch_norm_backward of plain arrays: gradients of x, weight and bias. None of anything else."""
     cdef Layout layout
@@ -331,8 +350,10 @@ def backward_at_once(grad, x, weight, mean, rstd, bint training, out):
     cdef double count
     cdef char* args[9]
     cdef Py_ssize_t c
+    cdef int of_weight
     cdef bint done = True
-    if not describe(&layout, x, sums_gufunc, slope_gufunc, column_sums_gufunc, column_slope_gufunc) or (
+    if not describe(&layout, x, column_sums_gufunc, slope_gufunc if training else affine_gufunc,
+                    column_slope_gufunc if training else column_affine_gufunc) or (
             not is_like(grad, x)) or (not is_vector(mean, &layout) or not is_vector(rstd, &layout)) or (
             not (weight is None or is_vector(weight, &layout))):
         return None
@@ -340,10 +361,11 @@ def backward_at_once(grad, x, weight, mean, rstd, bint training, out):
     if grad_x is None or not takes_place(grad_x, grad):
         return None
     count = layout.batch * layout.size if training else INFINITY
-    grad_weight = np.PyArray_EMPTY(1, np.PyArray_DIMS(x) + 1, np.PyArray_TYPE(<np.ndarray>x), 0)
-    grad_bias = np.PyArray_EMPTY(1, np.PyArray_DIMS(x) + 1, np.PyArray_TYPE(<np.ndarray>x), 0)
+    of_weight = np.NPY_DOUBLE if layout.dtype == FLOAT64 else np.NPY_FLOAT
+    grad_weight = np.PyArray_EMPTY(1, np.PyArray_DIMS(x) + 1, of_weight, 0)
+    grad_bias = np.PyArray_EMPTY(1, np.PyArray_DIMS(x) + 1, of_weight, 0)
     sums[0], sums[1] = np.PyArray_DATA(grad_bias), np.PyArray_DATA(grad_weight)
-    numbers = memory_of(&layout, False)
+    numbers = memory_of(&layout)
     for c in range(NUMBERS):  # mean, rstd, scale, weight, the sums of grad and of grad * normed, and their averages
         n[c] = numbers + c * layout.channels
     take_vector(n[0], mean, 0.0, &layout)
@@ -362,8 +384,7 @@ def backward_at_once(grad, x, weight, mean, rstd, bint training, out):
                           layout.size, thread_count[0])
         for c in range(layout.channels):
             n[6][c], n[7][c] = average(n[4][c], count), average(n[5][c], count)
-        args[5], args[6], args[7] = <char*>n[3], <char*>n[6], <char*>n[7]
-        args[8] = np.PyArray_BYTES(<np.ndarray>grad_x)
+        set_slopes(training, args, n, layout.channels, np.PyArray_DATA(<np.ndarray>grad_x))
         done = done and map_examples(&layout, args, n[2])
     if done:
         for c in range(layout.channels):

@@ -43,18 +43,35 @@ cdef struct Example:
     const void* grad
     const void* x
     Vectors known
-    bint streamed
+    Dtype dtype  # of grad and x
+
+cdef struct Problem
+
+cdef struct Block:
+    # Examples at equal distances. A block of none stands for the rows that a kernel is given.
+    const Problem* problem
+    char* x
+    char* grad
+    char* y
+    Py_ssize_t x_step
+    Py_ssize_t grad_step
+    Py_ssize_t y_step
+    Py_ssize_t rows
 
 cdef struct Problem:
     Pass work  # over the examples
     Py_ssize_t channels
+    Py_ssize_t repeat  # neighbours of which the same is known, as vectors of one number for all of them say
     Vectors known
     char* again  # of each channel: POOR, LOST, or 0 where its sums will do
     const void* scale  # NULL where every scale is 1
     bint folded  # whether few rows are added in float32
+    bint stands  # whether kernels can take rows where they stand
+    Dtype dtype  # of the rows that kernels are given
+    Block blocks[CHUNKS]  # of each chunk
 
 ctypedef bint (*columns_kernel)(const void* like, const Operation* operation, char** args, Py_ssize_t examples,
-                                Py_ssize_t channels, const np.npy_intp* steps) noexcept nogil
+                                Py_ssize_t channels, const np.npy_intp* steps, Py_ssize_t repeat) noexcept nogil
 
 cdef pass_function run_float32 = row_machine().pass_float32, run_float64 = row_machine().pass_float64
 
@@ -69,22 +86,35 @@ cdef inline void set_known(const real* like, const Problem* problem, int what, P
         (<double*>problem.known.of[what])[i] = value
 
 
+cdef inline void know_one(const real* like, const Problem* problem, int what, Py_ssize_t i,
+                          double value) noexcept nogil:
+    # of the i-th of those that the vectors tell apart; what is written behind its neighbours is overwritten by the next
+    cdef real* y = <real*>skip(<const real*>problem.known.of[what], i * problem.repeat)
+    cdef Py_ssize_t j = 0
+    if problem.repeat == 1:
+        set_known(like, problem, what, i, value)
+        return
+    while j < problem.repeat:
+        store(<real*>skip(<const real*>y, j), splat(y[0], value))
+        j += lanes(like)
+
+
 cdef void know(const real* like, const Problem* problem, int what, const char* values,
                Py_ssize_t step) noexcept nogil:
     # a vector of float64
     cdef Py_ssize_t i
-    for i in range(problem.channels):
-        set_known(like, problem, what, i, (<const double*>(values + i * step))[0])
+    for i in range(problem.channels // problem.repeat):
+        know_one(like, problem, what, i, (<const double*>(values + i * step))[0])
 
 
 cdef void know_mean(const real* like, const Problem* problem, const char* values,
                     Py_ssize_t step) noexcept nogil:
     cdef Py_ssize_t i
     cdef double mean
-    for i in range(problem.channels):
+    for i in range(problem.channels // problem.repeat):
         mean = (<const double*>(values + i * step))[0]
-        set_known(like, problem, MEAN, i, mean)
-        set_known(like, problem, MEAN_REST, i, mean - rounded(like, mean))
+        know_one(like, problem, MEAN, i, mean)
+        know_one(like, problem, MEAN_REST, i, mean - rounded(like, mean))
 
 
 cdef inline Matrix matrix(char* data, const np.npy_intp* steps) noexcept nogil:
@@ -97,11 +127,11 @@ cdef inline Operand operand(char kind, Matrix matrix, Py_ssize_t offset) noexcep
 
 cdef bint begin_columns(const real* like, const Operation* operation, group_kernel kernel, Problem* problem,
                         Matrix grad, Matrix x, Matrix y, Py_ssize_t examples, Py_ssize_t channels, const char* scale,
-                        Py_ssize_t scale_step) noexcept nogil:
+                        Py_ssize_t scale_step, Py_ssize_t repeat) noexcept nogil:
     # Whether there is memory for a problem: its pass over x and, where there is one, grad, to y or to sums; and the
     # vectors of its channels.
     cdef Pass* work = &problem.work
-    cdef Matrix none = Matrix(NULL, 0, 0), own = Matrix(<char*>problem, 0, 0)
+    cdef Matrix none = Matrix(NULL, 0, 0), own = Matrix(<char*>problem.blocks, 0, 0)
     cdef Py_ssize_t size = whole((channels + PADDING) * (4 if real is f32x else 8), LINE), i
     cdef bint rescued = False
     work.kernel, work.shorts, work.columns, work.turned, work.across = kernel, NULL, NULL, 0, False
@@ -115,10 +145,13 @@ cdef bint begin_columns(const real* like, const Operation* operation, group_kern
     else:
         work.of[3], work.of[4] = operand(c'a', none, 0), operand(c'a', none, channels)
         work.operands, work.n_sums = 5, 2 * channels
-    for i in range(channels):
+    for i in range(channels // repeat):
         rescued = rescued or (<const double*>(scale + i * scale_step))[0] != 1.0
     work.of[0].tiled = rescued  # where its numbers can be scaled
-    problem.channels, problem.folded, problem.scale = channels, False, NULL
+    problem.channels, problem.folded, problem.scale, problem.repeat = channels, False, NULL, repeat
+    problem.stands = not rescued
+    for i in range(work.operands):
+        problem.stands = problem.stands and (work.of[i].kind != c'r' or work.of[i].stride == size_of(work.dtype))
     lay_out(work)
     set_chunks(work, CHUNKS, CHUNK_ROWS, 1)
     set_workers(work, operation.threads[0], False)
@@ -134,10 +167,32 @@ cdef bint begin_columns(const real* like, const Operation* operation, group_kern
 
 
 cdef inline void run_columns(const real* like, Problem* problem) noexcept nogil:
+    # Rows where they stand are taken by chunks, each of which is one row to the row machine. Rows of 16-bit elements
+    # pass through tiles where they are added in float64, which is seldom.
+    cdef Pass work = problem.work
+    cdef Block* block = problem.blocks
+    cdef Py_ssize_t k, first
+    cdef bint standing = problem.stands and (
+        not is_short(work.dtype) or problem.folded or work.n_sums == 0)
+    problem.dtype = work.dtype if standing else own_dtype(like)
+    block.problem, block.rows = problem, 0
+    if standing:
+        for k in range(work.chunks):
+            first = k * work.chunk
+            block = problem.blocks + k
+            block.problem, block.rows = problem, min(work.chunk, work.rows - first)
+            block.x_step, block.grad_step, block.y_step = work.of[0].step_q, work.of[1].step_q, work.of[3].step_q
+            block.x, block.grad = work.of[0].data + first * block.x_step, work.of[1].data + first * block.grad_step
+            block.y = work.of[3].data + first * block.y_step
+        work.of[2].step_q = sizeof(Block)
+        work.rows = work.q = work.chunks
+        work.chunk = 1
+        for k in range(work.operands):
+            work.of[k].tiled = False
     if real is f32x:
-        run_float32(&problem.work)
+        run_float32(&work)
     else:
-        run_float64(&problem.work)
+        run_float64(&work)
 
 
 cdef void add_all(const real* like, Problem* problem, bint folded) noexcept nogil:
@@ -149,7 +204,7 @@ cdef void add_all(const real* like, Problem* problem, bint folded) noexcept nogi
 # The kernels.
 
 cdef bint column_moments_kernel(const real* like, const Operation* operation, char** args, Py_ssize_t examples,
-                                Py_ssize_t channels, const np.npy_intp* steps) noexcept nogil:
+                                Py_ssize_t channels, const np.npy_intp* steps, Py_ssize_t repeat) noexcept nogil:
     # x, scale -> mean, variance of x * scale. Deviations are taken from a guess of the mean, and where that costs a
     # bit, from the mean; where squares leave float32, all is float64.
     cdef Problem problem
@@ -157,7 +212,7 @@ cdef bint column_moments_kernel(const real* like, const Operation* operation, ch
     cdef Py_ssize_t i
     cdef bint any_lost = False
     if not begin_columns(like, operation, <group_kernel>deviations_kernel[real], &problem, none,
-                         matrix(args[0], steps), none, examples, channels, args[1], steps[2]):
+                         matrix(args[0], steps), none, examples, channels, args[1], steps[2], repeat):
         return False
     guess_means(like, &problem, examples)
     average_all(like, &problem, True, examples)
@@ -184,11 +239,12 @@ cdef bint column_moments_kernel(const real* like, const Operation* operation, ch
 
 
 cdef bint column_affine_kernel(const real* like, const Operation* operation, char** args, Py_ssize_t examples,
-                               Py_ssize_t channels, const np.npy_intp* steps) noexcept nogil:
+                               Py_ssize_t channels, const np.npy_intp* steps, Py_ssize_t repeat) noexcept nogil:
     # x, mean, rstd, scale, weight, bias -> y
     cdef Problem problem
     if not begin_columns(like, operation, <group_kernel>affine_rows[real], &problem, Matrix(NULL, 0, 0),
-                         matrix(args[0], steps), matrix(args[6], steps + 7), examples, channels, args[3], steps[4]):
+                         matrix(args[0], steps), matrix(args[6], steps + 7), examples, channels, args[3], steps[4],
+                         repeat):
         return False
     know_mean(like, &problem, args[1], steps[2])
     know(like, &problem, RSTD, args[2], steps[3])
@@ -200,14 +256,14 @@ cdef bint column_affine_kernel(const real* like, const Operation* operation, cha
 
 
 cdef bint column_sums_kernel(const real* like, const Operation* operation, char** args, Py_ssize_t examples,
-                             Py_ssize_t channels, const np.npy_intp* steps) noexcept nogil:
+                             Py_ssize_t channels, const np.npy_intp* steps, Py_ssize_t repeat) noexcept nogil:
     # grad, x, mean, rstd, scale -> sum(grad), sum(grad * normed)
     cdef Problem problem
     cdef const double* sums
     cdef Py_ssize_t i
     cdef bint any_lost = False
     if not begin_columns(like, operation, <group_kernel>gradients_kernel[real], &problem, matrix(args[0], steps),
-                         matrix(args[1], steps + 2), Matrix(NULL, 0, 0), examples, channels, args[4], steps[6]):
+                         matrix(args[1], steps + 2), Matrix(NULL, 0, 0), examples, channels, args[4], steps[6], repeat):
         return False
     know_mean(like, &problem, args[2], steps[4])
     know(like, &problem, RSTD, args[3], steps[5])
@@ -231,13 +287,13 @@ cdef bint column_sums_kernel(const real* like, const Operation* operation, char*
 
 
 cdef bint column_slope_kernel(const real* like, const Operation* operation, char** args, Py_ssize_t examples,
-                              Py_ssize_t channels, const np.npy_intp* steps) noexcept nogil:
+                              Py_ssize_t channels, const np.npy_intp* steps, Py_ssize_t repeat) noexcept nogil:
     # grad, x, mean, rstd, scale, weight, mean(grad), mean(grad * normed) -> grad_x
     cdef Problem problem
     cdef Py_ssize_t i
     if not begin_columns(like, operation, <group_kernel>slope_rows[real], &problem, matrix(args[0], steps),
                          matrix(args[1], steps + 2), matrix(args[8], steps + 10), examples, channels,
-                         args[4], steps[6]):
+                         args[4], steps[6], repeat):
         return False
     know_mean(like, &problem, args[2], steps[4])
     know(like, &problem, RSTD, args[3], steps[5])
@@ -253,11 +309,19 @@ cdef bint column_slope_kernel(const real* like, const Operation* operation, char
     return True
 
 
+cdef bint columns_of(const Operation* operation, char** args, Py_ssize_t examples, Py_ssize_t channels,
+                     const np.npy_intp* steps, Py_ssize_t repeat) noexcept nogil:
+    # one matrix; a vector has a number for each `repeat` neighbours
+    cdef environment callers = enter_environment()
+    cdef bint done = (<columns_kernel>operation.kernel)(NULL, operation, args, examples, channels, steps, repeat)
+    leave_environment(callers)
+    return done
+
+
 # The gufuncs.
 
-cdef inline bint columns(const real* like, const Operation* operation, char** args, const np.npy_intp* dims,
-                         const np.npy_intp* steps) noexcept nogil:
-    cdef environment callers = enter_environment()
+cdef bint columns(const Operation* operation, char** args, const np.npy_intp* dims,
+                  const np.npy_intp* steps) noexcept nogil:
     cdef char* at[MOST_OPERANDS]
     cdef Py_ssize_t outer
     cdef bint done = True
@@ -265,25 +329,12 @@ cdef inline bint columns(const real* like, const Operation* operation, char** ar
     for outer in range(dims[0]):
         for k in range(operation.operands):
             at[k] = args[k] + outer * steps[k]
-        done = done and (<columns_kernel>operation.kernel)(NULL, operation, at, dims[1], dims[2],
-                                                           steps + operation.operands)
-    leave_environment(callers)
+        done = done and columns_of(operation, at, dims[1], dims[2], steps + operation.operands, 1)
     return done
 
 
-cdef bint columns_float32(const Operation* operation, char** args, const np.npy_intp* dims,
-                          const np.npy_intp* steps) noexcept nogil:
-    return columns(<const f32x*>NULL, operation, args, dims, steps)
-
-
-cdef bint columns_float64(const Operation* operation, char** args, const np.npy_intp* dims,
-                          const np.npy_intp* steps) noexcept nogil:
-    return columns(<const f64x*>NULL, operation, args, dims, steps)
-
-
 cdef object of_columns(bytes name, void* float32, void* float64, bytes kinds_in, bytes kinds_out, bytes doc):
-    return on_matrices(name, float32, float64, kinds_in, kinds_out, doc, <void*>columns_float32,
-                       <void*>columns_float64)
+    return on_matrices(name, float32, float64, kinds_in, kinds_out, doc, <void*>columns, <void*>columns)
 
 
 column_moments_gufunc = of_columns(

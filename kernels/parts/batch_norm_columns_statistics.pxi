@@ -77,7 +77,7 @@ cdef inline void guess_means(const real* like, Problem* problem, Py_ssize_t exam
         set_known(like, problem, MEAN, i, 0.0)
     if examples > 0:
         take_row(problem.work.dtype, mean, problem.work.of[0].data, problem.work.of[0].stride, problem.channels)
-        scaled(like, problem, mean)
+        scale_row(like, problem, mean)
     problem.work.rows = problem.work.chunk = few
     problem.work.chunks = problem.work.workers = 1
     average_all(like, problem, False, few)

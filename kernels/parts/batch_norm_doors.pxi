@@ -101,22 +101,6 @@ cdef inline double* memory_for(Dtype dtype, Py_ssize_t numbers, Py_ssize_t size)
     return <double*>malloc(numbers * sizeof(double) + widened)
 
 
-cdef inline Pair of_channel(Dtype dtype, const real* like, const void* x, Py_ssize_t first, Py_ssize_t batch,
-                            Py_ssize_t step, Py_ssize_t size, double scale, double* memory) noexcept nogil:
-    # mean and variance of all segments of a channel, as merged_kernel merges them
-    cdef double* means = memory
-    cdef double* variances = memory + batch
-    cdef real* widened = <real*>(memory + 2 * batch)
-    cdef Pair found, of_means, of_variances
-    cdef Py_ssize_t example
-    for example in range(batch):
-        found = moments(like, segment_of(dtype, x, first + example * step, size, widened), scale, size, 1)
-        means[example], variances[example] = found.first, found.second
-    of_means = moments(<const f64x*>NULL, means, 1.0, batch, 1)
-    of_variances = moments(<const f64x*>NULL, variances, 1.0, batch, 1)
-    return Pair(of_means.first, of_means.second + of_variances.first)
-
-
 cdef bint by_columns(const Operation* operations, Dtype dtype, char** args, Py_ssize_t batch,
                      Py_ssize_t channels) noexcept nogil:
     # whether there was memory for an operation on segments of one element, on one thread
@@ -128,26 +112,35 @@ cdef bint by_columns(const Operation* operations, Dtype dtype, char** args, Py_s
     return over_examples(&layout, &own, args)
 
 
-cdef double* moments_of_columns(const real* like, Dtype dtype, const void* x, double eps, Py_ssize_t batch,
-                                Py_ssize_t channels) noexcept nogil:
+cdef bint moments_of_plain(Dtype dtype, const void* x, const double* scale, double* mean, double* variance,
+                           Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size) noexcept nogil:
+    # whether there was memory, on one thread
+    cdef char* args[4]
+    args[0], args[1], args[2], args[3] = <char*>x, <char*>scale, <char*>mean, <char*>variance
+    if size == 1:
+        return by_columns(column_moments, dtype, args, batch, channels)
+    sums_of_plain(dtype, NULL, x, NULL, NULL, scale, mean, variance, batch, channels, size, 1)
+    return True
+
+
+cdef double* moments_of_batch(const real* like, Dtype dtype, const void* x, double eps, Py_ssize_t batch,
+                              Py_ssize_t channels, Py_ssize_t size) noexcept nogil:
     # means, variances and scales, as batch_norm of Python has them; NULL where there was no memory
     cdef double* found = <double*>malloc(3 * channels * sizeof(double))
     cdef double* scale
-    cdef char* args[4]
     cdef Py_ssize_t c
     cdef bint done, rescued = False
     if found == NULL:
         return NULL
     scale = found + 2 * channels
-    args[0], args[1], args[2], args[3] = <char*>x, <char*>scale, <char*>found, <char*>(found + channels)
     for c in range(channels):
         scale[c] = 1.0
-    done = by_columns(column_moments, dtype, args, batch, channels)
+    done = moments_of_plain(dtype, x, scale, found, found + channels, batch, channels, size)
     if real is f64x and done:
         for c in range(channels):
             scale[c] = scale_of(found[c], found[channels + c], eps)
             rescued = rescued or scale[c] != 1.0
-        done = not rescued or by_columns(column_moments, dtype, args, batch, channels)
+        done = not rescued or moments_of_plain(dtype, x, scale, found, found + channels, batch, channels, size)
     if done:
         return found
     free(found)
@@ -158,37 +151,27 @@ cdef bint by_statistics_of_the_batch(
         Dtype dtype, const void* x, const real* weight, const real* bias, double eps, void* y, double* mean,
         double* variance, double* rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size) noexcept nogil:
     cdef double* memory
-    cdef double* columns = NULL
+    cdef double* moments
     cdef real* widened
     cdef Segment segment
-    cdef Pair found
-    cdef double m
+    cdef double m, v
     cdef Py_ssize_t c, example, start, step = channels * size
     if batch * step == 0:
         return True
-    memory = memory_for(dtype, 2 * batch, size)
-    if size == 1 and memory != NULL:
-        columns = moments_of_columns(weight, dtype, x, eps, batch, channels)
-    if memory == NULL or (size == 1 and columns == NULL):
+    memory = memory_for(dtype, 0, size)
+    moments = moments_of_batch(weight, dtype, x, eps, batch, channels, size) if memory != NULL else NULL
+    if moments == NULL:
         free(memory)
         return False
-    widened = <real*>(memory + 2 * batch)
+    widened = <real*>memory
     segment.streamed = False
     for c in range(channels):
-        segment.scale = 1.0
-        if columns != NULL:
-            found, segment.scale = Pair(columns[c], columns[channels + c]), columns[2 * channels + c]
-        else:
-            found = of_channel(dtype, weight, x, c * size, batch, step, size, 1.0, memory)
-            if real is f64x:
-                segment.scale = scale_of(found.first, found.second, eps)
-                if segment.scale != 1.0:
-                    found = of_channel(dtype, weight, x, c * size, batch, step, size, segment.scale, memory)
-        m, segment.rstd = found.first, rstd_from(found.second, segment.scale, eps)
+        m, v, segment.scale = moments[c], moments[channels + c], moments[2 * channels + c]
+        segment.rstd = rstd_from(v, segment.scale, eps)
         if mean != NULL:
             mean[c] = m / segment.scale
         if variance != NULL:
-            variance[c] = found.second / segment.scale / segment.scale
+            variance[c] = v / segment.scale / segment.scale
         if rstd != NULL:
             rstd[c] = segment.rstd * segment.scale
         settle(weight, &m, &segment.rstd, &segment.scale)
@@ -201,7 +184,7 @@ cdef bint by_statistics_of_the_batch(
             put_affine(weight, &segment, place_of(dtype, y, start, widened), size, 1)
             put_segment(dtype, y, start, size, widened)
     free(memory)
-    free(columns)
+    free(moments)
     return True
 
 
@@ -216,7 +199,7 @@ cdef bint backward(Dtype dtype, const void* grad, const void* x, const real* wei
     cdef char* args[9]
     cdef Operands p
     cdef Py_ssize_t c, example, start
-    cdef int k
+    cdef int k, last, first = 2 if training else 1  # of the operands: of the results, and of the numbers of channels
     cdef bint done = memory != NULL
     if not done:
         return False
@@ -236,18 +219,21 @@ cdef bint backward(Dtype dtype, const void* grad, const void* x, const real* wei
         sums_of_plain(dtype, grad, x, n[0], n[1], n[2], n[4], n[5], batch, channels, size, 1)
     for c in range(channels if done else 0):
         n[6][c], n[7][c] = average(n[4][c], count), average(n[5][c], count)
-    args[5], args[6], args[7], args[8] = <char*>n[3], <char*>n[6], <char*>n[7], <char*>grad_x
+    last = set_slopes(training, args, n, channels, grad_x)
     if size == 1:
-        done = done and by_columns(column_slopes, dtype, args, batch, channels)
+        done = done and by_columns(column_slopes if training else column_affines, dtype, args, batch, channels)
     for c in range(channels if done else 0):
-        for k in range(6):
-            p[2 + k] = <double*>args[2 + k] + c
+        for k in range(first, last):
+            p[k] = <double*>args[k] + c
         for example in range(batch if size > 1 else 0):
             start = (example * channels + c) * size
             p[0] = <void*>segment_of(dtype, grad, start, size, widened)
-            p[1] = <void*>segment_of(dtype, x, start, size, second_widened)
-            p[8] = place_of(dtype, grad_x, start, widened)
-            slope_kernel(weight, &p, 1, size, 1, 0)
+            p[last] = place_of(dtype, grad_x, start, widened)
+            if training:
+                p[1] = <void*>segment_of(dtype, x, start, size, second_widened)
+                slope_kernel(weight, &p, 1, size, 1, 0)
+            else:
+                affine_kernel(weight, &p, 1, size, 1, 0)
             put_segment(dtype, grad_x, start, size, widened)
         if grad_bias != NULL:
             put_element(grad_bias, c, n[4][c])

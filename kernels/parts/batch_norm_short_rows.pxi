@@ -48,22 +48,6 @@ cdef bint short_moments_kernel(const real* like, char** at, const Py_ssize_t* st
     return True
 
 
-cdef bint short_merged_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
-                              int manner) noexcept nogil:
-    cdef double[SHORT_ROWS] means
-    cdef double[SHORT_ROWS] apart
-    cdef double[SHORT_ROWS] within
-    cdef double[SHORT_ROWS] rests
-    cdef Py_ssize_t r
-    short_moments(like, at[0], steps[0], n, means, apart)
-    short_moments(like, at[1], steps[1], n, within, rests)
-    for r in range(SHORT_ROWS):
-        apart[r] += within[r]
-    put_numbers(means, at[2], steps[2])
-    put_numbers(apart, at[3], steps[3])
-    return True
-
-
 cdef bint short_affine_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                               int manner) noexcept nogil:
     cdef Segment segment

@@ -1,19 +1,23 @@
-# The sums of a channel's gradients: grad, and grad * normed. A part of batch_norm.pyx.
+# Sums over a channel: of its gradients, grad and grad * normed, and of deviations from a guess of its mean, from which
+# mean and variance follow. A part of batch_norm.pyx.
 #
-# A channel is a segment of each example. Terms of float32 are added in float32 by twos, and the sums of those in
+# A channel is a segment of each example. Gradients of float32 are added in float32 by twos, and the sums of those in
 # float64, as folded sums of rows are; but where segments are short, the next ones go on with the twos of the first,
-# so that none has ends of its own to add up. A channel whose float32 sums overflow is added in float64. A channel is
-# cut into pieces, set by the shape alone, whose sums are added in order, so that nobody sees the number of threads.
+# so that none has ends of its own to add up. A channel whose float32 sums overflow is added in float64. Deviations are
+# always, for means have more digits than float32. A channel is cut into pieces, set by the shape alone, whose sums are
+# added in order, so that nobody sees the number of threads.
 
 cdef enum:
     PIECE = 1 << 15  # elements of a channel that a thread adds up at a time
     CHANNELS_AT_ONCE = 1 << 14  # elements of as many channels as are one chunk of the work
     FOLDED = 128  # elements that are added up at a time: whole folds
+    SAMPLES = 8  # elements of a channel from which its mean is guessed
 
 cdef struct Channel:
     Dtype dtype
-    const char* grad
+    const char* grad  # NULL where mean and variance are asked for
     const char* x
+    const char* x_end  # behind all of x where that is one plain array, to which grad is alike; NULL of others
     Py_ssize_t grad_step  # from one example to the next
     Py_ssize_t x_step
     Py_ssize_t grad_stride  # from one element of a segment to the next
@@ -30,8 +34,8 @@ cdef struct Channels:
     const char* mean
     const char* rstd
     const char* scale
-    char* of_grad
-    char* of_normed
+    char* of_grad  # or the means
+    char* of_normed  # or the variances
     Py_ssize_t mean_step
     Py_ssize_t rstd_step
     Py_ssize_t scale_step
@@ -42,25 +46,46 @@ cdef struct Channels:
     Pair* parts  # the sums of each piece of each channel
 
 
+cdef inline f32x taken(const Segment* segment, const void* x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # n elements. Of 16 bits a whole register is read where the array goes on behind them.
+    if is_short(segment.dtype) and n < F32_LANES and segment.goes_on:
+        return first_lanes(load_short(segment.dtype, <const uint16_t*>x + i), n)
+    return take_of(segment.dtype, <const f32x*>x, i, n)
+
+
 cdef inline void fold_grads(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                             f32x* sums) noexcept nogil:
     # Lanes without an element have a grad of 0. Where rstd is infinite, no sum is finite, and float64 is asked.
     cdef const Segment* segment = <const Segment*>context
-    cdef f32x grad = take(<const f32x*>segment.grad, i, n), x = take(<const f32x*>segment.x, i, n)
+    cdef f32x grad = taken(segment, segment.grad, i, n), x = taken(segment, segment.x, i, n)
     x = (x - splat(x, segment.mean)) - splat(x, segment.mean_rest)
     sums[0] = sums[0] + grad
     sums[1] = fma(grad, x * splat(x, segment.rstd), sums[1])
+
+
+cdef inline void copy_to(const real* like, const Channel* channel, real* tile, const char* x, Py_ssize_t stride,
+                         bint goes_on, Py_ssize_t n) noexcept nogil:
+    # n elements, and behind them what fills a register
+    cdef Py_ssize_t i = 0
+    if real is f32x and is_short(channel.dtype) and goes_on:
+        while i < n:
+            store(<f32x*>skip(tile, i), load_short(channel.dtype, <const uint16_t*>x + i))
+            i += F32_LANES
+        return
+    take_row(channel.dtype, tile, x, stride, n)
 
 
 cdef void copy_part(const real* like, const Channel* channel, Py_ssize_t example, Py_ssize_t start, Py_ssize_t n,
                     double* tiles) noexcept nogil:
     # in the precision of the computation, x multiplied by its scale
     cdef double* tile = tiles + FOLDED + PADDING
+    cdef const char* x = channel.x + example * channel.x_step + start * channel.x_stride
+    cdef bint goes_on = x + (n + F32_LANES) * size_of(channel.dtype) <= channel.x_end
     cdef Py_ssize_t i
-    take_row(channel.dtype, <real*>tiles, channel.grad + example * channel.grad_step + start * channel.grad_stride,
-             channel.grad_stride, n)
-    take_row(channel.dtype, <real*>tile, channel.x + example * channel.x_step + start * channel.x_stride,
-             channel.x_stride, n)
+    if channel.grad != NULL:
+        copy_to(like, channel, <real*>tiles, channel.grad + example * channel.grad_step + start * channel.grad_stride,
+                channel.grad_stride, goes_on, n)
+    copy_to(like, channel, <real*>tile, x, channel.x_stride, goes_on, n)
     for i in range(n if channel.known.scale != 1.0 else 0):
         if real is f32x:
             (<float*>tile)[i] *= <float>channel.known.scale
@@ -74,21 +99,25 @@ cdef inline void point_at(const real* like, const Channel* channel, bint in_plac
     if in_place:
         segment.grad = channel.grad + example * channel.grad_step + start * channel.grad_stride
         segment.x = channel.x + example * channel.x_step + start * channel.x_stride
+        segment.goes_on = <const char*>segment.x + (n + F32_LANES) * size_of(channel.dtype) <= channel.x_end
     else:
         copy_part(like, channel, example, start, n, tiles)
         segment.grad, segment.x = tiles, tiles + FOLDED + PADDING
 
 
-cdef inline Pair add_segments(const real* like, const Channel* channel, bint in_place, bint folded, Py_ssize_t example,
-                              Py_ssize_t stop, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # of a few examples the elements start to start + n of their segments
+cdef inline Pair add_segments(
+        void (*fold)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
+        void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, const real* like,
+        const Channel* channel, Dtype dtype, bint in_place, bint folded, Py_ssize_t example, Py_ssize_t stop,
+        Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # of a few examples the elements start to start + n of their segments, which are taken as this dtype
     cdef Segment segment = channel.known
     cdef double tiles[2 * (FOLDED + PADDING)]
     cdef f64x sums[2 * SUMS]
     cdef f32x terms[2 * FOLDED_TERMS]
     cdef Py_ssize_t end = start + n, i, length, last, together
     cdef int k, registers = FOLDED_SUMS if folded else SUMS
-    segment.scale = 1.0
+    segment.scale, segment.dtype = 1.0, dtype
     for k in range(2 * registers):
         sums[k] = splat_f64(0.0)
     together = max(1, FOLD // ((n + FOLDED_PARTS - 1) // FOLDED_PARTS))
@@ -99,7 +128,7 @@ cdef inline Pair add_segments(const real* like, const Channel* channel, bint in_
             last = min(example + together, stop)
             while example < last:
                 point_at(like, channel, in_place, example, start, n, &segment, tiles)
-                add_float_terms(fold_grads, 2, &segment, 0, n, terms)
+                add_float_terms(fold, 2, &segment, 0, n, terms)
                 example += 1
             end_fold(2, terms, sums)
             continue
@@ -108,9 +137,9 @@ cdef inline Pair add_segments(const real* like, const Channel* channel, bint in_
             length = min(end - i, <Py_ssize_t>FOLDED)
             point_at(like, channel, in_place, example, i, length, &segment, tiles)
             if real is f32x and folded:
-                add_folds(fold_grads, 2, &segment, 0, length, sums)
+                add_folds(fold, 2, &segment, 0, length, sums)
             else:
-                add_more_terms(add_grads[real], 2, like, &segment, 0, length, sums)
+                add_more_terms(add, 2, like, &segment, 0, length, sums)
             i += length
         example += 1
     return Pair(tree(sums, registers, 2), tree(sums + 1, registers, 2))
@@ -130,10 +159,31 @@ cdef inline Py_ssize_t pieces_of(const Channel* channel) noexcept nogil:
     return (channel.examples + count - 1) // count
 
 
+cdef inline Pair add_either(
+        void (*fold)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
+        void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, const real* like,
+        const Channel* channel, bint of_grads, bint folded, Py_ssize_t example, Py_ssize_t stop, Py_ssize_t start,
+        Py_ssize_t n) noexcept nogil:
+    # segments where they stand, or copies
+    cdef Py_ssize_t width = size_of(channel.dtype)
+    cdef bint in_place = channel.known.scale == 1.0 and (n == 1 or channel.x_stride == width) and (
+        not of_grads or n == 1 or channel.grad_stride == width)
+    if real is f32x:
+        if of_grads and folded:
+            if in_place and channel.dtype == BFLOAT16:
+                return add_segments(fold, add, like, channel, BFLOAT16, True, True, example, stop, start, n)
+            if in_place and channel.dtype == FLOAT16:
+                return add_segments(fold, add, like, channel, FLOAT16, True, True, example, stop, start, n)
+            if in_place:
+                return add_segments(fold, add, like, channel, FLOAT32, True, True, example, stop, start, n)
+            return add_segments(fold, add, like, channel, FLOAT32, False, True, example, stop, start, n)
+    if (real is f64x or not of_grads) and in_place and not is_short(channel.dtype):
+        return add_segments(fold, add, like, channel, own_dtype(like), True, False, example, stop, start, n)
+    return add_segments(fold, add, like, channel, own_dtype(like), False, False, example, stop, start, n)
+
+
 cdef Pair sums_of_piece(const real* like, const Channel* channel, Py_ssize_t piece, bint folded) noexcept nogil:
     cdef Py_ssize_t example, stop, start = 0, n = channel.size, count
-    cdef bint in_place = channel.known.scale == 1.0 and (
-        direct(channel.dtype, channel.grad_stride, n) and direct(channel.dtype, channel.x_stride, n))
     if n > PIECE:
         count = (n + PIECE - 1) // PIECE
         example, start = piece // count, piece % count * PIECE
@@ -142,38 +192,87 @@ cdef Pair sums_of_piece(const real* like, const Channel* channel, Py_ssize_t pie
         count = examples_of_piece(channel)
         example = piece * count
         stop = min(example + count, channel.examples)
-    if in_place:
-        if real is f32x and folded:
-            return add_segments(like, channel, True, True, example, stop, start, n)
-        if real is f64x:
-            return add_segments(like, channel, True, False, example, stop, start, n)
-    if real is f32x and folded:
-        return add_segments(like, channel, False, True, example, stop, start, n)
-    return add_segments(like, channel, False, False, example, stop, start, n)
+    if channel.grad != NULL:
+        return add_either(fold_grads, add_grads[real], like, channel, True, folded, example, stop, start, n)
+    if is_short(channel.dtype) and channel.x_stride == size_of(channel.dtype) and channel.size <= FOLDED:
+        return add_padded(channel, example, stop, n)
+    return add_either(fold_grads, add_centred[real], like, channel, False, False, example, stop, start, n)
+
+
+cdef double guessed_mean(const Channel* channel) noexcept nogil:
+    # from a few elements all over the channel, by their deviations from the first
+    cdef double values[SAMPLES]
+    cdef uint16_t codes[F32_LANES + SAMPLES]
+    cdef float widened[F32_LANES + SAMPLES]
+    cdef double deviations = 0.0
+    cdef const char* at
+    cdef Py_ssize_t k
+    for k in range(SAMPLES):
+        at = channel.x + k * channel.examples // SAMPLES * channel.x_step + (
+            k * 5 % SAMPLES * channel.size // SAMPLES * channel.x_stride)
+        if is_short(channel.dtype):
+            codes[k] = (<const uint16_t*>at)[0]
+        else:
+            values[k] = (<const double*>at)[0] if channel.dtype == FLOAT64 else (<const float*>at)[0]
+    k = 0
+    while is_short(channel.dtype) and k < SAMPLES:
+        store(<f32x*>(widened + k), load_short(channel.dtype, codes + k))
+        k += F32_LANES
+    for k in range(SAMPLES):
+        if is_short(channel.dtype):
+            values[k] = widened[k]
+        values[k] *= channel.known.scale
+        deviations += values[k] - values[0]
+    return values[0] + deviations / SAMPLES
 
 
 cdef Channel channel_at(const real* like, const Channels* all, Py_ssize_t c) noexcept nogil:
     cdef Channel channel = all.first
-    channel.grad += c * all.grad_step
     channel.x += c * all.x_step
+    channel.known.scale = (<const double*>(all.scale + c * all.scale_step))[0]
+    if channel.grad == NULL:
+        set_mean(like, &channel.known, guessed_mean(&channel))
+        return channel
+    channel.grad += c * all.grad_step
     set_mean(like, &channel.known, (<const double*>(all.mean + c * all.mean_step))[0])
     channel.known.rstd = (<const double*>(all.rstd + c * all.rstd_step))[0]
-    channel.known.scale = (<const double*>(all.scale + c * all.scale_step))[0]
     return channel
+
+
+cdef Pair sums_of_channel(const real* like, const Channel* channel, Py_ssize_t pieces, const Pair* parts,
+                          bint folded) noexcept nogil:
+    # of its pieces, which may have been added already
+    cdef Pair total = Pair(0.0, 0.0)
+    cdef Py_ssize_t piece
+    for piece in range(pieces):
+        total = add_pairs(total, 0, parts[piece] if parts != NULL else sums_of_piece(like, channel, piece, folded), 0)
+    return total
+
+
+cdef inline Pair averages_of(Pair sums, const Channel* channel) noexcept nogil:
+    cdef double count = channel.examples * channel.size
+    return Pair(sums.first / count, sums.second / count)
+
+
+cdef Pair moments_of_channel(const real* like, Channel* channel, Py_ssize_t pieces, const Pair* parts) noexcept nogil:
+    # Mean and variance. Deviations are taken from a guess of the mean, and where that costs a bit, from the mean.
+    cdef Pair average = averages_of(sums_of_channel(like, channel, pieces, parts, False), channel)
+    if average.first * average.first > 0.5 * average.second:
+        set_mean(like, &channel.known, channel.known.mean + average.first)
+        average = averages_of(sums_of_channel(like, channel, pieces, NULL, False), channel)
+    return Pair(channel.known.mean + average.first, average.second - average.first * average.first)
 
 
 cdef void sum_channel(const real* like, const Channels* all, Py_ssize_t c) noexcept nogil:
     cdef Channel channel = channel_at(like, all, c)
+    cdef const Pair* parts = all.parts + c * all.pieces if all.parts != NULL else NULL
     cdef Pair total
-    cdef Py_ssize_t piece
-    cdef int again
-    for again in range(2 if real is f32x else 1):
-        total = Pair(0.0, 0.0)
-        for piece in range(all.pieces):
-            total = add_pairs(total, 0, all.parts[c * all.pieces + piece] if all.parts != NULL and again == 0
-                              else sums_of_piece(like, &channel, piece, again == 0), 0)
-        if fabs(total.first) < INFINITY and fabs(total.second) < INFINITY:
-            break
+    if channel.grad == NULL:
+        total = moments_of_channel(like, &channel, all.pieces, parts)
+    else:
+        total = sums_of_channel(like, &channel, all.pieces, parts, True)
+        if real is f32x and not (fabs(total.first) < INFINITY and fabs(total.second) < INFINITY):
+            total = sums_of_channel(like, &channel, all.pieces, NULL, False)
     (<double*>(all.of_grad + c * all.of_grad_step))[0] = total.first
     (<double*>(all.of_normed + c * all.of_normed_step))[0] = total.second
 
@@ -185,7 +284,7 @@ cdef void sum_one_piece(void* context, Py_ssize_t number, int thread) noexcept n
     cdef Channel channel
     if all.first.dtype == FLOAT64:
         channel = channel_at(<const f64x*>NULL, all, c)
-        all.parts[number] = sums_of_piece(<const f64x*>NULL, &channel, piece, True)
+        all.parts[number] = sums_of_piece(<const f64x*>NULL, &channel, piece, False)
     else:
         channel = channel_at(<const f32x*>NULL, all, c)
         all.parts[number] = sums_of_piece(<const f32x*>NULL, &channel, piece, True)
@@ -229,7 +328,7 @@ cdef bint sums_loop(const Operation* operation, char** args, const np.npy_intp* 
     cdef Channel* first = &all.first
     first.dtype, first.examples, first.size = operation.dtype, dims[1], dims[2]
     first.grad, first.grad_step, first.grad_stride = args[0], steps[7], steps[8]
-    first.x, first.x_step, first.x_stride = args[1], steps[9], steps[10]
+    first.x, first.x_step, first.x_stride, first.x_end = args[1], steps[9], steps[10], NULL
     all.count, all.grad_step, all.x_step = dims[0], steps[0], steps[1]
     all.mean, all.mean_step, all.rstd, all.rstd_step = args[2], steps[2], args[3], steps[3]
     all.scale, all.scale_step = args[4], steps[4]
@@ -238,15 +337,29 @@ cdef bint sums_loop(const Operation* operation, char** args, const np.npy_intp* 
     return True
 
 
+cdef bint batch_moments_loop(const Operation* operation, char** args, const np.npy_intp* dims,
+                             const np.npy_intp* steps) noexcept nogil:
+    # x (channels, examples, elements), scale -> mean, variance
+    cdef Channels all
+    cdef Channel* first = &all.first
+    first.dtype, first.examples, first.size, first.grad, first.x_end = operation.dtype, dims[1], dims[2], NULL, NULL
+    first.x, first.x_step, first.x_stride = args[0], steps[4], steps[5]
+    all.count, all.x_step, all.scale, all.scale_step = dims[0], steps[0], args[1], steps[1]
+    all.of_grad, all.of_grad_step, all.of_normed, all.of_normed_step = args[2], steps[2], args[3], steps[3]
+    sum_channels(&all, operation.threads[0])
+    return True
+
+
 cdef void sums_of_plain(Dtype dtype, const void* grad, const void* x, const double* mean, const double* rstd,
                         const double* scale, double* of_grad, double* of_normed, Py_ssize_t batch, Py_ssize_t channels,
                         Py_ssize_t size, int threads) noexcept nogil:
-    # the same of arrays as C lays them out
+    # the same of arrays as C lays them out; without grad, which mean and rstd go with, their means and variances
     cdef Channels all
     cdef Channel* first = &all.first
     cdef Py_ssize_t width = size_of(dtype)
     first.dtype, first.examples, first.size = dtype, batch, size
     first.grad, first.x = <const char*>grad, <const char*>x
+    first.x_end = first.x + batch * channels * size * width
     first.grad_step = first.x_step = channels * size * width
     first.grad_stride = first.x_stride = width
     all.count, all.grad_step, all.x_step = channels, size * width, size * width

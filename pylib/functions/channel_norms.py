@@ -63,8 +63,7 @@ def _moments(segments, scale):
     # mean and variance of each channel times its scale
     if segments.ndim == 2:
         return call(_batch.column_moments_gufunc, (segments, scale))
-    mean, variance = call(_batch.moments_gufunc, (segments, scale))
-    return call(_batch.merged_gufunc, (mean.T, variance.T))
+    return call(_batch.batch_moments_gufunc, (segments.swapaxes(0, 1), scale))
 
 
 @with_bound
@@ -221,8 +220,13 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
         sums = call(_batch.sums_gufunc, (*(array.swapaxes(0, 1) for array in arrays), *scaled))
     grad_bias, grad_weight = sums
     count = x.size // max(x.shape[1], 1) if training else np.inf
-    operands = *arrays, *scaled, weight, *(_batch.averages(of_all, count) for of_all in sums)
-    grad_x, _ = fill(name, out, x, slope, (grad, x), as_segments,
+    if training or grad.dtype != x.dtype:
+        read, operands = (grad, x), (
+            *arrays, *scaled, weight, *(_batch.averages(of_all, count) for of_all in sums))
+    else:
+        slope = _batch.column_affine_gufunc if slope is _batch.column_slope_gufunc else _batch.affine_gufunc
+        read, operands = (grad,), (arrays[0], *_batch.of_inference(*scaled, weight))
+    grad_x, _ = fill(name, out, x, slope, read, as_segments,
                      lambda place: call(slope, operands, (place,)) if x.size else None)
     dtype = np.float64 if x.dtype == np.float64 else np.float32
     return grad_x, rounded_to(dtype, grad_weight), rounded_to(dtype, grad_bias)
