@@ -1,5 +1,6 @@
-"""The build: each module of kernels/ is translated once and compiled once for each level of kernels/levels.py, and not
-again until what it is made of changes. Metadata is in pyproject.toml; docs/building.md is the user's page.
+"""The build: each module of kernels/ is translated once and parted in two (translation.py). Its kernels are compiled
+for each level of kernels/levels.py, all else once, and neither again until what it is made of changes. All levels of a
+module are in one file. Metadata is in pyproject.toml; docs/building.md is the user's page.
 
 LANEWISE_BUILD_LEVELS=avx2,avx512 builds only these levels.
 """
@@ -19,7 +20,9 @@ import sys
 import sysconfig
 import tempfile
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import Cython
 import numpy
@@ -43,7 +46,7 @@ LEVELS = runpy.run_path(str(KERNELS / "levels.py"))
 TRANSLATION = Path("translation.py")
 # What runs before a level is chosen, and what has no registers, is compiled once: so is what Cython's memoryviews need.
 UNLEVELLED = ("interface", "machine", "operands", "ulps")
-ONCE = ("machine.h", "pool.h")  # the headers of these alone
+ONCE = ("machine.h", "pool.h", "chosen.h")  # headers that no kernel includes
 MEMORYVIEWS = "memoryviews"
 
 FLAGS = ["/O2"] if not GNU else [
@@ -78,6 +81,7 @@ THOROUGH = ["-O3", "-fno-tree-vectorize", "-fno-tree-slp-vectorize", "-fno-ipa-c
 EFFORT = {"activations": FRUGAL + VECTORS, "breeding": FRUGAL + VECTORS, "ieee754": FRUGAL + HOISTED + VECTORS,
           "linear4": THOROUGH, "linear4_int": THOROUGH, "population": THOROUGH}
 EFFORT_OF_LEVEL = {"avx512": THOROUGH}  # of the other modules; FRUGAL and HOISTED where none is named
+LOOPS_ABOVE = ("ieee754", "point_losses", "population")  # of plain numbers, in what is compiled once
 # The portable level has no registers to spill and is there to be right: nobody waits for its optimiser.
 PORTABLE = ["-O1"]
 THREADS = ["-pthread"] if GNU else []
@@ -86,6 +90,8 @@ LINKED = ["-Wl,-s", "-Wl,-z,noseparate-code"] if sys.platform == "linux" else []
 DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
               "initializedcheck": False, "freethreading_compatible": True, "embedsignature": True,
               "emit_code_comments": False}  # a third of what the compiler would read, and nobody else reads it
+MACROS = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
+INCLUDED = ["kernels", str(NUMPY_HEADERS)]
 HEADERS = ("Python.h", "numpy/arrayobject.h", "numpy/ufuncobject.h", "lanes/lanes.h")
 MANNER = (Cython.__version__, MEMORYVIEWS, DIRECTIVES, UNLEVELLED, TRANSLATION.read_bytes())
 COMPILER_MISSING = """Lanewise is compiled from source and found no working C compiler ({error}).
@@ -118,62 +124,76 @@ class Build(build):
 
 
 class BuildLevels(build_ext):
-    """Translates each module once, then compiles all levels side by side."""
+    """Translates each module once, then compiles its kernels at all levels side by side, then what is above them."""
 
     def build_extensions(self):
         self.parallel = self.parallel or os.cpu_count()
         self.known_efforts = {}
         if error := self.refusal([]):
             raise SystemExit(COMPILER_MISSING.format(error=error))
-        self.leave_out_refused_levels()
+        levels = [level for level in wanted_levels() if self.takes(level)]
         shutil.rmtree(NUMPY_HEADERS, ignore_errors=True)
         shutil.copytree(numpy.get_include(), NUMPY_HEADERS)
         self.translate()
+        kernels, self.of_module = [], {}
         for ext in self.extensions:
-            ext.sources = [str(TRANSLATED / f"{module_of(ext)}.c")]
-            ext.extra_compile_args += self.effort(ext) + THREADS
+            module = module_of(ext)
+            ext.sources = [str(TRANSLATED / f"{module}.c")]
             ext.extra_link_args = LINKED + THREADS
-        self.extensions.sort(key=lambda ext: -os.path.getsize(ext.sources[0]))  # the longest first: none is waited for
-        self.digests = {ext.name: self.contents_of(ext) for ext in self.extensions}
+            own = [level for level in levels if has_kernels(module) and holds(level, module)]
+            self.of_module[module] = [Kernels(module, level, self.flags_of(module, level)) for level in own]
+            kernels += self.of_module[module]
+            listed = " ".join(f"X({level})" for level in (levels if module == "machine" else own))
+            ext.define_macros = [*MACROS, ("LANEWISE_LEVELS", listed)] if listed else MACROS
+            ext.extra_compile_args = self.flags_of(module)
         with tempfile.TemporaryDirectory() as folder:
-            self.read_headers_once(Path(folder))
+            self.read_headers_once(Path(folder), kernels)
+            kernels.sort(key=lambda own: -os.path.getsize(own.source))  # the longest first: none is waited for
+            with ThreadPoolExecutor(self.parallel) as pool:
+                list(pool.map(self.compile_kernels, kernels))
+            for ext in self.extensions:
+                ext.extra_objects = [own.compiled for own in self.of_module[module_of(ext)]]
             super().build_extensions()
 
-    def read_headers_once(self, folder):
+    def read_headers_once(self, folder, kernels):
         # What every module of a level includes takes half a second to read. Where many are compiled alike, it is read
         # once for all of them; a compiler that cannot do that, or ccache, reads it each time.
         self.headers = {}
         if not GNU or "ccache" in self.compiler.compiler_so[0]:
             return
-        alike = Counter(manner_of(ext) for ext in self.extensions if level_of(ext) and not self.is_current(ext))
+        above = [self.flags_of(own.module) for own in kernels if own.level == kernels[0].level]
+        alike = Counter(map(tuple, [*above, *(own.flags for own in kernels if not self.is_current(own))]))
         for k, manner in enumerate(manner for manner, count in alike.items() if count > 3):
             header = folder / f"{k}.h"
             header.write_text("".join(f'#include "{name}"\n' for name in HEADERS))
-            command = [*self.compiler.compiler_so, *manner, *(f"-I{path}" for path in self.compiler.include_dirs)]
+            command = [*self.compiler.compiler_so, *manner, *(f"-D{name}={value}" for name, value in MACROS),
+                       *(f"-I{path}" for path in (*INCLUDED, *self.compiler.include_dirs))]
             made = subprocess.run([*command, "-x", "c-header", header, "-o", f"{header}.gch"], check=False,
                                   stderr=subprocess.DEVNULL)
             if made.returncode == 0:
                 self.headers[manner] = ["-include", str(header)]
 
-    def leave_out_refused_levels(self):
-        # by a compiler older than they are
-        for level in {level_of(ext) for ext in self.extensions} - {None}:
-            if error := self.refusal(flags_of(level)):
-                self.announce(f"lanewise: this compiler cannot build the level {level}: {error}", level=3)
-                self.extensions = [ext for ext in self.extensions if level_of(ext) != level]
+    def takes(self, level):
+        # or else the compiler is older than the level
+        if error := self.refusal(list(LEVELS["LEVELS"][level].flags)):
+            self.announce(f"lanewise: this compiler cannot build the level {level}: {error}", level=3)
+        return not error
 
-    def effort(self, ext):
-        # other compilers have no word for most of it
-        if not GNU:
-            return []
-        if level_of(ext) == "baseline" or module_of(ext) == MEMORYVIEWS:
-            return PORTABLE
-        if level_of(ext) is None:  # calls, where no loop runs
-            return PLAIN if not self.refusal(["-Werror", *PLAIN]) else ["-O2"]
-        asked = EFFORT.get(module_of(ext), EFFORT_OF_LEVEL.get(level_of(ext), FRUGAL + HOISTED))
+    def flags_of(self, module, level=None):
+        # how a module's kernels are compiled at a level, or else what is compiled once of it
+        flags = [*FLAGS, INLINE if level in (None, "baseline") else FORCED_INLINE, *THREADS]
+        if level:
+            flags += [*LEVELS["LEVELS"][level].flags, f"-DLANEWISE_KERNELS=lanewise_kernels_{level}"]
+        if not GNU:  # other compilers have no word for most of it
+            return flags
+        above = FRUGAL if module in LOOPS_ABOVE else PLAIN
+        asked = EFFORT.get(module, EFFORT_OF_LEVEL.get(level, FRUGAL + HOISTED)) if level else above
+        if level == "baseline" or module == MEMORYVIEWS:
+            asked = PORTABLE
         if tuple(asked) not in self.known_efforts:
-            self.known_efforts[tuple(asked)] = asked if not self.refusal(["-Werror", *asked]) else ["-O3"]
-        return self.known_efforts[tuple(asked)]
+            self.known_efforts[tuple(asked)] = asked if not self.refusal(["-Werror", *asked]) else [
+                "-O1" if asked is PORTABLE else "-O3"]
+        return flags + self.known_efforts[tuple(asked)]
 
     def refusal(self, flags):
         # what the compiler has against these flags, None where it takes them
@@ -189,7 +209,8 @@ class BuildLevels(build_ext):
         # what is gone from the sources is gone from build/ too
         sources = {path.relative_to(KERNELS): path for path in KERNELS.rglob("*")
                    if path.suffix in (".pyx", ".pxd", ".pxi", ".h") or path.name == "__init__.py"}
-        made = {Path(f"{module}{suffix}") for module in (*MODULES, MEMORYVIEWS) for suffix in (".c", ".made_of")}
+        made = {Path(f"{module}{suffix}") for module in (*MODULES, MEMORYVIEWS)
+                for suffix in (".c", "_kernels.c", ".made_of")}
         for path in TRANSLATED.rglob("*"):
             if path.is_file() and path.relative_to(TRANSLATED) not in {*sources, *made}:
                 path.unlink()
@@ -202,14 +223,14 @@ class BuildLevels(build_ext):
         contents = {module: digest_of(MANNER, tree.all_dependencies(str(TRANSLATED / f"{module}.pyx")))
                     for module in MODULES} | {MEMORYVIEWS: digest_of(MANNER, [])}
         anew = [module for module, digest in contents.items() if self.force or not (
-            (TRANSLATED / f"{module}.c").exists() and is_made_of(digest, TRANSLATED, module))]
+            (TRANSLATED / f"{module}.c").exists() and is_recorded(TRANSLATED / f"{module}.made_of", digest))]
         for module in anew:
             (TRANSLATED / f"{module}.made_of").unlink(missing_ok=True)
         gc.set_threshold(500_000, 20, 20)  # a third of Cython's time goes into looking through trees that still live
         anew.sort(key=lambda module: -sum(path.stat().st_size for path in KERNELS.rglob(f"{module}*.p[yx][xi]")))
         if sys.platform == "linux":  # the one system where fork is sound
             begun = Declarations.from_options(options_of(None))
-            registered = [module for module in anew if module not in (*UNLEVELLED, MEMORYVIEWS)]
+            registered = list(filter(has_kernels, anew))
             begun.read_what_several_cimport(registered, tree)
             in_children(lambda module: translate(module, begun if module in registered else None), anew, self.parallel)
         else:
@@ -218,42 +239,40 @@ class BuildLevels(build_ext):
         for module in anew:
             (TRANSLATED / f"{module}.made_of").write_text(contents[module])
 
+    def compile_kernels(self, own):
+        if not self.is_current(own):
+            self.compiler.compile([own.source], str(own.folder), MACROS, INCLUDED,
+                                  extra_postargs=[*self.headers.get(tuple(own.flags), []), *own.flags])
+            own.record.write_text(self.contents_of(own.flags, own.level, own.source))
+
+    def is_current(self, own):
+        return not self.force and Path(own.compiled).exists() and is_recorded(
+            own.record, self.contents_of(own.flags, own.level, own.source))
+
     def build_extension(self, ext):
-        # the levels share their sources, so each has its own folder; an editable install would throw it away
-        folder = folder_of(ext)
+        # an editable install would throw away what was compiled, so it is kept in a folder of ours
+        module, built = module_of(ext), Path(self.get_ext_fullpath(ext.name))
+        folder = COMPILED / "once"
         folder.mkdir(parents=True, exist_ok=True)
-        built = Path(self.get_ext_fullpath(ext.name))
-        kept = folder / built.name
-        if self.is_current(ext):
+        kept, record = folder / built.name, folder / f"{module}.made_of"
+        digest = self.contents_of([ext.extra_compile_args, ext.extra_link_args, ext.define_macros], None,
+                                  *ext.sources, *ext.extra_objects)
+        if not self.force and kept.exists() and is_recorded(record, digest):
             built.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(kept, built)
         else:
             builder = copy.copy(self)
             builder.build_temp, builder.force = str(folder), True
-            if level_of(ext):
-                ext.extra_compile_args = self.headers.get(manner_of(ext), []) + ext.extra_compile_args
+            if ext.extra_objects:
+                ext.extra_compile_args = [*self.headers.get(tuple(self.flags_of(module)), []), *ext.extra_compile_args]
             super(BuildLevels, builder).build_extension(ext)
             shutil.copy(built, kept)
-            (folder / f"{module_of(ext)}.made_of").write_text(self.digests[ext.name])
+            record.write_text(digest)
 
-    def is_current(self, ext):
-        folder = folder_of(ext)
-        return not self.force and (folder / Path(self.get_ext_fullpath(ext.name)).name).exists() and is_made_of(
-            self.digests[ext.name], folder, module_of(ext))
-
-    def contents_of(self, ext):
-        headers = [path for path in KERNELS.rglob("*.h") if (path.name in ONCE) != (level_of(ext) is not None)]
-        headers += [KERNELS / "lanes/environment.h"] * (level_of(ext) is None)
-        command = [getattr(self.compiler, "compiler_so", None), ext.extra_compile_args, ext.extra_link_args,
-                   ext.define_macros, numpy.__version__, sys.version]
-        return digest_of(command, [*ext.sources, *headers])
-
-    def copy_extensions_to_source(self):  # of an editable install
-        for level in LEVELS["LEVELS"]:
-            shutil.rmtree(KERNELS / level, ignore_errors=True)
-        for level in {level_of(ext) for ext in self.extensions} - {None}:
-            (KERNELS / level).mkdir()
-        super().copy_extensions_to_source()
+    def contents_of(self, manner, level, *files):
+        headers = [path for path in KERNELS.rglob("*.h") if not (level and path.name in ONCE)]
+        command = [getattr(self.compiler, "compiler_so", None), manner, MACROS, numpy.__version__, sys.version]
+        return digest_of(command, [*files, *headers])
 
 
 class Declarations(Context):
@@ -308,8 +327,13 @@ def translate(module, begun=None):
         source = str(code.with_suffix(".pyx"))
         if compile_single(source, options, f"lanewise.kernels.{module}", context=begun).num_errors:
             raise SystemExit(f"{module}.pyx was not translated")
-    adapted = runpy.run_path(str(TRANSLATION))["adapted"]
-    code.write_text(adapted(module, code.read_text("utf-8"), GNU and module not in UNLEVELLED), "utf-8")
+    adapt = runpy.run_path(str(TRANSLATION))
+    if has_kernels(module):
+        first, second = adapt["parted"](module, code.read_text("utf-8"))
+        code.with_name(f"{module}_kernels.c").write_text(second, "utf-8")
+    else:
+        first = adapt["adapted"](code.read_text("utf-8"))
+    code.write_text(first, "utf-8")
 
 
 def in_children(work, items, most):
@@ -337,49 +361,35 @@ def digest_of(manner, paths):
     return digest.hexdigest()
 
 
-def is_made_of(digest, folder, module):
-    recorded = Path(folder, f"{module}.made_of")
-    return recorded.exists() and recorded.read_text() == digest
+def is_recorded(record, digest):
+    return record.exists() and record.read_text() == digest
+
+
+class Kernels(NamedTuple):
+    """The kernels of a module at a level: how they are compiled, from what, and to where."""
+
+    module: str
+    level: str
+    flags: list
+
+    folder = property(lambda self: COMPILED / self.level)
+    source = property(lambda self: str(TRANSLATED / f"{self.module}_kernels.c"))
+    compiled = property(lambda self: str(self.folder / Path(self.source).with_suffix(".o")))
+    record = property(lambda self: self.folder / f"{self.module}.made_of")
+
+
+def has_kernels(module):
+    return module not in (*UNLEVELLED, MEMORYVIEWS)
+
+
+def holds(level, module):
+    return module in (LEVELS["LEVELS"][level].modules or MODULES)
 
 
 def module_of(ext):
     return ext.name.rpartition(".")[2]
 
 
-def level_of(ext):
-    parts = ext.name.split(".")
-    return parts[2] if len(parts) == 4 else None
-
-
-def folder_of(ext):
-    return COMPILED / (level_of(ext) or "once")
-
-
-def manner_of(ext):
-    """How an extension is compiled."""
-    return (*ext.extra_compile_args, *(f"-D{name}={value}" for name, value in ext.define_macros),
-            *(f"-I{path}" for path in ext.include_dirs))
-
-
-def flags_of(level):
-    return list(LEVELS["LEVELS"][level].flags) if level else []
-
-
-def compiled_for(level, module):
-    package = f"lanewise.kernels.{level}" if level else "lanewise.kernels"
-    flags = [*FLAGS, *flags_of(level), INLINE if level in (None, "baseline") else FORCED_INLINE]
-    return Extension(f"{package}.{module}", [str(KERNELS / f"{module}.pyx")],
-                     include_dirs=["kernels", str(NUMPY_HEADERS)], extra_compile_args=flags,
-                     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")])
-
-
-def extensions():
-    """One for each module and level, and for each module that has none."""
-    found = [compiled_for(None, module) for module in (*UNLEVELLED, MEMORYVIEWS)]
-    for level in wanted_levels():
-        held = LEVELS["LEVELS"][level].modules or MODULES
-        found += [compiled_for(level, module) for module in held if module not in UNLEVELLED]
-    return found
-
-
-setup(cmdclass={"build": Build, "build_ext": BuildLevels}, ext_modules=extensions())
+setup(cmdclass={"build": Build, "build_ext": BuildLevels}, ext_modules=[
+    Extension(f"lanewise.kernels.{module}", [str(KERNELS / f"{module}.pyx")], include_dirs=INCLUDED)
+    for module in (*MODULES, MEMORYVIEWS)])

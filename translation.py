@@ -5,13 +5,6 @@ import re
 # A call in a loop over registers would spill every register, so the kernels' own inline functions have a word of
 # their own, put in place of Cython's, which serves its helpers too.
 OWN_INLINE = re.compile("^static CYTHON_INLINE (?=.*__pyx_f_)", re.MULTILINE)
-# What takes a call's arguments apart is a fifth of a module, and runs once for an array: at each level it is compiled
-# for its size, which takes less time too, and its function is kept out of it, so that this is compiled for speed. Where
-# most of a module is about Python objects, so are all functions that return one, but for those that give the
-# interpreter's lock back: they go on to loop over elements. Modules that are compiled once stay as they are, since
-# every call goes through them.
-OF_OBJECTS = re.compile(r"^static (?=PyObject \*(__pyx_\w+)\([^;{}]*\{\n(.*?)^\}$)", re.MULTILINE | re.DOTALL)
-FOR_SIZE = ("ieee754", "row_loops")
 # Cython has a function write the lengths of a module's strings on its stack, element by element, at each import. They
 # are constants.
 ON_STACK = "    const struct { const unsigned int length"
@@ -21,38 +14,135 @@ FUNCTION = re.compile(
     re.MULTILINE | re.DOTALL)
 CONDITION = re.compile(r"^[ \t]*#[ \t]*(if|endif)", re.MULTILINE)
 NAME = re.compile(r"[A-Za-z_]\w*")
+# what a function names that has to do with Python objects: it is no kernel
+OF_PYTHON = re.compile(r"\b(?:Py(?!_ssize_t\b|_intptr_t\b)[A-Z_]\w*|__pyx_mstate\w*|__Pyx_[A-Z]\w*)")
+# what has another size at another level, unless it is only pointed at
+OF_LEVEL = re.compile(r"\b(?:[fiu](?:8|16|32|64)x|[A-Z]\w*_LANES)\b(?! ?(?:const ?)?\*)")
+OF_REGISTERS = re.compile(r"\b(?:[fiu](?:8|16|32|64)x|[A-Z]\w*_LANES)\b")
+STRUCT = re.compile(r"^struct (\w+) \{\n(.*?)^\};", re.MULTILINE | re.DOTALL)
+# a module's variable, of Cython's naming or of ours
+VARIABLE = re.compile(r"^ *static ([^;={}\n]*?\b(__pyx_v_\w+|lanewise_\w+)\b[^;={}\n]*?)(?: = 0)?;$", re.MULTILINE)
+OF_MODULE = re.compile(r"\b(?:__pyx_vp?_\d+)?lanewise_\w+")
+HIDDEN = '__attribute__((visibility("hidden")))'
+SECTION = "/* #### Code section: {} ### */\n"
+IS_MAIN = re.compile(r"^int __pyx_module_is_main_\w+ = 0;\n", re.MULTILINE)  # the one variable that is not static
+IMPORT = re.compile(r"^static CYTHON_SMALL_CODE int __pyx_pymod_exec_\w+\([^;{}]*\{\n", re.MULTILINE)
 
 
-def adapted(module, code, sized):
-    """Return a module's C with a word for the kernels' own inline functions, if `sized` with another for those that are
-    compiled for their size, and without what nothing calls."""
-    def place(match):
-        name, body = match.groups()
-        if "__pyx_pw_" in name or (module in FOR_SIZE and "PyEval_SaveThread" not in body):
-            return "static CYTHON_SMALL_CODE "
-        return "static __attribute__((noinline, hot)) " if "__pyx_pf_" in name else "static "
-
-    code = OWN_INLINE.sub("static LANEWISE_INLINE ", code).replace(ON_STACK, f"    static {ON_STACK.strip()}")
-    return without_unused(OF_OBJECTS.sub(place, code) if sized else code)
+def adapted(code):
+    """Return a module's C with a word for the kernels' own inline functions and without what nothing calls."""
+    pieces, bodies = parts_of(in_our_words(code))
+    named = named_from(without_functions(pieces), bodies)
+    return "".join(text for name, _, text in pieces if name is None or name in named)
 
 
-def without_unused(code):
-    """Return C without the static functions that are named nowhere else. A module gets all inline functions of the .pxd
-    files that it cimports, and helpers for each type that these name: a fifth of what the compiler would read."""
+def parted(module, code):
+    """Return a module's C as two files. The second has the kernels, which have to do with no Python object: it is
+    compiled at each level, and ends in a table of those that are called from the first. The first has all else, is
+    compiled once, and calls the kernels of the level that runs through its table."""
+    pieces, bodies = parts_of(in_our_words(code))
+    rest = without_functions(pieces)
+    kernels = kernels_among(bodies)
+    either = inline_and_alike(kernels, bodies)  # both files have these, so that what is a few instructions is no call
+    kernels -= either
+    above = named_from(rest, {name: bodies[name] for name in bodies.keys() - kernels})
+    called = sorted(above & kernels)
+    within = named_from(" ".join(called), bodies)
+    shared = {match[0]: match[1] for match in VARIABLE.finditer(rest) if match[2] in within}
+    refuse_what_cannot_be_parted(module, bodies, above - kernels, within, rest, " ".join(shared))
+
+    declared = {name for name, has_body, _ in pieces if not has_body}
+    table = [bodies[name][0].partition("{\n")[0].rstrip() + ";\n" for name in called if name not in declared]
+    table += ["typedef struct {\n", *(f"    __typeof__({name}) *{name};\n" for name in called), "} lanewise_kernels;\n"]
+    through_table = [*table, '#include "lanes/chosen.h"\n',
+                     *(f"#define {name} (lanewise_chosen->{name})\n" for name in called)]
+    first = "".join(text for name, has_body, text in pieces
+                    if name is None or (name in above and not (has_body and name in kernels)))
+    first = first.replace(SECTION.format("module_code"), "".join(through_table) + SECTION.format("module_code"))
+    first = IMPORT.sub(lambda match: match[0] + "  if (choose_kernels(__pyx_pyinit_module) < 0) return -1;\n", first)
+
+    head, _, tail = in_our_words(code).partition(SECTION.format("string_decls"))
+    second = [text for name, _, text in parts_of(head)[0] if name is None or name in within]
+    second += [text for name, _, text in parts_of(tail)[0] if name in within]
+    second += [*table, f"extern {HIDDEN} const lanewise_kernels LANEWISE_KERNELS;\n",
+               "const lanewise_kernels LANEWISE_KERNELS = {\n", *(f"    {name},\n" for name in called), "};\n#endif\n"]
+    second = IS_MAIN.sub("", "".join(second))
+    for text, declaration in shared.items():
+        first = first.replace(text, f"{HIDDEN} {declaration};")
+        second = second.replace(text, f"extern {HIDDEN} {declaration};")
+    return first, second
+
+
+def in_our_words(code):
+    """Return C with a word for the kernels' own inline functions, and constants where constants are meant."""
+    return OWN_INLINE.sub("static LANEWISE_INLINE ", code).replace(ON_STACK, f"    static {ON_STACK.strip()}")
+
+
+def parts_of(code):
+    """Return C in pieces, each with the name of its function, if it is one, and whether it is more than declared; and
+    the functions' texts by their names."""
     pieces, bodies, end = [], {}, 0
     for function in FUNCTION.finditer(code):
         name, text = function[1], function[0]
         conditions = CONDITION.findall(text)
         if conditions.count("if") != conditions.count("endif"):  # only the beginning: a condition has the rest of it
             continue
-        pieces += [(None, code[end:function.start()]), (name, text)]
+        pieces += [(None, False, code[end:function.start()]), (name, bool(function[2]), text)]
         end = function.end()
         if function[2]:
             bodies.setdefault(name, []).append(text)
-    pieces.append((None, code[end:]))
-    named, unread = set(), [text for name, text in pieces if name is None]
+    return [*pieces, (None, False, code[end:])], bodies
+
+
+def without_functions(pieces):
+    """Return all that is between functions."""
+    return "".join(text for name, _, text in pieces if name is None)
+
+
+def named_from(text, bodies):
+    """Return all names in a text and in the functions that it leads to. A module gets all inline functions of the .pxd
+    files that it cimports, and helpers for each type that these name: a fifth of what the compiler would read."""
+    named, unread = set(), [text]
     while unread:
         found = set(NAME.findall(unread.pop())) - named
         named |= found
         unread += [text for name in found & bodies.keys() for text in bodies[name]]
-    return "".join(text for name, text in pieces if name is None or name in named)
+    return named
+
+
+def kernels_among(bodies):
+    """Return the names of the functions that have to do with no Python object, and lead to none that has."""
+    return without_others({name for name, texts in bodies.items()
+                           if "__pyx_f_" in name and not any(map(OF_PYTHON.search, texts))}, bodies)
+
+
+def inline_and_alike(kernels, bodies):
+    """Return those of the kernels that are inlined and have nothing to do with registers, nor lead to others."""
+    return without_others({name for name in kernels
+                           if all("LANEWISE_INLINE" in text.partition("{")[0] and not OF_REGISTERS.search(text)
+                                  for text in bodies[name])}, bodies)
+
+
+def without_others(found, bodies):
+    """Return names of functions without those that lead to another function."""
+    found = set(found)
+    names = {name: set().union(*map(NAME.findall, bodies[name])) & bodies.keys() for name in found}
+    while leading := {name for name in found if names[name] - found}:
+        found -= leading
+    return found
+
+
+def refuse_what_cannot_be_parted(module, bodies, above, within, rest, shared):
+    """End the build where a function that is compiled once depends on the level, or a kernel on a variable that
+    another file cannot see."""
+    of_level = {name for name, fields in STRUCT.findall(rest) if OF_LEVEL.search(fields)}
+    for name in above & bodies.keys():
+        text = "".join(bodies[name])
+        held = [found for found in of_level if re.search(rf"\b{found}\b(?! ?(?:const ?)?\*)", text)]
+        for found in [*OF_LEVEL.findall(text), *held]:
+            raise SystemExit(f"{module}: {name} has to do with Python objects, so it is compiled once for all levels; "
+                             f"what it does with {found} belongs into a function without them (CONTRIBUTING.md)")
+    for name in within & bodies.keys():
+        for variable in OF_MODULE.findall("".join(bodies[name])):
+            if not re.search(rf"\b{variable}\b", shared):
+                raise SystemExit(f"{module}: {name} is compiled apart from the variable {variable}")

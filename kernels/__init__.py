@@ -1,6 +1,5 @@
 """The compiled kernels. Importing this package chooses the level, the best this machine can run or the one
-LANEWISE_LEVEL names, by putting its folder and those of its parents on the package's path. No Python-level convenience
-lives here."""
+LANEWISE_LEVEL names, before any module is imported that has kernels. No Python-level convenience lives here."""
 
 import os
 import warnings
@@ -38,9 +37,8 @@ def describe_format(name):
     raise NotImplementedError(f"who describes {name}? lanewise/__init__.py says so")
 
 
-_FOLDER = __path__[0]
-BUILT_LEVELS = tuple(name for name in levels.LEVELS if os.path.isdir(os.path.join(_FOLDER, name)))
+BUILT_LEVELS = machine.BUILT_LEVELS
 LEVEL = _choose_level(os.environ.get("LANEWISE_LEVEL"))
-__path__[:0] = [os.path.join(_FOLDER, name) for name in levels.lineage(LEVEL) if name in BUILT_LEVELS]
+machine.choose_level(levels.lineage(LEVEL))
 
 from . import row_loops  # noqa: E402, F401 - modules with functions along an axis find it here, by its capsule

@@ -135,12 +135,16 @@ cdef double pairs_apart(const uint8_t* genomes, Py_ssize_t size, Py_ssize_t geno
 
 cdef void pairs_apart_at_place(void* context, Py_ssize_t place, int thread) noexcept nogil:
     cdef const Pairs* of = <const Pairs*>context
-    of.apart[place] = pairs_apart(of.a, of.size, of.genome_bytes, place * 8 * F64_LANES)
+    of.apart[place] = pairs_apart(of.a, of.size, of.genome_bytes, place * bytes_of_place())
+
+
+cdef Py_ssize_t bytes_of_place() noexcept nogil:
+    return 8 * F64_LANES
 
 
 def diversity(const uint8_t[:, ::1] genomes):
     """The mean number of bits in which two genomes differ."""
-    cdef Py_ssize_t i, size = genomes.shape[0], genome_bytes = genomes.shape[1], step = 8 * F64_LANES
+    cdef Py_ssize_t i, size = genomes.shape[0], genome_bytes = genomes.shape[1], step = bytes_of_place()
     cdef Py_ssize_t places = (genome_bytes + step - 1) // step
     cdef double apart = 0.0  # whole numbers: exact in any order up to 2^53
     cdef double* of_places = <double*>malloc(places * sizeof(double))

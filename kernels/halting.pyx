@@ -287,6 +287,11 @@ cdef void* data_of(object array) except? NULL:
     return NULL if array is None else np.PyArray_DATA(<np.ndarray>array)
 
 
+cdef Py_ssize_t rows_of_chunk(Py_ssize_t n) noexcept nogil:
+    # a chunk is whole registers of rows
+    return (CHUNK // 4 // n // F64_LANES + 1) * F64_LANES
+
+
 def ponder(np.ndarray logits, losses, log_p, p, grad_logits, loss, log_u, steps, double beta, double log_prior,
            double log_rest, double scale=1.0):
     """Halting distribution, loss and gradient, or sampled steps, of logits[rows, n]; what is None is not asked for.
@@ -303,7 +308,7 @@ def ponder(np.ndarray logits, losses, log_p, p, grad_logits, loss, log_u, steps,
     own.log_p, own.p, own.grad_logits = data_of(log_p), data_of(p), data_of(grad_logits)
     own.loss, own.log_u, own.steps = <double*>data_of(loss), <double*>data_of(log_u), <int64_t*>data_of(steps)
     own.narrow = np.PyArray_TYPE(logits) == np.NPY_FLOAT
-    own.rows_of_chunk = (CHUNK // 4 // own.n // F64_LANES + 1) * F64_LANES
+    own.rows_of_chunk = rows_of_chunk(own.n)
     own.beta, own.log_prior, own.log_rest, own.scale = beta, log_prior, log_rest, scale
     with nogil:
         each_chunk(ponder_chunk, &own, (own.rows + own.rows_of_chunk - 1) // own.rows_of_chunk, thread_count[0])

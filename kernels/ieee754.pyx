@@ -192,6 +192,10 @@ cdef Conversion constants_of(description, wide_format, str rounding, bint satura
     return conversion_of(description, wide_format, rounding, saturate)
 
 
+cdef Py_ssize_t lanes_of(int width) noexcept nogil:
+    return F64_LANES if width == 8 else F32_LANES
+
+
 cdef Registration registration_of(str function, description, wide_format=None, str rounding="nearest",
                                   bint saturate=False) except *:
     # the kernel, its operands, and its constants, which live as long as the process
@@ -211,11 +215,11 @@ cdef Registration registration_of(str function, description, wide_format=None, s
     registration.kernel = <void*><size_t>KERNELS[wide_size, description.code_size][function]
     registration.n_in = SIGNATURES[function].index(">")
     registration.n_out = len(SIGNATURES[function]) - 1 - registration.n_in
-    registration.lanes = F32_LANES
+    registration.lanes = lanes_of(4)
     for width, _ in operands_of(function, description, 0, wide_format):
         registration.dtypes[k] = {1: UINT8, 2: UINT16, 4: UINT32, 8: UINT64}[width]
         if width == 8:
-            registration.lanes = F64_LANES
+            registration.lanes = lanes_of(8)
         k += 1
     return registration
 

@@ -3,6 +3,7 @@
 # whatever the level. Kernel modules have the thread count and the pool by capsules (loops/threads.pxd), and so what is
 # asked once for all of them: NumPy's number of bfloat16.
 from cpython.pycapsule cimport PyCapsule_New
+from libc.string cimport strcpy
 
 cdef extern from "lanes/machine.h" nogil:
     const int CPU_FEATURE_COUNT
@@ -22,12 +23,26 @@ cdef extern from "lanes/pool.h" nogil:
     void end_rest()
     int prepare_for_forks()
 
+cdef extern from *:
+    """
+    #define X(level) #level " "
+    static const char *lanewise_built = LANEWISE_LEVELS;
+    #undef X
+    static char lanewise_lineage[64];
+    """
+    const char* built "lanewise_built"
+    char* lineage "lanewise_lineage"
+    const size_t LINEAGE_BYTES "sizeof(lanewise_lineage)"
+
 prepare_for_forks()
 thread_count = PyCapsule_New(&counts.kernels, "lanewise.kernels.machine.thread_count", NULL)
 thread_count_of_others = PyCapsule_New(&counts.others, "lanewise.kernels.machine.thread_count_of_others", NULL)
 chunk_runner = PyCapsule_New(<void*>run_chunks, "lanewise.kernels.machine.chunk_runner", NULL)
 cdef dict kinds = {}  # of bytes, one letter an operand: loops/operations.pxd says what they mean
 kinds_of_operands = PyCapsule_New(<void*>kinds, "lanewise.kernels.machine.kinds_of_operands", NULL)
+# Of the level that was chosen and its parents, each between spaces: whose kernels a module takes (lanes/chosen.h)
+lineage_of_level = PyCapsule_New(lineage, "lanewise.kernels.machine.lineage_of_level", NULL)
+BUILT_LEVELS = tuple((<bytes>built).decode().split())
 
 
 cdef int number_of_bfloat16() except -1:
@@ -54,6 +69,14 @@ def cpu_features():
         if name != NULL:
             found.append((<bytes>name).decode())
     return tuple(found)
+
+
+def choose_level(names):
+    """Let the modules that are imported from here on take the kernels of the first of these levels that they have."""
+    cdef bytes spaced = " ".join(["", *names, ""]).encode()
+    if len(spaced) >= LINEAGE_BYTES:
+        raise ValueError(f"expected the names of a level and its parents, in {LINEAGE_BYTES - 1} bytes; got {names!r}")
+    strcpy(lineage, spaced)
 
 
 def set_num_threads(int n, bint afresh=False):

@@ -270,13 +270,26 @@ cdef inline void tables_of(double position, const double* high, const double* lo
             (<double*>cosines)[i], (<double*>sines)[i] = found[i], found[8 + i]
 
 
+cdef void each_table(const double* positions, Py_ssize_t count, const double* high, const double* low,
+                     Py_ssize_t pairs, char* cosines, char* sines, bint narrow) noexcept nogil:
+    cdef Py_ssize_t k, i, width = 4 if narrow else 8
+    cdef environment callers = enter_environment()
+    for k in range(count):
+        i = 0
+        while i < pairs:
+            tables_of(positions[k], high + i, low + i, cosines + (k * pairs + i) * width,
+                      sines + (k * pairs + i) * width, min(F64_LANES, pairs - i), narrow)
+            i += F64_LANES
+    leave_environment(callers)
+
+
 def rotary_tables(positions, high, low, bint narrow):
     """Cosines and sines of positions, an array of float64, times angles, given in turns as high + low, arrays of
     float64; in float32 where `narrow`. Each of the shape of the positions, and the angles behind that."""
     cdef np.ndarray at = np.PyArray_FROMANY(positions, np.NPY_DOUBLE, 0, 0, np.NPY_ARRAY_CARRAY_RO)
     cdef np.ndarray turns = np.PyArray_FROMANY(high, np.NPY_DOUBLE, 1, 1, np.NPY_ARRAY_CARRAY_RO)
     cdef np.ndarray rest = np.PyArray_FROMANY(low, np.NPY_DOUBLE, 1, 1, np.NPY_ARRAY_CARRAY_RO)
-    cdef Py_ssize_t count = np.PyArray_SIZE(at), pairs = np.PyArray_SIZE(turns), width = 4 if narrow else 8
+    cdef Py_ssize_t count = np.PyArray_SIZE(at), pairs = np.PyArray_SIZE(turns)
     cdef object shape = (<object>at).shape + (pairs,), dtype = "f4" if narrow else "f8"
     cdef np.ndarray cosines = np.empty(shape, dtype), sines = np.empty(shape, dtype)
     if np.PyArray_SIZE(rest) != pairs:
@@ -286,17 +299,8 @@ def rotary_tables(positions, high, low, bint narrow):
     cdef const double* t_low = <const double*>np.PyArray_DATA(rest)
     cdef char* cosine_at = np.PyArray_BYTES(cosines)
     cdef char* sine_at = np.PyArray_BYTES(sines)
-    cdef Py_ssize_t k, i
-    cdef environment callers
     with nogil:
-        callers = enter_environment()
-        for k in range(count):
-            i = 0
-            while i < pairs:
-                tables_of(p[k], t + i, t_low + i, cosine_at + (k * pairs + i) * width,
-                          sine_at + (k * pairs + i) * width, min(F64_LANES, pairs - i), narrow)
-                i += F64_LANES
-        leave_environment(callers)
+        each_table(p, count, t, t_low, pairs, cosine_at, sine_at, narrow)
     return cosines, sines
 
 
