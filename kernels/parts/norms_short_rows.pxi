@@ -136,7 +136,7 @@ cdef inline bint short_statistics(Group* groups, const double* means, const doub
         narrow_f64_f32(rstd + k, own)
         narrow_f64_f32(mean + k, exact)
         # the product of two float32 is exact in float64, and so rounded once
-        narrow_f64_f32(rest + k, wide_f32(mean + k) - exact)
+        narrow_f64_f32(rest + k, -(exact - wide_f32(mean + k)))  # -0 where nothing is left, as set_statistics has it
         narrow_f64_f32(rest + k, wide_f32(rest + k) * wide_f32(rstd + k))
         k += F64_LANES
     for k in range(SHORT_GROUPS):
