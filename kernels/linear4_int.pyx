@@ -11,10 +11,10 @@
 # the lowest one, where no level is then more than the machine multiplies without overflow (UNSIGNED_MOST); what that
 # adds to a sum is known beforehand. Activations of 16 bits then are two planes, 256 times a byte and a byte more, which
 # meet the same weights. As pairs of 16 bits, two products to a lane: all other levels, and activations of 16 bits of
-# many rows, whose weights are worth more time to decode.
+# many rows, whose weights are worth more time to decode, unless outputs that are abreast share what bytes load.
 #
-# Nothing overflows: a level is at most 128 steps, an activation at most 32639 (as two bytes with signs hold:
-# 127 * 256 + 127), and a lane adds 32 products: 128 * 32639 * 32 < 2^27.
+# Nothing overflows: a level is at most 255 steps above the lowest, an activation at most 32639 (as two bytes with signs
+# hold: 127 * 256 + 127), and a lane adds 32 products: 255 * 32639 * 32 < 2^28.
 from libc.math cimport NAN
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
@@ -29,8 +29,8 @@ from .loops.largest cimport largest_size
 from .loops.partial_sums cimport PARTS, aligned, meet, prefetch, put_biases
 from .loops.threads cimport join_threads, run_chunks, threads_for
 from .loops.whole_products cimport (
-    BATCH, BYTES, DEEP, FEW, IN_TURN, PAIRS, SHALLOW, SLICES, WORD, WORDS, Output, Product, add_row, add_rows,
-    sums_of_planes, words_of,
+    BATCH, BYTES, DEEP, FEW, IN_TURN, PAIRS, SHALLOW, SLICES, WORD, WORDS, Output, Product, abreast_of, add_row,
+    add_rows, sums_of_planes, words_of,
 )
 
 cdef enum:
@@ -163,21 +163,22 @@ cdef const float* with_room(const float* numbers, Py_ssize_t groups, float* room
 
 cdef inline void in_form(const Product* of, const uint32_t* x, const float* row_sums, Py_ssize_t rows,
                          const Output* outputs, Py_ssize_t count, Py_ssize_t start, Py_ssize_t stop, int first,
-                         float* sums, Py_ssize_t deep, int planes, int depth, int at_once, int abreast) noexcept nogil:
+                         float* sums, Py_ssize_t deep, int planes, int depth, int at_once) noexcept nogil:
+    cdef int abreast = abreast_of(planes)
     cdef Py_ssize_t o = 0
     cdef const Output* after
     while o < count:
         after = outputs + o + (abreast if o + abreast < count else 0)
         if of.rows == 1 and of.offsets == NULL:
-            add_row(of, x, row_sums, outputs + o, sums, planes, depth, 4, abreast, False)
+            add_row(of, x, row_sums, outputs + o, sums, planes, depth, 4, False)
         elif of.rows == 1:
-            add_row(of, x, row_sums, outputs + o, sums, planes, depth, 4, abreast, True)
+            add_row(of, x, row_sums, outputs + o, sums, planes, depth, 4, True)
         elif of.offsets == NULL:
             add_rows(of, x, row_sums, rows, outputs + o, after, start, stop, first, sums, deep, planes, depth, at_once,
-                     abreast, False)
+                     False)
         else:
             add_rows(of, x, row_sums, rows, outputs + o, after, start, stop, first, sums, deep, planes, depth, at_once,
-                     abreast, True)
+                     True)
         sums += abreast * SLICES * deep * F32_LANES
         o += abreast
 
@@ -189,21 +190,21 @@ cdef void add_outputs(const Product* of, const uint32_t* x, const float* row_sum
     # register that begins with partial sum `first`; of a single row, of all registers
     cdef bint small = UNSIGNED_MOST < 255 and of.small  # otherwise any number of registers at once is the same
     if of.planes == 1 and of.depth == 1:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, 1, 4, ABREAST)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, 1, 4)
     elif of.planes == 1 and small:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, WORDS, 8, ABREAST)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, WORDS, 8)
     elif of.planes == 1:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, WORDS, 4, ABREAST)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, WORDS, 4)
     elif of.planes == 2 and of.depth == 1:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, 1, 4, ABREAST)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, 1, 4)
     elif of.planes == 2 and small:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, WORDS, 8, ABREAST)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, WORDS, 8)
     elif of.planes == 2:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, WORDS, 4, ABREAST)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, WORDS, 4)
     elif of.depth == 1:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 0, 1, 4, 1)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 0, 1, 4)
     else:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 0, WORDS, 4, 1)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 0, WORDS, 4)
 
 
 cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:

@@ -27,7 +27,7 @@ cdef enum:
     BATCH = 40  # rows in a task: half of the sums stay in the first-level cache, activations in the second-level one
     FEW = 4  # rows for which decoding takes longer than a second plane does
     IN_TURN = 4  # sums that are added to in turn
-    MOST_ABREAST = 2  # room for outputs that are taken together
+    MOST_ABREAST = 2  # outputs that are taken together, where they are
     AHEAD = 32768  # bytes of codes prefetched ahead: rows are too short for the hardware to foresee the next ones
 
 
@@ -87,7 +87,13 @@ cdef inline u32x looked_up(const uint8_t* table, u32x index) noexcept nogil:
     return <u32x>lookup16_u8(table, <u64x>index)
 
 
-cdef inline void decode_bytes(const Product* of, u32x words, u32x* weights, bint straight, bint in_place) noexcept nogil:
+cdef inline int abreast_of(int planes) noexcept nogil:
+    # outputs that are taken together
+    return ABREAST if planes else 1
+
+
+cdef inline void decode_bytes(const Product* of, u32x words, u32x* weights, bint straight,
+                              bint in_place) noexcept nogil:
     # a register of words, in the order of `packed`; straight and in place, the second is 16 times its levels
     cdef u32x nibbles = splat_u32(0x0F0F0F0F)
     cdef int k
@@ -144,11 +150,11 @@ cdef inline void words_at(const Output* output, Py_ssize_t block, Py_ssize_t who
 
 
 cdef inline void numbers_of(const Product* of, const Output* outputs, Py_ssize_t block, Py_ssize_t whole, int first,
-                            u32x* words, f32x* scales, f32x* offsets, int depth, int abreast,
+                            u32x* words, f32x* scales, f32x* offsets, int planes, int depth,
                             bint has_offsets) noexcept nogil:
     # codes, scales and offsets of outputs that are abreast, of a register of partial sums
     cdef int o
-    for o in range(abreast):
+    for o in range(abreast_of(planes)):
         words_at(outputs + o, block, whole, first, words + o * depth, depth)
         scales[o] = of_groups(of, outputs[o].scales, block, first)
         offsets[o] = of_groups(of, outputs[o].offsets, block, first) if has_offsets else splat_f32(0.0)
@@ -202,33 +208,34 @@ cdef inline f32x with_whole(f32x sum, u32x total, f32x scale, const float* row_s
 
 
 cdef inline void add_row(const Product* of, const uint32_t* x, const float* row_sums, const Output* outputs,
-                         float* sums, int planes, int depth, int at_once, int abreast, bint has_offsets) noexcept nogil:
-    # sums[abreast][PARTS] += weights * x, of the only row, the sums in registers. Of this and the next, the last five are
-    # the product's: where a caller knows them when this is compiled, weights stay in registers.
+                         float* sums, int planes, int depth, int at_once, bint has_offsets) noexcept nogil:
+    # sums[abreast][PARTS] += weights * x, of the only row, the sums in registers. Of this and the next, the last four
+    # are the product's: where a caller knows them when this is compiled, weights stay in registers.
     cdef u32x words[MOST_ABREAST * WORDS]
     cdef u32x weights[PAIRS * WORDS]
     cdef f32x sum[MOST_ABREAST * SLICES]
     cdef f32x scales[MOST_ABREAST]
     cdef f32x offsets[MOST_ABREAST]
     cdef Py_ssize_t block, blocks = of.blocks, whole = of.whole
-    cdef int slice, word, o
+    cdef int abreast = abreast_of(planes), slice, word, o
     cdef u32x totals[MOST_ABREAST]
     for slice in range(abreast * SLICES):
         sum[slice] = load_f32(sums + slice * F32_LANES)
     for block in range(blocks):
         for slice in range(SLICES):
-            numbers_of(of, outputs, block, whole, slice * F32_LANES, words, scales, offsets, depth, abreast, has_offsets)
+            numbers_of(of, outputs, block, whole, slice * F32_LANES, words, scales, offsets, planes, depth, has_offsets)
             if planes:
                 decode_words(of, words, weights, planes, abreast * depth, ABREAST > 1)
-                sums_of_planes(weights, x, 0, 1, 4 if ABREAST > 1 and of.straight else 0, totals, planes, depth, at_once)
+                sums_of_planes(weights, x, 0, 1, 4 if ABREAST > 1 and of.straight else 0, totals, planes, depth,
+                               at_once)
             else:
                 totals[0] = splat_u32(0)
                 for word in range(depth):
                     decode_words(of, words + word, weights, planes, 1, False)
                     add_pairs(weights, x + word * PAIRS * F32_LANES, 0, 1, totals, 1)
             for o in range(abreast):
-                sum[o * SLICES + slice] = with_whole(sum[o * SLICES + slice], totals[o], scales[o], row_sums, offsets[o],
-                                                     has_offsets)
+                sum[o * SLICES + slice] = with_whole(sum[o * SLICES + slice], totals[o], scales[o], row_sums,
+                                                     offsets[o], has_offsets)
             x += words_of(planes, depth)
             row_sums += F32_LANES
     for slice in range(abreast * SLICES):
@@ -237,8 +244,8 @@ cdef inline void add_row(const Product* of, const uint32_t* x, const float* row_
 
 cdef inline void meet_rows(const u32x* weights, const uint32_t* x, Py_ssize_t step, int rows, uint32_t* kept,
                            bint begun, bint ends, float* sums, Py_ssize_t apart, const f32x* scales,
-                           const float* row_sums, const f32x* offsets, int planes, int depth, int at_once, int abreast,
-                           int count, bint has_offsets) noexcept nogil:
+                           const float* row_sums, const f32x* offsets, int planes, int depth, int at_once, int count,
+                           bint has_offsets) noexcept nogil:
     # sums += weights * x, of one row or of those in turn, those of outputs so many floats apart; as pairs, what has
     # `begun` with other weights stands in `kept`, and what does not end with these goes there
     cdef u32x totals[IN_TURN]
@@ -250,7 +257,7 @@ cdef inline void meet_rows(const u32x* weights, const uint32_t* x, Py_ssize_t st
         for row in range(rows):
             totals[row] = load_u32(kept + row * F32_LANES) if begun else splat_u32(0)
         add_pairs(weights, x, step, rows, totals, count)
-    for o in range(abreast):
+    for o in range(abreast_of(planes)):
         for row in range(rows):
             at = sums + o * apart + row * F32_LANES
             if ends:
@@ -262,7 +269,7 @@ cdef inline void meet_rows(const u32x* weights, const uint32_t* x, Py_ssize_t st
 
 cdef inline void add_rows(const Product* of, const uint32_t* x, const float* row_sums, Py_ssize_t rows,
                           const Output* outputs, const Output* after, Py_ssize_t start, Py_ssize_t stop, int first,
-                          float* sums, Py_ssize_t deep, int planes, int depth, int at_once, int abreast,
+                          float* sums, Py_ssize_t deep, int planes, int depth, int at_once,
                           bint has_offsets) noexcept nogil:
     # sums[abreast][rows][F32_LANES] += weights * x of blocks start to stop, of the register that begins with partial
     # sum `first`
@@ -275,11 +282,11 @@ cdef inline void add_rows(const Product* of, const uint32_t* x, const float* row
     cdef const uint32_t* at
     cdef Py_ssize_t row_words = words_of(planes, depth), between = deep * row_words, apart = SLICES * deep * F32_LANES
     cdef Py_ssize_t block, row
-    cdef int together = IN_TURN // max(planes, abreast)
+    cdef int abreast = abreast_of(planes), together = IN_TURN // max(planes, abreast)
     # not all weights have a register: as pairs, the sums of some of them are carried over to the others
     cdef int count = depth if planes else min(depth, HELD // PAIRS), word, k, o
     for block in range(start, stop):
-        numbers_of(of, outputs, block, of.whole, first, words, scales, offsets, depth, abreast, has_offsets)
+        numbers_of(of, outputs, block, of.whole, first, words, scales, offsets, planes, depth, has_offsets)
         if has_offsets:
             at_sums = row_sums + block * of.rows * PARTS + first
         for o in range(abreast if rows > FEW else 0):  # otherwise there is no time in which they could arrive
@@ -294,11 +301,11 @@ cdef inline void add_rows(const Product* of, const uint32_t* x, const float* row
             while row + together <= rows:
                 meet_rows(weights, at + row * row_words, row_words, together, carried + row * F32_LANES, word > 0,
                           word + count >= depth, sums + row * F32_LANES, apart, scales, at_sums + row * PARTS, offsets,
-                          planes, depth, at_once, abreast, count, has_offsets)
+                          planes, depth, at_once, count, has_offsets)
                 row += together
             while row < rows:
                 meet_rows(weights, at + row * row_words, row_words, 1, carried + row * F32_LANES, word > 0,
                           word + count >= depth, sums + row * F32_LANES, apart, scales, at_sums + row * PARTS, offsets,
-                          planes, depth, at_once, abreast, count, has_offsets)
+                          planes, depth, at_once, count, has_offsets)
                 row += 1
             word += count
