@@ -250,8 +250,7 @@ class Network:
         return tiled(x), None
 
     def _is_exact(self, whole):
-        # whether float32 would hold every sum of the first layer, in any order, without rounding, and its scales in
-        # units
+        # whether float32 would hold every sum of the first layer, in any order, and its scales in units, unrounded
         if whole is None or whole.in_word > self._most_in_word or self._affine.is_grouped(0):
             return False
         unit, (lowest, highest) = whole.unit * self._level_unit, self._affine.range_of_first
@@ -313,8 +312,7 @@ class Network:
         results = np.zeros(len(rows))
         logits = np.empty((len(rows), len(batch), self.sizes[-1]), np.float32) if goal == _LOGITS else _NOTHING
         kernel = None if self.activation == "relu" else ACTIVATIONS[self.activation]
-        exact = self._is_exact(batch._whole)
-        if exact:
+        if self._is_exact(batch._whole):
             inputs, in_word, unit = batch._inputs, batch._whole.in_word, batch._whole.unit * self._level_unit
         else:
             inputs, in_word, unit = batch.tiles, 1, 0.0
