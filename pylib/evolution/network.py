@@ -255,7 +255,7 @@ class Network:
             return False
         unit, (lowest, highest) = whole.unit * self._level_unit, self._affine.range_of_first
         return (whole.reach * self._largest_level <= 2**24 and 2.0**-126 <= unit <= 2.0**100
-                and 2.0**-126 <= unit * lowest and unit * highest < 2.0**127)
+                and unit * lowest >= 2.0**-126 and unit * highest < 2.0**127)
 
     @unflushed
     def batch_of(self, x, y=None, goal=None, name="the batch"):
