@@ -1,6 +1,7 @@
 """What is done to the C that Cython writes, before it is compiled: setup.py says when."""
 
 import re
+from pathlib import Path
 
 # A call in a loop over registers would spill every register, so the kernels' own inline functions have a word of
 # their own, put in place of Cython's, which serves its helpers too.
@@ -16,9 +17,12 @@ CONDITION = re.compile(r"^[ \t]*#[ \t]*(if|endif)", re.MULTILINE)
 NAME = re.compile(r"[A-Za-z_]\w*")
 # what a function names that has to do with Python objects: it is no kernel
 OF_PYTHON = re.compile(r"\b(?:Py(?!_ssize_t\b|_intptr_t\b)[A-Z_]\w*|__pyx_mstate\w*|__Pyx_[A-Z]\w*)")
-# what has another size at another level, unless it is only pointed at
-OF_LEVEL = re.compile(r"\b(?:[fiu](?:8|16|32|64)x|[A-Z]\w*_LANES)\b(?! ?(?:const ?)?\*)")
-OF_REGISTERS = re.compile(r"\b(?:[fiu](?:8|16|32|64)x|[A-Z]\w*_LANES)\b")
+# what is something else at another level: registers, and the numbers that lanes/ gives by a level's header
+LEVEL_HEADERS = [path for path in Path(__file__).with_name("kernels").joinpath("lanes").glob("*.h")
+                 if path.name not in ("machine.h", "pool.h", "chosen.h")]
+ENUM = re.compile(r"\benum\b[^;{}]*\{(.*?)\}", re.DOTALL)
+ENTRY = re.compile(r"(\w+)\s*=\s*([^,{}]*)")
+REGISTER = re.compile(r"\b[fiu](?:8|16|32|64)x\b(?P<pointed> ?(?:const ?)?\*)?")
 STRUCT = re.compile(r"^struct (\w+) \{\n(.*?)^\};", re.MULTILINE | re.DOTALL)
 # a module's variable, of Cython's naming or of ours
 VARIABLE = re.compile(r"^ *static ([^;={}\n]*?\b(__pyx_v_\w+|lanewise_\w+)\b[^;={}\n]*?)(?: = 0)?;$", re.MULTILINE)
@@ -43,19 +47,20 @@ def parted(module, code):
     pieces, bodies = parts_of(in_our_words(code))
     rest = without_functions(pieces)
     kernels = kernels_among(bodies)
-    either = inline_and_alike(kernels, bodies)  # both files have these, so that what is a few instructions is no call
-    kernels -= either
+    numbers = numbers_of_level(rest)
+    kernels -= inline_and_alike(kernels, bodies, numbers)  # both files have these: a few instructions are no call
     above = named_from(rest, {name: bodies[name] for name in bodies.keys() - kernels})
     called = sorted(above & kernels)
     within = named_from(" ".join(called), bodies)
     shared = {match[0]: match[1] for match in VARIABLE.finditer(rest) if match[2] in within}
-    refuse_what_cannot_be_parted(module, bodies, above - kernels, within, rest, " ".join(shared))
+    refuse_dependence_on_level(module, bodies, above - kernels, rest, numbers)
+    refuse_variables_apart(module, bodies, within, " ".join(shared))
 
     declared = {name for name, has_body, _ in pieces if not has_body}
     table = [bodies[name][0].partition("{\n")[0].rstrip() + ";\n" for name in called if name not in declared]
     table += ["typedef struct {\n", *(f"    __typeof__({name}) *{name};\n" for name in called), "} lanewise_kernels;\n"]
     through_table = [*table, '#include "lanes/chosen.h"\n',
-                     *(f"#define {name} (lanewise_chosen->{name})\n" for name in called)]
+                     *(f"#define {name} (*lanewise_chosen->{name})\n" for name in called)]
     first = "".join(text for name, has_body, text in pieces
                     if name is None or (name in above and not (has_body and name in kernels)))
     first = first.replace(SECTION.format("module_code"), "".join(through_table) + SECTION.format("module_code"))
@@ -116,11 +121,21 @@ def kernels_among(bodies):
                            if "__pyx_f_" in name and not any(map(OF_PYTHON.search, texts))}, bodies)
 
 
-def inline_and_alike(kernels, bodies):
+def inline_and_alike(kernels, bodies, numbers):
     """Return those of the kernels that are inlined and have nothing to do with registers, nor lead to others."""
     return without_others({name for name in kernels
-                           if all("LANEWISE_INLINE" in text.partition("{")[0] and not OF_REGISTERS.search(text)
-                                  for text in bodies[name])}, bodies)
+                           if all("LANEWISE_INLINE" in text.partition("{")[0] and not REGISTER.search(text)
+                                  and numbers.isdisjoint(NAME.findall(text)) for text in bodies[name])}, bodies)
+
+
+def numbers_of_level(rest):
+    """Return the names of numbers that each level has its own of, and of those made of them in a module."""
+    found = {name for path in LEVEL_HEADERS for entries in ENUM.findall(path.read_text("utf-8"))
+             for name, _ in ENTRY.findall(entries)}
+    made = [entry for entries in ENUM.findall(rest) for entry in ENTRY.findall(entries)]
+    while more := {name for name, value in made if not found.isdisjoint(NAME.findall(value))} - found:
+        found |= more
+    return found
 
 
 def without_others(found, bodies):
@@ -132,16 +147,23 @@ def without_others(found, bodies):
     return found
 
 
-def refuse_what_cannot_be_parted(module, bodies, above, within, rest, shared):
-    """End the build where a function that is compiled once depends on the level, or a kernel on a variable that
-    another file cannot see."""
-    of_level = {name for name, fields in STRUCT.findall(rest) if OF_LEVEL.search(fields)}
+def refuse_dependence_on_level(module, bodies, above, rest, numbers):
+    """End the build where a function that is compiled once for all levels depends on the level."""
+    structs = {name for name, fields in STRUCT.findall(rest)
+               if any(not found["pointed"] for found in REGISTER.finditer(fields))
+               or not numbers.isdisjoint(NAME.findall(fields))}
     for name in above & bodies.keys():
         text = "".join(bodies[name])
-        held = [found for found in of_level if re.search(rf"\b{found}\b(?! ?(?:const ?)?\*)", text)]
-        for found in [*OF_LEVEL.findall(text), *held]:
+        found = [match[0] for match in REGISTER.finditer(text) if not match["pointed"]]
+        found += sorted(numbers.intersection(NAME.findall(text)))
+        found += [held for held in structs if re.search(rf"\b{held}\b(?! ?(?:const ?)?\*)", text)]
+        if found:
             raise SystemExit(f"{module}: {name} has to do with Python objects, so it is compiled once for all levels; "
-                             f"what it does with {found} belongs into a function without them (CONTRIBUTING.md)")
+                             f"what it does with {found[0]} belongs into a function without them (CONTRIBUTING.md)")
+
+
+def refuse_variables_apart(module, bodies, within, shared):
+    """End the build where a kernel reads a variable that its file has another one of."""
     for name in within & bodies.keys():
         for variable in OF_MODULE.findall("".join(bodies[name])):
             if not re.search(rf"\b{variable}\b", shared):

@@ -288,7 +288,8 @@ cdef void set_levels(Product* of, const int16_t* levels) noexcept nogil:
     of.narrow = most < 128
     of.lowest = lowest
     for i in range(PARTS):
-        of.sizes[i] = <uint8_t>(levels[i] - lowest if of.planes else levels[i] if of.narrow else abs(<int>levels[i]))
+        of.sizes[i] = <uint8_t>(levels[i] - lowest if of.planes else levels[i] if of.narrow or levels[i] > 0
+                                else -levels[i])
         of.signs[i] = <uint8_t>((levels[i] > 0) - (levels[i] < 0))
     of.straight = True
     of.flips = <uint32_t>of.sizes[0] * 0x11111111  # of all codes, as far as it is straight

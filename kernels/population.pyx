@@ -38,7 +38,13 @@ cdef const char* ACTIVATION = b"void (float const *, float *, Py_ssize_t)"
 join_threads()
 
 TILE_ROWS = ROWS
-MOST_IN_WORD = 4 if BYTES_ARE_FAST else 2  # whole numbers that a word of a batch may have
+
+
+cdef int most_in_word() noexcept nogil:
+    return 4 if BYTES_ARE_FAST else 2
+
+
+MOST_IN_WORD = most_in_word()  # whole numbers that a word of a batch may have
 
 
 include "parts/population_batches.pxi"
@@ -238,7 +244,7 @@ def evaluate_population(const uint8_t[:, ::1] genomes, const uint32_t[:, :, ::1]
         return
     if unit != 0.0:
         skipped = sizes[0] * sizes[1] // 16 * 16  # weights of the first layer, as whole registers
-        if BYTES_ARE_FAST and in_word == 4:
+        if in_word == 4 == most_in_word():
             rests = (sizes[1] * (tiles.shape[1] + 1) * 2 + 2 + 15) // 16 * 16
         for k in range(256):
             if rests:
