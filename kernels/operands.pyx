@@ -304,8 +304,8 @@ cdef PyObject* call_without_tensors(PyObject* ufunc, PyObject** operands, size_t
 
 
 cdef PyObject* in_bfloat16(object ufunc, PyObject** operands, Py_ssize_t given, tuple names) except? NULL:
-    # After an error of NumPy: where dtype=bfloat16 was asked for, NumPy finds no loop if it has to convert operands, and
-    # it finds the same loop by its signature.
+    # After an error of NumPy: where dtype=bfloat16 was asked for, NumPy finds no loop if it has to convert operands,
+    # and it finds the same loop by its signature.
     cdef PyObject* kind
     cdef PyObject* error
     cdef PyObject* trace
