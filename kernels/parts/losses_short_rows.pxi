@@ -43,7 +43,7 @@ cdef bint short_losses(const real* like, char** at, const Py_ssize_t* steps, Py_
             answer(like, &own, &questions[r], grad, sums[r], n, 1)
         else:
             questions[r].loss[0] = 0.0
-            if with_grad:
+            if grad != NULL:
                 memset(grad, 0, n * itemsize(like))
     return True
 
