@@ -28,7 +28,7 @@ STRUCT = re.compile(r"^struct (\w+) \{\n(.*?)^\};", re.MULTILINE | re.DOTALL)
 VARIABLE = re.compile(r"^ *static ([^;={}\n]*?\b(__pyx_v_\w+|lanewise_\w+)\b[^;={}\n]*?)(?: = 0)?;$", re.MULTILINE)
 OF_MODULE = re.compile(r"\b(?:__pyx_vp?_\d+)?lanewise_\w+")
 HIDDEN = '__attribute__((visibility("hidden")))'
-SECTION = "/* #### Code section: {} ### */\n"
+STRINGS, CODE = (f"/* #### Code section: {section} ### */\n" for section in ("string_decls", "module_code"))
 IS_MAIN = re.compile(r"^int __pyx_module_is_main_\w+ = 0;\n", re.MULTILINE)  # the one variable that is not static
 IMPORT = re.compile(r"^static CYTHON_SMALL_CODE int __pyx_pymod_exec_\w+\([^;{}]*\{\n", re.MULTILINE)
 
@@ -63,12 +63,13 @@ def parted(module, code):
                      *(f"#define {name} (*lanewise_chosen->{name})\n" for name in called)]
     first = "".join(text for name, has_body, text in pieces
                     if name is None or (name in above and not (has_body and name in kernels)))
-    first = first.replace(SECTION.format("module_code"), "".join(through_table) + SECTION.format("module_code"))
+    first = first.replace(CODE, "".join(through_table) + CODE)
     first = IMPORT.sub(lambda match: match[0] + "  if (choose_kernels(__pyx_pyinit_module) < 0) return -1;\n", first)
 
-    head, _, tail = in_our_words(code).partition(SECTION.format("string_decls"))
-    second = [text for name, _, text in parts_of(head)[0] if name is None or name in within]
-    second += [text for name, _, text in parts_of(tail)[0] if name in within]
+    strings = next(k for k, (name, _, text) in enumerate(pieces) if name is None and STRINGS in text)
+    second = [text for name, _, text in pieces[:strings] if name is None or name in within]
+    second += [pieces[strings][2].partition(STRINGS)[0]]
+    second += [text for name, _, text in pieces[strings:] if name in within]
     second += [*table, f"extern {HIDDEN} const lanewise_kernels LANEWISE_KERNELS;\n",
                "const lanewise_kernels LANEWISE_KERNELS = {\n", *(f"    {name},\n" for name in called), "};\n#endif\n"]
     second = IS_MAIN.sub("", "".join(second))
