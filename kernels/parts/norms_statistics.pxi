@@ -167,3 +167,5 @@ cdef inline void split_mean(const real* like, Norm* norm, double mean, double re
     # two, even where x and the mean are nearly the same
     norm.mean = rounded(like, mean + rest)
     norm.mean_rest = (mean - norm.mean) + rest
+    if norm.mean_rest != norm.mean_rest:  # its negative is added: of an infinite row it has the sign of all other NaNs
+        norm.mean_rest = fabs(norm.mean_rest)
