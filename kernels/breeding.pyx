@@ -265,30 +265,35 @@ def crossover(const uint8_t[:, ::1] a, const Py_ssize_t[::1] mothers, const uint
         breed(crossover_chunk, &of, size)
 
 
-cdef void choose_pair(Stream stream, Py_ssize_t parents, int tournament, Py_ssize_t* pair) noexcept nogil:
-    cdef uint64_t mother = parents, father = parents
+cdef void choose_pairs(const Py_ssize_t* ranked, Py_ssize_t parents, int tournament, Py_ssize_t* mothers,
+                       Py_ssize_t* fathers, Py_ssize_t n, uint64_t seed, uint32_t generation,
+                       uint32_t first) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef uint64_t mother, father
+    cdef int turn
+    cdef Stream stream
     cdef u64x random[2]
     cdef uint64_t words[LINE]
-    cdef int turn
-    for turn in range(tournament):
-        draw(&stream, 0, 0, turn, random)
-        store_u64(words, random[0])
-        # the high half of a product with 32 random bits: even to within parents / 2^32
-        mother = min(mother, ((words[0] & 0xFFFFFFFFU) * <uint64_t>parents) >> 32)
-        father = min(father, ((words[0] >> 32) * <uint64_t>parents) >> 32)
-    pair[0], pair[1] = mother, father
+    for i in range(n):
+        stream = Stream(seed, generation, <uint32_t>(first + i), SELECTION)
+        mother, father = parents, parents
+        for turn in range(tournament):
+            draw(&stream, 0, 0, turn, random)
+            store_u64(words, random[0])
+            # the high half of a product with 32 random bits: even to within parents / 2^32
+            mother = min(mother, ((words[0] & 0xFFFFFFFFU) * <uint64_t>parents) >> 32)
+            father = min(father, ((words[0] >> 32) * <uint64_t>parents) >> 32)
+        mothers[i] = ranked[mother]
+        fathers[i] = ranked[father]
 
 
 def choose_parents(const Py_ssize_t[::1] ranked, Py_ssize_t parents, int tournament, Py_ssize_t[::1] mothers,
                    Py_ssize_t[::1] fathers, uint64_t seed, uint32_t generation=0, uint32_t first=0):
     """Draw both parents of child i, each the best of a tournament among the first of `ranked`."""
-    cdef Py_ssize_t i
-    cdef Py_ssize_t pair[2]
-    with nogil:
-        for i in range(mothers.shape[0]):
-            choose_pair(Stream(seed, generation, <uint32_t>(first + i), SELECTION), parents, tournament, pair)
-            mothers[i] = ranked[pair[0]]
-            fathers[i] = ranked[pair[1]]
+    if mothers.shape[0]:
+        with nogil:
+            choose_pairs(&ranked[0], parents, tournament, &mothers[0], &fathers[0], mothers.shape[0], seed, generation,
+                         first)
 
 
 cdef inline Share whole(Py_ssize_t genome_bytes) noexcept nogil:

@@ -288,20 +288,25 @@ def to_odd(x):
 include "parts/ieee754_blocks.pxi"
 
 
-def count(const code[::1] codes, int64_t[::1] counts):
-    """Add to counts[k] how many of the codes are k."""
+cdef void add_counts(const code* codes, Py_ssize_t n, int64_t* counts, Py_ssize_t n_counts) noexcept nogil:
     # four tables side by side, so that equal neighbours need not wait for each other
     cdef int64_t[4][1 << 12] tables
-    cdef Py_ssize_t i, k, n = codes.shape[0], n_counts = counts.shape[0]
-    if n_counts > 1 << 12:
-        raise ValueError(f"counts has {n_counts} entries; expected at most {1 << 12}")
-    with nogil:
-        for k in range(n_counts):
-            tables[0][k] = tables[1][k] = tables[2][k] = tables[3][k] = 0
-        for i in range(n):
-            tables[i & 3][codes[i]] += 1
-        for k in range(n_counts):
-            counts[k] += tables[0][k] + tables[1][k] + tables[2][k] + tables[3][k]
+    cdef Py_ssize_t i, k
+    for k in range(n_counts):
+        tables[0][k] = tables[1][k] = tables[2][k] = tables[3][k] = 0
+    for i in range(n):
+        tables[i & 3][codes[i]] += 1
+    for k in range(n_counts):
+        counts[k] += tables[0][k] + tables[1][k] + tables[2][k] + tables[3][k]
+
+
+def count(const code[::1] codes, int64_t[::1] counts):
+    """Add to counts[k] how many of the codes are k."""
+    if counts.shape[0] > 1 << 12:
+        raise ValueError(f"counts has {counts.shape[0]} entries; expected at most {1 << 12}")
+    if codes.shape[0] and counts.shape[0]:
+        with nogil:
+            add_counts(&codes[0], codes.shape[0], &counts[0], counts.shape[0])
 
 
 include "parts/ieee754_doors.pxi"

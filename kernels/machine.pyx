@@ -32,7 +32,7 @@ cdef extern from *:
     """
     const char* built "lanewise_built"
     char* lineage "lanewise_lineage"
-    const size_t LINEAGE_BYTES "sizeof(lanewise_lineage)"
+    const Py_ssize_t LINEAGE_BYTES "(Py_ssize_t)sizeof(lanewise_lineage)"
 
 prepare_for_forks()
 thread_count = PyCapsule_New(&counts.kernels, "lanewise.kernels.machine.thread_count", NULL)
