@@ -81,7 +81,7 @@ THOROUGH = ["-O3", "-fno-tree-vectorize", "-fno-tree-slp-vectorize", "-fno-ipa-c
 EFFORT = {"activations": FRUGAL + VECTORS, "breeding": FRUGAL + VECTORS, "ieee754": FRUGAL + HOISTED + VECTORS,
           "linear4": THOROUGH, "linear4_int": THOROUGH, "population": THOROUGH}
 EFFORT_OF_LEVEL = {"avx512": THOROUGH}  # of the other modules; FRUGAL and HOISTED where none is named
-LOOPS_ABOVE = ("ieee754", "point_losses", "population")  # of plain numbers, in what is compiled once
+LOOPS_ABOVE = ("point_losses",)  # of plain numbers, in what is compiled once
 # The portable level has no registers to spill and is there to be right: nobody waits for its optimiser. Without what
 # -O1 does besides, it compiles in four fifths of the time, to as much code.
 PORTABLE = ["-O1", "-fno-tree-dominator-opts", "-fno-tree-ccp", "-fno-tree-bit-ccp", "-fno-tree-fre",

@@ -35,38 +35,54 @@ def unit_of(const float[:, ::1] x):
     return unit_of_float32(&x[0, 0], x.shape[0] * x.shape[1])
 
 
-def tile_whole(const float[:, ::1] x, double unit, int in_word, uint32_t[:, :, ::1] tiles):
-    """Lay a batch out in units, in words of two int16 or four uint8: tiles[ceil(rows / 64), words, 64], the first low.
-
-    Returns the largest sum of a row's magnitudes.
-    """
+cdef int64_t tile_words(const float* x, double unit, int in_word, uint32_t* tiles, Py_ssize_t rows,
+                        Py_ssize_t features, Py_ssize_t words) noexcept nogil:
     cdef Py_ssize_t row, k
     cdef int bits = 32 // in_word
     cdef uint32_t mask = (1u << bits) - 1
     cdef int16_t number
     cdef int64_t reach = 0, total
-    tiles[...] = 0
-    with nogil:
-        for row in range(x.shape[0]):
-            total = 0
-            for k in range(x.shape[1]):
-                number = <int16_t>(x[row, k] / unit)
-                total += abs(<int>number)
-                tiles[row // ROWS, k // in_word, row % ROWS] |= (<uint32_t>number & mask) << bits * (k % in_word)
-            reach = max(reach, total)
+    memset(tiles, 0, (rows + ROWS - 1) // ROWS * words * ROWS * sizeof(uint32_t))
+    for row in range(rows):
+        total = 0
+        for k in range(features):
+            number = <int16_t>(x[row * features + k] / unit)
+            total += number if number > 0 else -number
+            tiles[(row // ROWS * words + k // in_word) * ROWS + row % ROWS] |= (
+                (<uint32_t>number & mask) << bits * (k % in_word))
+        reach = max(reach, total)
     return reach
+
+
+def tile_whole(const float[:, ::1] x, double unit, int in_word, uint32_t[:, :, ::1] tiles):
+    """Lay a batch out in units, in words of two int16 or four uint8: tiles[ceil(rows / 64), words, 64], the first low.
+
+    Returns the largest sum of a row's magnitudes.
+    """
+    cdef int64_t reach = 0
+    if x.shape[0] > 0 and x.shape[1] > 0:
+        with nogil:
+            reach = tile_words(&x[0, 0], unit, in_word, &tiles[0, 0, 0], x.shape[0], x.shape[1], tiles.shape[1])
+    return reach
+
+
+cdef void shuffle_words(const uint32_t* tiles, Py_ssize_t count, Py_ssize_t words, const Py_ssize_t* order,
+                        Py_ssize_t n, uint32_t* shuffled) noexcept nogil:
+    cdef Py_ssize_t tile, k, row, part
+    cdef const uint32_t* rows[ROWS]
+    memset(shuffled, 0, count * words * ROWS * sizeof(uint32_t))
+    for tile in range(count):
+        part = min(ROWS, n - tile * ROWS)
+        for row in range(part):
+            rows[row] = tiles + order[tile * ROWS + row] // ROWS * words * ROWS + order[tile * ROWS + row] % ROWS
+        for k in range(words):
+            for row in range(part):
+                shuffled[(tile * words + k) * ROWS + row] = rows[row][k * ROWS]
 
 
 def shuffle(const uint32_t[:, :, ::1] tiles, const Py_ssize_t[::1] order, uint32_t[:, :, ::1] shuffled):
     """Lay the rows of a batch out in another order."""
-    cdef Py_ssize_t tile, k, row, part
-    cdef const uint32_t* rows[ROWS]
-    shuffled[...] = 0
-    with nogil:
-        for tile in range(tiles.shape[0]):
-            part = min(ROWS, order.shape[0] - tile * ROWS)
-            for row in range(part):
-                rows[row] = &tiles[order[tile * ROWS + row] // ROWS, 0, order[tile * ROWS + row] % ROWS]
-            for k in range(tiles.shape[1]):
-                for row in range(part):
-                    shuffled[tile, k, row] = rows[row][k * ROWS]
+    if tiles.shape[0] > 0 and tiles.shape[1] > 0:
+        with nogil:
+            shuffle_words(&tiles[0, 0, 0], tiles.shape[0], tiles.shape[1], &order[0], order.shape[0],
+                          &shuffled[0, 0, 0])
