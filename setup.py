@@ -95,7 +95,8 @@ DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "c
 MACROS = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
 INCLUDED = ["kernels", str(NUMPY_HEADERS)]
 HEADERS = ("Python.h", "numpy/arrayobject.h", "numpy/ufuncobject.h", "lanes/lanes.h")
-MANNER = (Cython.__version__, MEMORYVIEWS, DIRECTIVES, UNLEVELLED, TRANSLATION.read_bytes())
+MANNER = (Cython.__version__, MEMORYVIEWS, DIRECTIVES, UNLEVELLED, TRANSLATION.read_bytes(),
+          sorted(runpy.run_path(str(TRANSLATION))["numbers_of_level"]("")))
 COMPILER_MISSING = """Lanewise is compiled from source and found no working C compiler ({error}).
 Install one and try again:  Debian, Ubuntu: apt install gcc    Fedora: dnf install gcc
                             macOS: xcode-select --install      Windows: Visual Studio Build Tools"""
@@ -133,7 +134,7 @@ class BuildLevels(build_ext):
         self.known_efforts = {}
         if error := self.refusal([]):
             raise SystemExit(COMPILER_MISSING.format(error=error))
-        levels = [level for level in wanted_levels() if self.takes(level)]
+        levels = [level for level in wanted_levels() if self.takes(level)] or sys.exit("lanewise: no level to build")
         shutil.rmtree(NUMPY_HEADERS, ignore_errors=True)
         shutil.copytree(numpy.get_include(), NUMPY_HEADERS)
         self.translate()
@@ -242,14 +243,16 @@ class BuildLevels(build_ext):
             (TRANSLATED / f"{module}.made_of").write_text(contents[module])
 
     def compile_kernels(self, own):
+        digest = self.contents_of(own.flags, own.level, own.source)  # a header may change while it is read
         if not self.is_current(own):
+            own.record.unlink(missing_ok=True)
             self.compiler.compile([own.source], str(own.folder), MACROS, INCLUDED,
                                   extra_postargs=[*self.headers.get(tuple(own.flags), []), *own.flags])
-            own.record.write_text(self.contents_of(own.flags, own.level, own.source))
+            own.record.write_text(digest)
 
     def is_current(self, own):
-        return not self.force and Path(own.compiled).exists() and is_recorded(
-            own.record, self.contents_of(own.flags, own.level, own.source))
+        contents = self.contents_of(own.flags, own.level, own.source)
+        return not self.force and Path(own.compiled).exists() and is_recorded(own.record, contents)
 
     def build_extension(self, ext):
         # an editable install would throw away what was compiled, so it is kept in a folder of ours
@@ -263,6 +266,7 @@ class BuildLevels(build_ext):
             built.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(kept, built)
         else:
+            record.unlink(missing_ok=True)
             builder = copy.copy(self)
             builder.build_temp, builder.force = str(folder), True
             if ext.extra_objects:

@@ -23,7 +23,10 @@ LEVEL_HEADERS = [path for path in Path(__file__).with_name("kernels").joinpath("
 ENUM = re.compile(r"\benum\b[^;{}]*\{(.*?)\}", re.DOTALL)
 ENTRY = re.compile(r"(\w+)\s*=\s*([^,{}]*)")
 REGISTER = re.compile(r"\b[fiu](?:8|16|32|64)x\b(?P<pointed> ?(?:const ?)?\*)?")
-STRUCT = re.compile(r"^struct (\w+) \{\n(.*?)^\};", re.MULTILINE | re.DOTALL)
+STRUCT = re.compile(r"^(?:typedef )?struct (\w*) ?\{\n(.*?)^\} ?(\w*);", re.MULTILINE | re.DOTALL)
+# functions of lanes/, which do at each level what they do in another way, and those of them that are alike
+OF_LANES = re.compile(r"^static (?:inline )?(?:const )?\w+ \*?(\w+)\(", re.MULTILINE)
+ALIKE = {"any_count", "called", "enter_environment", "leave_environment"}
 # a module's variable, of Cython's naming or of ours
 VARIABLE = re.compile(r"^ *static ([^;={}\n]*?\b(__pyx_v_\w+|lanewise_\w+)\b[^;={}\n]*?)(?: = 0)?;$", re.MULTILINE)
 OF_MODULE = re.compile(r"\b(?:__pyx_vp?_\d+)?lanewise_\w+")
@@ -150,13 +153,18 @@ def without_others(found, bodies):
 
 def refuse_dependence_on_level(module, bodies, above, rest, numbers):
     """End the build where a function that is compiled once for all levels depends on the level."""
-    structs = {name for name, fields in STRUCT.findall(rest)
+    fields_of = {name: fields for tag, fields, alias in STRUCT.findall(rest) for name in (tag, alias) if name}
+    structs = {name for name, fields in fields_of.items()
                if any(not found["pointed"] for found in REGISTER.finditer(fields))
                or not numbers.isdisjoint(NAME.findall(fields))}
+    while more := {name for name, fields in fields_of.items()
+                   if any(re.search(rf"\b{held}\b(?! ?(?:const ?)?\*)", fields) for held in structs)} - structs:
+        structs |= more
+    functions = {name for path in LEVEL_HEADERS for name in OF_LANES.findall(path.read_text("utf-8"))} - ALIKE
     for name in above & bodies.keys():
         text = "".join(bodies[name])
         found = [match[0] for match in REGISTER.finditer(text) if not match["pointed"]]
-        found += sorted(numbers.intersection(NAME.findall(text)))
+        found += sorted((numbers | functions).intersection(NAME.findall(text)))
         found += [held for held in structs if re.search(rf"\b{held}\b(?! ?(?:const ?)?\*)", text)]
         if found:
             raise SystemExit(f"{module}: {name} has to do with Python objects, so it is compiled once for all levels; "

@@ -237,6 +237,8 @@ def evaluate_population(const uint8_t[:, ::1] genomes, const uint32_t[:, :, ::1]
     cdef uint32_t table[256]
     cdef Evaluation of
     cdef float* scratch
+    if unit != 0.0 and in_word > most_in_word():
+        raise ValueError(f"a word of the batch has {in_word} numbers; at this level it can have {most_in_word()}")
     for k in range(layers):
         n += sizes[k] * sizes[k + 1]
         widest = max(widest, sizes[k + 1])

@@ -191,6 +191,22 @@ def test_bytes_serve_a_level_that_does_not_multiply_them():
         assert (network.loss(population, given) == network.loss(population, x, y)).all()
 
 
+@pytest.mark.skipif(LEVEL == "baseline", reason="that level is the other one")
+def test_networks_serve_the_level_that_they_come_to(run_python, tmp_path):
+    # bytes where it multiplies them, whatever the level that the network was made at
+    network, population, x, y = case((9, 4, 3), 130)
+    x = np.floor(85 * (x + 1))
+    path = tmp_path / "network"
+    path.write_bytes(pickle.dumps((network, population, x)))
+    found = run_python(f"""
+        import pickle
+        with open({str(path)!r}, "rb") as file:
+            network, population, x = pickle.load(file)
+        print(network.forward(population, x).tobytes().hex())
+    """, LANEWISE_LEVEL="baseline")
+    assert found.stdout.strip() == network.forward(population, x).tobytes().hex(), found.stderr
+
+
 def test_what_float32_would_round_is_left_to_float32():
     network = Network((4, 3))  # levels up to 128 of its smallest
     x = np.full((2, 4), 32767.0)

@@ -74,6 +74,12 @@ struct Registers {
 struct Of {
   f32x const *first;
 };
+struct Holder {
+  struct Registers own;
+};
+typedef struct {
+  f64x first;
+} Anonymous;
 static int __pyx_v_8lanewise_state;
     static int *lanewise_counts;
 static int __pyx_f_loop(int); /*proto*/
@@ -134,7 +140,9 @@ def test_variables_are_shared():
         assert "static int *lanewise_counts" not in above + kernels
 
 
-@pytest.mark.parametrize("text", ["x += F32_LANES", "x += ABREAST", "x += HALVES", "struct Registers y", "f32x y"])
+@pytest.mark.parametrize("text", [
+    "x += F32_LANES", "x += ABREAST", "x += HALVES", "struct Registers y", "struct Holder y", "Anonymous y", "f32x y",
+    "add_products_u8(x, x, x)"])
 def test_what_is_compiled_once_depends_on_no_level(text):
     with pytest.raises(SystemExit, match="norms: __pyx_f_of_objects has to do with Python objects"):
         parted("norms", MODULE.replace("PyObject *x) {", f"PyObject *x) {{\n  {text};"))

@@ -122,12 +122,12 @@ static inline void add_products_i16(const uint32_t *w, const u32x *x, u32x *sums
     /* in this order, since GCC would broadcast all weights of a loop first, and spill sums for them */
     u32x weights;
     __asm__("vpbroadcastd %3, %2\n\tvpdpwssd %4, %2, %0\n\tvpdpwssd %5, %2, %1"
-            : "+v"(sums[0]), "+v"(sums[1]), "=&v"(weights) : "m"(*w), "v"(x[0]), "v"(x[1]));
+            : "+&v"(sums[0]), "+v"(sums[1]), "=&v"(weights) : "m"(*w), "v"(x[0]), "v"(x[1]));
 }
 enum { BYTES_ARE_FAST = 1 };
 static inline void add_products_u8(const uint32_t *w, const u32x *x, u32x *sums) {
     __asm__("vpdpbusd %2%{1to16%}, %3, %0\n\tvpdpbusd %2%{1to16%}, %4, %1"
-            : "+v"(sums[0]), "+v"(sums[1]) : "m"(*w), "v"(x[0]), "v"(x[1]));
+            : "+&v"(sums[0]), "+v"(sums[1]) : "m"(*w), "v"(x[0]), "v"(x[1]));
 }
 static inline u32x dot_i16(u32x w, u32x x, u32x sum) {
     return (u32x)_mm512_dpwssd_epi32((__m512i)sum, (__m512i)w, (__m512i)x);
@@ -139,7 +139,7 @@ static inline void add_products_i16(const uint32_t *w, const u32x *x, u32x *sums
     u32x first, second;
     __asm__("vpbroadcastd %4, %2\n\tvpmaddwd %6, %2, %3\n\tvpmaddwd %5, %2, %2\n\t"
             "vpaddd %3, %1, %1\n\tvpaddd %2, %0, %0"
-            : "+v"(sums[0]), "+v"(sums[1]), "=&v"(first), "=&v"(second) : "m"(*w), "v"(x[0]), "v"(x[1]));
+            : "+&v"(sums[0]), "+v"(sums[1]), "=&v"(first), "=&v"(second) : "m"(*w), "v"(x[0]), "v"(x[1]));
 }
 static inline u32x dot_i16(u32x w, u32x x, u32x sum) {
     u32x product;

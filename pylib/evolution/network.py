@@ -59,8 +59,9 @@ class Network:
     ValueError
         If an argument is not among those expected, a scale or bias is of another shape or not finite in float32, or a
         level times its scale is beyond float32.
-
     """
+
+    _most_in_word = property(lambda self: _kernels.MOST_IN_WORD if self._in_bytes else 2)  # at the level that runs
 
     @unflushed
     def __init__(self, sizes, activation="relu", codebook=LOG4, objective="cross_entropy", scales=None, biases=None,
@@ -82,8 +83,7 @@ class Network:
         self._level_unit = _kernels.unit_of(codebook.levels[None])  # 0 where the levels are not whole
         self._whole_levels = (codebook.levels / (self._level_unit or np.inf)).astype(np.int16)
         self._largest_level = int(np.abs(self._whole_levels).max())
-        in_bytes = self._whole_levels.min() >= -256 and self._whole_levels.max() <= 254  # as the sum of two
-        self._most_in_word = _kernels.MOST_IN_WORD if in_bytes else 2
+        self._in_bytes = bool(self._whole_levels.min() >= -256 and self._whole_levels.max() <= 254)  # as sums of two
         self._affine = Affine(self.sizes, scales, biases, group, float(np.abs(codebook.levels).max()))
 
     @classmethod
