@@ -313,7 +313,7 @@ cdef PyObject* in_bfloat16(object ufunc, PyObject** operands, Py_ssize_t given, 
     PyErr_Fetch(&kind, &error, &trace)
     cdef dict keywords = {names[k]: <object>operands[given + k] for k in range(len(names))}
     cdef object dtype = np.PyArray_DescrFromType(BFLOAT16)
-    cdef bint asked = dtype == keywords.pop("dtype", None)
+    cdef bint asked = "signature" not in keywords and "sig" not in keywords and dtype == keywords.pop("dtype", None)
     for k in range(min(given, <Py_ssize_t>ufunc.nin) if asked else 0):
         asked = asked and computed_in(dtype_of(<object>operands[k])) != NPY_NOTYPE  # NumPy would drop imaginary parts
     if not asked:
@@ -646,7 +646,7 @@ cdef int refuse_operands(str said, tuple roles, str kernel, tuple operands) exce
         return 0
     for k in range(len(operands)):
         refuse_no_numbers(roles[0], roles[k + 1], operands[k])
-    raise TypeError(said.replace(kernel, roles[0])) from None
+    raise TypeError(re.sub(rf"\b{kernel}\b", roles[0], said)) from None
 
 
 cdef object applied(tuple roles, tuple ufuncs, dict keywords, out, tuple arrays, tuple numbers):

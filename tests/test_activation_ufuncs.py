@@ -294,6 +294,8 @@ def test_bfloat16_is_computed_in_where_it_is_asked_for(given):
         found = function(*given, dtype=dtype)
         assert found.dtype == dtype
         np.testing.assert_array_equal(found, function(*narrow))
+    with pytest.raises(TypeError, match="both 'signature' and 'dtype'"):
+        lw.silu(x, dtype=dtype, signature=(dtype, dtype))
     out = np.empty_like(brain)
     assert lw.silu(x, out=out, dtype=dtype) is out
     np.testing.assert_array_equal(out, lw.silu(brain))

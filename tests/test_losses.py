@@ -119,6 +119,25 @@ def test_pytorch_agrees_in_all_ways(shape, axis, weighted, ignoring, smoothing, 
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_ignored_rows_have_no_gradient(dtype):
+    # whatever the weights are: shares of smoothing are weights times 0 there
+    for classes, axis in ((5, -1), (40, -1), (40, 1), (5, 1), (300, 1)):
+        shape = (64, classes) if axis == -1 else (2, classes, 32)
+        x = np.random.default_rng(classes).standard_normal(shape).astype(dtype)
+        target = np.arange(64).reshape((64,) if axis == -1 else (2, 32)) % classes
+        target[..., ::2] = -100
+        for odd in (np.inf, np.nan):
+            weight = np.ones(classes, np.float64 if dtype == "float64" else np.float32)
+            weight[2] = odd
+            for reduction in ("sum", "none"):
+                grad = np.ones(target.shape if reduction == "none" else ())
+                with np.errstate(all="ignore"):
+                    found = lw.cross_entropy_backward(grad, x, target, reduction=reduction, weight=weight, axis=axis,
+                                                      label_smoothing=0.1, ignore_index=-100)
+                assert (np.moveaxis(found, axis, -1)[target == -100] == 0).all()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_ignored_rows_have_no_part(dtype):
     logits, _ = problem(dtype, 9)
     target = np.array([0, -100, 3, -100, -100, 8])

@@ -44,3 +44,15 @@ def test_gradients_of_inference_are_products(shape, dtype):
         exact = grad.astype(float) * spread(rstd, x) * spread(weight, x)
         np.testing.assert_allclose(grad_x.astype(float), exact, rtol=8 * float(ml_dtypes.finfo(x.dtype).eps))
         assert (np.signbit(grad_x) == np.signbit(grad)).all()
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 5), (4, 2), (40, 2), (2, 2, 300)])
+@pytest.mark.parametrize("spaced", [1, 2])
+def test_gradients_of_inference_whose_factors_are_large(shape, spaced):
+    # weight times rstd is beyond float32, and the gradient is not
+    grad = np.zeros(shape, np.float32)
+    grad[0, 0] = 1e-30
+    grad = np.repeat(grad, spaced, -1)[..., ::spaced]
+    found, *_ = lw.batch_norm_backward(grad, 0 * grad, np.full(2, 1e9, np.float32), mean=np.zeros(2, np.float32),
+                                       rstd=np.full(2, 2.0**110, np.float32), training=False)
+    np.testing.assert_allclose(found, grad * np.float64(1e9) * 2.0**110, rtol=1e-6)

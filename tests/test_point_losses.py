@@ -234,3 +234,12 @@ def test_a_gradient_that_is_subnormal_beside_a_large_weight_keeps_its_bits(dtype
                 exact = np.array([mpf(float(grad)) * slope / 1000])
             name, precision = "binary_cross_entropy_with_logits_backward", np.dtype(dtype).name
             assert errors(np.abs(found[:1]), abs(exact), precision).max() <= bound(name, precision)
+
+
+@pytest.mark.parametrize("shape", [(3, 0), (2, 0, 4)])
+def test_nll_loss_backward_of_no_classes(shape):
+    # every row is ignored, and there is nothing to write
+    target = np.full((*shape[:1], *shape[2:]), -100)
+    found = lw.nll_loss_backward(np.ones(target.shape), np.zeros(shape), target, ignore_index=-100, reduction="none",
+                                 axis=1)
+    assert found.shape == shape

@@ -194,7 +194,7 @@ def test_bytes_serve_a_level_that_does_not_multiply_them():
 @pytest.mark.skipif(LEVEL == "baseline", reason="that level is the other one")
 def test_networks_serve_the_level_that_they_come_to(run_python, tmp_path):
     # bytes where it multiplies them, whatever the level that the network was made at
-    network, population, x, y = case((9, 4, 3), 130)
+    network, population, x, _ = case((9, 4, 3), 130)
     x = np.floor(85 * (x + 1))
     path = tmp_path / "network"
     path.write_bytes(pickle.dumps((network, population, x)))

@@ -1,5 +1,5 @@
 # Sums of neighbouring rows, a row in each lane: an element of all of them is one register. Their order is that of
-# reductions.pxd to the last bit, of rows of up to SHORT elements. No mathematics, no Python.
+# reductions.pxd to the last bit, of rows of up to LONG_COLUMNS elements. No mathematics, no Python.
 from ..lanes cimport (
     F64_LANES, f32x, f64x, load_f64, narrow_halves, real, splat_f32, splat_f64, store_f32, store_f64, wide_f32,
 )

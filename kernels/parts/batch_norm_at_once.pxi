@@ -321,10 +321,15 @@ def forward_at_once(x, running_mean, running_var, weight, bias, bint training, m
 
 cdef void set_inference(double** n, Py_ssize_t channels) noexcept nogil:
     # Numbers of channels, by which affine makes of a gradient that of x: grad * rstd * weight. No mean is subtracted,
-    # unless it is none, which makes the results NaN; and a bias of -0 changes no product, be it 0.
+    # unless it is none, which makes the results NaN; and a bias of -0 changes no product, be it 0. A scale is part of
+    # the weight, unless their product may be beyond float32.
+    cdef double product
     cdef Py_ssize_t c
     for c in range(channels):
-        n[0][c], n[3][c], n[2][c], n[6][c] = n[0][c] - n[0][c], n[3][c] * n[2][c], 1.0, -0.0
+        product = n[3][c] * n[2][c]
+        if n[3][c] == 0.0 or 1e-30 < fabs(product) < 1e30:
+            n[3][c], n[2][c] = product, 1.0
+        n[0][c], n[6][c] = n[0][c] - n[0][c], -0.0
 
 
 cdef int set_slopes(bint training, char** args, double** n, Py_ssize_t channels, void* grad_x) noexcept nogil:

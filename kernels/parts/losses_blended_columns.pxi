@@ -88,7 +88,7 @@ cdef bint blended_columns(const f32x* like, char** at, const Py_ssize_t* steps, 
     cdef double smoothing = (<const double*>at[3])[0], z_loss = (<const double*>at[4])[0]
     cdef double scale = (<const double*>at[5])[0] if with_grad else 1.0
     cdef int result = 6 if with_grad else 5
-    cdef Py_ssize_t r, target = -1, width = lanes(like), rows = registers * width
+    cdef Py_ssize_t i, r, target = -1, width = lanes(like), rows = registers * width
     cdef Exponents row = exponents_of(like, NULL, NULL, 1.0, scale)
     cdef Question asked
     cdef Columns columns = columns_of(like, at[0], strides[0], tile if with_grad else NULL, scale)
@@ -132,6 +132,9 @@ cdef bint blended_columns(const f32x* like, char** at, const Py_ssize_t* steps, 
         target = (<const int64_t*>(at[1] + r * steps[1]))[0]
         if target >= 0:
             put_element(<f32x*>(at[7] + target * strides[7]), r, at_targets[r])
+        else:  # its scale is 0, but a weight may be infinite
+            for i in range(n):
+                put_element(<f32x*>(at[7] + i * strides[7]), r, 0.0)
     return True
 
 

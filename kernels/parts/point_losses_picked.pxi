@@ -45,7 +45,7 @@ cdef Places places_in(np.ndarray x, int axis):
     for k in range(axis + 1, np.PyArray_NDIM(x)):
         inner *= np.PyArray_DIM(x, k)
     if inner == 1:
-        return Places(np.PyArray_SIZE(x) // max(classes, 1), 0, classes, 1)
+        return Places(max(np.PyArray_SIZE(x) // max(classes, 1), <Py_ssize_t>1), 0, classes, 1)
     return Places(inner, classes * inner, 1, inner)
 
 
