@@ -1,9 +1,7 @@
 # Batch norm of plain arrays: C-contiguous, of any dtype that it computes, and vectors of any of these. Everything
 # between the checks and the results is done in one call, because in small shapes it costs more than the sums. A part of
-# batch_norm.pyx.
-#
-# What is anything else, and what is in error, gives None, and channel_norms.py goes its longer way: the bits are the
-# same.
+# batch_norm.pyx. What is anything else, and what is in error, gives None, and channel_norms.py goes its longer way: the
+# bits are the same.
 
 cdef enum:
     NUMBERS = 8  # vectors of float64 that a call keeps of its channels
@@ -321,8 +319,8 @@ def forward_at_once(x, running_mean, running_var, weight, bias, bint training, m
 
 cdef void set_inference(double** n, Py_ssize_t channels) noexcept nogil:
     # Numbers of channels, by which affine makes of a gradient that of x: grad * rstd * weight. No mean is subtracted,
-    # unless it is none, which makes the results NaN; and a bias of -0 changes no product, be it 0. A scale is part of
-    # the weight, unless their product may be beyond float32.
+    # unless it is none, which makes the results NaN; and a bias of -0 changes no product, be it 0. A weight takes up
+    # the scale, unless their product may be beyond float32.
     cdef double product
     cdef Py_ssize_t c
     for c in range(channels):
