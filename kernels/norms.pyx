@@ -204,6 +204,8 @@ cdef void layer_statistics(const real* like, Norm* norms, Py_ssize_t rows, Py_ss
 
 
 cdef inline double mean_of(const Norm* norm) noexcept nogil:
+    if norm.mean_rest != norm.mean_rest:  # as split_mean has it, whatever the order of an addition
+        return -norm.mean_rest
     return (norm.mean + norm.mean_rest) / norm.scale
 
 
