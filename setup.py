@@ -165,7 +165,7 @@ class BuildLevels(build_ext):
         if not GNU or "ccache" in self.compiler.compiler_so[0]:
             return
         above = [self.flags_of(own.module) for own in kernels if own.level == kernels[0].level]
-        alike = Counter(map(tuple, [*above, *(own.flags for own in kernels if not self.is_current(own))]))
+        alike = Counter(map(tuple, [*above, *(own.flags for own in kernels if self.asks_for(own))]))
         for k, manner in enumerate(manner for manner, count in alike.items() if count > 3):
             header = folder / f"{k}.h"
             header.write_text("".join(f'#include "{name}"\n' for name in HEADERS))
@@ -243,16 +243,15 @@ class BuildLevels(build_ext):
             (TRANSLATED / f"{module}.made_of").write_text(contents[module])
 
     def compile_kernels(self, own):
-        digest = self.contents_of(own.flags, own.level, own.source)  # a header may change while it is read
-        if not self.is_current(own):
+        if digest := self.asks_for(own):
             own.record.unlink(missing_ok=True)
             self.compiler.compile([own.source], str(own.folder), MACROS, INCLUDED,
                                   extra_postargs=[*self.headers.get(tuple(own.flags), []), *own.flags])
             own.record.write_text(digest)
 
-    def is_current(self, own):
-        contents = self.contents_of(own.flags, own.level, own.source)
-        return not self.force and Path(own.compiled).exists() and is_recorded(own.record, contents)
+    def asks_for(self, own):
+        digest = self.contents_of(own.flags, own.level, own.source)  # before, since a header may change meanwhile
+        return None if not self.force and Path(own.compiled).exists() and is_recorded(own.record, digest) else digest
 
     def build_extension(self, ext):
         # an editable install would throw away what was compiled, so it is kept in a folder of ours

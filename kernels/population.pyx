@@ -246,7 +246,7 @@ def evaluate_population(const uint8_t[:, ::1] genomes, const uint32_t[:, :, ::1]
         return
     if unit != 0.0:
         skipped = sizes[0] * sizes[1] // 16 * 16  # weights of the first layer, as whole registers
-        if in_word == 4 == most_in_word():
+        if in_word == 4:
             rests = (sizes[1] * (tiles.shape[1] + 1) * 2 + 2 + 15) // 16 * 16
         for k in range(256):
             if rests:
