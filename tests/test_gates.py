@@ -124,6 +124,8 @@ def test_one_as_a_parameter_takes_the_same_values():
     assert lw.softplus(x, ones).tobytes() == lw.softplus(x).tobytes()
     np.testing.assert_allclose(lw.swish_backward(grad, x, ones), lw.silu_backward(grad, x), rtol=3e-7, atol=1e-37)
     np.testing.assert_allclose(lw.softplus_backward(grad, x, ones), lw.softplus_backward(grad, x), rtol=3e-7)
+    assert lw.celu(x, ones).tobytes() == lw.celu(x).tobytes() == lw.elu(x).tobytes()
+    assert lw.celu_backward(grad, x, ones).tobytes() == lw.celu_backward(grad, x).tobytes()
 
 
 @pytest.mark.parametrize(("dtype", "scale", "t"), [

@@ -62,8 +62,8 @@ _FUNCTION = """
 def {function}({signature}, **keywords):
     {refusal}{general}{shortcut}return apply({roles}, {ufuncs}, keywords, out, ({operands},){given})
 """
-_SHORTCUT = """if _is_one({given}):
-        return apply({roles}, ({plain},), keywords, out, ({operands},))
+_SHORTCUT = """if _is_one({parameter}):
+        return apply({roles}, {ufuncs}, keywords, out, ({operands},){given})
     """
 _GENERAL = """if {options}:
         return apply({roles}, _UFUNCS[{ufunc!r}], keywords, out, ({operands},), {given})
@@ -91,6 +91,12 @@ def _general(entry, backward, operands, roles):
         given=", ".join([*entry.parameters, *entry.options]))
 
 
+def _shortcut(plain, parameters, operands, roles):
+    # the call of another function where the only parameter is 1
+    ufuncs, given = (f"_UFUNCS[{plain!r}]", ", 1.0") if plain in _UFUNCS else (f"(_kernels.{plain}_ufunc,)", "")
+    return _SHORTCUT.format(parameter=parameters[0], ufuncs=ufuncs, roles=roles, operands=operands, given=given)
+
+
 def _source(name, entry, backward):
     """The source of a function, or of its backward, that an entry of the table describes."""
     function = f"{name}_backward" if backward else name
@@ -103,14 +109,13 @@ def _source(name, entry, backward):
     signature += [f"{option}={given.default}" for option, given in entry.options.items()]
     names = [parameter for parameter, given in entry.parameters.items() if given.in_slope or not backward]
     roles = (function, *operands.split(", "), *names, *entry.options)
-    given = ", ".join(names)
-    plain = f"_kernels.{entry.plain}{'_backward' * backward}_ufunc"
+    given = "".join(f", {parameter}" for parameter in names)
     return _FUNCTION.format(
         function=function, operands=operands, roles=roles, signature=", ".join([operands, *signature]),
-        given=given and f", {given}", refusal=_refusal(function, entry),
+        given=given, refusal=_refusal(function, entry),
         ufuncs=f"_UFUNCS[{ufunc!r}]" if given else f"(_kernels.{ufunc}_ufunc,)",
         general=_general(entry, backward, operands, roles),
-        shortcut=_SHORTCUT.format(given=given, plain=plain, operands=operands, roles=roles) if entry.plain else "")
+        shortcut=_shortcut(f"{entry.plain}{'_backward' * backward}", names, operands, roles) if entry.plain else "")
 
 
 # Written out and compiled, as collections.namedtuple does: each has the names and defaults of its entry and costs no

@@ -32,7 +32,7 @@ class Function(NamedTuple):
     refused: tuple[str, ...] = ()  # ("negative", a), ("zero", a) or ("exceeding", a, b): where a exceeds b
     ufunc: str = ""  # in kernels.activations, where its name is another
     backward_ufunc: str = ""
-    plain: str = ""  # the ufunc without a parameter that does the work where the parameter is 1
+    plain: str = ""  # the function that does the work where the parameter is 1
     options: Mapping[str, Parameter] = MappingProxyType({})  # further parameters, by keyword alone
     general: str = ""  # the ufunc that takes the options too, where one of them is not its default
 
@@ -103,7 +103,7 @@ FUNCTIONS = {
         "1 where x > 0, else alpha e^x", parameters=_ALPHA),
     "celu": Function(
         "x where x > 0, else alpha (e^(x / alpha) - 1)", "Barron, 2017, https://arxiv.org/abs/1704.07483",
-        "1 where x > 0, else e^(x / alpha)", parameters=_ALPHA, refused=("zero", "alpha")),
+        "1 where x > 0, else e^(x / alpha)", parameters=_ALPHA, refused=("zero", "alpha"), plain="elu"),
     "softsign": Function(
         "x / (1 + |x|)", "Bergstra et al., 2009, Quadratic polynomials learn better image features",
         "1 / (1 + |x|)^2"),
