@@ -575,14 +575,6 @@ cdef inline bint plain_number(object value):
     return type(value) is float or type(value) is int
 
 
-cdef object as_float(value):
-    # an int as a float; an error where it is beyond the largest float
-    try:
-        return float(value)
-    except OverflowError:
-        raise ValueError(f"expected a number that a float holds, not an int of {value.bit_length()} bits") from None
-
-
 cdef dict KNOWN_FLOATS = {}, KNOWN_DOUBLES = {}
 
 
@@ -591,7 +583,7 @@ cdef object number_of(object value, int precision):
     cdef dict known = KNOWN_DOUBLES if precision == np.NPY_DOUBLE else KNOWN_FLOATS
     cdef np.ndarray operand = <np.ndarray>known.get(value)
     if operand is None and type(value) is int:
-        value = as_float(value)
+        value = float(value)
     if operand is None or <double>value == 0.0:  # 0.0 and -0.0 are one key
         operand = np.PyArray_EMPTY(0, NULL, precision, 0)
         if precision == np.NPY_DOUBLE:
@@ -635,6 +627,9 @@ def apply(tuple roles, tuple ufuncs, dict keywords, out, tuple arrays, *numbers)
     except TypeError as error:
         refuse_operands(str(error), roles, ufuncs[0].__name__, arrays + numbers)
         raise
+    except OverflowError:
+        refuse_beyond_floats(roles, arrays + numbers)
+        raise
     finally:
         leave_environment(callers)
 
@@ -647,6 +642,19 @@ cdef int refuse_operands(str said, tuple roles, str kernel, tuple operands) exce
     for k in range(len(operands)):
         refuse_no_numbers(roles[0], roles[k + 1], operands[k])
     raise TypeError(re.sub(rf"\b{kernel}\b", roles[0], said)) from None
+
+
+cdef int refuse_beyond_floats(tuple roles, tuple operands) except -1:
+    # Python's error for an int beyond the largest float names nobody
+    cdef Py_ssize_t k
+    for k in range(len(operands)):
+        try:
+            if type(operands[k]) is int:
+                float(operands[k])
+        except OverflowError:
+            raise ValueError(f"{roles[0]}: {roles[k + 1]} must be a number that a float holds, not an int of "
+                             f"{operands[k].bit_length()} bits") from None
+    return 0
 
 
 cdef object applied(tuple roles, tuple ufuncs, dict keywords, out, tuple arrays, tuple numbers):
