@@ -15,24 +15,27 @@ from libc.string cimport memcpy, memset
 cimport numpy as np
 
 from .lanes cimport (
-    F64_LANES, add_product_f64, all_less_f64, enter_environment, environment, f32x, f64x, fma, leave_environment,
-    load_f64, magnitude_f64, narrow_f64_f32, real, splat, splat_f32, splat_f64, square_root_f64, store_f64, wide_f32,
+    F64_LANES, add_product_f64, all_less_f64, end_stream, enter_environment, environment, f32x, f64x, fma,
+    leave_environment, load_f64, magnitude_f64, narrow_f64_f32, real, splat, splat_f32, splat_f64, square_root_f64,
+    store_f64, wide_f32,
 )
-from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, size_of
+from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
 from .loops.reductions cimport (
-    Pair, add_element, element, first_lanes, fold_element, fold_values, map_block, map_pair, map_row, merge_row,
-    put_element, rounded, row_context, sum_block, sum_either, sum_row, sum_values, take, wide,
+    Pair, add_element, element, first_lanes, fold_block, fold_element, fold_values, map_block, map_pair, map_row,
+    map_shorts, merge_row, put_element, rounded, row_context, sum_block, sum_either, sum_row, sum_values, take, take_of,
+    wide,
 )
 from .loops.operations cimport (
     ALL, GROUP, SHORT, SHORT_GROUPS, SHORT_ROWS, STREAMED, Operands, Operation, RowMachine, along_axis, group_kernel,
     group_of, loop_function, on_matrices, operations_of, row_machine, run_groups, short_kernel, with_short_rows,
 )
-from .loops.registers cimport itemsize, skip
+from .loops.registers cimport STREAM_BYTES, itemsize, lanes, skip, store
 from .loops.short_rows cimport (
     fold_short, map_short, put_numbers, short_means, short_totals, sum_short, take_numbers,
 )
 from .loops.threads cimport THREAD_MIN, run_chunks, thread_count
-from .loops.tiles cimport PADDING, direct, put_row, take_row
+from .loops.tiles cimport PADDING, direct, own_dtype, put_row, take_row
+from .loops.ufuncs cimport NPY_HALF, bfloat16_number
 from .rowwise.exponent_range cimport all_ordinary, ordinary, reciprocal_square_root, rescue_scale
 from .rowwise.norm_groups cimport group_backward, short_groups_backward
 from .rowwise.norm_terms cimport (
@@ -91,13 +94,17 @@ cdef inline real rms_point(const real* like, const void* context, Py_ssize_t i, 
     return weighted(norm.weight, NULL, x, like, i, n)
 
 
-cdef inline real layer_point(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    # (x - mean) * rstd * weight + bias; x - mean is exact where they are close, mean_rest half its last bit
-    cdef const Norm* norm = <const Norm*>context
-    cdef real x = take(<const real*>norm.x, i, n), rstd = splat(x, norm.rstd)
+cdef inline real layer_normed(real x, const Norm* norm, const real* like) noexcept nogil:
+    # (x - mean) * rstd; x - mean is exact where they are close, mean_rest half its last bit
+    cdef real rstd = splat(x, norm.rstd)
     x = x * splat(x, norm.scale) - splat(x, norm.mean)
-    x = fma(x, rstd, fma(x, splat(x, lost(like, norm.rstd)), splat(x, -norm.mean_rest) * rstd))
-    return weighted(norm.weight, norm.bias, x, like, i, n)
+    return fma(x, rstd, fma(x, splat(x, lost(like, norm.rstd)), splat(x, -norm.mean_rest) * rstd))
+
+
+cdef inline real layer_point(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # that * weight + bias
+    cdef const Norm* norm = <const Norm*>context
+    return weighted(norm.weight, norm.bias, layer_normed(take(<const real*>norm.x, i, n), norm, like), like, i, n)
 
 
 cdef inline real sum_point(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
@@ -198,7 +205,7 @@ cdef void layer_statistics(const real* like, Norm* norms, Py_ssize_t rows, Py_ss
         else:
             find_mean(like, &norms[r], n, threads)
     for r in range(rows):
-        square[r] = centred_square(like, &norms[r], n, threads, guess)
+        square[r] = centred_square(like, &norms[r], n, threads, guess, centred[real])
     for r in range(rows):
         find_layer_rstd(like, &norms[r], square[r], n, threads)
 
@@ -356,4 +363,6 @@ layer_norm_backward_gufunc = with_short_rows(along_axis(
 
 
 include "parts/norms_segments.pxi"
+include "parts/norms_channels.pxi"
+include "parts/norms_channels_at_once.pxi"
 include "parts/norms_doors.pxi"

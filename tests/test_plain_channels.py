@@ -1,5 +1,5 @@
-"""batch_norm and its backward of plain arrays, which are computed in one call, against those of others; and gradients
-in inference, which are products."""
+"""batch_norm and its backward and group_norm of plain arrays, which are computed in one call, against those of others;
+and gradients in inference, which are products."""
 
 import lanewise as lw
 import ml_dtypes
@@ -56,3 +56,91 @@ def test_gradients_of_inference_whose_factors_are_large(shape, spaced):
     found, *_ = lw.batch_norm_backward(grad, 0 * grad, np.full(2, 1e9, np.float32), mean=np.zeros(2, np.float32),
                                        rstd=np.full(2, 2.0**110, np.float32), training=False)
     np.testing.assert_allclose(found, grad * np.float64(1e9) * 2.0**110, rtol=1e-6)
+
+
+GROUPED = [  # groups of few elements, eight of which are computed at a time; and those of 16 bits that are not copied
+    (5, 24), (3, 16, 2), (2, 24, 4, 4), (3, 16, 31), (2, 8, 7, 7), (3, 8, 130), (1, 4, 9001), (2, 6, 1100)]
+
+
+def stretched(values):
+    return None if values is None else np.repeat(values, 2, -1)[..., ::2]
+
+
+@pytest.mark.parametrize("dtype", oracles.DTYPES)
+@pytest.mark.parametrize("shape", GROUPED)
+@pytest.mark.parametrize("size", [1.0, 1e-30, 1e30])
+def test_groups_of_plain_arrays_have_the_bits_of_others(shape, dtype, size):
+    # every third example is of that size, whose squares leave the range of float32
+    x = numbers(*shape, dtype=dtype, mean=3)
+    if dtype != "float16":
+        x[::3] *= x.dtype.type(size)
+    of_float16 = numbers(2, shape[1], dtype="float16")
+    vectors = {"own": numbers(2, shape[1], dtype=dtype), "float16": of_float16, "none": (None, None),
+               "wider": numbers(2, shape[1]), "weight": (of_float16[0], None), "bias": (None, of_float16[1])}
+    before = lw.get_num_threads()
+    for groups in {1, 2, shape[1] // 2, shape[1]}:
+        for name, (weight, bias) in vectors.items():
+            expected = lw.group_norm(stretched(x), groups, stretched(weight), stretched(bias), return_stats=True)
+            found = lw.group_norm(x, groups, weight, bias, return_stats=True)
+            for part, other in zip(found, expected, strict=True):
+                assert part.dtype == other.dtype
+                assert part.tobytes() == other.tobytes(), (groups, name)
+            if groups == shape[1] and x[0, 0].size > 1:
+                assert lw.instance_norm(x, weight, bias).tobytes() == found[0].tobytes()
+            placed = x.copy()
+            assert lw.group_norm(placed, groups, weight, bias, out=placed) is placed
+            assert placed.tobytes() == found[0].tobytes()
+        try:
+            lw.set_num_threads(3)
+            assert lw.group_norm(x, groups, weight, bias).tobytes() == found[0].tobytes()
+        finally:
+            lw.set_num_threads(before)
+
+
+@pytest.mark.parametrize("groups", [1, 4])
+@pytest.mark.parametrize("dtype", oracles.DTYPES)
+def test_threads_share_groups_or_their_elements(dtype, groups):
+    x = numbers(1, 4, 50_001, dtype=dtype)
+    weight, bias = numbers(2, 4, dtype=dtype)
+    before = lw.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2, 3, 7):
+            lw.set_num_threads(threads)
+            found.append([part.tobytes() for part in lw.group_norm(x, groups, weight, bias, return_stats=True)])
+    finally:
+        lw.set_num_threads(before)
+    assert all(other == found[0] for other in found)
+
+
+def test_places_of_group_norm():
+    # the output overlaps with x, or with its weights
+    x, weight = numbers(2, 6, 8, dtype="float32"), numbers(6, dtype="float32")
+    expected, memory = lw.group_norm(x, 2, weight, weight), np.zeros(104, np.float32)
+    own, behind, inside = memory[:96].reshape(x.shape), memory[8:].reshape(x.shape), memory[50:56]
+    own[...] = x
+    assert (lw.group_norm(own, 2, weight, weight, out=behind) == expected).all()
+    inside[...] = weight
+    assert (lw.group_norm(x, 2, inside, inside, out=own) == expected).all()
+    with pytest.raises(TypeError, match="group_norm: num_groups must be an int, not None"):
+        lw.group_norm(x, None)
+
+
+GROUPS = """
+    import hashlib
+    import numpy as np
+    import lanewise as lw
+
+    found = hashlib.sha256()
+    for dtype in (np.float16, np.float32, np.float64):
+        for shape in ((5, 24), (3, 16, 2), (2, 24, 4, 4), (2, 8, 7, 7), (3, 8, 130), (1, 4, 9001)):
+            x = np.random.default_rng(0).standard_normal(shape).astype(dtype)
+            for groups in (1, 4, shape[1]):
+                for part in lw.group_norm(x, groups, np.arange(shape[1], dtype=dtype), return_stats=True):
+                    found.update(part.tobytes())
+    print(found.hexdigest())
+"""
+
+
+def test_levels_agree_on_groups(levels_agree):
+    levels_agree(GROUPS)

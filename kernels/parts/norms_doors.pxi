@@ -153,93 +153,38 @@ cdef inline void repeat_each(const real* values, Py_ssize_t times, Py_ssize_t n,
             (<double*>row)[i] = (<const double*>values)[i // times]
 
 
-cdef bint group_norm(const real* x, const real* weight, const real* bias, double eps, real* y, double* mean,
-                     double* rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+cdef bint group_norm(Dtype dtype, const void* x, const void* weight, const void* bias, double eps, void* y,
+                     double* mean, double* rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
                      Py_ssize_t groups) noexcept nogil:
-    # one group of all examples at a time: its weights are then a row that these examples share
-    cdef double unused
-    cdef Py_ssize_t own = channels // max(groups, 1), n = own * size, row = n * itemsize(x), g
-    cdef Py_ssize_t of_mean = groups * sizeof(double) if mean != NULL else 0
-    cdef Py_ssize_t of_rstd = groups * sizeof(double) if rstd != NULL else 0
-    cdef Py_ssize_t* steps = [groups * row, 0, 0, 0, groups * row, of_mean, of_rstd]
-    cdef char** at = [<char*>x, NULL, NULL, <char*>&eps, <char*>y, <char*>(mean if mean != NULL else &unused),
-                      <char*>(rstd if rstd != NULL else &unused)]
-    cdef char* memory = <char*>malloc(2 * row) if weight != NULL or bias != NULL else NULL
-    if memory == NULL and row > 0 and (weight != NULL or bias != NULL):
-        return False
-    at[1], at[2] = memory if weight != NULL else NULL, memory + row if bias != NULL else NULL
-    for g in range(groups):
-        if weight != NULL:
-            repeat_each(skip(weight, g * own), size, n, <real*>memory)
-        if bias != NULL:
-            repeat_each(skip(bias, g * own), size, n, <real*>(memory + row))
-        run_groups(<group_kernel>layer_kernel[real], <short_kernel>short_layer_kernel[real], at, steps, 7,
-                   group_of(batch, n, itemsize(x), 2), batch, n, 1, 0)
-        at[0] += row
-        at[4] += row
-        at[5] += sizeof(double) if mean != NULL else 0
-        at[6] += sizeof(double) if rstd != NULL else 0
-    free(memory)
-    return True
+    cdef Dtype computed = FLOAT64 if dtype == FLOAT64 else FLOAT32
+    cdef GroupNorm all
+    all.dtype, all.x, all.y, all.mean, all.rstd = dtype, <const char*>x, <char*>y, mean, rstd
+    all.eps, all.groups, all.size = eps, groups, size
+    return group_norm_of(&all, weight, computed, bias, computed, batch, channels, 1)
 
 
 cdef bint group_norm_float32(const float* x, const float* weight, const float* bias, double eps, float* y, double* mean,
                              double* rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
                              Py_ssize_t groups) noexcept nogil:
-    return group_norm(<const f32x*>x, <const f32x*>weight, <const f32x*>bias, eps, <f32x*>y, mean, rstd, batch,
-                      channels, size, groups)
+    return group_norm(FLOAT32, x, weight, bias, eps, y, mean, rstd, batch, channels, size, groups)
 
 
 cdef bint group_norm_float64(const double* x, const double* weight, const double* bias, double eps, double* y,
                              double* mean, double* rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
                              Py_ssize_t groups) noexcept nogil:
-    return group_norm(<const f64x*>x, <const f64x*>weight, <const f64x*>bias, eps, <f64x*>y, mean, rstd, batch,
-                      channels, size, groups)
-
-
-cdef bint short_group_norm(Dtype dtype, const uint16_t* x, const float* weight, const float* bias, double eps,
-                           uint16_t* y, double* mean, double* rstd, Py_ssize_t batch, Py_ssize_t channels,
-                           Py_ssize_t size, Py_ssize_t groups) noexcept nogil:
-    # the same of 16-bit elements, one group of one example at a time, in float32
-    cdef double unused
-    cdef Py_ssize_t own = channels // max(groups, 1), n = own * size, g, example, k
-    cdef float* group = <float*>malloc((3 * n + PADDING) * sizeof(float))
-    cdef float* weights
-    cdef Operands p
-    if group == NULL:
-        return False
-    weights = group + n + PADDING
-    for g in range(groups):
-        p[0], p[1], p[2], p[3], p[4], p[5], p[6] = group, NULL, NULL, &eps, group, &unused, &unused
-        if weight != NULL:
-            repeat_each(<const f32x*>(weight + g * own), size, n, <f32x*>weights)
-            p[1] = weights
-        if bias != NULL:
-            repeat_each(<const f32x*>(bias + g * own), size, n, <f32x*>(weights + n))
-            p[2] = weights + n
-        for example in range(batch):
-            k = example * groups + g
-            if mean != NULL:
-                p[5] = mean + k
-            if rstd != NULL:
-                p[6] = rstd + k
-            take_row(dtype, <f32x*>group, <const char*>(x + k * n), sizeof(uint16_t), n)
-            layer_kernel(<const f32x*>NULL, &p, 1, n, 1, 0)
-            put_row(dtype, <char*>(y + k * n), sizeof(uint16_t), <const f32x*>group, n)
-    free(group)
-    return True
+    return group_norm(FLOAT64, x, weight, bias, eps, y, mean, rstd, batch, channels, size, groups)
 
 
 cdef bint group_norm_bfloat16(const uint16_t* x, const float* weight, const float* bias, double eps, uint16_t* y,
                               double* mean, double* rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
                               Py_ssize_t groups) noexcept nogil:
-    return short_group_norm(BFLOAT16, x, weight, bias, eps, y, mean, rstd, batch, channels, size, groups)
+    return group_norm(BFLOAT16, x, weight, bias, eps, y, mean, rstd, batch, channels, size, groups)
 
 
 cdef bint group_norm_float16(const uint16_t* x, const float* weight, const float* bias, double eps, uint16_t* y,
                              double* mean, double* rstd, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
                              Py_ssize_t groups) noexcept nogil:
-    return short_group_norm(FLOAT16, x, weight, bias, eps, y, mean, rstd, batch, channels, size, groups)
+    return group_norm(FLOAT16, x, weight, bias, eps, y, mean, rstd, batch, channels, size, groups)
 
 
 cdef bint group_norm_backward(Dtype dtype, const void* grad, const void* x, const real* weight, const double* mean,

@@ -31,12 +31,26 @@ cdef inline void fold_square(const f32x* like, const void* context, Py_ssize_t i
     sums[0] = fma(x, x, sums[0])
 
 
-cdef inline void fold_centred(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
-                              f32x* sums) noexcept nogil:
-    cdef const Norm* norm = <const Norm*>context
-    cdef f32x x = take(<const f32x*>norm.x, i, n) - first_lanes(splat_f32(<float>norm.mean), n)
+cdef inline void fold_centred_of(Dtype dtype, const Norm* norm, Py_ssize_t i, Py_ssize_t n,
+                                 f32x* sums) noexcept nogil:
+    cdef f32x x = take_of(dtype, <const f32x*>norm.x, i, n) - first_lanes(splat_f32(<float>norm.mean), n)
     sums[0] = sums[0] + x
     sums[1] = fma(x, x, sums[1])
+
+
+cdef inline void fold_centred(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                              f32x* sums) noexcept nogil:
+    fold_centred_of(FLOAT32, <const Norm*>context, i, n, sums)
+
+
+cdef inline void fold_centred_bfloat16(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                                       f32x* sums) noexcept nogil:
+    fold_centred_of(BFLOAT16, <const Norm*>context, i, n, sums)
+
+
+cdef inline void fold_centred_float16(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                                      f32x* sums) noexcept nogil:
+    fold_centred_of(FLOAT16, <const Norm*>context, i, n, sums)
 
 
 # The ordinary row. The compiler knows that the scale is 1 and leaves the product out.
@@ -115,15 +129,17 @@ cdef inline void guess_mean(const real* like, Norm* norm) noexcept nogil:
     norm.mean = rounded(like, fold_values(<const real*>norm.x, GUESSED, 1) / GUESSED)
 
 
-cdef inline double centred_square(const real* like, Norm* norm, Py_ssize_t n, int threads, bint guess) noexcept nogil:
+cdef inline double centred_square(
+        const real* like, Norm* norm, Py_ssize_t n, int threads, bint guess,
+        Pair (*block)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil) noexcept nogil:
     # The variance, in the pass that takes deviations from the mean as it is known so far. The mean of these deviations
     # is what was missing. Where a guess was off by more than a third of a standard deviation, the squares have lost
     # digits: the guess is corrected, and the pass taken again.
-    cdef Pair sums = sum_row(centred[real], like, norm, n, threads)
+    cdef Pair sums = sum_row(block, like, norm, n, threads)
     cdef double apart = sums.first / n
     if guess and apart * apart > sums.second / n * 0.125:
         norm.mean = rounded(like, norm.mean + apart)
-        sums = sum_row(centred[real], like, norm, n, threads)
+        sums = sum_row(block, like, norm, n, threads)
         apart, guess = sums.first / n, False
     if guess:
         split_mean(like, norm, norm.mean, apart)

@@ -7,10 +7,10 @@ import numpy as np
 
 from ..environment import unflushed
 from ..kernels import batch_norm as _batch
-from ._axis import call, from_zero, truth
+from ..kernels import norms as _norms
+from ._axis import from_zero, truth
 from ._documentation import with_bound
 from .channel_norms import (
-    as_segments,
     batch_norm,
     batch_norm_backward,
     check_updated,
@@ -63,8 +63,12 @@ def instance_norm(x, weight=None, bias=None, *, eps=1e-5, out=None, return_stats
     name = "instance_norm"
     use_input_stats = truth(name, "use_input_stats", use_input_stats)
     return_stats = truth(name, "return_stats", return_stats)
-    x = checked(name, x)
     momentum = from_zero(name, "momentum", momentum, 1)
+    if running_mean is None and running_var is None and use_input_stats:
+        found = _norms.group_norm_at_once(x, None, weight, bias, eps, out)
+        if found is not None:
+            return found if return_stats else found[0]
+    x = checked(name, x)
     if (running_mean is None) != (running_var is None) or (running_mean is None and not use_input_stats):
         missing = "running_mean" if running_mean is None else "running_var"
         raise ValueError(f"{name}: {missing} is missing; running_mean and running_var go together, and "
@@ -81,13 +85,12 @@ def instance_norm(x, weight=None, bias=None, *, eps=1e-5, out=None, return_stats
         raise ValueError(f"{name}: running statistics need more than one element per channel; x of shape {x.shape} "
                          f"has 1")
     check_updated(name, out, running_mean, running_var)
-    means, variances = (call(_batch.total_gufunc, (part.T,)) for part in call(
-        _batch.moments_gufunc, (as_segments(x), np.ones(x.shape[1]))))
-    found = group_norm(x, x.shape[1], weight, bias, eps=eps, out=out, return_stats=return_stats)
+    y, mean, rstd = group_norm(x, x.shape[1], weight, bias, eps=eps, out=out, return_stats=True)
+    means, variances = _norms.totals_of_instances(mean, rstd, eps)
     with np.errstate(all="ignore"):  # a variance may be beyond what its array holds
         running_mean[...] = _batch.blended(kept_mean, means, momentum, 1 / len(x))
         running_var[...] = _batch.blended(kept_var, variances, momentum, count / (count - 1) / len(x))
-    return found
+    return (y, mean, rstd) if return_stats else y
 
 
 @with_bound
