@@ -94,17 +94,20 @@ cdef inline real rms_point(const real* like, const void* context, Py_ssize_t i, 
     return weighted(norm.weight, NULL, x, like, i, n)
 
 
-cdef inline real layer_normed(real x, const Norm* norm, const real* like) noexcept nogil:
-    # (x - mean) * rstd; x - mean is exact where they are close, mean_rest half its last bit
-    cdef real rstd = splat(x, norm.rstd)
-    x = x * splat(x, norm.scale) - splat(x, norm.mean)
-    return fma(x, rstd, fma(x, splat(x, lost(like, norm.rstd)), splat(x, -norm.mean_rest) * rstd))
+cdef inline real layer_normed(real x, real mean, real rest, real rstd, real rstd_rest) noexcept nogil:
+    # (x - mean - mean_rest) * rstd, of rest = -mean_rest * rstd; x - mean is exact where they are close, mean_rest half
+    # its last bit
+    x = x - mean
+    return fma(x, rstd, fma(x, rstd_rest, rest))
 
 
 cdef inline real layer_point(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # that * weight + bias
     cdef const Norm* norm = <const Norm*>context
-    return weighted(norm.weight, norm.bias, layer_normed(take(<const real*>norm.x, i, n), norm, like), like, i, n)
+    cdef real x = take(<const real*>norm.x, i, n), rstd = splat(x, norm.rstd)
+    x = layer_normed(x * splat(x, norm.scale), splat(x, norm.mean), splat(x, -norm.mean_rest) * rstd, rstd,
+                     splat(x, lost(like, norm.rstd)))
+    return weighted(norm.weight, norm.bias, x, like, i, n)
 
 
 cdef inline real sum_point(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:

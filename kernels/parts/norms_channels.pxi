@@ -29,69 +29,118 @@ cdef struct GroupNorm:
     char* tiles  # of each thread, for 16-bit elements
     Py_ssize_t tile  # elements
 
+cdef enum Constant:
+    # what channels of a group share, and what each has
+    OF_MEAN
+    OF_REST  # -mean_rest * rstd
+    OF_RSTD
+    OF_RSTD_REST
+    OF_SCALE
+    OF_WEIGHT
+    OF_BIAS
+    CONSTANTS
+
 cdef struct ChannelNorm:
-    # a group whose channels have constant weights
-    Norm norm
-    double weight  # of one channel
-    double bias
+    # A group whose channels have constant weights. Its constants are narrowed once: a channel that did it would do it
+    # anew, since narrowing can set a floating-point flag.
+    const void* x
+    bint streamed
+    double known[CONSTANTS]  # of groups of float64
+    float known_f32[CONSTANTS]
     const void* weights
     const void* biases
     Py_ssize_t size
 
 
-# One channel, and the part of a group from `start` on.
-
-cdef inline real channel_norm_of(Dtype dtype, const real* like, const void* context, Py_ssize_t i,
-                                 Py_ssize_t n) noexcept nogil:
-    cdef const ChannelNorm* own = <const ChannelNorm*>context
-    cdef real x = layer_normed(take_of(dtype, <const real*>own.norm.x, i, n), &own.norm, like)
-    return fma(x, splat(x, own.weight), splat(x, own.bias))
+cdef inline void set_constant(const real* like, ChannelNorm* own, Constant what, double value) noexcept nogil:
+    if real is f32x:
+        own.known_f32[<int>what] = <float>value
+    else:
+        own.known[<int>what] = value
 
 
-cdef inline real channel_norm_point(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    return channel_norm_of(own_dtype(like), like, context, i, n)
+cdef inline real constant(const real* like, const ChannelNorm* own, Constant what) noexcept nogil:
+    if real is f32x:
+        return splat_f32(own.known_f32[<int>what])
+    else:
+        return splat_f64(own.known[<int>what])
 
 
-cdef inline f32x bfloat16_channel_point(const f32x* like, const void* context, Py_ssize_t i,
-                                        Py_ssize_t n) noexcept nogil:
-    return channel_norm_of(BFLOAT16, like, context, i, n)
-
-
-cdef inline f32x float16_channel_point(const f32x* like, const void* context, Py_ssize_t i,
-                                       Py_ssize_t n) noexcept nogil:
-    return channel_norm_of(FLOAT16, like, context, i, n)
+cdef ChannelNorm channels_of(const real* like, const Norm* norm, Py_ssize_t size) noexcept nogil:
+    cdef ChannelNorm found
+    found.x, found.weights, found.biases, found.size, found.streamed = (
+        norm.x, norm.weight, norm.bias, size, norm.streamed)
+    set_constant(like, &found, OF_MEAN, norm.mean)
+    set_constant(like, &found, OF_RSTD, norm.rstd)
+    set_constant(like, &found, OF_RSTD_REST, lost(like, norm.rstd))
+    set_constant(like, &found, OF_SCALE, norm.scale)
+    if real is f32x:
+        found.known_f32[<int>OF_REST] = <float>-norm.mean_rest * found.known_f32[<int>OF_RSTD]
+    else:
+        found.known[<int>OF_REST] = -norm.mean_rest * norm.rstd
+    return found
 
 
 cdef inline void take_channel(const real* like, ChannelNorm* own, Py_ssize_t c) noexcept nogil:
     # a weight of 1 and a bias of -0 change nothing, be it a zero
-    own.weight = element(<const real*>own.weights, c) if own.weights != NULL else 1.0
-    own.bias = element(<const real*>own.biases, c) if own.biases != NULL else -0.0
+    set_constant(like, own, OF_WEIGHT, element(<const real*>own.weights, c) if own.weights != NULL else 1.0)
+    set_constant(like, own, OF_BIAS, element(<const real*>own.biases, c) if own.biases != NULL else -0.0)
 
 
-cdef inline void put_channels(real* y, ChannelNorm* own, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+# One channel, and the part of a group from `start` on.
+
+cdef inline real channel_norm_of(Dtype dtype, bint scaled, const real* like, const void* context, Py_ssize_t i,
+                                 Py_ssize_t n) noexcept nogil:
+    cdef const ChannelNorm* own = <const ChannelNorm*>context
+    cdef real x = take_of(dtype, <const real*>own.x, i, n)
+    if scaled:
+        x = x * constant(like, own, OF_SCALE)
+    x = layer_normed(x, constant(like, own, OF_MEAN), constant(like, own, OF_REST), constant(like, own, OF_RSTD),
+                     constant(like, own, OF_RSTD_REST))
+    return fma(x, constant(like, own, OF_WEIGHT), constant(like, own, OF_BIAS))
+
+
+cdef inline real channel_norm_point(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    return channel_norm_of(own_dtype(like), False, like, context, i, n)
+
+
+cdef inline real scaled_channel_norm_point(const real* like, const void* context, Py_ssize_t i,
+                                           Py_ssize_t n) noexcept nogil:
+    return channel_norm_of(own_dtype(like), True, like, context, i, n)
+
+
+cdef inline f32x bfloat16_channel_point(const f32x* like, const void* context, Py_ssize_t i,
+                                        Py_ssize_t n) noexcept nogil:
+    return channel_norm_of(BFLOAT16, False, like, context, i, n)
+
+
+cdef inline f32x float16_channel_point(const f32x* like, const void* context, Py_ssize_t i,
+                                       Py_ssize_t n) noexcept nogil:
+    return channel_norm_of(FLOAT16, False, like, context, i, n)
+
+
+cdef inline void put_channels(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                              real* y, const ChannelNorm* all, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef ChannelNorm own = all[0]
     cdef Py_ssize_t i = start, stop = start + n, c = start // own.size, end
-    cdef const real* x = <const real*>own.norm.x
     while i < stop:
         end = min((c + 1) * own.size, stop)
-        take_channel(<const real*>y, own, c)
-        own.norm.x = skip(x, i)
+        take_channel(<const real*>y, &own, c)
+        own.x = skip(<const real*>all.x, i)
         if end - i <= SHORT:
-            map_short(channel_norm_point[real], <void*>skip(y, i), own, end - i)
+            map_short(point, <void*>skip(y, i), &own, end - i)
         else:
-            map_block(channel_norm_point[real], <real*>skip(y, i), own, 0, end - i, own.norm.streamed)
+            map_block(point, <real*>skip(y, i), &own, 0, end - i, own.streamed)
         i = end
         c += 1
 
 
 cdef void channels_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef ChannelNorm own = (<const ChannelNorm*>context)[0]
-    own.norm.scale = 1.0
-    put_channels(y, &own, start, n)
+    put_channels(channel_norm_point[real], y, <const ChannelNorm*>context, start, n)
 
 
 cdef void scaled_channels_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef ChannelNorm own = (<const ChannelNorm*>context)[0]
-    put_channels(y, &own, start, n)
+    put_channels(scaled_channel_norm_point[real], y, <const ChannelNorm*>context, start, n)
 
 
 cdef inline void put_short_channels(
@@ -99,7 +148,6 @@ cdef inline void put_short_channels(
         const ChannelNorm* all, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef ChannelNorm own = all[0]
     cdef Py_ssize_t i = start, stop = start + n, c = start // own.size, end
-    own.norm.scale = 1.0
     while i < stop:
         end = min((c + 1) * own.size, stop)
         take_channel(<const f32x*>NULL, &own, c)
@@ -128,12 +176,6 @@ cdef inline void take_vectors(const real* like, const GroupNorm* all, Py_ssize_t
     norm.weight, norm.bias = numbers_of_group(all.weight, step), numbers_of_group(all.bias, step)
 
 
-cdef inline ChannelNorm channels_of(const GroupNorm* all, const Norm* norm) noexcept nogil:
-    cdef ChannelNorm found
-    found.norm, found.weights, found.biases, found.size = norm[0], norm.weight, norm.bias, all.size
-    return found
-
-
 cdef inline void put_statistics(const GroupNorm* all, const Norm* norm, Py_ssize_t number) noexcept nogil:
     if all.mean != NULL:
         all.mean[number] = mean_of(norm)
@@ -145,7 +187,7 @@ cdef inline void put_group(const real* like, const GroupNorm* all, Norm* norm, P
     cdef ChannelNorm channels
     take_vectors(like, all, number, norm)
     if not all.repeated:
-        channels = channels_of(all, norm)
+        channels = channels_of(like, norm, all.size)
         if norm.scale == 1.0:
             map_row(channels_block[real], <real*>norm.y, &channels, all.n, all.threads)
         else:
@@ -173,8 +215,8 @@ cdef bint norm_eight(const real* like, const GroupNorm* all, Py_ssize_t number, 
         if all.repeated:
             map_short(layer_point[real], y + r * step, &norm, n)
         else:
-            channels = channels_of(all, &norm)
-            put_channels(<real*>(y + r * step), &channels, 0, n)
+            channels = channels_of(like, &norm, all.size)
+            put_channels(channel_norm_point[real], <real*>(y + r * step), &channels, 0, n)
     put_means(means, rests, <char*>(all.mean + number if all.mean != NULL else means), sizeof(double))
     put_numbers(rstds, <char*>(all.rstd + number if all.rstd != NULL else rstds), sizeof(double))
     return True
@@ -230,7 +272,7 @@ cdef bint norm_where_it_stands(const GroupNorm* all, Py_ssize_t number, const ch
         return False
     find_layer_rstd(like, &norm, square, all.n, all.threads)
     take_vectors(like, all, number, &norm)
-    channels = channels_of(all, &norm)
+    channels = channels_of(like, &norm, all.size)
     if all.dtype == BFLOAT16:
         map_row(bfloat16_channels_block, <f32x*>y, &channels, all.n, all.threads)
     else:
