@@ -20,6 +20,8 @@ _CLASSES = 16  # of images, whose classes are at axis 1
 _SCALE = 0.125
 _CHANNELS = 8
 _GROUPS = 2
+_MANY_CHANNELS = 64  # of images, as they are group-normed
+_MANY_GROUPS = 8
 
 
 # How inputs are drawn, of a shape of rows.
@@ -83,6 +85,13 @@ def _channels(shape, dtype, rng):
     return [rng.standard_normal((shape[0], _CHANNELS, places)).astype(dtype), *(each.astype(dtype) for each in vectors)]
 
 
+def _images_of_groups(shape, dtype, rng):
+    # x, weight, bias
+    places = max(1, shape[-1] // _MANY_CHANNELS)
+    return [rng.standard_normal(each).astype(dtype)
+            for each in ((shape[0], _MANY_CHANNELS, places), (_MANY_CHANNELS,), (_MANY_CHANNELS,))]
+
+
 def _group_gradients(shape, dtype, rng):
     # grad, x, weight, and the statistics of the forward
     x, weight, *_ = _channels(shape, dtype, rng)
@@ -139,6 +148,10 @@ def _normalized(torch, x):
 
 def _instance_norm(torch, x, weight, bias, mean=None, variance=None):
     return torch.nn.functional.instance_norm(x, mean, variance, weight, bias)
+
+
+def _group_norm(torch, x, weight, bias):
+    return torch.nn.functional.group_norm(x, _MANY_GROUPS, weight, bias)
 
 
 def _masked(torch, x, mask):
@@ -312,6 +325,8 @@ def _norms():
         "torch": torch_call(_instance_norm)}
     yield "instance_norm_running", _channels, call_of(
         "instance_norm", "weight", "bias", "running_mean", "running_var"), {"torch": torch_call(_instance_norm)}
+    yield "group_norm_images", _images_of_groups, call_of(
+        "group_norm", "weight", "bias", num_groups=_MANY_GROUPS), {"torch": torch_call(_group_norm)}
     yield "group_norm_backward", _group_gradients, call_of(
         "group_norm_backward", "weight", "mean", "rstd", num_groups=_GROUPS, chosen=0), {"torch": _torch_group_backward}
 
