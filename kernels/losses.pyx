@@ -12,8 +12,8 @@ from libc.string cimport memset
 cimport numpy as np
 
 from .lanes cimport (
-    F64_LANES, enter_environment, environment, f32x, f64x, fma, leave_environment, load_f64, magnitude, real, splat,
-    splat_f32, splat_f64, store_f64, store_part_f64, where_less,
+    F64_LANES, enter_environment, environment, f32x, f64x, fma, leave_environment, load_f64, magnitude, power2, real,
+    splat, splat_f32, splat_f64, store_f64, store_part_f64, where_less,
 )
 from .loops.columns cimport (
     HALVES, MOST_LANES, MOST_ROWS, add_columns, halves, narrowed, put_column_numbers, sum_column_elements,
@@ -29,7 +29,9 @@ from .loops.operations cimport (
     short_kernel, with_columns, with_short_rows, without_copies,
 )
 from .loops.short_rows cimport map_short
-from .rowwise.column_exponentials cimport REGISTER, Columns, column_logs, columns_of, register_of
+from .rowwise.column_exponentials cimport (
+    REGISTER, Columns, column_logs, columns_of, raised_of, register_of, set_scales,
+)
 from .rowwise.exponentials cimport Exponents, exponents_of, find_logs, larger, largest, set_top, top_block
 from .rowwise.short_exponentials cimport short_logs
 
@@ -193,33 +195,39 @@ cdef inline f64x loss_of(f64x top, f64x log_rest, f64x logit, f64x sum, f64x wei
     return loss
 
 
-cdef inline double slope_at_target(const Exponents* row, const Question* asked, double stored, Py_ssize_t n,
-                                   Slope* own) noexcept nogil:
-    # the gradient at the target, whose exponential is `stored`, and what makes exponentials the gradient elsewhere
-    cdef double inverse = inverse_of_sum(row), smoothing = asked.label_smoothing
-    cdef double p = stored * inverse, pull = 2.0 * asked.z_loss * (row.top + row.log_rest)
-    own.factor = asked.factor * (1.0 + pull) * row.scale * inverse
-    own.offset = -(smoothing / n) * row.scale
-    return asked.factor * (smoothing - missed_of(row, asked, p) + (pull * p - smoothing / n)) * row.scale
+cdef inline f64x slopes_at_target(f64x p, f64x missed, f64x log_sum, f64x inverse, f64x weight, f64x scale,
+                                  double smoothing, double z_loss, Py_ssize_t n, f64x* factor) noexcept nogil:
+    # the gradients of rows at their targets, whose probabilities are p and 1 - missed, and what makes exponentials the
+    # gradient elsewhere, but for an offset
+    cdef f64x pull = splat_f64(2.0 * z_loss) * log_sum
+    factor[0] = weight * (splat_f64(1.0) + pull) * scale * inverse
+    return weight * (splat_f64(smoothing) - missed + (pull * p - splat_f64(smoothing / n))) * scale
 
 
 cdef inline void answer(const real* like, const Exponents* row, const Question* asked, real* grad, double sum,
                         Py_ssize_t n, int threads) noexcept nogil:
     # the loss of one row and, where it is asked for, the gradient
-    cdef Slope own = Slope(row.y, 0.0, 0.0)
-    cdef double at_target
+    cdef Slope own = Slope(row.y, 0.0, -(asked.label_smoothing / n) * row.scale)
+    cdef f64x factor, at_target
+    cdef double inverse, p
     store_part_f64(asked.loss, loss_of(
         splat_f64(row.top), splat_f64(row.log_rest), splat_f64(asked.logit), splat_f64(sum), splat_f64(asked.factor),
         asked.label_smoothing, asked.z_loss, n), 1)
     if grad == NULL:
         return
-    at_target = slope_at_target(row, asked, element(<const real*>row.y, asked.target), n, &own)
+    inverse = inverse_of_sum(row)
+    p = element(<const real*>row.y, asked.target) * inverse
+    at_target = slopes_at_target(
+        splat_f64(p), splat_f64(missed_of(row, asked, p)), splat_f64(row.top + row.log_rest), splat_f64(inverse),
+        splat_f64(asked.factor), splat_f64(row.scale), asked.label_smoothing, asked.z_loss, n, &factor)
+    store_part_f64(&own.factor, factor, 1)
     if n <= SHORT:
         map_short(slope[real], grad, &own, n)
     else:
         map_row(slope_block[real], grad, &own, n, threads)
     if fabs(row.top) < INFINITY:
-        put_element(grad, asked.target, at_target)
+        store_part_f64(&own.factor, at_target, 1)
+        put_element(grad, asked.target, own.factor)
 
 
 include "parts/losses_short_rows.pxi"

@@ -12,13 +12,13 @@ from libc.string cimport memcpy
 cimport numpy as np
 
 from .lanes cimport (
-    any_count, at_least, bits_f32, bits_f64, f32x, f64x, fma, from_bits_f32, from_bits_f64, magnitude, real, splat,
-    splat_u32, splat_u64, where_less, where_less_i32, where_less_i64, widen_u8_u32, widen_u8_u64,
+    any_count, at_least, bits_f32, bits_f64, f32x, f64x, fma, from_bits_f32, from_bits_f64, magnitude, real,
+    splat, splat_u32, splat_u64, where_less, where_less_i32, where_less_i64, widen_u8_u32, widen_u8_u64,
 )
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
 from .loops.reductions cimport (
     Pair, add_element, element, fold_block, largest_lane, map_bfloat16, map_block, map_row, merge_row, product_block,
-    rounded, row_context, sum_block, sum_row, sum_values, take, take_either, wide,
+    rounded, row_context, sum_block, sum_row, sum_values, take, take_either,
 )
 from .loops.operations cimport (
     BFLOAT16_ROWS, GROUP, MOST_REGISTERS, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, TURNED, Operands, Operation,
@@ -27,12 +27,12 @@ from .loops.operations cimport (
 )
 from .loops.registers cimport itemsize, lanes, load, skip, store, store_part
 from .loops.columns cimport (
-    MOST_LANES, halves, narrowed, put_column_numbers, sum_column_elements, sum_columns, take_column_numbers,
-    wide_halves,
+    MOST_LANES, halves, narrowed, narrowed_parts, put_column_numbers, sum_column_elements, sum_columns,
+    take_column_numbers,
 )
 from .loops.short_rows cimport add_short, fold_short, map_short, multiply_short, put_numbers, short_totals
 from .math.exponential cimport exp
-from .rowwise.column_exponentials cimport Columns, column_logs, column_softmax, columns_of, register_of
+from .rowwise.column_exponentials cimport Columns, column_logs, column_softmax, columns_of, register_of, set_scales
 from .rowwise.exponentials cimport (
     NEAR, Exponents, all_block, exponents_of, find_logs, find_tops, larger, least_of_zero, set_top, top_not_finite,
 )
@@ -321,9 +321,9 @@ softmax_gufunc = with_columns(with_short_rows(along_axis(
 softmin_gufunc = with_columns(along_axis(
     b"softmin", <void*>softmin_kernel[f32x], <void*>softmin_kernel[f64x], b"r", b"r", b"exp(-x) / sum(exp(-x))"),
     <void*>softmin_columns[f32x], <void*>softmin_columns[f64x], 0)
-scaled_softmax_gufunc = along_axis(
+scaled_softmax_gufunc = with_columns(along_axis(
     b"scaled_softmax", <void*>scaled_softmax_kernel[f32x], <void*>scaled_softmax_kernel[f64x], b"rs", b"r",
-    b"x, scale -> scale softmax(x)")
+    b"x, scale -> scale softmax(x)"), <void*>scaled_softmax_columns[f32x], <void*>scaled_softmax_columns[f64x], 32)
 masked_softmax_gufunc = with_short_rows(along_axis(
     b"masked_softmax", <void*>masked_softmax_kernel[f32x], <void*>masked_softmax_kernel[f64x], b"rss", b"r",
     b"x, scale, count -> softmax(x scale) of the first count, and 0"),

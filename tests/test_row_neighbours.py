@@ -73,6 +73,11 @@ def _weights(x, axis):
     return np.linspace(-0.5, 2, x.shape[axis]).astype(x.dtype)
 
 
+def _of_every_size(grad):
+    # exponentials are raised by what follows from the scale of their row, and zeros keep its sign
+    return grad * np.resize([1.0, -1e-30, 1e20, 0.0, -1e35, 1e-44, -np.inf], grad.shape)
+
+
 # of an axis, numbers a row, and a class a row
 ACROSS = {
     "softmax": ("r", lambda axis, x: [lw.softmax(x, axis)]),
@@ -101,6 +106,10 @@ ACROSS = {
         x, np.maximum(wanted, 0), axis=axis, reduction="none", z_loss=1e-3)),
     "cross_entropy_with_grad, probabilities and weights": ("rr", lambda axis, x, wanted: lw.cross_entropy_with_grad(
         x, np.maximum(wanted, 0), axis=axis, weight=_weights(x, axis), label_smoothing=0.1)[1:]),
+    "logsumexp_backward": ("rs", lambda axis, x, grad: [lw.logsumexp_backward(
+        _of_every_size(grad), x, axis), lw.logsumexp_backward(_of_every_size(grad), x, axis, where=x < 3)]),
+    "cross_entropy_backward, gradients of every size": ("rts", lambda axis, x, target, grad: [
+        lw.cross_entropy_backward(_of_every_size(grad), x, target, axis=axis, reduction="none", z_loss=1e-3)]),
     "cross_entropy_backward": ("rts", lambda axis, x, target, grad: [lw.cross_entropy_backward(
         grad, x, target, axis=axis, reduction="none")]),
 }

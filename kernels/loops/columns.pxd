@@ -52,6 +52,18 @@ cdef inline real narrowed(const real* like, const f64x* wide) noexcept nogil:
         return wide[0]
 
 
+cdef inline real narrowed_parts(const real* like, const f64x* wide, real* rest) noexcept nogil:
+    # the same, and their rounding errors
+    cdef f64x lost[MOST_HALVES]
+    cdef real value = narrowed(like, wide)
+    cdef int half
+    wide_halves(value, lost)
+    for half in range(halves(like)):
+        lost[half] = wide[half] - lost[half]
+    rest[0] = narrowed(like, lost)
+    return value
+
+
 cdef inline void halve(f64x* sums, Py_ssize_t parts, Py_ssize_t most, Py_ssize_t width) noexcept nogil:
     # `halved` of `most` partial sums of `width` registers each. Only the first `parts` of them have an element.
     cdef Py_ssize_t k
@@ -189,6 +201,10 @@ cdef inline void take_column_numbers(const char* at, Py_ssize_t step, int count,
     cdef double numbers[MOST_ROWS]
     cdef int k
     cdef const double* own = <const double*>at
+    if step == 0:
+        for k in range(count):
+            values[k] = splat_f64(own[0])
+        return
     if step != sizeof(double):
         own = numbers
         for k in range(count * F64_LANES):

@@ -14,21 +14,9 @@ cdef inline GradientColumns gradient_columns_of(const real* like, char** at, con
     return GradientColumns(at[0] + k * sizeof(real), strides[0], at[1] + k * sizeof(real), strides[1])
 
 
-cdef inline real split(const real* like, f64x* values, real* rest) noexcept nogil:
-    # numbers of float64 rounded to the rows' precision, and their rounding errors
-    cdef f64x wide[MOST_LANES]
-    cdef real value = narrowed(like, values)
-    cdef int half
-    wide_halves(value, wide)
-    for half in range(halves(like)):
-        values[half] = values[half] - wide[half]
-    rest[0] = narrowed(like, values)
-    return value
-
-
 cdef inline bint softmax_of_columns(const real* like, const char* x, Py_ssize_t stride, char* y, Py_ssize_t step,
-                                    Py_ssize_t n, int registers, bint negative) noexcept nogil:
-    # softmax(x), or softmax(-x)
+                                    Py_ssize_t n, int registers, bint negative, const f64x* given) noexcept nogil:
+    # softmax(x), or softmax(-x), times the scale of each row where scales are given
     cdef double[SHORT_TILE] tile
     cdef Columns columns, own
     cdef f64x scales[MOST_LANES]
@@ -37,6 +25,8 @@ cdef inline bint softmax_of_columns(const real* like, const char* x, Py_ssize_t 
     cdef Py_ssize_t i
     cdef int k
     columns = columns_of(like, x, stride, tile, 1.0)
+    if given != NULL and not set_scales(like, &columns, given, registers * halves(like)):
+        return False
     if negative:  # exponentials take the place of their exponents
         for k in range(registers):
             for i in range(n):
@@ -46,7 +36,7 @@ cdef inline bint softmax_of_columns(const real* like, const char* x, Py_ssize_t 
     if not column_softmax(like, &columns, registers, n, scales):
         return False
     for k in range(registers):
-        value = split(like, scales + k * halves(like), &rest)
+        value = narrowed_parts(like, scales + k * halves(like), &rest)
         own, place = register_of(like, &columns, k, n), y + k * sizeof(real)
         for i in range(n):
             p = load(skip(<const real*>own.y, i * lanes(like)))
@@ -57,22 +47,28 @@ cdef inline bint softmax_of_columns(const real* like, const char* x, Py_ssize_t 
 
 cdef bint softmax_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides, Py_ssize_t n,
                           int registers, int manner) noexcept nogil:
-    return softmax_of_columns(like, at[0], strides[0], at[1], strides[1], n, registers, False)
+    return softmax_of_columns(like, at[0], strides[0], at[1], strides[1], n, registers, False, NULL)
 
 
 cdef bint softmin_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides, Py_ssize_t n,
                           int registers, int manner) noexcept nogil:
-    return softmax_of_columns(like, at[0], strides[0], at[1], strides[1], n, registers, True)
+    return softmax_of_columns(like, at[0], strides[0], at[1], strides[1], n, registers, True, NULL)
 
 
 cdef bint safe_softmax_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
                                Py_ssize_t n, int registers, int manner) noexcept nogil:
     # rows with a finite number, to which nothing has to be done
-    cdef Py_ssize_t r
-    for r in range(registers * lanes(like)):
-        if (<const double*>(at[2] + r * steps[2]))[0] != 1.0:
-            return False
-    return softmax_of_columns(like, at[0], strides[0], at[3], strides[3], n, registers, (<const double*>at[1])[0] < 0.0)
+    cdef f64x scales[MOST_LANES]
+    take_column_numbers(at[2], steps[2], registers * halves(like), scales)
+    return softmax_of_columns(like, at[0], strides[0], at[3], strides[3], n, registers,
+                              (<const double*>at[1])[0] < 0.0, scales)
+
+
+cdef bint scaled_softmax_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
+                                 Py_ssize_t n, int registers, int manner) noexcept nogil:
+    cdef f64x scales[MOST_LANES]
+    take_column_numbers(at[1], steps[1], registers * halves(like), scales)
+    return softmax_of_columns(like, at[0], strides[0], at[2], strides[2], n, registers, False, scales)
 
 
 cdef bint log_softmax_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,

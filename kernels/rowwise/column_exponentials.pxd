@@ -1,20 +1,22 @@
 # exponentials.pxd for neighbouring rows, a row in each lane: the same exponentials and logarithms to the last bit, of
 # rows whose exponents are x itself and finite. Where a row is of another kind, a function says False and writes
 # nothing.
-from libc.math cimport INFINITY, ldexp
+from libc.math cimport INFINITY
 
 from ..lanes cimport (
-    F32_LANES, F64_LANES, all_less, any_less, at_least, f32x, f64x, fma, magnitude, real, splat,
-    splat_f64, where_less,
+    F32_LANES, F64_LANES, all_less, any_less, at_least, at_most, exponent, f32x, f64x, fma, magnitude, power2, real,
+    splat, splat_f64, where_less,
 )
-from ..loops.columns cimport HALVES, MOST_HALVES, MOST_LANES, halve, halves, sum_columns, wide_halves
+from ..loops.columns cimport HALVES, MOST_HALVES, MOST_LANES, halve, halves, narrowed, sum_columns, wide_halves
 from ..loops.operations cimport MOST_REGISTERS
 from ..loops.reductions cimport PARTS
 from ..loops.registers cimport lanes, load, skip, store
 from ..math.exponential cimport nearest, nearest_sum, power2_of_sum, raised_by
+from ..math.logarithm cimport log1p
 from .exponential_parts cimport MANY, add_to_three, exp_parts_of, exp_rest_of, put_parts_below, wide_exponential
 from .exponentials cimport (
-    FEW, LARGEST_TOP, SMALL, SUMS_BELOW, below_of, exponents_of, least_below, log_rests, mantissa_of, rest_of_sums,
+    FEW, LARGEST_TOP, SMALL, SUMS_BELOW, below_of, exponents_of, least_below, log_rest_halves, mantissa_of,
+    rest_of_sums,
 )
 
 cdef enum:
@@ -26,6 +28,7 @@ cdef struct Columns:
     Py_ssize_t apart  # from one register of rows to the next
     void* y  # where exponentials go, a register for each element and row; NULL where only their sum is wanted
     int raised  # exponentials are multiplied by 2^raised
+    const f64x* scales  # or what follows from the scale of each row, which is finite, where this is not NULL
     int half  # which half of the lanes is taken as float64, of rows of float32
     # a register each:
     double[REGISTER] top
@@ -36,7 +39,7 @@ cdef struct Columns:
 cdef inline Columns columns_of(const real* like, const char* x, Py_ssize_t stride, void* y,
                                double scale) noexcept nogil:
     cdef Columns own
-    own.x, own.stride, own.apart, own.y, own.half = x, stride, sizeof(real), y, 0
+    own.x, own.stride, own.apart, own.y, own.half, own.scales = x, stride, sizeof(real), y, 0, NULL
     own.raised = exponents_of(like, NULL, NULL, 1.0, scale).raised
     return own
 
@@ -47,14 +50,66 @@ cdef inline Columns register_of(const real* like, const Columns* columns, int k,
     own.x += k * own.apart
     if own.y != NULL:
         own.y = <void*>skip(<const real*>own.y, k * n * lanes(like))
+    if own.scales != NULL:
+        own.scales += k * halves(like)
     return own
+
+
+cdef inline bint set_scales(const real* like, Columns* own, const f64x* scales, int count) noexcept nogil:
+    # lets each row have a scale; False where one is so large that its factor may be infinite, or NaN
+    cdef int k
+    for k in range(count):
+        if not all_less(magnitude(scales[k]), splat_f64(1e30 if real is f32x else 1e300)):
+            return False
+    own.scales = scales
+    return True
+
+
+cdef inline f64x raised_of(const real* like, const Columns* own, int half) noexcept nogil:
+    # `raised` of half of the lanes: exponents_of's
+    cdef f64x size
+    if own.scales == NULL:
+        return splat_f64(own.raised)
+    size = exponent(at_least(magnitude(own.scales[half]), splat_f64(2.2250738585072014e-308)))
+    if real is f32x:
+        return at_most(at_least(size + splat_f64(33.0), splat_f64(0.0)), splat_f64(100.0))
+    else:
+        return at_most(at_least(size + splat_f64(129.0), splat_f64(0.0)), splat_f64(900.0))
+
+
+cdef inline f64x least_below_of(const real* like, f64x raised) noexcept nogil:
+    # least_below
+    return (raised + splat_f64(124.0 if real is f32x else 1020.0)) * splat_f64(0.6931471805599453)
 
 
 cdef inline void set_tops(real top, Columns* own) noexcept nogil:
     # what follows from the largest of each row
+    cdef real sum = nearest_sum(-top, 1.4426950408889634)
+    cdef f64x powers[MOST_HALVES]
+    cdef f64x below[MOST_HALVES]
+    cdef int half
     store(<real*>own.top, top)
-    store(<real*>own.power, power2_of_sum(nearest_sum(-top, 1.4426950408889634), own.raised))
-    store(<real*>own.least, top - splat(top, least_below(&top, own.raised)))
+    if own.scales == NULL:
+        store(<real*>own.power, power2_of_sum(sum, own.raised))
+        store(<real*>own.least, top - splat(top, least_below(&top, own.raised)))
+        return
+    for half in range(halves(&top)):
+        below[half] = raised_of(&top, own, half)
+        powers[half] = power2(below[half])
+        below[half] = least_below_of(&top, below[half])
+    store(<real*>own.power, raised_by(narrowed(&top, powers), sum))
+    store(<real*>own.least, top - narrowed(&top, below))
+
+
+cdef inline real least_of_zeros(const real* like, const Columns* own) noexcept nogil:
+    # least_of_zero, so that zeros of a negative scale have the sign that they have in rows
+    cdef f64x least[MOST_HALVES]
+    cdef int half
+    wide_halves(nearest(load(<const real*>own.top), 1.4426950408889634), least)
+    for half in range(halves(like)):
+        least[half] = (least[half] - (raised_of(like, own, half) + splat_f64(127.0 if real is f32x else 1023.0))) * (
+            splat_f64(0.6931471805599453))
+    return narrowed(like, least)
 
 
 cdef inline bint find_column_tops(const real* like, const Columns* columns, Columns* own, int registers,
@@ -101,17 +156,19 @@ cdef inline void add_column_below(const real* like, const void* context, Py_ssiz
 
 cdef inline bint column_softmax(const real* like, const Columns* columns, int registers, Py_ssize_t n,
                                 f64x* scales) noexcept nogil:
-    # every exponential, and 1 over the sum of each row
+    # every exponential, and the scale of each row, or 1, over its sum
     cdef Columns own[MOST_REGISTERS]
     cdef int k
     if not find_column_tops(like, columns, own, registers, n):
         return False
+    for k in range(registers if columns.scales != NULL else 0):
+        store(<real*>own[k].least, least_of_zeros(like, &own[k]))
     for k in range(registers):
         sum_columns(add_column[f32x], add_column[f64x], 1, 0, like, &own[k], 0, 1, n, scales + k * halves(like))
     for k in range(registers * halves(like)):
         if not all_less(scales[k], splat_f64(INFINITY)):  # where a NaN was passed over
             return False
-        scales[k] = splat_f64(1.0) / scales[k]
+        scales[k] = (splat_f64(1.0) if columns.scales == NULL else columns.scales[k]) / scales[k]
     return True
 
 
@@ -148,8 +205,8 @@ cdef inline void sum_columns_wide(const Columns* own, Py_ssize_t n, f64x* below,
     wide_halves(tops, equal)
 
 
-cdef inline void sum_small_columns(Columns* own, Py_ssize_t n, double lowered, const f64x* tops, const f64x* mantissas,
-                                   f64x* rests, double near) noexcept nogil:
+cdef inline void sum_small_columns(Columns* own, Py_ssize_t n, const f64x* lowered, const f64x* tops,
+                                   const f64x* mantissas, f64x* rests, double near) noexcept nogil:
     # the small sums of a register of rows of float32 whose largest is no farther from 0 than `near`, in float64
     cdef f64x below[MOST_HALVES]
     cdef f64x equal[MOST_HALVES]
@@ -163,7 +220,8 @@ cdef inline void sum_small_columns(Columns* own, Py_ssize_t n, double lowered, c
         sum_columns_wide(own, n, below, equal)
         for half in range(HALVES):
             rests[half] = where_less(
-                rests[half], most[half], rest_of_sums(below[half], equal[half], lowered, mantissas[half]), rests[half])
+                rests[half], most[half], rest_of_sums(below[half], equal[half], lowered[half], mantissas[half]),
+                rests[half])
 
 
 cdef inline bint column_logs(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
@@ -175,7 +233,7 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
     cdef f64x exponents[MOST_LANES]
     cdef f64x below[MOST_LANES]
     cdef f64x equal[MOST_LANES]
-    cdef double lowered = ldexp(1.0, -columns.raised)
+    cdef f64x lowered[MOST_LANES]
     cdef int k, half, first, count = halves(like)
     if not find_column_tops(like, columns, own, registers, n):
         return False
@@ -183,6 +241,8 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
         first = k * count
         wide_halves(load(<const real*>own[k].top), tops + first)
         wide_halves(nearest(load(<const real*>own[k].top), 1.4426950408889634), exponents + first)
+        for half in range(count):
+            lowered[first + half] = power2(-raised_of(like, &own[k], half))
         if real is f32x:
             if n <= FEW:
                 sum_columns_wide(&own[k], n, below + first, equal + first)
@@ -192,13 +252,16 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
             below[first + half], equal[first + half] = below_of(totals + half, count), totals[2 * count + half]
     for k in range(registers * count):
         mantissas[k] = mantissa_of(tops[k], exponents[k])
-        rests[k] = rest_of_sums(below[k], equal[k], lowered, mantissas[k])
+        rests[k] = rest_of_sums(below[k], equal[k], lowered[k], mantissas[k])
         if not all_less(rests[k], splat_f64(INFINITY)):
             return False
     for k in range(registers):
         first = k * count
         if real is f32x:
             if near > 0.0 and n > FEW:
-                sum_small_columns(&own[k], n, lowered, tops + first, mantissas + first, rests + first, near)
-        log_rests(like, <const double*>(rests + first), <double*>(logs + first), lanes(like))
+                sum_small_columns(&own[k], n, lowered + first, tops + first, mantissas + first, rests + first, near)
+        if real is f32x:
+            log_rest_halves(rests + first, logs + first)
+        else:
+            logs[k] = log1p(rests[k])
     return True

@@ -6,12 +6,12 @@
 # longer exact, is a shift subtracted from the row first. Exponentials are multiplied by a power of two, `raised`, so
 # that none is subnormal before it meets its scale: it is rounded there, once.
 from libc.math cimport INFINITY, NAN, fabs, frexp, ldexp
-from libc.string cimport memset
 
 from ..lanes cimport (
-    F32_LANES, F64_LANES, at_least, f32x, f64x, fma, load_f32, load_f64, narrow_f64_f32, real, splat, splat_f32,
+    F32_LANES, F64_LANES, at_least, f32x, f64x, fma, load_f64, real, splat, splat_f32,
     splat_f64, store_f32, store_f64, where_less, wide_f32,
 )
+from ..loops.columns cimport HALVES, MOST_HALVES, narrowed_parts, wide_halves
 from ..loops.registers cimport lanes, load, load_part, skip, store, store_part
 from ..loops.reductions cimport (
     PARTS, Pair, add_compensated, compensated_block, first_lanes, fold_terms, largest_lane, merge_row, sum_block,
@@ -298,34 +298,38 @@ cdef inline f64x below_of(const f64x* sums, int apart) noexcept nogil:
     return sums[0] + sums[apart]
 
 
-cdef inline f64x rest_of_sums(f64x below, f64x tops, double lowered, f64x mantissa) noexcept nogil:
+cdef inline f64x rest_of_sums(f64x below, f64x tops, f64x lowered, f64x mantissa) noexcept nogil:
     # sum(e^(x - top)) - 1
-    return below * splat_f64(lowered) / mantissa + (tops - splat_f64(1.0))
+    return below * lowered / mantissa + (tops - splat_f64(1.0))
+
+
+cdef inline void log_rest_halves(const f64x* rests, f64x* logs) noexcept nogil:
+    # log(1 + rest) of the lanes of a register of float32, right to that precision
+    cdef f64x parts[MOST_HALVES]
+    cdef f64x low_parts[MOST_HALVES]
+    cdef f32x low, log = narrowed_parts(<const f32x*>NULL, rests, &low)
+    cdef int half
+    log = log1p_pair_f32(log, low, &low)
+    wide_halves(log, parts)
+    wide_halves(low, low_parts)
+    for half in range(HALVES):  # of a tiny rest the lower part may be no normal number
+        logs[half] = where_less(rests[half], splat_f64(1e-9), rests[half], parts[half] + low_parts[half])
 
 
 cdef inline void log_rests(const real* like, const double* rests, double* logs, Py_ssize_t most) noexcept nogil:
-    # log(1 + rest) of as many float64 numbers as a register of the rows' precision has lanes, or of `most` where there
-    # are fewer: right to that precision
-    cdef float parts[2 * MANY]
-    cdef f32x low
-    cdef f64x rest
-    cdef Py_ssize_t k = 0, count = min(most, <Py_ssize_t>F32_LANES)
+    # the same of as many float64 numbers as a register of the rows' precision has lanes, or of `most` where there are
+    # fewer
+    cdef f64x parts[MOST_HALVES]
+    cdef int half
     if real is f32x:
-        if count < F32_LANES:
-            memset(parts, 0, sizeof(parts))
-        while k < count:
-            rest = load_f64(rests + k)
-            narrow_f64_f32(parts + k, rest)
-            narrow_f64_f32(parts + MANY + k, rest - wide_f32(parts + k))
-            k += F64_LANES
-        store_f32(parts, log1p_pair_f32(load_f32(parts), load_f32(parts + MANY), &low))
-        store_f32(parts + MANY, low)
-        k = 0
-        while k < count:  # of a tiny rest the lower part may be no normal number
-            rest = load_f64(rests + k)
-            store_f64(logs + k, where_less(
-                rest, splat_f64(1e-9), rest, wide_f32(parts + k) + wide_f32(parts + MANY + k)))
-            k += F64_LANES
+        for half in range(HALVES):
+            parts[half] = splat_f64(0.0)
+            if half * F64_LANES < most:
+                parts[half] = load_f64(rests + half * F64_LANES)
+        log_rest_halves(parts, parts)
+        for half in range(HALVES):
+            if half * F64_LANES < most:
+                store_f64(logs + half * F64_LANES, parts[half])
     else:
         store_f64(logs, log1p(load_f64(rests)))
 

@@ -115,7 +115,7 @@ cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_
     cdef f64x sums[SUMS_BELOW]
     cdef int more[SHORT_ROWS]
     cdef f64x mantissa, rest
-    cdef double lowered = ldexp(1.0, -own.raised)
+    cdef f64x lowered = splat_f64(ldexp(1.0, -own.raised))
     cdef bint few = real is f32x and n <= FEW
     cdef Py_ssize_t k, j
     own.plain = True

@@ -260,9 +260,10 @@ def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=
     name = "cross_entropy_backward"
     asked, operands = _entropy(name, logits, target, label_smoothing, z_loss, reduction, weight, ignore_index, axis)
     grad = _arriving(name, grad, asked, reduction)
+    if grad.ndim == 0:
+        grad = float(grad)  # a number of Python goes to the kernel as it is
     if reduction == "mean":
-        with np.errstate(all="ignore"):  # of rows whose weights are 0 the scale is infinite
-            grad = grad * asked.scale
+        grad = grad * asked.scale  # infinite of rows whose weights are 0
     return _with_grad(asked, operands, grad, out)[1]
 
 
