@@ -27,8 +27,8 @@ from .loops.operations cimport (
 )
 from .loops.registers cimport itemsize, lanes, load, skip, store, store_part
 from .loops.columns cimport (
-    MOST_LANES, halves, narrowed, narrowed_parts, put_column_numbers, sum_column_elements, sum_columns,
-    take_column_numbers,
+    MOST_LANES, add_columns, fold_column_products, halves, narrowed, narrowed_parts, put_column_numbers,
+    sum_column_elements, take_column_numbers,
 )
 from .loops.short_rows cimport add_short, fold_short, map_short, multiply_short, put_numbers, short_totals
 from .math.exponential cimport exp

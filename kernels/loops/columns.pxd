@@ -1,10 +1,11 @@
 # Sums of neighbouring rows, a row in each lane: an element of all of them is one register. Their order is that of
 # reductions.pxd to the last bit, of rows of up to LONG_COLUMNS elements. No mathematics, no Python.
 from ..lanes cimport (
-    F64_LANES, f32x, f64x, load_f64, narrow_halves, real, splat_f32, splat_f64, store_f32, store_f64, wide_f32,
+    F64_LANES, f32x, f64x, fma, load_f64, narrow_halves, real, splat_f32, splat_f64, store_f32, store_f64, wide_f32,
 )
 from .operations cimport MOST_REGISTERS
 from .reductions cimport FOLDED_PARTS, MOST_SUMS, PARTS
+from .registers cimport load
 
 cdef extern from *:
     """
@@ -86,46 +87,79 @@ cdef inline void add_widened(f32x x, f64x* sums, bint first) noexcept nogil:
 
 
 cdef inline void fold_columns(void (*add)(const f32x*, const void*, Py_ssize_t, f32x*) noexcept nogil, int count,
-                              int whole, const char* contexts, Py_ssize_t apart, int registers, Py_ssize_t n,
-                              f64x* totals) noexcept nogil:
-    # fold_terms of each lane of some registers, whose contexts are so many bytes apart. An element of all of them is
-    # read before the next element, since they are neighbours in memory.
+                              int whole, const void* context, Py_ssize_t n, f64x* totals) noexcept nogil:
+    # fold_terms of each lane
     cdef f32x terms[2 * MOST_SUMS]
-    cdef f32x counts[2 * MOST_SUMS * MOST_REGISTERS]
-    cdef f64x sums[MOST_SUMS * APART * MOST_HALVES * MOST_REGISTERS]
+    cdef f64x sums[MOST_SUMS * APART * MOST_HALVES]
     cdef Py_ssize_t i, first, k, parts = min(n, <Py_ssize_t>APART)
-    cdef int j, r, half, split = count - whole, width = split * HALVES * registers
-    cdef const char* context
-    cdef f32x* own
-    for j in range(2 * count * registers):
-        counts[j] = splat_f32(0.0)
+    cdef int j, half, split = count - whole, width = split * HALVES
+    for j in range(2 * count):
+        terms[j] = splat_f32(0.0)
     first = 0
     while first < n:
         for k in range(min(parts, n - first)):
-            for r in range(registers):
-                context, own = contexts + r * apart, counts + 2 * r * count
-                for j in range(split):
-                    terms[j] = terms[count + j] = splat_f32(-0.0)
-                for j in range(split, count):
-                    terms[j], terms[count + j] = own[j], own[count + j]
-                for half in range(2):
-                    i = first + k + half * FOLDED_PARTS
-                    if i < n:
-                        add(NULL, context, i, terms)
-                    if i + APART < n:
-                        add(NULL, context, i + APART, terms + count)
-                for j in range(split):
-                    add_widened(terms[j] + terms[count + j], sums + k * width + (r * split + j) * HALVES, first == 0)
-                for j in range(split, count):
-                    own[j], own[count + j] = terms[j], terms[count + j]
+            for j in range(split):
+                terms[j] = terms[count + j] = splat_f32(-0.0)
+            for half in range(2):
+                i = first + k + half * FOLDED_PARTS
+                if i < n:
+                    add(NULL, context, i, terms)
+                if i + APART < n:
+                    add(NULL, context, i + APART, terms + count)
+            for j in range(split):
+                add_widened(terms[j] + terms[count + j], sums + k * width + j * HALVES, first == 0)
         first += 2 * FOLDED_PARTS
     halve(sums, parts, APART, width)
+    for k in range(width):
+        totals[k] = sums[k]
+    for j in range(split, count):
+        wide_halves(terms[j] + terms[count + j], totals + j * HALVES)
+
+
+cdef inline void add_folded_products(int count, const char* x, Py_ssize_t x_apart, const char* y, Py_ssize_t y_apart,
+                                     int registers, f64x* sums, bint first) noexcept nogil:
+    # one to four products of each lane that meet in float32, APART elements from one another
+    cdef f32x product, other
+    cdef int r
     for r in range(registers):
-        for k in range(split * HALVES):
-            totals[r * count * HALVES + k] = sums[r * split * HALVES + k]
-        own = counts + 2 * r * count
-        for j in range(split, count):
-            wide_halves(own[j] + own[count + j], totals + (r * count + j) * HALVES)
+        product = load(<const f32x*>x) * load(<const f32x*>y)
+        if count > 2:
+            product = fma(load(<const f32x*>(x + 2 * x_apart)), load(<const f32x*>(y + 2 * y_apart)), product)
+        if count > 1:
+            other = load(<const f32x*>(x + x_apart)) * load(<const f32x*>(y + y_apart))
+            if count > 3:
+                other = fma(load(<const f32x*>(x + 3 * x_apart)), load(<const f32x*>(y + 3 * y_apart)), other)
+            product = product + other
+        add_widened(product, sums + r * HALVES, first)
+        x += sizeof(f32x)
+        y += sizeof(f32x)
+
+
+cdef inline void fold_column_products(const char* x, Py_ssize_t x_stride, const char* y, Py_ssize_t y_stride,
+                                      int registers, Py_ssize_t n, f64x* totals) noexcept nogil:
+    # fold_columns of x y, where an element of all registers is read before the next, for they are neighbours in memory
+    cdef f64x sums[APART * MOST_HALVES * MOST_REGISTERS]
+    cdef Py_ssize_t k, left, first = 0, x_apart = APART * x_stride, y_apart = APART * y_stride
+    cdef int width = registers * HALVES
+    while first < n:
+        for k in range(min(<Py_ssize_t>APART, n - first)):
+            left = (n - first - k + APART - 1) // APART
+            if left >= 4:
+                add_folded_products(4, x, x_apart, y, y_apart, registers, sums + k * width, first == 0)
+            elif left == 3:
+                add_folded_products(3, x, x_apart, y, y_apart, registers, sums + k * width, first == 0)
+            elif left == 2:
+                add_folded_products(2, x, x_apart, y, y_apart, registers, sums + k * width, first == 0)
+            else:
+                add_folded_products(1, x, x_apart, y, y_apart, registers, sums + k * width, first == 0)
+            x += x_stride
+            y += y_stride
+        x += 3 * x_apart
+        y += 3 * y_apart
+        first += 2 * FOLDED_PARTS
+    halve(sums, min(n, <Py_ssize_t>APART), APART, width)
+    for k in range(width):
+        totals[k] = sums[k]
 
 
 cdef inline void add_columns(void (*add)(const f64x*, const void*, Py_ssize_t, f64x*) noexcept nogil, int count,
@@ -185,15 +219,13 @@ cdef inline void sum_column_elements(const real* like, const char* x, Py_ssize_t
 
 cdef inline void sum_columns(void (*folded)(const f32x*, const void*, Py_ssize_t, f32x*) noexcept nogil,
                              void (*added)(const f64x*, const void*, Py_ssize_t, f64x*) noexcept nogil, int count,
-                             int whole, const real* like, const void* contexts, Py_ssize_t apart, int registers,
-                             Py_ssize_t n, f64x* totals) noexcept nogil:
-    # folded sums where rows are float32, else in float64: `count` of each register
-    cdef int r
+                             int whole, const real* like, const void* context, Py_ssize_t n,
+                             f64x* totals) noexcept nogil:
+    # folded sums where rows are float32, else in float64: `count` of them
     if real is f32x:
-        fold_columns(folded, count, whole, <const char*>contexts, apart, registers, n, totals)
+        fold_columns(folded, count, whole, context, n, totals)
     else:
-        for r in range(registers):
-            add_columns(added, count, whole, <const char*>contexts + r * apart, n, totals + r * count)
+        add_columns(added, count, whole, context, n, totals)
 
 
 cdef inline void take_column_numbers(const char* at, Py_ssize_t step, int count, f64x* values) noexcept nogil:

@@ -117,35 +117,34 @@ cdef inline void add_column_grad_y(const f64x* like, const void* context, Py_ssi
         <const f64x*>(own.y + i * own.y_stride))
 
 
-cdef inline void fold_column_grad_y(const f32x* like, const void* context, Py_ssize_t i, f32x* sums) noexcept nogil:
-    cdef const GradientColumns* own = <const GradientColumns*>context
-    sums[0] = fma(load(<const f32x*>(own.grad + i * own.grad_stride)), load(
-        <const f32x*>(own.y + i * own.y_stride)), sums[0])
-
-
 cdef bint softmax_backward_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
                                    Py_ssize_t n, int registers, int manner) noexcept nogil:
-    cdef GradientColumns own[MOST_REGISTERS]
+    cdef GradientColumns own
     cdef f64x sums[MOST_LANES]
     cdef f64x signs[MOST_LANES]
     cdef real sum[MOST_REGISTERS]
     cdef real sign[MOST_REGISTERS]
-    cdef real grad
-    cdef Py_ssize_t i, place
+    cdef Py_ssize_t _i, place, grad_stride = strides[0], y_stride = strides[1], stride = strides[3]
+    cdef const char* grad = at[0]
+    cdef const char* y = at[1]
+    cdef char* found = at[3]
     cdef int k
-    for k in range(registers):
-        own[k] = gradient_columns_of(like, at, strides, k)
-    sum_columns(fold_column_grad_y, add_column_grad_y, 1, 0, like, own, sizeof(GradientColumns), registers, n, sums)
+    if real is f32x:
+        fold_column_products(grad, grad_stride, y, y_stride, registers, n, sums)
+    else:
+        for k in range(registers):
+            own = gradient_columns_of(like, at, strides, k)
+            add_columns(add_column_grad_y, 1, 0, &own, n, sums + k)
     take_column_numbers(at[2], steps[2], registers * halves(like), signs)
     for k in range(registers):
         sum[k] = narrowed(like, sums + k * halves(like))
         sign[k] = narrowed(like, signs + k * halves(like))
-    for i in range(n):
+    for _i in range(n):
         for k in range(registers):
             place = k * sizeof(real)
-            grad = (load(<const real*>(at[0] + i * strides[0] + place)) - sum[k]) * sign[k]
-            store(<real*>(at[3] + i * strides[3] + place),
-                  load(<const real*>(at[1] + i * strides[1] + place)) * grad)
+            store(<real*>(found + place), load(<const real*>(y + place)) * (
+                (load(<const real*>(grad + place)) - sum[k]) * sign[k]))
+        grad, y, found = grad + grad_stride, y + y_stride, found + stride
     return True
 
 

@@ -164,7 +164,7 @@ cdef inline bint column_softmax(const real* like, const Columns* columns, int re
     for k in range(registers if columns.scales != NULL else 0):
         store(<real*>own[k].least, least_of_zeros(like, &own[k]))
     for k in range(registers):
-        sum_columns(add_column[f32x], add_column[f64x], 1, 0, like, &own[k], 0, 1, n, scales + k * halves(like))
+        sum_columns(add_column[f32x], add_column[f64x], 1, 0, like, &own[k], n, scales + k * halves(like))
     for k in range(registers * halves(like)):
         if not all_less(scales[k], splat_f64(INFINITY)):  # where a NaN was passed over
             return False
@@ -247,7 +247,7 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
             if n <= FEW:
                 sum_columns_wide(&own[k], n, below + first, equal + first)
                 continue
-        sum_columns(add_column_below[f32x], add_column_below[f64x], SUMS_BELOW, 1, like, &own[k], 0, 1, n, totals)
+        sum_columns(add_column_below[f32x], add_column_below[f64x], SUMS_BELOW, 1, like, &own[k], n, totals)
         for half in range(count):
             below[first + half], equal[first + half] = below_of(totals + half, count), totals[2 * count + half]
     for k in range(registers * count):
