@@ -368,7 +368,7 @@ log_softmax_backward_gufunc = without_copies(with_columns(with_short_rows(along_
     b"log_softmax_backward", <void*>log_softmax_backward_kernel[f32x], <void*>log_softmax_backward_kernel[f64x], b"rr",
     b"r", b"grad, y -> grad - exp(y) sum(grad)"),
     <void*>short_log_softmax_backward_kernel[f32x], <void*>short_log_softmax_backward_kernel[f64x]),
-    <void*>log_softmax_backward_columns[f32x], <void*>log_softmax_backward_columns[f64x], 0), False)
+    <void*>log_softmax_backward_columns[f32x], <void*>log_softmax_backward_columns[f64x], 0), True)
 
 
 include "parts/softmax_doors.pxi"

@@ -187,34 +187,47 @@ cdef inline void add_columns(void (*add)(const f64x*, const void*, Py_ssize_t, f
         totals[j] = own[j]
 
 
-cdef struct Elements:
-    # of neighbouring rows
-    const char* x
-    Py_ssize_t stride  # from one element of a row to the next
-    int half  # which half of the lanes is taken, of rows of float32
+cdef inline f64x wide_at(const real* like, const char* x, int half) noexcept nogil:
+    # a register of rows, or half of its lanes, in float64
+    if real is f32x:
+        return widened(<const float*>x, half)
+    else:
+        return load_f64(<const double*>x)
 
 
-cdef inline void add_column_element(const f64x* like, const void* context, Py_ssize_t i, f64x* sums) noexcept nogil:
-    cdef const Elements* own = <const Elements*>context
-    sums[0] = sums[0] + load_f64(<const double*>(own.x + i * own.stride))
+cdef inline f64x part_of_sum(const real* like, const char* x, Py_ssize_t stride, Py_ssize_t i, Py_ssize_t n,
+                             int half) noexcept nogil:
+    # elements i, i + PARTS, ...
+    cdef f64x sum = wide_at(like, x + i * stride, half)
+    i += PARTS
+    while i < n:
+        sum = sum + wide_at(like, x + i * stride, half)
+        i += PARTS
+    return sum
 
 
-cdef inline void add_widened_element(const f64x* like, const void* context, Py_ssize_t i, f64x* sums) noexcept nogil:
-    cdef const Elements* own = <const Elements*>context
-    sums[0] = sums[0] + widened(<const float*>(own.x + i * own.stride), own.half)
-
-
-cdef inline void sum_column_elements(const real* like, const char* x, Py_ssize_t stride, Py_ssize_t n,
+cdef inline void sum_column_elements(const real* like, const char* x, Py_ssize_t stride, int registers, Py_ssize_t n,
                                      f64x* totals) noexcept nogil:
-    # the sums of the rows themselves, in float64
-    cdef Elements own = Elements(x, stride, 0)
-    cdef int half
-    for half in range(halves(like)):
-        own.half = half
-        if real is f32x:
-            add_columns(add_widened_element, 1, 0, &own, n, &totals[half])
-        else:
-            add_columns(add_column_element, 1, 0, &own, n, &totals[half])
+    # the sums of rows themselves, in float64 and in the order of sum_terms, of all registers
+    cdef f64x sums[APART * MOST_LANES]
+    cdef f64x first, second
+    cdef Py_ssize_t k, parts = min(n, <Py_ssize_t>APART)
+    cdef int r, half, width = registers * halves(like)
+    for k in range(parts):
+        for r in range(registers):
+            for half in range(halves(like)):
+                first = part_of_sum(like, x + r * sizeof(real), stride, k, n, half)
+                if k + 2 * APART < n:
+                    first = first + part_of_sum(like, x + r * sizeof(real), stride, k + 2 * APART, n, half)
+                if k + APART < n:
+                    second = part_of_sum(like, x + r * sizeof(real), stride, k + APART, n, half)
+                    if k + 3 * APART < n:
+                        second = second + part_of_sum(like, x + r * sizeof(real), stride, k + 3 * APART, n, half)
+                    first = first + second
+                sums[k * width + r * halves(like) + half] = first
+    halve(sums, parts, APART, width)
+    for k in range(width):
+        totals[k] = splat_f64(0.0) + sums[k]  # a sum of -0 alone is 0
 
 
 cdef inline void sum_columns(void (*folded)(const f32x*, const void*, Py_ssize_t, f32x*) noexcept nogil,

@@ -23,7 +23,7 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
     cdef int k, count = registers * halves(like)
     cdef bint ignored = False
     cdef Py_ssize_t r, target, rows = registers * lanes(like)
-    cdef Columns columns, own
+    cdef Columns columns
     for r in range(options, options + 2):
         if not same_numbers(at[r], steps[r], rows):
             return False
@@ -41,9 +41,8 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
         factors[r] = element(<const real*>at[2], target) if weighted and target >= 0 else 1.0
     take_column_numbers(<const char*>numbers, sizeof(double), count, logits)
     take_column_numbers(<const char*>factors, sizeof(double), count, weights)
-    for k in range(registers if smoothing != 0.0 else 0):
-        own = register_of(like, &columns, k, n)
-        sum_column_elements(like, own.x, own.stride, n, sums + k * halves(like))
+    if smoothing != 0.0:
+        sum_column_elements(like, at[0], strides[0], registers, n, sums)
     for k in range(count):
         losses[k] = loss_of(tops[k], logs[k], logits[k], sums[k] if smoothing != 0.0 else tops[k], weights[k],
                             smoothing, z_loss, n)

@@ -150,19 +150,20 @@ cdef bint softmax_backward_columns(const real* like, char** at, const Py_ssize_t
 
 cdef bint log_softmax_backward_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
                                        Py_ssize_t n, int registers, int manner) noexcept nogil:
-    cdef GradientColumns own
     cdef f64x sums[MOST_LANES]
-    cdef real sum
-    cdef Py_ssize_t i, k, step = strides[2]
-    cdef const char* grads
-    cdef const char* y
-    cdef char* place
+    cdef real sum[MOST_REGISTERS]
+    cdef Py_ssize_t _i, place, grad_stride = strides[0], y_stride = strides[1], stride = strides[2]
+    cdef const char* grad = at[0]
+    cdef const char* y = at[1]
+    cdef char* found = at[2]
+    cdef int k
+    sum_column_elements(like, grad, grad_stride, registers, n, sums)
     for k in range(registers):
-        own = gradient_columns_of(like, at, strides, k)
-        sum_column_elements(like, own.grad, own.grad_stride, n, sums)
-        sum = -narrowed(like, sums)
-        grads, y, place = own.grad, own.y, at[2] + k * sizeof(real)
-        for i in range(n):
-            store(<real*>place, fma(exp(load(<const real*>y)), sum, load(<const real*>grads)))
-            grads, y, place = grads + own.grad_stride, y + own.y_stride, place + step
+        sum[k] = -narrowed(like, sums + k * halves(like))
+    for _i in range(n):
+        for k in range(registers):
+            place = k * sizeof(real)
+            store(<real*>(found + place), fma(
+                exp(load(<const real*>(y + place))), sum[k], load(<const real*>(grad + place))))
+        grad, y, found = grad + grad_stride, y + y_stride, found + stride
     return True
