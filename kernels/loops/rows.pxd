@@ -283,6 +283,9 @@ cdef inline void run_chunk(const real* like, const Pass* work, Py_ssize_t start,
             r += rows
             if rows > 0:
                 continue
+        elif work.across and work.apart and start + lanes(like) <= stop and (
+                run_columns(like, work, stop - lanes(like), stop, tiles) > 0):  # a few of them once more
+            break
         rows = min(work.height, stop - r)
         for k in range(work.operands):
             one = &work.of[k]
@@ -434,6 +437,16 @@ cdef inline bint is_across(const Pass* work, const Operand* one) noexcept nogil:
     return one.step_q == size_of(work.dtype) if one.kind == c'r' else not one.tiled and one.kind != c'b'
 
 
+cdef inline bint outputs_apart(const Pass* work) noexcept nogil:
+    # an output that shares memory with an input is that input, as callers take care of
+    cdef int k, j
+    for k in range(work.n_in, work.operands):
+        for j in range(work.n_in):
+            if work.of[k].data == work.of[j].data:
+                return False
+    return True
+
+
 cdef inline void plan(Pass* work, int threads) noexcept nogil:
     cdef Py_ssize_t width = 8 if work.dtype == FLOAT64 else 4
     cdef int k, row_operands = 0, sums = 0
@@ -453,6 +466,7 @@ cdef inline void plan(Pass* work, int threads) noexcept nogil:
         work.turned = 0
     for k in range(work.operands):
         work.across = work.across and is_across(work, &work.of[k])
+    work.apart = outputs_apart(work)
     if sums:
         set_sums(work, adjacent, sums)
     else:
