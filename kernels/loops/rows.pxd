@@ -35,6 +35,7 @@ cdef enum:
     COLUMN_TILE = 2048  # elements of neighbouring rows: as many float32 as take the room of SHORT_TILE float64
     STANDING = 32  # elements from which on it pays that a kernel takes rows of bfloat16 where they stand
     SHARED_ROW = 8192  # elements from which on it pays that threads share a row
+    STREAMED_ROW = 16384  # bytes of a row from which on it is streamed wherever it begins
 
 
 cdef inline Py_ssize_t whole(Py_ssize_t size, Py_ssize_t unit) noexcept nogil:
@@ -63,6 +64,13 @@ cdef inline void set_sums(Pass* work, bint adjacent, int outputs) noexcept nogil
     set_chunks(work, most, 1, TILE)
 
 
+cdef inline bint ends_lines(const Operand* one, Py_ssize_t size) noexcept nogil:
+    # Whether rows of an output that are streamed share no line of the cache, or are so long that it does not matter. A
+    # shared line is written in the ordinary way, and the processor then fetches the lines beside it, which are being
+    # streamed: rows of 256 float32 would take ten times as long.
+    return size >= STREAMED_ROW or (<Py_ssize_t>one.data | one.step_p | one.step_q) % LINE == 0
+
+
 cdef inline void lay_out(Pass* work) noexcept nogil:
     # which operands pass through tiles, and where those are in the memory of a worker. A tile holds one vector.
     cdef Py_ssize_t n = work.n, longest = work.n, width = 8 if work.dtype == FLOAT64 else 4
@@ -79,7 +87,7 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
             one.tiled = one.tiled or not (stand or direct(work.dtype, one.stride, n))
             rows_tiled = rows_tiled or one.tiled
             transposed = transposed or (one.tiled and one.step_q == size_of(work.dtype) and n > 1)
-            streamed = streamed and not one.tiled
+            streamed = streamed and not one.tiled and (k < work.n_in or ends_lines(one, n * width))
             for j in range(work.n_in):
                 # an output in the place of an input stays in the caches, where its input was read
                 streamed = streamed and (k < work.n_in or work.of[j].kind != c'r' or one.data != work.of[j].data)
