@@ -26,8 +26,9 @@ from .loops.reductions cimport (
     wide,
 )
 from .loops.operations cimport (
-    ALL, GROUP, SHORT, SHORT_GROUPS, SHORT_ROWS, STREAMED, Operands, Operation, RowMachine, along_axis, group_kernel,
-    group_of, loop_function, on_matrices, operations_of, row_machine, run_groups, short_kernel, with_short_rows,
+    ALL, FROM_MEMORY, GROUP, SHORT, SHORT_GROUPS, SHORT_ROWS, STREAMED, Operands, Operation, RowMachine, along_axis,
+    group_kernel, group_of, loop_function, on_matrices, operations_of, row_machine, run_groups, short_kernel,
+    with_short_rows,
 )
 from .loops.registers cimport STREAM_BYTES, itemsize, lanes, skip, store
 from .loops.short_rows cimport (
@@ -37,7 +38,7 @@ from .loops.threads cimport THREAD_MIN, run_chunks, thread_count
 from .loops.tiles cimport PADDING, direct, own_dtype, put_row, take_row
 from .loops.ufuncs cimport NPY_HALF, bfloat16_number
 from .rowwise.exponent_range cimport all_ordinary, ordinary, reciprocal_square_root, rescue_scale
-from .rowwise.norm_groups cimport group_backward, short_groups_backward
+from .rowwise.norm_groups cimport STREAMED_BYTES, group_backward, short_groups_backward
 from .rowwise.norm_terms cimport (
     GRAD_MEAN, GRAD_NORMED_MEAN, MEAN, MEAN_REST, RSTD, SCALE, WEIGHT, Group, Terms, add_terms as wide_term,
     add_terms_of, deviations, fold_layer_terms, know, know_rest, known, normed_of, set_statistics, terms, terms_of,
@@ -172,7 +173,7 @@ cdef void rms_rows(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n,
             map_row(scaled_rms_block[real], <real*>norms[r].y, &norms[r], n, threads)
 
 
-cdef inline void layer_rows(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n, int threads,
+cdef inline void layer_rows(const real* like, Norm* norms, Py_ssize_t rows, Py_ssize_t n, int threads, int manner,
                             Algorithm algorithm) noexcept nogil:
     cdef Norm* order[GROUP]
     cdef Py_ssize_t r
@@ -183,7 +184,7 @@ cdef inline void layer_rows(const real* like, Norm* norms, Py_ssize_t rows, Py_s
         order[1], order[2] = order[2], order[1]  # so that registers begin at boundaries of both rows of a pair
     r = 0
     while r < rows:
-        if r + 1 < rows and paired(order[r], order[r + 1]):
+        if r + 1 < rows and not manner & FROM_MEMORY and paired(order[r], order[r + 1]):
             layer_pair(like, order[r], order[r + 1], n)
             r += 1
         elif order[r].scale == 1.0:
@@ -259,7 +260,7 @@ cdef void layer_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t
     for r in range(rows):
         norms[r] = Norm(p[r][0], p[r][4], p[r][1], p[r][2], 0.0, 0.0, (<double*>p[r][3])[0], 0.0, 1.0,
                         manner & STREAMED)
-    layer_rows(like, norms, rows, n, threads, algorithm)
+    layer_rows(like, norms, rows, n, threads, manner, algorithm)
     for r in range(rows):
         (<double*>p[r][5])[0] = mean_of(&norms[r])
         (<double*>p[r][6])[0] = rstd_of(&norms[r])
@@ -312,6 +313,8 @@ cdef inline void backward_group(const real* like, Operands* p, Py_ssize_t rows, 
     cdef Py_ssize_t r
     group.weight, group.grad_weight, group.grad_bias = p[0][2], p[0][rstd + 2], p[0][rstd + 3] if centred else NULL
     group.alone, group.rows, group.n, group.centred = manner & ALL, rows, n, centred
+    group.from_memory = manner & FROM_MEMORY
+    group.streamed = manner & STREAMED and n * itemsize(like) >= STREAMED_BYTES
     for r in range(rows):
         group.grad[r], group.x[r], group.grad_x[r] = p[r][0], p[r][1], p[r][rstd + 1]
         set_statistics(like, &group, r, (<double*>p[r][3])[0] if centred else 0.0, (<double*>p[r][rstd])[0])

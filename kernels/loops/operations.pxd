@@ -46,6 +46,7 @@ cdef enum:
     STREAMED = 1  # past the caches
     ALL = 2  # sums over rows as results, since these are all rows
     BFLOAT16_ROWS = 4  # as bfloat16, which rows of inputs are too, where they stand
+    FROM_MEMORY = 8  # one row after the other, since no cache holds them all, and memory is written fastest in order
 
 # A kernel on up to GROUP rows: NULL of the rows' precision, pointers to the operands of each, their length, how many
 # threads may share a row, and flags. Several rows at once let the processor begin one row's sum before the last ends.

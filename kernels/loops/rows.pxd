@@ -15,8 +15,9 @@ from ..lanes cimport (
 )
 from .dtypes cimport FLOAT64, is_short, size_of
 from .operations cimport (
-    ALL, BFLOAT16_ROWS, GROUP, LONG_COLUMNS, MAX_ROW_OPERANDS, MOST_REGISTERS, MOST_TURNED, SHORT, SHORT_TILE, STREAMED,
-    TURNED_TILE, Operand, Operands, Operation, Pass, column_kernel, group_kernel, group_of, run_groups, short_kernel,
+    ALL, BFLOAT16_ROWS, FROM_MEMORY, GROUP, LONG_COLUMNS, MAX_ROW_OPERANDS, MOST_REGISTERS, MOST_TURNED, SHORT,
+    SHORT_TILE, STREAMED, TURNED_TILE, Operand, Operands, Operation, Pass, column_kernel, group_kernel, group_of,
+    run_groups, short_kernel,
 )
 from .registers cimport STREAM_BYTES, lanes
 from .threads cimport THREAD_MIN, chunk_function, run_chunks
@@ -75,7 +76,8 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
     # which operands pass through tiles, and where those are in the memory of a worker. A tile holds one vector.
     cdef Py_ssize_t n = work.n, longest = work.n, width = 8 if work.dtype == FLOAT64 else 4
     cdef Operand* one
-    cdef bint transposed = False, varying = False, streamed = work.rows * n * width >= STREAM_BYTES, tiled = False
+    cdef bint transposed = False, varying = False, large = work.rows * n * width >= STREAM_BYTES, streamed = large
+    cdef bint tiled = False
     cdef bint stand = work.takes_bfloat16 and n >= STANDING, rows_tiled = False
     cdef Py_ssize_t column_tile = COLUMN_TILE if work.columns != NULL and n <= SHORT else 0
     cdef int k, j
@@ -96,7 +98,7 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
             varying = varying or (one.tiled and one.step_q != 0)
             longest = max(longest, one.length)
         tiled = tiled or one.tiled
-    work.manner = BFLOAT16_ROWS if stand else STREAMED if streamed else 0
+    work.manner = (BFLOAT16_ROWS if stand else STREAMED if streamed else 0) | (FROM_MEMORY if large else 0)
     work.height = 1 if varying else work.rows if not rows_tiled else TILE if transposed or n <= SHORT else work.group
     work.tiles_size = 0
     if not tiled and work.n_sums == 0:

@@ -147,7 +147,7 @@ cdef inline bint short_statistics(Group* groups, const double* means, const doub
     return True
 
 
-cdef inline bint short_backward(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+cdef inline bint short_backward(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n, int manner,
                                 bint centred) noexcept nogil:
     cdef Group[SHORT_GROUPS] groups
     cdef double[SHORT_ROWS] own_means
@@ -169,6 +169,7 @@ cdef inline bint short_backward(const real* like, char** at, const Py_ssize_t* s
         group = &groups[r]
         group.weight, group.grad_weight, group.grad_bias = at[2], at[rstd + 2], at[rstd + 3] if centred else NULL
         group.alone, group.rows, group.n, group.centred, group.ordinary = False, GROUP, n, centred, True
+        group.from_memory, group.streamed = manner & FROM_MEMORY, False
         for k in range(GROUP):
             group.grad[k] = at[0] + (r * GROUP + k) * steps[0]
             group.x[k] = at[1] + (r * GROUP + k) * steps[1]
@@ -179,9 +180,9 @@ cdef inline bint short_backward(const real* like, char** at, const Py_ssize_t* s
 
 cdef bint short_rms_backward_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                                     int manner) noexcept nogil:
-    return short_backward(like, at, steps, n, False)
+    return short_backward(like, at, steps, n, manner, False)
 
 
 cdef bint short_layer_backward_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                                       int manner) noexcept nogil:
-    return short_backward(like, at, steps, n, True)
+    return short_backward(like, at, steps, n, manner, True)

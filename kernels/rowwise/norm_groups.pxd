@@ -1,7 +1,9 @@
 # Gradients of a few rows of rms_norm or layer_norm: the sums of each row (norm_terms.pxd), then the gradients of x, and
 # what the rows add to those of weight and bias. Which rows these are, and the sums over groups, is loops/rows.pxd.
+from libc.stdint cimport uintptr_t
+
 from ..lanes cimport F64_LANES, REGISTERS, f32x, f64x, fma, load_f64, real, splat, store_f64
-from ..loops.registers cimport head, itemsize, lanes, skip, store, store_part
+from ..loops.registers cimport head, itemsize, lanes, skip, store, store_part, stream
 from ..loops.operations cimport GROUP, SHORT_GROUPS, SHORT_ROWS
 from ..loops.reductions cimport Pair, element, map_row, row_context, sum_row, take, wide
 from ..loops.short_rows cimport add_short, fold_short, short_means
@@ -18,7 +20,10 @@ cdef enum Wanted:
     GRAD_X_ALONE  # rows of scale 1 without a weight, of which no sum is wanted
 
 cdef enum:
-    COLUMNS = 128  # registers of a row that a tile has
+    COLUMNS = 128  # registers of a row that a tile has at most
+    FEW_COLUMNS = 32  # and where rows take turns in a tile that has a part of them
+    WHOLE_BYTES = 4096  # of a row, up to which sums are carried along whole rows, or two without sums come at once
+    STREAMED_BYTES = 4096  # of a row, from which on it pays to write past the caches
     AT_ONCE_BYTES = 24576  # of grad and x, beside what is written
     ALIGNED = 256  # elements of a row from which on it pays that whole registers begin at a boundary
 
@@ -48,7 +53,7 @@ cdef inline void keep_sum(void* sums, bint alone, real x, Py_ssize_t i, Py_ssize
 
 
 cdef inline void gradients(const real* like, const Group* group, Py_ssize_t first, Py_ssize_t rows, Wanted wanted,
-                           bint centred, Py_ssize_t i, Py_ssize_t n, real* sums) noexcept nogil:
+                           bint centred, bint streamed, Py_ssize_t i, Py_ssize_t n, real* sums) noexcept nogil:
     # the elements i to i + n of the gradients of some rows, and what they add to the gradients of weight and bias
     cdef bint weighted = wanted == ALL_GRADIENTS or (wanted == NOTHING_KNOWN and group.weight != NULL)
     cdef bint scaled = wanted == NOTHING_KNOWN and not group.ordinary
@@ -73,7 +78,9 @@ cdef inline void gradients(const real* like, const Group* group, Py_ssize_t firs
         grad = fma(normed, known(like, group, GRAD_NORMED_MEAN, r), grad) * rstd
         if scaled:
             grad = grad * known(like, group, SCALE, r)
-        if n == lanes(like):
+        if streamed:
+            stream(<real*>skip(<const real*>group.grad_x[r], i), grad)
+        elif n == lanes(like):
             store(<real*>skip(<const real*>group.grad_x[r], i), grad)
         else:
             store_part(<real*>skip(<const real*>group.grad_x[r], i), grad, n)
@@ -88,7 +95,7 @@ cdef inline void keep_sums(const Group* group, Wanted wanted, bint centred, cons
 
 
 cdef inline void rows_of_tile(const real* like, const Group* group, Py_ssize_t first, Py_ssize_t rows, Wanted wanted,
-                              bint centred, bint opens, bint closes, Py_ssize_t i, Py_ssize_t stop,
+                              bint centred, bint streamed, bint opens, bint closes, Py_ssize_t i, Py_ssize_t stop,
                               real* carried) noexcept nogil:
     # The whole registers of some rows. Their sums begin with 0 or with those carried from the rows before, and are
     # carried on to the rows that follow or are kept.
@@ -96,7 +103,7 @@ cdef inline void rows_of_tile(const real* like, const Group* group, Py_ssize_t f
     while i + lanes(like) <= stop:
         sums[0] = splat(sums[0], 0.0) if opens else carried[0]
         sums[1] = splat(sums[1], 0.0) if opens else carried[1]
-        gradients(like, group, first, rows, wanted, centred, i, lanes(like), sums)
+        gradients(like, group, first, rows, wanted, centred, streamed, i, lanes(like), sums)
         if closes and wanted != GRAD_X_ALONE:
             keep_sums(group, wanted, centred, sums, i, lanes(like))
         elif not closes:
@@ -105,29 +112,46 @@ cdef inline void rows_of_tile(const real* like, const Group* group, Py_ssize_t f
         i += lanes(like)
 
 
-cdef inline bint at_once(const real* like, Py_ssize_t n) noexcept nogil:
-    # whether the registers hold the constants of a whole group, and the first-level cache its rows of this length
-    return REGISTERS >= 32 and n * GROUP * 2 * <Py_ssize_t>itemsize(like) <= AT_ONCE_BYTES
+cdef inline Py_ssize_t rows_together(const real* like, const Group* group) noexcept nogil:
+    # How many rows of a group are written together: as many as the registers hold constants of, if the first-level
+    # cache has room for them. From memory one row after the other is read and written fastest.
+    if group.from_memory:
+        return 1
+    if REGISTERS < 32:
+        return 2
+    return GROUP if group.n * GROUP * 2 * <Py_ssize_t>itemsize(like) <= AT_ONCE_BYTES else 1
+
+
+cdef inline void row_of_tile(const real* like, const Group* group, Py_ssize_t r, Wanted wanted, bint centred,
+                             bint streamed, Py_ssize_t i, Py_ssize_t stop, real* carried) noexcept nogil:
+    if wanted == GRAD_X_ALONE or group.rows == 1:
+        rows_of_tile(like, group, r, 1, wanted, centred, streamed, True, True, i, stop, carried)
+    elif r == 0:
+        rows_of_tile(like, group, r, 1, wanted, centred, streamed, True, False, i, stop, carried)
+    elif r < GROUP - 1:
+        rows_of_tile(like, group, r, 1, wanted, centred, streamed, False, False, i, stop, carried)
+    else:
+        rows_of_tile(like, group, r, 1, wanted, centred, streamed, False, True, i, stop, carried)
 
 
 cdef inline void known_tile(const real* like, const Group* group, Wanted wanted, bint centred, Py_ssize_t i,
                             Py_ssize_t stop, real* carried) noexcept nogil:
-    # a row alone, or a group at once or by two rows at a time, whose constants all stand in registers
+    # a group at once, or by two rows at a time, or row after row, whose constants all stand in registers
     cdef Py_ssize_t r
-    if wanted == GRAD_X_ALONE:
-        for r in range(group.first, group.first + group.count):
-            rows_of_tile(like, group, r, 1, wanted, centred, True, True, i, stop, carried)
+    if wanted != GRAD_X_ALONE and group.rows > 1 and group.together > 1:
+        if REGISTERS >= 32:
+            rows_of_tile(like, group, 0, GROUP, wanted, centred, False, True, True, i, stop, carried)
+            return
+        if group.first == 0:
+            rows_of_tile(like, group, 0, 2, wanted, centred, False, True, False, i, stop, carried)
+        if group.first + group.count == GROUP:
+            rows_of_tile(like, group, 2, 2, wanted, centred, False, False, True, i, stop, carried)
         return
-    if group.rows == 1:
-        rows_of_tile(like, group, 0, 1, wanted, centred, True, True, i, stop, carried)
-        return
-    if at_once(like, group.n) and group.count == GROUP:
-        rows_of_tile(like, group, 0, GROUP, wanted, centred, True, True, i, stop, carried)
-        return
-    if group.first == 0:
-        rows_of_tile(like, group, 0, 2, wanted, centred, True, False, i, stop, carried)
-    if group.first + group.count == GROUP:
-        rows_of_tile(like, group, 2, 2, wanted, centred, False, True, i, stop, carried)
+    for r in range(group.first, group.first + group.count):
+        if group.streamed and <uintptr_t>skip(<const real*>group.grad_x[r], i) % sizeof(real) == 0:
+            row_of_tile(like, group, r, wanted, centred, True, i, stop, carried)
+        else:
+            row_of_tile(like, group, r, wanted, centred, False, i, stop, carried)
 
 
 cdef inline Wanted wanted_of(const Group* group) noexcept nogil:
@@ -150,8 +174,9 @@ cdef inline void gradients_block(real* like, row_context context, Py_ssize_t sta
     cdef real own_carried[2 * COLUMNS + 4]
     cdef real* carried = <real*>own.carried if own.carried != NULL else own_carried
     cdef Wanted wanted = wanted_of(own)
+    cdef Py_ssize_t columns = FEW_COLUMNS if wanted == ALL_GRADIENTS and own.carried == NULL else COLUMNS
     while i < stop - rest:
-        end = min(stop - rest, i + COLUMNS * lanes(like))
+        end = min(stop - rest, i + columns * lanes(like))
         if wanted == ALL_GRADIENTS and own.centred:
             known_tile(like, own, ALL_GRADIENTS, True, i, end, carried)
         elif wanted == ALL_GRADIENTS:
@@ -162,7 +187,8 @@ cdef inline void gradients_block(real* like, row_context context, Py_ssize_t sta
             known_tile(like, own, GRAD_X_ALONE, False, i, end, carried)
         else:
             for r in range(own.rows):
-                rows_of_tile(like, own, r, 1, NOTHING_KNOWN, own.centred, r == 0, r == own.rows - 1, i, end, carried)
+                rows_of_tile(like, own, r, 1, NOTHING_KNOWN, own.centred, False, r == 0, r == own.rows - 1, i, end,
+                             carried)
         i = end
     carried += 2 * COLUMNS
     i, end = start, start + part
@@ -171,7 +197,7 @@ cdef inline void gradients_block(real* like, row_context context, Py_ssize_t sta
         if i < end:
             if own.first == 0 or wanted == GRAD_X_ALONE:
                 carried[0] = carried[1] = splat(carried[0], 0.0)
-            gradients(like, own, own.first, own.count, NOTHING_KNOWN, own.centred, i, end - i, carried)
+            gradients(like, own, own.first, own.count, NOTHING_KNOWN, own.centred, False, i, end - i, carried)
             if own.first + own.count == own.rows:
                 keep_sums(own, NOTHING_KNOWN, own.centred, carried, i, end - i)
         if end == stop:
@@ -181,17 +207,17 @@ cdef inline void gradients_block(real* like, row_context context, Py_ssize_t sta
 
 
 cdef inline void group_backward(const real* like, Group* group, int threads) noexcept nogil:
-    # The sums of each row, then the gradients: of two rows that are still in the first-level cache, where a tile holds
-    # rows of this length or nobody wants sums over rows, or of all.
+    # The sums of each row, then the gradients: of all rows, or of one or two that are still in the first-level cache,
+    # where a tile holds whole rows or nobody wants sums over rows.
     cdef real carried[2 * COLUMNS + 4]
     cdef Pair sums
-    cdef Py_ssize_t r
+    cdef Py_ssize_t r, row_bytes = group.n * <Py_ssize_t>itemsize(like)
     cdef Wanted wanted = wanted_of(group)
-    group.carried, group.first, group.count = NULL, 0, group.rows
-    if wanted == ALL_GRADIENTS and group.rows == GROUP and group.n <= COLUMNS * lanes(like):
-        group.carried, group.count = carried, GROUP if at_once(like, group.n) else 2
+    group.carried, group.first, group.count, group.together = NULL, 0, group.rows, rows_together(like, group)
+    if wanted == ALL_GRADIENTS and group.rows == GROUP and row_bytes <= WHOLE_BYTES:
+        group.carried, group.count = carried, group.together
     elif wanted == GRAD_X_ALONE:
-        group.count = 2 if group.rows == GROUP else 1
+        group.count = 2 if group.rows == GROUP and row_bytes <= WHOLE_BYTES else 1
     while group.first < group.rows:
         for r in range(group.first, group.first + group.count):
             group.at = r
@@ -248,4 +274,5 @@ cdef inline void short_groups_backward(const real* like, Group* groups, Py_ssize
         know(like, group, GRAD_MEAN, r % GROUP, rests[r] if centred else 0.0)
     for r in range(SHORT_GROUPS):
         groups[r].carried, groups[r].first, groups[r].count = carried, 0, GROUP
+        groups[r].together = rows_together(like, &groups[r])
         map_row(gradients_block[real], <real*>like, &groups[r], n, 1)

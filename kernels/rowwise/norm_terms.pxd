@@ -22,11 +22,14 @@ cdef struct Group:
     const void* weight
     void* grad_weight  # NULL where nobody wants it
     void* grad_bias
+    bint from_memory  # whether no cache holds all rows
+    bint streamed  # whether grad_x is written past the caches
     bint alone  # whether these have the row's precision and this group's sums are all; otherwise they add up float64
     Py_ssize_t rows
     Py_ssize_t at  # the row that is being summed
     Py_ssize_t first  # the rows of which gradients are computed now
     Py_ssize_t count
+    Py_ssize_t together  # how many of them are written together, where a weight's gradient is wanted
     void* carried  # what the rows before have added, of a tile's columns and of the parts of a register that may stand
     # before and behind. NULL where no sums are carried, or all rows come at once: threads may share these, and each
     # block has its place
