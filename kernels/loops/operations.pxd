@@ -107,6 +107,7 @@ cdef struct Pass:
     column_kernel columns  # NULL where there is none
     Py_ssize_t turned  # up to which length rows are turned for it
     bint across  # whether rows are neighbours in memory, as it takes them
+    bint staged  # whether those that have tiles pass through them side by side
     bint apart  # whether no output stands in the place of an input, so that rows may be computed twice
     Dtype dtype
     bint takes_bfloat16

@@ -31,6 +31,7 @@ cdef enum:
     CHUNKS = 16  # at most, where each chunk has sums of its own, which are added in the end
     MANY_CHUNKS = 64  # at most, where there are no such sums
     SUMS_BYTES = 1 << 25
+    ROOM = 16384  # bytes on the stack, for the tiles of small arrays
     UNWANTED = -1  # the offset of sums that nobody wants
     COLUMN_BYTES = 16384  # half of what the smallest of today's first-level caches holds
     COLUMN_TILE = 2048  # elements of neighbouring rows: as many float32 as take the room of SHORT_TILE float64
@@ -72,6 +73,11 @@ cdef inline bint ends_lines(const Operand* one, Py_ssize_t size) noexcept nogil:
     return size >= STREAMED_ROW or (<Py_ssize_t>one.data | one.step_p | one.step_q) % LINE == 0
 
 
+cdef inline bint collides(const Operand* one, Py_ssize_t n) noexcept nogil:
+    # whether so few sets of the first-level cache hold the lines of a column that it would not keep them
+    return one.kind == c'r' and n * min(one.stride & -one.stride, <Py_ssize_t>PAGE) > COLUMN_BYTES
+
+
 cdef inline void lay_out(Pass* work) noexcept nogil:
     # which operands pass through tiles, and where those are in the memory of a worker. A tile holds one vector.
     cdef Py_ssize_t n = work.n, longest = work.n, width = 8 if work.dtype == FLOAT64 else 4
@@ -79,8 +85,13 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
     cdef bint transposed = False, varying = False, large = work.rows * n * width >= STREAM_BYTES, streamed = large
     cdef bint tiled = False
     cdef bint stand = work.takes_bfloat16 and n >= STANDING, rows_tiled = False
-    cdef Py_ssize_t column_tile = COLUMN_TILE if work.columns != NULL and n <= SHORT else 0
+    cdef Py_ssize_t column_tile
     cdef int k, j
+    # neighbouring rows of 16 bits, or of columns that a kernel reads one after the other and the cache would not keep
+    work.staged = work.columns != NULL and is_short(work.dtype)
+    for k in range(work.operands if work.columns != NULL and n <= SHORT and not work.by_elements else 0):
+        work.staged = work.staged or collides(&work.of[k], n)
+    column_tile = COLUMN_TILE if work.staged and n <= SHORT else 0
     for k in range(work.operands):
         stand = stand and (work.of[k].kind != c'r' or work.of[k].stride == size_of(work.dtype))
     for k in range(work.operands):
@@ -126,19 +137,19 @@ cdef inline void set_workers(Pass* work, int most, bint rows_can_be_shared) noex
         work.chunk, work.chunks = work.rows, 1
 
 
-cdef inline bint has_memory(Pass* work, Py_ssize_t more) noexcept nogil:
-    # Whether there is memory for sums, tiles and `more` bytes, each from the start of a cache line.
+cdef inline bint has_memory(Pass* work, Py_ssize_t more, char* room, Py_ssize_t bytes_of_room) noexcept nogil:
+    # Whether there is memory for sums, tiles and `more` bytes, each from the start of a cache line: in a room or apart
     cdef Py_ssize_t kept = work.chunks if work.workers > 1 else min(work.chunks, <Py_ssize_t>2)  # as sums_of says
     cdef Py_ssize_t sums = whole(kept * work.n_sums * sizeof(double), LINE)
     cdef Py_ssize_t size = whole(more, LINE) + sums + work.workers * work.tiles_size
     work.memory, work.tiles, work.sums = NULL, NULL, NULL
     if work.tiles_size >= 0 and size == 0:
         return True
-    if work.tiles_size >= 0:
-        work.memory = <char*>malloc(LINE + size)
-    if work.memory == NULL:
+    if work.tiles_size >= 0 and LINE + size > bytes_of_room:
+        room = work.memory = <char*>malloc(LINE + size)
+    if work.tiles_size < 0 or room == NULL:
         return False
-    work.more = work.memory + (-<Py_ssize_t>work.memory & (LINE - 1))
+    work.more = room + (-<Py_ssize_t>room & (LINE - 1))
     work.sums = <double*>(work.more + whole(more, LINE))
     work.tiles = <char*>work.sums + sums
     return True
@@ -172,11 +183,6 @@ ctypedef void (*move_function)(const void* like, bint taking, const Pass* work, 
                                Py_ssize_t row, Py_ssize_t rows) noexcept nogil
 
 
-cdef inline bint collides(const Operand* one, Py_ssize_t n) noexcept nogil:
-    # whether so few sets of the first-level cache hold the lines of a column that it would not keep them
-    return one.kind == c'r' and n * min(one.stride & -one.stride, <Py_ssize_t>PAGE) > COLUMN_BYTES
-
-
 cdef inline Py_ssize_t by_registers(const Pass* work, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
                                     Py_ssize_t rows, int registers, int width) noexcept nogil:
     # how many of these rows, from the first on, a kernel of neighbouring rows takes; `at` goes on by as many
@@ -197,21 +203,17 @@ cdef inline Py_ssize_t by_registers(const Pass* work, char** at, const Py_ssize_
 
 cdef inline Py_ssize_t run_columns(const real* like, const Pass* work, Py_ssize_t row, Py_ssize_t stop,
                                    char* tiles) noexcept nogil:
-    # how many rows from here on a kernel of neighbouring rows took. Operands that have tiles pass through them, where
-    # rows are neighbours too, if the dtype has 16 bits, or the cache would not keep the columns of one operand, which
-    # the kernel reads one after the other
+    # how many rows from here on a kernel of neighbouring rows took. Where they are staged, operands that have tiles
+    # pass through them, where rows are neighbours too
     cdef char* at[MAX_ROW_OPERANDS]
     cdef Py_ssize_t steps[MAX_ROW_OPERANDS]
     cdef Py_ssize_t strides[MAX_ROW_OPERANDS]
     cdef Py_ssize_t width = 4 if real is f32x else 8, rows, done
     cdef Py_ssize_t size = sizeof(real)
-    cdef bint staged = is_short(work.dtype)
     cdef int registers = MOST_REGISTERS
     cdef const Operand* one
     cdef int k
-    for k in range(work.operands if work.n <= SHORT and not work.by_elements else 0):
-        staged = staged or collides(&work.of[k], work.n)
-    if staged or work.copies:
+    if work.staged or work.copies:
         registers = <int>min(<Py_ssize_t>MOST_REGISTERS, max(
             LINE // size, SHORT_TILE * <Py_ssize_t>sizeof(double) // (work.n * size)))
     rows = min(registers * lanes(like), (stop - row) // lanes(like) * lanes(like))
@@ -220,14 +222,14 @@ cdef inline Py_ssize_t run_columns(const real* like, const Pass* work, Py_ssize_
         at[k], steps[k], strides[k] = place(work, one, row), one.step_q, one.stride
         if one.kind == c'v' and one.length == 0:
             at[k] = NULL
-        if staged and one.kind == c'r' and one.tiled:
+        if work.staged and one.kind == c'r' and one.tiled:
             at[k], steps[k], strides[k] = tiles + one.offset, width, rows * width
             if k < work.n_in:
                 widen_across(work.dtype, <real*>at[k], place(work, one, row), one.stride, rows, work.n)
     done = by_registers(work, at, steps, strides, rows, registers, lanes(like))
     for k in range(work.n_in, work.operands):
         one = &work.of[k]
-        if staged and one.kind == c'r' and one.tiled:
+        if work.staged and one.kind == c'r' and one.tiled:
             narrow_across(work.dtype, place(work, one, row), one.stride, <const real*>(tiles + one.offset), rows, done,
                           work.n)
     return done
@@ -511,6 +513,7 @@ cdef inline bint only_rows_are_written(const Pass* work) noexcept nogil:
 cdef inline bint rows_loop(const real* like, const Operation* operation, char** args, const np.npy_intp* dims,
                            const np.npy_intp* steps) noexcept nogil:
     cdef Pass work
+    cdef char room[ROOM]
     cdef Py_ssize_t _outer, count = dims[0] if operation.summed else 1
     cdef int k
     if count == 0:
@@ -519,7 +522,7 @@ cdef inline bint rows_loop(const real* like, const Operation* operation, char** 
     if work.n == 0 and only_rows_are_written(&work):  # however many rows there are: no element is in memory
         return True
     plan(&work, operation.threads[0])
-    if not has_memory(&work, 0):
+    if not has_memory(&work, 0, room, ROOM):
         return False
     for _outer in range(count):
         run_pass(like, &work)

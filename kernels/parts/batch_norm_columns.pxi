@@ -155,7 +155,7 @@ cdef bint begin_columns(const real* like, const Operation* operation, group_kern
     lay_out(work)
     set_chunks(work, CHUNKS, CHUNK_ROWS, 1)
     set_workers(work, operation.threads[0], False)
-    if not has_memory(work, MOST_VECTORS * size + channels):
+    if not has_memory(work, MOST_VECTORS * size + channels, NULL, 0):
         return False
     for i in range(MOST_VECTORS):
         problem.known.of[i] = work.more + i * size

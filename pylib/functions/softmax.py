@@ -379,8 +379,7 @@ def logsumexp_backward(grad, x, axis=-1, *, out=None, keepdims=False, where=None
     name = "logsumexp_backward"
     keepdims = truth(name, "keepdims", keepdims)
     x = floating(name, "x", x)
-    grad = floating(name, "grad", grad)
-    grad = rounded_to(np.float64, grad)  # as the kernel takes it
+    grad = rounded_to(np.float64, floating(name, "grad", grad))  # as the kernel takes it
     if type(axis) is not int and several(axis):
         axes = whole_axes(name, x, axis)
     else:
