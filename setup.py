@@ -22,32 +22,25 @@ import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
-import Cython
 import numpy
 from Cython.Build.Dependencies import create_dependency_tree
-from Cython.Build.SharedModule import generate_shared_module
-from Cython.Compiler import Errors
-from Cython.Compiler.Main import CompilationOptions, Context, compile_single, default_options
-from Cython.Compiler.Scanning import FileSourceDescriptor
 from setuptools import Extension, setup
 from setuptools.command.build import build
 from setuptools.command.build_ext import build_ext
 
 GNU = sys.platform != "win32"
 KERNELS = Path("kernels")
-TRANSLATED = Path("build/lanewise/kernels")  # Cython names a module after its folders, so it is shown these
 NUMPY_HEADERS = Path("build/numpy")  # pip's folder has another name each time, and ccache would find nothing again
 COMPILED = Path("build/compiled", sysconfig.get_config_var("EXT_SUFFIX").strip("."))  # kept from build to build
 
 MODULES = sorted(path.stem for path in KERNELS.glob("*.pyx"))
 LEVELS = runpy.run_path(str(KERNELS / "levels.py"))
-TRANSLATION = Path("translation.py")
-# What runs before a level is chosen, and what has no registers, is compiled once: so is what Cython's memoryviews need.
-UNLEVELLED = ("interface", "machine", "operands", "ulps")
+CYTHONIZING = SimpleNamespace(**runpy.run_path("cythonizing.py"))
+TRANSLATED, MEMORYVIEWS, has_kernels = CYTHONIZING.TRANSLATED, CYTHONIZING.MEMORYVIEWS, CYTHONIZING.has_kernels
 ONCE = ("machine.h", "pool.h", "chosen.h")  # headers that no kernel includes
-MEMORYVIEWS = "memoryviews"
 
 FLAGS = ["/O2"] if not GNU else [
     "-ffp-contract=off",  # a * b + c is two roundings where the source says two: same bits from every compiler
@@ -89,14 +82,9 @@ PORTABLE = ["-O1", "-fno-tree-dominator-opts", "-fno-tree-ccp", "-fno-tree-bit-c
 THREADS = ["-pthread"] if GNU else []
 # Left out: symbols that nobody looks up, and the padding to a page between code and data, which seventy files have.
 LINKED = ["-Wl,-s", "-Wl,-z,noseparate-code"] if sys.platform == "linux" else []
-DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
-              "initializedcheck": False, "freethreading_compatible": True, "embedsignature": True,
-              "emit_code_comments": False}  # a third of what the compiler would read, and nobody else reads it
 MACROS = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
 INCLUDED = ["kernels", str(NUMPY_HEADERS)]
 HEADERS = ("Python.h", "numpy/arrayobject.h", "numpy/ufuncobject.h", "lanes/lanes.h")
-MANNER = (Cython.__version__, MEMORYVIEWS, DIRECTIVES, UNLEVELLED, TRANSLATION.read_bytes(),
-          sorted(runpy.run_path(str(TRANSLATION))["numbers_of_level"]("")))
 COMPILER_MISSING = """Lanewise is compiled from source and found no working C compiler ({error}).
 Install one and try again:  Debian, Ubuntu: apt install gcc    Fedora: dnf install gcc
                             macOS: xcode-select --install      Windows: Visual Studio Build Tools"""
@@ -222,9 +210,9 @@ class BuildLevels(build_ext):
             shutil.copyfile(path, TRANSLATED / kept)
         Path("build/lanewise/__init__.py").touch()
         # Cython compares times, by which the headers of a NumPy that pip has just installed are always newer
-        tree = create_dependency_tree()
-        contents = {module: digest_of(MANNER, tree.all_dependencies(str(TRANSLATED / f"{module}.pyx")))
-                    for module in MODULES} | {MEMORYVIEWS: digest_of(MANNER, [])}
+        tree, manner = create_dependency_tree(), (CYTHONIZING.MANNER, Path("cythonizing.py").read_bytes())
+        contents = {module: digest_of(manner, tree.all_dependencies(str(TRANSLATED / f"{module}.pyx")))
+                    for module in MODULES} | {MEMORYVIEWS: digest_of(manner, [])}
         anew = [module for module, digest in contents.items() if self.force or not (
             (TRANSLATED / f"{module}.c").exists() and is_recorded(TRANSLATED / f"{module}.made_of", digest))]
         for module in anew:
@@ -232,13 +220,14 @@ class BuildLevels(build_ext):
         gc.set_threshold(500_000, 20, 20)  # a third of Cython's time goes into looking through trees that still live
         anew.sort(key=lambda module: -sum(path.stat().st_size for path in KERNELS.rglob(f"{module}*.p[yx][xi]")))
         if sys.platform == "linux":  # the one system where fork is sound
-            begun = Declarations.from_options(options_of(None))
+            begun = CYTHONIZING.Declarations.from_options(CYTHONIZING.options_of(None))
             registered = list(filter(has_kernels, anew))
             begun.read_what_several_cimport(registered, tree)
-            in_children(lambda module: translate(module, begun if module in registered else None), anew, self.parallel)
+            in_children(lambda module: CYTHONIZING.translate(module, begun if module in registered else None), anew,
+                        self.parallel)
         else:
             for module in anew:
-                translate(module)
+                CYTHONIZING.translate(module)
         for module in anew:
             (TRANSLATED / f"{module}.made_of").write_text(contents[module])
 
@@ -278,67 +267,6 @@ class BuildLevels(build_ext):
         headers = [path for path in KERNELS.rglob("*.h") if not (level and path.name in ONCE)]
         command = [getattr(self.compiler, "compiler_so", None), manner, MACROS, numpy.__version__, sys.version]
         return digest_of(command, [*files, *headers])
-
-
-class Declarations(Context):
-    """What Cython knows while it translates a module. More than half of its time goes into .pxd files, which it reads
-    again for each module. Here those that several modules cimport are read once, and the translation of each begins
-    with them, in a process of its own. What each cimports is remembered: a module is to hold what it asks for only. All
-    this is of Cython's inside, which is why pyproject.toml bounds its version."""
-
-    def __init__(self, *args, **options):
-        super().__init__(*args, **options)
-        self.seen_from = {}
-
-    def find_module(self, *args, **options):
-        before, self.pxds = self.pxds, {}
-        scope = super().find_module(*args, **options)
-        self.pxds = before | self.seen_from.setdefault(scope, self.pxds)
-        return scope
-
-    def read_what_several_cimport(self, modules, tree):
-        count = Counter(path for module in modules for path in tree.all_dependencies(str(TRANSLATED / f"{module}.pyx")))
-        several = [Path(path) for path in sorted(count) if count[path] > 1 and path.endswith(".pxd")]
-        position = FileSourceDescriptor(os.path.abspath(TRANSLATED / "__init__.pxd")), 1, 0
-        self.setup_errors(self.options, None)
-        for path in several:
-            if path.is_relative_to(TRANSLATED):
-                parts = path.relative_to(TRANSLATED.parent.parent).with_suffix("").parts
-                self.find_module(".".join(part for part in parts if part != "__init__"), pos=position)
-        if Errors.get_errors_count():
-            raise SystemExit("a .pxd file was not understood")
-        self.pxds = {}
-
-
-def options_of(module):
-    return CompilationOptions(default_options, output_file=str(TRANSLATED / f"{module}.c"),
-                              compiler_directives=DIRECTIVES,
-                              shared_utility_qualified_name=f"lanewise.kernels.{MEMORYVIEWS}")
-
-
-def translate(module, begun=None):
-    """Have Cython write a module's C, beginning with declarations that are read already, and put it in our words."""
-    code = TRANSLATED / f"{module}.c"
-    if module == MEMORYVIEWS:
-        options = CompilationOptions(default_options, shared_c_file_path=str(code),
-                                     module_name=f"lanewise.kernels.{module}")
-        if generate_shared_module(options)[0] is not None:
-            raise SystemExit("Cython did not write its own code for memoryviews")
-    else:
-        print(f"Cythonizing {module}.pyx", flush=True)
-        options = options_of(module)
-        begun = begun or Declarations.from_options(options)
-        begun.options = options
-        source = str(code.with_suffix(".pyx"))
-        if compile_single(source, options, f"lanewise.kernels.{module}", context=begun).num_errors:
-            raise SystemExit(f"{module}.pyx was not translated")
-    adapt = runpy.run_path(str(TRANSLATION))
-    if has_kernels(module):
-        first, second = adapt["parted"](module, code.read_text("utf-8"))
-        code.with_name(f"{module}_kernels.c").write_text(second, "utf-8")
-    else:
-        first = adapt["adapted"](code.read_text("utf-8"))
-    code.write_text(first, "utf-8")
 
 
 def in_children(work, items, most):
@@ -381,10 +309,6 @@ class Kernels(NamedTuple):
     source = property(lambda self: str(TRANSLATED / f"{self.module}_kernels.c"))
     compiled = property(lambda self: str(self.folder / Path(self.source).with_suffix(".o")))
     record = property(lambda self: self.folder / f"{self.module}.made_of")
-
-
-def has_kernels(module):
-    return module not in (*UNLEVELLED, MEMORYVIEWS)
 
 
 def holds(level, module):
