@@ -15,10 +15,11 @@ from libc.string cimport memcpy, memset
 cimport numpy as np
 
 from .lanes cimport (
-    F64_LANES, add_product_f64, all_less_f64, end_stream, enter_environment, environment, f32x, f64x, fma,
-    leave_environment, load_f64, magnitude_f64, narrow_f64_f32, real, splat, splat_f32, splat_f64, square_root_f64,
-    store_f64, wide_f32,
+    F32_LANES, F64_LANES, add_product_f64, all_less_f64, end_stream, enter_environment, environment, f32x, f64x, fma,
+    leave_environment, load_f32, load_f64, magnitude_f64, narrow_f64_f32, narrow_halves, real, splat, splat_f32,
+    splat_f64, square_root_f64, store_f32, store_f64, wide_f32,
 )
+from .loops.columns cimport HALVES, MOST_HALVES, MOST_LANES, fold_columns, wide_halves
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
 from .loops.reductions cimport (
     Pair, add_element, element, first_lanes, fold_block, fold_element, fold_values, map_block, map_pair, map_row,
@@ -35,7 +36,7 @@ from .loops.short_rows cimport (
     fold_short, map_short, put_numbers, short_means, short_totals, sum_short, take_numbers,
 )
 from .loops.threads cimport THREAD_MIN, run_chunks, thread_count
-from .loops.tiles cimport PADDING, direct, own_dtype, put_row, take_row
+from .loops.tiles cimport PADDING, direct, own_dtype, put_row, take_row, turn, turn_back
 from .loops.ufuncs cimport NPY_HALF, bfloat16_number
 from .rowwise.exponent_range cimport all_ordinary, ordinary, reciprocal_square_root, rescue_scale
 from .rowwise.norm_groups cimport STREAMED_BYTES, group_backward, short_groups_backward
@@ -370,5 +371,6 @@ layer_norm_backward_gufunc = with_short_rows(along_axis(
 
 include "parts/norms_segments.pxi"
 include "parts/norms_channels.pxi"
+include "parts/norms_channels_tiny.pxi"
 include "parts/norms_channels_at_once.pxi"
 include "parts/norms_doors.pxi"

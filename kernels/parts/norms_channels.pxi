@@ -226,9 +226,15 @@ cdef void norm_groups(const real* like, const GroupNorm* all, Py_ssize_t number,
                       char* y) noexcept nogil:
     # some groups from this number on, that stand here
     cdef Norm norms[GROUP]
-    cdef Py_ssize_t n = all.n, step = n * itemsize(like), first = 0, refused = 0, rows, r
+    cdef Py_ssize_t n = all.n, step = n * itemsize(like), first = 0, refused = 0, not_tiny = 0, rows, r
     cdef Py_ssize_t group = group_of(count, n, itemsize(like), 2)
     while first < count:
+        if real is f32x:
+            if first >= not_tiny and can_be_tiny(all, number + first, count - first):
+                if norm_tiny(all, number + first, x + first * step, y + first * step):
+                    first += F32_LANES
+                    continue
+                not_tiny = first + F32_LANES
         if n <= SHORT and first >= refused and first + SHORT_ROWS <= count:
             refused = first + SHORT_ROWS
             if norm_eight(like, all, number + first, x + first * step, y + first * step):
