@@ -22,9 +22,10 @@ from .lanes cimport (
 from .loops.columns cimport HALVES, MOST_HALVES, MOST_LANES, fold_columns, wide_halves
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
 from .loops.reductions cimport (
-    Pair, add_element, element, first_lanes, fold_block, fold_element, fold_values, map_block, map_pair, map_row,
-    map_shorts, merge_row, put_element, rounded, row_context, sum_block, sum_either, sum_row, sum_values, take, take_of,
-    wide,
+    BLOCK, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, Pair, add_element, add_float_terms, add_parts, element, end_fold,
+    fill, first_lanes, fold_block, fold_element, fold_values, halved, load_short, map_block, map_pair, map_row,
+    map_shorts, merge_row, put_element, rounded, row_context, sum_block, sum_either, sum_row, sum_values, take,
+    take_of, tree, wide,
 )
 from .loops.operations cimport (
     ALL, FROM_MEMORY, GROUP, SHORT, SHORT_GROUPS, SHORT_ROWS, STREAMED, Operands, Operation, RowMachine, along_axis,
@@ -32,17 +33,15 @@ from .loops.operations cimport (
     with_short_rows,
 )
 from .loops.registers cimport STREAM_BYTES, itemsize, lanes, skip, store
-from .loops.short_rows cimport (
-    fold_short, map_short, put_numbers, short_means, short_totals, sum_short, take_numbers,
-)
+from .loops.short_rows cimport add_halves, map_short, put_numbers, short_means, short_totals, sum_short, take_numbers
 from .loops.threads cimport THREAD_MIN, run_chunks, thread_count
-from .loops.tiles cimport PADDING, direct, own_dtype, put_row, take_row, turn, turn_back
+from .loops.tiles cimport PADDING, own_dtype, put_row, take_row, turn, turn_back
 from .loops.ufuncs cimport NPY_HALF, bfloat16_number
 from .rowwise.exponent_range cimport all_ordinary, ordinary, reciprocal_square_root, rescue_scale
 from .rowwise.norm_groups cimport STREAMED_BYTES, group_backward, short_groups_backward
 from .rowwise.norm_terms cimport (
-    GRAD_MEAN, GRAD_NORMED_MEAN, MEAN, MEAN_REST, RSTD, SCALE, WEIGHT, Group, Terms, add_terms as wide_term,
-    add_terms_of, deviations, fold_layer_terms, know, know_rest, known, normed_of, set_statistics, terms, terms_of,
+    GRAD_MEAN, GRAD_NORMED_MEAN, MEAN, MEAN_REST, RSTD, SCALE, WEIGHT, Group, add_terms as wide_term,
+    add_terms_of, deviations, know, know_rest, known, normed_of, set_statistics, terms,
 )
 
 np.import_array()
@@ -373,4 +372,8 @@ include "parts/norms_segments.pxi"
 include "parts/norms_channels.pxi"
 include "parts/norms_channels_tiny.pxi"
 include "parts/norms_channels_at_once.pxi"
+include "parts/norms_segments_sums.pxi"
+include "parts/norms_segments_floats.pxi"
+include "parts/norms_segments_loops.pxi"
 include "parts/norms_doors.pxi"
+include "parts/norms_backward_at_once.pxi"

@@ -145,3 +145,65 @@ GROUPS = """
 
 def test_levels_agree_on_groups(levels_agree):
     levels_agree(GROUPS)
+
+
+@pytest.mark.parametrize("dtype", oracles.DTYPES)
+@pytest.mark.parametrize(("shape", "groups"), [
+    ((3, 32), 4), ((1, 8), 8), ((5, 6, 2), 6), ((4, 12, 3), 2), ((2, 70, 3, 3), 70), ((9, 10, 4, 4), 5),
+    ((2, 34, 7, 7), 17), ((3, 8, 65), 2), ((1, 3, 130), 3), ((2, 2, 5000), 1)])
+def test_gradients_of_groups_of_plain_arrays_have_the_bits_of_others(shape, groups, dtype):
+    x, grad = numbers(*shape, dtype=dtype, mean=3), numbers(*shape, dtype=dtype, seed=1)
+    weight = numbers(shape[1], dtype=dtype, seed=2)
+    weight[0] = 0
+    _, mean, rstd = lw.group_norm(x, groups, return_stats=True)
+    apart = np.zeros((*shape[:-1], 2 * shape[-1]), x.dtype)[..., ::2]
+    apart[...] = x
+    place = np.empty_like(x)
+
+    def bits(found):
+        return [array.tobytes() for array in found]
+
+    for own in (weight, None) if dtype == "float64" else (weight, None, weight.astype(np.float32)):
+        for statistics in ({"mean": mean, "rstd": rstd}, {}):
+            expected = bits(lw.group_norm_backward(grad, apart, groups, own, **statistics))
+            assert bits(lw.group_norm_backward(grad, x, groups, own, **statistics)) == expected
+            found = lw.group_norm_backward(grad, x, groups, own, out=place, **statistics)
+            assert found[0] is place
+            assert bits(found) == expected
+            for given in (grad.copy(), x.copy()):
+                inputs = (given, x) if bits([given]) == bits([grad]) else (grad, given)
+                assert bits(lw.group_norm_backward(*inputs, groups, own, out=given, **statistics)) == expected
+            if groups == shape[1]:
+                assert bits(lw.instance_norm_backward(grad, x, own, **statistics)) == expected
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("shape", [(3, 24, 2), (4, 6, 7, 7), (2, 3, 100)])
+def test_a_group_far_from_ordinary_changes_no_bit_of_another(shape, dtype):
+    x, grad = numbers(2, *shape, dtype=dtype)
+    groups = shape[1] // 3
+    _, mean, rstd = lw.group_norm(x, groups, return_stats=True)
+    expected = lw.group_norm_backward(grad, x, groups, mean=mean, rstd=rstd)[0]
+    for part, value in ((rstd, 1e30), (rstd, 1e-30), (rstd, np.inf), (mean, 1e35), (mean, np.nan)):
+        kept, part[1, 0] = part[1, 0], value
+        found = lw.group_norm_backward(grad, x, groups, mean=mean, rstd=rstd)[0]
+        part[1, 0] = kept
+        assert found[1, :3].tobytes() != expected[1, :3].tobytes()
+        found[1, :3] = expected[1, :3]
+        assert found.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("size", [3, 49, 70])
+@pytest.mark.parametrize("scale", [1e-42, 1e-38, 1e-30, 1e30])
+def test_gradients_of_groups_near_the_ends_of_the_range(size, scale):
+    # what is left of a product with rstd, or with its square, may be none where the gradient is not
+    x, grad = numbers(2, 2, 6, size)
+    x *= np.float32(2.0**50)
+    grad *= np.float32(scale)
+    _, mean, rstd = lw.group_norm(x, 2, eps=0, return_stats=True)
+    weight = np.float32([1e-6, 1, 1e3, 0, 1, 1e12])
+    rstd, mean, x = rstd * 2.0**60, mean / 2.0**60, x / np.float32(2.0**60)
+    found = lw.group_norm_backward(grad, x, 2, weight, mean=mean, rstd=rstd)
+    exact = lw.group_norm_backward(grad.astype(float), x.astype(float), 2, weight, mean=mean, rstd=rstd)
+    for part, wide in zip(found, exact, strict=True):
+        np.testing.assert_allclose(part, wide, rtol=1e-4, atol=max(1e-6 * np.abs(wide).max(), 3e-45))

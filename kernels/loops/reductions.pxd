@@ -9,6 +9,7 @@
 # number of threads.
 from libc.stdint cimport uint16_t, uintptr_t
 from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
 
 from ..lanes cimport (
     F32_LANES, F64_LANES, add_product_f64, called, end_stream, f32x, f64x, fold_products_f32, load_bfloat16, load_f64,
@@ -594,19 +595,41 @@ cdef inline void store_short_pair(Dtype dtype, uint16_t* y, f32x x, f32x next_x)
         store_float16(y + F32_LANES, next_x)
 
 
+cdef inline void copy_ends(char* y, const char* x, Py_ssize_t bytes, Py_ssize_t n) noexcept nogil:
+    # n bytes from so many to twice as many: the first ones and the last ones
+    memcpy(y, x, bytes)
+    memcpy(y + n - bytes, x + n - bytes, bytes)
+
+
+cdef inline void store_short_part(Dtype dtype, uint16_t* y, f32x x, Py_ssize_t n) noexcept nogil:
+    # the first n lanes
+    cdef uint16_t part[F32_LANES + 8]
+    cdef char* to = <char*>y
+    cdef const char* from_part = <const char*>part
+    if n == F32_LANES:
+        store_short(dtype, y, x)
+        return
+    store_short(dtype, part, x)
+    if n >= 8:
+        copy_ends(to, from_part, 16, 2 * n)
+    elif n >= 4:
+        copy_ends(to, from_part, 8, 2 * n)
+    elif n >= 2:
+        copy_ends(to, from_part, 4, 2 * n)
+    elif n == 1:
+        y[0] = part[0]
+
+
 cdef inline void map_shorts(Dtype dtype,
                             f32x (*point)(const f32x*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
                             uint16_t* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # map_block where results are rounded to 16 bits as they are written
-    cdef uint16_t part[F32_LANES]
-    cdef Py_ssize_t width = F32_LANES, i = start, stop = start + n, k
+    cdef Py_ssize_t width = F32_LANES, i = start, stop = start + n
     cdef f32x value, next_value, last = splat_f32(0.0), next_to_last = last
     if n < 2 * width:
         while i < stop:
             n = min(stop - i, width)
-            store_short(dtype, part, point(NULL, context, i, n))
-            for k in range(n):
-                y[i + k] = part[k]
+            store_short_part(dtype, y + i, point(NULL, context, i, n), n)
             i += n
         return
     if n % (2 * width) > 0:

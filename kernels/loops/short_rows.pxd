@@ -1,8 +1,6 @@
 # Sums and maps of SHORT_ROWS short rows side by side. Their sums have the order of reductions.pxd to the last bit, but
 # the last halves of the rows' partial sums, and what follows from the sums, share registers. No mathematics, no Python.
-from ..lanes cimport (
-    F64_LANES, at_least, f32x, f64x, load_f64, real, splat_f64, store_f64, zip_high_f64, zip_low_f64,
-)
+from ..lanes cimport F64_LANES, at_least, f32x, f64x, load_f64, real, splat_f64, store_f64
 from .operations cimport SHORT_ROWS
 from .reductions cimport FOLDED_SUMS, MOST_SUMS, SUMS, add_folds, add_products, add_terms, fill, halved
 from .registers cimport lanes, skip, store, store_part, zip_high, zip_low
@@ -51,16 +49,24 @@ cdef inline void add_short(
         parts[k * SHORT_ROWS] = halved(sums + k, SUMS, count)
 
 
+cdef inline void add_halves(real* parts, int half) noexcept nogil:
+    # of twice as many registers. Adding the halves of two registers, interleaved, is adding the halves of each.
+    cdef int k
+    for k in range(half):
+        parts[k] = zip_low(parts[k], parts[k + half]) + zip_high(parts[k], parts[k + half])
+
+
 cdef inline void short_totals(f64x* parts, double* totals) noexcept nogil:
-    # The totals of one sum, one for each row. Adding the halves of two registers, interleaved, is adding the halves of
-    # each.
-    cdef int first = 0, half, k
+    # the totals of one sum, one for each row
+    cdef int first = 0
     while first < SHORT_ROWS:
-        half = F64_LANES // 2
-        while half > 0:
-            for k in range(half):
-                parts[k] = zip_low_f64(parts[k], parts[k + half]) + zip_high_f64(parts[k], parts[k + half])
-            half = half // 2
+        # one after the other, with numbers that the compiler knows, or it would keep the registers in memory
+        if F64_LANES >= 8:
+            add_halves(parts, 4)
+        if F64_LANES >= 4:
+            add_halves(parts, 2)
+        if F64_LANES >= 2:
+            add_halves(parts, 1)
         store_f64(totals + first, parts[0])
         parts += F64_LANES
         first += F64_LANES

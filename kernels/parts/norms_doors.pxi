@@ -145,12 +145,16 @@ cdef bint layer_norm_backward_float16(const uint16_t* grad, const uint16_t* x, c
 
 cdef inline void repeat_each(const real* values, Py_ssize_t times, Py_ssize_t n, real* row) noexcept nogil:
     # row[n], in which each value stands `times` times, one after the other
-    cdef Py_ssize_t i
-    for i in range(n):
-        if real is f32x:
-            (<float*>row)[i] = (<const float*>values)[i // times]
-        else:
-            (<double*>row)[i] = (<const double*>values)[i // times]
+    cdef Py_ssize_t i = 0, k
+    cdef double value
+    if times == 1:
+        memcpy(row, values, n * itemsize(values))
+        return
+    while i < n:
+        value = element(values, i // times)
+        for k in range(times):
+            put_element(row, i + k, value)
+        i += times
 
 
 cdef bint group_norm(Dtype dtype, const void* x, const void* weight, const void* bias, double eps, void* y,
@@ -187,14 +191,21 @@ cdef bint group_norm_float16(const uint16_t* x, const float* weight, const float
     return group_norm(FLOAT16, x, weight, bias, eps, y, mean, rstd, batch, channels, size, groups)
 
 
+cdef inline double total_of(const real* values, Py_ssize_t n) noexcept nogil:
+    return element(values, 0) if n == 1 else sum_values(values, n, 1)
+
+
+cdef int one_thread = 1
+
+
 cdef bint group_norm_backward(Dtype dtype, const void* grad, const void* x, const real* weight, const double* mean,
                               const double* rstd, void* grad_x, real* grad_weight, real* grad_bias, Py_ssize_t batch,
-                              Py_ssize_t channels, Py_ssize_t size, Py_ssize_t groups) noexcept nogil:
+                              Py_ssize_t channels, Py_ssize_t size, Py_ssize_t groups,
+                              const int* threads) noexcept nogil:
     # where channels have few elements, each group is a layer norm over the batch, whose weights are a row that all
     # examples share; the sums over a row's place are then those of a channel's elements
     cdef const Operation* found = of_layer_norm_backward
     cdef Operation operation
-    cdef int one_thread = 1
     cdef Py_ssize_t n = channels // max(groups, 1) * size, width = size_of(dtype), row = n * width, c
     cdef Py_ssize_t all = groups * row
     cdef Py_ssize_t wide = itemsize(weight), vector = n * wide, vectors = groups * vector
@@ -206,14 +217,14 @@ cdef bint group_norm_backward(Dtype dtype, const void* grad, const void* x, cons
                                wide, wide]
     if size >= SEGMENT and batch * channels > 0:
         return segments_backward(dtype, grad, x, weight, mean, rstd, grad_x, grad_weight, grad_bias, batch, channels,
-                                 size, groups, &one_thread)
+                                 size, groups, threads[0])
     memory = <char*>malloc(3 * vectors + 1)
     if memory == NULL:
         return False
     at[6], at[7] = memory, memory + vectors
     while found.dtype != dtype:
         found += 1
-    operation, operation.threads = found[0], &one_thread
+    operation, operation.threads = found[0], threads
     if weight != NULL:
         repeat_each(weight, size, groups * n, <real*>(memory + 2 * vectors))
         at[2] = memory + 2 * vectors
@@ -221,8 +232,8 @@ cdef bint group_norm_backward(Dtype dtype, const void* grad, const void* x, cons
         free(memory)
         return False
     for c in range(channels):
-        put_sum(grad_weight, c, sum_values(skip(<const real*>memory, c * size), size, 1))
-        put_sum(grad_bias, c, sum_values(skip(<const real*>(memory + vectors), c * size), size, 1))
+        put_sum(grad_weight, c, total_of(skip(<const real*>memory, c * size), size))
+        put_sum(grad_bias, c, total_of(skip(<const real*>(memory + vectors), c * size), size))
     free(memory)
     return True
 
@@ -232,7 +243,7 @@ cdef bint group_norm_backward_float32(const float* grad, const float* x, const f
                                       Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
                                       Py_ssize_t groups) noexcept nogil:
     return group_norm_backward(FLOAT32, grad, x, <const f32x*>weight, mean, rstd, grad_x, <f32x*>grad_weight,
-                               <f32x*>grad_bias, batch, channels, size, groups)
+                               <f32x*>grad_bias, batch, channels, size, groups, &one_thread)
 
 
 cdef bint group_norm_backward_float64(const double* grad, const double* x, const double* weight, const double* mean,
@@ -240,7 +251,7 @@ cdef bint group_norm_backward_float64(const double* grad, const double* x, const
                                       Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
                                       Py_ssize_t groups) noexcept nogil:
     return group_norm_backward(FLOAT64, grad, x, <const f64x*>weight, mean, rstd, grad_x, <f64x*>grad_weight,
-                               <f64x*>grad_bias, batch, channels, size, groups)
+                               <f64x*>grad_bias, batch, channels, size, groups, &one_thread)
 
 
 cdef bint group_norm_backward_bfloat16(const uint16_t* grad, const uint16_t* x, const float* weight, const double* mean,
@@ -248,7 +259,7 @@ cdef bint group_norm_backward_bfloat16(const uint16_t* grad, const uint16_t* x, 
                                        Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
                                        Py_ssize_t groups) noexcept nogil:
     return group_norm_backward(BFLOAT16, grad, x, <const f32x*>weight, mean, rstd, grad_x, <f32x*>grad_weight,
-                               <f32x*>grad_bias, batch, channels, size, groups)
+                               <f32x*>grad_bias, batch, channels, size, groups, &one_thread)
 
 
 cdef bint group_norm_backward_float16(const uint16_t* grad, const uint16_t* x, const float* weight, const double* mean,
@@ -256,4 +267,4 @@ cdef bint group_norm_backward_float16(const uint16_t* grad, const uint16_t* x, c
                                       Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
                                       Py_ssize_t groups) noexcept nogil:
     return group_norm_backward(FLOAT16, grad, x, <const f32x*>weight, mean, rstd, grad_x, <f32x*>grad_weight,
-                               <f32x*>grad_bias, batch, channels, size, groups)
+                               <f32x*>grad_bias, batch, channels, size, groups, &one_thread)

@@ -119,19 +119,17 @@ cdef inline const double* numbers_of_rows(const char* at, Py_ssize_t step, doubl
     return values
 
 
-cdef inline bint short_statistics(Group* groups, const double* means, const double* rstds) noexcept nogil:
-    # set_statistics of SHORT_ROWS rows of float32, and whether all of them are ordinary, and not at the ends of what is
-    cdef float[SHORT_ROWS] mean
-    cdef float[SHORT_ROWS] rest
-    cdef float[SHORT_ROWS] rstd
-    cdef f64x own, exact, ends = splat_f64(ldexp(1.0, 100))
+cdef inline bint narrow_statistics(const double* means, const double* rstds, double ends, float* mean, float* rest,
+                                   float* rstd) noexcept nogil:
+    # set_statistics of SHORT_ROWS rows of float32, and whether all of them are between 1 / ends and ends
+    cdef f64x own, exact, most = splat_f64(ends)
     cdef Py_ssize_t k = 0
     while k < SHORT_ROWS:
         own, exact = load_f64(rstds + k), splat_f64(0.0)
         if means != NULL:
             exact = load_f64(means + k)
-        if not (all_less_f64(splat_f64(ldexp(1.0, -100)), own) and all_less_f64(own, ends)
-                and all_less_f64(magnitude_f64(exact), ends)):
+        if not (all_less_f64(splat_f64(1.0 / ends), own) and all_less_f64(own, most)
+                and all_less_f64(magnitude_f64(exact), most)):
             return False
         narrow_f64_f32(rstd + k, own)
         narrow_f64_f32(mean + k, exact)
@@ -139,6 +137,17 @@ cdef inline bint short_statistics(Group* groups, const double* means, const doub
         narrow_f64_f32(rest + k, -(exact - wide_f32(mean + k)))  # -0 where nothing is left, as set_statistics has it
         narrow_f64_f32(rest + k, wide_f32(rest + k) * wide_f32(rstd + k))
         k += F64_LANES
+    return True
+
+
+cdef inline bint short_statistics(Group* groups, const double* means, const double* rstds) noexcept nogil:
+    # the same of rows of groups, and whether all of them are ordinary, and not at the ends of what is
+    cdef float[SHORT_ROWS] mean
+    cdef float[SHORT_ROWS] rest
+    cdef float[SHORT_ROWS] rstd
+    cdef Py_ssize_t k
+    if not narrow_statistics(means, rstds, ldexp(1.0, 100), mean, rest, rstd):
+        return False
     for k in range(SHORT_GROUPS):
         groups[k].scale[0] = groups[k].scale[1] = groups[k].scale[2] = groups[k].scale[3] = 1.0
         memcpy(&groups[k].known_f32[MEAN * GROUP], mean + k * GROUP, GROUP * sizeof(float))

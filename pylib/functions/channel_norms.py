@@ -358,10 +358,9 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
     %(bound)s
     """
     name = "group_norm_backward"
-    if out is None and eps.__class__ is float and 0 <= eps < math.inf:
-        found = _norms.backward_at_once(grad, x, num_groups, weight, mean, rstd)
-        if found is not None:
-            return found
+    found = None if num_groups is None else _norms.backward_at_once(grad, x, num_groups, weight, mean, rstd, eps, out)
+    if found is not None:
+        return found
     x = checked(name, x)
     grad = like(name, "grad", grad, x)
     weight = per_channel(name, "weight", weight, x)

@@ -106,6 +106,10 @@ def instance_norm_backward(grad, x, weight=None, *, mean=None, rstd=None, eps=1e
     %(bound)s
     """
     name = "instance_norm_backward"
+    if use_input_stats is True:
+        found = _norms.backward_at_once(grad, x, None, weight, mean, rstd, eps, out)
+        if found is not None:
+            return found
     x = checked(name, x)
     if truth(name, "use_input_stats", use_input_stats):
         return group_norm_backward(grad, x, x.shape[1], weight, mean=mean, rstd=rstd, eps=eps, out=out)

@@ -1,0 +1,122 @@
+# group_norm_backward of plain arrays: C-contiguous, of any dtype that it computes. All that is between the checks and
+# the results is done in one call, because in small shapes it costs more than the sums. A part of norms.pyx. What is
+# anything else, and what is in error, gives None, and channel_norms.py goes its longer way: the bits are the same.
+
+cdef const Operation* of_layer_stats = operations_of(layer_stats_gufunc)
+cdef int bfloat16 = bfloat16_number() or NPY_HALF  # NumPy's number of its type, where there is one
+
+
+cdef bint is_plain(object array, int type):
+    return np.PyArray_CheckExact(array) and np.PyArray_TYPE(<np.ndarray>array) == type and (
+        np.PyArray_ISCARRAY_RO(<np.ndarray>array))
+
+
+cdef bint has_shape(object array, int ndim, Py_ssize_t first, Py_ssize_t last):
+    return np.PyArray_NDIM(<np.ndarray>array) == ndim and np.PyArray_DIM(array, 0) == first and (
+        np.PyArray_DIM(array, ndim - 1) == last)
+
+
+cdef bint is_like(object array, object x):
+    return is_plain(array, np.PyArray_TYPE(<np.ndarray>x)) and np.PyArray_SAMESHAPE(<np.ndarray>array, <np.ndarray>x)
+
+
+cdef inline void* data_of(object array):
+    return np.PyArray_DATA(<np.ndarray>array) if array is not None else NULL
+
+
+cdef bint meet(object a, object b):
+    # whether the memory of two plain arrays, where there are two, overlaps
+    cdef const char* first = <const char*>data_of(a)
+    cdef const char* second = <const char*>data_of(b)
+    return first != NULL and second != NULL and (
+        first < second + np.PyArray_NBYTES(<np.ndarray>b) and second < first + np.PyArray_NBYTES(<np.ndarray>a))
+
+
+cdef bint takes_place(object out, object operand):
+    # whether it is apart from an operand, or takes its place element by element
+    return not meet(out, operand) or data_of(out) == data_of(operand)
+
+
+cdef bint find_statistics(Dtype dtype, const void* x, double eps, double* mean, double* rstd, Py_ssize_t rows,
+                          Py_ssize_t n) noexcept nogil:
+    cdef const Operation* operation = of_layer_stats
+    cdef Py_ssize_t width = size_of(dtype)
+    cdef char** at = [<char*>x, <char*>&eps, <char*>mean, <char*>rstd]
+    cdef np.npy_intp* dims = [rows, n]
+    cdef np.npy_intp* steps = [n * width, 0, sizeof(double), sizeof(double), width]
+    while operation.dtype != dtype:
+        operation += 1
+    return (<loop_function>operation.loop)(operation, at, dims, steps)
+
+
+def backward_at_once(grad, x, num_groups, weight, mean, rstd, eps, out):
+    """group_norm_backward of plain arrays, in as many groups as channels where num_groups is None: gradients of x,
+    weight and bias. None of anything else, or where there is no memory."""
+    cdef int type = np.PyArray_TYPE(<np.ndarray>x) if np.PyArray_CheckExact(x) else -1, k, own, of_weight
+    cdef Dtype dtype = FLOAT64 if type == np.NPY_DOUBLE else FLOAT32 if type == np.NPY_FLOAT else (
+        FLOAT16 if type == NPY_HALF else BFLOAT16)
+    cdef Py_ssize_t batch, channels, size = 1, groups
+    cdef np.npy_intp[2] of_statistics
+    cdef object grad_x = out, grad_weight, grad_bias
+    cdef double added
+    cdef float* widened = NULL
+    cdef void* operands[5]
+    cdef void* results[3]
+    cdef bint done = True, known = mean is not None and rstd is not None
+    if (type != np.NPY_FLOAT and type != np.NPY_DOUBLE and type != NPY_HALF and type != bfloat16) or (
+            not is_plain(x, type) or not is_like(grad, x) or np.PyArray_NDIM(<np.ndarray>x) < 2
+            or np.PyArray_SIZE(x) == 0 or eps.__class__ is not float):
+        return None
+    batch, channels, added = np.PyArray_DIM(x, 0), np.PyArray_DIM(x, 1), eps
+    for k in range(2, np.PyArray_NDIM(<np.ndarray>x)):
+        size *= np.PyArray_DIM(x, k)
+    if num_groups is not None and (num_groups.__class__ is not int or not 1 <= num_groups <= channels):
+        return None
+    groups = channels if num_groups is None else num_groups
+    if channels % groups or not 0.0 <= added < INFINITY:
+        return None
+    own = np.NPY_DOUBLE if type == np.NPY_DOUBLE else np.NPY_FLOAT  # of weight and its gradient
+    of_weight = type if weight is not None and is_short(dtype) and is_plain(weight, type) else own
+    if weight is not None and not (is_plain(weight, of_weight) and has_shape(weight, 1, channels, channels)):
+        return None
+    if known and not (is_plain(mean, np.NPY_DOUBLE) and has_shape(mean, 2, batch, groups)
+                      and is_plain(rstd, np.NPY_DOUBLE) and has_shape(rstd, 2, batch, groups)):
+        return None
+    if out is not None and not (is_like(out, x) and np.PyArray_ISWRITEABLE(<np.ndarray>out) and takes_place(out, x)
+                                and takes_place(out, grad)):
+        return None
+    if out is not None and (meet(out, weight) or (known and (meet(out, mean) or meet(out, rstd)))):
+        return None
+    if not known:
+        of_statistics[0], of_statistics[1] = batch, groups
+        mean = np.PyArray_EMPTY(2, of_statistics, np.NPY_DOUBLE, 0)
+        rstd = np.PyArray_EMPTY(2, of_statistics, np.NPY_DOUBLE, 0)
+    if out is None:
+        grad_x = np.PyArray_EMPTY(np.PyArray_NDIM(<np.ndarray>x), np.PyArray_DIMS(x), type, 0)
+    grad_weight = np.PyArray_EMPTY(1, np.PyArray_DIMS(x) + 1, own, 0)
+    grad_bias = np.PyArray_EMPTY(1, np.PyArray_DIMS(x) + 1, own, 0)
+    operands[:] = [data_of(grad), data_of(x), data_of(weight), data_of(mean), data_of(rstd)]
+    results[:] = [data_of(grad_x), data_of(grad_weight), data_of(grad_bias)]
+    if of_weight != own:
+        widened = <float*>malloc((channels + PADDING) * sizeof(float))
+        if widened == NULL:
+            return None
+    with nogil:
+        if widened != NULL:
+            take_row(dtype, <f32x*>widened, <const char*>operands[2], sizeof(uint16_t), channels)
+            operands[2] = widened
+        if not known:
+            done = find_statistics(dtype, operands[1], added, <double*>operands[3], <double*>operands[4],
+                                   batch * groups, channels // groups * size)
+        if done and dtype == FLOAT64:
+            done = group_norm_backward(
+                dtype, operands[0], operands[1], <const f64x*>operands[2], <const double*>operands[3],
+                <const double*>operands[4], results[0], <f64x*>results[1], <f64x*>results[2], batch, channels, size,
+                groups, thread_count)
+        elif done:
+            done = group_norm_backward(
+                dtype, operands[0], operands[1], <const f32x*>operands[2], <const double*>operands[3],
+                <const double*>operands[4], results[0], <f32x*>results[1], <f32x*>results[2], batch, channels, size,
+                groups, thread_count)
+    free(widened)
+    return (grad_x, grad_weight, grad_bias) if done else None
