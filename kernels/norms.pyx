@@ -19,7 +19,7 @@ from .lanes cimport (
     leave_environment, load_f32, load_f64, magnitude_f64, narrow_f64_f32, narrow_halves, real, splat, splat_f32,
     splat_f64, square_root_f64, store_f32, store_f64, wide_f32,
 )
-from .loops.columns cimport HALVES, MOST_HALVES, MOST_LANES, fold_columns, wide_halves
+from .loops.columns cimport HALVES, MOST_HALVES, MOST_LANES, fold_columns, narrowed_parts, wide_halves
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
 from .loops.reductions cimport (
     BLOCK, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, Pair, add_element, add_float_terms, add_parts, element, end_fold,
@@ -368,6 +368,7 @@ layer_norm_backward_gufunc = with_short_rows(along_axis(
     <void*>short_layer_backward_kernel[f32x], <void*>short_layer_backward_kernel[f64x])
 
 
+include "parts/norms_plain.pxi"
 include "parts/norms_segments.pxi"
 include "parts/norms_channels.pxi"
 include "parts/norms_channels_tiny.pxi"

@@ -3,38 +3,6 @@
 # anything else, and what is in error, gives None, and channel_norms.py goes its longer way: the bits are the same.
 
 cdef const Operation* of_layer_stats = operations_of(layer_stats_gufunc)
-cdef int bfloat16 = bfloat16_number() or NPY_HALF  # NumPy's number of its type, where there is one
-
-
-cdef bint is_plain(object array, int type):
-    return np.PyArray_CheckExact(array) and np.PyArray_TYPE(<np.ndarray>array) == type and (
-        np.PyArray_ISCARRAY_RO(<np.ndarray>array))
-
-
-cdef bint has_shape(object array, int ndim, Py_ssize_t first, Py_ssize_t last):
-    return np.PyArray_NDIM(<np.ndarray>array) == ndim and np.PyArray_DIM(array, 0) == first and (
-        np.PyArray_DIM(array, ndim - 1) == last)
-
-
-cdef bint is_like(object array, object x):
-    return is_plain(array, np.PyArray_TYPE(<np.ndarray>x)) and np.PyArray_SAMESHAPE(<np.ndarray>array, <np.ndarray>x)
-
-
-cdef inline void* data_of(object array):
-    return np.PyArray_DATA(<np.ndarray>array) if array is not None else NULL
-
-
-cdef bint meet(object a, object b):
-    # whether the memory of two plain arrays, where there are two, overlaps
-    cdef const char* first = <const char*>data_of(a)
-    cdef const char* second = <const char*>data_of(b)
-    return first != NULL and second != NULL and (
-        first < second + np.PyArray_NBYTES(<np.ndarray>b) and second < first + np.PyArray_NBYTES(<np.ndarray>a))
-
-
-cdef bint takes_place(object out, object operand):
-    # whether it is apart from an operand, or takes its place element by element
-    return not meet(out, operand) or data_of(out) == data_of(operand)
 
 
 cdef bint find_statistics(Dtype dtype, const void* x, double eps, double* mean, double* rstd, Py_ssize_t rows,

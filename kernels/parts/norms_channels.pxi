@@ -119,8 +119,8 @@ cdef inline f32x float16_channel_point(const f32x* like, const void* context, Py
     return channel_norm_of(FLOAT16, False, like, context, i, n)
 
 
-cdef inline void put_channels(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
-                              real* y, const ChannelNorm* all, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+cdef inline void put_normed(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                            real* y, const ChannelNorm* all, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef ChannelNorm own = all[0]
     cdef Py_ssize_t i = start, stop = start + n, c = start // own.size, end
     while i < stop:
@@ -136,11 +136,11 @@ cdef inline void put_channels(real (*point)(const real*, const void*, Py_ssize_t
 
 
 cdef void channels_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    put_channels(channel_norm_point[real], y, <const ChannelNorm*>context, start, n)
+    put_normed(channel_norm_point[real], y, <const ChannelNorm*>context, start, n)
 
 
 cdef void scaled_channels_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    put_channels(scaled_channel_norm_point[real], y, <const ChannelNorm*>context, start, n)
+    put_normed(scaled_channel_norm_point[real], y, <const ChannelNorm*>context, start, n)
 
 
 cdef inline void put_short_channels(
@@ -216,7 +216,7 @@ cdef bint norm_eight(const real* like, const GroupNorm* all, Py_ssize_t number, 
             map_short(layer_point[real], y + r * step, &norm, n)
         else:
             channels = channels_of(like, &norm, all.size)
-            put_channels(channel_norm_point[real], <real*>(y + r * step), &channels, 0, n)
+            put_normed(channel_norm_point[real], <real*>(y + r * step), &channels, 0, n)
     put_means(means, rests, <char*>(all.mean + number if all.mean != NULL else means), sizeof(double))
     put_numbers(rstds, <char*>(all.rstd + number if all.rstd != NULL else rstds), sizeof(double))
     return True

@@ -44,41 +44,36 @@ cdef bint norm_tiny(const GroupNorm* all, Py_ssize_t number, const char* x, char
     cdef f64x mean[MOST_HALVES]
     cdef f64x rstd[MOST_HALVES]
     cdef f64x rest[MOST_HALVES]
-    cdef f64x rstd_rest[MOST_HALVES]
-    cdef f64x exact[MOST_HALVES]
     cdef f64x sums[2 * MOST_HALVES]
-    cdef f64x n = splat_f64(all.n)
-    cdef f32x narrow_rstd, narrow_rest, narrow_rstd_rest, value
+    cdef f64x n = splat_f64(all.n), square
+    cdef f32x narrow_rstd, narrow_rest, rstd_rest, value
     cdef Py_ssize_t i, at, step = all.n * sizeof(float)
     cdef bint weighted, biased
     cdef int half
     turn(tile, x, step, F32_LANES, all.n)
     own.x = tile
-    fold_columns(fold_tiny, 1, 0, <const char*>&own, 0, 1, all.n, sums)
+    fold_columns(fold_tiny, 1, 0, &own, all.n, sums)
     for half in range(HALVES):
         mean[half] = sums[half] / n
     own.mean = narrow_halves(mean)
-    fold_columns(fold_centred_tiny, 2, 0, <const char*>&own, 0, 1, all.n, sums)
+    fold_columns(fold_centred_tiny, 2, 0, &own, all.n, sums)
     wide_halves(own.mean, mean)
     for half in range(HALVES):
         rest[half] = sums[half] / n
-        exact[half] = sums[HALVES + half] / n - rest[half] * rest[half]
-        if not all_ordinary(<const f32x*>NULL, exact[half]):
+        square = sums[HALVES + half] / n - rest[half] * rest[half]
+        if not all_ordinary(<const f32x*>NULL, square):
             return False
-        rstd[half] = splat_f64(1.0) / square_root_f64(exact[half] + splat_f64(all.eps))
+        rstd[half] = splat_f64(1.0) / square_root_f64(square + splat_f64(all.eps))
         store_f64(means + half * F64_LANES, mean[half] + rest[half])
         store_f64(rstds + half * F64_LANES, rstd[half])
         rest[half] = -rest[half]
-    narrow_rstd = narrow_halves(rstd)
-    wide_halves(narrow_rstd, exact)
-    for half in range(HALVES):
-        rstd_rest[half] = rstd[half] - exact[half]
-    narrow_rstd_rest, narrow_rest = narrow_halves(rstd_rest), narrow_halves(rest) * narrow_rstd
+    narrow_rstd = narrowed_parts(<const f32x*>NULL, rstd, &rstd_rest)
+    narrow_rest = narrow_halves(rest) * narrow_rstd
     weighted = turned_vector(all, all.weight, number, weights)
     biased = turned_vector(all, all.bias, number, biases)
     for i in range(all.n):
         at = i * F32_LANES
-        value = layer_normed(load_f32(tile + at), own.mean, narrow_rest, narrow_rstd, narrow_rstd_rest)
+        value = layer_normed(load_f32(tile + at), own.mean, narrow_rest, narrow_rstd, rstd_rest)
         store_f32(tile + at, fma(value, load_f32(weights + at) if weighted else splat_f32(1.0),
                                  load_f32(biases + at) if biased else splat_f32(-0.0)))
     turn_back(y, step, tile, F32_LANES, F32_LANES, all.n)
