@@ -25,14 +25,15 @@ from .loops.reductions cimport (
     sum_row, sum_values, take, wide,
 )
 from .loops.operations cimport (
-    GROUP, SHORT, SHORT_ROWS, SHORT_TILE, TURNED, Operands, along_axis, group_kernel, group_of, run_groups,
+    GROUP, SHORT, SHORT_ROWS, SHORT_TILE, Operands, along_axis, group_kernel, group_of, run_groups,
     short_kernel, with_columns, with_short_rows, without_copies,
 )
 from .loops.short_rows cimport map_short
 from .rowwise.column_exponentials cimport (
     REGISTER, Columns, column_logs, columns_of, raised_of, register_of, set_scales,
 )
-from .rowwise.exponentials cimport Exponents, exponents_of, find_logs, larger, largest, set_top, top_block
+from .rowwise.exponentials cimport find_logs
+from .rowwise.exponents cimport Exponents, exponents_of, larger, largest, set_top, top_block
 from .rowwise.short_exponentials cimport short_logs
 
 np.import_array()
@@ -331,7 +332,7 @@ cross_entropy_gufunc = without_copies(with_columns(with_short_rows(along_axis(
     b"cross_entropy", <void*>loss_kernel[f32x], <void*>loss_kernel[f64x], b"riss", b"s",
     b"logits, target, label_smoothing, z_loss -> loss"),
     <void*>short_loss_kernel[f32x], <void*>short_loss_kernel[f64x]),
-    <void*>loss_columns[f32x], <void*>loss_columns[f64x], TURNED), False)
+    <void*>loss_columns[f32x], <void*>loss_columns[f64x], 112), False)
 cross_entropy_with_grad_gufunc = with_columns(with_short_rows(along_axis(
     b"cross_entropy_with_grad", <void*>gradient_kernel[f32x], <void*>gradient_kernel[f64x], b"risss", b"sr",
     b"logits, target, label_smoothing, z_loss, scale -> loss, grad"),
@@ -341,7 +342,7 @@ weighted_cross_entropy_gufunc = without_copies(with_columns(with_short_rows(alon
     b"weighted_cross_entropy", <void*>weighted_loss_kernel[f32x], <void*>weighted_loss_kernel[f64x], b"rivss", b"s",
     b"logits, target, weight, label_smoothing, z_loss -> loss"),
     <void*>short_weighted_loss_kernel[f32x], <void*>short_weighted_loss_kernel[f64x]),
-    <void*>weighted_loss_columns[f32x], <void*>weighted_loss_columns[f64x], TURNED), False)
+    <void*>weighted_loss_columns[f32x], <void*>weighted_loss_columns[f64x], 112), False)
 weighted_cross_entropy_with_grad_gufunc = with_columns(with_short_rows(along_axis(
     b"weighted_cross_entropy_with_grad", <void*>weighted_gradient_kernel[f32x],
     <void*>weighted_gradient_kernel[f64x], b"rivsss", b"sr",
@@ -350,12 +351,12 @@ weighted_cross_entropy_with_grad_gufunc = with_columns(with_short_rows(along_axi
     <void*>weighted_gradient_columns[f32x], <void*>weighted_gradient_columns[f64x], 32)
 probable_cross_entropy_gufunc = with_columns(along_axis(
     b"probable_cross_entropy", <void*>probable_loss_kernel[f32x], <void*>probable_loss_kernel[f64x], b"rrvss", b"s",
-    b"logits, probabilities, weight, label_smoothing, z_loss -> loss"), <void*>probable_loss_columns, NULL, 0)
+    b"logits, probabilities, weight, label_smoothing, z_loss -> loss"), <void*>probable_loss_columns, NULL, 112)
 probable_cross_entropy_with_grad_gufunc = with_columns(along_axis(
     b"probable_cross_entropy_with_grad", <void*>probable_gradient_kernel[f32x],
     <void*>probable_gradient_kernel[f64x], b"rrvsss", b"sr",
     b"logits, probabilities, weight, label_smoothing, z_loss, scale -> loss, grad"),
-    <void*>probable_gradient_columns, NULL, 0)
+    <void*>probable_gradient_columns, NULL, 112)
 
 
 cdef double mean_loss_float64(const double* losses, double divisor, Py_ssize_t n) noexcept nogil:
@@ -369,9 +370,10 @@ cdef double mean_loss_float64(const double* losses, double divisor, Py_ssize_t n
     return found
 
 
-def total(np.ndarray losses, double divisor):
-    """sum(losses) / divisor, of float64 numbers that C has laid out."""
+def total(losses, double divisor):
+    """sum(losses) / divisor, of float64 numbers or of one."""
+    cdef np.ndarray each = np.PyArray_FROMANY(losses, np.NPY_DOUBLE, 0, 0, np.NPY_ARRAY_CARRAY_RO)
     cdef environment callers = enter_environment()
-    cdef double found = mean_loss_float64(<const double*>np.PyArray_DATA(losses), divisor, np.PyArray_SIZE(losses))
+    cdef double found = mean_loss_float64(<const double*>np.PyArray_DATA(each), divisor, np.PyArray_SIZE(each))
     leave_environment(callers)
     return found

@@ -4,7 +4,7 @@
 # masked_softmax is attention's row: its scores are written first, which reads the mask, and softmax runs on those.
 #
 # Bytes: a row is read for its largest element and for the exponentials, which are written and then scaled; log_softmax
-# reads it once more where the sum is small, and for the result.
+# writes none, and reads the row once more for the result, as float64 does for its sum.
 from libc.math cimport INFINITY, NAN, fabs
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
@@ -21,8 +21,8 @@ from .loops.reductions cimport (
     rounded, row_context, sum_block, sum_row, sum_values, take, take_either,
 )
 from .loops.operations cimport (
-    BFLOAT16_ROWS, GROUP, MOST_REGISTERS, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, TURNED, Operands, Operation,
-    RowMachine, along_axis, group_kernel, group_of, operations_of, row_machine, run_groups, short_kernel,
+    BFLOAT16_ROWS, GROUP, MOST_REGISTERS, ROW_BY_ROW, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, Operands, Operation,
+    RowMachine, along_axis, group_kernel, group_of, operations_of, row_by_row, row_machine, run_groups, short_kernel,
     taking_bfloat16, with_columns, with_short_rows, without_copies,
 )
 from .loops.registers cimport itemsize, lanes, load, skip, store, store_part
@@ -33,9 +33,8 @@ from .loops.columns cimport (
 from .loops.short_rows cimport add_short, fold_short, map_short, multiply_short, put_numbers, short_totals
 from .math.exponential cimport exp
 from .rowwise.column_exponentials cimport Columns, column_logs, column_softmax, columns_of, register_of, set_scales
-from .rowwise.exponentials cimport (
-    NEAR, Exponents, all_block, exponents_of, find_logs, find_tops, larger, least_of_zero, set_top, top_not_finite,
-)
+from .rowwise.exponentials cimport NEAR, all_block, find_logs
+from .rowwise.exponents cimport Exponents, exponents_of, find_tops, larger, least_of_zero, set_top, top_not_finite
 from .rowwise.short_exponentials cimport short_logs, short_softmax
 from .rowwise.weighted_exponentials cimport (
     Weighted, find_sum, quick_log, weighted_log, weighted_of, weighted_slopes,
@@ -336,15 +335,15 @@ masked_softmax_plus_gufunc = with_short_rows(along_axis(
     b"masked_softmax_plus", <void*>masked_softmax_plus_kernel[f32x], <void*>masked_softmax_plus_kernel[f64x], b"rrss",
     b"r", b"x, mask, scale, count -> softmax(x scale + mask) of the first count, and 0"),
     <void*>short_masked_plus_kernel[f32x], <void*>short_masked_plus_kernel[f64x])
-log_softmax_gufunc = without_copies(with_columns(with_short_rows(along_axis(
+log_softmax_gufunc = row_by_row(without_copies(with_columns(with_short_rows(along_axis(
     b"log_softmax", <void*>log_softmax_kernel[f32x], <void*>log_softmax_kernel[f64x], b"r", b"r",
     b"x - log(sum(exp(x)))"),
     <void*>short_log_softmax_kernel[f32x], NULL),  # sums of float64 rows so short are small, and added in another way
-    <void*>log_softmax_columns[f32x], NULL, TURNED), False)
+    <void*>log_softmax_columns[f32x], NULL, 112), False))
 logsumexp_gufunc = without_copies(with_columns(with_short_rows(along_axis(
     b"logsumexp", <void*>logsumexp_kernel[f32x], <void*>logsumexp_kernel[f64x], b"r", b"s", b"log(sum(exp(x)))"),
     <void*>short_logsumexp_kernel[f32x], <void*>short_logsumexp_kernel[f64x]),
-    <void*>logsumexp_columns[f32x], <void*>logsumexp_columns[f64x], TURNED), False)
+    <void*>logsumexp_columns[f32x], <void*>logsumexp_columns[f64x], 112), False)
 safe_softmax_gufunc = with_columns(along_axis(
     b"safe_softmax", <void*>safe_softmax_kernel[f32x], <void*>safe_softmax_kernel[f64x], b"rss", b"r",
     b"x, sign, scale -> scale softmax(sign x), zeros where all of sign x is -inf"),

@@ -20,9 +20,9 @@ cdef enum:
     SHORT_ROWS = 8  # a multiple of every register's float64 numbers, and of GROUP
     SHORT_GROUPS = 2  # SHORT_ROWS / GROUP
     SHORT_TILE = 1024  # SHORT * SHORT_ROWS
-    TURNED = 64  # elements of a row at most that is copied to where rows are neighbours
-    MOST_TURNED = 2  # operands that are such rows
-    TURNED_TILE = 1024  # TURNED * 16 rows, which are a cache line of numbers
+    TURNED = 128  # elements of a row at most that is copied to where rows are neighbours
+    MOST_TURNED = 3  # operands that are such rows
+    TURNED_TILE = 2048  # TURNED * 16 rows, which are a cache line of numbers
     MOST_REGISTERS = 8  # of neighbouring rows
     LONG_COLUMNS = 4096  # elements whose sums have one order: BLOCK of reductions.pxd
 
@@ -47,6 +47,7 @@ cdef enum:
     ALL = 2  # sums over rows as results, since these are all rows
     BFLOAT16_ROWS = 4  # as bfloat16, which rows of inputs are too, where they stand
     FROM_MEMORY = 8  # one row after the other, since no cache holds them all, and memory is written fastest in order
+    ROW_BY_ROW = 16  # to rows where they stand, though inputs are turned
 
 # A kernel on up to GROUP rows: NULL of the rows' precision, pointers to the operands of each, their length, how many
 # threads may share a row, and flags. Several rows at once let the processor begin one row's sum before the last ends.
@@ -65,6 +66,8 @@ ctypedef bint (*short_kernel)(const void* like, char** at, const Py_ssize_t* ste
 # one's. The kernel is given how far it is from one row to the next, which for rows of numbers is one number, and from
 # one element of a row to the next. It too takes ordinary rows of 1 to SHORT elements alone, or says False and has
 # written nothing. One that keeps no copy of the rows takes MOST_REGISTERS of them, of up to LONG_COLUMNS elements.
+# Where the flag ROW_BY_ROW says that its inputs are turned and its outputs are not, the first input as it stands
+# follows behind all operands.
 ctypedef bint (*column_kernel)(const void* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
                                Py_ssize_t n, int registers, int manner) noexcept nogil
 
@@ -84,6 +87,7 @@ cdef struct Operation:
     const int* threads
     bint copies  # whether the kernel of neighbouring rows keeps a copy of them
     bint by_elements  # whether it reads an element of all rows before the next
+    bint row_by_row  # whether it can write its outputs row by row
 
 # Whether there was memory for it: where there was none, nothing has been written.
 ctypedef bint (*loop_function)(const Operation* operation, char** args, const np.npy_intp* dims,
@@ -133,6 +137,7 @@ cdef struct Pass:
     char* more  # in front, what the function asked for
     bint copies  # as Operation says
     bint by_elements
+    bint row_by_row
 
 ctypedef void (*pass_function)(Pass* work) noexcept nogil
 ctypedef object (*gufunc_function)(bytes name, bytes kinds_in, bytes kinds_out, bytes doc, void* float32, void* float64,
@@ -195,7 +200,7 @@ cdef inline object with_columns(object gufunc, void* float32, void* float64, Py_
     for k in range(DTYPES):
         operation[k].column_kernel = float64 if operation[k].dtype == FLOAT64 else float32
         operation[k].turned = 0 if operation[k].dtype == FLOAT64 else turned
-        operation[k].copies, operation[k].by_elements = True, False
+        operation[k].copies, operation[k].by_elements, operation[k].row_by_row = True, False, False
     return gufunc
 
 
@@ -205,6 +210,15 @@ cdef inline object without_copies(object gufunc, bint by_elements):
     cdef int k
     for k in range(DTYPES):
         operation[k].copies, operation[k].by_elements = False, by_elements
+    return gufunc
+
+
+cdef inline object row_by_row(object gufunc):
+    # the same function, whose kernel for neighbouring rows writes its outputs row by row, if ROW_BY_ROW says so
+    cdef Operation* operation = <Operation*>operations_of(gufunc)
+    cdef int k
+    for k in range(DTYPES):
+        operation[k].row_by_row = True
     return gufunc
 
 

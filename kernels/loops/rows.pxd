@@ -15,8 +15,8 @@ from ..lanes cimport (
 )
 from .dtypes cimport FLOAT64, is_short, size_of
 from .operations cimport (
-    ALL, BFLOAT16_ROWS, FROM_MEMORY, GROUP, LONG_COLUMNS, MAX_ROW_OPERANDS, MOST_REGISTERS, MOST_TURNED, SHORT,
-    SHORT_TILE, STREAMED, TURNED_TILE, Operand, Operands, Operation, Pass, column_kernel, group_kernel, group_of,
+    ALL, BFLOAT16_ROWS, FROM_MEMORY, GROUP, LONG_COLUMNS, MAX_ROW_OPERANDS, MOST_REGISTERS, MOST_TURNED, ROW_BY_ROW,
+    SHORT, SHORT_TILE, STREAMED, TURNED_TILE, Operand, Operands, Operation, Pass, column_kernel, group_kernel, group_of,
     run_groups, short_kernel,
 )
 from .registers cimport STREAM_BYTES, lanes
@@ -184,15 +184,15 @@ ctypedef void (*move_function)(const void* like, bint taking, const Pass* work, 
 
 
 cdef inline Py_ssize_t by_registers(const Pass* work, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
-                                    Py_ssize_t rows, int registers, int width) noexcept nogil:
+                                    Py_ssize_t rows, int registers, int width, int manner) noexcept nogil:
     # how many of these rows, from the first on, a kernel of neighbouring rows takes; `at` goes on by as many
     cdef Py_ssize_t done = 0
     cdef int k
     while done < rows:
         registers = min(registers, <int>((rows - done) // width))
-        if work.columns(NULL, at, steps, strides, work.n, registers, work.manner):
+        if work.columns(NULL, at, steps, strides, work.n, registers, manner):
             done += registers * width
-            for k in range(work.operands):
+            for k in range(work.operands + (manner & ROW_BY_ROW != 0)):
                 at[k] += registers * width * steps[k]
         elif registers > 1:
             registers = 1  # only some of these rows may be of another kind
@@ -226,7 +226,7 @@ cdef inline Py_ssize_t run_columns(const real* like, const Pass* work, Py_ssize_
             at[k], steps[k], strides[k] = tiles + one.offset, width, rows * width
             if k < work.n_in:
                 widen_across(work.dtype, <real*>at[k], place(work, one, row), one.stride, rows, work.n)
-    done = by_registers(work, at, steps, strides, rows, registers, lanes(like))
+    done = by_registers(work, at, steps, strides, rows, registers, lanes(like), work.manner)
     for k in range(work.n_in, work.operands):
         one = &work.of[k]
         if work.staged and one.kind == c'r' and one.tiled:
@@ -240,8 +240,8 @@ cdef inline Py_ssize_t run_turned(const Pass* work, char** at, const Py_ssize_t*
     # how many of these short rows of float32, from the first on, a kernel of neighbouring rows took: of their copies
     # that stand side by side
     cdef float[MOST_TURNED * TURNED_TILE] tiles
-    cdef char* here[MAX_ROW_OPERANDS]
-    cdef Py_ssize_t steps[MAX_ROW_OPERANDS]
+    cdef char* here[MAX_ROW_OPERANDS + 1]
+    cdef Py_ssize_t steps[MAX_ROW_OPERANDS + 1]
     cdef Py_ssize_t strides[MAX_ROW_OPERANDS]
     cdef Py_ssize_t width = 4, done
     cdef float* tile = tiles
@@ -249,14 +249,16 @@ cdef inline Py_ssize_t run_turned(const Pass* work, char** at, const Py_ssize_t*
     rows = registers * F32_LANES
     for k in range(work.operands):
         here[k], steps[k], strides[k] = at[k], step[k], 0
-        if work.of[k].kind == c'r':
+        if work.of[k].kind == c'r' and (k < work.n_in or not work.row_by_row):
             here[k], steps[k], strides[k] = <char*>tile, width, rows * width
             if k < work.n_in:
                 turn(tile, at[k], step[k], rows, work.n)
             tile += rows * work.n
-    done = by_registers(work, here, steps, strides, rows, registers, F32_LANES)
+    here[work.operands], steps[work.operands] = at[0], step[0]
+    done = by_registers(work, here, steps, strides, rows, registers, F32_LANES,
+                        work.manner | ROW_BY_ROW if work.row_by_row else work.manner)
     for k in range(work.n_in, work.operands):
-        if work.of[k].kind == c'r':
+        if work.of[k].kind == c'r' and not work.row_by_row:
             turn_back(at[k], step[k], <const float*>here[k] - done, rows, done, work.n)
     return done
 
@@ -417,6 +419,7 @@ cdef inline void take_operands(Pass* work, const Operation* operation, char** ar
     work.takes_bfloat16 = operation.takes_bfloat16
     work.shorts, work.columns = <short_kernel>operation.short_kernel, <column_kernel>operation.column_kernel
     work.turned, work.copies, work.by_elements = operation.turned, operation.copies, operation.by_elements
+    work.row_by_row = operation.row_by_row
     work.n_in, work.operands, work.n_sums = operation.n_in, operation.operands, 0
     work.q, work.n = dims[2] if operation.summed else dims[0], dims[3] if operation.summed else dims[1]
     work.rows, work.flat = p * work.q, True

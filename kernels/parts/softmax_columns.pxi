@@ -78,6 +78,7 @@ cdef bint log_softmax_columns(const real* like, char** at, const Py_ssize_t* ste
     cdef f64x mantissas[MOST_LANES]
     cdef f64x rests[MOST_LANES]
     cdef f64x logs[MOST_LANES]
+    cdef Gradient row = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False, False)
     cdef real top, log
     cdef const char* x
     cdef char* y
@@ -85,6 +86,11 @@ cdef bint log_softmax_columns(const real* like, char** at, const Py_ssize_t* ste
     cdef int k
     if not column_logs(like, &own, registers, n, tops, mantissas, rests, logs, INFINITY):
         return False
+    if manner & ROW_BY_ROW:
+        for i in range(registers * lanes(like)):
+            row.x, row.value, row.rest = at[2] + i * steps[2], (<double*>tops)[i], (<double*>logs)[i]
+            map_short(minus_log[real], at[1] + i * steps[1], &row, n)
+        return True
     for k in range(registers):
         top, log = narrowed(like, tops + k * halves(like)), narrowed(like, logs + k * halves(like))
         x, y = at[0] + k * sizeof(real), at[1] + k * sizeof(real)

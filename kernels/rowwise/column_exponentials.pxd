@@ -7,17 +7,21 @@ from ..lanes cimport (
     F32_LANES, F64_LANES, all_less, any_less, at_least, at_most, exponent, f32x, f64x, fma, magnitude, power2, real,
     splat, splat_f64, where_less,
 )
-from ..loops.columns cimport HALVES, MOST_HALVES, MOST_LANES, halve, halves, narrowed, sum_columns, wide_halves
+from ..loops.columns cimport (
+    APART, HALVES, MOST_HALVES, MOST_LANES, add_columns, halve, halves, narrowed, sum_columns, wide_halves,
+)
 from ..loops.operations cimport MOST_REGISTERS
-from ..loops.reductions cimport PARTS
+from ..loops.reductions cimport FOLDED_PARTS, PARTS
 from ..loops.registers cimport lanes, load, skip, store
 from ..math.exponential cimport nearest, nearest_sum, power2_of_sum, raised_by
 from ..math.logarithm cimport log1p
-from .exponential_parts cimport MANY, add_to_three, exp_parts_of, exp_rest_of, put_parts_below, wide_exponential
-from .exponentials cimport (
-    FEW, LARGEST_TOP, SMALL, SUMS_BELOW, below_of, exponents_of, least_below, log_rest_halves, mantissa_of,
-    rest_of_sums,
+from .exponential_parts cimport (
+    MANY, add_to_three, exp_parts_of, exp_rest_of, put_parts_below, term_below, wide_exponential,
 )
+from .exponentials cimport (
+    FEW, SMALL, SUMS_BELOW, below_of, exactly, log_rest_halves, mantissa_of, rest_of_sums,
+)
+from .exponents cimport LARGEST_TOP, exponents_of, least_below
 
 cdef enum:
     REGISTER = 8  # float64 numbers that any register fits in
@@ -144,14 +148,63 @@ cdef inline void add_column(const real* like, const void* context, Py_ssize_t i,
     sums[0] = sums[0] + p
 
 
-cdef inline void add_column_below(const real* like, const void* context, Py_ssize_t i, real* sums) noexcept nogil:
+cdef inline void add_column_below(const f64x* like, const void* context, Py_ssize_t i, f64x* sums) noexcept nogil:
     cdef const Columns* own = <const Columns*>context
-    cdef real x = load(<const real*>(own.x + i * own.stride)), rest, sum
-    cdef real r = exp_parts_of(x, load(<const real*>own.least), &rest, &sum), power = raised_by(
-        load(<const real*>own.power), sum)
+    cdef f64x x = load(<const f64x*>(own.x + i * own.stride)), rest, sum
+    cdef f64x r = exp_parts_of(x, load(<const f64x*>own.least), &rest, &sum), power = raised_by(
+        load(<const f64x*>own.power), sum)
     if own.y != NULL:
-        store(<real*>skip(<const real*>own.y, i * lanes(like)), fma(r + rest, power, power))
-    add_to_three(r, rest, power, x, load(<const real*>own.top), lanes(like), sums)
+        store(<f64x*>skip(<const f64x*>own.y, i * F64_LANES), fma(r + rest, power, power))
+    add_to_three(r, rest, power, x, load(<const f64x*>own.top), F64_LANES, sums)
+
+
+cdef inline f32x column_below(const Columns* own, f32x top, f32x least, Py_ssize_t i, f32x* count,
+                              f32x* error) noexcept nogil:
+    # below_at of a register of rows, with the rounding error of its term alone
+    cdef f32x x = load(<const f32x*>(own.x + i * own.stride)), rest, sum
+    cdef f32x p = exp_parts_of(x, least, &rest, &sum) + rest
+    cdef f32x power = raised_by(load(<const f32x*>own.power), sum)
+    if own.y != NULL:
+        store(<f32x*>skip(<const f32x*>own.y, i * F32_LANES), fma(p, power, power))
+    count[0] = where_less(x, top, count[0] + splat(x, 1.0), count[0])
+    return term_below(x, top, p, power, error)
+
+
+cdef inline void sum_columns_below(bint closer, const Columns* own, Py_ssize_t n, f64x* below,
+                                   f64x* equal) noexcept nogil:
+    # sum_below of a register of rows
+    cdef f64x sums[MOST_HALVES * APART]
+    cdef f64x wide[MOST_HALVES]
+    cdef f64x other[MOST_HALVES]
+    cdef f32x errors[FOLDED_PARTS]
+    cdef f32x top = load(<const f32x*>own.top), least = least_of_zeros(&top, own), ones = splat(top, 0.0), error
+    cdef Py_ssize_t first = 0, k, parts = min(n, <Py_ssize_t>APART)
+    cdef int half
+    for k in range(FOLDED_PARTS):
+        errors[k] = splat(top, 0.0)
+    while first < n:
+        for k in range(min(parts, n - first)):
+            wide_halves(column_below(own, top, least, first + k, &ones, &error), wide)
+            if closer:
+                errors[k] = errors[k] + error
+            if first + k + APART < n:
+                wide_halves(column_below(own, top, least, first + k + APART, &ones, &error), other)
+                if closer:
+                    errors[k + APART] = errors[k + APART] + error
+                for half in range(HALVES):
+                    wide[half] = wide[half] + other[half]
+            for half in range(HALVES):
+                sums[k * HALVES + half] = wide[half] if first == 0 else sums[k * HALVES + half] + wide[half]
+        first += FOLDED_PARTS
+    for k in range(parts if closer else 0):
+        wide_halves(errors[k], wide)
+        wide_halves(errors[k + APART], other)
+        for half in range(HALVES):
+            sums[k * HALVES + half] = sums[k * HALVES + half] + (wide[half] + other[half])
+    halve(sums, parts, APART, HALVES)
+    for half in range(HALVES):
+        below[half] = sums[half]
+    wide_halves(splat(top, n) - ones, equal)
 
 
 cdef inline bint column_softmax(const real* like, const Columns* columns, int registers, Py_ssize_t n,
@@ -183,8 +236,7 @@ cdef inline f32x put_column_below(const Columns* own, f32x top, Py_ssize_t i, fl
 
 
 cdef inline void sum_columns_wide(const Columns* own, Py_ssize_t n, f64x* below, f64x* equal) noexcept nogil:
-    # Of a register of rows of float32: the sum of the exponentials below the largest, in float64 and in the order of
-    # sum_terms, and how many elements are the largest.
+    # the same with exact exponentials, in the order of sum_terms
     cdef float[3 * MANY] parts
     cdef f64x sums[MOST_HALVES * PARTS]
     cdef f64x* at
@@ -227,9 +279,9 @@ cdef inline void sum_small_columns(Columns* own, Py_ssize_t n, const f64x* lower
 cdef inline bint column_logs(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
                              f64x* mantissas, f64x* rests, f64x* logs, double near) noexcept nogil:
     # find_tops and find_logs: the largest of each row, and the logarithm of the sum relative to it. Small sums are
-    # taken again as in find_logs.
+    # exact as in find_logs.
     cdef Columns own[MOST_REGISTERS]
-    cdef f64x totals[SUMS_BELOW * MOST_LANES]
+    cdef f64x totals[SUMS_BELOW]
     cdef f64x exponents[MOST_LANES]
     cdef f64x below[MOST_LANES]
     cdef f64x equal[MOST_LANES]
@@ -244,12 +296,13 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
         for half in range(count):
             lowered[first + half] = power2(-raised_of(like, &own[k], half))
         if real is f32x:
-            if n <= FEW:
+            if exactly(like, near) and n <= FEW:
                 sum_columns_wide(&own[k], n, below + first, equal + first)
-                continue
-        sum_columns(add_column_below[f32x], add_column_below[f64x], SUMS_BELOW, 1, like, &own[k], n, totals)
-        for half in range(count):
-            below[first + half], equal[first + half] = below_of(totals + half, count), totals[2 * count + half]
+            else:
+                sum_columns_below(near == INFINITY, &own[k], n, below + first, equal + first)
+        else:
+            add_columns(add_column_below, SUMS_BELOW, 1, &own[k], n, totals)
+            below[k], equal[k] = below_of(totals, 1), totals[2]
     for k in range(registers * count):
         mantissas[k] = mantissa_of(tops[k], exponents[k])
         rests[k] = rest_of_sums(below[k], equal[k], lowered[k], mantissas[k])
@@ -258,9 +311,8 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
     for k in range(registers):
         first = k * count
         if real is f32x:
-            if near > 0.0 and n > FEW:
+            if exactly(like, near) and n > FEW:
                 sum_small_columns(&own[k], n, lowered + first, tops + first, mantissas + first, rests + first, near)
-        if real is f32x:
             log_rest_halves(rests + first, logs + first)
         else:
             logs[k] = log1p(rests[k])

@@ -36,6 +36,15 @@ cdef inline void add_to_three(real r, real rest, real power, real x, real top, P
     sums[2] = sums[2] + where_less(x, top, zero, first_lanes(splat(x, 1.0), n))
 
 
+cdef inline f32x term_below(f32x x, f32x top, f32x p, f32x power, f32x* error) noexcept nogil:
+    # power (1 + p), rounded, and its rounding error; 0 where an exponential is one of the largest, but NaN where p is
+    cdef f32x term
+    power = where_less(x, top, power, splat(x, 0.0))
+    term = fma(p, power, power)
+    error[0] = fma(p, power, power - term)
+    return term
+
+
 cdef inline void put_parts_below(f32x x, f32x least, f32x top, f32x r, f32x rest, f32x power,
                                  float* parts) noexcept nogil:
     # for wide_exponential: no power where an exponential is one of the largest, or nothing beside them

@@ -1,113 +1,34 @@
-# The exponentials of a row, which softmax and the losses share: their largest exponent, their sum, and the logarithm
-# of their sum. Gufuncs are in softmax.pyx and losses.pyx, the order of sums in loops/reductions.pxd.
+# The exponentials of a row, which softmax and the losses share: their sum, and the logarithm of their sum. Gufuncs are
+# in softmax.pyx and losses.pyx, the order of sums in loops/reductions.pxd, the exponents in exponents.pxd.
 #
 # e^x is 2^n (1 + p), so e^(x - top) follows from e^x by subtracting whole numbers from n. The difference x - top, whose
 # rounding error would cost as many ULP as it is large, is never computed. Only beyond |top| = 2^20, where n ln 2 is no
-# longer exact, is a shift subtracted from the row first. Exponentials are multiplied by a power of two, `raised`, so
-# that none is subnormal before it meets its scale: it is rounded there, once.
-from libc.math cimport INFINITY, NAN, fabs, frexp, ldexp
+# longer exact, is a shift subtracted from the row first.
+from libc.math cimport INFINITY, fabs, ldexp
 
 from ..lanes cimport (
     F32_LANES, F64_LANES, at_least, f32x, f64x, fma, load_f64, real, splat, splat_f32,
     splat_f64, store_f32, store_f64, where_less, wide_f32,
 )
 from ..loops.columns cimport HALVES, MOST_HALVES, narrowed_parts, wide_halves
-from ..loops.registers cimport lanes, load, load_part, skip, store, store_part
+from ..loops.registers cimport lanes
 from ..loops.reductions cimport (
-    PARTS, Pair, add_compensated, compensated_block, first_lanes, fold_terms, largest_lane, merge_row, sum_block,
-    sum_row, sum_terms, take, wide,
+    FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, PARTS, Pair, add_compensated, compensated_block, fill, first_lanes,
+    fold_terms, merge_row, sum_block, sum_row, sum_terms, tree,
 )
-from ..math.exponential cimport exp_pair, exp_rest, minus_ln2, nearest, power2_of_sum
+from ..math.exponential cimport exp_pair, exp_rest, minus_ln2, power2_of_sum
 from ..math.logarithm cimport log1p, log1p_f64, log1p_pair_f32
 from ..math.pairs cimport pair_quotient, two_sum
-from .exponential_parts cimport MANY, add_to_three, exp_parts_of, exp_rest_of, put_parts_below, wide_exponential
+from .exponential_parts cimport (
+    MANY, add_to_three, exp_parts_of, exp_rest_of, put_parts_below, term_below, wide_exponential,
+)
+from .exponents cimport Exponents, exponent_at, least_of_zero, put_exponential, top_not_finite
 
 cdef enum:
-    LARGEST_TOP = 1 << 20  # up to which the largest x of a row needs no shift
     SUMS_BELOW = 3  # of add_to_three
-    FEW = 32  # elements of a row of float32, up to which its exponentials are added in float64: no more than PARTS
+    FEW = 32  # elements of a row of float32, up to which logsumexp adds its exponentials exactly: no more than PARTS
     SMALL = 2  # a sum beside the largest below this is small
     NEAR = 4  # a logarithm of a sum, this far from 0 or farther, has no digit left for what float32 loses
-
-cdef struct Exponents:
-    const void* x
-    void* y  # where the exponentials go; NULL where only their sum is wanted
-    double sign  # 1, or -1 for softmin
-    double scale  # what the exponentials will be multiplied by, beside one over their sum
-    double shift
-    bint plain  # whether exponents are x itself: sign 1 and shift 0
-    double top  # the largest sign * x; NaN where that is infinite and the row has a NaN
-    double top_n  # n of e^(top - shift) = 2^n (1 + p)
-    int raised  # exponentials are multiplied by 2^raised
-    int more  # and divided by 2^top_n: both together are a factor of 2^more
-    double least  # an exponent below this gives 0 after scaling
-    double mantissa  # e^(top - shift) / 2^top_n
-    double rest  # sum(e^(x - top)) - 1
-    double log_rest  # log(1 + rest)
-
-
-cdef inline Exponents exponents_of(const real* like, const void* x, void* y, double sign, double scale) noexcept nogil:
-    # The larger the scale, the more the exponentials are raised: scaled back, that of the least exponent is 0.
-    cdef int size = 0
-    frexp(scale, &size)
-    if real is f32x:
-        size = min(max(size + 32, 0), 100)
-    else:
-        size = min(max(size + 128, 0), 900)
-    return Exponents(x, y, sign, scale, 0.0, False, 0.0, 0.0, size, 0, 0.0, 1.0, 0.0, 0.0)
-
-
-cdef inline real top_of(const real* x, real sign, Py_ssize_t i, Py_ssize_t n, real top) noexcept nogil:
-    # lanes without an element repeat element i
-    cdef real padded[1]
-    if n == lanes(x):
-        return at_least(load(skip(x, i)) * sign, top)
-    if real is f32x:
-        store(padded, splat_f32((<const float*>x)[i]))
-    else:
-        store(padded, splat_f64((<const double*>x)[i]))
-    store_part(padded, load_part(skip(x, i), n), n)
-    return at_least(load(<const real*>padded) * sign, top)
-
-
-cdef inline Pair top_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # the largest of a block; a NaN may be missed here, since the sum will be NaN
-    cdef Exponents own = (<const Exponents*>context)[0]
-    cdef const real* x = <const real*>own.x
-    cdef Py_ssize_t i = start, stop = start + n, width = lanes(x)
-    cdef real best[4]
-    cdef real sign
-    cdef int k
-    for k in range(4):
-        best[k] = splat(best[k], -INFINITY)
-    sign = splat(best[0], own.sign)
-    while i + 4 * width <= stop:
-        for k in range(4):
-            best[k] = top_of(x, sign, i + k * width, width, best[k])
-        i += 4 * width
-    while i < stop:
-        best[0] = top_of(x, sign, i, min(stop - i, width), best[0])
-        i += width
-    return Pair(largest_lane(at_least(at_least(best[0], best[1]), at_least(best[2], best[3]))), 0.0)
-
-
-cdef inline Pair larger(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size) noexcept nogil:
-    return a if a.first > b.first else b
-
-
-cdef inline void put_exponential(const Exponents* row, real y, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    # where that is asked for
-    if row.y != NULL:
-        if n == lanes(&y):
-            store(<real*>skip(<const real*>row.y, i), y)
-        else:
-            store_part(<real*>skip(<const real*>row.y, i), y, n)
-
-
-cdef inline real exponent_at(const real* like, const Exponents* row, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    # sign * x - shift; 0 where there is no element, since a shift of 1e38 alone would overflow there
-    cdef real x = take(<const real*>row.x, i, n)
-    return x if row.plain else first_lanes(fma(x, splat(x, row.sign), splat(x, -row.shift)), n)
 
 
 cdef inline void add_all(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n, real* sums) noexcept nogil:
@@ -119,24 +40,74 @@ cdef inline void add_all(const real* like, const void* context, Py_ssize_t i, Py
     sums[0] = sums[0] + first_lanes(p, n)
 
 
-cdef inline void add_one_below(const real* like, const Exponents* own, real x, Py_ssize_t i, Py_ssize_t n,
-                               real* sums) noexcept nogil:
+cdef inline void add_below(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                           f64x* sums) noexcept nogil:
     # an exponential, stored; the sums of add_to_three
-    cdef real rest, sum
-    cdef real r = exp_parts_of(x, splat(x, own.least), &rest, &sum), power = power2_of_sum(sum, own.more)
+    cdef const Exponents* own = <const Exponents*>context
+    cdef f64x rest, sum, x = exponent_at(like, own, i, n)
+    cdef f64x r = exp_parts_of(x, splat(x, own.least), &rest, &sum), power = power2_of_sum(sum, own.more)
     put_exponential(own, fma(r + rest, power, power), i, n)
     add_to_three(r, rest, power, x, splat(x, own.top - own.shift), n, sums)
 
 
-cdef inline void add_below(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
-                           real* sums) noexcept nogil:
-    cdef const Exponents* own = <const Exponents*>context
-    add_one_below(like, own, exponent_at(like, own, i, n), i, n, sums)
+cdef inline f32x below_at(const Exponents* own, Py_ssize_t i, Py_ssize_t n, f32x* count,
+                          f32x* errors) noexcept nogil:
+    # an exponential, stored; what it adds to the sum without the largest, to the rounding errors of those terms, and to
+    # how many there are
+    cdef f32x rest, sum, error, x = exponent_at(<const f32x*>NULL, own, i, n), top = splat(x, own.top - own.shift)
+    cdef f32x p = exp_parts_of(x, splat(x, least_of_zero(&x, own.more)), &rest, &sum) + rest
+    cdef f32x power = power2_of_sum(sum, own.more)
+    put_exponential(own, fma(p, power, power), i, n)
+    count[0] = where_less(x, top, count[0] + first_lanes(splat(x, 1.0), n), count[0])
+    p = first_lanes(term_below(x, top, p, power, &error), n)
+    errors[0] = errors[0] + first_lanes(error, n)
+    return p
+
+
+cdef inline void add_wide(const f32x* terms, f64x* sums) noexcept nogil:
+    # FOLDED_PARTS terms as float64: the first half and the second to one partial sum each
+    cdef float values[FOLDED_PARTS]
+    cdef int k
+    for k in range(FOLDED_TERMS):
+        store_f32(values + k * F32_LANES, terms[k])
+    for k in range(FOLDED_SUMS):
+        sums[k] = sums[k] + (wide_f32(values + k * F64_LANES) + wide_f32(
+            values + FOLDED_PARTS // 2 + k * F64_LANES))
+
+
+cdef inline void sum_below(bint closer, const Exponents* own, Py_ssize_t start, Py_ssize_t n, f64x* below,
+                           f64x* count) noexcept nogil:
+    # Of a row of float32: FOLDED_SUMS registers of partial sums of the exponentials below the largest, each rounded to
+    # float32 before it is added in float64, and of how many these are. If `closer`, the rounding errors are in the sum
+    # too.
+    cdef f32x terms[FOLDED_TERMS]
+    cdef f32x ones[FOLDED_TERMS]
+    cdef f32x errors[FOLDED_TERMS]
+    cdef Py_ssize_t i = start, left
+    cdef int k
+    fill(below, FOLDED_SUMS, 0.0)
+    fill(count, FOLDED_SUMS, 0.0)
+    fill(ones, FOLDED_TERMS, 0.0)
+    fill(errors, FOLDED_TERMS, 0.0)
+    while i + FOLDED_PARTS <= start + n:
+        for k in range(FOLDED_TERMS):
+            terms[k] = below_at(own, i + k * F32_LANES, F32_LANES, &ones[k], &errors[k])
+        add_wide(terms, below)
+        i += FOLDED_PARTS
+    if i < start + n:
+        for k in range(FOLDED_TERMS):
+            left = start + n - i - k * F32_LANES
+            terms[k] = below_at(own, i + k * F32_LANES, min(left, <Py_ssize_t>F32_LANES), &ones[k], &errors[k]) if (
+                left > 0) else splat_f32(0.0)
+        add_wide(terms, below)
+    if closer:
+        add_wide(errors, below)
+    add_wide(ones, count)
 
 
 cdef inline void add_below_wide(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                                 f64x* sums) noexcept nogil:
-    # the exponentials of add_below, of a row of float32, to a sum in float64
+    # the exponentials of a row of float32, exactly, to a sum in float64
     cdef const Exponents* own = <const Exponents*>context
     cdef float[3 * MANY] parts
     cdef f32x rest, sum, x = exponent_at(<const f32x*>NULL, own, i, n), least = splat(x, own.least)
@@ -185,30 +156,37 @@ cdef inline Pair all_block(const real* like, const void* context, Py_ssize_t sta
     return Pair(total, 0.0)
 
 
-cdef inline Pair below_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+cdef inline Pair sum_of_below(bint closer, const real* like, const void* context, Py_ssize_t start,
+                              Py_ssize_t n) noexcept nogil:
     # the sum without the largest, and how many are the largest
+    cdef Exponents own = (<const Exponents*>context)[0]
     cdef double totals[SUMS_BELOW]
+    cdef f64x below[FOLDED_SUMS]
+    cdef f64x count[FOLDED_SUMS]
+    own.plain = own.sign == 1.0 and own.shift == 0.0
     if real is f32x:
-        if start + n <= FEW:
-            return sum_block(add_few_below, 2, <const f64x*>NULL, context, start, n)
-    sum_exponentials(add_below[f32x], add_below[f64x], SUMS_BELOW, like, context, start, n, totals)
-    return Pair(totals[0] + totals[1], totals[2])
+        if own.plain:  # as in sum_exponentials
+            own.plain = True
+            sum_below(closer, &own, start, n, below, count)
+        else:
+            sum_below(closer, &own, start, n, below, count)
+        return Pair(tree(below, FOLDED_SUMS, 1), n - tree(count, FOLDED_SUMS, 1))
+    else:
+        sum_terms(add_below, SUMS_BELOW, like, &own, start, n, totals)
+        return Pair(totals[0] + totals[1], totals[2])
 
 
-cdef inline double least_below(const real* like, int raised) noexcept nogil:
-    # how far below the largest an exponent gives 0 after scaling
-    cdef double below = (raised + (124 if real is f32x else 1020)) * 0.6931471805599453
-    return <float>below if real is f32x else below
+cdef inline Pair below_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    return sum_of_below(False, like, context, start, n)
 
 
-cdef inline double least_of(const real* like, const Exponents* row) noexcept nogil:
-    return (row.top - row.shift) - least_below(like, row.raised)
+cdef inline Pair closer_block(const f32x* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    return sum_of_below(True, like, context, start, n)
 
 
-cdef inline double least_of_zero(const real* like, int more) noexcept nogil:
-    # An exponent below this gives 0 before scaling, in `add_all`: there the power of two is 0. A product that
-    # underflows takes some processors longer than others do, and in masked rows there are many.
-    return -(more + (127 if real is f32x else 1023)) * 0.6931471805599453
+cdef inline Pair few_block(const f32x* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # the same of up to FEW elements, exactly
+    return sum_block(add_few_below, 2, <const f64x*>NULL, context, start, n)
 
 
 cdef inline Pair below_block_wide(const f32x* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
@@ -216,11 +194,16 @@ cdef inline Pair below_block_wide(const f32x* like, const void* context, Py_ssiz
     return sum_block(add_below_wide, 1, <const f64x*>NULL, &own, start, n)
 
 
+cdef inline bint exactly(const real* like, double near) noexcept nogil:
+    # Whether the exponentials of small sums of a row of float32 are exact: their rounding shows where the logarithm is
+    # small, and the largest, to which it is added, no farther from 0 than a finite `near`. If that is infinite, the
+    # logarithm is a result by itself, and sums have the rounding errors of their exponentials.
+    return real is f32x and 0.0 < near < INFINITY
+
+
 cdef inline bint small(const real* like, double rest, double top, double near, Py_ssize_t n) noexcept nogil:
-    # Whether the sum of a row of float32 is taken again: small elements may have been lost beside larger ones, which
-    # shows where the logarithm is small and the largest no farther from 0 than `near`. A few elements were added in
-    # float64.
-    return real is f32x and n > FEW and rest < SMALL and fabs(top) < near
+    # whether the sum of a row is taken again for that; one of a few elements is exact already
+    return exactly(like, near) and n > FEW and rest < SMALL and fabs(top) < near
 
 
 cdef inline void add_below_exactly(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
@@ -252,34 +235,6 @@ cdef inline double exact_log(const Exponents* row, double more, Py_ssize_t n, in
     low = fma(q * splat_f64(-0.5), q, low + lost)
     store_f64(lanes_of, where_less(q, splat_f64(1e-9), q + low, log + log_low))
     return lanes_of[0]
-
-
-cdef inline double largest(const real* like, const Exponents* row, Py_ssize_t n, int threads) noexcept nogil:
-    return merge_row(top_block[real], larger, like, row, n, threads).first
-
-
-cdef inline void set_top(const real* like, Exponents* row) noexcept nogil:
-    # finds e^shift and 2^top_n, by which all exponentials are divided
-    cdef double n[16]
-    row.shift = row.top if fabs(row.top) > LARGEST_TOP else 0.0
-    if real is f32x:
-        store(<real*>n, nearest(splat_f32(<float>(row.top - row.shift)), 1.4426950408889634))
-        row.top_n = (<float*>n)[0]
-    else:
-        store(<real*>n, nearest(splat_f64(row.top - row.shift), 1.4426950408889634))
-        row.top_n = n[0]
-    row.least = least_of(like, row)
-    if fabs(row.top) < INFINITY:
-        row.more = row.raised - <int>row.top_n
-
-
-cdef inline void find_tops(const real* like, Exponents* rows, Py_ssize_t count, Py_ssize_t n,
-                           int threads) noexcept nogil:
-    cdef Py_ssize_t r
-    for r in range(count):
-        rows[r].top = largest(like, &rows[r], n, threads)
-    for r in range(count):
-        set_top(like, &rows[r])
 
 
 cdef inline double rest_of(const Exponents* row, Pair sum) noexcept nogil:
@@ -337,9 +292,9 @@ cdef inline void log_rests(const real* like, const double* rests, double* logs, 
 cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, Py_ssize_t n, int threads,
                            double near) noexcept nogil:
     # After find_tops, for rows whose largest is finite, GROUP at most: the sum of e^(x - top) without one of the
-    # largest, so that log1p of it is right where the largest is nearly all of the sum. Where the largest is no farther
-    # from 0 than `near`, small sums are computed again, in float64; and those of float64, if `near` is infinite, with
-    # the rounding errors of their additions. The scalars of all rows share registers.
+    # largest, so that log1p of it is right where the largest is nearly all of the sum. Small sums of float32 are exact
+    # where `exactly` says so, and those of float64, if `near` is infinite, have the rounding errors of their additions.
+    # The scalars of all rows share registers.
     cdef double tops[MANY]
     cdef double exponents[MANY]
     cdef double mantissas[MANY]
@@ -350,7 +305,12 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
         tops[k] = exponents[k] = logs[k] = 0.0
     for k in range(count):
         if fabs(rows[k].top) < INFINITY:
-            sums[k] = sum_row(below_block[real], like, &rows[k], n, threads)
+            if exactly(like, near) and n <= FEW:
+                sums[k] = sum_row(few_block, <const f32x*>NULL, &rows[k], n, threads)
+            elif real is f32x and near == INFINITY:
+                sums[k] = sum_row(closer_block, <const f32x*>NULL, &rows[k], n, threads)
+            else:
+                sums[k] = sum_row(below_block[real], like, &rows[k], n, threads)
             tops[k], exponents[k] = rows[k].top - rows[k].shift, rows[k].top_n
     k = 0
     while k < count:
@@ -375,16 +335,3 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
         if real is f64x:
             if near == INFINITY and rows[k].rest < 64.0 and fabs(rows[k].top) < INFINITY:
                 rows[k].log_rest = exact_log(&rows[k], sums[k].second - 1.0, n, threads)
-
-
-cdef inline double top_not_finite(const real* x, const Exponents* row, Py_ssize_t n) noexcept nogil:
-    # the logarithm of the sum where the largest is infinite: NaN where the row has one
-    cdef Py_ssize_t i
-    for i in range(n):
-        if real is f32x:
-            if (<const float*>x)[i] != (<const float*>x)[i]:
-                return NAN
-        else:
-            if (<const double*>x)[i] != (<const double*>x)[i]:
-                return NAN
-    return row.top

@@ -13,7 +13,7 @@ from ..lanes cimport (
 from ..loops.reductions cimport Pair, first_lanes, largest_lane, merge_row, row_context, sum_block, sum_row, wide
 from ..math.exponential cimport exp_of_pair, whole
 from ..math.logarithm cimport log_f64
-from .exponentials cimport larger
+from .exponents cimport larger
 from .wide_rows cimport store_wide
 
 cdef enum Measure:

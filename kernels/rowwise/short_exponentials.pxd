@@ -6,14 +6,15 @@ from ..lanes cimport (
     F64_LANES, all_less, at_least, f32x, f64x, load_f64, magnitude, real, splat, splat_f64, store_f64, where_less,
 )
 from ..loops.operations cimport SHORT, SHORT_ROWS
-from ..loops.reductions cimport Pair, element, first_lanes, sum_row
+from ..loops.reductions cimport FOLDED_SUMS, Pair, element, first_lanes, halved, sum_row
 from ..loops.registers cimport lanes, load, load_part, skip, store
 from ..loops.short_rows cimport add_short, fold_short, short_largest, short_totals
 from ..math.exponential cimport nearest
 from .exponentials cimport (
-    FEW, LARGEST_TOP, SUMS_BELOW, Exponents, add_all, add_below, add_few_below, below_block_wide, below_of,
-    exponents_of, least_of, least_of_zero, log_rests, mantissa_of, rest_of, rest_of_sums, small,
+    FEW, SUMS_BELOW, add_all, add_below, add_few_below, below_block_wide, below_of, exactly, log_rests, mantissa_of,
+    rest_of, rest_of_sums, small, sum_below,
 )
+from .exponents cimport LARGEST_TOP, Exponents, exponents_of, least_of, least_of_zero
 
 
 cdef inline real present_lanes(const real* like, Py_ssize_t n) noexcept nogil:
@@ -107,16 +108,18 @@ cdef inline void sum_small_again(Exponents* own, const char* x, Py_ssize_t step,
 cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_ssize_t step, Py_ssize_t n,
                             double* tops, double* mantissas, double* rests, double* logs, double near) noexcept nogil:
     # find_tops and find_logs: the largest of each row, and the logarithm of the sum relative to it. Exponentials that
-    # are wanted go to rows of SHORT numbers from own.y on. Small sums are taken again as in find_logs.
+    # are wanted go to rows of SHORT numbers from own.y on. Small sums are exact as in find_logs.
     cdef const real* tile = <const real*>own.y
     cdef f64x parts[SUMS_BELOW * SHORT_ROWS]
     cdef double least[SHORT_ROWS]
     cdef double totals[SUMS_BELOW * SHORT_ROWS]
     cdef f64x sums[SUMS_BELOW]
+    cdef f64x below[FOLDED_SUMS]
+    cdef f64x others[FOLDED_SUMS]
     cdef int more[SHORT_ROWS]
     cdef f64x mantissa, rest
     cdef f64x lowered = splat_f64(ldexp(1.0, -own.raised))
-    cdef bint few = real is f32x and n <= FEW
+    cdef int count = 2 if real is f32x else SUMS_BELOW
     cdef Py_ssize_t k, j
     own.plain = True
     if not short_exponents(like, own, x, step, n, tops, more, least):
@@ -127,30 +130,31 @@ cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_
             own.y = <void*>skip(tile, k * SHORT)
         mantissas[k] = own.raised - more[k]
         if real is f32x:
-            if few:
+            if exactly(like, near) and n <= FEW:
                 add_short(add_few_below, 2, <const f64x*>NULL, own, n, parts + k)
             else:
-                fold_short(add_below[f32x], SUMS_BELOW, own, n, parts + k)
+                sum_below(near == INFINITY, own, 0, n, below, others)
+                parts[k], parts[SHORT_ROWS + k] = halved(below, FOLDED_SUMS, 1), halved(others, FOLDED_SUMS, 1)
         else:
-            add_short(add_below[f64x], SUMS_BELOW, like, own, n, parts + k)
-    for k in range(2 if few else SUMS_BELOW):
+            add_short(add_below, SUMS_BELOW, like, own, n, parts + k)
+    for k in range(count):
         short_totals(parts + k * SHORT_ROWS, totals + k * SHORT_ROWS)
+    for k in range(SHORT_ROWS if real is f32x and not (exactly(like, near) and n <= FEW) else 0):
+        totals[SHORT_ROWS + k] = n - totals[SHORT_ROWS + k]
     k = 0
     while k < SHORT_ROWS:
         mantissa = mantissa_of(load_f64(tops + k), load_f64(mantissas + k))
-        for j in range(2 if few else SUMS_BELOW):
+        for j in range(count):
             sums[j] = load_f64(totals + j * SHORT_ROWS + k)
-        rest = rest_of_sums(sums[0] if few else below_of(sums, 1), sums[1 if few else SUMS_BELOW - 1], lowered,
-                            mantissa)
+        rest = rest_of_sums(sums[0] if real is f32x else below_of(sums, 1), sums[count - 1], lowered, mantissa)
         if not all_less(rest, splat_f64(INFINITY)):
             return False
         store_f64(mantissas + k, mantissa)
         store_f64(rests + k, rest)
         k += F64_LANES
     if real is f32x:
-        if near > 0.0 and n > FEW:
-            sum_small_again(own, x, step, n, tops, more, least, totals + (SUMS_BELOW - 1) * SHORT_ROWS, mantissas,
-                            rests, near)
+        if exactly(like, near) and n > FEW:
+            sum_small_again(own, x, step, n, tops, more, least, totals + SHORT_ROWS, mantissas, rests, near)
     k = 0
     while k < SHORT_ROWS:
         log_rests(like, rests + k, logs + k, SHORT_ROWS - k)

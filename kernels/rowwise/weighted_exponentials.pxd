@@ -20,7 +20,7 @@ from ..math.exponential cimport exp_pair, nearest, power2_of_sum, whole
 from ..math.logarithm cimport log, log_f64
 from ..math.pairs cimport two_sum
 from .exponential_parts cimport exp_rest_of
-from .exponentials cimport LARGEST_TOP, Exponents, exponents_of, larger, set_top
+from .exponents cimport LARGEST_TOP, Exponents, exponents_of, larger, set_top
 from .wide_rows cimport store_wide
 
 cdef enum:
