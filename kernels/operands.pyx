@@ -7,7 +7,8 @@ from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, PyObject
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.float cimport DBL_MAX
 from libc.math cimport INFINITY
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
 cimport numpy as np
 
@@ -248,9 +249,25 @@ cdef inline bint taken(np.ndarray x):
     return float_type(x) != NPY_NOTYPE and np.PyArray_ISNOTSWAPPED(x)
 
 
+def as_one_row(x, other):
+    """Two arrays that are `plain`, each as one row of all its numbers; None of others."""
+    cdef np.npy_intp all_of_them = -1
+    cdef np.PyArray_Dims dims
+    if not are_plain((x, other)):
+        return None
+    dims.ptr, dims.len = &all_of_them, 1
+    row = np.PyArray_Newshape(x, &dims, np.NPY_CORDER)
+    all_of_them = -1
+    return row, np.PyArray_Newshape(other, &dims, np.NPY_CORDER)
+
+
 def plain(*arrays):
     """Whether these are NumPy's own arrays, of one shape and all float32 or all float64, as a kernel takes them where
     they lie: there is nothing to convert, and nothing about dtypes and shapes to refuse."""
+    return are_plain(arrays)
+
+
+cdef bint are_plain(tuple arrays):
     cdef np.ndarray first, array
     cdef object given
     for given in arrays:
@@ -541,6 +558,54 @@ def classified(name, logits, target, ignore_index=None, int axis=-1):
             position = [int(k) for k in np.unravel_index(i, (<object>asked).shape)]
             raise ValueError(f"{name}: target{position} is {asked[tuple(position)]}; expected 0 to {classes - 1}")
     return x, indices
+
+
+def plain_classes(x, target, weight, ignore_index, axis):
+    """Of a loss of rows of classes whose arrays are as its kernels take them, so that there is nothing to convert and
+    nothing to refuse: x, its axis counted from the front, the class asked for in each row, -1 where it is the one to
+    ignore, the weight or what stands for none, and how many rows are not ignored. None where something is another."""
+    cdef np.ndarray logits, asked, indices
+    cdef int axes, chosen
+    cdef Py_ssize_t i, size, classes, count
+    cdef int64_t ignored, own, last
+    cdef uint64_t signs = 0
+    cdef const int64_t* given
+    cdef int64_t* found
+    if not np.PyArray_CheckExact(x) or not np.PyArray_CheckExact(target) or type(axis) is not int or not (
+            ignore_index is None or type(ignore_index) is int):
+        return None
+    logits, asked = x, target
+    axes = np.PyArray_NDIM(logits)
+    if not taken(logits) or np.PyArray_TYPE(asked) != np.NPY_INT64 or not np.PyArray_ISCARRAY_RO(asked) or not (
+            -axes <= axis < axes):
+        return None
+    chosen = axis
+    if chosen < 0:
+        chosen += axes
+    if not without_axis(asked, logits, chosen):
+        return None
+    classes, size = np.PyArray_DIM(logits, chosen), np.PyArray_SIZE(asked)
+    if weight is None:
+        weight = ABSENT_FLOAT64 if np.PyArray_TYPE(logits) == np.NPY_DOUBLE else ABSENT
+    elif not np.PyArray_CheckExact(weight) or not np.PyArray_ISCARRAY_RO(<np.ndarray>weight) or (
+            np.PyArray_TYPE(<np.ndarray>weight) != (
+                np.NPY_DOUBLE if np.PyArray_TYPE(logits) == np.NPY_DOUBLE else np.NPY_FLOAT)) or (
+            np.PyArray_NDIM(<np.ndarray>weight) != 1 or np.PyArray_DIM(<np.ndarray>weight, 0) != classes):
+        return None
+    given, count = <const int64_t*>np.PyArray_DATA(asked), size
+    if ignore_index is None:
+        return (logits, chosen, asked, weight, <double>count) if all_below(given, size, classes) else None
+    if not -2**63 <= ignore_index < 2**63:
+        return None
+    ignored, last, count = ignore_index, classes - 1, 0
+    indices = np.PyArray_EMPTY(np.PyArray_NDIM(asked), np.PyArray_DIMS(asked), np.NPY_INT64, 0)
+    found = <int64_t*>np.PyArray_DATA(indices)
+    for i in range(size):
+        own = given[i]
+        count += own != ignored
+        signs |= <uint64_t>(own | (last - own)) if own != ignored else 0
+        found[i] = own if own != ignored else -1
+    return None if signs >> 63 else (logits, chosen, indices, weight, <double>count)
 
 
 def vector(name, role, values, np.ndarray x, Py_ssize_t axis):
@@ -1105,7 +1170,11 @@ def rounded_to(dtype, values):
     """Results, usually float64, in the dtype they are returned in; integers and narrower dtypes than 16 bits are none.
     What is beyond it becomes an infinity without a warning."""
     cdef environment callers
-    dtype = np.dtype(dtype)
+    if not isinstance(dtype, np.dtype):
+        dtype = np.dtype(dtype)
+    if np.PyArray_CheckExact(values) and (<np.dtype>dtype).num == np.PyArray_TYPE(<np.ndarray>values) and (
+            taken(values) and dtype.isnative):
+        return values
     if values.dtype == dtype:
         return values
     callers = enter_environment()
@@ -1121,27 +1190,38 @@ cdef np.dtype FLOAT32 = np.dtype(np.float32), FLOAT64 = np.dtype(np.float64)
 def number_in(np.dtype dtype, double value):
     """One number in the dtype that it is returned in, as `rounded_to`."""
     cdef float narrow
+    cdef uint32_t bits
+    cdef uint16_t high
     if dtype.num == np.NPY_FLOAT:
         narrow = narrowed(value)
         return PyArray_Scalar(&narrow, FLOAT32, None)
+    if dtype.num == BFLOAT16 and dtype.isnative and value == value:
+        narrow = narrowed(value)
+        memcpy(&bits, &narrow, sizeof(bits))
+        high = <uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16)
+        return PyArray_Scalar(&high, dtype, None)
     number = PyArray_Scalar(&value, FLOAT64, None)
     return number if dtype.num == np.NPY_DOUBLE else rounded_to(dtype, number)
 
 
-cdef object rounded(dtype, values):
+cdef object rounded(np.dtype dtype, values):
+    # in the environment of kernels, whose flags are not the caller's
     cdef np.ndarray given, found
     cdef Py_ssize_t i
+    if dtype.num == np.NPY_FLOAT and np.PyArray_CheckExact(values) and np.PyArray_ISCARRAY_RO(<np.ndarray>values) and (
+            np.PyArray_TYPE(<np.ndarray>values) in (np.NPY_DOUBLE, BFLOAT16)):
+        given = values
+        found = np.PyArray_EMPTY(np.PyArray_NDIM(given), np.PyArray_DIMS(given), np.NPY_FLOAT, 0)
+        for i in range(np.PyArray_SIZE(given)):
+            if np.PyArray_TYPE(given) == np.NPY_DOUBLE:
+                (<float*>np.PyArray_BYTES(found))[i] = <float>(<const double*>np.PyArray_BYTES(given))[i]
+            else:
+                (<uint32_t*>np.PyArray_BYTES(found))[i] = <uint32_t>(<const uint16_t*>np.PyArray_BYTES(given))[i] << 16
+        return found
     if dtype.itemsize < 2 or dtype.kind not in "fV":
         dtype = values.dtype if values.dtype.kind == "f" else np.dtype(np.float64)
     if dtype.num == np.NPY_FLOAT and type(values) is np.float64:
         return np.float32(narrowed(values))
-    if dtype.num == np.NPY_FLOAT and np.PyArray_CheckExact(values):
-        given = values
-        if np.PyArray_TYPE(given) == np.NPY_DOUBLE and np.PyArray_ISCARRAY_RO(given):
-            found = np.PyArray_EMPTY(np.PyArray_NDIM(given), np.PyArray_DIMS(given), np.NPY_FLOAT, 0)
-            for i in range(np.PyArray_SIZE(given)):
-                (<float*>np.PyArray_BYTES(found))[i] = narrowed((<const double*>np.PyArray_BYTES(given))[i])
-            return found
     with np.errstate(all="ignore"):
         return values.astype(dtype.newbyteorder("="))
 

@@ -1,16 +1,16 @@
 # Losses of numbers that have been picked by their class, and the weights of classes that means divide by; losses of
 # pairs of numbers, each, their sum, and their gradient. What a target may be is checked in pylib/functions/losses.py;
 # cross-entropy is losses.pyx.
-from libc.math cimport INFINITY, fabs, frexp, ldexp
-from libc.stdint cimport int16_t, int32_t, int64_t
+from libc.math cimport INFINITY, NAN, fabs, frexp, ldexp
+from libc.stdint cimport int16_t, int64_t
 from libc.string cimport memset
 
 cimport numpy as np
 
-from .lanes cimport any_less, at_least, at_most, f32x, f64x, magnitude, real, splat, where_less
+from .lanes cimport any_less, at_least, at_most, f32x, f64x, fma, magnitude, real, splat, where_less
 from .loops.operations cimport Operands, along_axis
 from .loops.reductions cimport (
-    Pair, first_lanes, fold_block, map_block, map_row, row_context, sum_block, sum_row, take, wide,
+    Pair, first_lanes, fold_block, map_block, map_row, row_context, sum_block, sum_row, sum_values, take, wide,
 )
 from .math.exponential cimport far_out, largest, least_normal
 from .math.logistic cimport sigmoids
@@ -29,7 +29,8 @@ include "parts/point_losses_pairs.pxi"
 cdef inline real value(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n, Kind kind) noexcept nogil:
     cdef const Pairs* own = <const Pairs*>context
     cdef real x = take(<const real*>own.x, i, n)
-    cdef real found = value_of(x, take(<const real*>own.target, i, n), each(like, own.yes_weight, x, i, n), own, kind)
+    cdef real found = value_of(x, take(<const real*>own.target, i, n), each(like, own.yes_weight, x, i, n), own, kind,
+                               False)
     return unless_zero(take(<const real*>own.weight, i, n), found) if own.weight != NULL else found
 
 
@@ -58,7 +59,7 @@ cdef inline void add_value(const real* like, const void* context, Py_ssize_t i, 
     cdef const Pairs* own = <const Pairs*>context
     cdef f64x x = wide(<const real*>own.x, i, n)
     cdef f64x found = value_of(x, wide(<const real*>own.target, i, n), wide_each(like, own.yes_weight, x, i, n), own,
-                               kind)
+                               kind, real is f32x)
     if own.weight != NULL:
         found = unless_zero(wide(<const real*>own.weight, i, n), found)
     sums[0] = sums[0] + first_lanes(found, n)

@@ -32,17 +32,21 @@ cdef inline real yes_of(real target, real weight, const Pairs* row) noexcept nog
 
 # The kind is a constant in every loop, so that none of them asks for it at every register.
 
-cdef inline real value_of(real x, real target, real yes_weight, const Pairs* row, Kind kind) noexcept nogil:
+cdef inline real value_of(real x, real target, real yes_weight, const Pairs* row, Kind kind,
+                          bint widened) noexcept nogil:
     # mse d^2, l1 |d|, huber d^2 / 2 up to delta and delta (|d| - delta / 2) from there on, d = x - target; of logits
-    # yes_weight target log(1 + e^-x) + (1 - target) log(1 + e^x), no part of which cancels
+    # yes_weight target log(1 + e^-x) + (1 - target) log(1 + e^x), no part of which cancels. No difference of numbers
+    # that were float32, and are `widened`, is beyond the range.
     cdef real d = x - target, size = magnitude(d), delta = splat(x, row.delta), found, far, half = splat(x, 0.5)
     if kind == MSE:
         return d * d
     if kind == L1:
         return size
     if kind == HUBER:
-        found = where_less(delta, size, delta * (size - half * delta), half * d * d)
-        if any_less(largest(x), size):  # the difference is beyond the range: half of it, and so of the loss, is not
+        found = at_most(size, delta)
+        found = found * fma(found, -half, size)
+        # where the difference is beyond the range, half of it, and so of the loss, is not
+        if not widened and any_less(largest(x), size):
             far = delta * (magnitude(half * x - half * target) - splat(x, 0.25) * delta)
             found = where_less(largest(x), size, where_less(delta, size, far + far, size), found)
         return found

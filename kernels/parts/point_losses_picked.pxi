@@ -4,21 +4,14 @@ ctypedef fused number:
     float
     double
 
-ctypedef fused element_of:
-    # what is moved, by its size
-    int16_t
-    int32_t
-    int64_t
-
+ctypedef fused result:
+    float
+    double
 
 cdef struct Weights:
     # of each class, of either precision; NULL of both where there are none
     const float* narrow
     const double* wide
-
-
-cdef inline double weight_of(Weights weights, Py_ssize_t i) noexcept nogil:
-    return weights.narrow[i] if weights.narrow != NULL else weights.wide[i] if weights.wide != NULL else 1.0
 
 
 cdef inline Weights weights_in(np.ndarray weight) noexcept:
@@ -49,35 +42,66 @@ cdef Places places_in(np.ndarray x, int axis):
     return Places(inner, classes * inner, 1, inner)
 
 
-cdef void weigh_picked(number like, const void* x, Places of, np.ndarray target, Weights weights, double scale,
-                       double* losses) noexcept:
+cdef inline Py_ssize_t class_of(int64_t asked) noexcept nogil:
+    # the first class where a row is ignored, so that what is read is there
+    return asked if asked >= 0 else 0
+
+
+cdef inline double weighed_by(double product, Weights weights, Py_ssize_t k) noexcept nogil:
+    if weights.narrow != NULL:
+        return product * weights.narrow[k]
+    return product * weights.wide[k] if weights.wide != NULL else product
+
+
+cdef inline void weigh_picked(const number* group, Places of, const int64_t* asked, Weights weights, double scale,
+                              result* losses, Py_ssize_t left) noexcept nogil:
     # -scale weight[target] x[target] of every row, 0 where it is ignored
-    cdef const number* group = <const number*>x
-    cdef const int64_t* asked = <const int64_t*>np.PyArray_DATA(target)
-    cdef bint plain = weights.narrow == NULL and weights.wide == NULL
-    cdef Py_ssize_t j, left = np.PyArray_SIZE(target)
+    cdef Py_ssize_t j, k
+    cdef double loss
     while left > 0:
-        if plain:  # a loop that does not ask for weights
-            for j in range(of.width):
-                losses[j] = -scale * group[asked[j] * of.each + j * of.row] if asked[j] >= 0 else 0.0
-        else:
-            for j in range(of.width):
-                losses[j] = -scale * group[asked[j] * of.each + j * of.row] * weight_of(weights, asked[j]) if (
-                    asked[j] >= 0) else 0.0
+        for j in range(of.width):
+            k = class_of(asked[j])
+            loss = weighed_by(-scale * group[k * of.each + j * of.row], weights, k)
+            losses[j] = <result>(loss if asked[j] >= 0 else 0.0)
         losses += of.width
         asked += of.width
         left -= of.width
         group += of.group
 
 
-def losses_of(np.ndarray x, np.ndarray target, np.ndarray weight, double scale, int axis, bint picked):
-    """-scale weight[target] x[target] of every row along an axis, 0 where the row is ignored, in float64. Where it is
-    `picked`, `x` has one number for each row, or one for all; otherwise None where `x` is not laid out by C or has 16
-    bits. The weight is of float32 or float64 and laid out by C, the target int64, which fits; a weight of nothing
-    stands for ones."""
+cdef void weigh_float32(const float* x, Places of, const int64_t* asked, Weights weights, double scale,
+                        double* losses, Py_ssize_t rows) noexcept nogil:
+    weigh_picked(x, of, asked, weights, scale, losses, rows)
+
+
+cdef void weigh_float64(const double* x, Places of, const int64_t* asked, Weights weights, double scale,
+                        double* losses, Py_ssize_t rows) noexcept nogil:
+    weigh_picked(x, of, asked, weights, scale, losses, rows)
+
+
+cdef void weigh_each_float32(const float* x, Places of, const int64_t* asked, Weights weights, double scale,
+                             float* losses, Py_ssize_t rows) noexcept nogil:
+    weigh_picked(x, of, asked, weights, scale, losses, rows)
+
+
+def losses_of(x, np.ndarray target, np.ndarray weight, double scale, int axis, bint picked, bint each):
+    """-scale weight[target] x[target] of every row along an axis, 0 where the row is ignored, in float64, or in the
+    dtype of `x` where `each` is wanted. Where it is `picked`, `x` is a number for all rows, or an array of one for
+    each; otherwise None where `x` is not laid out by C or has 16 bits. The weight is of float32 or float64 and laid out
+    by C, the target int64, which fits; a weight of nothing stands for ones."""
     cdef Places of
     cdef np.ndarray found
     cdef Weights weights = weights_in(weight)
+    cdef const int64_t* asked = <const int64_t*>np.PyArray_DATA(target)
+    cdef Py_ssize_t rows = np.PyArray_SIZE(target)
+    cdef int dtype = np.NPY_DOUBLE
+    cdef void* losses
+    cdef double number
+    if type(x) is float:
+        number, of = x, Places(rows, 0, 0, 0)
+        found = np.PyArray_EMPTY(np.PyArray_NDIM(target), np.PyArray_DIMS(target), np.NPY_DOUBLE, 0)
+        weigh_float64(&number, of, asked, weights, scale, <double*>np.PyArray_DATA(found), rows)
+        return found
     if picked:
         x = np.PyArray_FROMANY(x, np.PyArray_TYPE(x), 0, 0, np.NPY_ARRAY_CARRAY_RO)
         of = Places(np.PyArray_SIZE(target), 0, 0 if np.PyArray_SIZE(x) == 1 else 1, 0)
@@ -85,78 +109,113 @@ def losses_of(np.ndarray x, np.ndarray target, np.ndarray weight, double scale, 
         return None
     else:
         of = places_in(x, axis)
-    found = np.PyArray_EMPTY(np.PyArray_NDIM(target), np.PyArray_DIMS(target), np.NPY_DOUBLE, 0)
+    if each and np.PyArray_TYPE(x) == np.NPY_FLOAT:
+        dtype = np.NPY_FLOAT
+    found = np.PyArray_EMPTY(np.PyArray_NDIM(target), np.PyArray_DIMS(target), dtype, 0)
+    losses = np.PyArray_DATA(found)
     if np.PyArray_TYPE(x) == np.NPY_DOUBLE:
-        weigh_picked(<double>0.0, np.PyArray_DATA(x), of, target, weights, scale, <double*>np.PyArray_DATA(found))
+        weigh_float64(<const double*>np.PyArray_DATA(x), of, asked, weights, scale, <double*>losses, rows)
+    elif dtype == np.NPY_DOUBLE:
+        weigh_float32(<const float*>np.PyArray_DATA(x), of, asked, weights, scale, <double*>losses, rows)
     else:
-        weigh_picked(<float>0.0, np.PyArray_DATA(x), of, target, weights, scale, <double*>np.PyArray_DATA(found))
+        weigh_each_float32(<const float*>np.PyArray_DATA(x), of, asked, weights, scale, <float*>losses, rows)
     return found
 
 
-cdef inline void place_values(element_of like, char* y, Places of, const char* values, const int64_t* asked,
-                              Py_ssize_t left) noexcept nogil:
-    cdef element_of* group = <element_of*>y
-    cdef const element_of* value = <const element_of*>values
-    cdef Py_ssize_t j
+cdef void put_slopes(number* group, Places of, const double* grad, Py_ssize_t step, const int64_t* asked,
+                     Weights weights, double scale, Py_ssize_t left) noexcept nogil:
+    # -scale weight[target] grad where the target of a row is; 0 where it is ignored, in the first of its classes
+    cdef Py_ssize_t j, k
+    cdef double slope
     while left > 0:
         for j in range(of.width):
-            if asked[j] >= 0:
-                group[asked[j] * of.each + j * of.row] = value[j]
-        value += of.width
+            k = class_of(asked[j])
+            slope = weighed_by(-scale * grad[j * step], weights, k)
+            group[k * of.each + j * of.row] = <number>(slope if asked[j] >= 0 else 0.0)
+        grad += of.width * step
         asked += of.width
         left -= of.width
         group += of.group
 
 
-def placed(np.ndarray y, np.ndarray target, np.ndarray values, int axis):
-    """Zeros in `y` but where the target picks, along an axis, which gets the values. All are laid out by C, the target
-    is int64 and fits, and the values have the dtype of `y`."""
+cdef void put_values(int16_t* group, Places of, const int16_t* values, const int64_t* asked,
+                     Py_ssize_t left) noexcept nogil:
+    cdef Py_ssize_t j
+    while left > 0:
+        for j in range(of.width):
+            if asked[j] >= 0:
+                group[asked[j] * of.each + j * of.row] = values[j]
+        values += of.width
+        asked += of.width
+        left -= of.width
+        group += of.group
+
+
+def slopes_of(np.ndarray y, np.ndarray target, grad, np.ndarray weight, double scale, int axis):
+    """Zeros in `y` but where the target picks, along an axis, which gets -scale weight[target] grad. `grad` is a number
+    for all rows, or a float64 array of one for each; where `y` has 16 bits it is an array of these products, rounded to
+    its dtype. Arrays are laid out by C, and the target is int64 and fits."""
+    cdef np.ndarray values
     cdef char* to = np.PyArray_BYTES(y)
-    cdef const char* value = np.PyArray_BYTES(values)
     cdef const int64_t* asked = <const int64_t*>np.PyArray_DATA(target)
+    cdef const double* grads
     cdef Places of = places_in(y, axis)
+    cdef Weights weights = weights_in(weight)
+    cdef Py_ssize_t rows = np.PyArray_SIZE(target), step = 0
+    cdef double number
     memset(to, 0, np.PyArray_NBYTES(y))
-    if np.PyArray_ITEMSIZE(y) == 8:
-        place_values(<int64_t>0, to, of, value, asked, np.PyArray_SIZE(target))
-    elif np.PyArray_ITEMSIZE(y) == 4:
-        place_values(<int32_t>0, to, of, value, asked, np.PyArray_SIZE(target))
+    if np.PyArray_SIZE(y) == 0:
+        return
+    if type(grad) is float:
+        number = grad
+        grads = &number
     else:
-        place_values(<int16_t>0, to, of, value, asked, np.PyArray_SIZE(target))
+        values = np.PyArray_FROMANY(grad, np.PyArray_TYPE(grad), 0, 0, np.NPY_ARRAY_CARRAY_RO)
+        grads, step = <const double*>np.PyArray_DATA(values), 1
+    if np.PyArray_ITEMSIZE(y) == 8:
+        put_slopes(<double*>to, of, grads, step, asked, weights, scale, rows)
+    elif np.PyArray_ITEMSIZE(y) == 4:
+        put_slopes(<float*>to, of, grads, step, asked, weights, scale, rows)
+    else:
+        put_values(<int16_t*>to, of, <const int16_t*>np.PyArray_DATA(values), asked, rows)
 
 
-cdef bint take_weights(const number* weights, np.ndarray target, double* of_row, double* most) noexcept:
-    # the weight of every row, 0 where it is ignored, and how large one of them is at most; whether one is not 0
-    cdef const int64_t* classes = <const int64_t*>np.PyArray_DATA(target)
+cdef void take_weights(const number* weights, const int64_t* classes, Py_ssize_t n, double* of_row,
+                       double* most) noexcept nogil:
+    # the weight of every row, 0 where it is ignored, and how large one of them is at most
     cdef double size, own = 0.0
-    cdef bint some = False
     cdef Py_ssize_t i
-    for i in range(np.PyArray_SIZE(target)):
-        of_row[i] = size = weights[classes[i]] if classes[i] >= 0 else 0.0
-        some |= size != 0.0
+    for i in range(n):
+        size = weights[class_of(classes[i])]
+        of_row[i] = size = size if classes[i] >= 0 else 0.0
         size = fabs(size)
         own = size if size > own else own
     most[0] = own
-    return some
 
 
-def weights_of(np.ndarray target, np.ndarray weight):
-    """Of a mean, which divides by the weights that the target picks: the weights, that of every row, 0 where it is
-    ignored, and whether any of these is another number. All weights have been multiplied by a power of two, which does
-    not change the mean, where the picked ones are so large or small that their sum or its inverse is beyond the range.
-    `target` is int64, the weight of float32 or float64, and both are laid out by C."""
-    cdef np.ndarray found = np.PyArray_EMPTY(1, [np.PyArray_SIZE(target)], np.NPY_DOUBLE, 0), scaled
+cdef double sum_of(const double* values, Py_ssize_t n) noexcept nogil:
+    return sum_values(<const f64x*>values, n, 1)
+
+
+def weighed(np.ndarray target, np.ndarray weight):
+    """Of a mean, which divides by the weights that the target picks: the weights and that sum, NaN where none of those
+    picked is another number than 0. All weights have been multiplied by a power of two, which does not change the mean,
+    where the picked ones are so large or small that their sum or its inverse is beyond the range. `target` is int64,
+    the weight of float32 or float64, and both are laid out by C."""
+    cdef Py_ssize_t i, n = np.PyArray_SIZE(target)
+    cdef np.ndarray found = np.PyArray_EMPTY(1, [n], np.NPY_DOUBLE, 0), scaled
     cdef double* of_row = <double*>np.PyArray_DATA(found)
+    cdef const int64_t* classes = <const int64_t*>np.PyArray_DATA(target)
     cdef Weights weights = weights_in(weight)
-    cdef double most = 0.0
-    cdef bint some
-    cdef Py_ssize_t i
+    cdef double most = 0.0, sum
     cdef int exponent
     if weights.narrow != NULL:
-        some = take_weights(weights.narrow, target, of_row, &most)
+        take_weights(weights.narrow, classes, n, of_row, &most)
     else:
-        some = take_weights(weights.wide, target, of_row, &most)
+        take_weights(weights.wide, classes, n, of_row, &most)
     if 2.0**-64 <= most < 2.0**64 or most == 0.0 or most == INFINITY:
-        return weight, found, some
+        sum = sum_of(of_row, n)
+        return weight, sum if sum != 0.0 or most != 0.0 else NAN
     frexp(most, &exponent)
     scaled = np.PyArray_NewCopy(weight, np.NPY_CORDER)
     for i in range(np.PyArray_SIZE(scaled)):
@@ -164,7 +223,7 @@ def weights_of(np.ndarray target, np.ndarray weight):
             (<float*>np.PyArray_DATA(scaled))[i] = <float>ldexp(weights.narrow[i], -exponent)
         else:
             (<double*>np.PyArray_DATA(scaled))[i] = ldexp(weights.wide[i], -exponent)
-    return weights_of(target, scaled)
+    return weighed(target, scaled)
 
 
 def count_of(np.ndarray target):

@@ -8,7 +8,7 @@ import numpy as np
 from ..environment import unflushed
 from ..kernels import losses as _kernels
 from ..kernels import point_losses as _point_kernels
-from ..kernels.operands import array_given, classified, number_in
+from ..kernels.operands import array_given, classified, number_in, plain_classes
 from ._axis import checked, fitting, floating, from_zero, on_axis, rounded_to, vector, whole
 from ._documentation import with_bound
 
@@ -70,6 +70,21 @@ def _precision(x):
 
 def _asked(name, x, target, weight, ignore_index, axis, reduction, probable=True):
     check_reduction(name, reduction)
+    kind = "class" if weight is None else "weighted"
+    found = plain_classes(x, target, weight, ignore_index, axis)
+    if found is None:
+        x, axis, target, weight, kind, rows = _converted(name, x, target, weight, ignore_index, axis, kind, probable)
+    else:
+        x, axis, target, weight, rows = found
+    if reduction != "mean":
+        rows = 1.0
+    elif kind == "weighted":  # without any weight NaN, since smoothed losses over 0 would be infinite
+        weight, rows = _point_kernels.weighed(target, weight)
+    return _new(_Asked, (x, axis, target, weight, kind, rows))
+
+
+def _converted(name, x, target, weight, ignore_index, axis, kind, probable):
+    # what _Asked begins with, and how many rows count in a mean
     x = floating(name, "logits" if probable else "x", x)
     if x.ndim > 0 or np.ndim(axis) > 0 or axis != -1:
         x, axis = checked(name, x, axis, "an int")
@@ -79,28 +94,17 @@ def _asked(name, x, target, weight, ignore_index, axis, reduction, probable=True
         ignore_index = whole(name, "ignore_index", ignore_index)
         if probabilities is not None:
             raise ValueError(f"{name}: ignore_index is of class indices; target holds probabilities")
-    kind = "class" if weight is None else "weighted"
     if probabilities is not None:
-        target, kind = probabilities, "probabilities"
+        target, kind, rows = probabilities, "probabilities", x.size / max(x.shape[axis], 1)
     else:
         _, target = classified(name, x, target, ignore_index, axis)
+        rows = _point_kernels.count_of(target)
     weighted, weight = weight is not None, vector(name, "weight", weight, x, axis)
     if weighted and (x.itemsize == 2 or weight.dtype != x.dtype):
         weight = rounded_to(_precision(x), weight)
     if weighted and not (weight.flags.c_contiguous and weight.flags.aligned):
         weight = weight.copy()
-    divisor = float(target.size)
-    if reduction != "mean":
-        divisor = 1.0
-    elif probabilities is not None:
-        divisor = target.size / max(x.shape[axis], 1)
-    elif weighted:
-        weight, weights, some = _point_kernels.weights_of(target, weight)
-        # without any weight 0 / 0, since smoothed losses over 0 would be infinite
-        divisor = _kernels.total(weights, 1.0 if some else 0.0)
-    elif ignore_index is not None:
-        divisor = _point_kernels.count_of(target)
-    return _new(_Asked, (x, axis, target, weight, kind, divisor))
+    return x, axis, target, weight, kind, rows
 
 
 def _entropy(name, logits, target, label_smoothing, z_loss, reduction, weight, ignore_index, axis):
@@ -112,8 +116,8 @@ def _entropy(name, logits, target, label_smoothing, z_loss, reduction, weight, i
 
 def _reduced(losses, reduction, divisor, dtype):
     if reduction == "none":
-        return rounded_to(dtype, losses[()])
-    return number_in(dtype, _kernels.total(np.ascontiguousarray(losses), divisor))
+        return rounded_to(dtype, losses if losses.ndim else losses[()])
+    return number_in(dtype, _kernels.total(losses, divisor))
 
 
 def _with_grad(asked, operands, scale, out):
@@ -122,14 +126,21 @@ def _with_grad(asked, operands, scale, out):
     return on_axis(_GUFUNCS[asked.kind][1], (*operands, scale), asked.axis, asked.x.ndim, None, out)
 
 
+def arriving(name, grad, expected):
+    """The gradient arriving at losses of the expected shape: an array, or a float where they are one number."""
+    shape = ()
+    if type(grad) is not float:
+        grad = floating(name, "grad", grad)
+        shape = grad.shape
+    if shape != expected:
+        raise ValueError(f"{name}: grad of shape {shape} does not fit a loss of shape {expected}")
+    return grad if shape else float(grad)
+
+
 def _arriving(name, grad, asked, reduction):
-    # the gradient of each row's loss
-    grad = floating(name, "grad", grad)
-    grad = rounded_to(np.float64, grad) if grad.ndim else np.array(float(grad))
-    expected = asked.shape if reduction == "none" else ()
-    if grad.shape != expected:
-        raise ValueError(f"{name}: grad of shape {grad.shape} does not fit a loss of shape {expected}")
-    return grad
+    # in float64
+    grad = arriving(name, grad, asked.shape if reduction == "none" else ())
+    return grad if type(grad) is float else rounded_to(np.float64, grad)
 
 
 @with_bound
@@ -260,8 +271,6 @@ def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=
     name = "cross_entropy_backward"
     asked, operands = _entropy(name, logits, target, label_smoothing, z_loss, reduction, weight, ignore_index, axis)
     grad = _arriving(name, grad, asked, reduction)
-    if grad.ndim == 0:
-        grad = float(grad)  # a number of Python goes to the kernel as it is
     if reduction == "mean":
         grad = grad * asked.scale  # infinite of rows whose weights are 0
     return _with_grad(asked, operands, grad, out)[1]
@@ -310,10 +319,10 @@ def nll_loss(x, target, *, reduction="mean", weight=None, ignore_index=None, axi
     x, axis, target, weight, _, divisor = asked
     if target.size and not x.size:
         raise ValueError(f"nll_loss: x of shape {x.shape} has no class to choose")
-    losses = _point_kernels.losses_of(x, target, weight, 1.0, axis, False)
+    losses = _point_kernels.losses_of(x, target, weight, 1.0, axis, False, reduction == "none")
     if losses is None:
         picked = np.take_along_axis(x, np.expand_dims(np.maximum(target, 0), axis), axis)
-        losses = _point_kernels.losses_of(rounded_to(_precision(x), picked), target, weight, 1.0, axis, True)
+        losses = _point_kernels.losses_of(rounded_to(_precision(x), picked), target, weight, 1.0, axis, True, False)
     return _reduced(losses, reduction, divisor, x.dtype)
 
 
@@ -350,9 +359,10 @@ def nll_loss_backward(grad, x, target, *, reduction="mean", weight=None, ignore_
     name = "nll_loss_backward"
     asked = _asked(name, x, target, weight, ignore_index, axis, reduction, probable=False)
     grad = _arriving(name, grad, asked, reduction)
-    values = _point_kernels.losses_of(grad, asked.target, asked.weight, asked.scale, asked.axis, True)
-    values = rounded_to(asked.x.dtype, values)
-    target, place = asked.target, out
+    target, weight, place, scale = asked.target, asked.weight, out, asked.scale
+    if asked.x.itemsize == 2:
+        slopes = _point_kernels.losses_of(grad, target, weight, scale, asked.axis, True, False)
+        grad = rounded_to(asked.x.dtype, slopes)
     if out is None:
         out = place = np.empty(asked.x.shape, asked.x.dtype)
     else:
@@ -360,7 +370,11 @@ def nll_loss_backward(grad, x, target, *, reduction="mean", weight=None, ignore_
             place = np.empty(asked.x.shape, asked.x.dtype)
         if np.may_share_memory(target, place):
             target = target.copy()
-    _point_kernels.placed(place, target, values, asked.axis)
+        if np.may_share_memory(weight, place):
+            weight = weight.copy()
+        if type(grad) is not float and np.may_share_memory(grad, place):
+            grad = grad.copy()
+    _point_kernels.slopes_of(place, target, grad, weight, scale, asked.axis)
     if place is not out:
         with np.errstate(all="ignore"):  # a narrower `out` may not hold them
             np.copyto(out, place, "same_kind")

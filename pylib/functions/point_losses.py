@@ -8,15 +8,16 @@ import numpy as np
 from ..environment import unflushed
 from ..kernels import losses as _sums
 from ..kernels import point_losses as _kernels
-from ..kernels.operands import number_given, number_in
+from ..kernels.operands import as_one_row, number_given, number_in
 from ._axis import broadcast_beside, fitting, floating, floats_beside, like, on_axis, refuse_mask, rounded_to
 from ._documentation import with_bound
-from .losses import check_reduction
+from .losses import arriving, check_reduction
 
 __all__ = ["binary_cross_entropy_with_logits", "binary_cross_entropy_with_logits_backward", "huber", "huber_backward",
            "l1", "l1_backward", "mse", "mse_backward"]
 
 _KINDS = {"mse": 0.0, "l1": 1.0, "huber": 2.0, "binary_cross_entropy_with_logits": 3.0}
+_SQUARES = _KINDS["mse"], _KINDS["huber"]
 _SMALL = 2.0**-64  # by which numbers are multiplied where a sum of losses is beyond float64
 _NONE, _NONE_FLOAT64 = np.empty(0, np.float32), np.empty(0, np.float64)
 
@@ -31,6 +32,8 @@ def _above_zero(name, delta):
 def _pairs(name, x, target, reduction):
     # both as one row, the target in the dtype of x
     check_reduction(name, reduction)
+    if (rows := as_one_row(x, target)) is not None:
+        return x, *rows
     x = floating(name, "x", x)
     refuse_mask(name, "target", target)
     target = rounded_to(x.dtype, like(name, "target", target, x))
@@ -38,7 +41,7 @@ def _pairs(name, x, target, reduction):
 
 
 def _nothing(x):
-    return _NONE_FLOAT64 if x.dtype == np.float64 else _NONE
+    return _NONE_FLOAT64 if x.itemsize == 8 else _NONE
 
 
 def _each(x, values):
@@ -48,25 +51,23 @@ def _each(x, values):
 
 def _weights(name, x, weights):
     # each of them as an array with one number per loss, or as an empty one where it is not given
-    if weights is None:
-        return _nothing(x), _nothing(x)
-    return [_nothing(x) if values is None else
-            _each(x, broadcast_beside(name, role, floats_beside(name, role, values, x), x))
-            for role, values in weights.items()]
+    return (_nothing(x),) * 2 if weights is None else [
+        _nothing(x) if values is None else
+        _each(x, broadcast_beside(name, role, floats_beside(name, role, values, x), x))
+        for role, values in weights.items()]
 
 
 def _sum(operands, divisor):
-    return _sums.total(np.atleast_1d(on_axis(_kernels.sum_of_pair_losses_gufunc, operands, 0, 1)), divisor)
+    return _sums.total(on_axis(_kernels.sum_of_pair_losses_gufunc, operands, 0, 1), divisor)
 
 
 def _smaller(operands, divisor):
     # the same loss of smaller numbers, none of whose terms is beyond the range, and what to divide their sum by
     x, target, *weights, kind, delta = operands
-    power = 2 if kind in (_KINDS["mse"], _KINDS["huber"]) else 1
     if kind != _KINDS["binary_cross_entropy_with_logits"]:  # whose delta multiplies it
         with np.errstate(all="ignore"):  # what falls below the range is nothing beside the large ones
             x, target = x * _SMALL, target * _SMALL
-    return (x, target, *weights, kind, delta * _SMALL), divisor * _SMALL**power
+    return (x, target, *weights, kind, delta * _SMALL), divisor * _SMALL**(2 if kind in _SQUARES else 1)
 
 
 def _loss(name, x, target, reduction, delta=1.0, weights=None):
@@ -74,7 +75,7 @@ def _loss(name, x, target, reduction, delta=1.0, weights=None):
     operands = (*pairs, *_weights(name, x, weights), _KINDS[name], delta)
     if reduction == "none":
         return on_axis(_kernels.pair_losses_gufunc, operands, 0, 1).reshape(x.shape)
-    total = _sum(operands, divisor := float(x.size) if reduction == "mean" else 1.0)
+    total = _sum(operands, divisor := x.size if reduction == "mean" else 1.0)
     if not math.isfinite(total) and x.dtype == np.float64:  # terms may be, and the result not
         total = _sum(*_smaller(operands, divisor))
     return number_in(x.dtype, total)
@@ -82,18 +83,17 @@ def _loss(name, x, target, reduction, delta=1.0, weights=None):
 
 def _backward(name, grad, x, target, reduction, out, delta=1.0, weights=None):
     x, *pairs = _pairs(name, x, target, reduction)
-    grad = floating(name, "grad", grad)
-    expected = x.shape if reduction == "none" else ()
-    if grad.shape != expected:
-        raise ValueError(f"{name}: grad of shape {grad.shape} does not fit a loss of shape {expected}")
-    each, scale, exponent = _nothing(x), 1.0, 0
+    grad = arriving(name, grad, x.shape if reduction == "none" else ())
+    each, kind, scale, exponent = _nothing(x), _KINDS[name.removesuffix("_backward")], 1.0, 0
     if reduction == "none":
-        each = _each(x, grad)
+        each = _each(x, np.asarray(grad))
     else:
-        scale, exponent = math.frexp(float(grad))  # apart, lest the share of a small gradient is subnormal
-        scale = scale / max(x.size, 1) if reduction == "mean" else scale
-    operands = (*pairs, *_weights(name, x, weights), _KINDS[name.removesuffix("_backward")], delta, each, scale,
-                float(exponent))
+        scale, exponent = math.frexp(grad)  # apart, lest the share of a small gradient is subnormal
+        scale = scale / (x.size or 1) if reduction == "mean" else scale
+    operands = (*pairs, *_weights(name, x, weights), kind, delta, each, scale, float(exponent))
+    if out is not None and (rows := as_one_row(out, x)) is not None and out.flags.writeable:
+        on_axis(_kernels.pair_losses_backward_gufunc, operands, 0, 1, rows[0])
+        return out
     found = on_axis(_kernels.pair_losses_backward_gufunc, operands, 0, 1, None).reshape(x.shape)
     if out is None:
         return found
