@@ -78,6 +78,10 @@ cdef inline bint collides(const Operand* one, Py_ssize_t n) noexcept nogil:
     return one.kind == c'r' and n * min(one.stride & -one.stride, <Py_ssize_t>PAGE) > COLUMN_BYTES
 
 
+cdef inline bint is_tiled_row(const Operand* one) noexcept nogil:
+    return one.kind == c'r' and one.tiled
+
+
 cdef inline void lay_out(Pass* work) noexcept nogil:
     # which operands pass through tiles, and where those are in the memory of a worker. A tile holds one vector.
     cdef Py_ssize_t n = work.n, longest = work.n, width = 8 if work.dtype == FLOAT64 else 4
@@ -117,9 +121,16 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
     if longest // (1 << 20) >= (1 << 20):  # a row of stride 0 may be longer than any memory
         work.tiles_size = -1
         return
+    j = 0
     for k in range(work.operands):
         one = &work.of[k]
-        if one.tiled:
+        while one.kind == c'r' and work.n_in <= k and j < work.n_in and not is_tiled_row(&work.of[j]):
+            j += 1
+        if is_tiled_row(one) and work.n_in <= k and j < work.n_in:
+            # in the place of an input, as it may be where neither has a tile: the first-level cache holds more of one
+            one.offset = work.of[j].offset
+            j += 1
+        elif one.tiled:
             one.offset = work.tiles_size
             longest = max(work.height * n, column_tile) if one.kind == c'r' else one.length
             work.tiles_size += whole((longest + PADDING) * width, PAGE)
