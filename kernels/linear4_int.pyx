@@ -25,12 +25,12 @@ from .lanes cimport (
     narrow_u64_u32, narrow_u64_u8, splat_f32, splat_f64, splat_u32, splat_u64, store_f32, store_u32, u32x, u64x,
     wide_f32,
 )
-from .loops.largest cimport largest_size
+from .loops.largest cimport SIZES, largest_of, largest_size, raise_sizes
 from .loops.partial_sums cimport PARTS, aligned, meet, prefetch, put_biases
 from .loops.threads cimport join_threads, run_chunks, threads_for
 from .loops.whole_products cimport (
-    BATCH, BYTES, DEEP, FEW, IN_TURN, PAIRS, SHALLOW, SLICES, WORD, WORDS, Output, Product, abreast_of, add_row,
-    add_rows, sums_of_planes, words_of,
+    BATCH, BYTES, DEEP, FEW, IN_TURN, MOST_ABREAST, PAIRS, SHALLOW, SLICES, WORD, WORDS, Output, Outputs, Product,
+    abreast_of, add_row, add_rows, output_of, sums_of_planes, words_of,
 )
 
 cdef enum:
@@ -41,202 +41,99 @@ cdef enum:
 join_threads()
 
 
-cdef inline void pack_bytes(const uint8_t* bytes, uint32_t* packed) noexcept nogil:
-    # of every eight bytes the even ones, then the odd ones
-    cdef u64x words
-    cdef int part = 0, k
-    while part < PARTS:
-        for k in range(BYTES):
-            words = load_u64(<const uint64_t*>bytes + part) >> 8 * k & splat_u64(0x00FF00FF00FF00FF)
-            words = (words | words >> 8) & splat_u64(0x0000FFFF0000FFFF)
-            narrow_u64_u32(packed + k * PARTS + part, words | words >> 16)
-        part += F64_LANES
+include "parts/linear4_int_packing.pxi"
 
 
-cdef inline void pack_pairs(const int16_t* whole, uint32_t* packed) noexcept nogil:
-    # numbers i and i + 4 of eight: those of an even i first, as `decode_pairs` has their bytes
-    cdef uint32_t two[PAIRS]
-    cdef int part, k
-    for part in range(PARTS):
-        memcpy(two, whole + part * WORD, sizeof(two))
-        for k in range(2):
-            packed[k * PARTS + part] = (two[k] & 0xFFFF) | two[k + 2] << 16
-            packed[(k + 2) * PARTS + part] = two[k] >> 16 | (two[k + 2] & <uint32_t>0xFFFF0000)
-
-
-cdef void pack_row(void* context, Py_ssize_t row, int thread) noexcept nogil:
-    # x[row] in whole numbers, in the order in which words give their codes, zeros behind the last input
-    cdef const Product* of = <const Product*>context
-    cdef const float* x = of.x + row * of.inputs
-    cdef Py_ssize_t slice_words = words_of(of.planes, of.depth), start, slice
-    cdef Py_ssize_t first = row // of.batch * of.batch, deep = min(of.batch, of.rows - first)
-    cdef Py_ssize_t between = slice_words if of.rows == 1 else of.blocks * deep * slice_words
-    cdef int count = BYTES if of.planes else PAIRS, turn, i, k, plane, part, word, of_four
-    cdef const float* source
-    cdef float padded[SHALLOW]
-    cdef int16_t whole[SHALLOW]
-    cdef uint8_t bytes[2][SHALLOW]  # those of the higher plane first, where there are two
-    cdef int64_t sums[PARTS]
-    cdef uint32_t words[PAIRS * PARTS]
-    cdef u32x ones[ABREAST * BYTES * WORDS]
-    cdef u32x totals[ABREAST]
-    cdef uint32_t* packed
-    cdef uint32_t* at
-    cdef uint32_t top
-    cdef float largest
-    cdef double factor = 0
-    cdef u64x moved
-    top = largest_size(x, of.inputs)
-    memcpy(&largest, &top, sizeof(largest))
-    if top >= 0x7F800000:
-        of.row_scales[row] = NAN
-    else:
-        of.row_scales[row] = largest / <double>of.largest * of.step
-        if top != 0:
-            factor = of.largest / <double>largest
-    memset(whole, 0, sizeof(whole))
-    memset(bytes, 0, sizeof(bytes))
-    memset(sums, 0, sizeof(sums))
-    for k in range(ABREAST * BYTES * WORDS):
-        ones[k] = splat_u32(0x01010101)
-    for turn in range(of.blocks * of.depth):  # 128 inputs at a time
-        packed = of.packed + (first * of.blocks * SLICES + turn // of.depth * (SLICES if of.rows == 1 else deep)
-                              + row - first) * slice_words
-        start = turn * SHALLOW
-        if factor != 0:
-            source = x + start
-            if start + SHALLOW > of.inputs:
-                memset(padded, 0, sizeof(padded))
-                memcpy(padded, source, max(of.inputs - start, 0) * sizeof(float))
-                source = padded
-            i = 0
-            while i < SHALLOW:  # to nearest, ties to even, by the addition of 1.5 * 2^52: the low bits are the number
-                moved = bits_f64(wide_f32(source + i) * splat_f64(factor) + splat_f64(6755399441055744.0))
-                if of.planes == 2:
-                    narrow_u64_u8(bytes[0] + i, moved + splat_u64(128) >> 8)
-                if of.planes:
-                    narrow_u64_u8(bytes[of.planes - 1] + i, moved)
-                if of.planes == 0 or of.offsets != NULL:
-                    narrow_u64_u16(<uint16_t*>whole + i, moved)
-                i += F64_LANES
-        if of.planes == 0:
-            pack_pairs(whole, words)
-        for plane in range(of.planes):
-            pack_bytes(bytes[plane], words + plane * BYTES * PARTS)
-        of_four = turn % of.depth
-        i = 0
-        while i < PARTS:  # a part at a time, which has one word of them or four in a row
-            part = i if of.depth == 1 else i + of_four
-            at = packed + part // F32_LANES * between + part % F32_LANES
-            for plane in range(max(of.planes, 1)):
-                for k in range(count):
-                    for word in range(of.depth):
-                        at[word * count * F32_LANES] = words[(plane * count + k) * PARTS + i + word]
-                    at += F32_LANES
-                at += (of.depth - 1) * count * F32_LANES
-            if of.offsets != NULL:
-                for k in range(WORD * of.depth):
-                    sums[part] += whole[i * WORD + k]
-            i += of.depth
-        if of_four + 1 < of.depth:
-            continue
-        if of.planes:
-            for slice in range(SLICES):
-                at = packed + slice * between
-                store_u32(at + slice_words - F32_LANES, splat_u32(0))
-                sums_of_planes(ones, at, 0, 1, 0, totals, of.planes, of.depth, 4)
-                store_u32(at + slice_words - F32_LANES, splat_u32(<uint32_t>of.lowest) * totals[0])
-        if of.offsets != NULL:
-            for part in range(PARTS):
-                of.row_sums[(turn // of.depth * of.rows + row) * PARTS + part] = <float>(sums[part] / of.step)
-                sums[part] = 0
-
-
-cdef const float* with_room(const float* numbers, Py_ssize_t groups, float* room) noexcept nogil:
-    # a look-up reads PARTS numbers: fewer than that stand in a room of their own
+cdef const float* with_room(const float* numbers, Py_ssize_t groups, Py_ssize_t count, float* rooms) noexcept nogil:
+    # a look-up reads PARTS numbers: fewer than that stand in a room of their own, for each output
+    cdef Py_ssize_t o
     if groups >= PARTS:
         return numbers
-    memset(room, 0, PARTS * sizeof(float))
-    memcpy(room, numbers, groups * sizeof(float))
-    return room
+    memset(rooms, 0, count * PARTS * sizeof(float))
+    for o in range(count):
+        memcpy(rooms + o * PARTS, numbers + o * groups, groups * sizeof(float))
+    return rooms
 
 
 cdef inline void in_form(const Product* of, const uint32_t* x, const float* row_sums, Py_ssize_t rows,
-                         const Output* outputs, Py_ssize_t count, Py_ssize_t start, Py_ssize_t stop, int first,
-                         float* sums, Py_ssize_t deep, int planes, int depth, int at_once) noexcept nogil:
-    cdef int abreast = abreast_of(planes)
+                         const Outputs* outputs, Py_ssize_t start, Py_ssize_t stop, int first, float* sums,
+                         Py_ssize_t deep, int planes, int depth, int at_once) noexcept nogil:
+    cdef int abreast = abreast_of(planes), k
+    cdef bint straight = planes > 0 and of.straight
     cdef Py_ssize_t o = 0
-    cdef const Output* after
-    while o < count:
-        after = outputs + o + (abreast if o + abreast < count else 0)
-        if of.rows == 1 and of.offsets == NULL:
-            add_row(of, x, row_sums, outputs + o, sums, planes, depth, 4, False)
+    cdef Output some[2 * MOST_ABREAST]
+    cdef Output* after = some + abreast
+    while o < outputs.count:
+        for k in range(abreast if of.rows == 1 else 2 * abreast):
+            some[k] = output_of(outputs, o + k)
+        if ABREAST > 1 and of.rows == 1 and of.offsets == NULL and straight:  # asked here, where it takes time
+            add_row(of, x, row_sums, some, start, stop, sums, planes, depth, 4, False, True)
+        elif of.rows == 1 and of.offsets == NULL:
+            add_row(of, x, row_sums, some, start, stop, sums, planes, depth, 4, False, straight)
         elif of.rows == 1:
-            add_row(of, x, row_sums, outputs + o, sums, planes, depth, 4, True)
+            add_row(of, x, row_sums, some, start, stop, sums, planes, depth, 4, True, straight)
         elif of.offsets == NULL:
-            add_rows(of, x, row_sums, rows, outputs + o, after, start, stop, first, sums, deep, planes, depth, at_once,
-                     False)
+            add_rows(of, x, row_sums, rows, some, after, start, stop, first, sums, deep, planes, depth, at_once, False)
         else:
-            add_rows(of, x, row_sums, rows, outputs + o, after, start, stop, first, sums, deep, planes, depth, at_once,
-                     True)
+            add_rows(of, x, row_sums, rows, some, after, start, stop, first, sums, deep, planes, depth, at_once, True)
         sums += abreast * SLICES * deep * F32_LANES
         o += abreast
 
 
 cdef void add_outputs(const Product* of, const uint32_t* x, const float* row_sums, Py_ssize_t rows,
-                      const Output* outputs, Py_ssize_t count, Py_ssize_t start, Py_ssize_t stop, int first,
-                      float* sums, Py_ssize_t deep) noexcept nogil:
+                      const Outputs* outputs, Py_ssize_t start, Py_ssize_t stop, int first, float* sums,
+                      Py_ssize_t deep) noexcept nogil:
     # sums[count][SLICES][deep][F32_LANES] += weights * x, of so many rows of them, of blocks start to stop and of the
     # register that begins with partial sum `first`; of a single row, of all registers
     cdef bint small = UNSIGNED_MOST < 255 and of.small  # otherwise any number of registers at once is the same
     if of.planes == 1 and of.depth == 1:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, 1, 4)
+        in_form(of, x, row_sums, rows, outputs, start, stop, first, sums, deep, 1, 1, 4)
     elif of.planes == 1 and small:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, WORDS, 8)
+        in_form(of, x, row_sums, rows, outputs, start, stop, first, sums, deep, 1, WORDS, 8)
     elif of.planes == 1:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, WORDS, 4)
+        in_form(of, x, row_sums, rows, outputs, start, stop, first, sums, deep, 1, WORDS, 4)
     elif of.planes == 2 and of.depth == 1:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, 1, 4)
+        in_form(of, x, row_sums, rows, outputs, start, stop, first, sums, deep, 2, 1, 4)
     elif of.planes == 2 and small:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, WORDS, 8)
+        in_form(of, x, row_sums, rows, outputs, start, stop, first, sums, deep, 2, WORDS, 8)
     elif of.planes == 2:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, WORDS, 4)
+        in_form(of, x, row_sums, rows, outputs, start, stop, first, sums, deep, 2, WORDS, 4)
     elif of.depth == 1:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 0, 1, 4)
+        in_form(of, x, row_sums, rows, outputs, start, stop, first, sums, deep, 0, 1, 4)
     else:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 0, WORDS, 4)
+        in_form(of, x, row_sums, rows, outputs, start, stop, first, sums, deep, 0, WORDS, 4)
 
 
 cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
     cdef const Product* of = <const Product*>context
     cdef Py_ssize_t start = i % of.across * WIDTH, first = i // of.across * of.batch
     cdef Py_ssize_t count = min(WIDTH, of.outputs - start), deep = min(of.batch, of.rows - first)
-    cdef Py_ssize_t row_bytes = (of.inputs + 1) // 2, whole_bytes = of.whole * SHALLOW // 2 * of.depth
+    cdef Py_ssize_t whole_bytes = of.whole * SHALLOW // 2 * of.depth
     cdef Py_ssize_t slice_words = words_of(of.planes, of.depth)
     # so many rows at a time and so many slices of them stay in the first-level cache
     cdef Py_ssize_t parts = (deep * slice_words + NEAR - 1) // NEAR, some = (deep + parts - 1) // parts
-    cdef Py_ssize_t panel = of.blocks if of.rows == 1 else max(NEAR // (some * slice_words), 1), block, o, row
+    cdef Py_ssize_t panel = max(of.whole if of.rows == 1 else NEAR // (some * slice_words), 1), block, o, row
     cdef const uint32_t* x = of.packed + first * of.blocks * SLICES * slice_words
-    cdef uint8_t* tails = <uint8_t*>(of.own + thread * of.own_size)
+    cdef uint32_t* largest = <uint32_t*>(of.own + thread * of.own_size)
+    cdef uint8_t* tails = <uint8_t*>(largest + SIZES)
     cdef float* rooms = <float*>(tails + WIDTH * SHALLOW // 2 * of.depth)
     cdef float* sums = rooms + 2 * WIDTH * PARTS
-    cdef Output outputs[WIDTH]
+    cdef Outputs outputs
     cdef float totals[WIDTH]
     cdef float* y
     cdef int slice
+    outputs.count, outputs.row_bytes, outputs.tail_bytes = count, (of.inputs + 1) // 2, SHALLOW // 2 * of.depth
+    outputs.groups = max(of.groups, PARTS)
+    outputs.first.codes, outputs.first.tail = of.codes + start * outputs.row_bytes, tails
+    outputs.first.scales = with_room(of.scales + start * of.groups, of.groups, count, rooms)
+    outputs.first.offsets = outputs.first.scales
+    if of.offsets != NULL:
+        outputs.first.offsets = with_room(of.offsets + start * of.groups, of.groups, count, rooms + WIDTH * PARTS)
     if of.whole < of.blocks:
-        memset(tails, 0, WIDTH * SHALLOW // 2 * of.depth)
-    for o in range(count):
-        row = start + o
-        outputs[o].codes = of.codes + row * row_bytes
-        outputs[o].tail = tails + o * (SHALLOW // 2 * of.depth)
-        outputs[o].scales = with_room(of.scales + row * of.groups, of.groups, rooms + o * PARTS)
-        outputs[o].offsets = outputs[o].scales if of.offsets == NULL else with_room(
-            of.offsets + row * of.groups, of.groups, rooms + (WIDTH + o) * PARTS)
-        if of.whole < of.blocks:
-            memcpy(tails + o * (SHALLOW // 2 * of.depth), outputs[o].codes + whole_bytes, row_bytes - whole_bytes)
-    for o in range(count, min(count + ABREAST - 1, WIDTH)):  # which an output without a neighbour has abreast
-        outputs[o] = outputs[count - 1]
+        memset(tails, 0, count * outputs.tail_bytes)
+        for o in range(count):
+            memcpy(tails + o * outputs.tail_bytes, outputs.first.codes + o * outputs.row_bytes + whole_bytes,
+                   outputs.row_bytes - whole_bytes)
     memset(sums, 0, WIDTH * deep * PARTS * sizeof(float))
     o = 0
     while of.rows > 1 and o < count * of.groups:  # those of the next task
@@ -248,11 +145,13 @@ cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
             row = 0
             while row < deep:
                 add_outputs(of, x + row * slice_words, of.row_sums + (first + row) * PARTS, min(some, deep - row),
-                            outputs, count, block, min(block + panel, of.blocks), slice * F32_LANES,
+                            &outputs, block, min(block + panel, of.blocks), slice * F32_LANES,
                             sums + (slice * deep + row) * F32_LANES, deep)
                 row += some
-            x += min(panel, of.blocks - block) * deep * slice_words
+            x += min(panel, of.blocks - block) * deep * slice_words * (SLICES if of.rows == 1 else 1)
             block += panel
+    if of.looks and first == 0:  # now that they are near
+        raise_sizes(largest, of.scales + start * of.groups, count * of.groups)
     for row in range(deep):
         o = 0
         while o < WIDTH:
@@ -324,10 +223,11 @@ cdef void set_places(const Product* of, Py_ssize_t group, int32_t* bases, uint32
                 min((block * size + first) // group, of.groups - 1) - bases[block])
 
 
-cdef bint product(Product* of, const int16_t* levels, Py_ssize_t group, int threads) noexcept nogil:
-    # all of it, of a Product whose operands and sizes are set; whether there was memory for it
+cdef bint product(Product* of, const int16_t* levels, Py_ssize_t group, int threads, uint32_t* largest) noexcept nogil:
+    # all of it, of a Product whose operands and sizes are set, and the bits of the largest scale, if it is asked for;
+    # whether there was memory for it
     cdef Py_ssize_t sums_size, packed_size, tasks, parts = (of.rows + BATCH - 1) // BATCH
-    cdef int busy
+    cdef int busy, thread
     cdef int32_t* bases
     cdef uint32_t* places
     cdef float* memory
@@ -336,7 +236,7 @@ cdef bint product(Product* of, const int16_t* levels, Py_ssize_t group, int thre
     set_blocks(of, group)
     of.batch = (of.rows + parts * IN_TURN - 1) // (parts * IN_TURN) * IN_TURN
     of.across = (of.outputs + WIDTH - 1) // WIDTH
-    of.own_size = WIDTH * (SHALLOW // 8 * of.depth + 2 * PARTS + min(of.batch, of.rows) * PARTS)
+    of.own_size = SIZES + WIDTH * (SHALLOW // 8 * of.depth + 2 * PARTS + min(of.batch, of.rows) * PARTS)
     tasks = of.across * ((of.rows + of.batch - 1) // of.batch)
     busy = <int>min(<Py_ssize_t>threads, max(tasks, 1))  # more would have tiles for nothing
     packed_size = of.rows * of.blocks * SLICES * words_of(of.planes, of.depth)
@@ -347,6 +247,9 @@ cdef bint product(Product* of, const int16_t* levels, Py_ssize_t group, int thre
     if memory == NULL:
         return False
     of.own = aligned(memory)
+    of.looks = largest != NULL
+    for thread in range(busy):
+        memset(of.own + thread * of.own_size, 0, SIZES * sizeof(uint32_t))
     of.row_sums = of.own + busy * of.own_size
     of.packed = <uint32_t*>(of.row_sums + sums_size)
     of.row_scales = <double*>(of.packed + packed_size)
@@ -357,14 +260,16 @@ cdef bint product(Product* of, const int16_t* levels, Py_ssize_t group, int thre
     of.places = places
     run_chunks(pack_row, of, of.rows, threads)
     run_chunks(do_task, of, tasks, busy)
+    for thread in range(busy if of.looks else 0):
+        largest[0] = max(largest[0], largest_of(<uint32_t*>(of.own + thread * of.own_size)))
     free(memory)
     return True
 
 
-cdef bint linear4_int_float32(const uint8_t* codes, const int16_t* steps, double step, const float* scales,
-                              const float* offsets, Py_ssize_t group, const float* bias, const float* x, float* y,
-                              Py_ssize_t rows, Py_ssize_t inputs, Py_ssize_t outputs, int bits,
-                              int num_threads) noexcept nogil:
+cdef bint multiplied(const uint8_t* codes, const int16_t* steps, double step, const float* scales,
+                     const float* offsets, Py_ssize_t group, const float* bias, const float* x, float* y,
+                     Py_ssize_t rows, Py_ssize_t inputs, Py_ssize_t outputs, int bits, int num_threads,
+                     uint32_t* largest) noexcept nogil:
     cdef Product of
     if bits != 8 and bits != 16:
         return False
@@ -375,25 +280,38 @@ cdef bint linear4_int_float32(const uint8_t* codes, const int16_t* steps, double
         return True
     of.codes, of.scales, of.offsets, of.bias, of.x, of.y = codes, scales, offsets, bias, x, y
     of.rows, of.inputs, of.outputs, of.step, of.largest = rows, inputs, outputs, step, 127 if bits == 8 else 32639
-    return product(&of, steps, group, max(num_threads, 1))
+    return product(&of, steps, group, max(num_threads, 1), largest)
+
+
+cdef bint linear4_int_float32(const uint8_t* codes, const int16_t* steps, double step, const float* scales,
+                              const float* offsets, Py_ssize_t group, const float* bias, const float* x, float* y,
+                              Py_ssize_t rows, Py_ssize_t inputs, Py_ssize_t outputs, int bits,
+                              int num_threads) noexcept nogil:
+    return multiplied(codes, steps, step, scales, offsets, group, bias, x, y, rows, inputs, outputs, bits, num_threads,
+                      NULL)
 
 
 def linear4_int(const uint8_t[:, ::1] codes, const int16_t[::1] steps, double step, const float[:, ::1] scales,
                 const float[:, ::1] offsets, Py_ssize_t group, const float[::1] bias, const float[:, ::1] x,
                 float[:, ::1] y, int bits):
     """y[rows, outputs] = x[rows, inputs] @ weights.T + bias of weights steps[code] * step * scale + offset, x rounded
-    to whole numbers of so many bits; bias and offsets may be None."""
+    to whole numbers of so many bits; bias and offsets may be None. Return the largest magnitude of a scale, NaN or
+    infinity where there is one: they need no pass of their own."""
     cdef const float* added = NULL
     cdef const float* offsets_at = NULL
     cdef int threads = threads_for(x.shape[0] * x.shape[1] * codes.shape[0])
+    cdef uint32_t bits_of_largest = 0
+    cdef float largest
     cdef bint done
     if bias is not None:
         added = &bias[0]
     if offsets is not None:
         offsets_at = &offsets[0, 0]
     with nogil:
-        done = linear4_int_float32(&codes[0, 0], &steps[0], step, &scales[0, 0], offsets_at, group, added, &x[0, 0],
-                                   &y[0, 0], x.shape[0], x.shape[1], codes.shape[0], bits, threads)
+        done = multiplied(&codes[0, 0], &steps[0], step, &scales[0, 0], offsets_at, group, added, &x[0, 0], &y[0, 0],
+                          x.shape[0], x.shape[1], codes.shape[0], bits, threads, &bits_of_largest)
     if not done:
         raise MemoryError(f"linear4: no memory for copies of inputs in {bits} bits, at least "
                           f"{x.shape[0] * x.shape[1] * bits // 8} bytes")
+    memcpy(&largest, &bits_of_largest, sizeof(largest))
+    return largest

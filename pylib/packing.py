@@ -60,6 +60,8 @@ def one_of(name, value, known):
 
 def contiguous(array):
     """An array as C lays it out, each number on a boundary of its size, as kernels read it."""
+    if array.ndim and array.flags.carray:  # laid out so, and may be written to
+        return array
     array = np.ascontiguousarray(array)
     return array if array.flags.aligned else array.copy()
 
@@ -67,9 +69,10 @@ def contiguous(array):
 def held(name, array, dtype):
     """An ndarray of a dtype, of an array whose every number that dtype has, such as one of another byte order, or of a
     list of numbers; an error of other arrays, whose numbers would be rounded or cut."""
-    found, dtype = plain(name, array), np.dtype(dtype)
+    found = plain(name, array)
     if found.dtype == dtype:
         return found
+    dtype = np.dtype(dtype)
     if np.can_cast(found.dtype, dtype) and found.dtype != bool:
         return numbers(name, found, dtype) if dtype.kind == "f" else found.astype(dtype)
     if not hasattr(array, "dtype") and found.dtype.kind in ("iuf" if dtype.kind == "f" else "iu"):
@@ -88,8 +91,10 @@ def rows_of(name, array, dtype):
     array = held(name, array, dtype)
     if array.ndim == 0:
         raise ValueError(f"{name} has at least one axis; got a scalar")
-    return contiguous(array).reshape(-1, array.shape[-1]) if array.size else array.reshape(
-        int(np.prod(array.shape[:-1])), array.shape[-1])
+    if not array.size:
+        return array.reshape(int(np.prod(array.shape[:-1])), array.shape[-1])
+    array = contiguous(array)
+    return array if array.ndim == 2 else array.reshape(-1, array.shape[-1])
 
 
 def codes_in(codes):

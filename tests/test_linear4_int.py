@@ -1,4 +1,5 @@
 # linear4 on whole numbers: against integers of 64 bits, one sum whatever the rows, threads and level, and its errors.
+import lanewise as lw
 import numpy as np
 import pytest
 from lanewise import genome
@@ -185,6 +186,28 @@ def test_sums_beyond_float32(kind):
     with pytest.raises(ValueError, match=r"over the codebook's step 1e\+34"):
         genome.linear4(X, CODES, Codebook(np.full(16, 1e-20)), offset=1e14, activations=kind)
     np.testing.assert_allclose(genome.linear4(X, CODES, scale=1e31, activations=kind), 5e31, rtol=1e-6)
+
+
+@kinds
+@pytest.mark.parametrize(("outputs", "rows", "place"), [
+    (1, 1, (0, 0)), (17, 1, (16, 2)), (33, 1, (5, 1)), (40, 90, (39, 0))])
+def test_scales_are_judged_wherever_they_are(kind, outputs, rows, place):
+    x, codes = np.ones((rows, 40), np.float32), np.zeros((outputs, 20), np.uint8)
+    scale = np.ones((outputs, 3), np.float32)
+    expected = genome.linear4(x, codes, scale=scale, group=16, activations=kind)
+    for bad, match in ((np.nan, "scale is finite"), (-np.inf, "scale is finite"), (np.float32(3e38), "a level times"),
+                       (np.float32(-1e35), r"largest scale is 1e\+35")):
+        scale[place] = bad
+        for threads in (1, 2):
+            before = lw.get_num_threads()
+            lw.set_num_threads(threads)
+            try:
+                with pytest.raises(ValueError, match=match):
+                    genome.linear4(x, codes, FLOAT4, scale=scale, group=16, activations=kind)
+            finally:
+                lw.set_num_threads(before)
+        scale[place] = 1
+    assert np.array_equal(genome.linear4(x, codes, scale=scale, group=16, activations=kind), expected)
 
 
 PROGRAM = """

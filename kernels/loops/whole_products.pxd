@@ -38,6 +38,15 @@ cdef struct Output:
     const float* offsets
 
 
+cdef struct Outputs:
+    # of a task, one after the other: the first, and how far the next one's codes, last block and scales are
+    Output first
+    Py_ssize_t count
+    Py_ssize_t row_bytes
+    Py_ssize_t tail_bytes
+    Py_ssize_t groups
+
+
 cdef struct Product:
     const uint8_t* codes
     int planes  # of bytes, in which integers meet: one, two, or none where they meet as pairs
@@ -74,7 +83,8 @@ cdef struct Product:
     float* row_sums  # of each block, row and partial sum: its activations, over the step
     Py_ssize_t batch  # rows in a task: as equal as whole IN_TURN allow
     Py_ssize_t across  # tasks of the same rows, which are done one after the other
-    float* own  # last blocks, scales, offsets and sums of each thread
+    bint looks  # whether the largest scale is looked for, on the way: its bits stand first in each thread's own
+    float* own  # that and last blocks, scales, offsets and sums of each thread
     Py_ssize_t own_size
 
 
@@ -90,6 +100,17 @@ cdef inline u32x looked_up(const uint8_t* table, u32x index) noexcept nogil:
 cdef inline int abreast_of(int planes) noexcept nogil:
     # outputs that are taken together
     return ABREAST if planes else 1
+
+
+cdef inline Output output_of(const Outputs* outputs, Py_ssize_t o) noexcept nogil:
+    # behind the last one stands the last one once more, abreast of an output without a neighbour
+    cdef Output output = outputs.first
+    o = min(o, outputs.count - 1)
+    output.codes += o * outputs.row_bytes
+    output.tail += o * outputs.tail_bytes
+    output.scales += o * outputs.groups
+    output.offsets += o * outputs.groups
+    return output
 
 
 cdef inline void decode_bytes(const Product* of, u32x words, u32x* weights, bint straight,
@@ -135,10 +156,12 @@ cdef inline f32x of_groups(const Product* of, const float* numbers, Py_ssize_t b
     return lookup16_f32(numbers, load_u32(places)) if of.wide else lookup8_f32(numbers, load_u32(places))
 
 
-cdef inline void words_at(const Output* output, Py_ssize_t block, Py_ssize_t whole, int first, u32x* words,
-                          int depth) noexcept nogil:
+cdef inline const uint8_t* codes_of(const Output* output, Py_ssize_t block, Py_ssize_t whole, int depth) noexcept nogil:
+    return output.tail if block >= whole else output.codes + block * (SHALLOW // 2 * depth)
+
+
+cdef inline void words_at(const uint8_t* codes, int first, u32x* words, int depth) noexcept nogil:
     # the codes of a register of partial sums
-    cdef const uint8_t* codes = output.tail if block >= whole else output.codes + block * (SHALLOW // 2 * depth)
     cdef int k
     if first == 0:
         for k in range(depth):
@@ -149,21 +172,21 @@ cdef inline void words_at(const Output* output, Py_ssize_t block, Py_ssize_t who
         transposed_u32(<const uint32_t*>codes + first + first % 4 * (PARTS - 1), words)
 
 
-cdef inline void numbers_of(const Product* of, const Output* outputs, Py_ssize_t block, Py_ssize_t whole, int first,
-                            u32x* words, f32x* scales, f32x* offsets, int planes, int depth,
+cdef inline void numbers_of(const Product* of, const Output* outputs, const uint8_t** codes, Py_ssize_t block,
+                            int first, u32x* words, f32x* scales, f32x* offsets, int planes, int depth,
                             bint has_offsets) noexcept nogil:
     # codes, scales and offsets of outputs that are abreast, of a register of partial sums
     cdef int o
     for o in range(abreast_of(planes)):
-        words_at(outputs + o, block, whole, first, words + o * depth, depth)
+        words_at(codes[o], first, words + o * depth, depth)
         scales[o] = of_groups(of, outputs[o].scales, block, first)
         offsets[o] = of_groups(of, outputs[o].offsets, block, first) if has_offsets else splat_f32(0.0)
 
 
 cdef inline void decode_words(const Product* of, const u32x* words, u32x* weights, int planes, int count,
-                              bint in_place) noexcept nogil:
+                              bint straight, bint in_place) noexcept nogil:
     cdef int k
-    if planes and of.straight:
+    if planes and straight:
         for k in range(count):
             decode_bytes(of, words[k], weights + BYTES * k, True, in_place)
     elif planes:
@@ -208,36 +231,43 @@ cdef inline f32x with_whole(f32x sum, u32x total, f32x scale, const float* row_s
 
 
 cdef inline void add_row(const Product* of, const uint32_t* x, const float* row_sums, const Output* outputs,
-                         float* sums, int planes, int depth, int at_once, bint has_offsets) noexcept nogil:
-    # sums[abreast][PARTS] += weights * x, of the only row, the sums in registers. Of this and the next, the last four
-    # are the product's: where a caller knows them when this is compiled, weights stay in registers.
+                         Py_ssize_t start, Py_ssize_t stop, float* sums, int planes, int depth, int at_once,
+                         bint has_offsets, bint straight) noexcept nogil:
+    # sums[abreast][PARTS] += weights * x, of the only row and of blocks start to stop, which are whole or the last one
+    # alone, the sums in registers. Of this and the next, what follows the sums is the product's: where a caller knows
+    # it when this is compiled, weights stay in registers, and here nothing is asked block by block.
     cdef u32x words[MOST_ABREAST * WORDS]
     cdef u32x weights[PAIRS * WORDS]
     cdef f32x sum[MOST_ABREAST * SLICES]
     cdef f32x scales[MOST_ABREAST]
     cdef f32x offsets[MOST_ABREAST]
-    cdef Py_ssize_t block, blocks = of.blocks, whole = of.whole
+    cdef const uint8_t* codes[MOST_ABREAST]
+    cdef Py_ssize_t block
     cdef int abreast = abreast_of(planes), slice, word, o
     cdef u32x totals[MOST_ABREAST]
+    for o in range(abreast):
+        codes[o] = codes_of(outputs + o, start, of.whole, depth)
+    row_sums += start * PARTS
     for slice in range(abreast * SLICES):
         sum[slice] = load_f32(sums + slice * F32_LANES)
-    for block in range(blocks):
+    for block in range(start, stop):
         for slice in range(SLICES):
-            numbers_of(of, outputs, block, whole, slice * F32_LANES, words, scales, offsets, planes, depth, has_offsets)
+            numbers_of(of, outputs, codes, block, slice * F32_LANES, words, scales, offsets, planes, depth, has_offsets)
             if planes:
-                decode_words(of, words, weights, planes, abreast * depth, ABREAST > 1)
-                sums_of_planes(weights, x, 0, 1, 4 if ABREAST > 1 and of.straight else 0, totals, planes, depth,
-                               at_once)
+                decode_words(of, words, weights, planes, abreast * depth, straight, ABREAST > 1)
+                sums_of_planes(weights, x, 0, 1, 4 if ABREAST > 1 and straight else 0, totals, planes, depth, at_once)
             else:
                 totals[0] = splat_u32(0)
                 for word in range(depth):
-                    decode_words(of, words + word, weights, planes, 1, False)
+                    decode_words(of, words + word, weights, planes, 1, False, False)
                     add_pairs(weights, x + word * PAIRS * F32_LANES, 0, 1, totals, 1)
             for o in range(abreast):
                 sum[o * SLICES + slice] = with_whole(sum[o * SLICES + slice], totals[o], scales[o], row_sums,
                                                      offsets[o], has_offsets)
             x += words_of(planes, depth)
             row_sums += F32_LANES
+        for o in range(abreast):
+            codes[o] += SHALLOW // 2 * depth
     for slice in range(abreast * SLICES):
         store_f32(sums + slice * F32_LANES, sum[slice])
 
@@ -272,12 +302,13 @@ cdef inline void add_rows(const Product* of, const uint32_t* x, const float* row
                           float* sums, Py_ssize_t deep, int planes, int depth, int at_once,
                           bint has_offsets) noexcept nogil:
     # sums[abreast][rows][F32_LANES] += weights * x of blocks start to stop, of the register that begins with partial
-    # sum `first`
+    # sum `first`; `after` are the outputs that come next
     cdef u32x words[MOST_ABREAST * WORDS]
     cdef u32x weights[PAIRS * WORDS]
     cdef uint32_t carried[BATCH * F32_LANES]
     cdef f32x scales[MOST_ABREAST]
     cdef f32x offsets[MOST_ABREAST]
+    cdef const uint8_t* codes[MOST_ABREAST]
     cdef const float* at_sums = row_sums
     cdef const uint32_t* at
     cdef Py_ssize_t row_words = words_of(planes, depth), between = deep * row_words, apart = SLICES * deep * F32_LANES
@@ -286,7 +317,9 @@ cdef inline void add_rows(const Product* of, const uint32_t* x, const float* row
     # not all weights have a register: as pairs, the sums of some of them are carried over to the others
     cdef int count = depth if planes else min(depth, HELD // PAIRS), word, k, o
     for block in range(start, stop):
-        numbers_of(of, outputs, block, of.whole, first, words, scales, offsets, planes, depth, has_offsets)
+        for o in range(abreast):
+            codes[o] = codes_of(outputs + o, block, of.whole, depth)
+        numbers_of(of, outputs, codes, block, first, words, scales, offsets, planes, depth, has_offsets)
         if has_offsets:
             at_sums = row_sums + block * of.rows * PARTS + first
         for o in range(abreast if rows > FEW else 0):  # otherwise there is no time in which they could arrive
@@ -295,7 +328,7 @@ cdef inline void add_rows(const Product* of, const uint32_t* x, const float* row
             prefetch_near(<uintptr_t>(after[o].scales + of.bases[block]))
         word = 0
         while word < depth:
-            decode_words(of, words + word, weights, planes, abreast * count, False)
+            decode_words(of, words + word, weights, planes, abreast * count, of.straight, False)
             at = x + (block - start) * between + word * PAIRS * F32_LANES  # of planes, word is 0
             row = 0
             while row + together <= rows:

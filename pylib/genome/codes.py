@@ -183,8 +183,9 @@ def best_scale(weights, codebook=LOG4, *, group=None):
     return scales.reshape(*weights.shape[:-1], scales.shape[1])
 
 
-def scales_of(scale, group, n, rows):
-    # as float32[1 or rows, groups], the group's size, and the largest magnitude
+def scales_of(scale, group, n, rows, later=False):
+    # as float32[1 or rows, groups], the group's size, and the largest magnitude: None if the caller will find it later,
+    # of an array that has a scale for each row and group
     if group is None:
         group = max(n, 1)
         if type(scale) is float and _USUAL[0] < scale < _USUAL[1]:
@@ -193,13 +194,13 @@ def scales_of(scale, group, n, rows):
     if group < n and (group == 0 or group % 16):
         raise ValueError(f"group is a multiple of 16, or at least the {n} weights; got {group}")
     groups = max(-(-n // group), 1)
-    scales, largest = _of_groups("scale", scale, groups, rows)
+    scales, largest = _of_groups("scale", scale, groups, rows, later)
     return scales, group, largest
 
 
-def _of_groups(name, given, groups, rows):
+def _of_groups(name, given, groups, rows, later=False):
     # float32[1 or rows, groups] of a number, or one for each group, or for each row and group; and the
-    # largest magnitude
+    # largest magnitude, or None
     values = plain(name, given)
     if values.dtype != np.float32:
         if values.dtype.name == "float8_e8m0fnu" or values.dtype == np.uint8:
@@ -207,14 +208,20 @@ def _of_groups(name, given, groups, rows):
                             "lanewise.genome.formats.e8m0_scales makes numbers of them")
         values = numbers(name, values, np.float32)
     values = contiguous(values)
-    largest = _kernels.largest(values.reshape(1, -1))
-    if not largest <= LARGEST:
-        raise ValueError(f"{name} is finite, also in float32")
+    largest = None if later and values.shape == (rows, groups) else _kernels.largest(values.reshape(1, -1))
+    if largest is not None:
+        check_finite(name, largest)
     if values.ndim > 2 or (values.ndim and values.shape[-1] not in (1, groups)) or (
             values.ndim == 2 and values.shape[0] not in (1, rows)):
         raise ValueError(f"{name} is a number, [{groups}] for the groups or [{rows}, {groups}] for each genome's; "
                          f"got {list(values.shape)}")
     return spread(values, values.shape[0] if values.ndim == 2 else 1, groups), largest
+
+
+def check_finite(name, largest):
+    """Raise an error if the largest magnitude of these numbers is not finite."""
+    if not largest <= LARGEST:
+        raise ValueError(f"{name} is finite, also in float32")
 
 
 def spread(values, rows, groups):

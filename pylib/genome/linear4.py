@@ -6,7 +6,7 @@ from ..environment import unflushed
 from ..kernels import linear4 as _kernels
 from ..kernels import linear4_int as _whole
 from ..packing import contiguous, held, rows_of
-from .codes import LARGEST, LOG4, checked, offsets_of, scales_of, spread
+from .codes import LARGEST, LOG4, check_finite, checked, offsets_of, scales_of, spread
 
 __all__ = ["linear4"]
 
@@ -73,9 +73,12 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset
     if codes.ndim != 2 or codes.shape[1] != (inputs + 1) // 2:
         raise ValueError(f"codes of {inputs} inputs are [outputs, {(inputs + 1) // 2}]; got {list(codes.shape)}")
     outputs = codes.shape[0]
-    scales, group, largest = scales_of(scale, group, inputs, outputs)
-    if not checked(codebook).largest * largest <= LARGEST:
-        raise ValueError(f"a level times its scale is beyond float32: the largest scale is {largest:g}")
+    # whole numbers' kernel sees the largest scale on its way; what it has made of one that is too large is thrown away
+    later = activations != "float32" and offset is None and rows.size > 0 and outputs > 0
+    scales, group, largest = scales_of(scale, group, inputs, outputs, later)
+    checked(codebook)
+    if largest is not None:
+        _check_levels(codebook, largest)
     offsets, largest_offset = offsets_of(offset, codebook, scales.shape[1], outputs, largest)
     if bias is not None:
         bias = contiguous(held("bias", bias, np.float32))
@@ -90,10 +93,20 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset
         if activations == "float32":
             _kernels.linear4(matrix, codebook.levels, scales, offsets, group, bias, rows, y)
         else:
-            _check_sums(codebook, largest, largest_offset, inputs)
-            _whole.linear4_int(matrix, codebook.steps, codebook.step, scales, offsets, group, bias, rows, y,
-                               _BITS[activations])
+            if largest is not None:
+                _check_sums(codebook, largest, largest_offset, inputs)
+            found = _whole.linear4_int(matrix, codebook.steps, codebook.step, scales, offsets, group, bias, rows, y,
+                                       _BITS[activations])
+            if largest is None:
+                check_finite("scale", found)
+                _check_levels(codebook, found)
+                _check_sums(codebook, found, 0.0, inputs)
     return y.reshape(*x.shape[:-1], outputs)
+
+
+def _check_levels(codebook, scale):
+    if not codebook.largest * scale <= LARGEST:
+        raise ValueError(f"a level times its scale is beyond float32: the largest scale is {scale:g}")
 
 
 def _check_sums(codebook, scale, offset, inputs):
