@@ -8,12 +8,13 @@
 from libc.math cimport INFINITY, fabs, ldexp, sqrt
 from libc.stdint cimport uint16_t, uint32_t, uintptr_t
 from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
 
 cimport numpy as np
 
 from .lanes cimport (
-    F32_LANES, F64_LANES, any_count, enter_environment, environment, f32x, f64x, fma, leave_environment, load_f64, real,
-    splat, splat_f32, splat_f64, store_f64, store_part_f64,
+    F32_LANES, F64_LANES, any_count, enter_environment, environment, f32x, f64x, fma, leave_environment, load_f64,
+    narrow_f64_f32, real, splat, splat_f32, splat_f64, store_f64, store_part_f64, wide_f32,
 )
 from .loops.columns cimport HALVES, add_widened
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of

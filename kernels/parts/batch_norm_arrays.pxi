@@ -21,6 +21,61 @@ cdef inline double average(double sum, double count) noexcept nogil:
     return 0.0 if count == INFINITY else sum / count
 
 
+# Numbers of many channels, by whole registers.
+
+cdef void fill_numbers(double* numbers, double value, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        numbers[i] = value
+
+
+cdef void widen_numbers(Dtype dtype, double* numbers, const char* x, Py_ssize_t n) noexcept nogil:
+    # to float64
+    cdef float widened[WIDENED + PADDING]
+    cdef const float* own
+    cdef Py_ssize_t start = 0, count, i
+    if dtype == FLOAT64:
+        memcpy(numbers, x, n * sizeof(double))
+        return
+    while start < n:
+        own, count = <const float*>x + start, n - start
+        if is_short(dtype):
+            own, count = widened, min(<Py_ssize_t>WIDENED, count)
+            take_row(dtype, <f32x*>widened, x + start * sizeof(uint16_t), sizeof(uint16_t), count)
+        i = 0
+        while i + F64_LANES <= count:
+            store_f64(numbers + start + i, wide_f32(own + i))
+            i += F64_LANES
+        while i < count:
+            numbers[start + i] = own[i]
+            i += 1
+        start += count
+
+
+cdef void narrow_numbers(bint doubles, void* y, const double* numbers, Py_ssize_t n) noexcept nogil:
+    # to float64 or float32
+    cdef Py_ssize_t i = 0
+    if doubles:
+        memcpy(y, numbers, n * sizeof(double))
+        return
+    while i + F64_LANES <= n:
+        narrow_f64_f32(<float*>y + i, load_f64(numbers + i))
+        i += F64_LANES
+    while i < n:
+        (<float*>y)[i] = <float>numbers[i]
+        i += 1
+
+
+cdef void average_numbers(double* averages, const double* sums, double count, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    while i + F64_LANES <= n and count != INFINITY:
+        store_f64(averages + i, load_f64(sums + i) / splat_f64(count))
+        i += F64_LANES
+    while i < n:
+        averages[i] = average(sums[i], count)
+        i += 1
+
+
 def scales(mean, variance, double eps):
     """The powers of two by which channels of float64 are multiplied for their variances, or None where all are 1."""
     cdef np.ndarray means = plain(mean), variances = plain(variance)

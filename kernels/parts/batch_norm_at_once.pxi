@@ -94,18 +94,10 @@ cdef bint has_doubles(object values):
 
 
 cdef void take_vector(double* numbers, object values, double default, const Layout* layout):
-    cdef float widened[WIDENED + PADDING]
-    cdef Py_ssize_t c, start = 0, n
-    cdef Dtype dtype = FLOAT64 if values is None else dtype_of(values)
-    cdef const char* data = NULL if values is None else np.PyArray_BYTES(<np.ndarray>values)
-    while is_short(dtype) and start < layout.channels:
-        n = min(<Py_ssize_t>WIDENED, layout.channels - start)
-        take_row(dtype, <f32x*>widened, data + start * sizeof(uint16_t), sizeof(uint16_t), n)
-        for c in range(n):
-            numbers[start + c] = widened[c]
-        start += n
-    for c in range(start, layout.channels):
-        numbers[c] = default if data == NULL else number_at(data, dtype == FLOAT64, c)
+    if values is None:
+        fill_numbers(numbers, default, layout.channels)
+    else:
+        widen_numbers(dtype_of(values), numbers, np.PyArray_BYTES(<np.ndarray>values), layout.channels)
 
 
 cdef bint meet(object a, object b):
@@ -385,14 +377,13 @@ def backward_at_once(grad, x, weight, mean, rstd, bint training, out):
         else:
             sums_of_plain(layout.dtype, args[0], args[1], n[0], n[1], n[2], n[4], n[5], layout.batch, layout.channels,
                           layout.size, thread_count[0])
-        for c in range(layout.channels):
-            n[6][c], n[7][c] = average(n[4][c], count), average(n[5][c], count)
+        average_numbers(n[6], n[4], count, layout.channels)
+        average_numbers(n[7], n[5], count, layout.channels)
         set_slopes(training, args, n, layout.channels, np.PyArray_DATA(<np.ndarray>grad_x))
         done = done and map_examples(&layout, args, n[2])
     if done:
-        for c in range(layout.channels):
-            put_number(sums[0], layout.dtype == FLOAT64, c, n[4][c])
-            put_number(sums[1], layout.dtype == FLOAT64, c, n[5][c])
+        narrow_numbers(layout.dtype == FLOAT64, sums[0], n[4], layout.channels)
+        narrow_numbers(layout.dtype == FLOAT64, sums[1], n[5], layout.channels)
     free(numbers)
     if not done:
         no_memory_for_rows("batch_norm_backward", &layout)

@@ -103,6 +103,9 @@ cdef void know(const real* like, const Problem* problem, int what, const char* v
                Py_ssize_t step) noexcept nogil:
     # a vector of float64
     cdef Py_ssize_t i
+    if problem.repeat == 1 and step == sizeof(double):
+        narrow_numbers(real is f64x, <void*>problem.known.of[what], <const double*>values, problem.channels)
+        return
     for i in range(problem.channels // problem.repeat):
         know_one(like, problem, what, i, (<const double*>(values + i * step))[0])
 
