@@ -351,7 +351,7 @@ weighted_cross_entropy_with_grad_gufunc = with_columns(with_short_rows(along_axi
     <void*>weighted_gradient_columns[f32x], <void*>weighted_gradient_columns[f64x], 32)
 probable_cross_entropy_gufunc = with_columns(along_axis(
     b"probable_cross_entropy", <void*>probable_loss_kernel[f32x], <void*>probable_loss_kernel[f64x], b"rrvss", b"s",
-    b"logits, probabilities, weight, label_smoothing, z_loss -> loss"), <void*>probable_loss_columns, NULL, 112)
+    b"logits, probabilities, weight, label_smoothing, z_loss -> loss"), <void*>probable_loss_columns, NULL, 128)
 probable_cross_entropy_with_grad_gufunc = with_columns(along_axis(
     b"probable_cross_entropy_with_grad", <void*>probable_gradient_kernel[f32x],
     <void*>probable_gradient_kernel[f64x], b"rrvsss", b"sr",
