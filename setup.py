@@ -65,6 +65,10 @@ FRUGAL = [*PLAIN, "-fpeel-loops", "-funswitch-loops", "-ftree-vrp", "-fgcse", "-
           "-fexpensive-optimizations"]
 HOISTED = ["-ftree-pre", "-fcode-hoisting"]  # what two branches both compute is computed before them
 VECTORS = ["-ftree-loop-vectorize", "-ftree-slp-vectorize", "-fvect-cost-model=dynamic"]  # of loops of plain numbers
+# GCC takes loops apart up to 200 instructions. Here no loop needs more than half of it: above, it is half a kernel that
+# is there several times, a fifth of the code and slower.
+SHORT = ["--param=max-completely-peeled-insns=100"]
+SHORT_LOOPS = {"avx2": ("losses", "softmax"), "avx512": ("losses",)}
 # Products keep more numbers at hand than there are registers, and all of -O3's ways of sparing them pay there; so do
 # the sums along a row where registers are widest. What -O3 does for loops over a few numbers, no kernel has use for.
 THOROUGH = ["-O3", "-fno-tree-vectorize", "-fno-tree-slp-vectorize", "-fno-ipa-cp-clone", "-fno-tree-loop-distribution",
@@ -75,10 +79,10 @@ EFFORT = {"activations": FRUGAL + VECTORS, "breeding": FRUGAL + VECTORS, "ieee75
           "linear4": THOROUGH, "linear4_int": THOROUGH, "population": THOROUGH}
 EFFORT_OF_LEVEL = {"avx512": THOROUGH}  # of the other modules; FRUGAL and HOISTED where none is named
 LOOPS_ABOVE = ("point_losses",)  # of plain numbers, in what is compiled once
-# The portable level has no registers to spill and is there to be right: nobody waits for its optimiser. Without what
-# -O1 does besides, it compiles in four fifths of the time, to as much code.
-PORTABLE = ["-O1", "-fno-tree-dominator-opts", "-fno-tree-ccp", "-fno-tree-bit-ccp", "-fno-tree-fre",
-            "-fno-tree-loop-optimize"]
+# The portable level has no registers to spill and is there to be right, and what has to do with Python objects mostly
+# calls Python. Without what -O1 does besides, they compile in four fifths of the time, and calls take as long.
+LEAST = ["-O1", "-fno-tree-dominator-opts", "-fno-tree-ccp", "-fno-tree-bit-ccp", "-fno-tree-fre",
+         "-fno-tree-loop-optimize"]
 THREADS = ["-pthread"] if GNU else []
 # Left out: symbols that nobody looks up, and the padding to a page between code and data, which seventy files have.
 LINKED = ["-Wl,-s", "-Wl,-z,noseparate-code"] if sys.platform == "linux" else []
@@ -147,8 +151,9 @@ class BuildLevels(build_ext):
             super().build_extensions()
 
     def read_headers_once(self, folder, kernels):
-        # What every module of a level includes takes half a second to read. Where many are compiled alike, it is read
-        # once for all of them; a compiler that cannot do that, or ccache, reads it each time.
+        # What every module of a level includes takes a third of a second to read. Where many are compiled alike, it is
+        # read once for all of them; a compiler that cannot do that, or ccache, reads it each time. They must be alike:
+        # at -O3, GCC 12 crashes on what it has read at -O1.
         self.headers = {}
         if not GNU or "ccache" in self.compiler.compiler_so[0]:
             return
@@ -177,13 +182,14 @@ class BuildLevels(build_ext):
             flags += [*LEVELS["LEVELS"][level].flags, f"-DLANEWISE_KERNELS=lanewise_kernels_{level}"]
         if not GNU:  # other compilers have no word for most of it
             return flags
-        above = FRUGAL if module in LOOPS_ABOVE else PLAIN
-        asked = EFFORT.get(module, EFFORT_OF_LEVEL.get(level, FRUGAL + HOISTED)) if level else above
-        if level == "baseline" or module == MEMORYVIEWS:
-            asked = PORTABLE
+        if level in (None, "baseline"):
+            asked = FRUGAL if level is None and module in LOOPS_ABOVE else LEAST
+        else:
+            asked = EFFORT.get(module, EFFORT_OF_LEVEL.get(level, FRUGAL + HOISTED))
+            asked = asked + SHORT if module in SHORT_LOOPS.get(level, ()) else asked
         if tuple(asked) not in self.known_efforts:
             self.known_efforts[tuple(asked)] = asked if not self.refusal(["-Werror", *asked]) else [
-                "-O1" if asked is PORTABLE else "-O3"]
+                "-O1" if asked is LEAST else "-O3"]
         return flags + self.known_efforts[tuple(asked)]
 
     def refusal(self, flags):
