@@ -29,8 +29,8 @@ from .loops.largest cimport SIZES, largest_of, largest_size, raise_sizes
 from .loops.partial_sums cimport PARTS, aligned, meet, prefetch, put_biases
 from .loops.threads cimport join_threads, run_chunks, threads_for
 from .loops.whole_products cimport (
-    BATCH, BYTES, DEEP, FEW, IN_TURN, MOST_ABREAST, PAIRS, SHALLOW, SLICES, WORD, WORDS, Output, Outputs, Product,
-    abreast_of, add_row, add_rows, output_of, sums_of_planes, words_of,
+    BATCH, BYTES, DEEP, FEW, IN_TURN, PAIRS, SHALLOW, SLICES, WORD, WORDS, Output, Product, abreast_of, add_row,
+    add_rows, sums_of_planes, words_of,
 )
 
 cdef enum:
@@ -44,96 +44,95 @@ join_threads()
 include "parts/linear4_int_packing.pxi"
 
 
-cdef const float* with_room(const float* numbers, Py_ssize_t groups, Py_ssize_t count, float* rooms) noexcept nogil:
-    # a look-up reads PARTS numbers: fewer than that stand in a room of their own, for each output
-    cdef Py_ssize_t o
+cdef const float* with_room(const float* numbers, Py_ssize_t groups, float* room) noexcept nogil:
+    # a look-up reads PARTS numbers: fewer than that stand in a room of their own
     if groups >= PARTS:
         return numbers
-    memset(rooms, 0, count * PARTS * sizeof(float))
-    for o in range(count):
-        memcpy(rooms + o * PARTS, numbers + o * groups, groups * sizeof(float))
-    return rooms
+    memset(room, 0, PARTS * sizeof(float))
+    memcpy(room, numbers, groups * sizeof(float))
+    return room
 
 
 cdef inline void in_form(const Product* of, const uint32_t* x, const float* row_sums, Py_ssize_t rows,
-                         const Outputs* outputs, Py_ssize_t start, Py_ssize_t stop, int first, float* sums,
-                         Py_ssize_t deep, int planes, int depth, int at_once) noexcept nogil:
-    cdef int abreast = abreast_of(planes), k
+                         const Output* outputs, Py_ssize_t count, Py_ssize_t start, Py_ssize_t stop, int first,
+                         float* sums, Py_ssize_t deep, int planes, int depth, int at_once) noexcept nogil:
+    cdef int abreast = abreast_of(planes)
     cdef bint straight = planes > 0 and of.straight
     cdef Py_ssize_t o = 0
-    cdef Output some[2 * MOST_ABREAST]
-    cdef Output* after = some + abreast
-    while o < outputs.count:
-        for k in range(abreast if of.rows == 1 else 2 * abreast):
-            some[k] = output_of(outputs, o + k)
+    cdef const Output* after
+    while o < count:
+        after = outputs + o + (abreast if o + abreast < count else 0)
         if ABREAST > 1 and of.rows == 1 and of.offsets == NULL and straight:  # asked here, where it takes time
-            add_row(of, x, row_sums, some, start, stop, sums, planes, depth, 4, False, True)
+            add_row(of, x, row_sums, outputs + o, sums, planes, depth, 4, False, True)
         elif of.rows == 1 and of.offsets == NULL:
-            add_row(of, x, row_sums, some, start, stop, sums, planes, depth, 4, False, straight)
+            add_row(of, x, row_sums, outputs + o, sums, planes, depth, 4, False, straight)
         elif of.rows == 1:
-            add_row(of, x, row_sums, some, start, stop, sums, planes, depth, 4, True, straight)
+            add_row(of, x, row_sums, outputs + o, sums, planes, depth, 4, True, straight)
         elif of.offsets == NULL:
-            add_rows(of, x, row_sums, rows, some, after, start, stop, first, sums, deep, planes, depth, at_once, False)
+            add_rows(of, x, row_sums, rows, outputs + o, after, start, stop, first, sums, deep, planes, depth, at_once,
+                     False)
         else:
-            add_rows(of, x, row_sums, rows, some, after, start, stop, first, sums, deep, planes, depth, at_once, True)
+            add_rows(of, x, row_sums, rows, outputs + o, after, start, stop, first, sums, deep, planes, depth, at_once,
+                     True)
         sums += abreast * SLICES * deep * F32_LANES
         o += abreast
 
 
 cdef void add_outputs(const Product* of, const uint32_t* x, const float* row_sums, Py_ssize_t rows,
-                      const Outputs* outputs, Py_ssize_t start, Py_ssize_t stop, int first, float* sums,
-                      Py_ssize_t deep) noexcept nogil:
+                      const Output* outputs, Py_ssize_t count, Py_ssize_t start, Py_ssize_t stop, int first,
+                      float* sums, Py_ssize_t deep) noexcept nogil:
     # sums[count][SLICES][deep][F32_LANES] += weights * x, of so many rows of them, of blocks start to stop and of the
     # register that begins with partial sum `first`; of a single row, of all registers
     cdef bint small = UNSIGNED_MOST < 255 and of.small  # otherwise any number of registers at once is the same
     if of.planes == 1 and of.depth == 1:
-        in_form(of, x, row_sums, rows, outputs, start, stop, first, sums, deep, 1, 1, 4)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, 1, 4)
     elif of.planes == 1 and small:
-        in_form(of, x, row_sums, rows, outputs, start, stop, first, sums, deep, 1, WORDS, 8)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, WORDS, 8)
     elif of.planes == 1:
-        in_form(of, x, row_sums, rows, outputs, start, stop, first, sums, deep, 1, WORDS, 4)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, WORDS, 4)
     elif of.planes == 2 and of.depth == 1:
-        in_form(of, x, row_sums, rows, outputs, start, stop, first, sums, deep, 2, 1, 4)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, 1, 4)
     elif of.planes == 2 and small:
-        in_form(of, x, row_sums, rows, outputs, start, stop, first, sums, deep, 2, WORDS, 8)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, WORDS, 8)
     elif of.planes == 2:
-        in_form(of, x, row_sums, rows, outputs, start, stop, first, sums, deep, 2, WORDS, 4)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, WORDS, 4)
     elif of.depth == 1:
-        in_form(of, x, row_sums, rows, outputs, start, stop, first, sums, deep, 0, 1, 4)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 0, 1, 4)
     else:
-        in_form(of, x, row_sums, rows, outputs, start, stop, first, sums, deep, 0, WORDS, 4)
+        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 0, WORDS, 4)
 
 
 cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
     cdef const Product* of = <const Product*>context
     cdef Py_ssize_t start = i % of.across * WIDTH, first = i // of.across * of.batch
     cdef Py_ssize_t count = min(WIDTH, of.outputs - start), deep = min(of.batch, of.rows - first)
-    cdef Py_ssize_t whole_bytes = of.whole * SHALLOW // 2 * of.depth
+    cdef Py_ssize_t row_bytes = (of.inputs + 1) // 2, whole_bytes = of.whole * SHALLOW // 2 * of.depth
     cdef Py_ssize_t slice_words = words_of(of.planes, of.depth)
     # so many rows at a time and so many slices of them stay in the first-level cache
     cdef Py_ssize_t parts = (deep * slice_words + NEAR - 1) // NEAR, some = (deep + parts - 1) // parts
-    cdef Py_ssize_t panel = max(of.whole if of.rows == 1 else NEAR // (some * slice_words), 1), block, o, row
+    cdef Py_ssize_t panel = of.blocks if of.rows == 1 else max(NEAR // (some * slice_words), 1), block, o, row
     cdef const uint32_t* x = of.packed + first * of.blocks * SLICES * slice_words
     cdef uint32_t* largest = <uint32_t*>(of.own + thread * of.own_size)
     cdef uint8_t* tails = <uint8_t*>(largest + SIZES)
     cdef float* rooms = <float*>(tails + WIDTH * SHALLOW // 2 * of.depth)
     cdef float* sums = rooms + 2 * WIDTH * PARTS
-    cdef Outputs outputs
+    cdef Output outputs[WIDTH]
     cdef float totals[WIDTH]
     cdef float* y
     cdef int slice
-    outputs.count, outputs.row_bytes, outputs.tail_bytes = count, (of.inputs + 1) // 2, SHALLOW // 2 * of.depth
-    outputs.groups = max(of.groups, PARTS)
-    outputs.first.codes, outputs.first.tail = of.codes + start * outputs.row_bytes, tails
-    outputs.first.scales = with_room(of.scales + start * of.groups, of.groups, count, rooms)
-    outputs.first.offsets = outputs.first.scales
-    if of.offsets != NULL:
-        outputs.first.offsets = with_room(of.offsets + start * of.groups, of.groups, count, rooms + WIDTH * PARTS)
     if of.whole < of.blocks:
-        memset(tails, 0, count * outputs.tail_bytes)
-        for o in range(count):
-            memcpy(tails + o * outputs.tail_bytes, outputs.first.codes + o * outputs.row_bytes + whole_bytes,
-                   outputs.row_bytes - whole_bytes)
+        memset(tails, 0, WIDTH * SHALLOW // 2 * of.depth)
+    for o in range(count):
+        row = start + o
+        outputs[o].codes = of.codes + row * row_bytes
+        outputs[o].tail = tails + o * (SHALLOW // 2 * of.depth)
+        outputs[o].scales = with_room(of.scales + row * of.groups, of.groups, rooms + o * PARTS)
+        outputs[o].offsets = outputs[o].scales if of.offsets == NULL else with_room(
+            of.offsets + row * of.groups, of.groups, rooms + (WIDTH + o) * PARTS)
+        if of.whole < of.blocks:
+            memcpy(tails + o * (SHALLOW // 2 * of.depth), outputs[o].codes + whole_bytes, row_bytes - whole_bytes)
+    for o in range(count, min(count + ABREAST - 1, WIDTH)):  # which an output without a neighbour has abreast
+        outputs[o] = outputs[count - 1]
     memset(sums, 0, WIDTH * deep * PARTS * sizeof(float))
     o = 0
     while of.rows > 1 and o < count * of.groups:  # those of the next task
@@ -145,10 +144,10 @@ cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
             row = 0
             while row < deep:
                 add_outputs(of, x + row * slice_words, of.row_sums + (first + row) * PARTS, min(some, deep - row),
-                            &outputs, block, min(block + panel, of.blocks), slice * F32_LANES,
+                            outputs, count, block, min(block + panel, of.blocks), slice * F32_LANES,
                             sums + (slice * deep + row) * F32_LANES, deep)
                 row += some
-            x += min(panel, of.blocks - block) * deep * slice_words * (SLICES if of.rows == 1 else 1)
+            x += min(panel, of.blocks - block) * deep * slice_words
             block += panel
     if of.looks and first == 0:  # now that they are near
         raise_sizes(largest, of.scales + start * of.groups, count * of.groups)

@@ -38,15 +38,6 @@ cdef struct Output:
     const float* offsets
 
 
-cdef struct Outputs:
-    # of a task, one after the other: the first, and how far the next one's codes, last block and scales are
-    Output first
-    Py_ssize_t count
-    Py_ssize_t row_bytes
-    Py_ssize_t tail_bytes
-    Py_ssize_t groups
-
-
 cdef struct Product:
     const uint8_t* codes
     int planes  # of bytes, in which integers meet: one, two, or none where they meet as pairs
@@ -102,17 +93,6 @@ cdef inline int abreast_of(int planes) noexcept nogil:
     return ABREAST if planes else 1
 
 
-cdef inline Output output_of(const Outputs* outputs, Py_ssize_t o) noexcept nogil:
-    # behind the last one stands the last one once more, abreast of an output without a neighbour
-    cdef Output output = outputs.first
-    o = min(o, outputs.count - 1)
-    output.codes += o * outputs.row_bytes
-    output.tail += o * outputs.tail_bytes
-    output.scales += o * outputs.groups
-    output.offsets += o * outputs.groups
-    return output
-
-
 cdef inline void decode_bytes(const Product* of, u32x words, u32x* weights, bint straight,
                               bint in_place) noexcept nogil:
     # a register of words, in the order of `packed`; straight and in place, the second is 16 times its levels
@@ -156,12 +136,10 @@ cdef inline f32x of_groups(const Product* of, const float* numbers, Py_ssize_t b
     return lookup16_f32(numbers, load_u32(places)) if of.wide else lookup8_f32(numbers, load_u32(places))
 
 
-cdef inline const uint8_t* codes_of(const Output* output, Py_ssize_t block, Py_ssize_t whole, int depth) noexcept nogil:
-    return output.tail if block >= whole else output.codes + block * (SHALLOW // 2 * depth)
-
-
-cdef inline void words_at(const uint8_t* codes, int first, u32x* words, int depth) noexcept nogil:
+cdef inline void words_at(const Output* output, Py_ssize_t block, Py_ssize_t whole, int first, u32x* words,
+                          int depth) noexcept nogil:
     # the codes of a register of partial sums
+    cdef const uint8_t* codes = output.tail if block >= whole else output.codes + block * (SHALLOW // 2 * depth)
     cdef int k
     if first == 0:
         for k in range(depth):
@@ -172,13 +150,13 @@ cdef inline void words_at(const uint8_t* codes, int first, u32x* words, int dept
         transposed_u32(<const uint32_t*>codes + first + first % 4 * (PARTS - 1), words)
 
 
-cdef inline void numbers_of(const Product* of, const Output* outputs, const uint8_t** codes, Py_ssize_t block,
-                            int first, u32x* words, f32x* scales, f32x* offsets, int planes, int depth,
+cdef inline void numbers_of(const Product* of, const Output* outputs, Py_ssize_t block, Py_ssize_t whole, int first,
+                            u32x* words, f32x* scales, f32x* offsets, int planes, int depth,
                             bint has_offsets) noexcept nogil:
     # codes, scales and offsets of outputs that are abreast, of a register of partial sums
     cdef int o
     for o in range(abreast_of(planes)):
-        words_at(codes[o], first, words + o * depth, depth)
+        words_at(outputs + o, block, whole, first, words + o * depth, depth)
         scales[o] = of_groups(of, outputs[o].scales, block, first)
         offsets[o] = of_groups(of, outputs[o].offsets, block, first) if has_offsets else splat_f32(0.0)
 
@@ -231,28 +209,24 @@ cdef inline f32x with_whole(f32x sum, u32x total, f32x scale, const float* row_s
 
 
 cdef inline void add_row(const Product* of, const uint32_t* x, const float* row_sums, const Output* outputs,
-                         Py_ssize_t start, Py_ssize_t stop, float* sums, int planes, int depth, int at_once,
-                         bint has_offsets, bint straight) noexcept nogil:
-    # sums[abreast][PARTS] += weights * x, of the only row and of blocks start to stop, which are whole or the last one
-    # alone, the sums in registers. Of this and the next, what follows the sums is the product's: where a caller knows
-    # it when this is compiled, weights stay in registers, and here nothing is asked block by block.
+                         float* sums, int planes, int depth, int at_once, bint has_offsets,
+                         bint straight) noexcept nogil:
+    # sums[abreast][PARTS] = weights * x, of the only row, the sums in registers. Of this and the next, what follows the
+    # sums is the product's: where a caller knows it when this is compiled, weights stay in registers, and here nothing
+    # is asked block by block.
     cdef u32x words[MOST_ABREAST * WORDS]
     cdef u32x weights[PAIRS * WORDS]
     cdef f32x sum[MOST_ABREAST * SLICES]
     cdef f32x scales[MOST_ABREAST]
     cdef f32x offsets[MOST_ABREAST]
-    cdef const uint8_t* codes[MOST_ABREAST]
-    cdef Py_ssize_t block
+    cdef Py_ssize_t block, blocks = of.blocks, whole = of.whole
     cdef int abreast = abreast_of(planes), slice, word, o
     cdef u32x totals[MOST_ABREAST]
-    for o in range(abreast):
-        codes[o] = codes_of(outputs + o, start, of.whole, depth)
-    row_sums += start * PARTS
     for slice in range(abreast * SLICES):
-        sum[slice] = load_f32(sums + slice * F32_LANES)
-    for block in range(start, stop):
+        sum[slice] = splat_f32(0.0)
+    for block in range(blocks):
         for slice in range(SLICES):
-            numbers_of(of, outputs, codes, block, slice * F32_LANES, words, scales, offsets, planes, depth, has_offsets)
+            numbers_of(of, outputs, block, whole, slice * F32_LANES, words, scales, offsets, planes, depth, has_offsets)
             if planes:
                 decode_words(of, words, weights, planes, abreast * depth, straight, ABREAST > 1)
                 sums_of_planes(weights, x, 0, 1, 4 if ABREAST > 1 and straight else 0, totals, planes, depth, at_once)
@@ -266,8 +240,6 @@ cdef inline void add_row(const Product* of, const uint32_t* x, const float* row_
                                                      offsets[o], has_offsets)
             x += words_of(planes, depth)
             row_sums += F32_LANES
-        for o in range(abreast):
-            codes[o] += SHALLOW // 2 * depth
     for slice in range(abreast * SLICES):
         store_f32(sums + slice * F32_LANES, sum[slice])
 
@@ -302,13 +274,12 @@ cdef inline void add_rows(const Product* of, const uint32_t* x, const float* row
                           float* sums, Py_ssize_t deep, int planes, int depth, int at_once,
                           bint has_offsets) noexcept nogil:
     # sums[abreast][rows][F32_LANES] += weights * x of blocks start to stop, of the register that begins with partial
-    # sum `first`; `after` are the outputs that come next
+    # sum `first`
     cdef u32x words[MOST_ABREAST * WORDS]
     cdef u32x weights[PAIRS * WORDS]
     cdef uint32_t carried[BATCH * F32_LANES]
     cdef f32x scales[MOST_ABREAST]
     cdef f32x offsets[MOST_ABREAST]
-    cdef const uint8_t* codes[MOST_ABREAST]
     cdef const float* at_sums = row_sums
     cdef const uint32_t* at
     cdef Py_ssize_t row_words = words_of(planes, depth), between = deep * row_words, apart = SLICES * deep * F32_LANES
@@ -317,9 +288,7 @@ cdef inline void add_rows(const Product* of, const uint32_t* x, const float* row
     # not all weights have a register: as pairs, the sums of some of them are carried over to the others
     cdef int count = depth if planes else min(depth, HELD // PAIRS), word, k, o
     for block in range(start, stop):
-        for o in range(abreast):
-            codes[o] = codes_of(outputs + o, block, of.whole, depth)
-        numbers_of(of, outputs, codes, block, first, words, scales, offsets, planes, depth, has_offsets)
+        numbers_of(of, outputs, block, of.whole, first, words, scales, offsets, planes, depth, has_offsets)
         if has_offsets:
             at_sums = row_sums + block * of.rows * PARTS + first
         for o in range(abreast if rows > FEW else 0):  # otherwise there is no time in which they could arrive
