@@ -211,13 +211,14 @@ cdef inline void group_backward(const real* like, Group* group, int threads) noe
     # where a tile holds whole rows or nobody wants sums over rows.
     cdef real carried[2 * COLUMNS + 4]
     cdef Pair sums
-    cdef Py_ssize_t r, row_bytes = group.n * <Py_ssize_t>itemsize(like)
+    cdef Py_ssize_t r
+    cdef bint whole = group.n * <Py_ssize_t>itemsize(like) <= WHOLE_BYTES and group.n <= COLUMNS * lanes(like)
     cdef Wanted wanted = wanted_of(group)
     group.carried, group.first, group.count, group.together = NULL, 0, group.rows, rows_together(like, group)
-    if wanted == ALL_GRADIENTS and group.rows == GROUP and row_bytes <= WHOLE_BYTES:
+    if wanted == ALL_GRADIENTS and group.rows == GROUP and whole:
         group.carried, group.count = carried, group.together
     elif wanted == GRAD_X_ALONE:
-        group.count = 2 if group.rows == GROUP and row_bytes <= WHOLE_BYTES else 1
+        group.count = 2 if group.rows == GROUP and whole else 1
     while group.first < group.rows:
         for r in range(group.first, group.first + group.count):
             group.at = r
