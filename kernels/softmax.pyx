@@ -17,8 +17,8 @@ from .lanes cimport (
 )
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
 from .loops.reductions cimport (
-    Pair, add_element, element, fold_block, largest_lane, map_bfloat16, map_block, map_row, merge_row, product_block,
-    rounded, row_context, sum_block, sum_row, sum_values, take, take_either,
+    SUMS, Pair, add_element, add_more_terms, add_terms, element, fold_block, largest_lane, map_bfloat16, map_block,
+    map_row, merge_row, product_block, rounded, row_context, sum_block, sum_row, take, take_either, tree,
 )
 from .loops.operations cimport (
     BFLOAT16_ROWS, GROUP, MOST_REGISTERS, ROW_BY_ROW, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, Operands, Operation,
@@ -31,6 +31,7 @@ from .loops.columns cimport (
     sum_column_elements, take_column_numbers,
 )
 from .loops.short_rows cimport add_short, fold_short, map_short, multiply_short, put_numbers, short_totals
+from .loops.tiles cimport take_row
 from .math.exponential cimport exp
 from .rowwise.column_exponentials cimport Columns, column_logs, column_softmax, columns_of, register_of, set_scales
 from .rowwise.exponentials cimport NEAR, all_block, find_logs
@@ -44,6 +45,10 @@ np.import_array()
 np.import_ufunc()
 
 cdef const RowMachine* machine = row_machine()
+
+cdef enum:
+    STANDING = 32  # elements of a row from which on it pays to take bfloat16 where it stands
+    PIECE = 512  # elements that are widened at a time: whole sets of partial sums
 
 cdef struct Gradient:
     const void* grad
@@ -77,9 +82,10 @@ cdef inline real softmax_slope(const real* like, const void* context, Py_ssize_t
 
 cdef inline real log_softmax_slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # grad - e^y sum(grad)
-    cdef real y = take(<const real*>(<const Gradient*>context).x, i, n)
-    cdef real grad = take(<const real*>(<const Gradient*>context).grad, i, n)
-    return fma(exp(y), splat(y, -(<const Gradient*>context).value), grad)
+    cdef const Gradient* own = <const Gradient*>context
+    cdef real y = take_either(own.bfloat16, <const real*>own.x, i, n)
+    cdef real grad = take_either(own.bfloat16, <const real*>own.grad, i, n)
+    return fma(exp(y), splat(y, -own.value), grad)
 
 
 cdef void times_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
@@ -91,48 +97,28 @@ cdef void minus_log_block(real* y, const void* context, Py_ssize_t start, Py_ssi
     map_block(minus_log[real], y, &own, start, n, own.streamed)
 
 
-cdef void softmax_slope_block(real* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Gradient own = (<const Gradient*>context)[0]
+cdef inline void slope_block(real (*slope)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil, real* y,
+                             const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # once for rows of bfloat16 and once for others, where the compiler knows which
+    cdef Gradient own = (<const Gradient*>context)[0]
     if real is f32x:
         if own.bfloat16:
             own.bfloat16 = True
-            map_bfloat16(softmax_slope[f32x], <uint16_t*>y, &own, start, n)
+            map_bfloat16(slope, <uint16_t*>y, &own, start, n)
             return
     own.bfloat16 = False
-    map_block(softmax_slope[real], y, &own, start, n, own.streamed)
+    map_block(slope, y, &own, start, n, own.streamed)
+
+
+cdef void softmax_slope_block(real* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    slope_block(softmax_slope[real], y, context, start, n)
 
 
 cdef void log_softmax_slope_block(real* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Gradient own = (<const Gradient*>context)[0]
-    map_block(log_softmax_slope[real], y, &own, start, n, own.streamed)
+    slope_block(log_softmax_slope[real], y, context, start, n)
 
 
-# The sum of backward.
-
-cdef inline void add_grad_y(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
-                            f64x* sums) noexcept nogil:
-    cdef const Gradient* own = <const Gradient*>context
-    sums[0] = sums[0] + take(<const f64x*>own.grad, i, n) * take(<const f64x*>own.x, i, n)
-
-
-cdef inline void fold_grad_y(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
-                             f32x* sums) noexcept nogil:
-    cdef const Gradient* own = <const Gradient*>context
-    cdef f32x grad = take_either(own.bfloat16, <const f32x*>own.grad, i, n)
-    sums[0] = fma(grad, take_either(own.bfloat16, <const f32x*>own.x, i, n), sums[0])
-
-
-cdef Pair grad_y_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Gradient own = (<const Gradient*>context)[0]
-    if real is f32x:
-        if own.bfloat16:
-            own.bfloat16 = True
-            return fold_block(fold_grad_y, 1, &own, start, n)
-        own.bfloat16 = False
-        return product_block(fold_grad_y, <const float*>own.grad, <const float*>own.x, &own, start, n)
-    else:
-        return sum_block(add_grad_y, 1, like, &own, start, n)
+include "parts/softmax_backward_sums.pxi"
 
 
 # A few rows: the largest of each, the sum of each, and then the outputs. The processor begins the next row's sum while
@@ -301,8 +287,8 @@ cdef void log_softmax_backward_kernel(const real* like, Operands* p, Py_ssize_t 
     cdef Gradient own[GROUP]
     cdef Py_ssize_t r
     for r in range(rows):
-        own[r] = Gradient(p[r][0], p[r][1], 0.0, 0.0, 1.0, manner & STREAMED, False)
-        own[r].value = sum_values(<const real*>p[r][0], n, threads)
+        own[r] = Gradient(p[r][0], p[r][1], 0.0, 0.0, 1.0, manner & STREAMED, manner & BFLOAT16_ROWS)
+        own[r].value = sum_row(grad_block[real], like, &own[r], n, threads).first
     for r in range(rows):
         map_row(log_softmax_slope_block[real], <real*>p[r][2], &own[r], n, threads)
 
@@ -362,12 +348,12 @@ softmax_backward_gufunc = without_copies(taking_bfloat16(with_columns(with_short
     b"softmax_backward", <void*>softmax_backward_kernel[f32x], <void*>softmax_backward_kernel[f64x], b"rrs", b"r",
     b"grad, y, sign -> y (grad - sum(grad y)) sign"),
     <void*>short_softmax_backward_kernel[f32x], <void*>short_softmax_backward_kernel[f64x]),
-    <void*>softmax_backward_columns[f32x], <void*>softmax_backward_columns[f64x], 0)), True)
-log_softmax_backward_gufunc = without_copies(with_columns(with_short_rows(along_axis(
+    <void*>softmax_backward_columns[f32x], <void*>softmax_backward_columns[f64x], 0), STANDING), True)
+log_softmax_backward_gufunc = without_copies(taking_bfloat16(with_columns(with_short_rows(along_axis(
     b"log_softmax_backward", <void*>log_softmax_backward_kernel[f32x], <void*>log_softmax_backward_kernel[f64x], b"rr",
     b"r", b"grad, y -> grad - exp(y) sum(grad)"),
     <void*>short_log_softmax_backward_kernel[f32x], <void*>short_log_softmax_backward_kernel[f64x]),
-    <void*>log_softmax_backward_columns[f32x], <void*>log_softmax_backward_columns[f64x], 0), True)
+    <void*>log_softmax_backward_columns[f32x], <void*>log_softmax_backward_columns[f64x], 0), SHORT + 1), True)
 
 
 include "parts/softmax_doors.pxi"

@@ -74,10 +74,11 @@ def test_the_memory_of_each_operand_changes_no_bit(name, dtype):
                 assert along_axis.bits(found) == expected, (shape, k, other.strides)
 
 
-STANDING = [name for name in along_axis.ALONG if name.startswith(("softmax_backward", "softmin_backward"))]
+STANDING = [name for name in along_axis.ALONG
+            if name.startswith(("softmax_backward", "softmin_backward", "log_softmax_backward"))]
 
 
-@pytest.mark.parametrize("n", [32, 45, 64, 100, 129, 137, 144, 4109])
+@pytest.mark.parametrize("n", [32, 45, 64, 100, 129, 137, 144, 512, 513, 4109])
 @pytest.mark.parametrize("name", STANDING)
 def test_rows_of_bfloat16_where_they_stand(name, n):
     # such rows are read and written without a float32 copy, which may change no bit

@@ -82,7 +82,7 @@ cdef struct Operation:
     int n_in
     int operands
     bint summed  # whether it adds up over its rows
-    bint takes_bfloat16  # whether its kernel can take rows of bfloat16 where they stand
+    Py_ssize_t standing  # elements of a row from which on its kernel takes bfloat16 where it stands; 0 for never
     char kinds[MAX_ROW_OPERANDS]
     const int* threads
     bint copies  # whether the kernel of neighbouring rows keeps a copy of them
@@ -114,7 +114,7 @@ cdef struct Pass:
     bint staged  # whether those that have tiles pass through them side by side
     bint apart  # whether no output stands in the place of an input, so that rows may be computed twice
     Dtype dtype
-    bint takes_bfloat16
+    Py_ssize_t standing
     int n_in
     int operands
     Operand of[MAX_ROW_OPERANDS]
@@ -222,12 +222,12 @@ cdef inline object row_by_row(object gufunc):
     return gufunc
 
 
-cdef inline object taking_bfloat16(object gufunc):
-    # the same function, whose kernel takes rows of bfloat16 where they stand, if BFLOAT16_ROWS says so
+cdef inline object taking_bfloat16(object gufunc, Py_ssize_t least):
+    # the same function, whose kernel takes rows of `least` bfloat16 and more where they stand, if BFLOAT16_ROWS says so
     cdef Operation* operation = <Operation*>operations_of(gufunc)
     cdef int k
     for k in range(DTYPES):
-        operation[k].takes_bfloat16 = operation[k].dtype == BFLOAT16
+        operation[k].standing = least if operation[k].dtype == BFLOAT16 else 0
     return gufunc
 
 

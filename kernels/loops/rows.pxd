@@ -35,7 +35,6 @@ cdef enum:
     UNWANTED = -1  # the offset of sums that nobody wants
     COLUMN_BYTES = 16384  # half of what the smallest of today's first-level caches holds
     COLUMN_TILE = 2048  # elements of neighbouring rows: as many float32 as take the room of SHORT_TILE float64
-    STANDING = 32  # elements from which on it pays that a kernel takes rows of bfloat16 where they stand
     SHARED_ROW = 8192  # elements from which on it pays that threads share a row
     STREAMED_ROW = 16384  # bytes of a row from which on it is streamed wherever it begins
 
@@ -88,7 +87,7 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
     cdef Operand* one
     cdef bint transposed = False, varying = False, large = work.rows * n * width >= STREAM_BYTES, streamed = large
     cdef bint tiled = False
-    cdef bint stand = work.takes_bfloat16 and n >= STANDING, rows_tiled = False
+    cdef bint stand = 0 < work.standing <= n, rows_tiled = False
     cdef Py_ssize_t column_tile
     cdef int k, j
     # neighbouring rows of 16 bits, or of columns that a kernel reads one after the other and the cache would not keep
@@ -427,7 +426,7 @@ cdef inline void take_operands(Pass* work, const Operation* operation, char** ar
     cdef Operand* one
     cdef int k
     work.kernel, work.dtype = <group_kernel>operation.kernel, operation.dtype
-    work.takes_bfloat16 = operation.takes_bfloat16
+    work.standing = operation.standing
     work.shorts, work.columns = <short_kernel>operation.short_kernel, <column_kernel>operation.column_kernel
     work.turned, work.copies, work.by_elements = operation.turned, operation.copies, operation.by_elements
     work.row_by_row = operation.row_by_row

@@ -138,7 +138,7 @@ cdef bint begin_columns(const real* like, const Operation* operation, group_kern
     cdef Py_ssize_t size = whole((channels + PADDING) * (4 if real is f32x else 8), LINE), i
     cdef bint rescued = False
     work.kernel, work.shorts, work.columns, work.turned, work.across = kernel, NULL, NULL, 0, False
-    work.dtype, work.takes_bfloat16, work.n_in, work.group = operation.dtype, False, 3, GROUP
+    work.dtype, work.standing, work.n_in, work.group = operation.dtype, 0, 3, GROUP
     work.rows, work.q, work.n, work.flat = examples, examples, channels, True
     work.of[0] = operand(c'r', x, 0)
     work.of[1] = operand(c'r' if grad.data != NULL else c'c', grad, 0)
