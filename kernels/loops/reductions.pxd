@@ -17,7 +17,7 @@ from ..lanes cimport (
     store_f32, store_f64, store_float16, sum_f64, wide_f32, wide_part_f32, wide_sum_f32,
 )
 from .dtypes cimport BFLOAT16, FLOAT32, Dtype, is_short
-from .registers cimport head, itemsize, lanes, load, load_part, skip, store, store_part, stream
+from .registers cimport LINE, ends_lines, head, itemsize, lanes, load, load_part, skip, store, store_part, stream
 from .threads cimport run_chunks
 
 cdef extern from *:
@@ -34,7 +34,6 @@ cdef enum:
     FOLD = 2
     MOST_SUMS = 3
     BLOCK = 4096
-    LINE = 64  # bytes of a line of a cache
 
 cdef struct Pair:
     double first
@@ -561,7 +560,8 @@ cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, P
             store_part(<real*>skip(y, i), point(y, context, i, part), part)
             i += part
         return
-    streamed = streamed and <uintptr_t>skip(y, i) % sizeof(real) == 0
+    streamed = streamed and <uintptr_t>skip(y, i) % sizeof(real) == 0 and (
+        ends_lines(<Py_ssize_t>skip(y, start) | n * itemsize(y), n * itemsize(y)))
     left = (n - part) % (width if streamed else 2 * width)
     at[0], at[1], at[2] = start if part else -1, stop - 2 * width if left > width else -1, stop - width if left else -1
     for k in range(3):

@@ -12,6 +12,16 @@ from ..lanes cimport (
 cdef enum:
     # An output of this many bytes is larger than the L2 of today's cores: it will not be found there again.
     STREAM_BYTES = 1 << 23
+    STREAMED_ROW = 16384  # bytes of a row from which on it is streamed wherever it begins
+    LINE = 64  # bytes of a line of a cache
+
+
+cdef inline bint ends_lines(Py_ssize_t places, Py_ssize_t size) noexcept nogil:
+    # Whether rows of so many bytes that are streamed, whose addresses or steps together have the bits of `places`,
+    # share no line of the cache, or are so long that it does not matter. A shared line is written in the ordinary way,
+    # and the processor then fetches the lines beside it, which are being streamed: rows of 256 float32 would take ten
+    # times as long.
+    return size >= STREAMED_ROW or places % LINE == 0
 
 
 cdef inline real load(const real* p) noexcept nogil:

@@ -19,14 +19,13 @@ from .operations cimport (
     SHORT, SHORT_TILE, STREAMED, TURNED_TILE, Operand, Operands, Operation, Pass, column_kernel, group_kernel, group_of,
     run_groups, short_kernel,
 )
-from .registers cimport STREAM_BYTES, lanes
+from .registers cimport LINE, STREAM_BYTES, ends_lines, lanes
 from .threads cimport THREAD_MIN, chunk_function, run_chunks
 from .tiles cimport (
     PADDING, TILE, direct, narrow_across, own_dtype, put_rows, take_row, take_rows, turn, turn_back, widen_across,
 )
 
 cdef enum:
-    LINE = 64
     PAGE = 4096  # a load waits for a recent store whose address differs from its own by whole pages
     CHUNKS = 16  # at most, where each chunk has sums of its own, which are added in the end
     MANY_CHUNKS = 64  # at most, where there are no such sums
@@ -36,7 +35,6 @@ cdef enum:
     COLUMN_BYTES = 16384  # half of what the smallest of today's first-level caches holds
     COLUMN_TILE = 2048  # elements of neighbouring rows: as many float32 as take the room of SHORT_TILE float64
     SHARED_ROW = 8192  # elements from which on it pays that threads share a row
-    STREAMED_ROW = 16384  # bytes of a row from which on it is streamed wherever it begins
 
 
 cdef inline Py_ssize_t whole(Py_ssize_t size, Py_ssize_t unit) noexcept nogil:
@@ -63,13 +61,6 @@ cdef inline void set_sums(Pass* work, bint adjacent, int outputs) noexcept nogil
         return
     most = max(1, min(<Py_ssize_t>CHUNKS, SUMS_BYTES // (8 * max(outputs * work.n, 1))))
     set_chunks(work, most, 1, TILE)
-
-
-cdef inline bint ends_lines(const Operand* one, Py_ssize_t size) noexcept nogil:
-    # Whether rows of an output that are streamed share no line of the cache, or are so long that it does not matter. A
-    # shared line is written in the ordinary way, and the processor then fetches the lines beside it, which are being
-    # streamed: rows of 256 float32 would take ten times as long.
-    return size >= STREAMED_ROW or (<Py_ssize_t>one.data | one.step_p | one.step_q) % LINE == 0
 
 
 cdef inline bint collides(const Operand* one, Py_ssize_t n) noexcept nogil:
@@ -103,7 +94,8 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
             one.tiled = one.tiled or not (stand or direct(work.dtype, one.stride, n))
             rows_tiled = rows_tiled or one.tiled
             transposed = transposed or (one.tiled and one.step_q == size_of(work.dtype) and n > 1)
-            streamed = streamed and not one.tiled and (k < work.n_in or ends_lines(one, n * width))
+            streamed = streamed and not one.tiled and (
+                k < work.n_in or ends_lines(<Py_ssize_t>one.data | one.step_p | one.step_q, n * width))
             for j in range(work.n_in):
                 # an output in the place of an input stays in the caches, where its input was read
                 streamed = streamed and (k < work.n_in or work.of[j].kind != c'r' or one.data != work.of[j].data)

@@ -286,7 +286,8 @@ cdef inline void map_tile(real (*point)(const real*, const void*, Py_ssize_t, Py
             for r in range(start, stop):
                 map_unit(point, like, block, &one, r, at[k], edges + 2 * (k * TILE + r - start))
     streamed = streamed and (<uintptr_t>block.y + i * size_of(dtype)) % sizeof(real) == 0 and (
-        block.y_step % <Py_ssize_t>sizeof(real) == 0)
+        block.y_step % <Py_ssize_t>sizeof(real) == 0 and (
+            ends_lines(<Py_ssize_t>block.y | block.y_step, n * size_of(dtype))))
     while i + unit <= n:
         hold(like, block.problem, dtype, i, &one, held)
         for r in range(start, stop):
