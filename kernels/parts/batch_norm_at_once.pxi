@@ -9,6 +9,7 @@ cdef enum:
     # its elements. That pays up to so many elements of a segment, and from so many examples on. So many columns are
     # taken at a time that what is known of them stays in the second-level cache.
     MOST_REPEATED = 256
+    MOST_AT_PAGES = 16  # where examples stand nearly whole pages apart: tiles of few rows load all numbers anew
     MOST_COLUMNS = 8192
     FEWEST_EXAMPLES = 8
 
@@ -193,7 +194,8 @@ cdef bint map_examples(const Layout* layout, char** args, const double* scale) n
         return over_examples(layout, layout.mapped_columns, args)
     for c in range(layout.channels):
         rescued = rescued or scale[c] != 1.0
-    if not rescued and layout.batch >= FEWEST_EXAMPLES and layout.size <= MOST_REPEATED:
+    if not rescued and layout.batch >= FEWEST_EXAMPLES and layout.size <= (
+            MOST_REPEATED if rows_apart(layout.channels * layout.size * layout.width) == TILE else MOST_AT_PAGES):
         return map_repeated(layout, args)
     if rescued or not is_short(layout.dtype):
         return over_examples(layout, layout.mapped, args)

@@ -24,6 +24,8 @@ cdef struct Channel:
     Py_ssize_t x_stride
     Py_ssize_t examples
     Py_ssize_t size
+    Py_ssize_t together  # examples of a piece
+    Py_ssize_t folded  # short segments of a fold
     Segment known
 
 cdef struct Channels:
@@ -111,21 +113,21 @@ cdef inline Pair add_segments(
         const Channel* channel, Dtype dtype, bint in_place, bint folded, Py_ssize_t example, Py_ssize_t stop,
         Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # of a few examples the elements start to start + n of their segments, which are taken as this dtype
-    cdef Segment segment = channel.known
+    cdef Segment segment
     cdef double tiles[2 * (FOLDED + PADDING)]
     cdef f64x sums[2 * SUMS]
     cdef f32x terms[2 * FOLDED_TERMS]
-    cdef Py_ssize_t end = start + n, i, length, last, together
+    cdef Py_ssize_t end = start + n, i, length, last
     cdef int k, registers = FOLDED_SUMS if folded else SUMS
+    segment.mean, segment.mean_rest, segment.rstd = channel.known.mean, channel.known.mean_rest, channel.known.rstd
     segment.scale, segment.dtype = 1.0, dtype
     for k in range(2 * registers):
         sums[k] = splat_f64(0.0)
-    together = max(1, FOLD // ((n + FOLDED_PARTS - 1) // FOLDED_PARTS))
     while example < stop:
-        if real is f32x and folded and together > 1:
+        if real is f32x and folded and channel.folded > 1:
             for k in range(2 * FOLDED_TERMS):
                 terms[k] = splat_f32(0.0)
-            last = min(example + together, stop)
+            last = min(example + channel.folded, stop)
             while example < last:
                 point_at(like, channel, in_place, example, start, n, &segment, tiles)
                 add_float_terms(fold, 2, &segment, 0, n, terms)
@@ -145,18 +147,18 @@ cdef inline Pair add_segments(
     return Pair(tree(sums, registers, 2), tree(sums + 1, registers, 2))
 
 
-cdef inline Py_ssize_t examples_of_piece(const Channel* channel) noexcept nogil:
-    # in whole folds
-    cdef Py_ssize_t count = PIECE // channel.size
-    return count if count < FOLD else count // FOLD * FOLD
-
-
-cdef inline Py_ssize_t pieces_of(const Channel* channel) noexcept nogil:
+cdef Py_ssize_t cut(Channel* channel) noexcept nogil:
+    # into pieces of whole folds; how many there are
     cdef Py_ssize_t count
+    channel.together = channel.folded = 1
+    if channel.size == 0:
+        return 0
     if channel.size > PIECE:
         return channel.examples * ((channel.size + PIECE - 1) // PIECE)
-    count = examples_of_piece(channel)
-    return (channel.examples + count - 1) // count
+    count = PIECE // channel.size
+    channel.together = count if count < FOLD else count // FOLD * FOLD
+    channel.folded = max(1, FOLD // ((channel.size + FOLDED_PARTS - 1) // FOLDED_PARTS))
+    return (channel.examples + channel.together - 1) // channel.together
 
 
 cdef inline Pair add_either(
@@ -189,9 +191,8 @@ cdef Pair sums_of_piece(const real* like, const Channel* channel, Py_ssize_t pie
         example, start = piece // count, piece % count * PIECE
         stop, n = example + 1, min(n - start, <Py_ssize_t>PIECE)
     else:
-        count = examples_of_piece(channel)
-        example = piece * count
-        stop = min(example + count, channel.examples)
+        example = piece * channel.together
+        stop = min(example + channel.together, channel.examples)
     if channel.grad != NULL:
         return add_either(fold_grads, add_grads[real], like, channel, True, folded, example, stop, start, n)
     if is_short(channel.dtype) and channel.x_stride == size_of(channel.dtype) and channel.size <= FOLDED:
@@ -226,17 +227,16 @@ cdef double guessed_mean(const Channel* channel) noexcept nogil:
     return values[0] + deviations / SAMPLES
 
 
-cdef Channel channel_at(const real* like, const Channels* all, Py_ssize_t c) noexcept nogil:
-    cdef Channel channel = all.first
-    channel.x += c * all.x_step
+cdef inline void set_channel(const real* like, const Channels* all, Py_ssize_t c, Channel* channel) noexcept nogil:
+    # what tells a channel from the first one, in its place: to copy what has just been written waits for it
+    channel.x = all.first.x + c * all.x_step
     channel.known.scale = (<const double*>(all.scale + c * all.scale_step))[0]
-    if channel.grad == NULL:
-        set_mean(like, &channel.known, guessed_mean(&channel))
-        return channel
-    channel.grad += c * all.grad_step
+    if all.first.grad == NULL:
+        set_mean(like, &channel.known, guessed_mean(channel))
+        return
+    channel.grad = all.first.grad + c * all.grad_step
     set_mean(like, &channel.known, (<const double*>(all.mean + c * all.mean_step))[0])
     channel.known.rstd = (<const double*>(all.rstd + c * all.rstd_step))[0]
-    return channel
 
 
 cdef Pair sums_of_channel(const real* like, const Channel* channel, Py_ssize_t pieces, const Pair* parts,
@@ -263,16 +263,16 @@ cdef Pair moments_of_channel(const real* like, Channel* channel, Py_ssize_t piec
     return Pair(channel.known.mean + average.first, average.second - average.first * average.first)
 
 
-cdef void sum_channel(const real* like, const Channels* all, Py_ssize_t c) noexcept nogil:
-    cdef Channel channel = channel_at(like, all, c)
+cdef void sum_channel(const real* like, const Channels* all, Py_ssize_t c, Channel* channel) noexcept nogil:
     cdef const Pair* parts = all.parts + c * all.pieces if all.parts != NULL else NULL
     cdef Pair total
+    set_channel(like, all, c, channel)
     if channel.grad == NULL:
-        total = moments_of_channel(like, &channel, all.pieces, parts)
+        total = moments_of_channel(like, channel, all.pieces, parts)
     else:
-        total = sums_of_channel(like, &channel, all.pieces, parts, True)
+        total = sums_of_channel(like, channel, all.pieces, parts, True)
         if real is f32x and not (fabs(total.first) < INFINITY and fabs(total.second) < INFINITY):
-            total = sums_of_channel(like, &channel, all.pieces, NULL, False)
+            total = sums_of_channel(like, channel, all.pieces, NULL, False)
     (<double*>(all.of_grad + c * all.of_grad_step))[0] = total.first
     (<double*>(all.of_normed + c * all.of_normed_step))[0] = total.second
 
@@ -281,12 +281,12 @@ cdef void sum_one_piece(void* context, Py_ssize_t number, int thread) noexcept n
     cdef const Channels* all = <const Channels*>context
     cdef Py_ssize_t c = number // all.pieces, piece = number % all.pieces
     cdef environment callers = enter_environment()
-    cdef Channel channel
+    cdef Channel channel = all.first
     if all.first.dtype == FLOAT64:
-        channel = channel_at(<const f64x*>NULL, all, c)
+        set_channel(<const f64x*>NULL, all, c, &channel)
         all.parts[number] = sums_of_piece(<const f64x*>NULL, &channel, piece, False)
     else:
-        channel = channel_at(<const f32x*>NULL, all, c)
+        set_channel(<const f32x*>NULL, all, c, &channel)
         all.parts[number] = sums_of_piece(<const f32x*>NULL, &channel, piece, True)
     leave_environment(callers)
 
@@ -294,13 +294,14 @@ cdef void sum_one_piece(void* context, Py_ssize_t number, int thread) noexcept n
 cdef void sum_a_few(void* context, Py_ssize_t number, int thread) noexcept nogil:
     # the channels of one chunk
     cdef const Channels* all = <const Channels*>context
+    cdef Channel channel = all.first
     cdef Py_ssize_t c
     cdef environment callers = enter_environment()
     for c in range(number * all.together, min((number + 1) * all.together, all.count)):
         if all.first.dtype == FLOAT64:
-            sum_channel(<const f64x*>NULL, all, c)
+            sum_channel(<const f64x*>NULL, all, c, &channel)
         else:
-            sum_channel(<const f32x*>NULL, all, c)
+            sum_channel(<const f32x*>NULL, all, c, &channel)
     leave_environment(callers)
 
 
@@ -308,7 +309,7 @@ cdef void sum_channels(Channels* all, int threads) noexcept nogil:
     # Threads share the channels, or the pieces of a few channels; where there is no memory for what pieces give, one
     # thread does all.
     cdef Py_ssize_t elements_of_one = all.first.examples * all.first.size
-    all.pieces, all.parts = pieces_of(&all.first) if all.first.size > 0 else 0, NULL
+    all.pieces, all.parts = cut(&all.first), NULL
     all.together = max(1, CHANNELS_AT_ONCE // max(elements_of_one, 1))
     if all.count * elements_of_one < THREAD_MIN:
         threads = 1
