@@ -120,13 +120,13 @@ cdef inline void cross_entropy(const real* like, Exponents* rows, const Question
 cdef inline double inverse_of_sum(const Exponents* row) noexcept nogil:
     # the factor that turns the stored exponentials into probabilities
     if fabs(row.top) < INFINITY:
-        return ldexp(1.0 / (row.mantissa * (1.0 + row.rest)), -row.raised)
+        return ldexp(row.inverse * (1.0 / (1.0 + row.rest)), -row.raised)
     return INFINITY - INFINITY
 
 
 cdef inline double missed_of(const Exponents* row, const Question* asked, double p) noexcept nogil:
     # 1 - p, without cancellation where the target is the one largest
-    return row.rest / (1.0 + row.rest) if asked.logit == row.top else 1.0 - p
+    return row.rest * (1.0 / (1.0 + row.rest)) if asked.logit == row.top else 1.0 - p
 
 
 cdef inline Blended blended_loss(const real* like, const Exponents* row, const Question* asked,

@@ -327,6 +327,9 @@ def test_narrowed(registers):
         registers.narrowed(x, y, joined)
         assert_same(y, x.astype(np.float32))
         assert_same(joined, x.astype(np.float32))
+        wide = np.empty(len(x))
+        registers.widened(joined, wide)
+        assert_same(wide, joined.astype(np.float64))
 
 
 def test_load_float16(registers):

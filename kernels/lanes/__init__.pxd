@@ -40,6 +40,7 @@ cdef extern from "lanes/lanes.h" nogil:
     f64x wide_f32(const float* p)  # F64_LANES float32 as float64
     f64x wide_part_f32(const float* p, Py_ssize_t n)
     void narrow_f64_f32(float* p, f64x x)  # F64_LANES float64, rounded to float32
+    void wide_halves_f32(f32x x, f64x* wide)  # all lanes as float64, to as many registers as they take
     f32x narrow_halves(const f64x* x)  # the registers that hold as many float64 as F32_LANES, in order
     f64x wide_sum_f32(const float* p, const float* q)  # p + q in float32, as float64
     # 32 products of float32 to eight sums of float64: each and the one 16 further on in one fma, then these by halves

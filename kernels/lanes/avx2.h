@@ -32,6 +32,10 @@ static inline f64x wide_sum_f32(const float *p, const float *q) {
 }
 static inline f64x wide_f32(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
 static inline void narrow_f64_f32(float *p, f64x x) { _mm_storeu_ps(p, _mm256_cvtpd_ps(x)); }
+static inline void wide_halves_f32(f32x x, f64x *wide) {
+    wide[0] = _mm256_cvtps_pd(_mm256_castps256_ps128(x));
+    wide[1] = _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1));
+}
 static inline f32x narrow_halves(const f64x *x) {
     return _mm256_set_m128(_mm256_cvtpd_ps(x[1]), _mm256_cvtpd_ps(x[0]));
 }

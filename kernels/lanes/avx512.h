@@ -31,6 +31,10 @@ static inline f64x wide_sum_f32(const float *p, const float *q) {
 }
 static inline f64x wide_f32(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
 static inline void narrow_f64_f32(float *p, f64x x) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(x)); }
+static inline void wide_halves_f32(f32x x, f64x *wide) {
+    wide[0] = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
+    wide[1] = _mm512_cvtps_pd(_mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1)));
+}
 static inline f32x narrow_halves(const f64x *x) {
     __m512d low = _mm512_castps_pd(_mm512_castps256_ps512(_mm512_cvtpd_ps(x[0])));
     return _mm512_castpd_ps(_mm512_insertf64x4(low, _mm256_castps_pd(_mm512_cvtpd_ps(x[1])), 1));

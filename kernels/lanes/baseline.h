@@ -38,6 +38,7 @@ static inline f64x splat_f64(double a) { return a; }
 static inline f64x wide_sum_f32(const float *p, const float *q) { return *p + *q; }
 static inline f64x wide_f32(const float *p) { return *p; }
 static inline void narrow_f64_f32(float *p, f64x x) { *p = (float)x; }
+static inline void wide_halves_f32(f32x x, f64x *wide) { wide[0] = x; }
 static inline f32x narrow_halves(const f64x *x) { return (float)x[0]; }
 static inline f64x wide_part_f32(const float *p, ptrdiff_t n) { return n > 0 ? *p : 0; }
 static inline f32x zip_low_f32(f32x a, f32x b) { (void)b; return a; }

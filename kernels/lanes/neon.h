@@ -44,6 +44,10 @@ static inline f64x wide_sum_f32(const float *p, const float *q) {
 }
 static inline f64x wide_f32(const float *p) { return vcvt_f64_f32(vld1_f32(p)); }
 static inline void narrow_f64_f32(float *p, f64x x) { vst1_f32(p, vcvt_f32_f64(x)); }
+static inline void wide_halves_f32(f32x x, f64x *wide) {
+    wide[0] = vcvt_f64_f32(vget_low_f32(x));
+    wide[1] = vcvt_high_f64_f32(x);
+}
 static inline f32x narrow_halves(const f64x *x) { return vcvt_high_f32_f64(vcvt_f32_f64(x[0]), x[1]); }
 static inline f64x wide_part_f32(const float *p, ptrdiff_t n) {
     float part[2] = {0};

@@ -1,7 +1,8 @@
 # Sums of neighbouring rows, a row in each lane: an element of all of them is one register. Their order is that of
 # reductions.pxd to the last bit, of rows of up to LONG_COLUMNS elements. No mathematics, no Python.
 from ..lanes cimport (
-    F64_LANES, f32x, f64x, fma, load_f64, narrow_halves, real, splat_f32, splat_f64, store_f32, store_f64, wide_f32,
+    F64_LANES, f32x, f64x, fma, load_f64, narrow_halves, real, splat_f32, splat_f64, store_f64, wide_f32,
+    wide_halves_f32,
 )
 from .operations cimport MOST_REGISTERS
 from .reductions cimport FOLDED_PARTS, MOST_SUMS, PARTS
@@ -35,12 +36,8 @@ cdef inline f64x widened(const float* x, int half) noexcept nogil:
 
 cdef inline void wide_halves(real x, f64x* wide) noexcept nogil:
     # all lanes as float64
-    cdef float values[MOST_LANES]
-    cdef int half
     if real is f32x:
-        store_f32(values, x)
-        for half in range(HALVES):
-            wide[half] = widened(values, half)
+        wide_halves_f32(x, wide)
     else:
         wide[0] = x
 

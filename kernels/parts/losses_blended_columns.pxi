@@ -78,7 +78,7 @@ cdef bint blended_columns(const f32x* like, char** at, const Py_ssize_t* steps, 
     # loss_group of such rows, that have the same weights, smoothing, z-loss and scale
     cdef double[SHORT_TILE] tile
     cdef f64x tops[MOST_LANES]
-    cdef f64x mantissas[MOST_LANES]
+    cdef f64x inverses[MOST_LANES]
     cdef f64x rests[MOST_LANES]
     cdef f64x logs[MOST_LANES]
     cdef double[2 * MOST_ROWS] blends
@@ -99,7 +99,7 @@ cdef bint blended_columns(const f32x* like, char** at, const Py_ssize_t* steps, 
     for r in range(3, result):
         if not same_numbers(at[r], steps[r], rows):
             return False
-    if not column_logs(like, &columns, registers, n, tops, mantissas, rests, logs, 0.0):
+    if not column_logs(like, &columns, registers, n, tops, inverses, rests, logs, 0.0):
         return False
     own.wanted, own.wanted_stride = at[1] if probable else NULL, strides[1]
     own.blend = Blend(NULL, NULL, at[2], 1.0 - smoothing if probable else 0.0, smoothing / n, 0.0)
@@ -117,7 +117,7 @@ cdef bint blended_columns(const f32x* like, char** at, const Py_ssize_t* steps, 
                 continue
             asked.factor = weight_of(&own, asked.target)
             asked.logit = element(<const f32x*>(at[0] + asked.target * strides[0]), r)
-        row.top, row.mantissa = (<double*>tops)[r], (<double*>mantissas)[r]
+        row.top, row.inverse = (<double*>tops)[r], (<double*>inverses)[r]
         row.rest, row.log_rest = (<double*>rests)[r], (<double*>logs)[r]
         answer = blended_loss(like, &row, &asked, Pair(blends[r], blends[MOST_ROWS + r]))
         if with_grad:

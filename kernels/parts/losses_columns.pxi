@@ -10,7 +10,7 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
     cdef double[MOST_ROWS] numbers
     cdef double[MOST_ROWS] factors
     cdef f64x tops[MOST_LANES]
-    cdef f64x mantissas[MOST_LANES]
+    cdef f64x inverses[MOST_LANES]
     cdef f64x rests[MOST_LANES]
     cdef f64x logs[MOST_LANES]
     cdef f64x sums[MOST_LANES]
@@ -18,6 +18,7 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
     cdef f64x logits[MOST_LANES]
     cdef f64x weights[MOST_LANES]
     cdef f64x scales[MOST_LANES]
+    cdef f64x inverse_sum
     cdef int options = 3 if weighted else 2, result = options + (3 if with_grad else 2)
     cdef double smoothing = (<const double*>at[options])[0], z_loss = (<const double*>at[options + 1])[0]
     cdef int k, count = registers * halves(like)
@@ -32,7 +33,7 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
         take_column_numbers(at[options + 2], steps[options + 2], count, scales)
         if not set_scales(like, &columns, scales, count):
             return False
-    if not column_logs(like, &columns, registers, n, tops, mantissas, rests, logs, 0.0):
+    if not column_logs(like, &columns, registers, n, tops, inverses, rests, logs, 0.0):
         return False
     for r in range(rows):
         target = (<const int64_t*>(at[1] + r * steps[1]))[0]
@@ -58,13 +59,12 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
     take_column_numbers(<const char*>numbers, sizeof(double), count, losses)
     for k in range(count):
         sums[k] = splat_f64(-(smoothing / n)) * scales[k]
-        mantissas[k] = power2(-raised_of(like, &columns, k)) * (
-            splat_f64(1.0) / (mantissas[k] * (splat_f64(1.0) + rests[k])))
-        losses[k] = losses[k] * mantissas[k]  # probabilities
+        inverse_sum = splat_f64(1.0) / (splat_f64(1.0) + rests[k])
+        inverses[k] = power2(-raised_of(like, &columns, k)) * (inverses[k] * inverse_sum)
+        losses[k] = losses[k] * inverses[k]  # probabilities
         losses[k] = slopes_at_target(
-            losses[k], where_less(logits[k], tops[k], splat_f64(1.0) - losses[k], rests[k] / (
-                splat_f64(1.0) + rests[k])), tops[k] + logs[k], mantissas[k], weights[k], scales[k], smoothing, z_loss,
-            n, &weights[k])
+            losses[k], where_less(logits[k], tops[k], splat_f64(1.0) - losses[k], rests[k] * inverse_sum),
+            tops[k] + logs[k], inverses[k], weights[k], scales[k], smoothing, z_loss, n, &weights[k])
     put_column_numbers(losses, count, <char*>numbers, sizeof(double))
     put_slopes(like, at, steps, strides[result + 1], n, registers, result + 1, <const real*>tile, numbers, weights,
                sums, ignored)

@@ -8,7 +8,7 @@ cdef bint short_losses(const real* like, char** at, const Py_ssize_t* steps, Py_
     # False.
     cdef double[SHORT_TILE] tile
     cdef double[SHORT_ROWS] tops
-    cdef double[SHORT_ROWS] mantissas
+    cdef double[SHORT_ROWS] inverses
     cdef double[SHORT_ROWS] rests
     cdef double[SHORT_ROWS] logs
     cdef double[SHORT_ROWS] sums
@@ -33,11 +33,11 @@ cdef bint short_losses(const real* like, char** at, const Py_ssize_t* steps, Py_
                                 (<const double*>(at[options + 1] + r * steps[options + 1]))[0],
                                 <double*>(at[result] + r * steps[result]))
         sums[r] = element_block(like, x, 0, n).first if smoothing != 0.0 else 0.0
-    if not short_logs(like, &own, at[0], steps[0], n, tops, mantissas, rests, logs, 0.0):
+    if not short_logs(like, &own, at[0], steps[0], n, tops, inverses, rests, logs, 0.0):
         return False
     for r in range(SHORT_ROWS):
         own.y = <void*>skip(<const real*>tile, r * SHORT)
-        own.top, own.mantissa, own.rest, own.log_rest = tops[r], mantissas[r], rests[r], logs[r]
+        own.top, own.inverse, own.rest, own.log_rest = tops[r], inverses[r], rests[r], logs[r]
         grad = <real*>(at[result + 1] + r * steps[result + 1]) if with_grad else NULL
         if questions[r].target >= 0:
             answer(like, &own, &questions[r], grad, sums[r], n, 1)

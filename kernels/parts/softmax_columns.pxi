@@ -75,7 +75,7 @@ cdef bint log_softmax_columns(const real* like, char** at, const Py_ssize_t* ste
                               Py_ssize_t n, int registers, int manner) noexcept nogil:
     cdef Columns own = columns_of(like, at[0], strides[0], NULL, 1.0)
     cdef f64x tops[MOST_LANES]
-    cdef f64x mantissas[MOST_LANES]
+    cdef f64x inverses[MOST_LANES]
     cdef f64x rests[MOST_LANES]
     cdef f64x logs[MOST_LANES]
     cdef Gradient row = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False, False)
@@ -84,7 +84,7 @@ cdef bint log_softmax_columns(const real* like, char** at, const Py_ssize_t* ste
     cdef char* y
     cdef Py_ssize_t i, step = strides[1]
     cdef int k
-    if not column_logs(like, &own, registers, n, tops, mantissas, rests, logs, INFINITY):
+    if not column_logs(like, &own, registers, n, tops, inverses, rests, logs, INFINITY):
         return False
     if manner & ROW_BY_ROW:
         for i in range(registers * lanes(like)):
@@ -105,11 +105,11 @@ cdef bint logsumexp_columns(const real* like, char** at, const Py_ssize_t* steps
                             Py_ssize_t n, int registers, int manner) noexcept nogil:
     cdef Columns own = columns_of(like, at[0], strides[0], NULL, 1.0)
     cdef f64x tops[MOST_LANES]
-    cdef f64x mantissas[MOST_LANES]
+    cdef f64x inverses[MOST_LANES]
     cdef f64x rests[MOST_LANES]
     cdef f64x logs[MOST_LANES]
     cdef int k
-    if not column_logs(like, &own, registers, n, tops, mantissas, rests, logs, NEAR):
+    if not column_logs(like, &own, registers, n, tops, inverses, rests, logs, NEAR):
         return False
     for k in range(registers * halves(like)):
         logs[k] = tops[k] + logs[k]

@@ -70,11 +70,11 @@ cdef bint short_log_softmax_kernel(const real* like, char** at, const Py_ssize_t
     cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False, False)
     cdef Exponents plain = exponents_of(like, NULL, NULL, 1.0, 1.0)
     cdef double[SHORT_ROWS] tops
-    cdef double[SHORT_ROWS] mantissas
+    cdef double[SHORT_ROWS] inverses
     cdef double[SHORT_ROWS] rests
     cdef double[SHORT_ROWS] logs
     cdef Py_ssize_t r
-    if not short_logs(like, &plain, at[0], steps[0], n, tops, mantissas, rests, logs, INFINITY):
+    if not short_logs(like, &plain, at[0], steps[0], n, tops, inverses, rests, logs, INFINITY):
         return False
     for r in range(SHORT_ROWS):
         own.x, own.value, own.rest = at[0] + r * steps[0], tops[r], logs[r]
@@ -86,11 +86,11 @@ cdef bint short_logsumexp_kernel(const real* like, char** at, const Py_ssize_t* 
                                  int manner) noexcept nogil:
     cdef Exponents plain = exponents_of(like, NULL, NULL, 1.0, 1.0)
     cdef double[SHORT_ROWS] tops
-    cdef double[SHORT_ROWS] mantissas
+    cdef double[SHORT_ROWS] inverses
     cdef double[SHORT_ROWS] rests
     cdef double[SHORT_ROWS] logs
     cdef Py_ssize_t r
-    if not short_logs(like, &plain, at[0], steps[0], n, tops, mantissas, rests, logs, NEAR):
+    if not short_logs(like, &plain, at[0], steps[0], n, tops, inverses, rests, logs, NEAR):
         return False
     for r in range(SHORT_ROWS):
         tops[r] += logs[r]

@@ -19,7 +19,7 @@ from .exponential_parts cimport (
     MANY, add_to_three, exp_parts_of, exp_rest_of, put_parts_below, term_below, wide_exponential,
 )
 from .exponentials cimport (
-    FEW, SMALL, SUMS_BELOW, below_of, exactly, log_rest_halves, mantissa_of, rest_of_sums,
+    FEW, SMALL, SUMS_BELOW, below_of, exactly, inverse_halves, inverse_of, log_rest_halves, rest_of_sums,
 )
 from .exponents cimport LARGEST_TOP, exponents_of, least_below
 
@@ -170,41 +170,51 @@ cdef inline f32x column_below(const Columns* own, f32x top, f32x least, Py_ssize
     return term_below(x, top, p, power, error)
 
 
-cdef inline void sum_columns_below(bint closer, const Columns* own, Py_ssize_t n, f64x* below,
+cdef inline void sum_columns_below(bint closer, const Columns* own, Py_ssize_t listed, Py_ssize_t n, f64x* below,
                                    f64x* equal) noexcept nogil:
-    # sum_below of a register of rows
+    # sum_below of a register of rows of n elements: of the first `listed`, where the others are the largest
     cdef f64x sums[MOST_HALVES * APART]
     cdef f64x wide[MOST_HALVES]
     cdef f64x other[MOST_HALVES]
     cdef f32x errors[FOLDED_PARTS]
     cdef f32x top = load(<const f32x*>own.top), least = least_of_zeros(&top, own), ones = splat(top, 0.0), error
-    cdef Py_ssize_t first = 0, k, parts = min(n, <Py_ssize_t>APART)
+    cdef Py_ssize_t first = 0, k, parts = min(listed, <Py_ssize_t>APART)
     cdef int half
-    for k in range(FOLDED_PARTS):
-        errors[k] = splat(top, 0.0)
-    while first < n:
-        for k in range(min(parts, n - first)):
+    while first < listed:
+        for k in range(min(parts, listed - first)):
             wide_halves(column_below(own, top, least, first + k, &ones, &error), wide)
             if closer:
-                errors[k] = errors[k] + error
-            if first + k + APART < n:
+                errors[k] = error if first == 0 else errors[k] + error
+            if first + k + APART < listed:
                 wide_halves(column_below(own, top, least, first + k + APART, &ones, &error), other)
                 if closer:
-                    errors[k + APART] = errors[k + APART] + error
+                    errors[k + APART] = error if first == 0 else errors[k + APART] + error
                 for half in range(HALVES):
                     wide[half] = wide[half] + other[half]
             for half in range(HALVES):
                 sums[k * HALVES + half] = wide[half] if first == 0 else sums[k * HALVES + half] + wide[half]
         first += FOLDED_PARTS
     for k in range(parts if closer else 0):
-        wide_halves(errors[k], wide)
-        wide_halves(errors[k + APART], other)
+        wide_halves(errors[k] + errors[k + APART] if k + APART < listed else errors[k], wide)
         for half in range(HALVES):
-            sums[k * HALVES + half] = sums[k * HALVES + half] + (wide[half] + other[half])
+            sums[k * HALVES + half] = sums[k * HALVES + half] + wide[half]
     halve(sums, parts, APART, HALVES)
     for half in range(HALVES):
         below[half] = sums[half]
     wide_halves(splat(top, n) - ones, equal)
+
+
+cdef inline bint put_lesser(const Columns* own, Py_ssize_t n, f32x* lesser) noexcept nogil:
+    # The elements of a register of rows without one of the largest, of rows of two or three: whose sum is the same in
+    # any order. False where one is NaN.
+    cdef f32x a = load(<const f32x*>own.x), b = load(<const f32x*>(own.x + own.stride)), c, sum = a + b
+    lesser[0] = at_most(a, b)
+    if n == 3:
+        c = load(<const f32x*>(own.x + 2 * own.stride))
+        sum = sum + c
+        a = at_least(a, b)
+        lesser[1] = at_most(a, c)
+    return all_less(sum, splat(sum, INFINITY))
 
 
 cdef inline bint column_softmax(const real* like, const Columns* columns, int registers, Py_ssize_t n,
@@ -258,7 +268,7 @@ cdef inline void sum_columns_wide(const Columns* own, Py_ssize_t n, f64x* below,
 
 
 cdef inline void sum_small_columns(Columns* own, Py_ssize_t n, const f64x* lowered, const f64x* tops,
-                                   const f64x* mantissas, f64x* rests, double near) noexcept nogil:
+                                   const f64x* inverses, f64x* rests, double near) noexcept nogil:
     # the small sums of a register of rows of float32 whose largest is no farther from 0 than `near`, in float64
     cdef f64x below[MOST_HALVES]
     cdef f64x equal[MOST_HALVES]
@@ -272,47 +282,69 @@ cdef inline void sum_small_columns(Columns* own, Py_ssize_t n, const f64x* lower
         sum_columns_wide(own, n, below, equal)
         for half in range(HALVES):
             rests[half] = where_less(
-                rests[half], most[half], rest_of_sums(below[half], equal[half], lowered[half], mantissas[half]),
+                rests[half], most[half], rest_of_sums(below[half], equal[half], lowered[half], inverses[half]),
                 rests[half])
 
 
+cdef inline void set_inverses(const real* like, const Columns* own, f64x* inverses) noexcept nogil:
+    # in float64
+    cdef f64x tops[MOST_HALVES]
+    cdef f64x exponents[MOST_HALVES]
+    cdef int half
+    wide_halves(load(<const real*>own.top), tops)
+    wide_halves(nearest(load(<const real*>own.top), 1.4426950408889634), exponents)
+    for half in range(halves(like)):
+        inverses[half] = inverse_of(tops[half], exponents[half])
+
+
 cdef inline bint column_logs(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
-                             f64x* mantissas, f64x* rests, f64x* logs, double near) noexcept nogil:
+                             f64x* inverses, f64x* rests, f64x* logs, double near) noexcept nogil:
     # find_tops and find_logs: the largest of each row, and the logarithm of the sum relative to it. Small sums are
     # exact as in find_logs.
     cdef Columns own[MOST_REGISTERS]
     cdef f64x totals[SUMS_BELOW]
-    cdef f64x exponents[MOST_LANES]
     cdef f64x below[MOST_LANES]
     cdef f64x equal[MOST_LANES]
     cdef f64x lowered[MOST_LANES]
+    cdef f32x lesser[2]
     cdef int k, half, first, count = halves(like)
     if not find_column_tops(like, columns, own, registers, n):
         return False
     for k in range(registers):
         first = k * count
         wide_halves(load(<const real*>own[k].top), tops + first)
-        wide_halves(nearest(load(<const real*>own[k].top), 1.4426950408889634), exponents + first)
         for half in range(count):
             lowered[first + half] = power2(-raised_of(like, &own[k], half))
         if real is f32x:
+            if exactly(like, near):
+                set_inverses(like, &own[k], inverses + first)
+            else:
+                inverse_halves(load(<const f32x*>own[k].top), inverses + first)
             if exactly(like, near) and n <= FEW:
                 sum_columns_wide(&own[k], n, below + first, equal + first)
+            elif columns.y == NULL and (n == 2 or n == 3) and not exactly(like, near):
+                if not put_lesser(&own[k], n, lesser):
+                    return False
+                own[k].x, own[k].y, own[k].stride = <const char*>lesser, NULL, sizeof(f32x)
+                if n == 2:
+                    sum_columns_below(near == INFINITY, &own[k], 1, 2, below + first, equal + first)
+                else:
+                    sum_columns_below(near == INFINITY, &own[k], 2, 3, below + first, equal + first)
             else:
-                sum_columns_below(near == INFINITY, &own[k], n, below + first, equal + first)
+                sum_columns_below(near == INFINITY, &own[k], n, n, below + first, equal + first)
         else:
+            set_inverses(like, &own[k], inverses + first)
             add_columns(add_column_below, SUMS_BELOW, 1, &own[k], n, totals)
             below[k], equal[k] = below_of(totals, 1), totals[2]
     for k in range(registers * count):
-        mantissas[k] = mantissa_of(tops[k], exponents[k])
-        rests[k] = rest_of_sums(below[k], equal[k], lowered[k], mantissas[k])
+        rests[k] = rest_of_sums(below[k], equal[k], lowered[k], inverses[k])
         if not all_less(rests[k], splat_f64(INFINITY)):
             return False
     for k in range(registers):
         first = k * count
         if real is f32x:
             if exactly(like, near) and n > FEW:
-                sum_small_columns(&own[k], n, lowered + first, tops + first, mantissas + first, rests + first, near)
+                sum_small_columns(&own[k], n, lowered + first, tops + first, inverses + first, rests + first, near)
             log_rest_halves(rests + first, logs + first)
         else:
             logs[k] = log1p(rests[k])

@@ -7,16 +7,16 @@
 from libc.math cimport INFINITY, fabs, ldexp
 
 from ..lanes cimport (
-    F32_LANES, F64_LANES, at_least, f32x, f64x, fma, load_f64, real, splat, splat_f32,
-    splat_f64, store_f32, store_f64, where_less, wide_f32,
+    F32_LANES, F64_LANES, at_least, f32x, f64x, fma, load_f64, narrow_halves, real, splat, splat_f32,
+    splat_f64, store_f32, store_f64, where_less, wide_f32, wide_sum_f32,
 )
-from ..loops.columns cimport HALVES, MOST_HALVES, narrowed_parts, wide_halves
+from ..loops.columns cimport HALVES, MOST_HALVES, halves, narrowed_parts, wide_halves
 from ..loops.registers cimport lanes
 from ..loops.reductions cimport (
     FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, PARTS, Pair, add_compensated, compensated_block, fill, first_lanes,
     fold_terms, merge_row, sum_block, sum_row, sum_terms, tree,
 )
-from ..math.exponential cimport exp_pair, exp_rest, minus_ln2, power2_of_sum
+from ..math.exponential cimport exp_pair, exp_parts, exp_rest, minus_ln2, power2_of_sum
 from ..math.logarithm cimport log1p, log1p_f64, log1p_pair_f32
 from ..math.pairs cimport pair_quotient, two_sum
 from .exponential_parts cimport (
@@ -75,6 +75,16 @@ cdef inline void add_wide(const f32x* terms, f64x* sums) noexcept nogil:
             values + FOLDED_PARTS // 2 + k * F64_LANES))
 
 
+cdef inline void add_wide_errors(const f32x* errors, f64x* sums) noexcept nogil:
+    # the same of so small terms that they meet in float32
+    cdef float values[FOLDED_PARTS]
+    cdef int k
+    for k in range(FOLDED_TERMS):
+        store_f32(values + k * F32_LANES, errors[k])
+    for k in range(FOLDED_SUMS):
+        sums[k] = sums[k] + wide_sum_f32(values + k * F64_LANES, values + FOLDED_PARTS // 2 + k * F64_LANES)
+
+
 cdef inline void sum_below(bint closer, const Exponents* own, Py_ssize_t start, Py_ssize_t n, f64x* below,
                            f64x* count) noexcept nogil:
     # Of a row of float32: FOLDED_SUMS registers of partial sums of the exponentials below the largest, each rounded to
@@ -101,7 +111,7 @@ cdef inline void sum_below(bint closer, const Exponents* own, Py_ssize_t start, 
                 left > 0) else splat_f32(0.0)
         add_wide(terms, below)
     if closer:
-        add_wide(errors, below)
+        add_wide_errors(errors, below)
     add_wide(ones, count)
 
 
@@ -238,14 +248,55 @@ cdef inline double exact_log(const Exponents* row, double more, Py_ssize_t n, in
 
 
 cdef inline double rest_of(const Exponents* row, Pair sum) noexcept nogil:
-    return ldexp(sum.first, -row.raised) / row.mantissa + (sum.second - 1.0)
+    return ldexp(sum.first, -row.raised) * row.inverse + (sum.second - 1.0)
 
 
-cdef inline f64x mantissa_of(f64x top, f64x exponent) noexcept nogil:
-    # e^top / 2^exponent, the nearest power
+cdef inline void load_halves(const double* x, Py_ssize_t most, f64x* wide) noexcept nogil:
+    # float64 numbers for the lanes of a register of float32: `most` of them or all, else 0
+    cdef int half
+    for half in range(HALVES):
+        wide[half] = load_f64(x + half * F64_LANES) if half * F64_LANES < most else splat_f64(0.0)
+
+
+cdef inline void store_halves(const f64x* wide, Py_ssize_t most, double* y) noexcept nogil:
+    cdef int half
+    for half in range(HALVES):
+        if half * F64_LANES < most:
+            store_f64(y + half * F64_LANES, wide[half])
+
+
+cdef inline f64x inverse_of(f64x top, f64x exponent) noexcept nogil:
+    # 2^exponent / e^top, the nearest power
     cdef f64x low
-    cdef f64x r = minus_ln2(top, exponent, &low)
+    cdef f64x r = minus_ln2(-top, -exponent, &low)
     return splat_f64(1.0) + (r + exp_rest(r, low))
+
+
+cdef inline void inverse_halves(f32x top, f64x* inverses) noexcept nogil:
+    # the same of rows of float32 whose exponentials have been rounded: right to 2^-27
+    cdef f64x rests[MOST_HALVES]
+    cdef f32x rest, sum, r = exp_parts(-top, &rest, &sum)
+    cdef int half
+    wide_halves(r, inverses)
+    wide_halves(rest, rests)
+    for half in range(HALVES):
+        inverses[half] = splat_f64(1.0) + (inverses[half] + rests[half])
+
+
+cdef inline void find_inverses(const real* like, double near, const double* tops, const double* exponents,
+                               double* inverses, Py_ssize_t most) noexcept nogil:
+    # either, of as many rows as a register of their precision has lanes, or of `most` where there are fewer
+    cdef f64x parts[MOST_HALVES]
+    cdef int half
+    if real is f32x and not exactly(like, near):
+        load_halves(tops, most, parts)
+        inverse_halves(narrow_halves(parts), parts)
+        store_halves(parts, most, inverses)
+    else:
+        for half in range(halves(like)):
+            if half * F64_LANES < most:
+                store_f64(inverses + half * F64_LANES, inverse_of(
+                    load_f64(tops + half * F64_LANES), load_f64(exponents + half * F64_LANES)))
 
 
 cdef inline f64x below_of(const f64x* sums, int apart) noexcept nogil:
@@ -253,9 +304,9 @@ cdef inline f64x below_of(const f64x* sums, int apart) noexcept nogil:
     return sums[0] + sums[apart]
 
 
-cdef inline f64x rest_of_sums(f64x below, f64x tops, f64x lowered, f64x mantissa) noexcept nogil:
+cdef inline f64x rest_of_sums(f64x below, f64x tops, f64x lowered, f64x inverse) noexcept nogil:
     # sum(e^(x - top)) - 1
-    return below * lowered / mantissa + (tops - splat_f64(1.0))
+    return below * lowered * inverse + (tops - splat_f64(1.0))
 
 
 cdef inline void log_rest_halves(const f64x* rests, f64x* logs) noexcept nogil:
@@ -275,16 +326,10 @@ cdef inline void log_rests(const real* like, const double* rests, double* logs, 
     # the same of as many float64 numbers as a register of the rows' precision has lanes, or of `most` where there are
     # fewer
     cdef f64x parts[MOST_HALVES]
-    cdef int half
     if real is f32x:
-        for half in range(HALVES):
-            parts[half] = splat_f64(0.0)
-            if half * F64_LANES < most:
-                parts[half] = load_f64(rests + half * F64_LANES)
+        load_halves(rests, most, parts)
         log_rest_halves(parts, parts)
-        for half in range(HALVES):
-            if half * F64_LANES < most:
-                store_f64(logs + half * F64_LANES, parts[half])
+        store_halves(parts, most, logs)
     else:
         store_f64(logs, log1p(load_f64(rests)))
 
@@ -297,7 +342,7 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
     # The scalars of all rows share registers.
     cdef double tops[MANY]
     cdef double exponents[MANY]
-    cdef double mantissas[MANY]
+    cdef double inverses[MANY]
     cdef double logs[MANY]
     cdef Pair sums[MANY]
     cdef Py_ssize_t k
@@ -314,11 +359,11 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
             tops[k], exponents[k] = rows[k].top - rows[k].shift, rows[k].top_n
     k = 0
     while k < count:
-        store_f64(mantissas + k, mantissa_of(load_f64(tops + k), load_f64(exponents + k)))
-        k += F64_LANES
+        find_inverses(like, near, tops + k, exponents + k, inverses + k, MANY - k)
+        k += lanes(like)
     for k in range(count):
         if fabs(rows[k].top) < INFINITY:
-            rows[k].mantissa = mantissas[k]
+            rows[k].inverse = inverses[k]
             rows[k].rest = rest_of(&rows[k], sums[k])
             if small(like, rows[k].rest, rows[k].top, near, n):
                 rows[k].rest = rest_of(&rows[k], Pair(

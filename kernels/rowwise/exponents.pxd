@@ -23,7 +23,7 @@ cdef struct Exponents:
     int raised  # exponentials are multiplied by 2^raised
     int more  # and divided by 2^top_n: both together are a factor of 2^more
     double least  # an exponent below this gives 0 after scaling
-    double mantissa  # e^(top - shift) / 2^top_n
+    double inverse  # 2^top_n / e^(top - shift)
     double rest  # sum(e^(x - top)) - 1
     double log_rest  # log(1 + rest)
 

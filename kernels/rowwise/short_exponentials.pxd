@@ -11,7 +11,7 @@ from ..loops.registers cimport lanes, load, load_part, skip, store
 from ..loops.short_rows cimport add_short, fold_short, short_largest, short_totals
 from ..math.exponential cimport nearest
 from .exponentials cimport (
-    FEW, SUMS_BELOW, add_all, add_below, add_few_below, below_block_wide, below_of, exactly, log_rests, mantissa_of,
+    FEW, SUMS_BELOW, add_all, add_below, add_few_below, below_block_wide, below_of, exactly, find_inverses, log_rests,
     rest_of, rest_of_sums, small, sum_below,
 )
 from .exponents cimport LARGEST_TOP, Exponents, exponents_of, least_of, least_of_zero
@@ -93,31 +93,32 @@ cdef inline bint short_softmax(const real* like, const char* x, Py_ssize_t step,
 
 
 cdef inline void sum_small_again(Exponents* own, const char* x, Py_ssize_t step, Py_ssize_t n, const double* tops,
-                                 const int* more, const double* least, const double* equal, const double* mantissas,
+                                 const int* more, const double* least, const double* equal, const double* inverses,
                                  double* rests, double near) noexcept nogil:
     # the small sums of rows of float32, in float64; `equal` says how many elements are the largest
     cdef Pair sum
     cdef int k
     for k in range(SHORT_ROWS):
         if small(<const f32x*>NULL, rests[k], tops[k], near, n):
-            own.x, own.top, own.more, own.mantissa, own.least = x + k * step, tops[k], more[k], mantissas[k], least[k]
+            own.x, own.top, own.more, own.inverse, own.least = x + k * step, tops[k], more[k], inverses[k], least[k]
             sum = sum_row(below_block_wide, <const f32x*>NULL, own, n, 1)
             rests[k] = rest_of(own, Pair(sum.first, equal[k]))
 
 
 cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_ssize_t step, Py_ssize_t n,
-                            double* tops, double* mantissas, double* rests, double* logs, double near) noexcept nogil:
+                            double* tops, double* inverses, double* rests, double* logs, double near) noexcept nogil:
     # find_tops and find_logs: the largest of each row, and the logarithm of the sum relative to it. Exponentials that
     # are wanted go to rows of SHORT numbers from own.y on. Small sums are exact as in find_logs.
     cdef const real* tile = <const real*>own.y
     cdef f64x parts[SUMS_BELOW * SHORT_ROWS]
     cdef double least[SHORT_ROWS]
+    cdef double exponents[SHORT_ROWS]
     cdef double totals[SUMS_BELOW * SHORT_ROWS]
     cdef f64x sums[SUMS_BELOW]
     cdef f64x below[FOLDED_SUMS]
     cdef f64x others[FOLDED_SUMS]
     cdef int more[SHORT_ROWS]
-    cdef f64x mantissa, rest
+    cdef f64x rest
     cdef f64x lowered = splat_f64(ldexp(1.0, -own.raised))
     cdef int count = 2 if real is f32x else SUMS_BELOW
     cdef Py_ssize_t k, j
@@ -128,7 +129,7 @@ cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_
         own.x, own.top, own.more, own.least = x + k * step, tops[k], more[k], least[k]
         if tile != NULL:
             own.y = <void*>skip(tile, k * SHORT)
-        mantissas[k] = own.raised - more[k]
+        exponents[k] = own.raised - more[k]
         if real is f32x:
             if exactly(like, near) and n <= FEW:
                 add_short(add_few_below, 2, <const f64x*>NULL, own, n, parts + k)
@@ -143,18 +144,21 @@ cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_
         totals[SHORT_ROWS + k] = n - totals[SHORT_ROWS + k]
     k = 0
     while k < SHORT_ROWS:
-        mantissa = mantissa_of(load_f64(tops + k), load_f64(mantissas + k))
+        find_inverses(like, near, tops + k, exponents + k, inverses + k, SHORT_ROWS - k)
+        k += lanes(like)
+    k = 0
+    while k < SHORT_ROWS:
         for j in range(count):
             sums[j] = load_f64(totals + j * SHORT_ROWS + k)
-        rest = rest_of_sums(sums[0] if real is f32x else below_of(sums, 1), sums[count - 1], lowered, mantissa)
+        rest = rest_of_sums(sums[0] if real is f32x else below_of(sums, 1), sums[count - 1], lowered,
+                            load_f64(inverses + k))
         if not all_less(rest, splat_f64(INFINITY)):
             return False
-        store_f64(mantissas + k, mantissa)
         store_f64(rests + k, rest)
         k += F64_LANES
     if real is f32x:
         if exactly(like, near) and n > FEW:
-            sum_small_again(own, x, step, n, tops, more, least, totals + SHORT_ROWS, mantissas, rests, near)
+            sum_small_again(own, x, step, n, tops, more, least, totals + SHORT_ROWS, inverses, rests, near)
     k = 0
     while k < SHORT_ROWS:
         log_rests(like, rests + k, logs + k, SHORT_ROWS - k)

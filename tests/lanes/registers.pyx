@@ -238,6 +238,19 @@ def narrowed(const double[::1] x, float[::1] y, float[::1] joined):
         i += lanes.F32_LANES
 
 
+def widened(const float[::1] x, double[::1] y):
+    """x as float64, by registers of float32."""
+    cdef Py_ssize_t i = 0, k
+    cdef f64x parts[16]
+    while i < x.shape[0]:
+        lanes.wide_halves_f32(lanes.load_f32(&x[i]), parts)
+        k = 0
+        while k < lanes.F32_LANES:
+            lanes.store_f64(&y[i + k], parts[k // lanes.F64_LANES])
+            k += lanes.F64_LANES
+        i += lanes.F32_LANES
+
+
 def load_float16(const uint16_t[::1] codes, float[::1] y):
     cdef Py_ssize_t i = 0
     while i < codes.shape[0]:
