@@ -207,3 +207,14 @@ def test_gradients_of_groups_near_the_ends_of_the_range(size, scale):
     exact = lw.group_norm_backward(grad.astype(float), x.astype(float), 2, weight, mean=mean, rstd=rstd)
     for part, wide in zip(found, exact, strict=True):
         np.testing.assert_allclose(part, wide, rtol=1e-4, atol=max(1e-6 * np.abs(wide).max(), 3e-45))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("scale", "eps"), [(1e-8, 1e-5), (1e-19, 1e-5), (1e-7, 1.0), (0.0, 1e-5), (1.0, 0.0)])
+@pytest.mark.parametrize("in_place", [False, True])
+def test_running_variances_that_are_small_beside_eps(dtype, scale, eps, in_place):
+    x = numbers(2, 3, 50, dtype="float64").astype(dtype) * np.dtype(dtype).type(scale)
+    expected = x.astype(float).var(-1, ddof=1).mean(0)
+    means, variances = np.zeros(3), np.ones(3)
+    lw.instance_norm(x, eps=eps, running_mean=means, running_var=variances, momentum=1.0, out=x if in_place else None)
+    np.testing.assert_allclose(variances, expected, rtol=2e-12 if dtype == "float64" else 1e-6)

@@ -595,15 +595,15 @@ cdef inline void store_short_pair(Dtype dtype, uint16_t* y, f32x x, f32x next_x)
         store_float16(y + F32_LANES, next_x)
 
 
-cdef inline void copy_ends(char* y, const char* x, Py_ssize_t bytes, Py_ssize_t n) noexcept nogil:
-    # n bytes from so many to twice as many: the first ones and the last ones
-    memcpy(y, x, bytes)
-    memcpy(y + n - bytes, x + n - bytes, bytes)
+cdef inline void copy_ends(char* y, const char* x, Py_ssize_t half, Py_ssize_t n) noexcept nogil:
+    # n bytes, no fewer than `half` and no more than twice as many: so many from the start, and so many up to the end
+    memcpy(y, x, half)
+    memcpy(y + n - half, x + n - half, half)
 
 
 cdef inline void store_short_part(Dtype dtype, uint16_t* y, f32x x, Py_ssize_t n) noexcept nogil:
     # the first n lanes
-    cdef uint16_t part[F32_LANES + 8]
+    cdef uint16_t part[F32_LANES + 8]  # narrow registers have no eight lanes to copy, but the code that would
     cdef char* to = <char*>y
     cdef const char* from_part = <const char*>part
     if n == F32_LANES:

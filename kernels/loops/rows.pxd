@@ -118,7 +118,7 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
         while one.kind == c'r' and work.n_in <= k and j < work.n_in and not is_tiled_row(&work.of[j]):
             j += 1
         if is_tiled_row(one) and work.n_in <= k and j < work.n_in:
-            # in the place of an input, as it may be where neither has a tile: the first-level cache holds more of one
+            # in the place of an input, as it may be where neither has a tile: one takes less of the first-level cache
             one.offset = work.of[j].offset
             j += 1
         elif one.tiled:
@@ -300,7 +300,7 @@ cdef inline void run_chunk(const real* like, const Pass* work, Py_ssize_t start,
             if rows > 0:
                 continue
         elif work.across and work.apart and start + lanes(like) <= stop and (
-                run_columns(like, work, stop - lanes(like), stop, tiles) > 0):  # a few of them once more
+                run_columns(like, work, stop - lanes(like), stop, tiles) > 0):  # the last register of rows, a few of them once more
             break
         rows = min(work.height, stop - r)
         for k in range(work.operands):

@@ -20,9 +20,8 @@ cdef bint find_statistics(Dtype dtype, const void* x, double eps, double* mean, 
 def backward_at_once(grad, x, num_groups, weight, mean, rstd, eps, out):
     """group_norm_backward of plain arrays, in as many groups as channels where num_groups is None: gradients of x,
     weight and bias. None of anything else, or where there is no memory."""
-    cdef int type = np.PyArray_TYPE(<np.ndarray>x) if np.PyArray_CheckExact(x) else -1, k, own, of_weight
-    cdef Dtype dtype = FLOAT64 if type == np.NPY_DOUBLE else FLOAT32 if type == np.NPY_FLOAT else (
-        FLOAT16 if type == NPY_HALF else BFLOAT16)
+    cdef int type, k, own, of_weight
+    cdef Dtype dtype
     cdef Py_ssize_t batch, channels, size = 1, groups
     cdef np.npy_intp[2] of_statistics
     cdef object grad_x = out, grad_weight, grad_bias
@@ -31,10 +30,10 @@ def backward_at_once(grad, x, num_groups, weight, mean, rstd, eps, out):
     cdef void* operands[5]
     cdef void* results[3]
     cdef bint done = True, known = mean is not None and rstd is not None
-    if (type != np.NPY_FLOAT and type != np.NPY_DOUBLE and type != NPY_HALF and type != bfloat16) or (
-            not is_plain(x, type) or not is_like(grad, x) or np.PyArray_NDIM(<np.ndarray>x) < 2
-            or np.PyArray_SIZE(x) == 0 or eps.__class__ is not float):
+    if not is_float(x, &dtype) or not is_like(grad, x) or np.PyArray_NDIM(<np.ndarray>x) < 2 or (
+            np.PyArray_SIZE(x) == 0 or eps.__class__ is not float):
         return None
+    type = np.PyArray_TYPE(<np.ndarray>x)
     batch, channels, added = np.PyArray_DIM(x, 0), np.PyArray_DIM(x, 1), eps
     for k in range(2, np.PyArray_NDIM(<np.ndarray>x)):
         size *= np.PyArray_DIM(x, k)

@@ -41,8 +41,8 @@ cdef enum Constant:
     CONSTANTS
 
 cdef struct ChannelNorm:
-    # A group whose channels have constant weights. Its constants are narrowed once: a channel that did it would do it
-    # anew, since narrowing can set a floating-point flag.
+    # A group whose channels have constant weights. Its constants are narrowed once: a compiler would narrow them again
+    # for each channel, since that can set a floating-point flag.
     const void* x
     bint streamed
     double known[CONSTANTS]  # of groups of float64
@@ -288,7 +288,7 @@ cdef bint norm_where_it_stands(const GroupNorm* all, Py_ssize_t number, const ch
 
 
 cdef void norm_short_groups(const GroupNorm* all, Py_ssize_t number, Py_ssize_t count, float* tile) noexcept nogil:
-    # the same of 16-bit elements
+    # norm_groups of 16-bit elements
     cdef Py_ssize_t n = all.n, at_once = max(1, STAGED // max(n, 1)), first = 0, rows
     cdef const char* x
     cdef char* y

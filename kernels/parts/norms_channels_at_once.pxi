@@ -44,8 +44,8 @@ def group_norm_at_once(x, num_groups, weight, bias, eps, out):
 
 
 def totals_of_instances(np.ndarray mean, np.ndarray rstd, double eps):
-    """What group_norm_at_once or the gufunc gives of each instance: sums over the examples, of means and of
-    variances."""
+    """Sums over the examples, of means and of variances, of what a norm has found of each instance. None if a variance
+    is so much smaller than eps that rstd says little of it."""
     cdef Py_ssize_t examples = np.PyArray_DIM(mean, 0), channels = np.PyArray_DIM(mean, 1), k
     cdef np.npy_intp* shape = [2, examples, channels]
     cdef np.ndarray found = np.PyArray_EMPTY(3, shape, np.NPY_DOUBLE, 0)
@@ -56,6 +56,6 @@ def totals_of_instances(np.ndarray mean, np.ndarray rstd, double eps):
     for k in range(examples * channels):
         sigma = 1.0 / (<const double*>np.PyArray_DATA(rstd))[k]
         variances[k] = sigma * sigma - eps
-        if variances[k] < 0.0:
-            variances[k] = 0.0
+        if variances[k] < eps / 1024:
+            return None
     return totals_of_examples(found)

@@ -202,8 +202,8 @@ cdef bint group_norm_backward(Dtype dtype, const void* grad, const void* x, cons
                               const double* rstd, void* grad_x, real* grad_weight, real* grad_bias, Py_ssize_t batch,
                               Py_ssize_t channels, Py_ssize_t size, Py_ssize_t groups,
                               const int* threads) noexcept nogil:
-    # where channels have few elements, each group is a layer norm over the batch, whose weights are a row that all
-    # examples share; the sums over a row's place are then those of a channel's elements
+    # where channels have one element, each group is a layer norm over the batch, whose weights are a row that all
+    # examples share; the sums over a row's place are then those of a channel
     cdef const Operation* found = of_layer_norm_backward
     cdef Operation operation
     cdef Py_ssize_t n = channels // max(groups, 1) * size, width = size_of(dtype), row = n * width, c

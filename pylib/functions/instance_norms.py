@@ -8,9 +8,11 @@ import numpy as np
 from ..environment import unflushed
 from ..kernels import batch_norm as _batch
 from ..kernels import norms as _norms
-from ._axis import from_zero, truth
+from ..kernels.operands import share_memory
+from ._axis import call, from_zero, truth
 from ._documentation import with_bound
 from .channel_norms import (
+    as_segments,
     batch_norm,
     batch_norm_backward,
     check_updated,
@@ -21,6 +23,12 @@ from .channel_norms import (
 )
 
 __all__ = ["instance_norm", "instance_norm_backward"]
+
+
+def _totals(x):
+    # sums over the examples, of means and of variances of each channel, by a pass of its own
+    moments = call(_batch.moments_gufunc, (as_segments(x), np.ones(x.shape[1])))
+    return [call(_batch.total_gufunc, (part.T,)) for part in moments]
 
 
 @with_bound
@@ -85,8 +93,11 @@ def instance_norm(x, weight=None, bias=None, *, eps=1e-5, out=None, return_stats
         raise ValueError(f"{name}: running statistics need more than one element per channel; x of shape {x.shape} "
                          f"has 1")
     check_updated(name, out, running_mean, running_var)
+    totals = _totals(x) if out is not None and share_memory(out, x) else None
     y, mean, rstd = group_norm(x, x.shape[1], weight, bias, eps=eps, out=out, return_stats=True)
-    means, variances = _norms.totals_of_instances(mean, rstd, eps)
+    if totals is None:
+        totals = _norms.totals_of_instances(mean, rstd, eps)
+    means, variances = _totals(x) if totals is None else totals
     with np.errstate(all="ignore"):  # a variance may be beyond what its array holds
         running_mean[...] = _batch.blended(kept_mean, means, momentum, 1 / len(x))
         running_var[...] = _batch.blended(kept_var, variances, momentum, count / (count - 1) / len(x))
