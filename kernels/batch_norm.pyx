@@ -23,7 +23,7 @@ from .loops.operations cimport (
     loop_function, on_matrices, operations_of, pass_function, row_machine, with_short_rows,
 )
 from .loops.reductions cimport (
-    FOLD, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, PARTS, SUMS, Pair, add_element, add_float_terms, add_folds,
+    BLOCK, FOLD, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, PARTS, SUMS, Pair, add_element, add_float_terms, add_folds,
     add_more_terms, add_pairs, element, end_fold, first_lanes, load_short, map_block, map_row, map_shorts, put_element,
     rounded, row_context, store_short_pair, sum_block, sum_row, sum_values, take, take_of, tree, wide,
 )

@@ -6,10 +6,10 @@
 cdef enum:
     NUMBERS = 8  # vectors of float64 that a call keeps of its channels
     # A short segment is mapped as columns: each example is one row, and a channel's numbers are repeated for each of
-    # its elements. That pays up to so many elements of a segment, and from so many examples on. So many columns are
-    # taken at a time that what is known of them stays in the second-level cache.
+    # its elements. That pays up to so many elements of a segment, and from so many examples on; but where these stand
+    # nearly whole pages apart, so that a tile has few rows (of 16 bits: one), only for what is shorter than a line. So
+    # many columns are taken at a time that what is known of them stays in the second-level cache.
     MOST_REPEATED = 256
-    MOST_AT_PAGES = 16  # where examples stand nearly whole pages apart: tiles of few rows load all numbers anew
     MOST_COLUMNS = 8192
     FEWEST_EXAMPLES = 8
 
@@ -188,19 +188,19 @@ cdef bint map_repeated(const Layout* layout, char** args) noexcept nogil:
 cdef bint map_examples(const Layout* layout, char** args, const double* scale) noexcept nogil:
     # Whether there was memory for the map of all of x. Short segments are mapped as columns, but only where all scales
     # are 1: a product with another scale may be rounded otherwise by columns than by segments.
-    cdef Py_ssize_t c
+    cdef Py_ssize_t c, segment = layout.size * layout.width
     cdef bint rescued = False
     if layout.columns:
         return over_examples(layout, layout.mapped_columns, args)
     for c in range(layout.channels):
         rescued = rescued or scale[c] != 1.0
-    if not rescued and layout.batch >= FEWEST_EXAMPLES and layout.size <= (
-            MOST_REPEATED if rows_apart(layout.channels * layout.size * layout.width) == TILE else MOST_AT_PAGES):
+    if not rescued and layout.batch >= FEWEST_EXAMPLES and layout.size <= MOST_REPEATED and (
+            segment < LINE or rows_apart(layout.channels * segment) >= (2 if is_short(layout.dtype) else TILE)):
         return map_repeated(layout, args)
-    if rescued or not is_short(layout.dtype):
+    if rescued or not (is_short(layout.dtype) or layout.size <= BLOCK):
         return over_examples(layout, layout.mapped, args)
-    map_short_segments(layout.dtype, layout.mapped.n_in > 6, args, layout.batch, layout.channels, layout.size,
-                       thread_count[0])
+    map_segments(layout.dtype, layout.mapped.n_in > 6, args, layout.batch, layout.channels, layout.size,
+                 thread_count[0])
     return True
 
 

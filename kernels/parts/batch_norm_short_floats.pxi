@@ -1,5 +1,5 @@
-# Segments of 16-bit elements: deviations of short ones, and the map of those that stand in arrays as C lays them out,
-# of channels without a scale. A part of batch_norm.pyx.
+# Deviations of short segments of 16-bit elements; and the map of segments of arrays as C lays them out, of channels
+# without a scale: of 16-bit elements, and short ones of others. A part of batch_norm.pyx.
 
 cdef struct Maps:
     Dtype dtype
@@ -76,27 +76,31 @@ cdef inline double number_of(const Maps* maps, int k, Py_ssize_t c) noexcept nog
     return (<const double*>maps.args[k])[c]
 
 
-cdef void map_short_segment(const Maps* maps, Py_ssize_t number) noexcept nogil:
+cdef inline void map_one_segment(const real* like, const Maps* maps, Py_ssize_t number) noexcept nogil:
     cdef Segment segment
-    cdef Py_ssize_t c = number % maps.channels, start = number * maps.size
+    cdef Py_ssize_t c = number % maps.channels, start = number * maps.size * size_of(maps.dtype)
     cdef int first = 2 if maps.slopes else 1  # of the operands that are numbers of channels
-    cdef uint16_t* y = <uint16_t*>maps.args[8 if maps.slopes else 6] + start
-    segment.grad = segment.x = <const uint16_t*>maps.args[0] + start
-    set_mean(<const f32x*>NULL, &segment, number_of(maps, first, c))
+    cdef char* y = maps.args[8 if maps.slopes else 6] + start
+    segment.grad = segment.x = maps.args[0] + start
+    set_mean(like, &segment, number_of(maps, first, c))
     segment.rstd, segment.scale, segment.weight = number_of(maps, first + 1, c), 1.0, number_of(maps, first + 3, c)
     if maps.slopes:
-        segment.x = <const uint16_t*>maps.args[1] + start
+        segment.x = maps.args[1] + start
         segment.grad_mean, segment.grad_normed_mean = number_of(maps, 6, c), number_of(maps, 7, c)
         if maps.dtype == BFLOAT16:
-            map_shorts(BFLOAT16, slope_bfloat16, y, &segment, 0, maps.size)
+            map_shorts(BFLOAT16, slope_bfloat16, <uint16_t*>y, &segment, 0, maps.size)
+        elif maps.dtype == FLOAT16:
+            map_shorts(FLOAT16, slope_float16, <uint16_t*>y, &segment, 0, maps.size)
         else:
-            map_shorts(FLOAT16, slope_float16, y, &segment, 0, maps.size)
+            map_short(slope[real], y, &segment, maps.size)
     else:
         segment.bias = number_of(maps, 5, c)
         if maps.dtype == BFLOAT16:
-            map_shorts(BFLOAT16, affine_bfloat16, y, &segment, 0, maps.size)
+            map_shorts(BFLOAT16, affine_bfloat16, <uint16_t*>y, &segment, 0, maps.size)
+        elif maps.dtype == FLOAT16:
+            map_shorts(FLOAT16, affine_float16, <uint16_t*>y, &segment, 0, maps.size)
         else:
-            map_shorts(FLOAT16, affine_float16, y, &segment, 0, maps.size)
+            map_short(affine[real], y, &segment, maps.size)
 
 
 cdef void map_a_few(void* context, Py_ssize_t number, int thread) noexcept nogil:
@@ -105,12 +109,15 @@ cdef void map_a_few(void* context, Py_ssize_t number, int thread) noexcept nogil
     cdef environment callers = enter_environment()
     cdef Py_ssize_t k
     for k in range(number * maps.together, min((number + 1) * maps.together, maps.count)):
-        map_short_segment(maps, k)
+        if maps.dtype == FLOAT64:
+            map_one_segment(<const f64x*>NULL, maps, k)
+        else:
+            map_one_segment(<const f32x*>NULL, maps, k)
     leave_environment(callers)
 
 
-cdef void map_short_segments(Dtype dtype, bint slopes, char** args, Py_ssize_t batch, Py_ssize_t channels,
-                             Py_ssize_t size, int threads) noexcept nogil:
+cdef void map_segments(Dtype dtype, bint slopes, char** args, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t size,
+                       int threads) noexcept nogil:
     cdef Maps maps = Maps(dtype, slopes, args, channels, size, batch * channels, max(1, CHANNELS_AT_ONCE // size))
     if maps.count * size < THREAD_MIN:
         threads = 1

@@ -48,6 +48,13 @@ cdef struct Channels:
     Pair* parts  # the sums of each piece of each channel
 
 
+cdef struct Known:
+    Segment segment
+    f32x mean  # the numbers of the segment, as terms of float32 take them
+    f32x mean_rest
+    f32x rstd
+
+
 cdef inline f32x taken(const Segment* segment, const void* x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # n elements. Of 16 bits a whole register is read where the array goes on behind them.
     if is_short(segment.dtype) and n < F32_LANES and segment.goes_on:
@@ -58,11 +65,12 @@ cdef inline f32x taken(const Segment* segment, const void* x, Py_ssize_t i, Py_s
 cdef inline void fold_grads(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                             f32x* sums) noexcept nogil:
     # Lanes without an element have a grad of 0. Where rstd is infinite, no sum is finite, and float64 is asked.
-    cdef const Segment* segment = <const Segment*>context
+    cdef const Known* known = <const Known*>context
+    cdef const Segment* segment = &known.segment
     cdef f32x grad = taken(segment, segment.grad, i, n), x = taken(segment, segment.x, i, n)
-    x = (x - splat(x, segment.mean)) - splat(x, segment.mean_rest)
+    x = (x - known.mean) - known.mean_rest
     sums[0] = sums[0] + grad
-    sums[1] = fma(grad, x * splat(x, segment.rstd), sums[1])
+    sums[1] = fma(grad, x * known.rstd, sums[1])
 
 
 cdef inline void copy_to(const real* like, const Channel* channel, real* tile, const char* x, Py_ssize_t stride,
@@ -113,7 +121,8 @@ cdef inline Pair add_segments(
         const Channel* channel, Dtype dtype, bint in_place, bint folded, Py_ssize_t example, Py_ssize_t stop,
         Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # of a few examples the elements start to start + n of their segments, which are taken as this dtype
-    cdef Segment segment
+    cdef Known known
+    cdef Segment* segment = &known.segment
     cdef double tiles[2 * (FOLDED + PADDING)]
     cdef f64x sums[2 * SUMS]
     cdef f32x terms[2 * FOLDED_TERMS]
@@ -121,6 +130,8 @@ cdef inline Pair add_segments(
     cdef int k, registers = FOLDED_SUMS if folded else SUMS
     segment.mean, segment.mean_rest, segment.rstd = channel.known.mean, channel.known.mean_rest, channel.known.rstd
     segment.scale, segment.dtype = 1.0, dtype
+    known.mean, known.mean_rest = splat_f32(segment.mean), splat_f32(segment.mean_rest)
+    known.rstd = splat_f32(segment.rstd)
     for k in range(2 * registers):
         sums[k] = splat_f64(0.0)
     while example < stop:
@@ -129,19 +140,19 @@ cdef inline Pair add_segments(
                 terms[k] = splat_f32(0.0)
             last = min(example + channel.folded, stop)
             while example < last:
-                point_at(like, channel, in_place, example, start, n, &segment, tiles)
-                add_float_terms(fold, 2, &segment, 0, n, terms)
+                point_at(like, channel, in_place, example, start, n, segment, tiles)
+                add_float_terms(fold, 2, &known, 0, n, terms)
                 example += 1
             end_fold(2, terms, sums)
             continue
         i = start
         while i < end:
             length = min(end - i, <Py_ssize_t>FOLDED)
-            point_at(like, channel, in_place, example, i, length, &segment, tiles)
+            point_at(like, channel, in_place, example, i, length, segment, tiles)
             if real is f32x and folded:
-                add_folds(fold, 2, &segment, 0, length, sums)
+                add_folds(fold, 2, &known, 0, length, sums)
             else:
-                add_more_terms(add, 2, like, &segment, 0, length, sums)
+                add_more_terms(add, 2, like, segment, 0, length, sums)
             i += length
         example += 1
     return Pair(tree(sums, registers, 2), tree(sums + 1, registers, 2))
@@ -239,8 +250,8 @@ cdef inline void set_channel(const real* like, const Channels* all, Py_ssize_t c
     channel.known.rstd = (<const double*>(all.rstd + c * all.rstd_step))[0]
 
 
-cdef Pair sums_of_channel(const real* like, const Channel* channel, Py_ssize_t pieces, const Pair* parts,
-                          bint folded) noexcept nogil:
+cdef inline Pair sums_of_channel(const real* like, const Channel* channel, Py_ssize_t pieces, const Pair* parts,
+                                 bint folded) noexcept nogil:
     # of its pieces, which may have been added already
     cdef Pair total = Pair(0.0, 0.0)
     cdef Py_ssize_t piece
