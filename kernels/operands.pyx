@@ -585,6 +585,8 @@ def plain_classes(x, target, weight, ignore_index, axis):
     if not without_axis(asked, logits, chosen):
         return None
     classes, size = np.PyArray_DIM(logits, chosen), np.PyArray_SIZE(asked)
+    if classes == 0:
+        return None
     if weight is None:
         weight = ABSENT_FLOAT64 if np.PyArray_TYPE(logits) == np.NPY_DOUBLE else ABSENT
     elif not np.PyArray_CheckExact(weight) or not np.PyArray_ISCARRAY_RO(<np.ndarray>weight) or (
@@ -603,7 +605,7 @@ def plain_classes(x, target, weight, ignore_index, axis):
     for i in range(size):
         own = given[i]
         count += own != ignored
-        signs |= <uint64_t>(own | (last - own)) if own != ignored else 0
+        signs |= <uint64_t>own | (<uint64_t>last - <uint64_t>own) if own != ignored else 0
         found[i] = own if own != ignored else -1
     return None if signs >> 63 else (logits, chosen, indices, weight, <double>count)
 

@@ -328,7 +328,7 @@ def test_narrowed(registers):
         assert_same(y, x.astype(np.float32))
         assert_same(joined, x.astype(np.float32))
         wide = np.empty(len(x))
-        registers.widened(joined, wide)
+        registers.widened_halves(joined, wide)
         assert_same(wide, joined.astype(np.float64))
 
 

@@ -230,3 +230,24 @@ def test_a_mean_and_an_rstd_do_not_meet_past_the_end(dtype):
                      *lw.batch_norm_backward(grad[:, None], x[:, None], mean=[mean], rstd=[rstd], training=True),
                      *lw.batch_norm_backward(grad.T, x.T, mean=statistics[0], rstd=statistics[1], training=True)):
             assert np.isfinite(part).all(), n
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("grad", [0.0, -0.0, 5e-324, np.inf])
+def test_gradients_of_zero_keep_the_sign_of_each_row_alone(dtype, grad):
+    # exponentials far below the largest, times such a gradient, are zeros of a sign, beside other rows and along any axis
+    x = (along_axis.operands("softmax", (40, 5), "float64")[0] * 80).astype(dtype)
+    target, grads = np.arange(40) % 5, np.full(40, grad)
+
+    def along(axis, rows):
+        with np.errstate(all="ignore"):
+            found = lw.cross_entropy_backward(grads[rows], x[rows] if axis else x[rows].T.copy(), target[rows],
+                                              axis=axis, reduction="none")
+        found = found if axis else found.T
+        return np.where(np.isnan(found), 0, found).astype(dtype).tobytes() + np.isnan(found).tobytes()
+
+    every = [along(1, slice(k, k + 1)) for k in range(40)]
+    bits = [along(axis, slice(None)) for axis in (1, 0)]
+    size = 5 * x.itemsize
+    for together in bits:
+        assert [together[k * size:(k + 1) * size] for k in range(40)] == [alone[:size] for alone in every]

@@ -300,8 +300,8 @@ cdef inline void run_chunk(const real* like, const Pass* work, Py_ssize_t start,
             if rows > 0:
                 continue
         elif work.across and work.apart and start + lanes(like) <= stop and (
-                run_columns(like, work, stop - lanes(like), stop, tiles) > 0):  # the last register of rows, a few of them once more
-            break
+                run_columns(like, work, stop - lanes(like), stop, tiles) > 0):
+            break  # the last register of rows, of which some have been computed before
         rows = min(work.height, stop - r)
         for k in range(work.operands):
             one = &work.of[k]

@@ -209,6 +209,8 @@ def weighed(np.ndarray target, np.ndarray weight):
     cdef Weights weights = weights_in(weight)
     cdef double most = 0.0, sum
     cdef int exponent
+    if np.PyArray_SIZE(weight) == 0:  # so that every row is ignored
+        return weight, NAN
     if weights.narrow != NULL:
         take_weights(weights.narrow, classes, n, of_row, &most)
     else:

@@ -70,11 +70,13 @@ cdef inline bint set_scales(const real* like, Columns* own, const f64x* scales, 
 
 
 cdef inline f64x raised_of(const real* like, const Columns* own, int half) noexcept nogil:
-    # `raised` of half of the lanes: exponents_of's
-    cdef f64x size
+    # `raised` of half of the lanes: exponents_of's, for which the size of 0 and of what is not finite is 0
+    cdef f64x size, none = splat_f64(-1.0)
     if own.scales == NULL:
         return splat_f64(own.raised)
-    size = exponent(at_least(magnitude(own.scales[half]), splat_f64(2.2250738585072014e-308)))
+    size = magnitude(own.scales[half])
+    size = where_less(splat_f64(0.0), size, where_less(
+        size, splat_f64(INFINITY), exponent(at_least(size, splat_f64(2.2250738585072014e-308))), none), none)
     if real is f32x:
         return at_most(at_least(size + splat_f64(33.0), splat_f64(0.0)), splat_f64(100.0))
     else:

@@ -3,7 +3,7 @@
 # once. Their sums are exponentials.pxd.
 from libc.math cimport INFINITY, NAN, fabs, frexp
 
-from ..lanes cimport at_least, f32x, f64x, fma, real, splat, splat_f32, splat_f64, store_f32, store_f64
+from ..lanes cimport at_least, f32x, fma, real, splat, splat_f32, splat_f64
 from ..loops.registers cimport lanes, load, load_part, skip, store, store_part
 from ..loops.reductions cimport Pair, first_lanes, largest_lane, merge_row, take
 from ..math.exponential cimport nearest
@@ -31,7 +31,8 @@ cdef struct Exponents:
 cdef inline Exponents exponents_of(const real* like, const void* x, void* y, double sign, double scale) noexcept nogil:
     # The larger the scale, the more the exponentials are raised: scaled back, that of the least exponent is 0.
     cdef int size = 0
-    frexp(scale, &size)
+    if fabs(scale) < INFINITY:
+        frexp(scale, &size)
     if real is f32x:
         size = min(max(size + 32, 0), 100)
     else:

@@ -238,7 +238,7 @@ def narrowed(const double[::1] x, float[::1] y, float[::1] joined):
         i += lanes.F32_LANES
 
 
-def widened(const float[::1] x, double[::1] y):
+def widened_halves(const float[::1] x, double[::1] y):
     """x as float64, by registers of float32."""
     cdef Py_ssize_t i = 0, k
     cdef f64x parts[16]
