@@ -1,7 +1,7 @@
 # Losses of numbers that have been picked by their class, and the weights of classes that means divide by; losses of
 # pairs of numbers, each, their sum, and their gradient. What a target may be is checked in pylib/functions/losses.py;
 # cross-entropy is losses.pyx.
-from libc.math cimport INFINITY, NAN, fabs, frexp, ldexp
+from libc.math cimport INFINITY, fabs, frexp, ldexp
 from libc.stdint cimport int16_t, int64_t
 from libc.string cimport memset
 

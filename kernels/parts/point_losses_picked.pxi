@@ -210,14 +210,14 @@ def weighed(np.ndarray target, np.ndarray weight):
     cdef double most = 0.0, sum
     cdef int exponent
     if np.PyArray_SIZE(weight) == 0:  # so that every row is ignored
-        return weight, NAN
-    if weights.narrow != NULL:
+        memset(of_row, 0, n * sizeof(double))
+    elif weights.narrow != NULL:
         take_weights(weights.narrow, classes, n, of_row, &most)
     else:
         take_weights(weights.wide, classes, n, of_row, &most)
     if 2.0**-64 <= most < 2.0**64 or most == 0.0 or most == INFINITY:
         sum = sum_of(of_row, n)
-        return weight, sum if sum != 0.0 or most != 0.0 else NAN
+        return weight, sum if sum != 0.0 or most != 0.0 else sum / most  # 0 / 0, whose NaN has the processor's sign
     frexp(most, &exponent)
     scaled = np.PyArray_NewCopy(weight, np.NPY_CORDER)
     for i in range(np.PyArray_SIZE(scaled)):
