@@ -396,11 +396,3 @@ def test_no_weights_are_none_whatever_the_layout():
     weighted = losses.weighted_cross_entropy_gufunc
     given = target, np.zeros(0, np.float32), 0.1, 0.0
     np.testing.assert_array_equal(weighted(np.asfortranarray(x), *given), weighted(x, *given))
-
-
-def test_no_classes_and_every_row_ignored():
-    x, target, weight = np.zeros((3, 0), np.float32), np.full(3, -100), np.zeros(0, np.float32)
-    assert np.isnan(lw.cross_entropy(x, target, weight=weight, ignore_index=-100))
-    assert lw.cross_entropy_backward(1.0, x, target, weight=weight, ignore_index=-100).shape == (3, 0)
-    with pytest.raises(ValueError, match=r"nll_loss: x of shape \(3, 0\) has no class"):
-        lw.nll_loss(x, target, weight=weight, ignore_index=-100)

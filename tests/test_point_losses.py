@@ -243,3 +243,11 @@ def test_nll_loss_backward_of_no_classes(shape):
     found = lw.nll_loss_backward(np.ones(target.shape), np.zeros(shape), target, ignore_index=-100, reduction="none",
                                  axis=1)
     assert found.shape == shape
+
+
+def test_no_classes_and_every_row_ignored():
+    x, target, weight = np.zeros((3, 0), np.float32), np.full(3, -100), np.zeros(0, np.float32)
+    assert np.isnan(lw.cross_entropy(x, target, weight=weight, ignore_index=-100))
+    assert lw.cross_entropy_backward(1.0, x, target, weight=weight, ignore_index=-100).shape == (3, 0)
+    with pytest.raises(ValueError, match=r"nll_loss: x of shape \(3, 0\) has no class"):
+        lw.nll_loss(x, target, weight=weight, ignore_index=-100)

@@ -235,7 +235,7 @@ def test_a_mean_and_an_rstd_do_not_meet_past_the_end(dtype):
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
 @pytest.mark.parametrize("grad", [0.0, -0.0, 5e-324, np.inf])
 def test_gradients_of_zero_keep_the_sign_of_each_row_alone(dtype, grad):
-    # exponentials far below the largest, times such a gradient, are zeros of a sign, beside other rows and along any axis
+    # exponentials far below the largest, times such a gradient, are zeros of a sign, beside others and along any axis
     x = (along_axis.operands("softmax", (40, 5), "float64")[0] * 80).astype(dtype)
     target, grads = np.arange(40) % 5, np.full(40, grad)
 
