@@ -83,6 +83,10 @@ LOOPS_ABOVE = ("point_losses",)  # of plain numbers, in what is compiled once
 # calls Python. Without what -O1 does besides, they compile in four fifths of the time, and calls take as long.
 LEAST = ["-O1", "-fno-tree-dominator-opts", "-fno-tree-ccp", "-fno-tree-bit-ccp", "-fno-tree-fre",
          "-fno-tree-loop-optimize"]
+# Compiled for size, calls take a twentieth longer, which nobody sees where they are long or rare.
+SMALL = ["-Os", *LEAST[1:]]
+LONG_CALLS = ("breeding", "distances", "draws", "genome", "ieee754", "interface", "machine", "memoryviews", "optimise",
+              "population", "ulps")
 THREADS = ["-pthread"] if GNU else []
 # Left out: symbols that nobody looks up, and the padding to a page between code and data, which seventy files have.
 LINKED = ["-Wl,-s", "-Wl,-z,noseparate-code"] if sys.platform == "linux" else []
@@ -183,13 +187,14 @@ class BuildLevels(build_ext):
         if not GNU:  # other compilers have no word for most of it
             return flags
         if level in (None, "baseline"):
-            asked = FRUGAL if level is None and module in LOOPS_ABOVE else LEAST
+            asked = {} if level else {**dict.fromkeys(LOOPS_ABOVE, FRUGAL), **dict.fromkeys(LONG_CALLS, SMALL)}
+            asked = asked.get(module, LEAST)
         else:
             asked = EFFORT.get(module, EFFORT_OF_LEVEL.get(level, FRUGAL + HOISTED))
             asked = asked + SHORT if module in SHORT_LOOPS.get(level, ()) else asked
         if tuple(asked) not in self.known_efforts:
             self.known_efforts[tuple(asked)] = asked if not self.refusal(["-Werror", *asked]) else [
-                "-O1" if asked is LEAST else "-O3"]
+                "-O1" if asked in (LEAST, SMALL) else "-O3"]
         return flags + self.known_efforts[tuple(asked)]
 
     def refusal(self, flags):
