@@ -218,3 +218,10 @@ def test_running_variances_that_are_small_beside_eps(dtype, scale, eps, in_place
     means, variances = np.zeros(3), np.ones(3)
     lw.instance_norm(x, eps=eps, running_mean=means, running_var=variances, momentum=1.0, out=x if in_place else None)
     np.testing.assert_allclose(variances, expected, rtol=2e-12 if dtype == "float64" else 1e-6)
+
+
+def test_a_place_that_is_no_array_is_named_beside_running_statistics():
+    x, running = numbers(2, 3, 5), np.ones(3)
+    with pytest.raises(TypeError, match=r"group_norm: out must be an ndarray, not builtins\.tuple"):
+        lw.instance_norm(x, running_mean=running, running_var=running.copy(), out=(x, None))
+    assert (running == 1).all()

@@ -93,7 +93,7 @@ def instance_norm(x, weight=None, bias=None, *, eps=1e-5, out=None, return_stats
         raise ValueError(f"{name}: running statistics need more than one element per channel; x of shape {x.shape} "
                          f"has 1")
     check_updated(name, out, running_mean, running_var)
-    totals = _totals(x) if out is not None and share_memory(out, x) else None
+    totals = _totals(x) if isinstance(out, np.ndarray) and share_memory(out, x) else None
     y, mean, rstd = group_norm(x, x.shape[1], weight, bias, eps=eps, out=out, return_stats=True)
     if totals is None:
         totals = _norms.totals_of_instances(mean, rstd, eps)
