@@ -64,25 +64,20 @@ cdef inline f32x below_at(const Exponents* own, Py_ssize_t i, Py_ssize_t n, f32x
     return p
 
 
-cdef inline void add_wide(const f32x* terms, f64x* sums) noexcept nogil:
-    # FOLDED_PARTS terms as float64: the first half and the second to one partial sum each
+cdef inline void add_wide(const f32x* terms, bint tiny, f64x* sums) noexcept nogil:
+    # FOLDED_PARTS terms as float64: the first half and the second to one partial sum each. Those so tiny that nothing
+    # of them counts beyond float32 meet in that.
     cdef float values[FOLDED_PARTS]
+    cdef const float* second
     cdef int k
     for k in range(FOLDED_TERMS):
         store_f32(values + k * F32_LANES, terms[k])
     for k in range(FOLDED_SUMS):
-        sums[k] = sums[k] + (wide_f32(values + k * F64_LANES) + wide_f32(
-            values + FOLDED_PARTS // 2 + k * F64_LANES))
-
-
-cdef inline void add_wide_errors(const f32x* errors, f64x* sums) noexcept nogil:
-    # the same of so small terms that they meet in float32
-    cdef float values[FOLDED_PARTS]
-    cdef int k
-    for k in range(FOLDED_TERMS):
-        store_f32(values + k * F32_LANES, errors[k])
-    for k in range(FOLDED_SUMS):
-        sums[k] = sums[k] + wide_sum_f32(values + k * F64_LANES, values + FOLDED_PARTS // 2 + k * F64_LANES)
+        second = values + FOLDED_PARTS // 2 + k * F64_LANES
+        if tiny:
+            sums[k] = sums[k] + wide_sum_f32(values + k * F64_LANES, second)
+        else:
+            sums[k] = sums[k] + (wide_f32(values + k * F64_LANES) + wide_f32(second))
 
 
 cdef inline void sum_below(bint closer, const Exponents* own, Py_ssize_t start, Py_ssize_t n, f64x* below,
@@ -102,17 +97,17 @@ cdef inline void sum_below(bint closer, const Exponents* own, Py_ssize_t start, 
     while i + FOLDED_PARTS <= start + n:
         for k in range(FOLDED_TERMS):
             terms[k] = below_at(own, i + k * F32_LANES, F32_LANES, &ones[k], &errors[k])
-        add_wide(terms, below)
+        add_wide(terms, False, below)
         i += FOLDED_PARTS
     if i < start + n:
         for k in range(FOLDED_TERMS):
             left = start + n - i - k * F32_LANES
             terms[k] = below_at(own, i + k * F32_LANES, min(left, <Py_ssize_t>F32_LANES), &ones[k], &errors[k]) if (
                 left > 0) else splat_f32(0.0)
-        add_wide(terms, below)
+        add_wide(terms, False, below)
     if closer:
-        add_wide_errors(errors, below)
-    add_wide(ones, count)
+        add_wide(errors, True, below)
+    add_wide(ones, False, count)
 
 
 cdef inline void add_below_wide(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
