@@ -123,6 +123,26 @@ def test_thread_count_does_not_matter(f, types):
         lw.set_num_threads(before)
 
 
+@pytest.mark.parametrize(("f", "types"), [case for case in CASES if case.values[0].nout == 1])
+def test_an_output_that_begins_before_an_operand(f, types):
+    """NumPy copies none of these: element by element from the first on, each would be read before it is written over.
+    So chunks of them are not computed at once."""
+    n = (1 << 16) + 7
+    inputs = operands(types, n)
+    expected = outputs(f, *inputs)[0]
+    before = lw.get_num_threads()
+    try:
+        lw.set_num_threads(4)
+        for shift in (1, 8192):
+            for k in range(f.nin):
+                if inputs[k].dtype == expected.dtype:
+                    buffer = np.concatenate([np.zeros(shift, inputs[k].dtype), inputs[k]])
+                    outputs(f, *inputs[:k], buffer[shift:], *inputs[k + 1:], out=buffer[:n])
+                    assert bits(buffer[:n]) == bits(expected), (shift, k)
+    finally:
+        lw.set_num_threads(before)
+
+
 @pytest.mark.parametrize("offset", [0, 1, 5, 15])
 @pytest.mark.parametrize(("call", "dtype"), [
     (lw.silu, "f4"), (lw.silu, "f8"), (lw.silu, "f2"), (lw.leaky_relu, "f4"), (lw.leaky_relu, "f8"), (lw.elu, "f2"),

@@ -328,12 +328,31 @@ cdef inline Py_ssize_t chunk_size(const Registration* own, Py_ssize_t n, Py_ssiz
     return (max((part + chunks - 1) // chunks, <Py_ssize_t>CHUNK_MIN) + 1023) // 1024 * 1024
 
 
+cdef inline bint meet(const Registration* own, char** args, const np.npy_intp* steps, Py_ssize_t n, int j,
+                      int k) noexcept nogil:
+    # whether the memory of two operands, from the first byte to the last, has a part in common
+    cdef Py_ssize_t last_j = (n - 1) * steps[j], last_k = (n - 1) * steps[k]
+    return (args[j] + min(<Py_ssize_t>0, last_j) < args[k] + max(<Py_ssize_t>0, last_k) + size_of(own.dtypes[k]) and
+            args[k] + min(<Py_ssize_t>0, last_k) < args[j] + max(<Py_ssize_t>0, last_j) + size_of(own.dtypes[j]))
+
+
+cdef inline bint in_order(const Registration* own, char** args, const np.npy_intp* steps, Py_ssize_t n) noexcept nogil:
+    # Whether an output stands partly over an input. NumPy gives these to a loop where each element is read before
+    # another is written there, which is so from the first to the last, and not of chunks at once.
+    cdef int k, j
+    for k in range(own.n_in, own.n_in + own.n_out):
+        for j in range(own.n_in):
+            if (args[j] != args[k] or steps[j] != steps[k]) and meet(own, args, steps, n, j, k):
+                return True
+    return False
+
+
 cdef inline void loop(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
     cdef const Registration* own = <const Registration*>data
     cdef Elements whole
     cdef Py_ssize_t n = dims[0]
     cdef int threads = threads_for(n)
-    if threads == 1:
+    if threads == 1 or in_order(own, args, steps, n):
         span(own, args, steps, 0, n)
         return
     whole = Elements(own, args, steps, n, chunk_size(own, n, threads))
