@@ -349,6 +349,17 @@ def test_running_statistics_of_instances():
     assert all((a == b).all() for a, b in zip(found, expected, strict=True))
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_running_statistics_of_instances_that_are_written_over(dtype):
+    x = numbers(6, 5, 21, 12, dtype=dtype)
+    found = []
+    for out in (None, np.empty_like(x), x):
+        running = np.zeros(5), np.ones(5)
+        y = lw.instance_norm(x, running_mean=running[0], running_var=running[1], out=out)
+        found.append([part.tobytes() for part in (y, *running)])
+    assert found[0] == found[1] == found[2]
+
+
 def test_running_statistics_of_instances_are_those_of_pytorch():
     torch = pytest.importorskip("torch")
     x = np.random.default_rng(0).normal(1, 2, (3, 4, 5)).astype(np.float32)

@@ -103,7 +103,7 @@ def totals_of_examples(np.ndarray sums):
         add_examples(<const double*>np.PyArray_DATA(sums) + k * examples * channels, examples, channels,
                      totals + shape[0] * channels, totals + k * channels)
     leave_environment(callers)
-    return found[:-1]
+    return found[:shape[0]]
 
 
 cdef inline void put_sum(real* sums, Py_ssize_t c, double sum) noexcept nogil:

@@ -93,10 +93,10 @@ def instance_norm(x, weight=None, bias=None, *, eps=1e-5, out=None, return_stats
         raise ValueError(f"{name}: running statistics need more than one element per channel; x of shape {x.shape} "
                          f"has 1")
     check_updated(name, out, running_mean, running_var)
-    totals = _totals(x) if isinstance(out, np.ndarray) and share_memory(out, x) else None
+    if isinstance(out, np.ndarray) and share_memory(out, x):
+        x = x.copy()  # which may be asked once more
     y, mean, rstd = group_norm(x, x.shape[1], weight, bias, eps=eps, out=out, return_stats=True)
-    if totals is None:
-        totals = _norms.totals_of_instances(mean, rstd, eps)
+    totals = _norms.totals_of_instances(mean, rstd, eps)
     means, variances = _totals(x) if totals is None else totals
     with np.errstate(all="ignore"):  # a variance may be beyond what its array holds
         running_mean[...] = _batch.blended(kept_mean, means, momentum, 1 / len(x))
