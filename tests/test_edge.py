@@ -356,6 +356,8 @@ def test_no_warning_leaks(dtype, fill):
         lw.logsumexp(x, out=np.empty(4, np.float16))
         lw.prelu_backward(x, x, x[0, 0])
         lw.hardtanh(x, -1e300, 1e300)
+        lw.glu(x, out=np.empty((4, N // 2), np.float16))
+        lw.glu_backward(np.full((4, N // 2), 1e300), x)
 
 
 def test_glu_and_prelu_backward_refuse_masks():

@@ -96,6 +96,16 @@ def _halves(name, x, axis):
     return np.split(x, 2, axis)
 
 
+def _into(result, ufunc, operands, out):
+    # the result, of which `out` is or are views, filled; it may be of fewer bits than what is computed
+    if all(operand.dtype == result.dtype for operand in operands):
+        ufunc(*operands, out=out)
+    else:
+        with np.errstate(all="ignore"):
+            ufunc(*operands, out=out)
+    return result
+
+
 @_documentation.with_bound
 def glu(x, axis=-1, *, out=None):
     """Gated linear unit: a / (1 + e^-b), a and b the halves of x along an axis.
@@ -128,7 +138,9 @@ def glu(x, axis=-1, *, out=None):
     Source: Dauphin et al., 2016, https://arxiv.org/abs/1612.08083.
     """
     halves = _halves("glu", array_given("glu", "x", x), axis)
-    return _kernels.glu_ufunc(*halves, out=None if out is None else fitting("glu", out, halves[0].shape))
+    if out is None:
+        return _kernels.glu_ufunc(*halves)
+    return _into(fitting("glu", out, halves[0].shape), _kernels.glu_ufunc, halves, out)
 
 
 @_documentation.with_bound
@@ -172,5 +184,4 @@ def glu_backward(grad, x, axis=-1, *, out=None):
     if out is None:
         out = np.empty(x.shape, _kernels.glu_ufunc.resolve_dtypes((x.dtype, x.dtype, None))[-1])
     grad_x = fitting("glu_backward", out, x.shape)
-    _kernels.glu_backward_ufunc(grad, *halves, out=tuple(np.split(grad_x, 2, axis)))
-    return grad_x
+    return _into(grad_x, _kernels.glu_backward_ufunc, (grad, *halves), tuple(np.split(grad_x, 2, axis)))
