@@ -5,7 +5,7 @@
 # Bytes: the logits are read for the largest, and once more for the exponentials, which are written where the gradient
 # goes; everything else is done there. Where classes have weights or a target is a row of probabilities, a row is also
 # read for what each class has in its loss.
-from libc.math cimport INFINITY, fabs, ldexp
+from libc.math cimport INFINITY, copysign, fabs, ldexp
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
@@ -229,6 +229,17 @@ cdef inline void answer(const real* like, const Exponents* row, const Question* 
     if fabs(row.top) < INFINITY:
         store_part_f64(&own.factor, at_target, 1)
         put_element(grad, asked.target, own.factor)
+
+
+cdef inline bint same_numbers(const char* at, Py_ssize_t step, Py_ssize_t count) noexcept nogil:
+    # whether all rows have one, of the same sign if it is 0; never of NaN
+    cdef Py_ssize_t r
+    cdef double first = (<const double*>at)[0], own
+    for r in range(1, count if step else 0):
+        own = (<const double*>(at + r * step))[0]
+        if own != first or copysign(1.0, own) != copysign(1.0, first):
+            return False
+    return True
 
 
 include "parts/losses_short_rows.pxi"

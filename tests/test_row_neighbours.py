@@ -112,6 +112,10 @@ ACROSS = {
         lw.cross_entropy_backward(_of_every_size(grad), x, target, axis=axis, reduction="none", z_loss=1e-3)]),
     "cross_entropy_backward": ("rts", lambda axis, x, target, grad: [lw.cross_entropy_backward(
         grad, x, target, axis=axis, reduction="none")]),
+    # each zero gives zeros of its own sign
+    "cross_entropy_backward, gradients of 0": ("rts", lambda axis, x, target, grad: [lw.cross_entropy_backward(
+        np.copysign(0.0, grad), x, target, axis=axis, reduction="none", weight=weight, label_smoothing=smoothing)
+        for weight in (None, _weights(x, axis)) for smoothing in (0.0, 0.1)]),
 }
 
 

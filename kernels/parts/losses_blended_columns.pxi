@@ -64,15 +64,6 @@ cdef inline void put_blended_slopes(const BlendColumns* own, char* grad, Py_ssiz
                 load(skip(tile, (k * n + i) * lanes(tile))), factor, share))
 
 
-cdef inline bint same_numbers(const char* at, Py_ssize_t step, Py_ssize_t count) noexcept nogil:
-    # whether all rows have one
-    cdef Py_ssize_t r
-    for r in range(1, count if step else 0):
-        if (<const double*>(at + r * step))[0] != (<const double*>at)[0]:
-            return False
-    return True
-
-
 cdef bint blended_columns(const f32x* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
                           Py_ssize_t n, int registers, bint probable, bint with_grad) noexcept nogil:
     # loss_group of such rows, that have the same weights, smoothing, z-loss and scale

@@ -20,6 +20,8 @@ cdef bint short_losses(const real* like, char** at, const Py_ssize_t* steps, Py_
     cdef real* grad
     cdef int64_t target
     cdef Py_ssize_t r
+    if with_grad and not same_numbers(at[options + 2], steps[options + 2], SHORT_ROWS):
+        return False
     for r in range(SHORT_ROWS):
         target, x = (<const int64_t*>(at[1] + r * steps[1]))[0], <const real*>(at[0] + r * steps[0])
         smoothing = (<const double*>(at[options] + r * steps[options]))[0]
@@ -27,8 +29,6 @@ cdef bint short_losses(const real* like, char** at, const Py_ssize_t* steps, Py_
             if smoothing != 0.0 or at[2] == NULL:
                 return False
             factor = element(<const real*>(at[2] + r * steps[2]), target) if target >= 0 else 0.0
-        if with_grad and (<const double*>(at[options + 2] + r * steps[options + 2]))[0] != scale:
-            return False
         questions[r] = Question(target, NULL, NULL, factor, element(x, target) if target >= 0 else 0.0, smoothing,
                                 (<const double*>(at[options + 1] + r * steps[options + 1]))[0],
                                 <double*>(at[result] + r * steps[result]))
