@@ -174,36 +174,44 @@ def refuse_no_numbers(name, role, operand):
         converted(name, role, array)  # has the words
 
 
+cdef int refuse_no_parameter(name, role, given) except -1:
+    # an error where something is no number that a float holds, nor an array of numbers
+    refuse_tensor(name, role, given)
+    refuse_no_numbers(name, role, given)
+    refuse_beyond_floats((name, role), (given,))
+    return 0
+
+
 def any_less(name, role, a, other, b):
-    """Whether a < b anywhere; an error where they are no numbers, which names the function and their roles."""
+    """Whether a < b anywhere that no mask hides; an error where they are no numbers, which names the function and their roles."""
     if type(a) is float and type(b) is float:
         return is_less(a, b)
-    for its, given in (role, a), (other, b):
-        refuse_tensor(name, its, given)
-        refuse_no_numbers(name, its, given)
+    refuse_no_parameter(name, role, a)
+    refuse_no_parameter(name, other, b)
     try:
         with default_environment(), np.errstate(all="ignore"):  # a Python number beyond the dtype of the other
-            return bool(np.any(np.asarray(a) < np.asarray(b)))
+            return bool(np.any(np.asanyarray(a) < np.asanyarray(b)))
     except ValueError:
         raise ValueError(f"{name}: {role} and {other} must broadcast; their shapes are {np.shape(a)} and {np.shape(b)}"
                          ) from None
 
 
-def any_zero(a):
-    """Whether there is a 0."""
+def any_zero(name, role, a):
+    """Whether there is a 0 that no mask hides; an error where it is no number, which names the function and its role."""
     if type(a) is float:
         return not is_less(a, 0.0) and not is_less(0.0, a) and a == a
+    refuse_no_parameter(name, role, a)
     with default_environment():
-        return np.any(np.asarray(a) == 0.0)
+        return bool(np.any(np.asanyarray(a) == 0.0))
 
 
 def refuse_limit(name, limit):
     """An error where a limit of magnitudes is below 0 or no number."""
     if type(limit) is float and (is_less(0.0, limit) or limit == 0.0):
         return
-    refuse_no_numbers(name, "limit", limit)
+    refuse_no_parameter(name, "limit", limit)
     with default_environment(), np.errstate(all="ignore"):
-        if not np.all(np.asarray(limit) >= 0.0):
+        if np.any(~(np.asanyarray(limit) >= 0.0)):
             raise ValueError(f"{name}: limit must be 0 or more; got {limit!r:.60}")
 
 

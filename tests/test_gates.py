@@ -95,6 +95,10 @@ def test_glu_of_integers():
     (lambda: lw.squareplus(1.0, b=np.array([1.0, -1.0])), "squareplus: b must be 0 or more; got"),
     (lambda: lw.hardtanh(1.0, 2.0, 1.0), "hardtanh: min_val must not exceed max_val; got 2.0 and 1.0"),
     (lambda: lw.hardtanh_backward(1.0, 1.0, 2.0, 1.0), "hardtanh_backward: min_val must not exceed max_val"),
+    *[(call, f"{name} must be a number that a float holds, not an int of 16610 bits") for name, call in {
+        "hardtanh: min_val": lambda: lw.hardtanh(1.0, 10**5000, 1.0), "celu: alpha": lambda: lw.celu(1.0, 10**5000),
+        "softshrink: lambd": lambda: lw.softshrink(1.0, -10**5000),
+        "swiglu: limit": lambda: lw.swiglu(1.0, 1.0, limit=-10**5000)}.items()],
 ])
 def test_what_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
@@ -260,3 +264,24 @@ def test_a_product_too_small_keeps_its_sign(name, dtype):
         known = ~np.isnan(found)
         assert known[[0, 1, 3, 4, 5, 6]].all()
         assert (np.signbit(found) == (np.signbit(gate) != np.signbit(up)))[known].all()
+
+
+@pytest.mark.parametrize(("name", "call"), [
+    ("celu: alpha", lambda value: lw.celu(1.0, value)), ("hardtanh: max_val", lambda value: lw.hardtanh(1.0, -1.0, value)),
+    ("softshrink: lambd", lambda value: lw.softshrink(1.0, value)),
+    ("swiglu: limit", lambda value: lw.swiglu(1.0, 1.0, limit=value))])
+def test_parameters_that_are_no_numbers(name, call):
+    for wrong in (np.zeros(2, "i4,f4"), "a", None, 1j, np.ones(2, np.longdouble)):
+        with pytest.raises(TypeError, match=f"^{name} "):
+            call(wrong)
+    torch = pytest.importorskip("torch")
+    with pytest.raises(TypeError, match=f"^{name} is a torch.Tensor, whose gradient would be lost"):
+        call(torch.ones(1, requires_grad=True))
+
+
+def test_parameters_that_a_mask_hides_are_not_refused():
+    hidden = np.ma.array([-1.0, 2.0], mask=[True, False])
+    zero = np.ma.array([0.0, 2.0], mask=[True, False])
+    for found in (lw.celu([-1.0, 1.0], zero), lw.softshrink([-1.0, 4.0], hidden), lw.hardtanh([-1.0, 1.0], 0.5, hidden),
+                  lw.swiglu([1.0, 1.0], [1.0, 1.0], limit=hidden)):
+        assert found.mask.tolist() == [True, False]

@@ -30,7 +30,7 @@ def _refuse_negative(function, name, value):
 
 
 def _refuse_zero(function, name, value):
-    if any_zero(value):
+    if any_zero(function, name, value):
         raise ValueError(f"{function}: {name} must not be 0; got {value}")
 
 
