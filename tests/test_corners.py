@@ -16,6 +16,21 @@ def test_a_masked_class_does_not_spoil_a_one_hot_target():
     np.testing.assert_array_equal(grad, row(0, -0.5, 0.5))
 
 
+@pytest.mark.parametrize("ignored", [np.nan, -np.inf])
+def test_a_row_that_is_ignored_has_a_gradient_of_zeros(ignored):
+    logits, target = np.array([[1, 2], [ignored, ignored]], np.float32), np.array([1, -100])
+    loss, grad = lw.cross_entropy_with_grad(logits, target, ignore_index=-100)
+    np.testing.assert_allclose(loss, np.log1p(np.exp(-1.0)), rtol=2**-22)
+    assert (grad[1] == 0).all() and (grad[0] != 0).all()
+
+
+@pytest.mark.parametrize("classes", [3, 4, 16, 17])
+def test_a_nan_spoils_all_of_its_row(classes):
+    logits = np.zeros((1, classes), np.float32)
+    logits[0, 1] = np.nan
+    assert np.isnan(lw.softmax(logits)).all() and np.isnan(lw.exp(logits)[0, 1])
+
+
 def test_a_vocabulary_of_equal_logits_in_float16():
     logits = np.zeros((1, 70_000), np.float16)
     exact = np.float16(np.log(70_000))
@@ -33,6 +48,18 @@ def test_sigmoid_far_below_zero_has_all_its_digits(x):
     exact = np.exp(x) / (1 + np.exp(x))
     np.testing.assert_allclose(lw.sigmoid(np.float32(x)), exact, rtol=2**-23)
     np.testing.assert_allclose(lw.swish(np.float32(x), 1.0), x * exact, rtol=2**-22)
+
+
+@pytest.mark.parametrize("x", [-83.0, -31.0, -20.0, -17.0, 89.0, 100.0])
+def test_softplus_is_above_zero_and_ends_as_a_line(x):
+    np.testing.assert_allclose(lw.softplus(np.float32(x)), np.logaddexp(x, 0), rtol=2**-22)
+
+
+@pytest.mark.parametrize(("dtype", "x"), [(np.float16, 12.0), (np.float32, 89.0)])
+def test_where_exp_is_infinite_elu_has_its_slope(dtype, x):
+    one, x = np.ones(1, dtype), np.array([x], dtype)
+    assert lw.elu_backward(one, x) == lw.celu_backward(one, x) == 1
+    np.testing.assert_allclose(lw.selu_backward(one, x), 1.0507, rtol=1e-3)
 
 
 @pytest.mark.parametrize("x", [-1e-8, -3e-8, -1e-6])
@@ -53,6 +80,7 @@ def test_squares_beyond_float16_do_not_make_zeros_of_a_norm():
 
 @pytest.mark.parametrize(("name", "given", "expected"), [
     ("float8_e4m3fn", [448, 464, 465, 480, 1e6, np.inf], [448, 448, np.nan, np.nan, np.nan, np.nan]),
+    ("float8_e4m3fn", [np.nan, 3], [np.nan, 3]),
     ("float8_e5m2", [57344, 61439, 61441, 65000, np.inf], [57344, 57344, np.inf, np.inf, np.inf]),
     ("float8_e8m0fnu", [-3, 0, 3, 2.0**-127], [np.nan, np.nan, 4, 2.0**-127]),
     ("int4", [7.5, 8, -9], [7, 7, -8]),
@@ -60,6 +88,11 @@ def test_squares_beyond_float16_do_not_make_zeros_of_a_norm():
 def test_numbers_beyond_a_format(name, given, expected):
     codes = lw.ieee754.encode(np.array(given, np.float32), name)
     np.testing.assert_array_equal(lw.ieee754.decode(codes, name), expected)
-    if name == "float8_e4m3fn":
+    if name == "float8_e4m3fn" and not np.isnan(given).any():
         codes = lw.ieee754.encode(np.array(given, np.float32), name, overflow="saturate")
         np.testing.assert_array_equal(lw.ieee754.decode(codes, name), 448)
+
+
+def test_a_block_of_small_numbers_comes_back():
+    block = np.full(32, 2.0**-120, np.float32)
+    np.testing.assert_array_equal(lw.ieee754.mx_decode(*lw.ieee754.mx_encode(block, "mxfp8_e4m3"), "mxfp8_e4m3"), block)
