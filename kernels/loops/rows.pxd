@@ -28,6 +28,7 @@ from .tiles cimport (
 cdef enum:
     PAGE = 4096  # a load waits for a recent store whose address differs from its own by whole pages
     CHUNKS = 16  # at most, where each chunk has sums of its own, which are added in the end
+    SUMMED_ROWS = 64  # of such a chunk at least, unless they are long: its sums cost as much as a row or two
     MANY_CHUNKS = 64  # at most, where there are no such sums
     SUMS_BYTES = 1 << 25
     ROOM = 16384  # bytes on the stack, for the tiles of small arrays
@@ -60,7 +61,7 @@ cdef inline void set_sums(Pass* work, bint adjacent, int outputs) noexcept nogil
         work.chunk, work.chunks, work.n_sums = work.rows, 1, 0
         return
     most = max(1, min(<Py_ssize_t>CHUNKS, SUMS_BYTES // (8 * max(outputs * work.n, 1))))
-    set_chunks(work, most, 1, TILE)
+    set_chunks(work, most, max(1, min(<Py_ssize_t>SUMMED_ROWS, THREAD_MIN // max(work.n, 1))), TILE)
 
 
 cdef inline bint collides(const Operand* one, Py_ssize_t n) noexcept nogil:

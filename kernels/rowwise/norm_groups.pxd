@@ -2,10 +2,12 @@
 # what the rows add to those of weight and bias. Which rows these are, and the sums over groups, is loops/rows.pxd.
 from libc.stdint cimport uintptr_t
 
-from ..lanes cimport F64_LANES, REGISTERS, f32x, f64x, fma, load_f64, real, splat, store_f64
+from ..lanes cimport (
+    F64_LANES, REGISTERS, f32x, f64x, fma, load_f64, load_part_f64, real, splat, store_f64, store_part_f64,
+)
 from ..loops.registers cimport head, itemsize, lanes, skip, store, store_part, stream
 from ..loops.operations cimport GROUP, SHORT_GROUPS, SHORT_ROWS
-from ..loops.reductions cimport Pair, element, map_row, row_context, sum_row, take, wide
+from ..loops.reductions cimport Pair, map_row, row_context, sum_row, take, wide
 from ..loops.short_rows cimport add_short, fold_short, short_means
 from .norm_terms cimport (
     GRAD_MEAN, GRAD_NORMED_MEAN, MEAN, MEAN_REST, RSTD, SCALE, Group, Terms, add_deviation, add_terms, deviations,
@@ -36,9 +38,8 @@ cdef inline void add_wide(double* sums, real x, Py_ssize_t n) noexcept nogil:
     while i + F64_LANES <= n:
         store_f64(sums + i, load_f64(sums + i) + wide(<const real*>part, i, F64_LANES))
         i += F64_LANES
-    while i < n:
-        sums[i] += element(<const real*>part, i)
-        i += 1
+    if i < n:
+        store_part_f64(sums + i, load_part_f64(sums + i, n - i) + wide(<const real*>part, i, n - i), n - i)
 
 
 cdef inline void keep_sum(void* sums, bint alone, real x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
