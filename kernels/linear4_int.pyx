@@ -30,7 +30,7 @@ from .loops.partial_sums cimport PARTS, aligned, meet, prefetch, put_biases
 from .loops.threads cimport join_threads, run_chunks, threads_for
 from .loops.whole_products cimport (
     BATCH, BYTES, DEEP, FEW, IN_TURN, PAIRS, SHALLOW, SLICES, WORD, WORDS, Output, Product, abreast_of, add_row,
-    add_rows, sums_of_planes, words_of,
+    add_rows, sums_of_planes, words_at, words_of,
 )
 
 cdef enum:
@@ -53,22 +53,15 @@ cdef const float* with_room(const float* numbers, Py_ssize_t groups, float* room
     return room
 
 
-cdef inline void in_form(const Product* of, const uint32_t* x, const float* row_sums, Py_ssize_t rows,
-                         const Output* outputs, Py_ssize_t count, Py_ssize_t start, Py_ssize_t stop, int first,
-                         float* sums, Py_ssize_t deep, int planes, int depth, int at_once) noexcept nogil:
+cdef inline void rows_in_form(const Product* of, const uint32_t* x, const float* row_sums, Py_ssize_t rows,
+                              const Output* outputs, Py_ssize_t count, Py_ssize_t start, Py_ssize_t stop, int first,
+                              float* sums, Py_ssize_t deep, int planes, int depth, int at_once) noexcept nogil:
     cdef int abreast = abreast_of(planes)
-    cdef bint straight = planes > 0 and of.straight
     cdef Py_ssize_t o = 0
     cdef const Output* after
     while o < count:
         after = outputs + o + (abreast if o + abreast < count else 0)
-        if ABREAST > 1 and of.rows == 1 and of.offsets == NULL and straight:  # asked here, where it takes time
-            add_row(of, x, row_sums, outputs + o, sums, planes, depth, 4, False, True)
-        elif of.rows == 1 and of.offsets == NULL:
-            add_row(of, x, row_sums, outputs + o, sums, planes, depth, 4, False, straight)
-        elif of.rows == 1:
-            add_row(of, x, row_sums, outputs + o, sums, planes, depth, 4, True, straight)
-        elif of.offsets == NULL:
+        if of.offsets == NULL:
             add_rows(of, x, row_sums, rows, outputs + o, after, start, stop, first, sums, deep, planes, depth, at_once,
                      False)
         else:
@@ -82,63 +75,133 @@ cdef void add_outputs(const Product* of, const uint32_t* x, const float* row_sum
                       const Output* outputs, Py_ssize_t count, Py_ssize_t start, Py_ssize_t stop, int first,
                       float* sums, Py_ssize_t deep) noexcept nogil:
     # sums[count][SLICES][deep][F32_LANES] += weights * x, of so many rows of them, of blocks start to stop and of the
-    # register that begins with partial sum `first`; of a single row, of all registers
+    # register that begins with partial sum `first`
     cdef bint small = UNSIGNED_MOST < 255 and of.small  # otherwise any number of registers at once is the same
     if of.planes == 1 and of.depth == 1:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, 1, 4)
+        rows_in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, 1, 4)
     elif of.planes == 1 and small:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, WORDS, 8)
+        rows_in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, WORDS, 8)
     elif of.planes == 1:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, WORDS, 4)
+        rows_in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 1, WORDS, 4)
     elif of.planes == 2 and of.depth == 1:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, 1, 4)
+        rows_in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, 1, 4)
     elif of.planes == 2 and small:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, WORDS, 8)
+        rows_in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, WORDS, 8)
     elif of.planes == 2:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, WORDS, 4)
+        rows_in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 2, WORDS, 4)
     elif of.depth == 1:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 0, 1, 4)
+        rows_in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 0, 1, 4)
     else:
-        in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 0, WORDS, 4)
+        rows_in_form(of, x, row_sums, rows, outputs, count, start, stop, first, sums, deep, 0, WORDS, 4)
+
+
+cdef inline void row_in_form(const Product* of, const Output* outputs, Py_ssize_t count, float* sums, int planes,
+                             int depth) noexcept nogil:
+    cdef int abreast = abreast_of(planes)
+    cdef bint straight = planes > 0 and of.straight
+    cdef Py_ssize_t o = 0
+    while o < count:
+        if ABREAST > 1 and of.offsets == NULL and straight:  # asked here, where it takes time
+            add_row(of, outputs + o, sums, planes, depth, False, True)
+        elif of.offsets == NULL:
+            add_row(of, outputs + o, sums, planes, depth, False, straight)
+        else:
+            add_row(of, outputs + o, sums, planes, depth, True, straight)
+        sums += abreast * PARTS
+        o += abreast
+
+
+cdef void describe(const Product* of, Py_ssize_t start, Py_ssize_t count, uint8_t* tails,
+                   Output* outputs) noexcept nogil:
+    # outputs from the start-th one, whose last blocks, and short scales and offsets behind them, stand at `tails`
+    cdef Py_ssize_t row_bytes = (of.inputs + 1) // 2, tail_size = SHALLOW // 2 * of.depth, o, row
+    cdef Py_ssize_t whole_bytes = of.whole * tail_size
+    cdef float* rooms = <float*>(tails + WIDTH * tail_size)
+    if of.whole < of.blocks:
+        memset(tails, 0, WIDTH * tail_size)
+    for o in range(count):
+        row = start + o
+        outputs[o].codes = of.codes + row * row_bytes
+        outputs[o].tail = tails + o * tail_size
+        outputs[o].scales = with_room(of.scales + row * of.groups, of.groups, rooms + o * PARTS)
+        outputs[o].offsets = outputs[o].scales if of.offsets == NULL else with_room(
+            of.offsets + row * of.groups, of.groups, rooms + (WIDTH + o) * PARTS)
+        if of.whole < of.blocks:
+            memcpy(tails + o * tail_size, outputs[o].codes + whole_bytes, row_bytes - whole_bytes)
+    for o in range(count, min(count + ABREAST - 1, WIDTH)):  # which an output without a neighbour has abreast
+        outputs[o] = outputs[count - 1]
+
+
+cdef void finish(const Product* of, Py_ssize_t start, Py_ssize_t count, Py_ssize_t row, const float* sums,
+                 Py_ssize_t deep) noexcept nogil:
+    # y[row] of outputs from the start-th one, of their sums[WIDTH][SLICES][deep][F32_LANES]
+    cdef float totals[WIDTH]
+    cdef float* y = of.y + row * of.outputs + start
+    cdef Py_ssize_t o = 0
+    while o < WIDTH:
+        meet(sums + o * SLICES * deep * F32_LANES, deep * PARTS, deep * F32_LANES, totals + o)
+        o += F32_LANES
+    o = 0
+    while o < WIDTH:
+        narrow_f64_f32(totals + o, wide_f32(totals + o) * splat_f64(of.row_scales[row]))
+        o += F64_LANES
+    o = 0
+    while o + F32_LANES <= count:
+        store_f32(y + o, load_f32(totals + o) + (
+            load_f32(of.bias + start + o) if of.bias != NULL else splat_f32(0.0)))
+        o += F32_LANES
+    while o < count:
+        y[o] = totals[o] + (of.bias[start + o] if of.bias != NULL else <float>0.0)
+        o += 1
+
+
+cdef void do_row_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
+    # of the only row; a function of its own, whose loops have all registers
+    cdef const Product* of = <const Product*>context
+    cdef Py_ssize_t start = i * WIDTH, count = min(WIDTH, of.outputs - start)
+    cdef uint32_t* largest = <uint32_t*>(of.own + thread * of.own_size)
+    cdef float* sums = <float*>(largest + SIZES)
+    cdef uint8_t* tails = <uint8_t*>(sums + WIDTH * PARTS)
+    cdef Output outputs[WIDTH]
+    describe(of, start, count, tails, outputs)
+    if of.planes == 1 and of.depth == 1:
+        row_in_form(of, outputs, count, sums, 1, 1)
+    elif of.planes == 1:
+        row_in_form(of, outputs, count, sums, 1, WORDS)
+    elif of.planes == 2 and of.depth == 1:
+        row_in_form(of, outputs, count, sums, 2, 1)
+    elif of.planes == 2:
+        row_in_form(of, outputs, count, sums, 2, WORDS)
+    elif of.depth == 1:
+        row_in_form(of, outputs, count, sums, 0, 1)
+    else:
+        row_in_form(of, outputs, count, sums, 0, WORDS)
+    if of.looks:  # now that they are near
+        raise_sizes(largest, of.scales + start * of.groups, count * of.groups)
+    finish(of, start, count, 0, sums, 1)
 
 
 cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
     cdef const Product* of = <const Product*>context
     cdef Py_ssize_t start = i % of.across * WIDTH, first = i // of.across * of.batch
     cdef Py_ssize_t count = min(WIDTH, of.outputs - start), deep = min(of.batch, of.rows - first)
-    cdef Py_ssize_t row_bytes = (of.inputs + 1) // 2, whole_bytes = of.whole * SHALLOW // 2 * of.depth
     cdef Py_ssize_t slice_words = words_of(of.planes, of.depth)
     # so many rows at a time and so many slices of them stay in the first-level cache
     cdef Py_ssize_t parts = (deep * slice_words + NEAR - 1) // NEAR, some = (deep + parts - 1) // parts
-    cdef Py_ssize_t panel = of.blocks if of.rows == 1 else max(NEAR // (some * slice_words), 1), block, o, row
+    cdef Py_ssize_t panel = max(NEAR // (some * slice_words), 1), block, o, row
     cdef const uint32_t* x = of.packed + first * of.blocks * SLICES * slice_words
     cdef uint32_t* largest = <uint32_t*>(of.own + thread * of.own_size)
     cdef uint8_t* tails = <uint8_t*>(largest + SIZES)
-    cdef float* rooms = <float*>(tails + WIDTH * SHALLOW // 2 * of.depth)
-    cdef float* sums = rooms + 2 * WIDTH * PARTS
+    cdef float* sums = <float*>(tails + WIDTH * SHALLOW // 2 * of.depth) + 2 * WIDTH * PARTS
     cdef Output outputs[WIDTH]
-    cdef float totals[WIDTH]
-    cdef float* y
     cdef int slice
-    if of.whole < of.blocks:
-        memset(tails, 0, WIDTH * SHALLOW // 2 * of.depth)
-    for o in range(count):
-        row = start + o
-        outputs[o].codes = of.codes + row * row_bytes
-        outputs[o].tail = tails + o * (SHALLOW // 2 * of.depth)
-        outputs[o].scales = with_room(of.scales + row * of.groups, of.groups, rooms + o * PARTS)
-        outputs[o].offsets = outputs[o].scales if of.offsets == NULL else with_room(
-            of.offsets + row * of.groups, of.groups, rooms + (WIDTH + o) * PARTS)
-        if of.whole < of.blocks:
-            memcpy(tails + o * (SHALLOW // 2 * of.depth), outputs[o].codes + whole_bytes, row_bytes - whole_bytes)
-    for o in range(count, min(count + ABREAST - 1, WIDTH)):  # which an output without a neighbour has abreast
-        outputs[o] = outputs[count - 1]
+    describe(of, start, count, tails, outputs)
     memset(sums, 0, WIDTH * deep * PARTS * sizeof(float))
     o = 0
-    while of.rows > 1 and o < count * of.groups:  # those of the next task
+    while o < count * of.groups:  # those of the next task
         prefetch(<uintptr_t>of.scales + ((start + WIDTH) * of.groups + o) * sizeof(float))
         o += LINE
-    for slice in range(1 if of.rows == 1 else SLICES):
+    for slice in range(SLICES):
         block = 0
         while block < of.blocks:
             row = 0
@@ -152,23 +215,7 @@ cdef void do_task(void* context, Py_ssize_t i, int thread) noexcept nogil:
     if of.looks and first == 0:  # now that they are near
         raise_sizes(largest, of.scales + start * of.groups, count * of.groups)
     for row in range(deep):
-        o = 0
-        while o < WIDTH:
-            meet(sums + (o * SLICES * deep + row) * F32_LANES, deep * PARTS, deep * F32_LANES, totals + o)
-            o += F32_LANES
-        o = 0
-        while o < WIDTH:
-            narrow_f64_f32(totals + o, wide_f32(totals + o) * splat_f64(of.row_scales[first + row]))
-            o += F64_LANES
-        y = of.y + (first + row) * of.outputs + start
-        o = 0
-        while o + F32_LANES <= count:
-            store_f32(y + o, load_f32(totals + o) + (
-                load_f32(of.bias + start + o) if of.bias != NULL else splat_f32(0.0)))
-            o += F32_LANES
-        while o < count:
-            y[o] = totals[o] + (of.bias[start + o] if of.bias != NULL else <float>0.0)
-            o += 1
+        finish(of, start, count, first + row, sums + row * F32_LANES, deep)
 
 
 cdef void set_levels(Product* of, const int16_t* levels) noexcept nogil:
@@ -240,7 +287,7 @@ cdef bint product(Product* of, const int16_t* levels, Py_ssize_t group, int thre
     busy = <int>min(<Py_ssize_t>threads, max(tasks, 1))  # more would have tiles for nothing
     packed_size = of.rows * of.blocks * SLICES * words_of(of.planes, of.depth)
     sums_size = 0 if of.offsets == NULL else of.rows * of.blocks * PARTS
-    # all of them begin on cache lines, except the last three
+    # all of them begin on cache lines, except the last two
     memory = <float*>malloc((packed_size + busy * of.own_size + sums_size + 2 * of.rows + 16
                              + of.blocks * (PARTS + 1)) * sizeof(float))
     if memory == NULL:
@@ -251,14 +298,14 @@ cdef bint product(Product* of, const int16_t* levels, Py_ssize_t group, int thre
         memset(of.own + thread * of.own_size, 0, SIZES * sizeof(uint32_t))
     of.row_sums = of.own + busy * of.own_size
     of.packed = <uint32_t*>(of.row_sums + sums_size)
-    of.row_scales = <double*>(of.packed + packed_size)
-    places = <uint32_t*>(of.row_scales + of.rows)
-    bases = <int32_t*>(places + of.blocks * PARTS)
+    places = of.packed + packed_size
+    of.row_scales = <double*>(places + of.blocks * PARTS)
+    bases = <int32_t*>(of.row_scales + of.rows)
     set_places(of, group, bases, places)
     of.bases = bases
     of.places = places
     run_chunks(pack_row, of, of.rows, threads)
-    run_chunks(do_task, of, tasks, busy)
+    run_chunks(do_row_task if of.rows == 1 else do_task, of, tasks, busy)
     for thread in range(busy if of.looks else 0):
         largest[0] = max(largest[0], largest_of(<uint32_t*>(of.own + thread * of.own_size)))
     free(memory)

@@ -86,9 +86,10 @@ def held(name, array, dtype):
     raise TypeError(f"{name} holds {dtype}; got {found.dtype}")
 
 
-def rows_of(name, array, dtype):
-    # as a C-contiguous matrix with one row for each index of the leading axes
-    array = held(name, array, dtype)
+def rows_of(name, array, dtype=None):
+    # as a C-contiguous matrix with one row for each index of the leading axes; an array that is held needs no dtype
+    if dtype is not None:
+        array = held(name, array, dtype)
     if array.ndim == 0:
         raise ValueError(f"{name} has at least one axis; got a scalar")
     if not array.size:
@@ -109,6 +110,13 @@ def codes_in(codes):
             raise ValueError(f"a code is between 0 and 15; got {codes.min() if codes.min() < 0 else codes.max()}")
         return codes.astype(np.uint8)
     return codes if codes.size else np.empty(codes.shape, np.uint8)
+
+
+def room(rows, size):
+    """A matrix of uint8 that begins on a cache line, so that a kernel's registers of codes each come from one."""
+    memory = np.empty(rows * size + 63, np.uint8)
+    first = -memory.ctypes.data % 64
+    return memory[first:first + rows * size].reshape(rows, size)
 
 
 def weights_in(name, genomes, n_weights):
@@ -143,7 +151,7 @@ def pack(codes):
     """
     codes = codes_in(codes)
     rows = rows_of("codes", codes, np.uint8)
-    genomes = np.empty((rows.shape[0], (rows.shape[1] + 1) // 2), np.uint8)
+    genomes = room(rows.shape[0], (rows.shape[1] + 1) // 2)
     if not _kernels.pack(rows, genomes):
         raise ValueError(f"a code is between 0 and 15; got {rows.max()}")
     return genomes.reshape(*codes.shape[:-1], genomes.shape[1])

@@ -37,6 +37,16 @@ def test_shapes(shape):
     assert genome.decode(packed, n_weights=shape[-1]).shape == shape
 
 
+@pytest.mark.parametrize("n", [1, 30, 1000, 70001])
+def test_codes_begin_on_a_cache_line(n):
+    genomes = genome.random_population(3, n, 1)
+    for made in (genomes, genome.mutate(genomes, 0.5, 2), genome.pack(genome.unpack(genomes)),
+                 genome.encode(genome.decode(genomes, n_weights=n))):
+        assert made.ctypes.data % 64 == 0
+        assert made.flags.c_contiguous
+        assert made.flags.writeable
+
+
 def test_pack_refuses_a_code_above_15():
     with pytest.raises(ValueError, match="between 0 and 15; got 16"):
         genome.pack(np.array([3, 16, 2], np.uint8))

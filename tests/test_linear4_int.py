@@ -115,6 +115,17 @@ def test_a_row_is_the_same_alone_or_among_others(outputs, inputs, rows, group, k
         assert (some == y[:, ::3]).all()
 
 
+@kinds
+def test_codes_may_begin_anywhere(kind):
+    x, codes, scales, bias, _ = case(18, 1024, 1, 64)
+    expected = genome.linear4(x, codes, INT4, scales, bias, group=64, activations=kind)
+    memory = np.empty(codes.size + 64, np.uint8)
+    for first in (1, 16, 32, 63):
+        moved = memory[first:first + codes.size].reshape(codes.shape)
+        moved[...] = codes
+        assert (genome.linear4(x, moved, INT4, scales, bias, group=64, activations=kind) == expected).all()
+
+
 def test_steps_of_codebooks():
     for codebook, step in ((LOG4, 1 / 128), (LOG4_ZERO, 1 / 64), (FLOAT4, 0.5), (INT4, 1.0)):
         assert codebook.step == step

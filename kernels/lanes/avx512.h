@@ -194,25 +194,24 @@ static inline void dots_u8(const u32x *w, const uint32_t *x, ptrdiff_t step, int
 /* The sums of even and of odd registers wait for each other less than one sum does. */
 static inline void dots_of_row_u8(const u32x *w, const uint32_t *x, int registers, int at_once, int planes, int lift,
                                   u32x *sums) {
-    __m512i totals[2][ABREAST][2], numbers;
-    u32x even, odd;
+    __m512i totals[ABREAST][2], numbers;
     (void)at_once;
     for (int o = 0; o < ABREAST; o++) {
-        totals[0][o][0] = totals[0][o][1] = totals[1][o][1] = _mm512_setzero_si512();
-        totals[planes - 1][o][0] = (__m512i)sums[o];
+        totals[o][0] = planes == 2 ? _mm512_setzero_si512() : (__m512i)sums[o];
+        totals[o][1] = _mm512_setzero_si512();
     }
-    for (int k = 0; k < registers; k++)
-        for (int plane = 0; plane < planes; plane++) {
+    for (int plane = 0; plane < planes; plane++) {
+        for (int k = 0; k < registers; k++) {
             numbers = held(load_u32(x + (plane * registers + k) * F32_LANES));
             for (int o = 0; o < ABREAST; o++)
-                totals[plane][o][k % 2] =
-                    _mm512_dpbusd_epi32(totals[plane][o][k % 2], (__m512i)w[o * registers + k], numbers);
+                totals[o][k % 2] = _mm512_dpbusd_epi32(totals[o][k % 2], (__m512i)w[o * registers + k], numbers);
         }
-    for (int o = 0; o < ABREAST; o++) {
-        even = (u32x)totals[planes - 1][o][0], odd = (u32x)totals[planes - 1][o][1];
-        if (planes == 2) even += (u32x)totals[0][o][0] << 8, odd += (u32x)totals[0][o][1] << 8;
-        sums[o] = even + (u32x)_mm512_srai_epi32((__m512i)odd, lift);
+        for (int o = 0; plane + 1 < planes && o < ABREAST; o++) {
+            totals[o][0] = (__m512i)(sums[o] + ((u32x)totals[o][0] << 8));
+            totals[o][1] = _mm512_slli_epi32(totals[o][1], 8);
+        }
     }
+    for (int o = 0; o < ABREAST; o++) sums[o] = (u32x)totals[o][0] + (u32x)_mm512_srai_epi32(totals[o][1], lift);
 }
 #else
 enum { UNSIGNED_MOST = 32 };

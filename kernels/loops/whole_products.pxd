@@ -136,27 +136,31 @@ cdef inline f32x of_groups(const Product* of, const float* numbers, Py_ssize_t b
     return lookup16_f32(numbers, load_u32(places)) if of.wide else lookup8_f32(numbers, load_u32(places))
 
 
-cdef inline void words_at(const Output* output, Py_ssize_t block, Py_ssize_t whole, int first, u32x* words,
-                          int depth) noexcept nogil:
-    # the codes of a register of partial sums
-    cdef const uint8_t* codes = output.tail if block >= whole else output.codes + block * (SHALLOW // 2 * depth)
-    cdef int k
-    if first == 0:
-        for k in range(depth):
-            prefetch(<uintptr_t>codes + 64 * k + AHEAD)
+cdef inline void words_at(const uint8_t* codes, int first, u32x* words, int depth) noexcept nogil:
+    # the codes of a block, those of a register of partial sums
     if depth == 1:
         words[0] = load_u32(<const uint32_t*>codes + first)
     else:
         transposed_u32(<const uint32_t*>codes + first + first % 4 * (PARTS - 1), words)
 
 
+cdef inline void prefetch_ahead(const uint8_t* codes, int first, int depth) noexcept nogil:
+    # once for each block
+    cdef int k
+    for k in range(depth if first == 0 else 0):
+        prefetch(<uintptr_t>codes + 64 * k + AHEAD)
+
+
 cdef inline void numbers_of(const Product* of, const Output* outputs, Py_ssize_t block, Py_ssize_t whole, int first,
                             u32x* words, f32x* scales, f32x* offsets, int planes, int depth,
                             bint has_offsets) noexcept nogil:
     # codes, scales and offsets of outputs that are abreast, of a register of partial sums
+    cdef const uint8_t* codes
     cdef int o
     for o in range(abreast_of(planes)):
-        words_at(outputs + o, block, whole, first, words + o * depth, depth)
+        codes = outputs[o].tail if block >= whole else outputs[o].codes + block * (SHALLOW // 2 * depth)
+        prefetch_ahead(codes, first, depth)
+        words_at(codes, first, words + o * depth, depth)
         scales[o] = of_groups(of, outputs[o].scales, block, first)
         offsets[o] = of_groups(of, outputs[o].offsets, block, first) if has_offsets else splat_f32(0.0)
 
@@ -208,28 +212,39 @@ cdef inline f32x with_whole(f32x sum, u32x total, f32x scale, const float* row_s
     return fma_f32(load_f32(row_sums), offset, sum) if has_offsets else sum
 
 
-cdef inline void add_row(const Product* of, const uint32_t* x, const float* row_sums, const Output* outputs,
-                         float* sums, int planes, int depth, int at_once, bint has_offsets,
-                         bint straight) noexcept nogil:
-    # sums[abreast][PARTS] = weights * x, of the only row, the sums in registers. Of this and the next, what follows the
-    # sums is the product's: where a caller knows it when this is compiled, weights stay in registers, and here nothing
-    # is asked block by block.
+cdef inline void add_row(const Product* of, const Output* outputs, float* sums, int planes, int depth,
+                         bint has_offsets, bint straight) noexcept nogil:
+    # sums[abreast][PARTS] = weights * x, of the only row, the sums in registers. What follows them is the product's:
+    # where a caller knows it when this is compiled, weights stay in registers, and nothing is asked block by block.
     cdef u32x words[MOST_ABREAST * WORDS]
     cdef u32x weights[PAIRS * WORDS]
+    cdef u32x totals[MOST_ABREAST]
     cdef f32x sum[MOST_ABREAST * SLICES]
     cdef f32x scales[MOST_ABREAST]
     cdef f32x offsets[MOST_ABREAST]
-    cdef Py_ssize_t block, blocks = of.blocks, whole = of.whole
-    cdef int abreast = abreast_of(planes), slice, word, o
-    cdef u32x totals[MOST_ABREAST]
+    cdef const uint8_t* codes[MOST_ABREAST]
+    cdef const uint32_t* x = of.packed
+    cdef const float* row_sums = of.row_sums
+    cdef Py_ssize_t block, blocks = of.blocks, whole = of.whole, size = SHALLOW // 2 * depth
+    cdef int abreast = abreast_of(planes), slice, word, o, first
+    for o in range(abreast):
+        codes[o] = outputs[o].codes
     for slice in range(abreast * SLICES):
         sum[slice] = splat_f32(0.0)
     for block in range(blocks):
+        if block == whole:
+            for o in range(abreast):
+                codes[o] = outputs[o].tail
         for slice in range(SLICES):
-            numbers_of(of, outputs, block, whole, slice * F32_LANES, words, scales, offsets, planes, depth, has_offsets)
+            first = slice * F32_LANES
+            for o in range(abreast):
+                prefetch_ahead(codes[o], first, depth)
+                words_at(codes[o], first, words + o * depth, depth)
+                scales[o] = of_groups(of, outputs[o].scales, block, first)
+                offsets[o] = of_groups(of, outputs[o].offsets, block, first) if has_offsets else splat_f32(0.0)
             if planes:
                 decode_words(of, words, weights, planes, abreast * depth, straight, ABREAST > 1)
-                sums_of_planes(weights, x, 0, 1, 4 if ABREAST > 1 and straight else 0, totals, planes, depth, at_once)
+                sums_of_planes(weights, x, 0, 1, 4 if ABREAST > 1 and straight else 0, totals, planes, depth, 4)
             else:
                 totals[0] = splat_u32(0)
                 for word in range(depth):
@@ -240,6 +255,8 @@ cdef inline void add_row(const Product* of, const uint32_t* x, const float* row_
                                                      offsets[o], has_offsets)
             x += words_of(planes, depth)
             row_sums += F32_LANES
+        for o in range(abreast):
+            codes[o] += size
     for slice in range(abreast * SLICES):
         store_f32(sums + slice * F32_LANES, sum[slice])
 

@@ -1,26 +1,26 @@
 # The activations of a row as whole numbers, in the order in which words give their codes. A part of linear4_int.pyx.
 
-cdef inline void pack_bytes(const uint8_t* bytes, uint32_t* packed) noexcept nogil:
-    # of every eight bytes the even ones, then the odd ones
+cdef inline void pack_bytes(const uint8_t* bytes, uint32_t* packed, int step) noexcept nogil:
+    # of every eight bytes the even ones, then, so many words on, the odd ones
     cdef u64x words
     cdef int part = 0, k
     while part < PARTS:
         for k in range(BYTES):
             words = load_u64(<const uint64_t*>bytes + part) >> 8 * k & splat_u64(0x00FF00FF00FF00FF)
             words = (words | words >> 8) & splat_u64(0x0000FFFF0000FFFF)
-            narrow_u64_u32(packed + k * PARTS + part, words | words >> 16)
+            narrow_u64_u32(packed + k * step + part, words | words >> 16)
         part += F64_LANES
 
 
-cdef inline void pack_pairs(const int16_t* whole, uint32_t* packed) noexcept nogil:
+cdef inline void pack_pairs(const int16_t* whole, uint32_t* packed, int step) noexcept nogil:
     # numbers i and i + 4 of eight: those of an even i first, as `decode_pairs` has their bytes
     cdef uint32_t two[PAIRS]
     cdef int part, k
     for part in range(PARTS):
         memcpy(two, whole + part * WORD, sizeof(two))
         for k in range(2):
-            packed[k * PARTS + part] = (two[k] & 0xFFFF) | two[k + 2] << 16
-            packed[(k + 2) * PARTS + part] = two[k] >> 16 | (two[k + 2] & <uint32_t>0xFFFF0000)
+            packed[k * step + part] = (two[k] & 0xFFFF) | two[k + 2] << 16
+            packed[(k + 2) * step + part] = two[k] >> 16 | (two[k + 2] & <uint32_t>0xFFFF0000)
 
 
 cdef void pack_row(void* context, Py_ssize_t row, int thread) noexcept nogil:
@@ -30,13 +30,14 @@ cdef void pack_row(void* context, Py_ssize_t row, int thread) noexcept nogil:
     cdef Py_ssize_t slice_words = words_of(of.planes, of.depth), start, slice
     cdef Py_ssize_t first = row // of.batch * of.batch, deep = min(of.batch, of.rows - first)
     cdef Py_ssize_t between = slice_words if of.rows == 1 else of.blocks * deep * slice_words
-    cdef int count = BYTES if of.planes else PAIRS, turn, i, k, plane, part, word, of_four
+    cdef int count = BYTES if of.planes else PAIRS, turn, i, k, plane, part, word, of_four, step = of.depth * PARTS
     cdef const float* source
     cdef float padded[SHALLOW]
     cdef int16_t whole[SHALLOW]
     cdef uint8_t bytes[2][SHALLOW]  # those of the higher plane first, where there are two
     cdef int64_t sums[PARTS]
-    cdef uint32_t words[PAIRS * PARTS]
+    cdef uint32_t words[PAIRS * WORDS * PARTS]  # of a block, one 128 inputs after the other
+    cdef u32x placed[WORDS]
     cdef u32x ones[ABREAST * BYTES * WORDS]
     cdef u32x totals[ABREAST]
     cdef uint32_t* packed
@@ -78,30 +79,27 @@ cdef void pack_row(void* context, Py_ssize_t row, int thread) noexcept nogil:
                 if of.planes == 0 or of.offsets != NULL:
                     narrow_u64_u16(<uint16_t*>whole + i, moved)
                 i += F64_LANES
-        if of.planes == 0:
-            pack_pairs(whole, words)
-        for plane in range(of.planes):
-            pack_bytes(bytes[plane], words + plane * BYTES * PARTS)
         of_four = turn % of.depth
+        if of.planes == 0:
+            pack_pairs(whole, words + of_four * PARTS, step)
+        for plane in range(of.planes):
+            pack_bytes(bytes[plane], words + plane * BYTES * step + of_four * PARTS, step)
         i = 0
-        while i < PARTS:  # a part at a time, which has one word of them or four in a row
-            part = i if of.depth == 1 else i + of_four
-            at = packed + part // F32_LANES * between + part % F32_LANES
-            for plane in range(max(of.planes, 1)):
-                for k in range(count):
-                    for word in range(of.depth):
-                        at[word * count * F32_LANES] = words[(plane * count + k) * PARTS + i + word]
-                    at += F32_LANES
-                at += (of.depth - 1) * count * F32_LANES
-            if of.offsets != NULL:
-                for k in range(WORD * of.depth):
-                    sums[part] += whole[i * WORD + k]
+        while i < PARTS and of.offsets != NULL:
+            part = i if of.depth == 1 else i + of_four  # which has one word of them or four in a row
+            for k in range(WORD * of.depth):
+                sums[part] += whole[i * WORD + k]
             i += of.depth
         if of_four + 1 < of.depth:
             continue
-        if of.planes:
-            for slice in range(SLICES):
-                at = packed + slice * between
+        for slice in range(SLICES):
+            at = packed + slice * between
+            for plane in range(max(of.planes, 1)):
+                for k in range(count):
+                    words_at(<const uint8_t*>(words + (plane * count + k) * step), slice * F32_LANES, placed, of.depth)
+                    for word in range(of.depth):
+                        store_u32(at + ((plane * of.depth + word) * count + k) * F32_LANES, placed[word])
+            if of.planes:
                 store_u32(at + slice_words - F32_LANES, splat_u32(0))
                 sums_of_planes(ones, at, 0, 1, 0, totals, of.planes, of.depth, 4)
                 store_u32(at + slice_words - F32_LANES, splat_u32(<uint32_t>of.lowest) * totals[0])

@@ -8,7 +8,7 @@ import numpy as np
 from ..environment import unflushed
 from ..kernels import breeding as _kernels
 from ..kernels import distances as _distances
-from ..packing import contiguous, held, numbers, one_of, rows_of, weights_in, whole
+from ..packing import contiguous, held, numbers, one_of, room, rows_of, weights_in, whole
 from .codes import LOG4, checked, seed_of
 
 __all__ = ["crossover", "diversity", "hamming_distance", "mutate", "random_population"]
@@ -36,7 +36,7 @@ def _rates(rate, size):
 def _output(out, rows, shape):
     # a fresh array; or the caller's, if it can be written in place; or else one that is copied into it afterwards
     if out is None:
-        return np.empty(rows.shape, np.uint8)
+        return room(*rows.shape)
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out is an array uint8{list(shape)}; got {type(out).__name__}")
     if out.dtype != np.uint8 or out.shape != shape:
@@ -82,7 +82,7 @@ def random_population(size, n_weights, rng, *, generation=0, first=0):
     n_weights = whole("n_weights", n_weights, np.iinfo(np.intp).max)
     if size * (n_weights + 1) // 2 > np.iinfo(np.intp).max:
         raise ValueError(f"{size} genomes of {n_weights} weights are beyond any memory")
-    genomes = np.empty((size, (n_weights + 1) // 2), np.uint8)
+    genomes = room(size, (n_weights + 1) // 2)
     _kernels.random_population(genomes, n_weights, *_key(rng, generation, first))
     return genomes
 

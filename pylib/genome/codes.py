@@ -9,7 +9,7 @@ import numpy as np
 
 from ..environment import unflushed
 from ..kernels import genome as _kernels
-from ..packing import contiguous, held, numbers, plain, rows_of, weights_in, whole
+from ..packing import contiguous, held, numbers, plain, room, rows_of, weights_in, whole
 
 __all__ = ["FLOAT4", "INT4", "LOG4", "LOG4_ZERO", "NF4", "Codebook", "best_scale", "decode", "encode"]
 
@@ -208,9 +208,10 @@ def _of_groups(name, given, groups, rows, later=False):
                             "lanewise.genome.formats.e8m0_scales makes numbers of them")
         values = numbers(name, values, np.float32)
     values = contiguous(values)
-    largest = None if later and values.shape == (rows, groups) else _kernels.largest(values.reshape(1, -1))
-    if largest is not None:
-        check_finite(name, largest)
+    if later and values.shape == (rows, groups):
+        return values, None
+    largest = _kernels.largest(values.reshape(1, -1))
+    check_finite(name, largest)
     if values.ndim > 2 or (values.ndim and values.shape[-1] not in (1, groups)) or (
             values.ndim == 2 and values.shape[0] not in (1, rows)):
         raise ValueError(f"{name} is a number, [{groups}] for the groups or [{rows}, {groups}] for each genome's; "
@@ -312,7 +313,7 @@ def encode(weights, codebook=LOG4, scale=1.0, *, group=None):
     rows = rows_of("weights", weights, np.float32)
     n = rows.shape[1]
     scales, group, _ = scales_of(scale, group, n, rows.shape[0])
-    genomes = np.empty((rows.shape[0], (n + 1) // 2), np.uint8)
+    genomes = room(rows.shape[0], (n + 1) // 2)
     if not _kernels.encode(rows, checked(codebook).order, codebook.middles, scales, group, genomes):
         raise ValueError("weights hold a NaN, which no code is near to")
     return genomes.reshape(*weights.shape[:-1], genomes.shape[1])

@@ -67,8 +67,7 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset
     if not isinstance(activations, str) or activations not in _BITS:
         raise ValueError(f"activations is one of {', '.join(_BITS)}; got {activations!r:.60}")
     x, codes = held("x", x, np.float32), held("codes", codes, np.uint8)
-    rows = rows_of("x", x, np.float32)
-    matrix = rows_of("codes", codes, np.uint8)
+    rows, matrix = rows_of("x", x), rows_of("codes", codes)
     inputs = rows.shape[1]
     if codes.ndim != 2 or codes.shape[1] != (inputs + 1) // 2:
         raise ValueError(f"codes of {inputs} inputs are [outputs, {(inputs + 1) // 2}]; got {list(codes.shape)}")
@@ -101,7 +100,7 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset
                 check_finite("scale", found)
                 _check_levels(codebook, found)
                 _check_sums(codebook, found, 0.0, inputs)
-    return y.reshape(*x.shape[:-1], outputs)
+    return y if x.ndim == 2 else y.reshape(*x.shape[:-1], outputs)
 
 
 def _check_levels(codebook, scale):
