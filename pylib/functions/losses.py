@@ -58,8 +58,11 @@ def _probabilities(name, target, x):
         found = target if isinstance(target, np.ndarray) else array_given(name, "target", target)
     except (TypeError, ValueError):  # `classified` has the better error for it
         return None
-    if found.dtype.kind in "biu" or found.ndim == 0 or found.shape != x.shape:
+    if found.dtype.kind == "b" or found.ndim == 0 or found.shape != x.shape:
         return None
+    if found.dtype.kind in "iu":  # such as one-hot rows
+        raise ValueError(f"{name}: target of shape {found.shape}, that of the logits, holds {found.dtype}; "
+                         f"classes have one axis less, and probabilities are floats")
     return rounded_to(x.dtype, floating(name, "target", found))
 
 
