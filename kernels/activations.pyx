@@ -6,7 +6,7 @@ cimport numpy as np
 
 from .lanes cimport f32x, f64x
 from .loops.doors cimport operand, pass_through
-from .loops.maps cimport map1, map2, map3, map3_to_2, map4, map_many
+from .loops.maps cimport map1, map2, map2_abreast, map3, map3_to_2, map4, map_many
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
 from .loops.ufuncs cimport elementwise, parametric
 from .math cimport exponential, logarithm, logistic, normal
@@ -43,610 +43,650 @@ np.import_ufunc()
 
 
 cdef void exp_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(exponential.exp[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(exponential.exp[f32x], <void*>exp_float32, <const f32x*>x, <f32x*>y, n)
 
 cdef void exp_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(exponential.exp[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(exponential.exp[f64x], <void*>exp_float64, <const f64x*>x, <f64x*>y, n)
 
 
 cdef void expm1_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(exponential.expm1[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(exponential.expm1[f32x], <void*>expm1_float32, <const f32x*>x, <f32x*>y, n)
 
 cdef void expm1_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(exponential.expm1[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(exponential.expm1[f64x], <void*>expm1_float64, <const f64x*>x, <f64x*>y, n)
 
 
 cdef void log_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(logarithm.log[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(logarithm.log[f32x], <void*>log_float32, <const f32x*>x, <f32x*>y, n)
 
 cdef void log_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(logarithm.log[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(logarithm.log[f64x], <void*>log_float64, <const f64x*>x, <f64x*>y, n)
 
 
 cdef void log1p_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(logarithm.log1p[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(logarithm.log1p[f32x], <void*>log1p_float32, <const f32x*>x, <f32x*>y, n)
 
 cdef void log1p_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(logarithm.log1p[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(logarithm.log1p[f64x], <void*>log1p_float64, <const f64x*>x, <f64x*>y, n)
 
 
 cdef void erf_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(normal.erf[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(normal.erf[f32x], <void*>erf_float32, <const f32x*>x, <f32x*>y, n)
 
 cdef void erf_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(normal.erf[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(normal.erf[f64x], <void*>erf_float64, <const f64x*>x, <f64x*>y, n)
 
 
 cdef void erfc_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(normal.erfc[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(normal.erfc[f32x], <void*>erfc_float32, <const f32x*>x, <f32x*>y, n)
 
 cdef void erfc_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(normal.erfc[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(normal.erfc[f64x], <void*>erfc_float64, <const f64x*>x, <f64x*>y, n)
 
 
 cdef void relu_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(relu[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(relu[f32x], <void*>relu_float32, <const f32x*>x, <f32x*>y, n)
 
 cdef void relu_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(relu[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(relu[f64x], <void*>relu_float64, <const f64x*>x, <f64x*>y, n)
 
 
 cdef void relu6_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(relu6[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(relu6[f32x], <void*>relu6_float32, <const f32x*>x, <f32x*>y, n)
 
 cdef void relu6_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(relu6[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(relu6[f64x], <void*>relu6_float64, <const f64x*>x, <f64x*>y, n)
 
 
 cdef void relu_squared_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(relu_squared[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(relu_squared[f32x], <void*>relu_squared_float32, <const f32x*>x, <f32x*>y, n)
 
 cdef void relu_squared_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(relu_squared[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(relu_squared[f64x], <void*>relu_squared_float64, <const f64x*>x, <f64x*>y, n)
 
 
 cdef void sigmoid_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(logistic.sigmoid[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(logistic.sigmoid[f32x], <void*>sigmoid_float32, <const f32x*>x, <f32x*>y, n)
 
 cdef void sigmoid_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(logistic.sigmoid[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(logistic.sigmoid[f64x], <void*>sigmoid_float64, <const f64x*>x, <f64x*>y, n)
 
 
 cdef void tanh_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(logistic.tanh[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(logistic.tanh[f32x], <void*>tanh_float32, <const f32x*>x, <f32x*>y, n)
 
 cdef void tanh_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(logistic.tanh[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(logistic.tanh[f64x], <void*>tanh_float64, <const f64x*>x, <f64x*>y, n)
 
 
 cdef void silu_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(silu[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(silu[f32x], <void*>silu_float32, <const f32x*>x, <f32x*>y, n)
 
 cdef void silu_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(silu[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(silu[f64x], <void*>silu_float64, <const f64x*>x, <f64x*>y, n)
 
 
 cdef void gelu_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(gelu[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(gelu[f32x], <void*>gelu_float32, <const f32x*>x, <f32x*>y, n)
 
 cdef void gelu_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(gelu[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(gelu[f64x], <void*>gelu_float64, <const f64x*>x, <f64x*>y, n)
 
 
 cdef void gelu_tanh_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(gelu_tanh[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(gelu_tanh[f32x], <void*>gelu_tanh_float32, <const f32x*>x, <f32x*>y, n)
 
 cdef void gelu_tanh_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(gelu_tanh[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(gelu_tanh[f64x], <void*>gelu_tanh_float64, <const f64x*>x, <f64x*>y, n)
 
 
 cdef void mish_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(mish[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(mish[f32x], <void*>mish_float32, <const f32x*>x, <f32x*>y, n)
 
 cdef void mish_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(mish[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(mish[f64x], <void*>mish_float64, <const f64x*>x, <f64x*>y, n)
 
 
 cdef void softsign_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(softsign[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(softsign[f32x], <void*>softsign_float32, <const f32x*>x, <f32x*>y, n)
 
 cdef void softsign_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(softsign[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(softsign[f64x], <void*>softsign_float64, <const f64x*>x, <f64x*>y, n)
 
 
 cdef void softplus_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(softplus[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(softplus[f32x], <void*>softplus_float32, <const f32x*>x, <f32x*>y, n)
 
 cdef void softplus_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(softplus[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(softplus[f64x], <void*>softplus_float64, <const f64x*>x, <f64x*>y, n)
 
 
 cdef void logsigmoid_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(logsigmoid[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(logsigmoid[f32x], <void*>logsigmoid_float32, <const f32x*>x, <f32x*>y, n)
 
 cdef void logsigmoid_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(logsigmoid[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(logsigmoid[f64x], <void*>logsigmoid_float64, <const f64x*>x, <f64x*>y, n)
 
 
 cdef void log1mexp_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(log1mexp[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(log1mexp[f32x], <void*>log1mexp_float32, <const f32x*>x, <f32x*>y, n)
 
 cdef void log1mexp_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(log1mexp[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(log1mexp[f64x], <void*>log1mexp_float64, <const f64x*>x, <f64x*>y, n)
 
 
 cdef void selu_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(selu[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(selu[f32x], <void*>selu_float32, <const f32x*>x, <f32x*>y, n)
 
 cdef void selu_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(selu[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(selu[f64x], <void*>selu_float64, <const f64x*>x, <f64x*>y, n)
 
 
 cdef void tanhshrink_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(tanhshrink[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(tanhshrink[f32x], <void*>tanhshrink_float32, <const f32x*>x, <f32x*>y, n)
 
 cdef void tanhshrink_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(tanhshrink[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(tanhshrink[f64x], <void*>tanhshrink_float64, <const f64x*>x, <f64x*>y, n)
 
 
 cdef void hardsigmoid_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(hardsigmoid[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(hardsigmoid[f32x], <void*>hardsigmoid_float32, <const f32x*>x, <f32x*>y, n)
 
 cdef void hardsigmoid_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(hardsigmoid[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(hardsigmoid[f64x], <void*>hardsigmoid_float64, <const f64x*>x, <f64x*>y, n)
 
 
 cdef void hardswish_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:
-    map1(hardswish[f32x], <const f32x*>x, <f32x*>y, n)
+    map1(hardswish[f32x], <void*>hardswish_float32, <const f32x*>x, <f32x*>y, n)
 
 cdef void hardswish_float64(const double* x, double* y, Py_ssize_t n) noexcept nogil:
-    map1(hardswish[f64x], <const f64x*>x, <f64x*>y, n)
+    map1(hardswish[f64x], <void*>hardswish_float64, <const f64x*>x, <f64x*>y, n)
 
 
 cdef void leaky_relu_float32(const float* x, const float* negative_slope, float* y, Py_ssize_t n) noexcept nogil:
-    map2(leaky_relu[f32x], <const f32x*>x, <const f32x*>negative_slope, <f32x*>y, n)
+    map2(leaky_relu[f32x], <void*>leaky_relu_float32, <const f32x*>x, <const f32x*>negative_slope, <f32x*>y, n)
 
 cdef void leaky_relu_float64(const double* x, const double* negative_slope, double* y, Py_ssize_t n) noexcept nogil:
-    map2(leaky_relu[f64x], <const f64x*>x, <const f64x*>negative_slope, <f64x*>y, n)
+    map2(leaky_relu[f64x], <void*>leaky_relu_float64, <const f64x*>x, <const f64x*>negative_slope, <f64x*>y, n)
 
 
 cdef void elu_float32(const float* x, const float* alpha, float* y, Py_ssize_t n) noexcept nogil:
-    map2(elu[f32x], <const f32x*>x, <const f32x*>alpha, <f32x*>y, n)
+    map2_abreast(elu[f32x], <void*>elu_float32, <const f32x*>x, <const f32x*>alpha, <f32x*>y, n)
 
 cdef void elu_float64(const double* x, const double* alpha, double* y, Py_ssize_t n) noexcept nogil:
-    map2(elu[f64x], <const f64x*>x, <const f64x*>alpha, <f64x*>y, n)
+    map2_abreast(elu[f64x], <void*>elu_float64, <const f64x*>x, <const f64x*>alpha, <f64x*>y, n)
 
 
 cdef void celu_float32(const float* x, const float* alpha, float* y, Py_ssize_t n) noexcept nogil:
-    map2(celu[f32x], <const f32x*>x, <const f32x*>alpha, <f32x*>y, n)
+    map2_abreast(celu[f32x], <void*>celu_float32, <const f32x*>x, <const f32x*>alpha, <f32x*>y, n)
 
 cdef void celu_float64(const double* x, const double* alpha, double* y, Py_ssize_t n) noexcept nogil:
-    map2(celu[f64x], <const f64x*>x, <const f64x*>alpha, <f64x*>y, n)
+    map2_abreast(celu[f64x], <void*>celu_float64, <const f64x*>x, <const f64x*>alpha, <f64x*>y, n)
 
 
 cdef void swish_float32(const float* x, const float* beta, float* y, Py_ssize_t n) noexcept nogil:
-    map2(swish[f32x], <const f32x*>x, <const f32x*>beta, <f32x*>y, n)
+    map2(swish[f32x], <void*>swish_float32, <const f32x*>x, <const f32x*>beta, <f32x*>y, n)
 
 cdef void swish_float64(const double* x, const double* beta, double* y, Py_ssize_t n) noexcept nogil:
-    map2(swish[f64x], <const f64x*>x, <const f64x*>beta, <f64x*>y, n)
+    map2(swish[f64x], <void*>swish_float64, <const f64x*>x, <const f64x*>beta, <f64x*>y, n)
 
 
 cdef void softplus_scaled_float32(const float* x, const float* beta, float* y, Py_ssize_t n) noexcept nogil:
-    map2(softplus_scaled[f32x], <const f32x*>x, <const f32x*>beta, <f32x*>y, n)
+    map2(softplus_scaled[f32x], <void*>softplus_scaled_float32, <const f32x*>x, <const f32x*>beta, <f32x*>y, n)
 
 cdef void softplus_scaled_float64(const double* x, const double* beta, double* y, Py_ssize_t n) noexcept nogil:
-    map2(softplus_scaled[f64x], <const f64x*>x, <const f64x*>beta, <f64x*>y, n)
+    map2(softplus_scaled[f64x], <void*>softplus_scaled_float64, <const f64x*>x, <const f64x*>beta, <f64x*>y, n)
 
 
 cdef void softshrink_float32(const float* x, const float* lambd, float* y, Py_ssize_t n) noexcept nogil:
-    map2(softshrink[f32x], <const f32x*>x, <const f32x*>lambd, <f32x*>y, n)
+    map2(softshrink[f32x], <void*>softshrink_float32, <const f32x*>x, <const f32x*>lambd, <f32x*>y, n)
 
 cdef void softshrink_float64(const double* x, const double* lambd, double* y, Py_ssize_t n) noexcept nogil:
-    map2(softshrink[f64x], <const f64x*>x, <const f64x*>lambd, <f64x*>y, n)
+    map2(softshrink[f64x], <void*>softshrink_float64, <const f64x*>x, <const f64x*>lambd, <f64x*>y, n)
 
 
 cdef void hardshrink_float32(const float* x, const float* lambd, float* y, Py_ssize_t n) noexcept nogil:
-    map2(hardshrink[f32x], <const f32x*>x, <const f32x*>lambd, <f32x*>y, n)
+    map2(hardshrink[f32x], <void*>hardshrink_float32, <const f32x*>x, <const f32x*>lambd, <f32x*>y, n)
 
 cdef void hardshrink_float64(const double* x, const double* lambd, double* y, Py_ssize_t n) noexcept nogil:
-    map2(hardshrink[f64x], <const f64x*>x, <const f64x*>lambd, <f64x*>y, n)
+    map2(hardshrink[f64x], <void*>hardshrink_float64, <const f64x*>x, <const f64x*>lambd, <f64x*>y, n)
 
 
 cdef void squareplus_float32(const float* x, const float* b, float* y, Py_ssize_t n) noexcept nogil:
-    map2(squareplus[f32x], <const f32x*>x, <const f32x*>b, <f32x*>y, n)
+    map2(squareplus[f32x], <void*>squareplus_float32, <const f32x*>x, <const f32x*>b, <f32x*>y, n)
 
 cdef void squareplus_float64(const double* x, const double* b, double* y, Py_ssize_t n) noexcept nogil:
-    map2(squareplus[f64x], <const f64x*>x, <const f64x*>b, <f64x*>y, n)
+    map2(squareplus[f64x], <void*>squareplus_float64, <const f64x*>x, <const f64x*>b, <f64x*>y, n)
 
 
 cdef void hardtanh_float32(const float* x, const float* min_val, const float* max_val, float* y,
                            Py_ssize_t n) noexcept nogil:
-    map3(hardtanh[f32x], <const f32x*>x, <const f32x*>min_val, <const f32x*>max_val, <f32x*>y, n)
+    map3(hardtanh[f32x], <void*>hardtanh_float32, <const f32x*>x, <const f32x*>min_val, <const f32x*>max_val, <f32x*>y,
+         n)
 
 cdef void hardtanh_float64(const double* x, const double* min_val, const double* max_val, double* y,
                            Py_ssize_t n) noexcept nogil:
-    map3(hardtanh[f64x], <const f64x*>x, <const f64x*>min_val, <const f64x*>max_val, <f64x*>y, n)
+    map3(hardtanh[f64x], <void*>hardtanh_float64, <const f64x*>x, <const f64x*>min_val, <const f64x*>max_val, <f64x*>y,
+         n)
 
 
 cdef void threshold_float32(const float* x, const float* at, const float* value, float* y, Py_ssize_t n) noexcept nogil:
-    map3(threshold[f32x], <const f32x*>x, <const f32x*>at, <const f32x*>value, <f32x*>y, n)
+    map3(threshold[f32x], <void*>threshold_float32, <const f32x*>x, <const f32x*>at, <const f32x*>value, <f32x*>y, n)
 
 cdef void threshold_float64(const double* x, const double* at, const double* value, double* y,
                             Py_ssize_t n) noexcept nogil:
-    map3(threshold[f64x], <const f64x*>x, <const f64x*>at, <const f64x*>value, <f64x*>y, n)
+    map3(threshold[f64x], <void*>threshold_float64, <const f64x*>x, <const f64x*>at, <const f64x*>value, <f64x*>y, n)
 
 
 cdef void softplus_threshold_float32(const float* x, const float* beta, const float* at, float* y,
                                      Py_ssize_t n) noexcept nogil:
-    map3(softplus_threshold[f32x], <const f32x*>x, <const f32x*>beta, <const f32x*>at, <f32x*>y, n)
+    map3(softplus_threshold[f32x], <void*>softplus_threshold_float32, <const f32x*>x, <const f32x*>beta,
+         <const f32x*>at, <f32x*>y, n)
 
 cdef void softplus_threshold_float64(const double* x, const double* beta, const double* at, double* y,
                                      Py_ssize_t n) noexcept nogil:
-    map3(softplus_threshold[f64x], <const f64x*>x, <const f64x*>beta, <const f64x*>at, <f64x*>y, n)
+    map3(softplus_threshold[f64x], <void*>softplus_threshold_float64, <const f64x*>x, <const f64x*>beta,
+         <const f64x*>at, <f64x*>y, n)
 
 
 cdef void selu_scaled_float32(const float* x, const float* alpha, const float* gamma, float* y,
                               Py_ssize_t n) noexcept nogil:
-    map3(selu_scaled[f32x], <const f32x*>x, <const f32x*>alpha, <const f32x*>gamma, <f32x*>y, n)
+    map3(selu_scaled[f32x], <void*>selu_scaled_float32, <const f32x*>x, <const f32x*>alpha, <const f32x*>gamma,
+         <f32x*>y, n)
 
 cdef void selu_scaled_float64(const double* x, const double* alpha, const double* gamma, double* y,
                               Py_ssize_t n) noexcept nogil:
-    map3(selu_scaled[f64x], <const f64x*>x, <const f64x*>alpha, <const f64x*>gamma, <f64x*>y, n)
+    map3(selu_scaled[f64x], <void*>selu_scaled_float64, <const f64x*>x, <const f64x*>alpha, <const f64x*>gamma,
+         <f64x*>y, n)
 
 
 cdef void hardsigmoid_scaled_float32(const float* x, const float* alpha, const float* beta, float* y,
                                      Py_ssize_t n) noexcept nogil:
-    map3(hardsigmoid_scaled[f32x], <const f32x*>x, <const f32x*>alpha, <const f32x*>beta, <f32x*>y, n)
+    map3(hardsigmoid_scaled[f32x], <void*>hardsigmoid_scaled_float32, <const f32x*>x, <const f32x*>alpha,
+         <const f32x*>beta, <f32x*>y, n)
 
 cdef void hardsigmoid_scaled_float64(const double* x, const double* alpha, const double* beta, double* y,
                                      Py_ssize_t n) noexcept nogil:
-    map3(hardsigmoid_scaled[f64x], <const f64x*>x, <const f64x*>alpha, <const f64x*>beta, <f64x*>y, n)
+    map3(hardsigmoid_scaled[f64x], <void*>hardsigmoid_scaled_float64, <const f64x*>x, <const f64x*>alpha,
+         <const f64x*>beta, <f64x*>y, n)
 
 
 cdef void glu_float32(const float* x, const float* gate, float* y, Py_ssize_t n) noexcept nogil:
-    map2(glu[f32x], <const f32x*>x, <const f32x*>gate, <f32x*>y, n)
+    map2(glu[f32x], <void*>glu_float32, <const f32x*>x, <const f32x*>gate, <f32x*>y, n)
 
 cdef void glu_float64(const double* x, const double* gate, double* y, Py_ssize_t n) noexcept nogil:
-    map2(glu[f64x], <const f64x*>x, <const f64x*>gate, <f64x*>y, n)
+    map2(glu[f64x], <void*>glu_float64, <const f64x*>x, <const f64x*>gate, <f64x*>y, n)
 
 
 cdef void swiglu_float32(const float* gate, const float* up, float* y, Py_ssize_t n) noexcept nogil:
-    map2(swiglu[f32x], <const f32x*>gate, <const f32x*>up, <f32x*>y, n)
+    map2(swiglu[f32x], <void*>swiglu_float32, <const f32x*>gate, <const f32x*>up, <f32x*>y, n)
 
 cdef void swiglu_float64(const double* gate, const double* up, double* y, Py_ssize_t n) noexcept nogil:
-    map2(swiglu[f64x], <const f64x*>gate, <const f64x*>up, <f64x*>y, n)
+    map2(swiglu[f64x], <void*>swiglu_float64, <const f64x*>gate, <const f64x*>up, <f64x*>y, n)
 
 
 cdef void swiglu_beta_float32(const float* gate, const float* up, const float* beta, float* y,
                               Py_ssize_t n) noexcept nogil:
-    map3(swiglu_beta[f32x], <const f32x*>gate, <const f32x*>up, <const f32x*>beta, <f32x*>y, n)
+    map3(swiglu_beta[f32x], <void*>swiglu_beta_float32, <const f32x*>gate, <const f32x*>up, <const f32x*>beta, <f32x*>y,
+         n)
 
 cdef void swiglu_beta_float64(const double* gate, const double* up, const double* beta, double* y,
                               Py_ssize_t n) noexcept nogil:
-    map3(swiglu_beta[f64x], <const f64x*>gate, <const f64x*>up, <const f64x*>beta, <f64x*>y, n)
+    map3(swiglu_beta[f64x], <void*>swiglu_beta_float64, <const f64x*>gate, <const f64x*>up, <const f64x*>beta, <f64x*>y,
+         n)
 
 
 cdef void swiglu_clamped_float32(const float* gate, const float* up, const float* beta, const float* limit,
                                  const float* shift, float* y, Py_ssize_t n) noexcept nogil:
     cdef operand[6] operands = [gate, up, beta, limit, shift, y]
-    map_many(swiglu_clamped_of[f32x], 5, 1, <f32x**>operands, n)
+    map_many(swiglu_clamped_of[f32x], <void*>swiglu_clamped_float32, 5, 1, <f32x**>operands, n)
 
 cdef void swiglu_clamped_float64(const double* gate, const double* up, const double* beta, const double* limit,
                                  const double* shift, double* y, Py_ssize_t n) noexcept nogil:
     cdef operand[6] operands = [gate, up, beta, limit, shift, y]
-    map_many(swiglu_clamped_of[f64x], 5, 1, <f64x**>operands, n)
+    map_many(swiglu_clamped_of[f64x], <void*>swiglu_clamped_float64, 5, 1, <f64x**>operands, n)
 
 
 cdef void geglu_float32(const float* gate, const float* up, float* y, Py_ssize_t n) noexcept nogil:
-    map2(geglu[f32x], <const f32x*>gate, <const f32x*>up, <f32x*>y, n)
+    map2(geglu[f32x], <void*>geglu_float32, <const f32x*>gate, <const f32x*>up, <f32x*>y, n)
 
 cdef void geglu_float64(const double* gate, const double* up, double* y, Py_ssize_t n) noexcept nogil:
-    map2(geglu[f64x], <const f64x*>gate, <const f64x*>up, <f64x*>y, n)
+    map2(geglu[f64x], <void*>geglu_float64, <const f64x*>gate, <const f64x*>up, <f64x*>y, n)
 
 
 cdef void reglu_float32(const float* gate, const float* up, float* y, Py_ssize_t n) noexcept nogil:
-    map2(reglu[f32x], <const f32x*>gate, <const f32x*>up, <f32x*>y, n)
+    map2(reglu[f32x], <void*>reglu_float32, <const f32x*>gate, <const f32x*>up, <f32x*>y, n)
 
 cdef void reglu_float64(const double* gate, const double* up, double* y, Py_ssize_t n) noexcept nogil:
-    map2(reglu[f64x], <const f64x*>gate, <const f64x*>up, <f64x*>y, n)
+    map2(reglu[f64x], <void*>reglu_float64, <const f64x*>gate, <const f64x*>up, <f64x*>y, n)
 
 
 cdef void relu_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(relu_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2(relu_backward[f32x], <void*>relu_backward_float32, <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
 
 cdef void relu_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(relu_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2(relu_backward[f64x], <void*>relu_backward_float64, <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
 cdef void relu6_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(relu6_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2(relu6_backward[f32x], <void*>relu6_backward_float32, <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
 
 cdef void relu6_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(relu6_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2(relu6_backward[f64x], <void*>relu6_backward_float64, <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
 cdef void relu_squared_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(relu_squared_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2(relu_squared_backward[f32x], <void*>relu_squared_backward_float32, <const f32x*>grad, <const f32x*>x,
+         <f32x*>grad_x, n)
 
 cdef void relu_squared_backward_float64(const double* grad, const double* x, double* grad_x,
                                         Py_ssize_t n) noexcept nogil:
-    map2(relu_squared_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2(relu_squared_backward[f64x], <void*>relu_squared_backward_float64, <const f64x*>grad, <const f64x*>x,
+         <f64x*>grad_x, n)
 
 
 cdef void sigmoid_backward_float32(const float* grad, const float* y, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(sigmoid_backward[f32x], <const f32x*>grad, <const f32x*>y, <f32x*>grad_x, n)
+    map2(sigmoid_backward[f32x], <void*>sigmoid_backward_float32, <const f32x*>grad, <const f32x*>y, <f32x*>grad_x, n)
 
 cdef void sigmoid_backward_float64(const double* grad, const double* y, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(sigmoid_backward[f64x], <const f64x*>grad, <const f64x*>y, <f64x*>grad_x, n)
+    map2(sigmoid_backward[f64x], <void*>sigmoid_backward_float64, <const f64x*>grad, <const f64x*>y, <f64x*>grad_x, n)
 
 
 cdef void tanh_backward_float32(const float* grad, const float* y, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(tanh_backward[f32x], <const f32x*>grad, <const f32x*>y, <f32x*>grad_x, n)
+    map2(tanh_backward[f32x], <void*>tanh_backward_float32, <const f32x*>grad, <const f32x*>y, <f32x*>grad_x, n)
 
 cdef void tanh_backward_float64(const double* grad, const double* y, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(tanh_backward[f64x], <const f64x*>grad, <const f64x*>y, <f64x*>grad_x, n)
+    map2(tanh_backward[f64x], <void*>tanh_backward_float64, <const f64x*>grad, <const f64x*>y, <f64x*>grad_x, n)
 
 
 cdef void silu_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(silu_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2_abreast(silu_backward[f32x], <void*>silu_backward_float32, <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
 
 cdef void silu_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(silu_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2_abreast(silu_backward[f64x], <void*>silu_backward_float64, <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
 cdef void gelu_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(gelu_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2_abreast(gelu_backward[f32x], <void*>gelu_backward_float32, <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
 
 cdef void gelu_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(gelu_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2_abreast(gelu_backward[f64x], <void*>gelu_backward_float64, <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
 cdef void gelu_tanh_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(gelu_tanh_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2_abreast(gelu_tanh_backward[f32x], <void*>gelu_tanh_backward_float32, <const f32x*>grad, <const f32x*>x,
+                 <f32x*>grad_x, n)
 
 cdef void gelu_tanh_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(gelu_tanh_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2_abreast(gelu_tanh_backward[f64x], <void*>gelu_tanh_backward_float64, <const f64x*>grad, <const f64x*>x,
+                 <f64x*>grad_x, n)
 
 
 cdef void mish_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(mish_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2_abreast(mish_backward[f32x], <void*>mish_backward_float32, <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
 
 cdef void mish_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(mish_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2_abreast(mish_backward[f64x], <void*>mish_backward_float64, <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
 cdef void softsign_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(softsign_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2_abreast(softsign_backward[f32x], <void*>softsign_backward_float32, <const f32x*>grad, <const f32x*>x,
+                 <f32x*>grad_x, n)
 
 cdef void softsign_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(softsign_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2_abreast(softsign_backward[f64x], <void*>softsign_backward_float64, <const f64x*>grad, <const f64x*>x,
+                 <f64x*>grad_x, n)
 
 
 cdef void softplus_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(softplus_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2(softplus_backward[f32x], <void*>softplus_backward_float32, <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
 
 cdef void softplus_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(softplus_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2(softplus_backward[f64x], <void*>softplus_backward_float64, <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
 cdef void logsigmoid_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(logsigmoid_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2(logsigmoid_backward[f32x], <void*>logsigmoid_backward_float32, <const f32x*>grad, <const f32x*>x,
+         <f32x*>grad_x, n)
 
 cdef void logsigmoid_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(logsigmoid_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2(logsigmoid_backward[f64x], <void*>logsigmoid_backward_float64, <const f64x*>grad, <const f64x*>x,
+         <f64x*>grad_x, n)
 
 
 cdef void selu_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(selu_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2_abreast(selu_backward[f32x], <void*>selu_backward_float32, <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
 
 cdef void selu_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(selu_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2_abreast(selu_backward[f64x], <void*>selu_backward_float64, <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
 
 
 cdef void tanhshrink_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(tanhshrink_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2_abreast(tanhshrink_backward[f32x], <void*>tanhshrink_backward_float32, <const f32x*>grad, <const f32x*>x,
+                 <f32x*>grad_x, n)
 
 cdef void tanhshrink_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(tanhshrink_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2_abreast(tanhshrink_backward[f64x], <void*>tanhshrink_backward_float64, <const f64x*>grad, <const f64x*>x,
+                 <f64x*>grad_x, n)
 
 
 cdef void hardsigmoid_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(hardsigmoid_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2(hardsigmoid_backward[f32x], <void*>hardsigmoid_backward_float32, <const f32x*>grad, <const f32x*>x,
+         <f32x*>grad_x, n)
 
 cdef void hardsigmoid_backward_float64(const double* grad, const double* x, double* grad_x,
                                        Py_ssize_t n) noexcept nogil:
-    map2(hardsigmoid_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2(hardsigmoid_backward[f64x], <void*>hardsigmoid_backward_float64, <const f64x*>grad, <const f64x*>x,
+         <f64x*>grad_x, n)
 
 
 cdef void hardswish_backward_float32(const float* grad, const float* x, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(hardswish_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_x, n)
+    map2(hardswish_backward[f32x], <void*>hardswish_backward_float32, <const f32x*>grad, <const f32x*>x, <f32x*>grad_x,
+         n)
 
 cdef void hardswish_backward_float64(const double* grad, const double* x, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map2(hardswish_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_x, n)
+    map2(hardswish_backward[f64x], <void*>hardswish_backward_float64, <const f64x*>grad, <const f64x*>x, <f64x*>grad_x,
+         n)
 
 
 cdef void leaky_relu_backward_float32(const float* grad, const float* x, const float* negative_slope, float* grad_x,
                                       Py_ssize_t n) noexcept nogil:
-    map3(leaky_relu_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>negative_slope,
-         <f32x*>grad_x, n)
+    map3(leaky_relu_backward[f32x], <void*>leaky_relu_backward_float32, <const f32x*>grad, <const f32x*>x,
+         <const f32x*>negative_slope, <f32x*>grad_x, n)
 
 cdef void leaky_relu_backward_float64(const double* grad, const double* x, const double* negative_slope,
                                       double* grad_x, Py_ssize_t n) noexcept nogil:
-    map3(leaky_relu_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>negative_slope,
-         <f64x*>grad_x, n)
+    map3(leaky_relu_backward[f64x], <void*>leaky_relu_backward_float64, <const f64x*>grad, <const f64x*>x,
+         <const f64x*>negative_slope, <f64x*>grad_x, n)
 
 
 cdef void prelu_weight_backward_float32(const float* grad, const float* x, float* grad_weight,
                                         Py_ssize_t n) noexcept nogil:
-    map2(prelu_weight_backward[f32x], <const f32x*>grad, <const f32x*>x, <f32x*>grad_weight, n)
+    map2(prelu_weight_backward[f32x], <void*>prelu_weight_backward_float32, <const f32x*>grad, <const f32x*>x,
+         <f32x*>grad_weight, n)
 
 cdef void prelu_weight_backward_float64(const double* grad, const double* x, double* grad_weight,
                                         Py_ssize_t n) noexcept nogil:
-    map2(prelu_weight_backward[f64x], <const f64x*>grad, <const f64x*>x, <f64x*>grad_weight, n)
+    map2(prelu_weight_backward[f64x], <void*>prelu_weight_backward_float64, <const f64x*>grad, <const f64x*>x,
+         <f64x*>grad_weight, n)
 
 
 cdef void elu_backward_float32(const float* grad, const float* x, const float* alpha, float* grad_x,
                                Py_ssize_t n) noexcept nogil:
-    map3(elu_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>alpha, <f32x*>grad_x, n)
+    map3(elu_backward[f32x], <void*>elu_backward_float32, <const f32x*>grad, <const f32x*>x, <const f32x*>alpha,
+         <f32x*>grad_x, n)
 
 cdef void elu_backward_float64(const double* grad, const double* x, const double* alpha, double* grad_x,
                                Py_ssize_t n) noexcept nogil:
-    map3(elu_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>alpha, <f64x*>grad_x, n)
+    map3(elu_backward[f64x], <void*>elu_backward_float64, <const f64x*>grad, <const f64x*>x, <const f64x*>alpha,
+         <f64x*>grad_x, n)
 
 
 cdef void celu_backward_float32(const float* grad, const float* x, const float* alpha, float* grad_x,
                                 Py_ssize_t n) noexcept nogil:
-    map3(celu_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>alpha, <f32x*>grad_x, n)
+    map3(celu_backward[f32x], <void*>celu_backward_float32, <const f32x*>grad, <const f32x*>x, <const f32x*>alpha,
+         <f32x*>grad_x, n)
 
 cdef void celu_backward_float64(const double* grad, const double* x, const double* alpha, double* grad_x,
                                 Py_ssize_t n) noexcept nogil:
-    map3(celu_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>alpha, <f64x*>grad_x, n)
+    map3(celu_backward[f64x], <void*>celu_backward_float64, <const f64x*>grad, <const f64x*>x, <const f64x*>alpha,
+         <f64x*>grad_x, n)
 
 
 cdef void swish_backward_float32(const float* grad, const float* x, const float* beta, float* grad_x,
                                  Py_ssize_t n) noexcept nogil:
-    map3(swish_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>beta, <f32x*>grad_x, n)
+    map3(swish_backward[f32x], <void*>swish_backward_float32, <const f32x*>grad, <const f32x*>x, <const f32x*>beta,
+         <f32x*>grad_x, n)
 
 cdef void swish_backward_float64(const double* grad, const double* x, const double* beta, double* grad_x,
                                  Py_ssize_t n) noexcept nogil:
-    map3(swish_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>beta, <f64x*>grad_x, n)
+    map3(swish_backward[f64x], <void*>swish_backward_float64, <const f64x*>grad, <const f64x*>x, <const f64x*>beta,
+         <f64x*>grad_x, n)
 
 
 cdef void softplus_scaled_backward_float32(const float* grad, const float* x, const float* beta, float* grad_x,
                                            Py_ssize_t n) noexcept nogil:
-    map3(softplus_scaled_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>beta, <f32x*>grad_x, n)
+    map3(softplus_scaled_backward[f32x], <void*>softplus_scaled_backward_float32, <const f32x*>grad, <const f32x*>x,
+         <const f32x*>beta, <f32x*>grad_x, n)
 
 cdef void softplus_scaled_backward_float64(const double* grad, const double* x, const double* beta, double* grad_x,
                                            Py_ssize_t n) noexcept nogil:
-    map3(softplus_scaled_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>beta, <f64x*>grad_x, n)
+    map3(softplus_scaled_backward[f64x], <void*>softplus_scaled_backward_float64, <const f64x*>grad, <const f64x*>x,
+         <const f64x*>beta, <f64x*>grad_x, n)
 
 
 cdef void shrink_backward_float32(const float* grad, const float* x, const float* lambd, float* grad_x,
                                   Py_ssize_t n) noexcept nogil:
-    map3(shrink_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>lambd, <f32x*>grad_x, n)
+    map3(shrink_backward[f32x], <void*>shrink_backward_float32, <const f32x*>grad, <const f32x*>x, <const f32x*>lambd,
+         <f32x*>grad_x, n)
 
 cdef void shrink_backward_float64(const double* grad, const double* x, const double* lambd, double* grad_x,
                                   Py_ssize_t n) noexcept nogil:
-    map3(shrink_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>lambd, <f64x*>grad_x, n)
+    map3(shrink_backward[f64x], <void*>shrink_backward_float64, <const f64x*>grad, <const f64x*>x, <const f64x*>lambd,
+         <f64x*>grad_x, n)
 
 
 cdef void squareplus_backward_float32(const float* grad, const float* x, const float* b, float* grad_x,
                                       Py_ssize_t n) noexcept nogil:
-    map3(squareplus_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>b, <f32x*>grad_x, n)
+    map3(squareplus_backward[f32x], <void*>squareplus_backward_float32, <const f32x*>grad, <const f32x*>x,
+         <const f32x*>b, <f32x*>grad_x, n)
 
 cdef void squareplus_backward_float64(const double* grad, const double* x, const double* b, double* grad_x,
                                       Py_ssize_t n) noexcept nogil:
-    map3(squareplus_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>b, <f64x*>grad_x, n)
+    map3(squareplus_backward[f64x], <void*>squareplus_backward_float64, <const f64x*>grad, <const f64x*>x,
+         <const f64x*>b, <f64x*>grad_x, n)
 
 
 cdef void hardtanh_backward_float32(const float* grad, const float* x, const float* min_val, const float* max_val,
                                     float* grad_x, Py_ssize_t n) noexcept nogil:
-    map4(hardtanh_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>min_val,
-         <const f32x*>max_val, <f32x*>grad_x, n)
+    map4(hardtanh_backward[f32x], <void*>hardtanh_backward_float32, <const f32x*>grad, <const f32x*>x,
+         <const f32x*>min_val, <const f32x*>max_val, <f32x*>grad_x, n)
 
 cdef void hardtanh_backward_float64(const double* grad, const double* x, const double* min_val, const double* max_val,
                                     double* grad_x, Py_ssize_t n) noexcept nogil:
-    map4(hardtanh_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>min_val,
-         <const f64x*>max_val, <f64x*>grad_x, n)
+    map4(hardtanh_backward[f64x], <void*>hardtanh_backward_float64, <const f64x*>grad, <const f64x*>x,
+         <const f64x*>min_val, <const f64x*>max_val, <f64x*>grad_x, n)
 
 
 cdef void threshold_backward_float32(const float* grad, const float* x, const float* at, float* grad_x,
                                      Py_ssize_t n) noexcept nogil:
-    map3(threshold_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>at, <f32x*>grad_x, n)
+    map3(threshold_backward[f32x], <void*>threshold_backward_float32, <const f32x*>grad, <const f32x*>x,
+         <const f32x*>at, <f32x*>grad_x, n)
 
 cdef void threshold_backward_float64(const double* grad, const double* x, const double* at, double* grad_x,
                                      Py_ssize_t n) noexcept nogil:
-    map3(threshold_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>at, <f64x*>grad_x, n)
+    map3(threshold_backward[f64x], <void*>threshold_backward_float64, <const f64x*>grad, <const f64x*>x,
+         <const f64x*>at, <f64x*>grad_x, n)
 
 
 cdef void softplus_threshold_backward_float32(const float* grad, const float* x, const float* beta,
                                               const float* at, float* grad_x, Py_ssize_t n) noexcept nogil:
-    map4(softplus_threshold_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>beta,
-         <const f32x*>at, <f32x*>grad_x, n)
+    map4(softplus_threshold_backward[f32x], <void*>softplus_threshold_backward_float32, <const f32x*>grad,
+         <const f32x*>x, <const f32x*>beta, <const f32x*>at, <f32x*>grad_x, n)
 
 cdef void softplus_threshold_backward_float64(const double* grad, const double* x, const double* beta,
                                               const double* at, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map4(softplus_threshold_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>beta,
-         <const f64x*>at, <f64x*>grad_x, n)
+    map4(softplus_threshold_backward[f64x], <void*>softplus_threshold_backward_float64, <const f64x*>grad,
+         <const f64x*>x, <const f64x*>beta, <const f64x*>at, <f64x*>grad_x, n)
 
 
 cdef void selu_scaled_backward_float32(const float* grad, const float* x, const float* alpha, const float* gamma,
                                        float* grad_x, Py_ssize_t n) noexcept nogil:
-    map4(selu_scaled_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>alpha, <const f32x*>gamma,
-         <f32x*>grad_x, n)
+    map4(selu_scaled_backward[f32x], <void*>selu_scaled_backward_float32, <const f32x*>grad, <const f32x*>x,
+         <const f32x*>alpha, <const f32x*>gamma, <f32x*>grad_x, n)
 
 cdef void selu_scaled_backward_float64(const double* grad, const double* x, const double* alpha, const double* gamma,
                                        double* grad_x, Py_ssize_t n) noexcept nogil:
-    map4(selu_scaled_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>alpha, <const f64x*>gamma,
-         <f64x*>grad_x, n)
+    map4(selu_scaled_backward[f64x], <void*>selu_scaled_backward_float64, <const f64x*>grad, <const f64x*>x,
+         <const f64x*>alpha, <const f64x*>gamma, <f64x*>grad_x, n)
 
 
 cdef void hardsigmoid_scaled_backward_float32(const float* grad, const float* x, const float* alpha, const float* beta,
                                               float* grad_x, Py_ssize_t n) noexcept nogil:
-    map4(hardsigmoid_scaled_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>alpha, <const f32x*>beta,
-         <f32x*>grad_x, n)
+    map4(hardsigmoid_scaled_backward[f32x], <void*>hardsigmoid_scaled_backward_float32, <const f32x*>grad,
+         <const f32x*>x, <const f32x*>alpha, <const f32x*>beta, <f32x*>grad_x, n)
 
 cdef void hardsigmoid_scaled_backward_float64(const double* grad, const double* x, const double* alpha,
                                               const double* beta, double* grad_x, Py_ssize_t n) noexcept nogil:
-    map4(hardsigmoid_scaled_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>alpha, <const f64x*>beta,
-         <f64x*>grad_x, n)
+    map4(hardsigmoid_scaled_backward[f64x], <void*>hardsigmoid_scaled_backward_float64, <const f64x*>grad,
+         <const f64x*>x, <const f64x*>alpha, <const f64x*>beta, <f64x*>grad_x, n)
 
 
 cdef void glu_backward_float32(const float* grad, const float* x, const float* gate, float* grad_x, float* grad_gate,
                                Py_ssize_t n) noexcept nogil:
-    map3_to_2(glu_backward[f32x], <const f32x*>grad, <const f32x*>x, <const f32x*>gate, <f32x*>grad_x,
-              <f32x*>grad_gate, n)
+    map3_to_2(glu_backward[f32x], <void*>glu_backward_float32, <const f32x*>grad, <const f32x*>x, <const f32x*>gate,
+              <f32x*>grad_x, <f32x*>grad_gate, n)
 
 cdef void glu_backward_float64(const double* grad, const double* x, const double* gate, double* grad_x,
                                double* grad_gate, Py_ssize_t n) noexcept nogil:
-    map3_to_2(glu_backward[f64x], <const f64x*>grad, <const f64x*>x, <const f64x*>gate, <f64x*>grad_x,
-              <f64x*>grad_gate, n)
+    map3_to_2(glu_backward[f64x], <void*>glu_backward_float64, <const f64x*>grad, <const f64x*>x, <const f64x*>gate,
+              <f64x*>grad_x, <f64x*>grad_gate, n)
 
 
 cdef void swiglu_backward_float32(const float* grad, const float* gate, const float* up, float* grad_gate,
                                   float* grad_up, Py_ssize_t n) noexcept nogil:
-    map3_to_2(swiglu_backward[f32x], <const f32x*>grad, <const f32x*>gate, <const f32x*>up, <f32x*>grad_gate,
-              <f32x*>grad_up, n)
+    map3_to_2(swiglu_backward[f32x], <void*>swiglu_backward_float32, <const f32x*>grad, <const f32x*>gate,
+              <const f32x*>up, <f32x*>grad_gate, <f32x*>grad_up, n)
 
 cdef void swiglu_backward_float64(const double* grad, const double* gate, const double* up, double* grad_gate,
                                   double* grad_up, Py_ssize_t n) noexcept nogil:
-    map3_to_2(swiglu_backward[f64x], <const f64x*>grad, <const f64x*>gate, <const f64x*>up, <f64x*>grad_gate,
-              <f64x*>grad_up, n)
+    map3_to_2(swiglu_backward[f64x], <void*>swiglu_backward_float64, <const f64x*>grad, <const f64x*>gate,
+              <const f64x*>up, <f64x*>grad_gate, <f64x*>grad_up, n)
 
 
 cdef void swiglu_clamped_backward_float32(const float* grad, const float* gate, const float* up, const float* beta,
                                           const float* limit, const float* shift, float* grad_gate, float* grad_up,
                                           Py_ssize_t n) noexcept nogil:
     cdef operand[8] operands = [grad, gate, up, beta, limit, shift, grad_gate, grad_up]
-    map_many(swiglu_clamped_backward_of[f32x], 6, 2, <f32x**>operands, n)
+    map_many(swiglu_clamped_backward_of[f32x], <void*>swiglu_clamped_backward_float32, 6, 2, <f32x**>operands, n)
 
 cdef void swiglu_clamped_backward_float64(const double* grad, const double* gate, const double* up, const double* beta,
                                           const double* limit, const double* shift, double* grad_gate, double* grad_up,
                                           Py_ssize_t n) noexcept nogil:
     cdef operand[8] operands = [grad, gate, up, beta, limit, shift, grad_gate, grad_up]
-    map_many(swiglu_clamped_backward_of[f64x], 6, 2, <f64x**>operands, n)
+    map_many(swiglu_clamped_backward_of[f64x], <void*>swiglu_clamped_backward_float64, 6, 2, <f64x**>operands, n)
 
 
 cdef void geglu_backward_float32(const float* grad, const float* gate, const float* up, float* grad_gate,
                                  float* grad_up, Py_ssize_t n) noexcept nogil:
-    map3_to_2(geglu_backward[f32x], <const f32x*>grad, <const f32x*>gate, <const f32x*>up, <f32x*>grad_gate,
-              <f32x*>grad_up, n)
+    map3_to_2(geglu_backward[f32x], <void*>geglu_backward_float32, <const f32x*>grad, <const f32x*>gate,
+              <const f32x*>up, <f32x*>grad_gate, <f32x*>grad_up, n)
 
 cdef void geglu_backward_float64(const double* grad, const double* gate, const double* up, double* grad_gate,
                                  double* grad_up, Py_ssize_t n) noexcept nogil:
-    map3_to_2(geglu_backward[f64x], <const f64x*>grad, <const f64x*>gate, <const f64x*>up, <f64x*>grad_gate,
-              <f64x*>grad_up, n)
+    map3_to_2(geglu_backward[f64x], <void*>geglu_backward_float64, <const f64x*>grad, <const f64x*>gate,
+              <const f64x*>up, <f64x*>grad_gate, <f64x*>grad_up, n)
 
 
 cdef void reglu_backward_float32(const float* grad, const float* gate, const float* up, float* grad_gate,
                                  float* grad_up, Py_ssize_t n) noexcept nogil:
-    map3_to_2(reglu_backward[f32x], <const f32x*>grad, <const f32x*>gate, <const f32x*>up,
-              <f32x*>grad_gate, <f32x*>grad_up, n)
+    map3_to_2(reglu_backward[f32x], <void*>reglu_backward_float32, <const f32x*>grad, <const f32x*>gate,
+              <const f32x*>up, <f32x*>grad_gate, <f32x*>grad_up, n)
 
 cdef void reglu_backward_float64(const double* grad, const double* gate, const double* up, double* grad_gate,
                                  double* grad_up, Py_ssize_t n) noexcept nogil:
-    map3_to_2(reglu_backward[f64x], <const f64x*>grad, <const f64x*>gate, <const f64x*>up,
-              <f64x*>grad_gate, <f64x*>grad_up, n)
+    map3_to_2(reglu_backward[f64x], <void*>reglu_backward_float64, <const f64x*>grad, <const f64x*>gate,
+              <const f64x*>up, <f64x*>grad_gate, <f64x*>grad_up, n)
 
 
 exp_ufunc = elementwise(b"exp", <void*>exp_float32, <void*>exp_float64, 1)

@@ -9,7 +9,7 @@ from .lanes cimport (
     splat_f64, splat_u32, splat_u64, store_f64, store_u64, u64x, where_less_i32, where_less_i64, widen_u32_u64,
 )
 from .loops.chunks cimport CHUNK, chunks_of, each_chunk
-from .loops.maps cimport map2
+from .loops.maps cimport map2_of_any
 from .loops.registers cimport lanes, skip, store, store_part
 from .loops.reductions cimport take, wide
 from .loops.threads cimport join_threads, thread_count
@@ -154,9 +154,9 @@ cdef inline void finish_some(real* y, const real* bias, const Finishing* own, Py
     for row in range(k * own.rows_of_chunk, min(own.rows, (k + 1) * own.rows_of_chunk)):
         place = <real*>skip(y, row * own.n)
         if own.rectified:
-            map2(rectified_plus_bias[real], place, bias, place, own.n)
+            map2_of_any(rectified_plus_bias[real], place, bias, place, own.n)
         else:
-            map2(plus_bias[real], place, bias, place, own.n)
+            map2_of_any(plus_bias[real], place, bias, place, own.n)
 
 
 cdef void finish_chunk(void* context, Py_ssize_t k, int thread) noexcept nogil:
@@ -204,8 +204,8 @@ cdef inline void sum_columns(real* x, real* y, const Summing* own, Py_ssize_t st
         while row < last:
             place = row * own.columns + start
             if own.grad != NULL:
-                map2(relu_backward[real], skip(<const real*>own.grad, place), skip(<const real*>own.forward, place),
-                     <real*>skip(x, place), stop - start)
+                map2_of_any(relu_backward[real], skip(<const real*>own.grad, place),
+                            skip(<const real*>own.forward, place), <real*>skip(x, place), stop - start)
             for i in range(registers):
                 part[i] = part[i] + wide(<const real*>x, place + i * F64_LANES,
                                          min(<Py_ssize_t>F64_LANES, stop - start - i * F64_LANES))

@@ -236,18 +236,20 @@ def kl_standard_normal_backward(np.ndarray grad, np.ndarray mu, np.ndarray logva
 
 cdef void reparameterize_float32(const float* mu, const float* logvar, const float* eps, float* z,
                                  Py_ssize_t n) noexcept nogil:
-    map3(sample[f32x], <const f32x*>mu, <const f32x*>logvar, <const f32x*>eps, <f32x*>z, n)
+    map3(sample[f32x], <void*>reparameterize_float32, <const f32x*>mu, <const f32x*>logvar, <const f32x*>eps, <f32x*>z,
+         n)
 
 
 cdef void reparameterize_backward_float32(const float* grad, const float* logvar, const float* eps, float* grad_logvar,
                                           Py_ssize_t n) noexcept nogil:
-    map3(sample_backward[f32x], <const f32x*>grad, <const f32x*>logvar, <const f32x*>eps, <f32x*>grad_logvar, n)
+    map3(sample_backward[f32x], <void*>reparameterize_backward_float32, <const f32x*>grad, <const f32x*>logvar,
+         <const f32x*>eps, <f32x*>grad_logvar, n)
 
 
 cdef void kl_standard_normal_backward_float32(const float* grad, const float* mu, const float* logvar, float* grad_mu,
                                               float* grad_logvar, Py_ssize_t n) noexcept nogil:
-    map3_to_2(divergence_backward[f32x], <const f32x*>grad, <const f32x*>mu, <const f32x*>logvar, <f32x*>grad_mu,
-              <f32x*>grad_logvar, n)
+    map3_to_2(divergence_backward[f32x], <void*>kl_standard_normal_backward_float32, <const f32x*>grad, <const f32x*>mu,
+              <const f32x*>logvar, <f32x*>grad_mu, <f32x*>grad_logvar, n)
 
 
 reparameterize_ufunc = elementwise(
@@ -281,18 +283,20 @@ def kl_standard_normal(np.ndarray mu, np.ndarray logvar, np.ndarray y):
 
 cdef void reparameterize_float64(const double* mu, const double* logvar, const double* eps, double* z,
                                  Py_ssize_t n) noexcept nogil:
-    map3(sample[f64x], <const f64x*>mu, <const f64x*>logvar, <const f64x*>eps, <f64x*>z, n)
+    map3(sample[f64x], <void*>reparameterize_float64, <const f64x*>mu, <const f64x*>logvar, <const f64x*>eps, <f64x*>z,
+         n)
 
 
 cdef void reparameterize_backward_float64(const double* grad, const double* logvar, const double* eps,
                                           double* grad_logvar, Py_ssize_t n) noexcept nogil:
-    map3(sample_backward[f64x], <const f64x*>grad, <const f64x*>logvar, <const f64x*>eps, <f64x*>grad_logvar, n)
+    map3(sample_backward[f64x], <void*>reparameterize_backward_float64, <const f64x*>grad, <const f64x*>logvar,
+         <const f64x*>eps, <f64x*>grad_logvar, n)
 
 
 cdef void kl_standard_normal_backward_float64(const double* grad, const double* mu, const double* logvar,
                                               double* grad_mu, double* grad_logvar, Py_ssize_t n) noexcept nogil:
-    map3_to_2(divergence_backward[f64x], <const f64x*>grad, <const f64x*>mu, <const f64x*>logvar, <f64x*>grad_mu,
-              <f64x*>grad_logvar, n)
+    map3_to_2(divergence_backward[f64x], <void*>kl_standard_normal_backward_float64, <const f64x*>grad, <const f64x*>mu,
+              <const f64x*>logvar, <f64x*>grad_mu, <f64x*>grad_logvar, n)
 
 
 cdef void kl_standard_normal_float64(const double* mu, const double* logvar, double* y, Py_ssize_t rows,

@@ -88,16 +88,25 @@ def test_a_list_follows_what_a_module_exports(tmp_path):
 def test_a_twin_is_the_float32_function_in_float64():
     twins = runpy.run_path(str(ROOT / "tools" / "twins.py"))
     written = ("cdef void bump_float32(const float* x, double eps, int64_t* at, Py_ssize_t n) noexcept nogil:\n"
-               "    bumped(<const f32x*>x, at, n, NARROW, eps)  # floats\n")
+               "    bumped(<const f32x*>x, <void*>bump_float32, at, n, NARROW, eps)  # floats\n")
     assert twins["twins"](f"{written}\n\ncdef int other\n") == [
         "cdef void bump_float64(const double* x, double eps, int64_t* at, Py_ssize_t n) noexcept nogil:\n"
-        "    bumped(<const f64x*>x, at, n, WIDE, eps)  # floats\n"]
+        "    bumped(<const f64x*>x, <void*>bump_float64, at, n, WIDE, eps)  # floats\n"]
+
+
+def test_a_kernel_goes_on_with_itself():
+    for module in ("activations", "reparameterise"):
+        text = (ROOT / "kernels" / f"{module}.pyx").read_text("utf-8")
+        named = re.findall(r"^cdef void (\w+)\([^)]*\) noexcept nogil:\n(?:    cdef .*\n)?"
+                           r"    map\w+\([^,]*, <void\*>(\w+),", text, re.M)
+        assert len(named) == len(re.findall(r"^    map\w+\(", text, re.M)) > 0
+        assert all(kernel == name for name, kernel in named)
 
 
 def test_forms_are_made_of_a_kernel_as_it_is_written():
     forms = runpy.run_path(str(ROOT / "tools" / "forms.py"))
     kernel = ("cdef void bump_float64(const double* x, const double* width, double* y, Py_ssize_t n) noexcept nogil:\n"
-              "    map2(bump[f64x], <const f64x*>x, <const f64x*>width, <f64x*>y, n)\n")
+              "    map2(bump[f64x], <void*>bump_float64, <const f64x*>x, <const f64x*>width, <f64x*>y, n)\n")
     ((result, name, arguments, body),) = forms["forms"](kernel)["scalar"]
     assert forms["signature"](result, name, arguments, ":") + body == (
         "cdef void bump_scalar_float64(const double* x, double width, double* y, Py_ssize_t n) noexcept nogil:\n"

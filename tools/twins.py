@@ -23,7 +23,8 @@ def widened(text):
 def twins(text):
     """The float64 functions that belong to the float32 ones in a module's text."""
     return [signature(result, f"{name}_float64", [" ".join(widened(one).split()) for one in arguments.split(",")], ":")
-            + widened(body) for result, name, arguments, body in FUNCTION.findall(text)]
+            + widened(body).replace(f"{name}_float32", f"{name}_float64")
+            for result, name, arguments, body in FUNCTION.findall(text)]
 
 
 def made():
