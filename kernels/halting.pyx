@@ -134,8 +134,8 @@ cdef inline Step halting(const real* like, f64x x, bint logs) noexcept nogil:
     return step
 
 
-cdef inline void distributed(const real* z, const Pondering* own, Py_ssize_t row, Py_ssize_t first, bint logs,
-                             Going* going, Block* block) noexcept nogil:
+cdef void distributed(const real* z, const Pondering* own, Py_ssize_t row, Py_ssize_t first, bint logs, Going* going,
+                      Block* block) noexcept nogil:
     # The probabilities of the steps of one block, from that of getting there, which becomes that of going on. A product
     # of float64 underflows where a probability does; the logarithms do not.
     cdef Py_ssize_t i, count = min(<Py_ssize_t>STEPS, own.n - first)
