@@ -100,9 +100,9 @@ cdef inline void masked_row(const real* like, Exponents* row, Py_ssize_t count, 
     fill(<real*>row.y, behind, count, n)
 
 
-cdef inline void masked_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
-                              Pair (*scores)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
-                              bint masked) noexcept nogil:
+cdef void masked_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
+                       Pair (*scores)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                       bint masked) noexcept nogil:
     # x, [mask], scale, count -> softmax(x scale + mask) of the first `count`, and 0 behind them
     cdef Exponents own[GROUP]
     cdef Py_ssize_t counts[GROUP]
