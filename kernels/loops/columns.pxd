@@ -62,10 +62,10 @@ cdef inline real narrowed_parts(const real* like, const f64x* wide, real* rest) 
     return value
 
 
-cdef inline void halve(f64x* sums, Py_ssize_t parts, Py_ssize_t most, Py_ssize_t width) noexcept nogil:
+cdef inline void halve(real* sums, Py_ssize_t parts, Py_ssize_t most, Py_ssize_t width) noexcept nogil:
     # `halved` of `most` partial sums of `width` registers each. Only the first `parts` of them have an element.
     cdef Py_ssize_t k
-    cdef const f64x* second
+    cdef const real* second
     while most > 1:
         most = most // 2
         second = sums + most * width

@@ -8,10 +8,10 @@ from ..lanes cimport (
     splat, splat_f64, where_less,
 )
 from ..loops.columns cimport (
-    APART, HALVES, MOST_HALVES, MOST_LANES, add_columns, halve, halves, narrowed, sum_columns, wide_halves,
+    APART, HALVES, MOST_HALVES, MOST_LANES, add_columns, add_widened, halve, halves, narrowed, sum_columns, wide_halves,
 )
 from ..loops.operations cimport MOST_REGISTERS
-from ..loops.reductions cimport FOLDED_PARTS, PARTS
+from ..loops.reductions cimport FOLD, FOLDED_PARTS, PARTS
 from ..loops.registers cimport lanes, load, skip, store
 from ..math.exponential cimport nearest, nearest_sum, power2_of_sum, raised_by
 from ..math.logarithm cimport log1p
@@ -109,13 +109,14 @@ cdef inline void set_tops(real top, Columns* own) noexcept nogil:
 
 cdef inline real least_of_zeros(const real* like, const Columns* own) noexcept nogil:
     # least_of_zero, so that zeros of a negative scale have the sign that they have in rows
-    cdef f64x least[MOST_HALVES]
+    cdef f64x raised[MOST_HALVES]
+    cdef real top_n = nearest(load(<const real*>own.top), 1.4426950408889634), more = splat(top_n, own.raised)
     cdef int half
-    wide_halves(nearest(load(<const real*>own.top), 1.4426950408889634), least)
-    for half in range(halves(like)):
-        least[half] = (least[half] - (raised_of(like, own, half) + splat_f64(127.0 if real is f32x else 1023.0))) * (
-            splat_f64(0.6931471805599453))
-    return narrowed(like, least)
+    if own.scales != NULL:
+        for half in range(halves(like)):
+            raised[half] = raised_of(like, own, half)
+        more = narrowed(like, raised)
+    return (top_n - (more + splat(more, 127.0 if real is f32x else 1023.0))) * splat(more, 0.6931471805599453)
 
 
 cdef inline bint find_column_tops(const real* like, const Columns* columns, Columns* own, int registers,
@@ -160,46 +161,57 @@ cdef inline void add_column_below(const f64x* like, const void* context, Py_ssiz
     add_to_three(r, rest, power, x, load(<const f64x*>own.top), F64_LANES, sums)
 
 
-cdef inline f32x column_below(const Columns* own, f32x top, f32x least, Py_ssize_t i, f32x* count,
+cdef inline f32x column_below(const Columns* own, f32x top, f32x least, f32x power, Py_ssize_t i, f32x* count,
                               f32x* error) noexcept nogil:
     # below_at of a register of rows, with the rounding error of its term alone
     cdef f32x x = load(<const f32x*>(own.x + i * own.stride)), rest, sum
     cdef f32x p = exp_parts_of(x, least, &rest, &sum) + rest
-    cdef f32x power = raised_by(load(<const f32x*>own.power), sum)
+    power = raised_by(power, sum)
     if own.y != NULL:
         store(<f32x*>skip(<const f32x*>own.y, i * F32_LANES), fma(p, power, power))
     count[0] = where_less(x, top, count[0] + splat(x, 1.0), count[0])
     return term_below(x, top, p, power, error)
 
 
-cdef inline void sum_columns_below(bint closer, const Columns* own, Py_ssize_t listed, Py_ssize_t n, f64x* below,
+cdef inline void sum_columns_below(bint closer, const Columns* columns, Py_ssize_t listed, Py_ssize_t n, f64x* below,
                                    f64x* equal) noexcept nogil:
-    # sum_below of a register of rows of n elements: of the first `listed`, where the others are the largest
+    # sum_below of a register of rows of n elements: of the first `listed`, where the others are the largest. What is
+    # added in float32 are the terms, or their rounding errors alone.
+    cdef Columns own = columns[0]
+    cdef f32x errors[APART]
     cdef f64x sums[MOST_HALVES * APART]
     cdef f64x wide[MOST_HALVES]
     cdef f64x other[MOST_HALVES]
-    cdef f32x errors[FOLDED_PARTS]
-    cdef f32x top = load(<const f32x*>own.top), least = least_of_zeros(&top, own), ones = splat(top, 0.0), error
-    cdef Py_ssize_t first = 0, k, parts = min(listed, <Py_ssize_t>APART)
+    cdef f32x top = load(<const f32x*>own.top), power = load(<const f32x*>own.power), least = least_of_zeros(&top, &own)
+    cdef f32x ones = splat(top, 0.0), none = splat(top, -0.0), first, second, term, error
+    cdef Py_ssize_t i, k, parts = min(listed, <Py_ssize_t>APART)
     cdef int half
-    while first < listed:
-        for k in range(min(parts, listed - first)):
-            wide_halves(column_below(own, top, least, first + k, &ones, &error), wide)
-            if closer:
-                errors[k] = error if first == 0 else errors[k] + error
-            if first + k + APART < listed:
-                wide_halves(column_below(own, top, least, first + k + APART, &ones, &error), other)
-                if closer:
-                    errors[k + APART] = error if first == 0 else errors[k + APART] + error
+    for k in range(parts):
+        first = second = none
+        i = k
+        while i < listed:
+            term = column_below(&own, top, least, power, i, &ones, &error)
+            first = first + (error if closer else term)
+            wide_halves(term, wide)
+            if i + APART < listed:
+                term = column_below(&own, top, least, power, i + APART, &ones, &error)
+                second = second + (error if closer else term)
+                wide_halves(term, other)
                 for half in range(HALVES):
                     wide[half] = wide[half] + other[half]
+            i += FOLDED_PARTS
+            if not closer:
+                if (i - k) % (FOLD * FOLDED_PARTS) and i < listed:
+                    continue
+                wide_halves(first + second, wide)
+                first = second = none
             for half in range(HALVES):
-                sums[k * HALVES + half] = wide[half] if first == 0 else sums[k * HALVES + half] + wide[half]
-        first += FOLDED_PARTS
-    for k in range(parts if closer else 0):
-        wide_halves(errors[k] + errors[k + APART] if k + APART < listed else errors[k], wide)
-        for half in range(HALVES):
-            sums[k * HALVES + half] = sums[k * HALVES + half] + wide[half]
+                sums[k * HALVES + half] = wide[half] if i - k <= (1 if closer else FOLD) * FOLDED_PARTS else (
+                    sums[k * HALVES + half] + wide[half])
+        errors[k] = first + second
+    if closer:
+        halve(errors, parts, APART, 1)
+        add_widened(errors[0], sums, False)
     halve(sums, parts, APART, HALVES)
     for half in range(HALVES):
         below[half] = sums[half]
@@ -299,16 +311,18 @@ cdef inline void set_inverses(const real* like, const Columns* own, f64x* invers
         inverses[half] = inverse_of(tops[half], exponents[half])
 
 
-cdef inline bint column_logs(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
-                             f64x* inverses, f64x* rests, f64x* logs, double near) noexcept nogil:
-    # find_tops and find_logs: the largest of each row, and the logarithm of the sum relative to it. Small sums are
-    # exact as in find_logs.
+cdef inline bint column_rests(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
+                              f64x* inverses, f64x* rests, double near) noexcept nogil:
+    # find_tops, and what find_logs takes the logarithm of: the largest of each row, and the sum relative to it. Small
+    # sums are exact as in find_logs.
     cdef Columns own[MOST_REGISTERS]
     cdef f64x totals[SUMS_BELOW]
     cdef f64x below[MOST_LANES]
     cdef f64x equal[MOST_LANES]
     cdef f64x lowered[MOST_LANES]
     cdef f32x lesser[2]
+    cdef Py_ssize_t listed = n
+    cdef f64x lower = power2(splat_f64(-columns.raised))
     cdef int k, half, first, count = halves(like)
     if not find_column_tops(like, columns, own, registers, n):
         return False
@@ -316,38 +330,48 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
         first = k * count
         wide_halves(load(<const real*>own[k].top), tops + first)
         for half in range(count):
-            lowered[first + half] = power2(-raised_of(like, &own[k], half))
+            lowered[first + half] = lower if columns.scales == NULL else power2(-raised_of(like, &own[k], half))
         if real is f32x:
             if exactly(like, near):
                 set_inverses(like, &own[k], inverses + first)
             else:
                 inverse_halves(load(<const f32x*>own[k].top), inverses + first)
-            if exactly(like, near) and n <= FEW:
-                sum_columns_wide(&own[k], n, below + first, equal + first)
-            elif columns.y == NULL and (n == 2 or n == 3) and not exactly(like, near):
-                if not put_lesser(&own[k], n, lesser):
-                    return False
-                own[k].x, own[k].y, own[k].stride = <const char*>lesser, NULL, sizeof(f32x)
-                if n == 2:
-                    sum_columns_below(near == INFINITY, &own[k], 1, 2, below + first, equal + first)
-                else:
-                    sum_columns_below(near == INFINITY, &own[k], 2, 3, below + first, equal + first)
-            else:
-                sum_columns_below(near == INFINITY, &own[k], n, n, below + first, equal + first)
         else:
             set_inverses(like, &own[k], inverses + first)
+    for k in range(registers):
+        first = k * count
+        if real is f32x:
+            if exactly(like, near) and n <= FEW:
+                sum_columns_wide(&own[k], n, below + first, equal + first)
+                continue
+            if columns.y == NULL and (n == 2 or n == 3) and not exactly(like, near):
+                if not put_lesser(&own[k], n, lesser):
+                    return False
+                own[k].x, own[k].stride, listed = <const char*>lesser, sizeof(f32x), n - 1
+            sum_columns_below(near == INFINITY, &own[k], listed, n, below + first, equal + first)
+        else:
             add_columns(add_column_below, SUMS_BELOW, 1, &own[k], n, totals)
             below[k], equal[k] = below_of(totals, 1), totals[2]
     for k in range(registers * count):
         rests[k] = rest_of_sums(below[k], equal[k], lowered[k], inverses[k])
         if not all_less(rests[k], splat_f64(INFINITY)):
             return False
+    if real is f32x:
+        for k in range(registers if exactly(like, near) and n > FEW else 0):
+            first = k * count
+            sum_small_columns(&own[k], n, lowered + first, tops + first, inverses + first, rests + first, near)
+    return True
+
+
+cdef inline bint column_logs(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
+                             f64x* inverses, f64x* rests, f64x* logs, double near) noexcept nogil:
+    # find_tops and find_logs, of a finite `near`
+    cdef int k
+    if not column_rests(like, columns, registers, n, tops, inverses, rests, near):
+        return False
     for k in range(registers):
-        first = k * count
         if real is f32x:
-            if exactly(like, near) and n > FEW:
-                sum_small_columns(&own[k], n, lowered + first, tops + first, inverses + first, rests + first, near)
-            log_rest_halves(rests + first, logs + first)
+            log_rest_halves(rests + k * HALVES, logs + k * HALVES)
         else:
             logs[k] = log1p(rests[k])
     return True

@@ -8,13 +8,13 @@ from libc.math cimport INFINITY, fabs, ldexp
 
 from ..lanes cimport (
     F32_LANES, F64_LANES, at_least, f32x, f64x, fma, load_f64, narrow_halves, real, splat, splat_f32,
-    splat_f64, store_f32, store_f64, where_less, wide_f32, wide_sum_f32,
+    splat_f64, store_f32, store_f64, where_less, wide_f32,
 )
 from ..loops.columns cimport HALVES, MOST_HALVES, halves, narrowed_parts, wide_halves
 from ..loops.registers cimport lanes
 from ..loops.reductions cimport (
-    FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, PARTS, Pair, add_compensated, compensated_block, fill, first_lanes,
-    fold_terms, merge_row, sum_block, sum_row, sum_terms, tree,
+    FOLD, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, PARTS, Pair, add_compensated, compensated_block, end_fold, fill,
+    first_lanes, fold_terms, merge_row, sum_block, sum_row, sum_terms, tree,
 )
 from ..math.exponential cimport exp_pair, exp_parts, exp_rest, minus_ln2, power2_of_sum
 from ..math.logarithm cimport log1p, log1p_f64, log1p_pair_f32
@@ -64,50 +64,63 @@ cdef inline f32x below_at(const Exponents* own, Py_ssize_t i, Py_ssize_t n, f32x
     return p
 
 
-cdef inline void add_wide(const f32x* terms, bint tiny, f64x* sums) noexcept nogil:
-    # FOLDED_PARTS terms as float64: the first half and the second to one partial sum each. Those so tiny that nothing
-    # of them counts beyond float32 meet in that.
+cdef inline void add_terms_below(bint closer, f32x* terms, Py_ssize_t place, f32x* folded, f64x* below) noexcept nogil:
+    # FOLDED_PARTS terms, from the one at this place of a block on: as fold_terms adds them, or, if `closer`, each as
+    # float64, the first half and the second to one partial sum each
     cdef float values[FOLDED_PARTS]
-    cdef const float* second
     cdef int k
+    if not closer:
+        for k in range(FOLDED_TERMS):
+            folded[k] = folded[k] + terms[k]
+        if place % (FOLD * FOLDED_PARTS):
+            end_fold(1, folded, below)
+            fill(folded, FOLDED_TERMS, -0.0)
+        return
     for k in range(FOLDED_TERMS):
         store_f32(values + k * F32_LANES, terms[k])
     for k in range(FOLDED_SUMS):
-        second = values + FOLDED_PARTS // 2 + k * F64_LANES
-        if tiny:
-            sums[k] = sums[k] + wide_sum_f32(values + k * F64_LANES, second)
-        else:
-            sums[k] = sums[k] + (wide_f32(values + k * F64_LANES) + wide_f32(second))
+        below[k] = below[k] + (wide_f32(values + k * F64_LANES)
+                               + wide_f32(values + FOLDED_PARTS // 2 + k * F64_LANES))
 
 
 cdef inline void sum_below(bint closer, const Exponents* own, Py_ssize_t start, Py_ssize_t n, f64x* below,
                            f64x* count) noexcept nogil:
-    # Of a row of float32: FOLDED_SUMS registers of partial sums of the exponentials below the largest, each rounded to
-    # float32 before it is added in float64, and of how many these are. If `closer`, the rounding errors are in the sum
-    # too.
+    # Of a row of float32: FOLDED_SUMS registers of partial sums of the exponentials below the largest, and of how many
+    # these are. If `closer`, no sum is rounded to float32, and the rounding errors of the exponentials are in it too.
     cdef f32x terms[FOLDED_TERMS]
+    cdef f32x folded[FOLDED_TERMS]
     cdef f32x ones[FOLDED_TERMS]
     cdef f32x errors[FOLDED_TERMS]
+    cdef float lost[FOLDED_PARTS]
     cdef Py_ssize_t i = start, left
-    cdef int k
+    cdef int k, parts = FOLDED_PARTS
     fill(below, FOLDED_SUMS, 0.0)
     fill(count, FOLDED_SUMS, 0.0)
+    fill(folded, FOLDED_TERMS, -0.0)
     fill(ones, FOLDED_TERMS, 0.0)
     fill(errors, FOLDED_TERMS, 0.0)
     while i + FOLDED_PARTS <= start + n:
         for k in range(FOLDED_TERMS):
             terms[k] = below_at(own, i + k * F32_LANES, F32_LANES, &ones[k], &errors[k])
-        add_wide(terms, False, below)
+        add_terms_below(closer, terms, i - start, folded, below)
         i += FOLDED_PARTS
     if i < start + n:
         for k in range(FOLDED_TERMS):
             left = start + n - i - k * F32_LANES
             terms[k] = below_at(own, i + k * F32_LANES, min(left, <Py_ssize_t>F32_LANES), &ones[k], &errors[k]) if (
                 left > 0) else splat_f32(0.0)
-        add_wide(terms, False, below)
+        add_terms_below(closer, terms, i - start, folded, below)
     if closer:
-        add_wide(errors, True, below)
-    add_wide(ones, False, count)
+        for k in range(FOLDED_TERMS):
+            store_f32(lost + k * F32_LANES, errors[k])
+        while parts > 1:
+            parts //= 2
+            for k in range(parts):
+                lost[k] += lost[k + parts]
+        below[0] = below[0] + first_lanes(splat_f64(lost[0]), 1)
+    else:
+        end_fold(1, folded, below)
+    end_fold(1, ones, count)
 
 
 cdef inline void add_below_wide(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
@@ -136,28 +149,20 @@ cdef inline void add_few_below(const f64x* like, const void* context, Py_ssize_t
     sums[1] = sums[1] + first_lanes(wide_f32(parts), n)
 
 
-cdef inline void sum_exponentials(
-        void (*folded)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
-        void (*added)(const f64x*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
-        const real* like, const void* context, Py_ssize_t start, Py_ssize_t n, double* totals) noexcept nogil:
-    # The sums of a block, for terms of either precision. The calls look alike, but in the first the compiler knows that
-    # the row is plain.
+cdef inline Pair all_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # Every exponential, stored; their sum. The calls look alike, but in the first the compiler knows that the row is
+    # plain.
     cdef Exponents own = (<const Exponents*>context)[0]
+    cdef double total
     own.plain = own.sign == 1.0 and own.shift == 0.0
     if real is f32x:
         if own.plain:
             own.plain = True
-            fold_terms(folded, count, &own, start, n, totals)
+            fold_terms(add_all[f32x], 1, &own, start, n, &total)
         else:
-            fold_terms(folded, count, &own, start, n, totals)
+            fold_terms(add_all[f32x], 1, &own, start, n, &total)
     else:
-        sum_terms(added, count, like, &own, start, n, totals)
-
-
-cdef inline Pair all_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # every exponential, stored; their sum
-    cdef double total
-    sum_exponentials(add_all[f32x], add_all[f64x], 1, like, context, start, n, &total)
+        sum_terms(add_all[f64x], 1, like, &own, start, n, &total)
     return Pair(total, 0.0)
 
 
@@ -170,7 +175,7 @@ cdef inline Pair sum_of_below(bint closer, const real* like, const void* context
     cdef f64x count[FOLDED_SUMS]
     own.plain = own.sign == 1.0 and own.shift == 0.0
     if real is f32x:
-        if own.plain:  # as in sum_exponentials
+        if own.plain:  # as in all_block
             own.plain = True
             sum_below(closer, &own, start, n, below, count)
         else:
@@ -304,26 +309,42 @@ cdef inline f64x rest_of_sums(f64x below, f64x tops, f64x lowered, f64x inverse)
     return below * lowered * inverse + (tops - splat_f64(1.0))
 
 
+cdef inline f32x log_pair(const f64x* rests, f32x* rest, f32x* low) noexcept nogil:
+    # log(1 + rest) = value + low of the lanes of a register of float32, right to that precision; the rests rounded
+    cdef f32x rest_low
+    rest[0] = narrowed_parts(<const f32x*>NULL, rests, &rest_low)
+    return log1p_pair_f32(rest[0], rest_low, low)
+
+
+cdef inline f32x log_of_rests(const f64x* rests) noexcept nogil:
+    # the same rounded
+    cdef f32x low, rest, log = log_pair(rests, &rest, &low)
+    return where_less(rest, splat(rest, 1e-9), rest, log + low)
+
+
 cdef inline void log_rest_halves(const f64x* rests, f64x* logs) noexcept nogil:
-    # log(1 + rest) of the lanes of a register of float32, right to that precision
+    # the same as float64
     cdef f64x parts[MOST_HALVES]
     cdef f64x low_parts[MOST_HALVES]
-    cdef f32x low, log = narrowed_parts(<const f32x*>NULL, rests, &low)
+    cdef f32x low, rest, log = log_pair(rests, &rest, &low)
     cdef int half
-    log = log1p_pair_f32(log, low, &low)
     wide_halves(log, parts)
     wide_halves(low, low_parts)
     for half in range(HALVES):  # of a tiny rest the lower part may be no normal number
         logs[half] = where_less(rests[half], splat_f64(1e-9), rests[half], parts[half] + low_parts[half])
 
 
-cdef inline void log_rests(const real* like, const double* rests, double* logs, Py_ssize_t most) noexcept nogil:
+cdef inline void log_rests(const real* like, bint alone, const double* rests, double* logs,
+                           Py_ssize_t most) noexcept nogil:
     # the same of as many float64 numbers as a register of the rows' precision has lanes, or of `most` where there are
-    # fewer
+    # fewer; rounded to that precision where a logarithm is a result `alone`
     cdef f64x parts[MOST_HALVES]
     if real is f32x:
         load_halves(rests, most, parts)
-        log_rest_halves(parts, parts)
+        if alone:
+            wide_halves(log_of_rests(parts), parts)
+        else:
+            log_rest_halves(parts, parts)
         store_halves(parts, most, logs)
     else:
         store_f64(logs, log1p(load_f64(rests)))
@@ -368,7 +389,7 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
             rows[k].top = top_not_finite(<const real*>rows[k].x, &rows[k], n)
     k = 0
     while k < count:
-        log_rests(like, logs + k, logs + k, MANY - k)
+        log_rests(like, near == INFINITY, logs + k, logs + k, MANY - k)
         k += lanes(like)
     for k in range(count):
         rows[k].log_rest = logs[k]

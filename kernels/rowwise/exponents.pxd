@@ -106,7 +106,10 @@ cdef inline double least_of(const real* like, const Exponents* row) noexcept nog
 cdef inline double least_of_zero(const real* like, int more) noexcept nogil:
     # An exponent below this gives 0 before scaling, in `add_all`: there the power of two is 0. A product that
     # underflows takes some processors longer than others do, and in masked rows there are many.
-    return -(more + (127 if real is f32x else 1023)) * 0.6931471805599453
+    if real is f32x:
+        return <float>-(more + 127) * <float>0.6931471805599453
+    else:
+        return -(more + 1023) * 0.6931471805599453
 
 
 cdef inline double largest(const real* like, const Exponents* row, Py_ssize_t n, int threads) noexcept nogil:

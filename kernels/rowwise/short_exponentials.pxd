@@ -161,6 +161,6 @@ cdef inline bint short_logs(const real* like, Exponents* own, const char* x, Py_
             sum_small_again(own, x, step, n, tops, more, least, totals + SHORT_ROWS, inverses, rests, near)
     k = 0
     while k < SHORT_ROWS:
-        log_rests(like, rests + k, logs + k, SHORT_ROWS - k)
+        log_rests(like, near == INFINITY, rests + k, logs + k, SHORT_ROWS - k)
         k += lanes(like)
     return True
