@@ -12,12 +12,14 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from ..lanes cimport (
-    F32_LANES, F64_LANES, add_product_f64, called, end_stream, f32x, f64x, fold_products_f32, load_bfloat16, load_f64,
-    load_float16, load_part_f64, narrow_f64_f32, real, splat, splat_f32, splat_f64, store_bfloat16, store_bfloat16_pair,
-    store_f32, store_f64, store_float16, sum_f64, wide_f32, wide_part_f32, wide_sum_f32,
+    F32_LANES, F64_LANES, add_product_f64, at_least, called, end_stream, f32x, f64x, fold_products_f32, load_bfloat16,
+    load_f64, load_float16, load_part_f64, narrow_f64_f32, real, splat, splat_f32, splat_f64, store_bfloat16,
+    store_bfloat16_pair, store_f32, store_f64, store_float16, sum_f64, wide_f32, wide_part_f32, wide_sum_f32,
 )
 from .dtypes cimport BFLOAT16, FLOAT32, Dtype, is_short
-from .registers cimport LINE, ends_lines, head, itemsize, lanes, load, load_part, skip, store, store_part, stream
+from .registers cimport (
+    LINE, ends_lines, head, itemsize, lanes, load, load_part, skip, store, store_part, stream, zip_high, zip_low,
+)
 from .threads cimport run_chunks
 
 cdef extern from *:
@@ -161,22 +163,14 @@ cdef inline double tree(f64x* sums, int count, int apart) noexcept nogil:
 
 
 cdef inline double largest_lane(real x) noexcept nogil:
-    # by halves, where a NaN may be passed over
-    cdef double values[16]
-    cdef float* floats = <float*>values
-    cdef int k, count = <int>lanes(<const real*>values) // 2
-    store(<real*>values, x)
+    # by halves, interleaved with each other, where a NaN may be passed over
+    cdef real values[1]
+    cdef int count = <int>lanes(<const real*>values) // 2
     while count > 0:
-        for k in range(count):
-            if real is f32x:
-                floats[k] = floats[k + count] if floats[k + count] > floats[k] else floats[k]
-            else:
-                values[k] = values[k + count] if values[k + count] > values[k] else values[k]
+        x = at_least(zip_low(x, x), zip_high(x, x))
         count = count // 2
-    if real is f32x:
-        return floats[0]
-    else:
-        return values[0]
+    store(values, x)
+    return element(<const real*>values, 0)
 
 
 cdef inline void add_terms(

@@ -55,12 +55,15 @@ cdef bint short_rms_kernel(const real* like, char** at, const Py_ssize_t* steps,
                            int manner) noexcept nogil:
     cdef Norm norm = Norm(NULL, NULL, NULL, NULL, 0.0, 0.0, 0.0, 0.0, 1.0, False)
     cdef double[SHORT_ROWS] rstds
-    cdef Py_ssize_t r
-    if not short_rms(like, at[0], steps[0], at[2], steps[2], n, rstds):
+    cdef const char* x = at[0]
+    cdef const char* weight = at[1]
+    cdef char* y = at[3]
+    cdef Py_ssize_t x_step = steps[0], weight_step = steps[1], y_step = steps[3], r
+    if not short_rms(like, x, x_step, at[2], steps[2], n, rstds):
         return False
     for r in range(SHORT_ROWS):
-        norm.x, norm.weight, norm.rstd = at[0] + r * steps[0], at[1] + r * steps[1], rstds[r]
-        map_short(rms_point[real], at[3] + r * steps[3], &norm, n)
+        norm.x, norm.weight, norm.rstd = x + r * x_step, weight + r * weight_step, rstds[r]
+        map_short(rms_point[real], y + r * y_step, &norm, n)
     put_numbers(rstds, at[4], steps[4])
     return True
 
@@ -87,13 +90,17 @@ cdef bint short_layer_kernel(const real* like, char** at, const Py_ssize_t* step
     cdef double[SHORT_ROWS] means
     cdef double[SHORT_ROWS] rests
     cdef double[SHORT_ROWS] rstds
-    cdef Py_ssize_t r
-    if not short_layer(like, at[0], steps[0], at[3], steps[3], n, means, rests, rstds):
+    cdef const char* x = at[0]
+    cdef const char* weight = at[1]
+    cdef const char* bias = at[2]
+    cdef char* y = at[4]
+    cdef Py_ssize_t x_step = steps[0], weight_step = steps[1], bias_step = steps[2], y_step = steps[4], r
+    if not short_layer(like, x, x_step, at[3], steps[3], n, means, rests, rstds):
         return False
     for r in range(SHORT_ROWS):
-        norm.x, norm.weight, norm.bias = at[0] + r * steps[0], at[1] + r * steps[1], at[2] + r * steps[2]
+        norm.x, norm.weight, norm.bias = x + r * x_step, weight + r * weight_step, bias + r * bias_step
         norm.mean, norm.mean_rest, norm.rstd = means[r], rests[r], rstds[r]
-        map_short(layer_point[real], at[4] + r * steps[4], &norm, n)
+        map_short(layer_point[real], y + r * y_step, &norm, n)
     put_means(means, rests, at[5], steps[5])
     put_numbers(rstds, at[6], steps[6])
     return True

@@ -1,17 +1,19 @@
 # Short rows, eight at a time, for the same bits. A part of softmax.pyx, which has the kernels of one row at a time.
+# Loops that write keep pointers and steps of their own: those that a kernel is given would be read again after stores.
 
 cdef bint short_softmax_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                                int manner) noexcept nogil:
     cdef Gradient scaling = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False, False)
     cdef double[SHORT_ROWS] scales
     cdef double[SHORT_TILE] tile
-    cdef Py_ssize_t r
+    cdef char* y = at[1]
+    cdef Py_ssize_t y_step = steps[1], r
     if not short_softmax(like, at[0], steps[0], n, <real*>tile, scales):
         return False
     for r in range(SHORT_ROWS):
         scaling.x, scaling.value = skip(<const real*>tile, r * SHORT), rounded(like, scales[r])
         scaling.rest = scales[r] - scaling.value
-        map_short(times[real], at[1] + r * steps[1], &scaling, n)
+        map_short(times[real], y + r * y_step, &scaling, n)
     return True
 
 
@@ -73,12 +75,14 @@ cdef bint short_log_softmax_kernel(const real* like, char** at, const Py_ssize_t
     cdef double[SHORT_ROWS] inverses
     cdef double[SHORT_ROWS] rests
     cdef double[SHORT_ROWS] logs
-    cdef Py_ssize_t r
-    if not short_logs(like, &plain, at[0], steps[0], n, tops, inverses, rests, logs, INFINITY):
+    cdef const char* x = at[0]
+    cdef char* y = at[1]
+    cdef Py_ssize_t x_step = steps[0], y_step = steps[1], r
+    if not short_logs(like, &plain, x, x_step, n, tops, inverses, rests, logs, INFINITY):
         return False
     for r in range(SHORT_ROWS):
-        own.x, own.value, own.rest = at[0] + r * steps[0], tops[r], logs[r]
-        map_short(minus_log[real], at[1] + r * steps[1], &own, n)
+        own.x, own.value, own.rest = x + r * x_step, tops[r], logs[r]
+        map_short(minus_log[real], y + r * y_step, &own, n)
     return True
 
 
@@ -103,9 +107,13 @@ cdef inline void short_softmax_slopes(const real* like, char** at, const Py_ssiz
     cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False, bfloat16)
     cdef f64x[SHORT_ROWS] parts
     cdef double[SHORT_ROWS] sums
-    cdef Py_ssize_t r
+    cdef const char* grad = at[0]
+    cdef const char* y = at[1]
+    cdef const char* sign = at[2]
+    cdef char* grad_x = at[3]
+    cdef Py_ssize_t grad_step = steps[0], y_step = steps[1], sign_step = steps[2], out_step = steps[3], r
     for r in range(SHORT_ROWS):
-        own.grad, own.x = at[0] + r * steps[0], at[1] + r * steps[1]
+        own.grad, own.x = grad + r * grad_step, y + r * y_step
         if real is f64x:
             add_short(add_grad_y, 1, like, &own, n, parts + r)
         elif bfloat16:
@@ -114,13 +122,13 @@ cdef inline void short_softmax_slopes(const real* like, char** at, const Py_ssiz
             multiply_short(fold_grad_y, <const float*>own.grad, <const float*>own.x, &own, n, parts + r)
     short_totals(parts, sums)
     for r in range(SHORT_ROWS):
-        own.grad, own.x, own.value = at[0] + r * steps[0], at[1] + r * steps[1], sums[r]
-        own.sign = (<const double*>(at[2] + r * steps[2]))[0]
+        own.grad, own.x, own.value = grad + r * grad_step, y + r * y_step, sums[r]
+        own.sign = (<const double*>(sign + r * sign_step))[0]
         if real is f32x:
             if bfloat16:
-                map_bfloat16(softmax_slope[f32x], <uint16_t*>(at[3] + r * steps[3]), &own, 0, n)
+                map_bfloat16(softmax_slope[f32x], <uint16_t*>(grad_x + r * out_step), &own, 0, n)
                 continue
-        map_short(softmax_slope[real], at[3] + r * steps[3], &own, n)
+        map_short(softmax_slope[real], grad_x + r * out_step, &own, n)
 
 
 cdef bint short_softmax_backward_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
@@ -147,11 +155,14 @@ cdef bint short_log_softmax_backward_kernel(const real* like, char** at, const P
     cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False, False)
     cdef f64x[SHORT_ROWS] parts
     cdef double[SHORT_ROWS] sums
-    cdef Py_ssize_t r
+    cdef const char* grad = at[0]
+    cdef const char* y = at[1]
+    cdef char* grad_x = at[2]
+    cdef Py_ssize_t grad_step = steps[0], y_step = steps[1], out_step = steps[2], r
     for r in range(SHORT_ROWS):
-        add_short(add_element[real], 1, like, at[0] + r * steps[0], n, parts + r)
+        add_short(add_element[real], 1, like, grad + r * grad_step, n, parts + r)
     short_totals(parts, sums)
     for r in range(SHORT_ROWS):
-        own.grad, own.x, own.value = at[0] + r * steps[0], at[1] + r * steps[1], sums[r]
-        map_short(log_softmax_slope[real], at[2] + r * steps[2], &own, n)
+        own.grad, own.x, own.value = grad + r * grad_step, y + r * y_step, sums[r]
+        map_short(log_softmax_slope[real], grad_x + r * out_step, &own, n)
     return True
