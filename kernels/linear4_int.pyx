@@ -44,9 +44,9 @@ join_threads()
 include "parts/linear4_int_packing.pxi"
 
 
-cdef const float* with_room(const float* numbers, Py_ssize_t groups, float* room) noexcept nogil:
-    # a look-up reads PARTS numbers: fewer than that stand in a room of their own
-    if groups >= PARTS:
+cdef const float* with_room(const float* numbers, Py_ssize_t groups, Py_ssize_t left, float* room) noexcept nogil:
+    # a look-up reads PARTS numbers: where fewer are left, those of the last outputs, they stand in a room of their own
+    if left >= PARTS:
         return numbers
     memset(room, 0, PARTS * sizeof(float))
     memcpy(room, numbers, groups * sizeof(float))
@@ -114,18 +114,19 @@ cdef inline void row_in_form(const Product* of, const Output* outputs, Py_ssize_
 cdef void describe(const Product* of, Py_ssize_t start, Py_ssize_t count, uint8_t* tails,
                    Output* outputs) noexcept nogil:
     # outputs from the start-th one, whose last blocks, and short scales and offsets behind them, stand at `tails`
-    cdef Py_ssize_t row_bytes = (of.inputs + 1) // 2, tail_size = SHALLOW // 2 * of.depth, o, row
+    cdef Py_ssize_t row_bytes = (of.inputs + 1) // 2, tail_size = SHALLOW // 2 * of.depth, o, row, left
     cdef Py_ssize_t whole_bytes = of.whole * tail_size
     cdef float* rooms = <float*>(tails + WIDTH * tail_size)
     if of.whole < of.blocks:
         memset(tails, 0, WIDTH * tail_size)
     for o in range(count):
         row = start + o
+        left = (of.outputs - row) * of.groups
         outputs[o].codes = of.codes + row * row_bytes
         outputs[o].tail = tails + o * tail_size
-        outputs[o].scales = with_room(of.scales + row * of.groups, of.groups, rooms + o * PARTS)
+        outputs[o].scales = with_room(of.scales + row * of.groups, of.groups, left, rooms + o * PARTS)
         outputs[o].offsets = outputs[o].scales if of.offsets == NULL else with_room(
-            of.offsets + row * of.groups, of.groups, rooms + (WIDTH + o) * PARTS)
+            of.offsets + row * of.groups, of.groups, left, rooms + (WIDTH + o) * PARTS)
         if of.whole < of.blocks:
             memcpy(tails + o * tail_size, outputs[o].codes + whole_bytes, row_bytes - whole_bytes)
     for o in range(count, min(count + ABREAST - 1, WIDTH)):  # which an output without a neighbour has abreast
