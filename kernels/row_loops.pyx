@@ -5,7 +5,6 @@ from libc.string cimport strcpy
 
 cimport numpy as np
 
-from .lanes cimport f32x, f64x
 from .loops.operations cimport (
     DTYPES, MAX_ROW_OPERANDS, Operation, Pass, RowMachine, loop_function, operand, operations_of,
 )
@@ -26,22 +25,13 @@ SUMMED = {"r": "(p,q,n)", "v": "({})", "s": "(p,q)", "a": "(n)"}
 MATRICES = {"m": "(m,c)", "s": "(c)", "d": "()"}
 
 
-cdef bint rows_float32(const Operation* operation, char** args, const np.npy_intp* dims,
-                       const np.npy_intp* steps) noexcept nogil:
-    return rows_loop(<const f32x*>NULL, operation, args, dims, steps)
+cdef void own_pass(Pass* work) noexcept nogil:
+    run_pass(work)
 
 
-cdef bint rows_float64(const Operation* operation, char** args, const np.npy_intp* dims,
-                       const np.npy_intp* steps) noexcept nogil:
-    return rows_loop(<const f64x*>NULL, operation, args, dims, steps)
-
-
-cdef void pass_float32(Pass* work) noexcept nogil:
-    run_pass(<const f32x*>NULL, work)
-
-
-cdef void pass_float64(Pass* work) noexcept nogil:
-    run_pass(<const f64x*>NULL, work)
+cdef bint rows(const Operation* operation, char** args, const np.npy_intp* dims,
+               const np.npy_intp* steps) noexcept nogil:
+    return rows_loop(operation, args, dims, steps)
 
 
 cdef void loop(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
@@ -197,5 +187,5 @@ def loops_of(np.ufunc gufunc, bint alone):
     return (<bytes>operations.kinds[:operations.operands]).decode(), operations.n_in, addresses
 
 
-cdef RowMachine own_machine = RowMachine(<void*>gufunc, call, rows_float32, rows_float64, pass_float32, pass_float64)
+cdef RowMachine own_machine = RowMachine(<void*>gufunc, call, rows, own_pass)
 machine = PyCapsule_New(&own_machine, "lanewise.kernels.row_loops.machine", NULL)

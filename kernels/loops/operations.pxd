@@ -152,10 +152,8 @@ ctypedef bint (*door_function)(const Operation* operations, Dtype dtype, const o
 cdef struct RowMachine:
     void* gufunc  # a gufunc_function
     door_function call
-    loop_function rows_float32
-    loop_function rows_float64
-    pass_function pass_float32
-    pass_function pass_float64
+    loop_function rows
+    pass_function run_pass
 
 
 cdef inline const RowMachine* row_machine() except NULL:
@@ -168,7 +166,7 @@ cdef inline object along_axis(bytes name, void* float32, void* float64, bytes ki
     # One function on rows as a gufunc, from its two kernels and the kinds of its operands
     cdef const RowMachine* machine = row_machine()
     return (<gufunc_function>machine.gufunc)(name, kinds_in, kinds_out, doc, float32, float64,
-                                             <void*>machine.rows_float32, <void*>machine.rows_float64)
+                                             <void*>machine.rows, <void*>machine.rows)
 
 
 cdef inline object on_matrices(bytes name, void* float32, void* float64, bytes kinds_in, bytes kinds_out, bytes doc,

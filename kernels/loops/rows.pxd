@@ -13,16 +13,16 @@ from ..lanes cimport (
     F32_LANES, F64_LANES, called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_f64,
     real, store_f64,
 )
-from .dtypes cimport FLOAT64, is_short, size_of
+from .dtypes cimport FLOAT32, FLOAT64, Dtype, is_short, size_of
 from .operations cimport (
     ALL, BFLOAT16_ROWS, FROM_MEMORY, GROUP, LONG_COLUMNS, MAX_ROW_OPERANDS, MOST_REGISTERS, MOST_TURNED, ROW_BY_ROW,
     SHORT, SHORT_TILE, STREAMED, TURNED_TILE, Operand, Operands, Operation, Pass, column_kernel, group_kernel, group_of,
     run_groups, short_kernel,
 )
-from .registers cimport LINE, STREAM_BYTES, ends_lines, lanes
+from .registers cimport LINE, STREAM_BYTES, ends_lines
 from .threads cimport THREAD_MIN, chunk_function, run_chunks
 from .tiles cimport (
-    PADDING, TILE, direct, narrow_across, own_dtype, put_rows, take_row, take_rows, turn, turn_back, widen_across,
+    PADDING, TILE, direct, narrow_across, put_rows, take_row, take_rows, turn, turn_back, widen_across,
 )
 
 cdef enum:
@@ -166,33 +166,75 @@ cdef inline char* place(const Pass* work, const Operand* one, Py_ssize_t row) no
     return one.data + row // work.q * one.step_p + row % work.q * one.step_q
 
 
+cdef inline Py_ssize_t lanes_of(const Pass* work) noexcept nogil:
+    return F64_LANES if work.dtype == FLOAT64 else F32_LANES
+
+
+cdef inline Py_ssize_t width_of(const Pass* work) noexcept nogil:
+    # bytes of a number as kernels take it
+    return 8 if work.dtype == FLOAT64 else 4
+
+
 cdef inline void move_tile(const real* like, bint taking, const Pass* work, const Operand* one, char* tile,
                            Py_ssize_t row, Py_ssize_t rows) noexcept nogil:
     # rows that share p are moved together
     cdef Py_ssize_t done = 0, run, n = work.n, width = 4 if real is f32x else 8
+    cdef Dtype dtype = work.dtype if real is f32x else FLOAT64
     while done < rows:
         run = rows - done if work.flat else min(rows - done, work.q - (row + done) % work.q)
         if taking:
-            take_rows(work.dtype, <real*>(tile + done * n * width), place(work, one, row + done), one.step_q,
+            take_rows(dtype, <real*>(tile + done * n * width), place(work, one, row + done), one.step_q,
                       one.stride, run, n)
         else:
-            put_rows(work.dtype, place(work, one, row + done), one.step_q, one.stride,
+            put_rows(dtype, place(work, one, row + done), one.step_q, one.stride,
                      <const real*>(tile + done * n * width), run, n)
         done += run
 
 
-# Compiled once a precision, whatever the dtype.
+# Compiled once a precision, whatever the dtype; all that follows once for both.
 ctypedef void (*move_function)(const void* like, bint taking, const Pass* work, const Operand* one, char* tile,
                                Py_ssize_t row, Py_ssize_t rows) noexcept nogil
 
 
+cdef inline move_function mover_of(const Pass* work) noexcept nogil:
+    if work.dtype == FLOAT64:
+        return <move_function>called(<void*>move_tile[f64x])
+    return <move_function>called(<void*>move_tile[f32x])
+
+
+cdef inline void take_vector(const Pass* work, const Operand* one, char* tile, const char* values) noexcept nogil:
+    # which may be of 16 bits, or have the precision of the computation
+    cdef Dtype dtype = work.dtype if one.stride == size_of(work.dtype) or work.dtype == FLOAT64 else FLOAT32
+    if work.dtype == FLOAT64:
+        take_row(FLOAT64, <f64x*>tile, values, one.stride, one.length)
+    else:
+        take_row(dtype, <f32x*>tile, values, one.stride, one.length)
+
+
+cdef inline void take_across(const Pass* work, char* tile, const char* x, Py_ssize_t stride,
+                             Py_ssize_t rows) noexcept nogil:
+    if work.dtype == FLOAT64:
+        widen_across(FLOAT64, <f64x*>tile, x, stride, rows, work.n)
+    else:
+        widen_across(work.dtype, <f32x*>tile, x, stride, rows, work.n)
+
+
+cdef inline void put_across(const Pass* work, char* y, Py_ssize_t stride, const char* tile, Py_ssize_t rows,
+                            Py_ssize_t done) noexcept nogil:
+    if work.dtype == FLOAT64:
+        narrow_across(FLOAT64, y, stride, <const f64x*>tile, rows, done, work.n)
+    else:
+        narrow_across(work.dtype, y, stride, <const f32x*>tile, rows, done, work.n)
+
+
 cdef inline Py_ssize_t by_registers(const Pass* work, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
-                                    Py_ssize_t rows, int registers, int width, int manner) noexcept nogil:
+                                    Py_ssize_t rows, int registers, Py_ssize_t width, int manner) noexcept nogil:
     # how many of these rows, from the first on, a kernel of neighbouring rows takes; `at` goes on by as many
     cdef Py_ssize_t done = 0
     cdef int k
     while done < rows:
-        registers = min(registers, <int>((rows - done) // width))
+        while registers * width > rows - done:
+            registers -= 1
         if work.columns(NULL, at, steps, strides, work.n, registers, manner):
             done += registers * width
             for k in range(work.operands + (manner & ROW_BY_ROW != 0)):
@@ -204,22 +246,20 @@ cdef inline Py_ssize_t by_registers(const Pass* work, char** at, const Py_ssize_
     return done
 
 
-cdef inline Py_ssize_t run_columns(const real* like, const Pass* work, Py_ssize_t row, Py_ssize_t stop,
-                                   char* tiles) noexcept nogil:
+cdef inline Py_ssize_t run_columns(const Pass* work, Py_ssize_t row, Py_ssize_t stop, char* tiles) noexcept nogil:
     # how many rows from here on a kernel of neighbouring rows took. Where they are staged, operands that have tiles
     # pass through them, where rows are neighbours too
     cdef char* at[MAX_ROW_OPERANDS]
     cdef Py_ssize_t steps[MAX_ROW_OPERANDS]
     cdef Py_ssize_t strides[MAX_ROW_OPERANDS]
-    cdef Py_ssize_t width = 4 if real is f32x else 8, rows, done
-    cdef Py_ssize_t size = sizeof(real)
+    cdef Py_ssize_t width = width_of(work), lanes = lanes_of(work), rows, done, size = width * lanes
     cdef int registers = MOST_REGISTERS
     cdef const Operand* one
     cdef int k
     if work.staged or work.copies:
         registers = <int>min(<Py_ssize_t>MOST_REGISTERS, max(
             LINE // size, SHORT_TILE * <Py_ssize_t>sizeof(double) // (work.n * size)))
-    rows = min(registers * lanes(like), (stop - row) // lanes(like) * lanes(like))
+    rows = min(registers * lanes, (stop - row) & -lanes)
     for k in range(work.operands):
         one = &work.of[k]
         at[k], steps[k], strides[k] = place(work, one, row), one.step_q, one.stride
@@ -228,13 +268,12 @@ cdef inline Py_ssize_t run_columns(const real* like, const Pass* work, Py_ssize_
         if work.staged and one.kind == c'r' and one.tiled:
             at[k], steps[k], strides[k] = tiles + one.offset, width, rows * width
             if k < work.n_in:
-                widen_across(work.dtype, <real*>at[k], place(work, one, row), one.stride, rows, work.n)
-    done = by_registers(work, at, steps, strides, rows, registers, lanes(like), work.manner)
+                take_across(work, at[k], place(work, one, row), one.stride, rows)
+    done = by_registers(work, at, steps, strides, rows, registers, lanes, work.manner)
     for k in range(work.n_in, work.operands):
         one = &work.of[k]
         if work.staged and one.kind == c'r' and one.tiled:
-            narrow_across(work.dtype, place(work, one, row), one.stride, <const real*>(tiles + one.offset), rows, done,
-                          work.n)
+            put_across(work, place(work, one, row), one.stride, tiles + one.offset, rows, done)
     return done
 
 
@@ -266,42 +305,40 @@ cdef inline Py_ssize_t run_turned(const Pass* work, char** at, const Py_ssize_t*
     return done
 
 
-cdef inline void run_rows(const real* like, const Pass* work, char** at, const Py_ssize_t* step, Py_ssize_t rows,
+cdef inline void run_rows(const Pass* work, char** at, const Py_ssize_t* step, Py_ssize_t rows,
                           int threads) noexcept nogil:
     # rows at equal distances, where a kernel can take them
     cdef Py_ssize_t taken, n = work.n
     cdef int k
-    if real is f32x:
-        while 0 < n <= work.turned and rows >= F32_LANES > 1:  # a register of one lane is a row already
-            taken = run_turned(work, at, step, rows)
-            if taken == 0:
-                taken = F32_LANES
-                run_groups(work.kernel, work.shorts, at, step, work.operands, work.group, taken, n, threads,
-                           work.manner)
-            for k in range(work.operands):
-                at[k] += taken * step[k]
-            rows -= taken
+    while 0 < n <= work.turned and rows >= F32_LANES > 1:  # a register of one lane is a row already
+        taken = run_turned(work, at, step, rows)
+        if taken == 0:
+            taken = F32_LANES
+            run_groups(work.kernel, work.shorts, at, step, work.operands, work.group, taken, n, threads, work.manner)
+        for k in range(work.operands):
+            at[k] += taken * step[k]
+        rows -= taken
     run_groups(work.kernel, work.shorts, at, step, work.operands, work.group, rows, n, threads, work.manner)
 
 
-cdef inline void run_chunk(const real* like, const Pass* work, Py_ssize_t start, Py_ssize_t stop, double* sums,
-                           char* tiles, bint first_chunk, int threads) noexcept nogil:
+cdef inline void run_chunk(const Pass* work, Py_ssize_t start, Py_ssize_t stop, double* sums, char* tiles,
+                           bint first_chunk, int threads) noexcept nogil:
     # row after row, `group` at a time from the chunk's start
-    cdef Py_ssize_t n = work.n, r = start, rows, first, row, count, width = 4 if real is f32x else 8
+    cdef Py_ssize_t n = work.n, r = start, rows, first, row, count, width = width_of(work), lanes = lanes_of(work)
     cdef char* at[MAX_ROW_OPERANDS]
     cdef Py_ssize_t step[MAX_ROW_OPERANDS]
     cdef Operands p[GROUP]
     cdef const Operand* one
-    cdef move_function move = <move_function>called(<void*>move_tile[real])
+    cdef move_function move = mover_of(work)
     cdef int k
     while r < stop:
-        if work.across and r + lanes(like) <= stop:
-            rows = run_columns(like, work, r, stop, tiles)
+        if work.across and r + lanes <= stop:
+            rows = run_columns(work, r, stop, tiles)
             r += rows
             if rows > 0:
                 continue
-        elif work.across and work.apart and start + lanes(like) <= stop and (
-                run_columns(like, work, stop - lanes(like), stop, tiles) > 0):
+        elif work.across and work.apart and start + lanes <= stop and (
+                run_columns(work, stop - lanes, stop, tiles) > 0):
             break  # the last register of rows, of which some have been computed before
         rows = min(work.height, stop - r)
         for k in range(work.operands):
@@ -316,14 +353,13 @@ cdef inline void run_chunk(const real* like, const Pass* work, Py_ssize_t start,
             elif one.tiled:
                 at[k] = tiles + one.offset
                 if one.kind == c'v' and (one.step_q != 0 or (first_chunk and r == start)):
-                    take_row(work.dtype if one.stride == size_of(work.dtype) else own_dtype(like), <real*>at[k],
-                             place(work, one, r), one.stride, one.length)
+                    take_vector(work, one, at[k], place(work, one, r))
                 elif one.kind == c'r' and k < work.n_in:
                     move(NULL, True, work, one, at[k], r, rows)
             else:
                 at[k] = place(work, one, r)
         if work.flat:
-            run_rows(like, work, at, step, rows, threads)
+            run_rows(work, at, step, rows, threads)
         else:
             first = 0
             while first < rows:
@@ -360,7 +396,8 @@ cdef inline void add_sums(const Pass* work, Py_ssize_t k) noexcept nogil:
         i += 1
 
 
-cdef inline void take_chunk(const real* like, const Pass* work, Py_ssize_t k, int thread) noexcept nogil:
+cdef inline void take_chunk(void* context, Py_ssize_t k, int thread) noexcept nogil:
+    cdef const Pass* work = <const Pass*>context
     cdef char* tiles = work.tiles + thread * work.tiles_size
     cdef double* sums = sums_of(work, k)
     cdef bint first_chunk = True
@@ -369,7 +406,7 @@ cdef inline void take_chunk(const real* like, const Pass* work, Py_ssize_t k, in
     if work.tiles_size > 0:
         first_chunk = not tiles[work.tiles_size - LINE]
         tiles[work.tiles_size - LINE] = True
-    run_chunk(like, work, k * work.chunk, min(work.rows, (k + 1) * work.chunk), sums, tiles, first_chunk,
+    run_chunk(work, k * work.chunk, min(work.rows, (k + 1) * work.chunk), sums, tiles, first_chunk,
               work.threads if work.workers == 1 else 1)
     if work.workers == 1 and k > 0 and work.n_sums > 0:
         add_sums(work, k)
@@ -377,28 +414,15 @@ cdef inline void take_chunk(const real* like, const Pass* work, Py_ssize_t k, in
         end_stream()
 
 
-cdef inline void take_chunk_float32(void* work, Py_ssize_t k, int thread) noexcept nogil:
-    take_chunk(<const f32x*>NULL, <const Pass*>work, k, thread)
-
-
-cdef inline void take_chunk_float64(void* work, Py_ssize_t k, int thread) noexcept nogil:
-    take_chunk(<const f64x*>NULL, <const Pass*>work, k, thread)
-
-
-cdef inline void run_pass(const real* like, Pass* work) noexcept nogil:
+cdef inline void run_pass(Pass* work) noexcept nogil:
     # all chunks, whose sums are added in order, in the place of the first chunk's
-    cdef chunk_function take_one
     cdef environment callers
     cdef Py_ssize_t chunk
     cdef int worker
     if work.tiles_size > 0:
         for worker in range(work.workers):  # the note: not yet
             work.tiles[(worker + 1) * work.tiles_size - LINE] = False
-    if real is f32x:
-        take_one = <chunk_function>called(<void*>take_chunk_float32)
-    else:
-        take_one = <chunk_function>called(<void*>take_chunk_float64)
-    run_chunks(take_one, work, work.chunks, work.workers)
+    run_chunks(<chunk_function>called(<void*>take_chunk), work, work.chunks, work.workers)
     if work.workers > 1 and work.n_sums > 0:
         callers = enter_environment()
         for chunk in range(1, work.chunks):
@@ -492,7 +516,7 @@ cdef inline void plan(Pass* work, int threads) noexcept nogil:
     set_workers(work, threads, True)
 
 
-cdef inline void put_sums(const real* like, const Pass* work) noexcept nogil:
+cdef inline void put_sums(const Pass* work) noexcept nogil:
     cdef environment callers = enter_environment()
     cdef const Operand* one
     cdef Py_ssize_t i
@@ -501,10 +525,10 @@ cdef inline void put_sums(const real* like, const Pass* work) noexcept nogil:
         one = &work.of[k]
         if one.kind == c'a' and one.data != NULL:
             for i in range(work.n):
-                if real is f32x:
-                    (<float*>(one.data + i * one.stride))[0] = <float>work.sums[one.offset + i]
-                else:
+                if work.dtype == FLOAT64:
                     (<double*>(one.data + i * one.stride))[0] = work.sums[one.offset + i]
+                else:
+                    (<float*>(one.data + i * one.stride))[0] = <float>work.sums[one.offset + i]
     leave_environment(callers)
 
 
@@ -516,7 +540,7 @@ cdef inline bint only_rows_are_written(const Pass* work) noexcept nogil:
     return True
 
 
-cdef inline bint rows_loop(const real* like, const Operation* operation, char** args, const np.npy_intp* dims,
+cdef inline bint rows_loop(const Operation* operation, char** args, const np.npy_intp* dims,
                            const np.npy_intp* steps) noexcept nogil:
     cdef Pass work
     cdef char room[ROOM]
@@ -531,9 +555,9 @@ cdef inline bint rows_loop(const real* like, const Operation* operation, char** 
     if not has_memory(&work, 0, room, ROOM):
         return False
     for _outer in range(count):
-        run_pass(like, &work)
+        run_pass(&work)
         if not work.manner & ALL:
-            put_sums(like, &work)
+            put_sums(&work)
         for k in range(work.operands):
             work.of[k].data += steps[k]
     free(work.memory)

@@ -5,8 +5,8 @@
 from libc.stdint cimport uint16_t
 
 from ..lanes cimport (
-    F32_LANES, f32x, load_bfloat16, load_f32, load_float16, load_turned_f32, real, store_bfloat16, store_bfloat16_pair,
-    store_f32, store_float16, store_turned_f32,
+    F32_LANES, called, f32x, load_bfloat16, load_f32, load_float16, load_turned_f32, real, store_bfloat16,
+    store_bfloat16_pair, store_f32, store_float16, store_turned_f32,
 )
 from .dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
 from .registers cimport lanes, load, skip, store, zip_high, zip_low
@@ -15,6 +15,12 @@ from .ufuncs cimport SHORT_BLOCK, gather, scatter
 cdef enum:
     TILE = 16  # rows: as many as the widest register has lanes
     PADDING = 16  # elements behind a tile, for 16-bit elements are widened by whole registers
+
+
+# Elements that are strided, and the last ones of a row: called, not copied to each place that has rows.
+ctypedef void (*gather_function)(Dtype dtype, void* block, const char* x, Py_ssize_t step, Py_ssize_t n) noexcept nogil
+ctypedef void (*scatter_function)(Dtype dtype, char* y, Py_ssize_t step, const void* block,
+                                  Py_ssize_t n) noexcept nogil
 
 
 cdef inline void transpose(real* tile) noexcept nogil:
@@ -59,7 +65,8 @@ cdef inline Dtype own_dtype(const real* like) noexcept nogil:
     return FLOAT32 if real is f32x else FLOAT64
 
 
-# What follows is made for each dtype, so that no register has to ask which it is of.
+# What goes row after row is made for each dtype, so that no register has to ask which it is of. A square that is
+# transposed asks once, before and after.
 
 cdef inline Py_ssize_t widen_registers(Dtype dtype, real* tile, const char* x, Py_ssize_t n) noexcept nogil:
     # whole registers of contiguous elements; how many elements that were
@@ -88,8 +95,15 @@ cdef inline void widen_columns(Dtype dtype, real* tile, const char* x, Py_ssize_
     cdef Py_ssize_t width = lanes(tile), i = 0, k
     while i < n:
         i = min(i, n - width)
-        for k in range(width):
-            square[k] = widen(dtype, tile, x + (i + k) * stride)
+        if dtype == FLOAT16:
+            for k in range(width):
+                square[k] = widen(FLOAT16, tile, x + (i + k) * stride)
+        elif dtype == BFLOAT16:
+            for k in range(width):
+                square[k] = widen(BFLOAT16, tile, x + (i + k) * stride)
+        else:
+            for k in range(width):
+                square[k] = load(<const real*>(x + (i + k) * stride))
         transpose(square)
         for k in range(width):
             store(<real*>skip(tile, k * n + i), square[k])
@@ -104,8 +118,15 @@ cdef inline void narrow_columns(Dtype dtype, char* y, Py_ssize_t stride, const r
         for k in range(width):
             square[k] = load(skip(tile, k * n + i))
         transpose(square)
-        for k in range(width):
-            narrow(dtype, y + (i + k) * stride, square[k])
+        if dtype == FLOAT16:
+            for k in range(width):
+                narrow(FLOAT16, y + (i + k) * stride, square[k])
+        elif dtype == BFLOAT16:
+            for k in range(width):
+                narrow(BFLOAT16, y + (i + k) * stride, square[k])
+        else:
+            for k in range(width):
+                store(<real*>(y + (i + k) * stride), square[k])
         i += width
 
 
@@ -209,7 +230,8 @@ cdef inline void take_row(Dtype dtype, real* tile, const char* x, Py_ssize_t str
         else:
             i = widen_registers(own_dtype(tile), tile, x, n)
     while i < n:
-        gather(dtype, <void*>skip(tile, i), x + i * stride, stride, min(<Py_ssize_t>SHORT_BLOCK, n - i))
+        (<gather_function>called(<void*>gather))(dtype, <void*>skip(tile, i), x + i * stride, stride,
+                                                 min(<Py_ssize_t>SHORT_BLOCK, n - i))
         i += SHORT_BLOCK
 
 
@@ -223,7 +245,8 @@ cdef inline void put_row(Dtype dtype, char* y, Py_ssize_t stride, const real* ti
         else:
             i = narrow_registers(own_dtype(tile), y, tile, n)
     while i < n:
-        scatter(dtype, y + i * stride, stride, <const void*>skip(tile, i), min(<Py_ssize_t>SHORT_BLOCK, n - i))
+        (<scatter_function>called(<void*>scatter))(dtype, y + i * stride, stride, <const void*>skip(tile, i),
+                                                   min(<Py_ssize_t>SHORT_BLOCK, n - i))
         i += SHORT_BLOCK
 
 
@@ -234,12 +257,7 @@ cdef inline void take_rows(Dtype dtype, real* tile, const char* x, Py_ssize_t st
     if stride == size_of(dtype) and step == n * stride:
         rows, n = 1, rows * n
     while step == size_of(dtype) and stride != step and r + width <= rows and n >= width:
-        if dtype == FLOAT16:
-            widen_columns(FLOAT16, <real*>skip(tile, r * n), x + r * step, stride, n)
-        elif dtype == BFLOAT16:
-            widen_columns(BFLOAT16, <real*>skip(tile, r * n), x + r * step, stride, n)
-        else:
-            widen_columns(own_dtype(tile), <real*>skip(tile, r * n), x + r * step, stride, n)
+        widen_columns(dtype, <real*>skip(tile, r * n), x + r * step, stride, n)
         r += width
     while r < rows:
         take_row(dtype, <real*>skip(tile, r * n), x + r * step, stride, n)
@@ -253,12 +271,7 @@ cdef inline void put_rows(Dtype dtype, char* y, Py_ssize_t step, Py_ssize_t stri
     if stride == size_of(dtype) and step == n * stride:
         rows, n = 1, rows * n
     while step == size_of(dtype) and stride != step and r + width <= rows and n >= width:
-        if dtype == FLOAT16:
-            narrow_columns(FLOAT16, y + r * step, stride, skip(tile, r * n), n)
-        elif dtype == BFLOAT16:
-            narrow_columns(BFLOAT16, y + r * step, stride, skip(tile, r * n), n)
-        else:
-            narrow_columns(own_dtype(tile), y + r * step, stride, skip(tile, r * n), n)
+        narrow_columns(dtype, y + r * step, stride, skip(tile, r * n), n)
         r += width
     while r < rows:
         put_row(dtype, y + r * step, stride, skip(tile, r * n), n)

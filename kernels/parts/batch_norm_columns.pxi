@@ -73,7 +73,7 @@ cdef struct Problem:
 ctypedef bint (*columns_kernel)(const void* like, const Operation* operation, char** args, Py_ssize_t examples,
                                 Py_ssize_t channels, const np.npy_intp* steps, Py_ssize_t repeat) noexcept nogil
 
-cdef pass_function run_float32 = row_machine().pass_float32, run_float64 = row_machine().pass_float64
+cdef pass_function run_rows = row_machine().run_pass
 
 
 # Problems.
@@ -128,14 +128,14 @@ cdef inline Operand operand(char kind, Matrix matrix, Py_ssize_t offset) noexcep
     return Operand(kind, matrix.data, 0, matrix.step, matrix.stride, 0, False, offset)
 
 
-cdef bint begin_columns(const real* like, const Operation* operation, group_kernel kernel, Problem* problem,
-                        Matrix grad, Matrix x, Matrix y, Py_ssize_t examples, Py_ssize_t channels, const char* scale,
-                        Py_ssize_t scale_step, Py_ssize_t repeat) noexcept nogil:
+cdef bint begin_columns(const Operation* operation, group_kernel kernel, Problem* problem, Matrix grad, Matrix x,
+                        Matrix y, Py_ssize_t examples, Py_ssize_t channels, const char* scale, Py_ssize_t scale_step,
+                        Py_ssize_t repeat) noexcept nogil:
     # Whether there is memory for a problem: its pass over x and, where there is one, grad, to y or to sums; and the
     # vectors of its channels.
     cdef Pass* work = &problem.work
     cdef Matrix none = Matrix(NULL, 0, 0), own = Matrix(<char*>problem.blocks, 0, 0)
-    cdef Py_ssize_t size = whole((channels + PADDING) * (4 if real is f32x else 8), LINE), i
+    cdef Py_ssize_t size = whole((channels + PADDING) * (8 if operation.dtype == FLOAT64 else 4), LINE), i
     cdef bint rescued = False
     work.kernel, work.shorts, work.columns, work.turned, work.across = kernel, NULL, NULL, 0, False
     work.dtype, work.standing, work.n_in, work.group = operation.dtype, 0, 3, GROUP
@@ -164,12 +164,15 @@ cdef bint begin_columns(const real* like, const Operation* operation, group_kern
         problem.known.of[i] = work.more + i * size
     problem.again = work.more + MOST_VECTORS * size
     if rescued:
-        know(like, problem, SCALE, scale, scale_step)
+        if operation.dtype == FLOAT64:
+            know(<const f64x*>NULL, problem, SCALE, scale, scale_step)
+        else:
+            know(<const f32x*>NULL, problem, SCALE, scale, scale_step)
         problem.scale = problem.known.of[SCALE]
     return True
 
 
-cdef inline void run_columns(const real* like, Problem* problem) noexcept nogil:
+cdef void run_columns(Problem* problem) noexcept nogil:
     # Rows where they stand are taken by chunks, each of which is one row to the row machine. Rows of 16-bit elements
     # pass through tiles where they are added in float64, which is seldom.
     cdef Pass work = problem.work
@@ -177,7 +180,7 @@ cdef inline void run_columns(const real* like, Problem* problem) noexcept nogil:
     cdef Py_ssize_t k, first
     cdef bint standing = problem.stands and (
         not is_short(work.dtype) or problem.folded or work.n_sums == 0)
-    problem.dtype = work.dtype if standing else own_dtype(like)
+    problem.dtype = work.dtype if standing or work.dtype == FLOAT64 else FLOAT32
     block.problem, block.rows = problem, 0
     if standing:
         for k in range(work.chunks):
@@ -192,16 +195,13 @@ cdef inline void run_columns(const real* like, Problem* problem) noexcept nogil:
         work.chunk = 1
         for k in range(work.operands):
             work.of[k].tiled = False
-    if real is f32x:
-        run_float32(&work)
-    else:
-        run_float64(&work)
+    run_rows(&work)
 
 
-cdef void add_all(const real* like, Problem* problem, bint folded) noexcept nogil:
+cdef void add_all(Problem* problem, bint folded) noexcept nogil:
     # the two sums of every channel
     problem.folded = folded
-    run_columns(like, problem)
+    run_columns(problem)
 
 
 # The kernels.
@@ -214,16 +214,16 @@ cdef bint column_moments_kernel(const real* like, const Operation* operation, ch
     cdef Matrix none = Matrix(NULL, 0, 0)
     cdef Py_ssize_t i
     cdef bint any_lost = False
-    if not begin_columns(like, operation, <group_kernel>deviations_kernel[real], &problem, none,
+    if not begin_columns(operation, <group_kernel>deviations_kernel[real], &problem, none,
                          matrix(args[0], steps), none, examples, channels, args[1], steps[2], repeat):
         return False
     guess_means(like, &problem, examples)
-    average_all(like, &problem, True, examples)
+    average_all(&problem, True, examples)
     if judge(like, &problem, False):
         tell(like, &problem, 0, args[2], steps[3], args[3], steps[4])
         for i in range(channels):
             set_known(like, &problem, MEAN, i, found_mean(like, &problem, i))
-        average_all(like, &problem, True, examples)
+        average_all(&problem, True, examples)
         tell(like, &problem, POOR, args[2], steps[3], args[3], steps[4])
         judge(like, &problem, True)
     else:
@@ -232,10 +232,10 @@ cdef bint column_moments_kernel(const real* like, const Operation* operation, ch
         any_lost = any_lost or problem.again[i] == LOST
         set_known(like, &problem, MEAN, i, 0.0)
     if any_lost:
-        average_all(like, &problem, False, examples)
+        average_all(&problem, False, examples)
         for i in range(channels):
             set_known(like, &problem, MEAN, i, found_mean(like, &problem, i))
-        average_all(like, &problem, False, examples)
+        average_all(&problem, False, examples)
         tell(like, &problem, LOST, args[2], steps[3], args[3], steps[4])
     free(problem.work.memory)
     return True
@@ -245,7 +245,7 @@ cdef bint column_affine_kernel(const real* like, const Operation* operation, cha
                                Py_ssize_t channels, const np.npy_intp* steps, Py_ssize_t repeat) noexcept nogil:
     # x, mean, rstd, scale, weight, bias -> y
     cdef Problem problem
-    if not begin_columns(like, operation, <group_kernel>affine_rows[real], &problem, Matrix(NULL, 0, 0),
+    if not begin_columns(operation, <group_kernel>affine_rows[real], &problem, Matrix(NULL, 0, 0),
                          matrix(args[0], steps), matrix(args[6], steps + 7), examples, channels, args[3], steps[4],
                          repeat):
         return False
@@ -253,7 +253,7 @@ cdef bint column_affine_kernel(const real* like, const Operation* operation, cha
     know(like, &problem, RSTD, args[2], steps[3])
     know(like, &problem, WEIGHT, args[4], steps[5])
     know(like, &problem, BIAS, args[5], steps[6])
-    run_columns(like, &problem)
+    run_columns(&problem)
     free(problem.work.memory)
     return True
 
@@ -265,12 +265,12 @@ cdef bint column_sums_kernel(const real* like, const Operation* operation, char*
     cdef const double* sums
     cdef Py_ssize_t i
     cdef bint any_lost = False
-    if not begin_columns(like, operation, <group_kernel>gradients_kernel[real], &problem, matrix(args[0], steps),
+    if not begin_columns(operation, <group_kernel>gradients_kernel[real], &problem, matrix(args[0], steps),
                          matrix(args[1], steps + 2), Matrix(NULL, 0, 0), examples, channels, args[4], steps[6], repeat):
         return False
     know_mean(like, &problem, args[2], steps[4])
     know(like, &problem, RSTD, args[3], steps[5])
-    add_all(like, &problem, True)
+    add_all(&problem, True)
     sums = problem.work.sums
     for i in range(channels):
         (<double*>(args[5] + i * steps[7]))[0] = sums[i]
@@ -280,7 +280,7 @@ cdef bint column_sums_kernel(const real* like, const Operation* operation, char*
             problem.again[i] = not (fabs(sums[i]) < INFINITY and fabs(sums[channels + i]) < INFINITY)
             any_lost = any_lost or problem.again[i] != 0
     if any_lost:
-        add_all(like, &problem, False)
+        add_all(&problem, False)
         for i in range(channels):
             if problem.again[i]:
                 (<double*>(args[5] + i * steps[7]))[0] = sums[i]
@@ -294,7 +294,7 @@ cdef bint column_slope_kernel(const real* like, const Operation* operation, char
     # grad, x, mean, rstd, scale, weight, mean(grad), mean(grad * normed) -> grad_x
     cdef Problem problem
     cdef Py_ssize_t i
-    if not begin_columns(like, operation, <group_kernel>slope_rows[real], &problem, matrix(args[0], steps),
+    if not begin_columns(operation, <group_kernel>slope_rows[real], &problem, matrix(args[0], steps),
                          matrix(args[1], steps + 2), matrix(args[8], steps + 10), examples, channels,
                          args[4], steps[6], repeat):
         return False
@@ -307,7 +307,7 @@ cdef bint column_slope_kernel(const real* like, const Operation* operation, char
         for i in range(channels):  # rstd is that of x * scale: the weight brings the scale back
             set_known(like, &problem, WEIGHT, i, element(<const real*>problem.known.of[WEIGHT], i)
                       * element(<const real*>problem.known.of[SCALE], i))
-    run_columns(like, &problem)
+    run_columns(&problem)
     free(problem.work.memory)
     return True
 

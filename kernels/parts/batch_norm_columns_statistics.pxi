@@ -1,11 +1,11 @@
 # Means and variances of columns, from the sums of their deviations. A part of batch_norm.pyx.
 
-cdef void average_all(const real* like, Problem* problem, bint folded, Py_ssize_t examples) noexcept nogil:
+cdef void average_all(Problem* problem, bint folded, Py_ssize_t examples) noexcept nogil:
     # the averages of both sums over so many examples, divided register by register: a division takes as long as
     # all else that is done for a channel
     cdef double* sums = problem.work.sums
     cdef Py_ssize_t i = 0, count = 2 * problem.channels
-    add_all(like, problem, folded)
+    add_all(problem, folded)
     while i + F64_LANES <= count:
         store_f64(sums + i, load_f64(sums + i) / splat_f64(examples))
         i += F64_LANES
@@ -37,7 +37,7 @@ cdef inline bint has_vanished(const Problem* problem, Py_ssize_t i) noexcept nog
     return False
 
 
-cdef inline bint judge(const real* like, const Problem* problem, bint final) noexcept nogil:
+cdef bint judge(const real* like, const Problem* problem, bint final) noexcept nogil:
     # Which channels' averages have lost digits; whether any is POOR. A poor channel is summed a second time, from the
     # mean that the first sum found, and then no more.
     cdef Py_ssize_t i
@@ -56,8 +56,8 @@ cdef inline bint judge(const real* like, const Problem* problem, bint final) noe
     return any_poor
 
 
-cdef inline void tell(const real* like, const Problem* problem, int which, char* mean, Py_ssize_t mean_step,
-                      char* variance, Py_ssize_t variance_step) noexcept nogil:
+cdef void tell(const real* like, const Problem* problem, int which, char* mean, Py_ssize_t mean_step,
+               char* variance, Py_ssize_t variance_step) noexcept nogil:
     # writes mean and variance of the channels that have been summed for this reason
     cdef Py_ssize_t i
     cdef double apart
@@ -80,7 +80,7 @@ cdef inline void guess_means(const real* like, Problem* problem, Py_ssize_t exam
         scale_row(like, problem, mean)
     problem.work.rows = problem.work.chunk = few
     problem.work.chunks = problem.work.workers = 1
-    average_all(like, problem, False, few)
+    average_all(problem, False, few)
     problem.work = whole_work
     for i in range(problem.channels):
         set_known(like, problem, MEAN, i, found_mean(like, problem, i))
