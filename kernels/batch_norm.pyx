@@ -24,8 +24,8 @@ from .loops.operations cimport (
 )
 from .loops.reductions cimport (
     BLOCK, FOLD, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, PARTS, SUMS, Pair, add_element, add_float_terms, add_folds,
-    add_more_terms, add_pairs, element, end_fold, first_lanes, load_short, map_block, map_row, map_shorts, put_element,
-    rounded, row_context, store_short_pair, sum_block, sum_row, sum_values, take, take_of, tree, wide,
+    add_more_terms, add_pairs, element, end_fold, first_lanes, load_short, map_block, map_rarely, map_row, map_shorts,
+    put_element, rounded, row_context, store_short_pair, sum_block, sum_row, sum_values, take, take_of, tree, wide,
 )
 from .loops.registers cimport LINE, ends_lines, head, lanes, load, skip, store, store_part, stream
 from .loops.rows cimport CHUNKS, PAGE, has_memory, lay_out, set_chunks, set_workers, whole
@@ -34,7 +34,6 @@ from .loops.threads cimport THREAD_MIN, run_chunks, thread_count
 from .loops.tiles cimport PADDING, TILE, own_dtype, put_row, take_row
 from .loops.ufuncs cimport NPY_HALF, bfloat16_number
 from .rowwise.exponent_range cimport ordinary, reciprocal_square_root, rescue_scale, statistics_scale
-from .rowwise.norm_groups cimport add_wide
 
 np.import_array()
 np.import_ufunc()
@@ -158,7 +157,7 @@ cdef void affine_block(real* y, const void* context, Py_ssize_t start, Py_ssize_
 
 
 cdef void scaled_affine_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    map_block(affine[real], y, context, start, n, (<const Segment*>context).streamed)
+    map_rarely(affine[real], y, context, start, n)
 
 
 cdef void slope_block(real* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
@@ -168,7 +167,7 @@ cdef void slope_block(real* y, const void* context, Py_ssize_t start, Py_ssize_t
 
 
 cdef void scaled_slope_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    map_block(slope[real], y, context, start, n, (<const Segment*>context).streamed)
+    map_rarely(slope[real], y, context, start, n)
 
 
 # The gufuncs.

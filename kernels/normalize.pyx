@@ -110,8 +110,8 @@ cdef inline bint measure(const real* like, Length* length, double eps, Py_ssize_
     return reaches
 
 
-cdef inline bint measure_any(const real* like, Length* length, PowerLength* power, double eps, Py_ssize_t n,
-                             int threads) noexcept nogil:
+cdef bint measure_any(const real* like, Length* length, PowerLength* power, double eps, Py_ssize_t n,
+                      int threads) noexcept nogil:
     # the same of any p
     power[0] = power_length_of(length.grad, length.x, length.p)
     find_length(like, power, n, threads)

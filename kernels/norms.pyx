@@ -23,8 +23,8 @@ from .loops.columns cimport HALVES, MOST_HALVES, MOST_LANES, fold_columns, narro
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
 from .loops.reductions cimport (
     BLOCK, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, Pair, add_element, add_float_terms, add_parts, element, end_fold,
-    fill, first_lanes, fold_block, fold_element, fold_values, halved, load_short, map_block, map_pair, map_row,
-    map_shorts, merge_row, put_element, rounded, row_context, sum_block, sum_either, sum_row, sum_values, take,
+    fill, first_lanes, fold_block, fold_element, fold_values, halved, load_short, map_block, map_pair, map_rarely,
+    map_row, map_shorts, merge_row, put_element, rounded, row_context, sum_block, sum_either, sum_row, sum_values, take,
     take_of, tree, wide,
 )
 from .loops.operations cimport (
@@ -152,11 +152,11 @@ cdef void layer_pair(const real* like, const Norm* first, const Norm* second, Py
 
 
 cdef void scaled_rms_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    map_block(rms_point[real], y, context, start, n, (<const Norm*>context).streamed)
+    map_rarely(rms_point[real], y, context, start, n)
 
 
 cdef void scaled_layer_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    map_block(layer_point[real], y, context, start, n, (<const Norm*>context).streamed)
+    map_rarely(layer_point[real], y, context, start, n)
 
 
 # A few rows: each statistic of all of them, then all outputs. The processor begins the next row's sum while it still
@@ -305,8 +305,8 @@ cdef void layer_stats_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_
 
 # Backward.
 
-cdef inline void backward_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads, int manner,
-                                bint centred) noexcept nogil:
+cdef void backward_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads, int manner,
+                         bint centred) noexcept nogil:
     # grad, x, weight, [mean,] rstd -> grad_x, grad_weight[, grad_bias]
     cdef Group group
     cdef int rstd = 4 if centred else 3

@@ -274,6 +274,28 @@ def test_partial_accesses_touch_nothing_else(registers, dtype, guarded):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_first_lanes(registers, dtype):
+    width = registers.F32_LANES if dtype is np.float32 else registers.F64_LANES
+    x = any_bits(dtype, 16)
+    for n in range(width + 1):
+        y = np.full(16, 9, dtype)
+        registers.first_lanes(x, n, y)
+        assert np.array_equal(bits(y[:n]), bits(x[:n]))
+        assert np.array_equal(bits(y[n:width]), bits(np.zeros(width - n, dtype)))
+
+
+def test_parts_of_16_bits_touch_nothing_else(registers, guarded):
+    page = at_address(guarded - mmap.PAGESIZE, mmap.PAGESIZE // 2, np.uint16)
+    page[:] = np.arange(1, len(page) + 1)
+    for n in range(registers.F32_LANES):
+        y = np.full(32, 9, np.uint16)
+        registers.copy_part_u16(guarded - 2 * n, n, y)
+        assert np.array_equal(y[:n], page[len(page) - n:])
+        assert np.all(y[n:registers.F32_LANES] == 0)
+        assert np.all(y[registers.F32_LANES:] == 9)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_stream(registers, dtype, guarded):
     width = registers.F32_LANES if dtype is np.float32 else registers.F64_LANES
     x = any_bits(dtype, 16)

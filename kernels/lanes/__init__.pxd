@@ -33,12 +33,15 @@ cdef extern from "lanes/lanes.h" nogil:
 
     f32x load_float16(const uint16_t* p)
     f32x load_bfloat16(const uint16_t* p)
+    void copy_part_u16(uint16_t* to, const uint16_t* p, Py_ssize_t n)  # n < F32_LANES numbers, 0 up to F32_LANES
     void store_float16(uint16_t* p, f32x x)
     void store_bfloat16(uint16_t* p, f32x x)
     void store_bfloat16_pair(uint16_t* p, f32x x, f32x next)  # 2 * F32_LANES numbers
 
     f64x wide_f32(const float* p)  # F64_LANES float32 as float64
     f64x wide_part_f32(const float* p, Py_ssize_t n)
+    f32x first_lanes_f32(f32x x, Py_ssize_t n)  # x in the first n lanes, 0 in the others
+    f64x first_lanes_f64(f64x x, Py_ssize_t n)
     void narrow_f64_f32(float* p, f64x x)  # F64_LANES float64, rounded to float32
     void wide_halves_f32(f32x x, f64x* wide)  # all lanes as float64, to as many registers as they take
     f32x narrow_halves(const f64x* x)  # the registers that hold as many float64 as F32_LANES, in order

@@ -16,6 +16,8 @@ static inline f32x load_f32(const float *p) { return _mm256_loadu_ps(p); }
 static inline f64x load_f64(const double *p) { return _mm256_loadu_pd(p); }
 static inline f32x load_part_f32(const float *p, ptrdiff_t n) { return _mm256_maskload_ps(p, first_f32(n)); }
 static inline f64x load_part_f64(const double *p, ptrdiff_t n) { return _mm256_maskload_pd(p, first_f64(n)); }
+static inline f32x first_lanes_f32(f32x x, ptrdiff_t n) { return _mm256_and_ps(x, _mm256_castsi256_ps(first_f32(n))); }
+static inline f64x first_lanes_f64(f64x x, ptrdiff_t n) { return _mm256_and_pd(x, _mm256_castsi256_pd(first_f64(n))); }
 static inline void store_f32(float *p, f32x x) { _mm256_storeu_ps(p, x); }
 static inline void store_f64(double *p, f64x x) { _mm256_storeu_pd(p, x); }
 static inline void store_part_f32(float *p, f32x x, ptrdiff_t n) { _mm256_maskstore_ps(p, first_f32(n), x); }
@@ -228,6 +230,19 @@ static inline void narrow_u64_u32(uint32_t *p, u64x x) {
 }
 
 /* 16-bit formats */
+static inline void copy_part_u16(uint16_t *to, const uint16_t *from, ptrdiff_t n) {
+    uint64_t first = n & 1 ? from[n - 1] : 0, last = 0;
+    uint32_t two;
+    if (n & 2) {
+        memcpy(&two, from + (n & 4), sizeof two);
+        first = first << 32 | two;
+    }
+    if (n & 4) {
+        last = first;
+        memcpy(&first, from, sizeof first);
+    }
+    _mm_storeu_si128((__m128i *)to, _mm_set_epi64x((long long)last, (long long)first));
+}
 static inline f32x load_float16(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
 static inline void store_float16(uint16_t *p, f32x x) {
     _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));

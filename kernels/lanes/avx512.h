@@ -15,6 +15,8 @@ static inline f32x load_f32(const float *p) { return _mm512_loadu_ps(p); }
 static inline f64x load_f64(const double *p) { return _mm512_loadu_pd(p); }
 static inline f32x load_part_f32(const float *p, ptrdiff_t n) { return _mm512_maskz_loadu_ps(first_f32(n), p); }
 static inline f64x load_part_f64(const double *p, ptrdiff_t n) { return _mm512_maskz_loadu_pd(first_f64(n), p); }
+static inline f32x first_lanes_f32(f32x x, ptrdiff_t n) { return _mm512_maskz_mov_ps(first_f32(n), x); }
+static inline f64x first_lanes_f64(f64x x, ptrdiff_t n) { return _mm512_maskz_mov_pd(first_f64(n), x); }
 static inline void store_f32(float *p, f32x x) { _mm512_storeu_ps(p, x); }
 static inline void store_f64(double *p, f64x x) { _mm512_storeu_pd(p, x); }
 static inline void store_part_f32(float *p, f32x x, ptrdiff_t n) { _mm512_mask_storeu_ps(p, first_f32(n), x); }
@@ -262,6 +264,9 @@ static inline void narrow_u64_u32(uint32_t *p, u64x x) {
 }
 
 /* 16-bit formats */
+static inline void copy_part_u16(uint16_t *to, const uint16_t *from, ptrdiff_t n) {
+    _mm256_storeu_si256((__m256i *)to, _mm256_maskz_loadu_epi16((__mmask16)((1u << n) - 1), from));
+}
 static inline f32x load_float16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 static inline void store_float16(uint16_t *p, f32x x) {
     _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));

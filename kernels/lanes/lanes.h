@@ -50,6 +50,22 @@ static inline void add_products_u8(const uint32_t *w, const u32x *x, u32x *sums)
 }
 #endif
 
+#if !defined(LANEWISE_AVX2) && !defined(LANEWISE_AVX512)
+static inline void copy_part_u16(uint16_t *to, const uint16_t *from, ptrdiff_t n) {
+    for (int k = 0; k < F32_LANES; k++) to[k] = k < n ? from[k] : 0;
+}
+static inline f32x first_lanes_f32(f32x x, ptrdiff_t n) {
+    float values[F32_LANES];
+    store_f32(values, x);
+    return load_part_f32(values, n);
+}
+static inline f64x first_lanes_f64(f64x x, ptrdiff_t n) {
+    double values[F64_LANES];
+    store_f64(values, x);
+    return load_part_f64(values, n);
+}
+#endif
+
 #if !defined(LANEWISE_AVX2) && !defined(LANEWISE_AVX512) /* where these are few registers, which need no memory */
 static inline void fold_products_f32(const float *x, const float *y, f64x *sums) {
     float folded[16];

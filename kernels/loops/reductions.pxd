@@ -12,9 +12,10 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from ..lanes cimport (
-    F32_LANES, F64_LANES, add_product_f64, at_least, called, end_stream, f32x, f64x, fold_products_f32, load_bfloat16,
-    load_f64, load_float16, load_part_f64, narrow_f64_f32, real, splat, splat_f32, splat_f64, store_bfloat16,
-    store_bfloat16_pair, store_f32, store_f64, store_float16, sum_f64, wide_f32, wide_part_f32, wide_sum_f32,
+    F32_LANES, F64_LANES, add_product_f64, at_least, called, copy_part_u16, end_stream, f32x, f64x, first_lanes_f32,
+    first_lanes_f64, fold_products_f32, load_bfloat16, load_f64, load_float16, load_part_f64, narrow_f64_f32, real,
+    splat, splat_f32, splat_f64, store_bfloat16, store_bfloat16_pair, store_f32, store_f64, store_float16, sum_f64,
+    wide_f32, wide_part_f32, wide_sum_f32,
 )
 from .dtypes cimport BFLOAT16, FLOAT32, Dtype, is_short
 from .registers cimport (
@@ -97,14 +98,14 @@ cdef inline f32x load_short(Dtype dtype, const uint16_t* x) noexcept nogil:
 cdef inline real take_of(Dtype dtype, const real* x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # the same, of a row that may be of 16-bit elements
     cdef uint16_t part[F32_LANES]
-    cdef Py_ssize_t k
+    cdef const uint16_t* source
     if real is f32x:
         if is_short(dtype):
-            if n == F32_LANES:
-                return load_short(dtype, <const uint16_t*>x + i)
-            for k in range(F32_LANES):
-                part[k] = (<const uint16_t*>x)[i + k] if k < n else 0
-            return load_short(dtype, part)
+            source = <const uint16_t*>x + i
+            if n < F32_LANES:
+                copy_part_u16(part, source, n)
+                source = part
+            return load_short(dtype, source)
     return take(x, i, n)
 
 
@@ -137,11 +138,10 @@ cdef inline double rounded(const real* like, double value) noexcept nogil:
 
 cdef inline real first_lanes(real x, Py_ssize_t n) noexcept nogil:
     # x in the first n lanes, 0 in the others: a term must add nothing where there is no element
-    cdef real whole[1]
-    if n == lanes(<const real*>whole):
-        return x
-    store(whole, x)
-    return load_part(<const real*>whole, n)
+    if real is f32x:
+        return x if n == F32_LANES else first_lanes_f32(x, n)
+    else:
+        return x if n == F64_LANES else first_lanes_f64(x, n)
 
 
 cdef inline f64x halved(f64x* sums, int count, int apart) noexcept nogil:
@@ -572,6 +572,21 @@ cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, P
     for k in range(3):
         if at[k] >= 0:
             store(<real*>skip(y, at[k]), edges[k])
+
+
+cdef inline void map_rarely(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                            real* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # map_block in the fewest instructions
+    cdef Py_ssize_t i = start, stop = start + n, part
+    cdef real value
+    while i < stop:
+        part = min(stop - i, lanes(y))
+        value = point(y, context, i, part)
+        if part == lanes(y):
+            store(<real*>skip(y, i), value)
+        else:
+            store_part(<real*>skip(y, i), value, part)
+        i += part
 
 
 cdef inline void store_short(Dtype dtype, uint16_t* y, f32x x) noexcept nogil:

@@ -115,6 +115,11 @@ cdef inline void add_part(
         store_part_f64(second + i, sums[1], n)
 
 
+cdef inline Py_ssize_t lanes_in(int half, Py_ssize_t n) noexcept nogil:
+    # how many of n numbers are in a half of a register
+    return max(<Py_ssize_t>0, min(n - half * F64_LANES, <Py_ssize_t>F64_LANES))
+
+
 cdef inline void fold_part(
         void (*fold)(const f32x*, const Example*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, const Block* block,
         Example* one, Py_ssize_t start, Py_ssize_t stop, double* first, double* second, Py_ssize_t i,
@@ -123,13 +128,12 @@ cdef inline void fold_part(
     cdef f64x sums[2 * HALVES]
     cdef f32x own[2]
     cdef double* at[2]
-    cdef Py_ssize_t group, r
+    cdef Py_ssize_t group, r, part
     cdef int k, half
     at[0], at[1] = first + i, second + i
-    if n == F32_LANES:
-        for k in range(2):
-            for half in range(HALVES):
-                sums[k * HALVES + half] = load_f64(at[k] + half * F64_LANES)
+    for k in range(2):
+        for half in range(HALVES):
+            sums[k * HALVES + half] = wide(<const f64x*>at[k], half * F64_LANES, lanes_in(half, n))
     while start < stop:
         own[0] = own[1] = splat_f32(0.0)
         group = min(stop - start, <Py_ssize_t>GROUP)
@@ -141,17 +145,16 @@ cdef inline void fold_part(
             for r in range(any_count(group)):
                 point_to(block, start + r, one)
                 fold(NULL, one, i, n, own)
-        if n == F32_LANES:
-            add_widened(own[0], sums, False)
-            add_widened(own[1], sums + HALVES, False)
-        else:
-            add_wide(at[0], own[0], n)
-            add_wide(at[1], own[1], n)
+        add_widened(own[0], sums, False)
+        add_widened(own[1], sums + HALVES, False)
         start += GROUP
-    if n == F32_LANES:
-        for k in range(2):
-            for half in range(HALVES):
+    for k in range(2):
+        for half in range(HALVES):
+            part = lanes_in(half, n)
+            if part == F64_LANES:
                 store_f64(at[k] + half * F64_LANES, sums[k * HALVES + half])
+            else:
+                store_part_f64(at[k] + half * F64_LANES, sums[k * HALVES + half], part)
 
 
 cdef inline void fold_rows(
@@ -164,8 +167,8 @@ cdef inline void fold_rows(
         while i + F32_LANES <= channels:
             fold_part(fold, block, &one, start, stop, first, second, i, F32_LANES)
             i += F32_LANES
-        if i < channels:
-            fold_part(fold, block, &one, start, stop, first, second, i, channels - i)
+        if i < channels:  # fewer than all lanes, which the compiler is told by a minimum
+            fold_part(fold, block, &one, start, stop, first, second, i, min(channels - i, <Py_ssize_t>F32_LANES - 1))
         start = stop
 
 
@@ -195,7 +198,8 @@ cdef inline void add_rows(
             add_part(add, like, &block, &one, start, stop, first, second, i, F64_LANES)
             i += F64_LANES
         if i < channels:
-            add_part(add, like, &block, &one, start, stop, first, second, i, channels - i)
+            add_part(add, like, &block, &one, start, stop, first, second, i,
+                     min(channels - i, <Py_ssize_t>F64_LANES - 1))
         start = stop
 
 
@@ -280,7 +284,7 @@ cdef inline void map_tile(real (*point)(const real*, const void*, Py_ssize_t, Py
     if not is_short(dtype) and block.y_step % <Py_ssize_t>sizeof(real) == 0:
         i = head(<const real*>block.y, n)
     at[0], at[1] = 0 if i else -1, n - unit if (n - i) % unit else -1
-    for k in range(2):
+    for k in range(any_count(2)):
         if at[k] >= 0:
             hold(like, block.problem, dtype, at[k], &one, held)
             for r in range(start, stop):
@@ -294,7 +298,7 @@ cdef inline void map_tile(real (*point)(const real*, const void*, Py_ssize_t, Py
             map_unit(point, like, block, &one, r, i, values)
             put_unit(block, dtype, r, i, values, streamed)
         i += unit
-    for k in range(2):
+    for k in range(any_count(2)):
         for r in range(start, stop if at[k] >= 0 else start):
             put_unit(block, dtype, r, at[k], edges + 2 * (k * TILE + r - start), False)
 

@@ -35,14 +35,7 @@ cdef bint short_moments_kernel(const real* like, char** at, const Py_ssize_t* st
     cdef double[SHORT_ROWS] variances
     if not all_unscaled(at[1], steps[1]):
         return False
-    if n == 49:  # segments of 7 by 7, 4 by 4 and 2 by 2, whose loops the compiler then lays out
-        short_moments(like, at[0], steps[0], 49, means, variances)
-    elif n == 16:
-        short_moments(like, at[0], steps[0], 16, means, variances)
-    elif n == 4:
-        short_moments(like, at[0], steps[0], 4, means, variances)
-    else:
-        short_moments(like, at[0], steps[0], any_count(n), means, variances)
+    short_moments(like, at[0], steps[0], n, means, variances)
     put_numbers(means, at[2], steps[2])
     put_numbers(variances, at[3], steps[3])
     return True

@@ -105,8 +105,8 @@ cdef void copy_part(const real* like, const Channel* channel, Py_ssize_t example
 
 cdef inline void point_at(const real* like, const Channel* channel, bint in_place, Py_ssize_t example, Py_ssize_t start,
                           Py_ssize_t n, Segment* segment, double* tiles) noexcept nogil:
-    # to a part of a segment where it stands, or to a copy
-    if in_place:
+    # to a part of a segment where it stands, or to a copy; asked anew for each part, or the sums would be there twice
+    if any_count(in_place):
         segment.grad = channel.grad + example * channel.grad_step + start * channel.grad_stride
         segment.x = channel.x + example * channel.x_step + start * channel.x_stride
         segment.goes_on = <const char*>segment.x + (n + F32_LANES) * size_of(channel.dtype) <= channel.x_end
@@ -147,7 +147,7 @@ cdef inline Pair add_segments(
             continue
         i = start
         while i < end:
-            length = min(end - i, <Py_ssize_t>FOLDED)
+            length = end - i if in_place else min(end - i, <Py_ssize_t>FOLDED)
             point_at(like, channel, in_place, example, i, length, segment, tiles)
             if real is f32x and folded:
                 add_folds(fold, 2, &known, 0, length, sums)
@@ -187,12 +187,9 @@ cdef inline Pair add_either(
                 return add_segments(fold, add, like, channel, BFLOAT16, True, True, example, stop, start, n)
             if in_place and channel.dtype == FLOAT16:
                 return add_segments(fold, add, like, channel, FLOAT16, True, True, example, stop, start, n)
-            if in_place:
-                return add_segments(fold, add, like, channel, FLOAT32, True, True, example, stop, start, n)
-            return add_segments(fold, add, like, channel, FLOAT32, False, True, example, stop, start, n)
-    if (real is f64x or not of_grads) and in_place and not is_short(channel.dtype):
-        return add_segments(fold, add, like, channel, own_dtype(like), True, False, example, stop, start, n)
-    return add_segments(fold, add, like, channel, own_dtype(like), False, False, example, stop, start, n)
+            return add_segments(fold, add, like, channel, FLOAT32, in_place, True, example, stop, start, n)
+    in_place = in_place and not is_short(channel.dtype)
+    return add_segments(fold, add, like, channel, own_dtype(like), in_place, False, example, stop, start, n)
 
 
 cdef Pair sums_of_piece(const real* like, const Channel* channel, Py_ssize_t piece, bint folded) noexcept nogil:

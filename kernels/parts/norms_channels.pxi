@@ -120,14 +120,17 @@ cdef inline f32x float16_channel_point(const f32x* like, const void* context, Py
 
 
 cdef inline void put_normed(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
-                            real* y, const ChannelNorm* all, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+                            real* y, const ChannelNorm* all, Py_ssize_t start, Py_ssize_t n,
+                            bint rarely) noexcept nogil:
     cdef ChannelNorm own = all[0]
     cdef Py_ssize_t i = start, stop = start + n, c = start // own.size, end
     while i < stop:
         end = min((c + 1) * own.size, stop)
         take_channel(<const real*>y, &own, c)
         own.x = skip(<const real*>all.x, i)
-        if end - i <= SHORT:
+        if rarely:
+            map_rarely(point, <real*>skip(y, i), &own, 0, end - i)
+        elif end - i <= SHORT:
             map_short(point, <void*>skip(y, i), &own, end - i)
         else:
             map_block(point, <real*>skip(y, i), &own, 0, end - i, own.streamed)
@@ -136,11 +139,11 @@ cdef inline void put_normed(real (*point)(const real*, const void*, Py_ssize_t, 
 
 
 cdef void channels_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    put_normed(channel_norm_point[real], y, <const ChannelNorm*>context, start, n)
+    put_normed(channel_norm_point[real], y, <const ChannelNorm*>context, start, n, False)
 
 
 cdef void scaled_channels_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    put_normed(scaled_channel_norm_point[real], y, <const ChannelNorm*>context, start, n)
+    put_normed(scaled_channel_norm_point[real], y, <const ChannelNorm*>context, start, n, True)
 
 
 cdef inline void put_short_channels(
@@ -216,7 +219,7 @@ cdef bint norm_eight(const real* like, const GroupNorm* all, Py_ssize_t number, 
             map_short(layer_point[real], y + r * step, &norm, n)
         else:
             channels = channels_of(like, &norm, all.size)
-            put_normed(channel_norm_point[real], <real*>(y + r * step), &channels, 0, n)
+            put_normed(channel_norm_point[real], <real*>(y + r * step), &channels, 0, n, False)
     put_means(means, rests, <char*>(all.mean + number if all.mean != NULL else means), sizeof(double))
     put_numbers(rstds, <char*>(all.rstd + number if all.rstd != NULL else rstds), sizeof(double))
     return True

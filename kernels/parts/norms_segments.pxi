@@ -58,7 +58,7 @@ cdef void channel_block(f64x* y, row_context context, Py_ssize_t start, Py_ssize
 
 
 cdef void scaled_channel_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    map_block(scaled_channel_point[real], y, context, start, n, False)
+    map_rarely(scaled_channel_point[real], y, context, start, n)
 
 
 cdef Pair wide_terms(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:

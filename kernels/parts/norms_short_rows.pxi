@@ -26,8 +26,8 @@ cdef inline bint short_rms(const real* like, const char* x, Py_ssize_t step, con
     return short_rstds(like, squares, eps, eps_step, rstds)
 
 
-cdef inline bint short_layer(const real* like, const char* x, Py_ssize_t step, const char* eps, Py_ssize_t eps_step,
-                             Py_ssize_t n, double* means, double* rests, double* rstds) noexcept nogil:
+cdef bint short_layer(const real* like, const char* x, Py_ssize_t step, const char* eps, Py_ssize_t eps_step,
+                      Py_ssize_t n, double* means, double* rests, double* rstds) noexcept nogil:
     # as find_mean, centred_square and find_layer_rstd
     cdef Norm norm = Norm(NULL, NULL, NULL, NULL, 0.0, 0.0, 0.0, 0.0, 1.0, False)
     cdef f64x[2 * SHORT_ROWS] parts

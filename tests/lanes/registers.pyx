@@ -176,6 +176,19 @@ def load_part(size_t x, Py_ssize_t n, scalar[::1] y):
         maps.store(<f64x*>&y[0], maps.load_part(<const f64x*>x, n))
 
 
+def first_lanes(const scalar[::1] x, Py_ssize_t n, scalar[::1] y):
+    """Store the register at x, with 0 in all but the first n lanes, to y."""
+    if scalar is float:
+        lanes.store_f32(&y[0], lanes.first_lanes_f32(lanes.load_f32(&x[0]), n))
+    else:
+        lanes.store_f64(&y[0], lanes.first_lanes_f64(lanes.load_f64(&x[0]), n))
+
+
+def copy_part_u16(size_t x, Py_ssize_t n, uint16_t[::1] y):
+    """Copy n codes, fewer than a register of float32 has lanes, from the address x to y, and 0 behind them."""
+    lanes.copy_part_u16(&y[0], <const uint16_t*>x, n)
+
+
 def store_part(const scalar[::1] x, size_t y, Py_ssize_t n):
     """Store the first n elements of the register at x to the address y."""
     if scalar is float:
