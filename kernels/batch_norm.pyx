@@ -22,6 +22,7 @@ from .loops.operations cimport (
     GROUP, MAX_ROW_OPERANDS, SHORT_ROWS, STREAMED, Operand, Operands, Operation, Pass, along_axis, group_kernel,
     loop_function, on_matrices, operations_of, pass_function, row_machine, with_short_rows,
 )
+from .loops.plain_arrays cimport is_like, meet, takes_place
 from .loops.reductions cimport (
     BLOCK, FOLD, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, PARTS, SUMS, Pair, add_element, add_float_terms, add_folds,
     add_more_terms, add_pairs, element, end_fold, first_lanes, load_short, map_block, map_rarely, map_row, map_shorts,

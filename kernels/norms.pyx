@@ -21,6 +21,7 @@ from .lanes cimport (
 )
 from .loops.columns cimport HALVES, MOST_HALVES, MOST_LANES, fold_columns, narrowed_parts, wide_halves
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
+from .loops.plain_arrays cimport data_of, is_like, meet, takes_place
 from .loops.reductions cimport (
     BLOCK, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, Pair, add_element, add_float_terms, add_parts, element, end_fold,
     fill, first_lanes, fold_block, fold_element, fold_values, halved, load_short, map_block, map_pair, map_rarely,

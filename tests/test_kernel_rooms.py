@@ -19,7 +19,8 @@ ROOMS = {  # what a room may build on beside itself
     "rowwise": {"lanes", "math", "loops"},
 }
 # they register loops with NumPy, or are called by it, or call such a loop, so they hold its objects
-WITH_ARRAY_OBJECTS = {"loops/doors.pxd", "loops/ufuncs.pxd", "loops/operations.pxd", "loops/rows.pxd"}
+WITH_ARRAY_OBJECTS = {"loops/doors.pxd", "loops/ufuncs.pxd", "loops/operations.pxd", "loops/plain_arrays.pxd",
+                      "loops/rows.pxd"}
 WITH_CAPSULES = {"loops/threads.pxd", "loops/ufuncs.pxd"}  # the pool comes by one, and a type's number
 HANDED = {"describe_format"}  # what kernels/__init__.py holds for modules, put there by the layer above
 

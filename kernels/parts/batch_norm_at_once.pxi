@@ -101,25 +101,6 @@ cdef void take_vector(double* numbers, object values, double default, const Layo
         widen_numbers(dtype_of(values), numbers, np.PyArray_BYTES(<np.ndarray>values), layout.channels)
 
 
-cdef bint meet(object a, object b):
-    # whether the memory of two plain arrays, where there are two, overlaps
-    return a is not None and b is not None and (
-        np.PyArray_BYTES(<np.ndarray>a) < np.PyArray_BYTES(<np.ndarray>b) + np.PyArray_NBYTES(<np.ndarray>b)
-        and np.PyArray_BYTES(<np.ndarray>b) < np.PyArray_BYTES(<np.ndarray>a) + np.PyArray_NBYTES(<np.ndarray>a))
-
-
-cdef bint takes_place(object out, object operand):
-    # whether it is apart from an operand, or takes its place element by element
-    return not meet(out, operand) or np.PyArray_BYTES(<np.ndarray>out) == np.PyArray_BYTES(<np.ndarray>operand)
-
-
-cdef bint is_like(object array, object x):
-    # whether it is plain, of the shape and dtype of x
-    return is_plain(array) and (
-        np.PyArray_TYPE(<np.ndarray>array) == np.PyArray_TYPE(<np.ndarray>x)
-        and np.PyArray_SAMESHAPE(<np.ndarray>array, <np.ndarray>x))
-
-
 cdef object place_for(object out, object x):
     # where results go: `out`, or new memory; None where `out` is not plain
     if out is None:
