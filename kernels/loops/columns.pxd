@@ -5,7 +5,7 @@ from ..lanes cimport (
     wide_halves_f32,
 )
 from .operations cimport MOST_REGISTERS
-from .reductions cimport FOLDED_PARTS, MOST_SUMS, PARTS
+from .reductions cimport FOLD, FOLDED_PARTS, MOST_SUMS, PARTS
 from .registers cimport load
 
 cdef extern from *:
@@ -113,50 +113,66 @@ cdef inline void fold_columns(void (*add)(const f32x*, const void*, Py_ssize_t, 
         wide_halves(terms[j] + terms[count + j], totals + j * HALVES)
 
 
-cdef inline void add_folded_products(int count, const char* x, Py_ssize_t x_apart, const char* y, Py_ssize_t y_apart,
-                                     int registers, f64x* sums, bint first) noexcept nogil:
-    # one to four products of each lane that meet in float32, APART elements from one another
-    cdef f32x product, other
-    cdef int r
+cdef inline void fold_products(const char* x, Py_ssize_t x_apart, const char* y, Py_ssize_t y_apart, Py_ssize_t left,
+                               f64x* wide) noexcept nogil:
+    # one to four products of each lane that meet in float32, APART elements from one another, of `left` that there are
+    cdef f32x product = load(<const f32x*>x) * load(<const f32x*>y), other
+    if left > 2:
+        product = fma(load(<const f32x*>(x + 2 * x_apart)), load(<const f32x*>(y + 2 * y_apart)), product)
+    if left > 1:
+        other = load(<const f32x*>(x + x_apart)) * load(<const f32x*>(y + y_apart))
+        if left > 3:
+            other = fma(load(<const f32x*>(x + 3 * x_apart)), load(<const f32x*>(y + 3 * y_apart)), other)
+        product = product + other
+    wide_halves(product, wide)
+
+
+cdef inline void add_folded_products(const char* x, Py_ssize_t x_stride, const char* y, Py_ssize_t y_stride,
+                                     int registers, Py_ssize_t left, Py_ssize_t half_left, f64x* sums,
+                                     bint first) noexcept nogil:
+    # one partial sum of each lane, or where `half_left` is not 0 two that meet
+    cdef f64x wide[MOST_HALVES]
+    cdef f64x other[MOST_HALVES]
+    cdef Py_ssize_t half_way = APART // 2
+    cdef int r, half
     for r in range(registers):
-        product = load(<const f32x*>x) * load(<const f32x*>y)
-        if count > 2:
-            product = fma(load(<const f32x*>(x + 2 * x_apart)), load(<const f32x*>(y + 2 * y_apart)), product)
-        if count > 1:
-            other = load(<const f32x*>(x + x_apart)) * load(<const f32x*>(y + y_apart))
-            if count > 3:
-                other = fma(load(<const f32x*>(x + 3 * x_apart)), load(<const f32x*>(y + 3 * y_apart)), other)
-            product = product + other
-        add_widened(product, sums + r * HALVES, first)
+        fold_products(x, APART * x_stride, y, APART * y_stride, left, wide)
+        if half_left > 0:
+            fold_products(x + half_way * x_stride, APART * x_stride, y + half_way * y_stride, APART * y_stride,
+                          half_left, other)
+        for half in range(HALVES):
+            if half_left > 0:
+                wide[half] = wide[half] + other[half]
+            sums[r * HALVES + half] = wide[half] if first else sums[r * HALVES + half] + wide[half]
         x += sizeof(f32x)
         y += sizeof(f32x)
 
 
 cdef inline void fold_column_products(const char* x, Py_ssize_t x_stride, const char* y, Py_ssize_t y_stride,
                                       int registers, Py_ssize_t n, f64x* totals) noexcept nogil:
-    # fold_columns of x y, where an element of all registers is read before the next, for they are neighbours in memory
+    # fold_columns of x y, where an element of all registers is read before the next, for they are neighbours in memory.
+    # Of rows of one fold, partial sums meet as soon as there are two that do.
     cdef f64x sums[APART * MOST_HALVES * MOST_REGISTERS]
-    cdef Py_ssize_t k, left, first = 0, x_apart = APART * x_stride, y_apart = APART * y_stride
+    cdef Py_ssize_t k, left, half_left, first = 0, parts = APART if n > FOLD * FOLDED_PARTS else APART // 2
     cdef int width = registers * HALVES
     while first < n:
-        for k in range(min(<Py_ssize_t>APART, n - first)):
+        for k in range(min(parts, n - first)):
             left = (n - first - k + APART - 1) // APART
-            if left >= 4:
-                add_folded_products(4, x, x_apart, y, y_apart, registers, sums + k * width, first == 0)
-            elif left == 3:
-                add_folded_products(3, x, x_apart, y, y_apart, registers, sums + k * width, first == 0)
-            elif left == 2:
-                add_folded_products(2, x, x_apart, y, y_apart, registers, sums + k * width, first == 0)
+            half_left = (n - first - k - parts + APART - 1) // APART if parts < APART else 0
+            if parts == APART and left >= 4:
+                add_folded_products(x, x_stride, y, y_stride, registers, 4, 0, sums + k * width, first == 0)
+            elif parts == APART and left == 1:
+                add_folded_products(x, x_stride, y, y_stride, registers, 1, 0, sums + k * width, first == 0)
             else:
-                add_folded_products(1, x, x_apart, y, y_apart, registers, sums + k * width, first == 0)
+                add_folded_products(x, x_stride, y, y_stride, registers, left, half_left, sums + k * width, first == 0)
             x += x_stride
             y += y_stride
-        x += 3 * x_apart
-        y += 3 * y_apart
-        first += 2 * FOLDED_PARTS
-    halve(sums, min(n, <Py_ssize_t>APART), APART, width)
+        x += (FOLD * FOLDED_PARTS - parts) * x_stride
+        y += (FOLD * FOLDED_PARTS - parts) * y_stride
+        first += FOLD * FOLDED_PARTS
+    halve(sums, min(n, parts), parts, width)
     for k in range(width):
-        totals[k] = sums[k]
+        totals[k] = splat_f64(0.0) + sums[k]  # a sum of -0 alone is 0
 
 
 cdef inline void add_columns(void (*add)(const f64x*, const void*, Py_ssize_t, f64x*) noexcept nogil, int count,

@@ -7,8 +7,11 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
     # Exponentials go to a tile, since the gradient may stand in the place of the logits, which another kernel reads
     # where this one says False.
     cdef double[SHORT_TILE] tile
-    cdef double[MOST_ROWS] numbers
-    cdef double[MOST_ROWS] factors
+    # of each row: of the class that is its target
+    cdef double[MOST_ROWS] logit
+    cdef double[MOST_ROWS] weight
+    cdef double[MOST_ROWS] exponential
+    cdef double[MOST_ROWS] slope
     cdef f64x tops[MOST_LANES]
     cdef f64x inverses[MOST_LANES]
     cdef f64x rests[MOST_LANES]
@@ -18,7 +21,11 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
     cdef f64x logits[MOST_LANES]
     cdef f64x weights[MOST_LANES]
     cdef f64x scales[MOST_LANES]
-    cdef f64x inverse_sum
+    cdef f64x exponentials[MOST_LANES]
+    cdef f64x slopes[MOST_LANES]
+    cdef f64x factors[MOST_LANES]
+    cdef f64x offsets[MOST_LANES]
+    cdef f64x inverse_sum, p
     cdef int options = 3 if weighted else 2, result = options + (3 if with_grad else 2)
     cdef double smoothing = (<const double*>at[options])[0], z_loss = (<const double*>at[options + 1])[0]
     cdef int k, count = registers * halves(like)
@@ -38,10 +45,10 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
     for r in range(rows):
         target = (<const int64_t*>(at[1] + r * steps[1]))[0]
         ignored |= target < 0
-        numbers[r] = element(<const real*>(at[0] + target * strides[0]), r) if target >= 0 else 0.0
-        factors[r] = element(<const real*>at[2], target) if weighted and target >= 0 else 1.0
-    take_column_numbers(<const char*>numbers, sizeof(double), count, logits)
-    take_column_numbers(<const char*>factors, sizeof(double), count, weights)
+        logit[r] = element(<const real*>(at[0] + target * strides[0]), r) if target >= 0 else 0.0
+        weight[r] = element(<const real*>at[2], target) if weighted and target >= 0 else 1.0
+    take_column_numbers(<const char*>logit, sizeof(double), count, logits)
+    take_column_numbers(<const char*>weight, sizeof(double), count, weights)
     if smoothing != 0.0:
         sum_column_elements(like, at[0], strides[0], registers, n, sums)
     for k in range(count):
@@ -53,21 +60,21 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
             (<double*>(at[result] + r * steps[result]))[0] = 0.0
     if not with_grad:
         return True
-    for r in range(rows):  # the exponentials of the targets
+    for r in range(rows):
         target = max((<const int64_t*>(at[1] + r * steps[1]))[0], <int64_t>0)
-        numbers[r] = element(<const real*>tile, (r // lanes(like) * n + target) * lanes(like) + r % lanes(like))
-    take_column_numbers(<const char*>numbers, sizeof(double), count, losses)
+        exponential[r] = element(<const real*>tile, (r // lanes(like) * n + target) * lanes(like) + r % lanes(like))
+    take_column_numbers(<const char*>exponential, sizeof(double), count, exponentials)
     for k in range(count):
-        sums[k] = splat_f64(-(smoothing / n)) * scales[k]
+        offsets[k] = splat_f64(-(smoothing / n)) * scales[k]
         inverse_sum = splat_f64(1.0) / (splat_f64(1.0) + rests[k])
         inverses[k] = power2(-raised_of(like, &columns, k)) * (inverses[k] * inverse_sum)
-        losses[k] = losses[k] * inverses[k]  # probabilities
-        losses[k] = slopes_at_target(
-            losses[k], where_less(logits[k], tops[k], splat_f64(1.0) - losses[k], rests[k] * inverse_sum),
-            tops[k] + logs[k], inverses[k], weights[k], scales[k], smoothing, z_loss, n, &weights[k])
-    put_column_numbers(losses, count, <char*>numbers, sizeof(double))
-    put_slopes(like, at, steps, strides[result + 1], n, registers, result + 1, <const real*>tile, numbers, weights,
-               sums, ignored)
+        p = exponentials[k] * inverses[k]
+        slopes[k] = slopes_at_target(
+            p, where_less(logits[k], tops[k], splat_f64(1.0) - p, rests[k] * inverse_sum), tops[k] + logs[k],
+            inverses[k], weights[k], scales[k], smoothing, z_loss, n, &factors[k])
+    put_column_numbers(slopes, count, <char*>slope, sizeof(double))
+    put_slopes(like, at, steps, strides[result + 1], n, registers, result + 1, <const real*>tile, slope, factors,
+               offsets, ignored)
     return True
 
 

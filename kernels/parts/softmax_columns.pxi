@@ -126,29 +126,29 @@ cdef bint softmax_backward_columns(const real* like, char** at, const Py_ssize_t
                                    Py_ssize_t n, int registers, int manner) noexcept nogil:
     cdef GradientColumns own
     cdef f64x sums[MOST_LANES]
-    cdef f64x signs[MOST_LANES]
     cdef real sum[MOST_REGISTERS]
-    cdef real sign[MOST_REGISTERS]
+    cdef real sign
     cdef Py_ssize_t _i, place, grad_stride = strides[0], y_stride = strides[1], stride = strides[3]
     cdef const char* grad = at[0]
     cdef const char* y = at[1]
     cdef char* found = at[3]
     cdef int k
+    if steps[2] != 0:
+        return False
+    sign = splat(sign, (<const double*>at[2])[0])
     if real is f32x:
         fold_column_products(grad, grad_stride, y, y_stride, registers, n, sums)
     else:
         for k in range(registers):
             own = gradient_columns_of(like, at, strides, k)
             add_columns(add_column_grad_y, 1, 0, &own, n, sums + k)
-    take_column_numbers(at[2], steps[2], registers * halves(like), signs)
     for k in range(registers):
         sum[k] = narrowed(like, sums + k * halves(like))
-        sign[k] = narrowed(like, signs + k * halves(like))
     for _i in range(n):
         for k in range(registers):
             place = k * sizeof(real)
             store(<real*>(found + place), load(<const real*>(y + place)) * (
-                (load(<const real*>(grad + place)) - sum[k]) * sign[k]))
+                (load(<const real*>(grad + place)) - sum[k]) * sign))
         grad, y, found = grad + grad_stride, y + y_stride, found + stride
     return True
 
