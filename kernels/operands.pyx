@@ -6,11 +6,12 @@ from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_Import
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, PyObject
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.float cimport DBL_MAX
-from libc.math cimport INFINITY
-from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
 cimport numpy as np
+
+from .loops.dtypes cimport BFLOAT16 as BFLOAT16_OF_LOOPS, FLOAT16, FLOAT32, FLOAT64, Dtype, number_at, put_number
 
 import re
 from operator import index
@@ -258,10 +259,10 @@ cdef inline bint taken(np.ndarray x):
 
 
 def as_one_row(x, other):
-    """Two arrays that are `plain`, each as one row of all its numbers; None of others."""
+    """Two arrays that are `plain`, or so of 16 bits, each as one row of all its numbers; None of others."""
     cdef np.npy_intp all_of_them = -1
     cdef np.PyArray_Dims dims
-    if not are_plain((x, other)):
+    if not are_plain((x, other), True):
         return None
     dims.ptr, dims.len = &all_of_them, 1
     row = np.PyArray_Newshape(x, &dims, np.NPY_CORDER)
@@ -269,13 +270,38 @@ def as_one_row(x, other):
     return row, np.PyArray_Newshape(other, &dims, np.NPY_CORDER)
 
 
+def row_beside(x, values):
+    """An array as one row that has a number for each of x, which it broadcasts to: of its own dtype, which is one of
+    floats. None of what is not `plain` otherwise, or broadcasts along the last axes too."""
+    cdef np.npy_intp all_of_them, size, k
+    cdef np.PyArray_Dims dims
+    cdef np.ndarray beside, found
+    cdef int axes, more
+    if not np.PyArray_CheckExact(x) or not np.PyArray_CheckExact(values) or float_type(values) == NPY_NOTYPE or not (
+            np.PyArray_ISCARRAY_RO(<np.ndarray>values)):
+        return None
+    beside, all_of_them = values, np.PyArray_SIZE(<np.ndarray>x)
+    axes, size = np.PyArray_NDIM(beside), np.PyArray_NBYTES(beside)
+    more = np.PyArray_NDIM(<np.ndarray>x) - axes
+    if more < 0 or size == 0 or not np.PyArray_CompareLists(
+            np.PyArray_DIMS(beside), np.PyArray_DIMS(<np.ndarray>x) + more, axes):
+        return None
+    if np.PyArray_SIZE(beside) == all_of_them:
+        dims.ptr, dims.len = &all_of_them, 1
+        return np.PyArray_Newshape(beside, &dims, np.NPY_CORDER)
+    found = np.PyArray_EMPTY(1, &all_of_them, np.PyArray_TYPE(beside), 0)
+    for k in range(np.PyArray_NBYTES(found) // size):
+        memcpy(np.PyArray_BYTES(found) + k * size, np.PyArray_BYTES(beside), size)
+    return found
+
+
 def plain(*arrays):
     """Whether these are NumPy's own arrays, of one shape and all float32 or all float64, as a kernel takes them where
     they lie: there is nothing to convert, and nothing about dtypes and shapes to refuse."""
-    return are_plain(arrays)
+    return are_plain(arrays, False)
 
 
-cdef bint are_plain(tuple arrays):
+cdef bint are_plain(tuple arrays, bint shorts):
     cdef np.ndarray first, array
     cdef object given
     for given in arrays:
@@ -286,6 +312,8 @@ cdef bint are_plain(tuple arrays):
         array = given
         if np.PyArray_TYPE(array) != np.PyArray_TYPE(first) or not np.PyArray_SAMESHAPE(array, first):
             return False
+    if shorts and is_short(np.PyArray_TYPE(first)):
+        return True
     return np.PyArray_TYPE(first) == np.NPY_FLOAT or np.PyArray_TYPE(first) == np.NPY_DOUBLE
 
 
@@ -573,7 +601,7 @@ def plain_classes(x, target, weight, ignore_index, axis):
     nothing to refuse: x, its axis counted from the front, the class asked for in each row, -1 where it is the one to
     ignore, the weight or what stands for none, and how many rows are not ignored. None where something is another."""
     cdef np.ndarray logits, asked, indices
-    cdef int axes, chosen
+    cdef int axes, chosen, precision
     cdef Py_ssize_t i, size, classes, count
     cdef int64_t ignored, own, last
     cdef uint64_t signs = 0
@@ -598,10 +626,13 @@ def plain_classes(x, target, weight, ignore_index, axis):
     if weight is None:
         weight = ABSENT_FLOAT64 if np.PyArray_TYPE(logits) == np.NPY_DOUBLE else ABSENT
     elif not np.PyArray_CheckExact(weight) or not np.PyArray_ISCARRAY_RO(<np.ndarray>weight) or (
-            np.PyArray_TYPE(<np.ndarray>weight) != (
-                np.NPY_DOUBLE if np.PyArray_TYPE(logits) == np.NPY_DOUBLE else np.NPY_FLOAT)) or (
-            np.PyArray_NDIM(<np.ndarray>weight) != 1 or np.PyArray_DIM(<np.ndarray>weight, 0) != classes):
+            np.PyArray_NDIM(<np.ndarray>weight) != 1 or np.PyArray_DIM(<np.ndarray>weight, 0) != classes) or (
+            float_type(weight) == NPY_NOTYPE):
         return None
+    else:
+        precision = np.NPY_DOUBLE if np.PyArray_TYPE(logits) == np.NPY_DOUBLE else np.NPY_FLOAT
+        if np.PyArray_TYPE(<np.ndarray>weight) != precision:
+            weight = rounded(np.PyArray_DescrFromType(precision), weight)
     given, count = <const int64_t*>np.PyArray_DATA(asked), size
     if ignore_index is None:
         return (logits, chosen, asked, weight, <double>count) if all_below(given, size, classes) else None
@@ -1167,15 +1198,6 @@ cdef object across_at_once(np.ufunc gufunc, tuple operands, tuple out, int axis)
     return results if gufunc.nout > 1 else results[0]
 
 
-cdef inline float narrowed(double value) noexcept nogil:
-    # rounded, and an infinity from where rounding makes one, without the flag that NumPy would warn of
-    if value >= 3.4028235677973366e38:
-        return <float>INFINITY
-    if value <= -3.4028235677973366e38:
-        return <float>-INFINITY
-    return <float>value
-
-
 def rounded_to(dtype, values):
     """Results, usually float64, in the dtype they are returned in; integers and narrower dtypes than 16 bits are none.
     What is beyond it becomes an infinity without a warning."""
@@ -1194,44 +1216,44 @@ def rounded_to(dtype, values):
         leave_environment(callers)
 
 
-cdef np.dtype FLOAT32 = np.dtype(np.float32), FLOAT64 = np.dtype(np.float64)
+cdef int dtype_in_loops(int dtype):
+    # what loops call NumPy's number of a native float; -1 of all else
+    if dtype == NPY_HALF:
+        return FLOAT16
+    if dtype == np.NPY_FLOAT:
+        return FLOAT32
+    if dtype == np.NPY_DOUBLE:
+        return FLOAT64
+    return BFLOAT16_OF_LOOPS if is_short(dtype) else -1
 
 
 def number_in(np.dtype dtype, double value):
     """One number in the dtype that it is returned in, as `rounded_to`."""
-    cdef float narrow
-    cdef uint32_t bits
-    cdef uint16_t high
-    if dtype.num == np.NPY_FLOAT:
-        narrow = narrowed(value)
-        return PyArray_Scalar(&narrow, FLOAT32, None)
-    if dtype.num == BFLOAT16 and dtype.isnative and value == value:
-        narrow = narrowed(value)
-        memcpy(&bits, &narrow, sizeof(bits))
-        high = <uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16)
-        return PyArray_Scalar(&high, dtype, None)
-    number = PyArray_Scalar(&value, FLOAT64, None)
-    return number if dtype.num == np.NPY_DOUBLE else rounded_to(dtype, number)
+    cdef double place = value
+    cdef int to = dtype_in_loops(dtype.num)
+    if to < 0:
+        return rounded_to(dtype, PyArray_Scalar(&value, np.PyArray_DescrFromType(np.NPY_DOUBLE), None))
+    put_number(<Dtype>to, &place, 0, value)
+    return PyArray_Scalar(&place, np.PyArray_DescrFromType(dtype.num), None)
 
 
 cdef object rounded(np.dtype dtype, values):
     # in the environment of kernels, whose flags are not the caller's
     cdef np.ndarray given, found
     cdef Py_ssize_t i
-    if dtype.num == np.NPY_FLOAT and np.PyArray_CheckExact(values) and np.PyArray_ISCARRAY_RO(<np.ndarray>values) and (
-            np.PyArray_TYPE(<np.ndarray>values) in (np.NPY_DOUBLE, BFLOAT16)):
+    cdef int to = dtype_in_loops(dtype.num), of
+    if to >= 0 and np.PyArray_CheckExact(values) and np.PyArray_ISCARRAY_RO(<np.ndarray>values):
         given = values
-        found = np.PyArray_EMPTY(np.PyArray_NDIM(given), np.PyArray_DIMS(given), np.NPY_FLOAT, 0)
-        for i in range(np.PyArray_SIZE(given)):
-            if np.PyArray_TYPE(given) == np.NPY_DOUBLE:
-                (<float*>np.PyArray_BYTES(found))[i] = <float>(<const double*>np.PyArray_BYTES(given))[i]
-            else:
-                (<uint32_t*>np.PyArray_BYTES(found))[i] = <uint32_t>(<const uint16_t*>np.PyArray_BYTES(given))[i] << 16
-        return found
+        of = dtype_in_loops(np.PyArray_TYPE(given))
+        if of >= 0:
+            found = np.PyArray_EMPTY(np.PyArray_NDIM(given), np.PyArray_DIMS(given), dtype.num, 0)
+            for i in range(np.PyArray_SIZE(given)):
+                put_number(<Dtype>to, np.PyArray_DATA(found), i, number_at(<Dtype>of, np.PyArray_DATA(given), i))
+            return found
     if dtype.itemsize < 2 or dtype.kind not in "fV":
         dtype = values.dtype if values.dtype.kind == "f" else np.dtype(np.float64)
-    if dtype.num == np.NPY_FLOAT and type(values) is np.float64:
-        return np.float32(narrowed(values))
+    if to >= 0 and type(values) is np.float64:
+        return number_in(dtype, values)
     with np.errstate(all="ignore"):
         return values.astype(dtype.newbyteorder("="))
 

@@ -7,7 +7,11 @@ from libc.string cimport memset
 
 cimport numpy as np
 
-from .lanes cimport any_less, at_least, at_most, f32x, f64x, fma, magnitude, real, splat, where_less
+cdef extern from "numpy/arrayobject.h":
+    const int NPY_HALF
+
+from .lanes cimport any_less, at_least, at_most, called, f32x, f64x, fma, magnitude, real, splat, where_less
+from .loops.dtypes cimport BFLOAT16, FLOAT16, Dtype, number_at
 from .loops.operations cimport Operands, along_axis
 from .loops.reductions cimport (
     Pair, first_lanes, fold_block, map_block, map_row, row_context, sum_block, sum_row, sum_values, take, wide,
@@ -15,7 +19,7 @@ from .loops.reductions cimport (
 from .math.exponential cimport far_out, largest, least_normal
 from .math.logistic cimport sigmoids
 from .points.sigmoid cimport times_logistic
-from .points.softplus cimport softplus
+from .points.softplus cimport softpluses
 
 np.import_array()
 np.import_ufunc()
@@ -26,11 +30,32 @@ include "parts/point_losses_picked.pxi"
 include "parts/point_losses_pairs.pxi"
 
 
+# A loss of logits in float64 is long, and called rather than copied to the places of each loop that need it; so is a
+# slope far out.
+ctypedef f64x (*entropy_function)(f64x x, f64x target, f64x yes_weight, const Pairs* own) noexcept nogil
+ctypedef real (*far_slope_function)(real x, real target, real y, const Pairs* own, Py_ssize_t i,
+                                    Py_ssize_t n) noexcept nogil
+
+
+cdef f64x entropy_of(f64x x, f64x target, f64x yes_weight, const Pairs* own) noexcept nogil:
+    return value_of(x, target, yes_weight, own, LOGITS, False)
+
+
+cdef inline f64x wide_value(f64x x, f64x target, f64x yes_weight, const Pairs* own, Kind kind,
+                            bint widened) noexcept nogil:
+    if kind == LOGITS:
+        return (<entropy_function>called(<void*>entropy_of))(x, target, yes_weight, own)
+    return value_of(x, target, yes_weight, own, kind, widened)
+
+
 cdef inline real value(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n, Kind kind) noexcept nogil:
     cdef const Pairs* own = <const Pairs*>context
     cdef real x = take(<const real*>own.x, i, n)
-    cdef real found = value_of(x, take(<const real*>own.target, i, n), each(like, own.yes_weight, x, i, n), own, kind,
-                               False)
+    cdef real target = take(<const real*>own.target, i, n), yes_weight = each(like, own.yes_weight, x, i, n), found
+    if real is f64x:
+        found = wide_value(x, target, yes_weight, own, kind, False)
+    else:
+        found = value_of(x, target, yes_weight, own, kind, False)
     return unless_zero(take(<const real*>own.weight, i, n), found) if own.weight != NULL else found
 
 
@@ -58,8 +83,8 @@ cdef inline void add_value(const real* like, const void* context, Py_ssize_t i, 
                            Kind kind) noexcept nogil:
     cdef const Pairs* own = <const Pairs*>context
     cdef f64x x = wide(<const real*>own.x, i, n)
-    cdef f64x found = value_of(x, wide(<const real*>own.target, i, n), wide_each(like, own.yes_weight, x, i, n), own,
-                               kind, real is f32x)
+    cdef f64x found = wide_value(x, wide(<const real*>own.target, i, n), wide_each(like, own.yes_weight, x, i, n), own,
+                                 kind, real is f32x)
     if own.weight != NULL:
         found = unless_zero(wide(<const real*>own.weight, i, n), found)
     sums[0] = sums[0] + first_lanes(found, n)
@@ -101,7 +126,7 @@ cdef inline real times_grad(real found, const Pairs* own, Py_ssize_t i, Py_ssize
     return where_less(splat(found, 1.0), magnitude(found), found * (grad + grad), (found + found) * grad)
 
 
-cdef inline real far_slope(real x, real target, real y, const Pairs* own, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+cdef real far_slope(real x, real target, real y, const Pairs* own, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
     # times_grad of the slope of logits that are far out: the gradient multiplies before a sigmoid has lost bits as a
     # subnormal number. `y`, which had them lost, where those products are beyond the range or subnormal themselves:
     # then the smaller sigmoid adds nothing.
@@ -121,7 +146,7 @@ cdef inline real far_slope(real x, real target, real y, const Pairs* own, Py_ssi
 
 cdef inline real slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n, Kind kind) noexcept nogil:
     cdef const Pairs* own = <const Pairs*>context
-    cdef real x = take(<const real*>own.x, i, n), target = take(<const real*>own.target, i, n), half
+    cdef real x = take(<const real*>own.x, i, n), target = take(<const real*>own.target, i, n), half, far
     cdef real found = slope_of(x, target, each(like, own.yes_weight, x, i, n), own, kind)
     if own.weight != NULL:
         found = unless_zero(take(<const real*>own.weight, i, n), found)
@@ -130,7 +155,8 @@ cdef inline real slope(const real* like, const void* context, Py_ssize_t i, Py_s
         half = times_grad(splat(x, 0.5) * x - splat(x, 0.5) * target, own, i, n, kind)
         y = where_less(largest(x), magnitude(found), half + half, y)
     if kind == LOGITS and any_less(far_out(x), magnitude(x)):
-        y = where_less(far_out(x), magnitude(x), far_slope(x, target, y, own, i, n), y)
+        far = (<far_slope_function>called(<void*>far_slope[real]))(x, target, y, own, i, n)
+        y = where_less(far_out(x), magnitude(x), far, y)
     return y
 
 

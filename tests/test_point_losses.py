@@ -62,6 +62,24 @@ def test_reductions_are_of_the_losses(name, dtype):
         np.testing.assert_allclose(float(found), expected, rtol=1e-2 if x.itemsize == 2 else 1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", TORCH)
+def test_rows_of_16_bits_are_as_their_parts(name, dtype):
+    x, target = (part.astype(oracles.dtype_named(dtype)) for part in problem((3, 2048)))
+    grad = np.random.default_rng(2).standard_normal(x.shape).astype(x.dtype)
+    given = {"weight": grad, "pos_weight": np.abs(grad[0])} if name not in ("mse", "l1", "huber") else {}
+    parts = [{role: value[k] if value.ndim > 1 else value for role, value in given.items()} for k in range(len(x))]
+    loss, backward = getattr(lw, name), getattr(lw, f"{name}_backward")
+    expected = np.stack([loss(x[k], target[k], reduction="none", **parts[k]) for k in range(len(x))])
+    assert loss(x, target, reduction="none", **given).tobytes() == expected.tobytes()
+    expected = np.stack([backward(grad[k], x[k], target[k], reduction="none", **parts[k]) for k in range(len(x))])
+    assert backward(grad, x, target, reduction="none", **given).tobytes() == expected.tobytes()
+    total = loss(x, target, reduction="sum", **given)
+    wide = loss(*(each.astype(np.float32) for each in (x, target)), reduction="sum",
+                **{role: value.astype(np.float32) for role, value in given.items()})
+    np.testing.assert_allclose(float(total), float(wide), rtol=1e-2)
+
+
 def test_limits():
     infinite = np.array([np.inf, -np.inf, 800.0])
     assert (lw.binary_cross_entropy_with_logits(infinite, [1.0, 0.0, 1.0], reduction="none") == 0).all()

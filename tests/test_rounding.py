@@ -28,6 +28,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lanewise import ieee754
 from lanewise.ieee754 import BFLOAT16, BINARY16, BINARY32, BINARY64, FLOAT4_E2M1FN, FORMATS, FloatClass, FloatLoss
+from lanewise.kernels.operands import number_in, rounded_to
 
 
 @each_small
@@ -327,3 +328,18 @@ def test_integers_have_no_fields(x):
               ieee754.is_exact_integer, lambda x: ieee754.ulp_distance(x, x), lambda x: ieee754.ulp_distance(1.0, x)):
         with pytest.raises(TypeError, match="integers have no floating-point format"):
             f(x)
+
+
+@pytest.mark.parametrize("format", [BINARY16, BFLOAT16], ids=str)
+def test_results_are_rounded_as_numpy_and_ml_dtypes_do(format):
+    dtype = dtype_of(format)
+    x = np.concatenate([boundaries(format, np.float64), values_of(format)])
+    with np.errstate(all="ignore"):
+        expected = x.astype(dtype)
+        singles = [(number_in(dtype, value), value.astype(dtype)) for value in x[:: len(x) // 1000]]
+    assert same(rounded_to(dtype, x), expected).all()
+    assert all(found.dtype == dtype and same(found, single) for found, single in singles)
+    values = codes_of(format).view(dtype)
+    for wider in np.float32, np.float64:
+        with np.errstate(invalid="ignore"):
+            assert same(rounded_to(np.dtype(wider), values), values.astype(wider)).all()

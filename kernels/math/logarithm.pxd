@@ -3,10 +3,10 @@
 from libc.math cimport INFINITY
 
 from ..lanes cimport (
-    at_most, bits_f32, exponent, f32x, f64x, fma, from_bits_f32, lookup16_f32, magnitude, real, round_i32_f32, scale2,
+    bits_f32, exponent, f32x, f64x, fma, from_bits_f32, lookup16_f32, real, round_i32_f32, scale2,
     splat, splat_u32, u32x, where_less, with_sign,
 )
-from .exponential cimport any_outside, largest, step
+from .exponential cimport any_outside, step
 from .pairs cimport fast_sum, product, two_sum
 from .segments cimport LOG_TABLE
 
@@ -60,6 +60,16 @@ cdef inline f32x log1p_f32(f32x x) noexcept nogil:
     return y + low
 
 
+cdef inline f32x log_pair_f32(f32x u, f32x u_low) noexcept nogil:
+    # log(u + u_low) for normal u > 0 and u_low within u's last place
+    cdef f32x low, y, scale
+    cdef u32x place = log_place(u)
+    scale = from_bits_f32(splat_u32(0x7F000000) - (place & splat_u32(0xFF800000)))
+    scale = scale * lookup16_f32(&LOG_TABLE[0][0], place >> 19)
+    y = log_of_rest(place, fma(u, scale, splat(u, -1.0)), u_low * scale, splat(u, -0.0), &low)
+    return y + low
+
+
 cdef inline f32x log1p_pair_f32(f32x x, f32x x_low, f32x* low) noexcept nogil:
     # log(1 + x + x_low) = value + low for -1 < x <= 1e30, error relative to it 2^-28
     cdef u32x place
@@ -67,29 +77,56 @@ cdef inline f32x log1p_pair_f32(f32x x, f32x x_low, f32x* low) noexcept nogil:
     return log_of_rest(place, r, fma(x_low, scale, r_low), splat(x, -0.0), low)
 
 
-cdef inline f64x log_f64(f64x u, f64x u_low, f64x* low) noexcept nogil:
-    # log(u + u_low) for normal u > 0 and u_low within u's last place: n ln 2 + log(1 + f), u = 2^n (1 + f).
-    # tools/fit/log.sollya: sqrt(1/2) <= 1 + f <= sqrt(2), error 2^-59.5
-    cdef f64x whole = exponent(u)
-    cdef f64x m = scale2(u, -whole)
-    cdef f64x sqrt2 = splat(u, 1.4142135623730951), half = splat(u, 0.5)
-    cdef f64x n = where_less(m, sqrt2, whole, whole + splat(u, 1.0))
-    cdef f64x f = where_less(m, sqrt2, m, half * m) - splat(u, 1.0)
-    cdef f64x s = f / (splat(u, 2.0) + f)
+cdef inline f64x log_rest_f64(f64x f) noexcept nogil:
+    # log(1 + f) - f. tools/fit/log.sollya: sqrt(1/2) <= 1 + f <= sqrt(2), error 2^-59.5
+    cdef f64x s = f / (splat(f, 2.0) + f)
     cdef f64x z = s * s
-    cdef f64x h = half * f * f
-    cdef f64x q = splat(u, 0.14798544835230695)
+    cdef f64x h = splat(f, 0.5) * f * f
+    cdef f64x q = splat(f, 0.14798544835230695)
     q = step(q, z, 0.15313808209660257)
     q = step(q, z, 0.1818357310435841)
     q = step(q, z, 0.2222219841824988)
     q = step(q, z, 0.2857142874375453)
     q = step(q, z, 0.3999999999940921)
     q = step(q, z, 0.6666666666666735)
-    cdef f64x rest = s * fma(z, q, h) - h
-    rest = rest + scale2(u_low, -n) * fma(f, f - splat(u, 1.0), splat(u, 1.0))
-    rest = rest + n * splat(u, 5.497923018708371e-14)
-    cdef f64x top = fast_sum(n * splat(u, 0.6931471805598903), f, &h)
-    return fast_sum(top, rest + h, low)
+    return s * fma(z, q, h) - h
+
+
+cdef inline f64x added_by_low_f64(f64x f, f64x f_low) noexcept nogil:
+    # log(1 + f + f_low) - log(1 + f) = f_low / (1 + f), of an f_low within the last place of 1 + f
+    return f_low * fma(f, f - splat(f, 1.0), splat(f, 1.0))
+
+
+cdef inline f64x log_sum_f64(f64x n, f64x f, f64x rest, f64x* low) noexcept nogil:
+    # n ln 2 + f + rest = value + low
+    cdef f64x lost, top = fast_sum(n * splat(n, 0.6931471805598903), f, &lost)
+    return fast_sum(top, fma(n, splat(n, 5.497923018708371e-14), rest) + lost, low)
+
+
+cdef inline f64x log_parts_f64(f64x u, f64x* n, f64x* f) noexcept nogil:
+    # of normal u > 0: n, and log(1 + f) - f where u = 2^n (1 + f)
+    cdef f64x whole = exponent(u)
+    cdef f64x m = scale2(u, -whole)
+    cdef f64x sqrt2 = splat(u, 1.4142135623730951), one = splat(u, 1.0)
+    n[0] = where_less(m, sqrt2, whole, whole + one)
+    f[0] = where_less(m, sqrt2, m, splat(u, 0.5) * m) - one
+    return log_rest_f64(f[0])
+
+
+cdef inline f64x log_f64(f64x u, f64x u_low, f64x* low) noexcept nogil:
+    # log(u + u_low) for normal u > 0 and u_low within u's last place
+    cdef f64x n, f, rest = log_parts_f64(u, &n, &f)
+    rest = rest + added_by_low_f64(f, scale2(u_low, -n))
+    return log_sum_f64(n, f, rest, low)
+
+
+cdef inline f64x log1p_below_f64(f64x e, f64x e_low, f64x* low) noexcept nogil:
+    # log(1 + e + e_low) = value + low for 0 <= e <= 1, where 1 + e need not be rounded
+    cdef f64x lost, bend = splat(e, 0.41421356237309503), half = splat(e, 0.5)
+    cdef f64x m = fast_sum(splat(e, -1.0), e, &lost)
+    cdef f64x f = where_less(bend, e, half * m, e)
+    cdef f64x rest = log_rest_f64(f) + added_by_low_f64(f, where_less(bend, e, half * (lost + e_low), e_low))
+    return log_sum_f64(where_less(bend, e, splat(e, 1.0), splat(e, 0.0)), f, rest, low)
 
 
 cdef inline f64x log1p_f64(f64x x, f64x x_low, f64x* low) noexcept nogil:
@@ -115,14 +152,14 @@ cdef inline real log1p(real x) noexcept nogil:
         if any_outside(x, splat(x, -0.99999994), huge):
             y = log_edges(x, -1.0, where_less(x, huge, y, log_f32(x, splat(x, -0.0))))
     else:
-        y = two_sum(splat(x, 1.0), at_most(x, largest(x)), &u_low)
+        y = two_sum(splat(x, 1.0), x, &u_low)
         y = log_f64(y, u_low, &low)
         y = log_edges(x, -1.0, y + low)
     return with_sign(y, x)
 
 
 cdef inline real log(real x) noexcept nogil:
-    cdef real low, y, least = splat(x, 1.1754943508222875e-38)
+    cdef real low, y, n, f, least = splat(x, 1.1754943508222875e-38)
     if real is f32x:
         y = log_f32(x, splat(x, -0.0))
         if any_outside(x, least, splat(x, INFINITY)):
@@ -131,5 +168,9 @@ cdef inline real log(real x) noexcept nogil:
             y = log_edges(x, 0.0, y)
         return y
     else:
-        y = log_f64(magnitude(at_most(x, largest(x))), splat(x, 0.0), &low)
-        return log_edges(x, 0.0, y + low)
+        y = log_parts_f64(x, &n, &f)
+        y = log_sum_f64(n, f, y, &low)
+        y = y + low
+        if any_outside(x, splat(x, 5e-324), splat(x, INFINITY)):
+            y = log_edges(x, 0.0, y)
+        return y

@@ -50,8 +50,9 @@ cdef inline real value_of(real x, real target, real yes_weight, const Pairs* row
             far = delta * (magnitude(half * x - half * target) - splat(x, 0.25) * delta)
             found = where_less(largest(x), size, where_less(delta, size, far + far, size), found)
         return found
-    return unless_zero(delta * yes_of(target, yes_weight, row), softplus(-x)) + unless_zero(
-        delta * (splat(x, 1.0) - target), softplus(x))
+    found = softpluses(x, &far)
+    return unless_zero(delta * yes_of(target, yes_weight, row), far) + unless_zero(
+        delta * (splat(x, 1.0) - target), found)
 
 
 cdef inline real slope_of(real x, real target, real yes_weight, const Pairs* row, Kind kind) noexcept nogil:

@@ -84,11 +84,26 @@ cdef void weigh_each_float32(const float* x, Places of, const int64_t* asked, We
     weigh_picked(x, of, asked, weights, scale, losses, rows)
 
 
+cdef object widened_picks(np.ndarray x, np.ndarray target, int axis):
+    # of an array of 16-bit numbers that C has laid out, the numbers that the target picks, in float64
+    cdef Places of = places_in(x, axis)
+    cdef Dtype dtype = FLOAT16 if np.PyArray_TYPE(x) == NPY_HALF else BFLOAT16
+    cdef const int64_t* asked = <const int64_t*>np.PyArray_DATA(target)
+    cdef np.ndarray found = np.PyArray_EMPTY(np.PyArray_NDIM(target), np.PyArray_DIMS(target), np.NPY_DOUBLE, 0)
+    cdef Py_ssize_t i, group, first = 0
+    for group in range(np.PyArray_SIZE(target) // of.width):
+        for i in range(of.width):
+            (<double*>np.PyArray_DATA(found))[group * of.width + i] = number_at(
+                dtype, np.PyArray_DATA(x), first + i * of.row + class_of(asked[group * of.width + i]) * of.each)
+        first += of.group
+    return found
+
+
 def losses_of(x, np.ndarray target, np.ndarray weight, double scale, int axis, bint picked, bint each):
     """-scale weight[target] x[target] of every row along an axis, 0 where the row is ignored, in float64, or in the
-    dtype of `x` where `each` is wanted. Where it is `picked`, `x` is a number for all rows, or an array of one for
-    each; otherwise None where `x` is not laid out by C or has 16 bits. The weight is of float32 or float64 and laid out
-    by C, the target int64, which fits; a weight of nothing stands for ones."""
+    dtype of `x` where `each` is wanted and that is float32. Where it is `picked`, `x` is a number for all rows, or an
+    array of one for each; otherwise None where `x` is not laid out by C. The weight is of float32 or float64 and laid
+    out by C, the target int64, which fits; a weight of nothing stands for ones."""
     cdef Places of
     cdef np.ndarray found
     cdef Weights weights = weights_in(weight)
@@ -102,11 +117,13 @@ def losses_of(x, np.ndarray target, np.ndarray weight, double scale, int axis, b
         found = np.PyArray_EMPTY(np.PyArray_NDIM(target), np.PyArray_DIMS(target), np.NPY_DOUBLE, 0)
         weigh_float64(&number, of, asked, weights, scale, <double*>np.PyArray_DATA(found), rows)
         return found
+    if not picked and not np.PyArray_ISCARRAY_RO(x):
+        return None
+    if not picked and np.PyArray_ITEMSIZE(x) == 2:
+        x, picked = widened_picks(x, target, axis), True
     if picked:
         x = np.PyArray_FROMANY(x, np.PyArray_TYPE(x), 0, 0, np.NPY_ARRAY_CARRAY_RO)
         of = Places(np.PyArray_SIZE(target), 0, 0 if np.PyArray_SIZE(x) == 1 else 1, 0)
-    elif np.PyArray_ITEMSIZE(x) == 2 or not np.PyArray_ISCARRAY_RO(x):
-        return None
     else:
         of = places_in(x, axis)
     if each and np.PyArray_TYPE(x) == np.NPY_FLOAT:

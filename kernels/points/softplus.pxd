@@ -8,11 +8,13 @@
 from libc.math cimport INFINITY
 
 from ..lanes cimport (
-    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, real, scale2, splat, where_less,
-    with_sign,
+    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, f64x, fma, ldexp, magnitude, pick, real, scale2, splat,
+    where_less, with_sign,
 )
-from ..math.exponential cimport exp, exp_of_pair, expm1, lowering, raised_power2, scale2_of_sum, whole
-from ..math.logarithm cimport log, log1p_f64
+from ..math.exponential cimport (
+    exp_of_pair, exp_parts, expm1_parts, lowering, power2_of_sum, raised_power2, scale2_of_sum, whole,
+)
+from ..math.logarithm cimport log, log1p_below_f64, log1p_f64, log_f64, log_pair_f32
 from ..math.logistic cimport sigmoid_tail
 from ..math.piecewise cimport ALL, LAST, PLAIN, first_steps_end, quarters, segment, segment_parts, steps, steps_end
 from ..math.pairs cimport fast_sum, finite, pair_product, two_sum
@@ -51,17 +53,21 @@ cdef inline real softplus_of_pair(real t, real t_low, real* low, real* n) noexce
     return where_less(t, zero, e, tail)
 
 
-cdef inline real softplus_by_exp(real x) noexcept nogil:
-    cdef real low, n, q, y, sum, rise, lost
-    if real is f32x:
-        q = softplus_tail(at_most(magnitude(x), splat(x, 109.0)), splat(x, 0.0), &low, &sum)
-        q = scale2_of_sum(q, sum)
-        rise = at_least(x, splat(x, 0.0))
-        y = fast_sum(at_least(rise, q), at_most(rise, q), &lost)
-        return where_less(rise, splat(x, INFINITY), y + fma(low * raised_power2(sum), lowering(x), lost), x)
-    else:
-        q = softplus_of_pair(x, splat(x, 0.0), &low, &n)
-        return where_less(x, splat(x, 100.0), scale2(q + low, n), x)
+cdef inline f64x softplus_tail_f64(f64x a, f64x* low) noexcept nogil:
+    # log(1 + e^-a) = value + low for a >= 0
+    cdef f64x rest, sum, e, e_low
+    cdef f64x r = exp_parts(-at_most(a, splat(a, 1470.0)), &rest, &sum)
+    e = fast_sum(splat(a, 1.0), r + rest, &e_low)
+    return log1p_below_f64(scale2(e, whole(sum)), scale2(e_low, whole(sum)), low)
+
+
+cdef inline f32x softplus_by_exp(f32x x) noexcept nogil:
+    cdef f32x low, y, sum, rise, lost
+    cdef f32x q = softplus_tail(at_most(magnitude(x), splat(x, 109.0)), splat(x, 0.0), &low, &sum)
+    q = scale2_of_sum(q, sum)
+    rise = at_least(x, splat(x, 0.0))
+    y = fast_sum(at_least(rise, q), at_most(rise, q), &lost)
+    return where_less(rise, splat(x, INFINITY), y + fma(low * raised_power2(sum), lowering(x), lost), x)
 
 
 cdef inline f32x softplus_segment(f32x rise, f32x a, int which) noexcept nogil:
@@ -72,7 +78,7 @@ cdef inline f32x softplus_segment(f32x rise, f32x a, int which) noexcept nogil:
 
 cdef inline real softplus(real x) noexcept nogil:
     # log(1 + e^x) = max(x, 0) + log(1 + e^-|x|); Dugas et al., NIPS 2000
-    cdef real y, a = magnitude(x), end = steps_end(x), rise = at_least(x, splat(x, 0.0))
+    cdef real y, tail, low, lost, a = magnitude(x), end = steps_end(x), rise = at_least(x, splat(x, 0.0))
     if real is f32x:
         y = softplus_segment(rise, a, LOOKUP_FLOATS)
         if any_less(first_steps_end(a), a):
@@ -82,7 +88,46 @@ cdef inline real softplus(real x) noexcept nogil:
                 y = where_less(end, a, softplus_by_exp(x), y)
         return y
     else:
-        return softplus_by_exp(x)
+        tail = softplus_tail_f64(a, &low)
+        y = fast_sum(at_least(rise, tail), at_most(rise, tail), &lost)
+        return where_less(x, splat(x, 100.0), y + (lost + low), x)
+
+
+cdef inline f32x softpluses_by_exp(f32x a, f32x* rise) noexcept nogil:
+    # for a >= 0: softplus(-a), and softplus(a) by the same exponential
+    cdef f32x low, sum, y, lost, q = softplus_tail(at_most(a, splat(a, 109.0)), splat(a, 0.0), &low, &sum)
+    q = scale2_of_sum(q, sum)
+    low = low * raised_power2(sum)
+    y = fast_sum(at_least(a, q), at_most(a, q), &lost)
+    rise[0] = where_less(a, splat(a, INFINITY), y + fma(low, lowering(a), lost), a)
+    return q + low * lowering(a)
+
+
+cdef inline f32x softpluses_segment(f32x a, int which, f32x* rise) noexcept nogil:
+    cdef f32x rest, lost, tail = segment_parts(&SOFTPLUS_SEGMENTS[0][0], 6, PLAIN, which, steps(a), a, &rest)
+    cdef f32x y = fast_sum(at_least(a, tail), at_most(a, tail), &lost)
+    rise[0] = y + (lost + rest)
+    return tail + rest
+
+
+cdef inline real softpluses(real x, real* other) noexcept nogil:
+    # softplus(x), and softplus(-x) by the same logarithm
+    cdef real y, rise, last, last_rise, a = magnitude(x), end = steps_end(x), zero = splat(x, 0.0)
+    if real is f32x:
+        y = softpluses_segment(a, LOOKUP_FLOATS, &rise)
+        if any_less(first_steps_end(a), a):
+            if LOOKUP_FLOATS == 8:
+                last = softpluses_segment(a, LAST, &last_rise)
+                y, rise = where_less(first_steps_end(a), a, last, y), where_less(first_steps_end(a), a, last_rise, rise)
+            if LOOKUP_FLOATS == 16 or any_less(end, a):
+                last = softpluses_by_exp(a, &last_rise)
+                y, rise = where_less(end, a, last, y), where_less(end, a, last_rise, rise)
+    else:
+        y = softplus_tail_f64(a, &last)
+        y = y + last
+        rise = a + y
+    other[0] = where_less(x, zero, rise, y)
+    return where_less(x, zero, y, rise)
 
 
 cdef inline real softplus_backward(real grad, real x) noexcept nogil:
@@ -155,10 +200,16 @@ cdef inline real logsigmoid_backward(real grad, real x) noexcept nogil:
 
 
 cdef inline real log1mexp(real x) noexcept nogil:
-    # up to log 2 the logarithm of 1 - e^-x itself, beyond it that of 1 - e^-x rounded and of the rounding error
-    cdef real one = splat(x, 1.0), zero = splat(x, 0.0), bend = splat(x, 0.6931471805599453)
-    cdef real e = exp(-x)
-    cdef real u = where_less(x, bend, -expm1(-x), one - e)
-    cdef real low = where_less(x, bend, zero, (one - u) - e)
-    # of a u of 1 the logarithm is -e, which keeps the sign of a zero
-    return where_less(u, one, log(u) + low / where_less(zero, u, u, one), -e)
+    # 1 - e^-x as a pair, and its logarithm; -e^-x where that is far below 1, which keeps the sign of a zero
+    cdef real rest, sum, y, low, one = splat(x, 1.0), far = pick(x, 20.0, 40.0), least = splat(x, 1.2e-38)
+    cdef real r = expm1_parts(-at_most(x, pick(x, 104.0, 746.0)), &rest, &sum)
+    cdef real power = power2_of_sum(sum, 0), start = one - power, u = fma(-power, r, start)
+    low = fma(-power, r, start - u) + ((one - start) - power)
+    u = fast_sum(u, fma(-power, rest, low), &low)
+    if real is f32x:
+        y = log_pair_f32(u, low)
+    else:
+        y = log_f64(u, low, &low)
+        y = y + low
+    y = where_less(far, x, -scale2(one + (r + rest), whole(sum)), y)
+    return where_less(x, least, log(x), y) if any_less(x, least) else y

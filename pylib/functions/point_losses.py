@@ -8,8 +8,8 @@ import numpy as np
 from ..environment import unflushed
 from ..kernels import losses as _sums
 from ..kernels import point_losses as _kernels
-from ..kernels.operands import as_one_row, number_given, number_in
-from ._axis import broadcast_beside, fitting, floating, floats_beside, like, on_axis, refuse_mask, rounded_to
+from ..kernels.operands import as_one_row, number_given, number_in, row_beside
+from ._axis import broadcast_beside, fitting, floating, floats_beside, in_rows, like, refuse_mask, rounded_to
 from ._documentation import with_bound
 from .losses import arriving, check_reduction
 
@@ -17,9 +17,10 @@ __all__ = ["binary_cross_entropy_with_logits", "binary_cross_entropy_with_logits
            "l1", "l1_backward", "mse", "mse_backward"]
 
 _KINDS = {"mse": 0.0, "l1": 1.0, "huber": 2.0, "binary_cross_entropy_with_logits": 3.0}
-_SQUARES = _KINDS["mse"], _KINDS["huber"]
+_POWERS = {0.0: 2, 1.0: 1, 2.0: 2, 3.0: 1}  # of numbers in a loss of each kind, that of logits having delta's
 _SMALL = 2.0**-64  # by which numbers are multiplied where a sum of losses is beyond float64
-_NONE, _NONE_FLOAT64 = np.empty(0, np.float32), np.empty(0, np.float64)
+# what stands for weights that are not given, by the bytes of a number of x
+_NOTHING = {2: np.empty(0, np.float32), 4: np.empty(0, np.float32), 8: np.empty(0, np.float64)}
 
 
 def _above_zero(name, delta):
@@ -40,25 +41,20 @@ def _pairs(name, x, target, reduction):
     return x, x.reshape(-1), target.reshape(-1)
 
 
-def _nothing(x):
-    return _NONE_FLOAT64 if x.itemsize == 8 else _NONE
-
-
 def _each(x, values):
-    # one for each loss, in the precision of the computation
-    return rounded_to(_nothing(x).dtype, values).reshape(-1)
+    # one for each loss as a row, in the dtype of x or the precision of the computation
+    return values.reshape(-1) if values.dtype == x.dtype else rounded_to(_NOTHING[x.itemsize].dtype, values).reshape(-1)
 
 
 def _weights(name, x, weights):
     # each of them as an array with one number per loss, or as an empty one where it is not given
-    return (_nothing(x),) * 2 if weights is None else [
-        _nothing(x) if values is None else
-        _each(x, broadcast_beside(name, role, floats_beside(name, role, values, x), x))
-        for role, values in weights.items()]
-
-
-def _sum(operands, divisor):
-    return _sums.total(on_axis(_kernels.sum_of_pair_losses_gufunc, operands, 0, 1), divisor)
+    found = [_NOTHING[x.itemsize]] * 2
+    for k, (role, values) in enumerate((weights or {}).items()):
+        if values is not None:
+            if (row := row_beside(x, values)) is None:
+                row = broadcast_beside(name, role, floats_beside(name, role, values, x), x)
+            found[k] = _each(x, row)
+    return found
 
 
 def _smaller(operands, divisor):
@@ -67,24 +63,26 @@ def _smaller(operands, divisor):
     if kind != _KINDS["binary_cross_entropy_with_logits"]:  # whose delta multiplies it
         with np.errstate(all="ignore"):  # what falls below the range is nothing beside the large ones
             x, target = x * _SMALL, target * _SMALL
-    return (x, target, *weights, kind, delta * _SMALL), divisor * _SMALL**(2 if kind in _SQUARES else 1)
+    return (x, target, *weights, kind, delta * _SMALL), divisor * _SMALL**_POWERS[kind]
 
 
 def _loss(name, x, target, reduction, delta=1.0, weights=None):
     x, *pairs = _pairs(name, x, target, reduction)
     operands = (*pairs, *_weights(name, x, weights), _KINDS[name], delta)
     if reduction == "none":
-        return on_axis(_kernels.pair_losses_gufunc, operands, 0, 1).reshape(x.shape)
-    total = _sum(operands, divisor := x.size if reduction == "mean" else 1.0)
+        return in_rows(_kernels.pair_losses_gufunc, operands).reshape(x.shape)
+    gufunc, divisor = _kernels.sum_of_pair_losses_gufunc, x.size if reduction == "mean" else 1.0
+    total = _sums.total(in_rows(gufunc, operands), divisor)
     if not math.isfinite(total) and x.dtype == np.float64:  # terms may be, and the result not
-        total = _sum(*_smaller(operands, divisor))
+        operands, divisor = _smaller(operands, divisor)
+        total = _sums.total(in_rows(gufunc, operands), divisor)
     return number_in(x.dtype, total)
 
 
 def _backward(name, grad, x, target, reduction, out, delta=1.0, weights=None):
     x, *pairs = _pairs(name, x, target, reduction)
     grad = arriving(name, grad, x.shape if reduction == "none" else ())
-    each, kind, scale, exponent = _nothing(x), _KINDS[name.removesuffix("_backward")], 1.0, 0
+    each, kind, scale, exponent = _NOTHING[x.itemsize], _KINDS[name.removesuffix("_backward")], 1.0, 0
     if reduction == "none":
         each = _each(x, np.asarray(grad))
     else:
@@ -92,9 +90,9 @@ def _backward(name, grad, x, target, reduction, out, delta=1.0, weights=None):
         scale = scale / (x.size or 1) if reduction == "mean" else scale
     operands = (*pairs, *_weights(name, x, weights), kind, delta, each, scale, float(exponent))
     if out is not None and (rows := as_one_row(out, x)) is not None and out.flags.writeable:
-        on_axis(_kernels.pair_losses_backward_gufunc, operands, 0, 1, rows[0])
+        in_rows(_kernels.pair_losses_backward_gufunc, operands, rows[0])
         return out
-    found = on_axis(_kernels.pair_losses_backward_gufunc, operands, 0, 1, None).reshape(x.shape)
+    found = in_rows(_kernels.pair_losses_backward_gufunc, operands, None).reshape(x.shape)
     if out is None:
         return found
     with np.errstate(all="ignore"):  # a result may be beyond what `out` holds
