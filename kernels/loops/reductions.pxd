@@ -540,12 +540,12 @@ cdef inline void map_streamed(real (*point)(const real*, const void*, Py_ssize_t
 cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
                            real* y, const void* context, Py_ssize_t start, Py_ssize_t n, bint streamed) noexcept nogil:
     # y[i] = point(i) over one block, by whole registers from y's first register boundary on. What stands before it, and
-    # behind the last pair of registers, are whole registers too, which overlap with others: they are computed first,
-    # since y may be where x is, and written last, since a part of a register is written slowly. Where streaming stores
-    # are asked for, the caller has to end them.
-    cdef Py_ssize_t width = lanes(y), stop = start + n, part = head(skip(y, start), n), i = start + part, left, k
-    cdef Py_ssize_t at[3]
-    cdef real edges[3]
+    # behind the last of them, are whole registers too, which overlap with others: they are computed first, since y may
+    # be where x is, and written last, since a part of a register is written slowly. Where streaming stores are asked
+    # for, the caller has to end them.
+    cdef Py_ssize_t width = lanes(y), stop = start + n, part = head(skip(y, start), n), i = start + part, k
+    cdef Py_ssize_t at[2]
+    cdef real edges[2]
     cdef real value, next_value
     if n < 2 * width:
         i = start
@@ -556,9 +556,8 @@ cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, P
         return
     streamed = streamed and <uintptr_t>skip(y, i) % sizeof(real) == 0 and (
         ends_lines(<Py_ssize_t>skip(y, start) | n * itemsize(y), n * itemsize(y)))
-    left = (n - part) % (width if streamed else 2 * width)
-    at[0], at[1], at[2] = start if part else -1, stop - 2 * width if left > width else -1, stop - width if left else -1
-    for k in range(3):
+    at[0], at[1] = start if part else -1, stop - width if (n - part) % width else -1
+    for k in range(2):
         if at[k] >= 0:
             edges[k] = point(y, context, at[k], width)
     if streamed:
@@ -569,7 +568,9 @@ cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, P
             store(<real*>skip(y, i), value)
             store(<real*>skip(y, i + width), next_value)
             i += 2 * width
-    for k in range(3):
+        if i + width <= stop:
+            store(<real*>skip(y, i), point(y, context, i, width))
+    for k in range(2):
         if at[k] >= 0:
             store(<real*>skip(y, at[k]), edges[k])
 

@@ -198,7 +198,10 @@ cdef inline void gradients_block(real* like, row_context context, Py_ssize_t sta
         if i < end:
             if own.first == 0 or wanted == GRAD_X_ALONE:
                 carried[0] = carried[1] = splat(carried[0], 0.0)
-            gradients(like, own, own.first, own.count, NOTHING_KNOWN, own.centred, False, i, end - i, carried)
+            if wanted == ALL_GRADIENTS and own.count == GROUP:
+                gradients(like, own, 0, GROUP, ALL_GRADIENTS, own.centred, False, i, end - i, carried)
+            else:
+                gradients(like, own, own.first, own.count, NOTHING_KNOWN, own.centred, False, i, end - i, carried)
             if own.first + own.count == own.rows:
                 keep_sums(own, NOTHING_KNOWN, own.centred, carried, i, end - i)
         if end == stop:
