@@ -42,7 +42,10 @@ def _console(error=False):
         from rich.console import Console
     except ImportError:
         return None
-    return Console(highlight=False, stderr=error)
+    found = Console(highlight=False, stderr=error)
+    if found.width < 1:  # COLUMNS=0, as where no terminal is; rich would print nothing in it
+        found.width = 80
+    return found
 
 
 def _write(parts, stream, error):

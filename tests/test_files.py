@@ -131,6 +131,17 @@ def test_a_table_that_is_too_wide_is_folded_and_then_parted(capsys, monkeypatch,
     assert all(len(line) <= width for line in shown)
 
 
+def test_no_room_at_all_is_no_reason_to_be_silent(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "0")
+    terminal.show("result")
+    terminal.say("message")
+    terminal.show_table("sizes", ["name", ">bytes"], [["a", "10"]])
+    printed = capsys.readouterr()
+    assert printed.out.startswith("result\n")
+    assert "10" in printed.out
+    assert printed.err == "message\n"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is POSIX's, the device Linux's")
 def test_a_full_disk_is_an_error_that_names_the_file(run_python, tmp_path):
     done = run_python("""
