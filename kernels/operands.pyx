@@ -184,7 +184,7 @@ cdef int refuse_no_parameter(name, role, given) except -1:
 
 
 def any_less(name, role, a, other, b):
-    """Whether a < b anywhere that no mask hides; an error where they are no numbers, which names the function and their roles."""
+    """Whether a < b anywhere that no mask hides; an error where they are no numbers, which names function and roles."""
     if type(a) is float and type(b) is float:
         return is_less(a, b)
     refuse_no_parameter(name, role, a)
@@ -198,7 +198,7 @@ def any_less(name, role, a, other, b):
 
 
 def any_zero(name, role, a):
-    """Whether there is a 0 that no mask hides; an error where it is no number, which names the function and its role."""
+    """Whether there is a 0 that no mask hides; an error where it is no number, which names function and role."""
     if type(a) is float:
         return not is_less(a, 0.0) and not is_less(0.0, a) and a == a
     refuse_no_parameter(name, role, a)

@@ -267,7 +267,8 @@ def test_a_product_too_small_keeps_its_sign(name, dtype):
 
 
 @pytest.mark.parametrize(("name", "call"), [
-    ("celu: alpha", lambda value: lw.celu(1.0, value)), ("hardtanh: max_val", lambda value: lw.hardtanh(1.0, -1.0, value)),
+    ("celu: alpha", lambda value: lw.celu(1.0, value)),
+    ("hardtanh: max_val", lambda value: lw.hardtanh(1.0, -1.0, value)),
     ("softshrink: lambd", lambda value: lw.softshrink(1.0, value)),
     ("swiglu: limit", lambda value: lw.swiglu(1.0, 1.0, limit=value))])
 def test_parameters_that_are_no_numbers(name, call):
