@@ -17,10 +17,10 @@ from .loops.threads cimport join_threads, run_chunks, threads_for
 
 cdef extern from *:
     """
-    /* outputs that share a pass over their inputs: with four rows each, as many sums as registers allow */
-    enum { OUTPUTS = REGISTERS == 32 ? 6 : 3 };
+    enum { OUTPUTS = REGISTERS == 32 ? 6 : 3, WIDTH = 4 * OUTPUTS };
     """
-    const int OUTPUTS
+    const int OUTPUTS  # that share a pass over their inputs: with four rows each, as many sums as registers allow
+    const int WIDTH  # outputs in a task: their sums stay in the second-level cache
 
 cdef enum:
     WORD = 8  # codes in a word
@@ -30,7 +30,6 @@ cdef enum:
     STRIP = 512  # PANEL * BLOCK
     ROWS = 4  # rows that share a pass
     BATCH = 128  # rows in a task
-    PASSES = 4  # of outputs in a task: their sums stay in the second-level cache
     FEW = 5  # up to so many rows, weights are multiplied in the registers that they are decoded in
     SHARED = 4  # so many outputs then share each load of an input
     FEW_OUTPUTS = 64  # and outputs in a task: a thread prefetches codes that are mostly its own
@@ -178,7 +177,7 @@ cdef void decode_strip(const Weights* weights, const Output* output, Py_ssize_t 
 
 
 cdef void add_products(const float* x, const float* strips, Py_ssize_t length, float* sums) noexcept nogil:
-    # sums[OUTPUTS][BATCH][PARTS] += strips[OUTPUTS][length] * x[ROWS][length], for ROWS rows of the sums
+    # sums[ROWS][WIDTH][PARTS] += strips[OUTPUTS][length] * x[ROWS][length], for the first OUTPUTS of a row's sums
     cdef f32x total[OUTPUTS][ROWS]
     cdef f32x column[ROWS]
     cdef f32x weight
@@ -187,7 +186,7 @@ cdef void add_products(const float* x, const float* strips, Py_ssize_t length, f
     while part < PARTS:
         for o in range(OUTPUTS):
             for row in range(ROWS):
-                total[o][row] = load_f32(sums + (o * BATCH + row) * PARTS + part)
+                total[o][row] = load_f32(sums + (row * WIDTH + o) * PARTS + part)
         at = part
         while at < length:
             for row in range(ROWS):
@@ -199,7 +198,7 @@ cdef void add_products(const float* x, const float* strips, Py_ssize_t length, f
             at += PARTS
         for o in range(OUTPUTS):
             for row in range(ROWS):
-                store_f32(sums + (o * BATCH + row) * PARTS + part, total[o][row])
+                store_f32(sums + (row * WIDTH + o) * PARTS + part, total[o][row])
         part += F32_LANES
 
 
@@ -253,33 +252,33 @@ cdef void few_rows(const Weights* weights, Py_ssize_t start, Py_ssize_t stop, co
 cdef void many_rows(const Weights* weights, Py_ssize_t start, Py_ssize_t stop, const float* bias, const float* packed,
                     Py_ssize_t packed_rows, Py_ssize_t first, Py_ssize_t last, float* y, Py_ssize_t outputs,
                     float* strips, float* sums) noexcept nogil:
-    # outputs start to stop, PASSES * OUTPUTS at most, of rows first to last, BATCH at most. packed holds one panel of
-    # all rows after the other, with whole ROWS; strips[PASSES * OUTPUTS][STRIP], sums[PASSES * OUTPUTS][BATCH][PARTS]
-    cdef float totals[PARTS]
+    # outputs start to stop, WIDTH at most, of rows first to last, BATCH at most. packed holds one panel of
+    # all rows after the other, with whole ROWS; strips[WIDTH][STRIP], sums[BATCH][WIDTH][PARTS]
     cdef Py_ssize_t panel, block, length, o, row, k, passes = (stop - start + OUTPUTS - 1) // OUTPUTS
-    cdef Output output
-    memset(sums, 0, passes * OUTPUTS * BATCH * PARTS * sizeof(float))
+    cdef Py_ssize_t whole = (last - first + ROWS - 1) // ROWS * ROWS
+    cdef Output output[WIDTH]
+    for o in range(stop - start):
+        output[o] = output_of(weights, start + o)
+    memset(sums, 0, whole * WIDTH * PARTS * sizeof(float))
     memset(strips, 0, passes * OUTPUTS * STRIP * sizeof(float))
     for panel in range((weights.blocks + PANEL - 1) // PANEL):
         block = panel * PANEL
         length = min(PANEL, weights.blocks - block) * BLOCK
         for o in range(stop - start):
-            output = output_of(weights, start + o)
-            decode_strip(weights, &output, block, block + length // BLOCK, strips + o * length)
+            decode_strip(weights, &output[o], block, block + length // BLOCK, strips + o * length)
         for o in range(passes):
             row = 0
             while row < last - first:
                 add_products(packed + block * BLOCK * packed_rows + (first + row) * length,
-                             strips + o * OUTPUTS * length, length, sums + (o * OUTPUTS * BATCH + row) * PARTS)
+                             strips + o * OUTPUTS * length, length, sums + (row * WIDTH + o * OUTPUTS) * PARTS)
                 row += ROWS
-    for o in range(stop - start):
-        row = 0
-        while row < last - first:
-            meet(sums + (o * BATCH + row) * PARTS, PARTS, F32_LANES, totals)
-            for k in range(min(F32_LANES, last - first - row)):
-                y[(first + row + k) * outputs + start + o] = (
-                    totals[k] + (bias[start + o] if bias != NULL else <float>0.0))
-            row += F32_LANES
+    # totals stand where sums were that have been read
+    for k in range(whole * WIDTH // F32_LANES):
+        meet(sums + k * F32_LANES * PARTS, PARTS, F32_LANES, sums + k * F32_LANES)
+    for row in range(last - first):
+        for o in range(stop - start):
+            y[(first + row) * outputs + start + o] = (
+                sums[row * WIDTH + o] + (bias[start + o] if bias != NULL else <float>0.0))
 
 
 cdef struct Product:
@@ -340,7 +339,7 @@ cdef bint linear4_offset_float32(const uint8_t* codes, const float* levels, cons
     cdef Py_ssize_t packed_rows = rows if few else (rows + ROWS - 1) // ROWS * ROWS
     cdef Py_ssize_t panel_blocks = blocks if few else PANEL
     cdef Py_ssize_t panels = (blocks + panel_blocks - 1) // panel_blocks
-    cdef Py_ssize_t width = FEW_OUTPUTS if few else PASSES * OUTPUTS
+    cdef Py_ssize_t width = FEW_OUTPUTS if few else WIDTH
     cdef Py_ssize_t across = (outputs + width - 1) // width, down = 1 if few else (rows + BATCH - 1) // BATCH
     cdef Py_ssize_t packed_size = packed_rows * blocks * BLOCK, i
     cdef Py_ssize_t own_size = 0 if few else width * (STRIP + BATCH * PARTS)
