@@ -167,7 +167,7 @@ cdef inline void fold_rows(
         while i + F32_LANES <= channels:
             fold_part(fold, block, &one, start, stop, first, second, i, F32_LANES)
             i += F32_LANES
-        if i < channels:  # fewer than all lanes, which the compiler is told by a minimum
+        if i < channels:  # fewer than all lanes, as the compiler sees by the minimum
             fold_part(fold, block, &one, start, stop, first, second, i, min(channels - i, <Py_ssize_t>F32_LANES - 1))
         start = stop
 
