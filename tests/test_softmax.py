@@ -54,6 +54,22 @@ def test_log_softmax_at_its_maximum(dtype, gap):
     assert error(y, oracles.log_softmax(exactly(x)), dtype) <= bound("log_softmax", dtype)
 
 
+@pytest.mark.parametrize("n", [33, 129, 257])
+def test_logsumexp_whose_roundings_agree(n):
+    # of four numbers in every row, eight at a time, so that all exponentials that are added in float32 lose the same
+    rng = np.random.default_rng(n)
+    rest = np.exp(rng.uniform(0, 3, 10_000))
+    top = (rng.uniform(-2.5, 2.5, len(rest)) * (rng.random(len(rest)) < 0.8)).astype(np.float32)
+    four = top[:, None] + np.minimum(np.log(rest / n)[:, None] + rng.uniform(0, 1e-3, (len(rest), 4)), 0)
+    x = four.astype(np.float32)[:, np.arange(n) // 8 % 4]
+    x[:, 0] = top
+    wide = x.astype(np.float64)
+    exact = top + np.log1p(np.exp(wide[:, 1:] - wide[:, :1]).sum(-1))
+    scale = np.maximum(abs(top), exact - top)
+    for found in lw.logsumexp(x), lw.logsumexp(np.ascontiguousarray(x.T), 0), lw.logsumexp(x[:1]):
+        assert error(found, exact[:len(found)], "float32", scale[:len(found)]) <= bound("logsumexp", "float32")
+
+
 def test_equal_largest():
     for n in (2, 3, 100):
         x = np.full((1, n), 7.0, np.float32)

@@ -19,7 +19,7 @@ from .exponential_parts cimport (
     MANY, add_to_three, exp_parts_of, exp_rest_of, put_parts_below, term_below, wide_exponential,
 )
 from .exponentials cimport (
-    FEW, SMALL, SUMS_BELOW, below_of, exactly, inverse_halves, inverse_of, log_rest_halves, rest_of_sums,
+    FEW, NEARLY_SMALL, SMALL, SUMS_BELOW, below_of, exactly, inverse_halves, inverse_of, log_rest_halves, rest_of_sums,
 )
 from .exponents cimport LARGEST_TOP, exponents_of, least_below
 
@@ -290,6 +290,8 @@ cdef inline void sum_small_columns(Columns* own, Py_ssize_t n, const f64x* lower
     cdef int half, small = 0
     for half in range(HALVES):
         most[half] = where_less(magnitude(tops[half]), splat_f64(near), splat_f64(SMALL), splat_f64(0.0))
+        most[half] = where_less(magnitude(tops[half] + splat_f64(0.5)), splat_f64(1.5), splat_f64(NEARLY_SMALL),
+                                most[half])
         small |= any_less(rests[half], most[half])
     if small:
         own.y = NULL  # where exponentials are already

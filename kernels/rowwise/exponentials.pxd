@@ -28,6 +28,7 @@ cdef enum:
     SUMS_BELOW = 3  # of add_to_three
     FEW = 32  # elements of a row of float32, up to which logsumexp adds its exponentials exactly: no more than PARTS
     SMALL = 2  # a sum beside the largest below this is small
+    NEARLY_SMALL = 7  # and one below this, where neither the largest nor the logarithm is 2 or farther from 0
     NEAR = 4  # a logarithm of a sum, this far from 0 or farther, has no digit left for what float32 loses
 
 
@@ -213,7 +214,8 @@ cdef inline bint exactly(const real* like, double near) noexcept nogil:
 
 cdef inline bint small(const real* like, double rest, double top, double near, Py_ssize_t n) noexcept nogil:
     # whether the sum of a row is taken again for that; one of a few elements is exact already
-    return exactly(like, near) and n > FEW and rest < SMALL and fabs(top) < near
+    return exactly(like, near) and n > FEW and fabs(top) < near and (
+        rest < (NEARLY_SMALL if fabs(top + 0.5) < 1.5 else SMALL))
 
 
 cdef inline void add_below_exactly(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
