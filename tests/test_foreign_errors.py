@@ -147,6 +147,7 @@ def gone_forward(layer):
     (lambda: genome.crossover(GENOMES, GENOMES, 0, np.ones(2)), ValueError, "children is 1 or 2"),
     (lambda: genome.hamming_distance(GENOMES, GENOMES, ["bits"]), ValueError, r"unit is one of bits, weights; got \["),
     (lambda: genome.random_population(2**31, 2**62, 0), ValueError, "are beyond any memory"),
+    (lambda: genome.random_population(2, 2**63 - 3, 0), ValueError, "are beyond any memory"),
     (lambda: evolution.Network((3, 2), [1]), ValueError, r"activation is one of .*; got \[1\]"),
     (lambda: evolution.Network((2**40, 2**40)), ValueError, "at most 4611686018427387904 weights"),
     (lambda: NETWORK.loss(np.ma.array(GENOMES), X[:, :3], [0] * 4), TypeError, "population is a masked array"),

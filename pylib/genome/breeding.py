@@ -80,7 +80,7 @@ def random_population(size, n_weights, rng, *, generation=0, first=0):
     """
     size = whole("size", size, 2**32 - 1)
     n_weights = whole("n_weights", n_weights, np.iinfo(np.intp).max)
-    if size * (n_weights + 1) // 2 > np.iinfo(np.intp).max:
+    if size * ((n_weights + 1) // 2) > np.iinfo(np.intp).max - 64:
         raise ValueError(f"{size} genomes of {n_weights} weights are beyond any memory")
     genomes = room(size, (n_weights + 1) // 2)
     _kernels.random_population(genomes, n_weights, *_key(rng, generation, first))
