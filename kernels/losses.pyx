@@ -13,7 +13,7 @@ cimport numpy as np
 
 from .lanes cimport (
     F64_LANES, enter_environment, environment, f32x, f64x, fma, leave_environment, load_f64, magnitude, power2, real,
-    splat, splat_f32, splat_f64, store_f64, store_part_f64, where_less,
+    splat, splat_f32, splat_f64, store_f64, where_less,
 )
 from .loops.columns cimport (
     HALVES, MOST_LANES, MOST_ROWS, add_columns, halves, narrowed, put_column_numbers, sum_column_elements,
@@ -84,6 +84,17 @@ cdef Pair top_and_sum_block(const real* like, const void* context, Py_ssize_t st
 include "parts/losses_blended.pxi"
 
 
+cdef inline bint same_numbers(const char* at, Py_ssize_t step, Py_ssize_t count) noexcept nogil:
+    # whether all rows have one, of the same sign if it is 0; never of NaN
+    cdef Py_ssize_t r
+    cdef double first = (<const double*>at)[0], own
+    for r in range(1, count if step else 0):
+        own = (<const double*>(at + r * step))[0]
+        if own != first or copysign(1.0, own) != copysign(1.0, first):
+            return False
+    return True
+
+
 cdef inline void cross_entropy(const real* like, Exponents* rows, const Question* questions, Py_ssize_t count,
                                Py_ssize_t n, int threads) noexcept nogil:
     # loss = sum over c of q[c] (log(sum(e^logits)) - logits[c]) + z_loss log(sum)^2, where q gives 1 - label_smoothing
@@ -92,7 +103,7 @@ cdef inline void cross_entropy(const real* like, Exponents* rows, const Question
     cdef Blend blend
     cdef double sums[GROUP]
     cdef Pair blends[GROUP]
-    cdef Py_ssize_t r
+    cdef Py_ssize_t r, together = 1
     for r in range(count):
         if is_blended(&questions[r]):
             rows[r].top = largest(like, &rows[r], n, threads)
@@ -110,11 +121,17 @@ cdef inline void cross_entropy(const real* like, Exponents* rows, const Question
     for r in range(count):
         set_top(like, &rows[r])
     find_logs(like, rows, count, n, threads, 0.0)
-    for r in range(count):
+    if (count > 1 and same_numbers(<const char*>&questions[0].label_smoothing, sizeof(Question), count)
+            and same_numbers(<const char*>&questions[0].z_loss, sizeof(Question), count)):
+        together = count
+    r = 0
+    while r < count:
         if is_blended(&questions[r]):
             answer_blended(like, &rows[r], &questions[r], blends[r], n, threads)
+            r += 1
         else:
-            answer(like, &rows[r], &questions[r], <real*>rows[r].y, sums[r], n, threads)
+            answer_rows(like, rows + r, questions + r, sums + r, together, n, threads)
+            r += together
 
 
 cdef inline double inverse_of_sum(const Exponents* row) noexcept nogil:
@@ -181,67 +198,7 @@ cdef inline void answer_blended(const real* like, const Exponents* row, const Qu
         put_element(grad, asked.target, blended_slope_at_target(row, asked, &own, stored, slope.blend.spread))
 
 
-cdef inline f64x loss_of(f64x top, f64x log_rest, f64x logit, f64x sum, f64x weight, double smoothing, double z_loss,
-                         Py_ssize_t n) noexcept nogil:
-    # The losses of rows, whose logits have these sums; with smoothing they have no weights. Where a factor is 0, its
-    # product is left out, since the other factor may be infinite
-    cdef f64x log_sum = top + log_rest, loss = splat_f64(0.0), zero = splat_f64(0.0)
-    if smoothing != 1.0:
-        loss = zero + where_less(magnitude(weight), splat_f64(5e-324), zero,
-                                 splat_f64(1.0 - smoothing) * weight * ((top - logit) + log_rest))
-    if z_loss != 0.0:
-        loss = loss + weight * splat_f64(z_loss) * log_sum * log_sum
-    if smoothing != 0.0:
-        loss = loss + splat_f64(smoothing) * ((top - sum / splat_f64(n)) + log_rest)
-    return loss
-
-
-cdef inline f64x slopes_at_target(f64x p, f64x missed, f64x log_sum, f64x inverse, f64x weight, f64x scale,
-                                  double smoothing, double z_loss, Py_ssize_t n, f64x* factor) noexcept nogil:
-    # the gradients of rows at their targets, whose probabilities are p and 1 - missed, and what makes exponentials the
-    # gradient elsewhere, but for an offset
-    cdef f64x pull = splat_f64(2.0 * z_loss) * log_sum
-    factor[0] = weight * (splat_f64(1.0) + pull) * scale * inverse
-    return weight * (splat_f64(smoothing) - missed + (pull * p - splat_f64(smoothing / n))) * scale
-
-
-cdef inline void answer(const real* like, const Exponents* row, const Question* asked, real* grad, double sum,
-                        Py_ssize_t n, int threads) noexcept nogil:
-    # the loss of one row and, where it is asked for, the gradient
-    cdef Slope own = Slope(row.y, 0.0, -(asked.label_smoothing / n) * row.scale)
-    cdef f64x factor, at_target
-    cdef double inverse, p
-    store_part_f64(asked.loss, loss_of(
-        splat_f64(row.top), splat_f64(row.log_rest), splat_f64(asked.logit), splat_f64(sum), splat_f64(asked.factor),
-        asked.label_smoothing, asked.z_loss, n), 1)
-    if grad == NULL:
-        return
-    inverse = inverse_of_sum(row)
-    p = element(<const real*>row.y, asked.target) * inverse
-    at_target = slopes_at_target(
-        splat_f64(p), splat_f64(missed_of(row, asked, p)), splat_f64(row.top + row.log_rest), splat_f64(inverse),
-        splat_f64(asked.factor), splat_f64(row.scale), asked.label_smoothing, asked.z_loss, n, &factor)
-    store_part_f64(&own.factor, factor, 1)
-    if n <= SHORT:
-        map_short(slope[real], grad, &own, n)
-    else:
-        map_row(slope_block[real], grad, &own, n, threads)
-    if fabs(row.top) < INFINITY:
-        store_part_f64(&own.factor, at_target, 1)
-        put_element(grad, asked.target, own.factor)
-
-
-cdef inline bint same_numbers(const char* at, Py_ssize_t step, Py_ssize_t count) noexcept nogil:
-    # whether all rows have one, of the same sign if it is 0; never of NaN
-    cdef Py_ssize_t r
-    cdef double first = (<const double*>at)[0], own
-    for r in range(1, count if step else 0):
-        own = (<const double*>(at + r * step))[0]
-        if own != first or copysign(1.0, own) != copysign(1.0, first):
-            return False
-    return True
-
-
+include "parts/losses_of_classes.pxi"
 include "parts/losses_short_rows.pxi"
 include "parts/losses_blended_columns.pxi"
 include "parts/losses_columns.pxi"
