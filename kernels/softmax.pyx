@@ -31,12 +31,12 @@ from .loops.columns cimport (
     sum_column_elements, take_column_numbers,
 )
 from .loops.short_rows cimport add_short, fold_short, map_short, multiply_short, put_numbers, short_totals
-from .loops.tiles cimport take_row
+from .loops.tiles cimport narrow_columns, take_row, widen_columns
 from .math.exponential cimport exp
 from .rowwise.column_exponentials cimport (
-    Columns, column_logs, column_rests, column_softmax, columns_of, register_of, set_scales,
+    Columns, column_logs, column_softmax, columns_of, register_of, set_scales,
 )
-from .rowwise.exponentials cimport NEAR, all_block, find_logs, log_of_rests
+from .rowwise.exponentials cimport NEAR, all_block, find_logs
 from .rowwise.exponents cimport Exponents, exponents_of, find_tops, larger, least_of_zero, set_top, top_not_finite
 from .rowwise.short_exponentials cimport short_logs, short_softmax
 from .rowwise.weighted_exponentials cimport (
@@ -326,8 +326,8 @@ masked_softmax_plus_gufunc = with_short_rows(along_axis(
 log_softmax_gufunc = row_by_row(without_copies(with_columns(with_short_rows(along_axis(
     b"log_softmax", <void*>log_softmax_kernel[f32x], <void*>log_softmax_kernel[f64x], b"r", b"r",
     b"x - log(sum(exp(x)))"),
-    <void*>short_log_softmax_kernel[f32x], NULL),  # sums of float64 rows so short are small, and added in another way
-    <void*>log_softmax_columns, NULL, 112), True))
+    <void*>short_log_softmax_kernel, <void*>turned_log_softmax_kernel),
+    <void*>log_softmax_columns[f32x], <void*>log_softmax_columns[f64x], 112), True))
 logsumexp_gufunc = without_copies(with_columns(with_short_rows(along_axis(
     b"logsumexp", <void*>logsumexp_kernel[f32x], <void*>logsumexp_kernel[f64x], b"r", b"s", b"log(sum(exp(x)))"),
     <void*>short_logsumexp_kernel[f32x], <void*>short_logsumexp_kernel[f64x]),
@@ -339,7 +339,7 @@ safe_softmax_gufunc = with_columns(along_axis(
 safe_log_softmax_gufunc = without_copies(with_columns(along_axis(
     b"safe_log_softmax", <void*>safe_log_softmax_kernel[f32x], <void*>safe_log_softmax_kernel[f64x], b"r", b"r",
     b"x - log(sum(exp(x))), -inf where all of x is"),
-    <void*>log_softmax_columns, NULL, 0), True)
+    <void*>log_softmax_columns[f32x], <void*>log_softmax_columns[f64x], 0), True)
 weighted_logsumexp_gufunc = along_axis(
     b"weighted_logsumexp", <void*>weighted_logsumexp_kernel[f32x], <void*>weighted_logsumexp_kernel[f64x], b"rr", b"ss",
     b"x, b -> log(abs(sum(b exp(x)))), sign")

@@ -205,6 +205,22 @@ def test_log_softmax_of_the_largest(n, spread, dtype):
     assert errors(lw.log_softmax(x)[row, largest], -log_rest[:, 0], dtype).max() <= 1
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("spread", [0.0, 0.01, 3, 300])
+def test_log_softmax_of_rows_together(spread, dtype):
+    # the sums of float64 are exact below 64 times their largest term, of one row, of short ones and of neighbours alike
+    for n in (*range(1, 20), 31, 32, 33, 63, 64, 65, 66, 100, 127, 128, 129, 400):
+        x = np.random.default_rng(n).normal(0, spread, (19, n)).astype(dtype)
+        x[3, n // 2], x[12, 0] = 30, -1e9
+        x[18, -1] = np.nan
+        alone = np.concatenate([lw.log_softmax(row) for row in x]).reshape(x.shape)
+        np.testing.assert_array_equal(lw.log_softmax(x), alone)
+        np.testing.assert_array_equal(lw.log_softmax(np.ascontiguousarray(x.T), axis=0).T, alone)
+        found = x.copy()
+        assert lw.log_softmax(found, out=found) is found
+        np.testing.assert_array_equal(found, alone)
+
+
 @pytest.mark.parametrize("far", [-200, -np.inf])
 def test_log_softmax_of_masked_rows(far):
     x = np.full((2, 5000), far, np.float32)

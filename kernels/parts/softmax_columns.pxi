@@ -71,31 +71,32 @@ cdef bint scaled_softmax_columns(const real* like, char** at, const Py_ssize_t* 
     return softmax_of_columns(like, at[0], strides[0], at[2], strides[2], n, registers, False, scales)
 
 
-cdef bint log_softmax_columns(const f32x* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
+cdef bint log_softmax_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
                               Py_ssize_t n, int registers, int manner) noexcept nogil:
     cdef Columns own = columns_of(like, at[0], strides[0], NULL, 1.0)
     cdef f64x tops[MOST_LANES]
     cdef f64x inverses[MOST_LANES]
     cdef f64x rests[MOST_LANES]
-    cdef f32x top[MOST_REGISTERS]
-    cdef f32x log[MOST_REGISTERS]
+    cdef f64x logs[MOST_LANES]
+    cdef real top[MOST_REGISTERS]
+    cdef real log[MOST_REGISTERS]
     cdef Gradient row = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False, False)
     cdef const char* x = at[0]
     cdef char* y = at[1]
     cdef Py_ssize_t i
     cdef int k
-    if not column_rests(like, &own, registers, n, tops, inverses, rests, INFINITY):
+    if not column_logs(like, &own, registers, n, tops, inverses, rests, logs, INFINITY):
         return False
     for k in range(registers):
-        top[k], log[k] = narrowed(like, tops + k * halves(like)), log_of_rests(rests + k * halves(like))
+        top[k], log[k] = narrowed(like, tops + k * halves(like)), narrowed(like, logs + k * halves(like))
     if manner & ROW_BY_ROW:
         for i in range(registers * lanes(like)):
-            row.x, row.value, row.rest = at[2] + i * steps[2], (<float*>top)[i], (<float*>log)[i]
-            map_short(minus_log[f32x], <f32x*>(at[1] + i * steps[1]), &row, n)
+            row.x, row.value, row.rest = at[2] + i * steps[2], element(top, i), element(log, i)
+            map_short(minus_log[real], <real*>(at[1] + i * steps[1]), &row, n)
         return True
     for i in range(n):
         for k in range(registers):
-            store(<f32x*>(y + k * sizeof(f32x)), (load(<const f32x*>(x + k * sizeof(f32x))) - top[k]) - log[k])
+            store(<real*>(y + k * sizeof(real)), (load(<const real*>(x + k * sizeof(real))) - top[k]) - log[k])
         x, y = x + strides[0], y + strides[1]
     return True
 

@@ -19,12 +19,13 @@ cdef void softmax_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_
 
 
 cdef void log_softmax_float32(const float* x, float* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    contiguous(<group_kernel>log_softmax_kernel[f32x], <short_kernel>short_log_softmax_kernel[f32x],
+    contiguous(<group_kernel>log_softmax_kernel[f32x], <short_kernel>short_log_softmax_kernel,
                <const f32x*>x, <f32x*>y, rows, n)
 
 
 cdef void log_softmax_float64(const double* x, double* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    contiguous(<group_kernel>log_softmax_kernel[f64x], NULL, <const f64x*>x, <f64x*>y, rows, n)
+    contiguous(<group_kernel>log_softmax_kernel[f64x], <short_kernel>turned_log_softmax_kernel,
+               <const f64x*>x, <f64x*>y, rows, n)
 
 
 # Through the row machine, as NumPy calls them, for those who call from C.

@@ -67,7 +67,43 @@ cdef bint short_masked_plus_kernel(const real* like, char** at, const Py_ssize_t
     return short_masked(like, at, steps, n, True, True)
 
 
-cdef bint short_log_softmax_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+cdef inline void copy_turned(const char* x, Py_ssize_t step, Py_ssize_t stride, char* y, Py_ssize_t y_step,
+                             Py_ssize_t y_stride, Py_ssize_t n) noexcept nogil:
+    # SHORT_ROWS rows of fewer elements than a register has
+    cdef Py_ssize_t r, i
+    for r in range(SHORT_ROWS):
+        for i in range(n):
+            (<double*>(y + r * y_step + i * y_stride))[0] = (<const double*>(x + r * step + i * stride))[0]
+
+
+cdef bint turned_log_softmax_kernel(const f64x* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                    int manner) noexcept nogil:
+    # as neighbouring rows, which share the logarithms of their sums: element i of each, side by side
+    cdef double[SHORT_TILE] tile
+    cdef Py_ssize_t size = sizeof(double), side = SHORT_ROWS * sizeof(double), width = lanes(like), i = 0
+    cdef char* turned = <char*>tile
+    cdef char** both = [turned, turned]
+    cdef Py_ssize_t* both_steps = [size, size]
+    cdef Py_ssize_t* both_strides = [side, side]
+    if n < width:
+        copy_turned(at[0], steps[0], size, turned, size, side, n)
+    while i < n and n >= width:
+        i = min(i, n - width)
+        widen_columns(FLOAT64, <f64x*>(turned + i * side), at[0] + i * size, steps[0], SHORT_ROWS)
+        i += width
+    if not log_softmax_columns[f64x](like, both, both_steps, both_strides, n, SHORT_ROWS // width, 0):
+        return False
+    if n < width:
+        copy_turned(turned, size, side, at[1], steps[1], size, n)
+    i = 0
+    while i < n and n >= width:
+        i = min(i, n - width)
+        narrow_columns(FLOAT64, at[1] + i * size, steps[1], <const f64x*>(turned + i * side), SHORT_ROWS)
+        i += width
+    return True
+
+
+cdef bint short_log_softmax_kernel(const f32x* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                                    int manner) noexcept nogil:
     cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False, False)
     cdef Exponents plain = exponents_of(like, NULL, NULL, 1.0, 1.0)
@@ -82,7 +118,7 @@ cdef bint short_log_softmax_kernel(const real* like, char** at, const Py_ssize_t
         return False
     for r in range(SHORT_ROWS):
         own.x, own.value, own.rest = x + r * x_step, tops[r], logs[r]
-        map_short(minus_log[real], y + r * y_step, &own, n)
+        map_short(minus_log[f32x], y + r * y_step, &own, n)
     return True
 
 

@@ -15,11 +15,13 @@ from ..loops.reductions cimport FOLD, FOLDED_PARTS, PARTS
 from ..loops.registers cimport lanes, load, skip, store
 from ..math.exponential cimport nearest, nearest_sum, power2_of_sum, raised_by
 from ..math.logarithm cimport log1p
+from .exact_logarithms cimport EXACT_BELOW, exact_column_log
 from .exponential_parts cimport (
     MANY, add_to_three, exp_parts_of, exp_rest_of, put_parts_below, term_below, wide_exponential,
 )
 from .exponentials cimport (
-    FEW, NEARLY_SMALL, SMALL, SUMS_BELOW, below_of, exactly, inverse_halves, inverse_of, log_rest_halves, rest_of_sums,
+    FEW, NEARLY_SMALL, SMALL, SUMS_BELOW, below_of, exactly, inverse_halves, inverse_of, log_of_rests, log_rest_halves,
+    rest_of_sums,
 )
 from .exponents cimport LARGEST_TOP, exponents_of, least_below
 
@@ -367,13 +369,24 @@ cdef inline bint column_rests(const real* like, const Columns* columns, int regi
 
 cdef inline bint column_logs(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
                              f64x* inverses, f64x* rests, f64x* logs, double near) noexcept nogil:
-    # find_tops and find_logs, of a finite `near`
+    # find_tops and find_logs; of an infinite `near` rows have no scales
+    cdef Columns own
+    cdef f64x most = splat_f64(EXACT_BELOW), lowered = power2(splat_f64(-columns.raised))
     cdef int k
     if not column_rests(like, columns, registers, n, tops, inverses, rests, near):
         return False
     for k in range(registers):
         if real is f32x:
-            log_rest_halves(rests + k * HALVES, logs + k * HALVES)
+            if near == INFINITY:
+                wide_halves(log_of_rests(rests + k * HALVES), logs + k * HALVES)
+            else:
+                log_rest_halves(rests + k * HALVES, logs + k * HALVES)
         else:
             logs[k] = log1p(rests[k])
+            if near == INFINITY and any_less(rests[k], most):
+                own = register_of(like, columns, k, n)
+                set_tops(tops[k], &own)
+                logs[k] = where_less(rests[k], most, exact_column_log(
+                    own.x, own.stride, tops[k], load(<const f64x*>own.least), load(<const f64x*>own.power), lowered,
+                    n), logs[k])
     return True

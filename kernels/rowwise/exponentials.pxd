@@ -13,15 +13,15 @@ from ..lanes cimport (
 from ..loops.columns cimport HALVES, MOST_HALVES, halves, narrowed_parts, wide_halves
 from ..loops.registers cimport lanes
 from ..loops.reductions cimport (
-    FOLD, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, PARTS, Pair, add_compensated, compensated_block, end_fold, fill,
-    first_lanes, fold_terms, merge_row, sum_block, sum_row, sum_terms, tree,
+    FOLD, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, Pair, end_fold, fill, first_lanes, fold_terms, sum_block, sum_row,
+    sum_terms, tree,
 )
-from ..math.exponential cimport exp_pair, exp_parts, exp_rest, minus_ln2, power2_of_sum
-from ..math.logarithm cimport log1p, log1p_f64, log1p_pair_f32
-from ..math.pairs cimport pair_quotient, two_sum
+from ..math.exponential cimport exp_parts, exp_rest, minus_ln2, power2_of_sum
+from ..math.logarithm cimport log1p, log1p_pair_f32
 from .exponential_parts cimport (
     MANY, add_to_three, exp_parts_of, exp_rest_of, put_parts_below, term_below, wide_exponential,
 )
+from .exact_logarithms cimport exact_logs
 from .exponents cimport Exponents, exponent_at, least_of_zero, put_exponential, top_not_finite
 
 cdef enum:
@@ -218,37 +218,6 @@ cdef inline bint small(const real* like, double rest, double top, double near, P
         rest < (NEARLY_SMALL if fabs(top + 0.5) < 1.5 else SMALL))
 
 
-cdef inline void add_below_exactly(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
-                                   f64x* sums) noexcept nogil:
-    # all exponentials but the largest, in float64, and the rounding errors of their additions
-    cdef const Exponents* own = <const Exponents*>context
-    cdef f64x x = exponent_at(like, own, i, n), top = splat(x, own.top - own.shift), sum, e, low, lost, power
-    e = exp_pair(at_least(x, splat(x, own.least)), &low, &sum)
-    power = first_lanes(where_less(x, top, power2_of_sum(sum, own.more), splat(x, 0.0)), n)
-    sums[0] = two_sum(sums[0], e * power, &lost)
-    sums[1] = sums[1] + fma(low, power, lost)
-
-
-cdef inline Pair exact_block(const f64x* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    return compensated_block(add_below_exactly, context, start, n)
-
-
-cdef inline double exact_log(const Exponents* row, double more, Py_ssize_t n, int threads) noexcept nogil:
-    # log(1 + more + the sum of e^(x - top) below the largest) to the last digit, of a row of float64
-    cdef Pair sum = merge_row(exact_block, add_compensated, <const f64x*>NULL, row, n, threads)
-    cdef double lanes_of[PARTS]
-    cdef f64x log, log_low, m_low, q, low, lost, n_sum
-    cdef f64x m = exp_pair(splat_f64(row.top - row.shift), &m_low, &n_sum)
-    q = pair_quotient(splat_f64(ldexp(sum.first, -row.raised)), splat_f64(ldexp(sum.second, -row.raised)), m, m_low,
-                      &low)
-    q = two_sum(q, splat_f64(more), &lost)
-    log = log1p_f64(q, low + lost, &log_low)
-    # of a tiny q the logarithm is q - q^2 / 2, without the rounding of 1 + q
-    low = fma(q * splat_f64(-0.5), q, low + lost)
-    store_f64(lanes_of, where_less(q, splat_f64(1e-9), q + low, log + log_low))
-    return lanes_of[0]
-
-
 cdef inline double rest_of(const Exponents* row, Pair sum) noexcept nogil:
     return ldexp(sum.first, -row.raised) * row.inverse + (sum.second - 1.0)
 
@@ -395,6 +364,6 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
         k += lanes(like)
     for k in range(count):
         rows[k].log_rest = logs[k]
-        if real is f64x:
-            if near == INFINITY and rows[k].rest < 64.0 and fabs(rows[k].top) < INFINITY:
-                rows[k].log_rest = exact_log(&rows[k], sums[k].second - 1.0, n, threads)
+    if real is f64x:
+        if near == INFINITY:
+            exact_logs(rows, tops, sums, count, n, threads)
