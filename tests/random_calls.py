@@ -133,6 +133,9 @@ def is_repeatable(name, function, given, keywords):
         partly = keywords.get("where") is not None and any(place is None for place in flat([keywords.get("out")]))
         if partly or any(isinstance(value, np.ma.MaskedArray) for value in flat(values)):
             return False
+        outputs = arrays_in([keywords.get("out")])
+        if any(itertools.starmap(np.may_share_memory, itertools.combinations(outputs, 2))):  # one is written over
+            return False
     if name in IN_PLACE and any(itertools.starmap(np.may_share_memory, itertools.combinations(arrays_in(values), 2))):
         return False
     return name not in PRODUCTS and "." not in name.removeprefix("ieee754.").removeprefix("genome.") and not any(
