@@ -45,20 +45,20 @@ cdef struct Parted:
     char* operands[MANY]  # inputs and then outputs
 
 
-cdef inline void call_kernel(const Parted* own, char** p, Py_ssize_t n) noexcept nogil:
-    cdef int operands = own.n_in + own.n_out
+cdef inline void call_kernel(void* kernel, int operands, char** p, Py_ssize_t n) noexcept nogil:
+    # of inputs and then outputs
     if operands == 2:
-        (<kernel2>own.kernel)(p[0], p[1], n)
+        (<kernel2>kernel)(p[0], p[1], n)
     elif operands == 3:
-        (<kernel3>own.kernel)(p[0], p[1], p[2], n)
+        (<kernel3>kernel)(p[0], p[1], p[2], n)
     elif operands == 4:
-        (<kernel4>own.kernel)(p[0], p[1], p[2], p[3], n)
+        (<kernel4>kernel)(p[0], p[1], p[2], p[3], n)
     elif operands == 5:
-        (<kernel5>own.kernel)(p[0], p[1], p[2], p[3], p[4], n)
+        (<kernel5>kernel)(p[0], p[1], p[2], p[3], p[4], n)
     elif operands == 6:
-        (<kernel6>own.kernel)(p[0], p[1], p[2], p[3], p[4], p[5], n)
+        (<kernel6>kernel)(p[0], p[1], p[2], p[3], p[4], p[5], n)
     else:
-        (<kernel8>own.kernel)(p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], n)
+        (<kernel8>kernel)(p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], n)
 
 
 # Functions of more than two inputs are mostly called for a block at a time, their parameters being broadcast into one:
@@ -100,7 +100,7 @@ cdef inline void in_parts(Parted* own, Py_ssize_t n) noexcept nogil:
     while left > 0:
         if part == 0 and left >= width:
             part = left - left % width
-            call_kernel(own, operands, part >> own.shift)
+            call_kernel(own.kernel, count, operands, part >> own.shift)
             for k in range(count):
                 operands[k] += part
         else:
@@ -108,7 +108,7 @@ cdef inline void in_parts(Parted* own, Py_ssize_t n) noexcept nogil:
             for k in range(count):
                 p[k] = <char*>(copy + k * most)
                 take_floats(<f32x*>p[k], <const f32x*>operands[k], part >> 2, most)
-            call_kernel(own, p, width >> own.shift)
+            call_kernel(own.kernel, count, p, width >> own.shift)
             for k in range(count):
                 if k >= own.n_in:
                     put_floats(<f32x*>operands[k], <const f32x*>p[k], part >> 2, most)

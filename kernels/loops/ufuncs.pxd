@@ -24,6 +24,7 @@ from ..lanes cimport (
     load_f32, load_float16, store_bfloat16, store_bfloat16_pair, store_f32, store_float16, stream_f32,
 )
 from .dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, UINT8, UINT16, UINT32, UINT64, Dtype, is_short, size_of
+from .maps cimport call_kernel
 from .registers cimport STREAM_BYTES
 from .threads cimport join_threads, run_chunks, threads_for
 
@@ -39,15 +40,6 @@ cdef enum:
     MAX_OPERANDS = 8
     CHUNK_MIN = 1 << 13  # elements: beside their work, taking up a chunk costs nothing
     CHUNKS = 16  # of each thread, of a large array
-
-ctypedef void (*kernel2)(const void*, void*, Py_ssize_t) noexcept nogil
-ctypedef void (*kernel3)(const void*, const void*, void*, Py_ssize_t) noexcept nogil
-ctypedef void (*kernel4)(const void*, const void*, const void*, void*, Py_ssize_t) noexcept nogil
-ctypedef void (*kernel5)(const void*, const void*, const void*, const void*, void*, Py_ssize_t) noexcept nogil
-ctypedef void (*kernel6)(const void*, const void*, const void*, const void*, const void*, void*,
-                         Py_ssize_t) noexcept nogil
-ctypedef void (*kernel8)(const void*, const void*, const void*, const void*, const void*, const void*, void*, void*,
-                         Py_ssize_t) noexcept nogil
 
 ctypedef void (*kernel2_with_context)(const void*, void*, Py_ssize_t, const void*) noexcept nogil
 ctypedef void (*kernel3_with_context)(const void*, const void*, void*, Py_ssize_t, const void*) noexcept nogil
@@ -78,18 +70,8 @@ cdef inline void call(const Registration* own, char** p, Py_ssize_t n) noexcept 
             (<kernel3_with_context>own.kernel)(p[0], p[1], p[2], n, own.context)
         else:
             (<kernel4_with_context>own.kernel)(p[0], p[1], p[2], p[3], n, own.context)
-    elif operands == 2:
-        (<kernel2>own.kernel)(p[0], p[1], n)
-    elif operands == 3:
-        (<kernel3>own.kernel)(p[0], p[1], p[2], n)
-    elif operands == 4:
-        (<kernel4>own.kernel)(p[0], p[1], p[2], p[3], n)
-    elif operands == 5:
-        (<kernel5>own.kernel)(p[0], p[1], p[2], p[3], p[4], n)
-    elif operands == 6:
-        (<kernel6>own.kernel)(p[0], p[1], p[2], p[3], p[4], p[5], n)
     else:
-        (<kernel8>own.kernel)(p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], n)
+        call_kernel(own.kernel, operands, p, n)
 
 
 cdef inline void copy_every(item* y, const item* x, Py_ssize_t step, Py_ssize_t n) noexcept nogil:
