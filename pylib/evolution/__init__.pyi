@@ -1,13 +1,13 @@
 from .checkpoint import CheckpointError as CheckpointError
 from .classifier import Classifier as Classifier
-from .islands import HISTORY as HISTORY
-from .islands import FitnessError as FitnessError
 from .network import Network as Network
+from .results import HISTORY as HISTORY
+from .results import EvolutionResult as EvolutionResult
+from .results import FitnessError as FitnessError
+from .results import State as State
 from .runs import BATCH_SIZE as BATCH_SIZE
 from .runs import GENERATIONS as GENERATIONS
 from .runs import MUTATION_RATE as MUTATION_RATE
 from .runs import POPULATION as POPULATION
-from .runs import EvolutionResult as EvolutionResult
-from .runs import State as State
 from .runs import evolve as evolve
 from .runs import minimize as minimize

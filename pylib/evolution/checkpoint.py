@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from ..files import read_arrays, replacing
-from .islands import HISTORY, RUNGS, Island, seed_of_island, table_of
+from .islands import RUNGS, Island, seed_of_island
+from .results import HISTORY, table_of
 
 __all__ = ["CheckpointError", "Destination", "load", "notes", "save"]
 

@@ -16,9 +16,9 @@ import numpy as np
 from ..genome.breeding import CROSSOVERS, MUTATIONS, diversity, hamming_distance, random_population
 from ..genome.codes import Codebook
 from ..kernels import breeding as _kernels
+from .results import FitnessError
 
-__all__ = ["ADAPTIVE", "HISTORY", "RUNGS", "FitnessError", "Island", "Plan", "after_an_epoch", "seed_of_island",
-           "table_of"]
+__all__ = ["ADAPTIVE", "RUNGS", "Island", "Plan", "after_an_epoch", "seed_of_island"]
 
 #: The mutation rate that each genome inherits and varies: see `evolve`.
 ADAPTIVE = "adaptive"
@@ -33,21 +33,6 @@ _STRIDE = 2  # rungs up or down that a child may differ from its mother
 # the settings that a run and its continuation have in common, beside the rate; when to stop may differ
 _SAME = ("n_weights", "population", "elite", "parents", "tournament", "mutation", "crossover", "seed", "islands",
          "migration", "restart_after", "batch_size", "niche_radius")
-
-#: What is kept of each generation. `loss` is the best so far, `mean_loss` that of the finite losses, `not_finite` how
-#: many are NaN or infinite, `diversity` the share of bits in which two genomes differ. `accuracy` is the best genome's
-#: on held-out rows with classes, and `held_out_loss` its loss where the objective is "mse"; NaN where there is none.
-HISTORY = np.dtype([
-    ("generation", np.int64), ("seconds", np.float64), ("loss", np.float32), ("mean_loss", np.float32),
-    ("not_finite", np.int32), ("mutation_rate", np.float64), ("diversity", np.float32), ("accuracy", np.float32),
-    ("held_out_loss", np.float32)])
-
-
-class FitnessError(RuntimeError):
-    """A fitness that raised, or gave no numbers. `result` holds the run up to then; the cause is what was raised."""
-
-    result = None
-
 
 def _is_float64(number):
     try:
@@ -278,12 +263,6 @@ def _ranked(population, losses, most, radius):
         best.append(left[0])
         left = left[hamming_distance(population[left], population[left[0]]) >= radius]
     return np.r_[np.array(best, np.intp), ranked[~np.isin(ranked, best)]][:most]
-
-
-def table_of(rows):
-    """Rows of a history as it is handed out and saved: a loss beyond float32 becomes an infinity there."""
-    with np.errstate(all="ignore"):
-        return np.array(rows, HISTORY)
 
 
 def after_a_generation(plan, island, fitness, progress):

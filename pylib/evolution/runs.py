@@ -8,7 +8,7 @@ import contextlib
 import numbers
 import os
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,11 +20,12 @@ from ..kernels.population import TILE_ROWS
 from ..packing import rows_of, weights_in, whole
 from . import checkpoint as _checkpoint
 from .checkpoint import CheckpointError
-from .islands import Island, Plan, table_of
+from .islands import Island, Plan
 from .network import Batch, Network
+from .results import EvolutionResult, State, table_of
 from .workers import NetworkFitness, OwnFitness, Workers
 
-__all__ = ["BATCH_SIZE", "GENERATIONS", "MUTATION_RATE", "POPULATION", "EvolutionResult", "State", "evolve", "minimize"]
+__all__ = ["BATCH_SIZE", "GENERATIONS", "MUTATION_RATE", "POPULATION", "evolve", "minimize"]
 
 #: How many genomes a network's generation has, how many generations run if nothing else says when to stop, how many
 #: rows each is shown, and how many in a hundred genomes breed.
@@ -37,64 +38,6 @@ MUTATION_RATE = (0.004, 0.0002)
 _BY_CODE = Codebook(range(16), "codes")  # the order of raw codes, for mutations that go by levels
 #: Seconds between two checkpoints.
 CHECKPOINT_SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class State:
-    """What a callback is shown after each generation, or each epoch of several islands.
-
-    Attributes
-    ----------
-    generation : int
-        How many generations are done.
-    progress : float
-        How far the run is, 0 to 1, by generations or by seconds, whichever is further.
-    seconds, loss, mean_loss, mutation_rate, diversity, accuracy, held_out_loss : float
-        As in the history.
-    genome : ndarray of uint8
-        A copy of the best so far.
-    """
-
-    generation: int
-    progress: float
-    seconds: float
-    loss: float
-    mean_loss: float
-    mutation_rate: float
-    diversity: float
-    accuracy: float
-    held_out_loss: float
-    genome: np.ndarray = field(repr=False)
-
-
-@dataclass(frozen=True)
-class EvolutionResult:
-    """What a run ends with.
-
-    Attributes
-    ----------
-    genome : ndarray of uint8
-        The best genome found.
-    loss : float
-        Its loss.
-    population : ndarray of uint8, shape (size, bytes)
-        The generation that would be evaluated next, the elite first; of several islands, one after the other.
-    history : structured ndarray
-        A row for each generation: see `HISTORY`.
-    seed : int
-    stopped : {"generations", "seconds", "target_loss", "patience", "callback", "interrupted", "error"}
-        Why it ended.
-    resumed : int
-        How many generations of the history were read from a checkpoint: all of them where the run was finished.
-    """
-
-    genome: np.ndarray = field(repr=False)
-    loss: float
-    population: np.ndarray = field(repr=False)
-    history: np.ndarray = field(repr=False)
-    seed: int
-    stopped: str
-    resumed: int = 0
 
 
 class _Run:

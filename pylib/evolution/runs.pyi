@@ -1,11 +1,11 @@
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from typing import Any, Final, Literal, SupportsIndex, TypeAlias, overload
 
-from .._typing import Array, Bytes, Numbers, Path, Rng
+from .._typing import Numbers, Path, Rng
 from ..genome.codes import LOG4, Codebook
 from .network import Batch, Network
+from .results import EvolutionResult, State
 
 POPULATION: Final[int]
 GENERATIONS: Final[int]
@@ -16,29 +16,6 @@ _Mutation: TypeAlias = Literal["flip", "gray", "step", "redraw"]
 _Crossover: TypeAlias = Literal["uniform", "bitwise", "one_point", "two_point"] | None
 _Rate: TypeAlias = float | tuple[float, float] | Callable[[float], float] | Literal["adaptive"] | None
 _Callback: TypeAlias = Callable[[State], object] | None
-
-@dataclass(frozen=True)
-class State:
-    generation: int
-    progress: float
-    seconds: float
-    loss: float
-    mean_loss: float
-    mutation_rate: float
-    diversity: float
-    accuracy: float
-    held_out_loss: float
-    genome: Bytes
-
-@dataclass(frozen=True)
-class EvolutionResult:
-    genome: Bytes
-    loss: float
-    population: Bytes
-    history: Array
-    seed: int
-    stopped: str
-    resumed: int = 0
 
 @overload
 def evolve(

@@ -14,7 +14,8 @@ from ..genome.codes import decode
 from ..kernels import machine
 from ..kernels.population import TILE_ROWS
 from ..packing import unpack
-from .islands import FitnessError, after_an_epoch
+from .islands import after_an_epoch
+from .results import FitnessError
 
 __all__ = ["NetworkFitness", "OwnFitness", "Workers"]
 
