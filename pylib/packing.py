@@ -86,10 +86,8 @@ def held(name, array, dtype):
     raise TypeError(f"{name} holds {dtype}; got {found.dtype}")
 
 
-def rows_of(name, array, dtype=None):
-    # as a C-contiguous matrix with one row for each index of the leading axes; an array that is held needs no dtype
-    if dtype is not None:
-        array = held(name, array, dtype)
+def rows_of(name, array):
+    # an array that is `held`, as a C-contiguous matrix with one row for each index of the leading axes
     if array.ndim == 0:
         raise ValueError(f"{name} has at least one axis; got a scalar")
     if not array.size:
@@ -147,10 +145,9 @@ def pack(codes):
         If the codes are no integers, or masked.
     ValueError
         If a code is below 0 or above 15.
-
     """
     codes = codes_in(codes)
-    rows = rows_of("codes", codes, np.uint8)
+    rows = rows_of("codes", held("codes", codes, np.uint8))
     genomes = room(rows.shape[0], (rows.shape[1] + 1) // 2)
     if not _kernels.pack(rows, genomes):
         raise ValueError(f"a code is between 0 and 15; got {rows.max()}")
@@ -176,10 +173,9 @@ def unpack(genomes, n_weights=None):
         If `genomes` does not hold uint8.
     ValueError
         If `genomes` has no axis, or `n_weights` does not fit its bytes.
-
     """
     genomes = held("genomes", genomes, np.uint8)
-    rows = rows_of("genomes", genomes, np.uint8)
+    rows = rows_of("genomes", genomes)
     codes = np.empty((rows.shape[0], weights_in("genomes", rows, n_weights)), np.uint8)
     _kernels.unpack(rows, codes)
     return codes.reshape(*genomes.shape[:-1], codes.shape[1])

@@ -1,5 +1,6 @@
 """The commands train and flow, and evolve --compare-sgd: what they print, write and refuse."""
 
+import os
 import re
 
 import lanewise as lw
@@ -34,6 +35,15 @@ def test_train_learns_and_writes_what_others_read(here, capsys):
     logits = lw.linear(hidden, arrays["weight1"], arrays["bias1"])
     assert (arrays["classes"][logits.argmax(1)] == data["y"]).mean() > 0.9
     assert (here / "trained.png").stat().st_size > 1000
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/null"), reason="no device to write to")
+@pytest.mark.parametrize("command", [["train", "--epochs", "1"], ["evolve", "--generations", "1"]])
+def test_no_figure_is_drawn_beside_a_device(here, capsys, command):
+    os.symlink("/dev/null", "nothing")
+    assert main([*command, "data.npz", "--output", "nothing"]) == 0
+    assert "learning curve" not in capsys.readouterr().out
+    assert sorted(os.listdir()) == ["data.npz", "nothing"]
 
 
 def test_predict_says_what_makes_a_classifier_of_floats(here, capsys):

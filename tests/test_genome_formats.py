@@ -254,7 +254,7 @@ ONE = Packed(np.zeros((1, 16), np.uint8), UINT4, np.ones((1, 1), np.float32), No
      "kind is one of NF4, FP4"),
     (lambda: formats.read_mlx(**ARRAYS["mlx"] | {"biases": np.ones((2, 3), np.float32)}), ValueError,
      r"biases is \[2, 2\]; got \[2, 3\]"),
-    (lambda: formats.read_mlx(**ARRAYS["mlx"] | {"words": np.ones((3, 8), np.uint32)}), ValueError, r"scales are \[3,"),
+    (lambda: formats.read_mlx(**ARRAYS["mlx"] | {"words": np.ones((3, 8), np.uint32)}), ValueError, r"scales is \[3,"),
     (lambda: formats.read_gptq(INTS[0], INTS[1], np.ones((2, 24), np.float32)), ValueError, r"\[groups, 16\]"),
     (lambda: formats.read_gptq(INTS[0], INTS[1][:1], INTS[2]), ValueError, r"qzeros are \[2, 2\]"),
     (lambda: formats.read_gptq(INTS[0].astype(int), INTS[1], INTS[2]), TypeError, "int32 or uint32; got int64"),

@@ -227,8 +227,8 @@ def test_stubs_of_frameworks_say_what_runs(tmp_path):
 def test_every_public_module_has_a_stub_or_none_to_have():
     """A module that a person imports from is typed; what only the package itself imports need not be."""
     package = Path(lanewise.__file__).parent
-    inner = {"_arrays", "_axis", "_documentation", "affine", "compiled", "islands", "progress", "table", "torch_operators",
-             "trained", "training", "workers"}
+    inner = {"_arrays", "_axis", "_documentation", "affine", "compiled", "islands", "progress", "table",
+             "torch_operators", "trained", "training", "workers"}
     for folder in ("embedding", "evolution", "functions", "genome", "ieee754", "learning"):
         for module in (package / folder).glob("*.py"):
             assert module.with_suffix(".pyi").exists() or module.stem in inner, module

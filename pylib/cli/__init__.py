@@ -97,6 +97,18 @@ def check_figure(option, path, force):
     check_outputs(option, [path], force)
 
 
+def figure_beside(output):
+    """Return where the figure of a network that goes to `output` goes: None beside a device or a pipe."""
+    if is_special(output):
+        return None
+    return output.with_suffix(".png") if output.suffix == ".npz" else Path(f"{output}.png")
+
+
+def free_output(path):
+    """Find a name for a network, as `free_name` does, where neither it nor its figure is yet."""
+    return free_name(path, lambda path: os.path.lexists(path) or os.path.lexists(figure_beside(path)))
+
+
 def keep(path, write):
     """Write the result of a run, and where that fails somewhere else: a disk that is full does not lose the work.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..bounds import ROW_BOUNDS, functions
 from ..files import replacing
 from ..terminal import show_table
+from . import CommandError, check_outputs, keep, require
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 _HEAD = "| function | dtype | bound | largest error | where | correctly rounded | inputs | errors |"
@@ -64,8 +65,6 @@ def add_accuracy_parser(subparsers):
 
 def run(arguments):
     """Measure and print."""
-    from . import CommandError, check_outputs, keep, require
-
     for module in ("mpmath", "scipy", "ml_dtypes"):
         require(module, "test")
     from ..measure import accuracy, row_accuracy

@@ -14,6 +14,7 @@ from ..measure import benchmark, figures, learning, machine, report
 from ..measure.ulps import DTYPES
 from ..measure.works import parse_size
 from ..terminal import is_terminal, say, show_table
+from . import CommandError, add_force, check_outputs, keep, require
 
 _USUAL = ("relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "mish", "softplus", "silu_backward", "gelu_backward")
 _FAMILIES = tuple(dict.fromkeys(work.family for work in benchmark.WORKS.values()))
@@ -55,7 +56,7 @@ def add_bench_parser(subparsers):
                              " exit status is 1 where something takes longer by more than the noise")
     parser.add_argument("--absolute", action="store_true",
                         help="with --compare: nanoseconds too, which two files of one machine have")
-    parser.add_argument("--force", action="store_true", help="replace files that exist, without a question")
+    add_force(parser)
     parser.set_defaults(run=run)
 
 
@@ -65,13 +66,11 @@ def _listed(value):
 
 def run(arguments):
     """Measure and print, or compare."""
-    from . import CommandError, check_outputs, keep
-
     if arguments.list:
         return _list()
     if arguments.compare is not None:
-        return _compare(arguments, CommandError)
-    works = _check(arguments, CommandError)
+        return _compare(arguments)
+    works = _check(arguments)
     if arguments.json is not None:
         check_outputs("--json", [arguments.json], arguments.force)
     if arguments.report is not None:
@@ -172,10 +171,10 @@ def _status():
         yield status.update
 
 
-def _check(arguments, error):
+def _check(arguments):
     for option in ("sizes", "threads", "dtype", "layout"):
         if not getattr(arguments, option):
-            raise error(f"--{option}: expected at least one; got none")
+            raise CommandError(f"--{option}: expected at least one; got none")
     works = {}
     for name in arguments.functions:
         if name in _FAMILIES:
@@ -185,38 +184,39 @@ def _check(arguments, error):
         else:
             near = difflib.get_close_matches(name, [*benchmark.WORKS, *_FAMILIES], 3)
             like = f"similar names are {', '.join(near)}; " if near else ""
-            raise error(f"no benchmark of {name!r:.60}; {like}lanewise bench --list names all")
+            raise CommandError(f"no benchmark of {name!r:.60}; {like}lanewise bench --list names all")
     for size in arguments.sizes:
         try:
             parse_size(size)
         except ValueError as wrong:
-            raise error(f"--sizes: {wrong}") from None
+            raise CommandError(f"--sizes: {wrong}") from None
     for name in arguments.peers:
         if name not in benchmark.PEERS:
-            raise error(f"--peers: expected some of {', '.join(benchmark.PEERS)}; got {name!r}")
+            raise CommandError(f"--peers: expected some of {', '.join(benchmark.PEERS)}; got {name!r}")
     for threads in arguments.threads:
         if not (threads.isdecimal() and len(threads) <= 4 and 1 <= int(threads) <= 1024):
-            raise error(f"--threads: expected integers from 1 to 1024; got {threads!r:.60}")
+            raise CommandError(f"--threads: expected integers from 1 to 1024; got {threads!r:.60}")
     for dtype in arguments.dtype:
         if dtype not in DTYPES:
-            raise error(f"--dtype: expected some of {', '.join(DTYPES)}; got {dtype!r}")
+            raise CommandError(f"--dtype: expected some of {', '.join(DTYPES)}; got {dtype!r}")
         if dtype == "bfloat16":
-            from . import require
-
             require("ml_dtypes", "bench")
     if works and all(work.refusal(parse_size(size)) for work in works.values() for size in arguments.sizes):
         work = next(iter(works.values()))
-        raise error(f"--sizes: {work.name} {work.refusal(parse_size(arguments.sizes[0]))}; got {arguments.sizes[0]}")
+        raise CommandError(f"--sizes: {work.name} {work.refusal(parse_size(arguments.sizes[0]))}; "
+                           f"got {arguments.sizes[0]}")
     for layout in arguments.layout:
         if layout not in benchmark.LAYOUTS:
-            raise error(f"--layout: expected some of {', '.join(benchmark.LAYOUTS)}; got {layout!r}")
+            raise CommandError(f"--layout: expected some of {', '.join(benchmark.LAYOUTS)}; got {layout!r}")
     for work in works.values():
         if not set(work.layouts) & set(arguments.layout):
-            raise error(f"--layout: {work.name} is timed {', '.join(work.layouts)}; got {', '.join(arguments.layout)}")
+            raise CommandError(f"--layout: {work.name} is timed {', '.join(work.layouts)}; "
+                               f"got {', '.join(arguments.layout)}")
         if not set(work.dtypes) & set(arguments.dtype):
-            raise error(f"--dtype: {work.name} is timed in {', '.join(work.dtypes)}; got {', '.join(arguments.dtype)}")
+            raise CommandError(f"--dtype: {work.name} is timed in {', '.join(work.dtypes)}; "
+                               f"got {', '.join(arguments.dtype)}")
     if arguments.absolute:
-        raise error("--absolute is of --compare; nanoseconds are always shown where they are measured")
+        raise CommandError("--absolute is of --compare; nanoseconds are always shown where they are measured")
     return list(works.values())
 
 
@@ -263,18 +263,18 @@ def _show(rows, size, legend):
              + ", ".join(drifting), "yellow"))
 
 
-def _compare(arguments, error):
+def _compare(arguments):
     try:
         before, after = map(figures.read, arguments.compare)
     except (OSError, ValueError) as wrong:
-        raise error(f"--compare: {wrong}") from None
+        raise CommandError(f"--compare: {wrong}") from None
     same = figures.same_machine(before, after)
     if arguments.absolute and not same:
-        raise error("--absolute: the files are of different machines, whose nanoseconds cannot be compared: "
-                    f"{before.machine['cpu']['brand_raw']!r} and {after.machine['cpu']['brand_raw']!r}")
+        raise CommandError("--absolute: the files are of different machines, whose nanoseconds cannot be compared: "
+                           f"{before.machine['cpu']['brand_raw']!r} and {after.machine['cpu']['brand_raw']!r}")
     changes = figures.compare(before, after)
     if not changes:
-        raise error("--compare: the files have no case in common")
+        raise CommandError("--compare: the files have no case in common")
     times = [{each.label: each.nanoseconds["lanewise"] for each in run.figures} for run in (before, after)]
     lines, slower = [], [change for change in changes if change.beyond_noise and change.change > 0]
     for change in changes:

@@ -11,8 +11,18 @@ import signal
 from pathlib import Path
 
 from ..terminal import say, show, show_table
-from . import CommandError, add_force, check_outputs, keep, refuse_what_is_read, require
+from . import (
+    CommandError,
+    add_force,
+    check_outputs,
+    figure_beside,
+    free_output,
+    keep,
+    refuse_what_is_read,
+    require,
+)
 from . import option_types as types
+from .data import load_data, scaled
 from .start import network_and_data, read_start, shown
 
 #: What a run is started with, and a resumed one goes on with, and what it is if nobody says.
@@ -113,23 +123,6 @@ def _settings(arguments):
     return SETTINGS | {name: value for name, value in former.items() if name in SETTINGS} | given, given
 
 
-def _data(settings):
-    from ..evolution import data
-
-    if settings["data"] is None:
-        require("sklearn", "demo")
-        if settings["label"] is not None or settings["objective"] == "mse":
-            raise CommandError("--label and --objective mse are of data of your own; the digits have their classes")
-        return data.load_digits()
-    try:
-        found = data.load(shown(settings["data"]), settings["label"], settings["objective"] == "mse")
-    except data.DataError as error:
-        raise CommandError(error) from None
-    for note in found.notes:
-        say(f"{found.name}: {note}")
-    return found
-
-
 @contextlib.contextmanager
 def _executor(arguments):
     # the workers asked for, if any
@@ -161,35 +154,24 @@ def _terminable():
         signal.signal(signal.SIGTERM, callers)
 
 
-def _figure_beside(output):
-    # none beside a device or a pipe
-    from ..files import is_special
-
-    if is_special(output):
-        return None
-    return output.with_suffix(".png") if output.suffix == ".npz" else Path(f"{output}.png")
-
-
 class _Output:
     # Where the network and its figure go. A name that was asked for is written as it is, or the run does not begin;
     # one that was not gets a number where it is taken.
     def __init__(self, settings, given, force):
         self.replaces = "output" in given
         if self.replaces:
-            figure = _figure_beside(Path(given["output"]))
+            figure = figure_beside(Path(given["output"]))
             check_outputs("--output", [given["output"], *([] if figure is None else [figure])], force)
         self.path = Path(settings["output"])
         self.there = self.path.exists()
         check_outputs("--output", [path for path in self.paths() if path is not None], True)
 
     def paths(self):
-        from ..files import free_name
-
         path = self.path
         # also a name that was free when the run began, and is not any more
         if not (self.replaces and (self.there or not path.exists())):
-            path = free_name(path, lambda path: os.path.lexists(path) or os.path.lexists(_figure_beside(path)))
-        return path, _figure_beside(path)
+            path = free_output(path)
+        return path, figure_beside(path)
 
 
 def _check(arguments, settings, given):
@@ -241,7 +223,7 @@ def run(arguments):
     if settings["activation"] not in ACTIVATIONS:
         raise CommandError(f"--activation {settings['activation']}: expected one of {', '.join(ACTIVATIONS)}")
     start = read_start(settings, given)
-    data = _data(settings)
+    data = load_data(settings["data"] and shown(settings["data"]), settings["label"], settings["objective"] == "mse")
     outputs = len(data.classes) if data.classes is not None else data.y.shape[1]
     network, data = network_and_data(settings, start, data, outputs)
     batch, tested = (network.batch((x - data.offset) * data.scale, y if data.classes is not None else
@@ -335,7 +317,6 @@ def _ablation(settings, given, force, network, batch, tested):
 def _compare_sgd(result, network, data, rows, tested, settings):
     # one table: evolution of codes, and the chain rule in float32
     from ..learning import training
-    from .train import scaled
 
     x, held_out = scaled(data)
     trained = training.classifier(network.sizes, settings["activation"], settings["seed"])

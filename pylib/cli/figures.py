@@ -52,7 +52,6 @@ def learning_curve(history, network, name, path):
     Returns
     -------
     path
-
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -252,7 +251,6 @@ def exponent_histogram(statistics, name, path):
     Returns
     -------
     path
-
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

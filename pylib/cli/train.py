@@ -4,13 +4,13 @@ A few lines over lanewise.learning; data are read by lanewise.evolution's data.p
 """
 
 import contextlib
-import os
 import sys
 from pathlib import Path
 
 from ..terminal import is_terminal, say, show
-from . import CommandError, add_force, check_outputs, keep, refuse_what_is_read
+from . import CommandError, add_force, check_outputs, figure_beside, free_output, keep, refuse_what_is_read
 from . import option_types as types
+from .data import load_data, scaled
 
 
 def add_train_parser(subparsers):
@@ -43,31 +43,6 @@ def add_train_parser(subparsers):
     parser.set_defaults(run=run)
 
 
-def load_data(path, label):
-    """The digits, or a person's own rows and classes."""
-    from ..evolution import data
-
-    try:
-        if path is None:
-            if label is not None:
-                raise CommandError("--label is of data of your own; the digits have their classes")
-            return data.load_digits()
-        found = data.load(path, label)
-    except data.DataError as error:
-        raise CommandError(error) from None
-    except ModuleNotFoundError as error:
-        raise CommandError(f"the digits are scikit-learn's: this needs {error.name}, which is not installed: "
-                           "pip install 'lanewise[demo]'") from None
-    for note in found.notes:
-        say(f"{found.name}: {note}")
-    return found
-
-
-def scaled(data):
-    """Rows to learn from and rows held out, as a network takes them."""
-    return [((x - data.offset) * data.scale).astype("float32") for x in (data.x, data.x_held_out)]
-
-
 @contextlib.contextmanager
 def _bar(epochs):
     # a live line for a person; nothing where nobody watches, or without rich
@@ -90,13 +65,9 @@ def _bar(epochs):
 
 def _paths(output, force):
     # where the network and its figure go, which is found out before the work
-    from ..files import free_name
-
-    path = Path("trained.npz" if output is None else output)
-    if output is None:
-        path = free_name(path, lambda path: os.path.lexists(path) or os.path.lexists(path.with_suffix(".png")))
-    png = path.with_suffix(".png") if path.suffix == ".npz" else Path(f"{path}.png")
-    check_outputs("--output", [path, png], force)
+    path = free_output(Path("trained.npz")) if output is None else Path(output)
+    png = figure_beside(path)
+    check_outputs("--output", [path] if png is None else [path, png], force)
     return path, png
 
 
@@ -144,7 +115,7 @@ def run(arguments):
                            "smaller --lr, or --max-norm, may help")
     npz, failed = keep(npz, lambda path: save(path, network, arguments.activation, data))
     try:
-        shown = _figure(found, sizes, data.name, png)
+        shown = png and _figure(found, sizes, data.name, png)
     except OSError as error:
         failed, shown = failed or error, "not drawn"
     history, bytes_ = found.history, sum(each.nbytes for each in network.parameters().values())
@@ -153,7 +124,8 @@ def run(arguments):
     for name, value in (
             ("held-out accuracy", f"{history['accuracy'][-1]:.2%}"), ("loss", f"{history['loss'][-1]:.4f}"),
             ("time", f"{history['seconds'][-1]:.2f} s for {len(history)} epochs, {found.steps:,} steps{ended}"),
-            ("parameters", f"{bytes_:,} bytes"), ("network", str(npz)), ("learning curve", shown)):
+            ("parameters", f"{bytes_:,} bytes"), ("network", str(npz)),
+            *([] if shown is None else [("learning curve", shown)])):
         show((f"  {name:<19}", "dim"), (value, "bold"))
     show()
     if failed is not None:

@@ -293,7 +293,6 @@ class Classifier:
         ------
         ValueError
             If the file is something else, or damaged.
-
         """
         arrays = read_arrays(path)
         if "format" not in arrays and "weight0" in arrays:

@@ -75,7 +75,7 @@ def _split(source, x, labels, scaling, held_out_of, **more):
         raise DataError(f"{source}: every row has the label {str(classes[0])!r}; at least two classes are wanted")
     held_out = held_out_of(y)
     if set(y[~held_out]) != set(range(len(classes))):
-        missing = classes[sorted(set(range(len(classes))) - set(y[~held_out]))[0]]
+        missing = classes[min(set(range(len(classes))) - set(y[~held_out]))]
         raise DataError(f"{source}: too few rows of class {str(missing)!r}: one row in {HELD_OUT} is held out, "
                         f"and none is left to learn from{f'. {_OF_VALUES}' if _are_values(classes, len(y)) else ''}")
     return DataSet(Path(source).name, x[~held_out], y[~held_out], x[held_out], y[held_out], classes,
@@ -136,7 +136,6 @@ def load_digits():
     ------
     ModuleNotFoundError
         If scikit-learn is not installed.
-
     """
     x, y = _bundled_digits()
     return _split("digits", x.astype(np.float32), y, _to_sixteenths, lambda y: _every_fifth(len(y)))
@@ -159,7 +158,6 @@ def load(path, label=None, values=False):
     ------
     DataError
         Naming the file, what it holds and what was expected.
-
     """
     path = _checked(path)
     notes, features = [], None

@@ -5,6 +5,7 @@ arithmetic is kernels/population.pyx.
 """
 
 import operator
+from itertools import pairwise
 
 import numpy as np
 
@@ -117,7 +118,6 @@ class Network:
             If weights are no sequence of arrays of numbers.
         ValueError
             If the matrices do not follow one another, or hold what is not finite in float32.
-
         """
         matrices = _matrices(weights)
         if not isinstance(per, str) or per not in ("output", "layer"):
@@ -174,7 +174,7 @@ class Network:
         ValueError
             If it is not one genome, or of another number of weights.
         """
-        rows = rows_of("genome", genome, np.uint8)
+        rows = rows_of("genome", held("genome", genome, np.uint8))
         if np.ndim(genome) != 1:
             raise ValueError(f"genome is [{self.genome_bytes}]; got {list(np.shape(genome))}")
         codes = unpack(rows[0], weights_in("genomes", rows, self.n_weights))
@@ -189,7 +189,7 @@ class Network:
     @property
     def n_weights(self):
         """How many weights a genome holds."""
-        return sum(a * b for a, b in zip(self.sizes, self.sizes[1:], strict=False))
+        return sum(inputs * outputs for inputs, outputs in pairwise(self.sizes))
 
     @property
     def genome_bytes(self):
@@ -216,7 +216,6 @@ class Network:
             If x or y holds no numbers, or classes are no ints.
         ValueError
             If a shape does not fit the network, or a class is not one of its outputs.
-
         """
         x = numbers_of("x", x)
         if x.ndim != 2 or x.shape[1] != self.sizes[0]:
@@ -305,7 +304,7 @@ class Network:
         batch = self.batch_of(x, y, None if goal == _LOGITS else _OBJECTIVES[goal])
         target = _NOTHING if goal == _LOGITS else batch.values if goal == _SQUARED_ERROR else batch.classes
         population = held("population", population, np.uint8)
-        rows = rows_of("population", population, np.uint8)
+        rows = rows_of("population", population)
         weights_in("genomes", rows, self.n_weights)
         if len(batch) == 0:
             raise ValueError("the batch has no rows")
@@ -345,7 +344,6 @@ class Network:
             If `population` does not hold uint8, or x no numbers.
         ValueError
             If genomes have another number of bytes than `genome_bytes`, or x does not fit the network or has no rows.
-
         """
         return self._evaluate(population, x, None, _LOGITS)
 
@@ -367,7 +365,6 @@ class Network:
         ------
         TypeError, ValueError
             As `forward`, and where `batch_of` refuses x and y.
-
         """
         value = self._evaluate(population, x, y, _OBJECTIVES.index(self.objective))
         return 1 - value if self.objective == "accuracy" else value

@@ -17,7 +17,7 @@ from ..files import check_writable
 from ..genome.codes import LOG4, Codebook, seed_of
 from ..kernels.operands import truth
 from ..kernels.population import TILE_ROWS
-from ..packing import rows_of, weights_in, whole
+from ..packing import held, rows_of, weights_in, whole
 from . import checkpoint as _checkpoint
 from .checkpoint import CheckpointError
 from .islands import Island, Plan
@@ -150,19 +150,8 @@ class _Run:
             error.result = self.result(stopped)
 
 
-def _start(fitness, held_out, n_weights, codebook, *, population, elite, parents, tournament, mutation, crossover,
-           mutation_rate, niche_radius, generations, seconds, target_loss, patience, restart_after, batch_size, seed,
-           islands, migration, executor, checkpoint, resume, callback, progress, start, held_out_data=None):
-    if generations is None and seconds is None:
-        generations = GENERATIONS
-    population = whole("population", population, 2**32 - 1)
-    parents = max(1, population * PARENTS // 100) if parents is None else parents
-    start = None if start is None else _genomes_of(start, n_weights, population)
-    if mutation_rate is None:
-        mutation_rate = _rate_for(n_weights, str(mutation), start is not None)
-    plan = Plan(n_weights, population, elite, parents, tournament, mutation, crossover, mutation_rate, generations,
-                seconds, target_loss, seed_of(seed), islands, migration, codebook, patience, restart_after, batch_size,
-                niche_radius, start)
+def _start(fitness, held_out, *, executor, checkpoint, resume, callback, progress, held_out_data=None, **settings):
+    plan = _planned(**settings)
     for name, path in (("checkpoint", checkpoint), ("resume", resume)):
         if path is not None and not isinstance(path, str | bytes | os.PathLike):
             raise TypeError(f"{name} is the path of a file; got {type(path).__name__}")
@@ -181,9 +170,23 @@ def _start(fitness, held_out, n_weights, codebook, *, population, elite, parents
         return _Run(plan, fitness, held_out, watch, executor, checkpoint, resume, fingerprint).run()
 
 
+def _planned(*, n_weights, population, parents, mutation, mutation_rate, generations, seconds, seed, start, **others):
+    # the plan of these settings, those found that depend on others and were not given
+    if generations is None and seconds is None:
+        generations = GENERATIONS
+    population = whole("population", population, 2**32 - 1)
+    parents = max(1, population * PARENTS // 100) if parents is None else parents
+    start = None if start is None else _genomes_of(start, n_weights, population)
+    if mutation_rate is None:
+        mutation_rate = _rate_for(n_weights, str(mutation), start is not None)
+    return Plan(n_weights=n_weights, population=population, parents=parents, mutation=mutation,
+                mutation_rate=mutation_rate, generations=generations, seconds=seconds, seed=seed_of(seed), start=start,
+                **others)
+
+
 def _genomes_of(start, n_weights, population):
     # one or several, as uint8[some, bytes]
-    genomes = rows_of("start", start, np.uint8)
+    genomes = rows_of("start", held("start", start, np.uint8))
     weights_in("the genomes of start", genomes, n_weights)
     if np.ndim(start) > 2 or not 1 <= len(genomes) <= population:
         raise ValueError(f"start is a genome, [{genomes.shape[1]}], or at most the population of {population} of them; "
@@ -313,8 +316,8 @@ def evolve(network, x, y=None, *, population=POPULATION, elite=2, parents=None, 
     if batch_size is not None and (whole("batch_size", batch_size, 2**62) % TILE_ROWS or batch_size == 0):
         raise ValueError(f"batch_size is a multiple of {TILE_ROWS}; got {batch_size}")
     return _start(NetworkFitness(network, batch, batch_size),
-                  tested and (lambda genome: _judged(network, genome, tested)), network.n_weights, network.codebook,
-                  population=population, elite=elite, parents=parents, tournament=tournament,
+                  tested and (lambda genome: _judged(network, genome, tested)), n_weights=network.n_weights,
+                  codebook=network.codebook, population=population, elite=elite, parents=parents, tournament=tournament,
                   mutation=mutation, crossover=crossover, mutation_rate=mutation_rate, niche_radius=niche_radius,
                   generations=generations, seconds=seconds, target_loss=target_loss, patience=patience,
                   restart_after=restart_after, batch_size=batch_size, seed=seed, islands=islands,
@@ -412,14 +415,13 @@ def minimize(fitness, n_weights, *, codebook=LOG4, scale=1.0, vectorized=False, 
         raise ValueError(f"scale is positive and finite, also in float32; got {scale!r}")
     if codebook is None and scale != 1:
         raise ValueError(f"scale is of a codebook's weights, and codebook=None gives codes; got scale={scale!r}")
-    return _start(OwnFitness(fitness, n_weights, codebook, scale, vectorized), None, n_weights,
-                  _BY_CODE if codebook is None else codebook,
-                  population=population, elite=elite, parents=parents, tournament=tournament,
-                  mutation=mutation, crossover=crossover, mutation_rate=mutation_rate, niche_radius=niche_radius,
-                  generations=generations, seconds=seconds, target_loss=target_loss, patience=patience,
-                  restart_after=restart_after, batch_size=None, seed=seed, islands=islands,
-                  migration=migration, executor=executor, checkpoint=checkpoint, resume=resume, callback=callback,
-                  progress=progress, start=start)
+    return _start(OwnFitness(fitness, n_weights, codebook, scale, vectorized), None, n_weights=n_weights,
+                  codebook=_BY_CODE if codebook is None else codebook, population=population, elite=elite,
+                  parents=parents, tournament=tournament, mutation=mutation, crossover=crossover,
+                  mutation_rate=mutation_rate, niche_radius=niche_radius, generations=generations, seconds=seconds,
+                  target_loss=target_loss, patience=patience, restart_after=restart_after, batch_size=None, seed=seed,
+                  islands=islands, migration=migration, executor=executor, checkpoint=checkpoint, resume=resume,
+                  callback=callback, progress=progress, start=start)
 
 
 class _Shown:

@@ -62,7 +62,7 @@ def read_csv(path, label=None, values=False, features=None, names=None):
     if header and width > 2 and _is_index_name(header[0]) and header[0] != label:
         columns.pop(0)
         notes.append("the first column has no name, as the index that pandas writes, and is left out")
-    labelled = _label_column(path, header, columns, label, features, names)
+    labelled = _label_column(header, columns, label, features, names)
     if labelled is not None:
         columns.remove(labelled)
     if header and names is not None and set(names) <= set(header):
@@ -137,7 +137,7 @@ def _is_index_name(name):
     return name == "" or name.startswith("Unnamed: ")
 
 
-def _label_column(path, header, columns, label, features, names):
+def _label_column(header, columns, label, features, names):
     if header and label is not None and label in header:
         return header.index(label)
     if features is not None and len(columns) == features:

@@ -49,7 +49,7 @@ _new = tuple.__new__  # a third of the time of the class's own, which takes each
 def check_reduction(name, reduction):
     """Refuse what is no reduction."""
     if not isinstance(reduction, str) or reduction not in _REDUCTIONS:
-        raise ValueError(f"{name}: reduction {reduction!r} is unknown; expected one of {', '.join(_REDUCTIONS)}")
+        raise ValueError(f"{name}: reduction {reduction!r:.60} is unknown; expected one of {', '.join(_REDUCTIONS)}")
 
 
 def _probabilities(name, target, x):

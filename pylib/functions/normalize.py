@@ -1,7 +1,6 @@
 """Rows of length one, forward and backward. Defaults, checks and documentation; the arithmetic is in
 kernels/normalize.pyx, and the bound of each function in bounds.py."""
 
-
 from ..kernels import normalize as _normalize
 from ..kernels.operands import number_given
 from ._axis import checked, from_zero, like, of_number, on_axis, over_axes, several

@@ -280,7 +280,7 @@ def huber(x, target, *, reduction="mean", delta=1.0):
 
     Source: Huber, "Robust Estimation of a Location Parameter", 1964.
     """
-    return _loss("huber", x, target, reduction, _above_zero('huber', delta))
+    return _loss("huber", x, target, reduction, _above_zero("huber", delta))
 
 
 @with_bound
@@ -315,7 +315,7 @@ def huber_backward(grad, x, target, *, reduction="mean", delta=1.0, out=None):
     -----
     %(bound)s
     """
-    return _backward("huber_backward", grad, x, target, reduction, out, _above_zero('huber_backward', delta))
+    return _backward("huber_backward", grad, x, target, reduction, out, _above_zero("huber_backward", delta))
 
 
 @with_bound

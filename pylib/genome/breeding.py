@@ -76,7 +76,6 @@ def random_population(size, n_weights, rng, *, generation=0, first=0):
         If `rng` is no seed and no generator, or another argument no int.
     ValueError
         If a number is negative or beyond its range, or no memory could hold the genomes.
-
     """
     size = whole("size", size, 2**32 - 1)
     n_weights = whole("n_weights", n_weights, np.iinfo(np.intp).max)
@@ -124,10 +123,9 @@ def mutate(genomes, rate, rng, out=None, *, kind="flip", codebook=LOG4, n_weight
     ValueError
         If a rate is not between 0 and 1, or there is not one for all or one for each; if `kind` is unknown, `n_weights`
         does not fit, or `out` has another shape or dtype or is read-only.
-
     """
     genomes = held("genomes", genomes, np.uint8)
-    rows = rows_of("genomes", genomes, np.uint8)
+    rows = rows_of("genomes", genomes)
     n = weights_in("genomes", rows, n_weights)
     rates = _rates(rate, rows.shape[0])
     one_of("kind", kind, MUTATIONS)
@@ -165,7 +163,6 @@ def crossover(a, b, rng, children=1, *, kind="uniform", n_weights=None, generati
         If a parent does not hold uint8, or `rng` is no seed and no generator.
     ValueError
         If the parents differ in shape, `kind` is unknown, `children` is neither 1 nor 2, or `n_weights` does not fit.
-
     """
     one_of("kind", kind, CROSSOVERS)
     if not (type(children) is int or isinstance(children, np.integer)) or children not in (1, 2):
@@ -173,7 +170,7 @@ def crossover(a, b, rng, children=1, *, kind="uniform", n_weights=None, generati
     a, b = held("a", a, np.uint8), held("b", b, np.uint8)
     if a.shape != b.shape:
         raise ValueError(f"a and b have one shape; got {list(a.shape)} and {list(b.shape)}")
-    rows, others = rows_of("a", a, np.uint8), rows_of("b", b, np.uint8)
+    rows, others = rows_of("a", a), rows_of("b", b)
     n = weights_in("a and b", rows, n_weights)
     pairs = np.arange(rows.shape[0])
     child = np.empty_like(rows)
@@ -204,13 +201,12 @@ def hamming_distance(a, b, unit="bits"):
         If `a` or `b` does not hold uint8.
     ValueError
         If `b` has neither the shape of `a` nor that of one genome, or `unit` is unknown.
-
     """
     one_of("unit", unit, ("bits", "weights"))
     a, b = held("a", a, np.uint8), held("b", b, np.uint8)
     if b.shape not in (a.shape, a.shape[-1:]):
         raise ValueError(f"b has the shape of a, {list(a.shape)}, or of one genome; got {list(b.shape)}")
-    rows, others = rows_of("a", a, np.uint8), rows_of("b", b, np.uint8)
+    rows, others = rows_of("a", a), rows_of("b", b)
     distances = np.zeros(rows.shape[0], np.intp)
     if rows.size:
         _distances.hamming_distance(rows, others, unit == "weights", distances)
@@ -239,7 +235,7 @@ def diversity(population):
         If it is no matrix, or has fewer than two genomes.
     """
     population = held("population", population, np.uint8)
-    rows = rows_of("population", population, np.uint8)
+    rows = rows_of("population", population)
     if population.ndim != 2 or len(rows) < 2:
         raise ValueError(f"population is [size, bytes] with a size of at least 2; got {list(population.shape)}")
     return _distances.diversity(rows) if rows.size else 0.0

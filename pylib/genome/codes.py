@@ -66,7 +66,6 @@ class Codebook:
         If `levels` holds no numbers.
     ValueError
         If there are not 16 of them, or one is not finite in float32.
-
     """
 
     @unflushed
@@ -171,7 +170,7 @@ def best_scale(weights, codebook=LOG4, *, group=None):
         as there are, or more.
     """
     weights = held("weights", weights, np.float32)
-    rows = rows_of("weights", weights, np.float32)
+    rows = rows_of("weights", weights)
     if weights.ndim > 2 or not rows.size:
         raise ValueError(f"weights are [n] or [rows, n], and some; got {list(weights.shape)}")
     if not np.isfinite(rows).all():
@@ -270,10 +269,9 @@ def decode(genomes, codebook=LOG4, scale=1.0, *, group=None, n_weights=None, off
         If genomes are not uint8, or scales are E8M0 or other bytes, which are exponents, not numbers.
     ValueError
         If a shape does not fit, or a scale or offset is not finite in float32.
-
     """
     genomes = held("genomes", genomes, np.uint8)
-    rows = rows_of("genomes", genomes, np.uint8)
+    rows = rows_of("genomes", genomes)
     n = weights_in("genomes", rows, n_weights)
     scales, group, largest = scales_of(scale, group, n, rows.shape[0])
     offsets, _ = offsets_of(offset, codebook, scales.shape[1], rows.shape[0], largest)
@@ -307,10 +305,9 @@ def encode(weights, codebook=LOG4, scale=1.0, *, group=None):
         If `weights` does not hold float32, or `codebook` is none.
     ValueError
         If a weight is NaN, or a scale or `group` is one that `decode` refuses.
-
     """
     weights = held("weights", weights, np.float32)
-    rows = rows_of("weights", weights, np.float32)
+    rows = rows_of("weights", weights)
     n = rows.shape[1]
     scales, group, _ = scales_of(scale, group, n, rows.shape[0])
     genomes = room(rows.shape[0], (n + 1) // 2)

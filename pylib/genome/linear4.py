@@ -62,7 +62,6 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset
     ValueError
         If the shapes do not fit, if a level times its scale, plus its offset, is beyond float32, or if a sum of whole
         numbers may be; or if `activations` is none of the three.
-
     """
     if not isinstance(activations, str) or activations not in _BITS:
         raise ValueError(f"activations is one of {', '.join(_BITS)}; got {activations!r:.60}")

@@ -99,12 +99,8 @@ def read_mlx(words, scales, biases):
         If `scales` or `biases` have another shape, or hold what is not finite.
     """
     words = array_of("words", words, ("uint32",))
-    scales = array_of("scales", scales, ("float16", "bfloat16", "float32"))
-    if len(scales) != len(words) or 8 * words.shape[1] % scales.shape[1]:
-        raise ValueError(f"scales are [{len(words)}, groups], with as many inputs in each of the {8 * words.shape[1]}; "
-                         f"got {list(scales.shape)}")
-    biases = shaped("biases", biases, scales.shape)
-    return packed_of(_of_words(words), UINT4, scales, biases, 8 * words.shape[1] // scales.shape[1])
+    scales, group = _scales_of("scales", scales, words)
+    return packed_of(_of_words(words), UINT4, scales, shaped("biases", biases, scales.shape), group)
 
 
 @unflushed
@@ -144,11 +140,8 @@ def read_compressed_tensors(words, scale):
         If `scale` has another shape, or holds what is not finite.
     """
     words = array_of("words", words, ("int32", "uint32"))
-    scale = array_of("scale", scale, ("float16", "bfloat16", "float32"))
-    if len(scale) != len(words) or 8 * words.shape[1] % scale.shape[1]:
-        raise ValueError(f"scale is [{len(words)}, groups], with as many inputs in each of the {8 * words.shape[1]}; "
-                         f"got {list(scale.shape)}")
-    return packed_of(_of_words(words), INT4_OFFSET, scale, None, 8 * words.shape[1] // scale.shape[1])
+    scale, group = _scales_of("scale", scale, words)
+    return packed_of(_of_words(words), INT4_OFFSET, scale, None, group)
 
 
 @unflushed
@@ -254,6 +247,15 @@ def write_awq(packed):
     zeros = zeros_of(scale, offset, 0, 15)
     return (_words(_reordered(codes.T, _AWQ_ORDER)).view(np.int32),
             _words(_reordered(zeros.T, _AWQ_ORDER)).view(np.int32), np.ascontiguousarray(scale.T))
+
+
+def _scales_of(name, given, words):
+    # scales [outputs, groups] of words along the inputs, and how many inputs a group has
+    inputs, scales = 8 * words.shape[1], array_of(name, given, ("float16", "bfloat16", "float32"))
+    if len(scales) != len(words) or inputs % scales.shape[1]:
+        raise ValueError(f"{name} is [{len(words)}, groups], with as many of the {inputs} inputs in each; got "
+                         f"{list(scales.shape)}")
+    return scales, inputs // scales.shape[1]
 
 
 def _words(codes):

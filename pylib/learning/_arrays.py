@@ -19,8 +19,8 @@ from ..kernels.operands import (
 )
 
 __all__ = ["MOST", "add", "check_out", "computed", "finish", "fitting", "floating", "floats_beside", "floats_given",
-           "from_zero", "key_of", "plain", "promoted", "refuse_mask", "rounded_to", "size_given", "truth", "whole",
-           "with_bound"]
+           "from_zero", "generation_given", "key_of", "plain", "promoted", "refuse_mask", "rounded_to", "size_given",
+           "truth", "whole", "with_bound"]
 
 MOST = np.iinfo(np.intp).max // 8  # elements that an array can have
 _WIDE = (np.dtype(np.float32), np.dtype(np.float64))
@@ -72,6 +72,14 @@ def key_of(name, rng):
         return seed_of(rng)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name}: {error}") from None
+
+
+def generation_given(name, generation):
+    """The part of a key that counts layers or passes; an error where it has more than 32 bits."""
+    generation = whole(name, "generation", generation)
+    if not 0 <= generation < 2**32:
+        raise ValueError(f"{name}: generation must be from 0 to {2**32 - 1}, not {generation}")
+    return generation
 
 
 def promoted(name, **arrays):

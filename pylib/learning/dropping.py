@@ -4,16 +4,14 @@ import numpy as np
 
 from ..environment import unflushed
 from ..kernels import layers as _kernels
-from ._arrays import check_out, computed, finish, floating, from_zero, key_of, truth, whole, with_bound
+from ._arrays import check_out, computed, finish, floating, from_zero, generation_given, key_of, truth, with_bound
 
 __all__ = ["dropout", "dropout_backward"]
 
 
 def _drop(name, x, p, rng, generation, out):
     p = from_zero(name, "p", p, 1)
-    key, generation = key_of(name, rng), whole(name, "generation", generation)
-    if not 0 <= generation < 2**32:
-        raise ValueError(f"{name}: generation must be from 0 to {2**32 - 1}, not {generation}")
+    key, generation = key_of(name, rng), generation_given(name, generation)
     check_out(name, out)
     source = computed(x)
     taken = out is not None and out.dtype == source.dtype and out.shape == x.shape and (

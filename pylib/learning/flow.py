@@ -126,7 +126,7 @@ def gradient_flow(depth=20, width=128, activation="tanh", norm=None, init="xavie
     lr = None if lr is None else from_zero(name, "lr", lr)
     random = np.random.default_rng(key_of(name, rng))
     x = random.normal(size=(batch, width)) if inputs is None else np.array(
-        floating("gradient_flow", "inputs", inputs), np.float64)
+        floating(name, "inputs", inputs), np.float64)
     if x.ndim != 2 or x.shape[1] != width:
         raise ValueError(f"{name}: inputs of shape {x.shape} do not fit; expected (batch, {width})")
     stack = _stack(depth, width, activation, norm, init, gain, random)

@@ -5,16 +5,16 @@ import math
 
 import numpy as np
 
+from .. import functions
 from ..environment import unflushed
+from ..functions.losses import check_reduction
 from ..kernels import draws as _draws
 from ..kernels import halting as _kernels
 from ..kernels.operands import as_array
-from ._arrays import computed, floating, from_zero, key_of, rounded_to, truth, whole, with_bound
+from ._arrays import computed, floating, from_zero, generation_given, key_of, rounded_to, truth, with_bound
 
 __all__ = ["act_halting", "act_halting_backward", "halting_distribution", "ponder_loss", "ponder_loss_backward",
            "ponder_loss_with_grad", "sample_halting"]
-
-_REDUCTIONS = ("mean", "sum", "none")
 
 
 def _steps(name, role, x):
@@ -88,8 +88,7 @@ def _ponder(name, logits, step_losses, prior, beta, reduction, *, loss, grad):
     if step_losses.shape != logits.shape:
         raise ValueError(f"{name}: step_losses of shape {step_losses.shape} does not fit logits of shape "
                          f"{logits.shape}")
-    if not isinstance(reduction, str) or reduction not in _REDUCTIONS:
-        raise ValueError(f"{name}: reduction {reduction!r:.60} is unknown; expected one of {', '.join(_REDUCTIONS)}")
+    check_reduction(name, reduction)
     beta = from_zero(name, "beta", beta)
     log_prior, log_rest = _prior(name, prior, logits.shape[-1])
     rows = _rows(logits)
@@ -261,21 +260,13 @@ def sample_halting(logits, rng, *, generation=0):
     """
     name = "sample_halting"
     logits = _steps(name, "logits", logits)
-    generation = whole(name, "generation", generation)
-    if not 0 <= generation < 2**32:
-        raise ValueError(f"{name}: generation must be from 0 to {2**32 - 1}, not {generation}")
+    generation = generation_given(name, generation)
     rows = _rows(logits)
     u = np.empty(len(rows))
     _draws.fill(u, False, 1.0, -1.0, key_of(name, rng), generation)  # above 0, and up to 1
     steps = np.empty(len(rows), np.int64)
-    _kernels.ponder(rows, None, None, None, None, None, _log(u), steps, 0.0, 0.0, 0.0)
+    _kernels.ponder(rows, None, None, None, None, None, functions.log(u), steps, 0.0, 0.0, 0.0)
     return steps.reshape(logits.shape[:-1])
-
-
-def _log(u):
-    from ..functions import log
-
-    return log(u)
 
 
 @with_bound

@@ -11,7 +11,7 @@ import numpy as np
 from ..environment import unflushed
 from ..kernels import draws as _kernels
 from ..kernels.operands import precision_given
-from ._arrays import MOST, floating, from_zero, key_of, rounded_to, whole, with_bound
+from ._arrays import MOST, floating, from_zero, generation_given, key_of, rounded_to, with_bound
 
 __all__ = ["he_normal", "he_uniform", "xavier_normal", "xavier_uniform"]
 
@@ -46,9 +46,7 @@ def _fans(name, shape):
 
 def _drawn(name, shape, rng, std, normal, dtype, generation):
     dtype = precision_given(name, dtype)
-    generation = whole(name, "generation", generation)
-    if not 0 <= generation < 2**32:
-        raise ValueError(f"{name}: generation must be from 0 to {2**32 - 1}, not {generation}")
+    generation = generation_given(name, generation)
     y = np.empty(shape, dtype)
     reach = math.sqrt(3.0) * std
     start, scale = (0.0, std) if normal else (-reach, 2.0 * reach)
