@@ -1,5 +1,7 @@
 """The site: these pages, and the reference that the docstrings are. CONTRIBUTING.md says how to build it."""
 
+import re
+
 import lanewise
 
 project = "Lanewise"
@@ -30,6 +32,14 @@ def escape_bars(app, what, name, obj, options, lines):
                 for line in lines]
 
 
+def show_figures(app, what, name, obj, options, lines):
+    """A docstring names the file with a function's figure; its page shows it."""
+    for k, line in enumerate(lines):
+        if found := re.fullmatch(r"( *)(.*): docs(/images/functions/\w+\.png)\.", line):
+            indent, caption, file = found.groups()
+            lines[k:k + 1] = ["", f"{indent}.. image:: {file}", f"{indent}   :alt: {caption}", ""]
+
+
 def skip_aliases(app, what, name, obj, skip, options):
     """The fields of a named tuple are told in its docstring; what Python says of each is no help."""
     return True if (getattr(obj, "__doc__", None) or "").startswith("Alias for field number") else None
@@ -39,3 +49,4 @@ def setup(app):
     """Sphinx calls this."""
     app.connect("autodoc-skip-member", skip_aliases)
     app.connect("autodoc-process-docstring", escape_bars)
+    app.connect("autodoc-process-docstring", show_figures)

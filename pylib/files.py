@@ -38,7 +38,8 @@ def is_special(path):
 
 
 def _beside(target):
-    return target.with_name(f".{target.name[:100]}.{os.getpid()}.{secrets.token_hex(4)}")
+    # a name has 255 bytes at the most on most systems, and a character up to four
+    return target.with_name(f".{target.name[:50]}.{os.getpid()}.{secrets.token_hex(4)}")
 
 
 def _error(number, what, path):

@@ -167,21 +167,22 @@ def test_an_output_over_an_operand_of_other_functions(name, dtype):
             assert call(*operands, out=operands[j][::-1, ::-1]).tobytes() == expected.tobytes()
 
 
+@pytest.mark.parametrize("n", [6, 70])  # the latter of two tiles of columns: one is summed after the other is written
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_what_linear_backward_writes(dtype):
-    given = list(np.random.default_rng(0).standard_normal((4, 6, 6)).astype(dtype))
+def test_what_linear_backward_writes(dtype, n):
+    given = list(np.random.default_rng(0).standard_normal((4, n, n)).astype(dtype))
     expected = lw.linear_backward(*given[:3], given[3][0])
     for k in range(3):
         for j in range(4):
-            for shift in (-5, -1, 0, 1, 6):
+            for shift in (-5, -1, 0, 1, n):
                 operands = list(given)
                 operands[j], out = overlapping(given[j], expected[k].shape, expected[k].dtype, shift)
                 outs = tuple(out if other == k else None for other in range(3))
                 found = lw.linear_backward(*operands[:3], operands[3][0], out=outs)
                 assert found[k] is out
                 assert along_axis.bits(found) == along_axis.bits(expected), (k, j, shift)
-    room = np.full((13, 6), 7.0, dtype)
-    for outs in ((room[:6], room[3:9], None), (None, room[:6], room[5]), (room[:6], None, room[0])):
+    room = np.full((2 * n, n), 7.0, dtype)
+    for outs in ((room[:n], room[3:n + 3], None), (None, room[:n], room[n - 1]), (room[:n], None, room[0])):
         with pytest.raises(ValueError, match=r"outputs \d and \d share memory"):
             lw.linear_backward(*given[:3], given[3][0], out=outs)
     assert (room == 7).all()

@@ -22,6 +22,16 @@ def test_a_file_that_fails_half_way_leaves_the_old_one(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("name", ["x" * 250, "\N{OLD ITALIC LETTER A}" * 60], ids=["one byte", "four bytes"])
+def test_a_long_name(tmp_path, name):
+    path = tmp_path / name
+    files.check_writable(path)
+    with files.replacing(path) as file:
+        file.write(b"whole")
+    assert path.read_bytes() == b"whole"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="links and permissions")
 def test_a_link_stays_a_link_and_permissions_stay(tmp_path):
     path, link = tmp_path / "kept", tmp_path / "link"

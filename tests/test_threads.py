@@ -93,6 +93,8 @@ V1 = "4:memory:/box\n3:cpu,cpuacct:/box/job\n"
     (V1, {"cpu,cpuacct/cpu.cfs_quota_us": "200000\n", "cpu,cpuacct/cpu.cfs_period_us": "100000\n"}, 2),
     (V1, {"cpu/box/job/cpu.cfs_quota_us": "-1\n", "cpu/box/job/cpu.cfs_period_us": "100000\n"}, None),
     (V1, {"memory/box/cpu.max": "100000 100000\n"}, None),
+    ("4:cpuset:/box\n3:cpu:/\n",  # a group of which CPUs, not of how much of them
+     {"cpu/box/cpu.cfs_quota_us": "100000\n", "cpu/box/cpu.cfs_period_us": "100000\n"}, None),
     (None, {"cpu.max": "100000 100000\n"}, None),
 ])
 def test_quota_of_the_control_group(tmp_path, group, files, expected):

@@ -146,6 +146,15 @@ def test_a_run_starts_from_what_it_is_given():
     assert (start == Network.quantize(weights, biases)[1]).all()  # what was given is as it was
 
 
+@pytest.mark.parametrize("mutation", ["flip", "redraw"])
+@pytest.mark.parametrize(("n_weights", "changes"), [(10, 1), (2000, 1.6), (10_000, 2)])
+def test_a_child_of_what_is_good_has_one_change_or_two(mutation, n_weights, changes):
+    result = minimize(lambda weights: weights.sum(axis=1), n_weights, vectorized=True, generations=1, population=4,
+                      mutation=mutation, start=np.zeros(n_weights // 2, np.uint8), progress=False)
+    places = n_weights if mutation == "redraw" else 4 * n_weights
+    assert result.history["mutation_rate"][0] * places == pytest.approx(changes)
+
+
 def test_the_result_is_no_worse_than_the_start_although_a_generation_sees_a_part():
     # the best of all rows is not the best of the 64 that the first generation is shown
     x, y = problem(640)
