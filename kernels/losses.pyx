@@ -213,7 +213,7 @@ cdef inline void cross_entropy_rows(const real* logits, const int64_t* target, d
     cdef Py_ssize_t* steps = [row, <Py_ssize_t>sizeof(int64_t), 0, 0, 0, <Py_ssize_t>sizeof(double),
                               row if grad != NULL else 0]
     run_groups(<group_kernel>gradient_kernel[real], <short_kernel>short_gradient_kernel[real], at, steps, 7,
-               group_of(rows, n, itemsize(logits), 2), rows, n, 1, 0)
+               group_of(rows, n, itemsize(logits), 2), rows, n, itemsize(logits), 1, 0)
 
 
 cdef void cross_entropy_float32(const float* logits, const int64_t* target, double label_smoothing, double z_loss,

@@ -53,7 +53,7 @@ def hostile(kinds, arrays, turn):
 def test_rows_side_by_side_have_the_bits_of_each_alone(name, dtype):
     # several short rows share registers; one alone does not
     kinds, rows = along_axis.EVERY[name][0], 21
-    for n in (1, 2, 7, 8, 10, 16, 33, 64, 65, 127, 128, 129):
+    for n in (1, 2, 7, 8, 10, 16, 33, 64, 65, 127, 128, 129, 200, 256, 257):
         if "h" in kinds and n % 2:
             continue
         for turn in range(5):
@@ -125,7 +125,7 @@ def test_rows_that_are_neighbours_in_memory_have_the_bits_of_others(name, dtype)
     # along the first axis or a middle one, a row is a lane of registers
     kinds, call = ACROSS[name]
     own, rows = oracles.dtype_named(dtype), 38
-    for n in (1, 2, 3, 7, 8, 9, 16, 17, 31, 33, 64, 127, 128, 129, 300):
+    for n in (1, 2, 3, 7, 8, 9, 16, 17, 31, 33, 64, 127, 128, 129, 256, 257):
         for turn in range(5):
             rng = np.random.default_rng(turn)
             made = {"r": lambda rng=rng, n=n: rng.normal(0, 2, (rows, n)).astype(own),
@@ -151,7 +151,7 @@ def test_many_rows_of_a_wider_array_have_the_bits_of_others(name, dtype):
     # as many registers of rows at once as a kernel takes; and elements whole pages apart, which pass through tiles
     kinds, call = ACROSS[name]
     own, rows, rng = oracles.dtype_named(dtype), 201, np.random.default_rng(3)
-    for n in (3, 9, 16, 17, 128, 300, 4096, 4097):
+    for n in (3, 9, 16, 17, 128, 256, 300, 4096, 4097):
         arrays = [rng.normal(0, 2, (rows, n)).astype(own) if kind == "r" else
                   rng.integers(0, n, rows) if kind == "t" else rng.normal(0, 1, rows) for kind in kinds]
         hostile(kinds, arrays, 3)

@@ -209,7 +209,7 @@ def test_log_softmax_of_the_largest(n, spread, dtype):
 @pytest.mark.parametrize("spread", [0.0, 0.01, 3, 300])
 def test_log_softmax_of_rows_together(spread, dtype):
     # the sums of float64 are exact below 64 times their largest term, of one row, of short ones and of neighbours alike
-    for n in (*range(1, 20), 31, 32, 33, 63, 64, 65, 66, 100, 127, 128, 129, 400):
+    for n in (*range(1, 20), 31, 32, 33, 63, 64, 65, 66, 100, 127, 128, 129, 200, 256, 257, 400):
         x = np.random.default_rng(n).normal(0, spread, (19, n)).astype(dtype)
         x[3, n // 2], x[12, 0] = 30, -1e9
         x[18, -1] = np.nan

@@ -16,10 +16,11 @@ cdef enum:
     DTYPES = 4  # float16, float32, float64, bfloat16: an operation each
     GROUP = 4  # rows a kernel may take at a time, as long as they are in the first-level cache together
     GROUP_BYTES = 32768
-    SHORT = 128  # elements of a row at most, where SHORT_ROWS of them are computed side by side
+    SHORT = 256  # elements of a row at most, where SHORT_ROWS of them are computed side by side
+    SHORT_BYTES = 1024  # and its bytes: of more, rows and tiles would not stay in the first-level cache
     SHORT_ROWS = 8  # a multiple of every register's float64 numbers, and of GROUP
     SHORT_GROUPS = 2  # SHORT_ROWS / GROUP
-    SHORT_TILE = 1024  # SHORT * SHORT_ROWS
+    SHORT_TILE = 2048  # SHORT * SHORT_ROWS
     TURNED = 128  # elements of a row at most that is copied to where rows are neighbours
     MOST_TURNED = 3  # operands that are such rows
     TURNED_TILE = 2048  # TURNED * 16 rows, which are a cache line of numbers
@@ -239,16 +240,17 @@ cdef inline Py_ssize_t group_of(Py_ssize_t rows, Py_ssize_t n, Py_ssize_t width,
 
 
 cdef inline void run_groups(group_kernel kernel, short_kernel shorts, char** at, const Py_ssize_t* steps, int operands,
-                            Py_ssize_t group, Py_ssize_t rows, Py_ssize_t n, int threads, int manner) noexcept nogil:
-    # rows at equal distances, `steps` for each operand: SHORT_ROWS at a time where they are short and ordinary,
-    # otherwise `group`
+                            Py_ssize_t group, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t width, int threads,
+                            int manner) noexcept nogil:
+    # rows of n numbers of `width` bytes, at equal distances, `steps` for each operand: SHORT_ROWS at a time where they
+    # are short and ordinary, otherwise `group`
     cdef Operands p[GROUP]
     cdef char** own
     cdef char* one
     cdef Py_ssize_t first = 0, refused = 0, row, count
     cdef int k
     while first < rows:
-        if shorts != NULL and n <= SHORT and first >= refused and first + SHORT_ROWS <= rows:
+        if shorts != NULL and n * width <= SHORT_BYTES and first >= refused and first + SHORT_ROWS <= rows:
             for k in range(operands):
                 p[0][k] = at[k] + first * steps[k]
             refused = first + SHORT_ROWS

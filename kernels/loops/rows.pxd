@@ -34,7 +34,7 @@ cdef enum:
     ROOM = 16384  # bytes on the stack, for the tiles of small arrays
     UNWANTED = -1  # the offset of sums that nobody wants
     COLUMN_BYTES = 16384  # half of what the smallest of today's first-level caches holds
-    COLUMN_TILE = 2048  # elements of neighbouring rows: as many float32 as take the room of SHORT_TILE float64
+    COLUMN_TILE = 2048  # elements of neighbouring rows that are staged, or a cache line of rows, if that is more
     SHARED_ROW = 8192  # elements from which on it pays that threads share a row
 
 
@@ -86,7 +86,7 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
     work.staged = work.columns != NULL and is_short(work.dtype)
     for k in range(work.operands if work.columns != NULL and n <= SHORT and not work.by_elements else 0):
         work.staged = work.staged or collides(&work.of[k], n)
-    column_tile = COLUMN_TILE if work.staged and n <= SHORT else 0
+    column_tile = max(<Py_ssize_t>COLUMN_TILE, LINE // width * n) if work.staged and n <= SHORT else 0
     for k in range(work.operands):
         stand = stand and (work.of[k].kind != c'r' or work.of[k].stride == size_of(work.dtype))
     for k in range(work.operands):
@@ -252,13 +252,13 @@ cdef inline Py_ssize_t run_columns(const Pass* work, Py_ssize_t row, Py_ssize_t 
     cdef char* at[MAX_ROW_OPERANDS]
     cdef Py_ssize_t steps[MAX_ROW_OPERANDS]
     cdef Py_ssize_t strides[MAX_ROW_OPERANDS]
-    cdef Py_ssize_t width = width_of(work), lanes = lanes_of(work), rows, done, size = width * lanes
+    cdef Py_ssize_t width = width_of(work), lanes = lanes_of(work), rows, done, size = width * lanes, bytes_of_tile
     cdef int registers = MOST_REGISTERS
     cdef const Operand* one
     cdef int k
     if work.staged or work.copies:
-        registers = <int>min(<Py_ssize_t>MOST_REGISTERS, max(
-            LINE // size, SHORT_TILE * <Py_ssize_t>sizeof(double) // (work.n * size)))
+        bytes_of_tile = COLUMN_TILE * 4 if work.staged else SHORT_TILE * <Py_ssize_t>sizeof(double)
+        registers = <int>min(<Py_ssize_t>MOST_REGISTERS, max(LINE // size, bytes_of_tile // (work.n * size)))
     rows = min(registers * lanes, (stop - row) & -lanes)
     for k in range(work.operands):
         one = &work.of[k]
@@ -314,11 +314,12 @@ cdef inline void run_rows(const Pass* work, char** at, const Py_ssize_t* step, P
         taken = run_turned(work, at, step, rows)
         if taken == 0:
             taken = F32_LANES
-            run_groups(work.kernel, work.shorts, at, step, work.operands, work.group, taken, n, threads, work.manner)
+            run_groups(work.kernel, work.shorts, at, step, work.operands, work.group, taken, n, 4, threads, work.manner)
         for k in range(work.operands):
             at[k] += taken * step[k]
         rows -= taken
-    run_groups(work.kernel, work.shorts, at, step, work.operands, work.group, rows, n, threads, work.manner)
+    run_groups(work.kernel, work.shorts, at, step, work.operands, work.group, rows, n, width_of(work), threads,
+               work.manner)
 
 
 cdef inline void run_chunk(const Pass* work, Py_ssize_t start, Py_ssize_t stop, double* sums, char* tiles,

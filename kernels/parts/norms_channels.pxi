@@ -130,7 +130,7 @@ cdef inline void put_normed(real (*point)(const real*, const void*, Py_ssize_t, 
         own.x = skip(<const real*>all.x, i)
         if rarely:
             map_rarely(point, <real*>skip(y, i), &own, 0, end - i)
-        elif end - i <= SHORT:
+        elif end - i <= (SHORT // 2 if own.streamed else SHORT):
             map_short(point, <void*>skip(y, i), &own, end - i)
         else:
             map_block(point, <real*>skip(y, i), &own, 0, end - i, own.streamed)

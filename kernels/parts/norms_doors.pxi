@@ -8,7 +8,7 @@ cdef inline void rms_norm(const real* x, const real* weight, double eps, real* y
     cdef char** at = [<char*>x, <char*>weight, <char*>&eps, <char*>y, <char*>(rstd if rstd != NULL else &unused)]
     cdef Py_ssize_t* steps = [row, 0, 0, row, <Py_ssize_t>sizeof(double) if rstd != NULL else 0]
     run_groups(<group_kernel>rms_kernel[real], <short_kernel>short_rms_kernel[real], at, steps, 5,
-               group_of(rows, n, itemsize(x), 2), rows, n, 1, 0)
+               group_of(rows, n, itemsize(x), 2), rows, n, itemsize(x), 1, 0)
 
 
 cdef inline void layer_norm(const real* x, const real* weight, const real* bias, double eps, real* y, double* mean,
@@ -20,7 +20,7 @@ cdef inline void layer_norm(const real* x, const real* weight, const real* bias,
     cdef Py_ssize_t* steps = [row, 0, 0, 0, row, <Py_ssize_t>sizeof(double) if mean != NULL else 0,
                               <Py_ssize_t>sizeof(double) if rstd != NULL else 0]
     run_groups(<group_kernel>layer_kernel[real], <short_kernel>short_layer_kernel[real], at, steps, 7,
-               group_of(rows, n, itemsize(x), 2), rows, n, 1, 0)
+               group_of(rows, n, itemsize(x), 2), rows, n, itemsize(x), 1, 0)
 
 
 cdef void rms_norm_float32(const float* x, const float* weight, double eps, float* y, double* rstd, Py_ssize_t rows,

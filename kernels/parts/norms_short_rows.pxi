@@ -28,12 +28,14 @@ cdef inline bint short_rms(const real* like, const char* x, Py_ssize_t step, con
 
 cdef bint short_layer(const real* like, const char* x, Py_ssize_t step, const char* eps, Py_ssize_t eps_step,
                       Py_ssize_t n, double* means, double* rests, double* rstds) noexcept nogil:
-    # as find_mean, centred_square and find_layer_rstd
+    # as find_mean, centred_square and find_layer_rstd, which guess the means of longer rows first
     cdef Norm norm = Norm(NULL, NULL, NULL, NULL, 0.0, 0.0, 0.0, 0.0, 1.0, False)
     cdef f64x[2 * SHORT_ROWS] parts
     cdef double[SHORT_ROWS] squares
     cdef f64x apart
     cdef Py_ssize_t r
+    if n > GUESSED:
+        return False
     for r in range(SHORT_ROWS):
         sum_short(fold_element, add_element[real], 1, like, x + r * step, n, parts + r)
     short_means(parts, n, means)

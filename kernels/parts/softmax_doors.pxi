@@ -5,7 +5,7 @@ cdef inline void contiguous(group_kernel kernel, short_kernel shorts, const real
     cdef Py_ssize_t row = n * itemsize(x)
     cdef char** at = [<char*>x, <char*>y]
     cdef Py_ssize_t* steps = [row, row]
-    run_groups(kernel, shorts, at, steps, 2, group_of(rows, n, itemsize(x), 2), rows, n, 1, 0)
+    run_groups(kernel, shorts, at, steps, 2, group_of(rows, n, itemsize(x), 2), rows, n, itemsize(x), 1, 0)
 
 
 cdef void softmax_float32(const float* x, float* y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
