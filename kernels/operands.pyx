@@ -27,6 +27,7 @@ cdef extern from "Python.h":
 cdef extern from "numpy/ufuncobject.h":
     ctypedef struct PyUFuncObject:
         int nin
+        int core_enabled
         vectorcallfunc vectorcall
 
     ctypedef struct PyUFunc_Loop1d:
@@ -65,6 +66,7 @@ np.import_ufunc()
 cdef enum:
     MOST = 12  # operands of a gufunc
     MOST_KEYWORDS = 4
+    BRIEF = 500  # elements up to which NumPy too keeps other Python threads waiting
 
 
 cdef class default_environment:
@@ -91,7 +93,11 @@ def in_default_environment(function, tuple operands, dict keywords):
 # What loops/operations.pxd calls a loop_function, which an Operation has first.
 ctypedef bint (*operation_loop)(const void* operation, char**, const np.npy_intp*, const np.npy_intp*) noexcept nogil
 
+# The whole loop, as NumPy calls it.
+ctypedef void (*elementwise_loop)(char**, const np.npy_intp*, const np.npy_intp*, void*) noexcept nogil
+
 cdef struct Loop:
+    elementwise_loop function
     void* operation
     int types[MOST]
 
@@ -345,14 +351,23 @@ cdef vectorcallfunc call_of_ufuncs = NULL  # NumPy's own, the same of all
 
 cdef PyObject* call_without_tensors(PyObject* ufunc, PyObject** operands, size_t flags,
                                     PyObject* names) except? NULL:
-    cdef Py_ssize_t k
+    cdef Py_ssize_t k, given = PyVectorcall_NARGS(flags), inputs = (<PyUFuncObject*>ufunc).nin
     cdef PyObject* found
-    for k in range(min(PyVectorcall_NARGS(flags), <Py_ssize_t>(<PyUFuncObject*>ufunc).nin)):
+    cdef object result = None
+    if names == NULL and given == inputs:
+        result = elements_at_once(<np.ufunc>ufunc, operands, 0, None)
+    elif given + (len(<tuple>names) if names != NULL else 0) == inputs + 1 and (
+            names == NULL or (<tuple>names)[0] == "out"):
+        result = elements_at_once(<np.ufunc>ufunc, operands, 0, <object>operands[inputs])
+    if result is not None:
+        Py_INCREF(result)
+        return <PyObject*>result
+    for k in range(min(given, inputs)):
         if not np.PyArray_CheckExact(<object>operands[k]) and not plain_number(<object>operands[k]):
             refuse_tensor((<object>ufunc).__name__, "an operand", <object>operands[k])
     found = call_of_ufuncs(ufunc, operands, flags, names)
     if found == NULL and names != NULL and BFLOAT16 != NPY_NOTYPE and PyErr_ExceptionMatches(TypeError):
-        return in_bfloat16(<object>ufunc, operands, PyVectorcall_NARGS(flags), <tuple>names)
+        return in_bfloat16(<object>ufunc, operands, given, <tuple>names)
     return found
 
 
@@ -728,8 +743,10 @@ def apply(tuple roles, tuple ufuncs, dict keywords, out, tuple arrays, *numbers)
     which for 16-bit arrays is float32: of two ufuncs the second takes those. The roles are what errors name: the public
     function, and its operands in this order."""
     cdef environment callers = enter_environment()
+    cdef object found
     try:
-        return applied(roles, ufuncs, keywords, out, arrays, numbers)
+        found = None if keywords else applied_at_once(ufuncs, out, arrays, numbers)
+        return applied(roles, ufuncs, keywords, out, arrays, numbers) if found is None else found
     except TypeError as error:
         refuse_operands(str(error), roles, ufuncs[0].__name__, arrays + numbers)
         raise
@@ -761,6 +778,22 @@ cdef int refuse_beyond_floats(tuple roles, tuple operands) except -1:
             raise ValueError(f"{roles[0]}: {roles[k + 1]} must be a number that a float holds, not an int of "
                              f"{operands[k].bit_length()} bits") from None
     return 0
+
+
+cdef object applied_at_once(tuple ufuncs, out, tuple arrays, tuple numbers):
+    cdef PyObject* operands[MOST]
+    cdef int given = 0
+    cdef object operand
+    for operand in arrays:
+        operands[given] = <PyObject*>operand
+        given += 1
+    for operand in numbers:
+        if not plain_number(operand):
+            return None
+        operands[given] = <PyObject*>operand
+        given += 1
+    return elements_at_once(ufuncs[1 if numbers and is_short(float_type(arrays[0])) else 0], operands, len(numbers),
+                            out)
 
 
 cdef object applied(tuple roles, tuple ufuncs, dict keywords, out, tuple arrays, tuple numbers):
@@ -808,6 +841,68 @@ cdef object applied(tuple roles, tuple ufuncs, dict keywords, out, tuple arrays,
     else:
         put(operands, n, out)
     return ufunc(*operands, **keywords) if keywords else ufunc(*operands)
+
+
+cdef inline bint fits_beside(object operand, int dtype, np.ndarray x):
+    # whether it is a plain array of a dtype, of the shape of x
+    return np.PyArray_CheckExact(operand) and np.PyArray_TYPE(<np.ndarray>operand) == dtype and (
+        np.PyArray_ISCARRAY_RO(<np.ndarray>operand)) and np.PyArray_SAMESHAPE(<np.ndarray>operand, x)
+
+
+cdef object elements_at_once(np.ufunc ufunc, PyObject** operands, int parameters, out):
+    # The loop of an elementwise ufunc on plain arrays of one shape, as NumPy calls it once it knows that there is
+    # nothing to convert, to broadcast or to copy, which takes NumPy longer than the loop takes for a thousand numbers.
+    # The last inputs are parameters, which may be Python numbers. None where there is something else.
+    cdef char* args[MOST]
+    cdef np.npy_intp steps[MOST]
+    cdef double doubles[MOST]
+    cdef float floats[MOST]
+    cdef np.npy_intp n
+    cdef Loop loop
+    cdef int k, j
+    cdef object operand
+    cdef tuple made
+    cdef np.ndarray x, array
+    if (<PyUFuncObject*>ufunc).core_enabled or not np.PyArray_CheckExact(<object>operands[0]):
+        return None
+    x = <np.ndarray>operands[0]
+    n = np.PyArray_SIZE(x)
+    if n == 0 or np.PyArray_NDIM(x) == 0 or not find_loop(ufunc, np.PyArray_TYPE(x), &loop):
+        return None
+    if isinstance(out, tuple) and len(<tuple>out) != ufunc.nout or out is not None and not isinstance(out, tuple) and (
+            ufunc.nout != 1):
+        return None
+    for k in range(ufunc.nin):
+        operand = <object>operands[k]
+        if k >= ufunc.nin - parameters and plain_number(operand):
+            doubles[k] = operand
+            floats[k] = <float>doubles[k]
+            args[k] = <char*>&doubles[k] if loop.types[k] == np.NPY_DOUBLE else <char*>&floats[k]
+            steps[k] = 0
+        elif fits_beside(operand, loop.types[k], x):
+            args[k], steps[k] = np.PyArray_BYTES(<np.ndarray>operand), np.PyArray_ITEMSIZE(<np.ndarray>operand)
+        else:
+            return None
+    made = PyTuple_New(ufunc.nout)
+    for k in range(ufunc.nin, ufunc.nargs):
+        operand = (<tuple>out)[k - ufunc.nin] if isinstance(out, tuple) else out
+        if operand is None:
+            operand = np.PyArray_EMPTY(np.PyArray_NDIM(x), np.PyArray_DIMS(x), loop.types[k], 0)
+        elif not fits_beside(operand, loop.types[k], x) or not np.PyArray_ISWRITEABLE(<np.ndarray>operand):
+            return None
+        array = operand
+        put(made, k - ufunc.nin, array)
+        args[k], steps[k] = np.PyArray_BYTES(array), np.PyArray_ITEMSIZE(array)
+        for j in range(k):  # an output may be an input, element for element, and nothing else
+            if args[j] < args[k] + n * steps[k] and args[k] < args[j] + n * steps[j] and not (
+                    j < ufunc.nin and args[j] == args[k] and steps[j] == steps[k]):
+                return None
+    if n <= BRIEF:
+        loop.function(args, &n, steps, loop.operation)
+    else:
+        with nogil:
+            loop.function(args, &n, steps, loop.operation)
+    return made[0] if ufunc.nout == 1 else made
 
 
 cdef inline bint may_share(np.ndarray a, np.ndarray b):
@@ -1003,6 +1098,7 @@ cdef bint find_loop(np.ufunc gufunc, int dtype, Loop* loop):
     cdef PyUFunc_Loop1d* registered
     for registration in range(gufunc.ntypes):
         if gufunc.types[registration * gufunc.nargs] == dtype:
+            loop.function = <elementwise_loop>gufunc.functions[registration]
             loop.operation = gufunc.data[registration]
             for k in range(gufunc.nargs):
                 loop.types[k] = gufunc.types[registration * gufunc.nargs + k]
@@ -1013,7 +1109,7 @@ cdef bint find_loop(np.ufunc gufunc, int dtype, Loop* loop):
     if capsule is None:
         return False
     registered = <PyUFunc_Loop1d*>PyCapsule_GetPointer(capsule, NULL)
-    loop.operation = registered.data
+    loop.function, loop.operation = <elementwise_loop>registered.func, registered.data
     for k in range(gufunc.nargs):
         loop.types[k] = registered.arg_types[k]
     return True

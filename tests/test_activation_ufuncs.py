@@ -235,6 +235,31 @@ def test_zero_stride(name):
 
 
 @every(BOUNDS)
+@every_dtype()
+@pytest.mark.parametrize("shape", [(301,), (3, 400)])
+def test_plain_arrays_pass_numpy_by(name, dtype, shape):
+    """They go straight to the loop: results are those that NumPy gives, to which `where` leads, and so are outputs."""
+    operands = operands_of(name, normal(np.prod(shape), accuracy.dtype_of(dtype)).reshape(shape))
+    expected, y = compute(name, *operands, where=True), compute(name, *operands)
+    assert type(y) is np.ndarray
+    assert (y.dtype, y.shape, y.flags.owndata, y.flags.c_contiguous) == (expected.dtype, shape, True, True)
+    assert bits(y) == bits(expected)
+    out = operands[-1].copy()
+    assert compute(name, *operands[:-1], out, out=out) is out
+    assert bits(out) == bits(expected)
+    held = np.concatenate([operands[-1].ravel(), operands[-1].ravel()[:1]])  # an output one element further on
+    ahead, behind = held[1:].reshape(shape), held[:-1].reshape(shape)
+    compute(name, *operands[:-1], behind, out=ahead)
+    assert bits(ahead) == bits(expected)
+    wider = np.empty(shape, np.float64)
+    assert compute(name, *operands, out=wider) is wider
+    assert bits(wider) == bits(expected.astype(np.float64))
+    out.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        compute(name, *operands, out=out)
+
+
+@every(BOUNDS)
 @settings(deadline=None, max_examples=25)
 @given(st.data())
 def test_value_depends_on_the_number_alone(name, data):

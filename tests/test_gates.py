@@ -66,6 +66,21 @@ def test_backward_of_glu_into_memory():
         lw.glu_backward(grad, x, out=[0])
 
 
+@pytest.mark.parametrize("name", ["swiglu", "geglu", "reglu"])
+@pytest.mark.parametrize("dtype", accuracy.DTYPES)
+def test_gates_of_plain_arrays_pass_numpy_by(name, dtype):
+    """With one output and two, of which some or all are given; `where` leads to NumPy."""
+    grad, gate, up = (normal(3, 200, seed=seed, dtype=accuracy.dtype_of(dtype)) for seed in range(3))
+    function, backward = getattr(lw, name), getattr(lw, f"{name}_backward")
+    assert function(gate, up).tobytes() == function(gate, up, where=True).tobytes()
+    expected = [each.tobytes() for each in backward(grad, gate, up, where=True)]
+    assert [each.tobytes() for each in backward(grad, gate, up)] == expected
+    for out in ((np.empty_like(gate), np.empty_like(gate)), (None, np.empty_like(gate)), (gate.copy(), None)):
+        found = backward(grad, gate if out[1] is not None else out[0], up, out=out)
+        assert [each.tobytes() for each in found] == expected
+        assert all(given is None or given is each for given, each in zip(out, found, strict=True))
+
+
 @pytest.mark.parametrize("axis", [0, 1, -1, -2])
 def test_glu_along_an_axis(axis):
     x = normal(6, 4, 8)

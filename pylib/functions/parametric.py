@@ -2,14 +2,12 @@
 They are made from the entries of table.py, with defaults, checks and documentation; the numbers in
 lanewise.kernels.activations."""
 
-from math import inf  # noqa: F401  a default in the source below
-
 import numpy as np
 
 from ..environment import unflushed
 from ..kernels import activations as _kernels
 from ..kernels.batch_norm import total_gufunc
-from ..kernels.operands import any_less, any_zero, apply
+from ..kernels.operands import any_less, any_zero, apply  # noqa: F401  of the source below too
 from . import _documentation
 from ._axis import call, refuse_mask, rounded_to
 from .table import FUNCTIONS
@@ -24,19 +22,9 @@ for _name, _pair in _UFUNCS.items():
         _documentation.named(_ufunc, f"{_name}_ufunc", _kernels.__name__)
 
 
-def _refuse_negative(function, name, value):
-    if any_less(function, name, value, "0", 0.0):
-        raise ValueError(f"{function}: {name} must be 0 or more; got {value}")
-
-
-def _refuse_zero(function, name, value):
-    if any_zero(function, name, value):
-        raise ValueError(f"{function}: {name} must not be 0; got {value}")
-
-
-def _refuse_exceeding(function, low_name, low, high_name, high):
-    if any_less(function, high_name, high, low_name, low):
-        raise ValueError(f"{function}: {low_name} must not exceed {high_name}; got {low} and {high}")
+def _differ(given, defaults):
+    # whether any number that a call has given is another than its default
+    return any(type(one) is not float or one != usual for one, usual in zip(given, defaults, strict=True))
 
 
 def _is_one(value):
@@ -62,39 +50,57 @@ _FUNCTION = """
 def {function}({signature}, **keywords):
     {refusal}{general}{shortcut}return apply({roles}, {ufuncs}, keywords, out, ({operands},){given})
 """
-_SHORTCUT = """if _is_one({parameter}):
+_SHORTCUT = """if {parameter} is {default} or _is_one({parameter}):
         return apply({roles}, {ufuncs}, keywords, out, ({operands},){given})
     """
-_GENERAL = """if {options}:
-        return apply({roles}, _UFUNCS[{ufunc!r}], keywords, out, ({operands},), {given})
+_GENERAL = """if ({changed}) and _differ(({options},), ({defaults},)):
+        return apply({roles}, {ufuncs}, keywords, out, ({operands},), {given})
     """
-_REFUSALS = {"negative": "_refuse_negative", "zero": "_refuse_zero", "exceeding": "_refuse_exceeding"}
+_REFUSAL = """if ({changed}) and {found}:
+        raise ValueError(f{words!r})
+    """
+# what is found out about parameters, and the words of the error where it is so
+_REFUSALS = {
+    "negative": ("any_less({function!r}, {0!r}, {0}, '0', 0.0)", "{0} must be 0 or more; got {{{0}}}"),
+    "zero": ("any_zero({function!r}, {0!r}, {0})", "{0} must not be 0; got {{{0}}}"),
+    "exceeding": ("any_less({function!r}, {1!r}, {1}, {0!r}, {0})", "{0} must not exceed {1}; got {{{0}}} and {{{1}}}"),
+}
 
 
-def _refusal(function, entry):
-    # the call that checks what an entry says is refused, or nothing
+def _default(name, parameter):
+    # the name that a default has in the source: what a call leaves out is known by it, which takes a fifth of the time
+    # that its value takes
+    return f"_usual_{name}_{parameter}"
+
+
+def _changed(name, parameters):
+    return " or ".join(f"{parameter} is not {_default(name, parameter)}" for parameter in parameters)
+
+
+def _refusal(name, function, entry):
+    # the lines that check what an entry says is refused, or nothing
     if not entry.refused:
         return ""
     kind, *names = entry.refused
-    given = ", ".join(f"{name!r}, {name}" for name in names)
-    return f"{_REFUSALS[kind]}({function!r}, {given})\n    "
+    found, words = (text.format(*names, function=function) for text in _REFUSALS[kind])
+    return _REFUSAL.format(changed=_changed(name, names), found=found, words=f"{function}: {words}")
 
 
-def _general(entry, backward, operands, roles):
+def _general(name, entry, backward, operands, roles):
     # the call that takes the options too, where one is not its default, or nothing
     if not entry.options:
         return ""
     return _GENERAL.format(
-        options=" or ".join(f"type({name}) is not float or {name} != {option.default}"
-                            for name, option in entry.options.items()),
-        ufunc=f"{entry.general}{'_backward' * backward}", operands=operands, roles=roles,
-        given=", ".join([*entry.parameters, *entry.options]))
+        changed=_changed(name, entry.options), options=", ".join(entry.options), operands=operands, roles=roles,
+        defaults=", ".join(_default(name, option) for option in entry.options),
+        ufuncs=f"_{entry.general}{'_backward' * backward}", given=", ".join([*entry.parameters, *entry.options]))
 
 
-def _shortcut(plain, parameters, operands, roles):
+def _shortcut(name, plain, parameters, operands, roles):
     # the call of another function where the only parameter is 1
-    ufuncs, given = (f"_UFUNCS[{plain!r}]", ", 1.0") if plain in _UFUNCS else (f"(_kernels.{plain}_ufunc,)", "")
-    return _SHORTCUT.format(parameter=parameters[0], ufuncs=ufuncs, roles=roles, operands=operands, given=given)
+    return _SHORTCUT.format(
+        parameter=parameters[0], default=_default(name, parameters[0]), ufuncs=f"_{plain}", roles=roles,
+        operands=operands, given=", 1.0" if plain in _UFUNCS else "")
 
 
 def _source(name, entry, backward):
@@ -103,21 +109,27 @@ def _source(name, entry, backward):
     ufunc = (entry.backward_ufunc or f"{entry.ufunc or name}_backward") if backward else entry.ufunc or name
     operands = "grad, x" if backward else "x"
     signature = [parameter if given.default is None and (given.in_slope or not backward)
-                 else f"{parameter}={given.default}" for parameter, given in entry.parameters.items()]
+                 else f"{parameter}={_default(name, parameter)}" for parameter, given in entry.parameters.items()]
     # without a parameter it takes `out` where every np.ufunc does
     signature += ["*", "out=None"] if signature else ["out=None", "*"]
-    signature += [f"{option}={given.default}" for option, given in entry.options.items()]
+    signature += [f"{option}={_default(name, option)}" for option in entry.options]
     names = [parameter for parameter, given in entry.parameters.items() if given.in_slope or not backward]
     roles = (function, *operands.split(", "), *names, *entry.options)
-    given = "".join(f", {parameter}" for parameter in names)
     return _FUNCTION.format(
         function=function, operands=operands, roles=roles, signature=", ".join([operands, *signature]),
-        given=given, refusal=_refusal(function, entry),
-        ufuncs=f"_UFUNCS[{ufunc!r}]" if given else f"(_kernels.{ufunc}_ufunc,)",
-        general=_general(entry, backward, operands, roles),
-        shortcut=_shortcut(f"{entry.plain}{'_backward' * backward}", names, operands, roles) if entry.plain else "")
+        given="".join(f", {parameter}" for parameter in names), refusal=_refusal(name, function, entry),
+        ufuncs=f"_{ufunc}", general=_general(name, entry, backward, operands, roles),
+        shortcut=_shortcut(name, f"{entry.plain}{'_backward' * backward}", names, operands, roles)
+        if entry.plain else "")
 
 
+for _name, _entry in _ENTRIES.items():
+    for _parameter, _given in {**_entry.parameters, **_entry.options}.items():
+        globals()[_default(_name, _parameter)] = _given.default
+for _name, _ufunc in vars(_kernels).items():
+    if _name.endswith("_ufunc"):
+        _name = _name.removesuffix("_ufunc")
+        globals()[f"_{_name}"] = _UFUNCS.get(_name, (_ufunc,))
 # Written out and compiled, as collections.namedtuple does: each has the names and defaults of its entry and costs no
 # more than a function written by hand.
 exec("".join(_source(name, entry, backward)
