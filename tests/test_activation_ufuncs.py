@@ -259,6 +259,15 @@ def test_plain_arrays_pass_numpy_by(name, dtype, shape):
         compute(name, *operands, out=out)
 
 
+@every(name for name in BOUNDS if isinstance(getattr(lw, name), np.ufunc))
+def test_too_few_operands_are_refused(name):
+    x, mask = normal(), normal()
+    keywords = {"out": x.copy(), "where": mask.copy()}
+    with pytest.raises(TypeError):
+        getattr(lw, name)(*[x] * (getattr(lw, name).nin - 1), **keywords)
+    assert bits(keywords["where"]) == bits(mask)
+
+
 @every(BOUNDS)
 @settings(deadline=None, max_examples=25)
 @given(st.data())
