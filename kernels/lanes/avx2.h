@@ -1,5 +1,5 @@
 /* x86-64-v3: 8 float32 or 4 float64 in a register, with fused multiply-add. */
-#include <immintrin.h>
+#include "intrinsics.h"
 
 typedef __m256 f32x;
 typedef __m256d f64x;

@@ -1,5 +1,5 @@
 /* x86-64-v4: 16 float32 or 8 float64 in a register; a partial access is a masked one. */
-#include <immintrin.h>
+#include "intrinsics.h"
 
 typedef __m512 f32x;
 typedef __m512d f64x;
