@@ -300,7 +300,7 @@ cross_entropy_gufunc = without_copies(with_columns(with_short_rows(along_axis(
     b"cross_entropy", <void*>loss_kernel[f32x], <void*>loss_kernel[f64x], b"riss", b"s",
     b"logits, target, label_smoothing, z_loss -> loss"),
     <void*>short_loss_kernel[f32x], <void*>short_loss_kernel[f64x]),
-    <void*>loss_columns[f32x], <void*>loss_columns[f64x], 112), True)
+    <void*>loss_columns[f32x], <void*>loss_columns[f64x], 112))
 cross_entropy_with_grad_gufunc = with_columns(with_short_rows(along_axis(
     b"cross_entropy_with_grad", <void*>gradient_kernel[f32x], <void*>gradient_kernel[f64x], b"risss", b"sr",
     b"logits, target, label_smoothing, z_loss, scale -> loss, grad"),
@@ -310,7 +310,7 @@ weighted_cross_entropy_gufunc = without_copies(with_columns(with_short_rows(alon
     b"weighted_cross_entropy", <void*>weighted_loss_kernel[f32x], <void*>weighted_loss_kernel[f64x], b"rivss", b"s",
     b"logits, target, weight, label_smoothing, z_loss -> loss"),
     <void*>short_weighted_loss_kernel[f32x], <void*>short_weighted_loss_kernel[f64x]),
-    <void*>weighted_loss_columns[f32x], <void*>weighted_loss_columns[f64x], 112), True)
+    <void*>weighted_loss_columns[f32x], <void*>weighted_loss_columns[f64x], 112))
 weighted_cross_entropy_with_grad_gufunc = with_columns(with_short_rows(along_axis(
     b"weighted_cross_entropy_with_grad", <void*>weighted_gradient_kernel[f32x],
     <void*>weighted_gradient_kernel[f64x], b"rivsss", b"sr",

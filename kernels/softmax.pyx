@@ -327,11 +327,11 @@ log_softmax_gufunc = row_by_row(without_copies(with_columns(with_short_rows(alon
     b"log_softmax", <void*>log_softmax_kernel[f32x], <void*>log_softmax_kernel[f64x], b"r", b"r",
     b"x - log(sum(exp(x)))"),
     <void*>short_log_softmax_kernel, <void*>turned_log_softmax_kernel),
-    <void*>log_softmax_columns[f32x], <void*>log_softmax_columns[f64x], 112), True))
+    <void*>log_softmax_columns[f32x], <void*>log_softmax_columns[f64x], 112)))
 logsumexp_gufunc = without_copies(with_columns(with_short_rows(along_axis(
     b"logsumexp", <void*>logsumexp_kernel[f32x], <void*>logsumexp_kernel[f64x], b"r", b"s", b"log(sum(exp(x)))"),
     <void*>short_logsumexp_kernel[f32x], <void*>short_logsumexp_kernel[f64x]),
-    <void*>logsumexp_columns[f32x], <void*>logsumexp_columns[f64x], 112), True)
+    <void*>logsumexp_columns[f32x], <void*>logsumexp_columns[f64x], 112))
 safe_softmax_gufunc = with_columns(along_axis(
     b"safe_softmax", <void*>safe_softmax_kernel[f32x], <void*>safe_softmax_kernel[f64x], b"rss", b"r",
     b"x, sign, scale -> scale softmax(sign x), zeros where all of sign x is -inf"),
@@ -339,7 +339,7 @@ safe_softmax_gufunc = with_columns(along_axis(
 safe_log_softmax_gufunc = without_copies(with_columns(along_axis(
     b"safe_log_softmax", <void*>safe_log_softmax_kernel[f32x], <void*>safe_log_softmax_kernel[f64x], b"r", b"r",
     b"x - log(sum(exp(x))), -inf where all of x is"),
-    <void*>log_softmax_columns[f32x], <void*>log_softmax_columns[f64x], 0), True)
+    <void*>log_softmax_columns[f32x], <void*>log_softmax_columns[f64x], 0))
 weighted_logsumexp_gufunc = along_axis(
     b"weighted_logsumexp", <void*>weighted_logsumexp_kernel[f32x], <void*>weighted_logsumexp_kernel[f64x], b"rr", b"ss",
     b"x, b -> log(abs(sum(b exp(x)))), sign")
@@ -350,12 +350,12 @@ softmax_backward_gufunc = without_copies(taking_bfloat16(with_columns(with_short
     b"softmax_backward", <void*>softmax_backward_kernel[f32x], <void*>softmax_backward_kernel[f64x], b"rrs", b"r",
     b"grad, y, sign -> y (grad - sum(grad y)) sign"),
     <void*>short_softmax_backward_kernel[f32x], <void*>short_softmax_backward_kernel[f64x]),
-    <void*>softmax_backward_columns[f32x], <void*>softmax_backward_columns[f64x], 0), STANDING), True)
+    <void*>softmax_backward_columns[f32x], <void*>softmax_backward_columns[f64x], 0), STANDING))
 log_softmax_backward_gufunc = without_copies(taking_bfloat16(with_columns(with_short_rows(along_axis(
     b"log_softmax_backward", <void*>log_softmax_backward_kernel[f32x], <void*>log_softmax_backward_kernel[f64x], b"rr",
     b"r", b"grad, y -> grad - exp(y) sum(grad)"),
     <void*>short_log_softmax_backward_kernel[f32x], <void*>short_log_softmax_backward_kernel[f64x]),
-    <void*>log_softmax_backward_columns[f32x], <void*>log_softmax_backward_columns[f64x], 0), SHORT + 1), True)
+    <void*>log_softmax_backward_columns[f32x], <void*>log_softmax_backward_columns[f64x], 0), SHORT + 1))
 
 
 include "parts/softmax_doors.pxi"

@@ -86,8 +86,7 @@ cdef struct Operation:
     Py_ssize_t standing  # elements of a row from which on its kernel takes bfloat16 where it stands; 0 for never
     char kinds[MAX_ROW_OPERANDS]
     const int* threads
-    bint copies  # whether the kernel of neighbouring rows keeps a copy of them
-    bint by_elements  # whether it reads an element of all rows before the next
+    bint copies  # whether the kernel of neighbouring rows keeps a copy of them; another reads element after element
     bint row_by_row  # whether it can write its outputs row by row
 
 # Whether there was memory for it: where there was none, nothing has been written.
@@ -137,7 +136,6 @@ cdef struct Pass:
     char* memory  # in which all of this is
     char* more  # in front, what the function asked for
     bint copies  # as Operation says
-    bint by_elements
     bint row_by_row
 
 ctypedef void (*pass_function)(Pass* work) noexcept nogil
@@ -199,16 +197,16 @@ cdef inline object with_columns(object gufunc, void* float32, void* float64, Py_
     for k in range(DTYPES):
         operation[k].column_kernel = float64 if operation[k].dtype == FLOAT64 else float32
         operation[k].turned = 0 if operation[k].dtype == FLOAT64 else turned
-        operation[k].copies, operation[k].by_elements, operation[k].row_by_row = True, False, False
+        operation[k].copies, operation[k].row_by_row = True, False
     return gufunc
 
 
-cdef inline object without_copies(object gufunc, bint by_elements):
-    # the same function, whose kernel for neighbouring rows keeps no copy of them
+cdef inline object without_copies(object gufunc):
+    # the same function, whose kernel for neighbouring rows keeps no copy: it reads an element of all before the next
     cdef Operation* operation = <Operation*>operations_of(gufunc)
     cdef int k
     for k in range(DTYPES):
-        operation[k].copies, operation[k].by_elements = False, by_elements
+        operation[k].copies = False
     return gufunc
 
 

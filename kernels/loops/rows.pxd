@@ -84,7 +84,7 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
     cdef int k, j
     # neighbouring rows of 16 bits, or of columns that a kernel reads one after the other and the cache would not keep
     work.staged = work.columns != NULL and is_short(work.dtype)
-    for k in range(work.operands if work.columns != NULL and n <= SHORT and not work.by_elements else 0):
+    for k in range(work.operands if work.columns != NULL and n <= SHORT and work.copies else 0):
         work.staged = work.staged or collides(&work.of[k], n)
     column_tile = max(<Py_ssize_t>COLUMN_TILE, LINE // width * n) if work.staged and n <= SHORT else 0
     for k in range(work.operands):
@@ -446,7 +446,7 @@ cdef inline void take_operands(Pass* work, const Operation* operation, char** ar
     work.kernel, work.dtype = <group_kernel>operation.kernel, operation.dtype
     work.standing = operation.standing
     work.shorts, work.columns = <short_kernel>operation.short_kernel, <column_kernel>operation.column_kernel
-    work.turned, work.copies, work.by_elements = operation.turned, operation.copies, operation.by_elements
+    work.turned, work.copies = operation.turned, operation.copies
     work.row_by_row = operation.row_by_row
     work.n_in, work.operands, work.n_sums = operation.n_in, operation.operands, 0
     work.q, work.n = dims[2] if operation.summed else dims[0], dims[3] if operation.summed else dims[1]
