@@ -1,5 +1,6 @@
 # The flat kernels of the activations and their ufuncs. The mathematics is in points/, a file for each family of
 # activations, the elementary functions in math/; arrays, dtypes and threads are in loops/maps.pxd and loops/ufuncs.pxd.
+from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport uint16_t
 
 cimport numpy as np
@@ -8,7 +9,7 @@ from .lanes cimport f32x, f64x
 from .loops.doors cimport operand, pass_through
 from .loops.maps cimport map1, map2, map2_abreast, map3, map3_to_2, map4, map_many
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
-from .loops.ufuncs cimport elementwise, parametric
+from .loops.ufuncs cimport Registration, by_blocks, elementwise, join_blocks, parametric
 from .math cimport exponential, logarithm, logistic, normal
 from .points.elu cimport (
     celu, celu_backward, elu, elu_backward, selu, selu_backward, selu_scaled, selu_scaled_backward,
@@ -40,6 +41,14 @@ from .points.tanh cimport tanh_backward, tanhshrink, tanhshrink_backward
 
 np.import_array()
 np.import_ufunc()
+
+
+cdef void own_blocks(const void* registration, char** args, const Py_ssize_t* steps, Py_ssize_t start,
+                     Py_ssize_t stop) noexcept nogil:
+    by_blocks(<const Registration*>registration, args, <const np.npy_intp*>steps, start, stop)
+
+blocks = PyCapsule_New(<void*>own_blocks, "lanewise.kernels.activations.blocks", NULL)
+join_blocks(own_blocks)
 
 
 cdef void exp_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:

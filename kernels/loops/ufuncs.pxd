@@ -215,6 +215,26 @@ cdef inline bint streams(const Registration* own, char** args, const np.npy_intp
     return True
 
 
+# Blocks are large and the same for all functions: activations.pyx has them, compiled once a level, and its capsule.
+ctypedef void (*blocks_function)(const void* registration, char** args, const Py_ssize_t* steps, Py_ssize_t start,
+                                 Py_ssize_t stop) noexcept nogil
+
+cdef extern from *:
+    """
+    static void (*lanewise_blocks)(const void *, char **, const Py_ssize_t *, Py_ssize_t, Py_ssize_t);
+    """
+    blocks_function blocks "lanewise_blocks"
+
+
+cdef inline int join_blocks(blocks_function own) except -1:
+    # Each module with elementwise functions calls this while it is imported; activations.pyx with its own.
+    global blocks
+    blocks = own
+    if own == NULL:
+        blocks = <blocks_function>PyCapsule_Import("lanewise.kernels.activations.blocks", 0)
+    return 0
+
+
 cdef inline void by_blocks(const Registration* own, char** args, const np.npy_intp* steps, Py_ssize_t start,
                            Py_ssize_t stop) noexcept nogil:
     # operands that a kernel can take where they are stay there; the others pass through blocks
@@ -251,11 +271,6 @@ cdef inline void by_blocks(const Registration* own, char** args, const np.npy_in
         end_stream()
 
 
-# Blocks are called, not copied to the four places of an elementwise loop that may need one.
-ctypedef void (*blocks_function)(const Registration* own, char** args, const np.npy_intp* steps, Py_ssize_t start,
-                                 Py_ssize_t stop) noexcept nogil
-
-
 cdef inline void span(const Registration* own, char** args, const np.npy_intp* steps, Py_ssize_t start,
                       Py_ssize_t stop) noexcept nogil:
     cdef environment callers = enter_environment()
@@ -263,7 +278,6 @@ cdef inline void span(const Registration* own, char** args, const np.npy_intp* s
     cdef bint contiguous = True
     cdef Py_ssize_t whole, register_bytes, head
     cdef int k, widest = 0
-    cdef blocks_function blocks = <blocks_function>called(<void*>by_blocks)
     for k in range(own.n_in + own.n_out):
         contiguous = contiguous and not is_short(own.dtypes[k]) and steps[k] == size_of(own.dtypes[k])
         if steps[k] >= steps[widest]:
@@ -273,7 +287,7 @@ cdef inline void span(const Registration* own, char** args, const np.npy_intp* s
         register_bytes = own.lanes * steps[widest]
         head = (-<uintptr_t>(args[widest] + start * steps[widest]) % register_bytes) // steps[widest]
         if head > 0:
-            blocks(own, args, steps, start, start + head)
+            blocks(own, args, <const Py_ssize_t*>steps, start, start + head)
             start += head
     whole = stop - start
     if contiguous:
@@ -283,7 +297,7 @@ cdef inline void span(const Registration* own, char** args, const np.npy_intp* s
         call(own, p, whole)
         start += whole
     if start < stop:
-        blocks(own, args, steps, start, stop)
+        blocks(own, args, <const Py_ssize_t*>steps, start, stop)
     leave_environment(callers)
 
 
