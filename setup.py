@@ -68,7 +68,7 @@ VECTORS = ["-ftree-loop-vectorize", "-ftree-slp-vectorize", "-fvect-cost-model=d
 # GCC takes loops apart up to 200 instructions. Here no loop needs more than half of it: above, it is half a kernel that
 # is there several times, a fifth of the code and slower.
 SHORT = ["--param=max-completely-peeled-insns=100"]
-SHORT_LOOPS = {"avx2": ("losses", "softmax"), "avx512": ("losses",)}
+SHORT_LOOPS = {"avx2": ("losses", "softmax"), "avx512": ("halting", "losses", "point_losses", "softmax")}
 # Products keep more numbers at hand than there are registers, and all of -O3's ways of sparing them pay there; so do
 # the sums along a row where registers are widest. What -O3 does for loops over a few numbers, no kernel has use for.
 # linear4's sums take 24 of 32 registers: they all stay there if instructions are moved with an eye on that.
@@ -80,12 +80,17 @@ EFFORT = {"activations": FRUGAL + VECTORS, "breeding": FRUGAL + VECTORS, "ieee75
           "linear4": [*THOROUGH, "-fsched-pressure"], "linear4_int": THOROUGH, "population": THOROUGH}
 EFFORT_OF_LEVEL = {"avx512": THOROUGH}  # of the other modules; FRUGAL and HOISTED where none is named
 LOOPS_ABOVE = ("point_losses",)  # of plain numbers, in what is compiled once
-# The portable level has no registers to spill and is there to be right, and what has to do with Python objects mostly
-# calls Python. Without what -O1 does besides, they compile in four fifths of the time, and calls take as long.
+# The portable level has no registers to spill and is there to be right. Without what -O1 does besides, it compiles in
+# four fifths of the time and is as fast.
 LEAST = ["-O1", "-fno-tree-dominator-opts", "-fno-tree-ccp", "-fno-tree-bit-ccp", "-fno-tree-fre",
          "-fno-tree-loop-optimize"]
-# Compiled for size, calls take a twentieth longer, which nobody sees where they are long or rare.
-SMALL = ["-Os", *LEAST[1:]]
+# What has to do with Python objects mostly calls Python: three quarters of that time, and calls take as long.
+CALLS = LEAST + [f"-fno-{name}" for name in (
+    "tree-pta", "tree-sra", "tree-dse", "tree-sink", "tree-slsr", "tree-phiprop", "tree-reassoc", "tree-copy-prop",
+    "ssa-backprop", "optimize-strlen", "ipa-modref", "ipa-pure-const", "ipa-reference", "ipa-profile", "if-conversion",
+    "if-conversion2", "printf-return-value", "split-wide-types", "dse", "forward-propagate")]
+# Compiled in six tenths of the time, calls take a twentieth longer, which nobody sees where they are long or rare.
+QUICK = ["-Og", *LEAST[1:]]
 LONG_CALLS = ("breeding", "distances", "draws", "genome", "ieee754", "interface", "machine", "memoryviews", "optimise",
               "population", "ulps")
 THREADS = ["-pthread"] if GNU else []
@@ -188,14 +193,14 @@ class BuildLevels(build_ext):
         if not GNU:  # other compilers have no word for most of it
             return flags
         if level in (None, "baseline"):
-            asked = {} if level else {**dict.fromkeys(LOOPS_ABOVE, FRUGAL), **dict.fromkeys(LONG_CALLS, SMALL)}
-            asked = asked.get(module, LEAST)
+            above = {**dict.fromkeys(LOOPS_ABOVE, FRUGAL), **dict.fromkeys(LONG_CALLS, QUICK)}
+            asked = LEAST if level else above.get(module, CALLS)
         else:
             asked = EFFORT.get(module, EFFORT_OF_LEVEL.get(level, FRUGAL + HOISTED))
             asked = asked + SHORT if module in SHORT_LOOPS.get(level, ()) else asked
         if tuple(asked) not in self.known_efforts:
             self.known_efforts[tuple(asked)] = asked if not self.refusal(["-Werror", *asked]) else [
-                "-O1" if asked in (LEAST, SMALL) else "-O3"]
+                "-O1" if asked in (LEAST, CALLS, QUICK) else "-O3"]
         return flags + self.known_efforts[tuple(asked)]
 
     def refusal(self, flags):
