@@ -13,6 +13,7 @@ import textwrap
 import zlib
 from pathlib import Path
 
+import lanewise
 import numpy as np
 import pytest
 from lanewise.kernels import BUILT_LEVELS, LEVEL, levels, machine
@@ -58,6 +59,15 @@ def numbers_of_its_own(request):
             if isinstance(generator, np.random.Generator):
                 own = np.random.default_rng(zlib.crc32(request.node.name.encode()))
                 generator.bit_generator.state = own.bit_generator.state
+
+
+@pytest.fixture(autouse=True)
+def threads_of_its_own():
+    """How many threads a test sets is not left to those that come after it."""
+    before = lanewise.get_num_threads()
+    yield
+    if lanewise.get_num_threads() != before:
+        lanewise.set_num_threads(before)
 
 
 @pytest.fixture(params=LEVELS_HERE)

@@ -15,13 +15,6 @@ ELEMENTWISE = [name for name, work in benchmark.WORKS.items() if work.family == 
 OTHERS = [name for name in benchmark.WORKS if name not in ELEMENTWISE]
 
 
-@pytest.fixture(autouse=True)
-def keep_thread_count():
-    before = lw.get_num_threads()
-    yield
-    lw.set_num_threads(before)
-
-
 def check(name, contender_name, dtype, threads=1):
     work = benchmark.WORKS[name]
     inputs = work.inputs(N, dtype)

@@ -4,18 +4,10 @@ import json
 import re
 import sys
 
-import lanewise as lw
 import pytest
 from lanewise import cli
 from lanewise.cli import bench
 from lanewise.measure import benchmark, machine
-
-
-@pytest.fixture(autouse=True)
-def keep_thread_count():
-    before = lw.get_num_threads()
-    yield
-    lw.set_num_threads(before)
 
 
 def test_command(capsys, tmp_path):

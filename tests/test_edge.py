@@ -234,6 +234,16 @@ def test_options(call, error, message):
         call()
 
 
+@pytest.mark.parametrize("dtype", ["float8_e4m3fn", "int4", "int8"])
+def test_running_statistics_of_few_bits_are_refused(dtype):
+    dtype = getattr(pytest.importorskip("ml_dtypes"), dtype, np.int8)
+    mean, variance = np.zeros(N, dtype), np.ones(N, dtype)
+    for running in ((mean, np.ones(N)), (np.zeros(N), variance)):
+        with pytest.raises(TypeError, match=r"must hold floats of 16 bits or more, not (float8_e4m3fn|int4|int8)$"):
+            lw.batch_norm(X, *running, training=True)
+        assert (running[0] == 0).all()
+
+
 def test_running_statistics_of_any_byte_order_are_updated():
     found = []
     for dtype in ("<f4", ">f4"):

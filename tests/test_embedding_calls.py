@@ -168,12 +168,9 @@ def test_enter_and_leave():
 
 
 def test_num_threads():
-    num_threads, before = embedding.ctypes_function("num_threads"), lw.get_num_threads()
-    try:
-        lw.set_num_threads(3)
-        assert num_threads() == lw.get_num_threads()
-    finally:
-        lw.set_num_threads(before)
+    num_threads = embedding.ctypes_function("num_threads")
+    lw.set_num_threads(3)
+    assert num_threads() == lw.get_num_threads()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="has no fork")

@@ -251,12 +251,8 @@ def test_prelu_backward_sums_in_one_order(weight_shape):
     """On one thread or two, from any memory: the order is that of the kernels' sums, not of the NumPy at hand."""
     x, grad, weight = normal(7, 33, 129), normal(7, 33, 129, seed=1), normal(*weight_shape, seed=2)
     expected = lw.prelu_backward(grad, x, weight)[1]
-    before = lw.get_num_threads()
     lw.set_num_threads(1)
-    try:
-        assert np.array_equal(lw.prelu_backward(np.asfortranarray(grad), x[::-1][::-1], weight)[1], expected)
-    finally:
-        lw.set_num_threads(before)
+    assert np.array_equal(lw.prelu_backward(np.asfortranarray(grad), x[::-1][::-1], weight)[1], expected)
 
 
 @pytest.mark.peers

@@ -154,6 +154,16 @@ def test_compressed_tensors_as_its_packer_packs():
     assert (scales == scale).all()
 
 
+@pytest.mark.parametrize("library", ["gptq", "awq", "matmulnbits"])
+def test_a_group_whose_scale_is_0_has_some_zero_point(library):
+    scale = np.ones((8, 2), np.float32)
+    scale[3, 1] = 0
+    packed = Packed(genome.random_population(8, 32, 1), UINT4, scale, -5 * scale, 16)
+    again = getattr(formats, f"read_{library}")(*getattr(formats, f"write_{library}")(packed))
+    assert (again.weights() == packed.weights()).all()
+    assert (again.weights()[3, 16:] == 0).all()
+
+
 def test_readers_and_writers_say_what_they_refuse():
     for name in formats.__all__:
         if name.startswith(("read_", "write_")):

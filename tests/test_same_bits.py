@@ -112,15 +112,11 @@ def test_in_place_and_overlapping(f, types):
 @pytest.mark.parametrize(("f", "types"), CASES)
 def test_thread_count_does_not_matter(f, types):
     inputs = operands(types, (1 << 18) + 7)
-    before = lw.get_num_threads()
-    try:
-        lw.set_num_threads(1)
-        one = outputs(f, *inputs)
-        for n in (2, 3, 16):
-            lw.set_num_threads(n)
-            assert_same(outputs(f, *inputs), one)
-    finally:
-        lw.set_num_threads(before)
+    lw.set_num_threads(1)
+    one = outputs(f, *inputs)
+    for n in (2, 3, 16):
+        lw.set_num_threads(n)
+        assert_same(outputs(f, *inputs), one)
 
 
 @pytest.mark.parametrize(("f", "types"), [case for case in CASES if case.values[0].nout == 1])
@@ -130,17 +126,13 @@ def test_an_output_that_begins_before_an_operand(f, types):
     n = (1 << 16) + 7
     inputs = operands(types, n)
     expected = outputs(f, *inputs)[0]
-    before = lw.get_num_threads()
-    try:
-        lw.set_num_threads(4)
-        for shift in (1, 8192):
-            for k in range(f.nin):
-                if inputs[k].dtype == expected.dtype:
-                    buffer = np.concatenate([np.zeros(shift, inputs[k].dtype), inputs[k]])
-                    outputs(f, *inputs[:k], buffer[shift:], *inputs[k + 1:], out=buffer[:n])
-                    assert bits(buffer[:n]) == bits(expected), (shift, k)
-    finally:
-        lw.set_num_threads(before)
+    lw.set_num_threads(4)
+    for shift in (1, 8192):
+        for k in range(f.nin):
+            if inputs[k].dtype == expected.dtype:
+                buffer = np.concatenate([np.zeros(shift, inputs[k].dtype), inputs[k]])
+                outputs(f, *inputs[:k], buffer[shift:], *inputs[k + 1:], out=buffer[:n])
+                assert bits(buffer[:n]) == bits(expected), (shift, k)
 
 
 @pytest.mark.parametrize("offset", [0, 1, 5, 15])
@@ -155,13 +147,10 @@ def test_large_outputs_written_past_the_caches(call, dtype, offset):
     start = -room.ctypes.data % 64  # so that the offset is one from a register's boundary
     y = room[start : start + (n + 2 * offset) * x.itemsize].view(dtype)
     y[:] = 7
-    before = lw.get_num_threads()
-    try:
-        lw.set_num_threads(1)
-        lw.leaky_relu(x[:5000], -7.0)  # which leaves its parameter where the next call's blocks will be
-        call(x, out=y[offset : offset + n])
-    finally:
-        lw.set_num_threads(before)
+    lw.set_num_threads(1)
+    lw.leaky_relu(x[:5000], -7.0)  # which leaves its parameter where the next call's blocks will be
+    call(x, out=y[offset : offset + n])
+    lw.set_num_threads(2)
     assert (y[:offset] == 7).all()
     assert (y[offset + n :] == 7).all()
     if call in (lw.silu, lw.leaky_relu, lw.elu):

@@ -16,10 +16,9 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
 
 
 @pytest.fixture(autouse=True)
-def keep_thread_count():
-    before = lw.get_num_threads()
+def no_pause():
     yield
-    lw.set_num_threads(before)
+    lw.set_num_threads(lw.get_num_threads())  # which ends one that a busy spell of this test has begun
 
 
 # How many.

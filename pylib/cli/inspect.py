@@ -114,14 +114,14 @@ def _described(value, formats):
         raise CommandError(str(error)) from None
 
 
-def colored_bits(description, gap=" "):
+def colored_bits(description):
     """The bits of a number, sign, exponent and mantissa each in its colour."""
     sign, exponent, mantissa = description.bits
     fields = [(sign, _SIGN), (exponent, _EXPONENT), (mantissa, _MANTISSA)]
     parts = []
     for text, style in fields:
         if text:
-            parts += [gap, (text, style)] if parts else [(text, style)]
+            parts += [" ", (text, style)] if parts else [(text, style)]
     return parts
 
 
@@ -177,8 +177,9 @@ def _scientific(fraction, digits):
     return f"{float(fraction):+.{digits}g}e{exponent:+}"
 
 
-def show_in_all(descriptions, budget=34):
+def show_in_all(descriptions):
     """One number in every format: bits where they are short, value and error."""
+    budget = 34  # characters of a value
     show((f"{'format':<20}{'bits':<20}{'code':<20}{'value':<{budget + 2}}error", _LABEL))
     for d in descriptions:
         bits = colored_bits(d) if d.format.width <= 16 else [("-", _LABEL)]

@@ -83,9 +83,9 @@ def offset_of(packed):
     return packed.offset
 
 
-def shaped(name, given, shape, dtypes=("float16", "bfloat16", "float32")):
+def shaped(name, given, shape):
     """Take an array of floats of this shape."""
-    array = array_of(name, given, dtypes, len(shape))
+    array = array_of(name, given, ("float16", "bfloat16", "float32"), len(shape))
     if array.shape != shape:
         raise ValueError(f"{name} is {list(shape)}; got {list(array.shape)}")
     return array

@@ -48,8 +48,8 @@ _quiet = np.errstate(all="ignore")  # as a decorator it costs half of what a wit
 
 
 @_quiet
-def _product(a, b, out=None):
-    return np.matmul(a, b, out)
+def _product(a, b):
+    return np.matmul(a, b)
 
 
 @_quiet

@@ -28,7 +28,7 @@ RECIPES = {
 }
 
 
-def compare(network, batch, tested, generations, seeds, recipes=RECIPES):
+def compare(network, batch, tested, generations, seeds):
     """Run every recipe with every seed.
 
     Parameters
@@ -38,8 +38,6 @@ def compare(network, batch, tested, generations, seeds, recipes=RECIPES):
         What to learn from, and what is held out.
     generations : int
     seeds : iterable of int
-    recipes : dict of dict
-        Options of `evolve`, by name.
 
     Yields
     ------
@@ -47,7 +45,7 @@ def compare(network, batch, tested, generations, seeds, recipes=RECIPES):
     histories : list of structured ndarray
         One for each seed.
     """
-    for name, options in recipes.items():
+    for name, options in RECIPES.items():
         yield name, [evolve(network, batch, held_out=tested, generations=generations, seed=seed, progress=False,
                             **options).history for seed in seeds]
 

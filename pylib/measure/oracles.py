@@ -124,7 +124,7 @@ def caller(name):
     return of_halves
 
 
-def _by_series(formula, exact_formula, start, reach=0.25):
+def _by_series(formula, exact_formula, start):
     """The float64 formula, but the Taylor series around a root where its terms cancel."""
 
     @cache
@@ -139,7 +139,7 @@ def _by_series(formula, exact_formula, start, reach=0.25):
         with _MPMATH:
             high, low, terms = series()
         t = (x - high) - low
-        near = np.abs(t) < reach
+        near = np.abs(t) < 0.25
         return np.where(near, np.polyval(terms, np.where(near, t, 0.0)), formula(x))
 
     return evaluate
