@@ -25,7 +25,8 @@ core, first, last = openvino.Core(), 2**24, 2**31 - 1
 def run(operation, *operands):
     operands = [np.array(each, np.int32) for each in operands]
     parameters = [ops.parameter(list(each.shape), openvino.Type.i32) for each in operands]
-    found = core.compile_model(openvino.Model([operation(*parameters)], parameters), "CPU")(operands)[0]
+    model = openvino.Model([operation(*parameters)], parameters)
+    found = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(operands)[0]
     print(operation.__name__, *[each.tolist() for each in operands], "is", found.tolist())
     return found.tolist()
 
