@@ -69,6 +69,24 @@ def test_rows_side_by_side_have_the_bits_of_each_alone(name, dtype):
                 assert along_axis.bits(part) == along_axis.bits([one[k][0] for one in alone]), (n, turn)
 
 
+@pytest.mark.parametrize("name", along_axis.ALONG)
+def test_many_short_rows_have_the_bits_of_a_few(name):
+    # short rows of float32 are turned to stand side by side, several registers of them at a time
+    kinds, rows = along_axis.EVERY[name][0], 150
+    for n in (2, 5, 10, 32, 64, 112):
+        for turn in (0, 3):
+            arrays = along_axis.operands(name, (rows, n), np.float32, seed=turn)
+            hostile(kinds, arrays, turn)
+            with np.errstate(all="ignore"):
+                found = per_row(name, along_axis.results(name, arrays), rows)
+                for r in range(0, rows, 3):
+                    few = per_row(name, along_axis.results(name, [
+                        array if kind in "vh" else array[r:r + 3].copy()
+                        for kind, array in zip(kinds, arrays, strict=True)]), 3)
+                    for part, expected in zip(found, few, strict=True):
+                        assert along_axis.bits(part[r:r + 3]) == along_axis.bits(expected), (n, turn, r)
+
+
 def _weights(x, axis):
     return np.linspace(-0.5, 2, x.shape[axis]).astype(x.dtype)
 

@@ -66,6 +66,11 @@ cdef inline void halve(real* sums, Py_ssize_t parts, Py_ssize_t most, Py_ssize_t
     # `halved` of `most` partial sums of `width` registers each. Only the first `parts` of them have an element.
     cdef Py_ssize_t k
     cdef const real* second
+    if parts == most == APART:  # in registers: what has just been written is read slowly
+        for k in range(width):
+            sums[k] = ((sums[k] + sums[k + 4 * width]) + (sums[k + 2 * width] + sums[k + 6 * width])) + (
+                (sums[k + width] + sums[k + 5 * width]) + (sums[k + 3 * width] + sums[k + 7 * width]))
+        return
     while most > 1:
         most = most // 2
         second = sums + most * width

@@ -23,7 +23,7 @@ cdef enum:
     SHORT_TILE = 2048  # SHORT * SHORT_ROWS
     TURNED = 128  # elements of a row at most that is copied to where rows are neighbours
     MOST_TURNED = 3  # operands that are such rows
-    TURNED_TILE = 2048  # TURNED * 16 rows, which are a cache line of numbers
+    TURNED_TILE = 4096  # elements of such a copy: as many float32 as take the room of SHORT_TILE float64
     MOST_REGISTERS = 8  # of neighbouring rows
     LONG_COLUMNS = 4096  # elements whose sums have one order: BLOCK of reductions.pxd
 

@@ -279,15 +279,16 @@ cdef inline Py_ssize_t run_columns(const Pass* work, Py_ssize_t row, Py_ssize_t 
 
 cdef inline Py_ssize_t run_turned(const Pass* work, char** at, const Py_ssize_t* step,
                                   Py_ssize_t rows) noexcept nogil:
-    # how many of these short rows of float32, from the first on, a kernel of neighbouring rows took: of their copies
-    # that stand side by side
+    # How many of these short rows of float32, from the first on, a kernel of neighbouring rows took: of their copies
+    # that stand side by side. It is given several registers of them, as operations.pxd has it, since what follows from
+    # the sums of one takes as long as those of thirty elements.
     cdef float[MOST_TURNED * TURNED_TILE] tiles
     cdef char* here[MAX_ROW_OPERANDS + 1]
     cdef Py_ssize_t steps[MAX_ROW_OPERANDS + 1]
     cdef Py_ssize_t strides[MAX_ROW_OPERANDS]
     cdef Py_ssize_t width = 4, done
     cdef float* tile = tiles
-    cdef int registers = <int>min(LINE // width, rows) // F32_LANES, k
+    cdef int registers = <int>min(<Py_ssize_t>MOST_REGISTERS, min(TURNED_TILE // work.n, rows) // F32_LANES), k
     rows = registers * F32_LANES
     for k in range(work.operands):
         here[k], steps[k], strides[k] = at[k], step[k], 0

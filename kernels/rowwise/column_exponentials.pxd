@@ -164,13 +164,12 @@ cdef inline void add_column_below(const f64x* like, const void* context, Py_ssiz
 
 
 cdef inline f32x column_below(const Columns* own, f32x top, f32x least, f32x power, Py_ssize_t i, f32x* count,
-                              f32x* error) noexcept nogil:
+                              f32x* error, f32x* exponential) noexcept nogil:
     # below_at of a register of rows, with the rounding error of its term alone
     cdef f32x x = load(<const f32x*>(own.x + i * own.stride)), rest, sum
     cdef f32x p = exp_parts_of(x, least, &rest, &sum) + rest
     power = raised_by(power, sum)
-    if own.y != NULL:
-        store(<f32x*>skip(<const f32x*>own.y, i * F32_LANES), fma(p, power, power))
+    exponential[0] = fma(p, power, power)
     count[0] = where_less(x, top, count[0] + splat(x, 1.0), count[0])
     return term_below(x, top, p, power, error)
 
@@ -182,25 +181,40 @@ cdef inline void sum_columns_below(bint closer, const Columns* columns, Py_ssize
     cdef Columns own = columns[0]
     cdef f32x errors[APART]
     cdef f64x sums[MOST_HALVES * APART]
+    cdef f64x total[MOST_HALVES]
     cdef f64x wide[MOST_HALVES]
     cdef f64x other[MOST_HALVES]
+    cdef f32x[2] terms
+    cdef f32x[2] lost
+    cdef f32x[2] exponentials
     cdef f32x top = load(<const f32x*>own.top), power = load(<const f32x*>own.power), least = least_of_zeros(&top, &own)
-    cdef f32x ones = splat(top, 0.0), none = splat(top, -0.0), first, second, term, error
+    cdef f32x ones = splat(top, 0.0), none = splat(top, -0.0), first, second
     cdef Py_ssize_t i, k, parts = min(listed, <Py_ssize_t>APART)
-    cdef int half
+    cdef bint both
+    cdef int half, j
     for k in range(parts):
         first = second = none
+        for half in range(HALVES):
+            total[half] = splat_f64(0.0)
         i = k
         while i < listed:
-            term = column_below(&own, top, least, power, i, &ones, &error)
-            first = first + (error if closer else term)
-            wide_halves(term, wide)
-            if i + APART < listed:
-                term = column_below(&own, top, least, power, i + APART, &ones, &error)
-                second = second + (error if closer else term)
-                wide_halves(term, other)
+            both = i + APART < listed
+            if both:  # side by side, since neither waits for the other
+                for j in range(2):
+                    terms[j] = column_below(&own, top, least, power, i + j * APART, &ones, &lost[j], &exponentials[j])
+            else:
+                terms[0] = column_below(&own, top, least, power, i, &ones, &lost[0], &exponentials[0])
+            first = first + (lost[0] if closer else terms[0])
+            wide_halves(terms[0], wide)
+            if both:
+                second = second + (lost[1] if closer else terms[1])
+                wide_halves(terms[1], other)
                 for half in range(HALVES):
                     wide[half] = wide[half] + other[half]
+            if own.y != NULL:
+                store(<f32x*>skip(<const f32x*>own.y, i * F32_LANES), exponentials[0])
+                if both:
+                    store(<f32x*>skip(<const f32x*>own.y, (i + APART) * F32_LANES), exponentials[1])
             i += FOLDED_PARTS
             if not closer:
                 if (i - k) % (FOLD * FOLDED_PARTS) and i < listed:
@@ -208,8 +222,9 @@ cdef inline void sum_columns_below(bint closer, const Columns* columns, Py_ssize
                 wide_halves(first + second, wide)
                 first = second = none
             for half in range(HALVES):
-                sums[k * HALVES + half] = wide[half] if i - k <= (1 if closer else FOLD) * FOLDED_PARTS else (
-                    sums[k * HALVES + half] + wide[half])
+                total[half] = total[half] + wide[half]
+        for half in range(HALVES):
+            sums[k * HALVES + half] = total[half]
         errors[k] = first + second
     if closer:
         halve(errors, parts, APART, 1)

@@ -24,6 +24,12 @@ from .exponential_parts cimport (
 from .exact_logarithms cimport exact_logs
 from .exponents cimport Exponents, exponent_at, least_of_zero, put_exponential, top_not_finite
 
+cdef extern from *:
+    """
+    enum { TOGETHER = FOLDED_TERMS == 1 ? 2 : 1 };
+    """
+    const int TOGETHER  # times FOLDED_PARTS exponentials are computed side by side
+
 cdef enum:
     SUMS_BELOW = 3  # of add_to_three
     FEW = 32  # elements of a row of float32, up to which logsumexp adds its exponentials exactly: no more than PARTS
@@ -51,29 +57,31 @@ cdef inline void add_below(const f64x* like, const void* context, Py_ssize_t i, 
     add_to_three(r, rest, power, x, splat(x, own.top - own.shift), n, sums)
 
 
-cdef inline f32x below_at(const Exponents* own, Py_ssize_t i, Py_ssize_t n, f32x* count,
-                          f32x* errors) noexcept nogil:
-    # an exponential, stored; what it adds to the sum without the largest, to the rounding errors of those terms, and to
-    # how many there are
+cdef inline f32x below_at(const Exponents* own, Py_ssize_t i, Py_ssize_t n, f32x* count, f32x* errors,
+                          f32x* exponential) noexcept nogil:
+    # an exponential, which the caller stores where there are several TOGETHER; what it adds to the sum without the
+    # largest, to the rounding errors of those terms, and to how many there are
     cdef f32x rest, sum, error, x = exponent_at(<const f32x*>NULL, own, i, n), top = splat(x, own.top - own.shift)
     cdef f32x p = exp_parts_of(x, splat(x, least_of_zero(&x, own.more)), &rest, &sum) + rest
     cdef f32x power = power2_of_sum(sum, own.more)
-    put_exponential(own, fma(p, power, power), i, n)
+    exponential[0] = fma(p, power, power)
+    if TOGETHER == 1:
+        put_exponential(own, exponential[0], i, n)
     count[0] = where_less(x, top, count[0] + first_lanes(splat(x, 1.0), n), count[0])
     p = first_lanes(term_below(x, top, p, power, &error), n)
     errors[0] = errors[0] + first_lanes(error, n)
     return p
 
 
-cdef inline void add_terms_below(bint closer, f32x* terms, Py_ssize_t place, f32x* folded, f64x* below) noexcept nogil:
-    # FOLDED_PARTS terms, from the one at this place of a block on: as fold_terms adds them, or, if `closer`, each as
-    # float64, the first half and the second to one partial sum each
+cdef inline void add_terms_below(bint closer, f32x* terms, bint ends, f32x* folded, f64x* below) noexcept nogil:
+    # FOLDED_PARTS terms: as fold_terms adds them, where they may end a fold, or, if `closer`, each as float64, the first
+    # half and the second to one partial sum each
     cdef float values[FOLDED_PARTS]
     cdef int k
     if not closer:
         for k in range(FOLDED_TERMS):
             folded[k] = folded[k] + terms[k]
-        if place % (FOLD * FOLDED_PARTS):
+        if ends:
             end_fold(1, folded, below)
             fill(folded, FOLDED_TERMS, -0.0)
         return
@@ -88,29 +96,44 @@ cdef inline void sum_below(bint closer, const Exponents* own, Py_ssize_t start, 
                            f64x* count) noexcept nogil:
     # Of a row of float32: FOLDED_SUMS registers of partial sums of the exponentials below the largest, and of how many
     # these are. If `closer`, no sum is rounded to float32, and the rounding errors of the exponentials are in it too.
-    cdef f32x terms[FOLDED_TERMS]
+    # Two registers or more are computed side by side, since they do not wait for each other.
+    cdef f32x terms[TOGETHER * FOLDED_TERMS]
+    cdef f32x exponentials[TOGETHER * FOLDED_TERMS]
     cdef f32x folded[FOLDED_TERMS]
     cdef f32x ones[FOLDED_TERMS]
     cdef f32x errors[FOLDED_TERMS]
     cdef float lost[FOLDED_PARTS]
     cdef Py_ssize_t i = start, left
     cdef int k, parts = FOLDED_PARTS
+    cdef bint ends
     fill(below, FOLDED_SUMS, 0.0)
     fill(count, FOLDED_SUMS, 0.0)
     fill(folded, FOLDED_TERMS, -0.0)
     fill(ones, FOLDED_TERMS, 0.0)
     fill(errors, FOLDED_TERMS, 0.0)
-    while i + FOLDED_PARTS <= start + n:
-        for k in range(FOLDED_TERMS):
-            terms[k] = below_at(own, i + k * F32_LANES, F32_LANES, &ones[k], &errors[k])
-        add_terms_below(closer, terms, i - start, folded, below)
-        i += FOLDED_PARTS
-    if i < start + n:
+    while i + TOGETHER * FOLDED_PARTS <= start + n:
+        for k in range(TOGETHER * FOLDED_TERMS):
+            terms[k] = below_at(own, i + k * F32_LANES, F32_LANES, &ones[k % FOLDED_TERMS], &errors[k % FOLDED_TERMS],
+                                &exponentials[k])
+        for k in range(TOGETHER):
+            ends = k == 1 if TOGETHER == FOLD else (i - start) % (FOLD * FOLDED_PARTS) != 0
+            add_terms_below(closer, terms + k * FOLDED_TERMS, ends, folded, below)
+        if TOGETHER > 1 and own.y != NULL:
+            for k in range(TOGETHER * FOLDED_TERMS):
+                put_exponential(own, exponentials[k], i + k * F32_LANES, F32_LANES)
+        i += TOGETHER * FOLDED_PARTS
+    while i < start + n:
         for k in range(FOLDED_TERMS):
             left = start + n - i - k * F32_LANES
-            terms[k] = below_at(own, i + k * F32_LANES, min(left, <Py_ssize_t>F32_LANES), &ones[k], &errors[k]) if (
-                left > 0) else splat_f32(0.0)
-        add_terms_below(closer, terms, i - start, folded, below)
+            terms[k] = splat_f32(0.0)
+            if left > 0:
+                left = min(left, <Py_ssize_t>F32_LANES)
+                terms[k] = below_at(own, i + k * F32_LANES, left, &ones[k], &errors[k], exponentials)
+                if TOGETHER > 1:
+                    put_exponential(own, exponentials[0], i + k * F32_LANES, left)
+        ends = (i - start) % (FOLD * FOLDED_PARTS) != 0
+        add_terms_below(closer, terms, ends, folded, below)
+        i += FOLDED_PARTS
     if closer:
         for k in range(FOLDED_TERMS):
             store_f32(lost + k * F32_LANES, errors[k])
