@@ -34,7 +34,9 @@ from .loops.operations cimport (
     with_short_rows,
 )
 from .loops.registers cimport STREAM_BYTES, itemsize, lanes, skip, store
-from .loops.short_rows cimport add_halves, map_short, put_numbers, short_means, short_totals, sum_short, take_numbers
+from .loops.short_rows cimport (
+    add_halves, add_short, fold_short, map_short, put_numbers, short_means, short_totals, sum_short, take_numbers,
+)
 from .loops.threads cimport THREAD_MIN, run_chunks, thread_count
 from .loops.tiles cimport PADDING, own_dtype, put_row, take_row, turn, turn_back
 from .loops.ufuncs cimport NPY_HALF, bfloat16_number
@@ -340,9 +342,10 @@ include "parts/norms_short_rows.pxi"
 rms_norm_gufunc = with_short_rows(along_axis(
     b"rms_norm", <void*>rms_kernel[f32x], <void*>rms_kernel[f64x], b"rvs", b"rs",
     b"x / sqrt(mean(x^2) + eps) * weight"), <void*>short_rms_kernel[f32x], <void*>short_rms_kernel[f64x])
-add_rms_norm_gufunc = along_axis(
+add_rms_norm_gufunc = with_short_rows(along_axis(
     b"add_rms_norm", <void*>add_rms_kernel[f32x], <void*>add_rms_kernel[f64x], b"rrvs", b"rrs",
-    b"h = x + residual, h / sqrt(mean(h^2) + eps) * weight and h")
+    b"h = x + residual, h / sqrt(mean(h^2) + eps) * weight and h"),
+    <void*>short_add_rms_kernel[f32x], <void*>short_add_rms_kernel[f64x])
 rms_stats_gufunc = with_short_rows(along_axis(
     b"rms_stats", <void*>rms_stats_kernel[f32x], <void*>rms_stats_kernel[f64x], b"rs", b"s",
     b"1 / sqrt(mean(x^2) + eps)"), <void*>short_rms_stats_kernel[f32x], <void*>short_rms_stats_kernel[f64x])

@@ -70,6 +70,50 @@ cdef bint short_rms_kernel(const real* like, char** at, const Py_ssize_t* steps,
     return True
 
 
+cdef inline void fold_sum_square(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                                 f32x* sums) noexcept nogil:
+    cdef f32x x = sum_point(<const f32x*>NULL, context, i, n)
+    sums[0] = fma(x, x, sums[0])
+
+
+cdef inline void add_sum_square(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                                f64x* sums) noexcept nogil:
+    cdef f64x x = sum_point(<const f64x*>NULL, context, i, n)
+    sums[0] = sums[0] + x * x
+
+
+cdef bint short_add_rms_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                               int manner) noexcept nogil:
+    # x + residual is written, which may be where residual is, once all rows are known to be ordinary
+    cdef Norm norm = Norm(NULL, NULL, NULL, NULL, 0.0, 0.0, 0.0, 0.0, 1.0, False)
+    cdef f64x[SHORT_ROWS] parts
+    cdef double[SHORT_ROWS] squares
+    cdef double[SHORT_ROWS] rstds
+    cdef const char* x = at[0]
+    cdef const char* residual = at[1]
+    cdef const char* weight = at[2]
+    cdef char* y = at[4]
+    cdef char* sums = at[5]
+    cdef Py_ssize_t x_step = steps[0], residual_step = steps[1], weight_step = steps[2], y_step = steps[4], r
+    cdef Py_ssize_t sums_step = steps[5]
+    for r in range(SHORT_ROWS):
+        norm.x, norm.bias = x + r * x_step, residual + r * residual_step
+        if real is f32x:
+            fold_short(fold_sum_square, 1, &norm, n, parts + r)
+        else:
+            add_short(add_sum_square, 1, like, &norm, n, parts + r)
+    short_means(parts, n, squares)
+    if not short_rstds(like, squares, at[3], steps[3], rstds):
+        return False
+    for r in range(SHORT_ROWS):
+        norm.x, norm.bias = x + r * x_step, residual + r * residual_step
+        map_short(sum_point[real], sums + r * sums_step, &norm, n)
+        norm.x, norm.weight, norm.rstd = sums + r * sums_step, weight + r * weight_step, rstds[r]
+        map_short(rms_point[real], y + r * y_step, &norm, n)
+    put_numbers(rstds, at[6], steps[6])
+    return True
+
+
 cdef bint short_rms_stats_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                                  int manner) noexcept nogil:
     cdef double[SHORT_ROWS] rstds
