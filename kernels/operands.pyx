@@ -6,12 +6,14 @@ from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_Import
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, PyObject
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.float cimport DBL_MAX
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 cimport numpy as np
 
-from .loops.dtypes cimport BFLOAT16 as BFLOAT16_OF_LOOPS, FLOAT16, FLOAT32, FLOAT64, Dtype, number_at, put_number
+from .loops.dtypes cimport (
+    BFLOAT16 as BFLOAT16_OF_LOOPS, FLOAT16, FLOAT32, FLOAT64, Dtype, narrow_to_bfloat16, number_at, put_number,
+)
 
 import re
 from operator import index
@@ -1343,6 +1345,10 @@ cdef object rounded(np.dtype dtype, values):
         of = dtype_in_loops(np.PyArray_TYPE(given))
         if of >= 0:
             found = np.PyArray_EMPTY(np.PyArray_NDIM(given), np.PyArray_DIMS(given), dtype.num, 0)
+            if of == FLOAT32 and to == BFLOAT16_OF_LOOPS:
+                narrow_to_bfloat16(<const uint32_t*>np.PyArray_DATA(given), <uint16_t*>np.PyArray_DATA(found),
+                                   np.PyArray_SIZE(given))
+                return found
             for i in range(np.PyArray_SIZE(given)):
                 put_number(<Dtype>to, np.PyArray_DATA(found), i, number_at(<Dtype>of, np.PyArray_DATA(given), i))
             return found

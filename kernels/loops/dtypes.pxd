@@ -98,3 +98,16 @@ cdef inline void put_number(Dtype dtype, void* y, Py_ssize_t i, double value) no
             memcpy(&code, &value, sizeof(code))
             code &= 0x7FF
         (<uint16_t*>y)[i] = <uint16_t>(code | sign)
+
+
+cdef inline void narrow_to_bfloat16(const uint32_t* x, uint16_t* y, Py_ssize_t n) noexcept nogil:
+    # put_number of the bits of n float32: a third of the time where there are many
+    cdef uint32_t bits
+    cdef Py_ssize_t i
+    for i in range(n):
+        bits = x[i]
+        if bits & 0x7FFFFFFF > 0x7F800000:
+            bits = bits >> 31 << 31 | 0x7FC00000
+        else:
+            bits = bits + 0x7FFF + (bits >> 16 & 1)
+        y[i] = <uint16_t>(bits >> 16)
