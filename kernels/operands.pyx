@@ -7,7 +7,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, PyObject
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.float cimport DBL_MAX
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, strchr
 
 cimport numpy as np
 
@@ -68,6 +68,7 @@ np.import_ufunc()
 cdef enum:
     MOST = 12  # operands of a gufunc
     MOST_KEYWORDS = 4
+    MOST_UNWANTED = 128  # numbers of rows that nobody wants, where these are put
     BRIEF = 500  # elements up to which NumPy too keeps other Python threads waiting
 
 
@@ -924,10 +925,11 @@ def share_memory(a, b):
         return True
 
 
-cdef bint apart(np.ndarray array, others):
-    # whether it shares no memory with any array among others
-    for operand in others:
-        if isinstance(operand, np.ndarray) and may_share(array, operand):
+cdef bint apart(np.ndarray array, others, Py_ssize_t count):
+    # whether it shares no memory with any array among the first of others
+    cdef Py_ssize_t k
+    for k in range(count):
+        if isinstance(others[k], np.ndarray) and may_share(array, others[k]):
             return False
     return True
 
@@ -997,7 +999,7 @@ cdef bint in_place(np.ndarray operand, np.ndarray out):
             and (<object>operand).shape == (<object>out).shape and (<object>operand).strides == (<object>out).strides)
 
 
-cdef bint takes_its_place(np.ndarray out, bytes kinds, tuple operands):
+cdef bint takes_its_place(np.ndarray out, const char* kinds, tuple operands):
     # whether each operand is apart from an output, or the rows that it takes the place of
     cdef Py_ssize_t k
     for k in range(len(operands)):
@@ -1124,38 +1126,55 @@ cdef inline object new_output(np.ndarray x, char kind, int dtype):
     return np.PyArray_EMPTY(axes - (kind != c"r"), np.PyArray_DIMS(x), dtype, 0)
 
 
+cdef np.npy_intp run_turns(const Loop* loop, int operands, const char* kinds, char** args, np.npy_intp* dims,
+                           np.npy_intp* steps, np.npy_intp rows, bint turns) noexcept nogil:
+    # the loop on all rows, or on dims[0] of them again and again, which take the same vectors; how many were computed
+    cdef np.npy_intp done = 0
+    cdef int k
+    while done < rows and (<operation_loop*>loop.operation)[0](loop.operation, args, dims, steps):
+        done += dims[0] if turns else rows
+        for k in range(operands):
+            if kinds[k] != c"v":
+                args[k] += dims[0] * steps[k]
+    return done
+
+
 cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
     # the loop on plain arrays and Python numbers, as NumPy calls it: dims are the rows, their length and those of
     # vectors; steps are those from row to row for every operand, then those within rows and vectors. A loop that adds
     # up over its rows has them all in (p, q, n), and runs once. None where there is something else
-    cdef bytes kinds = kinds_of(gufunc)
-    cdef const char* kinds_of_operands = kinds
-    cdef bint summed = b"a" in kinds
+    cdef bytes registered = kinds_of(gufunc)
+    cdef const char* kinds = registered
+    cdef bint summed
     cdef char* args[MOST]
     cdef np.npy_intp dims[MOST]
     cdef np.npy_intp steps[4 * MOST]
     cdef double numbers[MOST]
-    cdef np.npy_intp n, rows, step, own_rows, turn = 0, done = 0
+    cdef double unwanted[MOST_UNWANTED]
+    cdef np.npy_intp n, rows, step, own_rows, turn = 0
     cdef Loop loop
-    cdef int k, axes, dtype, core = gufunc.nargs, vectors = 4 if summed else 2
+    cdef int k, axes, dtype, core = gufunc.nargs, vectors = 2
     cdef object operand
     cdef np.ndarray x, array
-    cdef list made = [], cast = []
+    cdef tuple made = PyTuple_New(gufunc.nout)
+    cdef object cast = None  # what must live until the loop has run
     check_count(gufunc, operands, out)
-    if b"m" in kinds or not np.PyArray_CheckExact(operands[0]):
+    if not np.PyArray_CheckExact(operands[0]) or strchr(kinds, c"m") != NULL:
         return None
     x = operands[0]
     axes = np.PyArray_NDIM(x)
-    if axes == 0 or np.PyArray_SIZE(x) == 0:
+    if axes == 0 or np.PyArray_SIZE(x) == 0 or not find_loop(gufunc, np.PyArray_TYPE(x), &loop):
         return None
-    if not find_loop(gufunc, np.PyArray_TYPE(x), &loop):
-        return None
+    summed = strchr(kinds, c"a") != NULL
+    if summed:
+        vectors = 4
     n = np.PyArray_DIM(x, axes - 1)
+    rows = np.PyArray_SIZE(x) // n
     dims[0], dims[2] = 1, 1
-    dims[3 if summed else 1], dims[1 if summed else 0] = n, np.PyArray_SIZE(x) // n
+    dims[3 if summed else 1], dims[1 if summed else 0] = n, rows
     for k in range(gufunc.nargs):
         operand = operands[k] if k < gufunc.nin else out[k - gufunc.nin] if k - gufunc.nin < len(out) else None
-        if k < gufunc.nin and kinds[k] == c"s" and type(operand) in (float, int):
+        if k < gufunc.nin and kinds[k] == c"s" and plain_number(operand):
             numbers[k] = operand
             args[k] = <char*>&numbers[k]
             steps[k] = 0
@@ -1168,7 +1187,7 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
             elif wider(operand, dtype):
                 with default_environment(), np.errstate(all="ignore"):  # of a NaN that signals
                     operand = np.PyArray_Cast(operand, dtype)
-                cast.append(operand)
+                cast = (cast, operand)
             own_rows = 0 if summed else rows_of_vectors(operand, dtype, x)
             if own_rows > 0 and turn in (0, own_rows):
                 turn, array = own_rows, operand
@@ -1178,21 +1197,27 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
                 steps[k] = dims[vectors - 1] * steps[core]
                 core += 1
                 continue
-        if operand is ABSENT and kinds[k] == c"a":
+        if operand is ABSENT and k >= gufunc.nin and kinds[k] == c"a":
             args[k], steps[k], steps[core] = NULL, 0, 0
             core += 1
-            made.append(ABSENT)
+            put(made, k - gufunc.nin, ABSENT)
             continue
+        if operand is ABSENT and k >= gufunc.nin and kinds[k] == c"s":
+            if rows <= MOST_UNWANTED:
+                args[k], steps[k] = <char*>unwanted, sizeof(double)
+                put(made, k - gufunc.nin, ABSENT)
+                continue
+            operand = None
         if k >= gufunc.nin and operand is None:
             operand = new_output(x, kinds[k], dtype)
         elif not fits(operand, dtype, kinds[k], x):
             return None
-        elif k >= gufunc.nin and not (np.PyArray_ISWRITEABLE(operand) and apart(operand, made) and (
+        elif k >= gufunc.nin and not (np.PyArray_ISWRITEABLE(operand) and apart(operand, out, k - gufunc.nin) and (
                 takes_its_place(operand, kinds, operands))):
             return None
         array = operand
         if k >= gufunc.nin:
-            made.append(array)
+            put(made, k - gufunc.nin, array)
         args[k] = np.PyArray_BYTES(array)
         step = np.PyArray_ITEMSIZE(array) * (n if whole_row(kinds[k]) else 1)  # from row to row
         steps[k] = 0 if summed or along_row(kinds[k]) else step
@@ -1205,20 +1230,14 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
         if k < gufunc.nin and kinds[k] == c"v":
             dims[vectors] = np.PyArray_DIM(array, 0)
             vectors += 1
-    rows, dims[0] = dims[0], turn or dims[0]
+    dims[0] = turn or dims[0]
     with nogil:
-        while (<operation_loop*>loop.operation)[0](loop.operation, args, dims, steps):
-            done += dims[0]
-            if done >= rows or turn == 0:
-                done = rows
-                break
-            for k in range(gufunc.nargs):
-                if kinds_of_operands[k] != c"v":
-                    args[k] += turn * steps[k]
-    if done < rows:
+        step = run_turns(&loop, gufunc.nargs, kinds, args, dims, steps, rows, turn > 0)
+    if step < rows:
         no_memory_for_rows(gufunc, x, axes - 1)
-    results = tuple([array if np.PyArray_NDIM(array) else array[()] for array in made])
-    return results if gufunc.nout > 1 else results[0]
+    if axes == 1:
+        made = tuple([array if np.PyArray_NDIM(array) else array[()] for array in made])
+    return made if gufunc.nout > 1 else made[0]
 
 
 cdef object across_at_once(np.ufunc gufunc, tuple operands, tuple out, int axis):
@@ -1266,7 +1285,7 @@ cdef object across_at_once(np.ufunc gufunc, tuple operands, tuple out, int axis)
             operand = np.PyArray_EMPTY(axes - 1, without, loop.types[k], 0)
         elif not np.PyArray_CheckExact(operand) or np.PyArray_TYPE(<np.ndarray>operand) != loop.types[k] or (
                 not np.PyArray_ISCARRAY_RO(<np.ndarray>operand)) or (k >= gufunc.nin and not (
-                np.PyArray_ISWRITEABLE(operand) and apart(operand, made) and (
+                np.PyArray_ISWRITEABLE(operand) and apart(operand, made, len(made)) and (
                     takes_its_place(operand, kinds, operands)))):
             return None
         array = operand
@@ -1388,7 +1407,7 @@ cdef bint converts(bytes kinds, tuple operands, tuple out):
     return False
 
 
-def along(np.ufunc gufunc, tuple operands, tuple out):
+cpdef object along(np.ufunc gufunc, tuple operands, tuple out):
     """gufunc(*operands, *out) along the last axis. Of arrays that are C-contiguous and of one dtype the loop is called
     at once, without what NumPy does before it."""
     check_outputs(gufunc, out)
@@ -1396,11 +1415,23 @@ def along(np.ufunc gufunc, tuple operands, tuple out):
     return call(gufunc, operands, out) if found is None else found
 
 
-def across(np.ufunc gufunc, tuple operands, tuple out, int axis):
-    """The same along another axis, counted from the front, of the first operand."""
+def on_axis(np.ufunc gufunc, tuple operands, int axis, int ndim, *out):
+    """The same along any axis of the first operand, which has `ndim`. The first outputs may be given."""
+    if axis == -1 or axis == ndim - 1:
+        return along(gufunc, operands, out)
     check_outputs(gufunc, out)
+    axis %= ndim
     found = across_at_once(gufunc, operands, out, axis)
     return call(gufunc, operands, out, axes=axes_of(gufunc, axis)) if found is None else found
+
+
+def rows_alone(np.ufunc gufunc, tuple operands, int axis, int ndim, tuple out):
+    """The same along the last axis without numbers of rows, which are made only where there are many; None where the
+    loop is not called at once."""
+    if axis != ndim - 1:
+        return None
+    check_outputs(gufunc, out)
+    return at_once(gufunc, operands, out + (ABSENT,) * (gufunc.nout - len(out)))
 
 
 def summed(np.ufunc gufunc, tuple operands, tuple out, tuple wanted=()):

@@ -6,8 +6,6 @@ import math
 import numpy as np
 
 from ..kernels.operands import (
-    across,
-    along,
     as_array,
     call,
     check_out,
@@ -17,6 +15,7 @@ from ..kernels.operands import (
     floats_beside,
     from_zero,
     last_axes,
+    on_axis,
     over_last_axes,
     refuse_mask,
     rounded_to,
@@ -160,13 +159,6 @@ def over_axes(function, rows, axis, out=None, *, beside=None, vectors=None, stat
         elif kind == "r":
             results[k] = _parted(results[k], axes, shape)[()]
     return tuple(results) if isinstance(found, tuple) else results[0]
-
-
-def on_axis(gufunc, operands, axis, ndim, *out):
-    """Call a gufunc on rows along `axis`. The first outputs may be given."""
-    if axis in (-1, ndim - 1):
-        return along(gufunc, operands, out)
-    return across(gufunc, operands, out, axis % ndim)
 
 
 def in_rows(gufunc, operands, *out):

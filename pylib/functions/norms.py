@@ -4,6 +4,7 @@ kernels/norms.pyx, and the bound of each function in bounds.py."""
 import numpy as np
 
 from ..kernels import norms as _norms
+from ..kernels.operands import rows_alone
 from ._axis import (
     backward_on_axis,
     checked,
@@ -28,7 +29,9 @@ _LAYER_NORMS = {"shifted": _norms.layer_norm_gufunc, "two_pass": _norms.layer_no
 
 
 def _of_rows(gufunc, x, operands, axis, out, statistics):
-    # on_axis; of rows without elements their statistics, a number for each, are made only where they are wanted
+    # on_axis; statistics, a number for each row, are made only where they are wanted
+    if not statistics and (found := rows_alone(gufunc, operands, axis, x.ndim, out)) is not None:
+        return found
     if statistics or x.shape[axis]:
         return on_axis(gufunc, operands, axis, x.ndim, *out)
     none = tuple(slice(None if k == axis % x.ndim else 0) for k in range(x.ndim))
@@ -96,8 +99,8 @@ def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False)
     if x.ndim == 0:
         return of_number("rms_norm", rms_norm, (x,), out, weight=weight, eps=eps, return_stats=return_stats)
     weight = vector("rms_norm", "weight", weight, x, axis)
-    y, *rstd = _of_rows(_norms.rms_norm_gufunc, x, (x, weight, eps), axis, (out,), return_stats)
-    return (y, *rstd) if return_stats else y
+    found = _of_rows(_norms.rms_norm_gufunc, x, (x, weight, eps), axis, (out,), return_stats)
+    return found if return_stats else found[0]
 
 
 @with_bound
@@ -171,8 +174,8 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return
                          return_stats=return_stats, algorithm=algorithm)
     weight = vector("layer_norm", "weight", weight, x, axis)
     bias = vector("layer_norm", "bias", bias, x, axis)
-    y, *statistics = _of_rows(_LAYER_NORMS[algorithm], x, (x, weight, bias, eps), axis, (out,), return_stats)
-    return (y, *statistics) if return_stats else y
+    found = _of_rows(_LAYER_NORMS[algorithm], x, (x, weight, bias, eps), axis, (out,), return_stats)
+    return found if return_stats else found[0]
 
 
 @with_bound
