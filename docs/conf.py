@@ -3,6 +3,7 @@
 import re
 
 import lanewise
+from docutils import nodes
 
 project = "Lanewise"
 author = "The Lanewise developers"
@@ -40,6 +41,14 @@ def show_figures(app, what, name, obj, options, lines):
             lines[k:k + 1] = ["", f"{indent}.. image:: {file}", f"{indent}   :alt: {caption}", ""]
 
 
+def keep_numbers_whole(app, doctree):
+    """No line breaks between the thousands of a number, as in 65 536."""
+    for text in list(doctree.findall(nodes.Text)):
+        kept = re.sub(r"(?<=\d) (?=\d{3}\b)", "\N{NO-BREAK SPACE}", text)
+        if kept != text and not isinstance(text.parent, (nodes.literal, nodes.literal_block, nodes.raw, nodes.math)):
+            text.parent.replace(text, nodes.Text(kept))
+
+
 def skip_aliases(app, what, name, obj, skip, options):
     """The fields of a named tuple are told in its docstring; what Python says of each is no help."""
     return True if (getattr(obj, "__doc__", None) or "").startswith("Alias for field number") else None
@@ -47,6 +56,7 @@ def skip_aliases(app, what, name, obj, skip, options):
 
 def setup(app):
     """Sphinx calls this."""
+    app.connect("doctree-read", keep_numbers_whole)
     app.connect("autodoc-skip-member", skip_aliases)
     app.connect("autodoc-process-docstring", escape_bars)
     app.connect("autodoc-process-docstring", show_figures)

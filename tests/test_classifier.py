@@ -116,9 +116,10 @@ def test_a_damaged_classifier(tmp_path):
         np.savez(tmp_path / "damaged.npz", **changed)
         with pytest.raises(ValueError, match=f"is damaged: .*{message}"):
             Classifier.load(tmp_path / "damaged.npz")
-    with pytest.raises(TypeError, match="are saved if they are text or numbers"):
-        Classifier(kept().network, kept().genome, np.array([object() for _ in range(10)])).save(tmp_path / "x")
-    assert not (tmp_path / "x").exists()
+    for last in (object(), float("nan")):  # which JSON has no word for
+        with pytest.raises(TypeError, match="are saved if they are text or numbers"):
+            Classifier(kept().network, kept().genome, np.array([*"012345678", last], object)).save(tmp_path / "x")
+        assert not (tmp_path / "x").exists()
 
 
 def outcome(path):

@@ -210,6 +210,13 @@ def test_every_scale_of_iq4_xs():
     assert (again.codes == packed.codes).all()
 
 
+def test_the_largest_scale_of_iq4_xs_is_an_end_of_the_range():
+    # as quantisers have it, although half as many steps of 1/4 would do
+    scale = np.float32([[-32, -16, 0, 8, 16, 24, 30, 2]]) / 8
+    blocks = formats.write_gguf("IQ4_XS", Packed(np.zeros((1, 128), np.uint8), IQ4_NL, scale, None, 32))
+    assert blocks[0, :2].view("<f2") == 1 / 8
+
+
 def test_tables_are_not_mistaken_for_others():
     assert FP4 != FLOAT4
     assert INT4_OFFSET != INT4

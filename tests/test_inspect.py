@@ -78,6 +78,8 @@ def test_exact_expansions_keep_every_digit():
     assert exact_decimal(0.1) == "0.1000000000000000055511151231257827021181583404541015625"
     assert exact_decimal(-0.0) == "-0"
     assert exact_decimal(2.0**100) == str(2**100)
+    assert exact_decimal(2.0**-33) == "0.000000000116415321826934814453125"
+    assert exact_decimal(2.0**-34) == "5.82076609134674072265625e-11"  # where ten zeros would follow the point
     for value in (5e-324, 2.0**-1022 - 5e-324, 1.7976931348623157e308):
         assert Fraction(exact_decimal(value)) == Fraction(value)
 

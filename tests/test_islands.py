@@ -7,7 +7,7 @@ import pytest
 from lanewise import genome
 from lanewise.evolution import MUTATION_RATE, FitnessError, Network, checkpoint, evolve, minimize
 from lanewise.evolution.checkpoint import CheckpointError
-from lanewise.evolution.islands import Island, _ranked
+from lanewise.evolution.islands import RUNGS, Island, _ranked
 from small_runs import X, Y, run, same
 
 
@@ -242,6 +242,7 @@ def one_more(array):
     ("parents_0", lambda a: a[:1]), ("parents_1", one_more), ("parents_0", lambda a: a[:, :3]),
     ("parents_0", lambda a: a.astype(np.int64)), ("parents_0", lambda a: a[0]), ("parents_0", lambda a: a[:0]),
     ("parents_0", lambda a: a | 0xF0), ("rungs_0", lambda a: a[:1]), ("rungs_0", lambda a: a + np.uint8(200)),
+    ("rungs_0", lambda a: np.full_like(a, RUNGS)),
     ("best_0", lambda a: a[:3]), ("best_0", lambda a: a.astype("U3")), ("best_0", lambda a: a | 0xF0),
     ("visitors_0", lambda a: np.concatenate([a] * 40)), ("visitors_0", lambda a: a[:, :1]),
     ("generation_0", lambda a: a + 1), ("generation_1", lambda a: a * -1), ("generation_0", lambda a: a.astype(float)),

@@ -98,6 +98,9 @@ def test_save_and_load(tmp_path):
         wrong.save(tmp_path / "wrong.npz")
         with pytest.raises(ValueError, match=r"of another network: it lacks|this network's is float64\[2, 7\]"):
             network.load(tmp_path / "wrong.npz")
+    np.savez(tmp_path / "narrow.npz", **{name: array.astype(np.float32) for name, array in network.arrays().items()})
+    with pytest.raises(ValueError, match=r"is float32\[.*this network's is float64\["):
+        network.load(tmp_path / "narrow.npz")
     np.savez(tmp_path / "swapped.npz", **{name: array.astype(array.dtype.newbyteorder())
                                           for name, array in network.arrays().items()})
     other.load(tmp_path / "swapped.npz")  # of a machine of the other byte order

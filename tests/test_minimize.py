@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from lanewise import genome
 from lanewise.evolution import MUTATION_RATE, FitnessError, minimize
+from lanewise.evolution.workers import OwnFitness
 from lanewise.genome import INT4
 
 
@@ -148,3 +149,25 @@ def test_losses_beyond_float32_warn_nobody(tmp_path, value, shown, islands):
                          checkpoint=tmp_path / "run.npz")
     assert found.loss == value
     assert found.history["loss"].tolist() == [shown] * 2
+
+
+def test_a_restart_is_after_so_many_generations():
+    different = []
+
+    def fitness(weights):  # that never gets better
+        different.append(len(np.unique(weights, axis=0)) > 1)
+        return np.zeros(len(weights))
+
+    minimize(fitness, 40, vectorized=True, population=6, parents=1, elite=1, mutation_rate=0.0, generations=12,
+             restart_after=3, progress=False)
+    # the first generation is the best; after three more, and then after each three, one is drawn at random
+    assert np.flatnonzero(different).tolist() == [0, 4, 7, 10]
+
+
+def test_a_fitness_is_as_before_within_a_thousandth():
+    one = genome.random_population(1, 40, 1)[0]
+    fitness = OwnFitness(np.sum, 40, INT4, 1.0, False)
+    loss = float(genome.decode(one, INT4).sum())
+    assert fitness.is_as_before(one, loss)
+    assert fitness.is_as_before(one, 1.0001 * loss)
+    assert not fitness.is_as_before(one, 1.01 * loss)

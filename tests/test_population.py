@@ -207,6 +207,12 @@ def test_networks_serve_the_level_that_they_come_to(run_python, tmp_path):
     assert found.stdout.strip() == network.forward(population, x).tobytes().hex(), found.stderr
 
 
+def test_the_sign_of_a_zero_is_no_other_data():
+    network = Network((2, 3))
+    assert network.batch([[0.1, -0.0]]).digest() == network.batch([[0.1, 0.0]]).digest()
+    assert network.batch([[0.1, 0.0]]).digest() != network.batch([[0.1, 0.2]]).digest()
+
+
 def test_what_float32_would_round_is_left_to_float32():
     network = Network((4, 3))  # levels up to 128 of its smallest
     x = np.full((2, 4), 32767.0)

@@ -275,7 +275,7 @@ def test_what_no_float64_holds_is_refused():
             with pytest.raises(TypeError, match="are more than float64 holds; expected float16"):
                 f(x, BINARY32)
     integer = 2**63 + 2**39 + 1  # NumPy makes float64 of these, which loses the last bit
-    for x in ([integer, 1], [[0.5], [2**60 + 1]], (np.int64(2**60 + 1), 0.5), [2**64 - 1, -1]):
+    for x in ([integer, 1], [[0.5], [2**60 + 1]], (np.int64(2**60 + 1), 0.5), [2**64 - 1, -1], [2**53 + 1, 0.5]):
         for f in (ieee754.encode, ieee754.rounding_error, lambda x, _: ieee754.mx_encode(x, "mxfp4")):
             with pytest.raises(TypeError, match=r"\d+ in a list is more than float64 holds"):
                 f(x, BINARY32)

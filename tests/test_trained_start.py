@@ -264,6 +264,7 @@ N = Network((6, 5, 2))
      r"biases\[0\] is \[5\], one for each output; got \[5, 1\]"),
     (lambda: Network((40, 5), scales=[np.ones((5, 4))], group=32), ValueError, r"\[5, 2\] for groups of 32; got"),
     (lambda: Network((40, 5), group=20), ValueError, "group is a positive multiple of 16; got 20"),
+    (lambda: Network((40, 5), group=24), ValueError, "group is a positive multiple of 16; got 24"),
     (lambda: Network((6, 2), scales=[np.nan]), ValueError, r"scales\[0\] holds a NaN"),
     (lambda: Network((6, 2), biases=[[1e39, 0]]), ValueError, r"biases\[0\] holds .* beyond float32"),
     (lambda: Network((6, 2), scales=["a"]), TypeError, r"scales\[0\] is an array of numbers"),
