@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # A float64 just above the middle of two float16 or bfloat16 numbers is to become the upper one. PyTorch, JAX, ONNX Runtime
-# and ml_dtypes round it to float32 first, which is the middle itself, and that to even, the lower one: an error of up to
-# half a step and a bit, and another one than NumPy's, whose float16 is rounded once. So are whole numbers of int64, and
-# numpy-quaddtype's quadruple precision as float32 and float16, which float64 is between. It is known of ml_dtypes
+# and ml_dtypes round it to float32 first, which is the middle itself, and that to even, here the lower one: not the nearest,
+# and not what NumPy makes of it, whose float16 is rounded once. It is the same with whole numbers of int64, and
+# with numpy-quaddtype's quadruple precision, which becomes float32 by way of float64. It is known of ml_dtypes
 # (jax-ml/ml_dtypes, pull request 401, open). Lanewise rounds once.
 #
 # torch 2.13.0, jax 0.10.2, onnxruntime 1.32.0, onnx 1.23.2, ml_dtypes 0.6.0, numpy-quaddtype 1.0.0, numpy 2.4.6:
 #   3 + 2^-10 + 2^-40 as float16, right 3.001953: 3.0 in torch, JAX, ONNX Runtime; 3.001953 in NumPy, onnx's reference
 #   3 + 2^-7 + 2^-40 as bfloat16, right 3.015625: 3.0 in torch, JAX, ONNX Runtime, ml_dtypes
-#   int64 769 * 2^30 + 1 as bfloat16, right 772 * 2^30: 768 * 2^30 in torch, JAX, ml_dtypes
+#   int64 385 * 2^30 + 1 as bfloat16, right 386 * 2^30: 384 * 2^30 in torch, JAX, ml_dtypes
 #   1 + 2^-24 + 2^-70 of quadruple precision as float32, right 1 + 2^-23: 1
 # Exits with another code than 0 where this has changed.
 set -euo pipefail
@@ -55,8 +55,8 @@ for name, bits, onnx_type in (("float16", 10, TensorProto.FLOAT16), ("bfloat16",
            torch=torch.tensor(x).to(getattr(torch, name))[0], jax=jax.numpy.array(x).astype(name)[0],
            onnxruntime=session.run(None, {"x": x})[0][0], reference=ReferenceEvaluator(model).run(None, {"x": x})[0][0],
            **{"numpy" if name == "float16" else "ml_dtypes": x.astype(name)[0]})
-whole = np.array([769 * 2**30 + 1])
-lower = 768.0 * 2**30
+whole = np.array([385 * 2**30 + 1])
+lower = 384.0 * 2**30
 report("bfloat16 of", whole[0], {"torch": lower, "jax": lower, "ml_dtypes": lower}, torch=torch.tensor(whole).bfloat16()[0],
        jax=jax.numpy.array(whole).astype("bfloat16")[0], ml_dtypes=whole.astype(ml_dtypes.bfloat16)[0])
 quadruple = np.array([1.0]).astype(QuadPrecDType()) + sum(np.array([2.0**e]).astype(QuadPrecDType()) for e in (-24, -70))
