@@ -25,6 +25,14 @@ def test_a_row_that_is_ignored_has_a_gradient_of_zeros(ignored):
     assert (grad[0] != 0).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_logit_far_below_the_largest_is_not_cut_off(dtype):
+    logits = row(1000, 0, dtype=dtype)
+    np.testing.assert_array_equal(lw.log_softmax(logits), row(0, -1000))
+    assert lw.cross_entropy(logits, np.array([1])) == 1000
+    np.testing.assert_array_equal(lw.softmax(row(0, -np.inf, dtype=dtype)), row(1, 0))
+
+
 @pytest.mark.parametrize("classes", [3, 4, 16, 17])
 def test_a_nan_spoils_all_of_its_row(classes):
     logits = np.zeros((1, classes), np.float32)
@@ -64,6 +72,19 @@ def test_where_exp_is_infinite_elu_has_its_slope(dtype, x):
     np.testing.assert_allclose(lw.selu_backward(one, x), 1.0507, rtol=1e-3)
 
 
+@pytest.mark.parametrize(("dtype", "x"), [(np.float32, -85.0), (np.float32, -89.0), (np.float64, -705.0)])
+def test_where_exp_of_minus_x_is_infinite_silu_has_a_gradient(dtype, x):
+    exact = np.exp(x) * (1 + x)
+    np.testing.assert_allclose(lw.silu_backward(np.ones(1, dtype), np.array([x], dtype)), exact, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 17, 64])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_relu_of_infinities_and_nan(size, dtype):
+    for x, expected in ((-np.inf, 0), (np.inf, np.inf), (np.nan, np.nan)):
+        np.testing.assert_array_equal(lw.relu(np.full(size, x, dtype)), expected)
+
+
 @pytest.mark.parametrize("x", [-1e-8, -3e-8, -1e-6])
 def test_elu_and_its_like_are_lines_next_to_zero(x):
     slope = 1.0507009873554805 * 1.6732632423543772
@@ -93,6 +114,18 @@ def test_numbers_beyond_a_format(name, given, expected):
     if name == "float8_e4m3fn" and not np.isnan(given).any():
         codes = lw.ieee754.encode(np.array(given, np.float32), name, overflow="saturate")
         np.testing.assert_array_equal(lw.ieee754.decode(codes, name), 448)
+
+
+@pytest.mark.parametrize(("name", "given", "expected"), [
+    ("binary16", 3 + 2.0**-10 + 2.0**-40, 3 + 2.0**-9),
+    ("binary16", 3 + 2.0**-10, 3.0),
+    ("bfloat16", 3 + 2.0**-7 + 2.0**-40, 3 + 2.0**-6),
+    ("bfloat16", 385 * 2**30 + 1, 386.0 * 2**30),
+    ("binary16", 65520.0, np.inf),
+    ("binary16", 65520 - 2.0**-30, 65504.0),
+])
+def test_float64_and_whole_numbers_are_rounded_once(name, given, expected):
+    assert lw.ieee754.decode(lw.ieee754.encode(np.array([given]), name), name) == expected
 
 
 def test_a_block_of_small_numbers_comes_back():
