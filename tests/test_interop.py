@@ -23,6 +23,7 @@ ARRAYS = {
     "pyarrow Table": ("pyarrow", lambda m: m.table({"a": A[0]}), "ndarray"),
     "xarray DataArray": ("xarray", lambda m: m.DataArray(A, dims=("b", "k")), "DataArray"),
     "dask Array": ("dask.array", lambda m: m.from_array(A, chunks=(1, 3)), "Array"),
+    "awkward Array": ("awkward", lambda m: m.Array(A), "Array"),
     "matrix": ("numpy", lambda m: m.matrix(A), "matrix"),
     "JAX": ("jax.numpy", lambda m: m.asarray(A), "ndarray"),
 }
@@ -55,6 +56,19 @@ def test_what_is_missing_stays_missing(name):
     x = make(pytest.importorskip(module))
     assert missing(lw.silu(x)) == [False, True, False]
     assert np.isnan(lw.softmax(x)).all()
+
+
+def test_lists_of_different_lengths():
+    ak = pytest.importorskip("awkward")
+    x = ak.Array([[1000.0, 0.0], [1.0, 2.0, 3.0], []])
+    y = lw.silu(x)
+    assert y.to_list() == [lw.silu(np.array(row)).tolist() for row in x.to_list()]
+    with pytest.raises(ValueError, match="softmax: x must be an array of numbers"):
+        lw.softmax(x)
+    # as docs/interop.md says
+    y = lw.exp(x - ak.max(x, axis=-1, keepdims=True))
+    for row, found in zip(x.to_list()[:2], (y / ak.sum(y, axis=-1, keepdims=True)).to_list(), strict=False):
+        np.testing.assert_allclose(found, lw.softmax(np.array(row)), rtol=1e-15)
 
 
 def test_labels_are_kept():
