@@ -28,6 +28,7 @@ from .kernels.row_loops import loops_of as _loops_of
 _DTYPES = ("float16", "bfloat16", "float32", "float64")  # in the order of loops_of
 _CODES = {"float16": "binary16", "bfloat16": "bfloat16"}
 _GATES = ("geglu", "reglu", "swiglu")
+_NO_NUMBERS = _np.empty(0, _np.float32)
 _PARAMETRIC = ("celu", "elu", "leaky_relu", "squareplus", "swish")
 _NORMS = {"rms_norm": (("weight",), 1e-6), "layer_norm": (("weight", "bias"), 1e-5)}
 # what the handler of rows calls, by its place in this list and that of its dtype
@@ -43,9 +44,8 @@ __all__ = ["handler"]
 def _library():
     """The compiled handler; None where nothing compiles it."""
     headers = _Path(_jax.ffi.include_dir())
-    kept = _compiled.library(("xla.c", "rows.h"), "CC", ["-std=c11", f"-I{headers}"], [],
+    return _compiled.library(("xla.c", "rows.h"), "CC", ["-std=c11", f"-I{headers}"], [],
                              (headers / "xla/ffi/api/c_api.h").read_bytes())
-    return None if kept is None else _ctypes.CDLL(str(kept))
 
 
 @_functools.cache
@@ -189,8 +189,14 @@ def _elementwise(name, parameters):
         return
     compiled = _jax.jit(differentiable, static_argnums=1)
     ((key, default),) = parameters.items()
-    namespace = {"compiled": compiled}
-    exec(f"def function(x, {key}={default}):\n    return compiled(x, (float({key}),))", namespace)
+
+    def given(number):
+        if _TABLE[name].refused:
+            forward(_NO_NUMBERS, float(number))  # refuses what it always refuses
+        return (float(number),)
+
+    namespace = {"compiled": compiled, "given": given}
+    exec(f"def function(x, {key}={default}):\n    return compiled(x, given({key}))", namespace)
     _publish(name, namespace["function"], "x",
              {key: ("float", f"As of `lanewise.{name}`; not differentiated, and static under jit.")})
 

@@ -146,6 +146,15 @@ def test_wrong_dtypes(name):
         getattr(lj, name)(np.arange(5, dtype=np.int32))
 
 
+@pytest.mark.parametrize(("name", "number"), [("celu", 0.0), ("squareplus", -1.0)])
+def test_wrong_numbers(way, name, number):
+    x = np.ones(3, np.float32)
+    with pytest.raises(ValueError, match=f"{name}: .* must .*; got {number}") as refused:
+        getattr(lj, name)(x, number)
+    with pytest.raises(ValueError, match=str(refused.value)):
+        getattr(lw, name)(x, number)
+
+
 def test_gates_of_two_shapes():
     with pytest.raises(ValueError, match=r"swiglu expected arrays of one shape and dtype; got \(3,\).*\(4,\)"):
         lj.swiglu(np.ones(3, np.float32), np.ones(4, np.float32))

@@ -179,6 +179,17 @@ def test_gates_of_two_shapes():
         lt.swiglu(torch.ones(3), torch.ones(4))
 
 
+@pytest.mark.parametrize("call", [
+    lambda x, other: lt.swiglu(x, other), lambda x, other: lt.swiglu(other, x), lambda x, other: lt.rms_norm(x, other),
+    lambda x, other: lt.layer_norm(x.clone().requires_grad_(), other), lambda x, other: lt.prelu(x, other[:1]),
+    lambda x, other: lt.cross_entropy(x[None], other.long()[:1]),
+], ids=["up", "gate", "weight", "weight of a gradient", "slope", "target"])
+def test_two_devices(call):
+    # for which PyTorch asks only what the result would be: it came without being filled
+    with pytest.raises(TypeError, match=r"torch\.(swiglu|\w+_norm|prelu|cross_entropy) expected tensors on one device"):
+        call(torch.ones(3), torch.ones(3, device="meta"))
+
+
 @pytest.mark.parametrize("name", ["silu", "softmax", "rms_norm"])
 def test_no_gradient_of_a_gradient(name):
     tensors = tensors_of(name, torch.float32, requires_grad=True)

@@ -31,11 +31,7 @@ def _library_of_operators():
                f"-D_GLIBCXX_USE_CXX11_ABI={int(torch._C._GLIBCXX_USE_CXX11_ABI)}"]
     # not linked with OpenMP: PyTorch brings its own, and two in one process are one too many
     links = [f"-L{folder / 'lib'}", f"-Wl,-rpath,{folder / 'lib'}", "-ltorch_cpu", "-lc10"]
-    kept = compiled.library(_SOURCES, "CXX", options, links, f"{torch.__version__} {options}".encode())
-    try:
-        library = None if kept is None else ctypes.PyDLL(str(kept))
-    except OSError:
-        return None
+    library = compiled.library(_SOURCES, "CXX", options, links, f"{torch.__version__} {options}".encode(), ctypes.PyDLL)
     if library is not None:
         library.lanewise_set_functions(_pointers(map(address, _ENVIRONMENT)))
     return library
@@ -120,10 +116,18 @@ def _differentiable(name, backward, takes_output, forward):
 
 def define(name, schema, run, like, backward=None, takes_output=False, forward=None):
     """Define an operator: `run` is its kernel on the CPU, None where it has one in C++; `like` that on fake tensors."""
+    def fake(*arguments):  # PyTorch calls it for a tensor on the CPU beside one on "meta", too
+        devices = {str(of.device) for of in arguments if isinstance(of, Tensor)}
+        if len(devices) > 1:
+            called = name.removesuffix("_with_statistics")
+            raise TypeError(f"lanewise.torch.{called} expected tensors on one device; got some on "
+                            f"{' and '.join(sorted(devices))}")
+        return like(*arguments)
+
     _LIBRARY.define(f"{name}{schema}")
     if run is not None:
         _LIBRARY.impl(name, run, "CPU")
-    torch.library.register_fake(f"lanewise::{name}", like, lib=_LIBRARY)
+    torch.library.register_fake(f"lanewise::{name}", fake, lib=_LIBRARY)
     _differentiable(name, backward, takes_output, forward)
     return getattr(torch.ops.lanewise, name).default
 
