@@ -2,10 +2,8 @@
 import os
 import pathlib
 import re
-import signal
 import subprocess
 import sys
-import time
 import tomllib
 
 import numpy as np
@@ -202,28 +200,6 @@ def test_hints_name_extras_that_exist():
     assert hints >= {"demo", "test"}
     project = tomllib.loads((pathlib.Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
     assert hints <= set(project["optional-dependencies"])
-
-
-@pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_ctrl_c_keeps_the_best_so_far(blobs):
-    output = blobs / "kept.npz"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "lanewise", "evolve", blobs / "blobs.npz", "--generations", "100000000",
-         "--output", output],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))  # a background job ignores it
-    try:
-        assert "Evolving" in process.stderr.readline()
-        time.sleep(1.5)
-        process.send_signal(signal.SIGINT)
-        out, error = process.communicate(timeout=60)
-    finally:
-        process.kill()
-    assert process.returncode == 130, error
-    assert "(interrupted)" in out
-    assert "Traceback" not in error
-    assert Classifier.load(output).network.sizes == (4, 32, 3)
-    assert output.with_suffix(".png").exists()
 
 
 def test_a_resumed_run_has_the_data_and_settings_it_was_started_with(blobs, monkeypatch, capsys):

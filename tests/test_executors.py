@@ -48,6 +48,23 @@ class Counted(concurrent.futures.Executor):
         return future
 
 
+def test_what_nobody_has_begun_is_cancelled():
+    class Failing(concurrent.futures.Executor):
+        futures = ()
+
+        def submit(self, *_):
+            future = concurrent.futures.Future()
+            if not self.futures:
+                future.set_exception(ZeroDivisionError("of a worker"))
+            self.futures = (*self.futures, future)
+            return future
+
+    executor = Failing()
+    with pytest.raises(ZeroDivisionError, match="of a worker"):
+        run(islands=3, executor=executor)
+    assert [future.cancelled() for future in executor.futures] == [False, True, True]
+
+
 def test_what_travels_is_kilobytes():
     # an island has 200 genomes of 1184 bytes; what travels are sixty parents, the best and a visitor: 73 408 bytes,
     # and beside them the settings, or 25 rows of history

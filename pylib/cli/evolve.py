@@ -124,19 +124,26 @@ def _settings(arguments):
 
 
 @contextlib.contextmanager
-def _executor(arguments):
-    # the workers asked for, if any
+def _executor(arguments, islands):
+    # the workers asked for, if any, of which no more than there are islands would do anything
     if arguments.workers is None:
         yield None
-    elif arguments.executor == "dask":
+        return
+    workers = min(arguments.workers, islands)
+    if arguments.executor == "dask":
         distributed = require("distributed")
-        with (distributed.LocalCluster(n_workers=arguments.workers, threads_per_worker=1,
+        with (distributed.LocalCluster(n_workers=workers, threads_per_worker=1,
                                        dashboard_address=None) as cluster, distributed.Client(cluster) as client):
             yield client.get_executor()
     else:
         with concurrent.futures.ProcessPoolExecutor(
-                arguments.workers, multiprocessing.get_context("spawn"), _ignore_interrupt) as pool:
-            yield pool
+                workers, multiprocessing.get_context("spawn"), _ignore_interrupt) as pool:
+            try:
+                yield pool
+            finally:  # what Ctrl-C has left them to do is not waited for
+                pool.shutdown(wait=False, cancel_futures=True)
+                for worker in multiprocessing.active_children():
+                    worker.terminate()
 
 
 def _ignore_interrupt():
@@ -175,6 +182,10 @@ class _Output:
 
 
 def _check(arguments, settings, given):
+    from ..evolution.islands import MOST_ISLANDS
+
+    if settings["islands"] > MOST_ISLANDS:
+        raise CommandError(f"--islands is at most {MOST_ISLANDS}; got {settings['islands']}")
     if settings["elite"] > settings["population"]:
         raise CommandError(f"--elite {settings['elite']} is more than --population {settings['population']}")
     if arguments.ablation:
@@ -241,7 +252,7 @@ def run(arguments):
         (data.name, "bold"), f": {len(batch)} rows, {len(tested)} held out, no gradient. ",
         ("Ctrl-C keeps the best so far.", "dim"))
     failed = None
-    with _executor(arguments) as executor, _terminable():
+    with _executor(arguments, settings["islands"]) as executor, _terminable():
         try:
             result = evolve(
                 network, batch, **{name: settings[name] for name in (
@@ -317,10 +328,12 @@ def _ablation(settings, given, force, network, batch, tested):
 def _compare_sgd(result, network, data, rows, tested, settings):
     # one table: evolution of codes, and the chain rule in float32
     from ..learning import training
+    from ..measure.learning import uninterrupted
 
     x, held_out = scaled(data)
     trained = training.classifier(network.sizes, settings["activation"], settings["seed"])
-    found = training.train(trained, x, data.y, rng=settings["seed"], held_out=(held_out, data.y_held_out))
+    found = uninterrupted(training.train(trained, x, data.y, rng=settings["seed"],
+                                         held_out=(held_out, data.y_held_out)))
     batch = min(settings["batch_size"] or rows, rows)
     generations = len(result.history)
     evolved = generations * settings["population"] * settings["islands"] * batch * network.n_weights

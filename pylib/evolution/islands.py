@@ -27,6 +27,7 @@ ADAPTIVE = "adaptive"
 _LADDER = np.cumprod(np.r_[0.25, np.full(95, 0.875)])
 RUNGS = len(_LADDER)
 _FIRST_RUNG = 31  # 0.4%
+MOST_ISLANDS = 2**16  # each has its own population, in memory; a number mistyped is refused, not begun
 MOST_DRAWS = 2**24 - 1  # of one key: further draws would repeat those made for another purpose
 _STRIDE = 2  # rungs up or down that a child may differ from its mother
 
@@ -80,8 +81,9 @@ class Plan:
                 raise ValueError(f"{name} is between {low} and the population of {self.population}; got {value}")
             if value < low:
                 raise ValueError(f"{name} is at least {low}; got {value}")
-            if name == "tournament" and value > MOST_DRAWS:
-                raise ValueError(f"tournament is at most {MOST_DRAWS}; got {value}")
+            most = {"tournament": MOST_DRAWS, "islands": MOST_ISLANDS}.get(name, value)
+            if value > most:
+                raise ValueError(f"{name} is at most {most}; got {value}")
         if not isinstance(self.mutation, str) or self.mutation not in MUTATIONS:
             raise ValueError(f"mutation is one of {', '.join(MUTATIONS)}; got {self.mutation!r}")
         if self.crossover is not None and not (isinstance(self.crossover, str) and self.crossover in CROSSOVERS):

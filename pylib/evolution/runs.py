@@ -264,7 +264,8 @@ def evolve(network, x, y=None, *, population=POPULATION, elite=2, parents=None, 
     seed : int or np.random.Generator
         The same seed gives the same result bit for bit, on any machine and any number of threads or workers.
     islands : int
-        How many populations evolve side by side. After every `migration` generations each one's best goes to the next.
+        How many populations evolve side by side, 65 536 at most. After every `migration` generations each one's best
+        goes to the next.
     migration : int
     executor : concurrent.futures.Executor, optional
         Where islands are evolved: a process pool, ``dask.distributed.Client(...).get_executor()``, ``mpi4py.futures``.

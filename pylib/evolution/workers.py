@@ -169,9 +169,21 @@ class Workers:
         if self.executor is None:
             return [after_an_epoch(self.plan, island, self.fitness, generations, seconds) for island in islands]
         tasks = [(self.plan, island, generations, seconds) for island in islands]
-        futures = [self.executor.submit(_in_worker, os.getpid(), self.digest, None, *task) for task in tasks]
-        answers = [future.result() for future in futures]
+        answers = _results([self.executor.submit(_in_worker, os.getpid(), self.digest, None, *task) for task in tasks])
         # a worker answers None if the fitness function has not been sent to it yet
-        again = {i: self.executor.submit(_in_worker, os.getpid(), self.digest, self.pickled, *tasks[i])
-                 for i, answer in enumerate(answers) if answer is None}
-        return [again[i].result() if i in again else answer for i, answer in enumerate(answers)]
+        unknown = [i for i, answer in enumerate(answers) if answer is None]
+        again = _results([self.executor.submit(_in_worker, os.getpid(), self.digest, self.pickled, *tasks[i])
+                          for i in unknown])
+        for i, answer in zip(unknown, again, strict=True):
+            answers[i] = answer
+        return answers
+
+
+def _results(futures):
+    # where one fails, or Ctrl-C comes, those that nobody has begun are not wanted any more
+    try:
+        return [future.result() for future in futures]
+    except BaseException:
+        for future in futures:
+            future.cancel()
+        raise

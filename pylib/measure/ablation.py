@@ -6,6 +6,7 @@ The command is ``lanewise evolve --ablation``.
 import numpy as np
 
 from ..evolution import MUTATION_RATE, POPULATION, evolve
+from .learning import uninterrupted
 
 __all__ = ["RECIPES", "compare", "table"]
 
@@ -46,8 +47,8 @@ def compare(network, batch, tested, generations, seeds):
         One for each seed.
     """
     for name, options in RECIPES.items():
-        yield name, [evolve(network, batch, held_out=tested, generations=generations, seed=seed, progress=False,
-                            **options).history for seed in seeds]
+        yield name, [uninterrupted(evolve(network, batch, held_out=tested, generations=generations, seed=seed,
+                                          progress=False, **options)).history for seed in seeds]
 
 
 def table(histories):
