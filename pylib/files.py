@@ -5,6 +5,7 @@ What stands in the files is decided by lanewise.evolution and the commands.
 
 import contextlib
 import errno
+import io
 import os
 import secrets
 import stat
@@ -108,10 +109,14 @@ def replacing(path):
     special = is_special(target)
     beside = target if special else _beside(target)
     try:
-        with open(target, "wb") if special else _open_beside(beside, path) as file:
+        if special:
+            content = io.BytesIO()  # where a zip can go back and forth, as it cannot in a device or a pipe
+            yield content
+            with open(target, "wb") as file:
+                file.write(content.getbuffer())
+            return
+        with _open_beside(beside, path) as file:
             yield file
-            if special:
-                return
             file.flush()
             os.fsync(file.fileno())
         if target.exists():

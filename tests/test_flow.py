@@ -1,5 +1,7 @@
 """How gradients fare in deep stacks: chains whose numbers are known, and what the guide says of each stack."""
 
+import os
+
 import lanewise as lw
 import numpy as np
 import pytest
@@ -61,6 +63,13 @@ def test_the_same_seed_is_the_same_flow():
     found = [lw.gradient_flow(3, 8, rng=seed) for seed in (1, 1, 2)]
     assert np.array_equal(found[0].gradient, found[1].gradient)
     assert not np.array_equal(found[0].gradient, found[2].gradient)
+
+
+@pytest.mark.skipif(not hasattr(os, "sysconf"), reason="the system does not say how much memory there is")
+@pytest.mark.parametrize("options", [{"depth": 10**9}, {"depth": 10**12, "width": 1}, {"width": 10**8}])
+def test_more_than_the_memory(options):
+    with pytest.raises(MemoryError, match=r"gradient_flow: .* layers of .* need at least .* GiB.*this machine has"):
+        lw.gradient_flow(**options)
 
 
 @pytest.mark.parametrize(("options", "error", "message"), [

@@ -1,5 +1,6 @@
 """How signals and gradients fare in a deep stack of layers: what `lanewise flow` shows. Arithmetic is the layers'."""
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +63,19 @@ def _stack(depth, width, activation, norm, init, gain, rng):
     return found
 
 
+def _refuse_beyond_memory(name, depth, width, batch):
+    # Layer after layer would fill the memory until the system ends the process. What they need at least: weights, the
+    # weights' gradients, and of each row what goes into a layer and comes out of it, in float64.
+    try:
+        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # a system that does not say
+        return
+    needed = 16 * depth * width * (width + batch)
+    if needed > there:
+        raise MemoryError(f"{name}: {depth} layers of {width} need at least {needed / 2**30:,.1f} GiB for {batch} "
+                          f"rows; this machine has {there / 2**30:,.1f}")
+
+
 @unflushed
 def gradient_flow(depth=20, width=128, activation="tanh", norm=None, init="xavier_uniform", gain=1.0, *, batch=64,
                   inputs=None, rng=0, lr=None):
@@ -98,6 +112,8 @@ def gradient_flow(depth=20, width=128, activation="tanh", norm=None, init="xavie
         If an argument is unknown, out of range, or does not fit.
     TypeError
         If a number is of another kind.
+    MemoryError
+        If the layers need more memory than the machine has.
 
     Notes
     -----
@@ -124,7 +140,9 @@ def gradient_flow(depth=20, width=128, activation="tanh", norm=None, init="xavie
     if init == "identity":
         gain = from_zero(name, "gain", gain)
     lr = None if lr is None else from_zero(name, "lr", lr)
-    random = np.random.default_rng(key_of(name, rng))
+    key = key_of(name, rng)
+    _refuse_beyond_memory(name, depth, width, batch)
+    random = np.random.default_rng(key)
     x = random.normal(size=(batch, width)) if inputs is None else np.array(
         floating(name, "inputs", inputs), np.float64)
     if x.ndim != 2 or x.shape[1] != width:
