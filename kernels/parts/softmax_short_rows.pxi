@@ -149,7 +149,7 @@ cdef inline void short_softmax_slopes(const real* like, char** at, const Py_ssiz
     cdef char* grad_x = at[3]
     cdef Py_ssize_t grad_step = steps[0], y_step = steps[1], sign_step = steps[2], out_step = steps[3], r
     if real is f32x:
-        # Row after row, where that is more work than the totals: a row is read from memory while another is written.
+        # One by one, where that is more work than the totals: a row is read from memory while another is written.
         for r in range(SHORT_ROWS if n >= 32 and not bfloat16 else 0):
             own.grad, own.x = grad + r * grad_step, y + r * y_step
             own.sign = (<const double*>(sign + r * sign_step))[0]

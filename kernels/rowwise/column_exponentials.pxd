@@ -11,7 +11,7 @@ from ..loops.columns cimport (
     APART, HALVES, MOST_HALVES, MOST_LANES, add_columns, add_widened, halve, halves, narrowed, sum_columns, wide_halves,
 )
 from ..loops.operations cimport MOST_REGISTERS
-from ..loops.reductions cimport FOLD, FOLDED_PARTS, PARTS
+from ..loops.reductions cimport FOLD, FOLDED_PARTS, PARTS, fill
 from ..loops.registers cimport lanes, load, skip, store
 from ..math.exponential cimport nearest, nearest_sum, power2_of_sum, raised_by
 from ..math.logarithm cimport log1p
@@ -181,21 +181,15 @@ cdef inline void sum_columns_below(bint closer, const Columns* columns, Py_ssize
     cdef Columns own = columns[0]
     cdef f32x errors[APART]
     cdef f64x sums[MOST_HALVES * APART]
-    cdef f64x total[MOST_HALVES]
-    cdef f64x wide[MOST_HALVES]
-    cdef f64x other[MOST_HALVES]
-    cdef f32x[2] terms
-    cdef f32x[2] lost
-    cdef f32x[2] exponentials
+    cdef f64x[MOST_HALVES] total, wide, other
+    cdef f32x[2] terms, lost, exponentials
     cdef f32x top = load(<const f32x*>own.top), power = load(<const f32x*>own.power), least = least_of_zeros(&top, &own)
     cdef f32x ones = splat(top, 0.0), none = splat(top, -0.0), first, second
     cdef Py_ssize_t i, k, parts = min(listed, <Py_ssize_t>APART)
-    cdef bint both
-    cdef int half, j
+    cdef int half, j, both
     for k in range(parts):
         first = second = none
-        for half in range(HALVES):
-            total[half] = splat_f64(0.0)
+        fill(total, HALVES, 0.0)
         i = k
         while i < listed:
             both = i + APART < listed
@@ -204,25 +198,24 @@ cdef inline void sum_columns_below(bint closer, const Columns* columns, Py_ssize
                     terms[j] = column_below(&own, top, least, power, i + j * APART, &ones, &lost[j], &exponentials[j])
             else:
                 terms[0] = column_below(&own, top, least, power, i, &ones, &lost[0], &exponentials[0])
+                terms[1] = lost[1] = none
             first = first + (lost[0] if closer else terms[0])
-            wide_halves(terms[0], wide)
-            if both:
-                second = second + (lost[1] if closer else terms[1])
-                wide_halves(terms[1], other)
-                for half in range(HALVES):
-                    wide[half] = wide[half] + other[half]
+            second = second + (lost[1] if closer else terms[1])
             if own.y != NULL:
                 store(<f32x*>skip(<const f32x*>own.y, i * F32_LANES), exponentials[0])
                 if both:
                     store(<f32x*>skip(<const f32x*>own.y, (i + APART) * F32_LANES), exponentials[1])
             i += FOLDED_PARTS
-            if not closer:
-                if (i - k) % (FOLD * FOLDED_PARTS) and i < listed:
-                    continue
+            if closer:
+                wide_halves(terms[0], wide)
+                wide_halves(terms[1], other)
+                for half in range(HALVES):
+                    total[half] = total[half] + (wide[half] + other[half])
+            elif (i - k) % (FOLD * FOLDED_PARTS) == 0 or i >= listed:
                 wide_halves(first + second, wide)
                 first = second = none
-            for half in range(HALVES):
-                total[half] = total[half] + wide[half]
+                for half in range(HALVES):
+                    total[half] = total[half] + wide[half]
         for half in range(HALVES):
             sums[k * HALVES + half] = total[half]
         errors[k] = first + second

@@ -74,8 +74,8 @@ cdef inline f32x below_at(const Exponents* own, Py_ssize_t i, Py_ssize_t n, f32x
 
 
 cdef inline void add_terms_below(bint closer, f32x* terms, bint ends, f32x* folded, f64x* below) noexcept nogil:
-    # FOLDED_PARTS terms: as fold_terms adds them, where they may end a fold, or, if `closer`, each as float64, the first
-    # half and the second to one partial sum each
+    # FOLDED_PARTS terms: as fold_terms adds them, where they may end a fold, or, if `closer`, each as float64, the
+    # first half and the second to one partial sum each
     cdef float values[FOLDED_PARTS]
     cdef int k
     if not closer:
