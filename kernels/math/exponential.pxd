@@ -36,6 +36,11 @@ cdef inline real step(real p, real x, double c) noexcept nogil:
     return fma(p, x, splat(x, c))
 
 
+cdef inline real two_steps(real p, real x, real square, double c1, double c0) noexcept nogil:
+    # two of them, of which the next one waits for one operation only: square is x^2
+    return fma(p, square, step(splat(x, c1), x, c0))
+
+
 cdef inline real nearest_sum(real x, double scale) noexcept nogil:
     # a sum as above, whose n is x scale rounded to a whole number
     return fma(x, splat(x, scale), pick(x, 12582912.0, 6755399441055744.0))
@@ -113,7 +118,7 @@ cdef inline real exp_rest(real r, real r_low) noexcept nogil:
     # e^(r + r_low) - 1 - r for |r| <= 0.347; at most 0.07.
     # tools/fit/exp.sollya: |r| <= ln(2)/2, error of the sum 2^-28.2 (float32), 2^-63.5 (float64)
     cdef real t = r + r_low
-    cdef real q
+    cdef real q, square
     if real is f32x:
         q = splat(r, 0.0013782460009679198)
         q = step(q, t, 0.00836866907775402)
@@ -121,17 +126,13 @@ cdef inline real exp_rest(real r, real r_low) noexcept nogil:
         q = step(q, t, 0.1666652113199234)
         q = step(q, t, 0.49999991059303284)
     else:
+        square = t * t
         q = splat(r, 2.0876599428087686e-09)
-        q = step(q, t, 2.511258751007753e-08)
-        q = step(q, t, 2.755739905184801e-07)
-        q = step(q, t, 2.75572330560833e-06)
-        q = step(q, t, 2.480158717787179e-05)
-        q = step(q, t, 0.0001984126989850026)
-        q = step(q, t, 0.001388888888895642)
-        q = step(q, t, 0.008333333333315998)
-        q = step(q, t, 0.041666666666666546)
-        q = step(q, t, 0.16666666666666685)
-        q = step(q, t, 0.5)
+        q = two_steps(q, t, square, 2.511258751007753e-08, 2.755739905184801e-07)
+        q = two_steps(q, t, square, 2.75572330560833e-06, 2.480158717787179e-05)
+        q = two_steps(q, t, square, 0.0001984126989850026, 0.001388888888895642)
+        q = two_steps(q, t, square, 0.008333333333315998, 0.041666666666666546)
+        q = two_steps(q, t, square, 0.16666666666666685, 0.5)
     return fma(t * t, q, r_low)
 
 

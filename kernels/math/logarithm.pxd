@@ -6,7 +6,7 @@ from ..lanes cimport (
     bits_f32, exponent, f32x, f64x, fma, from_bits_f32, lookup16_f32, real, round_i32_f32, scale2,
     splat, splat_u32, u32x, where_less, with_sign,
 )
-from .exponential cimport any_outside, step
+from .exponential cimport any_outside, step, two_steps
 from .pairs cimport fast_sum, product, two_sum
 from .segments cimport LOG_TABLE
 
@@ -82,13 +82,10 @@ cdef inline f64x log_rest_f64(f64x f) noexcept nogil:
     cdef f64x s = f / (splat(f, 2.0) + f)
     cdef f64x z = s * s
     cdef f64x h = splat(f, 0.5) * f * f
-    cdef f64x q = splat(f, 0.14798544835230695)
-    q = step(q, z, 0.15313808209660257)
-    q = step(q, z, 0.1818357310435841)
-    q = step(q, z, 0.2222219841824988)
-    q = step(q, z, 0.2857142874375453)
-    q = step(q, z, 0.3999999999940921)
-    q = step(q, z, 0.6666666666666735)
+    cdef f64x q = splat(f, 0.14798544835230695), square = z * z
+    q = two_steps(q, z, square, 0.15313808209660257, 0.1818357310435841)
+    q = two_steps(q, z, square, 0.2222219841824988, 0.2857142874375453)
+    q = two_steps(q, z, square, 0.3999999999940921, 0.6666666666666735)
     return s * fma(z, q, h) - h
 
 

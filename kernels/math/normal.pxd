@@ -1,7 +1,7 @@
 # The normal distribution on registers: erf, erfc, and the tail that gelu is made of. Coefficients are made by the
 # scripts in tools/fit, named beside them with the error they reach.
 from ..lanes cimport LOOKUP_FLOATS, at_most, f32x, fma, magnitude, pick, real, scale2, splat, where_less, with_sign
-from .exponential cimport exp_of_pair, power2_of_sum, step, whole
+from .exponential cimport exp_of_pair, power2_of_sum, step, two_steps, whole
 from .pairs cimport fast_sum, pair_product, product
 from .piecewise cimport ALL, FIRST, ODD, PLAIN, any_past_first, bent_steps, quarters, segment
 from .segments cimport ERF_SEGMENTS, NORMAL_TAIL_SEGMENTS
@@ -14,7 +14,7 @@ cdef inline f32x mills_segment(f32x a, int which, f32x* low) noexcept nogil:
 cdef inline real mills(real a, real* low) noexcept nogil:
     # erfc(a / sqrt 2) / 2 e^(a^2/2) for a >= 0. float64: rho H(rho), rho = 1 / (a + 3), tools/fit/normal_tail.sollya:
     # a <= 39, error 2^-56.0. float32: by segments, a <= 20, error 2^-27.9
-    cdef real one, d, d_low, rho, rho_low, t, h, h_low
+    cdef real one, d, d_low, rho, rho_low, t, h, h_low, square
     if real is f32x:
         h = mills_segment(a, LOOKUP_FLOATS, low)
         if any_past_first(a, 5.99):
@@ -27,26 +27,18 @@ cdef inline real mills(real a, real* low) noexcept nogil:
         rho = one / d
         rho_low = fma(-rho, d_low, fma(-rho, d, one)) * rho
         t = (rho - splat(a, 0.1875)) + rho_low
+        square = t * t
         h = splat(a, -2315664989.0370836)
-        h = step(h, t, 3229796672.297123)
-        h = step(h, t, 360136133.151421)
-        h = step(h, t, -670991803.4550079)
-        h = step(h, t, 60626626.004337825)
-        h = step(h, t, 55125533.026681095)
-        h = step(h, t, -18693033.77988871)
-        h = step(h, t, 444006.1862275633)
-        h = step(h, t, 1789732.5402794376)
-        h = step(h, t, -663902.6231429119)
-        h = step(h, t, 290.9231076333635)
-        h = step(h, t, 84428.62186100466)
-        h = step(h, t, -25482.830315029718)
-        h = step(h, t, -4222.71134416437)
-        h = step(h, t, 4737.10833255909)
-        h = step(h, t, -529.9967935296861)
-        h = step(h, t, -626.3497342705158)
-        h = step(h, t, 201.96637047702853)
-        h = step(h, t, 84.41321791527878)
-        h = step(h, t, -45.80806564978135)
+        h = two_steps(h, t, square, 3229796672.297123, 360136133.151421)
+        h = two_steps(h, t, square, -670991803.4550079, 60626626.004337825)
+        h = two_steps(h, t, square, 55125533.026681095, -18693033.77988871)
+        h = two_steps(h, t, square, 444006.1862275633, 1789732.5402794376)
+        h = two_steps(h, t, square, -663902.6231429119, 290.9231076333635)
+        h = two_steps(h, t, square, 84428.62186100466, -25482.830315029718)
+        h = two_steps(h, t, square, -4222.71134416437, 4737.10833255909)
+        h = two_steps(h, t, square, -529.9967935296861, -626.3497342705158)
+        h = two_steps(h, t, square, 201.96637047702853, 84.41321791527878)
+        h = step(h, t, -45.80806564978135)  # one by one, whose rounding errors are smaller
         h = step(h, t, -18.809282228528893)
         h = step(h, t, 8.853994020862997)
         h = step(h, t, 8.87863248596667)
@@ -91,24 +83,20 @@ cdef inline real normal_tail_parts(real a, real* low, real* sum, real* e, real* 
 cdef inline real erf(real x) noexcept nogil:
     # float32: by segments. float64: x (c0 + z P(z)), z = x^2, up to 1/2, tools/fit/erf.sollya: error 2^-65.3, and
     # 1 - erfc beyond
-    cdef real a, z, low, sum, tail, p, e, e_low, h, h_low
+    cdef real a, z, low, sum, tail, p, e, e_low, h, h_low, square
     if real is f32x:
         a = at_most(magnitude(x), splat(x, 3.95))
         return with_sign(segment(&ERF_SEGMENTS[0][0], 6, ODD, FIRST, bent_steps(a, 2.88, -0.25), a, &low), x)
     else:
         a = at_most(magnitude(x), splat(x, 6.0))
         z = x * x
+        square = z * z
         p = splat(x, 1.678899790486417e-08)
-        p = step(p, z, -1.6738890694461397e-07)
-        p = step(p, z, 1.6484994223625589e-06)
-        p = step(p, z, -1.4926394287603263e-05)
-        p = step(p, z, 0.00012055347482123082)
-        p = step(p, z, -0.0008548327199325623)
-        p = step(p, z, 0.005223977626760337)
-        p = step(p, z, -0.026866170645189483)
-        p = step(p, z, 0.11283791670955262)
-        p = step(p, z, -0.37612638903183754)
-        p = step(p, z, 1.53611204275307e-17)
+        p = two_steps(p, z, square, -1.6738890694461397e-07, 1.6484994223625589e-06)
+        p = two_steps(p, z, square, -1.4926394287603263e-05, 0.00012055347482123082)
+        p = two_steps(p, z, square, -0.0008548327199325623, 0.005223977626760337)
+        p = two_steps(p, z, square, -0.026866170645189483, 0.11283791670955262)
+        p = two_steps(p, z, square, -0.37612638903183754, 1.53611204275307e-17)
         # near the smallest normal number the product's rounding error would underflow, so x is multiplied by 2^60 first
         h = x * splat(x, 1.152921504606847e+18)
         tail = product(h, splat(x, 1.1283791670955126), &low)

@@ -89,7 +89,7 @@ cdef inline real gelu_slope_by_exp(real x, real* low) noexcept nogil:
         c = step(c, t, -0.01819967639867149)
         c = step(c, t, 0.388284982990552)
         c = step(c, t, 2.756451748373117e-17)
-        k = near_root(t, t_low, 0.4314939923140469, c, k, e_low, &e_low)
+        k = near_root(t, t_low, 0.25, 0.4314939923140469, c, k, e_low, &e_low)
     return reflected_pair(x, k, e_low, low)
 
 
@@ -212,7 +212,7 @@ cdef inline real gelu_tanh_slope_by_exp(real x, real* low) noexcept nogil:
         c = step(c, t, -0.015782853521848029753)
         c = step(c, t, 0.38751844613578892316)
         c = step(c, t, 2.028254970529195e-17)
-        h = near_root(t, t_low, 0.4304000910248585, c, h, rest, &rest)
+        h = near_root(t, t_low, 0.25, 0.4304000910248585, c, h, rest, &rest)
     return reflected_pair(x, h, rest, low)
 
 

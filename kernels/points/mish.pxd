@@ -100,7 +100,7 @@ cdef inline real mish_slope(real x, real* low) noexcept nogil:
         c = step(c, t, 0.041907821043609872595)
         c = step(c, t, 0.20473126408010586639)
         c = step(c, t, 1.5332816617135587e-17)
-    return near_root(t, t_low, 0.2669479140495345, c, scale2(v, n), scale2(v_low, n), low)
+    return near_root(t, t_low, 0.25, 0.2669479140495345, c, scale2(v, n), scale2(v_low, n), low)
 
 
 cdef inline real mish_backward(real grad, real x) noexcept nogil:

@@ -24,13 +24,14 @@ cdef inline real minus_product(real x, real a, real s, real rest) noexcept nogil
     return at_least(x, splat(x, -0.0)) - fma(a, s, a * rest)
 
 
-cdef inline real near_root(real t, real t_low, double c0, real rest, real k, real k_low, real* low) noexcept nogil:
-    # a slope near its root, t being the distance from it: t (c0 + rest) where |t| < 1/4, k + k_low elsewhere
-    cdef real c_low, near = magnitude(t), quarter = splat(t, 0.25)
+cdef inline real near_root(real t, real t_low, double reach, double c0, real rest, real k, real k_low,
+                           real* low) noexcept nogil:
+    # a slope near its root, t being the distance from it: t (c0 + rest) where |t| < reach, k + k_low elsewhere
+    cdef real c_low, near = magnitude(t), end = splat(t, reach)
     cdef real c = fast_sum(splat(t, c0), rest, &c_low)
     c = pair_product(t, t_low, c, c_low, &c_low)
-    low[0] = where_less(near, quarter, c_low, k_low)
-    return where_less(near, quarter, c, k)
+    low[0] = where_less(near, end, c_low, k_low)
+    return where_less(near, end, c, k)
 
 
 cdef inline f32x times_reflected(f32x grad, f32x x, f32x k) noexcept nogil:

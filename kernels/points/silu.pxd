@@ -6,12 +6,12 @@ from ..lanes cimport (
     LOOKUP_FLOATS, any_less, at_least, at_most, f32x, f64x, fma, ldexp, magnitude, pick, power2, real, scale2, splat,
     where_less, with_sign,
 )
-from ..math.exponential cimport largest, step, whole
-from ..math.logistic cimport logistic_parts, logistic_times, reduced, sigmoid
+from ..math.exponential cimport exp_of_pair, largest, step, whole
+from ..math.logistic cimport logistic_times, reduced, sigmoid
 from ..math.piecewise cimport (
     LAST, ODD, ROOTED, first_steps_end, reflected_pair, segment, segment_parts, steps, steps_end,
 )
-from ..math.pairs cimport fast_sum, pair_product, scaled, two_sum
+from ..math.pairs cimport fast_sum, pair_product, pair_quotient, scaled, two_sum
 from ..math.segments cimport SILU_SEGMENTS, SILU_SLOPE_SEGMENTS
 from .parts cimport any_one, minus_tail, near_root, stretched, times_reflected_pair, where_one
 from .sigmoid cimport logistic
@@ -54,39 +54,50 @@ cdef inline f32x silu_slope_parts(f32x a, int which, f32x* rest) noexcept nogil:
     return segment_parts(&SILU_SLOPE_SEGMENTS[0][0], 7, ROOTED, which, steps(a), a, rest)
 
 
+cdef inline real silu_slope_far(real x, real* low) noexcept nogil:
+    # silu'(x) = e^x (1 + x) for x so far below 0 that 1 + e^x is 1
+    cdef real rest, e_low, sum, a = at_least(x, pick(x, -109.0, -760.0))
+    cdef real e = exp_of_pair(a, splat(x, -0.0), &e_low, &sum)
+    cdef real h = two_sum(splat(x, 1.0), a, &rest)
+    h = pair_product(h, rest, e, e_low, &rest)
+    low[0] = scale2(rest, whole(sum))
+    return scale2(h, whole(sum))
+
+
 cdef inline real silu_slope_by_exp(real x, real* low) noexcept nogil:
-    # for x = -a < 0: q (1 - a + a q), q = 1 / (1 + e^a), which cancels near a = 1.278; float64: there a polynomial in
-    # t, |t| <= 0.25, error 2^-62.1
-    cdef real a = at_most(magnitude(x), pick(x, 109.0, 760.0))
-    cdef real one = splat(x, 1.0), zero = splat(x, 0.0)
-    cdef real q, q_low, n, r, az, az_low, h, rest, k, t, t_low, c, sum
-    q = logistic_parts(a, splat(x, -0.0), &q_low, &sum)
-    n = whole(sum)
-    r = power2(n)
-    az = pair_product(a, zero, q * r, q_low * r, &az_low)
-    h = two_sum(one, -a, &rest)
-    h = two_sum(h, az, &t)
-    k = pair_product(h, t + (rest + az_low), q, q_low, &rest)
-    k = scale2(k, n)
-    rest = scale2(rest, n)
+    # With e = e^-|x| and s = 1 + e: (s + x e) / s^2 where x >= 0, and (s + x) e / s^2 where x < 0. That cancels near
+    # x = -1.278, where float64 takes a polynomial in t, |t| <= 2^-7, error 2^-65.2 (tools/fit/roots.py).
+    cdef real far = pick(x, 80.0, 690.0), a = at_most(magnitude(x), far), zero = splat(x, 0.0)
+    cdef real e, e_low, s, s_low, square, top, top_low, h, rest, k, t, c, sum
+    e = exp_of_pair(-a, splat(x, -0.0), &e_low, &sum)
+    t = power2(whole(sum))
+    e, e_low = e * t, e_low * t
+    s = fast_sum(splat(x, 1.0), e, &s_low)
+    s_low = s_low + e_low
+    square = s * s
+    h = s - a
+    rest = ((s - h) - a) + s_low  # the whole rounding error up to a = 2 s, and most of it beyond
+    k = h * e
+    rest = fma(rest, e, fma(h, e_low, fma(h, e, -k)))
+    top = fast_sum(s, a * e, &top_low)
+    top_low = top_low + s_low
+    top, top_low = where_less(x, zero, k, top), where_less(x, zero, rest, top_low)
+    k = pair_quotient(top, top_low, square, fma(s + s, s_low, fma(s, s, -square)), low)
     if real is f64x:
-        t = fast_sum(splat(x, 1.2784645427610737) - a, splat(x, 1.0946994183093437e-16), &t_low)
-        c = splat(x, -3.4557842798071035e-08)
-        c = step(c, t, 8.398336188897549e-07)
-        c = step(c, t, 2.3463749857869384e-06)
-        c = step(c, t, -2.940905252487355e-06)
-        c = step(c, t, -2.9733556880109773e-05)
-        c = step(c, t, -4.09054158750973e-05)
-        c = step(c, t, 0.00018570724393212546)
-        c = step(c, t, 0.0007985218834466932)
-        c = step(c, t, 0.00012662741007778936)
-        c = step(c, t, -0.006606589138373429)
-        c = step(c, t, -0.015222655223188018)
-        c = step(c, t, 0.018874814223782378)
-        c = step(c, t, 0.1466487969969469)
-        c = step(c, t, -4.0160100856717925e-18)
-        k = near_root(t, t_low, 0.2178117057198001, c, k, rest, &rest)
-    return reflected_pair(x, k, rest, low)
+        t = fast_sum(x + splat(x, 1.2784645427610737), splat(x, 1.0946994183093437e-16), &rest)
+        if any_less(magnitude(t), splat(x, 0.0078125)):
+            c = splat(x, 0.00079851751265388480)
+            c = step(c, t, 0.00012664724551242605)
+            c = step(c, t, -0.0066065891382233592)
+            c = step(c, t, -0.015222655223793359)
+            c = step(c, t, 0.018874814223782312)
+            c = step(c, t, 0.14664879699694690)
+            c = step(c, t, -3.974332745880847e-18)
+            k = near_root(t, rest, 0.0078125, 0.2178117057198001, c, k, low[0], low)
+    if any_less(x, -far):
+        c = silu_slope_far(x, &rest)
+        k, low[0] = where_less(x, -far, c, k), where_less(x, -far, rest, low[0])
+    return k
 
 
 cdef inline real silu_slope(real x, real* low) noexcept nogil:
