@@ -25,16 +25,16 @@ from .loops.reductions cimport (
     sum_row, sum_values, take, wide,
 )
 from .loops.operations cimport (
-    GROUP, SHORT, SHORT_ROWS, SHORT_TILE, Operands, along_axis, group_kernel, group_of, run_groups,
+    GROUP, SHORT, SHORT_BYTES, SHORT_ROWS, SHORT_TILE, Operands, along_axis, group_kernel, group_of, run_groups,
     short_kernel, with_columns, with_short_rows, without_copies,
 )
-from .loops.short_rows cimport map_short
+from .loops.short_rows cimport add_short, map_short, short_totals
 from .rowwise.column_exponentials cimport (
     REGISTER, Columns, column_logs, columns_of, raised_of, register_of, set_scales,
 )
 from .rowwise.exponentials cimport find_logs
-from .rowwise.exponents cimport Exponents, exponents_of, larger, largest, set_top, top_block
-from .rowwise.short_exponentials cimport short_logs
+from .rowwise.exponents cimport Exponents, exponents_of, larger, largest, raised_by_scale, set_top, top_block
+from .rowwise.short_exponentials cimport short_logs, tile_step
 
 np.import_array()
 np.import_ufunc()
@@ -127,7 +127,7 @@ cdef inline void cross_entropy(const real* like, Exponents* rows, const Question
     r = 0
     while r < count:
         if is_blended(&questions[r]):
-            answer_blended(like, &rows[r], &questions[r], blends[r], n, threads)
+            answer_blended(like, &rows[r], <real*>rows[r].y, &questions[r], blends[r], n, threads)
             r += 1
         else:
             answer_rows(like, rows + r, questions + r, sums + r, together, n, threads)
@@ -177,18 +177,18 @@ cdef inline double blended_slope_at_target(const Exponents* row, const Question*
                         + own.all * own.pull * p)
 
 
-cdef inline void answer_blended(const real* like, const Exponents* row, const Question* asked, Pair blend, Py_ssize_t n,
-                                int threads) noexcept nogil:
+cdef inline void answer_blended(const real* like, const Exponents* row, real* grad, const Question* asked, Pair blend,
+                                Py_ssize_t n, int threads) noexcept nogil:
     # the same where classes have a blend, of which `blend` holds two sums: of blend, and of blend (top - logits)
-    cdef real* grad = <real*>row.y
-    cdef BlendedSlope slope = BlendedSlope(blend_of(grad, asked, row.top, n), 0.0, row.scale)
-    cdef Slope plain = Slope(grad, 0.0, 0.0)
+    cdef const real* exponentials = <const real*>row.y
+    cdef BlendedSlope slope = BlendedSlope(blend_of(exponentials, asked, row.top, n), 0.0, row.scale)
+    cdef Slope plain = Slope(exponentials, 0.0, 0.0)
     cdef Blended own = blended_loss(like, row, asked, blend)
     cdef double stored = 0.0
     if grad == NULL:
         return
     if asked.wanted == NULL:
-        stored = element(grad, asked.target)
+        stored = element(exponentials, asked.target)
     slope.factor = plain.factor = blended_factor(row, &own)
     if asked.wanted == NULL and slope.blend.spread == 0.0:
         map_row(slope_block[real], grad, &plain, n, threads)
@@ -236,12 +236,13 @@ cdef void loss_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t 
     cdef Py_ssize_t r, target = -1, count = 0
     cdef double factor = 1.0
     cdef int options = 2 if asked == CLASS else 3, results = options + (3 if with_grad else 2)
+    cdef double unwanted
     cdef double* loss
     cdef void* grad
     cdef const void* wanted
     cdef const void* weight
     for r in range(rows):
-        loss, grad = <double*>p[r][results], NULL
+        loss, grad = <double*>p[r][results] if p[r][results] != NULL else &unwanted, NULL
         if with_grad:
             grad = p[r][results + 1]
         if asked != PROBABILITIES:
@@ -317,14 +318,17 @@ weighted_cross_entropy_with_grad_gufunc = with_columns(with_short_rows(along_axi
     b"logits, target, weight, label_smoothing, z_loss, scale -> loss, grad"),
     <void*>short_weighted_gradient_kernel[f32x], <void*>short_weighted_gradient_kernel[f64x]),
     <void*>weighted_gradient_columns[f32x], <void*>weighted_gradient_columns[f64x], 32)
-probable_cross_entropy_gufunc = with_columns(along_axis(
+probable_cross_entropy_gufunc = with_columns(with_short_rows(along_axis(
     b"probable_cross_entropy", <void*>probable_loss_kernel[f32x], <void*>probable_loss_kernel[f64x], b"rrvss", b"s",
-    b"logits, probabilities, weight, label_smoothing, z_loss -> loss"), <void*>probable_loss_columns, NULL, 128)
-probable_cross_entropy_with_grad_gufunc = with_columns(along_axis(
+    b"logits, probabilities, weight, label_smoothing, z_loss -> loss"),
+    <void*>short_probable_loss_kernel[f32x], <void*>short_probable_loss_kernel[f64x]),
+    <void*>probable_loss_columns, NULL, 32)
+probable_cross_entropy_with_grad_gufunc = with_columns(with_short_rows(along_axis(
     b"probable_cross_entropy_with_grad", <void*>probable_gradient_kernel[f32x],
     <void*>probable_gradient_kernel[f64x], b"rrvsss", b"sr",
     b"logits, probabilities, weight, label_smoothing, z_loss, scale -> loss, grad"),
-    <void*>probable_gradient_columns, NULL, 112)
+    <void*>short_probable_gradient_kernel[f32x], <void*>short_probable_gradient_kernel[f64x]),
+    <void*>probable_gradient_columns, NULL, 32)
 
 
 cdef double mean_loss_float64(const double* losses, double divisor, Py_ssize_t n) noexcept nogil:

@@ -227,6 +227,8 @@ def refuse_limit(name, limit):
 
 # What stands for a missing weight or bias in a call of a kernel.
 cdef object ABSENT = np.empty(0, np.float32), ABSENT_FLOAT64 = np.empty(0, np.float64)
+UNWANTED = ABSENT  # and what is given as an output of one number a row that nobody wants, and no loop computes
+cdef object DISCARDED = object()  # the same of one that the loop does write
 
 
 EXPECTED = "float16, bfloat16, float32, float64 or integers"
@@ -571,11 +573,16 @@ cdef bint without_axis(np.ndarray one, np.ndarray x, int axis):
 
 cdef bint all_below(const int64_t* numbers, Py_ssize_t count, int64_t end) noexcept nogil:
     # whether all are from 0 to end - 1: neither they nor their differences from the last have a sign
-    cdef uint64_t signs = 0, last = <uint64_t>(end - 1)
+    cdef uint64_t signs = 0, others = 0, last = <uint64_t>(end - 1)
     cdef Py_ssize_t i
-    for i in range(count):
+    for i in range(0, count - 3, 4):  # this is compiled without what would take the loop apart
         signs |= <uint64_t>numbers[i] | (last - <uint64_t>numbers[i])
-    return not signs >> 63
+        others |= <uint64_t>numbers[i + 1] | (last - <uint64_t>numbers[i + 1])
+        signs |= <uint64_t>numbers[i + 2] | (last - <uint64_t>numbers[i + 2])
+        others |= <uint64_t>numbers[i + 3] | (last - <uint64_t>numbers[i + 3])
+    for i in range(count - count % 4, count):
+        signs |= <uint64_t>numbers[i] | (last - <uint64_t>numbers[i])
+    return not (signs | others) >> 63
 
 
 def classified(name, logits, target, ignore_index=None, int axis=-1):
@@ -1197,12 +1204,12 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
                 steps[k] = dims[vectors - 1] * steps[core]
                 core += 1
                 continue
-        if operand is ABSENT and k >= gufunc.nin and kinds[k] == c"a":
+        if operand is ABSENT and k >= gufunc.nin and kinds[k] in b"as":
             args[k], steps[k], steps[core] = NULL, 0, 0
-            core += 1
+            core += kinds[k] == c"a"
             put(made, k - gufunc.nin, ABSENT)
             continue
-        if operand is ABSENT and k >= gufunc.nin and kinds[k] == c"s":
+        if operand is DISCARDED:
             if rows <= MOST_UNWANTED:
                 args[k], steps[k] = <char*>unwanted, sizeof(double)
                 put(made, k - gufunc.nin, ABSENT)
@@ -1278,6 +1285,10 @@ cdef object across_at_once(np.ufunc gufunc, tuple operands, tuple out, int axis)
         if k < gufunc.nin and kinds[k] == c"s" and type(operand) in (float, int):
             numbers[k] = operand
             args[k] = <char*>&numbers[k]
+            continue
+        if operand is ABSENT and kinds[k] == c"s":
+            args[k] = NULL
+            made.append(ABSENT)
             continue
         if k >= gufunc.nin and operand is None and kinds[k] == c"r":
             operand = np.PyArray_EMPTY(axes, np.PyArray_DIMS(x), loop.types[k], 0)
@@ -1357,19 +1368,27 @@ def number_in(np.dtype dtype, double value):
 cdef object rounded(np.dtype dtype, values):
     # in the environment of kernels, whose flags are not the caller's
     cdef np.ndarray given, found
-    cdef Py_ssize_t i
+    cdef const void* numbers
+    cdef void* results
+    cdef Py_ssize_t i, count
     cdef int to = dtype_in_loops(dtype.num), of
     if to >= 0 and np.PyArray_CheckExact(values) and np.PyArray_ISCARRAY_RO(<np.ndarray>values):
         given = values
         of = dtype_in_loops(np.PyArray_TYPE(given))
         if of >= 0:
             found = np.PyArray_EMPTY(np.PyArray_NDIM(given), np.PyArray_DIMS(given), dtype.num, 0)
+            numbers, results, count = np.PyArray_DATA(given), np.PyArray_DATA(found), np.PyArray_SIZE(given)
             if of == FLOAT32 and to == BFLOAT16_OF_LOOPS:
-                narrow_to_bfloat16(<const uint32_t*>np.PyArray_DATA(given), <uint16_t*>np.PyArray_DATA(found),
-                                   np.PyArray_SIZE(given))
-                return found
-            for i in range(np.PyArray_SIZE(given)):
-                put_number(<Dtype>to, np.PyArray_DATA(found), i, number_at(<Dtype>of, np.PyArray_DATA(given), i))
+                narrow_to_bfloat16(<const uint32_t*>numbers, <uint16_t*>results, count)
+            elif of == FLOAT32 and to == FLOAT64:  # the usual ones, without questions about every number
+                for i in range(count):
+                    (<double*>results)[i] = (<const float*>numbers)[i]
+            elif of == FLOAT64 and to == FLOAT32:
+                for i in range(count):
+                    put_number(FLOAT32, results, i, number_at(FLOAT64, numbers, i))
+            else:
+                for i in range(count):
+                    put_number(<Dtype>to, results, i, number_at(<Dtype>of, numbers, i))
             return found
     if dtype.itemsize < 2 or dtype.kind not in "fV":
         dtype = values.dtype if values.dtype.kind == "f" else np.dtype(np.float64)
@@ -1407,12 +1426,17 @@ cdef bint converts(bytes kinds, tuple operands, tuple out):
     return False
 
 
+cdef tuple all_wanted(tuple out):
+    # the outputs as NumPy takes them, which makes all of them
+    return tuple([None if place is ABSENT else place for place in out])
+
+
 cpdef object along(np.ufunc gufunc, tuple operands, tuple out):
     """gufunc(*operands, *out) along the last axis. Of arrays that are C-contiguous and of one dtype the loop is called
     at once, without what NumPy does before it."""
     check_outputs(gufunc, out)
     found = at_once(gufunc, operands, out)
-    return call(gufunc, operands, out) if found is None else found
+    return call(gufunc, operands, all_wanted(out)) if found is None else found
 
 
 def on_axis(np.ufunc gufunc, tuple operands, int axis, int ndim, *out):
@@ -1422,7 +1446,7 @@ def on_axis(np.ufunc gufunc, tuple operands, int axis, int ndim, *out):
     check_outputs(gufunc, out)
     axis %= ndim
     found = across_at_once(gufunc, operands, out, axis)
-    return call(gufunc, operands, out, axes=axes_of(gufunc, axis)) if found is None else found
+    return call(gufunc, operands, all_wanted(out), axes=axes_of(gufunc, axis)) if found is None else found
 
 
 def rows_alone(np.ufunc gufunc, tuple operands, int axis, int ndim, tuple out):
@@ -1431,7 +1455,7 @@ def rows_alone(np.ufunc gufunc, tuple operands, int axis, int ndim, tuple out):
     if axis != ndim - 1:
         return None
     check_outputs(gufunc, out)
-    return at_once(gufunc, operands, out + (ABSENT,) * (gufunc.nout - len(out)))
+    return at_once(gufunc, operands, out + (DISCARDED,) * (gufunc.nout - len(out)))
 
 
 def summed(np.ufunc gufunc, tuple operands, tuple out, tuple wanted=()):

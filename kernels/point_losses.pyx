@@ -10,8 +10,8 @@ cimport numpy as np
 cdef extern from "numpy/arrayobject.h":
     const int NPY_HALF
 
-from .lanes cimport any_less, at_least, at_most, called, f32x, f64x, fma, magnitude, real, splat, where_less
-from .loops.dtypes cimport BFLOAT16, FLOAT16, Dtype, number_at
+from .lanes cimport any_less, at_least, at_most, called, f32x, f64x, fma, magnitude, real, splat, splat_f64, where_less
+from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, number_at, put_number
 from .loops.operations cimport Operands, along_axis
 from .loops.reductions cimport (
     Pair, first_lanes, fold_block, map_block, map_row, row_context, sum_block, sum_row, sum_values, take, wide,
@@ -82,9 +82,15 @@ cdef inline f64x wide_each(const real* like, const void* values, f64x none, Py_s
 cdef inline void add_value(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n, f64x* sums,
                            Kind kind) noexcept nogil:
     cdef const Pairs* own = <const Pairs*>context
-    cdef f64x x = wide(<const real*>own.x, i, n)
-    cdef f64x found = wide_value(x, wide(<const real*>own.target, i, n), wide_each(like, own.yes_weight, x, i, n), own,
-                                 kind, real is f32x)
+    cdef f64x x = wide(<const real*>own.x, i, n), size, found
+    if real is f32x and kind == HUBER:
+        if own.weight == NULL:  # value_of, whose product is added at once
+            size = magnitude(x - wide(<const real*>own.target, i, n))
+            found = at_most(size, splat_f64(own.delta))
+            sums[0] = fma(first_lanes(found, n), fma(found, splat_f64(-0.5), size), sums[0])
+            return
+    found = wide_value(x, wide(<const real*>own.target, i, n), wide_each(like, own.yes_weight, x, i, n), own, kind,
+                       real is f32x)
     if own.weight != NULL:
         found = unless_zero(wide(<const real*>own.weight, i, n), found)
     sums[0] = sums[0] + first_lanes(found, n)

@@ -38,7 +38,7 @@ from .rowwise.column_exponentials cimport (
 )
 from .rowwise.exponentials cimport NEAR, all_block, find_logs
 from .rowwise.exponents cimport Exponents, exponents_of, find_tops, larger, least_of_zero, set_top, top_not_finite
-from .rowwise.short_exponentials cimport short_logs, short_softmax
+from .rowwise.short_exponentials cimport raise_short, short_logs, short_softmax, tile_step
 from .rowwise.weighted_exponentials cimport (
     Weighted, find_sum, quick_log, weighted_log, weighted_of, weighted_slopes,
 )

@@ -185,6 +185,35 @@ def test_many_rows_of_a_wider_array_have_the_bits_of_others(name, dtype):
             assert along_axis.bits([np.asarray(own_part).T]) == along_axis.bits([part]), n
 
 
+@pytest.mark.parametrize("dtype", oracles.DTYPES)
+@pytest.mark.parametrize("options", [{}, {"z_loss": 1e-3}, {"label_smoothing": 0.1}, {"weight": np.linspace(0.5, 2, 40)},
+                                     {"weight": np.linspace(0.5, 2, 40), "label_smoothing": 0.1}])
+@pytest.mark.parametrize("probable", [False, True])
+def test_the_backward_makes_no_losses_and_has_the_same_bits(dtype, options, probable):
+    rng = np.random.default_rng(8)
+    for classes in (3, 20, 40):  # neighbours, rows that are copied to be so, rows eight at a time
+        shape = (19, classes)
+        x, target = rng.normal(0, 2, shape).astype(oracles.dtype_named(dtype)), rng.integers(0, classes, 19)
+        if probable:
+            target = rng.random(shape).astype(x.dtype)
+        else:
+            target[3] = target[12] = -100
+        own = {**options, **({} if probable else {"ignore_index": -100})}
+        if "weight" in own:
+            own["weight"] = own["weight"][:classes]
+        expected = lw.cross_entropy_with_grad(x, target, **own)[1]
+        assert lw.cross_entropy_backward(1.0, x, target, **own).tobytes() == expected.tobytes()
+        for each in (x[:5], np.asfortranarray(x), x[::-1].copy()[::-1], x.T.copy().T):  # one after the other; by NumPy
+            found = lw.cross_entropy_backward(1.0, each, target[:len(each)], reduction="sum", **own)
+            both = lw.cross_entropy_with_grad(each, target[:len(each)], reduction="sum", **own)[1]
+            assert found.tobytes() == both.tobytes()
+        across = np.ascontiguousarray(x.T), target.T if probable else target
+        assert lw.cross_entropy_backward(1.0, *across, axis=0, **own).T.tobytes() == expected.tobytes()
+        out = np.empty_like(x)
+        assert lw.cross_entropy_backward(1.0, x, target, out=out, **own) is out
+        assert out.tobytes() == expected.tobytes()
+
+
 def test_neighbouring_rows_may_have_weights_of_their_own():
     x = np.random.default_rng(0).normal(size=(10, 40)).astype(np.float32)
     weights, target = np.abs(x.T[::-1]).copy(), np.arange(40) % 10

@@ -1,6 +1,7 @@
 # Sums and maps of SHORT_ROWS short rows side by side. Their sums have the order of reductions.pxd to the last bit, but
 # the last halves of the rows' partial sums, and what follows from the sums, share registers. No mathematics, no Python.
 from ..lanes cimport F64_LANES, at_least, f32x, f64x, load_f64, real, splat_f64, store_f64
+from .columns cimport MOST_HALVES, halves, wide_halves
 from .operations cimport SHORT_ROWS
 from .reductions cimport FOLDED_SUMS, MOST_SUMS, SUMS, add_folds, add_products, add_terms, fill, halved
 from .registers cimport lanes, skip, store, store_part, zip_high, zip_low
@@ -81,10 +82,10 @@ cdef inline void short_means(f64x* parts, Py_ssize_t n, double* means) noexcept 
         k += F64_LANES
 
 
-cdef inline void short_largest(real* best, real* largest) noexcept nogil:
-    # the largest lane of each of SHORT_ROWS registers, row by row; a NaN may be passed over
+cdef inline void short_largest(real* best, double* largest) noexcept nogil:
+    # the largest lane of each of SHORT_ROWS registers, as float64; a NaN may be passed over
     cdef real other
-    cdef float* floats = <float*>largest
+    cdef f64x wide[MOST_HALVES]
     cdef int width = <int>lanes(best), rows = min(<int>SHORT_ROWS, width), first = 0, half, k
     while first < SHORT_ROWS:
         half = rows // 2
@@ -93,12 +94,14 @@ cdef inline void short_largest(real* best, real* largest) noexcept nogil:
                 other = zip_low(best[k], best[k + half])
                 best[k] = at_least(other, zip_high(best[k], best[k + half]))
             half = half // 2
-        store(<real*>skip(<const real*>largest, first), best[0])
+        wide_halves(best[0], wide)
+        if rows < width:  # the second half is of the same rows
+            wide[0] = at_least(wide[halves(best) // 2], wide[0])
+        for k in range(halves(best)):
+            if k * F64_LANES < rows:
+                store_f64(largest + first + k * F64_LANES, wide[k])
         best += rows
         first += rows
-    if real is f32x:
-        for k in range(rows if rows < width else 0):  # the second half is of the same rows
-            floats[k] = floats[k + rows] = max(floats[k], floats[k + rows])
 
 
 cdef inline void map_short(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,

@@ -60,8 +60,25 @@ cdef inline void add_blend(const real* like, const void* context, Py_ssize_t i, 
                                    share * (splat_f64(own.top) - wide(<const real*>own.x, i, n)))
 
 
+cdef inline bint is_wanted_alone(const Blend* own) noexcept nogil:
+    # probabilities without weights and smoothing, whose blend they are
+    return own.wanted != NULL and own.weight == NULL and own.kept == 1.0 and own.spread == 0.0
+
+
+cdef inline void add_wanted(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
+                            f64x* sums) noexcept nogil:
+    # add_blend of these
+    cdef const Blend* own = <const Blend*>context
+    cdef f64x share = wide(<const real*>own.wanted, i, n)
+    sums[0] = sums[0] + share
+    sums[1] = sums[1] + where_less(magnitude(share), splat_f64(5e-324), splat_f64(0.0),
+                                   share * (splat_f64(own.top) - wide(<const real*>own.x, i, n)))
+
+
 cdef inline Pair blend_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Blend own = (<const Blend*>context)[0]
+    if is_wanted_alone(&own):
+        return sum_block(add_wanted[real], 2, like, &own, start, n)
     return sum_block(add_blend[real], 2, like, &own, start, n)
 
 

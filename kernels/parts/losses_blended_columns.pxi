@@ -25,6 +25,15 @@ cdef inline void add_column_blend(const f64x* like, const void* context, Py_ssiz
         load_f64(own.top) - widened(<const float*>(own.rows.x + i * own.rows.stride), own.rows.half)))
 
 
+cdef inline void add_column_wanted(const f64x* like, const void* context, Py_ssize_t i, f64x* sums) noexcept nogil:
+    # add_wanted of half of the lanes
+    cdef const BlendColumns* own = <const BlendColumns*>context
+    cdef f64x share = widened(<const float*>(own.wanted + i * own.wanted_stride), own.rows.half)
+    sums[0] = sums[0] + share
+    sums[1] = sums[1] + where_less(magnitude(share), splat_f64(5e-324), splat_f64(0.0), share * (
+        load_f64(own.top) - widened(<const float*>(own.rows.x + i * own.rows.stride), own.rows.half)))
+
+
 cdef inline void sum_blends(const Columns* columns, BlendColumns* own, int registers, Py_ssize_t n, const f64x* tops,
                             double* blends) noexcept nogil:
     # the two sums of each row; those of the second kind stand MOST_ROWS further on
@@ -36,7 +45,10 @@ cdef inline void sum_blends(const Columns* columns, BlendColumns* own, int regis
         if wanted != NULL:
             own.wanted = wanted + k // HALVES * sizeof(f32x)
         store_f64(own.top, tops[k])
-        add_columns(add_column_blend, 2, 0, own, n, sums)
+        if is_wanted_alone(&own.blend):
+            add_columns(add_column_wanted, 2, 0, own, n, sums)
+        else:
+            add_columns(add_column_blend, 2, 0, own, n, sums)
         store_f64(blends + k * F64_LANES, sums[0])
         store_f64(blends + MOST_ROWS + k * F64_LANES, sums[1])
     own.wanted = wanted
@@ -76,9 +88,11 @@ cdef bint blended_columns(const f32x* like, char** at, const Py_ssize_t* steps, 
     cdef double[MOST_ROWS] factors
     cdef double[MOST_ROWS] scales
     cdef double[MOST_ROWS] at_targets
-    cdef double smoothing = (<const double*>at[3])[0], z_loss = (<const double*>at[4])[0]
+    cdef double smoothing = (<const double*>at[3])[0], z_loss = (<const double*>at[4])[0], unwanted
     cdef double scale = (<const double*>at[5])[0] if with_grad else 1.0
     cdef int result = 6 if with_grad else 5
+    cdef char* losses = at[result] if at[result] != NULL else <char*>&unwanted
+    cdef Py_ssize_t losses_step = steps[result] if at[result] != NULL else 0
     cdef Py_ssize_t i, r, target = -1, width = lanes(like), rows = registers * width
     cdef Exponents row = exponents_of(like, NULL, NULL, 1.0, scale)
     cdef Question asked
@@ -93,13 +107,13 @@ cdef bint blended_columns(const f32x* like, char** at, const Py_ssize_t* steps, 
     if not column_logs(like, &columns, registers, n, tops, inverses, rests, logs, 0.0):
         return False
     own.wanted, own.wanted_stride = at[1] if probable else NULL, strides[1]
-    own.blend = Blend(NULL, NULL, at[2], 1.0 - smoothing if probable else 0.0, smoothing / n, 0.0)
+    own.blend = Blend(NULL, own.wanted, at[2], 1.0 - smoothing if probable else 0.0, smoothing / n, 0.0)
     memset(blends, 0, sizeof(blends))
     if own.blend.kept != 0.0 or own.blend.spread != 0.0:
         sum_blends(&columns, &own, registers, n, tops, blends)
     for r in range(rows):
         asked = Question(target, own.wanted, at[2], 1.0, 0.0, smoothing, z_loss,
-                         <double*>(at[result] + r * steps[result]))
+                         <double*>(losses + r * losses_step))
         factors[r], scales[r], at_targets[r] = 0.0, scale, 0.0
         if not probable:
             asked.target = (<const int64_t*>(at[1] + r * steps[1]))[0]

@@ -29,7 +29,8 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
     cdef int options = 3 if weighted else 2, result = options + (3 if with_grad else 2)
     cdef double smoothing = (<const double*>at[options])[0], z_loss = (<const double*>at[options + 1])[0]
     cdef int k, count = registers * halves(like)
-    cdef bint ignored = False
+    cdef bint ignored = False, wanted = at[result] != NULL
+    cdef bint logged = wanted or z_loss != 0.0
     cdef Py_ssize_t r, target, rows = registers * lanes(like)
     cdef Columns columns
     for r in range(options, options + 2):
@@ -40,7 +41,7 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
         take_column_numbers(at[options + 2], steps[options + 2], count, scales)
         if not set_scales(like, &columns, scales, count):
             return False
-    if not column_logs(like, &columns, registers, n, tops, inverses, rests, logs, 0.0):
+    if not column_logs(like, &columns, registers, n, tops, inverses, rests, logs if logged else NULL, 0.0):
         return False
     for r in range(rows):
         target = (<const int64_t*>(at[1] + r * steps[1]))[0]
@@ -51,11 +52,12 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
     take_column_numbers(<const char*>weight, sizeof(double), count, weights)
     if smoothing != 0.0:
         sum_column_elements(like, at[0], strides[0], registers, n, sums)
-    for k in range(count):
+    for k in range(count if wanted else 0):
         losses[k] = loss_of(tops[k], logs[k], logits[k], sums[k] if smoothing != 0.0 else tops[k], weights[k],
                             smoothing, z_loss, n)
-    put_column_numbers(losses, count, at[result], steps[result])
-    for r in range(rows if ignored else 0):
+    if wanted:
+        put_column_numbers(losses, count, at[result], steps[result])
+    for r in range(rows if ignored and wanted else 0):
         if (<const int64_t*>(at[1] + r * steps[1]))[0] < 0:
             (<double*>(at[result] + r * steps[result]))[0] = 0.0
     if not with_grad:
@@ -70,8 +72,9 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
         inverses[k] = power2(-raised_of(like, &columns, k)) * (inverses[k] * inverse_sum)
         p = exponentials[k] * inverses[k]
         slopes[k] = slopes_at_target(
-            p, where_less(logits[k], tops[k], splat_f64(1.0) - p, rests[k] * inverse_sum), tops[k] + logs[k],
-            inverses[k], weights[k], scales[k], smoothing, z_loss, n, &factors[k])
+            p, where_less(logits[k], tops[k], splat_f64(1.0) - p, rests[k] * inverse_sum),
+            tops[k] + logs[k] if logged else tops[k], inverses[k], weights[k], scales[k], smoothing, z_loss, n,
+            &factors[k])
     put_column_numbers(slopes, count, <char*>slope, sizeof(double))
     put_slopes(like, at, steps, strides[result + 1], n, registers, result + 1, <const real*>tile, slope, factors,
                offsets, ignored)

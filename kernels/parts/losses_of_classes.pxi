@@ -44,16 +44,19 @@ cdef inline f64x slopes_at_target(f64x p, f64x missed, f64x log_sum, f64x invers
     return weight * (splat_f64(smoothing) - missed + (pull * p - splat_f64(smoothing / n))) * scale
 
 
-cdef void answer(Answers* own, Py_ssize_t count, double smoothing, double z_loss, Py_ssize_t n,
+cdef void answer(Answers* own, Py_ssize_t count, double smoothing, double z_loss, Py_ssize_t n, bint with_loss,
                  bint with_grad) noexcept nogil:
     # the losses of rows of one smoothing and z-loss, and what makes exponentials the gradient
-    cdef f64x top, rest, log, logit, weight, scale, inverse_sum, inverse, p, factor
+    cdef f64x top, rest, log = splat_f64(0.0), logit, weight, scale, inverse_sum, inverse, p, factor
     cdef Py_ssize_t r = 0
     while r < count:
-        top, rest, log = load_f64(own.top + r), load_f64(own.rest + r), load_f64(own.log + r)
+        top, rest = load_f64(own.top + r), load_f64(own.rest + r)
         logit, weight = load_f64(own.logit + r), load_f64(own.weight + r)
-        store_f64(own.loss + r, loss_of(top, log, logit, load_f64(own.sum + r) if smoothing != 0.0 else top, weight,
-                                        smoothing, z_loss, n))
+        if with_loss or z_loss != 0.0:
+            log = load_f64(own.log + r)
+        if with_loss:
+            store_f64(own.loss + r, loss_of(top, log, logit, load_f64(own.sum + r) if smoothing != 0.0 else top, weight,
+                                            smoothing, z_loss, n))
         if with_grad:
             scale = load_f64(own.scale + r)
             inverse_sum = splat_f64(1.0) / (splat_f64(1.0) + rest)
@@ -82,7 +85,7 @@ cdef void answer_rows(const real* like, const Exponents* rows, const Question* q
             own.inverse[k] = rows[r].inverse if fabs(rows[r].top) < INFINITY else INFINITY - INFINITY
             own.scale[k], own.raised[k] = rows[r].scale, rows[r].raised
             own.exponential[k] = element(<const real*>rows[r].y, questions[r].target)
-    answer(&own, count, questions[0].label_smoothing, questions[0].z_loss, n, with_grad)
+    answer(&own, count, questions[0].label_smoothing, questions[0].z_loss, n, True, with_grad)
     for r in range(count):
         questions[r].loss[0] = own.loss[r]
         if with_grad:

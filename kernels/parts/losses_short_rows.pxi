@@ -1,47 +1,107 @@
 # The losses of short rows, eight at a time, for the same bits. A part of losses.pyx, which has the kernels of one row
 # at a time.
 
-cdef bint short_losses(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n, bint weighted,
+cdef inline void answer_short_blended(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n, Asked asked,
+                                      const Answers* found, const real* tile, double smoothing, double z_loss,
+                                      bint with_grad) noexcept nogil:
+    # the losses and the gradients of rows whose classes have a blend
+    cdef Question questions[SHORT_ROWS]
+    cdef f64x parts[2 * SHORT_ROWS]
+    cdef double blends[2 * SHORT_ROWS]
+    cdef int result = 6 if with_grad else 5
+    cdef double unwanted
+    cdef Exponents row = exponents_of(like, NULL, NULL, 1.0, 1.0)
+    cdef Blend blend
+    cdef real* grad
+    cdef Py_ssize_t r, target = -1
+    memset(blends, 0, sizeof(blends))
+    for r in range(SHORT_ROWS):
+        if asked != PROBABILITIES:
+            target = (<const int64_t*>(at[1] + r * steps[1]))[0]
+        questions[r] = Question(target, NULL, NULL, found.weight[r], found.logit[r], smoothing, z_loss, &unwanted)
+        if asked == PROBABILITIES:
+            questions[r].wanted = at[1] + r * steps[1]
+        if at[2] != NULL:
+            questions[r].weight = at[2] + r * steps[2]
+        if at[result] != NULL:
+            questions[r].loss = <double*>(at[result] + r * steps[result])
+        blend = blend_of(at[0] + r * steps[0], &questions[r], found.top[r], n)
+        if is_wanted_alone(&blend):
+            add_short(add_wanted[real], 2, like, &blend, n, parts + r)
+        else:
+            add_short(add_blend[real], 2, like, &blend, n, parts + r)
+    if blend.kept != 0.0 or blend.spread != 0.0:
+        short_totals(parts, blends)
+        short_totals(parts + SHORT_ROWS, blends + SHORT_ROWS)
+    for r in range(SHORT_ROWS):
+        grad = NULL
+        if with_grad and at[result + 1] != NULL:  # as C functions may say
+            grad = <real*>(at[result + 1] + r * steps[result + 1])
+        if asked != PROBABILITIES and questions[r].target < 0:
+            questions[r].loss[0] = 0.0
+            if grad != NULL:
+                memset(grad, 0, n * itemsize(like))
+            continue
+        row.y, row.scale, row.raised = <void*>skip(tile, r * tile_step(like, n)), found.scale[r], <int>found.raised[r]
+        row.top, row.inverse, row.rest, row.log_rest = found.top[r], found.inverse[r], found.rest[r], found.log[r]
+        answer_blended(like, &row, grad, &questions[r], Pair(blends[r], blends[SHORT_ROWS + r]), n, 1)
+
+
+cdef bint short_losses(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n, Asked asked,
                        bint with_grad) noexcept nogil:
-    # loss_group of classes, of rows that have one smoothing, z-loss and scale; with smoothing they have no weights.
-    # Exponentials go to a tile, since the gradient may stand in the place of the logits, which another kernel reads
-    # where this one says False.
+    # loss_group of rows that have one smoothing and z-loss. Exponentials go to a tile, since the gradient may stand in
+    # the place of the logits, which another kernel reads where this one says False.
     cdef double[SHORT_TILE] tile
     cdef Answers found
+    cdef f64x scales[SHORT_ROWS]
     cdef Slope own_slope
-    cdef int options = 3 if weighted else 2, result = options + (3 if with_grad else 2)
+    cdef int options = 2 if asked == CLASS else 3, result = options + (3 if with_grad else 2)
     cdef double smoothing = (<const double*>at[options])[0], z_loss = (<const double*>at[options + 1])[0]
-    cdef double scale = (<const double*>at[options + 2])[0] if with_grad else 1.0
-    cdef Exponents own = exponents_of(like, NULL, tile if with_grad else NULL, 1.0, scale)
+    cdef bint wanted = at[result] != NULL, weighted = asked == WEIGHTED_CLASS and at[2] != NULL
+    cdef bint blended = asked == PROBABILITIES or (weighted and smoothing != 0.0)
     cdef const real* x
     cdef real* grad
     cdef int64_t target
     cdef Py_ssize_t r
-    if weighted and (smoothing != 0.0 or at[2] == NULL):
+    if asked == PROBABILITIES and with_grad and n * itemsize(like) > SHORT_BYTES // 2:  # tile and three arrays of rows
         return False
-    for r in range(options, result):
+    for r in range(options, options + 2):
         if not same_numbers(at[r], steps[r], SHORT_ROWS):
             return False
-    if not short_logs(like, &own, at[0], steps[0], n, found.top, found.inverse, found.rest, found.log, 0.0):
+    for r in range(SHORT_ROWS):  # ahead, since registers are not loaded from fresh numbers
+        found.logit[r] = found.weight[r] = found.sum[r] = 0.0
+        if asked != PROBABILITIES:
+            target, x = (<const int64_t*>(at[1] + r * steps[1]))[0], <const real*>(at[0] + r * steps[0])
+            if smoothing != 0.0 and not blended:
+                found.sum[r] = element_block(like, x, 0, n).first
+            if target >= 0:
+                found.logit[r] = element(x, target)
+                found.weight[r] = element(<const real*>(at[2] + r * steps[2]), target) if weighted else 1.0
+    if with_grad:
+        take_column_numbers(at[options + 2], steps[options + 2], SHORT_ROWS // F64_LANES, scales)
+    for r in range(SHORT_ROWS // F64_LANES):
+        if not with_grad:
+            scales[r] = splat_f64(1.0)
+        store_f64(found.scale + r * F64_LANES, scales[r])
+        store_f64(found.raised + r * F64_LANES, raised_by_scale(like, scales[r]))
+    if not short_logs(like, at[0], steps[0], n, <real*>tile if with_grad else NULL, found.raised, found.top,
+                      found.inverse, found.rest, found.log if wanted or blended or z_loss != 0.0 else NULL, 0.0):
         return False
-    for r in range(SHORT_ROWS):
-        target, x = (<const int64_t*>(at[1] + r * steps[1]))[0], <const real*>(at[0] + r * steps[0])
-        found.sum[r] = element_block(like, x, 0, n).first if smoothing != 0.0 else 0.0
-        found.scale[r], found.raised[r] = scale, own.raised
-        found.logit[r] = found.exponential[r] = found.weight[r] = 0.0
-        if target >= 0:
-            found.logit[r] = element(x, target)
-            found.weight[r] = element(<const real*>(at[2] + r * steps[2]), target) if weighted else 1.0
-            if with_grad:
-                found.exponential[r] = element(skip(<const real*>tile, r * SHORT), target)
-    answer(&found, SHORT_ROWS, smoothing, z_loss, n, with_grad)
+    if blended:
+        answer_short_blended(like, at, steps, n, asked, &found, <const real*>tile, smoothing, z_loss, with_grad)
+        return True
+    for r in range(SHORT_ROWS if with_grad else 0):
+        target = max((<const int64_t*>(at[1] + r * steps[1]))[0], <int64_t>0)
+        found.exponential[r] = element(skip(<const real*>tile, r * tile_step(like, n)), target)
+    answer(&found, SHORT_ROWS, smoothing, z_loss, n, wanted, with_grad)
     for r in range(SHORT_ROWS):
         target = (<const int64_t*>(at[1] + r * steps[1]))[0]
-        (<double*>(at[result] + r * steps[result]))[0] = found.loss[r] if target >= 0 else 0.0
+        if wanted:
+            (<double*>(at[result] + r * steps[result]))[0] = found.loss[r] if target >= 0 else 0.0
         if with_grad and at[result + 1] != NULL:  # as C functions may say
             grad = <real*>(at[result + 1] + r * steps[result + 1])
             if target >= 0:
-                own_slope = Slope(skip(<const real*>tile, r * SHORT), found.factor[r], found.offset[r])
+                own_slope = Slope(skip(<const real*>tile, r * tile_step(like, n)), found.factor[r], found.offset[r])
                 map_short(slope[real], grad, &own_slope, n)
                 put_element(grad, target, found.at_target[r])
             else:
@@ -51,19 +111,29 @@ cdef bint short_losses(const real* like, char** at, const Py_ssize_t* steps, Py_
 
 cdef bint short_loss_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                             int manner) noexcept nogil:
-    return short_losses(like, at, steps, n, False, False)
+    return short_losses(like, at, steps, n, CLASS, False)
 
 
 cdef bint short_gradient_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                                 int manner) noexcept nogil:
-    return short_losses(like, at, steps, n, False, True)
+    return short_losses(like, at, steps, n, CLASS, True)
 
 
 cdef bint short_weighted_loss_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                                      int manner) noexcept nogil:
-    return short_losses(like, at, steps, n, True, False)
+    return short_losses(like, at, steps, n, WEIGHTED_CLASS, False)
 
 
 cdef bint short_weighted_gradient_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                                          int manner) noexcept nogil:
-    return short_losses(like, at, steps, n, True, True)
+    return short_losses(like, at, steps, n, WEIGHTED_CLASS, True)
+
+
+cdef bint short_probable_loss_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                     int manner) noexcept nogil:
+    return short_losses(like, at, steps, n, PROBABILITIES, False)
+
+
+cdef bint short_probable_gradient_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
+                                         int manner) noexcept nogil:
+    return short_losses(like, at, steps, n, PROBABILITIES, True)

@@ -4,10 +4,6 @@ ctypedef fused number:
     float
     double
 
-ctypedef fused result:
-    float
-    double
-
 cdef struct Weights:
     # of each class, of either precision; NULL of both where there are none
     const float* narrow
@@ -53,89 +49,72 @@ cdef inline double weighed_by(double product, Weights weights, Py_ssize_t k) noe
     return product * weights.wide[k] if weights.wide != NULL else product
 
 
-cdef inline void weigh_picked(const number* group, Places of, const int64_t* asked, Weights weights, double scale,
-                              result* losses, Py_ssize_t left) noexcept nogil:
+cdef inline void weigh_picked(Dtype dtype, const void* x, Places of, const int64_t* asked, Weights weights,
+                              double scale, Dtype to, void* losses, Py_ssize_t rows) noexcept nogil:
     # -scale weight[target] x[target] of every row, 0 where it is ignored
-    cdef Py_ssize_t j, k
+    cdef Py_ssize_t group = 0, first = 0, j, k
     cdef double loss
-    while left > 0:
-        for j in range(of.width):
-            k = class_of(asked[j])
-            loss = weighed_by(-scale * group[k * of.each + j * of.row], weights, k)
-            losses[j] = <result>(loss if asked[j] >= 0 else 0.0)
-        losses += of.width
-        asked += of.width
-        left -= of.width
+    while first < rows:
+        for j in range(first, first + of.width):
+            k, loss = asked[j], 0.0
+            if k >= 0:
+                loss = weighed_by(-scale * number_at(dtype, x, group + k * of.each + (j - first) * of.row), weights, k)
+            if to == FLOAT32:
+                (<float*>losses)[j] = <float>loss
+            else:
+                put_number(to, losses, j, loss)
+        first += of.width
         group += of.group
 
 
-cdef void weigh_float32(const float* x, Places of, const int64_t* asked, Weights weights, double scale,
-                        double* losses, Py_ssize_t rows) noexcept nogil:
-    weigh_picked(x, of, asked, weights, scale, losses, rows)
-
-
-cdef void weigh_float64(const double* x, Places of, const int64_t* asked, Weights weights, double scale,
-                        double* losses, Py_ssize_t rows) noexcept nogil:
-    weigh_picked(x, of, asked, weights, scale, losses, rows)
-
-
-cdef void weigh_each_float32(const float* x, Places of, const int64_t* asked, Weights weights, double scale,
-                             float* losses, Py_ssize_t rows) noexcept nogil:
-    weigh_picked(x, of, asked, weights, scale, losses, rows)
-
-
-cdef object widened_picks(np.ndarray x, np.ndarray target, int axis):
-    # of an array of 16-bit numbers that C has laid out, the numbers that the target picks, in float64
-    cdef Places of = places_in(x, axis)
-    cdef Dtype dtype = FLOAT16 if np.PyArray_TYPE(x) == NPY_HALF else BFLOAT16
-    cdef const int64_t* asked = <const int64_t*>np.PyArray_DATA(target)
-    cdef np.ndarray found = np.PyArray_EMPTY(np.PyArray_NDIM(target), np.PyArray_DIMS(target), np.NPY_DOUBLE, 0)
-    cdef Py_ssize_t i, group, first = 0
-    for group in range(np.PyArray_SIZE(target) // of.width):
-        for i in range(of.width):
-            (<double*>np.PyArray_DATA(found))[group * of.width + i] = number_at(
-                dtype, np.PyArray_DATA(x), first + i * of.row + class_of(asked[group * of.width + i]) * of.each)
-        first += of.group
-    return found
+cdef void weigh(Dtype dtype, const void* x, Places of, const int64_t* asked, Weights weights, double scale, Dtype to,
+                void* losses, Py_ssize_t rows) noexcept nogil:
+    # to float64, or of float32 and bfloat16 to their own dtype
+    if dtype == FLOAT64:
+        weigh_picked(FLOAT64, x, of, asked, weights, scale, FLOAT64, losses, rows)
+    elif dtype == FLOAT16:
+        weigh_picked(FLOAT16, x, of, asked, weights, scale, FLOAT64, losses, rows)
+    elif dtype == FLOAT32 and to == FLOAT32:
+        weigh_picked(FLOAT32, x, of, asked, weights, scale, FLOAT32, losses, rows)
+    elif dtype == FLOAT32:
+        weigh_picked(FLOAT32, x, of, asked, weights, scale, FLOAT64, losses, rows)
+    elif to == BFLOAT16:
+        weigh_picked(BFLOAT16, x, of, asked, weights, scale, BFLOAT16, losses, rows)
+    else:
+        weigh_picked(BFLOAT16, x, of, asked, weights, scale, FLOAT64, losses, rows)
 
 
 def losses_of(x, np.ndarray target, np.ndarray weight, double scale, int axis, bint picked, bint each):
     """-scale weight[target] x[target] of every row along an axis, 0 where the row is ignored, in float64, or in the
-    dtype of `x` where `each` is wanted and that is float32. Where it is `picked`, `x` is a number for all rows, or an
-    array of one for each; otherwise None where `x` is not laid out by C. The weight is of float32 or float64 and laid
-    out by C, the target int64, which fits; a weight of nothing stands for ones."""
+    dtype of `x` where `each` is wanted and that is float32 or bfloat16. Where it is `picked`, `x` is a number for all
+    rows, or an array of one for each, of float32 or float64; otherwise None where `x` is not laid out by C. The weight
+    is of float32 or float64 and laid out by C, the target int64, which fits; a weight of nothing stands for ones."""
     cdef Places of
     cdef np.ndarray found
-    cdef Weights weights = weights_in(weight)
-    cdef const int64_t* asked = <const int64_t*>np.PyArray_DATA(target)
     cdef Py_ssize_t rows = np.PyArray_SIZE(target)
-    cdef int dtype = np.NPY_DOUBLE
-    cdef void* losses
+    cdef Dtype dtype = FLOAT64, to = FLOAT64
     cdef double number
+    cdef const void* numbers = &number
     if type(x) is float:
         number, of = x, Places(rows, 0, 0, 0)
-        found = np.PyArray_EMPTY(np.PyArray_NDIM(target), np.PyArray_DIMS(target), np.NPY_DOUBLE, 0)
-        weigh_float64(&number, of, asked, weights, scale, <double*>np.PyArray_DATA(found), rows)
-        return found
-    if not picked and not np.PyArray_ISCARRAY_RO(x):
-        return None
-    if not picked and np.PyArray_ITEMSIZE(x) == 2:
-        x, picked = widened_picks(x, target, axis), True
-    if picked:
+    elif picked:
         x = np.PyArray_FROMANY(x, np.PyArray_TYPE(x), 0, 0, np.NPY_ARRAY_CARRAY_RO)
-        of = Places(np.PyArray_SIZE(target), 0, 0 if np.PyArray_SIZE(x) == 1 else 1, 0)
+        of = Places(rows, 0, 0 if np.PyArray_SIZE(x) == 1 else 1, 0)
+    elif not np.PyArray_ISCARRAY_RO(x):
+        return None
     else:
         of = places_in(x, axis)
-    if each and np.PyArray_TYPE(x) == np.NPY_FLOAT:
-        dtype = np.NPY_FLOAT
-    found = np.PyArray_EMPTY(np.PyArray_NDIM(target), np.PyArray_DIMS(target), dtype, 0)
-    losses = np.PyArray_DATA(found)
-    if np.PyArray_TYPE(x) == np.NPY_DOUBLE:
-        weigh_float64(<const double*>np.PyArray_DATA(x), of, asked, weights, scale, <double*>losses, rows)
-    elif dtype == np.NPY_DOUBLE:
-        weigh_float32(<const float*>np.PyArray_DATA(x), of, asked, weights, scale, <double*>losses, rows)
-    else:
-        weigh_each_float32(<const float*>np.PyArray_DATA(x), of, asked, weights, scale, <float*>losses, rows)
+    if type(x) is not float:
+        numbers = np.PyArray_DATA(x)
+        if np.PyArray_ITEMSIZE(x) == 2:
+            dtype = FLOAT16 if np.PyArray_TYPE(x) == NPY_HALF else BFLOAT16
+        elif np.PyArray_TYPE(x) == np.NPY_FLOAT:
+            dtype = FLOAT32
+        to = dtype if each and dtype != FLOAT16 else FLOAT64
+    found = np.PyArray_EMPTY(np.PyArray_NDIM(target), np.PyArray_DIMS(target),
+                             np.NPY_DOUBLE if to == FLOAT64 else np.PyArray_TYPE(x), 0)
+    weigh(dtype, numbers, of, <const int64_t*>np.PyArray_DATA(target), weights_in(weight), scale, to,
+          np.PyArray_DATA(found), rows)
     return found
 
 
@@ -203,8 +182,10 @@ cdef void take_weights(const number* weights, const int64_t* classes, Py_ssize_t
     cdef double size, own = 0.0
     cdef Py_ssize_t i
     for i in range(n):
-        size = weights[class_of(classes[i])]
-        of_row[i] = size = size if classes[i] >= 0 else 0.0
+        size = 0.0
+        if classes[i] >= 0:
+            size = weights[classes[i]]
+        of_row[i] = size
         size = fabs(size)
         own = size if size > own else own
     most[0] = own

@@ -11,7 +11,7 @@ cdef bint short_softmax_kernel(const real* like, char** at, const Py_ssize_t* st
     if not short_softmax(like, at[0], steps[0], n, <real*>tile, scales):
         return False
     for r in range(SHORT_ROWS):
-        scaling.x, scaling.value = skip(<const real*>tile, r * SHORT), rounded(like, scales[r])
+        scaling.x, scaling.value = skip(<const real*>tile, r * tile_step(like, n)), rounded(like, scales[r])
         scaling.rest = scales[r] - scaling.value
         map_short(times[real], y + r * y_step, &scaling, n)
     return True
@@ -33,7 +33,7 @@ cdef bint short_masked(const real* like, char** at, const Py_ssize_t* steps, Py_
         scale = (<const double*>(at[1 + masked] + r * steps[1 + masked]))[0]
         first = (<const double*>(at[2 + masked] + r * steps[2 + masked]))[0]
         count = <Py_ssize_t>min(first, <double>n) if first > 0.0 else 0
-        y = <real*>skip(<const real*>scores, r * SHORT)
+        y = <real*>skip(<const real*>scores, r * tile_step(like, n))
         row = Scores(at[0] + r * steps[0], at[1] + r * steps[1], y, rounded(like, scale), 0.0)
         row.rest = scale - row.scale if fabs(row.scale) < INFINITY else 0.0
         if added:
@@ -43,10 +43,10 @@ cdef bint short_masked(const real* like, char** at, const Py_ssize_t* steps, Py_
         else:
             map_short(scaled[real], <char*>y, &row, n)
         fill(y, -INFINITY, count, n)
-    if not short_softmax(like, <const char*>scores, SHORT * itemsize(like), n, <real*>tile, scales):
+    if not short_softmax(like, <const char*>scores, tile_step(like, n) * itemsize(like), n, <real*>tile, scales):
         return False
     for r in range(SHORT_ROWS):
-        scaling.x, scaling.value = skip(<const real*>tile, r * SHORT), rounded(like, scales[r])
+        scaling.x, scaling.value = skip(<const real*>tile, r * tile_step(like, n)), rounded(like, scales[r])
         scaling.rest = scales[r] - scaling.value
         map_short(times[real], at[3 + masked] + r * steps[3 + masked], &scaling, n)
     return True
@@ -106,7 +106,7 @@ cdef bint turned_log_softmax_kernel(const f64x* like, char** at, const Py_ssize_
 cdef bint short_log_softmax_kernel(const f32x* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                                    int manner) noexcept nogil:
     cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False, False)
-    cdef Exponents plain = exponents_of(like, NULL, NULL, 1.0, 1.0)
+    cdef double[SHORT_ROWS] raised
     cdef double[SHORT_ROWS] tops
     cdef double[SHORT_ROWS] inverses
     cdef double[SHORT_ROWS] rests
@@ -114,7 +114,8 @@ cdef bint short_log_softmax_kernel(const f32x* like, char** at, const Py_ssize_t
     cdef const char* x = at[0]
     cdef char* y = at[1]
     cdef Py_ssize_t x_step = steps[0], y_step = steps[1], r
-    if not short_logs(like, &plain, x, x_step, n, tops, inverses, rests, logs, INFINITY):
+    raise_short(like, 1.0, raised)
+    if not short_logs(like, x, x_step, n, NULL, raised, tops, inverses, rests, logs, INFINITY):
         return False
     for r in range(SHORT_ROWS):
         own.x, own.value, own.rest = x + r * x_step, tops[r], logs[r]
@@ -124,13 +125,14 @@ cdef bint short_log_softmax_kernel(const f32x* like, char** at, const Py_ssize_t
 
 cdef bint short_logsumexp_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                                  int manner) noexcept nogil:
-    cdef Exponents plain = exponents_of(like, NULL, NULL, 1.0, 1.0)
+    cdef double[SHORT_ROWS] raised
     cdef double[SHORT_ROWS] tops
     cdef double[SHORT_ROWS] inverses
     cdef double[SHORT_ROWS] rests
     cdef double[SHORT_ROWS] logs
     cdef Py_ssize_t r
-    if not short_logs(like, &plain, at[0], steps[0], n, tops, inverses, rests, logs, NEAR):
+    raise_short(like, 1.0, raised)
+    if not short_logs(like, at[0], steps[0], n, NULL, raised, tops, inverses, rests, logs, NEAR):
         return False
     for r in range(SHORT_ROWS):
         tops[r] += logs[r]

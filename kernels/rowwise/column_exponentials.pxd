@@ -4,8 +4,8 @@
 from libc.math cimport INFINITY
 
 from ..lanes cimport (
-    F32_LANES, F64_LANES, all_less, any_less, at_least, at_most, exponent, f32x, f64x, fma, magnitude, power2, real,
-    splat, splat_f64, where_less,
+    F32_LANES, F64_LANES, all_less, any_less, at_least, at_most, f32x, f64x, fma, magnitude, power2, real, splat,
+    splat_f64, where_less,
 )
 from ..loops.columns cimport (
     APART, HALVES, MOST_HALVES, MOST_LANES, add_columns, add_widened, halve, halves, narrowed, sum_columns, wide_halves,
@@ -23,7 +23,7 @@ from .exponentials cimport (
     FEW, NEARLY_SMALL, SMALL, SUMS_BELOW, below_of, exactly, inverse_halves, inverse_of, log_of_rests, log_rest_halves,
     rest_of_sums,
 )
-from .exponents cimport LARGEST_TOP, exponents_of, least_below
+from .exponents cimport LARGEST_TOP, exponents_of, least_below, raised_by_scale
 
 cdef enum:
     REGISTER = 8  # float64 numbers that any register fits in
@@ -72,17 +72,8 @@ cdef inline bint set_scales(const real* like, Columns* own, const f64x* scales, 
 
 
 cdef inline f64x raised_of(const real* like, const Columns* own, int half) noexcept nogil:
-    # `raised` of half of the lanes: exponents_of's, for which the size of 0 and of what is not finite is 0
-    cdef f64x size, none = splat_f64(-1.0)
-    if own.scales == NULL:
-        return splat_f64(own.raised)
-    size = magnitude(own.scales[half])
-    size = where_less(splat_f64(0.0), size, where_less(
-        size, splat_f64(INFINITY), exponent(at_least(size, splat_f64(2.2250738585072014e-308))), none), none)
-    if real is f32x:
-        return at_most(at_least(size + splat_f64(33.0), splat_f64(0.0)), splat_f64(100.0))
-    else:
-        return at_most(at_least(size + splat_f64(129.0), splat_f64(0.0)), splat_f64(900.0))
+    # `raised` of half of the lanes
+    return splat_f64(own.raised) if own.scales == NULL else raised_by_scale(like, own.scales[half])
 
 
 cdef inline f64x least_below_of(const real* like, f64x raised) noexcept nogil:
@@ -377,13 +368,13 @@ cdef inline bint column_rests(const real* like, const Columns* columns, int regi
 
 cdef inline bint column_logs(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
                              f64x* inverses, f64x* rests, f64x* logs, double near) noexcept nogil:
-    # find_tops and find_logs; of an infinite `near` rows have no scales
+    # find_tops, and find_logs where the logarithms are wanted; of an infinite `near` rows have no scales
     cdef Columns own
     cdef f64x most = splat_f64(EXACT_BELOW), lowered = power2(splat_f64(-columns.raised))
     cdef int k
     if not column_rests(like, columns, registers, n, tops, inverses, rests, near):
         return False
-    for k in range(registers):
+    for k in range(registers if logs != NULL else 0):
         if real is f32x:
             if near == INFINITY:
                 wide_halves(log_of_rests(rests + k * HALVES), logs + k * HALVES)

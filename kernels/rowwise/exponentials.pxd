@@ -245,16 +245,16 @@ cdef inline double rest_of(const Exponents* row, Pair sum) noexcept nogil:
     return ldexp(sum.first, -row.raised) * row.inverse + (sum.second - 1.0)
 
 
-cdef inline void load_halves(const double* x, Py_ssize_t most, f64x* wide) noexcept nogil:
-    # float64 numbers for the lanes of a register of float32: `most` of them or all, else 0
+cdef inline void load_halves(const real* like, const double* x, Py_ssize_t most, f64x* wide) noexcept nogil:
+    # float64 numbers for the lanes of a register: `most` of them or all, else 0
     cdef int half
-    for half in range(HALVES):
+    for half in range(halves(like)):
         wide[half] = load_f64(x + half * F64_LANES) if half * F64_LANES < most else splat_f64(0.0)
 
 
-cdef inline void store_halves(const f64x* wide, Py_ssize_t most, double* y) noexcept nogil:
+cdef inline void store_halves(const real* like, const f64x* wide, Py_ssize_t most, double* y) noexcept nogil:
     cdef int half
-    for half in range(HALVES):
+    for half in range(halves(like)):
         if half * F64_LANES < most:
             store_f64(y + half * F64_LANES, wide[half])
 
@@ -283,9 +283,9 @@ cdef inline void find_inverses(const real* like, double near, const double* tops
     cdef f64x parts[MOST_HALVES]
     cdef int half
     if real is f32x and not exactly(like, near):
-        load_halves(tops, most, parts)
+        load_halves(like, tops, most, parts)
         inverse_halves(narrow_halves(parts), parts)
-        store_halves(parts, most, inverses)
+        store_halves(like, parts, most, inverses)
     else:
         for half in range(halves(like)):
             if half * F64_LANES < most:
@@ -334,12 +334,12 @@ cdef inline void log_rests(const real* like, bint alone, const double* rests, do
     # fewer; rounded to that precision where a logarithm is a result `alone`
     cdef f64x parts[MOST_HALVES]
     if real is f32x:
-        load_halves(rests, most, parts)
+        load_halves(like, rests, most, parts)
         if alone:
             wide_halves(log_of_rests(parts), parts)
         else:
             log_rest_halves(parts, parts)
-        store_halves(parts, most, logs)
+        store_halves(like, parts, most, logs)
     else:
         store_f64(logs, log1p(load_f64(rests)))
 

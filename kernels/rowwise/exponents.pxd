@@ -3,7 +3,9 @@
 # once. Their sums are exponentials.pxd.
 from libc.math cimport INFINITY, NAN, fabs, frexp
 
-from ..lanes cimport at_least, f32x, fma, real, splat, splat_f32, splat_f64
+from ..lanes cimport (
+    at_least, at_most, exponent, f32x, f64x, fma, magnitude, real, splat, splat_f32, splat_f64, where_less,
+)
 from ..loops.registers cimport lanes, load, load_part, skip, store, store_part
 from ..loops.reductions cimport Pair, first_lanes, largest_lane, merge_row, take
 from ..math.exponential cimport nearest
@@ -38,6 +40,17 @@ cdef inline Exponents exponents_of(const real* like, const void* x, void* y, dou
     else:
         size = min(max(size + 128, 0), 900)
     return Exponents(x, y, sign, scale, 0.0, False, 0.0, 0.0, size, 0, 0.0, 1.0, 0.0, 0.0)
+
+
+cdef inline f64x raised_by_scale(const real* like, f64x scale) noexcept nogil:
+    # `raised` of rows of these scales, for which the size of 0 and of what is not finite is 0
+    cdef f64x size = magnitude(scale), none = splat_f64(-1.0)
+    size = where_less(splat_f64(0.0), size, where_less(
+        size, splat_f64(INFINITY), exponent(at_least(size, splat_f64(2.2250738585072014e-308))), none), none)
+    if real is f32x:
+        return at_most(at_least(size + splat_f64(33.0), splat_f64(0.0)), splat_f64(100.0))
+    else:
+        return at_most(at_least(size + splat_f64(129.0), splat_f64(0.0)), splat_f64(900.0))
 
 
 cdef inline real top_of(const real* x, real sign, Py_ssize_t i, Py_ssize_t n, real top) noexcept nogil:

@@ -8,7 +8,7 @@ import numpy as np
 from ..environment import unflushed
 from ..kernels import losses as _kernels
 from ..kernels import point_losses as _point_kernels
-from ..kernels.operands import array_given, classified, number_in, plain_classes
+from ..kernels.operands import UNWANTED, array_given, classified, number_in, plain_classes
 from ._axis import checked, fitting, floating, from_zero, on_axis, rounded_to, vector, whole
 from ._documentation import with_bound
 
@@ -123,10 +123,10 @@ def _reduced(losses, reduction, divisor, dtype):
     return number_in(dtype, _kernels.total(losses, divisor))
 
 
-def _with_grad(asked, operands, scale, out):
+def _with_grad(asked, operands, scale, out, losses=None):
     if isinstance(out, np.ndarray) and asked.kind == "probabilities" and np.may_share_memory(asked.target, out):
         operands = (operands[0], asked.target.copy(), *operands[2:])  # read again when the gradient is written
-    return on_axis(_GUFUNCS[asked.kind][1], (*operands, scale), asked.axis, asked.x.ndim, None, out)
+    return on_axis(_GUFUNCS[asked.kind][1], (*operands, scale), asked.axis, asked.x.ndim, losses, out)
 
 
 def arriving(name, grad, expected):
@@ -276,7 +276,7 @@ def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=
     grad = _arriving(name, grad, asked, reduction)
     if reduction == "mean":
         grad = grad * asked.scale  # infinite of rows whose weights are 0
-    return _with_grad(asked, operands, grad, out)[1]
+    return _with_grad(asked, operands, grad, out, UNWANTED)[1]
 
 
 @with_bound
