@@ -26,7 +26,6 @@ from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy
-from Cython.Build.Dependencies import create_dependency_tree
 from setuptools import Extension, setup
 from setuptools.command.build import build
 from setuptools.command.build_ext import build_ext
@@ -227,8 +226,8 @@ class BuildLevels(build_ext):
             shutil.copyfile(path, TRANSLATED / kept)
         Path("build/lanewise/__init__.py").touch()
         # Cython compares times, by which the headers of a NumPy that pip has just installed are always newer
-        tree, manner = create_dependency_tree(), (CYTHONIZING.MANNER, Path("cythonizing.py").read_bytes())
-        contents = {module: digest_of(manner, tree.all_dependencies(str(TRANSLATED / f"{module}.pyx")))
+        manner = CYTHONIZING.MANNER, Path("cythonizing.py").read_bytes()
+        contents = {module: digest_of(manner, CYTHONIZING.sources_of(TRANSLATED / f"{module}.pyx"))
                     for module in MODULES} | {MEMORYVIEWS: digest_of(manner, [])}
         anew = [module for module, digest in contents.items() if self.force or not (
             (TRANSLATED / f"{module}.c").exists() and is_recorded(TRANSLATED / f"{module}.made_of", digest))]
@@ -239,7 +238,7 @@ class BuildLevels(build_ext):
         if sys.platform == "linux":  # the one system where fork is sound
             begun = CYTHONIZING.Declarations.from_options(CYTHONIZING.options_of(None))
             registered = list(filter(has_kernels, anew))
-            begun.read_what_several_cimport(registered, tree)
+            begun.read_what_several_cimport(registered)
             in_children(lambda module: CYTHONIZING.translate(module, begun if module in registered else None), anew,
                         self.parallel)
         else:

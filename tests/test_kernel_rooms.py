@@ -2,10 +2,10 @@
 reaches up, or a module that reaches into another, is where a change in one place starts to break a second."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
-from Cython.Build.Dependencies import create_dependency_tree
 
 KERNELS = Path(__file__).resolve().parent.parent / "kernels"
 MODULE = "module"  # a .pyx and its .pxd, whose path is frozen: they stand in no room
@@ -138,14 +138,14 @@ def test_imports():
     assert not faults, f"(who, what it may not import): {sorted(faults)}"
 
 
-def test_build_sees_every_header(monkeypatch):
-    # what Cython's tree of dependencies misses, a build after a change to it would not translate again
+def test_build_sees_every_source(monkeypatch):
+    # what the build misses, it would not translate again after a change
     monkeypatch.chdir(KERNELS.parent)
-    tree = create_dependency_tree()
-    for module in sorted(Path("kernels").glob("*.pyx")):
-        seen = {Path(path).resolve() for path in tree.all_dependencies(str(module))}
-        missed = {name_of(header) for header in headers_of(module.resolve()) if header not in seen}
-        assert not missed, module
+    sources_of = runpy.run_path("cythonizing.py")["sources_of"]
+    seen = {module: sources_of(module) for module in KERNELS.glob("*.pyx")}
+    missed = {(module.name, name_of(header)) for module in seen for header in headers_of(module) - seen[module]}
+    missed |= {("all", name_of(part)) for part in set(PARTS.glob("*.pxi")).difference(*seen.values())}
+    assert not missed
 
 
 @pytest.mark.parametrize(("folder", "line", "expected"), [
