@@ -67,7 +67,7 @@ VECTORS = ["-ftree-loop-vectorize", "-ftree-slp-vectorize", "-fvect-cost-model=d
 # GCC takes loops apart up to 200 instructions. Here no loop needs more than half of it: above, it is half a kernel that
 # is there several times, a fifth of the code and slower.
 SHORT = ["--param=max-completely-peeled-insns=100"]
-SHORT_LOOPS = {"avx2": ("losses", "softmax"), "avx512": ("halting", "losses", "point_losses", "softmax")}
+SHORT_LOOPS = {"avx2": ("losses", "softmax"), "avx512": ("halting", "losses", "point_losses")}
 # Products keep more numbers at hand than there are registers, and all of -O3's ways of sparing them pay there; so do
 # the sums along a row where registers are widest. What -O3 does for loops over a few numbers, no kernel has use for.
 # linear4's sums take 24 of 32 registers: they all stay there if instructions are moved with an eye on that.
