@@ -186,8 +186,9 @@ def test_many_rows_of_a_wider_array_have_the_bits_of_others(name, dtype):
 
 
 @pytest.mark.parametrize("dtype", oracles.DTYPES)
-@pytest.mark.parametrize("options", [{}, {"z_loss": 1e-3}, {"label_smoothing": 0.1}, {"weight": np.linspace(0.5, 2, 40)},
-                                     {"weight": np.linspace(0.5, 2, 40), "label_smoothing": 0.1}])
+@pytest.mark.parametrize("options", [
+    {}, {"z_loss": 1e-3}, {"label_smoothing": 0.1}, {"weight": np.linspace(0.5, 2, 40)},
+    {"weight": np.linspace(0.5, 2, 40), "label_smoothing": 0.1}])
 @pytest.mark.parametrize("probable", [False, True])
 def test_the_backward_makes_no_losses_and_has_the_same_bits(dtype, options, probable):
     rng = np.random.default_rng(8)
