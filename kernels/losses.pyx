@@ -17,7 +17,7 @@ from .lanes cimport (
 )
 from .loops.columns cimport (
     HALVES, MOST_LANES, MOST_ROWS, add_columns, halves, narrowed, put_column_numbers, sum_column_elements,
-    take_column_numbers, widened,
+    take_column_numbers, wide_at, widened,
 )
 from .loops.registers cimport itemsize, lanes, load, skip, store
 from .loops.reductions cimport (
@@ -30,8 +30,9 @@ from .loops.operations cimport (
 )
 from .loops.short_rows cimport add_short, map_short, short_totals
 from .rowwise.column_exponentials cimport (
-    REGISTER, Columns, column_logs, columns_of, raised_of, register_of, set_scales,
+    REGISTER, Columns, columns_of, raised_of, register_of, set_scales,
 )
+from .rowwise.column_logs cimport column_logs
 from .rowwise.exponentials cimport find_logs
 from .rowwise.exponents cimport Exponents, exponents_of, larger, largest, raised_by_scale, set_top, top_block
 from .rowwise.short_exponentials cimport short_logs, tile_step

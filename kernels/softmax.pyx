@@ -34,10 +34,13 @@ from .loops.short_rows cimport add_short, fold_short, map_short, multiply_short,
 from .loops.tiles cimport narrow_columns, take_row, widen_columns
 from .math.exponential cimport exp
 from .rowwise.column_exponentials cimport (
-    Columns, column_logs, column_softmax, columns_of, register_of, set_scales,
+    Columns, column_softmax, columns_of, register_of, set_scales,
 )
+from .rowwise.column_logs cimport column_logs, few_columns
+from .rowwise.exponential_parts cimport FEW
 from .rowwise.exponentials cimport NEAR, all_block, find_logs
 from .rowwise.exponents cimport Exponents, exponents_of, find_tops, larger, least_of_zero, set_top, top_not_finite
+from .rowwise.few_exponentials cimport FOUND, LOG, LOG_LOW
 from .rowwise.short_exponentials cimport raise_short, short_logs, short_softmax, tile_step
 from .rowwise.weighted_exponentials cimport (
     Weighted, find_sum, quick_log, weighted_log, weighted_of, weighted_slopes,

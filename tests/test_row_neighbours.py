@@ -215,6 +215,27 @@ def test_the_backward_makes_no_losses_and_has_the_same_bits(dtype, options, prob
         assert out.tobytes() == expected.tobytes()
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 8, 9, 21, 32, 33])
+def test_few_classes_along_the_first_axis_have_the_bits_of_each_row_alone(n):
+    # their sums begin with what follows from the second largest, which may be the largest again or minus infinity
+    x = np.round(np.random.default_rng(n).standard_normal((n, 83)) * 4).astype(np.float32) / 4
+    x[1:, 16:32] -= np.float32([0.0, 20.0, 90.0, 1e9])[:, None, None].repeat(4, 1).reshape(1, 16)
+    x[1:, 32:48] = -np.inf
+    x[:, 48:60] *= np.float32(3e4)
+    x[-1, 70] = np.nan
+    target = np.arange(83) % n
+    with np.errstate(all="ignore"):
+        columns = lw.log_softmax(x, axis=0)
+        losses = lw.cross_entropy(x, target, reduction="none", axis=0)
+        loss, grad = lw.cross_entropy_with_grad(x, target, reduction="none", axis=0)
+        for k in range(83):
+            row = x[:, k].copy()
+            assert along_axis.bits(columns[:, k]) == along_axis.bits(lw.log_softmax(row))
+            alone = lw.cross_entropy_with_grad(row[None], target[k:k + 1], reduction="none")
+            assert along_axis.bits(losses[k:k + 1]) == along_axis.bits(loss[k:k + 1]) == along_axis.bits(alone[0])
+            assert along_axis.bits(grad[:, k]) == along_axis.bits(alone[1][0])
+
+
 def test_neighbouring_rows_may_have_weights_of_their_own():
     x = np.random.default_rng(0).normal(size=(10, 40)).astype(np.float32)
     weights, target = np.abs(x.T[::-1]).copy(), np.arange(40) % 10

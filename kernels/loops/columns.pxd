@@ -15,9 +15,9 @@ cdef extern from *:
     const int HALVES  # registers of float64 for the lanes of one of float32
 
 cdef enum:
-    MOST_LANES = 16
+    MOST_LANES = 32  # registers of float64 for MOST_REGISTERS of float32
     MOST_HALVES = 2
-    MOST_ROWS = 128  # lanes of MOST_REGISTERS of the widest register
+    MOST_ROWS = 256  # lanes of MOST_REGISTERS of the widest register
     APART = 8  # FOLDED_PARTS / 2: so far apart stand the terms that meet in float32
 
 # A term is a function of a context and of which element it is of; it adds the term of each lane to a register for each
@@ -153,6 +153,36 @@ cdef inline void add_folded_products(const char* x, Py_ssize_t x_stride, const c
         y += sizeof(f32x)
 
 
+cdef inline void add_wide_product(const char* x, const char* y, f64x* sums) noexcept nogil:
+    cdef f64x wide[MOST_HALVES]
+    cdef int half
+    wide_halves(load(<const f32x*>x) * load(<const f32x*>y), wide)
+    for half in range(HALVES):
+        sums[half] = sums[half] + wide[half]
+
+
+cdef inline void few_column_products(const char* x, Py_ssize_t x_stride, const char* y, Py_ssize_t y_stride,
+                                     Py_ssize_t n, f64x* totals) noexcept nogil:
+    # fold_column_products of one register of rows of up to APART elements, of which none meet in float32
+    cdef f64x sums[4 * MOST_HALVES]
+    cdef Py_ssize_t k
+    cdef int half
+    for k in range(4):
+        if k < n:
+            wide_halves(load(<const f32x*>(x + k * x_stride)) * load(<const f32x*>(y + k * y_stride)),
+                        sums + k * MOST_HALVES)
+        if k + 4 < n:
+            add_wide_product(x + (k + 4) * x_stride, y + (k + 4) * y_stride, sums + k * MOST_HALVES)
+    for half in range(HALVES):
+        if n > 2:
+            sums[half] = sums[half] + sums[2 * MOST_HALVES + half]
+        if n > 3:
+            sums[MOST_HALVES + half] = sums[MOST_HALVES + half] + sums[3 * MOST_HALVES + half]
+        if n > 1:
+            sums[half] = sums[half] + sums[MOST_HALVES + half]
+        totals[half] = splat_f64(0.0) + sums[half]  # a sum of -0 alone is 0
+
+
 cdef inline void fold_column_products(const char* x, Py_ssize_t x_stride, const char* y, Py_ssize_t y_stride,
                                       int registers, Py_ssize_t n, f64x* totals) noexcept nogil:
     # fold_columns of x y, where an element of all registers is read before the next, for they are neighbours in memory.
@@ -160,6 +190,10 @@ cdef inline void fold_column_products(const char* x, Py_ssize_t x_stride, const 
     cdef f64x sums[APART * MOST_HALVES * MOST_REGISTERS]
     cdef Py_ssize_t k, left, half_left, first = 0, parts = APART if n > FOLD * FOLDED_PARTS else APART // 2
     cdef int width = registers * HALVES
+    if n <= APART:
+        for k in range(registers):
+            few_column_products(x + k * sizeof(f32x), x_stride, y + k * sizeof(f32x), y_stride, n, totals + k * HALVES)
+        return
     while first < n:
         for k in range(min(parts, n - first)):
             left = (n - first - k + APART - 1) // APART

@@ -24,7 +24,7 @@ cdef enum:
     TURNED = 128  # elements of a row at most that is copied to where rows are neighbours
     MOST_TURNED = 3  # operands that are such rows
     TURNED_TILE = 4096  # elements of such a copy: as many float32 as take the room of SHORT_TILE float64
-    MOST_REGISTERS = 8  # of neighbouring rows
+    MOST_REGISTERS = 16  # of neighbouring rows
     LONG_COLUMNS = 4096  # elements whose sums have one order: BLOCK of reductions.pxd
 
 # What an operand is to a kernel:
@@ -66,7 +66,8 @@ ctypedef bint (*short_kernel)(const void* like, char** at, const Py_ssize_t* ste
 # numbers of float64. While the processor waits for what follows from the sums of one register, it computes the next
 # one's. The kernel is given how far it is from one row to the next, which for rows of numbers is one number, and from
 # one element of a row to the next. It too takes ordinary rows of 1 to SHORT elements alone, or says False and has
-# written nothing. One that keeps no copy of the rows takes MOST_REGISTERS of them, of up to LONG_COLUMNS elements.
+# written nothing. One that keeps no copy of the rows takes MOST_REGISTERS of them, or half as many where rows are not
+# brief, of up to LONG_COLUMNS elements.
 # Where the flag ROW_BY_ROW says that its inputs are turned and its outputs are not, the first input as it stands
 # follows behind all operands.
 ctypedef bint (*column_kernel)(const void* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,

@@ -34,6 +34,7 @@ cdef enum:
     ROOM = 16384  # bytes on the stack, for the tiles of small arrays
     UNWANTED = -1  # the offset of sums that nobody wants
     COLUMN_BYTES = 16384  # half of what the smallest of today's first-level caches holds
+    BRIEF = 8  # elements of a row, up to which twice as many registers of rows keep the processor busy
     COLUMN_TILE = 2048  # elements of neighbouring rows that are staged, or a cache line of rows, if that is more
     SHARED_ROW = 8192  # elements from which on it pays that threads share a row
 
@@ -253,7 +254,7 @@ cdef inline Py_ssize_t run_columns(const Pass* work, Py_ssize_t row, Py_ssize_t 
     cdef Py_ssize_t steps[MAX_ROW_OPERANDS]
     cdef Py_ssize_t strides[MAX_ROW_OPERANDS]
     cdef Py_ssize_t width = width_of(work), lanes = lanes_of(work), rows, done, size = width * lanes, bytes_of_tile
-    cdef int registers = MOST_REGISTERS
+    cdef int registers = MOST_REGISTERS if work.n <= BRIEF else MOST_REGISTERS // 2
     cdef const Operand* one
     cdef int k
     if work.staged or work.copies:

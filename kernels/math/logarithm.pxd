@@ -70,6 +70,17 @@ cdef inline f32x log_pair_f32(f32x u, f32x u_low) noexcept nogil:
     return y + low
 
 
+cdef inline f32x log_sum_f32(f32x u, f32x u_low, f32x u_lowest, f32x* low) noexcept nogil:
+    # log(u + u_low + u_lowest) = value + low for 1 <= u <= 1e30, each of the others within the last place of the one
+    # before, error relative to it 2^-28, also where u is 1 and the others all that the logarithm has
+    cdef u32x place = log_place(u)
+    cdef f32x scale = from_bits_f32(splat_u32(0x7F000000) - (place & splat_u32(0xFF800000))), lost, part, r
+    scale = scale * lookup16_f32(&LOG_TABLE[0][0], place >> 19)
+    part = product(u, scale, &lost)
+    r = fast_sum(part - splat(u, 1.0), fma(u_low, scale, lost), &lost)
+    return log_of_rest(place, r, fma(u_lowest, scale, lost), splat(u, -0.0), low)
+
+
 cdef inline f32x log1p_pair_f32(f32x x, f32x x_low, f32x* low) noexcept nogil:
     # log(1 + x + x_low) = value + low for -1 < x <= 1e30, error relative to it 2^-28
     cdef u32x place

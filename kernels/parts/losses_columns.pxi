@@ -46,10 +46,16 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
     for r in range(rows):
         target = (<const int64_t*>(at[1] + r * steps[1]))[0]
         ignored |= target < 0
-        logit[r] = element(<const real*>(at[0] + target * strides[0]), r) if target >= 0 else 0.0
-        weight[r] = element(<const real*>at[2], target) if weighted and target >= 0 else 1.0
-    take_column_numbers(<const char*>logit, sizeof(double), count, logits)
-    take_column_numbers(<const char*>weight, sizeof(double), count, weights)
+        target = max(target, 0)  # what is found for rows that are ignored is left out in the end
+        if real is f32x:
+            (<float*>logit)[r] = (<const float*>(at[0] + target * strides[0]))[r]
+        else:
+            logit[r] = (<const double*>(at[0] + target * strides[0]))[r]
+        if weighted:
+            weight[r] = element(<const real*>at[2], target)
+    for k in range(count):
+        logits[k] = wide_at(like, <const char*>logit + k // halves(like) * sizeof(real), k % halves(like))
+        weights[k] = load_f64(weight + k * F64_LANES) if weighted else splat_f64(1.0)
     if smoothing != 0.0:
         sum_column_elements(like, at[0], strides[0], registers, n, sums)
     for k in range(count if wanted else 0):

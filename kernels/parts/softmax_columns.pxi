@@ -78,6 +78,8 @@ cdef bint log_softmax_columns(const real* like, char** at, const Py_ssize_t* ste
     cdef f64x inverses[MOST_LANES]
     cdef f64x rests[MOST_LANES]
     cdef f64x logs[MOST_LANES]
+    cdef f32x equal[MOST_REGISTERS]
+    cdef f32x found[MOST_REGISTERS * FOUND]
     cdef real top[MOST_REGISTERS]
     cdef real log[MOST_REGISTERS]
     cdef Gradient row = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False, False)
@@ -85,10 +87,17 @@ cdef bint log_softmax_columns(const real* like, char** at, const Py_ssize_t* ste
     cdef char* y = at[1]
     cdef Py_ssize_t i
     cdef int k
-    if not column_logs(like, &own, registers, n, tops, inverses, rests, logs, INFINITY):
-        return False
-    for k in range(registers):
-        top[k], log[k] = narrowed(like, tops + k * halves(like)), narrowed(like, logs + k * halves(like))
+    if real is f32x and n <= FEW:
+        if real is f32x:
+            if not few_columns(&own, registers, n, True, top, equal, found):
+                return False
+            for k in range(registers):
+                log[k] = found[k * FOUND + LOG] + found[k * FOUND + LOG_LOW]
+    else:
+        if not column_logs(like, &own, registers, n, tops, inverses, rests, logs, INFINITY):
+            return False
+        for k in range(registers):
+            top[k], log[k] = narrowed(like, tops + k * halves(like)), narrowed(like, logs + k * halves(like))
     if manner & ROW_BY_ROW:
         for i in range(registers * lanes(like)):
             row.x, row.value, row.rest = at[2] + i * steps[2], element(top, i), element(log, i)

@@ -4,6 +4,7 @@ from ..loops.reductions cimport first_lanes
 from ..math.exponential cimport exp_rest, ln2, ln2_low, minus_ln2, nearest_sum, whole
 
 cdef enum:
+    FEW = 32  # elements of a row of float32 that has sums of its own: no more than PARTS of reductions.pxd
     MANY = 16  # rows whose scalars share registers: no fewer than the lanes of any register, or the rows of a kernel
 
 

@@ -19,10 +19,11 @@ from ..loops.reductions cimport (
 from ..math.exponential cimport exp_parts, exp_rest, minus_ln2, power2_of_sum
 from ..math.logarithm cimport log1p, log1p_pair_f32
 from .exponential_parts cimport (
-    MANY, add_to_three, exp_parts_of, exp_rest_of, put_parts_below, term_below, wide_exponential,
+    FEW, MANY, add_to_three, exp_parts_of, exp_rest_of, put_parts_below, term_below, wide_exponential,
 )
 from .exact_logarithms cimport exact_logs
 from .exponents cimport Exponents, exponent_at, least_of_zero, put_exponential, top_not_finite
+from .few_exponentials cimport find_few_logs
 
 cdef extern from *:
     """
@@ -32,7 +33,6 @@ cdef extern from *:
 
 cdef enum:
     SUMS_BELOW = 3  # of add_to_three
-    FEW = 32  # elements of a row of float32, up to which logsumexp adds its exponentials exactly: no more than PARTS
     SMALL = 2  # a sum beside the largest below this is small
     NEARLY_SMALL = 7  # and one below this, where neither the largest nor the logarithm is 2 or farther from 0
     NEAR = 4  # a logarithm of a sum, this far from 0 or farther, has no digit left for what float32 loses
@@ -235,6 +235,11 @@ cdef inline bint exactly(const real* like, double near) noexcept nogil:
     return real is f32x and 0.0 < near < INFINITY
 
 
+cdef inline bint is_few(const real* like, double near, Py_ssize_t n) noexcept nogil:
+    # whether a row has the sums of few_exponentials.pxd; those of losses take less time as they are from 17 elements on
+    return real is f32x and n <= (FEW if near == INFINITY else FEW // 2) and not exactly(like, near)
+
+
 cdef inline bint small(const real* like, double rest, double top, double near, Py_ssize_t n) noexcept nogil:
     # whether the sum of a row is taken again for that; one of a few elements is exact already
     return exactly(like, near) and n > FEW and fabs(top) < near and (
@@ -356,6 +361,9 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
     cdef double logs[MANY]
     cdef Pair sums[MANY]
     cdef Py_ssize_t k
+    if is_few(like, near, n):
+        find_few_logs(rows, count, n, near == INFINITY)
+        return
     for k in range(MANY):
         tops[k] = exponents[k] = logs[k] = 0.0
     for k in range(count):

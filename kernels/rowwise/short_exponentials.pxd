@@ -12,11 +12,13 @@ from ..loops.reductions cimport FOLDED_SUMS, Pair, first_lanes, halved, sum_row
 from ..loops.registers cimport lanes, load, load_part, skip
 from ..loops.short_rows cimport add_short, fold_short, short_largest, short_totals
 from ..math.exponential cimport nearest
+from .exponential_parts cimport FEW
 from .exponentials cimport (
-    FEW, SUMS_BELOW, add_all, add_below, add_few_below, below_block_wide, below_of, exactly, find_inverses, load_halves,
-    log_rests, rest_of, rest_of_sums, small, store_halves, sum_below,
+    SUMS_BELOW, add_all, add_below, add_few_below, below_block_wide, below_of, exactly, find_inverses, is_few,
+    load_halves, log_rests, rest_of, rest_of_sums, small, store_halves, sum_below,
 )
 from .exponents cimport LARGEST_TOP, Exponents, exponents_of, least_of, least_of_zero
+from .few_exponentials cimport find_few_logs
 
 
 cdef inline Py_ssize_t tile_step(const real* like, Py_ssize_t n) noexcept nogil:
@@ -142,6 +144,7 @@ cdef inline bint short_logs(const real* like, const char* x, Py_ssize_t step, Py
     cdef f64x sums[SUMS_BELOW]
     cdef f64x below[FOLDED_SUMS]
     cdef f64x others[FOLDED_SUMS]
+    cdef Exponents few[SHORT_ROWS]
     cdef f64x rest
     cdef bint counted = real is f64x or (exactly(like, near) and n <= FEW)
     cdef int count = 2 if real is f32x else SUMS_BELOW
@@ -149,6 +152,20 @@ cdef inline bint short_logs(const real* like, const char* x, Py_ssize_t step, Py
     own.plain = True
     if not short_exponents(like, x, step, n, tops, exponents):
         return False
+    if is_few(like, near, n):
+        for k in range(SHORT_ROWS):
+            few[k] = own
+            set_short_row(like, &few[k], x + k * step, tops[k], raised[k], exponents[k])
+            if tile != NULL:
+                few[k].y = <void*>skip(tile, k * tile_step(like, n))
+        find_few_logs(few, SHORT_ROWS, n, near == INFINITY)
+        for k in range(SHORT_ROWS):
+            inverses[k], rests[k] = few[k].inverse, few[k].rest
+            if logs != NULL:
+                logs[k] = few[k].log_rest
+            if not rests[k] < INFINITY:
+                return False
+        return True
     for k in range(SHORT_ROWS):
         set_short_row(like, &own, x + k * step, tops[k], raised[k], exponents[k])
         if tile != NULL:
