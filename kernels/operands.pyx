@@ -361,8 +361,8 @@ cdef PyObject* call_without_tensors(PyObject* ufunc, PyObject** operands, size_t
     cdef object result = None
     if names == NULL and given == inputs:
         result = elements_at_once(<np.ufunc>ufunc, operands, 0, None)
-    elif names == NULL and given == inputs + 1 or names != NULL and given == inputs and (
-            len(<tuple>names) == 1 and (<tuple>names)[0] == "out"):
+    elif names == NULL and given == inputs + 1 and not isinstance(<object>operands[inputs], tuple) or (
+            names != NULL and given == inputs and len(<tuple>names) == 1 and (<tuple>names)[0] == "out"):
         result = elements_at_once(<np.ufunc>ufunc, operands, 0, <object>operands[inputs])
     if result is not None:
         Py_INCREF(result)

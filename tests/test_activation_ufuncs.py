@@ -268,6 +268,18 @@ def test_too_few_operands_are_refused(name):
     assert bits(keywords["where"]) == bits(mask)
 
 
+@every(name for name in BOUNDS if isinstance(getattr(lw, name), np.ufunc))
+def test_a_tuple_of_outputs_is_a_keyword_alone(name):
+    function, out = getattr(lw, name), normal()
+    operands = [normal()] * function.nin
+    assert function(*operands, out=(out,)) is out
+    before = out.copy()
+    for place in (out, None):
+        with pytest.raises(TypeError, match="return arrays must be of ArrayType"):
+            function(*operands, (place,))
+    assert bits(out) == bits(before)
+
+
 @every(BOUNDS)
 @settings(deadline=None, max_examples=25)
 @given(st.data())
