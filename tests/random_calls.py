@@ -51,6 +51,8 @@ def is_raised_here(error):
     """Whether the innermost line of a traceback is a `raise` of the package."""
     *_, last = traceback.extract_tb(error.__traceback__)
     path = Path(last.filename)
+    if last.filename == "<lanewise.functions.parametric>":  # made source, whose calls are of compiled functions
+        return True
     if path.suffix in (".pyx", ".pxi"):  # as the compiler was shown it
         path = next((ROOT / "kernels").rglob(path.name), None)
         if path is None:  # another package's

@@ -132,9 +132,9 @@ for _name, _ufunc in vars(_kernels).items():
         globals()[f"_{_name}"] = _UFUNCS.get(_name, (_ufunc,))
 # Written out and compiled, as collections.namedtuple does: each has the names and defaults of its entry and costs no
 # more than a function written by hand.
-exec("".join(_source(name, entry, backward)
-             for name, entry in _ENTRIES.items() for backward in (False, True)
-             if not (backward and f"{name}_backward" in globals())))
+exec(compile("".join(_source(name, entry, backward)
+                     for name, entry in _ENTRIES.items() for backward in (False, True)
+                     if not (backward and f"{name}_backward" in globals())), f"<{__name__}>", "exec"))
 
 _WEIGHTED = {"grad_x": "The gradient with respect to x.",
              "grad_weight": "That with respect to the weight, of its shape: summed where it broadcasts, in float64."}
