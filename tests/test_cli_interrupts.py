@@ -1,5 +1,6 @@
 # Runs of `lanewise evolve` that Ctrl-C ends, and its workers and islands.
 import argparse
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -62,6 +63,20 @@ def test_workers_are_not_waited_for_in_the_end():
             time.sleep(0.01)
     assert time.monotonic() - begun < 300
     assert all(future.cancelled() or future.exception() is not None for future in asleep)
+
+
+def test_processes_of_the_caller_go_on():
+    # who calls cli.main may have some
+    other = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,))
+    other.start()
+    try:
+        with evolve._executor(argparse.Namespace(workers=1, executor=None), 1) as pool:
+            assert pool.submit(abs, -1).result() == 1
+        other.join(0.5)
+        assert other.is_alive()
+    finally:
+        other.terminate()
+        other.join()
 
 
 def test_ctrl_c_ends_an_ablation(blobs, monkeypatch):

@@ -72,6 +72,14 @@ def test_more_than_the_memory(options):
         lw.gradient_flow(**options)
 
 
+@pytest.mark.skipif(not hasattr(os, "sysconf"), reason="the system does not say how much memory there is")
+def test_the_memory_is_that_of_the_rows_given(monkeypatch):
+    monkeypatch.setattr(os, "sysconf", lambda _: 1000)  # pages of 1000 bytes
+    assert len(lw.gradient_flow(10, 4, batch=10**9, inputs=np.ones((2, 4))).gradient) == 10
+    with pytest.raises(MemoryError, match="for 2000 rows"):
+        lw.gradient_flow(10, 4, inputs=np.ones((2000, 4)))
+
+
 @pytest.mark.parametrize(("options", "error", "message"), [
     ({"depth": 0}, ValueError, "gradient_flow: depth must be 1 or more, not 0"),
     ({"width": 1.5}, TypeError, "gradient_flow: width must be an int"),

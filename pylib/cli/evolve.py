@@ -136,14 +136,16 @@ def _executor(arguments, islands):
                                        dashboard_address=None) as cluster, distributed.Client(cluster) as client):
             yield client.get_executor()
     else:
+        callers = multiprocessing.active_children()
         with concurrent.futures.ProcessPoolExecutor(
                 workers, multiprocessing.get_context("spawn"), _ignore_interrupt) as pool:
             try:
                 yield pool
             finally:  # what Ctrl-C has left them to do is not waited for
                 pool.shutdown(wait=False, cancel_futures=True)
-                for worker in multiprocessing.active_children():
-                    worker.terminate()
+                for process in multiprocessing.active_children():
+                    if process not in callers:
+                        process.terminate()
 
 
 def _ignore_interrupt():

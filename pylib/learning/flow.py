@@ -141,12 +141,14 @@ def gradient_flow(depth=20, width=128, activation="tanh", norm=None, init="xavie
         gain = from_zero(name, "gain", gain)
     lr = None if lr is None else from_zero(name, "lr", lr)
     key = key_of(name, rng)
+    if inputs is not None:
+        inputs = np.array(floating(name, "inputs", inputs), np.float64)
+        if inputs.ndim != 2 or inputs.shape[1] != width:
+            raise ValueError(f"{name}: inputs of shape {inputs.shape} do not fit; expected (batch, {width})")
+        batch = len(inputs)
     _refuse_beyond_memory(name, depth, width, batch)
     random = np.random.default_rng(key)
-    x = random.normal(size=(batch, width)) if inputs is None else np.array(
-        floating(name, "inputs", inputs), np.float64)
-    if x.ndim != 2 or x.shape[1] != width:
-        raise ValueError(f"{name}: inputs of shape {x.shape} do not fit; expected (batch, {width})")
+    x = random.normal(size=(batch, width)) if inputs is None else inputs
     stack = _stack(depth, width, activation, norm, init, gain, random)
     outputs = _forward(stack, x)
     slope = np.ones(depth)
