@@ -60,6 +60,14 @@ def test_bound(name, dtype):
     assert largest <= bound(name, dtype), f"at {found.at}"
 
 
+@pytest.mark.above_kernels
+def test_bound_of_erf_beside_a_tail_as_large():
+    """From 1/2 on it is 1 - erfc, whose error counts most there, between the numbers that are measured above."""
+    x = np.random.default_rng(1).uniform(0.5, 0.55, 3000)
+    exact = np.array([oracles.exact("erf")(float(each)) for each in x], object)
+    assert accuracy.errors(lw.erf(x), exact, "float64").max() <= bound("erf", "float64")
+
+
 @every(FORWARD)
 @every_dtype()
 def test_exact_values(name, dtype):

@@ -101,8 +101,14 @@ cdef inline real erf(real x) noexcept nogil:
         h = x * splat(x, 1.152921504606847e+18)
         tail = product(h, splat(x, 1.1283791670955126), &low)
         p = (tail + fma(h, p, low)) * splat(x, 8.673617379884035e-19)
-        h = mills(a * splat(x, 1.4142135623730951), &h_low)
+        # as in erfc, since near 1/2 the tail is as large as the result
+        h = pair_product(a, splat(x, 0.0), splat(x, 1.4142135623730951), splat(x, -9.667293313452913e-17), &z)
+        sum = h
+        h = mills(sum, &h_low)
+        h_low = fma(z, fma(sum, h, splat(x, -0.3989422804014327)), h_low)
         e = exp_square_parts(a, -1.0, &e_low, &sum)
         tail = pair_product(h, h_low, e, e_low, &low)
-        tail = (tail + low) * power2_of_sum(sum, 1)
-        return with_sign(where_less(magnitude(x), splat(x, 0.5), p, splat(x, 1.0) - tail), x)
+        e = power2_of_sum(sum, 1)
+        tail = fast_sum(splat(x, 1.0), -tail * e, &e_low)
+        tail = tail + fma(-low, e, e_low)
+        return with_sign(where_less(magnitude(x), splat(x, 0.5), p, tail), x)
