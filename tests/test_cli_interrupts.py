@@ -65,6 +65,25 @@ def test_workers_are_not_waited_for_in_the_end():
     assert all(future.cancelled() or future.exception() is not None for future in asleep)
 
 
+def test_workers_end_after_cancelled_tasks_are_forgotten(monkeypatch):
+    # or the pool's thread, which sees a worker end, finds them and shows a traceback
+    left, end = [], multiprocessing.context.SpawnProcess.terminate
+
+    def noted(worker):
+        left.append(len(pool._pending_work_items))
+        end(worker)
+
+    monkeypatch.setattr(multiprocessing.context.SpawnProcess, "terminate", noted)
+    with evolve._executor(argparse.Namespace(workers=1, executor=None), 1) as pool:
+        asleep = [pool.submit(time.sleep, 600) for _ in range(50)]
+        while not asleep[0].running():
+            time.sleep(0.01)
+        for future in asleep:
+            future.cancel()
+    assert len(left) == 1
+    assert left[0] < 10  # the one that runs, and the next few
+
+
 def test_processes_of_the_caller_go_on():
     # who calls cli.main may have some
     other = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,))

@@ -8,6 +8,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 from pathlib import Path
 
 from ..terminal import say, show, show_table
@@ -141,11 +142,21 @@ def _executor(arguments, islands):
                 workers, multiprocessing.get_context("spawn"), _ignore_interrupt) as pool:
             try:
                 yield pool
-            finally:  # what Ctrl-C has left them to do is not waited for
-                pool.shutdown(wait=False, cancel_futures=True)
-                for process in multiprocessing.active_children():
-                    if process not in callers:
-                        process.terminate()
+            finally:
+                _end(pool, [process for process in multiprocessing.active_children() if process not in callers])
+
+
+def _end(pool, workers):
+    # What Ctrl-C has left them to do is not waited for, but the pool's thread is: one that still finds cancelled tasks
+    # when workers end shows a traceback (CPython 3.11), and leaves them.
+    forgotten = threading.Event()
+    if workers:
+        with contextlib.suppress(concurrent.futures.BrokenExecutor):
+            pool.submit(int).add_done_callback(lambda _: forgotten.set())
+            pool.shutdown(wait=False, cancel_futures=True)
+            forgotten.wait(5)
+    for worker in workers:
+        worker.terminate()
 
 
 def _ignore_interrupt():
