@@ -68,6 +68,19 @@ def test_bound_of_erf_beside_a_tail_as_large():
     assert accuracy.errors(lw.erf(x), exact, "float64").max() <= bound("erf", "float64")
 
 
+@pytest.mark.above_kernels
+@every(["silu_backward", "swish_backward"])
+def test_bound_of_slopes_below_their_segments(name):
+    """Far below zero the slope of silu is a difference of 1 + e^x and x, of which no part may be lost."""
+    rng = np.random.default_rng(2)
+    x = rng.uniform(-32, -8, 2_000_000).astype(np.float32)
+    grad = rng.uniform(0.25, 1, x.size).astype(np.float32)
+    wide, e = x.astype(np.float64), np.exp(x.astype(np.float64))
+    exact = grad * ((1 + e + wide) * e / (1 + e) ** 2)
+    errors = np.abs(getattr(lw, name)(grad, x) - exact) / np.spacing(np.abs(exact).astype(np.float32))
+    assert errors.max() <= bound(name, "float32")
+
+
 @every(FORWARD)
 @every_dtype()
 def test_exact_values(name, dtype):

@@ -75,8 +75,8 @@ cdef inline real silu_slope_by_exp(real x, real* low) noexcept nogil:
     s = fast_sum(splat(x, 1.0), e, &s_low)
     s_low = s_low + e_low
     square = s * s
-    h = s - a
-    rest = ((s - h) - a) + s_low  # the whole rounding error up to a = 2 s, and most of it beyond
+    h = two_sum(s, -a, &rest)
+    rest = rest + s_low
     k = h * e
     rest = fma(rest, e, fma(h, e_low, fma(h, e, -k)))
     top = fast_sum(s, a * e, &top_low)
