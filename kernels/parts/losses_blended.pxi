@@ -47,17 +47,18 @@ cdef inline real take_or(const real* x, Py_ssize_t i, Py_ssize_t n, double value
     return take(x, i, n)
 
 
+cdef inline void add_share(f64x share, f64x below, f64x* sums) noexcept nogil:
+    # of a class, whose logit is so far below the largest; where its blend is 0 it leaves out the logit, which may be
+    # infinite
+    sums[0] = sums[0] + share
+    sums[1] = sums[1] + where_less(magnitude(share), splat_f64(5e-324), splat_f64(0.0), share * below)
+
+
 cdef inline void add_blend(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                            f64x* sums) noexcept nogil:
-    # a class whose blend is 0 leaves out its logit, which may be infinite
     cdef const Blend* own = <const Blend*>context
-    cdef f64x zero = splat_f64(0.0), size
-    cdef f64x share = blended(wide_or(<const real*>own.wanted, i, n, 0.0), wide_or(<const real*>own.weight, i, n, 1.0),
-                              own, n)
-    size = magnitude(share)
-    sums[0] = sums[0] + share
-    sums[1] = sums[1] + where_less(size, splat_f64(5e-324), zero,
-                                   share * (splat_f64(own.top) - wide(<const real*>own.x, i, n)))
+    add_share(blended(wide_or(<const real*>own.wanted, i, n, 0.0), wide_or(<const real*>own.weight, i, n, 1.0), own, n),
+              splat_f64(own.top) - wide(<const real*>own.x, i, n), sums)
 
 
 cdef inline bint is_wanted_alone(const Blend* own) noexcept nogil:
@@ -69,10 +70,7 @@ cdef inline void add_wanted(const real* like, const void* context, Py_ssize_t i,
                             f64x* sums) noexcept nogil:
     # add_blend of these
     cdef const Blend* own = <const Blend*>context
-    cdef f64x share = wide(<const real*>own.wanted, i, n)
-    sums[0] = sums[0] + share
-    sums[1] = sums[1] + where_less(magnitude(share), splat_f64(5e-324), splat_f64(0.0),
-                                   share * (splat_f64(own.top) - wide(<const real*>own.x, i, n)))
+    add_share(wide(<const real*>own.wanted, i, n), splat_f64(own.top) - wide(<const real*>own.x, i, n), sums)
 
 
 cdef inline Pair blend_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:

@@ -13,25 +13,27 @@ cdef inline double weight_of(const BlendColumns* own, Py_ssize_t i) noexcept nog
     return 1.0 if own.blend.weight == NULL else (<const float*>own.blend.weight)[i]
 
 
+cdef inline f64x column_wanted(const BlendColumns* own, Py_ssize_t i) noexcept nogil:
+    return widened(<const float*>(own.wanted + i * own.wanted_stride), own.rows.half)
+
+
+cdef inline f64x column_distance(const BlendColumns* own, Py_ssize_t i) noexcept nogil:
+    return load_f64(own.top) - widened(<const float*>(own.rows.x + i * own.rows.stride), own.rows.half)
+
+
 cdef inline void add_column_blend(const f64x* like, const void* context, Py_ssize_t i, f64x* sums) noexcept nogil:
     # add_blend of half of the lanes
     cdef const BlendColumns* own = <const BlendColumns*>context
-    cdef f64x share, zero = splat_f64(0.0), wanted = zero
+    cdef f64x wanted = splat_f64(0.0)
     if own.wanted != NULL:
-        wanted = widened(<const float*>(own.wanted + i * own.wanted_stride), own.rows.half)
-    share = blended(wanted, splat_f64(weight_of(own, i)), &own.blend, F64_LANES)
-    sums[0] = sums[0] + share
-    sums[1] = sums[1] + where_less(magnitude(share), splat_f64(5e-324), zero, share * (
-        load_f64(own.top) - widened(<const float*>(own.rows.x + i * own.rows.stride), own.rows.half)))
+        wanted = column_wanted(own, i)
+    add_share(blended(wanted, splat_f64(weight_of(own, i)), &own.blend, F64_LANES), column_distance(own, i), sums)
 
 
 cdef inline void add_column_wanted(const f64x* like, const void* context, Py_ssize_t i, f64x* sums) noexcept nogil:
     # add_wanted of half of the lanes
     cdef const BlendColumns* own = <const BlendColumns*>context
-    cdef f64x share = widened(<const float*>(own.wanted + i * own.wanted_stride), own.rows.half)
-    sums[0] = sums[0] + share
-    sums[1] = sums[1] + where_less(magnitude(share), splat_f64(5e-324), splat_f64(0.0), share * (
-        load_f64(own.top) - widened(<const float*>(own.rows.x + i * own.rows.stride), own.rows.half)))
+    add_share(column_wanted(own, i), column_distance(own, i), sums)
 
 
 cdef inline void sum_blends(const Columns* columns, BlendColumns* own, int registers, Py_ssize_t n, const f64x* tops,

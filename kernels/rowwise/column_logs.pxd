@@ -51,9 +51,8 @@ cdef inline f32x column_power(void* y, f32x least, f32x power, f32x x, Py_ssize_
 cdef inline f32x column_below(const Columns* own, f32x top, f32x least, f32x power, Py_ssize_t i, f32x* count,
                               f32x* error, f32x* exponential) noexcept nogil:
     # below_at of a register of rows, with the rounding error of its term alone
-    cdef f32x x = load(<const f32x*>(own.x + i * own.stride)), rest, sum
-    cdef f32x p = exp_parts_of(x, least, &rest, &sum) + rest
-    power = raised_by(power, sum)
+    cdef f32x x = load(<const f32x*>(own.x + i * own.stride)), p
+    power = column_power(NULL, least, power, x, i, &p)
     exponential[0] = fma(p, power, power)
     count[0] = where_less(x, top, count[0] + splat(x, 1.0), count[0])
     return term_below(x, top, p, power, error)
