@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 import pytest
@@ -65,23 +67,30 @@ def test_workers_are_not_waited_for_in_the_end():
     assert all(future.cancelled() or future.exception() is not None for future in asleep)
 
 
-def test_workers_end_after_cancelled_tasks_are_forgotten(monkeypatch):
+@pytest.mark.parametrize("started", (False, True), ids=("starting", "at work"))
+def test_workers_end_after_cancelled_tasks_are_forgotten(started, monkeypatch):
     # or the pool's thread, which sees a worker end, finds them and shows a traceback
-    left, end = [], multiprocessing.context.SpawnProcess.terminate
+    shown, end = [], multiprocessing.context.SpawnProcess.terminate
 
-    def noted(worker):
-        left.append(len(pool._pending_work_items))
+    def at_once(worker):
         end(worker)
+        if threading.current_thread() is not thread:  # which ends the others
+            thread.join(60)
 
-    monkeypatch.setattr(multiprocessing.context.SpawnProcess, "terminate", noted)
+    monkeypatch.setattr(multiprocessing.context.SpawnProcess, "terminate", at_once)
+    monkeypatch.setattr(threading, "excepthook", lambda error: shown.append(repr(error.exc_value)))
     with evolve._executor(argparse.Namespace(workers=1, executor=None), 1) as pool:
+        if started:  # the pool's queue has room then
+            pool.submit(abs, -1).result()
         asleep = [pool.submit(time.sleep, 600) for _ in range(50)]
+        thread = pool._executor_manager_thread
         while not asleep[0].running():
             time.sleep(0.01)
         for future in asleep:
             future.cancel()
-    assert len(left) == 1
-    assert left[0] < 10  # the one that runs, and the next few
+    assert not thread.is_alive()
+    assert not shown
+    assert isinstance(asleep[0].exception(), BrokenProcessPool)
 
 
 def test_processes_of_the_caller_go_on():

@@ -8,7 +8,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import threading
+import time
 from pathlib import Path
 
 from ..terminal import say, show, show_table
@@ -148,13 +148,14 @@ def _executor(arguments, islands):
 
 def _end(pool, workers):
     # What Ctrl-C has left them to do is not waited for, but the pool's thread is: one that still finds cancelled tasks
-    # when workers end shows a traceback (CPython 3.11), and leaves them.
-    forgotten = threading.Event()
+    # when workers end shows a traceback (CPython 3.11), and leaves them. It takes tasks in their order, so one more
+    # that is begun, or cancelled by the shutdown where the queue is full, comes after all of them.
     if workers:
         with contextlib.suppress(concurrent.futures.BrokenExecutor):
-            pool.submit(int).add_done_callback(lambda _: forgotten.set())
+            last, until = pool.submit(int), time.monotonic() + 5
             pool.shutdown(wait=False, cancel_futures=True)
-            forgotten.wait(5)
+            while not (last.running() or last.done()) and time.monotonic() < until:
+                time.sleep(0.001)
     for worker in workers:
         worker.terminate()
 
