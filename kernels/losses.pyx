@@ -25,7 +25,7 @@ from .loops.reductions cimport (
     sum_row, sum_values, take, wide,
 )
 from .loops.operations cimport (
-    GROUP, SHORT, SHORT_BYTES, SHORT_ROWS, SHORT_TILE, Operands, along_axis, group_kernel, group_of, run_groups,
+    GROUP, MOST_REGISTERS, SHORT, SHORT_BYTES, SHORT_ROWS, SHORT_TILE, Operands, along_axis, group_kernel, group_of, run_groups,
     short_kernel, with_columns, with_short_rows, without_copies,
 )
 from .loops.short_rows cimport add_short, map_short, short_totals
@@ -302,7 +302,7 @@ cross_entropy_gufunc = without_copies(with_columns(with_short_rows(along_axis(
     b"cross_entropy", <void*>loss_kernel[f32x], <void*>loss_kernel[f64x], b"riss", b"s",
     b"logits, target, label_smoothing, z_loss -> loss"),
     <void*>short_loss_kernel[f32x], <void*>short_loss_kernel[f64x]),
-    <void*>loss_columns[f32x], <void*>loss_columns[f64x], 112))
+    <void*>loss_columns[f32x], <void*>loss_columns[f64x], 112), MOST_REGISTERS)
 cross_entropy_with_grad_gufunc = with_columns(with_short_rows(along_axis(
     b"cross_entropy_with_grad", <void*>gradient_kernel[f32x], <void*>gradient_kernel[f64x], b"risss", b"sr",
     b"logits, target, label_smoothing, z_loss, scale -> loss, grad"),
@@ -312,7 +312,7 @@ weighted_cross_entropy_gufunc = without_copies(with_columns(with_short_rows(alon
     b"weighted_cross_entropy", <void*>weighted_loss_kernel[f32x], <void*>weighted_loss_kernel[f64x], b"rivss", b"s",
     b"logits, target, weight, label_smoothing, z_loss -> loss"),
     <void*>short_weighted_loss_kernel[f32x], <void*>short_weighted_loss_kernel[f64x]),
-    <void*>weighted_loss_columns[f32x], <void*>weighted_loss_columns[f64x], 112))
+    <void*>weighted_loss_columns[f32x], <void*>weighted_loss_columns[f64x], 112), MOST_REGISTERS)
 weighted_cross_entropy_with_grad_gufunc = with_columns(with_short_rows(along_axis(
     b"weighted_cross_entropy_with_grad", <void*>weighted_gradient_kernel[f32x],
     <void*>weighted_gradient_kernel[f64x], b"rivsss", b"sr",

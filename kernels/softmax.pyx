@@ -21,14 +21,14 @@ from .loops.reductions cimport (
     map_row, merge_row, product_block, rounded, row_context, sum_block, sum_row, take, take_either, tree,
 )
 from .loops.operations cimport (
-    BFLOAT16_ROWS, GROUP, MOST_REGISTERS, ROW_BY_ROW, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, Operands, Operation,
+    BFLOAT16_ROWS, GROUP, MOST_REGISTERS, ROW_BY_ROW, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, WIDE, Operands, Operation,
     RowMachine, along_axis, group_kernel, group_of, operations_of, row_by_row, row_machine, run_groups, short_kernel,
     taking_bfloat16, with_columns, with_short_rows, without_copies,
 )
 from .loops.registers cimport itemsize, lanes, load, skip, store, store_part
 from .loops.columns cimport (
-    MOST_LANES, add_columns, fold_column_products, halves, narrowed, narrowed_parts, put_column_numbers,
-    sum_column_elements, take_column_numbers,
+    MOST_HALVES, MOST_LANES, fold_column_products, halves, narrowed, narrowed_parts, put_column_numbers,
+    sum_column_terms, take_column_numbers,
 )
 from .loops.short_rows cimport add_short, fold_short, map_short, multiply_short, put_numbers, short_totals
 from .loops.tiles cimport narrow_columns, take_row, widen_columns
@@ -330,11 +330,11 @@ log_softmax_gufunc = row_by_row(without_copies(with_columns(with_short_rows(alon
     b"log_softmax", <void*>log_softmax_kernel[f32x], <void*>log_softmax_kernel[f64x], b"r", b"r",
     b"x - log(sum(exp(x)))"),
     <void*>short_log_softmax_kernel, <void*>turned_log_softmax_kernel),
-    <void*>log_softmax_columns[f32x], <void*>log_softmax_columns[f64x], 112)))
+    <void*>log_softmax_columns[f32x], <void*>log_softmax_columns[f64x], 112), MOST_REGISTERS))
 logsumexp_gufunc = without_copies(with_columns(with_short_rows(along_axis(
     b"logsumexp", <void*>logsumexp_kernel[f32x], <void*>logsumexp_kernel[f64x], b"r", b"s", b"log(sum(exp(x)))"),
     <void*>short_logsumexp_kernel[f32x], <void*>short_logsumexp_kernel[f64x]),
-    <void*>logsumexp_columns[f32x], <void*>logsumexp_columns[f64x], 112))
+    <void*>logsumexp_columns[f32x], <void*>logsumexp_columns[f64x], 112), MOST_REGISTERS)
 safe_softmax_gufunc = with_columns(along_axis(
     b"safe_softmax", <void*>safe_softmax_kernel[f32x], <void*>safe_softmax_kernel[f64x], b"rss", b"r",
     b"x, sign, scale -> scale softmax(sign x), zeros where all of sign x is -inf"),
@@ -342,7 +342,7 @@ safe_softmax_gufunc = with_columns(along_axis(
 safe_log_softmax_gufunc = without_copies(with_columns(along_axis(
     b"safe_log_softmax", <void*>safe_log_softmax_kernel[f32x], <void*>safe_log_softmax_kernel[f64x], b"r", b"r",
     b"x - log(sum(exp(x))), -inf where all of x is"),
-    <void*>log_softmax_columns[f32x], <void*>log_softmax_columns[f64x], 0))
+    <void*>log_softmax_columns[f32x], <void*>log_softmax_columns[f64x], 0), MOST_REGISTERS)
 weighted_logsumexp_gufunc = along_axis(
     b"weighted_logsumexp", <void*>weighted_logsumexp_kernel[f32x], <void*>weighted_logsumexp_kernel[f64x], b"rr", b"ss",
     b"x, b -> log(abs(sum(b exp(x)))), sign")
@@ -353,12 +353,12 @@ softmax_backward_gufunc = without_copies(taking_bfloat16(with_columns(with_short
     b"softmax_backward", <void*>softmax_backward_kernel[f32x], <void*>softmax_backward_kernel[f64x], b"rrs", b"r",
     b"grad, y, sign -> y (grad - sum(grad y)) sign"),
     <void*>short_softmax_backward_kernel[f32x], <void*>short_softmax_backward_kernel[f64x]),
-    <void*>softmax_backward_columns[f32x], <void*>softmax_backward_columns[f64x], 0), STANDING))
+    <void*>softmax_backward_columns[f32x], <void*>softmax_backward_columns[f64x], 0), STANDING), WIDE)
 log_softmax_backward_gufunc = without_copies(taking_bfloat16(with_columns(with_short_rows(along_axis(
     b"log_softmax_backward", <void*>log_softmax_backward_kernel[f32x], <void*>log_softmax_backward_kernel[f64x], b"rr",
     b"r", b"grad, y -> grad - exp(y) sum(grad)"),
     <void*>short_log_softmax_backward_kernel[f32x], <void*>short_log_softmax_backward_kernel[f64x]),
-    <void*>log_softmax_backward_columns[f32x], <void*>log_softmax_backward_columns[f64x], 0), SHORT + 1))
+    <void*>log_softmax_backward_columns[f32x], <void*>log_softmax_backward_columns[f64x], 0), SHORT + 1), WIDE)
 
 
 include "parts/softmax_doors.pxi"

@@ -186,6 +186,31 @@ def test_many_rows_of_a_wider_array_have_the_bits_of_others(name, dtype):
 
 
 @pytest.mark.parametrize("dtype", oracles.DTYPES)
+@pytest.mark.parametrize("name", ACROSS)
+def test_very_many_rows_have_the_bits_of_others_wherever_they_begin(name, dtype):
+    # those before a register's boundary are computed first, and then long runs of the others
+    kinds, call = ACROSS[name]
+    own, rows, rng = oracles.dtype_named(dtype), 1201, np.random.default_rng(4)
+    for n in (2, 5, 9, 33, 150):
+        arrays = [rng.normal(0, 2, (rows, n)).astype(own) if kind == "r" else
+                  rng.integers(0, n, rows) if kind == "t" else rng.normal(0, 1, rows) for kind in kinds]
+        for turn in range(2):
+            with np.errstate(all="ignore"):
+                expected = call(-1, *arrays)
+            for start in (0, 4, 7):
+                room = [np.zeros((n, 1216), own)[:, start:start + rows] if kind == "r" else array
+                        for kind, array in zip(kinds, arrays, strict=True)]
+                for kind, place, array in zip(kinds, room, arrays, strict=True):
+                    if kind == "r":
+                        place[...] = array.T
+                with np.errstate(all="ignore"):
+                    found = call(0, *room)
+                for part, own_part in zip(expected, found, strict=True):
+                    assert along_axis.bits([np.asarray(own_part).T]) == along_axis.bits([part]), (n, start)
+            hostile(kinds, arrays, turn)
+
+
+@pytest.mark.parametrize("dtype", oracles.DTYPES)
 @pytest.mark.parametrize("options", [
     {}, {"z_loss": 1e-3}, {"label_smoothing": 0.1}, {"weight": np.linspace(0.5, 2, 40)},
     {"weight": np.linspace(0.5, 2, 40), "label_smoothing": 0.1}])

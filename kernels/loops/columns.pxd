@@ -153,27 +153,77 @@ cdef inline void add_folded_products(const char* x, Py_ssize_t x_stride, const c
         y += sizeof(f32x)
 
 
-cdef inline void add_wide_product(const char* x, const char* y, f64x* sums) noexcept nogil:
+cdef inline void wide_term(const real* like, const char* x, Py_ssize_t x_stride, const char* y, Py_ssize_t y_stride,
+                           Py_ssize_t i, f64x* wide) noexcept nogil:
+    # element i of x, or its product with that of y, where there is one
+    cdef real term = load(<const real*>(x + i * x_stride))
+    if y != NULL:
+        term = term * load(<const real*>(y + i * y_stride))
+    wide_halves(term, wide)
+
+
+cdef inline void partial_sum(const real* like, const char* x, Py_ssize_t x_stride, const char* y, Py_ssize_t y_stride,
+                             Py_ssize_t i, Py_ssize_t n, f64x* sum) noexcept nogil:
+    # terms i, i + PARTS, ...
     cdef f64x wide[MOST_HALVES]
     cdef int half
-    wide_halves(load(<const f32x*>x) * load(<const f32x*>y), wide)
-    for half in range(HALVES):
-        sums[half] = sums[half] + wide[half]
+    wide_term(like, x, x_stride, y, y_stride, i, sum)
+    i += PARTS
+    while i < n:
+        wide_term(like, x, x_stride, y, y_stride, i, wide)
+        for half in range(halves(like)):
+            sum[half] = sum[half] + wide[half]
+        i += PARTS
 
 
-cdef inline void few_column_products(const char* x, Py_ssize_t x_stride, const char* y, Py_ssize_t y_stride,
-                                     Py_ssize_t n, f64x* totals) noexcept nogil:
-    # fold_column_products of one register of rows of up to APART elements, of which none meet in float32
-    cdef f64x sums[4 * MOST_HALVES]
-    cdef Py_ssize_t k
+cdef inline void two_of_sum(const real* like, const char* x, Py_ssize_t x_stride, const char* y, Py_ssize_t y_stride,
+                            Py_ssize_t i, Py_ssize_t n, f64x* sum) noexcept nogil:
+    # partial sum i, and that which meets it first where there are so many
+    cdef f64x other[MOST_HALVES]
     cdef int half
-    for k in range(4):
-        if k < n:
-            wide_halves(load(<const f32x*>(x + k * x_stride)) * load(<const f32x*>(y + k * y_stride)),
-                        sums + k * MOST_HALVES)
-        if k + 4 < n:
-            add_wide_product(x + (k + 4) * x_stride, y + (k + 4) * y_stride, sums + k * MOST_HALVES)
-    for half in range(HALVES):
+    partial_sum(like, x, x_stride, y, y_stride, i, n, sum)
+    if i + PARTS // 2 < n:
+        partial_sum(like, x, x_stride, y, y_stride, i + PARTS // 2, n, other)
+        for half in range(halves(like)):
+            sum[half] = sum[half] + other[half]
+
+
+cdef inline void four_of_sum(const real* like, const char* x, Py_ssize_t x_stride, const char* y, Py_ssize_t y_stride,
+                             Py_ssize_t i, Py_ssize_t n, f64x* sum) noexcept nogil:
+    cdef f64x other[MOST_HALVES]
+    cdef int half
+    two_of_sum(like, x, x_stride, y, y_stride, i, n, sum)
+    if i + PARTS // 4 < n:
+        two_of_sum(like, x, x_stride, y, y_stride, i + PARTS // 4, n, other)
+        for half in range(halves(like)):
+            sum[half] = sum[half] + other[half]
+
+
+cdef inline void quarter_of_sum(const real* like, const char* x, Py_ssize_t x_stride, const char* y,
+                                Py_ssize_t y_stride, Py_ssize_t i, Py_ssize_t n, f64x* sum) noexcept nogil:
+    cdef f64x other[MOST_HALVES]
+    cdef int half
+    four_of_sum(like, x, x_stride, y, y_stride, i, n, sum)
+    if i + PARTS // 8 < n:
+        four_of_sum(like, x, x_stride, y, y_stride, i + PARTS // 8, n, other)
+        for half in range(halves(like)):
+            sum[half] = sum[half] + other[half]
+
+
+cdef inline void sum_column_terms(const real* like, const char* x, Py_ssize_t x_stride, const char* y,
+                                  Py_ssize_t y_stride, Py_ssize_t n, f64x* totals) noexcept nogil:
+    # sums of x, or of x y, of a register of rows, in float64 and in the order of sum_terms
+    cdef f64x sums[4 * MOST_HALVES]
+    cdef Py_ssize_t i
+    cdef int half, count = halves(like)
+    if n <= APART:  # in registers
+        for i in range(4):
+            if i < n:
+                quarter_of_sum(like, x, x_stride, y, y_stride, i, n, sums + i * MOST_HALVES)
+    else:
+        for i in range(min(n, <Py_ssize_t>4)):
+            quarter_of_sum(like, x, x_stride, y, y_stride, i, n, sums + i * MOST_HALVES)
+    for half in range(count):
         if n > 2:
             sums[half] = sums[half] + sums[2 * MOST_HALVES + half]
         if n > 3:
@@ -186,13 +236,15 @@ cdef inline void few_column_products(const char* x, Py_ssize_t x_stride, const c
 cdef inline void fold_column_products(const char* x, Py_ssize_t x_stride, const char* y, Py_ssize_t y_stride,
                                       int registers, Py_ssize_t n, f64x* totals) noexcept nogil:
     # fold_columns of x y, where an element of all registers is read before the next, for they are neighbours in memory.
-    # Of rows of one fold, partial sums meet as soon as there are two that do.
+    # Of up to 2 APART elements, partial sums meet as soon as there are two that do: of more, so many columns would be
+    # read at once that they drove each other from the caches. Of up to APART elements no products meet in float32.
     cdef f64x sums[APART * MOST_HALVES * MOST_REGISTERS]
-    cdef Py_ssize_t k, left, half_left, first = 0, parts = APART if n > FOLD * FOLDED_PARTS else APART // 2
+    cdef Py_ssize_t k, left, half_left, first = 0, parts = APART if n > 2 * APART else APART // 2
     cdef int width = registers * HALVES
     if n <= APART:
         for k in range(registers):
-            few_column_products(x + k * sizeof(f32x), x_stride, y + k * sizeof(f32x), y_stride, n, totals + k * HALVES)
+            sum_column_terms(<const f32x*>NULL, x + k * sizeof(f32x), x_stride, y + k * sizeof(f32x), y_stride, n,
+                             totals + k * HALVES)
         return
     while first < n:
         for k in range(min(parts, n - first)):
@@ -247,39 +299,12 @@ cdef inline f64x wide_at(const real* like, const char* x, int half) noexcept nog
         return load_f64(<const double*>x)
 
 
-cdef inline f64x part_of_sum(const real* like, const char* x, Py_ssize_t stride, Py_ssize_t i, Py_ssize_t n,
-                             int half) noexcept nogil:
-    # elements i, i + PARTS, ...
-    cdef f64x sum = wide_at(like, x + i * stride, half)
-    i += PARTS
-    while i < n:
-        sum = sum + wide_at(like, x + i * stride, half)
-        i += PARTS
-    return sum
-
-
 cdef inline void sum_column_elements(const real* like, const char* x, Py_ssize_t stride, int registers, Py_ssize_t n,
                                      f64x* totals) noexcept nogil:
-    # the sums of rows themselves, in float64 and in the order of sum_terms, of all registers
-    cdef f64x sums[APART * MOST_LANES]
-    cdef f64x first, second
-    cdef Py_ssize_t k, parts = min(n, <Py_ssize_t>APART)
-    cdef int r, half, width = registers * halves(like)
-    for k in range(parts):
-        for r in range(registers):
-            for half in range(halves(like)):
-                first = part_of_sum(like, x + r * sizeof(real), stride, k, n, half)
-                if k + 2 * APART < n:
-                    first = first + part_of_sum(like, x + r * sizeof(real), stride, k + 2 * APART, n, half)
-                if k + APART < n:
-                    second = part_of_sum(like, x + r * sizeof(real), stride, k + APART, n, half)
-                    if k + 3 * APART < n:
-                        second = second + part_of_sum(like, x + r * sizeof(real), stride, k + 3 * APART, n, half)
-                    first = first + second
-                sums[k * width + r * halves(like) + half] = first
-    halve(sums, parts, APART, width)
-    for k in range(width):
-        totals[k] = splat_f64(0.0) + sums[k]  # a sum of -0 alone is 0
+    # the sums of rows themselves, of all registers
+    cdef int r
+    for r in range(registers):
+        sum_column_terms(like, x + r * sizeof(real), stride, NULL, 0, n, totals + r * halves(like))
 
 
 cdef inline void sum_columns(void (*folded)(const f32x*, const void*, Py_ssize_t, f32x*) noexcept nogil,

@@ -25,6 +25,7 @@ cdef enum:
     MOST_TURNED = 3  # operands that are such rows
     TURNED_TILE = 4096  # elements of such a copy: as many float32 as take the room of SHORT_TILE float64
     MOST_REGISTERS = 16  # of neighbouring rows
+    WIDE = 64  # registers of them of a kernel that goes through memory element after element
     LONG_COLUMNS = 4096  # elements whose sums have one order: BLOCK of reductions.pxd
 
 # What an operand is to a kernel:
@@ -67,7 +68,7 @@ ctypedef bint (*short_kernel)(const void* like, char** at, const Py_ssize_t* ste
 # one's. The kernel is given how far it is from one row to the next, which for rows of numbers is one number, and from
 # one element of a row to the next. It too takes ordinary rows of 1 to SHORT elements alone, or says False and has
 # written nothing. One that keeps no copy of the rows takes MOST_REGISTERS of them, or half as many where rows are not
-# brief, of up to LONG_COLUMNS elements.
+# brief, of up to LONG_COLUMNS elements; or WIDE, where it writes an element of all before the next.
 # Where the flag ROW_BY_ROW says that its inputs are turned and its outputs are not, the first input as it stands
 # follows behind all operands.
 ctypedef bint (*column_kernel)(const void* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
@@ -87,7 +88,7 @@ cdef struct Operation:
     Py_ssize_t standing  # elements of a row from which on its kernel takes bfloat16 where it stands; 0 for never
     char kinds[MAX_ROW_OPERANDS]
     const int* threads
-    bint copies  # whether the kernel of neighbouring rows keeps a copy of them; another reads element after element
+    int registers  # of neighbouring rows that a kernel takes at most; 0 where it keeps a copy of them
     bint row_by_row  # whether it can write its outputs row by row
 
 # Whether there was memory for it: where there was none, nothing has been written.
@@ -136,7 +137,7 @@ cdef struct Pass:
     char* tiles
     char* memory  # in which all of this is
     char* more  # in front, what the function asked for
-    bint copies  # as Operation says
+    int registers  # as Operation says
     bint row_by_row
 
 ctypedef void (*pass_function)(Pass* work) noexcept nogil
@@ -198,16 +199,17 @@ cdef inline object with_columns(object gufunc, void* float32, void* float64, Py_
     for k in range(DTYPES):
         operation[k].column_kernel = float64 if operation[k].dtype == FLOAT64 else float32
         operation[k].turned = 0 if operation[k].dtype == FLOAT64 else turned
-        operation[k].copies, operation[k].row_by_row = True, False
+        operation[k].registers, operation[k].row_by_row = 0, False
     return gufunc
 
 
-cdef inline object without_copies(object gufunc):
-    # the same function, whose kernel for neighbouring rows keeps no copy: it reads an element of all before the next
+cdef inline object without_copies(object gufunc, int registers):
+    # the same function, whose kernel for so many registers of neighbouring rows keeps no copy: it reads an element of
+    # all before the next
     cdef Operation* operation = <Operation*>operations_of(gufunc)
     cdef int k
     for k in range(DTYPES):
-        operation[k].copies = False
+        operation[k].registers = registers
     return gufunc
 
 

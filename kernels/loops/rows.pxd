@@ -16,10 +16,10 @@ from ..lanes cimport (
 from .dtypes cimport FLOAT32, FLOAT64, Dtype, is_short, size_of
 from .operations cimport (
     ALL, BFLOAT16_ROWS, FROM_MEMORY, GROUP, LONG_COLUMNS, MAX_ROW_OPERANDS, MOST_REGISTERS, MOST_TURNED, ROW_BY_ROW,
-    SHORT, SHORT_TILE, STREAMED, TURNED_TILE, Operand, Operands, Operation, Pass, column_kernel, group_kernel, group_of,
-    run_groups, short_kernel,
+    SHORT, SHORT_TILE, STREAMED, TURNED_TILE, WIDE, Operand, Operands, Operation, Pass, column_kernel, group_kernel,
+    group_of, run_groups, short_kernel,
 )
-from .registers cimport LINE, STREAM_BYTES, ends_lines
+from .registers cimport LINE, STREAM_BYTES, ends_lines, head
 from .threads cimport THREAD_MIN, chunk_function, run_chunks
 from .tiles cimport (
     PADDING, TILE, direct, narrow_across, put_rows, take_row, take_rows, turn, turn_back, widen_across,
@@ -33,7 +33,9 @@ cdef enum:
     SUMS_BYTES = 1 << 25
     ROOM = 16384  # bytes on the stack, for the tiles of small arrays
     UNWANTED = -1  # the offset of sums that nobody wants
+    WIDE_BYTES = 1 << 17  # of each operand that a kernel of WIDE registers takes at a time at most
     COLUMN_BYTES = 16384  # half of what the smallest of today's first-level caches holds
+    PAYING = 32  # registers of neighbouring rows for which it pays that they begin at a register's boundary
     BRIEF = 8  # elements of a row, up to which twice as many registers of rows keep the processor busy
     COLUMN_TILE = 2048  # elements of neighbouring rows that are staged, or a cache line of rows, if that is more
     SHARED_ROW = 8192  # elements from which on it pays that threads share a row
@@ -85,7 +87,7 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
     cdef int k, j
     # neighbouring rows of 16 bits, or of columns that a kernel reads one after the other and the cache would not keep
     work.staged = work.columns != NULL and is_short(work.dtype)
-    for k in range(work.operands if work.columns != NULL and n <= SHORT and work.copies else 0):
+    for k in range(work.operands if work.columns != NULL and n <= SHORT and work.registers == 0 else 0):
         work.staged = work.staged or collides(&work.of[k], n)
     column_tile = max(<Py_ssize_t>COLUMN_TILE, LINE // width * n) if work.staged and n <= SHORT else 0
     for k in range(work.operands):
@@ -247,6 +249,14 @@ cdef inline Py_ssize_t by_registers(const Pass* work, char** at, const Py_ssize_
     return done
 
 
+cdef inline Py_ssize_t rows_before(const Pass* work, Py_ssize_t row, Py_ssize_t stop) noexcept nogil:
+    # how many rows from here on stand before a register's boundary, where it pays that others begin there
+    cdef char* first = place(work, &work.of[0], row)
+    if stop - row < PAYING * lanes_of(work) or is_short(work.dtype):
+        return 0
+    return head(<const f64x*>first, stop - row) if work.dtype == FLOAT64 else head(<const f32x*>first, stop - row)
+
+
 cdef inline Py_ssize_t run_columns(const Pass* work, Py_ssize_t row, Py_ssize_t stop, char* tiles) noexcept nogil:
     # how many rows from here on a kernel of neighbouring rows took. Where they are staged, operands that have tiles
     # pass through them, where rows are neighbours too
@@ -257,9 +267,11 @@ cdef inline Py_ssize_t run_columns(const Pass* work, Py_ssize_t row, Py_ssize_t 
     cdef int registers = MOST_REGISTERS if work.n <= BRIEF else MOST_REGISTERS // 2
     cdef const Operand* one
     cdef int k
-    if work.staged or work.copies:
+    if work.staged or work.registers == 0:
         bytes_of_tile = COLUMN_TILE * 4 if work.staged else SHORT_TILE * <Py_ssize_t>sizeof(double)
         registers = <int>min(<Py_ssize_t>MOST_REGISTERS, max(LINE // size, bytes_of_tile // (work.n * size)))
+    elif work.registers == WIDE:
+        registers = max(registers, <int>min(<Py_ssize_t>WIDE, WIDE_BYTES // (work.n * size)))
     rows = min(registers * lanes, (stop - row) & -lanes)
     for k in range(work.operands):
         one = &work.of[k]
@@ -334,6 +346,10 @@ cdef inline void run_chunk(const Pass* work, Py_ssize_t start, Py_ssize_t stop, 
     cdef const Operand* one
     cdef move_function move = mover_of(work)
     cdef int k
+    if work.across and work.apart:  # a register of rows, of which some are computed again
+        count = rows_before(work, start, stop)
+        if count > 0 and run_columns(work, start, start + lanes, tiles) > 0:
+            r += count
     while r < stop:
         if work.across and r + lanes <= stop:
             rows = run_columns(work, r, stop, tiles)
@@ -448,7 +464,7 @@ cdef inline void take_operands(Pass* work, const Operation* operation, char** ar
     work.kernel, work.dtype = <group_kernel>operation.kernel, operation.dtype
     work.standing = operation.standing
     work.shorts, work.columns = <short_kernel>operation.short_kernel, <column_kernel>operation.column_kernel
-    work.turned, work.copies = operation.turned, operation.copies
+    work.turned, work.registers = operation.turned, operation.registers
     work.row_by_row = operation.row_by_row
     work.n_in, work.operands, work.n_sums = operation.n_in, operation.operands, 0
     work.q, work.n = dims[2] if operation.summed else dims[0], dims[3] if operation.summed else dims[1]
@@ -506,7 +522,7 @@ cdef inline void plan(Pass* work, int threads) noexcept nogil:
     lay_out(work)
     # kernels of neighbouring rows take numbers of the rows' precision
     work.across = work.columns != NULL and 0 < work.n and not work.manner & BFLOAT16_ROWS and work.n <= (
-        SHORT if work.copies or is_short(work.dtype) else LONG_COLUMNS)
+        SHORT if work.registers == 0 or is_short(work.dtype) else LONG_COLUMNS)
     if not work.across:
         work.turned = 0
     for k in range(work.operands):

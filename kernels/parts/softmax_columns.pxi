@@ -1,19 +1,6 @@
 # Neighbouring rows, a row in each lane, for the same bits. A part of softmax.pyx, which has the kernels of one row at a
 # time.
 
-cdef struct GradientColumns:
-    const char* grad
-    Py_ssize_t grad_stride
-    const char* y
-    Py_ssize_t y_stride
-
-
-cdef inline GradientColumns gradient_columns_of(const real* like, char** at, const Py_ssize_t* strides,
-                                                Py_ssize_t k) noexcept nogil:
-    # the k-th register of rows
-    return GradientColumns(at[0] + k * sizeof(real), strides[0], at[1] + k * sizeof(real), strides[1])
-
-
 cdef inline bint softmax_of_columns(const real* like, const char* x, Py_ssize_t stride, char* y, Py_ssize_t step,
                                     Py_ssize_t n, int registers, bint negative, const f64x* given) noexcept nogil:
     # softmax(x), or softmax(-x), times the scale of each row where scales are given
@@ -126,34 +113,30 @@ cdef bint logsumexp_columns(const real* like, char** at, const Py_ssize_t* steps
     return True
 
 
-cdef inline void add_column_grad_y(const f64x* like, const void* context, Py_ssize_t i, f64x* sums) noexcept nogil:
-    cdef const GradientColumns* own = <const GradientColumns*>context
-    sums[0] = sums[0] + load(<const f64x*>(own.grad + i * own.grad_stride)) * load(
-        <const f64x*>(own.y + i * own.y_stride))
-
-
 cdef bint softmax_backward_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
                                    Py_ssize_t n, int registers, int manner) noexcept nogil:
-    cdef GradientColumns own
     cdef f64x sums[MOST_LANES]
-    cdef real sum[MOST_REGISTERS]
+    cdef real sum[WIDE]
     cdef real sign
     cdef Py_ssize_t _i, place, grad_stride = strides[0], y_stride = strides[1], stride = strides[3]
     cdef const char* grad = at[0]
     cdef const char* y = at[1]
     cdef char* found = at[3]
-    cdef int k
+    cdef int k, count, first = 0
     if steps[2] != 0:
         return False
     sign = splat(sign, (<const double*>at[2])[0])
-    if real is f32x:
-        fold_column_products(grad, grad_stride, y, y_stride, registers, n, sums)
-    else:
-        for k in range(registers):
-            own = gradient_columns_of(like, at, strides, k)
-            add_columns(add_column_grad_y, 1, 0, &own, n, sums + k)
-    for k in range(registers):
-        sum[k] = narrowed(like, sums + k * halves(like))
+    while first < registers:
+        count, place = min(registers - first, <int>MOST_REGISTERS), first * sizeof(real)
+        if real is f32x:
+            fold_column_products(grad + place, grad_stride, y + place, y_stride, count, n, sums)
+        else:
+            for k in range(count):
+                sum_column_terms(like, grad + place + k * sizeof(real), grad_stride, y + place + k * sizeof(real),
+                                 y_stride, n, sums + k)
+        for k in range(count):
+            sum[first + k] = narrowed(like, sums + k * halves(like))
+        first += count
     for _i in range(n):
         for k in range(registers):
             place = k * sizeof(real)
@@ -165,16 +148,16 @@ cdef bint softmax_backward_columns(const real* like, char** at, const Py_ssize_t
 
 cdef bint log_softmax_backward_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
                                        Py_ssize_t n, int registers, int manner) noexcept nogil:
-    cdef f64x sums[MOST_LANES]
-    cdef real sum[MOST_REGISTERS]
+    cdef f64x total[MOST_HALVES]
+    cdef real sum[WIDE]
     cdef Py_ssize_t _i, place, grad_stride = strides[0], y_stride = strides[1], stride = strides[2]
     cdef const char* grad = at[0]
     cdef const char* y = at[1]
     cdef char* found = at[2]
     cdef int k
-    sum_column_elements(like, grad, grad_stride, registers, n, sums)
     for k in range(registers):
-        sum[k] = -narrowed(like, sums + k * halves(like))
+        sum_column_terms(like, grad + k * sizeof(real), grad_stride, NULL, 0, n, total)
+        sum[k] = -narrowed(like, total)
     for _i in range(n):
         for k in range(registers):
             place = k * sizeof(real)
