@@ -221,7 +221,7 @@ def refuse_limit(name, limit):
         return
     refuse_no_parameter(name, "limit", limit)
     with default_environment(), np.errstate(all="ignore"):
-        if np.any(~(np.asanyarray(limit) >= 0.0)):
+        if np.any(np.logical_not(np.asanyarray(limit) >= 0.0)):
             raise ValueError(f"{name}: limit must be 0 or more; got {limit!r:.60}")
 
 
@@ -973,10 +973,10 @@ cdef int raise_it() except -1:
     return -1
 
 
-cdef int no_memory_for_rows(gufunc, x, Py_ssize_t axis) except -1:
+cdef int no_memory_for_rows(name, x, Py_ssize_t axis) except -1:
     # raises the error of a loop that wanted copies of the rows of its first operand
     cdef Py_ssize_t n = x.shape[axis % x.ndim] if x.ndim else 1
-    raise MemoryError(f"{gufunc.__name__}: no memory to copy rows of {n} elements, which as numbers that are computed "
+    raise MemoryError(f"{name}: no memory to copy rows of {n} elements, which as numbers that are computed "
                       f"with take {n * (8 if x.dtype == np.float64 else 4)} bytes each")
 
 
@@ -1016,7 +1016,7 @@ cdef bint takes_its_place(np.ndarray out, const char* kinds, tuple operands):
     return True
 
 
-cdef tuple kept_apart(object gufunc, bytes kinds, tuple operands, tuple out):
+cdef tuple kept_apart(name, bytes kinds, tuple operands, tuple out):
     # The operands, copied where an output would be written over what is still to be read: a row may be an output, and
     # all else may not share its memory.
     cdef Py_ssize_t k, j
@@ -1026,7 +1026,7 @@ cdef tuple kept_apart(object gufunc, bytes kinds, tuple operands, tuple out):
             continue
         for k in range(j):
             if isinstance(out[k], np.ndarray) and may_share(out[k], out[j]) and share_memory(out[k], out[j]):
-                raise ValueError(f"{gufunc.__name__}: outputs {k} and {j} share memory; each must have its own")
+                raise ValueError(f"{name}: outputs {k} and {j} share memory; each must have its own")
         for k in range(len(found)):
             if isinstance(found[k], np.ndarray) and may_share(found[k], out[j]) and not (
                     kinds[k] in (c"r", c"m") and in_place(found[k], out[j])):
@@ -1034,15 +1034,25 @@ cdef tuple kept_apart(object gufunc, bytes kinds, tuple operands, tuple out):
     return tuple(found)
 
 
-def call(gufunc, tuple operands, tuple out=(), **keywords):
+cdef int refuse_shapes(name, bytes kinds, tuple operands, tuple out) except -1:
+    # NumPy's error names the gufunc, which is not public
+    cdef Py_ssize_t k
+    for k in range(len(out)):
+        if isinstance(out[k], np.ndarray) and kinds[len(operands) + k] == c"r" and out[k].shape != operands[0].shape:
+            raise ValueError(f"{name}: out of shape {out[k].shape} does not fit; expected shape "
+                             f"{operands[0].shape}") from None
+    return 0
+
+
+def call(name, gufunc, tuple operands, tuple out=(), **keywords):
     """gufunc(*operands, *out, **keywords), whatever memory the outputs share with operands; a MemoryError where a loop
-    had none, which NumPy does not ask it."""
+    had none, which NumPy does not ask it. Errors name the public function, `name`."""
     cdef bytes kinds = kinds_of(gufunc)
     cdef environment callers
     check_count(gufunc, operands, out)
     if out:
-        check_outputs(gufunc, out)
-        operands = kept_apart(gufunc, kinds, operands, out)
+        check_outputs(name, out)
+        operands = kept_apart(name, kinds, operands, out)
     callers = enter_environment()  # for what NumPy converts
     try:
         if converts(kinds, operands, out):
@@ -1053,9 +1063,12 @@ def call(gufunc, tuple operands, tuple out=(), **keywords):
         # a SystemError is what Python makes of it where a subclass of ndarray has a say in the result
         found = error.__cause__ if isinstance(error, SystemError) else error
         if isinstance(found, MemoryError) and not found.args:  # NumPy's own has words
-            no_memory_for_rows(gufunc, np.asarray(operands[0]), keywords["axes"][0] if "axes" in keywords else -1)
+            no_memory_for_rows(name, np.asarray(operands[0]), keywords["axes"][0] if "axes" in keywords else -1)
         if isinstance(found, MemoryError):
             raise found from None
+        raise
+    except ValueError:
+        refuse_shapes(name, kinds, operands, out)
         raise
     finally:
         leave_environment(callers)
@@ -1146,7 +1159,7 @@ cdef np.npy_intp run_turns(const Loop* loop, int operands, const char* kinds, ch
     return done
 
 
-cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
+cdef object at_once(name, np.ufunc gufunc, tuple operands, tuple out):
     # the loop on plain arrays and Python numbers, as NumPy calls it: dims are the rows, their length and those of
     # vectors; steps are those from row to row for every operand, then those within rows and vectors. A loop that adds
     # up over its rows has them all in (p, q, n), and runs once. None where there is something else
@@ -1241,13 +1254,13 @@ cdef object at_once(np.ufunc gufunc, tuple operands, tuple out):
     with nogil:
         step = run_turns(&loop, gufunc.nargs, kinds, args, dims, steps, rows, turn > 0)
     if step < rows:
-        no_memory_for_rows(gufunc, x, axes - 1)
+        no_memory_for_rows(name, x, axes - 1)
     if axes == 1:
         made = tuple([array if np.PyArray_NDIM(array) else array[()] for array in made])
     return made if gufunc.nout > 1 else made[0]
 
 
-cdef object across_at_once(np.ufunc gufunc, tuple operands, tuple out, int axis):
+cdef object across_at_once(name, np.ufunc gufunc, tuple operands, tuple out, int axis):
     # at_once along another axis than the last: the rows of each index before it are neighbours in memory, and one call.
     # None where there is something else
     cdef bytes kinds = kinds_of(gufunc)
@@ -1321,7 +1334,7 @@ cdef object across_at_once(np.ufunc gufunc, tuple operands, tuple out, int axis)
             for k in range(gufunc.nargs):
                 args[k] += turns[k]
     if done < outer:
-        no_memory_for_rows(gufunc, x, axis)
+        no_memory_for_rows(name, x, axis)
     results = tuple([array if np.PyArray_NDIM(array) else array[()] for array in made])
     return results if gufunc.nout > 1 else results[0]
 
@@ -1404,11 +1417,11 @@ cdef inline check_count(np.ufunc gufunc, tuple operands, tuple out):
                         f"{len(operands)} and {len(out)}")
 
 
-cdef inline check_outputs(np.ufunc gufunc, tuple out):
+cdef inline check_outputs(name, tuple out):
     for place in out:
         if place is not None and not (np.PyArray_CheckExact(place) and float_type(place) != NPY_NOTYPE
                                       and np.PyArray_ISWRITEABLE(<np.ndarray>place)):
-            check_out((<object>gufunc).__name__, place)
+            check_out(name, place)
 
 
 cdef bint converts(bytes kinds, tuple operands, tuple out):
@@ -1431,36 +1444,36 @@ cdef tuple all_wanted(tuple out):
     return tuple([None if place is ABSENT else place for place in out])
 
 
-cpdef object along(np.ufunc gufunc, tuple operands, tuple out):
+cpdef object along(name, np.ufunc gufunc, tuple operands, tuple out):
     """gufunc(*operands, *out) along the last axis. Of arrays that are C-contiguous and of one dtype the loop is called
-    at once, without what NumPy does before it."""
-    check_outputs(gufunc, out)
-    found = at_once(gufunc, operands, out)
-    return call(gufunc, operands, all_wanted(out)) if found is None else found
+    at once, without what NumPy does before it. Errors name the public function, `name`."""
+    check_outputs(name, out)
+    found = at_once(name, gufunc, operands, out)
+    return call(name, gufunc, operands, all_wanted(out)) if found is None else found
 
 
-def on_axis(np.ufunc gufunc, tuple operands, int axis, int ndim, *out):
+def on_axis(name, np.ufunc gufunc, tuple operands, int axis, int ndim, *out):
     """The same along any axis of the first operand, which has `ndim`. The first outputs may be given."""
     if axis == -1 or axis == ndim - 1:
-        return along(gufunc, operands, out)
-    check_outputs(gufunc, out)
+        return along(name, gufunc, operands, out)
+    check_outputs(name, out)
     axis %= ndim
-    found = across_at_once(gufunc, operands, out, axis)
-    return call(gufunc, operands, all_wanted(out), axes=axes_of(gufunc, axis)) if found is None else found
+    found = across_at_once(name, gufunc, operands, out, axis)
+    return call(name, gufunc, operands, all_wanted(out), axes=axes_of(gufunc, axis)) if found is None else found
 
 
-def rows_alone(np.ufunc gufunc, tuple operands, int axis, int ndim, tuple out):
+def rows_alone(name, np.ufunc gufunc, tuple operands, int axis, int ndim, tuple out):
     """The same along the last axis without numbers of rows, which are made only where there are many; None where the
     loop is not called at once."""
     if axis != ndim - 1:
         return None
-    check_outputs(gufunc, out)
-    return at_once(gufunc, operands, out + (DISCARDED,) * (gufunc.nout - len(out)))
+    check_outputs(name, out)
+    return at_once(name, gufunc, operands, out + (DISCARDED,) * (gufunc.nout - len(out)))
 
 
-def summed(np.ufunc gufunc, tuple operands, tuple out, tuple wanted=()):
+def summed(name, np.ufunc gufunc, tuple operands, tuple out, tuple wanted=()):
     """The same of a gufunc that also adds up over the rows, of (p, q, n); None where an array is another. A sum that
     is not `wanted` is not made, and is empty."""
     if wanted:
         out = (out or (None,)) + tuple([None if each else ABSENT for each in wanted])
-    return at_once(gufunc, operands, out)
+    return at_once(name, gufunc, operands, out)

@@ -4,8 +4,9 @@
 
 Each call returns, or raises what Lanewise raises itself with a message of its own: of NumPy's errors only those pass
 that a ufunc raises, since elementwise functions are ufuncs. A crash, a hang, any other error, a warning, something
-printed or an "Exception ignored" is a fault; so are arrays that a call changed though they were none of its outputs, or
-though it raised, and results that are not those of the same numbers in plain memory, each array apart from the others.
+printed or an "Exception ignored" is a fault; so are errors that name another function than the called one, arrays that
+a call changed though they were none of its outputs, or though it raised, and results that are not those of the same
+numbers in plain memory, each array apart from the others.
 A number and a seed make a call again: --first NUMBER --calls 1.
 """
 
@@ -17,6 +18,7 @@ import inspect
 import io
 import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -37,6 +39,7 @@ SECONDS = 120  # that a call may take on a busy machine
 PRODUCTS = ("linear", "linear_backward", "gradient_flow")  # of NumPy, whose order of sums depends on the layout
 UPDATED = ("running_mean", "running_var")
 IN_PLACE = ("sgd_step", "adamw_step", "clip_grad_norm")
+INITIAL = ("he_normal", "he_uniform", "xavier_normal", "xavier_uniform")  # which draw for layers, and are arguments
 OWN = (TypeError, ValueError, MemoryError, OSError, lw.evolution.FitnessError, lw.evolution.CheckpointError)
 # errors of a ufunc, of the call itself: what was given is of a wrong type, dtype or shape, or cannot be written to
 UFUNC_ERRORS = ("ufunc", "could not be broadcast", "return arrays must be of ArrayType", "output array is read-only",
@@ -76,6 +79,13 @@ def arrays_in(values):
             yield from arrays_in(value)
 
 
+def names_another(error, function):
+    """Whether an error begins with the name of another function than the one that was called."""
+    named = re.match(r"(\w+): |ufunc '(\w+)'", str(error))
+    return named is not None and "." not in function.__qualname__ and not (
+        {function.__name__, *INITIAL} & set(named.groups()))
+
+
 def fault_of(error, function, given):
     """What is wrong with an error of a call, or None; `given` are its arguments that are paths."""
     if isinstance(error, Warning):
@@ -84,6 +94,8 @@ def fault_of(error, function, given):
         return None if any(part in str(error) for part in allowed) else "leaked a warning"
     if not isinstance(error, (*OWN, OverflowError) if is_elementwise(function) else OWN):
         return "raised an error of another type"
+    if names_another(error, function):
+        return "named another function"
     if isinstance(error, MemoryError) or is_raised_here(error):
         return None if str(error) or isinstance(error, MemoryError) else "raised an error that says nothing"
     if traceback.extract_tb(error.__traceback__)[-1].name == "drawn_by":  # an initialisation of the caller's

@@ -179,7 +179,7 @@ def test_masked_softmax_backward_is_its_slope():
     (lambda x: lw.masked_softmax(x, causal=True, offset=0.5), TypeError, "offset must be an int, not 0.5"),
     (lambda x: lw.masked_softmax(x[0], causal=True), ValueError, r"x of shape \(4,\) has no axis of queries"),
     (lambda x: lw.masked_softmax(x[0, 0]), ValueError, "x has no axis of keys"),
-    (lambda x: lw.masked_softmax(x, out=np.zeros((3, 5))), ValueError, "5 is different from 4|mismatch"),
+    (lambda x: lw.masked_softmax(x, out=np.zeros((3, 5))), ValueError, r"masked_softmax: out of shape \(3, 5\) does"),
     (lambda x: lw.masked_softmax_backward(x, x, None), TypeError, "scale must be a number, not None"),
     (lambda x: lw.masked_softmax_backward(x[:2], x), ValueError, r"grad of shape \(2, 4\) does not fit"),
     (lambda x: lw.masked_softmax_backward(1.0, 1.0), ValueError, "y has no axis of keys"),

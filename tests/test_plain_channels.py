@@ -215,6 +215,6 @@ def test_running_variances_that_are_small_beside_eps(dtype, scale, eps, in_place
 
 def test_a_place_that_is_no_array_is_named_beside_running_statistics():
     x, running = numbers(2, 3, 5), np.ones(3)
-    with pytest.raises(TypeError, match=r"group_norm: out must be an ndarray, not builtins\.tuple"):
+    with pytest.raises(TypeError, match=r"instance_norm: out must be an ndarray, not builtins\.tuple"):
         lw.instance_norm(x, running_mean=running, running_var=running.copy(), out=(x, None))
     assert (running == 1).all()

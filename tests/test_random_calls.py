@@ -3,6 +3,7 @@
 import inspect
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import lanewise as lw
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("ml_dtypes")
+import random_arguments
 import random_calls
 import random_functions
 
@@ -44,7 +46,42 @@ def test_every_parameter_has_something_to_be():
                     and each.kind is not each.VAR_KEYWORD] == [], name
 
 
+TAKING_OUT = [name for name, (_, function, _) in random_functions.functions().items() if "." not in name and (
+    isinstance(function, np.ufunc) or "out" in inspect.signature(function).parameters)]
+
+
+@pytest.mark.parametrize("name", TAKING_OUT)
+def test_errors_of_out_name_the_function(name):
+    _, function, table = random_functions.functions()[name]
+    errors = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for number in range(400):
+            if len(errors) > 60:
+                break
+            given, keywords = random_arguments.arguments(random_arguments.Case(3, number), function, table)
+            keywords["out"] = None
+            try:
+                found = function(*given, **keywords)
+            except Exception as error:
+                errors.append(error)
+                continue
+            shape = np.shape(found[-1] if isinstance(found, tuple) else found)
+            # NumPy takes some of these, if it may cast or broadcast
+            fixed = np.empty(shape, np.float32)
+            fixed.flags.writeable = False
+            for out in ([1.0], np.empty(shape, int), np.empty((*shape, 3), np.float32), fixed):
+                for place in (out, (out, None)):
+                    try:
+                        function(*given, **keywords | {"out": place})
+                    except Exception as error:
+                        errors.append(error)
+    assert len(errors) > 20
+    assert [str(error) for error in errors if random_calls.names_another(error, function)] == []
+
+
 @pytest.mark.parametrize(("function", "fault"), [
+    (lambda: lw.softmax("a"), "another function"),
     (lambda: np.zeros(3).reshape(2), "let another's error through"), (lambda: 1 / 0, "another type"),
     (lambda: {}["a"], "another type"), (lambda: np.exp(np.float64(1e4)), "leaked a warning"),
     (lambda: print("!"), "printed")])

@@ -35,19 +35,19 @@ def test_kinds_come_from_the_registration(name):
 def test_only_what_is_registered_is_called(function):
     x = np.ones((3, 4), np.float32)
     with pytest.raises(TypeError, match=r"'matmul'> is not registered as a function along an axis"):
-        function(np.matmul, (x, x), ())
+        function("f", np.matmul, (x, x), ())
     gufunc = norms.rms_norm_gufunc
     for given in ((), (x,), (x, x[0]), (x, x[0], 1.0, x)):
         with pytest.raises(TypeError, match=f"rms_norm takes 3 operands and up to 2 outputs, not {len(given)} and 0"):
-            function(gufunc, given, ())
+            function("f", gufunc, given, ())
     with pytest.raises(TypeError, match="rms_norm takes 3 operands and up to 2 outputs, not 3 and 3"):
-        function(gufunc, (x, x[0], 1.0), (None, None, None))
+        function("f", gufunc, (x, x[0], 1.0), (None, None, None))
 
 
 def test_functions_of_matrices_are_not_taken_for_those_of_rows():
     x, ones = np.arange(12, dtype=np.float32).reshape(3, 4), np.ones(4)
-    assert operands.summed(batch_norm.column_moments_gufunc, (x, ones), ()) is None
-    mean, variance = operands.along(batch_norm.column_moments_gufunc, (x, ones), ())
+    assert operands.summed("f", batch_norm.column_moments_gufunc, (x, ones), ()) is None
+    mean, variance = operands.along("f", batch_norm.column_moments_gufunc, (x, ones), ())
     assert mean == pytest.approx(x.mean(0))
     assert variance == pytest.approx(x.var(0))
 

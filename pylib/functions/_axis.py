@@ -161,15 +161,15 @@ def over_axes(function, rows, axis, out=None, *, beside=None, vectors=None, stat
     return tuple(results) if isinstance(found, tuple) else results[0]
 
 
-def in_rows(gufunc, operands, *out):
+def in_rows(name, gufunc, operands, *out):
     """The call on rows of all numbers, each as one row or, where they have 16 bits, as several: a row of these is
     widened as a whole, which is faster where that stays in the cache."""
     n = len(operands[0])
     if operands[0].itemsize > 2 or n <= _WIDENED or (length := math.gcd(n, _WIDENED)) < _WIDENED // 8:
-        return on_axis(gufunc, operands, 0, 1, *out)
+        return on_axis(name, gufunc, operands, 0, 1, *out)
     operands = tuple(each.reshape(-1, length) if isinstance(each, np.ndarray) and each.size else each
                      for each in operands)
-    return on_axis(gufunc, operands, 1, 2, *(each if each is None else each.reshape(-1, length) for each in out))
+    return on_axis(name, gufunc, operands, 1, 2, *(each if each is None else each.reshape(-1, length) for each in out))
 
 
 def as_rows(x, axis):
@@ -216,7 +216,7 @@ def backward_on_axis(name, gufunc, operands, axis, out, *vectors):
     then those of the vectors, which mean nothing where the vector is None."""
     grad, x, weight, *statistics = operands
     if axis == x.ndim - 1:
-        found = summed(gufunc, operands, () if out is None else (fitting(name, out, x.shape),),
+        found = summed(name, gufunc, operands, () if out is None else (fitting(name, out, x.shape),),
                        tuple(vector is not None for vector in vectors))
         if found is not None:
             return found
@@ -224,5 +224,5 @@ def backward_on_axis(name, gufunc, operands, axis, out, *vectors):
     statistics = [statistic.reshape(rows.shape[:2]) for statistic in statistics]
     grad_x, (_, *sums) = fill(
         name, out, x, gufunc, (grad, x), lambda place: as_rows(place, axis),
-        lambda place: call(gufunc, (as_rows(grad, axis), rows, weight, *statistics), (place,)))
+        lambda place: call(name, gufunc, (as_rows(grad, axis), rows, weight, *statistics), (place,)))
     return grad_x, *sums

@@ -116,10 +116,10 @@ def masked_softmax(x, mask=None, scale=1.0, *, causal=False, offset=0, out=None)
     elif offset:
         raise ValueError(f"masked_softmax: offset={offset} is of causal masks; expected causal=True with it")
     if mask is None:
-        return on_axis(_softmax.masked_softmax_gufunc, (x, scale, count), x.ndim - 1, x.ndim, out)
+        return on_axis("masked_softmax", _softmax.masked_softmax_gufunc, (x, scale, count), x.ndim - 1, x.ndim, out)
     mask = _mask_beside(x, mask)
     gufunc = _softmax.masked_softmax_where_gufunc if mask.dtype == bool else _softmax.masked_softmax_plus_gufunc
-    return on_axis(gufunc, (x, mask, scale, count), x.ndim - 1, x.ndim, out)
+    return on_axis("masked_softmax", gufunc, (x, mask, scale, count), x.ndim - 1, x.ndim, out)
 
 
 @with_bound
@@ -160,7 +160,8 @@ def masked_softmax_backward(grad, y, scale=1.0, *, out=None):
     scale = _number("masked_softmax_backward", "scale", scale)
     if y.ndim == 0:
         raise ValueError("masked_softmax_backward: y has no axis of keys; expected shape (..., keys)")
-    return on_axis(_softmax.softmax_backward_gufunc, (grad, y, scale), y.ndim - 1, y.ndim, out)
+    return on_axis("masked_softmax_backward", _softmax.softmax_backward_gufunc, (grad, y, scale), y.ndim - 1, y.ndim,
+                   out)
 
 
 def _turned(name, role, x, cos, sin, sign, interleaved, out):
@@ -186,7 +187,8 @@ def _turned(name, role, x, cos, sin, sign, interleaved, out):
             raise ValueError(f"{name}: {table} of shape {found.shape} does not fit {role} of shape {x.shape}; but for "
                              f"the last axis it must broadcast to {rows}")
     interleaved = float(truth(name, "interleaved", interleaved))
-    return along(_normalize.rotary_gufunc, (x, *tables, sign, float(pairs), interleaved), () if out is None else (out,))
+    operands = (x, *tables, sign, float(pairs), interleaved)
+    return along(name, _normalize.rotary_gufunc, operands, () if out is None else (out,))
 
 
 @with_bound

@@ -59,11 +59,11 @@ def check_updated(name, out, running_mean, running_var):
                 raise ValueError(f"{name}: {other_role} and {role} share memory; each must have its own")
 
 
-def _moments(segments, scale):
+def _moments(name, segments, scale):
     # mean and variance of each channel times its scale
     if segments.ndim == 2:
-        return call(_batch.column_moments_gufunc, (segments, scale))
-    return call(_batch.batch_moments_gufunc, (segments.swapaxes(0, 1), scale))
+        return call(name, _batch.column_moments_gufunc, (segments, scale))
+    return call(name, _batch.batch_moments_gufunc, (segments.swapaxes(0, 1), scale))
 
 
 @with_bound
@@ -136,19 +136,19 @@ def batch_norm(x, running_mean=None, running_var=None, weight=None, bias=None, *
             raise ValueError(f"{name}: training needs more than one element per channel; x of shape {x.shape} has 1")
         check_updated(name, out, running_mean, running_var)
         scale = None
-        mean, variance = (_moments(segments, np.ones(x.shape[1])) if x.size else
+        mean, variance = (_moments(name, segments, np.ones(x.shape[1])) if x.size else
                           (np.full(x.shape[1], np.nan),) * 2)
         if double and x.size:
             scale = _batch.scales(mean, variance, eps)
         if scale is not None:
-            mean, variance = _moments(segments, scale)
+            mean, variance = _moments(name, segments, scale)
     else:
         if kept_mean is None or kept_var is None:
             raise ValueError(f"{name}: inference needs running_mean and running_var")
         mean, variance, scale = rounded_to(np.float64, kept_mean), rounded_to(np.float64, kept_var), None
     *scaled, mean, rstd, variance = _batch.with_rstd(double, mean, variance, scale, eps)
     y, _ = fill(name, out, x, affine, (x,), as_segments,
-                lambda place: call(affine, (segments, *scaled, weight, bias), (place,)) if x.size else None)
+                lambda place: call(name, affine, (segments, *scaled, weight, bias), (place,)) if x.size else None)
     if training and x.size and not (running_mean is None and running_var is None):
         # last, since weight and bias may stand there
         with np.errstate(all="ignore"):  # a variance may be beyond what its array holds
@@ -214,10 +214,10 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
     if not x.size:  # a loop over rows of no elements may not end
         slope, sums = _batch.slope_gufunc, np.zeros((2, x.shape[1]))
     elif arrays[1].ndim == 2:
-        slope, sums = _batch.column_slope_gufunc, call(_batch.column_sums_gufunc, (*arrays, *scaled))
+        slope, sums = _batch.column_slope_gufunc, call(name, _batch.column_sums_gufunc, (*arrays, *scaled))
     else:
         slope = _batch.slope_gufunc
-        sums = call(_batch.sums_gufunc, (*(array.swapaxes(0, 1) for array in arrays), *scaled))
+        sums = call(name, _batch.sums_gufunc, (*(array.swapaxes(0, 1) for array in arrays), *scaled))
     grad_bias, grad_weight = sums
     count = x.size // max(x.shape[1], 1) if training else np.inf
     if training or grad.dtype != x.dtype:
@@ -227,7 +227,7 @@ def batch_norm_backward(grad, x, weight=None, *, mean, rstd, training=False, out
         slope = _batch.column_affine_gufunc if slope is _batch.column_slope_gufunc else _batch.affine_gufunc
         read, operands = (grad,), (arrays[0], *_batch.of_inference(*scaled, weight))
     grad_x, _ = fill(name, out, x, slope, read, as_segments,
-                     lambda place: call(slope, operands, (place,)) if x.size else None)
+                     lambda place: call(name, slope, operands, (place,)) if x.size else None)
     dtype = np.float64 if x.dtype == np.float64 else np.float32
     return grad_x, rounded_to(dtype, grad_weight), rounded_to(dtype, grad_bias)
 
@@ -239,6 +239,14 @@ def _grouped(name, x, num_groups):
         raise ValueError(f"{name}: {channels} channels cannot be split into {num_groups} groups")
     size = channels // max(num_groups, 1) * math.prod(x.shape[2:])
     return x.reshape(x.shape[0], num_groups, size)
+
+
+def statistics(name, mean, rstd, shape):
+    # of each group, as a forward returned them
+    mean, rstd = (rounded_to(np.float64, floating(name, *each)) for each in (("mean", mean), ("rstd", rstd)))
+    if mean.shape == rstd.shape == shape:
+        return mean, rstd
+    raise ValueError(f"{name}: mean of shape {mean.shape} and rstd of shape {rstd.shape} do not fit; expected {shape}")
 
 
 def _spread(values, groups):
@@ -261,7 +269,7 @@ def _backward_by_segments(name, grad, x, weight, shape, mean, rstd, double, out)
     gufunc, weights = _norms.group_norm_backward_gufunc, weights.reshape(shape[:2])
     grad_x, _ = fill(
         name, out, x, gufunc, (grad, x), by_channel,
-        lambda place: call(gufunc, (by_channel(grad), by_channel(x), weights, mean.reshape(-1), rstd.reshape(-1)),
+        lambda place: call(name, gufunc, (by_channel(grad), by_channel(x), weights, mean.reshape(-1), rstd.reshape(-1)),
                            (place, *sums)))
     totals = _norms.totals_of_examples(sums.reshape(2, batch, channels))
     return grad_x, *rounded_to(np.float64 if double else np.float32, totals)
@@ -318,7 +326,7 @@ def group_norm(x, num_groups, weight=None, bias=None, *, eps=1e-5, out=None, ret
     groups = _grouped(name, x, num_groups)
     y, (_, mean, rstd) = fill(
         name, out, x, _norms.layer_norm_gufunc, (x,), lambda place: place.reshape(groups.shape),
-        lambda place: call(_norms.layer_norm_gufunc,
+        lambda place: call(name, _norms.layer_norm_gufunc,
                            (groups, _spread(weight, groups), _spread(bias, groups), eps), (place,)))
     return (y, mean, rstd) if return_stats else y
 
@@ -367,12 +375,9 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
     groups = _grouped(name, x, num_groups)
     eps = from_zero(name, "eps", eps)
     if mean is not None and rstd is not None:
-        mean, rstd = (rounded_to(np.float64, floating(name, *each)) for each in (("mean", mean), ("rstd", rstd)))
+        mean, rstd = statistics(name, mean, rstd, groups.shape[:2])
     else:
-        mean, rstd = call(_norms.layer_stats_gufunc, (groups, eps))
-    if mean.shape != groups.shape[:2] or rstd.shape != groups.shape[:2]:
-        raise ValueError(f"{name}: mean of shape {mean.shape} and rstd of shape {rstd.shape} do not fit; expected "
-                         f"{groups.shape[:2]}")
+        mean, rstd = call(name, _norms.layer_stats_gufunc, (groups, eps))
 
     double = 8 in (x.dtype.itemsize, grad.dtype.itemsize)
     keeps_weight = double or weight is None or weight.dtype != np.float64  # float32 would lose its range
@@ -385,11 +390,11 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
     grad_x, (_, *sums) = fill(
         name, out, x, _norms.layer_norm_backward_gufunc, (grad, x), by_group,
         lambda place: call(
-            _norms.layer_norm_backward_gufunc,
+            name, _norms.layer_norm_backward_gufunc,
             (by_group(grad), by_group(groups), _spread(weight, groups), mean.T[..., None], rstd.T[..., None]),
             (place,)))
     grad_weight, grad_bias = (
-        part.reshape(x.shape[1]) if part.size == x.shape[1] else rounded_to(part.dtype, call(_batch.total_gufunc, (
-            part.reshape(x.shape[1], part.size // max(x.shape[1], 1)),)))
+        part.reshape(x.shape[1]) if part.size == x.shape[1] else rounded_to(part.dtype, call(
+            name, _batch.total_gufunc, (part.reshape(x.shape[1], part.size // max(x.shape[1], 1)),)))
         for part in sums)
     return grad_x, grad_weight, grad_bias

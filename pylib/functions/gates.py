@@ -182,6 +182,6 @@ def glu_backward(grad, x, axis=-1, *, out=None):
         raise ValueError(f"glu_backward: grad of shape {grad.shape} does not fit x of shape {x.shape}; expected "
                          f"{halves[0].shape}")
     if out is None:
-        out = np.empty(x.shape, _kernels.glu_ufunc.resolve_dtypes((x.dtype, x.dtype, None))[-1])
+        out = np.empty(x.shape, _kernels.glu_backward_ufunc.resolve_dtypes((x.dtype,) * 3 + (None,) * 2)[-1])
     grad_x = fitting("glu_backward", out, x.shape)
     return _into(grad_x, _kernels.glu_backward_ufunc, (grad, *halves), tuple(np.split(grad_x, 2, axis)))

@@ -9,7 +9,7 @@ from ..environment import unflushed
 from ..kernels import batch_norm as _batch
 from ..kernels import norms as _norms
 from ..kernels.operands import share_memory
-from ._axis import call, from_zero, truth
+from ._axis import call, fitting, from_zero, like, truth
 from ._documentation import with_bound
 from .channel_norms import (
     as_segments,
@@ -20,6 +20,7 @@ from .channel_norms import (
     group_norm,
     group_norm_backward,
     per_channel,
+    statistics,
 )
 
 __all__ = ["instance_norm", "instance_norm_backward"]
@@ -27,8 +28,8 @@ __all__ = ["instance_norm", "instance_norm_backward"]
 
 def _totals(x):
     # sums over the examples, of means and of variances of each channel, by a pass of its own
-    moments = call(_batch.moments_gufunc, (as_segments(x), np.ones(x.shape[1])))
-    return [call(_batch.total_gufunc, (part.T,)) for part in moments]
+    moments = call("instance_norm", _batch.moments_gufunc, (as_segments(x), np.ones(x.shape[1])))
+    return [call("instance_norm", _batch.total_gufunc, (part.T,)) for part in moments]
 
 
 @with_bound
@@ -77,6 +78,11 @@ def instance_norm(x, weight=None, bias=None, *, eps=1e-5, out=None, return_stats
         if found is not None:
             return found if return_stats else found[0]
     x = checked(name, x)
+    # here, since what is called below would name itself
+    weight, bias = per_channel(name, "weight", weight, x), per_channel(name, "bias", bias, x)
+    eps = from_zero(name, "eps", eps)
+    if out is not None:
+        fitting(name, out, x.shape)
     if (running_mean is None) != (running_var is None) or (running_mean is None and not use_input_stats):
         missing = "running_mean" if running_mean is None else "running_var"
         raise ValueError(f"{name}: {missing} is missing; running_mean and running_var go together, and "
@@ -84,7 +90,6 @@ def instance_norm(x, weight=None, bias=None, *, eps=1e-5, out=None, return_stats
     kept_mean = per_channel(name, "running_mean", running_mean, x)
     kept_var = per_channel(name, "running_var", running_var, x)
     if not use_input_stats:
-        weight, bias = per_channel(name, "weight", weight, x), per_channel(name, "bias", bias, x)
         return batch_norm(x, kept_mean, kept_var, weight, bias, eps=eps, out=out, return_stats=return_stats)
     if running_mean is None or not x.size:
         return group_norm(x, x.shape[1], weight, bias, eps=eps, out=out, return_stats=return_stats)
@@ -121,8 +126,16 @@ def instance_norm_backward(grad, x, weight=None, *, mean=None, rstd=None, eps=1e
         found = _norms.backward_at_once(grad, x, None, weight, mean, rstd, eps, out)
         if found is not None:
             return found
+    use_input_stats = truth(name, "use_input_stats", use_input_stats)
     x = checked(name, x)
-    if truth(name, "use_input_stats", use_input_stats):
+    # here, since what is called below would name itself
+    grad, weight = like(name, "grad", grad, x), per_channel(name, "weight", weight, x)
+    eps = from_zero(name, "eps", eps)
+    if out is not None:
+        fitting(name, out, x.shape)
+    if mean is not None and rstd is not None:
+        mean, rstd = statistics(name, mean, rstd, x.shape[:2] if use_input_stats else x.shape[1:2])
+    if use_input_stats:
         return group_norm_backward(grad, x, x.shape[1], weight, mean=mean, rstd=rstd, eps=eps, out=out)
     if mean is None or rstd is None:
         raise ValueError(f"{name}: mean and rstd must be given, as instance_norm returns them with return_stats")

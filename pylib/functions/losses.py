@@ -123,10 +123,10 @@ def _reduced(losses, reduction, divisor, dtype):
     return number_in(dtype, _kernels.total(losses, divisor))
 
 
-def _with_grad(asked, operands, scale, out, losses=None):
+def _with_grad(name, asked, operands, scale, out, losses=None):
     if isinstance(out, np.ndarray) and asked.kind == "probabilities" and np.may_share_memory(asked.target, out):
         operands = (operands[0], asked.target.copy(), *operands[2:])  # read again when the gradient is written
-    return on_axis(_GUFUNCS[asked.kind][1], (*operands, scale), asked.axis, asked.x.ndim, losses, out)
+    return on_axis(name, _GUFUNCS[asked.kind][1], (*operands, scale), asked.axis, asked.x.ndim, losses, out)
 
 
 def arriving(name, grad, expected):
@@ -210,7 +210,7 @@ def cross_entropy(logits, target, *, label_smoothing=0.0, z_loss=0.0, reduction=
     """
     asked, operands = _entropy("cross_entropy", logits, target, label_smoothing, z_loss, reduction, weight,
                                ignore_index, axis)
-    losses = on_axis(_GUFUNCS[asked.kind][0], operands, asked.axis, asked.x.ndim)
+    losses = on_axis("cross_entropy", _GUFUNCS[asked.kind][0], operands, asked.axis, asked.x.ndim)
     return _reduced(losses, reduction, asked.divisor, asked.x.dtype)
 
 
@@ -236,7 +236,7 @@ def cross_entropy_with_grad(logits, target, *, label_smoothing=0.0, z_loss=0.0, 
     """
     asked, operands = _entropy("cross_entropy_with_grad", logits, target, label_smoothing, z_loss, reduction, weight,
                                ignore_index, axis)
-    losses, grad = _with_grad(asked, operands, asked.scale, out)
+    losses, grad = _with_grad("cross_entropy_with_grad", asked, operands, asked.scale, out)
     return _reduced(losses, reduction, asked.divisor, asked.x.dtype), grad
 
 
@@ -276,7 +276,7 @@ def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=
     grad = _arriving(name, grad, asked, reduction)
     if reduction == "mean":
         grad = grad * asked.scale  # infinite of rows whose weights are 0
-    return _with_grad(asked, operands, grad, out, UNWANTED)[1]
+    return _with_grad(name, asked, operands, grad, out, UNWANTED)[1]
 
 
 @with_bound

@@ -58,7 +58,7 @@ def normalize(x, p=2, axis=-1, *, eps=1e-12, out=None):
     eps = from_zero("normalize", "eps", eps)
     if x.ndim == 0:
         return of_number("normalize", normalize, (x,), out, p=p, eps=eps)
-    return on_axis(_normalize.normalize_gufunc, (x, p, eps), axis, x.ndim, out)
+    return on_axis("normalize", _normalize.normalize_gufunc, (x, p, eps), axis, x.ndim, out)
 
 
 @with_bound
@@ -101,4 +101,4 @@ def normalize_backward(grad, x, p=2, axis=-1, *, eps=1e-12, out=None):
     eps = from_zero("normalize_backward", "eps", eps)
     if x.ndim == 0:
         return of_number("normalize_backward", normalize_backward, (grad, x), out, p=p, eps=eps)
-    return on_axis(_normalize.normalize_backward_gufunc, (grad, x, p, eps), axis, x.ndim, out)
+    return on_axis("normalize_backward", _normalize.normalize_backward_gufunc, (grad, x, p, eps), axis, x.ndim, out)

@@ -28,16 +28,16 @@ _LAYER_NORMS = {"shifted": _norms.layer_norm_gufunc, "two_pass": _norms.layer_no
                 "one_pass": _norms.layer_norm_one_pass_gufunc}
 
 
-def _of_rows(gufunc, x, operands, axis, out, statistics):
+def _of_rows(name, gufunc, x, operands, axis, out, statistics):
     # on_axis; statistics, a number for each row, are made only where they are wanted
-    if not statistics and (found := rows_alone(gufunc, operands, axis, x.ndim, out)) is not None:
+    if not statistics and (found := rows_alone(name, gufunc, operands, axis, x.ndim, out)) is not None:
         return found
     if statistics or x.shape[axis]:
-        return on_axis(gufunc, operands, axis, x.ndim, *out)
+        return on_axis(name, gufunc, operands, axis, x.ndim, *out)
     none = tuple(slice(None if k == axis % x.ndim else 0) for k in range(x.ndim))
-    places = [place if place is None else fitting(gufunc.__name__, place, x.shape)[none] for place in out]
-    found = on_axis(gufunc, tuple(each[none] if np.shape(each) == x.shape else each for each in operands), axis, x.ndim,
-                    *places)
+    places = [place if place is None else fitting(name, place, x.shape)[none] for place in out]
+    operands = tuple(each[none] if np.shape(each) == x.shape else each for each in operands)
+    found = on_axis(name, gufunc, operands, axis, x.ndim, *places)
     return [np.empty(x.shape, made.dtype) if place is None else place for place, made in zip(out, found, strict=False)]
 
 
@@ -99,7 +99,7 @@ def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False)
     if x.ndim == 0:
         return of_number("rms_norm", rms_norm, (x,), out, weight=weight, eps=eps, return_stats=return_stats)
     weight = vector("rms_norm", "weight", weight, x, axis)
-    found = _of_rows(_norms.rms_norm_gufunc, x, (x, weight, eps), axis, (out,), return_stats)
+    found = _of_rows("rms_norm", _norms.rms_norm_gufunc, x, (x, weight, eps), axis, (out,), return_stats)
     return found if return_stats else found[0]
 
 
@@ -174,7 +174,7 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return
                          return_stats=return_stats, algorithm=algorithm)
     weight = vector("layer_norm", "weight", weight, x, axis)
     bias = vector("layer_norm", "bias", bias, x, axis)
-    found = _of_rows(_LAYER_NORMS[algorithm], x, (x, weight, bias, eps), axis, (out,), return_stats)
+    found = _of_rows("layer_norm", _LAYER_NORMS[algorithm], x, (x, weight, bias, eps), axis, (out,), return_stats)
     return found if return_stats else found[0]
 
 
@@ -226,7 +226,7 @@ def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1, out
         return of_number("rms_norm_backward", rms_norm_backward, (grad, x), out, weight=weight, rstd=rstd, eps=eps)
     vectors = vector("rms_norm_backward", "weight", weight, x, axis)
     if rstd is None:
-        rstd = on_axis(_norms.rms_stats_gufunc, (x, eps), axis, x.ndim)
+        rstd = on_axis("rms_norm_backward", _norms.rms_stats_gufunc, (x, eps), axis, x.ndim)
     rstd = statistic("rms_norm_backward", "rstd", rstd, x, axis)
     grad_x, grad_weight = backward_on_axis(
         "rms_norm_backward", _norms.rms_norm_backward_gufunc, (grad, x, vectors, rstd), axis, out, weight)
@@ -286,7 +286,7 @@ def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None
     if (mean is None) != (rstd is None):
         raise ValueError(f"{name}: mean and rstd go together; {'rstd' if mean is None else 'mean'} was given alone")
     if rstd is None:
-        mean, rstd = on_axis(_norms.layer_stats_gufunc, (x, eps), axis, x.ndim)
+        mean, rstd = on_axis(name, _norms.layer_stats_gufunc, (x, eps), axis, x.ndim)
     mean, rstd = statistic(name, "mean", mean, x, axis), statistic(name, "rstd", rstd, x, axis)
     grad_x, grad_weight, grad_bias = backward_on_axis(
         name, _norms.layer_norm_backward_gufunc, (grad, x, weights, mean, rstd), axis, out, weight, bias)
@@ -346,5 +346,6 @@ def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=None, retur
     if x.ndim == 0:
         raise ValueError("add_rms_norm: x of shape () has no axis; expected at least one")
     weight = vector("add_rms_norm", "weight", weight, x, axis)
-    y, total, *rstd = _of_rows(_norms.add_rms_norm_gufunc, x, (x, residual, weight, eps), axis, out, return_stats)
+    y, total, *rstd = _of_rows("add_rms_norm", _norms.add_rms_norm_gufunc, x, (x, residual, weight, eps), axis, out,
+                               return_stats)
     return (y, total, *rstd) if return_stats else (y, total)

@@ -42,7 +42,7 @@ def prelu_backward(grad, x, weight):
     # the axes along which one weight serves all come last, and are summed as one row, whose order is fixed
     by_weight = each.transpose(np.argsort([length == 1 for length in lengths], kind="stable"))
     by_weight = by_weight.reshape(np.size(weight), each.size // max(np.size(weight), 1))
-    grad_weight = call(total_gufunc, (by_weight,)).reshape(np.shape(weight))
+    grad_weight = call("prelu_backward", total_gufunc, (by_weight,)).reshape(np.shape(weight))
     return grad_x, rounded_to(getattr(weight, "dtype", grad_x.dtype), grad_weight)
 
 

@@ -70,12 +70,12 @@ def _loss(name, x, target, reduction, delta=1.0, weights=None):
     x, *pairs = _pairs(name, x, target, reduction)
     operands = (*pairs, *_weights(name, x, weights), _KINDS[name], delta)
     if reduction == "none":
-        return in_rows(_kernels.pair_losses_gufunc, operands).reshape(x.shape)
+        return in_rows(name, _kernels.pair_losses_gufunc, operands).reshape(x.shape)
     gufunc, divisor = _kernels.sum_of_pair_losses_gufunc, x.size if reduction == "mean" else 1.0
-    total = _sums.total(in_rows(gufunc, operands), divisor)
+    total = _sums.total(in_rows(name, gufunc, operands), divisor)
     if not math.isfinite(total) and x.dtype == np.float64:  # terms may be, and the result not
         operands, divisor = _smaller(operands, divisor)
-        total = _sums.total(in_rows(gufunc, operands), divisor)
+        total = _sums.total(in_rows(name, gufunc, operands), divisor)
     return number_in(x.dtype, total)
 
 
@@ -90,9 +90,9 @@ def _backward(name, grad, x, target, reduction, out, delta=1.0, weights=None):
         scale = scale / (x.size or 1) if reduction == "mean" else scale
     operands = (*pairs, *_weights(name, x, weights), kind, delta, each, scale, float(exponent))
     if out is not None and (rows := as_one_row(out, x)) is not None and out.flags.writeable:
-        in_rows(_kernels.pair_losses_backward_gufunc, operands, rows[0])
+        in_rows(name, _kernels.pair_losses_backward_gufunc, operands, rows[0])
         return out
-    found = in_rows(_kernels.pair_losses_backward_gufunc, operands, None).reshape(x.shape)
+    found = in_rows(name, _kernels.pair_losses_backward_gufunc, operands, None).reshape(x.shape)
     if out is None:
         return found
     with np.errstate(all="ignore"):  # a result may be beyond what `out` holds

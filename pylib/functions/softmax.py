@@ -60,10 +60,10 @@ def _soft(function, plain, x, axis, out, where, safe, dtype):
     if x.ndim == 0:
         return of_number(name, function, (x,), out, where=where, safe=safe)
     if where is None and not safe:
-        return on_axis(plain, (x,), axis, x.ndim, out)
+        return on_axis(name, plain, (x,), axis, x.ndim, out)
     if function is log_softmax:
         x = _left(name, x, where, -np.inf)
-        return on_axis(_kernels.safe_log_softmax_gufunc, (x,), axis, x.ndim, out)
+        return on_axis(name, _kernels.safe_log_softmax_gufunc, (x,), axis, x.ndim, out)
     sign = -1.0 if function is softmin else 1.0
     if where is not None:
         where = _where(name, where, x)  # hidden as attention hides a key
@@ -72,8 +72,9 @@ def _soft(function, plain, x, axis, out, where, safe, dtype):
         elif where.strides[axis] != 1:  # neighbouring rows are computed side by side
             x, where = _left(name, x, where, -sign * np.inf), None
     if where is None:
-        return on_axis(_kernels.safe_softmax_gufunc, (x, sign, 1.0), axis, x.ndim, out)
-    return on_axis(_kernels.masked_softmax_where_gufunc, (x, where, sign, float(x.shape[axis])), axis, x.ndim, out)
+        return on_axis(name, _kernels.safe_softmax_gufunc, (x, sign, 1.0), axis, x.ndim, out)
+    return on_axis(name, _kernels.masked_softmax_where_gufunc, (x, where, sign, float(x.shape[axis])), axis, x.ndim,
+                   out)
 
 
 @with_bound
@@ -142,8 +143,7 @@ def log_softmax(x, axis=-1, *, out=None, where=None, safe=False, dtype=None):
 
     The largest element is left out of the sum, and ``log1p`` is taken of the rest. So if that element is nearly all of
     the sum, its result is a small negative number, right to one ULP, and not -0; the others are added with their
-    rounding errors. Parameters and errors are those of `softmax`; where the softmax is 0, the
-    result is -inf.
+    rounding errors. Parameters and errors are those of `softmax`; where the softmax is 0, the result is -inf.
 
     Returns
     -------
@@ -167,8 +167,8 @@ def _log_sums(x, axis, where=None, b=None, out=None):
     # logarithms of sums, and their signs: None where no b can make one negative
     name = "logsumexp"
     if b is None:
-        return on_axis(_kernels.logsumexp_gufunc, (_left(name, x, where, -np.inf),), axis, x.ndim), None
-    return on_axis(_kernels.weighted_logsumexp_gufunc, (x, _weights(name, b, x, where)), axis, x.ndim)
+        return on_axis(name, _kernels.logsumexp_gufunc, (_left(name, x, where, -np.inf),), axis, x.ndim), None
+    return on_axis(name, _kernels.weighted_logsumexp_gufunc, (x, _weights(name, b, x, where)), axis, x.ndim)
 
 
 def _weights(name, b, x, where):
@@ -268,7 +268,7 @@ def _of_output(backward, gufunc, grad, y, axis, out, where, *sign):
     grad = _left(name, like(name, "grad", grad, y), where, 0.0)
     if y.ndim == 0:
         return of_number(name, backward, (grad, y), out)
-    return on_axis(gufunc, (grad, y, *sign), axis, y.ndim, out)
+    return on_axis(name, gufunc, (grad, y, *sign), axis, y.ndim, out)
 
 
 @with_bound
@@ -335,13 +335,13 @@ def _spread_grad(x, grad, axis=-1, out=None, where=None, b=None):
     # grad b e^x / sum(b e^x) along an axis
     name = "logsumexp_backward"
     if b is not None:
-        found = on_axis(_kernels.weighted_logsumexp_backward_gufunc, (x, _weights(name, b, x, where), grad), axis,
+        found = on_axis(name, _kernels.weighted_logsumexp_backward_gufunc, (x, _weights(name, b, x, where), grad), axis,
                         x.ndim, out)
         return found if out is not None else rounded_to(x.dtype, found)
     if where is not None:
         x = _left(name, x, where, -np.inf)
-        return on_axis(_kernels.safe_softmax_gufunc, (x, 1.0, grad), axis, x.ndim, out)
-    return on_axis(_kernels.scaled_softmax_gufunc, (x, grad), axis, x.ndim, out)
+        return on_axis(name, _kernels.safe_softmax_gufunc, (x, 1.0, grad), axis, x.ndim, out)
+    return on_axis(name, _kernels.scaled_softmax_gufunc, (x, grad), axis, x.ndim, out)
 
 
 @with_bound

@@ -250,7 +250,7 @@ def _numbers(x, format):
         return x, None
     given, x = x, x if isinstance(dtype, np.dtype) else _packing.as_array("x", x)
     check_whole(given, x)
-    if x.dtype.kind == "O" or (x.dtype.kind == "f" and x.dtype.itemsize > 8):
+    if not np.can_cast(x.dtype, np.float64):
         raise TypeError(f"numbers of dtype {x.dtype} are more than float64 holds; expected float16, bfloat16, float32, "
                         f"float64 or integers")
     if x.dtype.kind not in "iu" or x.dtype.itemsize < 8:

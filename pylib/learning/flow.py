@@ -134,7 +134,8 @@ def gradient_flow(depth=20, width=128, activation="tanh", norm=None, init="xavie
         if value < 1 or value > MOST:
             raise ValueError(f"{name}: {role} must be {'1 or more' if value < 1 else f'at most {MOST}'}, not {value}")
     depth, width, batch = sizes.values()
-    for role, value, known in (("norm", norm, (None, *NORMS)), ("init", init, INITS)):
+    for role, value, known in (("activation", activation, ("identity", *layers.ACTIVATIONS)),
+                               ("norm", norm, (None, *NORMS)), ("init", init, INITS)):
         if not isinstance(value, str | None) or value not in known:
             raise ValueError(f"{name}: {role} {value!r:.60} is unknown; expected one of {', '.join(map(str, known))}")
     if init == "identity":

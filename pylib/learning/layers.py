@@ -74,6 +74,8 @@ class Linear(Layer):
 
 
 _OF_OUTPUT = ("sigmoid", "tanh")
+ACTIVATIONS = [each.removesuffix("_backward") for each in functions.activations.__all__ + functions.parametric.__all__
+               if each.endswith("_backward")]
 
 
 def _check_parameters(name, given):
@@ -98,10 +100,8 @@ class Activation(Layer):
 
     def __init__(self, name, **parameters):
         super().__init__()
-        known = [each.removesuffix("_backward") for each in functions.activations.__all__ + functions.parametric.__all__
-                 if each.endswith("_backward")]
-        if not isinstance(name, str) or name not in known:
-            raise ValueError(f"Activation: {name!r:.60} is unknown; expected one of {', '.join(known)}")
+        if not isinstance(name, str) or name not in ACTIVATIONS:
+            raise ValueError(f"Activation: {name!r:.60} is unknown; expected one of {', '.join(ACTIVATIONS)}")
         _check_parameters(name, parameters)
         self.name, self.given = name, parameters
         self._function, self._backward = getattr(functions, name), getattr(functions, f"{name}_backward")
@@ -259,7 +259,8 @@ class SwiGLU(Layer):
 
     def __init__(self, size, hidden, rng, *, dtype=np.float32):
         super().__init__()
-        more = {"gain": 1.0, "bias": False, "dtype": dtype}
+        size, hidden = size_given("SwiGLU", "size", size), size_given("SwiGLU", "hidden", hidden)
+        more = {"gain": 1.0, "bias": False, "dtype": precision_given("SwiGLU", dtype)}
         self.gate, self.up = Linear(size, hidden, rng, **more), Linear(size, hidden, rng, **more)
         self.down = Linear(hidden, size, rng, **more)
 
@@ -297,13 +298,14 @@ class Sequential(Layer):
 
     def __init__(self, *layers):
         super().__init__()
+        name = type(self).__name__
         for layer in layers:
             if not (hasattr(layer, "forward") and hasattr(layer, "backward")):
-                raise TypeError(f"Sequential: expected layers, with forward and backward; got {type(layer).__name__}")
+                raise TypeError(f"{name}: expected layers, with forward and backward; got {type(layer).__name__}")
         seen = set()
         for layer in _with_children(layers):
             if id(layer) in seen:
-                raise ValueError(f"Sequential: the same {type(layer).__name__} is in it twice; each place needs one")
+                raise ValueError(f"{name}: the same {type(layer).__name__} is in it twice; each place needs one")
             seen.add(id(layer))
         self.layers = layers
 
