@@ -10,9 +10,11 @@ import signal
 import subprocess
 import sys
 import textwrap
+import warnings
 import zlib
 from pathlib import Path
 
+import hypothesis
 import lanewise
 import numpy as np
 import pytest
@@ -30,6 +32,11 @@ ABOVE_KERNELS = {f"test_{name}" for name in (
     "executors", "files", "flags", "flow", "inspect", "interop", "kernel_rooms", "learning_examples", "levels",
     "peer_cases", "places", "rooms", "site", "snippets", "stubs")}
 EACH_LEVEL = {"level", "first_level", "other_level"}
+
+# What hypothesis draws is the same in every run, and however long that takes on a busy machine is no fault.
+hypothesis.settings.register_profile("lanewise", deadline=None, derandomize=True,
+                                     suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("lanewise")
 
 
 def pytest_report_header():
@@ -136,13 +143,15 @@ def bits_agree(run_python, first_level, level):
 
 @pytest.fixture
 def in_a_child():
-    """Return what a function has to say, as bytes, in a forked child; b"" where that dies or hangs for a minute."""
+    """Return what a function has to say, as bytes, in a forked child; b"" where that dies or hangs for minutes."""
     if not hasattr(os, "fork"):
         pytest.skip("needs fork")
 
     def run(work):
         reading, writing = os.pipe()
-        child = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python 3.12 warns of fork beside threads, and JAX wherever it was used
+            child = os.fork()
         if child == 0:
             os.close(reading)
             try:
@@ -151,7 +160,7 @@ def in_a_child():
                 os._exit(0)
         os.close(writing)
         with os.fdopen(reading, "rb") as pipe:
-            ready, _, _ = select.select([pipe], [], [], 60)
+            ready, _, _ = select.select([pipe], [], [], 300)
             if not ready:
                 os.kill(child, signal.SIGKILL)
             answer = pipe.read()

@@ -281,7 +281,7 @@ def test_a_tuple_of_outputs_is_a_keyword_alone(name):
 
 
 @every(BOUNDS)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.data())
 def test_value_depends_on_the_number_alone(name, data):
     """However an array lies in memory, every element is what it would be alone."""

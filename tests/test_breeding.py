@@ -224,7 +224,7 @@ def test_a_generator_as_rng():
     assert (genome.random_population(2, 100, same) == first).all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 5), st.integers(0, 2**64 - 1))
 def test_same_bits_in_any_split(size, seed):
     # a share of the work is a share of the result

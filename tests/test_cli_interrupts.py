@@ -34,19 +34,37 @@ def blobs(tmp_path):
     return tmp_path
 
 
+# The command, which says when it has been through three generations.
+EVOLVE = """
+import signal
+import sys
+from lanewise import cli, evolution
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+evolve = evolution.evolve
+
+
+def callback(state):
+    if state.generation == 3:
+        print("three generations", file=sys.stderr, flush=True)
+
+
+evolution.evolve = lambda *given, **options: evolve(*given, callback=callback, **options)
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_ctrl_c_keeps_the_best_so_far(blobs):
     output = blobs / "kept.npz"
     process = subprocess.Popen(
-        [sys.executable, "-m", "lanewise", "evolve", blobs / "blobs.npz", "--generations", "100000000",
-         "--output", output],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))  # a background job ignores it
+        [sys.executable, "-c", EVOLVE, "evolve", blobs / "blobs.npz", "--generations", "100000000", "--output", output],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert "Evolving" in process.stderr.readline()
-        time.sleep(1.5)
+        assert process.stderr.readline() == "three generations\n"
         process.send_signal(signal.SIGINT)
-        out, error = process.communicate(timeout=60)
+        out, error = process.communicate(timeout=300)
     finally:
         process.kill()
     assert process.returncode == 130, error
@@ -67,7 +85,7 @@ def test_workers_are_not_waited_for_in_the_end():
     assert all(future.cancelled() or future.exception() is not None for future in asleep)
 
 
-@pytest.mark.parametrize("started", (False, True), ids=("starting", "at work"))
+@pytest.mark.parametrize("started", [False, True], ids=["starting", "at work"])
 def test_workers_end_after_cancelled_tasks_are_forgotten(started, monkeypatch):
     # or the pool's thread, which sees a worker end, finds them and shows a traceback
     shown, end = [], multiprocessing.context.SpawnProcess.terminate

@@ -49,7 +49,6 @@ def test_same_bits_without_the_gil(embedding, num_threads):
     assert np.array_equal(y.view(np.uint32), lw.silu(x).view(np.uint32))
 
 
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_own_threads_in_a_forked_child(embedding, in_a_child):
     # whose parent has used OpenMP: its library hangs in a child that asks for two threads, so the count is 1 there
     count = ctypes.CDLL(machine.__file__).lanewise_num_threads

@@ -86,7 +86,8 @@ def test_when_to_stop():
     assert small(callback=lambda state: state.generation == 5).stopped == "callback"
     result = small(seconds=0.2, generations=None)
     assert result.stopped == "seconds"
-    assert 0.2 <= result.history["seconds"][-1] < 2
+    assert result.history["seconds"][-1] >= 0.2
+    assert (result.history["seconds"][:-1] < 0.2).all()
 
 
 def test_an_interrupt_keeps_the_best_so_far():

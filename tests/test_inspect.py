@@ -7,7 +7,7 @@ from fractions import Fraction
 import ml_dtypes
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lanewise.cli import main
 from lanewise.ieee754 import BFLOAT16, BINARY32, BINARY64, FORMATS, describe, exact_decimal, parse_number
@@ -31,7 +31,6 @@ def test_bad_numbers_get_a_clear_error(text):
         parse_number(text)
 
 
-@settings(deadline=None)
 @given(st.floats())
 def test_binary64_literals_round_as_python_reads_them(x):
     d = describe(repr(x))
@@ -44,7 +43,6 @@ def test_binary64_literals_round_as_python_reads_them(x):
         assert d.literal == Fraction(repr(x))
 
 
-@settings(deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-10**6, max_value=10**6))
 def test_literals_are_rounded_once(number):
     size = abs(Fraction(number))

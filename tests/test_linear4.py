@@ -183,7 +183,6 @@ def test_any_number_of_threads_gives_the_product(threads):
     assert y.tobytes() == genome.linear4(x, codes).tobytes()
 
 
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_c_interface_with_threads_in_a_forked_child(in_a_child):
     # whose parent has threads already
     function = machine_code("linear4_float32")

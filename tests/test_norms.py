@@ -153,7 +153,7 @@ def test_long_rows(n):
         assert error(y, exact, "float32", 1) <= bound("layer_norm", "float32")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(DTYPES), st.lists(st.integers(1, 40), min_size=1, max_size=3), st.data())
 def test_any_axis_and_stride(dtype, shape, data):
     axis = data.draw(st.integers(-len(shape), len(shape) - 1))

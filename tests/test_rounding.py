@@ -24,7 +24,7 @@ from format_oracles import (
     values_of,
     wide_samples,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lanewise import ieee754
 from lanewise.ieee754 import BFLOAT16, BINARY16, BINARY32, BINARY64, FLOAT4_E2M1FN, FORMATS, FloatClass, FloatLoss
@@ -223,7 +223,6 @@ def test_packing_errors():
         ieee754.pack([3, 16])
 
 
-@settings(deadline=None)  # one by one takes as long as the machine is busy
 @given(st.integers(0, 700), st.integers(1, 3), st.sampled_from(FORMATS), st.integers(0, 2**32 - 1))
 def test_results_depend_on_nothing_but_the_number(n, step, format, seed):
     x = np.random.default_rng(seed).integers(0, 1 << 32, (n + 3) * step, dtype=np.uint32).view(np.float32)

@@ -180,5 +180,5 @@ def test_rows_of_no_elements_take_no_time(run_python):
         for result in (lw.softmax(x), lw.log_softmax(x), lw.softmax_backward(x, x), lw.normalize(x),
                        lw.masked_softmax(x), lw.layer_norm(x.T, axis=1)):
             print(result.shape)
-        """, timeout=30)
+        """)
     assert done.stdout.split("\n")[:6] == [*["(1125899906842624, 0)"] * 5, "(0, 1125899906842624)"], done.stderr

@@ -139,7 +139,7 @@ def test_what_is_no_normal_number_is_rounded_once(scale):
     assert (lw.logsumexp_backward(np.array([np.inf], np.float32), x[:, -9:]) == np.inf).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(DTYPES), st.lists(st.integers(1, 40), min_size=1, max_size=3), st.data())
 def test_any_axis_and_stride(dtype, shape, data):
     axis = data.draw(st.integers(-len(shape), len(shape) - 1))
