@@ -106,6 +106,7 @@ def test_scipy_filters():
 
 def test_the_block_of_a_transformer_trains():
     torch = pytest.importorskip("torch")
+    torch.manual_seed(1)
     block = loaded(EXAMPLES / "with_torch.py").FeedForward(16, 32)
     x = torch.randn(4, 16)
     block(x).square().mean().backward()
