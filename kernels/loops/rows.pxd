@@ -551,10 +551,11 @@ cdef inline void put_sums(const Pass* work) noexcept nogil:
     leave_environment(callers)
 
 
-cdef inline bint only_rows_are_written(const Pass* work) noexcept nogil:
+cdef inline bint writes_elements(const Pass* work) noexcept nogil:
+    # whether all outputs are rows or sums element by element
     cdef int k
     for k in range(work.n_in, work.operands):
-        if work.of[k].kind != c'r':
+        if work.of[k].kind != c'r' and work.of[k].kind != c'a':
             return False
     return True
 
@@ -568,7 +569,7 @@ cdef inline bint rows_loop(const Operation* operation, char** args, const np.npy
     if count == 0:
         return True
     take_operands(&work, operation, args, dims, steps)
-    if work.n == 0 and only_rows_are_written(&work):  # however many rows there are: no element is in memory
+    if work.n == 0 and writes_elements(&work):  # however many rows there are: no element is in memory
         return True
     plan(&work, operation.threads[0])
     if not has_memory(&work, 0, room, ROOM):

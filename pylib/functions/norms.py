@@ -41,6 +41,14 @@ def _of_rows(name, gufunc, x, operands, axis, out, statistics):
     return [np.empty(x.shape, made.dtype) if place is None else place for place, made in zip(out, found, strict=False)]
 
 
+def _statistics(name, gufunc, x, eps, axis):
+    # for a backward, which has no use for those of rows without an element
+    if x.shape[axis]:
+        return on_axis(name, gufunc, (x, eps), axis, x.ndim)
+    none = np.zeros(x.shape[:axis] + x.shape[axis + 1:])
+    return none if gufunc.nout == 1 else (none,) * gufunc.nout
+
+
 @with_bound
 def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False):
     """Root mean square norm: ``x / sqrt(mean(x**2) + eps) * weight`` along `axis`.
@@ -226,7 +234,7 @@ def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1, out
         return of_number("rms_norm_backward", rms_norm_backward, (grad, x), out, weight=weight, rstd=rstd, eps=eps)
     vectors = vector("rms_norm_backward", "weight", weight, x, axis)
     if rstd is None:
-        rstd = on_axis("rms_norm_backward", _norms.rms_stats_gufunc, (x, eps), axis, x.ndim)
+        rstd = _statistics("rms_norm_backward", _norms.rms_stats_gufunc, x, eps, axis)
     rstd = statistic("rms_norm_backward", "rstd", rstd, x, axis)
     grad_x, grad_weight = backward_on_axis(
         "rms_norm_backward", _norms.rms_norm_backward_gufunc, (grad, x, vectors, rstd), axis, out, weight)
@@ -286,7 +294,7 @@ def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None
     if (mean is None) != (rstd is None):
         raise ValueError(f"{name}: mean and rstd go together; {'rstd' if mean is None else 'mean'} was given alone")
     if rstd is None:
-        mean, rstd = on_axis(name, _norms.layer_stats_gufunc, (x, eps), axis, x.ndim)
+        mean, rstd = _statistics(name, _norms.layer_stats_gufunc, x, eps, axis)
     mean, rstd = statistic(name, "mean", mean, x, axis), statistic(name, "rstd", rstd, x, axis)
     grad_x, grad_weight, grad_bias = backward_on_axis(
         name, _norms.layer_norm_backward_gufunc, (grad, x, weights, mean, rstd), axis, out, weight, bias)
