@@ -12,8 +12,8 @@ from libc.string cimport memset
 cimport numpy as np
 
 from .lanes cimport (
-    F64_LANES, enter_environment, environment, f32x, f64x, fma, leave_environment, load_f64, magnitude, power2, real,
-    splat, splat_f32, splat_f64, store_f64, where_less,
+    F32_LANES, F64_LANES, enter_environment, environment, f32x, f64x, fma, leave_environment, load_f64, magnitude,
+    power2, real, splat, splat_f32, splat_f64, store_f64, store_turned_f32, where_less,
 )
 from .loops.columns cimport (
     HALVES, MOST_LANES, MOST_ROWS, add_columns, halves, narrowed, put_column_numbers, sum_column_elements,
@@ -25,12 +25,12 @@ from .loops.reductions cimport (
     sum_row, sum_values, take, wide,
 )
 from .loops.operations cimport (
-    GROUP, MOST_REGISTERS, SHORT, SHORT_BYTES, SHORT_ROWS, SHORT_TILE, Operands, along_axis, group_kernel, group_of, run_groups,
-    short_kernel, with_columns, with_short_rows, without_copies,
+    GROUP, MOST_REGISTERS, ROW_BY_ROW, SHORT, SHORT_BYTES, SHORT_ROWS, SHORT_TILE, Operands, along_axis, group_kernel,
+    group_of, row_by_row, run_groups, short_kernel, with_columns, with_short_rows, without_copies,
 )
 from .loops.short_rows cimport add_short, map_short, short_totals
 from .rowwise.column_exponentials cimport (
-    REGISTER, Columns, columns_of, raised_of, register_of, set_scales,
+    REGISTER, Columns, columns_of, raised_of, set_register, set_scales,
 )
 from .rowwise.column_logs cimport column_logs
 from .rowwise.exponentials cimport find_logs
@@ -303,11 +303,11 @@ cross_entropy_gufunc = without_copies(with_columns(with_short_rows(along_axis(
     b"logits, target, label_smoothing, z_loss -> loss"),
     <void*>short_loss_kernel[f32x], <void*>short_loss_kernel[f64x]),
     <void*>loss_columns[f32x], <void*>loss_columns[f64x], 112), MOST_REGISTERS)
-cross_entropy_with_grad_gufunc = with_columns(with_short_rows(along_axis(
+cross_entropy_with_grad_gufunc = row_by_row(with_columns(with_short_rows(along_axis(
     b"cross_entropy_with_grad", <void*>gradient_kernel[f32x], <void*>gradient_kernel[f64x], b"risss", b"sr",
     b"logits, target, label_smoothing, z_loss, scale -> loss, grad"),
     <void*>short_gradient_kernel[f32x], <void*>short_gradient_kernel[f64x]),
-    <void*>gradient_columns[f32x], <void*>gradient_columns[f64x], 32)
+    <void*>gradient_columns[f32x], <void*>gradient_columns[f64x], 112))
 weighted_cross_entropy_gufunc = without_copies(with_columns(with_short_rows(along_axis(
     b"weighted_cross_entropy", <void*>weighted_loss_kernel[f32x], <void*>weighted_loss_kernel[f64x], b"rivss", b"s",
     b"logits, target, weight, label_smoothing, z_loss -> loss"),
@@ -323,7 +323,7 @@ probable_cross_entropy_gufunc = with_columns(with_short_rows(along_axis(
     b"probable_cross_entropy", <void*>probable_loss_kernel[f32x], <void*>probable_loss_kernel[f64x], b"rrvss", b"s",
     b"logits, probabilities, weight, label_smoothing, z_loss -> loss"),
     <void*>short_probable_loss_kernel[f32x], <void*>short_probable_loss_kernel[f64x]),
-    <void*>probable_loss_columns, NULL, 32)
+    <void*>probable_loss_columns, NULL, 112)
 probable_cross_entropy_with_grad_gufunc = with_columns(with_short_rows(along_axis(
     b"probable_cross_entropy_with_grad", <void*>probable_gradient_kernel[f32x],
     <void*>probable_gradient_kernel[f64x], b"rrvsss", b"sr",

@@ -34,7 +34,7 @@ from .loops.short_rows cimport add_short, fold_short, map_short, multiply_short,
 from .loops.tiles cimport narrow_columns, take_row, widen_columns
 from .math.exponential cimport exp
 from .rowwise.column_exponentials cimport (
-    Columns, column_softmax, columns_of, register_of, set_scales,
+    Columns, column_softmax, columns_of, set_register, set_scales,
 )
 from .rowwise.column_logs cimport column_logs, few_columns
 from .rowwise.exponential_parts cimport FEW

@@ -19,6 +19,7 @@ cdef enum:
     MOST_HALVES = 2
     MOST_ROWS = 256  # lanes of MOST_REGISTERS of the widest register
     APART = 8  # FOLDED_PARTS / 2: so far apart stand the terms that meet in float32
+    MEETING = 16  # PARTS / 2: and the partial sums in float64 that meet
 
 # A term is a function of a context and of which element it is of; it adds the term of each lane to a register for each
 # sum. Totals are float64: a register for each half of the lanes, and then those of the next sum. Sums that are whole
@@ -66,12 +67,12 @@ cdef inline void halve(real* sums, Py_ssize_t parts, Py_ssize_t most, Py_ssize_t
     # `halved` of `most` partial sums of `width` registers each. Only the first `parts` of them have an element.
     cdef Py_ssize_t k
     cdef const real* second
-    if parts == most == APART:  # in registers: what has just been written is read slowly
-        for k in range(width):
-            sums[k] = ((sums[k] + sums[k + 4 * width]) + (sums[k + 2 * width] + sums[k + 6 * width])) + (
-                (sums[k + width] + sums[k + 5 * width]) + (sums[k + 3 * width] + sums[k + 7 * width]))
-        return
     while most > 1:
+        if parts == most == APART:  # in registers: what has just been written is read slowly
+            for k in range(width):
+                sums[k] = ((sums[k] + sums[k + 4 * width]) + (sums[k + 2 * width] + sums[k + 6 * width])) + (
+                    (sums[k + width] + sums[k + 5 * width]) + (sums[k + 3 * width] + sums[k + 7 * width]))
+            return
         most = most // 2
         second = sums + most * width
         for k in range((parts - most) * width):
@@ -268,23 +269,28 @@ cdef inline void fold_column_products(const char* x, Py_ssize_t x_stride, const 
 
 cdef inline void add_columns(void (*add)(const f64x*, const void*, Py_ssize_t, f64x*) noexcept nogil, int count,
                              int whole, const void* context, Py_ssize_t n, f64x* totals) noexcept nogil:
-    # sum_terms of each lane
-    cdef f64x sums[MOST_SUMS * PARTS]
+    # sum_terms of each lane; of the partial sums the two that meet are added at once
+    cdef f64x sums[MOST_SUMS * MEETING]
     cdef f64x own[MOST_SUMS]
-    cdef Py_ssize_t i, k, parts = min(n, <Py_ssize_t>PARTS)
+    cdef f64x first[MOST_SUMS]
+    cdef Py_ssize_t i, k, parts = min(n, <Py_ssize_t>MEETING)
     cdef int j, split = count - whole
     for j in range(count):
         own[j] = splat_f64(0.0)
     for k in range(parts):
         for j in range(split):
-            own[j] = splat_f64(0.0)
+            own[j] = first[j] = splat_f64(0.0)
         i = k
         while i < n:
             add(NULL, context, i, own)
             i += PARTS
+            if i >= n and i % PARTS == k:  # the other one is next
+                i = k + MEETING
+                for j in range(split):
+                    first[j], own[j] = own[j], splat_f64(0.0)
         for j in range(split):
-            sums[k * split + j] = own[j]
-    halve(sums, parts, PARTS, split)
+            sums[k * split + j] = first[j] + own[j]
+    halve(sums, parts, MEETING, split)
     for j in range(split):
         totals[j] = sums[j]
     for j in range(split, count):

@@ -43,7 +43,8 @@ cdef inline void sum_blends(const Columns* columns, BlendColumns* own, int regis
     cdef f64x sums[2]
     cdef int k
     for k in range(registers * HALVES):
-        own.rows, own.rows.half = register_of(<const f32x*>NULL, columns, k // HALVES, n), k % HALVES
+        set_register(<const f32x*>NULL, columns, k // HALVES, n, &own.rows)
+        own.rows.half = k % HALVES
         if wanted != NULL:
             own.wanted = wanted + k // HALVES * sizeof(f32x)
         store_f64(own.top, tops[k])

@@ -2,7 +2,7 @@
 # one row at a time.
 
 cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides, Py_ssize_t n,
-                        int registers, bint weighted, bint with_grad) noexcept nogil:
+                        int registers, bint weighted, bint with_grad, int manner) noexcept nogil:
     # loss_group of classes, of rows that have one smoothing and z-loss; with smoothing they have no weights.
     # Exponentials go to a tile, since the gradient may stand in the place of the logits, which another kernel reads
     # where this one says False.
@@ -21,7 +21,6 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
     cdef f64x logits[MOST_LANES]
     cdef f64x weights[MOST_LANES]
     cdef f64x scales[MOST_LANES]
-    cdef f64x exponentials[MOST_LANES]
     cdef f64x slopes[MOST_LANES]
     cdef f64x factors[MOST_LANES]
     cdef f64x offsets[MOST_LANES]
@@ -31,7 +30,7 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
     cdef int k, count = registers * halves(like)
     cdef bint ignored = False, wanted = at[result] != NULL
     cdef bint logged = wanted or z_loss != 0.0
-    cdef Py_ssize_t r, target, rows = registers * lanes(like)
+    cdef Py_ssize_t r, target, own, rows = registers * lanes(like)
     cdef Columns columns
     for r in range(options, options + 2):
         if not same_numbers(at[r], steps[r], rows):
@@ -47,10 +46,13 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
         target = (<const int64_t*>(at[1] + r * steps[1]))[0]
         ignored |= target < 0
         target = max(target, 0)  # what is found for rows that are ignored is left out in the end
+        own = r // lanes(like) * n * lanes(like) + r % lanes(like) + target * lanes(like)
         if real is f32x:
             (<float*>logit)[r] = (<const float*>(at[0] + target * strides[0]))[r]
+            (<float*>exponential)[r] = (<const float*>tile)[own] if with_grad else 0.0
         else:
             logit[r] = (<const double*>(at[0] + target * strides[0]))[r]
+            exponential[r] = tile[own] if with_grad else 0.0
         if weighted:
             weight[r] = element(<const real*>at[2], target)
     for k in range(count):
@@ -68,30 +70,28 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
             (<double*>(at[result] + r * steps[result]))[0] = 0.0
     if not with_grad:
         return True
-    for r in range(rows):
-        target = max((<const int64_t*>(at[1] + r * steps[1]))[0], <int64_t>0)
-        exponential[r] = element(<const real*>tile, (r // lanes(like) * n + target) * lanes(like) + r % lanes(like))
-    take_column_numbers(<const char*>exponential, sizeof(double), count, exponentials)
     for k in range(count):
         offsets[k] = splat_f64(-(smoothing / n)) * scales[k]
         inverse_sum = splat_f64(1.0) / (splat_f64(1.0) + rests[k])
         inverses[k] = power2(-raised_of(like, &columns, k)) * (inverses[k] * inverse_sum)
-        p = exponentials[k] * inverses[k]
+        p = wide_at(like, <const char*>exponential + k // halves(like) * sizeof(real), k % halves(like)) * inverses[k]
         slopes[k] = slopes_at_target(
             p, where_less(logits[k], tops[k], splat_f64(1.0) - p, rests[k] * inverse_sum),
             tops[k] + logs[k] if logged else tops[k], inverses[k], weights[k], scales[k], smoothing, z_loss, n,
             &factors[k])
     put_column_numbers(slopes, count, <char*>slope, sizeof(double))
     put_slopes(like, at, steps, strides[result + 1], n, registers, result + 1, <const real*>tile, slope, factors,
-               offsets, ignored)
+               offsets, ignored, manner & ROW_BY_ROW != 0)
     return True
 
 
 cdef inline void put_slopes(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t stride, Py_ssize_t n,
                             int registers, int grad, const real* tile, const double* at_targets, f64x* factors,
-                            f64x* offsets, bint ignored) noexcept nogil:
-    # the gradient, of exponentials in a tile; zeros where a row is ignored
+                            f64x* offsets, bint ignored, bint row_by_row) noexcept nogil:
+    # the gradient, of exponentials in a tile, to neighbouring rows or to rows where they stand; zeros where a row is
+    # ignored
     cdef real factor, offset
+    cdef const real* own
     cdef Py_ssize_t r, i, target, width = lanes(like)
     cdef int k
     for r in range(registers * width if ignored else 0):
@@ -100,23 +100,47 @@ cdef inline void put_slopes(const real* like, char** at, const Py_ssize_t* steps
     for k in range(registers):
         factor = narrowed(like, factors + k * halves(like))
         offset = narrowed(like, offsets + k * halves(like))
-        for i in range(n):
-            store(<real*>(at[grad] + k * sizeof(real) + i * stride), fma(
-                load(skip(tile, (k * n + i) * width)), factor, offset))
+        own = skip(tile, k * n * width)
+        if row_by_row:
+            put_slopes_turned(at[grad] + k * width * steps[grad], steps[grad], own, factor, offset, n)
+        for i in range(0 if row_by_row else n):
+            store(<real*>(at[grad] + k * sizeof(real) + i * stride), fma(load(skip(own, i * width)), factor, offset))
     for r in range(registers * width):
         target = (<const int64_t*>(at[1] + r * steps[1]))[0]
-        if target >= 0:
+        if target >= 0 and row_by_row:
+            put_element(<real*>(at[grad] + r * steps[grad]), target, at_targets[r])
+        elif target >= 0:
             put_element(<real*>(at[grad] + target * stride), r, at_targets[r])
+
+
+cdef inline void put_slopes_turned(char* grad, Py_ssize_t step, const real* tile, real factor, real offset,
+                                   Py_ssize_t n) noexcept nogil:
+    # of a register of rows, which are of float32
+    cdef f32x four[4]
+    cdef Py_ssize_t i = 0, r
+    cdef int k
+    if real is f32x:
+        while i < n and n >= 4:
+            i = min(i, n - 4)
+            for k in range(4):
+                four[k] = fma(load(skip(tile, (i + k) * F32_LANES)), factor, offset)
+            store_turned_f32(grad + i * 4, step, four)
+            i += 4
+        while i < n:
+            four[0] = fma(load(skip(tile, i * F32_LANES)), factor, offset)
+            for r in range(F32_LANES):
+                put_element(<f32x*>(grad + r * step), i, (<float*>four)[r])
+            i += 1
 
 
 cdef bint loss_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides, Py_ssize_t n,
                        int registers, int manner) noexcept nogil:
-    return column_losses(like, at, steps, strides, n, registers, False, False)
+    return column_losses(like, at, steps, strides, n, registers, False, False, manner)
 
 
 cdef bint gradient_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
                            Py_ssize_t n, int registers, int manner) noexcept nogil:
-    return column_losses(like, at, steps, strides, n, registers, False, True)
+    return column_losses(like, at, steps, strides, n, registers, False, True, manner)
 
 
 cdef bint weighted_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
@@ -128,7 +152,7 @@ cdef bint weighted_columns(const real* like, char** at, const Py_ssize_t* steps,
     if at[2] == NULL or steps[2] != 0:
         return False
     if not smoothed:
-        return column_losses(like, at, steps, strides, n, registers, True, with_grad)
+        return column_losses(like, at, steps, strides, n, registers, True, with_grad, 0)
     if real is f32x:
         return blended_columns(like, at, steps, strides, n, registers, False, with_grad)
     else:

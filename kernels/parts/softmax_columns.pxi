@@ -24,7 +24,8 @@ cdef inline bint softmax_of_columns(const real* like, const char* x, Py_ssize_t 
         return False
     for k in range(registers):
         value = narrowed_parts(like, scales + k * halves(like), &rest)
-        own, place = register_of(like, &columns, k, n), y + k * sizeof(real)
+        set_register(like, &columns, k, n, &own)
+        place = y + k * sizeof(real)
         for i in range(n):
             p = load(skip(<const real*>own.y, i * lanes(like)))
             store(<real*>place, fma(p, value, p * rest))

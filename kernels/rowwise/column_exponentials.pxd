@@ -38,15 +38,15 @@ cdef inline Columns columns_of(const real* like, const char* x, Py_ssize_t strid
     return own
 
 
-cdef inline Columns register_of(const real* like, const Columns* columns, int k, Py_ssize_t n) noexcept nogil:
-    # the k-th register of them
-    cdef Columns own = columns[0]
-    own.x += k * own.apart
-    if own.y != NULL:
-        own.y = <void*>skip(<const real*>own.y, k * n * lanes(like))
-    if own.scales != NULL:
-        own.scales += k * halves(like)
-    return own
+cdef inline void set_register(const real* like, const Columns* columns, int k, Py_ssize_t n,
+                              Columns* own) noexcept nogil:
+    # the k-th register of them, but for what follows from its largest: to a place, since copies of all take long
+    own.x, own.stride, own.apart = columns.x + k * columns.apart, columns.stride, columns.apart
+    own.y, own.raised, own.half, own.scales = NULL, columns.raised, columns.half, NULL
+    if columns.y != NULL:
+        own.y = <void*>skip(<const real*>columns.y, k * n * lanes(like))
+    if columns.scales != NULL:
+        own.scales = columns.scales + k * halves(like)
 
 
 cdef inline bint set_scales(const real* like, Columns* own, const f64x* scales, int count) noexcept nogil:
@@ -136,7 +136,7 @@ cdef inline bint find_column_tops(const real* like, const Columns* columns, Colu
     if not largest_columns(like, columns, registers, n, tops, NULL):
         return False
     for r in range(registers):
-        own[r] = register_of(like, columns, r, n)
+        set_register(like, columns, r, n, &own[r])
         set_tops(tops[r], &own[r])
     return True
 

@@ -15,7 +15,7 @@ from ..loops.registers cimport load, skip, store
 from ..math.exponential cimport nearest, raised_by
 from ..math.logarithm cimport log1p
 from .column_exponentials cimport (
-    Columns, find_column_tops, largest_columns, least_of_zeros, raised_of, register_of, set_tops,
+    Columns, find_column_tops, largest_columns, least_of_zeros, raised_of, set_register, set_tops,
 )
 from .exact_logarithms cimport EXACT_BELOW, exact_column_log
 from .exponential_parts cimport (
@@ -245,7 +245,8 @@ cdef inline f32x count_largest(const char* x, Py_ssize_t stride, f32x top, Py_ss
 cdef inline void set_few(const Columns* columns, int k, f32x top, f32x second, f32x* least, f32x* scale,
                          f32x* above) noexcept nogil:
     # what follows from the largest of the k-th register of rows
-    cdef Columns own = register_of(<const f32x*>NULL, columns, k, 0)
+    cdef Columns own
+    set_register(<const f32x*>NULL, columns, k, 0, &own)
     set_tops(top, &own)
     scale[0], least[0] = load(<const f32x*>own.power), least_of_zeros(&top, &own)
     above[0] = start_of_few(second, least[0], scale[0])
@@ -259,9 +260,10 @@ cdef inline void add_few_column(const char* x, void* y, Py_ssize_t i, f32x top, 
 
 cdef inline f32x lowered_of(const Columns* columns, int k) noexcept nogil:
     # 2^-raised of the k-th register of rows
-    cdef Columns own = register_of(<const f32x*>NULL, columns, k, 0)
+    cdef Columns own
     cdef f64x raised[MOST_HALVES]
     cdef int half
+    set_register(<const f32x*>NULL, columns, k, 0, &own)
     for half in range(HALVES):
         raised[half] = power2(-raised_of(<const f32x*>NULL, &own, half))
     return narrowed(<const f32x*>NULL, raised)
@@ -367,7 +369,7 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
         else:
             logs[k] = log1p(rests[k])
             if near == INFINITY and any_less(rests[k], most):
-                own = register_of(like, columns, k, n)
+                set_register(like, columns, k, n, &own)
                 set_tops(tops[k], &own)
                 logs[k] = where_less(rests[k], most, exact_column_log(
                     own.x, own.stride, tops[k], load(<const f64x*>own.least), load(<const f64x*>own.power), lowered,
