@@ -7,6 +7,7 @@ import re
 import runpy
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import Cython
 import numpy
@@ -15,16 +16,13 @@ from Cython.Compiler import Code, Errors, Nodes, PyrexTypes, StringEncoding, Sym
 from Cython.Compiler.Main import CompilationOptions, Context, compile_single, default_options
 from Cython.Compiler.Scanning import FileSourceDescriptor
 
-TRANSLATED = Path("build/lanewise/kernels")  # Cython names a module after its folders, so it is shown these
-TRANSLATION = Path("translation.py")
-# What runs before a level is chosen, and what has no registers, is compiled once: so is what Cython's memoryviews need.
-UNLEVELLED = ("interface", "machine", "operands", "ulps")
-MEMORYVIEWS = "memoryviews"
+TRANSLATION = SimpleNamespace(**runpy.run_path("translation.py"))
+TRANSLATED, MEMORYVIEWS = TRANSLATION.TRANSLATED, TRANSLATION.MEMORYVIEWS
 DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
               "initializedcheck": False, "freethreading_compatible": True, "embedsignature": True,
               "emit_code_comments": False}  # a third of what the compiler would read, and nobody else reads it
-MANNER = (Cython.__version__, numpy.__version__, MEMORYVIEWS, DIRECTIVES, UNLEVELLED, TRANSLATION.read_bytes(),
-          sorted(runpy.run_path(str(TRANSLATION))["numbers_of_level"]("")))
+MANNER = (Cython.__version__, numpy.__version__, DIRECTIVES, Path("translation.py").read_bytes(),
+          sorted(TRANSLATION.numbers_of_level("")))
 NAMING = re.compile(r'^ *(?:from (\.+)([\w.]*) cimport (\([^)]*\)|.*)|include "(.*)")', re.MULTILINE)
 NAME = re.compile(r"\w+")
 COPIED_AS_THEY_ARE = {type(None), int, float, bool, str, StringEncoding.EncodedString}
@@ -160,15 +158,9 @@ def translate(module, begun=None):
         source = str(code.with_suffix(".pyx"))
         if compile_single(source, options, f"lanewise.kernels.{module}", context=begun).num_errors:
             raise SystemExit(f"{module}.pyx was not translated")
-    adapt = runpy.run_path(str(TRANSLATION))
-    if has_kernels(module):
-        first, second = adapt["parted"](module, code.read_text("utf-8"))
+    if TRANSLATION.has_kernels(module):
+        first, second = TRANSLATION.parted(module, code.read_text("utf-8"))
         code.with_name(f"{module}_kernels.c").write_text(second, "utf-8")
     else:
-        first = adapt["adapted"](code.read_text("utf-8"))
+        first = TRANSLATION.adapted(code.read_text("utf-8"))
     code.write_text(first, "utf-8")
-
-
-def has_kernels(module):
-    """Return whether a module has functions that are compiled per level."""
-    return module not in (*UNLEVELLED, MEMORYVIEWS)

@@ -25,7 +25,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
-import numpy
 from setuptools import Extension, setup
 from setuptools.command.build import build
 from setuptools.command.build_ext import build_ext
@@ -37,8 +36,8 @@ COMPILED = Path("build/compiled", sysconfig.get_config_var("EXT_SUFFIX").strip("
 
 MODULES = sorted(path.stem for path in KERNELS.glob("*.pyx"))
 LEVELS = runpy.run_path(str(KERNELS / "levels.py"))
-CYTHONIZING = SimpleNamespace(**runpy.run_path("cythonizing.py"))
-TRANSLATED, MEMORYVIEWS, has_kernels = CYTHONIZING.TRANSLATED, CYTHONIZING.MEMORYVIEWS, CYTHONIZING.has_kernels
+TRANSLATION = SimpleNamespace(**runpy.run_path("translation.py"))
+TRANSLATED, MEMORYVIEWS, has_kernels = TRANSLATION.TRANSLATED, TRANSLATION.MEMORYVIEWS, TRANSLATION.has_kernels
 ONCE = ("machine.h", "pool.h", "chosen.h")  # headers that no kernel includes
 
 FLAGS = ["/O2"] if not GNU else [
@@ -92,6 +91,7 @@ CALLS = LEAST + [f"-fno-{name}" for name in (
 QUICK = ["-Og", *LEAST[1:]]
 LONG_CALLS = ("breeding", "distances", "draws", "genome", "ieee754", "interface", "machine", "memoryviews", "optimise",
               "population", "ulps")
+EVERY = [*FRUGAL, *HOISTED, *VECTORS, *SHORT, *THOROUGH, *CALLS, *QUICK]  # asked of the compiler at once
 THREADS = ["-pthread"] if GNU else []
 # Left out: symbols that nobody looks up, and the padding to a page between code and data, which seventy files have.
 LINKED = ["-Wl,-s", "-Wl,-z,noseparate-code"] if sys.platform == "linux" else []
@@ -131,13 +131,17 @@ class BuildLevels(build_ext):
     """Translates each module once, then compiles its kernels at all levels side by side, then what is above them."""
 
     def build_extensions(self):
+        import numpy  # here, and Cython where it is used: pip runs this file twice to ask questions before it builds
+
         self.parallel = self.parallel or os.cpu_count()
         self.known_efforts = {}
-        if error := self.refusal([]):
+        if error := self.refusal([], linked=True):
             raise SystemExit(COMPILER_MISSING.format(error=error))
+        self.takes_all = GNU and not self.refusal(["-Werror", *EVERY])
         levels = [level for level in wanted_levels() if self.takes(level)] or sys.exit("lanewise: no level to build")
         shutil.rmtree(NUMPY_HEADERS, ignore_errors=True)
         shutil.copytree(numpy.get_include(), NUMPY_HEADERS)
+        self.numpy_version = numpy.__version__
         self.translate()
         kernels, self.of_module = [], {}
         for ext in self.extensions:
@@ -166,8 +170,9 @@ class BuildLevels(build_ext):
         self.headers = {}
         if not GNU or "ccache" in self.compiler.compiler_so[0]:
             return
-        above = [self.flags_of(own.module) for own in kernels if own.level == kernels[0].level]
-        alike = Counter(map(tuple, [*above, *(own.flags for own in kernels if self.asks_for(own))]))
+        asking = list(filter(self.asks_for, kernels))
+        above = [self.flags_of(module) for module in {own.module for own in asking}]
+        alike = Counter(map(tuple, [*above, *(own.flags for own in asking)]))
         for k, manner in enumerate(manner for manner, count in alike.items() if count > 3):
             header = folder / f"{k}.h"
             header.write_text("".join(f'#include "{name}"\n' for name in HEADERS))
@@ -180,7 +185,8 @@ class BuildLevels(build_ext):
 
     def takes(self, level):
         # or else the compiler is older than the level
-        if error := self.refusal(list(LEVELS["LEVELS"][level].flags)):
+        flags = list(LEVELS["LEVELS"][level].flags)
+        if error := flags and self.refusal(flags):
             self.announce(f"lanewise: this compiler cannot build the level {level}: {error}", level=3)
         return not error
 
@@ -198,17 +204,18 @@ class BuildLevels(build_ext):
             asked = EFFORT.get(module, EFFORT_OF_LEVEL.get(level, FRUGAL + HOISTED))
             asked = asked + SHORT if module in SHORT_LOOPS.get(level, ()) else asked
         if tuple(asked) not in self.known_efforts:
-            self.known_efforts[tuple(asked)] = asked if not self.refusal(["-Werror", *asked]) else [
+            self.known_efforts[tuple(asked)] = asked if self.takes_all or not self.refusal(["-Werror", *asked]) else [
                 "-O1" if asked in (LEAST, CALLS, QUICK) else "-O3"]
         return flags + self.known_efforts[tuple(asked)]
 
-    def refusal(self, flags):
+    def refusal(self, flags, linked=False):
         # what the compiler has against these flags, None where it takes them
         with tempfile.TemporaryDirectory() as folder:
             Path(folder, "a.c").write_text("int main(void) { return 0; }\n")
             try:
                 program = self.compiler.compile([f"{folder}/a.c"], output_dir=folder, extra_postargs=flags)
-                self.compiler.link_executable(program, "a", output_dir=folder, extra_postargs=flags)
+                if linked:
+                    self.compiler.link_executable(program, "a", output_dir=folder)
             except Exception as error:  # setuptools, distutils and the system each have their own
                 return error
 
@@ -226,8 +233,9 @@ class BuildLevels(build_ext):
             shutil.copyfile(path, TRANSLATED / kept)
         Path("build/lanewise/__init__.py").touch()
         # Cython compares times, by which the headers of a NumPy that pip has just installed are always newer
-        manner = CYTHONIZING.MANNER, Path("cythonizing.py").read_bytes()
-        contents = {module: digest_of(manner, CYTHONIZING.sources_of(TRANSLATED / f"{module}.pyx"))
+        cythonizing = SimpleNamespace(**runpy.run_path("cythonizing.py"))
+        manner = cythonizing.MANNER, Path("cythonizing.py").read_bytes()
+        contents = {module: digest_of(manner, cythonizing.sources_of(TRANSLATED / f"{module}.pyx"))
                     for module in MODULES} | {MEMORYVIEWS: digest_of(manner, [])}
         anew = [module for module, digest in contents.items() if self.force or not (
             (TRANSLATED / f"{module}.c").exists() and is_recorded(TRANSLATED / f"{module}.made_of", digest))]
@@ -236,14 +244,14 @@ class BuildLevels(build_ext):
         gc.set_threshold(500_000, 20, 20)  # a third of Cython's time goes into looking through trees that still live
         anew.sort(key=lambda module: -sum(path.stat().st_size for path in KERNELS.rglob(f"{module}*.p[yx][xi]")))
         if sys.platform == "linux":  # the one system where fork is sound
-            begun = CYTHONIZING.Declarations.from_options(CYTHONIZING.options_of(None))
+            begun = cythonizing.Declarations.from_options(cythonizing.options_of(None))
             registered = list(filter(has_kernels, anew))
             begun.read_what_several_cimport(registered)
-            in_children(lambda module: CYTHONIZING.translate(module, begun if module in registered else None), anew,
+            in_children(lambda module: cythonizing.translate(module, begun if module in registered else None), anew,
                         self.parallel)
         else:
             for module in anew:
-                CYTHONIZING.translate(module)
+                cythonizing.translate(module)
         for module in anew:
             (TRANSLATED / f"{module}.made_of").write_text(contents[module])
 
@@ -281,7 +289,7 @@ class BuildLevels(build_ext):
 
     def contents_of(self, manner, level, *files):
         headers = [path for path in KERNELS.rglob("*.h") if not (level and path.name in ONCE)]
-        command = [getattr(self.compiler, "compiler_so", None), manner, MACROS, numpy.__version__, sys.version]
+        command = [getattr(self.compiler, "compiler_so", None), manner, MACROS, self.numpy_version, sys.version]
         return digest_of(command, [*files, *headers])
 
 

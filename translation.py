@@ -3,6 +3,10 @@
 import re
 from pathlib import Path
 
+TRANSLATED = Path("build/lanewise/kernels")  # Cython names a module after its folders, so it is shown these
+# What runs before a level is chosen, and what has no registers, is compiled once: so is what Cython's memoryviews need.
+UNLEVELLED = ("interface", "machine", "operands", "ulps")
+MEMORYVIEWS = "memoryviews"
 # A call in a loop over registers would spill every register, so the kernels' own inline functions have a word of
 # their own, put in place of Cython's, which serves its helpers too.
 OWN_INLINE = re.compile("^static CYTHON_INLINE (?=.*__pyx_f_)", re.MULTILINE)
@@ -34,6 +38,11 @@ HIDDEN = '__attribute__((visibility("hidden")))'
 STRINGS, CODE = (f"/* #### Code section: {section} ### */\n" for section in ("string_decls", "module_code"))
 IS_MAIN = re.compile(r"^int __pyx_module_is_main_\w+ = 0;\n", re.MULTILINE)  # the one variable that is not static
 IMPORT = re.compile(r"^static CYTHON_SMALL_CODE int __pyx_pymod_exec_\w+\([^;{}]*\{\n", re.MULTILINE)
+
+
+def has_kernels(module):
+    """Return whether a module has functions that are compiled per level."""
+    return module not in (*UNLEVELLED, MEMORYVIEWS)
 
 
 def adapted(code):
