@@ -12,7 +12,7 @@ from libc.string cimport memcpy
 cimport numpy as np
 
 from .lanes cimport (
-    any_count, at_least, bits_f32, bits_f64, f32x, f64x, fma, from_bits_f32, from_bits_f64, magnitude, real,
+    any_count, at_least, bits_f32, bits_f64, called, f32x, f64x, fma, from_bits_f32, from_bits_f64, magnitude, real,
     splat, splat_u32, splat_u64, where_less, where_less_i32, where_less_i64, widen_u8_u32, widen_u8_u64,
 )
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype

@@ -124,12 +124,9 @@ cdef inline void copy_strided(item* y, Py_ssize_t y_step, const item* x, Py_ssiz
         (<item*>(<char*>y + rest * y_step))[0] = (<const item*>(<const char*>x + rest * x_step))[0]
 
 
-cdef inline void copy_items(Dtype dtype, void* y, Py_ssize_t y_step, const void* x, Py_ssize_t x_step,
+cdef inline void copy_apart(Py_ssize_t size, void* y, Py_ssize_t y_step, const void* x, Py_ssize_t x_step,
                             Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t size = size_of(dtype)
-    if x_step == size and y_step == size:
-        memcpy(y, x, n * size)
-    elif size == 8:
+    if size == 8:
         copy_strided(<double*>y, y_step, <const double*>x, x_step, n)
     elif size == 4:
         copy_strided(<float*>y, y_step, <const float*>x, x_step, n)
@@ -137,6 +134,19 @@ cdef inline void copy_items(Dtype dtype, void* y, Py_ssize_t y_step, const void*
         copy_strided(<uint8_t*>y, y_step, <const uint8_t*>x, x_step, n)
     else:
         copy_strided(<uint16_t*>y, y_step, <const uint16_t*>x, x_step, n)
+
+
+ctypedef void (*copy_function)(Py_ssize_t size, void* y, Py_ssize_t y_step, const void* x, Py_ssize_t x_step,
+                               Py_ssize_t n) noexcept nogil
+
+
+cdef inline void copy_items(Dtype dtype, void* y, Py_ssize_t y_step, const void* x, Py_ssize_t x_step,
+                            Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t size = size_of(dtype)
+    if x_step == size and y_step == size:
+        memcpy(y, x, n * size)
+    else:
+        (<copy_function>called(<void*>copy_apart))(size, y, y_step, x, x_step, n)
 
 
 cdef inline void gather(Dtype dtype, void* block, const char* x, Py_ssize_t step, Py_ssize_t n) noexcept nogil:

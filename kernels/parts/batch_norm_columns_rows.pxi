@@ -137,7 +137,7 @@ cdef inline void fold_part(
     while start < stop:
         own[0] = own[1] = splat_f32(0.0)
         group = min(stop - start, <Py_ssize_t>GROUP)
-        if group == GROUP:  # which the compiler then knows
+        if group == GROUP and n == F32_LANES:  # which the compiler then knows; what has fewer lanes is seldom
             for r in range(GROUP):
                 point_to(block, start + r, one)
                 fold(NULL, one, i, n, own)
@@ -303,10 +303,10 @@ cdef inline void map_tile(real (*point)(const real*, const void*, Py_ssize_t, Py
             put_unit(block, dtype, r, at[k], edges + 2 * (k * TILE + r - start), False)
 
 
-cdef inline Py_ssize_t rows_apart(Py_ssize_t step) noexcept nogil:
+cdef Py_ssize_t rows_apart(Py_ssize_t step) noexcept nogil:
     # How many rows a tile has. A load waits for a recent store whose address differs from its own by whole pages.
     cdef Py_ssize_t rows = 1
-    while rows < TILE and LINE <= rows * step % PAGE <= PAGE - LINE:
+    while rows < any_count(TILE) and LINE <= rows * step % PAGE <= PAGE - LINE:
         rows += 1
     return rows
 

@@ -40,7 +40,7 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
         take_column_numbers(at[options + 2], steps[options + 2], count, scales)
         if not set_scales(like, &columns, scales, count):
             return False
-    if not column_logs(like, &columns, registers, n, tops, inverses, rests, logs if logged else NULL, 0.0):
+    if not logs_of_columns(like, &columns, registers, n, tops, inverses, rests, logs if logged else NULL):
         return False
     for r in range(rows):
         target = (<const int64_t*>(at[1] + r * steps[1]))[0]

@@ -1,9 +1,10 @@
 # Neighbouring rows, a row in each lane, for the same bits. A part of softmax.pyx, which has the kernels of one row at a
 # time.
 
-cdef inline bint softmax_of_columns(const real* like, const char* x, Py_ssize_t stride, char* y, Py_ssize_t step,
-                                    Py_ssize_t n, int registers, bint negative, const f64x* given) noexcept nogil:
-    # softmax(x), or softmax(-x), times the scale of each row where scales are given
+cdef bint softmax_of_columns(const real* like, const char* x, Py_ssize_t stride, char* y, Py_ssize_t step, Py_ssize_t n,
+                             int registers, bint negative, const f64x* given) noexcept nogil:
+    # softmax(x), or softmax(-x), times the scale of each row where scales are given. It is called, since no loop over
+    # elements asks which of these it is.
     cdef double[SHORT_TILE] tile
     cdef Columns columns, own
     cdef f64x scales[MOST_LANES]
@@ -59,6 +60,20 @@ cdef bint scaled_softmax_columns(const real* like, char** at, const Py_ssize_t* 
     return softmax_of_columns(like, at[0], strides[0], at[2], strides[2], n, registers, False, scales)
 
 
+ctypedef bint (*logs_function)(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
+                               f64x* inverses, f64x* rests, f64x* logs, double near) noexcept nogil
+
+
+cdef inline bint logs_of_columns(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
+                                 f64x* inverses, f64x* rests, f64x* logs, double near) noexcept nogil:
+    # column_logs, which in float64 is nearly the same for any `near`, and called
+    if real is f64x:
+        return (<logs_function>called(<void*>column_logs[f64x]))(
+            like, columns, registers, n, tops, inverses, rests, logs, near)
+    else:
+        return column_logs(like, columns, registers, n, tops, inverses, rests, logs, near)
+
+
 cdef bint log_softmax_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
                               Py_ssize_t n, int registers, int manner) noexcept nogil:
     cdef Columns own = columns_of(like, at[0], strides[0], NULL, 1.0)
@@ -82,7 +97,7 @@ cdef bint log_softmax_columns(const real* like, char** at, const Py_ssize_t* ste
             for k in range(registers):
                 log[k] = found[k * FOUND + LOG] + found[k * FOUND + LOG_LOW]
     else:
-        if not column_logs(like, &own, registers, n, tops, inverses, rests, logs, INFINITY):
+        if not logs_of_columns(like, &own, registers, n, tops, inverses, rests, logs, INFINITY):
             return False
         for k in range(registers):
             top[k], log[k] = narrowed(like, tops + k * halves(like)), narrowed(like, logs + k * halves(like))
@@ -106,7 +121,7 @@ cdef bint logsumexp_columns(const real* like, char** at, const Py_ssize_t* steps
     cdef f64x rests[MOST_LANES]
     cdef f64x logs[MOST_LANES]
     cdef int k
-    if not column_logs(like, &own, registers, n, tops, inverses, rests, logs, NEAR):
+    if not logs_of_columns(like, &own, registers, n, tops, inverses, rests, logs, NEAR):
         return False
     for k in range(registers * halves(like)):
         logs[k] = tops[k] + logs[k]
