@@ -7,8 +7,8 @@ from libc.float cimport DBL_MAX, FLT_MAX
 from libc.math cimport INFINITY, fabs, ldexp
 
 from ..lanes cimport (
-    F64_LANES, at_least, at_most, f32x, f64x, fma, load_f64, magnitude, real, scale2, splat_f64, store_f64, where_less,
-    with_sign,
+    F64_LANES, at_least, at_most, called, f32x, f64x, fma, load_f64, magnitude, real, scale2, splat_f64, store_f64,
+    where_less, with_sign,
 )
 from ..loops.reductions cimport Pair, first_lanes, largest_lane, merge_row, row_context, sum_block, sum_row, wide
 from ..math.exponential cimport exp_of_pair, whole
@@ -68,14 +68,21 @@ cdef inline PowerLength power_length_of(const void* grad, const void* x, double 
     return PowerLength(grad, x, p, POWERS, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
-cdef inline f64x power(f64x base, f64x base_low, double exponent) noexcept nogil:
-    # (base + base_low)^exponent for a base above 0
+cdef inline f64x any_power(f64x base, f64x base_low, double exponent) noexcept nogil:
     cdef f64x low, sum, y, y_low, e, factor = splat_f64(exponent), limit = splat_f64(1400.0)
     cdef f64x logarithm = log_f64(base, base_low, &low)
     y = at_most(at_least(logarithm * factor, -limit), limit)
     y_low = where_less(magnitude(y), limit, fma(logarithm, factor, -y) + low * factor, splat_f64(0.0))
     e = exp_of_pair(y, y_low, &low, &sum)
     return scale2(e + low, whole(sum))
+
+
+ctypedef f64x (*power_function)(f64x base, f64x base_low, double exponent) noexcept nogil
+
+
+cdef inline f64x power(f64x base, f64x base_low, double exponent) noexcept nogil:
+    # (base + base_low)^exponent for a base above 0: many instructions, which are called
+    return (<power_function>called(<void*>any_power))(base, base_low, exponent)
 
 
 cdef inline f64x square_or_cube(f64x base, f64x base_low, bint cube) noexcept nogil:
