@@ -26,7 +26,8 @@ from .loops.plain_arrays cimport is_like, meet, takes_place
 from .loops.reductions cimport (
     BLOCK, FOLD, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, PARTS, SUMS, Pair, add_element, add_float_terms, add_folds,
     add_more_terms, add_pairs, element, end_fold, first_lanes, load_short, map_block, map_rarely, map_row, map_shorts,
-    put_element, rounded, row_context, store_short_pair, sum_block, sum_row, sum_values, take, take_of, tree, wide,
+    put_element, rounded, row_context, store_short_pair, sum_block, sum_long_block, sum_row, sum_values, take, take_of,
+    tree, wide,
 )
 from .loops.registers cimport LINE, ends_lines, head, lanes, load, skip, store, store_part, stream
 from .loops.rows cimport CHUNKS, PAGE, has_memory, lay_out, set_chunks, set_workers, whole
@@ -99,12 +100,12 @@ cdef Pair centred(const real* like, const void* context, Py_ssize_t start, Py_ss
 
 cdef Pair scaled_centred(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Segment own = (<const Segment*>context)[0]
-    return sum_block(add_centred[real], 2, like, &own, start, n)
+    return sum_long_block(add_centred[real], 2, like, &own, start, n)
 
 
 cdef Pair scaled_values(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Segment own = (<const Segment*>context)[0]
-    return sum_block(add_value[real], 1, like, &own, start, n)
+    return sum_long_block(add_value[real], 1, like, &own, start, n)
 
 
 cdef Pair moments(const real* like, const void* x, double scale, Py_ssize_t n, int threads) noexcept nogil:

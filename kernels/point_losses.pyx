@@ -14,8 +14,10 @@ from .lanes cimport any_less, at_least, at_most, called, f32x, f64x, fma, magnit
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, number_at, put_number
 from .loops.operations cimport Operands, along_axis
 from .loops.reductions cimport (
-    Pair, first_lanes, fold_block, map_block, map_row, row_context, sum_block, sum_row, sum_values, take, wide,
+    FOLD, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, Pair, add_fold, add_folds, fill, first_lanes, fold_element,
+    map_block, map_in_pairs, map_row, row_context, sum_block, sum_row, sum_values, take, tree, wide,
 )
+from .loops.registers cimport skip
 from .math.exponential cimport far_out, largest, least_normal
 from .math.logistic cimport sigmoids
 from .points.sigmoid cimport times_logistic
@@ -118,7 +120,7 @@ cdef inline void add_entropy(const real* like, const void* context, Py_ssize_t i
 
 cdef inline void fold_entropy(const f32x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
                               f32x* sums) noexcept nogil:
-    sums[0] = sums[0] + first_lanes(value(like, context, i, n, LOGITS), n)
+    sums[0] = sums[0] + value(like, context, i, n, LOGITS)
 
 
 cdef inline real times_grad(real found, const Pairs* own, Py_ssize_t i, Py_ssize_t n, Kind kind) noexcept nogil:
@@ -191,7 +193,7 @@ cdef void value_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t
     elif kind == HUBER:
         map_block(huber[real], y, context, start, n, False)
     else:
-        map_block(entropy[real], y, context, start, n, False)
+        map_in_pairs(entropy[real], y, context, start, n)
 
 
 cdef void slope_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
@@ -203,7 +205,22 @@ cdef void slope_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t
     elif kind == HUBER:
         map_block(huber_slope[real], y, context, start, n, False)
     else:
-        map_block(entropy_slope[real], y, context, start, n, False)
+        map_in_pairs(entropy_slope[real], y, context, start, n)
+
+
+cdef Pair folded_entropy(const Pairs* own, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # of float32; what is no whole fold is computed as losses are, and then added, since a loss is many instructions
+    cdef f32x losses[FOLD * FOLDED_TERMS]
+    cdef f64x sums[FOLDED_SUMS]
+    cdef Py_ssize_t i = start, stop = start + n
+    fill(sums, FOLDED_SUMS, 0.0)
+    while i + FOLD * FOLDED_PARTS <= stop:
+        add_fold(fold_entropy, 1, own, i, sums)
+        i += FOLD * FOLDED_PARTS
+    if i < stop:
+        value_block(<f32x*>skip(losses, -i), own, i, stop - i)
+        add_folds(fold_element, 1, losses, 0, stop - i, sums)
+    return Pair(tree(sums, FOLDED_SUMS, 1), 0.0)
 
 
 cdef Pair sum_of_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
@@ -217,7 +234,7 @@ cdef Pair sum_of_block(const real* like, const void* context, Py_ssize_t start, 
     if own.kind == HUBER:
         return sum_block(add_huber[real], 1, like, &own, start, n)
     if real is f32x:
-        found = fold_block(fold_entropy, 1, &own, start, n)
+        found = folded_entropy(&own, start, n)
         if fabs(found.first) < INFINITY:
             return found
     return sum_block(add_entropy[real], 1, like, &own, start, n)

@@ -12,10 +12,10 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from ..lanes cimport (
-    F32_LANES, F64_LANES, add_product_f64, at_least, called, copy_part_u16, end_stream, f32x, f64x, first_lanes_f32,
-    first_lanes_f64, fold_products_f32, load_bfloat16, load_f64, load_float16, load_part_f64, narrow_f64_f32, real,
-    splat, splat_f32, splat_f64, store_bfloat16, store_bfloat16_pair, store_f32, store_f64, store_float16, sum_f64,
-    wide_f32, wide_part_f32, wide_sum_f32,
+    F32_LANES, F64_LANES, add_product_f64, any_count, at_least, called, copy_part_u16, end_stream, f32x, f64x,
+    first_lanes_f32, first_lanes_f64, fold_products_f32, load_bfloat16, load_f64, load_float16, load_part_f64,
+    narrow_f64_f32, real, splat, splat_f32, splat_f64, store_bfloat16, store_bfloat16_pair, store_f32, store_f64,
+    store_float16, sum_f64, wide_f32, wide_part_f32, wide_sum_f32,
 )
 from .dtypes cimport BFLOAT16, FLOAT32, Dtype, is_short
 from .registers cimport (
@@ -199,6 +199,36 @@ cdef inline void add_more_terms(
             add(like, context, i + k * F64_LANES, min(left, <Py_ssize_t>F64_LANES), &sums[k * count])
 
 
+cdef inline void sum_long_terms(
+        void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
+        const real* like, const void* context, Py_ssize_t start, Py_ssize_t n, double* totals) noexcept nogil:
+    # sum_terms where `add` is many instructions, or rare: they stand there twice, and the sums in memory
+    cdef f64x sums[MOST_SUMS * SUMS]
+    cdef int k
+    add_long_terms(add, count, like, context, start, n, sums)
+    for k in range(count):
+        totals[k] = tree(sums + k, SUMS, count)
+
+
+cdef inline void add_long_terms(
+        void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
+        const real* like, const void* context, Py_ssize_t start, Py_ssize_t n, f64x* sums) noexcept nogil:
+    # add_terms
+    cdef Py_ssize_t i = start, stop = start + n
+    cdef int k
+    for k in range(any_count(count * SUMS)):
+        sums[k] = splat_f64(0.0)
+    while i + PARTS <= stop:
+        for k in range(any_count(SUMS)):
+            add(like, context, i + k * F64_LANES, F64_LANES, sums + k * count)
+        i += PARTS
+    k = 0
+    while i < stop:
+        add(like, context, i, min(stop - i, <Py_ssize_t>F64_LANES), sums + k * count)
+        i += F64_LANES
+        k += 1
+
+
 cdef inline void sum_terms(
         void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
         const real* like, const void* context, Py_ssize_t start, Py_ssize_t n, double* totals) noexcept nogil:
@@ -208,6 +238,16 @@ cdef inline void sum_terms(
     add_terms(add, count, like, context, start, n, sums)
     for k in range(count):
         totals[k] = tree(sums + k, SUMS, count)
+
+
+cdef inline Pair sum_long_block(
+        void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
+        const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # sum_block of those
+    cdef double totals[MOST_SUMS]
+    totals[1] = 0.0
+    sum_long_terms(add, count, like, context, start, n, totals)
+    return Pair(totals[0], totals[1])
 
 
 cdef inline Pair add_compensated(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size) noexcept nogil:
@@ -573,6 +613,28 @@ cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, P
     for k in range(2):
         if at[k] >= 0:
             store(<real*>skip(y, at[k]), edges[k])
+
+
+cdef inline void map_in_pairs(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                              real* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # map_block for a point of many instructions, which stand there three times: for two registers, since each waits for
+    # its own steps, and for all that is not two of them. In float64, whose points are longer, once.
+    cdef Py_ssize_t i = start, stop = start + n, part = head(skip(y, start), n) or min(n, lanes(y)), width = lanes(y)
+    cdef real value, next_value
+    while i < stop:
+        if itemsize(y) == 4 and part == width and i + 2 * width <= stop:
+            value, next_value = point(y, context, i, width), point(y, context, i + width, width)
+            store(<real*>skip(y, i), value)
+            store(<real*>skip(y, i + width), next_value)
+            i += 2 * width
+        else:
+            value = point(y, context, i, part)
+            if part == width:
+                store(<real*>skip(y, i), value)
+            else:
+                store_part(<real*>skip(y, i), value, part)
+            i += part
+        part = min(stop - i, width)
 
 
 cdef inline void map_rarely(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,

@@ -3,7 +3,7 @@
 from ..lanes cimport F64_LANES, at_least, f32x, f64x, load_f64, real, splat_f64, store_f64
 from .columns cimport MOST_HALVES, halves, wide_halves
 from .operations cimport SHORT_ROWS
-from .reductions cimport FOLDED_SUMS, MOST_SUMS, SUMS, add_folds, add_products, add_terms, fill, halved
+from .reductions cimport FOLDED_SUMS, MOST_SUMS, SUMS, add_folds, add_long_terms, add_products, add_terms, fill, halved
 from .registers cimport lanes, skip, store, store_part, zip_high, zip_low
 
 
@@ -46,6 +46,17 @@ cdef inline void add_short(
     cdef f64x sums[MOST_SUMS * SUMS]
     cdef int k
     add_terms(add, count, like, context, 0, n, sums)
+    for k in range(count):
+        parts[k * SHORT_ROWS] = halved(sums + k, SUMS, count)
+
+
+cdef inline void add_long_short(
+        void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, int count,
+        const real* like, const void* context, Py_ssize_t n, f64x* parts) noexcept nogil:
+    # add_short where `add` is many instructions
+    cdef f64x sums[MOST_SUMS * SUMS]
+    cdef int k
+    add_long_terms(add, count, like, context, 0, n, sums)
     for k in range(count):
         parts[k * SHORT_ROWS] = halved(sums + k, SUMS, count)
 

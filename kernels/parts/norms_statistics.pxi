@@ -72,17 +72,17 @@ cdef Pair centred(const real* like, const void* context, Py_ssize_t start, Py_ss
 
 cdef Pair scaled_values(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Norm norm = (<const Norm*>context)[0]
-    return sum_block(add_value[real], 1, like, &norm, start, n)
+    return sum_long_block(add_value[real], 1, like, &norm, start, n)
 
 
 cdef Pair scaled_squares(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Norm norm = (<const Norm*>context)[0]
-    return sum_block(add_square[real], 1, like, &norm, start, n)
+    return sum_long_block(add_square[real], 1, like, &norm, start, n)
 
 
 cdef Pair scaled_centred(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Norm norm = (<const Norm*>context)[0]
-    return sum_block(add_centred[real], 2, like, &norm, start, n)
+    return sum_long_block(add_centred[real], 2, like, &norm, start, n)
 
 
 cdef Pair block_moments(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:

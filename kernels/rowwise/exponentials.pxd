@@ -13,8 +13,8 @@ from ..lanes cimport (
 from ..loops.columns cimport HALVES, MOST_HALVES, halves, narrowed_parts, wide_halves
 from ..loops.registers cimport lanes
 from ..loops.reductions cimport (
-    FOLD, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, Pair, end_fold, fill, first_lanes, fold_terms, sum_block, sum_row,
-    sum_terms, tree,
+    FOLD, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, Pair, end_fold, fill, first_lanes, fold_terms, sum_long_block,
+    sum_long_terms, sum_row, sum_terms, tree,
 )
 from ..math.exponential cimport exp_parts, exp_rest, minus_ln2, power2_of_sum
 from ..math.logarithm cimport log1p, log1p_pair_f32
@@ -186,7 +186,7 @@ cdef inline Pair all_block(const real* like, const void* context, Py_ssize_t sta
         else:
             fold_terms(add_all[f32x], 1, &own, start, n, &total)
     else:
-        sum_terms(add_all[f64x], 1, like, &own, start, n, &total)
+        sum_long_terms(add_all[f64x], 1, like, &own, start, n, &total)
     return Pair(total, 0.0)
 
 
@@ -220,12 +220,12 @@ cdef inline Pair closer_block(const f32x* like, const void* context, Py_ssize_t 
 
 cdef inline Pair few_block(const f32x* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # the same of up to FEW elements, exactly
-    return sum_block(add_few_below, 2, <const f64x*>NULL, context, start, n)
+    return sum_long_block(add_few_below, 2, <const f64x*>NULL, context, start, n)
 
 
 cdef inline Pair below_block_wide(const f32x* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Exponents own = (<const Exponents*>context)[0]
-    return sum_block(add_below_wide, 1, <const f64x*>NULL, &own, start, n)
+    return sum_long_block(add_below_wide, 1, <const f64x*>NULL, &own, start, n)
 
 
 cdef inline bint exactly(const real* like, double near) noexcept nogil:

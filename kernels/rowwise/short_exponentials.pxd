@@ -10,7 +10,7 @@ from ..loops.columns cimport MOST_HALVES, narrowed, wide_halves
 from ..loops.operations cimport SHORT_ROWS
 from ..loops.reductions cimport FOLDED_SUMS, Pair, first_lanes, halved, sum_row
 from ..loops.registers cimport lanes, load, load_part, skip
-from ..loops.short_rows cimport add_short, fold_short, short_largest, short_totals
+from ..loops.short_rows cimport add_long_short, add_short, fold_short, short_largest, short_totals
 from ..math.exponential cimport nearest
 from .exponential_parts cimport FEW
 from .exponentials cimport (
@@ -172,12 +172,12 @@ cdef inline bint short_logs(const real* like, const char* x, Py_ssize_t step, Py
             own.y = <void*>skip(tile, k * tile_step(like, n))
         if real is f32x:
             if counted:
-                add_short(add_few_below, 2, <const f64x*>NULL, &own, n, parts + k)
+                add_long_short(add_few_below, 2, <const f64x*>NULL, &own, n, parts + k)
             else:
                 sum_below(near == INFINITY, &own, 0, n, below, others)
                 parts[k], parts[SHORT_ROWS + k] = halved(below, FOLDED_SUMS, 1), halved(others, FOLDED_SUMS, 1)
         else:
-            add_short(add_below, SUMS_BELOW, like, &own, n, parts + k)
+            add_long_short(add_below, SUMS_BELOW, like, &own, n, parts + k)
     for k in range(count):
         short_totals(parts + k * SHORT_ROWS, totals + k * SHORT_ROWS)
     k = 0

@@ -13,7 +13,7 @@ from ..lanes cimport (
 )
 from ..loops.reductions cimport (
     Pair, add_compensated, compensated_block, element, first_lanes, fold_terms, largest_lane, map_row, merge_row,
-    row_context, sum_row, sum_terms, take, wide,
+    row_context, sum_long_terms, sum_row, take, wide,
 )
 from ..loops.registers cimport lanes
 from ..math.exponential cimport exp_pair, nearest, power2_of_sum, whole
@@ -152,7 +152,7 @@ cdef inline Pair quick_block(const real* like, const void* context, Py_ssize_t s
     if real is f32x:
         fold_terms(add_quick[f32x], 3, &own, start, n, totals)
     else:
-        sum_terms(add_quick[f64x], 3, like, &own, start, n, totals)
+        sum_long_terms(add_quick[f64x], 3, like, &own, start, n, totals)
     return Pair(totals[0] + totals[1], totals[2])
 
 
