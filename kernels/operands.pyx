@@ -481,10 +481,10 @@ def checked(name, x, axis, expected="an int, a tuple of ints or None"):
     return array, axis + axes if axis < 0 else axis
 
 
-def last_axes(x, axis):
-    """How many axes a tuple, or None for all, names; 0 where these are not the last ones of `x` in their order, or `x`
-    is no array that rows can be taken from as it lies in memory."""
-    cdef Py_ssize_t k, count, axes
+cdef int last_axes(x, axis) except -1:
+    # how many axes a tuple, or None for all, names; 0 where these are not the last ones of x in their order, or x is no
+    # array that rows can be taken from as it lies in memory
+    cdef int k, count, axes
     if not np.PyArray_CheckExact(x) or not taken(x) or not np.PyArray_ISCARRAY_RO(<np.ndarray>x):
         return 0
     axes = np.PyArray_NDIM(<np.ndarray>x)
@@ -518,16 +518,59 @@ cdef object merged(array, np.ndarray x, int first, int count):
     return np.PyArray_Newshape(array, &dims, np.NPY_CORDER)
 
 
-def over_last_axes(function, np.ndarray x, int count, dict rows, out, dict beside, dict vectors, dict statistics,
-                   str gives, dict keywords):
-    """`over_axes` of plain arrays along the last `count` axes of x, which are merged as they lie in memory; None of
-    others. What does not fit is none of these, so that its error is raised there."""
-    cdef int axes = np.PyArray_NDIM(x), k
-    cdef object role, array, place = None, found
-    cdef np.PyArray_Dims shape
-    cdef list operands = [], results
-    cdef dict given = dict(keywords)
-    for array in rows.values():
+cdef object parted(array, np.ndarray x):
+    # and back: of the shape of x
+    cdef np.PyArray_Dims dims
+    dims.ptr, dims.len = np.PyArray_DIMS(x), np.PyArray_NDIM(x)
+    return np.PyArray_Newshape(array, &dims, np.NPY_CORDER)
+
+
+def on_last_axes(name, np.ufunc gufunc, tuple rows, tuple others, axis, out):
+    """The rows that `on_axis` gives of `rows`, of one shape, along their last axes. `others` are numbers, weights of
+    the shape of these axes, and None, which is no weight. None where something else is given, or the axes are others.
+    """
+    cdef object x = rows[0], array, place = None
+    cdef int count = last_axes(x, axis), axes
+    cdef list operands = []
+    if count == 0:
+        return None
+    axes = np.PyArray_NDIM(x)
+    for array in rows + others:
+        if array is None:
+            array = ABSENT_FLOAT64 if np.PyArray_TYPE(x) == np.NPY_DOUBLE else ABSENT
+        elif isinstance(array, np.ndarray):
+            array = merged(array, x, 0 if len(operands) < len(rows) else axes - count, count) if taken(array) else None
+            if array is None:
+                return None
+        operands.append(array)
+    if out is not None:
+        place = merged(out, x, 0, count)
+        if place is None:
+            return None
+    if gufunc.nout == 1:
+        found = along(name, gufunc, tuple(operands), (place,))
+    else:
+        found = rows_alone(name, gufunc, tuple(operands), -1, 0, (place,))
+        if found is None:
+            return None
+        found = found[0]
+    return parted(found, x) if out is None else out
+
+
+def over_last_axes(function, dict rows, axis, out, dict beside, dict vectors, dict statistics, str gives,
+                   dict keywords):
+    """`over_axes` of plain arrays along their last axes, which are merged as they lie in memory; None of others. What
+    does not fit is none of these, so that its error is raised there."""
+    cdef list arrays = list(rows.values()), operands = [], results
+    cdef object role, array = arrays[len(arrays) - 1], place = None, found
+    cdef int count = last_axes(array, axis), axes, k
+    cdef np.ndarray x
+    cdef dict given
+    if count == 0:
+        return None
+    x, given = array, dict(keywords)
+    axes = np.PyArray_NDIM(x)
+    for array in arrays:
         place = merged(array, x, 0, count)
         if place is None:
             return None
@@ -550,11 +593,10 @@ def over_last_axes(function, np.ndarray x, int count, dict rows, out, dict besid
             return None
         given[role] = array
     found = function(*operands, **given)
-    shape.ptr, shape.len = np.PyArray_DIMS(x), axes
     results = list(found) if isinstance(found, tuple) else [found]
     for k in range(len(results)):
         if gives[k] == "r":
-            results[k] = np.PyArray_Newshape(results[k], &shape, np.NPY_CORDER) if out is None else out
+            results[k] = parted(results[k], x) if out is None else out
         elif gives[k] == "v" and results[k] is not None:
             results[k] = results[k].reshape((<object>x).shape[axes - count:])
     return tuple(results) if isinstance(found, tuple) else results[0]

@@ -78,6 +78,10 @@ def test_norms_with_weights_of_several_axes(axis):
     for part, stats in zip(found[1:], expected[1:], strict=True):
         assert part.tobytes() == stats.tobytes()
         assert np.shape(part) == rows.shape[:-1]
+    for given in ((weight, bias), (weight, None), (weight.astype(np.float32), bias)):  # with its statistics and without
+        expected = lw.layer_norm(x, *given, axis=axis, return_stats=True)[0]
+        assert lw.layer_norm(x, *given, axis=axis).tobytes() == expected.tobytes()
+    expected = lw.layer_norm(rows, *flat, return_stats=True)
     for given in ({}, {"mean": found[1], "rstd": found[2]}):
         gradients = lw.layer_norm_backward(grad, x, weight, bias, axis=axis, **given)
         expected = lw.layer_norm_backward(grads, rows, *flat)
@@ -98,6 +102,16 @@ def test_norms_with_weights_of_several_axes(axis):
     assert total is out[1]
     assert (total == x + grad).all()
     same(y, lw.add_rms_norm(rows, grads, flat[0])[0], axis)
+
+
+@pytest.mark.parametrize("shape", [SHAPE, SHAPE[2:], (SHAPE[1] * SHAPE[2],), SHAPE[1:][::-1]])
+@pytest.mark.parametrize("axis", [(-2, -1), (1, 2)])
+def test_weights_of_other_axes_are_refused(axis, shape):
+    weight = np.ones(shape)
+    for call in (lambda: lw.layer_norm(numbers(), weight, axis=axis), lambda: lw.rms_norm(numbers(), weight, axis=axis),
+                 lambda: lw.layer_norm(numbers(), None, weight, axis=axis, return_stats=True)):
+        with pytest.raises(ValueError, match=r"(weight|bias) of shape .* does not fit x of shape .* axes \(1, 2\)"):
+            call()
 
 
 def test_weights_of_several_axes_are_those_of_pytorch():

@@ -14,8 +14,8 @@ from ..kernels.operands import (
     floating,
     floats_beside,
     from_zero,
-    last_axes,
     on_axis,
+    on_last_axes,
     over_last_axes,
     refuse_mask,
     rounded_to,
@@ -26,10 +26,11 @@ from ..kernels.operands import (
 )
 
 __all__ = ["as_rows", "backward_on_axis", "broadcast_beside", "call", "checked", "fill", "fitting", "floating",
-           "floats_beside", "from_zero", "in_rows", "like", "of_dtype", "of_number", "on_axis", "over_axes",
-           "refuse_mask", "rounded_to", "several", "statistic", "truth", "vector", "whole", "whole_axes"]
+           "floats_beside", "from_zero", "in_rows", "like", "of_dtype", "of_number", "on_axis", "on_last_axes",
+           "over_axes", "refuse_mask", "rounded_to", "several", "statistic", "truth", "vector", "whole", "whole_axes"]
 
 _WIDENED = 2048  # elements of a row of 16-bit numbers
+_NONE: dict = {}  # operands of a kind that a function lacks
 
 
 def like(name, role, other, x):
@@ -73,9 +74,11 @@ def several(axis):
 
 
 def whole_axes(name, x, axis):
-    """The axes of `x` that a tuple or None names, counted from the front, in their order."""
+    """The axes of `x` that a tuple or None names, counted from the front, in their order; or one that was checked."""
     if axis is None:
         return tuple(range(x.ndim))
+    if not isinstance(axis, tuple):
+        return (axis,)
     axes = tuple(sorted(checked(name, x, one, "an int")[1] for one in axis))
     if len(set(axes)) < len(axes):
         raise ValueError(f"{name}: axis {axis} names an axis twice")
@@ -106,19 +109,16 @@ def _parted(array, axes, shape):
     return np.ascontiguousarray(np.moveaxis(parts, range(-len(axes), 0), axes)).reshape(shape)
 
 
-def over_axes(function, rows, axis, out=None, *, beside=None, vectors=None, statistics=None, name=None, gives="r",
+def over_axes(function, rows, axis, out=None, *, beside=_NONE, vectors=_NONE, statistics=_NONE, name=None, gives="r",
               **keywords):
     """Call a function along an axis on several, which are merged into one. `rows` are operands of the shape of x by
     their names, x last; `beside` others that broadcast to it, `vectors` weights of the shape of these axes, and
     `statistics` numbers a row. `gives` has a letter for each result: r as x, v as a vector, s one a row; a place in
     `out` for each of the first, which is a tuple where a function wants one."""
+    found = over_last_axes(function, rows, axis, out, beside, vectors, statistics, gives, keywords)
+    if found is not None:
+        return found
     *others, (_, x) = rows.items()
-    count = last_axes(x, axis)
-    if count:
-        found = over_last_axes(function, x, count, rows, out, beside or {}, vectors or {}, statistics or {}, gives,
-                               keywords)
-        if found is not None:
-            return found
     name = name or function.__name__
     x = floating(name, "x", x)
     axes = whole_axes(name, x, axis)
@@ -126,9 +126,9 @@ def over_axes(function, rows, axis, out=None, *, beside=None, vectors=None, stat
     merged = [_merged(like(name, role, array, x), axes) for role, array in others]
     merged.append(_merged(x, axes))
     given = {}
-    for role, values in (beside or {}).items():
+    for role, values in beside.items():
         given[role] = values if values is None else _merged(broadcast_beside(name, role, values, x), axes)
-    for role, values in (vectors or {}).items():
+    for role, values in vectors.items():
         if values is not None:
             values = floats_beside(name, role, values, x)
             if values.shape != vector_shape:
@@ -136,7 +136,7 @@ def over_axes(function, rows, axis, out=None, *, beside=None, vectors=None, stat
                                  f"{axes} it must have shape {vector_shape}")
             values = values.reshape(-1)
         given[role] = values
-    for role, values in (statistics or {}).items():
+    for role, values in statistics.items():
         expected = tuple(size for k, size in enumerate(shape) if k not in axes)
         if values is not None and (found := as_array(name, role, values).shape) != expected:
             raise ValueError(f"{name}: {role} of shape {found} does not fit x of shape {shape}; without "

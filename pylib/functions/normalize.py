@@ -3,7 +3,7 @@ kernels/normalize.pyx, and the bound of each function in bounds.py."""
 
 from ..kernels import normalize as _normalize
 from ..kernels.operands import number_given
-from ._axis import checked, from_zero, like, of_number, on_axis, over_axes, several
+from ._axis import checked, from_zero, like, of_number, on_axis, on_last_axes, over_axes, several
 from ._documentation import with_bound
 
 __all__ = ["normalize", "normalize_backward"]
@@ -52,10 +52,11 @@ def normalize(x, p=2, axis=-1, *, eps=1e-12, out=None):
     Source: ``torch.nn.functional.normalize``.
     """
     p = _power("normalize", p)
-    if type(axis) is not int and several(axis):
-        return over_axes(normalize, {"x": x}, axis, out, p=p, eps=eps)
-    x, axis = checked("normalize", x, axis)
     eps = from_zero("normalize", "eps", eps)
+    if type(axis) is not int and several(axis):
+        found = on_last_axes("normalize", _normalize.normalize_gufunc, (x,), (p, eps), axis, out)
+        return over_axes(normalize, {"x": x}, axis, out, p=p, eps=eps) if found is None else found
+    x, axis = checked("normalize", x, axis)
     if x.ndim == 0:
         return of_number("normalize", normalize, (x,), out, p=p, eps=eps)
     return on_axis("normalize", _normalize.normalize_gufunc, (x, p, eps), axis, x.ndim, out)
@@ -94,11 +95,13 @@ def normalize_backward(grad, x, p=2, axis=-1, *, eps=1e-12, out=None):
     %(bound)s
     """
     p = _power("normalize_backward", p)
+    eps = from_zero("normalize_backward", "eps", eps)
     if type(axis) is not int and several(axis):
-        return over_axes(normalize_backward, {"grad": grad, "x": x}, axis, out, p=p, eps=eps)
+        found = on_last_axes("normalize_backward", _normalize.normalize_backward_gufunc, (grad, x), (p, eps), axis, out)
+        rows = {"grad": grad, "x": x}
+        return over_axes(normalize_backward, rows, axis, out, p=p, eps=eps) if found is None else found
     x, axis = checked("normalize_backward", x, axis)
     grad = like("normalize_backward", "grad", grad, x)
-    eps = from_zero("normalize_backward", "eps", eps)
     if x.ndim == 0:
         return of_number("normalize_backward", normalize_backward, (grad, x), out, p=p, eps=eps)
     return on_axis("normalize_backward", _normalize.normalize_backward_gufunc, (grad, x, p, eps), axis, x.ndim, out)

@@ -13,6 +13,7 @@ from ._axis import (
     like,
     of_number,
     on_axis,
+    on_last_axes,
     over_axes,
     rounded_to,
     several,
@@ -99,11 +100,13 @@ def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False)
     array([0.84852814, 1.13137085])
     """
     return_stats = truth("rms_norm", "return_stats", return_stats)
-    if type(axis) is not int and several(axis):
-        return over_axes(rms_norm, {"x": x}, axis, out, vectors={"weight": weight}, gives="rs", eps=eps,
-                         return_stats=return_stats)
-    x, axis = checked("rms_norm", x, axis)
     eps = from_zero("rms_norm", "eps", eps)
+    if type(axis) is not int and several(axis):
+        found = None if return_stats else on_last_axes(
+            "rms_norm", _norms.rms_norm_gufunc, (x,), (weight, eps), axis, out)
+        return over_axes(rms_norm, {"x": x}, axis, out, vectors={"weight": weight}, gives="rs", eps=eps,
+                         return_stats=return_stats) if found is None else found
+    x, axis = checked("rms_norm", x, axis)
     if x.ndim == 0:
         return of_number("rms_norm", rms_norm, (x,), out, weight=weight, eps=eps, return_stats=return_stats)
     weight = vector("rms_norm", "weight", weight, x, axis)
@@ -172,11 +175,13 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return
     return_stats = truth("layer_norm", "return_stats", return_stats)
     if not isinstance(algorithm, str) or algorithm not in _LAYER_NORMS:
         raise ValueError(f"layer_norm: algorithm {algorithm!r} is unknown; expected one of {', '.join(_LAYER_NORMS)}")
-    if type(axis) is not int and several(axis):
-        return over_axes(layer_norm, {"x": x}, axis, out, vectors={"weight": weight, "bias": bias}, gives="rss",
-                         eps=eps, return_stats=return_stats, algorithm=algorithm)
-    x, axis = checked("layer_norm", x, axis)
     eps = from_zero("layer_norm", "eps", eps)
+    if type(axis) is not int and several(axis):
+        found = None if return_stats else on_last_axes(
+            "layer_norm", _LAYER_NORMS[algorithm], (x,), (weight, bias, eps), axis, out)
+        return over_axes(layer_norm, {"x": x}, axis, out, vectors={"weight": weight, "bias": bias}, gives="rss",
+                         eps=eps, return_stats=return_stats, algorithm=algorithm) if found is None else found
+    x, axis = checked("layer_norm", x, axis)
     if x.ndim == 0:
         return of_number("layer_norm", layer_norm, (x,), out, weight=weight, bias=bias, eps=eps,
                          return_stats=return_stats, algorithm=algorithm)

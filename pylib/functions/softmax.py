@@ -16,6 +16,7 @@ from ._axis import (
     of_dtype,
     of_number,
     on_axis,
+    on_last_axes,
     over_axes,
     refuse_mask,
     rounded_to,
@@ -55,7 +56,8 @@ def _soft(function, plain, x, axis, out, where, safe, dtype):
     if dtype is not None:
         x = of_dtype(name, x, dtype)
     if type(axis) is not int and several(axis):
-        return over_axes(function, {"x": x}, axis, out, beside={"where": where}, safe=safe)
+        found = on_last_axes(name, plain, (x,), (), axis, out) if where is None and not safe else None
+        return over_axes(function, {"x": x}, axis, out, beside={"where": where}, safe=safe) if found is None else found
     x, axis = checked(name, x, axis)
     if x.ndim == 0:
         return of_number(name, function, (x,), out, where=where, safe=safe)
@@ -237,18 +239,16 @@ def logsumexp(x, axis=-1, *, out=None, keepdims=False, where=None, b=None, retur
     keepdims, return_sign = truth(name, "keepdims", keepdims), truth(name, "return_sign", return_sign)
     if type(axis) is not int and several(axis):
         x = floating(name, "x", x)
-        axes = whole_axes(name, x, axis)
         logs, signs = over_axes(_log_sums, {"x": x}, axis, beside={"where": where, "b": b}, name=name, gives="ss")
     else:
         x, axis = checked(name, x, axis)
-        axes = (axis,)
         logs, signs = _log_sums(*((x, axis) if x.ndim else (x.reshape(1), 0)), where, b)
     if signs is not None and not return_sign:
         logs = np.where(signs < 0, np.nan, logs)[()]
     elif return_sign and signs is None:
         signs = np.where(np.isnan(logs), np.nan, logs > -np.inf)[()]
     if keepdims:
-        logs = np.reshape(logs, _kept_shape(x, axes))
+        logs = np.reshape(logs, _kept_shape(x, whole_axes(name, x, axis)))
         signs = np.reshape(signs, logs.shape) if return_sign else None
     if out is None:
         y = rounded_to(x.dtype, logs)
@@ -263,7 +263,9 @@ def _of_output(backward, gufunc, grad, y, axis, out, where, *sign):
     # what the backwards share that take the forward's output
     name = backward.__name__
     if type(axis) is not int and several(axis):
-        return over_axes(backward, {"grad": grad, "x": y}, axis, out, beside={"where": where})
+        found = on_last_axes(name, gufunc, (grad, y), sign, axis, out) if where is None else None
+        rows = {"grad": grad, "x": y}
+        return over_axes(backward, rows, axis, out, beside={"where": where}) if found is None else found
     y, axis = checked(name, y, axis)
     grad = _left(name, like(name, "grad", grad, y), where, 0.0)
     if y.ndim == 0:
@@ -380,12 +382,10 @@ def logsumexp_backward(grad, x, axis=-1, *, out=None, keepdims=False, where=None
     keepdims = truth(name, "keepdims", keepdims)
     x = floating(name, "x", x)
     grad = rounded_to(np.float64, floating(name, "grad", grad))  # as the kernel takes it
-    if type(axis) is not int and several(axis):
-        axes = whole_axes(name, x, axis)
-    else:
+    if type(axis) is int or not several(axis):
         x, axis = checked(name, x, axis)
-        axes = (axis,)
     if keepdims:
+        axes = whole_axes(name, x, axis)
         if grad.shape != _kept_shape(x, axes):
             raise ValueError(f"{name}: grad of shape {grad.shape} does not fit x of shape {x.shape}; with keepdims it "
                              f"must have shape {_kept_shape(x, axes)}")
