@@ -5,10 +5,11 @@ Without rich everything is said as plain text. A process may have no standard st
 
 import codecs
 import contextlib
+import os
 import re
 import sys
 
-__all__ = ["confirm", "is_terminal", "say", "show", "show_table", "spell_out"]
+__all__ = ["abandon", "confirm", "is_terminal", "say", "show", "show_table", "spell_out"]
 
 # what stands for signs of the commands' own where a stream's encoding has no such sign
 _PLAIN = {"█": "#", "±": "+-"}
@@ -37,12 +38,26 @@ def is_terminal(stream):
         return False
 
 
+def abandon(stream):
+    """Drop what a standard stream cannot take, so that it is not tried again at exit."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # there is none, it is no file, or it is closed
+        stream.flush()
+        return
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _broken():
+    raise BrokenPipeError  # and not what rich does: it abandons standard output, whichever stream it was
+
+
 def _console(error=False):
     try:
         from rich.console import Console
     except ImportError:
         return None
     found = Console(highlight=False, stderr=error)
+    found.on_broken_pipe = _broken
     if found.width < 1:  # COLUMNS=0, as where no terminal is; rich would print nothing in it
         found.width = 80
     return found
@@ -67,8 +82,11 @@ def show(*parts):
 
 
 def say(*parts):
-    """Print one line that is no result to standard error."""
-    _write(parts, sys.stderr, True)
+    """Print one line that is no result to standard error; nothing where that is full, or nobody reads it."""
+    try:
+        _write(parts, sys.stderr, True)
+    except OSError:
+        abandon(sys.stderr)
 
 
 def confirm(question):

@@ -1,6 +1,8 @@
 # What a command has worked for is kept: disks that are full in the end, and not when it began.
 import os
 import re
+import subprocess
+import sys
 
 import lanewise as lw
 import numpy as np
@@ -114,6 +116,23 @@ def test_no_traceback_of_a_full_disk(here, run_python):
     lines = done.stdout.splitlines()
     assert len(lines) == 3
     assert all(re.fullmatch("2 lanewise: .*No space left on device.*", line) for line in lines), lines
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full")
+@pytest.mark.parametrize("kind", ["full", "broken"])
+def test_messages_that_nobody_can_be_given_lose_no_result(here, kind):
+    reading, stream = os.pipe() if kind == "broken" else (None, os.open("/dev/full", os.O_WRONLY))
+    if reading is not None:
+        os.close(reading)
+    runs = []
+    for command in (["train", "data.npz", "--epochs", "1", "--output", "model.npz"], ["inspect", "nothing"],
+                    ["inspect", "0.1"]):
+        runs.append(subprocess.run([sys.executable, "-m", "lanewise", *command], stdout=subprocess.PIPE, stderr=stream,
+                                   text=True, cwd=here))
+    os.close(stream)
+    assert [done.returncode for done in runs] == [0, 2, 0]
+    assert "model.npz" in runs[0].stdout
+    assert "weight0" in files.read_arrays(here / "model.npz")
 
 
 @pytest.mark.parametrize("objective", ["mse", "cross_entropy"])

@@ -13,7 +13,7 @@ from pathlib import Path
 import lanewise
 
 from ..files import check_writable, free_name, is_special
-from ..terminal import confirm, say, spell_out
+from ..terminal import abandon, confirm, say, spell_out
 
 #: The options that name a file to write.
 _FILES = ("output", "checkpoint", "json", "report", "plot")
@@ -195,19 +195,10 @@ def main(argv=None):
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # whoever read has read enough, as head does
-        _abandon_output()
+        abandon(sys.stdout)
         return 1
     except OSError as error:  # such as of a disk that is full, be it standard output's
         say(f"lanewise: {error}")
-        _abandon_output()
+        abandon(sys.stdout)
         return 2
     return status
-
-
-def _abandon_output():
-    # what standard output cannot take is not tried again at exit
-    with contextlib.suppress(AttributeError, OSError, ValueError):  # there is none, it is no file, or it is closed
-        sys.stdout.flush()
-        return
-    with contextlib.suppress(AttributeError, OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
