@@ -13,7 +13,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet --disable-pip-version-check cython==3.3.1 setuptools
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check cython==3.3.1 setuptools==84.2.1
 cd "$work"
 cat > compiled.pyx <<'SOURCE'
 def remainder(double x, double y):

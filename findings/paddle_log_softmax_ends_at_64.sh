@@ -13,7 +13,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet paddlepaddle==3.3.1 setuptools numpy==2.4.6
+"$work/venv/bin/pip" install --quiet paddlepaddle==3.3.1 setuptools==84.2.1 numpy==2.4.6
 "$work/venv/bin/python" - 2> "$work/log" <<'SCRIPT' || { cat "$work/log"; exit 1; }
 import math
 
