@@ -17,7 +17,7 @@ from Cython.Compiler.Main import CompilationOptions, Context, compile_single, de
 from Cython.Compiler.Scanning import FileSourceDescriptor
 
 TRANSLATION = SimpleNamespace(**runpy.run_path("translation.py"))
-TRANSLATED, MEMORYVIEWS = TRANSLATION.TRANSLATED, TRANSLATION.MEMORYVIEWS
+TRANSLATED, HELPERS = TRANSLATION.TRANSLATED, TRANSLATION.HELPERS
 DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
               "initializedcheck": False, "freethreading_compatible": True, "embedsignature": True,
               "emit_code_comments": False}  # a third of what the compiler would read, and nobody else reads it
@@ -139,17 +139,18 @@ def options_of(module):
     """Return how Cython is to translate a module, and to which file."""
     return CompilationOptions(default_options, output_file=str(TRANSLATED / f"{module}.c"),
                               compiler_directives=DIRECTIVES,
-                              shared_utility_qualified_name=f"lanewise.kernels.{MEMORYVIEWS}")
+                              shared_utility_qualified_name=f"lanewise.kernels.{HELPERS}")
 
 
 def translate(module, begun=None):
     """Have Cython write a module's C, beginning with declarations that are read already, and put it in our words."""
     code = TRANSLATED / f"{module}.c"
-    if module == MEMORYVIEWS:
+    if module == HELPERS:
         options = CompilationOptions(default_options, shared_c_file_path=str(code),
-                                     module_name=f"lanewise.kernels.{module}")
+                                     module_name=f"lanewise.kernels.{module}",
+                                     shared_utility_features_disabled={"MemoryView"})  # ten times all others' code
         if generate_shared_module(options)[0] is not None:
-            raise SystemExit("Cython did not write its own code for memoryviews")
+            raise SystemExit("Cython did not write its own helpers")
     else:
         print(f"Cythonizing {module}.pyx", flush=True)
         options = options_of(module)

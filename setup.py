@@ -37,7 +37,7 @@ COMPILED = Path("build/compiled", sysconfig.get_config_var("EXT_SUFFIX").strip("
 MODULES = sorted(path.stem for path in KERNELS.glob("*.pyx"))
 LEVELS = runpy.run_path(str(KERNELS / "levels.py"))
 TRANSLATION = SimpleNamespace(**runpy.run_path("translation.py"))
-TRANSLATED, MEMORYVIEWS, has_kernels = TRANSLATION.TRANSLATED, TRANSLATION.MEMORYVIEWS, TRANSLATION.has_kernels
+TRANSLATED, HELPERS, has_kernels = TRANSLATION.TRANSLATED, TRANSLATION.HELPERS, TRANSLATION.has_kernels
 ONCE = ("machine.h", "pool.h", "chosen.h")  # headers that no kernel includes
 
 FLAGS = ["/O2"] if not GNU else [
@@ -89,7 +89,7 @@ CALLS = LEAST + [f"-fno-{name}" for name in (
     "if-conversion2", "printf-return-value", "split-wide-types", "dse", "forward-propagate")]
 # Compiled in six tenths of the time, calls take a twentieth longer, which nobody sees where they are long or rare.
 QUICK = ["-Og", *LEAST[1:]]
-LONG_CALLS = ("breeding", "distances", "draws", "genome", "ieee754", "interface", "machine", "memoryviews", "optimise",
+LONG_CALLS = ("breeding", "distances", "draws", "genome", "ieee754", "interface", "machine", "helpers", "optimise",
               "population", "ulps")
 EVERY = [*FRUGAL, *HOISTED, *VECTORS, *SHORT, *THOROUGH, *CALLS, *QUICK]  # asked of the compiler at once
 THREADS = ["-pthread"] if GNU else []
@@ -223,7 +223,7 @@ class BuildLevels(build_ext):
         # what is gone from the sources is gone from build/ too
         sources = {path.relative_to(KERNELS): path for path in KERNELS.rglob("*")
                    if path.suffix in (".pyx", ".pxd", ".pxi", ".h") or path.name == "__init__.py"}
-        made = {Path(f"{module}{suffix}") for module in (*MODULES, MEMORYVIEWS)
+        made = {Path(f"{module}{suffix}") for module in (*MODULES, HELPERS)
                 for suffix in (".c", "_kernels.c", ".made_of")}
         for path in TRANSLATED.rglob("*"):
             if path.is_file() and path.relative_to(TRANSLATED) not in {*sources, *made}:
@@ -236,7 +236,7 @@ class BuildLevels(build_ext):
         cythonizing = SimpleNamespace(**runpy.run_path("cythonizing.py"))
         manner = cythonizing.MANNER, Path("cythonizing.py").read_bytes()
         contents = {module: digest_of(manner, cythonizing.sources_of(TRANSLATED / f"{module}.pyx"))
-                    for module in MODULES} | {MEMORYVIEWS: digest_of(manner, [])}
+                    for module in MODULES} | {HELPERS: digest_of(manner, [])}
         anew = [module for module, digest in contents.items() if self.force or not (
             (TRANSLATED / f"{module}.c").exists() and is_recorded(TRANSLATED / f"{module}.made_of", digest))]
         for module in anew:
@@ -345,4 +345,4 @@ def module_of(ext):
 
 setup(cmdclass={"build": Build, "build_ext": BuildLevels}, ext_modules=[
     Extension(f"lanewise.kernels.{module}", [str(KERNELS / f"{module}.pyx")], include_dirs=INCLUDED)
-    for module in (*MODULES, MEMORYVIEWS)])
+    for module in (*MODULES, HELPERS)])

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 TRANSLATED = Path("build/lanewise/kernels")  # Cython names a module after its folders, so it is shown these
-# What runs before a level is chosen, and what has no registers, is compiled once: so is what Cython's memoryviews need.
+# What runs before a level is chosen, and what has no registers, is compiled once: so are Cython's own helpers.
 UNLEVELLED = ("interface", "machine", "operands", "ulps")
-MEMORYVIEWS = "memoryviews"
+HELPERS = "helpers"
 # A call in a loop over registers would spill every register, so the kernels' own inline functions have a word of
 # their own, put in place of Cython's, which serves its helpers too.
 OWN_INLINE = re.compile("^static CYTHON_INLINE (?=.*__pyx_f_)", re.MULTILINE)
@@ -42,7 +42,7 @@ IMPORT = re.compile(r"^static CYTHON_SMALL_CODE int __pyx_pymod_exec_\w+\([^;{}]
 
 def has_kernels(module):
     """Return whether a module has functions that are compiled per level."""
-    return module not in (*UNLEVELLED, MEMORYVIEWS)
+    return module not in (*UNLEVELLED, HELPERS)
 
 
 def adapted(code):

@@ -6,6 +6,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from .lanes cimport F64_LANES, load_u64, lookup16_u8, splat_u64, store_u64, u64x
+from .loops.numbers cimport OF_FLOAT64, OF_INDEX, OF_UINT8, Numbers, join_numbers, numbers_in, numbers_out
 from .loops.threads cimport join_threads, run_chunks, threads_for
 from .math.random cimport CROSSOVER, DIRECTION, MUTATION, LINE, SELECTION, START, Stream, bernoulli, draw
 
@@ -29,6 +30,7 @@ cdef enum Exchange:
     RANGE = 2  # all weights between two places
 
 join_threads()
+join_numbers()
 
 
 cdef struct Share:
@@ -222,44 +224,49 @@ cdef void crossover_chunk(void* context, Py_ssize_t k, int thread) noexcept nogi
         clear_spare(sibling, of.n, share, of.genome_bytes)
 
 
-def random_population(uint8_t[:, ::1] genomes, Py_ssize_t n, uint64_t seed, uint32_t generation=0,
-                      uint32_t first=0):
+def random_population(genomes, Py_ssize_t n, uint64_t seed, uint32_t generation=0, uint32_t first=0):
     """Fill with random codes. Genome i is drawn from (seed, generation, first + i)."""
-    cdef Py_ssize_t size = genomes.shape[0], genome_bytes = genomes.shape[1]
+    cdef Numbers own = numbers_out(genomes, OF_UINT8, 2)
+    cdef Py_ssize_t size = own.shape[0], genome_bytes = own.shape[1]
     cdef Breeding of
     if size == 0 or genome_bytes == 0:
         return
-    of.y, of.genome_bytes, of.n = &genomes[0, 0], genome_bytes, n
+    of.y, of.genome_bytes, of.n = <uint8_t*>own.at, genome_bytes, n
     of.seed, of.generation, of.first = seed, generation, first
     with nogil:
         breed(random_chunk, &of, size)
 
 
-def mutate(const uint8_t[:, ::1] genomes, uint8_t[:, ::1] y, Py_ssize_t n, const double[::1] rates, int kind,
-           const uint8_t[:, ::1] tables, uint64_t seed, uint32_t generation=0, uint32_t first=0):
+def mutate(genomes, y, Py_ssize_t n, rates, int kind, tables, uint64_t seed, uint32_t generation=0, uint32_t first=0):
     """Mutate each genome with its rate. rates has one a genome, or one for all."""
-    cdef Py_ssize_t size = genomes.shape[0], genome_bytes = genomes.shape[1]
+    cdef Numbers own = numbers_in(genomes, OF_UINT8, 2), changed = numbers_out(y, OF_UINT8, 2)
+    cdef Numbers rate = numbers_in(rates, OF_FLOAT64, 1), table = numbers_in(tables, OF_UINT8, 2)
+    cdef Py_ssize_t size = own.shape[0], genome_bytes = own.shape[1]
     cdef Breeding of
     if size == 0 or genome_bytes == 0:
         return
-    of.x, of.y, of.genome_bytes, of.n = &genomes[0, 0], &y[0, 0], genome_bytes, n
-    of.rates, of.rates_step, of.kind, of.tables = &rates[0], 1 if rates.shape[0] > 1 else 0, kind, &tables[0, 0]
+    of.x, of.y, of.genome_bytes, of.n = <const uint8_t*>own.at, <uint8_t*>changed.at, genome_bytes, n
+    of.rates, of.rates_step, of.kind = <const double*>rate.at, 1 if rate.shape[0] > 1 else 0, kind
+    of.tables = <const uint8_t*>table.at
     of.seed, of.generation, of.first = seed, generation, first
     with nogil:
         breed(mutate_chunk, &of, size)
 
 
-def crossover(const uint8_t[:, ::1] a, const Py_ssize_t[::1] mothers, const uint8_t[:, ::1] b,
-              const Py_ssize_t[::1] fathers, uint8_t[:, ::1] y, uint8_t[:, ::1] siblings, Py_ssize_t n, int kind,
-              int points, uint64_t seed, uint32_t generation=0, uint32_t first=0):
+def crossover(a, mothers, b, fathers, y, siblings, Py_ssize_t n, int kind, int points, uint64_t seed,
+              uint32_t generation=0, uint32_t first=0):
     """Child i takes from a[mothers[i]] and b[fathers[i]] as the kind says; its sibling, if any, what is left."""
-    cdef Py_ssize_t size = y.shape[0], genome_bytes = y.shape[1]
+    cdef Numbers one = numbers_in(a, OF_UINT8, 2), other = numbers_in(b, OF_UINT8, 2)
+    cdef Numbers children = numbers_out(y, OF_UINT8, 2), rest = numbers_out(siblings, OF_UINT8, 2)
+    cdef Numbers ones = numbers_in(mothers, OF_INDEX, 1), others = numbers_in(fathers, OF_INDEX, 1)
+    cdef Py_ssize_t size = children.shape[0], genome_bytes = children.shape[1]
     cdef Breeding of
     if size == 0 or genome_bytes == 0:
         return
-    of.x, of.mothers, of.others, of.fathers = &a[0, 0], &mothers[0], &b[0, 0], &fathers[0]
-    of.y, of.genome_bytes, of.n, of.kind, of.points = &y[0, 0], genome_bytes, n, kind, points
-    of.siblings = &siblings[0, 0] if siblings is not None else NULL
+    of.x, of.mothers = <const uint8_t*>one.at, <const Py_ssize_t*>ones.at
+    of.others, of.fathers = <const uint8_t*>other.at, <const Py_ssize_t*>others.at
+    of.y, of.siblings, of.genome_bytes = <uint8_t*>children.at, <uint8_t*>rest.at, genome_bytes
+    of.n, of.kind, of.points = n, kind, points
     of.seed, of.generation, of.first = seed, generation, first
     with nogil:
         breed(crossover_chunk, &of, size)
@@ -287,13 +294,14 @@ cdef void choose_pairs(const Py_ssize_t* ranked, Py_ssize_t parents, int tournam
         fathers[i] = ranked[father]
 
 
-def choose_parents(const Py_ssize_t[::1] ranked, Py_ssize_t parents, int tournament, Py_ssize_t[::1] mothers,
-                   Py_ssize_t[::1] fathers, uint64_t seed, uint32_t generation=0, uint32_t first=0):
+def choose_parents(ranked, Py_ssize_t parents, int tournament, mothers, fathers, uint64_t seed, uint32_t generation=0,
+                   uint32_t first=0):
     """Draw both parents of child i, each the best of a tournament among the first of `ranked`."""
-    if mothers.shape[0]:
-        with nogil:
-            choose_pairs(&ranked[0], parents, tournament, &mothers[0], &fathers[0], mothers.shape[0], seed, generation,
-                         first)
+    cdef Numbers best = numbers_in(ranked, OF_INDEX, 1)
+    cdef Numbers ones = numbers_out(mothers, OF_INDEX, 1), others = numbers_out(fathers, OF_INDEX, 1)
+    with nogil:
+        choose_pairs(<const Py_ssize_t*>best.at, parents, tournament, <Py_ssize_t*>ones.at, <Py_ssize_t*>others.at,
+                     ones.shape[0], seed, generation, first)
 
 
 cdef inline Share whole(Py_ssize_t genome_bytes) noexcept nogil:

@@ -5,6 +5,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from .lanes cimport F64_LANES, any_u64, load_u64, splat_u64, store_u64, u64x
+from .loops.numbers cimport OF_INDEX, OF_UINT8, Numbers, join_numbers, numbers_in, numbers_out
 from .loops.threads cimport join_threads, run_chunks, threads_for
 
 cdef enum:
@@ -12,6 +13,7 @@ cdef enum:
     PLANES = 33  # binary digits of a count of genomes
 
 join_threads()
+join_numbers()
 
 
 cdef inline u64x ones(u64x x, bint by_weight) noexcept nogil:
@@ -79,14 +81,16 @@ cdef void distance_of_pair(void* context, Py_ssize_t i, int thread) noexcept nog
     of.distances[i] = distance(of.a + i * of.genome_bytes, of.b + i * of.b_step, of.genome_bytes, of.by_weight)
 
 
-def hamming_distance(const uint8_t[:, ::1] a, const uint8_t[:, ::1] b, bint by_weight, Py_ssize_t[::1] distances):
+def hamming_distance(a, b, bint by_weight, distances):
     """How many bits, or weights, differ between a[i] and b[i]; b may have one row for all."""
-    cdef Py_ssize_t size = a.shape[0], genome_bytes = a.shape[1]
+    cdef Numbers one = numbers_in(a, OF_UINT8, 2), other = numbers_in(b, OF_UINT8, 2)
+    cdef Numbers found = numbers_out(distances, OF_INDEX, 1)
+    cdef Py_ssize_t size = one.shape[0], genome_bytes = one.shape[1]
     cdef Pairs of
     if size == 0:
         return
-    of = Pairs(&a[0, 0], &b[0, 0], genome_bytes, genome_bytes if b.shape[0] > 1 else 0, size, by_weight, &distances[0],
-               NULL)
+    of = Pairs(<const uint8_t*>one.at, <const uint8_t*>other.at, genome_bytes,
+               genome_bytes if other.shape[0] > 1 else 0, size, by_weight, <Py_ssize_t*>found.at, NULL)
     with nogil:
         run_chunks(distance_of_pair, &of, size, threads_for(size * genome_bytes // 4))
 
@@ -142,16 +146,17 @@ cdef Py_ssize_t bytes_of_place() noexcept nogil:
     return 8 * F64_LANES
 
 
-def diversity(const uint8_t[:, ::1] genomes):
+def diversity(genomes):
     """The mean number of bits in which two genomes differ."""
-    cdef Py_ssize_t i, size = genomes.shape[0], genome_bytes = genomes.shape[1], step = bytes_of_place()
+    cdef Numbers own = numbers_in(genomes, OF_UINT8, 2)
+    cdef Py_ssize_t i, size = own.shape[0], genome_bytes = own.shape[1], step = bytes_of_place()
     cdef Py_ssize_t places = (genome_bytes + step - 1) // step
     cdef double apart = 0.0  # whole numbers: exact in any order up to 2^53
     cdef double* of_places = <double*>malloc(places * sizeof(double))
     cdef Pairs of
     if of_places == NULL:
         raise MemoryError(f"diversity: no memory for the sums of places, {places * sizeof(double)} bytes")
-    of = Pairs(&genomes[0, 0], NULL, genome_bytes, 0, size, False, NULL, of_places)
+    of = Pairs(<const uint8_t*>own.at, NULL, genome_bytes, 0, size, False, NULL, of_places)
     with nogil:
         run_chunks(pairs_apart_at_place, &of, places, threads_for(size * genome_bytes // 4))
         for i in range(places):

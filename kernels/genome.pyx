@@ -9,6 +9,7 @@ from .lanes cimport (
     store_part_f32, store_u32, u32x, where_less_f32,
 )
 from .loops.largest cimport largest_size
+from .loops.numbers cimport OF_FLOAT32, OF_FLOAT64, OF_UINT8, Numbers, join_numbers, numbers_in, numbers_out
 from .loops.threads cimport join_threads, run_chunks, threads_for
 
 cdef enum:
@@ -16,6 +17,7 @@ cdef enum:
     IMPROVEMENTS = 2
 
 join_threads()
+join_numbers()
 
 
 cdef bint pack_uint8(const uint8_t* codes, uint8_t* genome, Py_ssize_t n) noexcept nogil:
@@ -229,83 +231,109 @@ cdef void best_scale_of_group(void* context, Py_ssize_t turn, int thread) noexce
         <uint8_t*>of.genomes + i * of.genome_bytes + k // 2, min(of.group, of.n - k))
 
 
-def pack(const uint8_t[:, ::1] codes, uint8_t[:, ::1] genomes):
+cdef inline void place_genomes(Genomes* of, Numbers genomes) noexcept nogil:
+    of.genomes, of.genome_bytes = <const uint8_t*>genomes.at, genomes.shape[1]
+
+
+cdef inline void place_weights(Genomes* of, Numbers weights) noexcept nogil:
+    of.weights, of.n = <float*>weights.at, weights.shape[1]
+
+
+cdef inline void place_scales(Genomes* of, Numbers scales, Py_ssize_t group) noexcept nogil:
+    # a row a genome, or one for all
+    of.scales, of.group = <const float*>scales.at, group
+    of.scales_step = scales.shape[1] if scales.shape[0] > 1 else 0
+
+
+def pack(codes, genomes):
     """Pack one code a byte; whether all codes were below 16."""
-    cdef Py_ssize_t size = codes.shape[0], n = codes.shape[1]
+    cdef Numbers given = numbers_in(codes, OF_UINT8, 2), made = numbers_out(genomes, OF_UINT8, 2)
+    cdef Py_ssize_t size = given.shape[0], n = given.shape[1]
     cdef Genomes of
     if size == 0 or n == 0:
         return True
-    of.genomes, of.genome_bytes, of.codes, of.n, of.bad = &genomes[0, 0], genomes.shape[1], &codes[0, 0], n, False
+    place_genomes(&of, made)
+    of.codes, of.n, of.bad = <uint8_t*>given.at, n, False
     with nogil:
         run_chunks(pack_genome, &of, size, threads_for(size * n))
     return not of.bad
 
 
-def unpack(const uint8_t[:, ::1] genomes, uint8_t[:, ::1] codes):
+def unpack(genomes, codes):
     """Unpack to one code a byte."""
-    cdef Py_ssize_t size = codes.shape[0], n = codes.shape[1]
+    cdef Numbers given = numbers_in(genomes, OF_UINT8, 2), made = numbers_out(codes, OF_UINT8, 2)
+    cdef Py_ssize_t size = made.shape[0], n = made.shape[1]
     cdef Genomes of
     if size == 0 or n == 0:
         return
-    of.genomes, of.genome_bytes, of.codes, of.n = &genomes[0, 0], genomes.shape[1], &codes[0, 0], n
+    place_genomes(&of, given)
+    of.codes, of.n = <uint8_t*>made.at, n
     with nogil:
         run_chunks(unpack_genome, &of, size, threads_for(size * n))
 
 
-def decode(const uint8_t[:, ::1] genomes, const float[::1] levels, const float[:, ::1] scales,
-           const float[:, ::1] offsets, Py_ssize_t group, float[:, ::1] weights):
+def decode(genomes, levels, scales, offsets, Py_ssize_t group, weights):
     """Turn codes into weights: a level times its group's scale, plus its offset if there are any. scales and offsets
     have a row a genome, or one for all."""
-    cdef Py_ssize_t size = weights.shape[0], n = weights.shape[1]
+    cdef Numbers own = numbers_in(genomes, OF_UINT8, 2), made = numbers_out(weights, OF_FLOAT32, 2)
+    cdef Numbers scale = numbers_in(scales, OF_FLOAT32, 2), offset = numbers_in(offsets, OF_FLOAT32, 2)
+    cdef Numbers level = numbers_in(levels, OF_FLOAT32, 1)
+    cdef Py_ssize_t size = made.shape[0], n = made.shape[1]
     cdef Genomes of
     if size == 0 or n == 0:
         return
-    of.genomes, of.genome_bytes, of.weights, of.n = &genomes[0, 0], genomes.shape[1], &weights[0, 0], n
-    of.levels, of.scales, of.group = &levels[0], &scales[0, 0], group
-    of.scales_step = scales.shape[1] if scales.shape[0] > 1 else 0
-    of.offsets, of.offsets_step = NULL, 0
-    if offsets is not None:
-        of.offsets = &offsets[0, 0]
-        of.offsets_step = offsets.shape[1] if offsets.shape[0] > 1 else 0
+    place_genomes(&of, own)
+    place_weights(&of, made)
+    place_scales(&of, scale, group)
+    of.levels, of.offsets = <const float*>level.at, <const float*>offset.at
+    of.offsets_step = offset.shape[1] if offset.shape[0] > 1 else 0
     with nogil:
         run_chunks(decode_genome, &of, size, threads_for(size * n))
 
 
-def encode(const float[:, ::1] weights, const float[::1] order, const double[::1] middles,
-           const float[:, ::1] scales, Py_ssize_t group, uint8_t[:, ::1] genomes):
+def encode(weights, order, middles, scales, Py_ssize_t group, genomes):
     """Turn weights into the codes of the nearest levels; whether no weight was NaN."""
-    cdef Py_ssize_t size = weights.shape[0], n = weights.shape[1]
+    cdef Numbers given = numbers_in(weights, OF_FLOAT32, 2), made = numbers_out(genomes, OF_UINT8, 2)
+    cdef Numbers ordered = numbers_in(order, OF_FLOAT32, 1), middle = numbers_in(middles, OF_FLOAT64, 1)
+    cdef Numbers scale = numbers_in(scales, OF_FLOAT32, 2)
+    cdef Py_ssize_t size = given.shape[0], n = given.shape[1]
     cdef Genomes of
     if size == 0 or n == 0:
         return True
-    of.genomes, of.genome_bytes, of.weights, of.n = &genomes[0, 0], genomes.shape[1], &weights[0, 0], n
-    of.order, of.middles, of.scales, of.group, of.bad = &order[0], &middles[0], &scales[0, 0], group, False
-    of.scales_step = scales.shape[1] if scales.shape[0] > 1 else 0
+    place_genomes(&of, made)
+    place_weights(&of, given)
+    place_scales(&of, scale, group)
+    of.order, of.middles, of.bad = <const float*>ordered.at, <const double*>middle.at, False
     with nogil:
         run_chunks(encode_genome, &of, size, threads_for(size * n))
     return not of.bad
 
 
-def largest(const float[:, ::1] values):
+def largest(values):
     """Return the largest magnitude, 0 of none; NaN or infinity where there is one."""
+    cdef Numbers all = numbers_in(values, OF_FLOAT32, 2)
     cdef uint32_t bits = 0
     cdef float found
-    if values.shape[0] * values.shape[1]:
+    if all.shape[0] * all.shape[1]:
         with nogil:
-            bits = largest_size(&values[0, 0], values.shape[0] * values.shape[1])
+            bits = largest_size(<const float*>all.at, all.shape[0] * all.shape[1])
     memcpy(&found, &bits, sizeof(found))
     return found
 
 
-def best_scales(const float[:, ::1] weights, const float[::1] levels, const float[::1] order, const double[::1] middles,
-                Py_ssize_t group, uint8_t[:, ::1] scratch, float[:, ::1] scales):
+def best_scales(weights, levels, order, middles, Py_ssize_t group, scratch, scales):
     """Fill scales[row, group] with the scale of least squares; scratch has a row of ceil(n / 2) bytes for each."""
-    cdef Py_ssize_t size = weights.shape[0], n = weights.shape[1], groups = scales.shape[1]
+    cdef Numbers given = numbers_in(weights, OF_FLOAT32, 2), level = numbers_in(levels, OF_FLOAT32, 1)
+    cdef Numbers ordered = numbers_in(order, OF_FLOAT32, 1), middle = numbers_in(middles, OF_FLOAT64, 1)
+    cdef Numbers tried = numbers_out(scratch, OF_UINT8, 2), found = numbers_out(scales, OF_FLOAT32, 2)
+    cdef Py_ssize_t size = given.shape[0], n = given.shape[1], groups = found.shape[1]
     cdef Genomes of
     if size == 0 or groups == 0:
         return
-    of.genomes, of.genome_bytes, of.weights, of.n = &scratch[0, 0], scratch.shape[1], &weights[0, 0], n
-    of.levels, of.order, of.middles, of.scales = &levels[0], &order[0], &middles[0], &scales[0, 0]
-    of.group, of.groups = group, groups
+    place_genomes(&of, tried)
+    place_weights(&of, given)
+    place_scales(&of, found, group)
+    of.levels, of.order, of.middles = <const float*>level.at, <const float*>ordered.at, <const double*>middle.at
+    of.groups = groups
     with nogil:
         run_chunks(best_scale_of_group, &of, size * groups, threads_for(size * n))

@@ -20,6 +20,9 @@ from .formats.loops cimport (
 from .lanes cimport (
     F32_LANES, F64_LANES, enter_environment, environment, leave_environment, splat_u32, splat_u64, u32x, u64x,
 )
+from .loops.numbers cimport (
+    OF_INT64, OF_UINT8, OF_UINT16, OF_UINT32, OF_UINT64, Numbers, join_numbers, numbers_in, numbers_out,
+)
 from .loops.threads cimport join_threads, run_chunks, thread_count
 from .loops.dtypes cimport UINT8, UINT16, UINT32, UINT64, size_of
 from .loops.ufuncs cimport MAX_OPERANDS, Registration, for_good, join_blocks, span, ufunc_of
@@ -29,6 +32,7 @@ from . import describe_format
 np.import_array()
 np.import_ufunc()
 join_threads()
+join_numbers()
 join_blocks(NULL)
 
 cdef enum:
@@ -301,13 +305,24 @@ cdef void add_counts(const code* codes, Py_ssize_t n, int64_t* counts, Py_ssize_
         counts[k] += tables[0][k] + tables[1][k] + tables[2][k] + tables[3][k]
 
 
-def count(const code[::1] codes, int64_t[::1] counts):
-    """Add to counts[k] how many of the codes are k."""
-    if counts.shape[0] > 1 << 12:
-        raise ValueError(f"counts has {counts.shape[0]} entries; expected at most {1 << 12}")
-    if codes.shape[0] and counts.shape[0]:
-        with nogil:
-            add_counts(&codes[0], codes.shape[0], &counts[0], counts.shape[0])
+def count(np.ndarray codes, counts):
+    """Add to counts[k] how many of the codes, of one to eight bytes, are k."""
+    cdef int size = np.PyArray_ITEMSIZE(codes)
+    cdef Numbers given = numbers_in(codes, OF_UINT8 if size == 1 else OF_UINT16 if size == 2 else
+                                    OF_UINT32 if size == 4 else OF_UINT64, 1)
+    cdef Numbers bins = numbers_out(counts, OF_INT64, 1)
+    cdef int64_t* counted = <int64_t*>bins.at
+    if bins.shape[0] > 1 << 12:
+        raise ValueError(f"counts has {bins.shape[0]} entries; expected at most {1 << 12}")
+    with nogil:
+        if size == 1:
+            add_counts(<const uint8_t*>given.at, given.shape[0], counted, bins.shape[0])
+        elif size == 2:
+            add_counts(<const uint16_t*>given.at, given.shape[0], counted, bins.shape[0])
+        elif size == 4:
+            add_counts(<const uint32_t*>given.at, given.shape[0], counted, bins.shape[0])
+        else:
+            add_counts(<const uint64_t*>given.at, given.shape[0], counted, bins.shape[0])
 
 
 include "parts/ieee754_doors.pxi"

@@ -12,6 +12,7 @@ from libc.string cimport memcpy, memset
 from .lanes cimport (
     F32_LANES, f32x, fma_f32, load_f32, load_u32, lookup16_f32, splat_f32, store_f32, u32x,
 )
+from .loops.numbers cimport OF_FLOAT32, OF_UINT8, Numbers, join_numbers, numbers_in, numbers_out
 from .loops.partial_sums cimport PARTS, aligned, meet, prefetch, put_biases
 from .loops.threads cimport join_threads, run_chunks, threads_for
 
@@ -36,6 +37,7 @@ cdef enum:
     AHEAD = 32768  # bytes of codes prefetched ahead: rows are too short for the hardware to foresee the next ones
 
 join_threads()
+join_numbers()
 
 
 # All outputs' weights, as they come.
@@ -382,18 +384,17 @@ cdef bint linear4_offset_float32(const uint8_t* codes, const float* levels, cons
     return True
 
 
-def linear4(const uint8_t[:, ::1] codes, const float[::1] levels, const float[:, ::1] scales,
-            const float[:, ::1] offsets, Py_ssize_t group, const float[::1] bias, const float[:, ::1] x,
-            float[:, ::1] y):
-    """y[rows, outputs] = x[rows, inputs] @ weights.T + bias, where bias is None or one number an output, and offsets
-    None or of the scales' shape."""
-    cdef Py_ssize_t rows = x.shape[0], inputs = x.shape[1], outputs = codes.shape[0]
-    cdef const float* added = <float*>&bias[0] if bias is not None else NULL
-    cdef const float* offsets_at = <float*>&offsets[0, 0] if offsets is not None else NULL
-    cdef int threads = threads_for(rows * inputs * outputs)
-    cdef bint done
+def linear4(codes, levels, scales, offsets, Py_ssize_t group, bias, x, y):
+    """y[rows, outputs] = x[rows, inputs] @ weights.T + bias; bias and offsets, of the scales' shape, may be None."""
+    cdef Numbers own = numbers_in(codes, OF_UINT8, 2), level = numbers_in(levels, OF_FLOAT32, 1)
+    cdef Numbers scale = numbers_in(scales, OF_FLOAT32, 2), offset = numbers_in(offsets, OF_FLOAT32, 2)
+    cdef Numbers added = numbers_in(bias, OF_FLOAT32, 1)
+    cdef Numbers given = numbers_in(x, OF_FLOAT32, 2), made = numbers_out(y, OF_FLOAT32, 2)
+    cdef Py_ssize_t size = given.shape[0] * given.shape[1]
+    cdef int done, threads = threads_for(size * own.shape[0])
     with nogil:
-        done = linear4_offset_float32(&codes[0, 0], &levels[0], &scales[0, 0], offsets_at, group, added, &x[0, 0],
-                                      &y[0, 0], rows, inputs, outputs, threads)
+        done = linear4_offset_float32(<const uint8_t*>own.at, <const float*>level.at, <const float*>scale.at,
+                                      <const float*>offset.at, group, <const float*>added.at, <const float*>given.at,
+                                      <float*>made.at, given.shape[0], given.shape[1], own.shape[0], threads)
     if not done:
-        raise MemoryError(f"linear4: no memory for copies of inputs, at least {rows * inputs * sizeof(float)} bytes")
+        raise MemoryError(f"linear4: no memory for copies of inputs, at least {4 * size} bytes")

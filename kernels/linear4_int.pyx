@@ -26,6 +26,7 @@ from .lanes cimport (
     wide_f32,
 )
 from .loops.largest cimport SIZES, largest_of, largest_size, raise_sizes
+from .loops.numbers cimport OF_FLOAT32, OF_INT16, OF_UINT8, Numbers, join_numbers, numbers_in, numbers_out
 from .loops.partial_sums cimport PARTS, aligned, meet, prefetch, put_biases
 from .loops.threads cimport join_threads, run_chunks, threads_for
 from .loops.whole_products cimport (
@@ -39,6 +40,7 @@ cdef enum:
     LINE = 16  # floats in a cache line
 
 join_threads()
+join_numbers()
 
 
 include "parts/linear4_int_packing.pxi"
@@ -338,27 +340,25 @@ cdef bint linear4_int_float32(const uint8_t* codes, const int16_t* steps, double
                       NULL)
 
 
-def linear4_int(const uint8_t[:, ::1] codes, const int16_t[::1] steps, double step, const float[:, ::1] scales,
-                const float[:, ::1] offsets, Py_ssize_t group, const float[::1] bias, const float[:, ::1] x,
-                float[:, ::1] y, int bits):
+def linear4_int(codes, steps, double step, scales, offsets, Py_ssize_t group, bias, x, y, int bits):
     """y[rows, outputs] = x[rows, inputs] @ weights.T + bias of weights steps[code] * step * scale + offset, x rounded
     to whole numbers of so many bits; bias and offsets may be None. Return the largest magnitude of a scale, NaN or
     infinity where there is one: they need no pass of their own."""
-    cdef const float* added = NULL
-    cdef const float* offsets_at = NULL
-    cdef int threads = threads_for(x.shape[0] * x.shape[1] * codes.shape[0])
+    cdef Numbers own = numbers_in(codes, OF_UINT8, 2), stepped = numbers_in(steps, OF_INT16, 1)
+    cdef Numbers scale = numbers_in(scales, OF_FLOAT32, 2), offset = numbers_in(offsets, OF_FLOAT32, 2)
+    cdef Numbers added = numbers_in(bias, OF_FLOAT32, 1)
+    cdef Numbers given = numbers_in(x, OF_FLOAT32, 2), made = numbers_out(y, OF_FLOAT32, 2)
+    cdef Py_ssize_t rows = given.shape[0], inputs = given.shape[1], outputs = own.shape[0]
+    cdef int threads = threads_for(rows * inputs * outputs)
     cdef uint32_t bits_of_largest = 0
     cdef float largest
     cdef bint done
-    if bias is not None:
-        added = &bias[0]
-    if offsets is not None:
-        offsets_at = &offsets[0, 0]
     with nogil:
-        done = multiplied(&codes[0, 0], &steps[0], step, &scales[0, 0], offsets_at, group, added, &x[0, 0], &y[0, 0],
-                          x.shape[0], x.shape[1], codes.shape[0], bits, threads, &bits_of_largest)
+        done = multiplied(<const uint8_t*>own.at, <const int16_t*>stepped.at, step, <const float*>scale.at,
+                          <const float*>offset.at, group, <const float*>added.at, <const float*>given.at,
+                          <float*>made.at, rows, inputs, outputs, bits, threads, &bits_of_largest)
     if not done:
         raise MemoryError(f"linear4: no memory for copies of inputs in {bits} bits, at least "
-                          f"{x.shape[0] * x.shape[1] * bits // 8} bytes")
+                          f"{rows * inputs * bits // 8} bytes")
     memcpy(&largest, &bits_of_largest, sizeof(largest))
     return largest

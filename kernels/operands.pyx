@@ -2,18 +2,19 @@
 # NumPy would have nothing to convert. Compiled once, without a level.
 from cpython.exc cimport PyErr_ExceptionMatches, PyErr_Fetch, PyErr_Occurred, PyErr_Restore
 from cpython.object cimport PyObject_Call
-from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_Import
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_Import, PyCapsule_New
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, PyObject
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.float cimport DBL_MAX
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy, strchr
+from libc.string cimport memcpy, memset, strchr
 
 cimport numpy as np
 
 from .loops.dtypes cimport (
     BFLOAT16 as BFLOAT16_OF_LOOPS, FLOAT16, FLOAT32, FLOAT64, Dtype, narrow_to_bfloat16, number_at, put_number,
 )
+from .loops.numbers cimport Numbers, Numeric
 
 import re
 from operator import index
@@ -42,6 +43,10 @@ cdef extern from "numpy/arrayobject.h":
     const int NPY_NOTYPE
     const int NPY_USERDEF
     object PyArray_Scalar(void* data, np.dtype dtype, object base)
+
+cdef extern from *:
+    "#define letter_of(array) PyArray_DESCR((PyArrayObject *)(array))->kind"
+    char letter_of(object array)
 
 cdef extern from "lanes/environment.h":
     ctypedef struct environment:
@@ -1519,3 +1524,27 @@ def summed(name, np.ufunc gufunc, tuple operands, tuple out, tuple wanted=()):
     if wanted:
         out = (out or (None,)) + tuple([None if each else ABSENT for each in wanted])
     return at_once(name, gufunc, operands, out)
+
+
+cdef Numbers numbers_of_array(object array, Numeric type, int dimensions, bint written) except *:
+    # loops/numbers.pxd says what this is
+    cdef Numbers found
+    cdef int k
+    memset(&found, 0, sizeof(found))
+    if array is None:
+        return found
+    if not np.PyArray_Check(array) or np.PyArray_NDIM(array) != dimensions or (
+            letter_of(array) << 4 | np.PyArray_ITEMSIZE(array)) != type or not (
+            np.PyArray_ISCONTIGUOUS(array) and np.PyArray_ISNOTSWAPPED(array)):
+        given = f"an array of {array.dtype} and shape {array.shape}" if np.PyArray_Check(array) else f"{array!r:.100}"
+        raise TypeError(f"a kernel was given {given}; expected C-contiguous numbers of type "
+                        f"{chr(type >> 4)}{type & 15} with {dimensions} dimensions")
+    if written and not np.PyArray_ISWRITEABLE(array):
+        raise ValueError("a kernel was given an array to fill that is read-only")
+    found.at = np.PyArray_DATA(array)
+    for k in range(dimensions):
+        found.shape[k] = np.PyArray_DIM(array, k)
+    return found
+
+
+numbers_of = PyCapsule_New(<void*>numbers_of_array, "lanewise.kernels.operands.numbers_of", NULL)

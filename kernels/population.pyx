@@ -13,6 +13,9 @@ from .lanes cimport (
     f64x, fma_f32, load_f32, load_part_f32, load_u32, lookup16_f32, round_i32_f32, splat_f32, splat_u32, store_f32,
     store_part_f32, u32x, where_less_f32, wide_f32,
 )
+from .loops.numbers cimport (
+    OF_FLOAT32, OF_FLOAT64, OF_INDEX, OF_INT16, OF_UINT8, OF_UINT32, Numbers, join_numbers, numbers_in, numbers_out,
+)
 from .loops.reductions cimport first_lanes, tree
 from .loops.threads cimport join_threads, run_chunks, thread_count
 from .math.exponential cimport exp
@@ -36,6 +39,7 @@ ctypedef void (*Activation)(const float*, float*, Py_ssize_t) noexcept nogil
 cdef const char* ACTIVATION = b"void (float const *, float *, Py_ssize_t)"
 
 join_threads()
+join_numbers()
 
 TILE_ROWS = ROWS
 
@@ -213,11 +217,8 @@ cdef void evaluate_genome(void* context, Py_ssize_t i, int thread) noexcept nogi
                              of.logits + i * of.genome_logits if of.goal == LOGITS else NULL)
 
 
-def evaluate_population(const uint8_t[:, ::1] genomes, const uint32_t[:, :, ::1] tiles, Py_ssize_t rows,
-                        const float[::1] target, const Py_ssize_t[::1] sizes, object kernel, const float[::1] levels,
-                        const int16_t[::1] whole_levels, int in_word, float unit, const float[:, ::1] affines,
-                        const Py_ssize_t[::1] groups, const float[::1] group_scales, int goal, double[::1] results,
-                        float[:, :, ::1] logits):
+def evaluate_population(genomes, tiles, Py_ssize_t rows, target, sizes, kernel, levels, whole_levels, int in_word,
+                        float unit, affines, groups, group_scales, int goal, results, logits):
     """Evaluate each genome: results[i] is a sum over rows; logits is filled if they are the goal.
 
     tiles are the bits of float32, as from `tile`; or, with a unit other than 0, words of two or four whole numbers as
@@ -231,7 +232,15 @@ def evaluate_population(const uint8_t[:, ::1] genomes, const uint32_t[:, :, ::1]
     relu.
     """
     cdef Activation activation = NULL if kernel is None else <Activation>PyCapsule_GetPointer(kernel, ACTIVATION)
-    cdef Py_ssize_t k, layers = sizes.shape[0] - 1, n = 0, widest = 1, scratch_size, size = genomes.shape[0]
+    cdef Numbers own = numbers_in(genomes, OF_UINT8, 2), tiled = numbers_in(tiles, OF_UINT32, 3)
+    cdef Numbers wanted = numbers_in(target, OF_FLOAT32, 1), widths = numbers_in(sizes, OF_INDEX, 1)
+    cdef Numbers level = numbers_in(levels, OF_FLOAT32, 1), whole = numbers_in(whole_levels, OF_INT16, 1)
+    cdef Numbers affine = numbers_in(affines, OF_FLOAT32, 2), grouped = numbers_in(groups, OF_INDEX, 1)
+    cdef Numbers scale = numbers_in(group_scales, OF_FLOAT32, 1)
+    cdef Numbers found = numbers_out(results, OF_FLOAT64, 1), outputs = numbers_out(logits, OF_FLOAT32, 3)
+    cdef const Py_ssize_t* width = <const Py_ssize_t*>widths.at
+    cdef const int16_t* whole_level = <const int16_t*>whole.at
+    cdef Py_ssize_t k, layers = widths.shape[0] - 1, n = 0, widest = 1, scratch_size, size = own.shape[0]
     cdef Py_ssize_t skipped = 0, rests = 0
     cdef int threads = min(thread_count[0], size)
     cdef uint32_t table[256]
@@ -240,32 +249,31 @@ def evaluate_population(const uint8_t[:, ::1] genomes, const uint32_t[:, :, ::1]
     if unit != 0.0 and in_word > most_in_word():
         raise ValueError(f"a word of the batch has {in_word} numbers; at this level it can have {most_in_word()}")
     for k in range(layers):
-        n += sizes[k] * sizes[k + 1]
-        widest = max(widest, sizes[k + 1])
+        n += width[k] * width[k + 1]
+        widest = max(widest, width[k + 1])
     if size == 0 or rows == 0 or n == 0:
         return
     if unit != 0.0:
-        skipped = sizes[0] * sizes[1] // 16 * 16  # weights of the first layer, as whole registers
+        skipped = width[0] * width[1] // 16 * 16  # weights of the first layer, as whole registers
         if in_word == 4:
-            rests = (sizes[1] * (tiles.shape[1] + 1) * 2 + 2 + 15) // 16 * 16
+            rests = (width[1] * (tiled.shape[1] + 1) * 2 + 2 + 15) // 16 * 16
         for k in range(256):
             if rests:
-                table[k] = two_bytes(whole_levels[k & 15], whole_levels[k >> 4])
+                table[k] = two_bytes(whole_level[k & 15], whole_level[k >> 4])
             else:
-                table[k] = <uint16_t>whole_levels[k & 15] | <uint32_t><uint16_t>whole_levels[k >> 4] << 16
+                table[k] = <uint16_t>whole_level[k & 15] | <uint32_t><uint16_t>whole_level[k >> 4] << 16
     scratch_size = (n + 31) // 16 * 16 + rests + 2 * widest * ROWS
     scratch = <float*>malloc((threads * scratch_size + 16) * sizeof(float))
     if scratch == NULL:
         raise MemoryError(f"no memory for decoded genomes, {(threads * scratch_size + 16) * sizeof(float)} bytes")
     of = Evaluation(
-        &genomes[0, 0], genomes.shape[1], &tiles[0, 0, 0], tiles.shape[1], rows, &target[0], &sizes[0], layers, widest,
-        n, skipped, rests, activation, &levels[0], &table[0], unit, <const Affine*>&affines[0, 0], &groups[0],
-        NULL, <Goal>goal, &results[0], NULL, rows * sizes[layers],
+        <const uint8_t*>own.at, own.shape[1], <const uint32_t*>tiled.at, tiled.shape[1], rows,
+        <const float*>wanted.at, width, layers, widest, n, skipped, rests, activation, <const float*>level.at,
+        &table[0], unit, <const Affine*>affine.at, <const Py_ssize_t*>grouped.at,
+        NULL, <Goal>goal, <double*>found.at, <float*>outputs.at, rows * width[layers],
         <float*>((<uintptr_t>scratch + 63) // 64 * 64), scratch_size)
-    if group_scales.shape[0]:
-        of.group_scales = &group_scales[0]
-    if goal == LOGITS:
-        of.logits = &logits[0, 0, 0]
+    if scale.shape[0]:
+        of.group_scales = <const float*>scale.at
     with nogil:
         run_chunks(evaluate_genome, &of, size, threads)
     free(scratch)

@@ -86,7 +86,7 @@ def signatures():
     name_of.restype, name_of.argtypes = ctypes.c_char_p, [ctypes.py_object]
     lines = []
     for module in pkgutil.iter_modules(lanewise.kernels.__path__):
-        if not module.ispkg and module.name != "memoryviews":  # which holds what Cython shares between modules
+        if not module.ispkg and module.name != "helpers":  # which holds what Cython shares between modules
             exported = importlib.import_module(f"lanewise.kernels.{module.name}")
             for function, capsule in getattr(exported, "__pyx_capi__", {}).items():
                 lines.append(f"{module.name}.{function} {name_of(capsule).decode()}")

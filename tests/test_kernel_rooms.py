@@ -21,7 +21,8 @@ ROOMS = {  # what a room may build on beside itself
 # they register loops with NumPy, or are called by it, or call such a loop, so they hold its objects
 WITH_ARRAY_OBJECTS = {"loops/doors.pxd", "loops/ufuncs.pxd", "loops/operations.pxd", "loops/plain_arrays.pxd",
                       "loops/rows.pxd"}
-WITH_CAPSULES = {"loops/threads.pxd", "loops/ufuncs.pxd"}  # the pool comes by one, and a type's number
+# the pool comes by one, a type's number, and the door to arrays
+WITH_CAPSULES = {"loops/numbers.pxd", "loops/threads.pxd", "loops/ufuncs.pxd"}
 HANDED = {"describe_format"}  # what kernels/__init__.py holds for modules, put there by the layer above
 
 STATEMENT = re.compile(r"^\s*from (?P<source>[.\w]+) c?import (?P<names>\([^)]*\)|.*)|^\s*c?import (?P<whole>.*)", re.M)

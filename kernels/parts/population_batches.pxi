@@ -9,11 +9,11 @@ cdef void tile_float32(const float* x, float* tiles, Py_ssize_t rows, Py_ssize_t
                 tiles[(tile * features + feature) * ROWS + row] = x[(tile * ROWS + row) * features + feature]
 
 
-def tile(const float[:, ::1] x, float[:, :, ::1] tiles):
+def tile(x, tiles):
     """Lay a batch out for evaluation: x[rows, features] as tiles[ceil(rows / 64), features, 64]."""
-    if x.shape[0] > 0 and x.shape[1] > 0:
-        with nogil:
-            tile_float32(&x[0, 0], &tiles[0, 0, 0], x.shape[0], x.shape[1])
+    cdef Numbers given = numbers_in(x, OF_FLOAT32, 2), made = numbers_out(tiles, OF_FLOAT32, 3)
+    with nogil:
+        tile_float32(<const float*>given.at, <float*>made.at, given.shape[0], given.shape[1])
 
 
 cdef double unit_of_float32(const float* x, Py_ssize_t n) noexcept nogil:
@@ -30,9 +30,10 @@ cdef double unit_of_float32(const float* x, Py_ssize_t n) noexcept nogil:
     return unit
 
 
-def unit_of(const float[:, ::1] x):
+def unit_of(x):
     """Find the largest power of two, 2^60 at most, that all are multiples of, none beyond 32767 times; 0 for none."""
-    return unit_of_float32(&x[0, 0], x.shape[0] * x.shape[1])
+    cdef Numbers given = numbers_in(x, OF_FLOAT32, 2)
+    return unit_of_float32(<const float*>given.at, given.shape[0] * given.shape[1])
 
 
 cdef int64_t tile_words(const float* x, double unit, int in_word, uint32_t* tiles, Py_ssize_t rows,
@@ -54,15 +55,17 @@ cdef int64_t tile_words(const float* x, double unit, int in_word, uint32_t* tile
     return reach
 
 
-def tile_whole(const float[:, ::1] x, double unit, int in_word, uint32_t[:, :, ::1] tiles):
+def tile_whole(x, double unit, int in_word, tiles):
     """Lay a batch out in units, in words of two int16 or four uint8: tiles[ceil(rows / 64), words, 64], the first low.
 
     Returns the largest sum of a row's magnitudes.
     """
+    cdef Numbers given = numbers_in(x, OF_FLOAT32, 2), made = numbers_out(tiles, OF_UINT32, 3)
     cdef int64_t reach = 0
-    if x.shape[0] > 0 and x.shape[1] > 0:
+    if given.shape[0] > 0 and given.shape[1] > 0:
         with nogil:
-            reach = tile_words(&x[0, 0], unit, in_word, &tiles[0, 0, 0], x.shape[0], x.shape[1], tiles.shape[1])
+            reach = tile_words(<const float*>given.at, unit, in_word, <uint32_t*>made.at, given.shape[0],
+                               given.shape[1], made.shape[1])
     return reach
 
 
@@ -80,9 +83,11 @@ cdef void shuffle_words(const uint32_t* tiles, Py_ssize_t count, Py_ssize_t word
                 shuffled[(tile * words + k) * ROWS + row] = rows[row][k * ROWS]
 
 
-def shuffle(const uint32_t[:, :, ::1] tiles, const Py_ssize_t[::1] order, uint32_t[:, :, ::1] shuffled):
+def shuffle(tiles, order, shuffled):
     """Lay the rows of a batch out in another order."""
-    if tiles.shape[0] > 0 and tiles.shape[1] > 0:
+    cdef Numbers given = numbers_in(tiles, OF_UINT32, 3), ordered = numbers_in(order, OF_INDEX, 1)
+    cdef Numbers made = numbers_out(shuffled, OF_UINT32, 3)
+    if given.shape[0] > 0 and given.shape[1] > 0:
         with nogil:
-            shuffle_words(&tiles[0, 0, 0], tiles.shape[0], tiles.shape[1], &order[0], order.shape[0],
-                          &shuffled[0, 0, 0])
+            shuffle_words(<const uint32_t*>given.at, given.shape[0], given.shape[1], <const Py_ssize_t*>ordered.at,
+                          ordered.shape[0], <uint32_t*>made.at)
