@@ -21,9 +21,9 @@ from .loops.reductions cimport (
     map_row, merge_row, product_block, rounded, row_context, sum_block, sum_row, take, take_either, tree,
 )
 from .loops.operations cimport (
-    BFLOAT16_ROWS, GROUP, MOST_REGISTERS, ROW_BY_ROW, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, WIDE, Operands, Operation,
-    RowMachine, along_axis, group_kernel, group_of, operations_of, row_by_row, row_machine, run_groups, short_kernel,
-    taking_bfloat16, with_columns, with_short_rows, without_copies,
+    BFLOAT16_ROWS, GROUP, MOST_REGISTERS, ROW_BY_ROW, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, WIDE, Operands,
+    Operation, RowMachine, along_axis, group_kernel, group_of, operations_of, row_by_row, row_machine, run_groups,
+    short_kernel, taking_bfloat16, with_columns, with_short_rows, without_copies,
 )
 from .loops.registers cimport itemsize, lanes, load, skip, store, store_part
 from .loops.columns cimport (

@@ -25,7 +25,7 @@ cdef enum:
     MOST_TURNED = 3  # operands that are such rows
     TURNED_TILE = 4096  # elements of such a copy: as many float32 as take the room of SHORT_TILE float64
     MOST_REGISTERS = 16  # of neighbouring rows
-    WIDE = 64  # registers of them of a kernel that goes through memory element after element
+    WIDE = 64  # registers of rows that a kernel takes at once which has nothing to keep of each but a sum
     LONG_COLUMNS = 4096  # elements whose sums have one order: BLOCK of reductions.pxd
 
 # What an operand is to a kernel:
@@ -67,8 +67,8 @@ ctypedef bint (*short_kernel)(const void* like, char** at, const Py_ssize_t* ste
 # numbers of float64. While the processor waits for what follows from the sums of one register, it computes the next
 # one's. The kernel is given how far it is from one row to the next, which for rows of numbers is one number, and from
 # one element of a row to the next. It too takes ordinary rows of 1 to SHORT elements alone, or says False and has
-# written nothing. One that keeps no copy of the rows takes MOST_REGISTERS of them, or half as many where rows are not
-# brief, of up to LONG_COLUMNS elements; or WIDE, where it writes an element of all before the next.
+# written nothing. One that keeps no copy of the rows says that it takes MOST_REGISTERS of them (it has half as many
+# where they may be found in the first-level cache again) or WIDE, of up to LONG_COLUMNS elements.
 # Where the flag ROW_BY_ROW says that its inputs are turned and its outputs are not, the first input as it stands
 # follows behind all operands.
 ctypedef bint (*column_kernel)(const void* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,

@@ -264,7 +264,7 @@ cdef inline Py_ssize_t run_columns(const Pass* work, Py_ssize_t row, Py_ssize_t 
     cdef Py_ssize_t steps[MAX_ROW_OPERANDS]
     cdef Py_ssize_t strides[MAX_ROW_OPERANDS]
     cdef Py_ssize_t width = width_of(work), lanes = lanes_of(work), rows, done, size = width * lanes, bytes_of_tile
-    cdef int registers = MOST_REGISTERS if work.n <= BRIEF else MOST_REGISTERS // 2
+    cdef int registers = MOST_REGISTERS // 2
     cdef const Operand* one
     cdef int k
     if work.staged or work.registers == 0:
@@ -272,6 +272,8 @@ cdef inline Py_ssize_t run_columns(const Pass* work, Py_ssize_t row, Py_ssize_t 
         registers = <int>min(<Py_ssize_t>MOST_REGISTERS, max(LINE // size, bytes_of_tile // (work.n * size)))
     elif work.registers == WIDE:
         registers = max(registers, <int>min(<Py_ssize_t>WIDE, WIDE_BYTES // (work.n * size)))
+    elif work.n <= BRIEF or collides(&work.of[0], work.n):  # which are not found in the first-level cache again
+        registers = MOST_REGISTERS
     rows = min(registers * lanes, (stop - row) & -lanes)
     for k in range(work.operands):
         one = &work.of[k]

@@ -28,7 +28,8 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
     cdef int options = 3 if weighted else 2, result = options + (3 if with_grad else 2)
     cdef double smoothing = (<const double*>at[options])[0], z_loss = (<const double*>at[options + 1])[0]
     cdef int k, count = registers * halves(like)
-    cdef bint ignored = False, wanted = at[result] != NULL
+    cdef int64_t signs = 0
+    cdef bint ignored, wanted = at[result] != NULL
     cdef bint logged = wanted or z_loss != 0.0
     cdef Py_ssize_t r, target, own, rows = registers * lanes(like)
     cdef Columns columns
@@ -40,12 +41,16 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
         take_column_numbers(at[options + 2], steps[options + 2], count, scales)
         if not set_scales(like, &columns, scales, count):
             return False
-    if not logs_of_columns(like, &columns, registers, n, tops, inverses, rests, logs if logged else NULL):
+    if not logs_of_columns(like, &columns, registers, n, tops, inverses, rests, logs if logged else NULL,
+                           not with_grad):
         return False
     for r in range(rows):
+        signs |= (<const int64_t*>(at[1] + r * steps[1]))[0]
+    ignored = signs < 0
+    for r in range(rows):
         target = (<const int64_t*>(at[1] + r * steps[1]))[0]
-        ignored |= target < 0
-        target = max(target, 0)  # what is found for rows that are ignored is left out in the end
+        if ignored:
+            target = max(target, 0)  # what is found for rows that are ignored is left out in the end
         own = r // lanes(like) * n * lanes(like) + r % lanes(like) + target * lanes(like)
         if real is f32x:
             (<float*>logit)[r] = (<const float*>(at[0] + target * strides[0]))[r]

@@ -61,7 +61,7 @@ cdef bint scaled_softmax_columns(const real* like, char** at, const Py_ssize_t* 
 
 
 ctypedef bint (*logs_function)(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
-                               f64x* inverses, f64x* rests, f64x* logs, double near) noexcept nogil
+                               f64x* inverses, f64x* rests, f64x* logs, double near, bint logs_alone) noexcept nogil
 
 
 cdef inline bint logs_of_columns(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
@@ -69,9 +69,9 @@ cdef inline bint logs_of_columns(const real* like, const Columns* columns, int r
     # column_logs, which in float64 is nearly the same for any `near`, and called
     if real is f64x:
         return (<logs_function>called(<void*>column_logs[f64x]))(
-            like, columns, registers, n, tops, inverses, rests, logs, near)
+            like, columns, registers, n, tops, inverses, rests, logs, near, True)
     else:
-        return column_logs(like, columns, registers, n, tops, inverses, rests, logs, near)
+        return column_logs(like, columns, registers, n, tops, inverses, rests, logs, near, True)
 
 
 cdef bint log_softmax_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,

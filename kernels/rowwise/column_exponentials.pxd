@@ -15,6 +15,7 @@ from .exponents cimport LARGEST_TOP, exponents_of, least_below, raised_by_scale
 
 cdef enum:
     REGISTER = 8  # float64 numbers that any register fits in
+    SIDE_BY_SIDE = 8  # registers of rows whose largest are found at once
 
 cdef struct Columns:
     const char* x
@@ -100,31 +101,50 @@ cdef inline real least_of_zeros(const real* like, const Columns* own) noexcept n
     return (top_n - (more + splat(more, 127.0 if real is f32x else 1023.0))) * splat(more, 0.6931471805599453)
 
 
+cdef inline bint largest_of_some(const real* like, const char* x, const Columns* columns, int registers, Py_ssize_t n,
+                                 real* tops, real* seconds) noexcept nogil:
+    # largest_columns of up to SIDE_BY_SIDE registers, a number that the compiler knows
+    cdef real[SIDE_BY_SIDE] best, second
+    cdef real value
+    cdef Py_ssize_t _i
+    cdef int r
+    cdef bint finite = True
+    for r in range(SIDE_BY_SIDE):
+        best[r] = second[r] = splat(best[r], -INFINITY)
+    for _i in range(n):
+        for r in range(SIDE_BY_SIDE):
+            if r < registers:
+                value = load(<const real*>(x + r * columns.apart))
+                second[r] = at_least(at_most(value, best[r]), second[r])
+                best[r] = at_least(value, best[r])
+        x += columns.stride
+    for r in range(SIDE_BY_SIDE):
+        if r < registers:
+            tops[r] = best[r]
+            if seconds != NULL:
+                seconds[r] = second[r]
+            finite &= all_less(magnitude(best[r]), splat(best[r], LARGEST_TOP))
+    return finite
+
+
 cdef inline bint largest_columns(const real* like, const Columns* columns, int registers, Py_ssize_t n, real* tops,
                                  real* seconds) noexcept nogil:
     # The largest of each row and, where that is wanted, the largest of the others. False where it is beyond what is
-    # computed without a shift; a NaN may be passed over. An element of all registers is read before the next, since
+    # computed without a shift; a NaN may be passed over. An element of some registers is read before the next, since
     # they are neighbours in memory.
-    cdef real best[MOST_REGISTERS]
-    cdef real value
     cdef const char* x = columns.x
-    cdef Py_ssize_t _i
-    cdef int r
-    for r in range(registers):
-        best[r] = splat(best[r], -INFINITY)
-        if seconds != NULL:
-            seconds[r] = best[r]
-    for _i in range(n):
-        for r in range(registers):
-            value = load(<const real*>(x + r * columns.apart))
-            if seconds != NULL:
-                seconds[r] = at_least(at_most(value, best[r]), seconds[r])
-            best[r] = at_least(value, best[r])
-        x += columns.stride
-    for r in range(registers):
-        tops[r] = best[r]
-        if not all_less(magnitude(best[r]), splat(best[r], LARGEST_TOP)):
+    cdef int first = 0
+    while first + SIDE_BY_SIDE <= registers:
+        if not largest_of_some(like, x, columns, SIDE_BY_SIDE, n, tops + first,
+                               NULL if seconds == NULL else seconds + first):
             return False
+        first += SIDE_BY_SIDE
+        x += SIDE_BY_SIDE * columns.apart
+    while first < registers:
+        if not largest_of_some(like, x, columns, 1, n, tops + first, NULL if seconds == NULL else seconds + first):
+            return False
+        first += 1
+        x += columns.apart
     return True
 
 

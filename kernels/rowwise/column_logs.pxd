@@ -340,8 +340,9 @@ cdef inline bint few_columns(const Columns* columns, int registers, Py_ssize_t n
 
 
 cdef inline bint column_logs(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
-                             f64x* inverses, f64x* rests, f64x* logs, double near) noexcept nogil:
-    # find_tops, and find_logs where the logarithms are wanted; of an infinite `near` rows have no scales
+                             f64x* inverses, f64x* rests, f64x* logs, double near, bint logs_alone) noexcept nogil:
+    # find_tops, and find_logs where the logarithms are wanted, which may be all that is. Of an infinite `near` rows
+    # have no scales.
     cdef Columns own
     cdef f64x most = splat_f64(EXACT_BELOW), lowered = power2(splat_f64(-columns.raised))
     cdef f32x top[MOST_REGISTERS]
@@ -355,8 +356,8 @@ cdef inline bint column_logs(const real* like, const Columns* columns, int regis
             for k in range(registers):
                 first = k * HALVES
                 wide_halves(top[k], tops + first)
-                widen_found(found + k * FOUND, equal[k], near == INFINITY, inverses + first, rests + first,
-                            logs + first if logs != NULL else NULL)
+                widen_found(found + k * FOUND, equal[k], near == INFINITY, NULL if logs_alone else inverses + first,
+                            rests + first, logs + first if logs != NULL else NULL)
             return True
     if not column_rests(like, columns, registers, n, tops, inverses, rests, near):
         return False

@@ -70,14 +70,15 @@ cdef inline void widen_pair(f32x value, f32x low, f64x* wide) noexcept nogil:
 
 cdef inline void widen_found(const f32x* found, f32x equal, bint alone, f64x* inverses, f64x* rests,
                              f64x* logs) noexcept nogil:
-    # what was found as float64, and the logarithm where it is wanted: rounded to float32 where it is a result `alone`
+    # what was found as float64, where it is wanted; the logarithm is rounded to float32 where it is a result `alone`
     cdef f64x ones[MOST_HALVES]
     cdef int half
-    widen_pair(found[INVERSE], found[INVERSE_LOW], inverses)
-    widen_pair(found[REST], found[REST_LOW], rests)
-    wide_halves(equal - splat_f32(1.0), ones)
-    for half in range(HALVES):
-        inverses[half], rests[half] = splat_f64(1.0) + inverses[half], rests[half] + ones[half]
+    if inverses != NULL:
+        widen_pair(found[INVERSE], found[INVERSE_LOW], inverses)
+        widen_pair(found[REST], found[REST_LOW], rests)
+        wide_halves(equal - splat_f32(1.0), ones)
+        for half in range(HALVES):
+            inverses[half], rests[half] = splat_f64(1.0) + inverses[half], rests[half] + ones[half]
     if alone and logs != NULL:
         wide_halves(found[LOG] + found[LOG_LOW], logs)
     elif logs != NULL:
