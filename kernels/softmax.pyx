@@ -22,8 +22,8 @@ from .loops.reductions cimport (
 )
 from .loops.operations cimport (
     BFLOAT16_ROWS, GROUP, MOST_REGISTERS, ROW_BY_ROW, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, WIDE, Operands,
-    Operation, RowMachine, along_axis, group_kernel, group_of, operations_of, row_by_row, row_machine, run_groups,
-    short_kernel, taking_bfloat16, with_columns, with_short_rows, without_copies,
+    Operation, RowMachine, along_axis, group_kernel, group_of, more_filled, operations_of, row_by_row, row_machine,
+    run_groups, short_kernel, taking_bfloat16, with_columns, with_short_rows, without_copies,
 )
 from .loops.registers cimport itemsize, lanes, load, skip, store, store_part
 from .loops.columns cimport (
@@ -326,11 +326,11 @@ masked_softmax_plus_gufunc = with_short_rows(along_axis(
     b"masked_softmax_plus", <void*>masked_softmax_plus_kernel[f32x], <void*>masked_softmax_plus_kernel[f64x], b"rrss",
     b"r", b"x, mask, scale, count -> softmax(x scale + mask) of the first count, and 0"),
     <void*>short_masked_plus_kernel[f32x], <void*>short_masked_plus_kernel[f64x])
-log_softmax_gufunc = row_by_row(without_copies(with_columns(with_short_rows(along_axis(
+log_softmax_gufunc = more_filled(row_by_row(without_copies(with_columns(with_short_rows(along_axis(
     b"log_softmax", <void*>log_softmax_kernel[f32x], <void*>log_softmax_kernel[f64x], b"r", b"r",
     b"x - log(sum(exp(x)))"),
     <void*>short_log_softmax_kernel, <void*>turned_log_softmax_kernel),
-    <void*>log_softmax_columns[f32x], <void*>log_softmax_columns[f64x], 112), MOST_REGISTERS))
+    <void*>log_softmax_columns[f32x], <void*>log_softmax_columns[f64x], 112), MOST_REGISTERS)))
 logsumexp_gufunc = without_copies(with_columns(with_short_rows(along_axis(
     b"logsumexp", <void*>logsumexp_kernel[f32x], <void*>logsumexp_kernel[f64x], b"r", b"s", b"log(sum(exp(x)))"),
     <void*>short_logsumexp_kernel[f32x], <void*>short_logsumexp_kernel[f64x]),

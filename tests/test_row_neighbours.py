@@ -349,3 +349,32 @@ def test_gradients_of_zero_keep_the_sign_of_each_row_alone(dtype, grad):
     size = 5 * x.itemsize
     for together in bits:
         assert [together[k * size:(k + 1) * size] for k in range(40)] == [alone[:size] for alone in every]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("n", [1, 3, 8, 12, 13, 32, 33])
+def test_a_few_rows_left_over_have_the_bits_of_each_alone(n, dtype):
+    # copies fill a register of rows; in the place of the input, and of kinds that only other kernels take
+    x = along_axis.operands("softmax", (31, n), "float64")[0].astype(dtype)
+    x[3], x[9, 0], x[12, -1] = -np.inf, np.nan, np.inf
+    target, grads = np.arange(31) % n, np.linspace(-2, 2, 31)
+    weight = np.linspace(0.5, 2, n).astype(np.float32)
+
+    def found(rows):
+        entropy = {"target": target[rows], "reduction": "none"}
+        place = x[rows].copy()
+        with np.errstate(all="ignore"):
+            return [lw.softmax(x[rows]), lw.log_softmax(place, out=place), lw.logsumexp(x[rows]),
+                    lw.cross_entropy(x[rows], **entropy), lw.cross_entropy(x[rows], weight=weight, **entropy),
+                    lw.cross_entropy(x[rows], np.abs(x[rows]), reduction="none"),
+                    lw.cross_entropy_backward(grads[rows], x[rows], **entropy),
+                    lw.cross_entropy_backward(grads[rows], x[rows], weight=weight, **entropy),
+                    *lw.cross_entropy_with_grad(x[rows], weight=weight, label_smoothing=0.1, **entropy)]
+
+    alone = [np.concatenate(parts) for parts in zip(*(found(slice(r, r + 1)) for r in range(31)), strict=True)]
+    for first, count in ((0, 5), (2, 7), (7, 9), (4, 12), (3, 15), (0, 31)):
+        rows = slice(first, first + count)
+        for some, each in zip(found(rows), alone, strict=True):
+            np.testing.assert_array_equal(some.view(f"u{x.itemsize}")[some == some],
+                                          each[rows].view(f"u{x.itemsize}")[some == some])
+            assert (np.isnan(some) == np.isnan(each[rows])).all()

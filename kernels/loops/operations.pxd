@@ -23,6 +23,8 @@ cdef enum:
     SHORT_TILE = 2048  # SHORT * SHORT_ROWS
     TURNED = 128  # elements of a row at most that is copied to where rows are neighbours
     MOST_TURNED = 3  # operands that are such rows
+    FILLED = 12  # elements up to which fewer of these rows than a register has lanes are filled up with copies
+    MOST_FILLED = 32  # and where their kernel is much faster than others
     TURNED_TILE = 4096  # elements of such a copy: as many float32 as take the room of SHORT_TILE float64
     MOST_REGISTERS = 16  # of neighbouring rows
     WIDE = 64  # registers of rows that a kernel takes at once which has nothing to keep of each but a sum
@@ -81,6 +83,7 @@ cdef struct Operation:
     void* short_kernel  # NULL where there is none
     void* column_kernel  # NULL where there is none
     Py_ssize_t turned  # elements of a row up to which it pays to turn rows for that kernel, TURNED at most
+    Py_ssize_t filled  # the same of rows that copies fill up, MOST_FILLED at most
     Dtype dtype
     int n_in
     int operands
@@ -112,6 +115,7 @@ cdef struct Pass:
     short_kernel shorts  # NULL where there is none
     column_kernel columns  # NULL where there is none
     Py_ssize_t turned  # up to which length rows are turned for it
+    Py_ssize_t filled  # and those that copies fill up
     bint across  # whether rows are neighbours in memory, as it takes them
     bint staged  # whether those that have tiles pass through them side by side
     bint apart  # whether no output stands in the place of an input, so that rows may be computed twice
@@ -199,6 +203,7 @@ cdef inline object with_columns(object gufunc, void* float32, void* float64, Py_
     for k in range(DTYPES):
         operation[k].column_kernel = float64 if operation[k].dtype == FLOAT64 else float32
         operation[k].turned = 0 if operation[k].dtype == FLOAT64 else turned
+        operation[k].filled = min(operation[k].turned, <Py_ssize_t>FILLED)
         operation[k].registers, operation[k].row_by_row = 0, False
     return gufunc
 
@@ -219,6 +224,15 @@ cdef inline object row_by_row(object gufunc):
     cdef int k
     for k in range(DTYPES):
         operation[k].row_by_row = True
+    return gufunc
+
+
+cdef inline object more_filled(object gufunc):
+    # the same function, whose kernel for neighbouring rows is much faster than others up to MOST_FILLED elements
+    cdef Operation* operation = <Operation*>operations_of(gufunc)
+    cdef int k
+    for k in range(DTYPES):
+        operation[k].filled = min(operation[k].turned, <Py_ssize_t>MOST_FILLED)
     return gufunc
 
 

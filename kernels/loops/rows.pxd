@@ -5,7 +5,7 @@
 # is given rows of bfloat16 where they stand, if all are contiguous, and finds the same bits. All memory is asked
 # for before the first row is read, so that running out of it leaves the outputs as they were.
 from libc.stdlib cimport free, malloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 cimport numpy as np
 
@@ -15,9 +15,9 @@ from ..lanes cimport (
 )
 from .dtypes cimport FLOAT32, FLOAT64, Dtype, is_short, size_of
 from .operations cimport (
-    ALL, BFLOAT16_ROWS, FROM_MEMORY, GROUP, LONG_COLUMNS, MAX_ROW_OPERANDS, MOST_REGISTERS, MOST_TURNED, ROW_BY_ROW,
-    SHORT, SHORT_TILE, STREAMED, TURNED_TILE, WIDE, Operand, Operands, Operation, Pass, column_kernel, group_kernel,
-    group_of, run_groups, short_kernel,
+    ALL, BFLOAT16_ROWS, FROM_MEMORY, GROUP, LONG_COLUMNS, MAX_ROW_OPERANDS, MOST_FILLED, MOST_REGISTERS, MOST_TURNED,
+    ROW_BY_ROW, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, TURNED_TILE, WIDE, Operand, Operands, Operation, Pass,
+    column_kernel, group_kernel, group_of, run_groups, short_kernel,
 )
 from .registers cimport LINE, STREAM_BYTES, ends_lines, head
 from .threads cimport THREAD_MIN, chunk_function, run_chunks
@@ -39,6 +39,8 @@ cdef enum:
     BRIEF = 8  # elements of a row, up to which twice as many registers of rows keep the processor busy
     COLUMN_TILE = 2048  # elements of neighbouring rows that are staged, or a cache line of rows, if that is more
     SHARED_ROW = 8192  # elements from which on it pays that threads share a row
+    FEWEST = 5  # rows from which on it pays to fill a register of rows with copies
+    MANY = 13  # and that are three calls of other kernels
 
 
 cdef inline Py_ssize_t whole(Py_ssize_t size, Py_ssize_t unit) noexcept nogil:
@@ -321,6 +323,37 @@ cdef inline Py_ssize_t run_turned(const Pass* work, char** at, const Py_ssize_t*
     return done
 
 
+cdef inline Py_ssize_t copied(const Pass* work, int k) noexcept nogil:
+    # bytes of an operand that each row has its own of, where these rows are copied; 0 of one that rows share
+    return work.n * 4 if work.of[k].kind == c'r' else 8 if work.of[k].kind in (c's', c'i') else 0
+
+
+cdef inline bint run_filled(const Pass* work, char** at, const Py_ssize_t* step, Py_ssize_t rows) noexcept nogil:
+    # run_turned of fewer rows than a register has lanes, which copies of the last one fill; whether it took them
+    cdef char[(4 * MOST_FILLED * MOST_TURNED + 8 * MAX_ROW_OPERANDS) * TILE] room
+    cdef char* own[MAX_ROW_OPERANDS]
+    cdef Py_ssize_t steps[MAX_ROW_OPERANDS]
+    cdef char* place = room
+    cdef Py_ssize_t r
+    cdef int k
+    for k in range(work.operands):
+        own[k], steps[k] = at[k], step[k]
+        if step[k] != 0:
+            steps[k] = copied(work, k)
+            if steps[k] == 0:
+                return False
+            own[k] = place
+            for r in range(F32_LANES):
+                memcpy(place, at[k] + min(r, rows - 1) * step[k], steps[k])
+                place += steps[k]
+    if run_turned(work, own, steps, F32_LANES) == 0:
+        return False
+    for k in range(work.n_in, work.operands):
+        for r in range(rows if step[k] != 0 else 0):
+            memcpy(at[k] + r * step[k], own[k] + r * steps[k], steps[k])
+    return True
+
+
 cdef inline void run_rows(const Pass* work, char** at, const Py_ssize_t* step, Py_ssize_t rows,
                           int threads) noexcept nogil:
     # rows at equal distances, where a kernel can take them
@@ -334,6 +367,9 @@ cdef inline void run_rows(const Pass* work, char** at, const Py_ssize_t* step, P
         for k in range(work.operands):
             at[k] += taken * step[k]
         rows -= taken
+    if FEWEST <= rows < F32_LANES and rows != SHORT_ROWS and 0 < n <= (
+            min(work.turned, MOST_FILLED) if rows >= MANY else work.filled) and run_filled(work, at, step, rows):
+        return
     run_groups(work.kernel, work.shorts, at, step, work.operands, work.group, rows, n, width_of(work), threads,
                work.manner)
 
@@ -466,7 +502,7 @@ cdef inline void take_operands(Pass* work, const Operation* operation, char** ar
     work.kernel, work.dtype = <group_kernel>operation.kernel, operation.dtype
     work.standing = operation.standing
     work.shorts, work.columns = <short_kernel>operation.short_kernel, <column_kernel>operation.column_kernel
-    work.turned, work.registers = operation.turned, operation.registers
+    work.turned, work.filled, work.registers = operation.turned, operation.filled, operation.registers
     work.row_by_row = operation.row_by_row
     work.n_in, work.operands, work.n_sums = operation.n_in, operation.operands, 0
     work.q, work.n = dims[2] if operation.summed else dims[0], dims[3] if operation.summed else dims[1]
@@ -526,7 +562,7 @@ cdef inline void plan(Pass* work, int threads) noexcept nogil:
     work.across = work.columns != NULL and 0 < work.n and not work.manner & BFLOAT16_ROWS and work.n <= (
         SHORT if work.registers == 0 or is_short(work.dtype) else LONG_COLUMNS)
     if not work.across:
-        work.turned = 0
+        work.turned = work.filled = 0
     for k in range(work.operands):
         work.across = work.across and is_across(work, &work.of[k])
     work.apart = outputs_apart(work)
