@@ -3,7 +3,10 @@
 #     squareplus(x, b) = (x + sqrt(x^2 + b)) / 2, squareplus' = squareplus(x, b) / sqrt(x^2 + b)
 from libc.math cimport INFINITY
 
-from ..lanes cimport at_least, at_most, exponent, fma, magnitude, pick, power2, real, splat, square_root, where_less
+from ..lanes cimport (
+    all_less, at_least, at_most, exponent, f32x, f64x, fma, magnitude, pick, power2, real, splat, square_root,
+    where_less,
+)
 from ..math.exponential cimport largest, nearest
 from ..math.pairs cimport fast_sum, pair_product, pair_quotient, product, two_sum
 
@@ -28,8 +31,8 @@ cdef inline real hypotenuse(real a, real b, real* low, real* u, real* b_scaled, 
     return r
 
 
-cdef inline real squareplus(real x, real b) noexcept nogil:
-    # (x + sqrt(x^2 + b)) / 2, where x < 0 as b / (2 (|x| + sqrt)); Barron, arXiv:2112.11687
+cdef inline real squareplus_of_any(real x, real b) noexcept nogil:
+    # the same, scaled by powers of two
     cdef real r_low, u, b_scaled, k, t_low, low, zero = splat(x, 0.0), one = splat(x, 1.0)
     cdef real a = at_most(magnitude(x), largest(x)), small = pick(x, 1e-20, 1e-250)
     # a small b is multiplied by 2^80 (2^200) first, lest its quotient be subnormal
@@ -42,6 +45,34 @@ cdef inline real squareplus(real x, real b) noexcept nogil:
     cdef real y = where_less(x, zero, q + low, t + t_low)
     y = times_power2(y, where_less(x, zero, down - k, k - one))
     return where_less(magnitude(x), splat(x, INFINITY), y, at_least(x, zero))
+
+
+cdef inline real usual_size(real a, real b) noexcept nogil:
+    # below 1e150 where no square, product or quotient of a >= 0 and b is near the ends of float64's range
+    return where_less(splat(a, 1e-100), b, at_least(a, b), splat(a, INFINITY))
+
+
+cdef inline f64x squareplus_usual(f64x x, f64x a, f64x b) noexcept nogil:
+    # squareplus, a = |x|, by one division: 1 / (r t) is what 1 / r and 1 / t are made of
+    cdef f64x s_low, z_low, t_low, s = two_sum(product(a, a, &z_low), b, &s_low), r = square_root(s)
+    cdef f64x t = fast_sum(r, a, &t_low), inverse = splat(x, 1.0) / (r * t), half = splat(x, 0.5), q
+    t_low = fma((fma(-r, r, s) + (s_low + z_low)) * half, inverse * t, t_low)
+    inverse = inverse * r
+    q = b * inverse
+    q = fma(fma(-q, t_low, fma(-q, t, b)), inverse, q)
+    return half * where_less(x, splat(x, 0.0), q, t + t_low)
+
+
+cdef inline real squareplus(real x, real b) noexcept nogil:
+    # (x + sqrt(x^2 + b)) / 2, where x < 0 as b / (2 (|x| + sqrt)); Barron, arXiv:2112.11687
+    cdef real y, size, a = magnitude(x), end = splat(x, 1e150)
+    if real is f32x:
+        return squareplus_of_any(x, b)
+    else:
+        y, size = squareplus_usual(x, a, b), usual_size(a, b)
+        if not all_less(size, end):
+            y = where_less(size, end, y, squareplus_of_any(x, b))
+        return y
 
 
 cdef inline real squareplus_slope(real x, real b, real* low) noexcept nogil:
