@@ -60,12 +60,29 @@ def test_bound(name, dtype):
     assert largest <= bound(name, dtype), f"at {found.at}"
 
 
+# where float64's segments and look-ups end, and where earlier formulas had their largest errors
+ENDS = {
+    "erf": [0.44058825795, 0.9631724, 1.5231, 2.1401, 0.53],
+    "silu_backward": [-0.8695652173913, -1.9565217391304, -3.0434782608695, -4.1304347826087, -8.47, -1.27846454276107],
+    "log": [1.0625, 0.96875, 1.1875, 0.59375, 1e300],
+    "log1p": [0.0625, -0.03125, 0.1875, -5.6e-17, 1.7e308],
+    "log1mexp": [0.6931471805599, 2.77, 1e-3, 39.9],
+    "swiglu": [0.26, 0.42, -1.0, -427.3],
+    "softsign_backward": [1e-7, 1.0, 63.8, 1e30, 3.3e153],
+    "squareplus": [-1.9e4, 3.0, -1e-3, 9.9e149],
+}
+
+
 @pytest.mark.above_kernels
-def test_bound_of_erf_beside_a_tail_as_large():
-    """From 1/2 on it is 1 - erfc, whose error counts most there, between the numbers that are measured above."""
-    x = np.random.default_rng(1).uniform(0.5, 0.55, 3000)
-    exact = np.array([oracles.exact("erf")(float(each)) for each in x], object)
-    assert accuracy.errors(lw.erf(x), exact, "float64").max() <= bound("erf", "float64")
+@every(ENDS)
+def test_bound_beside_ends_of_segments(name):
+    """Between the numbers that are measured above."""
+    rng = np.random.default_rng(1)
+    x = np.concatenate([end * (1 + rng.normal(0, 1, 300) * 10.0 ** rng.uniform(-15, -2, 300)) for end in ENDS[name]])
+    operands = {"silu_backward": (np.ones_like(x), x), "softsign_backward": (rng.uniform(0.5, 1, x.size), x),
+                "swiglu": (x, rng.uniform(0.5, 1, x.size)), "squareplus": (x, np.full_like(x, 4.0))}.get(name, (x,))
+    exact = np.array([oracles.exact(name)(*map(float, each)) for each in zip(*operands, strict=True)], object)
+    assert accuracy.errors(getattr(lw, name)(*operands), exact, "float64").max() <= bound(name, "float64")
 
 
 @pytest.mark.above_kernels

@@ -421,6 +421,16 @@ def test_lookup(registers, count):
     assert np.array_equal(bits(y), bits(table[index & count - 1]))
 
 
+@pytest.mark.parametrize("count", [4, 8])
+def test_lookup_f64(registers, count):
+    table = any_bits(np.float64, count)
+    index = rng.integers(0, 1 << 64, 4096, dtype=np.uint64)
+    index[:16] = np.arange(16)
+    y = np.empty(4096)
+    getattr(registers, f"lookup{count}_f64")(table, index, y)
+    assert np.array_equal(bits(y), bits(table[index & np.uint64(count - 1)]))
+
+
 def test_round_i32(registers):
     x = np.concatenate([any_bits(np.int32, 4080), [0, -1, 2**24, 2**24 + 1, -(2**24) - 1, 2**31 - 1, -(2**31)]])
     x = whole_registers(x.astype(np.int32))

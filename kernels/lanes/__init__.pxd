@@ -20,7 +20,7 @@ cdef extern from "lanes/lanes.h" nogil:
     const Py_ssize_t REGISTERS  # how many of them the level has
     const int UNSIGNED_MOST  # the largest number that dot_u8 takes as unsigned byte
     const int ABREAST  # outputs that dots_u8 multiplies with what it loads
-    const int LOOKUP_FLOATS  # 8 or 16: how many floats one instruction looks up among
+    const int LOOKUP_FLOATS  # 8 or 16: how many floats one instruction looks up among, or half as many float64
     const bint SCALE2_IS_CHEAP  # whether scale2 and ldexp are an instruction
     const bint BYTES_ARE_FAST  # whether add_products_u8 takes as long as add_products_i16
 
@@ -92,6 +92,8 @@ cdef extern from "lanes/lanes.h" nogil:
     u64x lookup16_u8(const uint8_t* table, u64x index)  # byte by byte; every byte of the index is below 16
     f32x lookup8_f32(const float* table, u32x index)  # by the low three bits
     f32x lookup16_f32(const float* table, u32x index)  # by the low four bits
+    f64x lookup4_f64(const double* table, u64x index)  # by the low two bits
+    f64x lookup8_f64(const double* table, u64x index)  # by the low three bits
     # four registers that lie 16 words apart: of each four words of theirs, word r of all four stands in y[r].
     # A register of one lane takes four words in a row.
     void transposed_u32(const uint32_t* p, u32x* y)

@@ -116,6 +116,14 @@ static inline f32x lookup8_f32(const float *table, u32x index) {
 static inline f32x lookup16_f32(const float *table, u32x index) {
     return _mm256_blendv_ps(lookup8_f32(table, index), lookup8_f32(table + 8, index), (__m256)(index << 28));
 }
+static inline f64x lookup4_f64(const double *table, u64x index) {
+    /* both halves of a number, at twice its index and one further */
+    u32x place = (u32x)_mm256_shuffle_epi32((__m256i)(index << 1), 0xA0) + (u32x)splat_u64(1ull << 32);
+    return (f64x)lookup8_f32((const float *)table, place);
+}
+static inline f64x lookup8_f64(const double *table, u64x index) {
+    return _mm256_blendv_pd(lookup4_f64(table, index), lookup4_f64(table + 4, index), (__m256d)(index << 61));
+}
 static inline void transposed_u32(const uint32_t *p, u32x *y) {
     __m256i a = (__m256i)load_u32(p), b = (__m256i)load_u32(p + 16);
     __m256i c = (__m256i)load_u32(p + 32), d = (__m256i)load_u32(p + 48);

@@ -123,6 +123,12 @@ static inline f32x lookup8_f32(const float *table, u32x index) {
 static inline f32x lookup16_f32(const float *table, u32x index) {
     return _mm512_permutexvar_ps((__m512i)index, _mm512_loadu_ps(table));
 }
+static inline f64x lookup4_f64(const double *table, u64x index) {
+    return _mm512_permutexvar_pd((__m512i)index, _mm512_broadcast_f64x4(_mm256_loadu_pd(table)));
+}
+static inline f64x lookup8_f64(const double *table, u64x index) {
+    return _mm512_permutexvar_pd((__m512i)index, _mm512_loadu_pd(table));
+}
 #ifdef LANEWISE_AVX512VNNI
 static inline void add_products_i16(const uint32_t *w, const u32x *x, u32x *sums) {
     /* in this order, since GCC would broadcast all weights of a loop first, and spill sums for them */

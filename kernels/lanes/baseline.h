@@ -69,6 +69,8 @@ static inline u64x lookup16_u8(const uint8_t *table, u64x index) {
 }
 static inline f32x lookup8_f32(const float *table, u32x index) { return table[index & 7]; }
 static inline f32x lookup16_f32(const float *table, u32x index) { return table[index & 15]; }
+static inline f64x lookup4_f64(const double *table, u64x index) { return table[index & 3]; }
+static inline f64x lookup8_f64(const double *table, u64x index) { return table[index & 7]; }
 static inline int32_t low_i16(u32x x) { return (int16_t)(uint16_t)x; }
 static inline u32x dot_i16(u32x w, u32x x, u32x sum) {
     return sum + (u32x)(low_i16(w) * low_i16(x)) + (u32x)(low_i16(w >> 16) * low_i16(x >> 16));

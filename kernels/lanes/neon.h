@@ -103,6 +103,12 @@ static inline f32x lookup_masked_f32(const float *table, u32x index, uint32_t ma
 }
 static inline f32x lookup8_f32(const float *table, u32x index) { return lookup_masked_f32(table, index, 7); }
 static inline f32x lookup16_f32(const float *table, u32x index) { return lookup_masked_f32(table, index, 15); }
+static inline f64x lookup4_f64(const double *table, u64x index) {
+    return vcombine_f64(vld1_f64(table + (index[0] & 3)), vld1_f64(table + (index[1] & 3)));
+}
+static inline f64x lookup8_f64(const double *table, u64x index) {
+    return vcombine_f64(vld1_f64(table + (index[0] & 7)), vld1_f64(table + (index[1] & 7)));
+}
 static inline u32x dot_i16(u32x w, u32x x, u32x sum) {
     int32x4_t low = vmull_s16(vget_low_s16((int16x8_t)w), vget_low_s16((int16x8_t)x));
     return sum + (u32x)vpaddq_s32(low, vmull_high_s16((int16x8_t)w, (int16x8_t)x));

@@ -2,13 +2,16 @@
 # reach.
 from libc.math cimport INFINITY
 
+from libc.stdint cimport uint64_t
+
 from ..lanes cimport (
-    bits_f32, exponent, f32x, f64x, fma, from_bits_f32, lookup16_f32, real, round_i32_f32, scale2,
-    splat, splat_u32, u32x, where_less, with_sign,
+    bits_f32, bits_f64, f32x, f64x, fma, from_bits_f32, from_bits_f64, lookup16_f32, lookup8_f64, real, round_i32_f32,
+    splat, splat_u32, splat_u64, u32x, u64x, where_less, with_sign,
 )
 from .exponential cimport any_outside, step, two_steps
 from .pairs cimport fast_sum, product, two_sum
 from .segments cimport LOG_TABLE
+from .wide_segments cimport LOG_WIDE
 
 
 cdef inline u32x log_place(f32x u) noexcept nogil:
@@ -88,53 +91,57 @@ cdef inline f32x log1p_pair_f32(f32x x, f32x x_low, f32x* low) noexcept nogil:
     return log_of_rest(place, r, fma(x_low, scale, r_low), splat(x, -0.0), low)
 
 
-cdef inline f64x log_rest_f64(f64x f) noexcept nogil:
-    # log(1 + f) - f. tools/fit/log.sollya: sqrt(1/2) <= 1 + f <= sqrt(2), error 2^-59.5
-    cdef f64x s = f / (splat(f, 2.0) + f)
-    cdef f64x z = s * s
-    cdef f64x h = splat(f, 0.5) * f * f
-    cdef f64x q = splat(f, 0.14798544835230695), square = z * z
-    q = two_steps(q, z, square, 0.15313808209660257, 0.1818357310435841)
-    q = two_steps(q, z, square, 0.2222219841824988, 0.2857142874375453)
-    q = two_steps(q, z, square, 0.3999999999940921, 0.6666666666666735)
-    return s * fma(z, q, h) - h
+cdef inline u64x log_place_f64(f64x u) noexcept nogil:
+    # u = 2^n m, m within 1/16 of 1 + index / 8: n + 1023 from bit 52 on, and below them the index
+    return bits_f64(u) + splat_u64(<uint64_t>1 << 48)
 
 
-cdef inline f64x added_by_low_f64(f64x f, f64x f_low) noexcept nogil:
-    # log(1 + f + f_low) - log(1 + f) = f_low / (1 + f), of an f_low within the last place of 1 + f
-    return f_low * fma(f, f - splat(f, 1.0), splat(f, 1.0))
+cdef inline f64x log_mantissa_f64(f64x u, u64x place) noexcept nogil:
+    # m
+    return from_bits_f64(bits_f64(u) - (place & splat_u64(0xFFF0000000000000)) + splat_u64(0x3FF0000000000000))
 
 
-cdef inline f64x log_sum_f64(f64x n, f64x f, f64x rest, f64x* low) noexcept nogil:
-    # n ln 2 + f + rest = value + low
-    cdef f64x lost, top = fast_sum(n * splat(n, 0.6931471805598903), f, &lost)
-    return fast_sum(top, fma(n, splat(n, 5.497923018708371e-14), rest) + lost, low)
+cdef inline f64x log_inverse_f64(u64x place) noexcept nogil:
+    # nearly that of 1 + index / 8, with so few bits that m inverse - 1 does not round
+    return lookup8_f64(&LOG_WIDE[0][0], place >> 49)
 
 
-cdef inline f64x log_parts_f64(f64x u, f64x* n, f64x* f) noexcept nogil:
-    # of normal u > 0: n, and log(1 + f) - f where u = 2^n (1 + f)
-    cdef f64x whole = exponent(u)
-    cdef f64x m = scale2(u, -whole)
-    cdef f64x sqrt2 = splat(u, 1.4142135623730951), one = splat(u, 1.0)
-    n[0] = where_less(m, sqrt2, whole, whole + one)
-    f[0] = where_less(m, sqrt2, m, splat(u, 0.5) * m) - one
-    return log_rest_f64(f[0])
+cdef inline f64x log_of_rest_f64(u64x place, f64x r, f64x added, f64x more, f64x* low) noexcept nogil:
+    # (n + more) ln 2 - log(inverse) + log(1 + r) + added = value + low.
+    # r^2 (-1/2 + ...): tools/fit/log.sollya, -0.0704 <= r <= 0.0664, error 2^-56.1
+    cdef u64x index = place >> 49
+    cdef f64x n = from_bits_f64((place >> 52) + splat_u64(0x4330000000000000)) - splat(r, 4503599627370496.0) + more
+    cdef f64x lost, square = r * r, q = splat(r, -0.08611889959758397)
+    q = two_steps(q, r, square, 0.09188165282118724, -0.0999763161382545)
+    q = two_steps(q, r, square, 0.11110666078908323, -0.12500007788077466)
+    q = two_steps(q, r, square, 0.14285715172900765, -0.1666666665626964)
+    q = two_steps(q, r, square, 0.19999999999286588, -0.25000000000004374)
+    q = two_steps(q, r, square, 0.33333333333333487, -0.5)
+    cdef f64x top = fast_sum(fma(n, splat(r, 0.6931471805598903), lookup8_f64(&LOG_WIDE[1][0], index)), r, &lost)
+    cdef f64x rest = fma(n, splat(r, 5.49792301870721e-14), lookup8_f64(&LOG_WIDE[2][0], index))
+    low[0] = lost + fma(square, q, rest + added)
+    return top
+
+
+cdef inline f64x log_terms_f64(f64x u, f64x u_low, f64x* low) noexcept nogil:
+    # log(u + u_low) = value + low for normal u > 0 and u_low within u's last place; value may be 0
+    cdef u64x place = log_place_f64(u), power = place & splat_u64(0xFFF0000000000000)
+    cdef f64x inverse = log_inverse_f64(place), r = fma(log_mantissa_f64(u, place), inverse, splat(u, -1.0))
+    # twice what u_low adds to r, by 2^(1 - n), which is 0 where that would underflow
+    cdef f64x r_low = u_low * from_bits_f64(splat_u64(0x7FF0000000000000) ^ power) * inverse, half = splat(u, 0.5)
+    return log_of_rest_f64(place, r, r_low * fma(-half, r, half), splat(u, -0.0), low)
 
 
 cdef inline f64x log_f64(f64x u, f64x u_low, f64x* low) noexcept nogil:
-    # log(u + u_low) for normal u > 0 and u_low within u's last place
-    cdef f64x n, f, rest = log_parts_f64(u, &n, &f)
-    rest = rest + added_by_low_f64(f, scale2(u_low, -n))
-    return log_sum_f64(n, f, rest, low)
+    # the same, where low is within the last place of the value
+    cdef f64x top = log_terms_f64(u, u_low, low)
+    return fast_sum(top, low[0], low)
 
 
 cdef inline f64x log1p_below_f64(f64x e, f64x e_low, f64x* low) noexcept nogil:
-    # log(1 + e + e_low) = value + low for 0 <= e <= 1, where 1 + e need not be rounded
-    cdef f64x lost, bend = splat(e, 0.41421356237309503), half = splat(e, 0.5)
-    cdef f64x m = fast_sum(splat(e, -1.0), e, &lost)
-    cdef f64x f = where_less(bend, e, half * m, e)
-    cdef f64x rest = log_rest_f64(f) + added_by_low_f64(f, where_less(bend, e, half * (lost + e_low), e_low))
-    return log_sum_f64(where_less(bend, e, splat(e, 1.0), splat(e, 0.0)), f, rest, low)
+    # log(1 + e + e_low) = value + low for 0 <= e <= 1
+    cdef f64x u_low, u = fast_sum(splat(e, 1.0), e, &u_low)
+    return log_f64(u, u_low + e_low, low)
 
 
 cdef inline f64x log1p_f64(f64x x, f64x x_low, f64x* low) noexcept nogil:
@@ -142,6 +149,14 @@ cdef inline f64x log1p_f64(f64x x, f64x x_low, f64x* low) noexcept nogil:
     cdef f64x u_low
     cdef f64x u = two_sum(splat(x, 1.0), x, &u_low)
     return log_f64(u, u_low + x_low, low)
+
+
+cdef inline f64x log_scaled_f64(f64x u, f64x more) noexcept nogil:
+    # log(u) + more ln 2 for normal u > 0
+    cdef u64x place = log_place_f64(u)
+    cdef f64x low, r = fma(log_mantissa_f64(u, place), log_inverse_f64(place), splat(u, -1.0))
+    cdef f64x y = log_of_rest_f64(place, r, splat(u, -0.0), more, &low)
+    return y + low
 
 
 cdef inline real log_edges(real x, double pole, real y) noexcept nogil:
@@ -161,13 +176,15 @@ cdef inline real log1p(real x) noexcept nogil:
             y = log_edges(x, -1.0, where_less(x, huge, y, log_f32(x, splat(x, -0.0))))
     else:
         y = two_sum(splat(x, 1.0), x, &u_low)
-        y = log_f64(y, u_low, &low)
-        y = log_edges(x, -1.0, y + low)
+        y = log_terms_f64(y, u_low, &low)
+        y = y + low
+        if any_outside(x, splat(x, -0.9999999999999999), splat(x, INFINITY)):
+            y = log_edges(x, -1.0, y)
     return with_sign(y, x)
 
 
 cdef inline real log(real x) noexcept nogil:
-    cdef real low, y, n, f, least = splat(x, 1.1754943508222875e-38)
+    cdef real y, least = splat(x, 1.1754943508222875e-38)
     if real is f32x:
         y = log_f32(x, splat(x, -0.0))
         if any_outside(x, least, splat(x, INFINITY)):
@@ -176,9 +193,10 @@ cdef inline real log(real x) noexcept nogil:
             y = log_edges(x, 0.0, y)
         return y
     else:
-        y = log_parts_f64(x, &n, &f)
-        y = log_sum_f64(n, f, y, &low)
-        y = y + low
-        if any_outside(x, splat(x, 5e-324), splat(x, INFINITY)):
+        least = splat(x, 2.2250738585072014e-308)
+        y = log_scaled_f64(x, splat(x, -0.0))
+        if any_outside(x, least, splat(x, INFINITY)):
+            y = log_scaled_f64(where_less(x, least, x * splat(x, 18014398509481984.0), x),
+                               where_less(x, least, splat(x, -54.0), splat(x, 0.0)))
             y = log_edges(x, 0.0, y)
         return y

@@ -1,10 +1,11 @@
 # The normal distribution on registers: erf, erfc, and the tail that gelu is made of. Coefficients are made by the
 # scripts in tools/fit, named beside them with the error they reach.
 from ..lanes cimport LOOKUP_FLOATS, at_most, f32x, fma, magnitude, pick, real, scale2, splat, where_less, with_sign
-from .exponential cimport exp_of_pair, power2_of_sum, step, two_steps, whole
+from .exponential cimport exp_of_pair, step, two_steps, whole
 from .pairs cimport fast_sum, pair_product, product
-from .piecewise cimport ALL, FIRST, ODD, PLAIN, any_past_first, bent_steps, quarters, segment
+from .piecewise cimport ALL, FIRST, ODD, PLAIN, any_past_first, bent_steps, quarters, segment, segment_parts
 from .segments cimport ERF_SEGMENTS, NORMAL_TAIL_SEGMENTS
+from .wide_segments cimport ERF_WIDE
 
 
 cdef inline f32x mills_segment(f32x a, int which, f32x* low) noexcept nogil:
@@ -81,34 +82,12 @@ cdef inline real normal_tail_parts(real a, real* low, real* sum, real* e, real* 
 
 
 cdef inline real erf(real x) noexcept nogil:
-    # float32: by segments. float64: x (c0 + z P(z)), z = x^2, up to 1/2, tools/fit/erf.sollya: error 2^-65.3, and
-    # 1 - erfc beyond
-    cdef real a, z, low, sum, tail, p, e, e_low, h, h_low, square
+    cdef real a, low, y
     if real is f32x:
         a = at_most(magnitude(x), splat(x, 3.95))
-        return with_sign(segment(&ERF_SEGMENTS[0][0], 6, ODD, FIRST, bent_steps(a, 2.88, -0.25), a, &low), x)
+        y = segment(&ERF_SEGMENTS[0][0], 6, ODD, FIRST, bent_steps(a, 2.88, -0.25, 0.0), a, &low)
     else:
-        a = at_most(magnitude(x), splat(x, 6.0))
-        z = x * x
-        square = z * z
-        p = splat(x, 1.678899790486417e-08)
-        p = two_steps(p, z, square, -1.6738890694461397e-07, 1.6484994223625589e-06)
-        p = two_steps(p, z, square, -1.4926394287603263e-05, 0.00012055347482123082)
-        p = two_steps(p, z, square, -0.0008548327199325623, 0.005223977626760337)
-        p = two_steps(p, z, square, -0.026866170645189483, 0.11283791670955262)
-        p = two_steps(p, z, square, -0.37612638903183754, 1.53611204275307e-17)
-        # near the smallest normal number the product's rounding error would underflow, so x is multiplied by 2^60 first
-        h = x * splat(x, 1.152921504606847e+18)
-        tail = product(h, splat(x, 1.1283791670955126), &low)
-        p = (tail + fma(h, p, low)) * splat(x, 8.673617379884035e-19)
-        # as in erfc, since near 1/2 the tail is as large as the result
-        h = pair_product(a, splat(x, 0.0), splat(x, 1.4142135623730951), splat(x, -9.667293313452913e-17), &z)
-        sum = h
-        h = mills(sum, &h_low)
-        h_low = fma(z, fma(sum, h, splat(x, -0.3989422804014327)), h_low)
-        e = exp_square_parts(a, -1.0, &e_low, &sum)
-        tail = pair_product(h, h_low, e, e_low, &low)
-        e = power2_of_sum(sum, 1)
-        tail = fast_sum(splat(x, 1.0), -tail * e, &e_low)
-        tail = tail + fma(-low, e, e_low)
-        return with_sign(where_less(magnitude(x), splat(x, 0.5), p, tail), x)
+        a = at_most(magnitude(x), splat(x, 5.95))
+        y = segment_parts(&ERF_WIDE[0][0], 14, ODD, ALL, bent_steps(a, 2.1, -0.13, 0.4), a, &low)
+        y = y + low
+    return with_sign(y, x)

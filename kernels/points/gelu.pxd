@@ -22,7 +22,7 @@ cdef inline real gelu_end(real like) noexcept nogil:
 
 cdef inline f32x normal_tail_segment(f32x a, int which, f32x* rest) noexcept nogil:
     # Phi(-a) up to there
-    return segment_parts(&GELU_SEGMENTS[0][0], 7, PLAIN, which, bent_steps(a, 0.65, 0.4), a, rest)
+    return segment_parts(&GELU_SEGMENTS[0][0], 7, PLAIN, which, bent_steps(a, 0.65, 0.4, 0.0), a, rest)
 
 
 cdef inline f32x gelu_segment(f32x x, f32x a, int which) noexcept nogil:
@@ -57,7 +57,7 @@ cdef inline real gelu_slope_end(real like) noexcept nogil:
 
 
 cdef inline f32x gelu_slope_parts(f32x a, int which, f32x* rest) noexcept nogil:
-    return segment_parts(&GELU_SLOPE_SEGMENTS[0][0], 8, ROOTED, which, bent_steps(a, 1.2, 0.2), a, rest)
+    return segment_parts(&GELU_SLOPE_SEGMENTS[0][0], 8, ROOTED, which, bent_steps(a, 1.2, 0.2, 0.0), a, rest)
 
 
 cdef inline real gelu_slope_by_exp(real x, real* low) noexcept nogil:
@@ -160,7 +160,7 @@ cdef inline real gelu_tanh_by_exp(real x) noexcept nogil:
 
 cdef inline f32x gelu_tanh_segment(f32x x, f32x a, int which) noexcept nogil:
     cdef f32x rest
-    cdef f32x y = segment_parts(&GELU_TANH_SEGMENTS[0][0], 7, PLAIN, which, bent_steps(a, 1.4, 0.33), a, &rest)
+    cdef f32x y = segment_parts(&GELU_TANH_SEGMENTS[0][0], 7, PLAIN, which, bent_steps(a, 1.4, 0.33, 0.0), a, &rest)
     return minus_product(x, a, y, rest)
 
 
@@ -221,8 +221,8 @@ cdef inline real gelu_tanh_slope_end(real like) noexcept nogil:
 
 
 cdef inline f32x gelu_tanh_backward_segment(f32x grad, f32x x, f32x a, int which) noexcept nogil:
-    cdef f32x low
-    cdef f32x k = segment_parts(&GELU_TANH_SLOPE_SEGMENTS[0][0], 8, ROOTED, which, bent_steps(a, 1.2, 0.25), a, &low)
+    cdef f32x low, place = bent_steps(a, 1.2, 0.25, 0.0)
+    cdef f32x k = segment_parts(&GELU_TANH_SLOPE_SEGMENTS[0][0], 8, ROOTED, which, place, a, &low)
     return times_reflected_pair(grad, x, k, low)
 
 

@@ -2,13 +2,14 @@
 # number in brackets beside another is float64's, where the two precisions differ.
 #
 # How a family's file is made. Most x lie within 5 or 10 of 0, and up to there float32 has polynomials by segments
-# (math/segments.pxd), in half the time of the formula. The formula itself is ..._by_exp: float64 takes it everywhere,
-# and float32 where a register holds a number beyond the segments. LOOKUP_FLOATS says how many segments a level looks
-# up at once, 8 or 16.
+# (math/segments.pxd), in half the time of the formula. The formula itself is ..._by_exp: float64 takes it everywhere
+# but for silu's slope, which has segments too, and float32 where a register holds a number beyond them. LOOKUP_FLOATS
+# says how many segments a level looks up at once, 8 or 16 (4 or 8).
 #
 # ..._slope is f'(x) as an unevaluated sum of two numbers, by which ..._backward multiplies grad, to round once. A slope
 # that crosses zero keeps its relative accuracy there, where the terms of the formula cancel: in float32 a segment has
-# its centre on the root, in float64 a polynomial takes over near it (tools/fit/roots.py).
+# its centre on the root, as has silu's in float64; for other slopes a polynomial takes over near it there
+# (tools/fit/roots.py).
 from ..lanes cimport all_less, any_less, at_least, at_most, f32x, fma, magnitude, pick, real, splat, where_less
 from ..math.exponential cimport any_outside, largest, lowering, power2_raised_by
 from ..math.pairs cimport fast_sum, pair_product, product, scaled
@@ -41,10 +42,14 @@ cdef inline f32x times_reflected(f32x grad, f32x x, f32x k) noexcept nogil:
     return where_less(x, splat(x, 0.0), grad * k, fma(at_most(at_least(grad, -top), top), -k, grad))
 
 
-cdef inline f32x times_reflected_pair(f32x grad, f32x x, f32x k, f32x low) noexcept nogil:
+cdef inline real times_reflected_pair(real grad, real x, real k, real low) noexcept nogil:
     # times_reflected of k + low
-    cdef f32x top = largest(x), number = at_most(at_least(grad, -top), top)
-    return where_less(x, splat(x, 0.0), fma(grad, k, number * low), fma(number, -k, grad))
+    cdef real top = largest(x), number = at_most(at_least(grad, -top), top)
+    if real is f32x:
+        return where_less(x, splat(x, 0.0), fma(grad, k, number * low), fma(number, -k, grad))
+    else:
+        low = where_less(x, splat(x, 0.0), number * low, grad)
+        return fma(where_less(x, splat(x, 0.0), grad, -number), k, low)
 
 
 cdef inline real times_square(real grad, real s, real s_low, real w) noexcept nogil:

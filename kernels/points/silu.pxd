@@ -6,14 +6,15 @@ from ..lanes cimport (
     LOOKUP_FLOATS, any_less, at_least, at_most, f32x, f64x, fma, ldexp, magnitude, pick, power2, real, scale2, splat,
     where_less, with_sign,
 )
-from ..math.exponential cimport exp_of_pair, largest, step, whole
+from ..math.exponential cimport exp_of_pair, largest, whole
 from ..math.logistic cimport logistic_times, reduced, sigmoid
 from ..math.piecewise cimport (
     LAST, ODD, ROOTED, first_steps_end, reflected_pair, segment, segment_parts, steps, steps_end,
 )
 from ..math.pairs cimport fast_sum, pair_product, pair_quotient, scaled, two_sum
 from ..math.segments cimport SILU_SEGMENTS, SILU_SLOPE_SEGMENTS
-from .parts cimport any_one, minus_tail, near_root, stretched, times_reflected_pair, where_one
+from ..math.wide_segments cimport SILU_SLOPE_WIDE
+from .parts cimport any_one, minus_tail, stretched, times_reflected_pair, where_one
 from .sigmoid cimport logistic
 
 
@@ -22,11 +23,16 @@ cdef inline real minus_half(real x, real s) noexcept nogil:
     return fma(s, splat(x, -0.5), at_least(x, splat(x, -0.0)))
 
 
-cdef inline real silu_by_exp(real x) noexcept nogil:
+cdef inline real silu_tail(real x) noexcept nogil:
+    # |x| / (1 + e^|x|), times 2^32 (2^128)
     cdef real r_low, sum
     cdef real a = at_most(magnitude(x), pick(x, 109.0, 752.0))
     cdef real r = reduced(a, &r_low, &sum)
-    return minus_tail(x, logistic_times(a, r, r_low, sum))
+    return logistic_times(a, r, r_low, sum)
+
+
+cdef inline real silu_by_exp(real x) noexcept nogil:
+    return minus_tail(x, silu_tail(x))
 
 
 cdef inline f32x silu_segment(f32x x, f32x a, int which) noexcept nogil:
@@ -49,9 +55,12 @@ cdef inline real silu(real x) noexcept nogil:
         return silu_by_exp(x)
 
 
-cdef inline f32x silu_slope_parts(f32x a, int which, f32x* rest) noexcept nogil:
+cdef inline real silu_slope_parts(real a, int which, real* rest) noexcept nogil:
     # silu'(-a) as far as its segments reach
-    return segment_parts(&SILU_SLOPE_SEGMENTS[0][0], 7, ROOTED, which, steps(a), a, rest)
+    if real is f32x:
+        return segment_parts(&SILU_SLOPE_SEGMENTS[0][0], 7, ROOTED, which, steps(a), a, rest)
+    else:
+        return segment(&SILU_SLOPE_WIDE[0][0], 16, ROOTED, which, steps(a), a, rest)
 
 
 cdef inline real silu_slope_far(real x, real* low) noexcept nogil:
@@ -65,8 +74,8 @@ cdef inline real silu_slope_far(real x, real* low) noexcept nogil:
 
 
 cdef inline real silu_slope_by_exp(real x, real* low) noexcept nogil:
-    # With e = e^-|x| and s = 1 + e: (s + x e) / s^2 where x >= 0, and (s + x) e / s^2 where x < 0. That cancels near
-    # x = -1.278, where float64 takes a polynomial in t, |t| <= 2^-7, error 2^-65.2 (tools/fit/roots.py).
+    # With e = e^-|x| and s = 1 + e: (s + x e) / s^2 where x >= 0, and (s + x) e / s^2 where x < 0, which cancels near
+    # x = -1.278: for x beyond the segments
     cdef real far = pick(x, 80.0, 690.0), a = at_most(magnitude(x), far), zero = splat(x, 0.0)
     cdef real e, e_low, s, s_low, square, top, top_low, h, rest, k, t, c, sum
     e = exp_of_pair(-a, splat(x, -0.0), &e_low, &sum)
@@ -83,17 +92,6 @@ cdef inline real silu_slope_by_exp(real x, real* low) noexcept nogil:
     top_low = top_low + s_low
     top, top_low = where_less(x, zero, k, top), where_less(x, zero, rest, top_low)
     k = pair_quotient(top, top_low, square, fma(s + s, s_low, fma(s, s, -square)), low)
-    if real is f64x:
-        t = fast_sum(x + splat(x, 1.2784645427610737), splat(x, 1.0946994183093437e-16), &rest)
-        if any_less(magnitude(t), splat(x, 0.0078125)):
-            c = splat(x, 0.00079851751265388480)
-            c = step(c, t, 0.00012664724551242605)
-            c = step(c, t, -0.0066065891382233592)
-            c = step(c, t, -0.015222655223793359)
-            c = step(c, t, 0.018874814223782312)
-            c = step(c, t, 0.14664879699694690)
-            c = step(c, t, -3.974332745880847e-18)
-            k = near_root(t, rest, 0.0078125, 0.2178117057198001, c, k, low[0], low)
     if any_less(x, -far):
         c = silu_slope_far(x, &rest)
         k, low[0] = where_less(x, -far, c, k), where_less(x, -far, rest, low[0])
@@ -103,40 +101,33 @@ cdef inline real silu_slope_by_exp(real x, real* low) noexcept nogil:
 cdef inline real silu_slope(real x, real* low) noexcept nogil:
     # s (1 + x (1 - s)), s = sigmoid(x)
     cdef real k, rest, far, slope, a = magnitude(x), end = steps_end(x)
-    if real is f32x:
-        k = silu_slope_parts(a, LOOKUP_FLOATS, &rest)
-        if LOOKUP_FLOATS == 8 and any_less(first_steps_end(a), a):
-            k = where_less(first_steps_end(a), a, silu_slope_parts(a, LAST, &far), k)
-            rest = where_less(first_steps_end(a), a, far, rest)
-        slope = reflected_pair(x, k, rest, low)
-        if any_less(end, a):
-            k = silu_slope_by_exp(x, &rest)
-            slope = where_less(end, a, k, slope)
-            low[0] = where_less(end, a, rest, low[0])
-        return slope
-    else:
-        return silu_slope_by_exp(x, low)
+    k = silu_slope_parts(a, LOOKUP_FLOATS, &rest)
+    if LOOKUP_FLOATS == 8 and any_less(first_steps_end(a), a):
+        k = where_less(first_steps_end(a), a, silu_slope_parts(a, LAST, &far), k)
+        rest = where_less(first_steps_end(a), a, far, rest)
+    slope = reflected_pair(x, k, rest, low)
+    if any_less(end, a):
+        k = silu_slope_by_exp(x, &rest)
+        slope = where_less(end, a, k, slope)
+        low[0] = where_less(end, a, rest, low[0])
+    return slope
 
 
-cdef inline f32x silu_backward_segment(f32x grad, f32x x, f32x a, int which) noexcept nogil:
-    cdef f32x low, k = silu_slope_parts(a, which, &low)
+cdef inline real silu_backward_segment(real grad, real x, real a, int which) noexcept nogil:
+    cdef real low, k = silu_slope_parts(a, which, &low)
     return times_reflected_pair(grad, x, k, low)
 
 
 cdef inline real silu_backward(real grad, real x) noexcept nogil:
     cdef real y, k, low, a = magnitude(x), end = steps_end(x)
-    if real is f32x:
-        y = silu_backward_segment(grad, x, a, LOOKUP_FLOATS)
-        if any_less(first_steps_end(a), a):
-            if LOOKUP_FLOATS == 8:
-                y = where_less(first_steps_end(a), a, silu_backward_segment(grad, x, a, LAST), y)
-            if LOOKUP_FLOATS == 16 or any_less(end, a):
-                k = silu_slope_by_exp(x, &low)
-                y = where_less(end, a, grad * (k + low), y)
-        return y
-    else:
-        k = silu_slope_by_exp(x, &low)
-        return scaled(grad, k, low)
+    y = silu_backward_segment(grad, x, a, LOOKUP_FLOATS)
+    if any_less(first_steps_end(a), a):
+        if LOOKUP_FLOATS == 8:
+            y = where_less(first_steps_end(a), a, silu_backward_segment(grad, x, a, LAST), y)
+        if LOOKUP_FLOATS == 16 or any_less(end, a):
+            k = silu_slope_by_exp(x, &low)
+            y = where_less(end, a, grad * (k + low), y)
+    return y
 
 
 cdef inline real swish(real x, real beta) noexcept nogil:

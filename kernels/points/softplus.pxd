@@ -14,7 +14,7 @@ from ..lanes cimport (
 from ..math.exponential cimport (
     exp_of_pair, exp_parts, expm1_parts, lowering, power2_of_sum, raised_power2, scale2_of_sum, whole,
 )
-from ..math.logarithm cimport log, log1p_below_f64, log1p_f64, log_f64, log_pair_f32
+from ..math.logarithm cimport log, log1p_below_f64, log1p_f64, log_pair_f32, log_terms_f64
 from ..math.logistic cimport sigmoid_tail
 from ..math.piecewise cimport ALL, LAST, PLAIN, first_steps_end, quarters, segment, segment_parts, steps, steps_end
 from ..math.pairs cimport fast_sum, finite, pair_product, two_sum
@@ -209,7 +209,8 @@ cdef inline real log1mexp(real x) noexcept nogil:
     if real is f32x:
         y = log_pair_f32(u, low)
     else:
-        y = log_f64(u, low, &low)
+        y = log_terms_f64(u, low, &low)
         y = y + low
-    y = where_less(far, x, -scale2(one + (r + rest), whole(sum)), y)
+    if any_less(far, x):
+        y = where_less(far, x, -scale2(one + (r + rest), whole(sum)), y)
     return where_less(x, least, log(x), y) if any_less(x, least) else y

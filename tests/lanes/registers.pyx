@@ -315,6 +315,20 @@ def lookup16(const float[::1] table, const uint32_t[::1] index, float[::1] y):
         i += lanes.F32_LANES
 
 
+def lookup4_f64(const double[::1] table, const uint64_t[::1] index, double[::1] y):
+    cdef Py_ssize_t i = 0
+    while i < index.shape[0]:
+        lanes.store_f64(&y[i], lanes.lookup4_f64(&table[0], lanes.load_u64(&index[i])))
+        i += lanes.F64_LANES
+
+
+def lookup8_f64(const double[::1] table, const uint64_t[::1] index, double[::1] y):
+    cdef Py_ssize_t i = 0
+    while i < index.shape[0]:
+        lanes.store_f64(&y[i], lanes.lookup8_f64(&table[0], lanes.load_u64(&index[i])))
+        i += lanes.F64_LANES
+
+
 def add_products(uint32_t w, const uint32_t[::1] x, bint of_bytes, uint32_t[::1] sums):
     """add_products_u8, else add_products_i16: to two registers at a time, so lengths are multiples of 32."""
     cdef Py_ssize_t i = 0

@@ -51,7 +51,6 @@ def fit(slope, start, half_width, degree):
 
 def main():
     for name, slope, start, half_width, degrees in (
-        ("silu", silu_slope, -1.28, mpf(2)**-7, (6,)),
         ("gelu", gelu_slope, -0.75, mpf("0.25"), (13,)),
         ("gelu_tanh", gelu_tanh_slope, -0.75, mpf("0.25"), (14,)),
         ("mish", mish_slope, -1.19, mpf("0.25"), (6, 14)),
