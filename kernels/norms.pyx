@@ -31,7 +31,7 @@ from .loops.reductions cimport (
 from .loops.operations cimport (
     ALL, FROM_MEMORY, GROUP, SHORT, SHORT_GROUPS, SHORT_ROWS, STREAMED, Operands, Operation, RowMachine, along_axis,
     group_kernel, group_of, loop_function, on_matrices, operations_of, row_machine, run_groups, short_kernel,
-    with_short_rows,
+    with_all_rows, with_short_rows,
 )
 from .loops.registers cimport STREAM_BYTES, itemsize, lanes, skip, store
 from .loops.short_rows cimport (
@@ -59,6 +59,7 @@ cdef enum Algorithm:
 
 cdef enum:
     GUESSED = 128  # a mean is guessed from so many elements at the start of its row
+    MOST_LAYER = 1024  # elements of rows at most of which the first-level cache holds SHORT_ROWS, or nearly
 
 cdef struct Norm:
     const void* x
@@ -352,10 +353,10 @@ rms_stats_gufunc = with_short_rows(along_axis(
 layer_stats_gufunc = with_short_rows(along_axis(
     b"layer_stats", <void*>layer_stats_kernel[f32x], <void*>layer_stats_kernel[f64x], b"rs", b"ss",
     b"mean, 1 / sqrt(variance + eps)"), <void*>short_layer_stats_kernel[f32x], <void*>short_layer_stats_kernel[f64x])
-layer_norm_gufunc = with_short_rows(along_axis(
+layer_norm_gufunc = with_all_rows(with_short_rows(along_axis(
     b"layer_norm", <void*>layer_kernel[f32x], <void*>layer_kernel[f64x], b"rvvs", b"rss",
     b"(x - mean) / sqrt(variance + eps) * weight + bias, the mean guessed and made good"),
-    <void*>short_layer_kernel[f32x], <void*>short_layer_kernel[f64x])
+    <void*>short_layer_kernel[f32x], <void*>short_layer_kernel[f64x]), <void*>layer_all_rows, NULL)
 layer_norm_two_pass_gufunc = along_axis(
     b"layer_norm_two_pass", <void*>two_pass_kernel[f32x], <void*>two_pass_kernel[f64x], b"rvvs", b"rss",
     b"as layer_norm, the row read twice for its statistics")

@@ -17,13 +17,14 @@ from .lanes cimport (
 )
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
 from .loops.reductions cimport (
-    SUMS, Pair, add_element, add_more_terms, add_terms, element, fold_block, largest_lane, map_bfloat16, map_block,
-    map_row, merge_row, product_block, rounded, row_context, sum_block, sum_row, take, take_either, tree,
+    BLOCK, SUMS, Pair, add_element, add_more_terms, add_terms, element, fold_block, largest_lane, map_bfloat16,
+    map_block, map_row, merge_row, product_block, rounded, row_context, sum_block, sum_row, take, take_either, tree,
 )
 from .loops.operations cimport (
-    BFLOAT16_ROWS, GROUP, MOST_REGISTERS, ROW_BY_ROW, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, WIDE, Operands,
-    Operation, RowMachine, along_axis, group_kernel, group_of, more_filled, operations_of, row_by_row, row_machine,
-    run_groups, short_kernel, taking_bfloat16, with_columns, with_short_rows, without_copies,
+    BFLOAT16_ROWS, FROM_MEMORY, GROUP, GROUP_BYTES, MOST_REGISTERS, ROW_BY_ROW, SHORT, SHORT_BYTES, SHORT_ROWS,
+    SHORT_TILE, STREAMED, WIDE, Operands, Operation, RowMachine, along_axis, group_kernel, group_of, more_filled,
+    operations_of, row_by_row, row_machine, run_groups, short_kernel, taking_bfloat16, with_all_rows, with_columns,
+    with_short_rows, without_copies,
 )
 from .loops.registers cimport itemsize, lanes, load, skip, store, store_part
 from .loops.columns cimport (
@@ -286,6 +287,35 @@ cdef void softmax_backward_kernel(const real* like, Operands* p, Py_ssize_t rows
         map_row(softmax_slope_block[real], <real*>p[r][3], &own[r], n, threads)
 
 
+cdef Py_ssize_t softmax_backward_all_rows(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t rows,
+                                          Py_ssize_t n, int manner) noexcept nogil:
+    # rows of one block, two at a time as long as the first-level cache keeps them until they are written
+    cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False, False)
+    cdef const char* grad = at[0]
+    cdef const char* y = at[1]
+    cdef const char* sign = at[2]
+    cdef char* grad_x = at[3]
+    cdef Py_ssize_t grad_step = steps[0], y_step = steps[1], sign_step = steps[2], out_step = steps[3], row = 0, k
+    cdef Py_ssize_t together = 1 if 6 * n * itemsize(like) > GROUP_BYTES else 2
+    cdef double[2] totals
+    if n * itemsize(like) <= SHORT_BYTES or n > BLOCK or manner & (STREAMED | FROM_MEMORY | BFLOAT16_ROWS):
+        return 0
+    while row < rows:
+        together = min(together, rows - row)
+        for k in range(together):
+            own.grad, own.x = grad + k * grad_step, y + k * y_step
+            if real is f32x:
+                totals[k] = product_block(fold_grad_y, <const float*>own.grad, <const float*>own.x, &own, 0, n).first
+            else:
+                totals[k] = sum_block(add_grad_y, 1, like, &own, 0, n).first
+        for k in range(together):
+            own.grad, own.x, own.value, own.sign = grad, y, totals[k], (<const double*>sign)[0]
+            map_block(softmax_slope[real], <real*>grad_x, &own, 0, n, False)
+            grad, y, sign, grad_x = grad + grad_step, y + y_step, sign + sign_step, grad_x + out_step
+        row += together
+    return rows
+
+
 cdef void log_softmax_backward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
                                       int manner) noexcept nogil:
     # grad, y -> grad_x
@@ -349,11 +379,12 @@ weighted_logsumexp_gufunc = along_axis(
 weighted_logsumexp_backward_gufunc = along_axis(
     b"weighted_logsumexp_backward", <void*>weighted_logsumexp_backward_kernel[f32x],
     <void*>weighted_logsumexp_backward_kernel[f64x], b"rrs", b"r", b"x, b, grad -> grad b exp(x) / sum(b exp(x))")
-softmax_backward_gufunc = without_copies(taking_bfloat16(with_columns(with_short_rows(along_axis(
+softmax_backward_gufunc = with_all_rows(without_copies(taking_bfloat16(with_columns(with_short_rows(along_axis(
     b"softmax_backward", <void*>softmax_backward_kernel[f32x], <void*>softmax_backward_kernel[f64x], b"rrs", b"r",
     b"grad, y, sign -> y (grad - sum(grad y)) sign"),
     <void*>short_softmax_backward_kernel[f32x], <void*>short_softmax_backward_kernel[f64x]),
-    <void*>softmax_backward_columns[f32x], <void*>softmax_backward_columns[f64x], 0), STANDING), WIDE)
+    <void*>softmax_backward_columns[f32x], <void*>softmax_backward_columns[f64x], 0), STANDING), WIDE),
+    <void*>softmax_backward_all_rows[f32x], <void*>softmax_backward_all_rows[f64x])
 log_softmax_backward_gufunc = without_copies(taking_bfloat16(with_columns(with_short_rows(along_axis(
     b"log_softmax_backward", <void*>log_softmax_backward_kernel[f32x], <void*>log_softmax_backward_kernel[f64x], b"rr",
     b"r", b"grad, y -> grad - exp(y) sum(grad)"),

@@ -64,6 +64,13 @@ ctypedef void (*group_kernel)(const void* like, Operands* p, Py_ssize_t rows, Py
 ctypedef bint (*short_kernel)(const void* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                               int manner) noexcept nogil
 
+# A kernel on any number of rows, from where the operands of the first one are and how far it is to those of the next.
+# It says how many of them, from the first on, it has taken, which may be none. All rows are one call of it, since what
+# is stored between two rows, such as arguments, waits in the processor until the outputs of the first are in the
+# caches, and so does what follows.
+ctypedef Py_ssize_t (*all_rows_kernel)(const void* like, char** at, const Py_ssize_t* steps, Py_ssize_t rows,
+                                       Py_ssize_t n, int manner) noexcept nogil
+
 # A kernel on rows that are neighbours in memory, a row a lane: some whole registers of them. That is a cache line of
 # numbers at most, or, where rows are short, up to MOST_REGISTERS whose elements take no more room than SHORT_TILE
 # numbers of float64. While the processor waits for what follows from the sums of one register, it computes the next
@@ -81,6 +88,7 @@ cdef struct Operation:
     void* loop  # a loop_function; it stays first, where operands.pyx looks for it
     void* kernel
     void* short_kernel  # NULL where there is none
+    void* all_rows  # an all_rows_kernel, or NULL
     void* column_kernel  # NULL where there is none
     Py_ssize_t turned  # elements of a row up to which it pays to turn rows for that kernel, TURNED at most
     Py_ssize_t filled  # the same of rows that copies fill up, MOST_FILLED at most
@@ -113,6 +121,7 @@ cdef struct Pass:
     # One kernel on all rows, in chunks. Their size follows from the shape alone, so that no sum depends on the threads.
     group_kernel kernel
     short_kernel shorts  # NULL where there is none
+    all_rows_kernel all_rows  # NULL where there is none
     column_kernel columns  # NULL where there is none
     Py_ssize_t turned  # up to which length rows are turned for it
     Py_ssize_t filled  # and those that copies fill up
@@ -192,6 +201,15 @@ cdef inline object with_short_rows(object gufunc, void* float32, void* float64):
     cdef int k
     for k in range(DTYPES):
         operation[k].short_kernel = float64 if operation[k].dtype == FLOAT64 else float32
+    return gufunc
+
+
+cdef inline object with_all_rows(object gufunc, void* float32, void* float64):
+    # the same function, with kernels that take all rows in one call
+    cdef Operation* operation = <Operation*>operations_of(gufunc)
+    cdef int k
+    for k in range(DTYPES):
+        operation[k].all_rows = float64 if operation[k].dtype == FLOAT64 else float32
     return gufunc
 
 

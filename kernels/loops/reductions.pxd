@@ -580,13 +580,12 @@ cdef inline void map_streamed(real (*point)(const real*, const void*, Py_ssize_t
 cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
                            real* y, const void* context, Py_ssize_t start, Py_ssize_t n, bint streamed) noexcept nogil:
     # y[i] = point(i) over one block, by whole registers from y's first register boundary on. What stands before it, and
-    # behind the last of them, are whole registers too, which overlap with others: they are computed first, since y may
-    # be where x is, and written last, since a part of a register is written slowly. Where streaming stores are asked
-    # for, the caller has to end them.
-    cdef Py_ssize_t width = lanes(y), stop = start + n, part = head(skip(y, start), n), i = start + part, k
-    cdef Py_ssize_t at[2]
-    cdef real edges[2]
-    cdef real value, next_value
+    # behind the last of them, are whole registers too, which overlap with others: both are computed before what they
+    # overlap with is written, since y may be where x is. Where streaming stores are asked for, the caller has to end
+    # them.
+    cdef Py_ssize_t width = lanes(y), stop = start + n, part = head(skip(y, start), n), i = start + part
+    cdef bint ends = (n - part) % width == 0
+    cdef real value, next_value, last = splat(last, 0.0)
     if n < 2 * width:
         i = start
         while i < stop:
@@ -596,10 +595,14 @@ cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, P
         return
     streamed = streamed and <uintptr_t>skip(y, i) % sizeof(real) == 0 and (
         ends_lines(<Py_ssize_t>skip(y, start) | n * itemsize(y), n * itemsize(y)))
-    at[0], at[1] = start if part else -1, stop - width if (n - part) % width else -1
-    for k in range(2):
-        if at[k] >= 0:
-            edges[k] = point(y, context, at[k], width)
+    if not ends:
+        last = point(y, context, stop - width, width)
+    if part:
+        value, next_value = point(y, context, start, width), point(y, context, i, width)
+        store(<real*>skip(y, start), value)
+        if not streamed:
+            store(<real*>skip(y, i), next_value)
+            i += width
     if streamed:
         map_streamed(point, y, context, i, stop)
     else:
@@ -610,9 +613,8 @@ cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, P
             i += 2 * width
         if i + width <= stop:
             store(<real*>skip(y, i), point(y, context, i, width))
-    for k in range(2):
-        if at[k] >= 0:
-            store(<real*>skip(y, at[k]), edges[k])
+    if not ends:
+        store(<real*>skip(y, stop - width), last)
 
 
 cdef inline void map_in_pairs(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
@@ -719,14 +721,8 @@ cdef inline void map_bfloat16(f32x (*point)(const f32x*, const void*, Py_ssize_t
     map_shorts(BFLOAT16, point, y, context, start, n)
 
 
-cdef inline void store_pair(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
-                            real* y, const void* context, real* other_y, const void* other_context, Py_ssize_t i,
-                            Py_ssize_t n, bint streamed) noexcept nogil:
-    cdef real value = point(y, context, i, n), other = point(y, other_context, i, n)
-    if n < lanes(y):
-        store_part(<real*>skip(y, i), value, n)
-        store_part(<real*>skip(other_y, i), other, n)
-    elif streamed:
+cdef inline void store_pair(real* y, real* other_y, real value, real other, Py_ssize_t i, bint streamed) noexcept nogil:
+    if streamed:
         stream(<real*>skip(y, i), value)
         stream(<real*>skip(other_y, i), other)
     else:
@@ -739,26 +735,30 @@ cdef inline void map_pair(real (*point)(const real*, const void*, Py_ssize_t, Py
                           bint streamed) noexcept nogil:
     # map_block over two short rows at a time: what the points of both need is loaded once
     cdef bint alike = <uintptr_t>y % sizeof(real) == <uintptr_t>other_y % sizeof(real)
-    cdef Py_ssize_t width = lanes(y), i = head(y, n) if alike else 0, k
-    cdef Py_ssize_t at[2]
-    cdef real edges[4]
+    cdef Py_ssize_t width = lanes(y), i = head(y, n) if alike else 0
+    cdef bint ends = (n - i) % width == 0
+    cdef real value, other, next_value, next_other, last = splat(last, 0.0), other_last = last
     if n < width:
         if n > 0:
-            store_pair(point, y, context, other_y, other_context, 0, n, False)
+            value, other = point(y, context, 0, n), point(y, other_context, 0, n)
+            store_part(y, value, n)
+            store_part(other_y, other, n)
         return
-    at[0], at[1] = 0 if i else -1, n - width if (n - i) % width else -1
-    for k in range(2):
-        if at[k] >= 0:
-            edges[2 * k] = point(y, context, at[k], width)
-            edges[2 * k + 1] = point(y, other_context, at[k], width)
+    if not ends:
+        last, other_last = point(y, context, n - width, width), point(y, other_context, n - width, width)
     streamed = streamed and alike and <uintptr_t>skip(y, i) % sizeof(real) == 0
-    while i + width <= n:
-        store_pair(point, y, context, other_y, other_context, i, width, streamed)
+    if i > 0:
+        value, other = point(y, context, 0, width), point(y, other_context, 0, width)
+        next_value, next_other = point(y, context, i, width), point(y, other_context, i, width)
+        store_pair(y, other_y, value, other, 0, False)
+        store_pair(y, other_y, next_value, next_other, i, streamed)
         i += width
-    for k in range(2):
-        if at[k] >= 0:
-            store(<real*>skip(y, at[k]), edges[2 * k])
-            store(<real*>skip(other_y, at[k]), edges[2 * k + 1])
+    while i + width <= n:
+        value, other = point(y, context, i, width), point(y, other_context, i, width)
+        store_pair(y, other_y, value, other, i, streamed)
+        i += width
+    if not ends:
+        store_pair(y, other_y, last, other_last, n - width, False)
 
 
 cdef inline void map_one(void* context, Py_ssize_t b, int thread) noexcept nogil:

@@ -17,7 +17,7 @@ from .dtypes cimport FLOAT32, FLOAT64, Dtype, is_short, size_of
 from .operations cimport (
     ALL, BFLOAT16_ROWS, FROM_MEMORY, GROUP, LONG_COLUMNS, MAX_ROW_OPERANDS, MOST_FILLED, MOST_REGISTERS, MOST_TURNED,
     ROW_BY_ROW, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, TURNED_TILE, WIDE, Operand, Operands, Operation, Pass,
-    column_kernel, group_kernel, group_of, run_groups, short_kernel,
+    all_rows_kernel, column_kernel, group_kernel, group_of, run_groups, short_kernel,
 )
 from .registers cimport LINE, STREAM_BYTES, ends_lines, head
 from .threads cimport THREAD_MIN, chunk_function, run_chunks
@@ -370,6 +370,11 @@ cdef inline void run_rows(const Pass* work, char** at, const Py_ssize_t* step, P
     if FEWEST <= rows < F32_LANES and rows != SHORT_ROWS and 0 < n <= (
             min(work.turned, MOST_FILLED) if rows >= MANY else work.filled) and run_filled(work, at, step, rows):
         return
+    if work.all_rows != NULL:
+        taken = work.all_rows(NULL, at, step, rows, n, work.manner)
+        for k in range(work.operands):
+            at[k] += taken * step[k]
+        rows -= taken
     run_groups(work.kernel, work.shorts, at, step, work.operands, work.group, rows, n, width_of(work), threads,
                work.manner)
 
@@ -500,7 +505,7 @@ cdef inline void take_operands(Pass* work, const Operation* operation, char** ar
     cdef Operand* one
     cdef int k
     work.kernel, work.dtype = <group_kernel>operation.kernel, operation.dtype
-    work.standing = operation.standing
+    work.standing, work.all_rows = operation.standing, <all_rows_kernel>operation.all_rows
     work.shorts, work.columns = <short_kernel>operation.short_kernel, <column_kernel>operation.column_kernel
     work.turned, work.filled, work.registers = operation.turned, operation.filled, operation.registers
     work.row_by_row = operation.row_by_row

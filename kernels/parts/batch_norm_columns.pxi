@@ -137,7 +137,8 @@ cdef bint begin_columns(const Operation* operation, group_kernel kernel, Problem
     cdef Matrix none = Matrix(NULL, 0, 0), own = Matrix(<char*>problem.blocks, 0, 0)
     cdef Py_ssize_t size = whole((channels + PADDING) * (8 if operation.dtype == FLOAT64 else 4), LINE), i
     cdef bint rescued = False
-    work.kernel, work.shorts, work.columns, work.turned, work.filled, work.across = kernel, NULL, NULL, 0, 0, False
+    work.kernel, work.shorts, work.all_rows, work.columns = kernel, NULL, NULL, NULL
+    work.turned, work.filled, work.across = 0, 0, False
     work.dtype, work.standing, work.n_in, work.group = operation.dtype, 0, 3, GROUP
     work.rows, work.q, work.n, work.flat = examples, examples, channels, True
     work.of[0] = operand(c'r', x, 0)

@@ -3,12 +3,16 @@
 cdef inline bint short_rstds(const real* like, const double* squares, const char* eps, Py_ssize_t eps_step,
                              double* rstds) noexcept nogil:
     # whether rows of these mean squares are ordinary; and if so, their 1 / sqrt(square + eps)
+    cdef f64x own = splat_f64((<const double*>eps)[0])
     cdef int k = 0
-    take_numbers(eps, eps_step, rstds)
+    if eps_step != 0:
+        take_numbers(eps, eps_step, rstds)
     while k < SHORT_ROWS:
         if not all_ordinary(like, load_f64(squares + k)):
             return False
-        store_f64(rstds + k, splat_f64(1.0) / square_root_f64(load_f64(squares + k) + load_f64(rstds + k)))
+        if eps_step != 0:
+            own = load_f64(rstds + k)
+        store_f64(rstds + k, splat_f64(1.0) / square_root_f64(load_f64(squares + k) + own))
         k += F64_LANES
     return True
 
@@ -28,17 +32,15 @@ cdef inline bint short_rms(const real* like, const char* x, Py_ssize_t step, con
 
 cdef bint short_layer(const real* like, const char* x, Py_ssize_t step, const char* eps, Py_ssize_t eps_step,
                       Py_ssize_t n, double* means, double* rests, double* rstds) noexcept nogil:
-    # as find_mean, centred_square and find_layer_rstd, which guess the means of longer rows first
+    # as guess_mean or find_mean, centred_square and find_layer_rstd, where every guess is good
     cdef Norm norm = Norm(NULL, NULL, NULL, NULL, 0.0, 0.0, 0.0, 0.0, 1.0, False)
     cdef f64x[2 * SHORT_ROWS] parts
     cdef double[SHORT_ROWS] squares
-    cdef f64x apart
-    cdef Py_ssize_t r
-    if n > GUESSED:
-        return False
+    cdef f64x apart, square
+    cdef Py_ssize_t r, first = min(n, <Py_ssize_t>GUESSED)
     for r in range(SHORT_ROWS):
-        sum_short(fold_element, add_element[real], 1, like, x + r * step, n, parts + r)
-    short_means(parts, n, means)
+        sum_short(fold_element, add_element[real], 1, like, x + r * step, first, parts + r)
+    short_means(parts, first, means)
     for r in range(SHORT_ROWS):
         means[r] = rounded(like, means[r])
         norm.x, norm.mean = x + r * step, means[r]
@@ -47,10 +49,18 @@ cdef bint short_layer(const real* like, const char* x, Py_ssize_t step, const ch
     short_means(parts + SHORT_ROWS, n, squares)
     r = 0
     while r < SHORT_ROWS:
-        apart = load_f64(rests + r)
-        store_f64(squares + r, load_f64(squares + r) - apart * apart)
+        apart, square = load_f64(rests + r), load_f64(squares + r)
+        if n > GUESSED and not all_less_f64(apart * apart, square * splat_f64(0.125)):
+            return False
+        store_f64(squares + r, square - apart * apart)
         r += F64_LANES
-    return short_rstds(like, squares, eps, eps_step, rstds)
+    if not short_rstds(like, squares, eps, eps_step, rstds):
+        return False
+    for r in range(SHORT_ROWS if n > GUESSED else 0):
+        norm.mean_rest = rests[r]
+        split_mean(like, &norm, means[r], norm.mean_rest)
+        means[r], rests[r] = norm.mean, norm.mean_rest
+    return True
 
 
 cdef bint short_rms_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
@@ -141,7 +151,7 @@ cdef bint short_layer_kernel(const real* like, char** at, const Py_ssize_t* step
     cdef const char* bias = at[2]
     cdef char* y = at[4]
     cdef Py_ssize_t x_step = steps[0], weight_step = steps[1], bias_step = steps[2], y_step = steps[4], r
-    if not short_layer(like, x, x_step, at[3], steps[3], n, means, rests, rstds):
+    if n > GUESSED or not short_layer(like, x, x_step, at[3], steps[3], n, means, rests, rstds):
         return False
     for r in range(SHORT_ROWS):
         norm.x, norm.weight, norm.bias = x + r * x_step, weight + r * weight_step, bias + r * bias_step
@@ -152,12 +162,48 @@ cdef bint short_layer_kernel(const real* like, char** at, const Py_ssize_t* step
     return True
 
 
+cdef Py_ssize_t layer_all_rows(const f32x* like, char** at, const Py_ssize_t* steps, Py_ssize_t rows, Py_ssize_t n,
+                               int manner) noexcept nogil:
+    # SHORT_ROWS longer rows at a time, as long as all are ordinary and their guesses good. They are written from the
+    # last one on, which the first-level cache still holds, and in pairs whose registers begin at boundaries of both.
+    cdef Norm one = Norm(NULL, NULL, NULL, NULL, 0.0, 0.0, 0.0, 0.0, 1.0, False), other = one
+    cdef double[SHORT_ROWS] means
+    cdef double[SHORT_ROWS] rests
+    cdef double[SHORT_ROWS] rstds
+    cdef const char* x = at[0]
+    cdef const f32x* weight = <const f32x*>at[1]
+    cdef const f32x* bias = <const f32x*>at[2]
+    cdef const char* eps = at[3]
+    cdef char* y = at[4]
+    cdef Py_ssize_t x_step = steps[0], eps_step = steps[3], y_step = steps[4], row = 0, r, pair, apart = 1
+    if n <= GUESSED or n > MOST_LAYER or manner & FROM_MEMORY or weight == NULL or bias == NULL or steps[1] or steps[2]:
+        return 0
+    if y_step % sizeof(f32x) == sizeof(f32x) // 2:
+        apart = 2
+    while row + SHORT_ROWS <= rows and short_layer(like, x, x_step, eps, eps_step, n, means, rests, rstds):
+        pair = SHORT_ROWS // 2
+        while pair > 0:
+            pair -= 1
+            r = 2 * pair - pair % 2 if apart == 2 else 2 * pair
+            one.x, one.mean, one.mean_rest, one.rstd = x + r * x_step, means[r], rests[r], rstds[r]
+            one.y, one.weight, one.bias = y + r * y_step, weight, bias
+            r += apart
+            other.x, other.mean, other.mean_rest, other.rstd = x + r * x_step, means[r], rests[r], rstds[r]
+            other.y, other.weight, other.bias = y + r * y_step, weight, bias
+            map_pair(layer_point[f32x], <f32x*>one.y, &one, <f32x*>other.y, &other, n, False)
+        put_means(means, rests, at[5] + row * steps[5], steps[5])
+        put_numbers(rstds, at[6] + row * steps[6], steps[6])
+        x, eps, y = x + SHORT_ROWS * x_step, eps + SHORT_ROWS * eps_step, y + SHORT_ROWS * y_step
+        row += SHORT_ROWS
+    return row
+
+
 cdef bint short_layer_stats_kernel(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n,
                                    int manner) noexcept nogil:
     cdef double[SHORT_ROWS] means
     cdef double[SHORT_ROWS] rests
     cdef double[SHORT_ROWS] rstds
-    if not short_layer(like, at[0], steps[0], at[1], steps[1], n, means, rests, rstds):
+    if n > GUESSED or not short_layer(like, at[0], steps[0], at[1], steps[1], n, means, rests, rstds):
         return False
     put_means(means, rests, at[2], steps[2])
     put_numbers(rstds, at[3], steps[3])
