@@ -21,10 +21,10 @@ from .loops.reductions cimport (
     map_block, map_row, merge_row, product_block, rounded, row_context, sum_block, sum_row, take, take_either, tree,
 )
 from .loops.operations cimport (
-    BFLOAT16_ROWS, FROM_MEMORY, GROUP, GROUP_BYTES, MOST_REGISTERS, ROW_BY_ROW, SHORT, SHORT_BYTES, SHORT_ROWS,
-    SHORT_TILE, STREAMED, WIDE, Operands, Operation, RowMachine, along_axis, group_kernel, group_of, more_filled,
-    operations_of, row_by_row, row_machine, run_groups, short_kernel, taking_bfloat16, with_all_rows, with_columns,
-    with_short_rows, without_copies,
+    BFLOAT16_ROWS, FROM_MEMORY, GROUP, GROUP_BYTES, MOST_REGISTERS, NARROWED, ROW_BY_ROW, SHORT, SHORT_BYTES,
+    SHORT_ROWS, SHORT_TILE, STREAMED, WIDE, Operands, Operation, RowMachine, along_axis, group_kernel, group_of,
+    more_filled, narrowing, operations_of, row_by_row, row_machine, run_groups, short_kernel, taking_bfloat16,
+    with_all_rows, with_columns, with_short_rows, without_copies,
 )
 from .loops.registers cimport itemsize, lanes, load, skip, store, store_part
 from .loops.columns cimport (
@@ -63,7 +63,7 @@ cdef struct Gradient:
     double rest  # and its rounding error
     double sign
     bint streamed
-    bint bfloat16  # whether rows are of bfloat16
+    bint bfloat16  # whether rows are of bfloat16, or results alone where points take no other
 
 
 # The points.
@@ -100,6 +100,10 @@ cdef void times_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t
 
 cdef void minus_log_block(real* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Gradient own = (<const Gradient*>context)[0]
+    if real is f32x:
+        if own.bfloat16:
+            map_bfloat16(minus_log[f32x], <uint16_t*>y, &own, start, n)
+            return
     map_block(minus_log[real], y, &own, start, n, own.streamed)
 
 
@@ -225,7 +229,7 @@ cdef void log_softmax_group(const real* like, Operands* p, Py_ssize_t rows, Py_s
     cdef Py_ssize_t r
     logsumexp(like, p, logs, rows, n, threads, INFINITY)
     for r in range(rows):
-        logs[r].streamed = manner & STREAMED
+        logs[r].streamed, logs[r].bfloat16 = manner & STREAMED, manner & NARROWED
         if safe and logs[r].value == -INFINITY:
             logs[r].value = logs[r].rest = 0.0  # every x is -inf, and so is its result
         map_row(minus_log_block[real], <real*>p[r][1], &logs[r], n, threads)
@@ -356,11 +360,11 @@ masked_softmax_plus_gufunc = with_short_rows(along_axis(
     b"masked_softmax_plus", <void*>masked_softmax_plus_kernel[f32x], <void*>masked_softmax_plus_kernel[f64x], b"rrss",
     b"r", b"x, mask, scale, count -> softmax(x scale + mask) of the first count, and 0"),
     <void*>short_masked_plus_kernel[f32x], <void*>short_masked_plus_kernel[f64x])
-log_softmax_gufunc = more_filled(row_by_row(without_copies(with_columns(with_short_rows(along_axis(
+log_softmax_gufunc = narrowing(more_filled(row_by_row(without_copies(with_columns(with_short_rows(along_axis(
     b"log_softmax", <void*>log_softmax_kernel[f32x], <void*>log_softmax_kernel[f64x], b"r", b"r",
     b"x - log(sum(exp(x)))"),
     <void*>short_log_softmax_kernel, <void*>turned_log_softmax_kernel),
-    <void*>log_softmax_columns[f32x], <void*>log_softmax_columns[f64x], 112), MOST_REGISTERS)))
+    <void*>log_softmax_columns[f32x], <void*>log_softmax_columns[f64x], 112), MOST_REGISTERS))))
 logsumexp_gufunc = without_copies(with_columns(with_short_rows(along_axis(
     b"logsumexp", <void*>logsumexp_kernel[f32x], <void*>logsumexp_kernel[f64x], b"r", b"s", b"log(sum(exp(x)))"),
     <void*>short_logsumexp_kernel[f32x], <void*>short_logsumexp_kernel[f64x]),

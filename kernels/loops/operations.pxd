@@ -52,6 +52,7 @@ cdef enum:
     BFLOAT16_ROWS = 4  # as bfloat16, which rows of inputs are too, where they stand
     FROM_MEMORY = 8  # one row after the other, since no cache holds them all, and memory is written fastest in order
     ROW_BY_ROW = 16  # to rows where they stand, though inputs are turned
+    NARROWED = 32  # as bfloat16, though rows of inputs are float32
 
 # A kernel on up to GROUP rows: NULL of the rows' precision, pointers to the operands of each, their length, how many
 # threads may share a row, and flags. Several rows at once let the processor begin one row's sum before the last ends.
@@ -97,6 +98,7 @@ cdef struct Operation:
     int operands
     bint summed  # whether it adds up over its rows
     Py_ssize_t standing  # elements of a row from which on its kernel takes bfloat16 where it stands; 0 for never
+    bint narrows  # whether its kernel can write rows of more than SHORT bfloat16 where they go
     char kinds[MAX_ROW_OPERANDS]
     const int* threads
     int registers  # of neighbouring rows that a kernel takes at most; 0 where it keeps a copy of them
@@ -130,6 +132,7 @@ cdef struct Pass:
     bint apart  # whether no output stands in the place of an input, so that rows may be computed twice
     Dtype dtype
     Py_ssize_t standing
+    bint narrows
     int n_in
     int operands
     Operand of[MAX_ROW_OPERANDS]
@@ -260,6 +263,15 @@ cdef inline object taking_bfloat16(object gufunc, Py_ssize_t least):
     cdef int k
     for k in range(DTYPES):
         operation[k].standing = least if operation[k].dtype == BFLOAT16 else 0
+    return gufunc
+
+
+cdef inline object narrowing(object gufunc):
+    # the same function, whose kernel writes bfloat16 where it goes, if NARROWED says so
+    cdef Operation* operation = <Operation*>operations_of(gufunc)
+    cdef int k
+    for k in range(DTYPES):
+        operation[k].narrows = operation[k].dtype == BFLOAT16
     return gufunc
 
 

@@ -16,8 +16,8 @@ from ..lanes cimport (
 from .dtypes cimport FLOAT32, FLOAT64, Dtype, is_short, size_of
 from .operations cimport (
     ALL, BFLOAT16_ROWS, FROM_MEMORY, GROUP, LONG_COLUMNS, MAX_ROW_OPERANDS, MOST_FILLED, MOST_REGISTERS, MOST_TURNED,
-    ROW_BY_ROW, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, TURNED_TILE, WIDE, Operand, Operands, Operation, Pass,
-    all_rows_kernel, column_kernel, group_kernel, group_of, run_groups, short_kernel,
+    NARROWED, ROW_BY_ROW, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, TURNED_TILE, WIDE, Operand, Operands, Operation,
+    Pass, all_rows_kernel, column_kernel, group_kernel, group_of, run_groups, short_kernel,
 )
 from .registers cimport LINE, STREAM_BYTES, ends_lines, head
 from .threads cimport THREAD_MIN, chunk_function, run_chunks
@@ -84,7 +84,7 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
     cdef Operand* one
     cdef bint transposed = False, varying = False, large = work.rows * n * width >= STREAM_BYTES, streamed = large
     cdef bint tiled = False
-    cdef bint stand = 0 < work.standing <= n, rows_tiled = False
+    cdef bint stand = 0 < work.standing <= n, rows_tiled = False, narrowed = work.narrows and n > SHORT
     cdef Py_ssize_t column_tile
     cdef int k, j
     # neighbouring rows of 16 bits, or of columns that a kernel reads one after the other and the cache would not keep
@@ -94,10 +94,11 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
     column_tile = max(<Py_ssize_t>COLUMN_TILE, LINE // width * n) if work.staged and n <= SHORT else 0
     for k in range(work.operands):
         stand = stand and (work.of[k].kind != c'r' or work.of[k].stride == size_of(work.dtype))
+        narrowed = narrowed and (k < work.n_in or work.of[k].kind != c'r' or work.of[k].stride == size_of(work.dtype))
     for k in range(work.operands):
         one = &work.of[k]
         if one.kind == c'r':
-            one.tiled = one.tiled or not (stand or direct(work.dtype, one.stride, n))
+            one.tiled = one.tiled or not (stand or (narrowed and k >= work.n_in) or direct(work.dtype, one.stride, n))
             rows_tiled = rows_tiled or one.tiled
             transposed = transposed or (one.tiled and one.step_q == size_of(work.dtype) and n > 1)
             streamed = streamed and not one.tiled and (
@@ -110,7 +111,8 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
             varying = varying or (one.tiled and one.step_q != 0)
             longest = max(longest, one.length)
         tiled = tiled or one.tiled
-    work.manner = (BFLOAT16_ROWS if stand else STREAMED if streamed else 0) | (FROM_MEMORY if large else 0)
+    work.manner = (BFLOAT16_ROWS if stand else STREAMED if streamed else 0) | (FROM_MEMORY if large else 0) | (
+        NARROWED if narrowed else 0)
     work.height = 1 if varying else work.rows if not rows_tiled else TILE if transposed or n <= SHORT else work.group
     work.tiles_size = 0
     if not tiled and work.n_sums == 0:
@@ -505,7 +507,8 @@ cdef inline void take_operands(Pass* work, const Operation* operation, char** ar
     cdef Operand* one
     cdef int k
     work.kernel, work.dtype = <group_kernel>operation.kernel, operation.dtype
-    work.standing, work.all_rows = operation.standing, <all_rows_kernel>operation.all_rows
+    work.standing, work.narrows = operation.standing, operation.narrows
+    work.all_rows = <all_rows_kernel>operation.all_rows
     work.shorts, work.columns = <short_kernel>operation.short_kernel, <column_kernel>operation.column_kernel
     work.turned, work.filled, work.registers = operation.turned, operation.filled, operation.registers
     work.row_by_row = operation.row_by_row

@@ -138,7 +138,7 @@ cdef bint begin_columns(const Operation* operation, group_kernel kernel, Problem
     cdef Py_ssize_t size = whole((channels + PADDING) * (8 if operation.dtype == FLOAT64 else 4), LINE), i
     cdef bint rescued = False
     work.kernel, work.shorts, work.all_rows, work.columns = kernel, NULL, NULL, NULL
-    work.turned, work.filled, work.across = 0, 0, False
+    work.turned, work.filled, work.across, work.narrows = 0, 0, False, False
     work.dtype, work.standing, work.n_in, work.group = operation.dtype, 0, 3, GROUP
     work.rows, work.q, work.n, work.flat = examples, examples, channels, True
     work.of[0] = operand(c'r', x, 0)
