@@ -228,3 +228,42 @@ def test_short_rows_side_by_side_have_the_bits_of_each_alone(dtype, n):
             assert alone.tobytes() == found[one].tobytes()
             alone = lw.rms_norm_backward(grad[one], x[one], weight, rstd=rstd[one])[0]
             assert alone.tobytes() == found_rms[one].tobytes()
+
+
+@pytest.mark.parametrize("count", [2, 4, 8, 15, 16, 17, 40])
+@pytest.mark.parametrize("n", [40, 300, 1100])
+def test_small_rows_are_not_lost_beside_a_large_one(count, n):
+    # in float32 each would be lost that is added to the first one alone
+    least = np.float32(0.49 * 2.0**-24)
+    for share in (1, 2, 3):
+        grad = np.full((count, n), least / share, np.float32)
+        grad[0] = 1
+        x = np.where(np.arange(n) % 2, 1, -1) * np.ones((count, 1), np.float32)
+        weight = np.ones(n, np.float32)
+        _, of_weight, of_bias = lw.layer_norm_backward(grad, x, weight, weight, eps=0.0)
+        exact = grad.sum(0, dtype=np.float64)
+        assert error(of_bias, exact, "float32") <= bound("layer_norm_backward", "float32")
+        assert error(of_weight, exact * x[0], "float32") <= bound("layer_norm_backward", "float32")
+        _, of_weight = lw.rms_norm_backward(grad, x, weight, eps=0.0)
+        assert error(of_weight, exact * x[0], "float32") <= bound("rms_norm_backward", "float32")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("count", "n"), [(4, 40), (6, 300), (21, 40), (21, 300), (35, 1000), (70, 1100)])
+def test_the_order_of_sums_over_rows_follows_from_the_shape(dtype, count, n):
+    x, grad, weight = rows(dtype, n, 3, 1, count), rows(dtype, n, 0, 1, count, 1), rows(dtype, n, seed=2)[0]
+    expected = [y.tobytes() for y in lw.layer_norm_backward(grad, x, weight, weight)]
+    assert lw.layer_norm_backward(grad, x, weight)[1].tobytes() == expected[1]
+    assert lw.layer_norm_backward(grad, x, None, weight)[2].tobytes() == expected[2]
+    spread = np.zeros((count, 3, n), dtype)
+    spread[:, 0], spread[:, 1] = x, grad
+    for values in (spread[:, 0], spread[:, 1]), (np.asfortranarray(x), np.asfortranarray(grad)):
+        found = lw.layer_norm_backward(values[1], values[0], weight, weight)
+        assert [y.tobytes() for y in found] == expected
+    if count % 7 == 0:
+        apart = np.zeros((2, count // 7, 9, n), dtype)  # rows that are not all equally far apart
+        apart[0, :, :7], apart[1, :, :7] = x.reshape(-1, 7, n), grad.reshape(-1, 7, n)
+        found = lw.layer_norm_backward(apart[1, :, :7], apart[0, :, :7], weight, weight)
+        assert [y.tobytes() for y in found] == expected
+    x[count // 2] *= np.finfo(dtype).tiny  # such a row is scaled, and its group computed row by row
+    assert lw.layer_norm_backward(grad, x, weight, weight)[2].tobytes() == expected[2]

@@ -38,7 +38,8 @@ cdef enum:
 #   s  one float64 per row
 #   i  one int64 per row
 #   a  an output that is a sum over all rows, element by element, in the precision of the computation. A kernel adds its
-#      rows to sums in float64; where the flag ALL says that it has all rows at once, it writes the results themselves
+#      rows to sums in that precision, which are 0 at first; those of float32 are added in float64 every few rows. Where
+#      the flag ALL says that it has all rows at once, it writes the results themselves
 #   c  a context: what else a kernel has to know, by one pointer for all rows
 # And of functions of whole matrices, whose loops deal with dtypes and strides themselves:
 #   m  a matrix, rows of examples, in the dtype of the loop
@@ -147,6 +148,8 @@ cdef struct Pass:
     Py_ssize_t chunks
     Py_ssize_t n_sums  # how many sums a chunk has
     double* sums
+    Py_ssize_t n_few  # the same where a kernel adds a few rows to sums in float32, else 0
+    float* few  # two such sums of each worker, which few rows after few rows take in turn
     int threads
     int workers  # how many of them take chunks; where it is one, the threads share each row
     Py_ssize_t tiles_size  # bytes of a worker's tiles and of its note (rows.pxd); -1 where no memory could hold them

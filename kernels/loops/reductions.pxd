@@ -4,9 +4,10 @@
 # (sum_terms) adds element i to partial sum i % 32. A folded sum of float32 terms (fold_terms) takes 32 terms at a time:
 # in float32 it adds the two that stand 16 apart, then the first eight of these 16 sums to the last eight, and then adds
 # those eight to partial sums in float64. So a term meets two additions in float32, and the small terms beside a large
-# one lose no more than its last place, whatever their number. In the end the partial sums are added by halves, or,
-# where rounding errors are kept, one after the other. The result depends neither on the number of lanes nor on the
-# number of threads.
+# one lose no more than its last place, whatever their number; where terms of four registers meet, it is four additions
+# and twice its last place (add_long_folds), for half the work of folding, which is half of that of a sum. In the end
+# the partial sums are added by halves, or, where rounding errors are kept, one after the other. The result depends
+# neither on the number of lanes nor on the number of threads.
 from libc.stdint cimport uint16_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
@@ -35,7 +36,8 @@ cdef enum:
     PARTS = 32
     FOLDED_PARTS = 16
     FOLD = 2
-    MOST_SUMS = 3
+    LONG_FOLD = 4
+    MOST_SUMS = 4
     BLOCK = 4096
 
 cdef struct Pair:
@@ -295,6 +297,8 @@ cdef inline void fill(real* x, int count, double value) noexcept nogil:
         for k in range(count):
             x[k] = splat(x[k], value)
         return
+    if count == 0:
+        return
     x[0] = splat(x[0], value)
     if count > 1:
         x[1] = x[0]
@@ -344,6 +348,12 @@ cdef inline void add_float_terms(
         add(NULL, context, i, left, terms)
 
 
+cdef inline void begin_fold(int count, f32x* terms) noexcept nogil:
+    # to add a number to -0 is nothing to do, which the compiler knows
+    fill(terms, count * FOLDED_TERMS // 2, -0.0)
+    fill(terms + count * FOLDED_TERMS // 2, count * FOLDED_TERMS - count * FOLDED_TERMS // 2, -0.0)
+
+
 cdef inline void add_fold(
         void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, int count,
         const void* context, Py_ssize_t i, f64x* sums) noexcept nogil:
@@ -369,6 +379,29 @@ cdef inline void add_folds(
         i += FOLD * FOLDED_PARTS
     if i < stop:
         fill(terms, count * FOLDED_TERMS, -0.0)
+        add_float_terms(add, count, context, i, stop, terms)
+        end_fold(count, terms, sums)
+
+
+cdef inline void add_long_folds(
+        void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, int count,
+        const void* context, Py_ssize_t i, Py_ssize_t stop, f64x* sums) noexcept nogil:
+    # the terms i to stop, LONG_FOLD * FOLDED_PARTS at a time
+    cdef f32x terms[MOST_SUMS * FOLDED_TERMS]
+    while i + LONG_FOLD * FOLDED_PARTS <= stop:
+        begin_fold(count, terms)
+        add_parts(add, count, context, i, terms)
+        add_parts(add, count, context, i + FOLDED_PARTS, terms)
+        add_parts(add, count, context, i + 2 * FOLDED_PARTS, terms)
+        add_parts(add, count, context, i + 3 * FOLDED_PARTS, terms)
+        end_fold(count, terms, sums)
+        i += LONG_FOLD * FOLDED_PARTS
+    if i < stop:
+        begin_fold(count, terms)
+        if i + FOLD * FOLDED_PARTS <= stop:
+            add_parts(add, count, context, i, terms)
+            add_parts(add, count, context, i + FOLDED_PARTS, terms)
+            i += FOLD * FOLDED_PARTS
         add_float_terms(add, count, context, i, stop, terms)
         end_fold(count, terms, sums)
 
@@ -417,6 +450,8 @@ cdef inline void end_fold(int count, f32x* terms, f64x* sums) noexcept nogil:
         end_one(count, terms + 1, sums + 1)
     if count > 2:
         end_one(count, terms + 2, sums + 2)
+    if count > 3:
+        end_one(count, terms + 3, sums + 3)
 
 
 cdef inline void fold_terms(
@@ -439,6 +474,28 @@ cdef inline Pair fold_block(
     cdef double totals[MOST_SUMS]
     totals[1] = 0.0
     fold_terms(add, count, context, start, n, totals)
+    return Pair(totals[0], totals[1])
+
+
+cdef inline void long_fold_terms(
+        void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, int count,
+        const void* context, Py_ssize_t start, Py_ssize_t n, double* totals) noexcept nogil:
+    # fold_terms by long folds, of up to four sums
+    cdef f64x sums[MOST_SUMS * FOLDED_SUMS]
+    cdef int k
+    fill(sums, count * FOLDED_SUMS // 2, 0.0)
+    fill(sums + count * FOLDED_SUMS // 2, count * FOLDED_SUMS - count * FOLDED_SUMS // 2, 0.0)
+    add_long_folds(add, count, context, start, start + n, sums)
+    for k in range(count):
+        totals[k] = tree(sums + k, FOLDED_SUMS, count)
+
+
+cdef inline Pair long_fold_block(
+        void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, int count,
+        const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef double totals[MOST_SUMS]
+    totals[1] = 0.0
+    long_fold_terms(add, count, context, start, n, totals)
     return Pair(totals[0], totals[1])
 
 

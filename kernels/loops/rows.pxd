@@ -10,14 +10,15 @@ from libc.string cimport memcpy, memset
 cimport numpy as np
 
 from ..lanes cimport (
-    F32_LANES, F64_LANES, called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_f64,
-    real, store_f64,
+    F32_LANES, F64_LANES, called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_f32,
+    load_f64, real, splat_f32, store_f32, store_f64,
 )
+from .columns cimport HALVES, MOST_HALVES, wide_halves
 from .dtypes cimport FLOAT32, FLOAT64, Dtype, is_short, size_of
 from .operations cimport (
     ALL, BFLOAT16_ROWS, FROM_MEMORY, GROUP, LONG_COLUMNS, MAX_ROW_OPERANDS, MOST_FILLED, MOST_REGISTERS, MOST_TURNED,
-    NARROWED, ROW_BY_ROW, SHORT, SHORT_ROWS, SHORT_TILE, STREAMED, TURNED_TILE, WIDE, Operand, Operands, Operation,
-    Pass, all_rows_kernel, column_kernel, group_kernel, group_of, run_groups, short_kernel,
+    NARROWED, ROW_BY_ROW, SHORT, SHORT_BYTES, SHORT_ROWS, SHORT_TILE, STREAMED, TURNED_TILE, WIDE, Operand, Operands,
+    Operation, Pass, all_rows_kernel, column_kernel, group_kernel, group_of, run_groups, short_kernel,
 )
 from .registers cimport LINE, STREAM_BYTES, ends_lines, head
 from .threads cimport THREAD_MIN, chunk_function, run_chunks
@@ -28,6 +29,8 @@ from .tiles cimport (
 cdef enum:
     PAGE = 4096  # a load waits for a recent store whose address differs from its own by whole pages
     CHUNKS = 16  # at most, where each chunk has sums of its own, which are added in the end
+    FEW_ROWS = 8  # of a chunk are added in float32, then twice as many, and only then in float64: such sums take twice
+    # the room, so that to add to them after every group of rows would cost a sixth of layer_norm_backward
     SUMMED_ROWS = 64  # of such a chunk at least, unless they are long: its sums cost as much as a row or two
     MANY_CHUNKS = 64  # at most, where there are no such sums
     SUMS_BYTES = 1 << 25
@@ -147,12 +150,18 @@ cdef inline void set_workers(Pass* work, int most, bint rows_can_be_shared) noex
         work.chunk, work.chunks = work.rows, 1
 
 
+cdef inline Py_ssize_t size_of_few(const Pass* work) noexcept nogil:
+    # bytes of a worker's sums in float32
+    return 2 * whole(work.n_few * <Py_ssize_t>sizeof(float), LINE)
+
+
 cdef inline bint has_memory(Pass* work, Py_ssize_t more, char* room, Py_ssize_t bytes_of_room) noexcept nogil:
     # Whether there is memory for sums, tiles and `more` bytes, each from the start of a cache line: in a room or apart
     cdef Py_ssize_t kept = work.chunks if work.workers > 1 else min(work.chunks, <Py_ssize_t>2)  # as sums_of says
     cdef Py_ssize_t sums = whole(kept * work.n_sums * sizeof(double), LINE)
-    cdef Py_ssize_t size = whole(more, LINE) + sums + work.workers * work.tiles_size
-    work.memory, work.tiles, work.sums = NULL, NULL, NULL
+    cdef Py_ssize_t few = work.workers * size_of_few(work)
+    cdef Py_ssize_t size = whole(more, LINE) + sums + few + work.workers * work.tiles_size
+    work.memory, work.tiles, work.sums, work.few = NULL, NULL, NULL, NULL
     if work.tiles_size >= 0 and size == 0:
         return True
     if work.tiles_size >= 0 and LINE + size > bytes_of_room:
@@ -161,7 +170,8 @@ cdef inline bint has_memory(Pass* work, Py_ssize_t more, char* room, Py_ssize_t 
         return False
     work.more = room + (-<Py_ssize_t>room & (LINE - 1))
     work.sums = <double*>(work.more + whole(more, LINE))
-    work.tiles = <char*>work.sums + sums
+    work.few = <float*>(<char*>work.sums + sums)
+    work.tiles = <char*>work.few + few
     return True
 
 
@@ -381,13 +391,65 @@ cdef inline void run_rows(const Pass* work, char** at, const Py_ssize_t* step, P
                work.manner)
 
 
-cdef inline void run_chunk(const Pass* work, Py_ssize_t start, Py_ssize_t stop, double* sums, char* tiles,
+cdef inline void add_wide(double* sums, f32x x) noexcept nogil:
+    # all lanes, as float64
+    cdef f64x wide[MOST_HALVES]
+    cdef int half
+    wide_halves(x, wide)
+    for half in range(HALVES):
+        store_f64(sums + half * F64_LANES, load_f64(sums + half * F64_LANES) + wide[half])
+
+
+cdef inline Py_ssize_t few_rows(const Pass* work) noexcept nogil:
+    # A power of two. Short rows are added by fours, and all to one sum: to change it takes as long as to compute a row.
+    return FEW_ROWS if work.n * 4 > SHORT_BYTES else 2 * FEW_ROWS
+
+
+cdef inline float* few_of(const Pass* work, float* few, Py_ssize_t row) noexcept nogil:
+    # those that the row of a chunk is added to
+    return few + size_of_few(work) // (2 * <Py_ssize_t>sizeof(float)) * (
+        (row & few_rows(work)) != 0)
+
+
+cdef inline void add_few(const Pass* work, double* sums, float* few) noexcept nogil:
+    # both to those of their chunk, and 0 for the next
+    cdef float* other = few_of(work, few, few_rows(work))
+    cdef Py_ssize_t i = 0
+    while i + F32_LANES <= work.n_few:
+        add_wide(sums + i, load_f32(few + i) + load_f32(other + i))
+        store_f32(few + i, splat_f32(0.0))
+        store_f32(other + i, splat_f32(0.0))
+        i += F32_LANES
+    while i < work.n_few:
+        sums[i] += few[i] + other[i]
+        few[i] = other[i] = 0.0
+        i += 1
+
+
+cdef inline void run_groups_of(const Pass* work, Py_ssize_t r, char** at, const Py_ssize_t* step, Py_ssize_t rows,
+                               int threads) noexcept nogil:
+    # `rows` rows from the r-th on, `group` at a time, which need not be equally far apart
+    cdef Operands p[GROUP]
+    cdef Py_ssize_t first = 0, row, count
+    cdef const Operand* one
+    cdef int k
+    while first < rows:
+        count = min(work.group, rows - first)
+        for row in range(count):
+            for k in range(work.operands):
+                one = &work.of[k]
+                p[row][k] = (at[k] + (first + row) * step[k] if one.tiled or one.step_q == one.step_p == 0
+                             else place(work, one, r + first + row))
+        work.kernel(NULL, p, count, work.n, threads, work.manner)
+        first += count
+
+
+cdef inline void run_chunk(const Pass* work, Py_ssize_t start, Py_ssize_t stop, double* sums, float* few, char* tiles,
                            bint first_chunk, int threads) noexcept nogil:
     # row after row, `group` at a time from the chunk's start
-    cdef Py_ssize_t n = work.n, r = start, rows, first, row, count, width = width_of(work), lanes = lanes_of(work)
+    cdef Py_ssize_t n = work.n, r = start, rows, first, count, width = width_of(work), lanes = lanes_of(work)
     cdef char* at[MAX_ROW_OPERANDS]
     cdef Py_ssize_t step[MAX_ROW_OPERANDS]
-    cdef Operands p[GROUP]
     cdef const Operand* one
     cdef move_function move = mover_of(work)
     cdef int k
@@ -422,19 +484,24 @@ cdef inline void run_chunk(const Pass* work, Py_ssize_t start, Py_ssize_t stop, 
                     move(NULL, True, work, one, at[k], r, rows)
             else:
                 at[k] = place(work, one, r)
-        if work.flat:
-            run_rows(work, at, step, rows, threads)
-        else:
-            first = 0
-            while first < rows:
-                count = min(work.group, rows - first)
-                for row in range(count):
-                    for k in range(work.operands):
-                        one = &work.of[k]
-                        p[row][k] = (at[k] + (first + row) * step[k] if one.tiled or one.step_q == one.step_p == 0
-                                     else place(work, one, r + first + row))
-                work.kernel(NULL, p, count, n, threads, work.manner)
-                first += count
+        first = 0
+        while first < rows:
+            count = rows if work.n_few == 0 else min(
+                rows - first, few_rows(work) - (r + first - start & few_rows(work) - 1))
+            for k in range(work.n_in, work.operands if work.n_few > 0 else 0):
+                one = &work.of[k]
+                if one.kind == c'a' and one.offset != UNWANTED:
+                    at[k] = <char*>(few_of(work, few, r + first - start) + one.offset)
+            if work.flat:
+                run_rows(work, at, step, count, threads)
+            else:
+                run_groups_of(work, r + first, at, step, count, threads)
+            first += count
+            if work.n_few > 0:
+                for k in range(work.operands):
+                    at[k] += count * step[k]
+                if (r + first - start) % (2 * FEW_ROWS) == 0 or r + first == stop:
+                    add_few(work, sums, few)
         for k in range(work.n_in, work.operands):
             if work.of[k].tiled:
                 move(NULL, False, work, &work.of[k], tiles + work.of[k].offset, r, rows)
@@ -464,13 +531,16 @@ cdef inline void take_chunk(void* context, Py_ssize_t k, int thread) noexcept no
     cdef const Pass* work = <const Pass*>context
     cdef char* tiles = work.tiles + thread * work.tiles_size
     cdef double* sums = sums_of(work, k)
+    cdef float* few = <float*>(<char*>work.few + thread * size_of_few(work))
     cdef bint first_chunk = True
     if work.n_sums > 0:
         memset(sums, 0, work.n_sums * sizeof(double))
+    if work.n_few > 0:
+        memset(few, 0, size_of_few(work))
     if work.tiles_size > 0:
         first_chunk = not tiles[work.tiles_size - LINE]
         tiles[work.tiles_size - LINE] = True
-    run_chunk(work, k * work.chunk, min(work.rows, (k + 1) * work.chunk), sums, tiles, first_chunk,
+    run_chunk(work, k * work.chunk, min(work.rows, (k + 1) * work.chunk), sums, few, tiles, first_chunk,
               work.threads if work.workers == 1 else 1)
     if work.workers == 1 and k > 0 and work.n_sums > 0:
         add_sums(work, k)
@@ -578,6 +648,7 @@ cdef inline void plan(Pass* work, int threads) noexcept nogil:
         set_sums(work, adjacent, sums)
     else:
         set_chunks(work, MANY_CHUNKS, 1, max(<Py_ssize_t>GROUP, work.height if work.height == TILE else 1))
+    work.n_few = 0 if work.dtype == FLOAT64 else work.n_sums
     set_workers(work, threads, True)
 
 

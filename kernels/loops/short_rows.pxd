@@ -3,7 +3,9 @@
 from ..lanes cimport F64_LANES, at_least, f32x, f64x, load_f64, real, splat_f64, store_f64
 from .columns cimport MOST_HALVES, halves, wide_halves
 from .operations cimport SHORT_ROWS
-from .reductions cimport FOLDED_SUMS, MOST_SUMS, SUMS, add_folds, add_long_terms, add_products, add_terms, fill, halved
+from .reductions cimport (
+    FOLDED_SUMS, MOST_SUMS, SUMS, add_folds, add_long_folds, add_long_terms, add_products, add_terms, fill, halved,
+)
 from .registers cimport lanes, skip, store, store_part, zip_high, zip_low
 
 
@@ -26,6 +28,18 @@ cdef inline void fold_short(
     cdef int k
     fill(sums, count * FOLDED_SUMS, 0.0)
     add_folds(add, count, context, 0, n, sums)
+    for k in range(count):
+        parts[k * SHORT_ROWS] = halved(sums + k, FOLDED_SUMS, count)
+
+
+cdef inline void long_fold_short(
+        void (*add)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil, int count,
+        const void* context, Py_ssize_t n, f64x* parts) noexcept nogil:
+    # fold_short by long folds
+    cdef f64x sums[MOST_SUMS * FOLDED_SUMS]
+    cdef int k
+    fill(sums, count * FOLDED_SUMS, 0.0)
+    add_long_folds(add, count, context, 0, n, sums)
     for k in range(count):
         parts[k * SHORT_ROWS] = halved(sums + k, FOLDED_SUMS, count)
 

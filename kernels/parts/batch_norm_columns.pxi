@@ -139,7 +139,7 @@ cdef bint begin_columns(const Operation* operation, group_kernel kernel, Problem
     cdef bint rescued = False
     work.kernel, work.shorts, work.all_rows, work.columns = kernel, NULL, NULL, NULL
     work.turned, work.filled, work.across, work.narrows = 0, 0, False, False
-    work.dtype, work.standing, work.n_in, work.group = operation.dtype, 0, 3, GROUP
+    work.dtype, work.standing, work.n_in, work.group, work.n_few = operation.dtype, 0, 3, GROUP, 0
     work.rows, work.q, work.n, work.flat = examples, examples, channels, True
     work.of[0] = operand(c'r', x, 0)
     work.of[1] = operand(c'r' if grad.data != NULL else c'c', grad, 0)

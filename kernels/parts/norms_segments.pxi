@@ -37,7 +37,7 @@ cdef inline real channel_gradient(const Group* group, bint scaled, const real* l
     if scaled:
         x = x * known(like, group, SCALE, 0)
     x = normed_of(x, True, known(like, group, MEAN, 0), known(like, group, MEAN_REST, 0), rstd)
-    grad = fma(grad, known(like, group, WEIGHT, 0), -known(like, group, GRAD_MEAN, 0))
+    grad = fma(grad, known(like, group, WEIGHT, 0), known(like, group, GRAD_MEAN, 0))
     grad = fma(x, known(like, group, GRAD_NORMED_MEAN, 0), grad) * rstd
     return grad * known(like, group, SCALE, 0) if scaled else grad
 
@@ -148,7 +148,7 @@ cdef void gradients_of_group(const real* like, const Groups* all, Py_ssize_t num
                 sums = sum_row(weighted_terms, like, &group, n, all.threads)
         total = Pair(total.first + sums.first, total.second + sums.second)
     know(like, &group, GRAD_NORMED_MEAN, 0, -total.first / elements)
-    know(like, &group, GRAD_MEAN, 0, total.second / elements)
+    know(like, &group, GRAD_MEAN, 0, -total.second / elements)
     for c in range(all.channels):
         group.grad[0] = segment_of(all, grads, at[0], c, within[1])
         group.x[0] = segment_of(all, xs, at[1], c, within[3])

@@ -1,14 +1,14 @@
 # Gradients of a few rows of rms_norm or layer_norm: the sums of each row (norm_terms.pxd), then the gradients of x, and
 # what the rows add to those of weight and bias. Which rows these are, and the sums over groups, is loops/rows.pxd.
 from libc.stdint cimport uintptr_t
+from libc.string cimport memset
 
-from ..lanes cimport (
-    F64_LANES, REGISTERS, f32x, f64x, fma, load_f64, load_part_f64, real, splat, store_f64, store_part_f64,
-)
+from ..lanes cimport REGISTERS, f32x, f64x, fma, real, splat
 from ..loops.registers cimport head, itemsize, lanes, skip, store, store_part, stream
-from ..loops.operations cimport GROUP, SHORT_GROUPS, SHORT_ROWS
-from ..loops.reductions cimport Pair, map_row, row_context, sum_row, take, wide
-from ..loops.short_rows cimport add_short, fold_short, short_means
+from ..loops.operations cimport GROUP, SHORT_BYTES, SHORT_GROUPS, SHORT_ROWS
+from ..loops.reductions cimport Pair, map_block, map_row, row_context, sum_row, take
+from ..loops.short_rows cimport add_short, long_fold_short, short_means
+from .norm_pairs cimport keep_sum, pair_sums
 from .norm_terms cimport (
     GRAD_MEAN, GRAD_NORMED_MEAN, MEAN, MEAN_REST, RSTD, SCALE, Group, Terms, add_deviation, add_terms, deviations,
     fold_layer_terms, fold_rms_terms, fold_weighted_layer_terms, fold_weighted_rms_terms, know, know_rest, known,
@@ -30,35 +30,29 @@ cdef enum:
     ALIGNED = 256  # elements of a row from which on it pays that whole registers begin at a boundary
 
 
-cdef inline void add_wide(double* sums, real x, Py_ssize_t n) noexcept nogil:
-    # the first n lanes, as float64
-    cdef double part[16]
-    cdef Py_ssize_t i = 0
-    store(<real*>part, x)
-    while i + F64_LANES <= n:
-        store_f64(sums + i, load_f64(sums + i) + wide(<const real*>part, i, F64_LANES))
-        i += F64_LANES
-    if i < n:
-        store_part_f64(sums + i, load_part_f64(sums + i, n - i) + wide(<const real*>part, i, n - i), n - i)
+cdef inline real gradient_of(const real* like, const Group* group, Py_ssize_t r, bint weighted, bint centred,
+                             real grad, real weight, real normed) noexcept nogil:
+    # of x: (grad * weight - grad_mean - normed * grad_normed_mean) * rstd
+    if weighted and centred:
+        grad = fma(grad, weight, known(like, group, GRAD_MEAN, r))
+    elif weighted:
+        grad = grad * weight
+    elif centred:
+        grad = grad + known(like, group, GRAD_MEAN, r)
+    return fma(normed, known(like, group, GRAD_NORMED_MEAN, r), grad) * known(like, group, RSTD, r)
 
 
-cdef inline void keep_sum(void* sums, bint alone, real x, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    # what a group adds to the elements i to i + n of a gradient: to 0 where it is alone, which a -0 does not survive
-    cdef const real* y = skip(<const real*>sums, i)
-    if not alone:
-        add_wide(<double*>sums + i, x, n)
-    elif n == lanes(y):
-        store(<real*>y, x + splat(x, 0.0))
-    else:
-        store_part(<real*>y, x + splat(x, 0.0), n)
+cdef inline real normed_row(const real* like, const Group* group, Py_ssize_t r, bint centred, real x) noexcept nogil:
+    return normed_of(x, centred, known(like, group, MEAN, r), known(like, group, MEAN_REST, r),
+                     known(like, group, RSTD, r))
 
 
 cdef inline void gradients(const real* like, const Group* group, Py_ssize_t first, Py_ssize_t rows, Wanted wanted,
                            bint centred, bint streamed, Py_ssize_t i, Py_ssize_t n, real* sums) noexcept nogil:
     # the elements i to i + n of the gradients of some rows, and what they add to the gradients of weight and bias
-    cdef bint weighted = wanted == ALL_GRADIENTS or (wanted == NOTHING_KNOWN and group.weight != NULL)
+    cdef bint weighted = wanted == ALL_GRADIENTS or group.weight != NULL
     cdef bint scaled = wanted == NOTHING_KNOWN and not group.ordinary
-    cdef real weight, x, grad, normed, rstd
+    cdef real weight, x, grad, normed
     cdef Py_ssize_t r
     weight = take(<const real*>(group.weight if weighted else group.x[first]), i, n)
     for r in range(first, first + rows):
@@ -66,17 +60,11 @@ cdef inline void gradients(const real* like, const Group* group, Py_ssize_t firs
         x = take(<const real*>group.x[r], i, n)
         if scaled:
             x = x * known(like, group, SCALE, r)
-        rstd = known(like, group, RSTD, r)
-        normed = normed_of(x, centred, known(like, group, MEAN, r), known(like, group, MEAN_REST, r), rstd)
-        if wanted != GRAD_X_ALONE:
-            sums[0] = fma(grad, normed, sums[0])
-            if centred:
-                sums[1] = sums[1] + grad
-        if weighted:
-            grad = grad * weight
+        normed = normed_row(like, group, r, centred, x)
+        sums[0] = fma(grad, normed, sums[0])
         if centred:
-            grad = grad - known(like, group, GRAD_MEAN, r)
-        grad = fma(normed, known(like, group, GRAD_NORMED_MEAN, r), grad) * rstd
+            sums[1] = sums[1] + grad
+        grad = gradient_of(like, group, r, weighted, centred, grad, weight, normed)
         if scaled:
             grad = grad * known(like, group, SCALE, r)
         if streamed:
@@ -85,6 +73,49 @@ cdef inline void gradients(const real* like, const Group* group, Py_ssize_t firs
             store(<real*>skip(<const real*>group.grad_x[r], i), grad)
         else:
             store_part(<real*>skip(<const real*>group.grad_x[r], i), grad, n)
+
+
+cdef inline real gradient_alone(const real* like, const void* context, bint weighted, bint centred, Py_ssize_t i,
+                                Py_ssize_t n) noexcept nogil:
+    # of an ordinary row that adds nothing to other gradients, or has done so
+    cdef const Group* group = <const Group*>context
+    cdef Py_ssize_t r = group.at
+    cdef real grad = take(<const real*>group.grad[r], i, n)
+    cdef real normed = normed_row(like, group, r, centred, take(<const real*>group.x[r], i, n))
+    cdef real weight = take(<const real*>(group.weight if weighted else group.x[r]), i, n)
+    return gradient_of(like, group, r, weighted, centred, grad, weight, normed)
+
+
+cdef inline real layer_gradient(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    return gradient_alone(like, context, False, True, i, n)
+
+
+cdef inline real weighted_layer_gradient(const real* like, const void* context, Py_ssize_t i,
+                                         Py_ssize_t n) noexcept nogil:
+    return gradient_alone(like, context, True, True, i, n)
+
+
+cdef inline real rms_gradient(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    return gradient_alone(like, context, False, False, i, n)
+
+
+cdef inline real weighted_rms_gradient(const real* like, const void* context, Py_ssize_t i,
+                                       Py_ssize_t n) noexcept nogil:
+    return gradient_alone(like, context, True, False, i, n)
+
+
+cdef inline void gradient_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # one row by itself. Rows with a weight come here in pairs, which are of float32
+    cdef const Group* own = <const Group*>context
+    if real is f32x and own.weight != NULL:
+        if own.centred:
+            map_block(weighted_layer_gradient[real], y, own, start, n, own.streamed)
+        else:
+            map_block(weighted_rms_gradient[real], y, own, start, n, own.streamed)
+    elif own.centred:
+        map_block(layer_gradient[real], y, own, start, n, own.streamed)
+    else:
+        map_block(rms_gradient[real], y, own, start, n, own.streamed)
 
 
 cdef inline void keep_sums(const Group* group, Wanted wanted, bint centred, const real* sums, Py_ssize_t i,
@@ -105,9 +136,9 @@ cdef inline void rows_of_tile(const real* like, const Group* group, Py_ssize_t f
         sums[0] = splat(sums[0], 0.0) if opens else carried[0]
         sums[1] = splat(sums[1], 0.0) if opens else carried[1]
         gradients(like, group, first, rows, wanted, centred, streamed, i, lanes(like), sums)
-        if closes and wanted != GRAD_X_ALONE:
+        if closes:
             keep_sums(group, wanted, centred, sums, i, lanes(like))
-        elif not closes:
+        else:
             carried[0], carried[1] = sums[0], sums[1]
         carried += 2
         i += lanes(like)
@@ -125,7 +156,7 @@ cdef inline Py_ssize_t rows_together(const real* like, const Group* group) noexc
 
 cdef inline void row_of_tile(const real* like, const Group* group, Py_ssize_t r, Wanted wanted, bint centred,
                              bint streamed, Py_ssize_t i, Py_ssize_t stop, real* carried) noexcept nogil:
-    if wanted == GRAD_X_ALONE or group.rows == 1:
+    if group.rows == 1:
         rows_of_tile(like, group, r, 1, wanted, centred, streamed, True, True, i, stop, carried)
     elif r == 0:
         rows_of_tile(like, group, r, 1, wanted, centred, streamed, True, False, i, stop, carried)
@@ -139,7 +170,7 @@ cdef inline void known_tile(const real* like, const Group* group, Wanted wanted,
                             Py_ssize_t stop, real* carried) noexcept nogil:
     # a group at once, or by two rows at a time, or row after row, whose constants all stand in registers
     cdef Py_ssize_t r
-    if wanted != GRAD_X_ALONE and group.rows > 1 and group.together > 1:
+    if group.rows > 1 and group.together > 1:
         if REGISTERS >= 32:
             rows_of_tile(like, group, 0, GROUP, wanted, centred, False, True, True, i, stop, carried)
             return
@@ -182,27 +213,23 @@ cdef inline void gradients_block(real* like, row_context context, Py_ssize_t sta
             known_tile(like, own, ALL_GRADIENTS, True, i, end, carried)
         elif wanted == ALL_GRADIENTS:
             known_tile(like, own, ALL_GRADIENTS, False, i, end, carried)
-        elif wanted == GRAD_X_ALONE and own.centred:
-            known_tile(like, own, GRAD_X_ALONE, True, i, end, carried)
-        elif wanted == GRAD_X_ALONE:
-            known_tile(like, own, GRAD_X_ALONE, False, i, end, carried)
         else:
-            for r in range(own.rows):
-                rows_of_tile(like, own, r, 1, NOTHING_KNOWN, own.centred, False, r == 0, r == own.rows - 1, i, end,
-                             carried)
+            for r in range(own.first, own.first + own.count):
+                rows_of_tile(like, own, r, 1, NOTHING_KNOWN, own.centred, False, r == own.first,
+                             r == own.first + own.count - 1, i, end, carried)
         i = end
     carried += 2 * COLUMNS
     i, end = start, start + part
     while True:
         # what stands before the whole registers and behind them
         if i < end:
-            if own.first == 0 or wanted == GRAD_X_ALONE:
+            if own.first == 0 or own.carried == NULL:
                 carried[0] = carried[1] = splat(carried[0], 0.0)
             if wanted == ALL_GRADIENTS and own.count == GROUP:
                 gradients(like, own, 0, GROUP, ALL_GRADIENTS, own.centred, False, i, end - i, carried)
             else:
                 gradients(like, own, own.first, own.count, NOTHING_KNOWN, own.centred, False, i, end - i, carried)
-            if own.first + own.count == own.rows:
+            if own.first + own.count == own.rows or own.carried == NULL:
                 keep_sums(own, NOTHING_KNOWN, own.centred, carried, i, end - i)
         if end == stop:
             break
@@ -210,31 +237,61 @@ cdef inline void gradients_block(real* like, row_context context, Py_ssize_t sta
         carried += 2
 
 
+cdef inline void row_sums(const real* like, Group* group, Py_ssize_t r, int threads) noexcept nogil:
+    cdef Pair sums
+    group.at = r
+    if real is f64x and group.centred:
+        # what the mean has lost by being one float64
+        group.mean_rest[r] = sum_row(deviations[real], like, group, group.n, threads).first / group.n
+        know_rest(like, group, r)
+    sums = sum_row(terms[real], like, group, group.n, threads)
+    know(like, group, GRAD_NORMED_MEAN, r, -sums.first / group.n)
+    know(like, group, GRAD_MEAN, r, -sums.second / group.n)
+
+
+cdef inline void begin_sums(Group* group, Py_ssize_t size) noexcept nogil:
+    # sums that pairs of rows are added to, where the group is alone
+    group.alone = False
+    if group.grad_weight != NULL:
+        memset(group.grad_weight, 0, size)
+    if group.grad_bias != NULL:
+        memset(group.grad_bias, 0, size)
+
+
 cdef inline void group_backward(const real* like, Group* group, int threads) noexcept nogil:
     # The sums of each row, then the gradients: of all rows, or of one or two that are still in the first-level cache,
-    # where a tile holds whole rows or nobody wants sums over rows.
+    # where a tile holds whole rows or nobody wants sums over rows. Where rows of float32 come by pairs, the sums over
+    # rows are those of pairs, whatever is known of them: their order depends on the shape alone.
     cdef real carried[2 * COLUMNS + 4]
-    cdef Pair sums
-    cdef Py_ssize_t r
-    cdef bint whole = group.n * <Py_ssize_t>itemsize(like) <= WHOLE_BYTES and group.n <= COLUMNS * lanes(like)
+    cdef Py_ssize_t r, stop, size = group.n * <Py_ssize_t>itemsize(like)
     cdef Wanted wanted = wanted_of(group)
+    cdef bint pairs = (real is f32x and group.rows == GROUP and SHORT_BYTES < size <= WHOLE_BYTES
+                       and not group.from_memory)
     group.carried, group.first, group.count, group.together = NULL, 0, group.rows, rows_together(like, group)
-    if wanted == ALL_GRADIENTS and group.rows == GROUP and whole:
+    if wanted == GRAD_X_ALONE:
+        group.count = 1
+    elif pairs:
+        group.count = 2
+        if group.alone:
+            begin_sums(group, size)
+    elif wanted == ALL_GRADIENTS and group.rows == GROUP and size <= WHOLE_BYTES and (
+            group.n <= COLUMNS * lanes(like)):
         group.carried, group.count = carried, group.together
-    elif wanted == GRAD_X_ALONE:
-        group.count = 2 if group.rows == GROUP and whole else 1
+    pairs = pairs and wanted == ALL_GRADIENTS
     while group.first < group.rows:
-        for r in range(group.first, group.first + group.count):
-            group.at = r
-            if real is f64x and group.centred:
-                # what the mean has lost by being one float64
-                group.mean_rest[r] = sum_row(deviations[real], like, group, group.n, threads).first / group.n
-                know_rest(like, group, r)
-            sums = sum_row(terms[real], like, group, group.n, threads)
-            know(like, group, GRAD_NORMED_MEAN, r, -sums.first / group.n)
-            know(like, group, GRAD_MEAN, r, sums.second / group.n)
-        map_row(gradients_block[real], <real*>like, group, group.n, threads)
-        group.first += group.count
+        stop = group.first + group.count
+        if real is f32x and pairs:
+            pair_sums(like, group, group.first)
+        else:
+            for r in range(group.first, stop):
+                row_sums(like, group, r, threads)
+        if pairs or wanted == GRAD_X_ALONE:
+            for r in range(group.first, stop):
+                group.at = r
+                map_row(gradient_block[real], <real*>group.grad_x[r], group, group.n, threads)
+        else:
+            map_row(gradients_block[real], <real*>like, group, group.n, threads)
+        group.first = stop
 
 
 cdef inline void short_groups_backward(const real* like, Group* groups, Py_ssize_t n, bint centred) noexcept nogil:
@@ -260,13 +317,13 @@ cdef inline void short_groups_backward(const real* like, Group* groups, Py_ssize
             own = terms_of(&groups[r // GROUP], r % GROUP)
             if own.weight != NULL:
                 if centred:
-                    fold_short(fold_weighted_layer_terms, 2, &own, n, parts + r)
+                    long_fold_short(fold_weighted_layer_terms, 2, &own, n, parts + r)
                 else:
-                    fold_short(fold_weighted_rms_terms, 1, &own, n, parts + r)
+                    long_fold_short(fold_weighted_rms_terms, 1, &own, n, parts + r)
             elif centred:
-                fold_short(fold_layer_terms, 2, &own, n, parts + r)
+                long_fold_short(fold_layer_terms, 2, &own, n, parts + r)
             else:
-                fold_short(fold_rms_terms, 1, &own, n, parts + r)
+                long_fold_short(fold_rms_terms, 1, &own, n, parts + r)
         else:
             take_first(&row, &groups[r // GROUP], r % GROUP)
             add_short(add_terms[real], 2 if centred else 1, like, &row, n, parts + r)
@@ -276,7 +333,7 @@ cdef inline void short_groups_backward(const real* like, Group* groups, Py_ssize
     for r in range(SHORT_ROWS):
         group = &groups[r // GROUP]
         know(like, group, GRAD_NORMED_MEAN, r % GROUP, -means[r])
-        know(like, group, GRAD_MEAN, r % GROUP, rests[r] if centred else 0.0)
+        know(like, group, GRAD_MEAN, r % GROUP, -rests[r] if centred else 0.0)
     for r in range(SHORT_GROUPS):
         groups[r].carried, groups[r].first, groups[r].count = carried, 0, GROUP
         groups[r].together = rows_together(like, &groups[r])

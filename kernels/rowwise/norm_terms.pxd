@@ -2,7 +2,7 @@
 # The gradients are norm_groups.pxd; the order of sums along a row is loops/reductions.pxd.
 from ..lanes cimport f32x, f64x, fma, real, splat_f32, splat_f64
 from ..loops.operations cimport GROUP
-from ..loops.reductions cimport Pair, first_lanes, fold_block, rounded, sum_block, take, wide
+from ..loops.reductions cimport Pair, first_lanes, long_fold_block, rounded, sum_block, take, wide
 from .exponent_range cimport statistics_scale
 
 cdef enum Known:
@@ -11,8 +11,8 @@ cdef enum Known:
     MEAN
     MEAN_REST  # times -rstd
     RSTD
-    GRAD_MEAN
-    GRAD_NORMED_MEAN  # negated
+    GRAD_MEAN  # negated, as the next
+    GRAD_NORMED_MEAN
     WEIGHT  # where it is one number for a row
     KNOWN  # how many these are
 
@@ -24,7 +24,7 @@ cdef struct Group:
     void* grad_bias
     bint from_memory  # whether no cache holds all rows
     bint streamed  # whether grad_x is written past the caches
-    bint alone  # whether these have the row's precision and this group's sums are all; otherwise they add up float64
+    bint alone  # whether this group's sums are all; otherwise they are added to those of other groups
     Py_ssize_t rows
     Py_ssize_t at  # the row that is being summed
     Py_ssize_t first  # the rows of which gradients are computed now
@@ -178,12 +178,12 @@ cdef inline Pair terms(const real* like, const void* context, Py_ssize_t start, 
         if group.scale[group.at] == 1.0:
             row = terms_of(group, group.at)
             if group.centred and row.weight != NULL:
-                return fold_block(fold_weighted_layer_terms, 2, &row, start, n)
+                return long_fold_block(fold_weighted_layer_terms, 2, &row, start, n)
             if group.centred:
-                return fold_block(fold_layer_terms, 2, &row, start, n)
+                return long_fold_block(fold_layer_terms, 2, &row, start, n)
             if row.weight != NULL:
-                return fold_block(fold_weighted_rms_terms, 1, &row, start, n)
-            return fold_block(fold_rms_terms, 1, &row, start, n)
+                return long_fold_block(fold_weighted_rms_terms, 1, &row, start, n)
+            return long_fold_block(fold_rms_terms, 1, &row, start, n)
     take_first(&own, group, group.at)
     return sum_block(add_terms[real], 2, like, &own, start, n)
 
