@@ -671,9 +671,10 @@ def classified(name, logits, target, ignore_index=None, int axis=-1):
 def plain_classes(x, target, weight, ignore_index, axis):
     """Of a loss of rows of classes whose arrays are as its kernels take them, so that there is nothing to convert and
     nothing to refuse: x, its axis counted from the front, the class asked for in each row, -1 where it is the one to
-    ignore, the weight or what stands for none, and how many rows are not ignored. None where something is another."""
+    ignore, the weight or what stands for none, and how many rows are not ignored. Weights are in the precision of the
+    computation, or of 16 bits beside float32 where rows are fewer than classes. None where something is another."""
     cdef np.ndarray logits, asked, indices
-    cdef int axes, chosen, precision
+    cdef int axes, chosen, precision, own_type
     cdef Py_ssize_t i, size, classes, count
     cdef int64_t ignored, own, last
     cdef uint64_t signs = 0
@@ -703,7 +704,8 @@ def plain_classes(x, target, weight, ignore_index, axis):
         return None
     else:
         precision = np.NPY_DOUBLE if np.PyArray_TYPE(logits) == np.NPY_DOUBLE else np.NPY_FLOAT
-        if np.PyArray_TYPE(<np.ndarray>weight) != precision:
+        own_type = float_type(weight)
+        if own_type != precision and (size >= classes or np.NPY_DOUBLE in (own_type, precision)):
             weight = rounded(np.PyArray_DescrFromType(precision), weight)
     given, count = <const int64_t*>np.PyArray_DATA(asked), size
     if ignore_index is None:
@@ -1443,6 +1445,12 @@ cdef object rounded(np.dtype dtype, values):
             elif of == FLOAT32 and to == FLOAT64:  # the usual ones, without questions about every number
                 for i in range(count):
                     (<double*>results)[i] = (<const float*>numbers)[i]
+            elif of == FLOAT16 and to == FLOAT32:
+                for i in range(count):
+                    (<float*>results)[i] = <float>number_at(FLOAT16, numbers, i)
+            elif of == BFLOAT16_OF_LOOPS and to == FLOAT32:
+                for i in range(count):
+                    (<float*>results)[i] = <float>number_at(BFLOAT16_OF_LOOPS, numbers, i)
             elif of == FLOAT64 and to == FLOAT32:
                 for i in range(count):
                     put_number(FLOAT32, results, i, number_at(FLOAT64, numbers, i))

@@ -269,3 +269,30 @@ def test_no_classes_and_every_row_ignored():
     assert lw.cross_entropy_backward(1.0, x, target, weight=weight, ignore_index=-100).shape == (3, 0)
     with pytest.raises(ValueError, match=r"nll_loss: x of shape \(3, 0\) has no class"):
         lw.nll_loss(x, target, weight=weight, ignore_index=-100)
+
+
+@pytest.mark.parametrize("rows", [3, 40])  # fewer than classes, and more
+@pytest.mark.parametrize("size", [1e-40, 2**-20, 1.0, 1e37])
+@pytest.mark.parametrize("of_weight", ["float16", "bfloat16", "float32"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_class_weights_count_the_same_in_every_dtype_that_holds_them(dtype, of_weight, size, rows):
+    if "bfloat16" in (dtype, of_weight):
+        pytest.importorskip("ml_dtypes")
+    rng = np.random.default_rng(rows)
+    x, target = rng.normal(size=(rows, 23)).astype(dtype), rng.integers(0, 23, rows)
+    with np.errstate(all="ignore"):
+        weight = (rng.uniform(0.5, 2, 23) * size).astype(of_weight)
+    weight[target[0]] *= -1
+    target[1] = -100
+    wide = weight.astype(np.float64 if dtype == "float64" else np.float32)
+    for reduction in ("mean", "sum", "none"):
+        options = {"ignore_index": -100, "reduction": reduction}
+        grad = rng.normal(size=rows if reduction == "none" else ())
+        found, expected = ([
+            lw.nll_loss(x, target, weight=each, **options),
+            lw.nll_loss_backward(grad, x, target, weight=each, **options),
+            lw.cross_entropy(x, target, weight=each, **options),
+            lw.cross_entropy_backward(grad, x, target, weight=each, **options),
+            *lw.cross_entropy_with_grad(x, target, weight=each, **options)] for each in (weight, wide))
+        assert [part.dtype for part in found] == [part.dtype for part in expected]
+        assert [part.tobytes() for part in found] == [part.tobytes() for part in expected]

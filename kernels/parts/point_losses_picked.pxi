@@ -5,17 +5,23 @@ ctypedef fused number:
     double
 
 cdef struct Weights:
-    # of each class, of either precision; NULL of both where there are none
-    const float* narrow
-    const double* wide
+    # of each class, where they stand; NULL where there are none
+    const void* at
+    Dtype dtype
+
+
+cdef inline Dtype dtype_of(np.ndarray x) noexcept:
+    # of floats
+    if np.PyArray_ITEMSIZE(x) == 2:
+        return FLOAT16 if np.PyArray_TYPE(x) == NPY_HALF else BFLOAT16
+    return FLOAT32 if np.PyArray_ITEMSIZE(x) == 4 else FLOAT64
 
 
 cdef inline Weights weights_in(np.ndarray weight) noexcept:
-    if np.PyArray_SIZE(weight) == 0:
-        return Weights(NULL, NULL)
-    if np.PyArray_TYPE(weight) == np.NPY_FLOAT:
-        return Weights(<const float*>np.PyArray_DATA(weight), NULL)
-    return Weights(NULL, <const double*>np.PyArray_DATA(weight))
+    cdef Weights weights = Weights(NULL, dtype_of(weight))
+    if np.PyArray_SIZE(weight) > 0:
+        weights.at = np.PyArray_DATA(weight)
+    return weights
 
 
 cdef struct Places:
@@ -43,10 +49,24 @@ cdef inline Py_ssize_t class_of(int64_t asked) noexcept nogil:
     return asked if asked >= 0 else 0
 
 
+# Weights of 16 bits stay so where rows are few: looked up by a call, not in each of the loops.
+ctypedef double (*weight_function)(Weights weights, Py_ssize_t k) noexcept nogil
+
+
+cdef double short_weight(Weights weights, Py_ssize_t k) noexcept nogil:
+    return number_at(weights.dtype, weights.at, k)
+
+
+cdef inline double weight_of(Weights weights, Py_ssize_t k) noexcept nogil:
+    if weights.dtype == FLOAT32:
+        return (<const float*>weights.at)[k]
+    if weights.dtype == FLOAT64:
+        return (<const double*>weights.at)[k]
+    return (<weight_function>called(<void*>short_weight))(weights, k)
+
+
 cdef inline double weighed_by(double product, Weights weights, Py_ssize_t k) noexcept nogil:
-    if weights.narrow != NULL:
-        return product * weights.narrow[k]
-    return product * weights.wide[k] if weights.wide != NULL else product
+    return product * weight_of(weights, k) if weights.at != NULL else product
 
 
 cdef inline void weigh_picked(Dtype dtype, const void* x, Places of, const int64_t* asked, Weights weights,
@@ -88,7 +108,7 @@ def losses_of(x, np.ndarray target, np.ndarray weight, double scale, int axis, b
     """-scale weight[target] x[target] of every row along an axis, 0 where the row is ignored, in float64, or in the
     dtype of `x` where `each` is wanted and that is float32 or bfloat16. Where it is `picked`, `x` is a number for all
     rows, or an array of one for each, of float32 or float64; otherwise None where `x` is not laid out by C. The weight
-    is of float32 or float64 and laid out by C, the target int64, which fits; a weight of nothing stands for ones."""
+    is of floats and laid out by C, the target int64, which fits; a weight of nothing stands for ones."""
     cdef Places of
     cdef np.ndarray found
     cdef Py_ssize_t rows = np.PyArray_SIZE(target)
@@ -106,10 +126,7 @@ def losses_of(x, np.ndarray target, np.ndarray weight, double scale, int axis, b
         of = places_in(x, axis)
     if type(x) is not float:
         numbers = np.PyArray_DATA(x)
-        if np.PyArray_ITEMSIZE(x) == 2:
-            dtype = FLOAT16 if np.PyArray_TYPE(x) == NPY_HALF else BFLOAT16
-        elif np.PyArray_TYPE(x) == np.NPY_FLOAT:
-            dtype = FLOAT32
+        dtype = dtype_of(x)
         to = dtype if each and dtype != FLOAT16 else FLOAT64
     found = np.PyArray_EMPTY(np.PyArray_NDIM(target), np.PyArray_DIMS(target),
                              np.NPY_DOUBLE if to == FLOAT64 else np.PyArray_TYPE(x), 0)
@@ -176,7 +193,7 @@ def slopes_of(np.ndarray y, np.ndarray target, grad, np.ndarray weight, double s
         put_values(<int16_t*>to, of, <const int16_t*>np.PyArray_DATA(values), asked, rows)
 
 
-cdef void take_weights(const number* weights, const int64_t* classes, Py_ssize_t n, double* of_row,
+cdef void take_weights(Weights weights, const int64_t* classes, Py_ssize_t n, double* of_row,
                        double* most) noexcept nogil:
     # the weight of every row, 0 where it is ignored, and how large one of them is at most
     cdef double size, own = 0.0
@@ -184,7 +201,7 @@ cdef void take_weights(const number* weights, const int64_t* classes, Py_ssize_t
     for i in range(n):
         size = 0.0
         if classes[i] >= 0:
-            size = weights[classes[i]]
+            size = weight_of(weights, classes[i])
         of_row[i] = size
         size = fabs(size)
         own = size if size > own else own
@@ -199,7 +216,7 @@ def weighed(np.ndarray target, np.ndarray weight):
     """Of a mean, which divides by the weights that the target picks: the weights and that sum, NaN where none of those
     picked is another number than 0. All weights have been multiplied by a power of two, which does not change the mean,
     where the picked ones are so large or small that their sum or its inverse is beyond the range. `target` is int64,
-    the weight of float32 or float64, and both are laid out by C."""
+    the weight of floats, and both are laid out by C."""
     cdef Py_ssize_t i, n = np.PyArray_SIZE(target)
     cdef np.ndarray found = np.PyArray_EMPTY(1, [n], np.NPY_DOUBLE, 0), scaled
     cdef double* of_row = <double*>np.PyArray_DATA(found)
@@ -207,22 +224,19 @@ def weighed(np.ndarray target, np.ndarray weight):
     cdef Weights weights = weights_in(weight)
     cdef double most = 0.0, sum
     cdef int exponent
+    cdef Dtype to
     if np.PyArray_SIZE(weight) == 0:  # so that every row is ignored
         memset(of_row, 0, n * sizeof(double))
-    elif weights.narrow != NULL:
-        take_weights(weights.narrow, classes, n, of_row, &most)
     else:
-        take_weights(weights.wide, classes, n, of_row, &most)
+        take_weights(weights, classes, n, of_row, &most)
     if 2.0**-64 <= most < 2.0**64 or most == 0.0 or most == INFINITY:
         sum = sum_of(of_row, n)
         return weight, sum if sum != 0.0 or most != 0.0 else sum / most  # 0 / 0, whose NaN has the processor's sign
     frexp(most, &exponent)
-    scaled = np.PyArray_NewCopy(weight, np.NPY_CORDER)
+    to = FLOAT64 if weights.dtype == FLOAT64 else FLOAT32
+    scaled = np.PyArray_EMPTY(1, np.PyArray_DIMS(weight), np.NPY_DOUBLE if to == FLOAT64 else np.NPY_FLOAT, 0)
     for i in range(np.PyArray_SIZE(scaled)):
-        if weights.narrow != NULL:
-            (<float*>np.PyArray_DATA(scaled))[i] = <float>ldexp(weights.narrow[i], -exponent)
-        else:
-            (<double*>np.PyArray_DATA(scaled))[i] = ldexp(weights.wide[i], -exponent)
+        put_number(to, np.PyArray_DATA(scaled), i, ldexp(weight_of(weights, i), -exponent))
     return weighed(target, scaled)
 
 
