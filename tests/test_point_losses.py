@@ -271,6 +271,34 @@ def test_no_classes_and_every_row_ignored():
         lw.nll_loss(x, target, weight=weight, ignore_index=-100)
 
 
+@pytest.mark.parametrize("n", [16400, 20480, 70001])  # one row of 16 bits, several, and several and what is left
+@pytest.mark.parametrize("name", TORCH)
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_rows_of_16_bits_are_those_of_their_parts(dtype, name, n):
+    if dtype == "bfloat16":
+        pytest.importorskip("ml_dtypes")
+    rng = np.random.default_rng(n)
+    grad, x, target, more = rng.uniform(size=(4, n + 1)).astype(dtype)
+    options = {"weight": more[:n]} if name.startswith("binary") else {}
+    parts = [slice(start, start + 5000) for start in range(0, n, 5000)]
+    own = [(target[part][:n - part.start], {role: each[part] for role, each in options.items()}) for part in parts]
+
+    def joined(function, *operands, **kept):
+        return np.concatenate([function(*(each[:n][part] for each in operands), other, **each, **kept)
+                               for part, (other, each) in zip(parts, own, strict=True)], axis=None)
+
+    loss, backward, target = getattr(lw, name), getattr(lw, name + "_backward"), target[:n]
+    each = joined(loss, x, reduction="none")
+    assert loss(x[:n], target, reduction="none", **options).tobytes() == each.tobytes()
+    total = joined(loss, x, reduction="sum").astype(float).sum()
+    assert float(loss(x[:n], target, reduction="mean", **options)) == pytest.approx(total / n, rel=0.01)
+    for here, there in ((slice(0, n), slice(0, n)), (slice(1, n + 1), slice(0, n)), (slice(0, n), slice(1, n + 1))):
+        place = x.copy()
+        expected = joined(backward, grad, x[here], reduction="none")
+        found = backward(grad[:n], place[here], target, reduction="none", out=place[there], **options)
+        assert found.tobytes() == expected.tobytes()
+
+
 @pytest.mark.parametrize("rows", [3, 40])  # fewer than classes, and more
 @pytest.mark.parametrize("size", [1e-40, 2**-20, 1.0, 1e37])
 @pytest.mark.parametrize("of_weight", ["float16", "bfloat16", "float32"])

@@ -30,6 +30,7 @@ __all__ = ["as_rows", "backward_on_axis", "broadcast_beside", "call", "checked",
            "over_axes", "refuse_mask", "rounded_to", "several", "statistic", "truth", "vector", "whole", "whole_axes"]
 
 _WIDENED = 2048  # elements of a row of 16-bit numbers
+_MOST_WIDENED = 16384  # that are one row
 _NONE: dict = {}  # operands of a kind that a function lacks
 
 
@@ -162,14 +163,32 @@ def over_axes(function, rows, axis, out=None, *, beside=_NONE, vectors=_NONE, st
 
 
 def in_rows(name, gufunc, operands, *out):
-    """The call on rows of all numbers, each as one row or, where they have 16 bits, as several: a row of these is
-    widened as a whole, which is faster where that stays in the cache."""
+    """The call on rows of all numbers, each as one row or, where they are many of 16 bits, as several: a row of these
+    is widened as a whole, which is faster where that stays in the cache. Results that are as many as these numbers go
+    to an `out`, which may be None; sums have none, and there may be several to add up."""
     n = len(operands[0])
-    if operands[0].itemsize > 2 or n <= _WIDENED or (length := math.gcd(n, _WIDENED)) < _WIDENED // 8:
+    length = math.gcd(n, _WIDENED)
+    odd = length < _WIDENED // 8  # some are left over
+    if operands[0].itemsize > 2 or n <= (4 * _MOST_WIDENED if odd else _MOST_WIDENED):
         return on_axis(name, gufunc, operands, 0, 1, *out)
-    operands = tuple(each.reshape(-1, length) if isinstance(each, np.ndarray) and each.size else each
-                     for each in operands)
-    return on_axis(name, gufunc, operands, 1, 2, *(each if each is None else each.reshape(-1, length) for each in out))
+    length = _WIDENED if odd else length
+    end, last = n - n % length, None
+    if end < n:  # before `out`, which may be where operands are, holds anything
+        last = on_axis(name, gufunc, _parts(operands, slice(end, n), (-1,)), 0, 1)
+        out = tuple(np.empty(n, operands[0].dtype) if place is None else place for place in out)
+    found = on_axis(name, gufunc, _parts(operands, slice(end), (-1, length)), 1, 2,
+                    *_parts(out, slice(end), (-1, length)))
+    if end == n:
+        return found
+    if not out:
+        return np.append(found, last)
+    out[0][end:] = last
+    return out[0]
+
+
+def _parts(operands, where, shape):
+    return tuple(each[where].reshape(shape) if isinstance(each, np.ndarray) and each.size else each
+                 for each in operands)
 
 
 def as_rows(x, axis):

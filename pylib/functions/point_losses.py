@@ -70,7 +70,7 @@ def _loss(name, x, target, reduction, delta=1.0, weights=None):
     x, *pairs = _pairs(name, x, target, reduction)
     operands = (*pairs, *_weights(name, x, weights), _KINDS[name], delta)
     if reduction == "none":
-        return in_rows(name, _kernels.pair_losses_gufunc, operands).reshape(x.shape)
+        return in_rows(name, _kernels.pair_losses_gufunc, operands, None).reshape(x.shape)
     gufunc, divisor = _kernels.sum_of_pair_losses_gufunc, x.size if reduction == "mean" else 1.0
     total = _sums.total(in_rows(name, gufunc, operands), divisor)
     if not math.isfinite(total) and x.dtype == np.float64:  # terms may be, and the result not
