@@ -134,5 +134,5 @@ cdef inline void find_few_logs(Exponents* rows, Py_ssize_t count, Py_ssize_t n, 
                 for i in range(n if own.y != NULL else 0):
                     (<float*>own.y)[i] = tile[i * F32_LANES + k]
             else:
-                rows[start + k].top, rows[start + k].log_rest = top_not_finite(<const float*>own.x, own, n), 0.0
+                rows[start + k].top, rows[start + k].log_rest = top_not_finite(<const f32x*>own.x, own, n), 0.0
         start += F32_LANES
