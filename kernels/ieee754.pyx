@@ -305,7 +305,7 @@ cdef void add_counts(const code* codes, Py_ssize_t n, int64_t* counts, Py_ssize_
         counts[k] += tables[0][k] + tables[1][k] + tables[2][k] + tables[3][k]
 
 
-def count(np.ndarray codes, counts):
+def count(np.ndarray codes not None, counts):
     """Add to counts[k] how many of the codes, of one to eight bytes, are k."""
     cdef int size = np.PyArray_ITEMSIZE(codes)
     cdef Numbers given = numbers_in(codes, OF_UINT8 if size == 1 else OF_UINT16 if size == 2 else

@@ -541,12 +541,16 @@ def on_last_axes(name, np.ufunc gufunc, tuple rows, tuple others, axis, out):
         return None
     axes = np.PyArray_NDIM(x)
     for array in rows + others:
-        if array is None:
-            array = ABSENT_FLOAT64 if np.PyArray_TYPE(x) == np.NPY_DOUBLE else ABSENT
-        elif isinstance(array, np.ndarray):
+        if isinstance(array, np.ndarray):
             array = merged(array, x, 0 if len(operands) < len(rows) else axes - count, count) if taken(array) else None
             if array is None:
                 return None
+        elif len(operands) < len(rows):
+            return None
+        elif array is None:
+            array = ABSENT_FLOAT64 if np.PyArray_TYPE(x) == np.NPY_DOUBLE else ABSENT
+        elif not isinstance(array, (int, float)):  # weights in a list, or a number of another kind
+            return None
         operands.append(array)
     if out is not None:
         place = merged(out, x, 0, count)
@@ -1542,8 +1546,8 @@ cdef Numbers numbers_of_array(object array, Numeric type, int dimensions, bint w
     if array is None:
         return found
     if not np.PyArray_Check(array) or np.PyArray_NDIM(array) != dimensions or (
-            letter_of(array) << 4 | np.PyArray_ITEMSIZE(array)) != type or not (
-            np.PyArray_ISCONTIGUOUS(array) and np.PyArray_ISNOTSWAPPED(array)):
+            letter_of(array) != type >> 4 or np.PyArray_ITEMSIZE(array) != type & 15) or (
+            not np.PyArray_ISCARRAY_RO(array)):
         given = f"an array of {array.dtype} and shape {array.shape}" if np.PyArray_Check(array) else f"{array!r:.100}"
         raise TypeError(f"a kernel was given {given}; expected C-contiguous numbers of type "
                         f"{chr(type >> 4)}{type & 15} with {dimensions} dimensions")

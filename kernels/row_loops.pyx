@@ -144,7 +144,8 @@ cdef object gufunc(bytes name, bytes kinds_in, bytes kinds_out, bytes doc, void*
         operation[n].loop = loop_float64 if dtypes[n] == FLOAT64 else loop_float32
         operation[n].kernel = float64 if dtypes[n] == FLOAT64 else float32
         operation[n].short_kernel = operation[n].column_kernel = operation[n].all_rows = NULL
-        operation[n].turned, operation[n].filled, operation[n].narrows = 0, 0, False
+        operation[n].turned, operation[n].filled, operation[n].registers = 0, 0, 0
+        operation[n].row_by_row, operation[n].narrows = False, False
         operation[n].dtype, operation[n].summed, operation[n].standing = dtypes[n], b"a" in kinds, 0
         operation[n].n_in, operation[n].operands = <int>len(kinds_in), operands
         operation[n].threads = thread_count

@@ -303,7 +303,7 @@ cdef Py_ssize_t softmax_backward_all_rows(const real* like, char** at, const Py_
     cdef Py_ssize_t together = 1 if 6 * n * itemsize(like) > GROUP_BYTES else 2
     cdef double[2] totals
     if n * itemsize(like) <= SHORT_BYTES or n > BLOCK or manner & (STREAMED | FROM_MEMORY | BFLOAT16_ROWS):
-        return 0
+        return -1
     while row < rows:
         together = min(together, rows - row)
         for k in range(together):

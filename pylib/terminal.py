@@ -43,8 +43,8 @@ def abandon(stream):
     with contextlib.suppress(AttributeError, OSError, ValueError):  # there is none, it is no file, or it is closed
         stream.flush()
         return
-    with contextlib.suppress(AttributeError, OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    with contextlib.suppress(AttributeError, OSError, ValueError), open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), stream.fileno())
 
 
 def _broken():

@@ -114,6 +114,17 @@ def test_weights_of_other_axes_are_refused(axis, shape):
             call()
 
 
+@pytest.mark.parametrize("function", [lw.softmax_backward, lw.log_softmax_backward, lw.softmin_backward,
+                                      lw.normalize_backward])
+@pytest.mark.parametrize("axis", [(1, 2), None])
+def test_rows_beside_an_array_that_are_none(function, axis):
+    x = np.arange(1.0, 21.0).reshape(5, 2, 2)
+    assert np.array_equal(function(x, x.tolist(), axis=axis), function(x, x, axis=axis))
+    for other in ([1.0, 2.0, 3.0, 4.0], 1.0, None, "abc"):
+        with pytest.raises((TypeError, ValueError), match=rf"^{function.__name__}\b|^grad|^x |^y "):
+            function(x, other, axis=axis)
+
+
 def test_weights_of_several_axes_are_those_of_pytorch():
     torch = pytest.importorskip("torch")
     x, (weight, bias) = numbers(), np.random.default_rng(1).standard_normal((2, *SHAPE[1:]))

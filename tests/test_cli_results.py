@@ -126,11 +126,12 @@ def test_messages_that_nobody_can_be_given_lose_no_result(here, kind):
         os.close(reading)
     runs = []
     for command in (["train", "data.npz", "--epochs", "1", "--output", "model.npz"], ["inspect", "nothing"],
-                    ["inspect", "0.1"]):
+                    ["inspect", "0.1"], ["accuracy", "relu", "--dtypes", "float16"]):
         runs.append(subprocess.run([sys.executable, "-m", "lanewise", *command], stdout=subprocess.PIPE, stderr=stream,
                                    text=True, cwd=here))
     os.close(stream)
-    assert [done.returncode for done in runs] == [0, 2, 0]
+    assert [done.returncode for done in runs] == [0, 2, 0, 0]
+    assert "relu" in runs[3].stdout
     assert "model.npz" in runs[0].stdout
     assert "weight0" in files.read_arrays(here / "model.npz")
 

@@ -3,7 +3,7 @@ check, but memory is never read as what it is not."""
 
 import numpy as np
 import pytest
-from lanewise.kernels import distances, genome
+from lanewise.kernels import distances, genome, ieee754
 
 pytestmark = pytest.mark.above_kernels
 
@@ -18,6 +18,19 @@ def test_other_arrays_are_refused(codes):
     with pytest.raises(TypeError, match=r"a kernel was given .*; expected C-contiguous numbers of type u1 with 2 dim"):
         genome.pack(codes, packed)
     assert (packed == 7).all()
+
+
+@pytest.mark.parametrize("codes", [np.array(["a"], "U130"), None], ids=["text", "None"])
+def test_what_holds_no_codes_is_not_counted(codes):
+    counts = np.zeros(4, np.int64)
+    with pytest.raises(TypeError):
+        ieee754.count(codes, counts)
+    assert not counts.any()
+
+
+def test_unaligned_numbers_are_refused():
+    with pytest.raises(TypeError, match="given an array of float32 and shape"):
+        genome.largest(np.zeros(17, np.uint8)[1:].view(np.float32).reshape(1, 4))
 
 
 def test_other_byte_order_is_refused():

@@ -267,3 +267,12 @@ def test_the_order_of_sums_over_rows_follows_from_the_shape(dtype, count, n):
         assert [y.tobytes() for y in found] == expected
     x[count // 2] *= np.finfo(dtype).tiny  # such a row is scaled, and its group computed row by row
     assert lw.layer_norm_backward(grad, x, weight, weight)[2].tobytes() == expected[2]
+
+
+@pytest.mark.parametrize(("dtype", "shape"), [
+    *(("float32", shape) for shape in [(3, 1), (8, 1), (3, 16), (8, 64), (4, 300), (2, 2000)]),
+    *(("float64", shape) for shape in [(3, 1), (8, 1), (3, 16), (8, 64)])])
+def test_gradients_of_constant_rows_are_exactly_zero(shape, dtype):
+    # what is subtracted from each product is the mean of products that were rounded
+    x, grad, weight = np.full(shape, 0.3, dtype), np.full(shape, 0.7, dtype), np.full(shape[1], 1.7, dtype)
+    assert not lw.layer_norm_backward(grad, x, weight)[0].any()

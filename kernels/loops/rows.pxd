@@ -366,27 +366,37 @@ cdef inline bint run_filled(const Pass* work, char** at, const Py_ssize_t* step,
     return True
 
 
+cdef inline Py_ssize_t move_on(const Pass* work, char** at, const Py_ssize_t* step, Py_ssize_t rows) noexcept nogil:
+    cdef int k
+    for k in range(work.operands):
+        at[k] += rows * step[k]
+    return rows
+
+
 cdef inline void run_rows(const Pass* work, char** at, const Py_ssize_t* step, Py_ssize_t rows,
                           int threads) noexcept nogil:
     # rows at equal distances, where a kernel can take them
     cdef Py_ssize_t taken, n = work.n
-    cdef int k
     while 0 < n <= work.turned and rows >= F32_LANES > 1:  # a register of one lane is a row already
         taken = run_turned(work, at, step, rows)
         if taken == 0:
             taken = F32_LANES
             run_groups(work.kernel, work.shorts, at, step, work.operands, work.group, taken, n, 4, threads, work.manner)
-        for k in range(work.operands):
-            at[k] += taken * step[k]
-        rows -= taken
+        rows -= move_on(work, at, step, taken)
     if FEWEST <= rows < F32_LANES and rows != SHORT_ROWS and 0 < n <= (
             min(work.turned, MOST_FILLED) if rows >= MANY else work.filled) and run_filled(work, at, step, rows):
         return
     if work.all_rows != NULL:
         taken = work.all_rows(NULL, at, step, rows, n, work.manner)
-        for k in range(work.operands):
-            at[k] += taken * step[k]
-        rows -= taken
+        while 0 <= taken < rows:
+            rows -= move_on(work, at, step, taken)
+            taken = min(rows, SHORT_ROWS)  # one of these is another case
+            run_groups(work.kernel, work.shorts, at, step, work.operands, work.group, taken, n, width_of(work), threads,
+                       work.manner)
+            rows -= move_on(work, at, step, taken)
+            taken = work.all_rows(NULL, at, step, rows, n, work.manner)
+        if taken >= 0:
+            return
     run_groups(work.kernel, work.shorts, at, step, work.operands, work.group, rows, n, width_of(work), threads,
                work.manner)
 

@@ -177,7 +177,7 @@ cdef Py_ssize_t layer_all_rows(const f32x* like, char** at, const Py_ssize_t* st
     cdef char* y = at[4]
     cdef Py_ssize_t x_step = steps[0], eps_step = steps[3], y_step = steps[4], row = 0, r, pair, apart = 1
     if n <= GUESSED or n > MOST_LAYER or manner & FROM_MEMORY or weight == NULL or bias == NULL or steps[1] or steps[2]:
-        return 0
+        return -1
     if y_step % sizeof(f32x) == sizeof(f32x) // 2:
         apart = 2
     while row + SHORT_ROWS <= rows and short_layer(like, x, x_step, eps, eps_step, n, means, rests, rstds):

@@ -24,7 +24,7 @@ cdef enum Wanted:
 cdef enum:
     COLUMNS = 128  # registers of a row that a tile has at most
     FEW_COLUMNS = 32  # and where rows take turns in a tile that has a part of them
-    WHOLE_BYTES = 4096  # of a row, up to which sums are carried along whole rows, or two without sums come at once
+    WHOLE_BYTES = 4096  # of a row, up to which sums are carried along whole rows
     STREAMED_BYTES = 4096  # of a row, from which on it pays to write past the caches
     AT_ONCE_BYTES = 24576  # of grad and x, beside what is written
     ALIGNED = 256  # elements of a row from which on it pays that whole registers begin at a boundary
@@ -34,7 +34,7 @@ cdef inline real gradient_of(const real* like, const Group* group, Py_ssize_t r,
                              real grad, real weight, real normed) noexcept nogil:
     # of x: (grad * weight - grad_mean - normed * grad_normed_mean) * rstd
     if weighted and centred:
-        grad = fma(grad, weight, known(like, group, GRAD_MEAN, r))
+        grad = grad * weight + known(like, group, GRAD_MEAN, r)  # the mean is one of rounded products
     elif weighted:
         grad = grad * weight
     elif centred:
@@ -259,9 +259,9 @@ cdef inline void begin_sums(Group* group, Py_ssize_t size) noexcept nogil:
 
 
 cdef inline void group_backward(const real* like, Group* group, int threads) noexcept nogil:
-    # The sums of each row, then the gradients: of all rows, or of one or two that are still in the first-level cache,
-    # where a tile holds whole rows or nobody wants sums over rows. Where rows of float32 come by pairs, the sums over
-    # rows are those of pairs, whatever is known of them: their order depends on the shape alone.
+    # The sums of each row, then the gradients: of all rows, or of those that are still in the first-level cache, one
+    # where nobody wants sums over rows and one or two where a tile holds whole rows. Where rows of float32 come by
+    # pairs, the sums over rows are those of pairs, whatever is known of them: their order depends on the shape alone.
     cdef real carried[2 * COLUMNS + 4]
     cdef Py_ssize_t r, stop, size = group.n * <Py_ssize_t>itemsize(like)
     cdef Wanted wanted = wanted_of(group)

@@ -4,12 +4,13 @@ and for docs/accuracy.md. Measuring is measure/accuracy.py's."""
 import contextlib
 import math
 import re
+import sys
 from functools import partial
 from pathlib import Path
 
 from ..bounds import ROW_BOUNDS, functions
 from ..files import replacing
-from ..terminal import show_table
+from ..terminal import is_terminal, show_table
 from . import CommandError, check_outputs, keep, require
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
@@ -115,6 +116,8 @@ def _bar():
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
     except ImportError:
+        Progress = None
+    if Progress is None or not is_terminal(sys.stderr):
         yield lambda _name, _total: contextlib.nullcontext(lambda: None)
         return
     columns = (TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), TimeRemainingColumn())

@@ -249,6 +249,8 @@ def _numbers(x, format):
     if dtype is _TAKEN[0] or dtype is _TAKEN[1]:
         return x, None
     given, x = x, x if isinstance(dtype, np.dtype) else _packing.as_array("x", x)
+    if x.dtype.kind not in "biufcOV" or x.dtype.type is np.void:
+        raise TypeError(f"x holds no numbers but {x.dtype}; expected float16, bfloat16, float32, float64 or integers")
     check_whole(given, x)
     if not np.can_cast(x.dtype, np.float64):
         raise TypeError(f"numbers of dtype {x.dtype} are more than float64 holds; expected float16, bfloat16, float32, "

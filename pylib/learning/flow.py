@@ -138,6 +138,8 @@ def gradient_flow(depth=20, width=128, activation="tanh", norm=None, init="xavie
                                ("norm", norm, (None, *NORMS)), ("init", init, INITS)):
         if not isinstance(value, str | None) or value not in known:
             raise ValueError(f"{name}: {role} {value!r:.60} is unknown; expected one of {', '.join(map(str, known))}")
+    if activation != "identity":
+        layers.check_parameters(name, activation, {})
     if init == "identity":
         gain = from_zero(name, "gain", gain)
     lr = None if lr is None else from_zero(name, "lr", lr)

@@ -78,13 +78,13 @@ ACTIVATIONS = [each.removesuffix("_backward") for each in functions.activations.
                if each.endswith("_backward")]
 
 
-def _check_parameters(name, given):
-    # an error where the function does not take one, or lacks one
+def check_parameters(caller, name, given):
+    """Raise an error where the function does not take one of the parameters, or lacks one."""
     taken = FUNCTIONS[name].parameters | FUNCTIONS[name].options
     if strange := [each for each in given if each not in taken]:
-        raise TypeError(f"Activation: {name} takes {', '.join(taken) or 'no parameters'}; got {strange[0]}")
+        raise TypeError(f"{caller}: {name} takes {', '.join(taken) or 'no parameters'}; got {strange[0]}")
     if missing := [each for each in taken if taken[each].default is None and each not in given]:
-        raise TypeError(f"Activation: {name} needs {', '.join(missing)}")
+        raise TypeError(f"{caller}: {name} needs {', '.join(missing)}")
 
 
 class Activation(Layer):
@@ -102,7 +102,7 @@ class Activation(Layer):
         super().__init__()
         if not isinstance(name, str) or name not in ACTIVATIONS:
             raise ValueError(f"Activation: {name!r:.60} is unknown; expected one of {', '.join(ACTIVATIONS)}")
-        _check_parameters(name, parameters)
+        check_parameters("Activation", name, parameters)
         self.name, self.given = name, parameters
         self._function, self._backward = getattr(functions, name), getattr(functions, f"{name}_backward")
 
