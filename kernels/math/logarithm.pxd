@@ -5,8 +5,8 @@ from libc.math cimport INFINITY
 from libc.stdint cimport uint64_t
 
 from ..lanes cimport (
-    bits_f32, bits_f64, f32x, f64x, fma, from_bits_f32, from_bits_f64, lookup16_f32, lookup8_f64, real, round_i32_f32,
-    splat, splat_u32, splat_u64, u32x, u64x, where_less, with_sign,
+    at_most, bits_f32, bits_f64, f32x, f64x, fma, from_bits_f32, from_bits_f64, lookup16_f32, lookup8_f64, real,
+    round_i32_f32, splat, splat_u32, splat_u64, u32x, u64x, where_less, with_sign,
 )
 from .exponential cimport any_outside, step, two_steps
 from .pairs cimport fast_sum, product, two_sum
@@ -106,11 +106,16 @@ cdef inline f64x log_inverse_f64(u64x place) noexcept nogil:
     return lookup8_f64(&LOG_WIDE[0][0], place >> 49)
 
 
-cdef inline f64x log_of_rest_f64(u64x place, f64x r, f64x added, f64x more, f64x* low) noexcept nogil:
-    # (n + more) ln 2 - log(inverse) + log(1 + r) + added = value + low.
+cdef inline f64x log_exponent_f64(u64x place) noexcept nogil:
+    # n + 1023
+    cdef f64x whole = from_bits_f64((place >> 52) + splat_u64(0x4330000000000000))
+    return whole - splat(whole, 4503599627370496.0)
+
+
+cdef inline f64x log_of_rest_f64(u64x place, f64x n, f64x r, f64x added, f64x* low) noexcept nogil:
+    # (n - 1023) ln 2 - log(inverse) + log(1 + r) + added = value + low.
     # r^2 (-1/2 + ...): tools/fit/log.sollya, -0.0704 <= r <= 0.0664, error 2^-56.1
     cdef u64x index = place >> 49
-    cdef f64x n = from_bits_f64((place >> 52) + splat_u64(0x4330000000000000)) - splat(r, 4503599627370496.0) + more
     cdef f64x lost, square = r * r, q = splat(r, -0.08611889959758397)
     q = two_steps(q, r, square, 0.09188165282118724, -0.0999763161382545)
     q = two_steps(q, r, square, 0.11110666078908323, -0.12500007788077466)
@@ -129,7 +134,7 @@ cdef inline f64x log_terms_f64(f64x u, f64x u_low, f64x* low) noexcept nogil:
     cdef f64x inverse = log_inverse_f64(place), r = fma(log_mantissa_f64(u, place), inverse, splat(u, -1.0))
     # twice what u_low adds to r, by 2^(1 - n), which is 0 where that would underflow
     cdef f64x r_low = u_low * from_bits_f64(splat_u64(0x7FF0000000000000) ^ power) * inverse, half = splat(u, 0.5)
-    return log_of_rest_f64(place, r, r_low * fma(-half, r, half), splat(u, -0.0), low)
+    return log_of_rest_f64(place, log_exponent_f64(place), r, r_low * fma(-half, r, half), low)
 
 
 cdef inline f64x log_f64(f64x u, f64x u_low, f64x* low) noexcept nogil:
@@ -139,9 +144,12 @@ cdef inline f64x log_f64(f64x u, f64x u_low, f64x* low) noexcept nogil:
 
 
 cdef inline f64x log1p_below_f64(f64x e, f64x e_low, f64x* low) noexcept nogil:
-    # log(1 + e + e_low) = value + low for 0 <= e <= 1
+    # log(1 + e + e_low) = value + low for 0 <= e <= 1, as log_terms_f64: n is 0, since the last inverse serves up to 2
     cdef f64x u_low, u = fast_sum(splat(e, 1.0), e, &u_low)
-    return log_f64(u, u_low + e_low, low)
+    cdef u64x place = log_place_f64(at_most(u, splat(u, 1.9374999999999998)))
+    cdef f64x inverse = log_inverse_f64(place), r = fma(u, inverse, splat(u, -1.0))
+    u_low = (u_low + e_low) * inverse
+    return log_of_rest_f64(place, splat(u, 1023.0), r, fma(-u_low, r, u_low), low)
 
 
 cdef inline f64x log1p_f64(f64x x, f64x x_low, f64x* low) noexcept nogil:
@@ -155,7 +163,7 @@ cdef inline f64x log_scaled_f64(f64x u, f64x more) noexcept nogil:
     # log(u) + more ln 2 for normal u > 0
     cdef u64x place = log_place_f64(u)
     cdef f64x low, r = fma(log_mantissa_f64(u, place), log_inverse_f64(place), splat(u, -1.0))
-    cdef f64x y = log_of_rest_f64(place, r, splat(u, -0.0), more, &low)
+    cdef f64x y = log_of_rest_f64(place, log_exponent_f64(place) + more, r, splat(u, -0.0), &low)
     return y + low
 
 
