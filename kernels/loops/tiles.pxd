@@ -9,8 +9,8 @@ from ..lanes cimport (
     store_bfloat16_pair, store_f32, store_float16, store_turned_f32,
 )
 from .dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
-from .registers cimport lanes, load, skip, store, zip_high, zip_low
-from .ufuncs cimport SHORT_BLOCK, gather, scatter
+from .registers cimport itemsize, lanes, load, skip, store, zip_high, zip_low
+from .ufuncs cimport SHORT_BLOCK, copy_items, gather, scatter
 
 cdef enum:
     TILE = 16  # rows: as many as the widest register has lanes
@@ -252,10 +252,15 @@ cdef inline void put_row(Dtype dtype, char* y, Py_ssize_t stride, const real* ti
 
 cdef inline void take_rows(Dtype dtype, real* tile, const char* x, Py_ssize_t step, Py_ssize_t stride,
                            Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    # tile[r, i] = x[r, i], row after row; rows that follow one another are one row to what moves them
-    cdef Py_ssize_t width = lanes(tile), r = 0
+    # tile[r, i] = x[r, i], row after row; rows that follow one another are one row to what moves them, and of more rows
+    # than elements these are moved one after the other
+    cdef Py_ssize_t width = lanes(tile), size = itemsize(tile), r = 0, i
     if stride == size_of(dtype) and step == n * stride:
         rows, n = 1, rows * n
+    if n < min(rows, width) and not is_short(dtype):
+        for i in range(n):
+            copy_items(dtype, <char*>tile + i * size, n * size, x + i * stride, step, rows)
+        return
     while step == size_of(dtype) and stride != step and r + width <= rows and n >= width:
         widen_columns(dtype, <real*>skip(tile, r * n), x + r * step, stride, n)
         r += width
@@ -267,9 +272,13 @@ cdef inline void take_rows(Dtype dtype, real* tile, const char* x, Py_ssize_t st
 cdef inline void put_rows(Dtype dtype, char* y, Py_ssize_t step, Py_ssize_t stride, const real* tile,
                           Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
     # y[r, i] = tile[r, i]
-    cdef Py_ssize_t width = lanes(tile), r = 0
+    cdef Py_ssize_t width = lanes(tile), size = itemsize(tile), r = 0, i
     if stride == size_of(dtype) and step == n * stride:
         rows, n = 1, rows * n
+    if n < min(rows, width) and not is_short(dtype):
+        for i in range(n):
+            copy_items(dtype, y + i * stride, step, <const char*>tile + i * size, n * size, rows)
+        return
     while step == size_of(dtype) and stride != step and r + width <= rows and n >= width:
         narrow_columns(dtype, y + r * step, stride, skip(tile, r * n), n)
         r += width
