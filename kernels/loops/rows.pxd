@@ -411,26 +411,19 @@ cdef inline void add_wide(double* sums, f32x x) noexcept nogil:
 
 
 cdef inline Py_ssize_t few_rows(const Pass* work) noexcept nogil:
-    # A power of two. Short rows are added by fours, and all to one sum: to change it takes as long as to compute a row.
+    # A power of two. Short rows are added by fours, so that these meet as few additions.
     return FEW_ROWS if work.n * 4 > SHORT_BYTES else 2 * FEW_ROWS
 
 
-cdef inline float* few_of(const Pass* work, float* few, Py_ssize_t row) noexcept nogil:
-    # those that the row of a chunk is added to
-    return few + size_of_few(work) // (2 * <Py_ssize_t>sizeof(float)) * (
-        (row & few_rows(work)) != 0)
-
-
-cdef inline void add_few(const Pass* work, double* sums, float* few) noexcept nogil:
+cdef inline void add_few(Py_ssize_t n, double* sums, float* few, float* other) noexcept nogil:
     # both to those of their chunk, and 0 for the next
-    cdef float* other = few_of(work, few, few_rows(work))
     cdef Py_ssize_t i = 0
-    while i + F32_LANES <= work.n_few:
+    while i + F32_LANES <= n:
         add_wide(sums + i, load_f32(few + i) + load_f32(other + i))
         store_f32(few + i, splat_f32(0.0))
         store_f32(other + i, splat_f32(0.0))
         i += F32_LANES
-    while i < work.n_few:
+    while i < n:
         sums[i] += few[i] + other[i]
         few[i] = other[i] = 0.0
         i += 1
@@ -458,6 +451,9 @@ cdef inline void run_chunk(const Pass* work, Py_ssize_t start, Py_ssize_t stop, 
                            bint first_chunk, int threads) noexcept nogil:
     # row after row, `group` at a time from the chunk's start
     cdef Py_ssize_t n = work.n, r = start, rows, first, count, width = width_of(work), lanes = lanes_of(work)
+    cdef Py_ssize_t together = few_rows(work)
+    cdef float* other = few + size_of_few(work) // (2 * <Py_ssize_t>sizeof(float))
+    cdef float* own_few
     cdef char* at[MAX_ROW_OPERANDS]
     cdef Py_ssize_t step[MAX_ROW_OPERANDS]
     cdef const Operand* one
@@ -496,12 +492,12 @@ cdef inline void run_chunk(const Pass* work, Py_ssize_t start, Py_ssize_t stop, 
                 at[k] = place(work, one, r)
         first = 0
         while first < rows:
-            count = rows if work.n_few == 0 else min(
-                rows - first, few_rows(work) - (r + first - start & few_rows(work) - 1))
+            own_few = few if r + first - start & together == 0 else other
+            count = rows if work.n_few == 0 else min(rows - first, together - (r + first - start & together - 1))
             for k in range(work.n_in, work.operands if work.n_few > 0 else 0):
                 one = &work.of[k]
                 if one.kind == c'a' and one.offset != UNWANTED:
-                    at[k] = <char*>(few_of(work, few, r + first - start) + one.offset)
+                    at[k] = <char*>(own_few + one.offset)
             if work.flat:
                 run_rows(work, at, step, count, threads)
             else:
@@ -510,8 +506,8 @@ cdef inline void run_chunk(const Pass* work, Py_ssize_t start, Py_ssize_t stop, 
             if work.n_few > 0:
                 for k in range(work.operands):
                     at[k] += count * step[k]
-                if (r + first - start) % (2 * FEW_ROWS) == 0 or r + first == stop:
-                    add_few(work, sums, few)
+                if r + first - start & 2 * together - 1 == 0 or r + first == stop:
+                    add_few(work.n_few, sums, few, other)
         for k in range(work.n_in, work.operands):
             if work.of[k].tiled:
                 move(NULL, False, work, &work.of[k], tiles + work.of[k].offset, r, rows)
