@@ -676,7 +676,7 @@ def plain_classes(x, target, weight, ignore_index, axis):
     """Of a loss of rows of classes whose arrays are as its kernels take them, so that there is nothing to convert and
     nothing to refuse: x, its axis counted from the front, the class asked for in each row, -1 where it is the one to
     ignore, the weight or what stands for none, and how many rows are not ignored. Weights are in the precision of the
-    computation, or of 16 bits beside float32 where rows are fewer than classes. None where something is another."""
+    computation, or of 16 bits beside rows of 16 bits, fewer than classes. None where something is another."""
     cdef np.ndarray logits, asked, indices
     cdef int axes, chosen, precision, own_type
     cdef Py_ssize_t i, size, classes, count
@@ -709,7 +709,7 @@ def plain_classes(x, target, weight, ignore_index, axis):
     else:
         precision = np.NPY_DOUBLE if np.PyArray_TYPE(logits) == np.NPY_DOUBLE else np.NPY_FLOAT
         own_type = float_type(weight)
-        if own_type != precision and (size >= classes or np.NPY_DOUBLE in (own_type, precision)):
+        if own_type != precision and (size >= classes or own_type == np.NPY_DOUBLE or not is_short(float_type(x))):
             weight = rounded(np.PyArray_DescrFromType(precision), weight)
     given, count = <const int64_t*>np.PyArray_DATA(asked), size
     if ignore_index is None:

@@ -40,7 +40,7 @@ def calls(n, count, out):
         "halting_distribution": lambda: lw.halting_distribution(apart), "act_halting": lambda: lw.act_halting(apart),
         "ponder_loss": lambda: lw.ponder_loss(halves, halves), "glu": lambda: lw.glu(apart),
         "mse_backward": lambda: lw.mse_backward(1.0, apart, halves, out=out),
-        "binary_cross_entropy_with_logits": lambda: lw.binary_cross_entropy_with_logits(halves, halves),
+        "binary_cross_entropy_with_logits": lambda: lw.binary_cross_entropy_with_logits(apart, halves),
         "huber_backward": lambda: lw.huber_backward(apart, apart, halves, reduction="none", out=out),
         "cross_entropy of probabilities": lambda: lw.cross_entropy(halves, apart, weight=halves[0]),
         "softmax over axes": lambda: lw.softmax(apart, axis=None, out=out),

@@ -49,7 +49,7 @@ cdef inline Py_ssize_t class_of(int64_t asked) noexcept nogil:
     return asked if asked >= 0 else 0
 
 
-# Weights of 16 bits stay so where rows are few: looked up by a call, not in each of the loops.
+# Weights of 16 bits are looked up by a call, not in each of the loops: they stay so only beside few rows of 16 bits.
 ctypedef double (*weight_function)(Weights weights, Py_ssize_t k) noexcept nogil
 
 
@@ -57,16 +57,17 @@ cdef double short_weight(Weights weights, Py_ssize_t k) noexcept nogil:
     return number_at(weights.dtype, weights.at, k)
 
 
-cdef inline double weight_of(Weights weights, Py_ssize_t k) noexcept nogil:
+cdef inline double weight_of(Weights weights, Py_ssize_t k, bint shorts) noexcept nogil:
+    # where there may be `shorts`
     if weights.dtype == FLOAT32:
         return (<const float*>weights.at)[k]
-    if weights.dtype == FLOAT64:
+    if weights.dtype == FLOAT64 or not shorts:
         return (<const double*>weights.at)[k]
     return (<weight_function>called(<void*>short_weight))(weights, k)
 
 
-cdef inline double weighed_by(double product, Weights weights, Py_ssize_t k) noexcept nogil:
-    return product * weight_of(weights, k) if weights.at != NULL else product
+cdef inline double weighed_by(double product, Weights weights, Py_ssize_t k, bint shorts) noexcept nogil:
+    return product * weight_of(weights, k, shorts) if weights.at != NULL else product
 
 
 cdef inline void weigh_picked(Dtype dtype, const void* x, Places of, const int64_t* asked, Weights weights,
@@ -78,7 +79,8 @@ cdef inline void weigh_picked(Dtype dtype, const void* x, Places of, const int64
         for j in range(first, first + of.width):
             k, loss = asked[j], 0.0
             if k >= 0:
-                loss = weighed_by(-scale * number_at(dtype, x, group + k * of.each + (j - first) * of.row), weights, k)
+                loss = weighed_by(-scale * number_at(dtype, x, group + k * of.each + (j - first) * of.row), weights, k,
+                                  True)
             if to == FLOAT32:
                 (<float*>losses)[j] = <float>loss
             else:
@@ -143,7 +145,7 @@ cdef void put_slopes(number* group, Places of, const double* grad, Py_ssize_t st
     while left > 0:
         for j in range(of.width):
             k = class_of(asked[j])
-            slope = weighed_by(-scale * grad[j * step], weights, k)
+            slope = weighed_by(-scale * grad[j * step], weights, k, False)
             group[k * of.each + j * of.row] = <number>(slope if asked[j] >= 0 else 0.0)
         grad += of.width * step
         asked += of.width
@@ -167,7 +169,8 @@ cdef void put_values(int16_t* group, Places of, const int16_t* values, const int
 def slopes_of(np.ndarray y, np.ndarray target, grad, np.ndarray weight, double scale, int axis):
     """Zeros in `y` but where the target picks, along an axis, which gets -scale weight[target] grad. `grad` is a number
     for all rows, or a float64 array of one for each; where `y` has 16 bits it is an array of these products, rounded to
-    its dtype. Arrays are laid out by C, and the target is int64 and fits."""
+    its dtype, and otherwise the weight is of float32 or float64. Arrays are laid out by C, and the target is int64 and
+    fits."""
     cdef np.ndarray values
     cdef char* to = np.PyArray_BYTES(y)
     cdef const int64_t* asked = <const int64_t*>np.PyArray_DATA(target)
@@ -201,7 +204,7 @@ cdef void take_weights(Weights weights, const int64_t* classes, Py_ssize_t n, do
     for i in range(n):
         size = 0.0
         if classes[i] >= 0:
-            size = weight_of(weights, classes[i])
+            size = weight_of(weights, classes[i], True)
         of_row[i] = size
         size = fabs(size)
         own = size if size > own else own
@@ -236,7 +239,7 @@ def weighed(np.ndarray target, np.ndarray weight):
     to = FLOAT64 if weights.dtype == FLOAT64 else FLOAT32
     scaled = np.PyArray_EMPTY(1, np.PyArray_DIMS(weight), np.NPY_DOUBLE if to == FLOAT64 else np.NPY_FLOAT, 0)
     for i in range(np.PyArray_SIZE(scaled)):
-        put_number(to, np.PyArray_DATA(scaled), i, ldexp(weight_of(weights, i), -exponent))
+        put_number(to, np.PyArray_DATA(scaled), i, ldexp(weight_of(weights, i, True), -exponent))
     return weighed(target, scaled)
 
 
