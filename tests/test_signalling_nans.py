@@ -1,5 +1,7 @@
-"""NaNs that signal, which raise a flag of the processor where they are converted: they become NaN, with no warning."""
+"""NaNs that signal, which raise a flag of the processor where they are converted: they become NaN, with no warning. And
+results that are NaN, which show nothing of what stood in their place."""
 
+import itertools
 import warnings
 
 import lanewise as lw
@@ -75,3 +77,20 @@ def test_statistics_may_signal(dtype):
             for found in (lw.batch_norm_backward(x, x, mean=mean, rstd=rstd), lw.group_norm_backward(
                     x, x, 1, mean=mean[:, None], rstd=rstd[:, None])):
                 assert np.isnan(found[0]).all()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_stood_in_the_place_of_a_gradient_does_not_show(dtype, value):
+    # not even in the bits of NaNs
+    for n, count in itertools.product((1, 2, 3, 8, 12, 16, 40, 300), (1, 9)):
+        rng = np.random.default_rng(n)
+        logits, target = rng.standard_normal((count, n)).astype(dtype), rng.integers(0, n, count)
+        logits[count // 2, n // 2] = value
+        for options in ({}, {"label_smoothing": 0.2}, {"z_loss": 1e-3}, {"weight": np.ones(n, dtype)}):
+            found = set()
+            for before in (0, 0x7FC0, 0xFFD1):  # the last two are NaNs, of either sign
+                place = np.full(logits.view(np.uint16).shape, before, np.uint16).view(dtype)
+                loss, _ = lw.cross_entropy_with_grad(logits, target, reduction="none", out=place, **options)
+                found.add(place.tobytes() + loss.tobytes())
+            assert len(found) == 1

@@ -22,7 +22,7 @@ from .exponential_parts cimport (
     FEW, MANY, add_to_three, exp_parts_of, exp_rest_of, put_parts_below, term_below, wide_exponential,
 )
 from .exact_logarithms cimport exact_logs
-from .exponents cimport Exponents, exponent_at, least_of_zero, put_exponential, top_not_finite
+from .exponents cimport Exponents, end_not_finite, exponent_at, least_of_zero, put_exponential
 from .few_exponentials cimport find_few_logs
 
 cdef extern from *:
@@ -388,7 +388,7 @@ cdef inline void find_logs(const real* like, Exponents* rows, Py_ssize_t count, 
                     sum_row(below_block_wide, <const f32x*>NULL, &rows[k], n, threads).first, sums[k].second))
             logs[k] = rows[k].rest
         else:
-            rows[k].top = top_not_finite(<const real*>rows[k].x, &rows[k], n)
+            end_not_finite(like, &rows[k], n)
     k = 0
     while k < count:
         log_rests(like, near == INFINITY, logs + k, logs + k, MANY - k)

@@ -164,3 +164,15 @@ cdef inline double top_not_finite(const real* x, const Exponents* row, Py_ssize_
             if (<const double*>x)[i] != (<const double*>x)[i]:
                 return NAN
     return row.top
+
+
+cdef inline void end_not_finite(const real* like, Exponents* row, Py_ssize_t n) noexcept nogil:
+    # the same, and exponentials that are wanted: NaN, as what they are multiplied by, or else what stood there before
+    # would show in the bits of the product
+    cdef Py_ssize_t i
+    row.top = top_not_finite(<const real*>row.x, row, n)
+    for i in range(n if row.y != NULL else 0):
+        if real is f32x:
+            (<float*>row.y)[i] = NAN
+        else:
+            (<double*>row.y)[i] = NAN

@@ -17,7 +17,7 @@ from ..math.exponential cimport exp_parts, nearest_sum, raised_by
 from ..math.logarithm cimport log_sum_f32
 from ..math.pairs cimport fast_sum, two_sum
 from .exponential_parts cimport FEW, MANY, exp_parts_of
-from .exponents cimport Exponents, least_of_zero, top_not_finite
+from .exponents cimport Exponents, end_not_finite, least_of_zero
 
 cdef enum:
     FEW_SUMS = 2  # a sum and its rounding errors
@@ -134,5 +134,6 @@ cdef inline void find_few_logs(Exponents* rows, Py_ssize_t count, Py_ssize_t n, 
                 for i in range(n if own.y != NULL else 0):
                     (<float*>own.y)[i] = tile[i * F32_LANES + k]
             else:
-                rows[start + k].top, rows[start + k].log_rest = top_not_finite(<const f32x*>own.x, own, n), 0.0
+                end_not_finite(<const f32x*>NULL, &rows[start + k], n)
+                rows[start + k].log_rest = 0.0
         start += F32_LANES
