@@ -167,11 +167,13 @@ def in_rows(name, gufunc, operands, *out):
     is widened as a whole, which is faster where that stays in the cache. Results that are as many as these numbers go
     to an `out`, which may be None; sums have none, and there may be several to add up."""
     n = len(operands[0])
-    length = math.gcd(n, _WIDENED)
-    odd = length < _WIDENED // 8  # some are left over
-    if operands[0].itemsize > 2 or n <= (4 * _MOST_WIDENED if odd else _MOST_WIDENED):
+    if operands[0].itemsize > 2 or n <= _MOST_WIDENED:
         return on_axis(name, gufunc, operands, 0, 1, *out)
-    length = _WIDENED if odd else length
+    length = math.gcd(n, _WIDENED)
+    if length < _WIDENED // 8:  # some are left over
+        if n <= 4 * _MOST_WIDENED:
+            return on_axis(name, gufunc, operands, 0, 1, *out)
+        length = _WIDENED
     end, last = n - n % length, None
     if end < n:  # before `out`, which may be where operands are, holds anything
         last = on_axis(name, gufunc, _parts(operands, slice(end, n), (-1,)), 0, 1)

@@ -112,7 +112,9 @@ def _converted(name, x, target, weight, ignore_index, axis, kind, probable):
 
 def _entropy(name, logits, target, label_smoothing, z_loss, reduction, weight, ignore_index, axis):
     asked = _asked(name, logits, target, weight, ignore_index, axis, reduction)
-    vectors = () if asked.kind == "class" else (rounded_to(_precision(asked.x), asked.weight),)
+    vectors = () if asked.kind == "class" else (asked.weight,)
+    if vectors and asked.weight.itemsize == 2:
+        vectors = (rounded_to(np.float32, asked.weight),)
     return asked, (asked.x, asked.target, *vectors, from_zero(name, "label_smoothing", label_smoothing, 1),
                    from_zero(name, "z_loss", z_loss))
 
