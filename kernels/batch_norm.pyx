@@ -8,7 +8,7 @@
 from libc.math cimport INFINITY, fabs, ldexp, sqrt
 from libc.stdint cimport uint16_t, uint32_t, uintptr_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 cimport numpy as np
 

@@ -1,7 +1,7 @@
 # The row machine of loops/rows.pxd, compiled once a level for the modules whose kernels it runs, and how functions
 # along an axis become gufuncs. Other modules find both by a capsule, through loops/operations.pxd.
 from cpython.pycapsule cimport PyCapsule_Import, PyCapsule_New
-from libc.string cimport strcpy
+from libc.string cimport memset, strcpy
 
 cimport numpy as np
 
@@ -140,13 +140,11 @@ cdef object gufunc(bytes name, bytes kinds_in, bytes kinds_out, bytes doc, void*
         3 * sizeof(np.PyUFuncGenericFunction))
     cdef char* types = <char*>for_good(3 * operands)
     join_threads()  # here, since this module is imported while the package is
+    memset(operation, 0, DTYPES * sizeof(Operation))  # what only some functions have is set where they say so
     for n in range(DTYPES):
         operation[n].loop = loop_float64 if dtypes[n] == FLOAT64 else loop_float32
         operation[n].kernel = float64 if dtypes[n] == FLOAT64 else float32
-        operation[n].short_kernel = operation[n].column_kernel = operation[n].all_rows = NULL
-        operation[n].turned, operation[n].filled, operation[n].registers = 0, 0, 0
-        operation[n].row_by_row, operation[n].narrows = False, False
-        operation[n].dtype, operation[n].summed, operation[n].standing = dtypes[n], b"a" in kinds, 0
+        operation[n].dtype, operation[n].summed = dtypes[n], b"a" in kinds
         operation[n].n_in, operation[n].operands = <int>len(kinds_in), operands
         operation[n].threads = thread_count
         for k in range(operands):

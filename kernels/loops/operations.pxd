@@ -228,7 +228,6 @@ cdef inline object with_columns(object gufunc, void* float32, void* float64, Py_
         operation[k].column_kernel = float64 if operation[k].dtype == FLOAT64 else float32
         operation[k].turned = 0 if operation[k].dtype == FLOAT64 else turned
         operation[k].filled = min(operation[k].turned, <Py_ssize_t>FILLED)
-        operation[k].registers, operation[k].row_by_row = 0, False
     return gufunc
 
 

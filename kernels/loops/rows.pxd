@@ -503,9 +503,8 @@ cdef inline void run_chunk(const Pass* work, Py_ssize_t start, Py_ssize_t stop, 
             else:
                 run_groups_of(work, r + first, at, step, count, threads)
             first += count
-            if work.n_few > 0:
-                for k in range(work.operands):
-                    at[k] += count * step[k]
+            if work.n_few > 0:  # which no kernel has that moves on in run_rows
+                move_on(work, at, step, count)
                 if r + first - start & 2 * together - 1 == 0 or r + first == stop:
                     add_few(work.n_few, sums, few, other)
         for k in range(work.n_in, work.operands):

@@ -2,7 +2,7 @@
 # with 16 segments each for float32, and in wide_segments.pxd, with 8 for float64; the functions that are computed so
 # stand with their families. A segment's index is the last bits of a number, its `place`.
 from ..lanes cimport (
-    LOOKUP_FLOATS, any_less, bits_f32, bits_f64, f32x, f64x, fma, from_bits_f32, lookup16_f32, lookup4_f64, lookup8_f32,
+    LOOKUP_FLOATS, any_less, bits_f32, bits_f64, f32x, fma, from_bits_f32, lookup16_f32, lookup4_f64, lookup8_f32,
     lookup8_f64, pick, real, splat, where_less,
 )
 from .exponential cimport nearest_sum, step

@@ -137,15 +137,14 @@ cdef bint begin_columns(const Operation* operation, group_kernel kernel, Problem
     cdef Matrix none = Matrix(NULL, 0, 0), own = Matrix(<char*>problem.blocks, 0, 0)
     cdef Py_ssize_t size = whole((channels + PADDING) * (8 if operation.dtype == FLOAT64 else 4), LINE), i
     cdef bint rescued = False
-    work.kernel, work.shorts, work.all_rows, work.columns = kernel, NULL, NULL, NULL
-    work.turned, work.filled, work.across, work.narrows = 0, 0, False, False
-    work.dtype, work.standing, work.n_in, work.group, work.n_few = operation.dtype, 0, 3, GROUP, 0
+    memset(work, 0, sizeof(Pass))  # it has no kernel but this one, and nothing that goes with others
+    work.kernel, work.dtype, work.n_in, work.group = kernel, operation.dtype, 3, GROUP
     work.rows, work.q, work.n, work.flat = examples, examples, channels, True
     work.of[0] = operand(c'r', x, 0)
     work.of[1] = operand(c'r' if grad.data != NULL else c'c', grad, 0)
     work.of[2] = operand(c'c', own, 0)
     if y.data != NULL:
-        work.of[3], work.operands, work.n_sums = operand(c'r', y, 0), 4, 0
+        work.of[3], work.operands = operand(c'r', y, 0), 4
     else:
         work.of[3], work.of[4] = operand(c'a', none, 0), operand(c'a', none, channels)
         work.operands, work.n_sums = 5, 2 * channels

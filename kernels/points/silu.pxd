@@ -3,7 +3,7 @@
 #     silu(x) = x s(x), silu'(x) = s (1 + x (1 - s)); Elfwing, Uchibe and Doya, arXiv:1702.03118
 #     swish(x, beta) = x s(beta x), swish' = silu'(beta x); Ramachandran, Zoph and Le, arXiv:1710.05941
 from ..lanes cimport (
-    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, f64x, fma, ldexp, magnitude, pick, power2, real, scale2, splat,
+    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, scale2, splat,
     where_less, with_sign,
 )
 from ..math.exponential cimport exp_of_pair, largest, whole

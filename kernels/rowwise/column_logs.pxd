@@ -3,7 +3,7 @@
 from libc.math cimport INFINITY
 
 from ..lanes cimport (
-    F32_LANES, F64_LANES, all_less, any_less, at_least, at_most, called, f32x, f64x, fma, magnitude, power2, real,
+    F32_LANES, F64_LANES, all_less, any_less, called, f32x, f64x, fma, magnitude, power2, real,
     splat, splat_f32, splat_f64, where_less,
 )
 from ..loops.columns cimport (

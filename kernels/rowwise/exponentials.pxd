@@ -7,7 +7,7 @@
 from libc.math cimport INFINITY, fabs, ldexp
 
 from ..lanes cimport (
-    F32_LANES, F64_LANES, at_least, f32x, f64x, fma, load_f64, narrow_halves, real, splat, splat_f32,
+    F32_LANES, F64_LANES, f32x, f64x, fma, load_f64, narrow_halves, real, splat, splat_f32,
     splat_f64, store_f32, store_f64, where_less, wide_f32,
 )
 from ..loops.columns cimport HALVES, MOST_HALVES, halves, narrowed_parts, wide_halves

@@ -154,36 +154,36 @@ cdef inline Py_ssize_t rows_together(const real* like, const Group* group) noexc
     return GROUP if group.n * GROUP * 2 * <Py_ssize_t>itemsize(like) <= AT_ONCE_BYTES else 1
 
 
-cdef inline void row_of_tile(const real* like, const Group* group, Py_ssize_t r, Wanted wanted, bint centred,
+cdef inline void row_of_tile(const real* like, const Group* group, Py_ssize_t r, bint centred,
                              bint streamed, Py_ssize_t i, Py_ssize_t stop, real* carried) noexcept nogil:
     if group.rows == 1:
-        rows_of_tile(like, group, r, 1, wanted, centred, streamed, True, True, i, stop, carried)
+        rows_of_tile(like, group, r, 1, ALL_GRADIENTS, centred, streamed, True, True, i, stop, carried)
     elif r == 0:
-        rows_of_tile(like, group, r, 1, wanted, centred, streamed, True, False, i, stop, carried)
+        rows_of_tile(like, group, r, 1, ALL_GRADIENTS, centred, streamed, True, False, i, stop, carried)
     elif r < GROUP - 1:
-        rows_of_tile(like, group, r, 1, wanted, centred, streamed, False, False, i, stop, carried)
+        rows_of_tile(like, group, r, 1, ALL_GRADIENTS, centred, streamed, False, False, i, stop, carried)
     else:
-        rows_of_tile(like, group, r, 1, wanted, centred, streamed, False, True, i, stop, carried)
+        rows_of_tile(like, group, r, 1, ALL_GRADIENTS, centred, streamed, False, True, i, stop, carried)
 
 
-cdef inline void known_tile(const real* like, const Group* group, Wanted wanted, bint centred, Py_ssize_t i,
+cdef inline void known_tile(const real* like, const Group* group, bint centred, Py_ssize_t i,
                             Py_ssize_t stop, real* carried) noexcept nogil:
     # a group at once, or by two rows at a time, or row after row, whose constants all stand in registers
     cdef Py_ssize_t r
     if group.rows > 1 and group.together > 1:
         if REGISTERS >= 32:
-            rows_of_tile(like, group, 0, GROUP, wanted, centred, False, True, True, i, stop, carried)
+            rows_of_tile(like, group, 0, GROUP, ALL_GRADIENTS, centred, False, True, True, i, stop, carried)
             return
         if group.first == 0:
-            rows_of_tile(like, group, 0, 2, wanted, centred, False, True, False, i, stop, carried)
+            rows_of_tile(like, group, 0, 2, ALL_GRADIENTS, centred, False, True, False, i, stop, carried)
         if group.first + group.count == GROUP:
-            rows_of_tile(like, group, 2, 2, wanted, centred, False, False, True, i, stop, carried)
+            rows_of_tile(like, group, 2, 2, ALL_GRADIENTS, centred, False, False, True, i, stop, carried)
         return
     for r in range(group.first, group.first + group.count):
         if group.streamed and <uintptr_t>skip(<const real*>group.grad_x[r], i) % sizeof(real) == 0:
-            row_of_tile(like, group, r, wanted, centred, True, i, stop, carried)
+            row_of_tile(like, group, r, centred, True, i, stop, carried)
         else:
-            row_of_tile(like, group, r, wanted, centred, False, i, stop, carried)
+            row_of_tile(like, group, r, centred, False, i, stop, carried)
 
 
 cdef inline Wanted wanted_of(const Group* group) noexcept nogil:
@@ -210,9 +210,9 @@ cdef inline void gradients_block(real* like, row_context context, Py_ssize_t sta
     while i < stop - rest:
         end = min(stop - rest, i + columns * lanes(like))
         if wanted == ALL_GRADIENTS and own.centred:
-            known_tile(like, own, ALL_GRADIENTS, True, i, end, carried)
+            known_tile(like, own, True, i, end, carried)
         elif wanted == ALL_GRADIENTS:
-            known_tile(like, own, ALL_GRADIENTS, False, i, end, carried)
+            known_tile(like, own, False, i, end, carried)
         else:
             for r in range(own.first, own.first + own.count):
                 rows_of_tile(like, own, r, 1, NOTHING_KNOWN, own.centred, False, r == own.first,

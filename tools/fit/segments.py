@@ -9,7 +9,6 @@ Run: python tools/fit/segments.py > kernels/math/segments.pxd"""
 
 import itertools
 import struct
-import sys
 
 import numpy as np
 import roots
@@ -214,14 +213,15 @@ def tables():
                       log_table(ln2, ln2_low))
 
 
-def main():
-    print("# Coefficients of piecewise polynomials for float32, printed by tools/fit/segments.py: data, no code.")
+def print_file(dtype, script, tables):
+    """Print a file of tables, which yield their declarations."""
+    print(f"# Coefficients of piecewise polynomials for {dtype}, printed by tools/fit/{script}: data, no code.")
     print('cdef extern from *:\n    """')
-    declarations = list(tables())
+    declarations = list(tables)
     print('    """')
     for declaration in declarations:
         print(f"    {declaration}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    print_file("float32", "segments.py", tables())

@@ -4,7 +4,6 @@ bits of a number of steps, in high precision throughout.
 Run: python tools/fit/wide_segments.py > kernels/math/wide_segments.pxd"""
 
 import itertools
-import sys
 
 import roots
 import segments
@@ -112,15 +111,6 @@ def tables():
                       log_table(ln2, ln2_low))
 
 
-def main():
-    print("# Coefficients of piecewise polynomials for float64, printed by tools/fit/wide_segments.py: data, no code.")
-    print('cdef extern from *:\n    """')
-    declarations = list(tables())
-    print('    """')
-    for declaration in declarations:
-        print(f"    {declaration}")
-
-
 if __name__ == "__main__":
     mp.dps = 60
-    sys.exit(main())
+    segments.print_file("float64", "wide_segments.py", tables())
