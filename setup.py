@@ -142,7 +142,7 @@ class BuildLevels(build_ext):
         shutil.rmtree(NUMPY_HEADERS, ignore_errors=True)
         shutil.copytree(numpy.get_include(), NUMPY_HEADERS)
         self.numpy_version = numpy.__version__
-        self.translate()
+        anew = self.modules_to_translate()
         kernels, self.of_module = [], {}
         for ext in self.extensions:
             module = module_of(ext)
@@ -155,7 +155,9 @@ class BuildLevels(build_ext):
             ext.define_macros = [*MACROS, ("LANEWISE_LEVELS", listed)] if listed else MACROS
             ext.extra_compile_args = self.flags_of(module)
         with tempfile.TemporaryDirectory() as folder:
-            self.read_headers_once(Path(folder), kernels)
+            self.headers = self.headers_to_read_once(
+                Path(folder), [own for own in kernels if own.module in anew or self.asks_for(own)])
+            self.translate(anew)
             kernels.sort(key=lambda own: -os.path.getsize(own.source))  # the longest first: none is waited for
             with ThreadPoolExecutor(self.parallel) as pool:
                 list(pool.map(self.compile_kernels, kernels))
@@ -163,25 +165,27 @@ class BuildLevels(build_ext):
                 ext.extra_objects = [own.compiled for own in self.of_module[module_of(ext)]]
             super().build_extensions()
 
-    def read_headers_once(self, folder, kernels):
+    def headers_to_read_once(self, folder, asking):
         # What every module of a level includes takes a third of a second to read. Where many are compiled alike, it is
         # read once for all of them; a compiler that cannot do that, or ccache, reads it each time. They must be alike:
         # at -O3, GCC 12 crashes on what it has read at -O1.
-        self.headers = {}
         if not GNU or "ccache" in self.compiler.compiler_so[0]:
-            return
-        asking = list(filter(self.asks_for, kernels))
+            return {}
         above = [self.flags_of(module) for module in {own.module for own in asking}]
         alike = Counter(map(tuple, [*above, *(own.flags for own in asking)]))
-        for k, manner in enumerate(manner for manner, count in alike.items() if count > 3):
-            header = folder / f"{k}.h"
+        return {manner: folder / f"{k}.h" for k, manner in enumerate(alike) if alike[manner] > 3}
+
+    def read_headers(self):
+        for manner, header in self.headers.items():
             header.write_text("".join(f'#include "{name}"\n' for name in HEADERS))
             command = [*self.compiler.compiler_so, *manner, *(f"-D{name}={value}" for name, value in MACROS),
                        *(f"-I{path}" for path in (*INCLUDED, *self.compiler.include_dirs))]
-            made = subprocess.run([*command, "-x", "c-header", header, "-o", f"{header}.gch"], check=False,
-                                  stderr=subprocess.DEVNULL)
-            if made.returncode == 0:
-                self.headers[manner] = ["-include", str(header)]
+            subprocess.run([*command, "-x", "c-header", header, "-o", f"{header}.gch"], check=False,
+                           stderr=subprocess.DEVNULL)
+
+    def header_of(self, manner):
+        header = self.headers.get(tuple(manner))
+        return ["-include", str(header)] if header and Path(f"{header}.gch").exists() else []
 
     def takes(self, level):
         # or else the compiler is older than the level
@@ -219,8 +223,8 @@ class BuildLevels(build_ext):
             except Exception as error:  # setuptools, distutils and the system each have their own
                 return error
 
-    def translate(self):
-        # what is gone from the sources is gone from build/ too
+    def modules_to_translate(self):
+        # by their names, digests of what they are made of; and what is gone from the sources is gone from build/ too
         sources = {path.relative_to(KERNELS): path for path in KERNELS.rglob("*")
                    if path.suffix in (".pyx", ".pxd", ".pxi", ".h") or path.name == "__init__.py"}
         made = {Path(f"{module}{suffix}") for module in (*MODULES, HELPERS)
@@ -233,33 +237,46 @@ class BuildLevels(build_ext):
             shutil.copyfile(path, TRANSLATED / kept)
         Path("build/lanewise/__init__.py").touch()
         # Cython compares times, by which the headers of a NumPy that pip has just installed are always newer
-        cythonizing = SimpleNamespace(**runpy.run_path("cythonizing.py"))
+        self.cythonizing = cythonizing = SimpleNamespace(**runpy.run_path("cythonizing.py"))
         manner = cythonizing.MANNER, Path("cythonizing.py").read_bytes()
         contents = {module: digest_of(manner, cythonizing.sources_of(TRANSLATED / f"{module}.pyx"))
                     for module in MODULES} | {HELPERS: digest_of(manner, [])}
-        anew = [module for module, digest in contents.items() if self.force or not (
-            (TRANSLATED / f"{module}.c").exists() and is_recorded(TRANSLATED / f"{module}.made_of", digest))]
+        return {module: digest for module, digest in contents.items() if self.force or not (
+            (TRANSLATED / f"{module}.c").exists() and is_recorded(TRANSLATED / f"{module}.made_of", digest))}
+
+    def translate(self, anew):
         for module in anew:
             (TRANSLATED / f"{module}.made_of").unlink(missing_ok=True)
         gc.set_threshold(500_000, 20, 20)  # a third of Cython's time goes into looking through trees that still live
-        anew.sort(key=lambda module: -sum(path.stat().st_size for path in KERNELS.rglob(f"{module}*.p[yx][xi]")))
+        modules = sorted(anew, key=lambda module: -sum(
+            path.stat().st_size for path in KERNELS.rglob(f"{module}*.p[yx][xi]")))
+        registered = list(filter(has_kernels, modules))
+        others = [module for module in modules if module not in registered]
         if sys.platform == "linux":  # the one system where fork is sound
-            begun = cythonizing.Declarations.from_options(cythonizing.options_of(None))
-            registered = list(filter(has_kernels, anew))
+            # what several cimport is read in this process, and all that does not wait for it in another one
+            ahead = multiprocessing.get_context("fork").Process(target=self.translate_alone, args=(others,))
+            ahead.start()
+            begun = self.cythonizing.Declarations.from_options(self.cythonizing.options_of(None))
             begun.read_what_several_cimport(registered)
-            in_children(lambda module: cythonizing.translate(module, begun if module in registered else None), anew,
-                        self.parallel)
+            in_children(lambda module: self.cythonizing.translate(module, begun), registered, self.parallel)
+            ahead.join()
+            if ahead.exitcode:
+                raise SystemExit(f"not translated: one of {', '.join(others)}")
         else:
-            for module in anew:
-                cythonizing.translate(module)
-        for module in anew:
-            (TRANSLATED / f"{module}.made_of").write_text(contents[module])
+            self.translate_alone(modules)
+        for module, digest in anew.items():
+            (TRANSLATED / f"{module}.made_of").write_text(digest)
+
+    def translate_alone(self, modules):
+        self.read_headers()
+        for module in modules:
+            self.cythonizing.translate(module)
 
     def compile_kernels(self, own):
         if digest := self.asks_for(own):
             own.record.unlink(missing_ok=True)
             self.compiler.compile([own.source], str(own.folder), MACROS, INCLUDED,
-                                  extra_postargs=[*self.headers.get(tuple(own.flags), []), *own.flags])
+                                  extra_postargs=[*self.header_of(own.flags), *own.flags])
             own.record.write_text(digest)
 
     def asks_for(self, own):
@@ -282,7 +299,7 @@ class BuildLevels(build_ext):
             builder = copy.copy(self)
             builder.build_temp, builder.force = str(folder), True
             if ext.extra_objects:
-                ext.extra_compile_args = [*self.headers.get(tuple(self.flags_of(module)), []), *ext.extra_compile_args]
+                ext.extra_compile_args = [*self.header_of(self.flags_of(module)), *ext.extra_compile_args]
             super(BuildLevels, builder).build_extension(ext)
             shutil.copy(built, kept)
             record.write_text(digest)
