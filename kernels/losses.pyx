@@ -5,6 +5,7 @@
 # Bytes: the logits are read for the largest, and once more for the exponentials, which are written where the gradient
 # goes; everything else is done there. Where classes have weights or a target is a row of probabilities, a row is also
 # read for what each class has in its loss.
+from cpython.pycapsule cimport PyCapsule_Import
 from libc.math cimport INFINITY, copysign, fabs, ldexp
 from libc.stdint cimport int64_t
 from libc.string cimport memset
@@ -32,13 +33,19 @@ from .loops.short_rows cimport add_short, map_short, short_totals
 from .rowwise.column_exponentials cimport (
     REGISTER, Columns, columns_of, raised_of, set_register, set_scales,
 )
-from .rowwise.column_logs cimport column_logs
-from .rowwise.exponentials cimport find_logs
 from .rowwise.exponents cimport Exponents, exponents_of, larger, largest, raised_by_scale, set_top, top_block
-from .rowwise.short_exponentials cimport short_logs, tile_step
+from .rowwise.logarithms cimport Logarithms, logs_for
+from .rowwise.short_exponentials cimport tile_step
+
+cdef extern from "Python.h":
+    object import_module "PyImport_ImportModule"(const char* name)  # which a capsule's name does not do for its module
 
 np.import_array()
 np.import_ufunc()
+
+import_module("lanewise.kernels.softmax")
+cdef const Logarithms* logarithms = <const Logarithms*>PyCapsule_Import(
+    "lanewise.kernels.softmax.shared_logarithms", 0)
 
 cdef enum Asked:
     # the form of a row's target
@@ -121,7 +128,7 @@ cdef inline void cross_entropy(const real* like, Exponents* rows, const Question
             rows[r].top = largest(like, &rows[r], n, threads)
     for r in range(count):
         set_top(like, &rows[r])
-    find_logs(like, rows, count, n, threads, 0.0)
+    logs_for(logarithms, like).rows(like, rows, count, n, threads, 0.0)
     if (count > 1 and same_numbers(<const char*>&questions[0].label_smoothing, sizeof(Question), count)
             and same_numbers(<const char*>&questions[0].z_loss, sizeof(Question), count)):
         together = count

@@ -5,6 +5,7 @@
 #
 # Bytes: a row is read for its largest element and for the exponentials, which are written and then scaled; log_softmax
 # writes none, and reads the row once more for the result, as float64 does for its sum.
+from cpython.pycapsule cimport PyCapsule_New
 from libc.math cimport INFINITY, NAN, fabs
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
@@ -12,7 +13,7 @@ from libc.string cimport memcpy
 cimport numpy as np
 
 from .lanes cimport (
-    any_count, at_least, bits_f32, bits_f64, called, f32x, f64x, fma, from_bits_f32, from_bits_f64, magnitude, real,
+    any_count, at_least, bits_f32, bits_f64, f32x, f64x, fma, from_bits_f32, from_bits_f64, magnitude, real,
     splat, splat_u32, splat_u64, where_less, where_less_i32, where_less_i64, widen_u8_u32, widen_u8_u64,
 )
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
@@ -37,19 +38,19 @@ from .math.exponential cimport exp
 from .rowwise.column_exponentials cimport (
     Columns, column_softmax, columns_of, set_register, set_scales,
 )
-from .rowwise.column_logs cimport column_logs, few_columns
+from .rowwise.column_logs cimport few_columns
 from .rowwise.exponential_parts cimport FEW
-from .rowwise.exponentials cimport NEAR, all_block, find_logs
+from .rowwise.exponentials cimport NEAR, all_block
 from .rowwise.exponents cimport Exponents, exponents_of, find_tops, larger, least_of_zero, set_top, top_not_finite
 from .rowwise.few_exponentials cimport FOUND, LOG, LOG_LOW
-from .rowwise.short_exponentials cimport raise_short, short_logs, short_softmax, tile_step
+from .rowwise.logarithms cimport Logarithms, logs_for, logs_of
+from .rowwise.short_exponentials cimport raise_short, short_softmax, tile_step
 from .rowwise.weighted_exponentials cimport (
     Weighted, find_sum, quick_log, weighted_log, weighted_of, weighted_slopes,
 )
 
 np.import_array()
 np.import_ufunc()
-
 cdef const RowMachine* machine = row_machine()
 
 cdef enum:
@@ -146,8 +147,8 @@ cdef inline void softmax(const real* like, Exponents* rows, Py_ssize_t count, Py
     over_sums(like, rows, count, n, threads, safe)
 
 
-cdef inline void over_sums(const real* like, Exponents* rows, Py_ssize_t count, Py_ssize_t n, int threads,
-                           bint safe) noexcept nogil:
+cdef void over_sums(const real* like, Exponents* rows, Py_ssize_t count, Py_ssize_t n, int threads,
+                    bint safe) noexcept nogil:
     # the same, of rows whose largest are known
     cdef Gradient scaling[GROUP]
     cdef double scale
@@ -181,7 +182,7 @@ cdef void logsumexp(const real* like, Operands* p, Gradient* logs, Py_ssize_t ro
     for r in range(rows):
         own[r] = exponents_of(like, p[r][0], NULL, 1.0, 1.0)
     find_tops(like, own, rows, n, threads)
-    find_logs(like, own, rows, n, threads, near)
+    logs_for(&logarithms, like).rows(like, own, rows, n, threads, near)
     for r in range(rows):
         logs[r] = Gradient(NULL, p[r][0], own[r].top, own[r].log_rest, 1.0, False, False)
 

@@ -9,12 +9,6 @@ cdef struct BlendColumns:
     double[REGISTER] top  # of the half of the lanes that `rows` names
 
 
-cdef bint logs_of_columns(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
-                          f64x* inverses, f64x* rests, f64x* logs, bint logs_alone) noexcept nogil:
-    # for all losses, which call it
-    return column_logs(like, columns, registers, n, tops, inverses, rests, logs, 0.0, logs_alone)
-
-
 cdef inline double weight_of(const BlendColumns* own, Py_ssize_t i) noexcept nogil:
     return 1.0 if own.blend.weight == NULL else (<const float*>own.blend.weight)[i]
 
@@ -113,7 +107,7 @@ cdef bint blended_columns(const f32x* like, char** at, const Py_ssize_t* steps, 
     for r in range(3, result):
         if not same_numbers(at[r], steps[r], rows):
             return False
-    if not logs_of_columns(like, &columns, registers, n, tops, inverses, rests, logs, False):
+    if not logs_for(logarithms, like).columns(like, &columns, registers, n, tops, inverses, rests, logs, 0.0, False):
         return False
     own.wanted, own.wanted_stride = at[1] if probable else NULL, strides[1]
     own.blend = Blend(NULL, own.wanted, at[2], 1.0 - smoothing if probable else 0.0, smoothing / n, 0.0)

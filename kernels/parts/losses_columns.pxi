@@ -41,8 +41,8 @@ cdef bint column_losses(const real* like, char** at, const Py_ssize_t* steps, co
         take_column_numbers(at[options + 2], steps[options + 2], count, scales)
         if not set_scales(like, &columns, scales, count):
             return False
-    if not logs_of_columns(like, &columns, registers, n, tops, inverses, rests, logs if logged else NULL,
-                           not with_grad):
+    if not logs_for(logarithms, like).columns(like, &columns, registers, n, tops, inverses, rests,
+                                              logs if logged else NULL, 0.0, not with_grad):
         return False
     for r in range(rows):
         signs |= (<const int64_t*>(at[1] + r * steps[1]))[0]

@@ -84,8 +84,9 @@ cdef bint short_losses(const real* like, char** at, const Py_ssize_t* steps, Py_
             scales[r] = splat_f64(1.0)
         store_f64(found.scale + r * F64_LANES, scales[r])
         store_f64(found.raised + r * F64_LANES, raised_by_scale(like, scales[r]))
-    if not short_logs(like, at[0], steps[0], n, <real*>tile if with_grad else NULL, found.raised, found.top,
-                      found.inverse, found.rest, found.log if wanted or blended or z_loss != 0.0 else NULL, 0.0):
+    if not logs_for(logarithms, like).shorts(
+            like, at[0], steps[0], n, <void*>tile if with_grad else NULL, found.raised, found.top, found.inverse,
+            found.rest, found.log if wanted or blended or z_loss != 0.0 else NULL, 0.0):
         return False
     if blended:
         answer_short_blended(like, at, steps, n, asked, &found, <const real*>tile, smoothing, z_loss, with_grad)

@@ -60,20 +60,6 @@ cdef bint scaled_softmax_columns(const real* like, char** at, const Py_ssize_t* 
     return softmax_of_columns(like, at[0], strides[0], at[2], strides[2], n, registers, False, scales)
 
 
-ctypedef bint (*logs_function)(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
-                               f64x* inverses, f64x* rests, f64x* logs, double near, bint logs_alone) noexcept nogil
-
-
-cdef inline bint logs_of_columns(const real* like, const Columns* columns, int registers, Py_ssize_t n, f64x* tops,
-                                 f64x* inverses, f64x* rests, f64x* logs, double near) noexcept nogil:
-    # column_logs, which in float64 is nearly the same for any `near`, and called
-    if real is f64x:
-        return (<logs_function>called(<void*>column_logs[f64x]))(
-            like, columns, registers, n, tops, inverses, rests, logs, near, True)
-    else:
-        return column_logs(like, columns, registers, n, tops, inverses, rests, logs, near, True)
-
-
 cdef bint log_softmax_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
                               Py_ssize_t n, int registers, int manner) noexcept nogil:
     cdef Columns own = columns_of(like, at[0], strides[0], NULL, 1.0)
@@ -97,7 +83,8 @@ cdef bint log_softmax_columns(const real* like, char** at, const Py_ssize_t* ste
             for k in range(registers):
                 log[k] = found[k * FOUND + LOG] + found[k * FOUND + LOG_LOW]
     else:
-        if not logs_of_columns(like, &own, registers, n, tops, inverses, rests, logs, INFINITY):
+        if not logs_for(&logarithms, like).columns(like, &own, registers, n, tops, inverses, rests, logs, INFINITY,
+                                                   True):
             return False
         for k in range(registers):
             top[k], log[k] = narrowed(like, tops + k * halves(like)), narrowed(like, logs + k * halves(like))
@@ -121,7 +108,7 @@ cdef bint logsumexp_columns(const real* like, char** at, const Py_ssize_t* steps
     cdef f64x rests[MOST_LANES]
     cdef f64x logs[MOST_LANES]
     cdef int k
-    if not logs_of_columns(like, &own, registers, n, tops, inverses, rests, logs, NEAR):
+    if not logs_for(&logarithms, like).columns(like, &own, registers, n, tops, inverses, rests, logs, NEAR, True):
         return False
     for k in range(registers * halves(like)):
         logs[k] = tops[k] + logs[k]

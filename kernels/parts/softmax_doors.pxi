@@ -1,5 +1,9 @@
 # The functions that C code calls. A part of softmax.pyx, which has the kernels.
 
+cdef Logarithms logarithms = Logarithms(logs_of(<const f32x*>NULL), logs_of(<const f64x*>NULL))
+shared_logarithms = PyCapsule_New(&logarithms, "lanewise.kernels.softmax.shared_logarithms", NULL)  # for losses.pyx
+
+
 cdef inline void contiguous(group_kernel kernel, short_kernel shorts, const real* x, real* y, Py_ssize_t rows,
                             Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t row = n * itemsize(x)

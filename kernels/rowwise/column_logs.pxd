@@ -121,6 +121,9 @@ cdef inline f32x put_column_below(const Columns* own, f32x top, Py_ssize_t i, fl
     return where_less(x, top, splat(x, 0.0), splat(x, 1.0))
 
 
+ctypedef void (*wide_function)(const Columns* own, Py_ssize_t n, f64x* below, f64x* equal) noexcept nogil
+
+
 cdef inline void sum_columns_wide(const Columns* own, Py_ssize_t n, f64x* below, f64x* equal) noexcept nogil:
     # the same with exact exponentials, in the order of sum_terms
     cdef float[3 * MANY] parts
@@ -157,7 +160,8 @@ cdef inline void sum_small_columns(Columns* own, Py_ssize_t n, const f64x* lower
         small |= any_less(rests[half], most[half])
     if small:
         own.y = NULL  # where exponentials are already
-        sum_columns_wide(own, n, below, equal)
+        # called, since it is rare and stands there for few elements already
+        (<wide_function>called(<void*>sum_columns_wide))(own, n, below, equal)
         for half in range(HALVES):
             rests[half] = where_less(
                 rests[half], most[half], rest_of_sums(below[half], equal[half], lowered[half], inverses[half]),
@@ -206,7 +210,10 @@ cdef inline bint column_rests(const real* like, const Columns* columns, int regi
             if exactly(like, near) and n <= FEW:
                 sum_columns_wide(&own[k], n, below + first, equal + first)
                 continue
-            sum_columns_below(near == INFINITY, &own[k], n, below + first, equal + first)
+            if near == INFINITY:
+                sum_columns_below(True, &own[k], n, below + first, equal + first)
+            else:
+                sum_columns_below(False, &own[k], n, below + first, equal + first)
         else:
             add_columns(add_column_below, SUMS_BELOW, 1, &own[k], n, totals)
             below[k], equal[k] = below_of(totals, 1), totals[2]

@@ -7,29 +7,21 @@
 from libc.math cimport INFINITY, fabs, ldexp
 
 from ..lanes cimport (
-    F32_LANES, F64_LANES, f32x, f64x, fma, load_f64, narrow_halves, real, splat, splat_f32,
-    splat_f64, store_f32, store_f64, where_less, wide_f32,
+    F64_LANES, f32x, f64x, fma, load_f64, narrow_halves, real, splat, splat_f64, store_f32, store_f64, where_less,
+    wide_f32,
 )
 from ..loops.columns cimport HALVES, MOST_HALVES, halves, narrowed_parts, wide_halves
 from ..loops.registers cimport lanes
-from ..loops.reductions cimport (
-    FOLD, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, Pair, end_fold, fill, first_lanes, fold_terms, sum_long_block,
-    sum_long_terms, sum_row, sum_terms, tree,
-)
+from ..loops.reductions cimport Pair, first_lanes, fold_terms, sum_long_block, sum_long_terms, sum_row, sum_terms
 from ..math.exponential cimport exp_parts, exp_rest, minus_ln2, power2_of_sum
 from ..math.logarithm cimport log1p, log1p_pair_f32
 from .exponential_parts cimport (
-    FEW, MANY, add_to_three, exp_parts_of, exp_rest_of, put_parts_below, term_below, wide_exponential,
+    FEW, MANY, add_to_three, exp_parts_of, exp_rest_of, put_parts_below, wide_exponential,
 )
 from .exact_logarithms cimport exact_logs
-from .exponents cimport Exponents, end_not_finite, exponent_at, least_of_zero, put_exponential
+from .exponents cimport Exponents, end_not_finite, exponent_at, put_exponential
 from .few_exponentials cimport find_few_logs
-
-cdef extern from *:
-    """
-    enum { TOGETHER = FOLDED_TERMS == 1 ? 2 : 1 };
-    """
-    const int TOGETHER  # times FOLDED_PARTS exponentials are computed side by side
+from .sums_below cimport sum_of_below
 
 cdef enum:
     SUMS_BELOW = 3  # of add_to_three
@@ -55,96 +47,6 @@ cdef inline void add_below(const f64x* like, const void* context, Py_ssize_t i, 
     cdef f64x r = exp_parts_of(x, splat(x, own.least), &rest, &sum), power = power2_of_sum(sum, own.more)
     put_exponential(own, fma(r + rest, power, power), i, n)
     add_to_three(r, rest, power, x, splat(x, own.top - own.shift), n, sums)
-
-
-cdef inline f32x below_at(const Exponents* own, Py_ssize_t i, Py_ssize_t n, f32x* count, f32x* errors,
-                          f32x* exponential) noexcept nogil:
-    # an exponential, which the caller stores where there are several TOGETHER; what it adds to the sum without the
-    # largest, to the rounding errors of those terms, and to how many there are
-    cdef f32x rest, sum, error, x = exponent_at(<const f32x*>NULL, own, i, n), top = splat(x, own.top - own.shift)
-    cdef f32x p = exp_parts_of(x, splat(x, least_of_zero(&x, own.more)), &rest, &sum) + rest
-    cdef f32x power = power2_of_sum(sum, own.more)
-    exponential[0] = fma(p, power, power)
-    if TOGETHER == 1:
-        put_exponential(own, exponential[0], i, n)
-    count[0] = where_less(x, top, count[0] + first_lanes(splat(x, 1.0), n), count[0])
-    p = first_lanes(term_below(x, top, p, power, &error), n)
-    errors[0] = errors[0] + first_lanes(error, n)
-    return p
-
-
-cdef inline void add_terms_below(bint closer, f32x* terms, bint ends, f32x* folded, f64x* below) noexcept nogil:
-    # FOLDED_PARTS terms: as fold_terms adds them, where they may end a fold, or, if `closer`, each as float64, the
-    # first half and the second to one partial sum each
-    cdef float values[FOLDED_PARTS]
-    cdef int k
-    if not closer:
-        for k in range(FOLDED_TERMS):
-            folded[k] = folded[k] + terms[k]
-        if ends:
-            end_fold(1, folded, below)
-            fill(folded, FOLDED_TERMS, -0.0)
-        return
-    for k in range(FOLDED_TERMS):
-        store_f32(values + k * F32_LANES, terms[k])
-    for k in range(FOLDED_SUMS):
-        below[k] = below[k] + (wide_f32(values + k * F64_LANES)
-                               + wide_f32(values + FOLDED_PARTS // 2 + k * F64_LANES))
-
-
-cdef inline void sum_below(bint closer, const Exponents* own, Py_ssize_t start, Py_ssize_t n, f64x* below,
-                           f64x* count) noexcept nogil:
-    # Of a row of float32: FOLDED_SUMS registers of partial sums of the exponentials below the largest, and of how many
-    # these are. If `closer`, no sum is rounded to float32, and the rounding errors of the exponentials are in it too.
-    # Two registers or more are computed side by side, since they do not wait for each other.
-    cdef f32x terms[TOGETHER * FOLDED_TERMS]
-    cdef f32x exponentials[TOGETHER * FOLDED_TERMS]
-    cdef f32x folded[FOLDED_TERMS]
-    cdef f32x ones[FOLDED_TERMS]
-    cdef f32x errors[FOLDED_TERMS]
-    cdef float lost[FOLDED_PARTS]
-    cdef Py_ssize_t i = start, left
-    cdef int k, parts = FOLDED_PARTS
-    cdef bint ends
-    fill(below, FOLDED_SUMS, 0.0)
-    fill(count, FOLDED_SUMS, 0.0)
-    fill(folded, FOLDED_TERMS, -0.0)
-    fill(ones, FOLDED_TERMS, 0.0)
-    fill(errors, FOLDED_TERMS, 0.0)
-    while i + TOGETHER * FOLDED_PARTS <= start + n:
-        for k in range(TOGETHER * FOLDED_TERMS):
-            terms[k] = below_at(own, i + k * F32_LANES, F32_LANES, &ones[k % FOLDED_TERMS], &errors[k % FOLDED_TERMS],
-                                &exponentials[k])
-        for k in range(TOGETHER):
-            ends = k == 1 if TOGETHER == FOLD else (i - start) % (FOLD * FOLDED_PARTS) != 0
-            add_terms_below(closer, terms + k * FOLDED_TERMS, ends, folded, below)
-        if TOGETHER > 1 and own.y != NULL:
-            for k in range(TOGETHER * FOLDED_TERMS):
-                put_exponential(own, exponentials[k], i + k * F32_LANES, F32_LANES)
-        i += TOGETHER * FOLDED_PARTS
-    while i < start + n:
-        for k in range(FOLDED_TERMS):
-            left = start + n - i - k * F32_LANES
-            terms[k] = splat_f32(0.0)
-            if left > 0:
-                left = min(left, <Py_ssize_t>F32_LANES)
-                terms[k] = below_at(own, i + k * F32_LANES, left, &ones[k], &errors[k], exponentials)
-                if TOGETHER > 1:
-                    put_exponential(own, exponentials[0], i + k * F32_LANES, left)
-        ends = (i - start) % (FOLD * FOLDED_PARTS) != 0
-        add_terms_below(closer, terms, ends, folded, below)
-        i += FOLDED_PARTS
-    if closer:
-        for k in range(FOLDED_TERMS):
-            store_f32(lost + k * F32_LANES, errors[k])
-        while parts > 1:
-            parts //= 2
-            for k in range(parts):
-                lost[k] += lost[k + parts]
-        below[0] = below[0] + first_lanes(splat_f64(lost[0]), 1)
-    else:
-        end_fold(1, folded, below)
-    end_fold(1, ones, count)
 
 
 cdef inline void add_below_wide(const f64x* like, const void* context, Py_ssize_t i, Py_ssize_t n,
@@ -190,32 +92,19 @@ cdef inline Pair all_block(const real* like, const void* context, Py_ssize_t sta
     return Pair(total, 0.0)
 
 
-cdef inline Pair sum_of_below(bint closer, const real* like, const void* context, Py_ssize_t start,
-                              Py_ssize_t n) noexcept nogil:
-    # the sum without the largest, and how many are the largest
+cdef inline Pair below_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     cdef Exponents own = (<const Exponents*>context)[0]
     cdef double totals[SUMS_BELOW]
-    cdef f64x below[FOLDED_SUMS]
-    cdef f64x count[FOLDED_SUMS]
-    own.plain = own.sign == 1.0 and own.shift == 0.0
     if real is f32x:
-        if own.plain:  # as in all_block
-            own.plain = True
-            sum_below(closer, &own, start, n, below, count)
-        else:
-            sum_below(closer, &own, start, n, below, count)
-        return Pair(tree(below, FOLDED_SUMS, 1), n - tree(count, FOLDED_SUMS, 1))
+        return sum_of_below(False, &own, start, n)
     else:
+        own.plain = own.sign == 1.0 and own.shift == 0.0
         sum_terms(add_below, SUMS_BELOW, like, &own, start, n, totals)
         return Pair(totals[0] + totals[1], totals[2])
 
 
-cdef inline Pair below_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    return sum_of_below(False, like, context, start, n)
-
-
 cdef inline Pair closer_block(const f32x* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    return sum_of_below(True, like, context, start, n)
+    return sum_of_below(True, <const Exponents*>context, start, n)
 
 
 cdef inline Pair few_block(const f32x* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:

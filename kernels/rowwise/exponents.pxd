@@ -42,6 +42,13 @@ cdef inline Exponents exponents_of(const real* like, const void* x, void* y, dou
     return Exponents(x, y, sign, scale, 0.0, False, 0.0, 0.0, size, 0, 0.0, 1.0, 0.0, 0.0)
 
 
+cdef inline Exponents plain_row(const real* like, const Exponents* row) noexcept nogil:
+    # a row without sign or shift, for a sum: a copy field by field, of which the compiler knows that it is plain
+    cdef Exponents own = exponents_of(like, row.x, row.y, 1.0, 1.0)
+    own.plain, own.top, own.more, own.least = True, row.top - row.shift, row.more, row.least
+    return own
+
+
 cdef inline f64x raised_by_scale(const real* like, f64x scale) noexcept nogil:
     # `raised` of rows of these scales, for which the size of 0 and of what is not finite is 0
     cdef f64x size = magnitude(scale), none = splat_f64(-1.0)

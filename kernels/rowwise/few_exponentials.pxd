@@ -9,8 +9,8 @@ from libc.stdint cimport uint32_t
 from libc.string cimport memset
 
 from ..lanes cimport (
-    F32_LANES, at_least, at_most, bits_f32, f32x, f64x, fma, from_bits_f32, load_f32, splat_f32, splat_f64, splat_u32,
-    store_f32, where_less,
+    F32_LANES, at_least, at_most, bits_f32, called, f32x, f64x, fma, from_bits_f32, load_f32, splat_f32, splat_f64,
+    splat_u32, store_f32, where_less,
 )
 from ..loops.columns cimport HALVES, MOST_HALVES, wide_halves
 from ..math.exponential cimport exp_parts, nearest_sum, raised_by
@@ -85,8 +85,16 @@ cdef inline void widen_found(const f32x* found, f32x equal, bint alone, f64x* in
         widen_pair(found[LOG], found[LOG_LOW], logs)
 
 
+ctypedef void (*few_function)(Exponents* rows, Py_ssize_t count, Py_ssize_t n, bint alone) noexcept nogil
+
+
 cdef inline void find_few_logs(Exponents* rows, Py_ssize_t count, Py_ssize_t n, bint alone) noexcept nogil:
-    # find_logs of such rows, copied to where each has a lane; exponentials are stored where they are wanted
+    # find_logs of such rows; compiled once for all that call it
+    (<few_function>called(<void*>any_few_logs))(rows, count, n, alone)
+
+
+cdef inline void any_few_logs(Exponents* rows, Py_ssize_t count, Py_ssize_t n, bint alone) noexcept nogil:
+    # rows are copied to where each has a lane; exponentials are stored where they are wanted
     cdef float[FEW * MANY] tile
     cdef float[MANY] tops
     cdef uint32_t[MANY] scales

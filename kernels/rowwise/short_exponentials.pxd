@@ -3,22 +3,23 @@
 from libc.math cimport INFINITY
 
 from ..lanes cimport (
-    F64_LANES, all_less, at_least, f32x, f64x, load_f64, magnitude, power2, real, splat, splat_f64, store_f64,
+    F64_LANES, all_less, at_least, called, f32x, f64x, load_f64, magnitude, power2, real, splat, splat_f64, store_f64,
     where_less,
 )
 from ..loops.columns cimport MOST_HALVES, narrowed, wide_halves
 from ..loops.operations cimport SHORT_ROWS
-from ..loops.reductions cimport FOLDED_SUMS, Pair, first_lanes, halved, sum_row
+from ..loops.reductions cimport Pair, first_lanes, sum_row
 from ..loops.registers cimport lanes, load, load_part, skip
 from ..loops.short_rows cimport add_long_short, add_short, fold_short, short_largest, short_totals
 from ..math.exponential cimport nearest
 from .exponential_parts cimport FEW
 from .exponentials cimport (
     SUMS_BELOW, add_all, add_below, add_few_below, below_block_wide, below_of, exactly, find_inverses, is_few,
-    load_halves, log_rests, rest_of, rest_of_sums, small, store_halves, sum_below,
+    load_halves, log_rests, rest_of, rest_of_sums, small, store_halves,
 )
 from .exponents cimport LARGEST_TOP, Exponents, exponents_of, least_of, least_of_zero
 from .few_exponentials cimport find_few_logs
+from .sums_below cimport sums_below
 
 
 cdef inline Py_ssize_t tile_step(const real* like, Py_ssize_t n) noexcept nogil:
@@ -76,14 +77,17 @@ cdef inline bint short_exponents(const real* like, const char* x, Py_ssize_t ste
 
 
 cdef inline void set_short_row(const real* like, Exponents* own, const char* x, double top, double raised,
-                               double exponent) noexcept nogil:
-    own.x, own.top, own.raised = x, top, <int>raised
+                               double exponent, real* tile, Py_ssize_t place) noexcept nogil:
+    own.x, own.y, own.sign, own.shift, own.plain = x, NULL, 1.0, 0.0, True
+    if tile != NULL:
+        own.y = <void*>skip(tile, place)
+    own.top, own.raised = top, <int>raised
     own.more = <int>(raised - exponent)
     own.least = least_of(like, own)
 
 
-cdef inline bint short_softmax(const real* like, const char* x, Py_ssize_t step, Py_ssize_t n, real* tile,
-                               double* scales) noexcept nogil:
+cdef inline bint any_short_softmax(const real* like, const char* x, Py_ssize_t step, Py_ssize_t n, real* tile,
+                                   double* scales) noexcept nogil:
     # every exponential, to the rows of a tile, and 1 over the sum of each row
     cdef Exponents own = exponents_of(like, NULL, NULL, 1.0, 1.0)
     cdef f64x parts[SHORT_ROWS]
@@ -111,18 +115,26 @@ cdef inline bint short_softmax(const real* like, const char* x, Py_ssize_t step,
     return True
 
 
-cdef inline void sum_small_again(Exponents* own, const char* x, Py_ssize_t step, Py_ssize_t n, const double* raised,
-                                 const double* tops, const double* exponents, const double* equal,
-                                 const double* inverses, double* rests, double near) noexcept nogil:
+ctypedef bint (*softmax_function)(const real* like, const char* x, Py_ssize_t step, Py_ssize_t n, real* tile,
+                                  double* scales) noexcept nogil
+
+
+cdef inline bint short_softmax(const real* like, const char* x, Py_ssize_t step, Py_ssize_t n, real* tile,
+                               double* scales) noexcept nogil:
+    # compiled once for all that call it
+    return (<softmax_function>called(<void*>any_short_softmax[real]))(like, x, step, n, tile, scales)
+
+
+cdef inline void sum_small_again(Exponents* rows, Py_ssize_t n, const double* equal, const double* inverses,
+                                 double* rests, double near) noexcept nogil:
     # the small sums of rows of float32, in float64; `equal` says how many elements are the largest
     cdef Pair sum
     cdef int k
     for k in range(SHORT_ROWS):
-        if small(<const f32x*>NULL, rests[k], tops[k], near, n):
-            set_short_row(<const f32x*>NULL, own, x + k * step, tops[k], raised[k], exponents[k])
-            own.inverse = inverses[k]
-            sum = sum_row(below_block_wide, <const f32x*>NULL, own, n, 1)
-            rests[k] = rest_of(own, Pair(sum.first, equal[k]))
+        if small(<const f32x*>NULL, rests[k], rows[k].top, near, n):
+            rows[k].inverse = inverses[k]
+            sum = sum_row(below_block_wide, <const f32x*>NULL, &rows[k], n, 1)
+            rests[k] = rest_of(&rows[k], Pair(sum.first, equal[k]))
 
 
 cdef inline void raise_short(const real* like, double scale, double* raised) noexcept nogil:
@@ -137,47 +149,38 @@ cdef inline bint short_logs(const real* like, const char* x, Py_ssize_t step, Py
                             double near) noexcept nogil:
     # find_tops and find_logs: the largest of each row, and, where it is wanted, the logarithm of the sum relative to
     # it. Exponentials that are wanted go to the rows of a tile. Small sums are exact as in find_logs.
-    cdef Exponents own = exponents_of(like, NULL, NULL, 1.0, 1.0)
+    cdef Exponents rows[SHORT_ROWS]
+    cdef Exponents own
     cdef f64x parts[SUMS_BELOW * SHORT_ROWS]
     cdef double exponents[SHORT_ROWS]
     cdef double totals[SUMS_BELOW * SHORT_ROWS]
     cdef f64x sums[SUMS_BELOW]
-    cdef f64x below[FOLDED_SUMS]
-    cdef f64x others[FOLDED_SUMS]
-    cdef Exponents few[SHORT_ROWS]
     cdef f64x rest
     cdef bint counted = real is f64x or (exactly(like, near) and n <= FEW)
     cdef int count = 2 if real is f32x else SUMS_BELOW
     cdef Py_ssize_t k, j
-    own.plain = True
     if not short_exponents(like, x, step, n, tops, exponents):
         return False
+    for k in range(SHORT_ROWS):
+        if counted:  # one after the other, in one place, of which the compiler knows more
+            set_short_row(like, &own, x + k * step, tops[k], raised[k], exponents[k], tile, k * tile_step(like, n))
+            if real is f32x:
+                add_long_short(add_few_below, 2, <const f64x*>NULL, &own, n, parts + k)
+            else:
+                add_long_short(add_below, SUMS_BELOW, like, &own, n, parts + k)
+        else:
+            set_short_row(like, &rows[k], x + k * step, tops[k], raised[k], exponents[k], tile, k * tile_step(like, n))
     if is_few(like, near, n):
+        find_few_logs(rows, SHORT_ROWS, n, near == INFINITY)
         for k in range(SHORT_ROWS):
-            few[k] = own
-            set_short_row(like, &few[k], x + k * step, tops[k], raised[k], exponents[k])
-            if tile != NULL:
-                few[k].y = <void*>skip(tile, k * tile_step(like, n))
-        find_few_logs(few, SHORT_ROWS, n, near == INFINITY)
-        for k in range(SHORT_ROWS):
-            inverses[k], rests[k] = few[k].inverse, few[k].rest
+            inverses[k], rests[k] = rows[k].inverse, rows[k].rest
             if logs != NULL:
-                logs[k] = few[k].log_rest
+                logs[k] = rows[k].log_rest
             if not rests[k] < INFINITY:
                 return False
         return True
-    for k in range(SHORT_ROWS):
-        set_short_row(like, &own, x + k * step, tops[k], raised[k], exponents[k])
-        if tile != NULL:
-            own.y = <void*>skip(tile, k * tile_step(like, n))
-        if real is f32x:
-            if counted:
-                add_long_short(add_few_below, 2, <const f64x*>NULL, &own, n, parts + k)
-            else:
-                sum_below(near == INFINITY, &own, 0, n, below, others)
-                parts[k], parts[SHORT_ROWS + k] = halved(below, FOLDED_SUMS, 1), halved(others, FOLDED_SUMS, 1)
-        else:
-            add_long_short(add_below, SUMS_BELOW, like, &own, n, parts + k)
+    if not counted:
+        sums_below(near == INFINITY, rows, SHORT_ROWS, 0, n, parts, parts + SHORT_ROWS)
     for k in range(count):
         short_totals(parts + k * SHORT_ROWS, totals + k * SHORT_ROWS)
     k = 0
@@ -199,7 +202,7 @@ cdef inline bint short_logs(const real* like, const char* x, Py_ssize_t step, Py
         k += F64_LANES
     if real is f32x:
         if exactly(like, near) and n > FEW:
-            sum_small_again(&own, x, step, n, raised, tops, exponents, totals + SHORT_ROWS, inverses, rests, near)
+            sum_small_again(rows, n, totals + SHORT_ROWS, inverses, rests, near)
     k = 0
     while k < SHORT_ROWS and logs != NULL:
         log_rests(like, near == INFINITY, rests + k, logs + k, SHORT_ROWS - k)
