@@ -254,6 +254,19 @@ def test_a_gradient_that_is_subnormal_beside_a_large_weight_keeps_its_bits(dtype
             assert errors(np.abs(found[:1]), abs(exact), precision).max() <= bound(name, precision)
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_a_slope_of_nll_loss_that_all_rows_have_is_that_of_weights_of_one(dtype, axis):
+    x = np.zeros((7, 7), oracles.dtype_named(dtype))
+    target = np.array([0, 6, -1, 3, 3, -1, 1])
+    for grad in (0.7, -3e-5, 1e5, np.inf, np.nan):
+        options = {"ignore_index": -1, "axis": axis}
+        found = lw.nll_loss_backward(grad, x, target, **options)
+        expected = lw.nll_loss_backward(grad, x, target, weight=np.ones(7), **options)
+        assert found.tobytes() == expected.tobytes()
+        assert np.count_nonzero(found) == 5
+
+
 @pytest.mark.parametrize("shape", [(3, 0), (2, 0, 4)])
 def test_nll_loss_backward_of_no_classes(shape):
     # every row is ignored, and there is nothing to write

@@ -153,14 +153,14 @@ cdef void put_slopes(number* group, Places of, const double* grad, Py_ssize_t st
         group += of.group
 
 
-cdef void put_values(int16_t* group, Places of, const int16_t* values, const int64_t* asked,
+cdef void put_values(int16_t* group, Places of, const int16_t* values, Py_ssize_t step, const int64_t* asked,
                      Py_ssize_t left) noexcept nogil:
+    # the same of slopes that are there
     cdef Py_ssize_t j
     while left > 0:
         for j in range(of.width):
-            if asked[j] >= 0:
-                group[asked[j] * of.each + j * of.row] = values[j]
-        values += of.width
+            group[class_of(asked[j]) * of.each + j * of.row] = values[j * step] if asked[j] >= 0 else 0
+        values += of.width * step
         asked += of.width
         left -= of.width
         group += of.group
@@ -168,13 +168,14 @@ cdef void put_values(int16_t* group, Places of, const int16_t* values, const int
 
 def slopes_of(np.ndarray y, np.ndarray target, grad, np.ndarray weight, double scale, int axis):
     """Zeros in `y` but where the target picks, along an axis, which gets -scale weight[target] grad. `grad` is a number
-    for all rows, or a float64 array of one for each; where `y` has 16 bits it is an array of these products, rounded to
-    its dtype, and otherwise the weight is of float32 or float64. Arrays are laid out by C, and the target is int64 and
-    fits."""
+    for all rows, or a float64 array of one for each. Where `y` has 16 bits it is a number, without weights, or an array
+    of these products, rounded to its dtype; otherwise the weight is of float32 or float64. Arrays are laid out by C,
+    and the target is int64 and fits."""
     cdef np.ndarray values
+    cdef int16_t slope
+    cdef const void* numbers = &slope
     cdef char* to = np.PyArray_BYTES(y)
     cdef const int64_t* asked = <const int64_t*>np.PyArray_DATA(target)
-    cdef const double* grads
     cdef Places of = places_in(y, axis)
     cdef Weights weights = weights_in(weight)
     cdef Py_ssize_t rows = np.PyArray_SIZE(target), step = 0
@@ -184,16 +185,19 @@ def slopes_of(np.ndarray y, np.ndarray target, grad, np.ndarray weight, double s
         return
     if type(grad) is float:
         number = grad
-        grads = &number
+        if np.PyArray_ITEMSIZE(y) == 2:
+            put_number(dtype_of(y), &slope, 0, -scale * number)
+        else:
+            numbers = &number
     else:
         values = np.PyArray_FROMANY(grad, np.PyArray_TYPE(grad), 0, 0, np.NPY_ARRAY_CARRAY_RO)
-        grads, step = <const double*>np.PyArray_DATA(values), 1
+        numbers, step = np.PyArray_DATA(values), 1
     if np.PyArray_ITEMSIZE(y) == 8:
-        put_slopes(<double*>to, of, grads, step, asked, weights, scale, rows)
+        put_slopes(<double*>to, of, <const double*>numbers, step, asked, weights, scale, rows)
     elif np.PyArray_ITEMSIZE(y) == 4:
-        put_slopes(<float*>to, of, grads, step, asked, weights, scale, rows)
+        put_slopes(<float*>to, of, <const double*>numbers, step, asked, weights, scale, rows)
     else:
-        put_values(<int16_t*>to, of, <const int16_t*>np.PyArray_DATA(values), asked, rows)
+        put_values(<int16_t*>to, of, <const int16_t*>numbers, step, asked, rows)
 
 
 cdef void take_weights(Weights weights, const int64_t* classes, Py_ssize_t n, double* of_row,

@@ -365,7 +365,7 @@ def nll_loss_backward(grad, x, target, *, reduction="mean", weight=None, ignore_
     asked = _asked(name, x, target, weight, ignore_index, axis, reduction, probable=False)
     grad = _arriving(name, grad, asked, reduction)
     target, weight, place, scale = asked.target, asked.weight, out, asked.scale
-    if asked.x.itemsize == 2:
+    if asked.x.itemsize == 2 and (weight.size or type(grad) is not float):
         slopes = _point_kernels.losses_of(grad, target, weight, scale, asked.axis, True, False)
         grad = rounded_to(asked.x.dtype, slopes)
     if out is None:
