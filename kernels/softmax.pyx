@@ -13,8 +13,8 @@ from libc.string cimport memcpy
 cimport numpy as np
 
 from .lanes cimport (
-    any_count, at_least, bits_f32, bits_f64, f32x, f64x, fma, from_bits_f32, from_bits_f64, magnitude, real,
-    splat, splat_u32, splat_u64, where_less, where_less_i32, where_less_i64, widen_u8_u32, widen_u8_u64,
+    any_count, at_least, bits_f32, bits_f64, end_stream, f32x, f64x, fma, from_bits_f32, from_bits_f64, magnitude,
+    real, splat, splat_u32, splat_u64, where_less, where_less_i32, where_less_i64, widen_u8_u32, widen_u8_u64,
 )
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
 from .loops.reductions cimport (
@@ -27,7 +27,7 @@ from .loops.operations cimport (
     more_filled, narrowing, operations_of, row_by_row, row_machine, run_groups, short_kernel, taking_bfloat16,
     with_all_rows, with_columns, with_short_rows, without_copies,
 )
-from .loops.registers cimport itemsize, lanes, load, skip, store, store_part
+from .loops.registers cimport LINE, itemsize, lanes, load, skip, store, store_part, stream
 from .loops.columns cimport (
     MOST_HALVES, MOST_LANES, fold_column_products, halves, narrowed, narrowed_parts, put_column_numbers,
     sum_column_terms, take_column_numbers,

@@ -60,6 +60,23 @@ cdef bint scaled_softmax_columns(const real* like, char** at, const Py_ssize_t* 
     return softmax_of_columns(like, at[0], strides[0], at[2], strides[2], n, registers, False, scales)
 
 
+cdef inline void put_columns_minus_log(bint streamed, const char* x, Py_ssize_t stride, char* y, Py_ssize_t step,
+                                       const real* top, const real* log, int registers, Py_ssize_t n) noexcept nogil:
+    cdef real value
+    cdef Py_ssize_t _i
+    cdef int k
+    for _i in range(n):
+        for k in range(registers):
+            value = (load(<const real*>(x + k * sizeof(real))) - top[k]) - log[k]
+            if streamed:
+                stream(<real*>(y + k * sizeof(real)), value)
+            else:
+                store(<real*>(y + k * sizeof(real)), value)
+        x, y = x + stride, y + step
+    if streamed:
+        end_stream()
+
+
 cdef bint log_softmax_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
                               Py_ssize_t n, int registers, int manner) noexcept nogil:
     cdef Columns own = columns_of(like, at[0], strides[0], NULL, 1.0)
@@ -72,10 +89,9 @@ cdef bint log_softmax_columns(const real* like, char** at, const Py_ssize_t* ste
     cdef real top[MOST_REGISTERS]
     cdef real log[MOST_REGISTERS]
     cdef Gradient row = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False, False)
-    cdef const char* x = at[0]
-    cdef char* y = at[1]
     cdef Py_ssize_t i
     cdef int k
+    own.ahead = registers * sizeof(real)
     if real is f32x and n <= FEW:
         if real is f32x:
             if not few_columns(&own, registers, n, True, top, equal, found):
@@ -93,10 +109,11 @@ cdef bint log_softmax_columns(const real* like, char** at, const Py_ssize_t* ste
             row.x, row.value, row.rest = at[2] + i * steps[2], element(top, i), element(log, i)
             map_short(minus_log[real], <real*>(at[1] + i * steps[1]), &row, n)
         return True
-    for i in range(n):
-        for k in range(registers):
-            store(<real*>(y + k * sizeof(real)), (load(<const real*>(x + k * sizeof(real))) - top[k]) - log[k])
-        x, y = x + strides[0], y + strides[1]
+    # whole lines of the cache, unless they stand in the place of their exponents, as tiles do too
+    if manner & FROM_MEMORY and at[0] != at[1] and (<Py_ssize_t>at[1] | strides[1]) % LINE == 0:
+        put_columns_minus_log(True, at[0], strides[0], at[1], strides[1], top, log, registers, n)
+    else:
+        put_columns_minus_log(False, at[0], strides[0], at[1], strides[1], top, log, registers, n)
     return True
 
 

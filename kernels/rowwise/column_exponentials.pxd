@@ -21,6 +21,7 @@ cdef struct Columns:
     const char* x
     Py_ssize_t stride  # from one element of a row to the next
     Py_ssize_t apart  # from one register of rows to the next
+    Py_ssize_t ahead  # from these rows to those that are prefetched while their exponentials are added, or 0
     void* y  # where exponentials go, a register for each element and row; NULL where only their sum is wanted
     int raised  # exponentials are multiplied by 2^raised
     const f64x* scales  # or what follows from the scale of each row, which is finite, where this is not NULL
@@ -34,7 +35,8 @@ cdef struct Columns:
 cdef inline Columns columns_of(const real* like, const char* x, Py_ssize_t stride, void* y,
                                double scale) noexcept nogil:
     cdef Columns own
-    own.x, own.stride, own.apart, own.y, own.half, own.scales = x, stride, sizeof(real), y, 0, NULL
+    own.x, own.stride, own.apart, own.ahead = x, stride, sizeof(real), 0
+    own.y, own.half, own.scales = y, 0, NULL
     own.raised = exponents_of(like, NULL, NULL, 1.0, scale).raised
     return own
 
@@ -43,6 +45,7 @@ cdef inline void set_register(const real* like, const Columns* columns, int k, P
                               Columns* own) noexcept nogil:
     # the k-th register of them, but for what follows from its largest: to a place, since copies of all take long
     own.x, own.stride, own.apart = columns.x + k * columns.apart, columns.stride, columns.apart
+    own.ahead = columns.ahead
     own.y, own.raised, own.half, own.scales = NULL, columns.raised, columns.half, NULL
     if columns.y != NULL:
         own.y = <void*>skip(<const real*>columns.y, k * n * lanes(like))

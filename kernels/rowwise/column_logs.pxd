@@ -1,6 +1,7 @@
 # The logarithms of sums of exponentials of neighbouring rows, a row in each lane: those of exponentials.pxd to the last
 # bit. Where a row is of a kind that column_exponentials.pxd has not, a function says False and writes nothing.
 from libc.math cimport INFINITY
+from libc.stdint cimport uintptr_t
 
 from ..lanes cimport (
     F32_LANES, F64_LANES, all_less, any_less, called, f32x, f64x, fma, magnitude, power2, real,
@@ -10,6 +11,7 @@ from ..loops.columns cimport (
     APART, HALVES, MOST_HALVES, MOST_LANES, add_columns, add_widened, halve, halves, narrowed, wide_halves,
 )
 from ..loops.operations cimport MOST_REGISTERS
+from ..loops.partial_sums cimport prefetch
 from ..loops.reductions cimport FOLD, FOLDED_PARTS, PARTS, fill
 from ..loops.registers cimport load, skip, store
 from ..math.exponential cimport nearest, raised_by
@@ -76,6 +78,10 @@ cdef inline void sum_columns_below(bint closer, const Columns* columns, Py_ssize
         i = k
         while i < n:
             both = i + APART < n
+            if closer and own.ahead > 0:
+                prefetch(<uintptr_t>own.x + i * own.stride + own.ahead)
+                if both:
+                    prefetch(<uintptr_t>own.x + (i + APART) * own.stride + own.ahead)
             if both:  # side by side, since neither waits for the other
                 for j in range(2):
                     terms[j] = column_below(&own, top, least, power, i + j * APART, &ones, &lost[j], &exponentials[j])
