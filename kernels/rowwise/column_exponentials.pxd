@@ -92,8 +92,8 @@ cdef inline void set_tops(real top, Columns* own) noexcept nogil:
     store(<real*>own.least, top - narrowed(&top, below))
 
 
-cdef inline real least_of_zeros(const real* like, const Columns* own) noexcept nogil:
-    # least_of_zero, so that zeros of a negative scale have the sign that they have in rows
+cdef inline real more_of(const real* like, const Columns* own) noexcept nogil:
+    # `more` of exponents.pxd, for each row
     cdef f64x raised[MOST_HALVES]
     cdef real top_n = nearest(load(<const real*>own.top), 1.4426950408889634), more = splat(top_n, own.raised)
     cdef int half
@@ -101,7 +101,13 @@ cdef inline real least_of_zeros(const real* like, const Columns* own) noexcept n
         for half in range(halves(like)):
             raised[half] = raised_of(like, own, half)
         more = narrowed(like, raised)
-    return (top_n - (more + splat(more, 127.0 if real is f32x else 1023.0))) * splat(more, 0.6931471805599453)
+    return more - top_n
+
+
+cdef inline real least_of_zeros(const real* like, const Columns* own) noexcept nogil:
+    # least_of_zero, so that zeros of a negative scale have the sign that they have in rows
+    cdef real more = more_of(like, own)
+    return -(more + splat(more, 127.0 if real is f32x else 1023.0)) * splat(more, 0.6931471805599453)
 
 
 cdef inline bint largest_of_some(const real* like, const char* x, const Columns* columns, int registers, Py_ssize_t n,

@@ -17,11 +17,11 @@ from ..loops.registers cimport load, skip, store
 from ..math.exponential cimport nearest, raised_by
 from ..math.logarithm cimport log1p
 from .column_exponentials cimport (
-    Columns, find_column_tops, largest_columns, least_of_zeros, raised_of, set_register, set_tops,
+    Columns, find_column_tops, largest_columns, least_of_zeros, more_of, raised_of, set_register, set_tops,
 )
 from .exact_logarithms cimport EXACT_BELOW, exact_column_log
 from .exponential_parts cimport (
-    FEW, MANY, add_to_three, exp_parts_of, put_parts_below, term_below, wide_exponential,
+    FEW, MANY, add_to_three, exp_parts_of, power_of, put_parts_below, start_of_powers, term_below, wide_exponential,
 )
 from .exponentials cimport (
     NEARLY_SMALL, SMALL, SUMS_BELOW, below_of, exactly, inverse_halves, inverse_of, is_few, log_of_rests,
@@ -40,21 +40,15 @@ cdef inline void add_column_below(const f64x* like, const void* context, Py_ssiz
     add_to_three(r, rest, power, x, load(<const f64x*>own.top), F64_LANES, sums)
 
 
-cdef inline f32x column_power(void* y, f32x least, f32x power, f32x x, Py_ssize_t i, f32x* p) noexcept nogil:
-    # power and p, with e^x = power (1 + p), of a register of rows; the exponential stored where that is wanted
-    cdef f32x rest, sum
-    p[0] = exp_parts_of(x, least, &rest, &sum) + rest
-    power = raised_by(power, sum)
-    if y != NULL:
-        store(<f32x*>skip(<const f32x*>y, i * F32_LANES), fma(p[0], power, power))
-    return power
+cdef inline f32x starts_of_powers(const Columns* own) noexcept nogil:
+    # start_of_powers of each row
+    return more_of(<const f32x*>NULL, own) + splat_f32(start_of_powers(0))
 
 
-cdef inline f32x column_below(const Columns* own, f32x top, f32x least, f32x power, Py_ssize_t i, f32x* count,
+cdef inline f32x column_below(const Columns* own, f32x top, f32x least, f32x start, Py_ssize_t i, f32x* count,
                               f32x* error, f32x* exponential) noexcept nogil:
     # below_at of a register of rows, with the rounding error of its term alone
-    cdef f32x x = load(<const f32x*>(own.x + i * own.stride)), p
-    power = column_power(NULL, least, power, x, i, &p)
+    cdef f32x x = load(<const f32x*>(own.x + i * own.stride)), p, power = power_of(x, least, start, &p)
     exponential[0] = fma(p, power, power)
     count[0] = where_less(x, top, count[0] + splat(x, 1.0), count[0])
     return term_below(x, top, p, power, error)
@@ -68,10 +62,12 @@ cdef inline void sum_columns_below(bint closer, const Columns* columns, Py_ssize
     cdef f64x sums[MOST_HALVES * APART]
     cdef f64x[MOST_HALVES] total, wide, other
     cdef f32x[2] terms, lost, exponentials
-    cdef f32x top = load(<const f32x*>own.top), power = load(<const f32x*>own.power), least = least_of_zeros(&top, &own)
+    cdef f32x top = load(<const f32x*>own.top), least = least_of_zeros(&top, &own), start = starts_of_powers(&own)
     cdef f32x ones = splat(top, 0.0), none = splat(top, -0.0), first, second
     cdef Py_ssize_t i, k, parts = min(n, <Py_ssize_t>APART)
     cdef int half, j, both
+    if closer:
+        own.y = NULL  # as it is, which the compiler then knows
     for k in range(parts):
         first = second = none
         fill(total, HALVES, 0.0)
@@ -84,9 +80,9 @@ cdef inline void sum_columns_below(bint closer, const Columns* columns, Py_ssize
                     prefetch(<uintptr_t>own.x + (i + APART) * own.stride + own.ahead)
             if both:  # side by side, since neither waits for the other
                 for j in range(2):
-                    terms[j] = column_below(&own, top, least, power, i + j * APART, &ones, &lost[j], &exponentials[j])
+                    terms[j] = column_below(&own, top, least, start, i + j * APART, &ones, &lost[j], &exponentials[j])
             else:
-                terms[0] = column_below(&own, top, least, power, i, &ones, &lost[0], &exponentials[0])
+                terms[0] = column_below(&own, top, least, start, i, &ones, &lost[0], &exponentials[0])
                 terms[1] = lost[1] = none
             first = first + (lost[0] if closer else terms[0])
             second = second + (lost[1] if closer else terms[1])
@@ -255,19 +251,21 @@ cdef inline f32x count_largest(const char* x, Py_ssize_t stride, f32x top, Py_ss
     return count
 
 
-cdef inline void set_few(const Columns* columns, int k, f32x top, f32x second, f32x* least, f32x* scale,
+cdef inline void set_few(const Columns* columns, int k, f32x top, f32x second, f32x* least, f32x* start,
                          f32x* above) noexcept nogil:
     # what follows from the largest of the k-th register of rows
     cdef Columns own
     set_register(<const f32x*>NULL, columns, k, 0, &own)
     set_tops(top, &own)
-    scale[0], least[0] = load(<const f32x*>own.power), least_of_zeros(&top, &own)
-    above[0] = start_of_few(second, least[0], scale[0])
+    start[0], least[0] = starts_of_powers(&own), least_of_zeros(&top, &own)
+    above[0] = start_of_few(second, least[0], load(<const f32x*>own.power))
 
 
-cdef inline void add_few_column(const char* x, void* y, Py_ssize_t i, f32x top, f32x least, f32x scale,
+cdef inline void add_few_column(const char* x, void* y, Py_ssize_t i, f32x top, f32x least, f32x start,
                                 f32x* sums) noexcept nogil:
-    cdef f32x p, value = load(<const f32x*>x), power = column_power(y, least, scale, value, i, &p)
+    cdef f32x p, value = load(<const f32x*>x), power = power_of(value, least, start, &p)
+    if y != NULL:
+        store(<f32x*>skip(<const f32x*>y, i * F32_LANES), fma(p, power, power))
     add_below_few(p, where_less(value, top, power, splat_f32(0.0)), sums)
 
 
@@ -291,7 +289,7 @@ cdef inline bint any_few_columns(const Columns* columns, int registers, Py_ssize
     cdef f32x lesser[4]
     cdef f32x one[FOUND]
     cdef f32x two[FOUND]
-    cdef f32x least, least_2, scale, scale_2, lowered = power2(splat_f32(-columns.raised)), lowered_2 = lowered
+    cdef f32x least, least_2, start, start_2, lowered = power2(splat_f32(-columns.raised)), lowered_2 = lowered
     cdef bint left_out = columns.y == NULL and (n == 2 or n == 3)  # one of the largest
     cdef Py_ssize_t i, stride = columns.stride
     cdef const char* x
@@ -305,8 +303,8 @@ cdef inline bint any_few_columns(const Columns* columns, int registers, Py_ssize
             equal[k] = count_largest(columns.x + k * columns.apart, stride, tops[k], n)
     for k in range(0, registers, 2):
         j = min(k + 1, registers - 1)
-        set_few(columns, k, tops[k], seconds[k], &least, &scale, &above[k])
-        set_few(columns, j, tops[j], seconds[j], &least_2, &scale_2, &above[j])
+        set_few(columns, k, tops[k], seconds[k], &least, &start, &above[k])
+        set_few(columns, j, tops[j], seconds[j], &least_2, &start_2, &above[j])
         one[0], one[1], two[0], two[1] = above[k], splat_f32(0.0), above[j], splat_f32(0.0)
         x, x_2 = columns.x + k * columns.apart, columns.x + j * columns.apart
         if left_out:
@@ -315,12 +313,12 @@ cdef inline bint any_few_columns(const Columns* columns, int registers, Py_ssize
                 return False
             x, x_2, stride = <const char*>lesser, <const char*>(lesser + 2), sizeof(f32x)
         for i in range((n - left_out) if columns.y == NULL else 0):
-            add_few_column(x, NULL, i, tops[k], least, scale, one)
-            add_few_column(x_2, NULL, i, tops[j], least_2, scale_2, two)
+            add_few_column(x, NULL, i, tops[k], least, start, one)
+            add_few_column(x_2, NULL, i, tops[j], least_2, start_2, two)
             x, x_2 = x + stride, x_2 + stride
         for i in range(0 if columns.y == NULL else n):
-            add_few_column(x, <void*>skip(<const f32x*>columns.y, k * n * F32_LANES), i, tops[k], least, scale, one)
-            add_few_column(x_2, <void*>skip(<const f32x*>columns.y, j * n * F32_LANES), i, tops[j], least_2, scale_2,
+            add_few_column(x, <void*>skip(<const f32x*>columns.y, k * n * F32_LANES), i, tops[k], least, start, one)
+            add_few_column(x_2, <void*>skip(<const f32x*>columns.y, j * n * F32_LANES), i, tops[j], least_2, start_2,
                            two)
             x, x_2 = x + stride, x_2 + stride
         for i in range(FEW_SUMS):

@@ -1,5 +1,7 @@
 # One exponential of a row as parts, e^x = 2^n (1 + r + rest), and sums of such parts. Rows are exponentials.pxd.
-from ..lanes cimport at_least, f32x, f64x, fma, real, splat, store_f32, where_less, wide_f32
+from ..lanes cimport (
+    at_least, bits_f32, f32x, f64x, fma, from_bits_f32, real, splat, store_f32, where_less, wide_f32,
+)
 from ..loops.reductions cimport first_lanes
 from ..math.exponential cimport exp_rest, ln2, ln2_low, minus_ln2, nearest_sum, whole
 
@@ -24,6 +26,20 @@ cdef inline real exp_parts_of(real x, real least, real* rest, real* sum) noexcep
     cdef real r = minus_ln2(clamped, whole(sum[0]), &low)
     rest[0] = exp_rest(r, low)
     return r
+
+
+cdef inline f32x power_of(f32x x, f32x least, f32x start, f32x* p) noexcept nogil:
+    # 2^(n + more) and p, with e^x = 2^n (1 + p) of an exponent of `least` or more. The sum whose last bits are n starts
+    # from start_of_powers, so that they are the bits of the power at once. (No x up to 2^22 is halfway between two n,
+    # where it would matter whether the start is even.)
+    cdef f32x clamped = at_least(x, least), low, sum = fma(clamped, splat(x, 1.4426950408889634), start)
+    cdef f32x r = minus_ln2(clamped, sum - start, &low)
+    p[0] = exp_rest(r, low) + r
+    return from_bits_f32(bits_f32(sum) << 23)
+
+
+cdef inline double start_of_powers(int more) noexcept nogil:
+    return 12582912 + 127 + more
 
 
 cdef inline void add_to_three(real r, real rest, real power, real x, real top, Py_ssize_t n,

@@ -7,8 +7,7 @@ from ..lanes cimport (
 from ..loops.reductions cimport (
     BLOCK, FOLD, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, Pair, end_fold, fill, first_lanes, halved,
 )
-from ..math.exponential cimport power2_of_sum
-from .exponential_parts cimport exp_parts_of, term_below
+from .exponential_parts cimport power_of, start_of_powers, term_below
 from .exponents cimport Exponents, exponent_at, least_of_zero, plain_row, put_exponential
 
 cdef extern from *:
@@ -22,9 +21,8 @@ cdef inline f32x below_at(const Exponents* own, Py_ssize_t i, Py_ssize_t n, f32x
                           f32x* exponential) noexcept nogil:
     # an exponential, which the caller stores where there are several TOGETHER; what it adds to the sum without the
     # largest, to the rounding errors of those terms, and to how many there are
-    cdef f32x rest, sum, error, x = exponent_at(<const f32x*>NULL, own, i, n), top = splat(x, own.top - own.shift)
-    cdef f32x p = exp_parts_of(x, splat(x, least_of_zero(&x, own.more)), &rest, &sum) + rest
-    cdef f32x power = power2_of_sum(sum, own.more)
+    cdef f32x p, error, x = exponent_at(<const f32x*>NULL, own, i, n), top = splat(x, own.top - own.shift)
+    cdef f32x power = power_of(x, splat(x, least_of_zero(&x, own.more)), splat(x, start_of_powers(own.more)), &p)
     exponential[0] = fma(p, power, power)
     if TOGETHER == 1:
         put_exponential(own, exponential[0], i, n)
@@ -137,6 +135,8 @@ cdef inline void sum_row_below(bint closer, const Exponents* row, Py_ssize_t sta
     cdef f64x counts[FOLDED_SUMS]
     cdef Exponents own = plain_row(<const f32x*>NULL, row)
     cdef Py_ssize_t i
+    if closer:
+        own.y = NULL  # as it is, which the compiler then knows
     if row.shift != 0.0:
         for i in range(n):
             exponents[i] = (<const float*>row.x)[start + i] - <float>row.shift
