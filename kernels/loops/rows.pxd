@@ -117,6 +117,8 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
     work.manner = (BFLOAT16_ROWS if stand else STREAMED if streamed else 0) | (FROM_MEMORY if large else 0) | (
         NARROWED if narrowed else 0)
     work.height = 1 if varying else work.rows if not rows_tiled else TILE if transposed or n <= SHORT else work.group
+    if rows_tiled and not varying and 0 < n <= work.turned:  # several registers of rows that are turned
+        work.height = max(<Py_ssize_t>TILE, COLUMN_TILE // n // TILE * TILE)
     work.tiles_size = 0
     if not tiled and work.n_sums == 0:
         return
@@ -318,19 +320,21 @@ cdef inline Py_ssize_t run_turned(const Pass* work, char** at, const Py_ssize_t*
     cdef Py_ssize_t width = 4, done
     cdef float* tile = tiles
     cdef int registers = <int>min(<Py_ssize_t>MOST_REGISTERS, min(TURNED_TILE // work.n, rows) // F32_LANES), k
+    # rows of fewer elements than a register has: parts of one are written slowly, and read again more so
+    cdef bint row_by_row = work.row_by_row and work.n >= F32_LANES
     rows = registers * F32_LANES
     for k in range(work.operands):
         here[k], steps[k], strides[k] = at[k], step[k], 0
-        if work.of[k].kind == c'r' and (k < work.n_in or not work.row_by_row):
+        if work.of[k].kind == c'r' and (k < work.n_in or not row_by_row):
             here[k], steps[k], strides[k] = <char*>tile, width, rows * width
             if k < work.n_in:
                 turn(tile, at[k], step[k], rows, work.n)
             tile += rows * work.n
     here[work.operands], steps[work.operands] = at[0], step[0]
     done = by_registers(work, here, steps, strides, rows, registers, F32_LANES,
-                        work.manner | ROW_BY_ROW if work.row_by_row else work.manner)
+                        work.manner | ROW_BY_ROW if row_by_row else work.manner)
     for k in range(work.n_in, work.operands):
-        if work.of[k].kind == c'r' and not work.row_by_row:
+        if work.of[k].kind == c'r' and not row_by_row:
             turn_back(at[k], step[k], <const float*>here[k] - done, rows, done, work.n)
     return done
 
@@ -652,7 +656,7 @@ cdef inline void plan(Pass* work, int threads) noexcept nogil:
     if sums:
         set_sums(work, adjacent, sums)
     else:
-        set_chunks(work, MANY_CHUNKS, 1, max(<Py_ssize_t>GROUP, work.height if work.height == TILE else 1))
+        set_chunks(work, MANY_CHUNKS, 1, TILE if work.tiles_size > 0 and work.height % TILE == 0 else GROUP)
     work.n_few = 0 if work.dtype == FLOAT64 else work.n_sums
     set_workers(work, threads, True)
 

@@ -66,8 +66,7 @@ cdef inline void sum_columns_below(bint closer, const Columns* columns, Py_ssize
     cdef f32x ones = splat(top, 0.0), none = splat(top, -0.0), first, second
     cdef Py_ssize_t i, k, parts = min(n, <Py_ssize_t>APART)
     cdef int half, j, both
-    if closer:
-        own.y = NULL  # as it is, which the compiler then knows
+    own.y = NULL if closer else own.y  # as it is, which the compiler then knows
     for k in range(parts):
         first = second = none
         fill(total, HALVES, 0.0)

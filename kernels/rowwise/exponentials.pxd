@@ -76,8 +76,7 @@ cdef inline void add_few_below(const f64x* like, const void* context, Py_ssize_t
 
 
 cdef inline Pair all_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # Every exponential, stored; their sum. The calls look alike, but in the first the compiler knows that the row is
-    # plain.
+    # every exponential, stored; their sum. In the first of two calls alike the compiler knows that the row is plain
     cdef Exponents own = (<const Exponents*>context)[0]
     cdef double total
     own.plain = own.sign == 1.0 and own.shift == 0.0
