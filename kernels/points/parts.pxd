@@ -35,10 +35,10 @@ cdef inline real near_root(real t, real t_low, double reach, double c0, real res
     return where_less(near, end, c, k)
 
 
-cdef inline f32x times_reflected(f32x grad, f32x x, f32x k) noexcept nogil:
+cdef inline real times_reflected(real grad, real x, real k) noexcept nogil:
     # grad f(x) of k = f(-|x|), for an f with f(x) + f(-x) = 1: grad k where x < 0, grad - grad k where not. There the
     # product takes an infinite grad as the largest number, since infinity minus infinity is NaN.
-    cdef f32x top = largest(x)
+    cdef real top = largest(x)
     return where_less(x, splat(x, 0.0), grad * k, fma(at_most(at_least(grad, -top), top), -k, grad))
 
 

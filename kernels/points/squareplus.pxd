@@ -4,11 +4,12 @@
 from libc.math cimport INFINITY
 
 from ..lanes cimport (
-    all_less, at_least, at_most, exponent, f32x, f64x, fma, magnitude, pick, power2, real, splat, square_root,
-    where_less,
+    all_less, at_least, at_most, exponent, fma, magnitude, pick, power2, real, splat, square_root, where_less,
+    with_sign,
 )
 from ..math.exponential cimport largest, nearest
 from ..math.pairs cimport fast_sum, pair_product, pair_quotient, product, two_sum
+from .parts cimport times_reflected
 
 
 cdef inline real times_power2(real x, real n) noexcept nogil:
@@ -48,31 +49,50 @@ cdef inline real squareplus_of_any(real x, real b) noexcept nogil:
 
 
 cdef inline real usual_size(real a, real b) noexcept nogil:
-    # below 1e150 where no square, product or quotient of a >= 0 and b is near the ends of float64's range
-    return where_less(splat(a, 1e-100), b, at_least(a, b), splat(a, INFINITY))
+    # below usual_end where no square, product or divisor of a >= 0 and b is near the ends of the range
+    return where_less(pick(a, 8.673617379884035e-19, 1e-100), b, at_least(a, b), splat(a, INFINITY))
 
 
-cdef inline f64x squareplus_usual(f64x x, f64x a, f64x b) noexcept nogil:
-    # squareplus, a = |x|, by one division: 1 / (r t) is what 1 / r and 1 / t are made of
-    cdef f64x s_low, z_low, t_low, s = two_sum(product(a, a, &z_low), b, &s_low), r = square_root(s)
-    cdef f64x t = fast_sum(r, a, &t_low), inverse = splat(x, 1.0) / (r * t), half = splat(x, 0.5), q
-    t_low = fma((fma(-r, r, s) + (s_low + z_low)) * half, inverse * t, t_low)
+cdef inline real usual_end(real like) noexcept nogil:
+    return pick(like, 1.152921504606847e+18, 1e150)
+
+
+cdef inline real hypotenuse_and_sum(real a, real b, real* r, real* missed, real* t_low) noexcept nogil:
+    # r = sqrt(a^2 + b), which is too small by missed / r, and t + t_low = r + a
+    cdef real s_low, z_low, s = two_sum(product(a, a, &z_low), b, &s_low)
+    r[0] = square_root(s)
+    missed[0] = (fma(-r[0], r[0], s) + (s_low + z_low)) * splat(a, 0.5)
+    return fast_sum(r[0], a, t_low)
+
+
+# One division serves both quotients: 1 / (r t) is what 1 / r and 1 / t are made of.
+cdef inline real squareplus_usual(real x, real a, real b) noexcept nogil:
+    # squareplus, a = |x|
+    cdef real r, missed, t_low, q, half = splat(x, 0.5)
+    cdef real t = hypotenuse_and_sum(a, b, &r, &missed, &t_low), inverse = splat(x, 1.0) / (r * t)
+    t_low = fma(missed, inverse * t, t_low)
     inverse = inverse * r
     q = b * inverse
     q = fma(fma(-q, t_low, fma(-q, t, b)), inverse, q)
     return half * where_less(x, splat(x, 0.0), q, t + t_low)
 
 
+cdef inline real slope_below_usual(real a, real b) noexcept nogil:
+    # squareplus'(-a) = b / (2 r t)
+    cdef real r, r_low, t_low, d_low, q, top = b * splat(a, 0.5)
+    cdef real t = hypotenuse_and_sum(a, b, &r, &r_low, &t_low), d = product(r, t, &d_low), inverse = splat(a, 1.0) / d
+    r_low = r_low * (inverse * t)
+    d_low = fma(r, t_low + r_low, fma(r_low, t, d_low))
+    q = top * inverse
+    return fma(fma(-q, d_low, fma(-q, d, top)), inverse, q)
+
+
 cdef inline real squareplus(real x, real b) noexcept nogil:
     # (x + sqrt(x^2 + b)) / 2, where x < 0 as b / (2 (|x| + sqrt)); Barron, arXiv:2112.11687
-    cdef real y, size, a = magnitude(x), end = splat(x, 1e150)
-    if real is f32x:
-        return squareplus_of_any(x, b)
-    else:
-        y, size = squareplus_usual(x, a, b), usual_size(a, b)
-        if not all_less(size, end):
-            y = where_less(size, end, y, squareplus_of_any(x, b))
-        return y
+    cdef real a = magnitude(x), y = squareplus_usual(x, a, b), size = usual_size(a, b)
+    if not all_less(size, usual_end(x)):
+        y = where_less(size, usual_end(x), y, squareplus_of_any(x, b))
+    return y
 
 
 cdef inline real squareplus_slope(real x, real b, real* low) noexcept nogil:
@@ -89,6 +109,9 @@ cdef inline real squareplus_slope(real x, real b, real* low) noexcept nogil:
 
 
 cdef inline real squareplus_backward(real grad, real x, real b) noexcept nogil:
-    cdef real low
-    cdef real slope = squareplus_slope(x, b, &low)
-    return grad * (slope + low)
+    cdef real low, a = magnitude(x), size = usual_size(a, b)
+    cdef real slope, y = with_sign(times_reflected(grad, x, slope_below_usual(a, b)), grad)
+    if not all_less(size, usual_end(x)):
+        slope = squareplus_slope(x, b, &low)
+        y = where_less(size, usual_end(x), y, grad * (slope + low))
+    return y
