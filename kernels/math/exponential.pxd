@@ -8,11 +8,11 @@
 # A sum of x and 1.5 * 2^23 (2^52) has no room for a fraction: its last bits are x rounded to a whole number, n. Such a
 # `sum` is passed on as it is, because both n and 2^n come from it by one operation each.
 from libc.math cimport INFINITY
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint64_t
 
 from ..lanes cimport (
-    SCALE2_IS_CHEAP, all_less, any_less, at_least, at_least_i32, at_least_i64, at_most, bits_f32, bits_f64, f32x, fma,
-    from_bits_f32, from_bits_f64, magnitude, pick, real, scale2, splat, splat_u32, splat_u64, where_less,
+    SCALE2_IS_CHEAP, all_less, any_less, at_least, at_most, bits_f32, bits_f64, f32x, f64x, fma, from_bits_f32,
+    from_bits_f64, magnitude, pick, real, scale2, splat, splat_u32, splat_u64, where_less,
 )
 from .pairs cimport fast_sum
 
@@ -69,12 +69,7 @@ cdef inline real raised_by(real x, real sum) noexcept nogil:
 
 cdef inline real power2_raised_by(real sum, int more) noexcept nogil:
     # 2^(n + more), or the smallest normal number where that is larger
-    cdef uint32_t least = <uint32_t>(0x4B400000 - 126 - more)
-    cdef uint64_t least_wide = <uint64_t>0x4338000000000000 - <uint64_t>(1022 + more)
-    if real is f32x:
-        return power2_of_sum(from_bits_f32(at_least_i32(bits_f32(sum), splat_u32(least))), more)
-    else:
-        return power2_of_sum(from_bits_f64(at_least_i64(bits_f64(sum), splat_u64(least_wide))), more)
+    return power2_of_sum(at_least(sum, pick(sum, 12582912.0 - 126 - more, 6755399441055744.0 - 1022 - more)), more)
 
 
 cdef inline real raised_power2(real sum) noexcept nogil:
@@ -114,11 +109,21 @@ cdef inline real ln2_low(real like) noexcept nogil:
     return pick(like, 1.9046542121259336e-09, -2.3190468138462996e-17)
 
 
+cdef inline f64x exp_series(f64x t, f64x square) noexcept nogil:
+    # (e^t - 1 - t) / t^2; see exp_rest
+    cdef f64x q = splat(t, 2.0876599428087686e-09)
+    q = two_steps(q, t, square, 2.511258751007753e-08, 2.755739905184801e-07)
+    q = two_steps(q, t, square, 2.75572330560833e-06, 2.480158717787179e-05)
+    q = two_steps(q, t, square, 0.0001984126989850026, 0.001388888888895642)
+    q = two_steps(q, t, square, 0.008333333333315998, 0.041666666666666546)
+    return two_steps(q, t, square, 0.16666666666666685, 0.5)
+
+
 cdef inline real exp_rest(real r, real r_low) noexcept nogil:
     # e^(r + r_low) - 1 - r for |r| <= 0.347; at most 0.07.
     # tools/fit/exp.sollya: |r| <= ln(2)/2, error of the sum 2^-28.2 (float32), 2^-63.5 (float64)
     cdef real t = r + r_low
-    cdef real q, square
+    cdef real q
     if real is f32x:
         q = splat(r, 0.0013782460009679198)
         q = step(q, t, 0.00836866907775402)
@@ -126,13 +131,7 @@ cdef inline real exp_rest(real r, real r_low) noexcept nogil:
         q = step(q, t, 0.1666652113199234)
         q = step(q, t, 0.49999991059303284)
     else:
-        square = t * t
-        q = splat(r, 2.0876599428087686e-09)
-        q = two_steps(q, t, square, 2.511258751007753e-08, 2.755739905184801e-07)
-        q = two_steps(q, t, square, 2.75572330560833e-06, 2.480158717787179e-05)
-        q = two_steps(q, t, square, 0.0001984126989850026, 0.001388888888895642)
-        q = two_steps(q, t, square, 0.008333333333315998, 0.041666666666666546)
-        q = two_steps(q, t, square, 0.16666666666666685, 0.5)
+        q = exp_series(t, t * t)
     return fma(t * t, q, r_low)
 
 

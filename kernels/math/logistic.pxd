@@ -4,7 +4,8 @@ from ..lanes cimport (
     LOOKUP_FLOATS, any_less, at_least, at_most, f32x, fma, magnitude, pick, power2, real, splat, where_less, with_sign,
 )
 from .exponential cimport (
-    early_exp_of_pair, exp_parts, exp_rest, lowering, minus_ln2, nearest_sum, one_plus, raised_by, raised_power2, whole,
+    early_exp_of_pair, exp_parts, exp_rest, exp_series, lowering, minus_ln2, nearest_sum, one_plus, power2_of_sum,
+    raised_by, raised_power2, whole,
 )
 from .pairs cimport fast_sum, pair_quotient
 from .piecewise cimport ALL, LAST, ODD, PLAIN, first_steps_end, quarters, reflected, segment, steps, steps_end
@@ -30,13 +31,19 @@ cdef inline real logistic_divisor(real r, real r_low, real sum, real* low, real*
 cdef inline real logistic_quotient(real top, real top_low, real r, real r_low, real power, real down, real* rest,
                                    real* inverse) noexcept nogil:
     # (top + top_low) / (2^n + e^(r + r_low)) for 2^n = power down, n <= 0: a first quotient, and
-    # a remainder, whose product with `inverse` is the quotient's error
+    # a remainder, whose product with `inverse` is the quotient's error. float64: e^r - 1 is rounded once, by 2^-55
     cdef real one = splat(r, 1.0)
-    cdef real d, d_low, r_lost, rest_lost, q
+    cdef real d, d_low, r_lost, rest_lost, q, square
     cdef real c = fma(power, down, one)
     d_low = fma(power, down, one - c)
-    d = fast_sum(fast_sum(c, r, &r_lost), exp_rest(r, r_low), &rest_lost)
-    d_low = d_low + (r_lost + rest_lost)
+    if real is f32x:
+        d = fast_sum(fast_sum(c, r, &r_lost), exp_rest(r, r_low), &rest_lost)
+        d_low = d_low + (r_lost + rest_lost)
+    else:
+        square = r * r
+        q = fma(square, exp_series(r, square), r)
+        d = c + q
+        d_low = fma(r_low, q, d_low + r_low) + ((c - d) + q)
     inverse[0] = one / d
     q = top * inverse[0]
     rest[0] = fma(-q, d_low, fma(-q, d, top) + top_low)
@@ -51,8 +58,8 @@ cdef inline real logistic_times_power(real x, real r, real r_low, real power, re
 
 
 cdef inline real logistic_times(real x, real r, real r_low, real sum) noexcept nogil:
-    # 2^n x / (2^n + e^(r + r_low)) for n <= 0, times 2^32 (2^128) as raised_power2 says
-    return logistic_times_power(x, r, r_low, raised_power2(sum), lowering(r))
+    # 2^n x / (2^n + e^(r + r_low)) for -158 (-1150) <= n <= 0, times 2^32 (2^128) as raised_power2 says
+    return logistic_times_power(x, r, r_low, power2_of_sum(sum, 32 if real is f32x else 128), lowering(r))
 
 
 cdef inline real logistic_parts(real a, real a_low, real* low, real* sum) noexcept nogil:
@@ -87,8 +94,8 @@ cdef inline real tanh_parts(real a, real* low) noexcept nogil:
 
 cdef inline real of_raised_tail(real x, real tail) noexcept nogil:
     # 1 / (1 + e^-x) from the tail, times 2^32 (2^128)
-    cdef real zero = splat(x, 0.0), down = lowering(x)
-    return fma(tail, where_less(x, zero, down, -down), where_less(x, zero, zero, splat(x, 1.0)))
+    cdef real down = lowering(x)
+    return where_less(x, splat(x, 0.0), tail * down, fma(tail, -down, splat(x, 1.0)))
 
 
 cdef inline real sigmoids_by_exp(real x, real* other) noexcept nogil:

@@ -7,13 +7,11 @@
 #         u = min(max(up, -limit), limit); gpt-oss, arXiv:2508.10925
 #
 # A backward returns the gradient of its first operand and stores that of the second.
-from libc.math cimport INFINITY
-
 from ..lanes cimport (
     LOOKUP_FLOATS, all_less, any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, splat,
     where_less, with_sign,
 )
-from ..math.exponential cimport any_outside, largest, least_normal, lowering, scale2_of_sum, whole
+from ..math.exponential cimport any_outside, largest, lowering, scale2_of_sum, whole
 from ..math.logistic cimport logistic_divisor, logistic_quotient, reduced, times_logistic_f32
 from ..math.normal cimport normal_tail_parts
 from ..math.piecewise cimport (
@@ -25,7 +23,7 @@ from .gelu cimport gelu_end, gelu_slope, normal_tail_segment
 from .parts cimport any_one, any_other, any_unusual, gate_lowering, gate_power, stretched, where_one, where_usual
 from .relu cimport relu_backward
 from .sigmoid cimport logistic, logistic_up_to, times_logistic
-from .silu cimport silu_slope, silu_tail, swish_slope
+from .silu cimport silu_slope, silu_tail_parts, swish_slope
 
 
 cdef inline real lifted(real x, real* n) noexcept nogil:
@@ -150,7 +148,7 @@ cdef inline f32x swiglu_segment(f32x gate, f32x up, f32x a, int which) noexcept 
 
 cdef inline real swiglu(real gate, real up) noexcept nogil:
     # silu(gate) up; Shazeer, arXiv:2002.05202
-    cdef real y, a = magnitude(gate), seen, tail, rise, low
+    cdef real y, a = magnitude(gate), seen, tail, rest, rise, low
     if real is f32x:
         y = swiglu_segment(gate, up, a, LOOKUP_FLOATS)
         if LOOKUP_FLOATS == 8 and any_less(first_steps_end(a), a):
@@ -160,14 +158,15 @@ cdef inline real swiglu(real gate, real up) noexcept nogil:
             y = where_by_exp(seen, swiglu_by_exp(gate, up), y)
         return y
     else:
-        # the tail may round first, where it is a normal number and `up` is finite and not 0, whose sign would be lost
-        tail, rise = silu_tail(gate) * lowering(gate), at_least(gate, splat(gate, -0.0))
-        y = fast_sum(rise, -tail, &low)
+        # silu(gate) as a pair, where its tail, raised by 2^128, and y are normal numbers by far, and y no NaN
+        rise, low = at_least(gate, splat(gate, -0.0)), -lowering(gate)
+        tail = silu_tail_parts(a, &rest)
+        y = fma(tail, low, rise)
+        low = fma(rest, low, fma(tail, low, rise - y))
         y = fma(y, up, low * up)
-        seen = where_less(magnitude(up), splat(gate, INFINITY), tail, splat(gate, 0.0))
-        seen = where_less(splat(gate, 0.0), magnitude(up), seen, splat(gate, 0.0))
-        if not all_less(least_normal(gate), seen):
-            y = where_less(least_normal(gate), seen, y, swiglu_by_exp(gate, up))
+        seen = at_most(magnitude(y), tail)
+        if not all_less(splat(gate, 1.3639663065038175e-253), seen):
+            y = where_less(splat(gate, 1.3639663065038175e-253), seen, y, swiglu_by_exp(gate, up))
         return y
 
 

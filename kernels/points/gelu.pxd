@@ -152,7 +152,7 @@ cdef inline real gelu_tanh_end(real like) noexcept nogil:
 
 cdef inline real gelu_tanh_by_exp(real x) noexcept nogil:
     cdef real u_low, r_low, sum
-    cdef real a = at_most(magnitude(x), pick(x, 11.0, 22.0))
+    cdef real a = at_most(magnitude(x), pick(x, 10.8, 22.0))
     cdef real u = gelu_tanh_exponent(a, &u_low)
     cdef real r = reduced(u, &r_low, &sum)
     return minus_tail(x, logistic_times(a, r, r_low + u_low, sum))

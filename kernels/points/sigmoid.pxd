@@ -2,11 +2,11 @@
 # unevaluated form in which swish, softplus and the gates multiply by it.
 #
 #     sigmoid'(x) = y (1 - y), y = sigmoid(x)
-from ..lanes cimport at_most, fma, ldexp, magnitude, pick, real, splat, where_less, with_sign
+from ..lanes cimport all_less, at_most, fma, ldexp, magnitude, pick, real, splat, where_less, with_sign
 from ..math.exponential cimport whole
 from ..math.logistic cimport logistic_divisor, logistic_times_power, reduced
 from ..math.pairs cimport pair_quotient
-from .parts cimport any_unusual, gate_lowering, gate_power, where_usual
+from .parts cimport gate_lowering, gate_power, too_large
 
 
 cdef inline real sigmoid_backward(real grad, real y) noexcept nogil:
@@ -33,13 +33,13 @@ cdef inline real logistic_up_to(real end, real x, real a_low, real* low, real* n
 
 
 cdef inline real times_logistic(real grad, real t, real a_low) noexcept nogil:
-    # grad / (1 + e^-t), with a_low added to the magnitude of t. This is a gated product (parts.pxd) of one factor, in
-    # which a grad of 0 is of usual size too.
-    cdef real r_low, sum, y, s, low, n, zero = splat(t, 0.0), down = gate_lowering(t)
+    # grad / (1 + e^-t), with a_low added to the magnitude of t. This is a gated product (parts.pxd) of one factor,
+    # which has no rounding error: it may be as small as it likes.
+    cdef real r_low, sum, y, s, low, n, zero = splat(t, 0.0), down = gate_lowering(t), size = magnitude(grad)
     cdef real r = reduced(at_most(magnitude(t), pick(t, 200.0, 1470.0)), &r_low, &sum)
     cdef real tail = logistic_times_power(grad, r, r_low + a_low, gate_power(sum), down)
     y = with_sign(where_less(t, zero, tail * down, fma(tail, -down, grad)), grad)
-    if any_unusual(where_less(zero, magnitude(grad), grad, splat(t, 1.0))):
+    if not all_less(size, too_large(t)):
         s = logistic(t, a_low, &low, &n)
-        y = where_usual(grad, y, ldexp(grad * (s + low), n))
+        y = where_less(size, too_large(t), y, ldexp(grad * (s + low), n))
     return y

@@ -6,8 +6,8 @@ from ..lanes cimport (
     LOOKUP_FLOATS, any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, scale2, splat,
     where_less, with_sign,
 )
-from ..math.exponential cimport exp_of_pair, largest, whole
-from ..math.logistic cimport logistic_times, reduced, sigmoid
+from ..math.exponential cimport exp_of_pair, largest, lowering, power2_of_sum, whole
+from ..math.logistic cimport logistic_quotient, logistic_times, reduced, sigmoid
 from ..math.piecewise cimport (
     LAST, ODD, ROOTED, first_steps_end, reflected_pair, segment, segment_parts, steps, steps_end,
 )
@@ -21,6 +21,15 @@ from .sigmoid cimport logistic
 cdef inline real minus_half(real x, real s) noexcept nogil:
     # max(x, 0) - s / 2
     return fma(s, splat(x, -0.5), at_least(x, splat(x, -0.0)))
+
+
+cdef inline real silu_tail_parts(real a, real* rest) noexcept nogil:
+    # a / (1 + e^a) = value + rest for a >= 0, times 2^32 (2^128)
+    cdef real r_low, sum, inverse, tail, b = at_most(a, pick(a, 109.0, 752.0))
+    cdef real r = reduced(b, &r_low, &sum), power = power2_of_sum(sum, 32 if real is f32x else 128)
+    tail = logistic_quotient(b * power, splat(a, -0.0), r, r_low, power, lowering(a), rest, &inverse)
+    rest[0] = rest[0] * inverse
+    return tail
 
 
 cdef inline real silu_tail(real x) noexcept nogil:
