@@ -78,11 +78,12 @@ cdef inline real segment(const void* table, int degree, Segments kind, int which
                          real* low) noexcept nogil:
     # the function's value, and the rounding error of its last addition
     cdef real d, c0, c1, q = segment_terms(table, degree, kind, which, place, a, &d, &c0, &c1)
-    cdef real slope = fma(q, d, c1)
-    cdef real value = fma(slope, d, c0)
-    low[0] = fma(fma(q, d, c1 - slope), d, fma(slope, d, c0 - value))
+    cdef real slope = fma(q, d, c1), slope_low = fma(q, d, c1 - slope)
+    cdef real value = fma(slope, d, c0), lost = fma(slope, d, c0 - value)
     if kind == ROOTED:
-        low[0] = low[0] + entry(table, degree + 2, place, which)
+        low[0] = fma(slope_low, d, entry(table, degree + 2, place, which)) + lost
+    else:
+        low[0] = fma(slope_low, d, lost)
     return value
 
 

@@ -12,7 +12,7 @@ from ..lanes cimport (
     where_less, with_sign,
 )
 from ..math.exponential cimport (
-    exp_of_pair, exp_parts, expm1_parts, lowering, power2_of_sum, raised_power2, scale2_of_sum, whole,
+    exp_of_pair, exp_parts, expm1_parts, far_out, lowering, power2_of_sum, raised_power2, scale2_of_sum, whole,
 )
 from ..math.logarithm cimport log, log1p_below_f64, log1p_f64, log_pair_f32, log_terms_f64
 from ..math.logistic cimport sigmoid_tail
@@ -200,8 +200,8 @@ cdef inline real logsigmoid_backward(real grad, real x) noexcept nogil:
 
 
 cdef inline real log1mexp(real x) noexcept nogil:
-    # 1 - e^-x as a pair, and its logarithm; -e^-x where that is far below 1, which keeps the sign of a zero
-    cdef real rest, sum, y, low, one = splat(x, 1.0), far = pick(x, 20.0, 40.0), least = splat(x, 1.2e-38)
+    # 1 - e^-x as a pair, and its logarithm; -e^-x where that may be no normal number, which keeps the sign of a zero
+    cdef real rest, sum, y, low, one = splat(x, 1.0), far = far_out(x), least = splat(x, 1.2e-38)
     cdef real r = expm1_parts(-at_most(x, pick(x, 104.0, 746.0)), &rest, &sum)
     cdef real power = power2_of_sum(sum, 0), start = one - power, u = fma(-power, r, start)
     low = fma(-power, r, start - u) + ((one - start) - power)
