@@ -3,11 +3,13 @@
 import json
 import re
 import sys
+from pathlib import Path
 
 import pytest
 from lanewise import cli
 from lanewise.cli import bench
 from lanewise.measure import benchmark, machine
+from lanewise.measure.works import of_family
 
 
 def test_command(capsys, tmp_path):
@@ -62,6 +64,12 @@ def test_the_list_names_every_work_once(capsys):
     assert sorted(names) == sorted(benchmark.WORKS)
     assert {name[:-1] for name in families if name.endswith(":")} == {work.family for work in benchmark.WORKS.values()}
     assert max(map(len, lines)) <= 80
+
+
+def test_options_are_all_rows_of_their_table():
+    docs = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+    table = docs.read_text().split("## With options")[1].split("## ")[0]
+    assert {line.split("`")[1] for line in table.splitlines() if line.startswith("| `")} == set(of_family("options"))
 
 
 @pytest.mark.parametrize("name", ["none/x.json", "", "."])

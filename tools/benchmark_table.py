@@ -6,9 +6,7 @@
 
 and that of functions with options:
 
-    lanewise bench options cross_entropy cross_entropy_with_grad softmax_where logsumexp_factors normalize_cubes \\
-        binary_cross_entropy_weighted masked_softmax masked_softmax_backward rotary_embedding \\
-        rotary_embedding_backward --sizes L1,L2 --peers torch,scipy --json options.json
+    lanewise bench options --sizes L1,L2 --peers torch,scipy,onnxruntime --json options.json
     python tools/benchmark_table.py options.json
 """
 

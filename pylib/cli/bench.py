@@ -12,7 +12,7 @@ from functools import partial
 
 from ..measure import benchmark, figures, learning, machine, report
 from ..measure.ulps import DTYPES
-from ..measure.works import parse_size
+from ..measure.works import of_family, parse_size
 from ..terminal import is_terminal, say, show_table
 from . import CommandError, add_force, check_outputs, keep, require
 
@@ -178,7 +178,7 @@ def _check(arguments):
     works = {}
     for name in arguments.functions:
         if name in _FAMILIES:
-            works |= {work.name: work for work in benchmark.WORKS.values() if work.family == name}
+            works |= of_family(name)
         elif name in benchmark.WORKS:
             works[name] = benchmark.WORKS[name]
         else:

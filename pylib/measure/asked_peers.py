@@ -9,6 +9,7 @@ import numpy as np
 
 from .axis_peers import normal
 from .code_peers import Entry
+from .onnx_peers import onnx_operator
 from .peers import Contender, UnavailableError, prepare_copy, tensor_of, torch_here, torch_result
 
 __all__ = ["ENTRIES", "call_of", "torch_call"]
@@ -232,8 +233,17 @@ def _scipy(function, **parameters):
     return prepare
 
 
+def _loss(operator, **attributes):
+    return {"onnxruntime": onnx_operator(operator, shaped=lambda x: (), reduction="mean", **attributes)}
+
+
 def _losses():
-    # name, inputs, function, names of the last inputs, parameters, what PyTorch's users write
+    # name, inputs, function, names of the last inputs, parameters, what PyTorch's users write, ONNX Runtime's operator
+    operators = {
+        **dict.fromkeys(("cross_entropy_weighted", "cross_entropy_images"), _loss("SoftmaxCrossEntropyLoss")),
+        "cross_entropy_ignored": _loss("SoftmaxCrossEntropyLoss", ignore_index=_IGNORED),
+        **dict.fromkeys(("nll_loss", "nll_loss_weighted"), _loss("NegativeLogLikelihoodLoss")),
+    }
     entropy = {
         "ignored": (partial(_logits, ignored=True), (), {"ignore_index": _IGNORED},
                     _functional("cross_entropy", ignore_index=_IGNORED)),
@@ -246,7 +256,7 @@ def _losses():
     }
     for name, (draw, names, parameters, theirs) in entropy.items():
         yield f"cross_entropy_{name}", draw, call_of("cross_entropy", *names, **parameters), {
-            "torch": torch_call(theirs)}
+            "torch": torch_call(theirs)} | operators.get(f"cross_entropy_{name}", {})
         yield f"cross_entropy_{name}_with_grad", draw, call_of(
             "cross_entropy_with_grad", *names, chosen=1, into=True, **parameters), {
                 "torch": _gradient(theirs, alone=False)}
@@ -262,7 +272,7 @@ def _losses():
     }
     for name, (function, draw, names, theirs) in losses.items():
         if name not in ("cross_entropy", "binary_cross_entropy_weighted"):  # which axis_peers has
-            yield name, draw, call_of(function, *names), {"torch": torch_call(theirs)}
+            yield name, draw, call_of(function, *names), {"torch": torch_call(theirs)} | operators.get(name, {})
         yield (f"{name}_backward", draw, call_of(f"{function}_backward", *names, first=(1.0,), into=True),
                {"torch": _gradient(theirs, alone=True)})
 
@@ -282,7 +292,8 @@ def _along_axes():
         yield (f"{name}_axes", _blocks("rows"), call_of(name, axis=(-2, -1), into=True),
                {"torch": torch_call(flat), "scipy": _scipy(name, axis=(-2, -1))})
         yield (f"{name}_first_axis", rows, call_of(name, axis=0, into=True),
-               {"torch": torch_call(first), "scipy": _scipy(name, axis=0)})
+               {"torch": torch_call(first), "scipy": _scipy(name, axis=0), "onnxruntime": onnx_operator(
+                   "Softmax" if name == "softmax" else "LogSoftmax", axis=0)})
         if name == "log_softmax":  # axis_peers has the other
             yield f"{name}_where", _seen, call_of(name, "where"), {"torch": torch_call(where)}
     yield "softmax_safe", rows, call_of("softmax", safe=True, into=True), {"torch": torch_call(
@@ -296,7 +307,9 @@ def _along_axes():
             return torch.logsumexp(x, **theirs)
 
         yield name, draw, call_of("logsumexp", **ours), {
-            "torch": torch_call(total), "scipy": _scipy("logsumexp", **ours)}
+            "torch": torch_call(total), "scipy": _scipy("logsumexp", **ours), "onnxruntime": onnx_operator(
+                "ReduceLogSumExp", axes=np.atleast_1d(theirs["dim"]), keepdims=int("keepdims" in ours),
+                shaped=lambda x, ours=ours: x.sum(**ours).shape)}
     yield "logsumexp_where", _seen, call_of("logsumexp", "where"), {"torch": torch_call(
         lambda torch, x, seen: x.masked_fill(~seen, -torch.inf).logsumexp(-1))}
 
@@ -313,20 +326,25 @@ def _torch_group_backward(work, inputs, threads):
 def _norms():
     rows, blocks = normal("rows"), _blocks("rows", "row", "row")
     yield "layer_norm_axes", blocks, call_of("layer_norm", "weight", "bias", axis=(-2, -1), into=True), {
-        "torch": torch_call(lambda torch, x, *vectors: torch.nn.functional.layer_norm(x, x.shape[-2:], *vectors))}
+        "torch": torch_call(lambda torch, x, *vectors: torch.nn.functional.layer_norm(x, x.shape[-2:], *vectors)),
+        "onnxruntime": onnx_operator("LayerNormalization", axis=-2, epsilon=1e-5)}
     yield "rms_norm_axes", _blocks("rows", "row"), call_of("rms_norm", "weight", axis=(-2, -1), into=True), {
-        "torch": torch_call(lambda torch, x, weight: torch.nn.functional.rms_norm(x, x.shape[-2:], weight, 1e-6))}
+        "torch": torch_call(lambda torch, x, weight: torch.nn.functional.rms_norm(x, x.shape[-2:], weight, 1e-6)),
+        "onnxruntime": onnx_operator("SimplifiedLayerNormalization", axis=-2, epsilon=1e-6)}
     yield "normalize_axes", _blocks("rows"), call_of("normalize", axis=(-2, -1), into=True), {
         "torch": torch_call(_normalized)}
-    for name, p in (("sums", 1), ("largest", math.inf)):
+    for name, p, others in (("sums", 1, {"onnxruntime": onnx_operator("LpNormalization", axis=-1, p=1)}),
+                            ("largest", math.inf, {})):
         yield f"normalize_{name}", rows, call_of("normalize", p=p, into=True), {
-            "torch": torch_call(_functional("normalize", p=float(p), dim=-1))}
+            "torch": torch_call(_functional("normalize", p=float(p), dim=-1)), **others}
     yield "instance_norm", lambda *drawn: _channels(*drawn)[:3], call_of("instance_norm", "weight", "bias"), {
-        "torch": torch_call(_instance_norm)}
+        "torch": torch_call(_instance_norm), "onnxruntime": onnx_operator("InstanceNormalization")}
     yield "instance_norm_running", _channels, call_of(
         "instance_norm", "weight", "bias", "running_mean", "running_var"), {"torch": torch_call(_instance_norm)}
     yield "group_norm_images", _images_of_groups, call_of(
-        "group_norm", "weight", "bias", num_groups=_MANY_GROUPS), {"torch": torch_call(_group_norm)}
+        "group_norm", "weight", "bias", num_groups=_MANY_GROUPS), {
+            "torch": torch_call(_group_norm), "onnxruntime": onnx_operator(
+                "GroupNormalization", num_groups=_MANY_GROUPS, epsilon=1e-5)}
     yield "group_norm_backward", _group_gradients, call_of(
         "group_norm_backward", "weight", "mean", "rstd", num_groups=_GROUPS, chosen=0), {"torch": _torch_group_backward}
 

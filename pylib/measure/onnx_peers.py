@@ -6,7 +6,7 @@ import numpy as np
 
 from .peers import Contender, UnavailableError, contiguous_only, moved_of
 
-__all__ = ["OPERATORS", "onnx_contender", "onnx_matmul4", "prepare_onnxruntime"]
+__all__ = ["OPERATORS", "onnx_contender", "onnx_matmul4", "onnx_operator", "prepare_onnxruntime"]
 
 OPERATORS = {  # of functions: operator, its domain, its attributes; QuickGelu with alpha = 1 is silu
     "relu": ("Relu", "", {}),
@@ -45,6 +45,18 @@ def onnx_contender(operator, domain, attributes, inputs, threads):
     return _onnx(operator, domain, attributes, inputs, {}, np.empty_like(inputs[0]), threads)
 
 
+def onnx_operator(operator, *, axes=None, shaped=np.shape, **attributes):
+    """Who prepares one operator of a work's inputs. `axes` are those it reduces, which are an input of it, and `shaped`
+    says the shape of its output, of the first input."""
+    constants = {} if axes is None else {"axes": np.array(axes)}
+
+    def prepare(work, inputs, threads):
+        contiguous_only(work)
+        return _onnx(operator, "", attributes, inputs, constants, np.empty(shaped(inputs[0]), np.float32), threads)
+
+    return prepare
+
+
 def onnx_matmul4(x, codes, scales, block, threads):
     """Prepare ONNX Runtime's product with 4-bit weights and int8 activations, of codes of INT4 with a scale a block."""
     constants = {"weights": (codes ^ 0x88).reshape(len(codes), -1, block // 2), "scales": scales.ravel()}
@@ -65,18 +77,18 @@ def _onnx(operator, domain, attributes, inputs, constants, y, threads):
     graph = helper.make_graph(
         [helper.make_node(operator, [*names, *constants], ["y"], domain=domain, **attributes)],
         operator,
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, x.shape)
+        [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
          for name, x in zip(names, inputs, strict=True)],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, y.shape)],
         [numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
-    opsets = [helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)]
+    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     binding = session.io_binding()
     for name, x in zip(names, inputs, strict=True):
-        binding.bind_input(name, "cpu", 0, np.float32, x.shape, x.ctypes.data)
+        binding.bind_input(name, "cpu", 0, x.dtype, x.shape, x.ctypes.data)
     binding.bind_output("y", "cpu", 0, np.float32, y.shape, y.ctypes.data)
     return Contender("onnxruntime", lambda: session.run_with_iobinding(binding), lambda: y, moved_of(inputs, y))

@@ -6,7 +6,7 @@ import numpy as np
 from .asked_peers import call_of, torch_call
 from .axis_peers import normal
 from .code_peers import Entry
-from .onnx_peers import onnx_contender
+from .onnx_peers import onnx_operator
 from .peers import prepare_copy
 
 __all__ = ["ENTRIES"]
@@ -19,13 +19,6 @@ _GATE, _LIMIT = 1.702, 7.0  # of gpt-oss
 
 def _positive(shape, dtype, rng):
     return [np.exp(rng.normal(0, 2, shape)).astype(dtype)]
-
-
-def _operator(name, **attributes):
-    def prepare(work, inputs, threads):
-        return onnx_contender(name, "", attributes, inputs, threads)
-
-    return prepare
 
 
 # What PyTorch's users write, of PyTorch and the inputs.
@@ -83,14 +76,14 @@ def _entries():
         "softplus_threshold": ("softplus", x, {"threshold": _THRESHOLD}, _softplus, None),
         "softplus_threshold_backward": ("softplus_backward", pair, {"threshold": _THRESHOLD}, _softplus_backward, None),
         "hardsigmoid_scaled": ("hardsigmoid", x, {"alpha": _ALPHA, "beta": _BETA}, _hardsigmoid,
-                               _operator("HardSigmoid", alpha=_ALPHA, beta=_BETA)),
+                               onnx_operator("HardSigmoid", alpha=_ALPHA, beta=_BETA)),
         "hardsigmoid_scaled_backward": ("hardsigmoid_backward", pair, {"alpha": _ALPHA, "beta": _BETA},
                                         _hardsigmoid_backward, None),
         "selu_scaled": ("selu", x, {"alpha": _DEPTH, "gamma": _FACTOR}, _selu,
-                        _operator("Selu", alpha=_DEPTH, gamma=_FACTOR)),
+                        onnx_operator("Selu", alpha=_DEPTH, gamma=_FACTOR)),
         "selu_scaled_backward": ("selu_backward", pair, {"alpha": _DEPTH, "gamma": _FACTOR}, _selu_backward, None),
         "threshold_of_one": ("threshold", x, {"threshold": 1.0, "value": 0.0}, _threshold,
-                             _operator("ThresholdedRelu", alpha=1.0)),
+                             onnx_operator("ThresholdedRelu", alpha=1.0)),
         "threshold_of_one_backward": ("threshold_backward", pair, {"threshold": 1.0}, _threshold_backward, None),
         "log1mexp_of_tensors": ("log1mexp", _positive, {}, _log1mexp, None),
         "swiglu_beta": ("swiglu", pair, {"beta": _GATE}, _swish_gate, None),

@@ -12,7 +12,8 @@ from ..functions.table import FUNCTIONS, GATES, usual
 from . import asked_peers, axis_peers, code_peers, fresh_peers, learning_peers, onnx_peers, parameter_peers, peers
 from .ulps import DTYPES, dtype_of
 
-__all__ = ["LAYOUTS", "MOST_ELEMENTS", "ON_REQUEST", "PEERS", "SIZES", "USUAL_PEERS", "WORKS", "Work", "parse_size"]
+__all__ = ["LAYOUTS", "MOST_ELEMENTS", "ON_REQUEST", "PEERS", "SIZES", "USUAL_PEERS", "WORKS", "Work", "of_family",
+           "parse_size"]
 
 MOST_ELEMENTS = 1 << 40  # more than a machine has memory for: refused, and no reason to wait for the system to do it
 _DIGITS = 20  # Python reads no number of some thousands
@@ -194,3 +195,13 @@ def _registry():
 
 
 WORKS = _registry()
+# Works of other families that are timed with one: losses as they stand beside those with options.
+_BESIDE = {"options": ("cross_entropy", "cross_entropy_with_grad", "softmax_where", "logsumexp_factors",
+                       "normalize_cubes", "binary_cross_entropy_weighted", "masked_softmax", "masked_softmax_backward",
+                       "rotary_embedding", "rotary_embedding_backward")}
+
+
+def of_family(family):
+    """The works that are timed where a family is asked for, by their names."""
+    return {name: work for name, work in WORKS.items() if work.family == family} | {
+        name: WORKS[name] for name in _BESIDE.get(family, ())}
