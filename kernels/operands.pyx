@@ -486,16 +486,20 @@ def checked(name, x, axis, expected="an int, a tuple of ints or None"):
     return array, axis + axes if axis < 0 else axis
 
 
-cdef int last_axes(x, axis) except -1:
-    # how many axes a tuple, or None for all, names; 0 where these are not the last ones of x in their order, or x is no
-    # array that rows can be taken from as it lies in memory
+cpdef int last_axes(x, axis) except -1:
+    """How many axes of an array one that is the last, a tuple, or None for all names; 0 where these are not the last
+    ones in their order."""
     cdef int k, count, axes
-    if not np.PyArray_CheckExact(x) or not taken(x) or not np.PyArray_ISCARRAY_RO(<np.ndarray>x):
+    if not np.PyArray_CheckExact(x):
         return 0
     axes = np.PyArray_NDIM(<np.ndarray>x)
+    if type(axis) is int:
+        return axes > 0 and (axis == -1 or axis == axes - 1)
     if axis is None:
         return axes
-    count = len(<tuple?>axis)
+    if type(axis) is not tuple:
+        return 0
+    count = len(<tuple>axis)
     for k in range(count):
         one = (<tuple>axis)[k]
         if type(one) is not int or one != axes - count + k and one != k - count:
@@ -503,112 +507,60 @@ cdef int last_axes(x, axis) except -1:
     return count if count <= axes else 0
 
 
-cdef object merged(array, np.ndarray x, int first, int count):
-    # a view of an array of the shape of x from its axis `first` on, with its last `count` axes as one; None of anything
-    # else
-    cdef np.npy_intp sizes[64]
-    cdef np.PyArray_Dims dims
-    cdef int k, axes = np.PyArray_NDIM(x) - first
-    if not np.PyArray_CheckExact(array) or not np.PyArray_IS_C_CONTIGUOUS(<np.ndarray>array) or (
-            np.PyArray_NDIM(<np.ndarray>array) != axes) or not np.PyArray_CompareLists(
-            np.PyArray_DIMS(<np.ndarray>array), np.PyArray_DIMS(x) + first, axes):
-        return None
-    dims.ptr, dims.len = sizes, axes - count + 1
-    sizes[axes - count] = 1
-    for k in range(axes):
-        if k < axes - count:
-            sizes[k] = np.PyArray_DIM(x, first + k)
-        else:
-            sizes[axes - count] *= np.PyArray_DIM(x, first + k)
-    return np.PyArray_Newshape(array, &dims, np.NPY_CORDER)
+cdef inline bint along_axes(object vector, np.ndarray x, int count):
+    # whether it is a weight as the loops take it, of the shape of the last `count` axes of x
+    return np.PyArray_CheckExact(vector) and float_type(vector) != NPY_NOTYPE and (
+        np.PyArray_NDIM(<np.ndarray>vector) == count) and np.PyArray_CompareLists(
+        np.PyArray_DIMS(<np.ndarray>vector), np.PyArray_DIMS(x) + np.PyArray_NDIM(x) - count, count)
 
 
-cdef object parted(array, np.ndarray x):
-    # and back: of the shape of x
-    cdef np.PyArray_Dims dims
-    dims.ptr, dims.len = np.PyArray_DIMS(x), np.PyArray_NDIM(x)
-    return np.PyArray_Newshape(array, &dims, np.NPY_CORDER)
-
-
-def on_last_axes(name, np.ufunc gufunc, tuple rows, tuple others, axis, out):
-    """The rows that `on_axis` gives of `rows`, of one shape, along their last axes. `others` are numbers, weights of
-    the shape of these axes, and None, which is no weight. None where something else is given, or the axes are others.
-    """
-    cdef object x = rows[0], array, place = None
-    cdef int count = last_axes(x, axis), axes
-    cdef list operands = []
+def on_last_axes(name, np.ufunc gufunc, tuple operands, axis, out=None, bint alone=False):
+    """`on_axis` before anything is checked: of rows as the loop takes them where they lie, along the last axis, or
+    several, the last ones in their order. Weights have the shape of these axes; None is no weight. Numbers of rows are
+    not made where the outputs given are wanted `alone`. None of all else, and of what does not fit, whose error is
+    raised elsewhere."""
+    cdef bytes kinds = kinds_of(gufunc)
+    cdef int k, count = last_axes(operands[0], axis)
+    cdef tuple outs = <tuple>out if type(out) is tuple else (out,)
     if count == 0:
         return None
-    axes = np.PyArray_NDIM(x)
-    for array in rows + others:
-        if isinstance(array, np.ndarray):
-            array = merged(array, x, 0 if len(operands) < len(rows) else axes - count, count) if taken(array) else None
-            if array is None:
-                return None
-        elif len(operands) < len(rows):
+    for k in range(1, len(operands)):
+        if kinds[k] == c"v" and operands[k] is not None and not along_axes(operands[k], operands[0], count):
             return None
-        elif array is None:
-            array = ABSENT_FLOAT64 if np.PyArray_TYPE(x) == np.NPY_DOUBLE else ABSENT
-        elif not isinstance(array, (int, float)):  # weights in a list, or a number of another kind
+    if alone:
+        outs += (DISCARDED,) * (gufunc.nout - len(outs))
+    return at_once(name, gufunc, operands, outs, count)
+
+
+def gradients_on_last_axes(name, np.ufunc gufunc, np.ufunc forward, tuple rows, tuple vectors, tuple statistics, eps,
+                           axis, out):
+    """The same of the gradient of `rows` and those of `vectors`, the weight and perhaps a bias, which are summed over
+    the rows. Where there are no statistics, `forward` finds them. None where something does not fit, or lacks."""
+    cdef int k, count = last_axes(rows[0], axis)
+    cdef object found, each
+    cdef list given = [*rows, vectors[0]], outs = [out], results
+    if count == 0:
+        return None
+    for each in vectors:
+        if each is not None and not along_axes(each, rows[0], count):
             return None
-        operands.append(array)
-    if out is not None:
-        place = merged(out, x, 0, count)
-        if place is None:
-            return None
-    if gufunc.nout == 1:
-        found = along(name, gufunc, tuple(operands), (place,))
-    else:
-        found = rows_alone(name, gufunc, tuple(operands), -1, 0, (place,))
+        outs.append(ABSENT if each is None else None)
+    if statistics[0] is None and statistics[len(statistics) - 1] is None:
+        found = at_once(name, forward, (rows[len(rows) - 1], eps), (), count)
         if found is None:
             return None
-        found = found[0]
-    return parted(found, x) if out is None else out
-
-
-def over_last_axes(function, dict rows, axis, out, dict beside, dict vectors, dict statistics, str gives,
-                   dict keywords):
-    """`over_axes` of plain arrays along their last axes, which are merged as they lie in memory; None of others. What
-    does not fit is none of these, so that its error is raised there."""
-    cdef list arrays = list(rows.values()), operands = [], results
-    cdef object role, array = arrays[len(arrays) - 1], place = None, found
-    cdef int count = last_axes(array, axis), axes, k
-    cdef np.ndarray x
-    cdef dict given
-    if count == 0:
+        statistics = found if type(found) is tuple else (found,)
+    for each in statistics:
+        if not np.PyArray_CheckExact(each) and type(each) is not np.float64:  # of all numbers as one row
+            return None
+        given.append(np.PyArray_FROM_O(each))
+    found = at_once(name, gufunc, tuple(given), tuple(outs), count)
+    if found is None:
         return None
-    x, given = array, dict(keywords)
-    axes = np.PyArray_NDIM(x)
-    for array in arrays:
-        place = merged(array, x, 0, count)
-        if place is None:
-            return None
-        operands.append(place)
-    place = None
-    if out is not None:
-        place = merged(out, x, 0, count)
-        if place is None:
-            return None
-    given["axis"], given["out"] = -1, place
-    for k, wanted in enumerate((beside, vectors)):
-        for role, array in wanted.items():
-            given[role] = array if array is None else merged(array, x, (axes - count) * k, count)
-            if array is not None and given[role] is None:
-                return None
-    for role, array in statistics.items():
-        if array is not None and (not np.PyArray_CheckExact(array) or (
-                np.PyArray_NDIM(<np.ndarray>array) != axes - count) or not np.PyArray_CompareLists(
-                np.PyArray_DIMS(<np.ndarray>array), np.PyArray_DIMS(x), axes - count)):
-            return None
-        given[role] = array
-    found = function(*operands, **given)
-    results = list(found) if isinstance(found, tuple) else [found]
-    for k in range(len(results)):
-        if gives[k] == "r":
-            results[k] = parted(results[k], x) if out is None else out
-        elif gives[k] == "v" and results[k] is not None:
-            results[k] = results[k].reshape((<object>x).shape[axes - count:])
-    return tuple(results) if isinstance(found, tuple) else results[0]
+    results = [found[0]]
+    for k in range(len(vectors)):
+        results.append(None if vectors[k] is None else rounded_to(vectors[k].dtype, found[k + 1]))
+    return tuple(results)
 
 
 cdef bint without_axis(np.ndarray one, np.ndarray x, int axis):
@@ -1026,9 +978,8 @@ cdef int raise_it() except -1:
     return -1
 
 
-cdef int no_memory_for_rows(name, x, Py_ssize_t axis) except -1:
-    # raises the error of a loop that wanted copies of the rows of its first operand
-    cdef Py_ssize_t n = x.shape[axis % x.ndim] if x.ndim else 1
+cdef int no_memory_for_rows(name, x, Py_ssize_t n) except -1:
+    # raises the error of a loop that wanted copies of the rows of its first operand, of n elements
     raise MemoryError(f"{name}: no memory to copy rows of {n} elements, which as numbers that are computed "
                       f"with take {n * (8 if x.dtype == np.float64 else 4)} bytes each")
 
@@ -1116,7 +1067,9 @@ def call(name, gufunc, tuple operands, tuple out=(), **keywords):
         # a SystemError is what Python makes of it where a subclass of ndarray has a say in the result
         found = error.__cause__ if isinstance(error, SystemError) else error
         if isinstance(found, MemoryError) and not found.args:  # NumPy's own has words
-            no_memory_for_rows(name, np.asarray(operands[0]), keywords["axes"][0] if "axes" in keywords else -1)
+            first = np.asarray(operands[0])
+            no_memory_for_rows(name, first, first.shape[keywords["axes"][0] if "axes" in keywords else -1]
+                               if first.ndim else 1)
         if isinstance(found, MemoryError):
             raise found from None
         raise
@@ -1130,19 +1083,21 @@ def call(name, gufunc, tuple operands, tuple out=(), **keywords):
 # Calls of a function along an axis that go straight to its loop: where all operands are plain contiguous arrays of the
 # right dtype, NumPy would only find out that it has nothing to convert and nothing to copy.
 
-cdef inline bint fits(object operand, int dtype, char kind, np.ndarray x):
-    # whether it is an array that a loop can take as it stands: as x, as x without its last axis, or a vector along that
-    cdef int axes = np.PyArray_NDIM(x) - (not whole_row(kind))
-    cdef Py_ssize_t n = np.PyArray_DIM(x, np.PyArray_NDIM(x) - 1)
+cdef inline bint fits(object operand, int dtype, char kind, np.ndarray x, int count):
+    # whether it is an array that a loop can take as it stands: as x, as x without its last `count` axes, or a vector
+    # along those
+    cdef int axes = np.PyArray_NDIM(x), first = 0
     if not np.PyArray_CheckExact(operand) or np.PyArray_TYPE(<np.ndarray>operand) != dtype or (
             not np.PyArray_ISCARRAY_RO(<np.ndarray>operand)):
         return False
     if along_row(kind):
-        return np.PyArray_NDIM(<np.ndarray>operand) == 1 and (
-            np.PyArray_DIM(<np.ndarray>operand, 0) == n
-            or (kind == c"v" and np.PyArray_DIM(<np.ndarray>operand, 0) == 0))
+        if kind == c"v" and np.PyArray_SIZE(<np.ndarray>operand) == 0:
+            return True
+        first, axes = axes - count, count
+    elif not whole_row(kind):
+        axes -= count
     return np.PyArray_NDIM(<np.ndarray>operand) == axes and np.PyArray_CompareLists(
-        np.PyArray_DIMS(<np.ndarray>operand), np.PyArray_DIMS(x), axes)
+        np.PyArray_DIMS(<np.ndarray>operand), np.PyArray_DIMS(x) + first, axes)
 
 
 cdef Py_ssize_t rows_of_vectors(object operand, int dtype, np.ndarray x):
@@ -1192,11 +1147,11 @@ cdef bint find_loop(np.ufunc gufunc, int dtype, Loop* loop):
     return True
 
 
-cdef inline object new_output(np.ndarray x, char kind, int dtype):
+cdef inline object new_output(np.ndarray x, char kind, int dtype, int count):
     cdef int axes = np.PyArray_NDIM(x)
     if along_row(kind):
-        return np.PyArray_EMPTY(1, np.PyArray_DIMS(x) + axes - 1, dtype, 0)
-    return np.PyArray_EMPTY(axes - (kind != c"r"), np.PyArray_DIMS(x), dtype, 0)
+        return np.PyArray_EMPTY(count, np.PyArray_DIMS(x) + axes - count, dtype, 0)
+    return np.PyArray_EMPTY(axes if kind == c"r" else axes - count, np.PyArray_DIMS(x), dtype, 0)
 
 
 cdef np.npy_intp run_turns(const Loop* loop, int operands, const char* kinds, char** args, np.npy_intp* dims,
@@ -1212,10 +1167,11 @@ cdef np.npy_intp run_turns(const Loop* loop, int operands, const char* kinds, ch
     return done
 
 
-cdef object at_once(name, np.ufunc gufunc, tuple operands, tuple out):
+cdef object at_once(name, np.ufunc gufunc, tuple operands, tuple out, int count=1):
     # the loop on plain arrays and Python numbers, as NumPy calls it: dims are the rows, their length and those of
     # vectors; steps are those from row to row for every operand, then those within rows and vectors. A loop that adds
-    # up over its rows has them all in (p, q, n), and runs once. None where there is something else
+    # up over its rows has them all in (p, q, n), and runs once. A row is as many of the last axes as `count` says. None
+    # where there is something else
     cdef bytes registered = kinds_of(gufunc)
     cdef const char* kinds = registered
     cdef bint summed
@@ -1224,7 +1180,7 @@ cdef object at_once(name, np.ufunc gufunc, tuple operands, tuple out):
     cdef np.npy_intp steps[4 * MOST]
     cdef double numbers[MOST]
     cdef double unwanted[MOST_UNWANTED]
-    cdef np.npy_intp n, rows, step, own_rows, turn = 0
+    cdef np.npy_intp n = 1, rows, step, own_rows, turn = 0
     cdef Loop loop
     cdef int k, axes, dtype, core = gufunc.nargs, vectors = 2
     cdef object operand
@@ -1241,7 +1197,8 @@ cdef object at_once(name, np.ufunc gufunc, tuple operands, tuple out):
     summed = strchr(kinds, c"a") != NULL
     if summed:
         vectors = 4
-    n = np.PyArray_DIM(x, axes - 1)
+    for k in range(axes - count, axes):
+        n *= np.PyArray_DIM(x, k)
     rows = np.PyArray_SIZE(x) // n
     dims[0], dims[2] = 1, 1
     dims[3 if summed else 1], dims[1 if summed else 0] = n, rows
@@ -1254,6 +1211,8 @@ cdef object at_once(name, np.ufunc gufunc, tuple operands, tuple out):
             continue
         dtype = loop.types[k]
         if k < gufunc.nin and kinds[k] == c"v":
+            if operand is None:
+                operand = ABSENT_FLOAT64 if dtype == np.NPY_DOUBLE else ABSENT
             # of the rows' own dtype, as its steps tell the loop, or of one that holds it
             if np.PyArray_CheckExact(operand) and np.PyArray_TYPE(<np.ndarray>operand) == np.PyArray_TYPE(x):
                 dtype = np.PyArray_TYPE(x)
@@ -1261,7 +1220,7 @@ cdef object at_once(name, np.ufunc gufunc, tuple operands, tuple out):
                 with default_environment(), np.errstate(all="ignore"):  # of a NaN that signals
                     operand = np.PyArray_Cast(operand, dtype)
                 cast = (cast, operand)
-            own_rows = 0 if summed else rows_of_vectors(operand, dtype, x)
+            own_rows = 0 if summed or count > 1 else rows_of_vectors(operand, dtype, x)
             if own_rows > 0 and turn in (0, own_rows):
                 turn, array = own_rows, operand
                 dims[vectors] = np.PyArray_DIM(array, np.PyArray_NDIM(array) - 1)
@@ -1282,8 +1241,8 @@ cdef object at_once(name, np.ufunc gufunc, tuple operands, tuple out):
                 continue
             operand = None
         if k >= gufunc.nin and operand is None:
-            operand = new_output(x, kinds[k], dtype)
-        elif not fits(operand, dtype, kinds[k], x):
+            operand = new_output(x, kinds[k], dtype, count)
+        elif not fits(operand, dtype, kinds[k], x, count):
             return None
         elif k >= gufunc.nin and not (np.PyArray_ISWRITEABLE(operand) and apart(operand, out, k - gufunc.nin) and (
                 takes_its_place(operand, kinds, operands))):
@@ -1301,14 +1260,17 @@ cdef object at_once(name, np.ufunc gufunc, tuple operands, tuple out):
             steps[core] = np.PyArray_ITEMSIZE(array)
             core += 1
         if k < gufunc.nin and kinds[k] == c"v":
-            dims[vectors] = np.PyArray_DIM(array, 0)
+            dims[vectors] = n if np.PyArray_SIZE(array) else 0
             vectors += 1
     dims[0] = turn or dims[0]
-    with nogil:
+    if rows * n <= BRIEF:
         step = run_turns(&loop, gufunc.nargs, kinds, args, dims, steps, rows, turn > 0)
+    else:
+        with nogil:
+            step = run_turns(&loop, gufunc.nargs, kinds, args, dims, steps, rows, turn > 0)
     if step < rows:
-        no_memory_for_rows(name, x, axes - 1)
-    if axes == 1:
+        no_memory_for_rows(name, x, n)
+    if axes == count:
         made = tuple([array if np.PyArray_NDIM(array) else array[()] for array in made])
     return made if gufunc.nout > 1 else made[0]
 
@@ -1387,7 +1349,7 @@ cdef object across_at_once(name, np.ufunc gufunc, tuple operands, tuple out, int
             for k in range(gufunc.nargs):
                 args[k] += turns[k]
     if done < outer:
-        no_memory_for_rows(name, x, axis)
+        no_memory_for_rows(name, x, n)
     results = tuple([array if np.PyArray_NDIM(array) else array[()] for array in made])
     return results if gufunc.nout > 1 else results[0]
 
@@ -1519,23 +1481,6 @@ def on_axis(name, np.ufunc gufunc, tuple operands, int axis, int ndim, *out):
     axis %= ndim
     found = across_at_once(name, gufunc, operands, out, axis)
     return call(name, gufunc, operands, all_wanted(out), axes=axes_of(gufunc, axis)) if found is None else found
-
-
-def rows_alone(name, np.ufunc gufunc, tuple operands, int axis, int ndim, tuple out):
-    """The same along the last axis without numbers of rows, which are made only where there are many; None where the
-    loop is not called at once."""
-    if axis != ndim - 1:
-        return None
-    check_outputs(name, out)
-    return at_once(name, gufunc, operands, out + (DISCARDED,) * (gufunc.nout - len(out)))
-
-
-def summed(name, np.ufunc gufunc, tuple operands, tuple out, tuple wanted=()):
-    """The same of a gufunc that also adds up over the rows, of (p, q, n); None where an array is another. A sum that
-    is not `wanted` is not made, and is empty."""
-    if wanted:
-        out = (out or (None,)) + tuple([None if each else ABSENT for each in wanted])
-    return at_once(name, gufunc, operands, out)
 
 
 cdef Numbers numbers_of_array(object array, Numeric type, int dimensions, bint written) except *:

@@ -105,7 +105,7 @@ def called(act):
 
 
 def normalised(_folder):
-    lw.layer_norm(np.ones((3, 5), np.float32))
+    lw.layer_norm(np.ones((3, 5), np.float32).tolist())
 
 
 def evolved(folder):

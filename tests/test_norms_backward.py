@@ -276,3 +276,37 @@ def test_gradients_of_constant_rows_are_exactly_zero(shape, dtype):
     # what is subtracted from each product is the mean of products that were rounded
     x, grad, weight = np.full(shape, 0.3, dtype), np.full(shape, 0.7, dtype), np.full(shape[1], 1.7, dtype)
     assert not lw.layer_norm_backward(grad, x, weight)[0].any()
+
+
+@pytest.mark.parametrize("axis", [-1, (-2, -1)])
+def test_what_almost_fits_is_refused_as_elsewhere(axis):
+    x = np.random.default_rng(0).standard_normal((3, 4, 5)).astype(np.float32)
+    row = x.shape[-1:] if axis == -1 else x.shape[-2:]
+    _, mean, rstd = lw.layer_norm(x, axis=axis, return_stats=True)
+    for weight in (np.empty(0, np.float32), np.ones((1, *row), np.float32), np.ones((4, *row), np.float32)):
+        for function in (lw.layer_norm, lw.rms_norm):
+            with pytest.raises(ValueError, match="weight of shape"):
+                function(x, weight, axis=axis)
+        with pytest.raises(ValueError, match="weight of shape"):
+            lw.layer_norm_backward(x, x, weight, axis=axis)
+    with pytest.raises(ValueError, match="bias of shape"):
+        lw.layer_norm_backward(x, x, None, np.ones(7, np.float32), axis=axis)
+    with pytest.raises(ValueError, match="mean of shape"):
+        lw.layer_norm_backward(x, x, mean=0.5, rstd=rstd, axis=axis)
+    with pytest.raises(ValueError, match="grad of shape"):
+        lw.logsumexp_backward(1.0, x, axis=axis)
+    for eps in (-1.0, np.nan):
+        with pytest.raises(ValueError, match="eps must be"):
+            lw.layer_norm_backward(x, x, mean=mean, rstd=rstd, eps=eps, axis=axis)
+    whole = lw.layer_norm_backward(x, x, np.ones(row, np.int8), np.ones(row, np.int8), axis=axis)
+    assert [each.dtype for each in whole] == [np.float32] * 3
+
+
+def test_statistics_of_all_numbers_are_taken_as_they_are_returned():
+    x, grad = np.random.default_rng(0).standard_normal((2, 60)).astype(np.float32)
+    _, mean, rstd = lw.layer_norm(x, return_stats=True)
+    for given in ((mean, rstd), (np.array(mean), np.array(rstd)), (np.float32(mean), np.float32(rstd))):
+        for axis in (-1, None):
+            found = lw.layer_norm_backward(grad, x, mean=given[0], rstd=given[1], axis=axis)
+            expected = lw.layer_norm_backward(grad, x, mean=np.float64(given[0]), rstd=np.float64(given[1]))
+            assert found[0].tobytes() == expected[0].tobytes()

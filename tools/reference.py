@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 PAGES, FUNCTIONS = ROOT / "docs" / "api", ROOT / "pylib" / "functions"
 AXIS = {  # the modules of each heading
     "Norms": ("norms", "normalize", "channel_norms", "instance_norms"),
-    "Softmaxes": ("softmax",),
+    "Softmaxes": ("softmax", "logarithms_of_sums"),
     "Attention": ("attention",),
     "Losses": ("losses", "point_losses"),
 }

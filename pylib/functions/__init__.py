@@ -11,6 +11,7 @@ from . import (
     channel_norms,
     gates,
     instance_norms,
+    logarithms_of_sums,
     losses,
     norms,
     parametric,
@@ -23,6 +24,7 @@ from .attention import *  # noqa: F403
 from .channel_norms import *  # noqa: F403
 from .gates import *  # noqa: F403
 from .instance_norms import *  # noqa: F403
+from .logarithms_of_sums import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .normalize import *  # noqa: F403
 from .norms import *  # noqa: F403
@@ -36,6 +38,7 @@ __all__ = [
     *channel_norms.__all__,
     *gates.__all__,
     *instance_norms.__all__,
+    *logarithms_of_sums.__all__,
     *losses.__all__,
     *_normalize.__all__,
     *norms.__all__,

@@ -4,6 +4,7 @@ from .attention import *  # noqa: F403
 from .channel_norms import *  # noqa: F403
 from .gates import *  # noqa: F403
 from .instance_norms import *  # noqa: F403
+from .logarithms_of_sums import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .normalize import *  # noqa: F403
 from .norms import *  # noqa: F403

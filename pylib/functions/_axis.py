@@ -16,10 +16,8 @@ from ..kernels.operands import (
     from_zero,
     on_axis,
     on_last_axes,
-    over_last_axes,
     refuse_mask,
     rounded_to,
-    summed,
     truth,
     vector,
     whole,
@@ -116,9 +114,6 @@ def over_axes(function, rows, axis, out=None, *, beside=_NONE, vectors=_NONE, st
     their names, x last; `beside` others that broadcast to it, `vectors` weights of the shape of these axes, and
     `statistics` numbers a row. `gives` has a letter for each result: r as x, v as a vector, s one a row; a place in
     `out` for each of the first, which is a tuple where a function wants one."""
-    found = over_last_axes(function, rows, axis, out, beside, vectors, statistics, gives, keywords)
-    if found is not None:
-        return found
     *others, (_, x) = rows.items()
     name = name or function.__name__
     x = floating(name, "x", x)
@@ -232,15 +227,10 @@ def fill(name, out, x, gufunc, operands, shaped, filled):
     return out, result
 
 
-def backward_on_axis(name, gufunc, operands, axis, out, *vectors):
+def backward_on_axis(name, gufunc, operands, axis, out):
     """Call a gufunc on (p, q, n) of these operands, grad, x, weight and statistics: the gradient of `x` in its shape,
-    then those of the vectors, which mean nothing where the vector is None."""
+    then those of the vectors."""
     grad, x, weight, *statistics = operands
-    if axis == x.ndim - 1:
-        found = summed(name, gufunc, operands, () if out is None else (fitting(name, out, x.shape),),
-                       tuple(vector is not None for vector in vectors))
-        if found is not None:
-            return found
     rows = as_rows(x, axis)
     statistics = [statistic.reshape(rows.shape[:2]) for statistic in statistics]
     grad_x, (_, *sums) = fill(

@@ -53,9 +53,11 @@ def normalize(x, p=2, axis=-1, *, eps=1e-12, out=None):
     """
     p = _power("normalize", p)
     eps = from_zero("normalize", "eps", eps)
-    if type(axis) is not int and several(axis):
-        found = on_last_axes("normalize", _normalize.normalize_gufunc, (x,), (p, eps), axis, out)
-        return over_axes(normalize, {"x": x}, axis, out, p=p, eps=eps) if found is None else found
+    found = on_last_axes("normalize", _normalize.normalize_gufunc, (x, p, eps), axis, out)
+    if found is not None:
+        return found
+    if several(axis):
+        return over_axes(normalize, {"x": x}, axis, out, p=p, eps=eps)
     x, axis = checked("normalize", x, axis)
     if x.ndim == 0:
         return of_number("normalize", normalize, (x,), out, p=p, eps=eps)
@@ -96,10 +98,11 @@ def normalize_backward(grad, x, p=2, axis=-1, *, eps=1e-12, out=None):
     """
     p = _power("normalize_backward", p)
     eps = from_zero("normalize_backward", "eps", eps)
-    if type(axis) is not int and several(axis):
-        found = on_last_axes("normalize_backward", _normalize.normalize_backward_gufunc, (grad, x), (p, eps), axis, out)
-        rows = {"grad": grad, "x": x}
-        return over_axes(normalize_backward, rows, axis, out, p=p, eps=eps) if found is None else found
+    found = on_last_axes("normalize_backward", _normalize.normalize_backward_gufunc, (grad, x, p, eps), axis, out)
+    if found is not None:
+        return found
+    if several(axis):
+        return over_axes(normalize_backward, {"grad": grad, "x": x}, axis, out, p=p, eps=eps)
     x, axis = checked("normalize_backward", x, axis)
     grad = like("normalize_backward", "grad", grad, x)
     if x.ndim == 0:

@@ -4,7 +4,7 @@ kernels/norms.pyx, and the bound of each function in bounds.py."""
 import numpy as np
 
 from ..kernels import norms as _norms
-from ..kernels.operands import rows_alone
+from ..kernels.operands import gradients_on_last_axes
 from ._axis import (
     backward_on_axis,
     checked,
@@ -30,9 +30,7 @@ _LAYER_NORMS = {"shifted": _norms.layer_norm_gufunc, "two_pass": _norms.layer_no
 
 
 def _of_rows(name, gufunc, x, operands, axis, out, statistics):
-    # on_axis; statistics, a number for each row, are made only where they are wanted
-    if not statistics and (found := rows_alone(name, gufunc, operands, axis, x.ndim, out)) is not None:
-        return found
+    # on_axis; where nobody wants statistics, rows may be without an element
     if statistics or x.shape[axis]:
         return on_axis(name, gufunc, operands, axis, x.ndim, *out)
     none = tuple(slice(None if k == axis % x.ndim else 0) for k in range(x.ndim))
@@ -101,11 +99,12 @@ def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False)
     """
     return_stats = truth("rms_norm", "return_stats", return_stats)
     eps = from_zero("rms_norm", "eps", eps)
-    if type(axis) is not int and several(axis):
-        found = None if return_stats else on_last_axes(
-            "rms_norm", _norms.rms_norm_gufunc, (x,), (weight, eps), axis, out)
+    found = on_last_axes("rms_norm", _norms.rms_norm_gufunc, (x, weight, eps), axis, out, not return_stats)
+    if found is not None:
+        return found if return_stats else found[0]
+    if several(axis):
         return over_axes(rms_norm, {"x": x}, axis, out, vectors={"weight": weight}, gives="rs", eps=eps,
-                         return_stats=return_stats) if found is None else found
+                         return_stats=return_stats)
     x, axis = checked("rms_norm", x, axis)
     if x.ndim == 0:
         return of_number("rms_norm", rms_norm, (x,), out, weight=weight, eps=eps, return_stats=return_stats)
@@ -176,11 +175,12 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return
     if not isinstance(algorithm, str) or algorithm not in _LAYER_NORMS:
         raise ValueError(f"layer_norm: algorithm {algorithm!r} is unknown; expected one of {', '.join(_LAYER_NORMS)}")
     eps = from_zero("layer_norm", "eps", eps)
-    if type(axis) is not int and several(axis):
-        found = None if return_stats else on_last_axes(
-            "layer_norm", _LAYER_NORMS[algorithm], (x,), (weight, bias, eps), axis, out)
+    found = on_last_axes("layer_norm", _LAYER_NORMS[algorithm], (x, weight, bias, eps), axis, out, not return_stats)
+    if found is not None:
+        return found if return_stats else found[0]
+    if several(axis):
         return over_axes(layer_norm, {"x": x}, axis, out, vectors={"weight": weight, "bias": bias}, gives="rss",
-                         eps=eps, return_stats=return_stats, algorithm=algorithm) if found is None else found
+                         eps=eps, return_stats=return_stats, algorithm=algorithm)
     x, axis = checked("layer_norm", x, axis)
     if x.ndim == 0:
         return of_number("layer_norm", layer_norm, (x,), out, weight=weight, bias=bias, eps=eps,
@@ -229,12 +229,16 @@ def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1, out
     -----
     %(bound)s
     """
-    if type(axis) is not int and several(axis):
+    eps = from_zero("rms_norm_backward", "eps", eps)
+    found = gradients_on_last_axes("rms_norm_backward", _norms.rms_norm_backward_gufunc, _norms.rms_stats_gufunc,
+                                   (grad, x), (weight,), (rstd,), eps, axis, out)
+    if found is not None:
+        return found
+    if several(axis):
         return over_axes(rms_norm_backward, {"grad": grad, "x": x}, axis, out, vectors={"weight": weight},
                          statistics={"rstd": rstd}, gives="rv", eps=eps)
     x, axis = checked("rms_norm_backward", x, axis)
     grad = like("rms_norm_backward", "grad", grad, x)
-    eps = from_zero("rms_norm_backward", "eps", eps)
     if x.ndim == 0:
         return of_number("rms_norm_backward", rms_norm_backward, (grad, x), out, weight=weight, rstd=rstd, eps=eps)
     vectors = vector("rms_norm_backward", "weight", weight, x, axis)
@@ -242,7 +246,7 @@ def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1, out
         rstd = _statistics("rms_norm_backward", _norms.rms_stats_gufunc, x, eps, axis)
     rstd = statistic("rms_norm_backward", "rstd", rstd, x, axis)
     grad_x, grad_weight = backward_on_axis(
-        "rms_norm_backward", _norms.rms_norm_backward_gufunc, (grad, x, vectors, rstd), axis, out, weight)
+        "rms_norm_backward", _norms.rms_norm_backward_gufunc, (grad, x, vectors, rstd), axis, out)
     return grad_x, None if weight is None else rounded_to(vectors.dtype, grad_weight)
 
 
@@ -286,12 +290,16 @@ def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None
     %(bound)s
     """
     name = "layer_norm_backward"
-    if type(axis) is not int and several(axis):
+    eps = from_zero(name, "eps", eps)
+    found = gradients_on_last_axes(name, _norms.layer_norm_backward_gufunc, _norms.layer_stats_gufunc, (grad, x),
+                                   (weight, bias), (mean, rstd), eps, axis, out)
+    if found is not None:
+        return found
+    if several(axis):
         return over_axes(layer_norm_backward, {"grad": grad, "x": x}, axis, out, vectors={"weight": weight,
                          "bias": bias}, statistics={"mean": mean, "rstd": rstd}, gives="rvv", eps=eps)
     x, axis = checked(name, x, axis)
     grad = like(name, "grad", grad, x)
-    eps = from_zero(name, "eps", eps)
     if x.ndim == 0:
         return of_number(name, layer_norm_backward, (grad, x), out, weight=weight, bias=bias, mean=mean, rstd=rstd,
                          eps=eps)
@@ -302,7 +310,7 @@ def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None
         mean, rstd = _statistics(name, _norms.layer_stats_gufunc, x, eps, axis)
     mean, rstd = statistic(name, "mean", mean, x, axis), statistic(name, "rstd", rstd, x, axis)
     grad_x, grad_weight, grad_bias = backward_on_axis(
-        name, _norms.layer_norm_backward_gufunc, (grad, x, weights, mean, rstd), axis, out, weight, bias)
+        name, _norms.layer_norm_backward_gufunc, (grad, x, weights, mean, rstd), axis, out)
     return (grad_x, None if weight is None else rounded_to(weights.dtype, grad_weight),
             None if bias is None else rounded_to(biases.dtype, grad_bias))
 
@@ -348,14 +356,18 @@ def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=None, retur
     if not isinstance(out, tuple) or len(out) != 2:
         raise ValueError(f"add_rms_norm: out must be a tuple of two, for y and new_residual, not {type(out).__name__}"
                          f"{f' of {len(out)}' if isinstance(out, tuple) else ''}")
-    if type(axis) is not int and several(axis):
+    eps = from_zero("add_rms_norm", "eps", eps)
+    found = on_last_axes("add_rms_norm", _norms.add_rms_norm_gufunc, (x, residual, weight, eps), axis, out,
+                         not return_stats)
+    if found is not None:
+        return found if return_stats else found[:2]
+    if several(axis):
         return over_axes(lambda residual, x, **keywords: add_rms_norm(x, residual, **keywords),
                          {"residual": residual, "x": x}, axis, out if any(place is not None for place in out) else None,
                          vectors={"weight": weight}, gives="rrs", name="add_rms_norm", eps=eps,
                          return_stats=return_stats)
     x, axis = checked("add_rms_norm", x, axis)
     residual = like("add_rms_norm", "residual", residual, x)
-    eps = from_zero("add_rms_norm", "eps", eps)
     if x.ndim == 0:
         raise ValueError("add_rms_norm: x of shape () has no axis; expected at least one")
     weight = vector("add_rms_norm", "weight", weight, x, axis)
