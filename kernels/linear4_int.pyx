@@ -362,3 +362,21 @@ def linear4_int(codes, steps, double step, scales, offsets, Py_ssize_t group, bi
                           f"{rows * inputs * bits // 8} bytes")
     memcpy(&largest, &bits_of_largest, sizeof(largest))
     return largest
+
+
+def linear4_at_once(codes, steps, double step, scales, group, bias, x, y, int bits):
+    """The same without offsets, of arrays that need no conversion; None where one does, or they do not fit."""
+    cdef Numbers own, scale, given, added
+    cdef Py_ssize_t size, inputs, outputs
+    try:
+        own, scale = numbers_in(codes, OF_UINT8, 2), numbers_in(scales, OF_FLOAT32, 2)
+        given, added = numbers_in(x, OF_FLOAT32, 2), numbers_in(bias, OF_FLOAT32, 1)
+        inputs, outputs = given.shape[1], own.shape[0]
+        size = inputs if group is None else group
+    except (OverflowError, TypeError):
+        return None
+    if min(given.shape[0], inputs, outputs, size) < 1 or (size < inputs and size % 16) or own.shape[1] != (
+            (inputs + 1) // 2) or scale.shape[0] != outputs or scale.shape[1] != (inputs - 1) // size + 1 or not (
+            bias is None or added.shape[0] == outputs):
+        return None
+    return linear4_int(codes, steps, step, scales, None, size, bias, x, y, bits)

@@ -514,14 +514,18 @@ cdef inline bint along_axes(object vector, np.ndarray x, int count):
         np.PyArray_DIMS(<np.ndarray>vector), np.PyArray_DIMS(x) + np.PyArray_NDIM(x) - count, count)
 
 
-def on_last_axes(name, np.ufunc gufunc, tuple operands, axis, out=None, bint alone=False):
-    """`on_axis` before anything is checked: of rows as the loop takes them where they lie, along the last axis, or
-    several, the last ones in their order. Weights have the shape of these axes; None is no weight. Numbers of rows are
-    not made where the outputs given are wanted `alone`. None of all else, and of what does not fit, whose error is
-    raised elsewhere."""
+def rows_at_once(name, np.ufunc gufunc, tuple operands, axis, out=None, bint alone=False):
+    """`on_axis` before anything is checked: of rows as the loop takes them where they lie, along an axis, or several,
+    the last ones in their order. Weights have the shape of these axes; None is no weight. Numbers of rows are not made
+    where the outputs given are wanted `alone` and rows lie along memory. None of all else, and of what does not fit,
+    whose error is raised elsewhere."""
     cdef bytes kinds = kinds_of(gufunc)
-    cdef int k, count = last_axes(operands[0], axis)
+    cdef int k, axes, count = last_axes(operands[0], axis)
     cdef tuple outs = <tuple>out if type(out) is tuple else (out,)
+    if count == 0 and type(axis) is int and np.PyArray_CheckExact(operands[0]) and b"v" not in kinds:
+        axes = np.PyArray_NDIM(<np.ndarray>operands[0])
+        if -axes <= axis < axes:
+            return across_at_once(name, gufunc, operands, outs, axis + axes if axis < 0 else axis)
     if count == 0:
         return None
     for k in range(1, len(operands)):
@@ -532,8 +536,8 @@ def on_last_axes(name, np.ufunc gufunc, tuple operands, axis, out=None, bint alo
     return at_once(name, gufunc, operands, outs, count)
 
 
-def gradients_on_last_axes(name, np.ufunc gufunc, np.ufunc forward, tuple rows, tuple vectors, tuple statistics, eps,
-                           axis, out):
+def gradients_at_once(name, np.ufunc gufunc, np.ufunc forward, tuple rows, tuple vectors, tuple statistics, eps, axis,
+                      out):
     """The same of the gradient of `rows` and those of `vectors`, the weight and perhaps a bias, which are summed over
     the rows. Where there are no statistics, `forward` finds them. None where something does not fit, or lacks."""
     cdef int k, count = last_axes(rows[0], axis)

@@ -191,6 +191,31 @@ def test_no_such_activations(kind):
 
 
 @kinds
+def test_what_needs_no_conversion_gives_the_bits_and_errors_of_what_does(kind):
+    x, codes, scales, bias, _ = case(5, 96, 3, 32)
+
+    def both(**changed):
+        given = {"x": x, "codes": codes, "scale": scales, "bias": bias, "group": 32, **changed}
+        found = []
+        for change in (lambda array: array, lambda array: array.astype(array.dtype.newbyteorder(">"))):
+            try:
+                found.append(genome.linear4(**{**given, "scale": change(given["scale"])}, codebook=NF4,
+                                            activations=kind).tobytes())
+            except (TypeError, ValueError) as error:
+                found.append(str(error))
+        assert found[0] == found[1]
+        return found[0]
+
+    assert len(both()) == len(both(bias=None)) == 3 * 5 * 4
+    assert len(both(group=None, scale=scales[:, :1].copy())) == 3 * 5 * 4
+    for wrong in ({"group": 0}, {"group": -16}, {"group": 24}, {"group": 2**70}, {"group": 48}, {"bias": bias[:4]},
+                  {"codes": codes[:, :40].copy()}, {"codes": codes.astype(np.int8)}, {"scale": scales[:4].copy()},
+                  {"scale": scales.astype(np.float64) * np.nan}, {"scale": np.full_like(scales, 3e38)},
+                  {"bias": np.ma.masked_array(bias, bias > 0)}):
+        assert isinstance(both(**wrong), str), wrong
+
+
+@kinds
 def test_sums_beyond_float32(kind):
     with pytest.raises(ValueError, match=r"5 whole numbers may be beyond .* largest scale is 1e\+32"):
         genome.linear4(X, CODES, scale=1e32, activations=kind)

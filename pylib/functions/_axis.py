@@ -15,17 +15,18 @@ from ..kernels.operands import (
     floats_beside,
     from_zero,
     on_axis,
-    on_last_axes,
     refuse_mask,
     rounded_to,
+    rows_at_once,
     truth,
     vector,
     whole,
 )
 
 __all__ = ["as_rows", "backward_on_axis", "broadcast_beside", "call", "checked", "fill", "fitting", "floating",
-           "floats_beside", "from_zero", "in_rows", "like", "of_dtype", "of_number", "on_axis", "on_last_axes",
-           "over_axes", "refuse_mask", "rounded_to", "several", "statistic", "truth", "vector", "whole", "whole_axes"]
+           "floats_beside", "from_zero", "in_rows", "like", "of_dtype", "of_number", "on_axis", "over_axes",
+           "refuse_mask", "rounded_to", "rows_at_once", "several", "statistic", "truth", "vector", "whole",
+           "whole_axes"]
 
 _WIDENED = 2048  # elements of a row of 16-bit numbers
 _MOST_WIDENED = 16384  # that are one row

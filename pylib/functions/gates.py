@@ -93,7 +93,11 @@ def _halves(name, x, axis):
     axis %= x.ndim
     if x.shape[axis] % 2:
         raise ValueError(f"{name}: x must have an even length along axis {axis}; got shape {x.shape}")
-    return np.split(x, 2, axis)
+    half = x.shape[axis] // 2
+    if axis == x.ndim - 1:
+        return x[..., :half], x[..., half:]
+    before = (slice(None),) * axis
+    return x[*before, :half], x[*before, half:]
 
 
 def _into(result, ufunc, operands, out):
@@ -184,4 +188,4 @@ def glu_backward(grad, x, axis=-1, *, out=None):
     if out is None:
         out = np.empty(x.shape, _kernels.glu_backward_ufunc.resolve_dtypes((x.dtype,) * 3 + (None,) * 2)[-1])
     grad_x = fitting("glu_backward", out, x.shape)
-    return _into(grad_x, _kernels.glu_backward_ufunc, (grad, *halves), tuple(np.split(grad_x, 2, axis)))
+    return _into(grad_x, _kernels.glu_backward_ufunc, (grad, *halves), _halves("glu_backward", grad_x, axis))

@@ -14,9 +14,9 @@ from ._axis import (
     floats_beside,
     of_number,
     on_axis,
-    on_last_axes,
     over_axes,
     rounded_to,
+    rows_at_once,
     several,
     statistic,
     truth,
@@ -36,7 +36,7 @@ def _log_sums(x, axis, where=None, b=None, out=None):
         gufunc, operands = _kernels.logsumexp_gufunc, (left(name, x, where, -np.inf),)
     else:
         operands = x, _weights(name, b, x, where)
-    found = on_last_axes(name, gufunc, operands, axis)
+    found = rows_at_once(name, gufunc, operands, axis)
     if found is None and several(axis):
         return over_axes(_log_sums, {"x": x}, axis, beside={"where": where, "b": b}, name=name, gives="ss")
     if found is None:
@@ -109,7 +109,7 @@ def logsumexp(x, axis=-1, *, out=None, keepdims=False, where=None, b=None, retur
     (np.float64(1.541324854612918), np.float64(-1.0))
     """
     if where is None and b is None and out is None and return_sign is False and isinstance(keepdims, bool):
-        found = on_last_axes("logsumexp", _kernels.logsumexp_gufunc, (x,), axis)
+        found = rows_at_once("logsumexp", _kernels.logsumexp_gufunc, (x,), axis)
         if found is not None:
             found = rounded_to(x.dtype, found)
             return np.reshape(found, _kept_shape("logsumexp", x, axis)) if keepdims else found
@@ -146,7 +146,7 @@ def _spread_grad(x, grad, axis=-1, out=None, where=None, b=None):
         gufunc, operands = _kernels.weighted_logsumexp_backward_gufunc, (x, _weights(name, b, x, where), grad)
     elif where is not None:
         gufunc, operands = _kernels.safe_softmax_gufunc, (left(name, x, where, -np.inf), 1.0, grad)
-    found = on_last_axes(name, gufunc, operands, axis, out)
+    found = rows_at_once(name, gufunc, operands, axis, out)
     if found is None and several(axis):
         return over_axes(_spread_grad, {"x": x}, axis, out, beside={"where": where, "b": b}, statistics={"grad": grad},
                          name=name)

@@ -3,7 +3,7 @@ kernels/normalize.pyx, and the bound of each function in bounds.py."""
 
 from ..kernels import normalize as _normalize
 from ..kernels.operands import number_given
-from ._axis import checked, from_zero, like, of_number, on_axis, on_last_axes, over_axes, several
+from ._axis import checked, from_zero, like, of_number, on_axis, over_axes, rows_at_once, several
 from ._documentation import with_bound
 
 __all__ = ["normalize", "normalize_backward"]
@@ -53,7 +53,7 @@ def normalize(x, p=2, axis=-1, *, eps=1e-12, out=None):
     """
     p = _power("normalize", p)
     eps = from_zero("normalize", "eps", eps)
-    found = on_last_axes("normalize", _normalize.normalize_gufunc, (x, p, eps), axis, out)
+    found = rows_at_once("normalize", _normalize.normalize_gufunc, (x, p, eps), axis, out)
     if found is not None:
         return found
     if several(axis):
@@ -98,7 +98,7 @@ def normalize_backward(grad, x, p=2, axis=-1, *, eps=1e-12, out=None):
     """
     p = _power("normalize_backward", p)
     eps = from_zero("normalize_backward", "eps", eps)
-    found = on_last_axes("normalize_backward", _normalize.normalize_backward_gufunc, (grad, x, p, eps), axis, out)
+    found = rows_at_once("normalize_backward", _normalize.normalize_backward_gufunc, (grad, x, p, eps), axis, out)
     if found is not None:
         return found
     if several(axis):

@@ -4,7 +4,7 @@ kernels/norms.pyx, and the bound of each function in bounds.py."""
 import numpy as np
 
 from ..kernels import norms as _norms
-from ..kernels.operands import gradients_on_last_axes
+from ..kernels.operands import gradients_at_once
 from ._axis import (
     backward_on_axis,
     checked,
@@ -13,9 +13,9 @@ from ._axis import (
     like,
     of_number,
     on_axis,
-    on_last_axes,
     over_axes,
     rounded_to,
+    rows_at_once,
     several,
     statistic,
     truth,
@@ -99,7 +99,7 @@ def rms_norm(x, weight=None, *, eps=1e-6, axis=-1, out=None, return_stats=False)
     """
     return_stats = truth("rms_norm", "return_stats", return_stats)
     eps = from_zero("rms_norm", "eps", eps)
-    found = on_last_axes("rms_norm", _norms.rms_norm_gufunc, (x, weight, eps), axis, out, not return_stats)
+    found = rows_at_once("rms_norm", _norms.rms_norm_gufunc, (x, weight, eps), axis, out, not return_stats)
     if found is not None:
         return found if return_stats else found[0]
     if several(axis):
@@ -175,7 +175,7 @@ def layer_norm(x, weight=None, bias=None, *, eps=1e-5, axis=-1, out=None, return
     if not isinstance(algorithm, str) or algorithm not in _LAYER_NORMS:
         raise ValueError(f"layer_norm: algorithm {algorithm!r} is unknown; expected one of {', '.join(_LAYER_NORMS)}")
     eps = from_zero("layer_norm", "eps", eps)
-    found = on_last_axes("layer_norm", _LAYER_NORMS[algorithm], (x, weight, bias, eps), axis, out, not return_stats)
+    found = rows_at_once("layer_norm", _LAYER_NORMS[algorithm], (x, weight, bias, eps), axis, out, not return_stats)
     if found is not None:
         return found if return_stats else found[0]
     if several(axis):
@@ -230,8 +230,8 @@ def rms_norm_backward(grad, x, weight=None, *, rstd=None, eps=1e-6, axis=-1, out
     %(bound)s
     """
     eps = from_zero("rms_norm_backward", "eps", eps)
-    found = gradients_on_last_axes("rms_norm_backward", _norms.rms_norm_backward_gufunc, _norms.rms_stats_gufunc,
-                                   (grad, x), (weight,), (rstd,), eps, axis, out)
+    found = gradients_at_once("rms_norm_backward", _norms.rms_norm_backward_gufunc, _norms.rms_stats_gufunc,
+                              (grad, x), (weight,), (rstd,), eps, axis, out)
     if found is not None:
         return found
     if several(axis):
@@ -291,8 +291,8 @@ def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None
     """
     name = "layer_norm_backward"
     eps = from_zero(name, "eps", eps)
-    found = gradients_on_last_axes(name, _norms.layer_norm_backward_gufunc, _norms.layer_stats_gufunc, (grad, x),
-                                   (weight, bias), (mean, rstd), eps, axis, out)
+    found = gradients_at_once(name, _norms.layer_norm_backward_gufunc, _norms.layer_stats_gufunc, (grad, x),
+                              (weight, bias), (mean, rstd), eps, axis, out)
     if found is not None:
         return found
     if several(axis):
@@ -357,7 +357,7 @@ def add_rms_norm(x, residual, weight=None, *, eps=1e-6, axis=-1, out=None, retur
         raise ValueError(f"add_rms_norm: out must be a tuple of two, for y and new_residual, not {type(out).__name__}"
                          f"{f' of {len(out)}' if isinstance(out, tuple) else ''}")
     eps = from_zero("add_rms_norm", "eps", eps)
-    found = on_last_axes("add_rms_norm", _norms.add_rms_norm_gufunc, (x, residual, weight, eps), axis, out,
+    found = rows_at_once("add_rms_norm", _norms.add_rms_norm_gufunc, (x, residual, weight, eps), axis, out,
                          not return_stats)
     if found is not None:
         return found if return_stats else found[:2]

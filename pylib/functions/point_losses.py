@@ -17,6 +17,7 @@ __all__ = ["binary_cross_entropy_with_logits", "binary_cross_entropy_with_logits
            "l1", "l1_backward", "mse", "mse_backward"]
 
 _KINDS = {"mse": 0.0, "l1": 1.0, "huber": 2.0, "binary_cross_entropy_with_logits": 3.0}
+_KINDS |= {f"{name}_backward": kind for name, kind in _KINDS.items()}
 _POWERS = {0.0: 2, 1.0: 1, 2.0: 2, 3.0: 1}  # of numbers in a loss of each kind, that of logits having delta's
 _SMALL = 2.0**-64  # by which numbers are multiplied where a sum of losses is beyond float64
 # what stands for weights that are not given, by the bytes of a number of x
@@ -49,7 +50,7 @@ def _each(x, values):
 def _weights(name, x, weights):
     # each of them as an array with one number per loss, or as an empty one where it is not given
     found = [_NOTHING[x.itemsize]] * 2
-    for k, (role, values) in enumerate((weights or {}).items()):
+    for k, (role, values) in enumerate(weights.items() if weights else ()):
         if values is not None:
             if (row := row_beside(x, values)) is None:
                 row = broadcast_beside(name, role, floats_beside(name, role, values, x), x)
@@ -82,7 +83,7 @@ def _loss(name, x, target, reduction, delta=1.0, weights=None):
 def _backward(name, grad, x, target, reduction, out, delta=1.0, weights=None):
     x, *pairs = _pairs(name, x, target, reduction)
     grad = arriving(name, grad, x.shape if reduction == "none" else ())
-    each, kind, scale, exponent = _NOTHING[x.itemsize], _KINDS[name.removesuffix("_backward")], 1.0, 0
+    each, kind, scale, exponent = _NOTHING[x.itemsize], _KINDS[name], 1.0, 0
     if reduction == "none":
         each = _each(x, np.asarray(grad))
     else:

@@ -15,9 +15,9 @@ from ._axis import (
     of_dtype,
     of_number,
     on_axis,
-    on_last_axes,
     over_axes,
     refuse_mask,
+    rows_at_once,
     several,
     truth,
 )
@@ -48,7 +48,7 @@ def _soft(function, plain, x, axis, out, where, safe, dtype):
     # softmax, softmin or log_softmax, whose rows without `where` and `safe` are `plain`
     name = function.__name__
     if where is None and safe is False and dtype is None and (
-            found := on_last_axes(name, plain, (x,), axis, out)) is not None:
+            found := rows_at_once(name, plain, (x,), axis, out)) is not None:
         return found
     safe = truth(name, "safe", safe)
     if dtype is not None:
@@ -66,7 +66,7 @@ def _soft(function, plain, x, axis, out, where, safe, dtype):
         gufunc, operands = _kernels.masked_softmax_where_gufunc, (x, where, sign, n)
     elif where is not None or safe:  # neighbouring rows are computed side by side
         gufunc, operands = _kernels.safe_softmax_gufunc, (left(name, x, where, -sign * np.inf), sign, 1.0)
-    found = on_last_axes(name, gufunc, operands, axis, out)
+    found = rows_at_once(name, gufunc, operands, axis, out)
     if found is not None:
         return found
     if one:
@@ -163,11 +163,11 @@ def log_softmax(x, axis=-1, *, out=None, where=None, safe=False, dtype=None):
 def _of_output(backward, gufunc, grad, y, axis, out, where, *sign):
     # what the backwards share that take the forward's output
     name = backward.__name__
-    if where is None and (found := on_last_axes(name, gufunc, (grad, y, *sign), axis, out)) is not None:
+    if where is None and (found := rows_at_once(name, gufunc, (grad, y, *sign), axis, out)) is not None:
         return found
     y, axis = (floating(name, "x", y), axis) if several(axis) else checked(name, y, axis)
     kept = left(name, like(name, "grad", grad, y), where, 0.0)
-    if where is not None and (found := on_last_axes(name, gufunc, (kept, y, *sign), axis, out)) is not None:
+    if where is not None and (found := rows_at_once(name, gufunc, (kept, y, *sign), axis, out)) is not None:
         return found
     if several(axis):
         return over_axes(backward, {"grad": grad, "x": y}, axis, out, beside={"where": where})

@@ -6,14 +6,14 @@ from ..environment import unflushed
 from ..kernels import linear4 as _kernels
 from ..kernels import linear4_int as _whole
 from ..packing import contiguous, held, rows_of
-from .codes import LARGEST, LOG4, check_finite, checked, offsets_of, scales_of, spread
+from .codes import LARGEST, LOG4, Codebook, check_finite, checked, offsets_of, scales_of, spread
 
 __all__ = ["linear4"]
 
+_GROUPS = int, type(None)
 _BITS = {"float32": 32, "int16": 16, "int8": 8}
 
 
-@unflushed
 def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset=None,
             activations="float32"):
     """Apply a linear layer whose weights are packed codes: ``x @ decode(codes).T + bias``.
@@ -63,6 +63,28 @@ def linear4(x, codes, codebook=LOG4, scale=1.0, bias=None, *, group=None, offset
         If the shapes do not fit, if a level times its scale, plus its offset, is beyond float32, or if a sum of whole
         numbers may be; or if `activations` is none of the three.
     """
+    if type(activations) is str and activations != "float32" and (
+            type(x) is type(codes) is type(scale) is np.ndarray) and x.ndim == codes.ndim == 2:
+        y = _at_once(x, codes, codebook, scale, bias, group, offset, activations)
+        if y is not None:
+            return y
+    return _linear4(x, codes, codebook, scale, bias, group, offset, activations)
+
+
+def _at_once(x, codes, codebook, scale, bias, group, offset, activations):
+    # of whole numbers, where there is nothing to convert and nothing to refuse; else None
+    if type(codebook) is not Codebook or offset is not None or type(group) not in _GROUPS or (
+            bias is not None and type(bias) is not np.ndarray) or activations not in _BITS:
+        return None
+    y = np.empty((x.shape[0], codes.shape[0]), np.float32)
+    largest = _whole.linear4_at_once(codes, codebook.steps, codebook.step, scale, group, bias, x, y, _BITS[activations])
+    if largest is None or not codebook.largest * largest <= LARGEST or not _holds_sums(largest, x.shape[1]):
+        return None
+    return y
+
+
+@unflushed
+def _linear4(x, codes, codebook, scale, bias, group, offset, activations):
     if not isinstance(activations, str) or activations not in _BITS:
         raise ValueError(f"activations is one of {', '.join(_BITS)}; got {activations!r:.60}")
     x, codes = held("x", x, np.float32), held("codes", codes, np.uint8)
@@ -107,10 +129,14 @@ def _check_levels(codebook, scale):
         raise ValueError(f"a level times its scale is beyond float32: the largest scale is {scale:g}")
 
 
+def _holds_sums(scale, inputs, offset=0.0):
+    # whether float32 does: of 128 steps times 32639 each, before they are brought back to size
+    return (max(scale, 1.0) * 128 + offset) * 32639 * inputs <= LARGEST
+
+
 def _check_sums(codebook, scale, offset, inputs):
-    # sums of 128 steps times 32639 each, before they are brought back to size
     offset /= codebook.step
-    if not (max(scale, 1.0) * 128 + offset) * 32639 * inputs <= LARGEST:
+    if not _holds_sums(scale, inputs, offset):
         raise ValueError(f"sums of {inputs} whole numbers may be beyond float32 before they are scaled: the largest "
                          f"scale is {scale:g}, the largest offset over the codebook's step {offset:g}; take "
                          "activations='float32'")

@@ -219,8 +219,10 @@ def _block(size):
 
 def _our_whole_products(kind):
     def function(lw):
+        linear4, codebook = lw.genome.linear4, lw.genome.INT4
+
         def product(x, codes, scales):
-            return lw.genome.linear4(x, codes, lw.genome.INT4, scales, group=_block(x.shape[1]), activations=kind)
+            return linear4(x, codes, codebook, scales, group=_block(x.shape[1]), activations=kind)
 
         return product
 
