@@ -74,6 +74,21 @@ def test_the_memory_of_each_operand_changes_no_bit(name, dtype):
                 assert along_axis.bits(found) == expected, (shape, k, other.strides)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("name", [name for name in along_axis.EVERY if name not in along_axis.NO_OUT])
+def test_results_that_pass_through_copies_overwrite_no_operand(name, dtype):
+    # where some operands have a copy and others have none, and where one row is left after eight
+    places = along_axis.EVERY[name][0].index("r"), 2 if name in along_axis.TWO_OUTPUTS else 1
+    for shape in [(9, 12), (33, 40), (2, 300)] if name in along_axis.ALONG else [(5, 6), (3, 4, 7)]:
+        arrays = along_axis.operands(name, shape, dtype)
+        expected = along_axis.bits(along_axis.results(name, arrays))
+        for k, array in enumerate(arrays):
+            for other in (array, in_other_memory(array)[0]):
+                out = tuple(in_other_memory(np.full_like(arrays[places[0]], np.nan))[0] for _ in range(places[1]))
+                found = along_axis.results(name, [*arrays[:k], other, *arrays[k + 1:]], out)
+                assert along_axis.bits(found) == expected, (shape, k, other.strides)
+
+
 STANDING = [name for name in along_axis.ALONG
             if name.startswith(("softmax_backward", "softmin_backward", "log_softmax_backward"))]
 

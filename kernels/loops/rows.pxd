@@ -86,7 +86,7 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
     cdef Py_ssize_t n = work.n, longest = work.n, width = 8 if work.dtype == FLOAT64 else 4
     cdef Operand* one
     cdef bint transposed = False, varying = False, large = work.rows * n * width >= STREAM_BYTES, streamed = large
-    cdef bint tiled = False
+    cdef bint tiled = False, is_result
     cdef bint stand = 0 < work.standing <= n, rows_tiled = False, narrowed = work.narrows and n > SHORT
     cdef Py_ssize_t column_tile
     cdef int k, j
@@ -128,16 +128,16 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
     j = 0
     for k in range(work.operands):
         one = &work.of[k]
-        while one.kind == c'r' and work.n_in <= k and j < work.n_in and not is_tiled_row(&work.of[j]):
-            j += 1
-        if is_tiled_row(one) and work.n_in <= k and j < work.n_in:
-            # in the place of an input, as it may be where neither has a tile: one takes less of the first-level cache
+        is_result = one.kind == c'r' and work.n_in <= k
+        if is_result and one.tiled and is_tiled_row(&work.of[j]):
+            # In the place of an input, as it may be where neither has a tile: one takes less of the first-level cache.
+            # That is the input of its own number, since some kernels read other rows again when results are written.
             one.offset = work.of[j].offset
-            j += 1
         elif one.tiled:
             one.offset = work.tiles_size
             longest = max(work.height * n, column_tile) if one.kind == c'r' else one.length
             work.tiles_size += whole((longest + PADDING) * width, PAGE)
+        j += is_result
     if work.tiles_size > 0:
         work.tiles_size += LINE  # for a note: whether vectors are in their tiles yet
 
