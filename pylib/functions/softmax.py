@@ -140,7 +140,8 @@ def log_softmax(x, axis=-1, *, out=None, where=None, safe=False, dtype=None):
 
     The largest element is left out of the sum, and ``log1p`` is taken of the rest. So if that element is nearly all of
     the sum, its result is a small negative number, right to one ULP, and not -0; the others are added with their
-    rounding errors. Parameters and errors are those of `softmax`; where the softmax is 0, the result is -inf.
+    rounding errors. Parameters and errors are those of `softmax`; where the softmax is 0, the result is -inf. In a row
+    with +inf that is NaN, and the others are -inf.
 
     Returns
     -------
