@@ -53,6 +53,28 @@ def test_zeros_of_float16_have_a_direction_of_zeros():
     np.testing.assert_array_equal(lw.normalize(row(0, 0, 0, dtype=np.float16)), row(0, 0, 0))
 
 
+@pytest.mark.parametrize("scale", [1e19, 1e37])
+def test_where_squares_are_infinite_rows_have_a_length(scale):
+    x = row(3, 4) * np.float32(scale)
+    np.testing.assert_allclose(lw.normalize(x), row(0.6, 0.8), rtol=2**-22)
+    np.testing.assert_allclose(lw.layer_norm(x), row(-1, 1), rtol=2**-22)
+    np.testing.assert_allclose(lw.rms_norm(x), row(0.6, 0.8) * np.sqrt(2), rtol=2**-22)
+
+
+def test_where_squares_are_infinite_activations_have_their_slope():
+    x, one = np.array([2e38, 2e19, -2e19, np.inf] * 9, np.float32), np.ones(36, np.float32)
+    for function, backward in ((lw.gelu, lw.gelu_backward), (lw.gelu_tanh, lw.gelu_tanh_backward),
+                               (lw.squareplus, lw.squareplus_backward)):
+        of_minus = 4 / 4 / 2e19 if function is lw.squareplus else 0  # b / (4 |x|)
+        np.testing.assert_allclose(function(x), np.where(x > 0, x, of_minus), rtol=2**-23)
+        np.testing.assert_allclose(backward(one, x), x > 0, atol=1e-35)
+    np.testing.assert_allclose(lw.squareplus(row(-2000, -5000, -10_000)), row(5e-4, 2e-4, 1e-4), rtol=1e-6)
+
+
+def test_the_slope_of_hardsigmoid_is_a_sixth_in_float64():
+    assert lw.hardsigmoid_backward(1.0, 0.5) == 1 / 6
+
+
 @pytest.mark.parametrize("x", [-10.0, -17.0, -20.0, -88.0])
 def test_sigmoid_far_below_zero_has_all_its_digits(x):
     exact = np.exp(x) / (1 + np.exp(x))
