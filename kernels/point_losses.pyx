@@ -2,7 +2,7 @@
 # pairs of numbers, each, their sum, and their gradient. What a target may be is checked in pylib/functions/losses.py;
 # cross-entropy is losses.pyx.
 from libc.math cimport INFINITY, fabs, frexp, ldexp
-from libc.stdint cimport int16_t, int64_t
+from libc.stdint cimport int16_t, int64_t, uint16_t
 from libc.string cimport memset
 
 cimport numpy as np
@@ -10,12 +10,15 @@ cimport numpy as np
 cdef extern from "numpy/arrayobject.h":
     const int NPY_HALF
 
-from .lanes cimport any_less, at_least, at_most, called, f32x, f64x, fma, magnitude, real, splat, splat_f64, where_less
+from .lanes cimport (
+    F32_LANES, any_less, at_least, at_most, called, f32x, f64x, fma, magnitude, real, splat, splat_f64, where_less,
+)
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, number_at, put_number
-from .loops.operations cimport Operands, along_axis
+from .loops.operations cimport BFLOAT16_ROWS, FLOAT16_ROWS, Operands, along_axis, taking_shorts
 from .loops.reductions cimport (
     FOLD, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, Pair, add_fold, add_folds, fill, first_lanes, fold_element,
-    map_block, map_in_pairs, map_row, row_context, sum_block, sum_row, sum_values, take, tree, wide,
+    map_block, map_in_pairs, map_row, row_context, store_short_part, sum_block, sum_row, sum_values, take, take_of,
+    tree, wide,
 )
 from .loops.registers cimport skip
 from .math.exponential cimport far_out, largest, least_normal
@@ -52,13 +55,16 @@ cdef inline f64x wide_value(f64x x, f64x target, f64x yes_weight, const Pairs* o
 
 cdef inline real value(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n, Kind kind) noexcept nogil:
     cdef const Pairs* own = <const Pairs*>context
-    cdef real x = take(<const real*>own.x, i, n)
-    cdef real target = take(<const real*>own.target, i, n), yes_weight = each(like, own.yes_weight, x, i, n), found
+    cdef real x = take_of(own.dtype, <const real*>own.x, i, n)
+    cdef real target = take_of(own.dtype, <const real*>own.target, i, n)
+    cdef real yes_weight = each(like, own.yes_weight, x, i, n), found
     if real is f64x:
         found = wide_value(x, target, yes_weight, own, kind, False)
     else:
-        found = value_of(x, target, yes_weight, own, kind, False)
-    return unless_zero(take(<const real*>own.weight, i, n), found) if own.weight != NULL else found
+        found = value_of(x, target, yes_weight, own, kind, own.dtype == FLOAT16)
+    if kind == LOGITS and own.weight != NULL:
+        return unless_zero(take(<const real*>own.weight, i, n), found)
+    return found
 
 
 cdef inline real square(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
@@ -86,14 +92,14 @@ cdef inline void add_value(const real* like, const void* context, Py_ssize_t i, 
     cdef const Pairs* own = <const Pairs*>context
     cdef f64x x = wide(<const real*>own.x, i, n), size, found
     if real is f32x and kind == HUBER:
-        if own.weight == NULL:  # value_of, whose product is added at once
-            size = magnitude(x - wide(<const real*>own.target, i, n))
-            found = at_most(size, splat_f64(own.delta))
-            sums[0] = fma(first_lanes(found, n), fma(found, splat_f64(-0.5), size), sums[0])
-            return
+        # value_of, whose product is added at once
+        size = magnitude(x - wide(<const real*>own.target, i, n))
+        found = at_most(size, splat_f64(own.delta))
+        sums[0] = fma(first_lanes(found, n), fma(found, splat_f64(-0.5), size), sums[0])
+        return
     found = wide_value(x, wide(<const real*>own.target, i, n), wide_each(like, own.yes_weight, x, i, n), own, kind,
                        real is f32x)
-    if own.weight != NULL:
+    if kind == LOGITS and own.weight != NULL:
         found = unless_zero(wide(<const real*>own.weight, i, n), found)
     sums[0] = sums[0] + first_lanes(found, n)
 
@@ -154,9 +160,10 @@ cdef real far_slope(real x, real target, real y, const Pairs* own, Py_ssize_t i,
 
 cdef inline real slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n, Kind kind) noexcept nogil:
     cdef const Pairs* own = <const Pairs*>context
-    cdef real x = take(<const real*>own.x, i, n), target = take(<const real*>own.target, i, n), half, far
+    cdef real x = take_of(own.dtype, <const real*>own.x, i, n), half, far
+    cdef real target = take_of(own.dtype, <const real*>own.target, i, n)
     cdef real found = slope_of(x, target, each(like, own.yes_weight, x, i, n), own, kind)
-    if own.weight != NULL:
+    if kind == LOGITS and own.weight != NULL:
         found = unless_zero(take(<const real*>own.weight, i, n), found)
     cdef real y = times_grad(found, own, i, n, kind)
     if kind == MSE and any_less(largest(x), magnitude(found)):
@@ -184,60 +191,7 @@ cdef inline real entropy_slope(const real* like, const void* context, Py_ssize_t
     return slope(like, context, i, n, LOGITS)
 
 
-cdef void value_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Kind kind = (<const Pairs*>context).kind
-    if kind == MSE:
-        map_block(square[real], y, context, start, n, False)
-    elif kind == L1:
-        map_block(distance[real], y, context, start, n, False)
-    elif kind == HUBER:
-        map_block(huber[real], y, context, start, n, False)
-    else:
-        map_in_pairs(entropy[real], y, context, start, n)
-
-
-cdef void slope_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Kind kind = (<const Pairs*>context).kind
-    if kind == MSE:
-        map_block(square_slope[real], y, context, start, n, False)
-    elif kind == L1:
-        map_block(distance_slope[real], y, context, start, n, False)
-    elif kind == HUBER:
-        map_block(huber_slope[real], y, context, start, n, False)
-    else:
-        map_in_pairs(entropy_slope[real], y, context, start, n)
-
-
-cdef Pair folded_entropy(const Pairs* own, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # of float32; what is no whole fold is computed as losses are, and then added, since a loss is many instructions
-    cdef f32x losses[FOLD * FOLDED_TERMS]
-    cdef f64x sums[FOLDED_SUMS]
-    cdef Py_ssize_t i = start, stop = start + n
-    fill(sums, FOLDED_SUMS, 0.0)
-    while i + FOLD * FOLDED_PARTS <= stop:
-        add_fold(fold_entropy, 1, own, i, sums)
-        i += FOLD * FOLDED_PARTS
-    if i < stop:
-        value_block(<f32x*>skip(losses, -i), own, i, stop - i)
-        add_folds(fold_element, 1, losses, 0, stop - i, sums)
-    return Pair(tree(sums, FOLDED_SUMS, 1), 0.0)
-
-
-cdef Pair sum_of_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # losses of logits are dear in float64, and without weights none of them is negative
-    cdef Pairs own = (<const Pairs*>context)[0]
-    cdef Pair found
-    if own.kind == MSE:
-        return sum_block(add_square[real], 1, like, &own, start, n)
-    if own.kind == L1:
-        return sum_block(add_distance[real], 1, like, &own, start, n)
-    if own.kind == HUBER:
-        return sum_block(add_huber[real], 1, like, &own, start, n)
-    if real is f32x:
-        found = folded_entropy(&own, start, n)
-        if fabs(found.first) < INFINITY:
-            return found
-    return sum_block(add_entropy[real], 1, like, &own, start, n)
+include "parts/point_losses_blocks.pxi"
 
 
 cdef inline void set_scale(Pairs* row, double scale, int of_scale) noexcept nogil:
@@ -253,14 +207,15 @@ cdef inline void set_scale(Pairs* row, double scale, int of_scale) noexcept nogi
 
 cdef inline Pairs pair_of(const void* x, const void* target, const void* grad, Kind kind, double delta) noexcept nogil:
     # of plain vectors, without weights
-    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, kind, delta, 1.0, 1.0)
+    cdef Pairs row = Pairs(x, target, NULL, NULL, grad, kind, delta, 1.0, 1.0, FLOAT32)
     set_scale(&row, 1.0, 0)
     return row
 
 
-cdef inline Pairs pairs_of(void** p) noexcept nogil:
+cdef inline Pairs pairs_of(void** p, int manner) noexcept nogil:
     # x, target, weight, yes_weight, kind, delta
-    return Pairs(p[0], p[1], p[2], p[3], NULL, <Kind><int>(<double*>p[4])[0], (<double*>p[5])[0], 1.0, 1.0)
+    return Pairs(p[0], p[1], p[2], p[3], NULL, <Kind><int>(<double*>p[4])[0], (<double*>p[5])[0], 1.0, 1.0,
+                 BFLOAT16 if manner & BFLOAT16_ROWS else FLOAT16 if manner & FLOAT16_ROWS else FLOAT32)
 
 
 cdef void values_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,
@@ -269,7 +224,7 @@ cdef void values_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize
     cdef Pairs row
     cdef Py_ssize_t r
     for r in range(rows):
-        row = pairs_of(p[r])
+        row = pairs_of(p[r], manner)
         map_row(value_block[real], <real*>p[r][6], &row, n, threads)
 
 
@@ -279,7 +234,7 @@ cdef void sums_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t
     cdef Pairs row
     cdef Py_ssize_t r
     for r in range(rows):
-        row = pairs_of(p[r])
+        row = pairs_of(p[r], manner)
         (<double*>p[r][6])[0] = sum_row(sum_of_block[real], like, &row, n, threads).first
 
 
@@ -289,20 +244,31 @@ cdef void slopes_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize
     cdef Pairs row
     cdef Py_ssize_t r
     for r in range(rows):
-        row = pairs_of(p[r])
+        row = pairs_of(p[r], manner)
         row.grad = p[r][6]
         set_scale(&row, (<double*>p[r][7])[0], <int>(<double*>p[r][8])[0])
         map_row(slope_block[real], <real*>p[r][9], &row, n, threads)
 
 
-pair_losses_gufunc = along_axis(b"pair_losses", <void*>values_kernel[f32x], <void*>values_kernel[f64x], b"rrvvss", b"r",
-                                b"x, target, weight, yes_weight, kind, delta -> losses")
+cdef object pair_losses():
+    return along_axis(b"pair_losses", <void*>values_kernel[f32x], <void*>values_kernel[f64x], b"rrvvss", b"r",
+                      b"x, target, weight, yes_weight, kind, delta -> losses")
+
+
+cdef object pair_losses_backward():
+    return along_axis(
+        b"pair_losses_backward", <void*>slopes_kernel[f32x], <void*>slopes_kernel[f64x], b"rrvvssvss", b"r",
+        b"x, target, weight, yes_weight, kind, delta, grad, scale, its exponent -> grad_x")
+
+
+# Those of logits are long, and take rows of 16 bits by way of tiles
+pair_losses_gufunc = taking_shorts(pair_losses())
+pair_losses_backward_gufunc = taking_shorts(pair_losses_backward())
+entropies_gufunc = pair_losses()
+entropies_backward_gufunc = pair_losses_backward()
 sum_of_pair_losses_gufunc = along_axis(
     b"sum_of_pair_losses", <void*>sums_kernel[f32x], <void*>sums_kernel[f64x], b"rrvvss", b"s",
     b"x, target, weight, yes_weight, kind, delta -> the sum of the losses")
-pair_losses_backward_gufunc = along_axis(
-    b"pair_losses_backward", <void*>slopes_kernel[f32x], <void*>slopes_kernel[f64x], b"rrvvssvss", b"r",
-    b"x, target, weight, yes_weight, kind, delta, grad, scale, its exponent -> grad_x")
 
 
 cdef void mse_float32(const float* x, const float* target, float* y, Py_ssize_t n) noexcept nogil:

@@ -284,6 +284,41 @@ def test_no_classes_and_every_row_ignored():
         lw.nll_loss(x, target, weight=weight, ignore_index=-100)
 
 
+@pytest.mark.parametrize("n", [0, 1, 7, 16, 31, 33, 63, 100, 300])
+@pytest.mark.parametrize("name", TORCH)
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_losses_of_16_bits_are_those_of_float32_rounded_once(dtype, name, n):
+    # where numbers stand, whatever lies around them, and in place
+    rng = np.random.default_rng(n)
+    store = oracles.dtype_named(dtype)
+    ends = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-7, 6e4, -6e4] if n > 8 else []
+    x, target, grad = (np.concatenate([ends, rng.standard_normal(n - len(ends)) * 3]).astype(store) for _ in range(3))
+    rng.shuffle(target)
+    function, backward = getattr(lw, name), getattr(lw, f"{name}_backward")
+    wide = [each.astype(np.float32) for each in (x, target, grad)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        expected = function(*wide[:2], reduction="none").astype(store)
+        slope = backward(wide[2], *wide[:2], reduction="none").astype(store)
+    for step, place in ((1, 0), (1, 1), (2, 0)):
+        cells = [np.full(place + step * n + 20, np.nan, store) for _ in range(3)]
+        own = [each[place:place + step * n:step] for each in cells]
+        for cell, each in zip(own, (x, target, grad), strict=True):
+            cell[:] = each
+        assert same_numbers(function(*own[:2], reduction="none"), expected)
+        assert same_numbers(backward(own[2], *own[:2], reduction="none"), slope)
+        assert backward(own[2], *own[:2], reduction="none", out=own[0]) is own[0]
+        assert same_numbers(own[0], slope)
+        own[0][:] = np.nan
+        assert np.isnan(cells[0].astype(np.float32)).all()  # nothing beside it was written
+
+
+def same_numbers(found, expected):
+    # NaNs of any sign are one number
+    found, expected = found.astype(np.float32), expected.astype(np.float32)
+    return np.array_equal(np.isnan(found), np.isnan(expected)) and (
+        np.where(np.isnan(found), 0, found).tobytes() == np.where(np.isnan(expected), 0, expected).tobytes())
+
+
 @pytest.mark.parametrize("n", [16400, 20480, 70001])  # one row of 16 bits, several, and several and what is left
 @pytest.mark.parametrize("name", TORCH)
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

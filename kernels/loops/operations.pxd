@@ -7,7 +7,7 @@ from cpython.pycapsule cimport PyCapsule_Import
 
 cimport numpy as np
 
-from .dtypes cimport BFLOAT16, FLOAT64, Dtype
+from .dtypes cimport BFLOAT16, FLOAT64, Dtype, is_short
 from .registers cimport STREAM_BYTES
 from .threads cimport join_threads
 
@@ -54,6 +54,7 @@ cdef enum:
     FROM_MEMORY = 8  # one row after the other, since no cache holds them all, and memory is written fastest in order
     ROW_BY_ROW = 16  # to rows where they stand, though inputs are turned
     NARROWED = 32  # as bfloat16, though rows of inputs are float32
+    FLOAT16_ROWS = 64  # as BFLOAT16_ROWS, of float16
 
 # A kernel on up to GROUP rows: NULL of the rows' precision, pointers to the operands of each, their length, how many
 # threads may share a row, and flags. Several rows at once let the processor begin one row's sum before the last ends.
@@ -98,7 +99,7 @@ cdef struct Operation:
     int n_in
     int operands
     bint summed  # whether it adds up over its rows
-    Py_ssize_t standing  # elements of a row from which on its kernel takes bfloat16 where it stands; 0 for never
+    Py_ssize_t standing  # elements of a row from which on its kernel takes 16 bits where they stand; 0 for never
     bint narrows  # whether its kernel can write rows of more than SHORT bfloat16 where they go
     char kinds[MAX_ROW_OPERANDS]
     const int* threads
@@ -265,6 +266,15 @@ cdef inline object taking_bfloat16(object gufunc, Py_ssize_t least):
     cdef int k
     for k in range(DTYPES):
         operation[k].standing = least if operation[k].dtype == BFLOAT16 else 0
+    return gufunc
+
+
+cdef inline object taking_shorts(object gufunc):
+    # the same of any rows, and of float16, of which FLOAT16_ROWS says so
+    cdef Operation* operation = <Operation*>operations_of(gufunc)
+    cdef int k
+    for k in range(DTYPES):
+        operation[k].standing = is_short(operation[k].dtype)
     return gufunc
 
 

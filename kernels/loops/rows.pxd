@@ -2,7 +2,7 @@
 #
 # A kernel takes rows of float32 or float64. Rows that are strided or of 16 bits are brought into a tile first, by whole
 # registers (tiles.pxd), so that a kernel never knows the axis, and its bits do not depend on it. A kernel that says so
-# is given rows of bfloat16 where they stand, if all are contiguous, and finds the same bits. All memory is asked
+# is given rows of 16 bits where they stand, if all are contiguous, and finds the same bits. All memory is asked
 # for before the first row is read, so that running out of it leaves the outputs as they were.
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
@@ -14,11 +14,11 @@ from ..lanes cimport (
     load_f64, real, splat_f32, store_f32, store_f64,
 )
 from .columns cimport HALVES, MOST_HALVES, wide_halves
-from .dtypes cimport FLOAT32, FLOAT64, Dtype, is_short, size_of
+from .dtypes cimport BFLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
 from .operations cimport (
-    ALL, BFLOAT16_ROWS, FROM_MEMORY, GROUP, LONG_COLUMNS, MAX_ROW_OPERANDS, MOST_FILLED, MOST_REGISTERS, MOST_TURNED,
-    NARROWED, ROW_BY_ROW, SHORT, SHORT_BYTES, SHORT_ROWS, SHORT_TILE, STREAMED, TURNED_TILE, WIDE, Operand, Operands,
-    Operation, Pass, all_rows_kernel, column_kernel, group_kernel, group_of, run_groups, short_kernel,
+    ALL, BFLOAT16_ROWS, FLOAT16_ROWS, FROM_MEMORY, GROUP, LONG_COLUMNS, MAX_ROW_OPERANDS, MOST_FILLED, MOST_REGISTERS,
+    MOST_TURNED, NARROWED, ROW_BY_ROW, SHORT, SHORT_BYTES, SHORT_ROWS, SHORT_TILE, STREAMED, TURNED_TILE, WIDE, Operand,
+    Operands, Operation, Pass, all_rows_kernel, column_kernel, group_kernel, group_of, run_groups, short_kernel,
 )
 from .registers cimport LINE, STREAM_BYTES, ends_lines, head
 from .threads cimport THREAD_MIN, chunk_function, run_chunks
@@ -114,8 +114,10 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
             varying = varying or (one.tiled and one.step_q != 0)
             longest = max(longest, one.length)
         tiled = tiled or one.tiled
-    work.manner = (BFLOAT16_ROWS if stand else STREAMED if streamed else 0) | (FROM_MEMORY if large else 0) | (
+    work.manner = (STREAMED if streamed and not stand else 0) | (FROM_MEMORY if large else 0) | (
         NARROWED if narrowed else 0)
+    if stand:
+        work.manner |= BFLOAT16_ROWS if work.dtype == BFLOAT16 else FLOAT16_ROWS
     work.height = 1 if varying else work.rows if not rows_tiled else TILE if transposed or n <= SHORT else work.group
     if rows_tiled and not varying and 0 < n <= work.turned:  # several registers of rows that are turned
         work.height = max(<Py_ssize_t>TILE, COLUMN_TILE // n // TILE * TILE)
@@ -646,7 +648,7 @@ cdef inline void plan(Pass* work, int threads) noexcept nogil:
     work.group = GROUP if sums else group_of(work.rows, work.n, width, max(row_operands, 2))
     lay_out(work)
     # kernels of neighbouring rows take numbers of the rows' precision
-    work.across = work.columns != NULL and 0 < work.n and not work.manner & BFLOAT16_ROWS and work.n <= (
+    work.across = work.columns != NULL and not work.manner & (BFLOAT16_ROWS | FLOAT16_ROWS) and 0 < work.n <= (
         SHORT if work.registers == 0 or is_short(work.dtype) else LONG_COLUMNS)
     if not work.across:
         work.turned = work.filled = 0

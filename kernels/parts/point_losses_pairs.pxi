@@ -10,7 +10,7 @@ cdef enum Kind:
 cdef struct Pairs:
     const void* x
     const void* target
-    const void* weight  # of each loss, or NULL
+    const void* weight  # of each loss of logits, or NULL
     const void* yes_weight  # of logits: what the target is multiplied by, or NULL
     const void* grad  # arriving at each loss, or NULL
     Kind kind
@@ -18,6 +18,7 @@ cdef struct Pairs:
     double scale
     double power  # a power of two by which slopes are multiplied after `scale`: float32 may not hold the product of
     # both. The 2 in the slope of mse is in it.
+    Dtype dtype  # of x, target and results
 
 
 cdef inline real unless_zero(real factor, real value) noexcept nogil:

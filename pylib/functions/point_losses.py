@@ -16,7 +16,7 @@ from .losses import arriving, check_reduction
 __all__ = ["binary_cross_entropy_with_logits", "binary_cross_entropy_with_logits_backward", "huber", "huber_backward",
            "l1", "l1_backward", "mse", "mse_backward"]
 
-_KINDS = {"mse": 0.0, "l1": 1.0, "huber": 2.0, "binary_cross_entropy_with_logits": 3.0}
+_KINDS = {"mse": 0.0, "l1": 1.0, "huber": 2.0, "binary_cross_entropy_with_logits": (_LOGITS := 3.0)}
 _KINDS |= {f"{name}_backward": kind for name, kind in _KINDS.items()}
 _POWERS = {0.0: 2, 1.0: 1, 2.0: 2, 3.0: 1}  # of numbers in a loss of each kind, that of logits having delta's
 _SMALL = 2.0**-64  # by which numbers are multiplied where a sum of losses is beyond float64
@@ -61,7 +61,7 @@ def _weights(name, x, weights):
 def _smaller(operands, divisor):
     # the same loss of smaller numbers, none of whose terms is beyond the range, and what to divide their sum by
     x, target, *weights, kind, delta = operands
-    if kind != _KINDS["binary_cross_entropy_with_logits"]:  # whose delta multiplies it
+    if kind != _LOGITS:  # whose delta multiplies it
         with np.errstate(all="ignore"):  # what falls below the range is nothing beside the large ones
             x, target = x * _SMALL, target * _SMALL
     return (x, target, *weights, kind, delta * _SMALL), divisor * _SMALL**_POWERS[kind]
@@ -71,7 +71,8 @@ def _loss(name, x, target, reduction, delta=1.0, weights=None):
     x, *pairs = _pairs(name, x, target, reduction)
     operands = (*pairs, *_weights(name, x, weights), _KINDS[name], delta)
     if reduction == "none":
-        return in_rows(name, _kernels.pair_losses_gufunc, operands, None).reshape(x.shape)
+        gufunc = _kernels.entropies_gufunc if _KINDS[name] == _LOGITS else _kernels.pair_losses_gufunc
+        return in_rows(name, gufunc, operands, None).reshape(x.shape)
     gufunc, divisor = _kernels.sum_of_pair_losses_gufunc, x.size if reduction == "mean" else 1.0
     total = _sums.total(in_rows(name, gufunc, operands), divisor)
     if not math.isfinite(total) and x.dtype == np.float64:  # terms may be, and the result not
@@ -90,10 +91,11 @@ def _backward(name, grad, x, target, reduction, out, delta=1.0, weights=None):
         scale, exponent = math.frexp(grad)  # apart, lest the share of a small gradient is subnormal
         scale = scale / (x.size or 1) if reduction == "mean" else scale
     operands = (*pairs, *_weights(name, x, weights), kind, delta, each, scale, float(exponent))
+    gufunc = _kernels.entropies_backward_gufunc if kind == _LOGITS else _kernels.pair_losses_backward_gufunc
     if out is not None and (rows := as_one_row(out, x)) is not None and out.flags.writeable:
-        in_rows(name, _kernels.pair_losses_backward_gufunc, operands, rows[0])
+        in_rows(name, gufunc, operands, rows[0])
         return out
-    found = in_rows(name, _kernels.pair_losses_backward_gufunc, operands, None).reshape(x.shape)
+    found = in_rows(name, gufunc, operands, None).reshape(x.shape)
     if out is None:
         return found
     with np.errstate(all="ignore"):  # a result may be beyond what `out` holds
