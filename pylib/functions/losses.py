@@ -272,6 +272,10 @@ def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=
     Notes
     -----
     %(bound)s
+
+    The exponentials are computed again. Where ``y = log_softmax(logits)`` is there already, and neither smoothing nor a
+    z-loss is asked for, ``log_softmax_backward(nll_loss_backward(grad, y, target), y)`` is the same but for the
+    rounding of `y`, and takes less time.
     """
     name = "cross_entropy_backward"
     asked, operands = _entropy(name, logits, target, label_smoothing, z_loss, reduction, weight, ignore_index, axis)

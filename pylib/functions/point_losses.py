@@ -20,8 +20,7 @@ _KINDS = {"mse": 0.0, "l1": 1.0, "huber": 2.0, "binary_cross_entropy_with_logits
 _KINDS |= {f"{name}_backward": kind for name, kind in _KINDS.items()}
 _POWERS = {0.0: 2, 1.0: 1, 2.0: 2, 3.0: 1}  # of numbers in a loss of each kind, that of logits having delta's
 _SMALL = 2.0**-64  # by which numbers are multiplied where a sum of losses is beyond float64
-# what stands for weights that are not given, by the bytes of a number of x
-_NOTHING = {2: np.empty(0, np.float32), 4: np.empty(0, np.float32), 8: np.empty(0, np.float64)}
+_NOTHING = {2: np.empty(0, np.float32), 4: np.empty(0, np.float32), 8: np.empty(0, np.float64)}  # no weights
 
 
 def _above_zero(name, delta):
