@@ -9,7 +9,9 @@ from .lanes cimport f32x, f64x
 from .loops.doors cimport operand, pass_through
 from .loops.maps cimport map1, map2, map2_abreast, map3, map3_to_2, map4, map_many
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
-from .loops.ufuncs cimport Registration, by_blocks, elementwise, join_blocks, parametric
+from .loops.shared cimport Shared, join_shared
+from .loops.tiles cimport put_any_row, take_any_row
+from .loops.ufuncs cimport Registration, by_blocks, copy_apart, elementwise, parametric
 from .math cimport exponential, logarithm, logistic, normal
 from .points.elu cimport (
     celu, celu_backward, elu, elu_backward, selu, selu_backward, selu_scaled, selu_scaled_backward,
@@ -47,8 +49,23 @@ cdef void own_blocks(const void* registration, char** args, const Py_ssize_t* st
                      Py_ssize_t stop) noexcept nogil:
     by_blocks(<const Registration*>registration, args, <const np.npy_intp*>steps, start, stop)
 
-blocks = PyCapsule_New(<void*>own_blocks, "lanewise.kernels.activations.blocks", NULL)
-join_blocks(own_blocks)
+
+cdef void own_copy(Py_ssize_t size, void* y, Py_ssize_t y_step, const void* x, Py_ssize_t x_step,
+                   Py_ssize_t n) noexcept nogil:
+    copy_apart(size, y, y_step, x, x_step, n)
+
+
+cdef void own_take_row(Dtype dtype, void* tile, const char* x, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
+    take_any_row(dtype, tile, x, stride, n)
+
+
+cdef void own_put_row(Dtype dtype, char* y, Py_ssize_t stride, const void* tile, Py_ssize_t n) noexcept nogil:
+    put_any_row(dtype, y, stride, tile, n)
+
+
+cdef Shared own_shared = Shared(own_blocks, own_copy, own_take_row, own_put_row)
+shared = PyCapsule_New(&own_shared, "lanewise.kernels.activations.shared", NULL)
+join_shared(&own_shared)
 
 
 cdef void exp_float32(const float* x, float* y, Py_ssize_t n) noexcept nogil:

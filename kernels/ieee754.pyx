@@ -25,7 +25,8 @@ from .loops.numbers cimport (
 )
 from .loops.threads cimport join_threads, run_chunks, thread_count
 from .loops.dtypes cimport UINT8, UINT16, UINT32, UINT64, size_of
-from .loops.ufuncs cimport MAX_OPERANDS, Registration, for_good, join_blocks, span, ufunc_of
+from .loops.shared cimport join_shared
+from .loops.ufuncs cimport MAX_OPERANDS, Registration, for_good, span, ufunc_of
 
 from . import describe_format
 
@@ -33,7 +34,7 @@ np.import_array()
 np.import_ufunc()
 join_threads()
 join_numbers()
-join_blocks(NULL)
+join_shared(NULL)
 
 cdef enum:
     BLOCKS = 512  # of a chunk that threads share

@@ -13,7 +13,8 @@ from .loops.maps cimport map3, map3_to_2
 from .loops.registers cimport lanes, skip, store, store_part
 from .loops.reductions cimport Pair, element, sum_either, sum_row, take, wide
 from .loops.threads cimport join_threads, thread_count
-from .loops.ufuncs cimport elementwise, join_blocks
+from .loops.shared cimport join_shared
+from .loops.ufuncs cimport elementwise
 from .math.exponential cimport (
     exp, exp_parts, expm1_parts, expm1_rest, far_out, largest, least_normal, ln2, minus_ln2, nearest_sum, power2_of_sum,
     whole,
@@ -48,7 +49,7 @@ cdef struct Slopes:
     bint each_row
 
 join_threads()
-join_blocks(NULL)
+join_shared(NULL)
 
 
 cdef inline real apart(real x, real* n) noexcept nogil:

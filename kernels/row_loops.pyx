@@ -9,6 +9,7 @@ from .loops.operations cimport (
     DTYPES, MAX_ROW_OPERANDS, Operation, Pass, RowMachine, loop_function, operand, operations_of,
 )
 from .loops.rows cimport rows_loop, run_pass
+from .loops.shared cimport join_shared
 from .loops.threads cimport join_threads, thread_count
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, size_of
 from .loops.ufuncs cimport NPY_HALF, PyUFunc_RegisterLoopForType, bfloat16_number, for_good
@@ -140,6 +141,7 @@ cdef object gufunc(bytes name, bytes kinds_in, bytes kinds_out, bytes doc, void*
         3 * sizeof(np.PyUFuncGenericFunction))
     cdef char* types = <char*>for_good(3 * operands)
     join_threads()  # here, since this module is imported while the package is
+    join_shared(NULL)
     memset(operation, 0, DTYPES * sizeof(Operation))  # what only some functions have is set where they say so
     for n in range(DTYPES):
         operation[n].loop = loop_float64 if dtypes[n] == FLOAT64 else loop_float32

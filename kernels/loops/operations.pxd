@@ -9,6 +9,7 @@ cimport numpy as np
 
 from .dtypes cimport BFLOAT16, FLOAT64, Dtype, is_short
 from .registers cimport STREAM_BYTES
+from .shared cimport join_shared
 from .threads cimport join_threads
 
 cdef enum:
@@ -178,8 +179,9 @@ cdef struct RowMachine:
 
 
 cdef inline const RowMachine* row_machine() except NULL:
-    # the one of this level, by its capsule; the module joins the pool of threads too
+    # the one of this level, by its capsule; the module joins the pool of threads too, and finds what rows share
     join_threads()
+    join_shared(NULL)
     return <const RowMachine*>PyCapsule_Import("lanewise.kernels.row_loops.machine", 0)
 
 

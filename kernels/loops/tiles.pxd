@@ -5,22 +5,17 @@
 from libc.stdint cimport uint16_t
 
 from ..lanes cimport (
-    F32_LANES, called, f32x, load_bfloat16, load_f32, load_float16, load_turned_f32, real, store_bfloat16,
+    F32_LANES, f32x, f64x, load_bfloat16, load_f32, load_float16, load_turned_f32, real, store_bfloat16,
     store_bfloat16_pair, store_f32, store_float16, store_turned_f32,
 )
 from .dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
 from .registers cimport itemsize, lanes, load, skip, store, zip_high, zip_low
-from .ufuncs cimport SHORT_BLOCK, copy_items, gather, scatter
+from .shared cimport copy_items, shared
+from .ufuncs cimport SHORT_BLOCK, gather, put
 
 cdef enum:
     TILE = 16  # rows: as many as the widest register has lanes
     PADDING = 16  # elements behind a tile, for 16-bit elements are widened by whole registers
-
-
-# Elements that are strided, and the last ones of a row: called, not copied to each place that has rows.
-ctypedef void (*gather_function)(Dtype dtype, void* block, const char* x, Py_ssize_t step, Py_ssize_t n) noexcept nogil
-ctypedef void (*scatter_function)(Dtype dtype, char* y, Py_ssize_t step, const void* block,
-                                  Py_ssize_t n) noexcept nogil
 
 
 cdef inline void transpose(real* tile) noexcept nogil:
@@ -220,7 +215,7 @@ cdef inline void turn_back(char* y, Py_ssize_t step, const float* tile, Py_ssize
             (<float*>(y + r * step))[i] = tile[i * rows + r]
 
 
-cdef inline void take_row(Dtype dtype, real* tile, const char* x, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
+cdef inline void take_elements(Dtype dtype, real* tile, const char* x, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i = 0
     if stride == size_of(dtype):
         if dtype == FLOAT16:
@@ -230,12 +225,11 @@ cdef inline void take_row(Dtype dtype, real* tile, const char* x, Py_ssize_t str
         else:
             i = widen_registers(own_dtype(tile), tile, x, n)
     while i < n:
-        (<gather_function>called(<void*>gather))(dtype, <void*>skip(tile, i), x + i * stride, stride,
-                                                 min(<Py_ssize_t>SHORT_BLOCK, n - i))
+        gather(dtype, <void*>skip(tile, i), x + i * stride, stride, min(<Py_ssize_t>SHORT_BLOCK, n - i))
         i += SHORT_BLOCK
 
 
-cdef inline void put_row(Dtype dtype, char* y, Py_ssize_t stride, const real* tile, Py_ssize_t n) noexcept nogil:
+cdef inline void put_elements(Dtype dtype, char* y, Py_ssize_t stride, const real* tile, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i = 0
     if stride == size_of(dtype):
         if dtype == FLOAT16:
@@ -245,9 +239,33 @@ cdef inline void put_row(Dtype dtype, char* y, Py_ssize_t stride, const real* ti
         else:
             i = narrow_registers(own_dtype(tile), y, tile, n)
     while i < n:
-        (<scatter_function>called(<void*>scatter))(dtype, y + i * stride, stride, <const void*>skip(tile, i),
-                                                   min(<Py_ssize_t>SHORT_BLOCK, n - i))
+        put(dtype, y + i * stride, stride, <const void*>skip(tile, i), min(<Py_ssize_t>SHORT_BLOCK, n - i), False)
         i += SHORT_BLOCK
+
+
+# A row of any dtype is taken to one of that dtype's precision, and put back. Called, not copied to each place that has
+# rows; by these, which activations.pyx has for all modules.
+
+cdef inline void take_any_row(Dtype dtype, void* tile, const char* x, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
+    if dtype == FLOAT64:
+        take_elements(FLOAT64, <f64x*>tile, x, stride, n)
+    else:
+        take_elements(dtype, <f32x*>tile, x, stride, n)
+
+
+cdef inline void put_any_row(Dtype dtype, char* y, Py_ssize_t stride, const void* tile, Py_ssize_t n) noexcept nogil:
+    if dtype == FLOAT64:
+        put_elements(FLOAT64, y, stride, <const f64x*>tile, n)
+    else:
+        put_elements(dtype, y, stride, <const f32x*>tile, n)
+
+
+cdef inline void take_row(Dtype dtype, real* tile, const char* x, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
+    shared().take_row(dtype, <void*>tile, x, stride, n)
+
+
+cdef inline void put_row(Dtype dtype, char* y, Py_ssize_t stride, const real* tile, Py_ssize_t n) noexcept nogil:
+    shared().put_row(dtype, y, stride, <const void*>tile, n)
 
 
 cdef inline void take_rows(Dtype dtype, real* tile, const char* x, Py_ssize_t step, Py_ssize_t stride,

@@ -20,12 +20,14 @@ cdef extern from "numpy/arrayobject.h":
     const int NPY_USERDEF
 
 from ..lanes cimport (
-    F32_LANES, called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_bfloat16,
-    load_f32, load_float16, store_bfloat16, store_bfloat16_pair, store_f32, store_float16, stream_f32,
+    F32_LANES, called, copy_part_u16, end_stream, enter_environment, environment, f32x, f64x, leave_environment,
+    load_bfloat16, load_f32, load_float16, splat_f64, store_bfloat16, store_bfloat16_pair, store_f32, store_f64,
+    store_float16, stream_f32,
 )
 from .dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, UINT8, UINT16, UINT32, UINT64, Dtype, is_short, size_of
 from .maps cimport call_kernel
 from .registers cimport STREAM_BYTES
+from .shared cimport copy_items, shared
 from .threads cimport join_threads, run_chunks, threads_for
 
 cdef extern from *:
@@ -74,6 +76,27 @@ cdef inline void call(const Registration* own, char** p, Py_ssize_t n) noexcept 
         call_kernel(own.kernel, operands, p, n)
 
 
+cdef inline void fill_every(void* y, const void* x, Py_ssize_t size, Py_ssize_t n) noexcept nogil:
+    # y[0] to y[n - 1] = x[0], of any size: eight bytes hold one element or more, and registers hold these
+    cdef double pattern
+    cdef char* to = <char*>y
+    cdef Py_ssize_t left = n * size, width = <Py_ssize_t>sizeof(f64x), i = 0
+    while i < 8:
+        memcpy(<char*>&pattern + i, x, size)
+        i += size
+    while left > 0:
+        if left < width:
+            width = 8
+        if left < width:
+            width = left
+        if width == sizeof(f64x):
+            store_f64(<double*>to, splat_f64(pattern))
+        else:
+            memcpy(to, &pattern, width)
+        to += width
+        left -= width
+
+
 cdef inline void copy_every(item* y, const item* x, Py_ssize_t step, Py_ssize_t n) noexcept nogil:
     # for a step that the compiler knows, by whole registers
     cdef Py_ssize_t i
@@ -95,10 +118,7 @@ cdef inline void copy_strided(item* y, Py_ssize_t y_step, const item* x, Py_ssiz
                               Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i = 0, rest, size = <Py_ssize_t>sizeof(item)
     cdef item values[8]
-    if y_step == size:  # into a block
-        if x_step == 0:
-            copy_every(y, x, 0, n)
-            return
+    if y_step == size and n >= 16:  # into a block
         if x_step == 2 * size:
             copy_every(y, x, 2, n)
             return
@@ -126,7 +146,9 @@ cdef inline void copy_strided(item* y, Py_ssize_t y_step, const item* x, Py_ssiz
 
 cdef inline void copy_apart(Py_ssize_t size, void* y, Py_ssize_t y_step, const void* x, Py_ssize_t x_step,
                             Py_ssize_t n) noexcept nogil:
-    if size == 8:
+    if x_step == 0 and y_step == size:
+        fill_every(y, x, size, n)
+    elif size == 8:
         copy_strided(<double*>y, y_step, <const double*>x, x_step, n)
     elif size == 4:
         copy_strided(<float*>y, y_step, <const float*>x, x_step, n)
@@ -134,19 +156,6 @@ cdef inline void copy_apart(Py_ssize_t size, void* y, Py_ssize_t y_step, const v
         copy_strided(<uint8_t*>y, y_step, <const uint8_t*>x, x_step, n)
     else:
         copy_strided(<uint16_t*>y, y_step, <const uint16_t*>x, x_step, n)
-
-
-ctypedef void (*copy_function)(Py_ssize_t size, void* y, Py_ssize_t y_step, const void* x, Py_ssize_t x_step,
-                               Py_ssize_t n) noexcept nogil
-
-
-cdef inline void copy_items(Dtype dtype, void* y, Py_ssize_t y_step, const void* x, Py_ssize_t x_step,
-                            Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t size = size_of(dtype)
-    if x_step == size and y_step == size:
-        memcpy(y, x, n * size)
-    else:
-        (<copy_function>called(<void*>copy_apart))(size, y, y_step, x, x_step, n)
 
 
 cdef inline void gather(Dtype dtype, void* block, const char* x, Py_ssize_t step, Py_ssize_t n) noexcept nogil:
@@ -159,9 +168,14 @@ cdef inline void gather(Dtype dtype, void* block, const char* x, Py_ssize_t step
     if not is_short(dtype):
         copy_items(dtype, block, size_of(dtype), x, step, n)
         return
-    if step != 2 or n % F32_LANES != 0:
+    if step != 2:
         copy_items(dtype, short_block, 2, x, step, n)
         source = short_block
+    elif n % F32_LANES > 0:  # the last ones, which no whole register holds
+        i = n - n % F32_LANES
+        copy_part_u16(short_block, source + i, n - i)
+        store_f32(y + i, load_float16(short_block) if dtype == FLOAT16 else load_bfloat16(short_block))
+        n, i = i, 0
     while i < n:
         store_f32(y + i, load_float16(source + i) if dtype == FLOAT16 else load_bfloat16(source + i))
         i += F32_LANES
@@ -209,10 +223,6 @@ cdef inline void put(Dtype dtype, char* y, Py_ssize_t step, const void* block, P
         move(dtype, y, step, short_block, n, streamed)
 
 
-cdef inline void scatter(Dtype dtype, char* y, Py_ssize_t step, const void* block, Py_ssize_t n) noexcept nogil:
-    put(dtype, y, step, block, n, False)
-
-
 cdef inline bint streams(const Registration* own, char** args, const np.npy_intp* steps, Py_ssize_t n) noexcept nogil:
     # whether to write past the caches: outputs that are large, contiguous, and none of the inputs
     cdef int k, j
@@ -223,26 +233,6 @@ cdef inline bint streams(const Registration* own, char** args, const np.npy_intp
             if args[j] == args[k]:
                 return False
     return True
-
-
-# Blocks are large and the same for all functions: activations.pyx has them, compiled once a level, and its capsule.
-ctypedef void (*blocks_function)(const void* registration, char** args, const Py_ssize_t* steps, Py_ssize_t start,
-                                 Py_ssize_t stop) noexcept nogil
-
-cdef extern from *:
-    """
-    static void (*lanewise_blocks)(const void *, char **, const Py_ssize_t *, Py_ssize_t, Py_ssize_t);
-    """
-    blocks_function blocks "lanewise_blocks"
-
-
-cdef inline int join_blocks(blocks_function own) except -1:
-    # Each module with elementwise functions calls this while it is imported; activations.pyx with its own.
-    global blocks
-    blocks = own
-    if own == NULL:
-        blocks = <blocks_function>PyCapsule_Import("lanewise.kernels.activations.blocks", 0)
-    return 0
 
 
 cdef inline void by_blocks(const Registration* own, char** args, const np.npy_intp* steps, Py_ssize_t start,
@@ -297,7 +287,7 @@ cdef inline void span(const Registration* own, char** args, const np.npy_intp* s
         register_bytes = own.lanes * steps[widest]
         head = (-<uintptr_t>(args[widest] + start * steps[widest]) % register_bytes) // steps[widest]
         if head > 0:
-            blocks(own, args, <const Py_ssize_t*>steps, start, start + head)
+            shared().blocks(own, args, <const Py_ssize_t*>steps, start, start + head)
             start += head
     whole = stop - start
     if contiguous:
@@ -307,7 +297,7 @@ cdef inline void span(const Registration* own, char** args, const np.npy_intp* s
         call(own, p, whole)
         start += whole
     if start < stop:
-        blocks(own, args, <const Py_ssize_t*>steps, start, stop)
+        shared().blocks(own, args, <const Py_ssize_t*>steps, start, stop)
     leave_environment(callers)
 
 
