@@ -15,9 +15,9 @@ from libc.string cimport memcpy, memset
 cimport numpy as np
 
 from .lanes cimport (
-    F32_LANES, F64_LANES, add_product_f64, all_less_f64, end_stream, enter_environment, environment, f32x, f64x, fma,
-    leave_environment, load_f32, load_f64, magnitude_f64, narrow_f64_f32, narrow_halves, real, splat, splat_f32,
-    splat_f64, square_root_f64, store_f32, store_f64, wide_f32,
+    F32_LANES, F64_LANES, add_product_f64, all_less_f64, any_count, called, end_stream, enter_environment, environment,
+    f32x, f64x, fma, leave_environment, load_f32, load_f64, magnitude_f64, narrow_f64_f32, narrow_halves, real, splat,
+    splat_f32, splat_f64, square_root_f64, store_f32, store_f64, wide_f32,
 )
 from .loops.columns cimport HALVES, MOST_HALVES, MOST_LANES, fold_columns, narrowed_parts, wide_halves
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of

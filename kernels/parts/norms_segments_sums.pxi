@@ -171,6 +171,27 @@ cdef inline void totals_of(f32x* parts, double* totals) noexcept nogil:
         first += F64_LANES
 
 
+# What ends the sums of segments side by side is called, not copied to the loops of each dtype.
+ctypedef void (*end_function)(const Groups* all, const Few* few, Py_ssize_t done, Py_ssize_t count,
+                              void* parts) noexcept nogil
+
+
+cdef void end_folded(const Groups* all, const Few* few, Py_ssize_t done, Py_ssize_t count, void* parts) noexcept nogil:
+    cdef double[BESIDE] of_normed
+    cdef double[BESIDE] of_grad
+    totals_of(<f32x*>parts, of_normed)
+    totals_of(<f32x*>parts + BESIDE, of_grad)
+    put_totals(all, few, done, count, of_normed, of_grad)
+
+
+cdef void end_short(const Groups* all, const Few* few, Py_ssize_t done, Py_ssize_t count, void* parts) noexcept nogil:
+    cdef double[SHORT_ROWS] of_normed
+    cdef double[SHORT_ROWS] of_grad
+    short_totals(<f64x*>parts, of_normed)
+    short_totals(<f64x*>parts + SHORT_ROWS, of_grad)
+    put_totals(all, few, done, count, of_normed, of_grad)
+
+
 cdef inline void folded_sums(Dtype dtype,
                              void (*fold)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
                              const Groups* all, const Few* few) noexcept nogil:
@@ -178,8 +199,6 @@ cdef inline void folded_sums(Dtype dtype,
     cdef Segment own = first_segment(all, few)
     cdef f32x[2 * BESIDE] parts
     cdef f32x terms[2 * FOLDED_TERMS]
-    cdef double[BESIDE] of_normed
-    cdef double[BESIDE] of_grad
     cdef Py_ssize_t n = all.size, step = n * size_of(dtype), k, c, filled = 0, done = 0
     cdef int half, j
     for k in range(2 * BESIDE):
@@ -199,9 +218,7 @@ cdef inline void folded_sums(Dtype dtype,
             own.x += step
             filled += 1
             if filled == BESIDE or (k == few.count - 1 and c == all.channels - 1):
-                totals_of(parts, of_normed)
-                totals_of(parts + BESIDE, of_grad)
-                put_totals(all, few, done, filled, of_normed, of_grad)
+                (<end_function>called(<void*>end_folded))(all, few, done, filled, parts)
                 done += filled
                 filled = 0
 
@@ -213,8 +230,6 @@ cdef inline void short_sums(Dtype dtype,
     cdef Segment own = first_segment(all, few)
     cdef f64x[2 * SHORT_ROWS] parts
     cdef f64x sums[2 * FOLDED_SUMS]
-    cdef double[SHORT_ROWS] of_normed
-    cdef double[SHORT_ROWS] of_grad
     cdef Py_ssize_t n = all.size, step = n * size_of(dtype), k, c, filled = 0, done = 0
     for k in range(2 * SHORT_ROWS):
         parts[k] = splat_f64(0.0)
@@ -228,9 +243,7 @@ cdef inline void short_sums(Dtype dtype,
             own.x += step
             filled += 1
             if filled == SHORT_ROWS or (k == few.count - 1 and c == all.channels - 1):
-                short_totals(parts, of_normed)
-                short_totals(parts + SHORT_ROWS, of_grad)
-                put_totals(all, few, done, filled, of_normed, of_grad)
+                (<end_function>called(<void*>end_short))(all, few, done, filled, parts)
                 done += filled
                 filled = 0
 

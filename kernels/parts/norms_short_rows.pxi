@@ -269,7 +269,7 @@ cdef inline bint short_backward(const real* like, char** at, const Py_ssize_t* s
         if not short_statistics(groups, means, rstds):
             return False
     else:
-        for r in range(SHORT_ROWS):
+        for r in range(any_count(SHORT_ROWS)):
             set_statistics(like, &groups[r // GROUP], r % GROUP, means[r] if centred else 0.0, rstds[r])
             if groups[r // GROUP].scale[r % GROUP] != 1.0:
                 return False
