@@ -72,7 +72,8 @@ def _precision(x):
 
 
 def _asked(name, x, target, weight, ignore_index, axis, reduction, probable=True):
-    check_reduction(name, reduction)
+    if type(reduction) is not str or reduction not in _REDUCTIONS:
+        check_reduction(name, reduction)
     kind = "class" if weight is None else "weighted"
     found = plain_classes(x, target, weight, ignore_index, axis)
     if found is None:
@@ -112,11 +113,11 @@ def _converted(name, x, target, weight, ignore_index, axis, kind, probable):
 
 def _entropy(name, logits, target, label_smoothing, z_loss, reduction, weight, ignore_index, axis):
     asked = _asked(name, logits, target, weight, ignore_index, axis, reduction)
-    vectors = () if asked.kind == "class" else (asked.weight,)
-    if vectors and asked.weight.itemsize == 2:
-        vectors = (rounded_to(np.float32, asked.weight),)
-    return asked, (asked.x, asked.target, *vectors, from_zero(name, "label_smoothing", label_smoothing, 1),
-                   from_zero(name, "z_loss", z_loss))
+    x, _, target, weight, kind, _ = asked
+    numbers = from_zero(name, "label_smoothing", label_smoothing, 1), from_zero(name, "z_loss", z_loss)
+    if kind == "class":
+        return asked, (x, target, *numbers)
+    return asked, (x, target, weight if weight.itemsize > 2 else rounded_to(np.float32, weight), *numbers)
 
 
 def _reduced(losses, reduction, divisor, dtype):
