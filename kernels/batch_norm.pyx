@@ -29,8 +29,8 @@ from .loops.reductions cimport (
     put_element, rounded, row_context, store_short_pair, sum_block, sum_long_block, sum_row, sum_values, take, take_of,
     tree, wide,
 )
-from .loops.registers cimport LINE, ends_lines, head, lanes, load, skip, store, store_part, stream
-from .loops.rows cimport CHUNKS, PAGE, has_memory, lay_out, set_chunks, set_workers, whole
+from .loops.registers cimport LINE, PAGE, ends_lines, head, lanes, load, skip, store, store_part, stream
+from .loops.rows cimport CHUNKS, has_memory, lay_out, set_chunks, set_workers, whole
 from .loops.short_rows cimport add_short, map_short, put_numbers, short_means, short_totals
 from .loops.threads cimport THREAD_MIN, run_chunks, thread_count
 from .loops.tiles cimport PADDING, TILE, own_dtype, put_row, take_row

@@ -634,15 +634,17 @@ cdef inline void map_streamed(real (*point)(const real*, const void*, Py_ssize_t
             i += lanes(y)
 
 
-cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
-                           real* y, const void* context, Py_ssize_t start, Py_ssize_t n, bint streamed) noexcept nogil:
-    # y[i] = point(i) over one block, by whole registers from y's first register boundary on. What stands before it, and
-    # behind the last of them, are whole registers too, which overlap with others: both are computed before what they
-    # overlap with is written, since y may be where x is. Where streaming stores are asked for, the caller has to end
-    # them.
-    cdef Py_ssize_t width = lanes(y), stop = start + n, part = head(skip(y, start), n), i = start + part
+cdef inline void map_from(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                          real* y, const void* bounded, bint backwards, const void* context, Py_ssize_t start,
+                          Py_ssize_t n, bint streamed) noexcept nogil:
+    # y[i] = point(i) over one block, by whole registers from the first register boundary of `bounded` on, which is y or
+    # what a point reads, or backwards up to there. What stands before it, and behind the last of them, are whole
+    # registers too, which overlap with others: both are computed before what they overlap with is written, since y may
+    # be where x is. Where streaming stores are asked for, the caller has to end them.
+    cdef Py_ssize_t width = lanes(y), stop = start + n, part = head(skip(<const real*>bounded, start), n)
+    cdef Py_ssize_t i = start + part, count = (n - part) // width, step = 2 * width
     cdef bint ends = (n - part) % width == 0
-    cdef real value, next_value, last = splat(last, 0.0)
+    cdef real value, next_value, first = splat(first, 0.0), last = first
     if n < 2 * width:
         i = start
         while i < stop:
@@ -650,28 +652,37 @@ cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, P
             store_part(<real*>skip(y, i), point(y, context, i, part), part)
             i += part
         return
-    streamed = streamed and <uintptr_t>skip(y, i) % sizeof(real) == 0 and (
-        ends_lines(<Py_ssize_t>skip(y, start) | n * itemsize(y), n * itemsize(y)))
+    if part > 0:
+        first = point(y, context, start, width)
     if not ends:
         last = point(y, context, stop - width, width)
-    if part:
-        value, next_value = point(y, context, start, width), point(y, context, i, width)
-        store(<real*>skip(y, start), value)
-        if not streamed:
-            store(<real*>skip(y, i), next_value)
-            i += width
-    if streamed:
+    if streamed and <uintptr_t>skip(y, i) % sizeof(real) == 0 and (
+            ends_lines(<Py_ssize_t>skip(y, start) | n * itemsize(y), n * itemsize(y))):
         map_streamed(point, y, context, i, stop)
     else:
-        while i + 2 * width <= stop:
+        if count % 2 > 0:
+            store(<real*>skip(y, i), point(y, context, i, width))
+            i += width
+            count -= 1
+        if backwards:
+            i += (count - 2) * width
+            step = -step
+        while count > 0:
             value, next_value = point(y, context, i, width), point(y, context, i + width, width)
             store(<real*>skip(y, i), value)
             store(<real*>skip(y, i + width), next_value)
-            i += 2 * width
-        if i + width <= stop:
-            store(<real*>skip(y, i), point(y, context, i, width))
+            i += step
+            count -= 2
+    if part > 0:
+        store(<real*>skip(y, start), first)
     if not ends:
         store(<real*>skip(y, stop - width), last)
+
+
+cdef inline void map_block(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                           real* y, const void* context, Py_ssize_t start, Py_ssize_t n, bint streamed) noexcept nogil:
+    # the same, from y's first boundary on
+    map_from(point, y, y, False, context, start, n, streamed)
 
 
 cdef inline void map_in_pairs(real (*point)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,

@@ -14,6 +14,8 @@ cdef enum:
     STREAM_BYTES = 1 << 23
     STREAMED_ROW = 16384  # bytes of a row from which on it is streamed wherever it begins
     LINE = 64  # bytes of a line of a cache
+    PAGE = 4096  # a load waits for a recent store whose address differs from its own by whole pages
+    NEAR = 512  # bytes that are written while a load waits
 
 
 cdef inline bint ends_lines(Py_ssize_t places, Py_ssize_t size) noexcept nogil:
@@ -93,6 +95,13 @@ cdef inline const real* skip(const real* p, Py_ssize_t n) noexcept nogil:
         return <const real*>(<const float*>p + n)
     else:
         return <const real*>(<const double*>p + n)
+
+
+cdef inline bint just_behind(const void* y, const void* x) noexcept nogil:
+    # Whether y stands a little behind x, but for whole pages, as arrays of whole pages do that were allocated in turn.
+    # Where x is read and y written from their ends on, no load meets a recent store: what is read next stands before
+    # all that was written.
+    return 0 < (<uintptr_t>y - <uintptr_t>x) % PAGE < NEAR
 
 
 cdef inline Py_ssize_t head(const real* y, Py_ssize_t n) noexcept nogil:

@@ -20,14 +20,13 @@ from .operations cimport (
     MOST_TURNED, NARROWED, ROW_BY_ROW, SHORT, SHORT_BYTES, SHORT_ROWS, SHORT_TILE, STREAMED, TURNED_TILE, WIDE, Operand,
     Operands, Operation, Pass, all_rows_kernel, column_kernel, group_kernel, group_of, run_groups, short_kernel,
 )
-from .registers cimport LINE, STREAM_BYTES, ends_lines, head
+from .registers cimport LINE, PAGE, STREAM_BYTES, ends_lines, head
 from .threads cimport THREAD_MIN, chunk_function, run_chunks
 from .tiles cimport (
     PADDING, TILE, direct, narrow_across, put_rows, take_row, take_rows, turn, turn_back, widen_across,
 )
 
 cdef enum:
-    PAGE = 4096  # a load waits for a recent store whose address differs from its own by whole pages
     CHUNKS = 16  # at most, where each chunk has sums of its own, which are added in the end
     FEW_ROWS = 8  # of a chunk are added in float32, then twice as many, and only then in float64: such sums take twice
     # the room, so that to add to them after every group of rows would cost a sixth of layer_norm_backward
@@ -407,13 +406,15 @@ cdef inline void run_rows(const Pass* work, char** at, const Py_ssize_t* step, P
                work.manner)
 
 
-cdef inline void add_wide(double* sums, f32x x) noexcept nogil:
-    # all lanes, as float64
+cdef inline void add_wide(double* sums, f32x x, bint first) noexcept nogil:
+    # all lanes, as float64, to sums that begin with the first
     cdef f64x wide[MOST_HALVES]
     cdef int half
     wide_halves(x, wide)
     for half in range(HALVES):
-        store_f64(sums + half * F64_LANES, load_f64(sums + half * F64_LANES) + wide[half])
+        if not first:
+            wide[half] = load_f64(sums + half * F64_LANES) + wide[half]
+        store_f64(sums + half * F64_LANES, wide[half])
 
 
 cdef inline Py_ssize_t few_rows(const Pass* work) noexcept nogil:
@@ -421,16 +422,16 @@ cdef inline Py_ssize_t few_rows(const Pass* work) noexcept nogil:
     return FEW_ROWS if work.n * 4 > SHORT_BYTES else 2 * FEW_ROWS
 
 
-cdef inline void add_few(Py_ssize_t n, double* sums, float* few, float* other) noexcept nogil:
-    # both to those of their chunk, and 0 for the next
+cdef inline void add_few(Py_ssize_t n, double* sums, float* few, float* other, bint first) noexcept nogil:
+    # both to those of their chunk, which begin with the first, and 0 for the next
     cdef Py_ssize_t i = 0
     while i + F32_LANES <= n:
-        add_wide(sums + i, load_f32(few + i) + load_f32(other + i))
+        add_wide(sums + i, load_f32(few + i) + load_f32(other + i), first)
         store_f32(few + i, splat_f32(0.0))
         store_f32(other + i, splat_f32(0.0))
         i += F32_LANES
     while i < n:
-        sums[i] += few[i] + other[i]
+        sums[i] = (0.0 if first else sums[i]) + (few[i] + other[i])
         few[i] = other[i] = 0.0
         i += 1
 
@@ -512,7 +513,7 @@ cdef inline void run_chunk(const Pass* work, Py_ssize_t start, Py_ssize_t stop, 
             if work.n_few > 0:  # which no kernel has that moves on in run_rows
                 move_on(work, at, step, count)
                 if r + first - start & 2 * together - 1 == 0 or r + first == stop:
-                    add_few(work.n_few, sums, few, other)
+                    add_few(work.n_few, sums, few, other, r + first - start <= 2 * together)
         for k in range(work.n_in, work.operands):
             if work.of[k].tiled:
                 move(NULL, False, work, &work.of[k], tiles + work.of[k].offset, r, rows)
@@ -544,10 +545,10 @@ cdef inline void take_chunk(void* context, Py_ssize_t k, int thread) noexcept no
     cdef double* sums = sums_of(work, k)
     cdef float* few = <float*>(<char*>work.few + thread * size_of_few(work))
     cdef bint first_chunk = True
-    if work.n_sums > 0:
-        memset(sums, 0, work.n_sums * sizeof(double))
     if work.n_few > 0:
         memset(few, 0, size_of_few(work))
+    if work.n_sums > 0 and (work.n_few == 0 or work.rows == 0):
+        memset(sums, 0, work.n_sums * sizeof(double))
     if work.tiles_size > 0:
         first_chunk = not tiles[work.tiles_size - LINE]
         tiles[work.tiles_size - LINE] = True

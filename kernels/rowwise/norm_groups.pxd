@@ -4,9 +4,9 @@ from libc.stdint cimport uintptr_t
 from libc.string cimport memset
 
 from ..lanes cimport REGISTERS, f32x, f64x, fma, real, splat
-from ..loops.registers cimport head, itemsize, lanes, skip, store, store_part, stream
+from ..loops.registers cimport LINE, head, itemsize, just_behind, lanes, skip, store, store_part, stream
 from ..loops.operations cimport GROUP, SHORT_BYTES, SHORT_GROUPS, SHORT_ROWS
-from ..loops.reductions cimport Pair, map_block, map_row, row_context, sum_row, take
+from ..loops.reductions cimport Pair, map_from, map_row, row_context, sum_row, take
 from ..loops.short_rows cimport add_short, long_fold_short, short_means
 from .norm_pairs cimport keep_sum, pair_sums
 from .norm_terms cimport (
@@ -105,17 +105,23 @@ cdef inline real weighted_rms_gradient(const real* like, const void* context, Py
 
 
 cdef inline void gradient_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    # one row by itself. Rows with a weight come here in pairs, which are of float32
+    # One row by itself. Rows with a weight come here in pairs, which are of float32. Where x and grad stand alike,
+    # whole registers begin at their boundaries: two loads across a boundary take longer than such a store.
     cdef const Group* own = <const Group*>context
+    cdef const void* x = own.x[own.at]
+    cdef const void* grad = own.grad[own.at]
+    cdef bint alike = not own.streamed and (<uintptr_t>x ^ <uintptr_t>grad) % (LINE // 2) == 0
+    cdef bint backwards = just_behind(y, x) or just_behind(y, grad)
+    cdef const void* bounded = x if alike else <const void*>y
     if real is f32x and own.weight != NULL:
         if own.centred:
-            map_block(weighted_layer_gradient[real], y, own, start, n, own.streamed)
+            map_from(weighted_layer_gradient[real], y, bounded, backwards, own, start, n, own.streamed)
         else:
-            map_block(weighted_rms_gradient[real], y, own, start, n, own.streamed)
+            map_from(weighted_rms_gradient[real], y, bounded, backwards, own, start, n, own.streamed)
     elif own.centred:
-        map_block(layer_gradient[real], y, own, start, n, own.streamed)
+        map_from(layer_gradient[real], y, bounded, backwards, own, start, n, own.streamed)
     else:
-        map_block(rms_gradient[real], y, own, start, n, own.streamed)
+        map_from(rms_gradient[real], y, bounded, backwards, own, start, n, own.streamed)
 
 
 cdef inline void keep_sums(const Group* group, Wanted wanted, bint centred, const real* sums, Py_ssize_t i,
