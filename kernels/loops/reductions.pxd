@@ -563,6 +563,12 @@ cdef inline Pair merge_blocks(sum_function block, merge_function merge, const vo
     return total
 
 
+cdef inline Pair of_block(Pair (*block)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
+                          const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    # what a block gives, called
+    return (<sum_function>called(<void*>block))(NULL, context, start, n)
+
+
 cdef inline Pair merge_row(Pair (*block)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil,
                            Pair (*merge)(Pair, Py_ssize_t, Pair, Py_ssize_t) noexcept nogil,
                            const real* like, const void* context, Py_ssize_t n, int threads) noexcept nogil:

@@ -73,11 +73,21 @@ cdef inline void add_wanted(const real* like, const void* context, Py_ssize_t i,
     add_share(wide(<const real*>own.wanted, i, n), splat_f64(own.top) - wide(<const real*>own.x, i, n), sums)
 
 
-cdef inline Pair blend_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    cdef Blend own = (<const Blend*>context)[0]
+cdef void add_blends(const real* like, const Blend* row, Py_ssize_t start, Py_ssize_t n, f64x* parts) noexcept nogil:
+    # the last registers of both sums, where short rows have theirs
+    cdef f64x sums[2 * SUMS]
+    cdef Blend own = Blend(row.x, row.wanted, row.weight, row.kept, row.spread, row.top)
     if is_wanted_alone(&own):
-        return sum_block(add_wanted[real], 2, like, &own, start, n)
-    return sum_block(add_blend[real], 2, like, &own, start, n)
+        add_terms(add_wanted[real], 2, like, &own, start, n, sums)
+    else:
+        add_terms(add_blend[real], 2, like, &own, start, n, sums)
+    parts[0], parts[SHORT_ROWS] = halved(sums, SUMS, 2), halved(sums + 1, SUMS, 2)
+
+
+cdef Pair blend_block(const real* like, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef f64x parts[SHORT_ROWS + 1]
+    add_blends(like, <const Blend*>context, start, n, parts)
+    return Pair(sum_f64(parts[0]), sum_f64(parts[SHORT_ROWS]))
 
 
 cdef inline real blended_slope(const real* like, const void* context, Py_ssize_t i, Py_ssize_t n) noexcept nogil:

@@ -26,10 +26,7 @@ cdef inline void answer_short_blended(const real* like, char** at, const Py_ssiz
         if at[result] != NULL:
             questions[r].loss = <double*>(at[result] + r * steps[result])
         blend = blend_of(at[0] + r * steps[0], &questions[r], found.top[r], n)
-        if is_wanted_alone(&blend):
-            add_short(add_wanted[real], 2, like, &blend, n, parts + r)
-        else:
-            add_short(add_blend[real], 2, like, &blend, n, parts + r)
+        add_blends(like, &blend, 0, n, parts + r)
     if blend.kept != 0.0 or blend.spread != 0.0:
         short_totals(parts, blends)
         short_totals(parts + SHORT_ROWS, blends + SHORT_ROWS)
@@ -73,7 +70,7 @@ cdef bint short_losses(const real* like, char** at, const Py_ssize_t* steps, Py_
         if asked != PROBABILITIES:
             target, x = (<const int64_t*>(at[1] + r * steps[1]))[0], <const real*>(at[0] + r * steps[0])
             if smoothing != 0.0 and not blended:
-                found.sum[r] = element_block(like, x, 0, n).first
+                found.sum[r] = sum_values(x, n, 1)
             if target >= 0:
                 found.logit[r] = element(x, target)
                 found.weight[r] = element(<const real*>(at[2] + r * steps[2]), target) if weighted else 1.0
