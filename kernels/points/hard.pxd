@@ -7,7 +7,7 @@
 #         that is between 0 and 1, else 0
 #     hardswish(x) = x hardsigmoid(x), hardswish' = 0 below -3, 1 above 3, (x + 3/2) / 3 between; Howard et al.
 from ..lanes cimport at_least, at_most, f32x, fma, pick, real, splat, where_less
-from ..math.pairs cimport fast_sum, scaled
+from ..math.pairs cimport fast_sum
 from .parts cimport inside
 
 
@@ -70,7 +70,7 @@ cdef inline real hardswish(real x) noexcept nogil:
     if real is f32x:
         return fma(b, s, b * low)
     else:
-        return scaled(b, s, low)
+        return fma(b, s, at_most(b, splat(x, 4.0)) * low)
 
 
 cdef inline real hardswish_backward(real grad, real x) noexcept nogil:
