@@ -31,7 +31,11 @@ def test_kinds_come_from_the_registration(name):
             assert axes[k] == ((() if k >= gufunc.nin else -1) if vector else WITHIN[core]), core
 
 
-@pytest.mark.parametrize("function", [operands.along, operands.call, operands.summed])
+def rows_at_once(name, gufunc, given, out):
+    return operands.rows_at_once(name, gufunc, given, -1, out)
+
+
+@pytest.mark.parametrize("function", [operands.along, operands.call, rows_at_once])
 def test_only_what_is_registered_is_called(function):
     x = np.ones((3, 4), np.float32)
     with pytest.raises(TypeError, match=r"'matmul'> is not registered as a function along an axis"):
@@ -46,7 +50,7 @@ def test_only_what_is_registered_is_called(function):
 
 def test_functions_of_matrices_are_not_taken_for_those_of_rows():
     x, ones = np.arange(12, dtype=np.float32).reshape(3, 4), np.ones(4)
-    assert operands.summed("f", batch_norm.column_moments_gufunc, (x, ones), ()) is None
+    assert rows_at_once("f", batch_norm.column_moments_gufunc, (x, ones), ()) is None
     mean, variance = operands.along("f", batch_norm.column_moments_gufunc, (x, ones), ())
     assert mean == pytest.approx(x.mean(0))
     assert variance == pytest.approx(x.var(0))
