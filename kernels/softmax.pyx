@@ -7,7 +7,7 @@
 # writes none, and reads the row once more for the result, as float64 does for its sum.
 from cpython.pycapsule cimport PyCapsule_New
 from libc.math cimport INFINITY, NAN, fabs
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcpy
 
 cimport numpy as np
@@ -27,6 +27,7 @@ from .loops.operations cimport (
     more_filled, narrowing, operations_of, row_by_row, row_machine, run_groups, short_kernel, taking_bfloat16,
     with_all_rows, with_columns, with_short_rows, without_copies,
 )
+from .loops.partial_sums cimport prefetch
 from .loops.registers cimport LINE, itemsize, lanes, load, skip, store, store_part, stream
 from .loops.columns cimport (
     MOST_HALVES, MOST_LANES, fold_column_products, halves, narrowed, narrowed_parts, put_column_numbers,

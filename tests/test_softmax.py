@@ -219,22 +219,27 @@ def test_log_softmax_of_rows_together(spread, dtype):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 @pytest.mark.parametrize("classes", [3, 40])
-def test_log_softmax_of_neighbouring_rows_past_the_caches(classes, dtype):
+@pytest.mark.parametrize("function", [lw.softmax, lw.log_softmax, lw.softmax_backward, lw.log_softmax_backward])
+def test_neighbouring_rows_past_the_caches(function, classes, dtype):
     # from 8 MiB on whole lines of the cache are streamed, of some rows, but neither tiles nor a result in place
     pixels = (9 << 20) // (2 * classes * dtype_named(dtype).itemsize) // 16 * 16
-    x = np.random.default_rng(classes).normal(0, 3, (2, classes, pixels)).astype(dtype_named(dtype))
-    expected = np.moveaxis(lw.log_softmax(np.ascontiguousarray(np.moveaxis(x, 1, 2))), 2, 1)
-    room = np.empty(x.nbytes + 128, np.uint8)
+    count = 2 if function in (lw.softmax_backward, lw.log_softmax_backward) else 1
+    rng = np.random.default_rng(classes)
+    arrays = [rng.normal(0, 3, (2, classes, pixels)).astype(dtype_named(dtype)) for _ in range(count)]
+    expected = np.moveaxis(function(*(np.ascontiguousarray(np.moveaxis(x, 1, 2)) for x in arrays)), 2, 1)
+    room = np.empty(expected.nbytes + 128, np.uint8)
     for offset in (0, 16):
         start = -room.ctypes.data % 64 + offset
         room[:] = 7
-        y = room[start : start + x.nbytes].view(x.dtype).reshape(x.shape)
-        lw.log_softmax(x, axis=1, out=y)
+        y = room[start : start + expected.nbytes].view(expected.dtype).reshape(expected.shape)
+        function(*arrays, axis=1, out=y)
         np.testing.assert_array_equal(y, expected)
         assert (room[:start] == 7).all()
-        assert (room[start + x.nbytes :] == 7).all()
-    lw.log_softmax(x, axis=1, out=x)
-    np.testing.assert_array_equal(x, expected)
+        assert (room[start + y.nbytes :] == 7).all()
+    for x in arrays:
+        y = x.copy()
+        function(*(y if other is x else other for other in arrays), axis=1, out=y)
+        np.testing.assert_array_equal(y, expected)
 
 
 @pytest.mark.parametrize("far", [-200, -np.inf])

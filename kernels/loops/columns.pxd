@@ -237,34 +237,42 @@ cdef inline void sum_column_terms(const real* like, const char* x, Py_ssize_t x_
 cdef inline void fold_column_products(const char* x, Py_ssize_t x_stride, const char* y, Py_ssize_t y_stride,
                                       int registers, Py_ssize_t n, f64x* totals) noexcept nogil:
     # fold_columns of x y, where an element of all registers is read before the next, for they are neighbours in memory.
-    # Of up to 2 APART elements, partial sums meet as soon as there are two that do: of more, so many columns would be
+    # Of up to 3 APART elements, partial sums meet as soon as there are two that do: of more, so many columns would be
     # read at once that they drove each other from the caches. Of up to APART elements no products meet in float32.
     cdef f64x sums[APART * MOST_HALVES * MOST_REGISTERS]
-    cdef Py_ssize_t k, left, half_left, first = 0, parts = APART if n > 2 * APART else APART // 2
+    cdef Py_ssize_t i, k, left, first = 0, half_way = APART // 2
     cdef int width = registers * HALVES
     if n <= APART:
         for k in range(registers):
             sum_column_terms(<const f32x*>NULL, x + k * sizeof(f32x), x_stride, y + k * sizeof(f32x), y_stride, n,
                              totals + k * HALVES)
         return
+    if n <= 3 * APART:
+        for i in range(half_way):
+            k = i // 2 + i % 2 * 2  # 0, 2, 1, 3, as they meet
+            add_folded_products(x + k * x_stride, x_stride, y + k * y_stride, y_stride, registers,
+                                (n - k + APART - 1) // APART, (n - k - half_way + APART - 1) // APART,
+                                sums + i // 2 * width, i % 2 == 0)
+        for k in range(width):
+            totals[k] = splat_f64(0.0) + (sums[k] + sums[width + k])  # a sum of -0 alone is 0
+        return
     while first < n:
-        for k in range(min(parts, n - first)):
+        for k in range(min(<Py_ssize_t>APART, n - first)):
             left = (n - first - k + APART - 1) // APART
-            half_left = (n - first - k - parts + APART - 1) // APART if parts < APART else 0
-            if parts == APART and left >= 4:
+            if left >= 4:
                 add_folded_products(x, x_stride, y, y_stride, registers, 4, 0, sums + k * width, first == 0)
-            elif parts == APART and left == 1:
+            elif left == 1:
                 add_folded_products(x, x_stride, y, y_stride, registers, 1, 0, sums + k * width, first == 0)
             else:
-                add_folded_products(x, x_stride, y, y_stride, registers, left, half_left, sums + k * width, first == 0)
+                add_folded_products(x, x_stride, y, y_stride, registers, left, 0, sums + k * width, first == 0)
             x += x_stride
             y += y_stride
-        x += (FOLD * FOLDED_PARTS - parts) * x_stride
-        y += (FOLD * FOLDED_PARTS - parts) * y_stride
+        x += (FOLD * FOLDED_PARTS - APART) * x_stride
+        y += (FOLD * FOLDED_PARTS - APART) * y_stride
         first += FOLD * FOLDED_PARTS
-    halve(sums, min(n, parts), parts, width)
+    halve(sums, APART, APART, width)
     for k in range(width):
-        totals[k] = splat_f64(0.0) + sums[k]  # a sum of -0 alone is 0
+        totals[k] = splat_f64(0.0) + sums[k]
 
 
 cdef inline void add_columns(void (*add)(const f64x*, const void*, Py_ssize_t, f64x*) noexcept nogil, int count,

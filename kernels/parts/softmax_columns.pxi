@@ -1,6 +1,24 @@
 # Neighbouring rows, a row in each lane, for the same bits. A part of softmax.pyx, which has the kernels of one row at a
 # time.
 
+cdef enum:
+    MEDIUM = 24  # elements of a row, up to which RUN bytes of each are found in the first-level cache again
+    RUN = 1024
+
+
+cdef inline bint past_caches(int manner, const void* x, const void* other, const void* y,
+                             Py_ssize_t step) noexcept nogil:
+    # whether results go to memory: whole lines of the cache, unless they stand in the place of inputs, as tiles do too
+    return manner & FROM_MEMORY and y != x and y != other and (<Py_ssize_t>y | step) % LINE == 0
+
+
+cdef inline void put_column(bint streamed, real* y, real value) noexcept nogil:
+    if streamed:
+        stream(y, value)
+    else:
+        store(y, value)
+
+
 cdef bint softmax_of_columns(const real* like, const char* x, Py_ssize_t stride, char* y, Py_ssize_t step, Py_ssize_t n,
                              int registers, bint negative, const f64x* given) noexcept nogil:
     # softmax(x), or softmax(-x), times the scale of each row where scales are given. It is called, since no loop over
@@ -62,16 +80,12 @@ cdef bint scaled_softmax_columns(const real* like, char** at, const Py_ssize_t* 
 
 cdef inline void put_columns_minus_log(bint streamed, const char* x, Py_ssize_t stride, char* y, Py_ssize_t step,
                                        const real* top, const real* log, int registers, Py_ssize_t n) noexcept nogil:
-    cdef real value
     cdef Py_ssize_t _i
     cdef int k
     for _i in range(n):
         for k in range(registers):
-            value = (load(<const real*>(x + k * sizeof(real))) - top[k]) - log[k]
-            if streamed:
-                stream(<real*>(y + k * sizeof(real)), value)
-            else:
-                store(<real*>(y + k * sizeof(real)), value)
+            put_column(streamed, <real*>(y + k * sizeof(real)),
+                       (load(<const real*>(x + k * sizeof(real))) - top[k]) - log[k])
         x, y = x + stride, y + step
     if streamed:
         end_stream()
@@ -109,8 +123,7 @@ cdef bint log_softmax_columns(const real* like, char** at, const Py_ssize_t* ste
             row.x, row.value, row.rest = at[2] + i * steps[2], element(top, i), element(log, i)
             map_short(minus_log[real], <real*>(at[1] + i * steps[1]), &row, n)
         return True
-    # whole lines of the cache, unless they stand in the place of their exponents, as tiles do too
-    if manner & FROM_MEMORY and at[0] != at[1] and (<Py_ssize_t>at[1] | strides[1]) % LINE == 0:
+    if past_caches(manner, at[0], at[0], at[1], strides[1]):
         put_columns_minus_log(True, at[0], strides[0], at[1], strides[1], top, log, registers, n)
     else:
         put_columns_minus_log(False, at[0], strides[0], at[1], strides[1], top, log, registers, n)
@@ -133,19 +146,45 @@ cdef bint logsumexp_columns(const real* like, char** at, const Py_ssize_t* steps
     return True
 
 
+cdef inline void put_slopes(bint logged, bint streamed, const char* grad, Py_ssize_t grad_stride, const char* y,
+                            Py_ssize_t y_stride, char* found, Py_ssize_t stride, const real* sum, real sign,
+                            int registers, Py_ssize_t n) noexcept nogil:
+    # of softmax, or if `logged` of log_softmax, whose sums are negative
+    cdef Py_ssize_t _i, place, ahead = registers * sizeof(real)
+    cdef real own
+    cdef int k
+    for _i in range(n):
+        for k in range(registers):
+            place = k * sizeof(real)
+            if streamed:  # the next rows are read meanwhile
+                prefetch(<uintptr_t>grad + ahead + place)
+                prefetch(<uintptr_t>y + ahead + place)
+            own = load(<const real*>(y + place))
+            if logged:
+                own = fma(exp(own), sum[k], load(<const real*>(grad + place)))
+            else:
+                own = own * ((load(<const real*>(grad + place)) - sum[k]) * sign)
+            put_column(streamed, <real*>(found + place), own)
+        grad, y, found = grad + grad_stride, y + y_stride, found + stride
+    if streamed:
+        end_stream()
+
+
 cdef bint softmax_backward_columns(const real* like, char** at, const Py_ssize_t* steps, const Py_ssize_t* strides,
                                    Py_ssize_t n, int registers, int manner) noexcept nogil:
     cdef f64x sums[MOST_LANES]
     cdef real sum[WIDE]
     cdef real sign
-    cdef Py_ssize_t _i, place, grad_stride = strides[0], y_stride = strides[1], stride = strides[3]
+    cdef Py_ssize_t place, grad_stride = strides[0], y_stride = strides[1], stride = strides[3]
     cdef const char* grad = at[0]
     cdef const char* y = at[1]
     cdef char* found = at[3]
-    cdef int k, count, first = 0
+    cdef int k, count, first = 0, done = 0, most = registers
     if steps[2] != 0:
         return False
     sign = splat(sign, (<const double*>at[2])[0])
+    if n <= MEDIUM and not manner & FROM_MEMORY:
+        most = RUN // sizeof(real)
     while first < registers:
         count, place = min(registers - first, <int>MOST_REGISTERS), first * sizeof(real)
         if real is f32x:
@@ -157,12 +196,16 @@ cdef bint softmax_backward_columns(const real* like, char** at, const Py_ssize_t
         for k in range(count):
             sum[first + k] = narrowed(like, sums + k * halves(like))
         first += count
-    for _i in range(n):
-        for k in range(registers):
-            place = k * sizeof(real)
-            store(<real*>(found + place), load(<const real*>(y + place)) * (
-                (load(<const real*>(grad + place)) - sum[k]) * sign))
-        grad, y, found = grad + grad_stride, y + y_stride, found + stride
+        if first < registers and first - done < most:
+            continue
+        place = done * sizeof(real)
+        if past_caches(manner, grad, y, found, stride):
+            put_slopes(False, True, grad + place, grad_stride, y + place, y_stride, found + place, stride, sum + done,
+                       sign, first - done, n)
+        else:
+            put_slopes(False, False, grad + place, grad_stride, y + place, y_stride, found + place, stride,
+                       sum + done, sign, first - done, n)
+        done = first
     return True
 
 
@@ -170,7 +213,7 @@ cdef bint log_softmax_backward_columns(const real* like, char** at, const Py_ssi
                                        Py_ssize_t n, int registers, int manner) noexcept nogil:
     cdef f64x total[MOST_HALVES]
     cdef real sum[WIDE]
-    cdef Py_ssize_t _i, place, grad_stride = strides[0], y_stride = strides[1], stride = strides[2]
+    cdef Py_ssize_t grad_stride = strides[0], y_stride = strides[1], stride = strides[2]
     cdef const char* grad = at[0]
     cdef const char* y = at[1]
     cdef char* found = at[2]
@@ -178,10 +221,8 @@ cdef bint log_softmax_backward_columns(const real* like, char** at, const Py_ssi
     for k in range(registers):
         sum_column_terms(like, grad + k * sizeof(real), grad_stride, NULL, 0, n, total)
         sum[k] = -narrowed(like, total)
-    for _i in range(n):
-        for k in range(registers):
-            place = k * sizeof(real)
-            store(<real*>(found + place), fma(
-                exp(load(<const real*>(y + place))), sum[k], load(<const real*>(grad + place))))
-        grad, y, found = grad + grad_stride, y + y_stride, found + stride
+    if past_caches(manner, grad, y, found, stride):
+        put_slopes(True, True, grad, grad_stride, y, y_stride, found, stride, sum, sum[0], registers, n)
+    else:
+        put_slopes(True, False, grad, grad_stride, y, y_stride, found, stride, sum, sum[0], registers, n)
     return True
