@@ -180,8 +180,10 @@ class BuildLevels(build_ext):
             header.write_text("".join(f'#include "{name}"\n' for name in HEADERS))
             command = [*self.compiler.compiler_so, *manner, *(f"-D{name}={value}" for name, value in MACROS),
                        *(f"-I{path}" for path in (*INCLUDED, *self.compiler.include_dirs))]
-            subprocess.run([*command, "-x", "c-header", header, "-o", f"{header}.gch"], check=False,
-                           stderr=subprocess.DEVNULL)
+            made = subprocess.run([*command, "-x", "c-header", header, "-o", f"{header}.part"], check=False,
+                                  stderr=subprocess.DEVNULL)
+            if made.returncode == 0:
+                os.rename(f"{header}.part", f"{header}.gch")
 
     def header_of(self, manner):
         header = self.headers.get(tuple(manner))
@@ -256,10 +258,12 @@ class BuildLevels(build_ext):
             # what several cimport is read in this process, and all that does not wait for it in another one
             ahead = multiprocessing.get_context("fork").Process(target=self.translate_alone, args=(others,))
             ahead.start()
-            begun = self.cythonizing.Declarations.from_options(self.cythonizing.options_of(None))
-            begun.read_what_several_cimport(registered)
-            in_children(lambda module: self.cythonizing.translate(module, begun), registered, self.parallel)
-            ahead.join()
+            try:
+                begun = self.cythonizing.Declarations.from_options(self.cythonizing.options_of(None))
+                begun.read_what_several_cimport(registered)
+                in_children(lambda module: self.cythonizing.translate(module, begun), registered, self.parallel)
+            finally:
+                ahead.join()
             if ahead.exitcode:
                 raise SystemExit(f"not translated: one of {', '.join(others)}")
         else:

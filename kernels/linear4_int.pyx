@@ -364,8 +364,9 @@ def linear4_int(codes, steps, double step, scales, offsets, Py_ssize_t group, bi
     return largest
 
 
-def linear4_at_once(codes, steps, double step, scales, group, bias, x, y, int bits):
-    """The same without offsets, of arrays that need no conversion; None where one does, or they do not fit."""
+def linear4_at_once(codes, steps, double step, scales, group, bias, x, empty, int bits):
+    """The same without offsets, of arrays that need no conversion, and the result, an `empty` array before; None where
+    one does, or they do not fit."""
     cdef Numbers own, scale, given, added
     cdef Py_ssize_t size, inputs, outputs
     try:
@@ -379,4 +380,5 @@ def linear4_at_once(codes, steps, double step, scales, group, bias, x, y, int bi
             (inputs + 1) // 2) or scale.shape[0] != outputs or scale.shape[1] != (inputs - 1) // size + 1 or not (
             bias is None or added.shape[0] == outputs):
         return None
-    return linear4_int(codes, steps, step, scales, None, size, bias, x, y, bits)
+    y = empty((given.shape[0], outputs), x.dtype)
+    return linear4_int(codes, steps, step, scales, None, size, bias, x, y, bits), y

@@ -520,8 +520,10 @@ def rows_at_once(name, np.ufunc gufunc, tuple operands, axis, out=None, bint alo
     where the outputs given are wanted `alone` and rows lie along memory. None of all else, and of what does not fit,
     whose error is raised elsewhere."""
     cdef bytes kinds = kinds_of(gufunc)
-    cdef int k, axes, count
-    cdef tuple outs = <tuple>out if type(out) is tuple else (out,)
+    cdef int k, axes, count, several = kinds.count(b"r", gufunc.nin)
+    cdef tuple outs = <tuple>out if several > 1 and type(out) is tuple else (out,)
+    if several > 1 and len(outs) != several and out is not None:
+        return None
     check_count(gufunc, operands, outs)
     count = last_axes(operands[0], axis)
     if count == 0 and type(axis) is int and np.PyArray_CheckExact(operands[0]) and b"v" not in kinds:

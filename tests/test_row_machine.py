@@ -31,11 +31,7 @@ def test_kinds_come_from_the_registration(name):
             assert axes[k] == ((() if k >= gufunc.nin else -1) if vector else WITHIN[core]), core
 
 
-def rows_at_once(name, gufunc, given, out):
-    return operands.rows_at_once(name, gufunc, given, -1, out)
-
-
-@pytest.mark.parametrize("function", [operands.along, operands.call, rows_at_once])
+@pytest.mark.parametrize("function", [operands.along, operands.call])
 def test_only_what_is_registered_is_called(function):
     x = np.ones((3, 4), np.float32)
     with pytest.raises(TypeError, match=r"'matmul'> is not registered as a function along an axis"):
@@ -48,9 +44,22 @@ def test_only_what_is_registered_is_called(function):
         function("f", gufunc, (x, x[0], 1.0), (None, None, None))
 
 
+def rows_at_once(name, gufunc, given, out=None):
+    return operands.rows_at_once(name, gufunc, given, -1, out)
+
+
+def test_rows_at_once_count_their_operands():
+    x = np.ones((3, 4), np.float32)
+    for given in ((), (x,), (x, x[0]), (x, x[0], 1.0, x)):
+        with pytest.raises(TypeError, match=f"rms_norm takes 3 operands and up to 2 outputs, not {len(given)} and 1"):
+            rows_at_once("f", norms.rms_norm_gufunc, given)
+    with pytest.raises(TypeError, match="is not registered"):
+        rows_at_once("f", np.matmul, (x, x))
+
+
 def test_functions_of_matrices_are_not_taken_for_those_of_rows():
     x, ones = np.arange(12, dtype=np.float32).reshape(3, 4), np.ones(4)
-    assert rows_at_once("f", batch_norm.column_moments_gufunc, (x, ones), ()) is None
+    assert rows_at_once("f", batch_norm.column_moments_gufunc, (x, ones)) is None
     mean, variance = operands.along("f", batch_norm.column_moments_gufunc, (x, ones), ())
     assert mean == pytest.approx(x.mean(0))
     assert variance == pytest.approx(x.var(0))
@@ -239,3 +248,28 @@ def test_rows_that_share_a_call_have_the_bits_of_each_alone(n):
             out = {0: None, 8: own}.get(offset, placed(y, 16))
             assert lw.softmax_backward(own, y, out=out).tobytes() == expected.tobytes()
             assert lw.softmax_backward(wide[:1], y[:1]).tobytes() == expected[:1].tobytes()
+
+
+@pytest.mark.parametrize("n", [2, 64, 1000])
+@pytest.mark.parametrize("name", ["softmax", "softmin", "log_softmax", "normalize", "rms_norm", "layer_norm",
+                                  "softmax_backward", "softmin_backward", "log_softmax_backward", "normalize_backward",
+                                  "logsumexp_backward"])
+def test_a_tuple_is_no_out_of_one_result(name, n):
+    x = np.full((3, n), 2.0, np.float32)
+    one = [x] if not name.endswith("_backward") else [np.ones(3, np.float32) if "sum" in name else x, x]
+    y, rows = x.copy(), np.full((2, 3), 5.0, np.float32)
+    for out in ((), (y,), (None,), (y, y), (None, rows[0]), (y, *rows), [y]):
+        with pytest.raises(TypeError, match=rf"^{name}: out must be an ndarray"):
+            getattr(lw, name)(*one, out=out)
+        assert (y == x).all()
+        assert (rows == 5.0).all()
+
+
+@pytest.mark.parametrize("axis", [None, (0,), -1])
+def test_a_number_stays_one_beside_where(axis):
+    x = np.float32(2.0)
+    for where in (True, np.array(True)):
+        for function, expected in ((lw.softmax, 1.0), (lw.softmin, 1.0), (lw.log_softmax, 0.0)):
+            found = function(x, axis, where=where)
+            assert type(found) is np.float32
+            assert found == expected

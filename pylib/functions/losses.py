@@ -274,9 +274,10 @@ def cross_entropy_backward(grad, logits, target, *, label_smoothing=0.0, z_loss=
     -----
     %(bound)s
 
-    The exponentials are computed again. Where ``y = log_softmax(logits)`` is there already, and neither smoothing nor a
-    z-loss is asked for, ``log_softmax_backward(nll_loss_backward(grad, y, target), y)`` is the same but for the
-    rounding of `y`, and takes less time.
+    The exponentials are computed again. Where ``y = log_softmax(logits)`` is there already, the targets are classes,
+    and neither smoothing nor a z-loss is asked for, ``log_softmax_backward(nll_loss_backward(grad, y, target), y)``,
+    with the same options in both, is the same but for the rounding of `y`, and takes less time; it is NaN where an
+    ignored row holds NaN or infinity alone, whose gradients are zeros here.
     """
     name = "cross_entropy_backward"
     asked, operands = _entropy(name, logits, target, label_smoothing, z_loss, reduction, weight, ignore_index, axis)

@@ -41,7 +41,7 @@ def left(name, x, where, otherwise):
         return x
     where = np.ascontiguousarray(_where(name, where, x))
     x = x if x.flags.aligned else x.copy()
-    return _kernels.kept(np.ascontiguousarray(x), where, np.array(otherwise, x.dtype))
+    return _kernels.kept(np.ascontiguousarray(x), where, np.array(otherwise, x.dtype)).reshape(x.shape)
 
 
 def _soft(function, plain, x, axis, out, where, safe, dtype):

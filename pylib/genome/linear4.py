@@ -76,9 +76,12 @@ def _at_once(x, codes, codebook, scale, bias, group, offset, activations):
     if type(codebook) is not Codebook or offset is not None or type(group) not in _GROUPS or (
             bias is not None and type(bias) is not np.ndarray) or activations not in _BITS:
         return None
-    y = np.empty((x.shape[0], codes.shape[0]), np.float32)
-    largest = _whole.linear4_at_once(codes, codebook.steps, codebook.step, scale, group, bias, x, y, _BITS[activations])
-    if largest is None or not codebook.largest * largest <= LARGEST or not _holds_sums(largest, x.shape[1]):
+    found = _whole.linear4_at_once(codes, codebook.steps, codebook.step, scale, group, bias, x, np.empty,
+                                   _BITS[activations])
+    if found is None:
+        return None
+    largest, y = found
+    if not codebook.largest * largest <= LARGEST or not _holds_sums(largest, x.shape[1]):
         return None
     return y
 
