@@ -36,9 +36,7 @@ from .loops.columns cimport (
 from .loops.short_rows cimport add_short, fold_short, map_short, multiply_short, put_numbers, short_totals
 from .loops.tiles cimport narrow_columns, take_row, widen_columns
 from .math.exponential cimport exp
-from .rowwise.column_exponentials cimport (
-    Columns, column_softmax, columns_of, set_register, set_scales,
-)
+from .rowwise.column_exponentials cimport Columns, column_softmax, columns_of, set_register, set_scales
 from .rowwise.column_logs cimport few_columns
 from .rowwise.exponential_parts cimport FEW
 from .rowwise.exponentials cimport NEAR, all_block
