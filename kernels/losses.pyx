@@ -22,8 +22,8 @@ from .loops.columns cimport (
 )
 from .loops.registers cimport itemsize, lanes, load, skip, store
 from .loops.reductions cimport (
-    SUMS, Pair, add_terms, element, element_block, first_lanes, halved, map_block, map_row, merge_row, of_block,
-    put_element, row_context, sum_row, sum_values, take, wide,
+    SUMS, Pair, add_element, add_terms, element, element_block, first_lanes, halved, map_block, map_row, merge_row,
+    of_block, put_element, row_context, sum_row, sum_values, take, wide,
 )
 from .loops.operations cimport (
     GROUP, MOST_REGISTERS, ROW_BY_ROW, SHORT, SHORT_BYTES, SHORT_ROWS, SHORT_TILE, Operands, along_axis, group_kernel,
@@ -62,7 +62,26 @@ cdef struct Question:
     double logit  # of the target, taken before the gradient may stand in the place of the logits
     double label_smoothing
     double z_loss
-    double* loss
+    double* loss  # or NULL
+
+cdef struct Answers:
+    # of rows side by side, a number each
+    double[SHORT_ROWS] top
+    double[SHORT_ROWS] rest
+    double[SHORT_ROWS] log  # of 1 + rest
+    double[SHORT_ROWS] logit  # of the target
+    double[SHORT_ROWS] weight
+    double[SHORT_ROWS] sum  # of the logits, with smoothing; of the blends, where classes have them
+    double[SHORT_ROWS] distance  # the sum of blend (top - logits)
+    double[SHORT_ROWS] loss
+    # for gradients:
+    double[SHORT_ROWS] inverse
+    double[SHORT_ROWS] raised
+    double[SHORT_ROWS] scale
+    double[SHORT_ROWS] exponential  # of the target, as it is stored
+    double[SHORT_ROWS] factor
+    double[SHORT_ROWS] offset
+    double[SHORT_ROWS] at_target
 
 cdef struct Slope:
     const void* x
@@ -115,7 +134,7 @@ cdef inline void cross_entropy(const real* like, Exponents* rows, const Question
     for r in range(count):
         if is_blended(&questions[r]):
             rows[r].top = largest(like, &rows[r], n, threads)
-            blend = blend_of(rows[r].x, &questions[r], rows[r].top, n)
+            blend = blend_of(rows[r].x if questions[r].loss != NULL else NULL, &questions[r], rows[r].top, n)
             blends[r] = Pair(0.0, 0.0)
             if blend.kept != 0.0 or blend.spread != 0.0:
                 blends[r] = sum_row(blend_block[real], like, &blend, n, threads)
@@ -140,70 +159,6 @@ cdef inline void cross_entropy(const real* like, Exponents* rows, const Question
         else:
             answer_rows(like, rows + r, questions + r, sums + r, together, n, threads)
             r += together
-
-
-cdef inline double inverse_of_sum(const Exponents* row) noexcept nogil:
-    # the factor that turns the stored exponentials into probabilities
-    if fabs(row.top) < INFINITY:
-        return ldexp(row.inverse * (1.0 / (1.0 + row.rest)), -row.raised)
-    return INFINITY - INFINITY
-
-
-cdef inline double missed_of(const Exponents* row, const Question* asked, double p) noexcept nogil:
-    # 1 - p, without cancellation where the target is the one largest
-    return row.rest * (1.0 / (1.0 + row.rest)) if asked.logit == row.top else 1.0 - p
-
-
-cdef inline Blended blended_loss(const real* like, const Exponents* row, const Question* asked,
-                                 Pair blend) noexcept nogil:
-    # puts the loss
-    cdef Blended own = Blended(blend.first, 0.0, 0.0, 0.0, 0.0)
-    cdef double log_sum = row.top + row.log_rest
-    if asked.wanted == NULL:
-        own.weight = asked.factor
-        own.kept = (1.0 - asked.label_smoothing) * own.weight
-    own.all, own.pull = blend.first + own.kept, 2.0 * asked.z_loss * log_sum
-    asked.loss[0] = blend.second + blend.first * row.log_rest
-    if own.kept != 0.0:
-        asked.loss[0] += own.kept * ((row.top - asked.logit) + row.log_rest)
-    if asked.z_loss != 0.0:
-        asked.loss[0] += own.all * asked.z_loss * log_sum * log_sum
-    if row.top != row.top:
-        asked.loss[0] = row.top
-    return own
-
-
-cdef inline double blended_factor(const Exponents* row, const Blended* own) noexcept nogil:
-    return own.all * (1.0 + own.pull) * row.scale * inverse_of_sum(row)
-
-
-cdef inline double blended_slope_at_target(const Exponents* row, const Question* asked, const Blended* own,
-                                           double stored, double spread) noexcept nogil:
-    # whose exponential is `stored`
-    cdef double p = stored * inverse_of_sum(row)
-    return row.scale * (own.blend * p - own.kept * missed_of(row, asked, p) - own.weight * spread
-                        + own.all * own.pull * p)
-
-
-cdef inline void answer_blended(const real* like, const Exponents* row, real* grad, const Question* asked, Pair blend,
-                                Py_ssize_t n, int threads) noexcept nogil:
-    # the same where classes have a blend, of which `blend` holds two sums: of blend, and of blend (top - logits)
-    cdef const real* exponentials = <const real*>row.y
-    cdef BlendedSlope slope = BlendedSlope(blend_of(exponentials, asked, row.top, n), 0.0, row.scale)
-    cdef Slope plain = Slope(exponentials, 0.0, 0.0)
-    cdef Blended own = blended_loss(like, row, asked, blend)
-    cdef double stored = 0.0
-    if grad == NULL:
-        return
-    if asked.wanted == NULL:
-        stored = element(exponentials, asked.target)
-    slope.factor = plain.factor = blended_factor(row, &own)
-    if asked.wanted == NULL and slope.blend.spread == 0.0:
-        map_row(slope_block[real], grad, &plain, n, threads)
-    else:
-        map_row(blended_slope_block[real], grad, &slope, n, threads)
-    if asked.wanted == NULL and fabs(row.top) < INFINITY:
-        put_element(grad, asked.target, blended_slope_at_target(row, asked, &own, stored, slope.blend.spread))
 
 
 include "parts/losses_of_classes.pxi"
@@ -244,19 +199,19 @@ cdef void loss_group(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t 
     cdef Py_ssize_t r, target = -1, count = 0
     cdef double factor = 1.0
     cdef int options = 2 if asked == CLASS else 3, results = options + (3 if with_grad else 2)
-    cdef double unwanted
     cdef double* loss
     cdef void* grad
     cdef const void* wanted
     cdef const void* weight
     for r in range(rows):
-        loss, grad = <double*>p[r][results] if p[r][results] != NULL else &unwanted, NULL
+        loss, grad = <double*>p[r][results], NULL
         if with_grad:
             grad = p[r][results + 1]
         if asked != PROBABILITIES:
             target = (<int64_t*>p[r][1])[0]
             if target < 0:
-                loss[0] = 0.0
+                if loss != NULL:
+                    loss[0] = 0.0
                 if grad != NULL:
                     memset(grad, 0, n * itemsize(like))
                 continue
@@ -336,7 +291,7 @@ probable_cross_entropy_with_grad_gufunc = with_columns(with_short_rows(along_axi
     <void*>probable_gradient_kernel[f64x], b"rrvsss", b"sr",
     b"logits, probabilities, weight, label_smoothing, z_loss, scale -> loss, grad"),
     <void*>short_probable_gradient_kernel[f32x], <void*>short_probable_gradient_kernel[f64x]),
-    <void*>probable_gradient_columns, NULL, 32)
+    <void*>probable_gradient_columns, NULL, 112)
 
 
 cdef double mean_loss_float64(const double* losses, double divisor, Py_ssize_t n) noexcept nogil:

@@ -51,7 +51,7 @@ def test_against_the_oracle(dtype, n, options):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n", [1, 2, 10, 65])
+@pytest.mark.parametrize("n", [1, 2, 10, 65, 130, 300])
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("kind", ["classes", "probabilities", "probabilities alone"])
 def test_weights_and_probabilities_against_the_oracle(dtype, n, options, kind):
@@ -69,6 +69,8 @@ def test_weights_and_probabilities_against_the_oracle(dtype, n, options, kind):
     assert (loss == found).all()
     assert error(grad, slope, dtype, np.abs(slope) + 1 + oracles.softmax(exactly(logits))) <= bound(
         "cross_entropy_with_grad", dtype)
+    assert lw.cross_entropy_backward(np.ones(len(logits)), logits, target, weight=weight, reduction="none",
+                                     **options).tobytes() == grad.tobytes()
 
 
 def all_ways():

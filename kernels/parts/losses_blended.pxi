@@ -8,7 +8,7 @@
 # (1 - label_smoothing) weight[target], is added apart.
 
 cdef struct Blend:
-    const void* x
+    const void* x  # NULL where a gradient alone is asked for
     const void* wanted
     const void* weight
     double kept
@@ -19,15 +19,6 @@ cdef struct BlendedSlope:
     Blend blend
     double factor
     double scale
-
-
-cdef struct Blended:
-    # of one row
-    double blend  # of all classes together
-    double weight  # of the target
-    double kept  # what the target has of its weight
-    double all
-    double pull  # of the z-loss
 
 
 cdef inline real blended(real wanted, real weight, const Blend* row, Py_ssize_t n) noexcept nogil:
@@ -58,7 +49,7 @@ cdef inline void add_blend(const real* like, const void* context, Py_ssize_t i, 
                            f64x* sums) noexcept nogil:
     cdef const Blend* own = <const Blend*>context
     add_share(blended(wide_or(<const real*>own.wanted, i, n, 0.0), wide_or(<const real*>own.weight, i, n, 1.0), own, n),
-              splat_f64(own.top) - wide(<const real*>own.x, i, n), sums)
+              splat_f64(own.top) - wide_or(<const real*>own.x, i, n, own.top), sums)
 
 
 cdef inline bint is_wanted_alone(const Blend* own) noexcept nogil:
@@ -74,9 +65,13 @@ cdef inline void add_wanted(const real* like, const void* context, Py_ssize_t i,
 
 
 cdef void add_blends(const real* like, const Blend* row, Py_ssize_t start, Py_ssize_t n, f64x* parts) noexcept nogil:
-    # the last registers of both sums, where short rows have theirs
+    # the last registers of both sums, where short rows have theirs; without logits the second is not asked for
     cdef f64x sums[2 * SUMS]
     cdef Blend own = Blend(row.x, row.wanted, row.weight, row.kept, row.spread, row.top)
+    if is_wanted_alone(&own) and own.x == NULL:
+        add_terms(add_element[real], 1, like, own.wanted, start, n, sums)
+        parts[0], parts[SHORT_ROWS] = halved(sums, SUMS, 1), splat_f64(0.0)
+        return
     if is_wanted_alone(&own):
         add_terms(add_wanted[real], 2, like, &own, start, n, sums)
     else:
@@ -99,7 +94,23 @@ cdef inline real blended_slope(const real* like, const void* context, Py_ssize_t
 
 
 cdef void blended_slope_block(real* y, row_context context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    map_block(blended_slope[real], y, context, start, n, False)
+    cdef BlendedSlope own = (<const BlendedSlope*>context)[0]  # which the compiler knows that nothing writes to
+    map_block(blended_slope[real], y, &own, start, n, False)
+
+
+cdef void short_blended_slopes(real* y, const BlendedSlope* slope, Py_ssize_t n) noexcept nogil:
+    cdef BlendedSlope own = slope[0]
+    map_short(blended_slope[real], y, &own, n)
+
+
+cdef inline void put_blended(real* grad, const BlendedSlope* slope, Py_ssize_t n, int threads) noexcept nogil:
+    cdef Slope plain = Slope(slope.blend.x, slope.factor, 0.0)
+    if slope.blend.wanted == NULL and slope.blend.spread == 0.0:
+        map_row(slope_block[real], grad, &plain, n, threads)
+    elif n <= SHORT:
+        short_blended_slopes(grad, slope, n)
+    else:
+        map_row(blended_slope_block[real], grad, slope, n, threads)
 
 
 cdef inline Blend blend_of(const void* x, const Question* asked, double top, Py_ssize_t n) noexcept nogil:
@@ -110,3 +121,80 @@ cdef inline Blend blend_of(const void* x, const Question* asked, double top, Py_
 cdef inline bint is_blended(const Question* asked) noexcept nogil:
     # weights alone are a factor of a row
     return asked.wanted != NULL or (asked.weight != NULL and asked.label_smoothing != 0.0)
+
+
+cdef inline double kept_of(const Question* asked) noexcept nogil:
+    # what a target that is a class has of its weight besides its blend
+    return 1.0 - asked.label_smoothing if asked.wanted == NULL else 0.0
+
+
+cdef inline f64x blended_loss(f64x top, f64x log_rest, f64x logit, f64x weight, f64x blend, f64x distance, double kept,
+                              double z_loss) noexcept nogil:
+    # The losses of rows, from their sums of blend and of blend (top - logits). Where a target has nothing besides, its
+    # product is left out, since its distance may be infinite
+    cdef f64x log_sum = top + log_rest, target = splat_f64(kept) * weight, loss = distance + blend * log_rest
+    loss = where_less(magnitude(target), splat_f64(5e-324), loss, loss + target * ((top - logit) + log_rest))
+    if z_loss != 0.0:
+        loss = loss + (blend + target) * splat_f64(z_loss) * log_sum * log_sum
+    return loss
+
+
+cdef inline f64x blended_slopes(f64x stored, f64x top, f64x rest, f64x log_sum, f64x logit, f64x weight, f64x blend,
+                                f64x inverse, f64x scale, double kept, double spread, double z_loss,
+                                f64x* factor) noexcept nogil:
+    # the gradients of rows at their targets, whose exponentials are `stored`, and what makes exponentials the gradient
+    # elsewhere, but for the blends; 1 / (1 + rest) and `inverse` make them probabilities
+    cdef f64x target = splat_f64(kept) * weight, all = blend + target, pull = splat_f64(2.0 * z_loss) * log_sum
+    cdef f64x inverse_sum = splat_f64(1.0) / (splat_f64(1.0) + rest), whole = inverse * inverse_sum, p = stored * whole
+    factor[0] = all * (splat_f64(1.0) + pull) * scale * whole
+    return scale * (blend * p - target * where_less(logit, top, splat_f64(1.0) - p, rest * inverse_sum)
+                    - weight * splat_f64(spread) + all * pull * p)
+
+
+cdef void answer_blends(Answers* own, Py_ssize_t count, double kept, double spread, double z_loss, bint with_loss,
+                        bint with_grad) noexcept nogil:
+    # the losses of rows whose classes have blends, and what makes exponentials the gradient
+    cdef f64x top, log = splat_f64(0.0), logit, weight, blend, factor
+    cdef Py_ssize_t r = 0
+    while r < count:
+        top, logit, weight = load_f64(own.top + r), load_f64(own.logit + r), load_f64(own.weight + r)
+        blend = load_f64(own.sum + r)
+        if with_loss or z_loss != 0.0:
+            log = load_f64(own.log + r)
+        if with_loss:
+            store_f64(own.loss + r, blended_loss(top, log, logit, weight, blend, load_f64(own.distance + r), kept,
+                                                 z_loss))
+        if with_grad:
+            store_f64(own.at_target + r, blended_slopes(
+                load_f64(own.exponential + r), top, load_f64(own.rest + r), top + log, logit, weight, blend,
+                power2(-load_f64(own.raised + r)) * load_f64(own.inverse + r), load_f64(own.scale + r), kept, spread,
+                z_loss, &factor))
+            store_f64(own.factor + r, factor)
+        r += F64_LANES
+
+
+cdef inline void answer_blended(const real* like, const Exponents* row, real* grad, const Question* asked, Pair blend,
+                                Py_ssize_t n, int threads) noexcept nogil:
+    # of a row, in every lane, from its two sums: of blend, and of blend (top - logits)
+    cdef BlendedSlope slope = BlendedSlope(blend_of(row.y, asked, row.top, n), 0.0, row.scale)
+    cdef bint finite = fabs(row.top) < INFINITY
+    cdef f64x top = splat_f64(row.top), log = splat_f64(row.log_rest), logit = splat_f64(asked.logit)
+    cdef f64x weight = splat_f64(asked.factor), first = splat_f64(blend.first), factor
+    cdef double[REGISTER] found
+    if asked.loss != NULL:
+        store_f64(found, blended_loss(top, log, logit, weight, first, splat_f64(blend.second), kept_of(asked),
+                                      asked.z_loss))
+        asked.loss[0] = found[0] if row.top == row.top else row.top
+    if grad == NULL:
+        return
+    weight = blended_slopes(
+        splat_f64(element(<const real*>row.y, asked.target) if asked.wanted == NULL else 0.0), top,
+        splat_f64(row.rest if finite else 0.0), top + log, logit, weight, first,
+        splat_f64(ldexp(row.inverse, -row.raised) if finite else INFINITY - INFINITY), splat_f64(row.scale),
+        kept_of(asked), slope.blend.spread, asked.z_loss, &factor)
+    store_f64(found, factor)
+    slope.factor = found[0]
+    put_blended(grad, &slope, n, threads)
+    if asked.wanted == NULL and finite:
+        store_f64(found, weight)
+        put_element(grad, asked.target, found[0])

@@ -37,8 +37,8 @@ cdef inline void add_column_wanted(const f64x* like, const void* context, Py_ssi
 
 
 cdef inline void sum_blends(const Columns* columns, BlendColumns* own, int registers, Py_ssize_t n, const f64x* tops,
-                            double* blends) noexcept nogil:
-    # the two sums of each row; those of the second kind stand MOST_ROWS further on
+                            f64x* blends, f64x* distances) noexcept nogil:
+    # the two sums of each row
     cdef const char* wanted = own.wanted
     cdef f64x sums[2]
     cdef int k
@@ -52,23 +52,18 @@ cdef inline void sum_blends(const Columns* columns, BlendColumns* own, int regis
             add_columns(add_column_wanted, 2, 0, own, n, sums)
         else:
             add_columns(add_column_blend, 2, 0, own, n, sums)
-        store_f64(blends + k * F64_LANES, sums[0])
-        store_f64(blends + MOST_ROWS + k * F64_LANES, sums[1])
+        blends[k], distances[k] = sums[0], sums[1]
     own.wanted = wanted
 
 
 cdef inline void put_blended_slopes(const BlendColumns* own, char* grad, Py_ssize_t stride, Py_ssize_t n, int registers,
-                                    const f32x* tile, const double* factors, const double* scales) noexcept nogil:
-    cdef f64x wide[MOST_LANES]
-    cdef f32x factor, scale, wanted = splat_f32(0.0), share
+                                    const f32x* tile, f64x* factors, double minus_scale) noexcept nogil:
+    cdef f32x factor, scale = splat_f32(<float>minus_scale), wanted = splat_f32(0.0), share
     cdef bint plain = own.wanted == NULL and own.blend.spread == 0.0
     cdef Py_ssize_t i
     cdef int k
     for k in range(registers):
-        take_column_numbers(<const char*>(factors + k * lanes(tile)), sizeof(double), HALVES, wide)
-        factor = narrowed(tile, wide)
-        take_column_numbers(<const char*>(scales + k * lanes(tile)), sizeof(double), HALVES, wide)
-        scale = -narrowed(tile, wide)
+        factor = narrowed(tile, factors + k * HALVES)
         for i in range(n):
             share = splat_f32(0.0)
             if not plain:
@@ -87,62 +82,69 @@ cdef bint blended_columns(const f32x* like, char** at, const Py_ssize_t* steps, 
     cdef f64x inverses[MOST_LANES]
     cdef f64x rests[MOST_LANES]
     cdef f64x logs[MOST_LANES]
-    cdef double[2 * MOST_ROWS] blends
-    cdef double[MOST_ROWS] factors
-    cdef double[MOST_ROWS] scales
+    cdef f64x blends[MOST_LANES]
+    cdef f64x distances[MOST_LANES]
+    cdef f64x losses[MOST_LANES]
+    cdef f64x factors[MOST_LANES]
+    cdef double[MOST_ROWS] logits
+    cdef double[MOST_ROWS] weights
+    cdef double[MOST_ROWS] exponentials
     cdef double[MOST_ROWS] at_targets
-    cdef double smoothing = (<const double*>at[3])[0], z_loss = (<const double*>at[4])[0], unwanted
-    cdef double scale = (<const double*>at[5])[0] if with_grad else 1.0
-    cdef int result = 6 if with_grad else 5
-    cdef char* losses = at[result] if at[result] != NULL else <char*>&unwanted
-    cdef Py_ssize_t losses_step = steps[result] if at[result] != NULL else 0
-    cdef Py_ssize_t i, r, target = -1, width = lanes(like), rows = registers * width
-    cdef Exponents row = exponents_of(like, NULL, NULL, 1.0, scale)
-    cdef Question asked
+    cdef double smoothing = (<const double*>at[3])[0], z_loss = (<const double*>at[4])[0]
+    cdef double scale = (<const double*>at[5])[0] if with_grad else 1.0, kept = 0.0 if probable else 1.0 - smoothing
+    cdef int k, result = 6 if with_grad else 5
+    cdef bint wanted = at[result] != NULL, logged = wanted or z_loss != 0.0
+    cdef Py_ssize_t i, r, target, width = lanes(like), rows = registers * width
     cdef Columns columns = columns_of(like, at[0], strides[0], tile if with_grad else NULL, scale)
+    cdef f64x lowered = power2(splat_f64(-columns.raised)), zero = splat_f64(0.0), logit = zero, weight = zero
+    cdef f64x stored = zero, slope
     cdef BlendColumns own
-    cdef Blended answer
     if steps[2] != 0 if at[2] != NULL else not probable:
         return False
     for r in range(3, result):
         if not same_numbers(at[r], steps[r], rows):
             return False
-    if not logs_for(logarithms, like).columns(like, &columns, registers, n, tops, inverses, rests, logs, 0.0, False):
+    if not logs_for(logarithms, like).columns(like, &columns, registers, n, tops, inverses, rests,
+                                              logs if logged else NULL, 0.0, False):
         return False
     own.wanted, own.wanted_stride = at[1] if probable else NULL, strides[1]
     own.blend = Blend(NULL, own.wanted, at[2], 1.0 - smoothing if probable else 0.0, smoothing / n, 0.0)
-    memset(blends, 0, sizeof(blends))
-    if own.blend.kept != 0.0 or own.blend.spread != 0.0:
-        sum_blends(&columns, &own, registers, n, tops, blends)
-    for r in range(rows):
-        asked = Question(target, own.wanted, at[2], 1.0, 0.0, smoothing, z_loss,
-                         <double*>(losses + r * losses_step))
-        factors[r], scales[r], at_targets[r] = 0.0, scale, 0.0
-        if not probable:
-            asked.target = (<const int64_t*>(at[1] + r * steps[1]))[0]
-            if asked.target < 0:
-                asked.loss[0] = scales[r] = 0.0
-                continue
-            asked.factor = weight_of(&own, asked.target)
-            asked.logit = element(<const f32x*>(at[0] + asked.target * strides[0]), r)
-        row.top, row.inverse = (<double*>tops)[r], (<double*>inverses)[r]
-        row.rest, row.log_rest = (<double*>rests)[r], (<double*>logs)[r]
-        answer = blended_loss(like, &row, &asked, Pair(blends[r], blends[MOST_ROWS + r]))
+    if not wanted and is_wanted_alone(&own.blend):
+        sum_column_elements(like, own.wanted, own.wanted_stride, registers, n, blends)
+    elif own.blend.kept != 0.0 or own.blend.spread != 0.0:
+        sum_blends(&columns, &own, registers, n, tops, blends, distances)
+    else:
+        for k in range(registers * HALVES):
+            blends[k] = distances[k] = zero
+    for r in range(0 if probable else rows):  # what is found for rows that are ignored is left out in the end
+        target = max((<const int64_t*>(at[1] + r * steps[1]))[0], <int64_t>0)
+        weights[r], logits[r] = weight_of(&own, target), element(<const f32x*>(at[0] + target * strides[0]), r)
         if with_grad:
-            factors[r] = blended_factor(&row, &answer)
+            exponentials[r] = element(<const f32x*>tile, (r // width * n + target) * width + r % width)
+    for k in range(registers * HALVES):
+        if not probable:
+            logit, weight = load_f64(logits + k * F64_LANES), load_f64(weights + k * F64_LANES)
+        if wanted:
+            losses[k] = blended_loss(tops[k], logs[k], logit, weight, blends[k], distances[k], kept, z_loss)
+        if with_grad:
             if not probable:
-                at_targets[r] = blended_slope_at_target(&row, &asked, &answer, element(
-                    <const f32x*>tile, (r // width * n + asked.target) * width + r % width), own.blend.spread)
-    if not with_grad:
-        return True
-    put_blended_slopes(&own, at[7], strides[7], n, registers, <const f32x*>tile, factors, scales)
+                stored = load_f64(exponentials + k * F64_LANES)
+            slope = blended_slopes(
+                stored, tops[k], rests[k], tops[k] + logs[k] if logged else tops[k], logit, weight, blends[k],
+                lowered * inverses[k], splat_f64(scale), kept, own.blend.spread, z_loss, &factors[k])
+            store_f64(at_targets + k * F64_LANES, slope)
+    if wanted:
+        put_column_numbers(losses, registers * HALVES, at[result], steps[result])
+    if with_grad:
+        put_blended_slopes(&own, at[7], strides[7], n, registers, <const f32x*>tile, factors, -scale)
     for r in range(0 if probable else rows):
         target = (<const int64_t*>(at[1] + r * steps[1]))[0]
-        if target >= 0:
+        if target < 0 and wanted:
+            (<double*>(at[result] + r * steps[result]))[0] = 0.0
+        for i in range(n if target < 0 and with_grad else 0):
+            put_element(<f32x*>(at[7] + i * strides[7]), r, 0.0)
+        if target >= 0 and with_grad:
             put_element(<f32x*>(at[7] + target * strides[7]), r, at_targets[r])
-        else:  # its scale is 0, but a weight may be infinite
-            for i in range(n):
-                put_element(<f32x*>(at[7] + i * strides[7]), r, 0.0)
     return True
 
 

@@ -1,25 +1,6 @@
 # The losses of rows whose targets are classes, and their slopes, from the logarithms of the sums: a register of rows at
 # a time. A part of losses.pyx.
 
-cdef struct Answers:
-    # of rows of classes side by side, a number each
-    double[SHORT_ROWS] top
-    double[SHORT_ROWS] rest
-    double[SHORT_ROWS] log  # of 1 + rest
-    double[SHORT_ROWS] logit  # of the target
-    double[SHORT_ROWS] weight
-    double[SHORT_ROWS] sum  # of the logits, with smoothing
-    double[SHORT_ROWS] loss
-    # for gradients:
-    double[SHORT_ROWS] inverse
-    double[SHORT_ROWS] raised
-    double[SHORT_ROWS] scale
-    double[SHORT_ROWS] exponential  # of the target, as it is stored
-    double[SHORT_ROWS] factor
-    double[SHORT_ROWS] offset
-    double[SHORT_ROWS] at_target
-
-
 cdef inline f64x loss_of(f64x top, f64x log_rest, f64x logit, f64x sum, f64x weight, double smoothing, double z_loss,
                          Py_ssize_t n) noexcept nogil:
     # The losses of rows, whose logits have these sums; with smoothing they have no weights. Where a factor is 0, its
@@ -87,7 +68,8 @@ cdef void answer_rows(const real* like, const Exponents* rows, const Question* q
             own.exponential[k] = element(<const real*>rows[r].y, questions[r].target)
     answer(&own, count, questions[0].label_smoothing, questions[0].z_loss, n, True, with_grad)
     for r in range(count):
-        questions[r].loss[0] = own.loss[r]
+        if questions[r].loss != NULL:
+            questions[r].loss[0] = own.loss[r]
         if with_grad:
             own_slope = Slope(rows[r].y, own.factor[r], own.offset[r])
             if n <= SHORT:

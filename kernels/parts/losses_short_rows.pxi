@@ -2,46 +2,49 @@
 # at a time.
 
 cdef inline void answer_short_blended(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n, Asked asked,
-                                      const Answers* found, const real* tile, double smoothing, double z_loss,
+                                      Answers* found, const real* tile, double smoothing, double z_loss,
                                       bint with_grad) noexcept nogil:
     # the losses and the gradients of rows whose classes have a blend
     cdef Question questions[SHORT_ROWS]
     cdef f64x parts[2 * SHORT_ROWS]
-    cdef double blends[2 * SHORT_ROWS]
     cdef int result = 6 if with_grad else 5
-    cdef double unwanted
-    cdef Exponents row = exponents_of(like, NULL, NULL, 1.0, 1.0)
     cdef Blend blend
+    cdef BlendedSlope slope
     cdef real* grad
     cdef Py_ssize_t r, target = -1
-    memset(blends, 0, sizeof(blends))
+    memset(found.distance, 0, sizeof(found.distance))
     for r in range(SHORT_ROWS):
         if asked != PROBABILITIES:
             target = (<const int64_t*>(at[1] + r * steps[1]))[0]
-        questions[r] = Question(target, NULL, NULL, found.weight[r], found.logit[r], smoothing, z_loss, &unwanted)
+            found.exponential[r] = element(skip(tile, r * tile_step(like, n)), max(target, 0)) if with_grad else 0.0
+        questions[r] = Question(target, NULL, NULL, 0.0, 0.0, smoothing, z_loss, NULL)
         if asked == PROBABILITIES:
             questions[r].wanted = at[1] + r * steps[1]
+            found.exponential[r] = 0.0
         if at[2] != NULL:
             questions[r].weight = at[2] + r * steps[2]
-        if at[result] != NULL:
-            questions[r].loss = <double*>(at[result] + r * steps[result])
-        blend = blend_of(at[0] + r * steps[0], &questions[r], found.top[r], n)
+        blend = blend_of(at[0] + r * steps[0] if at[result] != NULL else NULL, &questions[r], found.top[r], n)
         add_blends(like, &blend, 0, n, parts + r)
     if blend.kept != 0.0 or blend.spread != 0.0:
-        short_totals(parts, blends)
-        short_totals(parts + SHORT_ROWS, blends + SHORT_ROWS)
+        short_totals(parts, found.sum)
+        short_totals(parts + SHORT_ROWS, found.distance)
+    answer_blends(found, SHORT_ROWS, kept_of(questions), blend.spread, z_loss, at[result] != NULL, with_grad)
     for r in range(SHORT_ROWS):
-        grad = NULL
-        if with_grad and at[result + 1] != NULL:  # as C functions may say
-            grad = <real*>(at[result + 1] + r * steps[result + 1])
-        if asked != PROBABILITIES and questions[r].target < 0:
-            questions[r].loss[0] = 0.0
-            if grad != NULL:
-                memset(grad, 0, n * itemsize(like))
+        target = questions[r].target
+        if at[result] != NULL:
+            (<double*>(at[result] + r * steps[result]))[0] = (
+                found.loss[r] if target >= 0 or asked == PROBABILITIES else 0.0)
+        if not with_grad or at[result + 1] == NULL:  # as C functions may say
             continue
-        row.y, row.scale, row.raised = <void*>skip(tile, r * tile_step(like, n)), found.scale[r], <int>found.raised[r]
-        row.top, row.inverse, row.rest, row.log_rest = found.top[r], found.inverse[r], found.rest[r], found.log[r]
-        answer_blended(like, &row, grad, &questions[r], Pair(blends[r], blends[SHORT_ROWS + r]), n, 1)
+        grad = <real*>(at[result + 1] + r * steps[result + 1])
+        if asked != PROBABILITIES and target < 0:
+            memset(grad, 0, n * itemsize(like))
+            continue
+        slope = BlendedSlope(blend_of(skip(tile, r * tile_step(like, n)), &questions[r], found.top[r], n),
+                             found.factor[r], found.scale[r])
+        put_blended(grad, &slope, n, 1)
+        if asked != PROBABILITIES:
+            put_element(grad, target, found.at_target[r])
 
 
 cdef bint short_losses(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t n, Asked asked,
@@ -83,7 +86,7 @@ cdef bint short_losses(const real* like, char** at, const Py_ssize_t* steps, Py_
         store_f64(found.raised + r * F64_LANES, raised_by_scale(like, scales[r]))
     if not logs_for(logarithms, like).shorts(
             like, at[0], steps[0], n, <void*>tile if with_grad else NULL, found.raised, found.top, found.inverse,
-            found.rest, found.log if wanted or blended or z_loss != 0.0 else NULL, 0.0):
+            found.rest, found.log if wanted or z_loss != 0.0 else NULL, 0.0):
         return False
     if blended:
         answer_short_blended(like, at, steps, n, asked, &found, <const real*>tile, smoothing, z_loss, with_grad)
