@@ -13,8 +13,9 @@ from libc.string cimport memcpy, memset
 cimport numpy as np
 
 from .lanes cimport (
-    F32_LANES, F64_LANES, any_count, enter_environment, environment, f32x, f64x, fma, leave_environment, load_f64,
-    narrow_f64_f32, real, splat, splat_f32, splat_f64, store_f64, store_part_f64, wide_f32,
+    F32_LANES, F64_LANES, add_product_f64, any_count, enter_environment, environment, f32x, f64x, fma,
+    leave_environment, load_f64, magnitude, narrow_f64_f32, real, splat, splat_f32, splat_f64, store_f64,
+    store_part_f64, where_less, wide_f32,
 )
 from .loops.columns cimport HALVES, add_widened
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
@@ -24,10 +25,10 @@ from .loops.operations cimport (
 )
 from .loops.plain_arrays cimport is_like, meet, takes_place
 from .loops.reductions cimport (
-    BLOCK, FOLD, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, PARTS, SUMS, Pair, add_element, add_float_terms, add_folds,
-    add_more_terms, add_pairs, element, end_fold, first_lanes, load_short, map_block, map_rarely, map_row, map_shorts,
-    put_element, rounded, row_context, store_short_pair, sum_block, sum_long_block, sum_row, sum_values, take, take_of,
-    tree, wide,
+    BLOCK, FOLD, FOLDED_PARTS, FOLDED_SUMS, FOLDED_TERMS, PARTS, SUMS, Pair, add_compensated, add_element,
+    add_float_terms, add_folds, add_more_terms, add_pairs, add_terms, element, end_fold, first_lanes, load_short,
+    map_block, map_rarely, map_row, map_shorts, put_element, rounded, row_context, store_short_pair, sum_block,
+    sum_long_block, sum_row, sum_values, take, take_of, tree, two_sum, wide, with_losses,
 )
 from .loops.registers cimport LINE, PAGE, ends_lines, head, lanes, load, skip, store, store_part, stream
 from .loops.rows cimport CHUNKS, has_memory, lay_out, set_chunks, set_workers, whole
@@ -70,7 +71,7 @@ cdef inline void add_centred(const real* like, const void* context, Py_ssize_t i
                              f64x* sums) noexcept nogil:
     cdef f64x x = wide(<const real*>(<const Segment*>context).x, i, n) * splat_f64((<const Segment*>context).scale)
     x = x - first_lanes(splat_f64((<const Segment*>context).mean), n)
-    sums[0] = sums[0] + x
+    sums[0] = add_product_f64(x, splat_f64(1.0), sums[0])
     sums[1] = fma(x, x, sums[1])
 
 
@@ -230,6 +231,7 @@ cdef void total_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_
 
 
 include "parts/batch_norm_sums.pxi"
+include "parts/batch_norm_guess.pxi"
 include "parts/batch_norm_short_rows.pxi"
 include "parts/batch_norm_short_floats.pxi"
 

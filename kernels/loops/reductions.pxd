@@ -8,6 +8,7 @@
 # and twice its last place (add_long_folds), for half the work of folding, which is half of that of a sum. In the end
 # the partial sums are added by halves, or, where rounding errors are kept, one after the other. The result depends
 # neither on the number of lanes nor on the number of threads.
+from libc.math cimport INFINITY, fabs
 from libc.stdint cimport uint16_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
@@ -250,6 +251,19 @@ cdef inline Pair sum_long_block(
     totals[1] = 0.0
     sum_long_terms(add, count, like, context, start, n, totals)
     return Pair(totals[0], totals[1])
+
+
+cdef inline f64x two_sum(f64x a, f64x b, f64x* lost) noexcept nogil:
+    # a + b = result + lost
+    cdef f64x sum = a + b
+    cdef f64x part = sum - a
+    lost[0] = (a - (sum - part)) + (b - part)
+    return sum
+
+
+cdef inline double with_losses(double sum, double losses) noexcept nogil:
+    # a sum and the rounding errors of its additions, which are NaN where it is infinite
+    return sum + losses if fabs(losses) < INFINITY else sum
 
 
 cdef inline Pair add_compensated(Pair a, Py_ssize_t a_size, Pair b, Py_ssize_t b_size) noexcept nogil:

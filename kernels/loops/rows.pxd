@@ -20,6 +20,7 @@ from .operations cimport (
     MOST_TURNED, NARROWED, ROW_BY_ROW, SHORT, SHORT_BYTES, SHORT_ROWS, SHORT_TILE, STREAMED, TURNED_TILE, WIDE, Operand,
     Operands, Operation, Pass, all_rows_kernel, column_kernel, group_kernel, group_of, run_groups, short_kernel,
 )
+from .reductions cimport Pair, add_compensated, two_sum
 from .registers cimport LINE, PAGE, STREAM_BYTES, ends_lines, head
 from .threads cimport THREAD_MIN, chunk_function, run_chunks
 from .tiles cimport (
@@ -530,7 +531,17 @@ cdef inline void add_sums(const Pass* work, Py_ssize_t k) noexcept nogil:
     # those of a chunk, to those of the first
     cdef double* total = work.sums
     cdef const double* own = sums_of(work, k)
+    cdef f64x lost
+    cdef Pair both
     cdef Py_ssize_t i = 0
+    while i + F64_LANES <= work.n_exact:
+        store_f64(total + i, two_sum(load_f64(total + i), load_f64(own + i), &lost))
+        store_f64(total + work.n_exact + i, load_f64(total + work.n_exact + i) + lost)
+        i += F64_LANES
+    while i < work.n_exact:
+        both = add_compensated(Pair(total[i], total[work.n_exact + i]), 0, Pair(own[i], 0.0), 0)
+        total[i], total[work.n_exact + i] = both.first, both.second
+        i += 1
     while i + F64_LANES <= work.n_sums:
         store_f64(total + i, load_f64(total + i) + load_f64(own + i))
         i += F64_LANES

@@ -2,15 +2,16 @@
 # hold neighbouring channels, and rows are read as they stand in memory: for the statistics once, or twice where the
 # first examples gave a poor guess of the means, and once for the map. The formulas are those of batch_norm.pyx.
 #
-# A few rows are added in the precision of the computation, and those sums in float64; a channel where float32
-# overflows, or its squares vanish, is added in float64. A channel near the ends of the exponent range is multiplied by
-# a power of two, its scale, and its mean and rstd are then those of x * scale. What is done for one channel changes no
-# bit of another. A chunk adds its rows in order, and the chunks, which the shape alone sets, are added in
-# order: the number of threads changes no bit.
+# A few rows are added in the precision of the computation, and those sums in float64, where the rounding errors of
+# float64 are kept (additions of equal numbers all round the same way); a channel where float32 overflows, or its
+# squares vanish, is added in float64. A channel near the ends of the exponent range is multiplied by a power of two,
+# its scale, and its mean and rstd are then those of x * scale. What is done for one channel changes no bit of another.
+# A chunk adds its rows in order, and the chunks, which the shape alone sets, are added in order: the number of threads
+# changes no bit.
 
 cdef enum:
     GUESSED = 32  # means are guessed from so many examples at the start
-    CHUNK_ROWS = 64  # at least
+    CHUNK_ROWS = 64  # at least, of float64 twice as many
     MOST_VECTORS = 8
     MOST_OPERANDS = 12
 
@@ -148,6 +149,8 @@ cdef bint begin_columns(const Operation* operation, group_kernel kernel, Problem
     else:
         work.of[3], work.of[4] = operand(c'a', none, 0), operand(c'a', none, channels)
         work.operands, work.n_sums = 5, 2 * channels
+        if operation.dtype == FLOAT64:  # and their rounding errors
+            work.n_exact, work.n_sums = 2 * channels, 4 * channels
     for i in range(channels // repeat):
         rescued = rescued or (<const double*>(scale + i * scale_step))[0] != 1.0
     work.of[0].tiled = rescued  # where its numbers can be scaled
@@ -155,8 +158,10 @@ cdef bint begin_columns(const Operation* operation, group_kernel kernel, Problem
     problem.stands = not rescued
     for i in range(work.operands):
         problem.stands = problem.stands and (work.of[i].kind != c'r' or work.of[i].stride == size_of(work.dtype))
+    if work.n_exact > 0 and not problem.stands:  # the sums of a tile that is not full, and how many rows it has
+        work.n_sums += work.n_exact + 1
     lay_out(work)
-    set_chunks(work, CHUNKS, CHUNK_ROWS, 1)
+    set_chunks(work, CHUNKS, CHUNK_ROWS if work.n_exact == 0 else 2 * CHUNK_ROWS, 1 if work.n_exact == 0 else TILE)
     set_workers(work, operation.threads[0], False)
     if not has_memory(work, MOST_VECTORS * size + channels, NULL, 0):
         return False
@@ -200,8 +205,20 @@ cdef void run_columns(Problem* problem) noexcept nogil:
 
 cdef void add_all(Problem* problem, bint folded) noexcept nogil:
     # the two sums of every channel
+    cdef double* sums = problem.work.sums
+    cdef Py_ssize_t i = 0, count = problem.work.n_exact, n
+    cdef f64x lost, sum
     problem.folded = folded
     run_columns(problem)
+    while i < count:
+        n = min(count - i, <Py_ssize_t>F64_LANES)
+        sum, lost = wide(<const f64x*>sums, i, n), splat_f64(0.0)
+        if not problem.stands:
+            sum = two_sum(sum, wide(<const f64x*>sums, 2 * count + i, n), &lost)
+        lost = lost + wide(<const f64x*>sums, count + i, n)
+        # of infinite sums they are NaN
+        put_lanes(sums + i, n, sum + where_less(magnitude(lost), splat_f64(INFINITY), lost, splat_f64(0.0)))
+        i += n
 
 
 # The kernels.

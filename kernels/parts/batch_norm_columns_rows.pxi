@@ -3,13 +3,14 @@
 # Rows are taken some at a time, register by register of channels, so that what is known of a channel and its sums is
 # loaded once for all of them.
 
-# The terms of two sums, and the maps.
+# The terms of two sums, and the maps. Terms of float64 are added times 1, or with a product, since the pipes that only
+# add are busier than those that multiply.
 
 cdef inline void add_deviation(const real* like, const Example* one, Py_ssize_t i, Py_ssize_t n,
                                f64x* sums) noexcept nogil:
     cdef f64x x = wide(<const real*>one.x, i, n) - wide(<const real*>one.known.of[MEAN], i, n)
-    sums[0] = sums[0] + x
-    sums[1] = sums[1] + x * x
+    sums[0] = add_product_f64(x, splat_f64(1.0), sums[0])
+    sums[1] = fma(x, x, sums[1]) if real is f64x else sums[1] + x * x
 
 
 cdef inline void add_gradient(const real* like, const Example* one, Py_ssize_t i, Py_ssize_t n,
@@ -18,8 +19,9 @@ cdef inline void add_gradient(const real* like, const Example* one, Py_ssize_t i
     cdef f64x grad = wide(<const real*>one.grad, i, n)
     cdef f64x x = wide(<const real*>one.x, i, n) - wide(<const real*>one.known.of[MEAN], i, n)
     x = x - wide(<const real*>one.known.of[MEAN_REST], i, n)
-    sums[0] = sums[0] + grad
-    sums[1] = sums[1] + grad * (x * wide(<const real*>one.known.of[RSTD], i, n))
+    sums[0] = add_product_f64(grad, splat_f64(1.0), sums[0])
+    x = x * wide(<const real*>one.known.of[RSTD], i, n)
+    sums[1] = fma(grad, x, sums[1]) if real is f64x else sums[1] + grad * x
 
 
 cdef inline real known(const real* like, const Example* one, int what, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
@@ -96,23 +98,54 @@ cdef inline void point_to(const Block* block, Py_ssize_t r, Example* one) noexce
 
 # Sums.
 
+cdef inline void put_lanes(double* y, Py_ssize_t n, f64x x) noexcept nogil:
+    if n == F64_LANES:
+        store_f64(y, x)
+    else:
+        store_part_f64(y, x, n)
+
+
 cdef inline void add_part(
         void (*add)(const real*, const Example*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, const real* like,
-        const Block* block, Example* one, Py_ssize_t start, Py_ssize_t stop, double* first, double* second,
-        Py_ssize_t i, Py_ssize_t n) noexcept nogil:
-    # of the channels i to i + n, of the rows start to stop
+        const Block* block, Example* one, Py_ssize_t start, Py_ssize_t stop, bint begun, double* own,
+        double* totals, Py_ssize_t channels, Py_ssize_t i, Py_ssize_t n) noexcept nogil:
+    # Of the channels i to i + n, of the rows start to stop, to their own sums, of float64 by GROUP rows; or, where
+    # `totals` are given, these to the totals, behind which their rounding errors are.
     cdef f64x sums[2]
+    cdef f64x terms[2]
+    cdef f64x lost
     cdef Py_ssize_t r
-    sums[0], sums[1] = wide(<const f64x*>first, i, n), wide(<const f64x*>second, i, n)
+    cdef int k
+    sums[0] = sums[1] = splat_f64(0.0)
+    if begun:
+        sums[0], sums[1] = wide(<const f64x*>own, i, n), wide(<const f64x*>own, channels + i, n)
+    while real is f64x and start < stop:
+        terms[0] = terms[1] = splat_f64(0.0)
+        if start + GROUP <= stop:
+            for k in range(GROUP):
+                point_to(block, start + k, one)
+                add(like, one, i, n, terms)
+        else:
+            for r in range(start, stop):
+                point_to(block, r, one)
+                add(like, one, i, n, terms)
+        sums[0], sums[1] = sums[0] + terms[0], sums[1] + terms[1]
+        start += GROUP
     for r in range(start, stop):
         point_to(block, r, one)
         add(like, one, i, n, sums)
-    if n == F64_LANES:
-        store_f64(first + i, sums[0])
-        store_f64(second + i, sums[1])
-    else:
-        store_part_f64(first + i, sums[0], n)
-        store_part_f64(second + i, sums[1], n)
+    if totals == NULL:
+        put_lanes(own + i, n, sums[0])
+        put_lanes(own + channels + i, n, sums[1])
+        return
+    for k in range(2):
+        sums[k] = two_sum(wide(<const f64x*>totals, i, n), sums[k], &lost)
+        put_lanes(totals + i, n, sums[k])
+        lost = lost + wide(<const f64x*>totals, 2 * channels + i, n)
+        put_lanes(totals + 2 * channels + i, n, lost)
+        if begun:
+            put_lanes(own + i, n, splat_f64(0.0))
+        totals, own = totals + channels, own + channels
 
 
 cdef inline Py_ssize_t lanes_in(int half, Py_ssize_t n) noexcept nogil:
@@ -179,10 +212,13 @@ cdef inline void add_rows(
     # x, grad, block -> two sums
     cdef double* first = <double*>p[0][3]
     cdef double* second = <double*>p[0][4]
+    cdef double* own = first
+    cdef double* totals
     cdef Block block = block_of(like, p, rows)
     cdef const Problem* problem = block.problem
     cdef Example one
-    cdef Py_ssize_t start = 0, stop, i
+    cdef Py_ssize_t start = 0, stop, i, taken = 0
+    cdef bint begun = True, standing = (<const Block*>p[0][2]).rows > 0
     one.known = problem.known
     if real is f32x and problem.folded:
         if problem.dtype == BFLOAT16:
@@ -192,15 +228,24 @@ cdef inline void add_rows(
         else:
             fold_rows(fold, FLOAT32, &block, one, first, second, channels)
         return
+    if real is f64x and not standing:  # the rows of a tile come by several calls
+        own = first + 4 * channels
+        taken = <Py_ssize_t>own[2 * channels]
     while start < block.rows:
-        stop, i = min(start + TILE, block.rows), 0
+        stop, i = min(start + TILE - taken, block.rows), 0
+        if real is f64x:
+            begun = taken > 0
+        taken = (taken + stop - start) % TILE
+        totals = first if real is f64x and (taken == 0 or standing) else NULL
         while i + F64_LANES <= channels:
-            add_part(add, like, &block, &one, start, stop, first, second, i, F64_LANES)
+            add_part(add, like, &block, &one, start, stop, begun, own, totals, channels, i, F64_LANES)
             i += F64_LANES
         if i < channels:
-            add_part(add, like, &block, &one, start, stop, first, second, i,
+            add_part(add, like, &block, &one, start, stop, begun, own, totals, channels, i,
                      min(channels - i, <Py_ssize_t>F64_LANES - 1))
         start = stop
+    if real is f64x and not standing:
+        own[2 * channels] = taken
 
 
 cdef void deviations_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,

@@ -5,13 +5,16 @@
 # float64, as folded sums of rows are; but where segments are short, the next ones go on with the twos of the first,
 # so that none has ends of its own to add up. A channel whose float32 sums overflow is added in float64. Deviations are
 # always, for means have more digits than float32. A channel is cut into pieces, set by the shape alone, whose sums are
-# added in order, so that nobody sees the number of threads.
+# added in order, so that nobody sees the number of threads. Additions of equal numbers all round the same way, and most
+# of a channel may be equal (0 behind a relu): of float64 only a few follow each other, and then their rounding errors
+# are kept.
 
 cdef enum:
     PIECE = 1 << 15  # elements of a channel that a thread adds up at a time
     CHANNELS_AT_ONCE = 1 << 14  # elements of as many channels as are one chunk of the work
     FOLDED = 128  # elements that are added up at a time: whole folds
-    SAMPLES = 8  # elements of a channel from which its mean is guessed
+    STRIP = 256  # elements of float64 whose partial sums are added to totals: whole ones of those
+    MOST_TERMS = 16  # of a partial sum of shorter segments, before the next one is taken
 
 cdef struct Channel:
     Dtype dtype
@@ -115,6 +118,19 @@ cdef inline void point_at(const real* like, const Channel* channel, bint in_plac
         segment.grad, segment.x = tiles, tiles + FOLDED + PADDING
 
 
+cdef inline void add_exactly(f64x* sums, f64x* totals) noexcept nogil:
+    # the partial sums of both, eight of each that are left by halves, to totals, behind which their rounding errors are
+    cdef f64x lost
+    cdef int k, parts = SUMS // 2
+    while parts >= FOLDED_SUMS:
+        for k in range(2 * parts):
+            sums[k] = sums[k] + sums[k + 2 * parts]
+        parts = parts // 2
+    for k in range(2 * FOLDED_SUMS):
+        totals[k] = two_sum(totals[k], sums[k], &lost)
+        totals[2 * FOLDED_SUMS + k] = totals[2 * FOLDED_SUMS + k] + lost
+
+
 cdef inline Pair add_segments(
         void (*fold)(const f32x*, const void*, Py_ssize_t, Py_ssize_t, f32x*) noexcept nogil,
         void (*add)(const real*, const void*, Py_ssize_t, Py_ssize_t, f64x*) noexcept nogil, const real* like,
@@ -125,8 +141,10 @@ cdef inline Pair add_segments(
     cdef Segment* segment = &known.segment
     cdef double tiles[2 * (FOLDED + PADDING)]
     cdef f64x sums[2 * SUMS]
+    cdef f64x strip[2 * SUMS]
+    cdef f64x totals[4 * FOLDED_SUMS]
     cdef f32x terms[2 * FOLDED_TERMS]
-    cdef Py_ssize_t end = start + n, i, length, last
+    cdef Py_ssize_t end = start + n, i, length, last, terms_of_one = 0
     cdef int k, registers = FOLDED_SUMS if folded else SUMS
     segment.mean, segment.mean_rest, segment.rstd = channel.known.mean, channel.known.mean_rest, channel.known.rstd
     segment.scale, segment.dtype = 1.0, dtype
@@ -134,6 +152,8 @@ cdef inline Pair add_segments(
     known.rstd = splat_f32(segment.rstd)
     for k in range(2 * registers):
         sums[k] = splat_f64(0.0)
+    for k in range(4 * FOLDED_SUMS if real is f64x else 0):
+        totals[k] = splat_f64(0.0)
     while example < stop:
         if real is f32x and folded and channel.folded > 1:
             for k in range(2 * FOLDED_TERMS):
@@ -147,14 +167,33 @@ cdef inline Pair add_segments(
             continue
         i = start
         while i < end:
-            length = end - i if in_place else min(end - i, <Py_ssize_t>FOLDED)
+            length = end - i
+            if not in_place:
+                length = min(length, <Py_ssize_t>FOLDED)
+            elif real is f64x:
+                length = min(length, <Py_ssize_t>STRIP)
             point_at(like, channel, in_place, example, i, length, segment, tiles)
             if real is f32x and folded:
                 add_folds(fold, 2, &known, 0, length, sums)
+            elif real is f64x and length == STRIP:
+                add_terms(add, 2, like, segment, 0, STRIP, strip)
+                add_exactly(strip, totals)
             else:
                 add_more_terms(add, 2, like, segment, 0, length, sums)
             i += length
+            if real is f64x and length < STRIP:
+                terms_of_one += (length + PARTS - 1) // PARTS
+                if (i - start) % STRIP == 0 or (i == end and (n > STRIP or terms_of_one > MOST_TERMS)):
+                    add_exactly(sums, totals)
+                    terms_of_one = 0
+                    for k in range(2 * registers):
+                        sums[k] = splat_f64(0.0)
         example += 1
+    if real is f64x:
+        add_exactly(sums, totals)
+        return Pair(
+            with_losses(tree(totals, FOLDED_SUMS, 2), tree(totals + 2 * FOLDED_SUMS, FOLDED_SUMS, 2)),
+            with_losses(tree(totals + 1, FOLDED_SUMS, 2), tree(totals + 2 * FOLDED_SUMS + 1, FOLDED_SUMS, 2)))
     return Pair(tree(sums, registers, 2), tree(sums + 1, registers, 2))
 
 
@@ -208,33 +247,6 @@ cdef Pair sums_of_piece(const real* like, const Channel* channel, Py_ssize_t pie
     return add_either(fold_grads, add_centred[real], like, channel, False, False, example, stop, start, n)
 
 
-cdef double guessed_mean(const Channel* channel) noexcept nogil:
-    # from a few elements all over the channel, by their deviations from the first
-    cdef double values[SAMPLES]
-    cdef uint16_t codes[F32_LANES + SAMPLES]
-    cdef float widened[F32_LANES + SAMPLES]
-    cdef double deviations = 0.0
-    cdef const char* at
-    cdef Py_ssize_t k
-    for k in range(SAMPLES):
-        at = channel.x + k * channel.examples // SAMPLES * channel.x_step + (
-            k * 5 % SAMPLES * channel.size // SAMPLES * channel.x_stride)
-        if is_short(channel.dtype):
-            codes[k] = (<const uint16_t*>at)[0]
-        else:
-            values[k] = (<const double*>at)[0] if channel.dtype == FLOAT64 else (<const float*>at)[0]
-    k = 0
-    while is_short(channel.dtype) and k < SAMPLES:
-        store(<f32x*>(widened + k), load_short(channel.dtype, codes + k))
-        k += F32_LANES
-    for k in range(SAMPLES):
-        if is_short(channel.dtype):
-            values[k] = widened[k]
-        values[k] *= channel.known.scale
-        deviations += values[k] - values[0]
-    return values[0] + deviations / SAMPLES
-
-
 cdef inline void set_channel(const real* like, const Channels* all, Py_ssize_t c, Channel* channel) noexcept nogil:
     # what tells a channel from the first one, in its place: to copy what has just been written waits for it
     channel.x = all.first.x + c * all.x_step
@@ -250,11 +262,18 @@ cdef inline void set_channel(const real* like, const Channels* all, Py_ssize_t c
 cdef inline Pair sums_of_channel(const real* like, const Channel* channel, Py_ssize_t pieces, const Pair* parts,
                                  bint folded) noexcept nogil:
     # of its pieces, which may have been added already
-    cdef Pair total = Pair(0.0, 0.0)
+    cdef Pair total = Pair(0.0, 0.0), first = Pair(0.0, 0.0), second = Pair(0.0, 0.0), part
     cdef Py_ssize_t piece
     for piece in range(pieces):
-        total = add_pairs(total, 0, parts[piece] if parts != NULL else sums_of_piece(like, channel, piece, folded), 0)
-    return total
+        part = parts[piece] if parts != NULL else sums_of_piece(like, channel, piece, folded)
+        if real is f32x:
+            total = add_pairs(total, 0, part, 0)
+        else:
+            first = add_compensated(first, 0, Pair(part.first, 0.0), 0)
+            second = add_compensated(second, 0, Pair(part.second, 0.0), 0)
+    if real is f32x:
+        return total
+    return Pair(with_losses(first.first, first.second), with_losses(second.first, second.second))
 
 
 cdef inline Pair averages_of(Pair sums, const Channel* channel) noexcept nogil:
