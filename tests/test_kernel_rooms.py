@@ -22,7 +22,7 @@ ROOMS = {  # what a room may build on beside itself
 WITH_ARRAY_OBJECTS = {"loops/doors.pxd", "loops/ufuncs.pxd", "loops/operations.pxd", "loops/plain_arrays.pxd",
                       "loops/rows.pxd"}
 # the pool comes by one, a type's number, and the door to arrays
-WITH_CAPSULES = {"loops/numbers.pxd", "loops/threads.pxd", "loops/ufuncs.pxd"}
+WITH_CAPSULES = {"loops/numbers.pxd", "loops/shared.pxd", "loops/threads.pxd", "loops/ufuncs.pxd"}
 HANDED = {"describe_format"}  # what kernels/__init__.py holds for modules, put there by the layer above
 
 STATEMENT = re.compile(r"^\s*from (?P<source>[.\w]+) c?import (?P<names>\([^)]*\)|.*)|^\s*c?import (?P<whole>.*)", re.M)
