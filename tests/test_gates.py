@@ -297,3 +297,14 @@ def test_parameters_that_a_mask_hides_are_not_refused():
     for found in (lw.celu([-1.0, 1.0], zero), lw.softshrink([-1.0, 4.0], hidden), lw.hardtanh([-1.0, 1.0], 0.5, hidden),
                   lw.swiglu([1.0, 1.0], [1.0, 1.0], limit=hidden)):
         assert found.mask.tolist() == [True, False]
+
+
+@pytest.mark.parametrize("gate", [-677.6, -700.0, -705.0, -710.0, -714.0, -720.0, -760.0])
+@pytest.mark.parametrize("up", [1e308, -1.7976931348623157e308])
+def test_swiglu_of_far_gates_and_the_largest_numbers(gate, up):
+    with mp.workdps(60):
+        silu = mpf(gate) / (1 + mp.exp(-mpf(gate)))
+        expected = float(silu * mpf(up)), float(silu * mpf(abs(up)))
+    x = np.full(5, gate)
+    assert lw.swiglu(x, np.full(5, up)) == pytest.approx(expected[0], rel=1e-15)
+    assert lw.swiglu_backward(np.full(5, abs(up)), x, np.ones(5))[1] == pytest.approx(expected[1], rel=1e-15)

@@ -131,7 +131,7 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
     for k in range(work.operands):
         one = &work.of[k]
         is_result = one.kind == c'r' and work.n_in <= k
-        if is_result and one.tiled and is_tiled_row(&work.of[j]):
+        if is_result and one.tiled and j < work.n_in and is_tiled_row(&work.of[j]):
             # In the place of an input, as it may be where neither has a tile: one takes less of the first-level cache.
             # That is the input of its own number, since some kernels read other rows again when results are written.
             one.offset = work.of[j].offset
@@ -605,7 +605,7 @@ cdef inline void take_operands(Pass* work, const Operation* operation, char** ar
     work.shorts, work.columns = <short_kernel>operation.short_kernel, <column_kernel>operation.column_kernel
     work.turned, work.filled, work.registers = operation.turned, operation.filled, operation.registers
     work.row_by_row = operation.row_by_row
-    work.n_in, work.operands, work.n_sums = operation.n_in, operation.operands, 0
+    work.n_in, work.operands, work.n_sums, work.n_exact = operation.n_in, operation.operands, 0, 0
     work.q, work.n = dims[2] if operation.summed else dims[0], dims[3] if operation.summed else dims[1]
     work.rows, work.flat = p * work.q, True
     for k in range(work.operands):

@@ -81,6 +81,8 @@ cdef inline void fill_every(void* y, const void* x, Py_ssize_t size, Py_ssize_t 
     cdef double pattern
     cdef char* to = <char*>y
     cdef Py_ssize_t left = n * size, width = <Py_ssize_t>sizeof(f64x), i = 0
+    if n <= 0:  # x[0] may be nothing
+        return
     while i < 8:
         memcpy(<char*>&pattern + i, x, size)
         i += size

@@ -81,11 +81,11 @@ cdef inline real glu_backward(real grad, real x, real gate, real* grad_gate) noe
 
 
 cdef inline real gated_pair(real gate, real up, real s, real s_low, real n) noexcept nogil:
-    # gate up 2^n (s + s_low); a large `up` is divided by 256 first, lest the product overflow before 2^n comes in
-    cdef real low, one = splat(gate, 1.0), large = where_less(one, magnitude(up), splat(gate, 0.00390625), one)
+    # gate up 2^n (s + s_low); a large `up` is divided by 4096 first, lest the product overflow before 2^n comes in
+    cdef real low, one = splat(gate, 1.0), large = where_less(one, magnitude(up), splat(gate, 0.000244140625), one)
     cdef real x = lifted(gate, &n), y = lifted(up * large, &n)
     cdef real p = pair_product(x, splat(gate, 0.0), s, s_low, &low)
-    n = n + where_less(large, one, splat(gate, 8.0), splat(gate, 0.0))
+    n = n + where_less(large, one, splat(gate, 12.0), splat(gate, 0.0))
     return with_sign(ldexp(scaled(y, p, finite(low)), n), gate * up)
 
 
