@@ -56,7 +56,8 @@ cdef inline f32x column_below(const Columns* own, f32x top, f32x least, f32x sta
 
 cdef inline void sum_columns_below(bint closer, const Columns* columns, Py_ssize_t n, f64x* below,
                                    f64x* equal) noexcept nogil:
-    # sum_below (sums_below.pxd) of a register of rows. What is added in float32 are the terms, or their rounding errors alone.
+    # sum_below (sums_below.pxd) of a register of rows. What is added in float32 are the terms, or their rounding errors
+    # alone.
     cdef Columns own = columns[0]
     cdef f32x errors[APART]
     cdef f64x sums[MOST_HALVES * APART]
