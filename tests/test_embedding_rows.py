@@ -200,6 +200,16 @@ def test_training_norms_over_channels_of_16_bits(shape, dtype):
         assert [one.tobytes() for one in found] == [one.tobytes() for one in expected]
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("shape", [(0, 3, 1), (0, 3, 4), (2, 3, 0)])
+def test_gradients_of_no_examples_are_zero(shape, dtype):
+    x, stats = np.empty(shape, oracles.dtype_named(dtype)), np.ones(3)
+    sums = np.full(3, 7, np.float64 if dtype == "float64" else np.float32)
+    for training in (True, False):
+        found = called("batch_norm_backward", dtype, [x, x, None, stats, stats], [training], [x, sums, sums], shape)
+        assert [one.tolist() for one in found[1:]] == [[0.0] * 3] * 2
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", [(1, 2, 2), (3, 6, 5), (2, 4, 33), (70, 2, 1)])
 def test_batch_norm_in_training(shape, dtype):

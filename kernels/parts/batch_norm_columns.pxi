@@ -5,7 +5,8 @@
 # A few rows are added in the precision of the computation, and those sums in float64, where the rounding errors of
 # float64 are kept (additions of equal numbers all round the same way); a channel where float32 overflows, or its
 # squares vanish, is added in float64. A channel near the ends of the exponent range is multiplied by a power of two,
-# its scale, and its mean and rstd are then those of x * scale. What is done for one channel changes no bit of another.
+# its scale, and its mean and rstd are then those of x * scale. What is done for one channel changes no bit of another,
+# but perhaps the last one of float64, whose chunks end in another order where a channel has a scale.
 # A chunk adds its rows in order, and the chunks, which the shape alone sets, are added in order: the number of threads
 # changes no bit.
 

@@ -203,6 +203,14 @@ cdef bint backward(Dtype dtype, const void* grad, const void* x, const real* wei
     cdef bint done = memory != NULL
     if not done:
         return False
+    if batch * size == 0:  # no number has a gradient, and nothing is added up
+        for c in range(channels):
+            if grad_bias != NULL:
+                put_element(grad_bias, c, 0.0)
+            if grad_weight != NULL:
+                put_element(grad_weight, c, 0.0)
+        free(memory)
+        return True
     widened = <real*>(memory + NUMBERS * channels)
     second_widened = <real*>skip(<const real*>widened, size + PADDING)
     for k in range(NUMBERS):

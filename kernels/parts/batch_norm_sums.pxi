@@ -14,7 +14,7 @@ cdef enum:
     CHANNELS_AT_ONCE = 1 << 14  # elements of as many channels as are one chunk of the work
     FOLDED = 128  # elements that are added up at a time: whole folds
     STRIP = 256  # elements of float64 whose partial sums are added to totals: whole ones of those
-    MOST_TERMS = 16  # of a partial sum of shorter segments, before the next one is taken
+    MOST_TERMS = 16  # of a partial sum of shorter segments, or so many and those of one segment more
 
 cdef struct Channel:
     Dtype dtype
