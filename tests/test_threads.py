@@ -212,16 +212,14 @@ BESIDE_A_WORKER_WITHOUT_A_PROCESSOR = """
     os.sched_setaffinity(worker, {there})
     os.sched_setscheduler(worker, os.SCHED_IDLE, os.sched_param(0))  # it has a processor for a moment now and then
     os.sched_setaffinity(os.getpid(), {here})
-    times = {1: [], 2: []}
+    waits = 0
     for _ in range(40):
-        for n in times:
-            lw.set_num_threads(n)
-            start = time.perf_counter()
-            lw.relu(x, out=y)
-            times[n].append(time.perf_counter() - start)
+        start = time.perf_counter()
+        lw.relu(x, out=y)
+        waits += time.perf_counter() - start > 1e-3  # where a call takes a twentieth, and a processor comes after more
     os.kill(busy, 9)
     os.waitpid(busy, 0)
-    print(sorted(times[2])[30] / sorted(times[1])[30])
+    print(waits)
 """
 
 
@@ -230,7 +228,7 @@ BESIDE_A_WORKER_WITHOUT_A_PROCESSOR = """
 def test_a_worker_without_a_processor_is_not_waited_for(run_python):
     found = run_python(BESIDE_A_WORKER_WITHOUT_A_PROCESSOR)
     assert found.returncode == 0, found.stderr
-    assert float(found.stdout) < 3, "times as long as one thread"
+    assert int(found.stdout) < 20, "of 40 calls waited until the worker had a processor"
 
 
 # Forked children.
