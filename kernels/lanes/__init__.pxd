@@ -293,3 +293,11 @@ cdef inline real exponent(real x) noexcept nogil:
         return exponent_f32(x)
     else:
         return exponent_f64(x)
+
+
+cdef inline real two_sum(real a, real b, real* lost) noexcept nogil:
+    # a + b = result + lost, whichever is larger; Knuth
+    cdef real s = a + b
+    cdef real b_part = s - a
+    lost[0] = (a - (s - b_part)) + (b - b_part)
+    return s

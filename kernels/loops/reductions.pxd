@@ -253,14 +253,6 @@ cdef inline Pair sum_long_block(
     return Pair(totals[0], totals[1])
 
 
-cdef inline f64x two_sum(f64x a, f64x b, f64x* lost) noexcept nogil:
-    # a + b = result + lost
-    cdef f64x sum = a + b
-    cdef f64x part = sum - a
-    lost[0] = (a - (sum - part)) + (b - part)
-    return sum
-
-
 cdef inline double with_losses(double sum, double losses) noexcept nogil:
     # a sum and the rounding errors of its additions, which are NaN where it is infinite
     return sum + losses if fabs(losses) < INFINITY else sum

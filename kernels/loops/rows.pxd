@@ -11,7 +11,7 @@ cimport numpy as np
 
 from ..lanes cimport (
     F32_LANES, F64_LANES, called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_f32,
-    load_f64, real, splat_f32, store_f32, store_f64,
+    load_f64, real, splat_f32, store_f32, store_f64, two_sum,
 )
 from .columns cimport HALVES, MOST_HALVES, wide_halves
 from .dtypes cimport BFLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
@@ -20,7 +20,7 @@ from .operations cimport (
     MOST_TURNED, NARROWED, ROW_BY_ROW, SHORT, SHORT_BYTES, SHORT_ROWS, SHORT_TILE, STREAMED, TURNED_TILE, WIDE, Operand,
     Operands, Operation, Pass, all_rows_kernel, column_kernel, group_kernel, group_of, run_groups, short_kernel,
 )
-from .reductions cimport Pair, add_compensated, two_sum
+from .reductions cimport Pair, add_compensated
 from .registers cimport LINE, PAGE, STREAM_BYTES, ends_lines, head
 from .threads cimport THREAD_MIN, chunk_function, run_chunks
 from .tiles cimport (

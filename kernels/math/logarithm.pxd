@@ -6,10 +6,10 @@ from libc.stdint cimport uint64_t
 
 from ..lanes cimport (
     at_most, bits_f32, bits_f64, f32x, f64x, fma, from_bits_f32, from_bits_f64, lookup16_f32, lookup8_f64, real,
-    round_i32_f32, splat, splat_u32, splat_u64, u32x, u64x, where_less, with_sign,
+    round_i32_f32, splat, splat_u32, splat_u64, two_sum, u32x, u64x, where_less, with_sign,
 )
 from .exponential cimport any_outside, step, two_steps
-from .pairs cimport fast_sum, product, two_sum
+from .pairs cimport fast_sum, product
 from .segments cimport LOG_TABLE
 from .wide_segments cimport LOG_WIDE
 

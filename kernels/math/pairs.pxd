@@ -13,14 +13,6 @@ cdef inline real fast_sum(real a, real b, real* lost) noexcept nogil:
     return s
 
 
-cdef inline real two_sum(real a, real b, real* lost) noexcept nogil:
-    # a + b = result + lost, whichever is larger
-    cdef real s = a + b
-    cdef real b_part = s - a
-    lost[0] = (a - (s - b_part)) + (b - b_part)
-    return s
-
-
 cdef inline real product(real a, real b, real* lost) noexcept nogil:
     # a b = result + lost
     cdef real p = a * b

@@ -4,13 +4,14 @@
 #     gelu(x) = x Phi(x), gelu'(x) = Phi(x) + x phi(x)
 #     gelu_tanh(x) = x s(u), u = sqrt(8 / pi) (x + 0.044715 x^3), s = sigmoid; gelu_tanh'(x) = s (1 + (1 - s) x u'(x))
 from ..lanes cimport (
-    LOOKUP_FLOATS, any_less, at_most, f32x, f64x, fma, magnitude, pick, power2, real, scale2, splat, where_less,
+    LOOKUP_FLOATS, any_less, at_most, f32x, f64x, fma, magnitude, pick, power2, real, scale2, splat, two_sum,
+    where_less,
 )
 from ..math.exponential cimport raised_power2, step, whole
 from ..math.logistic cimport logistic_parts, logistic_times, reduced
 from ..math.normal cimport normal_tail_parts
 from ..math.piecewise cimport ALL, PLAIN, ROOTED, any_past_first, bent_steps, reflected_pair, segment_parts
-from ..math.pairs cimport fast_sum, pair_product, product, scaled, two_sum
+from ..math.pairs cimport fast_sum, pair_product, product, scaled
 from ..math.segments cimport GELU_SEGMENTS, GELU_SLOPE_SEGMENTS, GELU_TANH_SEGMENTS, GELU_TANH_SLOPE_SEGMENTS
 from .parts cimport minus_product, minus_tail, near_root, times_reflected_pair
 

@@ -2,9 +2,9 @@
 #
 #     mish(x) = x tanh(log(1 + e^x))
 #     mish'(x) = t + x (1 - t^2) sigmoid(x), t = tanh(log(1 + e^x))
-from ..lanes cimport at_least, at_most, f32x, magnitude, pick, real, scale2, splat, where_less, with_sign
+from ..lanes cimport at_least, at_most, f32x, magnitude, pick, real, scale2, splat, two_sum, where_less, with_sign
 from ..math.exponential cimport exp_pair, lowering, raised_power2, scale2_of_sum, step, whole
-from ..math.pairs cimport fast_sum, pair_product, pair_quotient, scaled, two_sum
+from ..math.pairs cimport fast_sum, pair_product, pair_quotient, scaled
 from .parts cimport near_root
 
 

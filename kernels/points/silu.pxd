@@ -3,7 +3,7 @@
 #     silu(x) = x s(x), silu'(x) = s (1 + x (1 - s)); Elfwing, Uchibe and Doya, arXiv:1702.03118
 #     swish(x, beta) = x s(beta x), swish' = silu'(beta x); Ramachandran, Zoph and Le, arXiv:1710.05941
 from ..lanes cimport (
-    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, scale2, splat,
+    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, fma, ldexp, magnitude, pick, power2, real, scale2, splat, two_sum,
     where_less, with_sign,
 )
 from ..math.exponential cimport exp_of_pair, largest, lowering, power2_of_sum, whole
@@ -11,7 +11,7 @@ from ..math.logistic cimport logistic_quotient, logistic_times, reduced, sigmoid
 from ..math.piecewise cimport (
     LAST, ODD, ROOTED, first_steps_end, reflected_pair, segment, segment_parts, steps, steps_end,
 )
-from ..math.pairs cimport fast_sum, pair_product, pair_quotient, scaled, two_sum
+from ..math.pairs cimport fast_sum, pair_product, pair_quotient, scaled
 from ..math.segments cimport SILU_SEGMENTS, SILU_SLOPE_SEGMENTS
 from ..math.wide_segments cimport SILU_SLOPE_WIDE
 from .parts cimport any_one, minus_tail, stretched, times_reflected_pair, where_one

@@ -8,7 +8,7 @@
 from libc.math cimport INFINITY
 
 from ..lanes cimport (
-    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, f64x, fma, ldexp, magnitude, pick, real, scale2, splat,
+    LOOKUP_FLOATS, any_less, at_least, at_most, f32x, f64x, fma, ldexp, magnitude, pick, real, scale2, splat, two_sum,
     where_less, with_sign,
 )
 from ..math.exponential cimport (
@@ -17,7 +17,7 @@ from ..math.exponential cimport (
 from ..math.logarithm cimport log, log1p_below_f64, log1p_f64, log_pair_f32, log_terms_f64
 from ..math.logistic cimport sigmoid_tail
 from ..math.piecewise cimport ALL, LAST, PLAIN, first_steps_end, quarters, segment, segment_parts, steps, steps_end
-from ..math.pairs cimport fast_sum, finite, pair_product, two_sum
+from ..math.pairs cimport fast_sum, finite, pair_product
 from ..math.segments cimport SOFTPLUS_SEGMENTS, SOFTPLUS_TAIL_SEGMENTS
 from .parts cimport any_one, any_other, stretched, times_reflected, where_one
 from .sigmoid cimport times_logistic

@@ -1,9 +1,9 @@
 # softsign; Bergstra et al., 2009, "Quadratic polynomials learn better image features":
 #
 #     softsign(x) = x / (1 + |x|), softsign'(x) = 1 / (1 + |x|)^2
-from ..lanes cimport any_less, at_most, fma, magnitude, pick, real, splat, where_less, with_sign
+from ..lanes cimport any_less, at_most, fma, magnitude, pick, real, splat, two_sum, where_less, with_sign
 from ..math.exponential cimport largest
-from ..math.pairs cimport pair_quotient, two_sum
+from ..math.pairs cimport pair_quotient
 from .parts cimport times_square
 
 

@@ -4,11 +4,11 @@
 from libc.math cimport INFINITY
 
 from ..lanes cimport (
-    all_less, at_least, at_most, exponent, fma, magnitude, pick, power2, real, splat, square_root, where_less,
+    all_less, at_least, at_most, exponent, fma, magnitude, pick, power2, real, splat, square_root, two_sum, where_less,
     with_sign,
 )
 from ..math.exponential cimport largest, nearest
-from ..math.pairs cimport fast_sum, pair_product, pair_quotient, product, two_sum
+from ..math.pairs cimport fast_sum, pair_product, pair_quotient, product
 from .parts cimport times_reflected
 
 

@@ -2,11 +2,11 @@
 # two parts, and the rounding errors of their additions. Of one row after the other, and of neighbouring rows.
 from libc.math cimport INFINITY, fabs, ldexp
 
-from ..lanes cimport F64_LANES, at_least, f64x, fma, load_f64, splat, splat_f64, store_f64, where_less
+from ..lanes cimport F64_LANES, at_least, f64x, fma, load_f64, splat, splat_f64, store_f64, two_sum, where_less
 from ..loops.reductions cimport PARTS, Pair, add_compensated, compensated_block, first_lanes, merge_row
 from ..math.exponential cimport exp_pair, power2_of_sum, raised_by
 from ..math.logarithm cimport log1p_f64
-from ..math.pairs cimport pair_quotient, two_sum
+from ..math.pairs cimport pair_quotient
 from .exponential_parts cimport MANY
 from .exponents cimport Exponents, exponent_at
 

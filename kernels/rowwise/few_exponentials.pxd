@@ -10,12 +10,12 @@ from libc.string cimport memset
 
 from ..lanes cimport (
     F32_LANES, at_least, at_most, bits_f32, called, f32x, f64x, fma, from_bits_f32, load_f32, splat_f32, splat_f64,
-    splat_u32, store_f32, where_less,
+    splat_u32, store_f32, two_sum, where_less,
 )
 from ..loops.columns cimport HALVES, MOST_HALVES, wide_halves
 from ..math.exponential cimport exp_parts, nearest_sum, raised_by
 from ..math.logarithm cimport log_sum_f32
-from ..math.pairs cimport fast_sum, two_sum
+from ..math.pairs cimport fast_sum
 from .exponential_parts cimport FEW, MANY, exp_parts_of
 from .exponents cimport Exponents, end_not_finite, least_of_zero
 

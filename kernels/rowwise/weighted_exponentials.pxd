@@ -9,7 +9,7 @@
 from libc.math cimport INFINITY, NAN, copysign, fabs, frexp, ldexp, rint
 
 from ..lanes cimport (
-    F64_LANES, at_least, f32x, f64x, fma, magnitude, power2, real, splat, splat_f64, store_f64, where_less,
+    F64_LANES, at_least, f32x, f64x, fma, magnitude, power2, real, splat, splat_f64, store_f64, two_sum, where_less,
 )
 from ..loops.reductions cimport (
     Pair, add_compensated, compensated_block, element, first_lanes, fold_terms, largest_lane, map_row, merge_row,
@@ -18,7 +18,6 @@ from ..loops.reductions cimport (
 from ..loops.registers cimport lanes
 from ..math.exponential cimport exp_pair, nearest, power2_of_sum, whole
 from ..math.logarithm cimport log, log_f64
-from ..math.pairs cimport two_sum
 from .exponential_parts cimport exp_rest_of
 from .exponents cimport LARGEST_TOP, Exponents, exponents_of, larger, set_top
 from .wide_rows cimport store_wide
