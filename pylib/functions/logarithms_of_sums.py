@@ -30,17 +30,17 @@ __all__ = ["logsumexp", "logsumexp_backward"]
 
 def _log_sums(x, axis, where=None, b=None, out=None):
     # logarithms of sums, and their signs: None where no b can make one negative
-    name = "logsumexp"
-    gufunc, operands = _kernels.weighted_logsumexp_gufunc, (x,)
-    if b is None:
-        gufunc, operands = _kernels.logsumexp_gufunc, (left(name, x, where, -np.inf),)
-    else:
-        operands = x, _weights(name, b, x, where)
-    found = rows_at_once(name, gufunc, operands, axis)
-    if found is None and several(axis):
-        return over_axes(_log_sums, {"x": x}, axis, beside={"where": where, "b": b}, name=name, gives="ss")
+    name, one, found = "logsumexp", isinstance(axis, int), None
+    if one or last_axes(x, axis):
+        if b is None:
+            gufunc, operands = _kernels.logsumexp_gufunc, (left(name, x, where, -np.inf),)
+        else:
+            gufunc, operands = _kernels.weighted_logsumexp_gufunc, (x, _weights(name, b, x, where))
+        found = rows_at_once(name, gufunc, operands, axis)
+        if found is None and one:
+            found = on_axis(name, gufunc, operands, axis, x.ndim)
     if found is None:
-        found = on_axis(name, gufunc, operands, axis, x.ndim)
+        return over_axes(_log_sums, {"x": x}, axis, beside={"where": where, "b": b}, name=name, gives="ss")
     return (found, None) if b is None else found
 
 
@@ -140,18 +140,19 @@ def _logsumexp(x, axis, out, keepdims, where, b, return_sign):
 
 def _spread_grad(x, grad, axis=-1, out=None, where=None, b=None):
     # grad b e^x / sum(b e^x) along an axis
-    name = "logsumexp_backward"
-    gufunc, operands = _kernels.scaled_softmax_gufunc, (x, grad)
-    if b is not None:
-        gufunc, operands = _kernels.weighted_logsumexp_backward_gufunc, (x, _weights(name, b, x, where), grad)
-    elif where is not None:
-        gufunc, operands = _kernels.safe_softmax_gufunc, (left(name, x, where, -np.inf), 1.0, grad)
-    found = rows_at_once(name, gufunc, operands, axis, out)
-    if found is None and several(axis):
+    name, one, found = "logsumexp_backward", isinstance(axis, int), None
+    if one or last_axes(x, axis):
+        gufunc, operands = _kernels.scaled_softmax_gufunc, (x, grad)
+        if b is not None:
+            gufunc, operands = _kernels.weighted_logsumexp_backward_gufunc, (x, _weights(name, b, x, where), grad)
+        elif where is not None:
+            gufunc, operands = _kernels.safe_softmax_gufunc, (left(name, x, where, -np.inf), 1.0, grad)
+        found = rows_at_once(name, gufunc, operands, axis, out)
+        if found is None and one:
+            found = on_axis(name, gufunc, operands, axis, x.ndim, out)
+    if found is None:
         return over_axes(_spread_grad, {"x": x}, axis, out, beside={"where": where, "b": b}, statistics={"grad": grad},
                          name=name)
-    if found is None:
-        found = on_axis(name, gufunc, operands, axis, x.ndim, out)
     return found if out is not None or b is None else rounded_to(x.dtype, found)
 
 

@@ -57,20 +57,21 @@ def _soft(function, plain, x, axis, out, where, safe, dtype):
     one, last, sign = isinstance(axis, int), last_axes(x, axis), -1.0 if function is softmin else 1.0
     if one and x.ndim == 0:
         return of_number(name, function, (x,), out, where=where, safe=safe)
-    gufunc, operands = plain, (x,)
-    if function is log_softmax and (where is not None or safe):
-        gufunc, operands = _kernels.safe_log_softmax_gufunc, (left(name, x, where, -np.inf),)
-    elif where is not None and last:
-        where = np.ascontiguousarray(_where(name, where, x))  # hidden as attention hides a key
-        n = float(math.prod(x.shape[x.ndim - last:]))
-        gufunc, operands = _kernels.masked_softmax_where_gufunc, (x, where, sign, n)
-    elif where is not None or safe:  # neighbouring rows are computed side by side
-        gufunc, operands = _kernels.safe_softmax_gufunc, (left(name, x, where, -sign * np.inf), sign, 1.0)
-    found = rows_at_once(name, gufunc, operands, axis, out)
-    if found is not None:
-        return found
-    if one:
-        return on_axis(name, gufunc, operands, axis, x.ndim, out)
+    if one or last:
+        gufunc, operands = plain, (x,)
+        if function is log_softmax and (where is not None or safe):
+            gufunc, operands = _kernels.safe_log_softmax_gufunc, (left(name, x, where, -np.inf),)
+        elif where is not None and last:
+            where = np.ascontiguousarray(_where(name, where, x))  # hidden as attention hides a key
+            n = float(math.prod(x.shape[x.ndim - last:]))
+            gufunc, operands = _kernels.masked_softmax_where_gufunc, (x, where, sign, n)
+        elif where is not None or safe:  # neighbouring rows are computed side by side
+            gufunc, operands = _kernels.safe_softmax_gufunc, (left(name, x, where, -sign * np.inf), sign, 1.0)
+        found = rows_at_once(name, gufunc, operands, axis, out)
+        if found is not None:
+            return found
+        if one:
+            return on_axis(name, gufunc, operands, axis, x.ndim, out)
     return over_axes(function, {"x": x}, axis, out, beside={"where": where}, safe=safe)
 
 
@@ -167,14 +168,16 @@ def _of_output(backward, gufunc, grad, y, axis, out, where, *sign):
     if where is None and (found := rows_at_once(name, gufunc, (grad, y, *sign), axis, out)) is not None:
         return found
     y, axis = (floating(name, "x", y), axis) if several(axis) else checked(name, y, axis)
-    kept = left(name, like(name, "grad", grad, y), where, 0.0)
-    if where is not None and (found := rows_at_once(name, gufunc, (kept, y, *sign), axis, out)) is not None:
-        return found
-    if several(axis):
-        return over_axes(backward, {"grad": grad, "x": y}, axis, out, beside={"where": where})
-    if y.ndim == 0:
-        return of_number(name, backward, (kept, y), out)
-    return on_axis(name, gufunc, (kept, y, *sign), axis, y.ndim, out)
+    one = isinstance(axis, int)
+    if one or last_axes(y, axis):
+        kept = left(name, like(name, "grad", grad, y), where, 0.0)
+        if where is not None and (found := rows_at_once(name, gufunc, (kept, y, *sign), axis, out)) is not None:
+            return found
+        if one and y.ndim == 0:
+            return of_number(name, backward, (kept, y), out)
+        if one:
+            return on_axis(name, gufunc, (kept, y, *sign), axis, y.ndim, out)
+    return over_axes(backward, {"grad": grad, "x": y}, axis, out, beside={"where": where})
 
 
 @with_bound
