@@ -19,7 +19,8 @@ from .lanes cimport (
 from .loops.dtypes cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
 from .loops.reductions cimport (
     BLOCK, SUMS, Pair, add_element, add_more_terms, add_terms, element, fold_block, largest_lane, map_bfloat16,
-    map_block, map_row, merge_row, product_block, rounded, row_context, sum_block, sum_row, take, take_either, tree,
+    map_block, map_from, map_row, merge_row, product_block, rounded, row_context, sum_block, sum_row, take, take_either,
+    tree,
 )
 from .loops.operations cimport (
     BFLOAT16_ROWS, FROM_MEMORY, GROUP, GROUP_BYTES, MOST_REGISTERS, NARROWED, ROW_BY_ROW, SHORT, SHORT_BYTES,
@@ -28,7 +29,7 @@ from .loops.operations cimport (
     with_all_rows, with_columns, with_short_rows, without_copies,
 )
 from .loops.partial_sums cimport prefetch
-from .loops.registers cimport LINE, itemsize, lanes, load, skip, store, store_part, stream
+from .loops.registers cimport LINE, itemsize, just_behind, lanes, load, skip, store, store_part, stream
 from .loops.columns cimport (
     MOST_HALVES, MOST_LANES, fold_column_products, halves, narrowed, narrowed_parts, put_column_numbers,
     sum_column_terms, take_column_numbers,
@@ -107,8 +108,14 @@ cdef void minus_log_block(real* y, const void* context, Py_ssize_t start, Py_ssi
     map_block(minus_log[real], y, &own, start, n, own.streamed)
 
 
-cdef inline void slope_block(real (*slope)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil, real* y,
-                             const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+cdef inline bint from_the_end(const void* y, const void* x, const void* other) noexcept nogil:
+    # Whether to write y backwards where points do little but read x and another operand: where it stands just behind
+    # one of them, and neither just behind it.
+    return (just_behind(y, x) or just_behind(y, other)) and not (just_behind(x, y) or just_behind(other, y))
+
+
+cdef inline void slope_block(real (*slope)(const real*, const void*, Py_ssize_t, Py_ssize_t) noexcept nogil, bint cheap,
+                             real* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     # once for rows of bfloat16 and once for others, where the compiler knows which
     cdef Gradient own = (<const Gradient*>context)[0]
     if real is f32x:
@@ -117,15 +124,15 @@ cdef inline void slope_block(real (*slope)(const real*, const void*, Py_ssize_t,
             map_bfloat16(slope, <uint16_t*>y, &own, start, n)
             return
     own.bfloat16 = False
-    map_block(slope, y, &own, start, n, own.streamed)
+    map_from(slope, y, y, cheap and from_the_end(y, own.x, own.grad), &own, start, n, own.streamed)
 
 
 cdef void softmax_slope_block(real* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    slope_block(softmax_slope[real], y, context, start, n)
+    slope_block(softmax_slope[real], True, y, context, start, n)
 
 
 cdef void log_softmax_slope_block(real* y, const void* context, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    slope_block(log_softmax_slope[real], y, context, start, n)
+    slope_block(log_softmax_slope[real], False, y, context, start, n)
 
 
 include "parts/softmax_backward_sums.pxi"
@@ -291,33 +298,7 @@ cdef void softmax_backward_kernel(const real* like, Operands* p, Py_ssize_t rows
         map_row(softmax_slope_block[real], <real*>p[r][3], &own[r], n, threads)
 
 
-cdef Py_ssize_t softmax_backward_all_rows(const real* like, char** at, const Py_ssize_t* steps, Py_ssize_t rows,
-                                          Py_ssize_t n, int manner) noexcept nogil:
-    # rows of one block, two at a time as long as the first-level cache keeps them until they are written
-    cdef Gradient own = Gradient(NULL, NULL, 0.0, 0.0, 1.0, False, False)
-    cdef const char* grad = at[0]
-    cdef const char* y = at[1]
-    cdef const char* sign = at[2]
-    cdef char* grad_x = at[3]
-    cdef Py_ssize_t grad_step = steps[0], y_step = steps[1], sign_step = steps[2], out_step = steps[3], row = 0, k
-    cdef Py_ssize_t together = 1 if 6 * n * itemsize(like) > GROUP_BYTES else 2
-    cdef double[2] totals
-    if n * itemsize(like) <= SHORT_BYTES or n > BLOCK or manner & (STREAMED | FROM_MEMORY | BFLOAT16_ROWS):
-        return -1
-    while row < rows:
-        together = min(together, rows - row)
-        for k in range(together):
-            own.grad, own.x = grad + k * grad_step, y + k * y_step
-            if real is f32x:
-                totals[k] = product_block(fold_grad_y, <const float*>own.grad, <const float*>own.x, &own, 0, n).first
-            else:
-                totals[k] = sum_block(add_grad_y, 1, like, &own, 0, n).first
-        for k in range(together):
-            own.grad, own.x, own.value, own.sign = grad, y, totals[k], (<const double*>sign)[0]
-            map_block(softmax_slope[real], <real*>grad_x, &own, 0, n, False)
-            grad, y, sign, grad_x = grad + grad_step, y + y_step, sign + sign_step, grad_x + out_step
-        row += together
-    return rows
+include "parts/softmax_backward_rows.pxi"
 
 
 cdef void log_softmax_backward_kernel(const real* like, Operands* p, Py_ssize_t rows, Py_ssize_t n, int threads,

@@ -12,6 +12,15 @@ import numpy as np
 import oracles
 
 
+def in_page(array, byte):
+    """A copy that begins `byte` bytes behind the start of a page."""
+    memory = np.zeros(array.nbytes + 8192, np.uint8)
+    start = -memory.ctypes.data % 4096 + byte
+    place = memory[start:start + array.nbytes].view(array.dtype).reshape(array.shape)
+    place[...] = array
+    return place
+
+
 def one(function, **keywords):
     return lambda *operands, out: (function(*operands, out=out and out[0], **keywords),)
 

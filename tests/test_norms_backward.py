@@ -6,6 +6,7 @@ import mpmath
 import numpy as np
 import oracles
 import pytest
+from along_axis import in_page
 from lanewise.bounds import bound
 from oracles import error, exactly, rows
 
@@ -81,15 +82,6 @@ def test_without_weights_as_with_ones(dtype, shape, axis):
             function(grad, x, axis=axis, out=np.empty(3, dtype))
 
 
-def _placed(array, byte):
-    # a copy that begins `byte` bytes behind the start of a page
-    memory = np.zeros(array.nbytes + 8192, np.uint8)
-    start = -memory.ctypes.data % 4096 + byte
-    place = memory[start:start + array.nbytes].view(array.dtype).reshape(array.shape)
-    place[...] = array
-    return place
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("n", [17, 33, 300, 767, 768, 1000, 4100])
 def test_no_bit_depends_on_places_in_a_page(dtype, n):
@@ -101,13 +93,13 @@ def test_no_bit_depends_on_places_in_a_page(dtype, n):
         for of_x, of_grad, of_y in (
                 (0, 0, 0), (16, 16, 32), (16, 16, 80), (16, 32, 48), (16, 80, 144), (48, 16, 64), (64, 64, 24),
                 (8, 72, 3000), (72, 8, 4088)):
-            given, place = (_placed(grad, of_grad), _placed(x, of_x)), _placed(x, of_y)
+            given, place = (in_page(grad, of_grad), in_page(x, of_x)), in_page(x, of_y)
             for function, expected in (lw.layer_norm_backward, layer), (lw.rms_norm_backward, rms):
                 found = function(*given, *vectors[:len(expected) - 1], out=place)
                 for a, b in zip(found, expected, strict=True):
                     assert (a is None and b is None) or a.tobytes() == b.tobytes(), (of_x, of_grad, of_y)
         for k, (function, expected) in enumerate([(lw.layer_norm_backward, layer), (lw.rms_norm_backward, rms)] * 2):
-            given = [_placed(grad, 16), _placed(x, 16)]
+            given = [in_page(grad, 16), in_page(x, 16)]
             place = given[k // 2]  # in the place of grad, then of x
             assert function(*given, *vectors[:len(expected) - 1], out=place)[0].tobytes() == expected[0].tobytes()
 

@@ -6,6 +6,7 @@ import numpy as np
 import oracles
 import pytest
 import scipy.special
+from along_axis import in_page
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lanewise.bounds import bound
@@ -240,6 +241,24 @@ def test_neighbouring_rows_past_the_caches(function, classes, dtype):
         y = x.copy()
         function(*(y if other is x else other for other in arrays), axis=1, out=y)
         np.testing.assert_array_equal(y, expected)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [17, 300, 767, 768, 1000, 5000])
+@pytest.mark.parametrize("function", [lw.softmax_backward, lw.softmin_backward, lw.log_softmax_backward])
+def test_no_bit_of_a_gradient_depends_on_places_in_a_page(function, dtype, n):
+    # one that stands just behind grad or y, but for whole pages, is written from its end on, and registers begin where
+    # grad and y have a boundary, if they stand alike
+    grad, y = rows(dtype, n, count=5), lw.softmax(rows(dtype, n, seed=1, count=5))
+    expected = function(grad, y).tobytes()
+    for of_grad, of_y, of_result in (
+            (0, 0, 0), (16, 16, 32), (16, 16, 80), (16, 32, 48), (16, 80, 144), (48, 16, 64), (64, 64, 24),
+            (16, 80, 48), (8, 72, 3000), (72, 8, 4088), (0, 32, 16)):
+        given = in_page(grad, of_grad), in_page(y, of_y)
+        assert function(*given, out=in_page(y, of_result)).tobytes() == expected, (of_grad, of_y, of_result)
+        for k in (0, 1):  # in the place of grad, then of y
+            given = in_page(grad, of_grad), in_page(y, of_y)
+            assert function(*given, out=given[k]).tobytes() == expected
 
 
 @pytest.mark.parametrize("far", [-200, -np.inf])
