@@ -98,6 +98,19 @@ cdef inline real segment_parts(const void* table, int degree, Segments kind, int
     return tangent
 
 
+cdef inline f32x segment_parts_abreast(const void* table, int which, f32x place, f32x a, f32x* rest) noexcept nogil:
+    # segment_parts of degree 8, in fewer steps that wait for each other: powers of d two at a time, but not the last
+    # two, whose rounding errors count
+    cdef f32x d = a - entry(table, 0, place, which), square = d * d, q = entry(table, 9, place, which), tangent, c0, c1
+    q = fma(q, square, fma(entry(table, 8, place, which), d, entry(table, 7, place, which)))
+    q = fma(q, square, fma(entry(table, 6, place, which), d, entry(table, 5, place, which)))
+    q = fma(fma(q, d, entry(table, 4, place, which)), d, entry(table, 3, place, which))
+    c1, c0 = entry(table, 2, place, which), entry(table, 1, place, which)
+    tangent = fma(c1, d, c0)
+    rest[0] = fma(q, square, fma(c1, d, c0 - tangent))
+    return tangent
+
+
 cdef inline f32x quarters(f32x a, double scale, double offset) noexcept nogil:
     # a segment's place: two bits of the exponent and two of the mantissa of scale a + offset
     return from_bits_f32(bits_f32(fma(a, splat(a, scale), splat(a, offset))) >> 21)

@@ -14,12 +14,10 @@ from ..lanes cimport (
 from ..math.exponential cimport any_outside, largest, lowering, scale2_of_sum, whole
 from ..math.logistic cimport logistic_divisor, logistic_quotient, reduced, times_logistic_f32
 from ..math.normal cimport normal_tail_parts
-from ..math.piecewise cimport (
-    ALL, LAST, ODD, any_past_first, first_steps_end, segment_parts, steps, steps_end,
-)
+from ..math.piecewise cimport LAST, ODD, first_steps_end, segment_parts, steps, steps_end
 from ..math.pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled
 from ..math.segments cimport SILU_SEGMENTS
-from .gelu cimport gelu_end, gelu_slope, normal_tail_segment
+from .gelu cimport first_gelu_end, gelu_end, gelu_slope, normal_tail_segment
 from .parts cimport any_one, any_other, any_unusual, gate_lowering, gate_power, stretched, where_one, where_usual
 from .relu cimport relu_backward
 from .sigmoid cimport logistic, logistic_up_to, times_logistic
@@ -281,8 +279,8 @@ cdef inline real geglu(real gate, real up) noexcept nogil:
     cdef real y, seen, end = gelu_end(gate), a = at_most(magnitude(gate), end)
     if real is f32x:
         y = geglu_segment(gate, up, a, LOOKUP_FLOATS)
-        if any_past_first(a, 3.59):
-            y = geglu_segment(gate, up, a, ALL)
+        if LOOKUP_FLOATS == 8 and any_less(first_gelu_end(a), a):
+            y = where_less(first_gelu_end(a), a, geglu_segment(gate, up, a, LAST), y)
         seen = at_least(magnitude(gate), magnitude(up)) * splat(up, 3.725290298461914e-09)
         seen = by_segments(at_least(-gate, seen), end, y)
         if any_by_exp(seen):

@@ -10,7 +10,9 @@ from ..lanes cimport (
 from ..math.exponential cimport raised_power2, step, whole
 from ..math.logistic cimport logistic_parts, logistic_times, reduced
 from ..math.normal cimport normal_tail_parts
-from ..math.piecewise cimport ALL, PLAIN, ROOTED, any_past_first, bent_steps, reflected_pair, segment_parts
+from ..math.piecewise cimport (
+    ALL, LAST, PLAIN, ROOTED, any_past_first, bent_steps, reflected_pair, segment_parts, segment_parts_abreast,
+)
 from ..math.pairs cimport fast_sum, pair_product, product, scaled
 from ..math.segments cimport GELU_SEGMENTS, GELU_SLOPE_SEGMENTS, GELU_TANH_SEGMENTS, GELU_TANH_SLOPE_SEGMENTS
 from .parts cimport minus_product, minus_tail, near_root, times_reflected_pair
@@ -18,12 +20,17 @@ from .parts cimport minus_product, minus_tail, near_root, times_reflected_pair
 
 cdef inline real gelu_end(real like) noexcept nogil:
     # how far its segments reach
-    return splat(like, 5.46)
+    return splat(like, 6.343626976013184)
+
+
+cdef inline real first_gelu_end(real like) noexcept nogil:
+    # how far the first 8 of them do
+    return splat(like, 4.266413688659668)
 
 
 cdef inline f32x normal_tail_segment(f32x a, int which, f32x* rest) noexcept nogil:
     # Phi(-a) up to there
-    return segment_parts(&GELU_SEGMENTS[0][0], 7, PLAIN, which, bent_steps(a, 0.65, 0.4, 0.0), a, rest)
+    return segment_parts_abreast(&GELU_SEGMENTS[0][0], which, bent_steps(a, 0.35, 0.33, 0.0), a, rest)
 
 
 cdef inline f32x gelu_segment(f32x x, f32x a, int which) noexcept nogil:
@@ -43,8 +50,8 @@ cdef inline real gelu(real x) noexcept nogil:
     cdef real y, end = gelu_end(x), a = at_most(magnitude(x), end)
     if real is f32x:
         y = gelu_segment(x, a, LOOKUP_FLOATS)
-        if any_past_first(a, 3.59):
-            y = gelu_segment(x, a, ALL)
+        if LOOKUP_FLOATS == 8 and any_less(first_gelu_end(a), a):
+            y = where_less(first_gelu_end(a), a, gelu_segment(x, a, LAST), y)
         if any_less(x, -end):
             y = where_less(x, -end, gelu_by_exp(x), y)
         return y

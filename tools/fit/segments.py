@@ -16,6 +16,12 @@ from mpmath import mp, mpf
 
 mp.dps = 40
 
+GELU_CENTRES = (  # found by centres.py
+    0.42212462425231934, 1.3511130809783936, 2.0549216270446777, 2.6113336086273193, 3.029374837875366,
+    3.426602363586426, 3.813912868499756, 4.142496109008789, 4.463518142700195, 4.771535873413086, 5.041335105895996,
+    5.310615062713623, 5.565559387207031, 5.803578853607178, 6.042807102203369, 6.25929069519043,
+)
+
 
 def bits(x):
     return struct.unpack("<I", struct.pack("<f", x))[0]
@@ -86,18 +92,24 @@ def round_in_turn(c, f, centre, low, high, given):
     return [float(v) for v in c]
 
 
-def column(f, low, high, degree, fixed, share):
+def column_about(about_middle, f, low, high, centre):
+    """Centre, c0 ... of a polynomial about the middle."""
+    moved = mpf(centre) - (mpf(low) + high) / 2
+    c = mp.taylor(lambda d: mp.polyval(about_middle[::-1], d + moved), 0, len(about_middle) - 1)
+    return [centre, *round_in_turn(c, f, centre, low, high, 0)]
+
+
+def column(f, low, high, degree, fixed, share, centre=None):
     """Centre, c0 ... c_degree of f(centre + d) = c0 + d (c1 + ...); where the centre is 0 c0 is too, in place of d."""
     if fixed is None:
         about_middle = minimax(f, low, high, degree)
-        centre = accurate_centre(about_middle, float(low), float(high), share)
-        moved = mpf(centre) - (mpf(low) + high) / 2
-        c = mp.taylor(lambda d: mp.polyval(about_middle[::-1], d + moved), 0, degree)
-    else:  # a root: what f has there counts
-        centre, c0 = fixed, f(mpf(fixed))
-        slope = int(c0 == 0)
-        c = [c0, *interpolate(lambda v: (f(v) - c0) / (v - centre) - slope, centre, low, high, degree)]
-    return [centre, *round_in_turn(c, f, centre, low, high, 0 if fixed is None else 1)]
+        centre = centre or accurate_centre(about_middle, float(low), float(high), share)
+        return column_about(about_middle, f, low, high, centre)
+    # a root: what f has there counts
+    centre, c0 = fixed, f(mpf(fixed))
+    slope = int(c0 == 0)
+    c = [c0, *interpolate(lambda v: (f(v) - c0) / (v - centre) - slope, centre, low, high, degree)]
+    return [centre, *round_in_turn(c, f, centre, low, high, 1)]
 
 
 def error(f, low, high, column):
@@ -107,12 +119,13 @@ def error(f, low, high, column):
     return max(abs((mp.polyval(c[::-1], v - centre) + (0 if c[0] else v)) / f(v) - 1) for v in near if v != centre)
 
 
-def table(f, segments, degree, fixed=(), share=0.5):
+def table(f, segments, degree, fixed=(), share=0.5, centres=()):
     """Rows centre, c0 ... c_degree of 16 entries, and the largest error; segments maps an index to (low, high), `fixed`
     one to a centre. Where that is a root, c0 is 0, and a last row has what f has there. Other centres lie about a share
-    of the way along: past the middle where f falls so steeply that before it terms would cancel."""
-    fixed = dict(fixed)
-    columns = {index: column(f, *ends, degree, fixed.get(index), share) for index, ends in segments.items()}
+    of the way along: past the middle where f falls so steeply that before it terms would cancel; or they are given."""
+    fixed, centres = dict(fixed), dict(enumerate(centres))
+    columns = {index: column(f, *ends, degree, fixed.get(index), share, centres.get(index))
+               for index, ends in segments.items()}
     worst = max(error(f, *ends, columns[index]) for index, ends in segments.items())
     if any(fixed.values()):
         for index, c in columns.items():
@@ -157,8 +170,8 @@ def print_table(name, note, rows):
     return declaration
 
 
-def emit(name, note, f, segments, degree, fixed=(), share=0.5):
-    rows, worst = table(f, segments, degree, fixed, share)
+def emit(name, note, f, segments, degree, **centred):
+    rows, worst = table(f, segments, degree, **centred)
     last = ", what c0 lacks" if len(rows) > degree + 2 else ""
     return print_table(name, f"{note}; error 2^{mp.nstr(mp.log(worst, 2), 4)}. Rows: centre, c0 ... c{degree}{last}",
                        rows)
@@ -168,7 +181,7 @@ def slope_segments(name, note, slope, segments, degree, share):
     """A slope(-a) that crosses zero once between -1.5 and -0.5, at the centre of its segment."""
     root = rounded(-mp.findroot(slope, (-1.5, -0.5), solver="anderson"))
     fixed = {index: root for index, (low, high) in segments.items() if low <= root < high}
-    return emit(name, note, lambda a: slope(-a), segments, degree, fixed, share)
+    return emit(name, note, lambda a: slope(-a), segments, degree, fixed=fixed, share=share)
 
 
 def log_table(ln2, ln2_low):
@@ -186,9 +199,9 @@ def tables():
     """Print every table; their declarations."""
     about_zero = {index_of(1.75): 0.0, index_of(2.0): 0.0}
     yield emit("TANH_SEGMENTS", "tanh(a), place 2.5 a + 1.75, a up to 10.4; where the centre is 0 less a",
-               mp.tanh, quarters(2.5, 1.75, 10.4), 6, about_zero)
+               mp.tanh, quarters(2.5, 1.75, 10.4), 6, fixed=about_zero)
     yield emit("ERF_SEGMENTS", "erf(a), steps of 2.88 - 0.25 a, a up to 3.95; where the centre is 0 less a",
-               mp.erf, steps(2.88, -0.25, 8), 6, {0: 0.0}, 0.25)
+               mp.erf, steps(2.88, -0.25, 8), 6, fixed={0: 0.0}, share=0.25)
     yield emit("NORMAL_TAIL_SEGMENTS", "erfc(a / sqrt 2) / 2 e^(a^2 / 2), place a + 2, a up to 20",
                mills, quarters(1, 2, 20), 7)
     yield emit("SOFTPLUS_TAIL_SEGMENTS", "log(1 + e^-a) e^a, place 0.84375 a + 1.25, a up to 22",
@@ -196,12 +209,13 @@ def tables():
     even = steps(1.6)
     yield emit("SIGMOID_SEGMENTS", "sigmoid(-a), steps of 1.6", lambda a: roots.sigmoid(-a), even, 6)
     yield emit("SILU_SEGMENTS", "-2 silu(-a), steps of 1.6; where the centre is 0 less a",
-               lambda a: 2 * a * roots.sigmoid(-a), even, 6, {0: 0.0})
+               lambda a: 2 * a * roots.sigmoid(-a), even, 6, fixed={0: 0.0})
     yield emit("SOFTPLUS_SEGMENTS", "log(1 + e^-a), steps of 1.6", lambda a: mp.log1p(mp.exp(-a)), even, 6)
-    yield emit("GELU_SEGMENTS", "Phi(-a), steps of 0.65 + 0.4 a", roots.normal_tail, steps(0.65, 0.4), 7, {0: 0.0},
-               0.65)
+    yield emit("GELU_SEGMENTS", "Phi(-a), steps of 0.35 + 0.33 a", roots.normal_tail, steps(0.35, 0.33), 8,
+               centres=GELU_CENTRES)
     yield emit("GELU_TANH_SEGMENTS", "sigmoid(-sqrt(8 / pi) (a + 0.044715 a^3)), steps of 1.4 + 0.33 a",
-               lambda a: roots.sigmoid(-roots.gelu_tanh_exponent(a)), steps(1.4, 0.33), 7, {0: 0.0}, 0.7)
+               lambda a: roots.sigmoid(-roots.gelu_tanh_exponent(a)), steps(1.4, 0.33), 7, fixed={0: 0.0},
+               share=0.7)
     yield slope_segments("SILU_SLOPE_SEGMENTS", "silu'(-a), steps of 1.6", roots.silu_slope, even, 7, 0.5)
     yield slope_segments("GELU_SLOPE_SEGMENTS", "gelu'(-a), steps of 1.2 + 0.2 a", roots.gelu_slope,
                          steps(1.2, 0.2), 8, 0.75)
