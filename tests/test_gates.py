@@ -160,7 +160,7 @@ def test_softplus_where_a_tiny_beta_makes_much_of_little(dtype, scale, t, factor
 
 
 def exact_with_parameter(name, x, p):
-    # value and slope in mpmath, of any x and p > 0
+    # value and slope in mpmath, of any x and p, which is above 0 for squareplus
     x, p = mpf(float(x)), mpf(float(p))
     t = max(min({"celu": x / p, "elu": x}.get(name, x * p), mpf(10)**5), mpf(-10)**5)
     s, root = 1 / (1 + mp.exp(-t)), mp.sqrt(x * x + p)
@@ -184,8 +184,9 @@ def test_parameters_of_any_size(name, dtype):
              most / 8, most / 3, most]
     x = np.array([*sizes, 10, 40, 100, 700], dtype)
     x = np.concatenate([x, -x])
+    parameters = np.array([*sizes, *([] if name == "squareplus" else [-size for size in sizes])], dtype)
     with mp.workprec(300), np.errstate(all="raise"):
-        for p in np.array(sizes, dtype).tolist():
+        for p in parameters.tolist():
             values, slopes = zip(*(exact_with_parameter(name, each, p) for each in x), strict=True)
             y, slope = getattr(lw, name)(x, p), getattr(lw, f"{name}_backward")(np.ones_like(x), x, p)
             assert accuracy.errors(y, values, dtype).max() <= bound(name, dtype), p

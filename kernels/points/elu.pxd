@@ -30,28 +30,29 @@ cdef inline real exp_times_any(real t, real t_low, real c, real c_low, real* low
     return ldexp(e, n)
 
 
-cdef inline real exp_slope(real t, real t_low, real c, real c_low, real top, real top_low, real* low) noexcept nogil:
-    # top where t > 0, else c e^t
-    cdef real zero = splat(t, 0.0), down = at_most(t, zero), e, e_low, sum, power
+cdef inline real exp_slope(real x, real t, real t_low, real far, real c, real c_low, real top, real top_low,
+                           real* low) noexcept nogil:
+    # top where x > 0, else c e^t; `far` is t, or -|t| where t may be above 0
+    cdef real e, e_low, sum, power, zero = splat(x, 0.0)
     if SCALE2_IS_CHEAP:
-        e = exp_times_any(down, t_low, c, c_low, &e_low)
+        e = exp_times_any(t, t_low, c, c_low, &e_low)
     else:
-        e = early_exp_of_pair(down, t_low, &e_low, &sum)
+        e = early_exp_of_pair(t, t_low, &e_low, &sum)
         e = pair_product(e, e_low, c, c_low, &e_low)
-        if any_less(t, splat(t, -50.0)) or any_outside(magnitude(e), splat(t, 1e-9), splat(t, 1e9)):
-            e = exp_times_any(down, t_low, c, c_low, &e_low)
+        if any_less(far, splat(t, -50.0)) or any_outside(magnitude(e), splat(t, 1e-9), splat(t, 1e9)):
+            e = exp_times_any(t, t_low, c, c_low, &e_low)
         else:
             power = power2_of_sum(sum, 0)
             e = e * power
             e_low = e_low * power
-    low[0] = where_less(zero, t, top_low, e_low)
-    return where_less(zero, t, top, e)
+    low[0] = where_less(zero, x, top_low, e_low)
+    return where_less(zero, x, top, e)
 
 
 cdef inline real elu_slope(real x, real alpha, real* low) noexcept nogil:
     # 1 where x > 0, else alpha e^x; an infinite one has no low part
     cdef real zero = splat(x, 0.0)
-    return exp_slope(x, zero, alpha, zero, splat(x, 1.0), zero, low)
+    return exp_slope(x, at_most(x, zero), zero, x, alpha, zero, splat(x, 1.0), zero, low)
 
 
 cdef inline real elu_backward(real grad, real x, real alpha) noexcept nogil:
@@ -73,18 +74,18 @@ cdef inline real celu(real x, real alpha) noexcept nogil:
     cdef real low, t_low
     cdef real t = quotient(x, alpha, &t_low)
     cdef real h = expm1_half(t, &low)
-    low = fma(t_low, h + splat(x, 0.5), low)
+    # plus t_low times the slope, h + low + 1/2
+    low = fma(low, splat(x, 1.0) + t_low, t_low * (h + splat(x, 0.5)))
     h = where_less(magnitude(t), pick(x, 1e-30, 1e-290), x, scaled(alpha, h + h, low + low))
     return where_less(splat(x, 0.0), x, x, h)
 
 
 cdef inline real celu_slope(real x, real alpha, real* low) noexcept nogil:
-    # 1 where x > 0, else e^(x / alpha)
+    # 1 where x > 0, else e^(x / alpha), which an alpha below 0 makes large
     cdef real t_low, zero = splat(x, 0.0), one = splat(x, 1.0)
     cdef real t = quotient(x, alpha, &t_low)
-    cdef real slope = exp_slope(t, t_low, one, zero, one, zero, low)
-    low[0] = where_less(zero, x, zero, low[0])
-    return where_less(zero, x, one, slope)
+    t = where_less(zero, x, zero, at_most(t, pick(t, 100.0, 720.0)))
+    return exp_slope(x, t, t_low, -magnitude(t), one, zero, one, zero, low)
 
 
 cdef inline real celu_backward(real grad, real x, real alpha) noexcept nogil:
@@ -117,9 +118,10 @@ cdef inline real selu(real x) noexcept nogil:
 
 cdef inline real selu_slope(real x, real* low) noexcept nogil:
     # lambda where x > 0, else lambda alpha e^x
-    cdef real c_low = pick(x, 2.3296717680252718e-08, 1.41535193800845e-17)
+    cdef real zero = splat(x, 0.0), c_low = pick(x, 2.3296717680252718e-08, 1.41535193800845e-17)
     cdef real top_low = pick(x, -3.479265183079941e-08, 3.9874847667154144e-17)
-    return exp_slope(x, splat(x, 0.0), splat(x, 1.7580993408473768), c_low, splat(x, 1.0507009873554805), top_low, low)
+    return exp_slope(x, at_most(x, zero), zero, x, splat(x, 1.7580993408473768), c_low, splat(x, 1.0507009873554805),
+                     top_low, low)
 
 
 cdef inline real selu_backward(real grad, real x) noexcept nogil:
@@ -139,5 +141,5 @@ cdef inline real selu_scaled_backward(real grad, real x, real alpha, real gamma)
     # grad gamma where x > 0, else grad gamma alpha e^x
     cdef real c_low, low, zero = splat(x, 0.0)
     cdef real c = product(alpha, gamma, &c_low)
-    cdef real slope = exp_slope(x, zero, c, finite(c_low), gamma, zero, &low)
+    cdef real slope = exp_slope(x, at_most(x, zero), zero, x, c, finite(c_low), gamma, zero, &low)
     return grad * (slope + low)
