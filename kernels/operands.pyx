@@ -247,12 +247,15 @@ def refuse_mask(name, role, x):
                         f"hides")
 
 
-cdef object way_in(object dtype):
-    # the end of an error about a dtype that is not taken: what to do instead
+cdef object way_in(object x):
+    # the end of an error about an array whose dtype is not taken: what to do instead
+    cdef object dtype = x.dtype
     if dtype.kind == "V" and dtype.itemsize == 2 and dtype.names is None:
         return ". np.load gives this for bfloat16: use x.view(ml_dtypes.bfloat16)"
-    if dtype.kind == "O":
+    if dtype.kind == "O" and x.ndim == 0 and hasattr(x.item(), "toarray"):
         return ". NumPy makes this of a sparse array, for which use x.toarray()"
+    if dtype.kind == "O" and x.ndim:
+        return ". If these are numbers, use x.astype(float)"
     return ""
 
 
@@ -260,7 +263,7 @@ cdef object converted(name, role, object x):
     # an array of a dtype that the loops do not take
     cdef int dtype = computed_in(x.dtype)
     if dtype == NPY_NOTYPE:
-        raise TypeError(f"{name}: {role} is of dtype {x.dtype}; expected {EXPECTED}{way_in(x.dtype)}")
+        raise TypeError(f"{name}: {role} is of dtype {x.dtype}; expected {EXPECTED}{way_in(x)}")
     if np.PyTypeNum_ISINTEGER(x.dtype.num) or np.PyTypeNum_ISBOOL(x.dtype.num):
         dtype = np.NPY_DOUBLE
     elif x.dtype.num >= NPY_USERDEF:  # below 16 bits
@@ -431,6 +434,8 @@ cpdef object floating(name, role, object x):
         x = array_given(name, role, x)
     if not np.PyArray_CheckExact(x):
         refuse_mask(name, role, x)
+        if isinstance(x, np.matrix):  # whose parts and reshaped forms have two axes, whatever was asked for
+            x = np.asarray(x)
     return x if taken(x) else converted(name, role, x)
 
 
@@ -712,6 +717,12 @@ def check_out(name, out):
         raise ValueError(f"{name}: out is read-only")
 
 
+def refuse_narrow(name, dtype, held):
+    """An error where an `out` that holds one dtype is given for results of another that NumPy does not cast to it."""
+    if not np.can_cast(dtype, held, "same_kind"):
+        raise TypeError(f"{name}: out of dtype {held} does not take results of dtype {dtype}") from None
+
+
 # The call of an elementwise function whose parameters may be Python numbers, which become operands in the precision of
 # the computation.
 
@@ -775,6 +786,10 @@ def apply(tuple roles, tuple ufuncs, dict keywords, out, tuple arrays, *numbers)
         raise
     except OverflowError:
         refuse_beyond_floats(roles, arrays + numbers)
+        raise
+    except ValueError:
+        for role, operand in zip(roles[1:], arrays + numbers):  # NumPy's error names none of them
+            as_array(roles[0], role, operand)
         raise
     finally:
         leave_environment(callers)
@@ -1083,6 +1098,10 @@ def call(name, gufunc, tuple operands, tuple out=(), **keywords):
         raise
     except ValueError:
         refuse_shapes(name, kinds, operands, out)
+        raise
+    except TypeError as error:
+        if hasattr(error, "out_i"):  # NumPy's error for an output names the gufunc, which is not public
+            refuse_narrow(name, error.from_, error.to)
         raise
     finally:
         leave_environment(callers)

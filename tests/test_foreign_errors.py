@@ -7,6 +7,7 @@ import sys
 import textwrap
 import warnings
 
+import along_axis
 import lanewise as lw
 import ml_dtypes
 import numpy as np
@@ -34,6 +35,8 @@ def gone_forward(layer):
     (lambda: lw.cross_entropy(X, RAGGED), ValueError, "cross_entropy: target must be an array of numbers"),
     (lambda: lw.batch_norm_backward(X, X, mean=None, rstd=np.ones(6)), ValueError,
      "batch_norm_backward: mean and rstd must be given"),
+    (lambda: lw.group_norm_backward(X, X, 2, mean=X), ValueError, "^group_norm_backward: .*; mean was given alone"),
+    (lambda: lw.instance_norm_backward(X, X, rstd=X), ValueError, "^instance_norm_backward: .*; rstd was given alone"),
     (lambda: lw.layer_norm(X, algorithm=["shifted"]), ValueError, "layer_norm: algorithm .* is unknown"),
     (lambda: lw.cross_entropy(X, [0] * 4, reduction=np.array(["mean", "sum"])), ValueError, "reduction .* is unknown"),
     (lambda: lw.normalize(X, RAGGED), TypeError, "normalize: p must be a number that a float holds"),
@@ -194,6 +197,19 @@ def test_sums_over_rows_leak_no_warning(name, dtype):
                 backward = getattr(lw, name)
                 groups = (2,) if name == "group_norm_backward" else ()
                 backward(layout(grad), layout(x), *groups, weight)
+
+
+@pytest.mark.parametrize("name", [name for name in along_axis.EVERY if name not in along_axis.NO_OUT])
+def test_an_output_of_another_16_bit_dtype_names_the_function(name):
+    """NumPy casts bfloat16 to no float16; its error named a gufunc that nobody can call."""
+    arrays = [array.astype("bfloat16") if array.dtype.kind == "f" else array
+              for array in along_axis.operands(name, (4, 6), "bfloat16")]
+    out = np.full((4, 6), 7, np.float16)
+    outs = (out, None) if name in along_axis.TWO_OUTPUTS else (out,)
+    with pytest.raises(TypeError, match=(
+            f"^{name.partition(',')[0]}: out of dtype float16 does not take results of dtype bfloat16$")):
+        along_axis.results(name, arrays, outs)
+    assert (out == 7).all()
 
 
 def test_an_output_of_a_narrower_dtype_leaks_no_warning():

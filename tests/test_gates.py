@@ -110,6 +110,9 @@ def test_glu_of_integers():
     (lambda: lw.squareplus(1.0, b=np.array([1.0, -1.0])), "squareplus: b must be 0 or more; got"),
     (lambda: lw.hardtanh(1.0, 2.0, 1.0), "hardtanh: min_val must not exceed max_val; got 2.0 and 1.0"),
     (lambda: lw.hardtanh_backward(1.0, 1.0, 2.0, 1.0), "hardtanh_backward: min_val must not exceed max_val"),
+    (lambda: lw.elu([[1.0], [2.0, 3.0]]), "elu: x must be an array of numbers; setting an array element"),
+    (lambda: lw.swiglu(1.0, [[1.0], [2.0, 3.0]], limit=2.0), "swiglu: up must be an array of numbers; setting"),
+    (lambda: lw.elu(1.0, [[1.0], [2.0, 3.0]]), "elu: alpha must be an array of numbers; setting an array element"),
     *[(call, f"{name} must be a number that a float holds, not an int of 16610 bits") for name, call in {
         "hardtanh: min_val": lambda: lw.hardtanh(1.0, 10**5000, 1.0), "celu: alpha": lambda: lw.celu(1.0, 10**5000),
         "softshrink: lambd": lambda: lw.softshrink(1.0, -10**5000),

@@ -46,8 +46,18 @@ def test_arrays(name):
         assert type(y).__name__ == kind
         assert np.array_equal(np.asarray(y), function(plain))
     along = lw.softmax(x)
-    assert type(along).__name__ == ("matrix" if kind == "matrix" else "ndarray")
+    assert type(along) is np.ndarray
     assert np.array_equal(along, lw.softmax(plain))
+
+
+@pytest.mark.parametrize("name", along_axis.EVERY)
+def test_a_matrix_is_an_array_along_an_axis(name):
+    """A matrix has two axes even where one was asked for, so that statistics of its rows and parts of it do not fit."""
+    given = along_axis.operands(name, (4, 6), "float32")
+    matrices = [array.view(np.matrix) if array.ndim == 2 else array for array in given]
+    found = along_axis.results(name, matrices)
+    assert not any(isinstance(each, np.matrix) for each in found)
+    assert along_axis.bits(found) == along_axis.bits(along_axis.results(name, given))
 
 
 @pytest.mark.parametrize("name", MISSING)
@@ -108,6 +118,13 @@ def test_sparse():
         lw.silu(sparse.csr_array(A))
     with pytest.raises(TypeError, match=r"dtype object; expected .*sparse array, for which use x\.toarray\(\)"):
         lw.softmax(sparse.csr_array(A))
+
+
+def test_numbers_as_objects():
+    for x, message in (A.astype(object), r"dtype object; expected .*If these are numbers, use x\.astype\(float\)"), (
+            None, "dtype object; expected float16, bfloat16, float32, float64 or integers$"):
+        with pytest.raises(TypeError, match=message):
+            lw.softmax(x)
 
 
 def test_a_bfloat16_that_was_saved():

@@ -31,7 +31,7 @@ def backward_at_once(grad, x, num_groups, weight, mean, rstd, eps, out):
     cdef void* results[3]
     cdef bint done = True, known = mean is not None and rstd is not None
     if not is_float(x, &dtype) or not is_like(grad, x) or np.PyArray_NDIM(<np.ndarray>x) < 2 or (
-            np.PyArray_SIZE(x) == 0 or eps.__class__ is not float):
+            np.PyArray_SIZE(x) == 0 or eps.__class__ is not float or (mean is None) != (rstd is None)):
         return None
     type = np.PyArray_TYPE(<np.ndarray>x)
     batch, channels, added = np.PyArray_DIM(x, 0), np.PyArray_DIM(x, 1), eps

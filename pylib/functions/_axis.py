@@ -16,6 +16,7 @@ from ..kernels.operands import (
     from_zero,
     on_axis,
     refuse_mask,
+    refuse_narrow,
     rounded_to,
     rows_at_once,
     truth,
@@ -25,8 +26,8 @@ from ..kernels.operands import (
 
 __all__ = ["as_rows", "backward_on_axis", "broadcast_beside", "call", "checked", "fill", "fitting", "floating",
            "floats_beside", "from_zero", "in_rows", "like", "of_dtype", "of_number", "on_axis", "over_axes",
-           "refuse_mask", "rounded_to", "rows_at_once", "several", "statistic", "truth", "vector", "whole",
-           "whole_axes"]
+           "refuse_mask", "refuse_narrow", "refuse_one", "rounded_to", "rows_at_once", "several", "statistic", "stored",
+           "truth", "vector", "whole", "whole_axes"]
 
 _WIDENED = 2048  # elements of a row of 16-bit numbers
 _MOST_WIDENED = 16384  # that are one row
@@ -66,6 +67,12 @@ def of_number(name, function, operands, out, **keywords):
     y, *others = found if isinstance(found, tuple) else (found,)
     y = out if out is not None else np.reshape(y, ())[()]
     return (y, *others) if others else y
+
+
+def refuse_one(name, mean, rstd):
+    """An error where one of two statistics is given without the other."""
+    if (mean is None) != (rstd is None):
+        raise ValueError(f"{name}: mean and rstd go together; {'rstd' if mean is None else 'mean'} was given alone")
 
 
 def several(axis):
@@ -150,8 +157,7 @@ def over_axes(function, rows, axis, out=None, *, beside=_NONE, vectors=_NONE, st
             results[k] = results[k].reshape(vector_shape)
         if kind == "r" and k < len(outs) and outs[k] is not None:
             if places[k] is None:
-                with np.errstate(all="ignore"):  # a result may be beyond the dtype of its place
-                    np.copyto(outs[k], _parted(results[k], axes, shape), "same_kind")
+                stored(name, outs[k], _parted(results[k], axes, shape))
             results[k] = outs[k]
         elif kind == "r":
             results[k] = _parted(results[k], axes, shape)[()]
@@ -200,6 +206,14 @@ def fitting(name, out, shape):
     check_out(name, out)
     if out.shape != shape:
         raise ValueError(f"{name}: out of shape {out.shape} does not fit; expected shape {shape}")
+    return out
+
+
+def stored(name, out, values):
+    """`out`, which may hold fewer bits than these values, with them in it."""
+    refuse_narrow(name, values.dtype, out.dtype)
+    with np.errstate(all="ignore"):  # some may be beyond what it holds
+        np.copyto(out, values, "same_kind")
     return out
 
 

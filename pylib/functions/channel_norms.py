@@ -10,7 +10,7 @@ from ..environment import unflushed
 from ..kernels import batch_norm as _batch
 from ..kernels import norms as _norms
 from ..kernels.operands import share_memory
-from ._axis import call, fill, floating, floats_beside, from_zero, like, rounded_to, truth, whole
+from ._axis import call, fill, floating, floats_beside, from_zero, like, refuse_one, rounded_to, truth, whole
 from ._documentation import with_bound
 
 __all__ = ["batch_norm", "batch_norm_backward", "group_norm", "group_norm_backward"]
@@ -343,7 +343,7 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
     num_groups, weight, eps
         As given to the forward.
     mean, rstd : array_like, optional
-        As the forward returned them; computed again where they are not given.
+        As the forward returned them, both or none; computed again where they are not given.
     out : ndarray, optional
         Where to put `grad_x`.
 
@@ -359,7 +359,7 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
     TypeError
         If an array holds no numbers, is masked, or is a tensor of PyTorch.
     ValueError
-        If the channels do not divide into the groups, or a shape does not fit.
+        If the channels do not divide into the groups, a shape does not fit, or one of `mean` and `rstd` is given alone.
 
     Notes
     -----
@@ -374,11 +374,11 @@ def group_norm_backward(grad, x, num_groups, weight=None, *, mean=None, rstd=Non
     weight = per_channel(name, "weight", weight, x)
     groups = _grouped(name, x, num_groups)
     eps = from_zero(name, "eps", eps)
-    if mean is not None and rstd is not None:
+    refuse_one(name, mean, rstd)
+    if mean is not None:
         mean, rstd = statistics(name, mean, rstd, groups.shape[:2])
     else:
         mean, rstd = call(name, _norms.layer_stats_gufunc, (groups, eps))
-
     double = 8 in (x.dtype.itemsize, grad.dtype.itemsize)
     keeps_weight = double or weight is None or weight.dtype != np.float64  # float32 would lose its range
     if x.size and math.prod(x.shape[2:]) >= _norms.least_segment and keeps_weight:

@@ -9,7 +9,7 @@ from ..environment import unflushed
 from ..kernels import batch_norm as _batch
 from ..kernels import norms as _norms
 from ..kernels.operands import share_memory
-from ._axis import call, fitting, from_zero, like, truth
+from ._axis import call, fitting, from_zero, like, refuse_narrow, refuse_one, truth
 from ._documentation import with_bound
 from .channel_norms import (
     as_segments,
@@ -30,6 +30,14 @@ def _totals(x):
     # sums over the examples, of means and of variances of each channel, by a pass of its own
     moments = call("instance_norm", _batch.moments_gufunc, (as_segments(x), np.ones(x.shape[1])))
     return [call("instance_norm", _batch.total_gufunc, (part.T,)) for part in moments]
+
+
+def _refuse_out(name, out, x, *others):
+    # what does not hold the results, here, since what is called below would name itself
+    if out is not None:
+        fitting(name, out, x.shape)
+        if all(other is None or other.dtype == x.dtype for other in others):
+            refuse_narrow(name, x.dtype, out.dtype)
 
 
 @with_bound
@@ -81,8 +89,7 @@ def instance_norm(x, weight=None, bias=None, *, eps=1e-5, out=None, return_stats
     # here, since what is called below would name itself
     weight, bias = per_channel(name, "weight", weight, x), per_channel(name, "bias", bias, x)
     eps = from_zero(name, "eps", eps)
-    if out is not None:
-        fitting(name, out, x.shape)
+    _refuse_out(name, out, x, weight, bias)
     if (running_mean is None) != (running_var is None) or (running_mean is None and not use_input_stats):
         missing = "running_mean" if running_mean is None else "running_var"
         raise ValueError(f"{name}: {missing} is missing; running_mean and running_var go together, and "
@@ -131,9 +138,9 @@ def instance_norm_backward(grad, x, weight=None, *, mean=None, rstd=None, eps=1e
     # here, since what is called below would name itself
     grad, weight = like(name, "grad", grad, x), per_channel(name, "weight", weight, x)
     eps = from_zero(name, "eps", eps)
-    if out is not None:
-        fitting(name, out, x.shape)
-    if mean is not None and rstd is not None:
+    _refuse_out(name, out, x, grad, weight)
+    refuse_one(name, mean, rstd)
+    if mean is not None:
         mean, rstd = statistics(name, mean, rstd, x.shape[:2] if use_input_stats else x.shape[1:2])
     if use_input_stats:
         return group_norm_backward(grad, x, x.shape[1], weight, mean=mean, rstd=rstd, eps=eps, out=out)

@@ -19,6 +19,7 @@ from ._axis import (
     rows_at_once,
     several,
     statistic,
+    stored,
     truth,
     whole_axes,
 )
@@ -129,12 +130,7 @@ def _logsumexp(x, axis, out, keepdims, where, b, return_sign):
     if keepdims:
         logs = np.reshape(logs, _kept_shape(name, x, axis))
         signs = np.reshape(signs, logs.shape) if return_sign else None
-    if out is None:
-        y = rounded_to(x.dtype, logs)
-    else:
-        y = out
-        with np.errstate(all="ignore"):  # a result may be beyond what `out` holds
-            np.copyto(fitting(name, out, np.shape(logs)), logs, "same_kind")
+    y = rounded_to(x.dtype, logs) if out is None else stored(name, fitting(name, out, np.shape(logs)), logs)
     return (y, rounded_to(x.dtype, signs)) if return_sign else y
 
 

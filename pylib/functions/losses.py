@@ -9,7 +9,7 @@ from ..environment import unflushed
 from ..kernels import losses as _kernels
 from ..kernels import point_losses as _point_kernels
 from ..kernels.operands import UNWANTED, array_given, classified, number_in, plain_classes
-from ._axis import checked, fitting, floating, from_zero, on_axis, rounded_to, vector, whole
+from ._axis import checked, fitting, floating, from_zero, on_axis, rounded_to, stored, vector, whole
 from ._documentation import with_bound
 
 __all__ = ["cross_entropy", "cross_entropy_backward", "cross_entropy_with_grad", "nll_loss", "nll_loss_backward"]
@@ -386,7 +386,4 @@ def nll_loss_backward(grad, x, target, *, reduction="mean", weight=None, ignore_
         if type(grad) is not float and np.may_share_memory(grad, place):
             grad = grad.copy()
     _point_kernels.slopes_of(place, target, grad, weight, scale, asked.axis)
-    if place is not out:
-        with np.errstate(all="ignore"):  # a narrower `out` may not hold them
-            np.copyto(out, place, "same_kind")
-    return out
+    return out if place is out else stored(name, out, place)

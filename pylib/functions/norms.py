@@ -14,6 +14,7 @@ from ._axis import (
     of_number,
     on_axis,
     over_axes,
+    refuse_one,
     rounded_to,
     rows_at_once,
     several,
@@ -304,8 +305,7 @@ def layer_norm_backward(grad, x, weight=None, bias=None, *, mean=None, rstd=None
         return of_number(name, layer_norm_backward, (grad, x), out, weight=weight, bias=bias, mean=mean, rstd=rstd,
                          eps=eps)
     weights, biases = vector(name, "weight", weight, x, axis), vector(name, "bias", bias, x, axis)
-    if (mean is None) != (rstd is None):
-        raise ValueError(f"{name}: mean and rstd go together; {'rstd' if mean is None else 'mean'} was given alone")
+    refuse_one(name, mean, rstd)
     if rstd is None:
         mean, rstd = _statistics(name, _norms.layer_stats_gufunc, x, eps, axis)
     mean, rstd = statistic(name, "mean", mean, x, axis), statistic(name, "rstd", rstd, x, axis)

@@ -13,6 +13,7 @@ from ..kernels.operands import (
     from_zero,
     plain,
     refuse_mask,
+    refuse_narrow,
     rounded_to,
     truth,
     whole,
@@ -102,6 +103,7 @@ def finish(name, y, x, out):
     check_out(name, out)
     if out.shape != y.shape:
         raise ValueError(f"{name}: out of shape {out.shape} does not fit; expected shape {y.shape}")
+    refuse_narrow(name, y.dtype, out.dtype)
     with np.errstate(all="ignore"):
         np.copyto(out, y, casting="same_kind")
     return out
