@@ -30,6 +30,15 @@ def test_gates_of_tiny_and_huge_numbers(gate_size, up_size):
     assert accuracy.errors(y, exact, "float32").max() <= bound("glu", "float32")
 
 
+@pytest.mark.parametrize(("gate", "up"), [
+    (-3.5732565, 1.5), (-4.5835886, 1.3333333), (-4.267897, 0.7), (-4.864226, 1e-9), (-1.8225365, -1.9999999)])
+def test_gates_of_products_below_a_power_of_two(gate, up):
+    """Where an ULP is smallest, for each `up` elsewhere: gelu's segments gave errors beyond the bound there."""
+    gate = np.nextafter(np.float32(gate), np.float32([-np.inf, gate, np.inf]))
+    exact = oracles.of_function("geglu").forward[0](gate.astype(np.float64), np.float64(np.float32(up)))
+    assert accuracy.errors(lw.geglu(gate, np.float32(up)), exact, "float32").max() <= bound("geglu", "float32")
+
+
 @pytest.mark.parametrize(("grad_size", "up_size", "gate_size"), [
     (1, 1, 300), (1e37, 1e37, 300), (1e37, 1e-37, 60), (1e30, 1e-41, 20), (1e-20, 1e37, 1), (1e-37, 1e-3, 1e-30),
     (1e36, 1e36, 1), (1e-10, 1e38, 30)])

@@ -14,10 +14,12 @@ from ..lanes cimport (
 from ..math.exponential cimport any_outside, largest, lowering, scale2_of_sum, whole
 from ..math.logistic cimport logistic_divisor, logistic_quotient, reduced, times_logistic_f32
 from ..math.normal cimport normal_tail_parts
-from ..math.piecewise cimport LAST, ODD, first_steps_end, segment_parts, steps, steps_end
+from ..math.piecewise cimport (
+    ALL, LAST, ODD, PLAIN, any_past_first, bent_steps, first_steps_end, segment_parts, steps, steps_end,
+)
 from ..math.pairs cimport fast_sum, finite, pair_product, pair_quotient, product, scaled
-from ..math.segments cimport SILU_SEGMENTS
-from .gelu cimport first_gelu_end, gelu_end, gelu_slope, normal_tail_segment
+from ..math.segments cimport GEGLU_SEGMENTS, SILU_SEGMENTS
+from .gelu cimport gelu_slope
 from .parts cimport any_one, any_other, any_unusual, gate_lowering, gate_power, stretched, where_one, where_usual
 from .relu cimport relu_backward
 from .sigmoid cimport logistic, logistic_up_to, times_logistic
@@ -269,18 +271,21 @@ cdef inline real geglu_by_exp(real gate, real up) noexcept nogil:
 
 
 cdef inline f32x geglu_segment(f32x gate, f32x up, f32x a, int which) noexcept nogil:
-    cdef f32x rest, s = normal_tail_segment(a, which, &rest)
+    # Segments narrower than gelu's, whose errors would be too large here: of each x gelu has one result, which may
+    # be far above a power of two, but there is an `up` by which the product is just below one
+    cdef f32x rest
+    cdef f32x s = segment_parts(&GEGLU_SEGMENTS[0][0], 7, PLAIN, which, bent_steps(a, 0.65, 0.4, 0.0), a, &rest)
     cdef f32x y = rise_minus_product(gate, a, s, rest, &rest)
     return fma(y, up, rest * up)
 
 
 cdef inline real geglu(real gate, real up) noexcept nogil:
     # gelu(gate) up; Shazeer, arXiv:2002.05202
-    cdef real y, seen, end = gelu_end(gate), a = at_most(magnitude(gate), end)
+    cdef real y, seen, end = splat(gate, 5.46), a = at_most(magnitude(gate), end)
     if real is f32x:
         y = geglu_segment(gate, up, a, LOOKUP_FLOATS)
-        if LOOKUP_FLOATS == 8 and any_less(first_gelu_end(a), a):
-            y = where_less(first_gelu_end(a), a, geglu_segment(gate, up, a, LAST), y)
+        if any_past_first(a, 3.59):
+            y = geglu_segment(gate, up, a, ALL)
         seen = at_least(magnitude(gate), magnitude(up)) * splat(up, 3.725290298461914e-09)
         seen = by_segments(at_least(-gate, seen), end, y)
         if any_by_exp(seen):

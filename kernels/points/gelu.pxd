@@ -28,13 +28,9 @@ cdef inline real first_gelu_end(real like) noexcept nogil:
     return splat(like, 4.266413688659668)
 
 
-cdef inline f32x normal_tail_segment(f32x a, int which, f32x* rest) noexcept nogil:
-    # Phi(-a) up to there
-    return segment_parts_abreast(&GELU_SEGMENTS[0][0], which, bent_steps(a, 0.35, 0.33, 0.0), a, rest)
-
-
 cdef inline f32x gelu_segment(f32x x, f32x a, int which) noexcept nogil:
-    cdef f32x rest, y = normal_tail_segment(a, which, &rest)
+    cdef f32x rest
+    cdef f32x y = segment_parts_abreast(&GELU_SEGMENTS[0][0], which, bent_steps(a, 0.35, 0.33, 0.0), a, &rest)
     return minus_product(x, a, y, rest)
 
 

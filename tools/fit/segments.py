@@ -213,6 +213,8 @@ def tables():
     yield emit("SOFTPLUS_SEGMENTS", "log(1 + e^-a), steps of 1.6", lambda a: mp.log1p(mp.exp(-a)), even, 6)
     yield emit("GELU_SEGMENTS", "Phi(-a), steps of 0.35 + 0.33 a", roots.normal_tail, steps(0.35, 0.33), 8,
                centres=GELU_CENTRES)
+    yield emit("GEGLU_SEGMENTS", "Phi(-a), steps of 0.65 + 0.4 a", roots.normal_tail, steps(0.65, 0.4), 7,
+               fixed={0: 0.0}, share=0.65)
     yield emit("GELU_TANH_SEGMENTS", "sigmoid(-sqrt(8 / pi) (a + 0.044715 a^3)), steps of 1.4 + 0.33 a",
                lambda a: roots.sigmoid(-roots.gelu_tanh_exponent(a)), steps(1.4, 0.33), 7, fixed={0: 0.0},
                share=0.7)
