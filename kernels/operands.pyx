@@ -98,8 +98,10 @@ def in_default_environment(function, tuple operands, dict keywords):
         leave_environment(callers)
 
 
-# What loops/operations.pxd calls a loop_function, which an Operation has first.
+# What loops/operations.pxd calls a loop_function, which an Operation has first, and a batches_function, second.
 ctypedef bint (*operation_loop)(const void* operation, char**, const np.npy_intp*, const np.npy_intp*) noexcept nogil
+ctypedef bint (*operation_batches)(const void* operation, char**, const np.npy_intp*, const np.npy_intp*,
+                                   np.npy_intp, const np.npy_intp*) noexcept nogil
 
 # The whole loop, as NumPy calls it.
 ctypedef void (*elementwise_loop)(char**, const np.npy_intp*, const np.npy_intp*, void*) noexcept nogil
@@ -1303,7 +1305,7 @@ cdef object at_once(name, np.ufunc gufunc, tuple operands, tuple out, int count=
 
 
 cdef object across_at_once(name, np.ufunc gufunc, tuple operands, tuple out, int axis):
-    # at_once along another axis than the last: the rows of each index before it are neighbours in memory, and one call.
+    # at_once along another axis than the last: the rows of each index before it are neighbours in memory, and a batch.
     # None where there is something else
     cdef bytes kinds = kinds_of(gufunc)
     cdef char* args[MOST]
@@ -1314,6 +1316,7 @@ cdef object across_at_once(name, np.ufunc gufunc, tuple operands, tuple out, int
     cdef double numbers[MOST]
     cdef np.npy_intp n, outer = 1, rows = 1, size, done = 0
     cdef Loop loop
+    cdef operation_batches batches
     cdef int k, axes, core = gufunc.nargs, vectors = 2
     cdef object operand
     cdef np.ndarray x, array
@@ -1370,8 +1373,12 @@ cdef object across_at_once(name, np.ufunc gufunc, tuple operands, tuple out, int
             steps[k], turns[k] = size, rows * size
         else:
             return None
+    batches = (<operation_batches*>loop.operation)[1]
     with nogil:
-        while done < outer and (<operation_loop*>loop.operation)[0](loop.operation, args, dims, steps):
+        if batches != NULL:
+            done = outer * batches(loop.operation, args, dims, steps, outer, turns)
+        while done < outer and batches == NULL and (
+                (<operation_loop*>loop.operation)[0](loop.operation, args, dims, steps)):
             done += 1
             for k in range(gufunc.nargs):
                 args[k] += turns[k]

@@ -32,7 +32,13 @@ cdef void own_pass(Pass* work) noexcept nogil:
 
 cdef bint rows(const Operation* operation, char** args, const np.npy_intp* dims,
                const np.npy_intp* steps) noexcept nogil:
-    return rows_loop(operation, args, dims, steps)
+    # an operation that adds up over its rows is called for several arrays of them
+    return rows_loop(operation, args, dims, steps, dims[0] if operation.summed else 1, steps)
+
+
+cdef bint batches(const Operation* operation, char** args, const np.npy_intp* dims, const np.npy_intp* steps,
+                  np.npy_intp count, const np.npy_intp* apart) noexcept nogil:
+    return rows_loop(operation, args, dims, steps, count, apart)
 
 
 cdef void loop(char** args, const np.npy_intp* dims, const np.npy_intp* steps, void* data) noexcept nogil:
@@ -145,6 +151,7 @@ cdef object gufunc(bytes name, bytes kinds_in, bytes kinds_out, bytes doc, void*
     memset(operation, 0, DTYPES * sizeof(Operation))  # what only some functions have is set where they say so
     for n in range(DTYPES):
         operation[n].loop = loop_float64 if dtypes[n] == FLOAT64 else loop_float32
+        operation[n].batches = <void*>batches if operation[n].loop == <void*>rows and b"a" not in kinds else NULL
         operation[n].kernel = float64 if dtypes[n] == FLOAT64 else float32
         operation[n].dtype, operation[n].summed = dtypes[n], b"a" in kinds
         operation[n].n_in, operation[n].operands = <int>len(kinds_in), operands

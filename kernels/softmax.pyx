@@ -31,7 +31,7 @@ from .loops.operations cimport (
 from .loops.partial_sums cimport prefetch
 from .loops.registers cimport LINE, itemsize, just_behind, lanes, load, skip, store, store_part, stream
 from .loops.columns cimport (
-    MOST_HALVES, MOST_LANES, fold_column_products, halves, narrowed, narrowed_parts, put_column_numbers,
+    MOST_HALVES, MOST_LANES, collides, fold_column_products, halves, narrowed, narrowed_parts, put_column_numbers,
     sum_column_terms, take_column_numbers,
 )
 from .loops.short_rows cimport add_short, fold_short, map_short, multiply_short, put_numbers, short_totals

@@ -327,3 +327,20 @@ def test_where_may_lie_in_any_way(function, axis):
     for some in where[:1], where[:, :1], where[..., :1]:
         np.testing.assert_array_equal(function(x, axis, where=some),
                                       function(x, axis, where=np.broadcast_to(some, x.shape).copy()))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("classes", "pixels"), [(2, 40), (10, 64), (21, 1024)])
+@pytest.mark.parametrize("byte", [0, 16, 40])
+def test_many_images_are_each_of_them(dtype, classes, pixels, byte):
+    # more bytes of images than caches hold are written past them, and an image by itself is not
+    count = (9 << 20) // (classes * pixels * 4)
+    x = np.resize(rows(dtype, classes * pixels, count=7), (count, classes, pixels))
+    grad = x[::-1]
+    for function, arrays in ((lw.softmax, [x]), (lw.log_softmax, [x]), (lw.logsumexp, [x]),
+                             (lw.softmax_backward, [grad, x]), (lw.log_softmax_backward, [grad, x])):
+        arrays = [in_page(each, byte) for each in arrays]
+        out = {} if function is lw.logsumexp else {"out": in_page(x, byte)}
+        found = function(*arrays, axis=1, **out)
+        for k in (*range(7), count - 1, count // 2):
+            np.testing.assert_array_equal(found[k], function(*(each[k] for each in arrays), axis=0))

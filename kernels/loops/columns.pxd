@@ -6,7 +6,7 @@ from ..lanes cimport (
 )
 from .operations cimport MOST_REGISTERS
 from .reductions cimport FOLD, FOLDED_PARTS, MOST_SUMS, PARTS
-from .registers cimport load
+from .registers cimport PAGE, load
 
 cdef extern from *:
     """
@@ -20,10 +20,16 @@ cdef enum:
     MOST_ROWS = 256  # lanes of MOST_REGISTERS of the widest register
     APART = 8  # FOLDED_PARTS / 2: so far apart stand the terms that meet in float32
     MEETING = 16  # PARTS / 2: and the partial sums in float64 that meet
+    COLUMN_BYTES = 16384  # half of what the smallest of today's first-level caches holds
 
 # A term is a function of a context and of which element it is of; it adds the term of each lane to a register for each
 # sum. Totals are float64: a register for each half of the lanes, and then those of the next sum. Sums that are whole
 # numbers, the last `whole` ones, are exact in any order.
+
+
+cdef inline bint collides(Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
+    # whether so few sets of the first-level cache hold the lines of a column that it would not keep them
+    return n * min(stride & -stride, <Py_ssize_t>PAGE) > COLUMN_BYTES
 
 
 cdef inline int halves(const real* like) noexcept nogil:

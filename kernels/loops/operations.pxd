@@ -89,7 +89,8 @@ ctypedef bint (*column_kernel)(const void* like, char** at, const Py_ssize_t* st
 
 cdef struct Operation:
     # of one dtype
-    void* loop  # a loop_function; it stays first, where operands.pyx looks for it
+    void* loop  # a loop_function; it stays first, and what follows second, where operands.pyx looks for them
+    void* batches  # a batches_function, or NULL
     void* kernel
     void* short_kernel  # NULL where there is none
     void* all_rows  # an all_rows_kernel, or NULL
@@ -110,6 +111,13 @@ cdef struct Operation:
 # Whether there was memory for it: where there was none, nothing has been written.
 ctypedef bint (*loop_function)(const Operation* operation, char** args, const np.npy_intp* dims,
                                const np.npy_intp* steps) noexcept nogil
+
+# The same again and again, so many times: rows as the loop takes them, and how far it is to the next ones for every
+# operand. They are planned once, and as one whole, so that many small images are written past the caches as one large
+# one is.
+ctypedef bint (*batches_function)(const Operation* operation, char** args, const np.npy_intp* dims,
+                                  const np.npy_intp* steps, np.npy_intp batches,
+                                  const np.npy_intp* apart) noexcept nogil
 
 cdef struct Operand:
     # rows of an array (p, q, n) of any strides, or an operand that all rows share
@@ -139,6 +147,7 @@ cdef struct Pass:
     int n_in
     int operands
     Operand of[MAX_ROW_OPERANDS]
+    Py_ssize_t batches  # how many times there are such rows
     Py_ssize_t rows
     Py_ssize_t q
     Py_ssize_t n

@@ -13,7 +13,7 @@ from ..lanes cimport (
     F32_LANES, F64_LANES, called, end_stream, enter_environment, environment, f32x, f64x, leave_environment, load_f32,
     load_f64, real, splat_f32, store_f32, store_f64, two_sum,
 )
-from .columns cimport HALVES, MOST_HALVES, wide_halves
+from .columns cimport HALVES, MOST_HALVES, collides, wide_halves
 from .dtypes cimport BFLOAT16, FLOAT32, FLOAT64, Dtype, is_short, size_of
 from .operations cimport (
     ALL, BFLOAT16_ROWS, FLOAT16_ROWS, FROM_MEMORY, GROUP, LONG_COLUMNS, MAX_ROW_OPERANDS, MOST_FILLED, MOST_REGISTERS,
@@ -37,7 +37,6 @@ cdef enum:
     ROOM = 16384  # bytes on the stack, for the tiles of small arrays
     UNWANTED = -1  # the offset of sums that nobody wants
     WIDE_BYTES = 1 << 17  # of each operand that a kernel of WIDE registers takes at a time at most
-    COLUMN_BYTES = 16384  # half of what the smallest of today's first-level caches holds
     PAYING = 32  # registers of neighbouring rows for which it pays that they begin at a register's boundary
     BRIEF = 8  # elements of a row, up to which twice as many registers of rows keep the processor busy
     COLUMN_TILE = 2048  # elements of neighbouring rows that are staged, or a cache line of rows, if that is more
@@ -72,11 +71,6 @@ cdef inline void set_sums(Pass* work, bint adjacent, int outputs) noexcept nogil
     set_chunks(work, most, max(1, min(<Py_ssize_t>SUMMED_ROWS, THREAD_MIN // max(work.n, 1))), TILE)
 
 
-cdef inline bint collides(const Operand* one, Py_ssize_t n) noexcept nogil:
-    # whether so few sets of the first-level cache hold the lines of a column that it would not keep them
-    return one.kind == c'r' and n * min(one.stride & -one.stride, <Py_ssize_t>PAGE) > COLUMN_BYTES
-
-
 cdef inline bint is_tiled_row(const Operand* one) noexcept nogil:
     return one.kind == c'r' and one.tiled
 
@@ -85,15 +79,15 @@ cdef inline void lay_out(Pass* work) noexcept nogil:
     # which operands pass through tiles, and where those are in the memory of a worker. A tile holds one vector.
     cdef Py_ssize_t n = work.n, longest = work.n, width = 8 if work.dtype == FLOAT64 else 4
     cdef Operand* one
-    cdef bint transposed = False, varying = False, large = work.rows * n * width >= STREAM_BYTES, streamed = large
-    cdef bint tiled = False, is_result
+    cdef bint transposed = False, varying = False, large = work.batches * work.rows * n * width >= STREAM_BYTES
+    cdef bint tiled = False, streamed = large, is_result
     cdef bint stand = 0 < work.standing <= n, rows_tiled = False, narrowed = work.narrows and n > SHORT
     cdef Py_ssize_t column_tile
     cdef int k, j
     # neighbouring rows of 16 bits, or of columns that a kernel reads one after the other and the cache would not keep
     work.staged = work.columns != NULL and is_short(work.dtype)
     for k in range(work.operands if work.columns != NULL and n <= SHORT and work.registers == 0 else 0):
-        work.staged = work.staged or collides(&work.of[k], n)
+        work.staged = work.staged or (work.of[k].kind == c'r' and collides(work.of[k].stride, n))
     column_tile = max(<Py_ssize_t>COLUMN_TILE, LINE // width * n) if work.staged and n <= SHORT else 0
     for k in range(work.operands):
         stand = stand and (work.of[k].kind != c'r' or work.of[k].stride == size_of(work.dtype))
@@ -268,8 +262,10 @@ cdef inline Py_ssize_t by_registers(const Pass* work, char** at, const Py_ssize_
 
 
 cdef inline Py_ssize_t rows_before(const Pass* work, Py_ssize_t row, Py_ssize_t stop) noexcept nogil:
-    # how many rows from here on stand before a register's boundary, where it pays that others begin there
-    cdef char* first = place(work, &work.of[0], row)
+    # how many rows from here on stand before a register's boundary, where it pays that others begin there: of the first
+    # input, or of an output that is written past the caches
+    cdef int k = work.n_in if work.manner & FROM_MEMORY and work.of[work.n_in].kind == c'r' else 0
+    cdef char* first = place(work, &work.of[k], row)
     if stop - row < PAYING * lanes_of(work) or is_short(work.dtype):
         return 0
     return head(<const f64x*>first, stop - row) if work.dtype == FLOAT64 else head(<const f32x*>first, stop - row)
@@ -290,7 +286,7 @@ cdef inline Py_ssize_t run_columns(const Pass* work, Py_ssize_t row, Py_ssize_t 
         registers = <int>min(<Py_ssize_t>MOST_REGISTERS, max(LINE // size, bytes_of_tile // (work.n * size)))
     elif work.registers == WIDE:
         registers = max(registers, <int>min(<Py_ssize_t>WIDE, WIDE_BYTES // (work.n * size)))
-    elif work.n <= BRIEF or collides(&work.of[0], work.n):  # which are not found in the first-level cache again
+    elif work.n <= BRIEF or collides(work.of[0].stride, work.n):  # which are not found in the first-level cache again
         registers = MOST_REGISTERS
     rows = min(registers * lanes, (stop - row) & -lanes)
     for k in range(work.operands):
@@ -701,24 +697,26 @@ cdef inline bint writes_elements(const Pass* work) noexcept nogil:
 
 
 cdef inline bint rows_loop(const Operation* operation, char** args, const np.npy_intp* dims,
-                           const np.npy_intp* steps) noexcept nogil:
+                           const np.npy_intp* steps, np.npy_intp batches, const np.npy_intp* apart) noexcept nogil:
+    # rows so many times, from one to the next as far `apart`
     cdef Pass work
     cdef char room[ROOM]
-    cdef Py_ssize_t _outer, count = dims[0] if operation.summed else 1
+    cdef Py_ssize_t _batch
     cdef int k
-    if count == 0:
+    if batches == 0:
         return True
     take_operands(&work, operation, args, dims, steps)
+    work.batches = batches
     if work.n == 0 and writes_elements(&work):  # however many rows there are: no element is in memory
         return True
     plan(&work, operation.threads[0])
     if not has_memory(&work, 0, room, ROOM):
         return False
-    for _outer in range(count):
+    for _batch in range(batches):
         run_pass(&work)
         if not work.manner & ALL:
             put_sums(&work)
         for k in range(work.operands):
-            work.of[k].data += steps[k]
+            work.of[k].data += apart[k]
     free(work.memory)
     return True

@@ -141,7 +141,7 @@ cdef bint begin_columns(const Operation* operation, group_kernel kernel, Problem
     cdef bint rescued = False
     memset(work, 0, sizeof(Pass))  # it has no kernel but this one, and nothing that goes with others
     work.kernel, work.dtype, work.n_in, work.group = kernel, operation.dtype, 3, GROUP
-    work.rows, work.q, work.n, work.flat = examples, examples, channels, True
+    work.batches, work.rows, work.q, work.n, work.flat = 1, examples, examples, channels, True
     work.of[0] = operand(c'r', x, 0)
     work.of[1] = operand(c'r' if grad.data != NULL else c'c', grad, 0)
     work.of[2] = operand(c'c', own, 0)

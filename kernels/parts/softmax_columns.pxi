@@ -183,7 +183,7 @@ cdef bint softmax_backward_columns(const real* like, char** at, const Py_ssize_t
     if steps[2] != 0:
         return False
     sign = splat(sign, (<const double*>at[2])[0])
-    if n <= MEDIUM and not manner & FROM_MEMORY:
+    if n <= MEDIUM and not manner & FROM_MEMORY and not collides(grad_stride, n):
         most = RUN // sizeof(real)
     while first < registers:
         count, place = min(registers - first, <int>MOST_REGISTERS), first * sizeof(real)
