@@ -123,6 +123,16 @@ def test_squares_beyond_float16_do_not_make_zeros_of_a_norm():
     np.testing.assert_allclose(lw.layer_norm(x), centred / centred.std(), rtol=2**-10)
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_a_sum_over_rows_of_16_bits_goes_on_growing(dtype):
+    if dtype == "bfloat16":
+        dtype = pytest.importorskip("ml_dtypes").bfloat16
+    x = np.arange(64 * 32768).reshape(32768, 64) % 7
+    weight = np.ones(64, dtype)
+    _, _, of_bias = lw.layer_norm_backward(np.ones(x.shape, dtype), x.astype(dtype), weight, weight)
+    np.testing.assert_array_equal(of_bias, 32768)
+
+
 @pytest.mark.parametrize(("name", "given", "expected"), [
     ("float8_e4m3fn", [448, 464, 465, 480, 1e6, np.inf], [448, 448, np.nan, np.nan, np.nan, np.nan]),
     ("float8_e4m3fn", [np.nan, 3], [np.nan, 3]),
