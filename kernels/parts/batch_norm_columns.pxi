@@ -97,7 +97,7 @@ cdef inline void know_one(const real* like, const Problem* problem, int what, Py
         set_known(like, problem, what, i, value)
         return
     while j < problem.repeat:
-        store(<real*>skip(<const real*>y, j), splat(y[0], value))
+        store(<real*>skip(<const real*>y, j), splat(load(<const real*>y), value))
         j += lanes(like)
 
 
