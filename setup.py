@@ -79,14 +79,14 @@ EFFORT = {"activations": FRUGAL + VECTORS, "breeding": FRUGAL + VECTORS, "ieee75
 EFFORT_OF_LEVEL = {"avx512": THOROUGH}  # of the other modules; FRUGAL and HOISTED where none is named
 LOOPS_ABOVE = ("point_losses",)  # of plain numbers, in what is compiled once
 # The portable level has no registers to spill and is there to be right. Without what -O1 does besides, it compiles in
-# four fifths of the time and is as fast.
+# two thirds of the time and is as fast.
 LEAST = ["-O1", "-fno-tree-dominator-opts", "-fno-tree-ccp", "-fno-tree-bit-ccp", "-fno-tree-fre",
-         "-fno-tree-loop-optimize"]
+         "-fno-tree-loop-optimize", "-fno-tree-pta", "-fno-tree-dse", "-fno-dse", "-fno-forward-propagate"]
 # What has to do with Python objects mostly calls Python: three quarters of that time, and calls take as long.
 CALLS = LEAST + [f"-fno-{name}" for name in (
-    "tree-pta", "tree-sra", "tree-dse", "tree-sink", "tree-slsr", "tree-phiprop", "tree-reassoc", "tree-copy-prop",
-    "ssa-backprop", "optimize-strlen", "ipa-modref", "ipa-pure-const", "ipa-reference", "ipa-profile", "if-conversion",
-    "if-conversion2", "printf-return-value", "split-wide-types", "dse", "forward-propagate")]
+    "tree-sra", "tree-sink", "tree-slsr", "tree-phiprop", "tree-reassoc", "tree-copy-prop", "ssa-backprop",
+    "optimize-strlen", "ipa-modref", "ipa-pure-const", "ipa-reference", "ipa-profile", "if-conversion",
+    "if-conversion2", "printf-return-value", "split-wide-types")]
 # Compiled in six tenths of the time, calls take a twentieth longer, which nobody sees where they are long or rare.
 QUICK = ["-Og", *LEAST[1:]]
 LONG_CALLS = ("breeding", "distances", "draws", "genome", "ieee754", "interface", "machine", "helpers", "optimise",
